@@ -66,4 +66,5 @@ const tenantRunDeps = (services: Services): TenantRunDeps => ({
   jobs: jobRegistry,
   tokens: services.jobTokens,
   graphUrl: services.settings.cloud.endpoints.graph,
+  permissionMap: () => services.permissionMap.current(),
 });

@@ -1,3 +1,10 @@
+import { readFile } from 'node:fs/promises';
+import { partnerMap } from '../../src/lib/judge/map/partner-table.ts';
+import type { PermissionMap } from '../../src/lib/judge/map/permission-map.ts';
+import { parsePublishedFile } from '../../src/lib/judge/map/published-file.ts';
+import { unneededPermissions } from '../../src/lib/judge/required-permissions.ts';
+import type { GatewayRequest } from '../../src/lib/judge/verdict.ts';
+import { once } from '../../src/lib/runtime/once.ts';
 import { createResourceRegistry } from '../../src/lib/model/resources.ts';
 import type { AccessToken, TokenRequest } from '../../src/lib/model/token.ts';
 import type { Clock } from '../../src/lib/runtime/clock.ts';
@@ -34,6 +41,11 @@ export interface TriedJob {
   readonly requests: readonly SeenRequest[];
   /** Resources that the job requested tokens for, in order. */
   readonly tokens: readonly string[];
+  /**
+   * Permissions of the job's definition that none of its requests to Graph needs. Permissions of other resources are never
+   * among them.
+   */
+  readonly unneeded: readonly string[];
   readonly logged: readonly string[];
 }
 
@@ -62,6 +74,7 @@ export async function tryJob(job: Job, options: TryJobOptions = {}): Promise<Tri
       log,
       resources: createResourceRegistry(clouds.public, []),
       graphUrl: clouds.public.endpoints.graph,
+      permissionMap,
       tokens: {
         getToken: async (request): Promise<AccessToken> => {
           tokens.push(request.resource.alias);
@@ -77,7 +90,31 @@ export async function tryJob(job: Job, options: TryJobOptions = {}): Promise<Tri
     options.parameters ?? {},
   );
   const rows = written.jsonLines.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as Row]));
-  return { rows, columns: written.columns, requests: seen, tokens, logged: lines.map(({ line }) => line) };
+  const logged = lines.map(({ line }) => line);
+  return { rows, columns: written.columns, requests: seen, tokens, unneeded: await unneededBy(job, seen), logged };
+}
+
+/** The table of the project, or the published file that PTB_TEST_PERMISSIONS names. */
+const permissionMap = once(async (): Promise<PermissionMap> => {
+  const file = process.env['PTB_TEST_PERMISSIONS'];
+  return file === undefined ? partnerMap() : parsePublishedFile(await readFile(file, 'utf8')).map;
+});
+
+async function unneededBy(job: Job, seen: readonly SeenRequest[]): Promise<readonly string[]> {
+  const map = await permissionMap();
+  const { host } = new URL(clouds.public.endpoints.graph);
+  const others = job.resources.some((alias) => alias !== 'graph');
+  const permissions = (job.permissions ?? []).filter((name) => !others || map.permissions.includes(name));
+  const toGraph = seen.filter(({ url }) => url.host === host);
+  return unneededPermissions(map, toGraph.flatMap(judgedRequests), { permissions, scheme: 'delegated', host });
+}
+
+/** A request, or the parts of a batch, as the judge reads them. */
+function judgedRequests({ method, url, body }: SeenRequest): readonly GatewayRequest[] {
+  const link = { selected: [] };
+  if (!url.pathname.endsWith('/$batch')) return [{ method, url: url.pathname + url.search, link }];
+  const { requests } = JSON.parse(body ?? '{}') as { requests: { url: string }[] };
+  return requests.map((part) => ({ method: 'GET', url: `/v1.0${part.url}`, link }));
 }
 
 const byPath =

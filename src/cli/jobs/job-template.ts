@@ -35,10 +35,12 @@ import job from '../../../src/jobs/${name}.ts';
 import { tryJob } from '../../support/try-job.ts';
 
 test('${name} returns one row per user', async () => {
-  const { rows } = await tryJob(job, {
+  const { rows, unneeded } = await tryJob(job, {
     graph: { '/users': { value: [{ userPrincipalName: 'megan@contoso.com', accountEnabled: true }] } },
   });
   expect(rows).toEqual([{ user: 'megan@contoso.com', enabled: true }]);
+  // The permissions that the job declares are those that its requests need.
+  expect(unneeded).toEqual([]);
 });
 `;
 

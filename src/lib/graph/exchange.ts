@@ -109,8 +109,11 @@ function delayMs(outcome: OutboundReply | BrokerError, attempt: number, deps: Ex
   return demanded > maxWaitSeconds ? undefined : (demanded + deps.random()) * 1000;
 }
 
-/** The token is sent only to the host that it is for, not to another host that a reply or a job names. */
-function requireOrigin(binding: Binding, url: string): void {
+/**
+ * The token is sent only to the host that it is for, not to another host that a reply or a job names.
+ * @throws BrokerError resource_error
+ */
+export function requireOrigin(binding: Binding, url: string): void {
   if (URL.canParse(url) && new URL(url).origin === new URL(binding.baseUrl).origin) return;
   throw new BrokerError(
     'resource_error',

@@ -31,6 +31,22 @@ export function requiredPermissions(
   return { opened: true, anyOf: [], together: together.toSorted() };
 }
 
+/**
+ * The permissions without which every one of these requests is still opened by the others. Pure.
+ * @param permissions What a job or rule names.
+ */
+export function unneededPermissions(
+  map: PermissionMap,
+  requests: readonly GatewayRequest[],
+  { permissions, scheme, host }: { permissions: readonly string[]; scheme: Scheme; host: string },
+): readonly string[] {
+  return permissions.filter((permission) => {
+    const others = new Set(permissions.filter((other) => other !== permission));
+    const grant: Grant = { scheme, permissions: others, beta: true, me: true, host };
+    return requests.every((request) => judgeRequest(map, grant, request).allowed);
+  });
+}
+
 /** Permissions to read come first, and those for the whole directory last. */
 function narrowFirst(one: string, other: string): number {
   return breadth(one) - breadth(other) || (one < other ? -1 : 1);

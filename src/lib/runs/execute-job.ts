@@ -8,15 +8,14 @@ import type { ExchangeDeps } from '../graph/exchange.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { Secret } from '../model/secret.ts';
 import type { Job, JobContext, JobTenant } from './job.ts';
+import { jobGate, type JobGateDeps } from './job-gate.ts';
 import { writeRows, type WrittenRows } from './row.ts';
 import { secretForms } from './secret-forms.ts';
 import type { TraceRecorder } from './tenant-trace.ts';
 
-export interface ExecuteDeps extends ExchangeDeps {
+export interface ExecuteDeps extends ExchangeDeps, JobGateDeps {
   readonly tokens: TokenSource;
   readonly resources: ResourceRegistry;
-  /** Base address of Microsoft Graph. */
-  readonly graphUrl: string;
   readonly log: Logger;
 }
 
@@ -109,7 +108,11 @@ function jobContext(deps: AttemptDeps, job: Job, { tenant, parameters, signal }:
   return {
     tenant,
     token,
-    graph: createGraphClient(deps, { baseUrl: deps.graphUrl, token: () => token('graph'), signal, correlationId }),
+    graph: createGraphClient(
+      deps,
+      { baseUrl: deps.graphUrl, token: () => token('graph'), signal, correlationId },
+      jobGate(deps, job),
+    ),
     log: trace.logger(deps.log.child({ job: job.name, tenantId: tenant.tenantId, correlationId })),
     signal,
     parameters,

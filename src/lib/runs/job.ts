@@ -51,7 +51,10 @@ export interface JobDefinition {
   readonly schedule?: string;
   /** Aliases of the resources that the job may request tokens for. */
   readonly resources: readonly string[];
-  /** Permissions the job needs, by the names an administrator consents to. For documentation. */
+  /**
+   * Permissions that the job needs, by the names an administrator consents to. `graph` sends only requests that one of them
+   * opens. Those of other resources are for documentation.
+   */
   readonly permissions?: readonly string[];
   /** Directory roles of which the service account needs one at the customer, least first. `ptb doctor` checks them. */
   readonly directoryRoles?: readonly DirectoryRole[];

@@ -16,6 +16,8 @@ interface OptionRule {
 }
 
 const number = { value: /^\d{1,9}$/, expected: 'a number' };
+/** Tokens of Intune are conditions: `LastDeviceName='…',LastDeviceId='…'`. */
+const token = /^[^"<>\\]+$/;
 const moment = { value: /^\d{4}-\d\d-\d\d(?:T[\d:.]+(?:Z|[+-]\d\d:\d\d)?)?$/i, expected: 'a date' };
 
 /** The options that are read. `@odata` parameter aliases and everything else is refused. */
@@ -33,8 +35,8 @@ const known: Readonly<Record<string, OptionRule>> = {
     value: /^(?:json|application\/json|text\/csv)$/i,
     expected: 'application/json or text/csv',
   },
-  skiptoken: { name: 'skiptoken', value: /^[^\s'"<>\\]+$/, expected: 'a token of a link' },
-  deltatoken: { name: 'deltatoken', value: /^[^\s'"<>\\]+$/, expected: 'a token of a link' },
+  skiptoken: { name: 'skiptoken', value: token, expected: 'a token of a link' },
+  deltatoken: { name: 'deltatoken', value: token, expected: 'a token of a link' },
   startdatetime: { name: 'startDateTime', ...moment },
   enddatetime: { name: 'endDateTime', ...moment },
 };

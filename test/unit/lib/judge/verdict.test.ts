@@ -152,6 +152,14 @@ describe('an allowed request', () => {
     ]);
   });
 
+  it('reads the tokens of Intune, which are conditions', () => {
+    const url =
+      '/v1.0/deviceManagement/managedDevices?$top=1&$skiptoken=LastDeviceName%3d%27Ada%20PC%27%2cLastDeviceId%3d%279b%27';
+    const link = { selected: [] };
+    expect(allowed('DeviceManagementManagedDevices.Read.All', { url, link }).request.url).toContain('LastDeviceId');
+    expect(refused('DeviceManagementManagedDevices.Read.All', { url }).reason).toMatch(/continues a link/);
+  });
+
   it('names what a link selects', () => {
     const url = '/v1.0/users?$select=id,manager&$expand=licenseDetails';
     expect(allowed('User.Read.All', { url }).selected).toEqual(['id', 'manager', 'licenseDetails']);

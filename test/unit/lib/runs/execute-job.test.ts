@@ -9,6 +9,7 @@ const job = (run: (context: JobContext) => Promise<unknown>, more: Partial<JobDe
     name: 'probe',
     title: 'Probe',
     resources: ['graph', 'exchange'],
+    permissions: ['User.Read.All'],
     timeoutSeconds: 60,
     run: run as JobDefinition['run'],
     ...more,

@@ -1,0 +1,66 @@
+import { setImmediate } from 'node:timers/promises';
+import type { RequestGate } from '../graph/request-gate.ts';
+import { isJsonObject, type JsonObject } from '../graph/reply.ts';
+import { judgeRequest } from '../judge/judge.ts';
+import type { PermissionMap } from '../judge/map/permission-map.ts';
+import type { AnswerLimits, Grant } from '../judge/verdict.ts';
+import { BrokerError } from '../model/errors.ts';
+import type { Job } from './job.ts';
+
+export interface JobGateDeps {
+  /** The permission map in force. @throws BrokerError storage_unavailable */
+  readonly permissionMap: () => Promise<PermissionMap>;
+  /** Base address of Microsoft Graph. */
+  readonly graphUrl: string;
+}
+
+/**
+ * Holds a job's Graph client to the `permissions` of its definition, by the judge that holds callers of the gateway to their
+ * rule. The token carries everything that the application was consented for, so without this a job could use, and come to
+ * depend on, permissions that it does not declare.
+ */
+export const jobGate = ({ permissionMap, graphUrl }: JobGateDeps, job: Pick<Job, 'permissions'>): RequestGate => {
+  const grant: Grant = {
+    scheme: 'delegated',
+    permissions: new Set(job.permissions),
+    beta: true,
+    me: true,
+    host: new URL(graphUrl).host,
+  };
+  return {
+    admit: async ({ path, headers, selected }) => {
+      const link = selected === undefined ? undefined : { selected };
+      const verdict = judgeRequest(await permissionMap(), grant, { method: 'GET', url: path, headers, link });
+      if (!verdict.allowed) {
+        // A job that repeats a refused request for ever must not keep the process from everything else.
+        await setImmediate();
+        // The judge speaks of the rule of a caller. Here the definition of the job takes its place.
+        const reason = verdict.reason.replaceAll(/\b([Tt])he rule\b/g, '$1he job');
+        throw new BrokerError('job_failed', `The request was not sent. ${reason}`);
+      }
+      const { request, answer } = verdict;
+      return {
+        path: request.url.slice(`https://${grant.host}`.length),
+        headers: request.headers,
+        selected: verdict.selected,
+        visible: (value) => visible(value, answer),
+      };
+    },
+  };
+};
+
+/** The part of an answer that a token with only these permissions would have got. */
+function visible(value: unknown, limits: AnswerLimits): unknown {
+  if (Array.isArray(value)) return value.map((item) => visible(item, limits));
+  if (!isJsonObject(value)) return value;
+  const kept = Object.entries(limited(value, limits)).filter(([name]) => !limits.remove.includes(name));
+  return Object.fromEntries(kept.map(([name, item]) => [name, visible(item, limits)]));
+}
+
+/** An object of a type that the job may not read keeps its type and id, as Graph itself limits it. */
+function limited(object: JsonObject, { readableTypes }: AnswerLimits): JsonObject {
+  const type = object['@odata.type'];
+  if (readableTypes === undefined || type === undefined) return object;
+  if (readableTypes.some((readable) => type === `#microsoft.graph.${readable}`)) return object;
+  return Object.fromEntries(Object.entries(object).filter(([name]) => name === '@odata.type' || name === 'id'));
+}

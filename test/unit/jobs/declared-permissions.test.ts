@@ -1,0 +1,39 @@
+import { expect, test } from 'vitest';
+import accessCheck from '../../../src/jobs/access-check.ts';
+import licenceReport from '../../../src/jobs/licence-report.ts';
+import mfaReport from '../../../src/jobs/mfa-report.ts';
+import secretExpiryReport from '../../../src/jobs/secret-expiry-report.ts';
+import { defineJob } from '../../../src/lib/runs/job.ts';
+import { tryJob } from '../../support/try-job.ts';
+
+const graph = () => ({ value: [] });
+
+test.each([accessCheck, licenceReport, mfaReport, secretExpiryReport])(
+  '$name needs every permission that it declares, and no other',
+  async (job) => {
+    expect((await tryJob(job, { graph })).unneeded).toEqual([]);
+  },
+);
+
+test('tryJob names declared permissions that no request needs', async () => {
+  const job = (...permissions: string[]) =>
+    defineJob({
+      name: 'probe',
+      title: 'Probe',
+      resources: ['graph'],
+      permissions,
+      timeoutSeconds: 60,
+      run: async (context) => {
+        await context.graph.get('/users?$select=id,signInActivity');
+        await context.graph.batch([{ id: '1', path: '/groups/1' }]);
+        return [];
+      },
+    });
+  const answer = () => ({ value: [], responses: [{ id: '1', status: 200, body: {} }] });
+  const unneeded = async (...permissions: string[]) => (await tryJob(job(...permissions), { graph: answer })).unneeded;
+  const needed = ['User.Read.All', 'AuditLog.Read.All', 'Group.Read.All'];
+  expect(await unneeded(...needed)).toEqual([]);
+  expect(await unneeded(...needed, 'Mail.Read', 'Users.Read.All')).toEqual(['Mail.Read', 'Users.Read.All']);
+  // Each opens what the other does.
+  expect(await unneeded(...needed, 'User.ReadWrite.All')).toEqual(['User.Read.All', 'User.ReadWrite.All']);
+});
