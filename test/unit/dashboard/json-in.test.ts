@@ -14,6 +14,18 @@ it('shows control characters in names as text and keeps line feeds', async () =>
   });
 });
 
+it.each([
+  ['as it is', '{"name":"a\u202eb"}'],
+  ['escaped', '{"name":"a\\u202eb"}'],
+])('shows a command that the JSON spells %s', async (_, json) => {
+  expect(await jsonIn(new Response(json))).toEqual({ name: 'a\\u202eb' });
+});
+
+it('leaves names without commands alone', async () => {
+  const body = { name: 'Zürich "Süd" \\ 東京 👩‍👩‍👧', note: 'a\nb' };
+  expect(await jsonIn(Response.json(body))).toEqual(body);
+});
+
 it('shows control characters in failures as text', async () => {
   expect((await failureOf(Response.json({ detail: name }, { status: 400 }))).message).toBe(shown);
 });
