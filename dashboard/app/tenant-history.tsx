@@ -19,7 +19,7 @@ export function TenantHistory({ tenant: { tenantId, history } }: { readonly tena
   return (
     <section aria-labelledby="history-title" class="card">
       <h3 id="history-title">History</h3>
-      <Table columns={columns}>
+      <Table columns={columns} class="history">
         {shown.map((result) => (
           <Row key={result.runId} tenantId={tenantId} result={result} />
         ))}

@@ -1,7 +1,7 @@
 import type { TenantDetailsAnswer } from '../../src/lib/api/answers/tenants.ts';
 import { outcomeStyle, outcomeWord } from '../../src/lib/model/outcomes.ts';
 import { localTime, relative } from './format.ts';
-import { OutcomeBadge, Table, Time } from './pieces.tsx';
+import { OutcomeBadge, Table } from './pieces.tsx';
 import { runLink } from './route.ts';
 
 type Result = TenantDetailsAnswer['history'][number];
@@ -29,7 +29,7 @@ export function TenantJobs({ tenant: { lastResults, history }, nowMs }: TenantJo
                 <OutcomeBadge outcome={outcome} code={code} />
               </td>
               <td class="number">
-                <Time iso={finishedAt} short /> <span class="quiet">{relative(finishedAt, nowMs)}</span>
+                <span title={localTime(finishedAt)}>{relative(finishedAt, nowMs)}</span>
               </td>
               <td>
                 <Marks results={history.filter((result) => result.job === job)} />
