@@ -195,10 +195,11 @@ describe('audit view', skippedBecause(noBrowser), () => {
   it('names the role that the token lacks and shows no links to the audit view', async () => {
     await dashboard.signIn(await tokenOfCaller(demo, ['Tenants.Read', 'Runs.Read']));
     await dashboard.view('Audit');
-    await page.getByText('The token lacks the app role Audit.Read').waitFor();
+    await page.getByText('Your account lacks the app role Audit.Read').waitFor();
     await dashboard.view('Tenants');
-    await page.locator('tbody tr').first().waitFor();
-    expect(await page.getByRole('link', { name: /^Records/ }).count()).toBe(0);
+    await page.getByRole('rowheader').first().getByRole('link').click();
+    await page.getByRole('region', { name: 'Relationship' }).waitFor();
+    expect(await page.getByRole('link', { name: /^Audit records/ }).count()).toBe(0);
   });
 
   it('shows ids instead of names if the token has only Audit.Read', async () => {
@@ -211,7 +212,9 @@ describe('audit view', skippedBecause(noBrowser), () => {
   it('is linked from each tenant', async () => {
     await dashboard.signIn(token);
     await dashboard.view('Tenants');
-    await page.getByRole('link', { name: `Records of ${customer.name}` }).click();
+    await page.getByLabel('Search').fill(customer.tenantId);
+    await page.getByRole('rowheader').getByRole('link', { name: customer.name }).click();
+    await page.getByRole('link', { name: 'Audit records of this tenant' }).click();
     await page.getByRole('heading', { level: 2, name: 'Audit' }).waitFor();
     expect(query().get('tenant')).toBe(customer.tenantId);
   });
@@ -245,10 +248,14 @@ describe('audit view', skippedBecause(noBrowser), () => {
       .getByRole('row', { name: /access-check/ })
       .getByText('1 warning')
       .waitFor();
-    await page.getByRole('link', { name: 'access-check' }).click();
+    await page
+      .getByRole('row', { name: /access-check/ })
+      .getByRole('link')
+      .first()
+      .click();
     const notice = page.locator('.notice.warn', { hasText: '1 warning about the tenant list' });
     await notice.getByText('TENANTS_EXCLUDE contains the domain typo.example').waitFor();
-    const grid = await page.locator('.grid').boundingBox();
+    const grid = await page.getByRole('grid').boundingBox();
     const box = await notice.boundingBox();
     expect((box?.y ?? 0) + (box?.height ?? 0)).toBeLessThan(grid?.y ?? 0);
   });

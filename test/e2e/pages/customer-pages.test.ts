@@ -1,9 +1,10 @@
 import { createRequire } from 'node:module';
 import { readFile } from 'node:fs/promises';
-import type { Browser, Page } from 'playwright-core';
+import type { Browser, Page, Route } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { skippedBecause } from '../../support/skipped.ts';
 import { connectBrowser, noBrowser, openPage, poorContrast, type WatchedPage } from './browser.ts';
+import { dashboardPage } from './dashboard-page.ts';
 import { type FixtureBroker, startFixtureBroker } from './fixture/broker.ts';
 import { openView, troubledTenant, type ViewName, views } from './fixture/views.ts';
 import { createWorld, type World } from './fixture/world.ts';
@@ -104,6 +105,83 @@ describe.each([25, 5_000])('the pages over %i customers', skippedBecause(noBrows
     await page.getByRole('button', { name: 'Copy the command' }).first().click();
     await page.getByRole('button', { name: 'Copied' }).waitFor();
     expect(await page.evaluate(() => navigator.clipboard.readText())).toContain(troubledTenant(world)?.tenantId);
+  });
+});
+
+describe('the overview while the broker', skippedBecause(noBrowser), () => {
+  let world: World;
+  let broker: FixtureBroker;
+  let browser: Browser;
+  let watched: WatchedPage;
+
+  beforeAll(async () => {
+    world = createWorld(25, Date.now());
+    [broker, browser] = await Promise.all([startFixtureBroker(world), connectBrowser()]);
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await broker?.close();
+  });
+  afterEach(async () => {
+    await watched.page.unrouteAll({ behavior: 'ignoreErrors' });
+    await watched.page.close();
+  });
+
+  const open = async (): Promise<Page> => {
+    watched = await openPage(browser);
+    await watched.page.clock.install({ time: world.nowMs });
+    await openView(watched.page, broker, world, 'overview');
+    return watched.page;
+  };
+  const causes = (page: Page): Promise<number> => page.locator('.cause').count();
+
+  it.each([
+    ['is down', (route: Route) => route.abort(), 'The broker does not answer'],
+    [
+      'is starting',
+      (route: Route) => route.fulfill({ status: 503, body: 'Function host is not running.' }),
+      'The broker returned HTTP 503',
+    ],
+    [
+      'limits the rate',
+      (route: Route) =>
+        route.fulfill({
+          status: 429,
+          headers: { 'retry-after': '20' },
+          json: { code: 'caller_throttled', title: 'The caller sends too many requests', detail: 'Wait 20 seconds.' },
+        }),
+      'The caller sends too many requests',
+    ],
+  ])('%s says so once, keeps its data and recovers by itself', async (_, answer, title) => {
+    const page = await open();
+    const before = await causes(page);
+    await page.route('**/api/**', answer);
+    await page.clock.runFor(61_000);
+    await page.getByRole('alert').getByText(title).waitFor();
+    expect(await page.getByRole('alert').count()).toBe(1);
+    expect(await page.getByRole('alert').textContent()).toMatch(/shows what it had at .* tries again at/);
+    expect(await causes(page)).toBe(before);
+    await page.unroute('**/api/**');
+    await page.clock.runFor(61_000);
+    await page.getByRole('alert').waitFor({ state: 'detached' });
+    expect(await causes(page)).toBe(before);
+  });
+
+  it('is slow says so, and shows the answer when it comes', async () => {
+    watched = await openPage(browser);
+    const { page } = watched;
+    await page.clock.install({ time: world.nowMs });
+    const waiting: Route[] = [];
+    await page.route('**/api/tenants', (route) => void waiting.push(route));
+    await page.goto(`${broker.url}/api/dashboard#/tenants`);
+    await dashboardPage(page).signIn(broker.token);
+    await expect.poll(() => waiting.length).toBe(1);
+    await page.getByText('Loading…').waitFor();
+    await page.clock.runFor(5_000);
+    await page.getByText('The broker is slow to answer.').waitFor();
+    await waiting[0]?.continue();
+    await page.getByRole('grid').waitFor();
+    expect(await page.getByText('The broker is slow to answer.').count()).toBe(0);
   });
 });
 
