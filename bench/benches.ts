@@ -1,5 +1,6 @@
 import { cachedToken } from './cached-token.ts';
 import { coldStorm } from './cold-storm.ts';
+import { dashboard } from './dashboard.ts';
 import { fanOut } from './fan-out.ts';
 import { resultPages } from './result-pages.ts';
 import { gatewayJudge } from './gateway-judge.ts';
@@ -18,4 +19,5 @@ export const benches: readonly Bench[] = [
   startUp,
   upstreamRequests,
   gatewayJudge,
+  dashboard,
 ];

@@ -2,6 +2,8 @@ import type { Locator, Page } from 'playwright-core';
 
 /** Page object of the dashboard. */
 export interface DashboardPage {
+  /** Fills in a token without sending it. */
+  fillToken(token: string): Promise<void>;
   signIn(token: string): Promise<void>;
   /** Opens a view by its link. */
   view(name: 'Overview' | 'Runs' | 'Tenants' | 'Jobs' | 'Audit'): Promise<void>;
@@ -16,13 +18,17 @@ export interface DashboardPage {
 }
 
 export function dashboardPage(page: Page): DashboardPage {
+  const fillToken = async (token: string): Promise<void> => {
+    const field = page.getByLabel('Access token', { exact: true });
+    const link = page.getByRole('button', { name: 'Paste an access token instead' });
+    await field.or(link).first().waitFor();
+    if ((await field.count()) === 0) await link.click();
+    await field.fill(token);
+  };
   return {
+    fillToken,
     signIn: async (token) => {
-      const field = page.getByLabel('Access token', { exact: true });
-      const link = page.getByRole('button', { name: 'Paste an access token instead' });
-      await field.or(link).first().waitFor();
-      if ((await field.count()) === 0) await link.click();
-      await field.fill(token);
+      await fillToken(token);
       await page.getByRole('button', { name: 'Show the dashboard' }).click();
     },
     view: async (name) => {
