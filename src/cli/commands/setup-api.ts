@@ -18,20 +18,30 @@ interface SetupApiFlags extends SignInOptions {
   readonly displayName?: string;
   readonly principal?: string;
   readonly role: readonly CallerRole[];
+  readonly url?: string;
   readonly yes?: true;
   readonly dryRun?: true;
   readonly json?: true;
 }
 
-/** Least privilege of the requests ("Create application", "Grant an appRoleAssignment for a service principal"). */
-const scopes = ['Application.ReadWrite.All', 'AppRoleAssignment.ReadWrite.All'] as const;
+/**
+ * Least privilege of the requests ("Create application", "Grant an appRoleAssignment for a service principal", "Create
+ * oAuth2PermissionGrant").
+ */
+const scopes = [
+  'Application.ReadWrite.All',
+  'AppRoleAssignment.ReadWrite.All',
+  'DelegatedPermissionGrant.ReadWrite.All',
+] as const;
 
 /** `ptb setup api`: creates the application that callers request tokens for, and gives app roles. */
 export function registerSetupApi(setup: Command): void {
   const command = setup
     .enablePositionalOptions()
     .command('api')
-    .description("Create or update the broker's own application, and give its app roles to you or to --principal.")
+    .description(
+      "Create or update the broker's own application and the one that people sign in with, and give app roles to you or to --principal.",
+    )
     .option(
       '--name <name>',
       'last part of its App ID URI, which identifies it',
@@ -41,6 +51,7 @@ export function registerSetupApi(setup: Command): void {
     .option('--display-name <name>', 'its name in Entra, if it is created (default: from --name)')
     .option('--principal <object-id>', 'who gets app roles: a person, group or service principal (default: you)', guid)
     .addOption(new Option('--role <role...>', 'app roles to assign').choices(callerRoles).default(callerRoles))
+    .option('--url <address>', 'address of the function app, so that people can sign in to its dashboard', appAddress)
     .option('--yes', 'do not ask for confirmation')
     .option('--dry-run', 'print the plan and change nothing')
     .option('--tenant <id>', 'tenant id of the partner tenant (default: PARTNER_TENANT_ID)')
@@ -102,6 +113,7 @@ async function prepare(
       displayName: flags.displayName ?? `Partner Token Broker API (${flags.name})`,
       principal: flags.principal ?? readClaims(token.reveal()).objectId,
       roles: flags.role,
+      pageRedirects: flags.url === undefined ? [] : [`${flags.url}/api/dashboard`],
     },
   };
 }
@@ -118,13 +130,22 @@ const planLines = ({ steps }: SetupApiPlan): string[] =>
     ? ['There is nothing to change: the application is set up.']
     : ['Steps:', ...steps.map((step, at) => `  ${at + 1}. ${step}`)];
 
-const outcomeLines = ({ clientId, audiences, steps }: SetupApiOutcome): string[] => [
+const outcomeLines = ({ clientId, audiences, signInClientId, steps }: SetupApiOutcome): string[] => [
   steps.length === 0
     ? "Nothing was changed: the broker's own application was set up already."
     : `The broker's own application is set up. Changes: ${steps.length}.`,
   `Client id: ${clientId}`,
   `Audiences: ${audiences.join(',')}`,
+  `Sign-in client: ${signInClientId}`,
 ];
+
+/** Entra accepts plain HTTP for loopback addresses only. */
+function appAddress(text: string): string {
+  const url = URL.parse(text);
+  const isLoopback = url?.hostname === 'localhost' || url?.hostname === '127.0.0.1';
+  if (url?.protocol === 'https:' || (url?.protocol === 'http:' && isLoopback)) return url.origin;
+  throw new InvalidArgumentError('It must be an address such as https://NAME.azurewebsites.net.');
+}
 
 function applicationUriName(text: string): string {
   if (/^[a-z0-9][a-z0-9-]{1,62}$/.test(text)) return text;

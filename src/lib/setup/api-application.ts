@@ -83,11 +83,19 @@ const newRole = (value: CallerRole): JsonObject => ({
   isEnabled: true,
 });
 
-/** What has to change in an application that exists. Roles, scopes and clients that others added stay. */
-export function changesOf(found: ApiApplication): ApiChanges {
+/**
+ * What has to change in an application that exists. Roles, scopes and clients that others added stay.
+ * @param signInClientId the client of the dashboard and of `ptb login`. Undefined: it does not exist yet.
+ */
+export function changesOf(found: ApiApplication, signInClientId: string | undefined): ApiChanges {
   const roles = callerRoles.map((value) => enabled(found.roles, newRole(value)));
   const scope = enabled(found.scopes, newScope());
-  const clients = Object.values(signInClients).map((appId) => authorized(found.clients, appId, String(scope['id'])));
+  const named = { ...signInClients, 'the dashboard and ptb login': signInClientId };
+  const wanted = Object.entries(named).map(([name, appId]) => ({
+    name,
+    client: appId === undefined ? {} : authorized(found.clients, appId, String(scope['id'])),
+  }));
+  const clients = wanted.map(({ client }) => client).filter((client) => Object.hasOwn(client, 'appId'));
   const api = { requestedAccessTokenVersion: 2, oauth2PermissionScopes: merged(found.scopes, [scope], 'value') };
   return {
     roles,
@@ -96,9 +104,7 @@ export function changesOf(found: ApiApplication): ApiChanges {
       ...(found.tokenVersion === 2 ? [] : ['access tokens of version 2']),
       ...(found.scopes.includes(scope) ? [] : [`scope ${personScope}`]),
       ...roles.filter((role) => !found.roles.includes(role)).map((role) => `app role ${String(role['value'])}`),
-      ...Object.keys(signInClients)
-        .filter((_, at) => !found.clients.includes(clients[at] ?? {}))
-        .map((client) => `sign-in with ${client}`),
+      ...wanted.filter(({ client }) => !found.clients.includes(client)).map(({ name }) => `sign-in with ${name}`),
     ],
     body: { signInAudience, appRoles: merged(found.roles, roles, 'value'), api },
     bodyWithClients: { api: { ...api, preAuthorizedApplications: merged(found.clients, clients, 'appId') } },

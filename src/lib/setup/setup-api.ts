@@ -1,5 +1,5 @@
 import type { GraphClient } from '../graph/client.ts';
-import { type JsonObject, objectOf, objectsIn, textOf } from '../graph/reply.ts';
+import { objectOf, objectsIn, textOf } from '../graph/reply.ts';
 import type { GraphWriter } from '../graph/write.ts';
 import type { CallerRole } from '../model/caller.ts';
 import { BrokerError } from '../model/errors.ts';
@@ -12,8 +12,10 @@ import {
   changesOf,
   newApiApplication,
 } from './api-application.ts';
+import { firstOf, requiredText } from './graph-objects.ts';
 import { retryUntilReplicated } from './replication.ts';
 import { asSetupError } from './setup-failure.ts';
+import { readSignIn, type SignInState, signInSteps } from './sign-in-application.ts';
 
 export interface SetupApiDeps {
   /** Microsoft Graph with the token of the operator. */
@@ -30,6 +32,8 @@ export interface SetupApiRequest {
   /** Object id of a person, group or service principal that gets the roles. Absent: nobody does. */
   readonly principal: string | undefined;
   readonly roles: readonly CallerRole[];
+  /** Addresses of dashboards in which people sign in, `https://APP.azurewebsites.net/api/dashboard`. */
+  readonly pageRedirects: readonly string[];
 }
 
 export interface SetupApiPlan {
@@ -40,9 +44,12 @@ export interface SetupApiPlan {
 
 export interface SetupApiOutcome extends Required<SetupApiPlan> {
   readonly clientId: string;
+  /** The value of SIGN_IN_CLIENT_ID. */
+  readonly signInClientId: string;
 }
 
 interface State {
+  readonly signIn: SignInState;
   readonly application: ApiApplication | undefined;
   readonly principalId: string | undefined;
   readonly requiresRole: boolean;
@@ -55,6 +62,9 @@ interface Ids {
   objectId: string;
   clientId: string;
   principalId: string;
+  signInObjectId: string;
+  signInClientId: string;
+  signInPrincipalId: string;
 }
 
 interface Step {
@@ -69,8 +79,8 @@ export async function planSetupApi(deps: SetupApiDeps, request: SetupApiRequest)
 }
 
 /**
- * Sets up the application that callers request tokens for: app roles, the scope and clients for people, its service
- * principal, and the roles of one principal. A second run finds nothing to do. After an interruption the next run
+ * Sets up the application that callers request tokens for, and the one through which people sign in: app roles, the scope
+ * and clients for people, service principals, consent, and the roles of one principal. A second run finds nothing to do. After an interruption the next run
  * continues.
  * @param confirm called with the plan before the first change. Throws to cancel. Not called for an empty plan.
  * @throws SetupError operator_forbidden, setup_refused; BrokerError from Graph; what `confirm` throws.
@@ -83,16 +93,25 @@ export async function runSetupApi(
   const state = await readState(deps.graph, request).catch(asSetupError);
   const steps = stepsOf(deps, request, state);
   if (steps.length > 0) await confirm(planOf(request, state, steps));
-  const { application, principalId = '' } = state;
-  const ids = { objectId: application?.objectId ?? '', clientId: application?.clientId ?? '', principalId };
+  const ids = idsOf(state);
   for (const step of steps) await step.run(ids).catch(asSetupError);
-  const { clientId } = ids;
+  const { clientId, signInClientId } = ids;
   return {
     clientId,
+    signInClientId,
     audiences: [clientId, apiIdentifier(request.tenantId, request.name)],
     steps: steps.map(({ text }) => text),
   };
 }
+
+const idsOf = ({ application, principalId = '', signIn }: State): Ids => ({
+  objectId: application?.objectId ?? '',
+  clientId: application?.clientId ?? '',
+  principalId,
+  signInObjectId: signIn.application?.objectId ?? '',
+  signInClientId: signIn.application?.clientId ?? '',
+  signInPrincipalId: signIn.principalId ?? '',
+});
 
 const planOf = (request: SetupApiRequest, { application }: State, steps: readonly Step[]): SetupApiPlan => ({
   ...(application === undefined
@@ -102,18 +121,19 @@ const planOf = (request: SetupApiRequest, { application }: State, steps: readonl
 });
 
 function stepsOf(deps: SetupApiDeps, request: SetupApiRequest, state: State): readonly Step[] {
-  const { application, principalId, requiresRole, assigned } = state;
-  const changes = changesOf(application ?? nothing);
+  const { application, principalId, requiresRole, assigned, signIn } = state;
+  const changes = changesOf(application ?? nothing, signIn.application?.clientId);
   const missing = changes.roles.filter(
     (role) => request.roles.some((wanted) => wanted === role['value']) && !assigned.includes(String(role['id'])),
   );
   const roleIds = missing.map((role) => String(role['id']));
   return [
+    ...signInSteps(deps, request, signIn),
     application === undefined && createApplication(deps, request),
     application !== undefined &&
       changes.differences.length > 0 && {
         text: `Change the application: ${changes.differences.join(', ')}`,
-        run: (ids: Ids) => change(deps, ids, changes),
+        run: (ids: Ids) => change(deps, ids, changesOf(application, ids.signInClientId)),
       },
     principalId === undefined && createPrincipal(deps),
     principalId !== undefined &&
@@ -146,9 +166,9 @@ const createApplication = (deps: SetupApiDeps, request: SetupApiRequest): Step =
     text: `Create the application "${request.displayName}" with the App ID URI ${identifier} and its app roles`,
     run: async (ids) => {
       const created = await deps.writer.post('/applications', newApiApplication(request.displayName, identifier));
-      ids.objectId = required(created, 'id');
-      ids.clientId = required(created, 'appId');
-      await change(deps, ids, changesOf(nothing));
+      ids.objectId = requiredText(created, 'id');
+      ids.clientId = requiredText(created, 'appId');
+      await change(deps, ids, changesOf(nothing, ids.signInClientId));
     },
   };
 };
@@ -164,7 +184,10 @@ const createPrincipal = ({ writer, clock }: SetupApiDeps): Step => ({
   text: 'Create its service principal, which requires an app role of every caller',
   run: async (ids) => {
     const body = { appId: ids.clientId, appRoleAssignmentRequired: true };
-    ids.principalId = required(await retryUntilReplicated(clock, () => writer.post('/servicePrincipals', body)), 'id');
+    ids.principalId = requiredText(
+      await retryUntilReplicated(clock, () => writer.post('/servicePrincipals', body)),
+      'id',
+    );
   },
 });
 
@@ -188,7 +211,7 @@ async function assign(
 async function readState(graph: GraphClient, request: SetupApiRequest): Promise<State> {
   const application = await findApiApplication(graph, apiIdentifier(request.tenantId, request.name));
   const filter = `$filter=appId eq '${application?.clientId}'&$select=id,appId,appRoleAssignmentRequired`;
-  const principal = application && (await first(graph, `/servicePrincipals?${filter}`));
+  const principal = application && (await firstOf(graph, `/servicePrincipals?${filter}`));
   const principalId = textOf(principal, 'id');
   const assigned: string[] = [];
   if (principalId !== undefined && request.principal !== undefined) {
@@ -196,34 +219,24 @@ async function readState(graph: GraphClient, request: SetupApiRequest): Promise<
       if (textOf(each, 'principalId') === request.principal) assigned.push(textOf(each, 'appRoleId') ?? '');
     }
   }
-  return { application, principalId, requiresRole: principal?.['appRoleAssignmentRequired'] === true, assigned };
+  const requiresRole = principal?.['appRoleAssignmentRequired'] === true;
+  return { application, principalId, requiresRole, assigned, signIn: await readSignIn(graph, request) };
 }
 
 /** Finds the application by its App ID URI, which is unique in the tenant and does not change with the display name. */
 async function findApiApplication(graph: GraphClient, identifier: string): Promise<ApiApplication | undefined> {
   const filter = encodeURIComponent(`identifierUris/any(uri:uri eq '${identifier}')`);
-  const found = await first(graph, `/applications?$filter=${filter}&$select=id,appId,signInAudience,appRoles,api`);
+  const found = await firstOf(graph, `/applications?$filter=${filter}&$select=id,appId,signInAudience,appRoles,api`);
   if (found === undefined) return undefined;
   const api = objectOf(found, 'api');
   const version = api?.['requestedAccessTokenVersion'];
   return {
-    objectId: required(found, 'id'),
-    clientId: required(found, 'appId'),
+    objectId: requiredText(found, 'id'),
+    clientId: requiredText(found, 'appId'),
     signInAudience: textOf(found, 'signInAudience') ?? '',
     tokenVersion: typeof version === 'number' ? version : undefined,
     roles: objectsIn(found['appRoles']),
     scopes: objectsIn(api?.['oauth2PermissionScopes']),
     clients: objectsIn(api?.['preAuthorizedApplications']),
   };
-}
-
-async function first(graph: GraphClient, path: string): Promise<JsonObject | undefined> {
-  for await (const item of graph.list(path)) return item;
-  return undefined;
-}
-
-function required(object: JsonObject, property: string): string {
-  const value = textOf(object, property);
-  if (value !== undefined && value !== '') return value;
-  throw new BrokerError('resource_error', `Microsoft Graph returned an object without ${property}.`);
 }

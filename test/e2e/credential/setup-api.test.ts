@@ -1,10 +1,11 @@
+import { approveDeviceCode } from 'microsoft-cloud/client';
 import { account, adminToken } from 'microsoft-cloud/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { readClaims } from '../../../src/lib/entra/token-claims.ts';
 import { callerRoles } from '../../../src/lib/model/caller.ts';
 import { signInClients } from '../../../src/lib/setup/api-application.ts';
 import { planSetupApi, runSetupApi, type SetupApiRequest } from '../../../src/lib/setup/setup-api.ts';
-import { signIn } from '../../../src/lib/setup/sign-in.ts';
+import { signIn, type SignInMethod } from '../../../src/lib/setup/sign-in.ts';
 import { browser, startOperator, type TestOperator } from './operator.ts';
 
 let operator: TestOperator;
@@ -26,6 +27,7 @@ const requestOf = (more: Partial<SetupApiRequest> = {}): SetupApiRequest => ({
   displayName: 'Partner Token Broker API (prod)',
   principal: admin,
   roles: callerRoles,
+  pageRedirects: ['https://broker.example/api/dashboard'],
   ...more,
 });
 const setUp = async (more: Partial<SetupApiRequest> = {}) => runSetupApi(await depsOf(), requestOf(more));
@@ -41,11 +43,16 @@ const registered = (clientId: string) => {
   return { application, principal, rolesOf };
 };
 
+const deviceOf = (approve: (userCode: string) => Promise<void>): SignInMethod => ({
+  kind: 'device-code',
+  showDeviceCode: ({ userCode }) => void approve(userCode),
+});
+
 describe('runSetupApi', () => {
   it('creates the application, requires a role, and gives the operator every role', async () => {
     expect((await planSetupApi(await depsOf(), requestOf())).audiences).toBeUndefined();
     const outcome = await setUp();
-    expect(outcome.steps).toHaveLength(3);
+    expect(outcome.steps).toHaveLength(6);
     const identifier = `api://${operator.partnerTenantId}/partner-token-broker-prod`;
     expect(outcome.audiences).toEqual([outcome.clientId, identifier]);
     const { application, principal, rolesOf } = registered(outcome.clientId);
@@ -89,19 +96,84 @@ describe('runSetupApi', () => {
     expect(writes.filter(({ service }) => service === 'graph')).toEqual([]);
   });
 
+  const grants = () =>
+    [...operator.cloud.world.partner.directory.permissionGrants.values()].map(({ clientId, consentType, scope }) => ({
+      clientId,
+      consentType,
+      scope,
+    }));
+
+  it('creates the public client through which people sign in, with consent and with the redirects of the dashboard', async () => {
+    const { signInClientId, clientId } = await setUp({ name: 'people' });
+    const { application, principal } = registered(signInClientId);
+    expect(application).toMatchObject({
+      signInAudience: 'AzureADMyOrg',
+      isFallbackPublicClient: true,
+      redirectUris: { web: [], publicClient: ['http://localhost'], spa: ['https://broker.example/api/dashboard'] },
+      passwords: [],
+    });
+    expect(grants().filter((grant) => grant.clientId === principal.id)).toEqual([
+      { clientId: principal.id, consentType: 'AllPrincipals', scope: 'openid profile offline_access' },
+    ]);
+    expect(registered(clientId).application.preAuthorized.map(({ appId }) => appId)).toContain(signInClientId);
+  });
+
+  it.each(['browser', 'device code'] as const)('lets people sign in through that client: %s', async (kind) => {
+    const { signInClientId, clientId, audiences } = await setUp({ name: 'people' });
+    const method =
+      kind === 'browser'
+        ? browser(operator.cloud, 'admin')
+        : deviceOf((userCode) => approveDeviceCode(operator.cloud.control, userCode, account(operator.cloud, 'admin')));
+    const token = await signIn(operator.signInDeps, method, {
+      tenantId: operator.partnerTenantId,
+      clientId: signInClientId,
+      clientCredential: undefined,
+      scopes: [`${audiences[1]}/access_as_user`, 'offline_access'],
+    });
+    const claims = readClaims(token.accessToken.reveal());
+    expect(claims).toMatchObject({ audience: clientId, objectId: admin, clientId: signInClientId });
+    expect(claims.scopes).toEqual(expect.arrayContaining(['access_as_user', ...callerRoles]));
+    expect(token.refreshToken).toBeDefined();
+  });
+
+  it('adds a redirect and repairs the client without removing redirects and scopes of others', async () => {
+    const { signInClientId } = await setUp({ name: 'people' });
+    const { application, principal } = registered(signInClientId);
+    const { directory } = operator.cloud.world.partner;
+    const grant = [...directory.permissionGrants.values()].find((each) => each.clientId === principal.id);
+    if (grant !== undefined) grant.scope = 'openid User.Read';
+    application.isFallbackPublicClient = false;
+    application.redirectUris = { ...application.redirectUris, publicClient: ['myapp://auth'] };
+    const { steps } = await setUp({ name: 'people', pageRedirects: ['https://second.example/api/dashboard'] });
+    expect(steps).toEqual([
+      'Change the application for sign-in: device code, ptb login, the dashboard at https://second.example/api/dashboard',
+      'Consent to profile, offline_access of the sign-in, for everybody in the tenant',
+    ]);
+    expect(application.redirectUris).toMatchObject({
+      publicClient: ['myapp://auth', 'http://localhost'],
+      spa: ['https://broker.example/api/dashboard', 'https://second.example/api/dashboard'],
+    });
+    expect(grant?.scope).toBe('openid User.Read profile offline_access');
+    expect((await setUp({ name: 'people', pageRedirects: [] })).steps).toEqual([]);
+  });
+
   it('repairs what differs and keeps a redirect, a client and an assignment of others', async () => {
-    const { clientId } = await setUp();
+    const { clientId, signInClientId } = await setUp();
     const { application, principal, rolesOf } = registered(clientId);
     application.redirectUris = { ...application.redirectUris, spa: ['https://broker.example/api/dashboard'] };
     application.preAuthorized = [{ appId: 'dashboard', delegatedPermissionIds: [application.scopes[0]?.id ?? ''] }];
     principal.appRoleAssignmentRequired = false;
     const { steps } = await setUp({ principal: operator.cloud.world.partner.adminAgents.id, roles: ['Runs.Read'] });
     expect(steps).toEqual([
-      'Change the application: sign-in with Azure CLI and azd, sign-in with Azure PowerShell',
+      'Change the application: sign-in with Azure CLI and azd, sign-in with Azure PowerShell, sign-in with the dashboard and ptb login',
       'Require an app role of every caller',
       `Assign to ${operator.cloud.world.partner.adminAgents.id}: Runs.Read`,
     ]);
-    expect(application.preAuthorized.map(({ appId }) => appId)).toEqual(['dashboard', ...Object.values(signInClients)]);
+    expect(application.preAuthorized.map(({ appId }) => appId)).toEqual([
+      'dashboard',
+      ...Object.values(signInClients),
+      signInClientId,
+    ]);
     expect(application.redirectUris.spa).toEqual(['https://broker.example/api/dashboard']);
     expect(rolesOf(admin)).toEqual(callerRoles);
     expect(rolesOf(operator.cloud.world.partner.adminAgents.id)).toEqual(['Runs.Read']);
@@ -121,7 +193,7 @@ describe('runSetupApi', () => {
     const graph = operator.cloud.ledger
       .read()
       .requests.filter(({ service, method }) => service === 'graph' && method !== 'GET');
-    expect(graph.length).toBeGreaterThan(7);
+    expect(graph.length).toBeGreaterThan(10);
     for (const kind of ['POST', 'PATCH'] as const) {
       const count = graph.filter(({ method }) => method === kind).length;
       for (let nth = 1; nth <= count; nth += 1) {

@@ -23,7 +23,7 @@ const complete: ApiApplication = {
   tokenVersion: 2,
   roles: created.appRoles,
   scopes: created.api.oauth2PermissionScopes,
-  clients: Object.values(signInClients).map((appId) => ({ appId, delegatedPermissionIds: [scopeId] })),
+  clients: [...Object.values(signInClients), 'sign-in'].map((appId) => ({ appId, delegatedPermissionIds: [scopeId] })),
 };
 
 describe('newApiApplication', () => {
@@ -44,18 +44,19 @@ describe('newApiApplication', () => {
 
 describe('changesOf', () => {
   it('finds nothing to change in a complete application', () => {
-    expect(changesOf(complete).differences).toEqual([]);
+    expect(changesOf(complete, 'sign-in').differences).toEqual([]);
   });
 
   it('names each difference', () => {
     const bare = { ...complete, signInAudience: 'AzureADMultipleOrgs', tokenVersion: 1, scopes: [], clients: [] };
-    expect(changesOf({ ...bare, roles: complete.roles.slice(1) }).differences).toEqual([
+    expect(changesOf({ ...bare, roles: complete.roles.slice(1) }, undefined).differences).toEqual([
       'only accounts of this tenant may sign in',
       'access tokens of version 2',
       'scope access_as_user',
       'app role Tokens.Request',
       'sign-in with Azure CLI and azd',
       'sign-in with Azure PowerShell',
+      'sign-in with the dashboard and ptb login',
     ]);
   });
 
@@ -65,7 +66,7 @@ describe('changesOf', () => {
       scopes: [{ id: 's', value: 'other' }],
       clients: [{ appId: 'dashboard', delegatedPermissionIds: ['s'] }],
     };
-    const { body, bodyWithClients } = changesOf({ ...complete, ...others });
+    const { body, bodyWithClients } = changesOf({ ...complete, ...others }, 'sign-in');
     expect(body['appRoles']).toEqual([...others.roles, ...created.appRoles]);
     expect(bodyWithClients['api']).toEqual({
       requestedAccessTokenVersion: 2,
@@ -78,19 +79,22 @@ describe('changesOf', () => {
   it('keeps the id of a role or scope that exists, because assignments refer to it', () => {
     const [first, ...rest] = created.appRoles;
     const disabled = { ...first, id: 'older', isEnabled: false };
-    const changes = changesOf({ ...complete, roles: [disabled, ...rest] });
+    const changes = changesOf({ ...complete, roles: [disabled, ...rest] }, 'sign-in');
     expect(changes.differences).toEqual(['app role Tokens.Request']);
     expect(changes.roles[0]).toEqual({ ...first, id: 'older' });
     const olderScope = { ...created.api.oauth2PermissionScopes[0], id: 'older-scope' };
-    const clients = changesOf({ ...complete, scopes: [olderScope], clients: [] }).bodyWithClients;
+    const clients = changesOf({ ...complete, scopes: [olderScope], clients: [] }, 'sign-in').bodyWithClients;
     expect(JSON.stringify(clients)).toContain('"delegatedPermissionIds":["older-scope"]');
   });
 
   it('adds the scope to a client that has another one', () => {
     const [first] = complete.clients;
-    const { bodyWithClients } = changesOf({ ...complete, clients: [{ ...first, delegatedPermissionIds: ['s'] }] });
+    const { bodyWithClients } = changesOf(
+      { ...complete, clients: [{ ...first, delegatedPermissionIds: ['s'] }] },
+      'sign-in',
+    );
     expect(bodyWithClients).toMatchObject({
-      api: { preAuthorizedApplications: [{ delegatedPermissionIds: ['s', scopeId] }, {}] },
+      api: { preAuthorizedApplications: [{ delegatedPermissionIds: ['s', scopeId] }, {}, {}] },
     });
   });
 });
