@@ -18,6 +18,9 @@ param partnerTenantId string = tenant().tenantId
 @description('Audiences that callers\' tokens may have: client id and App ID URI of the broker\'s own Entra application, comma separated. If empty, the app starts, answers 503 config_invalid and gives the reason at /api/health.')
 param brokerAudiences string = ''
 
+@description('Client id of the application through which people sign in to the dashboard and with `ptb login`. `ptb setup api` prints it. If empty, a token has to be pasted into the dashboard.')
+param signInClientId string = ''
+
 @allowed(['public', 'usgovernment', 'china'])
 @description('The Microsoft cloud of the partner tenant.')
 param microsoftCloud string = environment().name == 'AzureUSGovernment'
@@ -240,6 +243,7 @@ module functionApp 'app/function-app.bicep' = {
         PARTNER_TENANT_ID: partnerTenantId
         KEY_VAULT_URL: vault.outputs.url
         BROKER_AUDIENCES: brokerAudiences
+        SIGN_IN_CLIENT_ID: signInClientId
         MICROSOFT_CLOUD: microsoftCloud
         MANAGED_IDENTITY_CLIENT_ID: identity.outputs.clientId
       },

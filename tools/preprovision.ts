@@ -16,7 +16,8 @@ export type RunProgram = (
   args: readonly string[],
 ) => Promise<{ readonly ok: boolean; readonly stdout: string; readonly stderr: string }>;
 
-interface Hook {
+/** What a hook of azd works with. */
+export interface Hook {
   readonly environment: Environment;
   readonly run: RunProgram;
   readonly say: (line: string) => void;
@@ -85,11 +86,17 @@ const subscriptionOf = (hook: Hook): string =>
 
 interface ApiOutcome {
   readonly clientId: string;
+  readonly signInClientId: string;
   readonly audiences: readonly string[];
   readonly steps: readonly string[];
 }
 
-async function setUpApi(hook: Hook): Promise<void> {
+/**
+ * Sets up the broker's own application and the one that people sign in with.
+ * @param url the address of the function app. Undefined before the first deployment.
+ * @throws HookFailure.
+ */
+export async function setUpApi(hook: Hook, url?: string): Promise<void> {
   const { environment, run, say } = hook;
   const audiences = environment['BROKER_AUDIENCES'] ?? '';
   if (audiences !== '' && (environment['BROKER_CLIENT_ID'] ?? '') === '') {
@@ -100,7 +107,11 @@ async function setUpApi(hook: Hook): Promise<void> {
   const tenant = environment['PARTNER_TENANT_ID'] ?? (await tenantOf(hook));
   const principal = environment['OPERATOR_OBJECT_ID'] ?? '';
   const command = ['setup', 'api', '--az-login', '--yes', '--json', '--tenant', tenant, '--name', name];
-  const answer = await run('ptb', [...command, ...(principal === '' ? [] : ['--principal', principal])]);
+  const answer = await run('ptb', [
+    ...command,
+    ...(principal === '' ? [] : ['--principal', principal]),
+    ...(url === undefined ? [] : ['--url', url]),
+  ]);
   if (!answer.ok) {
     if (audiences === '') throw new HookFailure(withoutRights(answer.stderr, tenant, name));
     say(`The broker's own application was not checked: ${answer.stderr.trim()} BROKER_AUDIENCES stays as it is.`);
@@ -110,6 +121,7 @@ async function setUpApi(hook: Hook): Promise<void> {
   for (const step of outcome.steps) say(`Done: ${step}`);
   await store(hook, 'BROKER_AUDIENCES', outcome.audiences.join(','));
   await store(hook, 'BROKER_CLIENT_ID', outcome.clientId);
+  await store(hook, 'SIGN_IN_CLIENT_ID', outcome.signInClientId);
 }
 
 /** The tenant of the subscription is the partner tenant unless PARTNER_TENANT_ID says otherwise. */
@@ -121,7 +133,7 @@ async function tenantOf(hook: Hook): Promise<string> {
 const withoutRights = (reason: string, tenant: string, name: string): string =>
   `The broker's own application was not created. ${reason.trim()}\n` +
   `Or have an administrator run \`npx ptb setup api --tenant ${tenant} --name ${name}\`, then ` +
-  '`azd env set BROKER_AUDIENCES AUDIENCES` with what it prints, and start again.';
+  '`azd env set BROKER_AUDIENCES AUDIENCES` and `azd env set SIGN_IN_CLIENT_ID CLIENT` with what it prints, and start again.';
 
 async function store({ environment, run }: Hook, name: string, value: string): Promise<void> {
   if (environment[name] === value) return;
@@ -145,12 +157,15 @@ const runProgram: RunProgram = async (program, args) => {
   }
 };
 
-if (import.meta.main) {
+/** Runs a hook of azd in this process. */
+export async function runHook(hook: (parts: Hook) => Promise<void>): Promise<void> {
   try {
-    await preprovision({ environment: process.env, run: runProgram, say: (line) => console.log(line) });
+    await hook({ environment: process.env, run: runProgram, say: (line) => console.log(line) });
   } catch (thrown) {
     if (!(thrown instanceof HookFailure)) throw thrown;
     console.error(thrown.message);
     process.exitCode = 1;
   }
 }
+
+if (import.meta.main) await runHook(preprovision);

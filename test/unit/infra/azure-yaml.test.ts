@@ -52,7 +52,12 @@ describe('azure.yaml', () => {
     expect(existsSync(join(projectRoot, document.infra.path, `${document.infra.module}.bicep`))).toBe(true);
     const scripts = hooks.flatMap(({ posix, windows }) => [posix.run, windows.run]);
     const files = scripts.flatMap((script) => [...script.matchAll(/node ([\w./-]+)/g)].map(([, file]) => file ?? ''));
-    expect(files).toEqual(['tools/preprovision.ts', 'tools/preprovision.ts']);
+    expect(files).toEqual([
+      'tools/preprovision.ts',
+      'tools/preprovision.ts',
+      'tools/postprovision.ts',
+      'tools/postprovision.ts',
+    ]);
     expect(files.filter((file) => !existsSync(join(projectRoot, file)))).toEqual([]);
     const { scripts: known } = JSON.parse(readFileSync(join(projectRoot, 'package.json'), 'utf8')) as {
       scripts: object;

@@ -18,6 +18,7 @@ describe.skipIf(!bicepIsInstalled)('infra/main.bicep', { timeout: 600_000 }, () 
         operatorObjectId: operator,
         alertEmail: 'operator@example.com',
         brokerAudiences: 'client-id,api://broker',
+        signInClientId: 'sign-in-id',
       }),
       evaluate({
         virtualNetworkEnabled: true,

@@ -145,6 +145,7 @@ export const usualResources: Expected = {
   [`${site}/config/appsettings`]: settings({
     PARTNER_TENANT_ID: '11111111-1111-1111-1111-111111111111',
     BROKER_AUDIENCES: 'client-id,api://broker',
+    SIGN_IN_CLIENT_ID: 'sign-in-id',
     MICROSOFT_CLOUD:
       "[if(equals(environment().name, 'AzureUSGovernment'), 'usgovernment', if(equals(environment().name, 'AzureChinaCloud'), 'china', 'public'))]",
   }),
@@ -246,6 +247,7 @@ export const chosenResources: Expected = {
   [`${site}/config/appsettings`]: settings({
     PARTNER_TENANT_ID: '99999999-9999-4999-8999-999999999999',
     BROKER_AUDIENCES: '',
+    SIGN_IN_CLIENT_ID: '',
     MICROSOFT_CLOUD: 'china',
     DURABLE_TASK_SCHEDULER_CONNECTION_STRING: `[format('Endpoint={0};Authentication=ManagedIdentity;ClientID={1}', coalesce(Microsoft.DurableTask/schedulers/dts-*.endpoint, ''), ${identity}.clientId)]`,
     TASKHUB_NAME: 'PartnerTokenBroker',

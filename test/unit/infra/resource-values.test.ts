@@ -43,6 +43,7 @@ describe('the values of infra/main.bicep', { timeout: 600_000, ...skippedBecause
         operatorObjectId: operator,
         alertEmail: 'operator@example.com',
         brokerAudiences: 'client-id,api://broker',
+        signInClientId: 'sign-in-id',
       }),
       evaluate(chosenParameters),
     ]);
@@ -56,7 +57,7 @@ describe('the values of infra/main.bicep', { timeout: 600_000, ...skippedBecause
     const template = await readFile(join(projectRoot, 'infra/main.bicep'), 'utf8');
     const parameters = [...template.matchAll(/^param (\w+) /gm)].map(([, name]) => name ?? '');
     const inBoth = ['environmentName', 'location'];
-    const onlyInUsual = ['brokerAudiences', 'operatorObjectId', 'operatorType', 'alertEmail'];
+    const onlyInUsual = ['brokerAudiences', 'signInClientId', 'operatorObjectId', 'operatorType', 'alertEmail'];
     expect([...Object.keys(chosenParameters), ...inBoth, ...onlyInUsual].toSorted()).toEqual(parameters.toSorted());
     expect(propertiesOf(chosen)).toEqual(chosenResources);
   });

@@ -1,8 +1,14 @@
 import { describe, expect, it } from 'vitest';
+import { postprovision } from '../../../tools/postprovision.ts';
 import { HookFailure, preprovision, type RunProgram } from '../../../tools/preprovision.ts';
 
 const tenant = '11111111-1111-4111-8111-111111111111';
-const outcome = { clientId: 'client', audiences: ['client', 'api://tenant/name'], steps: ['Create the application'] };
+const outcome = {
+  clientId: 'client',
+  signInClientId: 'people',
+  audiences: ['client', 'api://tenant/name'],
+  steps: ['Create the application'],
+};
 const usual = {
   AZURE_ENV_NAME: 'prod',
   AZURE_LOCATION: 'westeurope',
@@ -12,7 +18,7 @@ const usual = {
 type Answer = { ok?: boolean; stdout?: string; stderr?: string };
 
 /** Runs the hook. @param answers by the first two words of a command. */
-async function runHook(environment: Record<string, string>, answers: Record<string, Answer> = {}) {
+async function runHook(environment: Record<string, string>, answers: Record<string, Answer> = {}, hook = preprovision) {
   const commands: string[] = [];
   const said: string[] = [];
   const known: Record<string, Answer> = {
@@ -26,7 +32,7 @@ async function runHook(environment: Record<string, string>, answers: Record<stri
     commands.push([program, ...args].join(' '));
     return { ok: true, stdout: '', stderr: '', ...known[`${program} ${args[0]}`] };
   };
-  const failure = await preprovision({ environment, run, say: (line) => said.push(line) }).then(
+  const failure = await hook({ environment, run, say: (line) => said.push(line) }).then(
     () => undefined,
     (thrown: unknown) => thrown,
   );
@@ -43,12 +49,17 @@ describe('the preprovision hook', () => {
       `ptb setup api --az-login --yes --json --tenant ${tenant} --name partner-token-broker-prod`,
       'azd env set BROKER_AUDIENCES client,api://tenant/name --environment prod',
       'azd env set BROKER_CLIENT_ID client --environment prod',
+      'azd env set SIGN_IN_CLIENT_ID people --environment prod',
     ]);
     expect(said).toEqual(['Done: Create the application']);
   });
 
   it('stores nothing in a second run, and gives the roles to the operator of the environment', async () => {
-    const values = { BROKER_AUDIENCES: 'client,api://tenant/name', BROKER_CLIENT_ID: 'client' };
+    const values = {
+      BROKER_AUDIENCES: 'client,api://tenant/name',
+      BROKER_CLIENT_ID: 'client',
+      SIGN_IN_CLIENT_ID: 'people',
+    };
     const more = { PARTNER_TENANT_ID: 'partner', OPERATOR_OBJECT_ID: 'group' };
     const { commands } = await runHook({ ...usual, ...values, ...more });
     expect(commands.slice(1)).toEqual([
@@ -114,5 +125,27 @@ describe('the preprovision hook', () => {
     expect(message).toBe(
       'az functionapp list-flexconsumption-runtimes failed: Please run az login Install the Azure CLI and run `az login`.',
     );
+  });
+});
+
+describe('the postprovision hook', () => {
+  const after = { ...usual, PARTNER_TENANT_ID: tenant, BROKER_URL: 'https://app.example' };
+
+  it('registers the address of the dashboard', async () => {
+    const { commands } = await runHook(after, {}, postprovision);
+    expect(commands[0]).toBe(
+      `ptb setup api --az-login --yes --json --tenant ${tenant} --name partner-token-broker-prod --url https://app.example`,
+    );
+  });
+
+  it('reports a failure to register it, and keeps the stored values', async () => {
+    const known = { BROKER_AUDIENCES: 'client,uri', BROKER_CLIENT_ID: 'client' };
+    const answers = { 'ptb setup': { ok: false, stderr: 'ptb: No.' } };
+    const { message, said } = await runHook({ ...after, ...known }, answers, postprovision);
+    expect([message, said.length]).toEqual([undefined, 1]);
+  });
+
+  it('names the missing output of the template', async () => {
+    expect((await runHook(usual, {}, postprovision)).message).toMatch(/^BROKER_URL is not set/);
   });
 });
