@@ -14,7 +14,7 @@ export class CommandFailure extends BrokerError {
 const commandLineAdvice: Partial<Record<CodedError['code'], string>> = {
   config_invalid: 'Set it in the environment (`azd env get-values` prints what the app has) or give the option.',
   caller_unauthenticated:
-    'Sign in with `az login` and give --client-id (or BROKER_CLIENT_ID), or put a token for the broker into PTB_TOKEN.',
+    'Sign in with `ptb login`, or with `az login` and give --client-id (or BROKER_CLIENT_ID), or put a token for the broker into PTB_TOKEN.',
 };
 
 /** What the person who typed the command should do about the error. */

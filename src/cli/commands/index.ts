@@ -4,6 +4,7 @@ import { configureCloudCommand } from 'microsoft-cloud/command';
 import { registerConsent } from './consent.ts';
 import { registerDemo } from './demo.ts';
 import { registerLocalBrowser } from './local-browser.ts';
+import { registerLogin } from './login.ts';
 import { registerPermissions } from './permissions.ts';
 import { registerPolicy } from './policy.ts';
 import { registerSetup } from './setup.ts';
@@ -35,6 +36,7 @@ export function registerCommands(program: Command): void {
   registerRotate(program);
   registerDoctor(program);
   registerRevoke(program);
+  registerLogin(program);
   registerTenants(program);
   registerTenantsConsent(program);
   registerToken(program);

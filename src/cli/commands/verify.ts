@@ -6,7 +6,7 @@ import {
   brokerFetch,
   type ConnectionFlags,
   machineIdentity,
-  signInForBroker,
+  tokenFor,
 } from '../remote/connection.ts';
 import { type Line, styled } from '../line.ts';
 import { CommandOutcome } from '../run-program.ts';
@@ -41,7 +41,7 @@ export function registerVerify(program: Command): void {
 }
 
 async function runVerify(flags: VerifyFlags): Promise<void> {
-  const { token, clientId, functionKey } = flags;
+  const { functionKey } = flags;
   const url = addressOf(flags);
   const [{ verify }, { createProbe, isReached }, { randomUUID }, { systemClock }] = await Promise.all([
     import('../verify/checks.ts'),
@@ -51,7 +51,7 @@ async function runVerify(flags: VerifyFlags): Promise<void> {
   ]);
   const probe = createProbe(brokerFetch(functionKey === undefined ? {} : { functionKey }), url);
   const findings = await verify(probe, {
-    token: token ?? (clientId === undefined ? undefined : await signInForBroker(clientId)),
+    token: await tokenFor(flags, url),
     tenant: flags.tenant,
     resource: flags.resource,
     foreignTenant: randomUUID(),

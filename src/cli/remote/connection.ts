@@ -3,8 +3,11 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { BrokerError } from '../../lib/model/errors.ts';
 import type { Fetch } from '../../lib/runtime/outbound.ts';
 import { parseGuid } from '../../lib/model/identifiers.ts';
+import { CommandFailure } from '../command-failure.ts';
 import { UsageError } from '../run-program.ts';
+import { progress } from '../sign-in/output.ts';
 import { type BrokerClient, createBrokerClient } from './broker-client.ts';
+import { knownAddress, type Places, places } from './places.ts';
 
 /** A token is renewed this long before it expires. */
 const renewBeforeMs = 300_000;
@@ -17,13 +20,16 @@ export interface ConnectionFlags {
   readonly functionKey?: string;
 }
 
+/** Adds `--url`. */
+export const addUrlOption = (command: Command): Command =>
+  command.addOption(new Option('--url <address>', 'address of the function app').env('BROKER_URL').argParser(address));
+
 /**
  * Adds the connection options. Secrets should come from the environment, because every process of the machine can read
  * a command line.
  */
 export function addConnectionOptions(command: Command): Command {
-  return command
-    .addOption(new Option('--url <address>', 'address of the function app').env('BROKER_URL').argParser(address))
+  return addUrlOption(command)
     .addOption(
       new Option('--token <token>', 'an access token for the broker; better in PTB_TOKEN').env('PTB_TOKEN').hideHelp(),
     )
@@ -56,7 +62,10 @@ export function brokerFetch({ functionKey }: Pick<ConnectionFlags, 'functionKey'
  * @throws UsageError without an address; BrokerError caller_unauthenticated without a token or a sign-in.
  */
 export async function connect(flags: ConnectionFlags): Promise<BrokerClient> {
-  return createBrokerClient(brokerFetch(flags), addressOf(flags), callerToken(flags));
+  const known = places();
+  const url = await knownAddress(flags, known);
+  if (flags.url === undefined) progress(`Calling the broker at ${url}.`);
+  return createBrokerClient(brokerFetch(flags), url, await callerToken(flags, url, known));
 }
 
 /** The address of the broker. @throws UsageError when neither the option nor the environment has it. */
@@ -65,17 +74,52 @@ export function addressOf({ url }: ConnectionFlags): string {
   throw new UsageError('Give the address of the broker: --url ADDRESS, or BROKER_URL in the environment.');
 }
 
-function callerToken({ token, clientId }: ConnectionFlags): () => Promise<string> {
+/**
+ * Who provides the token: the option or PTB_TOKEN, the demo if no option names a broker, `ptb login`, the account that is
+ * signed in with `az`. The first that exists.
+ * @throws CommandFailure caller_unauthenticated if there is none.
+ */
+async function callerToken(
+  { url: option, token, clientId }: ConnectionFlags,
+  url: string,
+  known: Places,
+): Promise<() => Promise<string>> {
   if (token !== undefined && token !== '') return async () => token;
-  if (clientId === undefined) {
-    throw new BrokerError('caller_unauthenticated', 'There is neither a token for the broker nor its client id.');
-  }
+  const demo = option === undefined ? await known.demo() : undefined;
+  if (demo !== undefined) return async () => ((await known.demo()) ?? demo).token;
+  if ((await known.files.find(url)) !== undefined) return () => tokenOfLogin(known, url);
+  if (clientId === undefined) throw noSignIn(url);
   let kept: AccessToken | undefined;
   return async () => {
     // `az` takes about a second and a process. Watching a run takes hundreds of requests.
     if (kept === undefined || kept.expiresOnTimestamp - Date.now() < renewBeforeMs) kept = await signIn(clientId);
     return kept.token;
   };
+}
+
+/** Read for each request, because another command may have renewed it. */
+async function tokenOfLogin({ files }: Places, url: string): Promise<string> {
+  const signIn = await files.find(url);
+  if (signIn === undefined) throw noSignIn(url);
+  const { keptToken } = await import('../login/kept-token.ts');
+  return keptToken(files, signIn);
+}
+
+const noSignIn = (url: string): CommandFailure =>
+  new CommandFailure(
+    'caller_unauthenticated',
+    `You are not signed in to ${url}.`,
+    `Run \`ptb login --url ${url}\`, or set PTB_TOKEN or BROKER_CLIENT_ID.`,
+  );
+
+/**
+ * A token from the options, from `ptb login`, or of the account that is signed in on this machine. Undefined if there is
+ * none. @throws BrokerError caller_unauthenticated if a sign-in gets no token.
+ */
+export async function tokenFor(flags: ConnectionFlags, url: string): Promise<string | undefined> {
+  const known = places();
+  const isSignedIn = flags.token !== undefined || flags.clientId !== undefined || (await known.files.find(url));
+  return isSignedIn ? (await callerToken({ ...flags, url }, url, known))() : undefined;
 }
 
 /** A token for the broker, of the account that is signed in on this machine. @throws BrokerError caller_unauthenticated. */

@@ -2,6 +2,7 @@ import type { AuthorizationServer, Client, ClientAuth, DeviceAuthorizationRespon
 import type { ClientCredential } from '../model/credential.ts';
 import { BrokerError, SetupError } from '../model/errors.ts';
 import type { TenantId } from '../model/identifiers.ts';
+import type { Secret } from '../model/secret.ts';
 import { authorizationServer, type OAuthLibrary } from './authorization-server.ts';
 import { clientAuthentication } from './client-authentication.ts';
 import type { RedeemedToken } from './judge-token-reply.ts';
@@ -195,5 +196,29 @@ export class SignInClient {
       }
     }
     throw new SetupError('sign_in_refused', 'The code expired before anyone signed in with it.');
+  }
+
+  /**
+   * Gets a new token with the refresh token of an earlier sign-in.
+   * @throws SetupError sign_in_refused if the person has to sign in again; BrokerError as `finishBrowser` does.
+   */
+  async refresh(refreshToken: Secret, signal?: AbortSignal): Promise<RedeemedToken> {
+    const oauth = this.#oauth;
+    const exchange = new SignInExchange(this.#deps, signal);
+    try {
+      const response = await oauth.refreshTokenGrantRequest(
+        this.#server,
+        this.#client,
+        this.#authentication,
+        refreshToken.reveal(),
+        // Without a scope, Entra issues a token for Microsoft Graph.
+        { [oauth.customFetch]: exchange.fetch, additionalParameters: { scope: this.#scope } },
+      );
+      const token = exchange.token();
+      await oauth.processRefreshTokenResponse(this.#server, this.#client, response);
+      return token;
+    } catch (error) {
+      throw signInFailure(error, exchange.failure);
+    }
   }
 }

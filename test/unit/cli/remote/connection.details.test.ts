@@ -12,6 +12,9 @@ const id = '33333333-3333-4333-8333-333333333333';
 
 beforeEach(() => {
   for (const name of ['BROKER_URL', 'PTB_TOKEN', 'BROKER_CLIENT_ID', 'PTB_FUNCTION_KEY']) vi.stubEnv(name, undefined);
+  // Neither a demo nor a sign-in of the person who runs the tests counts.
+  vi.stubEnv('XDG_STATE_HOME', '/nowhere');
+  vi.spyOn(process, 'cwd').mockReturnValue('/nowhere');
 });
 afterEach(() => {
   vi.restoreAllMocks();

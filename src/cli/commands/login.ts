@@ -1,0 +1,96 @@
+import type { Command } from 'commander';
+import { callerRoles } from '../../lib/model/caller.ts';
+import type { RedeemedToken } from '../../lib/entra/judge-token-reply.ts';
+import { isoTime } from '../../lib/runtime/clock.ts';
+import { SetupError } from '../../lib/model/errors.ts';
+import { addUrlOption, brokerFetch, type ConnectionFlags } from '../remote/connection.ts';
+import { knownAddress, places } from '../remote/places.ts';
+import { interruptible } from '../sign-in/interruptible.ts';
+import { print, say } from '../sign-in/output.ts';
+
+interface LoginFlags extends Pick<ConnectionFlags, 'url'> {
+  readonly deviceCode?: true;
+  readonly json?: true;
+}
+
+interface LogoutFlags extends Pick<ConnectionFlags, 'url'> {
+  readonly all?: true;
+  readonly json?: true;
+}
+
+/** `ptb login` and `ptb logout`: sign a person in to a broker without the Azure CLI. */
+export function registerLogin(program: Command): void {
+  const login = program
+    .command('login')
+    .description('Sign in to a broker with Microsoft, for the commands that call it. The Azure CLI is not needed.')
+    .option(
+      '--device-code',
+      'sign in with a code on another device, if no browser can be opened here (policies often block this)',
+    )
+    .option('--json', 'one JSON document on standard output');
+  addUrlOption(login).action(interruptible(logIn));
+  const logout = program
+    .command('logout')
+    .description('Forget a sign-in of `ptb login` on this machine.')
+    .option('--all', 'forget the sign-ins to every broker')
+    .option('--json', 'one JSON document on standard output');
+  addUrlOption(logout).action(logOut);
+}
+
+async function logIn(flags: LoginFlags, signal: AbortSignal): Promise<void> {
+  const url = await knownAddress(flags, places());
+  const [{ readBrokerSignIn }, { personSignInDeps, signInRequest }, { signIn }, { signInMethod }] = await Promise.all([
+    import('../login/broker-sign-in.ts'),
+    import('../login/kept-token.ts'),
+    import('../../lib/setup/sign-in.ts'),
+    import('../sign-in/operator.ts'),
+  ]);
+  const settings = await readBrokerSignIn(brokerFetch({}), url);
+  const { entraEndpoint, tenantId, clientId, scope } = settings;
+  const deps = { ...personSignInDeps, entraEndpoint, signal };
+  const token = await signIn(deps, signInMethod(flags), signInRequest(settings));
+  const { accessToken, refreshToken, expiresAtMs, claims } = token;
+  if (refreshToken === undefined)
+    throw new SetupError('sign_in_refused', 'Entra issued no refresh token, so the sign-in cannot be kept.');
+  const account = claims.username ?? 'unknown';
+  await places().files.save({
+    url,
+    entraEndpoint,
+    tenantId,
+    clientId,
+    scope,
+    account,
+    accessToken: accessToken.reveal(),
+    expiresAtMs,
+    refreshToken: refreshToken.reveal(),
+  });
+  const roles = rolesOf(token);
+  print(flags.json, { url, account, roles, expiresAt: isoTime(expiresAtMs) }, [
+    `Signed in to ${url} as ${account}.`,
+    `Roles: ${roles.length === 0 ? 'none' : roles.join(', ')}`,
+  ]);
+  if (roles.length === 0)
+    say(
+      `The account has no app role of this broker, so it may read nothing. Whoever administers the broker runs: ptb setup api --principal ${claims.objectId ?? 'OBJECT_ID'} --role Runs.Read`,
+    );
+}
+
+const rolesOf = ({ claims }: RedeemedToken): readonly string[] =>
+  callerRoles.filter((role) => claims.scopes?.includes(role) === true);
+
+async function logOut(flags: LogoutFlags): Promise<void> {
+  const known = places();
+  const urls = flags.all ? (await known.files.list()).map(({ url }) => url) : [await knownAddress(flags, known)];
+  const forgotten: string[] = [];
+  for (const url of urls) if (await known.files.drop(url)) forgotten.push(url);
+  print(
+    flags.json,
+    { forgotten },
+    forgotten.length === 0
+      ? ['There was no sign-in to forget.']
+      : [
+          `Forgot the sign-in to ${forgotten.join(' and ')}.`,
+          'Microsoft has no way to end a single refresh token. If the file may have been copied, have the sessions of the account revoked.',
+        ],
+  );
+}

@@ -1,0 +1,50 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { stateFolder } from '../customer-consent/journal-files.ts';
+import { createSignInFiles, type SignInFiles } from '../login/sign-in-files.ts';
+import { UsageError } from '../run-program.ts';
+
+/** Where a command finds a broker, and a token for it, that no option names. */
+export interface Places {
+  readonly files: SignInFiles;
+  /** The demo that runs in this folder. Its token is renewed, so it is read for each use. */
+  readonly demo: () => Promise<RunningDemo | undefined>;
+}
+
+export interface RunningDemo {
+  readonly url: string;
+  readonly token: string;
+}
+
+export const places = (): Places => ({
+  files: createSignInFiles(stateFolder(process.env, process.platform)),
+  demo: () => readDemo(join(process.cwd(), '.local/demo.env')),
+});
+
+/** Reads the file that `npm start` keeps while it runs. */
+async function readDemo(file: string): Promise<RunningDemo | undefined> {
+  const text = await readFile(file, 'utf8').catch(() => '');
+  const values = new Map(
+    text.split('\n').map((line): [string, string] => {
+      const [, name = '', value = ''] = /^export (\w+)='(.*)'$/.exec(line) ?? [];
+      return [name, value];
+    }),
+  );
+  const [url, token] = [values.get('BROKER_URL'), values.get('PTB_TOKEN')];
+  return url && token ? { url, token } : undefined;
+}
+
+/**
+ * The address of the broker: the option or BROKER_URL, the demo in this folder, the only sign-in of `ptb login`.
+ * @throws UsageError if there is none, or several sign-ins.
+ */
+export async function knownAddress({ url }: { readonly url?: string }, { files, demo }: Places): Promise<string> {
+  if (url !== undefined) return url;
+  const running = await demo();
+  if (running !== undefined) return running.url;
+  const signIns = await files.list();
+  const [only] = signIns;
+  if (signIns.length === 1 && only !== undefined) return only.url;
+  const several = signIns.length > 1 ? ` You are signed in to ${signIns.map((each) => each.url).join(', ')}.` : '';
+  throw new UsageError(`Give the address of the broker: --url ADDRESS, or BROKER_URL in the environment.${several}`);
+}
