@@ -50,6 +50,19 @@ Describe 'module' {
         $manifest.RequiredModules | Should -BeNullOrEmpty
     }
 
+    It 'has a label for every column that a script block computes' {
+        # Without one, the source of the script block is the head of the column.
+        [xml]$views = Get-Content -Raw "$modulePath/PartnerTokenBroker.Format.ps1xml"
+        foreach ($view in $views.Configuration.ViewDefinitions.View) {
+            $heads = @($view.TableControl.TableHeaders.ChildNodes)
+            $items = @($view.TableControl.TableRowEntries.TableRowEntry.TableColumnItems.ChildNodes)
+            $heads.Count | Should -Be $items.Count -Because $view.Name
+            for ($at = 0; $at -lt $items.Count; $at++) {
+                if ($items[$at]['ScriptBlock']) { $heads[$at]['Label'].InnerText | Should -Not -BeNullOrEmpty -Because "column $at of $($view.Name)" }
+            }
+        }
+    }
+
     It 'exports exactly one command per public file' {
         $files = (Get-ChildItem "$modulePath/Public" -Filter *.ps1).BaseName | Sort-Object
         (Get-Command -Module PartnerTokenBroker).Name | Sort-Object | Should -Be $files

@@ -45,7 +45,7 @@ Describe 'runs' {
         $list[0].StartedAt | Should -BeGreaterOrEqual $list[-1].StartedAt
         @(Get-PartnerRun -First 1).Count | Should -Be 1
         ($run | Get-PartnerRun).Done | Should -Be 3
-        $run | Out-String -Width 200 | Should -Match 'RunId\s+Outcome\s+Tenants\s+Failed\s+Started'
+        $run | Out-String -Width 200 | Should -Match 'RunId\s+Outcome\s+Tenants\s+Failed\s+Started \(UTC\)\s+Duration\s'
     }
 
     It 'show every outcome of the API in words' {
