@@ -3,6 +3,7 @@
     ModuleVersion        = '0.1.0'
     GUID                 = 'f4a4a6d0-6c0b-4c53-9a0e-0f5a3a6f3b61'
     Author               = 'The partner-token-broker authors'
+    CompanyName          = 'The partner-token-broker authors'
     Copyright            = '(c) The partner-token-broker authors. MIT licence.'
     Description          = 'Gets short-lived tokens for customer tenants from a partner-token-broker and connects the Microsoft modules with them. Scripts contain no refresh token and no secret.'
     PowerShellVersion    = '5.1'
@@ -33,9 +34,14 @@
     AliasesToExport      = @()
     PrivateData          = @{
         PSData = @{
-            Tags       = @('Microsoft365', 'Partner', 'CSP', 'GDAP', 'SecureApplicationModel', 'MicrosoftGraph', 'ExchangeOnline')
-            LicenseUri = 'https://github.com/partner-token-broker/partner-token-broker/blob/main/LICENSE'
-            ProjectUri = 'https://github.com/partner-token-broker/partner-token-broker'
+            Tags         = @(
+                'Microsoft365', 'M365', 'Partner', 'PartnerCenter', 'CSP', 'MSP', 'GDAP', 'SecureApplicationModel', 'MicrosoftGraph', 'ExchangeOnline'
+                'MultiTenant', 'PSEdition_Desktop', 'PSEdition_Core', 'Windows', 'Linux', 'MacOS'
+            )
+            LicenseUri   = 'https://github.com/partner-token-broker/partner-token-broker/blob/main/LICENSE'
+            ProjectUri   = 'https://github.com/partner-token-broker/partner-token-broker'
+            IconUri      = 'https://raw.githubusercontent.com/partner-token-broker/partner-token-broker/main/clients/powershell/icon.png'
+            ReleaseNotes = 'https://github.com/partner-token-broker/partner-token-broker/blob/main/CHANGELOG.md'
         }
     }
 }
