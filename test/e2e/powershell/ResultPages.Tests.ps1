@@ -42,6 +42,14 @@ Describe 'Get-PartnerRunResult with pages that fail' {
         @(Get-Seen | Where-Object { $_ -eq 'stalled@w 2' }).Count | Should -BeGreaterThan 1
     }
 
+    It 'names the deadline if the body stalls every time' {
+        & (Get-Module PartnerTokenBroker) { $script:ReplySeconds = 3; $script:MaxPatientAttempts = 2 }
+        try { $failure = Get-Failure { Get-PartnerRunResult -RunId silent@w } }
+        finally { & (Get-Module PartnerTokenBroker) { $script:ReplySeconds = 100; $script:MaxPatientAttempts = 5 } }
+        $failure.FullyQualifiedErrorId | Should -Be 'broker_unreachable,Get-PartnerRunResult'
+        $failure.TargetObject.Detail | Should -Match 'no complete reply within 3 seconds'
+    }
+
     It 'gives up after five attempts, names the page, and has returned the rows before it' {
         $rows = [Collections.Generic.List[object]]::new()
         $failure = Get-Failure { Get-PartnerRunResult -RunId away@w | ForEach-Object { $rows.Add($_) } }

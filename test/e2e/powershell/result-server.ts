@@ -19,9 +19,13 @@ const problem =
     response.end(JSON.stringify(document));
   };
 
+/** Time after which a stalled body breaks off, so that a client without a deadline fails and does not wait for ever. */
+const stallMs = 20_000;
+
 /** Sends half of the body and then nothing. */
 const stalls: Reply = (response) => {
   response.writeHead(200, { ...headers, 'content-length': '1000' }).write(rows(2));
+  setTimeout(() => response.destroy(), stallMs).unref();
 };
 
 const breaks: Reply = (response) => {
@@ -42,6 +46,7 @@ const secondPages: Readonly<Record<string, readonly Reply[]>> = {
   'broken@w': [breaks, page(2, next(3))],
   'throttled@w': [problem(503, 'throttled', 42), page(2, next(3))],
   'stalled@w': [stalls, page(2, next(3))],
+  'silent@w': [stalls],
   'away@w': [problem(503, 'storage_unavailable')],
   'later@w': [problem(503, 'throttled', 61)],
   'gone@w': [problem(404, 'run_not_found')],
