@@ -12,6 +12,9 @@ $script:ConnectTargets = @{
 function Invoke-ConnectCommand([string] $Name, [hashtable] $Options) {
     $target = $script:ConnectTargets[$Name]
     if ((Get-Session).IsParallel) { Write-TerminatingError connection_shared "$($target.Command) cannot connect to several tenants at once." }
+    if ((Get-Session).SignInName -eq 'demo') {
+        Write-TerminatingError connect_failed 'The session belongs to the demo, and Microsoft does not accept its tokens.' -Advice 'Use Get-PartnerToken with a REST call to the simulated cloud, or Invoke-PartnerExchangeCommand.'
+    }
     $command = Resolve-ConnectCommand $target
     if ($target['Retired']) { Write-Warning $target.Retired }
     $isConnected = $false

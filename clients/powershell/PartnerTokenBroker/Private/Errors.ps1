@@ -3,6 +3,7 @@ $script:ClientErrors = @{
     not_connected     = @('ConnectionError', 'No session with a broker is open', 'Run Connect-PartnerTokenBroker first.')
     session_expired   = @('AuthenticationError', 'The session has expired', 'Run Connect-PartnerTokenBroker again.')
     sign_in_failed    = @('AuthenticationError', 'The sign-in for the broker failed', 'Check the sign-in parameters of Connect-PartnerTokenBroker: identity, application, secret or certificate, tenant, audience.')
+    demo_not_running  = @('ObjectNotFound', 'No demo is running here', 'Run npm start in the folder of the project, wait for the address of its dashboard, and run this command in that folder or below it.')
     url_invalid       = @('InvalidArgument', 'The URL is invalid', 'Specify the https URL of the function app, for example https://broker.contoso.com.')
     broker_unreachable = @('ConnectionError', 'The broker does not answer', 'Check the URL, the network, and that the function app is running. GET /api/health needs no token.')
     not_a_broker      = @('InvalidArgument', 'The server at this URL is not a broker', 'Check the URL that you passed to Connect-PartnerTokenBroker.')
@@ -17,7 +18,7 @@ $script:ClientErrors = @{
 
 # Failures that affect all tenants. Invoke-PartnerTenant stops after one of them.
 $script:SessionWideCodes = @(
-    'not_connected', 'session_expired', 'sign_in_failed', 'not_a_broker', 'broker_unreachable', 'caller_unauthenticated'
+    'not_connected', 'session_expired', 'sign_in_failed', 'demo_not_running', 'not_a_broker', 'broker_unreachable', 'caller_unauthenticated'
     'credential_missing', 'credential_expired', 'credential_revoked', 'client_credential_rejected', 'config_invalid'
 )
 
@@ -83,8 +84,9 @@ function Get-ErrorCategory($Problem) {
 
 # Ends the running public command with a terminating error. Private functions have no CmdletBinding attribute, so $PSCmdlet
 # is that of the public command. The error therefore points to the line of the caller and not into this module.
-function Write-TerminatingError($Code, $Detail, $Problem) {
+function Write-TerminatingError($Code, $Detail, $Problem, $Advice) {
     if (-not $Problem) { $Problem = ConvertTo-Problem $Code $Detail }
+    if ($Advice) { $Problem.Advice = $Advice }
     $PSCmdlet.ThrowTerminatingError((ConvertTo-ErrorRecord $Problem))
 }
 

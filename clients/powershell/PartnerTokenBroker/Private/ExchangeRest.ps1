@@ -23,7 +23,7 @@ function Invoke-ExchangeRest($Token, [string] $CmdletName, [hashtable] $Paramete
 
 function Send-ExchangeRequest([string] $Uri, [string] $Json, [hashtable] $Headers, [securestring] $Bearer, [string] $CmdletName) {
     for ($attempt = 1; ; $attempt++) {
-        $reply = Send-HttpRequest @{ Method = 'POST'; Uri = $Uri; Json = $Json; Headers = $Headers; Bearer = $Bearer }
+        $reply = Send-HttpRequest @{ Method = 'POST'; Uri = $Uri; Json = $Json; Headers = $Headers; Bearer = $Bearer; Client = (Get-Session).ExchangeClient }
         if ($reply.Status -eq 200) { return $reply }
         $isTransient = $reply.Status -in 0, 429, 502, 503, 504
         $wait = if ($reply.Status -eq 0) { $null } else { Get-ReplyHeader $reply 'retry-after' }

@@ -26,7 +26,7 @@ $script:ReplySeconds = 100
 Sends one request and waits for the complete reply. It does not throw for network failures: without a reply, Status is 0 and
 Failure has the reason.
 Keys of Request: Method, Uri, and optionally Headers, Bearer (SecureString), Json (text) or Form (values are text or
-SecureString), TimeoutSeconds (100), Direct (no proxy), AsBytes (returns the body of a success in Bytes instead of Text).
+SecureString), TimeoutSeconds (100), Direct (no proxy), Client (another HttpClient), AsBytes (returns the body of a success in Bytes instead of Text).
 #>
 function Send-HttpRequest([hashtable] $Request) {
     $message = ConvertTo-HttpMessage $Request
@@ -34,7 +34,7 @@ function Send-HttpRequest([hashtable] $Request) {
     $cancellation = [Threading.CancellationTokenSource]::new([timespan]::FromSeconds($seconds))
     $task = $reply = $null
     $clock = [Diagnostics.Stopwatch]::StartNew()
-    $client = if ($Request['Direct']) { $script:DirectHttp } else { $script:Http }
+    $client = if ($Request['Client']) { $Request.Client } elseif ($Request['Direct']) { $script:DirectHttp } else { $script:Http }
     try {
         # The task ends with the body, so that the deadline covers a body that stalls.
         $task = $client.SendAsync($message, [Net.Http.HttpCompletionOption]::ResponseContentRead, $cancellation.Token)

@@ -1,9 +1,43 @@
 # Functions that get a token for the broker, one per sign-in method. Each takes the session and returns Secret and ExpiresAt
 # (UTC).
 
+# The error numbers of Entra that one parameter of Connect-PartnerTokenBroker causes, and what to do about them.
+$script:EntraAdvice = [ordered]@{
+    'AADSTS(7000215|7000222)\b'                 = 'Pass the value of a client secret that is valid, not its id, as the password of -ClientSecretCredential.'
+    'AADSTS(700027|700023|7000272|50012)\b'     = 'Add the certificate of -Certificate or -CertificateThumbprint to the application -ClientId in Entra.'
+    'AADSTS700016\b'                            = 'Check -ClientId (or the user name of -ClientSecretCredential), and that -TenantId is the tenant of the partner.'
+    'AADSTS(90002|900021|900023)\b'             = 'Check -TenantId: it is the tenant of the partner, not of a customer.'
+    'AADSTS(500011|700112|70011|28000|1002012)\b' = "Check -Audience: the App ID URI or the client id of the broker's own application."
+    'AADSTS7000218\b'                           = '-UseDeviceCode needs an application that allows public client flows. For this one, use -Certificate or -ClientSecretCredential with -TenantId.'
+}
+
+# The parameters that fit other places, for advice after a sign-in that failed.
+$script:OtherSignIns = @{
+    Person      = '-AzureCli after az login, or -UseDeviceCode -TenantId TENANT -ClientId APPLICATION, on a workstation'
+    Application = '-Certificate or -CertificateThumbprint with -TenantId and -ClientId, or -ClientSecretCredential with -TenantId, on a server outside Azure'
+    Identity    = '-Identity in Azure, with -ClientId for a user-assigned identity'
+    Demo        = '-Demo for npm start'
+}
+
+# Ends with sign_in_failed. The advice names the parameter that is wrong, or the parameters that fit.
+function Write-SignInError([string] $Method, [string] $Detail) {
+    $other = $script:OtherSignIns
+    $advice = foreach ($pattern in $script:EntraAdvice.Keys) { if ($Detail -match $pattern) { $script:EntraAdvice[$pattern]; break } }
+    if (-not $advice) {
+        $advice = switch ($Method) {
+            'Identity' { "Check that this resource has a managed identity, and specify -ClientId for a user-assigned one. Other sign-ins: $($other.Person); $($other.Application); $($other.Demo)." }
+            'AzureCli' { "Run az login with an account that has a role of the broker. Other sign-ins: -UseDeviceCode -TenantId TENANT -ClientId APPLICATION for a person without az; $($other.Identity); $($other.Application); $($other.Demo)." }
+            'DeviceCode' { "Enter the code within its lifetime, with an account that has a role of the broker. Other sign-ins: $($other.Application); $($other.Identity)." }
+            'AccessToken' { "Pass a token for the broker (-Audience of the other parameter sets), such as (Get-AzAccessToken -ResourceUrl AUDIENCE -AsSecureString).Token. Other sign-ins: $($other.Person); $($other.Application)." }
+            default { "Check -TenantId, -ClientId and the certificate or secret. Other sign-ins: $($other.Identity); $($other.Person)." }
+        }
+    }
+    Write-TerminatingError sign_in_failed $Detail -Advice $advice
+}
+
 # Reads Secret and ExpiresAt from the reply of a token endpoint, or ends with an error that quotes the endpoint.
-function Read-TokenReply($Reply, [string] $Endpoint) {
-    if ($Reply.Status -eq 0) { Write-TerminatingError sign_in_failed "$Endpoint could not be reached: $($Reply.Failure)." }
+function Read-TokenReply($Reply, [string] $Endpoint, [string] $Method) {
+    if ($Reply.Status -eq 0) { Write-SignInError $Method "$Endpoint could not be reached: $($Reply.Failure)." }
     $answer = ConvertFrom-Reply $Reply.Text
     $token = Get-Field $answer 'access_token'
     if ($Reply.Status -eq 200 -and $token) {
@@ -13,7 +47,7 @@ function Read-TokenReply($Reply, [string] $Endpoint) {
     }
     # Entra sends error_description, whose first line is readable. Identity endpoints send message.
     $message = @((Get-Field $answer 'error_description'), (Get-Field $answer 'message'), "status $($Reply.Status)") | Where-Object { $_ } | Select-Object -First 1
-    Write-TerminatingError sign_in_failed "$Endpoint rejected the request: $(([string]$message -split '\r?\n')[0])"
+    Write-SignInError $Method "$Endpoint rejected the request: $(([string]$message -split '\r?\n')[0])"
 }
 
 # App Service, Functions, Container Apps and Automation set the endpoint in variables. A virtual machine has a fixed one.
@@ -29,12 +63,12 @@ function Request-IdentityToken($Session) {
         $request = @{ Uri = "$base/metadata/identity/oauth2/token?api-version=2018-02-01&$query"; Headers = @{ Metadata = 'true' }; TimeoutSeconds = 10 }
     }
     $reply = Send-HttpRequest ($request + @{ Method = 'GET'; Direct = $true })
-    Read-TokenReply $reply 'The managed identity endpoint'
+    Read-TokenReply $reply 'The managed identity endpoint' Identity
 }
 
 function Request-AzureCliToken($Session) {
     $az = Get-Command -Name az -CommandType Application -ErrorAction Ignore | Select-Object -First 1
-    if (-not $az) { Write-TerminatingError sign_in_failed 'The Azure CLI (az) is not installed.' }
+    if (-not $az) { Write-SignInError AzureCli 'The Azure CLI (az) is not installed.' }
     $arguments = @('account', 'get-access-token', '--resource', $Session.Audience, '--output', 'json', '--only-show-errors')
     if ($Session.TenantId) { $arguments += '--tenant', $Session.TenantId }
     # Output on standard error must not become a PowerShell error.
@@ -45,7 +79,7 @@ function Request-AzureCliToken($Session) {
     $answer = ConvertFrom-Reply ($lines -join "`n")
     $token = Get-Field $answer 'accessToken'
     if ($LASTEXITCODE -ne 0 -or -not $token) {
-        Write-TerminatingError sign_in_failed "az account get-access-token failed: $(($errors -join ' ').Trim()) Run az login first."
+        Write-SignInError AzureCli "az account get-access-token failed: $(($errors -join ' ').Trim())"
     }
     $epoch = Get-Field $answer 'expires_on'
     # Versions before 2.54 return only the local time.
@@ -62,13 +96,13 @@ function Request-ApplicationToken($Session) {
         $form.client_assertion = ConvertTo-SecretText (Get-ClientAssertion -Certificate $Session.Certificate -ClientId $Session.ClientId -Endpoint $endpoint)
     }
     else { $form.client_secret = $Session.ClientSecret }
-    Read-TokenReply (Send-HttpRequest @{ Method = 'POST'; Uri = $endpoint; Form = $form }) 'Entra'
+    Read-TokenReply (Send-HttpRequest @{ Method = 'POST'; Uri = $endpoint; Form = $form }) 'Entra' Application
 }
 
 # "Certificate credentials" (Microsoft identity platform): PS256 and x5t#S256. Keys without PSS support sign RS256 with x5t.
 function Get-ClientAssertion($Certificate, [string] $ClientId, [string] $Endpoint) {
     $key = [Security.Cryptography.X509Certificates.RSACertificateExtensions]::GetRSAPrivateKey($Certificate)
-    if (-not $key) { Write-TerminatingError sign_in_failed 'The certificate has no usable RSA private key.' }
+    if (-not $key) { Write-SignInError Application 'The certificate has no usable RSA private key.' }
     $isLegacy = $key -is [Security.Cryptography.RSACryptoServiceProvider]
     $sha256 = [Security.Cryptography.SHA256]::Create()
     $header = [ordered]@{
@@ -90,7 +124,7 @@ function Request-DeviceCodeToken($Session) {
     $form = @{ client_id = $Session.ClientId; scope = "$($Session.Audience)/.default" }
     $started = Send-HttpRequest @{ Method = 'POST'; Uri = "$base/devicecode"; Form = $form }
     $device = ConvertFrom-Reply $started.Text
-    if ($started.Status -ne 200 -or -not (Get-Field $device 'device_code')) { return Read-TokenReply $started 'Entra' }
+    if ($started.Status -ne 200 -or -not (Get-Field $device 'device_code')) { return Read-TokenReply $started 'Entra' DeviceCode }
     Write-Information -MessageData $device.message -InformationAction Continue
     $poll = @{ grant_type = 'urn:ietf:params:oauth:grant-type:device_code'; client_id = $Session.ClientId; device_code = (ConvertTo-SecretText $device.device_code) }
     $interval = [Math]::Max(1, [int](Get-Field $device 'interval'))
@@ -101,13 +135,13 @@ function Request-DeviceCodeToken($Session) {
         $refusal = Get-Field (ConvertFrom-Reply $reply.Text) 'error'
         if ($refusal -eq 'slow_down') { $interval += 5 }
     } while ($refusal -in 'authorization_pending', 'slow_down' -and [DateTime]::UtcNow -lt $endsAt)
-    Read-TokenReply $reply 'Entra'
+    Read-TokenReply $reply 'Entra' DeviceCode
 }
 
 # The token of -AccessToken. The session ends when it expires.
 function Request-GivenToken($Session) {
     $expires = Get-Field (Get-TokenClaim $Session.GivenToken) 'exp'
-    if (-not $expires) { Write-TerminatingError sign_in_failed 'The access token is not a JWT.' }
+    if (-not $expires) { Write-SignInError AccessToken 'The access token is not a JWT.' }
     [pscustomobject]@{ Secret = $Session.GivenToken; ExpiresAt = (ConvertFrom-EpochSecond $expires) }
 }
 
@@ -120,6 +154,7 @@ function Resolve-SignIn([hashtable] $Requested) {
         'AzureCli' { @{ Function = 'Request-AzureCliToken'; Name = 'Azure CLI'; CanRenew = $true } }
         'DeviceCode' { @{ Function = 'Request-DeviceCodeToken'; Name = 'device code'; CanRenew = $false } }
         'ClientSecret' { @{ Function = 'Request-ApplicationToken'; Name = 'client secret'; CanRenew = $true } }
+        'Demo' { @{ Function = 'Request-DemoToken'; Name = 'demo'; CanRenew = $true } }
         'AccessToken' { @{ Function = 'Request-GivenToken'; Name = 'access token'; CanRenew = $false } }
         default { @{ Function = 'Request-ApplicationToken'; Name = 'certificate'; CanRenew = $true } }
     }
@@ -136,5 +171,5 @@ function Find-Certificate([string] $Thumbprint) {
         catch [Security.Cryptography.CryptographicException] { Write-Debug "The store My of $location does not exist." }
         finally { $store.Dispose() }
     }
-    Write-TerminatingError sign_in_failed "No certificate with a private key has the thumbprint $Thumbprint."
+    Write-SignInError Application "No certificate with a private key has the thumbprint $Thumbprint."
 }

@@ -37,6 +37,10 @@ function Connect-PartnerTokenBroker {
     .PARAMETER AccessToken
     An existing token for the broker, for example from Get-AzAccessToken -AsSecureString.
 
+    .PARAMETER Demo
+    Connect to the demo of npm start. The command reads its addresses and its token from .local/demo.env in the current
+    folder or the nearest folder above it.
+
     .PARAMETER TenantId
     The partner's tenant.
 
@@ -70,13 +74,22 @@ function Connect-PartnerTokenBroker {
 
     Signs in as a user.
 
+    .EXAMPLE
+    Connect-PartnerTokenBroker -Demo
+
+    Connects to the demo that npm start runs in this folder.
+
     .LINK
     https://github.com/partner-token-broker/partner-token-broker/blob/main/docs/powershell.md
     #>
     [CmdletBinding(DefaultParameterSetName = 'Automatic')]
     [OutputType('PartnerTokenBroker.Session')]
     param(
-        [Parameter(Mandatory, Position = 0)] [ValidateNotNullOrEmpty()] [string] $Url,
+        [Parameter(Mandatory, Position = 0, ParameterSetName = 'Automatic')] [Parameter(Mandatory, Position = 0, ParameterSetName = 'Identity')]
+        [Parameter(Mandatory, Position = 0, ParameterSetName = 'AzureCli')] [Parameter(Mandatory, Position = 0, ParameterSetName = 'DeviceCode')]
+        [Parameter(Mandatory, Position = 0, ParameterSetName = 'ClientSecret')] [Parameter(Mandatory, Position = 0, ParameterSetName = 'Certificate')]
+        [Parameter(Mandatory, Position = 0, ParameterSetName = 'CertificateThumbprint')] [Parameter(Mandatory, Position = 0, ParameterSetName = 'AccessToken')]
+        [ValidateNotNullOrEmpty()] [string] $Url,
         [Parameter(Mandatory, ParameterSetName = 'Automatic')]
         [Parameter(Mandatory, ParameterSetName = 'Identity')]
         [Parameter(Mandatory, ParameterSetName = 'AzureCli')]
@@ -92,6 +105,7 @@ function Connect-PartnerTokenBroker {
         [Parameter(Mandatory, ParameterSetName = 'Certificate')] [Security.Cryptography.X509Certificates.X509Certificate2] $Certificate,
         [Parameter(Mandatory, ParameterSetName = 'CertificateThumbprint')] [ValidatePattern('^[0-9a-fA-F]{40}$')] [string] $CertificateThumbprint,
         [Parameter(Mandatory, ParameterSetName = 'AccessToken')] [securestring] $AccessToken,
+        [Parameter(Mandatory, ParameterSetName = 'Demo')] [switch] $Demo,
         [Parameter(ParameterSetName = 'Automatic')]
         [Parameter(ParameterSetName = 'AzureCli')]
         [Parameter(Mandatory, ParameterSetName = 'DeviceCode')]
@@ -111,13 +125,15 @@ function Connect-PartnerTokenBroker {
         [switch] $PassThru
     )
     $cloud = $script:Environments[$Environment]
+    $local = if ($Demo) { Get-DemoParameter } else { @{} }
+    if ($Demo) { $Url = $local.Url; $Audience = $local.Audience; $Authority = $local.Authority; $ExchangeUrl = $local.Exchange }
     if (-not $Authority) { $Authority = $cloud.Authority }
     if (-not $ExchangeUrl) { $ExchangeUrl = $cloud.Exchange }
     if ($CertificateThumbprint) { $Certificate = Find-Certificate $CertificateThumbprint }
     if ($ClientSecretCredential) { $ClientId = $ClientSecretCredential.UserName }
     $method = Resolve-SignIn @{
         Identity = $Identity; AzureCli = $AzureCli; DeviceCode = $UseDeviceCode; ClientSecret = $ClientSecretCredential
-        Certificate = $Certificate; AccessToken = $AccessToken
+        Certificate = $Certificate; AccessToken = $AccessToken; Demo = $Demo
     }
     # Ends the previous session, even if the new one cannot be opened.
     $script:Broker = $null
@@ -126,7 +142,7 @@ function Connect-PartnerTokenBroker {
         Environment = $cloud; Audience = $Audience.TrimEnd('/'); TenantId = $TenantId; ClientId = $ClientId
         SignIn = $method.Function; SignInName = $method.Name; CanRenew = $method.CanRenew
         ClientSecret = $(if ($ClientSecretCredential) { $ClientSecretCredential.Password }); Certificate = $Certificate; GivenToken = $AccessToken
-        CallerToken = $null; CallerExpiresAt = [DateTime]::MinValue; IsParallel = $false
+        CallerToken = $null; CallerExpiresAt = [DateTime]::MinValue; IsParallel = $false; ExchangeClient = $local['Client']; DemoFile = $local['Path']
         Gate = [object]::new(); Tokens = [Collections.Concurrent.ConcurrentDictionary[string, object]]::new()
     }
     $script:Broker = $session
