@@ -12,6 +12,12 @@ it('finds the latest figures in the README', () => {
   expect(withFigures(read('README.md'), results)).toBe(read('README.md'));
 });
 
+it('has the latest duration of a report over 5,000 tenants beside the promise, too', () => {
+  const [, measured] =
+    /\| One report over 5,000 tenants[^|]*\| ([^|]+) \|/.exec(withFigures(read('README.md'), results)) ?? [];
+  expect(read('README.md')).toContain(`one report over 5,000 tenants takes [${measured}](docs/benchmarks.md)`);
+});
+
 it('replaces only the text between the markers', () => {
   const readme = 'before\n<!-- figures of npm run bench -->\nold\n<!-- end of figures -->\nafter\n';
   const written = withFigures(readme, results);
