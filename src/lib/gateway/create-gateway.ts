@@ -38,8 +38,11 @@ export function createGateway(parts: GatewayParts, cloud: Cloud): GatewayDeps {
   };
 }
 
-/** The address of a resource without a trailing slash. Undefined for one that Entra knows by its application id only. */
-function addressOf({ endpoints }: Cloud, { alias, identifier }: Resource): string | undefined {
+/**
+ * The address of a resource without a trailing slash. Undefined for one that Entra knows by its application id only, and for
+ * another name of Microsoft Graph: the permission map judges the requests to `graph`, and would not judge those.
+ */
+function addressOf({ endpoints, resources }: Cloud, { alias, identifier }: Resource): string | undefined {
   const own: Readonly<Record<string, string>> = {
     graph: endpoints.graph,
     'aad-graph': endpoints.aadGraph,
@@ -47,6 +50,11 @@ function addressOf({ endpoints }: Cloud, { alias, identifier }: Resource): strin
     'partner-center': endpoints.partnerCenter,
     arm: endpoints.arm,
   };
-  const address = Object.hasOwn(own, alias) ? own[alias] : identifier;
-  return address !== undefined && /^https?:\/\//.test(address) ? address.replace(/\/$/, '') : undefined;
+  if (Object.hasOwn(own, alias)) return own[alias]?.replace(/\/$/, '');
+  if (!/^https?:\/\//i.test(identifier) || !URL.canParse(identifier)) return undefined;
+  const { host, hostname } = new URL(identifier);
+  const graph = new URL(resources.graph).hostname;
+  const named = hostname.replace(/\.$/, '');
+  const isGraph = host === new URL(endpoints.graph).host || named === graph || named.endsWith(`.${graph}`);
+  return isGraph ? undefined : identifier.replace(/\/$/, '');
 }

@@ -287,3 +287,25 @@ describe('a batch', () => {
     expect(world.sent).toHaveLength(1);
   });
 });
+
+describe('the address of a resource', () => {
+  const { addressOf } = stage().deps;
+  const further = (identifier: string) => addressOf({ alias: 'mine', identifier });
+
+  it('is its identifier', () => {
+    expect(further('https://api.example.com/')).toBe('https://api.example.com');
+    expect(further('https://notgraph.microsoft.com')).toBe('https://notgraph.microsoft.com');
+  });
+
+  it.each([
+    'https://graph.microsoft.com',
+    'https://GRAPH.microsoft.com/',
+    'https://graph.microsoft.com./v1.0',
+    'https://canary.graph.microsoft.com',
+    'http://graph.microsoft.com:80',
+    '00000003-0000-0000-c000-000000000000',
+    'https://',
+  ])('is unknown for %s, which no permission map would judge', (identifier) => {
+    expect(further(identifier)).toBeUndefined();
+  });
+});
