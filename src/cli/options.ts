@@ -11,3 +11,15 @@ export function wholeNumberOption(smallest: number, largest: number): (text: str
 
 /** A TCP port. With 0, the system chooses a free one. */
 export const portOption = wholeNumberOption(0, 65_535);
+
+/** Reads a JSON object. @throws InvalidArgumentError for another text. */
+export function jsonObject(text: string): Readonly<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === 'object' && value !== null && !Array.isArray(value))
+      return value as Readonly<Record<string, unknown>>;
+  } catch {
+    // The error below names the option.
+  }
+  throw new InvalidArgumentError('It must be a JSON object.');
+}

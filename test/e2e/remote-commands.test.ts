@@ -1,13 +1,17 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { triedLines } from '../../src/cli/jobs/tried-lines.ts';
+import { runJob } from '../../src/cli/jobs/try-job.ts';
+import { plainLine } from '../../src/cli/line.ts';
 import { ptbScript } from '../paths.ts';
+import { publishedFile } from '../support/published-file.ts';
 import { startWatchedDemo, type WatchedDemo } from '../support/watched-demo.ts';
 
 // The remote commands of `ptb`, each in its own process, against a running broker.
@@ -48,6 +52,64 @@ afterAll(async () => {
 
 const healthy = (): string => demo.cloud.tenants.find(({ state }) => state === 'ok')?.tenantId ?? '';
 const brokenCount = (): number => demo.cloud.tenants.filter(({ state }) => state !== 'ok').length;
+
+describe('ptb permissions', () => {
+  interface InForce {
+    readonly source: string;
+    readonly sha256?: string;
+    readonly permissions: number;
+  }
+  const inHealth = async (): Promise<InForce> => {
+    const response = await fetch(`${demo.url}/api/health`, { headers: { authorization: `Bearer ${token}` } });
+    return ((await response.json()) as { permissionMap: InForce }).permissionMap;
+  };
+
+  test('loads a published file, which the broker follows, and rolls it back', async () => {
+    const before = await json<InForce>(['permissions']);
+    expect(before.source).toBe('built-in');
+    expect(await inHealth()).toMatchObject({ status: 'ok', source: 'built-in', permissions: before.permissions });
+    const file = join(folder, 'permissions.json');
+    await writeFile(file, publishedFile());
+    const { sha256 } = await json<InForce>(['permissions', 'update', '--file', file]);
+    expect(await json<InForce>(['permissions'])).toMatchObject({ source: file, sha256 });
+    await expect.poll(inHealth, { timeout: 90_000, interval: 1_000 }).toMatchObject({ source: file, sha256 });
+    expect(await json<InForce>(['permissions', 'rollback'])).toEqual(before);
+  });
+
+  test('says which permissions open a request, and refuses a file that is another one', async () => {
+    const { stdout } = await ptb(['permissions', 'show', 'GET', '/users?$select=id,signInActivity']);
+    expect(stdout).toContain('AuditLog.Read.All');
+    expect((await ptb(['permissions', 'show', 'GET', '/subscriptions'])).code).toBe(1);
+    const { code, stderr } = await ptb(['permissions', 'update', '--file', ptbScript]);
+    expect([code, stderr]).toEqual([2, expect.stringContaining('The map in force stays.')]);
+  });
+});
+
+test('trying a job shows its rows, requests and permissions', async () => {
+  const progress = { update: () => undefined, note: () => undefined, done: () => undefined };
+  const { name = '' } = demo.cloud.tenants.find(({ state }) => state === 'ok') ?? {};
+  const tried = await runJob(demo, { job: 'licence-report', only: [name], progress });
+  expect(tried).toMatchObject({
+    run: { outcome: 'succeeded', tenants: { total: 1 } },
+    declared: ['Organization.Read.All'],
+    unneeded: [],
+    tokens: ['https://graph.microsoft.com'],
+    requests: [
+      {
+        request: 'GET /v1.0/subscribedSkus?$select=skuId,skuPartNumber,capabilityStatus,consumedUnits,prepaidUnits',
+        count: 1,
+        openedBy: ['Organization.Read.All'],
+      },
+    ],
+  });
+  expect(tried.rows.length).toBeGreaterThan(0);
+  expect(tried.rows.every(({ tenantName }) => tenantName === name)).toBe(true);
+  const text = triedLines(tried).map(plainLine).join('\n');
+  expect(text).toContain('Declared permissions: Organization.Read.All');
+  await expect(runJob(demo, { job: 'nonsense', progress })).rejects.toThrow(/does not list the job "nonsense"/);
+  const elsewhere = runJob(demo, { job: 'licence-report', only: ['nobody'], progress });
+  await expect(elsewhere).rejects.toThrow(/no tenant "nobody"/);
+});
 
 test('ptb jobs lists the jobs', async () => {
   const { stdout, code } = await ptb(['jobs']);

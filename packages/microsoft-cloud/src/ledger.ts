@@ -1,6 +1,6 @@
 import type { ServiceName } from './web/http.ts';
 
-/** A request and its status. Has no query, which may hold a code or a token. */
+/** A request and its status. The path has no query, which may hold a code or a token. */
 export interface LedgerEntry {
   readonly service: ServiceName;
   readonly method: string;
@@ -8,6 +8,11 @@ export interface LedgerEntry {
   readonly tenantId?: string;
   readonly grant?: string;
   readonly resource?: string;
+  /**
+   * For Microsoft Graph: method, path and query of the request, or of each part of a batch, percent-encoded, as
+   * `GET /v1.0/users?%24top=5`. Without `$skiptoken` and `$deltatoken`.
+   */
+  readonly reads?: readonly string[];
   /** 0 when the connection was dropped without a reply. */
   readonly status: number;
   /** When the request came in, by the cloud's clock. */

@@ -3,6 +3,7 @@ import type { CloudClock } from './clock.ts';
 import { replacedReply, replyAfter, sendReply } from './faults/fault-replies.ts';
 import type { Faults } from './faults/faults.ts';
 import type { FaultRule } from './faults/rule.ts';
+import { readsOf } from './graph/reads.ts';
 import type { Ledger, LedgerEntry } from './ledger.ts';
 import { type CloudRequest, json, type Reply, type Service } from './web/http.ts';
 import { type MessageHandler, readRequest } from './web/listener.ts';
@@ -30,7 +31,9 @@ export function serveService(service: Service, context: ServingContext): Message
       if (reply !== undefined && waitMs > 0) await delay(waitMs);
       // Recorded before the last byte is sent, so that a client which has the reply also finds it in the ledger.
       const isLost = reply === undefined || rule?.kind === 'lost_reply';
-      context.ledger.record({ service: service.name, ...entryOf(request), status: isLost ? 0 : reply.status, atMs });
+      const reads = service.name === 'graph' ? { reads: readsOf(request) } : {};
+      const status = isLost ? 0 : reply.status;
+      context.ledger.record({ service: service.name, ...entryOf(request), ...reads, status, atMs });
       if (reply !== undefined) await sendReply(response, reply, rule);
     } finally {
       leave?.();

@@ -1,7 +1,10 @@
-import type { Command } from 'commander';
+import { resolve } from 'node:path';
+import { type Command, Option } from 'commander';
 import type { JobsAnswer } from '../../lib/api/answers/jobs.ts';
 import { addConnectionOptions, connect, type ConnectionFlags } from '../remote/connection.ts';
-import { print } from '../sign-in/output.ts';
+import { jsonObject, wholeNumberOption } from '../options.ts';
+import { interruptible } from '../sign-in/interruptible.ts';
+import { print, say } from '../sign-in/output.ts';
 import { table } from '../table.ts';
 import { exactTime } from '../times.ts';
 
@@ -19,6 +22,21 @@ export function registerJobs(program: Command): void {
     .description('Write a job, its test and its line in the list of jobs, in the folder of the project.')
     .option('--json', 'one JSON document')
     .action(writeJob);
+  jobs
+    .command('try')
+    .argument('<job>', 'name of the job')
+    .description('Build the working copy and run one of its jobs over a few tenants of the simulated cloud.')
+    .addOption(
+      new Option('--tenants <n>', 'number of simulated tenants, all of which work')
+        .argParser(wholeNumberOption(1, 100))
+        .default(3)
+        .conflicts('tenant'),
+    )
+    .option('--tenant <name...>', 'these of the 25 tenants of `npm start`, by name, domain or id; some of them fail')
+    .option('--parameters <json>', 'parameters of the job, a JSON object', jsonObject)
+    .option('--permissions <file>', "judge by this copy of Microsoft's published permission file")
+    .option('--json', 'one JSON document')
+    .action(tryOne);
 }
 
 async function listJobs(flags: ConnectionFlags & { json?: true }): Promise<void> {
@@ -44,6 +62,39 @@ async function writeJob(name: string, flags: { json?: true }): Promise<void> {
     '',
     `Run its test:           npx vitest run test/unit/jobs/${name}.test.ts`,
     'Check types and style:  npm run check',
-    `Try it (docs/jobs.md):  npm start, and in another terminal: . .local/demo.env; npx ptb run ${name} --wait`,
+    `Try it:                 npx ptb jobs try ${name}`,
   ]);
+}
+
+interface TryFlags {
+  readonly tenants: number;
+  readonly tenant?: readonly string[];
+  readonly parameters?: Readonly<Record<string, unknown>>;
+  readonly permissions?: string;
+  readonly json?: true;
+}
+
+async function tryOne(job: string, { tenants, tenant, parameters, permissions, json }: TryFlags): Promise<void> {
+  const [{ tryJob }, { triedLines }, { createProgress }, { exitByRun }] = await Promise.all([
+    import('../jobs/try-job.ts'),
+    import('../jobs/tried-lines.ts'),
+    import('../remote/progress.ts'),
+    import('../remote/follow-run.ts'),
+  ]);
+  const attempt = interruptible(async (_: undefined, signal: AbortSignal) => {
+    const tried = await tryJob({
+      job,
+      tenants,
+      only: tenant,
+      parameters,
+      permissionsFile: permissions,
+      ptbScript: resolve(process.argv[1] ?? ''),
+      progress: createProgress(process.stderr, Date.now),
+      say,
+      signal,
+    });
+    print(json, tried, triedLines(tried));
+    exitByRun(tried.run);
+  });
+  await attempt(undefined);
 }

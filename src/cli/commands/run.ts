@@ -1,7 +1,8 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import type { RunAnswer, StartedRunAnswer } from '../../lib/api/answers/runs.ts';
 import { counted } from '../counted.ts';
 import type { Line } from '../line.ts';
+import { jsonObject } from '../options.ts';
 import { outcomePiece } from '../outcome-piece.ts';
 import { addConnectionOptions, connect, type ConnectionFlags } from '../remote/connection.ts';
 import { exitByRun, followRun } from '../remote/follow-run.ts';
@@ -66,15 +67,4 @@ export function runLines(run: RunAnswer): Line[] {
       : [`Stopped by ${run.stoppedBy.code}: ${run.stoppedBy.detail} ${run.stoppedBy.advice}`]),
     ...(run.failures.length === 0 ? [] : ['', ...advice([run])]),
   ];
-}
-
-function jsonObject(text: string): Readonly<Record<string, unknown>> {
-  try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value === 'object' && value !== null && !Array.isArray(value))
-      return value as Readonly<Record<string, unknown>>;
-  } catch {
-    // The error below names the option.
-  }
-  throw new InvalidArgumentError('It must be a JSON object.');
 }
