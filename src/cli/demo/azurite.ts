@@ -41,6 +41,8 @@ export interface Azurite {
 
 const accountName = 'devstoreaccount1';
 const startTimeoutMs = 120_000;
+/** Longer than clients keep idle connections, so that no client reuses a connection that is about to close. */
+const keepAliveSeconds = 120;
 
 /** Starts Azurite (blob, queue, table) on the loopback interface, in its own process. Takes about half a second. */
 export async function startAzurite(options: AzuriteOptions = {}): Promise<Azurite> {
@@ -84,6 +86,7 @@ function launch(folder: string, accountKey: string, options: AzuriteOptions): Ch
   const { blob, queue, table } = options.ports ?? { blob: 0, queue: 0, table: 0 };
   const storage = options.persistence === 'disk' ? ['--location', folder] : ['--inMemoryPersistence'];
   const ports = ['--blobPort', `${blob}`, '--queuePort', `${queue}`, '--tablePort', `${table}`];
+  const keepAlive = ['blob', 'queue', 'table'].flatMap((name) => [`--${name}KeepAliveTimeout`, `${keepAliveSeconds}`]);
   const script = join(manifest, '../dist/src/azurite.js');
   return spawn(
     process.execPath,
@@ -96,6 +99,7 @@ function launch(folder: string, accountKey: string, options: AzuriteOptions): Ch
       '--skipApiVersionCheck',
       ...storage,
       ...ports,
+      ...keepAlive,
     ],
     {
       cwd: folder,
