@@ -1,4 +1,4 @@
 import { testKilledHosts } from './killed-hosts.ts';
 
 // A short form; `npm run test:kills` runs the full campaign.
-testKilledHosts(8, 60);
+testKilledHosts(5, 60);

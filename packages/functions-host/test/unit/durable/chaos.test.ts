@@ -38,11 +38,11 @@ describe('task id assignment', { timeout: timeoutMs }, () => {
     ],
   ])('matches the library with %s', async (_name, settings, firstSeed) => {
     const engine = app.newEngine({ settings });
-    const ids = Array.from({ length: 50 }, (_, index) => engine.start('chaos', { seed: firstSeed + index, rounds: 7 }));
+    const ids = Array.from({ length: 20 }, (_, index) => engine.start('chaos', { seed: firstSeed + index, rounds: 7 }));
     const ended = await outputs(engine, ids);
     engine.engine.stop();
     expect(ended.flatMap(({ mismatches }) => mismatches)).toEqual([]);
-    expect(ended.reduce((sum, { received }) => sum + received, 0)).toBeGreaterThan(400);
+    expect(ended.reduce((sum, { received }) => sum + received, 0)).toBeGreaterThan(160);
   });
 });
 
