@@ -3,7 +3,6 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { generate } from 'selfsigned';
 import type { CloudDocument } from 'microsoft-cloud';
-import { consentEverywhere } from 'microsoft-cloud/client';
 
 /** Client id of the Azure CLI. The tests use it for the device code sign-in to the broker. */
 const signInClient = '04b07795-8ddb-461a-bbee-02f9e1bf7b46';
@@ -53,7 +52,6 @@ export async function registerCallers(cloud: CloudDocument, folder: string): Pro
   const keyPath = join(folder, 'caller.key');
   await writeFile(certificatePath, pair.cert);
   await writeFile(keyPath, pair.private, { mode: 0o600 });
-  await addAzureAdGraph(cloud, token, patch);
   return { certificatePath, keyPath, thumbprint: createHash('sha1').update(der).digest('hex').toUpperCase() };
 }
 
@@ -77,31 +75,4 @@ async function signInAsAdministrator(cloud: CloudDocument): Promise<string> {
   if (answer['access_token'] === undefined)
     throw new Error(`the administrator cannot sign in: ${answer['error_description']}`);
   return answer['access_token'];
-}
-
-/** Adds the permission for Azure AD Graph, which the profile `gdap` lacks, and consents in the customers. */
-async function addAzureAdGraph(
-  cloud: CloudDocument,
-  token: string,
-  patch: (appId: string, body: unknown) => Promise<void>,
-): Promise<void> {
-  const reply = await fetch(`${cloud.graph}/v1.0/applications?$select=appId,tags,requiredResourceAccess`, {
-    headers: { authorization: `Bearer ${token}` },
-  });
-  const { value } = (await reply.json()) as {
-    value: { appId: string; tags: string[]; requiredResourceAccess: object[] }[];
-  };
-  const application = value.find(({ tags }) => tags.includes('partner-token-broker:default'));
-  if (application === undefined) throw new Error('ptb setup has registered no application');
-  const azureAdGraph = {
-    resourceAppId: '00000002-0000-0000-c000-000000000000',
-    // User.Read and Directory.AccessAsUser.All, as in the profile `legacy`.
-    resourceAccess: ['311a71cc-e848-46a1-bdf8-97ff7156d8e6', 'a42657d6-7f20-40e3-b6f0-cee03008a62a'].map((id) => ({
-      id,
-      type: 'Scope',
-    })),
-  };
-  const requiredResourceAccess = [...application.requiredResourceAccess, azureAdGraph];
-  await patch(application.appId, { requiredResourceAccess });
-  await consentEverywhere(cloud.control);
 }
