@@ -292,7 +292,7 @@ test('ptb audit --outcome lists only denied or only issued tokens', async () => 
 
 test.each([
   ['no address', { BROKER_URL: '' }, 2, 'BROKER_URL'],
-  ['no token and no sign-in', { PTB_TOKEN: '' }, 4, '`az login`'],
+  ['no token and no sign-in', { PTB_TOKEN: '' }, 4, '`ptb login --url '],
   ['an invalid token', { PTB_TOKEN: 'nonsense' }, 4, 'caller_unauthenticated'],
   ['no server at the address', { BROKER_URL: 'http://127.0.0.1:9' }, 5, 'could not be reached. Check BROKER_URL'],
 ])('with %s a command prints a message and exits with the right code', async (_, environment, code, words) => {

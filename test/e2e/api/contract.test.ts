@@ -258,6 +258,23 @@ describe('other routes', () => {
     expect([again.status, again.text]).toEqual([304, '']);
   });
 
+  it('sign-in needs no token, and names the authority that the dashboard may send requests to', async () => {
+    const { status, headers, body } = await visitor.visit('sign-in', {});
+    expect([status, headers.get('cache-control')]).toEqual([200, 'no-store']);
+    const { entra: entraEndpoint, partnerTenantId: tenantId, brokerApplication } = demo.cloud;
+    const { signInClientId: clientId } = brokerApplication;
+    expect(body).toEqual({
+      entraEndpoint,
+      tenantId,
+      clientId,
+      scope: `api://${brokerApplication.clientId}/access_as_user`,
+    });
+    const policyOf = async (name: string) =>
+      (await visitor.visit(name, {})).headers.get('content-security-policy')?.split('; ');
+    expect(await policyOf('dashboard')).toContain(`connect-src 'self' ${entraEndpoint}/${tenantId}/`);
+    expect(await policyOf('docs')).toContain("connect-src 'self'");
+  });
+
   it.each(['none.js', 'dashboard.html', '../index.js', '..%2f..%2fhost.json', '.env', 'index.js'])(
     'assets answers not_found for %s',
     async (file) => {
