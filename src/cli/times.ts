@@ -20,6 +20,13 @@ export function relativeTime(iso: string, nowMs: number): string {
 /** Date and time in the zone of this machine: `2026-11-24 06:00`. This locale writes dates as ISO 8601 does. */
 const localFormat = new Intl.DateTimeFormat('sv-SE', { dateStyle: 'short', timeStyle: 'short' });
 
+const clockFormat = new Intl.DateTimeFormat('sv-SE', {
+  hour: '2-digit',
+  minute: '2-digit',
+  second: '2-digit',
+  fractionalSecondDigits: 3,
+});
+
 /** How times are shown. */
 export interface TimeDisplay {
   /** A terminal shows times for a person. Elsewhere a program may read them, so they stay as the API has them. */
@@ -36,6 +43,12 @@ export const shortTime = (iso: string, { isTerminal, nowMs } = onStandardOutput(
 /** A time without its distance from now: `2026-11-24 06:00`. */
 export const exactTime = (iso: string, { isTerminal } = onStandardOutput()): string =>
   isTerminal ? localFormat.format(new Date(iso)) : iso;
+
+/** The time of day of a line in a log, and the zone that it is in. */
+export const logTimes = ({ isTerminal } = onStandardOutput()): { zone: string; show: (iso: string) => string } =>
+  isTerminal
+    ? { zone: 'local time', show: (iso) => clockFormat.format(new Date(iso)).replace(',', '.') }
+    : { zone: 'UTC', show: (iso) => iso.slice(11, 23) };
 
 /** A time for a sentence: `2026-11-24 06:00 (3 min ago)`. */
 export const longTime = (iso: string, display = onStandardOutput()): string =>

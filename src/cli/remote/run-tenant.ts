@@ -4,6 +4,7 @@ import { visibleText } from '../../lib/runtime/visible-text.ts';
 import { counted } from '../counted.ts';
 import type { Line } from '../line.ts';
 import { outcomePiece } from '../outcome-piece.ts';
+import { logTimes } from '../times.ts';
 import { UsageError } from '../run-program.ts';
 import type { BrokerClient } from './broker-client.ts';
 import { runPath } from './follow-run.ts';
@@ -37,16 +38,17 @@ async function tenantIdOf(client: Pick<BrokerClient, 'get'>, runId: string, refe
 /** Describes a tenant of a run for people: its outcome, what the job threw, and its log. */
 export function tenantLines(tenant: RunTenantDetailsAnswer): Line[] {
   const { name, tenantId, outcome, code, detail, advice, attempts, rows, error, log, droppedLines } = tenant;
+  const times = logTimes();
   return [
     [`${name} (${tenantId}): `, outcomePiece(outcome), code === undefined ? '' : `, ${code}`],
     `${counted(attempts, 'attempt')}, ${counted(rows, 'row')}`,
     ...(detail === undefined ? [] : [detail]),
     ...(advice === undefined ? [] : [`What to do: ${advice}`]),
     ...(error === undefined ? [] : ['', 'The job threw:', ...error.split('\n').map((line) => `  ${line}`)]),
-    ...(log.length === 0 ? [] : ['', 'Log of the job (UTC):']),
+    ...(log.length === 0 ? [] : ['', `Log of the job (${times.zone}):`]),
     ...(droppedLines === 0 ? [] : [`  ${counted(droppedLines, 'earlier line')} not kept`]),
     ...log.map(
-      ({ at, level, event, fields }) => `  ${at.slice(11, 23)} ${level.padEnd(5)} ${event}${fieldsText(fields)}`,
+      ({ at, level, event, fields }) => `  ${times.show(at)} ${level.padEnd(5)} ${event}${fieldsText(fields)}`,
     ),
   ];
 }

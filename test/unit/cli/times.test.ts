@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { exactTime, longTime, relativeTime, shortTime } from '../../../src/cli/times.ts';
+import { exactTime, logTimes, longTime, relativeTime, shortTime } from '../../../src/cli/times.ts';
 
 const nowMs = Date.UTC(2026, 10, 24, 12);
 const at = (seconds: number): string => new Date(nowMs + seconds * 1000).toISOString();
@@ -27,6 +27,16 @@ it('shows the time of this machine and the distance on a terminal', () => {
   expect(longTime(time.toISOString(), display)).toBe(`${local} (3 min ago)`);
   expect(exactTime(time.toISOString(), display)).toBe(local);
   expect(shortTime(time.toISOString(), display)).toBe('3 min ago');
+});
+
+it('shows the time of day of a log line, with milliseconds and its zone', () => {
+  const iso = '2026-11-24T12:03:04.005Z';
+  const { zone, show } = logTimes({ isTerminal: true, nowMs });
+  const two = (value: number): string => String(value).padStart(2, '0');
+  const time = new Date(iso);
+  expect([zone, show(iso)]).toEqual(['local time', `${two(time.getHours())}:${two(time.getMinutes())}:04.005`]);
+  const piped = logTimes({ isTerminal: false, nowMs });
+  expect([piped.zone, piped.show(iso)]).toEqual(['UTC', '12:03:04.005']);
 });
 
 it('leaves a time as the API has it where no person reads it', () => {
