@@ -83,7 +83,7 @@ async function startupText({ document }: RunningCloud): Promise<string> {
   const variables = Object.entries(environmentOf(document)).map(([name, value]) => `${name}=${shellQuote(value)}`);
   const broken = document.tenants.filter(({ state }) => state !== 'ok').length;
   return [
-    `The simulated Microsoft cloud is running: ${document.tenants.length} customer tenants, ${broken} of them broken on purpose.`,
+    `The simulated Microsoft cloud is running: ${document.tenants.length} customer tenant${document.tenants.length === 1 ? '' : 's'}, ${broken} of them broken on purpose.`,
     `Tenants, accounts and faults: ${document.control}/`,
     '',
     'Set these environment variables for the program that uses it:',
