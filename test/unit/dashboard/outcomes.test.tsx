@@ -1,10 +1,12 @@
 // @vitest-environment happy-dom
-import { expect, it } from 'vitest';
+import { afterEach, expect, it, vi } from 'vitest';
 import { RunTable } from '../../../dashboard/app/run-table.tsx';
 import { OutcomeBadge } from '../../../dashboard/app/pieces.tsx';
 import { runLines } from '../../../src/cli/commands/run.ts';
-import { plainLine } from '../../../src/cli/line.ts';
+import { plainLine, shownLine } from '../../../src/cli/line.ts';
+import { exitByRun } from '../../../src/cli/remote/follow-run.ts';
 import { line } from '../../../src/cli/remote/progress.ts';
+import type { CommandOutcome } from '../../../src/cli/run-program.ts';
 import { type RunAnswer, runSchema } from '../../../src/lib/api/answers/runs.ts';
 import { outcomeStyle, outcomeTable, outcomeWord, runOutcomes } from '../../../src/lib/model/outcomes.ts';
 import { rendered } from './rendered.ts';
@@ -25,6 +27,29 @@ const runWith = (outcome: RunAnswer['outcome']): RunAnswer =>
     progress: { done: 2, retrying: 0, total: 2 },
     failures: [],
   });
+
+/** Escape sequences of the colours that a terminal shows for a tone. */
+const colours = { good: 32, warn: 33, bad: 31, active: 36, idle: 2 } as const;
+
+/** The exit code of `ptb run --wait` after a run with this outcome. */
+function exitCodeOf(outcome: RunAnswer['outcome']): number {
+  try {
+    exitByRun({ outcome });
+    return 0;
+  } catch (thrown) {
+    return (thrown as CommandOutcome).exitCode;
+  }
+}
+
+afterEach(() => vi.unstubAllEnvs());
+
+it.each(runOutcomes)('the outcome %s has the colour and the exit code of its table in the command line', (outcome) => {
+  vi.stubEnv('FORCE_COLOR', '1');
+  const { tone, exitCode } = outcomeStyle(outcome);
+  const shown = shownLine(runLines(runWith(outcome))[0] ?? '', process.stdout);
+  expect(shown).toContain(`\u001b[${colours[tone]}m${outcomeWord(outcome)}\u001b[`);
+  expect(exitCodeOf(outcome)).toBe(exitCode);
+});
 
 it.each(runOutcomes)('the outcome %s reads the same in API, command line and dashboard', async (outcome) => {
   const run = runWith(outcome);
