@@ -116,6 +116,7 @@ async function describeDemo(running: Demo): Promise<{ remove(): Promise<void> }>
       `The API               ${running.url}/api/docs`,
       `The simulated cloud   ${running.cloud.control}/`,
       `For curl and ptb      . ${environmentFile}    (see the README)`,
+      'For PowerShell        Connect-PartnerTokenBroker -Demo',
       '',
     ].join('\n'),
   );
