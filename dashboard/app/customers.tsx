@@ -1,3 +1,4 @@
+import { useState } from 'preact/hooks';
 import { Sentence } from '../shared/text.tsx';
 import { Command } from './copy.tsx';
 import { count } from './format.ts';
@@ -6,11 +7,14 @@ import { tenantLink } from './route.ts';
 import { tenantsLink } from './tenant-filter.ts';
 import { adviceOf, type Cause, titleOf } from './trouble.ts';
 
+/** Causes before the reader asks for all, so that the runs below stay in reach. */
+const causesShown = 4;
 /** Names per cause. The link shows the others. */
 const namesShown = 6;
 
 /** Tenants that need somebody to act, by cause. */
 export function Customers({ causes, total }: { readonly causes: readonly Cause[]; readonly total: number }) {
+  const [isAll, setAll] = useState(false);
   if (causes.length === 0)
     return (
       <p class="empty good">
@@ -19,11 +23,18 @@ export function Customers({ causes, total }: { readonly causes: readonly Cause[]
       </p>
     );
   return (
-    <ul class="causes">
-      {causes.map((cause) => (
-        <CauseCard key={cause.cause} cause={cause} />
-      ))}
-    </ul>
+    <>
+      <ul class="causes">
+        {(isAll ? causes : causes.slice(0, causesShown)).map((cause) => (
+          <CauseCard key={cause.cause} cause={cause} />
+        ))}
+      </ul>
+      {causes.length <= causesShown ? null : (
+        <button type="button" class="start" aria-expanded={isAll} onClick={() => setAll(!isAll)}>
+          {isAll ? 'Show fewer causes' : `Show ${count(causes.length - causesShown, 'more cause')}`}
+        </button>
+      )}
+    </>
   );
 }
 

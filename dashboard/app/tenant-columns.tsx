@@ -8,7 +8,7 @@ import type { RowsColumn } from './virtual-rows.tsx';
 export function tenantColumns(jobs: readonly string[]): readonly RowsColumn<Tenant>[] {
   return [
     { id: 'tenant', title: 'Tenant', width: 14, sortable: true, cell: (tenant) => <NameLink tenant={tenant} /> },
-    { id: 'access', title: 'Access', width: 9, sortable: true, cell: (tenant) => <Access tenant={tenant} /> },
+    { id: 'access', title: 'Access', width: 10, sortable: true, cell: (tenant) => <Access tenant={tenant} /> },
     { id: 'ends', title: 'Ends', width: 8.5, sortable: true, cell: (tenant) => <End tenant={tenant} /> },
     ...jobs.map((job) => ({
       id: job,

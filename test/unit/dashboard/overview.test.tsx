@@ -60,6 +60,10 @@ describe('the overview', () => {
     expect(consent?.querySelector('.command code')?.textContent).toBe(
       `ptb tenants consent --tenant ${troubled?.tenantId}`,
     );
+    // The others are one click away.
+    expect(root.querySelectorAll('.cause')).toHaveLength(4);
+    const more = [...root.querySelectorAll('button')].find(({ textContent }) => textContent === 'Show 3 more causes');
+    await act(() => more?.click());
     expect(root.querySelectorAll('.cause')).toHaveLength(7);
     await unmount();
   });
@@ -124,7 +128,7 @@ describe('the overview', () => {
     expect(root.querySelector('[role=alert]')?.textContent).toMatch(
       /The page shows what it had at \d\d:\d\d:\d\d\. It tries again at/,
     );
-    expect(root.querySelectorAll('.cause')).toHaveLength(7);
+    expect(root.querySelectorAll('.cause')).toHaveLength(4);
     isDown = false;
     await pass(60_000);
     expect(root.querySelectorAll('[role=alert]')).toHaveLength(0);
