@@ -1,45 +1,65 @@
 /**
- * `npm run screenshots [-- FOLDER]`: takes pictures of the dashboard over made-up customers, at two widths and in both
- * colour schemes. Without a folder it writes those of the documentation.
+ * `npm run screenshots`: takes the pictures of the dashboard in docs, over made-up customers.
+ * `npm run screenshots -- FOLDER [TENANTS]`: takes every view as a whole into a folder, at two widths and in both colour
+ * schemes, to look at after a change.
  */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
 import { startFixtureBroker } from './fixture/broker.ts';
-import { openView, views } from './fixture/views.ts';
+import { openView, type ViewName, views } from './fixture/views.ts';
 import { createWorld } from './fixture/world.ts';
+
+interface Picture {
+  readonly view: ViewName;
+  readonly path: string;
+  readonly width: number;
+  readonly height: number;
+  readonly colorScheme: 'light' | 'dark';
+  readonly fullPage: boolean;
+}
 
 /** The pictures show this moment. */
 const nowMs = Date.parse('2026-11-24T07:10:00Z');
-const folder = process.argv[2];
-const widths = folder === undefined ? [1440] : [1440, 390];
-const schemes = folder === undefined ? (['light'] as const) : (['light', 'dark'] as const);
-const target = folder ?? join(import.meta.dirname, '../../../docs/dashboard');
 
-const world = createWorld(folder === undefined ? 400 : Number(process.argv[3] ?? 400), nowMs);
+const docs = join(import.meta.dirname, '../../../docs');
+const ofDocs: readonly Picture[] = [
+  { view: 'overview', path: join(docs, 'dashboard.png'), height: 1260 },
+  { view: 'tenants', path: join(docs, 'dashboard-tenants.png'), height: 640 },
+  { view: 'tenant', path: join(docs, 'dashboard-tenant.png'), height: 640 },
+].map((picture) => ({
+  ...picture,
+  view: picture.view as ViewName,
+  width: 1360,
+  colorScheme: 'light',
+  fullPage: false,
+}));
+
+const toLookAt = (folder: string): readonly Picture[] =>
+  views.flatMap((view) =>
+    [1440, 390].flatMap((width) =>
+      (['light', 'dark'] as const).map((colorScheme) => {
+        const path = join(folder, `${view}-${width}-${colorScheme}.png`);
+        return { view, path, width, height: 900, colorScheme, fullPage: true };
+      }),
+    ),
+  );
+
+const [folder, tenants = '40'] = process.argv.slice(2);
+if (folder !== undefined) await mkdir(folder, { recursive: true });
+const world = createWorld(Number(tenants), nowMs);
 const broker = await startFixtureBroker(world);
 const browser = await chromium.launch({
   executablePath: process.env['PTB_CHROMIUM'] ?? '/usr/bin/chromium',
   args: ['--no-sandbox'],
 });
-await mkdir(target, { recursive: true });
-for (const width of widths) {
-  for (const colorScheme of schemes) {
-    const context = await browser.newContext({
-      viewport: { width, height: width < 600 ? 844 : 900 },
-      colorScheme,
-      timezoneId: 'Europe/Vienna',
-    });
-    for (const view of views) {
-      const page = await context.newPage();
-      await page.clock.setFixedTime(nowMs);
-      await openView(page, broker, world, view);
-      const name = folder === undefined ? view : `${view}-${width}-${colorScheme}`;
-      await page.screenshot({ path: join(target, `${name}.png`), fullPage: true });
-      await page.close();
-    }
-    await context.close();
-  }
+for (const { view, path, width, height, colorScheme, fullPage } of folder === undefined ? ofDocs : toLookAt(folder)) {
+  const page = await browser.newPage({ viewport: { width, height }, colorScheme, timezoneId: 'Europe/Vienna' });
+  await page.clock.setFixedTime(nowMs);
+  await openView(page, broker, world, view);
+  await page.mouse.move(0, 0);
+  await page.screenshot({ path, fullPage });
+  await page.close();
 }
 await browser.close();
 await broker.close();
