@@ -71,7 +71,7 @@ function JobCard(props: {
         <Fact name="Next run">{job.nextAt && <NextRun iso={job.nextAt} />}</Fact>
         <Fact name="Last run">{last === undefined ? 'none' : <LastRun run={last} />}</Fact>
         <Fact name="Resources">{job.resources.join(', ')}</Fact>
-        <Fact name="Timeout per tenant">{job.timeoutSeconds} s</Fact>
+        <Fact name="Time limit">{job.timeoutSeconds} s</Fact>
       </dl>
       {onStart === undefined ? null : (
         <button type="button" class="primary" onClick={onStart} aria-label={`Start ${job.name}`}>
@@ -85,7 +85,7 @@ function JobCard(props: {
 function Schedule({ text }: { readonly text: string }) {
   return (
     <>
-      {scheduleWords(text)} <code>{text}</code>
+      {scheduleWords(text)} <code class="below">{text}</code>
     </>
   );
 }
@@ -93,7 +93,7 @@ function Schedule({ text }: { readonly text: string }) {
 function NextRun({ iso }: { readonly iso: string }) {
   return (
     <>
-      <Time iso={iso} /> <span class="quiet">{relative(iso, Date.now())}</span>
+      <Time iso={iso} short /> <span class="quiet">{relative(iso, Date.now())}</span>
     </>
   );
 }
@@ -102,7 +102,7 @@ function LastRun({ run }: { readonly run: RunSummaryAnswer }) {
   return (
     <>
       <a href={runLink(run.runId)}>
-        <Time iso={run.startedAt} />
+        <Time iso={run.startedAt} short />
       </a>{' '}
       <OutcomeBadge outcome={run.outcome} />
     </>
