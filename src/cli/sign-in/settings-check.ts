@@ -4,7 +4,9 @@ import { createStorage } from '../../lib/azure/storage.ts';
 import { parsePolicy } from '../../lib/callers/parse-policy.ts';
 import { parseSettings, type Settings } from '../../lib/config/settings.ts';
 import { journalTable, TableCredentialJournal } from '../../lib/credential/table-credential-journal.ts';
-import { type BrokerError, toBrokerError } from '../../lib/model/errors.ts';
+import { MapBlobs, mapContainer } from '../../lib/gateway/map-blobs.ts';
+import { readStoredMap } from '../../lib/judge/map/stored-map.ts';
+import { BrokerError, toBrokerError } from '../../lib/model/errors.ts';
 import type { Check } from '../../lib/setup/doctor.ts';
 import { nextStep } from '../command-failure.ts';
 import { systemClock } from '../../lib/runtime/clock.ts';
@@ -39,7 +41,7 @@ export async function* settingsChecks(options: TargetOptions): AsyncGenerator<Ch
   }
   yield { check: 'Settings', status: 'ok', message: 'All settings are present and valid.' };
   yield await policyCheck(settings);
-  yield await storageCheck(settings, given['IDENTITY_ENDPOINT'] !== undefined);
+  yield* storageChecks(settings, given['IDENTITY_ENDPOINT'] !== undefined);
 }
 
 /** Checks a policy in a file. One in a blob is readable by the function app only. */
@@ -64,15 +66,48 @@ async function policyCheck({ ACCESS_POLICY: location }: Settings): Promise<Check
   return { check, status: 'failed', message: parsed.problems[0] ?? 'The policy is not valid.', remedy };
 }
 
-async function storageCheck(settings: Settings, hasManagedIdentity: boolean): Promise<Check> {
+async function* storageChecks(settings: Settings, hasManagedIdentity: boolean): AsyncGenerator<Check, void, undefined> {
   const identity = () =>
     azureIdentity({ hasManagedIdentity, managedIdentityClientId: settings.MANAGED_IDENTITY_CLIENT_ID });
   const storage = createStorage(settings, identity, systemClock);
   try {
     await new TableCredentialJournal(() => storage.table(journalTable)).read('doctor');
-    return { check: 'Storage', status: 'ok', message: 'The tables answer.' };
   } catch (thrown) {
-    return failed('Storage', toBrokerError(thrown));
+    yield failed('Storage', toBrokerError(thrown));
+    return;
+  }
+  yield { check: 'Storage', status: 'ok', message: 'The tables answer.' };
+  yield await mapCheck(new MapBlobs(() => storage.container(mapContainer)));
+}
+
+/** Which permission map the broker judges by. */
+async function mapCheck(blobs: MapBlobs): Promise<Check> {
+  const check = 'Permission map';
+  let stored: Awaited<ReturnType<MapBlobs['read']>>;
+  try {
+    stored = await blobs.read();
+  } catch (cause) {
+    return failed(check, new BrokerError('storage_unavailable', 'The permission map cannot be read.', { cause }));
+  }
+  if (stored === undefined || stored === 'unchanged') {
+    return {
+      check,
+      status: 'ok',
+      message: "The project's own table is in force. `ptb permissions update` loads Microsoft's.",
+    };
+  }
+  try {
+    const { origin, map } = readStoredMap(stored.text);
+    const message = `In force: ${origin.source}, read ${origin.retrievedAt}, with ${map.permissions.length} permissions.`;
+    return { check, status: 'ok', message };
+  } catch (error) {
+    const message = error instanceof Error ? error.message : 'The stored permission map cannot be read.';
+    return {
+      check,
+      status: 'warning',
+      message,
+      remedy: 'Run `ptb permissions update`, or `ptb permissions rollback`.',
+    };
   }
 }
 

@@ -1,8 +1,15 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { TableClient } from '@azure/data-tables';
+import { BlobServiceClient } from '@azure/storage-blob';
 import { afterEach, expect, it, vi } from 'vitest';
 import { settingsChecks } from '../../../../src/cli/sign-in/settings-check.ts';
+import { journalTable } from '../../../../src/lib/credential/table-credential-journal.ts';
+import { MapBlobs, mapContainer } from '../../../../src/lib/gateway/map-blobs.ts';
+import { partnerMap } from '../../../../src/lib/judge/map/partner-table.ts';
+import { writeStoredMap } from '../../../../src/lib/judge/map/stored-map.ts';
+import { startAzurite } from '../../../support/azurite.ts';
 
 afterEach(() => vi.unstubAllEnvs());
 
@@ -35,4 +42,43 @@ it('reads storage with the user-assigned identity of MANAGED_IDENTITY_CLIENT_ID'
   ]);
   expect(asked.length).toBeGreaterThan(0);
   expect(new Set(asked)).toEqual(new Set([clientId]));
+});
+
+it('says which permission map is in force', async () => {
+  const azurite = await startAzurite();
+  const environment = {
+    PARTNER_TENANT_ID: '99999999-9999-4999-8999-999999999999',
+    KEY_VAULT_URL: 'https://vault.example',
+    BROKER_AUDIENCES: 'api://broker',
+    ACCESS_POLICY: 'https://policy.example/access-policy.json',
+    AzureWebJobsStorage: azurite.connectionString,
+  };
+  for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value);
+  const mapCheck = async () => {
+    const checks = [];
+    for await (const check of settingsChecks({})) checks.push(check);
+    return checks.at(-1);
+  };
+  await TableClient.fromConnectionString(azurite.connectionString, journalTable, {
+    allowInsecureConnection: true,
+  }).createTable();
+  expect(await mapCheck()).toMatchObject({
+    check: 'Permission map',
+    status: 'ok',
+    message: expect.stringContaining("project's own table") as string,
+  });
+  const container = BlobServiceClient.fromConnectionString(azurite.connectionString).getContainerClient(mapContainer);
+  const blobs = new MapBlobs(async () => container);
+  const origin = { source: 'a.json', retrievedAt: '2026-11-24T00:00:00.000Z', sha256: 'a'.repeat(64) };
+  await blobs.replace(writeStoredMap({ origin, map: partnerMap() }));
+  expect(await mapCheck()).toMatchObject({
+    status: 'ok',
+    message: expect.stringContaining('In force: a.json') as string,
+  });
+  await blobs.replace('nonsense');
+  expect(await mapCheck()).toMatchObject({
+    status: 'warning',
+    remedy: 'Run `ptb permissions update`, or `ptb permissions rollback`.',
+  });
+  await azurite.stop();
 });
