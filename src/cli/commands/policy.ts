@@ -12,6 +12,7 @@ import {
   type TenantId,
 } from '../../lib/model/identifiers.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { requestOutcome } from '../policy/request-outcome.ts';
 import { CommandOutcome } from '../run-program.ts';
 
 const defaultFile = 'access-policy.json';
@@ -20,12 +21,14 @@ interface TestOptions {
   readonly caller: string;
   readonly tenant: readonly (TenantId | DomainName)[];
   readonly resource?: string;
+  readonly request?: string;
+  readonly body?: string;
   readonly read?: true;
   readonly object?: string;
   readonly kind: CallerKind;
   readonly scope: readonly string[];
   readonly grant: Grant;
-  readonly role: readonly CallerRole[];
+  readonly role?: readonly CallerRole[];
   readonly file: string;
   readonly json?: true;
 }
@@ -45,14 +48,34 @@ export function registerPolicy(program: Command): void {
       if (!parsed.ok) throw new CommandOutcome(exitCodes.failure);
     });
 
+  registerTest(policy);
+
+  policy
+    .command('schema')
+    .description('Print the JSON schema of the policy, for editors.')
+    .action(async () => {
+      const { policyJsonSchema } = await import('../../lib/callers/policy-document.ts');
+      print(JSON.stringify(policyJsonSchema(), undefined, 2));
+    });
+}
+
+function registerTest(policy: Command): void {
   policy
     .command('test')
     .description(
-      'Explain the decision about a token (--resource) or about reading (--read), for a caller and a tenant. Exit 0: allowed, 1: denied.',
+      'Explain the decision about a token (--resource), a request through the gateway (--request) or reading (--read), for a caller and a tenant. Exit 0: allowed, 1: denied.',
     )
     .requiredOption('--caller <id>', 'application (client) id of the caller', guid)
     .requiredOption('--tenant <id-or-domain...>', 'the tenant: its id, its domains or both', collectTenants)
-    .option('--resource <alias>', 'resource of the token, such as graph')
+    .option('--resource <alias>', 'resource of the token, or of the request (default: graph)')
+    .addOption(
+      new Option('--request <request>', 'method and path, such as "GET /v1.0/users?$top=5"').conflicts([
+        'read',
+        'scope',
+        'grant',
+      ]),
+    )
+    .option('--body <json>', 'body of the request')
     .addOption(
       new Option('--read', 'explain whether the caller may read the data of the tenant').conflicts([
         'resource',
@@ -65,24 +88,20 @@ export function registerPolicy(program: Command): void {
     .option('--scope <name...>', 'scopes that the caller needs', [])
     .addOption(new Option('--grant <grant>', 'grant of the token').choices(grants).default('delegated'))
     .addOption(
-      new Option('--role <role...>', 'app roles of the caller').choices(callerRoles).default(['Tokens.Request']),
+      new Option(
+        '--role <role...>',
+        'app roles of the caller (default: Tokens.Request, or Requests.Send with --request)',
+      ).choices(callerRoles),
     )
     .option('--file <file>', 'policy file', defaultFile)
     .option('--json', 'one JSON document')
     .action(testPolicy);
-
-  policy
-    .command('schema')
-    .description('Print the JSON schema of the policy, for editors.')
-    .action(async () => {
-      const { policyJsonSchema } = await import('../../lib/callers/policy-document.ts');
-      print(JSON.stringify(policyJsonSchema(), undefined, 2));
-    });
 }
 
 async function testPolicy(options: TestOptions, command: Command): Promise<void> {
-  const { resource, object } = options;
-  if (resource === undefined && !options.read) command.error('error: give --resource or --read');
+  const { resource, request, object } = options;
+  if (resource === undefined && request === undefined && !options.read)
+    command.error('error: give --resource, --request or --read');
   const parsed = await readPolicy(options.file, command);
   if (!parsed.ok) {
     const reason = 'The policy is not valid, so every request is denied.';
@@ -95,7 +114,7 @@ async function testPolicy(options: TestOptions, command: Command): Promise<void>
   if (tenantIds.length > 1) command.error('error: --tenant takes one tenant id; further values are its domains');
   const caller = {
     applicationId: options.caller,
-    roles: options.role,
+    roles: options.role ?? [request === undefined ? ('Tokens.Request' as const) : ('Requests.Send' as const)],
     kind: options.kind,
     ...(object === undefined ? {} : { objectId: object }),
   };
@@ -106,12 +125,14 @@ async function testPolicy(options: TestOptions, command: Command): Promise<void>
   const notes =
     tenantIds.length > 0 ? [] : ['Rules that name the tenant by its id cannot match. Add the id to --tenant.'];
   const [isAllowed, report, text] =
-    resource === undefined
-      ? readingOutcome(explainReading(parsed.policy, caller, tenant), notes)
-      : tokenOutcome(
-          explain(parsed.policy, caller, { ...tenant, resource, scopes: options.scope, grant: options.grant }),
-          notes,
-        );
+    request !== undefined
+      ? await requestOutcome(parsed.policy, { ...tenant, caller, request }, options, notes)
+      : resource === undefined
+        ? readingOutcome(explainReading(parsed.policy, caller, tenant), notes)
+        : tokenOutcome(
+            explain(parsed.policy, caller, { ...tenant, resource, scopes: options.scope, grant: options.grant }),
+            notes,
+          );
   print(options.json ? JSON.stringify(report, undefined, 2) : text);
   if (!isAllowed) throw new CommandOutcome(exitCodes.failure);
 }

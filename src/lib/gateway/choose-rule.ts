@@ -61,7 +61,8 @@ export async function chooseRule(
 
 const nothing: Refused = { allowed: false, kind: 'not-permitted', reason: 'No rule opens the request; ask for one.' };
 
-async function judgeByRule(
+/** What one rule makes of a request. @throws BrokerError of `readLink`. */
+export async function judgeByRule(
   deps: JudgeDeps,
   rule: Rule,
   order: GatewayOrder,

@@ -20,7 +20,10 @@ beforeAll(async () => {
   await writeFile(broken, '{"version":1,"rules":[{"name":"x"}]}');
 });
 afterAll(() => rm(folder, { recursive: true }));
-afterEach(() => vi.restoreAllMocks());
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.unstubAllEnvs();
+});
 
 async function ptb(...words: string[]): Promise<{ exit: number; out: string; err: string }> {
   const said = { out: '', err: '' };
@@ -175,4 +178,83 @@ it.each([
 
 it('prints the JSON schema', async () => {
   expect(JSON.parse((await ptb('schema')).out)).toEqual(policyJsonSchema());
+});
+
+describe('ptb policy test --request', () => {
+  const caller = ['--caller', helpdesk, '--tenant', guid(7)];
+  const rules = (...more: readonly object[]): object => ({
+    version: 1,
+    rules: more.map((rule, index) => ({
+      name: `rule ${index + 1}`,
+      callers: { applications: [helpdesk], roles: ['Requests.Send'] },
+      tenants: [guid(7)],
+      resources: ['graph'],
+      via: ['gateway'],
+      ...rule,
+    })),
+  });
+  const users = { scopes: ['User.Read.All'], requests: { methods: ['GET'] } };
+  const mailboxes = { resources: ['exchange'], requests: { cmdlets: { 'Get-Mailbox': ['Identity'] } } };
+
+  async function explained(request: string, policy: object, ...more: readonly string[]) {
+    const file = join(folder, 'gateway.json');
+    await writeFile(file, JSON.stringify(policy));
+    vi.stubEnv('AzureWebJobsStorage', '');
+    return ptb('test', '--file', file, ...caller, '--request', request, ...more);
+  }
+
+  it('says which rule opens the request and by which permission, and what the others make of it', async () => {
+    const policy = rules(
+      { scopes: ['Group.Read.All'] },
+      users,
+      { ...users, scopes: ['Directory.Read.All'] },
+      mailboxes,
+    );
+    const { exit, out } = await explained('get /v1.0/users?$top=5', policy);
+    expect(exit).toBe(0);
+    expect(out.split('\n').slice(0, 5)).toEqual([
+      'Allowed by "rule 2": sends GET /v1.0/users by User.Read.All, with a token of the application default.',
+      expect.stringMatching(/^ {2}1\. rule 1: refuses\. None of the rule's permissions opens GET \/users/),
+      '  2. rule 2: allows',
+      '  3. rule 3: not reached',
+      '  4. rule 4: does not match the resource',
+    ]);
+  });
+
+  it('says why no rule does', async () => {
+    const policy = rules({ via: ['token'], scopes: ['User.Read.All'] }, users);
+    const { exit, out } = await explained('DELETE /v1.0/users/a', policy, '--json');
+    expect(exit).toBe(1);
+    expect(JSON.parse(out)).toMatchObject({
+      allowed: false,
+      rules: [
+        { rule: 'rule 1', outcome: 'no requests' },
+        { rule: 'rule 2', outcome: 'refuses' },
+      ],
+    });
+  });
+
+  it('judges cmdlets by the body, and a batch by its parts', async () => {
+    const body = JSON.stringify({ CmdletInput: { CmdletName: 'Get-Mailbox', Parameters: { Identity: 'a' } } });
+    const invoke = `POST /adminapi/beta/${guid(7)}/InvokeCommand`;
+    const asked = await explained(invoke, rules(mailboxes), '--resource', 'exchange', '--body', body);
+    expect([asked.exit, asked.out]).toEqual([0, expect.stringContaining('Allowed by "rule 1"')]);
+    const requests = ['/users', '/groups'].map((url) => ({ id: url, method: 'GET', url }));
+    const batch = await explained(
+      'POST /v1.0/$batch',
+      rules({ scopes: ['User.Read.All'] }),
+      '--body',
+      JSON.stringify({ requests }),
+    );
+    expect(batch.out).toContain('sends 1 of 2 parts of the batch by User.Read.All');
+  });
+
+  it('needs the role of the gateway only for requests', async () => {
+    const other = await explained('GET /v1.0/users', rules(users), '--role', 'Tokens.Request');
+    expect([other.exit, other.out]).toEqual([1, expect.stringContaining('1. rule 1: does not match the role')]);
+  });
+
+  it.each(['GET', 'GET users', 'GET /a b'])('rejects %j, which is no method and path', async (request) => {
+    expect((await explained(request, rules(users))).exit).toBe(2);
+  });
 });

@@ -1,0 +1,66 @@
+import type { AccessPolicy } from '../../lib/callers/policy.ts';
+import type { ExplainedRequest, RequestFinding } from '../../lib/gateway/explain-request.ts';
+import type { PermissionMap } from '../../lib/judge/map/permission-map.ts';
+import { UsageError } from '../run-program.ts';
+
+interface AskedRequest extends Pick<ExplainedRequest, 'caller' | 'tenantId' | 'domains'> {
+  /** Method and path, as on the command line. */
+  readonly request: string;
+}
+
+/**
+ * Explains a request through the gateway: whether it is allowed, the JSON document and the text.
+ * @throws UsageError for a request that is no method and path.
+ */
+export async function requestOutcome(
+  policy: AccessPolicy,
+  { request, ...asked }: AskedRequest,
+  { resource = 'graph', body }: { readonly resource?: string; readonly body?: string },
+  notes: readonly string[],
+): Promise<readonly [boolean, unknown, string]> {
+  const [method = '', url, ...rest] = request.trim().split(/ +/);
+  if (url?.startsWith('/') !== true || rest.length > 0)
+    throw new UsageError('--request is not a method and a path, such as "GET /v1.0/users".');
+  const { explainRequest } = await import('../../lib/gateway/explain-request.ts');
+  const { map, note } = resource === 'graph' ? await mapInForce() : { map: undefined, note: [] };
+  const order = {
+    resource,
+    method: method.toUpperCase(),
+    url,
+    body: body === undefined ? undefined : Buffer.from(body),
+  };
+  const explanation = await explainRequest(policy, { ...asked, order, map });
+  const headline = explanation.allowed
+    ? `Allowed by "${explanation.rule}": sends ${explanation.sends}${by(explanation.permissions)}, with a token of the application ${explanation.application}.`
+    : `Denied. ${explanation.reason}`;
+  const lines = explanation.rules.map((finding, index) => `  ${index + 1}. ${finding.rule}: ${verdictOf(finding)}`);
+  const further = [...notes, ...note];
+  const text = [headline, ...lines, ...further.map((each) => `  Note: ${each}`)].join('\n');
+  return [explanation.allowed, { ...explanation, notes: further }, text];
+}
+
+const by = (permissions: readonly string[] = []): string =>
+  permissions.length === 0 ? '' : ` by ${permissions.join(', ')}`;
+
+function verdictOf({ outcome, missing, reason }: RequestFinding): string {
+  if (outcome === 'lacks') return `does not match the ${missing}`;
+  if (outcome === 'refuses') return `refuses. ${reason}`;
+  return outcome === 'no requests' ? 'is not for the gateway' : outcome;
+}
+
+/** The map that the broker judges by, if its storage is known here; else the table of the project. */
+async function mapInForce(): Promise<{ readonly map: PermissionMap; readonly note: readonly string[] }> {
+  const { findMap } = await import('../permissions/map-location.ts');
+  const { storedMap } = await import('../permissions/update-map.ts');
+  const { blobs } = await findMap(process.env);
+  const stored = blobs && (await storedMap(blobs));
+  if (stored !== undefined) return { map: stored.map, note: [] };
+  const { partnerMap } = await import('../../lib/judge/map/partner-table.ts');
+  return {
+    map: partnerMap(),
+    note:
+      blobs === undefined
+        ? ['Judged by the built-in permission map. A broker that has loaded another one may decide differently.']
+        : [],
+  };
+}

@@ -1,0 +1,100 @@
+import { failedStage, type PolicyCaller, type PolicyRequest, type Stage } from '../callers/decide.ts';
+import type { AccessPolicy, Rule } from '../callers/policy.ts';
+import type { PermissionMap } from '../judge/map/permission-map.ts';
+import type { TenantId } from '../model/identifiers.ts';
+import { chooseRule, judgeByRule } from './choose-rule.ts';
+import type { GatewayOrder } from './gateway-order.ts';
+import type { PlainTarget } from './judge-plain.ts';
+import { allowedParts } from './judge-graph.ts';
+
+/** What a rule makes of a request. */
+export interface RequestFinding {
+  readonly rule: string;
+  /**
+   * `allows`: this rule decides. `lacks`: the caller, resource or tenant fails at `missing`. `refuses`: it applies and does
+   * not open the request, for `reason`. `not reached`: an earlier rule allows. `no requests`: it is not for the gateway.
+   */
+  readonly outcome: 'allows' | 'lacks' | 'refuses' | 'not reached' | 'no requests';
+  readonly missing?: Stage;
+  readonly reason?: string;
+}
+
+/** The decision about a request, with the outcome of each rule. */
+export interface RequestExplanation {
+  readonly allowed: boolean;
+  /** The rule that decides, or why none allows the request. */
+  readonly rule?: string;
+  readonly reason?: string;
+  /** The broker's application whose token goes with the request. */
+  readonly application?: string;
+  /** The request as it would be sent. */
+  readonly sends?: string;
+  /** The permissions of the rule that open it. */
+  readonly permissions?: readonly string[];
+  /** In the order of the policy. */
+  readonly rules: readonly RequestFinding[];
+}
+
+/** A request to explain. */
+export interface ExplainedRequest extends Pick<PolicyRequest, 'tenantId' | 'domains'> {
+  readonly caller: PolicyCaller;
+  readonly order: Pick<GatewayOrder, 'resource' | 'method' | 'url' | 'body'>;
+  /** Undefined for resources other than Graph. */
+  readonly map: PermissionMap | undefined;
+}
+
+const graphHost = 'graph.microsoft.com';
+/** A link of the gateway needs its key, so a request that follows one is judged as if it were none. */
+const readLink = async (_: string, url: string) => ({ ok: true, url, link: undefined }) as const;
+
+/** Returns the decision and the outcome of each rule, without sending anything. */
+export async function explainRequest(policy: AccessPolicy, asked: ExplainedRequest): Promise<RequestExplanation> {
+  const { caller, map, domains, tenantId } = asked;
+  const { resource } = asked.order;
+  const request: PolicyRequest = { tenantId, domains, resource, scopes: [], via: 'gateway' };
+  const tenant = tenantId ?? domains[0] ?? '';
+  const order: GatewayOrder = { ...asked.order, tenant, headers: jsonHeaders(asked.order), gatewayUrl: '' };
+  const target: PlainTarget = { alias: resource, baseUrl: '', tenantId: tenant as TenantId };
+  const deps = { map, graphHost, readLink };
+  const stages = policy.rules.map((rule) => ({ rule, missing: failedStage(rule, caller, request) }));
+  const applying = stages.filter(({ missing }) => missing === undefined).map(({ rule }) => rule);
+  const choice = await chooseRule(deps, applying, order, target);
+  const chosen = 'rule' in choice ? choice.rule : undefined;
+  const rules: RequestFinding[] = [];
+  for (const { rule, missing } of stages) {
+    const isLater = chosen !== undefined && stages.findIndex((stage) => stage.rule === chosen) < rules.length;
+    if (rule === chosen) rules.push({ rule: rule.name, outcome: 'allows' });
+    else if (!rule.gateway) rules.push({ rule: rule.name, outcome: 'no requests' });
+    else if (missing !== undefined) rules.push({ rule: rule.name, outcome: 'lacks', missing });
+    else if (isLater) rules.push({ rule: rule.name, outcome: 'not reached' });
+    else rules.push(await refusalOf(rule, judgeByRule(deps, rule, order, target)));
+  }
+  if ('rule' in choice)
+    return {
+      allowed: true,
+      rule: choice.rule.name,
+      application: choice.rule.application,
+      ...sent(choice.judged),
+      rules,
+    };
+  return { allowed: false, reason: applying.length === 0 ? 'No rule for the gateway applies.' : choice.reason, rules };
+}
+
+const jsonHeaders = ({ body }: Pick<GatewayOrder, 'body'>): GatewayOrder['headers'] =>
+  body === undefined ? {} : { 'content-type': 'application/json' };
+
+async function refusalOf({ name }: Rule, judging: ReturnType<typeof judgeByRule>): Promise<RequestFinding> {
+  const judged = await judging;
+  const reason = 'allowed' in judged ? judged.reason : 'It opens fewer parts of the batch.';
+  return { rule: name, outcome: 'refuses', reason };
+}
+
+function sent(judged: Extract<Awaited<ReturnType<typeof chooseRule>>, { rule: Rule }>['judged']) {
+  if (!judged.batch) {
+    const { request, permissions } = judged.verdict;
+    return { sends: `${request.method} ${request.path}`, permissions };
+  }
+  const parts = allowedParts(judged.parts);
+  const permissions = [...new Set(parts.flatMap(({ verdict }) => verdict.permissions))].toSorted();
+  return { sends: `${parts.length} of ${judged.parts.length} parts of the batch`, permissions };
+}
