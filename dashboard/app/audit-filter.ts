@@ -1,9 +1,11 @@
 /** Filter of the audit view. It is part of the address, so that users can share a filtered view. */
 export type AuditFilter = Readonly<Partial<Record<(typeof names)[number], string>>>;
 
-const names = ['tenant', 'caller', 'outcome', 'from', 'to'] as const;
+const names = ['tenant', 'caller', 'kind', 'outcome', 'from', 'to'] as const;
 
-export const outcomes: readonly string[] = ['issued', 'denied'];
+/** A token, or a request through the gateway. */
+export const kinds: readonly string[] = ['token', 'request'];
+export const outcomes: readonly string[] = ['issued', 'denied', 'sent', 'answered', 'failed'];
 
 /** @param query query string without `?`. Unknown and empty parameters are ignored. */
 export function parseAuditFilter(query: string): AuditFilter {
@@ -11,7 +13,8 @@ export function parseAuditFilter(query: string): AuditFilter {
   return Object.fromEntries(
     names.flatMap((name) => {
       const value = given.get(name) ?? '';
-      return value === '' || (name === 'outcome' && !outcomes.includes(value)) ? [] : [[name, value]];
+      const known = name === 'outcome' ? outcomes : name === 'kind' ? kinds : [value];
+      return value === '' || !known.includes(value) ? [] : [[name, value]];
     }),
   );
 }

@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks';
-import { type AuditFilter, auditLink, outcomes } from './audit-filter.ts';
+import { type AuditFilter, auditLink, kinds, outcomes } from './audit-filter.ts';
 import { Choice } from './choice.tsx';
 
 const dayMs = 24 * 60 * 60 * 1000;
@@ -7,14 +7,16 @@ const dayMs = 24 * 60 * 60 * 1000;
 interface Fields {
   readonly tenant: string;
   readonly caller: string;
+  readonly kind: string;
   readonly outcome: string;
   readonly from: string;
   readonly to: string;
 }
 
-const fieldsOf = ({ tenant = '', caller = '', outcome = '', from, to }: AuditFilter): Fields => ({
+const fieldsOf = ({ tenant = '', caller = '', kind = '', outcome = '', from, to }: AuditFilter): Fields => ({
   tenant,
   caller,
+  kind,
   outcome,
   from: inputTime(from),
   to: inputTime(to),
@@ -33,10 +35,11 @@ export function AuditFilters({ filter }: { readonly filter: AuditFilter }) {
     setInput((current) => ({ link, fields: { ...fieldsNow(current), ...change } }));
   const show = (event: Event): void => {
     event.preventDefault();
-    const { tenant, caller, outcome, from, to } = fields;
+    const { tenant, caller, kind, outcome, from, to } = fields;
     location.hash = auditLink({
       tenant: tenant.trim(),
       caller: caller.trim(),
+      kind,
       outcome,
       from: isoTime(from, filter.from),
       to: isoTime(to, filter.to),
@@ -49,6 +52,7 @@ export function AuditFilters({ filter }: { readonly filter: AuditFilter }) {
     <form class="filters audit-filters" aria-label="Filter" onSubmit={show}>
       <TextField label="Tenant" hint="id or domain" value={fields.tenant} onInput={(tenant) => set({ tenant })} />
       <TextField label="Caller" hint="application id" value={fields.caller} onInput={(caller) => set({ caller })} />
+      <Choice label="Kind" value={fields.kind} options={kinds} onChoose={(kind) => set({ kind })} />
       <Choice label="Outcome" value={fields.outcome} options={outcomes} onChoose={(outcome) => set({ outcome })} />
       <TimeField label="From" value={fields.from} onInput={(from) => set({ from })} />
       <TimeField label="To" value={fields.to} onInput={(to) => set({ to })} />

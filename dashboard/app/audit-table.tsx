@@ -19,18 +19,25 @@ export function AuditTable({ records, ...context }: TableContext & { readonly re
   return (
     <Table columns={columns} class="audit">
       {records.map((record) => (
-        <Row key={record.tokenId} record={record} {...context} />
+        <Row key={keyOf(record)} record={record} {...context} />
       ))}
     </Table>
   );
 }
 
+/** The two records of a request through the gateway share their id. */
+const keyOf = ({ tokenId, outcome }: AuditRecord): string => `${tokenId}-${outcome}`;
+
+/** The resource of a token, or the request to it. */
+const subjectOf = ({ resource, route, method, path, cmdlet }: AuditRecord): string =>
+  [resource ?? route, method, cmdlet ?? path].filter((part) => part !== undefined).join(' ');
+
 function Row({ record, filter, names }: TableContext & { readonly record: AuditRecord }) {
   const [open, setOpen] = useState(false);
-  const { at, tokenId, outcome, code, caller, tenantId, tenantAsked, grant, rule, fromCache } = record;
-  const subject = record.resource ?? record.route ?? '';
+  const { at, outcome, code, caller, tenantId, tenantAsked, grant, rule, fromCache } = record;
+  const subject = subjectOf(record);
   const tenant = names.get(tenantId ?? '') ?? tenantId ?? tenantAsked ?? '';
-  const detailsId = `record-${tokenId}`;
+  const detailsId = `record-${keyOf(record)}`;
   return (
     <>
       <tr>
@@ -57,7 +64,7 @@ function Row({ record, filter, names }: TableContext & { readonly record: AuditR
         <td>{subject}</td>
         <td>{grant}</td>
         <td>
-          <Badge state={outcome} />
+          <Badge state={outcome}>{record.status === undefined ? outcome : `${outcome} ${record.status}`}</Badge>
           {code === undefined ? null : <code class="below">{code}</code>}
           <ExcessBadge scopes={record.excessScopes} />
         </td>
@@ -99,14 +106,17 @@ function ExcessBadge({ scopes }: { readonly scopes: AuditRecord['excessScopes'] 
   );
 }
 
+function scopesName({ kind, outcome }: AuditRecord): string {
+  if (kind === 'request') return 'Opened by';
+  return outcome === 'issued' ? 'Token scopes' : 'Requested scopes';
+}
+
 function Details({ record }: { readonly record: AuditRecord }) {
-  const { caller, scopes, excessScopes, outcome, expiresAt } = record;
+  const { caller, scopes, excessScopes, expiresAt } = record;
   return (
     <dl class="record">
       <Fact name="Refused request">{record.route && <code>{record.route}</code>}</Fact>
-      <Fact name={outcome === 'issued' ? 'Token scopes' : 'Requested scopes'}>
-        {scopes.length === 0 ? 'none' : <Scopes scopes={scopes} />}
-      </Fact>
+      <Fact name={scopesName(record)}>{scopes.length === 0 ? 'none' : <Scopes scopes={scopes} />}</Fact>
       <Fact name="Excess scopes">{excessScopes?.length ? <Scopes scopes={excessScopes} /> : undefined}</Fact>
       <Fact name="Caller">
         <code>{caller.applicationId}</code> {caller.kind}, object <code>{caller.objectId}</code>
@@ -118,6 +128,10 @@ function Details({ record }: { readonly record: AuditRecord }) {
       <Fact name="Token id">
         <code>{record.tokenId}</code>
       </Fact>
+      <Fact name="Id of the token in the customer's logs">{record.uti && <code>{record.uti}</code>}</Fact>
+      <Fact name="Request id of the resource">{record.requestId && <code>{record.requestId}</code>}</Fact>
+      <Fact name="Size of the answer">{record.bytes === undefined ? undefined : count(record.bytes, 'byte')}</Fact>
+      <Fact name="SHA-256 of the body">{record.bodySha256 && <code>{record.bodySha256}</code>}</Fact>
       <Fact name="SHA-256 of the token">{record.tokenFingerprint && <code>{record.tokenFingerprint}</code>}</Fact>
       <Fact name="Correlation id">
         <code>{record.correlationId}</code>

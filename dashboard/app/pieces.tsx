@@ -13,6 +13,7 @@ const tones: Readonly<Record<string, string>> = {
   degraded: 'warn',
   down: 'bad',
   denied: 'bad',
+  failed: 'bad',
 };
 
 /** A state, shown by colour and by text. */

@@ -55,6 +55,26 @@ describe.each([
     expect(await log.purge(auditStartMs)).toBe(0);
   });
 
+  it('tells requests through the gateway from tokens', async () => {
+    const log = make();
+    const request: Partial<AuditEntry> = {
+      kind: 'request',
+      method: 'POST',
+      path: '/v1.0/users',
+      bodySha256: 'ab'.repeat(32),
+      uti: 'token-1',
+      status: 201,
+      requestId: 'request-1',
+      bytes: 20 * 1024 * 1024,
+    };
+    const { expiresAtMs: _, ...sent } = issued({ ...request, outcome: 'answered', atMs: auditStartMs + 1 });
+    const entries = [issued(), sent, denied({ ...request, atMs: auditStartMs + 2 }), denied()];
+    await Promise.all(entries.map((entry) => log.record(entry)));
+    expect(times(await readAll(log, { ...allTime, kind: 'request' }))).toEqual([2, 1]);
+    expect(times(await readAll(log, { ...allTime, kind: 'token' }))).toEqual([0, 0]);
+    expect(await readAll(log, { ...allTime, kind: 'request', outcome: 'answered' })).toEqual([sent]);
+  });
+
   it.each([
     ['no', 0],
     ['three', 3],

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { type AuditOutcome, auditOutcomes } from '../../lib/audit/audit-log.ts';
+import { type AuditKind, auditKinds, type AuditOutcome, auditOutcomes } from '../../lib/audit/audit-log.ts';
 import type { AuditAnswer } from '../../lib/api/answers/audit.ts';
 import { wholeNumberOption } from '../options.ts';
 import { addConnectionOptions, connect, type ConnectionFlags } from '../remote/connection.ts';
@@ -12,6 +12,7 @@ interface AuditFlags extends ConnectionFlags {
   readonly caller?: string;
   readonly tenant?: string;
   readonly outcome?: AuditOutcome;
+  readonly kind?: AuditKind;
   readonly limit: number;
   readonly json?: true;
 }
@@ -20,20 +21,21 @@ interface AuditFlags extends ConnectionFlags {
 export function registerAudit(program: Command): void {
   const audit = program
     .command('audit')
-    .description('Show issued tokens and denied requests, newest first.')
+    .description('Show issued tokens, requests through the gateway and what was denied, newest first.')
     .option('--from <time>', 'start of the period, ISO 8601 (default: 24 hours before --to)')
     .option('--to <time>', 'end of the period, ISO 8601 (default: now)')
     .option('--caller <id>', 'application id of the caller')
     .option('--tenant <id-or-domain>', 'only this tenant')
     .addOption(new Option('--outcome <outcome>', 'only entries with this outcome').choices(auditOutcomes))
+    .addOption(new Option('--kind <kind>', 'only tokens, or only requests through the gateway').choices(auditKinds))
     .option('--limit <n>', 'maximum number of entries, 1 to 10000', wholeNumberOption(1, 10_000), 100)
     .option('--json', 'one JSON document');
   addConnectionOptions(audit).action(showAudit);
 }
 
-async function showAudit({ from, to, caller, tenant, outcome, limit, ...flags }: AuditFlags): Promise<void> {
+async function showAudit({ from, to, caller, tenant, outcome, kind, limit, ...flags }: AuditFlags): Promise<void> {
   const client = await connect(flags);
-  const entries: AuditAnswer['entries'][number][] = [];
+  const entries: Entry[] = [];
   let page: AuditAnswer | undefined;
   do {
     const remaining = String(Math.min(1_000, limit - entries.length));
@@ -44,6 +46,7 @@ async function showAudit({ from, to, caller, tenant, outcome, limit, ...flags }:
       caller,
       tenant,
       outcome,
+      kind,
       limit: remaining,
       continuation: page?.continuation,
     })) as AuditAnswer;
@@ -51,10 +54,10 @@ async function showAudit({ from, to, caller, tenant, outcome, limit, ...flags }:
   } while (page.continuation !== undefined && entries.length < limit);
   const rows = entries.map((entry) => [
     entry.at,
-    entry.outcome === 'issued' ? 'issued' : (entry.code ?? 'denied'),
+    outcomeOf(entry),
     entry.caller.applicationId,
     entry.tenantId ?? entry.tenantAsked ?? '',
-    entry.resource ?? entry.route ?? '',
+    subjectOf(entry),
     entry.rule ?? '',
   ]);
   print(
@@ -64,3 +67,13 @@ async function showAudit({ from, to, caller, tenant, outcome, limit, ...flags }:
   );
   if (page.continuation !== undefined) say('There may be more entries. Raise --limit or narrow the period.');
 }
+
+type Entry = AuditAnswer['entries'][number];
+
+/** A refusal and a failure by its code, an answer of a resource with its status. */
+const outcomeOf = ({ outcome, code, status }: Entry): string =>
+  code ?? (status === undefined ? outcome : `${outcome} ${status}`);
+
+/** The resource of a token, or the request to it. */
+const subjectOf = ({ resource, route, method, path, cmdlet }: Entry): string =>
+  [resource ?? route, method, cmdlet ?? path].filter((part) => part !== undefined).join(' ');

@@ -12,7 +12,7 @@ export type AuditOutcome = (typeof auditOutcomes)[number];
 
 /** What an entry is about: a token, or a request that the gateway was asked to send. */
 export const auditKinds = ['token', 'request'] as const;
-type AuditKind = (typeof auditKinds)[number];
+export type AuditKind = (typeof auditKinds)[number];
 
 /** What an entry holds about a request through the gateway. Never the query or the body. */
 export interface GatewayRequestFields {

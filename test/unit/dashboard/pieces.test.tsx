@@ -56,7 +56,9 @@ describe('useRoute', () => {
 
 describe('the audit filter', () => {
   it('ignores unknown outcomes, unknown names and empty values', () => {
-    expect(parseAuditFilter('outcome=nonsense&tenant=contoso.com&caller=&other=1')).toEqual({ tenant: 'contoso.com' });
+    expect(parseAuditFilter('outcome=nonsense&kind=x&tenant=contoso.com&caller=&other=1')).toEqual({
+      tenant: 'contoso.com',
+    });
   });
 
   it('is the same after a link', () => {

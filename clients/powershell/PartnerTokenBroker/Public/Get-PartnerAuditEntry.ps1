@@ -43,7 +43,7 @@ function Get-PartnerAuditEntry {
         [Nullable[datetime]] $From,
         [Nullable[datetime]] $To,
         [string] $Caller,
-        [ValidateSet('issued', 'denied')] [string] $Outcome,
+        [ValidateSet('issued', 'denied', 'sent', 'answered', 'failed')] [string] $Outcome,
         [ValidateRange(1, 100000)] [int] $First = 100
     )
     process {

@@ -170,11 +170,28 @@ describe('ptb audit', () => {
     ]);
   });
 
+  it('shows requests through the gateway with what became of them', async () => {
+    const request = { kind: 'request', method: 'GET', path: '/v1.0/users' };
+    const entries = [
+      entry(3, { ...request, outcome: 'answered', status: 404 }),
+      entry(2, { ...request, outcome: 'sent' }),
+      entry(1, { ...request, outcome: 'failed', code: 'resource_error', path: '/adminapi', cmdlet: 'Get-Mailbox' }),
+    ];
+    const { out } = await runCommand(registerAudit, ['audit'], [page(entries)]);
+    const rows = out.split('\n').map((line) => line.split(/ {2,}/));
+    expect(rows.slice(2, 5).map(([, outcome, , , resource]) => [outcome, resource])).toEqual([
+      ['answered 404', 'graph GET /v1.0/users'],
+      ['sent', 'graph GET /v1.0/users'],
+      ['resource_error', 'graph GET Get-Mailbox'],
+    ]);
+  });
+
   it('sends every filter', async () => {
     const words = ['--from', 'a', '--to', 'b', '--caller', 'c', '--tenant', 'd', '--outcome', 'denied', '--limit', '7'];
+    words.push('--kind', 'request');
     const { requests } = await runCommand(registerAudit, ['audit', ...words], [page([])]);
     expect(queries(requests)).toEqual([
-      { from: 'a', to: 'b', caller: 'c', tenant: 'd', outcome: 'denied', limit: '7' },
+      { from: 'a', to: 'b', caller: 'c', tenant: 'd', outcome: 'denied', kind: 'request', limit: '7' },
     ]);
   });
 
