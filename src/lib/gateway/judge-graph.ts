@@ -30,7 +30,9 @@ export function judgeGraph(map: PermissionMap, rule: Rule, host: string, request
   }
   const judged = judgeBatch(map, grant, request);
   if (!judged.readable) return { batch: false, verdict: judged };
-  return { batch: true, parts: narrowedParts(judged.parts, rule.requests) };
+  // A part that depends on a refused one is not sent either: `sendBatch` sees that that one failed.
+  const parts = judged.parts.map((part) => ({ ...part, verdict: narrowed(part.verdict, rule.requests) }));
+  return { batch: true, parts };
 }
 
 function narrowed(verdict: Verdict, limit: RequestLimit | undefined): Verdict {
@@ -43,23 +45,6 @@ function narrowed(verdict: Verdict, limit: RequestLimit | undefined): Verdict {
     return { allowed: false, kind: error.kind, reason: error.message };
   }
 }
-
-/** A part whose verdict changes takes those with it that depend on it. */
-function narrowedParts(parts: readonly JudgedPart[], limit: RequestLimit | undefined): readonly JudgedPart[] {
-  const refused = new Set<string>();
-  return parts.map((part) => {
-    const verdict = narrowed(part.verdict, limit);
-    const isBlocked = verdict.allowed && part.dependsOn.some((id) => refused.has(id));
-    if (!verdict.allowed || isBlocked) refused.add(part.id);
-    return isBlocked ? { ...part, verdict: failedDependency } : { ...part, verdict };
-  });
-}
-
-const failedDependency = {
-  allowed: false,
-  kind: 'failed-dependency',
-  reason: 'This part depends on a part that was refused; correct that one.',
-} as const;
 
 /** The verdicts that let a request go out. */
 export const allowedParts = (parts: readonly JudgedPart[]): readonly (JudgedPart & { readonly verdict: Allowed })[] =>
