@@ -309,3 +309,61 @@ describe('the address of a resource', () => {
     expect(further(identifier)).toBeUndefined();
   });
 });
+
+describe('the version beta and the signed-in account', () => {
+  const open = (scopes: string[], ...paths: string[]) => ({ ...usersRule, scopes, requests: { paths } });
+
+  it.each([
+    ['/beta/users', ['User.Read.All'], ['/beta/users']],
+    ['/v1.0/me/memberOf', ['Directory.Read.All'], ['/v1.0/me/**']],
+  ])('%s is open if a path of the rule names it', async (path, scopes, paths) => {
+    expect((await stage([open(scopes, ...paths)]).send(path)).status).toBe(200);
+  });
+
+  it.each([
+    ['/beta/users', ['User.Read.All'], ['/v1.0/users', '/v1.0/beta/**']],
+    ['/v1.0/me/memberOf', ['Directory.Read.All'], ['/v1.0/*/**']],
+    ['/v1.0/me/memberOf', ['Directory.Read.All'], ['/v1.0/**']],
+  ])('%s is closed if a path merely matches', async (path, scopes, paths) => {
+    const { world, send } = stage([open(scopes, ...paths)]);
+    await expect(send(path)).rejects.toThrow(code('caller_forbidden'));
+    expect(world.sent).toEqual([]);
+  });
+});
+
+describe('several rules', () => {
+  const groups = { ...usersRule, name: 'reads groups', scopes: ['Group.Read.All'], application: 'groups' };
+
+  it('are tried in their order, and the first that opens the request serves it', async () => {
+    const { world, audit, send } = stage([usersRule, groups, { ...groups, name: 'never reached' }]);
+    await send('/v1.0/groups');
+    expect(audit.entries[0]).toMatchObject({ rule: 'reads groups', application: 'groups' });
+    expect(world.tokenRequests[0]).toMatchObject({ application: 'groups', grant: 'delegated' });
+  });
+
+  it('refuse with the reason of the rule that came furthest', async () => {
+    const { send } = stage([{ ...usersRule, requests: { paths: ['/beta/**'] } }, groups]);
+    await expect(send('/beta/applications')).rejects.toThrow(/None of the rule's permissions opens GET \/applications/);
+  });
+
+  it('use the grant application only if the rule has no other', async () => {
+    const { world, send } = stage([{ ...usersRule, grants: ['application'] }]);
+    await send('/v1.0/users');
+    expect(world.tokenRequests[0]).toMatchObject({ grant: 'application' });
+    const both = stage([{ ...usersRule, grants: ['application', 'delegated'] }]);
+    await both.send('/v1.0/users');
+    expect(both.world.tokenRequests[0]).toMatchObject({ grant: 'delegated' });
+  });
+
+  it('own their links: another rule cannot follow them', async () => {
+    const first = stage([usersRule]);
+    first.world.answers.push(json({ '@odata.nextLink': 'https://graph.microsoft.com/v1.0/users?$skiptoken=x' }));
+    const { '@odata.nextLink': link = '' } = bodyOf(await first.send('/v1.0/users')) as Record<string, string>;
+    const url = link.slice(link.indexOf('/graph/') + '/graph'.length);
+    expect((await first.send(url)).status).toBe(200);
+    expect(first.world.sent.at(-1)?.url).toBe('https://graph.microsoft.com/v1.0/users?$skiptoken=x');
+    await expect(first.send('/v1.0/users?$skiptoken=x')).rejects.toThrow(/did not come from this gateway/);
+    const other = { ...portal, objectId: 'cccccccc-0000-4000-8000-00000000000b' };
+    await expect(first.send(url, {}, other)).rejects.toThrow(/belongs to another caller/);
+  });
+});
