@@ -99,9 +99,9 @@ function allowed(question: Question, reading: Reading, body: JsonObject | undefi
   };
 }
 
+/** Each name once: every page of a collection adds those of its link, and links must not grow. */
 const selectedNames = ({ select, expand }: QueryUse): readonly string[] => [
-  ...(select ?? []).map(({ names }) => names.join('/')),
-  ...expand.map(({ names }) => names.join('/')),
+  ...new Set([...(select ?? []), ...expand].map(({ names }) => names.join('/'))),
 ];
 
 function readMethod(written: string): Method {
