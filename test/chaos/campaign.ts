@@ -12,6 +12,8 @@ export interface CampaignOptions {
   readonly seed: number;
   /** Duration of the disturbances; the checks afterwards take additional time. */
   readonly seconds: number;
+  /** The disturbances continue until there were so many tokens and kinds of disturbances, also on a slow machine. */
+  readonly atLeast?: { readonly tokens: number; readonly kinds: number };
   readonly tenants?: number;
   readonly say: (line: string) => void;
 }
@@ -44,20 +46,25 @@ const rotationEveryMs = 4_000;
 
 /** Disturbs the product under load, then checks the promises. The same seed gives the same disturbances. */
 export async function runCampaign(options: CampaignOptions): Promise<CampaignReport> {
-  const { seed, seconds, tenants = 30, say } = options;
+  const { seed, seconds, atLeast = { tokens: 0, kinds: 0 }, tenants = 30, say } = options;
   const world = await startWorld({ tenants, seed });
   const seen = nothingSeen();
   try {
     const who = await createCallers(world);
     const vault = new Map((await secretsInTheVault(world)).map((canary) => [canary.value, canary]));
     const untilMs = Date.now() + seconds * 1000;
+    const disturbances: Record<string, number> = {};
+    const isOver = (): boolean =>
+      Date.now() >= untilMs &&
+      seen.tokenIds.length >= atLeast.tokens &&
+      Object.keys(disturbances).length >= atLeast.kinds;
     say(`${seconds} s of trouble with seed ${seed}`);
-    const [disturbances, rotations] = await Promise.all([
-      disturb(world, seededRandom(seed), untilMs),
-      rotate(world, vault, untilMs),
-      startRuns(world, who, seededRandom(seed + 1), untilMs, seen),
+    const [rotations] = await Promise.all([
+      rotate(world, vault, isOver),
+      disturb(world, seededRandom(seed), isOver, disturbances),
+      startRuns(world, who, seededRandom(seed + 1), isOver, seen),
       ...Array.from({ length: callersAtOnce }, (_, index) =>
-        load(world, who, seededRandom(seed * 1_000 + index), untilMs, seen),
+        load(world, who, seededRandom(seed * 1_000 + index), isOver, seen),
       ),
     ]);
     say('Trouble is over; looking at what is left');
@@ -98,10 +105,11 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRep
 }
 
 /** Runs the daily credential timer every few seconds. @returns how often it was started. */
-async function rotate(world: World, vault: Map<string, Canary>, untilMs: number): Promise<number> {
+async function rotate(world: World, vault: Map<string, Canary>, isOver: () => boolean): Promise<number> {
   let rotations = 0;
-  while (Date.now() + rotationEveryMs < untilMs) {
+  for (;;) {
     await delay(rotationEveryMs);
+    if (isOver()) return rotations;
     try {
       await world.runFunction('rotate-credential');
       rotations += 1;
@@ -110,7 +118,6 @@ async function rotate(world: World, vault: Map<string, Canary>, untilMs: number)
       // The host is down at this moment, or the vault does not answer.
     }
   }
-  return rotations;
 }
 
 /**

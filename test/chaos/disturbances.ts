@@ -133,19 +133,19 @@ function createDisturbances(): readonly Disturbance[] {
 }
 
 /**
- * Runs disturbances one after another, sometimes two at once, until `untilMs`. All have ended when it resolves.
- * @returns how often each disturbance ran.
+ * Runs disturbances one after another, sometimes two at once, until it is over. All have ended when it resolves.
+ * @param counts receives how often each disturbance ran.
  */
 export async function disturb(
   world: World,
   random: Random,
-  untilMs: number,
-): Promise<Readonly<Record<string, number>>> {
+  isOver: () => boolean,
+  counts: Record<string, number>,
+): Promise<void> {
   const all = createDisturbances();
-  const counts: Record<string, number> = {};
   // Run each disturbance once before any is repeated.
   let deck: Disturbance[] = [];
-  while (Date.now() < untilMs) {
+  while (!isOver()) {
     const ends: ((() => Promise<void>) | undefined)[] = [];
     for (let number = random() < 0.25 ? 2 : 1; number > 0; number -= 1) {
       if (deck.length === 0) deck = shuffled(all, random);
@@ -158,7 +158,6 @@ export async function disturb(
     for (const end of ends) await end?.();
     await delay(100 + random() * 600);
   }
-  return counts;
 }
 
 function shuffled<T>(items: readonly T[], random: Random): T[] {

@@ -67,9 +67,15 @@ export async function createCallers({ cloud }: World): Promise<Caller> {
 
 const pick = <T>(items: readonly T[], random: Random): T => items[Math.floor(random() * items.length)] as T;
 
-/** Sends requests of different callers until `untilMs`. */
-export async function load(world: World, who: Caller, random: Random, untilMs: number, seen: Seen): Promise<void> {
-  while (Date.now() < untilMs) {
+/** Sends requests of different callers until it is over. */
+export async function load(
+  world: World,
+  who: Caller,
+  random: Random,
+  isOver: () => boolean,
+  seen: Seen,
+): Promise<void> {
+  while (!isOver()) {
     const dice = random();
     if (dice < 0.88) await askForToken(world, who, random, seen);
     else await read(world, who, random, seen);
@@ -101,9 +107,15 @@ async function askForToken(world: World, who: Caller, random: Random, seen: Seen
     seen.violations.push(`a token lives ${expiresInSeconds} s, ${minimumLifetimeSeconds} s were asked for`);
 }
 
-/** Starts a run every few seconds until `untilMs`, sometimes for a window that already has one. */
-export async function startRuns(world: World, who: Caller, random: Random, untilMs: number, seen: Seen): Promise<void> {
-  for (let started = 0; Date.now() < untilMs; started += 1) {
+/** Starts a run every few seconds until it is over, sometimes for a window that already has one. */
+export async function startRuns(
+  world: World,
+  who: Caller,
+  random: Random,
+  isOver: () => boolean,
+  seen: Seen,
+): Promise<void> {
+  for (let started = 0; !isOver(); started += 1) {
     const path = `/jobs/${jobs[started % jobs.length]}/runs`;
     const window = `chaos-${random() < 0.2 ? started - jobs.length : started}`;
     const answer = await call(world, who, consoleName, 'POST', path, { window }, seen);
