@@ -55,7 +55,7 @@ describe('an application with few permissions', () => {
     expect(await admin('setup', '--yes', ...reader, ...file)).toMatchObject({ exitCode: 0 });
     expect(await broker('consent', ...reader)).toMatchObject({ exitCode: 0 });
     const consented = await broker('tenants', 'consent', ...reader, '--tenant', lacking);
-    expect([consented.exitCode, consented.stdout]).toEqual([0, expect.stringMatching(/^1 tenants consented/)]);
+    expect([consented.exitCode, consented.stdout]).toEqual([0, expect.stringMatching(/^1 tenant consented/)]);
     expect(consentedIn(lacking)).toEqual(narrow);
   });
 
