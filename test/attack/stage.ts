@@ -44,8 +44,8 @@ export interface Stage {
   /** Everything that the app has logged or answered, for the search for secrets. */
   readonly left: { readonly lines: string[]; readonly answers: string[]; readonly tokens: Set<string> };
   startHost(options?: HostOptions): Promise<Host>;
-  /** Runs the command line as an operator with all roles. */
-  ptb(args: readonly string[]): Promise<{ readonly code: number; readonly output: string }>;
+  /** Runs the command line as an operator with all roles. @param colour as on a terminal. */
+  ptb(args: readonly string[], colour: boolean): Promise<{ readonly code: number; readonly output: string }>;
   stop(): Promise<void>;
 }
 
@@ -106,7 +106,7 @@ async function startParts(
     folder,
     left,
     startHost,
-    ptb: (args) =>
+    ptb: (args, colour) =>
       new Promise((resolve) => {
         const token = forge.bearer().slice('Bearer '.length);
         const env = {
@@ -114,8 +114,8 @@ async function startParts(
           NODE_EXTRA_CA_CERTS: caCertificatePath,
           BROKER_URL: first.url,
           PTB_TOKEN: token,
-          // As on a terminal.
-          FORCE_COLOR: '1',
+          FORCE_COLOR: colour ? '1' : undefined,
+          NO_COLOR: colour ? undefined : '1',
         };
         execFile(process.execPath, [ptbScript, ...args], { env }, (error, stdout, stderr) => {
           left.answers.push(stdout, stderr);

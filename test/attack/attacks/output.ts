@@ -6,6 +6,9 @@ import type { Stage } from '../stage.ts';
 /** Bytes that a terminal obeys, except for line breaks and tabs. */
 const obeyed = /(?![\n\t])[\p{Cc}\p{Bidi_Control}\u2028\u2029]/u;
 
+/** What the command line itself writes on a terminal: bold, dim and colours, and their ends. */
+const ownColours = /\p{Cc}\[(?:1|2|22|3[0-79]|9[0-7])m/gu;
+
 /** Runs a job over the customers whose names attack. */
 async function runOverEvilNames(stage: Stage, window: string): Promise<string> {
   const { document } = stage.cloud;
@@ -48,7 +51,10 @@ export const terminal: Attack = {
     ];
     let named = 0;
     for (const command of commands) {
-      const { output } = await stage.ptb(command);
+      const { output } = await stage.ptb(command, false);
+      const coloured = await stage.ptb(command, true);
+      // A sequence in a name would be left in the text without colours.
+      tally.attempt(coloured.output.replaceAll(ownColours, '') === output, `ptb ${command.join(' ')} with colours`);
       const found = obeyed.exec(output);
       const around =
         found === null ? '' : JSON.stringify(output.slice(Math.max(0, found.index - 30), found.index + 30));

@@ -4,7 +4,7 @@ import { startTcpProxy } from '../../support/tcp-proxy.ts';
 export const unrecorded: Attack = {
   name: 'unrecorded',
   tries: 'tokens while the table of the audit log hangs, loses its replies or is gone',
-  promise: 'No token without a record.',
+  promise: 'No token without a record',
   run: async (stage, { full }, tally) => {
     const [, port = ''] = /TableEndpoint=http:\/\/127\.0\.0\.1:(\d+)\//.exec(stage.connectionString) ?? [];
     const wire = await startTcpProxy(Number(port));
