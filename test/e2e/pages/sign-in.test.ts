@@ -82,6 +82,10 @@ describe('sign-in with Microsoft', skippedBecause(noBrowser), () => {
     await heading('Audit').waitFor();
     expect(page.url()).toContain('#/audit?outcome=denied');
 
+    const attempts: string[] = [];
+    page.on('request', (request) => {
+      if (request.url().includes('/authorize')) attempts.push(request.url());
+    });
     await button('Sign out').click();
     await heading('Sign in').waitFor();
     expect(page.url()).toBe(`${demo.url}/api/dashboard`);
@@ -89,6 +93,8 @@ describe('sign-in with Microsoft', skippedBecause(noBrowser), () => {
     await button('Sign in with Microsoft').waitFor();
     await page.getByRole('button', { name: 'Paste an access token instead' }).waitFor();
     expect(await stored()).not.toContain(account('operator'));
+    // Nobody is signed in again behind their back.
+    expect(attempts).toEqual([]);
   });
 
   it('renews the token without a page, keeps its data while Microsoft is down, and recovers', async () => {
