@@ -22,7 +22,11 @@ export function dashboardPage(page: Page): DashboardPage {
     const field = page.getByLabel('Access token', { exact: true });
     const link = page.getByRole('button', { name: 'Paste an access token instead' });
     await field.or(link).first().waitFor();
-    if ((await field.count()) === 0) await link.click();
+    // Without settings for a sign-in the form takes the place of the link, which may happen just before the click.
+    while ((await field.count()) === 0) {
+      await link.click({ timeout: 2_000 }).catch(() => undefined);
+      await field.waitFor({ timeout: 2_000 }).catch(() => undefined);
+    }
     await field.fill(token);
   };
   return {
