@@ -149,7 +149,7 @@ describe('audit view', skippedBecause(noBrowser), () => {
     await waitForStatus('1 record in total');
     expect([query().get('from'), query().get('to')]).toEqual([at, to]);
     await page.getByLabel('From').fill('2020-01-01T00:00');
-    await page.getByLabel('To').fill('2020-01-02T00:00');
+    await page.getByLabel('To', { exact: true }).fill('2020-01-02T00:00');
     await page.keyboard.press('Enter');
     await waitForStatus('No records');
     expect(await rows().count()).toBe(0);
