@@ -31,8 +31,8 @@ export const downloadResults = route(
     const { format } = query;
     const runs = await runsFor(services, caller);
     const run = await findRun(runs.log, path.runId);
-    const { text, continuation } = await readInTime(services.clock, () =>
-      readResultPage(runs, run, jobRegistry.find(run.job), query),
+    const { text, continuation } = await readInTime(services.clock, runs, (inTime) =>
+      readResultPage(inTime, run, jobRegistry.find(run.job), query),
     );
     const next = continuation && { link: nextLink({ format, limit: String(query.limit), continuation }) };
     const fileName = `${run.runId.replaceAll(':', '')}.${format}`;
@@ -65,8 +65,8 @@ export const compareWithEarlierRun = route(
     // Earlier runs over all tenants are no secret of any tenant.
     const before =
       query.with === undefined ? await runBefore(services.runs, run) : await namedRun(runs, run.job, query.with);
-    const answer: RunChangesAnswer = await readInTime(services.clock, () =>
-      compareRuns(runs, jobRegistry.find(run.job), before, run),
+    const answer: RunChangesAnswer = await readInTime(services.clock, runs, (inTime) =>
+      compareRuns(inTime, jobRegistry.find(run.job), before, run),
     );
     return { status: 200, jsonBody: answer };
   },

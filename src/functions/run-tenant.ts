@@ -4,6 +4,7 @@ import { jsonContent, type RouteDocument } from '../lib/api/route.ts';
 import { adviceFor } from '../lib/model/advice.ts';
 import { BrokerError, errorTable } from '../lib/model/errors.ts';
 import { parseTenantId } from '../lib/model/identifiers.ts';
+import { readInTime } from '../lib/runs/read-in-time.ts';
 import { viewRunTenant } from '../lib/runs/run-tenants.ts';
 import { findRun, runIdParameter } from './find-run.ts';
 import { runsFor } from './readable.ts';
@@ -22,8 +23,9 @@ route(
     const tenantId = parseTenantId(path.tenantId);
     if (tenantId === undefined) throw new BrokerError('request_invalid', 'The tenant must be given by its id, a GUID.');
     const runs = await runsFor(services, caller);
-    const run = await findRun(runs.log, path.runId);
-    const answer: RunTenantDetailsAnswer = await viewRunTenant(runs, run, tenantId);
+    const answer: RunTenantDetailsAnswer = await readInTime(services.clock, runs, async (inTime) =>
+      viewRunTenant(inTime, await findRun(inTime.log, path.runId), tenantId),
+    );
     return { status: 200, jsonBody: answer };
   },
 );

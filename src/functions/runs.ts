@@ -9,6 +9,7 @@ import {
 } from '../lib/api/examples.ts';
 import { listRunsQuerySchema, runTenantsQuerySchema } from '../lib/api/requests.ts';
 import { jsonContent, type RouteDocument } from '../lib/api/route.ts';
+import { readInTime } from '../lib/runs/read-in-time.ts';
 import { viewRunTenants } from '../lib/runs/run-tenants.ts';
 import { summarise, viewRun } from '../lib/runs/run-view.ts';
 import { findRun, runIdParameter } from './find-run.ts';
@@ -33,7 +34,7 @@ route(
   },
 );
 
-route(
+export const showRun = route(
   {
     name: 'runs-show',
     method: 'GET',
@@ -44,13 +45,14 @@ route(
   },
   async (services, { caller, path }) => {
     const runs = await runsFor(services, caller);
-    const run = await findRun(runs.log, path.runId);
-    const answer: RunAnswer = await viewRun(runs.log, run, services.clock.nowMs());
+    const answer: RunAnswer = await readInTime(services.clock, runs, async ({ log }) =>
+      viewRun(log, await findRun(log, path.runId), services.clock.nowMs()),
+    );
     return { status: 200, jsonBody: answer };
   },
 );
 
-route(
+export const listRunTenants = route(
   {
     name: 'runs-tenants',
     method: 'GET',
@@ -62,8 +64,9 @@ route(
   },
   async (services, { caller, path, query }) => {
     const runs = await runsFor(services, caller);
-    const run = await findRun(runs.log, path.runId);
-    const answer: RunTenantsAnswer = await viewRunTenants(runs, run, query.outcome);
+    const answer: RunTenantsAnswer = await readInTime(services.clock, runs, async (inTime) =>
+      viewRunTenants(inTime, await findRun(inTime.log, path.runId), query.outcome),
+    );
     return { status: 200, jsonBody: answer };
   },
 );

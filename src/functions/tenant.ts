@@ -74,7 +74,7 @@ async function readHistory(
 ): Promise<readonly TenantResult[] | undefined> {
   const jobs = jobRegistry.list().map(({ name }) => name);
   try {
-    return await readInTime(clock, () => readTenantHistory(runs.log, tenantId, jobs));
+    return await readInTime(clock, runs, ({ log: inTime }) => readTenantHistory(inTime, tenantId, jobs));
   } catch (thrown) {
     log.log('warn', 'tenants.history_failed', errorFields(thrown));
     return undefined;

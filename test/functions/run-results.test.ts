@@ -2,11 +2,27 @@ import { HttpRequest } from '@azure/functions';
 import { expect, it } from 'vitest';
 import type { Services } from '../../src/composition.ts';
 import { compareWithEarlierRun, downloadResults } from '../../src/functions/run-results.ts';
+import { listRunTenants, showRun } from '../../src/functions/runs.ts';
+import type { TenantRun } from '../../src/lib/runs/run.ts';
 import { silentLogger } from '../../src/lib/runtime/log.ts';
 import { MemoryRunLog, MemoryRunResults } from '../fakes/memory-run-log.ts';
 import { FakeClock, settle } from '../fakes/fake-clock.ts';
 import { openPolicy } from '../support/open-policy.ts';
 import { guid, tenant } from '../support/audit-entries.ts';
+
+const counts = { total: 100, succeeded: 0, failed: 0, skipped: 0, notAttempted: 0 };
+
+const record = (index: number): TenantRun => ({
+  tenantId: tenant(index),
+  name: `Tenant ${index}`,
+  outcome: 'succeeded',
+  round: 1,
+  rows: 1,
+  rowsName: `${tenant(index)}.1`,
+  columns: ['n'],
+  startedAtMs: 0,
+  finishedAtMs: 1,
+});
 
 /** Services with two ended runs, and a call for the second one. */
 async function stage() {
@@ -44,21 +60,57 @@ it('answers run_not_found if there is no earlier run to compare with', async () 
   });
 });
 
-it.each([
+const handlers = [
   ['a page of rows', downloadResults],
   ['a comparison', compareWithEarlierRun],
-] as const)('answers storage_unavailable when %s cannot be read within a minute', async (_what, handler) => {
+  ['a run', showRun],
+  ['the tenants of a run', listRunTenants],
+] as const;
+
+it.each(handlers)('answers storage_unavailable when %s cannot be read within a minute', async (_what, handler) => {
   const { services, log, results, clock, second } = await stage();
   const never = new Promise<never>(() => undefined);
   results.plan = () => never;
+  log.countTenants = () => never;
   log.tenants = async function* () {
     yield await never;
   };
+  await log.change('licence-report@second', { status: 'running', tenants: counts });
   const answering = handler.answer(services, second).catch((thrown: unknown) => thrown);
   await settle();
   await clock.advance(60_000);
   expect(await answering).toMatchObject({
     code: 'storage_unavailable',
-    detail: 'Storage did not return the rows within 60 seconds.',
+    detail: 'Storage did not return the data within 60 seconds.',
   });
+});
+
+it.each(handlers)('reads nothing more for %s once it has answered that storage is too slow', async (_what, handler) => {
+  const { services, log, results, clock, second } = await stage();
+  const slowly = <R>(value: R) => clock.sleep(7_000).then(() => value);
+  const tenants = Array.from({ length: 100 }, (_, index) => record(index));
+  let reads = 0;
+  const counted = <R>(value: R): Promise<R> => {
+    reads += 1;
+    return slowly(value);
+  };
+  log.countTenants = () => counted({ succeeded: 1, failed: 1, skipped: 0, retrying: 0 });
+  log.findOutcome = (_runId, tenantId) => counted(tenants.find((known) => known.tenantId === tenantId));
+  log.tenants = async function* () {
+    for (const item of tenants) yield await counted(item);
+  };
+  results.plan = () => counted({ job: 'licence-report', parameters: {}, attempt: tenants, decided: [], digest: '' });
+  results.rows = async function* () {
+    for (;;) yield await counted('{"n":1}\n');
+  };
+  await log.change('licence-report@second', { status: 'running', tenants: counts });
+  const answering = handler.answer(services, second).catch((thrown: unknown) => thrown);
+  for (let ms = 0; ms <= 60_000; ms += 1_000) await clock.advance(1_000);
+  expect(await answering).toMatchObject({ code: 'storage_unavailable' });
+  // Reads that had begun end.
+  await clock.advance(7_000);
+  const before = reads;
+  expect(before).toBeGreaterThan(1);
+  for (let ms = 0; ms < 60_000; ms += 1_000) await clock.advance(1_000);
+  expect(reads).toBe(before);
 });
