@@ -20,10 +20,12 @@ export const shortLocalTime = (iso: string, nowMs: number): string =>
 
 export const exactLocalTime = (iso: string): string => localToSecond.format(new Date(iso));
 
-const clock = new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium' });
+const clock = new Intl.DateTimeFormat('en-GB', { timeStyle: 'short' });
+const clockToSecond = new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium' });
 
-/** The time of day in the reader's zone, with seconds. */
-export const localClock = (iso: string): string => clock.format(new Date(iso));
+/** The time of day in the reader's zone. @param exact with seconds. */
+export const localClock = (iso: string, exact: boolean): string =>
+  (exact ? clockToSecond : clock).format(new Date(iso));
 
 export const utcTime = (iso: string): string => `${iso.slice(0, 10)} ${iso.slice(11, 19)} UTC`;
 

@@ -49,11 +49,11 @@ export function Time(props: { readonly iso: string; readonly exact?: boolean; re
   );
 }
 
-/** The time of day, where the day is known, with the UTC time as its title. */
-export function Clock({ iso }: { readonly iso: string }) {
+/** The time of day, where the day is known, with the UTC time as its title. @param props.exact shows seconds. */
+export function Clock({ iso, exact = false }: { readonly iso: string; readonly exact?: boolean }) {
   return (
     <time dateTime={iso} title={utcTime(iso)}>
-      {localClock(iso)}
+      {localClock(iso, exact)}
     </time>
   );
 }

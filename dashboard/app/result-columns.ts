@@ -23,7 +23,8 @@ const minWidth = 5;
 const maxWidth = 22;
 /** Width of one character, and of the space around a value, in rem. */
 const characterWidth = 0.58;
-const spaceWidth = 1.8;
+const headingWidth = 0.5;
+const spaceWidth = 1.6;
 
 const tenantTitles: Readonly<Record<string, string>> = {
   tenantName: 'Tenant',
@@ -65,6 +66,6 @@ function widthOf(title: string, values: readonly RowValue[], type: ColumnType): 
   const lengths = values.map((value) => shownValue(value, type).length).toSorted((a, b) => a - b);
   const usual = lengths[Math.floor(lengths.length * 0.9)] ?? 0;
   // A heading is smaller, and has room for the sign of its order.
-  const characters = Math.max(usual, title.length + 1);
-  return Math.min(maxWidth, Math.max(minWidth, Math.ceil(characters * characterWidth + spaceWidth)));
+  const inside = Math.max(usual * characterWidth, (title.length + 1) * headingWidth);
+  return Math.min(maxWidth, Math.max(minWidth, Math.ceil(inside + spaceWidth)));
 }

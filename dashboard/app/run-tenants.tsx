@@ -27,7 +27,7 @@ const columns: readonly RowsColumn<RunTenant>[] = [
     title: 'Finished',
     width: 7,
     sortable: true,
-    cell: ({ finishedAt }) => (finishedAt === undefined ? '' : <Clock iso={finishedAt} />),
+    cell: ({ finishedAt }) => (finishedAt === undefined ? '' : <Clock iso={finishedAt} exact />),
   },
 ];
 

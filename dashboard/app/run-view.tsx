@@ -90,9 +90,8 @@ function RunPage({
       </div>
       <Failure failure={actionFailure} />
       <RunSummary run={run} />
-      {list === undefined ? null : <RunTimeline run={run} tenants={list.tenants} />}
       <RunParts runId={runId} shown={shown} counts={{ tenants: list?.tenants.length, rows: stored }} />
-      {shown === 'tenants' ? <Tenants tenants={tenants} /> : null}
+      {shown === 'tenants' ? <Tenants run={run} tenants={tenants} /> : null}
       {shown === 'rows' ? <RunRows run={run} stored={stored} declared={job?.columns} /> : null}
       {shown === 'changes' ? <ChangesPart run={run} declared={job?.columns} /> : null}
     </article>
@@ -124,10 +123,19 @@ function RunParts(props: {
 
 type PolledTenants = Polled<Awaited<ReturnType<typeof finalAnswer<Parameters<typeof RunTenants>[0]['answer']>>>>;
 
-function Tenants({ tenants }: { readonly tenants: PolledTenants }) {
+function Tenants({ run, tenants }: { readonly run: RunAnswer; readonly tenants: PolledTenants }) {
   return (
     <Loaded polled={tenants}>
-      {({ answer, refusal }) => (answer === undefined ? <Failure failure={refusal} /> : <RunTenants answer={answer} />)}
+      {({ answer, refusal }) =>
+        answer === undefined ? (
+          <Failure failure={refusal} />
+        ) : (
+          <>
+            <RunTimeline run={run} tenants={answer.tenants} />
+            <RunTenants answer={answer} />
+          </>
+        )
+      }
     </Loaded>
   );
 }
