@@ -1,5 +1,7 @@
 import { useState } from 'preact/hooks';
 import type { RunTenant, RunTenantsAnswer } from '../../src/lib/api/answers/runs.ts';
+import { adviceForTenant } from '../../src/lib/model/advice.ts';
+import { isErrorCode } from '../../src/lib/model/errors.ts';
 import { Sentence } from '../shared/text.tsx';
 import { count } from './format.ts';
 
@@ -23,6 +25,14 @@ export function ErrorGroups(props: {
   );
 }
 
+/** The advice, with the id of the tenant in its commands if there is only one. */
+function adviceOn({ code, advice }: RunTenantsAnswer['codes'][number], tenants: readonly RunTenant[]): string {
+  const [tenant] = tenants;
+  return tenants.length === 1 && tenant !== undefined && isErrorCode(code)
+    ? adviceForTenant(code, tenant.tenantId)
+    : advice;
+}
+
 /** Tenants per group before the user expands it. */
 const collapsedCount = 6;
 
@@ -43,7 +53,7 @@ function Group({
       </h4>
       {text === undefined ? null : (
         <p>
-          <Sentence text={text.advice} />
+          <Sentence text={adviceOn(text, tenants)} />
         </p>
       )}
       <ul class="failed">

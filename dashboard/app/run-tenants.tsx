@@ -11,11 +11,11 @@ import { filterTenants, type RunTenantFilter, sortTenants, tookMs } from './run-
 import { type RowsColumn, type RowsSort, VirtualRows } from './virtual-rows.tsx';
 
 const columns: readonly RowsColumn<RunTenant>[] = [
-  { id: 'name', title: 'Tenant', width: 13, sortable: true, cell: ({ name }) => name },
+  { id: 'name', title: 'Tenant', width: 10.5, sortable: true, cell: ({ name }) => name },
   {
     id: 'outcome',
     title: 'Outcome',
-    width: 14,
+    width: 12.5,
     sortable: true,
     cell: ({ outcome, code }) => <OutcomeBadge outcome={outcome} code={code} />,
   },

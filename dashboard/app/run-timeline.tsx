@@ -12,7 +12,7 @@ export function RunTimeline({ run, tenants }: { readonly run: RunAnswer; readonl
   const axis = { startMs, totalMs: Math.max(1, run.durationMs) };
   const listedMs = first.period === undefined ? 0 : Math.max(0, first.period.fromMs - startMs);
   return (
-    <section class="timeline" aria-label="Timeline of rounds">
+    <section aria-label="Timeline of rounds">
       <ol class="rounds">
         <li>
           <span class="round-name">Listing</span>
