@@ -1,8 +1,7 @@
-import { createRequire } from 'node:module';
-import { readFile } from 'node:fs/promises';
 import type { Browser, Page, Route } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { skippedBecause } from '../../support/skipped.ts';
+import { findings, focusedText, tabTo } from './assistive.ts';
 import { connectBrowser, noBrowser, openPage, poorContrast, type WatchedPage } from './browser.ts';
 import { dashboardPage } from './dashboard-page.ts';
 import { type FixtureBroker, startFixtureBroker } from './fixture/broker.ts';
@@ -18,12 +17,10 @@ describe.each([25, 5_000])('the pages over %i customers', skippedBecause(noBrows
   let world: World;
   let broker: FixtureBroker;
   let browser: Browser;
-  let axe: string;
   let watched: WatchedPage;
 
   beforeAll(async () => {
     world = createWorld(size, Date.now());
-    axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
     [broker, browser] = await Promise.all([startFixtureBroker(world), connectBrowser()]);
   });
   afterAll(async () => {
@@ -47,7 +44,7 @@ describe.each([25, 5_000])('the pages over %i customers', skippedBecause(noBrows
         await page.setViewportSize({ width, height: 900 });
         await page.emulateMedia({ colorScheme });
         const excess = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-        const found = [await poorContrast(page), await findings(page, axe)].flat();
+        const found = [await poorContrast(page), await findings(page)].flat();
         expect({ width, colorScheme, excess, found }).toEqual({ width, colorScheme, excess: 0, found: [] });
       }
     }
@@ -184,28 +181,3 @@ describe('the overview while the broker', skippedBecause(noBrowser), () => {
     expect(await page.getByText('The broker is slow to answer.').count()).toBe(0);
   });
 });
-
-/** What axe-core finds, as `rule: element`. */
-async function findings(page: Page, axe: string): Promise<string[]> {
-  await page.evaluate(axe);
-  return page.evaluate(async () => {
-    interface Axe {
-      run(): Promise<{ violations: { id: string; nodes: { target: unknown[] }[] }[] }>;
-    }
-    const { violations } = await (globalThis as unknown as { axe: Axe }).axe.run();
-    return violations.flatMap(({ id, nodes }) => nodes.map(({ target }) => `${id}: ${String(target)}`));
-  });
-}
-
-const focusedText = (page: Page): Promise<string> =>
-  page.evaluate(() => document.activeElement?.textContent?.trim() ?? '');
-
-/** Presses Tab until the focused element fits. @param fits runs in the page. */
-async function tabTo(page: Page, fits: (focused: Element) => boolean): Promise<void> {
-  for (let presses = 0; presses < 100; presses += 1) {
-    await page.keyboard.press('Tab');
-    const focused = await page.evaluateHandle(() => document.activeElement ?? document.body);
-    if (await focused.evaluate(fits)) return;
-  }
-  throw new Error('100 presses of Tab did not reach it');
-}

@@ -7,7 +7,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
 import { startFixtureBroker } from './fixture/broker.ts';
-import { openView, type ViewName, views } from './fixture/views.ts';
+import { openView, runViews, type ViewName, views } from './fixture/views.ts';
 import { createWorld } from './fixture/world.ts';
 
 interface Picture {
@@ -36,7 +36,7 @@ const ofDocs: readonly Picture[] = [
 }));
 
 const toLookAt = (folder: string): readonly Picture[] =>
-  views.flatMap((view) =>
+  [...views, ...runViews].flatMap((view) =>
     [1440, 390].flatMap((width) =>
       (['light', 'dark'] as const).map((colorScheme) => {
         const path = join(folder, `${view}-${width}-${colorScheme}.png`);
