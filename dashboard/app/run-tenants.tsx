@@ -11,7 +11,7 @@ import { filterTenants, type RunTenantFilter, sortTenants, tookMs } from './run-
 import { type RowsColumn, type RowsSort, VirtualRows } from './virtual-rows.tsx';
 
 const columns: readonly RowsColumn<RunTenant>[] = [
-  { id: 'name', title: 'Tenant', width: 10.5, sortable: true, cell: ({ name }) => name },
+  { id: 'name', title: 'Tenant', width: 11.5, sortable: true, cell: ({ name }) => name },
   {
     id: 'outcome',
     title: 'Outcome',
@@ -20,12 +20,12 @@ const columns: readonly RowsColumn<RunTenant>[] = [
     cell: ({ outcome, code }) => <OutcomeBadge outcome={outcome} code={code} />,
   },
   { id: 'rows', title: 'Rows', width: 5, align: 'end', sortable: true, cell: ({ rows }) => rows.toLocaleString('en') },
-  { id: 'attempts', title: 'Attempts', width: 6.5, align: 'end', sortable: true, cell: ({ attempts }) => attempts },
-  { id: 'took', title: 'Took', width: 7, align: 'end', sortable: true, cell: tookText },
+  { id: 'attempts', title: 'Attempts', width: 6, align: 'end', sortable: true, cell: ({ attempts }) => attempts },
+  { id: 'took', title: 'Took', width: 5.5, align: 'end', sortable: true, cell: tookText },
   {
     id: 'finished',
     title: 'Finished',
-    width: 7,
+    width: 6,
     sortable: true,
     cell: ({ finishedAt }) => (finishedAt === undefined ? '' : <Clock iso={finishedAt} exact />),
   },

@@ -1,4 +1,4 @@
-import { useMemo } from 'preact/hooks';
+import { useMemo, useState } from 'preact/hooks';
 import { outcomeWord, runOutcomes } from '../../src/lib/model/outcomes.ts';
 import { Choice } from './choice.tsx';
 import { useRole, useSignedIn } from './context.ts';
@@ -10,6 +10,8 @@ import { byDay, type RunsFilter, runsLink } from './runs-filter.ts';
 
 const intervalMs = 5_000;
 const maxRuns = 200;
+/** Runs to show at first, and to add per click: a list of 200 is long on a phone. */
+const step = 40;
 
 export function RunsView({ filter }: { readonly filter: RunsFilter }) {
   return useRole('Runs.Read') ? <RunList filter={filter} /> : <RoleNeeded title="Runs" role="Runs.Read" />;
@@ -23,6 +25,7 @@ function RunList({ filter }: { readonly filter: RunsFilter }) {
   const titles = useJobTitles();
   const runs = polled.value?.runs ?? [];
   const shown = runs.filter((run) => outcome === undefined || run.outcome === outcome);
+  const [limit, setLimit] = useState(step);
   const isFiltered = job !== undefined || runs.length > 0;
   return (
     <>
@@ -35,10 +38,15 @@ function RunList({ filter }: { readonly filter: RunsFilter }) {
               No run matches the filter. <a href={runsLink({})}>Show all runs</a>
             </p>
           ) : (
-            <RunTable days={byDay(shown, Date.now())} titles={titles} />
+            <RunTable days={byDay(shown.slice(0, limit), Date.now())} titles={titles} />
           )
         }
       </Loaded>
+      {shown.length <= limit ? null : (
+        <button type="button" class="start" onClick={() => setLimit(limit + step)}>
+          Show more runs
+        </button>
+      )}
       {runs.length < maxRuns ? null : (
         <p class="quiet">
           The list has the latest {maxRuns} runs{job === undefined ? '. Choose a job for older ones.' : ' of the job.'}

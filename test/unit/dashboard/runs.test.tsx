@@ -149,6 +149,19 @@ describe('RunsView', () => {
     await unmount();
   });
 
+  it('shows 40 runs, and 40 more per click', async () => {
+    const runs = Array.from({ length: 90 }, (_, index) => summary({ runId: `probe@${index}` }));
+    const { root, cells, unmount } = await list(async () => ({ runs }));
+    const more = (): HTMLButtonElement | undefined =>
+      [...root.querySelectorAll('button')].find(({ textContent }) => textContent === 'Show more runs');
+    expect([cells().length, root.querySelector('[role=status]')?.textContent]).toEqual([40, '90 runs']);
+    await act(() => more()?.click());
+    expect(cells()).toHaveLength(80);
+    await act(() => more()?.click());
+    expect([cells().length, more()]).toEqual([90, undefined]);
+    await unmount();
+  });
+
   it('keeps its runs while the broker does not answer, and recovers by itself', async () => {
     let isAway = false;
     const load: Api['runs'] = async () => {
