@@ -38,18 +38,19 @@ export async function exchange(
     });
     text = await response.text();
   } catch (cause) {
-    throw new BrokerRequestError('The broker could not be reached, or it did not answer in time.', {
-      code: 'network',
-      cause,
-    });
+    throw unreachable(cause);
   }
   if (response.status !== 200) throw failure(response, parseObject(text));
   return { sentAtMs, text, headers: response.headers };
 }
 
-function failure({ status, headers }: Response, body: Readonly<Record<string, unknown>>): BrokerRequestError {
+/** No complete answer came. */
+export const unreachable = (cause: unknown): BrokerRequestError =>
+  new BrokerRequestError('The broker could not be reached, or it did not answer in time.', { code: 'network', cause });
+
+/** The failure that an answer of the broker describes. */
+export function failure({ status, headers }: Response, body: Readonly<Record<string, unknown>>): BrokerRequestError {
   const code = textOf(body['code']);
-  const retryAfter = Number(headers.get('retry-after') ?? Number.NaN);
   return new BrokerRequestError(
     code === undefined
       ? `The server at the broker's URL returned HTTP ${status}.`
@@ -59,9 +60,15 @@ function failure({ status, headers }: Response, body: Readonly<Record<string, un
       status,
       advice: textOf(body['advice']),
       correlationId: textOf(body['correlationId']) ?? headers.get('x-correlation-id') ?? undefined,
-      retryAfterSeconds: Number.isFinite(retryAfter) ? retryAfter : undefined,
+      retryAfterSeconds: retryAfterSeconds(headers),
     },
   );
+}
+
+/** The header `Retry-After` in seconds. A date is not read. */
+export function retryAfterSeconds(headers: Headers): number | undefined {
+  const seconds = Number(headers.get('retry-after') ?? Number.NaN);
+  return Number.isFinite(seconds) ? seconds : undefined;
 }
 
 /** The JSON object in a text, or an empty object if the text is anything else. */
@@ -74,4 +81,5 @@ export function parseObject(json: string): Readonly<Record<string, unknown>> {
   }
 }
 
-const textOf = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
+/** The value if it is a text. */
+export const textOf = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);

@@ -3,7 +3,7 @@ export class BrokerRequestError extends Error {
   override readonly name = 'BrokerRequestError';
   /**
    * A code of docs/errors.md, or `network` (no response), `unexpected` (the response is not from a broker),
-   * `tenant_mismatch` or `no_caller`.
+   * `tenant_mismatch`, `no_caller`, or `resource_refused` (through the gateway: the resource answered with an error).
    */
   readonly code: string;
   /** HTTP status. Undefined without a response. */
@@ -14,6 +14,8 @@ export class BrokerRequestError extends Error {
   readonly correlationId: string | undefined;
   /** Seconds until the same request may succeed. */
   readonly retryAfterSeconds: number | undefined;
+  /** With `resource_refused`: the code in the error of the resource, such as `Request_ResourceNotFound` of Graph. */
+  readonly resourceCode: string | undefined;
 
   constructor(
     message: string,
@@ -23,6 +25,7 @@ export class BrokerRequestError extends Error {
       readonly advice?: string | undefined;
       readonly correlationId?: string | undefined;
       readonly retryAfterSeconds?: number | undefined;
+      readonly resourceCode?: string | undefined;
       readonly cause?: unknown;
     },
   ) {
@@ -32,5 +35,6 @@ export class BrokerRequestError extends Error {
     this.advice = facts.advice;
     this.correlationId = facts.correlationId;
     this.retryAfterSeconds = facts.retryAfterSeconds;
+    this.resourceCode = facts.resourceCode;
   }
 }
