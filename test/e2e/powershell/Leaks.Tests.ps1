@@ -18,7 +18,7 @@ Describe 'output, transcript and $Error of a session' {
     It 'contain verbose lines, results and all expected errors' {
         $texts.transcript | Should -Match 'VERBOSE: POST .*/api/tokens: 200'
         $texts.output | Should -Match 'consent_required'
-        foreach ($code in 'consent_required', 'tenant_unknown', 'job_unknown', 'connect_failed', 'exchange_failed', 'session_expired', 'not_a_broker', 'broker_unreachable', 'url_invalid', 'caller_forbidden', 'not_connected') {
+        foreach ($code in 'consent_required', 'tenant_unknown', 'job_unknown', 'connect_failed', 'exchange_failed', 'resource_refused', 'session_expired', 'not_a_broker', 'broker_unreachable', 'url_invalid', 'caller_forbidden', 'not_connected') {
             $texts['$Error'] | Should -Match $code
         }
     }

@@ -8,8 +8,9 @@ $script:MaxPatientAttempts = 5
 
 <#
 Sends one request to the broker's API in the current session. Keys of Call: Method, Path (under /api), and optionally Body
-(an object to send as JSON), AsBytes (returns the body in Bytes of Reply instead of Value), and Patient (repeats the request
-while the broker is not available; only for requests that change nothing). Returns Value, Reply, SentAt and Problem. Either
+(an object to send as JSON), Json (a text to send as JSON), Headers, AsBytes (returns the body in Bytes of Reply instead of
+Value), Patient (repeats the request while the broker is not available; only for requests that change nothing), and Gateway
+(the reply is one of a resource, which has its own statuses and more time). Returns Value, Reply, SentAt and Problem. Either
 Value or Problem is $null.
 #>
 function Request-BrokerApi([hashtable] $Call) {
@@ -17,10 +18,13 @@ function Request-BrokerApi([hashtable] $Call) {
     $uri = "$($session.Url)/api$($Call.Path)"
     for ($attempt = 1; ; $attempt++) {
         $request = @{ Method = $Call.Method; Uri = $uri; Bearer = (Get-CallerToken); AsBytes = $Call['AsBytes'] }
+        if ($Call['Gateway']) { $request.TimeoutSeconds = $script:GatewaySeconds }
+        if ($Call['Headers']) { $request.Headers = $Call.Headers }
+        if ($Call['Json']) { $request.Json = $Call.Json }
         if ($Call.ContainsKey('Body')) { $request.Json = ConvertTo-Json -InputObject $Call.Body -Depth 20 -Compress }
         $sentAt = [DateTime]::UtcNow
         $reply = Send-HttpRequest $request
-        $problem = Get-ReplyProblem $reply $session.Url
+        $problem = if ($Call['Gateway']) { Get-GatewayProblem $reply $session.Url } else { Get-ReplyProblem $reply $session.Url }
         Write-Verbose ('{0} {1}: {2} in {3:n0} ms' -f $Call.Method, $uri, $reply.Status, ([DateTime]::UtcNow - $sentAt).TotalMilliseconds)
         if (-not $problem) { break }
         $wait = Get-RetryWait $problem $attempt ([bool]$Call['Patient'])

@@ -7,12 +7,14 @@ $script:ClientErrors = @{
     url_invalid       = @('InvalidArgument', 'The URL is invalid', 'Specify the https URL of the function app, for example https://broker.contoso.com.')
     broker_unreachable = @('ConnectionError', 'The broker does not answer', 'Check the URL, the network, and that the function app is running. GET /api/health needs no token.')
     not_a_broker      = @('InvalidArgument', 'The server at this URL is not a broker', 'Check the URL that you passed to Connect-PartnerTokenBroker.')
+    request_invalid   = @('InvalidArgument', 'The request is not valid', 'Specify the path at the resource, such as /users, or a link of an earlier answer.')
     reply_invalid     = @('InvalidData', 'The reply cannot be read', 'Try again. If it fails again, search the log of the broker for the correlation id.')
     module_missing    = @('NotInstalled', 'A required module is not installed', 'Install the module that the message names.')
     module_outdated   = @('NotInstalled', 'The installed module is too old', 'Update the module that the message names.')
     connect_failed    = @('ConnectionError', 'The module could not connect', 'Read the message of the module.')
     connection_shared = @('InvalidOperation', 'Several tenants cannot share a connection', 'The Microsoft modules keep one connection per process. Use -ThrottleLimit 1, or Get-PartnerToken with a REST call.')
     exchange_failed   = @('InvalidResult', 'Exchange Online rejected the command', 'Check the command, its parameters, and the Exchange roles of the delegated relationship.')
+    resource_refused  = @('InvalidResult', 'The resource rejected the request', 'Check the request, and the roles of the delegated relationship in this tenant.')
     wait_timed_out    = @('OperationTimeout', 'The run did not end in time', 'The run continues. Run Wait-PartnerRun again to wait longer.')
 }
 

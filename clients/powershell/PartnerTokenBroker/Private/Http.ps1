@@ -46,7 +46,8 @@ function Send-HttpRequest([hashtable] $Request) {
         if ($task.IsCanceled -or -not $task.IsCompleted) { return [pscustomobject]@{ Status = 0; Failure = "no complete reply within $seconds seconds" } }
         if ($task.IsFaulted) { return [pscustomobject]@{ Status = 0; Failure = (Hide-Token $task.Exception.GetBaseException().Message) } }
         $reply = $task.Result
-        $answer = [pscustomobject]@{ Status = [int]$reply.StatusCode; Failure = $null; Text = ''; Bytes = $null; Headers = $reply.Headers }
+        $answer = [pscustomobject]@{ Status = [int]$reply.StatusCode; Failure = $null; Text = ''; Bytes = $null; Headers = $reply.Headers; MediaType = '' }
+        if ($reply.Content -and $reply.Content.Headers.ContentType) { $answer.MediaType = [string]$reply.Content.Headers.ContentType.MediaType }
         if ($Request['AsBytes'] -and $reply.IsSuccessStatusCode) { $answer.Bytes = $reply.Content.ReadAsByteArrayAsync().GetAwaiter().GetResult() }
         else { $answer.Text = $reply.Content.ReadAsStringAsync().GetAwaiter().GetResult() }
         $answer

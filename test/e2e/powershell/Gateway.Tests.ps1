@@ -1,0 +1,146 @@
+BeforeAll {
+    . "$PSScriptRoot/TestSetup.ps1"
+    Connect-TestBroker
+    $tenant = @(Get-TestTenant)[0]
+    # The requests that the module sends to the broker.
+    function Get-Sent([scriptblock] $Script) {
+        @(& $Script 4>&1 | Where-Object { $_ -is [Management.Automation.VerboseRecord] -and $_.Message -match '/api/gateway/' }).Message
+    }
+}
+AfterAll { Disconnect-PartnerTokenBroker }
+
+Describe 'Invoke-PartnerRequest' {
+    It 'returns the answer of Microsoft Graph as an object' {
+        $answer = Invoke-PartnerRequest -Tenant $tenant.domain -Path '/users?$select=id,displayName&$top=2'
+        $answer.value.Count | Should -Be 2
+        $answer.value[0].displayName | Should -Not -BeNullOrEmpty
+        $answer.'@odata.nextLink' | Should -Match ([regex]::Escape("$url/api/gateway/$($tenant.domain)/graph/v1.0/users?"))
+    }
+
+    It 'follows a link of an answer, which belongs to its tenant' {
+        $link = (Invoke-PartnerRequest $tenant.tenantId GET '/users?$select=id&$top=1').'@odata.nextLink'
+        (Invoke-PartnerRequest -Tenant $tenant.tenantId -Path $link).value.Count | Should -Be 1
+        $failure = Get-Failure { Invoke-PartnerRequest -Tenant @(Get-TestTenant)[1].tenantId -Path $link }
+        $failure.FullyQualifiedErrorId | Should -Be 'request_invalid,Invoke-PartnerRequest'
+    }
+
+    It 'returns the entries of all pages with -All' {
+        $pages = Get-Sent { $script:users = Invoke-PartnerRequest -Tenant $tenant.tenantId -Path '/users?$select=id&$top=2' -All -Verbose }
+        $script:users.Count | Should -BeGreaterThan 3
+        @($script:users.id | Sort-Object -Unique).Count | Should -Be $script:users.Count
+        $pages.Count | Should -Be ([Math]::Ceiling($script:users.Count / 2))
+    }
+
+    It 'returns an object that is no collection as it is with -All, and nothing for an empty collection' {
+        (Invoke-PartnerRequest -Tenant $tenant.tenantId -Path "/users/$($script:users[0].id)" -All).id | Should -Be $script:users[0].id
+        @(Invoke-PartnerRequest -Tenant $tenant.tenantId -Path "/users?`$filter=displayName eq 'nobody'" -All).Count | Should -Be 0
+    }
+
+    It 'sends the parts of a batch' {
+        $requests = @(@{ id = '1'; method = 'GET'; url = '/users?$top=1' }, @{ id = '2'; method = 'GET'; url = '/me' })
+        $answer = Invoke-PartnerRequest -Tenant $tenant.tenantId -Method POST -Path '/$batch' -Body @{ requests = $requests }
+        @($answer.responses | Sort-Object id).status | Should -Be 200, 403
+        $json = '{"requests":[{"id":"1","method":"GET","url":"/organization"}]}'
+        (Invoke-PartnerRequest -Tenant $tenant.tenantId -Method POST -Path '/$batch' -Body $json).responses.status | Should -Be 200
+    }
+
+    It 'takes tenants from the pipeline' {
+        $names = @(Get-TestTenant)[0, 1] | ForEach-Object { [pscustomobject]@{ TenantId = $_.tenantId } } | Invoke-PartnerRequest -Path /organization -All
+        $names.displayName | Should -Be @(Get-TestTenant)[0, 1].name
+    }
+
+    It 'sends nothing with -WhatIf if the method changes something' {
+        Get-Sent { Invoke-PartnerRequest -Tenant $tenant.tenantId -Method DELETE -Path /users/x -WhatIf -Verbose } | Should -BeNullOrEmpty
+    }
+
+    It 'fails with the code of the broker: <path>' -ForEach @(
+        @{ path = '/me'; beta = $false; code = 'caller_forbidden'; category = 'PermissionDenied' }
+        @{ path = '/users'; beta = $true; code = 'caller_forbidden'; category = 'PermissionDenied' }
+        @{ path = '/users?$top=1&$top=2'; beta = $false; code = 'request_invalid'; category = 'InvalidArgument' }
+    ) {
+        $failure = Get-Failure { Invoke-PartnerRequest -Tenant $tenant.tenantId -Path $path -Beta:$beta }
+        $failure.FullyQualifiedErrorId | Should -Be "$code,Invoke-PartnerRequest"
+        $failure.CategoryInfo.Category | Should -Be $category
+        $failure.TargetObject.Advice | Should -Not -BeNullOrEmpty
+    }
+
+    It 'fails with the error of Microsoft Graph' {
+        $failure = Get-Failure { Invoke-PartnerRequest -Tenant $tenant.tenantId -Path '/users/00000000-0000-4000-8000-000000000000' }
+        $failure.FullyQualifiedErrorId | Should -Be 'resource_refused,Invoke-PartnerRequest'
+        $failure.TargetObject.Status | Should -Be 404
+        $failure.TargetObject.Detail | Should -Match '^HTTP 404 Request_ResourceNotFound: .'
+        $failure.TargetObject.CorrelationId | Should -Match '^[0-9a-f-]{36}$'
+    }
+
+    It 'sends the token nowhere but to the gateway of the tenant: <path>' -ForEach @(
+        @{ path = '/../../../../tokens' }, @{ path = '/v1.0/%2e%2e/%2e%2e/%2e%2e/%2e%2e/tokens' }, @{ path = 'https://evil.example/v1.0/users' }, @{ path = 'users' }
+    ) {
+        $sent = Get-Sent { $script:failure = Get-Failure { Invoke-PartnerRequest -Tenant $tenant.tenantId -Path $path -Verbose } }
+        $sent | Should -BeNullOrEmpty
+        $script:failure.FullyQualifiedErrorId | Should -Be 'request_invalid,Invoke-PartnerRequest'
+    }
+
+    It 'refuses -Beta with a path of another version, and accepts a path with its version' {
+        (Get-Failure { Invoke-PartnerRequest -Tenant $tenant.tenantId -Path /v1.0/users -Beta }).FullyQualifiedErrorId | Should -Be 'request_invalid,Invoke-PartnerRequest'
+        (Invoke-PartnerRequest -Tenant $tenant.tenantId -Path '/v1.0/users?$top=1').value.Count | Should -Be 1
+    }
+
+    It 'fails if the server is no broker' {
+        Connect-TestBroker
+        & (Get-Module PartnerTokenBroker) { param($Url) $script:Broker.Url = $Url } $testEnvironment.servers.web
+        try { (Get-Failure { Invoke-PartnerRequest -Tenant $tenant.tenantId -Path /users }).FullyQualifiedErrorId | Should -Be 'not_a_broker,Invoke-PartnerRequest' }
+        finally { Connect-TestBroker }
+    }
+}
+
+Describe 'An answer through the gateway' {
+    BeforeAll {
+        function Get-FakeReply([hashtable] $Reply) {
+            $message = [Net.Http.HttpResponseMessage]::new()
+            [void]$message.Headers.TryAddWithoutValidation('x-correlation-id', 'c')
+            $fields = @{ Status = 200; Failure = $null; Text = ''; Bytes = $null; Headers = $message.Headers; MediaType = 'application/json' }
+            foreach ($name in $Reply.Keys) { $fields[$name] = $Reply[$name] }
+            [pscustomobject]$fields
+        }
+    }
+
+    It 'is followed to no other address, such as <link>' -ForEach @(
+        @{ link = 'https://evil.example/v1.0/users' }, @{ link = '/../../../tokens' }, @{ link = 'x' }
+    ) {
+        $reply = Get-FakeReply @{ Text = (@{ value = @(1); '@odata.nextLink' = $link } | ConvertTo-Json) }
+        Mock Send-HttpRequest -ModuleName PartnerTokenBroker { $reply }.GetNewClosure()
+        $found = [Collections.Generic.List[object]]::new()
+        $failure = Get-Failure { Invoke-PartnerRequest -Tenant t -Path /users -All | ForEach-Object { $found.Add($_) } }
+        $failure.FullyQualifiedErrorId | Should -Be 'request_invalid,Invoke-PartnerRequest'
+        $found | Should -Be 1
+        Should -Invoke Send-HttpRequest -ModuleName PartnerTokenBroker -Times 1 -Exactly
+    }
+
+    It 'may not name itself as the next page' {
+        $reply = Get-FakeReply @{ Text = (@{ value = @(1); '@odata.nextLink' = "$url/api/gateway/t/graph/v1.0/users" } | ConvertTo-Json) }
+        Mock Send-HttpRequest -ModuleName PartnerTokenBroker { $reply }.GetNewClosure()
+        (Get-Failure { Invoke-PartnerRequest -Tenant t -Path /users -All }).FullyQualifiedErrorId | Should -Be 'reply_invalid,Invoke-PartnerRequest'
+    }
+
+    It 'is a text if it is not JSON' {
+        $reply = Get-FakeReply @{ Text = '42'; MediaType = 'text/plain' }
+        Mock Send-HttpRequest -ModuleName PartnerTokenBroker { $reply }.GetNewClosure()
+        Invoke-PartnerRequest -Tenant t -Path '/users/$count' -Headers @{ ConsistencyLevel = 'eventual' } | Should -BeExactly '42'
+        Should -Invoke Send-HttpRequest -ModuleName PartnerTokenBroker -ParameterFilter { $Request.Headers.ConsistencyLevel -eq 'eventual' -and $Request.TimeoutSeconds -gt 100 }
+    }
+
+    It 'keeps what the resource says about time' {
+        $reply = Get-FakeReply @{ Status = 429; Text = '{"error":{"code":"TooManyRequests","message":"Slower."}}' }
+        [void]$reply.Headers.TryAddWithoutValidation('Retry-After', '120')
+        Mock Send-HttpRequest -ModuleName PartnerTokenBroker { $reply }.GetNewClosure()
+        $problem = (Get-Failure { Invoke-PartnerRequest -Tenant t -Path /users }).TargetObject
+        $problem.Code, $problem.RetryAfterSeconds, $problem.CorrelationId | Should -Be 'resource_refused', 120, 'c'
+        Should -Invoke Send-HttpRequest -ModuleName PartnerTokenBroker -Times 1 -Exactly
+    }
+
+    It 'that is not JSON although it says so is an error' {
+        $reply = Get-FakeReply @{ Text = 'hello' }
+        Mock Send-HttpRequest -ModuleName PartnerTokenBroker { $reply }.GetNewClosure()
+        (Get-Failure { Invoke-PartnerRequest -Tenant t -Path /users }).FullyQualifiedErrorId | Should -Be 'reply_invalid,Invoke-PartnerRequest'
+    }
+}
