@@ -20,6 +20,8 @@ const tenantCommands: ReadonlySet<string> = new Set([
   'tenants consent',
   'policy test',
 ]);
+/** Commands whose first argument is a customer tenant. */
+const tenantArgumentCommands: ReadonlySet<string> = new Set(['request']);
 const tenantOptions: ReadonlySet<string> = new Set(['--tenant', '--customer']);
 
 /** Commands whose argument is a run. */
@@ -75,7 +77,9 @@ async function addSuggestions(root: RootCommand, words: readonly string[], stem:
 
 /** The command of the words, with its group: `runs show`. */
 const commandOf = (words: readonly string[]): string =>
-  [words.slice(0, 2).join(' '), words[0] ?? ''].find((name) => tenantCommands.has(name) || runCommands.has(name)) ?? '';
+  [words.slice(0, 2).join(' '), words[0] ?? ''].find(
+    (name) => tenantCommands.has(name) || tenantArgumentCommands.has(name) || runCommands.has(name),
+  ) ?? '';
 
 /** What the broker is asked for. The last word is the one that is being typed. */
 function askedFor(words: readonly string[]): 'tenants' | 'runs' | undefined {
@@ -84,6 +88,7 @@ function askedFor(words: readonly string[]): 'tenants' | 'runs' | undefined {
   const before = words.at(-2) ?? '';
   const option = typed.startsWith('--') && typed.includes('=') ? typed.slice(0, typed.indexOf('=')) : before;
   if (tenantOptions.has(option)) return tenantCommands.has(command) ? 'tenants' : undefined;
+  if (tenantArgumentCommands.has(command)) return words.length === 2 && !typed.startsWith('-') ? 'tenants' : undefined;
   if (!runCommands.has(command)) return undefined;
   return option === '--with' || (!typed.startsWith('-') && !before.startsWith('--')) ? 'runs' : undefined;
 }

@@ -17,6 +17,7 @@ import { registerAudit } from './audit.ts';
 import { registerJobs } from './jobs.ts';
 import { registerRun } from './run.ts';
 import { registerRuns } from './runs.ts';
+import { registerRequest } from './request.ts';
 import { registerTenants } from './tenants.ts';
 import { registerToken } from './token.ts';
 
@@ -40,6 +41,7 @@ export function registerCommands(program: Command): void {
   registerTenants(program);
   registerTenantsConsent(program);
   registerToken(program);
+  registerRequest(program);
   registerJobs(program);
   registerRun(program);
   registerRuns(program);

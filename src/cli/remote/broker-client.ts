@@ -2,7 +2,15 @@ import { adviceFor } from '../../lib/model/advice.ts';
 import { BrokerError, isErrorCode } from '../../lib/model/errors.ts';
 import { type Clock, systemClock } from '../../lib/runtime/clock.ts';
 import { nextAddress } from '../../lib/runtime/link-header.ts';
-import { type Fetch, outboundFailure, type OutboundReply, parseJson, send } from '../../lib/runtime/outbound.ts';
+import {
+  type Fetch,
+  outboundFailure,
+  type OutboundReply,
+  type OutboundRequest,
+  parseJson,
+  send,
+  sendForBytes,
+} from '../../lib/runtime/outbound.ts';
 import { CommandFailure } from '../command-failure.ts';
 import { say } from '../sign-in/output.ts';
 
@@ -11,13 +19,30 @@ import { say } from '../sign-in/output.ts';
  * that the broker refused because there were too many is repeated when the broker says.
  */
 export interface BrokerClient {
+  /** Address of the broker, without a path. */
+  readonly url: string;
   get(path: string, query?: Readonly<Record<string, string | undefined>>): Promise<unknown>;
   post(path: string, body: unknown): Promise<unknown>;
   /** Yields the texts of an answer that has pages. Repeats a page while the broker, or its storage, is not available. */
   pages(path: string, query: Readonly<Record<string, string>>): AsyncIterable<string>;
+  /** Sends a request through the gateway. @returns the answer of the resource, with any status. */
+  relay(request: RelayRequest): Promise<OutboundReply<Buffer>>;
+}
+
+/** A request that the broker sends to a resource. */
+export interface RelayRequest {
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE';
+  /** At the gateway of this broker. */
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array<ArrayBuffer> | undefined;
+  /** Repeat it while the broker is not available, and not only if the broker throttles. For requests that change nothing. */
+  readonly isRepeatable?: boolean;
 }
 
 const timeoutMs = 60_000;
+/** The gateway itself gives up after 100 s. */
+const relayTimeoutMs = 130_000;
 /** Enough for an answer about a run over 20,000 tenants. */
 const maxBodyBytes = 64 * 1024 * 1024;
 
@@ -59,13 +84,35 @@ export function createBrokerClient(
     throw errorOf(reply, baseUrl);
   };
   return {
+    url: baseUrl,
     get: async (path, query = {}) =>
       parseJson((await patiently(clock, isThrottled, () => exchange('GET', addressOf(path, query)))).body),
     post: async (path, body) =>
       parseJson((await patiently(clock, isThrottled, () => exchange('POST', addressOf(path, {}), body))).body),
     pages: (path, query) =>
       followPages(addressOf(path, query), baseUrl, (url) => patiently(clock, isTransient, () => exchange('GET', url))),
+    relay: (request) =>
+      patiently(clock, request.isRepeatable === true ? isTransient : isThrottled, async () =>
+        relayed(await sendForBytes(fetch, await outboundRelay(request, callerToken)).catch(unreachable), baseUrl),
+      ),
   };
+}
+
+async function outboundRelay(
+  { method, url, headers, body }: RelayRequest,
+  callerToken: () => Promise<string>,
+): Promise<OutboundRequest> {
+  const authorization = `Bearer ${await callerToken()}`;
+  const content = body === undefined ? {} : { body };
+  return { method, url, headers: { ...headers, authorization }, ...content, timeoutMs: relayTimeoutMs, maxBodyBytes };
+}
+
+/** @throws BrokerError if the answer is not one of the resource. */
+function relayed(reply: OutboundReply<Buffer>, baseUrl: string): OutboundReply<Buffer> {
+  const isProblem = /^application\/problem\+json\b/i.test(reply.headers.get('content-type') ?? '');
+  // Every answer of the broker has a correlation id, also those of the resource.
+  if (!isProblem && reply.headers.has('x-correlation-id')) return reply;
+  throw errorOf({ ...reply, body: reply.body.toString('utf8') }, baseUrl);
 }
 
 async function* followPages(

@@ -7,7 +7,7 @@ export interface OutboundRequest {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly url: string;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string;
+  readonly body?: string | Uint8Array<ArrayBuffer>;
   /** Maximum duration of the whole exchange, until the last byte of the reply is read. */
   readonly timeoutMs: number;
   /** A longer reply is a failure, `too_large`. */
@@ -15,10 +15,10 @@ export interface OutboundRequest {
   readonly signal?: AbortSignal | undefined;
 }
 
-export interface OutboundReply {
+export interface OutboundReply<Body = string> {
   readonly status: number;
   readonly headers: Headers;
-  readonly body: string;
+  readonly body: Body;
 }
 
 /** Why no complete reply arrived. */
@@ -39,6 +39,12 @@ export class OutboundError extends Error {
  * @throws OutboundError if no complete reply arrived; never for a status.
  */
 export async function send(fetch: Fetch, request: OutboundRequest): Promise<OutboundReply> {
+  const { status, headers, body } = await sendForBytes(fetch, request);
+  return { status, headers, body: body.toString('utf8') };
+}
+
+/** Same as {@link send}, for a reply that may not be a text. */
+export async function sendForBytes(fetch: Fetch, request: OutboundRequest): Promise<OutboundReply<Buffer>> {
   const host = new URL(request.url).host;
   const deadline = AbortSignal.timeout(request.timeoutMs);
   const signal = request.signal ? AbortSignal.any([deadline, request.signal]) : deadline;
@@ -59,8 +65,8 @@ export async function send(fetch: Fetch, request: OutboundRequest): Promise<Outb
   }
 }
 
-async function readCapped(response: Response, maxBodyBytes: number, host: string): Promise<string> {
-  if (response.body === null) return '';
+async function readCapped(response: Response, maxBodyBytes: number, host: string): Promise<Buffer> {
+  if (response.body === null) return Buffer.alloc(0);
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of response.body) {
@@ -69,7 +75,7 @@ async function readCapped(response: Response, maxBodyBytes: number, host: string
     if (size > maxBodyBytes) throw new OutboundError('too_large', host);
     chunks.push(chunk);
   }
-  return Buffer.concat(chunks).toString('utf8');
+  return Buffer.concat(chunks);
 }
 
 /** One hour. A longer Retry-After is reported as one hour. */

@@ -12,9 +12,11 @@ const running = { status: 'running', progress: { done: 0, retrying: 0 } };
 const client = (answer: (nth: number) => unknown): BrokerClient & { asked: number } => {
   const made = {
     asked: 0,
+    url: 'https://broker.example',
     get: async () => answer((made.asked += 1)),
     post: async () => undefined,
     pages: () => [] as never,
+    relay: async () => undefined as never,
   };
   return made;
 };
