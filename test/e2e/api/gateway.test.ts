@@ -1,17 +1,28 @@
-import { writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { type OutgoingHttpHeaders, request as httpRequest } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { addFault, clearFaults, readLedger, resetLedger } from 'microsoft-cloud/client';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { callerTokens } from '../../../src/cli/demo/caller-token.ts';
+import { localBrowser } from '../../../src/cli/demo/start-demo.ts';
+import { ptbScript } from '../../paths.ts';
 import type { WatchedDemo } from '../../support/watched-demo.ts';
 import { startQuietDemo, tenantOf } from '../../support/running-demo.ts';
+import { skippedBecause } from '../../support/skipped.ts';
+import { findPowerShell, type PowerShell } from '../powershell/powershell.ts';
+import { type GatewayCaller, type Seen, seenByCurl, seenByGraphClient, seenByPowerShell } from './gateway-clients.ts';
+import { examplesIn, runInNode, runInShell } from './gateway-page.ts';
 
 /*
  * Two callers and one application that is consented for a dozen permissions. One caller may only read users, the other
  * only licences. `stop` of the demo scans logs, answers and records for tokens.
  */
 
+const powerShell = await findPowerShell();
+
 let demo: WatchedDemo;
+let portal: WatchedDemo['cloud']['brokerApplication']['callers'][number];
 let users: string;
 let licences: string;
 let tenantId: string;
@@ -80,25 +91,25 @@ async function askRaw(path: string, method = 'GET', headers: OutgoingHttpHeaders
   return promise;
 }
 
+function callerOf(name: string): typeof portal {
+  const caller = demo.cloud.brokerApplication.callers.find((known) => known.name === name);
+  if (caller === undefined) throw new Error(`the simulated cloud has no caller ${name}`);
+  return caller;
+}
+
 beforeAll(async () => {
   demo = await startQuietDemo(25);
-  const callerOf = (name: string) => {
-    const caller = demo.cloud.brokerApplication.callers.find((known) => known.name === name);
-    if (caller === undefined) throw new Error(`the simulated cloud has no caller ${name}`);
-    return caller;
-  };
-  const [portal, operations] = [callerOf('Portal'), callerOf('Operations console')];
+  const operations = callerOf('Operations console');
+  portal = callerOf('Portal');
   const common = { tenants: ['*'], via: ['gateway'] };
   const policy = {
     version: 1,
     rules: [
       {
+        ...(JSON.parse(examplesIn('json')[0] ?? '') as object),
         ...common,
         name: 'the portal reads users',
         callers: { applications: [portal.clientId] },
-        resources: ['graph'],
-        scopes: ['User.Read.All'],
-        requests: { methods: ['GET'], paths: ['/v1.0/users/**'] },
       },
       {
         ...common,
@@ -151,6 +162,108 @@ describe('two callers of one application', () => {
       body: JSON.stringify({ tenant: tenantId, resource: 'graph' }),
     });
     expect(answer.status).toBe(403);
+  });
+});
+
+describe('the two callers with', () => {
+  /** What each caller must see: the portal, then operations. */
+  async function expected(): Promise<readonly Seen[]> {
+    const all = async (token: string, path: string) => ((await ask(token, path)).json['value'] as unknown[]).length;
+    const ofUsers = await all(users, '/v1.0/users?$top=999');
+    // So that there are several pages of two.
+    expect(ofUsers).toBeGreaterThan(4);
+    return [
+      { users: ofUsers, licences: 'caller_forbidden', batch: [200, 403] },
+      { users: 'caller_forbidden', licences: await all(licences, '/v1.0/subscribedSkus'), batch: [403, 200] },
+    ];
+  }
+  const seenByEach = (seenBy: (caller: GatewayCaller) => Promise<Seen>): Promise<readonly Seen[]> =>
+    Promise.all([users, licences].map((token) => seenBy({ url: demo.url, tenantId, token })));
+
+  it("Microsoft's client for Graph", async () => {
+    expect(await seenByEach(seenByGraphClient)).toEqual(await expected());
+  });
+
+  it('curl', async () => {
+    expect(await seenByEach(seenByCurl)).toEqual(await expected());
+  });
+
+  it('PowerShell', skippedBecause(typeof powerShell === 'string' ? powerShell : undefined), async () => {
+    const shell = powerShell as PowerShell;
+    expect(await seenByPowerShell(shell, { url: demo.url, tenantId }, [users, licences])).toEqual(await expected());
+  });
+});
+
+describe('docs/gateway.md', () => {
+  let folder: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'ptb-gateway-page-'));
+    const rule = JSON.parse((examplesIn('json')[0] ?? '').replace('contoso.com', domain())) as object;
+    await writeFile(join(folder, 'access-policy.json'), JSON.stringify({ version: 1, rules: [rule] }));
+  });
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  const domain = (): string => tenantOf(demo, 'ok').domain;
+
+  /** What the examples for a shell print, in their order. */
+  const printed: readonly RegExp[] = [
+    /^The broker's own application is set up/,
+    /^ {2}User\.Read\.All$/m,
+    /is valid: 1 rule[\s\S]*\nexit code 1\n$/,
+    /"value":\[\{/,
+    /"displayName":/,
+    /"displayName":/,
+    /^(?:[0-9a-f-]{36}\n){5,}$/,
+    /"id":"1","status":200[\s\S]*"id":"2","status":403/,
+    /the portal reads users/,
+  ];
+
+  it('has examples for a shell that work', async () => {
+    const examples = examplesIn('sh');
+    expect(examples).toHaveLength(printed.length);
+    const operator = {
+      ...demo.environment,
+      PTB_BROWSER: localBrowser(ptbScript, demo.cloud, 'admin'),
+      NODE_EXTRA_CA_CERTS: demo.cloud.caCertificatePath,
+    };
+    const { principalId } = demo.cloud.managedIdentity;
+    for (const [index, example] of examples.entries()) {
+      const caller = index === examples.length - 1 ? await demo.callerToken() : users;
+      const code = example
+        .replaceAll('contoso.com', domain())
+        .replace('OBJECT_ID', principalId)
+        .replace('--role', '--yes --role');
+      const output = await runInShell(code, folder, {
+        ...operator,
+        BROKER_URL: demo.url,
+        CALLER_TOKEN: caller,
+        PTB_TOKEN: caller,
+      });
+      expect(output).toMatch(printed[index] ?? /^$/);
+    }
+  });
+
+  it('has examples in TypeScript that print the names of users', async () => {
+    const examples = examplesIn('ts');
+    expect(examples).toHaveLength(2);
+    for (const example of examples) {
+      const options = { authorityHost: demo.cloud.entra, disableInstanceDiscovery: true };
+      const code = example
+        .replace('new DefaultAzureCredential()', `new DefaultAzureCredential(${JSON.stringify(options)})`)
+        .replace('api://TENANT_ID/partner-token-broker-prod', demo.cloud.brokerApplication.audience)
+        .replace('contoso.com', domain());
+      const output = await runInNode(code, {
+        HTTPS_FRONT: 'https://name.azurewebsites.net',
+        APP_URL: demo.url,
+        NODE_EXTRA_CA_CERTS: demo.cloud.caCertificatePath,
+        AZURE_TENANT_ID: demo.cloud.partnerTenantId,
+        AZURE_CLIENT_ID: portal.clientId,
+        AZURE_CLIENT_SECRET: portal.clientSecret,
+      });
+      const names = output.trim().split('\n');
+      expect(names.length).toBeGreaterThanOrEqual(2);
+      for (const name of names) expect(name).toMatch(/^\p{Lu}\S* \S/u);
+    }
   });
 });
 

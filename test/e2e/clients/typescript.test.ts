@@ -201,6 +201,14 @@ describe('README example', () => {
     expect(printed).toBe(name);
   });
 
+  it('for the gateway prints the name of the tenant and the sizes of the pages', async () => {
+    const { domain, name } = tenantOf(demo, 'ok');
+    const [first, ...sizes] = (await runExample(2, [['contoso.onmicrosoft.com', domain]])).split('\n');
+    expect(first).toBe(name);
+    expect(sizes.length).toBeGreaterThan(1);
+    for (const size of sizes.slice(0, -1)) expect(size).toBe('2');
+  });
+
   it('for the rows of a run prints a line for each row', async () => {
     const { tenantId, name } = tenantOf(demo, 'ok');
     const printed = await runExample(1, [['licence-report@2026-11-25', await runOf('licence-report', [tenantId])]]);

@@ -1,6 +1,6 @@
 BeforeDiscovery {
     $root = Split-Path (Split-Path (Split-Path $PSScriptRoot))
-    $text = Get-Content -Raw "$root/docs/powershell.md"
+    $text = (Get-Content -Raw "$root/docs/powershell.md"), (Get-Content -Raw "$root/docs/gateway.md") -join "`n"
     # Every code block after the label Example.
     $heading = ''
     $snippets = foreach ($match in [regex]::Matches($text, '(?ms)^#{2,3} (?<heading>[^\n]+)$|^\*\*Example\*\*[^\n]*\n\n```powershell\n(?<code>.*?)```')) {
@@ -29,7 +29,7 @@ AfterAll {
     Remove-Item Env:IDENTITY_ENDPOINT, Env:IDENTITY_HEADER
 }
 
-Describe 'docs/powershell.md' {
+Describe 'docs/powershell.md and docs/gateway.md' {
     It 'has a working example under "<heading>": <first>' -ForEach $snippets {
         # The addresses are replaced in the text, because blocks of Invoke-PartnerTenant run in other runspaces.
         $local = ConvertTo-LocalCode $code

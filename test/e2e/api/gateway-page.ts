@@ -1,0 +1,51 @@
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { projectRoot, ptbScript } from '../../paths.ts';
+
+// The examples of docs/gateway.md.
+
+const page = await readFile(join(projectRoot, 'docs/gateway.md'), 'utf8');
+
+/** The blocks of a language, without their indentation. */
+export function examplesIn(language: string): readonly string[] {
+  return [...page.matchAll(/^( *)```(\w+)\n([\s\S]*?)^ *```$/gm)].flatMap(([, indentation = '', of, code = '']) =>
+    of === language ? [code.replaceAll(new RegExp(`^${indentation}`, 'gm'), '')] : [],
+  );
+}
+
+/** Runs a block of a shell. @returns its standard output. */
+export async function runInShell(
+  code: string,
+  folder: string,
+  environment: Readonly<Record<string, string | undefined>>,
+): Promise<string> {
+  const ptb = `${JSON.stringify(process.execPath)} ${JSON.stringify(ptbScript)}`;
+  const options = { cwd: folder, env: { ...process.env, ...environment } };
+  const { stdout } = await promisify(execFile)(
+    'bash',
+    ['-euo', 'pipefail', '-c', code.replaceAll('npx ptb', ptb)],
+    options,
+  );
+  return stdout;
+}
+
+/** Runs a block of TypeScript in a process of its own. @returns its standard output. */
+export async function runInNode(code: string, environment: Readonly<Record<string, string>>): Promise<string> {
+  // Inside the project, so that Node resolves its packages.
+  await mkdir(join(projectRoot, '.local'), { recursive: true });
+  const folder = await mkdtemp(join(projectRoot, '.local', 'gateway-example-'));
+  const client = join(projectRoot, 'clients/typescript/src/index.ts');
+  try {
+    const file = join(folder, 'example.mts');
+    await writeFile(file, code.replace("'partner-token-broker-client'", JSON.stringify(client)));
+    const front = join(projectRoot, 'test/support/https-front.ts');
+    const { stdout } = await promisify(execFile)(process.execPath, ['--import', front, file], {
+      env: { ...process.env, ...environment },
+    });
+    return stdout;
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
