@@ -109,11 +109,12 @@ describe('a refused request', () => {
     expect(events()).toEqual(['audit.denial_not_recorded']);
   });
 
-  it('of a caller without a rule reveals nothing about the tenant', async () => {
-    const { send } = stage();
+  it('of a caller without a rule reveals nothing about the tenant, and looks nothing up', async () => {
+    const { world, send } = stage();
     const stranger = { ...portal, applicationId: 'cccccccc-0000-4000-8000-000000000009' };
     for (const tenant of [contoso, 'bbbbbbbb-0000-4000-8000-000000000009', 'nobody.example'])
       await expect(send('/v1.0/users', { tenant }, stranger)).rejects.toThrow(/No rule for the gateway applies/);
+    expect(world.lookedUp).toEqual([]);
   });
 
   it('of an unknown domain is tenant_unknown for a caller with a rule', async () => {

@@ -74,6 +74,7 @@ export function stage(rules: readonly object[] = [usersRule]) {
     fromCache: false,
     scopes: ['User.ReadWrite.All', 'User.Read.All'] as readonly string[],
     newer: 0,
+    lookedUp: [] as string[],
   };
   const parsed = parsePolicy(JSON.stringify({ version: 1, rules }));
   if (!parsed.ok) throw new Error(parsed.problems.join(' '));
@@ -82,7 +83,10 @@ export function stage(rules: readonly object[] = [usersRule]) {
   const directory = {
     find: async (id: string) => (id === contoso ? world.tenant : undefined),
     excludes: async () => false,
-    tenantOf: async (domain: string) => (domain === 'contoso.com' ? contoso : undefined),
+    tenantOf: async (domain: string) => {
+      world.lookedUp.push(domain);
+      return domain === 'contoso.com' ? contoso : undefined;
+    },
   } as unknown as GatewayDeps['directory'] & ConstructorParameters<typeof GatedTokens>[0]['directory'];
   const token = (request: TokenRequest): AccessToken => ({
     secret: new Secret(bearer),
