@@ -22,6 +22,10 @@ export default defineConfig({
   test: {
     include: JSON.parse(process.env['MUTATION_TESTS'] ?? '[]') as string[],
     isolate,
+    // As in `npm test`, for files that share a worker.
+    unstubEnvs: true,
+    unstubGlobals: true,
+    restoreMocks: true,
     setupFiles: [join(import.meta.dirname, 'setup-mutant.ts')],
     // Of the first run. It is generous, because a failed test there ends everything.
     testTimeout: 30_000,
