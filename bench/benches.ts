@@ -3,6 +3,7 @@ import { coldStorm } from './cold-storm.ts';
 import { dashboard } from './dashboard.ts';
 import { fanOut } from './fan-out.ts';
 import { resultPages } from './result-pages.ts';
+import { gateway } from './gateway.ts';
 import { gatewayJudge } from './gateway-judge.ts';
 import { startUp } from './start-up.ts';
 import { tokenOverHttp } from './token-over-http.ts';
@@ -18,6 +19,7 @@ export const benches: readonly Bench[] = [
   resultPages,
   startUp,
   upstreamRequests,
+  gateway,
   gatewayJudge,
   dashboard,
 ];

@@ -5,7 +5,6 @@ import { promisify } from 'node:util';
 export interface Load {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: string;
   readonly connections: number;
   readonly seconds: number;
 }
@@ -22,21 +21,29 @@ interface Report {
   readonly errors: number;
 }
 
-/** Sends POST requests from a separate process (autocannon). @throws Error if a reply was not 2xx: failures are fast and would distort the figure. */
-export async function post({ url, headers, body, connections, seconds }: Load): Promise<LoadResult> {
+/** A load of POST requests. */
+export interface PostLoad extends Load {
+  readonly body: string;
+}
+
+/** Sends POST requests as {@link get} sends its own. */
+export const post = ({ body, ...load }: PostLoad): Promise<LoadResult> =>
+  measure(load, ['--method', 'POST', '--body', body]);
+
+/** Sends GET requests from a separate process (autocannon). @throws Error if a reply was not 2xx: failures are fast and would distort the figure. */
+export const get = (load: Load): Promise<LoadResult> => measure(load, []);
+
+async function measure({ url, headers, connections, seconds }: Load, more: readonly string[]): Promise<LoadResult> {
   const script = createRequire(import.meta.url).resolve('autocannon');
   const { stdout } = await promisify(execFile)(
     process.execPath,
     [
       script,
       '--json',
-      '--method',
-      'POST',
       `--connections=${connections}`,
       `--duration=${seconds}`,
       ...Object.entries(headers).flatMap(([name, value]) => ['--headers', `${name}=${value}`]),
-      '--body',
-      body,
+      ...more,
       url,
     ],
     { maxBuffer: 16 * 1024 * 1024 },

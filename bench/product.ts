@@ -57,15 +57,28 @@ export async function startProduct(options: ProductOptions): Promise<Product> {
   };
 }
 
+/** An app of this folder on the embedded host. */
+export interface BenchApp {
+  readonly url: string;
+  readonly pid: number;
+  stop(): Promise<void>;
+}
+
 /** Starts the embedded host with functions that do nothing: `/empty` and `/same-answer`. */
-export async function startEmptyApp(): Promise<{ readonly url: string; readonly pid: number; stop(): Promise<void> }> {
+export const startEmptyApp = (): Promise<BenchApp> => startApp('empty');
+
+/** Starts the embedded host with a reverse proxy, `/proxy/…`. @param environment UPSTREAM_URL and UPSTREAM_TOKEN. */
+export const startProxyApp = (environment: Readonly<Record<string, string>>): Promise<BenchApp> =>
+  startApp('reverse-proxy', environment);
+
+async function startApp(name: string, environment: Readonly<Record<string, string>> = {}): Promise<BenchApp> {
   const base = join(projectRoot, '.local');
   await mkdir(base, { recursive: true });
-  const folder = await mkdtemp(join(base, 'empty-app-'));
+  const folder = await mkdtemp(join(base, `${name}-app-`));
   await build({
     ...app,
     absWorkingDir: projectRoot,
-    entryPoints: { index: 'bench/apps/empty.ts' },
+    entryPoints: { index: `bench/apps/${name}.ts` },
     outdir: join(folder, 'dist'),
     sourcemap: false,
   });
@@ -79,7 +92,9 @@ export async function startEmptyApp(): Promise<{ readonly url: string; readonly 
       extensions: { http: { routePrefix: 'api' } },
     }),
   );
-  const host = await startChild<{ url: string }>(ptbScript, ['host', '--json', '--app', folder, '--port', '0']);
+  const host = await startChild<{ url: string }>(ptbScript, ['host', '--json', '--app', folder, '--port', '0'], {
+    environment,
+  });
   return {
     url: `${host.ready.url}/api`,
     pid: host.pid,

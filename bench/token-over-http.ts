@@ -1,5 +1,5 @@
 import { cpuSeconds } from './cpu-time.ts';
-import { type Load, type LoadResult, post } from './load.ts';
+import { type LoadResult, post, type PostLoad } from './load.ts';
 import { type Bench, type BenchResult, embeddedHost, type Figure, figure, type Goal, round } from './measure.ts';
 import { startEmptyApp, startProduct, type Product } from './product.ts';
 
@@ -67,17 +67,17 @@ export const tokenOverHttp: Bench = {
 interface Target {
   readonly url: string;
   readonly pid: number;
-  readonly load: Omit<Load, 'url'>;
+  readonly load: Omit<PostLoad, 'url'>;
   readonly storagePid?: number | undefined;
 }
 
-async function loadOf(product: Product): Promise<Omit<Load, 'url'>> {
+async function loadOf(product: Product): Promise<Omit<PostLoad, 'url'>> {
   const tenant = product.cloud.tenants[0]?.tenantId;
   const headers = { authorization: `Bearer ${await product.callerToken()}`, 'content-type': 'application/json' };
   return { headers, body: JSON.stringify({ tenant, resource: 'graph' }), connections, seconds };
 }
 
-async function measured(load: Load, { pid, storagePid }: Pick<Target, 'pid' | 'storagePid'>): Promise<Sample> {
+async function measured(load: PostLoad, { pid, storagePid }: Pick<Target, 'pid' | 'storagePid'>): Promise<Sample> {
   const used = (): readonly [app: number, storage: number] => [
     cpuSeconds(pid),
     storagePid === undefined ? Number.NaN : cpuSeconds(storagePid),
