@@ -317,6 +317,8 @@ describe('ptb complete', () => {
     expect((await ptb(['complete', '--', 'token', '--tenant', domain.slice(0, 3)])).stdout).toContain(
       `${domain}\t${name}\n`,
     );
+    expect((await ptb(['complete', '--', 'request', domain.slice(0, 3)])).stdout).toContain(`${domain}\t`);
+    expect((await ptb(['complete', '--', 'request', domain, ''])).stdout).not.toContain(domain);
     const shown = (await ptb(['complete', '--', 'runs', 'show', 'licence'])).stdout;
     expect(shown).toMatch(/^licence-report@\S+\t[a-z ]+, now$/m);
     // Bash splits the word at `@`.
