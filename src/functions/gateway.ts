@@ -4,7 +4,6 @@ import type { Answer } from '../lib/api/problem.ts';
 import type { RouteDocument } from '../lib/api/route.ts';
 import { BrokerError } from '../lib/model/errors.ts';
 import { orderHeaders, readAddress } from '../lib/gateway/gateway-order.ts';
-import { serveRequest } from '../lib/gateway/serve-request.ts';
 import { rotateIfOverdue } from './rotation.ts';
 import { route } from './route.ts';
 
@@ -42,6 +41,8 @@ route(
   },
   async (services, { request, path, body: sent, caller, correlationId, log }): Promise<Answer> => {
     rotateIfOverdue(services);
+    // Loaded at the first request, to keep start-up short.
+    const { serveRequest } = await import('../lib/gateway/serve-request.ts');
     const headers = orderHeaders(request.headers);
     if ((headers['content-encoding'] ?? 'identity') !== 'identity')
       throw new BrokerError('request_invalid', 'The body has a content coding; send it without one.');

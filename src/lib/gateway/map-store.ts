@@ -1,4 +1,3 @@
-import { partnerMap } from '../judge/map/partner-table.ts';
 import type { PermissionMap } from '../judge/map/permission-map.ts';
 import { type MapOrigin, readStoredMap, type StoredMap } from '../judge/map/stored-map.ts';
 import { BrokerError } from '../model/errors.ts';
@@ -38,7 +37,11 @@ export interface MapStoreDeps {
 export class MapStore {
   readonly #deps: MapStoreDeps;
   readonly #copy: KeptCopy<MapInForce>;
-  readonly #builtIn = once(async (): Promise<MapInForce> => ({ map: partnerMap(), origin: undefined }));
+  readonly #builtIn = once(async (): Promise<MapInForce> => {
+    // Loaded at first need, to keep start-up short.
+    const { partnerMap } = await import('../judge/map/partner-table.ts');
+    return { map: partnerMap(), origin: undefined };
+  });
   /** The stored text that was read last, valid or not. */
   #last: { readonly etag: string | undefined; readonly inForce: MapInForce } | undefined;
 

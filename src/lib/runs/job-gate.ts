@@ -1,7 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import type { RequestGate } from '../graph/request-gate.ts';
 import { isJsonObject, type JsonObject } from '../graph/reply.ts';
-import { judgeRequest } from '../judge/judge.ts';
 import type { PermissionMap } from '../judge/map/permission-map.ts';
 import type { AnswerLimits, Grant } from '../judge/verdict.ts';
 import { BrokerError } from '../model/errors.ts';
@@ -30,6 +29,8 @@ export const jobGate = ({ permissionMap, graphUrl }: JobGateDeps, job: Pick<Job,
   return {
     admit: async ({ path, headers, selected }) => {
       const link = selected === undefined ? undefined : { selected };
+      // Loaded at the first request of a job, to keep start-up short.
+      const { judgeRequest } = await import('../judge/judge.ts');
       const verdict = judgeRequest(await permissionMap(), grant, { method: 'GET', url: path, headers, link });
       if (!verdict.allowed) {
         // A job that repeats a refused request for ever must not keep the process from everything else.

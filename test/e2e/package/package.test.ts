@@ -15,9 +15,11 @@ import { projectRoot } from '../../paths.ts';
 
 /**
  * Start-up time grows with the code that is loaded at start. A larger budget needs a reason (docs/deploy.md, "Size"). The
- * last one: the rules for the credential in force, result pages, readable tenants and fair queues, 45 kB in all.
+ * last ones: for the entry the rules for the credential in force, result pages, readable tenants and fair queues, 45 kB in
+ * all; for the archive undici, 147 kB, which the gateway loads with its first request, the gateway with its judge, 50 kB,
+ * and the pages of the dashboard, 30 kB.
  */
-const budgetBytes = { entry: 650_000, zip: 700_000 };
+const budgetBytes = { entry: 650_000, zip: 1_000_000 };
 
 describe('npm run package', () => {
   let folder: string;
