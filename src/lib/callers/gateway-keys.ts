@@ -16,6 +16,9 @@ export function gatewayProblems(rule: RuleDocument, place: string): string[] {
     : [`${place}.requests: has no effect without the gateway; add "via": ["gateway"].`];
 }
 
+/** Aliases whose address cannot be one of Exchange. */
+const neverExchange: ReadonlySet<string> = new Set(['graph', 'aad-graph', 'partner-center', 'arm']);
+
 function requiredKeys(rule: RuleDocument, resources: readonly string[], place: string): string[] {
   const { scopes, requests, via, excessScopes } = rule;
   const all = resources.includes('*');
@@ -33,7 +36,7 @@ function requiredKeys(rule: RuleDocument, resources: readonly string[], place: s
       `${place}.requests: is the only limit of the gateway for ${named}; list paths, or cmdlets for exchange.`,
     );
   }
-  if (requests?.cmdlets !== undefined && !all && !resources.includes('exchange'))
+  if (requests?.cmdlets !== undefined && resources.every((resource) => neverExchange.has(resource)))
     problems.push(`${place}.requests.cmdlets: has no effect without the resource exchange.`);
   if (excessScopes !== undefined && via?.includes('token') === false)
     problems.push(`${place}.excessScopes: has no effect, because the gateway hands out no token.`);

@@ -1,7 +1,8 @@
 import { cmdletRefusal, type RequestLimit } from '../callers/request-limit.ts';
 import { readBody } from '../judge/reading/body.ts';
-import { notPermitted, unreadable } from '../judge/refusal.ts';
-import type { TenantId } from '../model/identifiers.ts';
+import { isJson } from '../judge/reading/headers.ts';
+import { notPermitted, quoted, unreadable } from '../judge/refusal.ts';
+import { optionNames } from './plain-url.ts';
 
 /** `POST /adminapi/beta/TENANT/InvokeCommand` of Exchange Online: the cmdlet is in the body. */
 const invokeCommand = 'invokecommand';
@@ -10,29 +11,33 @@ const parameterName = /^[A-Za-z][A-Za-z0-9]*$/;
 
 /** Whether a path runs a cmdlet, however it is written. */
 export const runsCmdlet = (segments: readonly string[]): boolean =>
-  segments.some((segment) => segment.toLowerCase().startsWith(invokeCommand));
+  segments.some((segment) => segment.toLowerCase().includes(invokeCommand));
 
-/** How a request names its tenant, and the tenant that it was found to be. */
-interface RequestedTenant {
-  readonly asked: string;
-  readonly tenantId: TenantId;
-}
+/** Options that shape the answer of a cmdlet. Another one might name a cmdlet. */
+const answerOptions = new Set(['$select', '$top', '$skip', '$skiptoken', '$count']);
 
 /**
- * The segments to send: the tenant by its id. The service reads the tenant in the path, so it must be that of the request.
- * @throws Refusal for another tenant, method or form of the path.
+ * Checks everything of InvokeCommand but its body.
+ * @param segments With the tenant by its id (`adminSegments`).
+ * @returns the segments to send.
+ * @throws Refusal for another method, path, query option or media type.
  */
-export function cmdletPath(method: string, segments: readonly string[], tenant: RequestedTenant): readonly string[] {
-  const [root = '', version = '', named = '', command = '', ...rest] = segments;
-  const isKnown = root.toLowerCase() === 'adminapi' && /^(?:beta|v\d+\.\d+)$/i.test(version) && rest.length === 0;
-  if (!isKnown || command.toLowerCase() !== invokeCommand || method !== 'POST') {
+export function checkInvokeCommand(
+  method: string,
+  segments: readonly string[],
+  query: string,
+  contentType: string | undefined,
+): readonly string[] {
+  const [root, version = '', tenant = '', command = '', ...rest] = segments;
+  if (root !== 'adminapi' || command.toLowerCase() !== invokeCommand || rest.length > 0 || method !== 'POST') {
     throw unreadable('A cmdlet is not sent as POST /adminapi/beta/TENANT/InvokeCommand; send it so.');
   }
-  const asked = named.toLowerCase();
-  if (asked !== tenant.tenantId && asked !== tenant.asked.toLowerCase()) {
-    throw notPermitted('The path names another tenant than the request; name the same tenant in both places.');
+  const option = optionNames(query).find((name) => !answerOptions.has(name.toLowerCase()));
+  if (option !== undefined) {
+    throw unreadable(`InvokeCommand has the query option ${quoted(option)}; send the cmdlet in the body alone.`);
   }
-  return ['adminapi', version.toLowerCase(), tenant.tenantId, 'InvokeCommand'];
+  if (!isJson(contentType)) throw unreadable('The cmdlet is not JSON; send Content-Type application/json.');
+  return [root, version, tenant, 'InvokeCommand'];
 }
 
 /**

@@ -1,9 +1,10 @@
 import { type RequestLimit, requestMethods } from '../callers/request-limit.ts';
 import { readHeaders } from '../judge/reading/headers.ts';
-import { quoted, unreadable } from '../judge/refusal.ts';
+import { notPermitted, quoted, unreadable } from '../judge/refusal.ts';
 import type { Allowed } from '../judge/verdict.ts';
 import type { TenantId } from '../model/identifiers.ts';
-import { cmdletPath, judgeCmdlet, runsCmdlet } from './exchange-cmdlet.ts';
+import { checkInvokeCommand, judgeCmdlet, runsCmdlet } from './exchange-cmdlet.ts';
+import { adminSegments, checkAnchor, isExchangeHost } from './exchange-tenant.ts';
 import type { GatewayOrder } from './gateway-order.ts';
 import { pathOf, readPlainUrl } from './plain-url.ts';
 import { refuseUnlisted } from './refuse-unlisted.ts';
@@ -43,13 +44,17 @@ export function judgePlain(
   if ((method === 'GET' || method === 'DELETE') && body !== '')
     throw unreadable(`A ${method} request has no body; send it without one.`);
   const { segments: asked, query } = readPlainUrl(order.url);
-  const headers = headersOf(order.headers, target);
-  const isCmdlet = target.alias === 'exchange' && runsCmdlet(asked);
-  const segments = isCmdlet ? cmdletPath(method, asked, { asked: order.tenant, tenantId: target.tenantId }) : asked;
+  const headers = headersOf(order, target);
+  const isExchange = leadsToExchange(target);
+  const tenant = { asked: order.tenant, tenantId: target.tenantId };
+  const named = isExchange ? adminSegments(asked, tenant) : asked;
+  const isCmdlet = isExchange && runsCmdlet(named);
+  const segments = isCmdlet ? checkInvokeCommand(method, named, query, headers['content-type']) : named;
   const path = pathOf(segments);
   const cmdlet = isCmdlet ? judgeCmdlet(limit, body) : undefined;
-  // Without `paths`, `cmdlets` is all that the rule lists.
-  if (!isCmdlet) refuseUnlisted({ ...limit, paths: limit.paths ?? [] }, { method, path }, { ignoreCase: false });
+  // `cmdlets` stands for the path of a cmdlet. Without `paths`, it is all that the rule lists.
+  const paths = isCmdlet ? undefined : (limit.paths ?? []);
+  refuseUnlisted({ ...limit, paths }, { method, path }, { ignoreCase: false });
   const url = `${target.baseUrl}${path}${query === '' ? '' : `?${query}`}`;
   return {
     verdict: {
@@ -64,12 +69,28 @@ export function judgePlain(
   };
 }
 
-function headersOf(headers: GatewayOrder['headers'], { alias }: PlainTarget): Readonly<Record<string, string>> {
+/** @throws Refusal for the address of Exchange with a path, which would hide the tenant in the path of a request. */
+function leadsToExchange({ alias, baseUrl }: PlainTarget): boolean {
+  // The address of these may be a proxy or the simulated cloud.
+  if (alias === 'exchange' || alias === 'compliance') return true;
+  if (!isExchangeHost(baseUrl)) return false;
+  if (new URL(baseUrl).pathname === '/') return true;
+  throw notPermitted(
+    `The address of the resource ${alias} has a path, so the tenant of its requests cannot be read; use the resource exchange.`,
+  );
+}
+
+function headersOf(
+  { tenant, headers }: Pick<GatewayOrder, 'tenant' | 'headers'>,
+  target: PlainTarget,
+): Readonly<Record<string, string>> {
   const common = readHeaders(headers);
-  if (alias !== 'exchange') return common;
+  if (!leadsToExchange(target)) return common;
   const own = exchangeHeaders.flatMap((name) => {
     const value = headers[name];
     return value === undefined || !/^[\x20-\x7e]*$/.test(value) ? [] : [[name, value] as const];
   });
+  const anchor = headers['x-anchormailbox'];
+  if (anchor !== undefined) checkAnchor(anchor, { asked: tenant, tenantId: target.tenantId });
   return { ...common, ...Object.fromEntries(own) };
 }

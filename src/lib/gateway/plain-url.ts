@@ -64,13 +64,16 @@ function refuseUnclearQuery(query: string): void {
   if (!queryText.test(query))
     throw unreadable('The query contains characters that must be percent-encoded; encode them.');
   const seen = new Set<string>();
-  for (const pair of query === '' ? [] : query.split('&')) {
-    const [name = ''] = decode(pair).split('=', 1);
+  for (const name of optionNames(query)) {
     if (seen.has(name.toLowerCase()))
       throw unreadable(`The query option ${quoted(name)} is given twice; give it once.`);
     seen.add(name.toLowerCase());
   }
 }
+
+/** The names of the options in a query, decoded. @throws Refusal for one that cannot be decoded. */
+export const optionNames = (query: string): readonly string[] =>
+  query === '' ? [] : query.split('&').map((pair) => decode(pair).split('=', 1)[0] ?? '');
 
 /** The path to send. */
 export const pathOf = (segments: readonly string[]): string => `/${segments.map(encode).join('/')}`;

@@ -82,9 +82,14 @@ export const tokenRequestOf = ({ authorization, sender }: Outgoing, grant: Token
   callerId: callerIdOf(sender.caller),
 });
 
-/** The address to send to: that of the verdict, at the resource of this cloud. */
+/**
+ * The address to send to: that of the verdict. Graph is judged by its public name, and may be reached at another address
+ * (a proxy, a private link, the simulated cloud).
+ */
 const addressIn = (baseUrl: string, judgedUrl: string): string =>
-  `${baseUrl}${judgedUrl.slice(judgedUrl.indexOf('/', judgedUrl.indexOf('//') + 2))}`;
+  judgedUrl.startsWith(`${baseUrl}/`)
+    ? judgedUrl
+    : `${baseUrl}${judgedUrl.slice(judgedUrl.indexOf('/', judgedUrl.indexOf('//') + 2))}`;
 
 function upstreamRequest(
   { authorization, verdict, body, sender, signal }: Outgoing,

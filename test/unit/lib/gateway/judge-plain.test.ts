@@ -137,11 +137,68 @@ describe('InvokeCommand', () => {
     expect(invoke(url, asked)).toMatchObject({ kind });
   });
 
+  it.each([
+    [`${path}?$select=Guid,Name`, {}, undefined],
+    [`${path}?%24skiptoken=abc`, {}, undefined],
+    [`${path}?$select=a&cmdlet=Remove-Mailbox`, {}, 'unreadable'],
+    [`${path}?CmdletName=Remove-Mailbox`, {}, 'unreadable'],
+    [path, { headers: { 'content-type': 'text/plain' } }, 'unreadable'],
+    [path, { headers: { 'content-type': 'application/x-www-form-urlencoded' } }, 'unreadable'],
+    [path, { headers: { 'content-type': 'application/json; charset=utf-8' } }, undefined],
+    [`/adminapi/beta/${contoso}/Exchange.InvokeCommand`, {}, 'unreadable'],
+    [path, { headers: { 'x-anchormailbox': 'UPN:a@fabrikam.com' } }, 'not-permitted'],
+    [path, { headers: { 'x-anchormailbox': 'UPN:a@contoso.com@fabrikam.com' } }, 'not-permitted'],
+    [path, { headers: { 'x-anchormailbox': 'a' } }, 'not-permitted'],
+    [path, { headers: { 'x-anchormailbox': `APP:SystemMailbox{1}@${contoso}` } }, undefined],
+  ])('%s with %j is judged as %s', (url, asked, kind) => {
+    expect((invoke(url, asked) as { kind?: string }).kind).toBe(kind);
+  });
+
+  it('is subject to the methods of the rule', () => {
+    const reading = requestLimitOf({ methods: ['GET'], cmdlets: { 'Get-Mailbox': ['*'] } });
+    expect(invoke(path, {}, reading)).toMatchObject({ kind: 'not-permitted' });
+    const writing = requestLimitOf({ methods: ['POST'], cmdlets: { 'Get-Mailbox': ['*'] } });
+    expect(invoke(path, {}, writing)).toMatchObject({ cmdlet: 'Get-Mailbox' });
+  });
+
   it('is not opened by a path', () => {
     expect(invoke(path, {}, requestLimitOf({ paths: ['/**'] }))).toMatchObject({ kind: 'not-permitted' });
   });
 
   it('of a rule with cmdlets opens no other path', () => {
     expect(judge('/adminapi/beta/x/Mailbox', {}, cmdlets, exchange)).toMatchObject({ kind: 'not-permitted' });
+  });
+});
+
+describe('the administration interface of Exchange', () => {
+  const everything = requestLimitOf({ paths: ['/**'] });
+  const alias: PlainTarget = { alias: 'mail', baseUrl: 'https://outlook.office.com', tenantId: contoso };
+  const compliance = { ...alias, alias: 'compliance', baseUrl: 'https://eur01b.ps.compliance.protection.outlook.com' };
+  const targets = [exchange, alias, compliance];
+
+  it.each(targets)('at $alias has the tenant of the request in its path', (target) => {
+    for (const named of [contoso, contoso.toUpperCase(), 'Contoso.com'])
+      expect(judge(`/AdminApi/Beta/${named}/Mailbox`, {}, everything, target)).toMatchObject({
+        request: { path: `/adminapi/beta/${contoso}/Mailbox` },
+      });
+    for (const url of ['/adminapi/beta/fabrikam.com/Mailbox', '/adminAPI/v2.0/fabrikam.com/Mailbox'])
+      expect(judge(url, {}, everything, target)).toMatchObject({ kind: 'not-permitted' });
+    for (const url of ['/adminapi', '/adminapi/beta', `/adminapi/x/${contoso}/Mailbox`])
+      expect(judge(url, {}, everything, target)).toMatchObject({ kind: 'unreadable' });
+  });
+
+  it.each(targets)('at $alias runs listed cmdlets only', (target) => {
+    const asked = { method: 'POST', body: '{"CmdletInput":{"CmdletName":"Remove-Mailbox"}}' };
+    const url = `/adminapi/beta/${contoso}/InvokeCommand`;
+    expect(judge(url, asked, everything, target)).toMatchObject({ kind: 'not-permitted' });
+  });
+
+  it('cannot be reached through a resource whose address has a path', () => {
+    const hidden = { ...alias, baseUrl: 'https://outlook.office365.com/adminapi/beta' };
+    expect(judge('/fabrikam.com/Mailbox', {}, everything, hidden)).toMatchObject({ kind: 'not-permitted' });
+  });
+
+  it('of other resources is a path like any other', () => {
+    expect(judge('/adminapi/beta/x', {}, everything, arm)).toMatchObject({ request: { path: '/adminapi/beta/x' } });
   });
 });

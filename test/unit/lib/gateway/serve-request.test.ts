@@ -289,6 +289,16 @@ describe('a batch', () => {
   });
 });
 
+it('a resource whose address has a path gets the path once', async () => {
+  const { deps, world, send } = stage([
+    { ...usersRule, resources: ['own'], scopes: undefined, requests: { paths: ['/v1/items'] } },
+  ]);
+  const own = { alias: 'own', identifier: 'https://api.example/base' };
+  Object.assign(deps, { resources: { get: () => own, list: () => [own] } });
+  await send('/v1/items?x=1', { resource: 'own' });
+  expect(world.sent.map(({ url }) => url)).toEqual(['https://api.example/base/v1/items?x=1']);
+});
+
 describe('the address of a resource', () => {
   const { addressOf } = stage().deps;
   const further = (identifier: string) => addressOf({ alias: 'mine', identifier });
