@@ -48,13 +48,13 @@ interface Place extends ActiveCell {
 
 /**
  * Keeps one tab stop in a grid: the link or button in the active cell, or else the cell.
- * @param rows number of rows.
+ * @param size number of rows and columns at present. Columns may come and go as well.
  * @param keyAt returns the key of a row.
  * @param indexOf returns the row with a key, or -1.
  */
 export function useCellFocus(
   grid: RefObject<HTMLElement | null>,
-  rows: number,
+  size: Pick<GridSize, 'rows' | 'columns'>,
   keyAt: (row: number) => string | undefined,
   indexOf: (key: string) => number,
 ): CellFocus {
@@ -65,7 +65,10 @@ export function useCellFocus(
   // Before this render changes the document: it may remove the row with the focus, and with it the focus.
   const hadFocus = stop.current !== undefined && stop.current === document.activeElement;
   const found = place.key === undefined ? -1 : indexOf(place.key);
-  const active = { row: found >= 0 ? found : Math.min(place.row, rows - 1), column: place.column };
+  const active = {
+    row: found >= 0 ? found : Math.min(place.row, size.rows - 1),
+    column: Math.max(0, Math.min(place.column, size.columns - 1)),
+  };
   useLayoutEffect(() => {
     const target = targetIn(grid.current, active);
     const isLost = hadFocus && stop.current?.isConnected !== true;

@@ -90,7 +90,7 @@ function useGrid<Item>(props: VirtualRowsProps<Item> & { readonly rowHeight: num
     return item === undefined ? undefined : keyOf(item);
   };
   const indexOf = (key: string): number => items.findIndex((item) => keyOf(item) === key);
-  const { active, moveTo, follow } = useCellFocus(ref, items.length, keyAt, indexOf);
+  const { active, moveTo, follow } = useCellFocus(ref, { rows: items.length, columns: columns.length }, keyAt, indexOf);
   const onKeyDown = (event: KeyboardEvent): void => {
     if (event.altKey || event.metaKey || event.shiftKey) return;
     const item = items[active.row];

@@ -43,13 +43,14 @@ type Props = Partial<Parameters<typeof VirtualRows<Item>>[0]>;
 
 async function grid(list: readonly Item[], more: Props = {}) {
   const opened: string[] = [];
-  const props = (shown: readonly Item[]) => ({
+  const props = (shown: readonly Item[], changed: Props = {}) => ({
     label: 'Tenants',
     columns,
     items: shown,
     keyOf: ({ id }: Item) => id,
     onOpen: ({ id }: Item) => void opened.push(id),
     ...more,
+    ...changed,
   });
   const page = await rendered(<VirtualRows<Item> {...props(list)} />);
   const root = page.root.querySelector<HTMLElement>('[role="grid"]')!;
@@ -68,7 +69,8 @@ async function grid(list: readonly Item[], more: Props = {}) {
     (['aria-rowindex', 'aria-colindex'] as const)
       .map((name) => document.activeElement?.closest(`[${name}]`)?.getAttribute(name))
       .join(',');
-  const show = (next: readonly Item[]) => page.rerender(<VirtualRows<Item> {...props(next)} />);
+  const show = (next: readonly Item[], changed?: Props) =>
+    page.rerender(<VirtualRows<Item> {...props(next, changed)} />);
   return { ...page, root, cell, press, scroll, at, opened, show };
 }
 
@@ -200,6 +202,18 @@ describe('VirtualRows', () => {
     await act(() => cell(4, 1)?.blur());
     await show(list.slice(0, 1));
     expect(document.activeElement).toBe(document.body);
+    await unmount();
+  });
+
+  it('keeps its tab stop and the focus when the column of the active cell goes away', async () => {
+    const list = items(50);
+    const { root, cell, show, press, at, unmount } = await grid(list);
+    await act(() => cell(4, 3)?.querySelector('a')?.focus());
+    await show(list, { columns: columns.slice(0, 2) });
+    expect([...root.querySelectorAll('[tabindex="0"]')]).toEqual([cell(4, 2)]);
+    expect(at()).toBe('4,2');
+    await press('ArrowLeft');
+    expect(at()).toBe('4,1');
     await unmount();
   });
 
