@@ -71,6 +71,7 @@ export function useSignIn(): SignIn {
     isStarted.current = true;
     void resume(microsoft, returned, setState);
   }, [settings.value]);
+  useReturnByBack(setState);
   return {
     state,
     settings,
@@ -85,6 +86,17 @@ export function useSignIn(): SignIn {
         return { kind: 'signed-out', refusal: failure };
       }),
   };
+}
+
+/** The Back button at Microsoft's page shows this page as it was left: on the way there. */
+function useReturnByBack(setState: SetState): void {
+  useEffect(() => {
+    const follow = ({ persisted }: PageTransitionEvent): void => {
+      if (persisted) setState(signedOutUnless);
+    };
+    addEventListener('pageshow', follow);
+    return () => removeEventListener('pageshow', follow);
+  }, []);
 }
 
 type SetState = (next: SignInState | ((current: SignInState) => SignInState)) => void;
