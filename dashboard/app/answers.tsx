@@ -4,7 +4,7 @@ import { count, daysText } from './format.ts';
 import type { JobRuns } from './job-strips.tsx';
 import { Badge, OutcomeBadge } from './pieces.tsx';
 import type { Tenant } from './trouble.ts';
-import { troublesOf } from './trouble.ts';
+import { areResultsKnown, troublesOf } from './trouble.ts';
 
 /** A question of an operator with its answer in a few words. */
 function Answer({ question, children }: { readonly question: string; readonly children: ComponentChildren }) {
@@ -77,8 +77,11 @@ function endsOf({ daysLeft, clientCredential }: Application): { readonly daysLef
 
 function CustomersAnswer({ tenants }: { readonly tenants: readonly Tenant[] }) {
   const troubled = tenants.filter((tenant) => troublesOf(tenant).length > 0).length;
+  const isKnown = areResultsKnown(tenants);
+  if (troubled === 0 && !isKnown) return <>not known</>;
   return (
     <>
+      {isKnown ? null : 'at least '}
       <strong>{troubled === 0 ? 'none' : troubled.toLocaleString('en')}</strong> of {count(tenants.length, 'tenant')}
     </>
   );

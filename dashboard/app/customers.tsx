@@ -1,27 +1,29 @@
 import { useState } from 'preact/hooks';
+import type { TenantsAnswer } from '../../src/lib/api/answers/tenants.ts';
 import { Sentence } from '../shared/text.tsx';
 import { Command } from './copy.tsx';
 import { count } from './format.ts';
 import { stepFor } from './next-step.ts';
 import { tenantLink } from './route.ts';
 import { tenantsLink } from './tenant-filter.ts';
-import { adviceOf, type Cause, titleOf } from './trouble.ts';
+import { adviceOf, areResultsKnown, causesOf, type Cause, titleOf } from './trouble.ts';
 
 /** Causes before the reader asks for all, so that the runs below stay in reach. */
 const causesShown = 4;
 /** Names per cause. The link shows the others. */
 const namesShown = 6;
 
+/** Also true for a reader whom the policy limits to some tenants: the answer does not tell. */
+export const noTenant = 'There is no customer tenant that you may see.';
+
 /** Tenants that need somebody to act, by cause. */
-export function Customers({ causes, total }: { readonly causes: readonly Cause[]; readonly total: number }) {
+export function Customers({ answer: { tenants, warnings } }: { readonly answer: TenantsAnswer }) {
   const [isAll, setAll] = useState(false);
-  if (causes.length === 0)
-    return (
-      <p class="empty good">
-        <span aria-hidden="true">✓</span>{' '}
-        {total === 0 ? 'There are no customer tenants yet.' : `None of ${count(total, 'tenant')} needs you.`}
-      </p>
-    );
+  const causes = causesOf(tenants);
+  if (tenants.length === 0) return <p class="empty">{noTenant}</p>;
+  if (!areResultsKnown(tenants) && causes.length === 0)
+    return <p class="empty">It is not known whether jobs failed in {count(tenants.length, 'tenant')}.</p>;
+  if (causes.length === 0) return <NoneNeedsYou total={tenants.length} isComplete={warnings.length === 0} />;
   return (
     <>
       <ul class="causes">
@@ -29,12 +31,26 @@ export function Customers({ causes, total }: { readonly causes: readonly Cause[]
           <CauseCard key={cause.cause} cause={cause} />
         ))}
       </ul>
+      {areResultsKnown(tenants) ? null : (
+        <p class="quiet">It is not known whether jobs failed in the tenants that the broker can reach.</p>
+      )}
       {causes.length <= causesShown ? null : (
         <button type="button" class="start" aria-expanded={isAll} onClick={() => setAll(!isAll)}>
           {isAll ? 'Show fewer causes' : `Show ${count(causes.length - causesShown, 'more cause')}`}
         </button>
       )}
     </>
+  );
+}
+
+function NoneNeedsYou({ total, isComplete }: { readonly total: number; readonly isComplete: boolean }) {
+  const text = `None of ${count(total, 'tenant')} needs you.`;
+  // The list may lack the tenant that does.
+  if (!isComplete) return <p class="empty">{text}</p>;
+  return (
+    <p class="empty good">
+      <span aria-hidden="true">✓</span> {text}
+    </p>
   );
 }
 

@@ -10,7 +10,6 @@ import { EndingRelationships } from './ending-relationships.tsx';
 import { type JobRuns, JobStrips } from './job-strips.tsx';
 import { Badge, Connection, Loading } from './pieces.tsx';
 import { type Polled, usePolling } from './polling.ts';
-import { causesOf } from './trouble.ts';
 
 const healthIntervalMs = 30_000;
 const runsIntervalMs = 10_000;
@@ -79,7 +78,6 @@ function Credentials({ polled: { value, failure }, report, nowMs }: CredentialsP
 
 function CustomersSection(props: { readonly polled: Polled<TenantsAnswer | undefined> }) {
   const { value, failure } = props.polled;
-  const causes = causesOf(value?.tenants ?? []);
   return (
     <section class="question" aria-labelledby="customers-title">
       <div class="title-row">
@@ -94,7 +92,7 @@ function CustomersSection(props: { readonly polled: Polled<TenantsAnswer | undef
               <Sentence text={warning} />
             </Notice>
           ))}
-          <Customers causes={causes} total={value.tenants.length} />
+          <Customers answer={value} />
         </>
       )}
     </section>

@@ -1,24 +1,36 @@
 import { localDate } from './format.ts';
 import { Badge, OutcomeBadge } from './pieces.tsx';
 import { tenantLink } from './route.ts';
-import { endsSoon, type Tenant, titleOf, troublesOf } from './trouble.ts';
+import { endsSoon, isWell, type Tenant, titleOf, troublesOf } from './trouble.ts';
 import type { RowsColumn } from './virtual-rows.tsx';
 
-/** The columns of the matrix: the tenant, access, the end of the relationship, and one column per job. */
-export function tenantColumns(jobs: readonly string[]): readonly RowsColumn<Tenant>[] {
+/**
+ * The columns of the matrix: the tenant, access, the end of the relationship, and one column per job.
+ * @param jobs undefined if the results of jobs could not be read: one column says so.
+ */
+export function tenantColumns(jobs: readonly string[] | undefined): readonly RowsColumn<Tenant>[] {
   return [
     { id: 'tenant', title: 'Tenant', width: 14, sortable: true, cell: (tenant) => <NameLink tenant={tenant} /> },
     { id: 'access', title: 'Access', width: 10, sortable: true, cell: (tenant) => <Access tenant={tenant} /> },
     { id: 'ends', title: 'Ends', width: 8.5, sortable: true, cell: (tenant) => <End tenant={tenant} /> },
-    ...jobs.map((job) => ({
-      id: job,
-      title: job,
-      width: 12,
-      sortable: true,
-      cell: (tenant: Tenant) => <Result tenant={tenant} job={job} />,
-    })),
+    ...(jobs === undefined ? [unknownResults] : jobs.map(resultColumn)),
   ];
 }
+
+const unknownResults: RowsColumn<Tenant> = {
+  id: 'results',
+  title: 'Last results',
+  width: 12,
+  cell: () => <span class="quiet">not known</span>,
+};
+
+const resultColumn = (job: string): RowsColumn<Tenant> => ({
+  id: job,
+  title: job,
+  width: 12,
+  sortable: true,
+  cell: (tenant) => <Result tenant={tenant} job={job} />,
+});
 
 /** The only column on a narrow screen: the tenant, and the worst that is wrong with it below. */
 export const narrowColumns: readonly RowsColumn<Tenant>[] = [
@@ -71,7 +83,7 @@ function End({ tenant }: { readonly tenant: Tenant }) {
 
 /** The last result of a job. Without access every job fails, and the column before says why. */
 function Result({ tenant: { reachable, lastResults }, job }: { readonly tenant: Tenant; readonly job: string }) {
-  const result = lastResults.find((known) => known.job === job);
+  const result = lastResults?.find((known) => known.job === job);
   if (result === undefined) return <span class="quiet">no result</span>;
   return <OutcomeBadge outcome={result.outcome} code={reachable ? result.code : undefined} />;
 }
@@ -85,5 +97,10 @@ function State({ tenant }: { readonly tenant: Tenant }) {
       </span>
     );
   if (!tenant.reachable) return <span class="badge idle">{tenant.reason.replaceAll('_', ' ')}</span>;
-  return endsSoon(tenant) ? <span class="badge warn">ends soon</span> : <span class="badge good">no trouble</span>;
+  if (endsSoon(tenant)) return <span class="badge warn">ends soon</span>;
+  return isWell(tenant) ? (
+    <span class="badge good">no trouble</span>
+  ) : (
+    <span class="badge idle">results not known</span>
+  );
 }

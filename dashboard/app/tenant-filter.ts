@@ -1,4 +1,4 @@
-import { endsSoon, rankOf, type Tenant, troublesOf } from './trouble.ts';
+import { endsSoon, isWell, rankOf, type Tenant, troublesOf } from './trouble.ts';
 
 /** Filter and order of the tenants. They are part of the address, so that users can share what they see. */
 export type TenantFilter = Readonly<Partial<Record<(typeof names)[number], string>>>;
@@ -8,9 +8,9 @@ const names = ['search', 'show', 'cause', 'sort'] as const;
 const shows: Readonly<Record<string, (tenant: Tenant) => boolean>> = {
   'needs action': (tenant) => troublesOf(tenant).length > 0,
   unreachable: ({ reachable }) => !reachable,
-  'last run failed': ({ lastResults }) => lastResults.some(({ outcome }) => outcome === 'failed'),
+  'last run failed': ({ lastResults = [] }) => lastResults.some(({ outcome }) => outcome === 'failed'),
   'ends soon': endsSoon,
-  'no trouble': (tenant) => troublesOf(tenant).length === 0,
+  'no trouble': isWell,
 };
 
 /** Values of `show`. */
@@ -80,6 +80,6 @@ function keyOf(tenant: Tenant, column: string): number | string {
   if (column === 'access') return tenant.reachable ? 1 : 0;
   if (column === 'ends')
     return tenant.relationshipEndsAt === undefined ? Number.MAX_SAFE_INTEGER : Date.parse(tenant.relationshipEndsAt);
-  const result = tenant.lastResults.find(({ job }) => job === column);
+  const result = tenant.lastResults?.find(({ job }) => job === column);
   return result === undefined ? 9 : (outcomeRank[result.outcome] ?? 1);
 }

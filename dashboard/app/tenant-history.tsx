@@ -6,7 +6,7 @@ import { OutcomeBadge, Table, Time } from './pieces.tsx';
 import { runLink } from './route.ts';
 import { TenantTrace } from './tenant-trace.tsx';
 
-type Result = TenantDetailsAnswer['history'][number];
+type Result = NonNullable<TenantDetailsAnswer['history']>[number];
 
 const shownAtFirst = 12;
 const columns = ['Finished', 'Job', 'Outcome', 'Rows', 'Attempts', 'Log'];
@@ -14,6 +14,7 @@ const columns = ['Finished', 'Job', 'Outcome', 'Rows', 'Attempts', 'Log'];
 /** The results of a tenant in earlier runs, the newest first. */
 export function TenantHistory({ tenant: { tenantId, history } }: { readonly tenant: TenantDetailsAnswer }) {
   const [isAll, setAll] = useState(false);
+  if (history === undefined) return <UnknownHistory />;
   if (history.length === 0) return null;
   const shown = isAll ? history : history.slice(0, shownAtFirst);
   return (
@@ -29,6 +30,15 @@ export function TenantHistory({ tenant: { tenantId, history } }: { readonly tena
           {isAll ? 'Show fewer' : `Show all ${history.length} results`}
         </button>
       )}
+    </section>
+  );
+}
+
+function UnknownHistory() {
+  return (
+    <section aria-labelledby="history-title" class="card">
+      <h3 id="history-title">History</h3>
+      <p class="quiet">The results in earlier runs are not known.</p>
     </section>
   );
 }

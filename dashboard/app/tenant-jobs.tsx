@@ -4,7 +4,7 @@ import { localTime, relative } from './format.ts';
 import { OutcomeBadge, Table } from './pieces.tsx';
 import { runLink } from './route.ts';
 
-type Result = TenantDetailsAnswer['history'][number];
+type Result = NonNullable<TenantDetailsAnswer['history']>[number];
 
 interface TenantJobsProps {
   readonly tenant: TenantDetailsAnswer;
@@ -16,8 +16,10 @@ export function TenantJobs({ tenant: { lastResults, history }, nowMs }: TenantJo
   return (
     <section class="card" aria-labelledby="jobs-title">
       <h3 id="jobs-title">Jobs</h3>
-      {lastResults.length === 0 ? (
-        <p class="quiet">No job has visited this tenant yet.</p>
+      {lastResults === undefined || lastResults.length === 0 ? (
+        <p class="quiet">
+          {lastResults === undefined ? 'The last results are not known.' : 'No job has visited this tenant yet.'}
+        </p>
       ) : (
         <Table columns={['Job', 'Last result', 'Finished', 'Recent runs']}>
           {lastResults.map(({ job, runId, outcome, code, finishedAt }) => (
@@ -32,7 +34,11 @@ export function TenantJobs({ tenant: { lastResults, history }, nowMs }: TenantJo
                 <span title={localTime(finishedAt)}>{relative(finishedAt, nowMs)}</span>
               </td>
               <td>
-                <Marks results={history.filter((result) => result.job === job)} />
+                {history === undefined ? (
+                  <span class="quiet">not known</span>
+                ) : (
+                  <Marks results={history.filter((result) => result.job === job)} />
+                )}
               </td>
             </tr>
           ))}

@@ -10,7 +10,7 @@ import { usePolling } from './polling.ts';
 import { Access } from './tenant-columns.tsx';
 import { TenantHistory } from './tenant-history.tsx';
 import { TenantJobs } from './tenant-jobs.tsx';
-import { adviceOf, endsSoon, titleOf, type Trouble, troublesOf } from './trouble.ts';
+import { adviceOf, endsSoon, isWell, titleOf, type Trouble, troublesOf } from './trouble.ts';
 
 const intervalMs = 60_000;
 
@@ -73,17 +73,27 @@ function WhatToDo({ tenant }: Pick<TenantProps, 'tenant'>) {
   return (
     <section aria-labelledby="to-do-title" class="question">
       <h3 id="to-do-title">What to do</h3>
-      {troubles.length === 0 ? (
-        <p class="empty good">
-          <span aria-hidden="true">✓</span> {endsSoon(tenant) ? 'Renew the relationship before it ends.' : 'Nothing.'}
-        </p>
-      ) : (
+      {troubles.length === 0 && !endsSoon(tenant) ? null : (
         <ul class="causes">
           {troubles.map((trouble) => (
             <TroubleCard key={trouble.cause} trouble={trouble} tenant={tenant} />
           ))}
+          {endsSoon(tenant) ? (
+            <li class="cause warn">
+              <h4>The relationship ends soon</h4>
+              <p>Renew the relationship before it ends.</p>
+            </li>
+          ) : null}
         </ul>
       )}
+      {tenant.reachable && tenant.lastResults === undefined ? (
+        <p class="empty">It is not known whether jobs failed in this tenant.</p>
+      ) : null}
+      {isWell(tenant) && !endsSoon(tenant) ? (
+        <p class="empty good">
+          <span aria-hidden="true">✓</span> Nothing.
+        </p>
+      ) : null}
     </section>
   );
 }

@@ -8,6 +8,7 @@ import { useNarrow } from './narrow.ts';
 import { Loaded, RoleNeeded, Time } from './pieces.tsx';
 import { usePolling } from './polling.ts';
 import { tenantLink } from './route.ts';
+import { noTenant } from './customers.tsx';
 import { narrowColumns, narrowRowHeight, tenantColumns } from './tenant-columns.tsx';
 import {
   filterTenants,
@@ -18,7 +19,7 @@ import {
   type TenantFilter,
   tenantsLink,
 } from './tenant-filter.ts';
-import { causesOf, type Tenant, titleOf } from './trouble.ts';
+import { areResultsKnown, causesOf, type Tenant, titleOf } from './trouble.ts';
 import { VirtualRows } from './virtual-rows.tsx';
 
 const intervalMs = 60_000;
@@ -47,9 +48,9 @@ const show = (filter: TenantFilter): void => location.replace(tenantsLink(filter
 
 function Matrix({ answer, filter }: FilterProps & { readonly answer: TenantsAnswer }) {
   const { tenants, warnings, asOf } = answer;
-  const jobNames = [...new Set(tenants.flatMap(({ lastResults }) => lastResults.map(({ job }) => job)))].toSorted();
+  const jobNames = jobNamesOf(tenants);
   // The same array for the same jobs: new columns render every row again.
-  const columns = useMemo(() => tenantColumns(jobNames), [jobNames.join()]);
+  const columns = useMemo(() => tenantColumns(jobNames), [jobNames?.join()]);
   const causes = useMemo(() => causesOf(tenants), [tenants]);
   const order = parseOrder(filter.sort);
   const found = useMemo(
@@ -79,6 +80,12 @@ function Matrix({ answer, filter }: FilterProps & { readonly answer: TenantsAnsw
   );
 }
 
+/** Undefined if the results of jobs could not be read. */
+function jobNamesOf(tenants: readonly Tenant[]): readonly string[] | undefined {
+  if (!areResultsKnown(tenants)) return undefined;
+  return [...new Set(tenants.flatMap(({ lastResults = [] }) => lastResults.map(({ job }) => job)))].toSorted();
+}
+
 interface RowsProps extends FilterProps {
   readonly found: readonly Tenant[];
   readonly all: readonly Tenant[];
@@ -91,7 +98,7 @@ function Rows({ found, all, columns, filter }: RowsProps) {
     return (
       <p class="empty">
         {all.length === 0 ? (
-          'Microsoft lists no customer tenants for this partner.'
+          noTenant
         ) : (
           <>
             No tenant matches the filter. <a href="#/tenants">Show all tenants</a>

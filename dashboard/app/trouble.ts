@@ -40,8 +40,8 @@ const reasons: Readonly<Partial<Record<Tenant['reason'], ReasonText>>> = {
 const reasonOf = (cause: string): ReasonText | undefined =>
   Object.hasOwn(reasons, cause) ? reasons[cause as Tenant['reason']] : undefined;
 
-/** What is wrong with a tenant. Empty if nothing is. Results of a tenant without access only repeat that there is none. */
-export function troublesOf({ reachable, reason, lastResults }: Tenant): readonly Trouble[] {
+/** What is known to be wrong with a tenant. Results of a tenant without access only repeat that there is none. */
+export function troublesOf({ reachable, reason, lastResults = [] }: Tenant): readonly Trouble[] {
   if (!reachable) {
     if (reasonOf(reason) === undefined) return [];
     return [{ cause: reason, tone: reason === 'gdap_pending' ? 'warn' : 'bad', results: [] }];
@@ -50,6 +50,14 @@ export function troublesOf({ reachable, reason, lastResults }: Tenant): readonly
   const byCode = Map.groupBy(failed, ({ code, outcome }) => code ?? outcome);
   return [...byCode].map(([cause, results]) => ({ cause, tone: toneOf(cause), results }));
 }
+
+/** Whether nothing is wrong with a tenant. False if the results of jobs, which would tell, could not be read. */
+export const isWell = (tenant: Tenant): boolean =>
+  (!tenant.reachable || tenant.lastResults !== undefined) && troublesOf(tenant).length === 0;
+
+/** Whether the list says which jobs failed in every reachable tenant. */
+export const areResultsKnown = (tenants: readonly Tenant[]): boolean =>
+  tenants.every(({ reachable, lastResults }) => !reachable || lastResults !== undefined);
 
 const toneOf = (cause: string): Tone => (isErrorCode(cause) && errorTable[cause].retry === 'later' ? 'warn' : 'bad');
 

@@ -2,13 +2,14 @@ import type { Services } from '../composition.ts';
 import { exampleDomain, exampleOtherTenantId } from '../lib/api/examples.ts';
 import { isoTime } from '../lib/runtime/clock.ts';
 import { errorFields, type Logger } from '../lib/runtime/log.ts';
-import type { LastResult, LastResults } from '../lib/runs/last-results.ts';
+import type { LastResults } from '../lib/runs/last-results.ts';
 import { type DelegatedTenant, reasonTexts } from '../lib/tenants/tenant.ts';
 import { jobRegistry } from './job-registry.ts';
 
 /** Replaces the warnings of the directory for a caller whose reading is limited: they may name any tenant. */
 export const incompleteList = 'The list of tenants may be incomplete or outdated.';
 export const noLastResults = 'The last results of the jobs could not be read.';
+export const noHistory = 'The results in earlier runs could not be read.';
 
 /** Undefined if storage fails: the list of tenants is useful without the results. */
 export async function readLastResults(
@@ -23,10 +24,13 @@ export async function readLastResults(
   }
 }
 
-/** A tenant of the directory as the API shows it. */
+/**
+ * A tenant of the directory as the API shows it.
+ * @param last undefined if the results could not be read. The answer then has none, because none is not "no failure".
+ */
 export const viewTenant = (
   { tenantId, name, defaultDomain, relationship, relationshipEndsAtMs, reachable, reason, sources }: DelegatedTenant,
-  lastResults: readonly LastResult[],
+  last: LastResults | undefined,
 ) => ({
   tenantId,
   name,
@@ -37,7 +41,7 @@ export const viewTenant = (
   reason,
   explanation: reasonTexts[reason],
   sources,
-  lastResults,
+  ...(last === undefined ? {} : { lastResults: last.get(tenantId) ?? [] }),
 });
 
 /** The tenant that the examples show. */

@@ -15,7 +15,14 @@ import { readInTime } from '../lib/runs/read-in-time.ts';
 import { readTenantHistory, type TenantResult } from '../lib/runs/tenant-history.ts';
 import { jobRegistry } from './job-registry.ts';
 import { route } from './route.ts';
-import { exampleTenant, incompleteList, noLastResults, readLastResults, viewTenant } from './tenant-views.ts';
+import {
+  exampleTenant,
+  incompleteList,
+  noHistory,
+  noLastResults,
+  readLastResults,
+  viewTenant,
+} from './tenant-views.ts';
 
 route(
   {
@@ -39,17 +46,20 @@ route(
     ]);
     // The warnings may name any tenant.
     const warnings = readable === '*' || list.warnings.length === 0 ? list.warnings : [incompleteList];
-    const lastResults = last?.get(found.tenantId) ?? [];
-    const codes = new Set([...lastResults, ...(history ?? [])].flatMap(({ code }) => code ?? []));
+    const codes = new Set([...(last?.get(found.tenantId) ?? []), ...(history ?? [])].flatMap(({ code }) => code ?? []));
     const answer: TenantDetailsAnswer = {
-      ...viewTenant(found, lastResults),
-      history: history ?? [],
+      ...viewTenant(found, last),
+      ...(history === undefined ? {} : { history }),
       codes: [...codes].map((code) => ({
         code,
         title: errorTable[code].title,
         advice: adviceForTenant(code, found.tenantId),
       })),
-      warnings: last === undefined || history === undefined ? [...warnings, noLastResults] : warnings,
+      warnings: [
+        ...warnings,
+        ...(last === undefined ? [noLastResults] : []),
+        ...(history === undefined ? [noHistory] : []),
+      ],
       asOf: isoTime(list.asOfMs),
     };
     return { status: 200, jsonBody: answer };

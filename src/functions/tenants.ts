@@ -26,7 +26,7 @@ export const tenants = route(
     const warnings = readable === '*' || list.warnings.length === 0 ? list.warnings : [incompleteList];
     const last = await readLastResults(services.runs, log);
     const answer: TenantsAnswer = {
-      tenants: tenants.map((tenant) => viewTenant(tenant, last?.get(tenant.tenantId) ?? [])),
+      tenants: tenants.map((tenant) => viewTenant(tenant, last)),
       warnings: last === undefined ? [...warnings, noLastResults] : warnings,
       asOf: isoTime(asOfMs),
     };

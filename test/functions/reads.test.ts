@@ -248,6 +248,19 @@ describe('the route tenants-show', () => {
     }
   });
 
+  it('leaves out results that it could not read, and says which', async () => {
+    const away = () => Promise.reject(new BrokerError('storage_unavailable', 'Away.'));
+    services = { ...services, runs: { ...services.runs, lastResults: { read: away } } };
+    const withoutLast = JSON.parse(await call('tenants-show', of(contoso.id), unlimited)) as Record<string, unknown>;
+    expect(withoutLast).not.toHaveProperty('lastResults');
+    expect(withoutLast).toMatchObject({ history: [{ outcome: 'succeeded' }] });
+    expect(withoutLast['warnings']).toContain('The last results of the jobs could not be read.');
+    services = { ...services, runs: { ...services.runs, log: { ...services.runs.log, list: away } } };
+    const withoutBoth = JSON.parse(await call('tenants-show', of(contoso.id), unlimited)) as Record<string, unknown>;
+    expect(withoutBoth).not.toHaveProperty('history');
+    expect(withoutBoth['warnings']).toContain('The results in earlier runs could not be read.');
+  });
+
   it('answers for a tenant that the caller may not read as for one that is no customer', async () => {
     const unknown = 'tenant_unknown: The tenant is not among the customer tenants.';
     for (const reference of [hidden.id, hidden.domain, tenant(0x99), 'nobody.example'])

@@ -29,7 +29,9 @@ export function registerTenants(program: Command): void {
     const shown = flags.unreachable ? answer.tenants.filter(({ reachable }) => !reachable) : answer.tenants;
     for (const warning of answer.warnings) say(warning);
     const last = (tenant: TenantsAnswer['tenants'][number]): string =>
-      tenant.lastResults.map(({ job, outcome, code }) => `${job}: ${code ?? outcomeWord(outcome)}`).join(', ');
+      tenant.lastResults === undefined
+        ? 'not known'
+        : tenant.lastResults.map(({ job, outcome, code }) => `${job}: ${code ?? outcomeWord(outcome)}`).join(', ');
     const rows = shown.map((tenant) => [
       tenant.name,
       tenant.defaultDomain ?? tenant.tenantId,

@@ -6,7 +6,7 @@ import type { TenantOutcome } from './run.ts';
 import type { RunLog } from './run-log.ts';
 
 /** The latest result of a job in a tenant. */
-export interface LastResult {
+interface LastResult {
   readonly job: string;
   readonly runId: string;
   readonly outcome: TenantOutcome;

@@ -54,7 +54,7 @@ describe('the overview', () => {
     const { root, unmount } = await overview();
     const consent = [...root.querySelectorAll('.cause')].find((card) => card.textContent?.includes('no consent'));
     const [troubled] = world.tenants.filter(({ lastResults }) =>
-      lastResults.some(({ code }) => code === 'consent_required'),
+      lastResults?.some(({ code }) => code === 'consent_required'),
     );
     expect(consent?.querySelector('a')?.getAttribute('href')).toBe(`#/tenants/${troubled?.tenantId}`);
     expect(consent?.querySelector('.command code')?.textContent).toBe(
@@ -70,7 +70,7 @@ describe('the overview', () => {
 
   it('says so if no customer needs anybody, and if there are none', async () => {
     const healthy = world.tenants.filter(
-      ({ lastResults, reachable }) => reachable && !lastResults.some(({ outcome }) => outcome === 'failed'),
+      ({ lastResults = [], reachable }) => reachable && !lastResults.some(({ outcome }) => outcome === 'failed'),
     );
     world = { ...world, tenants: healthy };
     const first = await overview();
@@ -79,10 +79,33 @@ describe('the overview', () => {
     world = { ...world, tenants: [], jobs: [] };
     const second = await overview();
     expect([...second.root.querySelectorAll('.empty')].map(({ textContent }) => textContent)).toEqual([
-      '✓ There are no customer tenants yet.',
+      'There is no customer tenant that you may see.',
       'There are no jobs. ptb jobs new NAME writes one.',
     ]);
     await second.unmount();
+  });
+
+  it('shows no check mark while it does not know the results, or the list may be incomplete', async () => {
+    const healthy = world.tenants.filter(({ reason }) => reason === 'gdap_active');
+    const unread = healthy.map((tenant) => ({ ...tenant, lastResults: undefined }));
+    const answerWith = (tenants: World['tenants'], warnings: readonly string[]): Partial<Api> => ({
+      ...apiOf(),
+      tenants: async () => ({ tenants, warnings, asOf: '2026-11-24T07:07:00.000Z' }),
+    });
+    const unknown = await overview(answerWith(unread, []));
+    expect(unknown.root.querySelector('.empty')?.textContent).toBe(
+      `It is not known whether jobs failed in ${unread.length} tenants.`,
+    );
+    expect(unknown.root.querySelectorAll('.answers li')[1]?.textContent).toBe('Which customers need me?not known');
+    await unknown.unmount();
+    const some = await overview(answerWith([...unread, ...world.tenants.filter(({ reachable }) => !reachable)], []));
+    expect(some.root.querySelectorAll('.answers li')[1]?.textContent).toMatch(/at least \d+ of/);
+    expect(some.root.textContent).toContain('It is not known whether jobs failed in the tenants');
+    await some.unmount();
+    const well = healthy.map((tenant) => ({ ...tenant, lastResults: [] }));
+    const incomplete = await overview(answerWith(well, ['An old list.']));
+    expect(incomplete.root.querySelector('.empty')?.textContent).toBe(`None of ${well.length} tenants needs you.`);
+    await incomplete.unmount();
   });
 
   it('shows when each job runs next, in words and in local time', async () => {

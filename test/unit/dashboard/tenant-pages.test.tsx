@@ -68,6 +68,26 @@ describe('the matrix of tenants', () => {
     await unmount();
   });
 
+  it('says that results are not known, and calls no tenant well, if the broker could not read them', async () => {
+    const unread = tenants.map((known) => ({ ...known, lastResults: undefined }));
+    const wide = await matrix({}, unread);
+    expect(wide.cells()).toEqual([
+      ['Tenant', 'Access', 'Ends', 'Last results'],
+      ['Beta', 'gdap expired', '–', 'not known'],
+      ['Alpine', 'reachable', '–', 'not known'],
+      ['Contoso', 'reachable', '–', 'not known'],
+    ]);
+    await wide.unmount();
+    isNarrow = true;
+    const narrow = await matrix({}, unread);
+    expect(narrow.cells().slice(1)).toEqual([
+      ['Betagdap expired'],
+      ['Alpineresults not known'],
+      ['Contosoresults not known'],
+    ]);
+    await narrow.unmount();
+  });
+
   it('shows what the filter in the address says, and offers a way out of an empty result', async () => {
     const some = await matrix({ cause: 'consent_required' });
     expect(
@@ -82,9 +102,7 @@ describe('the matrix of tenants', () => {
     expect(none.root.querySelector('.empty')?.textContent).toBe('No tenant matches the filter. Show all tenants');
     await none.unmount();
     const empty = await matrix({}, []);
-    expect(empty.root.querySelector('.empty')?.textContent).toBe(
-      'Microsoft lists no customer tenants for this partner.',
-    );
+    expect(empty.root.querySelector('.empty')?.textContent).toBe('There is no customer tenant that you may see.');
     await empty.unmount();
   });
 
@@ -171,13 +189,36 @@ describe('the page of a tenant', () => {
     await unmount();
   });
 
-  it('says that nothing is to be done, and warns of a relationship that ends', async () => {
+  it('says that nothing is to be done', async () => {
     const well = await tenantPage({ lastResults: [] });
     expect(well.root.querySelector('.empty')?.textContent).toBe('✓ Nothing.');
     await well.unmount();
+  });
+
+  it('shows the end of a relationship as something to do, alone and beside another cause', async () => {
     const ending = await tenantPage({ lastResults: [], reason: 'gdap_expiring' });
-    expect(ending.root.querySelector('.empty')?.textContent).toContain('Renew the relationship before it ends.');
+    expect(ending.root.querySelector('.cause.warn')?.textContent).toContain('Renew the relationship before it ends.');
+    expect(ending.root.querySelector('.good')?.textContent ?? '').not.toContain('✓');
     await ending.unmount();
+    const both = await tenantPage({ reason: 'gdap_expiring' });
+    expect([...both.root.querySelectorAll('.cause')].map(({ className }) => className)).toEqual([
+      'cause bad',
+      'cause warn',
+    ]);
+    await both.unmount();
+  });
+
+  it('says what is not known, if the broker could not read results', async () => {
+    const unread = await tenantPage({ lastResults: undefined, history: undefined });
+    const text = unread.root.textContent ?? '';
+    expect(text).toContain('It is not known whether jobs failed in this tenant.');
+    expect(text).toContain('The last results are not known.');
+    expect(text).toContain('The results in earlier runs are not known.');
+    expect(text).not.toMatch(/✓|No job has visited/);
+    await unread.unmount();
+    const noHistory = await tenantPage({ history: undefined });
+    expect(noHistory.root.querySelector('[aria-labelledby=jobs-title] tbody')?.textContent).toContain('not known');
+    await noHistory.unmount();
   });
 
   it('shows the problem of an unknown tenant', async () => {

@@ -9,7 +9,15 @@ import {
   sortTenants,
   tenantsLink,
 } from '../../../dashboard/app/tenant-filter.ts';
-import { adviceOf, causesOf, type Tenant, titleOf, troublesOf } from '../../../dashboard/app/trouble.ts';
+import {
+  adviceOf,
+  areResultsKnown,
+  causesOf,
+  isWell,
+  type Tenant,
+  titleOf,
+  troublesOf,
+} from '../../../dashboard/app/trouble.ts';
 import type { LastResult } from '../../../src/lib/api/answers/tenants.ts';
 import { reasonTexts } from '../../../src/lib/tenants/tenant.ts';
 import { failed, tenant } from './tenants.ts';
@@ -56,6 +64,20 @@ describe('troublesOf', () => {
         expect.stringMatching(/\.$/),
       ]);
     }
+  });
+});
+
+describe('results that could not be read', () => {
+  const unread = tenant('a', { lastResults: undefined });
+  const away = tenant('b', { lastResults: undefined, reachable: false, reason: 'excluded' });
+
+  it('make no tenant well that jobs may have failed in', () => {
+    expect([unread, away, tenant('c')].map(isWell)).toEqual([false, true, true]);
+    expect(names(filterTenants([unread, tenant('c')], { show: 'no trouble' }))).toEqual(['c']);
+  });
+
+  it('are needed only for tenants that the broker can reach', () => {
+    expect([areResultsKnown([unread]), areResultsKnown([away, tenant('c')])]).toEqual([false, true]);
   });
 });
 

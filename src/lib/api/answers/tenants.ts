@@ -29,10 +29,9 @@ const tenantSchema = z
       .array(z.enum(tenantSources))
       .readonly()
       .meta({ description: 'The Microsoft lists that contain the tenant.' }),
-    lastResults: z
-      .array(lastResultSchema)
-      .readonly()
-      .meta({ description: 'The latest result of each job that visited the tenant.' }),
+    lastResults: z.array(lastResultSchema).readonly().optional().meta({
+      description: 'The latest result of each job that visited the tenant. Absent if the results could not be read.',
+    }),
   })
   .meta({ id: 'Tenant' });
 
@@ -54,10 +53,9 @@ const tenantResultSchema = lastResultSchema
 
 export const tenantDetailsSchema = tenantSchema
   .extend({
-    history: z
-      .array(tenantResultSchema)
-      .readonly()
-      .meta({ description: 'The results in the newest 14 runs of each job, the newest first.' }),
+    history: z.array(tenantResultSchema).readonly().optional().meta({
+      description: 'The results in the newest 14 runs of each job, the newest first. Absent if they could not be read.',
+    }),
     codes: z.array(failureTextSchema).readonly().meta({
       description: 'Title and advice for each code in `lastResults` and `history`, with the id of the tenant.',
     }),

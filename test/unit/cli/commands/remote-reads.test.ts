@@ -74,6 +74,12 @@ describe('ptb tenants', () => {
     ]);
   });
 
+  it('says that the last results are not known, if the broker could not read them', async () => {
+    const unread = { ...answer, tenants: [tenant(1, { lastResults: undefined }), tenants[1]] };
+    const { out } = await runCommand(registerTenants, ['tenants'], [unread]);
+    expect(out.split('\n').find((line) => line.startsWith('Tenant 1'))).toMatch(/ {2}not known$/);
+  });
+
   it('lists only unreachable tenants with --unreachable, also as a document', async () => {
     const { out } = await runCommand(registerTenants, ['tenants', 'list', '--unreachable', '--json'], [answer]);
     expect(JSON.parse(out)).toEqual({ ...answer, tenants: [tenants[1]] });
