@@ -82,10 +82,10 @@ export function createMicrosoftSignIn(
     nowMs,
   };
   return {
-    reachable: () => explained(() => reach(parties)),
-    start: (account) => explained(() => start(parties, account)),
-    finish: (pending, returned) => explained(() => finish(parties, pending, returned)),
-    renew: (refreshToken) => explained(() => renew(parties, refreshToken)),
+    reachable: () => explained(settings, () => reach(parties)),
+    start: (account) => explained(settings, () => start(parties, account)),
+    finish: (pending, returned) => explained(settings, () => finish(parties, pending, returned)),
+    renew: (refreshToken) => explained(settings, () => renew(parties, refreshToken)),
     signOutUrl: () => {
       const url = new URL(parties.as.end_session_endpoint ?? '');
       url.searchParams.set('post_logout_redirect_uri', redirectUri);
@@ -171,10 +171,10 @@ function accountOf(response: TokenEndpointResponse): string | undefined {
   return typeof name === 'string' ? name : undefined;
 }
 
-async function explained<T>(work: () => Promise<T>): Promise<T> {
+async function explained<T>(settings: SignInAnswer, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (thrown) {
-    throw signInProblem(thrown);
+    throw signInProblem(thrown, settings);
   }
 }

@@ -1,3 +1,5 @@
+import { type NamedApplications, setupApiCommand } from '../../src/lib/model/setup-command.ts';
+
 /**
  * Why a sign-in with Microsoft did not succeed:
  * - `unavailable`: Microsoft did not answer. The same request may succeed later.
@@ -23,15 +25,14 @@ export class SignInProblem extends Error {
 }
 
 const again = 'Sign in again.';
-const setUpAgain =
-  'Whoever administers the broker runs `npx ptb setup api --url {origin}`, which repairs the registration.';
+const setUpAgain = 'Whoever administers the broker runs `{repair}`, which repairs the registration.';
 
 type Known = readonly [kind: SignInProblemKind, message: string, advice: string];
 
 const missingRole: Known = [
   'no_role',
   'The account has no app role of this broker.',
-  'Whoever administers the broker gives you one with `npx ptb setup api --principal OBJECT_ID --role ROLE`. Then sign in again.',
+  'Whoever administers the broker gives you one with `{grant}`. Then sign in again.',
 ];
 const noConsent: Known = ['setup', 'Nobody has consented to the sign-in for the organization.', setUpAgain];
 const wrongRedirect: Known = [
@@ -46,7 +47,11 @@ const byNumber: Readonly<Record<string, Known>> = {
   65001: noConsent,
   65004: ['cancelled', 'The sign-in was cancelled, or the consent was declined.', again],
   90094: noConsent,
-  700016: ['setup', 'The sign-in application does not exist in the tenant of the broker.', setUpAgain],
+  700016: [
+    'setup',
+    'The sign-in application does not exist in the tenant of the broker.',
+    'Whoever administers the broker runs `{repair}`, and puts the sign-in client that it prints into the app setting SIGN_IN_CLIENT_ID.',
+  ],
   9002326: wrongRedirect,
   9002327: wrongRedirect,
 };
@@ -68,32 +73,47 @@ const unanswered: Known = [
   'Check that this browser reaches it and trusts its certificate, and try again.',
 ];
 
-const problem = ([kind, message, advice]: Known, number: string | undefined, cause: unknown): SignInProblem =>
-  new SignInProblem(
+/** The answer of Microsoft that a problem is about. */
+interface Occasion {
+  readonly number?: string | undefined;
+  readonly cause?: unknown;
+  readonly broker?: NamedApplications | undefined;
+}
+
+function problem([kind, message, advice]: Known, { number, cause, broker }: Occasion): SignInProblem {
+  // A repair gives nobody a role: whoever runs it need not be somebody who uses the broker.
+  const repair = setupApiCommand(broker, `--url ${location.origin} --no-roles`);
+  const grant = setupApiCommand(broker, '--principal OBJECT_ID --role ROLE');
+  return new SignInProblem(
     kind,
     number === undefined ? message : `${message.slice(0, -1)} (AADSTS${number}).`,
-    advice.replace('{origin}', location.origin),
+    advice.replace('{repair}', () => `npx ${repair}`).replace('{grant}', () => `npx ${grant}`),
     { cause },
   );
+}
 
 /** Microsoft did not answer. */
-export const noAnswer = (): SignInProblem => problem(unanswered, undefined, undefined);
+export const noAnswer = (): SignInProblem => problem(unanswered, {});
 
-/** What a failed request, or an error in the answer of Microsoft, means for the person. */
-export function signInProblem(thrown: unknown): SignInProblem {
+/**
+ * What a failed request, or an error in the answer of Microsoft, means for the person.
+ * @param broker whose applications the advice names. Absent: the advice has placeholders.
+ */
+export function signInProblem(thrown: unknown, broker?: NamedApplications): SignInProblem {
   if (thrown instanceof SignInProblem) return thrown;
   const fields = (typeof thrown === 'object' && thrown !== null ? thrown : {}) as Readonly<Record<string, unknown>>;
   const { error, error_description: description, status } = fields;
   const [, number] = /AADSTS(\d{3,9})/.exec(typeof description === 'string' ? description : '') ?? [];
   const name = typeof error === 'string' ? error : undefined;
+  const occasion = { number, cause: thrown, broker };
   const known = byNumber[number ?? ''] ?? byError[name ?? ''];
-  if (known !== undefined) return problem(known, number, thrown);
+  if (known !== undefined) return problem(known, occasion);
   const isServerError = typeof status === 'number' && (status >= 500 || status === 429);
-  if (isServerError || isFailedRequest(thrown)) return problem(unanswered, number, thrown);
+  if (isServerError || isFailedRequest(thrown)) return problem(unanswered, occasion);
   const named = name === undefined ? 'with something that is no token' : `with ${name}`;
   const advice =
     'Sign in again. If it fails again, whoever administers the broker finds the reason in the sign-in log of Entra.';
-  return problem(['refused', `Microsoft answered ${named}.`, advice], number, thrown);
+  return problem(['refused', `Microsoft answered ${named}.`, advice], occasion);
 }
 
 /** `fetch` throws TypeError without an answer, and DOMException after the deadline. */

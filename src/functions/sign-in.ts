@@ -3,11 +3,11 @@ import { signInOfPeople } from '../composition.ts';
 import type { NoSignIn, SignInAnswer } from '../lib/api/answers/sign-in.ts';
 import { exampleTenantId } from '../lib/api/examples.ts';
 import { jsonContent, type RouteDocument } from '../lib/api/route.ts';
+import { setupApiCommand } from '../lib/model/setup-command.ts';
 import { route } from './route.ts';
 
 /** The next step for whoever deploys the broker. */
-const advice =
-  'Run `npx ptb setup api --url ADDRESS` with the address of the function app, and put the sign-in client that it prints into the app setting SIGN_IN_CLIENT_ID.';
+const advice = `Run \`npx ${setupApiCommand(undefined, '--url ADDRESS --no-roles')}\` with the address of the function app, and put the sign-in client that it prints into the app setting SIGN_IN_CLIENT_ID. NAME is the last part of the App ID URI in BROKER_AUDIENCES, with azd partner-token-broker-ENVIRONMENT.`;
 
 route({ name: 'sign-in', method: 'GET', path: '/sign-in', access: 'anonymous', failures: [], document }, async () => {
   const settings = signInOfPeople();

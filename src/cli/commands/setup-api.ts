@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { callerRoles, type CallerRole } from '../../lib/model/caller.ts';
 import { parseGuid } from '../../lib/model/identifiers.ts';
+import { applicationUriNamePattern } from '../../lib/model/setup-command.ts';
 import { systemClock } from '../../lib/runtime/clock.ts';
 import { Limiter } from '../../lib/runtime/limiter.ts';
 import type { SetupApiDeps, SetupApiOutcome, SetupApiPlan, SetupApiRequest } from '../../lib/setup/setup-api.ts';
@@ -18,6 +19,8 @@ interface SetupApiFlags extends SignInOptions {
   readonly displayName?: string;
   readonly principal?: string;
   readonly role: readonly CallerRole[];
+  /** False with --no-roles. */
+  readonly roles: boolean;
   readonly url?: string;
   readonly yes?: true;
   readonly dryRun?: true;
@@ -51,6 +54,12 @@ export function registerSetupApi(setup: Command): void {
     .option('--display-name <name>', 'its name in Entra, if it is created (default: from --name)')
     .option('--principal <object-id>', 'who gets app roles: a person, group or service principal (default: you)', guid)
     .addOption(new Option('--role <role...>', 'app roles to assign').choices(callerRoles).default(callerRoles))
+    .addOption(
+      new Option('--no-roles', 'assign no app role, for example to repair a registration').conflicts([
+        'principal',
+        'role',
+      ]),
+    )
     .option('--url <address>', 'address of the function app, so that people can sign in to its dashboard', appAddress)
     .option('--yes', 'do not ask for confirmation')
     .option('--dry-run', 'print the plan and change nothing')
@@ -111,7 +120,7 @@ async function prepare(
       tenantId: target.partnerTenantId,
       name: flags.name,
       displayName: flags.displayName ?? `Partner Token Broker API (${flags.name})`,
-      principal: flags.principal ?? readClaims(token.reveal()).objectId,
+      principal: flags.roles ? (flags.principal ?? readClaims(token.reveal()).objectId) : undefined,
       roles: flags.role,
       pageRedirects: flags.url === undefined ? [] : [`${flags.url}/api/dashboard`],
     },
@@ -148,7 +157,7 @@ function appAddress(text: string): string {
 }
 
 function applicationUriName(text: string): string {
-  if (/^[a-z0-9][a-z0-9-]{1,62}$/.test(text)) return text;
+  if (applicationUriNamePattern.test(text)) return text;
   throw new InvalidArgumentError('It must be 2 to 63 lower case letters, digits and hyphens.');
 }
 

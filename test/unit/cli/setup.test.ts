@@ -49,3 +49,14 @@ it.each([
   expect(await runProgram(program, ['node', 'ptb', 'setup', 'api', '--dry-run', option, value])).toBe(exitCodes.usage);
   expect(said).toContain(text);
 });
+
+it.each([
+  ['--principal', '11111111-1111-4111-8111-111111111111'],
+  ['--role', 'Runs.Read'],
+])('refuses --no-roles together with %s', async (option, value) => {
+  const program = new Command('ptb');
+  registerCommands(program);
+  const argv = ['node', 'ptb', 'setup', 'api', '--dry-run', '--no-roles', option, value];
+  expect(await runProgram(program, argv)).toBe(exitCodes.usage);
+  expect(said).toContain(`option '--no-roles' cannot be used with option '${option}`);
+});

@@ -3,6 +3,7 @@ import { act } from 'preact/test-utils';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { App } from '../../../dashboard/app/app.tsx';
 import { grantCommand } from '../../../dashboard/app/grant-command.ts';
+import { createMicrosoftSignIn } from '../../../dashboard/app/microsoft.ts';
 import { keepTrip, lastAccount, rememberAccount, takeReturned } from '../../../dashboard/app/round-trip.ts';
 import { signInProblem } from '../../../dashboard/app/sign-in-problem.ts';
 import { rendered } from './rendered.ts';
@@ -68,10 +69,37 @@ describe('a failed sign-in', () => {
     expect(signInProblem(thrown)).toMatchObject({ kind, advice: expect.stringMatching(/\w/) as string });
   });
 
-  it('names the number of Microsoft and the command that repairs the registration', () => {
-    const { message, advice } = signInProblem({ error: 'invalid_request', error_description: 'AADSTS9002326: Text.' });
-    expect(message).toMatch(/\(AADSTS9002326\)\.$/);
-    expect(advice).toContain(`npx ptb setup api --url ${location.origin}`);
+  const broker = { tenantId: 'tenant-1', scope: 'api://tenant-1/my-broker/access_as_user' };
+  const named = 'npx ptb setup api --tenant tenant-1 --name my-broker';
+
+  it.each([9002326, 65001, 90094, 700016])(
+    'names AADSTS%i and the command that repairs the applications of this broker and gives no role',
+    (number) => {
+      const answer = { error: 'invalid_request', error_description: `AADSTS${number}: Text.` };
+      const { message, advice } = signInProblem(answer, broker);
+      expect(message).toMatch(new RegExp(`\\(AADSTS${number}\\)\\.$`));
+      expect(advice).toContain(`\`${named} --url ${location.origin} --no-roles\``);
+    },
+  );
+
+  it('names the command that gives a role of this broker', () => {
+    const { advice } = signInProblem({ error: 'invalid_grant', error_description: 'AADSTS50105: Text.' }, broker);
+    expect(advice).toContain(`\`${named} --principal OBJECT_ID --role ROLE\``);
+  });
+
+  it('has placeholders for a broker that is not known', () => {
+    const { advice } = signInProblem({ error: 'invalid_request', error_description: 'AADSTS9002326: Text.' });
+    expect(advice).toContain('npx ptb setup api --tenant TENANT_ID --name NAME --url');
+  });
+
+  it('of Microsoft carries the applications of the broker', async () => {
+    const answer = { error: 'invalid_client', error_description: 'AADSTS700016: Text.' };
+    vi.stubGlobal('fetch', async () => Response.json(answer, { status: 400 }));
+    const settings = { entraEndpoint: 'https://entra.test', clientId: 'client-1', ...broker };
+    await expect(createMicrosoftSignIn(settings, 'https://broker.test/').renew('refresh')).rejects.toMatchObject({
+      kind: 'setup',
+      advice: expect.stringContaining(named) as string,
+    });
   });
 });
 
