@@ -174,10 +174,14 @@ async function diff(start: string | undefined, flags: RunFlags & { with?: string
 
 async function rerun(start: string | undefined, flags: RunFlags): Promise<void> {
   const client = await connect(flags);
-  const started = (await withRun(client, { start, latest: flags.latest }, (runId) =>
-    client.post(`${runPath(runId)}/rerun`, {}),
-  )) as StartedRunAnswer;
-  print(flags.json, started, [`Started ${started.runId}.`, `Follow it with: ptb runs watch ${started.runId}`]);
+  const { runId: again, started } = await withRun(client, { start, latest: flags.latest }, async (runId) => ({
+    runId,
+    started: (await client.post(`${runPath(runId)}/rerun`, {})) as StartedRunAnswer,
+  }));
+  print(flags.json, started, [
+    `Started ${started.runId}, which repeats ${again}.`,
+    `Follow it with: ptb runs watch ${started.runId}`,
+  ]);
 }
 
 async function cancel(start: string | undefined, flags: RunFlags): Promise<void> {

@@ -30,13 +30,16 @@ export const addRunArgument = (command: Command): Command =>
 /**
  * Does work with the run that a reference names. A complete id takes no further request: only if the broker does not know
  * it, the reference is taken as the beginning of an id.
- * @throws UsageError if the reference names no run or several; whatever `work` throws.
+ * @throws UsageError if the reference is empty, or names no run or several; whatever `work` throws.
  */
 export async function withRun<T>(
   client: Pick<BrokerClient, 'get'>,
   { start, latest }: RunReference,
   work: (runId: string) => Promise<T>,
 ): Promise<T> {
+  // Every id begins with nothing: an unset variable of a script would name any run.
+  if (start !== undefined && isEmpty(start))
+    throw new UsageError(`"${start}" names no run. Give an id, or the beginning of one. \`ptb runs\` lists the runs.`);
   if (latest === true) return work(await newestRun(client, start));
   if (start === undefined) throw new UsageError('Name the run by its id, or give --latest. `ptb runs` lists the runs.');
   try {
@@ -54,6 +57,9 @@ export async function withRun<T>(
 
 /** A table that was cut shows the beginning of an id and an ellipsis. */
 const beginningOf = (start: string): string => start.replace(/…$/, '');
+
+/** Dots alone are a step in the path of an address, and no id. */
+const isEmpty = (start: string): boolean => /^[.\s]*$/.test(beginningOf(start));
 
 async function newestRun(client: Pick<BrokerClient, 'get'>, start = ''): Promise<string> {
   // The broker lists the newest run first.

@@ -225,7 +225,13 @@ describe('ptb runs rerun and cancel', () => {
   it('starts the rerun', async () => {
     const { out, requests } = await runCommand(registerRuns, ['runs', 'rerun', run.runId], [{ runId: 'report@b' }]);
     expect(requests).toEqual([{ method: 'POST', path: `${path}/rerun`, body: {} }]);
-    expect(out).toBe('Started report@b.\nFollow it with: ptb runs watch report@b\n');
+    expect(out).toBe(`Started report@b, which repeats ${run.runId}.\nFollow it with: ptb runs watch report@b\n`);
+  });
+
+  it.each(['rerun', 'cancel', 'show', 'watch'])('%s takes no run for an empty id', async (name) => {
+    const { exit, err, requests } = await runCommand(registerRuns, ['runs', name, ''], [{ runs: [run] }]);
+    expect([exit, requests]).toEqual([2, []]);
+    expect(err).toContain('names no run');
   });
 
   it.each([

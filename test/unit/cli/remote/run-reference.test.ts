@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { withRun } from '../../../../src/cli/remote/run-reference.ts';
 import { UsageError } from '../../../../src/cli/run-program.ts';
 import { BrokerError } from '../../../../src/lib/model/errors.ts';
@@ -70,6 +70,20 @@ it('looks for no run after another error', async () => {
   const refused = new BrokerError('caller_forbidden', 'No.');
   await expect(withRun(client, { start: 'x' }, () => Promise.reject(refused))).rejects.toBe(refused);
   expect(asked).toEqual([]);
+});
+
+it.each([
+  ['', false],
+  [' ', false],
+  ['…', false],
+  ['..', false],
+  // Otherwise an unset variable of a script would cancel the newest run of any job.
+  ['', true],
+])('takes no run for the empty reference %j (--latest: %s)', async (start, latest) => {
+  const { client, asked } = stage();
+  const work = vi.fn<(runId: string) => Promise<string>>();
+  await expect(withRun(client, { start, latest }, work)).rejects.toThrow(UsageError);
+  expect([asked, work.mock.calls]).toEqual([[], []]);
 });
 
 it('needs a run or --latest, and says if there is none', async () => {
