@@ -145,7 +145,14 @@ describe('ptb login', () => {
   it('tells a person without a role who gives one', async () => {
     const { exitCode, stdout, stderr } = await ptb(['login', '--url', demo.url], 'newcomer');
     expect([exitCode, stdout]).toEqual([0, expect.stringContaining('Roles: none')]);
-    expect(stderr).toMatch(/ptb setup api --principal [0-9a-f-]{36} --role Runs\.Read/);
+    expect(stderr).toMatch(
+      /ptb setup api --tenant [0-9a-f-]{36} --name NAME --principal [0-9a-f-]{36} --role Runs\.Read/,
+    );
+    // The server named them, so the person reads them before the sign-in.
+    const { tenantId, clientId, scope } = await kept();
+    expect(stderr.split('\n')[0]).toBe(
+      `Signing in to ${new URL(demo.url).host}: tenant ${tenantId}, application ${clientId}, scope ${scope}.`,
+    );
   });
 
   it('fails without an address, and at a server that is no broker', async () => {

@@ -1,10 +1,14 @@
 import type { Command } from 'commander';
 import { callerRoles } from '../../lib/model/caller.ts';
+import type { SignInAnswer } from '../../lib/api/answers/sign-in.ts';
 import type { RedeemedToken } from '../../lib/entra/judge-token-reply.ts';
+import type { TenantId } from '../../lib/model/identifiers.ts';
 import { isoTime } from '../../lib/runtime/clock.ts';
 import { SetupError } from '../../lib/model/errors.ts';
+import { setupApiCommand } from '../../lib/model/setup-command.ts';
+import type { SignInFiles } from '../login/sign-in-files.ts';
 import { addUrlOption, brokerFetch, type ConnectionFlags } from '../remote/connection.ts';
-import { knownAddress, places } from '../remote/places.ts';
+import { knownAddress, type Places, places } from '../remote/places.ts';
 import { interruptible } from '../sign-in/interruptible.ts';
 import { print, say } from '../sign-in/output.ts';
 
@@ -38,22 +42,17 @@ export function registerLogin(program: Command): void {
 }
 
 async function logIn(flags: LoginFlags, signal: AbortSignal): Promise<void> {
-  const url = await knownAddress(flags, places());
-  const [{ readBrokerSignIn }, { personSignInDeps, signInRequest }, { signIn }, { signInMethod }] = await Promise.all([
-    import('../login/broker-sign-in.ts'),
-    import('../login/kept-token.ts'),
-    import('../../lib/setup/sign-in.ts'),
-    import('../sign-in/operator.ts'),
-  ]);
+  const { files, ...others } = places();
+  const url = await knownAddress(flags, { files, ...others });
+  const { readBrokerSignIn } = await import('../login/broker-sign-in.ts');
   const settings = await readBrokerSignIn(brokerFetch({}), url);
-  const { entraEndpoint, tenantId, clientId, scope } = settings;
-  const deps = { ...personSignInDeps, entraEndpoint, signal };
-  const token = await signIn(deps, signInMethod(flags), signInRequest(settings));
+  const token = await tokensFor(settings, url, { flags, files, signal });
   const { accessToken, refreshToken, expiresAtMs, claims } = token;
   if (refreshToken === undefined)
     throw new SetupError('sign_in_refused', 'Entra issued no refresh token, so the sign-in cannot be kept.');
   const account = claims.username ?? 'unknown';
-  await places().files.save({
+  const { entraEndpoint, tenantId, clientId, scope } = settings;
+  await files.save({
     url,
     entraEndpoint,
     tenantId,
@@ -71,23 +70,62 @@ async function logIn(flags: LoginFlags, signal: AbortSignal): Promise<void> {
   ]);
   if (roles.length === 0)
     say(
-      `The account has no app role of this broker, so it may read nothing. Whoever administers the broker runs: ptb setup api --principal ${claims.objectId ?? 'OBJECT_ID'} --role Runs.Read`,
+      `The account has no app role of this broker, so it may read nothing. Whoever administers the broker runs: ${setupApiCommand(settings, `--principal ${claims.objectId ?? 'OBJECT_ID'} --role Runs.Read`)}`,
     );
+}
+
+interface Login {
+  readonly flags: LoginFlags;
+  readonly files: SignInFiles;
+  readonly signal: AbortSignal;
+}
+
+/** Signs the person in. The server has named the application, so the person sees which one before the sign-in starts. */
+async function tokensFor(
+  settings: SignInAnswer & { readonly tenantId: TenantId },
+  url: string,
+  { flags, files, signal }: Login,
+): Promise<RedeemedToken> {
+  const [
+    { personSignInDeps, signInRequest },
+    { refuseScopeOfOther, refuseTokenOfOther },
+    { signIn },
+    { signInMethod },
+  ] = await Promise.all([
+    import('../login/kept-token.ts'),
+    import('../login/other-broker.ts'),
+    import('../../lib/setup/sign-in.ts'),
+    import('../sign-in/operator.ts'),
+  ]);
+  const { entraEndpoint, tenantId, clientId, scope } = settings;
+  const kept = await files.list();
+  refuseScopeOfOther(kept, { url, scope });
+  say(`Signing in to ${new URL(url).host}: tenant ${tenantId}, application ${clientId}, scope ${scope}.`);
+  const deps = { ...personSignInDeps, entraEndpoint, signal };
+  const token = await signIn(deps, signInMethod(flags), signInRequest(settings));
+  refuseTokenOfOther(kept, url, token.accessToken);
+  return token;
 }
 
 const rolesOf = ({ claims }: RedeemedToken): readonly string[] =>
   callerRoles.filter((role) => claims.scopes?.includes(role) === true);
 
+/** The demo in this folder is left out: its token is not one of `ptb login`. */
+async function addressToForget(flags: LogoutFlags, { files }: Places): Promise<readonly string[]> {
+  if (flags.url === undefined && (await files.list()).length === 0) return [];
+  return [await knownAddress(flags, { files, demo: () => Promise.resolve(undefined) })];
+}
+
 async function logOut(flags: LogoutFlags): Promise<void> {
   const known = places();
-  const urls = flags.all ? (await known.files.list()).map(({ url }) => url) : [await knownAddress(flags, known)];
+  const urls = flags.all ? (await known.files.list()).map(({ url }) => url) : await addressToForget(flags, known);
   const forgotten: string[] = [];
   for (const url of urls) if (await known.files.drop(url)) forgotten.push(url);
   print(
     flags.json,
     { forgotten },
     forgotten.length === 0
-      ? ['There was no sign-in to forget.']
+      ? [`There was no sign-in${urls.length === 0 ? '' : ` to ${urls.join(' and ')}`} to forget.`]
       : [
           `Forgot the sign-in to ${forgotten.join(' and ')}.`,
           'Microsoft has no way to end a single refresh token. If the file may have been copied, have the sessions of the account revoked.',

@@ -5,6 +5,7 @@ import { cloudNames, clouds } from '../../lib/model/clouds.ts';
 import { parseTenantId, type TenantId } from '../../lib/model/identifiers.ts';
 import { type Fetch, outboundFailure, parseJson, send } from '../../lib/runtime/outbound.ts';
 import { CommandFailure } from '../command-failure.ts';
+import { isLoopback } from '../remote/loopback.ts';
 
 const answerSchema = z.union([
   z.object({ entraEndpoint: z.string(), tenantId: z.string(), clientId: z.string(), scope: z.string() }),
@@ -53,11 +54,6 @@ export async function readBrokerSignIn(
     );
   return { ...data, tenantId };
 }
-
-const isLoopback = (address: string): boolean => {
-  const host = URL.parse(address)?.hostname;
-  return host === 'localhost' || host === '127.0.0.1';
-};
 
 /** A token must not travel in the clear, and nobody on the way may change where to sign in. */
 function requireSecure(url: string): void {

@@ -118,7 +118,8 @@ const noSignIn = (url: string): CommandFailure =>
  */
 export async function tokenFor(flags: ConnectionFlags, url: string): Promise<string | undefined> {
   const known = places();
-  const isSignedIn = flags.token !== undefined || flags.clientId !== undefined || (await known.files.find(url));
+  const hasToken = flags.token !== undefined && flags.token !== '';
+  const isSignedIn = hasToken || flags.clientId !== undefined || (await known.files.find(url));
   return isSignedIn ? (await callerToken({ ...flags, url }, url, known))() : undefined;
 }
 

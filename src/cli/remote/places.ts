@@ -3,11 +3,12 @@ import { join } from 'node:path';
 import { stateFolder } from '../customer-consent/journal-files.ts';
 import { createSignInFiles, type SignInFiles } from '../login/sign-in-files.ts';
 import { UsageError } from '../run-program.ts';
+import { isLoopback } from './loopback.ts';
 
 /** Where a command finds a broker, and a token for it, that no option names. */
 export interface Places {
   readonly files: SignInFiles;
-  /** The demo that runs in this folder. Its token is renewed, so it is read for each use. */
+  /** The demo that runs in this folder, on this machine. Its token is renewed, so it is read for each use. */
   readonly demo: () => Promise<RunningDemo | undefined>;
 }
 
@@ -21,7 +22,7 @@ export const places = (): Places => ({
   demo: () => readDemo(join(process.cwd(), '.local/demo.env')),
 });
 
-/** Reads the file that `npm start` keeps while it runs. */
+/** Reads the file that `npm start` keeps while it runs. A demo listens on this machine only. */
 async function readDemo(file: string): Promise<RunningDemo | undefined> {
   const text = await readFile(file, 'utf8').catch(() => '');
   const values = new Map(
@@ -31,7 +32,8 @@ async function readDemo(file: string): Promise<RunningDemo | undefined> {
     }),
   );
   const [url, token] = [values.get('BROKER_URL'), values.get('PTB_TOKEN')];
-  return url && token ? { url, token } : undefined;
+  // Whoever wrote the folder, for example the author of a clone, must not choose a server elsewhere.
+  return url && token && isLoopback(url) ? { url, token } : undefined;
 }
 
 /**

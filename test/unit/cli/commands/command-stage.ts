@@ -17,11 +17,13 @@ const address = 'https://broker.example';
 /**
  * Runs a command of `ptb` in this process against a broker that gives these answers, in turn; the last one repeats.
  * Restore mocks and globals after each test.
+ * @param options more words; by default the option that every command that calls the broker has.
  */
 export async function runCommand(
   register: (program: Command) => void,
   words: readonly string[],
   answers: readonly Answer[],
+  options: readonly string[] = ['--token', 'caller-token'],
 ): Promise<{ exit: number; out: string; err: string; requests: readonly Request[] }> {
   const said = { out: '', err: '' };
   vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
@@ -41,6 +43,6 @@ export async function runCommand(
   });
   const program = new Command('ptb');
   register(program);
-  const exit = await runProgram(program, ['node', 'ptb', ...words, '--url', address, '--token', 'caller-token']);
+  const exit = await runProgram(program, ['node', 'ptb', ...words, '--url', address, ...options]);
   return { exit, ...said, requests };
 }

@@ -34,9 +34,9 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-async function startDemo(token = 'of the demo'): Promise<void> {
+async function startDemo(token = 'of the demo', url = demoUrl): Promise<void> {
   await mkdir(join(folder, '.local'), { recursive: true });
-  const text = `export BROKER_URL='${demoUrl}'\nexport PTB_TOKEN='${token}'\nexport OTHER='x'\n`;
+  const text = `export BROKER_URL='${url}'\nexport PTB_TOKEN='${token}'\nexport OTHER='x'\n`;
   await writeFile(join(folder, '.local/demo.env'), text);
 }
 
@@ -56,6 +56,17 @@ describe('a command that names no broker', () => {
     await (await connect({})).get('/jobs');
     expect(sent).toEqual(['https://one.example/api/jobs Bearer of the login at https://one.example']);
   });
+
+  it.each(['https://evil.example', 'http://127.0.0.1.evil.example', 'http://127.0.0.1@evil.example', 'nonsense'])(
+    'never calls the demo of the folder at %s, which is not this machine',
+    async (url) => {
+      await startDemo('of the folder', url);
+      await expect(knownAddress({}, places())).rejects.toThrow(/^Give the address/);
+      await places().files.save(signIn('https://one.example'));
+      await (await connect({})).get('/jobs');
+      expect(sent).toEqual(['https://one.example/api/jobs Bearer of the login at https://one.example']);
+    },
+  );
 
   it('asks which of several brokers', async () => {
     for (const url of ['https://one.example', 'https://two.example']) await places().files.save(signIn(url));
@@ -79,6 +90,10 @@ describe('the token for a broker', () => {
     await (await connect({ url, clientId: 'client' })).get('/jobs');
     expect(sent).toEqual([`${url}/api/jobs Bearer of the login at ${url}`]);
     expect(await tokenFor({ url }, url)).toBe(`of the login at ${url}`);
+  });
+
+  it('is absent if PTB_TOKEN is empty and nobody is signed in', async () => {
+    expect(await tokenFor({ url, token: '' }, url)).toBeUndefined();
   });
 
   it('is not that of another broker', async () => {
