@@ -1,11 +1,13 @@
+import { setImmediate } from 'node:timers/promises';
 import type { Rule } from '../callers/policy.ts';
 import type { PermissionMap } from '../judge/map/permission-map.ts';
 import { isJson } from '../judge/reading/headers.ts';
+import { once } from '../judge/request-reading.ts';
 import { Refusal, unreadable } from '../judge/refusal.ts';
 import type { Allowed, Refused } from '../judge/verdict.ts';
 import type { LinkReading } from './links.ts';
 import type { GatewayOrder } from './gateway-order.ts';
-import { allowedParts, judgeGraph, type JudgedPart } from './judge-graph.ts';
+import { allowedParts, type GraphReading, judgeGraph, type JudgedPart, readGraph } from './judge-graph.ts';
 import { judgePlain, type PlainTarget } from './judge-plain.ts';
 
 /** What a rule lets out: one request, or the allowed parts of a batch. */
@@ -41,10 +43,13 @@ export async function chooseRule(
   order: GatewayOrder,
   target: PlainTarget,
 ): Promise<Choice | Refused> {
+  const judge = ruleJudge(deps, order, target);
   const refusals: Refused[] = [];
   let best: { readonly choice: Choice; readonly allowed: number } | undefined;
   for (const rule of rules) {
-    const judged = await judgeByRule(deps, rule, order, target);
+    // Other requests and the deadline get their turn between two rules.
+    if (rule !== rules[0]) await setImmediate();
+    const judged = await judge(rule);
     if ('allowed' in judged) {
       refusals.push(judged);
       continue;
@@ -61,29 +66,41 @@ export async function chooseRule(
 
 const nothing: Refused = { allowed: false, kind: 'not-permitted', reason: 'No rule opens the request; ask for one.' };
 
-/** What one rule makes of a request. @throws BrokerError of `readLink`. */
-export async function judgeByRule(
+/**
+ * Returns what one rule makes of a request. The request is read once, whatever the number of rules.
+ * @throws BrokerError of `readLink`.
+ */
+export function ruleJudge(
   deps: JudgeDeps,
-  rule: Rule,
   order: GatewayOrder,
   target: PlainTarget,
-): Promise<Judged | Refused> {
-  const reading = await deps.readLink(rule.name, order.url);
-  if (!reading.ok) return { allowed: false, kind: 'not-permitted', reason: reading.reason };
-  try {
-    const body = bodyText(order);
-    if (deps.map === undefined) {
-      const plain = judgePlain(rule.requests ?? noRequests, { ...order, url: reading.url }, target, body);
-      return { batch: false, ...plain };
+): (rule: Rule) => Promise<Judged | Refused> {
+  const body = once(() => bodyText(order));
+  const readings = new Map<string, GraphReading>();
+  /** A link belongs to one rule, so for all others its URL stays the caller's. */
+  const graphReading = ({ url, link }: Extract<LinkReading, { ok: true }>): GraphReading => {
+    const known = readings.get(url);
+    if (known !== undefined && link === undefined) return known;
+    const reading = readGraph({ ...order, url, body: body(), link }, deps.graphHost);
+    if (link === undefined) readings.set(url, reading);
+    return reading;
+  };
+  return async (rule) => {
+    const reading = await deps.readLink(rule.name, order.url);
+    if (!reading.ok) return { allowed: false, kind: 'not-permitted', reason: reading.reason };
+    try {
+      if (deps.map === undefined) {
+        const plain = judgePlain(rule.requests ?? noRequests, { ...order, url: reading.url }, target, body());
+        return { batch: false, ...plain };
+      }
+      const judged = judgeGraph(deps.map, rule, graphReading(reading));
+      if (judged.batch) return judged;
+      return judged.verdict.allowed ? { batch: false, verdict: judged.verdict, cmdlet: undefined } : judged.verdict;
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      return { allowed: false, kind: error.kind, reason: error.message };
     }
-    const request = { ...order, url: reading.url, body, link: reading.link };
-    const judged = judgeGraph(deps.map, rule, deps.graphHost, request);
-    if (judged.batch) return judged;
-    return judged.verdict.allowed ? { batch: false, verdict: judged.verdict, cmdlet: undefined } : judged.verdict;
-  } catch (error) {
-    if (!(error instanceof Refusal)) throw error;
-    return { allowed: false, kind: error.kind, reason: error.message };
-  }
+  };
 }
 
 /** `parsePolicy` demands `requests` of such a rule. */

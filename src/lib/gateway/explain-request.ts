@@ -2,7 +2,7 @@ import { failedStage, type PolicyCaller, type PolicyRequest, type Stage } from '
 import type { AccessPolicy, Rule } from '../callers/policy.ts';
 import type { PermissionMap } from '../judge/map/permission-map.ts';
 import type { TenantId } from '../model/identifiers.ts';
-import { chooseRule, judgeByRule } from './choose-rule.ts';
+import { chooseRule, ruleJudge } from './choose-rule.ts';
 import type { GatewayOrder } from './gateway-order.ts';
 import type { PlainTarget } from './judge-plain.ts';
 import { allowedParts } from './judge-graph.ts';
@@ -58,6 +58,7 @@ export async function explainRequest(policy: AccessPolicy, asked: ExplainedReque
   const deps = { map, graphHost, readLink };
   const stages = policy.rules.map((rule) => ({ rule, missing: failedStage(rule, caller, request) }));
   const applying = stages.filter(({ missing }) => missing === undefined).map(({ rule }) => rule);
+  const judge = ruleJudge(deps, order, target);
   const choice = await chooseRule(deps, applying, order, target);
   const chosen = 'rule' in choice ? choice.rule : undefined;
   const rules: RequestFinding[] = [];
@@ -67,7 +68,7 @@ export async function explainRequest(policy: AccessPolicy, asked: ExplainedReque
     else if (!rule.gateway) rules.push({ rule: rule.name, outcome: 'no requests' });
     else if (missing !== undefined) rules.push({ rule: rule.name, outcome: 'lacks', missing });
     else if (isLater) rules.push({ rule: rule.name, outcome: 'not reached' });
-    else rules.push(await refusalOf(rule, judgeByRule(deps, rule, order, target)));
+    else rules.push(await refusalOf(rule, judge(rule)));
   }
   if ('rule' in choice)
     return {
@@ -83,7 +84,7 @@ export async function explainRequest(policy: AccessPolicy, asked: ExplainedReque
 const jsonHeaders = ({ body }: Pick<GatewayOrder, 'body'>): GatewayOrder['headers'] =>
   body === undefined ? {} : { 'content-type': 'application/json' };
 
-async function refusalOf({ name }: Rule, judging: ReturnType<typeof judgeByRule>): Promise<RequestFinding> {
+async function refusalOf({ name }: Rule, judging: ReturnType<ReturnType<typeof ruleJudge>>): Promise<RequestFinding> {
   const judged = await judging;
   const reason = 'allowed' in judged ? judged.reason : 'It opens fewer parts of the batch.';
   return { rule: name, outcome: 'refuses', reason };

@@ -1,9 +1,10 @@
 import { namesSegment, type RequestLimit } from '../callers/request-limit.ts';
 import type { Rule } from '../callers/policy.ts';
-import { type BatchVerdict, isBatch, judgeBatch } from '../judge/batch.ts';
-import { judgeRequest } from '../judge/judge.ts';
+import { type BatchReading, type BatchVerdict, isBatch, judgeBatch, readBatch } from '../judge/batch.ts';
+import { judgeReading } from '../judge/judge.ts';
 import type { PermissionMap } from '../judge/map/permission-map.ts';
 import { Refusal } from '../judge/refusal.ts';
+import { readRequest, type RequestReading } from '../judge/request-reading.ts';
 import type { Allowed, GatewayRequest, Grant, Verdict } from '../judge/verdict.ts';
 import { grantOf } from './rule-grant.ts';
 import { refuseUnlisted } from './refuse-unlisted.ts';
@@ -16,19 +17,30 @@ export type GraphVerdict =
   | { readonly batch: false; readonly verdict: Verdict }
   | { readonly batch: true; readonly parts: readonly JudgedPart[] };
 
+/** A request to Graph, which each rule of the caller judges. */
+export type GraphReading =
+  | { readonly batch: false; readonly host: string; readonly reading: RequestReading }
+  | { readonly batch: true; readonly host: string; readonly reading: BatchReading };
+
+/** Prepares a request for the judge. Nothing is read yet. */
+export const readGraph = (request: GatewayRequest, host: string): GraphReading =>
+  isBatch(request, host)
+    ? { batch: true, host, reading: readBatch(request, host) }
+    : { batch: false, host, reading: readRequest(request, host) };
+
 /** Judges a request to Graph by the scopes of a rule, and then by its `requests`. Pure. */
-export function judgeGraph(map: PermissionMap, rule: Rule, host: string, request: GatewayRequest): GraphVerdict {
+export function judgeGraph(map: PermissionMap, rule: Rule, asked: GraphReading): GraphVerdict {
   const grant: Grant = {
     scheme: grantOf(rule),
     permissions: new Set(rule.scopes),
     beta: namesSegment(rule.requests, 0, 'beta'),
     me: namesSegment(rule.requests, 1, 'me'),
-    host,
+    host: asked.host,
   };
-  if (!isBatch(request, host)) {
-    return { batch: false, verdict: narrowed(judgeRequest(map, grant, request), rule.requests) };
+  if (!asked.batch) {
+    return { batch: false, verdict: narrowed(judgeReading(map, grant, asked.reading), rule.requests) };
   }
-  const judged = judgeBatch(map, grant, request);
+  const judged = judgeBatch(map, grant, asked.reading);
   if (!judged.readable) return { batch: false, verdict: judged };
   // A part that depends on a refused one is not sent either: `sendBatch` sees that that one failed.
   const parts = judged.parts.map((part) => ({ ...part, verdict: narrowed(part.verdict, rule.requests) }));

@@ -3,7 +3,8 @@ import { type JsonObject, readBody } from './reading/body.ts';
 import { isJson, readHeaders } from './reading/headers.ts';
 import { readTarget } from './reading/target.ts';
 import { quoted, Refusal, unreadable } from './refusal.ts';
-import { judgeRequest } from './judge.ts';
+import { judgeReading } from './judge.ts';
+import { once, readRequest, type RequestReading } from './request-reading.ts';
 import type { GatewayRequest, Grant, Refused, Verdict } from './verdict.ts';
 
 /** A part of a batch with its verdict. Refused parts are answered inside the batch; the others are sent. */
@@ -31,18 +32,30 @@ export function isBatch({ url }: Pick<GatewayRequest, 'url'>, host: string): boo
   }
 }
 
+/** The parts of a batch, read when they are first asked for. Throws the Refusal of a batch that cannot be read. */
+export type BatchReading = () => readonly PartReading[];
+
+interface PartReading extends Pick<JudgedPart, 'id' | 'dependsOn' | 'body'> {
+  readonly reading: RequestReading;
+}
+
+/** @param host Of Microsoft Graph. */
+export const readBatch = (request: GatewayRequest, host: string): BatchReading => once(() => readParts(request, host));
+
 /** Judges each part of a batch as a request of its own. A part that depends on a refused one is refused as well. Pure. */
-export function judgeBatch(map: PermissionMap, grant: Grant, request: GatewayRequest): BatchVerdict {
+export function judgeBatch(map: PermissionMap, grant: Grant, reading: BatchReading): BatchVerdict {
   try {
-    return { readable: true, parts: judgeParts(map, grant, request) };
+    const judged: JudgedPart[] = [];
+    for (const part of reading()) judged.push(judgePart(map, grant, part, judged));
+    return { readable: true, parts: judged };
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     return { readable: false, allowed: false, kind: error.kind, reason: error.message };
   }
 }
 
-function judgeParts(map: PermissionMap, grant: Grant, request: GatewayRequest): readonly JudgedPart[] {
-  const { version, query } = readTarget(request.url, grant.host);
+function readParts(request: GatewayRequest, host: string): readonly PartReading[] {
+  const { version, query } = readTarget(request.url, host);
   if (request.method !== 'POST' || query !== '')
     throw unreadable('A batch is a POST without query options; send it so.');
   const headers = readHeaders(request.headers ?? {});
@@ -56,9 +69,7 @@ function judgeParts(map: PermissionMap, grant: Grant, request: GatewayRequest): 
   const parts = requests.map(readPart);
   const ids = new Set(parts.map(({ id }) => id.toLowerCase()));
   if (ids.size < parts.length) throw unreadable('Two parts of the batch have the same id; give each its own.');
-  const judged: JudgedPart[] = [];
-  for (const part of parts) judged.push(judgePart(map, grant, { part, version, earlier: judged }));
-  return judged;
+  return parts.map((part) => ({ ...part, reading: readRequest(asRequest(part, version), host) }));
 }
 
 interface Part {
@@ -98,9 +109,9 @@ const isObject = (value: unknown): value is JsonObject =>
 function judgePart(
   map: PermissionMap,
   grant: Grant,
-  { part, version, earlier }: { part: Part; version: string; earlier: readonly JudgedPart[] },
+  { id, body, dependsOn, reading }: PartReading,
+  earlier: readonly JudgedPart[],
 ): JudgedPart {
-  const { id, body, dependsOn } = part;
   const needed = dependsOn.map((other) => earlier.find((judged) => judged.id === other));
   if (needed.some((found) => found === undefined)) {
     throw unreadable('A part of the batch depends on an id that no earlier part has; correct dependsOn.');
@@ -109,7 +120,7 @@ function judgePart(
     const reason = 'This part depends on a part that was refused; correct that one.';
     return { id, body, dependsOn, verdict: { allowed: false, kind: 'failed-dependency', reason } };
   }
-  return { id, body, dependsOn, verdict: judgeRequest(map, grant, asRequest(part, version)) };
+  return { id, body, dependsOn, verdict: judgeReading(map, grant, reading) };
 }
 
 /** A part's URL is relative to the version. */

@@ -1,12 +1,12 @@
-import { type Method, methods, openings, type PermissionMap } from './map/permission-map.ts';
+import { openings, type Method, type PermissionMap } from './map/permission-map.ts';
 import type { Question } from './question.ts';
-import { type JsonObject, readBody } from './reading/body.ts';
-import { isJson, readHeaders } from './reading/headers.ts';
-import { type OptionsReading, readOptions } from './reading/options.ts';
-import { type PathReading, readPath } from './reading/path.ts';
-import { type QueryUse, readQueryUse } from './reading/query.ts';
-import { readTarget, type Target } from './reading/target.ts';
-import { notPermitted, quoted, Refusal, unreadable } from './refusal.ts';
+import type { JsonObject } from './reading/body.ts';
+import { isJson } from './reading/headers.ts';
+import type { OptionsReading } from './reading/options.ts';
+import { noQuery } from './reading/query.ts';
+import type { Target } from './reading/target.ts';
+import { notPermitted, Refusal, unreadable } from './refusal.ts';
+import { type BodyReading, continuedNames, readRequest, type RequestReading } from './request-reading.ts';
 import { type Location, resolve } from './resolve.ts';
 import { answerLimits } from './rules/answer-limits.ts';
 import { judgeBody } from './rules/judge-body.ts';
@@ -24,53 +24,58 @@ import type { Allowed, GatewayRequest, Grant, Verdict } from './verdict.ts';
  * and everything else that it reads or writes. The token behind the gateway may carry more permissions than the rule, so
  * Graph does not stop what is allowed here by mistake: what cannot be read with certainty is refused. Pure.
  */
-export function judgeRequest(map: PermissionMap, grant: Grant, request: GatewayRequest): Verdict {
+export const judgeRequest = (map: PermissionMap, grant: Grant, request: GatewayRequest): Verdict =>
+  judgeReading(map, grant, readRequest(request, grant.host));
+
+/** The same for a request that several rules are asked about. */
+export function judgeReading(map: PermissionMap, grant: Grant, reading: RequestReading): Verdict {
   try {
-    return judge(map, grant, request);
+    return judge(map, grant, reading);
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     return { allowed: false, kind: error.kind, reason: error.message };
   }
 }
 
-function judge(map: PermissionMap, grant: Grant, request: GatewayRequest): Allowed {
-  const method = readMethod(request.method);
-  const target = readTarget(request.url, grant.host);
+function judge(map: PermissionMap, grant: Grant, reading: RequestReading): Allowed {
+  const method = reading.method();
+  const target = reading.target();
   if (target.version === 'beta' && !grant.beta) {
     throw notPermitted('The rule does not allow /beta; request /v1.0, or add a path of /beta to the rule.');
   }
-  const path = readPath(target.path);
-  refuseRoots(path.parts[0]?.text ?? '');
-  const options = readOptions(target.query);
-  const headers = readHeaders(request.headers ?? {});
-  const location = resolve(map, path.parts, { method, scheme: grant.scheme });
-  const body = readRequestBody(method, location, { body: request.body, contentType: headers['content-type'] });
-  const query = queryOf(options, request, method);
+  const { parts } = reading.path();
+  refuseRoots(parts[0]?.text ?? '');
+  const options = reading.options();
+  reading.headers();
+  const location = resolve(map, parts, { method, scheme: grant.scheme });
+  const own = ownPath(parts, grant);
+  const asked = { map, grant, method, location, own, query: noQuery, bodyKeys: undefined, searchedTypes: undefined };
+  // Before query and body are read, which takes longer.
+  if (!isListed(asked)) throw notOpened(asked, []);
+  const body = readRequestBody(method, location, reading);
+  const query = reading.query();
   refuseUnclearOptions(options, location);
   refuseSpecialEndpoints(method, location, answersJson(target, options));
   refuseWriteThroughNavigation(method, location);
   const question: Question = {
-    map,
-    grant,
-    method,
-    location,
-    own: ownPath(path.parts, grant),
+    ...asked,
     query,
-    bodyKeys: body === undefined ? undefined : Object.keys(body),
-    searchedTypes: location.path === 'search/query' ? searchedTypes(body) : undefined,
+    bodyKeys: body === undefined ? undefined : Object.keys(body.value),
+    bodyNames: body?.names,
+    searchedTypes: location.path === 'search/query' ? searchedTypes(body?.value) : undefined,
   };
-  return allowed(question, { target, path, options, headers }, body);
+  return allowed(question, reading, body?.value);
 }
 
-interface Reading {
-  readonly target: Target;
-  readonly path: PathReading;
-  readonly options: OptionsReading;
-  readonly headers: Readonly<Record<string, string>>;
-}
+/** Whether the map lists one of the rule's permissions at the place, whatever limits it. */
+const isListed = ({ map, grant, method, location }: Question): boolean =>
+  location.nodes.some(
+    (node) => openings(map, node, { method, scheme: grant.scheme, held: grant.permissions }).length > 0,
+  );
 
-function allowed(question: Question, reading: Reading, body: JsonObject | undefined): Allowed {
-  const { grant, method, query, searchedTypes: types } = question;
+function allowed(question: Question, reading: RequestReading, body: JsonObject | undefined): Allowed {
+  const { grant, method, searchedTypes: types } = question;
+  const options = reading.options();
   const opened = requireOpened(question);
   const navigated = judgeQuery(question);
   const needed = [
@@ -80,9 +85,10 @@ function allowed(question: Question, reading: Reading, body: JsonObject | undefi
   ];
   const { answer, permissions } = answerLimits(question, {
     places: navigated.places,
-    csv: asksForCsv(reading.options),
+    csv: asksForCsv(options),
   });
-  const { target, path, options, headers } = reading;
+  const target = reading.target();
+  const path = reading.path();
   const address = `/${target.version}${path.canonical}`;
   return {
     allowed: true,
@@ -91,38 +97,27 @@ function allowed(question: Question, reading: Reading, body: JsonObject | undefi
       method,
       url: `https://${grant.host}${address}${options.canonical === '' ? '' : `?${options.canonical}`}`,
       path: `/${target.version}${path.slashed}`,
-      headers,
+      headers: reading.headers(),
     },
     answer,
     lookUps: lookUpsFor(question, `https://${grant.host}/${target.version}`, path.parts),
-    selected: selectedNames(query),
+    selected: continuedNames(reading),
   };
-}
-
-/** Each name once: every page of a collection adds those of its link, and links must not grow. */
-const selectedNames = ({ select, expand }: QueryUse): readonly string[] => [
-  ...new Set([...(select ?? []), ...expand].map(({ names }) => names.join('/'))),
-];
-
-function readMethod(written: string): Method {
-  const known = methods.find((method) => method === written);
-  if (known === undefined)
-    throw unreadable(`The method ${quoted(written)} is not one of ${methods.join(', ')}; use one of them.`);
-  return known;
 }
 
 function readRequestBody(
   method: Method,
   location: Location,
-  { body, contentType }: { body: string | undefined; contentType: string | undefined },
-): JsonObject | undefined {
+  { request: { body }, headers, body: read }: RequestReading,
+): BodyReading | undefined {
   if (body === undefined || body === '') {
     if (!needsBody(method, location)) return undefined;
     throw unreadable('The request has no body, and this operation reads one; send it.');
   }
   if (method === 'GET' || method === 'DELETE')
     throw unreadable(`A ${method} request has no body; send it without one.`);
-  if (isJson(contentType)) return readBody(body);
+  const contentType = headers()['content-type'];
+  if (isJson(contentType)) return read();
   const picture = location.suffix === '$value' || location.template.at(-1) === '$value';
   if (picture && /^image\/(?:jpeg|png|gif)$/i.test(contentType ?? '')) return undefined;
   throw unreadable(
@@ -135,20 +130,6 @@ const needsBody = (method: Method, { template, suffix, path }: Location): boolea
   method !== 'GET' &&
   method !== 'DELETE' &&
   (suffix === '$ref' || ['$ref', 'getbyids'].includes(template.at(-1) ?? '') || path === 'search/query');
-
-/** A link's token continues a query that the URL may not show, so what the first query selected is judged as well. */
-function queryOf(options: OptionsReading, { link }: GatewayRequest, method: Method): QueryUse {
-  const hidden = options.values.has('skiptoken') || options.values.has('deltatoken');
-  if (hidden && link === undefined && options.values.get('deltatoken')?.toLowerCase() !== 'latest') {
-    throw notPermitted(
-      'The query continues a link that did not come from this gateway; follow the links of its answers.',
-    );
-  }
-  const use = readQueryUse(options.values);
-  if (method !== 'GET' && use.expand.length > 0) throw unreadable('$expand is read with GET only; remove it.');
-  const selected = (link?.selected ?? []).map((name) => ({ names: name.split('/'), collection: false }));
-  return selected.length === 0 ? use : { ...use, select: [...(use.select ?? []), ...selected] };
-}
 
 function refuseUnclearOptions({ values }: OptionsReading, location: Location): void {
   const dated = values.has('startdatetime') || values.has('enddatetime');
@@ -169,10 +150,14 @@ const answersJson = ({ version }: Target, { values }: OptionsReading): boolean =
 function requireOpened(question: Question): readonly string[] {
   const { permissions, limits } = openedBy(question);
   if (permissions.length > 0) return permissions;
+  throw notOpened(question, limits);
+}
+
+function notOpened(question: Question, limits: readonly string[]): Refusal {
   const request = `${question.method} ${question.location.written}`;
-  if (limits.length > 0) throw notPermitted(`The rule does not open ${request}: ${limits.join('; ')}.`);
+  if (limits.length > 0) return notPermitted(`The rule does not open ${request}: ${limits.join('; ')}.`);
   const listed = suggestions(question);
-  throw notPermitted(
+  return notPermitted(
     listed.length === 0
       ? `The permission map opens ${request} to no ${question.grant.scheme} permission; check method and path.`
       : `None of the rule's permissions opens ${request}; add one that does, such as ${listed.join(' or ')}.`,

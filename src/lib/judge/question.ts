@@ -14,6 +14,8 @@ export interface Question {
   readonly query: QueryUse;
   /** Names of the properties in a JSON body; undefined without a body. */
   readonly bodyKeys: readonly string[] | undefined;
+  /** Names of the members of a JSON body at any depth; undefined without a body. */
+  readonly bodyNames?: ReadonlySet<string> | undefined;
   /** The types of objects that a search asks for; undefined for other requests. */
   readonly searchedTypes: readonly string[] | undefined;
 }

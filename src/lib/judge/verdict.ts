@@ -9,7 +9,7 @@ export interface GatewayRequest {
   /** The text of a JSON body. */
   readonly body?: string | undefined;
   /**
-   * What the first query selected, if this request follows a link of the gateway whose MAC was verified. Without it, a
+   * What the earlier queries named, as `Allowed.selected` has it, if this request follows a link of the gateway whose MAC was verified. Without it, a
    * request with `$skiptoken` or `$deltatoken` is refused, because the token hides the query that it continues.
    */
   readonly link?: { readonly selected: readonly string[] } | undefined;
@@ -72,7 +72,7 @@ export interface Allowed {
   readonly request: CanonicalRequest;
   readonly answer: AnswerLimits;
   readonly lookUps: readonly LookUp[];
-  /** Names in `$select` and `$expand`, for the MAC of links in the answer. */
+  /** Names in `$select`, and `$expand=…` for each expand, of this query and those that it continues: for links of the answer. */
   readonly selected: readonly string[];
 }
 

@@ -48,11 +48,26 @@ function keyInTwoCases(value: unknown): string | undefined {
   return undefined;
 }
 
-/** Calls `visit` with every key of a JSON value, at any depth. */
-export function eachKey(value: unknown, visit: (key: string) => void): void {
+/** Different names in a body that is read. Every rule of the caller looks at each. */
+const maximumNames = 5_000;
+
+/** The names of all members of a JSON value, at any depth. @throws Refusal for more than 5,000 different ones. */
+export function namesIn(value: unknown): ReadonlySet<string> {
+  const names = new Set<string>();
+  collectNames(value, names);
+  return names;
+}
+
+function collectNames(value: unknown, names: Set<string>): void {
   if (typeof value !== 'object' || value === null) return;
-  for (const [key, inner] of Object.entries(value)) {
-    if (!Array.isArray(value)) visit(key);
-    eachKey(inner, visit);
+  if (Array.isArray(value)) {
+    for (const item of value) collectNames(item, names);
+    return;
+  }
+  for (const [name, inner] of Object.entries(value)) {
+    names.add(name);
+    if (names.size > maximumNames)
+      throw unreadable(`The body has more than ${maximumNames} different names; send several requests.`);
+    collectNames(inner, names);
   }
 }

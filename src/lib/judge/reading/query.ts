@@ -21,6 +21,40 @@ export interface Expansion {
 export const noQuery: QueryUse = { select: undefined, conditions: [], expand: [] };
 
 const maximumExpandDepth = 5;
+/** Paths and expanded navigations in a query. Each is judged for every rule of the caller. */
+const maximumPaths = 300;
+const maximumExpansions = 50;
+
+/** What several queries read together. @throws Refusal for too many names. */
+export function mergeQueries(queries: readonly QueryUse[]): QueryUse {
+  const selects = queries.flatMap(({ select }) => (select === undefined ? [] : [select]));
+  const merged: QueryUse = {
+    select: selects.length === 0 ? undefined : distinct(selects.flat()),
+    conditions: distinct(queries.flatMap(({ conditions }) => conditions)),
+    expand: queries.flatMap(({ expand }) => expand),
+  };
+  const { paths, expansions } = sizeOf(merged);
+  if (paths > maximumPaths) throw unreadable(`The query names more than ${maximumPaths} properties; name fewer.`);
+  if (expansions > maximumExpansions)
+    throw unreadable(`The query expands more than ${maximumExpansions} navigations; send several requests.`);
+  return merged;
+}
+
+/** A filter names the same property once for each value. */
+function distinct(paths: readonly PropertyPath[]): readonly PropertyPath[] {
+  return [...new Map(paths.map((path) => [`${path.names.join('/')} ${path.collection}`, path])).values()];
+}
+
+function sizeOf({ select = [], conditions, expand }: QueryUse): { paths: number; expansions: number } {
+  let paths = select.length + conditions.length;
+  let expansions = expand.length;
+  for (const { names, query } of expand) {
+    const nested = sizeOf({ ...query, conditions: distinct(query.conditions) });
+    paths += names.length + nested.paths;
+    expansions += nested.expansions;
+  }
+  return { paths, expansions };
+}
 
 /** Reads the decoded values of the options that name properties. */
 export function readQueryUse(options: ReadonlyMap<string, string>): QueryUse {

@@ -9,9 +9,12 @@ export interface Token {
 const pattern =
   /\s+|(?<string>'(?:[^']|'')*')|(?<value>(?:\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)?)?|[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|-?\d+(?:\.\d+)?)(?![\w.-]))|(?<name>\$?[a-z_]\w*(?:\.[a-z_]\w*)*(?![\w.-]))|(?<mark>[(),/:;=])/giy;
 
+/** Longest option in tokens. 16,384 characters of conditions on ids have about 1,500. */
+const maximumTokens = 2_000;
+
 /**
  * Splits the decoded value of a query option.
- * @throws Refusal for text that is no token.
+ * @throws Refusal for text that is no token, and for too many of them.
  */
 export function tokensOf(text: string, option: string): Tokens {
   const tokens: Token[] = [];
@@ -25,6 +28,9 @@ export function tokensOf(text: string, option: string): Tokens {
     for (const kind of ['string', 'value', 'name', 'mark'] as const) {
       const found = groups[kind];
       if (found !== undefined) tokens.push({ kind, text: found });
+    }
+    if (tokens.length > maximumTokens) {
+      throw unreadable(`$${option} has more than ${maximumTokens} words and marks; send several requests.`);
     }
   }
   return new Tokens(tokens, option);

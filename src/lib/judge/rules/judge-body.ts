@@ -1,6 +1,6 @@
 import { type Method, methods, opens } from '../map/permission-map.ts';
 import { notPermitted, quoted, unreadable } from '../refusal.ts';
-import { eachKey, type JsonObject } from '../reading/body.ts';
+import type { JsonObject } from '../reading/body.ts';
 import { readPath } from '../reading/path.ts';
 import { noQuery } from '../reading/query.ts';
 import { readTarget } from '../reading/target.ts';
@@ -31,7 +31,7 @@ export function judgeBody(body: JsonObject, question: Question): readonly string
   const { location, method, grant } = question;
   if (location.suffix === '$ref' || location.template.at(-1) === '$ref') return judgeReference(body, question);
   const path = location.path;
-  eachKey(body, (key) => {
+  for (const key of question.bodyNames ?? []) {
     if (callbacks.test(key)) {
       throw notPermitted(`The body names an address in ${quoted(key)}; use a token for requests that call back.`);
     }
@@ -39,7 +39,7 @@ export function judgeBody(body: JsonObject, question: Question): readonly string
     if (key.includes('@') && !binding && !harmlessAnnotations.test(key)) {
       throw notPermitted(`The body contains ${quoted(key)}; set references with a request of their own.`);
     }
-  });
+  }
   return [
     ...Object.keys(body).flatMap((key) => [...writeProperty(key, method, grant), ...judgeNavigation(key, question)]),
     ...judgeTypes(body, question),

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type AllowedPart, sendBatch } from '../../../../src/lib/gateway/send-batch.ts';
 import type { Answer } from '../../../../src/lib/gateway/rewrite-answer.ts';
-import { judgeBatch } from '../../../../src/lib/judge/batch.ts';
+import { judgeBatch, readBatch } from '../../../../src/lib/judge/batch.ts';
 import { partnerMap } from '../../../../src/lib/judge/map/partner-table.ts';
 import { BrokerError } from '../../../../src/lib/model/errors.ts';
 
@@ -19,7 +19,7 @@ function judged(requests: readonly object[]) {
       me: false,
       host: 'graph.microsoft.com',
     },
-    { method: 'POST', url: '/v1.0/$batch', body: JSON.stringify({ requests }) },
+    readBatch({ method: 'POST', url: '/v1.0/$batch', body: JSON.stringify({ requests }) }, 'graph.microsoft.com'),
   );
   if (!verdict.readable) throw new Error(verdict.reason);
   return verdict.parts;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type BatchVerdict, isBatch, judgeBatch } from '../../../../src/lib/judge/batch.ts';
+import { type BatchVerdict, isBatch, judgeBatch, readBatch } from '../../../../src/lib/judge/batch.ts';
 import { partnerMap } from '../../../../src/lib/judge/map/partner-table.ts';
 import type { Grant } from '../../../../src/lib/judge/verdict.ts';
 import { account } from './cases/case.ts';
@@ -15,7 +15,11 @@ const grant: Grant = {
 };
 
 const judged = (body: unknown, url = '/v1.0/$batch'): BatchVerdict =>
-  judgeBatch(map, grant, { method: 'POST', url, body: typeof body === 'string' ? body : JSON.stringify(body) });
+  judgeBatch(
+    map,
+    grant,
+    readBatch({ method: 'POST', url, body: typeof body === 'string' ? body : JSON.stringify(body) }, grant.host),
+  );
 
 const part = (id: string, url: string, more: object = {}): object => ({ id, method: 'GET', url, ...more });
 
@@ -114,7 +118,7 @@ describe('judgeBatch', () => {
 
   it('refuses a batch with query options or another method', () => {
     expect(judged({ requests: [part('1', '/users')] }, '/v1.0/$batch?$top=1').readable).toBe(false);
-    expect(judgeBatch(map, grant, { method: 'GET', url: '/v1.0/$batch' }).readable).toBe(false);
+    expect(judgeBatch(map, grant, readBatch({ method: 'GET', url: '/v1.0/$batch' }, grant.host)).readable).toBe(false);
   });
 
   it('hands out the body of a part', () => {

@@ -162,7 +162,11 @@ describe('an allowed request', () => {
 
   it('names what a link selects', () => {
     const url = '/v1.0/users?$select=id,manager&$expand=licenseDetails';
-    expect(allowed('User.Read.All', { url }).selected).toEqual(['id', 'manager', 'licenseDetails']);
+    expect(allowed('User.Read.All', { url }).selected).toEqual([
+      'id',
+      'manager',
+      '$expand=licenseDetails',
+    ]);
   });
 
   it('names each name once, so that the links of later pages do not grow', () => {
@@ -239,6 +243,39 @@ describe('a link', () => {
     expect(refused('User.Read.All', { url, link: { selected: ['memberOf'] } }).reason).toContain(
       '/users/{id}/memberOf',
     );
+  });
+
+  it('is judged with all that the first query expanded', () => {
+    const link = { selected: ['$expand=manager($select=signInActivity)'] };
+    const url = '/v1.0/users?$skiptoken=abc';
+    expect(refused('User.Read.All', { url, link }).reason).toContain('signInActivity');
+    expect(allowed('User.Read.All AuditLog.Read.All', { url, link })).toMatchObject({
+      selected: link.selected,
+      answer: { readableTypes: ['user'] },
+    });
+  });
+});
+
+describe('a long query', () => {
+  const url = (option: string, item: string, count: number): string =>
+    `/v1.0/users?$${option}=${Array.from({ length: count }, (_, index) => item.replace('#', String(index))).join(
+      option === 'filter' ? ' or ' : ',',
+    )}`;
+
+  it.each([
+    ['filter', "id eq '#'", 400, 600, 'more than 2000 words and marks'],
+    ['select', 'a#', 300, 301, 'names more than 300 properties'],
+    ['expand', 'manager', 50, 51, 'expands more than 50 navigations'],
+  ])('may have so many parts: $%s', (option, item, most, tooMany, reason) => {
+    expect(allowed('User.Read.All', { url: url(option, item, most) }).allowed).toBe(true);
+    expect(refused('User.Read.All', { url: url(option, item, tooMany) }).reason).toContain(reason);
+  });
+
+  it('is counted in expanded navigations, too', () => {
+    const nested = '$select=a,b,c,d,e,f,g,h,i,j';
+    const expand = (count: number) => `/v1.0/users?$expand=${Array.from({ length: count }, () => `manager(${nested})`).join(",")}`;
+    expect(allowed('User.Read.All', { url: expand(27) }).allowed).toBe(true);
+    expect(refused('User.Read.All', { url: expand(28) }).reason).toContain('names more than 300 properties');
   });
 });
 
