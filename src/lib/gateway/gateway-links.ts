@@ -1,3 +1,4 @@
+import { hiddenNames } from '../judge/request-reading.ts';
 import type { Secret } from '../model/secret.ts';
 import type { LinkKeys } from './link-keys.ts';
 import {
@@ -29,7 +30,8 @@ export class GatewayLinks {
    */
   async writer(owner: LinkOwner, route: LinkRoute, selected: readonly string[]): Promise<RewriteLink> {
     const [key] = await this.#keys.current();
-    return (link) => gatewayLink(route, link, (url) => signLink(key, owner, { url, selected }));
+    return (link) =>
+      gatewayLink(route, link, (url) => signLink(key, owner, { url, selected: hiddenNames(url, selected) }));
   }
 
   /**

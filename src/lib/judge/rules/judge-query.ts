@@ -11,30 +11,37 @@ import { readProperty } from './property-permissions.ts';
 
 /**
  * Judges every navigation and property that a query names, as a GET of its own. The path itself is judged elsewhere.
- * @returns the permissions that they need, and the places that expanded navigations lead to.
+ * @returns the permissions that they need, and the places whose objects are in the answer: expanded navigations, and those
+ * that `$select` names.
  * @throws Refusal for the first one that the rule's permissions do not open.
  */
-export function judgeQuery(question: Question): { permissions: readonly string[]; places: readonly Location[] } {
+export function judgeQuery(question: Question): Navigated {
   const { query } = question;
-  const permissions: string[] = [];
-  const places: Location[] = [];
-  for (const path of query.select ?? []) permissions.push(...judgePath(path, true, question));
-  for (const path of query.conditions) permissions.push(...judgePath(path, false, question));
-  for (const expansion of query.expand) {
-    const found = judgeExpansion(expansion, question);
-    permissions.push(...found.permissions);
-    places.push(...found.places);
-  }
-  return { permissions, places };
+  const answered = [
+    ...(query.select ?? []).map((path) => judgePath(path, true, question)),
+    ...query.expand.map((expansion) => judgeExpansion(expansion, question)),
+  ];
+  const conditions = query.conditions.map((path) => judgePath(path, false, question));
+  return {
+    permissions: [...answered, ...conditions].flatMap(({ permissions }) => permissions),
+    places: answered.flatMap(({ places }) => places),
+  };
+}
+
+/** What names in a query need and lead to. */
+interface Navigated {
+  readonly permissions: readonly string[];
+  readonly places: readonly Location[];
 }
 
 /** A property path of `$select`, `$filter`, `$orderby` or `$search`. */
-function judgePath({ names, collection }: PropertyPath, selected: boolean, question: Question): readonly string[] {
+function judgePath({ names, collection }: PropertyPath, selected: boolean, question: Question): Navigated {
   const [name = '', ...rest] = names;
   const own = readProperty(name, question.grant);
   const places = navigate(question.location, name);
   if (places.length > 0) {
-    return [...own, ...judgePlaces(places, useOf({ names: rest, collection }, selected), question).permissions];
+    const found = judgePlaces(places, useOf({ names: rest, collection }, selected), question);
+    return { permissions: [...own, ...found.permissions], places: [...places, ...found.places] };
   }
   if (navigationNames.has(name.toLowerCase())) throw unknownNavigation(name, question);
   const complex = rest.length > 0 || collection;
@@ -43,7 +50,7 @@ function judgePath({ names, collection }: PropertyPath, selected: boolean, quest
       `The query uses ${quoted(name)} with a path, and the gateway knows it neither as a navigation of ${question.location.written} nor as a complex property; leave it out.`,
     );
   }
-  return own;
+  return { permissions: own, places: [] };
 }
 
 /** What a path reads of the navigation that it starts with. */
@@ -54,10 +61,7 @@ function useOf(path: PropertyPath, selected: boolean): QueryUse {
   return { ...noQuery, select: [read], conditions: selected ? [] : [read] };
 }
 
-function judgeExpansion(
-  { names, query }: Expansion,
-  question: Question,
-): { permissions: readonly string[]; places: readonly Location[] } {
+function judgeExpansion({ names, query }: Expansion, question: Question): Navigated {
   const [name = '', ...rest] = names;
   const own = readProperty(name, question.grant);
   const use: QueryUse = rest.length === 0 ? query : { ...noQuery, expand: [{ names: rest, query }] };
@@ -73,11 +77,7 @@ function judgeExpansion(
   return { permissions: [...own, ...permissions], places: [] };
 }
 
-function judgePlaces(
-  places: readonly Location[],
-  query: QueryUse,
-  question: Question,
-): { permissions: readonly string[]; places: readonly Location[] } {
+function judgePlaces(places: readonly Location[], query: QueryUse, question: Question): Navigated {
   const permissions: string[] = [];
   const further: Location[] = [];
   for (const location of places) {
@@ -87,6 +87,7 @@ function judgePlaces(
       location,
       query,
       bodyKeys: undefined,
+      bodyNames: undefined,
       searchedTypes: undefined,
     };
     permissions.push(...requireOpened(next));

@@ -162,11 +162,7 @@ describe('an allowed request', () => {
 
   it('names what a link selects', () => {
     const url = '/v1.0/users?$select=id,manager&$expand=licenseDetails';
-    expect(allowed('User.Read.All', { url }).selected).toEqual([
-      'id',
-      'manager',
-      '$expand=licenseDetails',
-    ]);
+    expect(allowed('User.Read.All', { url }).selected).toEqual(['id', 'manager', '$expand=licenseDetails']);
   });
 
   it('names each name once, so that the links of later pages do not grow', () => {
@@ -273,7 +269,8 @@ describe('a long query', () => {
 
   it('is counted in expanded navigations, too', () => {
     const nested = '$select=a,b,c,d,e,f,g,h,i,j';
-    const expand = (count: number) => `/v1.0/users?$expand=${Array.from({ length: count }, () => `manager(${nested})`).join(",")}`;
+    const expand = (count: number) =>
+      `/v1.0/users?$expand=${Array.from({ length: count }, () => `manager(${nested})`).join(',')}`;
     expect(allowed('User.Read.All', { url: expand(27) }).allowed).toBe(true);
     expect(refused('User.Read.All', { url: expand(28) }).reason).toContain('names more than 300 properties');
   });
