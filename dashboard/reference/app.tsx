@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import { Notice, Paragraphs } from '../shared/text.tsx';
 import { type ApiDocument, entriesOf, loadDocument } from './document.ts';
-import { OperationView } from './operation-view.tsx';
+import { Methods, OperationView } from './operation-view.tsx';
 import { DocumentContext } from './schema-tree.tsx';
 import { TokenContext } from './try-it.tsx';
 
@@ -50,10 +50,10 @@ function Contents({ document }: { readonly document: ApiDocument }) {
         <div key={name}>
           <h4>{name}</h4>
           <ul>
-            {entriesOf(document, name).map(({ method, operation }) => (
+            {entriesOf(document, name).map(({ methods, operation }) => (
               <li key={operation.operationId}>
                 <a href={`#${operation.operationId}`}>
-                  <span class={`method ${method.toLowerCase()}`}>{method}</span> {operation.summary}
+                  <Methods methods={methods} /> {operation.summary}
                 </a>
               </li>
             ))}

@@ -62,9 +62,10 @@ export interface Schema {
   readonly allOf?: readonly Schema[];
 }
 
-/** An operation with its method and path. */
+/** An operation with its methods and path. */
 export interface Entry {
-  readonly method: string;
+  /** More than one for operations that differ in nothing else. */
+  readonly methods: readonly [string, ...string[]];
   readonly path: string;
   readonly operation: Operation;
 }
@@ -76,11 +77,20 @@ export async function loadDocument(): Promise<ApiDocument> {
 }
 
 export const entriesOf = (document: ApiDocument, tag: string): readonly Entry[] =>
-  Object.entries(document.paths).flatMap(([path, operations]) =>
-    Object.entries(operations)
-      .filter(([, operation]) => operation.tags.includes(tag))
-      .map(([method, operation]) => ({ method: method.toUpperCase(), path, operation })),
-  );
+  Object.entries(document.paths).flatMap(([path, operations]) => {
+    const entries = new Map<string, Entry>();
+    for (const [key, operation] of Object.entries(operations)) {
+      if (!operation.tags.includes(tag)) continue;
+      const { methods = [], operation: first = operation } = entries.get(operation.summary) ?? {};
+      const [method, ...others] = [...methods, key.toUpperCase()];
+      if (method === undefined) continue;
+      // The first may have no body.
+      const { requestBody = operation.requestBody } = first;
+      const joined = requestBody === undefined ? first : { ...first, requestBody };
+      entries.set(operation.summary, { methods: [method, ...others], path, operation: joined });
+    }
+    return [...entries.values()];
+  });
 
 const componentPrefix = '#/components/schemas/';
 

@@ -6,7 +6,7 @@ import { TryIt } from './try-it.tsx';
 
 /** One operation: description on the left, samples and a form on the right. */
 export function OperationView({ entry }: { readonly entry: Entry }) {
-  const { method, path, operation } = entry;
+  const { methods, path, operation } = entry;
   const { operationId, summary, description, parameters = [], requestBody, responses } = operation;
   const answers = Object.entries(responses);
   return (
@@ -18,7 +18,7 @@ export function OperationView({ entry }: { readonly entry: Entry }) {
           </a>
         </h3>
         <p class="address">
-          <span class={`method ${method.toLowerCase()}`}>{method}</span> <code>/api{path}</code>
+          <Methods methods={methods} /> <code>/api{path}</code>
         </p>
         <p>
           <Sentence text={description} />
@@ -48,6 +48,17 @@ export function OperationView({ entry }: { readonly entry: Entry }) {
         {operation.tags.includes('Pages') ? null : <TryIt entry={entry} />}
       </div>
     </section>
+  );
+}
+
+/** The method of an operation; "ANY" if it has several. */
+export function Methods({ methods }: Pick<Entry, 'methods'>) {
+  const [method, ...others] = methods;
+  if (others.length === 0) return <span class={`method ${method.toLowerCase()}`}>{method}</span>;
+  return (
+    <span class="method any" title={methods.join(', ')}>
+      ANY
+    </span>
   );
 }
 

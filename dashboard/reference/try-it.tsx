@@ -18,24 +18,27 @@ const maxShown = 20_000;
 /** A form that sends a request to the app that serves this page. The body starts with the example. */
 export function TryIt({ entry }: { readonly entry: Entry }) {
   const token = useContext(TokenContext);
-  const { method, operation } = entry;
+  const { methods, operation } = entry;
+  const [method, setMethod] = useState(methods[0]);
   const { parameters = [], requestBody, operationId } = operation;
   const bodyExample = Object.values(requestBody?.content ?? {})[0]?.example;
   const [values, setValues] = useState<Readonly<Record<string, string>>>({});
-  const [body, setBody] = useState(bodyExample === undefined ? undefined : JSON.stringify(bodyExample));
+  const [body, setBody] = useState(bodyExample === undefined ? '' : JSON.stringify(bodyExample));
+  const hasBody = requestBody !== undefined && method !== 'GET' && method !== 'DELETE';
   const [received, setReceived] = useState<Received>();
   /** Number of the latest request. Answers to earlier requests are dropped. */
   const latest = useRef(0);
   const submit = async (event: Event): Promise<void> => {
     event.preventDefault();
     const own = (latest.current += 1);
-    const answer = await send(addressOf(entry, values), method, token, body);
+    const answer = await send(addressOf(entry, values), method, token, hasBody && body !== '' ? body : undefined);
     if (latest.current === own) setReceived(answer);
   };
   return (
     <details class="try">
       <summary>Try it</summary>
       <form onSubmit={(event) => void submit(event)}>
+        {methods.length === 1 ? null : <MethodField {...{ methods, method }} onChange={setMethod} />}
         {parameters.map(({ name, required, example }) => (
           <label key={name}>
             {name}
@@ -48,13 +51,30 @@ export function TryIt({ entry }: { readonly entry: Entry }) {
             />
           </label>
         ))}
-        {body === undefined ? null : <BodyField body={body} onChange={setBody} />}
+        {hasBody ? <BodyField body={body} onChange={setBody} /> : null}
         <button type="submit" class="primary">
           Send {method}
         </button>
       </form>
       {received === undefined ? null : <Answer operationId={operationId} received={received} />}
     </details>
+  );
+}
+
+function MethodField(props: {
+  readonly methods: readonly string[];
+  readonly method: string;
+  readonly onChange: (method: string) => void;
+}) {
+  return (
+    <label>
+      method
+      <select name="method" value={props.method} onChange={(event) => props.onChange(event.currentTarget.value)}>
+        {props.methods.map((name) => (
+          <option key={name}>{name}</option>
+        ))}
+      </select>
+    </label>
   );
 }
 
@@ -79,9 +99,15 @@ function Answer({ operationId, received }: { readonly operationId: string; reado
 }
 
 function addressOf({ path, operation }: Entry, values: Readonly<Record<string, string>>): URL {
-  const filled = path.replaceAll(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(values[name] ?? ''));
+  const { parameters = [] } = operation;
+  const filled = path.replaceAll(/\{(\w+)\}/g, (_, name: string) => {
+    const encoded = encodeURIComponent(values[name] ?? '');
+    // A parameter that stands for the rest of a path has slashes in its example.
+    const isRest = parameters.some((parameter) => parameter.name === name && parameter.example?.includes('/') === true);
+    return isRest ? encoded.replaceAll('%2F', '/') : encoded;
+  });
   const url = apiUrl(filled.slice(1));
-  for (const { name, in: location } of operation.parameters ?? []) {
+  for (const { name, in: location } of parameters) {
     const value = values[name];
     if (location === 'query' && value !== undefined && value !== '') url.searchParams.set(name, value);
   }

@@ -84,6 +84,25 @@ describe('the API reference page', skippedBecause(noBrowser), () => {
     expect(await jobs.getByRole('status').textContent()).toContain('licence-report');
   });
 
+  it('shows an operation of several methods once, and sends the chosen one with the slashes of its path', async () => {
+    const gateway = page.locator('#gateway');
+    expect(await gateway.locator('.address').textContent()).toContain('ANY');
+    await gateway.getByText('Try it').click();
+    await gateway.getByLabel('method').selectOption('POST');
+    for (const [name, value] of Object.entries({ tenant: 'contoso.com', resource: 'graph', path: 'v1.0/users' }))
+      await gateway.locator(`input[name=${name}]`).fill(value);
+    await gateway.getByLabel('body').fill('{"a":1}');
+    const sent = page.waitForRequest('**/api/gateway/**');
+    await gateway.getByRole('button', { name: 'Send POST' }).click();
+    const request = await sent;
+    expect([request.method(), new URL(request.url()).pathname, request.postData()]).toEqual([
+      'POST',
+      '/api/gateway/contoso.com/graph/v1.0/users',
+      '{"a":1}',
+    ]);
+    await gateway.getByText('401 application/problem+json').waitFor();
+  });
+
   it('shows the answer to the latest request even if an earlier answer arrives later', async () => {
     const first: Route[] = [];
     await page.route('**/api/health', (route) => void first.push(route), { times: 1 });
