@@ -2,7 +2,9 @@ import type { Question } from '../question.ts';
 import { encode, type Part } from '../reading/part.ts';
 import type { LookUp } from '../verdict.ts';
 
-const changesGroup = /^groups\/\{\}(?:\/(?:members|owners)(?:\/\{\})?(?:\/\$ref)?)?$/;
+/** Requests that change a group, its members or owners. A team's id is the id of its group. */
+const changesGroup =
+  /^(?:groups\/\{\}(?:\/(?:members|owners)(?:\/\{\})?(?:\/\$ref)?|\/team)?|teams\/\{\}(?:\/members(?:\/(?:\{\}|add|remove))?)?)$/;
 
 /**
  * A group to which directory roles can be assigned changes only with RoleManagement.ReadWrite.Directory ("Use Microsoft
