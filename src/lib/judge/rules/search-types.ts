@@ -2,6 +2,9 @@ import { notPermitted, unreadable } from '../refusal.ts';
 import type { JsonObject } from '../reading/body.ts';
 import type { Grant } from '../verdict.ts';
 
+/** Types of the account's own data: their permissions cover nothing else, so the rule must allow /me. */
+const ownTypes: ReadonlySet<unknown> = new Set(['message', 'event']);
+
 /** Permissions that search a type of objects, one of which is needed ("Use the Microsoft Search API", "entityTypes"). */
 const permissionsByType: Readonly<Record<string, readonly string[]>> = {
   message: ['Mail.Read', 'Mail.ReadWrite'],
@@ -33,6 +36,11 @@ export const judgeSearchedTypes = (types: readonly string[], grant: Grant): read
   types.map((type) => {
     const oneOf = Object.hasOwn(permissionsByType, type) ? (permissionsByType[type] ?? []) : [];
     const held = oneOf.find((permission) => grant.permissions.has(permission));
+    if (held !== undefined && ownTypes.has(type) && grant.scheme === 'delegated' && !grant.me) {
+      throw notPermitted(
+        `The search asks for ${type}, which are objects of the signed-in account; add a path of /me to the rule, or leave the type out.`,
+      );
+    }
     if (held !== undefined) return held;
     throw notPermitted(
       oneOf.length === 0
