@@ -1,4 +1,5 @@
 import type { Method, PermissionMap } from './map/permission-map.ts';
+import type { BodyNames } from './reading/body.ts';
 import type { QueryUse } from './reading/query.ts';
 import type { Location } from './resolve.ts';
 import type { Grant } from './verdict.ts';
@@ -15,7 +16,7 @@ export interface Question {
   /** Names of the properties in a JSON body; undefined without a body. */
   readonly bodyKeys: readonly string[] | undefined;
   /** Names of the members of a JSON body at any depth; undefined without a body. */
-  readonly bodyNames?: ReadonlySet<string> | undefined;
+  readonly bodyNames?: BodyNames | undefined;
   /** The types of objects that a search asks for; undefined for other requests. */
   readonly searchedTypes: readonly string[] | undefined;
 }

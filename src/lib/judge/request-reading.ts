@@ -1,5 +1,5 @@
 import { type Method, methods } from './map/permission-map.ts';
-import { type JsonObject, namesIn, readBody } from './reading/body.ts';
+import { type BodyNames, type JsonObject, namesIn, readBody } from './reading/body.ts';
 import { readHeaders } from './reading/headers.ts';
 import { type OptionsReading, readOptions } from './reading/options.ts';
 import { type PathReading, readPath } from './reading/path.ts';
@@ -26,7 +26,7 @@ export interface RequestReading {
 
 export interface BodyReading {
   readonly value: JsonObject;
-  readonly names: ReadonlySet<string>;
+  readonly names: BodyNames;
 }
 
 /** @param host Of Microsoft Graph. */

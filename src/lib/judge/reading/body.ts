@@ -48,26 +48,35 @@ function keyInTwoCases(value: unknown): string | undefined {
   return undefined;
 }
 
-/** Different names in a body that is read. Every rule of the caller looks at each. */
+/** Different names, and values of references, in a body that is read. Every rule of the caller looks at each. */
 const maximumNames = 5_000;
 
-/** The names of all members of a JSON value, at any depth. @throws Refusal for more than 5,000 different ones. */
-export function namesIn(value: unknown): ReadonlySet<string> {
-  const names = new Set<string>();
-  collectNames(value, names);
+/** Names of members, each with its different values if it ends in `@odata.bind`, else with none. */
+export type BodyNames = ReadonlyMap<string, ReadonlySet<unknown>>;
+
+/** The names of all members of a JSON value, at any depth. @throws Refusal for more than 5,000 names and values. */
+export function namesIn(value: unknown): BodyNames {
+  const names = new Map<string, Set<unknown>>();
+  collectNames(value, { names, left: maximumNames });
   return names;
 }
 
-function collectNames(value: unknown, names: Set<string>): void {
+function collectNames(value: unknown, found: { readonly names: Map<string, Set<unknown>>; left: number }): void {
   if (typeof value !== 'object' || value === null) return;
   if (Array.isArray(value)) {
-    for (const item of value) collectNames(item, names);
+    for (const item of value) collectNames(item, found);
     return;
   }
   for (const [name, inner] of Object.entries(value)) {
-    names.add(name);
-    if (names.size > maximumNames)
+    const values = found.names.get(name) ?? new Set();
+    if (!found.names.has(name)) found.left -= 1;
+    found.names.set(name, values);
+    if (name.endsWith('@odata.bind') && !values.has(inner)) {
+      found.left -= 1;
+      values.add(inner);
+    }
+    if (found.left < 0)
       throw unreadable(`The body has more than ${maximumNames} different names; send several requests.`);
-    collectNames(inner, names);
+    collectNames(inner, found);
   }
 }

@@ -12,12 +12,23 @@ import { writeProperty } from './property-permissions.ts';
 import { readableType } from './readable-types.ts';
 import { navigationNames } from './navigation-names.ts';
 
-/** Names in a body that bind objects by reference, with the paths where they name what the request is about. */
-const bindings: Readonly<Record<string, RegExp>> = {
+interface Binding {
+  /** The paths where the bound object is what the request is about. */
+  readonly paths: RegExp;
+  /** The collection of the bound object, in lower case. */
+  readonly collection: string;
+}
+
+/** Names in a body that bind objects by reference. */
+const bindings: Readonly<Record<string, Binding>> = {
   // "Create team"
-  'template@odata.bind': /^teams$/,
-  // "Add member to team", "Create chat", "Create team"
-  'user@odata.bind': /^(?:teams|chats|teams\/\{\}\/(?:channels\/\{\}\/)?members|chats\/\{\}\/members)$/,
+  'template@odata.bind': { paths: /^teams$/, collection: 'teamstemplates' },
+  // "Add member to team", "Add members in bulk to team", "Create chat", "Create team"
+  'user@odata.bind': {
+    paths:
+      /^(?:teams|chats|teams\/\{\}\/(?:channels\/\{\}\/)?members|teams\/\{\}\/members\/(?:add|remove)|chats\/\{\}\/members)$/,
+    collection: 'users',
+  },
 };
 const harmlessAnnotations = /^(?:[A-Za-z_]\w*)?@odata\.(?:type|etag|context)$|^@microsoft\.graph\.conflictBehavior$/;
 const callbacks = /^(?:notificationUrl|lifecycleNotificationUrl|callbackUri)$/i;
@@ -31,12 +42,16 @@ export function judgeBody(body: JsonObject, question: Question): readonly string
   const { location, method, grant } = question;
   if (location.suffix === '$ref' || location.template.at(-1) === '$ref') return judgeReference(body, question);
   const path = location.path;
-  for (const key of question.bodyNames ?? []) {
+  for (const [key, values] of question.bodyNames ?? []) {
     if (callbacks.test(key)) {
       throw notPermitted(`The body names an address in ${quoted(key)}; use a token for requests that call back.`);
     }
-    const binding = Object.hasOwn(bindings, key) && bindings[key]?.test(path) === true;
-    if (key.includes('@') && !binding && !harmlessAnnotations.test(key)) {
+    const binding = Object.hasOwn(bindings, key) ? bindings[key] : undefined;
+    if (binding?.paths.test(path) === true) {
+      for (const value of values) refuseOtherObject(key, value, { ...binding, host: grant.host });
+      continue;
+    }
+    if (key.includes('@') && !harmlessAnnotations.test(key)) {
       throw notPermitted(`The body contains ${quoted(key)}; set references with a request of their own.`);
     }
   }
@@ -44,6 +59,22 @@ export function judgeBody(body: JsonObject, question: Question): readonly string
     ...Object.keys(body).flatMap((key) => [...writeProperty(key, method, grant), ...judgeNavigation(key, question)]),
     ...judgeTypes(body, question),
   ];
+}
+
+/**
+ * A bound object must be one of its collection in this tenant. No permission to read it is asked for, because the
+ * documentation of these requests asks for none: TeamMember.ReadWrite.All alone adds a member.
+ */
+function refuseOtherObject(key: string, url: unknown, { collection, host }: Binding & { host: string }): void {
+  const target = typeof url === 'string' && /^https:/i.test(url) ? readTarget(url, host) : undefined;
+  const [first, second, ...more] = target === undefined ? [] : readPath(target.path).parts;
+  const object = second?.kind === 'word' || second?.kind === 'key';
+  if (first?.kind === 'word' && first.text.toLowerCase() === collection && object && more.length === 0) {
+    if (target?.query === '') return;
+  }
+  throw unreadable(
+    `The value of ${quoted(key)} is not the absolute URL of one object of /${collection} on ${host}; send that.`,
+  );
 }
 
 /** Roots of directory objects. */
