@@ -15,7 +15,7 @@ const seed = Number(process.env['FUZZ_SEED'] ?? '1');
 
 const json = publishedPermissions();
 
-function judged(map: PermissionMap, { method, url, scopes, scheme, body }: Ask) {
+function judged(map: PermissionMap, { method, url, scopes, scheme, body, me }: Ask) {
   return judgeRequest(
     map,
     {
@@ -23,7 +23,7 @@ function judged(map: PermissionMap, { method, url, scopes, scheme, body }: Ask) 
       permissions: new Set(scopes),
       signedIn: { id: account.id, userPrincipalName: account.upn },
       beta: true,
-      me: true,
+      me,
       host: 'graph.microsoft.com',
     },
     { method, url, body: body === undefined ? undefined : JSON.stringify(body) },

@@ -33,7 +33,14 @@ export class Generator {
     const query = fact.method === 'GET' && this.#chance(0.45) ? `?${this.#query(fact)}` : '';
     const version = this.#chance(0.8) ? 'v1.0' : 'beta';
     const url = `/${version}${this.#filled(fact.path)}${query}`;
-    const ask: Ask = { method: fact.method, url, scopes, scheme: fact.scheme, body: this.#body(fact) };
+    const ask: Ask = {
+      method: fact.method,
+      url,
+      scopes,
+      scheme: fact.scheme,
+      body: this.#body(fact),
+      me: this.#chance(0.8),
+    };
     return damage ? this.#damaged(ask) : ask;
   }
 
@@ -140,6 +147,16 @@ export class Generator {
       },
       { '@odata.id': 'https://elsewhere.example/v1.0/users/a1' },
       { ids: ['a1'], types: [this.#pick(['user', 'group', 'application'])] },
+      { '@odata.type': this.#pick(['#microsoft.graph.group', '#microsoft.graph.user']), displayName: 'x' },
+      {
+        roles: ['owner'],
+        'user@odata.bind': this.#pick([
+          "https://graph.microsoft.com/v1.0/users('a1')",
+          'https://graph.microsoft.com/v1.0/users/a1/manager',
+          'https://graph.microsoft.com/v1.0/groups/a1',
+          'https://elsewhere.example/x',
+        ]),
+      },
     ]);
   }
 

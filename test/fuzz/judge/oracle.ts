@@ -9,6 +9,8 @@ export interface Ask {
   readonly scopes: readonly string[];
   readonly scheme: 'delegated' | 'application';
   readonly body?: Readonly<Record<string, unknown>> | undefined;
+  /** Whether the rule allows the objects of the signed-in account. */
+  readonly me: boolean;
 }
 
 export const account = { id: '11111111-1111-1111-1111-111111111111', upn: 'svc@partner.example' };
@@ -81,13 +83,21 @@ export class Oracle {
     const { template, suffix } = found;
     const text = template.segments.join('/');
     if (ask.scheme === 'application' && template.segments[0] === 'me') return 'an application has no /me';
+    if (!ask.me && template.segments[0] === 'me') return 'the rule does not allow /me';
     if (ask.method !== 'GET' && changesReferredObject(text, suffix)) return 'a write to an object through a navigation';
     const special = specialPlace(text, ask, version.text);
     if (special !== undefined) return special;
-    const own = isOwn(path);
+    const own = ask.me && isOwn(path);
     const { select, conditions, words } = wordsOf(ask.url);
     const subject: Subject = { ask, method: ask.method, template, own, select, conditions, suffix };
     if (!text.startsWith('search/query') && !this.#opened(subject)) return `nothing opens ${ask.method} ${text}`;
+    if (
+      text === 'search/query' &&
+      !ask.me &&
+      ask.scheme === 'delegated' &&
+      /"(?:message|event)"/.test(JSON.stringify(ask.body))
+    )
+      return 'a search for objects of the account';
     const cast = casts.find(
       (type) => directory[type] !== undefined && !text.includes(type) && !this.#readsType(type, ask),
     );
@@ -178,7 +188,16 @@ export class Oracle {
       return false;
     if (/^(?:directoryobjects|directory\/deleteditems)\/\*/.test(text) && !permission.startsWith('Directory.'))
       return false;
+    if (/^CloudPC\.|\.CloudPC$/.test(permission) && /^rolemanagement\/(?!cloudpc\b)/.test(text)) return false;
+    if (method === 'POST' && text === 'directory/administrativeunits/*/members' && !subject.suffix)
+      if (!createsInUnit(permission, ask)) return false;
     if (operation.endsWith('Basic') && !basicEnough(subject)) return false;
+    if (
+      /^(?:Remove|Submit|Command|Migrate|AddRemoveCreds|EnableDisable|ReadWriteNonOwnerRole)$|^Update(?!Sponsors)/.test(
+        operation,
+      )
+    )
+      return singleProperty(permission, subject);
     if (
       /^(?:users|groups)(?:\/\*|\/delta)?$/.test(text) &&
       /^(?:User|Group)-|EnableDisableAccount|ManageIdentities|ManageProtection/.test(permission)
@@ -230,6 +249,9 @@ export class Oracle {
       !/^(?:teams|chats)/.test(template.segments[0] ?? '')
     )
       return 'the body binds or calls back';
+    const user = /"user@odata\.bind":"([^"]*)"/.exec(text)?.[1] ?? 'https://graph.microsoft.com/v1.0/users/a';
+    if (!/^https:\/\/graph\.microsoft\.com\/(?:v1\.0|beta)\/users(?:\/[^/?]+|\('[^/?]+'\))$/.test(user))
+      return 'the body binds something else than a user';
     if (/"isAssignableToRole"/i.test(text) && !ask.scopes.includes('RoleManagement.ReadWrite.Directory'))
       return 'role-assignable group';
     if (
@@ -288,15 +310,23 @@ function singleProperty(permission: string, { method, ask: { body } }: Subject):
     'User.EnableDisableAccount.All': ['accountEnabled'],
     'User.ManageIdentities.All': ['identities'],
     'Group-PreferredDataLocation.ReadWrite.All': ['preferredDataLocation'],
+    'AgentIdentity.EnableDisable.All': ['accountEnabled'],
+    'AgentIdentityBlueprintPrincipal.EnableDisable.All': ['accountEnabled'],
   };
   const keys = Object.keys(body ?? {});
   return method === 'PATCH' && keys.length > 0 && keys.every((key) => allowed[permission]?.includes(key) === true);
 }
 
+/** A member without `$ref` is created, and only groups are. */
+const createsInUnit = (permission: string, { body, scopes }: Ask): boolean =>
+  (body === undefined || body['@odata.type'] === '#microsoft.graph.group') &&
+  /^(?:Directory\.ReadWrite\.All|Group\.(?:Create|ReadWrite\.All))$/.test(permission) &&
+  (body === undefined || /Directory\.ReadWrite\.All|AdministrativeUnit\.Read/.test(scopes.join(' ')));
+
 /** Without `$ref`, a write on a member concerns the member itself. */
 const changesReferredObject = (text: string, suffix: boolean): boolean =>
   !suffix &&
-  /^(?:groups|users|applications|serviceprincipals|devices|directoryroles)\/\*\/(?:members|owners|manager|registeredowners|registeredusers|acceptedsenders|rejectedsenders)(?:\/\*)?$/.test(
+  /^(?:groups|users|applications|serviceprincipals|devices|directoryroles|administrativeunits)\/\*\/(?:members|owners|manager|registeredowners|registeredusers|acceptedsenders|rejectedsenders)(?:\/\*)?$/.test(
     text,
   );
 

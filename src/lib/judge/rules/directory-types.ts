@@ -43,9 +43,10 @@ const mixedNavigations = new Set(
 
 /** Roots under which these navigations lead to directory objects. */
 const directoryRoots = new Set(
-  'users me groups devices applications serviceprincipals contacts directoryroles directory directoryobjects rolemanagement policies'.split(
-    ' ',
-  ),
+  (
+    'users me groups devices applications serviceprincipals contacts directoryroles directory directoryobjects ' +
+    'administrativeunits rolemanagement policies'
+  ).split(' '),
 );
 
 /** Whether a navigation leads to other objects of the directory. */

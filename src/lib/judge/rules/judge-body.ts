@@ -11,6 +11,7 @@ import { directoryTypes, leadsToDirectoryObjects } from './directory-types.ts';
 import { writeProperty } from './property-permissions.ts';
 import { readableType } from './readable-types.ts';
 import { navigationNames } from './navigation-names.ts';
+import { createsMember } from './writes-through-navigations.ts';
 
 interface Binding {
   /** The paths where the bound object is what the request is about. */
@@ -58,6 +59,7 @@ export function judgeBody(body: JsonObject, question: Question): readonly string
   return [
     ...Object.keys(body).flatMap((key) => [...writeProperty(key, method, grant), ...judgeNavigation(key, question)]),
     ...judgeTypes(body, question),
+    ...judgeCreatedMember(body, question),
   ];
 }
 
@@ -77,9 +79,26 @@ function refuseOtherObject(key: string, url: unknown, { collection, host }: Bind
   );
 }
 
+/** The documentation describes the creation of groups in an administrative unit, and of nothing else. */
+function judgeCreatedMember(body: JsonObject, { method, location, grant }: Question): readonly string[] {
+  if (!createsMember(method, location)) return [];
+  if (body['@odata.type'] !== '#microsoft.graph.group' || location.casts.length > 0) {
+    throw notPermitted(
+      'The request creates an object in the administrative unit; send "@odata.type": "#microsoft.graph.group", or append /$ref to add one that exists.',
+    );
+  }
+  if (grant.permissions.has('Directory.ReadWrite.All')) return ['Directory.ReadWrite.All'];
+  const oneOf = ['AdministrativeUnit.Read.All', 'AdministrativeUnit.ReadWrite.All'];
+  const held = oneOf.find((permission) => grant.permissions.has(permission));
+  if (held !== undefined) return [held];
+  throw notPermitted(
+    `Creating a group in an administrative unit also needs ${oneOf.join(' or ')}; add it to the rule.`,
+  );
+}
+
 /** Roots of directory objects. */
 const directoryEntity =
-  /^(?:users|me|groups|devices|applications|serviceprincipals|contacts|directoryroles|directory)$/;
+  /^(?:users|me|groups|devices|applications|serviceprincipals|contacts|directoryroles|directory|administrativeunits)$/;
 const writes: readonly Method[] = methods.filter((method) => method !== 'GET' && method !== 'DELETE');
 
 /** A navigation inside a body is written as well, so a permission must open it for a write. */

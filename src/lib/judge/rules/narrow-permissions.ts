@@ -1,5 +1,6 @@
 import type { PermissionRule } from '../question.ts';
 import { onlyReads } from './read-ceiling.ts';
+import { createsMember } from './writes-through-navigations.ts';
 
 /**
  * Permissions for single objects that an administrator or the application itself chose. Which ones, Entra decides for the
@@ -28,6 +29,12 @@ export const intuneArea: PermissionRule = (permission, { location }) => {
   return intuneAreas.some((area) => area.test(path)) ? undefined : 'covers only Intune, not this path';
 };
 
+/** The published file lists permissions for Cloud PCs on the roles of Intune and Exchange as well. */
+export const cloudPcArea: PermissionRule = (permission, { location: { template } }) =>
+  /^CloudPC\.|\.CloudPC$/.test(permission) && template[0] === 'rolemanagement' && template[1] !== 'cloudpc'
+    ? 'covers only Cloud PCs, not this path'
+    : undefined;
+
 /** Permissions for agents stand on the paths of all users. Only the object shows whether it is an agent. */
 export const agentObjects: PermissionRule = (permission, { location }) =>
   permission.startsWith('AgentIdUser.') && ['users', 'directory'].includes(location.template[0] ?? '')
@@ -43,6 +50,14 @@ export const appRoles: PermissionRule = (permission, { method, location }) =>
   location.template.some((segment) => /^(?:inherited)?approleassign/.test(segment)) &&
   permission !== 'AppRoleAssignment.ReadWrite.All'
     ? 'does not assign app roles; AppRoleAssignment.ReadWrite.All does'
+    : undefined;
+
+const createsGroups = new Set(['Directory.ReadWrite.All', 'Group.ReadWrite.All', 'Group.Create']);
+
+/** Adding a new member to an administrative unit creates the object ("Add a member", "Permissions to create a new group"). */
+export const createdMembers: PermissionRule = (permission, { method, location }) =>
+  createsMember(method, location) && !createsGroups.has(permission)
+    ? 'adds members that exist; append /$ref, or add a permission that creates groups'
     : undefined;
 
 const everyType = new Set(['Directory.Read.All', 'Directory.ReadWrite.All']);

@@ -1,7 +1,16 @@
 import { openings } from '../map/permission-map.ts';
 import type { PermissionRule, Question } from '../question.ts';
 import { basicOnly, singlePropertiesOnly } from './basic-properties.ts';
-import { agentObjects, appRoles, intuneArea, secrets, singleObject, typeOfObject } from './narrow-permissions.ts';
+import {
+  agentObjects,
+  appRoles,
+  cloudPcArea,
+  createdMembers,
+  intuneArea,
+  secrets,
+  singleObject,
+  typeOfObject,
+} from './narrow-permissions.ts';
 import { ownObjects } from './own-objects.ts';
 import { readCeiling } from './read-ceiling.ts';
 
@@ -17,8 +26,10 @@ const rules: readonly PermissionRule[] = [
   singleObject,
   readCeiling,
   intuneArea,
+  cloudPcArea,
   agentObjects,
   appRoles,
+  createdMembers,
   typeOfObject,
   secrets,
   singlePropertiesOnly,

@@ -7,8 +7,9 @@ import { isDirectoryNavigation } from './directory-types.ts';
 const educationNavigation =
   /^education\/(?:[a-z]+\/\{\}|me)\/(?:members|teachers|schools|classes|users|taughtclasses)(?:\/\{\})?$/;
 
-/** "Add members to an administrative unit" creates a group there. */
-const createsObjects = 'directory/administrativeunits/{}/members';
+/** Whether a request creates a member of an administrative unit, rather than adding one that exists. */
+export const createsMember = (method: Method, { path, suffix }: Location): boolean =>
+  method === 'POST' && path === 'directory/administrativeunits/{}/members' && suffix !== '$ref';
 
 /**
  * Refuses to change an object through a navigation that only refers to it. Without `/$ref`, `DELETE /groups/{id}/members/{id}`
@@ -17,7 +18,7 @@ const createsObjects = 'directory/administrativeunits/{}/members';
 export function refuseWriteThroughNavigation(method: Method, location: Location): void {
   const { template, path, suffix } = location;
   if (method === 'GET' || suffix === '$ref' || template.at(-1) === '$ref') return;
-  if (method === 'POST' && path === createsObjects) return;
+  if (createsMember(method, location)) return;
   if (!isDirectoryNavigation(template) && !educationNavigation.test(path)) return;
   throw notPermitted(
     `${method} ${location.written} would change the object itself; append /$ref to change the reference, or request the object on its own path.`,

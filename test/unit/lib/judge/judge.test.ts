@@ -1,38 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { judgeRequest } from '../../../../src/lib/judge/judge.ts';
 import { partnerMap } from '../../../../src/lib/judge/map/partner-table.ts';
 import type { PermissionMap } from '../../../../src/lib/judge/map/permission-map.ts';
 import { parsePublishedFile } from '../../../../src/lib/judge/map/published-file.ts';
 import type { Verdict } from '../../../../src/lib/judge/verdict.ts';
 import { publishedPermissions } from '../../../support/published-permissions.ts';
 import { bodyCases } from './cases/body.ts';
-import { account, type Case, somebody } from './cases/case.ts';
+import { type Case, judged } from './cases/case.ts';
 import { formCases } from './cases/form.ts';
 import { partnerCases } from './cases/partner-requests.ts';
 import { permissionCases } from './cases/permissions.ts';
 import { queryCases } from './cases/query.ts';
-
-function judged(map: PermissionMap, [, request, permissions, body]: Case): Verdict {
-  const application = request.startsWith('app:');
-  const text = request.replace(/^app:/, '').replaceAll('{u}', somebody).replaceAll('{own}', account.id);
-  const at = text.indexOf(' ');
-  return judgeRequest(
-    map,
-    {
-      scheme: application ? 'application' : 'delegated',
-      permissions: new Set(permissions.split(' ').filter((name) => name !== '')),
-      signedIn: account,
-      beta: true,
-      me: true,
-      host: 'graph.microsoft.com',
-    },
-    {
-      method: text.slice(0, at),
-      url: text.slice(at + 1),
-      body: body === undefined ? undefined : JSON.stringify(body).replaceAll('{own}', account.id),
-    },
-  );
-}
 
 const tables: Readonly<Record<string, readonly Case[]>> = {
   'the form of a request': formCases,
