@@ -104,7 +104,7 @@ async function answerCaller<S extends PipelineServices>(
   admitted: Received & { readonly caller: Caller },
 ): Promise<Answer> {
   const { definition } = route;
-  const request = { ...admitted, route: definition };
+  const request = { ...admitted, route: definition, method: admitted.request.method };
   const handle = await recordRefusals(services, request, earlyRefusals, async () => {
     requireRole(admitted.caller, role);
     return route.prepare(services, admitted);

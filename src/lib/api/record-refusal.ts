@@ -19,6 +19,8 @@ export interface RefusalDeps {
 /** A request of a verified caller. */
 interface RefusedRequest {
   readonly route: RouteContract;
+  /** The method of the request: a route may serve several. */
+  readonly method: string;
   readonly caller: Caller;
   readonly correlationId: string;
   readonly log: Logger;
@@ -48,7 +50,11 @@ export async function recordRefusals<T>(
   }
 }
 
-async function record(deps: RefusalDeps, { route, caller, correlationId, log }: RefusedRequest, code: ErrorCode) {
+async function record(
+  deps: RefusalDeps,
+  { route, method, caller, correlationId, log }: RefusedRequest,
+  code: ErrorCode,
+) {
   try {
     deps.callers.refusalRecords.take(caller);
   } catch {
@@ -63,7 +69,7 @@ async function record(deps: RefusalDeps, { route, caller, correlationId, log }: 
       outcome: 'denied',
       code,
       caller: { applicationId, objectId, kind },
-      route: `${route.method} ${route.path}`,
+      route: `${method} ${route.path}`,
       scopes: [],
     })
     .catch((failure: unknown) => log.log('error', 'audit.denial_not_recorded', errorFields(failure)));

@@ -63,7 +63,8 @@ const respond = async (
     withInvocation: (_context, work) => work(),
     log: logged.log,
   });
-  const request = { headers: new Headers(headers), params: {}, body } as unknown as HttpRequest;
+  const { method } = route.definition.furtherMethods === undefined ? route.definition : { method: 'DELETE' };
+  const request = { method, headers: new Headers(headers), params: {}, body } as unknown as HttpRequest;
   const context = { functionName: 'route' } as InvocationContext;
   return (await pipeline(route)(request, context)) as Answer & { headers: Record<string, string> };
 };
@@ -223,6 +224,11 @@ describe('the audit record of a refusal', () => {
   it('names the caller, the route and the code for a missing role', async () => {
     const answer = await respond(posted(succeed, { access: 'Audit.Read' }), headers);
     expect([answer.status, audit.entries]).toEqual([403, [entry('caller_forbidden')]]);
+  });
+
+  it('names the method of the request on a route with several', async () => {
+    await respond(posted(succeed, { access: 'Audit.Read', furtherMethods: ['DELETE'] }), headers);
+    expect(audit.entries).toEqual([{ ...entry('caller_forbidden'), route: 'DELETE /route' }]);
   });
 
   it.each([
