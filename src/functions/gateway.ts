@@ -1,9 +1,8 @@
+import { registeredAuthLevel } from '../composition.ts';
 import { exampleDomain } from '../lib/api/examples.ts';
 import { directoryFailures } from '../lib/api/failures.ts';
 import type { Answer } from '../lib/api/problem.ts';
 import type { RouteDocument } from '../lib/api/route.ts';
-import { BrokerError } from '../lib/model/errors.ts';
-import { orderHeaders, readAddress } from '../lib/gateway/gateway-order.ts';
 import { rotateIfOverdue } from './rotation.ts';
 import { route } from './route.ts';
 
@@ -42,25 +41,17 @@ route(
   async (services, { request, path, body: sent, caller, correlationId, log }): Promise<Answer> => {
     rotateIfOverdue(services);
     // Loaded at the first request, to keep start-up short.
-    const { serveRequest } = await import('../lib/gateway/serve-request.ts');
-    const headers = orderHeaders(request.headers);
-    if ((headers['content-encoding'] ?? 'identity') !== 'identity')
-      throw new BrokerError('request_invalid', 'The body has a content coding; send it without one.');
-    const order = {
-      ...readAddress(request.url, path),
+    const { receiveRequest } = await import('../lib/gateway/receive-request.ts');
+    const received = {
       method: request.method,
-      headers,
+      url: request.url,
+      headers: request.headers,
       body: sent,
+      route: path,
+      takesKeys: registeredAuthLevel() !== 'anonymous',
     };
-    const {
-      status,
-      headers: returned,
-      body,
-    } = await serveRequest(services.gateway, order, {
-      caller,
-      correlationId,
-      log,
-    });
+    const sender = { caller, correlationId, log };
+    const { status, headers: returned, body } = await receiveRequest(services.gateway, received, sender);
     return {
       status,
       headers: { ...returned, 'cache-control': 'no-store', 'content-security-policy': inert },

@@ -28,9 +28,14 @@ const address =
  * (Kestrel; "URL Standard" section 4.4), so only what is left is read, and only that is sent.
  * @param url As the Functions library reports it.
  * @param route The tenant and the resource that the host has read in the address. Another reading of them is refused.
+ * @param takesKeys Whether the host asks for a function key, which may stand in the query.
  * @throws BrokerError request_invalid
  */
-export function readAddress(url: string, route: Pick<GatewayOrder, 'tenant' | 'resource'>): OrderAddress {
+export function readAddress(
+  url: string,
+  route: Pick<GatewayOrder, 'tenant' | 'resource'>,
+  takesKeys: boolean,
+): OrderAddress {
   const { gatewayUrl = '', tenant = '', resource = '', path = '/', query = '' } = address.exec(url)?.groups ?? {};
   if (gatewayUrl === '' || decoded(tenant) !== route.tenant || decoded(resource) !== route.resource) {
     throw new BrokerError(
@@ -38,7 +43,7 @@ export function readAddress(url: string, route: Pick<GatewayOrder, 'tenant' | 'r
       'The address can be read in two ways. Send /api/gateway/TENANT/RESOURCE/PATH without dot segments.',
     );
   }
-  const options = withoutFunctionKey(query);
+  const options = takesKeys ? withoutFunctionKey(query) : query;
   return {
     tenant: route.tenant,
     resource: route.resource,
@@ -55,11 +60,14 @@ function decoded(text: string): string | undefined {
   }
 }
 
-/** A function key may travel in the query as `code`. It belongs to the Functions host and goes no further. */
+/**
+ * A function key may travel in the query as `code`. It belongs to the Functions host, which decodes the name and ignores its
+ * case, and goes no further.
+ */
 const withoutFunctionKey = (query: string): string =>
   query
     .split('&')
-    .filter((pair) => !pair.startsWith('code='))
+    .filter((pair) => decoded(pair.split('=', 1)[0] ?? '')?.toLowerCase() !== 'code')
     .join('&');
 
 /**
