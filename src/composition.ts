@@ -120,7 +120,7 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
     broker,
     jobTokens: recordTokens(gated),
     issuing: gated,
-    gateway: createGateway({ ...gated, vault, permissionMap: () => permissionMap.current() }, cloud),
+    gateway: createGateway({ ...gated, callers, vault, permissionMap: () => permissionMap.current() }, cloud),
     directory,
     runs: createRuns({ ...runtime, storage }),
     tuning: tuning.runs,

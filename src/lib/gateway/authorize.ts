@@ -3,6 +3,7 @@ import type { AccessPolicy, Rule } from '../callers/policy.ts';
 import { byProvenDomains, findTenant, parseReference, type TenantFacts } from '../broker/requested-tenant.ts';
 import { readPath } from '../judge/reading/path.ts';
 import { readTarget } from '../judge/reading/target.ts';
+import type { Refused } from '../judge/verdict.ts';
 import { type Caller, callerIdOf } from '../model/caller.ts';
 import { BrokerError } from '../model/errors.ts';
 import type { TenantId } from '../model/identifiers.ts';
@@ -40,7 +41,7 @@ export const factsOf = (order: GatewayOrder): KnownFacts => {
 };
 
 /** Canonical as the judge reads it, without query; undefined for a path that cannot be read. */
-function readablePath({ resource, url }: GatewayOrder): string | undefined {
+export function readablePath({ resource, url }: Pick<GatewayOrder, 'resource' | 'url'>): string | undefined {
   try {
     if (resource !== 'graph') return pathOf(readPlainUrl(url).segments);
     const { version, path } = readTarget(url, 'graph');
@@ -128,10 +129,14 @@ async function choose(
     { alias: resource.alias, baseUrl, tenantId },
   );
   if ('rule' in choice) return choice;
-  throw new BrokerError(choice.kind === 'unreadable' ? 'request_invalid' : 'caller_forbidden', choice.reason, {
-    logFields: { refusal: choice.kind },
-  });
+  throw refusalError(choice);
 }
+
+/** A refusal of the judge as an error. */
+export const refusalError = ({ kind, reason }: Refused): BrokerError =>
+  new BrokerError(kind === 'unreadable' ? 'request_invalid' : 'caller_forbidden', reason, {
+    logFields: { refusal: kind },
+  });
 
 const forbidden = ({ reason, missing }: Denial): BrokerError =>
   new BrokerError('caller_forbidden', reason, { logFields: { missing } });

@@ -1,6 +1,7 @@
 import type { PolicyStore } from '../callers/policy-store.ts';
 import type { GatedTokens } from '../broker/gated-tokens.ts';
 import type { PermissionMap } from '../judge/map/permission-map.ts';
+import type { Caller } from '../model/caller.ts';
 import type { TenantId } from '../model/identifiers.ts';
 import type { ResourceRegistry } from '../model/resources.ts';
 import type { Resource } from '../model/token.ts';
@@ -14,6 +15,8 @@ import type { Upstream } from './upstream.ts';
 /** What the gateway needs. */
 export interface GatewayDeps extends RequestRecordsDeps {
   readonly policy: PolicyStore;
+  /** `limit` counts the requests of a caller. The first part of a batch is counted before. */
+  readonly callers: RequestRecordsDeps['callers'] & { readonly limit: { take(caller: Caller): void } };
   readonly directory: Pick<TenantDirectory, 'find' | 'tenantOf'>;
   readonly resources: ResourceRegistry;
   /** Refuses tenants that are excluded or out of reach. */

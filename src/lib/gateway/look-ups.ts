@@ -1,20 +1,30 @@
 import { parseJson } from '../runtime/outbound.ts';
 import { BrokerError } from '../model/errors.ts';
-import type { TokenRequest } from '../model/token.ts';
-import { type Outgoing, sendUpstream } from './send.ts';
+import type { RequestFacts } from './request-records.ts';
+import type { Answer } from './rewrite-answer.ts';
+import type { Outgoing } from './send.ts';
+import { type Prepared, sendRecorded } from './send-recorded.ts';
 
 /**
- * Looks at the objects whose properties decide whether the request may be sent.
- * @throws BrokerError caller_forbidden if a condition does not hold; resource_error or request_invalid if that is unknown.
+ * Looks at the objects whose properties decide whether the request may be sent. Each look-up is a request of its own, with
+ * its own records.
+ * @param facts What the record of the request says.
+ * @throws BrokerError caller_forbidden if a condition does not hold; resource_error if that is unknown.
  */
-export async function checkLookUps(outgoing: Outgoing, tokenRequest: TokenRequest): Promise<void> {
+export async function checkLookUps(
+  outgoing: Outgoing,
+  facts: RequestFacts,
+  ready: Omit<Prepared<unknown>, 'read'>,
+): Promise<void> {
   for (const { url } of outgoing.verdict.lookUps) {
-    const request = { method: 'GET', url, path: '', headers: {} } as const;
-    const verdict = { ...outgoing.verdict, request };
-    const { answer } = await sendUpstream({ ...outgoing, verdict, body: undefined }, tokenRequest);
-    if (answer.status === 404) throw new BrokerError('request_invalid', 'The group of the request does not exist.');
-    const group = answer.status === 200 ? parseJson(Buffer.from(answer.body).toString('utf8')) : undefined;
-    refuseRoleAssignable(group);
+    const { pathname: path } = new URL(url);
+    const verdict = { ...outgoing.verdict, request: { method: 'GET', url, path, headers: {} } as const };
+    const lookUp = { ...outgoing, verdict, body: undefined };
+    const prepare = async () => ({ ...ready, read: (answer: Answer) => answer });
+    const { status, body } = await sendRecorded(lookUp, { ...facts, method: 'GET', path }, prepare);
+    // The same answer as for a group to which roles can be assigned: the caller may not read which ids exist.
+    if (status === 404) throw notChangeable();
+    refuseRoleAssignable(status === 200 ? parseJson(Buffer.from(body).toString('utf8')) : undefined);
   }
 }
 
@@ -28,8 +38,11 @@ function refuseRoleAssignable(group: unknown): void {
   }
   const assignable: unknown = (group as { readonly isAssignableToRole?: unknown }).isAssignableToRole ?? false;
   if (assignable === false) return;
-  throw new BrokerError(
-    'caller_forbidden',
-    'Directory roles can be assigned to this group; a rule needs RoleManagement.ReadWrite.Directory to change it.',
-  );
+  throw notChangeable();
 }
+
+const notChangeable = (): BrokerError =>
+  new BrokerError(
+    'caller_forbidden',
+    'The group does not exist, or directory roles can be assigned to it; a rule needs RoleManagement.ReadWrite.Directory to change such a group.',
+  );

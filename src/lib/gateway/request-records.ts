@@ -26,11 +26,18 @@ export interface RequestRecordsDeps {
   readonly newId: () => string;
   /** Starts work that no request waits for. */
   readonly background: (work: () => void) => void;
+  readonly callers: {
+    /** Throws for a caller whose refusals fill the audit log. They are still logged and answered. */
+    readonly refusalRecords: { take(caller: Caller): void };
+  };
 }
 
 /** The audit entries of one gateway request. */
 export interface RequestRecord {
-  /** Records that the request is refused. The refusal stands even if this fails, which is logged. */
+  /**
+   * Records that the request is refused, unless the caller has been refused too often. The refusal stands even if this
+   * fails, which is logged.
+   */
   denied(facts: RequestFacts, thrown: unknown): Promise<void>;
   /**
    * Records the request. It may leave only after that.
@@ -42,8 +49,8 @@ export interface RequestRecord {
 }
 
 /** What became of a sent request. */
-type RequestOutcome = Pick<GatewayRequestFields, 'status' | 'requestId' | 'bytes' | 'uti'> & {
-  /** Why the caller got no answer of the resource. */
+export type RequestOutcome = Pick<GatewayRequestFields, 'status' | 'requestId' | 'bytes' | 'uti'> & {
+  /** Why the caller did not get the answer of the resource. */
   readonly code?: ErrorCode;
 };
 
@@ -70,10 +77,16 @@ export function recordOf(deps: RequestRecordsDeps, { caller, correlationId, log 
     });
   };
   return {
-    denied: (facts, thrown) =>
-      write(facts, { outcome: 'denied', code: toBrokerError(thrown).code }).catch((failure: unknown) =>
+    denied: async (facts, thrown) => {
+      try {
+        deps.callers.refusalRecords.take(caller);
+      } catch {
+        return;
+      }
+      await write(facts, { outcome: 'denied', code: toBrokerError(thrown).code }).catch((failure: unknown) =>
         log.log('error', 'audit.denial_not_recorded', errorFields(failure)),
-      ),
+      );
+    },
     sent: (facts, token, body) =>
       write(facts, {
         outcome: 'sent',

@@ -1,16 +1,13 @@
 import { longestRecordSeconds } from '../audit/audit-log.ts';
 import type { Allowed } from '../judge/verdict.ts';
 import { callerIdOf } from '../model/caller.ts';
-import { BrokerError } from '../model/errors.ts';
 import type { AccessToken, TokenRequest } from '../model/token.ts';
 import { isTransientStatus } from '../graph/reply.ts';
 import { OutboundError, outboundFailure, retryAfterSeconds } from '../runtime/outbound.ts';
 import { Requesters } from '../runtime/requesters.ts';
 import { backOffMs, retry } from '../runtime/retry.ts';
-import { answerHeaders } from './answer-headers.ts';
 import type { Authorization } from './authorize.ts';
 import type { GatewayDeps } from './gateway.ts';
-import { quotesToken } from './quotes-token.ts';
 import type { Sender } from './request-records.ts';
 import type { Answer } from './rewrite-answer.ts';
 import type { UpstreamRequest } from './upstream.ts';
@@ -31,7 +28,7 @@ export interface Outgoing {
   readonly signal: AbortSignal;
 }
 
-/** An answer with all its headers, and the token that was sent. */
+/** An answer as it came, with all its headers, and the token that was sent. */
 export interface Received {
   readonly answer: Answer;
   readonly token: AccessToken;
@@ -40,15 +37,23 @@ export interface Received {
 /**
  * Sends a request: reading up to four times after throttling and server errors, everything else once. The tenant is
  * checked again, with the token, before each attempt: it may have been excluded in between.
- * @throws BrokerError of the token source; caller_throttled; resource_error if no usable answer came.
+ * @param beforeFirst Called once, when the request is about to leave. Nothing leaves if it throws.
+ * @throws BrokerError of the token source; caller_throttled; resource_error if no answer came; what `beforeFirst` throws.
  */
-export async function sendUpstream(outgoing: Outgoing, tokenRequest: TokenRequest): Promise<Received> {
+export async function sendUpstream(
+  outgoing: Outgoing,
+  tokenRequest: TokenRequest,
+  beforeFirst: () => Promise<void>,
+): Promise<Received> {
   const { deps, sender, authorization, signal } = outgoing;
   const requesters = new Requesters({ id: callerIdOf(sender.caller), kind: 'caller' });
   const limiter = deps.limiterOf(authorization.resource);
+  let isFirst = true;
   const attempt = (): Promise<Received> =>
     limiter.run(
       async () => {
+        if (isFirst) await beforeFirst();
+        isFirst = false;
         const token = await deps.tokens.getToken(tokenRequest, signal);
         return { token, answer: await deps.upstream(upstreamRequest(outgoing, token)) };
       },
@@ -56,14 +61,13 @@ export async function sendUpstream(outgoing: Outgoing, tokenRequest: TokenReques
       signal,
     );
   try {
-    const received = await retry(attempt, {
+    return await retry(attempt, {
       clock: deps.clock,
       attempts: outgoing.verdict.request.method === 'GET' ? attempts : 1,
       afterValue: ({ answer }, count) => pauseMs(deps, answer, count),
       afterError: (error, count) => (isNetworkFailure(error) ? backOff(deps, count) : undefined),
       signal,
     });
-    return checked(received);
   } catch (error) {
     if (error instanceof OutboundError) throw outboundFailure(error, 'resource_error', 'The resource');
     throw error;
@@ -126,14 +130,3 @@ const backOff = (deps: GatewayDeps, attempt: number): number =>
   backOffMs(attempt, firstBackOffMs) * (0.5 + deps.random());
 
 const isNetworkFailure = (error: unknown): boolean => error instanceof OutboundError && error.failure === 'network';
-
-/** @throws BrokerError resource_error for an answer that must not reach the caller. */
-function checked({ answer, token }: Received): Received {
-  if (answer.status < 200 || answer.status > 599) {
-    throw new BrokerError('resource_error', 'The resource answers with a status that does not exist.');
-  }
-  if (quotesToken(answer, token.secret)) {
-    throw new BrokerError('resource_error', 'The resource repeats the token in its answer, so the answer was dropped.');
-  }
-  return { answer: { ...answer, headers: answerHeaders(answer.headers) }, token };
-}

@@ -1,20 +1,20 @@
 import type { Allowed } from '../judge/verdict.ts';
 import { callerIdOf } from '../model/caller.ts';
-import { BrokerError, toBrokerError } from '../model/errors.ts';
+import { BrokerError } from '../model/errors.ts';
 import type { AccessToken, TokenRequest } from '../model/token.ts';
 import { DeadlineError, withDeadline } from '../runtime/deadline.ts';
-import { errorFields } from '../runtime/log.ts';
-import { requestIdOf } from './answer-headers.ts';
-import { type Authorization, authorize, factsOf, type KnownFacts } from './authorize.ts';
+import { errorFields, scrub } from '../runtime/log.ts';
+import { type Authorization, authorize, factsOf, type KnownFacts, readablePath, refusalError } from './authorize.ts';
 import type { GatewayDeps } from './gateway.ts';
 import type { GatewayOrder } from './gateway-order.ts';
 import type { JudgedPart } from './judge-graph.ts';
 import { checkLookUps } from './look-ups.ts';
-import { recordOf, type RequestFacts, type Sender, utiOf } from './request-records.ts';
+import { recordOf, type RequestFacts, type Sender } from './request-records.ts';
 import { type Answer, rewriteAnswer } from './rewrite-answer.ts';
 import { grantOf } from './rule-grant.ts';
-import { type Outgoing, sendUpstream, tokenRequestOf } from './send.ts';
+import { type Outgoing, tokenRequestOf } from './send.ts';
 import { sendBatch } from './send-batch.ts';
+import { sendRecorded } from './send-recorded.ts';
 import { maximumAnswerBytes } from './upstream.ts';
 
 /** The whole time of a request, milliseconds: Graph's own gateway gives up after 100 s. */
@@ -65,37 +65,15 @@ function requestFacts(facts: KnownFacts, { request, permissions }: Allowed, cmdl
 }
 
 /** Sends one judged request, with its records. @throws BrokerError */
-async function serveOne(served: Served, facts: RequestFacts): Promise<Answer> {
-  const { deps, sender, authorization, verdict, body } = served;
-  const record = recordOf(deps, sender);
-  const tokenRequest = tokenRequestOf(served, grantOf(authorization.rule));
-  const rewriteLink = await linkWriter(served);
-  try {
+function serveOne(served: Served, facts: RequestFacts): Promise<Answer> {
+  const { authorization, verdict } = served;
+  return sendRecorded(served, facts, async () => {
+    const tokenRequest = tokenRequestOf(served, grantOf(authorization.rule));
+    const rewriteLink = await linkWriter(served);
     const token = await usableToken(served, tokenRequest);
-    await checkLookUps(served, tokenRequest);
-    await record.sent(facts, token, body);
-  } catch (thrown) {
-    await record.denied(facts, thrown);
-    throw thrown;
-  }
-  try {
-    const { answer, token } = await sendUpstream(served, tokenRequest);
-    const { status, headers } = answer;
-    const requestId = requestIdOf(headers);
-    const uti = utiOf(token);
-    const outcome = {
-      status,
-      bytes: answer.body.length,
-      ...(requestId === undefined ? {} : { requestId }),
-      ...(uti === undefined ? {} : { uti }),
-    };
-    const rewritten = rewriteAnswer(answer, { limits: verdict.answer, rewriteLink });
-    record.ended(facts, outcome);
-    return rewritten;
-  } catch (thrown) {
-    record.ended(facts, { code: toBrokerError(thrown).code });
-    throw thrown;
-  }
+    await checkLookUps(served, facts, { tokenRequest, token });
+    return { tokenRequest, token, read: (answer) => rewriteAnswer(answer, { limits: verdict.answer, rewriteLink }) };
+  });
 }
 
 function linkWriter({ deps, sender, authorization, gatewayUrl, verdict }: Served) {
@@ -118,15 +96,16 @@ async function serveBatch(
   facts: KnownFacts,
   parts: readonly JudgedPart[],
 ): Promise<Answer> {
-  const { deps, sender } = common;
-  const refusals = parts.filter(({ verdict }) => !verdict.allowed);
-  const refused = new BrokerError('caller_forbidden', 'A part of the batch was refused.');
-  await Promise.all(refusals.map(() => recordOf(deps, sender).denied(facts, refused)));
+  const { sender } = common;
+  const throttled = takeParts(common, parts);
+  await Promise.all(parts.map((part) => recordRefused(common, facts, part, throttled.has(part.id))));
   const json = await sendBatch(
     parts,
-    async ({ verdict, body }) => {
-      const bytes = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
+    async ({ id, verdict, body }) => {
       try {
+        const excess = throttled.get(id);
+        if (excess !== undefined) throw excess;
+        const bytes = body === undefined ? undefined : Buffer.from(body);
         return await serveOne({ ...common, verdict, body: bytes }, requestFacts(facts, verdict));
       } catch (thrown) {
         sender.log.log('warn', 'request.part_failed', errorFields(thrown));
@@ -136,4 +115,37 @@ async function serveBatch(
     { concurrency: batchConcurrency, maximumBytes: maximumAnswerBytes },
   );
   return { status: 200, headers: { 'content-type': 'application/json' }, body: Buffer.from(json) };
+}
+
+/**
+ * Counts each part as a request of the caller. The first was counted when the batch arrived.
+ * @returns the failures of the parts above the limit, by id.
+ */
+function takeParts({ deps, sender }: Pick<Served, 'deps' | 'sender'>, parts: readonly JudgedPart[]) {
+  const throttled = new Map<string, unknown>();
+  for (const { id } of parts.slice(1)) {
+    try {
+      deps.callers.limit.take(sender.caller);
+    } catch (thrown) {
+      throttled.set(id, thrown);
+    }
+  }
+  return throttled;
+}
+
+/** Records a part that no rule opens. Like every refusal, its record names no rule. Above the limit it is only logged. */
+async function recordRefused(
+  { deps, sender }: Pick<Served, 'deps' | 'sender'>,
+  { rule: _rule, application: _application, grant: _grant, ...asked }: KnownFacts,
+  { method, url, verdict }: JudgedPart,
+  isThrottled: boolean,
+): Promise<void> {
+  if (verdict.allowed) return;
+  const error = refusalError(verdict);
+  sender.log.log('warn', 'request.part_failed', errorFields(error));
+  if (isThrottled) return;
+  // The text of the caller may contain anything, even a secret pasted by mistake.
+  const { path: _path, ...facts } = { ...asked, method: scrub(method) };
+  const path = readablePath({ resource: 'graph', url });
+  await recordOf(deps, sender).denied(path === undefined ? facts : { ...facts, path }, error);
 }

@@ -1,5 +1,6 @@
 import type { PermissionMap } from './map/permission-map.ts';
 import { type JsonObject, readBody } from './reading/body.ts';
+import { partBodies } from './reading/part-bodies.ts';
 import { isJson, readHeaders } from './reading/headers.ts';
 import { readTarget } from './reading/target.ts';
 import { quoted, Refusal, unreadable } from './refusal.ts';
@@ -11,8 +12,11 @@ import type { GatewayRequest, Grant, Refused, Verdict } from './verdict.ts';
 interface JudgedPart {
   readonly id: string;
   readonly dependsOn: readonly string[];
-  /** The JSON body to send with an allowed part. */
-  readonly body: JsonObject | undefined;
+  readonly method: string;
+  /** Path with its version, and query. */
+  readonly url: string;
+  /** The JSON body to send with an allowed part, as it is written in the batch. */
+  readonly body: string | undefined;
   readonly verdict: Verdict;
 }
 
@@ -35,7 +39,7 @@ export function isBatch({ url }: Pick<GatewayRequest, 'url'>, host: string): boo
 /** The parts of a batch, read when they are first asked for. Throws the Refusal of a batch that cannot be read. */
 export type BatchReading = () => readonly PartReading[];
 
-interface PartReading extends Pick<JudgedPart, 'id' | 'dependsOn' | 'body'> {
+interface PartReading extends Omit<JudgedPart, 'verdict'> {
   readonly reading: RequestReading;
 }
 
@@ -60,16 +64,22 @@ function readParts(request: GatewayRequest, host: string): readonly PartReading[
     throw unreadable('A batch is a POST without query options; send it so.');
   const headers = readHeaders(request.headers ?? {});
   if (!isJson(headers['content-type'])) throw unreadable('The batch is not JSON; send Content-Type application/json.');
-  const { requests, ...others } = readBody(request.body ?? '');
+  const text = request.body ?? '';
+  const { requests, ...others } = readBody(text);
   if (!Array.isArray(requests) || requests.length === 0 || Object.keys(others).length > 0) {
     throw unreadable('The batch is not {"requests": […]}; send that and nothing else.');
   }
   if (requests.length > maximumParts)
     throw unreadable(`The batch has more than ${maximumParts} parts; send several batches.`);
-  const parts = requests.map(readPart);
+  const bodies = partBodies(text);
+  const parts = requests.map((part, index) => readPart(part, bodies[index]));
   const ids = new Set(parts.map(({ id }) => id.toLowerCase()));
   if (ids.size < parts.length) throw unreadable('Two parts of the batch have the same id; give each its own.');
-  return parts.map((part) => ({ ...part, reading: readRequest(asRequest(part, version), host) }));
+  return parts.map((part) => {
+    const asked = asRequest(part, version);
+    const { id, dependsOn, method, body } = part;
+    return { id, dependsOn, method, url: asked.url, body, reading: readRequest(asked, host) };
+  });
 }
 
 interface Part {
@@ -77,13 +87,13 @@ interface Part {
   readonly method: string;
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: JsonObject | undefined;
+  readonly body: string | undefined;
   readonly dependsOn: readonly string[];
 }
 
 const partKeys = new Set(['id', 'method', 'url', 'headers', 'body', 'dependsOn']);
 
-function readPart(value: unknown): Part {
+function readPart(value: unknown, bodyText: string | undefined): Part {
   if (!isObject(value)) throw unreadable('A part of the batch is not an object; send id, method and url.');
   const { id, method, url, headers = {}, body, dependsOn = [] } = value;
   const extra = Object.keys(value).find((key) => !partKeys.has(key));
@@ -100,7 +110,7 @@ function readPart(value: unknown): Part {
   if (!Array.isArray(dependsOn) || !dependsOn.every((other): other is string => typeof other === 'string')) {
     throw unreadable('dependsOn is not a list of ids; send the ids of earlier parts.');
   }
-  return { id, method, url, headers: headers as Readonly<Record<string, string>>, body, dependsOn };
+  return { id, method, url, headers: headers as Readonly<Record<string, string>>, body: bodyText, dependsOn };
 }
 
 const isObject = (value: unknown): value is JsonObject =>
@@ -109,18 +119,18 @@ const isObject = (value: unknown): value is JsonObject =>
 function judgePart(
   map: PermissionMap,
   grant: Grant,
-  { id, body, dependsOn, reading }: PartReading,
+  { reading, ...part }: PartReading,
   earlier: readonly JudgedPart[],
 ): JudgedPart {
-  const needed = dependsOn.map((other) => earlier.find((judged) => judged.id === other));
+  const needed = part.dependsOn.map((other) => earlier.find((judged) => judged.id === other));
   if (needed.some((found) => found === undefined)) {
     throw unreadable('A part of the batch depends on an id that no earlier part has; correct dependsOn.');
   }
   if (needed.some((found) => found?.verdict.allowed === false)) {
     const reason = 'This part depends on a part that was refused; correct that one.';
-    return { id, body, dependsOn, verdict: { allowed: false, kind: 'failed-dependency', reason } };
+    return { ...part, verdict: { allowed: false, kind: 'failed-dependency', reason } };
   }
-  return { id, body, dependsOn, verdict: judgeReading(map, grant, reading) };
+  return { ...part, verdict: judgeReading(map, grant, reading) };
 }
 
 /** A part's URL is relative to the version. */
@@ -131,6 +141,6 @@ function asRequest({ method, url, headers, body }: Part, version: string): Gatew
     method,
     url: `/${version}${url.startsWith('/') ? '' : '/'}${url}`,
     headers,
-    body: body === undefined ? undefined : JSON.stringify(body),
+    body,
   };
 }

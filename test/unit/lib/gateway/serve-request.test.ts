@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import { BrokerError } from '../../../../src/lib/model/errors.ts';
 import { OutboundError } from '../../../../src/lib/runtime/outbound.ts';
 import { bearer, bodyOf, bytes, contoso, json, portal, stage, usersRule } from './stage.ts';
 
@@ -198,6 +199,8 @@ describe('an answer', () => {
     ['in its body', json({ echo: { authorization: `Bearer ${bearer}` } })],
     ['in a header', json({}, { headers: { 'content-type': 'application/json', etag: bearer } })],
     ['by its signature', json({ echo: 's'.repeat(40) })],
+    ['by its signature with an escape', { ...json({}), body: Buffer.from(`{"x":"${bearer.slice(0, -1)}\\u0073"}`) }],
+    ['in JSON inside of JSON', json({ x: `{"y":"${bearer.slice(0, -1)}\\u0073"}` })],
     ['in an error', json({ error: { message: bearer } }, { status: 400 })],
   ])('that quotes the token %s is dropped and recorded as failed', async (_, quoting) => {
     const { world, audit, send } = stage();
@@ -227,20 +230,85 @@ describe('an answer', () => {
   });
 });
 
+describe('the record of a request', () => {
+  it('says that it was refused if the key of the links cannot be read', async () => {
+    const { world, audit, deps, send } = stage();
+    const writer = async () => {
+      throw new BrokerError('key_vault_unavailable', 'x');
+    };
+    Object.assign(deps, { links: { writer, read: deps.links.read.bind(deps.links) } });
+    await expect(send('/v1.0/users')).rejects.toThrow(code('key_vault_unavailable'));
+    expect([world.sent, audit.entries]).toEqual([
+      [],
+      [expect.objectContaining({ outcome: 'denied', code: 'key_vault_unavailable', path: '/v1.0/users' })],
+    ]);
+  });
+
+  it('says that it was refused if the queue is full, for it never left', async () => {
+    const { world, audit, deps, send } = stage();
+    const run = async () => {
+      throw new BrokerError('caller_throttled', 'x');
+    };
+    Object.assign(deps, { limiterOf: () => ({ run }) });
+    await expect(send('/v1.0/users')).rejects.toThrow(code('caller_throttled'));
+    expect([world.sent, audit.entries.map((entry) => [entry.outcome, entry.code])]).toEqual([
+      [],
+      [['denied', 'caller_throttled']],
+    ]);
+  });
+
+  it('has the status of an answer that the gateway cannot return', async () => {
+    const { world, audit, send } = stage([{ ...usersRule, scopes: ['User.ReadWrite.All'] }]);
+    const headers = { 'content-type': 'text/html', 'request-id': 'r-9' };
+    world.answers.push({ status: 201, headers, body: Buffer.from('ok') });
+    await expect(send('/v1.0/users', { method: 'POST', body: bytes({ displayName: 'x' }) })).rejects.toThrow(
+      code('resource_error'),
+    );
+    expect(audit.entries.at(-1)).toMatchObject({
+      outcome: 'failed',
+      code: 'resource_error',
+      status: 201,
+      requestId: 'r-9',
+      bytes: 2,
+    });
+  });
+
+  it('has no request id that repeats the token', async () => {
+    const { world, audit, send } = stage();
+    world.answers.push(json({}, { headers: { 'content-type': 'application/json', 'request-id': bearer } }));
+    await expect(send('/v1.0/users')).rejects.toThrow(code('resource_error'));
+    expect(audit.entries.at(-1)).toMatchObject({ outcome: 'failed', status: 200 });
+    expect(JSON.stringify(audit.entries)).not.toContain('s'.repeat(40));
+  });
+});
+
 describe('a group to which roles can be assigned', () => {
   const rule = { ...usersRule, scopes: ['Group.ReadWrite.All'] };
   const patch = { method: 'PATCH', body: bytes({ description: 'x' }) };
 
   it.each([
     [json({ isAssignableToRole: true }), 'caller_forbidden'],
-    [json({}, { status: 404 }), 'request_invalid'],
+    // As if the roles could be assigned: the caller may not read which groups exist.
+    [json({}, { status: 404 }), 'caller_forbidden'],
     [json({}, { status: 403 }), 'resource_error'],
   ])('is not changed', async (answer, expected) => {
     const { world, audit, send } = stage([rule]);
     world.answers.push(answer);
     await expect(send(`/v1.0/groups/${groupId}`, patch)).rejects.toThrow(code(expected));
     expect(world.sent.map(({ method }) => method)).toEqual(['GET']);
-    expect(audit.entries.map(({ outcome }) => outcome)).toEqual(['denied']);
+    const path = `/v1.0/groups/${groupId}`;
+    expect(audit.entries).toMatchObject([
+      { outcome: 'sent', method: 'GET', path },
+      { outcome: 'answered', method: 'GET', path, status: answer.status },
+      { outcome: 'denied', method: 'PATCH', path, code: expected },
+    ]);
+  });
+
+  it('is not looked up without a record', async () => {
+    const { world, audit, send } = stage([rule]);
+    audit.down = true;
+    await expect(send(`/v1.0/groups/${groupId}`, patch)).rejects.toThrow(code('audit_unavailable'));
+    expect(world.sent).toEqual([]);
   });
 
   it('is looked up first, without the body of the request', async () => {
@@ -255,6 +323,52 @@ describe('a group to which roles can be assigned', () => {
 });
 
 describe('a batch', () => {
+  const groups = (count: number) =>
+    Array.from({ length: count }, (_, index) => ({ id: `${index}`, method: 'DELETE', url: `/groups/${index}` }));
+  const sendBatch = (send: ReturnType<typeof stage>['send'], requests: readonly object[]) =>
+    send('/v1.0/$batch', { method: 'POST', body: bytes({ requests }) });
+
+  it('records what each refused part asked for, and no rule', async () => {
+    const { audit, send } = stage();
+    const requests = [
+      { id: '1', method: 'GET', url: '/users' },
+      { id: '2', method: 'DELETE', url: `/groups('a')` },
+      { id: '3', method: 'GET', url: '/users/a%2fb' },
+    ];
+    await sendBatch(send, requests);
+    const denied = audit.entries.filter(({ outcome }) => outcome === 'denied');
+    expect(denied).toMatchObject([
+      { method: 'DELETE', path: '/v1.0/groups/a', code: 'caller_forbidden', tenantId: contoso, resource: 'graph' },
+      { method: 'GET', code: 'request_invalid' },
+    ]);
+    for (const entry of denied) expect(entry).not.toHaveProperty('rule');
+    expect(denied[1]).not.toHaveProperty('path');
+  });
+
+  it('counts each part in the limit of the caller', async () => {
+    const { world, send } = stage([usersRule], { requestsPerMinute: 30 });
+    const requests = Array.from({ length: 6 }, (_, index) => ({ id: `${index}`, method: 'GET', url: '/users' }));
+    const { responses } = bodyOf(await sendBatch(send, requests)) as { responses: { status: number }[] };
+    expect(responses.map(({ status }) => status)).toEqual([200, 200, 200, 200, 429, 429]);
+    expect(world.sent).toHaveLength(4);
+  });
+
+  it('does not fill the audit log with refusals', async () => {
+    const { audit, events, send } = stage();
+    for (let count = 0; count < 4; count += 1) await sendBatch(send, groups(20)).catch(() => undefined);
+    await send('/v1.0/groups').catch(() => undefined);
+    expect(audit.entries).toHaveLength(60);
+    expect(events().filter((event) => event === 'request.part_failed')).toHaveLength(80);
+  });
+
+  it('sends the bodies of its parts as they are written', async () => {
+    const { world, send } = stage([{ ...usersRule, scopes: ['User.ReadWrite.All'] }]);
+    const body = '{ "jobTitle":"a\\u0062", "employeeId":9007199254740993,"n":1.10}';
+    const batch = `{"requests":[{"id":"1","method":"PATCH","url":"/users/${groupId}","body": ${body} ,"headers":{"content-type":"application/json"}}]}`;
+    await send('/v1.0/$batch', { method: 'POST', body: Buffer.from(batch) });
+    expect(world.sent.map((request) => Buffer.from(request.body ?? []).toString())).toEqual([body]);
+  });
+
   it('sends and records each part, and refuses the others', async () => {
     const { world, audit, send } = stage();
     const requests = [

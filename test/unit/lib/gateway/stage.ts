@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { GatedTokens } from '../../../../src/lib/broker/gated-tokens.ts';
 import { parsePolicy } from '../../../../src/lib/callers/parse-policy.ts';
+import { createCallerRateLimit } from '../../../../src/lib/callers/rate-limit.ts';
 import type { PolicyState } from '../../../../src/lib/callers/policy-store.ts';
 import { createGateway } from '../../../../src/lib/gateway/create-gateway.ts';
 import type { GatewayDeps } from '../../../../src/lib/gateway/gateway.ts';
@@ -53,7 +54,7 @@ export const json = (value: unknown, more: Partial<Answer> = {}): Answer => ({
 });
 
 /** The gateway with a fake resource behind it. */
-export function stage(rules: readonly object[] = [usersRule]) {
+export function stage(rules: readonly object[] = [usersRule], { requestsPerMinute = 600 } = {}) {
   const clock = new FakeClock(Date.UTC(2026, 10, 24, 5));
   const audit = new MemoryAuditLog();
   const recording = recordingLogger();
@@ -123,6 +124,10 @@ export function stage(rules: readonly object[] = [usersRule]) {
         resources: createResourceRegistry(clouds.public, []),
         tokens,
         audit,
+        callers: {
+          limit: createCallerRateLimit({ clock }, { requestsPerMinute: requestsPerMinute }),
+          refusalRecords: createCallerRateLimit({ clock }, { requestsPerMinute: 60, burst: 60 }),
+        },
         clock,
         random: () => 0.5,
         newId: randomUUID,

@@ -123,7 +123,17 @@ describe('judgeBatch', () => {
 
   it('hands out the body of a part', () => {
     const batch = judged({ requests: [part('1', '/users', { method: 'POST', body: { displayName: 'x' } })] });
-    expect(batch.readable && batch.parts[0]?.body).toEqual({ displayName: 'x' });
+    expect(batch.readable && batch.parts[0]?.body).toBe('{"displayName":"x"}');
+  });
+
+  it('hands out bodies as they are written, whatever stands around them', () => {
+    const body = '{"a" : [{"body":"}]"},9007199254740993], "b":"\\"body\\":", "c":{"requests":[{"body":1}]}}';
+    const headers = '"headers":{"content-type":"application/json"}';
+    const text = `{"req\\u0075ests" :[{"id":"1","method":"GET","url":"/users"},
+      {"id":"2","method":"POST","b\\u006fdy":\t${body}\n,${headers},"url":"/users"},
+      {${headers},"url":"/users","method":"POST","id":"3","body":{}}]}`;
+    const batch = judged(text);
+    expect(batch.readable && batch.parts.map((each) => each.body)).toEqual([undefined, body, '{}']);
   });
 });
 
