@@ -108,7 +108,7 @@ export const singlePropertiesOnly: PermissionRule = (permission, question) => {
   const list = Object.hasOwn(singleProperties, permission) ? singleProperties[permission] : undefined;
   if (list !== undefined && changesOnly(list, question)) return undefined;
   return list === undefined
-    ? 'covers only a part of what this request can do'
+    ? 'may cover only a part of what this request can do; add one that covers all of it'
     : `covers only single properties; send PATCH with ${list.join(', ')} alone`;
 };
 

@@ -37,7 +37,7 @@ GET /me/messages: Mail.Read
 GET /me/events: Calendars.Read
 `;
 
-const part = 'covers only a part of what this request can do';
+const part = 'may cover only a part of what this request can do';
 const single = 'covers only single properties';
 const assign = { action: 'adminAssign', principalId: somebody, roleDefinitionId: 'r', directoryScopeId: '/' };
 const alice = "https://graph.microsoft.com/v1.0/users('alice@a.example')";
