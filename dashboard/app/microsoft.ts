@@ -17,7 +17,7 @@ import {
 } from 'oauth4webapi';
 import type { SignInAnswer } from '../../src/lib/api/answers/sign-in.ts';
 import { authorizationServer } from '../../src/lib/entra/authorization-server.ts';
-import { noAnswer, signInProblem } from './sign-in-problem.ts';
+import { noAnswer, SignInProblem, signInProblem } from './sign-in-problem.ts';
 
 /** What Microsoft issued. It stays in the memory of the page. */
 export interface Tokens {
@@ -157,13 +157,19 @@ async function renew({ as, client, scope, nowMs }: Parties, refreshToken: string
   return { ...tokens, refreshToken: tokens.refreshToken ?? refreshToken };
 }
 
-const tokensOf = (response: TokenEndpointResponse, sentAtMs: number): Tokens => ({
-  accessToken: response.access_token,
-  refreshToken: response.refresh_token,
-  receivedAtMs: sentAtMs,
-  expiresAtMs: sentAtMs + (response.expires_in ?? 0) * 1000,
-  account: accountOf(response),
-});
+/** @throws SignInProblem without a lifetime, which RFC 6749 only recommends: nobody could tell when to renew the token. */
+function tokensOf(response: TokenEndpointResponse, sentAtMs: number): Tokens {
+  const { access_token: accessToken, refresh_token: refreshToken, expires_in: seconds = 0 } = response;
+  if (seconds <= 0)
+    throw new SignInProblem('refused', 'Microsoft issued a token without a lifetime.', 'Try to sign in again later.');
+  return {
+    accessToken,
+    refreshToken,
+    receivedAtMs: sentAtMs,
+    expiresAtMs: sentAtMs + seconds * 1000,
+    account: accountOf(response),
+  };
+}
 
 function accountOf(response: TokenEndpointResponse): string | undefined {
   const name =

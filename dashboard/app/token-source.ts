@@ -24,6 +24,8 @@ interface TokenSourceDeps {
 
 /** A token is renewed this long before it expires, or after four fifths of a short life. */
 const renewBeforeMs = 5 * 60_000;
+/** Pause before the next renewal at least, however short the life of a token. */
+const leastPauseMs = 3_000;
 /** Pause between attempts to renew while Microsoft does not answer. */
 const retryMs = 15_000;
 /** A token that expires sooner than this is not sent. */
@@ -67,7 +69,8 @@ class RenewedToken implements TokenSource {
   #schedule(inMs: number): void {
     clearTimeout(this.#timer);
     // `#renewOnce` reports its failures.
-    if (!this.#isStopped) this.#timer = setTimeout(() => void this.renew().catch(() => undefined), Math.max(0, inMs));
+    if (!this.#isStopped)
+      this.#timer = setTimeout(() => void this.renew().catch(() => undefined), Math.max(leastPauseMs, inMs));
   }
 
   async #renewOnce(): Promise<void> {

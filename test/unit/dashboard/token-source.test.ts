@@ -1,6 +1,6 @@
 // @vitest-environment happy-dom
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Tokens } from '../../../dashboard/app/microsoft.ts';
+import { createMicrosoftSignIn, type Tokens } from '../../../dashboard/app/microsoft.ts';
 import { SignInProblem } from '../../../dashboard/app/sign-in-problem.ts';
 import { createTokenSource } from '../../../dashboard/app/token-source.ts';
 
@@ -9,6 +9,7 @@ beforeEach(() => {
   vi.useFakeTimers({ now: 0 });
 });
 afterEach(() => {
+  vi.unstubAllGlobals();
   vi.useRealTimers();
 });
 
@@ -72,6 +73,24 @@ describe('the token of a signed-in person', () => {
     await vi.advanceTimersByTimeAsync(minuteMs / 2);
     expect(await source.token()).toBe('two');
     expect(onEnd).not.toHaveBeenCalled();
+  });
+
+  it('of no life to speak of is not renewed all the time', async () => {
+    const { renew } = started(tokens('one', 1), async () => tokens('two', 1));
+    await vi.advanceTimersByTimeAsync(minuteMs);
+    expect(renew.mock.calls.length).toBeLessThanOrEqual(20);
+    expect(renew.mock.calls.length).toBeGreaterThan(10);
+  });
+
+  it('is refused without a lifetime', async () => {
+    const answer = (more: object) => {
+      const json = { access_token: 'one', token_type: 'Bearer', ...more };
+      vi.stubGlobal('fetch', async () => Response.json(json));
+      const settings = { entraEndpoint: 'https://entra.test', tenantId: 't', clientId: 'c', scope: 'api://t/n/x' };
+      return createMicrosoftSignIn(settings, 'https://broker.test').renew('refresh');
+    };
+    await expect(answer({})).rejects.toMatchObject({ kind: 'refused', message: expect.stringContaining('lifetime') });
+    await expect(answer({ expires_in: 3600 })).resolves.toMatchObject({ expiresAtMs: 60 * minuteMs });
   });
 
   it('ends once, if Microsoft wants a new sign-in', async () => {
