@@ -1,11 +1,12 @@
 import type { PendingSignIn } from './microsoft.ts';
+import { SignInProblem } from './sign-in-problem.ts';
 
 /** What the tab keeps while the person is at Microsoft's page. The code that comes back is worthless without it. */
 interface RoundTrip {
   readonly pending: PendingSignIn;
   /** The view to return to. */
   readonly hash: string;
-  /** No page was shown, so a refusal only means that the person has to sign in. */
+  /** Nobody saw that it began, so a refusal only means that the person has to sign in. */
   readonly silent: boolean;
 }
 
@@ -19,9 +20,31 @@ export interface Returned {
 const tripKey = 'sign-in';
 const accountKey = 'account';
 
-/** Called just before the page is left. */
+/** Returns undefined where the browser blocks site data: even reading `sessionStorage` throws then. */
+function attempt<T>(work: () => T): T | undefined {
+  try {
+    return work();
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether this tab can keep anything while the person is at Microsoft's page. */
+export const canKeepTrip = (): boolean =>
+  attempt(() => {
+    sessionStorage.setItem('probe', '');
+    sessionStorage.removeItem('probe');
+    return true;
+  }) ?? false;
+
+/** Called just before the page is left. @throws SignInProblem if the browser keeps nothing. */
 export function keepTrip(trip: RoundTrip): void {
-  sessionStorage.setItem(tripKey, JSON.stringify(trip));
+  try {
+    sessionStorage.setItem(tripKey, JSON.stringify(trip));
+  } catch (cause) {
+    const message = 'This browser keeps no site data for this page.';
+    throw new SignInProblem('refused', message, 'Allow site data for this page, and sign in again.', { cause });
+  }
 }
 
 /**
@@ -31,8 +54,8 @@ export function keepTrip(trip: RoundTrip): void {
 export function takeReturned(): Returned | undefined {
   const parameters = new URLSearchParams(location.hash.slice(1));
   if (!parameters.has('state') || !(parameters.has('code') || parameters.has('error'))) return undefined;
-  const kept = readTrip();
-  sessionStorage.removeItem(tripKey);
+  const kept = attempt(readTrip);
+  attempt(() => sessionStorage.removeItem(tripKey));
   const trip = kept?.pending.state === parameters.get('state') ? kept : undefined;
   history.replaceState(null, '', `${location.pathname}${location.search}${trip?.hash ?? ''}`);
   return { parameters, trip };
@@ -44,9 +67,12 @@ function readTrip(): RoundTrip | undefined {
 }
 
 /** The account that was signed in before a reload of this tab. Its name is no secret. */
-export const lastAccount = (): string | undefined => sessionStorage.getItem(accountKey) ?? undefined;
+export const lastAccount = (): string | undefined => attempt(() => sessionStorage.getItem(accountKey)) ?? undefined;
 
+/** Without site data, a reload asks the person to sign in. */
 export function rememberAccount(account: string | undefined): void {
-  if (account === undefined) sessionStorage.removeItem(accountKey);
-  else sessionStorage.setItem(accountKey, account);
+  attempt(() => {
+    if (account === undefined) sessionStorage.removeItem(accountKey);
+    else sessionStorage.setItem(accountKey, account);
+  });
 }

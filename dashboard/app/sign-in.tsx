@@ -17,6 +17,7 @@ export function SignInView({ signIn }: { readonly signIn: SignIn }) {
         <Failure failure={settings.failure} />
       </main>
     );
+  const { isBlocked } = signIn;
   const { refusal, problem } = state.kind === 'signed-out' ? state : {};
   return (
     <main class="sign-in" id="content" tabIndex={-1}>
@@ -24,9 +25,8 @@ export function SignInView({ signIn }: { readonly signIn: SignIn }) {
       <Failure failure={refusal} />
       <Problem problem={problem} />
       <Failure failure={settings.failure} />
-      {notSetUp === undefined ? (
-        <MicrosoftButton begin={signIn.begin} isUnanswered={problem?.kind === 'unavailable'} />
-      ) : (
+      {isBlocked ? <Blocked /> : null}
+      {notSetUp === undefined ? null : (
         <Notice kind="warn">
           <strong>Sign-in with Microsoft is not set up.</strong> <Sentence text={notSetUp.problem} />
           <p>
@@ -34,7 +34,10 @@ export function SignInView({ signIn }: { readonly signIn: SignIn }) {
           </p>
         </Notice>
       )}
-      {isPasting || notSetUp !== undefined ? (
+      {isBlocked || notSetUp !== undefined ? null : (
+        <MicrosoftButton begin={signIn.begin} isUnanswered={problem?.kind === 'unavailable'} />
+      )}
+      {isPasting || isBlocked || notSetUp !== undefined ? (
         <PasteToken onSession={signIn.paste} />
       ) : (
         <p>
@@ -44,6 +47,16 @@ export function SignInView({ signIn }: { readonly signIn: SignIn }) {
         </p>
       )}
     </main>
+  );
+}
+
+function Blocked() {
+  return (
+    <Notice kind="warn">
+      <strong>This browser blocks site data for this page.</strong> Without it, the page cannot recognise the answer of
+      Microsoft.
+      <p>Allow site data for {location.host} and load the page again, or paste an access token.</p>
+    </Notice>
   );
 }
 

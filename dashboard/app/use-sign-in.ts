@@ -5,7 +5,7 @@ import type { ApiFailure } from './api-failure.ts';
 import { readPublic } from './api.ts';
 import { createMicrosoftSignIn, type MicrosoftSignIn, type Tokens } from './microsoft.ts';
 import { type Polled, usePolling } from './polling.ts';
-import { keepTrip, lastAccount, rememberAccount, type Returned, takeReturned } from './round-trip.ts';
+import { canKeepTrip, keepTrip, lastAccount, rememberAccount, type Returned, takeReturned } from './round-trip.ts';
 import { readSession, type Session } from './session.ts';
 import { SignInProblem, signInProblem } from './sign-in-problem.ts';
 import { createTokenSource, pastedToken, type TokenSource } from './token-source.ts';
@@ -29,8 +29,10 @@ export interface SignIn {
   readonly state: SignInState;
   /** How people sign in to this broker. */
   readonly settings: Polled<SignInAnswer | NoSignIn>;
+  /** The browser keeps no site data, which the way back from Microsoft needs. */
+  readonly isBlocked: boolean;
   /**
-   * Goes to Microsoft's page. Undefined until the settings are known, and without them.
+   * Goes to Microsoft's page. Undefined until the settings are known, without them, and if `isBlocked`.
    * @param anyway although Microsoft did not answer.
    */
   readonly begin: ((anyway: boolean) => void) | undefined;
@@ -57,6 +59,7 @@ export function useSignIn(): SignIn {
   const [state, setState] = useState<SignInState>(() =>
     returned !== undefined || lastAccount() !== undefined ? { kind: 'working' } : { kind: 'signed-out' },
   );
+  const [isBlocked] = useState(() => !canKeepTrip());
   const settings = usePolling(() => readPublic<SignInAnswer | NoSignIn>('sign-in'), 'sign-in', undefined);
   const microsoft = useMemo(
     () =>
@@ -75,7 +78,8 @@ export function useSignIn(): SignIn {
   return {
     state,
     settings,
-    begin: microsoft && ((anyway) => void leave(microsoft, setState, { anyway })),
+    isBlocked,
+    begin: isBlocked ? undefined : microsoft && ((anyway) => void leave(microsoft, setState, { anyway })),
     paste: (session) => setState({ kind: 'signed-in', session, source: pastedToken(session.token) }),
     signOut: () => void signOut(state, setState),
     refuse: (source, failure) =>
@@ -116,17 +120,21 @@ async function resume(
 const signedOutUnless = (current: SignInState): SignInState =>
   current.kind === 'working' ? { kind: 'signed-out' } : current;
 
-/** @param options.account signs in without a page. Its absence shows one. */
+/**
+ * @param options.account signs in without a page. Its absence shows one.
+ * @param options.isNoticed whether the person sees that this begins, and is told if it fails.
+ */
 async function leave(
   microsoft: MicrosoftSignIn,
   setState: SetState,
-  { account, anyway = false }: { readonly account?: string; readonly anyway?: boolean },
+  options: { readonly account?: string; readonly anyway?: boolean; readonly isNoticed?: boolean },
 ): Promise<void> {
+  const { account, anyway = false, isNoticed = account === undefined } = options;
   setState({ kind: 'working' });
   try {
     if (!anyway) await microsoft.reachable();
     const { url, pending } = await microsoft.start(account);
-    keepTrip({ pending, hash: location.hash, silent: account !== undefined });
+    keepTrip({ pending, hash: location.hash, silent: !isNoticed });
     // A reload must not make a second entry in the history.
     if (account === undefined) location.assign(url);
     else location.replace(url);
@@ -134,6 +142,9 @@ async function leave(
     setState({ kind: 'signed-out', problem: signInProblem(thrown) });
   }
 }
+
+/** A session that ended sooner is not begun again without a page: it could end and begin for ever. */
+const leastSessionMs = 60_000;
 
 async function finish(microsoft: MicrosoftSignIn, { parameters, trip }: Returned, setState: SetState): Promise<void> {
   try {
@@ -146,14 +157,21 @@ async function finish(microsoft: MicrosoftSignIn, { parameters, trip }: Returned
       nowMs: Date.now,
       onTokens: (renewed) => setState((current) => withTokens(current, source, renewed)),
       onDelay: (delay) => setState((current) => (isOf(current, source) ? { ...current, delay } : current)),
-      onEnd: (problem) => setState((current) => (isOf(current, source) ? { kind: 'signed-out', problem } : current)),
+      onEnd: (problem) => {
+        // Microsoft may sign the person in again without a page: its own session outlives refresh tokens of pages.
+        const { account } = tokens;
+        const isNew = Date.now() - tokens.receivedAtMs < leastSessionMs;
+        if (problem.kind === 'ended' && account !== undefined && !isNew)
+          void leave(microsoft, setState, { account, isNoticed: true });
+        else setState((current) => (isOf(current, source) ? { kind: 'signed-out', problem } : current));
+      },
     });
     rememberAccount(session.name);
     setState({ kind: 'signed-in', session, source, microsoft });
   } catch (thrown) {
     rememberAccount(undefined);
     const problem = signInProblem(thrown);
-    // Nobody asked for a silent sign-in, so nobody needs to hear that it takes a page.
+    // Nobody asked for the sign-in after a reload, so nobody needs to hear that it takes a page.
     const isExpected = trip?.silent === true && problem.kind === 'ended';
     setState({ kind: 'signed-out', ...(isExpected ? {} : { problem }) });
   }

@@ -9,7 +9,7 @@ declare module 'vitest' {
   }
 }
 
-const program = process.env['PTB_CHROMIUM'] ?? '/usr/bin/chromium';
+export const program = process.env['PTB_CHROMIUM'] ?? '/usr/bin/chromium';
 
 /**
  * Starts one browser for all page tests, without its sandbox, which needs rights that a container lacks. It opens only

@@ -1,11 +1,12 @@
 import type { RunningCloud } from 'microsoft-cloud';
 import { changeSettings, readLedger } from 'microsoft-cloud/client';
 import { adminToken, call } from 'microsoft-cloud/testing';
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { type Browser, chromium, type Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { Demo } from '../../../src/cli/demo/start-demo.ts';
 import { startQuietDemo } from '../../support/running-demo.ts';
 import { skippedBecause } from '../../support/skipped.ts';
+import { program } from './browser-server.ts';
 import { connectBrowser, noBrowser, openPage, poorContrast, type WatchedPage } from './browser.ts';
 import { dashboardPage } from './dashboard-page.ts';
 
@@ -35,9 +36,9 @@ describe('sign-in with Microsoft', skippedBecause(noBrowser), () => {
   });
 
   /** Opens the dashboard in a browser without a session at Microsoft. Its certificate is the simulated cloud's own. */
-  async function open(hash = '', width = 1440): Promise<void> {
+  async function open(hash = '', width = 1440, inBrowser = browser): Promise<void> {
     expected = [];
-    watched = await openPage(browser, { viewport: { width, height: 900 }, ignoreHTTPSErrors: true });
+    watched = await openPage(inBrowser, { viewport: { width, height: 900 }, ignoreHTTPSErrors: true });
     ({ page } = watched);
     await page.addInitScript(() => {
       document.addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI }) => {
@@ -196,6 +197,39 @@ describe('sign-in with Microsoft', skippedBecause(noBrowser), () => {
     await page.route(entra(), (route) => route.abort());
     await page.reload();
     await page.getByText("Microsoft's sign-in service does not answer.").waitFor();
+  });
+
+  it('offers the sign-in again after the Back button, although the browser kept the page as it was left', async () => {
+    // The browser of all page tests does not keep pages.
+    const ignoreDefaultArgs = ['--disable-back-forward-cache'];
+    const keeping = await chromium.launch({ executablePath: program, args: ['--no-sandbox'], ignoreDefaultArgs });
+    onTestFinished(() => keeping.close());
+    await open('#/jobs', 1440, keeping);
+    await button('Sign in with Microsoft').waitFor();
+    await page.evaluate(() => addEventListener('pageshow', ({ persisted }) => (document.title = `kept ${persisted}`)));
+    await button('Sign in with Microsoft').click();
+    await page.getByLabel('Olivia Operator').waitFor();
+    // A page that was kept does not load.
+    await page.goBack({ waitUntil: 'commit' });
+    await expect.poll(() => page.title()).toBe('kept true');
+    await signIn('Olivia Operator');
+    await heading('Jobs').waitFor();
+  });
+
+  it('takes a pasted token where the browser blocks site data', async () => {
+    await open();
+    await page.addInitScript(() => {
+      const denied = (): never => {
+        throw new DOMException('Access is denied for this document.', 'SecurityError');
+      };
+      Object.defineProperty(globalThis, 'sessionStorage', { get: denied });
+    });
+    await page.reload();
+    await page.getByText('This browser blocks site data for this page.').waitFor();
+    expect(await button('Sign in with Microsoft').count()).toBe(0);
+    expect(await poorContrast(page)).toEqual([]);
+    await dashboardPage(page).signIn(await demo.callerToken());
+    await button('Forget token').waitFor();
   });
 
   it('says that a sign-in was cancelled, or belongs to another tab', async () => {

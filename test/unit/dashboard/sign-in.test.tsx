@@ -145,6 +145,20 @@ describe('the sign-in page', () => {
     expect(root.querySelector('textarea')).not.toBeNull();
   });
 
+  it('takes a pasted token, and says why, where the browser blocks site data', async () => {
+    vi.spyOn(globalThis, 'sessionStorage', 'get').mockImplementation(() => {
+      throw new DOMException('Access is denied for this document.', 'SecurityError');
+    });
+    try {
+      const root = await open(Response.json(settings));
+      expect(root.textContent).toContain('This browser blocks site data for this page.');
+      expect(buttons(root)).toEqual(['Show the dashboard']);
+      expect(() => keepTrip({ pending, hash: '', silent: false })).toThrow('keeps no site data');
+    } finally {
+      vi.restoreAllMocks();
+    }
+  });
+
   it('offers the sign-in again after the Back button at the page of Microsoft', async () => {
     rememberAccount('a@partner.test');
     const root = await open(new TypeError('Failed to fetch'));
