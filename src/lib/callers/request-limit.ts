@@ -40,23 +40,34 @@ function matches(pattern: readonly string[], segments: readonly string[]): boole
   return segments.length === pattern.length;
 }
 
-/** How the resource compares paths: Graph ignores case, of others it is not known. */
-interface Comparison {
+/** How the resource compares paths. */
+export interface Comparison {
   readonly ignoreCase: boolean;
+  /** Segments, in lower case and by position, that open only to a pattern which names them itself. */
+  readonly namedOnly: readonly (string | undefined)[];
 }
 
+/** Graph ignores case. `/beta`, and `/me` below a version, hold what a wildcard is not meant to cover. */
+export const graphPaths: Comparison = { ignoreCase: true, namedOnly: ['beta', 'me'] };
+
+/** Of other resources nothing is known. */
+export const otherPaths: Comparison = { ignoreCase: false, namedOnly: [] };
+
 /** Whether the patterns of a rule open a path. @param path Canonical, with its leading slash and without query. */
-export function opensPath({ paths }: RequestLimit, path: string, { ignoreCase }: Comparison): boolean {
+export function opensPath({ paths }: RequestLimit, path: string, { ignoreCase, namedOnly }: Comparison): boolean {
   if (paths === undefined) return true;
   const compared = (text: string): string => (ignoreCase ? text.toLowerCase() : text);
   const segments = segmentsOf(compared(path));
-  return paths.some((pattern) => matches(pattern.map(compared), segments));
+  const named = namedOnly.flatMap((name, position) => (name === segments[position] ? [{ name, position }] : []));
+  return paths
+    .map((pattern) => pattern.map(compared))
+    .some((pattern) => matches(pattern, segments) && named.every(({ name, position }) => pattern[position] === name));
 }
 
 /** Whether a rule opens a method. */
 export const opensMethod = ({ methods }: RequestLimit, method: string): boolean => methods?.has(method) ?? true;
 
-/** Whether a pattern names a segment at a position itself, and does not only match it. */
+/** Whether any pattern names a segment at a position itself. Of a path, `opensPath` decides by the pattern that matches. */
 export const namesSegment = (limit: RequestLimit | undefined, position: number, name: string): boolean =>
   limit?.paths?.some((pattern) => pattern[position]?.toLowerCase() === name) ?? false;
 

@@ -1,4 +1,4 @@
-import { namesSegment, type RequestLimit } from '../callers/request-limit.ts';
+import { graphPaths, namesSegment, type RequestLimit } from '../callers/request-limit.ts';
 import type { Rule } from '../callers/policy.ts';
 import { type BatchReading, type BatchVerdict, isBatch, judgeBatch, readBatch } from '../judge/batch.ts';
 import { judgeReading } from '../judge/judge.ts';
@@ -50,7 +50,7 @@ export function judgeGraph(map: PermissionMap, rule: Rule, asked: GraphReading):
 function narrowed(verdict: Verdict, limit: RequestLimit | undefined): Verdict {
   if (!verdict.allowed || limit === undefined) return verdict;
   try {
-    refuseUnlisted(limit, verdict.request, { ignoreCase: true });
+    refuseUnlisted(limit, verdict.request, graphPaths);
     return verdict;
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;

@@ -1,4 +1,4 @@
-import { type RequestLimit, requestMethods } from '../callers/request-limit.ts';
+import { otherPaths, type RequestLimit, requestMethods } from '../callers/request-limit.ts';
 import { readHeaders } from '../judge/reading/headers.ts';
 import { notPermitted, quoted, unreadable } from '../judge/refusal.ts';
 import type { Allowed } from '../judge/verdict.ts';
@@ -54,7 +54,7 @@ export function judgePlain(
   const cmdlet = isCmdlet ? judgeCmdlet(limit, body) : undefined;
   // `cmdlets` stands for the path of a cmdlet. Without `paths`, it is all that the rule lists.
   const paths = isCmdlet ? undefined : (limit.paths ?? []);
-  refuseUnlisted({ ...limit, paths }, { method, path }, { ignoreCase: false });
+  refuseUnlisted({ ...limit, paths }, { method, path }, otherPaths);
   const url = `${target.baseUrl}${path}${query === '' ? '' : `?${query}`}`;
   return {
     verdict: {

@@ -1,14 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import {
   cmdletRefusal,
+  graphPaths,
   namesSegment,
   opensMethod,
   opensPath,
+  otherPaths,
   requestLimitOf,
 } from '../../../../src/lib/callers/request-limit.ts';
 
-const opens = (pattern: string, path: string, ignoreCase = true): boolean =>
-  opensPath(requestLimitOf({ paths: [pattern] }), path, { ignoreCase });
+const opens = (pattern: string, path: string, comparison = graphPaths): boolean =>
+  opensPath(requestLimitOf({ paths: pattern.split(' ') }), path, comparison);
 
 describe('a pattern of paths', () => {
   it.each([
@@ -29,14 +31,34 @@ describe('a pattern of paths', () => {
     expect(opens(pattern, path)).toBe(expected);
   });
 
+  it.each([
+    ['/v1.0/me /v1.0/*/messages', '/v1.0/me/messages', false],
+    ['/v1.0/me /v1.0/*/messages', '/v1.0/me', true],
+    ['/v1.0/*/messages', '/v1.0/users/messages', true],
+    ['/v1.0/*/messages /v1.0/ME/**', '/v1.0/Me/messages', true],
+    ['/beta/users /**', '/beta/groups', false],
+    ['/beta/users /**', '/BETA/users', true],
+    ['/beta/users /**', '/v1.0/groups', true],
+    ['/beta/* /v1.0/me', '/beta/me', false],
+    ['/*/me', '/beta/me', false],
+    ['/*/me', '/v1.0/me', true],
+    ['/v1.0/users/*', '/v1.0/users/me', true],
+  ])('%s on %s: %s, because /beta and /me must be named by the pattern that matches', (patterns, path, expected) => {
+    expect(opens(patterns, path)).toBe(expected);
+  });
+
   it('minds case where the resource may', () => {
-    expect(opens('/api/Users', '/api/users', false)).toBe(false);
-    expect(opens('/api/Users', '/api/Users', false)).toBe(true);
+    expect(opens('/api/Users', '/api/users', otherPaths)).toBe(false);
+    expect(opens('/api/Users', '/api/Users', otherPaths)).toBe(true);
+  });
+
+  it('may match every name of another resource', () => {
+    expect(opens('/**', '/beta/me', otherPaths)).toBe(true);
   });
 
   it('that is absent opens every path, and one of several suffices', () => {
-    expect(opensPath(requestLimitOf({}), '/x', { ignoreCase: false })).toBe(true);
-    expect(opensPath(requestLimitOf({ paths: ['/a', '/b'] }), '/b', { ignoreCase: false })).toBe(true);
+    expect(opensPath(requestLimitOf({}), '/x', otherPaths)).toBe(true);
+    expect(opensPath(requestLimitOf({ paths: ['/a', '/b'] }), '/b', otherPaths)).toBe(true);
   });
 
   it('names a segment only if it is written in it', () => {

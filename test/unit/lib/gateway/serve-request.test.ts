@@ -480,6 +480,24 @@ describe('several rules', () => {
     expect(both.world.tokenRequests[0]).toMatchObject({ grant: 'delegated' });
   });
 
+  it('open /me and /beta by the pattern that matches', async () => {
+    const scopes = ['User.Read', 'Mail.Read', 'User.Read.All', 'Group.Read.All'];
+    const { world, send } = stage([
+      {
+        ...usersRule,
+        resources: ['graph', 'exchange'],
+        scopes,
+        requests: { paths: ['/v1.0/me', '/v1.0/*/messages', '/beta/users', '/**'] },
+      },
+    ]);
+    await expect(send('/v1.0/me/messages')).rejects.toThrow(/requests that the rule lists/);
+    await expect(send('/beta/groups')).rejects.toThrow(/requests that the rule lists/);
+    expect(world.sent).toEqual([]);
+    await send('/v1.0/me');
+    await send('/beta/users');
+    expect(world.sent).toHaveLength(2);
+  });
+
   it('own their links: another rule cannot follow them', async () => {
     const first = stage([usersRule]);
     first.world.answers.push(json({ '@odata.nextLink': 'https://graph.microsoft.com/v1.0/users?$skiptoken=x' }));
