@@ -6,7 +6,7 @@ import { answersMixedTypes } from './directory-types.ts';
 import { refuseHiddenConditions } from './hidden-conditions.ts';
 import { hiddenProperties } from './property-permissions.ts';
 import { readableType, readableTypes } from './readable-types.ts';
-import { addressProperties } from './special-endpoints.ts';
+import { hiddenAddresses } from './special-endpoints.ts';
 
 /**
  * What the caller may not see of the answer.
@@ -19,10 +19,13 @@ export function answerLimits(
   question: Question,
   { places, csv }: { places: readonly Location[]; csv: boolean },
 ): { answer: AnswerLimits; permissions: readonly string[] } {
-  const { location, grant, method } = question;
+  const { location, grant, method, query } = question;
   const anyFormat = hasOtherFormat(location, csv);
   refuseHiddenConditions(question);
-  const remove = [...addressProperties, ...hiddenProperties(location.template, grant)];
+  const remove = [...hiddenAddresses(location, query), ...hiddenProperties(location.template, grant)];
+  if (location.suffix === '$value' && answersMixedTypes(location.template)) {
+    throw notPermitted('The value of an object does not show its type, which the rule may not read; leave $value out.');
+  }
   const permissions = location.casts.flatMap((type) => castPermissions(type, question));
   const mixed = method === 'GET' && answersMixedTypes(location.template) && location.suffix === undefined;
   if (!mixed && !places.some(({ template }) => answersMixedTypes(template))) {

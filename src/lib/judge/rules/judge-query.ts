@@ -8,6 +8,7 @@ import { supplementedNavigation } from './supplemented-navigations.ts';
 import { refuseHiddenConditions } from './hidden-conditions.ts';
 import { openedBy } from './opened-by.ts';
 import { readProperty } from './property-permissions.ts';
+import { refuseAddressNames, refuseSpecialEndpoints } from './special-endpoints.ts';
 
 /**
  * Judges every navigation and property that a query names, as a GET of its own. The path itself is judged elsewhere.
@@ -36,6 +37,7 @@ interface Navigated {
 
 /** A property path of `$select`, `$filter`, `$orderby` or `$search`. */
 function judgePath({ names, collection }: PropertyPath, selected: boolean, question: Question): Navigated {
+  refuseAddressNames(names);
   const [name = '', ...rest] = names;
   const own = readProperty(name, question.grant);
   const places = navigate(question.location, name);
@@ -62,6 +64,7 @@ function useOf(path: PropertyPath, selected: boolean): QueryUse {
 }
 
 function judgeExpansion({ names, query }: Expansion, question: Question): Navigated {
+  refuseAddressNames(names);
   const [name = '', ...rest] = names;
   const own = readProperty(name, question.grant);
   const use: QueryUse = rest.length === 0 ? query : { ...noQuery, expand: [{ names: rest, query }] };
@@ -90,6 +93,7 @@ function judgePlaces(places: readonly Location[], query: QueryUse, question: Que
       bodyNames: undefined,
       searchedTypes: undefined,
     };
+    refuseSpecialEndpoints('GET', location, false);
     permissions.push(...requireOpened(next));
     refuseHiddenConditions(next);
     const found = judgeQuery(next);

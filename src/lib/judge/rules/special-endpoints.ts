@@ -1,10 +1,22 @@
 import type { Method } from '../map/permission-map.ts';
+import type { QueryUse } from '../reading/query.ts';
 import { notPermitted, quoted, unreadable } from '../refusal.ts';
 import type { Location } from '../resolve.ts';
 
 /** Last segments whose answer holds an address that works without a token. */
 const addresses =
   /^(?:content|contentstream|createuploadsessions?|(?:create|generate|get)downloadur[il](?:\(.*\))?|createlink|invite|preview|thumbnails|manifests|export[a-z]*|microsoft\.graph\.createuploadsessions?)$/;
+
+/** Navigations whose objects hold such an address, and which Graph may answer where the map does not list them. */
+const addressNames = new Set(['thumbnails']);
+
+/** @throws Refusal for a name in a query that leads to an address which works without a token. */
+export function refuseAddressNames(names: readonly string[]): void {
+  const found = names.find((name) => addressNames.has(name.toLowerCase()));
+  if (found !== undefined) throw notPermitted(`${quoted(found)} ${holdsAddress}`);
+}
+
+const holdsAddress = 'answers with an address that works without a token; use a token for this request.';
 
 /** Usage reports redirect to a download address, unless beta answers with JSON ("Microsoft 365 usage reports in Graph"). */
 const usageReport = /^(?:copilot\/)?reports\/get[^/]+$/;
@@ -20,9 +32,7 @@ export function refuseSpecialEndpoints(method: Method, location: Location, json:
   const { template, path } = location;
   const operation = template.findLast((segment) => segment !== '{}') ?? '';
   if (template.some((segment) => addresses.test(segment))) {
-    throw notPermitted(
-      `${quoted(operation)} answers with an address that works without a token; use a token for this request.`,
-    );
+    throw notPermitted(`${quoted(operation)} ${holdsAddress}`);
   }
   if (method === 'GET' && !json && usageReport.test(path) && !reportsInJson.test(path)) {
     throw notPermitted(
@@ -53,11 +63,25 @@ export function refuseRoots(root: string): void {
 }
 
 /** Properties whose value is an address that works without a token, or a key to one. They are removed from answers. */
-export const addressProperties: readonly string[] = [
+const addressProperties: readonly string[] = [
   '@microsoft.graph.downloadUrl',
   '@content.downloadUrl',
   'downloadUrl',
   'uploadUrl',
   'sasToken',
   'azureStorageUri',
+  'thumbnails',
 ];
+
+/** Of a sharing permission: the link, and the id that encodes it. Whoever has a link for anyone needs no token. */
+const sharingLinks: readonly string[] = ['link', 'shareId'];
+
+/** The properties with such addresses in the answer of a place and its query. */
+export const hiddenAddresses = ({ template }: Location, query: QueryUse): readonly string[] =>
+  template.includes('permissions') || readsPermissions(query)
+    ? [...addressProperties, ...sharingLinks]
+    : addressProperties;
+
+const readsPermissions = ({ select = [], expand }: QueryUse): boolean =>
+  [...select, ...expand].some(({ names }) => names.some((name) => name.toLowerCase() === 'permissions')) ||
+  expand.some(({ query }) => readsPermissions(query));

@@ -186,6 +186,12 @@ describe('an allowed request', () => {
     expect(allowed('User.Read.All', { url: '/v1.0/users' }).answer.readableTypes).toBeUndefined();
   });
 
+  it('has no value of an object whose type it would not show', () => {
+    for (const path of [`users/${somebody}/manager`, `directoryObjects/${somebody}`]) {
+      expect(refused('Directory.Read.All', { url: `/v1.0/${path}/$value` }).reason).toContain('leave $value out');
+    }
+  });
+
   it('removes addresses that work without a token from every answer', () => {
     expect(allowed('User.Read.All', { url: '/v1.0/users' }).answer.remove).toContain('@microsoft.graph.downloadUrl');
   });
