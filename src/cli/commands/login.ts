@@ -7,6 +7,7 @@ import { isoTime } from '../../lib/runtime/clock.ts';
 import { SetupError } from '../../lib/model/errors.ts';
 import { setupApiCommand } from '../../lib/model/setup-command.ts';
 import type { SignInFiles } from '../login/sign-in-files.ts';
+import { CommandFailure } from '../command-failure.ts';
 import { addUrlOption, brokerFetch, type ConnectionFlags } from '../remote/connection.ts';
 import { knownAddress, type Places, places } from '../remote/places.ts';
 import { interruptible } from '../sign-in/interruptible.ts';
@@ -102,9 +103,23 @@ async function tokensFor(
   refuseScopeOfOther(kept, { url, scope });
   say(`Signing in to ${new URL(url).host}: tenant ${tenantId}, application ${clientId}, scope ${scope}.`);
   const deps = { ...personSignInDeps, entraEndpoint, signal };
-  const token = await signIn(deps, signInMethod(flags), signInRequest(settings));
+  const token = await signIn(deps, signInMethod(flags), signInRequest(settings)).catch((thrown: unknown): never => {
+    throw flags.deviceCode === true ? deviceCodeFailure(thrown, settings) : thrown;
+  });
   refuseTokenOfOther(kept, url, token.accessToken);
   return token;
+}
+
+/** Entra asks a client that may not use the flow for a secret. */
+function deviceCodeFailure(thrown: unknown, settings: SignInAnswer): unknown {
+  if (!(thrown instanceof SetupError) || !thrown.detail.includes('AADSTS7000218')) return thrown;
+  const command = setupApiCommand(settings, '--no-roles --allow-device-code');
+  return new CommandFailure(
+    'config_invalid',
+    'The sign-in application does not allow device codes (AADSTS7000218).',
+    `Sign in with a browser, or have whoever administers the broker run: ${command}`,
+    { cause: thrown },
+  );
 }
 
 const rolesOf = ({ claims }: RedeemedToken): readonly string[] =>

@@ -22,6 +22,7 @@ interface SetupApiFlags extends SignInOptions {
   /** False with --no-roles. */
   readonly roles: boolean;
   readonly url?: string;
+  readonly allowDeviceCode?: true;
   readonly yes?: true;
   readonly dryRun?: true;
   readonly json?: true;
@@ -61,6 +62,7 @@ export function registerSetupApi(setup: Command): void {
       ]),
     )
     .option('--url <address>', 'address of the function app, so that people can sign in to its dashboard', appAddress)
+    .option('--allow-device-code', 'let people use `ptb login --device-code`, which phishing also uses')
     .option('--yes', 'do not ask for confirmation')
     .option('--dry-run', 'print the plan and change nothing')
     .option('--tenant <id>', 'tenant id of the partner tenant (default: PARTNER_TENANT_ID)')
@@ -122,6 +124,7 @@ async function prepare(
       displayName: flags.displayName ?? `Partner Token Broker API (${flags.name})`,
       principal: flags.roles ? (flags.principal ?? readClaims(token.reveal()).objectId) : undefined,
       roles: flags.role,
+      allowDeviceCode: flags.allowDeviceCode,
       pageRedirects: flags.url === undefined ? [] : [`${flags.url}/api/dashboard`],
     },
   };

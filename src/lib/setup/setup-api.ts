@@ -34,6 +34,8 @@ export interface SetupApiRequest {
   readonly roles: readonly CallerRole[];
   /** Addresses of dashboards in which people sign in, `https://APP.azurewebsites.net/api/dashboard`. */
   readonly pageRedirects: readonly string[];
+  /** Let people sign in with a device code. Absent: that stays as it is, and is not allowed at first. */
+  readonly allowDeviceCode?: boolean | undefined;
 }
 
 export interface SetupApiPlan {

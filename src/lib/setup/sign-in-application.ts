@@ -15,7 +15,7 @@ interface SignInApplication {
   readonly clientId: string;
   readonly signInAudience: string;
   /** Whether the device code flow is allowed. */
-  readonly isPublic: boolean;
+  readonly allowsDeviceCode: boolean;
   readonly publicRedirects: readonly string[];
   readonly pageRedirects: readonly string[];
 }
@@ -34,6 +34,11 @@ interface SignInRequest {
   readonly name: string;
   /** The addresses of dashboards. Those that are registered stay. */
   readonly pageRedirects: readonly string[];
+  /**
+   * Allow the device code flow. Otherwise it stays as it is, which is forbidden in a new application: whoever makes a
+   * person enter a code gets that person's tokens.
+   */
+  readonly allowDeviceCode?: boolean | undefined;
 }
 
 interface Deps {
@@ -81,7 +86,7 @@ async function findSignIn(graph: GraphClient, identifier: string): Promise<SignI
     objectId: requiredText(found, 'id'),
     clientId: requiredText(found, 'appId'),
     signInAudience: textOf(found, 'signInAudience') ?? '',
-    isPublic: found['isFallbackPublicClient'] === true,
+    allowsDeviceCode: found['isFallbackPublicClient'] === true,
     publicRedirects: textsIn(objectOf(found, 'publicClient')?.['redirectUris']),
     pageRedirects: textsIn(objectOf(found, 'spa')?.['redirectUris']),
   };
@@ -121,20 +126,21 @@ export function signInSteps(deps: Deps, request: SignInRequest, state: SignInSta
 
 function changesOf(
   found: SignInApplication | undefined,
-  { pageRedirects: wanted }: SignInRequest,
+  { pageRedirects: wanted, allowDeviceCode = false }: SignInRequest,
 ): { readonly body: JsonObject; readonly differences: readonly string[] } {
-  const { signInAudience, isPublic = false, publicRedirects = [], pageRedirects = [] } = found ?? {};
+  const { signInAudience, allowsDeviceCode = false, publicRedirects = [], pageRedirects = [] } = found ?? {};
   const missing = wanted.filter((uri) => !pageRedirects.includes(uri));
   return {
     body: {
       signInAudience: 'AzureADMyOrg',
-      isFallbackPublicClient: true,
+      // Entra asks for it in flows without a redirect only ("application resource type", isFallbackPublicClient).
+      ...(allowDeviceCode ? { isFallbackPublicClient: true } : {}),
       publicClient: { redirectUris: [...new Set([...publicRedirects, loopback])] },
       spa: { redirectUris: [...pageRedirects, ...missing] },
     },
     differences: [
       ...(signInAudience === 'AzureADMyOrg' ? [] : ['only accounts of this tenant may sign in']),
-      ...(isPublic ? [] : ['device code']),
+      ...(allowDeviceCode && !allowsDeviceCode ? ['device code'] : []),
       ...(publicRedirects.includes(loopback) ? [] : ['ptb login']),
       ...missing.map((uri) => `the dashboard at ${uri}`),
     ],

@@ -4,7 +4,12 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { readClaims } from '../../../src/lib/entra/token-claims.ts';
 import { callerRoles } from '../../../src/lib/model/caller.ts';
 import { signInClients } from '../../../src/lib/setup/api-application.ts';
-import { planSetupApi, runSetupApi, type SetupApiRequest } from '../../../src/lib/setup/setup-api.ts';
+import {
+  planSetupApi,
+  runSetupApi,
+  type SetupApiOutcome,
+  type SetupApiRequest,
+} from '../../../src/lib/setup/setup-api.ts';
 import { signIn, type SignInMethod } from '../../../src/lib/setup/sign-in.ts';
 import { browser, startOperator, type TestOperator } from './operator.ts';
 
@@ -108,7 +113,7 @@ describe('runSetupApi', () => {
     const { application, principal } = registered(signInClientId);
     expect(application).toMatchObject({
       signInAudience: 'AzureADMyOrg',
-      isFallbackPublicClient: true,
+      isFallbackPublicClient: null,
       redirectUris: { web: [], publicClient: ['http://localhost'], spa: ['https://broker.example/api/dashboard'] },
       passwords: [],
     });
@@ -118,22 +123,51 @@ describe('runSetupApi', () => {
     expect(registered(clientId).application.preAuthorized.map(({ appId }) => appId)).toContain(signInClientId);
   });
 
-  it.each(['browser', 'device code'] as const)('lets people sign in through that client: %s', async (kind) => {
-    const { signInClientId, clientId, audiences } = await setUp({ name: 'people' });
-    const method =
+  const signInThrough = ({ signInClientId, audiences }: SetupApiOutcome, kind: 'browser' | 'device code') =>
+    signIn(
+      operator.signInDeps,
       kind === 'browser'
         ? browser(operator.cloud, 'admin')
-        : deviceOf((userCode) => approveDeviceCode(operator.cloud.control, userCode, account(operator.cloud, 'admin')));
-    const token = await signIn(operator.signInDeps, method, {
-      tenantId: operator.partnerTenantId,
-      clientId: signInClientId,
-      clientCredential: undefined,
-      scopes: [`${audiences[1]}/access_as_user`, 'offline_access'],
-    });
+        : deviceOf((userCode) => approveDeviceCode(operator.cloud.control, userCode, account(operator.cloud, 'admin'))),
+      {
+        tenantId: operator.partnerTenantId,
+        clientId: signInClientId,
+        clientCredential: undefined,
+        scopes: [`${audiences[1]}/access_as_user`, 'offline_access'],
+      },
+    );
+
+  it.each([
+    ['browser', {}],
+    ['device code', { allowDeviceCode: true }],
+  ] as const)('lets people sign in through that client: %s', async (kind, more) => {
+    const outcome = await setUp({ name: `people-${kind.replace(' ', '-')}`, ...more });
+    const { signInClientId, clientId } = outcome;
+    const token = await signInThrough(outcome, kind);
     const claims = readClaims(token.accessToken.reveal());
     expect(claims).toMatchObject({ audience: clientId, objectId: admin, clientId: signInClientId });
     expect(claims.scopes).toEqual(expect.arrayContaining(['access_as_user', ...callerRoles]));
     expect(token.refreshToken).toBeDefined();
+  });
+
+  it('allows device codes only if asked, and leaves what an administrator chose', async () => {
+    const outcome = await setUp({ name: 'codes' });
+    await expect(signInThrough(outcome, 'device code')).rejects.toThrow(/AADSTS7000218/);
+    const allow = { name: 'codes', allowDeviceCode: true };
+    expect((await setUp(allow)).steps).toEqual(['Change the application for sign-in: device code']);
+    expect((await setUp(allow)).steps).toEqual([]);
+    const { application } = registered(outcome.signInClientId);
+    expect([(await setUp({ name: 'codes' })).steps, application.isFallbackPublicClient]).toEqual([[], true]);
+    application.isFallbackPublicClient = false;
+    const pageRedirects = ['https://other.example/api/dashboard'];
+    expect((await setUp({ name: 'codes', pageRedirects })).steps).toHaveLength(1);
+    expect(application.isFallbackPublicClient).toBe(false);
+  });
+
+  it('assigns no role without a principal', async () => {
+    const { clientId, steps } = await setUp({ name: 'nobody', principal: undefined });
+    expect(steps.filter((step) => step.startsWith('Assign'))).toEqual([]);
+    expect(registered(clientId).rolesOf(admin)).toEqual([]);
   });
 
   it('adds a redirect and repairs the client without removing redirects and scopes of others', async () => {
@@ -142,11 +176,10 @@ describe('runSetupApi', () => {
     const { directory } = operator.cloud.world.partner;
     const grant = [...directory.permissionGrants.values()].find((each) => each.clientId === principal.id);
     if (grant !== undefined) grant.scope = 'openid User.Read';
-    application.isFallbackPublicClient = false;
     application.redirectUris = { ...application.redirectUris, publicClient: ['myapp://auth'] };
     const { steps } = await setUp({ name: 'people', pageRedirects: ['https://second.example/api/dashboard'] });
     expect(steps).toEqual([
-      'Change the application for sign-in: device code, ptb login, the dashboard at https://second.example/api/dashboard',
+      'Change the application for sign-in: ptb login, the dashboard at https://second.example/api/dashboard',
       'Consent to profile, offline_access of the sign-in, for everybody in the tenant',
     ]);
     expect(application.redirectUris).toMatchObject({

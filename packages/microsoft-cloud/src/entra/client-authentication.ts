@@ -55,6 +55,7 @@ function presentedCredentials(request: CloudRequest, form: URLSearchParams): Pre
 
 const formDecode = (text: string): string => new URLSearchParams(`value=${text}`).get('value') ?? '';
 
+const deviceCodeGrant = 'urn:ietf:params:oauth:grant-type:device_code';
 const assertionType = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 
 /**
@@ -91,13 +92,14 @@ export async function authenticateClient(
     checkSecret(application, secret, world.clock.nowMs());
     return { ...client, proof: 1 };
   }
-  if (isPublicAllowed && isPublic(application)) return { ...client, proof: 0 };
+  if (isPublicAllowed && isPublic(application, form.get('grant_type'))) return { ...client, proof: 0 };
   if (isPublicAllowed && application.redirectUris.spa.length > 0) return { ...client, proof: 0, needsSinglePage: true };
   throw new Refusal(form.get('grant_type') === 'client_credentials' ? 7000216 : 7000218);
 }
 
-const isPublic = ({ isFallbackPublicClient, redirectUris }: Application): boolean =>
-  isFallbackPublicClient === true || redirectUris.publicClient.length > 0;
+/** A device code comes without a redirect, so only the fallback tells the type of the client ("application", Graph v1.0). */
+const isPublic = ({ isFallbackPublicClient, redirectUris }: Application, grant: string | null): boolean =>
+  isFallbackPublicClient === true || (grant !== deviceCodeGrant && redirectUris.publicClient.length > 0);
 
 function checkSecret(application: Application, secret: string, nowMs: number): void {
   if (secret === '') throw new Refusal(900144, { field: 'client_secret' });
