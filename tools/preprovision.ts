@@ -93,7 +93,8 @@ interface ApiOutcome {
 
 /**
  * Sets up the broker's own application and the one that people sign in with.
- * @param url the address of the function app. Undefined before the first deployment.
+ * @param url the address of the function app. Undefined before the first deployment. A failure to register it is said and
+ * not thrown: the deployment works without it, except that nobody can sign in to the dashboard.
  * @throws HookFailure.
  */
 export async function setUpApi(hook: Hook, url?: string): Promise<void> {
@@ -112,6 +113,10 @@ export async function setUpApi(hook: Hook, url?: string): Promise<void> {
     ...(principal === '' ? [] : ['--principal', principal]),
     ...(url === undefined ? [] : ['--url', url]),
   ]);
+  if (!answer.ok && url !== undefined) {
+    say(withoutAddress(answer.stderr, { tenant, name, url }));
+    return;
+  }
   if (!answer.ok) {
     if (audiences === '') throw new HookFailure(withoutRights(answer.stderr, tenant, name));
     say(`The broker's own application was not checked: ${answer.stderr.trim()} BROKER_AUDIENCES stays as it is.`);
@@ -134,6 +139,13 @@ const withoutRights = (reason: string, tenant: string, name: string): string =>
   `The broker's own application was not created. ${reason.trim()}\n` +
   `Or have an administrator run \`npx ptb setup api --tenant ${tenant} --name ${name}\`, then ` +
   '`azd env set BROKER_AUDIENCES AUDIENCES` and `azd env set SIGN_IN_CLIENT_ID CLIENT` with what it prints, and start again.';
+
+const withoutAddress = (
+  reason: string,
+  { tenant, name, url }: { readonly tenant: string; readonly name: string; readonly url: string },
+): string =>
+  `The address of the dashboard is not registered, so nobody can sign in to it (AADSTS50011). ${reason.trim()}\n` +
+  `Have an administrator run \`npx ptb setup api --tenant ${tenant} --name ${name} --url ${url} --no-roles\`.`;
 
 async function store({ environment, run }: Hook, name: string, value: string): Promise<void> {
   if (environment[name] === value) return;

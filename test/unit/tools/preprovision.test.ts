@@ -138,12 +138,18 @@ describe('the postprovision hook', () => {
     );
   });
 
-  it('reports a failure to register it, and keeps the stored values', async () => {
-    const known = { BROKER_AUDIENCES: 'client,uri', BROKER_CLIENT_ID: 'client' };
-    const answers = { 'ptb setup': { ok: false, stderr: 'ptb: No.' } };
-    const { message, said } = await runHook({ ...after, ...known }, answers, postprovision);
-    expect([message, said.length]).toEqual([undefined, 1]);
-  });
+  it.each([{ BROKER_AUDIENCES: 'client,uri', BROKER_CLIENT_ID: 'client' }, {}])(
+    'says that the address is not registered, with the command for an administrator, and stops nothing: stored %j',
+    async (known) => {
+      const answers = { 'ptb setup': { ok: false, stderr: 'ptb: No.\n' } };
+      const { message, said, commands } = await runHook({ ...after, ...known }, answers, postprovision);
+      expect([message, commands.length]).toEqual([undefined, 1]);
+      expect(said).toEqual([
+        'The address of the dashboard is not registered, so nobody can sign in to it (AADSTS50011). ptb: No.\n' +
+          `Have an administrator run \`npx ptb setup api --tenant ${tenant} --name partner-token-broker-prod --url https://app.example --no-roles\`.`,
+      ]);
+    },
+  );
 
   it('names the missing output of the template', async () => {
     expect((await runHook(usual, {}, postprovision)).message).toMatch(/^BROKER_URL is not set/);
