@@ -330,14 +330,26 @@ describe('ptb complete', () => {
   test('suggests nothing, prints no error and does not keep the shell waiting if the broker is silent or wrong', async () => {
     const silent = createServer(() => undefined).listen(0, '127.0.0.1');
     await once(silent, 'listening');
-    const address = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`;
-    for (const environment of [{ BROKER_URL: address }, { BROKER_URL: 'nonsense' }, { PTB_TOKEN: 'nonsense' }])
+    const throttled = createServer((_request, response) => {
+      const problem = { code: 'caller_throttled', detail: 'Too many.', retryAfterSeconds: 30 };
+      response.writeHead(429, { 'content-type': 'application/problem+json' }).end(JSON.stringify(problem));
+    }).listen(0, '127.0.0.1');
+    await once(throttled, 'listening');
+    const addressOf = (server: Server): string => `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    for (const environment of [
+      { BROKER_URL: addressOf(silent) },
+      { BROKER_URL: addressOf(throttled) },
+      { BROKER_URL: 'nonsense' },
+      { PTB_TOKEN: 'nonsense' },
+    ])
       expect(await ptb(['complete', '--', 'token', '--tenant', ''], environment)).toEqual({
         code: 0,
         stdout: ':4\n',
         stderr: '',
       });
-    silent.closeAllConnections();
-    silent.close();
+    for (const server of [silent, throttled]) {
+      server.closeAllConnections();
+      server.close();
+    }
   });
 });

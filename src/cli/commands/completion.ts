@@ -107,5 +107,5 @@ async function connectToEnvironment(): Promise<BrokerClient> {
   ]);
   // A wrong variable is an error, and commander would print it and exit.
   const parser = addConnectionOptions(new Parser().exitOverride().configureOutput({ writeErr: () => undefined }));
-  return connect(parser.parse([], { from: 'user' }).opts());
+  return connect(parser.parse([], { from: 'user' }).opts(), { isQuiet: true });
 }

@@ -52,7 +52,10 @@ export function registerRuns(program: Command): void {
     .action(list);
   addRunArgument(add('show', 'Show one run, with its failures and advice.'))
     .option('--wait', 'wait for the end and show progress on standard error')
-    .option('--tenant <id-or-name>', 'show what the job logged and threw in this tenant')
+    .option(
+      '--tenant <tenant>',
+      'show what the job logged and threw in this tenant: its id, a domain, or the beginning of its name',
+    )
     .action(show);
   add('watch', 'Follow a run until its end, also while the broker restarts. The exit code is that of `run --wait`.')
     .argument('[run-id]', 'id of the run, or its beginning (default: the newest run)')

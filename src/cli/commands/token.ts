@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import { grants } from '../../lib/model/token.ts';
 import type { TokenAnswer } from '../../lib/api/answers/tokens.ts';
-import type { TenantsAnswer } from '../../lib/api/answers/tenants.ts';
+import type { TenantDetailsAnswer } from '../../lib/api/answers/tenants.ts';
 import { counted } from '../counted.ts';
 import type { BrokerClient } from '../remote/broker-client.ts';
 import { addConnectionOptions, connect, type ConnectionFlags } from '../remote/connection.ts';
@@ -60,8 +60,8 @@ async function requestToken({ tenant, resource, scope, grant, ...flags }: TokenF
   ]);
 }
 
-/** The name of a tenant, if the caller may list the tenants. */
+/** The name of a tenant, if the caller may read it and the broker knows it at once: the token is there already. */
 async function tenantName(client: BrokerClient, tenantId: string): Promise<string | undefined> {
-  const answer = (await client.get('/tenants').catch(() => undefined)) as TenantsAnswer | undefined;
-  return answer?.tenants.find((tenant) => tenant.tenantId === tenantId)?.name;
+  const answer = await client.glance(`/tenants/${tenantId}`).catch(() => undefined);
+  return (answer as TenantDetailsAnswer | undefined)?.name;
 }

@@ -25,13 +25,15 @@ export const signInRequest = ({ tenantId, clientId, scope }: Pick<KeptSignIn, 't
 });
 
 /**
- * The token of a kept sign-in. Renews it, and keeps the renewed one, before it expires.
+ * The token of a kept sign-in. Renews it, and keeps the renewed one, before it expires. A renewed one that cannot be kept
+ * serves this command: Entra does not revoke a refresh token on use.
+ * @param deps.warn tells the person what did not work.
  * @throws CommandFailure caller_unauthenticated if the person has to sign in again; what Entra answers.
  */
 export async function keptToken(
   files: SignInFiles,
   signIn: KeptSignIn,
-  deps: SignInClientDeps = personSignInDeps,
+  deps: SignInClientDeps & { readonly warn: (text: string) => void },
 ): Promise<string> {
   const lifeMs = signIn.expiresAtMs - deps.clock.nowMs();
   if (lifeMs > renewBeforeMs) return signIn.accessToken;
@@ -44,7 +46,10 @@ export async function keptToken(
       expiresAtMs,
       ...(refreshToken === undefined ? {} : { refreshToken: refreshToken.reveal() }),
     };
-    await files.save(renewed);
+    await files.save(renewed).catch((thrown: unknown) => {
+      const reason = thrown instanceof Error ? thrown.message : String(thrown);
+      deps.warn(`The renewed sign-in to ${signIn.url} cannot be kept, so the next command renews it again. ${reason}`);
+    });
     return renewed.accessToken;
   } catch (thrown) {
     if (lifeMs > 0 && thrown instanceof BrokerError && thrown.transient) return signIn.accessToken;

@@ -56,8 +56,13 @@ export function createSignInFiles(stateFolder: string): SignInFiles {
       const file = fileOf(signIn.url);
       // Written in full before it gets its name: another command may read it at the same time.
       const draft = `${file}.${randomUUID()}`;
-      await writeFile(draft, `${JSON.stringify(signIn, undefined, 2)}\n`, { mode: 0o600, flag: 'wx' });
-      await rename(draft, file);
+      try {
+        await writeFile(draft, `${JSON.stringify(signIn, undefined, 2)}\n`, { mode: 0o600, flag: 'wx' });
+        await rename(draft, file);
+      } catch (thrown) {
+        await rm(draft, { force: true }).catch(() => undefined);
+        throw thrown;
+      }
     },
     drop: async (url) => {
       const existed = (await readSignIn(fileOf(url))) !== undefined;

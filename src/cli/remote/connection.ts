@@ -5,7 +5,7 @@ import type { Fetch } from '../../lib/runtime/outbound.ts';
 import { parseGuid } from '../../lib/model/identifiers.ts';
 import { CommandFailure } from '../command-failure.ts';
 import { UsageError } from '../run-program.ts';
-import { progress } from '../sign-in/output.ts';
+import { progress, say } from '../sign-in/output.ts';
 import { type BrokerClient, createBrokerClient } from './broker-client.ts';
 import { knownAddress, type Places, places } from './places.ts';
 
@@ -59,13 +59,15 @@ export function brokerFetch({ functionKey }: Pick<ConnectionFlags, 'functionKey'
 
 /**
  * Creates a client of the broker from the connection options.
+ * @param options.isQuiet prints nothing while it connects and signs in.
  * @throws UsageError without an address; BrokerError caller_unauthenticated without a token or a sign-in.
  */
-export async function connect(flags: ConnectionFlags): Promise<BrokerClient> {
+export async function connect(flags: ConnectionFlags, { isQuiet = false } = {}): Promise<BrokerClient> {
   const known = places();
   const url = await knownAddress(flags, known);
-  if (flags.url === undefined) progress(`Calling the broker at ${url}.`);
-  return createBrokerClient(brokerFetch(flags), url, await callerToken(flags, url, known));
+  if (flags.url === undefined && !isQuiet) progress(`Calling the broker at ${url}.`);
+  const warn = isQuiet ? () => undefined : say;
+  return createBrokerClient(brokerFetch(flags), url, await callerToken(flags, url, known, warn));
 }
 
 /** The address of the broker. @throws UsageError when neither the option nor the environment has it. */
@@ -83,11 +85,12 @@ async function callerToken(
   { url: option, token, clientId }: ConnectionFlags,
   url: string,
   known: Places,
+  warn: (text: string) => void,
 ): Promise<() => Promise<string>> {
   if (token !== undefined && token !== '') return async () => token;
   const demo = option === undefined ? await known.demo() : undefined;
   if (demo !== undefined) return async () => ((await known.demo()) ?? demo).token;
-  if ((await known.files.find(url)) !== undefined) return () => tokenOfLogin(known, url);
+  if ((await known.files.find(url)) !== undefined) return () => tokenOfLogin(known, url, warn);
   if (clientId === undefined) throw noSignIn(url);
   let kept: AccessToken | undefined;
   return async () => {
@@ -98,11 +101,11 @@ async function callerToken(
 }
 
 /** Read for each request, because another command may have renewed it. */
-async function tokenOfLogin({ files }: Places, url: string): Promise<string> {
+async function tokenOfLogin({ files }: Places, url: string, warn: (text: string) => void): Promise<string> {
   const signIn = await files.find(url);
   if (signIn === undefined) throw noSignIn(url);
-  const { keptToken } = await import('../login/kept-token.ts');
-  return keptToken(files, signIn);
+  const { keptToken, personSignInDeps } = await import('../login/kept-token.ts');
+  return keptToken(files, signIn, { ...personSignInDeps, warn });
 }
 
 const noSignIn = (url: string): CommandFailure =>
@@ -120,7 +123,7 @@ export async function tokenFor(flags: ConnectionFlags, url: string): Promise<str
   const known = places();
   const hasToken = flags.token !== undefined && flags.token !== '';
   const isSignedIn = hasToken || flags.clientId !== undefined || (await known.files.find(url));
-  return isSignedIn ? (await callerToken({ ...flags, url }, url, known))() : undefined;
+  return isSignedIn ? (await callerToken({ ...flags, url }, url, known, say))() : undefined;
 }
 
 /** A token for the broker, of the account that is signed in on this machine. @throws BrokerError caller_unauthenticated. */

@@ -1,5 +1,7 @@
 import type { RunTenantDetailsAnswer, RunTenantsAnswer } from '../../lib/api/answers/runs.ts';
-import { parseTenantId } from '../../lib/model/identifiers.ts';
+import type { TenantDetailsAnswer } from '../../lib/api/answers/tenants.ts';
+import { BrokerError } from '../../lib/model/errors.ts';
+import { parseDomainName, parseTenantId } from '../../lib/model/identifiers.ts';
 import { visibleText } from '../../lib/runtime/visible-text.ts';
 import { counted } from '../counted.ts';
 import type { Line } from '../line.ts';
@@ -11,7 +13,7 @@ import { runPath } from './follow-run.ts';
 
 /**
  * Reads one tenant of a run.
- * @param reference tenant id, or the customer's name, of which the start is enough if only one name starts so.
+ * @param reference tenant id, a domain, or the customer's name, of which the start is enough if only one name starts so.
  * @throws UsageError if no tenant or several have this name, BrokerError what the broker answers.
  */
 export async function readRunTenant(
@@ -30,9 +32,23 @@ async function tenantIdOf(client: Pick<BrokerClient, 'get'>, runId: string, refe
   const found = exact.length > 0 ? exact : tenants.filter(({ name }) => name.toLowerCase().startsWith(wanted));
   const [only] = found;
   if (only !== undefined && found.length === 1) return only.tenantId;
-  if (only === undefined) throw new UsageError(`No tenant of this run has a name that starts with "${reference}".`);
+  if (only === undefined) return tenantOfDomain(client, reference);
   const some = found.slice(0, 5).map(({ name, tenantId }) => `${visibleText(name)} (${tenantId})`);
   throw new UsageError(`${found.length} tenants of this run have such a name. Give the id: ${some.join(', ')}.`);
+}
+
+/** A run knows no domains, so the directory is asked. @throws UsageError if it has no answer for this caller. */
+async function tenantOfDomain(client: Pick<BrokerClient, 'get'>, reference: string): Promise<string> {
+  const domain = parseDomainName(reference);
+  try {
+    if (domain !== undefined) return ((await client.get(`/tenants/${domain}`)) as TenantDetailsAnswer).tenantId;
+  } catch (thrown) {
+    const isNoAnswer =
+      thrown instanceof BrokerError && (thrown.code === 'tenant_unknown' || thrown.code === 'caller_forbidden');
+    if (!isNoAnswer) throw thrown;
+  }
+  const orDomain = domain === undefined ? '' : ', and you may see no customer with this domain';
+  throw new UsageError(`No tenant of this run has a name that starts with "${reference}"${orDomain}.`);
 }
 
 /** Describes a tenant of a run for people: its outcome, what the job threw, and its log. */

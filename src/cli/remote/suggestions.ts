@@ -28,16 +28,16 @@ const safe = (suggestions: readonly Suggestion[]): Suggestion[] =>
   );
 
 /** The customer tenants: their domain or id as a value, their name as its description. */
-export async function tenantSuggestions(client: Pick<BrokerClient, 'get'>): Promise<Suggestion[]> {
-  const { tenants } = (await client.get('/tenants')) as TenantsAnswer;
+export async function tenantSuggestions(client: Pick<BrokerClient, 'glance'>): Promise<Suggestion[]> {
+  const { tenants } = (await client.glance('/tenants')) as TenantsAnswer;
   return safe(
     tenants.map(({ tenantId, defaultDomain, name }) => ({ value: defaultDomain ?? tenantId, description: name })),
   );
 }
 
 /** The newest runs: their id as a value, their outcome and start as its description. */
-export async function runSuggestions(client: Pick<BrokerClient, 'get'>, nowMs: number): Promise<Suggestion[]> {
-  const { runs } = (await client.get('/runs', { limit: offeredRuns })) as RunsAnswer;
+export async function runSuggestions(client: Pick<BrokerClient, 'glance'>, nowMs: number): Promise<Suggestion[]> {
+  const { runs } = (await client.glance('/runs', { limit: offeredRuns })) as RunsAnswer;
   return safe(
     runs.map(({ runId, outcome, startedAt }) => ({
       value: runId,

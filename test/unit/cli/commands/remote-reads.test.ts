@@ -97,14 +97,14 @@ describe('ptb token', () => {
     tokenId: 'token-1',
   };
   const answer = { accessToken: 'the-token', ...about };
-  const tenants = { tenants: [{ tenantId: id(1), name: 'One Ltd' }] };
+  const named = { tenantId: id(1), name: 'One Ltd' };
   const words = ['token', '--tenant', 'one.example', '--resource', 'graph'];
 
   it('requests a token and describes it without printing it', async () => {
-    const { out, requests } = await runCommand(registerToken, words, [answer, tenants]);
+    const { out, requests } = await runCommand(registerToken, words, [answer, named]);
     expect(requests).toEqual([
       { method: 'POST', path: '/tokens', body: { tenant: 'one.example', resource: 'graph', grant: 'delegated' } },
-      { method: 'GET', path: '/tenants', body: undefined },
+      { method: 'GET', path: `/tenants/${id(1)}`, body: undefined },
     ]);
     expect(out.split('\n').slice(0, -2)).toEqual([
       `tenant    One Ltd (${id(1)})`,
@@ -116,10 +116,15 @@ describe('ptb token', () => {
     expect(out).not.toContain('the-token');
   });
 
-  it('shows the id alone if the caller may not list the tenants', async () => {
-    const refused = Response.json({ code: 'caller_forbidden', detail: 'No.' }, { status: 403 });
-    const { exit, out } = await runCommand(registerToken, words, [answer, refused]);
-    expect([exit, out.split('\n')[0]]).toEqual([0, `tenant    ${id(1)}`]);
+  it.each([
+    ['caller_forbidden', 403],
+    ['caller_throttled', 429],
+    ['directory_unavailable', 503],
+  ])('shows the id alone at once if the broker answers %s for the name', async (code, status) => {
+    const refused = Response.json({ code, detail: 'No.', retryAfterSeconds: 30 }, { status });
+    const { exit, out, err, requests } = await runCommand(registerToken, words, [answer, refused]);
+    expect([exit, out.split('\n')[0], err]).toEqual([0, `tenant    ${id(1)}`, '']);
+    expect(requests).toHaveLength(2);
   });
 
   it('sends scopes and grant', async () => {

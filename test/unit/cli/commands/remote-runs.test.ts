@@ -118,6 +118,43 @@ describe('ptb runs show', () => {
   });
 });
 
+describe('ptb runs show --tenant', () => {
+  const tenantId = failures[0]?.tenantId;
+  const details = { tenantId, name: 'One', outcome: 'failed', attempts: 1, rows: 0, log: [], droppedLines: 0 };
+  const ofRun = { tenants: [{ tenantId, name: 'One' }] };
+  const show = (reference: string, ...answers: unknown[]) =>
+    runCommand(registerRuns, ['runs', 'show', run.runId, '--tenant', reference], [run, ofRun, ...answers]);
+
+  it('finds the tenant by a domain, which completion offers', async () => {
+    const { exit, out, requests } = await show('One.example', { tenantId, name: 'One' }, details);
+    expect(requests.map((request) => request.path)).toEqual([
+      path,
+      `${path}/tenants`,
+      '/tenants/one.example',
+      `${path}/tenants/${tenantId}`,
+    ]);
+    expect([exit, out]).toEqual([0, expect.stringContaining(`One (${tenantId})`)]);
+  });
+
+  it.each([
+    ['tenant_unknown', 404],
+    ['caller_forbidden', 403],
+  ])('says that neither a name nor a domain is known: %s', async (code, status) => {
+    const { exit, err } = await show('two.example', Response.json({ code, detail: 'No.' }, { status }));
+    expect([exit, err]).toEqual([2, expect.stringContaining('"two.example", and you may see no customer')]);
+  });
+
+  it('says so if the broker cannot look the domain up', async () => {
+    const unavailable = Response.json({ code: 'entra_unavailable', detail: 'Later.' }, { status: 503 });
+    expect((await show('two.example', unavailable)).err).toContain('entra_unavailable');
+  });
+
+  it('asks for no domain if the text is none', async () => {
+    const { exit, requests } = await show('two', {});
+    expect([exit, requests.length]).toEqual([2, 2]);
+  });
+});
+
 describe('ptb runs watch', () => {
   const running = { ...run, status: 'running', outcome: 'running' };
   const down = new Response('', { status: 502 });

@@ -25,6 +25,18 @@ describe('createBrokerClient', () => {
     });
   });
 
+  test('glances once and says nothing, however long the broker asks to wait', async () => {
+    const said = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+    let asked = 0;
+    const throttling = client(() => {
+      asked += 1;
+      return problem(429, { code: 'caller_throttled', detail: 'Too many.', retryAfterSeconds: 30 });
+    });
+    await expect(throttling.glance('/runs', { limit: '1' })).rejects.toMatchObject({ code: 'caller_throttled' });
+    expect([asked, said.mock.calls]).toEqual([1, []]);
+    expect(await client(() => Response.json({ runs: [] })).glance('/runs')).toEqual({ runs: [] });
+  });
+
   test.each(['get', 'post'] as const)(
     'repeats a throttled %s when the broker says, at most four times',
     async (method) => {

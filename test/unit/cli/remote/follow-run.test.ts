@@ -14,6 +14,7 @@ const client = (answer: (nth: number) => unknown): BrokerClient & { asked: numbe
     asked: 0,
     url: 'https://broker.example',
     get: async () => answer((made.asked += 1)),
+    glance: async () => undefined,
     post: async () => undefined,
     pages: () => [] as never,
     relay: async () => undefined as never,
