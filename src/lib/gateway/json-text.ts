@@ -22,20 +22,16 @@ export class JsonTextError extends Error {
 
 /** Graph's answers are nested less than ten levels. */
 const maximumDepth = 64;
+/** Graph's objects have less than 200 members. All members of an object are held until its end. */
+const maximumMembers = 10_000;
 
 /**
  * Edits a JSON text. What is not edited stays as it is written: parsing and writing it again would round large numbers and
- * drop repeated names. Takes time linear in the text's length.
+ * drop repeated names. Takes time linear in the text's length, and builds nothing for what stays.
  * @throws JsonTextError
  */
 export function editJson(text: string, edits: JsonEdits): string {
-  try {
-    JSON.parse(text);
-  } catch {
-    throw new JsonTextError('the text is no JSON');
-  }
-  const editor = new Editor(text, edits);
-  return editor.value(0).edited ?? text;
+  return new Editor(text, edits).whole();
 }
 
 /** What was read. */
@@ -47,13 +43,21 @@ interface Piece {
 }
 
 const unedited: Piece = { edited: undefined, text: undefined };
-const scalar = /[^,\]}\s]+/y;
-const blank = /\s*/y;
+/** RFC 8259 sections 2, 3 and 6. */
+const scalar = /(?:-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null)/y;
+const blank = /[ \t\n\r]*/y;
 
-/** The text of a JSON string. */
-const unquoted = (json: string): string => (json.includes('\\') ? (JSON.parse(json) as string) : json.slice(1, -1));
+/** The text of a JSON string. @throws JsonTextError */
+function unquoted(json: string): string {
+  if (!json.includes('\\') && !/\p{Cc}/u.test(json)) return json.slice(1, -1);
+  try {
+    return JSON.parse(json) as string;
+  } catch {
+    throw new JsonTextError('a text is no JSON');
+  }
+}
 
-/** Walks through a text that is known to be JSON. */
+/** Walks through a text, and makes sure that it is JSON. */
 class Editor {
   readonly #source: string;
   readonly #edits: JsonEdits;
@@ -64,9 +68,17 @@ class Editor {
     this.#edits = edits;
   }
 
-  value(depth: number): Piece {
-    if (depth > maximumDepth) throw new JsonTextError('the text is nested too deeply');
+  /** The whole text, edited. Blanks around it may be left out. */
+  whole(): string {
     this.#skip(blank);
+    const { edited } = this.#value(0);
+    this.#skip(blank);
+    if (this.#at !== this.#source.length) throw new JsonTextError('something follows the value');
+    return edited ?? this.#source;
+  }
+
+  #value(depth: number): Piece {
+    if (depth > maximumDepth) throw new JsonTextError('the text is nested too deeply');
     switch (this.#source[this.#at]) {
       case '{':
         return this.#object(depth);
@@ -75,22 +87,24 @@ class Editor {
       case '"':
         return { edited: undefined, text: unquoted(this.#string()) };
       default:
-        this.#skip(scalar);
+        if (!this.#skip(scalar)) throw new JsonTextError('a value is no JSON');
         return unedited;
     }
   }
 
   #object(depth: number): Piece {
     const members: Member[] = [];
+    let count = 0;
     let changed = false;
-    this.#at += 1;
-    for (this.#skip(blank); this.#source[this.#at] !== '}'; this.#next()) {
+    for (let more = this.#opens('}'); more; more = this.#continues('}')) {
+      if ((count += 1) > maximumMembers) throw new JsonTextError('an object has too many members');
       const from = this.#at;
       const key = this.#string();
       const name = unquoted(key);
       this.#skip(blank);
-      this.#at += 1; // The colon.
-      const value = this.value(depth + 1);
+      this.#expect(':');
+      this.#skip(blank);
+      const value = this.#value(depth + 1);
       const edit = this.#edits.member(name, value.text);
       changed ||= edit !== undefined || value.edited !== undefined;
       if (edit === 'drop') continue;
@@ -98,31 +112,51 @@ class Editor {
       const json = edited === undefined ? this.#source.slice(from, this.#at) : `${key}:${edited}`;
       members.push({ name, text: value.text, json });
     }
-    this.#at += 1;
     const kept = this.#edits.object(members);
     if (kept === undefined && !changed) return unedited;
     return { edited: `{${(kept ?? members).map(({ json }) => json).join(',')}}`, text: undefined };
   }
 
   #array(depth: number): Piece {
-    const items: string[] = [];
-    let changed = false;
-    this.#at += 1;
-    for (this.#skip(blank); this.#source[this.#at] !== ']'; this.#next()) {
+    // Only what changes is collected, with what stands before it.
+    const pieces: string[] = [];
+    let copied = this.#at;
+    for (let more = this.#opens(']'); more; more = this.#continues(']')) {
       const from = this.#at;
-      const { edited } = this.value(depth + 1);
-      changed ||= edited !== undefined;
-      items.push(edited ?? this.#source.slice(from, this.#at));
+      const { edited } = this.#value(depth + 1);
+      if (edited === undefined) continue;
+      pieces.push(this.#source.slice(copied, from), edited);
+      copied = this.#at;
     }
-    this.#at += 1;
-    return changed ? { edited: `[${items.join(',')}]`, text: undefined } : unedited;
+    if (pieces.length === 0) return unedited;
+    return { edited: `${pieces.join('')}${this.#source.slice(copied, this.#at)}`, text: undefined };
   }
 
-  /** Moves to the next member or item, or to the closing bracket. */
-  #next(): void {
+  /** Moves behind an opening bracket to the first member or item. @returns false behind the closing bracket, if there is none. */
+  #opens(closing: '}' | ']'): boolean {
+    this.#at += 1;
     this.#skip(blank);
-    if (this.#source[this.#at] === ',') this.#at += 1;
+    return !this.#closes(closing);
+  }
+
+  /** Moves to the next member or item. @returns false behind the closing bracket. */
+  #continues(closing: '}' | ']'): boolean {
     this.#skip(blank);
+    if (this.#closes(closing)) return false;
+    this.#expect(',');
+    this.#skip(blank);
+    return true;
+  }
+
+  #closes(closing: '}' | ']'): boolean {
+    if (this.#source[this.#at] !== closing) return false;
+    this.#at += 1;
+    return true;
+  }
+
+  #expect(sign: ',' | ':'): void {
+    if (this.#source[this.#at] !== sign) throw new JsonTextError('a comma or colon is missing');
+    this.#at += 1;
   }
 
   /** Reads a string with its quotes. */
@@ -130,8 +164,10 @@ class Editor {
     const start = this.#at;
     let end = start;
     let slashes = 0;
+    if (this.#source[start] !== '"') throw new JsonTextError('a name is missing');
     do {
       end = this.#source.indexOf('"', end + 1);
+      if (end === -1) throw new JsonTextError('a text has no end');
       slashes = 0;
       while (this.#source[end - 1 - slashes] === '\\') slashes += 1;
     } while (slashes % 2 === 1);
@@ -139,8 +175,11 @@ class Editor {
     return this.#source.slice(start, this.#at);
   }
 
-  #skip(pattern: RegExp): void {
+  /** Moves behind what the pattern finds here. @returns whether it finds something. */
+  #skip(pattern: RegExp): boolean {
     pattern.lastIndex = this.#at;
-    if (pattern.test(this.#source)) this.#at = pattern.lastIndex;
+    const found = pattern.test(this.#source);
+    if (found) this.#at = pattern.lastIndex;
+    return found;
   }
 }

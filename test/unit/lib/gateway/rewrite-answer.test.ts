@@ -205,3 +205,44 @@ describe('editJson', () => {
     expect(seconds(100_000)).toBeLessThan(100 * Math.max(seconds(10_000), 1_000));
   });
 });
+
+describe('the text of an answer', () => {
+  const nothing: JsonEdits = { member: () => undefined, object: () => undefined };
+  const isRead = (given: string): boolean => {
+    try {
+      return editJson(given, nothing) === given;
+    } catch {
+      return false;
+    }
+  };
+  const isJsonText = (given: string): boolean => {
+    try {
+      JSON.parse(given);
+      return true;
+    } catch {
+      return false;
+    }
+  };
+
+  it('is read exactly if it is JSON', () => {
+    const signs = fc.constantFrom(...'{}[]:,"\\u0041ntrue-.eE1 \n\t\u0001\u00a0/', 'null', '"a"', '"a":', '[]', '{}');
+    fc.assert(
+      fc.property(fc.array(signs, { maxLength: 12 }), (parts) => {
+        expect(isRead(parts.join(''))).toBe(isJsonText(parts.join('')));
+      }),
+      { numRuns: 20_000 },
+    );
+    fc.assert(
+      fc.property(fc.json({ maxDepth: 5 }), fc.nat(), fc.constantFrom(...'{}[]:,"\\0e '), (given, at, sign) => {
+        const changed = `${given.slice(0, at % given.length)}${sign}${given.slice(at % given.length)}`;
+        expect([isRead(given), isRead(changed)]).toEqual([true, isJsonText(changed)]);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  it('with an object of very many members is refused', () => {
+    expect(isRead(`{${'"a":1,'.repeat(9_999)}"b":1}`)).toBe(true);
+    expect(isRead(`{${'"a":1,'.repeat(10_000)}"b":1}`)).toBe(false);
+  });
+});
