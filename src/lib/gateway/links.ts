@@ -145,6 +145,18 @@ export interface LinkRoute {
   readonly gatewayUrl: string;
   /** For example `https://graph.microsoft.com`. */
   readonly resourceUrl: string;
+  /** What a link that starts with a slash continues, for example `https://graph.microsoft.com/v1.0`. */
+  readonly rootUrl: string;
+}
+
+/**
+ * What a link of a resource that starts with a slash continues. Graph leaves the version out ("Create team": `Location:
+ * /teams('…')/operations('…')`); elsewhere it is the origin (RFC 3986 section 4.2).
+ * @param path Of the request.
+ */
+export function rootUrlOf(alias: string, resourceUrl: string, path: string): string {
+  const [, version = ''] = path.split('/', 2);
+  return alias === 'graph' ? `${resourceUrl}/${version}` : new URL(resourceUrl).origin;
 }
 
 /**
@@ -153,11 +165,11 @@ export interface LinkRoute {
  * address that works without a token.
  */
 export function gatewayLink(
-  { gatewayUrl, resourceUrl }: LinkRoute,
+  { gatewayUrl, resourceUrl, rootUrl }: LinkRoute,
   link: string,
   sign: (url: string) => string,
 ): string | undefined {
-  const url = belowResource(link, resourceUrl);
+  const url = belowResource(absolute(link, rootUrl), resourceUrl);
   if (url === undefined) return undefined;
   try {
     return `${gatewayUrl}${sign(url)}`;
@@ -165,6 +177,13 @@ export function gatewayLink(
     if (error instanceof TypeError) return undefined;
     throw error;
   }
+}
+
+function absolute(link: string, rootUrl: string): string {
+  if (!/^\/(?!\/)/.test(link)) return link;
+  const { origin, pathname } = new URL(rootUrl);
+  const isWhole = link.startsWith(`${pathname.replace(/\/$/, '')}/`);
+  return `${isWhole ? origin : rootUrl}${link}`;
 }
 
 /** Path and query below the resource's address, as they are written in the link. */

@@ -8,6 +8,7 @@ import { type Authorization, authorize, factsOf, type KnownFacts, readablePath, 
 import type { GatewayDeps } from './gateway.ts';
 import type { GatewayOrder } from './gateway-order.ts';
 import type { JudgedPart } from './judge-graph.ts';
+import { rootUrlOf } from './links.ts';
 import { checkLookUps } from './look-ups.ts';
 import { recordOf, type RequestFacts, type Sender } from './request-records.ts';
 import { type Answer, rewriteAnswer } from './rewrite-answer.ts';
@@ -78,8 +79,9 @@ function serveOne(served: Served, facts: RequestFacts): Promise<Answer> {
 
 function linkWriter({ deps, sender, authorization, gatewayUrl, verdict }: Served) {
   const { rule, tenantId, resource, baseUrl } = authorization;
+  const rootUrl = rootUrlOf(resource.alias, baseUrl, verdict.request.path);
   const owner = { rule: rule.name, caller: callerIdOf(sender.caller), tenantId, resource: resource.alias };
-  return deps.links.writer(owner, { gatewayUrl, resourceUrl: baseUrl }, verdict.selected);
+  return deps.links.writer(owner, { gatewayUrl, resourceUrl: baseUrl, rootUrl }, verdict.selected);
 }
 
 /** A token that was cached before a consent may lack what opens the request. It is replaced, at most every three minutes. */

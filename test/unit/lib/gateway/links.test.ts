@@ -135,6 +135,7 @@ describe('gatewayLink', () => {
   const route = {
     gatewayUrl: 'https://broker.example/api/gateway/T/graph',
     resourceUrl: 'https://graph.microsoft.com',
+    rootUrl: 'https://graph.microsoft.com/v1.0',
   };
   const rewritten = (link: string): string | undefined => gatewayLink(route, link, (below) => `${below}#signed`);
 
@@ -145,6 +146,10 @@ describe('gatewayLink', () => {
     expect(rewritten('HTTPS://Graph.Microsoft.com:443/v1.0/users')).toBe(
       'https://broker.example/api/gateway/T/graph/v1.0/users#signed',
     );
+  });
+
+  it.each(['/v1.0/users/1', '/users/1'])('that starts with a slash continues the version: %s', (link) => {
+    expect(rewritten(link)).toBe(`${route.gatewayUrl}/v1.0/users/1#signed`);
   });
 
   it('is below the address of the resource', () => {
@@ -164,7 +169,9 @@ describe('gatewayLink', () => {
     'https://graph.microsoft.com/v1.0/users#fragment',
     ' https://graph.microsoft.com/v1.0/users',
     'https://graph.microsoft.com',
-    '/v1.0/users',
+    '//evil.example/v1.0/users',
+    String.raw`/\evil.example/v1.0`,
+    '/v1.0/users#fragment',
     'nonsense',
     '',
   ])('does not lead to %s', (link) => {

@@ -282,6 +282,39 @@ describe('the record of a request', () => {
   });
 });
 
+describe('a Location that starts with a slash', () => {
+  const location = `/teams('a')/operations('b')`;
+  const follow = async (path: string, more: object, rule: object, at: string) => {
+    const { world, send, deps } = stage([{ ...usersRule, ...rule }]);
+    const own = { alias: 'own', identifier: 'https://api.example/base' };
+    const { resources } = deps;
+    Object.assign(deps, {
+      resources: { ...resources, get: (alias: string) => (alias === 'own' ? own : resources.get(alias)) },
+    });
+    world.answers.push({ status: 202, headers: { location: at }, body: new Uint8Array() });
+    return (await send(path, more)).headers['location']?.replace(/\?.*$/, '');
+  };
+
+  it('continues the version of a request to Graph', async () => {
+    const rule = { scopes: ['User.ReadWrite.All'] };
+    const more = { method: 'POST', body: bytes({ displayName: 'x' }) };
+    expect(await follow('/v1.0/users', more, rule, location)).toBe(
+      `https://broker.example/api/gateway/${contoso}/graph/v1.0${location}`,
+    );
+    for (const foreign of ['//evil.example/x', 'x', '/\\evil.example'])
+      expect(await follow('/v1.0/users', more, rule, foreign)).toBeUndefined();
+  });
+
+  it('continues the host of another resource', async () => {
+    const rule = { resources: ['own'], scopes: undefined, requests: { paths: ['/v1/items'] } };
+    const more = { resource: 'own', gatewayUrl: 'https://broker.example/api/gateway/t/own' };
+    expect(await follow('/v1/items', more, rule, '/base/v1/items/1')).toBe(
+      'https://broker.example/api/gateway/t/own/v1/items/1',
+    );
+    expect(await follow('/v1/items', more, rule, '/other/v1/items/1')).toBeUndefined();
+  });
+});
+
 describe('a group to which roles can be assigned', () => {
   const rule = { ...usersRule, scopes: ['Group.ReadWrite.All'] };
   const patch = { method: 'PATCH', body: bytes({ description: 'x' }) };
