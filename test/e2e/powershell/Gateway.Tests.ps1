@@ -17,6 +17,18 @@ Describe 'Invoke-PartnerRequest' {
         $answer.'@odata.nextLink' | Should -Match ([regex]::Escape("$url/api/gateway/$($tenant.domain)/graph/v1.0/users?"))
     }
 
+    It 'is found in the audit log by its kind' {
+        $begin = [DateTime]::UtcNow.AddSeconds(-1)
+        $null = Invoke-PartnerRequest -Tenant $tenant.tenantId -Path '/users?$select=id&$top=1'
+        $entries = @(Get-PartnerAuditEntry -Kind request -Tenant $tenant.tenantId -From $begin)
+        $entries.Count | Should -BeGreaterThan 0
+        @($entries.Kind | Sort-Object -Unique) | Should -Be 'request'
+        $sent = @($entries | Where-Object Outcome -EQ sent)[0]
+        $sent.Method | Should -Be 'GET'
+        $sent.Path | Should -Be '/v1.0/users'
+        @(Get-PartnerAuditEntry -Kind token -First 100000).Kind | Sort-Object -Unique | Should -Be 'token'
+    }
+
     It 'follows a link of an answer, which belongs to its tenant' {
         $link = (Invoke-PartnerRequest $tenant.tenantId GET '/users?$select=id&$top=1').'@odata.nextLink'
         (Invoke-PartnerRequest -Tenant $tenant.tenantId -Path $link).value.Count | Should -Be 1

@@ -62,6 +62,7 @@ function ConvertTo-AuditEntry($Item) {
     [pscustomobject]@{
         PSTypeName       = 'PartnerTokenBroker.AuditEntry'
         At               = ConvertTo-UtcTime $Item.at
+        Kind             = if (Get-Field $Item 'kind') { $Item.kind } else { 'token' }
         Outcome          = $Item.outcome
         Code             = Get-Field $Item 'code'
         Caller           = $Item.caller.applicationId
@@ -78,6 +79,11 @@ function ConvertTo-AuditEntry($Item) {
         Application      = Get-Field $Item 'application'
         ExpiresAt        = ConvertTo-UtcTime (Get-Field $Item 'expiresAt')
         FromCache        = Get-Field $Item 'fromCache'
+        Method           = Get-Field $Item 'method'
+        Path             = Get-Field $Item 'path'
+        Cmdlet           = Get-Field $Item 'cmdlet'
+        Status           = Get-Field $Item 'status'
+        RequestId        = Get-Field $Item 'requestId'
         TokenFingerprint = Get-Field $Item 'tokenFingerprint'
         TokenId          = $Item.tokenId
         CorrelationId    = $Item.correlationId

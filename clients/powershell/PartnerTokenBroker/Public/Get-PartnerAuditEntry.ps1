@@ -4,7 +4,7 @@ $script:AuditPage = 1000
 function Get-PartnerAuditEntry {
     <#
     .SYNOPSIS
-    Lists issued tokens and denied requests, newest first.
+    Lists issued tokens, requests through the gateway and denials, newest first.
 
     .PARAMETER From
     Start of the period. Default: 24 hours before the end. A time without a zone is local time.
@@ -19,7 +19,10 @@ function Get-PartnerAuditEntry {
     Tenant id, or any domain of a customer tenant.
 
     .PARAMETER Outcome
-    Only tokens that were issued, or only requests that were denied.
+    Only entries with this outcome: tokens are issued or denied; requests through the gateway are denied, sent, answered or failed.
+
+    .PARAMETER Kind
+    Only entries about tokens, or only those about requests through the gateway.
 
     .PARAMETER First
     Maximum number of entries, newest first. The command warns if there may be more.
@@ -29,6 +32,9 @@ function Get-PartnerAuditEntry {
 
     .EXAMPLE
     Get-PartnerAuditEntry -Tenant fabrikam.com -From (Get-Date).AddDays(-7) -First 10000 | Export-Csv fabrikam.csv
+
+    .EXAMPLE
+    Get-PartnerAuditEntry -Kind request -Tenant fabrikam.com
 
     .EXAMPLE
     Get-PartnerAuditEntry -First 10000 | Where-Object TokenFingerprint -EQ $fingerprint
@@ -44,10 +50,11 @@ function Get-PartnerAuditEntry {
         [Nullable[datetime]] $To,
         [string] $Caller,
         [ValidateSet('issued', 'denied', 'sent', 'answered', 'failed')] [string] $Outcome,
+        [ValidateSet('token', 'request')] [string] $Kind,
         [ValidateRange(1, 100000)] [int] $First = 100
     )
     process {
-        $query = @{ from = ConvertTo-WireTime $From; to = ConvertTo-WireTime $To; caller = $Caller; tenant = $Tenant; outcome = $Outcome }
+        $query = @{ from = ConvertTo-WireTime $From; to = ConvertTo-WireTime $To; caller = $Caller; tenant = $Tenant; outcome = $Outcome; kind = $Kind }
         $left = $First
         do {
             $query.limit = [Math]::Min($script:AuditPage, $left)
