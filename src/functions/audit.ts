@@ -14,11 +14,12 @@ import { readableTenants } from '../lib/api/readable-tenants.ts';
 import { jsonContent, type RouteDocument } from '../lib/api/route.ts';
 import { mayRead, type ReadableTenants } from '../lib/model/readable-tenants.ts';
 import type { AuditEntry } from '../lib/audit/audit-log.ts';
-import { callerIdOf } from '../lib/model/caller.ts';
+import { type Caller, callerIdOf } from '../lib/model/caller.ts';
 import { dayMs } from '../lib/model/durations.ts';
 import { BrokerError } from '../lib/model/errors.ts';
 import { parseDomainName, parseTenantId, type TenantId } from '../lib/model/identifiers.ts';
 import { isoTime } from '../lib/runtime/clock.ts';
+import { tenantIdFor } from './readable.ts';
 import { route } from './route.ts';
 
 export const audit = route(
@@ -32,15 +33,17 @@ export const audit = route(
     document,
   },
   async (services, { caller: reader, query }) => {
-    const { audit, clock, directory } = services;
-    const lookup: Lookup = { find: (reference) => directory.find(reference, undefined, callerIdOf(reader)) };
+    const { audit, clock } = services;
     const readable = await readableTenants(services, reader);
     // One millisecond after now, because the range excludes its end.
     const toMs = query.to ?? clock.nowMs() + 1;
     const fromMs = query.from ?? toMs - dayMs;
     if (fromMs >= toMs) throw new BrokerError('request_invalid', 'from: is not before `to`.');
     const { caller, outcome, kind, limit, continuation } = query;
-    const tenantId = query.tenant === undefined ? undefined : await resolveTenant(lookup, readable, query.tenant);
+    const tenantId =
+      query.tenant === undefined
+        ? undefined
+        : await resolveTenant(services, { caller: reader, readable }, query.tenant);
     const page = await audit.query({
       fromMs,
       toMs,
@@ -62,32 +65,32 @@ export const audit = route(
   },
 );
 
-/** Finds a tenant by its domain, in the turn of the caller. */
-interface Lookup {
-  find(domain: string): ReturnType<Services['directory']['find']>;
+interface Reader {
+  readonly caller: Caller;
+  readonly readable: ReadableTenants;
 }
 
 /**
  * Accepts the id of any tenant, because the history of a tenant outlives its place in the directory. The answer to a
  * caller whose reading is limited does not tell whether another tenant exists.
  */
-async function resolveTenant(directory: Lookup, readable: ReadableTenants, reference: string): Promise<TenantId> {
-  const tenantId = parseTenantId(reference) ?? (await tenantOfDomain(directory, readable, reference));
-  if (tenantId !== undefined && mayRead(readable, tenantId)) return tenantId;
+async function resolveTenant(services: Services, reader: Reader, reference: string): Promise<TenantId> {
+  if (parseTenantId(reference) === undefined && parseDomainName(reference) === undefined)
+    throw new BrokerError('request_invalid', 'tenant: is neither a tenant id (GUID) nor a domain name.');
+  const tenantId =
+    reader.readable === '*'
+      ? await customerId(services, reader, reference)
+      : await tenantIdFor(services, reader, reference);
+  if (tenantId !== undefined && mayRead(reader.readable, tenantId)) return tenantId;
   throw new BrokerError('caller_forbidden', 'No rule lets this caller read this tenant.');
 }
 
-async function tenantOfDomain(
-  directory: Lookup,
-  readable: ReadableTenants,
-  reference: string,
-): Promise<TenantId | undefined> {
-  if (parseDomainName(reference) === undefined)
-    throw new BrokerError('request_invalid', 'tenant: is neither a tenant id (GUID) nor a domain name.');
-  const found = await directory.find(reference);
-  if (found === undefined && readable === '*')
-    throw new BrokerError('tenant_unknown', 'No delegated tenant has this domain. Use the tenant id instead.');
-  return found?.tenantId;
+/** The directory decides, in the turn of the caller. @throws BrokerError tenant_unknown for a domain of no customer. */
+async function customerId({ directory }: Services, { caller }: Reader, reference: string): Promise<TenantId> {
+  const tenantId =
+    parseTenantId(reference) ?? (await directory.find(reference, undefined, callerIdOf(caller)))?.tenantId;
+  if (tenantId !== undefined) return tenantId;
+  throw new BrokerError('tenant_unknown', 'No delegated tenant has this domain. Use the tenant id instead.');
 }
 
 const viewEntry = ({ atMs, expiresAtMs, ...entry }: AuditEntry) => ({

@@ -2,8 +2,8 @@ import type { Services } from '../composition.ts';
 import { readableTenants } from '../lib/api/readable-tenants.ts';
 import { type Caller, callerIdOf } from '../lib/model/caller.ts';
 import { BrokerError } from '../lib/model/errors.ts';
-import type { TenantId } from '../lib/model/identifiers.ts';
-import { mayRead } from '../lib/model/readable-tenants.ts';
+import { parseDomainName, parseTenantId, type TenantId } from '../lib/model/identifiers.ts';
+import { mayRead, type ReadableTenants } from '../lib/model/readable-tenants.ts';
 import { type ReadableRuns, readableRuns } from '../lib/runs/readable-runs.ts';
 import type { Run } from '../lib/runs/run.ts';
 import { selectTenants } from '../lib/tenants/directory.ts';
@@ -29,6 +29,28 @@ export async function controllableRun(services: Services, caller: Caller, runId:
 }
 
 /**
+ * The id of a tenant that a caller names by its id or a domain. While Entra does not answer, the lists know the domains of
+ * customers only, so a failure for all others would tell a caller whose reading is limited who is a customer. Such a
+ * caller gets undefined then.
+ * @returns undefined if no tenant has the domain, or if the text is neither an id nor a domain.
+ * @throws BrokerError as `TenantDirectory.tenantOf` does, to a caller without a limit.
+ */
+export async function tenantIdFor(
+  { directory }: Pick<Services, 'directory'>,
+  reader: { readonly caller: Caller; readonly readable: ReadableTenants },
+  reference: string,
+): Promise<TenantId | undefined> {
+  const [tenantId, domain] = [parseTenantId(reference), parseDomainName(reference)];
+  if (tenantId !== undefined || domain === undefined) return tenantId;
+  try {
+    return await directory.tenantOf(domain, undefined, callerIdOf(reader.caller));
+  } catch (thrown) {
+    if (reader.readable === '*' || !(thrown instanceof BrokerError) || !thrown.transient) throw thrown;
+    return undefined;
+  }
+}
+
+/**
  * Returns the ids of the tenants that a new run is for; undefined for all. The answer to a caller whose reading is limited
  * does not tell whether another tenant exists.
  * @throws BrokerError caller_forbidden, or like `selectTenants` and `readableTenants`.
@@ -41,16 +63,23 @@ export async function tenantsToVisit(
   const readable = await readableTenants(services, caller);
   if (readable === '*')
     return references && idsOf(await selectTenants(services.directory, references, undefined, callerIdOf(caller)));
-  const chosen =
-    references === undefined
-      ? []
-      : await selectTenants(services.directory, references, undefined, callerIdOf(caller)).catch(hideUnknown);
-  if (chosen.length > 0 && chosen.every(({ tenantId }) => mayRead(readable, tenantId))) return idsOf(chosen);
-  throw new BrokerError(
+  const wanted: TenantId[] = [];
+  for (const reference of references ?? []) {
+    const tenantId = await tenantIdFor(services, { caller, readable }, reference);
+    // The directory is not asked about a tenant that the caller may not read: its failure would tell who is a customer.
+    if (tenantId === undefined || !mayRead(readable, tenantId)) throw notReadable();
+    wanted.push(tenantId);
+  }
+  const chosen = await selectTenants(services.directory, wanted, undefined, callerIdOf(caller)).catch(hideUnknown);
+  if (chosen.length > 0) return idsOf(chosen);
+  throw notReadable();
+}
+
+const notReadable = (): BrokerError =>
+  new BrokerError(
     'caller_forbidden',
     'This caller may act only on tenants that it may read. Name such tenants, by id or domain, in `tenants`.',
   );
-}
 
 const idsOf = (tenants: readonly { readonly tenantId: TenantId }[]): TenantId[] =>
   tenants.map(({ tenantId }) => tenantId);

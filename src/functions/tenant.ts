@@ -5,15 +5,15 @@ import { directoryFailures } from '../lib/api/failures.ts';
 import { readableTenants } from '../lib/api/readable-tenants.ts';
 import { jsonContent, type RouteDocument } from '../lib/api/route.ts';
 import { adviceForTenant } from '../lib/model/advice.ts';
-import { type Caller, callerIdOf } from '../lib/model/caller.ts';
 import { BrokerError, errorTable } from '../lib/model/errors.ts';
 import { parseDomainName, parseTenantId, type TenantId } from '../lib/model/identifiers.ts';
-import { mayRead } from '../lib/model/readable-tenants.ts';
+import { mayRead, type ReadableTenants } from '../lib/model/readable-tenants.ts';
 import { isoTime } from '../lib/runtime/clock.ts';
 import { errorFields, type Logger } from '../lib/runtime/log.ts';
 import { readInTime } from '../lib/runs/read-in-time.ts';
 import { readTenantHistory, type TenantResult } from '../lib/runs/tenant-history.ts';
 import { jobRegistry } from './job-registry.ts';
+import { tenantIdFor } from './readable.ts';
 import { route } from './route.ts';
 import {
   exampleTenant,
@@ -35,10 +35,12 @@ route(
   },
   async (services, { caller, path, log }) => {
     const readable = await readableTenants(services, caller);
-    const tenantId = await idOf(services, caller, path.tenant);
+    if (parseTenantId(path.tenant) === undefined && parseDomainName(path.tenant) === undefined)
+      throw new BrokerError('request_invalid', 'The tenant must be given by its id or one of its domains.');
+    const tenantId = await tenantIdFor(services, { caller, readable }, path.tenant);
     // The same answer for a tenant that the caller may not read and for one that is no customer.
     const found = mayRead(readable, tenantId) && tenantId && (await services.directory.find(tenantId));
-    if (!found) throw new BrokerError('tenant_unknown', 'The tenant is not among the customer tenants.');
+    if (!found) throw unknown(readable, path.tenant);
     const [list, last, history] = await Promise.all([
       services.directory.snapshot(),
       readLastResults(services.runs, log),
@@ -66,15 +68,14 @@ route(
   },
 );
 
-/** The id of a tenant that the caller names by its id or a domain. Undefined if no tenant owns the domain. */
-async function idOf({ directory }: Services, caller: Caller, reference: string): Promise<TenantId | undefined> {
-  const tenantId = parseTenantId(reference);
-  if (tenantId !== undefined) return tenantId;
-  const domain = parseDomainName(reference);
-  if (domain === undefined)
-    throw new BrokerError('request_invalid', 'The tenant must be given by its id or one of its domains.');
-  return directory.tenantOf(domain, undefined, callerIdOf(caller));
-}
+/** The same for every tenant that the caller may not read, also while domains cannot be looked up. */
+const unknown = (readable: ReadableTenants, reference: string): BrokerError =>
+  new BrokerError(
+    'tenant_unknown',
+    readable === '*' || parseTenantId(reference) !== undefined
+      ? 'The tenant is not among the customer tenants.'
+      : 'No customer tenant that this caller may read has this domain, or the domain cannot be looked up now. Use the id of the tenant.',
+  );
 
 /** Undefined if storage fails: the tenant is useful without its history. */
 async function readHistory(

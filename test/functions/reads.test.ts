@@ -263,8 +263,11 @@ describe('the route tenants-show', () => {
 
   it('answers for a tenant that the caller may not read as for one that is no customer', async () => {
     const unknown = 'tenant_unknown: The tenant is not among the customer tenants.';
-    for (const reference of [hidden.id, hidden.domain, tenant(0x99), 'nobody.example'])
-      expect(await call('tenants-show', of(reference))).toBe(unknown);
+    for (const reference of [hidden.id, tenant(0x99)]) expect(await call('tenants-show', of(reference))).toBe(unknown);
+    for (const reference of [hidden.domain, 'nobody.example'])
+      expect(await call('tenants-show', of(reference))).toMatch(
+        /^tenant_unknown: No customer tenant .* has this domain/,
+      );
     expect(await call('tenants-show', of(hidden.domain), unlimited)).toMatch(traces);
     expect(await call('tenants-show', of(tenant(0x99)), unlimited)).toBe(unknown);
   });
@@ -289,6 +292,32 @@ it.each(['runs-show', 'runs-tenants', 'runs-results', 'runs-changes'])(
     expect(await call(name, { path: other }, unlimited)).not.toBe('run_not_found: No run has this id.');
   },
 );
+
+describe('while Entra does not answer, so that only the domains of customers are known', () => {
+  beforeEach(() => {
+    const { directory } = services;
+    const find = async (reference: string) =>
+      (await directory.find(reference)) ?? Promise.reject(new BrokerError('entra_unavailable', 'Later.'));
+    const tenantOf = async (domain: string) => (await find(domain)).tenantId;
+    services = { ...services, directory: { ...directory, find, tenantOf } };
+    // The other domain of the rule cannot be looked up either.
+    policy = policyWith([{ name: 'gold', callers: { applications: [limited.applicationId] }, reads: ['contoso.com'] }]);
+  });
+
+  const answers: Readonly<Record<string, (reference: string) => Request>> = {
+    'tenants-show': (tenant) => ({ path: { tenant } }),
+    audit: (tenant) => ({ query: { tenant } }),
+    'jobs-start': (tenant) => ({ path: { job: 'access-check' }, body: { tenants: [tenant] } }),
+  };
+
+  it.each(Object.entries(answers))('%s does not tell a limited caller who is a customer', async (name, request) => {
+    const ofCustomer = await call(name, request(hidden.domain));
+    expect(ofCustomer).toMatch(/^(tenant_unknown|caller_forbidden): /);
+    expect(await call(name, request('nobody.example'))).toBe(ofCustomer);
+    expect(await call(name, request(contoso.domain))).not.toMatch(/^[a-z_]+: /);
+    expect(await call(name, request('nobody.example'), unlimited)).toBe('entra_unavailable: Later.');
+  });
+});
 
 it('shows a limited caller the data of its tenant', async () => {
   const parsed = async (name: string, request?: Request): Promise<unknown> => JSON.parse(await call(name, request));
