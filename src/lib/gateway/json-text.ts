@@ -11,8 +11,11 @@ export interface Member {
 export interface JsonEdits {
   /** The JSON of the value to put in place; `drop` removes the member, undefined leaves it. */
   member(name: string, text: string | undefined): { readonly value: string } | 'drop' | undefined;
-  /** The members that an object keeps; undefined for all. Called after its members were edited. */
-  object(members: readonly Member[]): readonly Member[] | undefined;
+  /**
+   * The members that an object keeps; undefined for all. Called after its members were edited.
+   * @param within The names of the members that the object is in, from the outside. It changes after the call.
+   */
+  object(members: readonly Member[], within: readonly string[]): readonly Member[] | undefined;
 }
 
 /** Thrown for a text that is no JSON, or is nested too deeply. */
@@ -61,6 +64,7 @@ function unquoted(json: string): string {
 class Editor {
   readonly #source: string;
   readonly #edits: JsonEdits;
+  readonly #within: string[] = [];
   #at = 0;
 
   constructor(source: string, edits: JsonEdits) {
@@ -104,7 +108,9 @@ class Editor {
       this.#skip(blank);
       this.#expect(':');
       this.#skip(blank);
+      this.#within.push(name);
       const value = this.#value(depth + 1);
+      this.#within.pop();
       const edit = this.#edits.member(name, value.text);
       changed ||= edit !== undefined || value.edited !== undefined;
       if (edit === 'drop') continue;
@@ -112,7 +118,7 @@ class Editor {
       const json = edited === undefined ? this.#source.slice(from, this.#at) : `${key}:${edited}`;
       members.push({ name, text: value.text, json });
     }
-    const kept = this.#edits.object(members);
+    const kept = this.#edits.object(members, this.#within);
     if (kept === undefined && !changed) return unedited;
     return { edited: `{${(kept ?? members).map(({ json }) => json).join(',')}}`, text: undefined };
   }

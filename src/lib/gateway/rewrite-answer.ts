@@ -1,4 +1,5 @@
 import { BrokerError } from '../model/errors.ts';
+import { typeNames as directoryTypeNames } from '../judge/rules/directory-types.ts';
 import type { AnswerLimits } from '../judge/verdict.ts';
 import type { RewriteLink } from './gateway-links.ts';
 import { editJson, type JsonEdits, JsonTextError, type Member } from './json-text.ts';
@@ -25,8 +26,8 @@ export function rewriteAnswer({ status, headers, body }: Answer, rules: AnswerRu
   const moved = location === undefined ? undefined : rules.rewriteLink(location);
   const kept = moved === undefined ? others : { ...others, location: moved };
   if (body.length === 0) return { status, headers: kept, body };
-  if (isJson(headers['content-type'])) return { status, headers: kept, body: rewriteJson(body, rules) };
   const isSuccess = status >= 200 && status <= 299;
+  if (isJson(headers['content-type'])) return { status, headers: kept, body: rewriteJson(body, rules, isSuccess) };
   if (isSuccess && rules.limits.anyFormat) return { status, headers: kept, body };
   if (isSuccess) throw new BrokerError('resource_error', 'The resource answers with something else than JSON.');
   const { 'content-type': _, ...withoutType } = kept;
@@ -37,13 +38,15 @@ export function rewriteAnswer({ status, headers, body }: Answer, rules: AnswerRu
 export const isJson = (contentType: string | undefined): boolean =>
   /^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i.test(contentType ?? '');
 
-function rewriteJson(body: Uint8Array, rules: AnswerRules): Uint8Array {
+function rewriteJson(body: Uint8Array, rules: AnswerRules, isSuccess: boolean): Uint8Array {
   const text = decode(body);
+  // An error is no object of the directory.
+  const typed = new Set(isSuccess ? rules.limits.typedMembers : []);
   const names = namesOf(rules.limits);
   // Most answers have nothing to change. An escaped letter could hide a name.
-  if (!text.includes(String.raw`\u00`) && !names.some((name) => text.includes(name))) return body;
+  if (typed.size === 0 && !text.includes(String.raw`\u00`) && !names.some((name) => text.includes(name))) return body;
   try {
-    return Buffer.from(editJson(text, editsFor(rules)));
+    return Buffer.from(editJson(text, editsFor(rules, typed)));
   } catch (error) {
     if (!(error instanceof JsonTextError)) throw error;
     throw new BrokerError('resource_error', 'The resource answers with JSON that cannot be read.', { cause: error });
@@ -68,8 +71,8 @@ const namesOf = ({ remove, readableTypes }: AnswerLimits): readonly string[] => 
   ...(readableTypes === undefined ? [] : typeNames),
 ];
 
-function editsFor({ limits, rewriteLink }: AnswerRules): JsonEdits {
-  const readable = limits.readableTypes && new Set(limits.readableTypes.map((name) => `#microsoft.graph.${name}`));
+function editsFor({ limits, rewriteLink }: AnswerRules, typed: ReadonlySet<string>): JsonEdits {
+  const readable = limits.readableTypes && new Set(limits.readableTypes.map(typeOf));
   return {
     member: (name, text) => {
       if (limits.remove.some((removed) => names(name, removed))) return 'drop';
@@ -78,7 +81,12 @@ function editsFor({ limits, rewriteLink }: AnswerRules): JsonEdits {
       if (rewritten !== undefined) return { value: JSON.stringify(rewritten) };
       throw new BrokerError('resource_error', 'The resource answers with a link to another host.');
     },
-    object: (members) => (readable === undefined ? undefined : limited(members, readable)),
+    object: (members, within) =>
+      readable === undefined ||
+      isReadable(members, readable) ||
+      !(isTyped(members, within, typed) || hasDirectoryType(members))
+        ? undefined
+        : members.filter(({ name, text }) => text !== undefined && (name === 'id' || typeNames.includes(name))),
   };
 }
 
@@ -86,9 +94,28 @@ function editsFor({ limits, rewriteLink }: AnswerRules): JsonEdits {
 const names = (name: string, removed: string): boolean =>
   name === removed || (removed.startsWith('@') && name.endsWith(removed));
 
-/** An object of a type that the rule may not read keeps its type and id, as Graph itself limits it. */
-function limited(members: readonly Member[], readable: ReadonlySet<string>): readonly Member[] | undefined {
-  const types = members.filter(({ name }) => typeNames.includes(name));
-  if (types.every(({ text }) => text !== undefined && readable.has(text))) return undefined;
-  return members.filter(({ name, text }) => text !== undefined && (name === 'id' || typeNames.includes(name)));
+const typeOf = (name: string): string => `#microsoft.graph.${name}`;
+const knownTypes: ReadonlySet<string | undefined> = new Set(Object.values(directoryTypeNames).map(typeOf));
+
+const typesIn = (members: readonly Member[]): readonly Member[] =>
+  members.filter(({ name }) => typeNames.includes(name));
+
+/** An object that the rule may not read keeps its type and id, as Graph itself limits it. */
+function isReadable(members: readonly Member[], readable: ReadonlySet<string>): boolean {
+  const types = typesIn(members);
+  return types.length > 0 && types.every(({ text }) => text !== undefined && readable.has(text));
+}
+
+/** A value inside an object may have a type, too, such as `#microsoft.graph.assignedLicense`. */
+const hasDirectoryType = (members: readonly Member[]): boolean =>
+  typesIn(members).some(({ text }) => knownTypes.has(text));
+
+/** Whether an object stands where each must show a type that the rule may read. `members@delta` stands for `members`. */
+function isTyped(members: readonly Member[], within: readonly string[], typed: ReadonlySet<string>): boolean {
+  const [name, ...outer] = within.toReversed();
+  // The answer is the object, or has it in `value`.
+  if (name === undefined) return typed.has('') && !members.some((member) => member.name === 'value');
+  return (
+    typed.has(name.toLowerCase().replace(/@delta$/, '')) || (name === 'value' && outer.length === 0 && typed.has(''))
+  );
 }

@@ -47,10 +47,15 @@ export interface AnswerLimits {
   readonly remove: readonly string[];
   /**
    * Types of directory objects that the rule may read, for example `user`. In an answer that mixes types, the sender
-   * reduces each object whose `@odata.type` is another to `@odata.type` and `id`, as Graph does. Undefined if the answer
-   * mixes no types.
+   * reduces each object of another directory type to `@odata.type` and `id`, as Graph does. Undefined if the answer mixes no
+   * types.
    */
   readonly readableTypes: readonly string[] | undefined;
+  /**
+   * Where every object must show one of these types and is reduced otherwise: names of members in lower case, and '' for the
+   * objects of the answer itself. Undefined: nowhere.
+   */
+  readonly typedMembers?: readonly string[] | undefined;
   /**
    * Whether the answer may have another format than JSON, and then passes unchanged: a picture, a count, a CSV report.
    * Otherwise the sender refuses an answer that is not JSON, because it could not take anything out of it.

@@ -31,9 +31,19 @@ export function answerLimits(
   if (!mixed && !places.some(({ template }) => answersMixedTypes(template))) {
     return { answer: { remove, readableTypes: undefined, anyFormat }, permissions };
   }
-  const types = readableTypes(question);
-  return { answer: { remove, readableTypes: types, anyFormat }, permissions };
+  const typedMembers = [...(mixed && !isCast(location) ? [''] : []), ...places.flatMap(mixedMember)];
+  return { answer: { remove, readableTypes: readableTypes(question), typedMembers, anyFormat }, permissions };
 }
+
+/** Graph leaves the type out of the objects that a cast returns: all have it. The map may list a cast as a segment. */
+const isCast = ({ casts, template }: Location): boolean =>
+  casts.length > 0 || lastName(template).startsWith('microsoft.graph.');
+
+const lastName = (template: readonly string[]): string => template.findLast((segment) => segment !== '{}') ?? '';
+
+/** The member that holds the objects of a place, if they have several types. */
+const mixedMember = ({ template }: Location): readonly string[] =>
+  answersMixedTypes(template) ? [lastName(template)] : [];
 
 /** A picture or property (`$value`), a number (`$count`), or a report in CSV. */
 const hasOtherFormat = ({ template, suffix }: Location, csv: boolean): boolean =>

@@ -103,14 +103,42 @@ describe('objects of other types', () => {
 
   it('are recognised by the whole name', () => {
     for (const type of ['#microsoft.graph.security.user', 'user', '#microsoft.graph.User', '']) {
-      expect(read({ ...user, '@odata.type': type }, { readableTypes: ['user'] })).toEqual({
+      expect(read({ ...user, '@odata.type': type }, { readableTypes: ['user'], typedMembers: [''] })).toEqual({
         '@odata.type': type,
         id: '1',
       });
     }
-    expect(read({ ...user, '@odata.type': 5, id: { a: 1 } }, { readableTypes: ['user'] })).toEqual({});
+    expect(read({ ...user, '@odata.type': 5, id: { a: 1 } }, { readableTypes: ['user'], typedMembers: [''] })).toEqual(
+      {},
+    );
     const twice = '{"@odata.type":"#microsoft.graph.user","a":1,"@odata.type":"#microsoft.graph.group"}';
     expect(text(answer(twice), { readableTypes: ['user'] })).not.toContain('"a"');
+  });
+
+  it('must show their type where the answer mixes types', () => {
+    const untyped = { id: '3', displayName: 'Secret', deep: { a: 1 } };
+    const limits = { readableTypes: ['user'], typedMembers: ['', 'members'] };
+    expect(read({ '@odata.context': 'x', value: [user, untyped] }, limits)).toEqual({
+      '@odata.context': 'x',
+      value: [user, { id: '3' }],
+    });
+    expect(read(untyped, limits)).toEqual({ id: '3' });
+    expect(read({ value: untyped }, limits)).toEqual({ value: { id: '3' } });
+    const expanded = { ...user, members: [untyped], 'members@delta': [untyped], Members: untyped };
+    const reduced = { ...user, members: [{ id: '3' }], 'members@delta': [{ id: '3' }], Members: { id: '3' } };
+    expect(read({ value: [expanded] }, limits)).toEqual({ value: [reduced] });
+    // The groups themselves have one type.
+    expect(read({ value: [untyped] }, { ...limits, typedMembers: ['members'] })).toEqual({ value: [untyped] });
+  });
+
+  it('leave an error as it is', () => {
+    const body = { error: { code: 'Request_ResourceNotFound', message: 'x', innerError: { date: 'y' } } };
+    expect(text(answer(body, { status: 404 }), { readableTypes: [], typedMembers: [''] })).toBe(JSON.stringify(body));
+  });
+
+  it('are told from typed values inside a readable object', () => {
+    const licensed = { ...user, assignedLicenses: [{ '@odata.type': '#microsoft.graph.assignedLicense', skuId: 's' }] };
+    expect(read({ value: [licensed] }, { readableTypes: ['user'], typedMembers: [''] })).toEqual({ value: [licensed] });
   });
 
   it('are left alone where an answer has one type', () => {

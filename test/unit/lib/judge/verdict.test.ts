@@ -182,6 +182,18 @@ describe('an allowed request', () => {
     expect(allowed('Group.Read.All', { url: '/v1.0/groups?$expand=members' }).answer.readableTypes).toEqual(['group']);
   });
 
+  it.each([
+    [`/v1.0/groups/${somebody}/members`, ['']],
+    [`/v1.0/users/${somebody}?$expand=manager($select=id)`, ['manager']],
+    [`/v1.0/users/${somebody}/manager`, ['']],
+    ['/v1.0/groups?$expand=members', ['members']],
+    ['/v1.0/groups/delta?$select=id,members', ['members']],
+    // Graph leaves out the type, because all have the same.
+    [`/v1.0/groups/${somebody}/members/microsoft.graph.user`, []],
+  ])('says where objects must show their type: %s', (url, expected) => {
+    expect(allowed('Directory.Read.All', { url }).answer.typedMembers).toEqual(expected);
+  });
+
   it('hides nothing by type where the answer has one type', () => {
     expect(allowed('User.Read.All', { url: '/v1.0/users' }).answer.readableTypes).toBeUndefined();
   });
