@@ -32,9 +32,8 @@ export function RunSummary({ run }: { readonly run: RunAnswer }) {
           <Counts run={run} />
         )}
         <p class="quiet">
-          Started <Time iso={run.startedAt} exact />, {relative(run.startedAt, Date.now())}, by{' '}
-          <StartedBy name={run.startedBy} />. {run.finishedAt === undefined ? 'Running for' : 'Took'}{' '}
-          {duration(run.durationMs)}.
+          Started <Time iso={run.startedAt} exact />, {relative(run.startedAt, Date.now())}, by <StartedBy run={run} />.{' '}
+          {run.finishedAt === undefined ? 'Running for' : 'Took'} {duration(run.durationMs)}.
         </p>
       </div>
     </>

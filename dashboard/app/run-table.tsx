@@ -47,7 +47,7 @@ export function RunTable({ days, titles = new Map() }: RunTableProps) {
 }
 
 function RunRow({ run, title }: { readonly run: RunSummaryAnswer; readonly title: string }) {
-  const { runId, outcome, warnings, startedAt, durationMs, startedBy, finishedAt } = run;
+  const { runId, outcome, warnings, startedAt, durationMs, finishedAt } = run;
   return (
     <tr>
       <th scope="row">
@@ -69,17 +69,20 @@ function RunRow({ run, title }: { readonly run: RunSummaryAnswer; readonly title
         <Tenants run={run} />
       </td>
       <td class="quiet">
-        <StartedBy name={startedBy} />
+        <StartedBy run={run} />
       </td>
     </tr>
   );
 }
 
-/** The schedule, or the start of the application id of a caller: the rest is in its title. */
-export function StartedBy({ name }: { readonly name: string }) {
+/** The schedule, the name of a person, or the start of the application id of a caller: the ids are in its title. */
+export function StartedBy({ run }: { readonly run: Pick<RunSummaryAnswer, 'startedBy' | 'starter'> }) {
+  const { startedBy: name, starter } = run;
   if (name === 'timer') return <>schedule</>;
+  const ids = `Application id ${name}${starter === undefined ? '' : `, object id ${starter.objectId}`}`;
+  if (starter?.name !== undefined) return <span title={ids}>{starter.name}</span>;
   const [start = name] = name.split('-');
-  return start === name ? <>{name}</> : <span title={`Application id ${name}`}>application {start}…</span>;
+  return start === name ? <>{name}</> : <span title={ids}>application {start}…</span>;
 }
 
 /** The list knows the counts of a run in progress only once it has ended. */

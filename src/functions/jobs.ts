@@ -3,6 +3,7 @@ import { exampleDomain } from '../lib/api/examples.ts';
 import { directoryFailures } from '../lib/api/failures.ts';
 import { maxStartRunBytes, startRunSchema } from '../lib/api/requests.ts';
 import { jsonContent, type RouteDocument } from '../lib/api/route.ts';
+import { actorOf } from '../lib/model/caller.ts';
 import { isoTime } from '../lib/runtime/clock.ts';
 import type { Job } from '../lib/runs/job.ts';
 import { manualWindow } from '../lib/runs/run-id.ts';
@@ -56,6 +57,7 @@ route(
       job: path.job,
       window: body.window ?? manualWindow(services.newId()),
       startedBy: caller.applicationId,
+      starter: actorOf(caller),
       ...(tenants === undefined ? {} : { tenants }),
       ...(body.parameters === undefined ? {} : { parameters: body.parameters }),
     });

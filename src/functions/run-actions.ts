@@ -1,6 +1,7 @@
 import type { CancelledRunAnswer } from '../lib/api/answers/runs.ts';
 import { exampleRunId } from '../lib/api/examples.ts';
 import { jsonContent, type RouteDocument } from '../lib/api/route.ts';
+import { actorOf } from '../lib/model/caller.ts';
 import { rerunRequest } from '../lib/runs/rerun.ts';
 import { manualWindow } from '../lib/runs/run-id.ts';
 import { isEnded } from '../lib/runs/run.ts';
@@ -28,6 +29,7 @@ route(
       job: run.job,
       window: manualWindow(services.newId()),
       startedBy: caller.applicationId,
+      starter: actorOf(caller),
       parameters,
       ...(tenants === undefined ? {} : { tenants }),
     });

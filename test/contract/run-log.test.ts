@@ -75,6 +75,17 @@ describe.each([
     });
   });
 
+  test('stores who started the run, with the name of a person', async () => {
+    const log = make();
+    const starters = [undefined, { objectId: 'object-1' }, { objectId: 'object-2', name: 'ann@partner.example' }];
+    for (const [at, starter] of starters.entries()) {
+      await log.create({ ...start('who', `w${at}`), starter }, { parameters: {} });
+      expect((await log.find(`who@w${at}`))?.starter).toEqual(starter);
+    }
+    const listed = await log.list({ job: 'who', limit: 9 });
+    expect(new Set(listed.map(({ starter }) => starter?.name))).toEqual(new Set([undefined, 'ann@partner.example']));
+  });
+
   test('stores the request with thousands of tenants, and windows with a colon', async () => {
     const log = make();
     const request = {

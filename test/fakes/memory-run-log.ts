@@ -4,6 +4,7 @@ import type { Run, RunPlan, RunRequest, TenantOutcome, TenantRun } from '../../s
 import type { RunId } from '../../src/lib/runs/run-id.ts';
 import { checkPlanDigest, digestOf, type PlannedRun, type StoredPlan } from '../../src/lib/runs/stored-plan.ts';
 import type {
+  NewRun,
   OutcomeCounts,
   RunChange,
   RunFilter,
@@ -23,10 +24,7 @@ export class MemoryRunLog implements RunLog {
   readonly #runs = new Map<RunId, { run: Run; request: RunRequest }>();
   readonly #tenants = new Map<RunId, Map<TenantId, TenantRun>>();
 
-  async create(
-    run: Pick<Run, 'runId' | 'job' | 'window' | 'startedBy' | 'createdAtMs'>,
-    request: RunRequest,
-  ): Promise<boolean> {
+  async create(run: NewRun, request: RunRequest): Promise<boolean> {
     this.#touch();
     if (this.#runs.has(run.runId)) return false;
     this.#runs.set(run.runId, {

@@ -101,7 +101,12 @@ describe('POST /api/jobs/{job}/runs', () => {
       jsonBody: { runId: started, status: 'pending', location },
     });
     expect(orchestrations.started).toEqual([expect.objectContaining({ name: fanOutName, instanceId: started })]);
-    expect(await log.find(started)).toMatchObject({ startedBy: guid(1), scope: 'all', status: 'pending' });
+    expect(await log.find(started)).toMatchObject({
+      startedBy: guid(1),
+      starter: { objectId: guid(2) },
+      scope: 'all',
+      status: 'pending',
+    });
     expect(await log.request(started)).toEqual({ parameters: {} });
   });
 
@@ -192,7 +197,7 @@ describe('POST /api/runs/{runId}/rerun', () => {
     const rerun = `licence-report@manual-${guid(7)}`;
     expect(await call('runs-rerun', { runId })).toMatchObject({ status: 202, jsonBody: { runId: rerun } });
     expect(await log.request(rerun)).toEqual({ parameters: { days: 3 }, tenants: [fabrikam.tenantId] });
-    expect(await log.find(rerun)).toMatchObject({ startedBy: guid(1) });
+    expect(await log.find(rerun)).toMatchObject({ startedBy: guid(1), starter: { objectId: guid(2) } });
   });
 
   it('does not start while the run is in progress', async () => {

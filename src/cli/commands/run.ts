@@ -55,7 +55,7 @@ async function startRun(job: string, { tenant, parameters, window, ...flags }: R
 /** Describes a run for people: its result, and advice for its failures. */
 export function runLines(run: RunAnswer): Line[] {
   const { total, succeeded, failed, skipped, notAttempted } = run.tenants;
-  const details = `, started ${longTime(run.startedAt)} by ${run.startedBy}, ${(run.durationMs / 1000).toFixed(1)} s`;
+  const details = `, started ${longTime(run.startedAt)} by ${run.starter?.name ?? run.startedBy}, ${(run.durationMs / 1000).toFixed(1)} s`;
   return [
     [`${run.runId}: `, outcomePiece(run.outcome), details],
     run.outcome === 'starting'

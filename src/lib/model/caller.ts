@@ -37,6 +37,19 @@ export interface Caller {
 export const callerIdOf = ({ applicationId, objectId }: Pick<Caller, 'applicationId' | 'objectId'>): string =>
   `${applicationId}/${objectId}`;
 
+/** Who acted through an application. People share the application that they sign in with. */
+export interface Actor {
+  /** The service principal or user (`oid`), GUID in lower case. */
+  readonly objectId: string;
+  /** The sign-in name of a person, if the token has it. */
+  readonly name?: string;
+}
+
+export const actorOf = ({ applicationId, objectId, kind, name }: Caller): Actor => ({
+  objectId,
+  ...(kind === 'user' && name !== applicationId ? { name } : {}),
+});
+
 /** Authenticates the caller of a request. */
 export interface CallerVerifier {
   /**

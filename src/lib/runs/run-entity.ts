@@ -1,3 +1,4 @@
+import type { Actor } from '../model/caller.ts';
 import type { TableEntityResult } from '@azure/data-tables';
 import { type ErrorCode, isErrorCode } from '../model/errors.ts';
 import { parseTenantId } from '../model/identifiers.ts';
@@ -59,6 +60,8 @@ export const runProperties = [
   'rowKey',
   'status',
   'startedBy',
+  'starterObject',
+  'starterName',
   'createdAt',
   'scope',
   'startedAt',
@@ -93,6 +96,19 @@ export function changeProperties(change: RunChange): Record<string, string | num
   };
 }
 
+/** A name comes from a token and has no limit of its own. */
+const maxNameLength = 256;
+
+export const starterProperties = (starter: Actor | undefined): Record<string, string> => ({
+  ...(starter === undefined ? {} : { starterObject: starter.objectId }),
+  ...(starter?.name === undefined ? {} : { starterName: starter.name.slice(0, maxNameLength) }),
+});
+
+function starterAt(entity: Read): Actor | undefined {
+  const [objectId, name] = [textAt(entity, 'starterObject'), textAt(entity, 'starterName')];
+  return objectId === undefined ? undefined : { objectId, ...(name === undefined ? {} : { name }) };
+}
+
 export function readRun(entity: Read): Run {
   const { partitionKey: job = '', rowKey: window = '' } = entity;
   const stopCode = codeAt(entity, 'stopCode');
@@ -102,6 +118,7 @@ export function readRun(entity: Read): Run {
     window,
     status: statusOf(textAt(entity, 'status')),
     startedBy: textAt(entity, 'startedBy') ?? '',
+    starter: starterAt(entity),
     createdAtMs: timeAt(entity, 'createdAt') ?? 0,
     scope: textAt(entity, 'scope') === 'selected' ? 'selected' : 'all',
     startedAtMs: timeAt(entity, 'startedAt'),

@@ -30,13 +30,13 @@ export interface RunFilter {
   readonly limit: number;
 }
 
+/** What is known of a run before it starts. */
+export type NewRun = Pick<Run, 'runId' | 'job' | 'window' | 'startedBy' | 'starter' | 'createdAtMs'>;
+
 /** Stores the records of runs and their tenants. Every method throws BrokerError `storage_unavailable`. */
 export interface RunLog {
   /** Creates the run's record atomically: only one start per window succeeds. @returns false if the record exists. */
-  create(
-    run: Pick<Run, 'runId' | 'job' | 'window' | 'startedBy' | 'createdAtMs'>,
-    request: RunRequest,
-  ): Promise<boolean>;
+  create(run: NewRun, request: RunRequest): Promise<boolean>;
   find(runId: RunId): Promise<Run | undefined>;
   /** The request that started the run. */
   request(runId: RunId): Promise<RunRequest | undefined>;

@@ -1,3 +1,4 @@
+import type { Actor } from '../model/caller.ts';
 import { isoTime } from '../runtime/clock.ts';
 import { adviceFor } from '../model/advice.ts';
 import { type ErrorCode, errorTable } from '../model/errors.ts';
@@ -27,6 +28,7 @@ export interface RunSummary {
   readonly outcome: RunOutcome;
   readonly tenants: TenantCounts;
   readonly startedBy: string;
+  readonly starter?: Actor;
   readonly startedAt: string;
   readonly finishedAt?: string;
   /** From the start to the end, or until now while the run is active. */
@@ -60,6 +62,7 @@ export function summarise(run: Run, nowMs: number, tenants = run.tenants): RunSu
     outcome: runOutcome({ status: run.status, tenants }),
     tenants,
     startedBy: run.startedBy,
+    ...(run.starter === undefined ? {} : { starter: run.starter }),
     startedAt: isoTime(startedAtMs),
     ...(run.finishedAtMs === undefined ? {} : { finishedAt: isoTime(run.finishedAtMs) }),
     durationMs: Math.max(0, (run.finishedAtMs ?? nowMs) - startedAtMs),

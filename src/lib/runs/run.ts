@@ -1,3 +1,4 @@
+import type { Actor } from '../model/caller.ts';
 import type { ErrorCode } from '../model/errors.ts';
 import type { TenantId } from '../model/identifiers.ts';
 import type { RunId } from './run-id.ts';
@@ -47,6 +48,8 @@ export interface Run {
   readonly status: RunStatus;
   /** `timer`, or the application id of the caller. */
   readonly startedBy: string;
+  /** Who acted through the application. Absent for a timer, and in a record of an earlier version. */
+  readonly starter?: Actor | undefined;
   readonly createdAtMs: number;
   /** `selected`: only requested tenants. Comparisons ignore such runs. */
   readonly scope: 'all' | 'selected';

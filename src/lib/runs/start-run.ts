@@ -1,3 +1,4 @@
+import type { Actor } from '../model/caller.ts';
 import type { Clock, Random } from '../runtime/clock.ts';
 import { BrokerError } from '../model/errors.ts';
 import type { TenantId } from '../model/identifiers.ts';
@@ -33,6 +34,8 @@ export interface StartRunRequest {
   readonly parameters?: Readonly<Record<string, unknown>>;
   /** `timer`, or the application id of the caller. */
   readonly startedBy: string;
+  /** Who acted through the application. Absent for a timer. */
+  readonly starter?: Actor;
 }
 
 /** A record without an orchestration that is younger than this may still be starting. */
@@ -45,7 +48,7 @@ const startGraceMs = 60_000;
  * the platform an active instance of its id).
  */
 export async function startRun(deps: StartRunDeps, request: StartRunRequest): Promise<RunId> {
-  const { job, window, startedBy, tenants, parameters = {} } = request;
+  const { job, window, startedBy, starter, tenants, parameters = {} } = request;
   if (deps.jobs.find(job) === undefined) throw new BrokerError('job_unknown', `There is no job "${job.slice(0, 40)}".`);
   const runId = runIdOf(job, window);
   if (startedBy !== 'timer' && isScheduledWindow(window)) {
@@ -58,7 +61,7 @@ export async function startRun(deps: StartRunDeps, request: StartRunRequest): Pr
   if ((await deps.orchestrations.state(runId)) === 'active') throw runConflict(runId);
   const createdAtMs = deps.clock.nowMs();
   const claimed = await deps.runs.log.create(
-    { runId, job, window, startedBy, createdAtMs },
+    { runId, job, window, startedBy, starter, createdAtMs },
     { parameters, ...(tenants === undefined ? {} : { tenants }) },
   );
   if (!claimed) {

@@ -16,9 +16,10 @@ import {
   tenantRunEntity,
   tenantRunProperties,
   textAt,
+  starterProperties,
 } from './run-entity.ts';
 import type { RunId } from './run-id.ts';
-import type { OutcomeCounts, RunChange, RunFilter, RunLog } from './run-log.ts';
+import type { NewRun, OutcomeCounts, RunChange, RunFilter, RunLog } from './run-log.ts';
 import { once } from '../runtime/once.ts';
 import {
   isStorageConflict,
@@ -54,10 +55,7 @@ export class TableRunLog implements RunLog {
     this.#tenantRuns = created(tenantRunsTable);
   }
 
-  async create(
-    run: Pick<Run, 'runId' | 'job' | 'window' | 'startedBy' | 'createdAtMs'>,
-    request: RunRequest,
-  ): Promise<boolean> {
+  async create(run: NewRun, request: RunRequest): Promise<boolean> {
     if (JSON.stringify(request).length > maxRequestLength)
       throw new BrokerError('request_invalid', 'The parameters and tenants of the run are too large to store.');
     const keys = { partitionKey: run.job, rowKey: run.window };
@@ -69,6 +67,7 @@ export class TableRunLog implements RunLog {
         claimId,
         status: 'pending',
         startedBy: run.startedBy,
+        ...starterProperties(run.starter),
         createdAt: new Date(run.createdAtMs).toISOString(),
         scope: request.tenants === undefined ? 'all' : 'selected',
         ...requestProperties(request),

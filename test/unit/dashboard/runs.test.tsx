@@ -104,6 +104,15 @@ describe('RunsView', () => {
     await unmount();
   });
 
+  it('tells people apart who share the application that they sign in with', async () => {
+    const startedBy = '6f9c1f0e-3b8a-4d59-9a51-5c2f3f1a7b10';
+    const by = (name: string) => summary({ startedBy, starter: { objectId: `id of ${name}`, name } });
+    const { root, cells, unmount } = await list(async () => ({ runs: [by('ann@x.example'), by('bob@x.example')] }));
+    expect(cells().map((row) => row[5])).toEqual(['ann@x.example', 'bob@x.example']);
+    expect(root.querySelector(`[title="Application id ${startedBy}, object id id of ann@x.example"]`)).not.toBeNull();
+    await unmount();
+  });
+
   it.each([
     ['starting', { total: 0, succeeded: 0, failed: 0, skipped: 0, notAttempted: 0 }, 'listing tenants'],
     ['running', { total: 25, succeeded: 0, failed: 0, skipped: 0, notAttempted: 0 }, '25 tenants'],

@@ -30,6 +30,13 @@ const runSummarySchema = z
     }),
     tenants: tenantCountsSchema,
     startedBy: z.string().meta({ description: '`timer`, or the application id of the caller.' }),
+    starter: z
+      .object({ objectId: guid, name: z.string().optional().meta({ description: 'The sign-in name of a person.' }) })
+      .optional()
+      .meta({
+        description:
+          'The person or service principal that acted through the application. Absent for a timer, and for a run that an earlier version started.',
+      }),
     startedAt: isoTime,
     finishedAt: isoTime.optional(),
     durationMs: z.number().min(0),

@@ -112,6 +112,16 @@ describe('ptb runs show', () => {
     ]);
   });
 
+  it('names the person who started the run', async () => {
+    const answer = {
+      ...run,
+      startedBy: 'application-1',
+      starter: { objectId: 'object-1', name: 'ann@partner.example' },
+    };
+    const { out } = await runCommand(registerRuns, ['runs', 'show', run.runId], [answer]);
+    expect(out.split('\n')[0]).toContain(' by ann@partner.example,');
+  });
+
   it('does not end with the result of the run unless it waits', async () => {
     expect((await runCommand(registerRuns, ['runs', 'show', run.runId], [partly])).exit).toBe(0);
     expect((await runCommand(registerRuns, ['runs', 'show', run.runId, '--wait'], [partly])).exit).toBe(3);
