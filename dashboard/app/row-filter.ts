@@ -37,22 +37,27 @@ export function filterRows(
   const wanted = search.trim().toLowerCase();
   const tests = conditions.map((condition) => testOf(condition, columns));
   if (wanted === '' && tests.length === 0) return rows;
-  return rows.filter((row) => textOf(row, columns).includes(wanted) && tests.every((test) => test(row)));
+  // Columns are made anew with each page of rows that is loaded, mostly with the same names and types.
+  const key = columns.map(({ name, type }) => `${type} ${name}`).join('\n');
+  return rows.filter((row) => textOf(row, columns, key).includes(wanted) && tests.every((test) => test(row)));
 }
 
 /** What a search looks through. It is kept, because a reader types several letters. */
-const texts = new WeakMap<ResultRow, { readonly columns: readonly ResultColumn[]; readonly text: string }>();
+const texts = new WeakMap<ResultRow, { readonly key: string; readonly text: string }>();
 
-function textOf(row: ResultRow, columns: readonly ResultColumn[]): string {
+/** @param key the same for columns with the same names and types. */
+function textOf(row: ResultRow, columns: readonly ResultColumn[], key: string): string {
   const known = texts.get(row);
-  if (known?.columns === columns) return known.text;
+  if (known?.key === key) return known.text;
   const values = columns.flatMap(({ name, type }) => {
     const value = row[name] ?? null;
+    const raw = value === null ? '' : String(value);
+    const shown = shownValue(value, type);
     // Both the text on the page and the value in the file.
-    return [shownValue(value, type), value === null ? '' : String(value)];
+    return shown === raw ? raw : [shown, raw];
   });
   const text = values.join('\n').toLowerCase();
-  texts.set(row, { columns, text });
+  texts.set(row, { key, text });
   return text;
 }
 

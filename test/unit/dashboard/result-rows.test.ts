@@ -119,6 +119,22 @@ describe('filterRows', () => {
     expect(search('')).toHaveLength(5);
   });
 
+  it('formats a row once for all letters and pages, although each page makes the columns anew', () => {
+    const read: string[] = [];
+    const watched = new Proxy(row({ n: 1 }), {
+      get: (target, name) => {
+        read.push(String(name));
+        return target[String(name)];
+      },
+    });
+    const find = () => filterRows([watched], columnsOf([row({ n: 1 })]), { search: 'contoso', conditions: [] });
+    expect(find()).toHaveLength(1);
+    const before = read.length;
+    expect(before).toBeGreaterThan(0);
+    find();
+    expect(read).toHaveLength(before);
+  });
+
   it('searches anew when the columns have other types', () => {
     const asText = columns.map((column) => ({ ...column, type: 'text' as const }));
     expect(filterRows(rows, asText, { search: '1,000', conditions: [] })).toEqual([]);
