@@ -15,6 +15,7 @@ import { SignInView } from './sign-in.tsx';
 import { TenantView } from './tenant-view.tsx';
 import { TenantsView } from './tenants-view.tsx';
 import { useSignIn } from './use-sign-in.ts';
+import { useViewChange } from './view-change.ts';
 
 export function App() {
   const signIn = useSignIn();
@@ -49,6 +50,7 @@ export function App() {
 }
 
 function Content({ route }: { readonly route: Route }) {
+  useViewChange(route);
   if (route.runId !== undefined) return <RunView key={route.runId} runId={route.runId} part={route.part} />;
   if (route.runs !== undefined) return <RunsView filter={route.runs} />;
   if (route.tenantId !== undefined) return <TenantView key={route.tenantId} tenantId={route.tenantId} />;

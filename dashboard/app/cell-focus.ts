@@ -46,21 +46,36 @@ interface Place extends ActiveCell {
   readonly key?: string | undefined;
 }
 
+/** The cell that was the tab stop when the reader left the grid. */
+export interface KeptCell {
+  readonly cell: ActiveCell;
+  /** Key of its row. */
+  readonly key: string | undefined;
+  readonly hadFocus: boolean;
+}
+
+/** How rows are found again. */
+interface RowKeys {
+  /** Returns the key of a row. */
+  readonly keyAt: (row: number) => string | undefined;
+  /** Returns the row with a key, or -1. */
+  readonly indexOf: (key: string) => number;
+}
+
 /**
  * Keeps one tab stop in a grid: the link or button in the active cell, or else the cell.
  * @param size number of rows and columns at present. Columns may come and go as well.
- * @param keyAt returns the key of a row.
- * @param indexOf returns the row with a key, or -1.
+ * @param kept the cell to begin at.
  */
 export function useCellFocus(
   grid: RefObject<HTMLElement | null>,
   size: Pick<GridSize, 'rows' | 'columns'>,
-  keyAt: (row: number) => string | undefined,
-  indexOf: (key: string) => number,
+  { keyAt, indexOf }: RowKeys,
+  kept: KeptCell | undefined,
 ): CellFocus {
-  const [place, setPlace] = useState<Place>({ row: 0, column: 0 });
+  const [place, setPlace] = useState<Place>(() => ({ row: 0, column: 0, ...kept?.cell, key: kept?.key }));
   /** The next render moves the focus to the tab stop. */
-  const moves = useRef(false);
+  const moves = useRef(kept?.hadFocus === true && isFocusUnused());
   const stop = useRef<HTMLElement>(undefined);
   // Before this render changes the document: it may remove the row with the focus, and with it the focus.
   const hadFocus = stop.current !== undefined && stop.current === document.activeElement;
@@ -92,6 +107,9 @@ export function useCellFocus(
   };
   return { active, moveTo, follow };
 }
+
+/** Whether the reader has not moved the focus since the view was opened. */
+const isFocusUnused = (): boolean => document.activeElement?.matches('body, main, h2') ?? true;
 
 /** The link or button in a cell, or else the cell. */
 function targetIn(grid: HTMLElement | null, { row, column }: ActiveCell): HTMLElement | undefined {

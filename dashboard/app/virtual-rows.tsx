@@ -1,6 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import { useMemo, useRef } from 'preact/hooks';
-import { type ActiveCell, cellAfter, useCellFocus } from './cell-focus.ts';
+import { type ActiveCell, cellAfter, type KeptCell, useCellFocus } from './cell-focus.ts';
+import { useKeptPlace } from './kept-place.ts';
 import { useRowWindow } from './row-window.ts';
 
 export interface RowsColumn<Item> {
@@ -82,21 +83,25 @@ export function VirtualRows<Item>(props: VirtualRowsProps<Item>) {
 }
 
 function useGrid<Item>(props: VirtualRowsProps<Item> & { readonly rowHeight: number }) {
-  const { columns, items, keyOf, onOpen, rowHeight } = props;
+  const { label, columns, items, keyOf, onOpen, rowHeight } = props;
   const ref = useRef<HTMLDivElement>(null);
+  const place = useRef<Omit<KeptCell, 'hadFocus'>>(null);
+  // First, because the window of rows depends on the scroll position.
+  const kept = useKeptPlace(ref, label, place);
   const { shown, onScroll, visibleRows } = useRowWindow(ref, items.length, rowHeight);
   const keyAt = (row: number): string | undefined => {
     const item = items[row];
     return item === undefined ? undefined : keyOf(item);
   };
   const indexOf = (key: string): number => items.findIndex((item) => keyOf(item) === key);
-  const { active, moveTo, follow } = useCellFocus(ref, { rows: items.length, columns: columns.length }, keyAt, indexOf);
+  const size = { rows: items.length, columns: columns.length };
+  const { active, moveTo, follow } = useCellFocus(ref, size, { keyAt, indexOf }, kept);
+  place.current = { cell: active, key: keyAt(active.row) };
   const onKeyDown = (event: KeyboardEvent): void => {
     if (event.altKey || event.metaKey || event.shiftKey) return;
     const item = items[active.row];
     if (event.key === 'Enter' && isCell(event.target) && item !== undefined) onOpen?.(item);
-    const size = { rows: items.length, columns: columns.length, page: visibleRows() };
-    const next = cellAfter(event.key, event.ctrlKey, active, size);
+    const next = cellAfter(event.key, event.ctrlKey, active, { ...size, page: visibleRows() });
     if (next === undefined) return;
     event.preventDefault();
     moveTo(next);

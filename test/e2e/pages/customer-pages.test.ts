@@ -62,6 +62,17 @@ describe.each([25, 5_000])('the pages over %i customers', skippedBecause(noBrows
     await expect
       .poll(() => page.evaluate(() => document.activeElement?.closest('[role=row]')?.getAttribute('aria-rowindex')))
       .toBe(String(size + 1));
+    await page.keyboard.press('Home');
+    const last = await focusedText(page);
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { level: 2, name: last }).waitFor();
+    await expect.poll(() => focusedText(page)).toContain(last);
+    expect(await page.title()).toBe(`${last} - Partner Token Broker`);
+    await page.goBack();
+    await grid.waitFor();
+    // The Back button leads to the row that the reader left.
+    await expect.poll(() => focusedText(page)).toBe(last);
+    expect(await page.title()).toBe('Tenants - Partner Token Broker');
     await page.keyboard.press('Control+Home');
     const first = await focusedText(page);
     await page.keyboard.press('Enter');

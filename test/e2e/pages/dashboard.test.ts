@@ -206,7 +206,7 @@ describe('dashboard', skippedBecause(noBrowser), () => {
     await dashboard.signIn(token);
     await dashboard.view('Tenants');
     await page.getByText(name).first().waitFor();
-    expect(await page.title()).toBe('Partner Token Broker');
+    expect(await page.title()).toBe('Tenants - Partner Token Broker');
     expect(await page.locator('tbody img').count()).toBe(0);
   });
 

@@ -1,12 +1,49 @@
 // @vitest-environment happy-dom
+import type { ComponentChildren, VNode } from 'preact';
 import { act } from 'preact/test-utils';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { auditLink, parseAuditFilter } from '../../../dashboard/app/audit-filter.ts';
 import { ErrorGroups } from '../../../dashboard/app/error-groups.tsx';
 import { resultFile } from '../../../dashboard/app/result-file.ts';
 import { type Route, runLink, tenantLink, useRoute } from '../../../dashboard/app/route.ts';
+import { useViewChange } from '../../../dashboard/app/view-change.ts';
 import type { RunTenant } from '../../../src/lib/api/answers/runs.ts';
 import { rendered } from './rendered.ts';
+
+describe('a change of the view', () => {
+  function View({ route, children }: { readonly route: Route; readonly children?: ComponentChildren }) {
+    useViewChange(route);
+    return (
+      <main id="content" tabIndex={-1}>
+        {children}
+      </main>
+    );
+  }
+  it('moves the focus to its heading when it comes, names it in the title, and does neither for a filter', async () => {
+    const list = (filter: object): VNode => (
+      <View route={{ view: 'tenants', tenants: filter }}>
+        <h2>Tenants</h2>
+      </View>
+    );
+    const { root, rerender, unmount } = await rendered(list({}));
+    expect([document.title, document.activeElement]).toEqual(['Tenants - Partner Token Broker', document.body]);
+    await rerender(list({ search: 'a' }));
+    expect(document.activeElement).toBe(document.body);
+    const one = (more: ComponentChildren): VNode => <View route={{ view: 'tenants', tenantId: 't' }}>{more}</View>;
+    await rerender(one('Loading…'));
+    expect([document.title, document.activeElement]).toEqual(['Partner Token Broker', root.querySelector('main')]);
+    const heading = (
+      <h2>
+        Contoso <span>reachable</span>
+      </h2>
+    );
+    await rerender(one(heading));
+    await vi.waitFor(() => expect(document.activeElement).toBe(root.querySelector('h2')));
+    expect(document.title).toBe('Contoso - Partner Token Broker');
+    await unmount();
+    expect(document.title).toBe('Partner Token Broker');
+  });
+});
 
 describe('useRoute', () => {
   let route: Route;

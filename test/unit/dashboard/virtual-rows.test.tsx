@@ -33,6 +33,8 @@ const rowPixels = 40;
 const heightPixels = 400;
 
 beforeEach(() => {
+  // A grid of an earlier test was not left by this entry.
+  history.replaceState(null, '', '/');
   vi.spyOn(HTMLElement.prototype, 'clientHeight', 'get').mockReturnValue(heightPixels);
 });
 afterEach(() => {
@@ -259,6 +261,51 @@ describe('VirtualRows', () => {
     expect(indexes(root)).toEqual([1]);
     expect(root.querySelector('[tabindex="0"]')?.textContent).toBe('Tenant');
     await unmount();
+  });
+
+  it('is left and found again at the same place, but only by the Back button', async () => {
+    history.replaceState(null, '', '#/tenants');
+    const list = items(5_000);
+    const first = await grid(list);
+    await first.scroll(2_000 * rowPixels);
+    await act(() => first.cell(2_006, 2)?.focus());
+    const entry = history.state as unknown;
+    history.pushState(null, '', '#/tenants/t2004');
+    await first.unmount();
+
+    history.replaceState(entry, '', '#/tenants');
+    const back = await grid(list.slice(3));
+    expect([back.root.scrollTop, back.at(), document.activeElement?.textContent]).toEqual([
+      2_000 * rowPixels,
+      '2003,2',
+      '2004',
+    ]);
+    await back.unmount();
+
+    history.pushState(null, '', '#/tenants');
+    const link = await grid(list);
+    expect([link.root.scrollTop, document.activeElement, link.root.querySelector('[tabindex="0"]')]).toEqual([
+      0,
+      document.body,
+      link.cell(2, 1),
+    ]);
+    await link.unmount();
+  });
+
+  it('takes no focus that the reader has moved since', async () => {
+    history.replaceState(null, '', '#/tenants');
+    const first = await grid(items(50));
+    await act(() => first.cell(7, 1)?.focus());
+    const entry = history.state as unknown;
+    history.pushState(null, '', '#/runs');
+    await first.unmount();
+    history.replaceState(entry, '', '#/tenants');
+    const field = document.body.appendChild(document.createElement('input'));
+    field.focus();
+    const back = await grid(items(50));
+    expect([document.activeElement, back.root.querySelector('[tabindex="0"]')]).toEqual([field, back.cell(7, 1)]);
+    await back.unmount();
+    field.remove();
   });
 
   it('renders a row again only when its item changes', async () => {

@@ -1,0 +1,42 @@
+import { useEffect, useRef } from 'preact/hooks';
+import type { Route } from './route.ts';
+
+const pageTitle = 'Partner Token Broker';
+
+/** Names the view in the title of the page, and moves the focus to its heading when another view is opened. */
+export function useViewChange({ view, runId, tenantId }: Route): void {
+  const isFirst = useRef(true);
+  useEffect(() => {
+    const content = document.querySelector<HTMLElement>('#content');
+    const moves = !isFirst.current;
+    isFirst.current = false;
+    if (content === null) return;
+    // The heading of a tenant or run comes with its data.
+    if (moves) content.focus({ preventScroll: true });
+    const end = withHeading(content, (heading) => {
+      document.title = `${heading.firstChild?.textContent?.trim()} - ${pageTitle}`;
+      if (!moves || document.activeElement !== content) return;
+      heading.tabIndex = -1;
+      heading.focus();
+    });
+    return () => {
+      end();
+      document.title = pageTitle;
+    };
+  }, [view, runId, tenantId]);
+}
+
+/** Calls back once, with the heading of the view. @returns ends the wait for it. */
+function withHeading(content: HTMLElement, found: (heading: HTMLElement) => void): () => void {
+  const look = (): boolean => {
+    const heading = content.querySelector('h2');
+    if (heading !== null) found(heading);
+    return heading !== null;
+  };
+  if (look()) return () => undefined;
+  const observer = new MutationObserver(() => {
+    if (look()) observer.disconnect();
+  });
+  observer.observe(content, { childList: true, subtree: true });
+  return () => observer.disconnect();
+}
