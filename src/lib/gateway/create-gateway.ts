@@ -5,16 +5,20 @@ import type { Resource } from '../model/token.ts';
 import { FairLimiter } from '../runtime/fair-limiter.ts';
 import type { GatewayDeps } from './gateway.ts';
 import { GatewayLinks } from './gateway-links.ts';
+import { LargeAnswers } from './large-answers.ts';
 import { LinkKeys } from './link-keys.ts';
 import { createUpstream } from './upstream.ts';
 
 /** Concurrent requests of all callers to one resource, per instance: as many as those of jobs. */
 const concurrency = 64;
+/** Large answers in memory, per instance: each takes up to 100 MB while it is edited. */
+const largeAnswers = 8;
 /** Waiting requests of one caller to one resource. */
 const maximumWaiting = 100;
 
 /** Where the gateway's parts come from. */
-interface GatewayParts extends Omit<GatewayDeps, 'links' | 'upstream' | 'limiterOf' | 'graphHost' | 'addressOf'> {
+interface GatewayParts
+  extends Omit<GatewayDeps, 'links' | 'upstream' | 'largeAnswers' | 'limiterOf' | 'graphHost' | 'addressOf'> {
   readonly vault: ConstructorParameters<typeof KeyVaultSecrets>[0];
 }
 
@@ -26,6 +30,7 @@ export function createGateway(parts: GatewayParts, cloud: Cloud): GatewayDeps {
     ...deps,
     links: new GatewayLinks(new LinkKeys({ ...deps, secrets: new KeyVaultSecrets(vault), randomBytes })),
     upstream: createUpstream(),
+    largeAnswers: new LargeAnswers(largeAnswers),
     limiterOf: ({ alias }) => {
       const limiter =
         limiters.get(alias) ??

@@ -9,6 +9,7 @@ import type { Random } from '../runtime/clock.ts';
 import type { FairLimiter } from '../runtime/fair-limiter.ts';
 import type { TenantDirectory } from '../tenants/directory.ts';
 import type { GatewayLinks } from './gateway-links.ts';
+import type { LargeAnswers } from './large-answers.ts';
 import type { RequestRecordsDeps } from './request-records.ts';
 import type { Upstream } from './upstream.ts';
 
@@ -26,6 +27,7 @@ export interface GatewayDeps extends RequestRecordsDeps {
   readonly permissionMap: () => Promise<PermissionMap>;
   readonly links: GatewayLinks;
   readonly upstream: Upstream;
+  readonly largeAnswers: LargeAnswers;
   /** Limits the concurrent requests to a resource, in turns of the callers. */
   readonly limiterOf: (resource: Resource) => FairLimiter;
   /** Host of Graph in the cloud, for example `graph.microsoft.com`. */

@@ -27,13 +27,15 @@ export async function sendRecorded<T>(
   prepare: () => Promise<Prepared<T>>,
 ): Promise<T> {
   const record = recordOf(outgoing.deps, outgoing.sender);
+  const place = outgoing.deps.largeAnswers.place();
   const progress: { isSent: boolean; outcome: RequestOutcome } = { isSent: false, outcome: {} };
   try {
     const { tokenRequest, token, read } = await prepare();
-    const received = await sendUpstream(outgoing, tokenRequest, async () => {
+    const beforeFirst = async (): Promise<void> => {
       await record.sent(facts, token, outgoing.body);
       progress.isSent = true;
-    });
+    };
+    const received = await sendUpstream(outgoing, tokenRequest, { beforeFirst, place });
     const isQuoted = quotesToken(received.answer, received.token.secret);
     progress.outcome = outcomeOf(received, isQuoted);
     const result = read(usable(received.answer, isQuoted));
@@ -43,6 +45,8 @@ export async function sendRecorded<T>(
     if (progress.isSent) record.ended(facts, { ...progress.outcome, code: toBrokerError(thrown).code });
     else await record.denied(facts, thrown);
     throw thrown;
+  } finally {
+    place.leave();
   }
 }
 

@@ -8,6 +8,7 @@ import { Requesters } from '../runtime/requesters.ts';
 import { backOffMs, retry } from '../runtime/retry.ts';
 import type { Authorization } from './authorize.ts';
 import type { GatewayDeps } from './gateway.ts';
+import type { AnswerPlace } from './large-answers.ts';
 import type { Sender } from './request-records.ts';
 import type { Answer } from './rewrite-answer.ts';
 import type { UpstreamRequest } from './upstream.ts';
@@ -34,16 +35,23 @@ export interface Received {
   readonly token: AccessToken;
 }
 
+/** What a request needs to leave. */
+interface Leaving {
+  /** Called once, when the request is about to leave. Nothing leaves if it throws. */
+  readonly beforeFirst: () => Promise<void>;
+  /** For the answer, if it is large. */
+  readonly place: AnswerPlace;
+}
+
 /**
  * Sends a request: reading up to four times after throttling and server errors, everything else once. The tenant is
  * checked again, with the token, before each attempt: it may have been excluded in between.
- * @param beforeFirst Called once, when the request is about to leave. Nothing leaves if it throws.
  * @throws BrokerError of the token source; caller_throttled; resource_error if no answer came; what `beforeFirst` throws.
  */
 export async function sendUpstream(
   outgoing: Outgoing,
   tokenRequest: TokenRequest,
-  beforeFirst: () => Promise<void>,
+  { beforeFirst, place }: Leaving,
 ): Promise<Received> {
   const { deps, sender, authorization, signal } = outgoing;
   const requesters = new Requesters({ id: callerIdOf(sender.caller), kind: 'caller' });
@@ -55,7 +63,7 @@ export async function sendUpstream(
         if (isFirst) await beforeFirst();
         isFirst = false;
         const token = await deps.tokens.getToken(tokenRequest, signal);
-        return { token, answer: await deps.upstream(upstreamRequest(outgoing, token)) };
+        return { token, answer: await deps.upstream(upstreamRequest(outgoing, token, place)) };
       },
       requesters,
       signal,
@@ -98,6 +106,7 @@ const addressIn = (baseUrl: string, judgedUrl: string): string =>
 function upstreamRequest(
   { authorization, verdict, body, sender, signal }: Outgoing,
   token: AccessToken,
+  place: AnswerPlace,
 ): UpstreamRequest {
   const { method, url, headers } = verdict.request;
   return {
@@ -112,6 +121,7 @@ function upstreamRequest(
     },
     body,
     signal,
+    large: () => place.take(signal),
   };
 }
 

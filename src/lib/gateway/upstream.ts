@@ -2,6 +2,7 @@ import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { OutboundError } from '../runtime/outbound.ts';
 import { once } from '../runtime/once.ts';
+import { smallAnswerBytes } from './large-answers.ts';
 import type { Answer } from './rewrite-answer.ts';
 
 /** One request to a resource. */
@@ -14,6 +15,8 @@ export interface UpstreamRequest {
   readonly body: Uint8Array | undefined;
   /** The end of the request and of the reading of its answer. */
   readonly signal: AbortSignal;
+  /** Waits until an answer of more than `smallAnswerBytes` may be held. */
+  readonly large: () => Promise<void>;
 }
 
 /**
@@ -81,8 +84,19 @@ async function exchange({ agent, request }: Connections, upstream: UpstreamReque
     signal,
   });
   const answerHeaders = oneValueEach(reply.headers);
-  const received = Buffer.from(await reply.body.arrayBuffer());
-  return { status: reply.statusCode, ...(await decompressed(answerHeaders, received)) };
+  const received = await readAll(reply.body, upstream.large);
+  return { status: reply.statusCode, ...(await decompressed(answerHeaders, received, upstream.large)) };
+}
+
+async function readAll(body: AsyncIterable<Uint8Array>, large: UpstreamRequest['large']): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of body) {
+    chunks.push(chunk);
+    size += chunk.length;
+    if (size > smallAnswerBytes) await large();
+  }
+  return Buffer.concat(chunks);
 }
 
 function oneValueEach(
@@ -99,11 +113,22 @@ function oneValueEach(
 async function decompressed(
   { 'content-encoding': coding = 'identity', ...headers }: Readonly<Record<string, string>>,
   body: Buffer,
+  large: UpstreamRequest['large'],
 ): Promise<Pick<Answer, 'headers' | 'body'>> {
   const known = coding.trim().toLowerCase();
   if (known === 'identity' || known === '' || body.length === 0) return { headers, body };
   if (known !== 'gzip' && known !== 'x-gzip') throw new Error('the answer has a content coding that was not asked for');
-  return { headers, body: await unzip(body, { maxOutputLength: maximumAnswerBytes }) };
+  return { headers, body: await unzipped(body, large) };
+}
+
+async function unzipped(body: Buffer, large: UpstreamRequest['large']): Promise<Buffer> {
+  try {
+    return await unzip(body, { maxOutputLength: smallAnswerBytes });
+  } catch (error) {
+    if (!isTooLarge(error)) throw error;
+  }
+  await large();
+  return unzip(body, { maxOutputLength: maximumAnswerBytes });
 }
 
 const tooLargeCodes = ['UND_ERR_RES_EXCEEDED_MAX_SIZE', 'ERR_BUFFER_TOO_LARGE'];

@@ -33,12 +33,19 @@ afterAll(() => {
   server.close();
 });
 
-function send(path: string, answer: Handler, more: { body?: Uint8Array; signal?: AbortSignal } = {}) {
+interface More {
+  readonly body?: Uint8Array;
+  readonly signal?: AbortSignal;
+  readonly large?: () => Promise<void>;
+}
+
+function send(path: string, answer: Handler, more: More = {}) {
   received.length = 0;
   handle = answer;
   const method = more.body === undefined ? 'GET' : 'POST';
   const request = { method, url: `${url}${path}`, headers: { accept: 'a/b' }, body: undefined };
-  return upstream({ ...request, signal: new AbortController().signal, ...more });
+  const large = () => Promise.resolve();
+  return upstream({ ...request, signal: new AbortController().signal, large, ...more });
 }
 
 const failure = (kind: string) => expect.objectContaining({ failure: kind }) as OutboundError;
@@ -75,6 +82,31 @@ describe('an answer', () => {
   const mebibyte = 1024 * 1024;
   const zipped = (bytes: number) => gzipSync(Buffer.alloc(bytes, 32));
   const gzip = { 'content-encoding': 'gzip' };
+
+  it.each([
+    ['small', Buffer.alloc(2 * mebibyte), {}, false],
+    ['large', Buffer.alloc(2 * mebibyte + 1), {}, true],
+    ['small when decompressed', zipped(2 * mebibyte), gzip, false],
+    ['large when decompressed', zipped(2 * mebibyte + 1), gzip, true],
+  ])('that is %s waits for its place only if it needs one', async (_, body, headers, expected) => {
+    let isAsked = false;
+    const large = async () => {
+      isAsked = true;
+    };
+    await send('/a', (__, response) => response.writeHead(200, headers).end(body), { large });
+    expect(isAsked).toBe(expected);
+  });
+
+  it('that is large is not read while it waits for its place', async () => {
+    const controller = new AbortController();
+    const large = () => {
+      controller.abort();
+      return Promise.reject(new Error('aborted'));
+    };
+    const body = Buffer.alloc(19 * mebibyte);
+    const sending = send('/a', (_, response) => response.end(body), { large, signal: controller.signal });
+    await expect(sending).rejects.toThrow(failure('timeout'));
+  });
 
   it('is decompressed', async () => {
     const answer = await send('/a', (_, response) => response.writeHead(200, gzip).end(zipped(19 * mebibyte)));
@@ -116,6 +148,7 @@ it('leaves the dispatcher behind the global fetch alone', async () => {
     headers: {},
     body: undefined,
     signal: new AbortController().signal,
+    large: () => Promise.resolve(),
   });
   expect(symbols.map((symbol) => Reflect.get(globalThis, symbol) as unknown)).toEqual(before);
 });
