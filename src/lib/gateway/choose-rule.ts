@@ -8,7 +8,7 @@ import type { Allowed, Refused } from '../judge/verdict.ts';
 import type { LinkReading } from './links.ts';
 import type { GatewayOrder } from './gateway-order.ts';
 import { allowedParts, type GraphReading, judgeGraph, type JudgedPart, readGraph } from './judge-graph.ts';
-import { judgePlain, type PlainTarget } from './judge-plain.ts';
+import { judgePlain, plainBody, type PlainTarget } from './judge-plain.ts';
 
 /** What a rule lets out: one request, or the allowed parts of a batch. */
 type Judged =
@@ -76,6 +76,7 @@ export function ruleJudge(
   target: PlainTarget,
 ): (rule: Rule) => Promise<Judged | Refused> {
   const body = once(() => bodyText(order));
+  const plain = once(() => plainBody(body()));
   const readings = new Map<string, GraphReading>();
   /** A link belongs to one rule, so for all others its URL stays the caller's. */
   const graphReading = ({ url, link }: Extract<LinkReading, { ok: true }>): GraphReading => {
@@ -90,8 +91,8 @@ export function ruleJudge(
     if (!reading.ok) return { allowed: false, kind: 'not-permitted', reason: reading.reason };
     try {
       if (deps.map === undefined) {
-        const plain = judgePlain(rule.requests ?? noRequests, { ...order, url: reading.url }, target, body());
-        return { batch: false, ...plain };
+        const asked = { ...order, url: reading.url };
+        return { batch: false, ...judgePlain(rule.requests ?? noRequests, asked, target, plain()) };
       }
       const judged = judgeGraph(deps.map, rule, graphReading(reading));
       if (judged.batch) return judged;

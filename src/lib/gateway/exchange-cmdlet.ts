@@ -40,12 +40,15 @@ export function checkInvokeCommand(
   return [root, version, tenant, 'InvokeCommand'];
 }
 
-/**
- * Judges the body of InvokeCommand.
- * @returns the name of the cmdlet.
- * @throws Refusal for a cmdlet or parameter that the rule does not list, and for a body of another form.
- */
-export function judgeCmdlet(limit: RequestLimit, body: string): string {
+/** A cmdlet that a request runs. */
+export interface CmdletCall {
+  readonly name: string;
+  /** Names. */
+  readonly parameters: readonly string[];
+}
+
+/** Reads the body of InvokeCommand. @throws Refusal for a body of another form. */
+export function readCmdlet(body: string): CmdletCall {
   const { CmdletInput: input, ...others } = readBody(body);
   if (!isObject(input) || Object.keys(others).length > 0) {
     throw unreadable(
@@ -64,9 +67,14 @@ export function judgeCmdlet(limit: RequestLimit, body: string): string {
   const names = Object.keys(parameters);
   if (!names.every((name) => parameterName.test(name)))
     throw unreadable('A parameter of the cmdlet has a name that parameters do not have; correct it.');
-  const refusal = cmdletRefusal(limit, cmdlet, names);
+  return { name: cmdlet, parameters: names };
+}
+
+/** @returns the name of the cmdlet. @throws Refusal for a cmdlet or parameter that the rule does not list. */
+export function judgeCmdlet(limit: RequestLimit, { name, parameters }: CmdletCall): string {
+  const refusal = cmdletRefusal(limit, name, parameters);
   if (refusal !== undefined) throw notPermitted(refusal);
-  return cmdlet;
+  return name;
 }
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>

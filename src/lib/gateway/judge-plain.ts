@@ -1,9 +1,10 @@
 import { otherPaths, type RequestLimit, requestMethods } from '../callers/request-limit.ts';
 import { readHeaders } from '../judge/reading/headers.ts';
 import { notPermitted, quoted, unreadable } from '../judge/refusal.ts';
+import { once } from '../judge/request-reading.ts';
 import type { Allowed } from '../judge/verdict.ts';
 import type { TenantId } from '../model/identifiers.ts';
-import { checkInvokeCommand, judgeCmdlet, runsCmdlet } from './exchange-cmdlet.ts';
+import { checkInvokeCommand, type CmdletCall, judgeCmdlet, readCmdlet, runsCmdlet } from './exchange-cmdlet.ts';
 import { adminSegments, checkAnchor, isExchangeHost } from './exchange-tenant.ts';
 import type { GatewayOrder } from './gateway-order.ts';
 import { pathOf, readPlainUrl } from './plain-url.ts';
@@ -26,22 +27,34 @@ export interface PlainVerdict {
 /** Headers of Exchange beside those that are forwarded to every resource. They route the request and shape the answer. */
 const exchangeHeaders = ['x-anchormailbox', 'x-responseformat', 'x-serializationlevel'];
 
+/** A body, which several rules may be asked about. */
+interface PlainBody {
+  readonly isEmpty: boolean;
+  /** Reads it as the body of InvokeCommand, once. @throws Refusal */
+  readonly cmdlet: () => CmdletCall;
+}
+
+/** @param text '' without a body. */
+export const plainBody = (text: string): PlainBody => ({
+  isEmpty: text === '',
+  cmdlet: once(() => readCmdlet(text)),
+});
+
 /**
  * Judges a request to a resource other than Graph by `requests` of the rule alone.
- * @param body Text of the body; '' without one.
  * @throws Refusal
  */
 export function judgePlain(
   limit: RequestLimit,
   order: Pick<GatewayOrder, 'tenant' | 'method' | 'url' | 'headers'>,
   target: PlainTarget,
-  body: string,
+  body: PlainBody,
 ): PlainVerdict {
   const method = requestMethods.find((known) => known === order.method);
   if (method === undefined) {
     throw unreadable(`The method ${quoted(order.method)} is not one of ${requestMethods.join(', ')}; use one of them.`);
   }
-  if ((method === 'GET' || method === 'DELETE') && body !== '')
+  if ((method === 'GET' || method === 'DELETE') && !body.isEmpty)
     throw unreadable(`A ${method} request has no body; send it without one.`);
   const { segments: asked, query } = readPlainUrl(order.url);
   const headers = headersOf(order, target);
@@ -51,7 +64,7 @@ export function judgePlain(
   const isCmdlet = isExchange && runsCmdlet(named);
   const segments = isCmdlet ? checkInvokeCommand(method, named, query, headers['content-type']) : named;
   const path = pathOf(segments);
-  const cmdlet = isCmdlet ? judgeCmdlet(limit, body) : undefined;
+  const cmdlet = isCmdlet ? judgeCmdlet(limit, body.cmdlet()) : undefined;
   // `cmdlets` stands for the path of a cmdlet. Without `paths`, it is all that the rule lists.
   const paths = isCmdlet ? undefined : (limit.paths ?? []);
   refuseUnlisted({ ...limit, paths }, { method, path }, otherPaths);

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { requestLimitOf } from '../../../../src/lib/callers/request-limit.ts';
-import { judgePlain, type PlainTarget } from '../../../../src/lib/gateway/judge-plain.ts';
+import { judgePlain, plainBody, type PlainTarget } from '../../../../src/lib/gateway/judge-plain.ts';
 import { readPlainUrl } from '../../../../src/lib/gateway/plain-url.ts';
 import { Refusal } from '../../../../src/lib/judge/refusal.ts';
 import { contoso } from './stage.ts';
@@ -18,7 +18,8 @@ interface Asked {
 
 function judge(url: string, { method = 'GET', headers = {}, body = '' }: Asked = {}, limits = limit, target = arm) {
   try {
-    const { verdict, cmdlet } = judgePlain(limits, { tenant: 'contoso.com', method, url, headers }, target, body);
+    const order = { tenant: 'contoso.com', method, url, headers };
+    const { verdict, cmdlet } = judgePlain(limits, order, target, plainBody(body));
     return { request: verdict.request, cmdlet };
   } catch (error) {
     if (error instanceof Refusal) return { kind: error.kind, reason: error.message };

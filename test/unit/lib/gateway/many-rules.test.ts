@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { bytes, stage, usersRule } from './stage.ts';
+import { bytes, contoso, stage, usersRule } from './stage.ts';
 
 const rules = (count: number, more: object): readonly object[] =>
   Array.from({ length: count }, (_, index) => ({ ...usersRule, name: `rule ${index}`, ...more }));
@@ -35,6 +35,15 @@ describe('a request that 50 rules are asked about', () => {
     const { send } = stage(rules(50, { scopes: ['Group.Read.All'] }));
     await expect(send(user, { method: 'PATCH', body: bytes({ mark2: 1 }) })).rejects.toThrow(/None of the rule's/);
     expect(parsed('mark2')).toBe(0);
+  });
+
+  it('has the cmdlet in its body read once', async () => {
+    const requests = { cmdlets: { 'Get-Mailbox': ['Identity'] } };
+    const { send } = stage(rules(50, { resources: ['exchange'], scopes: undefined, requests }));
+    const body = bytes({ CmdletInput: { CmdletName: 'Remove-Mailbox', Parameters: {} } });
+    const order = { resource: 'exchange', method: 'POST', body };
+    await expect(send(`/adminapi/beta/${contoso}/InvokeCommand`, order)).rejects.toThrow(/does not list the cmdlet/);
+    expect(parsed('CmdletInput')).toBe(1);
   });
 
   it('has the parts of a batch read once', async () => {
