@@ -4,7 +4,7 @@ import type { SignInAnswer } from '../../lib/api/answers/sign-in.ts';
 import type { RedeemedToken } from '../../lib/entra/judge-token-reply.ts';
 import type { TenantId } from '../../lib/model/identifiers.ts';
 import { isoTime } from '../../lib/runtime/clock.ts';
-import { SetupError } from '../../lib/model/errors.ts';
+import { BrokerError, SetupError } from '../../lib/model/errors.ts';
 import { setupApiCommand } from '../../lib/model/setup-command.ts';
 import type { SignInFiles } from '../login/sign-in-files.ts';
 import { CommandFailure } from '../command-failure.ts';
@@ -112,7 +112,7 @@ async function tokensFor(
 
 /** Entra asks a client that may not use the flow for a secret. */
 function deviceCodeFailure(thrown: unknown, settings: SignInAnswer): unknown {
-  if (!(thrown instanceof SetupError) || !thrown.detail.includes('AADSTS7000218')) return thrown;
+  if (!(thrown instanceof BrokerError) || !thrown.detail.includes('AADSTS7000218')) return thrown;
   const command = setupApiCommand(settings, '--no-roles --allow-device-code');
   return new CommandFailure(
     'config_invalid',

@@ -8,6 +8,7 @@ import { refuseScopeOfOther, refuseTokenOfOther } from '../../../../src/cli/logi
 import { places } from '../../../../src/cli/remote/places.ts';
 import type { TenantId } from '../../../../src/lib/model/identifiers.ts';
 import { Secret } from '../../../../src/lib/model/secret.ts';
+import { runProgram } from '../../../../src/cli/run-program.ts';
 import { runCommand } from '../commands/command-stage.ts';
 
 const url = 'https://broker.example';
@@ -70,6 +71,29 @@ describe('ptb login at a server that names the application of another broker', (
     expect(() => refuseScopeOfOther([keptAt('http://127.0.0.1:7071')], demo)).not.toThrow();
     expect(() => refuseScopeOfOther([keptAt('https://one.example')], demo)).toThrow('https://one.example');
   });
+});
+
+it('ptb login --device-code says how to allow the flow if the application does not', async () => {
+  const started = {
+    device_code: 'device',
+    user_code: 'CODE',
+    verification_uri: 'https://microsoft.com/devicelogin',
+    expires_in: 900,
+    interval: 0.01,
+  };
+  const refused = { error: 'invalid_client', error_description: 'AADSTS7000218: The request body must contain …' };
+  vi.stubGlobal('fetch', async (address: string) => {
+    if (address.endsWith('/api/sign-in'))
+      return Response.json({ ...settings, scope: `api://${tenantId}/broker-prod/access_as_user` });
+    return address.endsWith('/devicecode') ? Response.json(started) : Response.json(refused, { status: 401 });
+  });
+  const err = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+  const program = new Command('ptb');
+  registerLogin(program);
+  expect(await runProgram(program, ['node', 'ptb', 'login', '--device-code', '--url', url])).not.toBe(0);
+  expect(err.mock.calls.map(([text]) => String(text)).join('')).toContain(
+    `ptb setup api --tenant ${tenantId} --name broker-prod --no-roles --allow-device-code`,
+  );
 });
 
 describe('ptb logout', () => {
