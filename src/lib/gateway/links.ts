@@ -22,7 +22,7 @@ export interface LinkOwner {
 export interface Continuation {
   /** Path and query below the resource's address, still percent-encoded: `/v1.0/users?$skiptoken=…`. */
   readonly url: string;
-  /** The names that the first query selected and expanded. */
+  /** What earlier queries selected and expanded, as far as the URL does not show it. */
   readonly selected: readonly string[];
 }
 
