@@ -6,6 +6,7 @@ import { connections, slow } from './connections.ts';
 import { credential } from './credential.ts';
 import { documents } from './documents.ts';
 import { excluded } from './excluded.ts';
+import { gateway } from './gateway.ts';
 import { headers } from './headers.ts';
 import { hosts } from './hosts.ts';
 import { jwt } from './jwt.ts';
@@ -24,6 +25,7 @@ import { unrecorded } from './unrecorded.ts';
 export const attacks: readonly Attack[] = [
   jwt,
   roles,
+  gateway,
   policy,
   excluded,
   plannedRun,
