@@ -4,8 +4,8 @@ import type { Answer } from './rewrite-answer.ts';
 /** Shorter parts of a token could stand in an answer by chance. */
 const shortestPart = 24;
 
-/** An escaped ASCII letter, digit or sign in JSON. JSON inside of JSON has several backslashes. */
-const escapedSign = /\\+u00([2-7][\da-f])/gi;
+/** An escaped ASCII letter, digit or sign in JSON. JSON inside of JSON has several backslashes; a match starts at the first. */
+const escapedSign = /(?<!\\)\\+u00([2-7][\da-f])/gi;
 
 /**
  * Whether an answer contains the token that went with its request. Its signature alone counts, because the rest of a token
