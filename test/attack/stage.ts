@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { type CloudDocument, environmentOf, type RunningCloud, startCloud } from 'microsoft-cloud';
 import { type RunningChild, startChild } from '../../src/cli/demo/child.ts';
 import { trustAuthority } from '../../src/cli/demo/start-demo.ts';
+import { jobs } from '../../src/jobs/index.ts';
 import { ptbScript } from '../paths.ts';
 import { startAzurite } from '../support/azurite.ts';
 import { storeCredential } from '../support/stored-credential.ts';
@@ -140,6 +141,9 @@ const openPolicy = {
   ],
 };
 
+/** A scheduled run would request tokens that an attack takes for its own. */
+const noSchedules = Object.fromEntries(jobs.map(({ name }) => [`AzureWebJobs.schedule-${name}.Disabled`, 'true']));
+
 interface HostParts extends Pick<Stage, 'folder' | 'environment' | 'left'> {
   readonly appFolder: string;
   readonly started: (() => Promise<unknown>)[];
@@ -155,7 +159,7 @@ function createHosts({ folder, environment, appFolder, left, started }: HostPart
       ptbScript,
       ['host', '--json', '--app', appFolder, '--port', '0', '--store', store ?? join(folder, `host-${count}.sqlite`)],
       {
-        environment: { ...environment, ACCESS_POLICY: policyPath, ...settings },
+        environment: { ...environment, ...noSchedules, ACCESS_POLICY: policyPath, ...settings },
         onLine: (line) => left.lines.push(line),
       },
     );
