@@ -1,5 +1,5 @@
 import type { RefObject } from 'preact';
-import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { KeptCell } from './cell-focus.ts';
 
 /** Where a reader was in a grid. */
@@ -20,6 +20,9 @@ function entryName(): string {
   return entry;
 }
 
+/** The view that the address names, without its filter. */
+const viewInAddress = (): string | undefined => location.hash.split('?', 1)[0];
+
 /**
  * Returns the place that the reader left a grid at, and scrolls there. Undefined unless the reader came back to it.
  * @param label names the grid in its view.
@@ -31,11 +34,12 @@ export function useKeptPlace(
   current: RefObject<Omit<KeptCell, 'hadFocus'> | null>,
 ): KeptPlace | undefined {
   const name = useRef('');
+  const view = useRef(viewInAddress());
   const [kept] = useState(() => places.get(`${entryName()} ${label}`));
-  // After each render, because a change of the filter replaces the entry. When the grid leaves the page, the entry that
-  // is shown is already the next one.
-  useEffect(() => {
-    name.current = `${entryName()} ${label}`;
+  // After each render, because a change of the filter replaces the entry. A link changes the address before the grid
+  // leaves the page, so the entry may already be that of the next view.
+  useLayoutEffect(() => {
+    if (viewInAddress() === view.current) name.current = `${entryName()} ${label}`;
   });
   useLayoutEffect(() => {
     if (kept !== undefined && grid.current !== null) grid.current.scrollTop = kept.scrollTop;

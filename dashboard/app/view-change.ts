@@ -1,4 +1,4 @@
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import type { Route } from './route.ts';
 
 const pageTitle = 'Partner Token Broker';
@@ -6,11 +6,15 @@ const pageTitle = 'Partner Token Broker';
 /** Names the view in the title of the page, and moves the focus to its heading when another view is opened. */
 export function useViewChange({ view, runId, tenantId }: Route): void {
   const isFirst = useRef(true);
-  useEffect(() => {
+  // Not after painting: rows may arrive in between, and a grid that finds the reader's place again would lose the focus.
+  useLayoutEffect(() => {
     const content = document.querySelector<HTMLElement>('#content');
-    const moves = !isFirst.current;
+    const isOpened = !isFirst.current;
     isFirst.current = false;
     if (content === null) return;
+    const { activeElement } = document;
+    const isTaken = activeElement !== content && content.contains(activeElement);
+    const moves = isOpened && !isTaken;
     // The heading of a tenant or run comes with its data.
     if (moves) content.focus({ preventScroll: true });
     const end = withHeading(content, (heading) => {

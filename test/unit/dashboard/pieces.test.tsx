@@ -1,5 +1,6 @@
 // @vitest-environment happy-dom
 import type { ComponentChildren, VNode } from 'preact';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import { act } from 'preact/test-utils';
 import { describe, expect, it, vi } from 'vitest';
 import { auditLink, parseAuditFilter } from '../../../dashboard/app/audit-filter.ts';
@@ -42,6 +43,24 @@ describe('a change of the view', () => {
     expect(document.title).toBe('Contoso - Partner Token Broker');
     await unmount();
     expect(document.title).toBe('Partner Token Broker');
+  });
+
+  it('leaves the focus to what has taken it in the view, such as the row that the reader comes back to', async () => {
+    function Row() {
+      const row = useRef<HTMLButtonElement>(null);
+      useLayoutEffect(() => row.current?.focus(), []);
+      return <button ref={row}>Contoso</button>;
+    }
+    const { root, rerender, unmount } = await rendered(<View route={{ view: 'overview' }} />);
+    await rerender(
+      <View route={{ view: 'tenants' }}>
+        <h2>Tenants</h2>
+        <Row />
+      </View>,
+    );
+    expect(document.activeElement).toBe(root.querySelector('button'));
+    expect(document.title).toBe('Tenants - Partner Token Broker');
+    await unmount();
   });
 });
 
