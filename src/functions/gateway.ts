@@ -1,6 +1,6 @@
 import { registeredAuthLevel } from '../composition.ts';
 import { exampleDomain } from '../lib/api/examples.ts';
-import { directoryFailures } from '../lib/api/failures.ts';
+import { tenantTokenFailures } from '../lib/api/failures.ts';
 import type { Answer } from '../lib/api/problem.ts';
 import type { RouteDocument } from '../lib/api/route.ts';
 import { rotateIfOverdue } from './rotation.ts';
@@ -20,22 +20,7 @@ route(
     rawBody: true,
     maxBodyBytes: maximumRequestBytes,
     recordsRefusals: true,
-    failures: [
-      'resource_not_allowed',
-      'tenant_unknown',
-      'tenant_not_delegated',
-      'tenant_excluded',
-      'policy_missing',
-      ...directoryFailures,
-      'resource_unavailable',
-      'access_denied',
-      'throttled',
-      'entra_request_rejected',
-      'resource_error',
-      'key_vault_unavailable',
-      'storage_unavailable',
-      'audit_unavailable',
-    ],
+    failures: [...tenantTokenFailures, 'resource_error'],
     document,
   },
   async (services, { request, path, body: sent, caller, correlationId, log }): Promise<Answer> => {

@@ -2,7 +2,7 @@ import type { Resource } from '../lib/model/token.ts';
 import { issueToken, tokenRequestSchema } from '../lib/broker/issue-token.ts';
 import type { TokenAnswer } from '../lib/api/answers/tokens.ts';
 import { exampleDomain, exampleTenantId, exampleTokenId } from '../lib/api/examples.ts';
-import { directoryFailures } from '../lib/api/failures.ts';
+import { tenantTokenFailures } from '../lib/api/failures.ts';
 import { jsonContent, type RouteDocument } from '../lib/api/route.ts';
 import { isoTime } from '../lib/runtime/clock.ts';
 import { rotateIfOverdue } from './rotation.ts';
@@ -17,22 +17,7 @@ route(
     access: 'Tokens.Request',
     body: tokenRequestSchema,
     recordsRefusals: true,
-    failures: [
-      'resource_not_allowed',
-      'scope_not_allowed',
-      'tenant_unknown',
-      'tenant_not_delegated',
-      'tenant_excluded',
-      'policy_missing',
-      ...directoryFailures,
-      'resource_unavailable',
-      'access_denied',
-      'throttled',
-      'entra_request_rejected',
-      'key_vault_unavailable',
-      'storage_unavailable',
-      'audit_unavailable',
-    ],
+    failures: [...tenantTokenFailures, 'scope_not_allowed'],
     document,
   },
   async (services, call) => {

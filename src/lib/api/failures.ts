@@ -18,6 +18,23 @@ export const directoryFailures = [
   'directory_unavailable',
 ] as const satisfies readonly ErrorCode[];
 
+/** Failures of obtaining a token for a caller in the tenant that it names, and of recording it. */
+export const tenantTokenFailures = [
+  'resource_not_allowed',
+  'tenant_unknown',
+  'tenant_not_delegated',
+  'tenant_excluded',
+  'policy_missing',
+  ...directoryFailures,
+  'resource_unavailable',
+  'access_denied',
+  'throttled',
+  'entra_request_rejected',
+  'key_vault_unavailable',
+  'storage_unavailable',
+  'audit_unavailable',
+] as const satisfies readonly ErrorCode[];
+
 /** Codes that the pipeline may answer with before the handler runs. */
 function commonFailures({ access, query, body, rawBody }: RouteContract): readonly ErrorCode[] {
   const request: readonly ErrorCode[] = [
