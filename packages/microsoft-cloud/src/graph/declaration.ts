@@ -1,0 +1,154 @@
+import type { TenantDirectory } from '../directory/tenant-directory.ts';
+import type { CustomerTenant } from '../population/tenant.ts';
+import type { World } from '../world.ts';
+
+/**
+ * The contract between the data and the engine that serves it. The data is a list of declarations: which path has which
+ * type, and a function that creates its rows for a tenant. The engine does everything else: query options, keys, pages,
+ * writes, errors, and the check that each property belongs to the type.
+ *
+ * A path with `{id}` belongs to an object of the set before it: `groups/{id}/members` are the members of one group. The
+ * same declaration serves `/groups/ID/members`, `/groups?$expand=members` and `/users/ID/memberOf/…`, so a navigation is
+ * declared once, below the set that is the home of its type. A type has one home: the set whose path has no `{id}`.
+ *
+ * Functions that create rows are pure: the same seed, tenant and keys give the same rows, in the same order. The engine
+ * calls them on first use, keeps the result for a while, and may call them again.
+ */
+
+/**
+ * An object as Graph returns it. `@odata.type` (`#microsoft.graph.user`) is needed only where a path mixes types.
+ * A property that is missing is returned as null, or as an empty list. One that is `undefined` is left out of the reply,
+ * for the few that Graph leaves out. An entity set needs `id`, or the property that `key` names.
+ */
+export type Row = Readonly<Record<string, unknown>>;
+
+/** A tenant, as the data sees it. */
+export interface TenantView {
+  readonly world: World;
+  readonly tenantId: string;
+  /** Undefined: the partner's own tenant. */
+  readonly customer: CustomerTenant | undefined;
+  readonly directory: TenantDirectory;
+  /** Midnight UTC of today by the cloud's clock, milliseconds since 1970, for rows with `refresh: 'daily'`. */
+  readonly todayMs: number;
+  /**
+   * The rows of another declared path, with the writes of clients. @param keys values for each `{id}` of the path.
+   * @throws RangeError for a path that is not declared.
+   */
+  rows(path: string, ...keys: readonly string[]): readonly Row[];
+  /** One row by its key. */
+  row(path: string, key: string): Row | undefined;
+  /** The ids at a path with `references`, with the writes of clients. @throws RangeError for another path. */
+  references(path: string, ...keys: readonly string[]): readonly string[];
+}
+
+/** Refuses a request by throwing GraphError, such as Graph's 403 in a tenant without a premium licence. */
+type Check = (tenant: TenantView) => void;
+
+/** What Graph documents about a collection beyond OData. */
+export interface CollectionRules {
+  /** Page size without `$top`. Default: 100. */
+  readonly defaultTop?: number;
+  /** Highest `$top`, above which Graph answers 400. Default: 999. */
+  readonly maxTop?: number;
+  /** Largest page if it is smaller than the highest `$top`. */
+  readonly maxPage?: number;
+  /**
+   * `directory`: the rules of directory objects (no `$skip`; `ne`, `not`, `endsWith`, `$count` and `$search` need
+   * `ConsistencyLevel: eventual`). `plain`: everything that OData has, without the header. Default: `plain`.
+   */
+  readonly queries?: 'directory' | 'plain';
+  /** Properties that `$search` looks at. Empty or missing: `$search` is refused. */
+  readonly searched?: readonly string[];
+  /** Properties that are returned without `$select`. Missing: all whose description does not say "only on $select". */
+  readonly byDefault?: readonly string[];
+  /** Whether a path that ends in `/delta` is answered. */
+  readonly delta?: boolean;
+}
+
+/** A property with conditions of its own: `signInActivity` needs another permission and a premium licence. */
+export interface PropertyRule {
+  /** Permissions, of which a caller needs one to select, filter or sort by the property. */
+  readonly permissions?: readonly string[];
+  readonly check?: Check;
+  /** Largest page of a request that uses the property. */
+  readonly maxPage?: number;
+}
+
+interface Common {
+  /** Such as `users`, `identity/conditionalAccess/policies`, `groups/{id}/members`. Without version and first slash. */
+  readonly path: string;
+  /** Such as `microsoft.graph.user`. Of mixed rows, the base: `microsoft.graph.directoryObject`. */
+  readonly type: string;
+  readonly check?: Check;
+  /** The rows follow the clock: they are created again each day. Default: they are created once. */
+  readonly refresh?: 'daily';
+  /** The rows come from state that others change, so they are not kept. */
+  readonly live?: true;
+  readonly properties?: Readonly<Record<string, PropertyRule>>;
+}
+
+/** What clients may write to a set, and how Graph reacts. Everything is kept in memory per tenant. */
+export interface Writes {
+  readonly operations: readonly ('create' | 'update' | 'delete')[];
+  /** Properties that a create request must have. */
+  readonly required?: readonly string[];
+  /** Properties that two objects may not share: Graph answers 409. */
+  readonly unique?: readonly string[];
+  /** Adds what the service sets itself to a new object. `id` is set by the engine if it is missing. */
+  readonly complete?: (tenant: TenantView, row: Row) => Row;
+  /** Objects have `@odata.etag`, and `If-Match` is checked: 412. */
+  readonly etag?: true;
+  /** Time until a change is visible in lists, milliseconds of the cloud's clock. Default: at once. */
+  readonly visibleAfterMs?: number;
+}
+
+/** A collection of objects. */
+export interface EntitySet extends Common, CollectionRules {
+  readonly kind: 'set';
+  /** @param keys values for each `{id}` of the path. */
+  readonly rows: (tenant: TenantView, ...keys: readonly string[]) => readonly Row[];
+  /** Property that is the key. Default: `id`. */
+  readonly key?: string;
+  /** Other properties by which an object can be addressed, as `users('a@b.example')` or `applications(appId='…')`. */
+  readonly alternateKeys?: readonly string[];
+  readonly writes?: Writes;
+}
+
+/** A navigation to objects of other sets. The data holds ids, so that `$ref` can add and remove them. */
+export interface References extends Common, CollectionRules {
+  readonly kind: 'references';
+  /** Paths of the sets that may hold the objects. */
+  readonly targets: readonly string[];
+  readonly ids: (tenant: TenantView, ...keys: readonly string[]) => readonly string[];
+  /** At most one object: `users/{id}/manager`. */
+  readonly single?: true;
+  /** `$ref` can add and remove. */
+  readonly writable?: true;
+}
+
+/** The other direction of references: `users/{id}/memberOf` of `groups/{id}/members`. Has no data of its own. */
+export interface Inverse extends Common, CollectionRules {
+  readonly kind: 'inverse';
+  /** Paths with `references`. The objects are those of their sets that refer to the object. */
+  readonly of: readonly string[];
+  /** Follows the references of the found objects as well: `transitiveMemberOf`. */
+  readonly transitive?: true;
+}
+
+/** One object without a key: `policies/authorizationPolicy`. */
+export interface Singleton extends Common {
+  readonly kind: 'singleton';
+  /** Undefined: Graph answers 404. */
+  readonly row: (tenant: TenantView, ...keys: readonly string[]) => Row | undefined;
+  readonly writes?: Pick<Writes, 'complete' | 'etag' | 'visibleAfterMs'>;
+}
+
+/** A report: `reports/getMailboxUsageDetail(period='{period}')`. A CSV file, to whose address Graph redirects. */
+export interface Report extends Omit<Common, 'type'> {
+  readonly kind: 'report';
+  /** @param parameters values of the path, such as `D7`. The first line has the names of the columns. */
+  readonly lines: (tenant: TenantView, ...parameters: readonly string[]) => readonly (readonly string[])[];
+}
+
+export type Declaration = EntitySet | References | Inverse | Singleton | Report;
