@@ -8,8 +8,6 @@ export const securityDefaults: Singleton = {
   row: ({ tenantId, world }) => ({
     id: '00000000-0000-0000-0000-000000000005',
     displayName: 'Security Defaults',
-    description:
-      'Security defaults is a set of basic identity security mechanisms recommended by Microsoft. When enabled, these recommendations will be automatically enforced in your organization. Administrators and users will be better protected from common identity related attacks.',
     isEnabled: world.seeded.random('security-defaults', tenantId)() < 0.67,
   }),
   writes: {},
