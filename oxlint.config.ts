@@ -28,7 +28,11 @@ const sdkByTypeOnly: ImportRule = {
 };
 const workspaces: ImportRule = {
   regex: '^(microsoft-cloud|functions-host)(/|$)',
-  message: 'The workspaces never ship with the app: within src, only src/cli imports them.',
+  message: 'These workspaces never ship with the app: within src, only src/cli imports them.',
+};
+const permissionMap: ImportRule = {
+  regex: '^graph-permissions(/|$)',
+  message: 'The permission map belongs to lib/judge and the parts above it.',
 };
 const environment: ImportRule = {
   regex: '^(node:)?process$',
@@ -55,6 +59,8 @@ const withoutLayer = restrict(
   [...inLibrary, forbid(folders, 'Give the folder a layer in oxlint.config.ts.')],
 );
 
+const judging = layers.findIndex((layer) => layer.includes('judge'));
+
 const libraryFolders = layers.flatMap((layer, level) =>
   layer.map((folder) => {
     const upper = layers
@@ -62,6 +68,7 @@ const libraryFolders = layers.flatMap((layer, level) =>
       .flat()
       .filter((other) => other !== folder);
     const rules = [...inLibrary];
+    if (level < judging) rules.push(permissionMap);
     if (upper.length > 0) rules.push(forbid(upper, `lib/${folder} imports only from lower layers.`));
     return restrict([`src/lib/${folder}/**`], rules);
   }),
@@ -149,6 +156,7 @@ export default defineConfig({
           'A job imports only lib/runs, lib/graph, lib/runtime and lib/model.',
         ),
         workspaces,
+        permissionMap,
         sdkByTypeOnly,
       ],
     ),
@@ -176,14 +184,15 @@ export default defineConfig({
     ),
     ...[
       ['microsoft-cloud', 'functions-host'],
-      ['functions-host', 'microsoft-cloud'],
-    ].flatMap(([name = '', other = '']) => {
+      ['functions-host', 'microsoft-cloud|graph-permissions'],
+      ['graph-permissions', 'microsoft-cloud|functions-host'],
+    ].flatMap(([name = '', others = '']) => {
       const rules = [
         forbid(
-          [...app.filter((part) => part !== 'index'), ...outside.filter((part) => part !== 'test'), 'lib', other],
+          [...app.filter((part) => part !== 'index'), ...outside.filter((part) => part !== 'test'), 'lib', others],
           'A workspace imports nothing of the app.',
         ),
-        { regex: `^${other}(/|$)`, message: 'A workspace stands alone.' },
+        { regex: `^(${others})(/|$)`, message: 'A workspace stands alone.' },
       ];
       const ownSources = { regex: '^[./]*(src|test)/', message: 'A workspace stands alone.' };
       return [restrict([`packages/${name}/**`], rules), restrict([`packages/${name}/src/**`], [...rules, ownSources])];

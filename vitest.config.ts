@@ -13,6 +13,7 @@ const shared = [
   'test/functions/!(registrations).test.ts',
   'test/replay/*.test.ts',
   'packages/functions-host/test/unit/!(durable)/**/*.test.ts',
+  'packages/graph-permissions/test/unit/*.test.ts',
   'packages/microsoft-cloud/test/unit/**/*.test.ts',
   'packages/microsoft-cloud/test/e2e/*.test.ts',
   'test/contract/!(credential-hand-edits|credential-store).test.ts',

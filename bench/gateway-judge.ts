@@ -1,13 +1,9 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { partnerMap } from 'graph-permissions/partner-table';
+import { openings, type PermissionMap } from 'graph-permissions/permission-map';
 import { judgeRequest } from '../src/lib/judge/judge.ts';
-import { partnerMap } from '../src/lib/judge/map/partner-table.ts';
-import {
-  loadPermissionMap,
-  openings,
-  type PermissionMap,
-  storePermissionMap,
-} from '../src/lib/judge/map/permission-map.ts';
+import { loadPermissionMap, storePermissionMap } from '../src/lib/judge/map/stored-map.ts';
 import { parsePublishedFile } from '../src/lib/judge/map/published-file.ts';
 import { readPath } from '../src/lib/judge/reading/path.ts';
 import { resolve } from '../src/lib/judge/resolve.ts';

@@ -31,6 +31,7 @@ export const app = {
   ...shared,
   entryPoints: { index: 'src/index.ts' },
   outdir: 'dist',
+  conditions: ['workspace-source', 'module'],
   chunkNames: 'chunks/[name]-[hash]',
   minify: true,
   external: ['@azure/functions-core'],

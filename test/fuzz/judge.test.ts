@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { partnerMap } from 'graph-permissions/partner-table';
+import type { PermissionMap } from 'graph-permissions/permission-map';
 import { judgeRequest } from '../../src/lib/judge/judge.ts';
-import { partnerMap } from '../../src/lib/judge/map/partner-table.ts';
-import { loadPermissionMap, type PermissionMap, storePermissionMap } from '../../src/lib/judge/map/permission-map.ts';
+import { loadPermissionMap, storePermissionMap } from '../../src/lib/judge/map/stored-map.ts';
 import { parsePublishedFile } from '../../src/lib/judge/map/published-file.ts';
 import { seededRandom } from '../fakes/fake-clock.ts';
 import { noPublishedPermissions, publishedPermissions } from '../support/published-permissions.ts';

@@ -1,5 +1,5 @@
-import { partnerMap } from '../../src/lib/judge/map/partner-table.ts';
-import { type MapNode, methods, openings, schemes } from '../../src/lib/judge/map/permission-map.ts';
+import { partnerMap } from 'graph-permissions/partner-table';
+import { type MapNode, methods, openings, schemes } from 'graph-permissions/permission-map';
 
 interface PathSet {
   readonly schemeKeys: readonly ('DelegatedWork' | 'Application')[];

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import { partnerMap } from '../../src/lib/judge/map/partner-table.ts';
-import type { PermissionMap } from '../../src/lib/judge/map/permission-map.ts';
+import { partnerMap } from 'graph-permissions/partner-table';
+import type { PermissionMap } from 'graph-permissions/permission-map';
 import { parsePublishedFile } from '../../src/lib/judge/map/published-file.ts';
 import { unneededPermissions } from '../../src/lib/judge/required-permissions.ts';
 import type { GatewayRequest } from '../../src/lib/judge/verdict.ts';

@@ -43,7 +43,7 @@ async function show(
 ): Promise<void> {
   const { findMap } = await import('../permissions/map-location.ts');
   const { storedMap } = await import('../permissions/update-map.ts');
-  const { partnerMap } = await import('../../lib/judge/map/partner-table.ts');
+  const { partnerMap } = await import('graph-permissions/partner-table');
   const { blobs } = await findMap(process.env);
   const stored = blobs && (await storedMap(blobs));
   const map = stored?.map ?? partnerMap();
@@ -114,7 +114,7 @@ async function rollBack({ json }: Flags): Promise<void> {
     return;
   }
   const stored = rolledBack === 'built-in' ? undefined : readStoredMap(rolledBack.text);
-  const { partnerMap } = await import('../../lib/judge/map/partner-table.ts');
+  const { partnerMap } = await import('graph-permissions/partner-table');
   const { permissions } = stored?.map ?? partnerMap();
   const document = { source: 'built-in', ...stored?.origin, permissions: permissions.length };
   print(json, document, [...describe(stored, permissions.length), 'Rolling back again undoes this.']);

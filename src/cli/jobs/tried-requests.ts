@@ -1,5 +1,5 @@
+import type { PermissionMap } from 'graph-permissions/permission-map';
 import { judgeRequest } from '../../lib/judge/judge.ts';
-import type { PermissionMap } from '../../lib/judge/map/permission-map.ts';
 import { type Requirement, requiredPermissions, unneededPermissions } from '../../lib/judge/required-permissions.ts';
 import type { GatewayRequest, Grant } from '../../lib/judge/verdict.ts';
 

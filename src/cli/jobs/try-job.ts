@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { BlobServiceClient } from '@azure/storage-blob';
 import { readLedger } from 'microsoft-cloud/client';
+import { partnerMap } from 'graph-permissions/partner-table';
 import type { JobsAnswer } from '../../lib/api/answers/jobs.ts';
 import type {
   RunAnswer,
@@ -12,7 +13,6 @@ import type {
   StartedRunAnswer,
 } from '../../lib/api/answers/runs.ts';
 import { MapBlobs, mapContainer } from '../../lib/gateway/map-blobs.ts';
-import { partnerMap } from '../../lib/judge/map/partner-table.ts';
 import type { Demo } from '../demo/start-demo.ts';
 import { storedMap, updateMap } from '../permissions/update-map.ts';
 import { type BrokerClient, createBrokerClient } from '../remote/broker-client.ts';

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { partnerMap } from 'graph-permissions/partner-table';
+import type { PermissionMap } from 'graph-permissions/permission-map';
+import type { PublishedMap } from 'graph-permissions/published-file';
 import { checkUpdate } from '../../lib/judge/map/check-update.ts';
-import { partnerMap } from '../../lib/judge/map/partner-table.ts';
-import type { PermissionMap } from '../../lib/judge/map/permission-map.ts';
-import { parsePublishedFile, type PublishedMap } from '../../lib/judge/map/published-file.ts';
+import { parsePublishedFile } from '../../lib/judge/map/published-file.ts';
 import { type MapOrigin, readStoredMap, type StoredMap, writeStoredMap } from '../../lib/judge/map/stored-map.ts';
 import type { MapBlobs } from '../../lib/gateway/map-blobs.ts';
 import { type Fetch, outboundFailure, send } from '../../lib/runtime/outbound.ts';

@@ -1,6 +1,6 @@
+import type { PermissionMap } from 'graph-permissions/permission-map';
 import type { AccessPolicy } from '../../lib/callers/policy.ts';
 import type { ExplainedRequest, RequestFinding } from '../../lib/gateway/explain-request.ts';
-import type { PermissionMap } from '../../lib/judge/map/permission-map.ts';
 import { UsageError } from '../run-program.ts';
 
 interface AskedRequest extends Pick<ExplainedRequest, 'caller' | 'tenantId' | 'domains'> {
@@ -55,7 +55,7 @@ async function mapInForce(): Promise<{ readonly map: PermissionMap; readonly not
   const { blobs } = await findMap(process.env);
   const stored = blobs && (await storedMap(blobs));
   if (stored !== undefined) return { map: stored.map, note: [] };
-  const { partnerMap } = await import('../../lib/judge/map/partner-table.ts');
+  const { partnerMap } = await import('graph-permissions/partner-table');
   return {
     map: partnerMap(),
     note:

@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
+import type { PermissionMap } from 'graph-permissions/permission-map';
 import type { Rule } from '../callers/policy.ts';
-import type { PermissionMap } from '../judge/map/permission-map.ts';
 import { isJson } from '../judge/reading/headers.ts';
 import { once } from '../judge/request-reading.ts';
 import { Refusal, unreadable } from '../judge/refusal.ts';

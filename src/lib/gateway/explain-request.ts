@@ -1,6 +1,6 @@
+import type { PermissionMap } from 'graph-permissions/permission-map';
 import { failedStage, type PolicyCaller, type PolicyRequest, type Stage } from '../callers/decide.ts';
 import type { AccessPolicy, Rule } from '../callers/policy.ts';
-import type { PermissionMap } from '../judge/map/permission-map.ts';
 import type { TenantId } from '../model/identifiers.ts';
 import { chooseRule, ruleJudge } from './choose-rule.ts';
 import type { GatewayOrder } from './gateway-order.ts';

@@ -1,6 +1,6 @@
+import type { PermissionMap } from 'graph-permissions/permission-map';
 import type { PolicyStore } from '../callers/policy-store.ts';
 import type { GatedTokens } from '../broker/gated-tokens.ts';
-import type { PermissionMap } from '../judge/map/permission-map.ts';
 import type { Caller } from '../model/caller.ts';
 import type { TenantId } from '../model/identifiers.ts';
 import type { ResourceRegistry } from '../model/resources.ts';

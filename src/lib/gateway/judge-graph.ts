@@ -1,8 +1,8 @@
+import type { PermissionMap } from 'graph-permissions/permission-map';
 import { graphPaths, namesSegment, type RequestLimit } from '../callers/request-limit.ts';
 import type { Rule } from '../callers/policy.ts';
 import { type BatchReading, type BatchVerdict, isBatch, judgeBatch, readBatch } from '../judge/batch.ts';
 import { judgeReading } from '../judge/judge.ts';
-import type { PermissionMap } from '../judge/map/permission-map.ts';
 import { Refusal } from '../judge/refusal.ts';
 import { readRequest, type RequestReading } from '../judge/request-reading.ts';
 import type { Allowed, GatewayRequest, Grant, Verdict } from '../judge/verdict.ts';

@@ -1,4 +1,4 @@
-import type { PermissionMap } from '../judge/map/permission-map.ts';
+import type { PermissionMap } from 'graph-permissions/permission-map';
 import { type MapOrigin, readStoredMap, type StoredMap } from '../judge/map/stored-map.ts';
 import { BrokerError } from '../model/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -39,7 +39,7 @@ export class MapStore {
   readonly #copy: KeptCopy<MapInForce>;
   readonly #builtIn = once(async (): Promise<MapInForce> => {
     // Loaded at first need, to keep start-up short.
-    const { partnerMap } = await import('../judge/map/partner-table.ts');
+    const { partnerMap } = await import('graph-permissions/partner-table');
     return { map: partnerMap(), origin: undefined };
   });
   /** The stored text that was read last, valid or not. */

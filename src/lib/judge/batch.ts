@@ -1,4 +1,4 @@
-import type { PermissionMap } from './map/permission-map.ts';
+import type { PermissionMap } from 'graph-permissions/permission-map';
 import { type JsonObject, readBody } from './reading/body.ts';
 import { partBodies } from './reading/part-bodies.ts';
 import { isJson, readHeaders } from './reading/headers.ts';

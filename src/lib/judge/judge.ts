@@ -1,4 +1,4 @@
-import { openings, type Method, type PermissionMap } from './map/permission-map.ts';
+import { openings, type Method, type PermissionMap } from 'graph-permissions/permission-map';
 import type { Question } from './question.ts';
 import type { JsonObject } from './reading/body.ts';
 import { isJson } from './reading/headers.ts';

@@ -1,4 +1,4 @@
-import type { Method, PermissionMap } from './map/permission-map.ts';
+import type { Method, PermissionMap } from 'graph-permissions/permission-map';
 import type { BodyNames } from './reading/body.ts';
 import type { QueryUse } from './reading/query.ts';
 import type { Location } from './resolve.ts';

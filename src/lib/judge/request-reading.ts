@@ -1,4 +1,4 @@
-import { type Method, methods } from './map/permission-map.ts';
+import { type Method, methods } from 'graph-permissions/permission-map';
 import { type BodyNames, type JsonObject, namesIn, readBody } from './reading/body.ts';
 import { readHeaders } from './reading/headers.ts';
 import { type OptionsReading, readOptions } from './reading/options.ts';

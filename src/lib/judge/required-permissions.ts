@@ -1,5 +1,5 @@
+import type { PermissionMap, Scheme } from 'graph-permissions/permission-map';
 import { judgeRequest } from './judge.ts';
-import type { PermissionMap, Scheme } from './map/permission-map.ts';
 import type { GatewayRequest, Grant } from './verdict.ts';
 
 /** Which permissions a request needs. */

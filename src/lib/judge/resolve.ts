@@ -1,4 +1,4 @@
-import { callSegment } from './map/template.ts';
+import { callSegment } from 'graph-permissions/template';
 import {
   childOf,
   type MapNode,
@@ -7,7 +7,7 @@ import {
   type PermissionMap,
   type Scheme,
   wildcard,
-} from './map/permission-map.ts';
+} from 'graph-permissions/permission-map';
 import type { Part } from './reading/part.ts';
 import { notPermitted, quoted, unreadable } from './refusal.ts';
 import { knownTypes } from './rules/directory-types.ts';

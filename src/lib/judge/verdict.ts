@@ -1,4 +1,4 @@
-import type { Method, Scheme } from './map/permission-map.ts';
+import type { Method, Scheme } from 'graph-permissions/permission-map';
 
 /** A request that a caller hands to the gateway, as it was received. */
 export interface GatewayRequest {

@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
+import type { PermissionMap } from 'graph-permissions/permission-map';
 import type { RequestGate } from '../graph/request-gate.ts';
 import { isJsonObject, type JsonObject } from '../graph/reply.ts';
-import type { PermissionMap } from '../judge/map/permission-map.ts';
 import type { AnswerLimits, Grant } from '../judge/verdict.ts';
 import { BrokerError } from '../model/errors.ts';
 import type { Job } from './job.ts';

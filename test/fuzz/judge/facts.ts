@@ -1,4 +1,4 @@
-import { partnerEntries } from '../../../src/lib/judge/map/partner-table.ts';
+import { partnerEntries } from 'graph-permissions/partner-table';
 
 /** A line of the permission map as it is published: a permission opens a method of a path template. */
 export interface Fact {

@@ -1,5 +1,5 @@
-import { childOf, type Method, openings, type PermissionMap, type Scheme } from './permission-map.ts';
-import { templateSegments } from './template.ts';
+import { childOf, type Method, openings, type PermissionMap, type Scheme } from 'graph-permissions/permission-map';
+import { templateSegments } from 'graph-permissions/template';
 
 /** Pairs that Microsoft documents and is not expected to change, and pairs that no file may contain. */
 const known: readonly (readonly [Method, string, Scheme, string, 'opens' | 'does not open'])[] = [

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
+import type { PermissionMap } from 'graph-permissions/permission-map';
 import { safeParse } from '../../runtime/safe-parse.ts';
-import { loadPermissionMap, type PermissionMap, storePermissionMap } from './permission-map.ts';
 
 /** Where a permission map comes from. */
 export interface MapOrigin {
@@ -61,3 +61,18 @@ function parseJson(text: string): unknown {
     return undefined;
   }
 }
+
+/**
+ * Reads the prebuilt form. The caller has checked the text's digest, so only its format is checked.
+ * @throws Error for a text of another format.
+ */
+export function loadPermissionMap(json: string): PermissionMap {
+  const map = JSON.parse(json) as Partial<PermissionMap>;
+  if (map.format !== 1 || !Array.isArray(map.root)) {
+    throw new Error('The stored permission map has another format; run `ptb permissions update` again.');
+  }
+  return map as PermissionMap;
+}
+
+/** The prebuilt form of a map. */
+export const storePermissionMap = (map: PermissionMap): string => JSON.stringify(map);

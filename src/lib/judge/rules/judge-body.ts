@@ -1,4 +1,4 @@
-import { type Method, methods, opens } from '../map/permission-map.ts';
+import { type Method, methods, opens } from 'graph-permissions/permission-map';
 import { notPermitted, quoted, unreadable } from '../refusal.ts';
 import type { JsonObject } from '../reading/body.ts';
 import { readPath } from '../reading/path.ts';

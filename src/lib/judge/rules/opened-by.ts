@@ -1,4 +1,4 @@
-import { openings } from '../map/permission-map.ts';
+import { openings } from 'graph-permissions/permission-map';
 import type { PermissionRule, Question } from '../question.ts';
 import { basicOnly, singlePropertiesOnly } from './basic-properties.ts';
 import {

@@ -1,4 +1,4 @@
-import type { Method } from '../map/permission-map.ts';
+import type { Method } from 'graph-permissions/permission-map';
 import type { QueryUse } from '../reading/query.ts';
 import { notPermitted, quoted, unreadable } from '../refusal.ts';
 import type { Location } from '../resolve.ts';

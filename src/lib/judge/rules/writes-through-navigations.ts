@@ -1,4 +1,4 @@
-import type { Method } from '../map/permission-map.ts';
+import type { Method } from 'graph-permissions/permission-map';
 import { notPermitted } from '../refusal.ts';
 import type { Location } from '../resolve.ts';
 import { isDirectoryNavigation } from './directory-types.ts';

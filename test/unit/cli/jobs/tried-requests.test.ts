@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { partnerMap } from 'graph-permissions/partner-table';
 import { triedPermissions } from '../../../../src/cli/jobs/tried-requests.ts';
-import { partnerMap } from '../../../../src/lib/judge/map/partner-table.ts';
 
 const map = partnerMap();
 const graph = ['graph'];

@@ -4,10 +4,10 @@ import type { AddressInfo } from 'node:net';
 import { TableClient } from '@azure/data-tables';
 import { BlobServiceClient } from '@azure/storage-blob';
 import { afterEach, expect, it, vi } from 'vitest';
+import { partnerMap } from 'graph-permissions/partner-table';
 import { settingsChecks } from '../../../../src/cli/sign-in/settings-check.ts';
 import { journalTable } from '../../../../src/lib/credential/table-credential-journal.ts';
 import { MapBlobs, mapContainer } from '../../../../src/lib/gateway/map-blobs.ts';
-import { partnerMap } from '../../../../src/lib/judge/map/partner-table.ts';
 import { writeStoredMap } from '../../../../src/lib/judge/map/stored-map.ts';
 import { startAzurite } from '../../../support/azurite.ts';
 

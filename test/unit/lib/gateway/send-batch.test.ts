@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { partnerMap } from 'graph-permissions/partner-table';
 import { type AllowedPart, sendBatch } from '../../../../src/lib/gateway/send-batch.ts';
 import type { Answer } from '../../../../src/lib/gateway/rewrite-answer.ts';
 import { judgeBatch, readBatch } from '../../../../src/lib/judge/batch.ts';
-import { partnerMap } from '../../../../src/lib/judge/map/partner-table.ts';
 import { BrokerError } from '../../../../src/lib/model/errors.ts';
 
 const limits = { concurrency: 4, maximumBytes: 1_000_000 };

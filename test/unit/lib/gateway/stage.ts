@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import { partnerMap } from 'graph-permissions/partner-table';
 import { GatedTokens } from '../../../../src/lib/broker/gated-tokens.ts';
 import { parsePolicy } from '../../../../src/lib/callers/parse-policy.ts';
 import { createCallerRateLimit } from '../../../../src/lib/callers/rate-limit.ts';
@@ -10,7 +11,6 @@ import type { GatewayOrder } from '../../../../src/lib/gateway/gateway-order.ts'
 import type { Answer } from '../../../../src/lib/gateway/rewrite-answer.ts';
 import { serveRequest } from '../../../../src/lib/gateway/serve-request.ts';
 import type { UpstreamRequest } from '../../../../src/lib/gateway/upstream.ts';
-import { partnerMap } from '../../../../src/lib/judge/map/partner-table.ts';
 import type { Caller } from '../../../../src/lib/model/caller.ts';
 import { clouds } from '../../../../src/lib/model/clouds.ts';
 import type { DomainName, TenantId } from '../../../../src/lib/model/identifiers.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { partnerMap } from 'graph-permissions/partner-table';
 import { type BatchVerdict, isBatch, judgeBatch, readBatch } from '../../../../src/lib/judge/batch.ts';
-import { partnerMap } from '../../../../src/lib/judge/map/partner-table.ts';
 import type { Grant } from '../../../../src/lib/judge/verdict.ts';
 import { account } from './cases/case.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { partnerMap } from '../../../../src/lib/judge/map/partner-table.ts';
-import type { PermissionMap } from '../../../../src/lib/judge/map/permission-map.ts';
+import { partnerMap } from 'graph-permissions/partner-table';
+import type { PermissionMap } from 'graph-permissions/permission-map';
 import { parsePublishedFile } from '../../../../src/lib/judge/map/published-file.ts';
 import type { Verdict } from '../../../../src/lib/judge/verdict.ts';
 import { publishedPermissions } from '../../../support/published-permissions.ts';

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { buildPermissionMap } from '../../../../src/lib/judge/map/build-map.ts';
-import type { PermissionMap } from '../../../../src/lib/judge/map/permission-map.ts';
+import { buildPermissionMap } from 'graph-permissions/build-map';
+import type { PermissionMap } from 'graph-permissions/permission-map';
+import { tableEntries } from 'graph-permissions/table';
 import { parsePublishedFile } from '../../../../src/lib/judge/map/published-file.ts';
-import { tableEntries } from '../../../../src/lib/judge/map/table.ts';
 import { publishedPermissions } from '../../../support/published-permissions.ts';
 import { type Case, judged, somebody } from './cases/case.ts';
 

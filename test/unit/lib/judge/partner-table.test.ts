@@ -1,4 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { partnerMap } from 'graph-permissions/partner-table';
+import { type Method, opens } from 'graph-permissions/permission-map';
+import { templateSegments } from 'graph-permissions/template';
 import { applicationRoutes } from '../../../../packages/microsoft-cloud/src/graph/applications.ts';
 import { groupRoutes } from '../../../../packages/microsoft-cloud/src/graph/groups.ts';
 import { ownerRoutes } from '../../../../packages/microsoft-cloud/src/graph/owners.ts';
@@ -6,9 +9,6 @@ import { permissionGrantRoutes } from '../../../../packages/microsoft-cloud/src/
 import { servicePrincipalRoutes } from '../../../../packages/microsoft-cloud/src/graph/service-principals.ts';
 import { tenantRoutes } from '../../../../packages/microsoft-cloud/src/graph/tenants.ts';
 import { userRoutes } from '../../../../packages/microsoft-cloud/src/graph/users.ts';
-import { partnerMap } from '../../../../src/lib/judge/map/partner-table.ts';
-import { type Method, opens } from '../../../../src/lib/judge/map/permission-map.ts';
-import { templateSegments } from '../../../../src/lib/judge/map/template.ts';
 import { placeOf } from '../../../../src/lib/judge/resolve.ts';
 
 const map = partnerMap();

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { partnerMap } from '../../../../src/lib/judge/map/partner-table.ts';
+import { partnerMap } from 'graph-permissions/partner-table';
+import type { Scheme } from 'graph-permissions/permission-map';
 import { requiredPermissions } from '../../../../src/lib/judge/required-permissions.ts';
-import type { Scheme } from '../../../../src/lib/judge/map/permission-map.ts';
 
 const map = partnerMap();
 const required = (url: string, scheme: Scheme = 'delegated', method = 'GET') =>

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { partnerMap } from 'graph-permissions/partner-table';
 import { judgeRequest } from '../../../../src/lib/judge/judge.ts';
-import { partnerMap } from '../../../../src/lib/judge/map/partner-table.ts';
 import type { Allowed, GatewayRequest, Grant, Refused } from '../../../../src/lib/judge/verdict.ts';
 import { account, somebody } from './cases/case.ts';
 

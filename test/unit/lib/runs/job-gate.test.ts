@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { partnerMap } from '../../../../src/lib/judge/map/partner-table.ts';
+import { partnerMap } from 'graph-permissions/partner-table';
 import { BrokerError } from '../../../../src/lib/model/errors.ts';
 import { jobGate } from '../../../../src/lib/runs/job-gate.ts';
 import { defineJob, type JobContext } from '../../../../src/lib/runs/job.ts';

@@ -1,6 +1,6 @@
+import { partnerMap } from 'graph-permissions/partner-table';
 import { createResourceRegistry } from '../../../../src/lib/model/resources.ts';
 import type { AccessToken, TokenRequest, TokenSource } from '../../../../src/lib/model/token.ts';
-import { partnerMap } from '../../../../src/lib/judge/map/partner-table.ts';
 import { clouds } from '../../../../src/lib/model/clouds.ts';
 import { parseTenantId, type TenantId } from '../../../../src/lib/model/identifiers.ts';
 import { Limiter } from '../../../../src/lib/runtime/limiter.ts';

@@ -1,5 +1,5 @@
+import type { PermissionMap } from 'graph-permissions/permission-map';
 import { judgeRequest } from '../../../../../src/lib/judge/judge.ts';
-import type { PermissionMap } from '../../../../../src/lib/judge/map/permission-map.ts';
 import type { Verdict } from '../../../../../src/lib/judge/verdict.ts';
 
 /**

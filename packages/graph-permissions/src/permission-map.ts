@@ -76,18 +76,3 @@ export const opens = (map: PermissionMap, node: MapNode, method: Method, scheme:
   (map.access[node[0]]?.[column(method, scheme)] ?? 0) !== 0;
 
 const nameOf = (map: PermissionMap, index: number): string => map.permissions[index] ?? '';
-
-/**
- * Reads the prebuilt form. The caller has checked the text's digest, so only its format is checked.
- * @throws Error for a text of another format.
- */
-export function loadPermissionMap(json: string): PermissionMap {
-  const map = JSON.parse(json) as Partial<PermissionMap>;
-  if (map.format !== 1 || !Array.isArray(map.root)) {
-    throw new Error('The stored permission map has another format; run `ptb permissions update` again.');
-  }
-  return map as PermissionMap;
-}
-
-/** The prebuilt form of a map. */
-export const storePermissionMap = (map: PermissionMap): string => JSON.stringify(map);
