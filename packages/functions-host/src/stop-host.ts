@@ -23,18 +23,22 @@ interface StopDeps {
   readonly heartbeat: Heartbeat;
 }
 
-/** Stops the triggers, waits for running invocations, runs the app's terminate hooks, and closes the store last. */
+/**
+ * Stops the triggers, waits for running invocations, runs the app's terminate hooks, and closes the store last. It logs a
+ * warning if it did not wait to the end.
+ */
 export async function stopHost(deps: StopDeps): Promise<void> {
   const { log, server, store, registry, journal } = deps;
   deps.triggers.stop();
   deps.engine.stop();
   const grace = AbortSignal.timeout(stopGraceMs);
-  const timedOut = new Promise<void>((resolve) => grace.addEventListener('abort', () => resolve(), { once: true }));
+  const timedOut = new Promise<'late'>((resolve) => grace.addEventListener('abort', () => resolve('late')));
   let idle = false;
   const ended = deps.invoker.idle().then(() => {
     idle = true;
   });
-  await Promise.race([Promise.all([server.close(), ended]), timedOut]);
+  if ((await Promise.race([Promise.all([server.close(), ended]), timedOut])) === 'late')
+    log('warning', 'system', `Stopped after ${stopGraceMs / 1000} s, before all invocations and requests had ended.`);
   server.abort();
   for (const hook of registry.hooks('appTerminate')) {
     try {

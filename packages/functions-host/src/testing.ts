@@ -81,7 +81,8 @@ export async function startHost(
   environment: Record<string, string> = {},
 ): Promise<HostProcess> {
   const { child, errors } = spawnHost(['--app', appFolder, '--json', '--port', '0', ...args], environment);
-  const exited = once(child, 'exit').then(([code]) => code as number | null);
+  // `exit` may come before the last of standard error.
+  const exited = once(child, 'close').then(([code]) => code as number | null);
   const line = await Promise.race([
     once(createInterface({ input: child.stdout as NodeJS.ReadableStream }), 'line').then(([text]) => text as string),
     exited.then((code) => Promise.reject(new Error(`the host exited with ${code}: ${errors()}`))),

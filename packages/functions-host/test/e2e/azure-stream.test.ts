@@ -70,9 +70,8 @@ describe('with HTTP streams', () => {
     const app = await startHost(folder);
     const pending = fetch(`${app.url}/api/nothing`).catch((error: unknown) => String(error));
     await expect.poll(() => app.errors()).toContain('returned nothing');
-    const beforeMs = performance.now();
     expect(await app.end()).toBe(0);
-    expect(performance.now() - beforeMs).toBeLessThan(9_000);
+    expect(app.errors()).not.toContain('before all invocations');
     expect(await pending).toContain('fetch failed');
   });
 });
