@@ -3,12 +3,32 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { parseSettings, settingsSchema } from '../../../src/lib/config/settings.ts';
 import { projectRoot } from '../../paths.ts';
-import { bicepIsInstalled, compile, evaluate, type Resource, templateFile } from './bicep.ts';
+import { skippedBecause } from '../../support/skipped.ts';
+import { compile, evaluate, noBicep, type Resource, templateFile } from './bicep.ts';
 import { ofType, operator, property, rolesOf, the } from './resources.ts';
 
 const roleAssignments = 'Microsoft.Authorization/roleAssignments';
 
-describe.skipIf(!bicepIsInstalled)('infra/main.bicep', { timeout: 600_000 }, () => {
+interface Template {
+  readonly resources: readonly { readonly name: string; readonly properties?: { readonly template?: Template } }[];
+  readonly outputs?: Readonly<Record<string, { readonly value: string }>>;
+}
+
+const ofModule =
+  /^\[reference\(.*'Microsoft\.Resources\/deployments', '([\w-]+)'\), '[\d-]+'\)\.outputs\.(\w+)\.value\]$/;
+
+/** The expression of each output. That of a module is followed into the module, and a reference names type and property. */
+function outputsOf({ outputs = {}, resources }: Template): Readonly<Record<string, string>> {
+  const expressions = Object.entries(outputs).map(([name, { value }]) => {
+    const [, module, output = ''] = ofModule.exec(value) ?? [];
+    const inner = resources.find((each) => each.name === module)?.properties?.template?.outputs?.[output]?.value;
+    const text = inner === undefined ? value : `${module}: ${inner}`;
+    return [name, text.replace(/reference\(resourceId\('([\w./]+)', parameters\('\w+'\)\), '[\d-]+'\)/, '$1')];
+  });
+  return Object.fromEntries(expressions) as Readonly<Record<string, string>>;
+}
+
+describe('infra/main.bicep', { timeout: 600_000, ...skippedBecause(noBicep) }, () => {
   let usual: readonly Resource[];
   let locked: readonly Resource[];
 
@@ -62,6 +82,26 @@ describe.skipIf(!bicepIsInstalled)('infra/main.bicep', { timeout: 600_000 }, () 
         }),
       ),
     );
+  });
+
+  it('passes what `ptb` needs to the azd environment', async () => {
+    expect(outputsOf(JSON.parse((await compile(templateFile)).contents) as Template)).toEqual({
+      AZURE_LOCATION: "[parameters('location')]",
+      AZURE_TENANT_ID: '[tenant().tenantId]',
+      AZURE_RESOURCE_GROUP:
+        "[format('{0}{1}', variables('abbreviations').resourceGroup, parameters('environmentName'))]",
+      AZURE_FUNCTION_NAME: "function-app: [parameters('name')]",
+      BROKER_URL: "function-app: [format('https://{0}', Microsoft.Web/sites.defaultHostName)]",
+      PARTNER_TENANT_ID: "[parameters('partnerTenantId')]",
+      KEY_VAULT_URL: 'key-vault: [Microsoft.KeyVault/vaults.vaultUri]',
+      MICROSOFT_CLOUD: "[parameters('microsoftCloud')]",
+      MANAGED_IDENTITY_CLIENT_ID: 'identity: [Microsoft.ManagedIdentity/userAssignedIdentities.clientId]',
+      MANAGED_IDENTITY_PRINCIPAL_ID: 'identity: [Microsoft.ManagedIdentity/userAssignedIdentities.principalId]',
+      ACCESS_POLICY_BLOB:
+        "storage: [format('{0}{1}/access-policy.json', Microsoft.Storage/storageAccounts.primaryEndpoints.blob, parameters('policyContainerName'))]",
+      LOG_ANALYTICS_WORKSPACE_ID: 'monitoring: [Microsoft.OperationalInsights/workspaces.customerId]',
+      ADMIN_ISOLATION: "[parameters('adminIsolationEnabled')]",
+    });
   });
 
   it('disables shared keys and public blobs on the storage account, and instrumentation keys', () => {
