@@ -10,11 +10,11 @@ import { promisify } from 'node:util';
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { appFolder, projectRoot, ptbScript } from '../paths.ts';
+import { skippedBecause } from '../support/skipped.ts';
 import { findPowerShell, runScript } from './powershell/powershell.ts';
 
 const run = promisify(execFile);
 const powerShell = await findPowerShell();
-if (typeof powerShell === 'string') console.log(`The PowerShell example is skipped: ${powerShell}.`);
 let folder: string;
 
 beforeAll(async () => {
@@ -85,8 +85,9 @@ describe('a running ptb demo', () => {
     expect(command.output()).toMatch(/access-check +\[#+\] 25\/25 tenants/);
   });
 
-  test.skipIf(typeof powerShell === 'string')(
+  test(
     'README example: PowerShell gets a token, runs an Exchange command and a job in the demo',
+    skippedBecause(typeof powerShell === 'string' ? powerShell : undefined),
     async () => {
       if (typeof powerShell === 'string') return;
       const example = (await readmeBlock('-Demo', 'powershell')).replace(

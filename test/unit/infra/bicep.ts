@@ -8,11 +8,8 @@ import { type BicepServer, startBicep } from './bicep-server.ts';
 
 export const templateFile = join(projectRoot, 'infra/main.bicep');
 
-/** Whether the compiler is installed. */
-export const bicepIsInstalled = await hasBicep();
-
 /** Why the tests of the templates are skipped. Undefined if they run. */
-export const noBicep = bicepIsInstalled
+export const noBicep = (await hasBicep())
   ? undefined
   : 'There is no Bicep compiler at .local/tools. `node tools/get-bicep.ts` installs it';
 if (noBicep !== undefined) console.warn(`Skipped: ${noBicep}.`);
