@@ -15,7 +15,7 @@ const runsPerWorker = 100;
  * Many mutants make a test wait for ever. The first run, without a mutant, has the longer limit of the configuration.
  * `vi.setConfig` is no alternative: in a kept worker it restores the test filter of an earlier run.
  */
-const mutantTimeoutMs = 4_000;
+const mutantTimeoutMs = 8_000;
 
 let kept: { readonly worker: ThreadsPoolWorker; runs: number } | undefined;
 

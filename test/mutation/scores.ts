@@ -2,6 +2,8 @@
 
 interface Mutant {
   readonly status: string;
+  /** Why it counts as detected: the message of the failed test. */
+  readonly statusReason?: string;
   /** Ids of the tests that reach it. */
   readonly coveredBy?: readonly string[];
   /** Number of tests that ran. */
@@ -18,6 +20,8 @@ export interface Score {
   /** Mutants that count: detected or not. Ignored ones and those that do not compile do not count. */
   readonly mutants: number;
   readonly detected: number;
+  /** Those of the detected ones that a time limit ended. On a busy machine some of them would have survived. */
+  readonly late: number;
   /** 0 to 100, rounded down to a tenth, so that it never reaches a threshold by rounding. */
   readonly percent: number;
 }
@@ -25,6 +29,10 @@ export interface Score {
 export type Thresholds = Readonly<Record<string, number>>;
 
 const detectedBy: readonly string[] = ['Killed', 'Timeout'];
+/** Stryker's own limit, and vitest's limit of one test. */
+const isLate = ({ status, statusReason = '' }: Mutant): boolean =>
+  status === 'Timeout' || (status === 'Killed' && /\btimed out in \d+ms/.test(statusReason));
+
 const undetected: readonly string[] = ['Survived', 'NoCoverage'];
 
 export function scoreOf(folder: string, { files }: Report): Score {
@@ -32,7 +40,7 @@ export function scoreOf(folder: string, { files }: Report): Score {
   const detected = mutants.filter(({ status }) => detectedBy.includes(status)).length;
   const counted = detected + mutants.filter(({ status }) => undetected.includes(status)).length;
   const percent = counted === 0 ? 100 : Math.floor((detected * 1000) / counted) / 10;
-  return { folder, mutants: counted, detected, percent };
+  return { folder, mutants: counted, detected, late: mutants.filter(isLate).length, percent };
 }
 
 /** Surviving mutants for which some of the tests that reach them did not run. There must be none. */

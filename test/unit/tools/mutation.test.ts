@@ -1,13 +1,14 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { dataTables, mutatedFolders, testsOf } from '../../mutation/folders.ts';
 import { isProse, strykerPlugins } from '../../mutation/prose.ts';
+import { isSampled, strykerPlugins as samplePlugins } from '../../mutation/sample.ts';
 import { mergedReport, raised, scoreOf, shortfalls, untested } from '../../mutation/scores.ts';
 import { projectRoot } from '../../paths.ts';
 
 const file = (...statuses: string[]) => ({ mutants: statuses.map((status) => ({ status })) });
-const score = (folder: string, percent: number) => ({ folder, mutants: 10, detected: 1, percent });
+const score = (folder: string, percent: number) => ({ folder, mutants: 10, detected: 1, late: 0, percent });
 
 describe('scoreOf', () => {
   it('counts killed and timed out mutants as detected, and leaves out those that were not tested', () => {
@@ -15,7 +16,13 @@ describe('scoreOf', () => {
       'a.ts': file('Killed', 'Timeout', 'Survived'),
       'b.ts': file('NoCoverage', 'Ignored', 'RuntimeError', 'CompileError'),
     };
-    expect(scoreOf('src/a', { files })).toEqual({ folder: 'src/a', mutants: 4, detected: 2, percent: 50 });
+    expect(scoreOf('src/a', { files })).toEqual({ folder: 'src/a', mutants: 4, detected: 2, late: 1, percent: 50 });
+  });
+
+  it('says how many a time limit ended', () => {
+    const killed = (statusReason: string) => ({ status: 'Killed', statusReason });
+    const mutants = [killed('Test timed out in 8000ms.'), killed('expected 1 to be 2'), { status: 'Timeout' }];
+    expect(scoreOf('src/a', { files: { 'a.ts': { mutants } } })).toMatchObject({ detected: 3, late: 2 });
   });
 
   it('rounds down, so that 99.96 % is not 100 %', () => {
@@ -132,5 +139,39 @@ describe('the prose plugin', () => {
     expect(shouldIgnore(template(['The run with id ', ' has not ended.'], 'Identifier'))).toBeDefined();
     expect(shouldIgnore(template(['The run has ', ' rows in all of it.'], 'ConditionalExpression'))).toBeUndefined();
     expect(shouldIgnore(template(['tenants/', '/domains'], 'Identifier'))).toBeUndefined();
+  });
+});
+
+describe('the sample plugin', () => {
+  const shouldIgnore = samplePlugins[0]?.value.shouldIgnore ?? (() => undefined);
+  const declaration = (parent: string, start: number, type = 'VariableDeclaration') => ({
+    node: { type, start, end: start + 10 },
+    parent: { type: parent },
+  });
+  const starts = Array.from({ length: 1000 }, (_, index) => index * 37);
+
+  it('keeps about the share that is asked for, and the same one each time', () => {
+    const sampled = starts.filter((start) => isSampled(start, start + 10, 20));
+    expect(sampled.length).toBeGreaterThan(150);
+    expect(sampled.length).toBeLessThan(250);
+    expect(starts.filter((start) => isSampled(start, start + 10, 20))).toEqual(sampled);
+  });
+
+  it('chooses among the statements of a module and the members of a class, not inside them', () => {
+    vi.stubEnv('MUTATION_SAMPLE', '20');
+    const left = (parent: string, type?: string): number =>
+      starts.filter((start) => shouldIgnore(declaration(parent, start, type)) === undefined).length;
+    expect(left('Program')).toBeLessThan(250);
+    expect(left('Program')).toBe(left('ClassBody'));
+    expect(left('Program')).toBe(left('ExportNamedDeclaration'));
+    expect(left('BlockStatement')).toBe(1000);
+    // What they contain is chosen one by one.
+    expect(left('Program', 'ExportNamedDeclaration')).toBe(1000);
+    expect(left('ExportNamedDeclaration', 'ClassDeclaration')).toBe(1000);
+  });
+
+  it('leaves nothing out without a share', () => {
+    vi.stubEnv('MUTATION_SAMPLE', undefined);
+    expect(starts.filter((start) => shouldIgnore(declaration('Program', start)) !== undefined)).toEqual([]);
   });
 });
