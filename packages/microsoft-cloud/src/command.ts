@@ -8,6 +8,7 @@ interface CloudFlags {
   readonly delayMs: number;
   readonly port: number;
   readonly plain?: true;
+  readonly permissions?: string;
   readonly json?: true;
 }
 
@@ -29,6 +30,10 @@ export function configureCloudCommand(command: Command): Command {
       0,
     )
     .option('--plain', 'all tenants work and behave alike')
+    .option(
+      '--permissions <file>',
+      "Microsoft's published permission file, for requests beyond those of the built-in table",
+    )
     .option('--json', 'print one JSON document with all addresses and credentials when the cloud is ready')
     .action(async (flags: CloudFlags, command: Command) => {
       const cloud = await start(flags, command);
@@ -54,13 +59,14 @@ const nameList = (text: string): readonly string[] =>
     .filter(Boolean);
 
 async function start(
-  { tenants, faults, seed, delayMs, port, plain }: CloudFlags,
+  { tenants, faults, seed, delayMs, port, plain, permissions }: CloudFlags,
   command: Command,
 ): Promise<RunningCloud> {
   const { startCloud } = await import('./index.ts');
   const options: CloudOptions = { tenants, faults, seed, delayMs, port, plain: plain === true };
+  const more = permissions === undefined ? {} : { permissions };
   try {
-    return await startCloud(options);
+    return await startCloud({ ...options, ...more });
   } catch (error) {
     if (error instanceof RangeError) command.error(error.message, { exitCode: 2 });
     if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {

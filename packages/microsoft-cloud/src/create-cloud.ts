@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import type { PermissionMap } from 'graph-permissions/permission-map';
 import { createAadGraph } from './aad-graph/aad-graph.ts';
 import { createArm } from './arm/arm.ts';
 import { type Clock, type CloudClock, createCloudClock, systemClock } from './clock.ts';
@@ -32,6 +34,11 @@ export interface CloudOptions {
   readonly plain?: boolean;
   /** Changes to customer tenants, made at the start: number of the tenant, from 0 → change. */
   readonly customers?: Readonly<Record<number, TenantChange>>;
+  /**
+   * Path of a copy of Microsoft's published permission file, `permissions.json` of microsoftgraph/microsoft-graph-devx-content.
+   * Without it, the cloud knows the requests that partners send most.
+   */
+  readonly permissions?: string;
   /** Port of the control endpoint; the services use the eight ports after it. Free ports when absent or 0. */
   readonly port?: number;
   readonly settings?: Partial<Settings>;
@@ -64,7 +71,7 @@ const defaultSettings: Settings = {
 };
 
 /**
- * @throws RangeError for an unknown fault set or an option out of range.
+ * @throws RangeError for an unknown fault set, an option out of range, or a permission file that cannot be used.
  * @throws TypeError for a change with an unknown role or resource.
  */
 export async function createCloud(options: CloudOptions): Promise<Cloud> {
@@ -74,13 +81,17 @@ export async function createCloud(options: CloudOptions): Promise<Cloud> {
   const clock = createCloudClock(options.clock ?? systemClock);
   const seeded = createSeeded(seed);
   const { settings, ...faultControl } = createFaultControl(options, seeded);
-  const [keys, certificates] = await Promise.all([createSigningKeys(), createCertificates(systemClock.nowMs())]);
+  const [keys, certificates, publishedMap] = await Promise.all([
+    createSigningKeys(),
+    createCertificates(systemClock.nowMs()),
+    options.permissions === undefined ? undefined : readPermissions(options.permissions),
+  ]);
   let openAddresses: Addresses | undefined;
   const addresses = (): Addresses => {
     if (openAddresses === undefined) throw new Error('The cloud has no addresses before its listeners are open.');
     return openAddresses;
   };
-  const world = createWorld({ tenants, plain, clock, seeded, settings, keys, addresses });
+  const world = createWorld({ tenants, plain, clock, seeded, settings, keys, addresses, publishedMap });
   for (const [index, change] of Object.entries(options.customers ?? {})) {
     const customer = world.customers[Number(index)];
     if (customer === undefined) throw new RangeError(`There is no customer tenant ${index}.`);
@@ -101,6 +112,18 @@ export async function createCloud(options: CloudOptions): Promise<Cloud> {
       openAddresses = known;
     },
   };
+}
+
+/** @throws RangeError with the reason, for a file that cannot be read or is not the published one. */
+async function readPermissions(file: string): Promise<PermissionMap> {
+  try {
+    // The parser takes a while to load, and most clouds run without the file.
+    const { parsePublishedFile } = await import('graph-permissions/published-file');
+    return parsePublishedFile(await readFile(file, 'utf8')).map;
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new RangeError(`The permission file ${file} cannot be used: ${reason}`, { cause: error });
+  }
 }
 
 type FaultControl = Pick<Cloud, 'faults' | 'addFaultSet' | 'clearFaults'> & { readonly settings: Settings };

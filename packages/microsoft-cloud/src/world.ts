@@ -1,5 +1,9 @@
+import type { PermissionMap } from 'graph-permissions/permission-map';
 import { type CloudClock, dayMs } from './clock.ts';
 import type { User } from './directory/records.ts';
+import { createGraphPermissionMap, type GraphPermissions } from './directory/graph-permission-map.ts';
+import { graphAppId, type MicrosoftResource } from './directory/microsoft-resources.ts';
+import type { PermissionTable } from './directory/microsoft-permissions.ts';
 import { createTenantDirectory, type TenantDirectory } from './directory/tenant-directory.ts';
 import type { SigningKeys } from './entra/keys.ts';
 import { createSignIns, type SignIns } from './entra/sign-ins.ts';
@@ -43,6 +47,9 @@ export interface World {
   readonly partner: Partner;
   readonly customers: readonly CustomerTenant[];
   readonly signIns: SignIns;
+  readonly graphPermissions: GraphPermissions;
+  /** The permissions that one of Microsoft's resources offers. */
+  permissionsOf(resource: MicrosoftResource): PermissionTable;
   /** @throws Error before the listeners are open. */
   readonly addresses: () => Addresses;
   /** Finds a customer by tenant id or verified domain. */
@@ -63,9 +70,12 @@ interface WorldOptions {
   readonly settings: Settings;
   readonly keys: SigningKeys;
   readonly addresses: () => Addresses;
+  /** The map of Microsoft's published permission file. */
+  readonly publishedMap: PermissionMap | undefined;
 }
 
-export function createWorld({ tenants, plain, clock, seeded, settings, keys, addresses }: WorldOptions): World {
+export function createWorld(options: WorldOptions): World {
+  const { tenants, plain, clock, seeded, settings, keys, addresses } = options;
   const startMs = clock.nowMs();
   const establishedMs = startMs - 400 * dayMs;
   const customers = createCustomers(tenants, seeded, plain);
@@ -74,6 +84,7 @@ export function createWorld({ tenants, plain, clock, seeded, settings, keys, add
   for (const customer of customers) {
     for (const name of [customer.tenantId, customer.initialDomain, customer.defaultDomain]) byName.set(name, customer);
   }
+  const graphPermissions = createGraphPermissionMap(seeded, options.publishedMap);
   const directories = new Map<string, TenantDirectory>();
   const usersOf = (tenant: CustomerTenant): readonly User[] => createUsers(tenant, seeded, startMs);
   return {
@@ -86,6 +97,8 @@ export function createWorld({ tenants, plain, clock, seeded, settings, keys, add
     partner,
     customers,
     signIns: createSignIns(clock),
+    graphPermissions,
+    permissionsOf: ({ appId, permissions }) => (appId === graphAppId ? graphPermissions.table() : permissions),
     addresses,
     findCustomer: (idOrDomain) => byName.get(idOrDomain.toLowerCase()),
     isPartner: (idOrDomain) => [partner.tenantId, partner.domain].includes(idOrDomain.toLowerCase()),

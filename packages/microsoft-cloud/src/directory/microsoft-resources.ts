@@ -7,7 +7,7 @@ import {
 } from './microsoft-permissions.ts';
 
 /** One of Microsoft's own APIs. */
-interface MicrosoftResource {
+export interface MicrosoftResource {
   readonly appId: string;
   readonly displayName: string;
   /** Identifiers that token requests use beside the application id, without a trailing slash. */
@@ -73,8 +73,8 @@ export const microsoftResources: readonly MicrosoftResource[] = [
 ];
 
 /**
- * Microsoft's own public clients: client id → display name. They need no registration in the tenant and no secret, and
- * have every delegated permission of Microsoft's resources.
+ * Microsoft's own public clients: client id → display name. They need no registration in the tenant, no secret and, for
+ * Microsoft's resources, no consent.
  */
 export const publicClients: Readonly<Record<string, string>> = {
   '04b07795-8ddb-461a-bbee-02f9e1bf7b46': 'Microsoft Azure CLI',

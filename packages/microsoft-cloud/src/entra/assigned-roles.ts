@@ -1,5 +1,6 @@
 import type { User } from '../directory/records.ts';
 import type { World } from '../world.ts';
+import { rolesWith } from './consent.ts';
 import type { TargetResource } from './requested-access.ts';
 
 /** Whether users need an app role of the resource to sign in to it (`appRoleAssignmentRequired`). */
@@ -17,7 +18,5 @@ export function assignedRoles(world: World, target: TargetResource, user: User):
       .filter((assignment) => assignment.resourceId === resourceId && holders.has(assignment.principalId))
       .map(({ appRoleId }) => appRoleId),
   );
-  return Object.entries(target.roles)
-    .filter(([, id]) => ids.has(id))
-    .map(([value]) => value);
+  return rolesWith(target, ids);
 }

@@ -51,12 +51,16 @@ function consentOf(
     if (grant.consentType !== 'AllPrincipals' && grant.principalId !== userId) continue;
     for (const value of grant.scope.split(' ')) if (value !== '') scopes.add(value);
   }
-  const valueOf = new Map(Object.entries(target.roles).map(([value, id]) => [id, value]));
-  const roles = new Set<string>();
-  for (const assignment of directory.roleAssignments.values()) {
-    if (assignment.principalId !== principal.id || assignment.resourceId !== resource.id) continue;
-    const value = valueOf.get(assignment.appRoleId);
-    if (value !== undefined) roles.add(value);
-  }
-  return { scopes: [...scopes], roles: [...roles], hasPrincipal: true };
+  const assigned = new Set<string>();
+  for (const { principalId, resourceId, appRoleId } of directory.roleAssignments.values())
+    if (principalId === principal.id && resourceId === resource.id) assigned.add(appRoleId);
+  return { scopes: [...scopes], roles: rolesWith(target, assigned), hasPrincipal: true };
 }
+
+/** The roles of a resource that have one of the ids. */
+export const rolesWith = ({ roles }: Pick<TargetResource, 'roles'>, ids: ReadonlySet<string>): readonly string[] =>
+  ids.size === 0
+    ? []
+    : Object.entries(roles)
+        .filter(([, id]) => ids.has(id))
+        .map(([value]) => value);

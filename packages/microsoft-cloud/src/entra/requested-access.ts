@@ -47,9 +47,11 @@ export function findTargetResource(
 ): TargetResource | undefined {
   const known = findMicrosoftResource(identifier);
   if (known !== undefined) {
-    const { appId, displayName, permissions } = known;
-    const { scopes, roles } = permissions;
-    const preAuthorized = new Map(Object.keys(publicClients).map((id) => [id, Object.keys(scopes)]));
+    const { appId, displayName } = known;
+    const { scopes, roles, usualScopes = Object.keys(scopes) } = world.permissionsOf(known);
+    // Microsoft's own clients also get what they ask for by name.
+    const granted = [...new Set([...usualScopes, ...namedScopes.filter((name) => Object.hasOwn(scopes, name))])];
+    const preAuthorized = new Map(Object.keys(publicClients).map((id) => [id, granted]));
     return { appId, displayName, identifier, tokenVersion: 1, scopes, roles, preAuthorized, namedScopes };
   }
   const name = withoutTrailingSlash(identifier.toLowerCase());

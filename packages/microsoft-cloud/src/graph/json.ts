@@ -11,7 +11,8 @@ import type {
   User,
 } from '../directory/records.ts';
 import type { TenantDirectory } from '../directory/tenant-directory.ts';
-import { findMicrosoftResource, graphAppId } from '../directory/microsoft-resources.ts';
+import { findMicrosoftResource } from '../directory/microsoft-resources.ts';
+import { offeredByMicrosoft, type OfferedPermissions } from '../directory/offered-permissions.ts';
 import type { World } from '../world.ts';
 import type { Item } from './filter.ts';
 
@@ -75,10 +76,7 @@ export const applicationJson = (application: Application): Item => ({
 });
 
 /** The permissions that a resource offers, as its service principal lists them. */
-function offeredPermissions(
-  world: World,
-  appId: string,
-): { readonly appRoles: readonly Item[]; readonly oauth2PermissionScopes: readonly Item[] } {
+function offeredPermissions(world: World, appId: string): OfferedPermissions {
   const known = findMicrosoftResource(appId);
   const application = [...world.partner.directory.applications.values()].find((each) => each.appId === appId);
   if (known === undefined)
@@ -86,23 +84,7 @@ function offeredPermissions(
       appRoles: (application?.appRoles ?? []).map((role) => ({ ...role })),
       oauth2PermissionScopes: (application?.scopes ?? []).map((scope) => ({ ...scope })),
     };
-  const named = (value: string): Item => ({ value, isEnabled: true });
-  return {
-    appRoles: Object.entries(known.permissions.roles).map(([value, id]) => ({
-      id,
-      allowedMemberTypes: ['Application'],
-      displayName: value,
-      description: value,
-      ...named(value),
-    })),
-    oauth2PermissionScopes: Object.entries(known.permissions.scopes).map(([value, id]) => ({
-      id,
-      type: appId === graphAppId && value === 'User.Read' ? 'User' : 'Admin',
-      adminConsentDisplayName: value,
-      adminConsentDescription: value,
-      ...named(value),
-    })),
-  };
+  return offeredByMicrosoft(world.permissionsOf(known));
 }
 
 export const servicePrincipalJson = (world: World, principal: ServicePrincipal): Item => ({

@@ -5,6 +5,7 @@ import { ensurePrincipal } from '../population/customer-consents.ts';
 import { rolesThatAllow } from '../population/roles.ts';
 import type { CustomerTenant } from '../population/tenant.ts';
 import { delegatedRolesOf } from '../resource/delegated-roles.ts';
+import type { World } from '../world.ts';
 import { empty, json, type Reply } from '../web/http.ts';
 import { type ConsentBody, parseConsentBody } from './consent-body.ts';
 import type { PartnerCenterContext } from './context.ts';
@@ -57,7 +58,11 @@ function findApplication({ world, caller }: PartnerCenterContext, body: ConsentB
  * @returns the service principal of the resource in the customer.
  * @throws PartnerCenterError 400 for a resource that the customer lacks, and for a scope that the resource does not offer.
  */
-function findResource(directory: TenantDirectory, { enterpriseApplicationId, scopes }: ConsentBody): ServicePrincipal {
+function findResource(
+  world: World,
+  directory: TenantDirectory,
+  { enterpriseApplicationId, scopes }: ConsentBody,
+): ServicePrincipal {
   const known = findMicrosoftResource(enterpriseApplicationId);
   const resource = known && directory.servicePrincipalOf(known.appId);
   if (known === undefined || resource === undefined)
@@ -66,7 +71,7 @@ function findResource(directory: TenantDirectory, { enterpriseApplicationId, sco
       2000,
       `The enterprise application ${enterpriseApplicationId} was not found in the customer.`,
     );
-  const unknown = scopes.find((scope) => !Object.hasOwn(known.permissions.scopes, scope));
+  const unknown = scopes.find((scope) => !Object.hasOwn(world.permissionsOf(known).scopes, scope));
   if (unknown !== undefined)
     throw new PartnerCenterError(400, 2000, `The scope ${unknown} does not exist on ${known.displayName}.`);
   return resource;
@@ -84,7 +89,7 @@ export function grantConsent(context: PartnerCenterContext, customer: CustomerTe
   checkReachable(customer);
   checkRole(context, customer);
   const directory = world.directoryOf(customer);
-  const resource = findResource(directory, body);
+  const resource = findResource(world, directory, body);
   const existing = directory.servicePrincipalOf(application.appId);
   const isConsented = [...directory.permissionGrants.values()].some(
     (grant) => grant.clientId === existing?.id && grant.resourceId === resource.id,

@@ -66,6 +66,7 @@ describe('microsoft-cloud', () => {
     [['--faults', 'nonsense'], /There is no fault set "nonsense". Use one of none, flaky/],
     [['--tenants', 'many'], /whole number/],
     [['--port', '70000'], /whole number/],
+    [['--permissions', 'missing.json'], /The permission file missing\.json cannot be used: ENOENT/],
   ])('rejects %j with exit code 2', async (args, message) => {
     const { exited, errors, output } = await run(...args);
     expect((await exited)[0]).toBe(2);
