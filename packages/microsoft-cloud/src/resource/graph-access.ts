@@ -1,0 +1,64 @@
+import { type Method, methods, type Opening } from 'graph-permissions/permission-map';
+import { required } from 'graph-permissions/required';
+import type { World } from '../world.ts';
+import type { Caller } from './caller.ts';
+import { hasDelegatedRole } from './delegated-roles.ts';
+import { rolesFor } from './graph-roles.ts';
+
+/** Whether a caller may send a request to Graph. */
+export type GraphAccess =
+  /** `properties`: the only properties that the caller may read, in lower case. Undefined: all. */
+  | { readonly allowed: true; readonly properties: ReadonlySet<string> | undefined }
+  | { readonly allowed: false; readonly lacks: 'permission' | 'role' };
+
+/** "Microsoft Graph permissions reference", User.ReadBasic.All. The others of a user are null, or an empty list. */
+const basicUser: ReadonlySet<string> = new Set([
+  'displayname',
+  'givenname',
+  'id',
+  'mail',
+  'photo',
+  'securityidentifier',
+  'surname',
+  'userprincipalname',
+]);
+
+const readsUsers = /^\/users(?:\/[^/]+|\('[^']*'\)|\/\$count)?\/?$/i;
+
+/**
+ * Decides by the permission map, and in a customer tenant by the roles of a delegated administrator.
+ * @param path without version: `/users/0a1b/memberOf`.
+ * @returns undefined for a path that the map does not contain.
+ */
+export function graphAccess(world: World, caller: Caller, method: string, path: string): GraphAccess | undefined {
+  const listed = isMethod(method) ? required(world.graphPermissions.map(), method, path) : undefined;
+  if (listed === undefined) return undefined;
+  const openings = caller.isApplication ? listed.application : listed.delegated;
+  const held = openings.filter((opening) => opens(world, caller, opening, path));
+  if (held.length === 0 && !hasRightsOfUser(caller)) return { allowed: false, lacks: 'permission' };
+  if (!hasDelegatedRole(world, caller, rolesFor(method, path))) return { allowed: false, lacks: 'role' };
+  const basicOnly = held.length > 0 && held.every(({ permission }) => permission === 'User.ReadBasic.All');
+  return { allowed: true, properties: basicOnly && readsUsers.test(path) ? basicUser : undefined };
+}
+
+const isMethod = (method: string): method is Method => (methods as readonly string[]).includes(method);
+
+/** Directory.AccessAsUser.All gives a client the rights of its user. Here, only administrators have rights. */
+const hasRightsOfUser = ({ permissions, isAdmin, isApplication }: Caller): boolean =>
+  !isApplication && isAdmin && permissions.has('Directory.AccessAsUser.All');
+
+function opens(world: World, caller: Caller, { permission, alsoOneOf, own }: Opening, path: string): boolean {
+  if (!caller.permissions.has(permission)) return false;
+  if (alsoOneOf.length > 0 && !alsoOneOf.some((name) => caller.permissions.has(name))) return false;
+  return !own || isOwn(world, caller, path);
+}
+
+/** `/me`, or the caller under `/users`. A delegated administrator is no object of the customer's directory. */
+function isOwn(world: World, { customer, objectId }: Caller, path: string): boolean {
+  if (customer !== undefined) return false;
+  const [, first = '', key = ''] =
+    /^\/(\w+)(?:\/([^/]+)|\('([^']*)'\))?/.exec(path.replace(/\('([^']*)'\)/, '/$1')) ?? [];
+  if (first.toLowerCase() !== 'users') return true;
+  const name = world.partner.directory.users.get(objectId)?.userPrincipalName;
+  return [objectId, name].includes(key.toLowerCase());
+}

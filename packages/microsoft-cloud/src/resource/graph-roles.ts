@@ -1,0 +1,95 @@
+import { directoryRoles, type RoleName, rolesThatAllow } from '../population/roles.ts';
+
+/** Roles of a delegated administrator, of which one is needed below a path of Graph. Undefined: any role. */
+interface RoleRule {
+  readonly read: readonly string[] | undefined;
+  readonly write: readonly string[];
+}
+
+const roles = (...names: readonly RoleName[]): readonly string[] =>
+  ['Global Administrator' as const, ...names].map((name) => directoryRoles[name]);
+
+const any = undefined;
+const applicationRoles = roles('Application Administrator', 'Cloud Application Administrator');
+const securityReaders = roles('Global Reader', 'Security Administrator', 'Security Reader');
+const policyReaders = [...securityReaders, directoryRoles['Conditional Access Administrator']];
+const intuneReaders = [...securityReaders, directoryRoles['Intune Administrator']];
+
+/**
+ * Path, roles to read, roles to write; the longest path that fits counts. Sources: the section on supported roles of each
+ * Graph page, "Least privileged roles by task in Microsoft Entra ID", "Authorization for APIs to read Microsoft 365 usage
+ * reports", and "Microsoft Entra built-in roles" for Intune. Roles that no relationship here contains are left out.
+ */
+const rules: ReadonlyMap<string, RoleRule> = new Map(
+  (
+    [
+      ['users', any, roles('User Administrator')],
+      ['users/{}/assignLicense', any, roles('License Administrator', 'User Administrator')],
+      ['users/{}/authentication', roles('Global Reader'), roles()],
+      ['groups', any, roles('Groups Administrator', 'User Administrator')],
+      ['groups/{}/assignLicense', any, roles('License Administrator', 'User Administrator')],
+      ['devices', any, roles('Intune Administrator')],
+      ['contacts', any, roles('Exchange Administrator')],
+      ['domains', any, roles()],
+      ['organization', any, roles()],
+      ['subscribedSkus', any, roles()],
+      ['directoryRoles', any, roles('Privileged Role Administrator')],
+      [
+        'roleManagement',
+        roles('Directory Readers', 'Global Reader', 'Privileged Role Administrator', 'Security Reader'),
+        roles('Privileged Role Administrator'),
+      ],
+      ['applications', rolesThatAllow.applications, applicationRoles],
+      ['servicePrincipals', rolesThatAllow.applications, applicationRoles],
+      ['oauth2PermissionGrants', any, applicationRoles],
+      [
+        'identity/conditionalAccess',
+        policyReaders,
+        roles('Conditional Access Administrator', 'Security Administrator'),
+      ],
+      [
+        'policies/identitySecurityDefaultsEnforcementPolicy',
+        policyReaders,
+        roles('Conditional Access Administrator', 'Security Administrator'),
+      ],
+      ['policies/authorizationPolicy', any, roles('Privileged Role Administrator')],
+      ['policies', policyReaders, roles()],
+      ['auditLogs', rolesThatAllow.reports, roles()],
+      ['reports/authenticationMethods', rolesThatAllow.reports, roles()],
+      ['reports', roles('Exchange Administrator', 'Global Reader', 'Reports Reader'), roles()],
+      ['security', securityReaders, roles('Security Administrator')],
+      ['identityProtection', securityReaders, roles('Security Administrator')],
+      ['informationProtection/bitlocker', intuneReaders, roles()],
+      ['directory/deviceLocalCredentials', intuneReaders, roles()],
+      ['deviceManagement', intuneReaders, roles('Intune Administrator')],
+      ['deviceAppManagement', intuneReaders, roles('Intune Administrator')],
+    ] as const
+  ).map(([path, read, write]) => [path.toLowerCase(), { read, write }]),
+);
+
+const readingPosts = /\/(?:getByIds|checkMember\w+|getMember\w+|validateProperties|evaluate|runHuntingQuery)\/?$/i;
+
+/**
+ * The roles of which a delegated administrator needs one for a request in a customer tenant.
+ * @param path without version.
+ * @returns undefined where any role is enough.
+ */
+export function rolesFor(method: string, path: string): readonly string[] | undefined {
+  const rule = ruleFor(path);
+  if (rule === undefined) return undefined;
+  return method === 'GET' || readingPosts.test(path) ? rule.read : rule.write;
+}
+
+function ruleFor(path: string): RoleRule | undefined {
+  const segments = path
+    .toLowerCase()
+    .replaceAll(/\((?:'[^']*'|\w+='[^']*')\)/g, '/{}')
+    .split('/')
+    .filter(Boolean);
+  for (let length = segments.length; length > 0; length -= 1) {
+    const start = segments.slice(0, length);
+    const found = rules.get(start.join('/')) ?? rules.get(start.map((part, at) => (at === 1 ? '{}' : part)).join('/'));
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}

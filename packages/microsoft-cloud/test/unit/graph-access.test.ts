@@ -1,0 +1,118 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import { createCloud } from '../../src/create-cloud.ts';
+import { changeTenant } from '../../src/population/change-tenant.ts';
+import { directoryRoles } from '../../src/population/roles.ts';
+import type { CustomerTenant } from '../../src/population/tenant.ts';
+import type { Caller } from '../../src/resource/caller.ts';
+import { type GraphAccess, graphAccess } from '../../src/resource/graph-access.ts';
+import { rolesFor } from '../../src/resource/graph-roles.ts';
+import type { World } from '../../src/world.ts';
+
+let world: World;
+let customer: CustomerTenant;
+beforeAll(async () => {
+  ({ world } = await createCloud({ tenants: 1, plain: true }));
+  const [first] = world.customers;
+  if (first === undefined) throw new Error('The cloud has no customer.');
+  customer = first;
+});
+
+const serviceAccount = () => world.partner.serviceAccount;
+
+const callerWith = (permissions: string, more: Partial<Caller> = {}): Caller => ({
+  tenantId: world.partner.tenantId,
+  customer: undefined,
+  clientId: 'client',
+  objectId: serviceAccount().id,
+  isApplication: false,
+  isAdmin: false,
+  permissions: new Set(permissions.split(' ')),
+  hasMfa: true,
+  ...more,
+});
+
+const access = (permissions: string, request: string, more: Partial<Caller> = {}): GraphAccess | undefined => {
+  const [method = '', path = ''] = request.split(' ');
+  return graphAccess(world, callerWith(permissions, more), method, path);
+};
+
+describe('graphAccess', () => {
+  it.each([
+    ['User.Read.All', 'GET /users', true],
+    ['User.Read.All', 'POST /users', false],
+    ['User.Read.All', 'GET /identity/conditionalAccess/policies', false],
+    ['Policy.Read.All', 'GET /identity/conditionalAccess/policies', true],
+    ['DeviceManagementManagedDevices.Read.All', "GET /deviceManagement/managedDevices('1')", true],
+  ])('%s: %s is allowed: %s', (permissions, request, allowed) => {
+    expect(access(permissions, request)?.allowed).toBe(allowed);
+  });
+
+  it('keeps delegated and application permissions apart', () => {
+    const request = 'GET /users/0a1b/authentication/methods';
+    expect(access('UserAuthenticationMethod.Read', request, { isApplication: true })).toEqual({
+      allowed: false,
+      lacks: 'permission',
+    });
+  });
+
+  it('knows no path that the map does not contain', () => {
+    expect(access('User.Read.All', 'GET /no/such/path')).toBeUndefined();
+    expect(access('User.Read.All', 'OPTIONS /users')).toBeUndefined();
+  });
+
+  it('limits a permission for the own account to that account', () => {
+    const { id, userPrincipalName } = serviceAccount();
+    for (const key of [`/${id}`, `('${id}')`, `/${userPrincipalName.toUpperCase()}`])
+      expect(access('User.Read', `GET /users${key}`)?.allowed).toBe(true);
+    expect(access('User.Read', 'GET /users/0a1b')?.allowed).toBe(false);
+    expect(access('User.Read', `GET /users/${id}`, { customer })?.allowed).toBe(false);
+  });
+
+  it('limits User.ReadBasic.All to the properties of the basic profile, unless another permission opens all', () => {
+    const found = access('User.ReadBasic.All', 'GET /users');
+    expect(found?.allowed === true && [...(found.properties ?? [])]).toEqual(
+      expect.arrayContaining(['id', 'displayname', 'mail']),
+    );
+    expect(found?.allowed === true && found.properties?.has('accountenabled')).toBe(false);
+    expect(access('User.ReadBasic.All User.Read.All', 'GET /users')).toEqual({ allowed: true, properties: undefined });
+  });
+
+  it('gives a client the rights of an administrator with Directory.AccessAsUser.All', () => {
+    expect(access('Directory.AccessAsUser.All', 'GET /users')?.allowed).toBe(false);
+    expect(access('Directory.AccessAsUser.All', 'POST /users', { isAdmin: true })?.allowed).toBe(true);
+  });
+
+  it('needs a role that suits in a customer, from users only', () => {
+    changeTenant(world, customer, { withoutRoles: ['Global Administrator', 'Conditional Access Administrator'] });
+    const policies = 'identity/conditionalAccess/policies';
+    const inCustomer = (request: string, more: Partial<Caller> = {}) =>
+      access('Policy.Read.All Policy.ReadWrite.ConditionalAccess', request, { customer, ...more });
+    expect(inCustomer(`GET /${policies}`)?.allowed).toBe(true);
+    changeTenant(world, customer, {
+      withoutRoles: Object.keys(directoryRoles).filter((name) => name !== 'License Administrator'),
+    });
+    expect(inCustomer(`GET /${policies}`)).toEqual({ allowed: false, lacks: 'role' });
+    expect(inCustomer(`GET /${policies}`, { isApplication: true })?.allowed).toBe(true);
+  });
+});
+
+describe('rolesFor', () => {
+  const names = (request: string): readonly string[] | undefined => {
+    const [method = '', path = ''] = request.split(' ');
+    const ids = rolesFor(method, path);
+    return ids?.map((id) => Object.entries(directoryRoles).find(([, each]) => each === id)?.[0] ?? id);
+  };
+
+  it.each([
+    ['GET /users', undefined],
+    ['POST /users', ['Global Administrator', 'User Administrator']],
+    ["PATCH /users('a@b.example')", ['Global Administrator', 'User Administrator']],
+    ['POST /users/0a1b/assignLicense', ['Global Administrator', 'License Administrator', 'User Administrator']],
+    ["GET /users('0a1b')/authentication/methods", ['Global Administrator', 'Global Reader']],
+    ['POST /users/0a1b/getMemberGroups', undefined],
+    ['PATCH /deviceManagement/managedDevices/1', ['Global Administrator', 'Intune Administrator']],
+    ['GET /sites', undefined],
+  ])('%s', (request, expected) => {
+    expect(names(request)).toEqual(expected);
+  });
+});
