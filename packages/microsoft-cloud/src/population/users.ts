@@ -6,7 +6,7 @@ import { mainSkuPartNumbers, type Sku, skus } from './skus.ts';
 import type { CustomerTenant } from './tenant.ts';
 
 /** Licences of one product in a tenant. */
-interface Subscription {
+export interface Subscription {
   readonly sku: Sku;
   readonly enabled: number;
   readonly warning: number;

@@ -1,0 +1,90 @@
+import type { Row } from '../../graph/declaration.ts';
+import { between, pick } from '../../seeded.ts';
+import { directoryRoles, type RoleName } from '../roles.ts';
+import { idOf, perTenant, randomOf } from './facts.ts';
+import { hasEntraP2 } from './licensing.ts';
+
+/** A directory role that somebody holds. */
+export interface RoleHolding {
+  readonly role: RoleName;
+  readonly principalId: string;
+  readonly assignmentId: string;
+}
+
+/** What each role is for, in our words. The names and template ids are Microsoft's. */
+const descriptions: Readonly<Record<RoleName, string>> = {
+  'Application Administrator': 'Manages app registrations and enterprise applications.',
+  'Cloud Application Administrator': 'Manages applications, except application proxy.',
+  'Conditional Access Administrator': 'Manages Conditional Access.',
+  'Directory Readers': 'Reads basic directory information.',
+  'Exchange Administrator': 'Manages Exchange Online.',
+  'Global Administrator': 'Manages everything in the tenant.',
+  'Global Reader': 'Reads everything that a Global Administrator can read.',
+  'Groups Administrator': 'Manages groups and their settings.',
+  'Intune Administrator': 'Manages Intune.',
+  'License Administrator': 'Assigns and removes licenses.',
+  'Privileged Role Administrator': 'Manages role assignments.',
+  'Reports Reader': 'Reads sign-in and audit reports.',
+  'Security Administrator': 'Manages security settings and reads security reports.',
+  'Security Reader': 'Reads security information and reports.',
+  'User Administrator': 'Manages users and groups, and resets passwords of non-administrators.',
+};
+
+export const roleNames = Object.keys(directoryRoles) as readonly RoleName[];
+
+/** `roleManagement/directory/roleDefinitions`. The id of a built-in role is that of its template. */
+export const roleDefinitionRow = (role: RoleName): Row => ({
+  id: directoryRoles[role],
+  description: descriptions[role],
+  displayName: role,
+  isBuiltIn: true,
+  isEnabled: true,
+  resourceScopes: ['/'],
+  templateId: directoryRoles[role],
+  version: '1',
+  rolePermissions: [{ allowedResourceActions: [], condition: null }],
+});
+
+export const roleTemplateRow = (role: RoleName): Row => ({
+  id: directoryRoles[role],
+  deletedDateTime: null,
+  description: descriptions[role],
+  displayName: role,
+});
+
+/**
+ * Who holds which role: administrators hold Global Administrator and one or two more. The reports that say who is an
+ * administrator agree with this.
+ */
+export const roleHoldingsOf = perTenant((facts): readonly RoleHolding[] =>
+  facts.users
+    .filter(({ isAdmin }) => isAdmin)
+    .flatMap(({ id }, at) => {
+      const random = randomOf(facts, 'roles', at);
+      const others = roleNames.filter((role) => role !== 'Global Administrator' && role !== 'Directory Readers');
+      const more = Array.from({ length: between(random, 1, 2) }, () => pick(random, others));
+      return [...new Set<RoleName>(['Global Administrator', ...more])].map((role) => ({
+        role,
+        principalId: id,
+        assignmentId: idOf(facts, 'role assignment', id, role),
+      }));
+    }),
+);
+
+/** Roles that users of a tenant with Entra ID P2 may activate for a time. */
+export const eligibleRolesOf = perTenant((facts): readonly RoleHolding[] => {
+  if (!hasEntraP2(facts)) return [];
+  return facts.users
+    .filter(({ isAdmin }) => isAdmin)
+    .map(({ id }) => ({
+      role: 'Privileged Role Administrator',
+      principalId: id,
+      assignmentId: idOf(facts, 'role eligibility', id),
+    }));
+});
+
+/** Roles that are in use in the tenant: Graph lists only these as `directoryRoles`. */
+export const activeRolesOf = perTenant((facts): readonly RoleName[] => {
+  const held = new Set(roleHoldingsOf(facts).map(({ role }) => role));
+  return roleNames.filter((role) => held.has(role) || role === 'Directory Readers');
+});
