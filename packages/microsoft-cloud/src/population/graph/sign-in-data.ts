@@ -1,0 +1,239 @@
+import { dayMs } from '../../clock.ts';
+import type { Row } from '../../graph/declaration.ts';
+import { between, pick, type Random } from '../../seeded.ts';
+import { type DeviceData, devicesOf } from './device-data.ts';
+import { idOf, perTenant, randomOf, type TenantFacts, time } from './facts.ts';
+import { hasEntraP2 } from './licensing.ts';
+import { conditionalAccessOf, type PolicyData } from './policy-data.ts';
+import { type Profile, profilesOf } from './user-profiles.ts';
+
+/** Entra keeps sign-ins and audits for 30 days. */
+export const logDays = 30;
+
+/** Most sign-ins of one tenant. The more users, the fewer each has. */
+const mostSignIns = 2000;
+
+export interface SignInData {
+  readonly id: string;
+  readonly profile: Profile;
+  readonly atMs: number;
+  /** 0: success. */
+  readonly errorCode: number;
+  readonly app: (typeof apps)[number];
+  readonly client: string;
+  readonly place: (typeof places)[number];
+  readonly ipAddress: string;
+  readonly device: DeviceData | undefined;
+}
+
+/** Applications of Microsoft that people sign in to: names and ids as Entra shows them. */
+const apps = [
+  { appId: '4765445b-32c6-49b0-83e6-1d93765276ca', appDisplayName: 'OfficeHome' },
+  { appId: '00000002-0000-0ff1-ce00-000000000000', appDisplayName: 'Office 365 Exchange Online' },
+  { appId: '00000003-0000-0ff1-ce00-000000000000', appDisplayName: 'Office 365 SharePoint Online' },
+  { appId: '1fec8e78-bce4-4aaf-ab1b-5451cc387264', appDisplayName: 'Microsoft Teams' },
+  { appId: 'd3590ed6-52b3-4102-aeff-aad2292ab01c', appDisplayName: 'Microsoft Office' },
+] as const;
+
+const places = [
+  { city: 'London', state: 'England', countryOrRegion: 'GB', latitude: 51.5, longitude: -0.12 },
+  { city: 'Leeds', state: 'England', countryOrRegion: 'GB', latitude: 53.8, longitude: -1.55 },
+  { city: 'Cardiff', state: 'Wales', countryOrRegion: 'GB', latitude: 51.48, longitude: -3.18 },
+  { city: 'Dublin', state: 'Dublin', countryOrRegion: 'IE', latitude: 53.35, longitude: -6.26 },
+] as const;
+
+/** AADSTS numbers of failed sign-ins, with texts of our own. */
+const failureReasons: Readonly<Record<number, string>> = {
+  50126: 'Invalid username or password.',
+  50076: 'Multifactor authentication is required.',
+  50057: 'The account is disabled.',
+  53003: 'Access was blocked by Conditional Access.',
+};
+
+/** The sign-ins of the last 30 days before the start, newest first. The latest of a user is its last sign-in. */
+export const signInsOf = perTenant((facts): readonly SignInData[] => {
+  const devices = new Map<string, DeviceData>();
+  for (const device of devicesOf(facts)) if (!devices.has(device.owner.id)) devices.set(device.owner.id, device);
+  const most = Math.max(1, Math.min(12, Math.floor(mostSignIns / Math.max(1, facts.users.length))));
+  const found = profilesOf(facts).flatMap((profile) =>
+    signInsOfUser(facts, profile, { most, device: devices.get(profile.user.id) }),
+  );
+  return found.toSorted((left, right) => right.atMs - left.atMs);
+});
+
+function signInsOfUser(
+  facts: TenantFacts,
+  profile: Profile,
+  { most, device }: { readonly most: number; readonly device: DeviceData | undefined },
+): readonly SignInData[] {
+  const { lastSignInMs, accountEnabled } = profile.user;
+  const fromMs = facts.startMs - logDays * dayMs;
+  if (lastSignInMs === undefined || lastSignInMs < fromMs) return [];
+  const random = randomOf(facts, 'sign-ins', profile.index);
+  return Array.from({ length: between(random, 1, most) }, (_, at) => {
+    const isLast = at === 0;
+    const drawnMs = Math.max(fromMs, profile.user.createdMs) + Math.floor(random() * (lastSignInMs - fromMs));
+    // A disabled account fails after its last sign-in; every other attempt lies before it.
+    const isRefused = !accountEnabled && at === 1;
+    const atMs = isLast
+      ? lastSignInMs
+      : isRefused
+        ? afterwards(facts, lastSignInMs)
+        : Math.min(drawnMs, lastSignInMs - 1000);
+    return {
+      id: idOf(facts, 'sign-in', profile.index, at),
+      profile,
+      atMs,
+      errorCode: isLast ? 0 : isRefused ? 50057 : failureOf(facts, profile, random),
+      app: pick(random, apps),
+      client: random() < 0.03 ? 'Authenticated SMTP' : pick(random, ['Browser', 'Mobile Apps and Desktop clients']),
+      place: pick(random, places),
+      ipAddress: `198.51.100.${between(random, 1, 254)}`,
+      device: random() < 0.7 ? device : undefined,
+    };
+  });
+}
+
+/** Halfway between a time and the start. */
+const afterwards = ({ startMs }: TenantFacts, ms: number): number => ms + Math.floor((startMs - ms) / 2);
+
+function failureOf(facts: TenantFacts, { user }: Profile, random: Random): number {
+  const drawn = random();
+  if (drawn < 0.06) return 50126;
+  if (drawn < 0.08 && user.methods.length > 0) return 50076;
+  if (drawn < 0.09 && conditionalAccessOf(facts).some(({ key, state }) => key === 'countries' && state === 'enabled'))
+    return 53003;
+  return 0;
+}
+
+/** Users whom risk detection marked, in tenants with Entra ID P2: at most three, who signed in lately. */
+export const riskyProfilesOf = perTenant((facts): ReadonlyMap<string, RiskData> => {
+  if (!hasEntraP2(facts)) return new Map();
+  const random = randomOf(facts, 'risk');
+  const latest = new Map<string, SignInData>();
+  for (const signIn of signInsOf(facts)) {
+    const { profile, errorCode } = signIn;
+    if (errorCode === 0 && !latest.has(profile.user.id)) latest.set(profile.user.id, signIn);
+  }
+  const candidates = [...latest.values()].filter(() => random() < 0.08).slice(0, 3);
+  return new Map(
+    candidates.map((signIn) => {
+      const isOpen = random() < 0.6;
+      return [
+        signIn.profile.user.id,
+        {
+          signIn,
+          level: pick(random, ['low', 'medium', 'high'] as const),
+          state: isOpen ? 'atRisk' : 'remediated',
+          detail: isOpen ? 'none' : 'userPerformedSecuredPasswordChange',
+          eventType: pick(random, ['unfamiliarFeatures', 'anonymizedIPAddress', 'leakedCredentials'] as const),
+        },
+      ] as const;
+    }),
+  );
+});
+
+export interface RiskData {
+  /** The sign-in in which the risk was found. */
+  readonly signIn: SignInData;
+  readonly level: 'low' | 'medium' | 'high';
+  readonly state: 'atRisk' | 'remediated';
+  readonly detail: string;
+  readonly eventType: string;
+}
+
+export const locationOf = ({ city, state, countryOrRegion, latitude, longitude }: SignInData['place']): Row => ({
+  city,
+  state,
+  countryOrRegion,
+  geoCoordinates: { altitude: null, latitude, longitude },
+});
+
+/** `auditLogs/signIns`. */
+export function signInRow(facts: TenantFacts, signIn: SignInData): Row {
+  const { profile, errorCode, device } = signIn;
+  const { user } = profile;
+  const found = riskyProfilesOf(facts).get(user.id);
+  const risk = found?.signIn.id === signIn.id ? found : undefined;
+  const applied = conditionalAccessOf(facts).map((policy) => appliedPolicy(policy, errorCode));
+  return {
+    id: signIn.id,
+    createdDateTime: time(signIn.atMs),
+    userDisplayName: user.displayName,
+    userPrincipalName: user.userPrincipalName,
+    userId: user.id,
+    appId: signIn.app.appId,
+    appDisplayName: signIn.app.appDisplayName,
+    ipAddress: signIn.ipAddress,
+    clientAppUsed: signIn.client,
+    correlationId: idOf(facts, 'correlation', signIn.id),
+    conditionalAccessStatus: statusOf(applied),
+    isInteractive: true,
+    riskDetail: risk?.detail ?? 'none',
+    riskLevelAggregated: risk?.level ?? 'none',
+    riskLevelDuringSignIn: risk?.level ?? 'none',
+    riskState: risk?.state ?? 'none',
+    riskEventTypes: [],
+    riskEventTypes_v2: risk === undefined ? [] : [risk.eventType],
+    resourceDisplayName: 'Microsoft Graph',
+    resourceId: '00000003-0000-0000-c000-000000000000',
+    status: {
+      errorCode,
+      failureReason: failureReasons[errorCode] ?? 'Other.',
+      additionalDetails:
+        errorCode === 0 && user.methods.length > 0 ? 'MFA requirement satisfied by claim in the token' : null,
+    },
+    deviceDetail: {
+      deviceId: device?.deviceId ?? '',
+      displayName: device?.name ?? '',
+      operatingSystem: device?.model.system ?? 'Windows10',
+      browser: signIn.client === 'Browser' ? 'Edge 142.0.0' : '',
+      isCompliant: device?.isCompliant ?? false,
+      isManaged: device?.isManaged ?? false,
+      trustType: device === undefined ? '' : trustNames[device.trustType],
+    },
+    location: locationOf(signIn.place),
+    appliedConditionalAccessPolicies: applied,
+  };
+}
+
+const trustNames = {
+  AzureAd: 'Azure AD joined',
+  ServerAd: 'Hybrid Azure AD joined',
+  Workplace: 'Azure AD registered',
+} as const;
+
+function appliedPolicy(
+  { id, key, displayName, state, row }: PolicyData,
+  errorCode: number,
+): Row & { readonly result: string } {
+  const controls =
+    (row['grantControls'] as { readonly builtInControls: readonly string[] } | null)?.builtInControls ?? [];
+  const isMet = key === 'mfa all' && errorCode !== 50126;
+  const isBlocked = key === 'countries' && errorCode === 53003;
+  const names = { mfa: 'Mfa', block: 'Block' } as const;
+  const result =
+    state === 'disabled'
+      ? 'notEnabled'
+      : state === 'enabledForReportingButNotEnforced'
+        ? isMet
+          ? 'reportOnlySuccess'
+          : 'reportOnlyNotApplied'
+        : isBlocked || (isMet && errorCode === 50076)
+          ? 'failure'
+          : isMet
+            ? 'success'
+            : 'notApplied';
+  return {
+    id,
+    displayName,
+    enforcedGrantControls: controls.map((name) => names[name as keyof typeof names] ?? name),
+    enforcedSessionControls: [],
+    result,
+  };
+}
+
+function statusOf(applied: readonly { readonly result: string }[]): string {
+  if (applied.some(({ result }) => result === 'failure')) return 'failure';
+  return applied.some(({ result }) => result === 'success') ? 'success' : 'notApplied';
+}
