@@ -1,5 +1,22 @@
 import type { Declaration } from '../../graph/declaration.ts';
-import { securityDefaults } from './security-defaults.ts';
+import { collaborationSets } from './sets/collaboration.ts';
+import { deviceSets } from './sets/devices.ts';
+import { groupSets } from './sets/groups.ts';
+import { monitoringSets } from './sets/monitoring.ts';
+import { policySets } from './sets/policies.ts';
+import { roleSets } from './sets/roles.ts';
+import { reportSets, tenantSets } from './sets/tenant.ts';
+import { userSets } from './sets/users.ts';
 
 /** All data that Graph serves, besides applications, service principals and grants. */
-export const declarations: readonly Declaration[] = [securityDefaults];
+export const declarations: readonly Declaration[] = [
+  ...userSets,
+  ...groupSets,
+  ...roleSets,
+  ...policySets,
+  ...monitoringSets,
+  ...deviceSets,
+  ...collaborationSets,
+  ...tenantSets,
+  ...reportSets,
+];

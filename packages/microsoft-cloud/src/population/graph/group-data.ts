@@ -5,7 +5,7 @@ import { idOf, perTenant, randomOf, securityIdentifierOf, type TenantFacts, time
 import { departments, type Profile, profilesOf } from './user-profiles.ts';
 
 /** The kinds of groups that partners tell apart. */
-export type GroupKind = 'security' | 'team' | 'unified' | 'dynamic' | 'mailSecurity' | 'distribution';
+type GroupKind = 'security' | 'team' | 'unified' | 'dynamic' | 'mailSecurity' | 'distribution';
 
 /** A group with the ids of its members and owners. Members may be groups. */
 export interface GroupData {

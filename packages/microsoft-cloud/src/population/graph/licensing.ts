@@ -28,7 +28,7 @@ function plansOf({ licences }: User): readonly Sku['servicePlans'][number][] {
 }
 
 /** Names of the service plans that the tenant's subscriptions contain. */
-export const tenantPlansOf = perTenant(
+const tenantPlansOf = perTenant(
   ({ subscriptions }): ReadonlySet<string> =>
     new Set(subscriptions.flatMap(({ sku }) => sku.servicePlans.map(({ servicePlanName }) => servicePlanName))),
 );

@@ -60,7 +60,7 @@ interface PolicyPlan {
   readonly session?: Row;
 }
 
-const require = (...builtInControls: readonly string[]): Row => ({
+const demand = (...builtInControls: readonly string[]): Row => ({
   operator: 'OR',
   builtInControls,
   customAuthenticationFactors: [],
@@ -109,7 +109,7 @@ const plans: readonly PolicyPlan[] = [
     displayName: 'CA001 Require multifactor authentication for all users',
     share: 0.85,
     conditions: (facts) => anywhere({ users: everybody(facts) }),
-    grant: require('mfa'),
+    grant: demand('mfa'),
   },
   {
     key: 'mfa admins',
@@ -122,14 +122,14 @@ const plans: readonly PolicyPlan[] = [
           includeRoles: [directoryRoles['Global Administrator'], directoryRoles['Exchange Administrator']],
         }),
       }),
-    grant: require('mfa'),
+    grant: demand('mfa'),
   },
   {
     key: 'legacy',
     displayName: 'CA003 Block legacy authentication',
     share: 0.7,
     conditions: (facts) => anywhere({ users: everybody(facts), clientAppTypes: ['exchangeActiveSync', 'other'] }),
-    grant: require('block'),
+    grant: demand('block'),
   },
   {
     key: 'countries',
@@ -140,7 +140,7 @@ const plans: readonly PolicyPlan[] = [
         users: everybody(facts),
         locations: { includeLocations: ['All'], excludeLocations: namedLocationsOf(facts).map(({ id }) => id) },
       }),
-    grant: require('block'),
+    grant: demand('block'),
   },
   {
     key: 'devices',
@@ -148,7 +148,7 @@ const plans: readonly PolicyPlan[] = [
     share: 0.4,
     conditions: (facts) =>
       anywhere({ users: everybody(facts), platforms: { includePlatforms: ['windows', 'iOS'], excludePlatforms: [] } }),
-    grant: require('compliantDevice', 'domainJoinedDevice'),
+    grant: demand('compliantDevice', 'domainJoinedDevice'),
   },
   {
     key: 'browser',

@@ -12,7 +12,7 @@ const extensionAttributes: Row = Object.fromEntries(
 const localOf = (address: string): string => address.split('@')[0] ?? address;
 
 /** The address of a user's mailbox; of a guest, the address outside the tenant. Null for others. */
-export function mailOf(facts: TenantFacts, profile: Profile): string | null {
+function mailOf(facts: TenantFacts, profile: Profile): string | null {
   const { user } = profile;
   if (user.userType === 'Guest') return externalAddressOf(user);
   // Without Exchange Online, a licensed user keeps the address that the licence gave.

@@ -1,0 +1,77 @@
+import type { EntitySet, References, Report, Row, Singleton } from '../../../graph/declaration.ts';
+import { GraphError } from '../../../graph/graph-error.ts';
+import { factsOf, type TenantFacts } from '../facts.ts';
+
+type More<T> = Partial<Omit<T, 'kind' | 'path' | 'type'>>;
+
+/** Declares a collection whose rows come from the facts of a tenant. @param type without `microsoft.graph.`. */
+export const entitySet = (
+  path: string,
+  type: string,
+  rows: (facts: TenantFacts, ...keys: readonly string[]) => readonly Row[],
+  more: More<EntitySet> = {},
+): EntitySet => ({
+  kind: 'set',
+  path,
+  type: `microsoft.graph.${type}`,
+  rows: (tenant, ...keys) => rows(factsOf(tenant), ...keys),
+  ...more,
+});
+
+/** Declares an object without a key whose content comes from the facts of a tenant. */
+export const singleton = (
+  path: string,
+  type: string,
+  row: (facts: TenantFacts, ...keys: readonly string[]) => Row | undefined,
+  more: More<Singleton> = {},
+): Singleton => ({
+  kind: 'singleton',
+  path,
+  type: `microsoft.graph.${type}`,
+  row: (tenant, ...keys) => row(factsOf(tenant), ...keys),
+  ...more,
+});
+
+/** Declares a navigation whose ids come from the facts of a tenant. */
+export const references = (
+  path: string,
+  targets: readonly string[],
+  ids: (facts: TenantFacts, ...keys: readonly string[]) => readonly string[],
+  more: More<References> = {},
+): References => ({
+  kind: 'references',
+  path,
+  type: 'microsoft.graph.directoryObject',
+  targets,
+  ids: (tenant, ...keys) => ids(factsOf(tenant), ...keys),
+  ...more,
+});
+
+const periods: ReadonlyMap<string, number> = new Map([
+  ['D7', 7],
+  ['D30', 30],
+  ['D90', 90],
+  ['D180', 180],
+]);
+
+type Lines = readonly (readonly string[])[];
+
+/** Declares a usage report over a period of 7, 30, 90 or 180 days. */
+export const periodReport = (
+  name: string,
+  lines: (facts: TenantFacts, period: { readonly todayMs: number; readonly days: number }) => Lines,
+): Report => ({
+  kind: 'report',
+  path: `reports/${name}(period='{period}')`,
+  refresh: 'daily',
+  lines: (tenant, period = '') => {
+    const days = periods.get(period.toUpperCase());
+    if (days === undefined)
+      throw new GraphError(
+        400,
+        'BadRequest',
+        `Invalid value '${period.slice(0, 20)}' specified for parameter 'period'. Supported values: D7, D30, D90, D180.`,
+      );
+    return lines(factsOf(tenant), { todayMs: tenant.todayMs, days });
+  },
+});

@@ -1,0 +1,131 @@
+import type { Declaration, Row, TenantView } from '../../../graph/declaration.ts';
+import { methodKinds, methodRows } from '../authentication-data.ts';
+import { devicesOf } from '../device-data.ts';
+import { perTenant, type TenantFacts, time } from '../facts.ts';
+import { managedDeviceRow } from '../intune-data.ts';
+import { licenceDetailRows } from '../licensing.ts';
+import { needsEntraPremium } from '../premium.ts';
+import { mailboxByUser } from '../usage-data.ts';
+import { profileById, profilesOf, type Profile } from '../user-profiles.ts';
+import { userRow } from '../user-rows.ts';
+import { entitySet, references, singleton } from './declare.ts';
+
+/** Properties of a user that Graph returns without `$select` ("List users"). */
+const byDefault = [
+  'businessPhones',
+  'displayName',
+  'givenName',
+  'id',
+  'jobTitle',
+  'mail',
+  'mobilePhone',
+  'officeLocation',
+  'preferredLanguage',
+  'surname',
+  'userPrincipalName',
+] as const;
+
+const generatedRows = perTenant((facts): readonly Row[] => profilesOf(facts).map((profile) => userRow(facts, profile)));
+
+// Accounts of the partner can be disabled, and their sessions revoked, while the cloud runs.
+const userRows = (facts: TenantFacts): readonly Row[] =>
+  facts.isPartner ? profilesOf(facts).map((profile) => userRow(facts, profile)) : generatedRows(facts);
+
+/** What Graph sets on a new user. */
+const completeUser = ({ world }: TenantView, row: Row): Row => ({
+  userType: 'Member',
+  businessPhones: [],
+  createdDateTime: time(world.clock.nowMs()),
+  ...row,
+  passwordProfile: null,
+});
+
+const forUser =
+  <T>(none: T, of: (facts: TenantFacts, profile: Profile) => T) =>
+  (facts: TenantFacts, key = ''): T => {
+    const profile = profileById(facts).get(key);
+    return profile === undefined ? none : of(facts, profile);
+  };
+
+const timeZone = 'GMT Standard Time';
+
+const mailboxSettings = ({ isSharedMailbox }: Profile): Row => ({
+  archiveFolder: null,
+  automaticRepliesSetting: { status: 'disabled', externalAudience: 'none' },
+  dateFormat: 'dd/MM/yyyy',
+  delegateMeetingMessageDeliveryOptions: 'sendToDelegateOnly',
+  language: { locale: 'en-GB', displayName: 'English (United Kingdom)' },
+  timeFormat: 'HH:mm',
+  timeZone,
+  userPurpose: isSharedMailbox ? 'shared' : 'user',
+});
+
+/** Without a premium licence, Graph refuses `signInActivity`. Pages with it have at most 500 users. */
+const signInActivity = { permissions: ['AuditLog.Read.All'], check: needsEntraPremium, maxPage: 500 };
+
+export const userSets: readonly Declaration[] = [
+  entitySet('users', 'user', userRows, {
+    live: true,
+    queries: 'directory',
+    delta: true,
+    byDefault,
+    searched: ['displayName', 'mail', 'userPrincipalName', 'givenName', 'surname'],
+    alternateKeys: ['userPrincipalName'],
+    properties: { signInActivity },
+    writes: {
+      operations: ['create', 'update', 'delete'],
+      required: ['accountEnabled', 'displayName', 'mailNickname', 'passwordProfile', 'userPrincipalName'],
+      unique: ['userPrincipalName'],
+      complete: completeUser,
+    },
+  }),
+  references(
+    'users/{id}/manager',
+    ['users'],
+    forUser<readonly string[]>([], (facts, { managerIndex }) => {
+      const manager = managerIndex === undefined ? undefined : facts.users[managerIndex];
+      return manager === undefined ? [] : [manager.id];
+    }),
+    { single: true, writable: true, queries: 'directory' },
+  ),
+  {
+    kind: 'inverse',
+    path: 'users/{id}/directReports',
+    type: 'microsoft.graph.directoryObject',
+    of: ['users/{id}/manager'],
+    queries: 'directory',
+  },
+  entitySet(
+    'users/{id}/licenseDetails',
+    'licenseDetails',
+    forUser<readonly Row[]>([], (facts, { user }) => licenceDetailRows(facts, user)),
+  ),
+  singleton(
+    'users/{id}/mailboxSettings',
+    'mailboxSettings',
+    forUser<Row | undefined>(undefined, (facts, profile) =>
+      mailboxByUser(facts).has(profile.user.id) ? mailboxSettings(profile) : undefined,
+    ),
+  ),
+  singleton('users/{id}/authentication', 'authentication', (_facts, id) => ({ id }), {}),
+  entitySet('users/{id}/authentication/methods', 'authenticationMethod', forUser<readonly Row[]>([], methodRows), {
+    writes: { operations: ['delete'] },
+  }),
+  ...methodKinds.map(({ path, type }) =>
+    entitySet(
+      `users/{id}/authentication/${path}`,
+      type,
+      forUser<readonly Row[]>([], (facts, profile) =>
+        methodRows(facts, profile).filter((row) => row['@odata.type'] === `#microsoft.graph.${type}`),
+      ),
+      { writes: { operations: ['create', 'delete'] } },
+    ),
+  ),
+  entitySet('users/{id}/managedDevices', 'managedDevice', forUser<readonly Row[]>([], managedDevicesOf)),
+];
+
+function managedDevicesOf(facts: TenantFacts, { user }: Profile): readonly Row[] {
+  return devicesOf(facts)
+    .filter(({ owner, isManaged }) => isManaged && owner.id === user.id)
+    .map((device) => managedDeviceRow(facts, device));
+}
