@@ -20,6 +20,7 @@ export function worldOf(seed: number, tenants: number, nowMs = startMs): World {
     seeded: createSeeded(seed),
     settings: {} as Settings,
     keys: {} as SigningKeys,
+    publishedMap: undefined,
     addresses: () => {
       throw new Error('no addresses');
     },
