@@ -3,6 +3,7 @@ import { exampleDomain } from '../lib/api/examples.ts';
 import { tenantTokenFailures } from '../lib/api/failures.ts';
 import type { Answer } from '../lib/api/problem.ts';
 import type { RouteDocument } from '../lib/api/route.ts';
+import { once } from '../lib/runtime/once.ts';
 import { rotateIfOverdue } from './rotation.ts';
 import { route } from './route.ts';
 
@@ -25,8 +26,7 @@ route(
   },
   async (services, { request, path, body: sent, caller, correlationId, log }): Promise<Answer> => {
     rotateIfOverdue(services);
-    // Loaded at the first request, to keep start-up short.
-    const { receiveRequest } = await import('../lib/gateway/receive-request.ts');
+    const { receiveRequest } = await loadGateway();
     const received = {
       method: request.method,
       url: request.url,
@@ -44,6 +44,9 @@ route(
     };
   },
 );
+
+/** Loaded at the first request, to keep start-up short. Once, because each `import()` passes through the module loader. */
+const loadGateway = once(() => import('../lib/gateway/receive-request.ts'));
 
 /** An answer may be HTML. Opened in a browser, it must not run as a page of the broker. */
 const inert = "sandbox; default-src 'none'";
