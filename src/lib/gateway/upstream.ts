@@ -1,22 +1,20 @@
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
+import type { Dispatcher } from 'undici';
 import { OutboundError } from '../runtime/outbound.ts';
 import { once } from '../runtime/once.ts';
+import { collectAnswer, type Reading } from './collect-answer.ts';
 import { smallAnswerBytes } from './large-answers.ts';
 import type { Answer } from './rewrite-answer.ts';
 
 /** One request to a resource. */
-export interface UpstreamRequest {
+export interface UpstreamRequest extends Reading {
   readonly method: string;
   /** Absolute. */
   readonly url: string;
   /** Names are lower case. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Uint8Array | undefined;
-  /** The end of the request and of the reading of its answer. */
-  readonly signal: AbortSignal;
-  /** Waits until an answer of more than `smallAnswerBytes` may be held. */
-  readonly large: () => Promise<void>;
 }
 
 /**
@@ -41,24 +39,19 @@ const unzip = promisify(gunzip);
 export function createUpstream(): Upstream {
   const load = once(loadConnections);
   return async (upstream) => {
-    const { host } = new URL(upstream.url);
     try {
       return await exchange(await load(), upstream);
     } catch (cause) {
+      const { host } = new URL(upstream.url);
       if (upstream.signal.aborted) throw new OutboundError('timeout', host, { cause });
       throw new OutboundError(isTooLarge(cause) ? 'too_large' : 'network', host, { cause });
     }
   };
 }
 
-type Connections = Awaited<ReturnType<typeof loadConnections>>;
-
-async function loadConnections() {
-  const [{ default: Agent }, { default: request }] = await Promise.all([
-    import('undici/lib/dispatcher/agent.js'),
-    import('undici/lib/api/api-request.js'),
-  ]);
-  const agent = new Agent({
+async function loadConnections(): Promise<Dispatcher> {
+  const { default: Agent } = await import('undici/lib/dispatcher/agent.js');
+  return new Agent({
     connections: maximumConnections,
     connect: { timeout: connectTimeoutMs },
     maxResponseSize: maximumAnswerBytes,
@@ -68,35 +61,21 @@ async function loadConnections() {
     bodyTimeout: 0,
     allowH2: false,
   });
-  return { agent, request };
 }
 
-async function exchange({ agent, request }: Connections, upstream: UpstreamRequest): Promise<Answer> {
-  const { method, url, headers, body, signal } = upstream;
-  const origin = new URL(url).origin;
-  const reply = await request.call(agent, {
+async function exchange(connections: Dispatcher, upstream: UpstreamRequest): Promise<Answer> {
+  const { method, url, headers, body } = upstream;
+  const { origin } = new URL(url);
+  const options = {
     origin,
     // As it was judged: a URL object would change some characters.
     path: url.slice(url.indexOf('/', origin.length)),
     method: method as 'GET',
     headers: { ...headers, 'accept-encoding': 'gzip' },
     body: body ?? null,
-    signal,
-  });
-  const answerHeaders = oneValueEach(reply.headers);
-  const received = await readAll(reply.body, upstream.large);
-  return { status: reply.statusCode, ...(await decompressed(answerHeaders, received, upstream.large)) };
-}
-
-async function readAll(body: AsyncIterable<Uint8Array>, large: UpstreamRequest['large']): Promise<Buffer> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of body) {
-    chunks.push(chunk);
-    size += chunk.length;
-    if (size > smallAnswerBytes) await large();
-  }
-  return Buffer.concat(chunks);
+  };
+  const { status, headers: received, body: bytes } = await collectAnswer(connections, options, upstream);
+  return { status, ...(await decompressed(oneValueEach(received), bytes, upstream.large)) };
 }
 
 function oneValueEach(
