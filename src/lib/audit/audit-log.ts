@@ -108,9 +108,10 @@ export const longestRecordSeconds = 3;
 export interface AuditLog {
   /**
    * Resolves once the entry is durable.
+   * @param options `isPatient`: nobody waits for the entry, so it may wait for others to share their transaction.
    * @throws BrokerError `audit_unavailable` if that is not certain. The entry may exist nevertheless.
    */
-  record(entry: AuditEntry): Promise<void>;
+  record(entry: AuditEntry, options?: { readonly isPatient?: boolean }): Promise<void>;
   /** @throws BrokerError `storage_unavailable`, or `request_invalid` for an invalid continuation. */
   query(query: AuditQuery): Promise<AuditPage>;
   /**

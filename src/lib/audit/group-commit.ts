@@ -10,6 +10,8 @@ export interface GroupCommitSettings<T> {
   readonly maxWrites: number;
   /** Minimum waiting items that start another write while one is in flight. Fewer items wait for it to end. */
   readonly sideBySideFrom: number;
+  /** Maximum time that a patient item waits for the write of another item, milliseconds. */
+  readonly patienceMs: number;
   /** Maximum waiting items. Further items are rejected immediately. */
   readonly maxWaiting: number;
   /** Maximum duration of a `commit`, and of one write, milliseconds. */
@@ -28,13 +30,15 @@ interface Entry<T> {
   readonly item: T;
   readonly group: string;
   readonly deadlineAtMs: number;
+  /** Waits for the write of another item. */
+  isPatient: boolean;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
 
 /**
  * Writes concurrent items together (group commit). Items that arrive during a write share the next one. An item that
- * arrives alone is written immediately.
+ * arrives alone is written immediately, unless it is patient: then it starts no write for a while, but joins the next.
  */
 export class GroupCommit<T> {
   readonly #write: WriteBatch<T>;
@@ -54,24 +58,33 @@ export class GroupCommit<T> {
 
   /**
    * Resolves once the item is durable.
+   * @param isPatient whether nobody waits for the item.
    * @throws BacklogError, DeadlineError, or the error of the write.
    */
-  async commit(item: T): Promise<void> {
+  async commit(item: T, isPatient = false): Promise<void> {
     const { maxWaiting, groupOf, deadlineMs } = this.#settings;
     if (this.#waiting.length >= maxWaiting) throw new BacklogError(`${maxWaiting} items are waiting already`);
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const entry = { item, group: groupOf(item), deadlineAtMs: this.#clock.nowMs() + deadlineMs, resolve, reject };
+    const deadlineAtMs = this.#clock.nowMs() + deadlineMs;
+    const entry = { item, group: groupOf(item), deadlineAtMs, isPatient, resolve, reject };
     this.#waiting.push(entry);
     this.#pending.add(entry);
     if (this.#watch === undefined) void this.#watchDeadlines();
+    if (isPatient) void this.#endPatience(entry);
     this.#startWrites();
     return promise;
+  }
+
+  async #endPatience(entry: Entry<T>): Promise<void> {
+    await this.#clock.sleep(this.#settings.patienceMs);
+    entry.isPatient = false;
+    this.#startWrites();
   }
 
   #startWrites(): void {
     const { sideBySideFrom, maxWrites } = this.#settings;
     while (this.#waiting.length > 0 && this.#writes < maxWrites) {
-      if (this.#writes > 0 && this.#waiting.length < sideBySideFrom) return;
+      if (this.#waiting.length < sideBySideFrom && (this.#writes > 0 || this.#waiting.every(isPatient))) return;
       void this.#writeNext();
     }
   }
@@ -92,9 +105,12 @@ export class GroupCommit<T> {
     }
   }
 
-  /** The oldest waiting entry and as many others of its group as fit. Drops entries that have passed their deadline. */
+  /**
+   * The oldest waiting entry and as many others of its group as fit, patient ones last. Drops entries that have passed their
+   * deadline.
+   */
   #takeBatch(): Entry<T>[] {
-    const alive = this.#waiting.filter((entry) => this.#pending.has(entry));
+    const alive = this.#waiting.filter((entry) => this.#pending.has(entry)).toSorted(byPatience);
     const batch = alive.filter((entry) => entry.group === alive[0]?.group).slice(0, this.#settings.maxBatch);
     const taken = new Set(batch);
     this.#waiting = alive.filter((entry) => !taken.has(entry));
@@ -126,3 +142,9 @@ export class GroupCommit<T> {
     if (this.#pending.size > 0) void this.#watchDeadlines();
   }
 }
+
+interface Patience {
+  readonly isPatient: boolean;
+}
+const isPatient = (entry: Patience): boolean => entry.isPatient;
+const byPatience = (one: Patience, other: Patience): number => Number(one.isPatient) - Number(other.isPatient);

@@ -17,6 +17,8 @@ const deadlineMs = longestRecordSeconds * 1000;
 const maxWrites = 4;
 /** A round trip to storage is mostly waiting. With this value, 50 concurrent records take one round trip, not two. */
 const sideBySideFrom = 25;
+/** Longer than most callers need to send their next request, whose record then shares the transaction. */
+const patienceMs = 100;
 /** About 3 s of work for storage at its limit. A record behind these would miss its deadline. */
 const maxWaiting = 5_000;
 
@@ -40,13 +42,21 @@ export function createTableAuditLog(deps: TableAuditLogDeps): AuditLog {
       write: async (rows, signal) =>
         writeRows({ table: await open(), transport: await transport(), clock, newId }, rows, signal),
     },
-    { groupOf: (row) => row.partitionKey, maxBatch: maxTransaction, maxWrites, sideBySideFrom, maxWaiting, deadlineMs },
+    {
+      groupOf: (row) => row.partitionKey,
+      maxBatch: maxTransaction,
+      maxWrites,
+      sideBySideFrom,
+      patienceMs,
+      maxWaiting,
+      deadlineMs,
+    },
   );
 
   return {
-    record: async (entry: AuditEntry): Promise<void> => {
+    record: async (entry: AuditEntry, { isPatient = false } = {}): Promise<void> => {
       try {
-        await commits.commit(toRow(entry, newId()));
+        await commits.commit(toRow(entry, newId()), isPatient);
       } catch (error) {
         throw failure('audit_unavailable', 'The audit record could not be written.', error);
       }

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import type { AuditEntry, AuditLog, GatewayRequestFields } from '../audit/audit-log.ts';
 import type { Caller } from '../model/caller.ts';
 import { type ErrorCode, toBrokerError } from '../model/errors.ts';
+import type { Secret } from '../model/secret.ts';
 import type { AccessToken } from '../model/token.ts';
 import { readClaims } from '../entra/token-claims.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -54,28 +55,28 @@ export type RequestOutcome = Pick<GatewayRequestFields, 'status' | 'requestId' |
   readonly code?: ErrorCode;
 };
 
+/** By token, because a cached token goes with many requests. */
+const tokenIdentifiers = new WeakMap<Secret, string>();
+
 /** The id of a token in the logs of its tenant. */
-export const utiOf = ({ secret }: AccessToken): string | undefined => readClaims(secret.reveal()).tokenIdentifier;
+export function utiOf({ secret }: Pick<AccessToken, 'secret'>): string | undefined {
+  const known = tokenIdentifiers.get(secret);
+  if (known !== undefined) return known;
+  const { tokenIdentifier } = readClaims(secret.reveal());
+  if (tokenIdentifier !== undefined) tokenIdentifiers.set(secret, tokenIdentifier);
+  return tokenIdentifier;
+}
 
 export function recordOf(deps: RequestRecordsDeps, { caller, correlationId, log }: Sender): RequestRecord {
-  const tokenId = deps.newId();
   const { applicationId, objectId, kind } = caller;
-  const write = (facts: RequestFacts, more: Pick<AuditEntry, 'outcome'> & Partial<AuditEntry>): Promise<void> => {
-    const { path, ...others } = facts;
-    return deps.audit.record({
-      ...defined(others),
-      scopes: facts.scopes,
-      // A path may contain anything, even a secret pasted by mistake.
-      ...(path === undefined ? {} : { path: scrub(path) }),
-      ...defined(more),
-      kind: 'request',
-      atMs: deps.clock.nowMs(),
-      correlationId,
-      tokenId,
-      outcome: more.outcome,
-      caller: { applicationId, objectId, kind },
-    });
-  };
+  const common = {
+    kind: 'request',
+    correlationId,
+    tokenId: deps.newId(),
+    caller: { applicationId, objectId, kind },
+  } as const;
+  const write = (facts: RequestFacts, more: Happened, options?: { readonly isPatient: boolean }): Promise<void> =>
+    deps.audit.record({ ...entryOf(facts, more), ...common, atMs: deps.clock.nowMs() }, options);
   return {
     denied: async (facts, thrown) => {
       try {
@@ -95,15 +96,25 @@ export function recordOf(deps: RequestRecordsDeps, { caller, correlationId, log 
         tokenFingerprint: token.secret.fingerprint(),
         uti: utiOf(token),
         bodySha256: body === undefined ? undefined : hash('sha256', body, 'hex'),
-      } as Pick<AuditEntry, 'outcome'>),
+      } as Happened),
     ended: (facts, outcome) =>
       deps.background(() => {
-        write(facts, { ...outcome, outcome: outcome.code === undefined ? 'answered' : 'failed' }).catch(
-          (failure: unknown) => log.log('error', 'audit.outcome_not_recorded', errorFields(failure)),
+        const happened = { ...outcome, outcome: outcome.code === undefined ? 'answered' : 'failed' } as const;
+        write(facts, happened, { isPatient: true }).catch((failure: unknown) =>
+          log.log('error', 'audit.outcome_not_recorded', errorFields(failure)),
         );
       }),
   };
 }
+
+type Happened = Pick<AuditEntry, 'outcome'> & Partial<AuditEntry>;
+
+const entryOf = ({ path, ...facts }: RequestFacts, happened: Happened): RequestFacts & Happened => ({
+  ...defined(facts),
+  // A path may contain anything, even a secret pasted by mistake.
+  ...(path === undefined ? {} : { path: scrub(path) }),
+  ...defined(happened),
+});
 
 const defined = <T extends object>(value: T): T =>
   Object.fromEntries(Object.entries(value).filter(([, item]) => item !== undefined)) as T;

@@ -8,7 +8,7 @@ const numRuns = 2_000;
 const maxBatch = 3;
 const maxWrites = 2;
 
-const item = fc.record({ group: fc.constantFrom('x', 'y') });
+const item = fc.record({ group: fc.constantFrom('x', 'y'), isPatient: fc.boolean() });
 const settings = fc.record({
   sideBySideFrom: fc.integer({ min: 1, max: maxBatch }),
   failEvery: fc.integer({ min: 2, max: 5 }),
@@ -38,23 +38,26 @@ test('GroupCommit confirms an item exactly when it is durable, in every order of
           if (mine % failEvery === 0) throw new Error('storage failed');
           for (const one of batch) durable.add(one);
         };
+        const clock = new FakeClock();
         const commits = new GroupCommit<string>(
-          { write, clock: new FakeClock() },
+          { write, clock },
           {
             groupOf: ([group]) => group ?? '',
             maxBatch,
             maxWrites,
             sideBySideFrom,
+            patienceMs: 100,
             maxWaiting: 100,
             deadlineMs: 3_000,
           },
         );
         const outcomes = await s.waitFor(
           Promise.all(
-            items.map(async ({ group }, index) => {
+            items.map(async ({ group, isPatient }, index) => {
               const name = `${group}${index}`;
               await s.schedule(Promise.resolve(), `arrives ${name}`);
-              const confirmed = await commits.commit(name).then(
+              if (isPatient) void s.schedule(Promise.resolve(), `patience of ${name}`).then(() => clock.advance(100));
+              const confirmed = await commits.commit(name, isPatient).then(
                 () => true,
                 () => false,
               );

@@ -21,6 +21,7 @@ function start(changes: Partial<GroupCommitSettings<string>> = {}) {
     maxBatch: 3,
     maxWrites: 1,
     sideBySideFrom: 3,
+    patienceMs: 100,
     maxWaiting: 100,
     deadlineMs: 3000,
     ...changes,

@@ -26,14 +26,15 @@ function start(changes: Partial<GroupCommitSettings<string>> = {}) {
     maxBatch: 3,
     maxWrites: 2,
     sideBySideFrom: 3,
+    patienceMs: 100,
     maxWaiting: 100,
     deadlineMs: 3000,
     ...changes,
   };
   const commits = new GroupCommit<string>({ write: store.write, clock }, settings);
   const outcomes: Record<string, string> = {};
-  const commit = (item: string): void => {
-    commits.commit(item).then(
+  const commit = (item: string, isPatient?: boolean): void => {
+    commits.commit(item, isPatient).then(
       () => (outcomes[item] = 'durable'),
       (error: unknown) => (outcomes[item] = error instanceof Error ? error.name : 'thrown'),
     );
@@ -79,6 +80,39 @@ describe('GroupCommit', () => {
     store.writes[0]?.done();
     await settle();
     expect(store.batches).toEqual(['a', 'b,c,d', 'e,f,g']);
+  });
+
+  it('writes a patient item after its patience, or earlier with another item', async () => {
+    const { clock, store, commit } = start();
+    commit('a', true);
+    commit('b', true);
+    await clock.advance(99);
+    expect(store.batches).toEqual([]);
+    await clock.advance(1);
+    expect(store.batches).toEqual(['a,b']);
+    store.writes[0]?.done();
+    commit('c', true);
+    await clock.advance(50);
+    commit('d');
+    expect(store.batches).toEqual(['a,b', 'd,c']);
+    await clock.advance(100);
+    expect(store.batches).toEqual(['a,b', 'd,c']);
+  });
+
+  it('does not let patient items delay others, neither by their number nor by their group', async () => {
+    const { store, commit } = start({ groupOf: (item) => item[0] ?? '', maxWrites: 1, sideBySideFrom: 10 });
+    for (const item of ['x1', 'y1', 'y2']) commit(item, true);
+    for (const item of ['y3', 'y4', 'y5', 'y6']) commit(item);
+    expect(store.batches).toEqual(['y3,y1,y2']);
+    store.writes[0]?.done();
+    await settle();
+    expect(store.batches).toEqual(['y3,y1,y2', 'y4,y5,y6']);
+  });
+
+  it('writes patient items at once if sideBySideFrom items wait', async () => {
+    const { store, commit } = start();
+    for (const item of ['a', 'b', 'c']) commit(item, true);
+    expect(store.batches).toEqual(['a,b,c']);
   });
 
   it('never mixes groups in one write and keeps the order within each group', async () => {

@@ -1,0 +1,33 @@
+import { expect, it } from 'vitest';
+import type { AuditLog } from '../../../../src/lib/audit/audit-log.ts';
+import { recordOf, utiOf } from '../../../../src/lib/gateway/request-records.ts';
+import { Secret } from '../../../../src/lib/model/secret.ts';
+import { silentLogger } from '../../../../src/lib/runtime/log.ts';
+import { FakeClock } from '../../../fakes/fake-clock.ts';
+import { bearer, portal } from './stage.ts';
+
+it('lets only the record of an outcome wait for others, because nobody waits for it', async () => {
+  const recorded: string[] = [];
+  const record: AuditLog['record'] = async ({ outcome }, { isPatient = false } = {}) => {
+    recorded.push(`${outcome} ${isPatient ? 'patient' : 'at once'}`);
+  };
+  const deps = {
+    audit: { record },
+    clock: new FakeClock(),
+    newId: () => 'id',
+    background: (work: () => void) => work(),
+    callers: { refusalRecords: { take: () => undefined } },
+  };
+  const records = recordOf(deps, { caller: portal, correlationId: 'c', log: silentLogger });
+  const token = { secret: new Secret(bearer), scopes: [], expiresAtMs: 0, fromCache: true };
+  await records.sent({ scopes: [] }, { ...token, resource: 'graph' } as never, undefined);
+  records.ended({ scopes: [] }, { status: 200 });
+  await records.denied({ scopes: [] }, new Error('refused'));
+  expect(recorded).toEqual(['sent at once', 'answered patient', 'denied at once']);
+});
+
+it('reads the id of each token', () => {
+  const other = `x.${Buffer.from(JSON.stringify({ uti: 'token-2' })).toString('base64url')}.s`;
+  const ids = [bearer, other, bearer].map((text) => utiOf({ secret: new Secret(text) }));
+  expect(ids).toEqual(['token-1', 'token-2', 'token-1']);
+});
