@@ -123,6 +123,8 @@ describe('a log line', () => {
 
 describe('scrub', () => {
   test.each([
+    ['a client secret', `abc8Q~${'d'.repeat(31)}`, '[secret]'],
+    ['a header', `the Bearer ${'a'.repeat(16)} of it`, 'the Bearer [secret] of it'],
     ['a JWT', `a eyJ${'a'.repeat(8)}.${'b'.repeat(8)}.c d`, 'a [secret] d'],
     ['a JWT after other characters', `%22eyJ${'a'.repeat(8)}.${'b'.repeat(8)}`, '%22[secret]'],
     ['a JWE of five parts', `eyJ${'a'.repeat(8)}.${'b'.repeat(8)}.c.d.e.rest`, '[secret].rest'],
