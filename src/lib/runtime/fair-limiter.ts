@@ -77,6 +77,8 @@ export class FairLimiter {
 
   async #enter(requesters: Requesters, signal: AbortSignal | undefined): Promise<string> {
     signal?.throwIfAborted();
+    const immediate = this.#startAtOnce(requesters);
+    if (immediate !== undefined) return immediate;
     const { promise, resolve, reject } = Promise.withResolvers<string>();
     const ticket: Ticket = { queuedFor: new Set(), end: () => undefined, start: resolve };
     for (const requester of requesters.all) this.#queue(ticket, requester);
@@ -113,6 +115,22 @@ export class FairLimiter {
     return promise;
   }
 
+  /** Where nothing waits, an operation needs no queue, which would take most of the time of this class. */
+  #startAtOnce(requesters: Requesters): string | undefined {
+    if (this.#waiting > 0 || this.#active >= this.#settings.limit) return undefined;
+    const free = requesters.all.filter(({ id }) => this.#runningFor(id) < this.#maxPerRequester);
+    const requester = free.find(({ kind }) => kind !== 'background') ?? free[0];
+    if (requester === undefined) return undefined;
+    this.#turnsSinceBackground = 0;
+    this.#occupy(requester.id);
+    return requester.id;
+  }
+
+  #occupy(id: string): void {
+    this.#active += 1;
+    this.#running.set(id, this.#runningFor(id) + 1);
+  }
+
   #leave(id: string): void {
     this.#active -= 1;
     const left = this.#runningFor(id) - 1;
@@ -128,8 +146,7 @@ export class FairLimiter {
       if (next === undefined) return;
       const { ticket, id } = next;
       this.#withdraw(ticket);
-      this.#active += 1;
-      this.#running.set(id, this.#runningFor(id) + 1);
+      this.#occupy(id);
       ticket.start(id);
     }
   }
