@@ -5,12 +5,25 @@ const ticksPerSecond = 100;
 
 /** Processor time of a process over all its threads, seconds; NaN without /proc. */
 export function cpuSeconds(pid: number): number {
+  const [user, system] = timesOf(pid);
+  return user + system;
+}
+
+/** Processor time of the children of this process that have ended, seconds; NaN without /proc. */
+export function childrenCpuSeconds(): number {
+  const [, , user, system] = timesOf(process.pid);
+  return user + system;
+}
+
+/** proc(5): the fields 14 to 17 are utime, stime, cutime and cstime. */
+function timesOf(pid: number): readonly [user: number, system: number, childUser: number, childSystem: number] {
   try {
-    // proc(5): fields 14 and 15 are utime and stime. The second field may contain spaces and ends with a parenthesis.
+    // The second field may contain spaces and ends with a parenthesis.
     const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ')[1]?.split(' ') ?? [];
-    return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
+    const seconds = (field: number): number => Number(fields[field - 3]) / ticksPerSecond;
+    return [seconds(14), seconds(15), seconds(16), seconds(17)];
   } catch {
-    return Number.NaN;
+    return [Number.NaN, Number.NaN, Number.NaN, Number.NaN];
   }
 }
 

@@ -1,6 +1,6 @@
-import { cpuSeconds } from './cpu-time.ts';
-import { type LoadResult, post, type PostLoad } from './load.ts';
+import { post, type PostLoad } from './load.ts';
 import { type Bench, type BenchResult, embeddedHost, type Figure, figure, type Goal, round } from './measure.ts';
+import { medianDifference, medianOf, type Serving, timed, type TimedLoad } from './processor-time.ts';
 import { startEmptyApp, startProduct, type Product } from './product.ts';
 
 const connections = 50;
@@ -11,14 +11,8 @@ const storageMs = 5;
 
 type Subject = 'empty' | 'same' | 'azurite' | 'apart';
 const subjects = ['empty', 'same', 'azurite', 'apart'] as const;
-interface Sample extends LoadResult {
-  /** Processor time of the function app per answer, microseconds. */
-  readonly cpuMicroseconds: number;
-  /** Processor time of Azurite per answer, microseconds; NaN if the subject writes nothing to it. */
-  readonly storageMicroseconds: number;
-}
 
-type Samples = Readonly<Record<Subject, readonly Sample[]>>;
+type Samples = Readonly<Record<Subject, readonly TimedLoad[]>>;
 
 const names: Readonly<Record<Subject, string>> = {
   empty: 'empty function',
@@ -31,26 +25,26 @@ const names: Readonly<Record<Subject, string>> = {
 export const tokenOverHttp: Bench = {
   name: 'token-over-http',
   run: async () => {
-    const samples: Record<Subject, Sample[]> = { empty: [], same: [], azurite: [], apart: [] };
+    const samples: Record<Subject, TimedLoad[]> = { empty: [], same: [], azurite: [], apart: [] };
     const empty = await startEmptyApp();
     const azurite = await startProduct({ tenants: 25 });
     const apart = await startProduct({ tenants: 25, storage: { acknowledgeMs: storageMs } });
     try {
       const target = async (product: Product) => ({
         url: `${product.url}/api/tokens`,
-        pid: product.hostPid,
+        serving: { app: product.hostPid },
         load: await loadOf(product),
       });
       const targets = {
-        empty: { url: `${empty.url}/empty`, pid: empty.pid, load: await loadOf(azurite) },
-        same: { url: `${empty.url}/same-answer`, pid: empty.pid, load: await loadOf(azurite) },
-        azurite: { ...(await target(azurite)), storagePid: azurite.storagePid },
+        empty: { url: `${empty.url}/empty`, serving: { app: empty.pid }, load: await loadOf(azurite) },
+        same: { url: `${empty.url}/same-answer`, serving: { app: empty.pid }, load: await loadOf(azurite) },
+        azurite: { ...(await target(azurite)), serving: { app: azurite.hostPid, storage: azurite.storagePid } },
         apart: await target(apart),
       };
       for (let done = -1; done < rounds; done += 1) {
         for (const subject of subjects) {
-          const { url, pid, load, storagePid }: Target = targets[subject];
-          const sample = await measured({ ...load, url }, { pid, storagePid });
+          const { url, serving, load }: Target = targets[subject];
+          const sample = await timed(serving, seconds, () => post({ ...load, url }));
           // The first round warms up.
           if (done >= 0) samples[subject].push(sample);
         }
@@ -66,9 +60,8 @@ export const tokenOverHttp: Bench = {
 
 interface Target {
   readonly url: string;
-  readonly pid: number;
+  readonly serving: Serving;
   readonly load: Omit<PostLoad, 'url'>;
-  readonly storagePid?: number | undefined;
 }
 
 async function loadOf(product: Product): Promise<Omit<PostLoad, 'url'>> {
@@ -77,33 +70,14 @@ async function loadOf(product: Product): Promise<Omit<PostLoad, 'url'>> {
   return { headers, body: JSON.stringify({ tenant, resource: 'graph' }), connections, seconds };
 }
 
-async function measured(load: PostLoad, { pid, storagePid }: Pick<Target, 'pid' | 'storagePid'>): Promise<Sample> {
-  const used = (): readonly [app: number, storage: number] => [
-    cpuSeconds(pid),
-    storagePid === undefined ? Number.NaN : cpuSeconds(storagePid),
-  ];
-  const before = used();
-  const result = await post(load);
-  const after = used();
-  const answers = result.requestsPerSecond * load.seconds;
-  return {
-    ...result,
-    cpuMicroseconds: ((after[0] - before[0]) / answers) * 1e6,
-    storageMicroseconds: ((after[1] - before[1]) / answers) * 1e6,
-  };
-}
-
-const medianOf = (samples: readonly Sample[], value: (sample: Sample) => number): number =>
-  figure('', '', samples.map(value)).median;
-
-function figuresOf(subject: Subject, samples: readonly Sample[]): Figure[] {
-  const of = (what: string, unit: string, value: (sample: Sample) => number): Figure =>
+function figuresOf(subject: Subject, samples: readonly TimedLoad[]): Figure[] {
+  const of = (what: string, unit: string, value: (sample: TimedLoad) => number): Figure =>
     figure(`${names[subject]}: ${what}`, unit, samples.map(value));
   return [
     of('throughput', 'requests/s', ({ requestsPerSecond }) => requestsPerSecond),
     of('latency p50', 'ms', ({ latencyMs }) => latencyMs.p50),
     of('latency p99', 'ms', ({ latencyMs }) => latencyMs.p99),
-    of('processor time of the app', 'µs/answer', ({ cpuMicroseconds }) => cpuMicroseconds),
+    of('processor time of the app', 'µs/answer', ({ cpu }) => cpu.app),
   ];
 }
 
@@ -127,7 +101,7 @@ function resultOf(samples: Samples): BenchResult {
       figure(
         `${names.azurite}: processor time of Azurite`,
         'µs/answer',
-        samples.azurite.map(({ storageMicroseconds }) => storageMicroseconds),
+        samples.azurite.map(({ cpu }) => cpu.storage),
       ),
       ofEmpty,
       ofSame,
@@ -152,20 +126,9 @@ function goalOf(share: Figure, samples: Samples): Goal {
     value: `${round(share.median)}`,
   };
   if (share.median >= 0.8) return { ...goal, reached: true };
-  const cpu = (subject: Subject): number =>
-    Math.round(medianOf(samples[subject], ({ cpuMicroseconds }) => cpuMicroseconds));
-  // Round by round, like the shares, because other load on the machine changes between rounds.
-  const more = (subject: Subject, than: Subject): number =>
-    Math.round(
-      figure(
-        '',
-        '',
-        samples[subject].map(
-          ({ cpuMicroseconds }, round) => cpuMicroseconds - (samples[than][round]?.cpuMicroseconds ?? Number.NaN),
-        ),
-      ).median,
-    );
-  const storage = Math.round(medianOf(samples.azurite, ({ storageMicroseconds }) => storageMicroseconds));
-  const reason = `an answer takes ${cpu('azurite')} µs of processor time, one of the function with an equally long answer ${cpu('same')} µs; token verification, policy and audit record account for ${more('azurite', 'same')} µs; Azurite on the same cores takes ${storage} µs`;
+  const cpu = (subject: Subject): number => Math.round(medianOf(samples[subject], (sample) => sample.cpu.app));
+  const more = Math.round(medianDifference(samples.azurite, samples.same, (sample) => sample.cpu.app));
+  const storage = Math.round(medianOf(samples.azurite, (sample) => sample.cpu.storage));
+  const reason = `an answer takes ${cpu('azurite')} µs of processor time, one of the function with an equally long answer ${cpu('same')} µs; token verification, policy and audit record account for ${more} µs; Azurite on the same cores takes ${storage} µs`;
   return { ...goal, reached: false, reason };
 }

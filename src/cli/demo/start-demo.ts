@@ -57,6 +57,8 @@ export interface Demo {
   readonly hostPid: number;
   /** The process of Azurite. */
   readonly storagePid: number;
+  /** The process of the simulated cloud. */
+  readonly cloudPid: number;
   /** Rejects when one of the processes ends by itself. */
   readonly broken: Promise<never>;
   stop(): Promise<void>;
@@ -114,10 +116,7 @@ async function startServices(options: DemoOptions, faults: readonly string[], st
 
   say('Starting the function app');
   const startApp = options.startApp ?? ((settings) => startHost(options, settings));
-  const host = await startApp({
-    ...environment,
-    ...(await options.hostSettings?.(azurite.connectionString)),
-  });
+  const host = await startApp({ ...environment, ...(await options.hostSettings?.(azurite.connectionString)) });
   started.push(() => host.stop());
   const broken = Promise.race([
     rejectAtExit('the function app', host.exited),
@@ -134,6 +133,7 @@ async function startServices(options: DemoOptions, faults: readonly string[], st
     environment,
     hostPid: host.pid,
     storagePid: azurite.pid,
+    cloudPid: cloud.pid,
     broken,
     stop: () => stopDemo(options, cloud.ready.control, started),
   };
