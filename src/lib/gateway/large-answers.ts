@@ -1,4 +1,5 @@
-import { Limiter } from '../runtime/limiter.ts';
+import { FairLimiter } from '../runtime/fair-limiter.ts';
+import { Requesters } from '../runtime/requesters.ts';
 
 /** Answers up to this size, in bytes, are read without a place. */
 export const smallAnswerBytes = 2 * 1024 * 1024;
@@ -13,17 +14,26 @@ export interface AnswerPlace {
 
 /**
  * Limits how many large answers are in memory. While one is decompressed and edited, it takes several times its size, and
- * the limit of requests alone would let them fill the memory of the app.
+ * the limit of requests alone would let them fill the memory of the app. A place may be held until the deadline of its
+ * request, so one caller gets half of the places, and callers take turns.
  */
 export class LargeAnswers {
-  readonly #limiter: Limiter;
+  readonly #limiter: FairLimiter;
 
   /** @param limit Large answers at the same time, at least 1. */
   constructor(limit: number) {
-    this.#limiter = new Limiter(limit);
+    this.#limiter = new FairLimiter({
+      limit,
+      maxRunning: Math.ceil(limit / 2),
+      // The requests of a caller are limited before.
+      maxWaiting: Number.POSITIVE_INFINITY,
+      peer: 'large requests',
+    });
   }
 
-  place(): AnswerPlace {
+  /** @param caller Id of the caller, for example the object id of its service principal. */
+  place(caller: string): AnswerPlace {
+    const requesters = new Requesters({ id: caller, kind: 'caller' });
     let taken: Promise<void> | undefined;
     let end: (() => void) | undefined;
     let isLeft = false;
@@ -36,7 +46,7 @@ export class LargeAnswers {
     return {
       take: (signal) =>
         (taken ??= new Promise((resolve, reject) => {
-          this.#limiter.run(() => held(resolve), signal).catch(reject);
+          this.#limiter.run(() => held(resolve), requesters, signal).catch(reject);
         })),
       leave: () => {
         isLeft = true;

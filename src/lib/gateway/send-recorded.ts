@@ -1,3 +1,4 @@
+import { callerIdOf } from '../model/caller.ts';
 import { BrokerError, toBrokerError } from '../model/errors.ts';
 import type { AccessToken, TokenRequest } from '../model/token.ts';
 import { answerHeaders, requestIdOf } from './answer-headers.ts';
@@ -27,7 +28,7 @@ export async function sendRecorded<T>(
   prepare: () => Promise<Prepared<T>>,
 ): Promise<T> {
   const record = recordOf(outgoing.deps, outgoing.sender);
-  const place = outgoing.deps.largeAnswers.place();
+  const place = outgoing.deps.largeAnswers.place(callerIdOf(outgoing.sender.caller));
   const progress: { isSent: boolean; outcome: RequestOutcome } = { isSent: false, outcome: {} };
   try {
     const { tokenRequest, token, read } = await prepare();

@@ -4,6 +4,8 @@ import type { Requester, Requesters } from './requesters.ts';
 export interface FairLimiterSettings {
   /** Maximum number of concurrent operations. */
   readonly limit: number;
+  /** Maximum number of concurrent operations of one requester. Default: `limit`, or one less from 16 on. */
+  readonly maxRunning?: number;
   /** Maximum number of waiting operations of one caller. Its next operation is rejected. */
   readonly maxWaiting: number;
   /** Who answers the operations, for the rejection. */
@@ -44,7 +46,8 @@ export class FairLimiter {
 
   constructor(settings: FairLimiterSettings) {
     this.#settings = settings;
-    this.#maxPerRequester = settings.limit - (settings.limit >= minLimitWithReserve ? 1 : 0);
+    const { limit, maxRunning = limit - (limit >= minLimitWithReserve ? 1 : 0) } = settings;
+    this.#maxPerRequester = maxRunning;
   }
 
   get waiting(): number {

@@ -7,7 +7,7 @@ const { signal } = new AbortController();
 
 /** Whether a place is free for a moment. */
 async function isFree(answers: LargeAnswers): Promise<boolean> {
-  const place = answers.place();
+  const place = answers.place('somebody');
   const taken = await Promise.race([place.take(signal).then(() => true), turn(false)]);
   place.leave();
   return taken;
@@ -15,7 +15,7 @@ async function isFree(answers: LargeAnswers): Promise<boolean> {
 
 it('a place is taken once, and free when it is left', async () => {
   const answers = new LargeAnswers(2);
-  const [one, other] = [answers.place(), answers.place()];
+  const [one, other] = [answers.place('a'), answers.place('b')];
   await one.take(signal);
   await one.take(signal);
   await other.take(signal);
@@ -27,7 +27,7 @@ it('a place is taken once, and free when it is left', async () => {
 
 it('a place that is left before its turn comes is not kept', async () => {
   const answers = new LargeAnswers(1);
-  const [one, waiting] = [answers.place(), answers.place()];
+  const [one, waiting] = [answers.place('a'), answers.place('b')];
   await one.take(signal);
   void waiting.take(signal);
   waiting.leave();
@@ -36,12 +36,28 @@ it('a place that is left before its turn comes is not kept', async () => {
   expect(await isFree(answers)).toBe(true);
 });
 
+it('one caller gets half of the places, and leaves the others to others', async () => {
+  const answers = new LargeAnswers(4);
+  const order: string[] = [];
+  const take = (caller: string) => {
+    const place = answers.place(caller);
+    void place.take(signal).then(() => order.push(caller));
+    return place;
+  };
+  const [first] = ['a', 'a', 'a', 'a', 'b', 'c', 'c'].map(take);
+  await turn();
+  expect(order).toEqual(['a', 'a', 'b', 'c']);
+  first?.leave();
+  await turn();
+  expect(order).toEqual(['a', 'a', 'b', 'c', 'a']);
+});
+
 it('the wait ends with the signal', async () => {
   const answers = new LargeAnswers(1);
-  const one = answers.place();
+  const one = answers.place('a');
   await one.take(signal);
   const controller = new AbortController();
-  const waiting = answers.place().take(controller.signal);
+  const waiting = answers.place('b').take(controller.signal);
   controller.abort(new Error('over'));
   await expect(waiting).rejects.toThrow('over');
   one.leave();
