@@ -9,8 +9,15 @@ export interface Member {
 
 /** What to change in a JSON text. */
 export interface JsonEdits {
-  /** The JSON of the value to put in place; `drop` removes the member, undefined leaves it. */
-  member(name: string, text: string | undefined): { readonly value: string } | 'drop' | undefined;
+  /**
+   * The JSON of the value to put in place; `drop` removes the member, undefined leaves it.
+   * @param within As for `object`.
+   */
+  member(
+    name: string,
+    text: string | undefined,
+    within: readonly string[],
+  ): { readonly value: string } | 'drop' | undefined;
   /**
    * The members that an object keeps; undefined for all. Called after its members were edited.
    * @param within The names of the members that the object is in, from the outside. It changes after the call.
@@ -111,7 +118,7 @@ class Editor {
       this.#within.push(name);
       const value = this.#value(depth + 1);
       this.#within.pop();
-      const edit = this.#edits.member(name, value.text);
+      const edit = this.#edits.member(name, value.text, this.#within);
       changed ||= edit !== undefined || value.edited !== undefined;
       if (edit === 'drop') continue;
       const edited = edit === undefined ? value.edited : edit.value;

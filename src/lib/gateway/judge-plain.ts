@@ -74,7 +74,7 @@ export function judgePlain(
       allowed: true,
       permissions: [],
       request: { method, url, path, headers },
-      answer: { remove: [], readableTypes: undefined, anyFormat: true },
+      answer: { remove: [], readableTypes: undefined, anyFormat: true, plainLinks: true },
       lookUps: [],
       selected: [],
     },

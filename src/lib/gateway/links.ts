@@ -158,6 +158,8 @@ export interface LinkRoute {
   readonly resourceUrl: string;
   /** What a link that starts with a slash continues, for example `https://graph.microsoft.com/v1.0`. */
   readonly rootUrl: string;
+  /** The URL of the request at the resource. A link that starts with a name, a dot or a question mark is relative to it. */
+  readonly requestUrl: string;
 }
 
 /**
@@ -175,23 +177,23 @@ export function rootUrlOf(alias: string, resourceUrl: string, path: string): str
  * @returns undefined for a link to another host, which the gateway cannot serve and the caller must not get: it may be an
  * address that works without a token.
  */
-export function gatewayLink(
-  { gatewayUrl, resourceUrl, rootUrl }: LinkRoute,
-  link: string,
-  sign: (url: string) => string,
-): string | undefined {
-  const url = belowResource(absolute(link, rootUrl), resourceUrl);
+export function gatewayLink(route: LinkRoute, link: string, sign: (url: string) => string): string | undefined {
+  // A fragment is not sent, and readers treat white space and backslashes differently.
+  if (/[\s\\#\p{Cc}]/u.test(link)) return undefined;
+  const url = belowResource(absolute(link, route), route.resourceUrl);
   if (url === undefined) return undefined;
   try {
-    return `${gatewayUrl}${sign(url)}`;
+    return `${route.gatewayUrl}${sign(url)}`;
   } catch (error) {
     if (error instanceof TypeError) return undefined;
     throw error;
   }
 }
 
-function absolute(link: string, rootUrl: string): string {
-  if (!/^\/(?!\/)/.test(link)) return link;
+/** RFC 3986 section 4.2. What is no reference, or leaves the scheme out, stays as it is. */
+function absolute(link: string, { rootUrl, requestUrl }: LinkRoute): string {
+  if (link === '' || link.startsWith('//') || /^[a-z][a-z\d+.-]*:/i.test(link)) return link;
+  if (!link.startsWith('/')) return new URL(link, requestUrl).href;
   const { origin, pathname } = new URL(rootUrl);
   const isWhole = link.startsWith(`${pathname.replace(/\/$/, '')}/`);
   return `${isWhole ? origin : rootUrl}${link}`;
@@ -199,8 +201,7 @@ function absolute(link: string, rootUrl: string): string {
 
 /** Path and query below the resource's address, as they are written in the link. */
 function belowResource(link: string, resourceUrl: string): string | undefined {
-  // A fragment is not sent, and readers treat white space and backslashes differently.
-  if (/[\s\\#\p{Cc}]/u.test(link) || !URL.canParse(link)) return undefined;
+  if (!URL.canParse(link)) return undefined;
   const { origin, username, password } = new URL(link);
   const base = new URL(resourceUrl);
   if (origin !== base.origin || username !== '' || password !== '') return undefined;

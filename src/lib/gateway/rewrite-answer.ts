@@ -65,18 +65,21 @@ function decode(body: Uint8Array): string {
 const linkNames = ['@odata.nextLink', '@odata.deltaLink', '@nextLink', '@deltaLink'];
 const typeNames = ['@odata.type', '@type'];
 
-const namesOf = ({ remove, readableTypes }: AnswerLimits): readonly string[] => [
+const plainName = 'nextLink';
+
+const namesOf = ({ remove, readableTypes, plainLinks = false }: AnswerLimits): readonly string[] => [
   ...remove,
   ...linkNames,
+  ...(plainLinks ? [plainName] : []),
   ...(readableTypes === undefined ? [] : typeNames),
 ];
 
 function editsFor({ limits, rewriteLink }: AnswerRules, typed: ReadonlySet<string>): JsonEdits {
   const readable = limits.readableTypes && new Set(limits.readableTypes.map(typeOf));
   return {
-    member: (name, text) => {
+    member: (name, text, within) => {
       if (limits.remove.some((removed) => names(name, removed))) return 'drop';
-      if (text === undefined || !linkNames.some((link) => name.endsWith(link))) return undefined;
+      if (text === undefined || !(isLink(name) || (isPlainLink(name, limits, within) && text !== ''))) return undefined;
       const rewritten = rewriteLink(text);
       if (rewritten !== undefined) return { value: JSON.stringify(rewritten) };
       throw new BrokerError('resource_error', 'The resource answers with a link to another host.');
@@ -89,6 +92,12 @@ function editsFor({ limits, rewriteLink }: AnswerRules, typed: ReadonlySet<strin
         : members.filter(({ name, text }) => text !== undefined && (name === 'id' || typeNames.includes(name))),
   };
 }
+
+const isLink = (name: string): boolean => linkNames.some((link) => name.endsWith(link));
+
+/** At the end, some services write an empty text. */
+const isPlainLink = (name: string, { plainLinks = false }: AnswerLimits, within: readonly string[]): boolean =>
+  plainLinks && name === plainName && within.length === 0;
 
 /** An annotation may stand before the property that it belongs to: `content@microsoft.graph.downloadUrl`. */
 const names = (name: string, removed: string): boolean =>

@@ -98,7 +98,7 @@ export const tokenRequestOf = ({ authorization, sender }: Outgoing, grant: Token
  * The address to send to: that of the verdict. Graph is judged by its public name, and may be reached at another address
  * (a proxy, a private link, the simulated cloud).
  */
-const addressIn = (baseUrl: string, judgedUrl: string): string =>
+export const addressIn = (baseUrl: string, judgedUrl: string): string =>
   judgedUrl.startsWith(`${baseUrl}/`)
     ? judgedUrl
     : `${baseUrl}${judgedUrl.slice(judgedUrl.indexOf('/', judgedUrl.indexOf('//') + 2))}`;

@@ -13,7 +13,7 @@ import { checkLookUps } from './look-ups.ts';
 import { recordOf, type RequestFacts, type Sender } from './request-records.ts';
 import { type Answer, rewriteAnswer } from './rewrite-answer.ts';
 import { grantOf } from './rule-grant.ts';
-import { type Outgoing, tokenRequestOf } from './send.ts';
+import { addressIn, type Outgoing, tokenRequestOf } from './send.ts';
 import { sendBatch } from './send-batch.ts';
 import { sendRecorded } from './send-recorded.ts';
 import { maximumAnswerBytes } from './upstream.ts';
@@ -81,7 +81,8 @@ function linkWriter({ deps, sender, authorization, gatewayUrl, verdict }: Served
   const { rule, tenantId, resource, baseUrl } = authorization;
   const rootUrl = rootUrlOf(resource.alias, baseUrl, verdict.request.path);
   const owner = { rule: rule.name, caller: callerIdOf(sender.caller), tenantId, resource: resource.alias };
-  return deps.links.writer(owner, { gatewayUrl, resourceUrl: baseUrl, rootUrl }, verdict.selected);
+  const requestUrl = addressIn(baseUrl, verdict.request.url);
+  return deps.links.writer(owner, { gatewayUrl, resourceUrl: baseUrl, rootUrl, requestUrl }, verdict.selected);
 }
 
 /** A token that was cached before a consent may lack what opens the request. It is replaced, at most every three minutes. */

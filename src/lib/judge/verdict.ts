@@ -61,6 +61,8 @@ export interface AnswerLimits {
    * Otherwise the sender refuses an answer that is not JSON, because it could not take anything out of it.
    */
   readonly anyFormat: boolean;
+  /** Whether `nextLink` of the answer itself is a link ("Azure REST API Guidelines", collections). Default: it is not. */
+  readonly plainLinks?: boolean;
 }
 
 /** A condition that only the object itself shows. The sender looks it up first and refuses the request otherwise. */

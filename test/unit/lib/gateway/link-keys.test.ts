@@ -110,6 +110,7 @@ describe('GatewayLinks', () => {
     gatewayUrl: 'https://broker.example/api/gateway/t/graph',
     resourceUrl: 'https://graph.microsoft.com',
     rootUrl: 'https://graph.microsoft.com/v1.0',
+    requestUrl: 'https://graph.microsoft.com/v1.0/users',
   };
   const link = 'https://graph.microsoft.com/v1.0/users?$skiptoken=x';
   const below = (written: string | undefined): string => (written ?? '').slice(route.gatewayUrl.length);

@@ -136,6 +136,7 @@ describe('gatewayLink', () => {
     gatewayUrl: 'https://broker.example/api/gateway/T/graph',
     resourceUrl: 'https://graph.microsoft.com',
     rootUrl: 'https://graph.microsoft.com/v1.0',
+    requestUrl: 'https://graph.microsoft.com/v1.0/teams/1/channels?$top=5',
   };
   const rewritten = (link: string): string | undefined => gatewayLink(route, link, (below) => `${below}#signed`);
 
@@ -150,6 +151,16 @@ describe('gatewayLink', () => {
 
   it.each(['/v1.0/users/1', '/users/1'])('that starts with a slash continues the version: %s', (link) => {
     expect(rewritten(link)).toBe(`${route.gatewayUrl}/v1.0/users/1#signed`);
+  });
+
+  it.each([
+    ['channels/2', '/v1.0/teams/1/channels/2'],
+    ['./2', '/v1.0/teams/1/2'],
+    ['../2/channels', '/v1.0/teams/2/channels'],
+    ['../../../../../beta/users', '/beta/users'],
+    ['?$skiptoken=a', '/v1.0/teams/1/channels?$skiptoken=a'],
+  ])('that is relative to the request is resolved: %s', (link, expected) => {
+    expect(rewritten(link)).toBe(`${route.gatewayUrl}${expected}#signed`);
   });
 
   it('is below the address of the resource', () => {
@@ -172,7 +183,12 @@ describe('gatewayLink', () => {
     '//evil.example/v1.0/users',
     String.raw`/\evil.example/v1.0`,
     '/v1.0/users#fragment',
-    'nonsense',
+    '///evil.example/v1.0',
+    'https:evil.example/v1.0',
+    'https:graph.microsoft.com/v1.0',
+    'javascript:1',
+    String.raw`..\..\evil.example`,
+    'channels/2#fragment',
     '',
   ])('does not lead to %s', (link) => {
     expect(rewritten(link)).toBeUndefined();

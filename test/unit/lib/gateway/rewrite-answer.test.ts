@@ -57,6 +57,15 @@ describe('links', () => {
     expect(() => read({ '@odata.nextLink': 'https://evil.example/v1.0/users' })).toThrow(/link to another host/);
   });
 
+  it('without a sign before them lead to the gateway where the resource is not Graph, but only those of the answer itself', () => {
+    const next = 'https://graph.microsoft.com/v1.0/users?$skiptoken=x';
+    const body = { value: [{ nextLink: next }], nextLink: next };
+    expect(read(body)).toEqual(body);
+    expect(read(body, { plainLinks: true })).toEqual({ ...body, nextLink: 'gateway:/v1.0/users?$skiptoken=x' });
+    for (const nextLink of ['', null]) expect(read({ nextLink }, { plainLinks: true })).toEqual({ nextLink });
+    expect(() => read({ nextLink: 'https://evil.example/' }, { plainLinks: true })).toThrow(/link to another host/);
+  });
+
   it('in the header Location lead to the gateway, or are removed', () => {
     const headers = (location: string) =>
       rewriteAnswer(answer('', { status: 302, headers: { location } }), rules()).headers;

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import type { Answer } from '../../../../src/lib/gateway/rewrite-answer.ts';
 import { BrokerError } from '../../../../src/lib/model/errors.ts';
 import { OutboundError } from '../../../../src/lib/runtime/outbound.ts';
 import { bearer, bodyOf, bytes, contoso, json, portal, stage, usersRule } from './stage.ts';
@@ -282,17 +283,20 @@ describe('the record of a request', () => {
   });
 });
 
-describe('a Location that starts with a slash', () => {
+describe('a link without an address', () => {
   const location = `/teams('a')/operations('b')`;
-  const follow = async (path: string, more: object, rule: object, at: string) => {
+  const moved = (at: string): Answer => ({ status: 202, headers: { location: at }, body: new Uint8Array() });
+  const follow = async (path: string, more: object, rule: object, at: string, answer = moved) => {
     const { world, send, deps } = stage([{ ...usersRule, ...rule }]);
     const own = { alias: 'own', identifier: 'https://api.example/base' };
     const { resources } = deps;
     Object.assign(deps, {
       resources: { ...resources, get: (alias: string) => (alias === 'own' ? own : resources.get(alias)) },
     });
-    world.answers.push({ status: 202, headers: { location: at }, body: new Uint8Array() });
-    return (await send(path, more)).headers['location']?.replace(/\?.*$/, '');
+    world.answers.push(answer(at));
+    const { headers, body } = await send(path, more);
+    if (body.length > 0) return (JSON.parse(Buffer.from(body).toString()) as { nextLink: string }).nextLink;
+    return headers['location']?.replace(/\?.*$/, '');
   };
 
   it('continues the version of a request to Graph', async () => {
@@ -301,7 +305,10 @@ describe('a Location that starts with a slash', () => {
     expect(await follow('/v1.0/users', more, rule, location)).toBe(
       `https://broker.example/api/gateway/${contoso}/graph/v1.0${location}`,
     );
-    for (const foreign of ['//evil.example/x', 'x', '/\\evil.example'])
+    expect(await follow('/v1.0/users', more, rule, 'users/1')).toBe(
+      `https://broker.example/api/gateway/${contoso}/graph/v1.0/users/1`,
+    );
+    for (const foreign of ['//evil.example/x', '/\\evil.example'])
       expect(await follow('/v1.0/users', more, rule, foreign)).toBeUndefined();
   });
 
@@ -311,7 +318,14 @@ describe('a Location that starts with a slash', () => {
     expect(await follow('/v1/items', more, rule, '/base/v1/items/1')).toBe(
       'https://broker.example/api/gateway/t/own/v1/items/1',
     );
+    expect(await follow('/v1/items', more, rule, 'items/1')).toBe(
+      'https://broker.example/api/gateway/t/own/v1/items/1',
+    );
+    expect(await follow('/v1/items', more, rule, '/base/v1/items/1', (at) => json({ nextLink: at }))).toMatch(
+      /^https:\/\/broker\.example\/api\/gateway\/t\/own\/v1\/items\/1\?ptb_link=/,
+    );
     expect(await follow('/v1/items', more, rule, '/other/v1/items/1')).toBeUndefined();
+    expect(await follow('/v1/items', more, rule, '../../other')).toBeUndefined();
   });
 });
 
