@@ -24,7 +24,7 @@ route(
 );
 
 function viewJob(job: Job, nowMs: number): JobsAnswer['jobs'][number] {
-  const { name, title, description, schedule, resources, permissions, timeoutSeconds, columns } = job;
+  const { name, title, description, schedule, resources, permissions, parameters, timeoutSeconds, columns } = job;
   const nextAtMs = schedule?.nextAfterMs(nowMs);
   return {
     name,
@@ -34,6 +34,7 @@ function viewJob(job: Job, nowMs: number): JobsAnswer['jobs'][number] {
     nextAt: nextAtMs === undefined ? undefined : isoTime(nextAtMs),
     resources,
     permissions,
+    parameters: parameters.jsonSchema,
     timeoutSeconds,
     columns: columns?.map(({ name, title, type }) => ({ name, title, type })),
   };
@@ -75,6 +76,7 @@ async function documentJobs(): Promise<RouteDocument> {
         schedule: '0 0 5 * * *',
         nextAt: '2026-11-25T05:00:00.000Z',
         resources: ['graph'],
+        parameters: { type: 'object', properties: {}, additionalProperties: false },
         timeoutSeconds: 120,
         columns: [{ name: 'product', title: 'Product', type: 'text' }],
       },
@@ -83,18 +85,20 @@ async function documentJobs(): Promise<RouteDocument> {
   return {
     group: 'Jobs and runs',
     summary: 'List jobs',
-    description: 'The jobs of this deployment, with their schedules.',
+    description: 'The jobs of this deployment, with their schedules and the JSON Schema of their parameters.',
     answers: [{ status: 200, description: 'The jobs.', contents: [jsonContent(jobsAnswerSchema, example)] }],
   };
 }
 
 async function documentStart(): Promise<RouteDocument> {
+  const { startRunBody } = await import('../lib/api/start-run-document.ts');
   return {
     group: 'Jobs and runs',
     summary: 'Start a run',
     description:
-      'Starts a run of the job over all delegated tenants, or over the named tenants. With a `window`, the request is safe to repeat: a second request with the same window is answered with `run_conflict` and starts nothing. The body may have up to 512 KiB.',
+      'Starts a run of the job over all delegated tenants, or over the named tenants. With a `window`, the request is safe to repeat: a second request with the same window is answered with `run_conflict` and starts nothing. `parameters` are checked by the schema of the job, and defaults are added. The body may have up to 512 KiB.',
     pathParameters: { job: { description: 'Name of the job.', example: 'access-check' } },
+    bodySchema: startRunBody(jobRegistry.list()),
     bodyExample: { tenants: [exampleDomain] },
     answers: [await documentStartedRun('access-check@manual-8d9f7a54-0d0c-4c5e-9a51-9f3a2f6a2b7e')],
   };

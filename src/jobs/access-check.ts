@@ -1,10 +1,8 @@
+import * as z from 'zod';
 import { adviceFor } from '../lib/model/advice.ts';
 import { errorTable, toBrokerError } from '../lib/model/errors.ts';
 import { defineJob, type JobContext } from '../lib/runs/job.ts';
 import type { Row } from '../lib/runs/row.ts';
-
-/** Checked besides Graph by default. `aad-graph` is retired and only checked if a parameter names it. */
-const defaultResources = ['exchange', 'arm'];
 
 /**
  * Reports which resources can be reached in each tenant, and why others cannot. The job calls Graph first: if that
@@ -13,13 +11,22 @@ const defaultResources = ['exchange', 'arm'];
 export default defineJob({
   name: 'access-check',
   title: 'Access to each tenant',
-  description:
-    'Which resources the partner can reach in each tenant, and the next step for the others. The parameter `resources` is a list of aliases to check besides Graph.',
+  description: 'Which resources the partner can reach in each tenant, and the next step for the others.',
   schedule: '0 30 4 * * *',
   resources: ['graph', 'exchange', 'arm', 'aad-graph'],
   permissions: ['User.Read.All', 'Exchange.Manage', 'user_impersonation (Azure Service Management)'],
   directoryRoles: ['Directory Readers', 'Global Reader', 'User Administrator'],
   timeoutSeconds: 120,
+  parameters: z.object({
+    // `aad-graph` is retired and only checked on request.
+    resources: z
+      .array(z.enum(['exchange', 'arm', 'aad-graph']))
+      .default(['exchange', 'arm'])
+      .meta({
+        title: 'Resources',
+        description: 'What to check besides Microsoft Graph, which is always checked.',
+      }),
+  }),
   columns: [
     { name: 'resource', title: 'Resource', type: 'text' },
     { name: 'reachable', title: 'Reachable', type: 'boolean' },
@@ -31,18 +38,12 @@ export default defineJob({
   async run(context) {
     await context.graph.get('/organization?$select=id,displayName');
     const rows: Row[] = [reachable('graph')];
-    for (const resource of requestedResources(context.parameters)) rows.push(await check(context, resource));
+    for (const resource of context.parameters.resources) rows.push(await check(context, resource));
     return rows;
   },
 });
 
-function requestedResources(parameters: JobContext['parameters']): readonly string[] {
-  const given = parameters['resources'];
-  if (!Array.isArray(given)) return defaultResources;
-  return given.filter((alias) => typeof alias === 'string' && alias !== 'graph');
-}
-
-async function check(context: JobContext, resource: string): Promise<Row> {
+async function check(context: Pick<JobContext, 'token'>, resource: string): Promise<Row> {
   try {
     await context.token(resource);
     return reachable(resource);

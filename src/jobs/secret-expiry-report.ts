@@ -1,6 +1,5 @@
 import * as z from 'zod';
 import { dayMs } from '../lib/model/durations.ts';
-import { BrokerError } from '../lib/model/errors.ts';
 import { defineJob } from '../lib/runs/job.ts';
 import type { Row } from '../lib/runs/row.ts';
 
@@ -16,14 +15,11 @@ const application = z.object({
   keyCredentials: z.array(credential).nullish(),
 });
 
-const defaultDays = 30;
-
 /** Reports application credentials that expire soon or have expired: key ids and dates only, never secrets. */
 export default defineJob({
   name: 'secret-expiry-report',
   title: 'Expiring application credentials',
-  description:
-    'Secrets and certificates of the applications in each tenant that have expired or expire within the number of days in the parameter `days` (default 30).',
+  description: 'Secrets and certificates of the applications in each tenant that have expired or expire soon.',
   schedule: '0 30 6 * * *',
   resources: ['graph'],
   permissions: ['Application.Read.All'],
@@ -36,6 +32,12 @@ export default defineJob({
     'Security Administrator',
   ],
   timeoutSeconds: 300,
+  parameters: z.object({
+    days: z.int().min(0).max(3650).default(30).meta({
+      title: 'Days ahead',
+      description: 'Reports what expires within this number of days. 0 reports only what has expired.',
+    }),
+  }),
   columns: [
     { name: 'application', title: 'Application', type: 'text' },
     { name: 'appId', title: 'Application id', type: 'text' },
@@ -47,7 +49,6 @@ export default defineJob({
   ],
   key: ['appId', 'kind', 'keyId'],
   async run({ graph, parameters, nowMs }) {
-    const days = daysOf(parameters['days']);
     const rows: Row[] = [];
     const path = '/applications?$top=999&$select=appId,displayName,passwordCredentials,keyCredentials';
     for await (const app of graph.list(path, { shape: application })) {
@@ -59,7 +60,7 @@ export default defineJob({
           const endsAtMs = Date.parse(endDateTime ?? '');
           const daysLeft = Math.floor((endsAtMs - nowMs) / dayMs);
           // NaN, for a credential without an end date, compares as false.
-          if (!(daysLeft < days)) continue;
+          if (!(daysLeft < parameters.days)) continue;
           rows.push({
             application: app.displayName ?? null,
             appId: app.appId,
@@ -75,9 +76,3 @@ export default defineJob({
     return rows;
   },
 });
-
-function daysOf(given: unknown): number {
-  if (given === undefined) return defaultDays;
-  if (typeof given === 'number' && Number.isInteger(given) && given >= 0 && given <= 3650) return given;
-  throw new BrokerError('job_failed', 'The parameter days must be a whole number from 0 to 3650.');
-}

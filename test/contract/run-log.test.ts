@@ -86,6 +86,15 @@ describe.each([
     expect(new Set(listed.map(({ starter }) => starter?.name))).toEqual(new Set([undefined, 'ann@partner.example']));
   });
 
+  test('shows the parameters of a run, if it has any', async () => {
+    const log = make();
+    const parameters = { days: 3, deep: true, level: 'high', parts: ['a', 'b'] };
+    await log.create(start('shown', 'w1'), { parameters });
+    await log.create(start('shown', 'w2'), { parameters: {} });
+    expect((await log.find('shown@w1'))?.parameters).toEqual(parameters);
+    expect((await log.find('shown@w2'))?.parameters).toBeUndefined();
+  });
+
   test('stores the request with thousands of tenants, and windows with a colon', async () => {
     const log = make();
     const request = {

@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { decodeJwt } from 'jose';
+import { addFault, clearFaults } from 'microsoft-cloud/client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { triedLines } from '../../src/cli/jobs/tried-lines.ts';
 import { runJob } from '../../src/cli/jobs/try-job.ts';
@@ -109,6 +110,24 @@ test('trying a job shows its rows, requests and permissions', async () => {
   await expect(runJob(demo, { job: 'nonsense', progress })).rejects.toThrow(/does not list the job "nonsense"/);
   const elsewhere = runJob(demo, { job: 'licence-report', only: ['nobody'], progress });
   await expect(elsewhere).rejects.toThrow(/no tenant "nobody"/);
+});
+
+test('ptb jobs show describes the parameters of a job, and ptb run takes them', async () => {
+  const { stdout } = await ptb(['jobs', 'show', 'secret-expiry-report']);
+  expect(stdout).toMatch(/^days +a whole number from 0 to 3650 +30 +\S/m);
+  const words = ['run', 'secret-expiry-report', '--tenant', healthy(), '--wait', '--parameter', 'days=3650'];
+  const { code, stdout: shown } = await ptb(words);
+  expect([code, shown]).toEqual([0, expect.stringContaining('Parameters: days = 3650')]);
+  const defaults = await json<{ runId: string }>(['run', 'access-check', '--tenant', healthy(), '--wait']);
+  expect(await json(['runs', 'show', defaults.runId])).toMatchObject({
+    parameters: { resources: ['exchange', 'arm'] },
+  });
+  const refused = await ptb(['run', 'secret-expiry-report', '--parameters', '{"dais":"secret"}']);
+  expect([refused.code, refused.stderr]).toEqual([
+    2,
+    expect.stringContaining('"dais" is no parameter of secret-expiry-report; did you mean "days"?'),
+  ]);
+  expect(refused.stderr).not.toContain('"secret"');
 });
 
 test('ptb jobs lists the jobs', async () => {
@@ -216,8 +235,10 @@ describe('ptb run and ptb runs', () => {
   });
 
   test('ptb runs show --tenant shows where in its source the job threw', async () => {
-    const args = ['run', 'secret-expiry-report', '--tenant', healthy(), '--parameters', '{"days":"x"}', '--wait'];
-    const failed = await ptb([...args, '--json']);
+    const { control } = demo.cloud;
+    await addFault(control, { service: 'graph', tenantId: healthy(), path: '/applications', status: 400 });
+    const failed = await ptb(['run', 'secret-expiry-report', '--tenant', healthy(), '--wait', '--json']);
+    await clearFaults(control);
     expect(failed.code).toBe(1);
     const { runId: broken } = JSON.parse(failed.stdout) as { runId: string };
     const name = demo.cloud.tenants.find(({ tenantId }) => tenantId === healthy())?.name ?? '';
@@ -325,6 +346,18 @@ describe('ptb complete', () => {
     const part = (await ptb(['complete', '--', 'runs', 'show', 'licence-report', '@', 'm'])).stdout;
     expect(part).toMatch(/^manual-\S+\t/m);
     expect((await ptb(['complete', '--', 'consent', '--tenant', ''])).stdout).toBe(':4\n');
+  });
+
+  test('suggests jobs, their parameters, and values to choose from', async () => {
+    const suggested = async (...words: string[]) => (await ptb(['complete', '--', ...words])).stdout;
+    expect(await suggested('run', 'sec')).toBe('secret-expiry-report\tExpiring application credentials\n:4\n');
+    expect(await suggested('jobs', 'show', 'sec')).toContain('secret-expiry-report\t');
+    expect(await suggested('run', 'secret-expiry-report', '--parameter', 'd')).toBe('days=\tDays ahead\n:6\n');
+    const check = ['run', 'access-check', '--parameter'];
+    expect(await suggested(...check, '')).toBe('resources=\tResources\n:6\n');
+    expect(await suggested(...check, 'resources=e')).toBe('resources=exchange\tResources\n:4\n');
+    expect(await suggested('run', '--parameter', '')).toBe(':4\n');
+    expect((await ptb(['completion', 'bash'])).stdout).toMatch(/^COMP_WORDBREAKS=\$\{COMP_WORDBREAKS\/\/=\}\n/);
   });
 
   test('suggests nothing, prints no error and does not keep the shell waiting if the broker is silent or wrong', async () => {

@@ -1,5 +1,6 @@
 import { BrokerError } from '../../src/lib/model/errors.ts';
 import type { TenantId } from '../../src/lib/model/identifiers.ts';
+import type { ParameterValues } from '../../src/lib/model/parameters.ts';
 import type { Run, RunPlan, RunRequest, TenantOutcome, TenantRun } from '../../src/lib/runs/run.ts';
 import type { RunId } from '../../src/lib/runs/run-id.ts';
 import { checkPlanDigest, digestOf, type PlannedRun, type StoredPlan } from '../../src/lib/runs/stored-plan.ts';
@@ -28,7 +29,16 @@ export class MemoryRunLog implements RunLog {
     this.#touch();
     if (this.#runs.has(run.runId)) return false;
     this.#runs.set(run.runId, {
-      run: { ...run, status: 'pending', scope: request.tenants === undefined ? 'all' : 'selected', tenants: noTenants },
+      run: {
+        ...run,
+        status: 'pending',
+        scope: request.tenants === undefined ? 'all' : 'selected',
+        tenants: noTenants,
+        // Like in the table, where an earlier version wrote none.
+        ...(Object.keys(request.parameters).length === 0
+          ? {}
+          : { parameters: structuredClone(request.parameters) as ParameterValues }),
+      },
       request: structuredClone(request),
     });
     return true;

@@ -15,7 +15,7 @@ import { openPolicy } from '../support/open-policy.ts';
 const contoso = { tenantId: tenant(1), name: 'Contoso' };
 const fabrikam = { tenantId: tenant(2), name: 'Fabrikam' };
 const nowMs = Date.parse('2026-11-24T10:00:00Z');
-const runId = 'licence-report@first';
+const runId = 'secret-expiry-report@first';
 
 let routes: readonly BoundRoute<Services>[];
 beforeAll(async () => {
@@ -83,6 +83,16 @@ describe('GET /api/jobs', () => {
     });
   });
 
+  it('describes the parameters of each job as JSON Schema', async () => {
+    const { call } = await stage();
+    const { jobs } = (await call('jobs')).jsonBody as { jobs: { name: string; parameters: object }[] };
+    const parametersOf = (job: string) => jobs.find(({ name }) => name === job)?.parameters;
+    expect(parametersOf('licence-report')).toEqual({ type: 'object', properties: {}, additionalProperties: false });
+    expect(parametersOf('secret-expiry-report')).toMatchObject({
+      properties: { days: { type: 'integer', default: 30, minimum: 0, maximum: 3650 } },
+    });
+  });
+
   it('leaves schedule and next time out for a job on demand', async () => {
     const { call } = await stage();
     const { jobs } = (await call('jobs')).jsonBody as { jobs: { name: string; schedule?: string; nextAt?: string }[] };
@@ -127,9 +137,20 @@ describe('POST /api/jobs/{job}/runs', () => {
     });
   });
 
+  it('starts no run with parameters that the job does not accept', async () => {
+    const { call, orchestrations } = await stage();
+    const start = (parameters: object) => call('jobs-start', { job: 'secret-expiry-report' }, { parameters });
+    await expect(start({ days: -1, dais: 3 })).rejects.toMatchObject({
+      code: 'request_invalid',
+      detail:
+        '"dais" is no parameter of secret-expiry-report; did you mean "days"? "days" must be a whole number from 0 to 3650. The parameters of the job: days.',
+    });
+    expect(orchestrations.started).toEqual([]);
+  });
+
   it('starts no second run in a window, and none of an unknown job', async () => {
     const { call, orchestrations } = await stage();
-    await expect(call('jobs-start', { job: 'licence-report' }, { window: 'first' })).rejects.toMatchObject({
+    await expect(call('jobs-start', { job: 'secret-expiry-report' }, { window: 'first' })).rejects.toMatchObject({
       code: 'run_conflict',
     });
     await expect(call('jobs-start', { job: 'unknown' }, {})).rejects.toMatchObject({ code: 'job_unknown' });
@@ -187,17 +208,35 @@ describe('POST /api/runs/{runId}/rerun', () => {
     const { call, log, results } = await stage();
     const attempt = [contoso, fabrikam].map((who) => ({ ...who, defaultDomain: undefined }));
     const { digest } = await results.putPlan(runId, {
-      job: 'licence-report',
+      job: 'secret-expiry-report',
       parameters: { days: 3 },
       attempt,
       decided: [],
     });
     await log.change(runId, { planDigest: digest });
     await log.recordTenants(runId, [record(contoso, 'succeeded'), record(fabrikam, 'failed')]);
-    const rerun = `licence-report@manual-${guid(7)}`;
+    const rerun = `secret-expiry-report@manual-${guid(7)}`;
     expect(await call('runs-rerun', { runId })).toMatchObject({ status: 202, jsonBody: { runId: rerun } });
     expect(await log.request(rerun)).toEqual({ parameters: { days: 3 }, tenants: [fabrikam.tenantId] });
     expect(await log.find(rerun)).toMatchObject({ startedBy: guid(1), starter: { objectId: guid(2) } });
+  });
+
+  it('starts nothing if the job does not accept the parameters any more', async () => {
+    const { call, log, orchestrations } = await stage();
+    const old = {
+      runId: 'licence-report@old',
+      job: 'licence-report',
+      window: 'old',
+      startedBy: 'timer',
+      createdAtMs: nowMs - 1_000,
+    };
+    await log.create(old, { parameters: { days: 3 } });
+    await log.change(old.runId, { status: 'completed' });
+    await expect(call('runs-rerun', { runId: old.runId })).rejects.toMatchObject({
+      code: 'request_invalid',
+      detail: '"days" is no parameter of licence-report. The job has no parameters.',
+    });
+    expect(orchestrations.started).toEqual([]);
   });
 
   it('does not start while the run is in progress', async () => {

@@ -139,7 +139,7 @@ function bodyOf(path: string, seed: number, count: number): Buffer {
   const tenant = demo.cloud.tenants[0]?.tenantId ?? '';
   const genuine = path.endsWith('/tokens')
     ? { tenant, resource: 'graph', scopes: ['User.Read.All'], grant: 'delegated', minimumLifetimeSeconds: 300 }
-    : { tenants: [tenant], parameters: { resources: ['graph'] }, window: `w${seed}` };
+    : { tenants: [tenant], parameters: { resources: ['exchange'] }, window: `w${seed}` };
   const text = damaged({ status: 200, body: genuine }, seed, count).body;
   // Some bytes are not valid UTF-8.
   return seed % 11 === 0 ? Buffer.from(text, 'latin1') : Buffer.from(text);

@@ -68,19 +68,19 @@ export function openApiDocument(routes: readonly DocumentedRoute[]): JsonSchema 
 }
 
 function operation(route: DocumentedRoute, schemas: SchemaCollector): JsonSchema {
-  const { method, group, summary, description, access, body, bodyExample, rawBody } = route;
+  const { method, group, summary, description, access, body, bodySchema = body, bodyExample, rawBody } = route;
   return {
     tags: [group],
     summary,
     description,
     security: securityOf(access),
     ...parametersOf(route, schemas),
-    ...(body === undefined
+    ...(bodySchema === undefined
       ? {}
       : {
           requestBody: {
             required: true,
-            content: { 'application/json': { schema: schemas.input(body), example: bodyExample } },
+            content: { 'application/json': { schema: schemas.input(bodySchema), example: bodyExample } },
           },
         }),
     ...(rawBody === undefined || method === 'GET' || method === 'DELETE'

@@ -30,7 +30,7 @@ export const startRunSchema = z.strictObject({
   parameters: z
     .record(z.string().max(100), z.unknown())
     .optional()
-    .meta({ description: 'Passed to the job unchanged. See the description of the job.' }),
+    .meta({ description: 'Parameters of the job. `GET /api/jobs` has their schema.' }),
   window: z.string().regex(windowPattern, `is not valid: a window is ${windowRule}`).optional().meta({
     description:
       'A name that is unique among the runs of the job. A second request with the same window starts nothing. Names of the form `2026-11-24T05:00Z` are reserved for scheduled runs and rejected.',

@@ -55,6 +55,8 @@ export interface RouteDocument {
   readonly pathParameters?: Readonly<Record<string, { readonly description: string; readonly example: string }>>;
   /** The query that the code samples send. */
   readonly queryExample?: Readonly<Record<string, string>>;
+  /** The body, if the document can say more about it than the schema that parses it. */
+  readonly bodySchema?: z.ZodObject;
   /** The body that the code samples send. */
   readonly bodyExample?: Readonly<Record<string, unknown>>;
   readonly answers: readonly AnswerDocument[];

@@ -8,6 +8,7 @@ import type { ExchangeDeps } from '../graph/exchange.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { Secret } from '../model/secret.ts';
 import type { Job, JobContext, JobTenant } from './job.ts';
+import { readParameters } from './job-parameters.ts';
 import { jobGate, type JobGateDeps } from './job-gate.ts';
 import { writeRows, type WrittenRows } from './row.ts';
 import { secretForms } from './secret-forms.ts';
@@ -29,14 +30,17 @@ export interface AttemptDeps extends ExecuteDeps {
 
 /**
  * Runs a job for one tenant with a time limit and validates the rows it returns.
- * @throws BrokerError the job's own BrokerError, `job_failed` for any other throw or invalid rows, or `job_timed_out`.
+ * @param given stored parameters, which an earlier version of the job may have accepted.
+ * @throws BrokerError the job's own BrokerError, `job_failed` for any other throw or invalid rows, `job_timed_out`, or
+ * `request_invalid` for parameters that do not fit.
  */
 export async function executeJob(
   deps: AttemptDeps,
   job: Job,
   tenant: JobTenant,
-  parameters: Readonly<Record<string, unknown>>,
+  given: Readonly<Record<string, unknown>>,
 ): Promise<WrittenRows> {
+  const parameters = readParameters(job, given);
   const deadline = new AbortController();
   const finished = new AbortController();
   const timedOut = deps.clock.sleep(job.timeoutSeconds * 1000, finished.signal).then(

@@ -1,9 +1,11 @@
+import type * as z from 'zod';
 import type { Grant } from '../model/token.ts';
 import type { GraphClient } from '../graph/client.ts';
 import type { DirectoryRole } from '../model/directory-roles.ts';
 import type { DomainName, TenantId } from '../model/identifiers.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { Secret } from '../model/secret.ts';
+import { type JobParameters, jobParameters, readParameters } from './job-parameters.ts';
 import type { Row } from './row.ts';
 import { parseSchedule, type Schedule } from './schedule.ts';
 
@@ -14,8 +16,8 @@ export interface JobTenant {
   readonly defaultDomain?: DomainName;
 }
 
-/** The context that a job receives for one tenant. */
-export interface JobContext {
+/** The context that a job receives for one tenant. `P`: the type of its parameters. */
+export interface JobContext<P = Readonly<Record<string, unknown>>> {
   readonly tenant: JobTenant;
   /** Microsoft Graph in this tenant. Requests its token on first use. Requires `graph` in the job's resources. */
   readonly graph: GraphClient;
@@ -27,8 +29,8 @@ export interface JobContext {
   readonly log: Logger;
   /** Aborted when the time limit is reached. Pass it to everything that waits. */
   readonly signal: AbortSignal;
-  /** The parameters given when the run was started, not validated. */
-  readonly parameters: Readonly<Record<string, unknown>>;
+  /** The parameters of the run, checked by the job's schema, with its defaults. */
+  readonly parameters: Readonly<P>;
   readonly nowMs: number;
 }
 
@@ -41,8 +43,11 @@ interface Column {
   readonly compare?: false;
 }
 
+/** The type of the parameters of a job that has none. */
+type NoParameters = z.ZodObject<Readonly<Record<string, z.ZodNever>>>;
+
 /** The definition of a job, as its author writes it. */
-export interface JobDefinition {
+export interface JobDefinition<P extends z.ZodObject = NoParameters> {
   /** 1 to 40 lower case letters, digits and hyphens. Part of URLs and stored names. */
   readonly name: string;
   readonly title: string;
@@ -66,21 +71,28 @@ export interface JobDefinition {
   readonly columns?: readonly Column[];
   /** Columns that identify a row when two runs are compared. Absent: rows are only added or removed, never changed. */
   readonly key?: readonly string[];
+  /**
+   * What a run of the job can be given. A job with a schedule must be able to run with defaults alone. Stored with each run
+   * and shown to everybody who may read it, so never a secret.
+   */
+  readonly parameters?: P;
   /** Does the work for one tenant. A thrown BrokerError keeps its code; any other error is recorded as `job_failed`. */
-  run(context: JobContext): Promise<readonly Row[] | undefined>;
+  run(context: JobContext<z.output<P>>): Promise<readonly Row[] | undefined>;
 }
 
 /** A validated job. */
-export interface Job extends Omit<JobDefinition, 'schedule' | 'application'> {
+export interface Job extends Omit<JobDefinition, 'schedule' | 'application' | 'parameters' | 'run'> {
   readonly application: string;
   readonly schedule: Schedule | undefined;
+  readonly parameters: JobParameters;
+  run(context: JobContext): Promise<readonly Row[] | undefined>;
 }
 
 /**
  * Validates a definition. Throws at import, so that the first test that imports the job finds a mistake.
  * @throws TypeError that names the field and the rule.
  */
-export function defineJob(definition: JobDefinition): Job {
+export function defineJob<P extends z.ZodObject = NoParameters>(definition: JobDefinition<P>): Job {
   const { name, title, timeoutSeconds, resources, schedule, columns } = definition;
   const wrong = (rule: string): never => {
     throw new TypeError(`job "${name}": ${rule}`);
@@ -96,15 +108,23 @@ export function defineJob(definition: JobDefinition): Job {
   if (unlisted !== undefined || definition.key?.length === 0) wrong('key must name columns');
   if (definition.key?.some((name) => uncompared(definition).has(name)))
     wrong('key names a column that is not compared');
-  try {
-    return {
-      ...definition,
-      application: definition.application ?? 'default',
-      schedule: schedule === undefined ? undefined : parseSchedule(schedule),
-    };
-  } catch (error) {
-    return wrong(`schedule ${error instanceof Error ? error.message : 'cannot be read'}`);
-  }
+  const reason = (error: unknown): string => (error instanceof Error ? error.message : 'cannot be read');
+  const attempt = <T>(what: string, read: () => T): T => {
+    try {
+      return read();
+    } catch (error) {
+      return wrong(what + reason(error));
+    }
+  };
+  const job: Job = {
+    ...definition,
+    application: definition.application ?? 'default',
+    parameters: attempt('', () => jobParameters(definition.parameters)),
+    schedule: schedule === undefined ? undefined : attempt('schedule ', () => parseSchedule(schedule)),
+  };
+  if (schedule !== undefined)
+    attempt('schedule needs parameters with defaults, because a timer gives none. ', () => readParameters(job, {}));
+  return job;
 }
 
 /** Names of the columns that comparisons ignore. */

@@ -15,6 +15,7 @@ import {
 import { parseRunId, type RunId } from './run-id.ts';
 import type { RunChange } from './run-log.ts';
 import { runRequestSchema } from './run-schemas.ts';
+import { readParametersText } from './parameters-entity.ts';
 import { readTrace, traceProperties } from './trace-entity.ts';
 
 /** An entity of the tables Runs and TenantRuns (docs/storage-schema.md). Times are ISO 8601. */
@@ -133,6 +134,7 @@ export function readRun(entity: Read): Run {
     stoppedBy: stopCode && { code: stopCode, detail: textAt(entity, 'stopDetail') ?? '' },
     cancelRequestedAtMs: timeAt(entity, 'cancelRequestedAt'),
     warnings: entity['warnings'] === undefined ? undefined : readList(textAt(entity, 'warnings')),
+    parameters: readParametersText(textAt(entity, 'parameters')),
     planDigest: textAt(entity, 'planDigest'),
   };
 }

@@ -3,6 +3,7 @@ import { isoTime } from '../runtime/clock.ts';
 import { adviceFor } from '../model/advice.ts';
 import { type ErrorCode, errorTable } from '../model/errors.ts';
 import type { TenantId } from '../model/identifiers.ts';
+import type { ParameterValues } from '../model/parameters.ts';
 import { type RunOutcome, runOutcome } from '../model/outcomes.ts';
 import { isEnded, type Run, type RunStatus, type TenantCounts, type TenantRun } from './run.ts';
 import type { RunId } from './run-id.ts';
@@ -49,6 +50,8 @@ export interface RunView extends RunSummary {
   /** Counts of tenants with a final result, of tenants waiting for a retry, and of all tenants. */
   readonly progress: { readonly done: number; readonly retrying: number; readonly total: number };
   readonly failures: readonly FailureView[];
+  /** What the job was given, with the defaults that were applied. */
+  readonly parameters?: ParameterValues;
 }
 
 export function summarise(run: Run, nowMs: number, tenants = run.tenants): RunSummary {
@@ -89,6 +92,7 @@ export async function viewRun(
     ...summarise(run, nowMs, tenants),
     progress: { done, retrying: counts.retrying, total: tenants.total },
     failures: failures.toSorted((a, b) => a.name.localeCompare(b.name, 'en')),
+    ...(run.parameters === undefined ? {} : { parameters: run.parameters }),
   };
 }
 

@@ -1,6 +1,7 @@
 import type { Actor } from '../model/caller.ts';
 import type { ErrorCode } from '../model/errors.ts';
 import type { TenantId } from '../model/identifiers.ts';
+import type { ParameterValues } from '../model/parameters.ts';
 import type { RunId } from './run-id.ts';
 import type { TenantTrace } from './tenant-trace.ts';
 
@@ -61,6 +62,8 @@ export interface Run {
   readonly cancelRequestedAtMs?: number | undefined;
   /** What was missing or outdated in the tenant list that the plan was made from. */
   readonly warnings?: readonly string[] | undefined;
+  /** With the defaults that were applied. Only `RunLog.find` returns them. Absent in a record of an earlier version. */
+  readonly parameters?: ParameterValues | undefined;
   /** SHA-256 of the stored plan. A plan with another digest is not used. */
   readonly planDigest?: string | undefined;
 }

@@ -5,6 +5,7 @@ import type { TenantId } from '../model/identifiers.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { JobRegistry } from './job.ts';
 import type { Orchestrations } from './orchestrations.ts';
+import { readParameters } from './job-parameters.ts';
 import { isEnded } from './run.ts';
 import { isScheduledWindow, type RunId, runIdOf } from './run-id.ts';
 import type { Runs } from './runs.ts';
@@ -44,12 +45,15 @@ const startGraceMs = 60_000;
 /**
  * Starts a job's run for one window. The record is created first and atomically, because the platform alone would let
  * two concurrent starts of one instance id both succeed.
- * @throws BrokerError job_unknown, request_invalid, storage_unavailable, run_conflict (the window already has a run, or
+ * The stored parameters contain the defaults, so that a later version of the job cannot change what was meant.
+ * @throws BrokerError job_unknown, request_invalid (also for parameters that the job does not accept), storage_unavailable, run_conflict (the window already has a run, or
  * the platform an active instance of its id).
  */
 export async function startRun(deps: StartRunDeps, request: StartRunRequest): Promise<RunId> {
-  const { job, window, startedBy, starter, tenants, parameters = {} } = request;
-  if (deps.jobs.find(job) === undefined) throw new BrokerError('job_unknown', `There is no job "${job.slice(0, 40)}".`);
+  const { job, window, startedBy, starter, tenants } = request;
+  const defined = deps.jobs.find(job);
+  if (defined === undefined) throw new BrokerError('job_unknown', `There is no job "${job.slice(0, 40)}".`);
+  const parameters = readParameters(defined, request.parameters ?? {});
   const runId = runIdOf(job, window);
   if (startedBy !== 'timer' && isScheduledWindow(window)) {
     throw new BrokerError(

@@ -18,6 +18,7 @@ import {
   textAt,
   starterProperties,
 } from './run-entity.ts';
+import { parametersProperties } from './parameters-entity.ts';
 import type { RunId } from './run-id.ts';
 import type { NewRun, OutcomeCounts, RunChange, RunFilter, RunLog } from './run-log.ts';
 import { once } from '../runtime/once.ts';
@@ -58,6 +59,7 @@ export class TableRunLog implements RunLog {
   async create(run: NewRun, request: RunRequest): Promise<boolean> {
     if (JSON.stringify(request).length > maxRequestLength)
       throw new BrokerError('request_invalid', 'The parameters and tenants of the run are too large to store.');
+    const parameters = parametersProperties(request.parameters);
     const keys = { partitionKey: run.job, rowKey: run.window };
     const claimId = this.#newId();
     try {
@@ -71,6 +73,7 @@ export class TableRunLog implements RunLog {
         createdAt: new Date(run.createdAtMs).toISOString(),
         scope: request.tenants === undefined ? 'all' : 'selected',
         ...requestProperties(request),
+        ...parameters,
       });
       return true;
     } catch (thrown) {
@@ -81,7 +84,7 @@ export class TableRunLog implements RunLog {
   }
 
   async find(runId: RunId): Promise<Run | undefined> {
-    const entity = await this.#get(this.#runs, keysOf(runId), [...runProperties]);
+    const entity = await this.#get(this.#runs, keysOf(runId), [...runProperties, 'parameters']);
     return entity && readRun(entity);
   }
 

@@ -5,7 +5,8 @@ import type { Secret } from '../model/secret.ts';
 import { errorFields, type Logger, scrub } from '../runtime/log.ts';
 import { type ExecuteDeps, executeJob } from './execute-job.ts';
 import type { JobRegistry, JobTenant } from './job.ts';
-import { longestRetryAfterSeconds, type PlannedTenant, type RunPlan, type TenantRun } from './run.ts';
+import { readParameters } from './job-parameters.ts';
+import { longestRetryAfterSeconds, type PlannedTenant, type RunPlan, type RunStop, type TenantRun } from './run.ts';
 import type { RunId } from './run-id.ts';
 import type { Runs } from './runs.ts';
 import { type TraceDeps, TraceRecorder } from './tenant-trace.ts';
@@ -66,7 +67,25 @@ async function visit(deps: TenantRunDeps, input: TenantRunInput): Promise<Tenant
     if (earlier !== undefined && (earlier.outcome !== 'retrying' || earlier.round >= input.round))
       return resultOf(earlier);
   }
+  const misfit = misfitOf(deps.jobs, plan);
+  if (misfit !== undefined) {
+    await deps.runs.stops.stop(input.runId, misfit);
+    return { outcome: 'not_attempted', code: misfit.code };
+  }
   return attempt({ ...deps, log: deps.log.child({ tenantId: tenant.tenantId }) }, input, plan, tenant);
+}
+
+/** Why the run must stop: an earlier build stored parameters that the job of this build does not accept. */
+function misfitOf(jobs: JobRegistry, { job, parameters }: RunPlan): RunStop | undefined {
+  const defined = jobs.find(job);
+  if (defined === undefined) return undefined;
+  try {
+    readParameters(defined, parameters);
+    return undefined;
+  } catch (thrown) {
+    const { code, detail } = toBrokerError(thrown);
+    return { code, detail: `The job was changed after the run was started. ${detail} Start the job again.` };
+  }
 }
 
 /** Stops the run if the error affects every tenant. @throws the error otherwise; storage_unavailable. */

@@ -72,6 +72,7 @@ async function open(methods: Partial<Api>, part?: Part) {
           name: 'probe',
           title: 'Probe of each tenant',
           resources: [],
+          parameters: { type: 'object', properties: {}, additionalProperties: false },
           timeoutSeconds: 1,
           columns: [{ name: 'licences', title: 'Licences', type: 'number' }],
         },

@@ -73,7 +73,17 @@ describe('RunsView', () => {
   });
 
   const jobs = (): ReturnType<Api['jobs']> =>
-    Promise.resolve({ jobs: [{ name: 'probe', title: 'Probe of each tenant', resources: [], timeoutSeconds: 1 }] });
+    Promise.resolve({
+      jobs: [
+        {
+          name: 'probe',
+          title: 'Probe of each tenant',
+          resources: [],
+          parameters: { type: 'object', properties: {}, additionalProperties: false },
+          timeoutSeconds: 1,
+        },
+      ],
+    });
 
   async function list(runs: Api['runs'], filter: Parameters<typeof RunsView>[0]['filter'] = {}) {
     const value = { session: { ...session, roles: ['Runs.Read'] }, api: apiWith({ runs, jobs }) };

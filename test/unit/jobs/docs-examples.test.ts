@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { loadDocsExample } from '../../support/docs-example.ts';
+import { jobParameters } from '../../../src/lib/runs/job-parameters.ts';
+import { loadDocsExample, loadDocsParameters } from '../../support/docs-example.ts';
 import { tryJob } from '../../support/try-job.ts';
 
 let example: Awaited<ReturnType<typeof loadDocsExample>>;
@@ -8,9 +9,22 @@ beforeAll(async () => {
 });
 afterAll(() => example.remove());
 
-test('the job in docs/jobs.md finds guests without a sign-in for 90 days', async () => {
+test('the parameters in docs/jobs.md can be those of a job', async () => {
+  const { fields } = jobParameters(await loadDocsParameters());
+  expect(fields.map(({ name, kind }) => [name, kind])).toEqual([
+    ['days', 'number'],
+    ['only', 'choice'],
+    ['domains', 'texts'],
+  ]);
+});
+
+test.each([
+  [undefined, ['old#EXT#', 'never#EXT#']],
+  [10, ['new#EXT#', 'old#EXT#', 'never#EXT#']],
+])('the job in docs/jobs.md finds guests without a sign-in for its days, %s', async (days, users) => {
   const signedIn = (lastSignInDateTime: string) => ({ signInActivity: { lastSignInDateTime } });
   const { rows, requests } = await tryJob(example.job, {
+    ...(days === undefined ? {} : { parameters: { days } }),
     nowMs: Date.parse('2026-11-24T00:00:00Z'),
     graph: {
       '/users': {
@@ -22,10 +36,8 @@ test('the job in docs/jobs.md finds guests without a sign-in for 90 days', async
       },
     },
   });
-  expect(rows).toEqual([
-    { user: 'old#EXT#', lastSignIn: '2026-01-01T00:00:00Z' },
-    { user: 'never#EXT#', lastSignIn: null },
-  ]);
+  expect(rows.map(({ user }) => user)).toEqual(users);
+  expect(rows.at(-1)).toEqual({ user: 'never#EXT#', lastSignIn: null });
   expect(requests[0]?.url.searchParams.get('$filter')).toBe("userType eq 'Guest'");
 });
 

@@ -141,7 +141,7 @@ describe('secret-expiry-report', () => {
     expect(rows.map(({ credential }) => credential)).toEqual(['old']);
     for (const days of ['30', -1, 1.5, null])
       await expect(tryJob(secretExpiryReport, { graph, nowMs, parameters: { days } })).rejects.toMatchObject({
-        code: 'job_failed',
+        code: 'request_invalid',
       });
   });
 });

@@ -9,6 +9,17 @@ const columnSchema = z
   })
   .meta({ id: 'Column' });
 
+/** The keywords of JSON Schema that a job's parameters use. Readers ignore others. */
+const parametersSchema = z
+  .object({
+    type: z.literal('object'),
+    properties: z.record(z.string(), z.looseObject({})).readonly(),
+    required: z.array(z.string()).readonly().optional(),
+    additionalProperties: z.literal(false),
+  })
+  .readonly()
+  .meta({ description: 'JSON Schema (2020-12) of the parameters that a run of the job accepts.' });
+
 const jobSchema = z
   .object({
     name: z.string(),
@@ -21,6 +32,7 @@ const jobSchema = z
     nextAt: isoTime.optional(),
     resources: z.array(z.string()).readonly(),
     permissions: z.array(z.string()).readonly().optional(),
+    parameters: parametersSchema,
     timeoutSeconds: z.int().min(1).max(3600).meta({ description: 'Time limit for one tenant.' }),
     columns: z
       .array(columnSchema)

@@ -59,6 +59,13 @@ export const runSchema = runSummarySchema
       .object({ done: count, retrying: count, total: count })
       .meta({ description: 'Tenants with a final result, tenants that will be retried, and all tenants.' }),
     failures: z.array(failureSchema).readonly(),
+    parameters: z
+      .record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.array(z.string()).readonly()]))
+      .readonly()
+      .optional()
+      .meta({
+        description: 'What the job was given, with the defaults that were applied. Absent if there is nothing.',
+      }),
   })
   .meta({ id: 'Run' });
 

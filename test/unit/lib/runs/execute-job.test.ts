@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import * as z from 'zod';
 import { BrokerError } from '../../../../src/lib/model/errors.ts';
 import { defineJob, type JobContext, type JobDefinition } from '../../../../src/lib/runs/job.ts';
 import { problem } from '../../../fakes/scripted-fetch.ts';
@@ -23,12 +24,20 @@ const failure = (run: (context: JobContext) => Promise<unknown>, more: Partial<J
 
 test('executeJob gives a job its tenant, parameters, the time and a Graph client for its tenant', async () => {
   const { rows, requests, tokens } = await tryJob(
-    job(async ({ tenant, parameters, nowMs, graph }) => [
-      { tenant: tenant.name, ...parameters, nowMs, got: JSON.stringify(await graph.get('/organization')) },
-    ]),
+    defineJob({
+      name: 'probe',
+      title: 'Probe',
+      resources: ['graph'],
+      permissions: ['User.Read.All'],
+      timeoutSeconds: 60,
+      parameters: z.object({ days: z.int(), more: z.int().default(4) }),
+      run: async ({ tenant, parameters, nowMs, graph }) => [
+        { tenant: tenant.name, ...parameters, nowMs, got: JSON.stringify(await graph.get('/organization')) },
+      ],
+    }),
     { graph: { '/organization': { id: 1 } }, parameters: { days: 3 }, nowMs: 5 },
   );
-  expect(rows).toEqual([{ tenant: contoso.name, days: 3, nowMs: 5, got: '{"id":1}' }]);
+  expect(rows).toEqual([{ tenant: contoso.name, days: 3, more: 4, nowMs: 5, got: '{"id":1}' }]);
   expect(requests[0]?.headers.get('authorization')).toBe('Bearer eyJhbGciOiJub25lIn0.token-for-graph.x');
   expect(tokens).toEqual(['graph']);
 });

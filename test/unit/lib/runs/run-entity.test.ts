@@ -9,6 +9,7 @@ import {
   requestProperties,
   tenantRunEntity,
 } from '../../../../src/lib/runs/run-entity.ts';
+import { parametersProperties } from '../../../../src/lib/runs/parameters-entity.ts';
 import type { TenantRun } from '../../../../src/lib/runs/run.ts';
 import { tenantId } from './stage.ts';
 
@@ -21,6 +22,16 @@ const read = (properties: object): TableEntityResult<Record<string, unknown>> =>
 });
 
 describe('the entity of a run', () => {
+  it('has the parameters that were stored, and none if the text is damaged or of another form', () => {
+    const stored = parametersProperties({ days: 3, parts: ['a'] });
+    expect(readRun(read(stored)).parameters).toEqual({ days: 3, parts: ['a'] });
+    for (const parameters of ['{"days":', '{"days":{"a":1}}', '[]', '', 7])
+      expect(readRun(read({ parameters })).parameters).toBeUndefined();
+    expect(() => parametersProperties({ note: 'x'.repeat(30_000) })).toThrow(
+      expect.objectContaining({ code: 'request_invalid' }),
+    );
+  });
+
   it('holds only changed fields, without secrets and with bounded texts', () => {
     expect(changeProperties({})).toEqual({});
     const token = `eyJ${'a'.repeat(20)}.eyJ${'b'.repeat(40)}.c`;

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, test } from 'vitest';
 import type { TenantId } from '../../../../src/lib/model/identifiers.ts';
 import type { Run, TenantRun } from '../../../../src/lib/runs/run.ts';
 import { createRunPlans } from '../../../../src/lib/runs/run-plans.ts';
@@ -34,6 +34,13 @@ let runLog: MemoryRunLog;
 beforeEach(async () => {
   runLog = new MemoryRunLog();
   await runLog.create(run, { parameters: {} });
+});
+
+test('a run shows its parameters, and the list of runs does not', async () => {
+  const given = { ...run, parameters: { days: 3 } };
+  expect((await viewRun(runLog, given, nowMs)).parameters).toEqual({ days: 3 });
+  expect(await viewRun(runLog, run, nowMs)).not.toHaveProperty('parameters');
+  expect(summarise(given, nowMs)).not.toHaveProperty('parameters');
 });
 
 describe('the summary of a run', () => {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import * as z from 'zod';
 import { createJobRegistry, defineJob } from '../../../../src/lib/runs/job.ts';
 import { startRunSchema } from '../../../../src/lib/api/requests.ts';
 import { parseRunId } from '../../../../src/lib/runs/run-id.ts';
@@ -14,7 +15,14 @@ function stage() {
   const runLog = new MemoryRunLog();
   const orchestrations = new FakeOrchestrations();
   const jobs = createJobRegistry([
-    defineJob({ name: 'probe', title: 'Probe', resources: [], timeoutSeconds: 1, run: async () => [] }),
+    defineJob({
+      name: 'probe',
+      title: 'Probe',
+      resources: [],
+      timeoutSeconds: 1,
+      parameters: z.object({ days: z.int().default(7), note: z.string().optional() }),
+      run: async () => [],
+    }),
   ]);
   const deps: StartRunDeps = {
     jobs,
@@ -50,6 +58,23 @@ describe('startRun', () => {
       },
     ]);
     expect(await runLog.request('probe@w')).toEqual({ tenants: [tenantId(1)], parameters: { days: 1 } });
+  });
+
+  test('stores the defaults, also for a timer', async () => {
+    const { start, runLog } = stage();
+    await start();
+    expect(await runLog.request('probe@w')).toEqual({ parameters: { days: 7 } });
+    expect((await runLog.find('probe@w'))?.parameters).toEqual({ days: 7 });
+  });
+
+  test('creates no record for parameters that the job does not accept', async () => {
+    const { start, runLog, started } = stage();
+    await expect(start({ parameters: { days: '1', notes: 'x' } })).rejects.toMatchObject({
+      code: 'request_invalid',
+      detail:
+        '"notes" is no parameter of probe; did you mean "note"? "days" must be a whole number. The parameters of the job: days, note.',
+    });
+    expect([await runLog.list({ limit: 10 }), started]).toEqual([[], []]);
   });
 
   test('lets one of fifty concurrent starts succeed and rejects the others with run_conflict', async () => {
