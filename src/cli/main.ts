@@ -17,6 +17,6 @@ const program = new Command('ptb')
   .version(project.version);
 registerCommands(program);
 const argv = await registerCompletion(program, process.argv);
-process.exitCode = await runProgram(program, argv);
+if (argv !== undefined) process.exitCode = await runProgram(program, argv);
 // A request for suggestions that came too late must not keep the shell waiting.
-if (argv[2] === 'complete') process.stdout.write('', () => process.exit());
+if (process.argv[2] === 'complete') process.stdout.write('', () => process.exit());

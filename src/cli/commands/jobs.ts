@@ -2,7 +2,8 @@ import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import type { JobsAnswer } from '../../lib/api/answers/jobs.ts';
 import { addConnectionOptions, connect, type ConnectionFlags } from '../remote/connection.ts';
-import { jsonObject, wholeNumberOption } from '../options.ts';
+import { addParameterOptions, jobNamed, type ParameterFlags } from '../jobs/given-parameters.ts';
+import { wholeNumberOption } from '../options.ts';
 import { interruptible } from '../sign-in/interruptible.ts';
 import { print, say } from '../sign-in/output.ts';
 import { table } from '../table.ts';
@@ -16,13 +17,19 @@ export function registerJobs(program: Command): void {
     .description('List the jobs of a broker and their schedules.')
     .option('--json', 'one JSON document');
   addConnectionOptions(list).action(listJobs);
+  const show = jobs
+    .command('show')
+    .argument('<job>', 'name of the job')
+    .description('Show a job of a broker, with the parameters that a run can be given.')
+    .option('--json', 'one JSON document');
+  addConnectionOptions(show).action(showJob);
   jobs
     .command('new')
     .argument('<name>', 'lower case letters, digits and hyphens')
     .description('Write a job, its test and its line in the list of jobs, in the folder of the project.')
     .option('--json', 'one JSON document')
     .action(writeJob);
-  jobs
+  const attempt = jobs
     .command('try')
     .argument('<job>', 'name of the job')
     .description('Build the working copy and run one of its jobs over a few tenants of the simulated cloud.')
@@ -33,10 +40,9 @@ export function registerJobs(program: Command): void {
         .conflicts('tenant'),
     )
     .option('--tenant <name...>', 'these of the 25 tenants of `npm start`, by name, domain or id; some of them fail')
-    .option('--parameters <json>', 'parameters of the job, a JSON object', jsonObject)
     .option('--permissions <file>', "judge by this copy of Microsoft's published permission file")
-    .option('--json', 'one JSON document')
-    .action(tryOne);
+    .option('--json', 'one JSON document');
+  addParameterOptions(attempt).action(tryOne);
 }
 
 async function listJobs(flags: ConnectionFlags & { json?: true }): Promise<void> {
@@ -54,6 +60,12 @@ async function listJobs(flags: ConnectionFlags & { json?: true }): Promise<void>
   );
 }
 
+async function showJob(name: string, flags: ConnectionFlags & { json?: true }): Promise<void> {
+  const job = jobNamed((await (await connect(flags)).get('/jobs')) as JobsAnswer, name);
+  const { jobLines } = await import('../jobs/job-lines.ts');
+  print(flags.json, job, jobLines(job));
+}
+
 async function writeJob(name: string, flags: { json?: true }): Promise<void> {
   const { newJob } = await import('../jobs/new-job.ts');
   const files = await newJob('.', name);
@@ -62,19 +74,19 @@ async function writeJob(name: string, flags: { json?: true }): Promise<void> {
     '',
     `Run its test:           npx vitest run test/unit/jobs/${name}.test.ts`,
     'Check types and style:  npm run check',
+    'Update the documents:   npm run docs',
     `Try it:                 npx ptb jobs try ${name}`,
   ]);
 }
 
-interface TryFlags {
+interface TryFlags extends ParameterFlags {
   readonly tenants: number;
   readonly tenant?: readonly string[];
-  readonly parameters?: Readonly<Record<string, unknown>>;
   readonly permissions?: string;
   readonly json?: true;
 }
 
-async function tryOne(job: string, { tenants, tenant, parameters, permissions, json }: TryFlags): Promise<void> {
+async function tryOne(job: string, { tenants, tenant, permissions, json, ...flags }: TryFlags): Promise<void> {
   const [{ tryJob }, { triedLines }, { createProgress }, { exitByRun }] = await Promise.all([
     import('../jobs/try-job.ts'),
     import('../jobs/tried-lines.ts'),
@@ -86,7 +98,7 @@ async function tryOne(job: string, { tenants, tenant, parameters, permissions, j
       job,
       tenants,
       only: tenant,
-      parameters,
+      parameters: flags,
       permissionsFile: permissions,
       ptbScript: resolve(process.argv[1] ?? ''),
       progress: createProgress(process.stderr, Date.now),

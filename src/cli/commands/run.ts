@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
+import type { JobsAnswer } from '../../lib/api/answers/jobs.ts';
 import type { RunAnswer, StartedRunAnswer } from '../../lib/api/answers/runs.ts';
 import { counted } from '../counted.ts';
+import { addParameterOptions, givenParameters, jobNamed, type ParameterFlags } from '../jobs/given-parameters.ts';
 import type { Line } from '../line.ts';
-import { jsonObject } from '../options.ts';
 import { outcomePiece } from '../outcome-piece.ts';
 import { addConnectionOptions, connect, type ConnectionFlags } from '../remote/connection.ts';
 import { exitByRun, followRun } from '../remote/follow-run.ts';
@@ -11,9 +12,8 @@ import { advice } from '../remote/report.ts';
 import { print } from '../sign-in/output.ts';
 import { longTime } from '../times.ts';
 
-interface RunFlags extends ConnectionFlags {
+interface RunFlags extends ConnectionFlags, ParameterFlags {
   readonly tenant?: readonly string[];
-  readonly parameters?: Readonly<Record<string, unknown>>;
   readonly window?: string;
   readonly wait?: true;
   readonly json?: true;
@@ -28,15 +28,17 @@ export function registerRun(program: Command): void {
       'Start a run of a job. With --wait: exit 0 if all tenants succeeded, 3 if some failed, 1 if all failed, 4 if a person must sign in or consent.',
     )
     .option('--tenant <id-or-domain...>', 'only these tenants')
-    .option('--parameters <json>', 'parameters of the job, a JSON object', jsonObject)
     .option('--window <name>', 'name of the window; a job has one run per window')
     .option('--wait', 'wait for the end and show progress on standard error')
     .option('--json', 'one JSON document');
-  addConnectionOptions(run).action(startRun);
+  addConnectionOptions(addParameterOptions(run))
+    .addHelpText('after', '\nThe parameters of a job, with their types and defaults: ptb jobs show JOB')
+    .action(startRun);
 }
 
-async function startRun(job: string, { tenant, parameters, window, ...flags }: RunFlags): Promise<void> {
+async function startRun(job: string, { tenant, window, ...flags }: RunFlags): Promise<void> {
   const client = await connect(flags);
+  const parameters = await givenParameters(flags, async () => jobNamed((await client.get('/jobs')) as JobsAnswer, job));
   const body = {
     ...(tenant ? { tenants: tenant } : {}),
     ...(parameters ? { parameters } : {}),
@@ -61,6 +63,7 @@ export function runLines(run: RunAnswer): Line[] {
     run.outcome === 'starting'
       ? 'The number of tenants is not known yet.'
       : `${counted(total, 'tenant')}: ${succeeded} succeeded, ${failed} failed, ${skipped} skipped, ${notAttempted} not attempted`,
+    ...parameterLines(run.parameters ?? {}),
     ...run.warnings.map((warning) => `Note: ${warning}`),
     ...(run.stoppedBy === undefined
       ? []
@@ -68,3 +71,8 @@ export function runLines(run: RunAnswer): Line[] {
     ...(run.failures.length === 0 ? [] : ['', ...advice([run])]),
   ];
 }
+
+const parameterLines = (parameters: NonNullable<RunAnswer['parameters']>): string[] => {
+  const pairs = Object.entries(parameters).map(([name, value]) => `${name} = ${[value].flat().join(', ')}`);
+  return pairs.length === 0 ? [] : [`Parameters: ${pairs.join('; ')}`];
+};

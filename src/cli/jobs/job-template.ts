@@ -13,16 +13,21 @@ export default defineJob({
   resources: ['graph'],
   permissions: ['User.Read.All'],
   timeoutSeconds: 300,
+  parameters: z.object({
+    enabledOnly: z.boolean().default(false).meta({ title: 'Enabled only', description: 'Leaves disabled users out.' }),
+  }),
   columns: [
     { name: 'user', title: 'User', type: 'text' },
     { name: 'enabled', title: 'Enabled', type: 'boolean' },
   ],
   key: ['user'],
-  async run({ graph, log }) {
+  async run({ graph, log, parameters }) {
     const rows = [];
     const path = '/users?$select=userPrincipalName,accountEnabled&$top=999';
-    for await (const { userPrincipalName, accountEnabled } of graph.list(path, { shape: user }))
+    for await (const { userPrincipalName, accountEnabled } of graph.list(path, { shape: user })) {
+      if (parameters.enabledOnly && accountEnabled === false) continue;
       rows.push({ user: userPrincipalName, enabled: accountEnabled ?? null });
+    }
     log.log('info', '${eventOf(name)}.read', { users: rows.length });
     return rows;
   },
@@ -34,13 +39,28 @@ export const jobTestSource = (name: string): string => `import { expect, test } 
 import job from '../../../src/jobs/${name}.ts';
 import { tryJob } from '../../support/try-job.ts';
 
+const graph = {
+  '/users': {
+    value: [
+      { userPrincipalName: 'megan@contoso.com', accountEnabled: true },
+      { userPrincipalName: 'alex@contoso.com', accountEnabled: false },
+    ],
+  },
+};
+
 test('${name} returns one row per user', async () => {
-  const { rows, unneeded } = await tryJob(job, {
-    graph: { '/users': { value: [{ userPrincipalName: 'megan@contoso.com', accountEnabled: true }] } },
-  });
-  expect(rows).toEqual([{ user: 'megan@contoso.com', enabled: true }]);
+  const { rows, unneeded } = await tryJob(job, { graph });
+  expect(rows).toEqual([
+    { user: 'megan@contoso.com', enabled: true },
+    { user: 'alex@contoso.com', enabled: false },
+  ]);
   // The permissions that the job declares are those that its requests need.
   expect(unneeded).toEqual([]);
+});
+
+test('${name} leaves disabled users out if its parameter says so', async () => {
+  const { rows } = await tryJob(job, { graph, parameters: { enabledOnly: true } });
+  expect(rows).toEqual([{ user: 'megan@contoso.com', enabled: true }]);
 });
 `;
 

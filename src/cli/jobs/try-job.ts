@@ -19,6 +19,7 @@ import { type BrokerClient, createBrokerClient } from '../remote/broker-client.t
 import { followRun, runPath } from '../remote/follow-run.ts';
 import type { Progress } from '../remote/progress.ts';
 import { UsageError } from '../run-program.ts';
+import { givenParameters, type ParameterFlags } from './given-parameters.ts';
 import { type TriedPermissions, triedPermissions } from './tried-requests.ts';
 
 /** Where the working copy is built, relative to the project. */
@@ -30,7 +31,7 @@ export interface TryOptions {
   readonly tenants: number;
   /** Ids, domains or names of the standard 25 tenants, of which some fail, in place of `tenants`. */
   readonly only?: readonly string[] | undefined;
-  readonly parameters?: Readonly<Record<string, unknown>> | undefined;
+  readonly parameters?: ParameterFlags | undefined;
   /** Microsoft's published permission file, to use in place of the project's table. */
   readonly permissionsFile?: string | undefined;
   readonly ptbScript: string;
@@ -129,7 +130,7 @@ async function aborted(signal: AbortSignal): Promise<never> {
  */
 export async function runJob(
   demo: Pick<Demo, 'url' | 'cloud' | 'callerToken' | 'connectionString'>,
-  { job, only, parameters, progress }: Pick<TryOptions, 'job' | 'only' | 'parameters' | 'progress'>,
+  { job, only, parameters: flags = {}, progress }: Pick<TryOptions, 'job' | 'only' | 'parameters' | 'progress'>,
 ): Promise<TriedJob> {
   const client = createBrokerClient(globalThis.fetch, demo.url, demo.callerToken);
   const { jobs } = (await client.get('/jobs')) as JobsAnswer;
@@ -138,6 +139,7 @@ export async function runJob(
     throw new UsageError(`src/jobs/index.ts does not list the job "${job}". Add it to the list of jobs.`);
   }
   const { control } = demo.cloud;
+  const parameters = await givenParameters(flags, async () => defined);
   const tenants = only?.map((wanted) => tenantIn(demo, wanted));
   // Reads the directory, so that its requests are not taken for those of the job.
   await client.get('/tenants');

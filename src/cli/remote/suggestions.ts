@@ -1,6 +1,8 @@
+import type { JobsAnswer } from '../../lib/api/answers/jobs.ts';
 import type { RunsAnswer } from '../../lib/api/answers/runs.ts';
 import type { TenantsAnswer } from '../../lib/api/answers/tenants.ts';
 import { outcomeWord } from '../../lib/model/outcomes.ts';
+import { type ParameterField, parameterFields, parameterWords } from '../../lib/model/parameters.ts';
 import { relativeTime } from '../times.ts';
 import type { BrokerClient } from './broker-client.ts';
 
@@ -44,4 +46,45 @@ export async function runSuggestions(client: Pick<BrokerClient, 'glance'>, nowMs
       description: `${outcomeWord(outcome)}, ${relativeTime(startedAt, nowMs)}`,
     })),
   );
+}
+
+/** The jobs: their name as a value, their title as its description. */
+export async function jobSuggestions(client: Pick<BrokerClient, 'glance'>): Promise<Suggestion[]> {
+  const { jobs } = (await client.glance('/jobs')) as JobsAnswer;
+  return safe(jobs.map(({ name, title }) => ({ value: name, description: title })));
+}
+
+/**
+ * What may follow `--parameter`: `NAME=`, or `NAME=VALUE` behind the sign if there are values to choose from.
+ * @param words of the command, among which the job's name is.
+ */
+export async function parameterSuggestions(
+  client: Pick<BrokerClient, 'glance'>,
+  words: readonly string[],
+  typed: string,
+): Promise<Suggestion[]> {
+  const { jobs } = (await client.glance('/jobs')) as JobsAnswer;
+  const job = jobs.find(({ name }) => words.includes(name));
+  const fields = job === undefined ? [] : parameterFields(job.parameters);
+  const sign = typed.indexOf('=');
+  const offered =
+    sign < 0
+      ? fields.map((field) => ({
+          name: field.name,
+          value: '',
+          description: field.schema.title ?? parameterWords(field),
+        }))
+      : fields.filter(({ name }) => name === typed.slice(0, sign)).flatMap(valuesOf);
+  return offered
+    .filter(({ value }) => value === '' || harmless.test(value))
+    .map(({ name, value, description }) => ({
+      value: `${name}=${value}`,
+      description: description.replaceAll(unusual, ' '),
+    }))
+    .filter(({ value }) => value.startsWith(typed));
+}
+
+function valuesOf({ name, kind, choices, schema }: ParameterField): (Suggestion & { readonly name: string })[] {
+  const values = kind === 'boolean' ? ['true', 'false'] : choices;
+  return values.map((value) => ({ name, value, description: schema.title ?? name }));
 }

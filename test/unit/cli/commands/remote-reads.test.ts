@@ -37,6 +37,67 @@ describe('ptb jobs', () => {
   });
 });
 
+describe('ptb jobs show', () => {
+  const job = {
+    name: 'report',
+    title: 'A report',
+    description: 'It reports.',
+    schedule: '0 0 3 * * *',
+    nextAt: '2026-01-02T03:00:00Z',
+    resources: ['graph'],
+    permissions: ['User.Read.All'],
+    timeoutSeconds: 60,
+    parameters: {
+      type: 'object',
+      required: ['level'],
+      properties: {
+        days: { type: 'integer', minimum: 0, default: 30, description: 'How far ahead.' },
+        level: { type: 'string', enum: ['low', 'high'], title: 'Level' },
+        parts: { type: 'array', items: { type: 'string', minLength: 1 }, default: ['a', 'b'] },
+      },
+      additionalProperties: false,
+    },
+  };
+  const show = (words: readonly string[], shown: object = job) =>
+    runCommand(registerJobs, ['jobs', 'show', ...words], [{ jobs: [shown] }]);
+
+  it('describes the job and each parameter with its type and default', async () => {
+    const { exit, out } = await show(['report']);
+    expect(exit).toBe(0);
+    expect(out.split('\n').map((line) => line.trimEnd())).toEqual([
+      'report: A report',
+      'It reports.',
+      '',
+      'Schedule: 0 0 3 * * * (UTC), next at 2026-01-02T03:00:00Z',
+      'Resources: graph',
+      'Permissions: User.Read.All',
+      'Time limit: 60 seconds for each tenant',
+      '',
+      'parameter  value                                  default   meaning',
+      '---------  -------------------------------------  --------  --------------',
+      'days       a whole number of at least 0           30        How far ahead.',
+      'level      one of low, high                       required  Level',
+      'parts      a list, each a text that is not empty  a, b',
+      '',
+      'Start it with: ptb run report --parameter days=30',
+      '',
+    ]);
+  });
+
+  it('says so if there are none, or if the broker does not describe them', async () => {
+    const none = { ...job, parameters: { type: 'object', properties: {}, additionalProperties: false } };
+    expect((await show(['report'], none)).out).toContain('The job has no parameters.');
+    const { parameters: _, ...old } = job;
+    expect((await show(['report'], old)).out).toContain('This broker does not describe the parameters of its jobs.');
+  });
+
+  it('prints the job as one document, and refuses an unknown name', async () => {
+    expect(JSON.parse((await show(['report', '--json'])).out)).toEqual(job);
+    const { exit, err } = await show(['repart']);
+    expect([exit, err]).toEqual([2, expect.stringContaining('There is no job "repart"; did you mean "report"?')]);
+  });
+});
+
 describe('ptb tenants', () => {
   const tenant = (digit: number, more: object): object => ({
     tenantId: id(digit),

@@ -61,6 +61,87 @@ describe('ptb run', () => {
     });
   });
 
+  describe('--parameter', () => {
+    const jobs = [
+      {
+        name: 'report',
+        parameters: {
+          type: 'object',
+          properties: {
+            days: { type: 'integer', minimum: 0, maximum: 90, default: 30 },
+            share: { type: 'number', exclusiveMinimum: 0 },
+            deep: { type: 'boolean' },
+            level: { type: 'string', enum: ['low', 'high'] },
+            since: { type: 'string', format: 'date' },
+            at: { type: 'string', format: 'date-time' },
+            note: { type: 'string', maxLength: 5 },
+            parts: { type: 'array', items: { type: 'string', enum: ['a', 'b'] }, maxItems: 2 },
+            names: { type: 'array', items: { type: 'string' } },
+          },
+          additionalProperties: false,
+        },
+      },
+      { name: 'plain', parameters: { type: 'object', properties: {}, additionalProperties: false } },
+      { name: 'old' },
+    ];
+    const start = (job: string, ...pairs: string[]) =>
+      runCommand(registerRun, ['run', job, ...pairs.flatMap((pair) => ['--parameter', pair])], [{ jobs }, started]);
+
+    it.each<[string[], unknown]>([
+      [['days=7'], { days: 7 }],
+      [['share=0.5'], { share: 0.5 }],
+      [['deep=true'], { deep: true }],
+      [['deep=false', 'level=high'], { deep: false, level: 'high' }],
+      [['since=2026-02-28'], { since: '2026-02-28' }],
+      [['at=2026-02-28T01:02:03Z'], { at: '2026-02-28T01:02:03Z' }],
+      [['note=a=b'], { note: 'a=b' }],
+      [['note='], { note: '' }],
+      [['parts=a'], { parts: ['a'] }],
+      [['parts=a', 'parts=b'], { parts: ['a', 'b'] }],
+      [['names='], { names: [] }],
+    ])('reads %j by the schema of the job', async (pairs, parameters) => {
+      const { exit, requests } = await start('report', ...pairs);
+      expect(exit).toBe(0);
+      expect(requests).toEqual([
+        { method: 'GET', path: '/jobs', body: undefined },
+        { method: 'POST', path: '/jobs/report/runs', body: { parameters } },
+      ]);
+    });
+
+    it.each<[string, string[], string]>([
+      ['report', ['days=x'], '--parameter days: it must be a whole number from 0 to 90.'],
+      ['report', ['days=91'], '--parameter days: it must be a whole number from 0 to 90.'],
+      ['report', ['days=1.5'], '--parameter days: it must be'],
+      ['report', ['days='], '--parameter days: it must be'],
+      ['report', ['days=0x10'], '--parameter days: it must be'],
+      ['report', ['share=0'], '--parameter share: it must be a number above 0.'],
+      ['report', ['deep=yes'], '--parameter deep: it must be true or false.'],
+      ['report', ['level=middle'], '--parameter level: it must be one of low, high.'],
+      ['report', ['since=2026-02-30'], '--parameter since: it must be a date such as 2026-11-24.'],
+      ['report', ['at=2026-02-28'], '--parameter at: it must be a time such as 2026-11-24T05:00:00Z.'],
+      ['report', ['note=abcdef'], '--parameter note: it must be a text of at most 5 characters.'],
+      ['report', ['parts=c'], '--parameter parts: it must be a list of at most 2, each one of a, b.'],
+      ['report', ['parts=a', 'parts=b', 'parts=a'], '--parameter parts: it must be'],
+      ['report', ['days=1', 'days=2'], '--parameter days was given 2 times.'],
+      ['report', ['dais=1'], 'report has no parameter "dais"; did you mean "days"? Its parameters: days, share, deep'],
+      ['plain', ['days=1'], 'plain has no parameter "days". It has none.'],
+      ['old', ['days=1'], 'Use --parameters JSON.'],
+      ['reports', ['days=1'], 'There is no job "reports"; did you mean "report"? `ptb jobs` lists the jobs.'],
+      ['report', ['days'], 'It must have the form name=value.'],
+    ])('refuses %s %j and starts nothing', async (job, pairs, words) => {
+      const { exit, err, requests } = await start(job, ...pairs);
+      expect([exit, requests.filter(({ method }) => method === 'POST')]).toEqual([2, []]);
+      expect(err).toContain(words);
+    });
+
+    it('cannot be combined with --parameters', async () => {
+      const words = ['run', 'report', '--parameter', 'days=1', '--parameters', '{}'];
+      const { exit, err, requests } = await runCommand(registerRun, words, [{ jobs }, started]);
+      expect([exit, requests]).toEqual([2, []]);
+      expect(err).toContain('cannot be used with');
+    });
+  });
+
   it.each(['nonsense', '[1]', 'null', '"text"', '3'])('refuses the parameters %s without a request', async (text) => {
     const { exit, err, requests } = await runCommand(registerRun, ['run', 'report', '--parameters', text], [started]);
     expect([exit, requests]).toEqual([2, []]);
@@ -91,6 +172,13 @@ describe('ptb run', () => {
 });
 
 describe('ptb runs show', () => {
+  it('shows the parameters of the run', async () => {
+    const parameters = { days: 3, parts: ['a', 'b'] };
+    const { out } = await runCommand(registerRuns, ['runs', 'show', run.runId], [{ ...run, parameters }]);
+    expect(out).toContain('\nParameters: days = 3; parts = a, b\n');
+    expect((await runCommand(registerRuns, ['runs', 'show', run.runId], [run])).out).not.toContain('Parameters');
+  });
+
   it('describes the run, its notes, why it stopped, and its failures', async () => {
     const answer = {
       ...partly,

@@ -1,0 +1,46 @@
+import { parameterFields, parameterWords, type ParameterField } from '../../lib/model/parameters.ts';
+import { counted } from '../counted.ts';
+import type { Line } from '../line.ts';
+import { table } from '../table.ts';
+import { exactTime } from '../times.ts';
+import type { JobAnswer } from './given-parameters.ts';
+
+/** Describes a job for people: what it does, when it runs, and what it can be given. */
+export function jobLines(job: JobAnswer): Line[] {
+  const { name, title, description, schedule, nextAt, resources, permissions = [], timeoutSeconds } = job;
+  // A broker of an earlier version does not describe parameters.
+  const { parameters } = job as Partial<JobAnswer>;
+  const fields = parameters === undefined ? undefined : parameterFields(parameters);
+  const next = nextAt === undefined ? '' : `, next at ${exactTime(nextAt)}`;
+  return [
+    `${name}: ${title}`,
+    ...(description === undefined ? [] : [description]),
+    '',
+    `Schedule: ${schedule === undefined ? 'on demand' : `${schedule} (UTC)${next}`}`,
+    `Resources: ${resources.length === 0 ? 'none' : resources.join(', ')}`,
+    `Permissions: ${permissions.length === 0 ? 'none' : permissions.join(', ')}`,
+    `Time limit: ${counted(timeoutSeconds, 'second')} for each tenant`,
+    '',
+    ...(fields === undefined
+      ? ['This broker does not describe the parameters of its jobs.']
+      : fields.length === 0
+        ? ['The job has no parameters.']
+        : table([{ head: 'parameter', min: 12 }, 'value', 'default', 'meaning'], fields.map(fieldRow))),
+    ...(fields?.[0] === undefined ? [] : ['', `Start it with: ptb run ${name} --parameter ${example(fields[0])}`]),
+  ];
+}
+
+function fieldRow(field: ParameterField): string[] {
+  const { name, required, schema } = field;
+  const meaning = schema.description ?? schema.title ?? '';
+  return [name, parameterWords(field), required ? 'required' : defaultText(schema.default), meaning];
+}
+
+const defaultText = (value: ParameterField['schema']['default']): string =>
+  value === undefined ? '' : typeof value === 'object' ? value.join(', ') : String(value);
+
+function example({ name, kind, choices, schema }: ParameterField): string {
+  const value = typeof schema.default === 'object' ? schema.default[0] : schema.default;
+  const [choice = 'VALUE'] = choices;
+  return `${name}=${String(value ?? (kind === 'boolean' ? 'true' : choice))}`;
+}
