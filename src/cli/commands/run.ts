@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { JobsAnswer } from '../../lib/api/answers/jobs.ts';
 import type { RunAnswer, StartedRunAnswer } from '../../lib/api/answers/runs.ts';
+import { parametersText } from '../../lib/model/parameters.ts';
 import { counted } from '../counted.ts';
 import { addParameterOptions, givenParameters, jobNamed, type ParameterFlags } from '../jobs/given-parameters.ts';
 import type { Line } from '../line.ts';
@@ -63,7 +64,7 @@ export function runLines(run: RunAnswer): Line[] {
     run.outcome === 'starting'
       ? 'The number of tenants is not known yet.'
       : `${counted(total, 'tenant')}: ${succeeded} succeeded, ${failed} failed, ${skipped} skipped, ${notAttempted} not attempted`,
-    ...parameterLines(run.parameters ?? {}),
+    ...(run.parameters === undefined ? [] : [`Parameters: ${parametersText(run.parameters)}`]),
     ...run.warnings.map((warning) => `Note: ${warning}`),
     ...(run.stoppedBy === undefined
       ? []
@@ -71,8 +72,3 @@ export function runLines(run: RunAnswer): Line[] {
     ...(run.failures.length === 0 ? [] : ['', ...advice([run])]),
   ];
 }
-
-const parameterLines = (parameters: NonNullable<RunAnswer['parameters']>): string[] => {
-  const pairs = Object.entries(parameters).map(([name, value]) => `${name} = ${[value].flat().join(', ')}`);
-  return pairs.length === 0 ? [] : [`Parameters: ${pairs.join('; ')}`];
-};

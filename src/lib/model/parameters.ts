@@ -92,6 +92,12 @@ function choicesOf(schema: ParameterSchema): readonly string[] | undefined {
   return values?.every((value) => typeof value === 'string') === true ? values : undefined;
 }
 
+/** The parameters of a run in one line: `days = 30; parts = a, b`. */
+export const parametersText = (values: ParameterValues): string =>
+  Object.entries(values)
+    .map(([name, value]) => `${name} = ${typeof value === 'object' ? value.join(', ') : String(value)}`)
+    .join('; ');
+
 /** What a parameter must be, to follow "must be": `a whole number from 0 to 3650`. */
 export function parameterWords({ kind, choices, schema }: ParameterField): string {
   switch (kind) {

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { addFault, clearFaults } from 'microsoft-cloud/client';
 import { tenantOf, tokenOfCaller } from '../../support/running-demo.ts';
+import { findings } from './assistive.ts';
 import { noBrowser, poorContrast } from './browser.ts';
 import { dashboardFixture, type DashboardFixture } from './dashboard-fixture.ts';
 import { skippedBecause } from '../../support/skipped.ts';
@@ -126,15 +127,31 @@ describe('dashboard', skippedBecause(noBrowser), () => {
     await dashboard.signIn(token);
     await dashboard.view('Jobs');
     await page.getByRole('button', { name: 'Start access-check' }).click();
-    await page.getByLabel('Parameters').fill('[1]');
-    await page.getByRole('button', { name: 'Start for all tenants' }).click();
-    await page.getByText('The parameters are not a JSON object.').waitFor();
-    await page.getByLabel('Parameters').fill('');
     await page.getByLabel('Only these tenants').fill('nobody.example');
     await page.getByRole('button', { name: 'Start for 1 tenant' }).click();
     await page.getByText('The tenant does not exist').waitFor();
     await page.keyboard.press('Escape');
     expect(await page.getByRole('dialog').count()).toBe(0);
+  });
+
+  it('has a field for each parameter, says what is wrong beside it, and shows what the run was given', async () => {
+    await dashboard.signIn(token);
+    await dashboard.view('Jobs');
+    await page.getByRole('button', { name: 'Start secret-expiry-report' }).click();
+    const days = page.getByRole('textbox', { name: 'Days ahead' });
+    expect(await days.inputValue()).toBe('30');
+    await days.fill('3651');
+    await page.getByLabel('Only these tenants').fill(tenantOf(demo, 'ok').domain);
+    await page.getByRole('button', { name: 'Start for 1 tenant' }).press('Enter');
+    await page.getByText('It must be a whole number from 0 to 3650.').waitFor();
+    const focused = (): Promise<string | undefined> => page.evaluate(() => document.activeElement?.id);
+    await expect.poll(focused).toBe(await days.getAttribute('id'));
+    expect([await findings(page), await poorContrast(page)]).toEqual([[], []]);
+    await page.keyboard.press('Control+A');
+    await page.keyboard.type('60');
+    await page.keyboard.press('Enter');
+    await page.getByText('Parameters: days = 60').waitFor();
+    await dashboard.badgeOfRun('succeeded').waitFor();
   });
 
   it('cancels a running run', async () => {
