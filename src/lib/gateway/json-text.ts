@@ -1,5 +1,5 @@
 /** A member of an object in a JSON text. */
-export interface Member {
+interface Member {
   readonly name: string;
   /** The value, if it is a text. */
   readonly text: string | undefined;

@@ -1,8 +1,8 @@
 import { BrokerError } from '../model/errors.ts';
-import { typeNames as directoryTypeNames } from '../judge/rules/directory-types.ts';
 import type { AnswerLimits } from '../judge/verdict.ts';
+import { typeAnnotations, visibleParts } from '../judge/visible-parts.ts';
 import type { RewriteLink } from './gateway-links.ts';
-import { editJson, type JsonEdits, JsonTextError, type Member } from './json-text.ts';
+import { editJson, type JsonEdits, JsonTextError } from './json-text.ts';
 
 /** An answer of a resource. Header names are lower case. */
 export interface Answer {
@@ -41,12 +41,13 @@ export const isJson = (contentType: string | undefined): boolean =>
 function rewriteJson(body: Uint8Array, rules: AnswerRules, isSuccess: boolean): Uint8Array {
   const text = decode(body);
   // An error is no object of the directory.
-  const typed = new Set(isSuccess ? rules.limits.typedMembers : []);
-  const names = namesOf(rules.limits);
+  const limits = isSuccess ? rules.limits : { ...rules.limits, typedMembers: [] };
+  const names = namesOf(limits);
   // Most answers have nothing to change. An escaped letter could hide a name.
-  if (typed.size === 0 && !text.includes(String.raw`\u00`) && !names.some((name) => text.includes(name))) return body;
+  if (!limits.typedMembers?.length && !text.includes(String.raw`\u00`) && !names.some((name) => text.includes(name)))
+    return body;
   try {
-    return Buffer.from(editJson(text, editsFor(rules, typed)));
+    return Buffer.from(editJson(text, editsFor({ ...rules, limits })));
   } catch (error) {
     if (!(error instanceof JsonTextError)) throw error;
     throw new BrokerError('resource_error', 'The resource answers with JSON that cannot be read.', { cause: error });
@@ -63,7 +64,6 @@ function decode(body: Uint8Array): string {
 
 /** OData 4.01 allows the annotations without `odata.` ("OData JSON Format", section 4.6.4). */
 const linkNames = ['@odata.nextLink', '@odata.deltaLink', '@nextLink', '@deltaLink'];
-const typeNames = ['@odata.type', '@type'];
 
 const plainName = 'nextLink';
 
@@ -71,25 +71,20 @@ const namesOf = ({ remove, readableTypes, plainLinks = false }: AnswerLimits): r
   ...remove,
   ...linkNames,
   ...(plainLinks ? [plainName] : []),
-  ...(readableTypes === undefined ? [] : typeNames),
+  ...(readableTypes === undefined ? [] : typeAnnotations),
 ];
 
-function editsFor({ limits, rewriteLink }: AnswerRules, typed: ReadonlySet<string>): JsonEdits {
-  const readable = limits.readableTypes && new Set(limits.readableTypes.map(typeOf));
+function editsFor({ limits, rewriteLink }: AnswerRules): JsonEdits {
+  const { hides, kept } = visibleParts(limits);
   return {
     member: (name, text, within) => {
-      if (limits.remove.some((removed) => names(name, removed))) return 'drop';
+      if (hides(name)) return 'drop';
       if (text === undefined || !(isLink(name) || (isPlainLink(name, limits, within) && text !== ''))) return undefined;
       const rewritten = rewriteLink(text);
       if (rewritten !== undefined) return { value: JSON.stringify(rewritten) };
       throw new BrokerError('resource_error', 'The resource answers with a link to another host.');
     },
-    object: (members, within) =>
-      readable === undefined ||
-      isReadable(members, readable) ||
-      !(isTyped(members, within, typed) || hasDirectoryType(members))
-        ? undefined
-        : members.filter(({ name, text }) => text !== undefined && (name === 'id' || typeNames.includes(name))),
+    object: kept,
   };
 }
 
@@ -98,33 +93,3 @@ const isLink = (name: string): boolean => linkNames.some((link) => name.endsWith
 /** At the end, some services write an empty text. */
 const isPlainLink = (name: string, { plainLinks = false }: AnswerLimits, within: readonly string[]): boolean =>
   plainLinks && name === plainName && within.length === 0;
-
-/** An annotation may stand before the property that it belongs to: `content@microsoft.graph.downloadUrl`. */
-const names = (name: string, removed: string): boolean =>
-  name === removed || (removed.startsWith('@') && name.endsWith(removed));
-
-const typeOf = (name: string): string => `#microsoft.graph.${name}`;
-const knownTypes: ReadonlySet<string | undefined> = new Set(Object.values(directoryTypeNames).map(typeOf));
-
-const typesIn = (members: readonly Member[]): readonly Member[] =>
-  members.filter(({ name }) => typeNames.includes(name));
-
-/** An object that the rule may not read keeps its type and id, as Graph itself limits it. */
-function isReadable(members: readonly Member[], readable: ReadonlySet<string>): boolean {
-  const types = typesIn(members);
-  return types.length > 0 && types.every(({ text }) => text !== undefined && readable.has(text));
-}
-
-/** A value inside an object may have a type, too, such as `#microsoft.graph.assignedLicense`. */
-const hasDirectoryType = (members: readonly Member[]): boolean =>
-  typesIn(members).some(({ text }) => knownTypes.has(text));
-
-/** Whether an object stands where each must show a type that the rule may read. `members@delta` stands for `members`. */
-function isTyped(members: readonly Member[], within: readonly string[], typed: ReadonlySet<string>): boolean {
-  const [name, ...outer] = within.toReversed();
-  // The answer is the object, or has it in `value`.
-  if (name === undefined) return typed.has('') && !members.some((member) => member.name === 'value');
-  return (
-    typed.has(name.toLowerCase().replace(/@delta$/, '')) || (name === 'value' && outer.length === 0 && typed.has(''))
-  );
-}

@@ -1,8 +1,9 @@
 import { setImmediate } from 'node:timers/promises';
 import type { PermissionMap } from 'graph-permissions/permission-map';
 import type { RequestGate } from '../graph/request-gate.ts';
-import { isJsonObject, type JsonObject } from '../graph/reply.ts';
-import type { AnswerLimits, Grant } from '../judge/verdict.ts';
+import { isJsonObject } from '../graph/reply.ts';
+import type { Grant } from '../judge/verdict.ts';
+import { type VisibleParts, visibleParts } from '../judge/visible-parts.ts';
 import { BrokerError } from '../model/errors.ts';
 import type { Job } from './job.ts';
 
@@ -44,24 +45,24 @@ export const jobGate = ({ permissionMap, graphUrl }: JobGateDeps, job: Pick<Job,
         path: request.url.slice(`https://${grant.host}`.length),
         headers: request.headers,
         selected: verdict.selected,
-        visible: (value) => visible(value, answer),
+        visible: (value) => visible(value, visibleParts(answer)),
       };
     },
   };
 };
 
 /** The part of an answer that a token with only these permissions would have got. */
-function visible(value: unknown, limits: AnswerLimits): unknown {
-  if (Array.isArray(value)) return value.map((item) => visible(item, limits));
+function visible(value: unknown, parts: VisibleParts, within: readonly string[] = []): unknown {
+  if (Array.isArray(value)) return value.map((item) => visible(item, parts, within));
   if (!isJsonObject(value)) return value;
-  const kept = Object.entries(limited(value, limits)).filter(([name]) => !limits.remove.includes(name));
-  return Object.fromEntries(kept.map(([name, item]) => [name, visible(item, limits)]));
-}
-
-/** An object of a type that the job may not read keeps its type and id, as Graph itself limits it. */
-function limited(object: JsonObject, { readableTypes }: AnswerLimits): JsonObject {
-  const type = object['@odata.type'];
-  if (readableTypes === undefined || type === undefined) return object;
-  if (readableTypes.some((readable) => type === `#microsoft.graph.${readable}`)) return object;
-  return Object.fromEntries(Object.entries(object).filter(([name]) => name === '@odata.type' || name === 'id'));
+  const members = Object.entries(value).map(([name, item]) => ({
+    name,
+    item,
+    text: typeof item === 'string' ? item : undefined,
+  }));
+  return Object.fromEntries(
+    (parts.kept(members, within) ?? members)
+      .filter(({ name }) => !parts.hides(name))
+      .map(({ name, item }) => [name, visible(item, parts, [...within, name])]),
+  );
 }

@@ -116,6 +116,9 @@ describe('a job', () => {
         { '@odata.type': '#microsoft.graph.user', id: '1', displayName: 'Ada' },
         { '@odata.type': '#microsoft.graph.device', id: '2', displayName: 'Laptop', uploadUrl: 'https://x' },
         { '@odata.type': '#microsoft.graph.user', id: '3', nested: [{ uploadUrl: 'https://x', a: 1 }] },
+        // Without its type, and with one that is no type of the directory.
+        { id: '4', displayName: 'Unknown' },
+        { '@odata.type': '#microsoft.graph.user', id: '5', plan: { '@odata.type': '#microsoft.graph.plan', a: 1 } },
       ],
     };
     const reads = jobWith(['GroupMember.Read.All', 'User.Read.All'], async ({ graph }) =>
@@ -126,6 +129,8 @@ describe('a job', () => {
         { '@odata.type': '#microsoft.graph.user', id: '1', displayName: 'Ada' },
         { '@odata.type': '#microsoft.graph.device', id: '2' },
         { '@odata.type': '#microsoft.graph.user', id: '3', nested: [{ a: 1 }] },
+        { id: '4' },
+        { '@odata.type': '#microsoft.graph.user', id: '5', plan: { '@odata.type': '#microsoft.graph.plan', a: 1 } },
       ],
     });
   });
