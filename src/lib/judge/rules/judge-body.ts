@@ -68,7 +68,8 @@ export function judgeBody(body: JsonObject, question: Question): readonly string
  * documentation of these requests asks for none: TeamMember.ReadWrite.All alone adds a member.
  */
 function refuseOtherObject(key: string, url: unknown, { collection, host }: Binding & { host: string }): void {
-  const target = typeof url === 'string' && /^https:/i.test(url) ? readTarget(url, host) : undefined;
+  const isHere = typeof url === 'string' && url.toLowerCase().startsWith(`https://${host}/`.toLowerCase());
+  const target = isHere ? readTarget(url, host) : undefined;
   const [first, second, ...more] = target === undefined ? [] : readPath(target.path).parts;
   const object = second?.kind === 'word' || second?.kind === 'key';
   if (first?.kind === 'word' && first.text.toLowerCase() === collection && object && more.length === 0) {

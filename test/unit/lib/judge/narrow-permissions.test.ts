@@ -74,7 +74,7 @@ const cases: readonly Case[] = [
     'TeamMember.ReadWrite.All',
     bound(`https://graph.microsoft.com/beta/users/a1`),
   ],
-  ['The URL is not on', 'POST /v1.0/chats', 'Chat.Create', { members: [member, bound('https://evil.example/x')] }],
+  [otherUser, 'POST /v1.0/chats', 'Chat.Create', { members: [member, bound('https://evil.example/x')] }],
   [
     'allow',
     'POST /v1.0/teams',
@@ -88,7 +88,8 @@ const cases: readonly Case[] = [
     { 'template@odata.bind': 'https://graph.microsoft.com/v1.0/groups/a1' },
   ],
   ...[
-    ['The URL is not on graph.microsoft.com', 'https://evil.example/x'],
+    [otherUser, 'https://evil.example/x'],
+    [otherUser, 'https://graph.microsoft.com.evil.example/v1.0/users/a1'],
     ['The path contains a dot segment', 'https://graph.microsoft.com/v1.0/users/../groups/a1'],
     [otherUser, "/v1.0/users('a1')"],
     [otherUser, ['https://graph.microsoft.com/v1.0/users/a1']],
