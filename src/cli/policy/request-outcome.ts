@@ -1,6 +1,8 @@
 import type { PermissionMap } from 'graph-permissions/permission-map';
 import type { AccessPolicy } from '../../lib/callers/policy.ts';
 import type { ExplainedRequest, RequestFinding } from '../../lib/gateway/explain-request.ts';
+import { settingsSchema } from '../../lib/config/settings.ts';
+import { readLocalSettings } from '../sign-in/target.ts';
 import { UsageError } from '../run-program.ts';
 
 interface AskedRequest extends Pick<ExplainedRequest, 'caller' | 'tenantId' | 'domains'> {
@@ -29,7 +31,7 @@ export async function requestOutcome(
     url,
     body: body === undefined ? undefined : Buffer.from(body),
   };
-  const explanation = await explainRequest(policy, { ...asked, order, map });
+  const explanation = await explainRequest(policy, { ...asked, order, map, baseUrl: await addedAddress(resource) });
   const headline = explanation.allowed
     ? `Allowed by "${explanation.rule}": sends ${explanation.sends}${by(explanation.permissions)}, with a token of the application ${explanation.application}.`
     : `Denied. ${explanation.reason}`;
@@ -46,6 +48,14 @@ function verdictOf({ outcome, missing, reason }: RequestFinding): string {
   if (outcome === 'lacks') return `does not match the ${missing}`;
   if (outcome === 'refuses') return `refuses. ${reason}`;
   return outcome === 'no requests' ? 'is not for the gateway' : outcome;
+}
+
+/** The address of a resource that RESOURCES adds: rules for Exchange apply to each address of Exchange. */
+async function addedAddress(alias: string): Promise<string | undefined> {
+  const { RESOURCES } = { ...(await readLocalSettings()), ...process.env };
+  const parsed = settingsSchema.pick({ RESOURCES: true }).safeParse(RESOURCES ? { RESOURCES } : {});
+  if (!parsed.success) throw new UsageError(`RESOURCES: ${parsed.error.issues[0]?.message ?? 'is not valid'}.`);
+  return parsed.data.RESOURCES.find(([name]) => name === alias)?.[1];
 }
 
 /** The map that the broker judges by, if its storage is known here; else the table of the project. */

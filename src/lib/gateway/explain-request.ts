@@ -41,6 +41,8 @@ export interface ExplainedRequest extends Pick<PolicyRequest, 'tenantId' | 'doma
   readonly order: Pick<GatewayOrder, 'resource' | 'method' | 'url' | 'body'>;
   /** Undefined for resources other than Graph. */
   readonly map: PermissionMap | undefined;
+  /** The address of a resource that the settings add. Absent: it is not known, or the alias is built in. */
+  readonly baseUrl?: string | undefined;
 }
 
 const graphHost = 'graph.microsoft.com';
@@ -49,12 +51,12 @@ const readLink = async (_: string, url: string) => ({ ok: true, url, link: undef
 
 /** Returns the decision and the outcome of each rule, without sending anything. */
 export async function explainRequest(policy: AccessPolicy, asked: ExplainedRequest): Promise<RequestExplanation> {
-  const { caller, map, domains, tenantId } = asked;
+  const { caller, map, domains, tenantId, baseUrl = '' } = asked;
   const { resource } = asked.order;
   const request: PolicyRequest = { tenantId, domains, resource, scopes: [], via: 'gateway' };
   const tenant = tenantId ?? domains[0] ?? '';
   const order: GatewayOrder = { ...asked.order, tenant, headers: jsonHeaders(asked.order), gatewayUrl: '' };
-  const target: PlainTarget = { alias: resource, baseUrl: '', tenantId: tenant as TenantId };
+  const target: PlainTarget = { alias: resource, baseUrl, tenantId: tenant as TenantId };
   const deps = { map, graphHost, readLink };
   const stages = policy.rules.map((rule) => ({ rule, missing: failedStage(rule, caller, request) }));
   const applying = stages.filter(({ missing }) => missing === undefined).map(({ rule }) => rule);

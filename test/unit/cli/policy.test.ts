@@ -249,6 +249,19 @@ describe('ptb policy test --request', () => {
     expect(batch.out).toContain('sends 1 of 2 parts of the batch by User.Read.All');
   });
 
+  it('judges by the rules of Exchange what RESOURCES leads there', async () => {
+    const body = JSON.stringify({ CmdletInput: { CmdletName: 'Get-Mailbox', Parameters: { Identity: 'a' } } });
+    const request = `POST /adminapi/beta/${guid(7)}/InvokeCommand`;
+    const policy = rules({ ...mailboxes, resources: ['protection'] });
+    const asked = async (resources: string) => {
+      vi.stubEnv('RESOURCES', resources);
+      return (await explained(request, policy, '--resource', 'protection', '--body', body)).exit;
+    };
+    expect(await asked('protection=https://ps.compliance.protection.outlook.com')).toBe(0);
+    expect(await asked('protection=https://api.example.com')).toBe(1);
+    expect(await asked('protection')).toBe(2);
+  });
+
   it('needs the role of the gateway only for requests', async () => {
     const other = await explained('GET /v1.0/users', rules(users), '--role', 'Tokens.Request');
     expect([other.exit, other.out]).toEqual([1, expect.stringContaining('1. rule 1: does not match the role')]);
