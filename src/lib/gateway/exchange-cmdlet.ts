@@ -49,7 +49,7 @@ export interface CmdletCall {
 
 /** Reads the body of InvokeCommand. @throws Refusal for a body of another form. */
 export function readCmdlet(body: string): CmdletCall {
-  const { CmdletInput: input, ...others } = readBody(body);
+  const { CmdletInput: input, ...others } = readBody(body).value;
   if (!isObject(input) || Object.keys(others).length > 0) {
     throw unreadable(
       'The body is not {"CmdletInput": {"CmdletName": …, "Parameters": {…}}}; send that and nothing else.',

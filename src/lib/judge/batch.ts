@@ -65,7 +65,7 @@ function readParts(request: GatewayRequest, host: string): readonly PartReading[
   const headers = readHeaders(request.headers ?? {});
   if (!isJson(headers['content-type'])) throw unreadable('The batch is not JSON; send Content-Type application/json.');
   const text = request.body ?? '';
-  const { requests, ...others } = readBody(text);
+  const { requests, ...others } = readBody(text).value;
   if (!Array.isArray(requests) || requests.length === 0 || Object.keys(others).length > 0) {
     throw unreadable('The batch is not {"requests": […]}; send that and nothing else.');
   }

@@ -1,5 +1,5 @@
 import { type Method, methods } from 'graph-permissions/permission-map';
-import { type BodyNames, type JsonObject, namesIn, readBody } from './reading/body.ts';
+import { type BodyNames, type JsonObject, readBody } from './reading/body.ts';
 import { readHeaders } from './reading/headers.ts';
 import { type OptionsReading, readOptions } from './reading/options.ts';
 import { type PathReading, readPath } from './reading/path.ts';
@@ -42,10 +42,7 @@ export function readRequest(request: GatewayRequest, host: string): RequestReadi
     options,
     headers: once(() => readHeaders(request.headers ?? {})),
     query: once(() => queryOf(options(), request, method())),
-    body: once(() => {
-      const value = readBody(request.body ?? '');
-      return { value, names: namesIn(value) };
-    }),
+    body: once(() => readBody(request.body ?? '')),
   };
 }
 

@@ -7,11 +7,18 @@ export type JsonObject = Readonly<Record<string, unknown>>;
 const maximumLength = 4 * 1024 * 1024;
 const maximumDepth = 40;
 
+/** A JSON body, and the names of all members in it. */
+export interface ReadBody {
+  readonly value: JsonObject;
+  readonly names: BodyNames;
+}
+
 /**
  * Reads the text of a JSON body.
- * @throws Refusal for text that readers understand differently: keys that differ only in case, or stand twice.
+ * @throws Refusal for text that readers understand differently: keys that differ only in case, or stand twice. Also for more
+ * than 5,000 different names.
  */
-export function readBody(text: string): JsonObject {
+export function readBody(text: string): ReadBody {
   if (text.length > maximumLength) throw unreadable(`The body is longer than ${maximumLength} characters; send less.`);
   const body = parse(text);
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
@@ -19,9 +26,11 @@ export function readBody(text: string): JsonObject {
   }
   if (nestingDepth(text) > maximumDepth)
     throw unreadable(`The body nests deeper than ${maximumDepth} levels; send less.`);
-  const twice = duplicateKey(text) ?? keyInTwoCases(body);
+  // Before the keys are compared, which takes half a second for a body of very many names.
+  const names = namesIn(body);
+  const twice = duplicateKey(text) ?? (inTwoCases(names) ? keyInTwoCases(body) : undefined);
   if (twice !== undefined) throw unreadable(`The body contains the key ${quoted(twice)} twice; send it once.`);
-  return body as JsonObject;
+  return { value: body as JsonObject, names };
 }
 
 function parse(text: string): unknown {
@@ -31,6 +40,10 @@ function parse(text: string): unknown {
     throw unreadable('The body is not JSON; send JSON with Content-Type application/json.');
   }
 }
+
+/** Whether any two names differ only in case, wherever they stand. Few bodies have such names. */
+const inTwoCases = (names: BodyNames): boolean =>
+  new Set([...names.keys()].map((name) => name.toLowerCase())).size < names.size;
 
 function keyInTwoCases(value: unknown): string | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
@@ -55,7 +68,7 @@ const maximumNames = 5_000;
 export type BodyNames = ReadonlyMap<string, ReadonlySet<unknown>>;
 
 /** The names of all members of a JSON value, at any depth. @throws Refusal for more than 5,000 names and values. */
-export function namesIn(value: unknown): BodyNames {
+function namesIn(value: unknown): BodyNames {
   const names = new Map<string, Set<unknown>>();
   collectNames(value, { names, left: maximumNames });
   return names;
@@ -67,7 +80,10 @@ function collectNames(value: unknown, found: { readonly names: Map<string, Set<u
     for (const item of value) collectNames(item, found);
     return;
   }
-  for (const [name, inner] of Object.entries(value)) {
+  const members = Object.keys(value);
+  if (members.length > maximumNames) throw tooManyNames();
+  for (const name of members) {
+    const inner: unknown = Reflect.get(value, name);
     const values = found.names.get(name) ?? new Set();
     if (!found.names.has(name)) found.left -= 1;
     found.names.set(name, values);
@@ -75,8 +91,9 @@ function collectNames(value: unknown, found: { readonly names: Map<string, Set<u
       found.left -= 1;
       values.add(inner);
     }
-    if (found.left < 0)
-      throw unreadable(`The body has more than ${maximumNames} different names; send several requests.`);
+    if (found.left < 0) throw tooManyNames();
     collectNames(inner, found);
   }
 }
+
+const tooManyNames = () => unreadable(`The body has more than ${maximumNames} different names; send several requests.`);
