@@ -65,6 +65,7 @@ export interface Cloud {
 
 const defaultSettings: Settings = {
   consentPropagationMs: 1000,
+  keyVaultDelayMs: 1000,
   strictRefreshTokens: false,
   accessTokenLifetimeSeconds: undefined,
   deviceCodeIntervalSeconds: 1,

@@ -23,6 +23,8 @@ export interface Settings {
    * 60,000 in the real cloud.
    */
   consentPropagationMs: number;
+  /** Time that Key Vault takes to delete, recover or purge a secret, milliseconds of the cloud's clock. */
+  keyVaultDelayMs: number;
   /** Whether a refresh token can be used only once. Entra's refresh tokens can be used again. */
   strictRefreshTokens: boolean;
   /** Lifetime of access tokens. Undefined: random, 60 to 90 minutes, as in Entra. */

@@ -77,6 +77,7 @@ function changeSettings({ world }: ControlParts, body: Readonly<Record<string, u
   for (const [name, value] of Object.entries(body)) {
     if (name === 'strictRefreshTokens' && typeof value === 'boolean') settings.strictRefreshTokens = value;
     else if (name === 'consentPropagationMs' && typeof value === 'number') settings.consentPropagationMs = value;
+    else if (name === 'keyVaultDelayMs' && typeof value === 'number') settings.keyVaultDelayMs = value;
     else if (name === 'accessTokenLifetimeSeconds' && typeof value === 'number')
       settings.accessTokenLifetimeSeconds = value;
     else if (name === 'deviceCodeIntervalSeconds' && typeof value === 'number')

@@ -6,7 +6,17 @@ import { bearerOf, type CloudRequest, empty, json, type Reply, type Service } fr
 import { createRouter, type PathParameters, route, type Route } from '../web/router.ts';
 import type { World } from '../world.ts';
 import { bundleOf, deletionOf, itemOf } from './bundle.ts';
-import { findDeleted, findLive, findVersion, getVersion, latest, paged, readDetails, setSecret } from './operations.ts';
+import {
+  findDeleted,
+  findSettled,
+  findLive,
+  findVersion,
+  getVersion,
+  latest,
+  paged,
+  readDetails,
+  setSecret,
+} from './operations.ts';
 import { createSecretStore, type SecretStore, type SecretVersion, type StoredSecret } from './secrets.ts';
 import { VaultError } from './vault-error.ts';
 
@@ -14,7 +24,7 @@ type Handler = (request: CloudRequest, parameters: PathParameters) => Reply;
 
 /** One key vault. The managed identity and the partner's administrators have every role in it. */
 export function createKeyVault(world: World): Service {
-  const store = createSecretStore(world.clock);
+  const store = createSecretStore(world.clock, () => world.settings.keyVaultDelayMs);
   const vault = (): string => world.addresses().keyVault;
   const router = createRouter<Handler>([...secretRoutes(store, vault), ...deletedRoutes(store, vault)]);
   return {
@@ -23,8 +33,7 @@ export function createKeyVault(world: World): Service {
     handle: async (request) => {
       try {
         await authorize(world, request);
-        if (request.query.get('api-version') === null)
-          throw new VaultError(400, 'BadParameter', 'api-version must be specified');
+        checkVersion(request.query.get('api-version'));
         const found = router.find(request.method, request.path);
         if (typeof found !== 'string') return withVaultHeaders(found.handler(request, found.parameters));
         request.facts.unmatched = true;
@@ -37,6 +46,17 @@ export function createKeyVault(world: World): Service {
       }
     },
   };
+}
+
+/** "Key Vault versions": those of secrets. Previews are accepted as well. */
+const knownVersion =
+  /^(?:2016-10-01|7\.[0-6](?:-preview(?:\.\d)?)?|2025-0[67]-01(?:-preview)?|2026-0[1-4]-01(?:-preview)?)$/;
+
+/** @throws VaultError 400 without a version, and for one that Key Vault does not have. */
+function checkVersion(version: string | null): void {
+  if (version === null || version === '') throw new VaultError(400, 'BadParameter', 'api-version must be specified');
+  if (!knownVersion.test(version))
+    throw new VaultError(400, 'BadParameter', `The specified version (${version}) is not recognized.`);
 }
 
 /** @throws VaultError 401 without a valid token, 403 for a caller without a role. */
@@ -91,7 +111,7 @@ function secretRoutes(store: SecretStore, vault: () => string): readonly Route<H
     route<Handler>(method, pattern, (request, { name = '', version = '' }) =>
       handle(findLive(store, name), request, version),
     );
-  const listLive = () => store.list().filter((secret) => secret.deletedMs === undefined);
+  const listLive = () => store.list().filter((secret) => store.stateOf(secret) === 'live');
   const update = (secret: StoredSecret, version: SecretVersion, request: CloudRequest): Reply => {
     store.change(version, readDetails(request));
     return json(200, bundleOf(vault(), secret.name, version, false));
@@ -127,9 +147,9 @@ const deletedBundle = (vault: string, secret: StoredSecret): Readonly<Record<str
 });
 
 function deletedRoutes(store: SecretStore, vault: () => string): readonly Route<Handler>[] {
-  const deleted = (method: string, pattern: string, handle: (secret: StoredSecret) => Reply) =>
-    route<Handler>(method, pattern, (_request, { name = '' }) => handle(findDeleted(store, name)));
-  const listDeleted = () => store.list().filter((secret) => secret.deletedMs !== undefined);
+  const settled = (method: string, pattern: string, handle: (secret: StoredSecret) => Reply) =>
+    route<Handler>(method, pattern, (_request, { name = '' }) => handle(findSettled(store, name)));
+  const listDeleted = () => store.list().filter((secret) => store.stateOf(secret) === 'deleted');
   return [
     route('GET', '/deletedsecrets', (request) => {
       const items = listDeleted().map((secret) => ({
@@ -138,12 +158,14 @@ function deletedRoutes(store: SecretStore, vault: () => string): readonly Route<
       }));
       return paged(vault(), request, items);
     }),
-    deleted('GET', '/deletedsecrets/{name}', (secret) => json(200, deletedBundle(vault(), secret))),
-    deleted('DELETE', '/deletedsecrets/{name}', (secret) => {
+    route('GET', '/deletedsecrets/{name}', (_request, { name = '' }) =>
+      json(200, deletedBundle(vault(), findDeleted(store, name))),
+    ),
+    settled('DELETE', '/deletedsecrets/{name}', (secret) => {
       store.purge(secret);
       return empty(204);
     }),
-    deleted('POST', '/deletedsecrets/{name}/recover', (secret) => {
+    settled('POST', '/deletedsecrets/{name}/recover', (secret) => {
       store.recover(secret);
       return json(200, bundleOf(vault(), secret.name, latest(secret), false));
     }),

@@ -11,16 +11,32 @@ const maxPage = 25;
 /** @throws VaultError 404 for an unknown or deleted secret. */
 export function findLive(store: SecretStore, name: string): StoredSecret {
   const secret = store.find(name);
-  if (secret !== undefined && secret.deletedMs === undefined) return secret;
+  if (secret !== undefined && store.stateOf(secret) === 'live') return secret;
   const message = `A secret with (name/id) ${name} was not found in this key vault. If you recently deleted this secret you may be able to recover it using the correct recovery command. For help resolving this issue, please see https://go.microsoft.com/fwlink/?linkid=2125182`;
   throw new VaultError(404, 'SecretNotFound', message);
 }
 
-/** @throws VaultError 404 for a secret that is not deleted. */
+/** @throws VaultError 404 for a secret that is not deleted, or not yet. */
 export function findDeleted(store: SecretStore, name: string): StoredSecret {
   const secret = store.find(name);
-  if (secret?.deletedMs !== undefined) return secret;
+  if (secret !== undefined && store.stateOf(secret) === 'deleted') return secret;
   throw new VaultError(404, 'SecretNotFound', `Deleted Secret not found: ${name}`);
+}
+
+/** A deleted secret that can be recovered or purged. @throws VaultError 404, and 409 while another operation lasts. */
+export function findSettled(store: SecretStore, name: string): StoredSecret {
+  refuseWhileChanging(store, name);
+  return findDeleted(store, name);
+}
+
+/** @throws VaultError 409 while the secret is being deleted, recovered or purged. */
+function refuseWhileChanging(store: SecretStore, name: string): void {
+  const secret = store.find(name);
+  const state = secret === undefined ? 'live' : store.stateOf(secret);
+  if (state === 'live' || state === 'deleted') return;
+  const innerCode = state === 'recovering' ? 'ObjectIsBeingRecovered' : 'ObjectIsBeingDeleted';
+  const doing = state === 'recovering' ? 'recovered' : 'deleted';
+  throw new VaultError(409, 'Conflict', `Secret ${name} is currently being ${doing}; retry later.`, innerCode);
 }
 
 /** The newest version. */
@@ -56,6 +72,7 @@ export function setSecret(store: SecretStore, vault: string, name: string, reque
   if (typeof value !== 'string') throw new VaultError(400, 'BadParameter', "Property 'value' is required.");
   if (Buffer.byteLength(value) > maxSecretBytes)
     throw new VaultError(400, 'BadParameter', 'The secret value is too long.');
+  refuseWhileChanging(store, name);
   if (store.find(name)?.deletedMs !== undefined) {
     const message = `Secret ${name} is currently in a deleted but recoverable state, and its name cannot be reused; in this state, the secret can only be recovered or purged.`;
     throw new VaultError(409, 'Conflict', message, 'ObjectIsDeletedButRecoverable');

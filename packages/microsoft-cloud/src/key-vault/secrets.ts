@@ -21,7 +21,11 @@ export interface StoredSecret {
   readonly versions: SecretVersion[];
   /** Set while it is soft-deleted. */
   deletedMs: number | undefined;
+  /** The operation that was begun last. It takes a while. */
+  change: { readonly kind: 'deleting' | 'recovering' | 'purging'; readonly endsMs: number } | undefined;
 }
+
+type SecretState = 'live' | 'deleted' | 'deleting' | 'recovering' | 'purging';
 
 /** The properties of a secret beside its value. */
 export interface SecretDetails {
@@ -34,6 +38,7 @@ export interface SecretDetails {
 
 export interface SecretStore {
   find(name: string): StoredSecret | undefined;
+  stateOf(secret: StoredSecret): SecretState;
   list(): readonly StoredSecret[];
   add(name: string, value: string, details: SecretDetails): SecretVersion;
   change(version: SecretVersion, details: SecretDetails): void;
@@ -42,41 +47,53 @@ export interface SecretStore {
   purge(secret: StoredSecret): void;
 }
 
-/** The secrets of one vault. As in Key Vault, letter case does not matter in names. */
-export function createSecretStore(clock: Clock): SecretStore {
+/**
+ * The secrets of one vault. As in Key Vault, letter case does not matter in names.
+ * @param delayMs returns the time that deletion, recovery and purge take.
+ */
+export function createSecretStore(clock: Clock, delayMs: () => number): SecretStore {
   const secrets = new Map<string, StoredSecret>();
-  const purgeOverdue = (): void => {
+  /** Ends the operations whose time is over. */
+  const settle = (): void => {
+    const nowMs = clock.nowMs();
     for (const [key, secret] of secrets) {
-      if (secret.deletedMs !== undefined && clock.nowMs() - secret.deletedMs > retentionDays * dayMs)
-        secrets.delete(key);
+      const { change, deletedMs } = secret;
+      if (change !== undefined && change.endsMs <= nowMs) {
+        if (change.kind === 'purging') secrets.delete(key);
+        if (change.kind === 'recovering') secret.deletedMs = undefined;
+        secret.change = undefined;
+      }
+      if (deletedMs !== undefined && nowMs - deletedMs > retentionDays * dayMs) secrets.delete(key);
     }
+  };
+  const begin = (secret: StoredSecret, kind: 'deleting' | 'recovering' | 'purging'): void => {
+    secret.change = { kind, endsMs: clock.nowMs() + delayMs() };
+    settle();
   };
   return {
     find: (name) => {
-      purgeOverdue();
+      settle();
       return secrets.get(name.toLowerCase());
     },
+    stateOf: ({ change, deletedMs }) => change?.kind ?? (deletedMs === undefined ? 'live' : 'deleted'),
     list: () => {
-      purgeOverdue();
+      settle();
       return [...secrets.values()].toSorted((left, right) => left.name.localeCompare(right.name));
     },
     add: (name, value, details) => {
       const version = newVersion(value, details, clock.nowMs());
       const known = secrets.get(name.toLowerCase());
-      if (known === undefined) secrets.set(name.toLowerCase(), { name, versions: [version], deletedMs: undefined });
-      else known.versions.push(version);
+      if (known !== undefined) known.versions.push(version);
+      else secrets.set(name.toLowerCase(), { name, versions: [version], deletedMs: undefined, change: undefined });
       return version;
     },
     change: (version, details) => changeVersion(version, details, clock.nowMs()),
     remove: (secret) => {
       secret.deletedMs = clock.nowMs();
+      begin(secret, 'deleting');
     },
-    recover: (secret) => {
-      secret.deletedMs = undefined;
-    },
-    purge: (secret) => {
-      secrets.delete(secret.name.toLowerCase());
-    },
+    recover: (secret) => begin(secret, 'recovering'),
+    purge: (secret) => begin(secret, 'purging'),
   };
 }
 

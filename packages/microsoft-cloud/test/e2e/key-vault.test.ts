@@ -1,13 +1,14 @@
 import { ClientSecretCredential, ManagedIdentityCredential } from '@azure/identity';
 import { type SecretProperties, SecretClient } from '@azure/keyvault-secrets';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { moveClock, changeSettings } from '../../src/client.ts';
 import type { RunningCloud } from '../../src/index.ts';
-import { readReply, startTrustedCloud } from '../../src/testing.ts';
+import { call, readReply, startTrustedCloud } from '../../src/testing.ts';
 
 let cloud: RunningCloud;
 let secrets: SecretClient;
 beforeAll(async () => {
-  cloud = await startTrustedCloud({ tenants: 1 });
+  cloud = await startTrustedCloud({ tenants: 1, settings: { keyVaultDelayMs: 50 } });
   vi.stubEnv('IDENTITY_ENDPOINT', cloud.document.managedIdentity.endpoint);
   vi.stubEnv('IDENTITY_HEADER', cloud.document.managedIdentity.header);
   secrets = new SecretClient(
@@ -101,7 +102,44 @@ describe('@azure/keyvault-secrets', () => {
     await (await secrets.beginDeleteSecret('leaving', { intervalInMs: 1 })).pollUntilDone();
     await secrets.purgeDeletedSecret('leaving');
     await expect(secrets.getDeletedSecret('leaving')).rejects.toMatchObject({ statusCode: 404 });
+    await moveClock(cloud.control, 50);
     expect((await secrets.setSecret('leaving', 'new')).value).toBe('new');
+  });
+
+  it('takes a while to delete, recover and purge a secret', async () => {
+    await changeSettings(cloud.control, { keyVaultDelayMs: 60_000 });
+    const conflict = (innerError: string) => ({
+      statusCode: 409,
+      code: 'Conflict',
+      details: { error: { innerError: { code: innerError } } },
+    });
+    await secrets.setSecret('slow', 'value');
+    await secrets.beginDeleteSecret('slow');
+    await expect(secrets.getSecret('slow')).rejects.toMatchObject({ statusCode: 404 });
+    await expect(secrets.getDeletedSecret('slow')).rejects.toMatchObject({ statusCode: 404 });
+    await expect(secrets.setSecret('slow', 'x')).rejects.toMatchObject(conflict('ObjectIsBeingDeleted'));
+    await expect(secrets.purgeDeletedSecret('slow')).rejects.toMatchObject(conflict('ObjectIsBeingDeleted'));
+    await moveClock(cloud.control, 60_000);
+    expect((await secrets.getDeletedSecret('slow')).name).toBe('slow');
+    await expect(secrets.setSecret('slow', 'x')).rejects.toMatchObject(conflict('ObjectIsDeletedButRecoverable'));
+    await secrets.beginRecoverDeletedSecret('slow');
+    await expect(secrets.getSecret('slow')).rejects.toMatchObject({ statusCode: 404 });
+    await expect(secrets.setSecret('slow', 'x')).rejects.toMatchObject(conflict('ObjectIsBeingRecovered'));
+    await moveClock(cloud.control, 60_000);
+    expect((await secrets.getSecret('slow')).value).toBe('value');
+    await changeSettings(cloud.control, { keyVaultDelayMs: 50 });
+  });
+
+  it.each([
+    ['', 'api-version must be specified'],
+    ['?api-version=', 'api-version must be specified'],
+    ['?api-version=9.9', 'The specified version (9.9) is not recognized.'],
+  ])('rejects the version "%s"', async (query, message) => {
+    const token = await new ManagedIdentityCredential({
+      clientId: cloud.document.managedIdentity.clientId,
+    }).getToken('https://vault.azure.net/.default');
+    const reply = await call(`${cloud.document.keyVault}/secrets${query}`, token.token);
+    expect(reply).toMatchObject({ status: 400, body: { error: { code: 'BadParameter', message } } });
   });
 
   it('retries after Retry-After when it is throttled', async () => {
