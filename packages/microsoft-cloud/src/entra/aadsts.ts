@@ -373,7 +373,7 @@ export const aadstsTable: Readonly<Record<number, AadstsEntry>> = {
   700054: {
     error: 'unsupported_response_type',
     status: 400,
-    text: "response_type 'token' is not enabled for the application.",
+    text: "response_type 'id_token' is not enabled for the application.",
   },
   700082: invalidGrant(
     'The refresh token has expired due to inactivity. The token was issued on {issued} and was inactive for 90.00:00:00.',

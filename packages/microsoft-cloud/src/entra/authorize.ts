@@ -21,6 +21,8 @@ interface AuthorizeRequest {
   readonly access: RequestedAccess;
   readonly tenantId: string;
   readonly parameters: URLSearchParams;
+  /** What the redirect address is told without a sign-in. */
+  readonly refusal: Refusal | undefined;
 }
 
 const aadGraph = 'https://graph.windows.net';
@@ -39,20 +41,33 @@ export function parseAuthorizeRequest(
   const redirectUri = parameters.get('redirect_uri') ?? firstRedirectUri(client.application);
   const kind = redirectKind(client.application, redirectUri);
   if (kind === undefined) throw new Refusal(50011, { redirect: redirectUri, client: clientId });
-  checkResponseType(parameters.get('response_type') ?? '');
+  const refusal = responseTypeRefusal(parameters.get('response_type') ?? '');
   const access =
     version === 1
       ? accessFromResource(world, parameters.get('resource') ?? aadGraph, authority.tenantId)
       : signInAccess(world, parameters.get('scope') ?? '', authority.tenantId);
-  return { client, redirectUri, isSinglePage: kind === 'spa', access, tenantId: authority.tenantId, parameters };
+  return {
+    client,
+    redirectUri,
+    isSinglePage: kind === 'spa',
+    access,
+    tenantId: authority.tenantId,
+    parameters,
+    refusal,
+  };
 }
 
-/** @throws Refusal AADSTS900144 missing, 700054 `token`, which no application here enables, 70005 unknown. */
-function checkResponseType(responseType: string): void {
+/**
+ * No application here enables the implicit grant: 70005 for `token`, 700054 for `id_token`. The redirect address is told.
+ * @throws Refusal AADSTS900144 without a response type.
+ */
+function responseTypeRefusal(responseType: string): Refusal | undefined {
   if (responseType === '') throw new Refusal(900144, { field: 'response_type' });
   const types = responseType.split(' ');
-  if (types.includes('code')) return;
-  throw new Refusal(types.includes('token') ? 700054 : 70005);
+  if (types.includes('id_token')) return new Refusal(700054);
+  const text = "response_type 'token' is not enabled for the application.";
+  if (types.includes('token')) return new Refusal(70005, { text });
+  return types.includes('code') ? undefined : new Refusal(70005);
 }
 
 const firstRedirectUri = (application: Application | undefined): string =>
@@ -71,7 +86,8 @@ export function startSignIn(
   request: AuthorizeRequest,
   { session, action }: { readonly session: BrowserSession | undefined; readonly action: string },
 ): Reply {
-  const { parameters, client, access } = request;
+  const { parameters, client, access, refusal } = request;
+  if (refusal !== undefined) return tellClient(world, request, refusal);
   const prompt = parameters.get('prompt');
   const hint = parameters.get('login_hint')?.toLowerCase() ?? session?.user.userPrincipalName;
   if (session !== undefined && session.user.userPrincipalName === hint && !interactivePrompts.includes(prompt)) {
@@ -104,6 +120,7 @@ export function completeSignIn(
     });
   const { parameters, client, access, redirectUri, isSinglePage, tenantId } = request;
   try {
+    if (request.refusal !== undefined) throw request.refusal;
     if (access.unknownScope !== undefined) throw unknownScope(client, access);
     const signIn = signInUser(world, { client, target: access.target, isSinglePage }, choice);
     const code = pending.codes.issue({
@@ -118,31 +135,40 @@ export function completeSignIn(
     return replyToClient(request, { code, session_state: signIn.id });
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    const body = errorBody(error, '', world.clock.nowMs(), world.addresses().entra);
-    const isSilent = parameters.get('prompt') === 'none';
-    return replyToClient(request, {
-      error: redirectedErrors.get(error.aadsts) ?? (isSilent ? 'interaction_required' : 'access_denied'),
-      error_description: String(body['error_description']),
-    });
+    return tellClient(world, request, error);
   }
+}
+
+/** Sends an error to the redirect address. */
+function tellClient(world: World, request: AuthorizeRequest, refusal: Refusal): Reply {
+  const body = errorBody(refusal, '', world.clock.nowMs(), world.addresses().entra);
+  const isSilent = request.parameters.get('prompt') === 'none';
+  return replyToClient(request, {
+    error: redirectedErrors.get(refusal.aadsts) ?? (isSilent ? 'interaction_required' : 'access_denied'),
+    error_description: String(body['error_description']),
+  });
 }
 
 /** Errors at the redirect address, where it is not `access_denied`. */
 const redirectedErrors: ReadonlyMap<number, string> = new Map([
   [90094, 'consent_required'],
   [650053, 'invalid_client'],
+  [70005, 'unsupported_response_type'],
+  [700054, 'unsupported_response_type'],
 ]);
 
 const unknownScope = ({ displayName }: ClientApplication, { target, unknownScope: scope }: RequestedAccess): Refusal =>
   new Refusal(650053, { app: displayName, scope, resource: target.appId });
 
-/** Delivers the values in the `response_mode` that the client requested. */
+/** Delivers the values in the `response_mode` that the client requested, or that is usual for the response type. */
 function replyToClient({ redirectUri, parameters }: AuthorizeRequest, values: Readonly<Record<string, string>>): Reply {
   const state = parameters.get('state');
   const result = new URLSearchParams({ ...values, ...(state === null ? {} : { state }) });
   if (redirectUri.startsWith('urn:'))
     return html(200, messagePage('Sign-in complete', `Code: <code>${escapeHtml(values['code'] ?? '')}</code>`));
-  if (parameters.get('response_mode') === 'form_post') return html(200, autoPostPage(redirectUri, result));
-  if (parameters.get('response_mode') === 'fragment') return redirect(`${redirectUri}#${result.toString()}`);
+  const usual = parameters.get('response_type')?.includes('token') ? 'fragment' : 'query';
+  const mode = parameters.get('response_mode') ?? usual;
+  if (mode === 'form_post') return html(200, autoPostPage(redirectUri, result));
+  if (mode === 'fragment') return redirect(`${redirectUri}#${result.toString()}`);
   return redirect(`${redirectUri}${redirectUri.includes('?') ? '&' : '?'}${result.toString()}`);
 }

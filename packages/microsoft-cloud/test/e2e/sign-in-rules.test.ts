@@ -147,11 +147,17 @@ describe('requests to Entra', () => {
   });
 
   it.each([
-    ['token', 700054],
-    ['banana', 70005],
-  ])('are refused with response_type=%s', async (responseType, number) => {
-    const page = await fetch(authorizeUrl({ response_type: responseType }));
-    expect(await page.text()).toContain(`AADSTS${number}`);
+    ['token', '#', 70005],
+    ['id_token', '#', 700054],
+    ['id_token token', '#', 700054],
+    ['banana', '?', 70005],
+  ])('tell the client that response_type=%s is not enabled', async (responseType, separator, number) => {
+    const reply = await fetch(authorizeUrl({ response_type: responseType, state: 'kept' }), { redirect: 'manual' });
+    const [address, values] = (reply.headers.get('location') ?? '').split(separator);
+    expect(address).toBe(webRedirect);
+    const told = new URLSearchParams(values);
+    expect([told.get('error'), told.get('state')]).toEqual(['unsupported_response_type', 'kept']);
+    expect(told.get('error_description')).toContain(`AADSTS${number}:`);
   });
 
   it('report a resource and an application that are disabled in the customer', async () => {
