@@ -1,34 +1,41 @@
 import { randomUUID } from 'node:crypto';
 import { partnerCenterAppId } from '../directory/microsoft-resources.ts';
 import { type Caller, callerOf, identifyByToken } from '../resource/caller.ts';
-import type { CustomerTenant } from '../population/tenant.ts';
 import { type CloudRequest, headerOf, json, type Reply, type Service } from '../web/http.ts';
 import { createRouter, route } from '../web/router.ts';
 import type { World } from '../world.ts';
+import { listAuditRecords } from './audit-records.ts';
 import { grantConsent, removeConsent } from './consents.ts';
 import type { PartnerCenterContext } from './context.ts';
+import { listUsers, showUser } from './customer-users.ts';
+import { findCustomer, listCustomers, showBillingProfile, showCompanyProfile, showCustomer } from './customers.ts';
+import { listInvoices, listLineItems, showInvoice } from './invoices.ts';
 import { PartnerCenterError } from './partner-center-error.ts';
+import { profileRoutes } from './profiles.ts';
+import { listSubscribedSkus, listSubscriptions, showSubscription } from './subscriptions.ts';
 
 type Handler = (context: PartnerCenterContext) => Reply;
 
 const router = createRouter<Handler>([
   route('GET', '/v1/customers', listCustomers),
-  route('GET', '/v1/customers/{id}', (context) =>
-    json(200, { ...customerJson(findCustomer(context)), allowDelegatedAccess: true }),
-  ),
+  route('GET', '/v1/customers/{id}', showCustomer),
+  route('GET', '/v1/customers/{id}/profiles/company', showCompanyProfile),
+  route('GET', '/v1/customers/{id}/profiles/billing', showBillingProfile),
+  route('GET', '/v1/customers/{id}/subscriptions', listSubscriptions),
+  route('GET', '/v1/customers/{id}/subscriptions/{subscriptionId}', showSubscription),
+  route('GET', '/v1/customers/{id}/subscribedskus', listSubscribedSkus),
+  route('GET', '/v1/customers/{id}/users', listUsers),
+  route('GET', '/v1/customers/{id}/users/{userId}', showUser),
   route('POST', '/v1/customers/{id}/applicationconsents', (context) => grantConsent(context, findCustomer(context))),
   route('DELETE', '/v1/customers/{id}/applicationconsents/{appId}', (context) =>
     removeConsent(context, findCustomer(context)),
   ),
-  route('GET', '/v1/profiles/organization', ({ world }) =>
-    json(200, {
-      id: world.partner.tenantId,
-      companyName: world.partner.name,
-      defaultAddress: { country: 'GB' },
-      tenantId: world.partner.tenantId,
-      domain: world.partner.domain,
-    }),
-  ),
+  route('GET', '/v1/invoices', listInvoices),
+  route('GET', '/v1/invoices/{id}', showInvoice),
+  route('GET', '/v1/invoices/{id}/lineitems/OneTime/BillingLineItems', listLineItems),
+  route('GET', '/v1/auditrecords', listAuditRecords),
+  route('GET', '/auditactivity/v1/auditrecords', listAuditRecords),
+  ...profileRoutes,
 ]);
 
 /** The part of the Partner Center REST API that delegated administration uses. */
@@ -89,50 +96,4 @@ function withHeaders(request: CloudRequest, reply: Reply, caller: Caller | undef
       ...(asksForMfa && caller !== undefined ? { ismfacompliant: String(caller.isApplication || caller.hasMfa) } : {}),
     },
   };
-}
-
-function findCustomer({ world, parameters }: PartnerCenterContext): CustomerTenant {
-  const customer = world.findCustomer(parameters['id'] ?? '');
-  if (customer?.sources.customer || customer?.sources.relationship) return customer;
-  throw new PartnerCenterError(404, 60003, 'The customer was not found.');
-}
-
-const customerJson = (customer: CustomerTenant): Readonly<Record<string, unknown>> => ({
-  id: customer.tenantId,
-  commerceId: customer.tenantId,
-  companyProfile: {
-    tenantId: customer.tenantId,
-    domain: customer.defaultDomain,
-    companyName: customer.name,
-    attributes: { objectType: 'CustomerCompanyProfile' },
-  },
-  relationshipToPartner: customer.sources.contract ? 'reseller' : 'advisor',
-  attributes: { objectType: 'Customer' },
-});
-
-/** Pages by a continuation token in a header instead of the address. */
-function listCustomers({ world, request }: PartnerCenterContext): Reply {
-  const size = Number(request.query.get('size') ?? 500);
-  if (!Number.isInteger(size) || size < 1 || size > 500)
-    throw new PartnerCenterError(400, 2000, 'The size is not valid.');
-  const continued = request.query.get('seekOperation') === 'Next';
-  const token = headerOf(request, 'ms-continuationtoken');
-  if (continued && token === undefined) throw new PartnerCenterError(400, 2000, 'The continuation token is missing.');
-  const from = continued ? Number(Buffer.from(token ?? '', 'base64url').toString('utf8')) : 0;
-  const all = world.customers.filter(({ sources }) => sources.customer);
-  const items = all.slice(from, from + size);
-  const base = world.addresses().partnerCenter;
-  const self = { uri: `${base}/v1/customers?size=${size}`, method: 'GET', headers: [] };
-  const next = {
-    uri: `${base}/v1/customers?size=${size}&seekOperation=Next`,
-    method: 'GET',
-    headers: [{ key: 'MS-ContinuationToken', value: Buffer.from(String(from + size)).toString('base64url') }],
-  };
-  const links = from + size < all.length ? { self, next } : { self };
-  return json(200, {
-    totalCount: items.length,
-    items: items.map(customerJson),
-    links,
-    attributes: { objectType: 'Collection' },
-  });
 }
