@@ -132,6 +132,7 @@ export default defineConfig({
         'src/lib/model/error-table.ts',
         'src/lib/entra/aadsts.ts',
         'packages/microsoft-cloud/src/entra/aadsts.ts',
+        'packages/microsoft-cloud/src/graph/schema/table.ts',
         'packages/graph-permissions/src/permission-ids.ts',
       ],
       rules: { 'max-lines': 'off' },

@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorDocs } from './docs/errors.ts';
+import { graphSchema } from './docs/graph-schema.ts';
 import { openApiText } from './docs/openapi.ts';
 import { permissionDocs } from './docs/permissions.ts';
 import { settingsDocs, settingsSample } from './docs/settings.ts';
@@ -13,6 +14,7 @@ export const derivedFiles: Readonly<Record<string, () => string | Promise<string
   'docs/permissions.md': permissionDocs,
   'docs/settings.md': settingsDocs,
   'local.settings.sample.json': settingsSample,
+  'packages/microsoft-cloud/src/graph/schema/table.ts': graphSchema,
 };
 
 if (import.meta.main) {
