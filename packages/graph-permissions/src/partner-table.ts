@@ -46,6 +46,16 @@ POST /me/sendMail: Mail.Send
 POST /me/checkMemberGroups: Application.Read.All Application.ReadWrite.All Device.Read.All Directory.Read.All Directory.ReadWrite.All Group.Read.All Group.ReadBasic.All Group.ReadWrite.All GroupMember.Read.All GroupMember.ReadBasic.All User.Read.All User.ReadWrite.All | Application.Read.All Application.ReadWrite.All Device.Read.All Device.ReadWrite.All
 POST /me/checkMemberObjects: Application.Read.All Application.ReadWrite.All Device.Read.All Directory.Read.All Directory.ReadWrite.All Group.Read.All Group.ReadBasic.All Group.ReadWrite.All GroupMember.Read.All GroupMember.ReadBasic.All User.Read User.Read.All User.ReadWrite.All | Application.Read.All Application.ReadWrite.All Device.Read.All Device.ReadWrite.All
 POST /me/revokeSignInSessions: Directory.ReadWrite.All User.ReadWrite.All User.RevokeSessions.All | User.RevokeSessions.All
+GET /users/{id}/ownedDevices: Directory.Read.All Directory.ReadWrite.All User.Read User.Read.All User.ReadWrite.All | Directory.Read.All Directory.ReadWrite.All User.Read.All User.ReadWrite.All
+GET /users/{id}/ownedObjects: Directory.Read.All Directory.ReadWrite.All User.Read User.Read.All User.ReadWrite.All | Directory.Read.All Directory.ReadWrite.All User.Read.All User.ReadWrite.All
+GET /users/{id}/registeredDevices: Directory.Read.All Directory.ReadWrite.All User.Read User.Read.All User.ReadWrite.All | Directory.Read.All Directory.ReadWrite.All User.Read.All User.ReadWrite.All
+GET /users/{id}/joinedTeams: Directory.Read.All Directory.ReadWrite.All Team.ReadBasic.All TeamSettings.Read.All TeamSettings.ReadWrite.All User.Read.All User.ReadWrite.All
+GET /users/{id}/drives: Files.Read Files.Read.All Files.ReadWrite Files.ReadWrite.All Sites.Read.All Sites.ReadWrite.All | Files.Read.All Files.ReadWrite.All Sites.Read.All Sites.ReadWrite.All
+GET /users/{id}/authentication/emailMethods: UserAuthMethod-Email.Read UserAuthMethod-Email.Read.All UserAuthMethod-Email.ReadWrite UserAuthMethod-Email.ReadWrite.All UserAuthenticationMethod.Read UserAuthenticationMethod.Read.All UserAuthenticationMethod.ReadWrite UserAuthenticationMethod.ReadWrite.All | UserAuthMethod-Email.Read.All UserAuthMethod-Email.ReadWrite.All UserAuthenticationMethod.Read.All UserAuthenticationMethod.ReadWrite.All
+GET /users/{id}/authentication/passwordMethods: UserAuthMethod-Password.Read UserAuthMethod-Password.Read.All UserAuthMethod-Password.ReadWrite UserAuthMethod-Password.ReadWrite.All UserAuthenticationMethod.Read UserAuthenticationMethod.Read.All UserAuthenticationMethod.ReadWrite UserAuthenticationMethod.ReadWrite.All | UserAuthMethod-Password.Read.All UserAuthMethod-Password.ReadWrite.All UserAuthenticationMethod.Read.All UserAuthenticationMethod.ReadWrite.All
+GET /users/{id}/authentication/softwareOathMethods: UserAuthMethod-SoftwareOATH.Read UserAuthMethod-SoftwareOATH.Read.All UserAuthMethod-SoftwareOATH.ReadWrite UserAuthMethod-SoftwareOATH.ReadWrite.All UserAuthenticationMethod.Read UserAuthenticationMethod.Read.All UserAuthenticationMethod.ReadWrite UserAuthenticationMethod.ReadWrite.All | UserAuthMethod-SoftwareOATH.Read.All UserAuthMethod-SoftwareOATH.ReadWrite.All UserAuthenticationMethod.Read.All UserAuthenticationMethod.ReadWrite.All
+GET /users/{id}/authentication/temporaryAccessPassMethods: UserAuthMethod-TAP.Read UserAuthMethod-TAP.Read.All UserAuthMethod-TAP.ReadWrite UserAuthMethod-TAP.ReadWrite.All UserAuthenticationMethod.Read UserAuthenticationMethod.Read.All UserAuthenticationMethod.ReadWrite UserAuthenticationMethod.ReadWrite.All | UserAuthMethod-TAP.Read.All UserAuthMethod-TAP.ReadWrite.All UserAuthenticationMethod.Read.All UserAuthenticationMethod.ReadWrite.All
+GET /users/{id}/authentication/windowsHelloForBusinessMethods: UserAuthMethod-WindowsHello.Read UserAuthMethod-WindowsHello.Read.All UserAuthMethod-WindowsHello.ReadWrite UserAuthMethod-WindowsHello.ReadWrite.All UserAuthenticationMethod.Read UserAuthenticationMethod.Read.All UserAuthenticationMethod.ReadWrite UserAuthenticationMethod.ReadWrite.All | UserAuthMethod-WindowsHello.Read.All UserAuthMethod-WindowsHello.ReadWrite.All UserAuthenticationMethod.Read.All UserAuthenticationMethod.ReadWrite.All
 # Groups
 GET /groups: Directory.Read.All Directory.ReadWrite.All Group-NestingSupport.ReadWrite.All Group-PreferredDataLocation.ReadWrite.All Group.ManageProtection.All Group.Read.All Group.ReadBasic.All Group.ReadWrite.All GroupMember.Read.All
 POST /groups: Directory.ReadWrite.All Group-PreferredDataLocation.ReadWrite.All Group.ReadWrite.All | Directory.ReadWrite.All Group-PreferredDataLocation.ReadWrite.All Group.Create Group.ReadWrite.All
@@ -58,6 +68,10 @@ DELETE /groups/{id}/members/{id}: Directory.ReadWrite.All Group.ReadWrite.All Gr
 GET /groups/{id}/transitiveMembers: Directory.Read.All Group.Read.All Group.ReadBasic.All Group.ReadWrite.All GroupMember.Read.All GroupMember.ReadBasic.All GroupMember.ReadWrite.All
 GET /groups/{id}/owners: Directory.Read.All Group.Read.All Group.ReadWrite.All GroupMember.Read.All GroupMember.ReadWrite.All
 GET /groups/{id}/memberOf: Directory.Read.All Directory.ReadWrite.All Group.Read.All Group.ReadBasic.All GroupMember.Read.All GroupMember.ReadBasic.All
+GET /groups/{id}/transitiveMemberOf: Directory.Read.All Directory.ReadWrite.All Group.Read.All Group.ReadBasic.All GroupMember.Read.All GroupMember.ReadBasic.All | Directory.Read.All Directory.ReadWrite.All Group.ReadBasic.All GroupMember.ReadBasic.All
+GET /groups/{id}/drive: Files.Read Files.Read.All Files.ReadWrite Files.ReadWrite.All Sites.Read.All Sites.ReadWrite.All | Files.Read.All Files.ReadWrite.All Sites.Read.All Sites.ReadWrite.All
+GET /groups/{id}/drives: Files.Read Files.Read.All Files.ReadWrite Files.ReadWrite.All Sites.Read.All Sites.ReadWrite.All | Files.Read.All Files.ReadWrite.All Sites.Read.All Sites.ReadWrite.All
+GET /groups/{id}/team: Group.Read.All
 # Organization
 GET /organization: Directory.Read.All Directory.ReadWrite.All Organization.Read.All Organization.ReadWrite.All User.Read User.Read.All | Directory.Read.All Directory.ReadWrite.All Organization.Read.All Organization.ReadWrite.All User.Read.All
 GET /organization/{id}: User.Read.All
@@ -207,6 +221,21 @@ GET /teams: Team.ReadBasic.All TeamSettings.Read.All TeamSettings.ReadWrite.All
 GET /teams/{id}: Directory.Read.All Directory.ReadWrite.All Group.Read.All Group.ReadWrite.All Team.ReadBasic.All TeamSettings.Read.All TeamSettings.ReadWrite.All
 GET /teams/{id}/channels: Channel.ReadBasic.All ChannelSettings.Read.All ChannelSettings.ReadWrite.All Directory.Read.All Directory.ReadWrite.All Group.Read.All Group.ReadWrite.All
 GET /teams/{id}/members: TeamMember.Read.All TeamMember.ReadWrite.All
+# Devices, policies, roles and reports
+GET /admin/reportSettings: ReportSettings.Read.All ReportSettings.ReadWrite.All
+GET /deviceManagement/managedDeviceOverview: DeviceManagementConfiguration.Read.All DeviceManagementConfiguration.ReadWrite.All DeviceManagementManagedDevices.Read.All DeviceManagementManagedDevices.ReadWrite.All
+GET /devices/{id}/memberOf: Device.Read.All Directory.Read.All Directory.ReadWrite.All | Device.Read.All Device.ReadWrite.All Directory.Read.All Directory.ReadWrite.All
+GET /devices/{id}/registeredOwners: Device.Read.All Directory.Read.All Directory.ReadWrite.All | Device.Read.All Device.ReadWrite.All Directory.Read.All Directory.ReadWrite.All
+GET /devices/{id}/registeredUsers: Device.Read.All Directory.Read.All Directory.ReadWrite.All | Device.Read.All Device.ReadWrite.All Directory.Read.All Directory.ReadWrite.All
+GET /directoryRoleTemplates: Directory.Read.All Directory.ReadWrite.All RoleManagement.Read.Directory RoleManagement.ReadWrite.Directory
+GET /policies/adminConsentRequestPolicy: Directory.Read.All Directory.ReadWrite.All Policy.Read.All Policy.ReadWrite.ConsentRequest
+GET /policies/crossTenantAccessPolicy/default: Policy.Read.All Policy.ReadWrite.CrossTenantAccess
+GET /reports/getEmailActivityUserDetail(period={value}): Reports.Read.All
+GET /reports/getMailboxUsageStorage(period={value}): Reports.Read.All
+GET /reports/getOffice365ActivationsUserDetail: Reports.Read.All
+GET /roleManagement/directory/roleAssignmentSchedules: RoleAssignmentSchedule.Read.Directory RoleAssignmentSchedule.ReadWrite.Directory RoleManagement.Read.All RoleManagement.Read.Directory RoleManagement.ReadWrite.Directory
+GET /roleManagement/directory/roleEligibilitySchedules: RoleEligibilitySchedule.Read.Directory RoleEligibilitySchedule.ReadWrite.Directory RoleManagement.Read.All RoleManagement.Read.Directory RoleManagement.ReadWrite.Directory
+GET /sites/{id}/drive: Files.Read Files.Read.All Files.ReadWrite Files.ReadWrite.All Sites.Read.All Sites.ReadWrite.All | Files.Read.All Files.ReadWrite.All Sites.Read.All Sites.ReadWrite.All
 `;
 
 /** The lines of the table and of the supplement. */

@@ -16,6 +16,10 @@ GET /directory/deviceLocalCredentials: DeviceLocalCredential.ReadBasic.All Devic
 GET /directory/deviceLocalCredentials/{id}: DeviceLocalCredential.ReadBasic.All DeviceLocalCredential.Read.All
 # List subscriptions (companySubscription)
 GET /directory/subscriptions: Organization.Read.All Directory.Read.All Directory.ReadWrite.All
+# List managedDevices
+GET /users/{id}/managedDevices: DeviceManagementManagedDevices.Read.All DeviceManagementManagedDevices.ReadWrite.All
+# Get authenticationMethodsPolicy
+GET /policies/authenticationMethodsPolicy/authenticationMethodConfigurations: Policy.Read.All Policy.ReadWrite.AuthenticationMethod
 # List children of a driveItem
 GET /drives/{id}/root/children: Files.Read.All Files.ReadWrite.All Sites.Read.All Sites.ReadWrite.All
 `;
