@@ -10,7 +10,8 @@ import { createExchange } from './exchange/exchange.ts';
 import { createFaults, type Faults } from './faults/faults.ts';
 import type { FaultRule } from './faults/rule.ts';
 import { faultSet } from './faults/sets.ts';
-import { createGraph } from './graph/graph.ts';
+import { createGraph, createGraphEngine } from './graph/graph.ts';
+import type { Engine } from './graph/serve/engine.ts';
 import { createKeyVault } from './key-vault/key-vault.ts';
 import { createLedger, type Ledger } from './ledger.ts';
 import { createManagedIdentity } from './managed-identity/managed-identity.ts';
@@ -50,6 +51,8 @@ export interface CloudOptions {
 export interface Cloud {
   readonly world: World;
   readonly entra: Entra;
+  /** The data of Microsoft Graph. */
+  readonly engine: Engine;
   readonly services: Readonly<Record<ServiceName, Service>>;
   readonly ledger: Ledger;
   readonly faults: Faults;
@@ -100,10 +103,12 @@ export async function createCloud(options: CloudOptions): Promise<Cloud> {
   }
   const identityHeader = randomBytes(24).toString('hex');
   const entra = createEntra(world);
+  const engine = createGraphEngine(world);
   return {
     world,
     entra,
-    services: createServices(world, entra, identityHeader),
+    services: createServices(world, { entra, engine, identityHeader }),
+    engine,
     ledger: createLedger(),
     ...faultControl,
     clock,
@@ -156,11 +161,14 @@ function createFaultControl(options: CloudOptions, seeded: Seeded): FaultControl
 
 const createServices = (
   world: World,
-  entra: Entra,
-  identityHeader: string,
+  {
+    entra,
+    engine,
+    identityHeader,
+  }: { readonly entra: Entra; readonly engine: Engine; readonly identityHeader: string },
 ): Readonly<Record<ServiceName, Service>> => ({
   entra,
-  graph: createGraph(world),
+  graph: createGraph(world, engine),
   aadGraph: createAadGraph(world),
   partnerCenter: createPartnerCenter(world),
   exchange: createExchange(world),

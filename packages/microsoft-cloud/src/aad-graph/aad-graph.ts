@@ -1,10 +1,11 @@
 import { aadGraphAppId } from '../directory/microsoft-resources.ts';
 import { type Caller, callerOf, identifyByToken } from '../resource/caller.ts';
-import type { Item } from '../graph/filter.ts';
-import { subscribedSkus } from '../graph/tenants.ts';
 import { createTenantTraits } from '../resource/tenant-traits.ts';
 import { json, type Reply, type Service } from '../web/http.ts';
 import type { World } from '../world.ts';
+import { subscribedSkus } from './subscribed-skus.ts';
+
+type Item = Readonly<Record<string, unknown>>;
 
 const failure = (status: number, code: string, value: string): Reply =>
   json(status, { 'odata.error': { code, message: { lang: 'en', value } } });

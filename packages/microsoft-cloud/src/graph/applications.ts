@@ -2,17 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { dayMs } from '../clock.ts';
 import type { Application, FederatedCredential } from '../directory/records.ts';
 import { newApplication, newClientSecret, newPassword } from '../directory/tenant-directory.ts';
-import { rolesThatAllow } from '../population/roles.ts';
 import { empty, json, type Reply } from '../web/http.ts';
 import { applyApplicationBody, timeOf } from './application-body.ts';
-import { checkAdmin, type GraphContext, graphRoute, listOptions, withRoles } from './context.ts';
+import { checkAdmin, type GraphContext, graphRoute } from './context.ts';
 import { badRequest, forbidden, GraphError, notFound } from './graph-error.ts';
 import { applicationJson, passwordJson } from './json.ts';
 import { bodyOf } from './objects.ts';
-import { collection, single } from './query.ts';
 
-const readPermissions =
-  'Application.Read.All Application.ReadWrite.All Application.ReadWrite.OwnedBy Directory.Read.All Directory.ReadWrite.All';
 const writePermissions = 'Application.ReadWrite.All Application.ReadWrite.OwnedBy Directory.ReadWrite.All';
 /** Source: "Create federatedIdentityCredential": at most 20 for each application. */
 const maxFederated = 20;
@@ -20,7 +16,7 @@ const maxFederated = 20;
 const defaultSecretLifetimeMs = 2 * 365 * dayMs;
 
 /** Finds an application by object id or `appId=…`. @throws GraphError 404 */
-export function findApplication(context: GraphContext): Application {
+function findApplication(context: GraphContext): Application {
   const key = context.parameters['id'] ?? '';
   const appId = /^appId=(.+)$/i.exec(key)?.[1];
   const { applications } = context.directory;
@@ -157,49 +153,15 @@ function removeFederated(context: GraphContext): Reply {
   return empty(204);
 }
 
-function get(context: GraphContext): Reply {
-  const application = findApplication(context);
-  const item = applicationJson(application);
-  const includesKeys = context.request.query.get('$select')?.includes('keyCredentials') === true;
-  if (!includesKeys) return single(item, listOptions(context, 'applications'));
-  const keys = application.keys.map((key, at) => ({
-    ...(item['keyCredentials'] as readonly object[])[at],
-    key: key.key || null,
-  }));
-  return single({ ...item, keyCredentials: keys }, listOptions(context, 'applications'));
-}
-
 const federated = '/v1.0/applications/{id}/federatedIdentityCredentials';
 
 export const applicationRoutes = [
-  withRoles(
-    rolesThatAllow.applications,
-    graphRoute('GET', '/v1.0/applications', readPermissions, (context) =>
-      collection(
-        [...context.directory.applications.values()].map(applicationJson),
-        listOptions(context, 'applications'),
-      ),
-    ),
-  ),
   graphRoute('POST', '/v1.0/applications', writePermissions, create),
-  withRoles(rolesThatAllow.applications, graphRoute('GET', '/v1.0/applications/{id}', readPermissions, get)),
   graphRoute('PATCH', '/v1.0/applications/{id}', writePermissions, update),
   graphRoute('DELETE', '/v1.0/applications/{id}', writePermissions, remove),
   graphRoute('POST', '/v1.0/applications/{id}/addPassword', writePermissions, addPassword),
   graphRoute('POST', '/v1.0/applications/{id}/removePassword', writePermissions, removePassword),
-  graphRoute('GET', federated, readPermissions, (context) =>
-    collection(
-      [...findApplication(context).federated.values()].map((each) => ({ ...each })),
-      listOptions(context, 'federatedIdentityCredentials'),
-    ),
-  ),
   graphRoute('POST', federated, writePermissions, addFederated),
-  graphRoute('GET', `${federated}/{federatedId}`, readPermissions, (context) =>
-    single(
-      { ...findFederated(context, findApplication(context)) },
-      listOptions(context, 'federatedIdentityCredentials'),
-    ),
-  ),
   graphRoute('PATCH', `${federated}/{federatedId}`, writePermissions, changeFederated),
   graphRoute('DELETE', `${federated}/{federatedId}`, writePermissions, removeFederated),
 ];

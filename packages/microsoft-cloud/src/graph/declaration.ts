@@ -29,6 +29,8 @@ export interface TenantView {
   /** Undefined: the partner's own tenant. */
   readonly customer: CustomerTenant | undefined;
   readonly directory: TenantDirectory;
+  /** Whether the caller is a member of the partner's AdminAgents: only they see delegated relationships. */
+  readonly isAgent: boolean;
   /** Midnight UTC of today by the cloud's clock, milliseconds since 1970, for rows with `refresh: 'daily'`. */
   readonly todayMs: number;
   /**
@@ -55,10 +57,11 @@ export interface CollectionRules {
   readonly maxPage?: number;
   /**
    * `directory`: the rules of directory objects (no `$skip`; `ne`, `not`, `endsWith`, `$count` and `$search` need
-   * `ConsistencyLevel: eventual`). `plain`: everything that OData has, without the header. Default: `plain`.
+   * `ConsistencyLevel: eventual`). `plain`: everything that OData has, without the header. Default: `directory` for
+   * types that derive from directoryObject.
    */
   readonly queries?: 'directory' | 'plain';
-  /** Properties that `$search` looks at. Empty or missing: `$search` is refused. */
+  /** Properties that `$search` looks at. Missing: those whose description says so. None: `$search` is refused. */
   readonly searched?: readonly string[];
   /** Properties that are returned without `$select`. Missing: all whose description does not say "only on $select". */
   readonly byDefault?: readonly string[];
@@ -71,6 +74,8 @@ export interface PropertyRule {
   /** Permissions, of which a caller needs one to select, filter or sort by the property. */
   readonly permissions?: readonly string[];
   readonly check?: Check;
+  /** Its value where a request for one object selects it: the keys of an application. */
+  readonly ofOne?: (tenant: TenantView, row: Row) => unknown;
   /** Largest page of a request that uses the property. */
   readonly maxPage?: number;
 }
@@ -93,10 +98,12 @@ export interface Writes {
   readonly operations: readonly ('create' | 'update' | 'delete')[];
   /** Properties that a create request must have. */
   readonly required?: readonly string[];
-  /** Properties that two objects may not share: Graph answers 409. */
+  /** Properties that two objects may not share: Graph answers 400 in the directory and 409 elsewhere. */
   readonly unique?: readonly string[];
   /** Adds what the service sets itself to a new object. `id` is set by the engine if it is missing. */
   readonly complete?: (tenant: TenantView, row: Row) => Row;
+  /** Called after a create or an update, for state outside the rows. */
+  readonly applied?: (tenant: TenantView, row: Row) => void;
   /** Objects have `@odata.etag`, and `If-Match` is checked: 412. */
   readonly etag?: true;
   /** Time until a change is visible in lists, milliseconds of the cloud's clock. Default: at once. */
@@ -110,7 +117,10 @@ export interface EntitySet extends Common, CollectionRules {
   readonly rows: (tenant: TenantView, ...keys: readonly string[]) => readonly Row[];
   /** Property that is the key. Default: `id`. */
   readonly key?: string;
-  /** Other properties by which an object can be addressed, as `users('a@b.example')` or `applications(appId='…')`. */
+  /**
+   * Other properties by which an object can be addressed, as `applications(appId='…')`. `userPrincipalName` and `name`
+   * also take the place of the key: `users/a@b.example`.
+   */
   readonly alternateKeys?: readonly string[];
   readonly writes?: Writes;
 }

@@ -6,18 +6,23 @@ import type { World } from '../world.ts';
 import { type AccessProblem, type Caller, callerOf, identifyByToken } from '../resource/caller.ts';
 import { applicationRoutes } from './applications.ts';
 import { answerBatch } from './batch.ts';
-import { checkPermission, checkRole, type GraphContext, type GraphRoute } from './context.ts';
+import { declarations } from '../population/graph/declarations.ts';
+import { checkPermission, checkRole, createAccess } from './access.ts';
+import type { GraphContext, GraphRoute } from './context.ts';
 import { GraphError, graphErrorReply } from './graph-error.ts';
 import { groupRoutes } from './groups.ts';
 import { ownerRoutes } from './owners.ts';
 import { permissionGrantRoutes } from './permission-grants.ts';
 import { servicePrincipalRoutes } from './service-principals.ts';
-import { tenantRoutes } from './tenants.ts';
+import { loadTypes } from './schema/schema.ts';
+import { createEngine, type Engine } from './serve/engine.ts';
+import { applicationSets } from './sets/applications.ts';
+import { directorySets } from './sets/directory.ts';
+import { relationshipSets } from './sets/relationships.ts';
 import { createTenantTraits, type TenantTraits } from '../resource/tenant-traits.ts';
 import { userRoutes } from './users.ts';
 
 const router = createRouter<GraphRoute>([
-  ...tenantRoutes,
   ...userRoutes,
   ...applicationRoutes,
   ...ownerRoutes,
@@ -26,23 +31,34 @@ const router = createRouter<GraphRoute>([
   ...groupRoutes,
 ]);
 
-/** Microsoft Graph, v1.0. */
-export function createGraph(world: World): Service {
-  const traits = createTenantTraits();
+/** The engine with all data. */
+export const createGraphEngine = (world: World): Engine =>
+  createEngine({
+    world,
+    declarations: [...applicationSets, ...relationshipSets, ...directorySets, ...declarations],
+    access: createAccess(world),
+  });
+
+/** Microsoft Graph, v1.0 and beta. */
+export function createGraph(world: World, engine: Engine): Service {
+  const parts: Parts = { world, engine, traits: createTenantTraits() };
   return {
     name: 'graph',
     identify: identifyByToken,
     handle: async (request) => {
       try {
+        const report = engine.fetchReport(request.path);
+        if (report !== undefined) return report;
+        await loadTypes();
         const caller = await callerOf(world, request, graphAppId);
         if (typeof caller === 'string') throw accessError(caller);
         if (/^\/(?:v1\.0|beta)\/\$batch\/?$/i.test(request.path)) {
           return withGraphHeaders(
             request,
-            answerBatch(request, (inner) => answer(world, traits, inner, caller)),
+            answerBatch(request, (inner) => answer(parts, inner, caller)),
           );
         }
-        return withGraphHeaders(request, answer(world, traits, request, caller));
+        return withGraphHeaders(request, answer(parts, request, caller));
       } catch (error) {
         return withGraphHeaders(request, errorReply(world, request, error));
       }
@@ -50,29 +66,42 @@ export function createGraph(world: World): Service {
   };
 }
 
+interface Parts {
+  readonly world: World;
+  readonly engine: Engine;
+  readonly traits: TenantTraits;
+}
+
 /** Replies to one request, or to one part of a batch. Returns errors as replies, so that parts do not affect each other. */
-function answer(world: World, traits: TenantTraits, request: CloudRequest, caller: Caller): Reply {
+function answer({ world, engine, traits }: Parts, request: CloudRequest, caller: Caller): Reply {
   try {
     const throttled = traits.throttle(caller.customer);
     if (throttled !== undefined) return throttled;
-    // Beta is served as v1.0. `applications(appId='…')` addresses an object by application id.
-    const path = request.path
-      .replace(/^\/beta\//i, '/v1.0/')
-      .replace(/\/(applications|servicePrincipals)\(appId='([^']+)'\)/i, '/$1/appId=$2');
-    const found = router.find(request.method, path);
-    if (typeof found === 'string') {
-      request.facts.unmatched = true;
-      throw found === 'none'
-        ? new GraphError(400, 'BadRequest', `Resource not found for the segment '${path.split('/')[2] ?? ''}'.`)
-        : new GraphError(405, 'Request_BadRequest', 'Specified HTTP method is not allowed for the request target.');
-    }
-    const context = contextOf(world, request, caller, found.parameters);
-    checkPermission(context, found.handler.permissions);
-    checkRole(context, found.handler.roles);
-    return { ...found.handler.handle(context), ...traits.slowness(caller.customer) };
+    const context = routed(world, request, caller);
+    if (context === undefined) return { ...engine.answer(request, caller), ...traits.slowness(caller.customer) };
+    const { route } = context;
+    checkPermission(caller, route.permissions);
+    checkRole(world, caller, undefined);
+    return { ...route.handle(context), ...traits.slowness(caller.customer) };
   } catch (error) {
     return errorReply(world, request, error);
   }
+}
+
+/** The route for what the engine does not know: the writes of applications and grants, and actions. */
+function routed(
+  world: World,
+  request: CloudRequest,
+  caller: Caller,
+): (GraphContext & { readonly route: GraphRoute }) | undefined {
+  // `applications(appId='…')` addresses an object by application id.
+  const path = request.path
+    .replace(/^\/beta\//i, '/v1.0/')
+    .replace(/\/(applications|servicePrincipals)\(appId='([^']+)'\)/i, '/$1/appId=$2');
+  const found = router.find(request.method, path);
+  if (typeof found === 'string') return undefined;
+  const context = contextOf(world, request, caller, found.parameters);
+  return found.handler.applies?.(context) === false ? undefined : Object.assign(context, { route: found.handler });
 }
 
 function contextOf(

@@ -2,19 +2,19 @@ import { isoTime } from '../clock.ts';
 import type {
   Application,
   Credential,
-  Group,
   KeyCredential,
   PasswordCredential,
   PermissionGrant,
   RoleAssignment,
   ServicePrincipal,
-  User,
 } from '../directory/records.ts';
 import type { TenantDirectory } from '../directory/tenant-directory.ts';
 import { findMicrosoftResource } from '../directory/microsoft-resources.ts';
 import { offeredByMicrosoft, type OfferedPermissions } from '../directory/offered-permissions.ts';
 import type { World } from '../world.ts';
-import type { Item } from './filter.ts';
+
+/** An object of a reply. */
+type Item = Readonly<Record<string, unknown>>;
 
 const time = (ms: number): string => isoTime(ms).replace(/\.\d+Z$/, 'Z');
 
@@ -103,55 +103,6 @@ export const servicePrincipalJson = (world: World, principal: ServicePrincipal):
   ...offeredPermissions(world, principal.appId),
   keyCredentials: [],
   passwordCredentials: [],
-});
-
-export const userJson = (user: User): Item => ({
-  id: user.id,
-  businessPhones: [],
-  displayName: user.displayName,
-  givenName: user.givenName,
-  jobTitle: null,
-  mail: user.licences.length > 0 ? user.userPrincipalName : null,
-  mobilePhone: null,
-  officeLocation: null,
-  preferredLanguage: null,
-  surname: user.surname,
-  userPrincipalName: user.userPrincipalName,
-  accountEnabled: user.accountEnabled,
-  assignedLicenses: user.licences.map((skuId) => ({ disabledPlans: [], skuId })),
-  createdDateTime: time(user.createdMs),
-  userType: user.userType,
-  signInSessionsValidFromDateTime: time(user.validFromMs === 0 ? user.createdMs : user.validFromMs),
-  // Graph omits the property for users who never signed in.
-  signInActivity:
-    user.lastSignInMs === undefined
-      ? undefined
-      : {
-          lastSignInDateTime: time(user.lastSignInMs),
-          lastNonInteractiveSignInDateTime: time(user.lastSignInMs),
-          lastSuccessfulSignInDateTime: time(user.lastSignInMs),
-        },
-});
-
-/** Properties of a user that Graph returns only if selected. */
-export const userOnSelect = [
-  'accountEnabled',
-  'assignedLicenses',
-  'createdDateTime',
-  'userType',
-  'signInSessionsValidFromDateTime',
-  'signInActivity',
-] as const;
-
-export const groupJson = ({ id, displayName, description }: Group): Item => ({
-  id,
-  deletedDateTime: null,
-  description,
-  displayName,
-  groupTypes: [],
-  mailEnabled: false,
-  mailNickname: displayName.replaceAll(' ', ''),
-  securityEnabled: true,
 });
 
 export const permissionGrantJson = ({

@@ -1,14 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import type { PermissionGrant } from '../directory/records.ts';
 import { empty, json, type Reply } from '../web/http.ts';
-import { checkAdmin, type GraphContext, graphRoute, listOptions, visibleIn } from './context.ts';
+import { checkAdmin, type GraphContext, graphRoute } from './context.ts';
 import { badRequest, GraphError, notFound } from './graph-error.ts';
 import { permissionGrantJson } from './json.ts';
 import { bodyOf } from './objects.ts';
-import { collection, single } from './query.ts';
 
 const write = 'DelegatedPermissionGrant.ReadWrite.All Directory.ReadWrite.All';
-const read = `${write} Directory.Read.All`;
 
 function find({ directory, parameters }: GraphContext): PermissionGrant {
   const id = parameters['id'] ?? '';
@@ -61,16 +59,7 @@ function remove(context: GraphContext): Reply {
 }
 
 export const permissionGrantRoutes = [
-  graphRoute('GET', '/v1.0/oauth2PermissionGrants', read, (context) =>
-    collection(
-      visibleIn(context, context.directory.permissionGrants.values()).map(permissionGrantJson),
-      listOptions(context, 'oauth2PermissionGrants'),
-    ),
-  ),
   graphRoute('POST', '/v1.0/oauth2PermissionGrants', write, create),
-  graphRoute('GET', '/v1.0/oauth2PermissionGrants/{id}', read, (context) =>
-    single(permissionGrantJson(find(context)), listOptions(context, 'oauth2PermissionGrants')),
-  ),
   graphRoute('PATCH', '/v1.0/oauth2PermissionGrants/{id}', write, update),
   graphRoute('DELETE', '/v1.0/oauth2PermissionGrants/{id}', write, remove),
 ];

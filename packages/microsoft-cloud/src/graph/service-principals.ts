@@ -1,14 +1,11 @@
-import type { RoleAssignment, ServicePrincipal } from '../directory/records.ts';
+import type { ServicePrincipal } from '../directory/records.ts';
 import { assignRole, newServicePrincipal } from '../directory/tenant-directory.ts';
 import { empty, json, type Reply } from '../web/http.ts';
-import { checkAdmin, type GraphContext, graphRoute, listOptions, visibleIn } from './context.ts';
+import { checkAdmin, type GraphContext, graphRoute, visibleIn } from './context.ts';
 import { badRequest, GraphError, notFound } from './graph-error.ts';
-import { permissionGrantJson, roleAssignmentJson, servicePrincipalJson } from './json.ts';
+import { roleAssignmentJson, servicePrincipalJson } from './json.ts';
 import { bodyOf } from './objects.ts';
-import { collection, single } from './query.ts';
 
-const read =
-  'Application.Read.All Application.ReadWrite.All Application.ReadWrite.OwnedBy Directory.Read.All Directory.ReadWrite.All';
 const write = 'Application.ReadWrite.All Application.ReadWrite.OwnedBy Directory.ReadWrite.All';
 const assignPermissions = 'AppRoleAssignment.ReadWrite.All';
 
@@ -78,18 +75,6 @@ function remove(context: GraphContext): Reply {
   return empty(204);
 }
 
-/** Lists the assignments of a principal (`appRoleAssignments`), or of others to it as a resource (`appRoleAssignedTo`). */
-function assignments(context: GraphContext, side: 'principalId' | 'resourceId'): Reply {
-  const { id } = find(context);
-  const found = [...context.directory.roleAssignments.values()].filter(
-    (assignment: RoleAssignment) => assignment[side] === id,
-  );
-  return collection(
-    found.map((each) => roleAssignmentJson(context.directory, each)),
-    listOptions(context, 'appRoleAssignments'),
-  );
-}
-
 function assign(context: GraphContext): Reply {
   checkAdmin(context);
   find(context);
@@ -126,39 +111,11 @@ function unassign(context: GraphContext): Reply {
 const base = '/v1.0/servicePrincipals';
 
 export const servicePrincipalRoutes = [
-  graphRoute('GET', base, read, (context) =>
-    collection(
-      visibleIn(context, context.directory.servicePrincipals.values()).map((each) =>
-        servicePrincipalJson(context.world, each),
-      ),
-      listOptions(context, 'servicePrincipals'),
-    ),
-  ),
   graphRoute('POST', base, write, create),
-  graphRoute('GET', `${base}/{id}`, read, (context) =>
-    single(servicePrincipalJson(context.world, find(context)), listOptions(context, 'servicePrincipals')),
-  ),
   graphRoute('PATCH', `${base}/{id}`, write, update),
   graphRoute('DELETE', `${base}/{id}`, write, remove),
-  graphRoute('GET', `${base}/{id}/appRoleAssignments`, `${read} ${assignPermissions}`, (context) =>
-    assignments(context, 'principalId'),
-  ),
   graphRoute('POST', `${base}/{id}/appRoleAssignments`, assignPermissions, assign),
   graphRoute('DELETE', `${base}/{id}/appRoleAssignments/{assignmentId}`, assignPermissions, unassign),
-  graphRoute('GET', `${base}/{id}/appRoleAssignedTo`, `${read} ${assignPermissions}`, (context) =>
-    assignments(context, 'resourceId'),
-  ),
   graphRoute('POST', `${base}/{id}/appRoleAssignedTo`, assignPermissions, assign),
   graphRoute('DELETE', `${base}/{id}/appRoleAssignedTo/{assignmentId}`, assignPermissions, unassign),
-  graphRoute(
-    'GET',
-    `${base}/{id}/oauth2PermissionGrants`,
-    `${read} DelegatedPermissionGrant.ReadWrite.All`,
-    (context) => {
-      const { id } = find(context);
-      const grants = visibleIn(context, context.directory.permissionGrants.values());
-      const found = grants.filter((grant) => grant.clientId === id);
-      return collection(found.map(permissionGrantJson), listOptions(context, 'oauth2PermissionGrants'));
-    },
-  ),
 ];

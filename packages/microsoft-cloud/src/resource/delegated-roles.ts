@@ -6,7 +6,7 @@ import type { World } from '../world.ts';
 import type { Caller } from './caller.ts';
 
 /** Ids of the groups of which an object is a member, directly or through another group. */
-export function groupIdsOf({ groups }: TenantDirectory, objectId: string): ReadonlySet<string> {
+function groupIdsOf({ groups }: TenantDirectory, objectId: string): ReadonlySet<string> {
   const found = new Set<string>();
   const add = (memberId: string): void => {
     for (const { id, members } of groups.values()) {

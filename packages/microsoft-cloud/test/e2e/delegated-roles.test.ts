@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { changeTenant, moveClock } from '../../src/client.ts';
 import type { RunningCloud } from '../../src/index.ts';
@@ -7,7 +8,7 @@ const day = 24 * 3600 * 1000;
 let cloud: RunningCloud;
 let tenant: string;
 beforeEach(async () => {
-  cloud = await startTrustedCloud({ tenants: 2, plain: true });
+  cloud = await startTrustedCloud({ tenants: 5, plain: true });
   // Its relationship is not extended automatically.
   tenant = cloud.document.tenants[1]?.tenantId ?? '';
 });
@@ -49,7 +50,7 @@ describe('delegated roles', () => {
 
   it('count through a nested group', async () => {
     const { directory, gdapGroups, serviceAccount } = cloud.world.partner;
-    const inner = { id: 'inner', displayName: 'Inner', description: '', members: new Set([serviceAccount.id]) };
+    const inner = { id: randomUUID(), displayName: 'Inner', description: '', members: new Set([serviceAccount.id]) };
     directory.groups.set(inner.id, inner);
     for (const { members } of gdapGroups.values()) {
       members.delete(serviceAccount.id);
@@ -66,10 +67,12 @@ describe('delegated roles', () => {
     ['/reports/authenticationMethods/userRegistrationDetails', 'Authentication_RequestFromUnsupportedUserRole'],
     ['/users?$select=id,signInActivity', 'Authentication_RequestFromUnsupportedUserRole'],
   ])('return 403 for %s without a reader role', async (end, code) => {
-    expect((await graph(end)).status).toBe(200);
-    await changeTenant(cloud.control, tenant, { withoutRoles: ['Global Reader'] });
-    expect(await graph(end)).toMatchObject({ status: 403, body: { error: { code } } });
-    expect((await graph('/organization')).status).toBe(200);
+    // It has Microsoft Entra ID P1.
+    const premium = cloud.document.tenants[4]?.tenantId ?? '';
+    expect((await graph(end, premium)).status).toBe(200);
+    await changeTenant(cloud.control, premium, { withoutRoles: ['Global Reader'] });
+    expect(await graph(end, premium)).toMatchObject({ status: 403, body: { error: { code } } });
+    expect((await graph('/organization', premium)).status).toBe(200);
   });
 
   it('return 403 for applications without a role that reads them', async () => {

@@ -45,7 +45,7 @@ describe('@microsoft/microsoft-graph-client in the partner tenant', () => {
   });
 
   it('finds tenant information by id and by domain', async () => {
-    const graph = await graphIn(cloud.document.partnerTenantId);
+    const graph = graphClient(cloud, await adminToken(cloud));
     const { tenantId, domain, name } = cloud.document.tenants[1] ?? { tenantId: '', domain: '', name: '' };
     const byId = (await graph
       .api(`/tenantRelationships/findTenantInformationByTenantId(tenantId='${tenantId}')`)

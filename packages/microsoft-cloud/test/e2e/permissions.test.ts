@@ -20,6 +20,7 @@ const publishedFile = JSON.stringify({
   permissions: Object.fromEntries(
     [
       ['User.Read.All', '/users'],
+      ['Application.Read.All', '/servicePrincipals/{id}'],
       ['Zebra.Read.All', '/zebras'],
     ].map(([name = '', path = '']) => [
       name,

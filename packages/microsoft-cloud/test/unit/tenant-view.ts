@@ -40,6 +40,7 @@ export function viewOf(world: World, customer: CustomerTenant | undefined): Tena
     tenantId: customer?.tenantId ?? world.partner.tenantId,
     customer,
     directory: customer === undefined ? world.partner.directory : world.directoryOf(customer),
+    isAgent: false,
     todayMs: Math.floor(world.clock.nowMs() / dayMs) * dayMs,
     rows: (path, ...keys) => declared(path, 'set').rows(view, ...keys),
     row: (path, key) => view.rows(path).find(({ id }) => id === key),

@@ -126,7 +126,7 @@ function onPremisesProperties(facts: TenantFacts, { user, isSynced }: Profile): 
 
 /** Graph omits `signInActivity` for users who never signed in. */
 function signInProperties({ user: { lastSignInMs } }: Profile): Row {
-  if (lastSignInMs === undefined) return {};
+  if (lastSignInMs === undefined) return { signInActivity: undefined };
   const last = time(lastSignInMs);
   return {
     signInActivity: {

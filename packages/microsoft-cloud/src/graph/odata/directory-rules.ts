@@ -1,0 +1,142 @@
+import type { Property, TypeInfo } from '../schema/schema.ts';
+import type { Expression, QueryOptions } from './expression.ts';
+
+/**
+ * The limits of queries for directory objects, which OData does not have. Sources: "Advanced query capabilities on
+ * directory objects" and the descriptions of the properties, which name the operators that `$filter` supports.
+ */
+export interface DirectoryProblem {
+  readonly code: 'Request_UnsupportedQuery' | 'Request_BadRequest';
+  readonly message: string;
+}
+
+/** Variable of a lambda → the property of the row that it runs over. */
+type Variables = ReadonlyMap<string, string>;
+
+interface Checked {
+  readonly type: TypeInfo;
+  /** Whether the request has `ConsistencyLevel: eventual` and `$count=true`. */
+  readonly isAdvanced: boolean;
+  readonly variables: Variables;
+}
+
+const unsupported = (message: string): DirectoryProblem => ({ code: 'Request_UnsupportedQuery', message });
+
+const upperFirst = (name: string): string => name.charAt(0).toUpperCase() + name.slice(1);
+
+/** Finds what a directory refuses in a query. @param hasHeader whether the request has `ConsistencyLevel: eventual`. */
+export function directoryProblem(
+  options: QueryOptions,
+  type: TypeInfo,
+  hasHeader: boolean,
+): DirectoryProblem | undefined {
+  const checked: Checked = { type, isAdvanced: hasHeader && options.count, variables: new Map() };
+  if (options.skip !== undefined)
+    return { code: 'Request_BadRequest', message: "'$skip' is not supported by the service." };
+  if (options.search !== undefined && !hasHeader)
+    return unsupported(
+      "Request with $search query parameter only works through MSGraph with a special request header: 'ConsistencyLevel: eventual'",
+    );
+  const inFilter = options.filter === undefined ? undefined : filterProblem(options.filter, checked);
+  return inFilter ?? sortProblem(options, checked);
+}
+
+function sortProblem(options: QueryOptions, { type, isAdvanced }: Checked): DirectoryProblem | undefined {
+  if (options.orderBy.length === 0) return undefined;
+  const isUnsorted = options.orderBy.some(({ expression }) => {
+    const property = expression.kind === 'path' ? type.find(expression.segments[0] ?? '') : undefined;
+    // An unknown property is an error of another kind.
+    return property !== undefined && !property.sorts && !(isAdvanced && orders(property));
+  });
+  const isCombined = options.filter !== undefined || options.search !== undefined;
+  return isUnsorted || (isCombined && !isAdvanced)
+    ? unsupported('Sorting not supported for current query.')
+    : undefined;
+}
+
+const orders = ({ filters }: Property): boolean => filters === 'any' || (filters !== 'unsaid' && filters.has('ge'));
+
+function filterProblem(expression: Expression, checked: Checked): DirectoryProblem | undefined {
+  switch (expression.kind) {
+    case 'and':
+    case 'or':
+      return filterProblem(expression.left, checked) ?? filterProblem(expression.right, checked);
+    case 'not':
+      return negation('Not', checked) ?? filterProblem(expression.inner, checked);
+    case 'comparison': {
+      const { operator, left, right } = expression;
+      const needs = operator === 'ne' ? negation('NotEqualsMatch', checked) : undefined;
+      const [subject, value] = left.kind === 'literal' ? [right, left] : [left, right];
+      const isNull = value.kind === 'literal' && value.literal.type === 'null';
+      return needs ?? useProblem(subject, operator === 'ne' ? 'eq' : operator, checked, isNull);
+    }
+    case 'in':
+      return useProblem(expression.left, 'in', checked);
+    case 'call':
+      return callProblem(expression, checked);
+    case 'lambda':
+      return lambdaProblem(expression, checked);
+    default:
+      return undefined;
+  }
+}
+
+const negation = (operator: string, { isAdvanced }: Checked): DirectoryProblem | undefined =>
+  isAdvanced ? undefined : unsupported(`Filter operator '${operator}' is not supported.`);
+
+function callProblem(
+  { name, parameters }: Expression & { readonly kind: 'call' },
+  checked: Checked,
+): DirectoryProblem | undefined {
+  const [subject] = parameters;
+  if (name === 'isof' || subject === undefined) return undefined;
+  if (name === 'endswith' && !checked.isAdvanced)
+    return unsupported(
+      "Operator 'endsWith' is not supported because the 'ConsistencyLevel:eventual' header is missing.",
+    );
+  return useProblem(subject, name, checked);
+}
+
+function lambdaProblem(
+  { quantifier, segments, condition }: Expression & { readonly kind: 'lambda' },
+  checked: Checked,
+): DirectoryProblem | undefined {
+  if (quantifier === 'all') return unsupported("Filter operator 'All' is not supported.");
+  if (condition === undefined) return useProblem({ kind: 'path', segments }, 'eq', checked);
+  return filterProblem(condition.body, {
+    ...checked,
+    variables: new Map([...checked.variables, [condition.variable, segments[0] ?? '']]),
+  });
+}
+
+/** Whether the directory filters by a property with an operator. */
+function useProblem(
+  subject: Expression,
+  operator: string,
+  checked: Checked,
+  isNull = false,
+): DirectoryProblem | undefined {
+  if (subject.kind === 'call') return callProblem(subject, checked);
+  if (subject.kind !== 'path' && subject.kind !== 'count') return undefined;
+  if (subject.kind === 'count' && !checked.isAdvanced) return unsupported('Unsupported Query.');
+  const [first = ''] = subject.segments;
+  const named = checked.variables.get(first) ?? first;
+  const property = checked.type.find(named);
+  // Unknown properties are an error of another kind, and navigations are counted only.
+  if (property === undefined || property.kind === 'navigation' || subject.kind === 'count') return undefined;
+  if (supports(property, operator, isNull)) return undefined;
+  return unsupported(
+    checked.isAdvanced
+      ? 'The request uses a filter property that is not indexed'
+      : `Unsupported or invalid query filter clause specified for property '${property.name}' of resource '${upperFirst(checked.type.name)}'.`,
+  );
+}
+
+function supports({ name, filters }: Property, operator: string, isNull: boolean): boolean {
+  // The typings do not describe the key.
+  if (name === 'id') return operator === 'eq' || operator === 'in';
+  if (filters === 'any') return true;
+  if (filters === 'unsaid') return false;
+  // "The in operator is supported by default whenever eq is."
+  return filters.has(operator) || ((operator === 'in' || isNull) && filters.has('eq'));
+}

@@ -1,0 +1,86 @@
+import type { Row } from '../declaration.ts';
+
+/** A write of a client to one object. */
+export interface RowChange {
+  readonly key: string;
+  /** Undefined: the object was deleted. */
+  readonly row: Row | undefined;
+  /** The object before the first write. Undefined: a client created it. */
+  readonly original: Row | undefined;
+  readonly number: number;
+  /** The object as it was deleted, while it can be restored. */
+  readonly removed?: Row | undefined;
+  /** Time from which lists show the change, milliseconds since 1970. */
+  readonly visibleMs: number;
+}
+
+/** A reference that a client added or removed. */
+interface ReferenceChange {
+  readonly isAdded: boolean;
+  readonly number: number;
+}
+
+/** The writes of clients in one tenant, over the rows that the data creates. Places are paths with their keys. */
+export interface Changes {
+  /** Number of the latest change; 0 at the start. */
+  readonly number: number;
+  rowsAt(place: string): ReadonlyMap<string, RowChange> | undefined;
+  putRow(place: string, change: Omit<RowChange, 'number'>): void;
+  /** By id. */
+  referencesAt(place: string): ReadonlyMap<string, ReferenceChange> | undefined;
+  putReference(place: string, id: string, isAdded: boolean): void;
+  /** Places with references that clients changed after a change: paths with their keys. */
+  referencePlacesSince(number: number): readonly string[];
+}
+
+export function createChanges(): Changes {
+  const rows = new Map<string, Map<string, RowChange>>();
+  const references = new Map<string, Map<string, ReferenceChange>>();
+  let number = 0;
+  return {
+    get number() {
+      return number;
+    },
+    rowsAt: (place) => rows.get(place),
+    putRow: (place, change) => {
+      number += 1;
+      const at = rows.get(place) ?? new Map<string, RowChange>();
+      const before = at.get(change.key);
+      at.set(change.key, { ...change, original: before === undefined ? change.original : before.original, number });
+      rows.set(place, at);
+    },
+    referencesAt: (place) => references.get(place),
+    putReference: (place, id, isAdded) => {
+      number += 1;
+      const at = references.get(place) ?? new Map<string, ReferenceChange>();
+      at.set(id, { isAdded, number });
+      references.set(place, at);
+    },
+    referencePlacesSince: (since) =>
+      [...references].flatMap(([place, at]) =>
+        [...at.values()].some((change) => change.number > since) ? [place] : [],
+      ),
+  };
+}
+
+/** Puts the changes of clients over rows. @param untilMs later changes are not visible yet. */
+export function overlay(
+  rows: readonly Row[],
+  changes: ReadonlyMap<string, RowChange> | undefined,
+  keyOf: (row: Row) => string,
+  untilMs: number,
+): readonly Row[] {
+  if (changes === undefined || changes.size === 0) return rows;
+  const known = new Set<string>();
+  const kept = rows.flatMap((row) => {
+    const key = keyOf(row);
+    known.add(key);
+    const change = changes.get(key);
+    if (change === undefined || change.visibleMs > untilMs) return [row];
+    return change.row === undefined ? [] : [change.row];
+  });
+  const created = [...changes.values()].flatMap(({ key, row, visibleMs }) =>
+    known.has(key) || row === undefined || visibleMs > untilMs ? [] : [row],
+  );
+  return [...kept, ...created];
+}

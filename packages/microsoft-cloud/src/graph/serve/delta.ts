@@ -1,0 +1,134 @@
+import { json, type Reply } from '../../web/http.ts';
+import type { EntitySet, Row } from '../declaration.ts';
+import { badRequest, GraphError } from '../graph-error.ts';
+import { createShaper, placeOf as locationOf, type Shaper } from './expand.ts';
+import type { Located } from './locate.ts';
+import { listRules, pageOf } from './page.ts';
+import type { ReadRequest } from './read.ts';
+import { placeOf } from './view.ts';
+
+/**
+ * `users/delta`: all objects, and at the end a link that later returns what clients changed since. Source: "Use delta
+ * query to track changes".
+ */
+export function delta(request: ReadRequest): Reply {
+  const { located, options, places, target } = request;
+  const set = located.declared;
+  if (set?.kind !== 'set' || set.delta !== true)
+    throw badRequest(`Change tracking is not supported against '${target.type.name}'.`);
+  const shape = createShaper({ ...options, expand: [] }, target.type, places, set.byDefault);
+  if (options.deltaToken === 'latest') return reply(request, [], tokenOf(places.view.changes.number));
+  return options.deltaToken === undefined ? all(request, set, shape) : changes(request, set, shape);
+}
+
+/** A page of all objects. The number of the last change before the first page travels in the links. */
+function all(request: ReadRequest, set: EntitySet, shape: Shaper): Reply {
+  const { located, options, places, target } = request;
+  const { view } = places;
+  const [number, skipToken] = splitToken(options.skipToken, view.changes.number);
+  const rows = view.related(set, located.keys);
+  const page = pageOf(rows, { ...options, skipToken }, listRules(set, target.type));
+  const value = page.rows.map((row) => ({
+    ...shape(row, locationOf(located, row, places)),
+    ...membersOf(request, set, row),
+  }));
+  return page.nextToken === undefined
+    ? reply(request, value, tokenOf(number))
+    : reply(request, value, undefined, `${number}.${page.nextToken}`);
+}
+
+function splitToken(token: string | undefined, now: number): readonly [number, string | undefined] {
+  if (token === undefined) return [now, undefined];
+  const [, number, rest] = /^(\d{1,15})\.([\w-]+)$/.exec(token) ?? [];
+  if (number === undefined) throw expired();
+  return [Number(number), rest];
+}
+
+/** Objects and references that clients wrote since a link was given out. */
+function changes(request: ReadRequest, set: EntitySet, shape: Shaper): Reply {
+  const { located, options, places } = request;
+  const { view } = places;
+  const since = numberOf(options.deltaToken ?? '');
+  const changed = new Set<string>();
+  const removed: Row[] = [];
+  for (const { key, row, number, original, removed: kept } of view.changes
+    .rowsAt(placeOf(set.path, located.keys))
+    ?.values() ?? []) {
+    if (number <= since) continue;
+    if (row !== undefined) changed.add(key);
+    else
+      removed.push({ id: original?.['id'] ?? key, '@removed': { reason: kept === undefined ? 'deleted' : 'changed' } });
+  }
+  const memberChanges = referenceChanges(request, set, since);
+  for (const id of memberChanges.keys()) changed.add(id.toLowerCase());
+  const value = [...changed].flatMap((key) => {
+    const row = view.find(set, located.keys, key);
+    if (row === undefined) return [];
+    return [{ ...shape(row, locationOf(located, row, places)), ...memberChanges.get(String(row['id'])) }];
+  });
+  return reply(request, [...value, ...removed], tokenOf(view.changes.number));
+}
+
+/** Names of the navigations that a delta of a set follows: `members` and `owners` of groups, if they are selected. */
+function followed({ options, places }: ReadRequest, set: EntitySet): readonly string[] {
+  const names = (options.select ?? []).map(([first = '']) => first);
+  return names.filter((name) => places.catalog.at(`${set.path}/{}/${name}`)?.kind === 'references');
+}
+
+function membersOf(request: ReadRequest, set: EntitySet, row: Row): Row {
+  const { view, catalog } = request.places;
+  return Object.fromEntries(
+    followed(request, set).map((name) => {
+      const declared = catalog.required(`${set.path}/{}/${name}`);
+      const rows = view.related(declared, [String(row['id'])]);
+      return [`${name}@delta`, rows.map((each) => ({ '@odata.type': each['@odata.type'], id: each['id'] }))];
+    }),
+  );
+}
+
+function referenceChanges(request: ReadRequest, set: EntitySet, since: number): ReadonlyMap<string, Row> {
+  const { view, catalog } = request.places;
+  const found = new Map<string, Row>();
+  for (const name of followed(request, set)) {
+    const { path } = catalog.required(`${set.path}/{}/${name}`);
+    for (const place of view.changes.referencePlacesSince(since)) {
+      const [changedPath, key = ''] = place.split('\n');
+      if (changedPath !== path) continue;
+      const entries = [...(view.changes.referencesAt(place) ?? [])].filter(([, { number }]) => number > since);
+      const list = entries.map(([id, { isAdded }]) => (isAdded ? { id } : { id, '@removed': { reason: 'deleted' } }));
+      found.set(key, { ...found.get(key), [`${name}@delta`]: list });
+    }
+  }
+  return found;
+}
+
+const tokenOf = (number: number): string => Buffer.from(`delta:${number}`).toString('base64url');
+
+function numberOf(token: string): number {
+  const number = /^delta:(\d{1,15})$/.exec(Buffer.from(token, 'base64url').toString('utf8'))?.[1];
+  if (number === undefined) throw expired();
+  return Number(number);
+}
+
+const expired = (): GraphError =>
+  new GraphError(
+    410,
+    'SyncStateNotFound',
+    'The sync state generation is not found; continue with a full synchronization.',
+  );
+
+/** Links keep what the first request selected. */
+function reply(request: ReadRequest, value: readonly Row[], deltaToken?: string, skipToken?: string): Reply {
+  const { address, query, root, located } = request;
+  const kept = [...query].filter(([name]) => !/^\$?(?:skip|delta)token$/i.test(name));
+  const link = (name: string, token: string): string =>
+    `${address}?${new URLSearchParams([...kept, [name, token]]).toString().replaceAll('%24', '$')}`;
+  return json(200, {
+    '@odata.context': `${root}/$metadata#${contextOf(located)}`,
+    ...(skipToken === undefined ? {} : { '@odata.nextLink': link('$skiptoken', skipToken) }),
+    ...(deltaToken === undefined ? {} : { '@odata.deltaLink': link('$deltatoken', deltaToken) }),
+    value,
+  });
+}
+
+const contextOf = ({ context }: Located): string => context;

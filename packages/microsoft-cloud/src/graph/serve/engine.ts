@@ -1,0 +1,154 @@
+import type { Caller } from '../../resource/caller.ts';
+import { type CloudRequest, headerOf, json, type Reply } from '../../web/http.ts';
+import type { World } from '../../world.ts';
+import type { Declaration, Report } from '../declaration.ts';
+import { GraphError, notFound } from '../graph-error.ts';
+import { parseQuery } from '../odata/parse-query.ts';
+import { QueryError } from '../odata/tokens.ts';
+import { schemaOf, type Version } from '../schema/schema.ts';
+import { type Catalog, createCatalog } from './catalog.ts';
+import { delta } from './delta.ts';
+import { locate } from './locate.ts';
+import { operate } from './operations.ts';
+import { read, usedRules } from './read.ts';
+import { writeReferences } from './references.ts';
+import { createReports, csvOf, objectsOf, type Reports } from './report.ts';
+import { readPath, type Target, UnknownSegment } from './steps.ts';
+import { createStore, type Store } from './store.ts';
+import { createView, type View } from './view.ts';
+import { write } from './write.ts';
+import type { WriteRequest } from './write-request.ts';
+
+/** Refuses a caller without the permissions or roles that a request needs. @throws GraphError 403 */
+export interface Access {
+  /**
+   * @param path without version, as the client wrote it.
+   * @returns names of the only properties that the caller may read, in lower case. Undefined: all.
+   */
+  check(caller: Caller, method: string, path: string): ReadonlySet<string> | undefined;
+  /** One of these permissions is needed as well. */
+  checkProperty(caller: Caller, permissions: readonly string[]): void;
+}
+
+/** Serves all declared data over the schema of Graph. */
+export interface Engine {
+  answer(request: CloudRequest, caller: Caller): Reply;
+  /** The file behind the address of a report. Undefined for another path. */
+  fetchReport(path: string): Reply | undefined;
+  /** A tenant, to look at its data outside a request. */
+  viewOf(tenantId: string): View;
+  readonly catalog: Catalog;
+}
+
+interface EngineOptions {
+  readonly world: World;
+  readonly declarations: readonly Declaration[];
+  readonly access: Access;
+}
+
+export function createEngine({ world, declarations, access }: EngineOptions): Engine {
+  const catalog = createCatalog(declarations);
+  const parts: Parts = { world, catalog, store: createStore(), reports: createReports(world.clock), access };
+  return {
+    catalog,
+    fetchReport: (path) => parts.reports.fetch(path),
+    viewOf: (tenantId) => viewIn(parts, tenantId, true),
+    answer: (request, caller) => {
+      try {
+        return answer(parts, request, caller);
+      } catch (error) {
+        if (error instanceof UnknownSegment) request.facts.unmatched = true;
+        if (error instanceof QueryError) throw new GraphError(400, 'BadRequest', error.message);
+        throw error;
+      }
+    },
+  };
+}
+
+interface Parts {
+  readonly world: World;
+  readonly catalog: Catalog;
+  readonly store: Store;
+  readonly reports: Reports;
+  readonly access: Access;
+}
+
+const viewIn = ({ world, catalog, store }: Parts, tenantId: string, isAgent: boolean): View =>
+  createView({ world, catalog, store, tenantId, isAgent, customer: world.findCustomer(tenantId) });
+
+function answer(parts: Parts, request: CloudRequest, caller: Caller): Reply {
+  const { world, catalog, access } = parts;
+  const [, version = 'v1.0', path = ''] = /^\/(v1\.0|beta)\/(.*)$/i.exec(request.path) ?? [];
+  const schema = schemaOf(version.toLowerCase() as Version);
+  const isOwn = /^me(?:\/|$)/i.test(path);
+  const target = readPath(isOwn ? path.replace(/^me/i, `users/${caller.objectId}`) : path, schema, catalog);
+  const options = parseQuery(request.query);
+  if (isOwn && caller.isApplication)
+    throw new GraphError(400, 'BadRequest', '/me request is only valid with delegated authentication flow.');
+  const readable = access.check(caller, request.method, path);
+  // A delegated administrator is no object of the customer's directory.
+  if (isOwn && caller.customer !== undefined) throw notFound(caller.objectId);
+  const view = viewIn(parts, caller.tenantId, isAgent(world, caller));
+  const places = { view, catalog, schema };
+  const located = locate(target, places);
+  const root = `${world.addresses().graph}/${version.toLowerCase()}`;
+  const { declared } = located;
+  if (declared?.kind === 'report') return report(parts, request, { declared, view, keys: located.keys });
+  declared?.check?.(view);
+  for (const rule of usedRules({ located, options })) {
+    if (rule.permissions !== undefined) access.checkProperty(caller, rule.permissions);
+    rule.check?.(view);
+  }
+  return dispatch({
+    target,
+    located,
+    options,
+    readable,
+    places,
+    root,
+    address: `${world.addresses().graph}${request.path}`,
+    query: request.query,
+    isEventual: headerOf(request, 'consistencylevel')?.toLowerCase() === 'eventual',
+    method: request.method,
+    body: request.body,
+    ifMatch: headerOf(request, 'if-match'),
+    wantsObject: /return=representation/i.test(headerOf(request, 'prefer') ?? ''),
+  });
+}
+
+/** Whether the caller is a member of the partner's AdminAgents, in the partner's own tenant. */
+function isAgent({ partner }: World, { customer, isApplication, clientId, objectId }: Caller): boolean {
+  if (customer !== undefined) return false;
+  const principal = isApplication ? partner.directory.servicePrincipalOf(clientId)?.id : objectId;
+  return principal !== undefined && partner.adminAgents.members.has(principal);
+}
+
+function dispatch(request: WriteRequest): Reply {
+  const { target, method } = request;
+  const { ending } = target satisfies Target;
+  if (ending.kind === 'operation') return operate(request, ending.name);
+  if (method === 'GET') return ending.kind === 'delta' ? delta(request) : read(request);
+  if (ending.kind === 'references') return writeReferences(request);
+  if (ending.kind !== 'objects')
+    throw new GraphError(405, 'Request_BadRequest', 'Specified HTTP method is not allowed for the request target.');
+  return write(request);
+}
+
+interface ReportRequest {
+  readonly declared: Report;
+  readonly view: View;
+  readonly keys: readonly string[];
+}
+
+/** Version 1.0 redirects to a CSV file. Beta can also return JSON. */
+function report({ world, reports }: Parts, request: CloudRequest, { declared, view, keys }: ReportRequest): Reply {
+  if (request.method !== 'GET')
+    throw new GraphError(405, 'Request_BadRequest', 'Specified HTTP method is not allowed for the request target.');
+  declared.check?.(view);
+  const lines = declared.lines(view, ...keys);
+  const format = request.query.get('$format')?.toLowerCase() ?? 'text/csv';
+  if (format === 'application/json' && /^\/beta\//i.test(request.path)) return json(200, { value: objectsOf(lines) });
+  if (format !== 'text/csv') throw new GraphError(400, 'BadRequest', `The format '${format}' is not supported.`);
+  const name = (/([^/(]+)\([^)]*\)$/.exec(declared.path)?.[1] ?? 'report').replace(/^get/, '');
+  return { status: 302, headers: { location: `${world.addresses().graph}${reports.publish(name, csvOf(lines))}` } };
+}

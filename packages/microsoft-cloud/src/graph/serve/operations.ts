@@ -1,0 +1,106 @@
+import { empty, json, type Reply } from '../../web/http.ts';
+import type { Row } from '../declaration.ts';
+import { badRequest, notFound } from '../graph-error.ts';
+import { shortName } from '../schema/schema.ts';
+import { jsonBody, notAllowed, notSimulated, type WriteRequest } from './write-request.ts';
+
+/** Answers the operations that work on objects of the directory. @throws GraphError */
+export function operate(request: WriteRequest, name: string): Reply {
+  if (request.method !== 'POST') throw notAllowed();
+  switch (name) {
+    case 'getbyids':
+      return getByIds(request);
+    case 'getmembergroups':
+    case 'getmemberobjects':
+      return json(200, collectionOf(request, memberships(request, name)));
+    case 'checkmembergroups':
+    case 'checkmemberobjects': {
+      const wanted = idsOf(request, name === 'checkmembergroups' ? ['groupIds'] : ['ids', 'groupIds']);
+      const found = new Set(
+        memberships(request, name === 'checkmembergroups' ? 'getmembergroups' : 'getmemberobjects'),
+      );
+      return json(
+        200,
+        collectionOf(
+          request,
+          wanted.filter((id) => found.has(id)),
+        ),
+      );
+    }
+    case 'restore':
+      return restore(request);
+    default:
+      throw notSimulated(request.located.context);
+  }
+}
+
+const collectionOf = ({ root }: WriteRequest, value: readonly string[]): Row => ({
+  '@odata.context': `${root}/$metadata#Collection(Edm.String)`,
+  value,
+});
+
+function idsOf(request: WriteRequest, names: readonly string[]): readonly string[] {
+  const body = jsonBody(request.body);
+  const ids = names.map((name) => body[name]).find(Array.isArray);
+  if (!Array.isArray(ids)) throw badRequest(`${names[0]} is required.`);
+  return ids.map(String);
+}
+
+/** At most 1,000 ids. Source: "directoryObject: getByIds". */
+function getByIds(request: WriteRequest): Reply {
+  const { places, root } = request;
+  const ids = idsOf(request, ['ids']);
+  if (ids.length > 1000) throw badRequest('Too many ids: at most 1000 are allowed.');
+  const types = jsonBody(request.body)['types'];
+  const wanted = Array.isArray(types) ? types.map((each) => shortName(String(each)).toLowerCase()) : undefined;
+  const paths = places.catalog.all.flatMap((each) =>
+    each.kind === 'set' && !each.path.includes('{') && isWanted(shortName(each.type), wanted, request)
+      ? [each.path]
+      : [],
+  );
+  const value = ids.flatMap((id) => {
+    const found = places.view.findIn(paths, id);
+    return found === undefined ? [] : [{ '@odata.type': `#${found.set.type}`, ...found.row }];
+  });
+  return json(200, { '@odata.context': `${root}/$metadata#directoryObjects`, value });
+}
+
+const isWanted = (name: string, wanted: readonly string[] | undefined, { places }: WriteRequest): boolean =>
+  name !== 'directoryObject' &&
+  places.schema.type(name)?.isA('directoryObject') === true &&
+  (wanted === undefined || wanted.includes(name.toLowerCase()) || wanted.includes('directoryobject'));
+
+/** Ids of the groups, and of roles and units, of which an object is a member, directly or through another group. */
+function memberships(request: WriteRequest, name: 'getmembergroups' | 'getmemberobjects'): readonly string[] {
+  const { located, places, body } = request;
+  if (located.row === undefined) throw notFound(located.context);
+  const declared = places.catalog.at(`${located.pattern}/transitiveMemberOf`);
+  if (declared === undefined) throw notSimulated(located.context);
+  const onlySecurity = jsonBody(body)['securityEnabledOnly'] === true;
+  return places.view
+    .related(declared, located.keys)
+    .filter((row) => {
+      const isGroup = row['@odata.type'] === '#microsoft.graph.group';
+      if (name === 'getmembergroups' && !isGroup) return false;
+      return !onlySecurity || (isGroup && row['securityEnabled'] === true);
+    })
+    .map(({ id }) => String(id));
+}
+
+/** `directory/deletedItems/ID/restore` */
+function restore(request: WriteRequest): Reply {
+  const { located, places, root } = request;
+  const { row } = located;
+  if (row === undefined || !located.pattern.startsWith('directory/deleteditems')) throw notFound(located.context);
+  const { '@odata.type': type, ...content } = row;
+  const set = places.catalog.homeOf(String(type));
+  if (set === undefined) return empty(404);
+  const restored = { ...content, deletedDateTime: null };
+  places.view.changes.putRow(set.path, {
+    key: String(row['id']).toLowerCase(),
+    row: restored,
+    original: undefined,
+    visibleMs: places.view.world.clock.nowMs(),
+  });
+  return json(200, { '@odata.context': `${root}/$metadata#directoryObjects/$entity`, ...row, deletedDateTime: null });
+}

@@ -1,0 +1,216 @@
+import { empty, json, type Reply } from '../../web/http.ts';
+import type { CollectionRules, Declaration, PropertyRule, Row } from '../declaration.ts';
+import { badRequest, GraphError, notFound } from '../graph-error.ts';
+import type { CompileContext } from '../odata/compile.ts';
+import { directoryProblem } from '../odata/directory-rules.ts';
+import type { Expression, QueryOptions } from '../odata/expression.ts';
+import { createShaper, placeOf } from './expand.ts';
+import { type Located, type Places, rowsOf } from './locate.ts';
+import { type ListRules, listRules, pageOf, queried } from './page.ts';
+import { openType } from './project.ts';
+import type { Target } from './steps.ts';
+
+/** A request for data, after its path and its query were read. */
+export interface ReadRequest {
+  readonly target: Target;
+  readonly located: Located;
+  readonly options: QueryOptions;
+  /** The only properties that the caller may read, in lower case. Undefined: all. */
+  readonly readable: ReadonlySet<string> | undefined;
+  readonly places: Places;
+  /** Address of the request without the query, and the query. */
+  readonly address: string;
+  readonly query: URLSearchParams;
+  /** Address of the version: `https://…/v1.0`. */
+  readonly root: string;
+  /** Whether the request has `ConsistencyLevel: eventual`. */
+  readonly isEventual: boolean;
+}
+
+/** Replies to GET. @throws GraphError, QueryError */
+export function read(request: ReadRequest): Reply {
+  const { target, located } = request;
+  switch (target.ending.kind) {
+    case 'count':
+      return count(request);
+    case 'property':
+      return property(request, target.ending.property.name);
+    case 'references':
+      return references(request);
+    case 'value':
+      throw notFound('$value');
+    default:
+      return target.isList ? list(request) : object(request, located.row);
+  }
+}
+
+const rulesOf = ({ located, target }: ReadRequest): ListRules =>
+  listRules(collectionRules(located.declared), target.type);
+
+const collectionRules = (declared: Declaration | undefined): CollectionRules =>
+  declared === undefined || declared.kind === 'singleton' || declared.kind === 'report' ? {} : declared;
+
+/** Refuses what the directory does not answer, before any row is read. */
+function checkDirectory({ options, target, isEventual, places }: ReadRequest, rules: ListRules): void {
+  const problem = rules.isDirectory
+    ? directoryProblem(options, openType(target.type, places.schema), isEventual)
+    : undefined;
+  if (problem !== undefined) throw new GraphError(400, problem.code, problem.message);
+}
+
+const compileContext = ({
+  located,
+  target,
+  places,
+}: Pick<ReadRequest, 'located' | 'target' | 'places'>): CompileContext => ({
+  schema: places.schema,
+  type: openType(target.type, places.schema),
+  nowMs: places.view.world.clock.nowMs(),
+  navigate: (navigation) => {
+    const declared = places.catalog.at(`${located.pattern}/{}/${navigation.name}`);
+    if (declared === undefined) return undefined;
+    return (row) => {
+      const rows = places.view.related(declared, placeOf(located, row, places).keys);
+      return navigation.isList ? rows : (rows[0] ?? null);
+    };
+  },
+});
+
+/** Only what the caller may read, so that it cannot filter by the rest either. */
+const visibleRows = ({ located, places, readable }: ReadRequest): readonly Row[] => {
+  const rows = rowsOf(located, places);
+  return readable === undefined ? rows : rows.map((row) => limited(row, readable));
+};
+
+const limited = (row: Row, readable: ReadonlySet<string> | undefined): Row =>
+  readable === undefined
+    ? row
+    : Object.fromEntries(
+        Object.entries(row).filter(([name]) => name.startsWith('@') || readable.has(name.toLowerCase())),
+      );
+
+function list(request: ReadRequest): Reply {
+  const { located, options, places, target, root } = request;
+  const rules = rulesOf(request);
+  checkDirectory(request, rules);
+  const shape = createShaper(options, target.type, places, rules.byDefault);
+  const rows = queried(visibleRows(request), options, compileContext(request), rules);
+  const page = pageOf(rows, options, rules, smallestPage(request));
+  // Without the header, the directory ignores the option.
+  const counted = options.count && (!rules.isDirectory || request.isEventual);
+  return json(200, {
+    '@odata.context': `${root}/$metadata#${located.context}${selectedContext(options)}`,
+    ...(counted ? { '@odata.count': rows.length } : {}),
+    ...(page.nextToken === undefined ? {} : { '@odata.nextLink': nextLink(request, page.nextToken) }),
+    value: page.rows.map((row) => shape(row, placeOf(located, row, places))),
+  });
+}
+
+function object(request: ReadRequest, row: Row | undefined): Reply {
+  const { located, options, places, target, root, readable } = request;
+  if (options.filter !== undefined || options.search !== undefined || options.orderBy.length > 0)
+    throw badRequest('The query options $filter, $orderby and $search can be applied only to collections.');
+  const shape = createShaper(options, target.type, places, collectionRules(located.declared).byDefault);
+  if (row === undefined) throw notFound(located.context);
+  // The set of an object has its name without the key.
+  const context = located.context.replace(/\('[^']*'\)$/, '');
+  const isResult = target.steps.at(-1)?.kind === 'call';
+  return json(200, {
+    '@odata.context': `${root}/$metadata#${context}${selectedContext(options)}${isResult ? '' : '/$entity'}`,
+    ...shape(limited(ofOne(request, row), readable), located),
+  });
+}
+
+/** The row with the values that only a request for one object gets. */
+function ofOne({ located, options, places }: ReadRequest, row: Row): Row {
+  const rules = Object.entries(located.declared?.properties ?? {});
+  const values = rules.flatMap(([name, { ofOne: read }]) =>
+    read !== undefined && uses(options, name.toLowerCase()) ? [[name, read(places.view, row)] as const] : [],
+  );
+  return values.length === 0 ? row : { ...row, ...Object.fromEntries(values) };
+}
+
+/** `(id,displayName,manager())` */
+function selectedContext({ select, expand }: QueryOptions): string {
+  const names = [...(select ?? []).map((path) => path.join('/')), ...expand.map(({ navigation }) => `${navigation}()`)];
+  return names.length === 0 ? '' : `(${names.join(',')})`;
+}
+
+function nextLink({ address, query }: ReadRequest, token: string): string {
+  const next = new URLSearchParams([...query].filter(([name]) => !/^\$?skip(?:token)?$/i.test(name)));
+  next.set('$skiptoken', token);
+  return `${address}?${next.toString().replaceAll('%24', '$')}`;
+}
+
+function count(request: ReadRequest): Reply {
+  const rules = rulesOf(request);
+  if (rules.isDirectory && !request.isEventual) throw badRequest('$count is not currently supported.');
+  checkDirectory({ ...request, options: { ...request.options, count: true } }, rules);
+  const rows = queried(visibleRows(request), request.options, compileContext(request), rules);
+  return { status: 200, headers: { 'content-type': 'text/plain' }, body: String(rows.length) };
+}
+
+function property({ located, root }: ReadRequest, name: string): Reply {
+  const { row, context } = located;
+  if (row === undefined) throw notFound(context);
+  const value = row[name] ?? null;
+  return value === null ? empty(204) : json(200, { '@odata.context': `${root}/$metadata#${context}/${name}`, value });
+}
+
+/** `groups/ID/members/$ref` */
+function references(request: ReadRequest): Reply {
+  const { located, places, root, target, options } = request;
+  const idOf = (row: Row): { readonly '@odata.id': string } => ({
+    '@odata.id': `${root}/directoryObjects/${String(row['id'])}`,
+  });
+  if (!target.isList) {
+    if (located.row === undefined) throw notFound(located.context);
+    return json(200, { '@odata.context': `${root}/$metadata#$ref`, ...idOf(located.row) });
+  }
+  const page = pageOf(rowsOf(located, places), options, rulesOf(request));
+  return json(200, {
+    '@odata.context': `${root}/$metadata#Collection($ref)`,
+    ...(page.nextToken === undefined ? {} : { '@odata.nextLink': nextLink(request, page.nextToken) }),
+    value: page.rows.map(idOf),
+  });
+}
+
+/** The rules of the properties that a query uses. */
+export function usedRules({ located, options }: Pick<ReadRequest, 'located' | 'options'>): readonly PropertyRule[] {
+  const { declared } = located;
+  const rules = declared === undefined ? {} : (declared.properties ?? {});
+  return Object.entries(rules).flatMap(([name, rule]) => (uses(options, name.toLowerCase()) ? [rule] : []));
+}
+
+const smallestPage = (request: ReadRequest): number | undefined => {
+  const pages = usedRules(request).flatMap(({ maxPage }) => maxPage ?? []);
+  return pages.length === 0 ? undefined : Math.min(...pages);
+};
+
+const uses = ({ select, filter, orderBy }: QueryOptions, name: string): boolean =>
+  (select ?? []).some(([first]) => first?.toLowerCase() === name) ||
+  (filter !== undefined && names(filter).includes(name)) ||
+  orderBy.some(({ expression }) => names(expression).includes(name));
+
+/** The first segments of the paths of an expression, in lower case. */
+function names(expression: Expression): readonly string[] {
+  switch (expression.kind) {
+    case 'path':
+    case 'count':
+      return [expression.segments[0]?.toLowerCase() ?? ''];
+    case 'call':
+      return expression.parameters.flatMap(names);
+    case 'and':
+    case 'or':
+    case 'comparison':
+      return [...names(expression.left), ...names(expression.right)];
+    case 'in':
+      return names(expression.left);
+    case 'not':
+      return names(expression.inner);
+    case 'lambda':
+      return [expression.segments[0]?.toLowerCase() ?? ''];
+    case 'literal':
+      return [];
+  }
+}

@@ -1,0 +1,183 @@
+import { empty, json, type Reply } from '../../web/http.ts';
+import type { EntitySet, Row, Singleton, Writes } from '../declaration.ts';
+import { badRequest, GraphError, notFound } from '../graph-error.ts';
+import { readBody } from './body.ts';
+import { etagOf } from './etag.ts';
+import { createShaper } from './expand.ts';
+import type { Located } from './locate.ts';
+import { addReference } from './references.ts';
+import { keyOf, placeOf } from './view.ts';
+import { jsonBody, notAllowed, notSimulated, type WriteRequest } from './write-request.ts';
+
+/** Creates, changes or deletes an object. @throws GraphError */
+export function write(request: WriteRequest): Reply {
+  const { located, method, target } = request;
+  if (located.declared === undefined) throw notSimulated(located.context);
+  if (target.isList) return method === 'POST' ? create(request, setOf(located)) : refuse();
+  if (method === 'PATCH' || method === 'PUT') return update(request);
+  return method === 'DELETE' ? remove(request) : refuse();
+}
+
+function refuse(): never {
+  throw notAllowed();
+}
+
+function setOf({ declared, set }: Located): EntitySet {
+  const found = set ?? declared;
+  if (found?.kind !== 'set') throw notAllowed();
+  return found;
+}
+
+function allowed(writes: Writes | undefined, operation: Writes['operations'][number], path: string): Writes {
+  if (writes === undefined) throw notSimulated(path);
+  if (!writes.operations.includes(operation)) throw notAllowed();
+  return writes;
+}
+
+function create(request: WriteRequest, set: EntitySet): Reply {
+  const { located, places, target } = request;
+  const writes = allowed(set.writes, 'create', located.context);
+  const { view } = places;
+  const { values, bound } = readBody(jsonBody(request.body), target.type, places.schema);
+  for (const name of writes.required ?? [])
+    if (values[name] === undefined || values[name] === null || values[name] === '')
+      throw badRequest(`A value is required for property '${name}' of resource '${resourceName(target.type.name)}'.`);
+  const key = set.key ?? 'id';
+  const id = view.world.seeded.guid('created', view.tenantId, set.path, view.changes.number);
+  const started: Row = { [key]: id, ...creationTime(request), ...withoutSecrets(values) };
+  const row = writes.complete?.(view, started) ?? started;
+  checkUnique(request, set, row);
+  store(request, set, row, undefined);
+  for (const [navigation, found] of bound) bind(request, set, keyOf(set, row), { navigation, addresses: found });
+  return json(201, {
+    '@odata.context': `${request.root}/$metadata#${located.context}/$entity`,
+    ...shown(request, set, row),
+  });
+}
+
+const resourceName = (name: string): string => name.charAt(0).toUpperCase() + name.slice(1);
+
+const creationTime = ({ target, places }: WriteRequest): Row =>
+  target.type.find('createdDateTime') === undefined
+    ? {}
+    : { createdDateTime: new Date(places.view.world.clock.nowMs()).toISOString().replace(/\.\d+Z$/, 'Z') };
+
+/** Graph never returns a password. */
+const withoutSecrets = (values: Row): Row =>
+  typeof values['passwordProfile'] === 'object' && values['passwordProfile'] !== null
+    ? { ...values, passwordProfile: { ...values['passwordProfile'], password: null } }
+    : values;
+
+/** @throws GraphError 400 in the directory, 409 elsewhere, for a value that another object has. */
+function checkUnique({ places, located, target }: WriteRequest, set: EntitySet, row: Row): void {
+  const key = keyOf(set, row);
+  for (const name of set.writes?.unique ?? []) {
+    const value = String(row[name]).toLowerCase();
+    const others = places.view.related(set, located.keys.slice(0, keyCount(set.path)));
+    if (!others.some((other) => keyOf(set, other) !== key && String(other[name]).toLowerCase() === value)) continue;
+    const message = `Another object with the same value for property ${name} already exists.`;
+    throw target.type.isA('directoryObject') ? badRequest(message) : new GraphError(409, 'Conflict', message);
+  }
+}
+
+const keyCount = (path: string): number => path.split('{').length - 1;
+
+function store({ places, located }: WriteRequest, set: EntitySet, row: Row, original: Row | undefined): void {
+  const { view } = places;
+  const place = placeOf(set.path, located.keys.slice(0, keyCount(set.path)));
+  const visibleMs = view.world.clock.nowMs() + (set.writes?.visibleAfterMs ?? 0);
+  view.changes.putRow(place, { key: keyOf(set, row).toLowerCase(), row, original, visibleMs });
+  set.writes?.applied?.(view, row);
+}
+
+function update(request: WriteRequest): Reply {
+  const { located, places, target } = request;
+  const { declared } = located;
+  if (declared?.kind === 'singleton') return updateSingleton(request, declared);
+  const set = setOf(located);
+  allowed(set.writes, 'update', located.context);
+  const before = located.row;
+  if (before === undefined) throw notFound(located.context);
+  checkMatch(request, before, set.writes?.etag);
+  const { values, bound } = readBody(jsonBody(request.body), target.type, places.schema);
+  const key = set.key ?? 'id';
+  if (values[key] !== undefined && values[key] !== before[key])
+    throw badRequest(`Property '${key}' is read-only and cannot be set.`);
+  const row = { ...before, ...withoutSecrets(values) };
+  checkUnique(request, set, row);
+  store(request, set, row, before);
+  for (const [navigation, found] of bound) bind(request, set, keyOf(set, row), { navigation, addresses: found });
+  return changed(request, () => shown(request, set, row));
+}
+
+function updateSingleton(request: WriteRequest, declared: Singleton): Reply {
+  const { located, places, target } = request;
+  const { view } = places;
+  if (declared.writes === undefined) throw notSimulated(located.context);
+  const before = located.row;
+  if (before === undefined) throw notFound(located.context);
+  checkMatch(request, before, declared.writes.etag);
+  const { values } = readBody(jsonBody(request.body), target.type, places.schema);
+  const merged = { ...before, ...values };
+  const row = declared.writes.complete?.(view, merged) ?? merged;
+  const visibleMs = view.world.clock.nowMs() + (declared.writes.visibleAfterMs ?? 0);
+  view.changes.putRow(placeOf(declared.path, located.keys), { key: '', row, original: before, visibleMs });
+  return changed(request, () => row);
+}
+
+/** Intune returns the object, other services only if they are asked to. */
+function changed({ wantsObject, located }: WriteRequest, show: () => Row): Reply {
+  const isIntune = /^device(?:app)?management\//i.test(located.pattern);
+  return wantsObject || isIntune ? json(200, show()) : empty(204);
+}
+
+function remove(request: WriteRequest): Reply {
+  const { located, places, target } = request;
+  const set = setOf(located);
+  allowed(set.writes, 'delete', located.context);
+  const before = located.row;
+  if (before === undefined) throw notFound(located.context);
+  checkMatch(request, before, set.writes?.etag);
+  const { view } = places;
+  const nowMs = view.world.clock.nowMs();
+  const deletedDateTime = new Date(nowMs).toISOString().replace(/\.\d+Z$/, 'Z');
+  const isKept = ['user', 'group', 'application', 'servicePrincipal'].some((each) => target.type.isA(each));
+  view.changes.putRow(placeOf(set.path, located.keys.slice(0, keyCount(set.path))), {
+    key: keyOf(set, before).toLowerCase(),
+    row: undefined,
+    original: before,
+    removed: isKept ? { ...before, '@odata.type': `#${set.type}`, deletedDateTime } : undefined,
+    visibleMs: nowMs + (set.writes?.visibleAfterMs ?? 0),
+  });
+  return empty(204);
+}
+
+/** @throws GraphError 412 if the object is not as the client knows it. */
+function checkMatch({ ifMatch }: WriteRequest, row: Row, hasEtag: true | undefined): void {
+  if (ifMatch === undefined || ifMatch === '*' || hasEtag !== true) return;
+  if (ifMatch !== etagOf(row))
+    throw new GraphError(
+      412,
+      'PreconditionFailed',
+      'The precondition given in the request headers evaluated to false.',
+    );
+}
+
+const shown = ({ places, target, options, located }: WriteRequest, set: EntitySet, row: Row): Row =>
+  createShaper(
+    { ...options, expand: [] },
+    target.type,
+    places,
+    set.byDefault,
+  )(set.writes?.etag === true ? { '@odata.etag': etagOf(row), ...row } : row, located);
+
+interface Bound {
+  readonly navigation: string;
+  readonly addresses: readonly string[];
+}
+
+function bind({ places }: WriteRequest, set: EntitySet, key: string, { navigation, addresses }: Bound): void {
+  const declared = places.catalog.at(`${set.path}/{}/${navigation}`);
+  if (declared?.kind !== 'references' || declared.writable !== true) throw notSimulated(`${set.path}/${navigation}`);
+  for (const address of addresses) addReference(places.view, declared, [key], address);
+}
