@@ -23,15 +23,18 @@ export interface TenantFacts {
   readonly startMs: number;
 }
 
+/** What identifies a tenant and its state. */
+export type TenantKeys = Pick<TenantView, 'world' | 'tenantId' | 'customer' | 'directory'>;
+
 /** Facts of how many tenants are kept. Those of others are created again, with the same result. */
 const keptTenants = 64;
 const recent = new WeakMap<World, Map<string, TenantFacts>>();
 
-const hasExchangeIn = ({ customer }: TenantView): boolean =>
+const hasExchangeIn = ({ customer }: TenantKeys): boolean =>
   customer !== undefined && !customer.lacks.has(exchangeAppId);
 
 /** The facts of a tenant, with which its data is generated. */
-export function factsOf(view: TenantView): TenantFacts {
+export function factsOf(view: TenantKeys): TenantFacts {
   const tenants = recent.get(view.world) ?? new Map<string, TenantFacts>();
   recent.set(view.world, tenants);
   const known = tenants.get(view.tenantId);
@@ -44,7 +47,7 @@ export function factsOf(view: TenantView): TenantFacts {
   return facts;
 }
 
-function createFacts(view: TenantView): TenantFacts {
+function createFacts(view: TenantKeys): TenantFacts {
   const { world, customer, directory } = view;
   const { seeded, partner, startMs } = world;
   const users = customer === undefined ? [...directory.users.values()] : world.usersOf(customer);

@@ -1,0 +1,127 @@
+import { json, type Reply } from '../web/http.ts';
+
+const serviceException = 'Microsoft.Exchange.Admin.OData.Core.ODataServiceException';
+const directInvoke = 'Microsoft.Exchange.Management.PSDirectInvoke.DirectInvokeCmdletExecutionException';
+const commandInvocation = 'Microsoft.Exchange.AdminApi.CommandInvocation';
+
+/** A domain controller, which Exchange names in some errors. This one is invented. */
+const controller = 'SIM01DC001.SIMPR01A001.PROD.OUTLOOK.COM';
+
+interface Cause {
+  readonly type: string;
+  readonly message: string;
+}
+
+interface Content {
+  readonly code: string;
+  readonly message: string;
+  /** Details: an error number of Exchange (may be empty), the type and the text. Some errors have none. */
+  readonly detail?: { readonly number: string } & Cause;
+  readonly cause: Cause;
+}
+
+/**
+ * An error of the administration endpoint. Its form is that of replies which open-source clients have recorded: the text
+ * that helps is in `details` and in `innererror.internalexception`, hardly ever in `message`.
+ */
+export class ExchangeError extends Error {
+  override readonly name = 'ExchangeError';
+  readonly status: number;
+  readonly content: Content;
+  constructor(status: number, content: Content) {
+    super(content.message);
+    this.status = status;
+    this.content = content;
+  }
+}
+
+/** A parameter that the cmdlet does not have. */
+export const unknownParameters = (names: readonly string[]): ExchangeError =>
+  invalid({
+    type: `${commandInvocation}.AmbiguousParameterSetException`,
+    message: `Parameter set cannot be resolved using the specified named parameters. Invalid cmdlet parameters specified. ${names.join(', ')}`,
+  });
+
+/** A parameter that the cmdlet needs. */
+export const missingParameter = (name: string): ExchangeError =>
+  invalid({
+    type: 'System.Management.Automation.ParameterBindingException',
+    message: `Cannot process command because of one or more missing mandatory parameters: ${name}.`,
+  });
+
+/** A value of the wrong type. These errors have no `details`. @param type of the parameter, as .NET writes it. */
+export const wrongValue = (parameter: string, value: unknown, type: string): ExchangeError =>
+  new ExchangeError(400, {
+    code: 'BadRequest',
+    message: 'Invalid Operation',
+    cause: {
+      type: `${commandInvocation}.ParameterTransformationException`,
+      message: `Cannot process argument transformation on parameter '${parameter}'. Cannot convert value "${JSON.stringify(value)?.slice(0, 60)}" to type "${type}".`,
+    },
+  });
+
+export const unknownCmdlet = (name: string): ExchangeError =>
+  invalid({
+    type: 'System.Management.Automation.CommandNotFoundException',
+    message: `The term '${name.slice(0, 80)}' is not recognized as a name of a cmdlet that this session may run.`,
+  });
+
+/** A page that was requested later than 30 minutes after the one before it, or with another token. */
+export const expiredPage = (): ExchangeError =>
+  new ExchangeError(400, {
+    code: 'BadRequest',
+    message: 'Invalid Operation',
+    cause: {
+      type: 'System.Exception',
+      message: 'Expired or Invalid pagination request. Default Expiry time is 00:30:00',
+    },
+  });
+
+export const badFilter = (filter: string): ExchangeError =>
+  invalid({
+    type: 'Microsoft.Exchange.Data.QueryParserException',
+    message: `Invalid filter syntax: "${filter.slice(0, 100)}".`,
+  });
+
+const invalid = (cause: Cause): ExchangeError =>
+  new ExchangeError(400, { code: 'BadRequest', message: 'Invalid Operation', detail: { number: '', ...cause }, cause });
+
+const execution = (status: number, code: string, number: string, cause: Cause): ExchangeError =>
+  new ExchangeError(status, {
+    code,
+    message: 'Error executing cmdlet',
+    detail: { number, ...cause },
+    cause: { type: directInvoke, message: `Exception of type '${directInvoke}' was thrown.` },
+  });
+
+export const objectNotFound = (identity: string): ExchangeError =>
+  execution(404, 'NotFound', 'Ex6F9304', {
+    type: 'Microsoft.Exchange.Configuration.Tasks.ManagementObjectNotFoundException',
+    message: `The operation couldn't be performed because object '${identity}' couldn't be found on '${controller}'.`,
+  });
+
+export const ambiguousObject = (identity: string): ExchangeError =>
+  execution(400, 'BadRequest', 'Ex9E65A2', {
+    type: 'Microsoft.Exchange.Configuration.Tasks.ManagementObjectAmbiguousException',
+    message: `The operation couldn't be performed because '${identity}' matches multiple entries.`,
+  });
+
+/** The error as a reply. */
+export function exchangeErrorReply({ status, content }: ExchangeError): Reply {
+  const { code, message, detail, cause } = content;
+  return json(status, {
+    error: {
+      code,
+      message,
+      ...(detail === undefined
+        ? {}
+        : { details: [{ code: 'Client', target: '', message: `${detail.number}|${detail.type}|${detail.message}` }] }),
+      innererror: {
+        message,
+        type: serviceException,
+        stacktrace: '',
+        internalexception: { message: cause.message, type: cause.type, stacktrace: '' },
+      },
+    },
+  });
+}

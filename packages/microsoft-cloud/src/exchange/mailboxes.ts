@@ -1,0 +1,240 @@
+import type { Row } from '../graph/declaration.ts';
+import { hourMs, idOf, randomOf, type TenantFacts } from '../population/graph/facts.ts';
+import { type MailboxData, mailboxesOf } from '../population/graph/usage-data.ts';
+import { type Cmdlet, type CmdletContext, recipientCmdlet } from './cmdlet.ts';
+import { objectNotFound } from './exchange-error.ts';
+import { distinguishedNameOf, exchangeTime, sizeText, unitOf } from './format.ts';
+import { findRow } from './select-rows.ts';
+
+/** What all cmdlets about a recipient with an account return. */
+export function accountProperties(facts: TenantFacts, { profile, createdMs }: MailboxData, changes: Row): Row {
+  const { user, isSharedMailbox } = profile;
+  const alias = user.userPrincipalName.split('@')[0] ?? '';
+  const initial = `${alias}@${facts.initialDomain}`;
+  return {
+    Identity: user.id,
+    Id: user.id,
+    Name: user.id,
+    Alias: alias,
+    DisplayName: user.displayName,
+    DistinguishedName: distinguishedNameOf(facts, user.id),
+    EmailAddresses: [
+      `SMTP:${user.userPrincipalName}`,
+      ...(initial === user.userPrincipalName ? [] : [`smtp:${initial}`]),
+    ],
+    ExternalDirectoryObjectId: user.id,
+    Guid: idOf(facts, 'recipient', profile.index),
+    OrganizationalUnit: unitOf(facts),
+    PrimarySmtpAddress: user.userPrincipalName,
+    RecipientType: 'UserMailbox',
+    RecipientTypeDetails: changes['RecipientTypeDetails'] ?? (isSharedMailbox ? 'SharedMailbox' : 'UserMailbox'),
+    WindowsEmailAddress: user.userPrincipalName,
+    WhenChanged: exchangeTime(facts.startMs - 24 * hourMs),
+    WhenCreated: exchangeTime(createdMs),
+  };
+}
+
+/** `Get-Mailbox`. */
+export function mailboxRow({ facts, changes }: CmdletContext, mailbox: MailboxData): Row {
+  const { profile } = mailbox;
+  const { user } = profile;
+  const changed = changes.of('mailbox', user.id);
+  const forwarding = mailbox.forwardingAddress;
+  return {
+    ...accountProperties(facts, mailbox, changed),
+    UserPrincipalName: user.userPrincipalName,
+    ExchangeGuid: mailbox.exchangeGuid,
+    AccountDisabled: !user.accountEnabled,
+    ...archiveProperties(mailbox),
+    ...auditProperties,
+    ...holdProperties,
+    ...quotaProperties(mailbox),
+    DeliverToMailboxAndForward: forwarding !== undefined,
+    ForwardingAddress: null,
+    ForwardingSmtpAddress: forwarding === undefined ? null : `smtp:${forwarding}`,
+    GrantSendOnBehalfTo: [],
+    HiddenFromAddressListsEnabled: false,
+    IsDirSynced: profile.isSynced,
+    IsMailboxEnabled: true,
+    IsResource: false,
+    IsShared: profile.isSharedMailbox,
+    MessageCopyForSendOnBehalfEnabled: false,
+    MessageCopyForSentAsEnabled: false,
+    Office: profile.place?.office ?? '',
+    RoleAssignmentPolicy: 'Default Role Assignment Policy',
+    SharingPolicy: 'Default Sharing Policy',
+    SKUAssigned: user.licences.length > 0 ? true : null,
+    UsageLocation: user.licences.length > 0 ? 'United Kingdom' : null,
+    WhenMailboxCreated: exchangeTime(mailbox.createdMs),
+    ...changed,
+  };
+}
+
+const archiveProperties = ({ archiveGuid, profile }: MailboxData): Row => ({
+  ArchiveGuid: archiveGuid ?? '00000000-0000-0000-0000-000000000000',
+  ArchiveName: archiveGuid === undefined ? [] : [`In-Place Archive - ${profile.user.displayName}`],
+  ArchiveState: archiveGuid === undefined ? 'None' : 'Local',
+  ArchiveStatus: archiveGuid === undefined ? 'None' : 'Active',
+  AutoExpandingArchiveEnabled: false,
+});
+
+const auditProperties: Row = {
+  AuditEnabled: true,
+  AuditLogAgeLimit: '90.00:00:00',
+  DefaultAuditSet: ['Admin', 'Delegate', 'Owner'],
+};
+
+const holdProperties: Row = {
+  InPlaceHolds: [],
+  LitigationHoldDate: null,
+  LitigationHoldDuration: 'Unlimited',
+  LitigationHoldEnabled: false,
+  LitigationHoldOwner: '',
+  RetainDeletedItemsFor: '14.00:00:00',
+  RetentionHoldEnabled: false,
+  RetentionPolicy: 'Default MRM Policy',
+  SingleItemRecoveryEnabled: true,
+};
+
+const quotaProperties = (mailbox: MailboxData): Row => ({
+  IssueWarningQuota: sizeText(mailbox.warningQuotaBytes),
+  ProhibitSendQuota: sizeText(mailbox.sendQuotaBytes),
+  ProhibitSendReceiveQuota: sizeText(mailbox.receiveQuotaBytes),
+  MaxReceiveSize: sizeText(36 * 1024 * 1024),
+  MaxSendSize: sizeText(35 * 1024 * 1024),
+});
+
+/** `Get-CASMailbox`: which protocols a mailbox may use. */
+export function casRow({ facts, changes }: CmdletContext, mailbox: MailboxData): Row {
+  const { user } = mailbox.profile;
+  const account = accountProperties(facts, mailbox, changes.of('mailbox', user.id));
+  return {
+    Identity: account['Identity'],
+    Name: account['Name'],
+    DisplayName: account['DisplayName'],
+    DistinguishedName: account['DistinguishedName'],
+    EmailAddresses: account['EmailAddresses'],
+    ExternalDirectoryObjectId: user.id,
+    Guid: account['Guid'],
+    PrimarySmtpAddress: user.userPrincipalName,
+    ActiveSyncAllowedDeviceIDs: [],
+    ActiveSyncEnabled: true,
+    ActiveSyncMailboxPolicy: 'Default',
+    ECPEnabled: true,
+    EwsEnabled: true,
+    ImapEnabled: mailbox.isLegacyOpen,
+    MacOutlookEnabled: true,
+    MAPIEnabled: true,
+    OneWinNativeOutlookEnabled: true,
+    OutlookMobileEnabled: true,
+    OWAEnabled: true,
+    OWAforDevicesEnabled: true,
+    OwaMailboxPolicy: 'OwaMailboxPolicy-Default',
+    PopEnabled: mailbox.isLegacyOpen,
+    SmtpClientAuthenticationDisabled: null,
+    UniversalOutlookEnabled: true,
+    ...changes.of('cas', user.id),
+  };
+}
+
+const mailboxRows = (context: CmdletContext): readonly Row[] =>
+  mailboxesOf(context.facts).map((mailbox) => mailboxRow(context, mailbox));
+
+/** No mailbox of the cloud is inactive or deleted. */
+function selectedMailboxes(context: CmdletContext): readonly Row[] {
+  const { parameters } = context;
+  if (parameters.flag('InactiveMailboxOnly') === true || parameters.flag('SoftDeletedMailbox') === true) return [];
+  const rows = mailboxRows(context);
+  return parameters.flag('Archive') === true ? rows.filter(({ ArchiveStatus: status }) => status === 'Active') : rows;
+}
+
+/** The mailbox that a parameter names. @throws ExchangeError 404 for none, 400 for several. */
+export function findMailbox(context: CmdletContext, parameter = 'Identity'): MailboxData {
+  const identity = context.parameters.required(parameter);
+  const row = findRow(mailboxRows(context), identity);
+  const found = mailboxesOf(context.facts).find(({ profile }) => profile.user.id === row['ExternalDirectoryObjectId']);
+  if (found === undefined) throw objectNotFound(identity);
+  return found;
+}
+
+/** `Get-MailboxStatistics`. With `Archive`, the statistics of the archive, which a mailbox may not have. */
+function statisticsRow(context: CmdletContext): Row {
+  const mailbox = findMailbox(context);
+  const { facts, parameters } = context;
+  const isArchive = parameters.flag('Archive') === true;
+  if (isArchive && mailbox.archiveGuid === undefined) throw objectNotFound(parameters.required('Identity'));
+  const share = isArchive ? randomOf(facts, 'archive', mailbox.profile.index)() : 1;
+  const { lastActivityMs } = mailbox;
+  return {
+    DisplayName: mailbox.profile.user.displayName,
+    DeletedItemCount: Math.floor(mailbox.deletedItemCount * share),
+    IsArchiveMailbox: isArchive,
+    ItemCount: Math.floor(mailbox.itemCount * share),
+    LastInteractionTime: lastActivityMs === undefined ? null : exchangeTime(lastActivityMs),
+    LastLogonTime: lastActivityMs === undefined ? null : exchangeTime(lastActivityMs),
+    LastUserActionTime: lastActivityMs === undefined ? null : exchangeTime(lastActivityMs),
+    MailboxGuid: isArchive ? mailbox.archiveGuid : mailbox.exchangeGuid,
+    MailboxTypeDetail: mailbox.profile.isSharedMailbox ? 'SharedMailbox' : 'UserMailbox',
+    OwnerADGuid: mailbox.profile.user.id,
+    StorageLimitStatus: null,
+    TotalDeletedItemSize: sizeText(Math.floor(mailbox.deletedBytes * share)),
+    TotalItemSize: sizeText(Math.floor(mailbox.usedBytes * share)),
+  };
+}
+
+/** `Get-InboxRule`: mailboxes that forward have a rule that forwards, and some have one that moves messages. */
+function inboxRules(context: CmdletContext): readonly Row[] {
+  const mailbox = findMailbox(context, 'Mailbox');
+  const { facts } = context;
+  const { user, index } = mailbox.profile;
+  const random = randomOf(facts, 'inbox rules', index);
+  const rule = (at: number, name: string, more: Row): Row => {
+    const id = String(BigInt(`0x${idOf(facts, 'inbox rule', index, at).replaceAll('-', '').slice(0, 15)}`));
+    return {
+      Identity: `${user.id}\\${id}`,
+      Name: name,
+      RuleIdentity: id,
+      Priority: at + 1,
+      Enabled: true,
+      InError: false,
+      MailboxOwnerId: user.id,
+      Description: name,
+      DeleteMessage: false,
+      ForwardAsAttachmentTo: null,
+      ForwardTo: null,
+      MarkAsRead: false,
+      MoveToFolder: null,
+      RedirectTo: null,
+      StopProcessingRules: true,
+      SubjectContainsWords: null,
+      ...more,
+    };
+  };
+  const forwarding = mailbox.forwardingAddress;
+  return [
+    ...(forwarding === undefined ? [] : [rule(0, 'Forward', { ForwardTo: [`"${forwarding}" [SMTP:${forwarding}]`] })]),
+    ...(random() < 0.3
+      ? [rule(1, 'Newsletters', { MoveToFolder: 'Newsletters', SubjectContainsWords: ['newsletter'] })]
+      : []),
+  ];
+}
+
+export const mailboxCmdlets: readonly Cmdlet[] = [
+  recipientCmdlet('Get-Mailbox', selectedMailboxes, {
+    parameters: ['Archive', 'InactiveMailboxOnly', 'IncludeInactiveMailbox', 'SoftDeletedMailbox'],
+  }),
+  recipientCmdlet('Get-CASMailbox', (context) => mailboxesOf(context.facts).map((mailbox) => casRow(context, mailbox))),
+  {
+    kind: 'read',
+    name: 'Get-MailboxStatistics',
+    parameters: ['Identity', 'Archive', 'IncludeSoftDeletedRecipients'],
+    rows: (context) => [statisticsRow(context)],
+  },
+  {
+    kind: 'read',
+    name: 'Get-InboxRule',
+    parameters: ['Mailbox', 'Identity', 'IncludeHidden', 'BypassScopeCheck'],
+    keys: ['Identity', 'Name', 'RuleIdentity'],
+    rows: inboxRules,
+  },
+];
