@@ -3,6 +3,7 @@ import type { CloudOptions, RunningCloud } from './index.ts';
 
 interface CloudFlags {
   readonly tenants: number;
+  readonly usersPerTenant?: number;
   readonly faults: readonly string[];
   readonly seed: number;
   readonly delayMs: number;
@@ -20,6 +21,7 @@ export function configureCloudCommand(command: Command): Command {
   return command
     .description('Run a simulated Microsoft cloud on this machine, for development and tests without a network.')
     .option('--tenants <count>', 'number of customer tenants, 0 to 100000', wholeNumber(0, 100_000), 25)
+    .option('--users-per-tenant <count>', 'number of users of each customer tenant, 1 to 10000', wholeNumber(1, 10_000))
     .option('--faults <names>', 'fault sets, separated by commas; the control page lists them', nameList, [])
     .option('--seed <number>', 'the same seed gives the same tenants', wholeNumber(0, 2_147_483_647), 1)
     .option('--delay-ms <ms>', 'minimum time of each Entra and Graph request', wholeNumber(0, 600_000), 0)
@@ -59,12 +61,15 @@ const nameList = (text: string): readonly string[] =>
     .filter(Boolean);
 
 async function start(
-  { tenants, faults, seed, delayMs, port, plain, permissions }: CloudFlags,
+  { tenants, usersPerTenant, faults, seed, delayMs, port, plain, permissions }: CloudFlags,
   command: Command,
 ): Promise<RunningCloud> {
   const { startCloud } = await import('./index.ts');
   const options: CloudOptions = { tenants, faults, seed, delayMs, port, plain: plain === true };
-  const more = permissions === undefined ? {} : { permissions };
+  const more = {
+    ...(permissions === undefined ? {} : { permissions }),
+    ...(usersPerTenant === undefined ? {} : { usersPerTenant }),
+  };
   try {
     return await startCloud({ ...options, ...more });
   } catch (error) {

@@ -25,6 +25,8 @@ import { type Addresses, createWorld, type Settings, type World } from './world.
 export interface CloudOptions {
   /** Number of customer tenants, 0 to 100,000. Default: 25. */
   readonly tenants?: number;
+  /** Number of users of each customer tenant, 1 to 10,000. Default: between 4 and 130, by tenant. */
+  readonly usersPerTenant?: number;
   /** The same seed gives the same population. Default: 1. */
   readonly seed?: number;
   /** Minimum time of each Entra and Graph request, milliseconds. Default: 0. */
@@ -79,9 +81,9 @@ const defaultSettings: Settings = {
  * @throws TypeError for a change with an unknown role or resource.
  */
 export async function createCloud(options: CloudOptions): Promise<Cloud> {
-  const { tenants = 25, seed = 1, plain = false } = options;
-  if (!Number.isInteger(tenants) || tenants < 0 || tenants > 100_000)
-    throw new RangeError('tenants must be 0 to 100000.');
+  const { tenants = 25, usersPerTenant, seed = 1, plain = false } = options;
+  checkCount('tenants', tenants, { lowest: 0, highest: 100_000 });
+  if (usersPerTenant !== undefined) checkCount('usersPerTenant', usersPerTenant, { lowest: 1, highest: 10_000 });
   const clock = createCloudClock(options.clock ?? systemClock);
   const seeded = createSeeded(seed);
   const { settings, ...faultControl } = createFaultControl(options, seeded);
@@ -95,7 +97,7 @@ export async function createCloud(options: CloudOptions): Promise<Cloud> {
     if (openAddresses === undefined) throw new Error('The cloud has no addresses before its listeners are open.');
     return openAddresses;
   };
-  const world = createWorld({ tenants, plain, clock, seeded, settings, keys, addresses, publishedMap });
+  const world = createWorld({ tenants, usersPerTenant, plain, clock, seeded, settings, keys, addresses, publishedMap });
   for (const [index, change] of Object.entries(options.customers ?? {})) {
     const customer = world.customers[Number(index)];
     if (customer === undefined) throw new RangeError(`There is no customer tenant ${index}.`);
@@ -130,6 +132,15 @@ async function readPermissions(file: string): Promise<PermissionMap> {
     const reason = error instanceof Error ? error.message : String(error);
     throw new RangeError(`The permission file ${file} cannot be used: ${reason}`, { cause: error });
   }
+}
+
+function checkCount(
+  name: string,
+  count: number,
+  { lowest, highest }: { readonly lowest: number; readonly highest: number },
+): void {
+  if (!Number.isInteger(count) || count < lowest || count > highest)
+    throw new RangeError(`${name} must be ${lowest} to ${highest}.`);
 }
 
 type FaultControl = Pick<Cloud, 'faults' | 'addFaultSet' | 'clearFaults'> & { readonly settings: Settings };

@@ -66,6 +66,8 @@ export interface World {
 
 interface WorldOptions {
   readonly tenants: number;
+  /** Undefined: another number for each tenant. */
+  readonly usersPerTenant?: number | undefined;
   readonly plain: boolean;
   readonly clock: CloudClock;
   readonly seeded: Seeded;
@@ -77,10 +79,10 @@ interface WorldOptions {
 }
 
 export function createWorld(options: WorldOptions): World {
-  const { tenants, plain, clock, seeded, settings, keys, addresses } = options;
+  const { tenants, usersPerTenant, plain, clock, seeded, settings, keys, addresses } = options;
   const startMs = clock.nowMs();
   const establishedMs = startMs - 400 * dayMs;
-  const customers = createCustomers(tenants, seeded, plain);
+  const customers = createCustomers(tenants, seeded, plain, usersPerTenant);
   const partner = createPartner(seeded, startMs);
   const byName = new Map<string, CustomerTenant>();
   for (const customer of customers) {

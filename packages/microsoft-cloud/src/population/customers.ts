@@ -72,8 +72,14 @@ const userCountOf = (index: number, seeded: Seeded): number =>
 /**
  * Creates the customers. The same seed gives the same customers, and a smaller population is the start of a larger one.
  * @param plain makes every tenant `ok` and without a trait, for benchmarks.
+ * @param usersPerTenant number of users of each tenant. Undefined: between 4 and 130, by tenant.
  */
-export function createCustomers(count: number, seeded: Seeded, plain = false): readonly CustomerTenant[] {
+export function createCustomers(
+  count: number,
+  seeded: Seeded,
+  plain = false,
+  usersPerTenant?: number,
+): readonly CustomerTenant[] {
   return Array.from({ length: count }, (_, index) => {
     const { state, trait } = plain ? ordinary : conditionOf(index);
     const name = nameOf(index);
@@ -89,7 +95,7 @@ export function createCustomers(count: number, seeded: Seeded, plain = false): r
       defaultDomain: index % 3 === 1 ? `${label}.example` : initialDomain,
       ...(trait === undefined ? {} : { trait }),
       sources: sourcesOf(index, state),
-      userCount: userCountOf(index, seeded),
+      userCount: usersPerTenant ?? userCountOf(index, seeded),
       delegation: {
         withoutRoles: new Set<string>(),
         unassignedRoles: new Set<string>(),

@@ -17,6 +17,15 @@ describe('population', () => {
     expect(createCustomers(1, createSeeded(2))[0]?.tenantId).not.toBe(customers[0]?.tenantId);
   });
 
+  it('has as many users in each tenant as it is told, of whom the first are the same', () => {
+    const [few] = createCustomers(1, seeded, false, 20);
+    const [many] = createCustomers(1, seeded, false, 200);
+    if (few === undefined || many === undefined) throw new Error('no customer');
+    expect(createUsers(few, seeded, 0)).toHaveLength(20);
+    expect(createUsers(many, seeded, 0).slice(0, 20)).toEqual(createUsers(few, seeded, 0));
+    expect({ ...many, userCount: 20 }).toEqual(few);
+  });
+
   it('has unique ids, names and domains among 6,000 customers', () => {
     const customers = createCustomers(6000, seeded);
     expect(unique(customers.map(({ tenantId }) => tenantId))).toBe(6000);

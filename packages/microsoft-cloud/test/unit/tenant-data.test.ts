@@ -341,6 +341,20 @@ describe('logs and security', () => {
   });
 });
 
+describe('a large tenant', () => {
+  it('has bounded logs', () => {
+    const world = worldOf(1, 3, startMs, 2000);
+    const view = viewOf(
+      world,
+      world.customers.find((each) => refusalOf(viewOf(world, each), 'auditLogs/signIns') === undefined),
+    );
+    expect(view.rows('users')).toHaveLength(2000);
+    expect(view.rows('auditLogs/signIns').length).toBeLessThanOrEqual(2000);
+    expect(view.rows('auditLogs/signIns').length).toBeGreaterThan(800);
+    expect(view.rows('auditLogs/directoryAudits').length).toBeLessThanOrEqual(300);
+  });
+});
+
 describe('devices and sites', () => {
   it('have owners who exist, and managed devices that are devices of their user', () => {
     eachTenant((view) => {

@@ -12,9 +12,10 @@ export const startMs = Date.parse('2026-11-26T10:00:00Z');
 export const dayMs = 86_400_000;
 
 /** A world without services and listeners. */
-export function worldOf(seed: number, tenants: number, nowMs = startMs): World {
+export function worldOf(seed: number, tenants: number, nowMs = startMs, usersPerTenant?: number): World {
   return createWorld({
     tenants,
+    usersPerTenant,
     plain: false,
     clock: createCloudClock({ nowMs: () => nowMs }),
     seeded: createSeeded(seed),
