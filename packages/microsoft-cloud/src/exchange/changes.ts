@@ -1,7 +1,7 @@
 import type { Row } from '../graph/declaration.ts';
 
 /** A permission that somebody has been given on a mailbox. */
-export interface GrantedPermission {
+interface GrantedPermission {
   /** Object id of the mailbox's user. */
   readonly mailboxId: string;
   /** Object id of the user who has the permission. */

@@ -28,7 +28,7 @@ export interface ReadCmdlet {
 }
 
 /** A cmdlet that changes something. */
-export interface WriteCmdlet {
+interface WriteCmdlet {
   readonly kind: 'write';
   readonly name: string;
   readonly parameters: readonly string[];
