@@ -36,8 +36,9 @@ const startsProcess = /from '[^']*(support\/azurite|support\/ptb|node:child_proc
 /** Replaces modules, or uses the managed identity, whose tokens MSAL keeps in static memory: fails beside other tests. */
 const needsOwnWorker = /\bvi\.(?:mock|doMock|resetModules)\(|IDENTITY_ENDPOINT|e2e\/credential\/operator\.ts/;
 
-/** They load an app, which a process can do only once. */
+/** They load an app, which a process can do only once: by their path, or by what they call. */
 const loadsApp = /\/(?:openapi|registrations)\.test\.ts$|^test\/unit\/jobs\/|\/unit\/durable\//;
+const callsLoader = /\binstallCoreModule\(/;
 
 const relativeImport = /(?:from|import\() ?'(\.[^']+)'/g;
 
@@ -70,7 +71,8 @@ export function testsOf(folder: string): string[] {
     if (startsProcess.test(text)) return false;
     if (throughTools[folder]?.includes(file)) return true;
     const isMirror = file.startsWith(`${mirror(folder)}/`);
-    if (!isMirror && !needsIsolation(folder) && (needsOwnWorker.test(text) || loadsApp.test(file))) return false;
+    const isAlone = needsOwnWorker.test(text) || loadsApp.test(file) || callsLoader.test(text);
+    if (!isMirror && !needsIsolation(folder) && isAlone) return false;
     return isMirror || importedBy(file).some((each) => each.startsWith(`${folder}/`));
   });
 }

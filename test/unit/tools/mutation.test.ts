@@ -101,6 +101,11 @@ describe('testsOf', () => {
     expect(tests).toContain('test/functions/audit-retention.test.ts');
   });
 
+  it('leaves out tests that load an app, except where each test has a process of its own', () => {
+    expect(testsOf('src/lib/runtime').filter((test) => test.startsWith('test/functions/reads'))).toEqual([]);
+    expect(testsOf('src/functions')).toContain('test/functions/reads.test.ts');
+  });
+
   it('leaves out slow tests, and tests that start a process', () => {
     const tests = [...testsOf('src/lib/callers'), ...testsOf('src/lib/audit'), ...testsOf('src/lib/broker')];
     expect(tests.filter((test) => /property|busy|contract\/audit-log/.test(test))).toEqual([]);

@@ -30,7 +30,11 @@ function stage(limit: number, maxWaiting = 100) {
       await settle();
     }
   };
-  return { limiter, started, run, endAll };
+  const endFirst = async (): Promise<void> => {
+    ends[0]?.();
+    await settle();
+  };
+  return { limiter, started, run, endAll, endFirst };
 }
 
 describe('FairLimiter', () => {
@@ -81,6 +85,58 @@ describe('FairLimiter', () => {
     expect([started.length, started.at(-1)]).toEqual([16, 'b']);
     await endAll();
     expect(started).toHaveLength(21);
+  });
+
+  it('keeps the place of sixteen free when an operation of the requester ends', async () => {
+    const { limiter, started, run, endFirst } = stage(16);
+    for (let n = 0; n < 20; n += 1) void run('a', new Requesters(caller('a')));
+    await settle();
+    await endFirst();
+    expect([started.length, limiter.waiting]).toEqual([16, 4]);
+    void run('b', new Requesters(caller('b')));
+    await settle();
+    expect(started.at(-1)).toBe('b');
+  });
+
+  it('ends the wait of an operation with the reason of its signal, which frees its place in the queue', async () => {
+    const { limiter, started, endAll } = stage(1, 1);
+    const requesters = new Requesters(caller('a'));
+    const never = limiter.run(() => new Promise<never>(() => undefined), requesters);
+    void never;
+    const leaving = new AbortController();
+    const waiting = limiter.run(async () => started.push('left'), new Requesters(caller('a')), leaving.signal);
+    const refused = limiter.run(async () => undefined, new Requesters(caller('a')));
+    await expect(refused).rejects.toMatchObject({ code: 'caller_throttled', retryAfterSeconds: 10 });
+    leaving.abort(new Error('the client left'));
+    await expect(waiting).rejects.toThrow('the client left');
+    expect(limiter.waiting).toBe(0);
+    const next = new AbortController();
+    const later = limiter.run(async () => undefined, new Requesters(caller('a')), next.signal);
+    await settle();
+    expect(limiter.waiting).toBe(1);
+    next.abort(new Error('done'));
+    await expect(later).rejects.toThrow('done');
+    await endAll();
+    expect(started).toEqual([]);
+  });
+
+  it('does not start an operation whose signal has ended already', async () => {
+    const { limiter } = stage(1);
+    const signal = AbortSignal.abort(new Error('too late'));
+    await expect(limiter.run(async () => 1, new Requesters(caller('a')), signal)).rejects.toThrow('too late');
+    expect(limiter.waiting).toBe(0);
+  });
+
+  it('knows whether every requester of shared work waits', async () => {
+    const { limiter, run, endAll } = stage(1);
+    for (const name of ['a', 'a', 'b']) void run(name, new Requesters(caller(name)));
+    void run('job', new Requesters(background('job')));
+    await settle();
+    const waits = (...requesters: Requester[]): boolean => limiter.allWait(new Requesters(...requesters));
+    expect([waits(caller('a')), waits(caller('a'), caller('b')), waits(background('job'))]).toEqual([true, true, true]);
+    expect([waits(caller('c')), waits(caller('a'), caller('c')), waits(caller('job'))]).toEqual([false, false, false]);
+    await endAll();
+    expect([waits(caller('a')), waits(background('job'))]).toEqual([false, false]);
   });
 
   it('runs all work, at most `limit` at once, in every order of arrivals, joins and aborts', async () => {

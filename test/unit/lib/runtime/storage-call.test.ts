@@ -3,6 +3,8 @@ import { BrokerError } from '../../../../src/lib/model/errors.ts';
 import {
   isStorageConflict,
   isStorageMissing,
+  isStorageRangeInvalid,
+  isTableMissing,
   storageCall,
   storageItems,
 } from '../../../../src/lib/runtime/storage-call.ts';
@@ -21,7 +23,23 @@ describe('storageCall', () => {
       false,
     ]);
     expect([rest(404), rest(409)].map(isStorageMissing)).toEqual([true, false]);
+    expect([rest(416), rest(404), null].map(isStorageRangeInvalid)).toEqual([true, false, false]);
     expect([httpStatusOf(rest(503)), httpStatusOf(undefined)]).toEqual([503, undefined]);
+  });
+
+  // The clients of tables and blobs keep the code of the service in different places.
+  it.each([
+    [rest(404, 'TableNotFound'), true],
+    [{ statusCode: 404, details: { odataError: { code: 'TableNotFound' } } }, true],
+    [{ statusCode: 404, code: 'REST', details: { odataError: { code: 'ResourceNotFound' } } }, false],
+    [{ statusCode: 404, code: 'TableNotFound', details: null }, true],
+    [{ statusCode: 404, code: 'TableNotFound', details: 'text' }, true],
+    [rest(404, 'ResourceNotFound'), false],
+    [rest(404), false],
+    [rest(409, 'TableNotFound'), false],
+    [null, false],
+  ])('tells from %j whether the table is missing: %j', (thrown, expected) => {
+    expect(isTableMissing(thrown)).toBe(expected);
   });
 
   it('throws storage_unavailable with status and code for the log, without the message', async () => {
