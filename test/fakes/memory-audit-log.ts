@@ -1,7 +1,7 @@
 import { BrokerError } from '../../src/lib/model/errors.ts';
 import type { AuditEntry, AuditLog, AuditPage, AuditQuery } from '../../src/lib/audit/audit-log.ts';
 
-/** An audit log in memory. test/contract/audit-log.test.ts runs against it and the real one. */
+/** An audit log in memory. test/support/audit-log-contract.ts runs against it and the real one. */
 export class MemoryAuditLog implements AuditLog {
   readonly entries: AuditEntry[] = [];
   /** While true every call fails. */

@@ -10,29 +10,37 @@ import { auditStartMs, guid, issued, tenant } from '../../../support/audit-entri
 /** A table that never ends. Each reply takes `secondsEach`, holds the rows of `rowsOf`, and has a continuation token. */
 function slowTable(clock: FakeClock, secondsEach: number, rowsOf: (reply: number) => readonly AuditRow[]) {
   const tokens: (string | undefined)[] = [];
+  const sizes: number[] = [];
   const tokenOf = (reply: number): string =>
     Buffer.from(JSON.stringify({ nextPartitionKey: String(reply) })).toString('base64');
   const listEntities = () => ({
-    byPage: ({ continuationToken }: { continuationToken?: string }) => ({
+    byPage: ({ continuationToken, maxPageSize }: { continuationToken?: string; maxPageSize: number }) => ({
       next: async () => {
         tokens.push(continuationToken);
+        sizes.push(maxPageSize);
         const reply = tokens.length;
         await clock.advance(secondsEach * 1000);
         return { done: false, value: Object.assign([...rowsOf(reply)], { continuationToken: tokenOf(reply) }) };
       },
     }),
   });
-  return { table: { listEntities } as unknown as AuditTable, tokens, tokenOf };
+  return { table: { listEntities } as unknown as AuditTable, tokens, sizes, tokenOf };
 }
 
-/** An empty table that records the filters of its queries. */
+/** An empty table that records the filters and page sizes of its queries. */
 function emptyTable() {
   const filters: (string | undefined)[] = [];
+  const sizes: number[] = [];
   const listEntities = ({ queryOptions }: { queryOptions: { filter?: string } }) => {
     filters.push(queryOptions.filter);
-    return { byPage: () => ({ next: async () => ({ done: true }) }) };
+    return {
+      byPage: ({ maxPageSize }: { maxPageSize: number }) => {
+        sizes.push(maxPageSize);
+        return { next: async () => ({ done: true }) };
+      },
+    };
   };
-  return { table: { listEntities } as unknown as AuditTable, filters };
+  return { table: { listEntities } as unknown as AuditTable, filters, sizes };
 }
 
 const query = { fromMs: 0, toMs: auditStartMs * 2, limit: 100 };
@@ -73,6 +81,46 @@ describe('queryRows', () => {
       `${period} and outcome eq 'denied'`,
       `${period} and callerApplication eq '${guid(0xa1)}' and tenantId eq '${guid(1)}' and outcome eq 'issued'`,
     ]);
+  });
+
+  it('asks storage for no more rows than the query may return', async () => {
+    const { table, sizes } = emptyTable();
+    for (const limit of [-5, 0, 1, 999, 1000, 5000])
+      await queryRows({ table, clock: new FakeClock(), log: silentLogger }, { ...query, limit });
+    expect(sizes).toEqual([1, 1, 1, 999, 1000, 1000]);
+  });
+
+  it('stops when it has as many entries as asked for, and counts those it has already', async () => {
+    const clock = new FakeClock();
+    const rows = [1, 2].map((number) => toRow(issued({ tokenId: guid(number) }), guid(number)));
+    const { table, tokens, sizes } = slowTable(clock, 0.01, () => rows);
+    const { entries } = await queryRows({ table, clock, log: silentLogger }, { ...query, limit: 4 });
+    expect([entries.length, tokens.length, sizes]).toEqual([4, 2, [4, 2]]);
+  });
+
+  it('asks storage for no readable tenant only if there are none, and filters by nine at most', async () => {
+    const { table, filters } = emptyTable();
+    const ask = async (size: number): Promise<string | undefined> => {
+      const tenantIds = new Set(Array.from({ length: size }, (_, index) => tenant(index)));
+      expect(await queryRows({ table, clock: new FakeClock(), log: silentLogger }, { ...query, tenantIds })).toEqual({
+        entries: [],
+      });
+      return filters.at(-1);
+    };
+    expect(await ask(0)).toBeUndefined();
+    expect(await ask(1)).toContain(` and (tenantId eq '${guid(0)}')`);
+    expect(await ask(2)).toContain(` and (tenantId eq '${guid(0)}' or tenantId eq '${guid(1)}')`);
+    expect((await ask(9))?.split(' or ')).toHaveLength(9);
+    expect(await ask(10)).not.toContain('tenantId');
+  });
+
+  it('filters requests through the gateway in storage, and tokens afterwards, because their rows lack the kind', async () => {
+    const { table, filters } = emptyTable();
+    const deps = { table, clock: new FakeClock(), log: silentLogger };
+    await queryRows(deps, { ...query, kind: 'request' });
+    await queryRows(deps, { ...query, kind: 'token' });
+    expect(filters.map((filter) => filter?.includes("kind eq 'request'"))).toEqual([true, false]);
+    expect(filters[1]).not.toContain('kind');
   });
 
   it('rejects an unknown outcome without querying storage', async () => {
