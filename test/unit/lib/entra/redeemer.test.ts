@@ -190,6 +190,26 @@ describe('redeem', () => {
     );
   });
 
+  test.each([
+    ['https://graph.microsoft.com', mine],
+    ['api://mine', 'api://theirs'],
+  ])(
+    'for %s gives no such advice about the audience %s, which is not configurable',
+    async (resourceIdentifier, aud) => {
+      answer = () => json(200, issued({ tid: tenantId, aud }));
+      expect(await redeemer.redeem(redemption({ resourceIdentifier }))).toEqual({
+        ok: false,
+        failure: {
+          code: 'entra_unavailable',
+          reach: 'transient',
+          detail: 'Entra issued a token for another resource. The token was discarded.',
+          retryAfterSeconds: undefined,
+          logFields: { tokenAudience: aud },
+        },
+      });
+    },
+  );
+
   test('counts the app roles of the service account beside the scopes of a delegated token', async () => {
     answer = () => json(200, issued({ tid: tenantId, scp: 'Orders.Read', roles: ['Orders.Admin'] }));
     const reply = await redeemer.redeem(redemption());
@@ -198,7 +218,21 @@ describe('redeem', () => {
 
   test('rejects a token of another tenant', async () => {
     answer = () => json(200, issued({ tid: 'bbbbbbbb-0000-4000-8000-000000000002' }));
-    expect(await redeemer.redeem(redemption())).toMatchObject({ ok: false, failure: { code: 'entra_unavailable' } });
+    expect(await redeemer.redeem(redemption())).toEqual({
+      ok: false,
+      failure: {
+        code: 'entra_unavailable',
+        reach: 'transient',
+        detail: 'Entra issued a token for another tenant. The token was discarded.',
+        retryAfterSeconds: undefined,
+        logFields: { tokenTenantId: 'bbbbbbbb-0000-4000-8000-000000000002' },
+      },
+    });
+  });
+
+  test('accepts a token that does not name its tenant, which only the resource can read', async () => {
+    answer = () => json(200, issued({ aud: 'https://graph.microsoft.com' }));
+    expect((await redeemer.redeem(redemption())).ok).toBe(true);
   });
 
   test('sends the next request after a throttled one, which MSAL would block for a minute', async () => {
@@ -238,7 +272,12 @@ describe('redeem', () => {
     answer = () => Promise.reject(new TypeError('fetch failed'));
     expect(await redeemer.redeem(redemption())).toMatchObject({
       ok: false,
-      failure: { detail: 'Entra could not be reached.' },
+      failure: {
+        code: 'entra_unavailable',
+        reach: 'transient',
+        detail: 'Entra could not be reached.',
+        logFields: { network: 'network', cause: 'fetch failed' },
+      },
     });
   });
 

@@ -94,8 +94,17 @@ describe('SignInClient with a browser', () => {
   test('starts with the account picker, or with the configured account', async () => {
     const anybody = new URL((await (await client()).startBrowser('http://localhost:1')).authorizeUrl);
     expect(anybody.origin + anybody.pathname).toBe(`${base}/oauth2/v2.0/authorize`);
-    expect(anybody.searchParams.get('prompt')).toBe('select_account');
-    expect(anybody.searchParams.get('scope')).toBe('openid profile offline_access');
+    const { state, nonce, code_challenge, ...parameters } = Object.fromEntries(anybody.searchParams);
+    expect(parameters).toEqual({
+      client_id: 'client',
+      response_type: 'code',
+      response_mode: 'query',
+      redirect_uri: 'http://localhost:1',
+      scope: 'openid profile offline_access',
+      code_challenge_method: 'S256',
+      prompt: 'select_account',
+    });
+    expect(new Set([state, nonce, code_challenge].map((value) => value?.length ?? 0))).toEqual(new Set([43]));
     const one = new URL((await (await client(secret, 'b@p.example')).startBrowser('http://localhost:1')).authorizeUrl);
     expect([one.searchParams.get('prompt'), one.searchParams.get('login_hint')]).toEqual(['login', 'b@p.example']);
   });
@@ -159,6 +168,30 @@ describe('SignInClient with a browser', () => {
     answer = () => issued(started.nonce);
     const { refreshToken } = await signing.finishBrowser(started, callback(started));
     expect(refreshToken?.reveal()).toBe('the-refresh-token');
+  });
+});
+
+describe('SignInClient with a refresh token', () => {
+  test('asks for the same scopes again, because Entra takes Graph without a scope', async () => {
+    const signing = await client('public');
+    answer = () => issued();
+    const token = await signing.refresh(new Secret('former-token'));
+    expect(token.refreshToken?.reveal()).toBe('the-refresh-token');
+    expect(Object.fromEntries(form())).toEqual({
+      grant_type: 'refresh_token',
+      refresh_token: 'former-token',
+      scope: 'openid profile offline_access',
+      client_id: 'client',
+    });
+  });
+
+  test.each<[string, Scripted, object]>([
+    ['has to sign in again', refused('invalid_grant', 'AADSTS700082: expired'), { code: 'sign_in_refused' }],
+    ['waits', new Response('{}', { status: 503 }), { code: 'entra_unavailable', transient: true }],
+  ])('throws what tells whether the person %s', async (_, reply, expected) => {
+    const signing = await client('public');
+    answer = () => reply;
+    await expect(signing.refresh(new Secret('former-token'))).rejects.toMatchObject(expected);
   });
 });
 

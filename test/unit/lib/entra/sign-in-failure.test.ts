@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { aadstsMeanings } from '../../../../src/lib/entra/aadsts.ts';
 import type { EntraFailure } from '../../../../src/lib/entra/judge-token-reply.ts';
 import { signInFailure } from '../../../../src/lib/entra/sign-in-failure.ts';
 import { BrokerError, type ErrorCode } from '../../../../src/lib/model/errors.ts';
@@ -17,7 +18,9 @@ const outcomeOf = (thrown: unknown, entra?: EntraFailure): [string, string] => {
 
 describe('signInFailure', () => {
   it('uses the number in the redirect when it is known', () => {
-    expect(outcomeOf({ error_description: 'AADSTS50076: MFA needed' })[1]).toMatch(/\(AADSTS50076\)\.$/);
+    const { meaning } = aadstsMeanings.get(50_076)!;
+    const detail = `${meaning.slice(0, -1)} (AADSTS50076).`;
+    expect(outcomeOf({ error_description: 'AADSTS50076: MFA needed' })).toEqual(['sign_in_refused', detail]);
   });
 
   it.each([
@@ -44,6 +47,14 @@ describe('signInFailure', () => {
       expect(outcomeOf(new BrokerError(code, 'the detail'))).toEqual(['sign_in_refused', 'the detail']);
     },
   );
+
+  it('keeps the cause and the fields for the log', () => {
+    const thrown = new BrokerError('blocked_by_policy', 'the detail', { logFields: { aadsts: 53_003 } });
+    expect(signInFailure(thrown, undefined)).toMatchObject({ cause: thrown, logFields: { aadsts: 53_003 } });
+    const redirect = { error: 'access_denied' };
+    const fields = { cause: redirect, logFields: { entraError: 'access_denied' } };
+    expect(signInFailure(redirect, failure('access_denied'))).toMatchObject(fields);
+  });
 
   it('keeps the code of a failure that the person did not cause', () => {
     expect(outcomeOf(new BrokerError('client_credential_rejected', 'the detail'))).toEqual([
