@@ -24,9 +24,11 @@ export const dataTables: readonly string[] = [
 
 /** Tests that are too slow to run once for each mutant. */
 const slow: readonly RegExp[] = [
-  // Thousands to a million generated cases.
+  // Thousands to a million generated cases, or thousands of requests. They take seconds, and on a busy machine the limit
+  // of one test: then they would count every mutant as detected.
   /\.property\.test\.ts$/,
-  /^test\/unit\/lib\/broker\/(busy|breaker-attack)\.test\.ts$/,
+  /^test\/unit\/interleavings\//,
+  /^test\/unit\/lib\/broker\/(busy|breaker-attack|fairness)\.test\.ts$/,
   /^test\/unit\/lib\/credential\/campaign\.test\.ts$/,
 ];
 
