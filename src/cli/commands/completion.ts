@@ -13,6 +13,7 @@ const deadlineMs = 1_500;
 const tenantCommands: ReadonlySet<string> = new Set([
   'token',
   'run',
+  'exec',
   'audit',
   'verify',
   'doctor',
@@ -22,7 +23,7 @@ const tenantCommands: ReadonlySet<string> = new Set([
 ]);
 /** Commands whose first argument is a customer tenant. */
 const tenantArgumentCommands: ReadonlySet<string> = new Set(['request']);
-const tenantOptions: ReadonlySet<string> = new Set(['--tenant', '--customer']);
+const tenantOptions: ReadonlySet<string> = new Set(['--tenant', '--tenants', '--except', '--customer']);
 
 /** Commands whose argument is a job. */
 const jobCommands: ReadonlySet<string> = new Set(['run', 'jobs show']);

@@ -3,6 +3,7 @@ import { configureHostCommand } from 'functions-host/command';
 import { configureCloudCommand } from 'microsoft-cloud/command';
 import { registerConsent } from './consent.ts';
 import { registerDemo } from './demo.ts';
+import { registerExec } from './exec.ts';
 import { registerLocalBrowser } from './local-browser.ts';
 import { registerLogin } from './login.ts';
 import { registerPermissions } from './permissions.ts';
@@ -42,6 +43,7 @@ export function registerCommands(program: Command): void {
   registerTenantsConsent(program);
   registerToken(program);
   registerRequest(program);
+  registerExec(program);
   registerJobs(program);
   registerRun(program);
   registerRuns(program);

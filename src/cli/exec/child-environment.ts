@@ -1,0 +1,80 @@
+import type { ExecTenant } from './tenant.ts';
+
+/**
+ * Variables from which Microsoft's libraries take another identity than the endpoint of the child, in upper case. Sources:
+ * "EnvironmentCredential Class", "WorkloadIdentityCredential Class", and the managed identity sources of the libraries:
+ * App Service, Service Fabric, Azure Arc, Cloud Shell and Azure Machine Learning.
+ */
+const otherIdentities: ReadonlySet<string> = new Set([
+  'AZURE_CLIENT_ID',
+  'AZURE_TENANT_ID',
+  'AZURE_CLIENT_SECRET',
+  'AZURE_CLIENT_CERTIFICATE_PATH',
+  'AZURE_CLIENT_CERTIFICATE_PASSWORD',
+  'AZURE_USERNAME',
+  'AZURE_PASSWORD',
+  'AZURE_FEDERATED_TOKEN_FILE',
+  'AZURE_AUTHORITY_HOST',
+  'AZURE_POD_IDENTITY_AUTHORITY_HOST',
+  'DEFAULT_IDENTITY_CLIENT_ID',
+  'IDENTITY_SERVER_THUMBPRINT',
+  'IMDS_ENDPOINT',
+  'MSI_ENDPOINT',
+  'MSI_SECRET',
+]);
+
+/** Variables with which the operator reaches the broker. A child that had them could reach every tenant. */
+const ownAccess: ReadonlySet<string> = new Set([
+  'PTB_TOKEN',
+  'PTB_FUNCTION_KEY',
+  'BROKER_URL',
+  'BROKER_CLIENT_ID',
+  'MANAGED_IDENTITY_CLIENT_ID',
+]);
+
+/** Variables of a child. One that an outer `ptb exec` has set may be about another tenant. */
+const ofChild: ReadonlySet<string> = new Set([
+  'PTB_TENANT_ID',
+  'PTB_TENANT_NAME',
+  'PTB_TENANT_DOMAIN',
+  'PTB_GRAPH_URL',
+  'PTB_OUTPUT_DIR',
+]);
+
+/** What only this child gets: the address of its endpoints. */
+export interface ChildAccess {
+  /** Address and header value of the managed identity endpoint ("Use managed identities for App Service", REST reference). */
+  readonly identity: { readonly url: string; readonly header: string };
+  /** Base of Microsoft Graph for requests through the gateway. Undefined: the child gets tokens. */
+  readonly graphUrl?: string | undefined;
+  /** Folder for files of this tenant. */
+  readonly folder?: string | undefined;
+}
+
+/**
+ * The environment of a child: that of the operator, without whatever leads to another identity than that of the tenant.
+ * AZURE_TOKEN_CREDENTIALS keeps `DefaultAzureCredential` from falling back to the operator's own sign-in if the broker
+ * refuses a token ("Credential chains in the Azure Identity library").
+ */
+export function childEnvironment(
+  operator: NodeJS.ProcessEnv,
+  tenant: ExecTenant,
+  { identity, graphUrl, folder }: ChildAccess,
+): NodeJS.ProcessEnv {
+  const kept = Object.entries(operator).filter(([name]) => {
+    // Windows ignores the case of names.
+    const known = name.toUpperCase();
+    return !otherIdentities.has(known) && !ownAccess.has(known) && !ofChild.has(known);
+  });
+  return {
+    ...Object.fromEntries(kept),
+    AZURE_TOKEN_CREDENTIALS: 'ManagedIdentityCredential',
+    IDENTITY_ENDPOINT: identity.url,
+    IDENTITY_HEADER: identity.header,
+    PTB_TENANT_ID: tenant.tenantId,
+    PTB_TENANT_NAME: tenant.name,
+    ...(tenant.defaultDomain === undefined ? {} : { PTB_TENANT_DOMAIN: tenant.defaultDomain }),
+    ...(graphUrl === undefined ? {} : { PTB_GRAPH_URL: graphUrl }),
+    ...(folder === undefined ? {} : { PTB_OUTPUT_DIR: folder }),
+  };
+}

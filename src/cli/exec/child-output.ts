@@ -1,0 +1,41 @@
+import { createWriteStream } from 'node:fs';
+import { join } from 'node:path';
+import { once } from 'node:events';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { visibleJson, visibleText } from '../../lib/runtime/visible-text.ts';
+import { linesOf } from './output-lines.ts';
+import { type ExecTenant, labelOf } from './tenant.ts';
+
+/** Takes what the program of one tenant writes. */
+export type ConsumeOutput = (stream: Readable, name: 'stdout' | 'stderr') => Promise<void>;
+
+/** Writes a line and waits while the reader is slower than the programs. */
+async function writeLine(target: NodeJS.WritableStream, line: string): Promise<void> {
+  if (!target.write(`${line}\n`)) await once(target, 'drain');
+}
+
+/** Each line with the tenant before it, to the stream of the same name. */
+export function prefixedOutput(tenant: ExecTenant, width: number): ConsumeOutput {
+  const prefix = `${visibleText(labelOf(tenant)).padEnd(width)} | `;
+  return async (stream, name) => {
+    for await (const line of linesOf(stream)) await writeLine(process[name], prefix + shown(line, process[name]));
+  };
+}
+
+/** On a terminal, a program for one tenant must not write over the lines of another. */
+const shown = (line: string, target: NodeJS.WriteStream): string => (target.isTTY ? visibleText(line) : line);
+
+/** Each line as a document of JSON Lines on standard output. */
+export function jsonOutput({ tenantId, defaultDomain }: ExecTenant): ConsumeOutput {
+  return async (stream, name) => {
+    for await (const line of linesOf(stream))
+      await writeLine(process.stdout, visibleJson({ tenantId, domain: defaultDomain, stream: name, line }));
+  };
+}
+
+/** The bytes as they are, in a file of the folder. An earlier attempt is overwritten. */
+export const fileOutput =
+  (folder: string): ConsumeOutput =>
+  (stream, name) =>
+    pipeline(stream, createWriteStream(join(folder, `${name}.txt`)));

@@ -1,0 +1,80 @@
+import { createHash } from 'node:crypto';
+import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import * as z from 'zod';
+import { parseTenantId, type TenantId } from '../../lib/model/identifiers.ts';
+import { UsageError } from '../run-program.ts';
+
+/** What is known of the tenants of one command, in a file beside their folders. */
+export interface ExecJournal {
+  /** Tenants for which the program succeeded before. */
+  readonly done: ReadonlySet<string>;
+  /** Adds a tenant for which the program has ended. */
+  add(tenantId: string, outcome: string): Promise<void>;
+}
+
+const fileName = 'ptb-exec.jsonl';
+
+const headSchema = z.object({ version: z.literal(1), command: z.string() });
+const lineSchema = z.object({ tenantId: z.string(), outcome: z.string() });
+
+/** A journal that remembers nothing, for a command without a folder. */
+export const noJournal: ExecJournal = { done: new Set(), add: async () => undefined };
+
+/**
+ * Opens the journal in a folder, which need not exist.
+ * @param command program and arguments. The file keeps only their digest, because an argument may be a secret.
+ * @param resume whether to go on with an earlier command in this folder.
+ * @throws UsageError if the folder has the results of another command, or of an earlier one and `resume` is false.
+ */
+export async function openJournal(folder: string, command: readonly string[], resume: boolean): Promise<ExecJournal> {
+  const file = join(folder, fileName);
+  const digest = createHash('sha256').update(JSON.stringify(command)).digest('hex');
+  const check = async (text: string): Promise<void> => {
+    if (!resume)
+      throw new UsageError(
+        `${folder} has the results of an earlier command. Go on with it by --resume, or choose another folder.`,
+      );
+    if (commandOf(text) !== digest)
+      throw new UsageError(`${folder} has the results of another program or other arguments. Choose another folder.`);
+    // The last line was cut. The next one must not become part of it.
+    if (!text.endsWith('\n')) await appendFile(file, '\n');
+  };
+  const earlier = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (earlier === undefined) {
+    await mkdir(folder, { recursive: true });
+    await writeFile(file, `${JSON.stringify({ version: 1, command: digest })}\n`, { flag: 'wx' });
+  } else await check(earlier);
+  return {
+    done: earlier === undefined ? new Set() : doneIn(earlier),
+    // A line is short, so it is written whole or, if the process is killed or the disk is full, cut at its end.
+    add: (tenantId, outcome) => appendFile(file, `${JSON.stringify({ tenantId, outcome })}\n`),
+  };
+}
+
+const linesOf = (text: string): unknown[] =>
+  text.split('\n').map((line): unknown => {
+    try {
+      return JSON.parse(line);
+    } catch {
+      return undefined;
+    }
+  });
+
+const commandOf = (text: string): string | undefined => headSchema.safeParse(linesOf(text)[0]).data?.command;
+
+/** A later line of a tenant replaces earlier ones. A line that was cut counts for nothing. */
+function doneIn(text: string): Set<TenantId> {
+  const done = new Set<TenantId>();
+  for (const line of linesOf(text).slice(1)) {
+    const { data } = lineSchema.safeParse(line);
+    const tenantId = parseTenantId(data?.tenantId);
+    if (tenantId === undefined) continue;
+    if (data?.outcome === 'succeeded') done.add(tenantId);
+    else done.delete(tenantId);
+  }
+  return done;
+}

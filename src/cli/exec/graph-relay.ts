@@ -1,0 +1,151 @@
+import { timingSafeEqual } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { BrokerError, errorTable } from '../../lib/model/errors.ts';
+import type { OutboundReply } from '../../lib/runtime/outbound.ts';
+import type { BrokerClient, RelayRequest } from '../remote/broker-client.ts';
+import { gatewayAddress, type GatewayTarget } from '../remote/gateway-request.ts';
+import { UsageError } from '../run-program.ts';
+import { listenOnLoopback, type LoopbackServer } from './loopback-server.ts';
+import { type ExecTenant, labelOf } from './tenant.ts';
+
+/** What the relay of one child needs. */
+export interface RelayDeps {
+  readonly tenant: ExecTenant;
+  readonly client: Pick<BrokerClient, 'url' | 'relay'>;
+  /** Returns a random text that nobody can guess. */
+  readonly newSecret: () => string;
+}
+
+/** The gateway takes no more. */
+const maximumBodyBytes = 4 * 1024 * 1024;
+
+const methods = ['GET', 'POST', 'PATCH', 'PUT', 'DELETE'] as const;
+
+/** Headers that concern one connection (RFC 9110 section 7.6.1), or that the way to the broker sets itself. */
+const ownHeaders: ReadonlySet<string> = new Set([
+  'accept-encoding',
+  'authorization',
+  'connection',
+  'content-encoding',
+  'content-length',
+  'cookie',
+  'expect',
+  'host',
+  'keep-alive',
+  'proxy-authorization',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]);
+
+/**
+ * Starts the address at which one child reaches Microsoft Graph through the gateway, without a token. It knows one tenant.
+ * The secret is part of the path, because a child can put a base address into every client, but not a header.
+ */
+export async function openGraphRelay(deps: RelayDeps): Promise<LoopbackServer> {
+  const base = `/${deps.newSecret()}`;
+  const target: GatewayTarget = { brokerUrl: deps.client.url, tenant: deps.tenant.tenantId, resource: 'graph' };
+  const server = await listenOnLoopback((request, response) => void serve(request, response));
+  const url = `${server.url}${base}`;
+
+  async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      const reply = await deps.client.relay(await readRequest(request, base, target));
+      const location = reply.headers.get('location');
+      response.writeHead(reply.status, {
+        ...passed(reply.headers),
+        ...(location === null ? {} : { location: location.replace(addressOf(target), url) }),
+      });
+      response.end(withLinks(reply, addressOf(target), url));
+    } catch (thrown) {
+      refuse(response, thrown, deps.tenant);
+    }
+  }
+  return { ...server, url };
+}
+
+/** Where the gateway's links to this tenant start. */
+const addressOf = (target: GatewayTarget): string => gatewayAddress(target, '/').slice(0, -1);
+
+/** A request that is not sent to the broker. */
+class Refusal extends Error {
+  readonly status: number;
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
+async function readRequest(request: IncomingMessage, base: string, target: GatewayTarget): Promise<RelayRequest> {
+  const { url = '', headers } = request;
+  const end = url.indexOf('/', 1);
+  if (end < 0 || !isSame(url.slice(0, end), base)) throw new Refusal(404, 'The address is not that of PTB_GRAPH_URL.');
+  const method = methods.find((known) => known === request.method);
+  if (method === undefined) throw new Refusal(405, 'The method must be GET, POST, PATCH, PUT or DELETE.');
+  const passing = Object.entries(headers).flatMap(([name, value]): [string, string][] =>
+    typeof value === 'string' && !ownHeaders.has(name) ? [[name, value]] : [],
+  );
+  const body = await readBody(request);
+  return {
+    method,
+    url: addressAt(target, url.slice(end)),
+    headers: Object.fromEntries(passing),
+    body: body.length === 0 ? undefined : body,
+  };
+}
+
+function addressAt(target: GatewayTarget, path: string): string {
+  try {
+    return gatewayAddress(target, path);
+  } catch (error) {
+    if (error instanceof UsageError) throw new Refusal(400, error.message);
+    throw error;
+  }
+}
+
+function isSame(given: string, expected: string): boolean {
+  const [one, other] = [Buffer.from(given), Buffer.from(expected)];
+  return one.length === other.length && timingSafeEqual(one, other);
+}
+
+async function readBody(request: IncomingMessage): Promise<Uint8Array<ArrayBuffer>> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > maximumBodyBytes) throw new Refusal(413, 'The body has more than 4 MiB.');
+    chunks.push(chunk);
+  }
+  return new Uint8Array(Buffer.concat(chunks));
+}
+
+/** `fetch` has decoded the body already. */
+const passed = (headers: Headers): Record<string, string> =>
+  Object.fromEntries([...headers].filter(([name]) => !ownHeaders.has(name) && name !== 'location'));
+
+/** The links of the gateway lead to the broker, which wants a token. Those of the child lead here. */
+function withLinks({ headers, body }: OutboundReply<Buffer>, from: string, to: string): Buffer | string {
+  const isJson = /^application\/(?:[\w.-]+\+)?json\b/i.test(headers.get('content-type') ?? '');
+  return isJson && body.includes(from) ? body.toString('utf8').replaceAll(`"${from}/`, () => `"${to}/`) : body;
+}
+
+/** As Graph reports errors, which its clients can show, and as a problem document. */
+function refuse(response: ServerResponse, thrown: unknown, tenant: ExecTenant): void {
+  const { status, code, message, retryAfter } = refusalOf(thrown);
+  if (response.headersSent) return void response.destroy();
+  response.writeHead(status, {
+    'content-type': 'application/problem+json',
+    ...(retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) }),
+  });
+  const detail = `${labelOf(tenant)}: ${message}`;
+  response.end(JSON.stringify({ status, code, detail, error: { code, message: detail } }));
+}
+
+function refusalOf(thrown: unknown) {
+  if (thrown instanceof Refusal) return { status: thrown.status, code: 'request_invalid', message: thrown.message };
+  if (!(thrown instanceof BrokerError))
+    return { status: 502, code: 'internal', message: 'The request could not be sent.' };
+  const { code, detail, retryAfterSeconds } = thrown;
+  return { status: errorTable[code].status, code, message: detail, retryAfter: retryAfterSeconds };
+}

@@ -1,0 +1,132 @@
+import { describe, expect, it } from 'vitest';
+import { childEnvironment } from '../../../../src/cli/exec/child-environment.ts';
+import { argumentsFor, OptionLikeNameError } from '../../../../src/cli/exec/placeholders.ts';
+import { addResource, aliasOf } from '../../../../src/cli/exec/resource-aliases.ts';
+import { linesOf } from '../../../../src/cli/exec/output-lines.ts';
+import { exampleExecTenant as tenant } from './example-tenant.ts';
+
+describe('arguments of a program', () => {
+  it('stand for the tenant, as often as they occur, and leave other braces alone', () => {
+    expect(argumentsFor(['{tenantId}', 'x={domain}/{domain}', '{name}', '{other}', ''], tenant)).toEqual([
+      tenant.tenantId,
+      'x=contoso.com/contoso.com',
+      'Contoso & Sons "Ltd" $&',
+      '{other}',
+      '',
+    ]);
+  });
+
+  it('name a tenant without a domain by its id', () => {
+    const { defaultDomain: _, ...nameless } = tenant;
+    expect(argumentsFor(['{domain}'], nameless)).toEqual([tenant.tenantId]);
+  });
+
+  it('are refused if a customer chose a name that would become an option', () => {
+    const hostile = { ...tenant, name: '--output=/etc/passwd' };
+    expect(() => argumentsFor(['{name}'], hostile)).toThrow(OptionLikeNameError);
+    expect(argumentsFor(['--title={name}', '-{name}'], hostile)).toEqual([
+      '--title=--output=/etc/passwd',
+      '---output=/etc/passwd',
+    ]);
+  });
+});
+
+describe('environment of a program', () => {
+  const identity = { url: 'http://127.0.0.1:1/msi/token', header: 'secret' };
+
+  it('keeps what the operator has, without what leads to another identity or to the broker', () => {
+    const operator = {
+      PATH: '/bin',
+      AZURE_CLIENT_ID: 'a',
+      AZURE_CLIENT_SECRET: 'b',
+      azure_tenant_id: 'c',
+      AZURE_FEDERATED_TOKEN_FILE: 'd',
+      IDENTITY_SERVER_THUMBPRINT: 'e',
+      IMDS_ENDPOINT: 'f',
+      MSI_ENDPOINT: 'g',
+      MSI_SECRET: 'h',
+      IDENTITY_ENDPOINT: 'i',
+      IDENTITY_HEADER: 'j',
+      PTB_TOKEN: 'k',
+      PTB_FUNCTION_KEY: 'l',
+      BROKER_CLIENT_ID: 'm',
+      PTB_GRAPH_URL: 'n',
+      PTB_OUTPUT_DIR: 'o',
+      PTB_TENANT_DOMAIN: 'p',
+    };
+    expect(childEnvironment(operator, tenant, { identity })).toEqual({
+      PATH: '/bin',
+      AZURE_TOKEN_CREDENTIALS: 'ManagedIdentityCredential',
+      IDENTITY_ENDPOINT: identity.url,
+      IDENTITY_HEADER: 'secret',
+      PTB_TENANT_ID: tenant.tenantId,
+      PTB_TENANT_NAME: tenant.name,
+      PTB_TENANT_DOMAIN: 'contoso.com',
+    });
+  });
+
+  it('of a tenant without a domain has none, although an outer command has set one', () => {
+    const { defaultDomain: _, ...nameless } = tenant;
+    expect(childEnvironment({ PTB_TENANT_DOMAIN: 'fabrikam.com' }, nameless, { identity })).not.toHaveProperty(
+      'PTB_TENANT_DOMAIN',
+    );
+  });
+
+  it('has the address of Graph and the folder if there are any', () => {
+    const access = { identity, graphUrl: 'http://127.0.0.1:2/x', folder: '/out/contoso.com' };
+    expect(childEnvironment({}, tenant, access)).toMatchObject({
+      PTB_GRAPH_URL: 'http://127.0.0.1:2/x',
+      PTB_OUTPUT_DIR: '/out/contoso.com',
+    });
+  });
+});
+
+describe('resources of a program', () => {
+  it('are known by their address, in any form that clients send', () => {
+    const aliases = addResource('exchange', addResource('graph'));
+    for (const identifier of [
+      'https://graph.microsoft.com',
+      'https://graph.microsoft.com/',
+      'https://GRAPH.microsoft.com/.default',
+      '00000003-0000-0000-c000-000000000000',
+      'https://graph.microsoft.us/',
+    ])
+      expect(aliasOf(aliases, identifier)).toBe('graph');
+    expect(aliasOf(aliases, 'https://outlook.office365.com')).toBe('exchange');
+    expect(aliasOf(aliases, 'https://management.azure.com')).toBeUndefined();
+    expect(aliasOf(aliases, 'https://graph.microsoft.com.example')).toBeUndefined();
+    expect(aliasOf(aliases, '')).toBeUndefined();
+  });
+
+  it('may be those of the setting RESOURCES, with their identifier', () => {
+    expect(aliasOf(addResource('billing=api://billing'), 'api://Billing/')).toBe('billing');
+    expect(() => addResource('billing')).toThrow('is not one of graph, aad-graph, exchange');
+  });
+});
+
+describe('lines of the output', () => {
+  const lines = async (...chunks: readonly Uint8Array[]): Promise<string[]> => {
+    const all: string[] = [];
+    const source = async function* () {
+      yield* chunks;
+    };
+    for await (const line of linesOf(source())) all.push(line);
+    return all;
+  };
+
+  it('are whole, whatever pieces they arrive in', async () => {
+    const bytes = Buffer.from('één\r\n\ntwo\nlast');
+    for (let cut = 0; cut <= bytes.length; cut += 1)
+      expect(await lines(bytes.subarray(0, cut), bytes.subarray(cut))).toEqual(['één', '', 'two', 'last']);
+    expect(await lines(Buffer.from('end\n'))).toEqual(['end']);
+    expect(await lines()).toEqual([]);
+  });
+
+  it('are cut if a program writes no line feed, and lose nothing', async () => {
+    const long = 'x'.repeat(200_000);
+    const found = await lines(Buffer.from(long.slice(0, 150_000)), Buffer.from(`${long.slice(150_000)}\nend`));
+    expect(found.at(-1)).toBe('end');
+    expect(found.slice(0, -1).join('')).toBe(long);
+    expect(Math.max(...found.map((line) => line.length))).toBe(65_536);
+  });
+});

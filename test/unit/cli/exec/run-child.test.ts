@@ -1,0 +1,125 @@
+import { access, readFile } from 'node:fs/promises';
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { describe, expect, it } from 'vitest';
+import { type ChildOrder, NotStartedError, runChild } from '../../../../src/cli/exec/run-child.ts';
+import { type Clock, systemClock } from '../../../../src/lib/runtime/clock.ts';
+
+// Real programs: small scripts for this Node.js.
+
+const none = new AbortController().signal;
+const folder = mkdtempSync(join(tmpdir(), 'ptb-exec-'));
+
+/** Waits of a minute or less end at once, in the order of their length. */
+const hasty: Clock = { nowMs: () => Date.now(), sleep: (ms, signal) => systemClock.sleep(ms / 50, signal) };
+
+async function run(script: string, more: Partial<ChildOrder> = {}, clock: Clock = systemClock) {
+  const output = { stdout: '', stderr: '' };
+  const consume = async (stream: Readable, name: 'stdout' | 'stderr'): Promise<void> => {
+    output[name] = await text(stream);
+  };
+  const order = { program: process.execPath, args: ['-e', script], environment: process.env, signal: none, consume };
+  return { end: await runChild({ ...order, ...more }, clock), output };
+}
+
+/** Resolves once a file exists. */
+async function appeared(file: string): Promise<void> {
+  while (
+    !(await access(file).then(
+      () => true,
+      () => false,
+    ))
+  )
+    await systemClock.sleep(20);
+}
+
+const isAlive = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+describe('runChild', () => {
+  it('reports exit codes and signals, and passes arguments and environment without a shell', async () => {
+    const { end, output } = await run(
+      'console.log(process.argv[1], process.env.A); console.error("e"); process.exit(7)',
+      {
+        args: [
+          '-e',
+          'console.log(process.argv[1], process.env.A); console.error("e"); process.exit(7)',
+          '$(id) && "x"',
+        ],
+        environment: { A: 'b' },
+      },
+    );
+    expect(end).toEqual({ outcome: 'failed', exitCode: 7 });
+    expect(output).toEqual({ stdout: '$(id) && "x" b\n', stderr: 'e\n' });
+    expect((await run('')).end).toEqual({ outcome: 'succeeded', exitCode: 0 });
+    expect((await run('process.kill(process.pid, "SIGKILL")')).end).toEqual({ outcome: 'failed', endedBy: 'SIGKILL' });
+  });
+
+  it('gives a program no input', async () => {
+    const { output } = await run('process.stdin.on("data", () => 0).on("end", () => console.log("end"))');
+    expect(output.stdout).toBe('end\n');
+  });
+
+  it.each(['ptb-no-such-program', '/no/such/program', folder])('says that %s cannot be started', async (program) => {
+    await expect(run('', { program })).rejects.toThrow(NotStartedError);
+  });
+
+  it('ends a program that takes too long, with what it has started, although both ignore SIGTERM', async () => {
+    const file = join(folder, 'grandchild');
+    const deaf = 'process.on("SIGTERM", () => 0); setInterval(() => 0, 1000);';
+    const script = `${deaf} const child = require("node:child_process").spawn(process.execPath, ["-e", ${JSON.stringify(deaf)}], { stdio: "inherit" }); require("node:fs").writeFileSync(${JSON.stringify(file)}, String(child.pid));`;
+    // The time limit starts to count once the program has started another one.
+    const late: Clock = {
+      ...hasty,
+      sleep: async (ms, signal) => {
+        await appeared(file);
+        return hasty.sleep(ms, signal);
+      },
+    };
+    const { end } = await run(script, { timeoutMs: 1_000 }, late);
+    expect(end).toEqual({ outcome: 'timed_out', endedBy: 'SIGKILL' });
+    const grandchild = Number(await readFile(file, 'utf8'));
+    await expect.poll(() => isAlive(grandchild)).toBe(false);
+  });
+
+  it('lets a program end by itself when it is interrupted', async () => {
+    const file = join(folder, 'ready');
+    const controller = new AbortController();
+    const script = `process.on("SIGTERM", () => { console.log("bye"); process.exit(0); }); setInterval(() => 0, 1000); require("node:fs").writeFileSync(${JSON.stringify(file)}, "");`;
+    const running = run(script, { signal: controller.signal });
+    await appeared(file);
+    controller.abort();
+    const { end, output } = await running;
+    expect([end.outcome, output.stdout]).toEqual(['interrupted', 'bye\n']);
+  });
+
+  it('does not start once it is interrupted', async () => {
+    await expect(run('', { signal: AbortSignal.abort(new Error('over')) })).rejects.toThrow('over');
+  });
+
+  it('ends a program whose output cannot be kept', async () => {
+    const consume = async (_stream: Readable, name: string): Promise<void> => {
+      if (name === 'stdout') throw new Error('no space left');
+    };
+    await expect(run('setInterval(() => 0, 1000)', { consume })).rejects.toThrow('no space left');
+  });
+
+  it('does not wait for a process that the program left behind with its output', async () => {
+    const script = `const child = require("node:child_process").spawn(process.execPath, ["-e", "setInterval(() => 0, 1000)"], { stdio: "inherit" }); child.unref(); console.log("done"); process.exit(0)`;
+    const seen: string[] = [];
+    const consume = async (stream: Readable): Promise<void> => {
+      for await (const chunk of stream) seen.push(String(chunk));
+    };
+    const { end } = await run(script, { consume }, hasty);
+    expect([end.outcome, seen.join('')]).toEqual(['succeeded', 'done\n']);
+  });
+});
