@@ -1,6 +1,6 @@
 import { type DurableClient, OrchestrationRuntimeStatus } from 'durable-functions';
 import type { Services } from '../composition.ts';
-import type { Orchestrations } from '../lib/runs/orchestrations.ts';
+import type { Orchestrations } from '../lib/runtime/orchestrations.ts';
 import { runConflict, type StartRunDeps } from '../lib/runs/start-run.ts';
 import { jobRegistry } from './job-registry.ts';
 

@@ -1,5 +1,5 @@
 import { bootLog, isFunctionDisabled, type Services } from '../composition.ts';
-import type { Orchestrations } from '../lib/runs/orchestrations.ts';
+import type { Orchestrations } from '../lib/runtime/orchestrations.ts';
 import { purgeRuns } from '../lib/runs/purge-runs.ts';
 import { watchRuns } from '../lib/runs/watch-runs.ts';
 import { runDeps, scheduleName } from './orchestrations.ts';

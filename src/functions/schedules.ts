@@ -5,7 +5,7 @@ import { errorFields } from '../lib/runtime/log.ts';
 import type { Notice } from '../lib/notifications/notice.ts';
 import type { Job } from '../lib/runs/job.ts';
 import { scheduledWindow } from '../lib/runs/run-id.ts';
-import type { Orchestrations } from '../lib/runs/orchestrations.ts';
+import type { Orchestrations } from '../lib/runtime/orchestrations.ts';
 import { startRun } from '../lib/runs/start-run.ts';
 import { jobRegistry } from './job-registry.ts';
 import { runDeps, scheduleName } from './orchestrations.ts';

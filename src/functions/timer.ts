@@ -1,7 +1,7 @@
 import { app, type InvocationContext } from '@azure/functions';
 import * as df from 'durable-functions';
 import { type Services, services, withInvocation } from '../composition.ts';
-import type { Orchestrations } from '../lib/runs/orchestrations.ts';
+import type { Orchestrations } from '../lib/runtime/orchestrations.ts';
 import { errorFields } from '../lib/runtime/log.ts';
 import { orchestrationsOf } from './orchestrations.ts';
 

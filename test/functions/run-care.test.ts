@@ -1,7 +1,7 @@
 import { beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import type { Services } from '../../src/composition.ts';
 import type { TimerDefinition } from '../../src/functions/timer.ts';
-import type { Orchestrations } from '../../src/lib/runs/orchestrations.ts';
+import type { Orchestrations } from '../../src/lib/runtime/orchestrations.ts';
 import { FakeOrchestrations } from '../fakes/fake-orchestrations.ts';
 import { MemoryScheduleLog } from '../fakes/memory-schedule-log.ts';
 import { runId, stageRun } from '../unit/lib/runs/stage.ts';

@@ -3,7 +3,7 @@ import type { HttpRequest, InvocationContext } from '@azure/functions';
 import type { Caller, CallerRole, CallerVerifier } from '../model/caller.ts';
 import { BrokerError, toBrokerError } from '../model/errors.ts';
 import { parseGuid } from '../model/identifiers.ts';
-import type { Orchestrations } from '../runs/orchestrations.ts';
+import type { Orchestrations } from '../runtime/orchestrations.ts';
 import { errorFields, type Logger } from '../runtime/log.ts';
 import type { BoundRoute } from './call.ts';
 import { type Answer, problemAnswer } from './problem.ts';

@@ -2,7 +2,7 @@ import { dayMs } from '../model/durations.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { errorFields, type Logger } from '../runtime/log.ts';
 import type { Job, JobRegistry } from './job.ts';
-import type { Orchestrations } from './orchestrations.ts';
+import type { Orchestrations } from '../runtime/orchestrations.ts';
 import { isEnded, type Run } from './run.ts';
 import type { RunId } from './run-id.ts';
 import type { Runs } from './runs.ts';
