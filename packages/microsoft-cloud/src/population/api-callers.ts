@@ -6,6 +6,7 @@ export const apiRoles = [
   'Runs.Read',
   'Runs.Write',
   'Audit.Read',
+  'Approvals.Decide',
 ] as const;
 
 /** Clients of the API: name → roles. */

@@ -67,6 +67,13 @@ const people: readonly Person[] = [
   { local: 'disabled', givenName: 'Dis', surname: 'Abled', state: 'disabled' },
   { local: 'operator', givenName: 'Olivia', surname: 'Operator', state: 'member', roles: apiRoles },
   { local: 'auditor', givenName: 'Amir', surname: 'Auditor', state: 'member', roles: ['Audit.Read'] },
+  {
+    local: 'approver',
+    givenName: 'Ada',
+    surname: 'Approver',
+    state: 'member',
+    roles: ['Audit.Read', 'Approvals.Decide'],
+  },
   { local: 'newcomer', givenName: 'Nadia', surname: 'Newcomer', state: 'member' },
 ];
 
