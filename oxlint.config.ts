@@ -6,7 +6,7 @@ export const layers: readonly (readonly string[])[] = [
   ['model'],
   ['runtime'],
   ['audit', 'callers', 'entra', 'graph', 'judge', 'notifications'],
-  ['config', 'credential', 'tenants'],
+  ['approvals', 'config', 'credential', 'tenants'],
   ['azure', 'broker', 'health', 'runs'],
   ['gateway'],
   ['api', 'setup'],
@@ -76,11 +76,11 @@ const libraryFolders = layers.flatMap((layer, level) =>
 
 /** The orchestrators are deterministic, so they import the durable library and no side effects. */
 const orchestrators = restrict(
-  ['src/lib/runs/fan-out.ts'],
+  ['src/lib/runs/fan-out.ts', 'src/lib/approvals/wait-for-approval.ts'],
   [
     forbid(
       [...app, ...outside, 'api', 'setup', 'gateway', 'azure', 'broker', 'health'],
-      'lib/runs imports only from lower layers.',
+      'An orchestrator imports only from lower layers.',
     ),
     workspaces,
     { ...sdkByTypeOnly, regex: '^@azure/functions$' },

@@ -10,10 +10,12 @@ import { readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { InvocationContext } from '@azure/functions';
 import type { TokenCredential } from '@azure/identity';
+import { readableTenants } from './lib/api/readable-tenants.ts';
+import { createApprovals } from './lib/approvals/create-approvals.ts';
 import { createTableAuditLog } from './lib/audit/table-audit-log.ts';
 import { azureIdentity, federatedAssertion, type IdentityOptions } from './lib/azure/identity.ts';
 import { secretClient } from './lib/azure/key-vault.ts';
-import { createStorage } from './lib/azure/storage.ts';
+import { createStorage, type Storage } from './lib/azure/storage.ts';
 import { TokenBroker } from './lib/broker/broker.ts';
 import { GatedTokens } from './lib/broker/gated-tokens.ts';
 import { recordTokens } from './lib/broker/recorded-tokens.ts';
@@ -21,6 +23,7 @@ import { createCallers } from './lib/callers/create-callers.ts';
 import { policyFromBlob, policyFromFile } from './lib/callers/policy-sources.ts';
 import type { ReadPolicy } from './lib/callers/policy-store.ts';
 import { type CallerAuthLevel, callerAuthLevel } from './lib/config/caller-auth-level.ts';
+import { dashboardAddress } from './lib/config/dashboard-address.ts';
 import { functionDisabled } from './lib/config/function-disabled.ts';
 import { parseSettings, type Settings } from './lib/config/settings.ts';
 import { type SignInSettings, signInSettings } from './lib/config/sign-in-settings.ts';
@@ -33,6 +36,7 @@ import { createGateway } from './lib/gateway/create-gateway.ts';
 import { MapBlobs, mapContainer } from './lib/gateway/map-blobs.ts';
 import { MapStore } from './lib/gateway/map-store.ts';
 import { createHealth } from './lib/health/create-health.ts';
+import type { Caller } from './lib/model/caller.ts';
 import { createResourceRegistry } from './lib/model/resources.ts';
 import { createNotifications } from './lib/notifications/notifications.ts';
 import { createRuns } from './lib/runs/create-runs.ts';
@@ -42,7 +46,7 @@ import { Limiter } from './lib/runtime/limiter.ts';
 import { createInvocationLog } from './lib/runtime/invocation-log.ts';
 import { createLogger, type Logger } from './lib/runtime/log.ts';
 import { once } from './lib/runtime/once.ts';
-import { createTenantDirectory } from './lib/tenants/directory.ts';
+import { createTenantDirectory, type TenantDirectory } from './lib/tenants/directory.ts';
 import { createDomainResolver } from './lib/tenants/domain-resolver.ts';
 import { excludedDomainsTable, TableExcludedDomains } from './lib/tenants/table-excluded-domains.ts';
 import type { Runtime, Services } from './services.ts';
@@ -98,15 +102,14 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
   const resources = createResourceRegistry(cloud, settings.RESOURCES);
   const limiter = new Limiter(tuning.resourceConcurrency);
   const shared = { ...runtime, resources, limiter, policy: callers.policy, tokens: broker, partnerTenantId };
-  const domains = createDomainResolver(runtime, cloud.endpoints.entra);
-  const excludedDomains = new TableExcludedDomains(() => storage.table(excludedDomainsTable), runtime);
-  const directory = createTenantDirectory(
-    { ...shared, domains, excludedDomains, endpoints: cloud.endpoints },
-    wantedTenants(settings),
-  );
-  const gated = { ...shared, audit, directory, tokens: new GatedTokens({ ...shared, directory }) };
-  const permissionMap = new MapStore({ ...runtime, blobs: new MapBlobs(() => storage.container(mapContainer)) });
+  const directory: TenantDirectory = createDirectory(shared, storage, settings);
   const notifications = createNotifications(runtime, settings.NOTIFICATION_WEBHOOK, settings.NOTIFICATION_FORM);
+  const { notifier } = notifications;
+  const readableBy = (person: Caller) => readableTenants({ callers, directory }, person);
+  const dashboardUrl = dashboardAddress(environment);
+  const approvals = createApprovals({ ...shared, storage, audit, notifier, readableBy, dashboardUrl });
+  const gated = { ...shared, audit, approvals, directory, tokens: new GatedTokens({ ...shared, directory }) };
+  const permissionMap = new MapStore({ ...runtime, blobs: new MapBlobs(() => storage.container(mapContainer)) });
   return {
     ...runtime,
     settings,
@@ -122,12 +125,23 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
     issuing: gated,
     gateway: createGateway({ ...gated, callers, vault, permissionMap: () => permissionMap.current() }, cloud),
     directory,
+    approvals,
     runs: createRuns({ ...runtime, storage }),
     tuning: tuning.runs,
     health: createHealth({ ...gated, credentials, broker, notifications, permissionMap }),
-    notifier: notifications.notifier,
+    notifier,
     permissionMap,
   };
+}
+
+/** What the directory shares with other parts. */
+type DirectoryParts = Omit<Parameters<typeof createTenantDirectory>[0], 'domains' | 'excludedDomains' | 'endpoints'>;
+
+function createDirectory(shared: Runtime & DirectoryParts, storage: Storage, settings: Settings): TenantDirectory {
+  const { endpoints } = settings.cloud;
+  const domains = createDomainResolver(shared, endpoints.entra);
+  const excludedDomains = new TableExcludedDomains(() => storage.table(excludedDomainsTable), shared);
+  return createTenantDirectory({ ...shared, domains, excludedDomains, endpoints }, wantedTenants(settings));
 }
 
 const createRuntime = (): Runtime => ({

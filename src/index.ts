@@ -4,6 +4,8 @@
  */
 import './functions/tokens.ts';
 import './functions/gateway.ts';
+import './functions/approvals.ts';
+import './functions/approval-care.ts';
 import './functions/tenants.ts';
 import './functions/tenant.ts';
 import './functions/jobs.ts';

@@ -1,3 +1,4 @@
+import type { Approvals } from './lib/approvals/approvals.ts';
 import type { AuditLog } from './lib/audit/audit-log.ts';
 import type { TokenBroker } from './lib/broker/broker.ts';
 import type { IssueDeps } from './lib/broker/issue-token.ts';
@@ -53,6 +54,7 @@ export interface Services extends Runtime {
   /** The dependencies of sending a caller's request. */
   readonly gateway: GatewayDeps;
   readonly directory: TenantDirectory;
+  readonly approvals: Approvals;
   readonly runs: Runs;
   readonly tuning: RunTuning;
   readonly health: HealthReporter;

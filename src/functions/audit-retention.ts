@@ -2,15 +2,18 @@ import { bootLog, type Services } from '../composition.ts';
 import { dayMs } from '../lib/model/durations.ts';
 import { timer } from './timer.ts';
 
-/** Deletes audit records that are older than AUDIT_RETENTION_DAYS. */
+/** Deletes audit records and approvals that are older than AUDIT_RETENTION_DAYS. */
 export async function purgeAudit({
+  approvals,
   audit,
   clock,
   log,
   settings,
-}: Pick<Services, 'audit' | 'clock' | 'log' | 'settings'>): Promise<void> {
-  const deleted = await audit.purge(clock.nowMs() - settings.AUDIT_RETENTION_DAYS * dayMs);
-  log.log('info', 'audit.purged', { deleted, retentionDays: settings.AUDIT_RETENTION_DAYS });
+}: Pick<Services, 'approvals' | 'audit' | 'clock' | 'log' | 'settings'>): Promise<void> {
+  const beforeMs = clock.nowMs() - settings.AUDIT_RETENTION_DAYS * dayMs;
+  const deleted = await audit.purge(beforeMs);
+  const deletedApprovals = await approvals.approvalLog.purge(beforeMs);
+  log.log('info', 'audit.purged', { deleted, deletedApprovals, retentionDays: settings.AUDIT_RETENTION_DAYS });
 }
 
 timer(

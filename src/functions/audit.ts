@@ -39,7 +39,7 @@ export const audit = route(
     const toMs = query.to ?? clock.nowMs() + 1;
     const fromMs = query.from ?? toMs - dayMs;
     if (fromMs >= toMs) throw new BrokerError('request_invalid', 'from: is not before `to`.');
-    const { caller, outcome, kind, limit, continuation } = query;
+    const { caller, outcome, kind, approval, breakGlass, limit, continuation } = query;
     const tenantId =
       query.tenant === undefined
         ? undefined
@@ -53,6 +53,8 @@ export const audit = route(
       ...(readable === '*' ? {} : { tenantIds: readable }),
       ...(outcome === undefined ? {} : { outcome }),
       ...(kind === undefined ? {} : { kind }),
+      ...(approval === undefined ? {} : { approvalId: approval }),
+      ...(breakGlass === undefined ? {} : { breakGlass }),
       ...(continuation === undefined ? {} : { continuation }),
     });
     const answer: AuditAnswer = {
@@ -127,7 +129,7 @@ async function document(): Promise<RouteDocument> {
     group: 'Audit',
     summary: 'Read the audit log',
     description:
-      'Every issued and every denied token request, and every request through the gateway, newest first. Such a request has an entry from before it left (`sent`) and one with its outcome, which share `tokenId`. Tokens themselves are never included. Follow `continuation` until it is absent: a page may be empty although older entries exist. A caller that the policy limits to some tenants (`reads`) gets only their entries.',
+      'Every issued and every denied token request, every request through the gateway, and every step of an approval, newest first. Such a request has an entry from before it left (`sent`) and one with its outcome, which share `tokenId`. Tokens themselves are never included. Follow `continuation` until it is absent: a page may be empty although older entries exist. A caller that the policy limits to some tenants (`reads`) gets only their entries.',
     queryExample: { tenant: exampleDomain, limit: '50' },
     answers: [{ status: 200, description: 'One page.', contents: [jsonContent(auditAnswerSchema, example)] }],
   };

@@ -1,7 +1,6 @@
 import * as df from 'durable-functions';
 import * as z from 'zod';
-import type { InvocationContext } from '@azure/functions';
-import { type Services, services, withInvocation } from '../composition.ts';
+import type { Services } from '../composition.ts';
 import {
   announceRunName,
   exportRunName,
@@ -20,22 +19,11 @@ import { finishRun } from '../lib/runs/finish-run.ts';
 import { planRun } from '../lib/runs/plan-run.ts';
 import { errorCodeSchema } from '../lib/runs/run-schemas.ts';
 import { runTenant, type TenantRunDeps } from '../lib/runs/tenant-run.ts';
+import { activity } from './activity.ts';
 import { jobRegistry } from './job-registry.ts';
 
 df.app.orchestration(fanOutName, fanOut);
 df.app.orchestration(fanOutBatchName, fanOutBatch);
-
-/** Registers an activity. `input` parses its input, and its log lines belong to the invocation. */
-function activity<I>(
-  name: string,
-  input: z.ZodType<I>,
-  work: (services: Services, input: I) => Promise<unknown>,
-): void {
-  df.app.activity(name, {
-    handler: (given: unknown, context: InvocationContext) =>
-      withInvocation(context, async () => work(await services(), input.parse(given))),
-  });
-}
 
 const runInput = z.object({ runId: z.string() });
 const tenantRunInput = runInput.extend({ index: z.number(), round: z.number(), last: z.boolean() });

@@ -48,6 +48,19 @@ export function orchestrationsOf(client: DurableClient): Orchestrations {
   };
 }
 
+/** The same for a client that is made at the first use. */
+export function lazyOrchestrations(client: () => DurableClient): Orchestrations {
+  let made: Orchestrations | undefined;
+  const port = (): Orchestrations => (made ??= orchestrationsOf(client()));
+  return {
+    start: async (name, instanceId, input) => port().start(name, instanceId, input),
+    state: async (instanceId) => port().state(instanceId),
+    raise: async (instanceId, event) => port().raise(instanceId, event),
+    terminate: async (instanceId, reason) => port().terminate(instanceId, reason),
+    purge: async (createdBeforeMs) => port().purge(createdBeforeMs),
+  };
+}
+
 const { Completed, Failed, Terminated, Canceled } = OrchestrationRuntimeStatus;
 const endedStatuses: ReadonlySet<OrchestrationRuntimeStatus> = new Set([Completed, Failed, Terminated, Canceled]);
 

@@ -4,7 +4,7 @@ import { bootLog, registeredAuthLevel, type Services, services, withInvocation }
 import { type BoundRoute, bindRoute, type Handler } from '../lib/api/call.ts';
 import { createPipeline } from '../lib/api/pipeline.ts';
 import { isOpen, type RouteDefinition } from '../lib/api/route.ts';
-import { orchestrationsOf } from './orchestrations.ts';
+import { lazyOrchestrations } from './orchestrations.ts';
 
 const pipeline = createPipeline<Services>({ services, withInvocation, log: bootLog });
 const callerAuthLevel = registeredAuthLevel();
@@ -35,9 +35,16 @@ export function route<const D extends RouteDefinition>(
   if (durable === undefined) {
     app.http(name, { ...http, handler: (request, context) => serve(request, context) });
   } else {
-    df.app.client.http(name, {
+    // The client is made when a handler needs it, which few requests do.
+    app.http(name, {
       ...http,
-      handler: (request, client, context) => serve(request, context, orchestrationsOf(client)),
+      extraInputs: [df.input.durableClient()],
+      handler: (request, context) =>
+        serve(
+          request,
+          context,
+          lazyOrchestrations(() => df.getClient(context)),
+        ),
     });
   }
   bound.push(declared);

@@ -1,14 +1,22 @@
 import { bootLog, isFunctionDisabled, type Services } from '../composition.ts';
 import type { Orchestrations } from '../lib/runtime/orchestrations.ts';
+import { watchApprovals } from '../lib/approvals/watch-approvals.ts';
 import { purgeRuns } from '../lib/runs/purge-runs.ts';
 import { watchRuns } from '../lib/runs/watch-runs.ts';
+import { errorFields } from '../lib/runtime/log.ts';
 import { runDeps, scheduleName } from './orchestrations.ts';
 import { durableTimer, type TimerDefinition } from './timer.ts';
 
 const timerIsOff = (job: string): boolean => isFunctionDisabled(scheduleName(job));
 
-/** Starts missed runs, resumes runs whose start failed, and closes runs whose orchestration ended unexpectedly. */
+/**
+ * Starts missed runs, resumes runs whose start failed, and closes runs whose orchestration ended unexpectedly. Repairs
+ * approvals as well, first: that takes seconds, and runs may take minutes.
+ */
 async function watch(services: Services, orchestrations: Orchestrations): Promise<void> {
+  await watchApprovals({ ...services.approvals, log: services.log, orchestrations }).catch((thrown: unknown) =>
+    services.log.log('error', 'approval.watch_failed', errorFields(thrown)),
+  );
   await watchRuns({ ...runDeps(services, orchestrations), timerIsOff });
 }
 

@@ -1,9 +1,12 @@
 import type { Resource } from '../lib/model/token.ts';
 import { issueToken, tokenRequestSchema } from '../lib/broker/issue-token.ts';
+import type { PendingApprovalAnswer } from '../lib/api/answers/approvals.ts';
 import type { TokenAnswer } from '../lib/api/answers/tokens.ts';
 import { exampleDomain, exampleTenantId, exampleTokenId } from '../lib/api/examples.ts';
-import { tenantTokenFailures } from '../lib/api/failures.ts';
+import { conditionFailures, tenantTokenFailures } from '../lib/api/failures.ts';
 import { jsonContent, type RouteDocument } from '../lib/api/route.ts';
+import { pendingAnswer } from '../lib/approvals/pending-answer.ts';
+import { documentPending } from './pending-document.ts';
 import { isoTime } from '../lib/runtime/clock.ts';
 import { rotateIfOverdue } from './rotation.ts';
 import { route } from './route.ts';
@@ -17,12 +20,18 @@ route(
     access: 'Tokens.Request',
     body: tokenRequestSchema,
     recordsRefusals: true,
-    failures: [...tenantTokenFailures, 'scope_not_allowed'],
+    durable: true,
+    failures: [...tenantTokenFailures, ...conditionFailures, 'scope_not_allowed'],
     document,
   },
   async (services, call) => {
     rotateIfOverdue(services);
-    const { token, tokenId } = await issueToken(services.issuing, call.body, call);
+    const issued = await issueToken(services.issuing, call.body, call);
+    if ('pending' in issued) {
+      const { body, ...pending } = pendingAnswer(issued.pending);
+      return { ...pending, jsonBody: body satisfies PendingApprovalAnswer };
+    }
+    const { token, tokenId } = issued;
     return {
       status: 200,
       headers: {
@@ -70,7 +79,7 @@ async function document(): Promise<RouteDocument> {
     group: 'Tokens',
     summary: 'Issue a token for one tenant and one resource',
     description:
-      'Issues a short-lived access token if the access policy allows it for the caller. The token leaves the broker only after its audit record is stored. It is valid for at least `minimumLifetimeSeconds`. A delegated token contains every scope that was consented to the application, whatever scopes the request names: `scopes` in the answer lists what the token contains. If the request names a scope that the cached token lacks, the broker first replaces the token, at most once every three minutes, because consent may have been granted since.',
+      'Issues a short-lived access token if the access policy allows it for the caller. The token leaves the broker only after its audit record is stored. It is valid for at least `minimumLifetimeSeconds`. A delegated token contains every scope that was consented to the application, whatever scopes the request names: `scopes` in the answer lists what the token contains. If the request names a scope that the cached token lacks, the broker first replaces the token, at most once every three minutes, because consent may have been granted since. If the rule needs an approval, the answer is 202 until other people have approved the request: send the same request again.',
     bodyExample: { tenant: exampleDomain, resource: 'graph' },
     answers: [
       {
@@ -82,6 +91,7 @@ async function document(): Promise<RouteDocument> {
           Sunset: 'When Microsoft retired the resource, if it did (RFC 8594).',
         },
       },
+      await documentPending(),
     ],
   };
 }

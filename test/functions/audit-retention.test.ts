@@ -8,14 +8,20 @@ import { recordingLogger } from '../fakes/recording-logger.ts';
 
 const dayMs = 86_400_000;
 
-test('deletes audit records that are older than AUDIT_RETENTION_DAYS', async () => {
+test('deletes audit records and approvals that are older than AUDIT_RETENTION_DAYS', async () => {
   const clock = new FakeClock();
   const audit = new MemoryAuditLog();
   const recorder = recordingLogger();
   for (const ageDays of [0, 29, 31, 400]) {
     await audit.record({ atMs: clock.nowMs() - ageDays * dayMs, tokenId: `${ageDays} days` } as AuditEntry);
   }
-  await purgeAudit({ audit, clock, log: recorder.log, settings: { AUDIT_RETENTION_DAYS: 30 } as Services['settings'] });
+  const purged: number[] = [];
+  const approvals = {
+    approvalLog: { purge: async (beforeMs: number) => purged.push(beforeMs) },
+  } as unknown as Services['approvals'];
+  const settings = { AUDIT_RETENTION_DAYS: 30 } as Services['settings'];
+  await purgeAudit({ approvals, audit, clock, log: recorder.log, settings });
+  expect(purged).toEqual([clock.nowMs() - 30 * dayMs]);
   expect(audit.entries.map(({ tokenId }) => tokenId)).toEqual(['0 days', '29 days']);
   expect(recorder.events()).toEqual(['audit.purged']);
 });

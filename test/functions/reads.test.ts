@@ -14,10 +14,13 @@ import type { TenantId } from '../../src/lib/model/identifiers.ts';
 import { silentLogger } from '../../src/lib/runtime/log.ts';
 import { createLastResults } from '../../src/lib/runs/last-results.ts';
 import type { TenantRun } from '../../src/lib/runs/run.ts';
+import { readableTenants } from '../../src/lib/api/readable-tenants.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { FakeOrchestrations } from '../fakes/fake-orchestrations.ts';
 import { MemoryAuditLog } from '../fakes/memory-audit-log.ts';
 import { MemoryRunLog, MemoryRunResults } from '../fakes/memory-run-log.ts';
+import { approval, asker, partnerTenant } from '../support/approval-records.ts';
+import { memoryApprovals } from '../support/approvals.ts';
 import { auditStartMs, denied, guid, issued, tenant } from '../support/audit-entries.ts';
 
 /*
@@ -33,7 +36,7 @@ const limited: Caller = {
   applicationId: guid(1),
   objectId: guid(2),
   kind: 'application',
-  roles: ['Tenants.Read', 'Runs.Read', 'Runs.Write', 'Audit.Read'],
+  roles: ['Tenants.Read', 'Runs.Read', 'Runs.Write', 'Audit.Read', 'Approvals.Decide'],
   tenantId: tenant(9),
   name: 'x',
 };
@@ -44,6 +47,7 @@ let services: Services;
 let policy: PolicyState;
 let runLog: MemoryRunLog;
 let ids = 0;
+const approvalIds = ['20261124t050000-00000001', '20261124t050000-00000002'];
 
 beforeAll(async () => {
   installCoreModule(new Registry(() => undefined));
@@ -117,7 +121,17 @@ beforeEach(async () => {
   policy = policyWith([
     { name: 'gold', callers: { applications: [limited.applicationId] }, reads: ['contoso.com', 'nobody.example'] },
   ]);
+  const approvals: Services['approvals'] = {
+    ...memoryApprovals({ audit, policy: { current: async () => policy }, clock }),
+    readableBy: (who) => readableTenants(services, who),
+  };
+  for (const [index, who] of [contoso, hidden].entries()) {
+    const record = approval();
+    const subject = { ...record.subject, tenantId: who.id, digest: who.id, title: `A token in ${who.name}` };
+    await approvals.approvalLog.create({ ...record, id: approvalIds[index] ?? '', subject }, undefined, 9);
+  }
   services = {
+    approvals,
     audit,
     clock,
     log: silentLogger,
@@ -179,6 +193,7 @@ const other = { runId: 'access-check@hidden4' };
 const reading: Readonly<Record<string, readonly Request[]>> = {
   tenants: [{}],
   audit: [{}, { query: { tenant: contoso.domain } }, { query: { limit: '1' } }],
+  approvals: [{}, { query: { status: 'expired' } }, { query: { limit: '1' } }],
   runs: [{}, { query: { job: 'gone-job', limit: '1' } }],
   'runs-show': [{ path: all }, { path: { runId: 'gone-job@all2' } }, { path: { runId: 'access-check@mine3' } }],
   'runs-tenants': [{ path: all }, { path: all, query: { outcome: 'succeeded' } }],
@@ -190,7 +205,7 @@ const reading: Readonly<Record<string, readonly Request[]>> = {
 const withoutData = new Set(['jobs', 'tokens', 'gateway', 'jobs-start', 'runs-rerun', 'runs-cancel']);
 
 /** Routes for one tenant, which the path names. */
-const ofOneTenant = ['runs-tenant', 'tenants-show'];
+const ofOneTenant = ['runs-tenant', 'tenants-show', 'approvals-show', 'approvals-decide'];
 
 it('knows every route that requires a role', () => {
   const withRole = routes.filter(({ definition: { access } }) => access !== 'optional' && access !== 'anonymous');
@@ -229,6 +244,36 @@ describe('the route runs-tenant', () => {
 
   it('rejects a tenant that is no id', async () => {
     expect(await call('runs-tenant', { path: { ...all, tenantId: 'contoso.com' } })).toMatch(/^request_invalid: /);
+  });
+});
+
+describe('the routes of one approval', () => {
+  const body = { decision: 'deny', reason: 'Nobody knows about it.' };
+  const unknown = 'approval_not_found: There is no such approval, or it is for a tenant that you may not read.';
+
+  it('know only those for tenants that the caller may read', async () => {
+    const [mine = '', others = ''] = approvalIds;
+    expect(await call('approvals-show', { path: { approvalId: mine } })).toMatch(/Contoso/);
+    for (const approvalId of [others, '20261124t050000-00000000', "x' or PartitionKey ne '"]) {
+      expect(await call('approvals-show', { path: { approvalId } })).toBe(unknown);
+      expect(await call('approvals-decide', { path: { approvalId }, body })).toBe(unknown);
+    }
+    expect(await call('approvals-show', { path: { approvalId: others } }, unlimited)).toMatch(traces);
+  });
+
+  it('show others only what they asked for', async () => {
+    const [mine = '', others = ''] = approvalIds;
+    const stranger: Caller = { ...unlimited, roles: ['Tokens.Request'] };
+    const askedBy: Caller = {
+      ...stranger,
+      objectId: asker.objectId,
+      applicationId: asker.applicationId,
+      tenantId: partnerTenant,
+    };
+    expect(await call('approvals-show', { path: { approvalId: mine } }, stranger)).toBe(unknown);
+    expect(await call('approvals', {}, stranger)).toBe('{"approvals":[]}');
+    expect(await call('approvals-show', { path: { approvalId: others } }, askedBy)).toMatch(traces);
+    expect((JSON.parse(await call('approvals', {}, askedBy)) as { approvals: unknown[] }).approvals).toHaveLength(2);
   });
 });
 

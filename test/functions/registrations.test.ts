@@ -39,11 +39,16 @@ it('registers exactly these functions and a timer for each job with a schedule',
   });
   expect(lines).toMatchInlineSnapshot(`
     [
+      "activityTrigger announce-approval",
       "activityTrigger announce-run",
       "activityTrigger export-run",
       "activityTrigger finish-run",
       "activityTrigger list-tenants",
+      "activityTrigger settle-approval",
       "activityTrigger tenant-run",
+      "httpTrigger approvals GET /approvals anonymous",
+      "httpTrigger approvals-decide POST /approvals/{approvalId}/decision anonymous",
+      "httpTrigger approvals-show GET /approvals/{approvalId} anonymous",
       "httpTrigger assets GET /assets/{file} anonymous",
       "httpTrigger audit GET /audit anonymous",
       "httpTrigger dashboard GET /dashboard anonymous",
@@ -65,6 +70,7 @@ it('registers exactly these functions and a timer for each job with a schedule',
       "httpTrigger tenants GET /tenants anonymous",
       "httpTrigger tenants-show GET /tenants/{tenant} anonymous",
       "httpTrigger tokens POST /tokens anonymous",
+      "orchestrationTrigger approval",
       "orchestrationTrigger fan-out",
       "orchestrationTrigger fan-out-batch",
       "timerTrigger purge-audit 0 13 3 * * *",
@@ -95,7 +101,11 @@ it('registers the functions that ptb verify expects', () => {
 it('requires these roles', async () => {
   const { declaredRoutes } = await import('../../src/functions/route.ts');
   const access = Object.fromEntries(declaredRoutes().map((route) => [route.name, route.access]));
+  const readers = ['Approvals.Decide', 'Tokens.Request', 'Requests.Send'];
   expect(access).toEqual({
+    approvals: readers,
+    'approvals-decide': 'Approvals.Decide',
+    'approvals-show': readers,
     assets: 'anonymous',
     audit: 'Audit.Read',
     dashboard: 'anonymous',

@@ -6,6 +6,8 @@
 import { access, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import hostJson from '../../host.json' with { type: 'json' };
+import { waitForApproval } from '../../src/lib/approvals/wait-for-approval.ts';
+import type { Settled } from '../../src/lib/approvals/approval-schemas.ts';
 import { fanOut, fanOutBatch, type FanOutInput } from '../../src/lib/runs/fan-out.ts';
 import type { PlanRunResult } from '../../src/lib/runs/plan-run.ts';
 import type { TenantRunInput, TenantRunResult } from '../../src/lib/runs/tenant-run.ts';
@@ -98,10 +100,71 @@ async function record(scenario: Scenario): Promise<Recording[]> {
   }));
 }
 
+interface ApprovalScenario {
+  /** What the activity that settles returns, one after the other. */
+  readonly settled: readonly Settled[];
+  readonly raiseWhileWaiting?: readonly string[];
+  /** Fails this often before it succeeds. */
+  readonly silentChat?: number;
+}
+
+const atMs = (time: string): number => Date.parse(`2026-11-24T${time}Z`);
+const pending: Settled = { settled: false, wakeAtMs: atMs('06:00:00') };
+const approved: Settled = { settled: false, wakeAtMs: atMs('06:30:00') };
+const done: Settled = { settled: true };
+
+const approvalScenarios: Readonly<Record<string, ApprovalScenario>> = {
+  'approval-expired': { settled: [pending, done] },
+  'approval-approved': { settled: [pending, approved, done], raiseWhileWaiting: ['decided'] },
+  'approval-denied': { settled: [pending, done], raiseWhileWaiting: ['decided'], silentChat: 2 },
+  'approval-unannounced': {
+    settled: [pending, pending, approved, done],
+    raiseWhileWaiting: ['decided'],
+    silentChat: 9,
+  },
+};
+
+async function recordApproval(scenario: ApprovalScenario): Promise<Recording[]> {
+  const input = { approvalId: '20261124t050000-7f3a9c21' };
+  const journal = newJournal();
+  const settled = [...scenario.settled];
+  let failures = scenario.silentChat ?? 0;
+  await drive(
+    {
+      orchestrations: { approval: waitForApproval },
+      activities: {
+        'announce-approval': () => {
+          if (failures-- > 0) throw new Error('the chat does not answer');
+          return { announced: true };
+        },
+        'settle-approval': () => settled.shift(),
+      },
+      version: hostJson.extensions.durableTask.defaultVersion,
+      delivery: 'one',
+      raiseWhileWaiting: [...(scenario.raiseWhileWaiting ?? [])],
+    },
+    'approval',
+    `approval-${input.approvalId}`,
+    input,
+    journal,
+  );
+  return [...journal.instances].map(([instanceId, { history, name, output }]) => ({
+    name,
+    instanceId,
+    input,
+    output,
+    history,
+  }));
+}
+
 if (import.meta.main) {
   const folder = join(historiesFolder, hostJson.extensions.durableTask.defaultVersion);
   await mkdir(folder, { recursive: true });
-  for (const [name, scenario] of Object.entries(scenarios)) {
+  const recordings = [
+    ...Object.entries(scenarios).map(([name, scenario]) => [name, () => record(scenario)] as const),
+    ...Object.entries(approvalScenarios).map(([name, scenario]) => [name, () => recordApproval(scenario)] as const),
+  ];
+  for (const [name, recorded] of recordings) {
     const file = join(folder, `${name}.json`);
     const exists = await access(file).then(
       () => true,
@@ -109,6 +172,6 @@ if (import.meta.main) {
     );
     if (exists)
       throw new Error(`${file} exists: it stands for deployed runs. A changed orchestration is a new version.`);
-    await writeFile(file, `${JSON.stringify(await record(scenario))}\n`);
+    await writeFile(file, `${JSON.stringify(await recorded())}\n`);
   }
 }

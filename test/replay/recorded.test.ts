@@ -2,11 +2,12 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import hostJson from '../../host.json' with { type: 'json' };
+import { waitForApproval } from '../../src/lib/approvals/wait-for-approval.ts';
 import { fanOut, fanOutBatch } from '../../src/lib/runs/fan-out.ts';
 import { historiesFolder, type Recording } from './record.ts';
 import { type Action, actionTypes, eventTypes, replay } from './sdk.ts';
 
-const orchestrations = { 'fan-out': fanOut, 'fan-out-batch': fanOutBatch };
+const orchestrations = { 'fan-out': fanOut, 'fan-out-batch': fanOutBatch, approval: waitForApproval };
 const files = (await readdir(historiesFolder, { recursive: true })).filter((name) => name.endsWith('.json')).toSorted();
 
 const flatten = (action: Action): Action[] =>

@@ -203,6 +203,7 @@ type Finding = Explanation['rules'][number] | ReadingExplanation['rules'][number
 const verdicts: Readonly<Record<Exclude<Finding['outcome'], 'lacks'>, string>> = {
   allows: 'allows',
   'not reached': 'not reached',
+  'not needed': 'allows on a condition, which another rule does not have',
   'no tokens': 'allows no tokens',
   reads: 'reads this tenant',
   'other tenants': 'reads other tenants',

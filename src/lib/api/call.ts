@@ -7,7 +7,11 @@ import type { Answer } from './problem.ts';
 import { readRequest } from './read-request.ts';
 import type { Access, RouteDefinition } from './route.ts';
 
-type CallerOf<A extends Access> = A extends CallerRole ? Caller : A extends 'optional' ? Caller | undefined : undefined;
+type CallerOf<A extends Access> = A extends CallerRole | readonly CallerRole[]
+  ? Caller
+  : A extends 'optional'
+    ? Caller | undefined
+    : undefined;
 /** An anonymous route has no services: it works while the settings are wrong. */
 type ServicesOf<S, A extends Access> = A extends 'anonymous' ? undefined : S;
 type OrchestrationsOf<D> = D extends { readonly durable: true } ? { readonly orchestrations: Orchestrations } : unknown;

@@ -9,6 +9,7 @@ export const exampleCallerId = '0d2d4b52-7c1a-4f4e-8f0b-1f3b8c9a6e21';
 export const exampleTokenId = 'b5a3c1d2-9e8f-4a7b-8c6d-5e4f3a2b1c0d';
 export const exampleCorrelationId = '2c1e7c57-58a5-4d8e-9d0b-7a0e5b1f4c33';
 export const exampleRunId = 'licence-report@2026-11-24T05:00Z';
+export const exampleApprovalId = '20261124t050000-7f3a9c21';
 export const exampleTime = '2026-11-24T05:00:00.000Z';
 export const exampleEnd = '2026-11-24T05:00:41.500Z';
 
@@ -32,4 +33,38 @@ export const exampleFailureText = {
   code: 'consent_required',
   title: 'The application has no consent in this tenant',
   advice: adviceFor('consent_required', 'operator'),
+};
+
+const exampleAsker = {
+  objectId: '7c9e6679-7425-40de-944b-e07fc1f90ae7',
+  applicationId: exampleCallerId,
+  kind: 'application',
+  name: 'Helpdesk',
+};
+
+export const exampleApprovalSummary = {
+  id: exampleApprovalId,
+  kind: 'request',
+  title: 'PATCH /v1.0/users/0a1b at graph in Contoso',
+  status: 'pending',
+  rule: 'helpdesk may block users of gold tenants',
+  tenantId: exampleTenantId,
+  asker: exampleAsker,
+  reason: 'The account sends spam, ticket 4711.',
+  askedAt: exampleTime,
+  expiresAt: '2026-11-24T06:00:00.000Z',
+  approvalsNeeded: 1,
+  approvalsGiven: 0,
+  possibleDecisions: ['approve', 'deny', 'revoke'],
+};
+
+export const exampleApproval = {
+  ...exampleApprovalSummary,
+  facts: [{ name: 'Request', value: 'PATCH /v1.0/users/0a1b' }],
+  details: [{ name: 'Body', value: '{ "accountEnabled": false }' }],
+  digest: '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
+  from: ['Approvals.Decide'],
+  validMinutes: 60,
+  decisions: [],
+  correlationId: exampleCorrelationId,
 };

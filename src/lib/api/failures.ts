@@ -35,6 +35,13 @@ export const tenantTokenFailures = [
   'audit_unavailable',
 ] as const satisfies readonly ErrorCode[];
 
+/** Failures to meet the condition of a rule. */
+export const conditionFailures = [
+  'approval_ended',
+  'too_many_approvals',
+  'reason_required',
+] as const satisfies readonly ErrorCode[];
+
 /** Codes that the pipeline may answer with before the handler runs. */
 function commonFailures({ access, query, body, rawBody }: RouteContract): readonly ErrorCode[] {
   const request: readonly ErrorCode[] = [

@@ -93,10 +93,10 @@ function operation(route: DocumentedRoute, schemas: SchemaCollector): JsonSchema
 /** OpenAPI has no notation for a parameter that contains slashes. */
 export const documentedPath = ({ path }: Pick<DocumentedRoute, 'path'>): string => path.replace('{*', '{');
 
-/** For a bearer scheme, the list may name the required roles (OpenAPI 3.1.0 section 4.8.30). */
+/** For a bearer scheme, the list may name the required roles. One of the schemes suffices (OpenAPI 3.1.0 section 4.8.30). */
 function securityOf(access: Access): readonly JsonSchema[] {
   if (access === 'anonymous') return [{}];
-  return access === 'optional' ? [{}, { entra: [] }] : [{ entra: [access] }];
+  return access === 'optional' ? [{}, { entra: [] }] : [access].flat().map((role) => ({ entra: [role] }));
 }
 
 function parametersOf(route: DocumentedRoute, schemas: SchemaCollector): JsonSchema {

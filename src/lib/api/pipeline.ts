@@ -100,22 +100,22 @@ async function admit<S extends PipelineServices>(
 async function answerCaller<S extends PipelineServices>(
   services: S,
   route: BoundRoute<S>,
-  role: CallerRole,
+  roles: CallerRole | readonly CallerRole[],
   admitted: Received & { readonly caller: Caller },
 ): Promise<Answer> {
   const { definition } = route;
   const request = { ...admitted, route: definition, method: admitted.request.method };
   const handle = await recordRefusals(services, request, earlyRefusals, async () => {
-    requireRole(admitted.caller, role);
+    requireRole(admitted.caller, [roles].flat());
     return route.prepare(services, admitted);
   });
   return definition.recordsRefusals ? handle() : recordRefusals(services, request, handlerRefusals, handle);
 }
 
 /** @throws BrokerError caller_forbidden */
-function requireRole(caller: Caller, role: CallerRole): void {
-  if (caller.roles.includes(role)) return;
-  throw new BrokerError('caller_forbidden', `The caller lacks the app role ${role}.`, {
+function requireRole(caller: Caller, roles: readonly CallerRole[]): void {
+  if (roles.some((role) => caller.roles.includes(role))) return;
+  throw new BrokerError('caller_forbidden', `The caller lacks the app role ${roles.join(' or ')}.`, {
     logFields: { caller: caller.applicationId },
   });
 }

@@ -1,7 +1,9 @@
 import * as z from 'zod';
 import { auditKinds, auditOutcomes } from '../audit/audit-log.ts';
+import { approvalStatuses, decisions } from '../approvals/approval.ts';
 import { parseGuid } from '../model/identifiers.ts';
 import { exportFormats, maxPageRows } from '../runs/export-formats.ts';
+import { reasonSchema } from '../model/justification.ts';
 import { tenantStates } from '../model/outcomes.ts';
 import { windowPattern, windowRule } from '../runs/run-id.ts';
 
@@ -107,7 +109,17 @@ export const auditQuerySchema = z.strictObject({
   kind: z
     .enum(auditKinds)
     .optional()
-    .meta({ description: 'Limits the answer to tokens, or to requests through the gateway.' }),
+    .meta({ description: 'Limits the answer to tokens, to requests through the gateway, or to steps of approvals.' }),
+  approval: z
+    .string()
+    .regex(/^[\w-]{1,64}$/, 'is not the id of an approval')
+    .optional()
+    .meta({ description: 'Limits the answer to one approval: its steps, and what was served under it.' }),
+  breakGlass: z
+    .literal('true')
+    .transform(() => true as const)
+    .optional()
+    .meta({ description: 'Limits the answer to what rules for emergencies served.' }),
   limit: z.coerce
     .number()
     .int()
@@ -121,4 +133,35 @@ export const auditQuerySchema = z.strictObject({
     .max(1024)
     .optional()
     .meta({ description: 'The `continuation` of the previous answer. Send it with the same filters.' }),
+});
+
+/** The query of `GET /api/approvals`. */
+export const listApprovalsQuerySchema = z.strictObject({
+  status: z.enum(approvalStatuses).optional().meta({ description: 'Limits the list to approvals with this status.' }),
+  mine: z
+    .enum(['true', 'false'])
+    .transform((text) => text === 'true')
+    .optional()
+    .meta({ description: 'Limits the list to what you asked for.' }),
+  limit: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(500)
+    .default(50)
+    .meta({ description: 'Maximum number of approvals in the answer.' }),
+  continuation: z
+    .string()
+    .min(1)
+    .max(64)
+    .optional()
+    .meta({ description: 'The `continuation` of the previous answer. Send it with the same filters.' }),
+});
+
+/** The body of `POST /api/approvals/{id}/decision`. */
+export const decisionSchema = z.strictObject({
+  decision: z.enum(decisions).meta({
+    description: 'approve, deny: on a pending request. revoke: ends a pending or an approved one.',
+  }),
+  reason: reasonSchema.meta({ description: 'Why. The asker and auditors read it. 10 to 500 characters.' }),
 });

@@ -4,10 +4,10 @@ import type { BrokerError, ErrorCode } from '../model/errors.ts';
 import type { Answer } from './problem.ts';
 
 /**
- * Who may call a route: a caller with the named app role; `optional`: anyone, and an authenticated caller gets more;
+ * Who may call a route: a caller with the named app role, or one of them; `optional`: anyone, and an authenticated caller gets more;
  * `anonymous`: anyone, and the route works without services, whatever the settings say.
  */
-export type Access = CallerRole | 'optional' | 'anonymous';
+export type Access = CallerRole | readonly CallerRole[] | 'optional' | 'anonymous';
 
 type HttpMethod = 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE';
 
@@ -48,7 +48,7 @@ export interface RouteDefinition extends RouteContract {
 
 /** What readers of the OpenAPI document learn in addition to the contract. */
 export interface RouteDocument {
-  readonly group: 'Tokens' | 'Gateway' | 'Tenants' | 'Jobs and runs' | 'Audit' | 'Health' | 'Pages';
+  readonly group: 'Tokens' | 'Gateway' | 'Approvals' | 'Tenants' | 'Jobs and runs' | 'Audit' | 'Health' | 'Pages';
   readonly summary: string;
   readonly description: string;
   /** One for each parameter in the path. */

@@ -6,17 +6,28 @@ import type { TenantId } from '../model/identifiers.ts';
 /**
  * The outcome of a request. A token: `issued` or `denied`. A request through the gateway: `denied`, or `sent`, recorded
  * before it leaves, and later `answered` (the resource answered, whatever its status) or `failed` (no usable answer came).
+ * An approval: `asked`; `approved`, `denied` or `revoked` by a person; `expired` or `ended` by time.
  */
-export const auditOutcomes = ['issued', 'denied', 'sent', 'answered', 'failed'] as const;
+export const auditOutcomes = [
+  'issued',
+  'denied',
+  'sent',
+  'answered',
+  'failed',
+  'asked',
+  'approved',
+  'revoked',
+  'expired',
+  'ended',
+] as const;
 export type AuditOutcome = (typeof auditOutcomes)[number];
 
-/** What an entry is about: a token, or a request that the gateway was asked to send. */
-export const auditKinds = ['token', 'request'] as const;
+/** What an entry is about: a token, a request that the gateway was asked to send, or a step of an approval. */
+export const auditKinds = ['token', 'request', 'approval'] as const;
 export type AuditKind = (typeof auditKinds)[number];
 
 /** What an entry holds about a request through the gateway. Never the query or the body. */
 export interface GatewayRequestFields {
-  readonly kind?: 'request';
   readonly method?: string;
   /** Canonical, with its version and without query. Absent if the path could not be read. */
   readonly path?: string;
@@ -39,6 +50,14 @@ export interface GatewayRequestFields {
  * caller, what was issued, sent or denied, the time and the rule. Never holds the token.
  */
 export interface AuditEntry extends GatewayRequestFields {
+  /** Absent for a token. */
+  readonly kind?: 'request' | 'approval';
+  /** The approval that the entry is a step of, or under which the token was issued or the request sent. */
+  readonly approvalId?: string;
+  /** Set if a rule for emergencies served it. */
+  readonly breakGlass?: true;
+  /** Why the caller asked or decided. */
+  readonly reason?: string;
   readonly atMs: number;
   readonly correlationId: string;
   /**
@@ -88,6 +107,10 @@ export interface AuditQuery {
   readonly tenantIds?: ReadonlySet<TenantId>;
   readonly outcome?: AuditOutcome;
   readonly kind?: AuditKind;
+  /** Limits the entries to those that a rule for emergencies served. */
+  readonly breakGlass?: true;
+  /** Limits the entries to those of one approval. */
+  readonly approvalId?: string;
   /** 1 to 1,000. */
   readonly limit: number;
   /** From an earlier page of the same query. */

@@ -15,8 +15,8 @@ const maxReplies = 20;
  */
 const lastRequestMs = 9_000;
 const timeoutMs = 15_000;
-/** A filter may have 15 comparisons ("Querying tables and entities", Azure Table storage), of which others take six. */
-const maxFilteredTenants = 9;
+/** A filter may have 15 comparisons ("Querying tables and entities", Azure Table storage), of which others take up to nine. */
+const maxFilteredTenants = 6;
 
 /**
  * One page of entries, newest first.
@@ -60,7 +60,17 @@ const isWanted = ({ tenantId, kind }: AuditEntry, query: AuditQuery): boolean =>
   (query.tenantIds === undefined || (tenantId !== undefined && query.tenantIds.has(tenantId))) &&
   (query.kind === undefined || (kind ?? 'token') === query.kind);
 
-function filterOf({ fromMs, toMs, caller, tenantId, tenantIds, outcome, kind }: AuditQuery): string {
+function filterOf({
+  fromMs,
+  toMs,
+  caller,
+  tenantId,
+  tenantIds,
+  outcome,
+  kind,
+  breakGlass,
+  approvalId,
+}: AuditQuery): string {
   // Keys count down, so later times come first. `fromMs` is inclusive, `toMs` exclusive.
   const conditions = [
     `PartitionKey ge '${partitionKeyAt(toMs)}'`,
@@ -74,15 +84,23 @@ function filterOf({ fromMs, toMs, caller, tenantId, tenantIds, outcome, kind }: 
     conditions.push(`(${[...tenantIds].map((id) => `tenantId eq '${guid(id, 'tenant')}'`).join(' or ')})`);
   if (outcome !== undefined) conditions.push(`outcome eq '${knownOutcome(outcome)}'`);
   // Rows of tokens lack the column, so they cannot be filtered by it.
-  if (kind === 'request') conditions.push(`kind eq 'request'`);
+  if (kind !== undefined && kind !== 'token') conditions.push(`kind eq '${kind}'`);
+  if (breakGlass) conditions.push('breakGlass eq true');
+  if (approvalId !== undefined) conditions.push(`approvalId eq '${plain(approvalId)}'`);
   return conditions.join(' and ');
 }
 
-/** A filter contains only GUIDs and known outcomes, so nothing in it needs escaping. */
+/** A filter contains only GUIDs, ids and known outcomes, so nothing in it needs escaping. */
 function guid(value: string, field: string): string {
   const parsed = parseGuid(value);
   if (parsed === undefined) throw new BrokerError('request_invalid', `The ${field} is not a GUID.`);
   return parsed;
+}
+
+/** An id of the broker. */
+function plain(id: string): string {
+  if (!/^[\w-]{1,64}$/.test(id)) throw new BrokerError('request_invalid', 'The id of the approval is not valid.');
+  return id;
 }
 
 function knownOutcome(value: AuditOutcome): AuditOutcome {

@@ -1,16 +1,22 @@
 import * as z from 'zod';
 import { type AuditEntry, type AuditLog, longestRecordSeconds } from '../audit/audit-log.ts';
-import { type Caller, callerIdOf } from '../model/caller.ts';
-import { type Decision, type Denial, denyInAnyTenant } from '../callers/decide.ts';
+import type { Asking } from '../approvals/admit.ts';
+import type { Approval } from '../approvals/approval.ts';
+import type { Approvals } from '../approvals/approvals.ts';
+import { meetCondition } from '../approvals/meet-condition.ts';
+import { callerIdOf } from '../model/caller.ts';
+import { type Denial, denyInAnyTenant } from '../callers/decide.ts';
 import { judgeScopes, type ScopeLimit } from '../callers/judge-scopes.ts';
 import type { PolicyStore } from '../callers/policy-store.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { BrokerError, type ErrorCode, toBrokerError } from '../model/errors.ts';
 import type { TenantId } from '../model/identifiers.ts';
-import { errorFields, type Logger, scrub } from '../runtime/log.ts';
+import { reasonSchema } from '../model/justification.ts';
+import { errorFields, scrub } from '../runtime/log.ts';
 import type { TenantDirectory } from '../tenants/directory.ts';
 import type { GatedTokens } from './gated-tokens.ts';
 import { decideForTenant, findTenant, parseReference, type TenantAccess } from './requested-tenant.ts';
+import { type AllowedToken, tokenSubject } from './token-subject.ts';
 import type { ResourceRegistry } from '../model/resources.ts';
 import { type AccessToken, grants, type TokenRequest } from '../model/token.ts';
 
@@ -43,6 +49,16 @@ export const tokenRequestSchema = z.strictObject({
     .max(maxLifetimeSeconds)
     .default(300)
     .meta({ description: 'Minimum remaining lifetime of the token, seconds.' }),
+  reason: reasonSchema
+    .optional()
+    .meta({ description: 'Why the caller needs the token. Deciders and auditors read it. Required with breakGlass.' }),
+  askAgain: z
+    .boolean()
+    .optional()
+    .meta({ description: 'Ask for a new approval if the last one of the same request has ended.' }),
+  breakGlass: z.boolean().optional().meta({
+    description: 'An emergency: use a rule for emergencies, if one allows the token. Every use is announced.',
+  }),
 });
 /** A checked {@link tokenRequestSchema}. */
 export type TokenOrder = z.output<typeof tokenRequestSchema>;
@@ -55,6 +71,7 @@ export interface IssueDeps {
   /** Refuses tenants that are excluded or out of reach. */
   readonly tokens: GatedTokens;
   readonly audit: Pick<AuditLog, 'record'>;
+  readonly approvals: Approvals;
   readonly partnerTenantId: TenantId;
   readonly clock: Clock;
   readonly newId: () => string;
@@ -66,11 +83,9 @@ export interface IssuedToken {
   readonly tokenId: string;
 }
 
-/** Who requests a token, and the log of that request. */
-interface TokenRequester {
-  readonly caller: Caller;
-  readonly correlationId: string;
-  readonly log: Logger;
+/** The token waits for an approval. */
+export interface PendingToken {
+  readonly pending: Approval;
 }
 
 /** Fields of the audit record that become known while the token is obtained. */
@@ -79,10 +94,14 @@ type RecordFields = { -readonly [K in keyof AuditEntry]?: AuditEntry[K] };
 /**
  * Issues one token. Steps: find the tenant, apply the policy, redeem, check the scopes that Entra issued, write the audit
  * record. The token is returned only after its record is durable. Refusals are recorded too; if that fails, the caller
- * still receives the original error.
+ * still receives the original error. A rule may demand an approval first.
  * @throws BrokerError
  */
-export async function issueToken(deps: IssueDeps, order: TokenOrder, requester: TokenRequester): Promise<IssuedToken> {
+export async function issueToken(
+  deps: IssueDeps,
+  order: TokenOrder,
+  requester: Asking,
+): Promise<IssuedToken | PendingToken> {
   const tokenId = deps.newId();
   const { caller, correlationId, log } = requester;
   const fields: RecordFields = {};
@@ -100,7 +119,7 @@ export async function issueToken(deps: IssueDeps, order: TokenOrder, requester: 
     ...(code === undefined ? {} : { code }),
     ...fields,
   });
-  let token: AccessToken;
+  let token: AccessToken | PendingToken;
   try {
     token = await obtainToken(deps, order, requester, fields);
   } catch (thrown) {
@@ -109,6 +128,7 @@ export async function issueToken(deps: IssueDeps, order: TokenOrder, requester: 
       .catch((failure: unknown) => log.log('error', 'audit.denial_not_recorded', errorFields(failure)));
     throw thrown;
   }
+  if ('pending' in token) return token;
   await deps.audit.record(entry('issued'));
   return { token, tokenId };
 }
@@ -116,12 +136,22 @@ export async function issueToken(deps: IssueDeps, order: TokenOrder, requester: 
 async function obtainToken(
   deps: IssueDeps,
   order: TokenOrder,
-  { caller, correlationId }: TokenRequester,
+  requester: Asking,
   fields: RecordFields,
-): Promise<AccessToken> {
-  const { scopes, grant } = order;
+): Promise<AccessToken | PendingToken> {
+  const { scopes, grant, breakGlass } = order;
+  const { caller, correlationId } = requester;
   const resource = deps.resources.get(order.resource);
-  const { tenantId, rule } = await authorize(deps, { caller, resource: resource.alias, scopes, grant }, order, fields);
+  const access = { caller, resource: resource.alias, scopes, grant, ...(breakGlass === true ? { breakGlass } : {}) };
+  const { tenantId, tenantName, rule } = await authorize(deps, access, order, fields);
+  const condition = await meetCondition(
+    deps.approvals,
+    { ...rule, name: rule.rule },
+    () => tokenSubject({ tenantId, tenantName, resource, rule }, order, caller),
+    { ...order, ...requester },
+  );
+  if ('pending' in condition) return condition;
+  Object.assign(fields, condition.met.facts);
   const request: TokenRequest = {
     tenantId,
     resource,
@@ -146,14 +176,11 @@ async function obtainToken(
   if (!judgement.allow) throw new BrokerError('scope_not_allowed', judgement.reason);
   fields.scopes = [...token.scopes];
   fields.tokenFingerprint = token.secret.fingerprint();
+  await condition.met.confirm();
   return token;
 }
 
-interface Authorization {
-  readonly tenantId: TenantId;
-  /** The decision of the rule that allows the request. */
-  readonly rule: Exclude<Decision, Denial>;
-}
+type Authorization = Omit<AllowedToken, 'resource'>;
 
 async function authorize(
   deps: IssueDeps,
@@ -177,7 +204,7 @@ async function authorize(
   fields.application = decision.application;
   // After the decision, so that a caller without a rule learns nothing about tenants.
   if (tenantId === undefined) throw new BrokerError('tenant_unknown', 'No tenant owns this domain.');
-  return { tenantId, rule: decision };
+  return { tenantId, tenantName: tenant.listed?.name, rule: decision };
 }
 
 /** Whether a cached token may predate a change of consent: a requested scope is missing, or a scope exceeds the rule. */

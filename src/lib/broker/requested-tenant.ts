@@ -56,7 +56,7 @@ export async function findTenant(
 }
 
 /** What a caller requests in a tenant. */
-export interface TenantAccess extends Pick<PolicyRequest, 'resource' | 'scopes' | 'grant'> {
+export interface TenantAccess extends Pick<PolicyRequest, 'resource' | 'scopes' | 'grant' | 'breakGlass'> {
   readonly caller: PolicyCaller & Pick<Caller, 'objectId'>;
 }
 

@@ -1,6 +1,7 @@
 import type { Grant } from '../model/token.ts';
 import type { DomainName, TenantId } from '../model/identifiers.ts';
 import type { Caller } from '../model/caller.ts';
+import type { ApprovalTerms } from './approval-keys.ts';
 import type { AccessPolicy, Rule } from './policy.ts';
 import { type Selection, selects } from './selection.ts';
 
@@ -20,6 +21,8 @@ export interface PolicyRequest {
   readonly via?: 'token' | 'gateway';
   /** Whether this is the partner's own tenant. `"*"` means every customer tenant, so a rule must name the partner tenant. */
   readonly isPartnerTenant?: boolean;
+  /** Whether the caller declares an emergency. Default: no. */
+  readonly breakGlass?: boolean;
 }
 
 /** The part of a caller that the policy decides on. What is unknown matches no rule that names it. */
@@ -53,21 +56,51 @@ export type Decision =
       /** All scopes that the token may carry, for `judgeScopes`. Undefined: no limit. */
       readonly scopes: readonly string[] | undefined;
       readonly excessScopes: 'refuse' | 'record';
+      /** The approval that the request needs first. Undefined: none. */
+      readonly approval: ApprovalTerms | undefined;
+      /** The rule is for emergencies only. */
+      readonly breakGlass: boolean;
     }
   | Denial;
 
-/** Returns the first rule that allows the request, or a denial. Denies by default. Pure; never throws. */
+/**
+ * Returns the first rule that allows the request, or a denial. A rule with a condition decides only if none without one
+ * allows the request ({@link conditionRank}). Denies by default. Pure; never throws.
+ */
 export function decide(policy: AccessPolicy, caller: PolicyCaller, request: PolicyRequest): Decision {
   const failed: Stage[] = [];
+  let conditional: Rule | undefined;
+  const rankOf = (rule: Rule): number => conditionRank(rule, request.breakGlass);
   for (const rule of policy.rules) {
     const stage = failedStage(rule, caller, request);
-    if (stage === undefined) {
-      const { name, application, scopes, excessScopes } = rule;
-      return { allow: true, rule: name, application, scopes, excessScopes };
-    }
-    failed.push(stage);
+    if (stage !== undefined) failed.push(stage);
+    else if (rankOf(rule) === 0) return allowedBy(rule);
+    else if (conditional === undefined || rankOf(rule) < rankOf(conditional)) conditional = rule;
   }
-  return denial(failed, caller, request);
+  return conditional === undefined ? denial(failed, caller, request) : allowedBy(conditional);
+}
+
+const allowedBy = ({ name, application, scopes, excessScopes, approval, breakGlass }: Rule): Decision => ({
+  allow: true,
+  rule: name,
+  application,
+  scopes,
+  excessScopes,
+  approval,
+  breakGlass,
+});
+
+/**
+ * The place of a rule among those that allow a request, lowest first: rules without a condition, then rules that need an
+ * approval, then rules for emergencies. A caller who declares an emergency wants no approval, so these two change places.
+ * Rules of the same rank keep the order of the policy.
+ */
+export function conditionRank(
+  { approval, breakGlass }: Pick<Rule, 'approval' | 'breakGlass'>,
+  emergency = false,
+): 0 | 1 | 2 {
+  if (approval === undefined && !breakGlass) return 0;
+  return breakGlass === emergency ? 1 : 2;
 }
 
 /** The rules that allow the request, in the order of the policy. Pure. */

@@ -16,9 +16,10 @@ interface RuleFinding {
   readonly rule: string;
   /**
    * `allows`: this rule decides. `lacks`: the request fails at `missing`. `not reached`: an earlier rule allows.
-   * `no tokens`: the rule only limits reading.
+   * `not needed`: it allows only on a condition, and the rule that decides has none. `no tokens`: the rule only limits
+   * reading.
    */
-  readonly outcome: 'allows' | 'lacks' | 'not reached' | 'no tokens';
+  readonly outcome: 'allows' | 'lacks' | 'not reached' | 'not needed' | 'no tokens';
   readonly missing?: Stage;
 }
 
@@ -36,9 +37,10 @@ export function explain(policy: AccessPolicy, caller: PolicyCaller, request: Pol
   const rules = policy.rules.map((rule, index): RuleFinding => {
     if (index === decidedBy) return { rule: rule.name, outcome: 'allows' };
     if (!rule.tokens) return { rule: rule.name, outcome: 'no tokens' };
-    const missing = index < decidedBy ? failedStage(rule, caller, request) : undefined;
+    if (index > decidedBy) return { rule: rule.name, outcome: 'not reached' };
+    const missing = failedStage(rule, caller, request);
     return missing === undefined
-      ? { rule: rule.name, outcome: 'not reached' }
+      ? { rule: rule.name, outcome: 'not needed' }
       : { rule: rule.name, outcome: 'lacks', missing };
   });
   return { decision, rules };

@@ -1,4 +1,5 @@
 import type * as z from 'zod';
+import { approvalProblems, termsOf } from './approval-keys.ts';
 import { didYouMean } from './did-you-mean.ts';
 import { duplicateKey } from '../runtime/duplicate-key.ts';
 import { gatewayProblems, isForGateway } from './gateway-keys.ts';
@@ -73,7 +74,7 @@ function referenceProblems(document: PolicyDocument): string[] {
         );
       }
     }
-    problems.push(...tokenProblems(rule, place), ...gatewayProblems(rule, place));
+    problems.push(...tokenProblems(rule, place), ...gatewayProblems(rule, place), ...approvalProblems(rule, place));
     const lists = {
       'callers.applications': rule.callers.applications,
       tenants: rule.tenants,
@@ -114,7 +115,7 @@ const missingTokenKeys = (rule: Partial<RuleDocument>, place: string): string[] 
 /** Checks that a rule says which tokens it allows, or nothing about tokens and only what may be read. */
 function tokenProblems(rule: RuleDocument, place: string): string[] {
   if (!isReadingOnly(rule)) return missingTokenKeys(rule, place);
-  return (['scopes', 'grants', 'application', 'excessScopes', 'via', 'requests'] as const)
+  return (['scopes', 'grants', 'application', 'excessScopes', 'via', 'requests', 'approval', 'breakGlass'] as const)
     .filter((key) => rule[key] !== undefined)
     .map((key) => `${place}.${key}: has no effect without tenants and resources.`);
 }
@@ -158,6 +159,8 @@ function compile(rule: RuleDocument, { tenantGroups = {} }: PolicyDocument): Rul
     scopes: unlimited(rule.scopes) ? undefined : rule.scopes,
     excessScopes: rule.excessScopes ?? 'refuse',
     application: rule.application ?? 'default',
+    approval: rule.approval && termsOf(rule.approval),
+    breakGlass: rule.breakGlass === true,
   };
 }
 

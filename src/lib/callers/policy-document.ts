@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { grants } from '../model/token.ts';
 import { applicationNamePattern } from '../model/credential.ts';
 import { callerKinds, callerRoles } from '../model/caller.ts';
+import { approvalRanges } from './approval-keys.ts';
 import { requestMethods } from './request-limit.ts';
 
 /**
@@ -84,6 +85,32 @@ const callersSchema = z.strictObject({
   }),
 });
 
+const minutes = ([least, most]: readonly [number, number], standard: number, meaning: string) =>
+  z
+    .number()
+    .int()
+    .min(least)
+    .max(most)
+    .optional()
+    .meta({ description: `${meaning} ${least} to ${most} minutes. Absent: ${standard}.` });
+
+const [fewest, most] = approvalRanges.count;
+const approvalSchema = z.strictObject({
+  from: limited(z.enum(callerRoles)).optional().meta({
+    description:
+      'App roles that a decider must hold, all of them. Approvals.Decide is always required. Absent: Approvals.Decide.',
+  }),
+  count: z
+    .number()
+    .int()
+    .min(fewest)
+    .max(most)
+    .optional()
+    .meta({ description: `How many people must approve, ${fewest} to ${most}. Absent: 1.` }),
+  expiresMinutes: minutes(approvalRanges.expiresMinutes, 60, 'How long the request waits for decisions.'),
+  validMinutes: minutes(approvalRanges.validMinutes, 60, 'How long the approved request is served.'),
+});
+
 const ruleFields = {
   name: z.string().min(1).max(200).meta({
     description: 'Unique name. The audit record of every token and request that the rule allows contains it.',
@@ -119,6 +146,14 @@ const ruleFields = {
     .meta({
       description: "The one of the broker's applications that redeems the token. Absent: default.",
     }),
+  approval: approvalSchema.optional().meta({
+    description:
+      'Each request needs the approval of other people first: the caller gets 202, and repeats the same request once it is approved.',
+  }),
+  breakGlass: z.literal(true).optional().meta({
+    description:
+      'For emergencies: serves at once what the caller sends with breakGlass and a reason, sends a notice and marks the audit records.',
+  }),
   via: limited(z.enum(vias)).optional().meta({
     description:
       'token: the caller gets a token. gateway: the broker sends the requests of the caller, under no more permissions than scopes names. Absent: token only.',

@@ -2,6 +2,7 @@ import type { Grant } from '../model/token.ts';
 import type { CallerRole } from '../model/caller.ts';
 import type { ScopeLimit } from './judge-scopes.ts';
 import type { RequestLimit } from './request-limit.ts';
+import type { ApprovalTerms } from './approval-keys.ts';
 import type { Selection } from './selection.ts';
 
 export type { Selection };
@@ -32,6 +33,10 @@ export interface Rule extends ScopeLimit {
   readonly application: string;
   /** Tenant ids and domains in lower case that the callers may read. Undefined: the rule does not limit reading. */
   readonly reads: Selection | undefined;
+  /** What approval each request needs. Undefined: none. */
+  readonly approval: ApprovalTerms | undefined;
+  /** The rule is for emergencies: it serves at once, demands a reason and alerts. */
+  readonly breakGlass: boolean;
 }
 
 /** A checked access policy, ready to decide. */

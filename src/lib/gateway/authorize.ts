@@ -19,6 +19,8 @@ import { grantOf } from './rule-grant.ts';
 /** A request that a rule lets out. */
 export interface Authorization extends Choice {
   readonly tenantId: TenantId;
+  /** Undefined if the directory does not list the tenant. */
+  readonly tenantName: string | undefined;
   readonly resource: Resource;
   /** The address of the resource, without a trailing slash. */
   readonly baseUrl: string;
@@ -91,7 +93,7 @@ export async function authorize(
   facts.rule = rule.name;
   facts.application = rule.application;
   facts.grant = grantOf(rule);
-  return { ...choice, tenantId, resource, baseUrl };
+  return { ...choice, tenantId, tenantName: tenant.listed?.name, resource, baseUrl };
 }
 
 type Request = TenantFacts & { readonly resource: string; readonly via: 'gateway' };

@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import type { PermissionMap } from 'graph-permissions/permission-map';
+import { conditionRank } from '../callers/decide.ts';
 import type { Rule } from '../callers/policy.ts';
 import { isJson } from '../judge/reading/headers.ts';
 import { once } from '../judge/request-reading.ts';
@@ -33,7 +34,7 @@ export interface JudgeDeps {
 
 /**
  * Chooses the first rule that lets the request out. Of a batch, the first rule that lets every part out, or else the one
- * that lets out most.
+ * that lets out most. A rule with a condition is asked only if none without one lets anything out (`conditionRank`).
  * @param rules Rules of the caller for the resource in the tenant, in the order of the policy; at least one.
  * @returns the rule, or the refusal of the rule that came furthest.
  */
@@ -45,10 +46,30 @@ export async function chooseRule(
 ): Promise<Choice | Refused> {
   const judge = ruleJudge(deps, order, target);
   const refusals: Refused[] = [];
+  for (const equals of byCondition(rules, order)) {
+    const choice = await chooseAmong(judge, equals, refusals);
+    if (choice !== undefined) return choice;
+  }
+  // A rule that could read the request came further than one that could not.
+  return refusals.find(({ kind }) => kind !== 'unreadable') ?? refusals[0] ?? nothing;
+}
+
+/** The rules in groups of the same rank, lowest first. */
+const byCondition = (rules: readonly Rule[], { justification }: GatewayOrder): readonly (readonly Rule[])[] =>
+  [0, 1, 2]
+    .map((rank) => rules.filter((rule) => conditionRank(rule, justification.breakGlass) === rank))
+    .filter((group) => group.length > 0);
+
+/** @param refusals takes those of these rules. */
+async function chooseAmong(
+  judge: ReturnType<typeof ruleJudge>,
+  rules: readonly Rule[],
+  refusals: Refused[],
+): Promise<Choice | undefined> {
   let best: { readonly choice: Choice; readonly allowed: number } | undefined;
   for (const rule of rules) {
     // Other requests and the deadline get their turn between two rules.
-    if (rule !== rules[0]) await setImmediate();
+    if (rule !== rules[0] || refusals.length > 0) await setImmediate();
     const judged = await judge(rule);
     if ('allowed' in judged) {
       refusals.push(judged);
@@ -59,9 +80,7 @@ export async function chooseRule(
     if (allowed === judged.parts.length) return { rule, judged };
     if (best === undefined || allowed > best.allowed) best = { choice: { rule, judged }, allowed };
   }
-  if (best !== undefined) return best.choice;
-  // A rule that could read the request came further than one that could not.
-  return refusals.find(({ kind }) => kind !== 'unreadable') ?? refusals[0] ?? nothing;
+  return best?.choice;
 }
 
 const nothing: Refused = { allowed: false, kind: 'not-permitted', reason: 'No rule opens the request; ask for one.' };

@@ -55,7 +55,13 @@ export async function explainRequest(policy: AccessPolicy, asked: ExplainedReque
   const { resource } = asked.order;
   const request: PolicyRequest = { tenantId, domains, resource, scopes: [], via: 'gateway' };
   const tenant = tenantId ?? domains[0] ?? '';
-  const order: GatewayOrder = { ...asked.order, tenant, headers: jsonHeaders(asked.order), gatewayUrl: '' };
+  const order: GatewayOrder = {
+    ...asked.order,
+    tenant,
+    headers: jsonHeaders(asked.order),
+    gatewayUrl: '',
+    justification: {},
+  };
   const target: PlainTarget = { alias: resource, baseUrl, tenantId: tenant as TenantId };
   const deps = { map, graphHost, readLink };
   const stages = policy.rules.map((rule) => ({ rule, missing: failedStage(rule, caller, request) }));

@@ -1,4 +1,6 @@
 import { BrokerError } from '../model/errors.ts';
+import type { Justification } from '../model/justification.ts';
+import { isForGateway } from './justification-headers.ts';
 
 /** A request that a caller hands to the gateway. */
 export interface GatewayOrder {
@@ -15,6 +17,7 @@ export interface GatewayOrder {
   readonly body: Uint8Array | undefined;
   /** The address of the gateway for this tenant and resource, without a trailing slash. Links of answers lead there. */
   readonly gatewayUrl: string;
+  readonly justification: Justification;
 }
 
 /** The address of a gateway request, taken apart. */
@@ -78,4 +81,4 @@ const fromFrontEnds = /^(?:x-original-url|x-waws-unencoded-url|x-forwarded-[a-z-
 
 /** The headers of a request, as the judge reads them. */
 export const orderHeaders = (headers: Iterable<readonly [string, string]>): Readonly<Record<string, string>> =>
-  Object.fromEntries([...headers].filter(([name]) => !fromFrontEnds.test(name)));
+  Object.fromEntries([...headers].filter(([name]) => !fromFrontEnds.test(name) && !isForGateway(name)));

@@ -1,4 +1,5 @@
 import type { PermissionMap } from 'graph-permissions/permission-map';
+import type { Approvals } from '../approvals/approvals.ts';
 import type { PolicyStore } from '../callers/policy-store.ts';
 import type { GatedTokens } from '../broker/gated-tokens.ts';
 import type { Caller } from '../model/caller.ts';
@@ -23,6 +24,7 @@ export interface GatewayDeps extends RequestRecordsDeps {
   /** Refuses tenants that are excluded or out of reach. */
   readonly tokens: GatedTokens;
   readonly partnerTenantId: TenantId;
+  readonly approvals: Approvals;
   readonly random: Random;
   readonly permissionMap: () => Promise<PermissionMap>;
   readonly links: GatewayLinks;

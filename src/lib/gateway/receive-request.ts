@@ -2,6 +2,7 @@ import { BrokerError } from '../model/errors.ts';
 import { scrub } from '../runtime/log.ts';
 import type { GatewayDeps } from './gateway.ts';
 import { type GatewayOrder, orderHeaders, readAddress } from './gateway-order.ts';
+import { justificationOf } from './justification-headers.ts';
 import { recordOf, type Sender } from './request-records.ts';
 import type { Answer } from './rewrite-answer.ts';
 import { serveRequest } from './serve-request.ts';
@@ -41,5 +42,6 @@ function readOrder({ method, url, headers: sent, body, route, takesKeys }: Recei
   const headers = orderHeaders(sent);
   if ((headers['content-encoding'] ?? 'identity') !== 'identity')
     throw new BrokerError('request_invalid', 'The body has a content coding; send it without one.');
-  return { ...readAddress(url, route, takesKeys), method, headers, body };
+  const justification = justificationOf(Object.fromEntries(sent));
+  return { ...readAddress(url, route, takesKeys), method, headers, body, justification };
 }

@@ -1,25 +1,24 @@
 import { hash } from 'node:crypto';
 import type { AuditEntry, AuditLog, GatewayRequestFields } from '../audit/audit-log.ts';
+import type { Met } from '../approvals/meet-condition.ts';
+import type { Asking } from '../approvals/admit.ts';
 import type { Caller } from '../model/caller.ts';
 import { type ErrorCode, toBrokerError } from '../model/errors.ts';
 import type { Secret } from '../model/secret.ts';
 import type { AccessToken } from '../model/token.ts';
 import { readClaims } from '../entra/token-claims.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { errorFields, type Logger, scrub } from '../runtime/log.ts';
+import { errorFields, scrub } from '../runtime/log.ts';
 
 /** Who sends a request, and the log of that request. */
-export interface Sender {
-  readonly caller: Caller;
-  readonly correlationId: string;
-  readonly log: Logger;
-}
+export type Sender = Asking;
 
 /** What is known about a request before it leaves. */
 export type RequestFacts = Pick<
   AuditEntry,
   'rule' | 'tenantId' | 'tenantAsked' | 'resource' | 'scopes' | 'grant' | 'application' | 'method' | 'path' | 'cmdlet'
->;
+> &
+  Met['facts'];
 
 export interface RequestRecordsDeps {
   readonly audit: Pick<AuditLog, 'record'>;

@@ -25,6 +25,8 @@ export interface Outgoing {
   readonly authorization: Pick<Authorization, 'rule' | 'tenantId' | 'resource' | 'baseUrl'>;
   readonly verdict: Allowed;
   readonly body: Uint8Array | undefined;
+  /** Called before each attempt. Nothing leaves if it throws: the approval may have been revoked in between. */
+  readonly confirm: () => Promise<void>;
   /** The end of the whole request. */
   readonly signal: AbortSignal;
 }
@@ -60,6 +62,7 @@ export async function sendUpstream(
   const attempt = (): Promise<Received> =>
     limiter.run(
       async () => {
+        await outgoing.confirm();
         if (isFirst) await beforeFirst();
         isFirst = false;
         const token = await deps.tokens.getToken(tokenRequest, signal);

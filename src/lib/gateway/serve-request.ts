@@ -1,4 +1,7 @@
 import type { Allowed } from '../judge/verdict.ts';
+import type { Approval } from '../approvals/approval.ts';
+import { type ConditionOutcome, meetCondition } from '../approvals/meet-condition.ts';
+import { pendingAnswer } from '../approvals/pending-answer.ts';
 import { callerIdOf } from '../model/caller.ts';
 import { BrokerError } from '../model/errors.ts';
 import type { AccessToken, TokenRequest } from '../model/token.ts';
@@ -11,6 +14,7 @@ import type { JudgedPart } from './judge-graph.ts';
 import { rootUrlOf } from './links.ts';
 import { checkLookUps } from './look-ups.ts';
 import { recordOf, type RequestFacts, type Sender } from './request-records.ts';
+import { requestSubject } from './request-subject.ts';
 import { type Answer, rewriteAnswer } from './rewrite-answer.ts';
 import { grantOf } from './rule-grant.ts';
 import { addressIn, type Outgoing, tokenRequestOf } from './send.ts';
@@ -42,17 +46,42 @@ export async function serveRequest(deps: GatewayDeps, order: GatewayOrder, sende
 async function serve(deps: GatewayDeps, order: GatewayOrder, sender: Sender, signal: AbortSignal): Promise<Answer> {
   const facts = factsOf(order);
   let authorization: Authorization;
+  let condition: ConditionOutcome;
   try {
     authorization = await authorize(deps, order, sender.caller, facts);
+    condition = await conditionOf(deps, order, sender, authorization);
   } catch (thrown) {
     await recordOf(deps, sender).denied(facts, thrown);
     throw thrown;
   }
+  if ('pending' in condition) return pendingReply(condition.pending);
   const { judged } = authorization;
-  const common = { deps, sender, authorization, signal, gatewayUrl: order.gatewayUrl };
+  const { confirm, facts: met } = condition.met;
+  Object.assign(facts, met);
+  const common = { deps, sender, authorization, signal, confirm, gatewayUrl: order.gatewayUrl };
   if (judged.batch) return serveBatch(common, facts, judged.parts);
   const { verdict, cmdlet } = judged;
   return serveOne({ ...common, verdict, body: order.body }, requestFacts(facts, verdict, cmdlet));
+}
+
+/** @throws BrokerError for a batch that needs an approval, and as {@link meetCondition} does. */
+function conditionOf(
+  deps: GatewayDeps,
+  { body, justification }: GatewayOrder,
+  sender: Sender,
+  authorization: Authorization,
+): Promise<ConditionOutcome> {
+  const subject = () => requestSubject(authorization, body, sender.caller);
+  return meetCondition(deps.approvals, authorization.rule, subject, { ...justification, ...sender });
+}
+
+function pendingReply(approval: Approval): Answer {
+  const { status, headers, body } = pendingAnswer(approval);
+  return {
+    status,
+    headers: { ...headers, 'content-type': 'application/json' },
+    body: Buffer.from(JSON.stringify(body)),
+  };
 }
 
 interface Served extends Outgoing {

@@ -8,6 +8,7 @@ export const callerRoles = [
   'Runs.Read',
   'Runs.Write',
   'Audit.Read',
+  'Approvals.Decide',
 ] as const;
 export type CallerRole = (typeof callerRoles)[number];
 

@@ -82,6 +82,54 @@ export const errorTable = {
       'Wait as long as Retry-After says. Reuse a token until it expires instead of requesting a new one.',
     ),
   },
+  approval_ended: {
+    status: 403,
+    scope: 'caller',
+    retry: 'never',
+    title: 'The approval of this request has ended',
+    advice: {
+      caller:
+        'To ask for a new approval, send the request again with askAgain: true in the body, or the header x-ask-again: true through the gateway.',
+      operator: 'To ask for a new approval, repeat the command with --ask-again.',
+    },
+  },
+  approval_conflict: {
+    status: 409,
+    scope: 'caller',
+    retry: 'never',
+    title: 'This decision is not possible any more',
+    advice: {
+      caller:
+        'Read the approval (GET /api/approvals/{id}): it shows its status and the decisions that you may still make.',
+      operator: '`ptb approvals show` shows the status, and the decisions that you may still make.',
+    },
+  },
+  approval_not_found: {
+    status: 404,
+    scope: 'caller',
+    retry: 'never',
+    title: 'There is no such approval',
+    advice: { caller: 'GET /api/approvals lists the approvals.', operator: '`ptb approvals` lists the approvals.' },
+  },
+  too_many_approvals: {
+    status: 429,
+    scope: 'caller',
+    retry: 'never',
+    title: 'Too many requests of this caller wait for an approval',
+    advice: sameFor('Wait until some of them are decided or expire, then send the request again.'),
+  },
+  reason_required: {
+    status: 403,
+    scope: 'caller',
+    retry: 'never',
+    title: 'The rule is for emergencies and needs a reason',
+    advice: {
+      caller:
+        'In an emergency, send the request again with breakGlass: true and a reason of 10 to 500 characters: in the body, or in the headers x-break-glass and x-reason through the gateway. Every use is announced. Otherwise ask the operator for another rule.',
+      operator:
+        'In an emergency, repeat the command with --break-glass and --reason. Every use is announced. Otherwise add another rule to the access policy.',
+    },
+  },
   policy_missing: {
     status: 503,
     scope: 'platform',

@@ -19,6 +19,7 @@ const roleTexts: Readonly<Record<CallerRole, string>> = {
   'Runs.Read': 'Read runs and their results.',
   'Runs.Write': 'Start and cancel runs.',
   'Audit.Read': 'Read which caller got which token and sent which request.',
+  'Approvals.Decide': 'Decide on requests of others that need an approval, as the access policy allows.',
 };
 
 /** The broker's own application as Graph has it. Lists keep what others added. */

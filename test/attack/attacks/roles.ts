@@ -1,9 +1,12 @@
-import { callerRoles } from '../../../src/lib/model/caller.ts';
+import { type Access, isOpen } from '../../../src/lib/api/route.ts';
+import { type CallerRole, callerRoles } from '../../../src/lib/model/caller.ts';
 import { routes } from '../../../tools/docs/declared-routes.ts';
 import { type Attack, control } from '../attack.ts';
 import { stranger } from '../forge.ts';
 
-const isRole = (access: string): access is (typeof callerRoles)[number] => callerRoles.some((role) => role === access);
+/** The roles of which one opens a route; none for an open route. */
+const openers = (access: Access): readonly CallerRole[] =>
+  isOpen(access) ? [] : typeof access === 'string' ? [access] : access;
 
 /** A path without effect: what it names does not exist. */
 const harmless = (path: string): string => `/api${path.replaceAll(/\{\*?\w+\}/g, 'none')}`;
@@ -18,15 +21,16 @@ export const roles: Attack = {
       const request = { method, path: harmless(path), ...(method === 'POST' ? { body: {} } : {}) };
       const as = (...held: string[]) =>
         app.ask({ ...request, headers: { authorization: forge.bearer({ application: stranger, roles: held }) } });
-      if (!isRole(access)) continue;
+      const opening = openers(access);
+      if (opening.length === 0) continue;
       const none = await app.ask(request);
       tally.attempt(none.status === 401, `${name} without a token: ${none.status}`);
-      const others = callerRoles.filter((role) => role !== access);
+      const others = callerRoles.filter((role) => !opening.includes(role));
       const sets = [
         [],
         ...others.map((role) => [role]),
         others,
-        [access.toLowerCase(), `${access} `, `${access}.All`, '*'],
+        [...opening.flatMap((role) => [role.toLowerCase(), `${role} `, `${role}.All`]), '*'],
       ];
       for (const held of sets) {
         const { status, code } = await as(...held);
@@ -35,10 +39,12 @@ export const roles: Attack = {
           `${name} with ${held.join() || 'no role'}: ${status} ${code}`,
         );
       }
-      const { status, text } = await as(access);
-      control(status !== 401 && !text.includes('lacks the app role'), `${name} refuses ${access}: ${status} ${text}`);
+      for (const role of opening) {
+        const { status, text } = await as(role);
+        control(status !== 401 && !text.includes('lacks the app role'), `${name} refuses ${role}: ${status} ${text}`);
+      }
     }
-    const open = routes.filter(({ access }) => !isRole(access));
+    const open = routes.filter(({ access }) => isOpen(access));
     const { accounts, tenants, partnerTenantId, keyVault } = cloud.document;
     const secret = [
       partnerTenantId,

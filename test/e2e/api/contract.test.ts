@@ -47,7 +47,9 @@ describe('access control', () => {
   });
 
   it.each(guarded)('$name rejects a caller without the role $access', async ({ name, access }) => {
-    const others = demo.cloud.brokerApplication.callers.filter(({ roles }) => !roles.includes(access));
+    const others = demo.cloud.brokerApplication.callers.filter(
+      ({ roles }) => ![access].flat().some((role) => roles.includes(role)),
+    );
     expect(others.length).toBeGreaterThan(0);
     for (const { roles } of others) {
       const answer = await visitor.visit(name, { ...harmless, token: await tokenOfCaller(demo, roles) });

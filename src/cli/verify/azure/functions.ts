@@ -10,7 +10,9 @@ const routes = Object.values<Readonly<Record<string, { readonly operationId: str
 /** The functions of every deployment of this version, besides the timer `schedule-JOB` of each job with a schedule. */
 export const expectedFunctions: readonly string[] = [
   ...routes,
+  'announce-approval',
   'announce-run',
+  'approval',
   'export-run',
   'fan-out',
   'fan-out-batch',
@@ -19,6 +21,7 @@ export const expectedFunctions: readonly string[] = [
   'purge-audit',
   'purge-runs',
   'rotate-credential',
+  'settle-approval',
   'tenant-run',
   'watch-runs',
 ];

@@ -29,7 +29,12 @@ const auditEntrySchema = z
         'If issued: the scopes of the token. If denied: the requested scopes. For a request through the gateway: the permissions of the rule that open it.',
     }),
     grant: z.enum(grants).optional().meta({ description: 'Absent if `route` is present.' }),
-    kind: z.literal('request').optional().meta({ description: 'Present for a request through the gateway.' }),
+    kind: z.enum(['request', 'approval']).optional().meta({ description: 'Absent for a token.' }),
+    approvalId: z.string().optional().meta({
+      description: 'The approval of a step, or the one under which the token was issued or the request sent.',
+    }),
+    breakGlass: z.literal(true).optional().meta({ description: 'Present if a rule for emergencies served it.' }),
+    reason: z.string().optional().meta({ description: 'Why the caller asked, decided, or declared an emergency.' }),
     method: z.string().optional().meta({ description: 'Method of the request.' }),
     path: z.string().optional().meta({
       description: 'Path of the request as it was sent, without query. Absent if it could not be read.',

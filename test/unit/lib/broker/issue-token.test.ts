@@ -20,6 +20,8 @@ import { silentLogger } from '../../../../src/lib/runtime/log.ts';
 import { Secret } from '../../../../src/lib/model/secret.ts';
 import type { DelegatedTenant } from '../../../../src/lib/tenants/tenant.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
+import { FakeOrchestrations } from '../../../fakes/fake-orchestrations.ts';
+import { memoryApprovals } from '../../../support/approvals.ts';
 
 const partner = 'aaaaaaaa-0000-4000-8000-000000000000' as TenantId;
 const contoso = 'bbbbbbbb-0000-4000-8000-000000000001' as TenantId;
@@ -157,6 +159,12 @@ beforeEach(() => {
     },
     forgetTenant: () => undefined,
   };
+  const audit: IssueDeps['audit'] = {
+    record: async (entry) => {
+      if (auditFails) throw new BrokerError('audit_unavailable', 'The table does not answer.');
+      entries.push(entry);
+    },
+  };
   deps = {
     clock,
     partnerTenantId: partner,
@@ -165,12 +173,8 @@ beforeEach(() => {
     tokens: new GatedTokens({ tokens: source, policy, directory, partnerTenantId: partner }),
     newId: () => `id-${(ids += 1)}`,
     resources: createResourceRegistry(clouds.public, []),
-    audit: {
-      record: async (entry) => {
-        if (auditFails) throw new BrokerError('audit_unavailable', 'The table does not answer.');
-        entries.push(entry);
-      },
-    },
+    audit,
+    approvals: memoryApprovals({ audit, policy, clock }),
   };
 });
 
@@ -185,12 +189,18 @@ test('returns no token that became too short-lived while a newer one was request
 
 const order = (more: object = {}): TokenOrder =>
   check({ tenant: contoso, resource: 'graph', ...more }, tokenRequestSchema, 'body');
-const issue = (more: object = {}) =>
+const request = (more: object = {}) =>
   issueToken(deps, order(more), {
     caller: helpdesk,
     correlationId: 'dddddddd-0000-4000-8000-000000000000',
     log: silentLogger,
+    orchestrations: new FakeOrchestrations(),
   });
+const issue = async (more: object = {}) => {
+  const issued = await request(more);
+  if ('pending' in issued) throw new Error('the token waits for an approval');
+  return issued;
+};
 const refusal = async (more: object = {}): Promise<string> =>
   issue(more).then(
     () => 'issued',

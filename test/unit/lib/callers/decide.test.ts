@@ -35,6 +35,8 @@ describe('decide with a matching rule', () => {
       rule: 'helpdesk',
       application: 'default',
       scopes: ['User.Read.All'],
+      approval: undefined,
+      breakGlass: false,
       excessScopes: expect.stringMatching(/refuse|record/) as string,
     });
     expect(decideFor({ scopes: ['User.Read.All'] }).allow).toBe(true);

@@ -26,6 +26,8 @@ it('fills in the defaults: delegated only, any scope, application default, exces
   expect(parsed).toMatchObject({ ok: true, warnings: [] });
   expect(parsed.ok && parsed.policy.rules[0]).toEqual({
     name: 'one',
+    approval: undefined,
+    breakGlass: false,
     callers: new Set([guid(1)]),
     objects: '*',
     kinds: '*',

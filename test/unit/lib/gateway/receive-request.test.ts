@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { receiveRequest } from '../../../../src/lib/gateway/receive-request.ts';
+import { FakeOrchestrations } from '../../../fakes/fake-orchestrations.ts';
 import { recordingLogger } from '../../../fakes/recording-logger.ts';
 import { portal, stage } from './stage.ts';
 
@@ -15,7 +16,12 @@ function receive(url: string, headers: Readonly<Record<string, string>> = {}) {
     route: { tenant: 'contoso.com', resource: 'graph' },
     takesKeys: false,
   };
-  const sender = { caller: portal, correlationId: 'dddddddd-0000-4000-8000-000000000001', log: recordingLogger().log };
+  const sender = {
+    caller: portal,
+    correlationId: 'dddddddd-0000-4000-8000-000000000001',
+    log: recordingLogger().log,
+    orchestrations: new FakeOrchestrations(),
+  };
   const answering = receiveRequest(deps, received, sender).catch((error: unknown) => error);
   return answering.then((error) => ({ error, entries: audit.entries, sent: world.sent }));
 }

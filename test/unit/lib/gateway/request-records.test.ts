@@ -4,6 +4,7 @@ import { recordOf, utiOf } from '../../../../src/lib/gateway/request-records.ts'
 import { Secret } from '../../../../src/lib/model/secret.ts';
 import { silentLogger } from '../../../../src/lib/runtime/log.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
+import { FakeOrchestrations } from '../../../fakes/fake-orchestrations.ts';
 import { bearer, portal } from './stage.ts';
 
 it('lets only the record of an outcome wait for others, because nobody waits for it', async () => {
@@ -18,7 +19,8 @@ it('lets only the record of an outcome wait for others, because nobody waits for
     background: (work: () => void) => work(),
     callers: { refusalRecords: { take: () => undefined } },
   };
-  const records = recordOf(deps, { caller: portal, correlationId: 'c', log: silentLogger });
+  const sender = { caller: portal, correlationId: 'c', log: silentLogger, orchestrations: new FakeOrchestrations() };
+  const records = recordOf(deps, sender);
   const token = { secret: new Secret(bearer), scopes: [], expiresAtMs: 0, fromCache: true };
   await records.sent({ scopes: [] }, { ...token, resource: 'graph' } as never, undefined);
   records.ended({ scopes: [] }, { status: 200 });

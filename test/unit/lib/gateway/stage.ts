@@ -19,8 +19,10 @@ import { Secret } from '../../../../src/lib/model/secret.ts';
 import type { AccessToken, TokenRequest } from '../../../../src/lib/model/token.ts';
 import type { DelegatedTenant } from '../../../../src/lib/tenants/tenant.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
+import { FakeOrchestrations } from '../../../fakes/fake-orchestrations.ts';
 import { MemoryAuditLog } from '../../../fakes/memory-audit-log.ts';
 import { recordingLogger } from '../../../fakes/recording-logger.ts';
+import { memoryApprovals } from '../../../support/approvals.ts';
 
 const partner = 'aaaaaaaa-0000-4000-8000-000000000000' as TenantId;
 export const contoso = 'bbbbbbbb-0000-4000-8000-000000000001' as TenantId;
@@ -116,6 +118,7 @@ export function stage(rules: readonly object[] = [usersRule], { requestsPerMinut
     },
   });
   const key = new Secret(randomBytes(32).toString('base64url'));
+  const approvals = memoryApprovals({ audit, policy, clock });
   const deps: GatewayDeps = {
     ...createGateway(
       {
@@ -124,6 +127,7 @@ export function stage(rules: readonly object[] = [usersRule], { requestsPerMinut
         resources: createResourceRegistry(clouds.public, []),
         tokens,
         audit,
+        approvals,
         callers: {
           limit: createCallerRateLimit({ clock }, { requestsPerMinute: requestsPerMinute }),
           refusalRecords: createCallerRateLimit({ clock }, { requestsPerMinute: 60, burst: 60 }),
@@ -155,15 +159,17 @@ export function stage(rules: readonly object[] = [usersRule], { requestsPerMinut
       headers: more.body === undefined ? {} : { 'content-type': 'application/json' },
       body: undefined,
       gatewayUrl: `https://broker.example/api/gateway/${contoso}/graph`,
+      justification: {},
       ...more,
     };
     return serveRequest(deps, order, {
       caller,
       correlationId: 'dddddddd-0000-4000-8000-000000000001',
       log: recording.log,
+      orchestrations: new FakeOrchestrations(),
     });
   };
-  return { clock, audit, events: () => recording.events(), world, deps, send };
+  return { clock, audit, approvals, events: () => recording.events(), world, deps, send };
 }
 
 /** The JSON of an answer. */

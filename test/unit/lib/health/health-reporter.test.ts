@@ -47,6 +47,8 @@ const rule = (application: string, ...grants: ('delegated' | 'application')[]): 
   gateway: false,
   requests: undefined,
   reads: undefined,
+  approval: undefined,
+  breakGlass: false,
   roles: [],
   grants: new Set(grants),
   resources: '*',

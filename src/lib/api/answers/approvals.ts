@@ -1,0 +1,91 @@
+import * as z from 'zod';
+import { approvalKinds, approvalStatuses, decisions } from '../../approvals/approval.ts';
+import { callerKinds, callerRoles } from '../../model/caller.ts';
+import { count, guid, isoTime } from './shared.ts';
+
+const approvalId = z
+  .string()
+  .meta({ description: 'Id of the approval. It begins with the time of the request, in UTC.' });
+
+const partySchema = z.object({
+  objectId: guid.meta({ description: 'Object id of the person or service principal.' }),
+  applicationId: guid.meta({ description: 'The application that it used.' }),
+  kind: z.enum(callerKinds),
+  name: z.string().meta({ description: 'Sign-in name or name of the application, if the token had one.' }),
+});
+
+const factsSchema = z.array(z.object({ name: z.string(), value: z.string() })).readonly();
+
+const summaryFields = {
+  id: approvalId,
+  kind: z.enum(approvalKinds).meta({ description: 'Whether a token or a request through the gateway is approved.' }),
+  title: z.string().meta({ description: 'What is approved, in one line.' }),
+  status: z.enum(approvalStatuses).meta({
+    description:
+      'pending: waits for decisions. approved: the request is served. denied, revoked: ended by a decider. expired: ended without enough decisions. ended: the validity is over.',
+  }),
+  rule: z.string().meta({ description: 'The policy rule that asks for the approval.' }),
+  tenantId: guid,
+  asker: partySchema,
+  reason: z.string().optional().meta({ description: 'Why the asker wants it.' }),
+  askedAt: isoTime,
+  expiresAt: isoTime.meta({ description: 'When a pending request expires.' }),
+  approvalsNeeded: count,
+  approvalsGiven: count,
+  approvedAt: isoTime.optional(),
+  validUntil: isoTime.optional().meta({ description: 'Until when the approved request is served.' }),
+  closedAt: isoTime.optional(),
+  possibleDecisions: z
+    .array(z.enum(decisions))
+    .readonly()
+    .meta({ description: 'What you may decide now. Empty if you may not decide on it.' }),
+};
+
+const approvalSummarySchema = z.object(summaryFields).meta({ id: 'ApprovalSummary' });
+
+export const approvalsAnswerSchema = z
+  .object({
+    approvals: z.array(approvalSummarySchema).readonly().meta({ description: 'Newest first.' }),
+    continuation: z
+      .string()
+      .optional()
+      .meta({ description: 'Present if there may be more, even if this page is empty.' }),
+  })
+  .meta({ id: 'Approvals' });
+export type ApprovalsAnswer = z.output<typeof approvalsAnswerSchema>;
+
+export const approvalSchema = z
+  .object({
+    ...summaryFields,
+    facts: factsSchema.meta({ description: 'What the approval is bound to, for people.' }),
+    details: factsSchema.meta({
+      description:
+        'Query, headers and body of a request. They may hold data of the customer, so they are removed when the approval is closed. Texts in members that hold secrets are hidden.',
+    }),
+    digest: z.string().meta({ description: 'SHA-256 of all that the approval is bound to, in hexadecimal.' }),
+    from: z
+      .array(z.enum(callerRoles))
+      .readonly()
+      .meta({ description: 'App roles that a decider must hold, all of them.' }),
+    validMinutes: count.meta({ description: 'How long the approved request is served.' }),
+    decisions: z
+      .array(z.object({ decision: z.enum(decisions), decider: partySchema, reason: z.string(), at: isoTime }))
+      .readonly(),
+    correlationId: guid.meta({ description: 'Of the request that asked.' }),
+  })
+  .meta({ id: 'Approval' });
+export type ApprovalAnswer = z.output<typeof approvalSchema>;
+
+/** The body of 202. */
+export const pendingApprovalSchema = z
+  .object({
+    approvalId,
+    status: z.literal('pending'),
+    rule: z.string(),
+    detail: z.string().meta({ description: 'What to do.' }),
+    approvalsNeeded: count,
+    approvalsGiven: count,
+    expiresAt: isoTime,
+  })
+  .meta({ id: 'PendingApproval', description: 'The request waits for the approval of other people.' });
+export type PendingApprovalAnswer = z.output<typeof pendingApprovalSchema>;

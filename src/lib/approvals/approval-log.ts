@@ -1,0 +1,56 @@
+import type { TenantId } from '../model/identifiers.ts';
+import type { Approval, ApprovalStatus } from './approval.ts';
+
+/** A record and the version that it was read at. */
+export interface StoredApproval {
+  readonly approval: Approval;
+  /** A write names it, and fails if the record was changed since. */
+  readonly version: string;
+}
+
+export interface ApprovalQuery {
+  /** Statuses as they were last written. Absent: all. */
+  readonly statuses?: readonly ApprovalStatus[];
+  /** Limits the list to requests of one asker (`askerKeyOf`). */
+  readonly askerKey?: string;
+  readonly tenantIds?: ReadonlySet<TenantId>;
+  /** Limits the list to requests made since then. */
+  readonly sinceMs?: number;
+  /** 1 to 1,000. */
+  readonly limit: number;
+  /** The id of the last approval of the page before. */
+  readonly after?: string;
+}
+
+export interface ApprovalPage {
+  /** Newest first. While there is a continuation, there may be fewer than `limit`, even none. */
+  readonly approvals: readonly StoredApproval[];
+  /** For `after` of the next page. Present if more may follow. */
+  readonly continuation?: string;
+}
+
+/**
+ * What became of a new record. `outrun`: another request of the same asker for the same subject was recorded first.
+ * `full`: the asker has too many open requests.
+ */
+export type Creation = 'created' | 'outrun' | 'full';
+
+/** The records of approvals. Every method throws BrokerError `storage_unavailable`. */
+export interface ApprovalLog {
+  find(id: string): Promise<StoredApproval | undefined>;
+  /** The latest record for a digest. */
+  current(digest: string): Promise<StoredApproval | undefined>;
+  /**
+   * Writes a new record, atomically.
+   * @param replaces the id of the record that was the latest for its digest.
+   * @param maxOpen how many open records one asker may have.
+   */
+  create(approval: Approval, replaces: string | undefined, maxOpen: number): Promise<Creation>;
+  /** Replaces a record. @returns false if it was changed or removed since it was read. */
+  change(approval: Approval, version: string): Promise<boolean>;
+  list(query: ApprovalQuery): Promise<ApprovalPage>;
+  /** Records since a time that are open, or whose end is not in the audit log yet. */
+  unsettled(sinceMs: number): AsyncIterable<StoredApproval>;
+  /** Deletes the records of requests made before a time. @returns how many. */
+  purge(beforeMs: number): Promise<number>;
+}

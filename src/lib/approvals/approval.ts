@@ -1,0 +1,153 @@
+import type { AuditEntry } from '../audit/audit-log.ts';
+import type { ApprovalTerms } from '../callers/approval-keys.ts';
+import type { Caller, CallerRole } from '../model/caller.ts';
+import type { TenantId } from '../model/identifiers.ts';
+
+/** What may be approved. */
+export const approvalKinds = ['token', 'request'] as const;
+export type ApprovalKind = (typeof approvalKinds)[number];
+
+/**
+ * `pending` waits for decisions, `approved` is served. The others are final: `denied` or `revoked` by a decider, `expired`
+ * without enough decisions, `ended` after its validity.
+ */
+export const approvalStatuses = ['pending', 'approved', 'denied', 'revoked', 'expired', 'ended'] as const;
+export type ApprovalStatus = (typeof approvalStatuses)[number];
+
+export const decisions = ['approve', 'deny', 'revoke'] as const;
+export type DecisionKind = (typeof decisions)[number];
+
+/** A line of the description that deciders read. */
+export interface Fact {
+  readonly name: string;
+  readonly value: string;
+}
+
+/** Exactly what is approved. */
+export interface Subject {
+  readonly kind: ApprovalKind;
+  /** SHA-256 of everything that the approval is bound to, in hexadecimal. Two subjects with one digest are the same. */
+  readonly digest: string;
+  /** One line for lists. */
+  readonly title: string;
+  /** Kept as long as the record. */
+  readonly facts: readonly Fact[];
+  /** May hold data of the customer, so they are kept only until the approval is closed. */
+  readonly details: readonly Fact[];
+  readonly tenantId: TenantId;
+  readonly rule: string;
+  /** What the audit log says about it. */
+  readonly audit: Pick<AuditEntry, 'resource' | 'scopes' | 'grant' | 'application' | 'method' | 'path' | 'cmdlet'>;
+}
+
+/** A person or application, as its token showed it. */
+export type Party = Pick<Caller, 'tenantId' | 'applicationId' | 'objectId' | 'kind' | 'name'>;
+
+/** A decision of one person. */
+export interface ApprovalDecision {
+  /** Unique: tells a repeated write from a second decision. */
+  readonly id: string;
+  readonly decision: DecisionKind;
+  readonly decider: Party;
+  /** The roles that the decider held. */
+  readonly roles: readonly CallerRole[];
+  readonly reason: string;
+  readonly atMs: number;
+}
+
+/** The record of one request that needs an approval. It alone decides whether the request is served. */
+export interface Approval {
+  readonly id: string;
+  readonly subject: Subject;
+  readonly asker: Party;
+  /** Why the asker wants it. */
+  readonly reason: string | undefined;
+  /** The strictest terms of the rule since the request was made. */
+  readonly terms: ApprovalTerms;
+  readonly correlationId: string;
+  readonly askedAtMs: number;
+  /** When a pending request expires. */
+  readonly expiresAtMs: number;
+  /** As it was last written. Time may have ended it since: see `standingOf`. */
+  readonly status: ApprovalStatus;
+  readonly decisions: readonly ApprovalDecision[];
+  readonly approvedAtMs: number | undefined;
+  /** When the validity ends. */
+  readonly validUntilMs: number | undefined;
+  readonly closedAtMs: number | undefined;
+  /** Whether the audit log has the request. */
+  readonly askRecorded: boolean;
+  /** Whether the notice was sent. */
+  readonly announced: boolean;
+  /** Whether the audit log has the end. */
+  readonly endRecorded: boolean;
+}
+
+/** Whether a status is final. */
+export const isClosed = (status: ApprovalStatus): boolean => status !== 'pending' && status !== 'approved';
+
+const minuteMs = 60_000;
+
+/** When the request stops waiting and when its validity ends, under the stricter of two terms. */
+export function endsOf(
+  { askedAtMs, expiresAtMs, approvedAtMs, validUntilMs }: Approval,
+  terms?: Pick<ApprovalTerms, 'expiresMinutes' | 'validMinutes'>,
+): { readonly expiresAtMs: number; readonly validUntilMs: number } {
+  const approvedMs = approvedAtMs ?? 0;
+  return {
+    expiresAtMs: terms === undefined ? expiresAtMs : Math.min(expiresAtMs, askedAtMs + terms.expiresMinutes * minuteMs),
+    validUntilMs:
+      terms === undefined
+        ? (validUntilMs ?? 0)
+        : Math.min(validUntilMs ?? 0, approvedMs + terms.validMinutes * minuteMs),
+  };
+}
+
+/** The status with what time has done to it. Ends are exclusive. Pure. */
+export function standingOf(
+  approval: Approval,
+  nowMs: number,
+  terms?: Pick<ApprovalTerms, 'expiresMinutes' | 'validMinutes'>,
+): ApprovalStatus {
+  const { expiresAtMs, validUntilMs } = endsOf(approval, terms);
+  if (approval.status === 'pending' && nowMs >= expiresAtMs) return 'expired';
+  if (approval.status === 'approved' && nowMs >= validUntilMs) return 'ended';
+  return approval.status;
+}
+
+/** The stricter of what was asked under and what the rule says now. A longer time never comes from a later policy. */
+export const stricter = (one: ApprovalTerms, other: ApprovalTerms): ApprovalTerms => ({
+  from: [...new Set([...one.from, ...other.from])],
+  count: Math.max(one.count, other.count),
+  expiresMinutes: Math.min(one.expiresMinutes, other.expiresMinutes),
+  validMinutes: Math.min(one.validMinutes, other.validMinutes),
+});
+
+/** The decisions that count as consent: of people with all roles of the terms, each once. Pure. */
+export function consentsOf(approval: Approval, { from }: Pick<ApprovalTerms, 'from'>): readonly ApprovalDecision[] {
+  const people = new Set<string>();
+  return approval.decisions.filter(({ decision, decider, roles }) => {
+    const person = personOf(decider);
+    if (decision !== 'approve' || decider.kind !== 'user' || person === personOf(approval.asker)) return false;
+    if (people.has(person) || !from.every((role) => roles.includes(role))) return false;
+    people.add(person);
+    return true;
+  });
+}
+
+/** The same person behind two applications is one. */
+export const personOf = ({ tenantId, objectId }: Pick<Party, 'tenantId' | 'objectId'>): string =>
+  `${tenantId}/${objectId}`;
+
+/** The application and the person or service principal. Limits count for it, and only it may use its approvals. */
+export const askerKeyOf = ({ tenantId, applicationId, objectId }: Party): string =>
+  `${tenantId}.${applicationId}.${objectId}`;
+
+export const partyOf = ({ tenantId, applicationId, objectId, kind, name }: Caller): Party => ({
+  tenantId,
+  applicationId,
+  objectId,
+  kind,
+  // A name comes from a token and has no limit of its own.
+  name: name.slice(0, 256),
+});

@@ -1,0 +1,97 @@
+import type { ApprovalTerms } from '../callers/approval-keys.ts';
+import type { AccessPolicy } from '../callers/policy.ts';
+import type { Caller } from '../model/caller.ts';
+import { BrokerError } from '../model/errors.ts';
+import { mayRead } from '../model/readable-tenants.ts';
+import { errorFields, type Logger, scrub } from '../runtime/log.ts';
+import { type Approval, type ApprovalDecision, type DecisionKind, partyOf } from './approval.ts';
+import { auditEntryOf, outcomeOf } from './approval-audit.ts';
+import type { StoredApproval } from './approval-log.ts';
+import { approvalInstanceId, type ApprovalOrchestrations, decidedEventName } from './approval-orchestrations.ts';
+import type { Approvals } from './approvals.ts';
+import { judgeDecision, type RuleNow } from './judge-decision.ts';
+
+/** Attempts at writing a decision while others write to the same record. */
+const attempts = 8;
+
+/** A person who decides, and the log of that request. */
+export interface Deciding {
+  readonly caller: Caller;
+  readonly correlationId: string;
+  readonly log: Logger;
+  readonly orchestrations: ApprovalOrchestrations;
+}
+
+/**
+ * Records the decision of a person. It holds as soon as this returns, on every instance: they all read the one record.
+ * @throws BrokerError approval_not_found; caller_forbidden for a person who may not decide on it; approval_conflict if it can
+ * no longer be decided on in this way; audit_unavailable; storage_unavailable.
+ */
+export async function decideApproval(
+  deps: Approvals,
+  id: string,
+  { decision, reason }: { readonly decision: DecisionKind; readonly reason: string },
+  { caller, correlationId, log, orchestrations }: Deciding,
+): Promise<Approval> {
+  const made: ApprovalDecision = {
+    id: deps.newId(),
+    decision,
+    decider: partyOf(caller),
+    roles: caller.roles,
+    reason: scrub(reason),
+    atMs: deps.clock.nowMs(),
+  };
+  let isRecorded = false;
+  for (let attempt = 1; attempt <= attempts; attempt += 1) {
+    const stored = await readableApproval(deps, id, caller);
+    // Storage repeats a write whose reply was lost, and then reports a conflict with itself.
+    if (stored.approval.decisions.some((earlier) => earlier.id === made.id)) return stored.approval;
+    const decided = judged(stored, made, ruleNow((await deps.policy.current()).policy, stored.approval));
+    if (!isRecorded) {
+      const step = { outcome: outcomeOf[decision], atMs: made.atMs, correlationId, reason };
+      await deps.audit.record(auditEntryOf(decided, made.decider, step));
+      isRecorded = true;
+    }
+    if (!(await deps.approvalLog.change(decided, stored.version))) continue;
+    log.log('info', 'approval.decided', { approvalId: id, decision, status: decided.status, decider: caller.objectId });
+    await wake(id, orchestrations, log);
+    return decided;
+  }
+  throw new BrokerError('storage_unavailable', 'Others write to the approval at the same time.');
+}
+
+function judged({ approval }: StoredApproval, made: ApprovalDecision, now: RuleNow): Approval {
+  const outcome = judgeDecision(approval, made, now);
+  if ('id' in outcome) return outcome;
+  throw new BrokerError(outcome.kind === 'forbidden' ? 'caller_forbidden' : 'approval_conflict', outcome.reason, {
+    logFields: { approvalId: approval.id },
+  });
+}
+
+/** What the rule of an approval asks for in a policy. */
+export function ruleNow({ rules }: AccessPolicy, { subject }: Approval): RuleNow {
+  const terms: ApprovalTerms | undefined = rules.find(({ name }) => name === subject.rule)?.approval;
+  return terms ?? 'gone';
+}
+
+/**
+ * An approval that a person may see because of his role: one for a tenant whose data the policy lets him read.
+ * @throws BrokerError approval_not_found, which does not tell whether it exists.
+ */
+export async function readableApproval(deps: Approvals, id: string, caller: Caller): Promise<StoredApproval> {
+  const stored = await deps.approvalLog.find(id);
+  if (stored !== undefined && mayRead(await deps.readableBy(caller), stored.approval.subject.tenantId)) return stored;
+  throw approvalNotFound();
+}
+
+export const approvalNotFound = (): BrokerError =>
+  new BrokerError('approval_not_found', 'There is no such approval, or it is for a tenant that you may not read.');
+
+/** The record holds without it. The orchestration would close it later. */
+async function wake(id: string, orchestrations: ApprovalOrchestrations, log: Logger): Promise<void> {
+  try {
+    await orchestrations.raise(approvalInstanceId(id), decidedEventName);
+  } catch (thrown) {
+    log.log('warn', 'approval.not_woken', { approvalId: id, ...errorFields(thrown) });
+  }
+}

@@ -1,0 +1,114 @@
+import type { ApprovalTerms } from '../callers/approval-keys.ts';
+import {
+  type Approval,
+  type ApprovalDecision,
+  type DecisionKind,
+  consentsOf,
+  isClosed,
+  personOf,
+  standingOf,
+  stricter,
+} from './approval.ts';
+
+/** What the rule of an approval asks for in the policy in force. `gone`: it does not exist or asks for no approval. */
+export type RuleNow = ApprovalTerms | 'gone';
+
+/** Why a decision is refused. `forbidden`: for this person. `conflict`: for everybody, in the present state. */
+export interface DecisionRefusal {
+  readonly kind: 'forbidden' | 'conflict';
+  /** One or two sentences: what is wrong, and the next step. */
+  readonly reason: string;
+}
+
+const forbidden = (reason: string): DecisionRefusal => ({ kind: 'forbidden', reason });
+const conflict = (reason: string): DecisionRefusal => ({ kind: 'conflict', reason });
+
+const minuteMs = 60_000;
+
+const ends = {
+  denied: 'It was denied.',
+  revoked: 'The approval was revoked.',
+  expired: 'It expired without enough decisions.',
+  ended: 'The approval is no longer valid.',
+} as const;
+
+/**
+ * Returns the record with a decision, or why it is refused. Never changes who has decided what before: each person decides
+ * once, and may revoke afterwards. Pure.
+ * @param made the decision, with the person and roles that the token shows.
+ */
+export function judgeDecision(approval: Approval, made: ApprovalDecision, now: RuleNow): Approval | DecisionRefusal {
+  const terms = now === 'gone' ? approval.terms : stricter(approval.terms, now);
+  const refusal = personRefusal(approval, made, terms);
+  if (refusal !== undefined) return refusal;
+  const status = standingOf(approval, made.atMs, now === 'gone' ? undefined : now);
+  if (status !== 'pending' && status !== 'approved') {
+    return conflict(`${ends[status]} The caller can ask again.`);
+  }
+  const decided: Approval = { ...approval, terms, decisions: [...approval.decisions, made] };
+  switch (made.decision) {
+    case 'revoke':
+      return closed(decided, 'revoked', made.atMs);
+    case 'deny':
+      if (status === 'approved') return conflict('It is approved already. Revoke it to end it.');
+      return hasDecided(approval, made) ? twice : closed(decided, 'denied', made.atMs);
+    case 'approve':
+      if (status === 'approved') return conflict('It is approved already. No further decision is needed.');
+      if (hasDecided(approval, made)) return twice;
+      if (now === 'gone') {
+        return conflict('The rule no longer exists in the policy or asks for no approval. The caller can ask again.');
+      }
+      return approved(decided, made.atMs);
+  }
+}
+
+const twice = conflict('You have decided on it already. Another person must decide, or revoke your approval.');
+
+const hasDecided = ({ decisions }: Approval, { decider }: ApprovalDecision): boolean =>
+  decisions.some((earlier) => personOf(earlier.decider) === personOf(decider));
+
+function personRefusal(
+  { asker }: Approval,
+  { decider, roles }: ApprovalDecision,
+  { from }: ApprovalTerms,
+): DecisionRefusal | undefined {
+  if (decider.kind !== 'user') return forbidden('An application cannot decide. Sign in as a person.');
+  if (personOf(decider) === personOf(asker)) {
+    return forbidden('You asked for it yourself, so another person must decide.');
+  }
+  const missing = from.filter((role) => !roles.includes(role));
+  if (missing.length === 0) return undefined;
+  return forbidden(`Deciding needs the app role ${missing.join(' and ')}. Ask an administrator for it.`);
+}
+
+function approved(approval: Approval, atMs: number): Approval {
+  const { terms } = approval;
+  if (consentsOf(approval, terms).length < terms.count) return approval;
+  return {
+    ...approval,
+    status: 'approved',
+    approvedAtMs: atMs,
+    validUntilMs: atMs + terms.validMinutes * minuteMs,
+  };
+}
+
+/** A closed record. What may hold data of the customer goes with it. */
+export const closed = (approval: Approval, status: Approval['status'], atMs: number, endRecorded = true): Approval => ({
+  ...approval,
+  status,
+  closedAtMs: atMs,
+  endRecorded,
+  subject: { ...approval.subject, details: [] },
+});
+
+/** The decisions that a person could make now. Pure. */
+export const possibleDecisions = (
+  approval: Approval,
+  asking: Pick<ApprovalDecision, 'decider' | 'roles' | 'atMs'>,
+  now: RuleNow,
+): readonly DecisionKind[] =>
+  isClosed(approval.status)
+    ? []
+    : (['approve', 'deny', 'revoke'] as const).filter(
+        (decision) => 'id' in judgeDecision(approval, { ...asking, id: '', reason: '', decision }, now),
+      );

@@ -1,0 +1,55 @@
+import type { ApprovalTerms } from '../callers/approval-keys.ts';
+import { type Approval, type ApprovalDecision, consentsOf, standingOf, stricter } from './approval.ts';
+
+/**
+ * The clock of an instance may be this far behind the one that recorded the approval, in milliseconds. If it is further
+ * behind, it was set back, and would prolong the validity.
+ */
+const maxClockLagMs = 5 * 60_000;
+
+/** Whether a record serves a request now. */
+export type Serving =
+  | { readonly serves: true }
+  | {
+      readonly serves: false;
+      /** Whether it waits for decisions. */
+      readonly waits: boolean;
+      /** One sentence for the caller. */
+      readonly reason: string;
+    };
+
+const no = (reason: string): Serving => ({ serves: false, waits: false, reason });
+
+/**
+ * Judges whether a record serves the request that it is for, by the stricter of what it was asked under and the policy in
+ * force. Pure.
+ * @param terms what the rule asks for now.
+ * @param accepts whether the policy in force still accepts the person who decided.
+ */
+export function judgeServing(
+  approval: Approval,
+  terms: ApprovalTerms,
+  nowMs: number,
+  accepts: (decision: ApprovalDecision) => boolean,
+): Serving {
+  switch (standingOf(approval, nowMs, terms)) {
+    case 'pending':
+      return { serves: false, waits: true, reason: 'It waits for decisions.' };
+    case 'denied':
+      return no('The request was denied.');
+    case 'revoked':
+      return no('The approval was revoked.');
+    case 'expired':
+      return no('The request expired before enough people approved it.');
+    case 'ended':
+      return no('The approval is no longer valid.');
+    case 'approved':
+      break;
+  }
+  if (nowMs < (approval.approvedAtMs ?? Infinity) - maxClockLagMs)
+    return no('The clock of this instance is wrong, so the validity of the approval is unknown.');
+  const both = stricter(approval.terms, terms);
+  if (consentsOf(approval, both).filter(accepts).length < both.count)
+    return no('The access policy has become stricter, and the decisions no longer suffice.');
+  return { serves: true };
+}

@@ -1,0 +1,50 @@
+import type { ApprovalTerms } from '../callers/approval-keys.ts';
+import type { Justification } from '../model/justification.ts';
+import { admit, type Asking, confirm } from './admit.ts';
+import type { Approval, Subject } from './approval.ts';
+import type { Approvals } from './approvals.ts';
+import { emergencyReason } from './emergency.ts';
+
+/** What a rule demands before it serves. */
+export interface RuleCondition {
+  readonly name: string;
+  readonly approval: ApprovalTerms | undefined;
+  readonly breakGlass: boolean;
+}
+
+/** A condition that is met: what the audit record says about it. */
+export interface Met {
+  readonly facts: { readonly approvalId?: string; readonly breakGlass?: true; readonly reason?: string };
+  /**
+   * Called right before the token is handed out or the request leaves.
+   * @throws BrokerError approval_ended if the approval was revoked since.
+   */
+  readonly confirm: () => Promise<void>;
+}
+
+/** The condition of the rule is met, or an approval is pending. */
+export type ConditionOutcome = { readonly met: Met } | { readonly pending: Approval };
+
+const unconditional: ConditionOutcome = { met: { facts: {}, confirm: () => Promise.resolve() } };
+
+/**
+ * Meets the condition of the rule that serves a request.
+ * @param subject describes the request. Called only for a rule that needs an approval.
+ * @throws BrokerError reason_required, approval_ended, too_many_approvals, storage_unavailable, request_invalid.
+ */
+export async function meetCondition(
+  deps: Approvals,
+  { name, approval: terms, breakGlass }: RuleCondition,
+  subject: () => Subject,
+  asking: Asking & Justification,
+): Promise<ConditionOutcome> {
+  if (breakGlass) {
+    const reason = emergencyReason(name, asking);
+    const told = deps.emergencies.tell({ rule: name, reason }, asking);
+    return { met: { facts: { breakGlass: true, reason }, confirm: () => told } };
+  }
+  if (terms === undefined) return unconditional;
+  const { admitted, approval } = await admit(deps, subject(), terms, asking);
+  if (!admitted) return { pending: approval };
+  return { met: { facts: { approvalId: approval.id }, confirm: () => confirm(deps, approval, terms) } };
+}

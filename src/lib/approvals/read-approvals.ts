@@ -1,0 +1,98 @@
+import { approvalRanges, deciderRole } from '../callers/approval-keys.ts';
+import type { AccessPolicy } from '../callers/policy.ts';
+import type { Caller } from '../model/caller.ts';
+import {
+  type Approval,
+  type ApprovalStatus,
+  askerKeyOf,
+  type DecisionKind,
+  isClosed,
+  partyOf,
+  standingOf,
+} from './approval.ts';
+import type { ApprovalQuery } from './approval-log.ts';
+import type { Approvals } from './approvals.ts';
+import { approvalNotFound, readableApproval, ruleNow } from './decide-approval.ts';
+import { possibleDecisions } from './judge-decision.ts';
+
+/** An approval as one caller sees it. */
+export interface VisibleApproval {
+  readonly approval: Approval;
+  readonly possibleDecisions: readonly DecisionKind[];
+}
+
+/** What a caller wants to see. */
+export interface ApprovalFilter {
+  readonly status?: ApprovalStatus | undefined;
+  /** Only what the caller asked for. */
+  readonly mine?: boolean | undefined;
+  readonly limit: number;
+  readonly continuation?: string | undefined;
+}
+
+/**
+ * Lists approvals, newest first: to deciders those for tenants that they may read, to others what they asked for.
+ * @throws BrokerError storage_unavailable, request_invalid for a wrong continuation; of `readableBy`.
+ */
+export async function listApprovals(
+  deps: Approvals,
+  caller: Caller,
+  { status, mine, limit, continuation }: ApprovalFilter,
+): Promise<{ readonly approvals: readonly VisibleApproval[]; readonly continuation?: string }> {
+  const isOwn = mine === true || !isDecider(caller);
+  const readable = isOwn ? '*' : await deps.readableBy(caller);
+  const nowMs = deps.clock.nowMs();
+  const query: ApprovalQuery = {
+    limit,
+    ...(status === undefined ? {} : written(status, nowMs)),
+    ...(isOwn ? { askerKey: askerKeyOf(partyOf(caller)) } : {}),
+    ...(readable === '*' ? {} : { tenantIds: readable }),
+    ...(continuation === undefined ? {} : { after: continuation }),
+  };
+  const { approvals, ...rest } = await deps.approvalLog.list(query);
+  const { policy } = await deps.policy.current();
+  return {
+    approvals: approvals
+      .map(({ approval }) => approval)
+      .filter((approval) => status === undefined || standingOf(approval, nowMs) === status)
+      .map((approval) => visible(policy, approval, caller, nowMs)),
+    ...rest,
+  };
+}
+
+/** The statuses that a record may have in storage, and how old it may be: an open one is not older than its longest life. */
+function written(status: ApprovalStatus, nowMs: number): Pick<ApprovalQuery, 'statuses' | 'sinceMs'> {
+  const longestMs = (approvalRanges.expiresMinutes[1] + approvalRanges.validMinutes[1]) * 60_000;
+  if (!isClosed(status)) return { statuses: [status], sinceMs: nowMs - longestMs };
+  if (status === 'expired') return { statuses: ['expired', 'pending'] };
+  return status === 'ended' ? { statuses: ['ended', 'approved'] } : { statuses: [status] };
+}
+
+/**
+ * One approval, for its asker and for those who decide in its tenant.
+ * @throws BrokerError approval_not_found, which does not tell whether it exists; storage_unavailable; of `readableBy`.
+ */
+export async function showApproval(deps: Approvals, caller: Caller, id: string): Promise<VisibleApproval> {
+  const { policy } = await deps.policy.current();
+  const nowMs = deps.clock.nowMs();
+  const own = (await deps.approvalLog.find(id))?.approval;
+  if (own !== undefined && askerKeyOf(own.asker) === askerKeyOf(partyOf(caller))) {
+    return visible(policy, own, caller, nowMs);
+  }
+  if (!isDecider(caller)) throw approvalNotFound();
+  return visible(policy, (await readableApproval(deps, id, caller)).approval, caller, nowMs);
+}
+
+const isDecider = ({ roles }: Caller): boolean => roles.includes(deciderRole);
+
+/** An approval with what the caller could decide now. */
+export const visible = (policy: AccessPolicy, approval: Approval, caller: Caller, nowMs: number): VisibleApproval => ({
+  approval,
+  possibleDecisions: isDecider(caller)
+    ? possibleDecisions(
+        approval,
+        { decider: partyOf(caller), roles: caller.roles, atMs: nowMs },
+        ruleNow(policy, approval),
+      )
+    : [],
+});

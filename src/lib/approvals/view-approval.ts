@@ -1,0 +1,63 @@
+import { isoTime } from '../runtime/clock.ts';
+import {
+  type Approval,
+  type ApprovalDecision,
+  consentsOf,
+  type DecisionKind,
+  isClosed,
+  type Party,
+  standingOf,
+} from './approval.ts';
+
+const viewParty = ({ objectId, applicationId, kind, name }: Party) => ({ objectId, applicationId, kind, name });
+
+const time = <K extends string>(name: K, ms: number | undefined) =>
+  (ms === undefined ? {} : { [name]: isoTime(ms) }) as { [name in K]?: string };
+
+/** An approval in a list of the API. */
+export function summariseApproval(approval: Approval, nowMs: number, possibleDecisions: readonly DecisionKind[]) {
+  const { id, subject, asker, reason, terms, askedAtMs, expiresAtMs, approvedAtMs, validUntilMs, closedAtMs } =
+    approval;
+  const { kind, title, rule, tenantId } = subject;
+  return {
+    id,
+    kind,
+    title,
+    status: standingOf(approval, nowMs),
+    rule,
+    tenantId,
+    asker: viewParty(asker),
+    ...(reason === undefined ? {} : { reason }),
+    askedAt: isoTime(askedAtMs),
+    expiresAt: isoTime(expiresAtMs),
+    approvalsNeeded: terms.count,
+    approvalsGiven: consentsOf(approval, terms).length,
+    ...time('approvedAt', approvedAtMs),
+    ...time('validUntil', validUntilMs),
+    ...time('closedAt', closedAtMs),
+    possibleDecisions,
+  };
+}
+
+/** An approval with everything that is decided on. */
+export function viewApproval(approval: Approval, nowMs: number, possibleDecisions: readonly DecisionKind[]) {
+  const { subject, terms, decisions, correlationId } = approval;
+  return {
+    ...summariseApproval(approval, nowMs, possibleDecisions),
+    facts: subject.facts,
+    // The record is closed a little after its time is over.
+    details: isClosed(standingOf(approval, nowMs)) ? [] : subject.details,
+    digest: subject.digest,
+    from: terms.from,
+    validMinutes: terms.validMinutes,
+    decisions: decisions.map(viewDecision),
+    correlationId,
+  };
+}
+
+const viewDecision = ({ decision, decider, reason, atMs }: ApprovalDecision) => ({
+  decision,
+  decider: viewParty(decider),
+  reason,
+  at: isoTime(atMs),
+});

@@ -1,0 +1,24 @@
+import { randomUUID } from 'node:crypto';
+import type { Approvals } from '../../src/lib/approvals/approvals.ts';
+import { EmergencyNotices } from '../../src/lib/approvals/emergency.ts';
+import type { Notice } from '../../src/lib/notifications/notice.ts';
+import type { Clock } from '../../src/lib/runtime/clock.ts';
+import { MemoryApprovalLog } from '../fakes/memory-approval-log.ts';
+
+/** Approvals in memory, for a policy and an audit log. Everybody may read every tenant. */
+export function memoryApprovals(
+  deps: Pick<Approvals, 'audit' | 'policy'> & { readonly clock: Clock },
+): Approvals & { readonly approvalLog: MemoryApprovalLog; readonly notices: Notice[] } {
+  const notices: Notice[] = [];
+  const notifier = { send: async (notice: Notice) => void notices.push(notice) };
+  return {
+    ...deps,
+    approvalLog: new MemoryApprovalLog(),
+    readableBy: async () => '*',
+    notifier,
+    emergencies: new EmergencyNotices({ notifier, clock: deps.clock }),
+    newId: randomUUID,
+    dashboardUrl: 'https://broker.example/api/dashboard',
+    notices,
+  };
+}

@@ -1,0 +1,151 @@
+import { describe, expect, it } from 'vitest';
+import type { Approval, ApprovalDecision } from '../../../../src/lib/approvals/approval.ts';
+import { judgeDecision, possibleDecisions, type RuleNow } from '../../../../src/lib/approvals/judge-decision.ts';
+import { approval, asker, askedAtMs, decision, minuteMs, person, terms } from '../../../support/approval-records.ts';
+import { guid, tenant } from '../../../support/audit-entries.ts';
+
+const [ada, ben, cleo] = [person(2), person(3), person(4)];
+const judge = (made: ApprovalDecision, record = approval(), now: RuleNow = record.terms) =>
+  judgeDecision(record, made, now);
+const refusal = (made: ApprovalDecision, record?: Approval, now?: RuleNow): string => {
+  const outcome = judge(made, record, now);
+  return 'kind' in outcome && 'reason' in outcome && !('id' in outcome) ? `${outcome.kind}: ${outcome.reason}` : 'ok';
+};
+const approved = (more: Partial<Approval> = {}): Approval =>
+  approval({
+    status: 'approved',
+    decisions: [decision(ada)],
+    approvedAtMs: askedAtMs + minuteMs,
+    validUntilMs: askedAtMs + 31 * minuteMs,
+    ...more,
+  });
+
+describe('approving', () => {
+  it('starts the validity with the last decision that is needed', () => {
+    const two = approval({ terms: terms({ count: 2 }) });
+    const first = judge(decision(ada), two) as Approval;
+    expect(first).toMatchObject({ status: 'pending', approvedAtMs: undefined });
+    const second = judge(decision(ben, { atMs: askedAtMs + 20 * minuteMs }), first);
+    expect(second).toMatchObject({
+      status: 'approved',
+      approvedAtMs: askedAtMs + 20 * minuteMs,
+      validUntilMs: askedAtMs + 50 * minuteMs,
+    });
+  });
+
+  it.each([
+    ['the asker', asker],
+    ['the asker behind another application', { ...asker, applicationId: guid(0xb) }],
+  ])('is refused to %s, whatever is decided', (_, decider) => {
+    for (const kind of ['approve', 'deny', 'revoke'] as const)
+      expect(refusal(decision(decider, { decision: kind }))).toMatch(/^forbidden: You asked for it yourself/);
+  });
+
+  it('is open to a person with the same object id in another tenant', () => {
+    expect(judge(decision({ ...asker, tenantId: tenant(0x901) }))).toMatchObject({ status: 'approved' });
+  });
+
+  it('is refused to an application', () => {
+    expect(refusal(decision(person(2, { kind: 'application' })))).toMatch(/^forbidden: An application cannot decide/);
+  });
+
+  it('is refused to a person without a role that the rule asks for, then or now', () => {
+    expect(refusal(decision(ada, { roles: [] }))).toMatch(/needs the app role Approvals.Decide/);
+    const stricter = terms({ from: ['Approvals.Decide', 'Audit.Read'] });
+    expect(refusal(decision(ada), approval(), stricter)).toMatch(/needs the app role Audit.Read/);
+    expect(refusal(decision(ada), approval({ terms: stricter }), terms())).toMatch(/needs the app role Audit.Read/);
+  });
+
+  it('is refused a second time, also after the approval of the other', () => {
+    const two = approval({ terms: terms({ count: 2 }) });
+    const first = judge(decision(ada), two) as Approval;
+    expect(refusal(decision(ada, { id: 'again' }), first)).toMatch(/^conflict: You have decided on it already/);
+    const elsewhere = { ...ada, applicationId: guid(0xb) };
+    expect(refusal(decision(elsewhere), first)).toMatch(/^conflict: You have decided/);
+    expect(refusal(decision(ada, { decision: 'deny' }), first)).toMatch(/^conflict: You have decided/);
+  });
+
+  it('is refused from the moment of expiry on', () => {
+    const atEnd = { atMs: askedAtMs + 60 * minuteMs };
+    expect(refusal(decision(ada, { atMs: atEnd.atMs - 1 }))).toBe('ok');
+    expect(refusal(decision(ada, atEnd))).toMatch(/^conflict: It expired without enough decisions/);
+    // The rule waits for a shorter time now.
+    const shorter = terms({ expiresMinutes: 5 });
+    expect(refusal(decision(ada, { atMs: askedAtMs + 5 * minuteMs }), approval(), shorter)).toMatch(
+      /^conflict: It exp/,
+    );
+  });
+
+  it.each(['denied', 'revoked', 'expired', 'ended'] as const)('is refused for a request that is %s', (status) => {
+    for (const kind of ['approve', 'deny', 'revoke'] as const)
+      expect(refusal(decision(ben, { decision: kind }), approval({ status }))).toMatch(/^conflict: .* ask again/);
+  });
+
+  it('is refused if the rule no longer asks for an approval, but denying and revoking is not', () => {
+    expect(refusal(decision(ada), approval(), 'gone')).toMatch(/^conflict: The rule no longer exists/);
+    expect(judge(decision(ada, { decision: 'deny' }), approval(), 'gone')).toMatchObject({ status: 'denied' });
+    expect(judge(decision(ada, { decision: 'revoke' }), approval(), 'gone')).toMatchObject({ status: 'revoked' });
+  });
+
+  it('needs the larger number of people, of when it was asked and now', () => {
+    const now = judge(decision(ada), approval(), terms({ count: 2 }));
+    expect(now).toMatchObject({ status: 'pending', terms: { count: 2 } });
+    expect(judge(decision(ada), approval({ terms: terms({ count: 2 }) }), terms())).toMatchObject({
+      status: 'pending',
+    });
+    // The policy asks for one again: the stricter terms stay.
+    expect(judge(decision(ben), now as Approval, terms())).toMatchObject({ status: 'approved', terms: { count: 2 } });
+  });
+
+  it('counts only decisions with the roles that are asked for now', () => {
+    const two = judge(decision(ada), approval({ terms: terms({ count: 2 }) })) as Approval;
+    const both = terms({ count: 2, from: ['Approvals.Decide', 'Audit.Read'] });
+    const roles = both.from;
+    const second = judge(decision(ben, { roles }), two, both) as Approval;
+    expect(second.status).toBe('pending');
+    expect(judge(decision(cleo, { roles }), second, both)).toMatchObject({ status: 'approved' });
+  });
+
+  it('is valid for the shorter time, of when it was asked and now', () => {
+    const end = askedAtMs + 6 * minuteMs;
+    expect(judge(decision(ada), approval(), terms({ validMinutes: 5 }))).toMatchObject({ validUntilMs: end });
+    const short = approval({ terms: terms({ validMinutes: 5 }) });
+    expect(judge(decision(ada), short, terms())).toMatchObject({ validUntilMs: end });
+  });
+});
+
+describe('ending', () => {
+  it('one denial ends a request, whatever others approved, and removes what may hold data of the customer', () => {
+    const first = judge(decision(ada), approval({ terms: terms({ count: 3 }) })) as Approval;
+    expect(judge(decision(ben, { decision: 'deny' }), first)).toMatchObject({
+      status: 'denied',
+      closedAtMs: askedAtMs + minuteMs,
+      subject: { details: [] },
+      endRecorded: true,
+    });
+  });
+
+  it('an approval is revoked by any decider, also by the one who approved', () => {
+    for (const decider of [ada, ben]) {
+      expect(judge(decision(decider, { decision: 'revoke', id: 'r' }), approved())).toMatchObject({
+        status: 'revoked',
+        subject: { details: [] },
+      });
+    }
+    expect(refusal(decision(ben, { decision: 'deny' }), approved())).toMatch(/Revoke it to end it/);
+    expect(refusal(decision(ben), approved())).toMatch(/approved already/);
+  });
+
+  it('an approval that is over cannot be revoked', () => {
+    const late = decision(ben, { decision: 'revoke', atMs: askedAtMs + 31 * minuteMs });
+    expect(refusal(late, approved())).toMatch(/no longer valid/);
+  });
+});
+
+it('says what a person may decide', () => {
+  const asking = { decider: ada, roles: ['Approvals.Decide'] as const, atMs: askedAtMs + minuteMs };
+  expect(possibleDecisions(approval(), asking, terms())).toEqual(['approve', 'deny', 'revoke']);
+  expect(possibleDecisions(approved(), asking, terms())).toEqual(['revoke']);
+  expect(possibleDecisions(approval(), { ...asking, decider: asker }, terms())).toEqual([]);
+  expect(possibleDecisions(approval({ status: 'denied' }), asking, terms())).toEqual([]);
+});
