@@ -10,15 +10,19 @@ function withoutLoopbackPort(uri: string): string {
   return url.href.replace(/\/$/, '');
 }
 
-/** How the address is registered, or undefined for an unregistered address. */
+const withoutTrailingSlash = (uri: string): string => (URL.canParse(uri) ? new URL(uri).href : uri).replace(/\/$/, '');
+
+/** How the address is registered, or undefined for an unregistered address. One with the same port comes first. */
 export function redirectKind(application: Application | undefined, uri: string): RedirectKind | undefined {
-  const wanted = withoutLoopbackPort(uri);
   if (application === undefined) {
+    const wanted = withoutLoopbackPort(uri);
     const native = ['http://localhost', 'http://127.0.0.1', 'urn:ietf:wg:oauth:2.0:oob'];
     return native.includes(wanted) || wanted.endsWith('/oauth2/nativeclient') ? 'publicClient' : undefined;
   }
   const kinds: readonly RedirectKind[] = ['web', 'publicClient', 'spa'];
-  return kinds.find((kind) => application.redirectUris[kind].some((each) => withoutLoopbackPort(each) === wanted));
+  const registered = (form: (address: string) => string): RedirectKind | undefined =>
+    kinds.find((kind) => application.redirectUris[kind].some((each) => form(each) === form(uri)));
+  return registered(withoutTrailingSlash) ?? registered(withoutLoopbackPort);
 }
 
 /** Whether pages of the origin are registered as a single-page app of the application. */

@@ -39,7 +39,7 @@ export const issuerV2 = (world: World, tenantId: string): string => `${world.add
 const opaque = (): string => randomBytes(16).toString('base64url');
 
 /** The same `sub` for the same user and client; it reveals neither. */
-const pairwise = (userId: string, clientId: string): string =>
+export const pairwise = (userId: string, clientId: string): string =>
   createHash('sha256').update(`${userId}|${clientId}`).digest('base64url');
 
 export async function issueAccessToken(world: World, request: AccessTokenRequest): Promise<IssuedToken> {

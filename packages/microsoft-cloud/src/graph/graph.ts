@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { graphAppId } from '../directory/microsoft-resources.ts';
-import { type CloudRequest, headerOf, type Reply, type Service } from '../web/http.ts';
+import { type CloudRequest, empty, headerOf, type Reply, type Service } from '../web/http.ts';
 import { createRouter } from '../web/router.ts';
 import type { World } from '../world.ts';
 import { type AccessProblem, type Caller, callerOf, identifyByToken } from '../resource/caller.ts';
@@ -47,6 +47,7 @@ export function createGraph(world: World, engine: Engine): Service {
     identify: identifyByToken,
     handle: async (request) => {
       try {
+        if (request.method === 'OPTIONS') return preflight(request);
         const report = engine.fetchReport(request.path);
         if (report !== undefined) return report;
         await loadTypes();
@@ -142,11 +143,26 @@ function errorReply(world: World, request: CloudRequest, error: unknown): Reply 
   return graphErrorReply(error, world.clock.nowMs(), headerOf(request, 'client-request-id'));
 }
 
+/** Pages of every origin may call Graph: the access token is what protects it (Fetch standard, CORS protocol). */
+const readableEverywhere = {
+  'access-control-allow-origin': '*',
+  'access-control-expose-headers':
+    'ETag, Location, Preference-Applied, request-id, client-request-id, Retry-After, x-ms-ags-diagnostic',
+};
+
+const preflight = (request: CloudRequest): Reply =>
+  empty(200, {
+    ...readableEverywhere,
+    'access-control-allow-methods': 'GET, POST, PATCH, PUT, DELETE',
+    'access-control-allow-headers': headerOf(request, 'access-control-request-headers') ?? 'authorization',
+  });
+
 function withGraphHeaders(request: CloudRequest, reply: Reply): Reply {
   const id = randomUUID();
   return {
     ...reply,
     headers: {
+      ...readableEverywhere,
       ...reply.headers,
       'request-id': id,
       'client-request-id': headerOf(request, 'client-request-id') ?? id,

@@ -1,4 +1,5 @@
 import type { User } from '../directory/records.ts';
+import { pairwise } from '../entra/tokens.ts';
 import { json, type Reply } from '../web/http.ts';
 import { checkAdmin, type GraphContext, graphRoute } from './context.ts';
 import { GraphError, notFound } from './graph-error.ts';
@@ -18,7 +19,8 @@ function me({ caller, world }: GraphContext): User {
 function userInfo(context: GraphContext): Reply {
   const { id, displayName, givenName, surname, userPrincipalName } = me(context);
   return json(200, {
-    sub: id,
+    // The same as in the ID token (section 5.3.2).
+    sub: pairwise(id, context.caller.clientId),
     name: displayName,
     given_name: givenName,
     family_name: surname,
