@@ -6,10 +6,13 @@ import { tenantStates, tenantTraits } from '../../src/population/tenant.ts';
 
 const packageRoot = join(import.meta.dirname, '../..');
 const page = readFileSync(join(packageRoot, 'README.md'), 'utf8');
-const rows = [...page.matchAll(/^\| .+ \| (.+) \| (\S+\.test\.ts) \|$/gm)].map(([, title = '', file = '']) => ({
-  file,
-  title,
-}));
+const fidelity = readFileSync(join(packageRoot, 'docs/fidelity.md'), 'utf8');
+const rows = [...`${page}\n${fidelity}`.matchAll(/^\| .+ \| (.+) \| (\S+\.test\.ts) \|$/gm)].map(
+  ([, title = '', file = '']) => ({
+    file,
+    title,
+  }),
+);
 const examples = [...page.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code]) => code);
 
 /** The examples import the sources, so that the tests need no build. A user imports the package. */
