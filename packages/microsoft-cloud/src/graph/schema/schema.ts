@@ -160,13 +160,19 @@ export async function loadTypes(): Promise<void> {
   texts ??= await import('./table.ts');
 }
 
+/**
+ * Properties of version 1.0 that the typings have in beta only. `resourceProvisioningOptions` tells which groups are teams
+ * ("List all teams").
+ */
+const notInTypings = 'group resourceBehaviorOptions=s* resourceProvisioningOptions=s*!f';
+
 /** The schema of a version. Read once, on first use. @throws Error before `loadTypes`. */
 export function schemaOf(version: Version): Schema {
   const known = tables.get(version);
   if (known !== undefined) return known;
   if (texts === undefined) throw new Error('The types of Microsoft Graph are not loaded.');
   const { stableTypes, betaTypes } = texts;
-  const table = new Table(version, version === 'beta' ? [stableTypes, betaTypes] : [stableTypes]);
+  const table = new Table(version, version === 'beta' ? [stableTypes, betaTypes] : [stableTypes, notInTypings]);
   tables.set(version, table);
   return table;
 }

@@ -191,7 +191,7 @@ function endingOf(state: State, segment: string): Ending | undefined {
 /** `reports/getMailboxUsageDetail(period='D7')` */
 function callOf(state: State, { name, inside }: Part, { schema, catalog }: Reading): State | undefined {
   const parameters = inside === undefined || inside === '' ? undefined : parametersOf(inside);
-  if (parameters === undefined) return undefined;
+  if (parameters === undefined) return plainReport(state, name, catalog);
   const pattern = `${state.pattern}/${callPattern(name, [...parameters.keys()])}`;
   const declared = catalog.at(pattern);
   if (declared === undefined) return undefined;
@@ -203,6 +203,13 @@ function callOf(state: State, { name, inside }: Part, { schema, catalog }: Readi
   const type = (declared.kind === 'report' ? undefined : schema.type(declared.type)) ?? state.type;
   const isList = declared.kind !== 'singleton';
   return { type, isList, pattern, steps: [...state.steps, { kind: 'call', name, pattern, values }] };
+}
+
+/** A report without parameters: `reports/getOffice365ActivationsUserDetail`. */
+function plainReport(state: State, name: string, catalog: Catalog): State | undefined {
+  const pattern = `${state.pattern}/${name}`.toLowerCase();
+  if (catalog.at(pattern)?.kind !== 'report') return undefined;
+  return { ...state, isList: true, pattern, steps: [...state.steps, { kind: 'call', name, pattern, values: [] }] };
 }
 
 function castOrOperation(state: State, part: Part, reading: Reading): State | Target {
