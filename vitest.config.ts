@@ -76,7 +76,12 @@ export default defineConfig({
     hookTimeout: 300_000,
     // The only deadline of waits in tests. It does not slow a test down that passes.
     expect: { poll: { timeout: 120_000 } },
-    reporters: ['default', ['json', { outputFile: '.local/test-results.json' }], './tools/skipped-tests-reporter.ts'],
+    reporters: [
+      'default',
+      ['json', { outputFile: '.local/test-results.json' }],
+      './tools/skipped-tests-reporter.ts',
+      './tools/job-permissions-reporter.ts',
+    ],
     env: {
       NO_PROXY: '127.0.0.1,localhost',
       // Compiled code of the libraries, for the many processes that tests start.

@@ -1,13 +1,17 @@
 import { bootLog, isFunctionDisabled, type Services } from '../composition.ts';
 import type { Orchestrations } from '../lib/runtime/orchestrations.ts';
 import { watchApprovals } from '../lib/approvals/watch-approvals.ts';
+import { createPermissionWarnings } from '../lib/runs/job-permissions.ts';
 import { purgeRuns } from '../lib/runs/purge-runs.ts';
 import { watchRuns } from '../lib/runs/watch-runs.ts';
 import { errorFields } from '../lib/runtime/log.ts';
+import { jobRegistry } from './job-registry.ts';
 import { runDeps, scheduleName } from './orchestrations.ts';
 import { durableTimer, type TimerDefinition } from './timer.ts';
 
 const timerIsOff = (job: string): boolean => isFunctionDisabled(scheduleName(job));
+
+const warnOfPermissions = createPermissionWarnings(jobRegistry.list());
 
 /**
  * Starts missed runs, resumes runs whose start failed, and closes runs whose orchestration ended unexpectedly. Repairs
@@ -18,6 +22,8 @@ async function watch(services: Services, orchestrations: Orchestrations): Promis
     services.log.log('error', 'approval.watch_failed', errorFields(thrown)),
   );
   await watchRuns({ ...runDeps(services, orchestrations), timerIsOff });
+  // Here and not at start-up, which loading the map would delay.
+  warnOfPermissions(await services.permissionMap.current(), services.log);
 }
 
 /** Deletes runs that are older than RUN_RETENTION_DAYS. */

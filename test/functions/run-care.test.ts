@@ -25,6 +25,7 @@ async function stage(settings: Partial<Services['settings']>) {
     runs: { ...run.deps.runs, schedules: new MemoryScheduleLog() },
     tuning: { batchSize: 100, rounds: 3, retryDelaySeconds: 60 },
     notifier: { send: async () => undefined },
+    permissionMap: { current: run.deps.permissionMap },
     settings,
   } as unknown as Services;
   const fire = (name: string): Promise<unknown> | undefined => timers.get(name)?.(services, orchestrations);

@@ -2,6 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { partnerMap } from 'graph-permissions/partner-table';
 import type { PermissionMap } from 'graph-permissions/permission-map';
 import { parsePublishedFile } from '../../src/lib/judge/map/published-file.ts';
+import { type RunnerTestCase, TestRunner } from 'vitest';
+import { jobs } from '../../src/jobs/index.ts';
 import { unneededPermissions } from '../../src/lib/judge/required-permissions.ts';
 import type { GatewayRequest } from '../../src/lib/judge/verdict.ts';
 import { once } from '../../src/lib/runtime/once.ts';
@@ -17,8 +19,16 @@ import type { Job, JobTenant } from '../../src/lib/runs/job.ts';
 import { TraceRecorder } from '../../src/lib/runs/tenant-trace.ts';
 import type { Row } from '../../src/lib/runs/row.ts';
 import { Secret } from '../../src/lib/model/secret.ts';
+import type { TriedPermissions } from '../../tools/job-permissions-reporter.ts';
 import { recordingLogger } from '../fakes/recording-logger.ts';
 import { type Scripted, scriptedFetch, type SeenRequest } from '../fakes/scripted-fetch.ts';
+
+declare module 'vitest' {
+  interface TaskMeta {
+    /** What the test tried of the app's jobs. tools/job-permissions-reporter.ts reads it. */
+    triedJobs?: TriedPermissions[];
+  }
+}
 
 export interface TryJobOptions {
   /**
@@ -63,7 +73,7 @@ export async function tryJob(job: Job, options: TryJobOptions = {}): Promise<Tri
   const tokens: string[] = [];
   const { log, lines }: { log: Logger; lines: { line: string }[] } = recordingLogger();
   const clock = jumpingClock(nowMs, job.timeoutSeconds * 1000);
-  const written = await executeJob(
+  const running = executeJob(
     {
       fetch,
       clock,
@@ -89,9 +99,20 @@ export async function tryJob(job: Job, options: TryJobOptions = {}): Promise<Tri
     options.tenant ?? contoso,
     options.parameters ?? {},
   );
+  // Also of a test in which the job fails: its requests need permissions, too.
+  await running.catch(() => undefined);
+  const unneeded = await unneededBy(job, seen);
+  report(job, unneeded);
+  const written = await running;
   const rows = written.jsonLines.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as Row]));
   const logged = lines.map(({ line }) => line);
-  return { rows, columns: written.columns, requests: seen, tokens, unneeded: await unneededBy(job, seen), logged };
+  return { rows, columns: written.columns, requests: seen, tokens, unneeded, logged };
+}
+
+/** Tells tools/job-permissions-reporter.ts about a job of the app. */
+function report(job: Job, unneeded: readonly string[]): void {
+  const meta = jobs.includes(job) ? TestRunner.getCurrentTest<RunnerTestCase | undefined>()?.meta : undefined;
+  if (meta !== undefined) meta.triedJobs = [...(meta.triedJobs ?? []), { job: job.name, unneeded }];
 }
 
 /** The table of the project, or the published file that PTB_TEST_PERMISSIONS names. */
