@@ -117,16 +117,16 @@ const maxQuoted = 5;
 export function readParameters(job: Parametrized, given: Readonly<Record<string, unknown>>): ParameterValues {
   const { schema, fields } = job.parameters;
   const known = fields.map(({ name }) => name);
-  const unknown = Object.keys(given).filter((name) => !known.includes(name));
   const parsed = safeParse(schema, given);
   // The definition allows no other values: see problemOf.
-  if (parsed.success && unknown.length === 0) return parsed.data as ParameterValues;
+  if (parsed.success) return parsed.data as ParameterValues;
+  const unknown = Object.keys(given).filter((name) => !known.includes(name));
   const problems = [
     ...unknown
       .slice(0, maxQuoted)
       .map((name) => sentence(`"${name.slice(0, 40)}" is no parameter of ${job.name}`, didYouMean(name, known))),
     ...(unknown.length > maxQuoted ? [`${unknown.length - maxQuoted} more names are unknown.`] : []),
-    ...(parsed.success ? [] : wrongValues(parsed.error.issues, fields, given)),
+    ...wrongValues(parsed.error.issues, fields, given),
     known.length === 0 ? 'The job has no parameters.' : `The parameters of the job: ${known.join(', ')}.`,
   ];
   throw new BrokerError('request_invalid', problems.join(' '));

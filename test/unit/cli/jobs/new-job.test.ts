@@ -2,9 +2,11 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { importNameOf, withJob } from '../../../../src/cli/jobs/job-template.ts';
+import { importNameOf, jobSource, withJob } from '../../../../src/cli/jobs/job-template.ts';
 import { newJob } from '../../../../src/cli/jobs/new-job.ts';
+import type { Job } from '../../../../src/lib/runs/job.ts';
 import { projectRoot } from '../../../paths.ts';
+import { tryJob } from '../../../support/try-job.ts';
 
 const currentIndex = await readFile(join(projectRoot, 'src/jobs/index.ts'), 'utf8');
 let folder: string;
@@ -64,4 +66,24 @@ it('adds job after job, on several lines when one is too short', () => {
   expect(index.match(/^import reportNumber\d from/gm)).toHaveLength(9);
   expect(index).toMatch(/\[\n( {2}\w+,\n){13}\];\n$/);
   expect(importNameOf('report-2-x')).toBe('report2X');
+});
+
+it('writes a job with a parameter that works', async () => {
+  const local = join(projectRoot, '.local');
+  await mkdir(local, { recursive: true });
+  const own = await mkdtemp(join(local, 'new-job-'));
+  try {
+    const library = join(projectRoot, 'src/lib/runs/job.ts');
+    await writeFile(join(own, 'job.ts'), jobSource('stale-guests').replace('../lib/runs/job.ts', library));
+    const { default: job } = (await import(join(own, 'job.ts'))) as { default: Job };
+    const value = [true, false].map((accountEnabled) => ({ userPrincipalName: `${accountEnabled}@x`, accountEnabled }));
+    const users = async (parameters: object) =>
+      (await tryJob(job, { graph: { '/users': { value } }, parameters: { ...parameters } })).rows.map(
+        ({ user }) => user,
+      );
+    expect(await users({})).toEqual(['true@x', 'false@x']);
+    expect(await users({ enabledOnly: true })).toEqual(['true@x']);
+  } finally {
+    await rm(own, { recursive: true });
+  }
 });
