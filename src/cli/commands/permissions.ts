@@ -56,13 +56,16 @@ async function show(
   const url = /^\/(?:v1\.0|beta)\//i.test(path) ? path : `/v1.0${path}`;
   const request = { method: method.toUpperCase(), url, body: undefined };
   const required = requiredPermissions(map, request, { scheme: grant, host: 'graph.microsoft.com' });
-  print(
-    json,
-    { method: request.method, url, grant, ...required },
-    requirementLines(`${request.method} ${url}`, required),
-  );
+  print(json, { method: request.method, url, grant, ...required }, [
+    ...requirementLines(`${request.method} ${url}`, required),
+    ...(hasBody(request.method) ? [bodyNote] : []),
+  ]);
   if (!required.opened) throw new CommandOutcome(exitCodes.failure);
 }
+
+const hasBody = (method: string): boolean => ['POST', 'PATCH', 'PUT'].includes(method);
+const bodyNote =
+  'The body may need more, such as the type of an object that it creates: `ptb policy test --request --body` judges both.';
 
 const describe = (stored: StoredMap | undefined, count: number): readonly string[] =>
   stored === undefined
