@@ -253,6 +253,11 @@ export const permissionCases: readonly Case[] = [
     'GET /v1.0/users/$count',
     'User.ReadBasic.All',
   ],
+  [
+    `The rule does not open GET /users/{id}: User.ReadBasic.All ${basic} basic properties`,
+    'GET /v1.0/users/{u}/$ref?$select=id',
+    'User.ReadBasic.All',
+  ],
   ["None of the rule's permissions opens GET /users/delta", 'GET /v1.0/users/delta?$select=id', 'User.ReadBasic.All'],
   [
     'The query reads /users/{id}/manager',

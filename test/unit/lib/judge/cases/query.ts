@@ -40,6 +40,22 @@ export const queryCases: readonly Case[] = [
   ['The query continues a link', 'GET /v1.0/users/delta?$deltatoken=abc', users],
   ['allow', 'GET /v1.0/users/delta?$deltatoken=latest', users],
   ['startDateTime and endDateTime belong', 'GET /v1.0/users?startDateTime=2026-01-01', users],
+  ['startDateTime and endDateTime belong', 'GET /v1.0/users?endDateTime=2026-01-01', users],
+  ['$select is not filled', 'GET /v1.0/users?$select', users],
+  [unknownOption, 'GET /v1.0/users?=5', users],
+  [unknownOption, 'GET /v1.0/users?$coun', users],
+  ['allow', 'GET /v1.0/users?$top=%205%20', users],
+  // Functions and literals
+  ['allow', "GET /v1.0/users?$filter=isof('microsoft.graph.user')", users],
+  ['allow', 'GET /v1.0/users?$filter=isof(microsoft.graph.user)', users],
+  ['$filter cannot be read: it names no type in isof', 'GET /v1.0/users?$filter=isof(user)', users],
+  ['$filter cannot be read: it names no type in isof', 'GET /v1.0/users?$filter=isof()', users],
+  ['$filter cannot be read: it lacks ")"', 'GET /v1.0/users?$filter=isof(microsoft.graph.user,id)', users],
+  ['allow', "GET /v1.0/users?$filter=createdDateTime ge duration'P1D'", users],
+  ['allow', 'GET /v1.0/users?$filter=createdDateTime le now()', users],
+  ['The property "signInActivity"', 'GET /v1.0/users?$filter=now() lt signInActivity/lastSignInDateTime', users],
+  ['allow', 'GET /v1.0/users?$filter=accountEnabled eq TRUE', users],
+  ['allow', 'GET /v1.0/users?$filter=manager eq null', users],
   // Encoding
   ['allow', "GET /v1.0/users?$filter=displayName+eq+'a'", users],
   ['allow', "GET /v1.0/users?$filter=displayName%20eq%20'a%26b'", users],
@@ -99,6 +115,38 @@ export const queryCases: readonly Case[] = [
     'The permission map does not contain the navigation "manager"',
     "GET /v1.0/groups/{u}/members/microsoft.graph.user?$filter=manager/id eq 'a'",
     'GroupMember.Read.All User.Read.All',
+  ],
+  ['allow', "GET /v1.0/groups/{u}/members?$filter=ID eq 'a'", 'GroupMember.Read.All'],
+  [
+    'A filter, search or order on objects of several types',
+    "GET /v1.0/groups/{u}/members?$filter=displayName eq 'a'",
+    'GroupMember.Read.All',
+  ],
+  [
+    'allow',
+    "GET /v1.0/groups/{u}/members/microsoft.graph.user?$filter=displayName eq 'a'",
+    'GroupMember.Read.All User.Read.All',
+  ],
+  // Options inside $expand
+  ...['$orderby=skuId desc;$skip=5;$count=true', '$skip=5', '$count=FALSE', '$levels=max'].map(
+    (options): Case => ['allow', `GET /v1.0/users?$expand=licenseDetails(${options})`, users],
+  ),
+  ...['abc', 'xtrue', 'maximum', "'5'"].map(
+    (number): Case => [
+      '$expand cannot be read: it has an option inside parentheses whose value is no number',
+      `GET /v1.0/users?$expand=licenseDetails($top=${number})`,
+      users,
+    ],
+  ),
+  [
+    '$expand cannot be read: it has an option inside parentheses that the gateway does not know',
+    'GET /v1.0/users?$expand=licenseDetails($search=a)',
+    users,
+  ],
+  [
+    'A filter, search or order on objects of several types',
+    'GET /v1.0/groups?$expand=members($orderby=displayName)',
+    'Group.Read.All',
   ],
   // $expand
   ['allow', 'GET /v1.0/users?$expand=manager', users],
