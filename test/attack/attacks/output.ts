@@ -21,6 +21,26 @@ async function runOverEvilNames(stage: Stage, window: string): Promise<string> {
   return runId;
 }
 
+/**
+ * Runs a command without and with colours, and removes what the command line itself colours. The broker may learn
+ * something between the two, such as the list of customers, so a difference counts only if it stays.
+ */
+async function plainAndColoured(stage: Stage, command: readonly string[]): Promise<readonly [string, string]> {
+  for (let left = 3; ; left -= 1) {
+    const { output } = await stage.ptb(command, false);
+    const coloured = await stage.ptb(command, true);
+    const uncoloured = coloured.output.replaceAll(ownColours, '');
+    if (uncoloured === output || left === 0) return [output, uncoloured];
+  }
+}
+
+/** The first line in which two texts differ. */
+function difference(one: string, other: string): string {
+  const others = other.split('\n');
+  const at = one.split('\n').findIndex((line, index) => line !== others[index]);
+  return JSON.stringify([one.split('\n')[at], others[at]]);
+}
+
 export const terminal: Attack = {
   name: 'terminal',
   tries:
@@ -51,10 +71,10 @@ export const terminal: Attack = {
     ];
     let named = 0;
     for (const command of commands) {
-      const { output } = await stage.ptb(command, false);
-      const coloured = await stage.ptb(command, true);
+      const [output, uncoloured] = await plainAndColoured(stage, command);
       // A sequence in a name would be left in the text without colours.
-      tally.attempt(coloured.output.replaceAll(ownColours, '') === output, `ptb ${command.join(' ')} with colours`);
+      const different = uncoloured === output ? '' : difference(output, uncoloured);
+      tally.attempt(different === '', `ptb ${command.join(' ')} with colours: ${different}`);
       const found = obeyed.exec(output);
       const around =
         found === null ? '' : JSON.stringify(output.slice(Math.max(0, found.index - 30), found.index + 30));
