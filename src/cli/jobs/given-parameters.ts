@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { JobsAnswer } from '../../lib/api/answers/jobs.ts';
-import { didYouMean } from '../../lib/callers/did-you-mean.ts';
+import { didYouMean } from '../../lib/model/did-you-mean.ts';
 import { readParameterText } from '../../lib/model/parameter-text.ts';
 import { type ParameterField, parameterFields, type ParameterValue } from '../../lib/model/parameters.ts';
 import { jsonObject } from '../options.ts';

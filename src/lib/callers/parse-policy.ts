@@ -1,6 +1,6 @@
 import type * as z from 'zod';
+import { didYouMean } from '../model/did-you-mean.ts';
 import { approvalProblems, termsOf } from './approval-keys.ts';
-import { didYouMean } from './did-you-mean.ts';
 import { duplicateKey } from '../runtime/duplicate-key.ts';
 import { gatewayProblems, isForGateway } from './gateway-keys.ts';
 import type { AccessPolicy, Rule, Selection } from './policy.ts';

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { didYouMean } from '../callers/did-you-mean.ts';
+import { didYouMean } from '../model/did-you-mean.ts';
 import { BrokerError } from '../model/errors.ts';
 import {
   type ParameterField,
