@@ -4,7 +4,7 @@ import { defineConfig, type OxlintOverride } from 'oxlint';
 /** The layers of src/lib, lowest first. A folder imports only folders of lower layers (ARCHITECTURE.md). */
 export const layers: readonly (readonly string[])[] = [
   ['model'],
-  ['runtime'],
+  ['groups', 'runtime'],
   ['audit', 'callers', 'entra', 'graph', 'judge', 'notifications'],
   ['approvals', 'config', 'credential', 'tenants'],
   ['azure', 'broker', 'health', 'runs'],
