@@ -6,6 +6,7 @@ import type { TenantId } from '../model/identifiers.ts';
 /**
  * The outcome of a request. A token: `issued` or `denied`. A request through the gateway: `denied`, or `sent`, recorded
  * before it leaves, and later `answered` (the resource answered, whatever its status) or `failed` (no usable answer came).
+ * The tags of a tenant: `changed`, recorded before the change, and later `failed` if they stayed as they were.
  * An approval: `asked`; `approved`, `denied` or `revoked` by a person; `expired` or `ended` by time.
  */
 export const auditOutcomes = [
@@ -19,11 +20,12 @@ export const auditOutcomes = [
   'revoked',
   'expired',
   'ended',
+  'changed',
 ] as const;
 export type AuditOutcome = (typeof auditOutcomes)[number];
 
-/** What an entry is about: a token, a request that the gateway was asked to send, or a step of an approval. */
-export const auditKinds = ['token', 'request', 'approval'] as const;
+/** What an entry is about: a token, a request that the gateway was asked to send, a step of an approval, or the tags of a tenant. */
+export const auditKinds = ['token', 'request', 'approval', 'tags'] as const;
 export type AuditKind = (typeof auditKinds)[number];
 
 /** What an entry holds about a request through the gateway. Never the query or the body. */
@@ -51,7 +53,7 @@ export interface GatewayRequestFields {
  */
 export interface AuditEntry extends GatewayRequestFields {
   /** Absent for a token. */
-  readonly kind?: 'request' | 'approval';
+  readonly kind?: 'request' | 'approval' | 'tags';
   /** The approval that the entry is a step of, or under which the token was issued or the request sent. */
   readonly approvalId?: string;
   /** Set if a rule for emergencies served it. */
@@ -93,6 +95,10 @@ export interface AuditEntry extends GatewayRequestFields {
   readonly fromCache?: boolean;
   /** Scopes that the token carries beyond the rule, if the rule allows and records them. */
   readonly excessScopes?: readonly string[];
+  /** Tags that the tenant did not have before. */
+  readonly tagsAdded?: readonly string[];
+  /** Tags that the tenant has no longer. */
+  readonly tagsRemoved?: readonly string[];
 }
 
 export interface AuditQuery {

@@ -63,7 +63,7 @@ const rowSchema = z.object({
   breakGlass: z.literal(true).optional(),
   reason: z.string().optional(),
   // Tokens have none of these.
-  kind: z.enum(['request', 'approval']).optional(),
+  kind: z.enum(['request', 'approval', 'tags']).optional(),
   method: z.string().optional(),
   path: z.string().optional(),
   cmdlet: z.string().optional(),
@@ -72,6 +72,8 @@ const rowSchema = z.object({
   status: z.number().optional(),
   requestId: z.string().optional(),
   bytes: z.number().optional(),
+  tagsAdded: z.string().optional(),
+  tagsRemoved: z.string().optional(),
 });
 export type AuditRow = TableEntity<z.output<typeof rowSchema>>;
 
@@ -94,7 +96,7 @@ const clipped = [
 
 /** @param id Never used for another row, so that a write can safely be repeated. */
 export function toRow(entry: AuditEntry, id: string): AuditRow {
-  const { atMs, caller, scopes, excessScopes, expiresAtMs, ...rest } = entry;
+  const { atMs, caller, scopes, excessScopes, tagsAdded, tagsRemoved, expiresAtMs, ...rest } = entry;
   const row: AuditRow = {
     partitionKey: partitionKeyAt(atMs),
     rowKey: `${rowKeyAt(atMs)}-${id}`,
@@ -106,6 +108,8 @@ export function toRow(entry: AuditEntry, id: string): AuditRow {
     callerKind: caller.kind,
     scopes: join(scopes),
     ...(excessScopes === undefined ? {} : { excessScopes: join(excessScopes) }),
+    ...(tagsAdded === undefined ? {} : { tagsAdded: join(tagsAdded) }),
+    ...(tagsRemoved === undefined ? {} : { tagsRemoved: join(tagsRemoved) }),
     ...(expiresAtMs === undefined ? {} : { expiresAt: isoTime(expiresAtMs) }),
   };
   for (const [column, length] of clipped) {
@@ -138,14 +142,16 @@ function askedText({ tenantAsked, resource }: AuditEntry): Partial<Pick<AuditRow
 export function fromRow(row: unknown): AuditEntry | undefined {
   const parsed = rowSchema.safeParse(row);
   if (!parsed.success) return undefined;
-  const { at, callerApplication, callerObject, callerKind, scopes, excessScopes, expiresAt, code, tenantId, ...rest } =
-    parsed.data;
+  const { at, callerApplication, callerObject, callerKind, expiresAt, code, tenantId, ...rest } = parsed.data;
+  const { scopes, excessScopes, tagsAdded, tagsRemoved } = rest;
   return defined({
     ...rest,
     atMs: Date.parse(at),
     caller: { applicationId: callerApplication, objectId: callerObject, kind: callerKind },
     scopes: split(scopes),
     excessScopes: excessScopes === undefined ? undefined : split(excessScopes),
+    tagsAdded: tagsAdded === undefined ? undefined : split(tagsAdded),
+    tagsRemoved: tagsRemoved === undefined ? undefined : split(tagsRemoved),
     expiresAtMs: expiresAt === undefined ? undefined : Date.parse(expiresAt),
     code: isErrorCode(code) ? code : undefined,
     tenantId: parseTenantId(tenantId),

@@ -5,6 +5,7 @@ export const callerRoles = [
   'Tokens.Request',
   'Requests.Send',
   'Tenants.Read',
+  'Tenants.Write',
   'Runs.Read',
   'Runs.Write',
   'Audit.Read',

@@ -16,6 +16,7 @@ const roleTexts: Readonly<Record<CallerRole, string>> = {
   'Tokens.Request': 'Request tokens for tenants, as the access policy allows.',
   'Requests.Send': 'Send requests into tenants through the gateway, as the access policy allows.',
   'Tenants.Read': 'Read the delegated tenants.',
+  'Tenants.Write': 'Change the tags of tenants. Rules of the access policy may grant access by tag.',
   'Runs.Read': 'Read runs and their results.',
   'Runs.Write': 'Start and cancel runs.',
   'Audit.Read': 'Read which caller got which token and sent which request.',

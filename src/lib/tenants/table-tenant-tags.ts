@@ -1,0 +1,153 @@
+import type { TableClient, TransactionAction } from '@azure/data-tables';
+import { minuteMs } from '../model/durations.ts';
+import { parseTenantId, type TenantId } from '../model/identifiers.ts';
+import { readTags } from '../groups/tag.ts';
+import { type Clock, isoTime } from '../runtime/clock.ts';
+import { withDeadline } from '../runtime/deadline.ts';
+import { KeptCopy } from '../runtime/kept-copy.ts';
+import { errorFields, type Logger } from '../runtime/log.ts';
+import { once } from '../runtime/once.ts';
+import {
+  isStorageConflict,
+  isStorageMissing,
+  isTableMissing,
+  storageCall,
+  storageItems,
+} from '../runtime/storage-call.ts';
+import type { StoredTags, TagChange, TagList, TenantTags } from './tenant-tags.ts';
+
+type Table = Pick<TableClient, 'createTable' | 'getEntity' | 'listEntities' | 'submitTransaction'>;
+
+export const tenantTagsTable = 'TenantTags';
+/** One partition, so that a change and the mark that tells of it are one transaction. */
+const partitionKey = 'tags';
+/** The row that every change replaces. As long as it is the same, no other row has changed. */
+const markKey = 'mark';
+
+/** How soon an instance sees a change by another one. It reads one row as often, and all only after a change. */
+const freshMs = 10_000;
+/** How long tags are used while storage does not answer. A tag that was taken away must not open anything for longer. */
+const usableMs = minuteMs;
+/** After this time all rows are read again, because somebody may have changed one by hand. */
+const rereadMs = 10 * minuteMs;
+const retryMs = 2_000;
+const readTimeoutMs = 5_000;
+
+interface ReadList extends TagList {
+  readonly mark: string | undefined;
+  readonly readAtMs: number;
+}
+
+export interface TableTenantTagsDeps {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly newId: () => string;
+  readonly background?: (work: () => void) => void;
+}
+
+/** Stores one row per tenant. Keeps the whole table in memory. */
+export class TableTenantTags implements TenantTags {
+  readonly #deps: TableTenantTagsDeps;
+  readonly #table: () => Promise<Table>;
+  readonly #copy: KeptCopy<ReadList>;
+
+  /** @param open returns the table's client. The table is created on first use. */
+  constructor(open: () => Promise<Table>, deps: TableTenantTagsDeps) {
+    this.#deps = deps;
+    this.#table = once(async () => {
+      const table = await open();
+      await table.createTable();
+      return table;
+    });
+    this.#copy = new KeptCopy(deps, {
+      freshMs: () => freshMs,
+      usableMs,
+      pauseMs: () => retryMs,
+      onKept: (failure) => deps.log.log('warn', 'tags.kept_old', errorFields(failure)),
+    });
+  }
+
+  async current(): Promise<TagList> {
+    return (await this.#copy.get(() => this.#read())).value;
+  }
+
+  async stored(tenantId: TenantId): Promise<StoredTags> {
+    return storageCall(async () => {
+      const row = await found((await this.#table()).getEntity(partitionKey, tenantId));
+      if (row === undefined) return { tags: [], etag: undefined };
+      const tags = tagsIn(row);
+      if (tags === undefined) throw new TypeError('The record of the tags cannot be read.');
+      return { tags, etag: row.etag };
+    }, 'The tags of the tenant cannot be read.');
+  }
+
+  async replace({ tenantId, tags, changedBy }: TagChange, etag: string | undefined): Promise<boolean> {
+    const changedAt = isoTime(this.#deps.clock.nowMs());
+    const row = { partitionKey, rowKey: tenantId, tags: tags.join(' '), changedAt, changedBy };
+    const mark = { partitionKey, rowKey: markKey, mark: this.#deps.newId() };
+    const actions: TransactionAction[] = [
+      etag === undefined ? ['create', row] : ['update', row, 'Replace', { etag }],
+      ['upsert', mark, 'Replace'],
+    ];
+    const isStored = await storageCall(async () => {
+      try {
+        await (await this.#table()).submitTransaction(actions);
+        return true;
+      } catch (thrown) {
+        if (isStorageConflict(thrown)) return false;
+        throw thrown;
+      }
+    }, 'The tags could not be stored.');
+    if (isStored) await this.#see(mark.mark);
+    return isStored;
+  }
+
+  /** Reads until this instance knows a change of its own. A read that was under way may be from before it. */
+  async #see(mark: string): Promise<void> {
+    for (let attempt = 0; attempt < 2; attempt += 1) {
+      const kept = await this.#copy.get(() => this.#read(), { freshMs: 0 }).catch(() => undefined);
+      if (kept?.value.mark === mark) return;
+    }
+  }
+
+  #read(): Promise<ReadList> {
+    return withDeadline(this.#deps.clock, readTimeoutMs, (signal) =>
+      storageCall(() => this.#readChanges(signal), 'The tags of the tenants cannot be read.'),
+    );
+  }
+
+  async #readChanges(abortSignal: AbortSignal): Promise<ReadList> {
+    const table = await this.#table();
+    const nowMs = this.#deps.clock.nowMs();
+    // Before the rows: a change that comes in between is then seen by the next read.
+    const mark = (await found(table.getEntity(partitionKey, markKey, { abortSignal })))?.['mark'];
+    const known = this.#copy.peek()?.value;
+    if (known !== undefined && known.mark === mark && Math.abs(nowMs - known.readAtMs) < rereadMs) return known;
+    const byTenant = new Map<TenantId, readonly string[] | undefined>();
+    for await (const row of storageItems(table.listEntities({ abortSignal }))) {
+      const tenantId = parseTenantId(row.rowKey);
+      if (tenantId === undefined) continue;
+      const tags = tagsIn(row);
+      if (tags === undefined) this.#deps.log.log('warn', 'tags.record_unreadable', { tenantId });
+      byTenant.set(tenantId, tags);
+    }
+    return { byTenant, mark: typeof mark === 'string' ? mark : undefined, readAtMs: nowMs };
+  }
+}
+
+/** Undefined for a row that does not exist. A table that does not exist is a failure: somebody has deleted it. */
+async function found<T>(reading: Promise<T>): Promise<T | undefined> {
+  try {
+    return await reading;
+  } catch (thrown) {
+    if (isStorageMissing(thrown) && !isTableMissing(thrown)) return undefined;
+    throw thrown;
+  }
+}
+
+function tagsIn(row: Readonly<Record<string, unknown>>): readonly string[] | undefined {
+  const text = row['tags'];
+  if (typeof text !== 'string') return undefined;
+  const read = readTags(text.split(' ').filter((tag) => tag !== ''));
+  return 'tags' in read ? read.tags : undefined;
+}
