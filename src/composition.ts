@@ -48,6 +48,7 @@ import { createLogger, type Logger } from './lib/runtime/log.ts';
 import { once } from './lib/runtime/once.ts';
 import { createTenantDirectory, type TenantDirectory } from './lib/tenants/directory.ts';
 import { createDomainResolver } from './lib/tenants/domain-resolver.ts';
+import { TableTenantTags, tenantTagsTable } from './lib/tenants/table-tenant-tags.ts';
 import { excludedDomainsTable, TableExcludedDomains } from './lib/tenants/table-excluded-domains.ts';
 import type { Runtime, Services } from './services.ts';
 
@@ -103,12 +104,20 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
   const limiter = new Limiter(tuning.resourceConcurrency);
   const shared = { ...runtime, resources, limiter, policy: callers.policy, tokens: broker, partnerTenantId };
   const directory: TenantDirectory = createDirectory(shared, storage, settings);
+  const tenantTags = new TableTenantTags(() => storage.table(tenantTagsTable), runtime);
   const notifications = createNotifications(runtime, settings.NOTIFICATION_WEBHOOK, settings.NOTIFICATION_FORM);
   const { notifier } = notifications;
-  const readableBy = (person: Caller) => readableTenants({ callers, directory }, person);
+  const readableBy = (person: Caller) => readableTenants({ callers, directory, tenantTags }, person);
   const dashboardUrl = dashboardAddress(environment);
   const approvals = createApprovals({ ...shared, storage, audit, notifier, readableBy, dashboardUrl });
-  const gated = { ...shared, audit, approvals, directory, tokens: new GatedTokens({ ...shared, directory }) };
+  const gated = {
+    ...shared,
+    audit,
+    approvals,
+    directory,
+    tenantTags,
+    tokens: new GatedTokens({ ...shared, directory }),
+  };
   const permissionMap = new MapStore({ ...runtime, blobs: new MapBlobs(() => storage.container(mapContainer)) });
   return {
     ...runtime,
@@ -126,6 +135,7 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
     gateway: createGateway({ ...gated, callers, vault, permissionMap: () => permissionMap.current() }, cloud),
     directory,
     approvals,
+    tenantTags,
     runs: createRuns({ ...runtime, storage }),
     tuning: tuning.runs,
     health: createHealth({ ...gated, credentials, broker, notifications, permissionMap }),

@@ -20,6 +20,7 @@ import type { Limiter } from './lib/runtime/limiter.ts';
 import type { Logger } from './lib/runtime/log.ts';
 import type { Fetch } from './lib/runtime/outbound.ts';
 import type { TenantDirectory } from './lib/tenants/directory.ts';
+import type { TenantTags } from './lib/tenants/tenant-tags.ts';
 
 /** The side effects that the composition root passes to all other code. */
 export interface Runtime {
@@ -55,6 +56,7 @@ export interface Services extends Runtime {
   readonly gateway: GatewayDeps;
   readonly directory: TenantDirectory;
   readonly approvals: Approvals;
+  readonly tenantTags: TenantTags;
   readonly runs: Runs;
   readonly tuning: RunTuning;
   readonly health: HealthReporter;

@@ -46,6 +46,21 @@ export function testAuditLog(make: () => AuditLog): void {
     expect(await readAll(log, { ...allTime, kind: 'request', outcome: 'answered' })).toEqual([sent]);
   });
 
+  it('keeps what changed about the tags of a tenant', async () => {
+    const log = make();
+    const { expiresAtMs: _, ...change } = issued({
+      kind: 'tags',
+      outcome: 'changed',
+      tagsAdded: ['managed', 'tier=gold'],
+      tagsRemoved: [],
+      atMs: auditStartMs + 1,
+    });
+    await Promise.all([issued(), change].map((entry) => log.record(entry)));
+    expect(await readAll(log, { ...allTime, kind: 'tags' })).toEqual([change]);
+    expect(await readAll(log, { ...allTime, outcome: 'changed' })).toEqual([change]);
+    expect(times(await readAll(log, { ...allTime, kind: 'token' }))).toEqual([0]);
+  });
+
   it.each([
     ['no', 0],
     ['three', 3],

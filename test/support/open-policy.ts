@@ -2,5 +2,5 @@ import type { PolicyStore } from '../../src/lib/callers/policy-store.ts';
 
 /** A policy in force that allows no token and does not limit what callers read. */
 export const openPolicy: PolicyStore = {
-  current: async () => ({ policy: { rules: [] }, state: 'current', loadedAtMs: 0 }),
+  current: async () => ({ policy: { rules: [], groups: new Map() }, state: 'current', loadedAtMs: 0 }),
 };

@@ -8,6 +8,7 @@ interface Document {
     name: string;
     callers: { applications: string[]; objects?: string[]; kinds?: string[]; roles?: string[] };
     tenants?: string[];
+    except?: string[];
     resources?: string[];
     reads?: string[];
     scopes?: string[];
@@ -24,6 +25,10 @@ export interface Ask {
   roles: string[];
   tenantId: string;
   domains: string[];
+  /** As stored, such as `tier=gold`. Undefined: they cannot be read. */
+  tags: string[] | undefined;
+  /** Domains whose tenant is not known now. */
+  unresolved: string[];
   resource: string;
   scopes: string[];
   grant: string;
@@ -38,7 +43,6 @@ export function referenceDecision(document: Document, ask: Ask): string {
     return candidates.length === 0 ? `denied|${missing}` : undefined;
   };
   const same = (one: string, other: string): boolean => one.toLowerCase() === other.toLowerCase();
-  const names = [ask.tenantId, ...ask.domains];
   const denied =
     keep('caller', ({ callers }) => callers.applications.some((id) => id === '*' || same(id, ask.application))) ??
     keep('kind', ({ callers }) => callers.kinds === undefined || callers.kinds.includes(ask.kind)) ??
@@ -49,14 +53,13 @@ export function referenceDecision(document: Document, ask: Ask): string {
     keep('role', ({ callers }) => !(callers.roles ?? []).some((role) => !ask.roles.includes(role))) ??
     keep('grant', ({ grants }) => (grants === undefined ? ask.grant === 'delegated' : grants.includes(ask.grant))) ??
     keep('resource', ({ resources = [] }) => resources.includes('*') || resources.includes(ask.resource)) ??
-    keep('tenant', ({ tenants = [] }) =>
-      tenants.some((tenant) => {
-        const members = tenant.startsWith('group:') ? (document.tenantGroups?.[tenant.slice(6)] ?? []) : [tenant];
-        return (
-          (tenant === '*' && !ask.isPartnerTenant) || members.some((member) => names.some((name) => same(member, name)))
-        );
-      }),
-    ) ??
+    keep('tenant', ({ tenants = [], except = [] }) => {
+      const wanted = expand(document, tenants);
+      const taken = expand(document, except);
+      if (ask.tags === undefined && [...wanted, ...taken].some((entry) => entry.startsWith('tag:'))) return false;
+      if (taken.some((entry) => ask.unresolved.some((domain) => same(entry, domain)))) return false;
+      return wanted.some((entry) => fits(entry, ask)) && !taken.some((entry) => fits(entry, ask));
+    }) ??
     keep(
       'scope',
       ({ scopes }) => scopes === undefined || scopes[0] === '*' || ask.scopes.every((scope) => scopes.includes(scope)),
@@ -65,4 +68,21 @@ export function referenceDecision(document: Document, ask: Ask): string {
   if (denied !== undefined || rule === undefined) return denied ?? 'denied|caller';
   const scopes = rule.scopes === undefined || rule.scopes[0] === '*' ? 'any' : rule.scopes.join(' ');
   return `${rule.name}|${rule.application ?? 'default'}|${scopes}|${rule.excessScopes ?? 'refuse'}`;
+}
+
+/** All entries of a list, with those of its groups and of the groups in them. */
+function expand(document: Document, list: string[]): string[] {
+  const entries: string[] = [];
+  for (const entry of list) {
+    if (entry.startsWith('group:')) entries.push(...expand(document, document.tenantGroups?.[entry.slice(6)] ?? []));
+    else entries.push(entry);
+  }
+  return entries;
+}
+
+function fits(entry: string, { tenantId, domains, tags, isPartnerTenant }: Ask): boolean {
+  if (entry === '*') return !isPartnerTenant;
+  const written = entry.toLowerCase();
+  if (!written.startsWith('tag:')) return [tenantId, ...domains].some((name) => name.toLowerCase() === written);
+  return (tags ?? []).some((tag) => `tag:${tag}` === written || `tag:${tag.split('=')[0]}` === written);
 }

@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type Grant, grants } from '../../lib/model/token.ts';
 import { type CallerKind, callerKinds, type CallerRole, callerRoles } from '../../lib/model/caller.ts';
-import type { Explanation, ReadingExplanation } from '../../lib/callers/explain.ts';
 import type { ParsedPolicy } from '../../lib/callers/parse-policy.ts';
+import type { AccessPolicy } from '../../lib/callers/policy.ts';
 import {
   type DomainName,
   parseDomainName,
@@ -12,6 +12,7 @@ import {
   type TenantId,
 } from '../../lib/model/identifiers.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { readingOutcome, tokenOutcome } from '../policy/explained.ts';
 import { requestOutcome } from '../policy/request-outcome.ts';
 import { CommandOutcome } from '../run-program.ts';
 
@@ -20,6 +21,7 @@ const defaultFile = 'access-policy.json';
 interface TestOptions {
   readonly caller: string;
   readonly tenant: readonly (TenantId | DomainName)[];
+  readonly tag?: readonly string[];
   readonly resource?: string;
   readonly request?: string;
   readonly body?: string;
@@ -67,6 +69,7 @@ function registerTest(policy: Command): void {
     )
     .requiredOption('--caller <id>', 'application (client) id of the caller', guid)
     .requiredOption('--tenant <id-or-domain...>', 'the tenant: its id, its domains or both', collectTenants)
+    .option('--tag <tag...>', 'the tags of the tenant (default: none)')
     .option('--resource <alias>', 'resource of the token, or of the request (default: graph)')
     .addOption(
       new Option('--request <request>', 'method and path, such as "GET /v1.0/users?$top=5"').conflicts([
@@ -121,9 +124,9 @@ async function testPolicy(options: TestOptions, command: Command): Promise<void>
   const tenant = {
     tenantId: tenantIds[0],
     domains: options.tenant.map(parseDomainName).filter((domain) => domain !== undefined),
+    tags: await tagFacts(options.tag, command),
   };
-  const notes =
-    tenantIds.length > 0 ? [] : ['Rules that name the tenant by its id cannot match. Add the id to --tenant.'];
+  const notes = notesOn(options, parsed.policy);
   const [isAllowed, report, text] =
     request !== undefined
       ? await requestOutcome(parsed.policy, { ...tenant, caller, request }, options, notes)
@@ -137,19 +140,21 @@ async function testPolicy(options: TestOptions, command: Command): Promise<void>
   if (!isAllowed) throw new CommandOutcome(exitCodes.failure);
 }
 
-/** Whether the test passed, its JSON document and its text. */
-type TestOutcome = readonly [boolean, unknown, string];
+/** What `tag:` entries may name of the tags on the command line. */
+async function tagFacts(written: readonly string[] = [], command: Command): Promise<ReadonlySet<string>> {
+  const { namesOfTags, readTags } = await import('../../lib/groups/tag.ts');
+  const read = readTags(written);
+  if ('problems' in read) command.error(`error: --tag: ${read.problems.join(' ')}`);
+  return namesOfTags(read.tags);
+}
 
-const tokenOutcome = (explanation: Explanation, notes: readonly string[]): TestOutcome => [
-  explanation.decision.allow,
-  testReport(explanation, notes),
-  testText(explanation, notes),
-];
-
-const readingOutcome = (explanation: ReadingExplanation, notes: readonly string[]): TestOutcome => [
-  explanation.readable,
-  { ...explanation, notes },
-  readingText(explanation, notes),
+const notesOn = ({ tenant, tag }: TestOptions, { rules }: AccessPolicy): readonly string[] => [
+  ...(tenant.some((named) => parseTenantId(named) !== undefined)
+    ? []
+    : ['Rules that name the tenant by its id cannot match. Add the id to --tenant.']),
+  ...(tag === undefined && rules.some(({ tenants, reads }) => tenants.usesTags || reads?.usesTags === true)
+    ? ['Rules name tags, and the tenant counts as having none. Add its tags with --tag.']
+    : []),
 ];
 
 async function readPolicy(file: string, command: Command): Promise<ParsedPolicy> {
@@ -176,46 +181,6 @@ function checkText(file: string, parsed: ParsedPolicy): string {
   const result =
     count === 0 ? 'has no rules, so every request is denied' : `is valid: ${count} ${count === 1 ? 'rule' : 'rules'}`;
   return [`${file} ${result}.`, ...parsed.warnings.map((warning) => `  Note: ${warning}`)].join('\n');
-}
-
-function testReport({ decision, rules }: Explanation, notes: readonly string[]): unknown {
-  const { allow, ...rest } = decision;
-  return { allowed: allow, ...rest, rules, notes };
-}
-
-function testText({ decision, rules }: Explanation, notes: readonly string[]): string {
-  const limit = (scopes: readonly string[], excess: 'refuse' | 'record'): string =>
-    ` The token may carry ${scopes.join(', ')}; one that carries more is ${excess === 'refuse' ? 'refused' : 'issued and recorded'}.`;
-  const headline = decision.allow
-    ? `Allowed by "${decision.rule}", redeemed by the application ${decision.application}.` +
-      (decision.scopes === undefined ? '' : limit(decision.scopes, decision.excessScopes))
-    : `Denied. ${decision.reason}`;
-  return explanationText(headline, rules, notes);
-}
-
-function readingText({ readable, limited, rules }: ReadingExplanation, notes: readonly string[]): string {
-  const limit = limited ? 'Rules with "reads" limit this caller.' : 'No rule limits what this caller reads.';
-  return explanationText(`${readable ? 'Readable' : 'Not readable'}. ${limit}`, rules, notes);
-}
-
-type Finding = Explanation['rules'][number] | ReadingExplanation['rules'][number];
-
-const verdicts: Readonly<Record<Exclude<Finding['outcome'], 'lacks'>, string>> = {
-  allows: 'allows',
-  'not reached': 'not reached',
-  'not needed': 'allows on a condition, which another rule does not have',
-  'no tokens': 'allows no tokens',
-  reads: 'reads this tenant',
-  'other tenants': 'reads other tenants',
-  'no reads': 'does not limit reading',
-};
-
-function explanationText(headline: string, findings: readonly Finding[], notes: readonly string[]): string {
-  const lines = findings.map(({ rule, outcome, missing }, index) => {
-    const verdict = outcome === 'lacks' ? `does not match the ${missing}` : verdicts[outcome];
-    return `  ${index + 1}. ${rule}: ${verdict}`;
-  });
-  return [headline, ...lines, ...notes.map((note) => `  Note: ${note}`)].join('\n');
 }
 
 const print = (text: string): void => {

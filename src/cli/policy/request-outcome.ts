@@ -5,7 +5,7 @@ import { settingsSchema } from '../../lib/config/settings.ts';
 import { readLocalSettings } from '../sign-in/target.ts';
 import { UsageError } from '../run-program.ts';
 
-interface AskedRequest extends Pick<ExplainedRequest, 'caller' | 'tenantId' | 'domains'> {
+interface AskedRequest extends Omit<ExplainedRequest, 'order' | 'map'> {
   /** Method and path, as on the command line. */
   readonly request: string;
 }
@@ -44,8 +44,10 @@ export async function requestOutcome(
 const by = (permissions: readonly string[] = []): string =>
   permissions.length === 0 ? '' : ` by ${permissions.join(', ')}`;
 
-function verdictOf({ outcome, missing, reason }: RequestFinding): string {
-  if (outcome === 'lacks') return `does not match the ${missing}`;
+function verdictOf({ outcome, missing, reason, because }: RequestFinding): string {
+  const why = because === undefined ? '' : ` (${because})`;
+  if (outcome === 'lacks') return `does not match the ${missing}${why}`;
+  if (outcome === 'allows') return `allows${why}`;
   if (outcome === 'refuses') return `refuses. ${reason}`;
   return outcome === 'no requests' ? 'is not for the gateway' : outcome;
 }

@@ -2,18 +2,17 @@ import type { PolicyStore } from '../callers/policy-store.ts';
 import { readsOf } from '../callers/reads.ts';
 import type { Caller } from '../model/caller.ts';
 import { BrokerError } from '../model/errors.ts';
-import { parseDomainName, parseTenantId, type TenantId } from '../model/identifiers.ts';
 import type { ReadableTenants } from '../model/readable-tenants.ts';
+import { tenantsOfChoices } from '../tenants/chosen-tenants.ts';
 import type { TenantDirectory } from '../tenants/directory.ts';
+import type { TenantTags } from '../tenants/tenant-tags.ts';
 
 /** What {@link readableTenants} needs. */
 export interface ReadingDeps {
   readonly callers: { readonly policy: PolicyStore };
-  readonly directory: Pick<TenantDirectory, 'tenantOf'>;
+  readonly directory: Pick<TenantDirectory, 'tenantOf' | 'list'>;
+  readonly tenantTags: Pick<TenantTags, 'current'>;
 }
-
-/** Concurrent lookups of domains, as few as for the tenants of a run. Answers are cached for an hour. */
-const concurrency = 4;
 
 /** Whether nothing limits what the caller may see. False while no policy is in force, because it may have a limit. */
 export async function mayReadEveryTenant(policies: PolicyStore, caller: Caller): Promise<boolean> {
@@ -23,24 +22,16 @@ export async function mayReadEveryTenant(policies: PolicyStore, caller: Caller):
 
 /**
  * Returns the tenants whose data the caller may see according to `reads` in the policy. Entra says which tenant owns a
- * domain in `reads`; a domain that nobody owns opens nothing.
+ * domain in `reads` or `except`; a domain that nobody owns opens nothing. `"*"` with an `except` means the customers in the
+ * directory.
  * @throws BrokerError `caller_forbidden` while no policy is in force, because it may have limited the caller;
- * `entra_unavailable` if the tenant of a domain cannot be found out.
+ * `entra_unavailable` if the tenant of a domain cannot be found out; `storage_unavailable` if a rule names a tag and the
+ * tags cannot be read; for `"*"` with an `except`, an error of the directory.
  */
-export async function readableTenants({ callers, directory }: ReadingDeps, caller: Caller): Promise<ReadableTenants> {
-  const { policy, state } = await callers.policy.current();
+export async function readableTenants(deps: ReadingDeps, caller: Caller): Promise<ReadableTenants> {
+  const { policy, state } = await deps.callers.policy.current();
   if (state === 'deny-all')
     throw new BrokerError('caller_forbidden', 'No access policy is in force, so nobody may read data of customers.');
   const reads = readsOf(policy, caller);
-  if (reads === '*') return '*';
-  const patterns = [...reads];
-  const readable = new Set<TenantId>(patterns.flatMap((pattern) => parseTenantId(pattern) ?? []));
-  const domains = patterns.flatMap((pattern) => parseDomainName(pattern) ?? []);
-  for (let first = 0; first < domains.length; first += concurrency) {
-    const owners = await Promise.all(
-      domains.slice(first, first + concurrency).map((domain) => directory.tenantOf(domain)),
-    );
-    for (const tenantId of owners) if (tenantId !== undefined) readable.add(tenantId);
-  }
-  return readable;
+  return reads === '*' ? reads : tenantsOfChoices(deps, reads);
 }

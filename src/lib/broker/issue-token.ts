@@ -13,9 +13,15 @@ import { BrokerError, type ErrorCode, toBrokerError } from '../model/errors.ts';
 import type { TenantId } from '../model/identifiers.ts';
 import { reasonSchema } from '../model/justification.ts';
 import { errorFields, scrub } from '../runtime/log.ts';
-import type { TenantDirectory } from '../tenants/directory.ts';
 import type { GatedTokens } from './gated-tokens.ts';
-import { decideForTenant, findTenant, parseReference, type TenantAccess } from './requested-tenant.ts';
+import {
+  decideForTenant,
+  denialError,
+  findTenant,
+  parseReference,
+  type RequestedTenantDeps,
+  type TenantAccess,
+} from './requested-tenant.ts';
 import { type AllowedToken, tokenSubject } from './token-subject.ts';
 import type { ResourceRegistry } from '../model/resources.ts';
 import { type AccessToken, grants, type TokenRequest } from '../model/token.ts';
@@ -64,15 +70,13 @@ export const tokenRequestSchema = z.strictObject({
 export type TokenOrder = z.output<typeof tokenRequestSchema>;
 
 /** What {@link issueToken} needs. */
-export interface IssueDeps {
+export interface IssueDeps extends RequestedTenantDeps {
   readonly policy: PolicyStore;
-  readonly directory: Pick<TenantDirectory, 'find' | 'tenantOf'>;
   readonly resources: ResourceRegistry;
   /** Refuses tenants that are excluded or out of reach. */
   readonly tokens: GatedTokens;
   readonly audit: Pick<AuditLog, 'record'>;
   readonly approvals: Approvals;
-  readonly partnerTenantId: TenantId;
   readonly clock: Clock;
   readonly newId: () => string;
 }
@@ -193,13 +197,13 @@ async function authorize(
   const { policy } = await deps.policy.current();
   // Before the tenant of a domain is looked up, so that a caller without any rule causes no request to Entra.
   const denial = denyInAnyTenant(policy, access.caller, access);
-  if (denial !== undefined) throw forbidden(denial);
+  if (denial !== undefined) throw denialError(denial);
 
   const tenant = await findTenant(deps, reference, callerIdOf(access.caller));
   const { tenantId } = tenant;
   if (tenantId !== undefined) fields.tenantId = tenantId;
   const decision = await decideForTenant(deps, policy, access, tenant);
-  if (!decision.allow) throw forbidden(decision);
+  if (!decision.allow) throw denialError(decision);
   fields.rule = decision.rule;
   fields.application = decision.application;
   // After the decision, so that a caller without a rule learns nothing about tenants.
@@ -215,6 +219,3 @@ function mayPredateConsent(token: AccessToken, requested: readonly string[], lim
   if (readable.length === 0) return false;
   return requested.some((scope) => !readable.includes(scope)) || !judgeScopes(limit, readable).allow;
 }
-
-const forbidden = ({ reason, missing }: Denial): BrokerError =>
-  new BrokerError('caller_forbidden', reason, { logFields: { missing } });

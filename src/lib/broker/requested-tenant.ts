@@ -1,14 +1,26 @@
-import { type Decision, decide, type PolicyCaller, type PolicyRequest } from '../callers/decide.ts';
+import {
+  type Decision,
+  type Denial,
+  decide,
+  type NeededFacts,
+  neededFacts,
+  type PolicyCaller,
+  type PolicyRequest,
+} from '../callers/decide.ts';
 import type { AccessPolicy } from '../callers/policy.ts';
+import type { TenantFacts } from '../groups/tenant-set.ts';
 import { type Caller, callerIdOf } from '../model/caller.ts';
 import { BrokerError } from '../model/errors.ts';
 import { type DomainName, parseDomainName, parseTenantId, type TenantId } from '../model/identifiers.ts';
 import type { TenantDirectory } from '../tenants/directory.ts';
+import { type DomainOwners, ownersOf } from '../tenants/domain-owners.ts';
 import type { DelegatedTenant } from '../tenants/tenant.ts';
+import { tagNamesOf, type TenantTags } from '../tenants/tenant-tags.ts';
 
 /** What the functions of this file need. */
 export interface RequestedTenantDeps {
   readonly directory: Pick<TenantDirectory, 'find' | 'tenantOf'>;
+  readonly tenantTags: Pick<TenantTags, 'current'>;
   readonly partnerTenantId: TenantId;
 }
 
@@ -73,7 +85,8 @@ export function decideForTenant(
   tenant: RequestedTenant,
 ): Promise<Decision> {
   const decideBy = (facts: TenantFacts): Decision => decide(policy, caller, { ...request, ...facts });
-  return byProvenDomains(deps, callerIdOf(caller), tenant, { decideBy, isSame: sameDecision });
+  const needed = neededFacts(policy, caller, request);
+  return byProvenDomains(deps, callerIdOf(caller), tenant, { decideBy, isSame: sameDecision, needed });
 }
 
 function sameDecision(a: Decision, b: Decision): boolean {
@@ -81,8 +94,12 @@ function sameDecision(a: Decision, b: Decision): boolean {
   return !b.allow && a.missing === b.missing;
 }
 
-/** What a policy reads of a tenant. */
-export type TenantFacts = Pick<PolicyRequest, 'tenantId' | 'domains' | 'isPartnerTenant'>;
+/** How to decide about a tenant. */
+interface TenantDecision<T> {
+  readonly decideBy: (facts: TenantFacts) => T;
+  readonly isSame: (one: T, other: T) => boolean;
+  readonly needed: NeededFacts;
+}
 
 /**
  * Decides by the domains that are proven to belong to a tenant, as {@link decideForTenant} describes.
@@ -92,15 +109,46 @@ export async function byProvenDomains<T>(
   deps: RequestedTenantDeps,
   callerId: string,
   { tenantId, domain, listed }: RequestedTenant,
-  { decideBy, isSame }: { decideBy: (facts: TenantFacts) => T; isSame: (one: T, other: T) => boolean },
+  { decideBy, isSame, needed }: TenantDecision<T>,
 ): Promise<T> {
   const isPartnerTenant = tenantId === deps.partnerTenantId;
-  const decided = (domains: readonly DomainName[]): T => decideBy({ tenantId, domains, isPartnerTenant });
-  const proven = domain === undefined ? [] : [domain];
+  const [tags, owners] = await Promise.all([
+    needed.tags ? tagNames(deps, tenantId) : undefined,
+    ownersOf(deps.directory, needed.domains, callerId),
+  ]);
+  const { unresolved } = owners;
+  const decided = (domains: readonly DomainName[]): T =>
+    decideBy({ tenantId, domains, tags, isPartnerTenant, unresolved });
+  const proven = [...(domain === undefined ? [] : [domain]), ...domainsOf(owners, tenantId)];
   const decision = decided(proven);
   const claimed = listed?.defaultDomain;
-  if (claimed === undefined || claimed === domain) return decision;
+  if (claimed === undefined || proven.includes(claimed)) return decision;
   const decisionIfOwned = decided([...proven, claimed]);
   if (isSame(decision, decisionIfOwned)) return decision;
   return (await deps.directory.tenantOf(claimed, undefined, callerId)) === tenantId ? decisionIfOwned : decision;
+}
+
+/** Undefined if the tags cannot be read. Rules that name a tag then open nothing. */
+async function tagNames(
+  { tenantTags }: Pick<RequestedTenantDeps, 'tenantTags'>,
+  tenantId: TenantId | undefined,
+): Promise<ReadonlySet<string> | undefined> {
+  if (tenantId === undefined) return new Set();
+  try {
+    return tagNamesOf(await tenantTags.current(), tenantId);
+  } catch {
+    return undefined;
+  }
+}
+
+const domainsOf = ({ byDomain }: DomainOwners, tenantId: TenantId | undefined): readonly DomainName[] =>
+  tenantId === undefined ? [] : [...byDomain].filter(([, owner]) => owner === tenantId).map(([domain]) => domain);
+
+/** A denial as an error. While a fact is missing that a rule depends on, the caller may try again. */
+export function denialError({ reason, missing, unknown }: Denial): BrokerError {
+  if (unknown === 'tags')
+    return new BrokerError('storage_unavailable', 'The tags of the tenant cannot be read, and a rule depends on them.');
+  if (unknown === 'domains')
+    return new BrokerError('entra_unavailable', 'The tenant of a domain in `except` of a rule cannot be found out.');
+  return new BrokerError('caller_forbidden', reason, { logFields: { missing } });
 }

@@ -1,16 +1,13 @@
 import type { Grant } from '../model/token.ts';
-import type { DomainName, TenantId } from '../model/identifiers.ts';
+import { chooses, missingFact, type TenantFacts, type UnknownFact } from '../groups/tenant-set.ts';
+import type { DomainName } from '../model/identifiers.ts';
 import type { Caller } from '../model/caller.ts';
 import type { ApprovalTerms } from './approval-keys.ts';
 import type { AccessPolicy, Rule } from './policy.ts';
-import { type Selection, selects } from './selection.ts';
+import { selects } from './selection.ts';
 
 /** The part of a request that the policy decides on. */
-export interface PolicyRequest {
-  /** Undefined if no tenant owns the requested domain, or if its tenant is unknown. Rules with a tenant id do not match then. */
-  readonly tenantId: TenantId | undefined;
-  /** Domains in lower case that are proven to belong to the tenant. */
-  readonly domains: readonly DomainName[];
+export interface PolicyRequest extends TenantFacts {
   /** Alias of the resource, e.g. `graph`. */
   readonly resource: string;
   /** Empty: all scopes consented to the application. */
@@ -19,8 +16,6 @@ export interface PolicyRequest {
   readonly grant?: Grant;
   /** Whether the caller wants a token, or the gateway to send a request. Default: `token`. */
   readonly via?: 'token' | 'gateway';
-  /** Whether this is the partner's own tenant. `"*"` means every customer tenant, so a rule must name the partner tenant. */
-  readonly isPartnerTenant?: boolean;
   /** Whether the caller declares an emergency. Default: no. */
   readonly breakGlass?: boolean;
 }
@@ -43,6 +38,8 @@ export interface Denial {
   readonly missing: Stage;
   /** One sentence for the caller. */
   readonly reason: string;
+  /** A fact that is not known now, and without which a rule for this caller opens no tenant. */
+  readonly unknown?: UnknownFact;
 }
 
 /** The decision of the policy on one request. */
@@ -77,7 +74,9 @@ export function decide(policy: AccessPolicy, caller: PolicyCaller, request: Poli
     else if (rankOf(rule) === 0) return allowedBy(rule);
     else if (conditional === undefined || rankOf(rule) < rankOf(conditional)) conditional = rule;
   }
-  return conditional === undefined ? denial(failed, caller, request) : allowedBy(conditional);
+  if (conditional !== undefined) return allowedBy(conditional);
+  const unknown = unknownFact(policy, caller, request);
+  return { ...denial(failed, caller, request), ...(unknown === undefined ? {} : { unknown }) };
 }
 
 const allowedBy = ({ name, application, scopes, excessScopes, approval, breakGlass }: Rule): Decision => ({
@@ -101,6 +100,32 @@ export function conditionRank(
 ): 0 | 1 | 2 {
   if (approval === undefined && !breakGlass) return 0;
   return breakGlass === emergency ? 1 : 2;
+}
+
+/** The fact whose lack keeps a rule for this caller from opening any tenant. */
+function unknownFact(policy: AccessPolicy, caller: PolicyCaller, request: PolicyRequest): UnknownFact | undefined {
+  for (const rule of policy.rules) {
+    if (failedBeforeTenant(rule, caller, request) !== undefined) continue;
+    const missing = missingFact(rule.tenants, request);
+    if (missing !== undefined) return missing;
+  }
+  return undefined;
+}
+
+/** What has to be known of a tenant before a request in it can be decided. */
+export interface NeededFacts {
+  readonly tags: boolean;
+  /** Domains in `except`. A tenant that has one of them could otherwise be requested by its id. */
+  readonly domains: readonly DomainName[];
+}
+
+/** The facts that the rules for this caller and request need. Pure. */
+export function neededFacts(policy: AccessPolicy, caller: PolicyCaller, request: TenantlessRequest): NeededFacts {
+  const rules = policy.rules.filter((rule) => failedBeforeTenant(rule, caller, request) === undefined);
+  return {
+    tags: rules.some(({ tenants }) => tenants.usesTags),
+    domains: [...new Set(rules.flatMap(({ tenants }) => tenants.except.domains))],
+  };
 }
 
 /** The rules that allow the request, in the order of the policy. Pure. */
@@ -138,7 +163,7 @@ function denial(failed: readonly Stage[], caller: PolicyCaller, request: PolicyR
 export function failedStage(rule: Rule, caller: PolicyCaller, request: PolicyRequest): Stage | undefined {
   const early = failedBeforeTenant(rule, caller, request);
   if (early !== undefined) return early;
-  if (!selectsTenant(rule.tenants, request)) return 'tenant';
+  if (!chooses(rule.tenants, request)) return 'tenant';
   if (!request.scopes.every((scope) => rule.scopes === undefined || rule.scopes.includes(scope))) return 'scope';
   return undefined;
 }
@@ -161,16 +186,6 @@ function failedBeforeTenant(rule: Rule, caller: PolicyCaller, request: Tenantles
   if (!selects(rule.resources, request.resource)) return 'resource';
   return undefined;
 }
-
-function selectsTenant(tenants: Selection, request: PolicyRequest): boolean {
-  return tenants === '*' ? request.isPartnerTenant !== true : namesTenant(tenants, request);
-}
-
-/** Whether a list of tenant ids and domains contains the tenant. */
-export const namesTenant = (
-  tenants: ReadonlySet<string>,
-  { tenantId, domains }: Pick<PolicyRequest, 'tenantId' | 'domains'>,
-): boolean => (tenantId !== undefined && tenants.has(tenantId)) || domains.some((domain) => tenants.has(domain));
 
 const reasons: Readonly<Record<Stage, (caller: PolicyCaller, request: PolicyRequest) => string>> = {
   caller: ({ applicationId }, { via }) =>

@@ -1,14 +1,15 @@
+import { chooses, type TenantFacts } from '../groups/tenant-set.ts';
 import {
   type CallerStage,
   type Decision,
   decide,
   failedCallerStage,
   failedStage,
-  namesTenant,
   type PolicyCaller,
   type PolicyRequest,
   type Stage,
 } from './decide.ts';
+import { whyTenant } from './why-tenant.ts';
 import type { AccessPolicy, Rule } from './policy.ts';
 import { limitsReading, readsOf } from './reads.ts';
 
@@ -21,6 +22,8 @@ interface RuleFinding {
    */
   readonly outcome: 'allows' | 'lacks' | 'not reached' | 'not needed' | 'no tokens';
   readonly missing?: Stage;
+  /** Why the rule covers the tenant, or why it does not. Only if the rule came as far as the tenant. */
+  readonly because?: string;
 }
 
 /** A decision with the outcome of each rule. */
@@ -35,13 +38,14 @@ export function explain(policy: AccessPolicy, caller: PolicyCaller, request: Pol
   const decision = decide(policy, caller, request);
   const decidedBy = decision.allow ? policy.rules.findIndex(({ name }) => name === decision.rule) : policy.rules.length;
   const rules = policy.rules.map((rule, index): RuleFinding => {
-    if (index === decidedBy) return { rule: rule.name, outcome: 'allows' };
+    if (index === decidedBy)
+      return { rule: rule.name, outcome: 'allows', because: whyTenant(policy, rule, 'tenants', request) };
     if (!rule.tokens) return { rule: rule.name, outcome: 'no tokens' };
     if (index > decidedBy) return { rule: rule.name, outcome: 'not reached' };
     const missing = failedStage(rule, caller, request);
-    return missing === undefined
-      ? { rule: rule.name, outcome: 'not needed' }
-      : { rule: rule.name, outcome: 'lacks', missing };
+    if (missing === undefined) return { rule: rule.name, outcome: 'not needed' };
+    const finding = { rule: rule.name, outcome: 'lacks', missing } as const;
+    return missing === 'tenant' ? { ...finding, because: whyTenant(policy, rule, 'tenants', request) } : finding;
   });
   return { decision, rules };
 }
@@ -54,6 +58,8 @@ interface ReadingFinding {
    */
   readonly outcome: 'reads' | 'other tenants' | 'lacks' | 'no reads';
   readonly missing?: CallerStage;
+  /** Why the rule covers the tenant, or why it does not. */
+  readonly because?: string;
 }
 
 /** Whether a caller may read a tenant, with the outcome of each rule. */
@@ -65,21 +71,17 @@ export interface ReadingExplanation {
 }
 
 /** Returns whether the caller may read the tenant, and the outcome of each rule. Pure. */
-export function explainReading(
-  policy: AccessPolicy,
-  caller: PolicyCaller,
-  tenant: Pick<PolicyRequest, 'tenantId' | 'domains'>,
-): ReadingExplanation {
+export function explainReading(policy: AccessPolicy, caller: PolicyCaller, tenant: TenantFacts): ReadingExplanation {
   const reads = readsOf(policy, caller);
   const findingOf = (rule: Rule): ReadingFinding => {
     if (rule.reads === undefined) return { rule: rule.name, outcome: 'no reads' };
     const missing = failedCallerStage(rule, caller);
     if (missing !== undefined) return { rule: rule.name, outcome: 'lacks', missing };
-    const isNamed = rule.reads === '*' || namesTenant(rule.reads, tenant);
-    return { rule: rule.name, outcome: isNamed ? 'reads' : 'other tenants' };
+    const because = whyTenant(policy, rule, 'reads', tenant);
+    return { rule: rule.name, outcome: chooses(rule.reads, tenant) ? 'reads' : 'other tenants', because };
   };
   return {
-    readable: reads === '*' || namesTenant(reads, tenant),
+    readable: reads === '*' || reads.some((choice) => chooses(choice, tenant)),
     limited: policy.rules.some((rule) => limitsReading(rule, caller)),
     rules: policy.rules.map(findingOf),
   };

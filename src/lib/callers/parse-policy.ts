@@ -3,11 +3,12 @@ import { didYouMean } from '../model/did-you-mean.ts';
 import { approvalProblems, termsOf } from './approval-keys.ts';
 import { duplicateKey } from '../runtime/duplicate-key.ts';
 import { gatewayProblems, isForGateway } from './gateway-keys.ts';
-import type { AccessPolicy, Rule, Selection } from './policy.ts';
+import type { AccessPolicy, Rule } from './policy.ts';
 import { type PolicyDocument, policyDocumentSchema, policyJsonSchema, type RuleDocument } from './policy-document.ts';
 import { safeParse } from '../runtime/safe-parse.ts';
 import { requestLimitOf } from './request-limit.ts';
 import { selectionOf } from './selection.ts';
+import { createRuleTenants, groupsOf, tenantListProblems, tenantListWarnings } from './tenant-lists.ts';
 
 /** The result of {@link parsePolicy}. */
 export type ParsedPolicy =
@@ -51,7 +52,7 @@ export function parsePolicy(text: string): ParsedPolicy {
   return {
     ok: true,
     warnings: warningsOf(parsed.data),
-    policy: { rules: parsed.data.rules.map((rule) => compile(rule, parsed.data)) },
+    policy: compilePolicy(parsed.data),
   };
 }
 
@@ -59,21 +60,12 @@ const invalid = (problem: string): ParsedPolicy => ({ ok: false, problems: [`The
 
 /** Checks what the schema cannot express: references, unique names, and keys that depend on each other. */
 function referenceProblems(document: PolicyDocument): string[] {
-  const problems: string[] = [];
-  const groups = Object.keys(document.tenantGroups ?? {});
+  const problems = tenantListProblems(document);
   const seen = new Set<string>();
   for (const [index, rule] of document.rules.entries()) {
     const place = `rules[${index}]`;
     if (seen.has(rule.name)) problems.push(`${place}.name: another rule has the name "${rule.name}" as well.`);
     seen.add(rule.name);
-    for (const key of ['tenants', 'reads'] as const) {
-      for (const tenant of rule[key] ?? []) {
-        if (!tenant.startsWith('group:') || groups.includes(tenant.slice(6))) continue;
-        problems.push(
-          `${place}.${key}: unknown group "${tenant.slice(6)}"${didYouMean(tenant.slice(6), groups) || '.'}`,
-        );
-      }
-    }
     problems.push(...tokenProblems(rule, place), ...gatewayProblems(rule, place), ...approvalProblems(rule, place));
     const lists = {
       'callers.applications': rule.callers.applications,
@@ -121,8 +113,6 @@ function tokenProblems(rule: RuleDocument, place: string): string[] {
 }
 
 function warningsOf(document: PolicyDocument): string[] {
-  const used = new Set(document.rules.flatMap(({ tenants = [], reads = [] }) => [...tenants, ...reads]));
-  const unused = Object.keys(document.tenantGroups ?? {}).filter((name) => !used.has(`group:${name}`));
   const wide = document.rules.filter(
     ({ callers, tenants = [], resources = [] }) =>
       callers.applications.includes('*') &&
@@ -131,18 +121,20 @@ function warningsOf(document: PolicyDocument): string[] {
       resources.includes('*'),
   );
   return [
-    ...unused.map((name) => `No rule uses the group "${name}".`),
+    ...tenantListWarnings(document),
     ...wide.map(({ name }) => `The rule "${name}" allows every caller every resource in every tenant.`),
   ];
 }
 
 const unlimited = (scopes: readonly string[] | undefined): boolean => scopes === undefined || scopes.includes('*');
 
-function compile(rule: RuleDocument, { tenantGroups = {} }: PolicyDocument): Rule {
-  const tenantsOf = (patterns: readonly string[]): Selection =>
-    selectionOf(
-      patterns.flatMap((tenant) => (tenant.startsWith('group:') ? (tenantGroups[tenant.slice(6)] ?? []) : [tenant])),
-    );
+function compilePolicy(document: PolicyDocument): AccessPolicy {
+  const groups = groupsOf(document);
+  const tenantsOf = createRuleTenants(groups);
+  return { groups, rules: document.rules.map((rule) => ({ ...compile(rule), ...tenantsOf(rule) })) };
+}
+
+function compile(rule: RuleDocument): Omit<Rule, 'tenants' | 'reads' | 'written'> {
   return {
     name: rule.name,
     callers: selectionOf(rule.callers.applications),
@@ -154,8 +146,6 @@ function compile(rule: RuleDocument, { tenantGroups = {} }: PolicyDocument): Rul
     requests: rule.requests && requestLimitOf(rule.requests),
     grants: new Set(rule.grants ?? ['delegated']),
     resources: selectionOf(rule.resources ?? []),
-    tenants: tenantsOf(rule.tenants ?? []),
-    reads: rule.reads && tenantsOf(rule.reads),
     scopes: unlimited(rule.scopes) ? undefined : rule.scopes,
     excessScopes: rule.excessScopes ?? 'refuse',
     application: rule.application ?? 'default',

@@ -3,6 +3,8 @@ import { grants } from '../model/token.ts';
 import { applicationNamePattern } from '../model/credential.ts';
 import { callerKinds, callerRoles } from '../model/caller.ts';
 import { approvalRanges } from './approval-keys.ts';
+import { entryRule } from '../groups/entry.ts';
+import { maxTagLength } from '../groups/tag.ts';
 import { requestMethods } from './request-limit.ts';
 
 /**
@@ -13,9 +15,13 @@ import { requestMethods } from './request-limit.ts';
 const guid = '[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}';
 const domain =
   '(?=.{4,253}$)(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?\\.)+[a-zA-Z][a-zA-Z0-9-]{0,61}[a-zA-Z0-9]';
-const groupName = '[A-Za-z0-9][A-Za-z0-9._-]{0,63}';
+const groupName = `[A-Za-z0-9][A-Za-z0-9._-]{0,${maxTagLength - 1}}`;
+const tag = `(?=.{1,${maxTagLength}}$)[A-Za-z0-9][A-Za-z0-9._-]*(?:=[A-Za-z0-9._-]+)?`;
 
-const text = (pattern: string, meaning: string) => z.string().regex(new RegExp(`^(?:${pattern})$`), { error: meaning });
+const text = (pattern: string, meaning: string | ((written: string) => string)) =>
+  z.string().regex(new RegExp(`^(?:${pattern})$`), {
+    error: typeof meaning === 'string' ? meaning : ({ input }) => meaning(String(input)),
+  });
 
 const names = <T extends z.ZodType>(item: T) => z.array(item).min(1, 'must not be empty; "*" means all').max(10_000);
 
@@ -31,9 +37,10 @@ const resourceAlias = '[a-z][a-z0-9-]{0,31}';
 /** The names that `ptb setup --application` accepts. Without the anchors, which `text` adds. */
 const applicationName = applicationNamePattern.source.slice(1, -1);
 
-const tenantPattern = text(
-  `${guid}|${domain}|group:${groupName}|\\*`,
-  'is neither a tenant id, a domain, "group:NAME" nor "*"',
+/** One entry of a list of tenants, as `parseEntry` reads it. */
+const tenantEntry = text(`${guid}|${domain}|group:${groupName}|tag:${tag}|\\*`, entryRule);
+const namedEntry = text(`${guid}|${domain}|group:${groupName}|tag:${tag}`, (written) =>
+  written === '*' ? 'is only possible in tenants and reads of a rule' : entryRule(written),
 );
 
 /** A path as the gateway compares it: `*` for one segment, `**` as the last one for the rest. */
@@ -117,16 +124,20 @@ const ruleFields = {
   }),
   description: z.string().max(2000).optional().meta({ description: 'Why the rule exists. Not evaluated.' }),
   callers: callersSchema.meta({ description: 'Callers that the rule applies to.' }),
-  tenants: names(tenantPattern).optional().meta({
+  tenants: names(tenantEntry).optional().meta({
     description:
-      'The tenants that the callers may have tokens for or send requests into: tenant ids, verified domains, "group:NAME" for one of tenantGroups, or "*" for every customer tenant. "*" does not include the partner tenant; name it by its id.',
+      'The tenants that the callers may have tokens for or send requests into: tenant ids, verified domains, "group:NAME" for one of tenantGroups, "tag:NAME" or "tag:NAME=VALUE" for the tenants with this tag, or "*" for every customer tenant. "*" does not include the partner tenant; name it by its id.',
+  }),
+  except: limited(namedEntry).optional().meta({
+    description:
+      'Tenants that the rule never opens, whatever tenants and reads name: tenant ids, verified domains, "group:NAME" or "tag:NAME".',
   }),
   resources: names(text(`${resourceAlias}|\\*`, 'is neither the alias of a resource, such as graph, nor "*"'))
     .optional()
     .meta({ description: 'Aliases of resources (graph, exchange, …), or "*" for all configured resources.' }),
-  reads: z.array(tenantPattern).max(10_000).optional().meta({
+  reads: z.array(tenantEntry).max(10_000).optional().meta({
     description:
-      'The tenants that the callers may see in lists, results and the audit log, and start runs for: tenant ids, verified domains, "group:NAME", or "*" for no limit. Empty: none. Absent: the rule does not limit reading.',
+      'The tenants that the callers may see in lists, results and the audit log, and start runs for: tenant ids, verified domains, "group:NAME", "tag:NAME", or "*" for no limit. Empty: none. Absent: the rule does not limit reading.',
   }),
   scopes: names(text(`${scopeName}|\\*`, 'is neither the name of one scope, such as User.Read.All, nor "*"'))
     .optional()
@@ -177,13 +188,10 @@ export const policyDocumentSchema = z
   .strictObject({
     $schema: z.string().optional(),
     version: z.literal(1),
-    tenantGroups: z
-      .record(
-        text(groupName, 'is not a valid group name'),
-        names(text(`${guid}|${domain}`, 'is neither a tenant id nor a domain')),
-      )
-      .optional()
-      .meta({ description: 'Named sets of tenants, used as "group:NAME" in rules.' }),
+    tenantGroups: z.record(text(groupName, 'is not a valid group name'), names(namedEntry)).optional().meta({
+      description:
+        'Named sets of tenants, used as "group:NAME" in rules, runs and jobs: tenant ids, verified domains, "tag:NAME", and "group:NAME" for other groups.',
+    }),
     rules: z
       .array(ruleSchema)
       .max(1000)

@@ -1,3 +1,6 @@
+import type { TenantEntry } from '../groups/entry.ts';
+import { noGroups, type TenantGroups } from '../groups/tenant-groups.ts';
+import type { TenantChoice } from '../groups/tenant-set.ts';
 import type { Grant } from '../model/token.ts';
 import type { CallerRole } from '../model/caller.ts';
 import type { ScopeLimit } from './judge-scopes.ts';
@@ -27,22 +30,32 @@ export interface Rule extends ScopeLimit {
   readonly grants: ReadonlySet<Grant>;
   /** Aliases of resources. */
   readonly resources: Selection;
-  /** Tenant ids and domains in lower case. */
-  readonly tenants: Selection;
+  /** `tenants` without `except`. */
+  readonly tenants: TenantChoice;
   /** The broker's application that redeems the token. */
   readonly application: string;
-  /** Tenant ids and domains in lower case that the callers may read. Undefined: the rule does not limit reading. */
-  readonly reads: Selection | undefined;
+  /** `reads` without `except`: what the callers may read. Undefined: the rule does not limit reading. */
+  readonly reads: TenantChoice | undefined;
+  /** The lists of tenants as they are written, to explain a decision. */
+  readonly written: WrittenTenants;
   /** What approval each request needs. Undefined: none. */
   readonly approval: ApprovalTerms | undefined;
   /** The rule is for emergencies: it serves at once, demands a reason and alerts. */
   readonly breakGlass: boolean;
 }
 
+/** The lists of tenants of a rule. */
+export interface WrittenTenants {
+  readonly tenants: readonly TenantEntry[];
+  readonly except: readonly TenantEntry[];
+  readonly reads: readonly TenantEntry[];
+}
+
 /** A checked access policy, ready to decide. */
 export interface AccessPolicy {
   readonly rules: readonly Rule[];
+  readonly groups: TenantGroups;
 }
 
 /** The policy in force while none can be loaded: denies every request. */
-export const denyAll: AccessPolicy = { rules: [] };
+export const denyAll: AccessPolicy = { rules: [], groups: noGroups };

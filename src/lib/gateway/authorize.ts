@@ -1,6 +1,14 @@
-import { allowingRules, type Denial, decide, denyInAnyTenant, type PolicyCaller } from '../callers/decide.ts';
+import {
+  allowingRules,
+  type Denial,
+  decide,
+  denyInAnyTenant,
+  neededFacts,
+  type PolicyCaller,
+} from '../callers/decide.ts';
 import type { AccessPolicy, Rule } from '../callers/policy.ts';
-import { byProvenDomains, findTenant, parseReference, type TenantFacts } from '../broker/requested-tenant.ts';
+import { byProvenDomains, denialError, findTenant, parseReference } from '../broker/requested-tenant.ts';
+import type { TenantFacts } from '../groups/tenant-set.ts';
 import { readPath } from '../judge/reading/path.ts';
 import { readTarget } from '../judge/reading/target.ts';
 import type { Refused } from '../judge/verdict.ts';
@@ -71,15 +79,16 @@ export async function authorize(
   const request = { resource: resource.alias, via: 'gateway' } as const;
   // Before the tenant of a domain is looked up, so that a caller without any rule causes no request to Entra.
   const early = denyInAnyTenant(policy, caller, request);
-  if (early !== undefined) throw forbidden(early);
+  if (early !== undefined) throw denialError(early);
 
   const tenant = await findTenant(deps, reference, callerIdOf(caller));
   if (tenant.tenantId !== undefined) facts.tenantId = tenant.tenantId;
   const rules = await byProvenDomains(deps, callerIdOf(caller), tenant, {
     decideBy: (proven) => rulesFor(policy, caller, { ...request, ...proven }),
     isSame: sameRules,
+    needed: neededFacts(policy, caller, request),
   });
-  if ('missing' in rules) throw forbidden(rules);
+  if ('missing' in rules) throw denialError(rules);
   // After the decision, so that a caller without a rule learns nothing about tenants.
   if (tenant.tenantId === undefined) throw new BrokerError('tenant_unknown', 'No tenant owns this domain.');
 
@@ -139,6 +148,3 @@ export const refusalError = ({ kind, reason }: Refused): BrokerError =>
   new BrokerError(kind === 'unreadable' ? 'request_invalid' : 'caller_forbidden', reason, {
     logFields: { refusal: kind },
   });
-
-const forbidden = ({ reason, missing }: Denial): BrokerError =>
-  new BrokerError('caller_forbidden', reason, { logFields: { missing } });

@@ -1,6 +1,8 @@
 import type { PermissionMap } from 'graph-permissions/permission-map';
 import { failedStage, type PolicyCaller, type PolicyRequest, type Stage } from '../callers/decide.ts';
 import type { AccessPolicy, Rule } from '../callers/policy.ts';
+import { whyTenant } from '../callers/why-tenant.ts';
+import type { TenantFacts } from '../groups/tenant-set.ts';
 import type { TenantId } from '../model/identifiers.ts';
 import { chooseRule, ruleJudge } from './choose-rule.ts';
 import type { GatewayOrder } from './gateway-order.ts';
@@ -17,6 +19,8 @@ export interface RequestFinding {
   readonly outcome: 'allows' | 'lacks' | 'refuses' | 'not reached' | 'no requests';
   readonly missing?: Stage;
   readonly reason?: string;
+  /** Why the rule covers the tenant, or why it does not. Only if the rule came as far as the tenant. */
+  readonly because?: string;
 }
 
 /** The decision about a request, with the outcome of each rule. */
@@ -36,7 +40,7 @@ export interface RequestExplanation {
 }
 
 /** A request to explain. */
-export interface ExplainedRequest extends Pick<PolicyRequest, 'tenantId' | 'domains'> {
+export interface ExplainedRequest extends TenantFacts {
   readonly caller: PolicyCaller;
   readonly order: Pick<GatewayOrder, 'resource' | 'method' | 'url' | 'body'>;
   /** Undefined for resources other than Graph. */
@@ -51,17 +55,12 @@ const readLink = async (_: string, url: string) => ({ ok: true, url, link: undef
 
 /** Returns the decision and the outcome of each rule, without sending anything. */
 export async function explainRequest(policy: AccessPolicy, asked: ExplainedRequest): Promise<RequestExplanation> {
-  const { caller, map, domains, tenantId, baseUrl = '' } = asked;
-  const { resource } = asked.order;
-  const request: PolicyRequest = { tenantId, domains, resource, scopes: [], via: 'gateway' };
+  const { caller, map, order: sent, baseUrl = '', ...facts } = asked;
+  const { domains, tenantId } = facts;
+  const { resource } = sent;
+  const request: PolicyRequest = { ...facts, resource, scopes: [], via: 'gateway' };
   const tenant = tenantId ?? domains[0] ?? '';
-  const order: GatewayOrder = {
-    ...asked.order,
-    tenant,
-    headers: jsonHeaders(asked.order),
-    gatewayUrl: '',
-    justification: {},
-  };
+  const order: GatewayOrder = { ...sent, tenant, headers: jsonHeaders(sent), gatewayUrl: '', justification: {} };
   const target: PlainTarget = { alias: resource, baseUrl, tenantId: tenant as TenantId };
   const deps = { map, graphHost, readLink };
   const stages = policy.rules.map((rule) => ({ rule, missing: failedStage(rule, caller, request) }));
@@ -72,9 +71,11 @@ export async function explainRequest(policy: AccessPolicy, asked: ExplainedReque
   const rules: RequestFinding[] = [];
   for (const { rule, missing } of stages) {
     const isLater = chosen !== undefined && stages.findIndex((stage) => stage.rule === chosen) < rules.length;
-    if (rule === chosen) rules.push({ rule: rule.name, outcome: 'allows' });
+    const because = { because: whyTenant(policy, rule, 'tenants', facts) };
+    if (rule === chosen) rules.push({ rule: rule.name, outcome: 'allows', ...because });
     else if (!rule.gateway) rules.push({ rule: rule.name, outcome: 'no requests' });
-    else if (missing !== undefined) rules.push({ rule: rule.name, outcome: 'lacks', missing });
+    else if (missing !== undefined)
+      rules.push({ rule: rule.name, outcome: 'lacks', missing, ...(missing === 'tenant' ? because : {}) });
     else if (isLater) rules.push({ rule: rule.name, outcome: 'not reached' });
     else rules.push(await refusalOf(rule, judge(rule)));
   }
@@ -83,7 +84,7 @@ export async function explainRequest(policy: AccessPolicy, asked: ExplainedReque
       allowed: true,
       rule: choice.rule.name,
       application: choice.rule.application,
-      ...sent(choice.judged),
+      ...sentBy(choice.judged),
       rules,
     };
   return { allowed: false, reason: applying.length === 0 ? 'No rule for the gateway applies.' : choice.reason, rules };
@@ -98,7 +99,7 @@ async function refusalOf({ name }: Rule, judging: ReturnType<ReturnType<typeof r
   return { rule: name, outcome: 'refuses', reason };
 }
 
-function sent(judged: Extract<Awaited<ReturnType<typeof chooseRule>>, { rule: Rule }>['judged']) {
+function sentBy(judged: Extract<Awaited<ReturnType<typeof chooseRule>>, { rule: Rule }>['judged']) {
   if (!judged.batch) {
     const { request, permissions } = judged.verdict;
     return { sends: `${request.method} ${request.path}`, permissions };

@@ -2,28 +2,25 @@ import type { PermissionMap } from 'graph-permissions/permission-map';
 import type { Approvals } from '../approvals/approvals.ts';
 import type { PolicyStore } from '../callers/policy-store.ts';
 import type { GatedTokens } from '../broker/gated-tokens.ts';
+import type { RequestedTenantDeps } from '../broker/requested-tenant.ts';
 import type { Caller } from '../model/caller.ts';
-import type { TenantId } from '../model/identifiers.ts';
 import type { ResourceRegistry } from '../model/resources.ts';
 import type { Resource } from '../model/token.ts';
 import type { Random } from '../runtime/clock.ts';
 import type { FairLimiter } from '../runtime/fair-limiter.ts';
-import type { TenantDirectory } from '../tenants/directory.ts';
 import type { GatewayLinks } from './gateway-links.ts';
 import type { LargeAnswers } from './large-answers.ts';
 import type { RequestRecordsDeps } from './request-records.ts';
 import type { Upstream } from './upstream.ts';
 
 /** What the gateway needs. */
-export interface GatewayDeps extends RequestRecordsDeps {
+export interface GatewayDeps extends RequestRecordsDeps, RequestedTenantDeps {
   readonly policy: PolicyStore;
   /** `limit` counts the requests of a caller. The first part of a batch is counted before. */
   readonly callers: RequestRecordsDeps['callers'] & { readonly limit: { take(caller: Caller): void } };
-  readonly directory: Pick<TenantDirectory, 'find' | 'tenantOf'>;
   readonly resources: ResourceRegistry;
   /** Refuses tenants that are excluded or out of reach. */
   readonly tokens: GatedTokens;
-  readonly partnerTenantId: TenantId;
   readonly approvals: Approvals;
   readonly random: Random;
   readonly permissionMap: () => Promise<PermissionMap>;

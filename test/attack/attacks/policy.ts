@@ -110,6 +110,8 @@ async function tryAsk(
     roles: [...who.roles],
     tenantId,
     domains: tenant === undefined ? [] : [tenant.domain],
+    tags: [],
+    unresolved: [],
     resource,
     scopes: scopes.filter((scope) => scope !== 'openid'),
     grant,

@@ -29,7 +29,9 @@ export function startCare(operator: TestOperator) {
         credentials: new CachedCredentials({ store, clock, log }, 600),
         credentialFailure: () => undefined,
         journal,
-        policy: { current: async () => ({ policy: { rules: [] }, state: 'current', loadedAtMs: 0 }) },
+        policy: {
+          current: async () => ({ policy: { rules: [], groups: new Map() }, state: 'current', loadedAtMs: 0 }),
+        },
         watch: new StateWatch({ journal, clock, log }),
         notificationProblem: undefined,
         directory: { settingsWarnings: () => [] },

@@ -215,7 +215,7 @@ describe('ptb policy test --request', () => {
     expect(out.split('\n').slice(0, 5)).toEqual([
       'Allowed by "rule 2": sends GET /v1.0/users by User.Read.All, with a token of the application default.',
       expect.stringMatching(/^ {2}1\. rule 1: refuses\. None of the rule's permissions opens GET \/users/),
-      '  2. rule 2: allows',
+      expect.stringMatching(/^ {2}2\. rule 2: allows \(tenants: .+\)$/),
       '  3. rule 3: not reached',
       '  4. rule 4: does not match the resource',
     ]);

@@ -20,7 +20,7 @@ const reachable: DelegatedTenant = {
   sources: ['relationships'],
 };
 const excluded: DelegatedTenant = { ...reachable, reachable: false, reason: 'excluded' };
-const current: PolicyState = { policy: { rules: [] }, state: 'current', loadedAtMs: 1 };
+const current: PolicyState = { policy: { rules: [], groups: new Map() }, state: 'current', loadedAtMs: 1 };
 
 let listed: DelegatedTenant;
 let policy: PolicyState;

@@ -21,6 +21,7 @@ import { Secret } from '../../../../src/lib/model/secret.ts';
 import type { DelegatedTenant } from '../../../../src/lib/tenants/tenant.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { FakeOrchestrations } from '../../../fakes/fake-orchestrations.ts';
+import { MemoryTenantTags } from '../../../fakes/memory-tenant-tags.ts';
 import { memoryApprovals } from '../../../support/approvals.ts';
 
 const partner = 'aaaaaaaa-0000-4000-8000-000000000000' as TenantId;
@@ -72,6 +73,7 @@ let requests: TokenRequest[];
 let auditFails: boolean;
 let tokenScopes: string[];
 let fromCache: boolean;
+let tenantTags: MemoryTenantTags;
 let newer: AccessToken | undefined;
 /** Number of requests for a newer token. */
 let newerRequests: number;
@@ -113,6 +115,7 @@ beforeEach(() => {
       grants: ['delegated'],
     },
   ];
+  tenantTags = new MemoryTenantTags();
   let ids = 0;
   const directory = {
     find: async (reference: string) => tenants.find(({ tenantId }) => tenantId === reference),
@@ -169,6 +172,7 @@ beforeEach(() => {
     clock,
     partnerTenantId: partner,
     directory,
+    tenantTags,
     policy,
     tokens: new GatedTokens({ tokens: source, policy, directory, partnerTenantId: partner }),
     newId: () => `id-${(ids += 1)}`,
@@ -285,6 +289,86 @@ describe('issueToken', () => {
     rules = [{ ...rules[0], application: 'reader' }];
     await issue();
     expect(requests[0]?.application).toBe('reader');
+  });
+});
+
+describe('issueToken with tags', () => {
+  const depend = (more: object): void => {
+    rules = [{ ...rules[0], ...more }];
+  };
+
+  test('issues by a tag of the tenant, and not without it', async () => {
+    depend({ tenants: ['tag:managed'] });
+    expect(await refusal()).toBe('caller_forbidden');
+    tenantTags.byTenant.set(contoso, ['managed']);
+    expect(await refusal()).toBe('issued');
+    expect(await refusal({ tenant: 'contoso.com' })).toBe('issued');
+    expect(entries.map(({ outcome }) => outcome)).toEqual(['denied', 'issued', 'issued']);
+  });
+
+  test('issues nothing for a tenant with a tag that the rule excepts', async () => {
+    tenantTags.byTenant.set(contoso, ['regulated']);
+    depend({ tenants: ['*'], except: ['tag:regulated'] });
+    expect(await refusal()).toBe('caller_forbidden');
+    tenantTags.byTenant.set(contoso, []);
+    expect(await refusal()).toBe('issued');
+  });
+
+  test.each([
+    ['names a tag', { tenants: ['tag:managed'] }],
+    ['excepts a tag', { tenants: ['*'], except: ['tag:regulated'] }],
+    ['names the tenant besides a tag', { tenants: [contoso, 'tag:managed'] }],
+  ])('issues nothing by a rule that %s while the tags cannot be read', async (_, more) => {
+    tenantTags.byTenant.set(contoso, ['managed']);
+    tenantTags.broken = true;
+    depend(more);
+    expect(await refusal()).toBe('storage_unavailable');
+    expect(entries).toEqual([expect.objectContaining({ outcome: 'denied', code: 'storage_unavailable' })]);
+    tenantTags.broken = false;
+    expect(await refusal()).toBe('issued');
+  });
+
+  test('does not read the tags for a rule without them', async () => {
+    tenantTags.broken = true;
+    depend({ tenants: [contoso], except: [stranger] });
+    expect(await refusal()).toBe('issued');
+  });
+});
+
+describe('issueToken with a domain in except', () => {
+  beforeEach(() => {
+    rules = [{ ...rules[0], tenants: ['*'], except: ['contoso.de'] }];
+  });
+
+  test('issues nothing for the tenant that has the domain, also when it is requested by its id', async () => {
+    expect(await refusal({ tenant: 'contoso.de' })).toBe('caller_forbidden');
+    expect(await refusal({ tenant: contoso })).toBe('caller_forbidden');
+    expect(await refusal({ tenant: 'contoso.com' })).toBe('caller_forbidden');
+    expect(requests).toEqual([]);
+  });
+
+  test('issues for the tenant when another one has the domain now', async () => {
+    owners['contoso.de'] = stranger;
+    expect(await refusal()).toBe('issued');
+  });
+
+  test('issues nothing while the tenant of the domain cannot be found out', async () => {
+    const { tenantOf } = deps.directory;
+    const away = (domain: DomainName) =>
+      domain === 'contoso.de'
+        ? Promise.reject(new BrokerError('entra_unavailable', 'Entra is away.'))
+        : tenantOf(domain);
+    deps = { ...deps, directory: { ...deps.directory, tenantOf: away } };
+    expect(await refusal()).toBe('entra_unavailable');
+  });
+
+  test('looks up no domain of a rule for others', async () => {
+    rules = [
+      { ...rules[0], name: 'others', callers: { applications: [partner] } },
+      { ...rules[0], except: undefined },
+    ];
+    expect(await refusal()).toBe('issued');
+    expect(resolved).toEqual([]);
   });
 });
 

@@ -53,7 +53,7 @@ beforeEach(() => {
   tokens = recordTokens({
     tokens: new GatedTokens({
       tokens: source,
-      policy: { current: async () => ({ policy: { rules: [] }, state: 'current', loadedAtMs: 0 }) },
+      policy: { current: async () => ({ policy: { rules: [], groups: new Map() }, state: 'current', loadedAtMs: 0 }) },
       directory: { find: async () => listed, excludes: async () => false },
       partnerTenantId,
     }),

@@ -10,6 +10,7 @@ import {
 } from '../../../../src/lib/callers/decide.ts';
 import { parsePolicy } from '../../../../src/lib/callers/parse-policy.ts';
 import type { AccessPolicy } from '../../../../src/lib/callers/policy.ts';
+import { namesOfTags } from '../../../../src/lib/groups/tag.ts';
 import { type DomainName, parseDomainName, type TenantId } from '../../../../src/lib/model/identifiers.ts';
 import { seededRandom } from '../../../fakes/fake-clock.ts';
 import { guid, tenant } from '../../../support/audit-entries.ts';
@@ -31,8 +32,13 @@ const list = (items: readonly string[], all: number): string[] => {
   const chosen = some(items, 0.4);
   return chosen.length > 0 ? chosen : [pick(items)];
 };
+/** Like `list`, with fewer items. */
+const few = (items: readonly string[], all: number): string[] => {
+  if (chance(all)) return ['*'];
+  return [...new Set([pick(items), ...some(items, 0.1)])];
+};
 const capitals = (items: readonly string[]): string[] =>
-  items.map((item) => (chance(0.2) && !item.startsWith('group:') ? item.toUpperCase() : item));
+  items.map((item) => (chance(0.2) && !/^(?:group|tag):/.test(item) ? item.toUpperCase() : item));
 
 // Few names, so that rules and requests match often.
 const applications = [1, 2, 3, 4].map(guid);
@@ -40,19 +46,25 @@ const objects = [31, 32, 33].map(guid);
 const kinds = ['application', 'user'] as const;
 const tenants: TenantId[] = [11, 12, 13, 14].map(tenant);
 const domains = ['contoso.com', 'fabrikam.onmicrosoft.com', 'a-b.co.uk', 'xn--bcher-kva.example'];
-const groups = ['gold', 'silver', 'constructor'];
+const groups = ['gold', 'silver', 'constructor', 'inner', 'all-of-them'];
+const tagEntries = ['tag:managed', 'tag:tier', 'tag:tier=gold', 'tag:tier=silver', 'tag:Regulated'];
+const tags = ['managed', 'regulated', 'tier=gold', 'tier=silver', 'tier', 'other'];
 const resources = ['graph', 'exchange', 'arm'];
 const scopes = ['User.Read.All', 'user.read.all', 'Mail.Read', 'Directory.AccessAsUser.All'];
 const grants = ['delegated', 'application'] as const;
 
 function randomDocument() {
-  const tenantGroups = Object.fromEntries(
-    some(groups, 0.7).map((name) => [name, capitals(list([...tenants, ...domains], 0))]),
-  );
-  const places = [...tenants, ...domains, ...Object.keys(tenantGroups).map((name) => `group:${name}`)];
+  // A group holds only groups before it, so none contains itself.
+  const tenantGroups: Record<string, string[]> = {};
+  for (const name of some(groups, 0.7)) {
+    const held = Object.keys(tenantGroups).map((other) => `group:${other}`);
+    tenantGroups[name] = capitals(few([...tenants, ...domains, ...tagEntries, ...held], 0));
+  }
+  const named = Object.keys(tenantGroups).map((name) => `group:${name}`);
+  const places = [...tenants, ...domains, ...tagEntries, ...named, ...named];
   const rules = Array.from({ length: below(7) }, (_, index) => {
-    const named = chance(0.5) ? { scopes: list(scopes, 0.15) } : {};
-    const limited = 'scopes' in named && named.scopes?.[0] !== '*';
+    const scoped = chance(0.5) ? { scopes: list(scopes, 0.15) } : {};
+    const limited = 'scopes' in scoped && scoped.scopes?.[0] !== '*';
     return {
       name: `rule ${index}`,
       callers: {
@@ -61,10 +73,11 @@ function randomDocument() {
         ...(chance(0.2) ? { kinds: list(kinds, 0) } : {}),
         ...(chance(0.4) ? { roles: list(callerRoles, 0) } : {}),
       },
-      tenants: capitals(list(places, 0.2)),
+      tenants: capitals(chance(0.5) ? few(places, 0.3) : list(places, 0.2)),
+      ...(chance(0.4) ? { except: capitals(few(places, 0)) } : {}),
       resources: list(resources, 0.2),
       ...(chance(0.2) ? { reads: list([...tenants, ...domains], 0.2) } : {}),
-      ...named,
+      ...scoped,
       ...(chance(0.5) ? { grants: list(grants, 0) } : {}),
       ...(chance(0.4) ? { application: pick(['reader', 'default']) } : {}),
       ...(limited && chance(0.4) ? { excessScopes: pick(['record', 'refuse']) } : {}),
@@ -80,8 +93,12 @@ function randomDocument() {
 function randomAsk(): { caller: Required<PolicyCaller>; request: PolicyRequest; ask: Ask } {
   const roles = some(callerRoles, 0.6);
   const caller = { applicationId: pick(applications), objectId: pick(objects), kind: pick(kinds), roles };
+  const own = chance(0.05) ? undefined : [...new Map(some(tags, 0.3).map((tag) => [tag.split('=')[0], tag])).values()];
+  const unresolved = chance(0.1) ? some(domains, 0.4) : [];
   const request = {
     tenantId: pick(tenants),
+    tags: own && namesOfTags(own),
+    unresolved: new Set(unresolved as DomainName[]),
     domains: some(domains, 0.25)
       .map(parseDomainName)
       .filter((domain): domain is DomainName => domain !== undefined),
@@ -91,7 +108,7 @@ function randomAsk(): { caller: Required<PolicyCaller>; request: PolicyRequest; 
     isPartnerTenant: chance(0.1),
   };
   const { applicationId: application, objectId: object, kind } = caller;
-  return { caller, request, ask: { application, object, kind, roles, ...request } };
+  return { caller, request, ask: { application, object, kind, roles, ...request, tags: own, unresolved } };
 }
 
 const summaryOf = (decision: Decision): string =>
@@ -112,7 +129,9 @@ it(`decides ${policies * decisionsPerPolicy} generated requests like the referen
     const document = randomDocument();
     // A document without tenantGroups must not refer to groups.
     if (!('tenantGroups' in document))
-      document.rules = document.rules.filter(({ tenants }) => !tenants.some((name) => name.startsWith('group:')));
+      document.rules = document.rules.filter(
+        ({ tenants, except = [] }) => ![...tenants, ...except].some((name) => name.startsWith('group:')),
+      );
     const policy = parsed(document);
     for (let number = 0; number < decisionsPerPolicy; number += 1) {
       const { caller, request, ask } = randomAsk();

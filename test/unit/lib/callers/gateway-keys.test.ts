@@ -90,7 +90,7 @@ describe('decisions', () => {
     });
     expect(explain(policyOf(requests, tokens), caller, token).rules).toEqual([
       { rule: 'requests', outcome: 'no tokens' },
-      { rule: 'tokens', outcome: 'allows' },
+      { rule: 'tokens', outcome: 'allows', because: 'tenants: contoso.com' },
     ]);
   });
 

@@ -38,7 +38,12 @@ it('fills in the defaults: delegated only, any scope, application default, exces
     reads: undefined,
     grants: new Set(['delegated']),
     resources: new Set(['graph']),
-    tenants: new Set(['contoso.com']),
+    tenants: {
+      tenants: { all: false, names: new Set(['contoso.com']), domains: ['contoso.com'], tags: [] },
+      except: { all: false, names: new Set(), domains: [], tags: [] },
+      usesTags: false,
+    },
+    written: { tenants: [{ kind: 'domain', domain: 'contoso.com' }], except: [], reads: [] },
     scopes: undefined,
     excessScopes: 'refuse',
     application: 'default',
@@ -62,7 +67,7 @@ it('resolves groups, lowers case and keeps "*"', () => {
     callers: '*',
     resources: '*',
     scopes: undefined,
-    tenants: new Set(['contoso.com', guid(0xab), 'fabrikam.com']),
+    tenants: { tenants: { names: new Set([guid(0xab), 'fabrikam.com', 'contoso.com']) } },
   });
 });
 
@@ -70,8 +75,16 @@ it('warns about an unused group and about a rule without any limit', () => {
   const wide = rule({ callers: { applications: ['*'] }, tenants: ['*'], resources: ['*'] });
   const parsed = parsePolicy(document([wide], { tenantGroups: { gold: ['contoso.com'] } }));
   expect(parsed.ok && parsed.warnings).toEqual([
-    'No rule uses the group "gold".',
+    'No rule uses the group "gold"; runs and jobs may.',
     'The rule "one" allows every caller every resource in every tenant.',
+  ]);
+});
+
+it('warns about a domain in except, also through a group', () => {
+  const text = document([rule({ except: ['group:regulated'] })], { tenantGroups: { regulated: ['contoso.com'] } });
+  const parsed = parsePolicy(text);
+  expect(parsed.ok && parsed.warnings).toEqual([
+    'The rule "one" excepts the domain contoso.com. A customer can remove a domain from its tenant; name the tenant id instead.',
   ]);
 });
 
@@ -106,14 +119,44 @@ describe('parsePolicy with an invalid policy', () => {
     [
       'a group in a policy without groups',
       document([rule({ tenants: ['group:constructor'] })]),
-      'rules[0].tenants: unknown group "constructor".',
+      'rules[0].tenants: unknown group "constructor"; the policy has no groups.',
     ],
     [
-      'a group in a group',
-      document([], { tenantGroups: { gold: ['group:silver'] } }),
-      'tenantGroups.gold[0]: "group:silver" is neither a tenant id nor a domain.',
+      'an unknown group in a group',
+      document([], { tenantGroups: { gold: ['group:gald'] } }),
+      'tenantGroups.gold: unknown group "gald"; did you mean "gold"? The groups are gold.',
     ],
-    ['"*" in a group', document([], { tenantGroups: { gold: ['*'] } }), 'tenantGroups.gold[0]: "*" is neither'],
+    [
+      'a group that contains itself',
+      document([], { tenantGroups: { gold: ['group:inner'], inner: ['group:gold'] } }),
+      'tenantGroups.gold: contains itself: gold → inner → gold.',
+    ],
+    [
+      '"*" in a group',
+      document([], { tenantGroups: { gold: ['*'] } }),
+      'tenantGroups.gold[0]: "*" is only possible in tenants and reads of a rule.',
+    ],
+    [
+      '"*" in except',
+      document([rule({ except: ['*'] })]),
+      'rules[0].except[0]: "*" is only possible in tenants and reads of a rule.',
+    ],
+    ['an empty except', document([rule({ except: [] })]), 'rules[0].except: must not be empty.'],
+    [
+      'an unknown group in except',
+      document([rule({ except: ['group:gald'] })], { tenantGroups: { gold: ['contoso.com'] } }),
+      'rules[0].except: unknown group "gald"; did you mean "gold"? The groups are gold.',
+    ],
+    [
+      'a tag with odd characters',
+      document([rule({ tenants: ['tag:gold customers'] })]),
+      'rules[0].tenants[0]: "tag:gold customers" is not a tag: use at most 64 letters, digits,',
+    ],
+    [
+      'a tag that is too long',
+      document([rule({ except: [`tag:${'a'.repeat(65)}`] })]),
+      'is not a tag: use at most 64 letters, digits,',
+    ],
     [
       'an invalid group name',
       document([], { tenantGroups: { 'a b': ['contoso.com'] } }),

@@ -3,7 +3,7 @@ import { decide, denyInAnyTenant } from '../../../../src/lib/callers/decide.ts';
 import { explainReading } from '../../../../src/lib/callers/explain.ts';
 import { parsePolicy } from '../../../../src/lib/callers/parse-policy.ts';
 import type { AccessPolicy } from '../../../../src/lib/callers/policy.ts';
-import { readsOf } from '../../../../src/lib/callers/reads.ts';
+import { type Reads, readsOf } from '../../../../src/lib/callers/reads.ts';
 import { guid, tenant } from '../../../support/audit-entries.ts';
 
 const caller = { applicationId: guid(1), objectId: guid(2), kind: 'user', roles: ['Runs.Read'] } as const;
@@ -22,6 +22,11 @@ const reads = (name: string, tenants: readonly string[], by: object = callers) =
   reads: tenants,
 });
 
+/** The names of all lists together. */
+function namesIn(found: Reads): '*' | ReadonlySet<string> {
+  return found === '*' ? found : new Set(found.flatMap(({ tenants }) => [...tenants.names]));
+}
+
 describe('readsOf', () => {
   it('does not limit a caller while no rule for it has reads', () => {
     expect(readsOf(policyOf(), caller)).toBe('*');
@@ -31,27 +36,33 @@ describe('readsOf', () => {
 
   it('limits a caller to the tenants of all its rules together', () => {
     const policy = policyOf({ ...token, reads: ['group:gold'] }, reads('more', [tenant(12)]));
-    expect(readsOf(policy, caller)).toEqual(new Set([tenant(11), 'contoso.com', tenant(12)]));
+    expect(namesIn(readsOf(policy, caller))).toEqual(new Set([tenant(11), 'contoso.com', tenant(12)]));
     expect(readsOf(policyOf(reads('a', ['group:gold']), reads('b', ['*'])), caller)).toBe('*');
   });
 
+  it('limits a caller with "*" and an except', () => {
+    const policy = policyOf({ ...reads('most', ['*']), except: ['tag:regulated'] });
+    expect(readsOf(policy, caller)).toMatchObject([{ tenants: { all: true }, except: { tags: ['regulated'] } }]);
+    expect(readsOf(policyOf({ ...reads('most', ['*']), except: ['group:gold'] }), caller)).not.toBe('*');
+  });
+
   it('lets a caller read nothing if its only list is empty', () => {
-    expect(readsOf(policyOf(reads('nobody', [], { applications: ['*'] })), caller)).toEqual(new Set());
+    expect(namesIn(readsOf(policyOf(reads('nobody', [], { applications: ['*'] })), caller))).toEqual(new Set());
     const policy = policyOf(reads('nobody', [], { applications: ['*'] }), reads('gold', [tenant(11)]));
-    expect(readsOf(policy, caller)).toEqual(new Set([tenant(11)]));
-    expect(readsOf(policy, { ...caller, applicationId: guid(9) })).toEqual(new Set());
+    expect(namesIn(readsOf(policy, caller))).toEqual(new Set([tenant(11)]));
+    expect(namesIn(readsOf(policy, { ...caller, applicationId: guid(9) }))).toEqual(new Set());
   });
 
   it('limits by application, kind and object', () => {
     const policy = policyOf(reads('person', [tenant(11)], { ...callers, objects: [guid(2)], kinds: ['user'] }));
-    expect(readsOf(policy, caller)).toEqual(new Set([tenant(11)]));
+    expect(namesIn(readsOf(policy, caller))).toEqual(new Set([tenant(11)]));
     expect(readsOf(policy, { ...caller, objectId: guid(3) })).toBe('*');
     expect(readsOf(policy, { ...caller, kind: 'application' })).toBe('*');
   });
 
   it('opens nothing to a caller that lacks a role of the rule, and does not lift the limit either', () => {
     const policy = policyOf(reads('auditors', ['*'], { ...callers, roles: ['Audit.Read'] }));
-    expect(readsOf(policy, caller)).toEqual(new Set());
+    expect(namesIn(readsOf(policy, caller))).toEqual(new Set());
     expect(readsOf(policy, { ...caller, roles: ['Runs.Read', 'Audit.Read'] })).toBe('*');
   });
 });
@@ -85,13 +96,29 @@ describe('explainReading', () => {
       limited: true,
       rules: [
         { rule: 'tokens', outcome: 'no reads' },
-        { rule: 'gold', outcome: 'reads' },
+        { rule: 'gold', outcome: 'reads', because: `reads: group:gold → ${tenant(11)}` },
         { rule: 'others', outcome: 'lacks', missing: 'caller' },
         { rule: 'auditors', outcome: 'lacks', missing: 'role' },
       ],
     });
     expect(at(tenant(12))).toMatchObject({ readable: false, limited: true });
     expect(at(undefined, ['contoso.com'])).toMatchObject({ readable: true });
+  });
+
+  it('names the except that takes a tenant away, and tags that are not known', () => {
+    const most = policyOf({ ...reads('most', ['*']), except: ['tag:regulated', 'group:gold'] });
+    const because = (facts: object) =>
+      explainReading(most, caller, { tenantId: tenant(12), domains: [], ...facts }).rules[0];
+    expect(because({ tags: new Set(['regulated']) })).toEqual({
+      rule: 'most',
+      outcome: 'other tenants',
+      because: 'except: tag:regulated',
+    });
+    expect(because({ tags: new Set() })).toEqual({ rule: 'most', outcome: 'reads', because: 'reads: *' });
+    expect(because({})).toMatchObject({
+      outcome: 'other tenants',
+      because: 'the rule names a tag, and the tags of the tenant are not known',
+    });
   });
 
   it('says so if the caller is not limited', () => {

@@ -20,6 +20,7 @@ import type { AccessToken, TokenRequest } from '../../../../src/lib/model/token.
 import type { DelegatedTenant } from '../../../../src/lib/tenants/tenant.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { FakeOrchestrations } from '../../../fakes/fake-orchestrations.ts';
+import { MemoryTenantTags } from '../../../fakes/memory-tenant-tags.ts';
 import { MemoryAuditLog } from '../../../fakes/memory-audit-log.ts';
 import { recordingLogger } from '../../../fakes/recording-logger.ts';
 import { memoryApprovals } from '../../../support/approvals.ts';
@@ -78,6 +79,7 @@ export function stage(rules: readonly object[] = [usersRule], { requestsPerMinut
     scopes: ['User.ReadWrite.All', 'User.Read.All'] as readonly string[],
     newer: 0,
     lookedUp: [] as string[],
+    tags: new MemoryTenantTags(),
   };
   const parsed = parsePolicy(JSON.stringify({ version: 1, rules }));
   if (!parsed.ok) throw new Error(parsed.problems.join(' '));
@@ -124,6 +126,7 @@ export function stage(rules: readonly object[] = [usersRule], { requestsPerMinut
       {
         policy,
         directory,
+        tenantTags: world.tags,
         resources: createResourceRegistry(clouds.public, []),
         tokens,
         audit,

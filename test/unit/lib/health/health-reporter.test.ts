@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { choiceOf, createSetCompiler } from '../../../../src/lib/groups/tenant-set.ts';
 import type { AccessPolicy, Rule } from '../../../../src/lib/callers/policy.ts';
 import type { PolicyState } from '../../../../src/lib/callers/policy-store.ts';
 import { CachedCredentials } from '../../../../src/lib/credential/cached-credentials.ts';
@@ -30,13 +31,16 @@ beforeEach(async () => {
   clock = new FakeClock();
   store = await storeWithCredential(partner, () => clock.nowMs());
   journal = new MemoryCredentialJournal();
-  policy = { policy: { rules: [] }, state: 'current', loadedAtMs: 0 };
+  policy = { policy: { rules: [], groups: new Map() }, state: 'current', loadedAtMs: 0 };
   dead = undefined;
   notificationProblem = undefined;
   settingsWarnings = [];
   permissionMap = () => ({ map: { permissions: ['User.Read.All'] }, origin: undefined });
   recorder = recordingLogger();
 });
+
+const compile = createSetCompiler();
+const anywhere = choiceOf(compile([{ kind: 'all' }]), compile([]));
 
 const rule = (application: string, ...grants: ('delegated' | 'application')[]): Rule => ({
   name: application,
@@ -52,7 +56,8 @@ const rule = (application: string, ...grants: ('delegated' | 'application')[]): 
   roles: [],
   grants: new Set(grants),
   resources: '*',
-  tenants: '*',
+  tenants: anywhere,
+  written: { tenants: [{ kind: 'all' }], except: [], reads: [] },
   application,
   scopes: undefined,
   excessScopes: 'refuse',
@@ -108,7 +113,7 @@ describe('HealthReporter', () => {
   });
 
   it('does not attribute the failure of one application to another application or to the vault', async () => {
-    policy = { ...policy, policy: { rules: [rule('reader', 'application')] } };
+    policy = { ...policy, policy: { rules: [rule('reader', 'application')], groups: new Map() } };
     const load = store.load.bind(store);
     store.load = async (application) => {
       if (application === 'default') return load(application);
@@ -125,7 +130,7 @@ describe('HealthReporter', () => {
   });
 
   it('reports a degraded vault when it refuses the secrets of one application', async () => {
-    policy = { ...policy, policy: { rules: [rule('reader', 'application')] } };
+    policy = { ...policy, policy: { rules: [rule('reader', 'application')], groups: new Map() } };
     const load = store.load.bind(store);
     store.load = async (application) => {
       if (application === 'reader') throw new BrokerError('key_vault_unavailable', 'The identity lacks the role.');
@@ -193,7 +198,7 @@ describe('HealthReporter', () => {
   });
 
   it('reports degraded when one of two applications is down', async () => {
-    policy = { ...policy, policy: { rules: [rule('reader', 'delegated')] } };
+    policy = { ...policy, policy: { rules: [rule('reader', 'delegated')], groups: new Map() } };
     const report = await reporter().report();
     expect(report.status).toBe('degraded');
     expect(report.applications.map(({ state }) => state.status)).toEqual(['ok', 'down']);
@@ -226,7 +231,7 @@ describe('HealthReporter', () => {
 
 it('applicationsInUse returns the default application and those of the rules', () => {
   const rules = [rule('reader', 'application'), rule('writer', 'application'), rule('writer', 'delegated')];
-  const inUse: AccessPolicy = { rules };
+  const inUse: AccessPolicy = { rules, groups: new Map() };
   expect([...applicationsInUse(inUse)]).toEqual([
     ['default', true],
     ['reader', false],

@@ -1,0 +1,58 @@
+import type { Explanation, ReadingExplanation } from '../../lib/callers/explain.ts';
+
+/** Whether the test passed, its JSON document and its text. */
+type TestOutcome = readonly [boolean, unknown, string];
+
+/** What the rules make of a token. */
+export const tokenOutcome = (explanation: Explanation, notes: readonly string[]): TestOutcome => [
+  explanation.decision.allow,
+  testReport(explanation, notes),
+  testText(explanation, notes),
+];
+
+/** What the rules make of reading. */
+export const readingOutcome = (explanation: ReadingExplanation, notes: readonly string[]): TestOutcome => [
+  explanation.readable,
+  { ...explanation, notes },
+  readingText(explanation, notes),
+];
+
+function testReport({ decision, rules }: Explanation, notes: readonly string[]): unknown {
+  const { allow, ...rest } = decision;
+  return { allowed: allow, ...rest, rules, notes };
+}
+
+function testText({ decision, rules }: Explanation, notes: readonly string[]): string {
+  const limit = (scopes: readonly string[], excess: 'refuse' | 'record'): string =>
+    ` The token may carry ${scopes.join(', ')}; one that carries more is ${excess === 'refuse' ? 'refused' : 'issued and recorded'}.`;
+  const headline = decision.allow
+    ? `Allowed by "${decision.rule}", redeemed by the application ${decision.application}.` +
+      (decision.scopes === undefined ? '' : limit(decision.scopes, decision.excessScopes))
+    : `Denied. ${decision.reason}`;
+  return explanationText(headline, rules, notes);
+}
+
+function readingText({ readable, limited, rules }: ReadingExplanation, notes: readonly string[]): string {
+  const limit = limited ? 'Rules with "reads" limit this caller.' : 'No rule limits what this caller reads.';
+  return explanationText(`${readable ? 'Readable' : 'Not readable'}. ${limit}`, rules, notes);
+}
+
+type Finding = Explanation['rules'][number] | ReadingExplanation['rules'][number];
+
+const verdicts: Readonly<Record<Exclude<Finding['outcome'], 'lacks'>, string>> = {
+  allows: 'allows',
+  'not reached': 'not reached',
+  'not needed': 'allows on a condition, which another rule does not have',
+  'no tokens': 'allows no tokens',
+  reads: 'reads this tenant',
+  'other tenants': 'reads other tenants',
+  'no reads': 'does not limit reading',
+};
+
+function explanationText(headline: string, findings: readonly Finding[], notes: readonly string[]): string {
+  const lines = findings.map(({ rule, outcome, missing, because }, index) => {
+    const verdict = outcome === 'lacks' ? `does not match the ${missing}` : verdicts[outcome];
+    return `  ${index + 1}. ${rule}: ${verdict}${because === undefined ? '' : ` (${because})`}`;
+  });
+  return [headline, ...lines, ...notes.map((note) => `  Note: ${note}`)].join('\n');
+}
