@@ -8,6 +8,7 @@ import './functions/approvals.ts';
 import './functions/approval-care.ts';
 import './functions/tenants.ts';
 import './functions/tenant.ts';
+import './functions/tenant-tags.ts';
 import './functions/jobs.ts';
 import './functions/runs.ts';
 import './functions/run-tenant.ts';

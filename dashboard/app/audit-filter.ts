@@ -3,9 +3,9 @@ export type AuditFilter = Readonly<Partial<Record<(typeof names)[number], string
 
 const names = ['tenant', 'caller', 'kind', 'outcome', 'from', 'to'] as const;
 
-/** A token, or a request through the gateway. */
-export const kinds: readonly string[] = ['token', 'request'];
-export const outcomes: readonly string[] = ['issued', 'denied', 'sent', 'answered', 'failed'];
+/** A token, a request through the gateway, or a change of the tags of a tenant. */
+export const kinds: readonly string[] = ['token', 'request', 'tags'];
+export const outcomes: readonly string[] = ['issued', 'denied', 'sent', 'answered', 'failed', 'changed'];
 
 /** @param query query string without `?`. Unknown and empty parameters are ignored. */
 export function parseAuditFilter(query: string): AuditFilter {

@@ -28,9 +28,17 @@ export function AuditTable({ records, ...context }: TableContext & { readonly re
 /** The two records of a request through the gateway share their id. */
 const keyOf = ({ tokenId, outcome }: AuditRecord): string => `${tokenId}-${outcome}`;
 
-/** The resource of a token, or the request to it. */
-const subjectOf = ({ resource, route, method, path, cmdlet }: AuditRecord): string =>
-  [resource ?? route, method, cmdlet ?? path].filter((part) => part !== undefined).join(' ');
+/** The resource of a token, or the request to it, or the tags that a tenant got and lost. */
+const subjectOf = ({ resource, route, method, path, cmdlet, tagsAdded = [], tagsRemoved = [] }: AuditRecord): string =>
+  [
+    resource ?? route,
+    method,
+    cmdlet ?? path,
+    ...tagsAdded.map((tag) => `+${tag}`),
+    ...tagsRemoved.map((tag) => `-${tag}`),
+  ]
+    .filter((part) => part !== undefined)
+    .join(' ');
 
 function Row({ record, filter, names }: TableContext & { readonly record: AuditRecord }) {
   const [open, setOpen] = useState(false);
@@ -116,7 +124,11 @@ function Details({ record }: { readonly record: AuditRecord }) {
   return (
     <dl class="record">
       <Fact name="Refused request">{record.route && <code>{record.route}</code>}</Fact>
-      <Fact name={scopesName(record)}>{scopes.length === 0 ? 'none' : <Scopes scopes={scopes} />}</Fact>
+      {record.kind === 'tags' ? (
+        <Fact name="Tags">{subjectOf(record)}</Fact>
+      ) : (
+        <Fact name={scopesName(record)}>{scopes.length === 0 ? 'none' : <Scopes scopes={scopes} />}</Fact>
+      )}
       <Fact name="Excess scopes">{excessScopes?.length ? <Scopes scopes={excessScopes} /> : undefined}</Fact>
       <Fact name="Caller">
         <code>{caller.applicationId}</code> {caller.kind}, object <code>{caller.objectId}</code>

@@ -10,6 +10,7 @@ export { RoleNeeded } from './role-needed.tsx';
 const tones: Readonly<Record<string, string>> = {
   ok: 'good',
   issued: 'good',
+  changed: 'good',
   degraded: 'warn',
   down: 'bad',
   denied: 'bad',

@@ -4,6 +4,7 @@ import { isoTime } from '../lib/runtime/clock.ts';
 import { errorFields, type Logger } from '../lib/runtime/log.ts';
 import type { LastResults } from '../lib/runs/last-results.ts';
 import { type DelegatedTenant, reasonTexts } from '../lib/tenants/tenant.ts';
+import type { TenantMarks } from '../lib/tenants/tenant-marks.ts';
 import { jobRegistry } from './job-registry.ts';
 
 /** Replaces the warnings of the directory for a caller whose reading is limited: they may name any tenant. */
@@ -31,6 +32,7 @@ export async function readLastResults(
 export const viewTenant = (
   { tenantId, name, defaultDomain, relationship, relationshipEndsAtMs, reachable, reason, sources }: DelegatedTenant,
   last: LastResults | undefined,
+  marks: TenantMarks,
 ) => ({
   tenantId,
   name,
@@ -41,6 +43,7 @@ export const viewTenant = (
   reason,
   explanation: reasonTexts[reason],
   sources,
+  ...marks.of(tenantId),
   ...(last === undefined ? {} : { lastResults: last.get(tenantId) ?? [] }),
 });
 
@@ -55,4 +58,6 @@ export const exampleTenant = {
   reason: 'gdap_active',
   explanation: 'A GDAP relationship is active.',
   sources: ['relationships', 'contracts', 'partner-center'],
+  tags: ['managed', 'threshold=30'],
+  groups: ['gold'],
 };

@@ -5,15 +5,15 @@ import { directoryFailures } from '../lib/api/failures.ts';
 import { readableTenants } from '../lib/api/readable-tenants.ts';
 import { jsonContent, type RouteDocument } from '../lib/api/route.ts';
 import { adviceForTenant } from '../lib/model/advice.ts';
-import { BrokerError, errorTable } from '../lib/model/errors.ts';
-import { parseDomainName, parseTenantId, type TenantId } from '../lib/model/identifiers.ts';
-import { mayRead, type ReadableTenants } from '../lib/model/readable-tenants.ts';
+import { errorTable } from '../lib/model/errors.ts';
+import type { TenantId } from '../lib/model/identifiers.ts';
 import { isoTime } from '../lib/runtime/clock.ts';
 import { errorFields, type Logger } from '../lib/runtime/log.ts';
 import { readInTime } from '../lib/runs/read-in-time.ts';
 import { readTenantHistory, type TenantResult } from '../lib/runs/tenant-history.ts';
+import { readMarks } from '../lib/tenants/tenant-marks.ts';
+import { findCustomer } from './customer.ts';
 import { jobRegistry } from './job-registry.ts';
-import { tenantIdFor } from './readable.ts';
 import { route } from './route.ts';
 import {
   exampleTenant,
@@ -30,27 +30,24 @@ route(
     method: 'GET',
     path: '/tenants/{tenant}',
     access: 'Tenants.Read',
-    failures: ['request_invalid', 'tenant_unknown', 'entra_unavailable', ...directoryFailures],
+    failures: ['request_invalid', 'tenant_unknown', 'entra_unavailable', ...directoryFailures, 'storage_unavailable'],
     document,
   },
   async (services, { caller, path, log }) => {
     const readable = await readableTenants(services, caller);
-    if (parseTenantId(path.tenant) === undefined && parseDomainName(path.tenant) === undefined)
-      throw new BrokerError('request_invalid', 'The tenant must be given by its id or one of its domains.');
-    const tenantId = await tenantIdFor(services, { caller, readable }, path.tenant);
-    // The same answer for a tenant that the caller may not read and for one that is no customer.
-    const found = mayRead(readable, tenantId) && tenantId && (await services.directory.find(tenantId));
-    if (!found) throw unknown(readable, path.tenant);
-    const [list, last, history] = await Promise.all([
+    const found = await findCustomer(services, { caller, readable }, path.tenant);
+    const { groups } = (await services.callers.policy.current()).policy;
+    const [list, last, history, marks] = await Promise.all([
       services.directory.snapshot(),
       readLastResults(services.runs, log),
       readHistory(services, found.tenantId, log),
+      readMarks({ ...services, log }, groups),
     ]);
     // The warnings may name any tenant.
     const warnings = readable === '*' || list.warnings.length === 0 ? list.warnings : [incompleteList];
     const codes = new Set([...(last?.get(found.tenantId) ?? []), ...(history ?? [])].flatMap(({ code }) => code ?? []));
     const answer: TenantDetailsAnswer = {
-      ...viewTenant(found, last),
+      ...viewTenant(found, last, marks),
       ...(history === undefined ? {} : { history }),
       codes: [...codes].map((code) => ({
         code,
@@ -59,6 +56,7 @@ route(
       })),
       warnings: [
         ...warnings,
+        ...marks.warnings,
         ...(last === undefined ? [noLastResults] : []),
         ...(history === undefined ? [noHistory] : []),
       ],
@@ -67,15 +65,6 @@ route(
     return { status: 200, jsonBody: answer };
   },
 );
-
-/** The same for every tenant that the caller may not read, also while domains cannot be looked up. */
-const unknown = (readable: ReadableTenants, reference: string): BrokerError =>
-  new BrokerError(
-    'tenant_unknown',
-    readable === '*' || parseTenantId(reference) !== undefined
-      ? 'The tenant is not among the customer tenants.'
-      : 'No customer tenant that this caller may read has this domain, or the domain cannot be looked up now. Use the id of the tenant.',
-  );
 
 /** Undefined if storage fails: the tenant is useful without its history. */
 async function readHistory(
@@ -113,7 +102,7 @@ async function document(): Promise<RouteDocument> {
     group: 'Tenants',
     summary: 'Show a customer tenant',
     description:
-      'One customer tenant: whether the broker can reach it and why, the latest result of each job, and its results in the newest 14 runs of each job, with advice for each failure. A caller that the policy limits to some tenants (`reads`) gets 404 for any other.',
+      'One customer tenant: whether the broker can reach it and why, its tags and groups, the latest result of each job, and its results in the newest 14 runs of each job, with advice for each failure. A caller that the policy limits to some tenants (`reads`) gets 404 for any other.',
     pathParameters: {
       tenant: { description: 'Id of the tenant, or one of its domains.', example: exampleTenant.tenantId },
     },

@@ -3,9 +3,16 @@ import { exampleEnd, exampleRunId, exampleTime } from '../lib/api/examples.ts';
 import { directoryFailures } from '../lib/api/failures.ts';
 import { readableTenants } from '../lib/api/readable-tenants.ts';
 import { jsonContent, type RouteDocument } from '../lib/api/route.ts';
+import { tenantsQuerySchema } from '../lib/api/requests.ts';
+import { chooses } from '../lib/groups/tenant-set.ts';
+import { callerIdOf } from '../lib/model/caller.ts';
 import { mayRead } from '../lib/model/readable-tenants.ts';
 import { isoTime } from '../lib/runtime/clock.ts';
+import { knowTenants } from '../lib/tenants/chosen-tenants.ts';
+import type { DelegatedTenant } from '../lib/tenants/tenant.ts';
+import { readMarks, type TenantMarks } from '../lib/tenants/tenant-marks.ts';
 import { route } from './route.ts';
+import { chosenBy } from './tenant-choice.ts';
 import { exampleTenant, incompleteList, noLastResults, readLastResults, viewTenant } from './tenant-views.ts';
 
 export const tenants = route(
@@ -14,25 +21,39 @@ export const tenants = route(
     method: 'GET',
     path: '/tenants',
     access: 'Tenants.Read',
-    failures: directoryFailures,
+    query: tenantsQuerySchema,
+    failures: ['entra_unavailable', ...directoryFailures, 'storage_unavailable'],
     document,
   },
-  async (services, { caller, log }) => {
+  async (services, { caller, query, log }) => {
     const readable = await readableTenants(services, caller);
+    const choice = await chosenBy(services, readable, query);
+    const known = await knowTenants(services, [choice], callerIdOf(caller));
     const list = await services.directory.snapshot();
     const { asOfMs } = list;
-    const tenants = list.tenants.filter(({ tenantId }) => mayRead(readable, tenantId));
+    const readableList = list.tenants.filter(({ tenantId }) => mayRead(readable, tenantId));
+    const tenants = readableList.filter(({ tenantId }) => chooses(choice, known.factsOf(tenantId)));
     // The warnings may name any tenant.
     const warnings = readable === '*' || list.warnings.length === 0 ? list.warnings : [incompleteList];
-    const last = await readLastResults(services.runs, log);
+    const { groups } = (await services.callers.policy.current()).policy;
+    const [last, marks] = await Promise.all([
+      readLastResults(services.runs, log),
+      readMarks({ ...services, log }, groups),
+    ]);
     const answer: TenantsAnswer = {
-      tenants: tenants.map((tenant) => viewTenant(tenant, last)),
-      warnings: last === undefined ? [...warnings, noLastResults] : warnings,
+      tenants: tenants.map((tenant) => viewTenant(tenant, last, marks)),
+      groups: readable === '*' ? [...groups.keys()] : namesOf(readableList, marks),
+      warnings: [...warnings, ...marks.warnings, ...(last === undefined ? [noLastResults] : [])],
       asOf: isoTime(asOfMs),
     };
     return { status: 200, jsonBody: answer };
   },
 );
+
+/** A caller whose reading is limited learns the names of groups from its tenants only. */
+const namesOf = (tenants: readonly DelegatedTenant[], marks: TenantMarks): string[] => [
+  ...new Set(tenants.flatMap(({ tenantId }) => marks.of(tenantId).groups ?? [])),
+];
 
 async function document(): Promise<RouteDocument> {
   const { tenantsAnswerSchema } = await import('../lib/api/answers/tenants.ts');
@@ -43,6 +64,7 @@ async function document(): Promise<RouteDocument> {
         lastResults: [{ job: 'licence-report', runId: exampleRunId, outcome: 'succeeded', finishedAt: exampleEnd }],
       },
     ],
+    groups: ['gold', 'silver'],
     warnings: [],
     asOf: exampleTime,
   };
@@ -50,7 +72,8 @@ async function document(): Promise<RouteDocument> {
     group: 'Tenants',
     summary: 'List customer tenants',
     description:
-      'Every customer tenant that Microsoft lists for the partner (delegated relationships, contracts, Partner Center), whether the broker can reach it and why, and the latest result of each job. The list is cached for ten minutes. A caller that the policy limits to some tenants (`reads`) gets only these.',
+      'Every customer tenant that Microsoft lists for the partner (delegated relationships, contracts, Partner Center), whether the broker can reach it and why, its tags and groups, and the latest result of each job. The list is cached for ten minutes. A caller that the policy limits to some tenants (`reads`) gets only these.',
+    queryExample: { tenants: '*', except: 'tag:regulated' },
     answers: [
       {
         status: 200,

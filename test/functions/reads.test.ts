@@ -18,6 +18,7 @@ import { readableTenants } from '../../src/lib/api/readable-tenants.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { FakeOrchestrations } from '../fakes/fake-orchestrations.ts';
 import { MemoryAuditLog } from '../fakes/memory-audit-log.ts';
+import { MemoryTenantTags } from '../fakes/memory-tenant-tags.ts';
 import { MemoryRunLog, MemoryRunResults } from '../fakes/memory-run-log.ts';
 import { approval, asker, partnerTenant } from '../support/approval-records.ts';
 import { memoryApprovals } from '../support/approvals.ts';
@@ -36,16 +37,19 @@ const limited: Caller = {
   applicationId: guid(1),
   objectId: guid(2),
   kind: 'application',
-  roles: ['Tenants.Read', 'Runs.Read', 'Runs.Write', 'Audit.Read', 'Approvals.Decide'],
+  roles: ['Tenants.Read', 'Tenants.Write', 'Runs.Read', 'Runs.Write', 'Audit.Read', 'Approvals.Decide'],
   tenantId: tenant(9),
   name: 'x',
 };
+const groups = { gold: [contoso.domain], 'hidden-ones': ['tag:hiddentag'] };
 const unlimited: Caller = { ...limited, applicationId: guid(5) };
 
 let routes: readonly BoundRoute<Services>[];
 let services: Services;
 let policy: PolicyState;
 let runLog: MemoryRunLog;
+let tenantTags: MemoryTenantTags;
+let audit: MemoryAuditLog;
 let ids = 0;
 const approvalIds = ['20261124t050000-00000001', '20261124t050000-00000002'];
 
@@ -99,7 +103,8 @@ beforeEach(async () => {
   });
   const failure = { outcome: 'failed', code: 'consent_required', detail: 'Fabrikam refused.' } as const;
   await runLog.recordTenant('gone-job@all1', record({ ...hidden, id: tenant(0x23) }, failure));
-  const audit = new MemoryAuditLog();
+  audit = new MemoryAuditLog();
+  tenantTags = new MemoryTenantTags({ [contoso.id]: ['managed'], [hidden.id]: ['hiddentag'] });
   for (const who of [contoso, hidden]) {
     await audit.record(issued({ tenantId: who.id, tenantAsked: who.domain }));
     await audit.record(denied({ tenantId: who.id, tenantAsked: who.domain }));
@@ -133,6 +138,7 @@ beforeEach(async () => {
   services = {
     approvals,
     audit,
+    tenantTags,
     clock,
     log: silentLogger,
     random: Math.random,
@@ -154,8 +160,8 @@ beforeEach(async () => {
   } as unknown as Services;
 });
 
-function policyWith(rules: readonly object[]): PolicyState {
-  const parsed = parsePolicy(JSON.stringify({ version: 1, rules }));
+function policyWith(rules: readonly object[], tenantGroups: object = groups): PolicyState {
+  const parsed = parsePolicy(JSON.stringify({ version: 1, tenantGroups, rules }));
   if (!parsed.ok) throw new Error(parsed.problems.join(' '));
   return { policy: parsed.policy, state: 'current', loadedAtMs: 0 };
 }
@@ -189,9 +195,16 @@ const textOf = ({ jsonBody, body }: Answer): string =>
 const all = { runId: 'gone-job@all1' };
 const other = { runId: 'access-check@hidden4' };
 
+const escaped = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
+
 /** How to call each route that answers with data of tenants. */
 const reading: Readonly<Record<string, readonly Request[]>> = {
-  tenants: [{}],
+  tenants: [
+    {},
+    { query: { tenants: 'group:gold' } },
+    { query: { tenants: '*', except: 'tag:hiddentag' } },
+    { query: { tenants: `${contoso.domain},${hidden.domain}` } },
+  ],
   audit: [{}, { query: { tenant: contoso.domain } }, { query: { limit: '1' } }],
   approvals: [{}, { query: { status: 'expired' } }, { query: { limit: '1' } }],
   runs: [{}, { query: { job: 'gone-job', limit: '1' } }],
@@ -205,7 +218,7 @@ const reading: Readonly<Record<string, readonly Request[]>> = {
 const withoutData = new Set(['jobs', 'tokens', 'gateway', 'jobs-start', 'runs-rerun', 'runs-cancel']);
 
 /** Routes for one tenant, which the path names. */
-const ofOneTenant = ['runs-tenant', 'tenants-show', 'approvals-show', 'approvals-decide'];
+const ofOneTenant = ['runs-tenant', 'tenants-show', 'tenants-tag', 'approvals-show', 'approvals-decide'];
 
 it('knows every route that requires a role', () => {
   const withRole = routes.filter(({ definition: { access } }) => access !== 'optional' && access !== 'anonymous');
@@ -220,7 +233,8 @@ describe.each(Object.entries(reading))('the route %s', (name, requests) => {
     const shown = await call(name, request);
     expect(shown).not.toMatch(traces);
     expect(shown).not.toMatch(/^[a-z_]+: /);
-    expect(await call(name, request, unlimited)).toMatch(name === 'runs' || name === 'audit' ? /./ : traces);
+    const isFiltered = name === 'runs' || name === 'audit' || request.query?.['tenants'] !== undefined;
+    expect(await call(name, request, unlimited)).toMatch(isFiltered ? /./ : traces);
   });
 
   it('answers nobody while no policy is in force', async () => {
@@ -325,6 +339,211 @@ describe('the route tenants-show', () => {
     policy = { policy: denyAll, state: 'deny-all', problem: 'x', loadedAtMs: 0 };
     for (const who of [limited, unlimited])
       expect(await call('tenants-show', of(contoso.id), who)).toMatch(/^caller_forbidden: No access policy/);
+  });
+});
+
+describe('the tags and groups of tenants', () => {
+  const shown = async (query: Readonly<Record<string, string>> = {}, caller = unlimited) =>
+    JSON.parse(await call('tenants', { query }, caller)) as {
+      tenants: { name: string; tags?: string[]; groups?: string[] }[];
+      groups: string[];
+      warnings: string[];
+    };
+  const names = async (query: Readonly<Record<string, string>>, caller = unlimited) =>
+    (await shown(query, caller)).tenants.map(({ name }) => name);
+
+  it('are shown with each tenant', async () => {
+    expect(await shown()).toMatchObject({
+      tenants: [
+        { name: 'Contoso', tags: ['managed'], groups: ['gold'] },
+        { name: 'Fabrikam', tags: ['hiddentag'], groups: ['hidden-ones'] },
+      ],
+      groups: ['gold', 'hidden-ones'],
+    });
+    expect((await shown({}, limited)).groups).toEqual(['gold']);
+    expect(JSON.parse(await call('tenants-show', { path: { tenant: contoso.id } }))).toMatchObject({
+      tags: ['managed'],
+      groups: ['gold'],
+    });
+  });
+
+  it('limit the list', async () => {
+    expect(await names({ tenants: 'group:gold' })).toEqual(['Contoso']);
+    expect(await names({ tenants: 'tag:managed, tag:hiddentag' })).toEqual(['Contoso', 'Fabrikam']);
+    expect(await names({ except: 'tag:managed' })).toEqual(['Fabrikam']);
+    expect(await names({ tenants: `${contoso.id},${hidden.domain}`, except: 'group:gold' })).toEqual(['Fabrikam']);
+    expect(await names({ tenants: 'tag:nobody' })).toEqual([]);
+    expect(await names({ tenants: 'tag:hiddentag' }, limited)).toEqual([]);
+  });
+
+  it.each([
+    [
+      { tenants: 'group:gald' },
+      'tenants: unknown group "gald"; did you mean "gold"? The groups are gold, hidden-ones.',
+    ],
+    [{ except: 'group:x' }, 'except: unknown group "x"; the groups are gold, hidden-ones.'],
+    [{ tenants: 'tag:no good' }, 'tenants: "tag:no good" is not a tag: '],
+    [{ tenants: 'Contoso Ltd' }, 'tenants: "Contoso Ltd" is neither a tenant id, a domain, '],
+    [{ tenants: '*,tag:a' }, 'tenants: "*" means all and must be the only entry.'],
+    [{ except: '*' }, 'except: "*" takes every tenant away; '],
+    [{ tenants: 'tag:a,,tag:b' }, 'tenants: "" is neither a tenant id, '],
+  ])('are refused in a filter that is wrong: %j', async (query, problem) => {
+    expect(await call('tenants', { query }, unlimited)).toMatch(new RegExp(`^request_invalid: ${escaped(problem)}`));
+  });
+
+  it('do not tell a limited caller which other groups there are', async () => {
+    const refusal = (group: string) => `request_invalid: tenants: unknown group "${group}"; the groups are gold.`;
+    for (const group of ['hidden-ones', 'nothing'])
+      expect(await call('tenants', { query: { tenants: `group:${group}` } })).toBe(refusal(group));
+  });
+
+  it('are left out, with a warning, while they cannot be read, and a filter fails then', async () => {
+    tenantTags.broken = true;
+    const { tenants, warnings } = await shown();
+    expect(tenants[0]).not.toHaveProperty('tags');
+    expect(tenants[0]).not.toHaveProperty('groups');
+    expect(warnings).toContain('The tags of the tenants are not known now (storage_unavailable).');
+    expect(warnings).toContain('The groups of the tenants are not known now (storage_unavailable).');
+    expect(await call('tenants', { query: { tenants: 'tag:managed' } }, unlimited)).toMatch(/^storage_unavailable: /);
+    expect(await names({ tenants: contoso.id })).toEqual(['Contoso']);
+  });
+});
+
+describe('a caller whose reading is limited by tags', () => {
+  const byRule = (rule: object): void => {
+    policy = policyWith([{ name: 'some', callers: { applications: [limited.applicationId] }, ...rule }]);
+  };
+  const names = async (): Promise<unknown> => {
+    const answer = await call('tenants');
+    if (!answer.startsWith('{')) return answer;
+    return (JSON.parse(answer) as { tenants: { name: string }[] }).tenants.map(({ name }) => name);
+  };
+
+  it.each([
+    [{ reads: ['tag:managed'] }, ['Contoso']],
+    [{ reads: ['group:hidden-ones'] }, ['Fabrikam']],
+    [{ reads: ['*'], except: ['tag:managed'] }, ['Fabrikam']],
+    [{ reads: ['*'], except: [contoso.domain] }, ['Fabrikam']],
+    [{ reads: [contoso.id, 'tag:hiddentag'], except: ['group:gold'] }, ['Fabrikam']],
+    [{ reads: ['*'], except: ['tag:nobody'] }, ['Contoso', 'Fabrikam']],
+    [{ reads: ['tag:nobody'] }, []],
+  ])('reads by %j', async (rule, expected) => {
+    byRule(rule);
+    expect(await names()).toEqual(expected);
+  });
+
+  it.each([{ reads: ['tag:managed'] }, { reads: [contoso.id], except: ['tag:x'] }])(
+    'reads nothing by %j while the tags cannot be read',
+    async (rule) => {
+      byRule(rule);
+      tenantTags.broken = true;
+      expect(await names()).toMatch(/^storage_unavailable: /);
+    },
+  );
+
+  it('sees no entry of the audit log that belongs to no tenant, and none of a tenant that is excepted', async () => {
+    byRule({ reads: ['*'], except: ['tag:managed'] });
+    const { entries } = JSON.parse(await call('audit')) as { entries: { tenantId?: string }[] };
+    expect(new Set(entries.map(({ tenantId }) => tenantId))).toEqual(new Set([hidden.id]));
+  });
+});
+
+describe('the route tenants-tag', () => {
+  const put = (reference: string, body: object, caller = limited): Promise<string> =>
+    call('tenants-tag', { path: { tenant: reference }, body }, caller);
+  const changes = () => audit.entries.filter(({ kind }) => kind === 'tags');
+
+  it('changes tags and records what changed, by whom', async () => {
+    expect(JSON.parse(await put(contoso.domain, { add: ['Tier=Gold', 'managed'] }))).toEqual({
+      tenantId: contoso.id,
+      tags: ['managed', 'tier=gold'],
+      added: ['tier=gold'],
+      removed: [],
+    });
+    expect(JSON.parse(await put(contoso.id, { add: ['tier=silver'], remove: ['managed'] }))).toMatchObject({
+      tags: ['tier=silver'],
+      added: ['tier=silver'],
+      removed: ['managed', 'tier=gold'],
+    });
+    expect(JSON.parse(await put(contoso.id, { remove: ['tier=gold'] }))).toMatchObject({ tags: ['tier=silver'] });
+    expect(JSON.parse(await put(contoso.id, { tags: [] }))).toMatchObject({ tags: [], removed: ['tier=silver'] });
+    const who = { applicationId: limited.applicationId, objectId: limited.objectId, kind: limited.kind };
+    expect(changes()).toMatchObject([
+      { outcome: 'changed', caller: who, tenantId: contoso.id, tagsAdded: ['tier=gold'], tagsRemoved: [] },
+      { outcome: 'changed', tagsAdded: ['tier=silver'], tagsRemoved: ['managed', 'tier=gold'] },
+      { outcome: 'changed', tagsAdded: [], tagsRemoved: ['tier=silver'] },
+    ]);
+  });
+
+  it('does not let a caller tag a tenant that it may not read, nor tell whether there is one', async () => {
+    const unknown = 'tenant_unknown: The tenant is not among the customer tenants.';
+    for (const reference of [hidden.id, tenant(0x99), tenant(9)])
+      expect(await put(reference, { add: ['managed'] })).toBe(unknown);
+    expect(await put(hidden.domain, { add: ['managed'] })).toMatch(/^tenant_unknown: /);
+    expect(tenantTags.byTenant.get(hidden.id)).toEqual(['hiddentag']);
+    expect(changes()).toEqual([]);
+    expect(await put(hidden.id, { add: ['managed'] }, unlimited)).toContain('"added":["managed"]');
+    expect(await put(tenant(0x99), { add: ['managed'] }, unlimited)).toBe(unknown);
+  });
+
+  it.each([
+    [{}, 'Nothing is asked for: send `tags`, or `add` or `remove`.'],
+    [{ add: [], remove: [] }, 'Nothing is asked for: '],
+    [{ tags: ['a'], add: ['b'] }, '`tags` replaces all tags, so it excludes `add` and `remove`.'],
+    [{ add: ['tier=gold'], remove: ['tier'] }, '`add` and `remove` both name the tag "tier".'],
+    [{ add: ['no good'] }, 'add.0: is not a tag: use at most 64 letters, digits, "-", "_" and ".",'],
+    [{ add: ['größe'] }, 'add.0: is not a tag: '],
+    [{ add: [''] }, 'add.0: is not a tag: '],
+    [{ tags: ['a'.repeat(65)] }, 'tags.0: is not a tag: '],
+    [{ add: ['tier=gold', 'tier=silver'] }, '"tier=gold" and "tier=silver" have the same name; '],
+    [{ tags: Array.from({ length: 51 }, (_, index) => `t${index}`) }, 'tags: '],
+    [{ add: 'managed' }, 'add: '],
+    [{ label: ['managed'] }, 'body: '],
+    [{ add: Array.from({ length: 50 }, (_, index) => `t${index}`) }, 'A tenant has at most 50 tags; these are 51.'],
+  ])('refuses %j with its reason, and changes nothing', async (body, reason) => {
+    expect(await put(contoso.id, body)).toMatch(new RegExp(`^request_invalid: ${escaped(reason)}`));
+    expect(tenantTags.byTenant.get(contoso.id)).toEqual(['managed']);
+    expect(changes()).toEqual([]);
+  });
+
+  it('changes nothing without its record', async () => {
+    audit.record = () => Promise.reject(new BrokerError('audit_unavailable', 'Away.'));
+    expect(await put(contoso.id, { add: ['vip'] })).toBe('audit_unavailable: Away.');
+    expect(tenantTags.byTenant.get(contoso.id)).toEqual(['managed']);
+  });
+
+  it('records that a change failed', async () => {
+    tenantTags.replace = () => Promise.reject(new BrokerError('storage_unavailable', 'Away.'));
+    expect(await put(contoso.id, { add: ['vip'] })).toBe('storage_unavailable: Away.');
+    expect(changes()).toMatchObject([
+      { outcome: 'changed', tagsAdded: ['vip'] },
+      { outcome: 'failed', code: 'storage_unavailable', tagsAdded: ['vip'] },
+    ]);
+    expect(changes()[0]?.tokenId).toBe(changes()[1]?.tokenId);
+  });
+
+  it('keeps what others change at the same time, and gives up after some attempts', async () => {
+    const replace = tenantTags.replace.bind(tenantTags);
+    let others = 1;
+    tenantTags.replace = async (change, etag) => {
+      if (others-- > 0) {
+        const stored = await tenantTags.stored(contoso.id);
+        await replace({ ...change, tags: [...stored.tags, `other${others}`] }, stored.etag);
+      }
+      return replace(change, etag);
+    };
+    expect(JSON.parse(await put(contoso.id, { add: ['vip'] }))).toMatchObject({ tags: ['managed', 'other0', 'vip'] });
+    expect(changes().map(({ outcome, code }) => code ?? outcome)).toEqual(['changed', 'busy', 'changed']);
+    others = 9;
+    expect(await put(contoso.id, { add: ['late'] })).toMatch(/^busy: /);
+  });
+
+  it('answers nobody while no policy is in force', async () => {
+    policy = { policy: denyAll, state: 'deny-all', problem: 'x', loadedAtMs: 0 };
+    for (const who of [limited, unlimited])
+      expect(await call('tenants-tag', { path: { tenant: contoso.id }, body: { add: ['a'] } }, who)).toMatch(
+        /^caller_forbidden: No access policy/,
+      );
   });
 });
 

@@ -69,6 +69,7 @@ it('registers exactly these functions and a timer for each job with a schedule',
       "httpTrigger sign-in GET /sign-in anonymous",
       "httpTrigger tenants GET /tenants anonymous",
       "httpTrigger tenants-show GET /tenants/{tenant} anonymous",
+      "httpTrigger tenants-tag PUT /tenants/{tenant}/tags anonymous",
       "httpTrigger tokens POST /tokens anonymous",
       "orchestrationTrigger approval",
       "orchestrationTrigger fan-out",
@@ -126,6 +127,7 @@ it('requires these roles', async () => {
     'sign-in': 'anonymous',
     tenants: 'Tenants.Read',
     'tenants-show': 'Tenants.Read',
+    'tenants-tag': 'Tenants.Write',
     tokens: 'Tokens.Request',
   });
 });

@@ -5,6 +5,7 @@ import { tenants } from '../../src/functions/tenants.ts';
 import { BrokerError } from '../../src/lib/model/errors.ts';
 import type { LastResults } from '../../src/lib/runs/last-results.ts';
 import type { DelegatedTenant } from '../../src/lib/tenants/tenant.ts';
+import { MemoryTenantTags } from '../fakes/memory-tenant-tags.ts';
 import { recordingLogger } from '../fakes/recording-logger.ts';
 import { openPolicy } from '../support/open-policy.ts';
 import { guid, tenant } from '../support/audit-entries.ts';
@@ -24,6 +25,7 @@ async function request(read: (jobs: readonly string[]) => Promise<LastResults>) 
   const { log, lines } = recordingLogger();
   const services = {
     callers: { policy: openPolicy },
+    tenantTags: new MemoryTenantTags({ [tenant(1)]: ['managed'] }),
     directory: {
       snapshot: () => Promise.resolve({ tenants: [contoso], warnings: ['An old list.'], complete: true, asOfMs: 0 }),
       list: () => Promise.reject(new Error('not asked')),
@@ -76,9 +78,12 @@ describe('GET /api/tenants', () => {
           reason: 'gdap_expired',
           explanation: 'The GDAP relationship has expired. Request a new one.',
           sources: ['relationships'],
+          tags: ['managed'],
+          groups: [],
           lastResults: [result],
         },
       ],
+      groups: [],
       warnings: ['An old list.'],
       asOf: '1970-01-01T00:00:00.000Z',
     });

@@ -21,13 +21,17 @@ interface AuditFlags extends ConnectionFlags {
 export function registerAudit(program: Command): void {
   const audit = program
     .command('audit')
-    .description('Show issued tokens, requests through the gateway and what was denied, newest first.')
+    .description('Show issued tokens, requests through the gateway, changes of tags and what was denied, newest first.')
     .option('--from <time>', 'start of the period, ISO 8601 (default: 24 hours before --to)')
     .option('--to <time>', 'end of the period, ISO 8601 (default: now)')
     .option('--caller <id>', 'application id of the caller')
     .option('--tenant <id-or-domain>', 'only this tenant')
     .addOption(new Option('--outcome <outcome>', 'only entries with this outcome').choices(auditOutcomes))
-    .addOption(new Option('--kind <kind>', 'only tokens, or only requests through the gateway').choices(auditKinds))
+    .addOption(
+      new Option('--kind <kind>', 'only tokens, only requests through the gateway, or only changes of tags').choices(
+        auditKinds,
+      ),
+    )
     .option('--limit <n>', 'maximum number of entries, 1 to 10000', wholeNumberOption(1, 10_000), 100)
     .option('--json', 'one JSON document');
   addConnectionOptions(audit).action(showAudit);
@@ -74,6 +78,14 @@ type Entry = AuditAnswer['entries'][number];
 const outcomeOf = ({ outcome, code, status }: Entry): string =>
   code ?? (status === undefined ? outcome : `${outcome} ${status}`);
 
-/** The resource of a token, or the request to it. */
-const subjectOf = ({ resource, route, method, path, cmdlet }: Entry): string =>
-  [resource ?? route, method, cmdlet ?? path].filter((part) => part !== undefined).join(' ');
+/** The resource of a token, or the request to it, or the tags that a tenant got and lost. */
+const subjectOf = ({ resource, route, method, path, cmdlet, tagsAdded = [], tagsRemoved = [] }: Entry): string =>
+  [
+    resource ?? route,
+    method,
+    cmdlet ?? path,
+    ...tagsAdded.map((tag) => `+${tag}`),
+    ...tagsRemoved.map((tag) => `-${tag}`),
+  ]
+    .filter((part) => part !== undefined)
+    .join(' ');

@@ -26,7 +26,9 @@ export function localPolicy(cloud: CloudDocument): string {
       via: ['gateway'],
     },
   ];
-  return JSON.stringify({ version: 1, rules }, null, 2);
+  const reachable = cloud.tenants.filter(({ state }) => state === 'ok').map(({ tenantId }) => tenantId);
+  const tenantGroups = { pilot: reachable.slice(0, 3), managed: ['tag:managed'] };
+  return JSON.stringify({ version: 1, tenantGroups, rules }, null, 2);
 }
 
 /** What the application of the demo is consented for. */

@@ -25,6 +25,7 @@ export interface BrokerClient {
   /** As `get`, for an answer that nobody needs: asks once, waits two seconds, and says nothing to the person. */
   glance(path: string, query?: Readonly<Record<string, string | undefined>>): Promise<unknown>;
   post(path: string, body: unknown): Promise<unknown>;
+  put(path: string, body: unknown): Promise<unknown>;
   /** Yields the texts of an answer that has pages. Repeats a page while the broker, or its storage, is not available. */
   pages(path: string, query: Readonly<Record<string, string>>): AsyncIterable<string>;
   /** Sends a request through the gateway. @returns the answer of the resource, with any status. */
@@ -64,17 +65,13 @@ export function createBrokerClient(
   callerToken: () => Promise<string>,
   clock: Clock = systemClock,
 ): BrokerClient {
-  const addressOf = (path: string, query: Readonly<Record<string, string | undefined>>): string => {
-    const url = new URL(`${baseUrl}/api${path}`);
-    for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, value);
-    return url.href;
-  };
+  const addressOf = (path: string, query: Query = {}): string => addressAt(baseUrl, path, query);
   const unreachable = (error: unknown): never => {
     const { code, detail } = outboundFailure(error, 'resource_error', `The broker at ${baseUrl}`);
     throw new CommandFailure(code, detail, checkAddress, { cause: error });
   };
   const exchange = async (
-    method: 'GET' | 'POST',
+    method: 'GET' | 'POST' | 'PUT',
     url: string,
     body?: unknown,
     withinMs = timeoutMs,
@@ -91,14 +88,16 @@ export function createBrokerClient(
     if (reply.status >= 200 && reply.status < 300) return reply;
     throw errorOf(reply, baseUrl);
   };
+  const change = (method: 'POST' | 'PUT') => async (path: string, body: unknown) =>
+    parseJson((await patiently(clock, isThrottled, () => exchange(method, addressOf(path), body))).body);
   return {
     url: baseUrl,
     get: async (path, query = {}) =>
       parseJson((await patiently(clock, isThrottled, () => exchange('GET', addressOf(path, query)))).body),
     glance: async (path, query = {}) =>
       parseJson((await exchange('GET', addressOf(path, query), undefined, glanceMs)).body),
-    post: async (path, body) =>
-      parseJson((await patiently(clock, isThrottled, () => exchange('POST', addressOf(path, {}), body))).body),
+    post: change('POST'),
+    put: change('PUT'),
     pages: (path, query) =>
       followPages(addressOf(path, query), baseUrl, (url) => patiently(clock, isTransient, () => exchange('GET', url))),
     relay: (request) =>
@@ -106,6 +105,14 @@ export function createBrokerClient(
         relayed(await sendForBytes(fetch, await outboundRelay(request, callerToken)).catch(unreachable), baseUrl),
       ),
   };
+}
+
+type Query = Readonly<Record<string, string | undefined>>;
+
+function addressAt(baseUrl: string, path: string, query: Query): string {
+  const url = new URL(`${baseUrl}/api${path}`);
+  for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, value);
+  return url.href;
 }
 
 async function outboundRelay(

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { auditKinds, auditOutcomes } from '../audit/audit-log.ts';
 import { approvalStatuses, decisions } from '../approvals/approval.ts';
+import { maxTagLength, maxTags, tagPattern, tagRule } from '../groups/tag.ts';
 import { parseGuid } from '../model/identifiers.ts';
 import { exportFormats, maxPageRows } from '../runs/export-formats.ts';
 import { reasonSchema } from '../model/justification.ts';
@@ -36,6 +37,38 @@ export const startRunSchema = z.strictObject({
   window: z.string().regex(windowPattern, `is not valid: a window is ${windowRule}`).optional().meta({
     description:
       'A name that is unique among the runs of the job. A second request with the same window starts nothing. Names of the form `2026-11-24T05:00Z` are reserved for scheduled runs and rejected.',
+  }),
+});
+
+/** A list of tenants in a query: entries with commas between them. */
+const tenantList = z
+  .string()
+  .min(1)
+  .max(8_000)
+  .transform((text) => text.split(',').map((entry) => entry.trim()))
+  .optional();
+
+/** The query of `GET /api/tenants`. */
+export const tenantsQuerySchema = z.strictObject({
+  tenants: tenantList.meta({
+    description:
+      'Limits the list to these tenants: tenant ids, domains, `group:NAME`, `tag:NAME` and `tag:NAME=VALUE`, with commas between them. Default: all.',
+  }),
+  except: tenantList.meta({ description: 'Tenants that are left out, written like `tenants`.' }),
+});
+
+const tag = z.string().max(maxTagLength, tagRule).regex(tagPattern, tagRule);
+
+/** The body of `PUT /api/tenants/{tenant}/tags`. */
+export const tagsSchema = z.strictObject({
+  tags: z.array(tag).max(maxTags).optional().meta({
+    description: 'All tags of the tenant from now on, as `NAME` or `NAME=VALUE`. Excludes `add` and `remove`.',
+  }),
+  add: z.array(tag).max(maxTags).optional().meta({
+    description: 'Tags that the tenant gets. A tag with the same name and another value is replaced.',
+  }),
+  remove: z.array(tag).max(maxTags).optional().meta({
+    description: 'Tags that the tenant loses: `NAME` whatever its value, or `NAME=VALUE`.',
   }),
 });
 
@@ -109,7 +142,7 @@ export const auditQuerySchema = z.strictObject({
   kind: z
     .enum(auditKinds)
     .optional()
-    .meta({ description: 'Limits the answer to tokens, to requests through the gateway, or to steps of approvals.' }),
+    .meta({ description: 'Limits the answer to tokens, requests through the gateway, steps of approvals, or changes of tags.' }),
   approval: z
     .string()
     .regex(/^[\w-]{1,64}$/, 'is not the id of an approval')

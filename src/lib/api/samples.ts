@@ -35,7 +35,7 @@ const answersWithJson = ({ answers, queryExample }: DocumentedRoute): boolean =>
 
 function curl(route: DocumentedRoute): string {
   return [
-    `curl -sS --fail-with-body ${route.method === 'POST' && route.bodyExample === undefined ? '-X POST ' : ''}"$BROKER_URL${addressOf(route)}"`,
+    `curl -sS --fail-with-body ${curlMethod(route)}"$BROKER_URL${addressOf(route)}"`,
     `  -H "authorization: Bearer $CALLER_TOKEN"`,
     ...(route.bodyExample === undefined
       ? []
@@ -43,10 +43,14 @@ function curl(route: DocumentedRoute): string {
   ].join(' \\\n');
 }
 
+/** With a body, curl sends POST by itself. */
+const curlMethod = ({ method, bodyExample }: DocumentedRoute): string =>
+  method === 'GET' || (method === 'POST' && bodyExample !== undefined) ? '' : `-X ${method} `;
+
 function powerShell(route: DocumentedRoute): string {
   const { method, bodyExample: body } = route;
   const words = ['Invoke-RestMethod', `"$env:BROKER_URL${addressOf(route)}"`];
-  if (method === 'POST') words.push('-Method Post');
+  if (method !== 'GET') words.push(`-Method ${method.charAt(0)}${method.slice(1).toLowerCase()}`);
   words.push('-Headers $headers');
   if (body !== undefined) words.push("-ContentType 'application/json' -Body $body");
   return [
@@ -77,7 +81,7 @@ function typeScript(route: DocumentedRoute): string {
     "import { env } from 'node:process';",
     '',
     `const response = await fetch(\`\${env.BROKER_URL}${addressOf(route)}\`, {`,
-    ...(method === 'POST' ? ["  method: 'POST',"] : []),
+    ...(method === 'GET' ? [] : [`  method: '${method}',`]),
     `  headers: { ${headers.join(', ')} },`,
     ...(body === undefined ? [] : [`  body: JSON.stringify(${typeScriptValue(body)}),`]),
     '});',

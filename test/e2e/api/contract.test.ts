@@ -228,6 +228,33 @@ describe('other routes', () => {
     expect(await ask('no tenant')).toBe('request_invalid');
   });
 
+  it('tenants-tag changes the tags of a tenant, which the list then shows and filters by', async () => {
+    const put = (body: object) => visitor.visit('tenants-tag', { path: { tenant }, token, body });
+    expect((await put({ add: ['Managed', 'threshold=30'] })).body).toEqual({
+      tenantId: tenant,
+      tags: ['managed', 'threshold=30'],
+      added: ['managed', 'threshold=30'],
+      removed: [],
+    });
+    expect((await put({ remove: ['threshold'] })).body).toMatchObject({ tags: ['managed'] });
+    const list = async (query: Record<string, string>) =>
+      (await visitor.visit('tenants', { query, token })).body['tenants'] as { tenantId: string; groups: string[] }[];
+    expect(await list({ tenants: 'tag:managed' })).toMatchObject([{ tenantId: tenant, tags: ['managed'] }]);
+    expect((await list({ tenants: 'group:managed' })).map(({ tenantId }) => tenantId)).toEqual([tenant]);
+    expect(await list({ except: 'group:managed' })).toHaveLength(tenants - 1);
+    const entries = (await visitor.visit('audit', { query: { kind: 'tags' }, token })).body['entries'];
+    expect(entries).toMatchObject([
+      { outcome: 'changed', tenantId: tenant, tagsAdded: [], tagsRemoved: ['threshold=30'] },
+      { outcome: 'changed', tenantId: tenant, tagsAdded: ['managed', 'threshold=30'] },
+    ]);
+    expect((await put({ add: ['no good'] })).code).toBe('request_invalid');
+    const unknown = { path: { tenant: '6f9c1f0e-3b8a-4d59-9a51-5c2f3f1a7b10' }, token, body: { add: ['a'] } };
+    expect((await visitor.visit('tenants-tag', unknown)).code).toBe('tenant_unknown');
+    expect((await visitor.visit('tenants', { query: { tenants: 'group:pilots' }, token })).code).toBe(
+      'request_invalid',
+    );
+  });
+
   it('audit returns issued and denied requests in pages', async () => {
     const first = await visitor.visit('audit', { query: { limit: '3' }, token });
     const continuation = String(first.body['continuation']);

@@ -65,6 +65,7 @@ const outputs: Readonly<Record<string, RegExp>> = {
   'GET /api/gateway/{tenant}/{resource}/{path}': /displayName/,
   'GET /api/tenants': /reachable/,
   'GET /api/tenants/{tenant}': /history/,
+  'PUT /api/tenants/{tenant}/tags': /threshold=30/,
   'GET /api/jobs': /licence-report/,
   'POST /api/jobs/{job}/runs': /access-check@manual-/,
   'GET /api/runs': /licence-report@manual-/,

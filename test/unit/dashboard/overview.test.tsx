@@ -27,7 +27,7 @@ const apiOf = (): Partial<Api> => ({
   health: async () => world.health,
   jobs: async () => ({ jobs: world.jobs }),
   runs: async (limit, job) => ({ runs: world.runs.filter((run) => run.job === job).slice(0, limit) }),
-  tenants: async () => ({ tenants: world.tenants, warnings: [], asOf: '2026-11-24T07:07:00.000Z' }),
+  tenants: async () => ({ tenants: world.tenants, groups: [], warnings: [], asOf: '2026-11-24T07:07:00.000Z' }),
 });
 
 const pass = (ms: number): Promise<void> => act(() => vi.advanceTimersByTimeAsync(ms).then(() => undefined));
@@ -90,7 +90,7 @@ describe('the overview', () => {
     const unread = healthy.map((tenant) => ({ ...tenant, lastResults: undefined }));
     const answerWith = (tenants: World['tenants'], warnings: readonly string[]): Partial<Api> => ({
       ...apiOf(),
-      tenants: async () => ({ tenants, warnings, asOf: '2026-11-24T07:07:00.000Z' }),
+      tenants: async () => ({ tenants, groups: [], warnings, asOf: '2026-11-24T07:07:00.000Z' }),
     });
     const unknown = await overview(answerWith(unread, []));
     expect(unknown.root.querySelector('.empty')?.textContent).toBe(

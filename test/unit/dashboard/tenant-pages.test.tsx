@@ -39,7 +39,7 @@ const tenants = [
 ];
 
 async function matrix(filter: TenantFilter = {}, list: readonly Tenant[] = tenants) {
-  const answer = { tenants: list, warnings: ['An old list.'], asOf: '2026-11-24T07:07:00.000Z' };
+  const answer = { tenants: list, groups: [], warnings: ['An old list.'], asOf: '2026-11-24T07:07:00.000Z' };
   const page = await rendered(signedIn({ tenants: async () => answer }, <TenantsView filter={filter} />));
   await settle();
   const cells = () =>

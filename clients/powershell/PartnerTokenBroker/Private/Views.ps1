@@ -11,6 +11,8 @@ function ConvertTo-Tenant($Item) {
         Reachable          = $Item.reachable
         Reason             = $Item.reason
         Explanation        = $Item.explanation
+        Tags               = @(Get-Field $Item 'tags')
+        Groups             = @(Get-Field $Item 'groups')
     }
 }
 
@@ -76,6 +78,8 @@ function ConvertTo-AuditEntry($Item) {
         Route            = Get-Field $Item 'route'
         Scopes           = @($Item.scopes)
         ExcessScopes     = @(Get-Field $Item 'excessScopes')
+        TagsAdded        = @(Get-Field $Item 'tagsAdded')
+        TagsRemoved      = @(Get-Field $Item 'tagsRemoved')
         Application      = Get-Field $Item 'application'
         ExpiresAt        = ConvertTo-UtcTime (Get-Field $Item 'expiresAt')
         FromCache        = Get-Field $Item 'fromCache'

@@ -13,6 +13,9 @@ function Get-PartnerTenant {
     Get-PartnerTenant -Reachable
 
     .EXAMPLE
+    Get-PartnerTenant | Where-Object Tags -Contains managed
+
+    .EXAMPLE
     Get-PartnerTenant | Where-Object { -not $_.Reachable } | Format-Table Name, Explanation
 
     .LINK

@@ -3,6 +3,7 @@ export const apiRoles = [
   'Tokens.Request',
   'Requests.Send',
   'Tenants.Read',
+  'Tenants.Write',
   'Runs.Read',
   'Runs.Write',
   'Audit.Read',

@@ -29,7 +29,9 @@ const auditEntrySchema = z
         'If issued: the scopes of the token. If denied: the requested scopes. For a request through the gateway: the permissions of the rule that open it.',
     }),
     grant: z.enum(grants).optional().meta({ description: 'Absent if `route` is present.' }),
-    kind: z.enum(['request', 'approval']).optional().meta({ description: 'Absent for a token.' }),
+    kind: z.enum(['request', 'approval', 'tags']).optional().meta({
+      description: 'Absent for a token. `tags`: a change of the tags of a tenant.',
+    }),
     approvalId: z.string().optional().meta({
       description: 'The approval of a step, or the one under which the token was issued or the request sent.',
     }),
@@ -63,6 +65,8 @@ const auditEntrySchema = z
       .readonly()
       .optional()
       .meta({ description: 'Scopes of the token beyond those of the rule, which tolerates them.' }),
+    tagsAdded: z.array(z.string()).readonly().optional().meta({ description: 'Tags that the tenant got.' }),
+    tagsRemoved: z.array(z.string()).readonly().optional().meta({ description: 'Tags that the tenant lost.' }),
   })
   .meta({ id: 'AuditEntry' });
 

@@ -29,6 +29,12 @@ const tenantSchema = z
       .array(z.enum(tenantSources))
       .readonly()
       .meta({ description: 'The Microsoft lists that contain the tenant.' }),
+    tags: z.array(z.string()).readonly().optional().meta({
+      description: 'The tags of the tenant, as `NAME` or `NAME=VALUE`, sorted. Absent if they could not be read.',
+    }),
+    groups: z.array(z.string()).readonly().optional().meta({
+      description: 'The tenant groups of the policy that contain the tenant. Absent if that is not known now.',
+    }),
     lastResults: z.array(lastResultSchema).readonly().optional().meta({
       description: 'The latest result of each job that visited the tenant. Absent if the results could not be read.',
     }),
@@ -38,6 +44,10 @@ const tenantSchema = z
 export const tenantsAnswerSchema = z
   .object({
     tenants: z.array(tenantSchema).readonly(),
+    groups: z.array(z.string()).readonly().meta({
+      description:
+        'The names of all tenant groups of the policy; for a caller that the policy limits to some tenants, of those that contain one of them.',
+    }),
     warnings: z.array(z.string()).readonly().meta({ description: 'What is missing or outdated in this list.' }),
     asOf: isoTime,
   })
@@ -64,6 +74,16 @@ export const tenantDetailsSchema = tenantSchema
   })
   .meta({ id: 'TenantDetails' });
 
+export const changedTagsSchema = z
+  .object({
+    tenantId: guid,
+    tags: z.array(z.string()).readonly().meta({ description: 'The tags of the tenant now, sorted.' }),
+    added: z.array(z.string()).readonly(),
+    removed: z.array(z.string()).readonly(),
+  })
+  .meta({ id: 'ChangedTags' });
+
+export type ChangedTagsAnswer = z.output<typeof changedTagsSchema>;
 export type TenantsAnswer = z.output<typeof tenantsAnswerSchema>;
 export type LastResult = z.output<typeof lastResultSchema>;
 export type TenantDetailsAnswer = z.output<typeof tenantDetailsSchema>;

@@ -1,0 +1,30 @@
+import type { Services } from '../composition.ts';
+import type { Caller } from '../lib/model/caller.ts';
+import { BrokerError } from '../lib/model/errors.ts';
+import { parseDomainName, parseTenantId } from '../lib/model/identifiers.ts';
+import { mayRead, type ReadableTenants } from '../lib/model/readable-tenants.ts';
+import type { DelegatedTenant } from '../lib/tenants/tenant.ts';
+import { tenantIdFor } from './readable.ts';
+
+/**
+ * Finds the customer that a caller names in a path. The same failure for a tenant that the caller may not read and for one
+ * that is no customer, also while domains cannot be looked up.
+ * @throws BrokerError request_invalid, tenant_unknown, or an error of the directory.
+ */
+export async function findCustomer(
+  services: Services,
+  reader: { readonly caller: Caller; readonly readable: ReadableTenants },
+  reference: string,
+): Promise<DelegatedTenant> {
+  if (parseTenantId(reference) === undefined && parseDomainName(reference) === undefined)
+    throw new BrokerError('request_invalid', 'The tenant must be given by its id or one of its domains.');
+  const tenantId = await tenantIdFor(services, reader, reference);
+  const found = mayRead(reader.readable, tenantId) && tenantId && (await services.directory.find(tenantId));
+  if (found) return found;
+  throw new BrokerError(
+    'tenant_unknown',
+    reader.readable === '*' || parseTenantId(reference) !== undefined
+      ? 'The tenant is not among the customer tenants.'
+      : 'No customer tenant that this caller may read has this domain, or the domain cannot be looked up now. Use the id of the tenant.',
+  );
+}

@@ -1,0 +1,44 @@
+import type { Services } from '../composition.ts';
+import { type AskedTenants, choiceAsked } from '../lib/groups/asked.ts';
+import { noGroups, type TenantGroups } from '../lib/groups/tenant-groups.ts';
+import { choiceOf, chooses, createSetCompiler, type TenantChoice } from '../lib/groups/tenant-set.ts';
+import type { ReadableTenants } from '../lib/model/readable-tenants.ts';
+import { knowTenants } from '../lib/tenants/chosen-tenants.ts';
+
+/**
+ * The groups of the policy that a caller may know about: all, or those that contain a tenant that it may read.
+ * @throws BrokerError if what the groups contain cannot be found out.
+ */
+export async function visibleGroups(services: Services, readable: ReadableTenants): Promise<TenantGroups> {
+  const { groups } = (await services.callers.policy.current()).policy;
+  if (readable === '*' || groups.size === 0) return groups;
+  if (readable.size === 0) return noGroups;
+  const compile = createSetCompiler(groups);
+  const none = compile([]);
+  const choices = [...groups.keys()].map(
+    (group) => [group, choiceOf(compile([{ kind: 'group', group }]), none)] as const,
+  );
+  const known = await knowTenants(
+    services,
+    choices.map(([, choice]) => choice),
+  );
+  const facts = [...readable].map((tenantId) => known.factsOf(tenantId));
+  const visible = new Set(
+    choices.filter(([, choice]) => facts.some((tenant) => chooses(choice, tenant))).map(([group]) => group),
+  );
+  return new Map([...groups].filter(([group]) => visible.has(group)));
+}
+
+/**
+ * What a caller asks for, by the groups of the policy in force.
+ * @throws BrokerError request_invalid for wrong entries and unknown groups, or as `visibleGroups` does.
+ */
+export async function chosenBy(
+  services: Services,
+  readable: ReadableTenants,
+  asked: AskedTenants,
+): Promise<TenantChoice> {
+  const { groups } = (await services.callers.policy.current()).policy;
+  const namesGroup = [...(asked.tenants ?? []), ...(asked.except ?? [])].some((entry) => entry.startsWith('group:'));
+  return choiceAsked(asked, groups, namesGroup ? await visibleGroups(services, readable) : groups);
+}
