@@ -102,40 +102,31 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
   );
   const resources = createResourceRegistry(cloud, settings.RESOURCES);
   const limiter = new Limiter(tuning.resourceConcurrency);
-  const shared = { ...runtime, resources, limiter, policy: callers.policy, tokens: broker, partnerTenantId };
-  const directory: TenantDirectory = createDirectory(shared, storage, settings);
   const tenantTags = new TableTenantTags(() => storage.table(tenantTagsTable), runtime);
+  const own = { resources, limiter, audit, tenantTags };
+  const shared = { ...runtime, ...own, policy: callers.policy, tokens: broker, partnerTenantId };
+  const directory: TenantDirectory = createDirectory(shared, storage, settings);
   const notifications = createNotifications(runtime, settings.NOTIFICATION_WEBHOOK, settings.NOTIFICATION_FORM);
   const { notifier } = notifications;
   const readableBy = (person: Caller) => readableTenants({ callers, directory, tenantTags }, person);
   const dashboardUrl = dashboardAddress(environment);
-  const approvals = createApprovals({ ...shared, storage, audit, notifier, readableBy, dashboardUrl });
-  const gated = {
-    ...shared,
-    audit,
-    approvals,
-    directory,
-    tenantTags,
-    tokens: new GatedTokens({ ...shared, directory }),
-  };
+  const approvals = createApprovals({ ...shared, storage, notifier, readableBy, dashboardUrl });
+  const gated = { ...shared, approvals, directory, tokens: new GatedTokens({ ...shared, directory }) };
   const permissionMap = new MapStore({ ...runtime, blobs: new MapBlobs(() => storage.container(mapContainer)) });
   return {
     ...runtime,
+    ...own,
     settings,
-    resources,
-    limiter,
     callers,
     credentials,
     redeemer,
     identityTrust: () => trustOf(settings, identityOptions(environment, settings), identity),
-    audit,
     broker,
     jobTokens: recordTokens(gated),
     issuing: gated,
     gateway: createGateway({ ...gated, callers, vault, permissionMap: () => permissionMap.current() }, cloud),
     directory,
     approvals,
-    tenantTags,
     runs: createRuns({ ...runtime, storage }),
     tuning: tuning.runs,
     health: createHealth({ ...gated, credentials, broker, notifications, permissionMap }),

@@ -9,7 +9,7 @@ import { knowTenants } from '../lib/tenants/chosen-tenants.ts';
  * The groups of the policy that a caller may know about: all, or those that contain a tenant that it may read.
  * @throws BrokerError if what the groups contain cannot be found out.
  */
-export async function visibleGroups(services: Services, readable: ReadableTenants): Promise<TenantGroups> {
+async function visibleGroups(services: Services, readable: ReadableTenants): Promise<TenantGroups> {
   const { groups } = (await services.callers.policy.current()).policy;
   if (readable === '*' || groups.size === 0) return groups;
   if (readable.size === 0) return noGroups;

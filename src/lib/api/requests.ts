@@ -139,10 +139,9 @@ export const auditQuerySchema = z.strictObject({
   caller: guid.optional().meta({ description: 'Limits the answer to this caller (application id).' }),
   tenant: tenantReference.optional(),
   outcome: z.enum(auditOutcomes).optional().meta({ description: 'Limits the answer to entries with this outcome.' }),
-  kind: z
-    .enum(auditKinds)
-    .optional()
-    .meta({ description: 'Limits the answer to tokens, requests through the gateway, steps of approvals, or changes of tags.' }),
+  kind: z.enum(auditKinds).optional().meta({
+    description: 'Limits the answer to tokens, requests through the gateway, steps of approvals, or changes of tags.',
+  }),
   approval: z
     .string()
     .regex(/^[\w-]{1,64}$/, 'is not the id of an approval')

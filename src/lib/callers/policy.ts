@@ -8,8 +8,6 @@ import type { RequestLimit } from './request-limit.ts';
 import type { ApprovalTerms } from './approval-keys.ts';
 import type { Selection } from './selection.ts';
 
-export type { Selection };
-
 /** One rule with its groups resolved and its defaults filled in. */
 export interface Rule extends ScopeLimit {
   readonly name: string;

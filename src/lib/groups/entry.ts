@@ -16,7 +16,7 @@ export type TenantEntry =
 const groupPattern = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
 
 /** Whether a text can be the name of a group. */
-export const isGroupName = (text: string): boolean => text.length <= maxTagLength && groupPattern.test(text);
+const isGroupName = (text: string): boolean => text.length <= maxTagLength && groupPattern.test(text);
 
 /** Returns the entry that a text stands for; undefined if it is none. */
 export function parseEntry(text: string): TenantEntry | undefined {

@@ -13,7 +13,7 @@ const maxDepth = 10;
 const maxListed = 20;
 
 /** A problem with a group. */
-export interface GroupProblem {
+interface GroupProblem {
   readonly group: string;
   /** Ends a sentence that begins with the place of the group. */
   readonly problem: string;

@@ -88,7 +88,7 @@ export const choiceOf = (tenants: TenantSet, except: TenantSet): TenantChoice =>
 });
 
 /** Whether a list contains a tenant. Unknown tags match nothing. Pure. */
-export const contains = (set: TenantSet, facts: TenantFacts): boolean =>
+const contains = (set: TenantSet, facts: TenantFacts): boolean =>
   (set.all && facts.isPartnerTenant !== true) || namesIt(set, facts) || hasTag(set, facts.tags);
 
 const namesIt = ({ names }: TenantSet, { tenantId, domains }: TenantFacts): boolean =>
