@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorDocs } from './docs/errors.ts';
+import { graphRequests } from './docs/graph-requests.ts';
 import { graphSchema } from './docs/graph-schema.ts';
 import { openApiText } from './docs/openapi.ts';
 import { permissionDocs } from './docs/permissions.ts';
@@ -14,6 +15,7 @@ export const derivedFiles: Readonly<Record<string, () => string | Promise<string
   'docs/permissions.md': permissionDocs,
   'docs/settings.md': settingsDocs,
   'local.settings.sample.json': settingsSample,
+  'packages/microsoft-cloud/requests.md': graphRequests,
   'packages/microsoft-cloud/src/graph/schema/table.ts': graphSchema,
 };
 

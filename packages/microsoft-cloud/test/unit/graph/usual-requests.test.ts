@@ -1,0 +1,83 @@
+import { publishedPermissions } from 'graph-permissions/permission-ids';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { type Cloud, createCloud } from '../../../src/create-cloud.ts';
+import { GraphError } from '../../../src/graph/graph-error.ts';
+import { loadTypes } from '../../../src/graph/schema/schema.ts';
+import type { Caller } from '../../../src/resource/caller.ts';
+import type { CloudRequest, Reply } from '../../../src/web/http.ts';
+import { usualRequests } from '../../usual-requests.ts';
+
+/** It has Microsoft 365 E5, so that nothing is refused for want of a licence. */
+const tenantIndex = 4;
+let cloud: Cloud;
+beforeAll(async () => {
+  await loadTypes();
+  cloud = await createCloud({ tenants: 6, plain: true });
+  const service = (name: string): string => `https://${name}.test`;
+  cloud.setAddresses(new Proxy({} as never, { get: (_target, name) => service(String(name)) }));
+});
+
+function send(
+  address: string,
+  permissions: ReadonlySet<string>,
+  isAdvanced = false,
+): Reply & { readonly unmatched: boolean } {
+  const customer = cloud.world.customers[tenantIndex];
+  const caller = {
+    tenantId: customer?.tenantId,
+    customer,
+    clientId: 'client',
+    objectId: 'object',
+    isApplication: true,
+    isAdmin: false,
+    permissions,
+    hasMfa: false,
+  } as Caller;
+  const url = new URL(address, 'https://graph.test');
+  const request: CloudRequest = {
+    method: 'GET',
+    path: decodeURIComponent(url.pathname),
+    query: url.searchParams,
+    headers: isAdvanced ? { consistencylevel: 'eventual' } : {},
+    body: '',
+    facts: {},
+  };
+  const reply = cloud.engine.answer(request, caller);
+  return { ...reply, unmatched: request.facts.unmatched === true };
+}
+
+const every: ReadonlySet<string> = new Set(publishedPermissions().keys());
+const valueOf = ({ body = '{}' }: Reply): unknown => (JSON.parse(body) as { readonly value?: unknown }).value;
+
+function addressOf(request: string): string {
+  const first = (list: string): string =>
+    ((valueOf(send(`/v1.0/${list}`, every)) as readonly { readonly id: string }[])[0] ?? { id: '' }).id;
+  return request
+    .replace('{user}', first('users'))
+    .replace('{group}', first('groups'))
+    .replace('{mailbox}', first("users?$filter=assignedPlans/any(p:p/service eq 'exchange')"));
+}
+
+describe('the usual requests of reports', () => {
+  it('are 44, and each is another one', () => {
+    expect(new Set(usualRequests.map(({ request }) => request)).size).toBe(44);
+  });
+
+  it.each(usualRequests)('$request returns $answer', ({ request, answer, isAdvanced }) => {
+    const reply = send(`/v1.0${addressOf(request)}`, every, isAdvanced);
+    expect(reply.unmatched).toBe(false);
+    expect(reply.status).toBe(answer === 'file' ? 302 : 200);
+    if (answer === 'file') {
+      const file = cloud.engine.fetchReport(new URL(reply.headers?.['location'] ?? '').pathname);
+      expect(file?.body?.split('\r\n').length).toBeGreaterThan(2);
+      return;
+    }
+    const value = valueOf(reply);
+    if (answer === 'data' && Array.isArray(value)) expect(value.length).toBeGreaterThan(0);
+  });
+
+  it.each(usualRequests)('$request is refused without a permission', ({ request, isAdvanced }) => {
+    const address = `/v1.0${addressOf(request)}`;
+    expect(() => send(address, new Set(), isAdvanced)).toThrow(GraphError);
+  });
+});

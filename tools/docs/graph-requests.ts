@@ -1,0 +1,33 @@
+import { partnerMap } from 'graph-permissions/partner-table';
+import { required } from 'graph-permissions/required';
+import { type UsualRequest, usualRequests } from '../../packages/microsoft-cloud/test/usual-requests.ts';
+
+const answers: Readonly<Record<UsualRequest['answer'], string>> = {
+  data: 'data',
+  list: 'data, or an empty list or object where the tenant has none',
+  file: 'redirect to a CSV file',
+};
+
+/** The permissions that only read, or all if there is none. */
+function permissionsOf(request: string): string {
+  const path = (request.split('?')[0] ?? '').replace(/\{\w+\}/g, '{id}');
+  const names = (required(partnerMap(), 'GET', path)?.delegated ?? []).map(({ permission }) => permission);
+  const reading = names.filter((name) => name.includes('.Read') && !name.includes('.ReadWrite'));
+  return (reading.length === 0 ? names : reading).map((name) => `\`${name}\``).join(' ');
+}
+
+const rowOf = ({ what, request, answer, isAdvanced }: UsualRequest): string =>
+  `| ${what} | \`GET ${request.replaceAll('|', '\\|')}\`${isAdvanced === true ? ' with `ConsistencyLevel: eventual`' : ''} | ${permissionsOf(request)} | ${answers[answer]} |`;
+
+/** `packages/microsoft-cloud/requests.md`: how the simulated Graph answers the usual requests of reports. */
+export const graphRequests = (): string => `# Usual requests of reports
+
+What reports of partners usually ask Microsoft Graph, and how the simulated cloud answers. Each row is a test
+(\`test/unit/graph/usual-requests.test.ts\`): the request is answered with every permission in a tenant that has
+Microsoft 365 E5, and refused without a permission. One of the permissions is enough. Permissions that also write are left
+out. Written by \`npm run docs\`.
+
+| what | request | delegated permission, one of | answer |
+|---|---|---|---|
+${usualRequests.map(rowOf).join('\n')}
+`;
