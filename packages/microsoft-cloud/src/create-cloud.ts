@@ -70,6 +70,7 @@ export interface Cloud {
 
 const defaultSettings: Settings = {
   consentPropagationMs: 1000,
+  directoryPropagationMs: 0,
   keyVaultDelayMs: 1000,
   strictRefreshTokens: false,
   accessTokenLifetimeSeconds: undefined,

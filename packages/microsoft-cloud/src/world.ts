@@ -23,6 +23,8 @@ export interface Settings {
    * 60,000 in the real cloud.
    */
   consentPropagationMs: number;
+  /** Time until lists of Graph show a change to an object of the directory, milliseconds of the cloud's clock. */
+  directoryPropagationMs: number;
   /** Time that Key Vault takes to delete, recover or purge a secret, milliseconds of the cloud's clock. */
   keyVaultDelayMs: number;
   /** Whether a refresh token can be used only once. Entra's refresh tokens can be used again. */

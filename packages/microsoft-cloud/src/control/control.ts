@@ -4,6 +4,8 @@ import type { CloudDocument } from '../document.ts';
 import type { Entra } from '../entra/entra.ts';
 import { Refusal } from '../entra/refusal.ts';
 import { findUser, type SignInChoice } from '../entra/sign-in.ts';
+import { digestOf } from '../graph/serve/digest.ts';
+import type { Engine } from '../graph/serve/engine.ts';
 import type { Faults } from '../faults/faults.ts';
 import type { Ledger } from '../ledger.ts';
 import { changeTenant, consentEverywhere, parseTenantChange } from '../population/change-tenant.ts';
@@ -19,6 +21,8 @@ interface ControlParts {
   readonly ledger: Ledger;
   readonly faults: Faults;
   readonly entra: Entra;
+  /** The data of Microsoft Graph. */
+  readonly engine: Engine;
   readonly document: () => CloudDocument;
   /** Adds the rules and settings of a fault set. @throws RangeError for an unknown name. */
   readonly addFaultSet: (name: string) => void;
@@ -72,19 +76,30 @@ function changeAccount(
   return json(200, { username: user.userPrincipalName, enabled: user.accountEnabled });
 }
 
+const numberSettings = [
+  'consentPropagationMs',
+  'directoryPropagationMs',
+  'keyVaultDelayMs',
+  'accessTokenLifetimeSeconds',
+  'deviceCodeIntervalSeconds',
+] as const;
+
 function changeSettings({ world }: ControlParts, body: Readonly<Record<string, unknown>>): Reply {
   const { settings } = world;
   for (const [name, value] of Object.entries(body)) {
+    const numeric = numberSettings.find((each) => each === name);
     if (name === 'strictRefreshTokens' && typeof value === 'boolean') settings.strictRefreshTokens = value;
-    else if (name === 'consentPropagationMs' && typeof value === 'number') settings.consentPropagationMs = value;
-    else if (name === 'keyVaultDelayMs' && typeof value === 'number') settings.keyVaultDelayMs = value;
-    else if (name === 'accessTokenLifetimeSeconds' && typeof value === 'number')
-      settings.accessTokenLifetimeSeconds = value;
-    else if (name === 'deviceCodeIntervalSeconds' && typeof value === 'number')
-      settings.deviceCodeIntervalSeconds = value;
+    else if (numeric !== undefined && typeof value === 'number') settings[numeric] = value;
     else throw new TypeError(`There is no setting "${name}" of this type.`);
   }
   return json(200, settings);
+}
+
+/** The digest of what Graph returns of a tenant. */
+function digest({ world, engine }: ControlParts, _body: unknown, { id = '' }: PathParameters): Reply {
+  const tenantId = world.isPartner(id) ? world.partner.tenantId : world.findCustomer(id)?.tenantId;
+  if (tenantId === undefined) throw new TypeError(`There is no tenant "${id}".`);
+  return json(200, digestOf(engine.viewOf(tenantId)));
 }
 
 const router = createRouter<Handler>([
@@ -122,6 +137,7 @@ const router = createRouter<Handler>([
     return empty(204);
   }),
   route('POST', '/tenants/{id}', changeTenantById),
+  route('GET', '/tenants/{id}/digest', digest),
   route('POST', '/accounts/{username}', changeAccount),
   route('POST', '/keys', async ({ world }) => {
     await world.keys.rotate();

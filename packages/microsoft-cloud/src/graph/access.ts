@@ -42,12 +42,19 @@ const applications = /^(?:applications|servicePrincipals)(?:[/(]|$)/i;
 const readsAsOwner = ({ isApplication, permissions }: Caller, method: string, path: string): boolean =>
   isApplication && method === 'GET' && permissions.has('Application.ReadWrite.OwnedBy') && applications.test(path);
 
+const readingPosts = /\/(?:getByIds|checkMember\w+|getMember\w+|validateProperties)(?:\(\))?\/?$/i;
+
+/** In the partner's own tenant, a scope is not enough to change data: only its administrators have a role there. */
+const changesHome = ({ isApplication, isAdmin, customer }: Caller, method: string, path: string): boolean =>
+  method !== 'GET' && !readingPosts.test(path) && customer === undefined && !isApplication && !isAdmin;
+
 /** What a caller needs beside a valid token: permissions by the map, and roles of a delegated administrator. */
 export const createAccess = (world: World): Access => ({
   check: (caller, method, path) => {
     if (readsAsOwner(caller, method, path)) return undefined;
     const found = graphAccess(world, caller, method, `/${path}`);
     if (found === undefined) throw unlisted();
+    if (changesHome(caller, method, path)) throw forbidden();
     if (!found.allowed) throw found.lacks === 'role' ? roleError(rolesFor(method, `/${path}`)) : forbidden();
     return found.properties;
   },

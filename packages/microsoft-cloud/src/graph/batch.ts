@@ -9,6 +9,7 @@ interface BatchItem {
   readonly method: string;
   readonly url: string;
   readonly body: unknown;
+  readonly headers: Readonly<Record<string, string>>;
   readonly dependsOn: readonly string[];
 }
 
@@ -49,12 +50,15 @@ function itemsOf(request: CloudRequest): readonly BatchItem[] {
   if (requests.length > maxRequests)
     throw badRequest(`Number of batch request steps exceeds the maximum value of ${maxRequests}.`);
   const items = requests.map(itemOf);
-  if (new Set(items.map(({ id }) => id)).size !== items.length) throw badRequest('Request Id values must be unique.');
+  const ids = new Set(items.map(({ id }) => id));
+  if (ids.size !== items.length) throw badRequest('Request Id values must be unique.');
+  if (items.some(({ dependsOn }) => dependsOn.some((id) => !ids.has(id))))
+    throw badRequest('Invalid batch payload: dependsOn names a request that the batch does not contain.');
   return items;
 }
 
 function itemOf(value: unknown): BatchItem {
-  const { id, method, url, body, dependsOn } = (value ?? {}) as Record<string, unknown>;
+  const { id, method, url, body, headers, dependsOn } = (value ?? {}) as Record<string, unknown>;
   if (typeof id !== 'string' || typeof method !== 'string' || typeof url !== 'string')
     throw badRequest('Invalid batch payload format.');
   return {
@@ -62,18 +66,26 @@ function itemOf(value: unknown): BatchItem {
     method: method.toUpperCase(),
     url,
     body,
+    headers: Object.fromEntries(
+      Object.entries(headers ?? {}).map(([name, text]) => [name.toLowerCase(), String(text)]),
+    ),
     dependsOn: Array.isArray(dependsOn) ? dependsOn.map(String) : [],
   };
 }
 
-function innerRequest(outer: CloudRequest, { method, url, body }: BatchItem): CloudRequest {
+/** A part has its own headers: of those of the batch, only the token and the ids of the request count. */
+function innerRequest(outer: CloudRequest, { method, url, body, headers }: BatchItem): CloudRequest {
   const parsed = new URL(url.startsWith('/') ? url : `/${url}`, 'https://graph.microsoft.com');
   const version = outer.path.split('/')[1] ?? 'v1.0';
   return {
     method,
     path: `/${version}${decodeURIComponent(parsed.pathname)}`,
     query: parsed.searchParams,
-    headers: outer.headers,
+    headers: {
+      ...headers,
+      authorization: outer.headers.authorization,
+      'client-request-id': outer.headers['client-request-id'],
+    },
     body: body === undefined ? '' : JSON.stringify(body),
     facts: outer.facts,
   };

@@ -63,12 +63,16 @@ describe('@microsoft/microsoft-graph-client in the partner tenant', () => {
       { id: 'a', method: 'GET', url: '/organization?$select=id' },
       { id: 'b', method: 'GET', url: '/users/nobody' },
       { id: 'c', method: 'GET', url: '/me', dependsOn: ['b'] },
+      { id: 'd', method: 'GET', url: '/users/$count', headers: { ConsistencyLevel: 'eventual' } },
+      { id: 'e', method: 'GET', url: '/users/$count' },
     ];
     const { responses } = (await graph.api('/$batch').post({ requests })) as {
       responses: { id: string; status: number; body: unknown }[];
     };
     const statusOf = Object.fromEntries(responses.map(({ id, status }) => [id, status]));
-    expect(statusOf).toEqual({ a: 200, b: 404, c: 424 });
+    expect(statusOf).toEqual({ a: 200, b: 404, c: 424, d: 200, e: 400 });
+    const lost = [{ id: 'a', method: 'GET', url: '/me', dependsOn: ['z'] }];
+    expect(await failureOf(graph.api('/$batch').post({ requests: lost }))).toMatchObject({ statusCode: 400 });
     const many = Array.from({ length: 21 }, (_, id) => ({ id: String(id), method: 'GET', url: '/me' }));
     expect(await failureOf(graph.api('/$batch').post({ requests: many }))).toMatchObject({ statusCode: 400 });
   });
@@ -145,8 +149,30 @@ describe('@microsoft/microsoft-graph-client in the partner tenant', () => {
     await admin.api(`/servicePrincipals/${id}`).patch({ accountEnabled: true });
   });
 
+  it('keeps what an administrator changes, also for sign-ins', async () => {
+    const graph = graphClient(cloud, await adminToken(cloud));
+    const digest = async () =>
+      (await fetch(`${cloud.control}/tenants/${cloud.document.partnerTenantId}/digest`)).json();
+    const before: unknown = await digest();
+    expect(await digest()).toEqual(before);
+    const nomfa = account(cloud, 'nomfa');
+    await graph.api(`/users/${nomfa}`).patch({ accountEnabled: false, jobTitle: 'Tester' });
+    expect(await graph.api(`/users/${nomfa}?$select=accountEnabled,jobTitle`).get()).toMatchObject({
+      accountEnabled: false,
+      jobTitle: 'Tester',
+    });
+    expect(
+      [...cloud.world.partner.directory.users.values()].find((user) => user.userPrincipalName === nomfa),
+    ).toMatchObject({
+      accountEnabled: false,
+    });
+    expect(await digest()).not.toEqual(before);
+    expect((await fetch(`${cloud.control}/tenants/nobody/digest`)).status).toBe(400);
+  });
+
   it('lets only administrators change the directory', async () => {
     const graph = graphClient(cloud, await adminToken(cloud, account(cloud, 'broker')));
+    expect(await failureOf(graph.api('/groups').post({ displayName: 'No' }))).toMatchObject({ statusCode: 403 });
     expect(await failureOf(graph.api('/applications').post({ displayName: 'No' }))).toMatchObject({
       statusCode: 403,
       code: 'Authorization_RequestDenied',

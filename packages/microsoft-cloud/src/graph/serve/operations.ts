@@ -29,6 +29,8 @@ export function operate(request: WriteRequest, name: string): Reply {
     }
     case 'restore':
       return restore(request);
+    case 'assignlicense':
+      return assignLicense(request);
     default:
       throw notSimulated(request.located.context);
   }
@@ -103,4 +105,40 @@ function restore(request: WriteRequest): Reply {
     visibleMs: places.view.world.clock.nowMs(),
   });
   return json(200, { '@odata.context': `${root}/$metadata#directoryObjects/$entity`, ...row, deletedDateTime: null });
+}
+
+/** `users/ID/assignLicense`. A licence needs a free unit and a usage location ("user: assignLicense"). */
+function assignLicense(request: WriteRequest): Reply {
+  const { located, places, body, root } = request;
+  const { row, set } = located;
+  if (row === undefined || set?.path !== 'users') throw notSimulated(located.context);
+  const { addLicenses, removeLicenses } = jsonBody(body);
+  if (!Array.isArray(addLicenses) || !Array.isArray(removeLicenses))
+    throw badRequest('addLicenses and removeLicenses are required.');
+  const known = new Map((row['assignedLicenses'] as readonly Row[]).map((each) => [String(each['skuId']), each]));
+  for (const id of removeLicenses.map(String))
+    if (!known.delete(id)) throw badRequest('User does not have a corresponding license.');
+  for (const licence of addLicenses as readonly Row[]) {
+    const id = String(licence['skuId']);
+    checkLicence(request, row, id, known.has(id));
+    known.set(id, { disabledPlans: [], ...licence });
+  }
+  const changed = { ...row, assignedLicenses: [...known.values()] };
+  places.view.changes.putRow(set.path, {
+    key: String(row['id']).toLowerCase(),
+    row: changed,
+    original: row,
+    visibleMs: places.view.world.clock.nowMs(),
+  });
+  return json(200, { '@odata.context': `${root}/$metadata#users/$entity`, ...changed });
+}
+
+function checkLicence({ places }: WriteRequest, row: Row, skuId: string, isAssigned: boolean): void {
+  const sku = places.view.rows('subscribedSkus').find((each) => each['skuId'] === skuId);
+  if (sku === undefined) throw badRequest(`License ${skuId} does not correspond to a valid company License.`);
+  if (row['usageLocation'] === null || row['usageLocation'] === undefined)
+    throw badRequest('License assignment cannot be done for user with invalid usage location.');
+  const { enabled = 0 } = (sku['prepaidUnits'] ?? {}) as { readonly enabled?: number };
+  if (!isAssigned && Number(sku['consumedUnits']) >= enabled)
+    throw badRequest(`Subscription with SKU ${skuId} does not have any available licenses.`);
 }

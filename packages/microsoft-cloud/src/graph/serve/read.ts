@@ -4,6 +4,7 @@ import { badRequest, GraphError, notFound } from '../graph-error.ts';
 import type { CompileContext } from '../odata/compile.ts';
 import { directoryProblem } from '../odata/directory-rules.ts';
 import type { Expression, QueryOptions } from '../odata/expression.ts';
+import { etagOf } from './etag.ts';
 import { createShaper, placeOf } from './expand.ts';
 import { type Located, type Places, rowsOf } from './locate.ts';
 import { type ListRules, listRules, pageOf, queried } from './page.ts';
@@ -76,6 +77,12 @@ const compileContext = ({
   },
 });
 
+/** The row with its version, where clients can name it in `If-Match`. */
+const tagged = (row: Row, declared: Declaration | undefined): Row =>
+  (declared?.kind === 'set' || declared?.kind === 'singleton') && declared.writes?.etag === true
+    ? { '@odata.etag': etagOf(row), ...row }
+    : row;
+
 /** Only what the caller may read, so that it cannot filter by the rest either. */
 const visibleRows = ({ located, places, readable }: ReadRequest): readonly Row[] => {
   const rows = rowsOf(located, places);
@@ -102,7 +109,7 @@ function list(request: ReadRequest): Reply {
     '@odata.context': `${root}/$metadata#${located.context}${selectedContext(options)}`,
     ...(counted ? { '@odata.count': rows.length } : {}),
     ...(page.nextToken === undefined ? {} : { '@odata.nextLink': nextLink(request, page.nextToken) }),
-    value: page.rows.map((row) => shape(row, placeOf(located, row, places))),
+    value: page.rows.map((row) => shape(tagged(row, located.declared), placeOf(located, row, places))),
   });
 }
 
@@ -117,7 +124,7 @@ function object(request: ReadRequest, row: Row | undefined): Reply {
   const isResult = target.steps.at(-1)?.kind === 'call';
   return json(200, {
     '@odata.context': `${root}/$metadata#${context}${selectedContext(options)}${isResult ? '' : '/$entity'}`,
-    ...shape(limited(ofOne(request, row), readable), located),
+    ...shape(tagged(limited(ofOne(request, row), readable), located.set ?? located.declared), located),
   });
 }
 

@@ -43,6 +43,7 @@ const operations = new Set([
   'checkmembergroups',
   'checkmemberobjects',
   'restore',
+  'assignlicense',
 ]);
 
 export class UnknownSegment extends GraphError {

@@ -6,7 +6,7 @@ import { etagOf } from './etag.ts';
 import { createShaper } from './expand.ts';
 import type { Located } from './locate.ts';
 import { addReference } from './references.ts';
-import { keyOf, placeOf } from './view.ts';
+import { keyOf, placeOf, type View } from './view.ts';
 import { jsonBody, notAllowed, notSimulated, type WriteRequest } from './write-request.ts';
 
 /** Creates, changes or deletes an object. @throws GraphError */
@@ -85,10 +85,19 @@ const keyCount = (path: string): number => path.split('{').length - 1;
 function store({ places, located }: WriteRequest, set: EntitySet, row: Row, original: Row | undefined): void {
   const { view } = places;
   const place = placeOf(set.path, located.keys.slice(0, keyCount(set.path)));
-  const visibleMs = view.world.clock.nowMs() + (set.writes?.visibleAfterMs ?? 0);
+  const visibleMs = visibleFrom(view, set);
   view.changes.putRow(place, { key: keyOf(set, row).toLowerCase(), row, original, visibleMs });
   set.writes?.applied?.(view, row);
 }
+
+/** Lists of the directory show a change later than a request for the object. */
+const visibleFrom = ({ world }: View, { writes, type }: EntitySet): number =>
+  world.clock.nowMs() +
+  (writes?.visibleAfterMs ?? (directoryTypes.has(type) ? world.settings.directoryPropagationMs : 0));
+
+const directoryTypes = new Set(
+  ['user', 'group', 'device', 'administrativeUnit'].map((each) => `microsoft.graph.${each}`),
+);
 
 function update(request: WriteRequest): Reply {
   const { located, places, target } = request;
@@ -147,7 +156,7 @@ function remove(request: WriteRequest): Reply {
     row: undefined,
     original: before,
     removed: isKept ? { ...before, '@odata.type': `#${set.type}`, deletedDateTime } : undefined,
-    visibleMs: nowMs + (set.writes?.visibleAfterMs ?? 0),
+    visibleMs: visibleFrom(view, set),
   });
   return empty(204);
 }

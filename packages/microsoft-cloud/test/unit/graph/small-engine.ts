@@ -6,7 +6,7 @@ import { loadTypes } from '../../../src/graph/schema/schema.ts';
 import type { Caller } from '../../../src/resource/caller.ts';
 import { createSeeded } from '../../../src/seeded.ts';
 import type { CloudRequest } from '../../../src/web/http.ts';
-import type { World } from '../../../src/world.ts';
+import type { Settings, World } from '../../../src/world.ts';
 
 await loadTypes();
 
@@ -15,6 +15,7 @@ const startMs = Date.parse('2026-11-26T10:00:00Z');
 /** An engine over a few declarations, for callers that may do everything. */
 export interface SmallEngine {
   readonly engine: Engine;
+  readonly settings: Pick<Settings, 'directoryPropagationMs'>;
   /** Sets the clock forward. */
   advance(ms: number): void;
   get(address: string, headers?: Readonly<Record<string, string>>): Answer;
@@ -47,12 +48,15 @@ const caller: Caller = {
 
 export function smallEngine(declarations: readonly Declaration[]): SmallEngine {
   const clock = createCloudClock({ nowMs: () => startMs });
+  const settings = { directoryPropagationMs: 0 };
   const world = {
     clock,
+    settings,
     startMs,
     seeded: createSeeded(1),
     addresses: () => ({ graph: 'https://graph.test' }),
     findCustomer: () => undefined,
+    isPartner: () => true,
     partner: { directory: {}, adminAgents: { members: new Set(['me']) } },
   } as unknown as World;
   const access = { check: () => undefined, checkProperty: () => undefined };
@@ -71,6 +75,7 @@ export function smallEngine(declarations: readonly Declaration[]): SmallEngine {
   };
   return {
     engine,
+    settings,
     advance: (ms) => clock.advance(ms),
     send,
     get: (address, headers) => send('GET', address, undefined, headers),

@@ -1,4 +1,4 @@
-import type { Declaration } from '../../../graph/declaration.ts';
+import type { Declaration, Row, TenantView } from '../../../graph/declaration.ts';
 import { factsOf } from '../facts.ts';
 import { subscribedSkuRows } from '../licensing.ts';
 import { companySubscriptionRows, contactRows, domainRows, organizationRow } from '../tenant-rows.ts';
@@ -14,6 +14,19 @@ import {
 } from '../usage-reports.ts';
 import { entitySet, periodReport } from './declare.ts';
 
+/** Clients can assign licences, so the used units are counted when they are read. */
+function subscribedSkus(tenant: TenantView): readonly Row[] {
+  const used = new Map<string, number>();
+  for (const user of tenant.rows('users')) {
+    for (const { skuId } of (user['assignedLicenses'] ?? []) as readonly { readonly skuId: string }[])
+      used.set(skuId, (used.get(skuId) ?? 0) + 1);
+  }
+  return subscribedSkuRows(factsOf(tenant)).map((sku) => ({
+    ...sku,
+    consumedUnits: used.get(String(sku['skuId'])) ?? 0,
+  }));
+}
+
 export const tenantSets: readonly Declaration[] = [
   entitySet('organization', 'organization', (facts) => [organizationRow(facts)], {
     writes: { operations: ['update'] },
@@ -21,7 +34,13 @@ export const tenantSets: readonly Declaration[] = [
   entitySet('domains', 'domain', domainRows, {
     writes: { operations: ['create', 'update', 'delete'], required: ['id'] },
   }),
-  entitySet('subscribedSkus', 'subscribedSku', subscribedSkuRows),
+  {
+    kind: 'set',
+    path: 'subscribedSkus',
+    type: 'microsoft.graph.subscribedSku',
+    rows: subscribedSkus,
+    live: true,
+  },
   entitySet('directory/subscriptions', 'companySubscription', companySubscriptionRows),
   entitySet('contacts', 'orgContact', contactRows, { queries: 'directory', searched: ['displayName', 'mail'] }),
 ];

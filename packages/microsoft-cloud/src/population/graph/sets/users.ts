@@ -77,6 +77,11 @@ export const userSets: readonly Declaration[] = [
       required: ['accountEnabled', 'displayName', 'mailNickname', 'passwordProfile', 'userPrincipalName'],
       unique: ['userPrincipalName'],
       complete: completeUser,
+      applied: ({ directory }, { id, accountEnabled }) => {
+        // Sign-ins depend on the accounts of the partner's directory.
+        const account = directory.users.get(String(id));
+        if (account !== undefined && typeof accountEnabled === 'boolean') account.accountEnabled = accountEnabled;
+      },
     },
   }),
   references(
