@@ -28,6 +28,9 @@ const patternOf = (path: string): string =>
     .join('/')
     .toLowerCase();
 
+/** Whether a path is as a declaration writes it, and no pattern yet. */
+const isWritten = (path: string): boolean => /\{\w|\(/.test(path);
+
 /** The pattern of a function with parameters. Their order does not matter. */
 export const callPattern = (name: string, parameters: readonly string[]): string =>
   `${name}(${parameters
@@ -46,7 +49,8 @@ export function createCatalog(declarations: readonly Declaration[]): Catalog {
     const known = homes.get(name);
     if (known === undefined || each.path.split('/').length < known.path.split('/').length) homes.set(name, each);
   }
-  const at = (path: string): Declaration | undefined => byPath.get(patternOf(path));
+  const at = (path: string): Declaration | undefined =>
+    byPath.get(path.toLowerCase()) ?? (isWritten(path) ? byPath.get(patternOf(path)) : undefined);
   return {
     all: [...byPath.values()],
     at,

@@ -47,6 +47,17 @@ function indexOf(set: EntitySet, rows: readonly Row[]): Index {
   return index;
 }
 
+const typedRows = new WeakMap<Row, Row>();
+
+/** A row with its type, for lists of several types. Made once for a row: a group may have thousands of members. */
+function typed(row: Row, { type }: EntitySet): Row {
+  const known = typedRows.get(row);
+  if (known !== undefined) return known;
+  const made = { '@odata.type': `#${type}`, ...row };
+  typedRows.set(row, made);
+  return made;
+}
+
 export function createView(options: ViewOptions): View {
   return new TenantViewOfRequest(options);
 }
@@ -214,7 +225,7 @@ class TenantViewOfRequest implements View {
       if (found === undefined) return [];
       const { row, set } = found;
       const isMixed = shortName(set.type).toLowerCase() !== base;
-      return [isMixed && row['@odata.type'] === undefined ? { '@odata.type': `#${set.type}`, ...row } : row];
+      return [isMixed && row['@odata.type'] === undefined ? typed(row, set) : row];
     });
   }
 }
