@@ -28,7 +28,7 @@ export function digestOf(view: View): TenantDigest {
     const [path = '', ...keys] = place.split('\n');
     paths[`${path} ${keys.join(' ')}`] = hash(view.references(path, ...keys));
   }
-  return { digest: hash(Object.entries(paths).toSorted()), paths };
+  return { digest: hash(paths), paths };
 }
 
 function rowsOrRefusal<T>(read: () => T): T | undefined {
