@@ -104,6 +104,26 @@ describe('TokenBroker.getToken with a cached token', () => {
     await broker.getToken(request(1, { resource: { alias: 'arm', identifier: 'https://management.azure.com' } }));
     expect(redeemer.sent).toHaveLength(4);
   });
+
+  test('keeps no failure of a redemption that was in progress when the tenant was forgotten', async () => {
+    redeemer.delayMs = 100;
+    redeemer.script = ({ tenantId }) => (tenantId === partner ? undefined : aadstsFailure(65_001));
+    const inProgress = outcomeOf(broker.getToken(request(1)));
+    await settle();
+    broker.forgetTenant(tenant(1));
+    await clock.advance(1_000);
+    expect(await inProgress).toMatchObject({ code: 'consent_required' });
+    redeemer.delayMs = 0;
+    redeemer.script = () => undefined;
+    expect(await outcomeOf(broker.getToken(request(1)))).toBe('no error');
+  });
+
+  test('keeps the failure of a tenant that is not forgotten', async () => {
+    redeemer.script = ({ tenantId }) => (tenantId === partner ? undefined : aadstsFailure(65_001));
+    expect(await outcomeOf(broker.getToken(request(1)))).toMatchObject({ code: 'consent_required' });
+    redeemer.script = () => undefined;
+    expect(await outcomeOf(broker.getToken(request(1)))).toMatchObject({ code: 'consent_required' });
+  });
 });
 
 describe('TokenBroker.getToken with concurrent requests', () => {
