@@ -49,6 +49,7 @@ export const exampleApprovalSummary = {
   status: 'pending',
   rule: 'helpdesk may block users of gold tenants',
   tenantId: exampleTenantId,
+  facts: [{ name: 'Request', value: 'PATCH /v1.0/users/0a1b' }],
   asker: exampleAsker,
   reason: 'The account sends spam, ticket 4711.',
   askedAt: exampleTime,
@@ -60,7 +61,6 @@ export const exampleApprovalSummary = {
 
 export const exampleApproval = {
   ...exampleApprovalSummary,
-  facts: [{ name: 'Request', value: 'PATCH /v1.0/users/0a1b' }],
   details: [{ name: 'Body', value: '{ "accountEnabled": false }' }],
   digest: '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
   from: ['Approvals.Decide'],

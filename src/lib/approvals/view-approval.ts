@@ -18,7 +18,7 @@ const time = <K extends string>(name: K, ms: number | undefined) =>
 export function summariseApproval(approval: Approval, nowMs: number, possibleDecisions: readonly DecisionKind[]) {
   const { id, subject, asker, reason, terms, askedAtMs, expiresAtMs, approvedAtMs, validUntilMs, closedAtMs } =
     approval;
-  const { kind, title, rule, tenantId } = subject;
+  const { kind, title, rule, tenantId, facts } = subject;
   return {
     id,
     kind,
@@ -26,6 +26,7 @@ export function summariseApproval(approval: Approval, nowMs: number, possibleDec
     status: standingOf(approval, nowMs),
     rule,
     tenantId,
+    facts,
     asker: viewParty(asker),
     ...(reason === undefined ? {} : { reason }),
     askedAt: isoTime(askedAtMs),
@@ -44,7 +45,6 @@ export function viewApproval(approval: Approval, nowMs: number, possibleDecision
   const { subject, terms, decisions, correlationId } = approval;
   return {
     ...summariseApproval(approval, nowMs, possibleDecisions),
-    facts: subject.facts,
     // The record is closed a little after its time is over.
     details: isClosed(standingOf(approval, nowMs)) ? [] : subject.details,
     digest: subject.digest,

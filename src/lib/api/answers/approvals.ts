@@ -26,6 +26,7 @@ const summaryFields = {
   }),
   rule: z.string().meta({ description: 'The policy rule that asks for the approval.' }),
   tenantId: guid,
+  facts: factsSchema.meta({ description: 'What the approval is bound to, for people.' }),
   asker: partySchema,
   reason: z.string().optional().meta({ description: 'Why the asker wants it.' }),
   askedAt: isoTime,
@@ -57,7 +58,6 @@ export type ApprovalsAnswer = z.output<typeof approvalsAnswerSchema>;
 export const approvalSchema = z
   .object({
     ...summaryFields,
-    facts: factsSchema.meta({ description: 'What the approval is bound to, for people.' }),
     details: factsSchema.meta({
       description:
         'Query, headers and body of a request. They may hold data of the customer, so they are removed when the approval is closed. Texts in members that hold secrets are hidden.',
