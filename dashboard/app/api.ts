@@ -1,3 +1,4 @@
+import type { ApprovalAnswer, ApprovalsAnswer } from '../../src/lib/api/answers/approvals.ts';
 import type { AuditAnswer } from '../../src/lib/api/answers/audit.ts';
 import type { HealthReportAnswer, HealthWord } from '../../src/lib/api/answers/health.ts';
 import type { JobsAnswer } from '../../src/lib/api/answers/jobs.ts';
@@ -12,6 +13,7 @@ import type {
   StartedRunAnswer,
 } from '../../src/lib/api/answers/runs.ts';
 import type { TenantDetailsAnswer, TenantsAnswer } from '../../src/lib/api/answers/tenants.ts';
+import type { DecisionKind } from '../../src/lib/approvals/approval.ts';
 import { type Clock, systemClock } from '../../src/lib/runtime/clock.ts';
 import { apiUrl } from '../shared/api-base.ts';
 import { type ApiFailure, failureOf, objectIn, tokenFailure, unreachable, unreadable } from './api-failure.ts';
@@ -31,6 +33,13 @@ export interface Api {
   readonly runTenant: (runId: string, tenantId: string) => Promise<RunTenantDetailsAnswer>;
   readonly tenants: () => Promise<TenantsAnswer>;
   readonly tenant: (tenantId: string) => Promise<TenantDetailsAnswer>;
+  /** @param query query parameters of `GET /api/approvals`. */
+  readonly approvals: (query: Readonly<Record<string, string>>) => Promise<ApprovalsAnswer>;
+  readonly approval: (approvalId: string) => Promise<ApprovalAnswer>;
+  readonly decide: (
+    approvalId: string,
+    order: { readonly decision: DecisionKind; readonly reason: string },
+  ) => Promise<ApprovalAnswer>;
   /** @param query query parameters of `GET /api/audit`. */
   readonly audit: (query: Readonly<Record<string, string>>) => Promise<AuditAnswer>;
   readonly start: (
@@ -75,10 +84,7 @@ export function createApi(
     requireOk(await request(String(apiUrl(path)), more));
   const get = async <T>(path: string): Promise<T> => read<T>(await send(path), 'json');
   const post = async <T>(path: string, body?: unknown): Promise<T> =>
-    read<T>(
-      await send(path, { method: 'POST', ...(body === undefined ? {} : { body: JSON.stringify(body) }) }),
-      'json',
-    );
+    read<T>(await send(path, { method: 'POST', ...bodyOf(body) }), 'json');
   const health = async (): Promise<HealthReportAnswer | HealthWord> => {
     const response = await request(String(apiUrl('health')));
     const report = await reportIn(response.clone());
@@ -99,6 +105,7 @@ export function createApi(
     tenants: () => get('tenants'),
     tenant: (tenantId) => get(`tenants/${encodeURIComponent(tenantId)}`),
     audit: (query) => get(`audit?${new URLSearchParams(query).toString()}`),
+    ...approvalRequests(get, post),
     start: (job, order) => post(`jobs/${encodeURIComponent(job)}/runs`, order),
     cancel: (runId) => post(`${run(runId)}/cancel`),
     rerun: (runId) => post(`${run(runId)}/rerun`),
@@ -109,11 +116,25 @@ export function createApi(
   };
 }
 
+const bodyOf = (content: unknown): RequestParts => (content === undefined ? {} : { body: JSON.stringify(content) });
+
 function failToken(thrown: unknown): never {
   throw tokenFailure(signInProblem(thrown));
 }
 
 const run = (runId: string): string => `runs/${encodeURIComponent(runId)}`;
+
+function approvalRequests(
+  get: <T>(path: string) => Promise<T>,
+  post: <T>(path: string, body: unknown) => Promise<T>,
+): Pick<Api, 'approvals' | 'approval' | 'decide'> {
+  const approval = (approvalId: string): string => `approvals/${encodeURIComponent(approvalId)}`;
+  return {
+    approvals: (query) => get(`approvals?${new URLSearchParams(query).toString()}`),
+    approval: (approvalId) => get(approval(approvalId)),
+    decide: (approvalId, order) => post(`${approval(approvalId)}/decision`, order),
+  };
+}
 
 /** Ends a request for a page that takes too long, or when `signal` is aborted. */
 const inTime = (...signals: readonly AbortSignal[]): AbortSignal =>

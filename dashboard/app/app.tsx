@@ -1,6 +1,8 @@
 import { useMemo } from 'preact/hooks';
 import { Announcer } from './announcer.tsx';
 import { createApi } from './api.ts';
+import { ApprovalView } from './approval-view.tsx';
+import { ApprovalsView } from './approvals-view.tsx';
 import { AuditView } from './audit-view.tsx';
 import { SignedInContext } from './context.ts';
 import { grantCommand } from './grant-command.ts';
@@ -16,6 +18,7 @@ import { TenantView } from './tenant-view.tsx';
 import { TenantsView } from './tenants-view.tsx';
 import { useSignIn } from './use-sign-in.ts';
 import { useViewChange } from './view-change.ts';
+import { Waiting } from './waiting.tsx';
 
 export function App() {
   const signIn = useSignIn();
@@ -36,14 +39,16 @@ export function App() {
         Skip to content
       </a>
       <SignedInContext.Provider value={context}>
-        <Header signedIn={signedIn} route={route} onSignOut={signIn.signOut} />
-        {context === undefined ? (
-          <SignInView signIn={signIn} />
-        ) : (
-          <main id="content" tabIndex={-1}>
-            {context.session.roles.length === 0 ? <NoRole /> : <Content route={route} />}
-          </main>
-        )}
+        <Waiting>
+          <Header signedIn={signedIn} route={route} onSignOut={signIn.signOut} />
+          {context === undefined ? (
+            <SignInView signIn={signIn} />
+          ) : (
+            <main id="content" tabIndex={-1}>
+              {context.session.roles.length === 0 ? <NoRole /> : <Content route={route} />}
+            </main>
+          )}
+        </Waiting>
       </SignedInContext.Provider>
     </Announcer>
   );
@@ -56,6 +61,8 @@ function Content({ route }: { readonly route: Route }) {
   if (route.tenantId !== undefined) return <TenantView key={route.tenantId} tenantId={route.tenantId} />;
   if (route.tenants !== undefined) return <TenantsView filter={route.tenants} />;
   if (route.view === 'jobs') return <JobsView />;
+  if (route.approvalId !== undefined) return <ApprovalView key={route.approvalId} approvalId={route.approvalId} />;
+  if (route.approvals !== undefined) return <ApprovalsView filter={route.approvals} />;
   if (route.audit !== undefined) return <AuditView filter={route.audit} />;
   return <OverviewView />;
 }

@@ -1,11 +1,16 @@
+import { auditKinds, auditOutcomes } from '../../src/lib/audit/audit-log.ts';
+
 /** Filter of the audit view. It is part of the address, so that users can share a filtered view. */
 export type AuditFilter = Readonly<Partial<Record<(typeof names)[number], string>>>;
 
-const names = ['tenant', 'caller', 'kind', 'outcome', 'from', 'to'] as const;
+const names = ['tenant', 'caller', 'kind', 'outcome', 'approval', 'breakGlass', 'from', 'to'] as const;
 
-/** A token, a request through the gateway, or a change of the tags of a tenant. */
-export const kinds: readonly string[] = ['token', 'request', 'tags'];
-export const outcomes: readonly string[] = ['issued', 'denied', 'sent', 'answered', 'failed', 'changed'];
+/** Values that a parameter may have. Absent: any. */
+const knownValues: Readonly<Partial<Record<(typeof names)[number], readonly string[]>>> = {
+  kind: auditKinds,
+  outcome: auditOutcomes,
+  breakGlass: ['true'],
+};
 
 /** @param query query string without `?`. Unknown and empty parameters are ignored. */
 export function parseAuditFilter(query: string): AuditFilter {
@@ -13,8 +18,7 @@ export function parseAuditFilter(query: string): AuditFilter {
   return Object.fromEntries(
     names.flatMap((name) => {
       const value = given.get(name) ?? '';
-      const known = name === 'outcome' ? outcomes : name === 'kind' ? kinds : [value];
-      return value === '' || !known.includes(value) ? [] : [[name, value]];
+      return value === '' || knownValues[name]?.includes(value) === false ? [] : [[name, value]];
     }),
   );
 }

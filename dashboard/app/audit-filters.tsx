@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks';
-import { type AuditFilter, auditLink, kinds, outcomes } from './audit-filter.ts';
+import { auditKinds, auditOutcomes } from '../../src/lib/audit/audit-log.ts';
+import { type AuditFilter, auditLink } from './audit-filter.ts';
 import { Choice } from './choice.tsx';
 
 const dayMs = 24 * 60 * 60 * 1000;
@@ -9,15 +10,20 @@ interface Fields {
   readonly caller: string;
   readonly kind: string;
   readonly outcome: string;
+  readonly approval: string;
+  readonly breakGlass: string;
   readonly from: string;
   readonly to: string;
 }
 
-const fieldsOf = ({ tenant = '', caller = '', kind = '', outcome = '', from, to }: AuditFilter): Fields => ({
-  tenant,
-  caller,
-  kind,
-  outcome,
+const fieldsOf = ({ from, to, ...filter }: AuditFilter): Fields => ({
+  tenant: '',
+  caller: '',
+  kind: '',
+  outcome: '',
+  approval: '',
+  breakGlass: '',
+  ...filter,
   from: inputTime(from),
   to: inputTime(to),
 });
@@ -35,12 +41,12 @@ export function AuditFilters({ filter }: { readonly filter: AuditFilter }) {
     setInput((current) => ({ link, fields: { ...fieldsNow(current), ...change } }));
   const show = (event: Event): void => {
     event.preventDefault();
-    const { tenant, caller, kind, outcome, from, to } = fields;
+    const { tenant, caller, approval, from, to, ...chosen } = fields;
     location.hash = auditLink({
+      ...chosen,
       tenant: tenant.trim(),
       caller: caller.trim(),
-      kind,
-      outcome,
+      approval: approval.trim(),
       from: isoTime(from, filter.from),
       to: isoTime(to, filter.to),
     });
@@ -52,10 +58,12 @@ export function AuditFilters({ filter }: { readonly filter: AuditFilter }) {
     <form class="filters audit-filters" aria-label="Filter" onSubmit={show}>
       <TextField label="Tenant" hint="id or domain" value={fields.tenant} onInput={(tenant) => set({ tenant })} />
       <TextField label="Caller" hint="application id" value={fields.caller} onInput={(caller) => set({ caller })} />
-      <Choice label="Kind" value={fields.kind} options={kinds} onChoose={(kind) => set({ kind })} />
-      <Choice label="Outcome" value={fields.outcome} options={outcomes} onChoose={(outcome) => set({ outcome })} />
+      <Choice label="Kind" value={fields.kind} options={auditKinds} onChoose={(kind) => set({ kind })} />
+      <Choice label="Outcome" value={fields.outcome} options={auditOutcomes} onChoose={(outcome) => set({ outcome })} />
+      <TextField label="Approval" hint="id" value={fields.approval} onInput={(approval) => set({ approval })} />
       <TimeField label="From" value={fields.from} onInput={(from) => set({ from })} />
       <TimeField label="To" value={fields.to} onInput={(to) => set({ to })} />
+      <OnlyBreakGlass value={fields.breakGlass} onInput={(breakGlass) => set({ breakGlass })} />
       <div class="actions">
         <button type="submit" class="primary">
           Show
@@ -65,6 +73,20 @@ export function AuditFilters({ filter }: { readonly filter: AuditFilter }) {
         {link === auditLink({}) ? null : <a href={auditLink({})}>Clear filter</a>}
       </div>
     </form>
+  );
+}
+
+/** What rules for emergencies served. @param props.value `true` or empty. */
+function OnlyBreakGlass({ value, onInput }: Pick<FieldProps, 'value' | 'onInput'>) {
+  return (
+    <label class="check">
+      <input
+        type="checkbox"
+        checked={value !== ''}
+        onChange={(event) => onInput(event.currentTarget.checked ? 'true' : '')}
+      />
+      Only break-glass
+    </label>
   );
 }
 

@@ -3,6 +3,7 @@ import { type AuditFilter, auditLink } from './audit-filter.ts';
 import type { AuditRecord } from './audit-pages.ts';
 import { count } from './format.ts';
 import { Badge, Fact, Table, Time } from './pieces.tsx';
+import { approvalLink } from './route.ts';
 
 /** Application id in records of tokens that the broker issued to its own jobs. */
 const brokerId = '00000000-0000-0000-0000-000000000000';
@@ -25,15 +26,17 @@ export function AuditTable({ records, ...context }: TableContext & { readonly re
   );
 }
 
-/** The two records of a request through the gateway share their id. */
-const keyOf = ({ tokenId, outcome }: AuditRecord): string => `${tokenId}-${outcome}`;
+/** The two records of a request through the gateway share their id, and the steps of approvals have none of their own. */
+const keyOf = ({ tokenId, outcome, approvalId = '', at }: AuditRecord): string =>
+  `${tokenId}-${outcome}-${approvalId}-${Date.parse(at)}`;
 
-/** The resource of a token, or the request to it, or the tags that a tenant got and lost. */
-const subjectOf = ({ resource, route, method, path, cmdlet, tagsAdded = [], tagsRemoved = [] }: AuditRecord): string =>
+/** The resource of a token, or the request to it, or the one that an approval is for, or the tags that a tenant got and lost. */
+const subjectOf = ({ tagsAdded = [], tagsRemoved = [], ...record }: AuditRecord): string =>
   [
-    resource ?? route,
-    method,
-    cmdlet ?? path,
+    record.kind === 'approval' ? 'approval:' : undefined,
+    record.resource ?? record.route,
+    record.method,
+    record.cmdlet ?? record.path,
     ...tagsAdded.map((tag) => `+${tag}`),
     ...tagsRemoved.map((tag) => `-${tag}`),
   ]
@@ -48,7 +51,7 @@ function Row({ record, filter, names }: TableContext & { readonly record: AuditR
   const detailsId = `record-${keyOf(record)}`;
   return (
     <>
-      <tr>
+      <tr class={record.breakGlass === true ? 'break-glass' : undefined}>
         <th scope="row" class="number">
           <button
             type="button"
@@ -74,6 +77,7 @@ function Row({ record, filter, names }: TableContext & { readonly record: AuditR
         <td>
           <Badge state={outcome}>{record.status === undefined ? outcome : `${outcome} ${record.status}`}</Badge>
           {code === undefined ? null : <code class="below">{code}</code>}
+          <BreakGlassBadge record={record} />
           <ExcessBadge scopes={record.excessScopes} />
         </td>
         <td class="rule">{rule}</td>
@@ -105,6 +109,15 @@ function TenantName(props: {
   );
 }
 
+function BreakGlassBadge({ record }: { readonly record: AuditRecord }) {
+  if (record.breakGlass !== true) return null;
+  return (
+    <span class="below">
+      <Badge state="down">break-glass</Badge>
+    </span>
+  );
+}
+
 function ExcessBadge({ scopes }: { readonly scopes: AuditRecord['excessScopes'] }) {
   if (scopes === undefined || scopes.length === 0) return null;
   return (
@@ -116,6 +129,7 @@ function ExcessBadge({ scopes }: { readonly scopes: AuditRecord['excessScopes'] 
 
 function scopesName({ kind, outcome }: AuditRecord): string {
   if (kind === 'request') return 'Opened by';
+  if (kind === 'approval') return 'Scopes or permissions';
   return outcome === 'issued' ? 'Token scopes' : 'Requested scopes';
 }
 
@@ -123,6 +137,11 @@ function Details({ record }: { readonly record: AuditRecord }) {
   const { caller, scopes, excessScopes, expiresAt } = record;
   return (
     <dl class="record">
+      <Fact name="Break-glass">{record.breakGlass && 'A rule for emergencies served it without an approval.'}</Fact>
+      <Fact name="Reason">{record.reason}</Fact>
+      <Fact name="Approval">
+        {record.approvalId && <a href={approvalLink(record.approvalId)}>{record.approvalId}</a>}
+      </Fact>
       <Fact name="Refused request">{record.route && <code>{record.route}</code>}</Fact>
       {record.kind === 'tags' ? (
         <Fact name="Tags">{subjectOf(record)}</Fact>
@@ -137,9 +156,7 @@ function Details({ record }: { readonly record: AuditRecord }) {
       <Fact name="Requested as">{record.tenantAsked && <code>{record.tenantAsked}</code>}</Fact>
       <Fact name="Redeemed by">{record.application && `application ${record.application}`}</Fact>
       <Fact name="Token expires">{expiresAt && <Time iso={expiresAt} exact />}</Fact>
-      <Fact name="Token id">
-        <code>{record.tokenId}</code>
-      </Fact>
+      <Fact name="Token id">{record.kind === 'approval' ? undefined : <code>{record.tokenId}</code>}</Fact>
       <Fact name="Id of the token in the customer's logs">{record.uti && <code>{record.uti}</code>}</Fact>
       <Fact name="Request id of the resource">{record.requestId && <code>{record.requestId}</code>}</Fact>
       <Fact name="Size of the answer">{record.bytes === undefined ? undefined : count(record.bytes, 'byte')}</Fact>

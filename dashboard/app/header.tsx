@@ -1,12 +1,14 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useContext, useEffect, useState } from 'preact/hooks';
 import type { Route, View } from './route.ts';
 import type { SignInState } from './use-sign-in.ts';
+import { WaitingContext } from './waiting.tsx';
 
 const tabs: readonly (readonly [View, string])[] = [
   ['overview', 'Overview'],
   ['runs', 'Runs'],
   ['tenants', 'Tenants'],
   ['jobs', 'Jobs'],
+  ['approvals', 'Approvals'],
   ['audit', 'Audit'],
 ];
 
@@ -26,6 +28,7 @@ export function Header(props: {
           {tabs.map(([view, title]) => (
             <a key={view} href={`#/${view}`} aria-current={route.view === view ? 'page' : undefined}>
               {title}
+              {view === 'approvals' ? <WaitingCount /> : null}
             </a>
           ))}
         </nav>
@@ -35,6 +38,21 @@ export function Header(props: {
         {signedIn === undefined ? null : <Person signedIn={signedIn} onSignOut={onSignOut} />}
       </div>
     </header>
+  );
+}
+
+/** How many requests wait for the decision of the person. */
+function WaitingCount() {
+  const waiting = useContext(WaitingContext);
+  if (waiting === undefined || waiting.count === 0) return null;
+  const { count, isAll } = waiting;
+  return (
+    <span class="count">
+      <span class="visually-hidden"> (</span>
+      {count.toLocaleString('en')}
+      {isAll ? '' : '+'}
+      <span class="visually-hidden"> {count === 1 ? 'waits' : 'wait'} for your decision)</span>
+    </span>
   );
 }
 

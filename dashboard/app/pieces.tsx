@@ -11,9 +11,12 @@ const tones: Readonly<Record<string, string>> = {
   ok: 'good',
   issued: 'good',
   changed: 'good',
+  approved: 'good',
   degraded: 'warn',
   down: 'bad',
   denied: 'bad',
+  revoked: 'bad',
+  asked: 'warn',
   failed: 'bad',
 };
 

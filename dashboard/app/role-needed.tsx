@@ -48,10 +48,11 @@ const roleTexts: readonly (readonly [string, string])[] = [
   ['Runs.Read', 'shows runs and jobs'],
   ['Runs.Write', 'starts and cancels runs'],
   ['Tenants.Read', 'shows tenants'],
+  ['Approvals.Decide', 'decides on requests of others that need an approval'],
   ['Audit.Read', 'shows issued tokens and denied requests'],
 ];
 
-function HowToGetRole({ role }: { readonly role: string }) {
+export function HowToGetRole({ role }: { readonly role: string }) {
   const { grantCommand, renew } = useContext(SignedInContext) ?? {};
   return (
     <>

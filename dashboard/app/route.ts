@@ -1,9 +1,10 @@
 import { useEffect, useState } from 'preact/hooks';
+import { type ApprovalsFilter, parseApprovalsFilter } from './approvals-filter.ts';
 import { type AuditFilter, parseAuditFilter } from './audit-filter.ts';
 import { parseRunsFilter, type RunsFilter } from './runs-filter.ts';
 import { parseTenantFilter, type TenantFilter } from './tenant-filter.ts';
 
-export type View = 'overview' | 'runs' | 'tenants' | 'jobs' | 'audit';
+export type View = 'overview' | 'runs' | 'tenants' | 'jobs' | 'approvals' | 'audit';
 
 export interface Route {
   readonly view: View;
@@ -14,13 +15,15 @@ export interface Route {
   readonly audit?: AuditFilter;
   readonly tenantId?: string;
   readonly tenants?: TenantFilter;
+  readonly approvalId?: string;
+  readonly approvals?: ApprovalsFilter;
 }
 
 /** Parts of the page of a run, of which one is shown at a time. */
 const runParts = ['tenants', 'rows', 'changes'] as const;
 export type RunPart = (typeof runParts)[number];
 
-const views: readonly View[] = ['overview', 'runs', 'tenants', 'jobs', 'audit'];
+const views: readonly View[] = ['overview', 'runs', 'tenants', 'jobs', 'approvals', 'audit'];
 
 function parseRoute(hash: string): Route {
   const [, name, id, query = ''] = /^#\/([a-z]+)(?:\/([^?]+))?(?:\?(.*))?$/.exec(hash) ?? [];
@@ -32,6 +35,8 @@ function parseRoute(hash: string): Route {
   }
   if (view === 'tenants')
     return id === undefined ? { view, tenants: parseTenantFilter(query) } : { view, tenantId: decoded(id) };
+  if (view === 'approvals')
+    return id === undefined ? { view, approvals: parseApprovalsFilter(query) } : { view, approvalId: decoded(id) };
   return view === 'audit' ? { view, audit: parseAuditFilter(query) } : { view };
 }
 
@@ -52,6 +57,8 @@ export const runLink = (runId: string, part?: RunPart): string =>
   `#/runs/${encodeURIComponent(runId)}${part === undefined ? '' : `?show=${part}`}`;
 
 export const tenantLink = (tenantId: string): string => `#/tenants/${encodeURIComponent(tenantId)}`;
+
+export const approvalLink = (approvalId: string): string => `#/approvals/${encodeURIComponent(approvalId)}`;
 
 /** The view that the address names. It follows links and the browser's back and forward buttons. */
 export function useRoute(): Route {

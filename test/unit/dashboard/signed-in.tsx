@@ -7,8 +7,10 @@ import { apiWith, session } from './rendered.ts';
 export const everyRole = ['Tenants.Read', 'Runs.Read', 'Runs.Write', 'Audit.Read'];
 
 /** A part of the page for a reader with these roles. */
-export const signedIn = (methods: Partial<Api>, child: ComponentChild, roles = everyRole): VNode => (
-  <SignedInContext.Provider value={{ session: { ...session, roles }, api: apiWith(methods) }}>
+export const signedIn = (methods: Partial<Api>, child: ComponentChild, roles = everyRole, objectId?: string): VNode => (
+  <SignedInContext.Provider
+    value={{ session: { ...session, roles, ...(objectId && { objectId }) }, api: apiWith(methods) }}
+  >
     <Announcer>{child}</Announcer>
   </SignedInContext.Provider>
 );

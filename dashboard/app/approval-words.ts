@@ -1,0 +1,67 @@
+import type { ApprovalAnswer } from '../../src/lib/api/answers/approvals.ts';
+import type { DecisionKind } from '../../src/lib/approvals/approval.ts';
+import type { ApprovalSummary } from './approval-pages.ts';
+import { count } from './format.ts';
+import type { Session } from './session.ts';
+
+/** What each decision is called on its button, and once it is made. */
+export const decisionWords: Readonly<Record<DecisionKind, { readonly verb: string; readonly done: string }>> = {
+  approve: { verb: 'Approve', done: 'approved' },
+  deny: { verb: 'Deny', done: 'denied' },
+  revoke: { verb: 'Revoke', done: 'revoked' },
+};
+
+export const statusTone: Readonly<Record<ApprovalSummary['status'], string>> = {
+  pending: 'warn',
+  approved: 'good',
+  denied: 'bad',
+  revoked: 'bad',
+  expired: 'idle',
+  ended: 'idle',
+};
+
+export const statusWord: Readonly<Record<ApprovalSummary['status'], string>> = {
+  pending: 'waits',
+  approved: 'approved',
+  denied: 'denied',
+  revoked: 'revoked',
+  expired: 'expired',
+  ended: 'no longer valid',
+};
+
+/** `1 of 2 approvals`. */
+export const approvalsText = ({ approvalsGiven, approvalsNeeded }: ApprovalSummary): string =>
+  `${approvalsGiven} of ${count(approvalsNeeded, 'approval')}`;
+
+export const isOwn = ({ asker }: Pick<ApprovalSummary, 'asker'>, { objectId }: Session): boolean =>
+  objectId !== undefined && asker.objectId === objectId;
+
+/** What a decision does, in one sentence. The person reads it again before the decision is sent. */
+export function consequence(approval: ApprovalAnswer, decision: DecisionKind): string {
+  const { asker, title, approvalsGiven, approvalsNeeded, validMinutes } = approval;
+  const what = `${asker.name} asks for: ${title}`;
+  if (decision === 'deny') return `${what}. It is refused, also if others have approved it.`;
+  if (decision === 'revoke') return `${what}. From now on it is refused.`;
+  const missing = approvalsNeeded - approvalsGiven - 1;
+  return missing > 0
+    ? `${what}. After your approval, ${count(missing, 'more person')} must approve it.`.replace('persons', 'people')
+    : `${what}. It is served for ${count(validMinutes, 'minute')} from now, as often as it is sent.`;
+}
+
+/** Roles that the person lacks for a decision. */
+export const missingRoles = ({ from }: Pick<ApprovalAnswer, 'from'>, { roles }: Session): readonly string[] =>
+  from.filter((role) => !roles.includes(role));
+
+/** Why the person cannot approve a pending request, with the next step. Undefined if he can, and for other statuses. */
+export function whyNotApprove(approval: ApprovalAnswer, session: Session): string | undefined {
+  const { status, possibleDecisions, decisions } = approval;
+  if (status !== 'pending' || possibleDecisions.includes('approve')) return undefined;
+  if (isOwn(approval, session)) return 'You asked for it yourself, so another person must decide.';
+  const missing = missingRoles(approval, session);
+  if (missing.length > 0) return `Deciding needs the app role \`${missing.join('` and `')}\`, which you do not have.`;
+  if (decisions.some(({ decider }) => decider.objectId === session.objectId))
+    return 'You have approved it. Another person must approve it, too.';
+  return possibleDecisions.includes('deny')
+    ? 'The rule has changed since and asks for no approval, so nobody can approve it. The caller can ask again.'
+    : 'An application cannot decide. Sign in as a person.';
+}

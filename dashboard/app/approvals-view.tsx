@@ -1,0 +1,156 @@
+import { useContext } from 'preact/hooks';
+import { ApprovalFacts, StatusBadge } from './approval-facts.tsx';
+import { type ApprovalList, type ApprovalSummary, readApprovals } from './approval-pages.ts';
+import { isOwn } from './approval-words.ts';
+import { type ApprovalsFilter, approvalsLink } from './approvals-filter.ts';
+import { useRole, useSignedIn } from './context.ts';
+import { DecisionButtons, useDeciding } from './decision-buttons.tsx';
+import { count } from './format.ts';
+import { Loaded, RoleNeeded } from './pieces.tsx';
+import { usePolling } from './polling.ts';
+import { approvalLink } from './route.ts';
+import { WaitingContext } from './waiting.tsx';
+
+const intervalMs = 15_000;
+
+interface FilterProps {
+  readonly filter: ApprovalsFilter;
+}
+
+export function ApprovalsView({ filter }: FilterProps) {
+  const roles = [useRole('Approvals.Decide'), useRole('Tokens.Request'), useRole('Requests.Send')];
+  return roles.includes(true) ? (
+    <Approvals key={approvalsLink(filter)} filter={filter} />
+  ) : (
+    <RoleNeeded title="Approvals" role="Approvals.Decide" />
+  );
+}
+
+const parts: readonly (readonly [ApprovalsFilter['show'], string])[] = [
+  [undefined, 'Waiting'],
+  ['valid', 'Approved and valid'],
+  ['closed', 'Closed'],
+];
+
+function Approvals({ filter }: FilterProps) {
+  const mayDecide = useRole('Approvals.Decide');
+  const polled = useApprovals(filter);
+  const { begin, dialog } = useDeciding(polled.reload);
+  return (
+    <>
+      <h2>Approvals</h2>
+      <p class="quiet">
+        {mayDecide
+          ? 'Requests of callers that a rule serves only after other people have approved them.'
+          : 'What you asked for. Others decide on it: you need the app role Approvals.Decide to decide yourself.'}
+      </p>
+      <div class="filters">
+        <nav class="parts" aria-label="Parts of the approvals">
+          {parts.map(([show, title]) => (
+            <a
+              key={title}
+              href={approvalsLink({
+                ...(show === undefined ? {} : { show }),
+                ...(filter.isMine ? { isMine: true } : {}),
+              })}
+              aria-current={show === filter.show ? 'page' : undefined}
+            >
+              {title}
+            </a>
+          ))}
+        </nav>
+        {mayDecide ? <OnlyMine filter={filter} /> : null}
+      </div>
+      <Loaded polled={polled}>
+        {(list) => (list === undefined ? null : <List list={list} filter={filter} onDecide={begin} />)}
+      </Loaded>
+      {dialog}
+    </>
+  );
+}
+
+/** What waits is read for the navigation as well. */
+function useApprovals(filter: ApprovalsFilter) {
+  const { api } = useSignedIn();
+  const waiting = useContext(WaitingContext);
+  const isKnown = waiting !== undefined && filter.show === undefined && filter.isMine !== true;
+  const load = async (): Promise<ApprovalList | undefined> => (isKnown ? undefined : readApprovals(api, filter));
+  const own = usePolling(load, approvalsLink(filter), isKnown ? undefined : intervalMs);
+  return isKnown ? waiting.polled : own;
+}
+
+function OnlyMine({ filter }: FilterProps) {
+  const { isMine = false, ...rest } = filter;
+  return (
+    <label class="check">
+      <input
+        type="checkbox"
+        checked={isMine}
+        onChange={() => location.replace(approvalsLink(isMine ? rest : { ...rest, isMine: true }))}
+      />
+      Only what I asked for
+    </label>
+  );
+}
+
+const emptyTexts = {
+  waiting: 'Nothing waits for a decision.',
+  valid: 'No approval is valid at the moment.',
+  closed: 'No approval was closed yet.',
+} as const;
+
+type OnDecide = Parameters<typeof DecisionButtons>[0]['onDecide'];
+
+function List(props: FilterProps & { readonly list: ApprovalList; readonly onDecide: OnDecide }) {
+  const { list, filter, onDecide } = props;
+  const { approvals, isAll } = list;
+  if (approvals.length === 0)
+    return <p class="empty">{isAll ? emptyTexts[filter.show ?? 'waiting'] : 'None of the newest entries.'}</p>;
+  return (
+    <>
+      <p class="quiet" role="status">
+        {isAll ? count(approvals.length, 'request') : `The newest ${count(approvals.length, 'request')}`}
+      </p>
+      <ul class="approvals">
+        {approvals.map((approval) => (
+          <Item key={approval.id} approval={approval} onDecide={onDecide} />
+        ))}
+      </ul>
+    </>
+  );
+}
+
+function Item({ approval, onDecide }: { readonly approval: ApprovalSummary; readonly onDecide: OnDecide }) {
+  const { id, title, status } = approval;
+  return (
+    <li class="approval">
+      <div class="title-row">
+        <h3>
+          <a href={approvalLink(id)}>{title}</a>
+        </h3>
+        <StatusBadge status={status} />
+      </div>
+      <ApprovalFacts approval={approval} />
+      <WhoDecides approval={approval} />
+      <DecisionButtons approval={approval} onDecide={onDecide} />
+    </li>
+  );
+}
+
+/** Why there is no button, if that is known here. The page of the approval says the rest. */
+function WhoDecides({ approval }: { readonly approval: ApprovalSummary }) {
+  const { session } = useSignedIn();
+  const { status, possibleDecisions } = approval;
+  if (status !== 'pending' || possibleDecisions.includes('approve')) return null;
+  return (
+    <p class="quiet">
+      {isOwn(approval, session) ? (
+        'You asked for it yourself, so another person must decide.'
+      ) : (
+        <>
+          You cannot approve it. <a href={approvalLink(approval.id)}>Why?</a>
+        </>
+      )}
+    </p>
+  );
+}

@@ -1,0 +1,265 @@
+// @vitest-environment happy-dom
+import { act } from 'preact/test-utils';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { ApiFailure } from '../../../dashboard/app/api-failure.ts';
+import type { Api } from '../../../dashboard/app/api.ts';
+import { ApprovalView } from '../../../dashboard/app/approval-view.tsx';
+import { ApprovalsView } from '../../../dashboard/app/approvals-view.tsx';
+import { approvalsLink, parseApprovalsFilter } from '../../../dashboard/app/approvals-filter.ts';
+import { Header } from '../../../dashboard/app/header.tsx';
+import { Waiting } from '../../../dashboard/app/waiting.tsx';
+import type { ApprovalAnswer, ApprovalsAnswer } from '../../../src/lib/api/answers/approvals.ts';
+import { rendered, session } from './rendered.ts';
+import { signedIn } from './signed-in.tsx';
+
+const me = '00000000-0000-4000-8000-000000000001';
+const other = '00000000-0000-4000-8000-000000000002';
+const party = (objectId: string, name: string) => ({ objectId, applicationId: other, kind: 'user' as const, name });
+
+const approval = (more: Partial<ApprovalAnswer> = {}): ApprovalAnswer => ({
+  id: '20261124t050000-7f3a9c21',
+  kind: 'request',
+  title: 'PATCH /v1.0/users/0a1b at graph in Contoso',
+  status: 'pending',
+  rule: 'changes need an approval',
+  tenantId: other,
+  asker: party(other, 'Helpdesk'),
+  askedAt: '2026-11-24T05:00:00.000Z',
+  expiresAt: '2026-11-24T06:00:00.000Z',
+  approvalsNeeded: 1,
+  approvalsGiven: 0,
+  possibleDecisions: ['approve', 'deny', 'revoke'],
+  facts: [{ name: 'Request', value: 'PATCH /v1.0/users/0a1b' }],
+  details: [{ name: 'Body', value: '{ "accountEnabled": false }' }],
+  digest: 'd'.repeat(64),
+  from: ['Approvals.Decide'],
+  validMinutes: 30,
+  decisions: [],
+  correlationId: other,
+  ...more,
+});
+
+const decider = ['Approvals.Decide'];
+
+let cleanUp: () => Promise<void> = async () => undefined;
+afterEach(async () => {
+  await cleanUp();
+  location.hash = '';
+});
+
+/** Lets answers arrive, effects run, and the requests that follow from them. */
+async function settle(): Promise<void> {
+  for (let round = 0; round < 4; round += 1) await act(() => new Promise((resolve) => setTimeout(resolve)));
+}
+
+async function page(view: 'list' | 'one', methods: Partial<Api>, roles: readonly string[] = decider) {
+  const child = (
+    <Waiting>
+      <Header
+        signedIn={{
+          kind: 'signed-in',
+          session,
+          source: { token: async () => '', renew: async () => undefined } as never,
+        }}
+        route={{ view: 'approvals' }}
+        onSignOut={() => undefined}
+      />
+      <main id="content">
+        {view === 'list' ? <ApprovalsView filter={{}} /> : <ApprovalView approvalId={approval().id} />}
+      </main>
+    </Waiting>
+  );
+  const shown = await rendered(signedIn(methods, child, [...roles], me));
+  cleanUp = shown.unmount;
+  await settle();
+  const { root } = shown;
+  const button = (text: string) =>
+    [...root.querySelectorAll('button')].find((each) => each.textContent?.startsWith(text));
+  const press = async (text: string): Promise<void> => {
+    await act(() => button(text)?.click());
+    await settle();
+  };
+  const send = async (reason: string): Promise<void> => {
+    const field = root.querySelector('textarea')!;
+    await act(() => {
+      field.value = reason;
+      field.dispatchEvent(new Event('input', { bubbles: true }));
+    });
+    await act(() => {
+      root.querySelector('dialog form')!.dispatchEvent(new Event('submit', { bubbles: true, cancelable: true }));
+    });
+    await settle();
+  };
+  return { root, button, press, send };
+}
+
+/** A broker that keeps one approval. */
+function broker(first: ApprovalAnswer) {
+  let now = first;
+  const decide = vi.fn<Api['decide']>(async (_, { decision }) => {
+    now = { ...now, status: decision === 'approve' ? 'approved' : 'denied', possibleDecisions: ['revoke'] };
+    return now;
+  });
+  const approvals = vi.fn<Api['approvals']>(async ({ status }) => ({
+    approvals: status === undefined || now.status === status ? [now] : [],
+  }));
+  return {
+    api: { approvals, decide, approval: async () => now },
+    become: (next: Partial<ApprovalAnswer>) => {
+      now = { ...now, ...next };
+    },
+  };
+}
+
+describe('the list of approvals', () => {
+  it('counts in the navigation what the person may decide on, from several pages, one of them empty', async () => {
+    const pages: ApprovalsAnswer[] = [
+      { approvals: [], continuation: 'c1' },
+      { approvals: [approval(), approval({ id: 'b', possibleDecisions: [] }), approval({ id: 'c' })] },
+    ];
+    const approvals = vi.fn<Api['approvals']>(async ({ continuation }) => pages[continuation === undefined ? 0 : 1]!);
+    const { root } = await page('list', { approvals });
+    expect(root.querySelector('nav .count')?.textContent).toBe(' (2 wait for your decision)');
+    expect(approvals.mock.calls.map(([query]) => query)).toEqual([
+      { status: 'pending', limit: '100' },
+      { status: 'pending', limit: '100', continuation: 'c1' },
+    ]);
+  });
+
+  it('shows who asks for what, why, by which rule, and how many must decide', async () => {
+    const { api } = broker(approval({ reason: 'Ticket 4711.', approvalsNeeded: 2, approvalsGiven: 1 }));
+    const { root } = await page('list', api);
+    const text = root.querySelector('.approval')?.textContent ?? '';
+    for (const part of [
+      'Helpdesk',
+      other,
+      'Ticket 4711.',
+      'PATCH /v1.0/users/0a1b',
+      'changes need',
+      '1 of 2 approvals',
+    ])
+      expect(text).toContain(part);
+  });
+
+  it('approves with a reason after the person has read what it does, and the entry leaves the list', async () => {
+    const { api } = broker(approval());
+    const { root, press, send } = await page('list', api);
+    await press('Approve…');
+    expect(root.querySelector('dialog')?.textContent).toContain('{ "accountEnabled": false }');
+    expect(root.querySelector('.consequence')?.textContent).toBe(
+      'Helpdesk asks for: PATCH /v1.0/users/0a1b at graph in Contoso. It is served for 30 minutes from now, as often as it is sent.',
+    );
+    await send('too short');
+    expect(root.querySelector('.problem')?.textContent).toBe('Write at least 10 characters.');
+    expect(api.decide).not.toHaveBeenCalled();
+    await send(' Agreed with the customer. ');
+    expect(api.decide).toHaveBeenCalledWith(approval().id, {
+      decision: 'approve',
+      reason: 'Agreed with the customer.',
+    });
+    expect(root.querySelector('dialog')).toBeNull();
+    expect(root.querySelector('.empty')?.textContent).toBe('Nothing waits for a decision.');
+    expect(root.querySelector('nav .count')).toBeNull();
+    expect(document.activeElement?.textContent).toBe('Approvals');
+  });
+
+  it('explains a decision that came too late, shows the present state, and offers no other try', async () => {
+    const stage = broker(approval());
+    const { root, press, send, button } = await page('list', {
+      ...stage.api,
+      decide: async () => {
+        stage.become({ status: 'denied', possibleDecisions: [] });
+        throw new ApiFailure({
+          code: 'approval_conflict',
+          title: 'This decision is not possible any more',
+          detail: 'It was denied. The caller can ask again.',
+          advice: 'Look.',
+          transient: false,
+        });
+      },
+    });
+    await press('Approve…');
+    await send('Agreed with the customer.');
+    expect(root.querySelector('.approval')).toBeNull();
+    const alert = root.querySelector('dialog [role=alert]')?.textContent ?? '';
+    expect(alert).toContain('It was denied. The caller can ask again.');
+    expect(alert).toContain('The request is now shown as it is: denied.');
+    expect(root.querySelector('dialog button[type=submit]')).toBeNull();
+    expect(button('Close')).toBeDefined();
+  });
+
+  it('says to the asker why there is no button, and asks nothing about deciding without the role', async () => {
+    const { api } = broker(approval({ asker: party(me, 'me'), possibleDecisions: [] }));
+    const { root, button } = await page('list', api, ['Tokens.Request']);
+    expect(root.querySelector('.approval')?.textContent).toContain('You asked for it yourself');
+    expect(button('Approve')).toBeUndefined();
+    expect(root.querySelector('nav .count')).toBeNull();
+  });
+
+  it('needs a role', async () => {
+    const { root } = await page('list', {}, ['Audit.Read']);
+    expect(root.textContent).toContain('lacks the app role Approvals.Decide');
+  });
+});
+
+describe('the page of an approval', () => {
+  const why = async (more: Partial<ApprovalAnswer>, roles?: readonly string[]): Promise<string> => {
+    const { api } = broker(approval(more));
+    const { root } = await page('one', api, roles);
+    return root.querySelector('.notice')?.textContent ?? '';
+  };
+
+  it('says why a person cannot approve', async () => {
+    const none = { possibleDecisions: [] };
+    expect(await why({})).toBe('');
+    await cleanUp();
+    expect(await why({ ...none, asker: party(me, 'me') })).toMatch(/^You asked for it yourself/);
+    await cleanUp();
+    expect(await why({ ...none, from: ['Approvals.Decide', 'Audit.Read'] })).toMatch(/needs the app role Audit.Read/);
+    await cleanUp();
+    const mine = { decision: 'approve' as const, decider: party(me, 'me'), reason: 'Fine.', at: approval().askedAt };
+    expect(await why({ possibleDecisions: ['revoke'], decisions: [mine] })).toMatch(/^You have approved it/);
+    await cleanUp();
+    expect(await why({ possibleDecisions: ['deny', 'revoke'] })).toMatch(/^The rule has changed/);
+    await cleanUp();
+    expect(await why(none)).toMatch(/^An application cannot decide/);
+  });
+
+  it('shows its history, the oldest first, and offers to revoke', async () => {
+    const made = {
+      decision: 'approve' as const,
+      decider: party(me, 'Ada'),
+      reason: 'Agreed with the customer.',
+      at: '2026-11-24T05:01:00.000Z',
+    };
+    const { api } = broker(
+      approval({
+        status: 'approved',
+        possibleDecisions: ['revoke'],
+        decisions: [made],
+        approvedAt: made.at,
+        validUntil: '2026-11-24T05:31:00.000Z',
+      }),
+    );
+    const { root, button } = await page('one', api, [...decider, 'Audit.Read']);
+    const lines = [...root.querySelectorAll('.approval-history li')].map(({ textContent }) => textContent);
+    expect(lines).toHaveLength(3);
+    expect(lines[0]).toMatch(/Helpdesk.* asked\./);
+    expect(lines[1]).toMatch(/Ada.* approved it\.Agreed with the customer\./);
+    expect(lines[2]).toContain('It has all approvals');
+    expect([button('Approve'), button('Deny'), button('Revoke…')?.textContent]).toEqual([
+      undefined,
+      undefined,
+      'Revoke… PATCH /v1.0/users/0a1b at graph in Contoso',
+    ]);
+    const links = [...root.querySelectorAll('a')].map((link) => link.getAttribute('href'));
+    expect(links).toContain('#/audit?approval=20261124t050000-7f3a9c21');
+  });
+});
+
+it('keeps the filter of the list in the address', () => {
+  expect(approvalsLink({})).toBe('#/approvals');
+  for (const filter of [{}, { show: 'valid' }, { show: 'closed', isMine: true }] as const)
+    expect(parseApprovalsFilter(approvalsLink(filter).split('?')[1] ?? '')).toEqual(filter);
+  expect(parseApprovalsFilter('show=other&mine=false')).toEqual({});
+});
