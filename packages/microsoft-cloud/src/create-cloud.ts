@@ -5,7 +5,7 @@ import { createAadGraph } from './aad-graph/aad-graph.ts';
 import { createArm } from './arm/arm.ts';
 import { type Clock, type CloudClock, createCloudClock, systemClock } from './clock.ts';
 import { createEntra, type Entra } from './entra/entra.ts';
-import { createSigningKeys } from './entra/keys.ts';
+import { createSigningKeys, type SigningKeys } from './entra/keys.ts';
 import { createExchange } from './exchange/exchange.ts';
 import { createFaults, type Faults } from './faults/faults.ts';
 import type { FaultRule } from './faults/rule.ts';
@@ -16,15 +16,20 @@ import { createKeyVault } from './key-vault/key-vault.ts';
 import { createLedger, type Ledger } from './ledger.ts';
 import { createManagedIdentity } from './managed-identity/managed-identity.ts';
 import { changeTenant, type TenantChange } from './population/change-tenant.ts';
+import type { TenantData } from './population/own-tenants.ts';
 import { createPartnerCenter } from './partner-center/partner-center.ts';
+import { createOwnReplies, type OwnReplies } from './replies/own-replies.ts';
 import { createSeeded, type Seeded } from './seeded.ts';
 import { type Certificates, createCertificates } from './web/certificate.ts';
 import type { Service, ServiceName } from './web/http.ts';
 import { type Addresses, createWorld, type Settings, type World } from './world.ts';
 
 export interface CloudOptions {
-  /** Number of customer tenants, 0 to 100,000. Default: 25. */
-  readonly tenants?: number;
+  /**
+   * Number of customer tenants, 0 to 100,000, or the tenants themselves, which are `ok` and without a trait unless they say
+   * otherwise. Default: 25.
+   */
+  readonly tenants?: number | readonly TenantData[];
   /** Number of users of each customer tenant, 1 to 10,000. Default: between 4 and 130, by tenant. */
   readonly usersPerTenant?: number;
   /** The same seed gives the same population. Default: 1. */
@@ -58,6 +63,7 @@ export interface Cloud {
   readonly services: Readonly<Record<ServiceName, Service>>;
   readonly ledger: Ledger;
   readonly faults: Faults;
+  readonly ownReplies: OwnReplies;
   readonly clock: CloudClock;
   readonly certificates: Certificates;
   /** The value that the managed identity endpoint expects in `X-IDENTITY-HEADER`. */
@@ -77,34 +83,65 @@ const defaultSettings: Settings = {
   deviceCodeIntervalSeconds: 1,
 };
 
-/**
- * @throws RangeError for an unknown fault set, an option out of range, or a permission file that cannot be used.
- * @throws TypeError for a change with an unknown role or resource.
- */
-export async function createCloud(options: CloudOptions): Promise<Cloud> {
-  const { tenants = 25, usersPerTenant, seed = 1, plain = false } = options;
-  checkCount('tenants', tenants, { lowest: 0, highest: 100_000 });
-  if (usersPerTenant !== undefined) checkCount('usersPerTenant', usersPerTenant, { lowest: 1, highest: 10_000 });
-  const clock = createCloudClock(options.clock ?? systemClock);
-  const seeded = createSeeded(seed);
-  const { settings, ...faultControl } = createFaultControl(options, seeded);
+/** What stays when the cloud is reset: it is costly, or clients hold on to it. */
+export interface CloudBase {
+  readonly keys: SigningKeys;
+  readonly certificates: Certificates;
+  /** The map of Microsoft's published permission file. */
+  readonly publishedMap: PermissionMap | undefined;
+  readonly identityHeader: string;
+}
+
+/** @throws RangeError for a permission file that cannot be used. */
+export async function createBase({ permissions }: CloudOptions): Promise<CloudBase> {
   const [keys, certificates, publishedMap] = await Promise.all([
     createSigningKeys(),
     createCertificates(systemClock.nowMs()),
-    options.permissions === undefined ? undefined : readPermissions(options.permissions),
+    permissions === undefined ? undefined : readPermissions(permissions),
   ]);
+  return { keys, certificates, publishedMap, identityHeader: randomBytes(24).toString('hex') };
+}
+
+/**
+ * @throws RangeError for an unknown fault set, an option out of range, tenants that cannot be used, or a permission file
+ * that cannot be used.
+ * @throws TypeError for a change with an unknown role or resource.
+ */
+export async function createCloud(options: CloudOptions): Promise<Cloud> {
+  checkOptions(options);
+  return assembleCloud(options, await createBase(options));
+}
+
+const countOf = (tenants: CloudOptions['tenants'] = 25): number =>
+  typeof tenants === 'number' ? tenants : tenants.length;
+
+/** @throws RangeError for an option out of range. */
+export function checkOptions({ tenants, usersPerTenant }: CloudOptions): void {
+  checkCount('tenants', countOf(tenants), { lowest: 0, highest: 100_000 });
+  if (usersPerTenant !== undefined) checkCount('usersPerTenant', usersPerTenant, { lowest: 1, highest: 10_000 });
+}
+
+/** Creates everything in memory, as it is at the start. */
+export function assembleCloud(options: CloudOptions, base: CloudBase): Cloud {
+  const { tenants, usersPerTenant, seed = 1, plain = false } = options;
+  const { keys, certificates, publishedMap, identityHeader } = base;
+  const clock = createCloudClock(options.clock ?? systemClock);
+  const seeded = createSeeded(seed);
+  const { settings, ...faultControl } = createFaultControl(options, seeded);
   let openAddresses: Addresses | undefined;
   const addresses = (): Addresses => {
     if (openAddresses === undefined) throw new Error('The cloud has no addresses before its listeners are open.');
     return openAddresses;
   };
-  const world = createWorld({ tenants, usersPerTenant, plain, clock, seeded, settings, keys, addresses, publishedMap });
-  for (const [index, change] of Object.entries(options.customers ?? {})) {
-    const customer = world.customers[Number(index)];
-    if (customer === undefined) throw new RangeError(`There is no customer tenant ${index}.`);
-    changeTenant(world, customer, change);
-  }
-  const identityHeader = randomBytes(24).toString('hex');
+  const ownTenants = typeof tenants === 'object' ? tenants : undefined;
+  const population = {
+    tenants: countOf(tenants),
+    usersPerTenant,
+    plain: plain || ownTenants !== undefined,
+    ownTenants,
+  };
+  const world = createWorld({ ...population, clock, seeded, settings, keys, addresses, publishedMap });
+  changeCustomers(world, options.customers ?? {});
   const entra = createEntra(world);
   const engine = createGraphEngine(world);
   return {
@@ -113,6 +150,7 @@ export async function createCloud(options: CloudOptions): Promise<Cloud> {
     services: createServices(world, { entra, engine, identityHeader }),
     engine,
     ledger: createLedger(),
+    ownReplies: createOwnReplies(),
     ...faultControl,
     clock,
     certificates,
@@ -121,6 +159,14 @@ export async function createCloud(options: CloudOptions): Promise<Cloud> {
       openAddresses = known;
     },
   };
+}
+
+function changeCustomers(world: World, changes: Readonly<Record<number, TenantChange>>): void {
+  for (const [index, change] of Object.entries(changes)) {
+    const customer = world.customers[Number(index)];
+    if (customer === undefined) throw new RangeError(`There is no customer tenant ${index}.`);
+    changeTenant(world, customer, change);
+  }
 }
 
 /** @throws RangeError with the reason, for a file that cannot be read or is not the published one. */

@@ -7,5 +7,13 @@ export type { FaultKind, FaultRule } from './faults/rule.ts';
 export { type FaultSet, faultSet, faultSetNames } from './faults/sets.ts';
 export type { Ledger, LedgerContent, LedgerEntry, LedgerTotals } from './ledger.ts';
 export type { TenantChange } from './population/change-tenant.ts';
+export type { TenantData, UserData } from './population/own-tenants.ts';
+export type {
+  OwnReplies,
+  OwnReply,
+  OwnReplyRequest,
+  OwnReplySelection,
+  OwnReplySource,
+} from './replies/own-replies.ts';
 export type { ServiceName } from './web/http.ts';
 export type { Addresses, Settings, World } from './world.ts';

@@ -6,6 +6,10 @@ export interface LedgerEntry {
   readonly method: string;
   readonly path: string;
   readonly tenantId?: string;
+  /** The caller, as the token of the request or the issued token says: user principal name. */
+  readonly account?: string;
+  /** Client id of the application that sent the request. */
+  readonly application?: string;
   readonly grant?: string;
   readonly resource?: string;
   /**
@@ -46,6 +50,11 @@ export interface Ledger {
   /** Counts a token request as in flight until the returned function is called. */
   enterEntra(): () => void;
   read(): LedgerContent;
+  totals(): LedgerTotals;
+  /** Number of requests since the start or the last reset. */
+  count(): number;
+  /** The latest requests, oldest first. @param limit How many at most, from 1. */
+  latest(limit: number): readonly LedgerEntry[];
   reset(): void;
 }
 
@@ -76,9 +85,11 @@ export function createLedger(keepEntries = 100_000): Ledger {
   let requests: LedgerEntry[] = [];
   let counts = noCounts();
   let inFlight = 0;
+  let total = 0;
   return {
     record: (entry) => {
       requests.push(entry);
+      total += 1;
       // Drops half of the list at once: dropping single entries would copy the list for each request.
       if (requests.length > keepEntries) requests = requests.slice(Math.ceil(keepEntries / 2));
       count(counts, entry);
@@ -90,8 +101,12 @@ export function createLedger(keepEntries = 100_000): Ledger {
         inFlight -= 1;
       };
     },
+    totals: () => ({ ...counts }),
+    count: () => total,
+    latest: (limit) => requests.slice(-limit),
     read: () => ({ requests: [...requests], totals: { ...counts } }),
     reset: () => {
+      total = 0;
       requests = [];
       counts = { ...noCounts(), maxConcurrentEntra: inFlight };
     },

@@ -1,6 +1,6 @@
 import { serveService, type ServingContext } from './serve-service.ts';
 import type { Certificates } from './web/certificate.ts';
-import { type Service, type ServiceName, serviceNames } from './web/http.ts';
+import { type ServiceName, serviceNames } from './web/http.ts';
 import { listen, type MessageHandler, type RunningListener } from './web/listener.ts';
 import type { Addresses } from './world.ts';
 
@@ -12,21 +12,15 @@ interface ListeningCloud {
 
 interface ListenAllOptions {
   readonly control: MessageHandler;
-  readonly services: Readonly<Record<ServiceName, Service>>;
-  readonly context: ServingContext;
+  /** The cloud behind the listeners. */
+  readonly context: () => ServingContext;
   readonly certificates: Certificates;
   /** Port of the control endpoint; the services use the ports after it. 0 selects free ports. */
   readonly port: number;
 }
 
 /** Opens all listeners. The managed identity endpoint uses plain HTTP, as on App Service; the other services use TLS. */
-export async function listenAll({
-  control,
-  services,
-  context,
-  certificates,
-  port,
-}: ListenAllOptions): Promise<ListeningCloud> {
+export async function listenAll({ control, context, certificates, port }: ListenAllOptions): Promise<ListeningCloud> {
   const listeners: RunningListener[] = [];
   const close = async (): Promise<void> => {
     await Promise.all(listeners.map((listener) => listener.close()));
@@ -42,7 +36,7 @@ export async function listenAll({
     for (const [index, name] of serviceNames.entries()) {
       const isPlain = name === 'managedIdentity';
       const servicePort = port === 0 ? 0 : port + 1 + index;
-      const handler = serveService(services[name], context);
+      const handler = serveService(name, context);
       const openPort = await open(handler, servicePort, isPlain ? undefined : certificates);
       addresses[name] = isPlain ? `http://127.0.0.1:${openPort}` : `https://localhost:${openPort}`;
     }

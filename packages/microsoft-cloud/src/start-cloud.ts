@@ -3,12 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { CloudClock } from './clock.ts';
 import { serveControl } from './control/control.ts';
-import { type CloudOptions, createCloud } from './create-cloud.ts';
+import { assembleCloud, checkOptions, type Cloud, type CloudOptions, createBase } from './create-cloud.ts';
 import { type CloudDocument, createDocument } from './document.ts';
 import type { Faults } from './faults/faults.ts';
 import type { Ledger } from './ledger.ts';
 import { listenAll } from './listen-all.ts';
 import { identityPath } from './managed-identity/managed-identity.ts';
+import type { OwnReplies } from './replies/own-replies.ts';
 import type { Addresses, World } from './world.ts';
 
 export interface RunningCloud {
@@ -20,6 +21,8 @@ export interface RunningCloud {
   readonly caCertificate: string;
   readonly ledger: Ledger;
   readonly faults: Faults;
+  /** Replies that a test gives instead of those of the cloud. */
+  readonly ownReplies: OwnReplies;
   readonly clock: CloudClock;
   /** The state behind the services: directories, customers, sign-ins. For assertions in tests. */
   readonly world: World;
@@ -27,64 +30,123 @@ export interface RunningCloud {
   addFaultSet(name: string): void;
   /** Removes every fault rule and restores the settings that fault sets have changed. */
   clearFaults(): void;
+  /**
+   * Puts everything back to the start: data, consents, sign-ins, clock, faults, own replies and ledger. Addresses, certificate
+   * and signing keys stay. `document`, `ledger` and the other properties are new objects afterwards, with new secrets.
+   */
+  reset(): void;
   /** Closes every listener and removes the certificate file. */
   stop(): Promise<void>;
 }
 
 /**
  * Starts the simulated Microsoft cloud on loopback.
- * @throws RangeError for an unknown fault set or an option out of range.
+ * @throws RangeError for an unknown fault set, an option out of range, or tenants that cannot be used.
  * @throws Error with code `EADDRINUSE` when a port is taken.
  */
 export async function startCloud(options: CloudOptions = {}): Promise<RunningCloud> {
-  const cloud = await createCloud(options);
-  const { world, ledger, faults, clock, certificates } = cloud;
+  checkOptions(options);
+  const base = await createBase(options);
+  let cloud = assembleCloud(options, base);
   let document: CloudDocument | undefined;
+  const known = (): CloudDocument => {
+    if (document === undefined) throw new Error('The cloud is still starting.');
+    return document;
+  };
   const listening = await listenAll({
-    control: serveControl({
-      ...cloud,
-      document: () => {
-        if (document === undefined) throw new Error('The cloud is still starting.');
-        return document;
-      },
-    }),
-    services: cloud.services,
-    context: { clock, faults, ledger, delayMs: options.delayMs ?? 0 },
-    certificates,
+    control: serveControl(() => ({ ...cloud, document: known })),
+    context: () => ({ ...cloud, delayMs: options.delayMs ?? 0 }),
+    certificates: base.certificates,
     port: options.port ?? 0,
   });
-  const { addresses, control } = listening;
-  cloud.setAddresses(addresses);
-  const folder = await mkdtemp(join(tmpdir(), 'microsoft-cloud-'));
-  const caCertificatePath = join(folder, 'ca.pem');
-  await writeFile(caCertificatePath, certificates.authority);
-  document = createDocument({
+  const { addresses } = listening;
+  const files = await writeCertificate(base.certificates.authority, () => listening.close());
+  const begin = (): void => {
+    cloud.setAddresses(addresses);
+    document = documentOf(cloud, listening, files.caCertificatePath);
+  };
+  begin();
+  return Object.assign(
+    viewOf(() => cloud, known),
+    {
+      addresses,
+      control: listening.control,
+      caCertificate: base.certificates.authority,
+      reset: () => {
+        cloud = assembleCloud(options, base);
+        begin();
+      },
+      stop: async () => {
+        await listening.close();
+        await files.remove();
+      },
+    },
+  );
+}
+
+/** The parts that a reset replaces. */
+const viewOf = (
+  cloud: () => Cloud,
+  document: () => CloudDocument,
+): Omit<RunningCloud, 'addresses' | 'control' | 'caCertificate' | 'reset' | 'stop'> => ({
+  get document() {
+    return document();
+  },
+  get ledger() {
+    return cloud().ledger;
+  },
+  get faults() {
+    return cloud().faults;
+  },
+  get ownReplies() {
+    return cloud().ownReplies;
+  },
+  get clock() {
+    return cloud().clock;
+  },
+  get world() {
+    return cloud().world;
+  },
+  addFaultSet: (name) => cloud().addFaultSet(name),
+  clearFaults: () => cloud().clearFaults(),
+});
+
+/** Writes the certificate authority to a file of its own folder. @throws Error of the file system, after `close`. */
+async function writeCertificate(
+  authority: string,
+  close: () => Promise<void>,
+): Promise<{ readonly caCertificatePath: string; remove(): Promise<void> }> {
+  let folder: string | undefined;
+  const remove = async (): Promise<void> => {
+    if (folder !== undefined) await rm(folder, { recursive: true, force: true });
+  };
+  try {
+    folder = await mkdtemp(join(tmpdir(), 'microsoft-cloud-'));
+    const caCertificatePath = join(folder, 'ca.pem');
+    await writeFile(caCertificatePath, authority);
+    return { caCertificatePath, remove };
+  } catch (error) {
+    await close();
+    await remove();
+    throw error;
+  }
+}
+
+const documentOf = (
+  { world, identityHeader }: Cloud,
+  { addresses, control }: { readonly addresses: Addresses; readonly control: string },
+  caCertificatePath: string,
+): CloudDocument =>
+  createDocument({
     addresses,
     control,
     identityEndpoint: `${addresses.managedIdentity}${identityPath}`,
-    identityHeader: cloud.identityHeader,
+    identityHeader,
     caCertificatePath,
     partner: world.partner,
     customers: world.customers,
     refreshToken: issueRefreshToken(world),
   });
-  return {
-    document,
-    addresses,
-    control,
-    caCertificate: certificates.authority,
-    ledger,
-    faults,
-    clock,
-    world,
-    addFaultSet: cloud.addFaultSet,
-    clearFaults: cloud.clearFaults,
-    stop: async () => {
-      await listening.close();
-      await rm(folder, { recursive: true, force: true });
-    },
-  };
-}
 
 /** Signs the service account in to the ready-made application, with MFA. */
 function issueRefreshToken({ partner, signIns }: World): string {

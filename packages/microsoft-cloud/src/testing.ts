@@ -1,7 +1,13 @@
 /** Helpers for tests that start the simulated cloud in their own process. */
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { signIn } from './client.ts';
-import { type CloudOptions, type RunningCloud, startCloud } from './index.ts';
+import {
+  type CloudOptions,
+  type OwnReplySelection,
+  type OwnReplySource,
+  type RunningCloud,
+  startCloud,
+} from './index.ts';
 
 /**
  * Starts a cloud and makes this process trust its certificate, as `NODE_EXTRA_CA_CERTS` does for a new process.
@@ -11,6 +17,28 @@ export async function startTrustedCloud(options: CloudOptions = {}): Promise<Run
   const cloud = await startCloud(options);
   setDefaultCACertificates([...getCACertificates('default'), cloud.caCertificate]);
   return cloud;
+}
+
+/** A cloud in the process of a test. */
+export interface TestCloud extends RunningCloud, AsyncDisposable {
+  /** Answers requests with a reply of the test. @returns a function that removes the reply. */
+  reply(selection: OwnReplySelection, reply: OwnReplySource): () => void;
+  /** The same as `stop()`. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts a cloud on free ports and makes this process trust its certificate. `reset()` between tests puts it back to the
+ * start, and `close()` ends it.
+ */
+export async function createCloud(options: CloudOptions = {}): Promise<TestCloud> {
+  const cloud = await startTrustedCloud(options);
+  const close = (): Promise<void> => cloud.stop();
+  return Object.assign(cloud, {
+    reply: (selection: OwnReplySelection, reply: OwnReplySource) => cloud.ownReplies.add(selection, reply),
+    close,
+    [Symbol.asyncDispose]: close,
+  });
 }
 
 /**

@@ -9,10 +9,9 @@ import type { SigningKeys } from './entra/keys.ts';
 import { createSignIns, type SignIns } from './entra/sign-ins.ts';
 import { createCustomerApplications } from './population/applications.ts';
 import { grantReadyConsents } from './population/customer-consents.ts';
-import { createCustomers } from './population/customers.ts';
+import { createPopulation, type TenantData } from './population/own-tenants.ts';
 import { createPartner, type Partner } from './population/partner.ts';
 import type { CustomerTenant } from './population/tenant.ts';
-import { createUsers } from './population/users.ts';
 import type { Seeded } from './seeded.ts';
 import type { ServiceName } from './web/http.ts';
 
@@ -71,6 +70,8 @@ interface WorldOptions {
   /** Undefined: another number for each tenant. */
   readonly usersPerTenant?: number | undefined;
   readonly plain: boolean;
+  /** The customers that the caller gives. Undefined: generated ones. */
+  readonly ownTenants?: readonly TenantData[] | undefined;
   readonly clock: CloudClock;
   readonly seeded: Seeded;
   readonly settings: Settings;
@@ -81,10 +82,10 @@ interface WorldOptions {
 }
 
 export function createWorld(options: WorldOptions): World {
-  const { tenants, usersPerTenant, plain, clock, seeded, settings, keys, addresses } = options;
+  const { clock, seeded, settings, keys, addresses } = options;
   const startMs = clock.nowMs();
   const establishedMs = startMs - 400 * dayMs;
-  const customers = createCustomers(tenants, seeded, plain, usersPerTenant);
+  const { customers, usersOf } = createPopulation({ ...options, nowMs: startMs });
   const partner = createPartner(seeded, startMs);
   const byName = new Map<string, CustomerTenant>();
   for (const customer of customers) {
@@ -92,7 +93,6 @@ export function createWorld(options: WorldOptions): World {
   }
   const graphPermissions = createGraphPermissionMap(seeded, options.publishedMap);
   const directories = new Map<string, TenantDirectory>();
-  const usersOf = (tenant: CustomerTenant): readonly User[] => createUsers(tenant, seeded, startMs);
   return {
     clock,
     startMs,

@@ -82,7 +82,10 @@ export function createSubscriptions(
 ): readonly Subscription[] {
   const random = seeded.random('subscriptions', tenant.tenantId);
   const { main, extra } = productsOf(tenant, seeded);
-  return [main, ...extra].map((sku) => {
+  // Users that the caller gives may have other licences.
+  const held = new Set(users.flatMap(({ licences }) => licences));
+  const more = skus.filter((sku) => held.has(sku.skuId) && sku !== main && !extra.includes(sku));
+  return [main, ...extra, ...more].map((sku) => {
     const consumed = users.filter((user) => user.licences.includes(sku.skuId)).length;
     const isFree = sku.skuPartNumber === 'FLOW_FREE';
     const lapsing = !isFree && random() < 0.1;
