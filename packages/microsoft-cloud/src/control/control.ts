@@ -9,11 +9,11 @@ import type { Engine } from '../graph/serve/engine.ts';
 import type { Faults } from '../faults/faults.ts';
 import type { Ledger } from '../ledger.ts';
 import { changeTenant, consentEverywhere, parseTenantChange } from '../population/change-tenant.ts';
-import { type CloudRequest, empty, html, json, jsonObjectOf, type Reply } from '../web/http.ts';
+import { type CloudRequest, empty, json, jsonObjectOf, type Reply } from '../web/http.ts';
 import { readRequest } from '../web/listener.ts';
 import { createRouter, type PathParameters, route } from '../web/router.ts';
 import type { World } from '../world.ts';
-import { landingPage } from './landing-page.ts';
+import { pageRoutes } from './page/routes.ts';
 
 interface ControlParts {
   readonly world: World;
@@ -34,6 +34,7 @@ type Handler = (
   parts: ControlParts,
   body: Readonly<Record<string, unknown>>,
   parameters: PathParameters,
+  query: URLSearchParams,
 ) => Reply | Promise<Reply>;
 
 const text = (value: unknown): string => (typeof value === 'string' ? value : '');
@@ -103,7 +104,7 @@ function digest({ world, engine }: ControlParts, _body: unknown, { id = '' }: Pa
 }
 
 const router = createRouter<Handler>([
-  route('GET', '/', ({ document, faults }) => html(200, landingPage(document(), faults.list()))),
+  ...pageRoutes,
   route('GET', '/document', ({ document }) => json(200, document())),
   route('GET', '/ledger', ({ ledger }) => json(200, ledger.read())),
   route('DELETE', '/ledger', ({ ledger }) => {
@@ -147,10 +148,10 @@ const router = createRouter<Handler>([
 
 /** Serves the control endpoint, with which tests and people observe and change the cloud. */
 export function serveControl(
-  parts: ControlParts,
+  current: () => ControlParts,
 ): (message: IncomingMessage, response: ServerResponse) => Promise<void> {
   return async (message, response) => {
-    const reply = await answer(parts, await readRequest(message));
+    const reply = await answer(current(), await readRequest(message));
     response.writeHead(reply.status, reply.headers);
     response.end(reply.body);
   };
@@ -160,6 +161,10 @@ async function answer(parts: ControlParts, request: CloudRequest): Promise<Reply
   // Stops DNS rebinding: a web page must not reach this endpoint through a name that resolves to loopback.
   if (!/^(?:localhost|127\.0\.0\.1)(?::\d+)?$/.test(request.headers.host ?? ''))
     return json(403, { error: 'The Host header must be localhost or 127.0.0.1.' });
+  // Stops other web pages: a browser sends some of their requests without asking this endpoint first.
+  const { origin } = request.headers;
+  if (origin !== undefined && origin !== `http://${request.headers.host ?? ''}`)
+    return json(403, { error: 'Pages of other origins must not use the control endpoint.' });
   const found = router.find(request.method, request.path);
   if (typeof found === 'string')
     return json(found === 'none' ? 404 : 405, {
@@ -168,7 +173,7 @@ async function answer(parts: ControlParts, request: CloudRequest): Promise<Reply
   const body = request.body === '' ? {} : jsonObjectOf(request.body);
   if (body === undefined) return json(400, { error: 'The body must be a JSON object.' });
   try {
-    return await found.handler(parts, body, found.parameters);
+    return await found.handler(parts, body, found.parameters, request.query);
   } catch (error) {
     if (error instanceof TypeError || error instanceof RangeError) return json(400, { error: error.message });
     if (error instanceof Refusal) return json(400, { error: error.message, aadsts: error.aadsts });
