@@ -127,6 +127,17 @@ var rules = [
     threshold: 100
   }
   {
+    name: 'emergency-rule-used'
+    title: 'A rule for emergencies was used'
+    description: 'A caller used a rule with breakGlass, or nobody could be told about it. Find out whether the emergency is real: `ptb audit --break-glass`.'
+    severity: 1
+    query: '${events}| where event in ("emergency.served", "emergency.not_announced")'
+    frequency: 'PT5M'
+    window: 'PT5M'
+    operator: 'GreaterThan'
+    threshold: 0
+  }
+  {
     name: 'secret-read-by-another'
     title: 'Somebody other than the app read a secret'
     description: 'Expected while `ptb setup`, `ptb consent` or `ptb doctor` runs. Otherwise an incident.'

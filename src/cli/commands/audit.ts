@@ -13,6 +13,8 @@ interface AuditFlags extends ConnectionFlags {
   readonly tenant?: string;
   readonly outcome?: AuditOutcome;
   readonly kind?: AuditKind;
+  readonly approval?: string;
+  readonly breakGlass?: true;
   readonly limit: number;
   readonly json?: true;
 }
@@ -28,16 +30,30 @@ export function registerAudit(program: Command): void {
     .option('--tenant <id-or-domain>', 'only this tenant')
     .addOption(new Option('--outcome <outcome>', 'only entries with this outcome').choices(auditOutcomes))
     .addOption(
-      new Option('--kind <kind>', 'only tokens, only requests through the gateway, or only changes of tags').choices(
-        auditKinds,
-      ),
+      new Option(
+        '--kind <kind>',
+        'only tokens, requests through the gateway, steps of approvals, or changes of tags',
+      ).choices(auditKinds),
     )
+    .option('--approval <id>', 'only one approval: its steps, and what was served under it')
+    .option('--break-glass', 'only what rules for emergencies served')
     .option('--limit <n>', 'maximum number of entries, 1 to 10000', wholeNumberOption(1, 10_000), 100)
     .option('--json', 'one JSON document');
   addConnectionOptions(audit).action(showAudit);
 }
 
-async function showAudit({ from, to, caller, tenant, outcome, kind, limit, ...flags }: AuditFlags): Promise<void> {
+async function showAudit({
+  from,
+  to,
+  caller,
+  tenant,
+  outcome,
+  kind,
+  approval,
+  breakGlass,
+  limit,
+  ...flags
+}: AuditFlags): Promise<void> {
   const client = await connect(flags);
   const entries: Entry[] = [];
   let page: AuditAnswer | undefined;
@@ -51,6 +67,8 @@ async function showAudit({ from, to, caller, tenant, outcome, kind, limit, ...fl
       tenant,
       outcome,
       kind,
+      approval,
+      breakGlass: breakGlass ? 'true' : undefined,
       limit: remaining,
       continuation: page?.continuation,
     })) as AuditAnswer;
@@ -75,12 +93,13 @@ async function showAudit({ from, to, caller, tenant, outcome, kind, limit, ...fl
 type Entry = AuditAnswer['entries'][number];
 
 /** A refusal and a failure by its code, an answer of a resource with its status. */
-const outcomeOf = ({ outcome, code, status }: Entry): string =>
-  code ?? (status === undefined ? outcome : `${outcome} ${status}`);
+const outcomeOf = ({ outcome, code, status, breakGlass }: Entry): string =>
+  (breakGlass ? 'EMERGENCY ' : '') + (code ?? (status === undefined ? outcome : `${outcome} ${status}`));
 
-/** The resource of a token, or the request to it, or the tags that a tenant got and lost. */
-const subjectOf = ({ resource, route, method, path, cmdlet, tagsAdded = [], tagsRemoved = [] }: Entry): string =>
+/** The resource of a token, or the request to it, the step of an approval, or the tags that a tenant got and lost. */
+const subjectOf = ({ resource, route, method, path, cmdlet, tagsAdded = [], tagsRemoved = [], ...entry }: Entry): string =>
   [
+    entry.kind === 'approval' ? `approval ${entry.approvalId}:` : undefined,
     resource ?? route,
     method,
     cmdlet ?? path,

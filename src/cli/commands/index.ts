@@ -14,6 +14,7 @@ import { registerRotate } from './rotate.ts';
 import { registerDoctor } from './doctor.ts';
 import { registerRevoke } from './revoke.ts';
 import { registerTenantsConsent } from './tenants-consent.ts';
+import { registerApprovals } from './approvals.ts';
 import { registerAudit } from './audit.ts';
 import { registerJobs } from './jobs.ts';
 import { registerRun } from './run.ts';
@@ -47,5 +48,6 @@ export function registerCommands(program: Command): void {
   registerJobs(program);
   registerRun(program);
   registerRuns(program);
+  registerApprovals(program);
   registerAudit(program);
 }

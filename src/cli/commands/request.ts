@@ -10,6 +10,8 @@ import { styled } from '../line.ts';
 import type { BrokerClient, RelayRequest } from '../remote/broker-client.ts';
 import { addConnectionOptions, connect, type ConnectionFlags } from '../remote/connection.ts';
 import { gatewayAddress, type GatewayTarget, jsonOf, relayedPages } from '../remote/gateway-request.ts';
+import { waitForApproval } from '../remote/wait-for-approval.ts';
+import { readReason } from './approvals.ts';
 import { CommandOutcome, UsageError } from '../run-program.ts';
 import { say } from '../sign-in/output.ts';
 
@@ -21,6 +23,10 @@ interface RequestFlags extends ConnectionFlags {
   readonly body?: string;
   readonly header: Headers;
   readonly allPages?: true;
+  readonly reason?: string;
+  readonly askAgain?: true;
+  readonly breakGlass?: true;
+  readonly wait?: true;
 }
 
 /** `ptb request`: sends one request to a resource in a tenant through the gateway. */
@@ -36,6 +42,10 @@ export function registerRequest(program: Command): void {
     .option('--resource <alias>', 'resource of the request: graph, exchange, …', 'graph')
     .option('--body <file>', 'file with the body, or - for standard input; JSON unless --header names its Content-Type')
     .option('--header <line>', 'a header, such as "ConsistencyLevel: eventual"; repeatable', addHeader, {})
+    .option('--reason <text>', 'why, for those who approve it, and for --break-glass', readReason)
+    .option('--ask-again', 'ask for a new approval if the last one has ended')
+    .option('--break-glass', 'an emergency: use a rule for emergencies; every use is announced')
+    .option('--wait', 'wait until other people have approved the request')
     .option('--all-pages', 'read all pages of a collection and print them as one');
   addConnectionOptions(request).action(sendRequest);
 }
@@ -61,15 +71,31 @@ async function sendRequest(tenant: string, method: Method, path: string, flags: 
   const request: RelayRequest = {
     method,
     url: gatewayAddress(target, path),
-    headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...header },
+    headers: {
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...header,
+      ...justificationHeaders(flags),
+    },
     body,
   };
   if (allPages) return sendAll(client, target, request);
-  const reply = await client.relay(request);
+  let reply = await client.relay(request);
+  const approvalId = reply.headers.get('x-approval-id');
+  if (approvalId !== null) {
+    await waitForApproval(client, approvalId, flags.wait === true);
+    reply = await client.relay(request);
+  }
   sayStatus(reply);
   await printBody(reply);
   exitByStatus(reply);
 }
+
+/** A header holds ASCII only, so the reason is percent-encoded. */
+const justificationHeaders = ({ reason, askAgain, breakGlass }: RequestFlags): Headers => ({
+  ...(reason === undefined ? {} : { 'x-reason': encodeURIComponent(reason) }),
+  ...(askAgain ? { 'x-ask-again': 'true' } : {}),
+  ...(breakGlass ? { 'x-break-glass': 'true' } : {}),
+});
 
 async function readBody(file: string): Promise<Uint8Array<ArrayBuffer>> {
   try {

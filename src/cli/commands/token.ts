@@ -1,10 +1,13 @@
 import { type Command, Option } from 'commander';
 import { grants } from '../../lib/model/token.ts';
+import type { PendingApprovalAnswer } from '../../lib/api/answers/approvals.ts';
 import type { TokenAnswer } from '../../lib/api/answers/tokens.ts';
 import type { TenantDetailsAnswer } from '../../lib/api/answers/tenants.ts';
 import { counted } from '../counted.ts';
 import type { BrokerClient } from '../remote/broker-client.ts';
+import { readReason } from './approvals.ts';
 import { addConnectionOptions, connect, type ConnectionFlags } from '../remote/connection.ts';
+import { waitForApproval } from '../remote/wait-for-approval.ts';
 import { print } from '../sign-in/output.ts';
 import { exactTime } from '../times.ts';
 
@@ -14,6 +17,10 @@ interface TokenFlags extends ConnectionFlags {
   readonly scope?: readonly string[];
   readonly grant: string;
   readonly raw?: true;
+  readonly reason?: string;
+  readonly askAgain?: true;
+  readonly breakGlass?: true;
+  readonly wait?: true;
   readonly json?: true;
 }
 
@@ -32,6 +39,10 @@ export function registerToken(program: Command): void {
         .choices([...grants])
         .default('delegated'),
     )
+    .option('--reason <text>', 'why, for those who approve it, and for --break-glass', readReason)
+    .option('--ask-again', 'ask for a new approval if the last one has ended')
+    .option('--break-glass', 'an emergency: use a rule for emergencies; every use is announced')
+    .option('--wait', 'wait until other people have approved the request')
     .option('--raw', 'print only the token, for a pipe; with --json: include it in the document')
     .option('--json', 'one JSON document');
   addConnectionOptions(token).action(requestToken);
@@ -39,12 +50,14 @@ export function registerToken(program: Command): void {
 
 async function requestToken({ tenant, resource, scope, grant, ...flags }: TokenFlags): Promise<void> {
   const client = await connect(flags);
-  const { accessToken, ...about } = (await client.post('/tokens', {
-    tenant,
-    resource,
-    grant,
-    ...(scope ? { scopes: scope } : {}),
-  })) as TokenAnswer;
+  const { reason, askAgain, breakGlass } = flags;
+  const order = { tenant, resource, grant, ...(scope ? { scopes: scope } : {}), reason, breakGlass };
+  let answer = (await client.post('/tokens', { ...order, askAgain })) as TokenAnswer | PendingApprovalAnswer;
+  if ('approvalId' in answer) {
+    await waitForApproval(client, answer.approvalId, flags.wait === true);
+    answer = (await client.post('/tokens', order)) as TokenAnswer;
+  }
+  const { accessToken, ...about } = answer;
   if (flags.raw && !flags.json) {
     process.stdout.write(`${accessToken}\n`);
     return;
