@@ -97,7 +97,16 @@ const outcomeOf = ({ outcome, code, status, breakGlass }: Entry): string =>
   (breakGlass ? 'EMERGENCY ' : '') + (code ?? (status === undefined ? outcome : `${outcome} ${status}`));
 
 /** The resource of a token, or the request to it, the step of an approval, or the tags that a tenant got and lost. */
-const subjectOf = ({ resource, route, method, path, cmdlet, tagsAdded = [], tagsRemoved = [], ...entry }: Entry): string =>
+const subjectOf = ({
+  resource,
+  route,
+  method,
+  path,
+  cmdlet,
+  tagsAdded = [],
+  tagsRemoved = [],
+  ...entry
+}: Entry): string =>
   [
     entry.kind === 'approval' ? `approval ${entry.approvalId}:` : undefined,
     resource ?? route,
