@@ -12,7 +12,7 @@ import type {
   RunTenantsAnswer,
   StartedRunAnswer,
 } from '../../src/lib/api/answers/runs.ts';
-import type { TenantDetailsAnswer, TenantsAnswer } from '../../src/lib/api/answers/tenants.ts';
+import type { ChangedTagsAnswer, TenantDetailsAnswer, TenantsAnswer } from '../../src/lib/api/answers/tenants.ts';
 import type { DecisionKind } from '../../src/lib/approvals/approval.ts';
 import { type Clock, systemClock } from '../../src/lib/runtime/clock.ts';
 import { apiUrl } from '../shared/api-base.ts';
@@ -33,6 +33,10 @@ export interface Api {
   readonly runTenant: (runId: string, tenantId: string) => Promise<RunTenantDetailsAnswer>;
   readonly tenants: () => Promise<TenantsAnswer>;
   readonly tenant: (tenantId: string) => Promise<TenantDetailsAnswer>;
+  readonly changeTags: (
+    tenantId: string,
+    change: { readonly add: readonly string[]; readonly remove: readonly string[] },
+  ) => Promise<ChangedTagsAnswer>;
   /** @param query query parameters of `GET /api/approvals`. */
   readonly approvals: (query: Readonly<Record<string, string>>) => Promise<ApprovalsAnswer>;
   readonly approval: (approvalId: string) => Promise<ApprovalAnswer>;
@@ -103,7 +107,9 @@ export function createApi(
     runTenants: (runId) => get(`${run(runId)}/tenants`),
     runTenant: (runId, tenantId) => get(`${run(runId)}/tenants/${tenantId}`),
     tenants: () => get('tenants'),
-    tenant: (tenantId) => get(`tenants/${encodeURIComponent(tenantId)}`),
+    tenant: (tenantId) => get(tenant(tenantId)),
+    changeTags: async (tenantId, change) =>
+      read(await send(`${tenant(tenantId)}/tags`, { method: 'PUT', ...bodyOf(change) }), 'json'),
     audit: (query) => get(`audit?${new URLSearchParams(query).toString()}`),
     ...approvalRequests(get, post),
     start: (job, order) => post(`jobs/${encodeURIComponent(job)}/runs`, order),
@@ -121,6 +127,8 @@ const bodyOf = (content: unknown): RequestParts => (content === undefined ? {} :
 function failToken(thrown: unknown): never {
   throw tokenFailure(signInProblem(thrown));
 }
+
+const tenant = (tenantId: string): string => `tenants/${encodeURIComponent(tenantId)}`;
 
 const run = (runId: string): string => `runs/${encodeURIComponent(runId)}`;
 
@@ -145,7 +153,7 @@ const pathOfRows = (run: string, continuation: string | undefined): string =>
 
 /** What distinguishes a request from a plain GET. */
 interface RequestParts {
-  readonly method?: 'POST';
+  readonly method?: 'POST' | 'PUT';
   readonly body?: string;
   readonly signal?: AbortSignal;
 }

@@ -6,16 +6,25 @@ import type { RowsColumn } from './virtual-rows.tsx';
 
 /**
  * The columns of the matrix: the tenant, access, the end of the relationship, and one column per job.
+ * @param hasTags whether some tenant has tags: a column shows them.
  * @param jobs undefined if the results of jobs could not be read: one column says so.
  */
-export function tenantColumns(jobs: readonly string[] | undefined): readonly RowsColumn<Tenant>[] {
+export function tenantColumns(jobs: readonly string[] | undefined, hasTags: boolean): readonly RowsColumn<Tenant>[] {
   return [
     { id: 'tenant', title: 'Tenant', width: 14, sortable: true, cell: (tenant) => <NameLink tenant={tenant} /> },
     { id: 'access', title: 'Access', width: 10, sortable: true, cell: (tenant) => <Access tenant={tenant} /> },
     { id: 'ends', title: 'Ends', width: 8.5, sortable: true, cell: (tenant) => <End tenant={tenant} /> },
     ...(jobs === undefined ? [unknownResults] : jobs.map(resultColumn)),
+    ...(hasTags ? [tagsColumn] : []),
   ];
 }
+
+const tagsColumn: RowsColumn<Tenant> = {
+  id: 'tags',
+  title: 'Tags',
+  width: 10,
+  cell: ({ tags = [] }) => <span title={tags.join(', ')}>{tags.join(', ')}</span>,
+};
 
 const unknownResults: RowsColumn<Tenant> = {
   id: 'results',

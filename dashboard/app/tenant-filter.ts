@@ -1,9 +1,10 @@
+import { namesOfTags } from '../../src/lib/groups/tag.ts';
 import { endsSoon, isWell, rankOf, type Tenant, troublesOf } from './trouble.ts';
 
 /** Filter and order of the tenants. They are part of the address, so that users can share what they see. */
 export type TenantFilter = Readonly<Partial<Record<(typeof names)[number], string>>>;
 
-const names = ['search', 'show', 'cause', 'sort'] as const;
+const names = ['search', 'show', 'cause', 'group', 'tag', 'sort'] as const;
 
 const shows: Readonly<Record<string, (tenant: Tenant) => boolean>> = {
   'needs action': (tenant) => troublesOf(tenant).length > 0,
@@ -34,16 +35,27 @@ export function tenantsLink(filter: TenantFilter): string {
 
 /** The tenants that the filter lets through, in their order. */
 export function filterTenants(tenants: readonly Tenant[], filter: TenantFilter): readonly Tenant[] {
-  const { search = '', show, cause } = filter;
+  const { search = '', show, cause, group, tag } = filter;
   const wanted = search.trim().toLowerCase();
   const isShown = (show === undefined ? undefined : shows[show]) ?? (() => true);
   return tenants.filter(
     (tenant) =>
       isShown(tenant) &&
       (cause === undefined || troublesOf(tenant).some((trouble) => trouble.cause === cause)) &&
+      (group === undefined || tenant.groups?.includes(group) === true) &&
+      (tag === undefined || namesOfTags(tenant.tags ?? []).has(tag)) &&
       `${tenant.name} ${tenant.defaultDomain ?? ''} ${tenant.tenantId}`.toLowerCase().includes(wanted),
   );
 }
+
+/** What the filters of groups and tags offer: all groups, and the tags that a tenant has, with and without their values. */
+export const markOptions = (
+  tenants: readonly Tenant[],
+  groups: readonly string[],
+): { readonly groups: readonly string[]; readonly tags: readonly string[] } => ({
+  groups: groups.toSorted(),
+  tags: [...new Set(tenants.flatMap(({ tags = [] }) => [...namesOfTags(tags)]))].toSorted(),
+});
 
 /** What tenants are sorted by: a column of the matrix, and its direction. Default: trouble, the worst first. */
 export interface TenantOrder {

@@ -10,6 +10,7 @@ import { usePolling } from './polling.ts';
 import { Access } from './tenant-columns.tsx';
 import { TenantHistory } from './tenant-history.tsx';
 import { TenantJobs } from './tenant-jobs.tsx';
+import { TenantTags } from './tenant-tags.tsx';
 import { adviceOf, endsSoon, isWell, titleOf, type Trouble, troublesOf } from './trouble.ts';
 
 const intervalMs = 60_000;
@@ -30,7 +31,9 @@ function OneTenant({ tenantId }: { readonly tenantId: string }) {
       <p>
         <a href="#/tenants">Tenants</a> / {polled.value?.name ?? <code>{tenantId}</code>}
       </p>
-      <Loaded polled={polled}>{(tenant) => <Details tenant={tenant} nowMs={Date.now()} />}</Loaded>
+      <Loaded polled={polled}>
+        {(tenant) => <Details tenant={tenant} nowMs={Date.now()} reload={polled.reload} />}
+      </Loaded>
     </article>
   );
 }
@@ -40,7 +43,7 @@ interface TenantProps {
   readonly nowMs: number;
 }
 
-function Details({ tenant, nowMs }: TenantProps) {
+function Details({ tenant, nowMs, reload }: TenantProps & { readonly reload: () => void }) {
   const { name, warnings } = tenant;
   const showsAudit = useRole('Audit.Read');
   return (
@@ -61,7 +64,10 @@ function Details({ tenant, nowMs }: TenantProps) {
           <WhatToDo tenant={tenant} />
           <TenantJobs tenant={tenant} nowMs={nowMs} />
         </div>
-        <Relationship tenant={tenant} nowMs={nowMs} />
+        <div class="tenant-aside">
+          <Relationship tenant={tenant} nowMs={nowMs} />
+          <TenantTags tenant={tenant} onChange={reload} />
+        </div>
       </div>
       <TenantHistory tenant={tenant} />
     </>

@@ -12,6 +12,7 @@ import { noTenant } from './customers.tsx';
 import { narrowColumns, narrowRowHeight, tenantColumns } from './tenant-columns.tsx';
 import {
   filterTenants,
+  markOptions,
   orderText,
   parseOrder,
   showOptions,
@@ -47,15 +48,17 @@ function TenantList({ filter }: FilterProps) {
 const show = (filter: TenantFilter): void => location.replace(tenantsLink(filter));
 
 function Matrix({ answer, filter }: FilterProps & { readonly answer: TenantsAnswer }) {
-  const { tenants, warnings, asOf } = answer;
+  const { tenants, groups, warnings, asOf } = answer;
   const jobNames = jobNamesOf(tenants);
   // The same array for the same jobs: new columns render every row again.
-  const columns = useMemo(() => tenantColumns(jobNames), [jobNames?.join()]);
+  const hasTags = tenants.some(({ tags = [] }) => tags.length > 0);
+  const columns = useMemo(() => tenantColumns(jobNames, hasTags), [jobNames?.join(), hasTags]);
+  const marks = useMemo(() => markOptions(tenants, groups), [tenants, groups]);
   const causes = useMemo(() => causesOf(tenants), [tenants]);
   const order = parseOrder(filter.sort);
   const found = useMemo(
     () => sortTenants(filterTenants(tenants, filter), order),
-    [tenants, filter.search, filter.show, filter.cause, filter.sort],
+    [tenants, filter.search, filter.show, filter.cause, filter.group, filter.tag, filter.sort],
   );
   return (
     <>
@@ -64,7 +67,7 @@ function Matrix({ answer, filter }: FilterProps & { readonly answer: TenantsAnsw
           <Sentence text={warning} />
         </Notice>
       ))}
-      <Filters filter={filter} causes={causes.map(({ cause }) => cause)} />
+      <Filters filter={filter} causes={causes.map(({ cause }) => cause)} marks={marks} />
       <p class="quiet">
         <span role="status">
           {found.length === tenants.length
@@ -126,8 +129,38 @@ const open = ({ tenantId }: Tenant): void => {
   location.hash = tenantLink(tenantId);
 };
 
-function Filters({ filter, causes }: FilterProps & { readonly causes: readonly string[] }) {
-  const known = filter.cause === undefined || causes.includes(filter.cause) ? causes : [...causes, filter.cause];
+/** The options with the chosen one, which the data may lack. */
+const withChosen = (options: readonly string[], chosen: string | undefined): readonly string[] =>
+  chosen === undefined || options.includes(chosen) ? options : [...options, chosen];
+
+interface FiltersProps extends FilterProps {
+  readonly causes: readonly string[];
+  readonly marks: ReturnType<typeof markOptions>;
+}
+
+/** Groups and tags. Without any, there is nothing to choose. */
+function MarkFilters({ filter, marks }: Pick<FiltersProps, 'filter' | 'marks'>) {
+  const groups = withChosen(marks.groups, filter.group);
+  const tags = withChosen(marks.tags, filter.tag);
+  return (
+    <>
+      {groups.length === 0 ? null : (
+        <Choice
+          label="Group"
+          value={filter.group ?? ''}
+          options={groups}
+          onChoose={(group) => show({ ...filter, group })}
+        />
+      )}
+      {tags.length === 0 ? null : (
+        <Choice label="Tag" value={filter.tag ?? ''} options={tags} onChoose={(tag) => show({ ...filter, tag })} />
+      )}
+    </>
+  );
+}
+
+function Filters({ filter, causes, marks }: FiltersProps) {
+  const known = withChosen(causes, filter.cause);
   return (
     <form class="filters" aria-label="Filter" onSubmit={(event) => event.preventDefault()}>
       <label>
@@ -154,6 +187,7 @@ function Filters({ filter, causes }: FilterProps & { readonly causes: readonly s
         textOf={titleOf}
         onChoose={(cause) => show({ ...filter, cause })}
       />
+      <MarkFilters filter={filter} marks={marks} />
       {filter.sort === undefined ? null : (
         <button type="button" onClick={() => show({ ...filter, sort: '' })}>
           Sort by trouble

@@ -146,6 +146,47 @@ async function tenantPage(answer: Partial<TenantDetailsAnswer> = {}, roles?: rea
   return page;
 }
 
+describe('tags and groups in the matrix', () => {
+  const tagged = tenants.map((known, index) => ({
+    ...known,
+    tags: index === 0 ? ['managed', 'tier=gold'] : [],
+    groups: index === 1 ? ['served'] : [],
+  }));
+  const names = async (filter: TenantFilter): Promise<unknown> => {
+    const { cells, unmount } = await matrix(filter, tagged);
+    const rows = cells();
+    await unmount();
+    return rows.slice(1).map(([name]) => name);
+  };
+
+  it('has a column of tags if a tenant has any', async () => {
+    const { cells, unmount } = await matrix({ search: 'contoso' }, tagged);
+    expect(cells().map((row) => row.at(-1))).toEqual(['Tags', 'managed, tier=gold']);
+    await unmount();
+  });
+
+  it('filters by group, and by tag with and without its value', async () => {
+    expect(await names({ tag: 'tier' })).toEqual(['Contoso']);
+    expect(await names({ tag: 'tier=gold' })).toEqual(['Contoso']);
+    expect(await names({ tag: 'tier=silver' })).toEqual([]);
+    expect(await names({ group: 'served' })).toEqual(['Alpine']);
+  });
+
+  it('offers the tags that tenants have, and puts the chosen one into the address', async () => {
+    const { root, unmount } = await matrix({ group: 'gone' }, tagged);
+    const choices = [...root.querySelectorAll('select')].map((select) => [...select.options].map(({ text }) => text));
+    expect(choices.slice(2)).toEqual([
+      ['all', 'gone'],
+      ['all', 'managed', 'tier', 'tier=gold'],
+    ]);
+    const tag = root.querySelectorAll('select')[3]!;
+    tag.value = 'tier';
+    tag.dispatchEvent(new Event('change', { bubbles: true }));
+    expect(location.hash).toBe('#/tenants?group=gone&tag=tier');
+    await unmount();
+  });
+});
+
 describe('the page of a tenant', () => {
   it('says what to do, with the command for this tenant', async () => {
     const { root, unmount } = await tenantPage();

@@ -1,0 +1,194 @@
+import { useEffect, useRef, useState } from 'preact/hooks';
+import type { ChangedTagsAnswer, TenantDetailsAnswer } from '../../src/lib/api/answers/tenants.ts';
+import { maxTags, nameOfTag, parseTag, tagRule } from '../../src/lib/groups/tag.ts';
+import { useAction } from './action.tsx';
+import { useAnnounce } from './announcer.tsx';
+import type { ApiFailure } from './api-failure.ts';
+import { auditLink } from './audit-filter.ts';
+import { useRole, useSignedIn } from './context.ts';
+import { Card, Fact, Failure } from './pieces.tsx';
+import { tenantsLink } from './tenant-filter.ts';
+
+interface TagsProps {
+  readonly tenant: Pick<TenantDetailsAnswer, 'tenantId' | 'name' | 'tags' | 'groups'>;
+  /** Reads the tenant again. */
+  readonly onChange: () => void;
+}
+
+/** The tags of a tenant, which rules and groups of the policy may name, and the groups that contain it. */
+export function TenantTags({ tenant, onChange }: TagsProps) {
+  const { tenantId, tags, groups } = tenant;
+  const mayChange = useRole('Tenants.Write');
+  const showsAudit = useRole('Audit.Read');
+  const [isEditing, setIsEditing] = useState(false);
+  return (
+    <Card title="Tags and groups">
+      <dl>
+        <Fact name="Tags">{tags === undefined ? 'not known' : <Links names={tags} filter="tag" />}</Fact>
+        <Fact name="Groups">{groups === undefined ? 'not known' : <Links names={groups} filter="group" />}</Fact>
+      </dl>
+      {showsAudit ? (
+        <a href={auditLink({ tenant: tenantId, kind: 'tags', from: longAgo() })}>Changes of its tags</a>
+      ) : null}
+      {mayChange && tags !== undefined ? (
+        <button type="button" onClick={() => setIsEditing(true)}>
+          Change tags…
+        </button>
+      ) : null}
+      {isEditing && tags !== undefined ? (
+        <TagsDialog tenant={tenant} tags={tags} onChange={onChange} onClose={() => setIsEditing(false)} />
+      ) : null}
+    </Card>
+  );
+}
+
+/** Tags rarely change, so the audit view shows a quarter of a year. */
+const longAgo = (): string => new Date(Date.now() - 90 * 86_400_000).toISOString();
+
+function Links({ names, filter }: { readonly names: readonly string[]; readonly filter: 'tag' | 'group' }) {
+  if (names.length === 0) return <span class="quiet">none</span>;
+  return (
+    <ul class="scopes">
+      {names.map((name) => (
+        <li key={name}>
+          <a class="tag" href={tenantsLink({ [filter]: name })}>
+            {name}
+          </a>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+interface DialogProps extends TagsProps {
+  /** The tags when the dialog was opened. */
+  readonly tags: readonly string[];
+  readonly onClose: () => void;
+}
+
+/** Collects changes and sends them together: each tag may open or close access, so nothing is sent by a slip. */
+function TagsDialog({ tenant, tags, onChange, onClose }: DialogProps) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  useEffect(() => dialog.current?.showModal(), []);
+  const form = useTagForm({ tenant, tags, onChange, close: () => dialog.current?.close() });
+  const { change } = form;
+  return (
+    <dialog ref={dialog} onClose={onClose} aria-labelledby="tags-title">
+      <form onSubmit={form.submit} noValidate>
+        <h2 id="tags-title">Tags of {tenant.name}</h2>
+        <p class="quiet">Rules and groups of the access policy may name tags: a change may open or close access.</p>
+        <ul class="scopes">
+          {form.shown.map((tag) => (
+            <li key={tag}>
+              <button type="button" class="tag" onClick={() => form.remove(tag)}>
+                <span class="visually-hidden">Remove </span>
+                {tag} <span aria-hidden="true">✕</span>
+              </button>
+            </li>
+          ))}
+        </ul>
+        <NewTag form={form} />
+        <p role="status">{changeText(change)}</p>
+        <Failure failure={form.failure} />
+        <div class="actions">
+          <button type="button" onClick={() => dialog.current?.close()}>
+            Cancel
+          </button>
+          <button type="button" class="primary" aria-disabled={form.busy || isEmpty(change)} onClick={form.save}>
+            Save
+          </button>
+        </div>
+      </form>
+    </dialog>
+  );
+}
+
+function NewTag({ form }: { readonly form: ReturnType<typeof useTagForm> }) {
+  const { text, problem } = form;
+  return (
+    <>
+      <label for="tag-new">New tag, as NAME or NAME=VALUE</label>
+      <div class="actions">
+        <input
+          id="tag-new"
+          value={text}
+          autocomplete="off"
+          spellcheck={false}
+          aria-invalid={problem !== undefined}
+          aria-describedby={problem === undefined ? undefined : 'tag-problem'}
+          onInput={(event) => form.setText(event.currentTarget.value)}
+        />
+        <button type="submit">Add</button>
+      </div>
+      {problem === undefined ? null : (
+        <p class="problem" id="tag-problem">
+          {problem}
+        </p>
+      )}
+    </>
+  );
+}
+
+type Change = Pick<ChangedTagsAnswer, 'added' | 'removed'>;
+
+const isEmpty = ({ added, removed }: Change): boolean => added.length + removed.length === 0;
+
+/** The changes in a sentence. */
+const changeText = ({ added, removed }: Change): string =>
+  [added.length === 0 ? '' : `Adds ${added.join(', ')}.`, removed.length === 0 ? '' : `Removes ${removed.join(', ')}.`]
+    .filter((part) => part !== '')
+    .join(' ');
+
+function useTagForm(props: Omit<DialogProps, 'onClose'> & { readonly close: () => void }) {
+  const { tenant, tags, onChange, close } = props;
+  const { api } = useSignedIn();
+  const announce = useAnnounce();
+  const [shown, setShown] = useState(tags);
+  const [text, setText] = useState('');
+  const [problem, setProblem] = useState<string>();
+  const [failure, setFailure] = useState<ApiFailure>();
+  const { busy, run } = useAction(setFailure);
+  const change: Change = {
+    added: shown.filter((tag) => !tags.includes(tag)),
+    // A tag whose name is added with another value is replaced.
+    removed: tags.filter((tag) => !shown.includes(tag)),
+  };
+  const submit = (event: Event): void => {
+    event.preventDefault();
+    const tag = parseTag(text.trim());
+    const rest = shown.filter((other) => tag === undefined || nameOfTag(other) !== nameOfTag(tag));
+    if (tag === undefined) setProblem(`"${text.trim()}" ${tagRule}.`);
+    else if (rest.length >= maxTags) setProblem(`A tenant has at most ${maxTags} tags.`);
+    else {
+      setShown([...rest, tag].toSorted());
+      setText('');
+    }
+    document.getElementById('tag-new')?.focus();
+  };
+  const remove = (tag: string): void => {
+    setShown(shown.filter((other) => other !== tag));
+    document.getElementById('tag-new')?.focus();
+  };
+  const save = (): void => {
+    if (isEmpty(change)) return;
+    void run(async () => {
+      await api.changeTags(tenant.tenantId, {
+        add: change.added,
+        remove: change.removed.filter(isNotReplaced(change)),
+      });
+      announce(`The tags were changed. ${changeText(change)}`);
+      onChange();
+      close();
+    });
+  };
+  const type = (next: string): void => {
+    setText(next);
+    setProblem(undefined);
+  };
+  return { shown, text, setText: type, problem, failure, busy, change, submit, remove, save };
+}
+
+const isNotReplaced =
+  ({ added }: Change) =>
+  (tag: string): boolean =>
+    !added.some((other) => nameOfTag(other) === nameOfTag(tag));
