@@ -73,7 +73,7 @@ describe('ptb permissions', () => {
     await writeFile(file, publishedFile());
     const { sha256 } = await json<InForce>(['permissions', 'update', '--file', file]);
     expect(await json<InForce>(['permissions'])).toMatchObject({ source: file, sha256 });
-    await expect.poll(inHealth, { timeout: 90_000, interval: 1_000 }).toMatchObject({ source: file, sha256 });
+    await expect.poll(inHealth, { interval: 1_000 }).toMatchObject({ source: file, sha256 });
     expect(await json<InForce>(['permissions', 'rollback'])).toEqual(before);
   });
 
