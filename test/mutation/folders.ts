@@ -33,7 +33,7 @@ const slow: readonly RegExp[] = [
 ];
 
 /** Starts another process or a browser. */
-const startsProcess = /from '[^']*(support\/azurite|support\/ptb|node:child_process)(\.ts)?'/;
+const startsProcess = /from '[^']*(support\/azurite|support\/ptb|exec\/run-child|node:child_process)(\.ts)?'/;
 
 /** Replaces modules, or uses the managed identity, whose tokens MSAL keeps in static memory: fails beside other tests. */
 const needsOwnWorker = /\bvi\.(?:mock|doMock|resetModules)\(|IDENTITY_ENDPOINT|e2e\/credential\/operator\.ts/;

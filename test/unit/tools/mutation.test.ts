@@ -109,6 +109,7 @@ describe('testsOf', () => {
   it('leaves out slow tests, and tests that start a process', () => {
     const tests = [...testsOf('src/lib/callers'), ...testsOf('src/lib/audit'), ...testsOf('src/lib/broker')];
     expect(tests.filter((test) => /property|busy|contract\/audit-log/.test(test))).toEqual([]);
+    expect(testsOf('src/lib/runtime')).not.toContain('test/unit/cli/exec/run-child.test.ts');
   });
 });
 
