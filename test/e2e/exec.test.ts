@@ -136,7 +136,7 @@ describe('ptb exec', () => {
     const { exitCode, stdout } = await ptbExec(
       '--via',
       'gateway',
-      '--tenants',
+      '--tenant',
       one?.tenantId ?? '',
       '--',
       process.execPath,
@@ -185,7 +185,10 @@ describe('ptb exec', () => {
 
   it.each([
     [['--', 'ptb-no-such-program'], 2, 'The program ptb-no-such-program was not found.'],
-    [['--tenants', 'nobody.example', '--', 'true'], 2, 'There is no tenant nobody.example.'],
+    [['--tenant', 'nobody.example', '--', 'true'], 1, '(tenant_unknown)'],
+    [['--except', 'nobody.example', '--', 'true'], 1, '(tenant_unknown)'],
+    [['--tenant', 'group:nobody', '--', 'true'], 2, 'nobody'],
+    [['--tenant', 'tag:nobody', '--', 'true'], 2, 'No tenant is left to run the program for.'],
     [['--resume', '--', 'true'], 2, '--resume needs the folder of --output.'],
     [['--resource', 'vault', '--', 'true'], 2, 'The resource vault is not one of graph'],
     [['--via', 'gateway', '--resource', 'graph', '--', 'true'], 2, '--resource is for tokens.'],

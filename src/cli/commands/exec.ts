@@ -14,6 +14,8 @@ import { CommandOutcome, UsageError } from '../run-program.ts';
 import { print, say } from '../sign-in/output.ts';
 
 interface ExecFlags extends ConnectionFlags {
+  readonly tenant?: readonly string[];
+  /** The same as `tenant`. */
   readonly tenants?: readonly string[];
   readonly except?: readonly string[];
   readonly resource?: ResourceAliases;
@@ -37,8 +39,9 @@ export function registerExec(program: Command): void {
     )
     .argument('<program>', 'the program, without a shell')
     .argument('[args...]', 'its arguments')
-    .option('--tenants <id-or-domain...>', 'only these tenants')
-    .option('--except <id-or-domain...>', 'not these tenants')
+    .option('--tenant <tenant...>', 'only these tenants: ids, domains, group:NAME or tag:NAME')
+    .addOption(new Option('--tenants <tenant...>').hideHelp())
+    .option('--except <tenant...>', 'without these tenants')
     .option(
       '--resource <alias>',
       'a resource that the program may get tokens for; repeatable (default: graph)',
@@ -108,24 +111,23 @@ async function runExec(programName: string, args: readonly string[], flags: Exec
   }
 }
 
-/** The reachable tenants that the options choose. @throws UsageError for an unknown one, or if none is left. */
+/**
+ * The reachable tenants that the options choose.
+ * @throws BrokerError for a tenant that is unknown: one that is spelled wrongly in --except would otherwise take nothing away.
+ * @throws UsageError if no tenant is left.
+ */
 async function chosenTenants(
   client: Awaited<ReturnType<typeof connect>>,
-  { tenants: only, except = [] }: ExecFlags,
+  { tenant = [], tenants = [], except = [] }: ExecFlags,
 ): Promise<readonly ExecTenant[]> {
-  const answer = (await client.get('/tenants')) as TenantsAnswer;
+  const only = [...tenant, ...tenants];
+  const single = [...only, ...except].filter((entry) => entry !== '*' && !entry.includes(':'));
+  for (const entry of single) await client.get(`/tenants/${encodeURIComponent(entry)}`);
+  const query = { tenants: only.join(',') || undefined, except: except.join(',') || undefined };
+  const answer = (await client.get('/tenants', query)) as TenantsAnswer;
   for (const warning of answer.warnings) say(warning);
-  const isNamed = (names: readonly string[], { tenantId, defaultDomain }: ExecTenant): boolean =>
-    names.some((name) => [tenantId, defaultDomain].includes(name.toLowerCase()));
-  const unknown = [...(only ?? []), ...except].find(
-    (name) => !answer.tenants.some((tenant) => isNamed([name], tenant)),
-  );
-  if (unknown !== undefined) throw new UsageError(`There is no tenant ${unknown}. \`ptb tenants\` lists them.`);
-  const named = answer.tenants.filter(
-    (tenant) => (only === undefined || isNamed(only, tenant)) && !isNamed(except, tenant),
-  );
-  const reachable = named.filter((tenant) => tenant.reachable);
-  const left = named.length - reachable.length;
+  const reachable = answer.tenants.filter(({ reachable: isReachable }) => isReachable);
+  const left = answer.tenants.length - reachable.length;
   if (left > 0)
     say(
       `${counted(left, 'tenant')} cannot be reached and ${left === 1 ? 'is' : 'are'} left out. \`ptb tenants --unreachable\` says why.`,

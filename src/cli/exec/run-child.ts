@@ -50,7 +50,7 @@ export async function runChild(order: ChildOrder, clock: Clock): Promise<ChildEn
     env: order.environment,
     stdio: ['ignore', 'pipe', 'pipe'],
     // A group of its own, so that what the program starts can be ended with it.
-    detached: false,
+    detached: process.platform !== 'win32',
     windowsHide: true,
   });
   running.add(child);
