@@ -49,6 +49,13 @@ export interface CloudOptions {
   readonly permissions?: string;
   /** Port of the control endpoint; the services use the eight ports after it. Free ports when absent or 0. */
   readonly port?: number;
+  /**
+   * Address of the network interface that it listens on. Default: `127.0.0.1`. In a container `0.0.0.0`. The names in the
+   * document stay `localhost`.
+   */
+  readonly host?: string;
+  /** Called when a client ends a connection as clients do that do not trust the certificate. */
+  readonly onUntrusted?: () => void;
   readonly settings?: Partial<Settings>;
   /** The clock that the cloud's own clock follows. Default: the system clock. */
   readonly clock?: Clock;

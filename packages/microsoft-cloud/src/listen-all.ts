@@ -17,10 +17,14 @@ interface ListenAllOptions {
   readonly certificates: Certificates;
   /** Port of the control endpoint; the services use the ports after it. 0 selects free ports. */
   readonly port: number;
+  /** Address of the network interface. */
+  readonly host: string;
+  readonly onUntrusted: () => void;
 }
 
 /** Opens all listeners. The managed identity endpoint uses plain HTTP, as on App Service; the other services use TLS. */
-export async function listenAll({ control, context, certificates, port }: ListenAllOptions): Promise<ListeningCloud> {
+export async function listenAll(options: ListenAllOptions): Promise<ListeningCloud> {
+  const { control, context, certificates, port, host, onUntrusted } = options;
   const listeners: RunningListener[] = [];
   const close = async (): Promise<void> => {
     await Promise.all(listeners.map((listener) => listener.close()));
@@ -31,13 +35,18 @@ export async function listenAll({ control, context, certificates, port }: Listen
     return listener.port;
   };
   try {
-    const controlPort = await open(control, port);
+    const controlPort = await open(control, { port, host });
     const addresses: Partial<Record<ServiceName, string>> = {};
     for (const [index, name] of serviceNames.entries()) {
       const isPlain = name === 'managedIdentity';
       const servicePort = port === 0 ? 0 : port + 1 + index;
       const handler = serveService(name, context);
-      const openPort = await open(handler, servicePort, isPlain ? undefined : certificates);
+      const openPort = await open(handler, {
+        port: servicePort,
+        host,
+        certificates: isPlain ? undefined : certificates,
+        onUntrusted,
+      });
       addresses[name] = isPlain ? `http://127.0.0.1:${openPort}` : `https://localhost:${openPort}`;
     }
     return { addresses: addresses as Addresses, control: `http://127.0.0.1:${controlPort}`, close };

@@ -54,13 +54,18 @@ export async function startCloud(options: CloudOptions = {}): Promise<RunningClo
     return document;
   };
   const listening = await listenAll({
-    control: serveControl(() => ({ ...cloud, document: known })),
+    control: serveControl(() => ({ ...cloud, authority: base.certificates.authority, document: known })),
     context: () => ({ ...cloud, delayMs: options.delayMs ?? 0 }),
     certificates: base.certificates,
     port: options.port ?? 0,
+    host: options.host ?? '127.0.0.1',
+    onUntrusted: options.onUntrusted ?? (() => undefined),
   });
   const { addresses } = listening;
-  const files = await writeCertificate(base.certificates.authority, () => listening.close());
+  const files = await writeCertificate(base.certificates.authority).catch(async (error: unknown) => {
+    await listening.close();
+    throw error;
+  });
   const begin = (): void => {
     cloud.setAddresses(addresses);
     document = documentOf(cloud, listening, files.caCertificatePath);
@@ -111,10 +116,9 @@ const viewOf = (
   clearFaults: () => cloud().clearFaults(),
 });
 
-/** Writes the certificate authority to a file of its own folder. @throws Error of the file system, after `close`. */
+/** Writes the certificate authority to a file in a folder of its own. @throws Error that names the folder and the reason. */
 async function writeCertificate(
   authority: string,
-  close: () => Promise<void>,
 ): Promise<{ readonly caCertificatePath: string; remove(): Promise<void> }> {
   let folder: string | undefined;
   const remove = async (): Promise<void> => {
@@ -126,9 +130,9 @@ async function writeCertificate(
     await writeFile(caCertificatePath, authority);
     return { caCertificatePath, remove };
   } catch (error) {
-    await close();
     await remove();
-    throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Error(`The certificate cannot be written to ${tmpdir()}: ${reason}`, { cause: error });
   }
 }
 

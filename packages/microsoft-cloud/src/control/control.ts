@@ -23,6 +23,8 @@ interface ControlParts {
   readonly entra: Entra;
   /** The data of Microsoft Graph. */
   readonly engine: Engine;
+  /** PEM of the certificate authority. */
+  readonly authority: string;
   readonly document: () => CloudDocument;
   /** Adds the rules and settings of a fault set. @throws RangeError for an unknown name. */
   readonly addFaultSet: (name: string) => void;
@@ -105,6 +107,11 @@ function digest({ world, engine }: ControlParts, _body: unknown, { id = '' }: Pa
 
 const router = createRouter<Handler>([
   ...pageRoutes,
+  route('GET', '/ca.pem', ({ authority }) => ({
+    status: 200,
+    headers: { 'content-type': 'application/x-pem-file' },
+    body: authority,
+  })),
   route('GET', '/document', ({ document }) => json(200, document())),
   route('GET', '/ledger', ({ ledger }) => json(200, ledger.read())),
   route('DELETE', '/ledger', ({ ledger }) => {

@@ -1,6 +1,6 @@
 import { createServer as createPlainServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer as createSocketServer, type Socket } from 'node:net';
 import type { Certificates } from './certificate.ts';
 import type { CloudRequest } from './http.ts';
 
@@ -16,32 +16,84 @@ export interface RunningListener {
   close(): Promise<void>;
 }
 
-/**
- * Listens on 127.0.0.1, with TLS if certificates are given.
- * @param port 0 selects a free port.
- */
-export async function listen(
-  handle: MessageHandler,
-  port: number,
-  certificates?: Certificates,
-): Promise<RunningListener> {
+export interface ListenOptions {
+  /** 0 selects a free port. */
+  readonly port: number;
+  /** Address of the network interface. */
+  readonly host: string;
+  /** With them, the port speaks TLS. Undefined: plain HTTP. */
+  readonly certificates?: Certificates | undefined;
+  /** Called when a client ends a connection as clients do that do not trust the certificate. */
+  readonly onUntrusted?: () => void;
+}
+
+/** Opens a listener. @throws Error with code `EADDRINUSE` for a port that is taken. */
+export async function listen(handle: MessageHandler, options: ListenOptions): Promise<RunningListener> {
   const onRequest = (message: IncomingMessage, response: ServerResponse): void => {
     // Fails when the client disconnects early, which is not an error of the cloud.
     handle(message, response).catch(() => response.destroy());
   };
-  const server: Server = certificates
-    ? createTlsServer({ cert: certificates.certificate, key: certificates.key }, onRequest)
-    : createPlainServer(onRequest);
+  const { certificates, onUntrusted } = options;
+  if (certificates === undefined) return open(createPlainServer(onRequest), options);
+  const server = createTlsServer({ cert: certificates.certificate, key: certificates.key }, onRequest);
+  if (onUntrusted !== undefined) watchTrust(server, onUntrusted);
+  return open(server, options, createPlainServer(tellTls));
+}
+
+/**
+ * Clients that do not trust a certificate send a TLS alert, or, like Node.js, close the connection at the end of the
+ * handshake, before a request.
+ */
+function watchTrust(server: Server, onUntrusted: () => void): void {
+  const used = new WeakSet<object>();
+  server.on('request', ({ socket }: IncomingMessage) => used.add(socket));
+  server.on('secureConnection', (socket: Socket) => {
+    socket.once('close', () => {
+      if (!used.has(socket)) onUntrusted();
+    });
+  });
+  server.on('tlsClientError', (error: NodeJS.ErrnoException) => {
+    if (/^ECONNRESET$|ALERT_(?:UNKNOWN_CA|BAD_CERTIFICATE|CERTIFICATE_UNKNOWN)/.test(error.code ?? '')) onUntrusted();
+  });
+}
+
+/** Answers plain HTTP on a TLS port. Without it, clients report a broken connection only. */
+function tellTls(message: IncomingMessage, response: ServerResponse): void {
+  const port = message.socket.localPort ?? 0;
+  response.writeHead(400, { 'content-type': 'application/json; charset=utf-8', connection: 'close' });
+  response.end(JSON.stringify({ error: `This port speaks HTTPS only: use https://localhost:${port}.` }));
+}
+
+const tlsHandshake = 22;
+
+/** @param forPlain Gets the connections that do not begin with a TLS handshake. */
+async function open(server: Server, { port, host }: ListenOptions, forPlain?: Server): Promise<RunningListener> {
   server.keepAliveTimeout = keepAliveMs;
+  const sockets = new Set<Socket>();
+  const entrance =
+    forPlain === undefined
+      ? server
+      : createSocketServer((socket) => {
+          sockets.add(socket);
+          socket.once('close', () => sockets.delete(socket));
+          socket.on('error', () => socket.destroy());
+          socket.once('data', (first: Buffer) => {
+            socket.pause();
+            socket.unshift(first);
+            (first[0] === tlsHandshake ? server : forPlain).emit('connection', socket);
+            process.nextTick(() => socket.resume());
+          });
+        });
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, '127.0.0.1', resolve);
+    entrance.once('error', reject);
+    entrance.listen(port, host, resolve);
   });
   return {
-    port: (server.address() as AddressInfo).port,
+    port: (entrance.address() as AddressInfo).port,
     close: async () => {
       server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => entrance.close(resolve));
     },
   };
 }
