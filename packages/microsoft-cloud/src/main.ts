@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
 import { configureCloudCommand } from './command.ts';
+import { addRecordingCommands } from './recording/commands.ts';
 
 // `--help | head`: the reader has closed the pipe, which is not an error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -8,7 +9,8 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   // The command that writes reports every other error.
 });
 
-const command = configureCloudCommand(new Command('microsoft-cloud')).exitOverride();
+const command = configureCloudCommand(new Command('microsoft-cloud').exitOverride());
+addRecordingCommands(command);
 try {
   await command.parseAsync();
 } catch (error) {

@@ -62,7 +62,7 @@ beforeAll(async () => {
   await run(process.execPath, [join(source, 'prepare.mjs'), join(stage, 'dist')]);
   for (const name of readdirSync(source, { withFileTypes: true }))
     if (name.isFile()) cpSync(join(source, name.name), join(stage, name.name));
-  cpSync(join(source, 'src'), join(stage, 'src'), { recursive: true });
+  for (const name of ['src', 'recordings']) cpSync(join(source, name), join(stage, name), { recursive: true });
   const { stdout } = await npm(stage, 'pack', '--json', '--pack-destination', folder);
   const reports = JSON.parse(stdout) as readonly Packed[] | Readonly<Record<string, Packed>>;
   packed = (Array.isArray(reports) ? reports : Object.values(reports))[0] as Packed;
@@ -78,7 +78,7 @@ describe('the packed package', () => {
     for (const path of ['package.json', 'README.md', 'LICENSE', 'dist/main.js', 'dist/index.d.ts', 'dist/testing.js'])
       expect(paths).toContain(path);
     const others = paths.filter((path) => !path.startsWith('dist/'));
-    expect(others.toSorted()).toEqual(['LICENSE', 'README.md', 'package.json']);
+    expect(others.toSorted()).toEqual(['LICENSE', 'README.md', 'package.json', 'recordings/documentation.jsonl']);
     expect(paths.filter((path) => path.startsWith('dist/') && !/\.(?:js|d\.ts|json)$/.test(path))).toEqual([]);
   });
 

@@ -1,0 +1,58 @@
+import { methods } from 'graph-permissions/permission-map';
+
+/** A request to Microsoft Graph and its reply, without anything that names a customer. One line of a recording. */
+export interface Pair {
+  /** What the pair shows. For an example of the documentation: the title of its page. */
+  readonly title?: string;
+  /** Set if the reply shows some of the properties only, as examples of the documentation do. */
+  readonly isPartial?: true;
+  readonly request: {
+    readonly method: string;
+    /** With version and query: `/v1.0/users?$top=1`. */
+    readonly path: string;
+    readonly headers?: Readonly<Record<string, string>>;
+    readonly body?: unknown;
+    /** Set if the request had no token. */
+    readonly isAnonymous?: true;
+  };
+  readonly response: {
+    readonly status: number;
+    /** Names in lower case. */
+    readonly headers: Readonly<Record<string, string>>;
+    readonly body?: unknown;
+  };
+}
+
+/** @param text JSON Lines: a pair on each line. @throws TypeError with the number of the line that is no pair. */
+export function parsePairs(text: string): readonly Pair[] {
+  return text
+    .split('\n')
+    .map((line, index) => ({ line: line.trim(), number: index + 1 }))
+    .filter(({ line }) => line !== '')
+    .map(({ line, number }) => parsePair(line, number));
+}
+
+function parsePair(line: string, number: number): Pair {
+  const refuse = (reason: string): never => {
+    throw new TypeError(`Line ${number} is no pair: ${reason}.`);
+  };
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    return refuse('it is not JSON');
+  }
+  const { request, response } = recordOf(value);
+  const { method, path } = recordOf(request);
+  const { status, headers } = recordOf(response);
+  if (!methods.some((each) => each === method)) return refuse(`request.method must be one of ${methods.join(', ')}`);
+  if (typeof path !== 'string' || !/^\/(?:v1\.0|beta)\//.test(path))
+    return refuse('request.path must start with /v1.0/ or /beta/');
+  if (typeof status !== 'number' || !Number.isInteger(status)) return refuse('response.status must be a number');
+  if (typeof headers !== 'object' || headers === null) return refuse('response.headers must be an object');
+  return value as Pair;
+}
+
+/** The properties of an object; none for anything else. */
+export const recordOf = (value: unknown): Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
