@@ -78,7 +78,13 @@ describe('the packed package', () => {
     for (const path of ['package.json', 'README.md', 'LICENSE', 'dist/main.js', 'dist/index.d.ts', 'dist/testing.js'])
       expect(paths).toContain(path);
     const others = paths.filter((path) => !path.startsWith('dist/'));
-    expect(others.toSorted()).toEqual(['LICENSE', 'README.md', 'package.json', 'recordings/documentation.jsonl']);
+    expect(others.toSorted()).toEqual([
+      'LICENSE',
+      'README.md',
+      'package.json',
+      'recordings/documentation.jsonl',
+      'requests.md',
+    ]);
     expect(paths.filter((path) => path.startsWith('dist/') && !/\.(?:js|d\.ts|json)$/.test(path))).toEqual([]);
   });
 

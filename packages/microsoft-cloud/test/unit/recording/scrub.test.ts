@@ -87,6 +87,20 @@ describe('a scrubbed pair', () => {
     expect(text).toContain('displayName');
   });
 
+  it('is refused if it still holds what the caller sent as a secret', () => {
+    const responseBody = JSON.stringify({ displayName: 'Ada' });
+    const sent = (authorization: string) => () => scrub({ requestHeaders: { authorization }, responseBody });
+    expect(sent('Bearer displayName')).toThrow('The pair still looks like it holds a secret.');
+    expect(sent('Bearer another')).not.toThrow();
+  });
+
+  it('keeps a code of an error only', () => {
+    const body = { error: { code: 'BadRequest', details: [{ code: 'Contoso' }] }, code: 'Fabrikam' };
+    const text = JSON.stringify(scrub({ responseBody: JSON.stringify(body) }));
+    expect(text).toContain('BadRequest');
+    expect(text).not.toMatch(/Contoso|Fabrikam/);
+  });
+
   it('has nothing of a body that is not JSON', () => {
     expect(scrub({ responseBody: 'Ada,ada@contoso.com' }).response.body).toBeUndefined();
   });
