@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks';
 import type { JobsAnswer } from '../../src/lib/api/answers/jobs.ts';
+import { askedText } from '../../src/lib/model/named-tenants.ts';
 import type { RunSummaryAnswer } from '../../src/lib/api/answers/runs.ts';
 import { Sentence } from '../shared/text.tsx';
 import { useRole, useSignedIn } from './context.ts';
@@ -70,6 +71,7 @@ function JobCard(props: {
         <Fact name="Schedule">{job.schedule === undefined ? 'on demand' : <Schedule text={job.schedule} />}</Fact>
         <Fact name="Next run">{job.nextAt && <NextRun iso={job.nextAt} />}</Fact>
         <Fact name="Last run">{last === undefined ? 'none' : <LastRun run={last} />}</Fact>
+        {job.tenants === undefined && job.except === undefined ? null : <Fact name="Tenants">{askedText(job)}</Fact>}
         <Fact name="Resources">{job.resources.join(', ')}</Fact>
         <Fact name="Time limit">{job.timeoutSeconds} s</Fact>
       </dl>

@@ -1,5 +1,6 @@
 import type { RunAnswer } from '../../src/lib/api/answers/runs.ts';
 import { outcomeWord } from '../../src/lib/model/outcomes.ts';
+import { askedText } from '../../src/lib/model/named-tenants.ts';
 import { parametersText } from '../../src/lib/model/parameters.ts';
 import { isEnded } from '../../src/lib/runs/run.ts';
 import { Notice, Sentence } from '../shared/text.tsx';
@@ -36,6 +37,7 @@ export function RunSummary({ run }: { readonly run: RunAnswer }) {
           Started <Time iso={run.startedAt} exact />, {relative(run.startedAt, Date.now())}, by <StartedBy run={run} />.{' '}
           {run.finishedAt === undefined ? 'Running for' : 'Took'} {duration(run.durationMs)}.
         </p>
+        {run.asked === undefined ? null : <p class="quiet">Tenants: {askedText(run.asked)}</p>}
         {run.parameters === undefined ? null : <p class="quiet">Parameters: {parametersText(run.parameters)}</p>}
       </div>
     </>

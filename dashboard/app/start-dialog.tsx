@@ -27,7 +27,9 @@ export function StartDialog({ job, onClose }: StartDialogProps) {
     <dialog ref={dialog} onClose={onClose} aria-labelledby="start-title">
       <form onSubmit={form.submit} noValidate>
         <h2 id="start-title">Start {job.title}</h2>
-        <label for="start-tenants">Only these tenants (ids or domains). Leave empty for all tenants.</label>
+        <label for="start-tenants">
+          Only these tenants: ids, domains, group:NAME or tag:NAME. Leave empty for all tenants.
+        </label>
         <textarea
           id="start-tenants"
           rows={3}
@@ -46,12 +48,20 @@ export function StartDialog({ job, onClose }: StartDialogProps) {
             Cancel
           </button>
           <button type="submit" class="primary" aria-disabled={form.busy}>
-            {chosen.length === 0 ? 'Start for all tenants' : `Start for ${count(chosen.length, 'tenant')}`}
+            {startLabel(chosen)}
           </button>
         </div>
       </form>
     </dialog>
   );
+}
+
+/** A group or tag stands for any number of tenants. */
+function startLabel(chosen: readonly string[]): string {
+  if (chosen.length === 0) return 'Start for all tenants';
+  return chosen.some((entry) => entry.includes(':'))
+    ? 'Start for these tenants'
+    : `Start for ${count(chosen.length, 'tenant')}`;
 }
 
 function useStartForm({ job, onClose }: StartDialogProps) {

@@ -12,11 +12,12 @@ import {
   listTenantsName,
   tenantRunName,
 } from '../lib/runs/fan-out.ts';
+import type { TenantGroups } from '../lib/groups/tenant-groups.ts';
+import { BrokerError } from '../lib/model/errors.ts';
 import { errorFields } from '../lib/runtime/log.ts';
 import { announceRun } from '../lib/runs/announce-run.ts';
 import { exportRun } from '../lib/runs/export-run.ts';
 import { finishRun } from '../lib/runs/finish-run.ts';
-import { planRun } from '../lib/runs/plan-run.ts';
 import { errorCodeSchema } from '../lib/runs/run-schemas.ts';
 import { runTenant, type TenantRunDeps } from '../lib/runs/tenant-run.ts';
 import { activity } from './activity.ts';
@@ -32,7 +33,17 @@ const finishRunInput = runInput.extend({
   lostBy: errorCodeSchema.optional(),
 });
 
-activity(listTenantsName, runInput, planRun);
+activity(listTenantsName, runInput, async (services, input) => {
+  const { planRun } = await import('../lib/runs/plan-run.ts');
+  return planRun({ ...services, jobs: jobRegistry, groups: () => groupsInForce(services) }, input);
+});
+
+async function groupsInForce({ callers }: Services): Promise<TenantGroups> {
+  const { policy, state, problem, isTransient } = await callers.policy.current();
+  if (state === 'deny-all')
+    throw new BrokerError(isTransient ? 'storage_unavailable' : 'policy_missing', problem ?? '');
+  return policy.groups;
+}
 
 activity(tenantRunName, tenantRunInput, (services, input) => runTenant(tenantRunDeps(services), input));
 

@@ -2,6 +2,7 @@ import type { JobsAnswer } from '../lib/api/answers/jobs.ts';
 import { exampleDomain } from '../lib/api/examples.ts';
 import { directoryFailures } from '../lib/api/failures.ts';
 import { maxStartRunBytes, startRunSchema } from '../lib/api/requests.ts';
+import { mayReadEveryTenant } from '../lib/api/readable-tenants.ts';
 import { jsonContent, type RouteDocument } from '../lib/api/route.ts';
 import { actorOf } from '../lib/model/caller.ts';
 import { isoTime } from '../lib/runtime/clock.ts';
@@ -10,15 +11,20 @@ import { manualWindow } from '../lib/runs/run-id.ts';
 import { startRun } from '../lib/runs/start-run.ts';
 import { jobRegistry } from './job-registry.ts';
 import { runDeps } from './orchestrations.ts';
-import { tenantsToVisit } from './readable.ts';
 import { route } from './route.ts';
 import { documentStartedRun, startedRunAnswer } from './started-run.ts';
+import { tenantsToVisit } from './tenants-to-visit.ts';
 
 route(
   { name: 'jobs', method: 'GET', path: '/jobs', access: 'Runs.Read', failures: [], document: documentJobs },
-  async ({ clock }) => {
+  async ({ clock, callers }, { caller }) => {
     const nowMs = clock.nowMs();
-    const list = jobRegistry.list().map((job) => viewJob(job, nowMs));
+    // The lists of a job may name any tenant.
+    const showsTenants = await mayReadEveryTenant(callers.policy, caller);
+    const list = jobRegistry.list().map((job) => ({
+      ...viewJob(job, nowMs),
+      ...(showsTenants ? { tenants: job.tenants, except: job.except } : {}),
+    }));
     return { status: 200, jsonBody: { jobs: list } satisfies JobsAnswer };
   },
 );
@@ -53,13 +59,13 @@ route(
     document: documentStart,
   },
   async (services, { path, body, caller, orchestrations }) => {
-    const tenants = await tenantsToVisit(services, caller, body.tenants);
+    const limits = await tenantsToVisit(services, caller, body);
     const runId = await startRun(runDeps(services, orchestrations), {
       job: path.job,
       window: body.window ?? manualWindow(services.newId()),
       startedBy: caller.applicationId,
       starter: actorOf(caller),
-      ...(tenants === undefined ? {} : { tenants }),
+      ...limits,
       ...(body.parameters === undefined ? {} : { parameters: body.parameters }),
     });
     return startedRunAnswer(runId);
@@ -96,10 +102,10 @@ async function documentStart(): Promise<RouteDocument> {
     group: 'Jobs and runs',
     summary: 'Start a run',
     description:
-      'Starts a run of the job over all delegated tenants, or over the named tenants. With a `window`, the request is safe to repeat: a second request with the same window is answered with `run_conflict` and starts nothing. `parameters` are checked by the schema of the job, and defaults are added. The body may have up to 512 KiB.',
+      'Starts a run of the job over all delegated tenants, or over those that `tenants` and `except` name, each of them if the job is for it. With a `window`, the request is safe to repeat: a second request with the same window is answered with `run_conflict` and starts nothing. `parameters` are checked by the schema of the job, and defaults are added. The body may have up to 512 KiB.',
     pathParameters: { job: { description: 'Name of the job.', example: 'access-check' } },
     bodySchema: startRunBody(jobRegistry.list()),
-    bodyExample: { tenants: [exampleDomain] },
+    bodyExample: { tenants: [exampleDomain, 'tag:managed'], except: ['tag:regulated'] },
     answers: [await documentStartedRun('access-check@manual-8d9f7a54-0d0c-4c5e-9a51-9f3a2f6a2b7e')],
   };
 }

@@ -3,10 +3,9 @@ import { readableTenants } from '../lib/api/readable-tenants.ts';
 import { type Caller, callerIdOf } from '../lib/model/caller.ts';
 import { BrokerError } from '../lib/model/errors.ts';
 import { parseDomainName, parseTenantId, type TenantId } from '../lib/model/identifiers.ts';
-import { mayRead, type ReadableTenants } from '../lib/model/readable-tenants.ts';
-import { type ReadableRuns, readableRuns } from '../lib/runs/readable-runs.ts';
+import type { ReadableTenants } from '../lib/model/readable-tenants.ts';
+import { type ReadableRuns, readableRuns, tenantsOfRun } from '../lib/runs/readable-runs.ts';
 import type { Run } from '../lib/runs/run.ts';
-import { selectTenants } from '../lib/tenants/directory.ts';
 import { findRun } from './find-run.ts';
 
 /** The stored runs as the caller may see them. @throws BrokerError like `readableTenants`. */
@@ -23,7 +22,7 @@ export async function controllableRun(services: Services, caller: Caller, runId:
   await findRun(readableRuns(services.runs, readable).log, runId);
   const run = await findRun(services.runs.log, runId);
   if (readable === '*') return run;
-  const tenants = (await services.runs.log.request(run.runId))?.tenants;
+  const tenants = await tenantsOfRun(services.runs, run);
   if (tenants?.every((tenantId) => readable.has(tenantId)) === true) return run;
   throw new BrokerError('caller_forbidden', 'The run covers tenants that this caller may not read.');
 }
@@ -48,43 +47,4 @@ export async function tenantIdFor(
     if (reader.readable === '*' || !(thrown instanceof BrokerError) || !thrown.transient) throw thrown;
     return undefined;
   }
-}
-
-/**
- * Returns the ids of the tenants that a new run is for; undefined for all. The answer to a caller whose reading is limited
- * does not tell whether another tenant exists.
- * @throws BrokerError caller_forbidden, or like `selectTenants` and `readableTenants`.
- */
-export async function tenantsToVisit(
-  services: Services,
-  caller: Caller,
-  references: readonly string[] | undefined,
-): Promise<readonly TenantId[] | undefined> {
-  const readable = await readableTenants(services, caller);
-  if (readable === '*')
-    return references && idsOf(await selectTenants(services.directory, references, undefined, callerIdOf(caller)));
-  const wanted: TenantId[] = [];
-  for (const reference of references ?? []) {
-    const tenantId = await tenantIdFor(services, { caller, readable }, reference);
-    // The directory is not asked about a tenant that the caller may not read: its failure would tell who is a customer.
-    if (tenantId === undefined || !mayRead(readable, tenantId)) throw notReadable();
-    wanted.push(tenantId);
-  }
-  const chosen = await selectTenants(services.directory, wanted, undefined, callerIdOf(caller)).catch(hideUnknown);
-  if (chosen.length > 0) return idsOf(chosen);
-  throw notReadable();
-}
-
-const notReadable = (): BrokerError =>
-  new BrokerError(
-    'caller_forbidden',
-    'This caller may act only on tenants that it may read. Name such tenants, by id or domain, in `tenants`.',
-  );
-
-const idsOf = (tenants: readonly { readonly tenantId: TenantId }[]): TenantId[] =>
-  tenants.map(({ tenantId }) => tenantId);
-
-function hideUnknown(thrown: unknown): [] {
-  if (thrown instanceof BrokerError && thrown.code === 'tenant_unknown') return [];
-  throw thrown;
 }

@@ -24,7 +24,7 @@ route(
   },
   async (services, { path, caller, orchestrations }) => {
     const run = await controllableRun(services, caller, path.runId);
-    const { tenants, parameters } = await rerunRequest(services.runs, run);
+    const { tenants, choice, parameters } = await rerunRequest(services.runs, run);
     const runId = await startRun(runDeps(services, orchestrations), {
       job: run.job,
       window: manualWindow(services.newId()),
@@ -32,6 +32,7 @@ route(
       starter: actorOf(caller),
       parameters,
       ...(tenants === undefined ? {} : { tenants }),
+      ...(choice === undefined ? {} : { choice }),
     });
     return startedRunAnswer(runId);
   },

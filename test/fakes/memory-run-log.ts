@@ -1,7 +1,14 @@
 import { BrokerError } from '../../src/lib/model/errors.ts';
 import type { TenantId } from '../../src/lib/model/identifiers.ts';
 import type { ParameterValues } from '../../src/lib/model/parameters.ts';
-import type { Run, RunPlan, RunRequest, TenantOutcome, TenantRun } from '../../src/lib/runs/run.ts';
+import {
+  type Run,
+  type RunPlan,
+  type RunRequest,
+  scopeOf,
+  type TenantOutcome,
+  type TenantRun,
+} from '../../src/lib/runs/run.ts';
 import type { RunId } from '../../src/lib/runs/run-id.ts';
 import { checkPlanDigest, digestOf, type PlannedRun, type StoredPlan } from '../../src/lib/runs/stored-plan.ts';
 import type {
@@ -32,7 +39,7 @@ export class MemoryRunLog implements RunLog {
       run: {
         ...run,
         status: 'pending',
-        scope: request.tenants === undefined ? 'all' : 'selected',
+        scope: scopeOf(request),
         tenants: noTenants,
         // Like in the table, where an earlier version wrote none.
         ...(Object.keys(request.parameters).length === 0

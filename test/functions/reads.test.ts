@@ -631,7 +631,7 @@ describe('GET /api/audit for a limited caller', () => {
 
 describe('runs of a limited caller', () => {
   const forbidden =
-    'caller_forbidden: This caller may act only on tenants that it may read. Name such tenants, by id or domain, in `tenants`.';
+    'caller_forbidden: This caller may act only on tenants that it may read. Name such tenants in `tenants`, by id, domain, group or tag; in `except`, name no other tenant.';
   const start = (tenants?: readonly string[]) =>
     call('jobs-start', { path: { job: 'access-check' }, body: tenants === undefined ? {} : { tenants } });
 
@@ -639,6 +639,75 @@ describe('runs of a limited caller', () => {
     expect(await start([contoso.id])).toContain('"status":"pending"');
     for (const tenants of [undefined, [hidden.id], [contoso.id, hidden.domain], ['nobody.example']])
       expect(await start(tenants)).toBe(forbidden);
+  });
+
+  const startWith = async (body: object) => {
+    const answer = await call('jobs-start', { path: { job: 'access-check' }, body });
+    if (!answer.startsWith('{')) return answer;
+    const { runId } = JSON.parse(answer) as { runId: string };
+    return runLog.request(runId);
+  };
+
+  it.each([
+    { tenants: ['group:gold'] },
+    { tenants: ['tag:managed', 'tag:hiddentag'] },
+    { tenants: ['tag:managed'], except: ['tag:hiddentag'] },
+    { tenants: [contoso.domain], except: ['tag:hiddentag'] },
+  ])('reach only readable tenants through groups and tags: %j', async (body) => {
+    tenantTags.byTenant.set(hidden.id, ['hiddentag', 'managed']);
+    expect(await startWith(body)).toMatchObject({ tenants: [contoso.id] });
+  });
+
+  it.each([
+    { tenants: ['tag:hiddentag'] },
+    { tenants: ['tag:nobody'] },
+    { tenants: ['*'] },
+    { except: ['tag:managed'] },
+    { tenants: ['tag:managed'], except: [contoso.id] },
+    { tenants: ['tag:managed'], except: [hidden.domain] },
+    { tenants: ['tag:managed'], except: ['nobody.example'] },
+    { tenants: ['tag:managed', hidden.id] },
+  ])('answer the same whether another tenant exists or has a tag: %j', async (body) => {
+    expect(await startWith(body)).toBe(forbidden);
+  });
+
+  it('do not tell a group of other tenants from one that does not exist', async () => {
+    expect(await startWith({ tenants: ['group:hidden-ones'] })).toBe(
+      'request_invalid: tenants: unknown group "hidden-ones"; the groups are gold.',
+    );
+    expect(await startWith({ tenants: ['group:gold'], except: ['group:none'] })).toBe(
+      'request_invalid: except: unknown group "none"; the groups are gold.',
+    );
+  });
+
+  it('are hidden, and shown without what was asked for, if another caller named a group', async () => {
+    const { results } = services.runs as unknown as { results: MemoryRunResults };
+    const stored = async (runId: string, tenants: readonly (typeof hidden)[], isPlanned = true) => {
+      const window = runId.split('@')[1] ?? '';
+      const asked = { tenants: ['tag:hiddentag', 'group:gold'] };
+      const run = { runId, job: 'access-check', window, startedBy: 'x', createdAtMs: auditStartMs, asked };
+      await runLog.create(run, { parameters: {}, choice: asked });
+      if (!isPlanned) return;
+      const attempt = tenants.map(({ id, name }) => ({ tenantId: id, name }));
+      await results.putPlan(runId, { job: 'access-check', parameters: {}, attempt, decided: [] });
+    };
+    await stored('access-check@both5', [contoso, hidden]);
+    await stored('access-check@hidden6', [hidden]);
+    await stored('access-check@unplanned7', [], false);
+    await stored('access-check@mine8', [contoso]);
+    const show = (runId: string, caller = limited) => call('runs-show', { path: { runId } }, caller);
+    const shown = await show('access-check@both5');
+    expect(JSON.parse(shown)).toMatchObject({ tenants: { total: 1 } });
+    expect(shown).not.toMatch(traces);
+    expect(shown).not.toContain('asked');
+    expect(JSON.parse(await show('access-check@both5', unlimited))).toMatchObject({
+      asked: { tenants: ['tag:hiddentag', 'group:gold'] },
+    });
+    for (const runId of ['access-check@hidden6', 'access-check@unplanned7'])
+      expect(await show(runId)).toBe('run_not_found: No run has this id.');
+    const cancel = (runId: string) => call('runs-cancel', { path: { runId } });
+    expect(await cancel('access-check@both5')).toMatch(/^caller_forbidden: /);
+    expect(await cancel('access-check@mine8')).toContain('"cancelRequested":true');
   });
 
   it('are repeated and cancelled only if they cover no other tenant', async () => {

@@ -2,12 +2,14 @@ import { HttpRequest } from '@azure/functions';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Services } from '../../src/composition.ts';
 import type { BoundRoute } from '../../src/lib/api/call.ts';
+import type { PolicyStore } from '../../src/lib/callers/policy-store.ts';
 import { silentLogger } from '../../src/lib/runtime/log.ts';
 import { fanOutName } from '../../src/lib/runs/fan-out.ts';
 import type { RunStatus, TenantRun } from '../../src/lib/runs/run.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { FakeOrchestrations } from '../fakes/fake-orchestrations.ts';
 import { MemoryRunLog, MemoryRunResults } from '../fakes/memory-run-log.ts';
+import { MemoryTenantTags } from '../fakes/memory-tenant-tags.ts';
 import { recordingLogger } from '../fakes/recording-logger.ts';
 import { guid, tenant } from '../support/audit-entries.ts';
 import { openPolicy } from '../support/open-policy.ts';
@@ -32,8 +34,16 @@ async function stage(status: RunStatus = 'completed') {
   await log.change(runId, { status });
   const logger = recordingLogger();
   const orchestrations = new FakeOrchestrations();
+  const tenantTags = new MemoryTenantTags({ [fabrikam.tenantId]: ['managed'] });
+  const policy: PolicyStore = {
+    current: async () => {
+      const gold = [{ kind: 'id', tenantId: contoso.tenantId } as const];
+      return { ...(await openPolicy.current()), policy: { rules: [], groups: new Map([['gold', gold]]) } };
+    },
+  };
   const services = {
-    callers: { policy: openPolicy },
+    callers: { policy },
+    tenantTags,
     clock: new FakeClock(nowMs),
     log: silentLogger,
     newId: () => guid(7),
@@ -66,7 +76,7 @@ async function stage(status: RunStatus = 'completed') {
     };
     return route!.answer(services, admitted);
   };
-  return { call, log, results, orchestrations, logger };
+  return { call, log, results, orchestrations, logger, tenantTags };
 }
 
 describe('GET /api/jobs', () => {
@@ -135,6 +145,57 @@ describe('POST /api/jobs/{job}/runs', () => {
       parameters: { days: 5 },
       tenants: [contoso.tenantId],
     });
+  });
+
+  it.each([
+    [{ tenants: ['tag:managed'] }, { choice: { tenants: ['tag:managed'] } }],
+    [{ tenants: ['*'], except: ['group:gold'] }, { choice: { except: ['group:gold'] } }],
+    [{ tenants: ['contoso.com', 'tag:managed'] }, { choice: { tenants: [contoso.tenantId, 'tag:managed'] } }],
+    [
+      { tenants: ['contoso.com'], except: ['tag:other'] },
+      { tenants: [contoso.tenantId], choice: { except: ['tag:other'] } },
+    ],
+    [{ tenants: ['*'], except: [] }, {}],
+  ])('keeps the groups and tags of %j for the plan', async (body, request) => {
+    const { call, log } = await stage();
+    await call('jobs-start', { job: 'licence-report' }, { ...body, window: 'w1' });
+    expect(await log.request('licence-report@w1')).toEqual({ parameters: {}, ...request });
+    const { asked } = (await log.find('licence-report@w1'))!;
+    expect(asked).toEqual(
+      'choice' in request ? { ...body, ...(body.tenants?.[0] === '*' && { tenants: undefined }) } : undefined,
+    );
+  });
+
+  it.each([
+    [
+      { tenants: ['group:god'] },
+      'request_invalid',
+      'tenants: unknown group "god"; did you mean "gold"? The groups are gold.',
+    ],
+    [{ tenants: ['*', 'tag:a'] }, 'request_invalid', 'tenants: "*" means all and must be the only entry.'],
+    [
+      { tenants: ['tag:mangaed'] },
+      'request_invalid',
+      '`tenants` and `except` leave no customer to visit. No tenant has a tag mangaed.',
+    ],
+    [
+      { tenants: ['contoso.com'], except: ['group:gold'] },
+      'request_invalid',
+      '`tenants` and `except` leave no customer to visit.',
+    ],
+    [{ except: ['contso.com'] }, 'tenant_unknown', '"contso.com" is not among the customer tenants.'],
+  ])('starts no run for %j', async (body, code, detail) => {
+    const { call, orchestrations } = await stage();
+    await expect(call('jobs-start', { job: 'licence-report' }, body)).rejects.toMatchObject({ code, detail });
+    expect(orchestrations.started).toEqual([]);
+  });
+
+  it('starts no run while tags cannot be read', async () => {
+    const { call, orchestrations, tenantTags } = await stage();
+    tenantTags.broken = true;
+    const start = (body: object) => call('jobs-start', { job: 'licence-report' }, body);
+    await expect(start({ except: ['tag:a'] })).rejects.toMatchObject({ code: 'storage_unavailable' });
+    expect(orchestrations.started).toEqual([]);
   });
 
   it('starts no run with parameters that the job does not accept', async () => {

@@ -18,11 +18,15 @@ const tenantCommands: ReadonlySet<string> = new Set([
   'verify',
   'doctor',
   'runs show',
+  'tenants',
+  'tenants list',
   'tenants consent',
   'policy test',
 ]);
 /** Commands whose first argument is a customer tenant. */
 const tenantArgumentCommands: ReadonlySet<string> = new Set(['request']);
+/** Commands whose options --tenant and --except also take groups and tags. */
+const markCommands: ReadonlySet<string> = new Set(['run', 'tenants', 'tenants list']);
 const tenantOptions: ReadonlySet<string> = new Set(['--tenant', '--tenants', '--except', '--customer']);
 
 /** Commands whose argument is a job. */
@@ -121,7 +125,7 @@ const commandOf = (words: readonly string[]): string =>
     [tenantCommands, tenantArgumentCommands, jobCommands, runCommands].some((names) => names.has(name)),
   ) ?? '';
 
-type Asked = 'tenants' | 'jobs' | 'runs';
+type Asked = 'tenants' | 'tenants and marks' | 'jobs' | 'runs';
 
 /** What the broker is asked for. The last word is the one that is being typed. */
 function askedFor(words: readonly string[]): Asked | undefined {
@@ -129,7 +133,7 @@ function askedFor(words: readonly string[]): Asked | undefined {
   const typed = words.at(-1) ?? '';
   const before = words.at(-2) ?? '';
   const option = typed.startsWith('--') && typed.includes('=') ? typed.slice(0, typed.indexOf('=')) : before;
-  if (tenantOptions.has(option)) return tenantCommands.has(command) ? 'tenants' : undefined;
+  if (tenantOptions.has(option)) return tenantsFor(command);
   if (tenantArgumentCommands.has(command)) return words.length === 2 && !typed.startsWith('-') ? 'tenants' : undefined;
   if (jobCommands.has(command)) {
     const isFirst = words.length === command.split(' ').length + 1;
@@ -139,10 +143,13 @@ function askedFor(words: readonly string[]): Asked | undefined {
   return option === '--with' || (!typed.startsWith('-') && !before.startsWith('--')) ? 'runs' : undefined;
 }
 
+const tenantsFor = (command: string): Asked | undefined =>
+  markCommands.has(command) ? 'tenants and marks' : tenantCommands.has(command) ? 'tenants' : undefined;
+
 async function ask(asked: Asked): Promise<readonly Suggestion[]> {
   const { jobSuggestions, runSuggestions, tenantSuggestions } = await import('../remote/suggestions.ts');
   const client = await connectToEnvironment();
-  if (asked === 'tenants') return tenantSuggestions(client);
+  if (asked === 'tenants' || asked === 'tenants and marks') return tenantSuggestions(client, asked !== 'tenants');
   return asked === 'jobs' ? jobSuggestions(client) : runSuggestions(client, Date.now());
 }
 

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { JobsAnswer } from '../../lib/api/answers/jobs.ts';
 import type { RunAnswer, StartedRunAnswer } from '../../lib/api/answers/runs.ts';
+import { askedText } from '../../lib/model/named-tenants.ts';
 import { parametersText } from '../../lib/model/parameters.ts';
 import { counted } from '../counted.ts';
 import { addParameterOptions, givenParameters, jobNamed, type ParameterFlags } from '../jobs/given-parameters.ts';
@@ -15,6 +16,7 @@ import { longTime } from '../times.ts';
 
 interface RunFlags extends ConnectionFlags, ParameterFlags {
   readonly tenant?: readonly string[];
+  readonly except?: readonly string[];
   readonly window?: string;
   readonly wait?: true;
   readonly json?: true;
@@ -28,7 +30,8 @@ export function registerRun(program: Command): void {
     .description(
       'Start a run of a job. With --wait: exit 0 if all tenants succeeded, 3 if some failed, 1 if all failed, 4 if a person must sign in or consent.',
     )
-    .option('--tenant <id-or-domain...>', 'only these tenants')
+    .option('--tenant <tenant...>', 'only these tenants: ids, domains, group:NAME or tag:NAME')
+    .option('--except <tenant...>', 'without these tenants')
     .option('--window <name>', 'name of the window; a job has one run per window')
     .option('--wait', 'wait for the end and show progress on standard error')
     .option('--json', 'one JSON document');
@@ -37,11 +40,12 @@ export function registerRun(program: Command): void {
     .action(startRun);
 }
 
-async function startRun(job: string, { tenant, window, ...flags }: RunFlags): Promise<void> {
+async function startRun(job: string, { tenant, except, window, ...flags }: RunFlags): Promise<void> {
   const client = await connect(flags);
   const parameters = await givenParameters(flags, async () => jobNamed((await client.get('/jobs')) as JobsAnswer, job));
   const body = {
     ...(tenant ? { tenants: tenant } : {}),
+    ...(except ? { except } : {}),
     ...(parameters ? { parameters } : {}),
     ...(window ? { window } : {}),
   };
@@ -64,6 +68,7 @@ export function runLines(run: RunAnswer): Line[] {
     run.outcome === 'starting'
       ? 'The number of tenants is not known yet.'
       : `${counted(total, 'tenant')}: ${succeeded} succeeded, ${failed} failed, ${skipped} skipped, ${notAttempted} not attempted`,
+    ...(run.asked === undefined ? [] : [`Tenants: ${askedText(run.asked)}`]),
     ...(run.parameters === undefined ? [] : [`Parameters: ${parametersText(run.parameters)}`]),
     ...run.warnings.map((warning) => `Note: ${warning}`),
     ...(run.stoppedBy === undefined

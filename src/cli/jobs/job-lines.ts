@@ -1,3 +1,4 @@
+import { askedText } from '../../lib/model/named-tenants.ts';
 import { parameterFields, parameterWords, type ParameterField } from '../../lib/model/parameters.ts';
 import { counted } from '../counted.ts';
 import type { Line } from '../line.ts';
@@ -7,7 +8,18 @@ import type { JobAnswer } from './given-parameters.ts';
 
 /** Describes a job for people: what it does, when it runs, and what it can be given. */
 export function jobLines(job: JobAnswer): Line[] {
-  const { name, title, description, schedule, nextAt, resources, permissions = [], timeoutSeconds } = job;
+  const {
+    name,
+    title,
+    description,
+    schedule,
+    nextAt,
+    resources,
+    permissions = [],
+    timeoutSeconds,
+    tenants,
+    except,
+  } = job;
   // A broker of an earlier version does not describe parameters.
   const { parameters } = job as Partial<JobAnswer>;
   const fields = parameters === undefined ? undefined : parameterFields(parameters);
@@ -17,6 +29,7 @@ export function jobLines(job: JobAnswer): Line[] {
     ...(description === undefined ? [] : [description]),
     '',
     `Schedule: ${schedule === undefined ? 'on demand' : `${schedule} (UTC)${next}`}`,
+    ...(tenants === undefined && except === undefined ? [] : [`Tenants: ${askedText({ tenants, except })}`]),
     `Resources: ${resources.length === 0 ? 'none' : resources.join(', ')}`,
     `Permissions: ${permissions.length === 0 ? 'none' : permissions.join(', ')}`,
     `Time limit: ${counted(timeoutSeconds, 'second')} for each tenant`,

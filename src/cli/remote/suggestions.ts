@@ -1,8 +1,10 @@
 import type { JobsAnswer } from '../../lib/api/answers/jobs.ts';
 import type { RunsAnswer } from '../../lib/api/answers/runs.ts';
 import type { TenantsAnswer } from '../../lib/api/answers/tenants.ts';
+import { namesOfTags } from '../../lib/groups/tag.ts';
 import { outcomeWord } from '../../lib/model/outcomes.ts';
 import { type ParameterField, parameterFields, parameterWords } from '../../lib/model/parameters.ts';
+import { counted } from '../counted.ts';
 import { relativeTime } from '../times.ts';
 import type { BrokerClient } from './broker-client.ts';
 
@@ -19,7 +21,7 @@ const offeredRuns = '100';
  * The script for bash expands every value, so that `$(…)` in one would be executed. Callers of the broker choose windows,
  * and customers their domains.
  */
-const harmless = /^[A-Za-z0-9@:._-]+$/;
+const harmless = /^[A-Za-z0-9@:._=-]+$/;
 
 /** Shells print descriptions. */
 const unusual = /[^\p{L}\p{M}\p{N} .,&+'()-]/gu;
@@ -29,12 +31,41 @@ const safe = (suggestions: readonly Suggestion[]): Suggestion[] =>
     harmless.test(value) ? [{ value, description: description.replaceAll(unusual, ' ') }] : [],
   );
 
-/** The customer tenants: their domain or id as a value, their name as its description. */
-export async function tenantSuggestions(client: Pick<BrokerClient, 'glance'>): Promise<Suggestion[]> {
-  const { tenants } = (await client.glance('/tenants')) as TenantsAnswer;
-  return safe(
-    tenants.map(({ tenantId, defaultDomain, name }) => ({ value: defaultDomain ?? tenantId, description: name })),
-  );
+/**
+ * The customer tenants: their domain or id as a value, their name as its description.
+ * @param withMarks for options that also take `group:NAME` and `tag:NAME`.
+ */
+export async function tenantSuggestions(
+  client: Pick<BrokerClient, 'glance'>,
+  withMarks = false,
+): Promise<Suggestion[]> {
+  const { tenants, groups = [] } = (await client.glance('/tenants')) as Partial<TenantsAnswer>;
+  const marks = withMarks ? [...groupSuggestions(groups, tenants), ...tagSuggestions(tenants)] : [];
+  return safe([
+    ...(tenants ?? []).map(({ tenantId, defaultDomain, name }) => ({
+      value: defaultDomain ?? tenantId,
+      description: name,
+    })),
+    ...marks,
+  ]);
+}
+
+type Tenants = TenantsAnswer['tenants'] | undefined;
+
+const groupSuggestions = (names: readonly string[], tenants: Tenants = []): Suggestion[] =>
+  names.map((name) => ({
+    value: `group:${name}`,
+    description: counted(tenants.filter(({ groups }) => groups?.includes(name)).length, 'tenant'),
+  }));
+
+/** Each tag as it is, and its name alone if it has a value. */
+function tagSuggestions(tenants: Tenants = []): Suggestion[] {
+  const counts = new Map<string, number>();
+  for (const { tags = [] } of tenants)
+    for (const name of namesOfTags(tags)) counts.set(name, (counts.get(name) ?? 0) + 1);
+  return [...counts]
+    .toSorted(([one], [other]) => (one < other ? -1 : 1))
+    .map(([name, count]) => ({ value: `tag:${name}`, description: counted(count, 'tenant') }));
 }
 
 /** The newest runs: their id as a value, their outcome and start as its description. */

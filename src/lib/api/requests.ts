@@ -22,14 +22,19 @@ const tenantReference = z
 /** Limit for the body of `POST /api/jobs/{job}/runs`: room for 5,000 tenants named by domain. */
 export const maxStartRunBytes = 512 * 1024;
 
+const tenantEntry = z.string().min(1).max(253);
+
 /** The body of `POST /api/jobs/{job}/runs`. */
 export const startRunSchema = z.strictObject({
-  tenants: z
-    .array(tenantReference)
-    .min(1)
+  tenants: z.array(tenantEntry).min(1).max(5000).optional().meta({
+    description:
+      'Limits the run to these tenants: tenant ids, domains, `group:NAME`, `tag:NAME` and `tag:NAME=VALUE`. Groups and tags are resolved when the run is planned. Default: all tenants that the job is for.',
+  }),
+  except: z
+    .array(tenantEntry)
     .max(5000)
     .optional()
-    .meta({ description: 'Limits the run to these tenants. Default: all delegated tenants.' }),
+    .meta({ description: 'Tenants that the run leaves out, written like `tenants`.' }),
   parameters: z
     .record(z.string().max(100), z.unknown())
     .optional()

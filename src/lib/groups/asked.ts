@@ -14,7 +14,7 @@ export interface AskedTenants {
 const maxProblems = 5;
 
 /** What is wrong with the entries themselves, one sentence each. Groups are not looked up. */
-function askedProblems({ tenants = [], except = [] }: AskedTenants): readonly string[] {
+export function askedProblems({ tenants = [], except = [] }: AskedTenants): readonly string[] {
   const wrong = (list: string, entries: readonly string[]): string[] =>
     entries.flatMap((text) =>
       parseEntry(text) === undefined ? [`${list}: "${text.slice(0, 100)}" ${entryRule(text)}.`] : [],

@@ -1,4 +1,5 @@
 import type * as z from 'zod';
+import { askedProblems } from '../groups/asked.ts';
 import type { Grant } from '../model/token.ts';
 import type { GraphClient } from '../graph/client.ts';
 import type { DirectoryRole } from '../model/directory-roles.ts';
@@ -61,6 +62,13 @@ export interface JobDefinition<P extends z.ZodObject = NoParameters> {
    * opens. Those of other resources are for documentation.
    */
   readonly permissions?: readonly string[];
+  /**
+   * The customers that the job is for, as entries of docs/groups.md. Absent: all. A run visits no other, whatever a request
+   * names.
+   */
+  readonly tenants?: readonly string[];
+  /** Customers that the job is not for, as entries of docs/groups.md. Takes away, whatever `tenants` says. */
+  readonly except?: readonly string[];
   /** Directory roles of which the service account needs one at the customer, least first. `ptb doctor` checks them. */
   readonly directoryRoles?: readonly DirectoryRole[];
   /** The broker application whose credential is used; `default` if absent. */
@@ -104,6 +112,9 @@ export function defineJob<P extends z.ZodObject = NoParameters>(definition: JobD
   if (new Set(resources).size !== resources.length) wrong('resources lists a resource twice');
   if (columns !== undefined && new Set(columns.map((column) => column.name)).size !== columns.length)
     wrong('columns lists a column twice');
+  if (definition.tenants?.length === 0) wrong('tenants must not be empty; leave it out for all tenants');
+  const [askedProblem] = askedProblems(definition);
+  if (askedProblem !== undefined) wrong(askedProblem);
   const unlisted = columns && definition.key?.find((name) => !columns.some((column) => column.name === name));
   if (unlisted !== undefined || definition.key?.length === 0) wrong('key must name columns');
   if (definition.key?.some((name) => uncompared(definition).has(name)))

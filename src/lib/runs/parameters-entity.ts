@@ -1,7 +1,8 @@
+import type { AskedTenants } from '../groups/asked.ts';
 import { BrokerError } from '../model/errors.ts';
 import type { ParameterValues } from '../model/parameters.ts';
 import type { RunRequest } from './run.ts';
-import { parameterValuesSchema } from './run-schemas.ts';
+import { askedTenantsSchema, parameterValuesSchema } from './run-schemas.ts';
 
 /** A property holds at most 32,768 characters. */
 const maxLength = 30_000;
@@ -15,9 +16,21 @@ export function parametersProperties(parameters: RunRequest['parameters']): Reco
 }
 
 /** @returns undefined for a run without parameters, and one of an earlier version. */
-export function readParametersText(text: string | undefined): ParameterValues | undefined {
+export const readParametersText = (text: string | undefined): ParameterValues | undefined =>
+  parameterValuesSchema.safeParse(jsonOf(text)).data;
+
+/** What was asked for, to be shown. Absent if it does not fit, because nothing is decided by it. */
+export function askedProperties(asked: AskedTenants | undefined): Record<string, string> {
+  const text = asked === undefined ? '' : JSON.stringify(asked);
+  return text === '' || text.length > maxLength ? {} : { asked: text };
+}
+
+export const readAskedText = (text: string | undefined): AskedTenants | undefined =>
+  askedTenantsSchema.safeParse(jsonOf(text)).data;
+
+function jsonOf(text: string | undefined): unknown {
   try {
-    return parameterValuesSchema.safeParse(JSON.parse(text ?? '')).data;
+    return JSON.parse(text ?? '');
   } catch {
     return undefined;
   }

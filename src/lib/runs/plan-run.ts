@@ -4,15 +4,18 @@ import type { TenantId } from '../model/identifiers.ts';
 import { errorFields, type Logger } from '../runtime/log.ts';
 import { incompleteList, type TenantDirectory } from '../tenants/directory.ts';
 import { type DelegatedTenant, isExcluded, reasonTexts } from '../tenants/tenant.ts';
+import type { JobRegistry } from './job.ts';
+import { resolveRunChoice, type RunChoice, type RunChoiceDeps } from './run-choice.ts';
 import { isEnded, longestRetryAfterSeconds, type Run, type RunPlan, type RunRequest, type TenantRun } from './run.ts';
 import { parseRunId, type RunId } from './run-id.ts';
 import type { Runs } from './runs.ts';
 import { checkPlanRequest, type StoredPlan } from './stored-plan.ts';
 
-export interface PlanRunDeps {
+export interface PlanRunDeps extends RunChoiceDeps {
   readonly clock: Clock;
   readonly log: Logger;
-  readonly directory: Pick<TenantDirectory, 'snapshot'>;
+  readonly jobs: Pick<JobRegistry, 'find'>;
+  readonly directory: Pick<TenantDirectory, 'snapshot' | 'tenantOf'>;
   readonly runs: Pick<Runs, 'log' | 'results'>;
 }
 
@@ -63,7 +66,10 @@ export async function planRun(deps: PlanRunDeps, input: { readonly runId: RunId 
   }
 }
 
-/** Returns the stored plan, or makes and stores one. @throws BrokerError plan_changed, and what the directory throws. */
+/**
+ * Returns the stored plan, or makes and stores one.
+ * @throws BrokerError plan_changed, what the directory throws, and as `resolveRunChoice` does.
+ */
 async function fixPlan(deps: PlanRunDeps, runId: RunId, run: Run | undefined): Promise<StoredPlan> {
   const stored = run && (await deps.runs.results.plan(run));
   if (stored !== undefined && run?.planDigest !== undefined) return stored;
@@ -71,30 +77,38 @@ async function fixPlan(deps: PlanRunDeps, runId: RunId, run: Run | undefined): P
   const job = parseRunId(runId)?.job;
   if (request === undefined || job === undefined)
     throw new BrokerError('run_not_found', `The record of the run ${runId} no longer exists.`);
-  const plan = stored ?? (await deps.runs.results.putPlan(runId, await makePlan(deps, job, request)));
-  checkPlanRequest(runId, plan, { ...request, job });
+  const choice = await resolveRunChoice(deps, deps.jobs.find(job), request);
+  const plan = stored ?? (await deps.runs.results.putPlan(runId, await makePlan(deps, job, { ...request, choice })));
+  checkPlanRequest(runId, plan, { ...request, job, choice });
   return plan;
 }
 
-async function makePlan(deps: PlanRunDeps, job: string, request: RunRequest): Promise<RunPlan> {
+/** A request with its choice resolved. */
+type ResolvedRequest = Omit<RunRequest, 'choice'> & { readonly choice: RunChoice };
+
+async function makePlan(deps: PlanRunDeps, job: string, request: ResolvedRequest): Promise<RunPlan> {
   const list = await deps.directory.snapshot();
   const known = new Set(list.tenants.map(({ tenantId }) => tenantId));
   // A plan from an incomplete list would silently omit customers.
   if (!list.complete && request.tenants?.every((tenantId) => known.has(tenantId)) !== true) throw incompleteList(list);
-  const tenants = request.tenants === undefined ? list.tenants : choose(list.tenants, request.tenants);
+  const { choice } = request;
+  const named = request.tenants === undefined ? list.tenants : choose(list.tenants, request.tenants);
+  const tenants = named.filter(({ tenantId }) => choice.isIncluded(tenantId));
+  const isAttempted = ({ reachable, tenantId }: DelegatedTenant): boolean => reachable && choice.isOfJob(tenantId);
+  const warnings = [...list.warnings, ...choice.warningsFor(named.map(({ tenantId }) => tenantId))];
   const nowMs = deps.clock.nowMs();
   return {
     job,
     parameters: request.parameters,
-    attempt: tenants
-      .filter(({ reachable }) => reachable)
-      .map(({ tenantId, name, defaultDomain }) => ({
-        tenantId,
-        name,
-        ...(defaultDomain === undefined ? {} : { defaultDomain }),
-      })),
-    decided: tenants.filter(({ reachable }) => !reachable).map((tenant) => decided(tenant, nowMs)),
-    ...(list.warnings.length === 0 ? {} : { warnings: list.warnings }),
+    attempt: tenants.filter(isAttempted).map(({ tenantId, name, defaultDomain }) => ({
+      tenantId,
+      name,
+      ...(defaultDomain === undefined ? {} : { defaultDomain }),
+    })),
+    decided: tenants
+      .filter((tenant) => !isAttempted(tenant))
+      .map((tenant) => decided(tenant, choice.isOfJob(tenant.tenantId), nowMs)),
+    ...(warnings.length === 0 ? {} : { warnings }),
   };
 }
 
@@ -116,14 +130,14 @@ function choose(listed: readonly DelegatedTenant[], wanted: readonly TenantId[])
   return [...chosen, ...gone];
 }
 
-function decided(tenant: DelegatedTenant, nowMs: number): TenantRun {
-  const skipped = isExcluded(tenant);
+function decided(tenant: DelegatedTenant, isOfJob: boolean, nowMs: number): TenantRun {
+  const skipped = !isOfJob || isExcluded(tenant);
   return {
     tenantId: tenant.tenantId,
     name: tenant.name,
     outcome: skipped ? 'skipped' : 'failed',
     code: skipped ? 'tenant_excluded' : 'tenant_not_delegated',
-    detail: reasonTexts[tenant.reason],
+    detail: isOfJob ? reasonTexts[tenant.reason] : 'The definition of the job leaves the tenant out.',
     round: 0,
     rows: 0,
     columns: [],

@@ -29,6 +29,32 @@ export function readableRuns(runs: Source, readable: ReadableTenants): ReadableR
   return readable === '*' ? runs : new LimitedRuns(runs, readable);
 }
 
+const unclearTenants =
+  'The list of tenants was incomplete or outdated when the run was planned, or a tag or domain that the run names has no tenant.';
+
+/**
+ * The tenants of a run that is not over all of them: those of the request, or of the plan if groups or tags were asked for.
+ * Undefined if they are not known: the run is over all, or not planned.
+ * @throws as RunLog.
+ */
+export async function tenantsOfRun({ log, results }: Source, run: Run): Promise<readonly TenantId[] | undefined> {
+  if (run.scope === 'all') return undefined;
+  const requested = (await log.request(run.runId))?.tenants;
+  if (requested !== undefined) return requested;
+  const plan = await planIfUnchanged(results, run);
+  return plan && [...plan.attempt, ...plan.decided].map(({ tenantId }) => tenantId);
+}
+
+/** A run whose stored plan was changed has failed. It is listed with the tenants that have a record. */
+async function planIfUnchanged(results: Pick<RunResults, 'plan'>, run: Run): Promise<RunPlan | undefined> {
+  try {
+    return await results.plan(run);
+  } catch (thrown) {
+    if (thrown instanceof BrokerError && thrown.code === 'plan_changed') return undefined;
+    throw thrown;
+  }
+}
+
 class LimitedRuns implements ReadableRuns {
   readonly #runs: Source;
   readonly #readable: ReadonlySet<TenantId>;
@@ -81,13 +107,13 @@ class LimitedRuns implements ReadableRuns {
   /** Whether the run was meant for a tenant that the caller may read. */
   async #covers(run: Run): Promise<boolean> {
     if (run.scope === 'all') return true;
-    const request = await this.#runs.log.request(run.runId);
-    return request?.tenants?.some((tenantId) => this.#readable.has(tenantId)) ?? false;
+    const tenants = await tenantsOfRun(this.#runs, run);
+    return tenants?.some((tenantId) => this.#readable.has(tenantId)) ?? false;
   }
 
   /** The run with the counts of the readable tenants, and without texts that may name others. */
   async #limit(run: Run): Promise<Run> {
-    const [plan, counts] = await Promise.all([this.#planIfUnchanged(run), this.#count(run.runId)]);
+    const [plan, counts] = await Promise.all([planIfUnchanged(this.results, run), this.#count(run.runId)]);
     const { succeeded, failed, skipped } = counts;
     const done = succeeded + failed + skipped;
     const planned = plan === undefined ? done : plan.attempt.length + plan.decided.length;
@@ -98,22 +124,14 @@ class LimitedRuns implements ReadableRuns {
     return {
       ...run,
       tenants,
-      warnings: hasWarnings ? ['The list of tenants was incomplete or outdated when the run was planned.'] : [],
+      // May name any tenant.
+      asked: undefined,
+      warnings: hasWarnings ? [unclearTenants] : [],
       stoppedBy: run.stoppedBy && {
         ...run.stoppedBy,
         detail: 'Only callers that may read every tenant see the details.',
       },
     };
-  }
-
-  /** A run whose stored plan was changed has failed. It is listed with the tenants that have a record. */
-  async #planIfUnchanged(run: Run): Promise<RunPlan | undefined> {
-    try {
-      return await this.results.plan(run);
-    } catch (thrown) {
-      if (thrown instanceof BrokerError && thrown.code === 'plan_changed') return undefined;
-      throw thrown;
-    }
   }
 
   #limitPlan(plan: StoredPlan): StoredPlan {

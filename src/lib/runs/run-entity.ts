@@ -15,7 +15,7 @@ import {
 import { parseRunId, type RunId } from './run-id.ts';
 import type { RunChange } from './run-log.ts';
 import { runRequestSchema } from './run-schemas.ts';
-import { readParametersText } from './parameters-entity.ts';
+import { readAskedText, readParametersText } from './parameters-entity.ts';
 import { readTrace, traceProperties } from './trace-entity.ts';
 
 /** An entity of the tables Runs and TenantRuns (docs/storage-schema.md). Times are ISO 8601. */
@@ -42,12 +42,19 @@ const maxDetailLength = 1000;
 export const maxRequestLength = chunkLength * maxChunks;
 
 export function requestProperties(request: RunRequest): Record<string, string> {
-  const text = JSON.stringify(request);
+  const text = requestText(request);
   const chunks = Array.from({ length: Math.ceil(text.length / chunkLength) }, (_, index) =>
     text.slice(index * chunkLength, (index + 1) * chunkLength),
   );
   return Object.fromEntries(chunks.map((chunk, index) => [`request${index}`, chunk]));
 }
+
+/**
+ * An earlier version must not plan a request with a choice, because it would visit all tenants. It refuses a request
+ * without `parameters`, so these have another name here.
+ */
+export const requestText = ({ parameters, ...request }: RunRequest): string =>
+  JSON.stringify(request.choice === undefined ? { ...request, parameters } : { ...request, given: parameters });
 
 export function readRequest(entity: Read): RunRequest | undefined {
   const text = Array.from({ length: maxChunks }, (_, index) => textAt(entity, `request${index}`) ?? '').join('');
@@ -135,6 +142,7 @@ export function readRun(entity: Read): Run {
     cancelRequestedAtMs: timeAt(entity, 'cancelRequestedAt'),
     warnings: entity['warnings'] === undefined ? undefined : readList(textAt(entity, 'warnings')),
     parameters: readParametersText(textAt(entity, 'parameters')),
+    asked: readAskedText(textAt(entity, 'asked')),
     planDigest: textAt(entity, 'planDigest'),
   };
 }

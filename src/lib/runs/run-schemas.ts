@@ -22,10 +22,20 @@ export const parameterValuesSchema: z.ZodType<ParameterValues> = z.record(
   z.union([z.string(), z.number(), z.boolean(), z.array(z.string())]),
 );
 
-export const runRequestSchema: z.ZodType<RunRequest> = z.object({
-  tenants: z.array(tenantIdSchema).optional(),
-  parameters: parametersSchema,
+const requestedTenants = z.array(tenantIdSchema).optional();
+
+export const askedTenantsSchema = z.object({
+  tenants: z.array(z.string()).optional(),
+  except: z.array(z.string()).optional(),
 });
+
+/** The parameters have another name beside a choice (`requestText`). */
+export const runRequestSchema: z.ZodType<RunRequest> = z.union([
+  z.object({ tenants: requestedTenants, parameters: parametersSchema }),
+  z
+    .object({ tenants: requestedTenants, choice: askedTenantsSchema, given: parametersSchema })
+    .transform(({ given, ...request }) => ({ ...request, parameters: given })),
+]);
 
 export const runPlanSchema: z.ZodType<RunPlan> = z.object({
   job: z.string(),

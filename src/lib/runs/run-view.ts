@@ -1,3 +1,4 @@
+import type { AskedTenants } from '../groups/asked.ts';
 import type { Actor } from '../model/caller.ts';
 import { isoTime } from '../runtime/clock.ts';
 import { adviceFor } from '../model/advice.ts';
@@ -52,6 +53,8 @@ export interface RunView extends RunSummary {
   readonly failures: readonly FailureView[];
   /** What the job was given, with the defaults that were applied. */
   readonly parameters?: ParameterValues;
+  /** The tenants as they were asked for. */
+  readonly asked?: AskedTenants;
 }
 
 export function summarise(run: Run, nowMs: number, tenants = run.tenants): RunSummary {
@@ -93,6 +96,7 @@ export async function viewRun(
     progress: { done, retrying: counts.retrying, total: tenants.total },
     failures: failures.toSorted((a, b) => a.name.localeCompare(b.name, 'en')),
     ...(run.parameters === undefined ? {} : { parameters: run.parameters }),
+    ...(run.asked === undefined ? {} : { asked: run.asked }),
   };
 }
 

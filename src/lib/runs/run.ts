@@ -1,4 +1,5 @@
 import type { Actor } from '../model/caller.ts';
+import type { AskedTenants } from '../groups/asked.ts';
 import type { ErrorCode } from '../model/errors.ts';
 import type { TenantId } from '../model/identifiers.ts';
 import type { ParameterValues } from '../model/parameters.ts';
@@ -22,8 +23,13 @@ export const longestRetryAfterSeconds = 900;
 export interface RunRequest {
   /** Tenant ids; absent: all delegated tenants. */
   readonly tenants?: readonly TenantId[] | undefined;
+  /** Limits these tenants further. Resolved when the run is planned. */
+  readonly choice?: AskedTenants | undefined;
   readonly parameters: Readonly<Record<string, unknown>>;
 }
+
+export const scopeOf = ({ tenants, choice }: RunRequest): Run['scope'] =>
+  tenants === undefined && choice === undefined ? 'all' : 'selected';
 
 /** Why a run ended early: a failure that affects every tenant. */
 export interface RunStop {
@@ -64,6 +70,11 @@ export interface Run {
   readonly warnings?: readonly string[] | undefined;
   /** With the defaults that were applied. Only `RunLog.find` returns them. Absent in a record of an earlier version. */
   readonly parameters?: ParameterValues | undefined;
+  /**
+   * The tenants as the caller asked for them. Only `RunLog.find` returns them. Absent if nothing limits the run, for a rerun,
+   * if the text is too long to show, and in a record of an earlier version.
+   */
+  readonly asked?: AskedTenants | undefined;
   /** SHA-256 of the stored plan. A plan with another digest is not used. */
   readonly planDigest?: string | undefined;
 }

@@ -1,3 +1,4 @@
+import type { AskedTenants } from '../groups/asked.ts';
 import type { Actor } from '../model/caller.ts';
 import type { Clock, Random } from '../runtime/clock.ts';
 import { BrokerError } from '../model/errors.ts';
@@ -32,6 +33,10 @@ export interface StartRunRequest {
   readonly window: string;
   /** Absent: all delegated tenants. */
   readonly tenants?: readonly TenantId[];
+  /** Limits these tenants further. Resolved when the run is planned. */
+  readonly choice?: AskedTenants;
+  /** The tenants as the caller asked for them, to be shown. */
+  readonly asked?: AskedTenants;
   readonly parameters?: Readonly<Record<string, unknown>>;
   /** `timer`, or the application id of the caller. */
   readonly startedBy: string;
@@ -50,7 +55,7 @@ const startGraceMs = 60_000;
  * the platform an active instance of its id).
  */
 export async function startRun(deps: StartRunDeps, request: StartRunRequest): Promise<RunId> {
-  const { job, window, startedBy, starter, tenants } = request;
+  const { job, window, startedBy, starter, tenants, choice, asked } = request;
   const defined = deps.jobs.find(job);
   if (defined === undefined) throw new BrokerError('job_unknown', `There is no job "${job.slice(0, 40)}".`);
   const parameters = readParameters(defined, request.parameters ?? {});
@@ -65,8 +70,12 @@ export async function startRun(deps: StartRunDeps, request: StartRunRequest): Pr
   if ((await deps.orchestrations.state(runId)) === 'active') throw runConflict(runId);
   const createdAtMs = deps.clock.nowMs();
   const claimed = await deps.runs.log.create(
-    { runId, job, window, startedBy, starter, createdAtMs },
-    { parameters, ...(tenants === undefined ? {} : { tenants }) },
+    { runId, job, window, startedBy, starter, createdAtMs, ...(asked === undefined ? {} : { asked }) },
+    {
+      parameters,
+      ...(tenants === undefined ? {} : { tenants }),
+      ...(choice === undefined ? {} : { choice }),
+    },
   );
   if (!claimed) {
     await resumeRun(deps, runId);

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { BrokerError } from '../model/errors.ts';
-import type { TenantId } from '../model/identifiers.ts';
+import type { RunChoice } from './run-choice.ts';
 import type { RunId } from './run-id.ts';
 import type { Run, RunPlan, RunRequest } from './run.ts';
 
@@ -32,12 +32,14 @@ export function checkPlanDigest({ runId, planDigest }: PlannedRun, digest: strin
 export function checkPlanRequest(
   runId: RunId,
   { job, parameters, attempt, decided }: RunPlan,
-  request: RunRequest & { readonly job: string },
+  request: Pick<RunRequest, 'parameters'> & { readonly job: string; readonly choice: RunChoice },
 ): void {
-  const requested = request.tenants && new Set(request.tenants);
-  const isRequested = ({ tenantId }: { readonly tenantId: TenantId }): boolean => requested?.has(tenantId) ?? true;
-  const fits = job === request.job && isDeepStrictEqual(parameters, request.parameters);
-  if (!fits || ![...attempt, ...decided].every(isRequested)) throw planChanged(runId);
+  const fits =
+    job === request.job &&
+    isDeepStrictEqual(parameters, request.parameters) &&
+    [...attempt, ...decided].every(({ tenantId }) => request.choice.isIncluded(tenantId)) &&
+    attempt.every(({ tenantId }) => request.choice.isOfJob(tenantId));
+  if (!fits) throw planChanged(runId);
 }
 
 const planChanged = (runId: RunId): BrokerError =>

@@ -1,7 +1,7 @@
 import type { TableClient, TableEntityQueryOptions, TransactionAction } from '@azure/data-tables';
 import { BrokerError } from '../model/errors.ts';
 import type { TenantId } from '../model/identifiers.ts';
-import type { Run, RunRequest, TenantOutcome, TenantRun } from './run.ts';
+import { type Run, type RunRequest, scopeOf, type TenantOutcome, type TenantRun } from './run.ts';
 import {
   changeProperties,
   type Keys,
@@ -12,13 +12,14 @@ import {
   readRun,
   readTenantRun,
   requestProperties,
+  requestText,
   runProperties,
   tenantRunEntity,
   tenantRunProperties,
   textAt,
   starterProperties,
 } from './run-entity.ts';
-import { parametersProperties } from './parameters-entity.ts';
+import { askedProperties, parametersProperties } from './parameters-entity.ts';
 import type { RunId } from './run-id.ts';
 import type { NewRun, OutcomeCounts, RunChange, RunFilter, RunLog } from './run-log.ts';
 import { once } from '../runtime/once.ts';
@@ -57,7 +58,7 @@ export class TableRunLog implements RunLog {
   }
 
   async create(run: NewRun, request: RunRequest): Promise<boolean> {
-    if (JSON.stringify(request).length > maxRequestLength)
+    if (requestText(request).length > maxRequestLength)
       throw new BrokerError('request_invalid', 'The parameters and tenants of the run are too large to store.');
     const parameters = parametersProperties(request.parameters);
     const keys = { partitionKey: run.job, rowKey: run.window };
@@ -71,9 +72,10 @@ export class TableRunLog implements RunLog {
         startedBy: run.startedBy,
         ...starterProperties(run.starter),
         createdAt: new Date(run.createdAtMs).toISOString(),
-        scope: request.tenants === undefined ? 'all' : 'selected',
+        scope: scopeOf(request),
         ...requestProperties(request),
         ...parameters,
+        ...askedProperties(run.asked),
       });
       return true;
     } catch (thrown) {
@@ -84,7 +86,7 @@ export class TableRunLog implements RunLog {
   }
 
   async find(runId: RunId): Promise<Run | undefined> {
-    const entity = await this.#get(this.#runs, keysOf(runId), [...runProperties, 'parameters']);
+    const entity = await this.#get(this.#runs, keysOf(runId), [...runProperties, 'parameters', 'asked']);
     return entity && readRun(entity);
   }
 

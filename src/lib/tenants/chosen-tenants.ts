@@ -1,6 +1,7 @@
 import { chooses, type TenantChoice, type TenantFacts } from '../groups/tenant-set.ts';
 import { namesOfTags } from '../groups/tag.ts';
 import { type DomainName, parseTenantId, type TenantId } from '../model/identifiers.ts';
+import { listed } from '../model/named-tenants.ts';
 import type { TenantDirectory } from './directory.ts';
 import { ownersOf } from './domain-owners.ts';
 import { type TagList, tagNamesOf, type TenantTags } from './tenant-tags.ts';
@@ -49,6 +50,17 @@ export async function knowTenants(
     tags,
     ownerOf: (domain) => owners.byDomain.get(domain),
   };
+}
+
+/** What choices name and no tenant has, one sentence for tags and one for domains. */
+export function notFound(choices: readonly TenantChoice[], { tags, unowned }: TenantKnowledge): readonly string[] {
+  const given = new Set([...(tags?.byTenant.values() ?? [])].flatMap((own = []) => [...namesOfTags(own)]));
+  const named = new Set(choices.flatMap(({ tenants, except }) => [...tenants.tags, ...except.tags]));
+  const missing = [...named].filter((tag) => !given.has(tag));
+  return [
+    ...(missing.length === 0 ? [] : [`No tenant has a tag ${listed(missing)}.`]),
+    ...(unowned.length === 0 ? [] : [`No tenant has a domain ${listed(unowned)}.`]),
+  ];
 }
 
 /**

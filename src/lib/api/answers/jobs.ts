@@ -32,6 +32,11 @@ const jobSchema = z
     nextAt: isoTime.optional(),
     resources: z.array(z.string()).readonly(),
     permissions: z.array(z.string()).readonly().optional(),
+    tenants: z.array(z.string()).readonly().optional().meta({
+      description:
+        'The tenants that the job is for, as entries like those of a rule. Absent if it is for all, and for a caller that the policy limits to some tenants.',
+    }),
+    except: z.array(z.string()).readonly().optional().meta({ description: 'The tenants that the job is not for.' }),
     parameters: parametersSchema,
     timeoutSeconds: z.int().min(1).max(3600).meta({ description: 'Time limit for one tenant.' }),
     columns: z

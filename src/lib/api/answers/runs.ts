@@ -66,6 +66,13 @@ export const runSchema = runSummarySchema
       .meta({
         description: 'What the job was given, with the defaults that were applied. Absent if there is nothing.',
       }),
+    asked: z
+      .object({ tenants: z.array(z.string()).readonly().optional(), except: z.array(z.string()).readonly().optional() })
+      .optional()
+      .meta({
+        description:
+          'The tenants as the request named them. Absent if it named none, for a rerun, if they take more than 30,000 characters, and for a caller that the policy limits to some tenants.',
+      }),
   })
   .meta({ id: 'Run' });
 

@@ -34,6 +34,9 @@ describe('defineJob', () => {
       'key',
     ],
     ['a schedule of five fields', { schedule: '0 5 * * *' }, 'schedule'],
+    ['an empty list of tenants', { tenants: [] }, 'tenants'],
+    ['an entry of a wrong form', { tenants: ['tags:gold'] }, 'tenants: "tags:gold" is neither'],
+    ['an exception of everybody', { except: ['*'] }, 'except'],
     [
       'a column twice',
       {

@@ -1,13 +1,17 @@
 import { describe, expect, test } from 'vitest';
+import { parseEntry } from '../../../../src/lib/groups/entry.ts';
+import { noGroups, type TenantGroups } from '../../../../src/lib/groups/tenant-groups.ts';
 import { BrokerError } from '../../../../src/lib/model/errors.ts';
 import type { DomainName } from '../../../../src/lib/model/identifiers.ts';
-import { planRun } from '../../../../src/lib/runs/plan-run.ts';
+import { createJobRegistry, defineJob, type JobDefinition } from '../../../../src/lib/runs/job.ts';
+import { planRun, type PlanRunDeps } from '../../../../src/lib/runs/plan-run.ts';
 import type { RunRequest } from '../../../../src/lib/runs/run.ts';
 import { viewRun } from '../../../../src/lib/runs/run-view.ts';
 import type { TenantDirectory, TenantList } from '../../../../src/lib/tenants/directory.ts';
 import type { DelegatedTenant } from '../../../../src/lib/tenants/tenant.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { MemoryRunLog, MemoryRunResults } from '../../../fakes/memory-run-log.ts';
+import { MemoryTenantTags } from '../../../fakes/memory-tenant-tags.ts';
 import { recordingLogger } from '../../../fakes/recording-logger.ts';
 import { tenantId } from './stage.ts';
 
@@ -22,10 +26,17 @@ const tenant = (number: number, more: Partial<DelegatedTenant> = {}): DelegatedT
   ...more,
 });
 
+interface Marks {
+  readonly job?: Pick<JobDefinition, 'tenants' | 'except'>;
+  readonly groups?: TenantGroups | BrokerError;
+  readonly tags?: MemoryTenantTags;
+}
+
 async function stage(
   tenants: readonly DelegatedTenant[] | BrokerError,
   request: RunRequest = { parameters: {} },
   more: Partial<TenantList> = {},
+  { job, groups = noGroups, tags = new MemoryTenantTags() }: Marks = {},
 ) {
   const runLog = new MemoryRunLog();
   const results = new MemoryRunResults();
@@ -38,7 +49,28 @@ async function stage(
   const runId = 'job@w';
   await runLog.create({ runId, job: 'job', window: 'w', startedBy: 'timer', createdAtMs: 0 }, request);
   const clock = new FakeClock();
-  const deps = { clock, log: recordingLogger().log, runs: { log: runLog, results }, directory: { snapshot } };
+  const tenantOf = async (domain: string) =>
+    domain === 'two.example' ? tenantId(2) : Promise.reject(new Error(`${domain} must not be looked up`));
+  const defined = defineJob({
+    name: 'job',
+    title: 'Job',
+    resources: [],
+    timeoutSeconds: 1,
+    run: async () => [],
+    ...job,
+  });
+  const deps: PlanRunDeps = {
+    clock,
+    log: recordingLogger().log,
+    jobs: createJobRegistry([defined]),
+    runs: { log: runLog, results },
+    directory: { snapshot, tenantOf },
+    tenantTags: tags,
+    groups: async () => {
+      if (groups instanceof BrokerError) throw groups;
+      return groups;
+    },
+  };
   return { plan: () => planRun(deps, { runId }), runLog, results, listed: () => listed };
 }
 
@@ -182,5 +214,145 @@ describe('planRun', () => {
   test('is not retried when the directory asks for a longer delay than a run may wait', async () => {
     const busy = await stage(new BrokerError('directory_unavailable', 'Busy.', { retryAfterSeconds: 901 }));
     expect(await busy.plan()).toMatchObject({ ok: false, transient: false });
+  });
+
+  describe('with groups and tags', () => {
+    const tags = () =>
+      new MemoryTenantTags({
+        [tenantId(1)]: ['managed'],
+        [tenantId(2)]: ['managed', 'hipaa'],
+        [tenantId(4)]: ['managed'],
+      });
+    const groups: TenantGroups = new Map([
+      ['gold', [parseEntry(tenantId(3))!, parseEntry('tag:managed')!]],
+      ['regulated', [parseEntry('tag:hipaa')!]],
+    ]);
+    const five = [1, 2, 3, 4, 5].map((number) =>
+      tenant(number, number === 4 ? { reachable: false, reason: 'gdap_expired' } : {}),
+    );
+    const planned = async (results: MemoryRunResults) => {
+      const { attempt = [], decided = [] } = (await results.plan({ runId: 'job@w' })) ?? {};
+      const numbers = (list: readonly { tenantId: string }[]) => list.map(({ tenantId }) => Number(tenantId.slice(-2)));
+      return [numbers(attempt), numbers(decided)];
+    };
+
+    test.each<[string, RunRequest['choice'], number[], number[]]>([
+      ['a tag', { tenants: ['tag:managed'] }, [1, 2], [4]],
+      ['a group that holds an id and a tag', { tenants: ['group:gold'] }, [1, 2, 3], [4]],
+      ['a group without another', { tenants: ['group:gold'], except: ['group:regulated'] }, [1, 3], [4]],
+      ['all without a tag', { except: ['tag:managed'] }, [3, 5], []],
+      ['a domain and an id', { tenants: ['two.example', tenantId(5)] }, [2, 5], []],
+    ])('covers %s', async (_, choice, attempt, decided) => {
+      const { plan, results } = await stage(five, { parameters: {}, choice }, {}, { groups, tags: tags() });
+      expect(await plan()).toMatchObject({ ok: true, attempt: attempt.length });
+      expect(await planned(results)).toEqual([attempt, decided]);
+    });
+
+    test('covers a tenant that got the tag after the run was requested', async () => {
+      const marks = tags();
+      const { plan, results } = await stage(
+        five,
+        { parameters: {}, choice: { tenants: ['tag:managed'] } },
+        {},
+        { tags: marks },
+      );
+      marks.byTenant.set(tenantId(5), ['managed']);
+      await plan();
+      expect(await planned(results)).toEqual([[1, 2, 5], [4]]);
+    });
+
+    test('takes away from named tenants', async () => {
+      const request = { parameters: {}, tenants: [tenantId(1), tenantId(2)], choice: { except: ['tag:hipaa'] } };
+      const { plan, results } = await stage(five, request, {}, { tags: tags() });
+      await plan();
+      expect(await planned(results)).toEqual([[1], []]);
+    });
+
+    test('visits only what the job is for, and says so of requested tenants', async () => {
+      const job = { tenants: ['group:gold'], except: ['tag:hipaa'] };
+      const all = await stage(five, undefined, {}, { groups, tags: tags(), job });
+      await all.plan();
+      expect(await planned(all.results)).toEqual([[1, 3], [4]]);
+      const request = { parameters: {}, tenants: [tenantId(1), tenantId(2), tenantId(5)] };
+      const some = await stage(five, request, {}, { groups, tags: tags(), job });
+      await some.plan();
+      expect(await planned(some.results)).toEqual([[1], [2, 5]]);
+      expect(await some.runLog.findTenant('job@w', tenantId(2))).toMatchObject({
+        outcome: 'skipped',
+        code: 'tenant_excluded',
+        detail: 'The definition of the job leaves the tenant out.',
+      });
+    });
+
+    test('stops before any tenant if tags cannot be read, and says so', async () => {
+      const away = tags();
+      away.broken = true;
+      for (const marks of [
+        { request: { parameters: {}, choice: { tenants: ['*'], except: ['group:regulated'] } } },
+        { job: { except: ['tag:hipaa'] } },
+      ]) {
+        const { plan, results } = await stage(five, marks.request, {}, { groups, tags: away, ...marks });
+        expect(await plan()).toMatchObject({ ok: false, code: 'storage_unavailable', transient: true });
+        expect(await results.plan({ runId: 'job@w' })).toBeUndefined();
+      }
+    });
+
+    test('reads no tags and no groups if none is named', async () => {
+      const away = tags();
+      away.broken = true;
+      const none = new BrokerError('policy_missing', 'None.');
+      const { plan } = await stage(
+        five,
+        { parameters: {}, choice: { except: [tenantId(1)] } },
+        {},
+        { tags: away, groups: none },
+      );
+      expect(await plan()).toMatchObject({ ok: true, attempt: 3 });
+      const group = await stage(five, undefined, {}, { groups: none, job: { tenants: ['group:gold'] } });
+      expect(await group.plan()).toMatchObject({ ok: false, code: 'policy_missing', transient: false });
+    });
+
+    test('refuses an unknown group of the job, and names the known ones', async () => {
+      const { plan } = await stage(five, undefined, {}, { groups, job: { except: ['group:regulatd'] } });
+      expect(await plan()).toMatchObject({
+        ok: false,
+        code: 'request_invalid',
+        detail: 'except: unknown group "regulatd"; did you mean "regulated"? The groups are gold, regulated.',
+        transient: false,
+      });
+    });
+
+    test('warns of a tag that no tenant has, and of tenants whose tags cannot be read', async () => {
+      const marks = tags();
+      marks.byTenant.set(tenantId(5), undefined as never);
+      const request = { parameters: {}, choice: { tenants: ['tag:managed'], except: ['tag:hippa'] } };
+      const { plan, results } = await stage(five, request, {}, { tags: marks });
+      await plan();
+      expect((await results.plan({ runId: 'job@w' }))?.warnings).toEqual([
+        'No tenant has a tag hippa.',
+        `The tags of these tenants cannot be read, so they are left out: ${tenantId(5)}.`,
+      ]);
+    });
+
+    test('needs the whole list of tenants to cover a group', async () => {
+      const request = { parameters: {}, choice: { tenants: ['group:gold'] } };
+      const { plan } = await stage(five, request, { complete: false }, { groups, tags: tags() });
+      expect(await plan()).toMatchObject({ ok: false, code: 'directory_unavailable' });
+    });
+
+    test.each<[string, RunRequest, Marks]>([
+      ['a tenant that is excepted', { parameters: {}, choice: { except: ['tag:hipaa'] } }, {}],
+      ['a tenant that the job is not for', { parameters: {} }, { job: { tenants: ['tag:other'] } }],
+      [
+        'a named tenant that the job is not for',
+        { parameters: {}, tenants: [tenantId(2)] },
+        { job: { except: ['tag:hipaa'] } },
+      ],
+    ])('uses no plan in storage with %s', async (_, request, marks) => {
+      const { plan, results } = await stage(five, request, {}, { tags: tags(), ...marks });
+      const attempt = [{ tenantId: tenantId(2), name: 'Tenant 2' }];
+      results.overwritePlan('job@w', { job: 'job', parameters: {}, attempt, decided: [] });
+      expect(await plan()).toMatchObject({ ok: false, code: 'plan_changed' });
+    });
   });
 });

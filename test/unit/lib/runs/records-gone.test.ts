@@ -44,8 +44,10 @@ describe('a run whose record is missing', () => {
     const { deps, runLog, results } = await stageRun(async () => []);
     await runLog.remove(runId);
     await results.remove(runId);
-    const directory = { snapshot: () => Promise.reject(new Error('must not be called')) };
-    expect(await planRun({ ...deps, directory }, { runId })).toMatchObject({
+    const mustNot = (): Promise<never> => Promise.reject(new Error('must not be called'));
+    const directory = { snapshot: mustNot, tenantOf: mustNot };
+    const groupsAndTags = { groups: mustNot, tenantTags: { current: mustNot } };
+    expect(await planRun({ ...deps, ...groupsAndTags, directory }, { runId })).toMatchObject({
       ok: false,
       code: 'run_not_found',
       transient: false,

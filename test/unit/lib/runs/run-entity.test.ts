@@ -9,7 +9,7 @@ import {
   requestProperties,
   tenantRunEntity,
 } from '../../../../src/lib/runs/run-entity.ts';
-import { parametersProperties } from '../../../../src/lib/runs/parameters-entity.ts';
+import { askedProperties, parametersProperties } from '../../../../src/lib/runs/parameters-entity.ts';
 import type { TenantRun } from '../../../../src/lib/runs/run.ts';
 import { tenantId } from './stage.ts';
 
@@ -30,6 +30,28 @@ describe('the entity of a run', () => {
     expect(() => parametersProperties({ note: 'x'.repeat(30_000) })).toThrow(
       expect.objectContaining({ code: 'request_invalid' }),
     );
+  });
+
+  it('has what was asked for, if it fits', () => {
+    const asked = { tenants: ['tag:managed'], except: ['contoso.com'] };
+    expect(readRun(read(askedProperties(asked))).asked).toEqual(asked);
+    expect(askedProperties({ tenants: ['x'.repeat(30_000)] })).toEqual({});
+    expect(askedProperties(undefined)).toEqual({});
+    for (const text of ['{"tenants":[1]}', '{', '"x"', 7]) expect(readRun(read({ asked: text })).asked).toBeUndefined();
+  });
+
+  it('keeps a choice in a form that versions without choices refuse', () => {
+    const request = {
+      tenants: [tenantId(1)],
+      choice: { tenants: ['group:gold'], except: ['tag:trial'] },
+      parameters: { days: 3 },
+    };
+    expect(readRequest(read(requestProperties(request)))).toEqual(request);
+    // An earlier version requires `parameters`, and ignores what it does not know.
+    expect(JSON.parse(requestProperties(request)['request0'] ?? '')).not.toHaveProperty('parameters');
+    const plain = { tenants: [tenantId(1)], parameters: { days: 3 } };
+    expect(requestProperties(plain)).toEqual({ request0: JSON.stringify(plain) });
+    expect(readRequest(read({ request0: JSON.stringify(plain) }))).toEqual(plain);
   });
 
   it('holds only changed fields, without secrets and with bounded texts', () => {
