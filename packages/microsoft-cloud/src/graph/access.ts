@@ -1,11 +1,11 @@
 import type { Caller } from '../resource/caller.ts';
-import { graphAccess } from '../resource/graph-access.ts';
+import { graphAccess, isListed } from '../resource/graph-access.ts';
 import { rolesFor } from '../resource/graph-roles.ts';
 import { hasDelegatedRole } from '../resource/delegated-roles.ts';
 import { rolesThatAllow } from '../population/roles.ts';
 import type { World } from '../world.ts';
 import { forbidden, GraphError } from './graph-error.ts';
-import type { Access } from './serve/engine.ts';
+import type { Access } from './serve/check-access.ts';
 
 /** @throws GraphError 403 for a token without any of the permissions. */
 export function checkPermission(caller: Caller, permissions: readonly string[]): void {
@@ -61,5 +61,11 @@ export const createAccess = (world: World): Access => ({
   checkProperty: (caller, permissions) => {
     checkPermission(caller, permissions);
     checkRole(world, caller, rolesThatAllow.reports);
+  },
+  lists: (method, path) => isListed(world, method, `/${path}`),
+  readable: (caller, path) => {
+    if (readsAsOwner(caller, 'GET', path)) return 'all';
+    const found = graphAccess(world, caller, 'GET', `/${path}`);
+    return found?.allowed === true ? (found.properties ?? 'all') : 'none';
   },
 });

@@ -7,7 +7,7 @@ import { rolesFor } from './graph-roles.ts';
 
 /** Whether a caller may send a request to Graph. */
 export type GraphAccess =
-  /** `properties`: the only properties that the caller may read, in lower case. Undefined: all. */
+  /** `properties`: the only properties of users that the caller may read, in lower case. Undefined: all. */
   | { readonly allowed: true; readonly properties: ReadonlySet<string> | undefined }
   | { readonly allowed: false; readonly lacks: 'permission' | 'role' };
 
@@ -23,8 +23,6 @@ const basicUser: ReadonlySet<string> = new Set([
   'userprincipalname',
 ]);
 
-const readsUsers = /^\/users(?:\/[^/]+|\('[^']*'\)|\/\$count)?\/?$/i;
-
 /**
  * Decides by the permission map, and in a customer tenant by the roles of a delegated administrator.
  * @param path without version: `/users/0a1b/memberOf`.
@@ -38,8 +36,12 @@ export function graphAccess(world: World, caller: Caller, method: string, path: 
   if (held.length === 0 && !hasRightsOfUser(caller)) return { allowed: false, lacks: 'permission' };
   if (!hasDelegatedRole(world, caller, rolesFor(method, path))) return { allowed: false, lacks: 'role' };
   const basicOnly = held.length > 0 && held.every(({ permission }) => permission === 'User.ReadBasic.All');
-  return { allowed: true, properties: basicOnly && readsUsers.test(path) ? basicUser : undefined };
+  return { allowed: true, properties: basicOnly ? basicUser : undefined };
 }
+
+/** Whether the permission map contains a path. @param path without version. */
+export const isListed = (world: World, method: string, path: string): boolean =>
+  isMethod(method) && required(world.graphPermissions.map(), method, path) !== undefined;
 
 const isMethod = (method: string): method is Method => (methods as readonly string[]).includes(method);
 

@@ -4,7 +4,7 @@ import { badRequest, GraphError } from '../graph-error.ts';
 import { createShaper, placeOf as locationOf, type Shaper } from './expand.ts';
 import type { Located } from './locate.ts';
 import { listRules, pageOf } from './page.ts';
-import type { ReadRequest } from './read.ts';
+import { pageContext, type ReadRequest } from './read.ts';
 import { placeOf } from './view.ts';
 
 /**
@@ -27,7 +27,7 @@ function all(request: ReadRequest, set: EntitySet, shape: Shaper): Reply {
   const { view } = places;
   const [number, skipToken] = splitToken(options.skipToken, view.changes.number);
   const rows = view.related(set, located.keys);
-  const page = pageOf(rows, { ...options, skipToken }, listRules(set, target.type));
+  const page = pageOf(rows, { ...options, skipToken }, listRules(set, target.type), pageContext(request));
   const value = page.rows.map((row) => ({
     ...shape(row, locationOf(located, row, places)),
     ...membersOf(request, set, row),

@@ -7,28 +7,21 @@ import { parseQuery } from '../odata/parse-query.ts';
 import { QueryError } from '../odata/tokens.ts';
 import { schemaOf, type Version } from '../schema/schema.ts';
 import { type Catalog, createCatalog } from './catalog.ts';
+import { type Access, checkExpanded } from './check-access.ts';
 import { delta } from './delta.ts';
 import { locate } from './locate.ts';
 import { operate } from './operations.ts';
-import { read, usedRules } from './read.ts';
+import { usedRules } from './property-rules.ts';
+import { read } from './read.ts';
 import { writeReferences } from './references.ts';
 import { createReports, csvOf, objectsOf, type Reports } from './report.ts';
 import { readPath, type Target, UnknownSegment } from './steps.ts';
+import { createSight } from './sight.ts';
 import { createStore, type Store } from './store.ts';
 import { createView, type View } from './view.ts';
+import { createWalks, type Walks } from './walks.ts';
 import { write } from './write.ts';
 import type { WriteRequest } from './write-request.ts';
-
-/** Refuses a caller without the permissions or roles that a request needs. @throws GraphError 403 */
-export interface Access {
-  /**
-   * @param path without version, as the client wrote it.
-   * @returns names of the only properties that the caller may read, in lower case. Undefined: all.
-   */
-  check(caller: Caller, method: string, path: string): ReadonlySet<string> | undefined;
-  /** One of these permissions is needed as well. */
-  checkProperty(caller: Caller, permissions: readonly string[]): void;
-}
 
 /** Serves all declared data over the schema of Graph. */
 export interface Engine {
@@ -48,7 +41,14 @@ interface EngineOptions {
 
 export function createEngine({ world, declarations, access }: EngineOptions): Engine {
   const catalog = createCatalog(declarations);
-  const parts: Parts = { world, catalog, store: createStore(), reports: createReports(world.clock), access };
+  const parts: Parts = {
+    world,
+    catalog,
+    store: createStore(),
+    reports: createReports(world.clock),
+    walks: createWalks(),
+    access,
+  };
   return {
     catalog,
     fetchReport: (path) => parts.reports.fetch(path),
@@ -70,6 +70,7 @@ interface Parts {
   readonly catalog: Catalog;
   readonly store: Store;
   readonly reports: Reports;
+  readonly walks: Walks;
   readonly access: Access;
 }
 
@@ -89,13 +90,16 @@ function answer(parts: Parts, request: CloudRequest, caller: Caller): Reply {
   // A delegated administrator is no object of the customer's directory.
   if (isOwn && caller.customer !== undefined) throw notFound(caller.objectId);
   const view = viewIn(parts, caller.tenantId, isAgent(world, caller));
-  const places = { view, catalog, schema };
+  const objects = target.isList ? `${path}/{id}` : path;
+  checkExpanded(options.expand, { path: objects, type: target.type }, { access, caller, schema, catalog });
+  const sight = createSight({ catalog, schema, readable: (each) => access.readable(caller, each) });
+  const places = { view, catalog, schema, sight };
   const located = locate(target, places);
   const root = `${world.addresses().graph}/${version.toLowerCase()}`;
   const { declared } = located;
   if (declared?.kind === 'report') return report(parts, request, { declared, view, keys: located.keys });
   declared?.check?.(view);
-  for (const rule of usedRules({ located, options })) {
+  for (const rule of usedRules({ target, located, options, places })) {
     if (rule.permissions !== undefined) access.checkProperty(caller, rule.permissions);
     rule.check?.(view);
   }
@@ -105,6 +109,7 @@ function answer(parts: Parts, request: CloudRequest, caller: Caller): Reply {
     options,
     readable,
     places,
+    walks: parts.walks,
     root,
     address: `${world.addresses().graph}${request.path}`,
     query: request.query,

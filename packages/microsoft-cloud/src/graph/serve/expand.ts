@@ -5,6 +5,7 @@ import type { Property, TypeInfo } from '../schema/schema.ts';
 import { atHome, type Located, type Places, rowsOf } from './locate.ts';
 import { type ListRules, listRules, queried } from './page.ts';
 import { createProjection, findProperty, type Projected, unknownProperty } from './project.ts';
+import { isMixed } from './sight.ts';
 
 /** Objects that an expanded navigation of the directory returns at most. Source: "Use query parameters", `$expand`. */
 const maxExpanded = 20;
@@ -57,7 +58,9 @@ function createExpansion(expand: Expand, type: TypeInfo, places: Places): Expans
   queried([], expand.options, context, rules);
   return (reply, located) => {
     const list = relatedOf(located, property, expand, places);
-    const rows = limited(queried(rowsOf(list, places), expand.options, context, rules), expand.options, rules);
+    const found = rowsOf(list, places);
+    const visible = isMixed(list.declared) ? found.map((row) => places.sight(row, inner)) : found;
+    const rows = limited(queried(visible, expand.options, context, rules), expand.options, rules);
     const objects = rows.map((row) => shaped(row, placeOf(list, row, places)));
     if (property.isList) reply[property.name] = objects;
     else if (objects[0] !== undefined) reply[property.name] = objects[0];

@@ -2,6 +2,7 @@ import type { Declaration, EntitySet, Row } from '../declaration.ts';
 import { notFound } from '../graph-error.ts';
 import { type Schema, shortName, type TypeInfo } from '../schema/schema.ts';
 import type { Catalog } from './catalog.ts';
+import type { Sight } from './sight.ts';
 import type { Key, Step, Target } from './steps.ts';
 import { keyOf, type View } from './view.ts';
 
@@ -29,6 +30,7 @@ export interface Places {
   readonly view: View;
   readonly catalog: Catalog;
   readonly schema: Schema;
+  readonly sight: Sight;
 }
 
 const nowhere: Located = {

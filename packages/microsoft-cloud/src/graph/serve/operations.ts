@@ -2,6 +2,7 @@ import { empty, json, type Reply } from '../../web/http.ts';
 import type { Row } from '../declaration.ts';
 import { badRequest, notFound } from '../graph-error.ts';
 import { shortName } from '../schema/schema.ts';
+import { createProjection } from './project.ts';
 import { jsonBody, notAllowed, notSimulated, type WriteRequest } from './write-request.ts';
 
 /** Answers the operations that work on objects of the directory. @throws GraphError */
@@ -50,7 +51,7 @@ function idsOf(request: WriteRequest, names: readonly string[]): readonly string
 
 /** At most 1,000 ids. Source: "directoryObject: getByIds". */
 function getByIds(request: WriteRequest): Reply {
-  const { places, root } = request;
+  const { places, root, options, target } = request;
   const ids = idsOf(request, ['ids']);
   if (ids.length > 1000) throw badRequest('Too many ids: at most 1000 are allowed.');
   const types = jsonBody(request.body)['types'];
@@ -60,9 +61,16 @@ function getByIds(request: WriteRequest): Reply {
       ? [each.path]
       : [],
   );
+  const project = createProjection({
+    schema: places.schema,
+    type: target.type,
+    select: options.select,
+    byDefault: undefined,
+  });
   const value = ids.flatMap((id) => {
     const found = places.view.findIn(paths, id);
-    return found === undefined ? [] : [{ '@odata.type': `#${found.set.type}`, ...found.row }];
+    if (found === undefined) return [];
+    return [project(places.sight({ '@odata.type': `#${found.set.type}`, ...found.row }, target.type))];
   });
   return json(200, { '@odata.context': `${root}/$metadata#directoryObjects`, value });
 }

@@ -6,6 +6,7 @@ import type { OrderBy, QueryOptions } from '../odata/expression.ts';
 import { compileSearch } from '../odata/search.ts';
 import { QueryError } from '../odata/tokens.ts';
 import type { TypeInfo } from '../schema/schema.ts';
+import type { Walks } from './walks.ts';
 
 /** How a list answers queries. */
 export interface ListRules extends CollectionRules {
@@ -84,50 +85,64 @@ export interface Page {
   readonly nextToken: string | undefined;
 }
 
+/** How the pages of one request hang together. */
+export interface PageContext {
+  readonly walks: Walks;
+  /** Tenant, path and query: only the same request may use a token. */
+  readonly request: string;
+  /** Largest page of the request, if it is smaller than that of the list. */
+  readonly maxPage?: number | undefined;
+}
+
 /**
- * Cuts a page. The token names the position and the last object, so that a page does not skip objects when others are
- * deleted meanwhile.
- * @param maxPage of the request, if it is smaller than that of the list.
+ * Cuts a page. @param rows that the query finds now.
  * @throws GraphError 400
  */
 export function pageOf(
   rows: readonly Row[],
   { top, skip = 0, skipToken }: QueryOptions,
   rules: ListRules,
-  maxPage?: number,
+  { walks, request, maxPage }: PageContext,
 ): Page {
   const { defaultTop = 100, maxTop = 999 } = rules;
   if (top !== undefined && (top > maxTop || (top < 1 && rules.isDirectory)))
     throw badRequest(`Invalid page size specified: '${top}'. Must be between 1 and ${maxTop} inclusive.`);
   const size = Math.min(top ?? defaultTop, rules.maxPage ?? maxTop, maxPage ?? maxTop);
-  const from = skipToken === undefined ? skip : positionOf(skipToken, rows);
-  const page = rows.slice(from, from + size);
-  const isLast = from + size >= rows.length || page.length === 0;
-  return { rows: page, nextToken: isLast ? undefined : tokenOf(from + size, page.at(-1)) };
+  if (skipToken !== undefined) return continued(rows, size, { walks, request, skipToken });
+  const page = rows.slice(skip, skip + size);
+  if (page.length === 0 || skip + size >= rows.length) return { rows: page, nextToken: undefined };
+  return { rows: page, nextToken: tokenOf(walks.begin(request, rows.map(nameOf)), skip + size) };
 }
+
+/** The objects that a list had at its first page and still has. */
+function continued(
+  rows: readonly Row[],
+  size: number,
+  { walks, request, skipToken }: Pick<PageContext, 'walks' | 'request'> & { readonly skipToken: string },
+): Page {
+  const [name = '', position] = /^([0-9a-f-]{36}):(\d{1,9})$/.exec(decoded(skipToken))?.slice(1) ?? [];
+  const keys = walks.keysOf(name, request);
+  if (keys === undefined) throw expired();
+  const found = new Map(rows.map((row) => [nameOf(row), row]));
+  const page: Row[] = [];
+  let at = Number(position);
+  for (; at < keys.length && page.length < size; at += 1) {
+    const row = found.get(keys[at] ?? '');
+    if (row !== undefined) page.push(row);
+  }
+  const hasMore = keys.slice(at).some((key) => found.has(key));
+  return { rows: page, nextToken: hasMore ? tokenOf(name, at) : undefined };
+}
+
+const nameOf = ({ id }: Row): string => String(id);
 
 // Opaque to clients, as in Graph.
-const tokenOf = (position: number, last: Row | undefined): string =>
-  Buffer.from(JSON.stringify([position, last?.['id'] ?? null])).toString('base64url');
+const tokenOf = (name: string, position: number): string => Buffer.from(`${name}:${position}`).toString('base64url');
+const decoded = (token: string): string => Buffer.from(token, 'base64url').toString('utf8');
 
-function positionOf(token: string, rows: readonly Row[]): number {
-  const [position, lastId] = readToken(token);
-  if (lastId === null || rows[position - 1]?.['id'] === lastId) return position;
-  const at = rows.findIndex(({ id }) => id === lastId);
-  return at === -1 ? position : at + 1;
-}
-
-function readToken(token: string): readonly [number, unknown] {
-  try {
-    const read: unknown = JSON.parse(Buffer.from(token, 'base64url').toString('utf8'));
-    if (Array.isArray(read) && typeof read[0] === 'number' && Number.isInteger(read[0]) && read[0] >= 0)
-      return [read[0], read[1] as unknown];
-  } catch {
-    // Reported below.
-  }
-  throw new GraphError(
+const expired = (): GraphError =>
+  new GraphError(
     400,
     'Directory_ExpiredPageToken',
     'The specified page token value has expired and can no longer be included in your request.',
   );
-}

@@ -1,15 +1,18 @@
 import { empty, json, type Reply } from '../../web/http.ts';
-import type { CollectionRules, Declaration, PropertyRule, Row } from '../declaration.ts';
+import type { CollectionRules, Declaration, Row } from '../declaration.ts';
 import { badRequest, GraphError, notFound } from '../graph-error.ts';
 import type { CompileContext } from '../odata/compile.ts';
 import { directoryProblem } from '../odata/directory-rules.ts';
-import type { Expression, QueryOptions } from '../odata/expression.ts';
+import type { QueryOptions } from '../odata/expression.ts';
 import { etagOf } from './etag.ts';
 import { createShaper, placeOf } from './expand.ts';
 import { type Located, type Places, rowsOf } from './locate.ts';
-import { type ListRules, listRules, pageOf, queried } from './page.ts';
+import { type ListRules, listRules, type PageContext, pageOf, queried } from './page.ts';
 import { openType } from './project.ts';
+import { usedRules, uses } from './property-rules.ts';
+import { isMixed, limited } from './sight.ts';
 import type { Target } from './steps.ts';
+import type { Walks } from './walks.ts';
 
 /** A request for data, after its path and its query were read. */
 export interface ReadRequest {
@@ -26,6 +29,7 @@ export interface ReadRequest {
   readonly root: string;
   /** Whether the request has `ConsistencyLevel: eventual`. */
   readonly isEventual: boolean;
+  readonly walks: Walks;
 }
 
 /** Replies to GET. @throws GraphError, QueryError */
@@ -84,17 +88,16 @@ const tagged = (row: Row, declared: Declaration | undefined): Row =>
     : row;
 
 /** Only what the caller may read, so that it cannot filter by the rest either. */
-const visibleRows = ({ located, places, readable }: ReadRequest): readonly Row[] => {
-  const rows = rowsOf(located, places);
-  return readable === undefined ? rows : rows.map((row) => limited(row, readable));
+const visibleRows = (request: ReadRequest): readonly Row[] => {
+  const { located, places } = request;
+  return rowsOf(located, places).map((row) => visible(request, row, located.declared));
 };
 
-const limited = (row: Row, readable: ReadonlySet<string> | undefined): Row =>
-  readable === undefined
-    ? row
-    : Object.fromEntries(
-        Object.entries(row).filter(([name]) => name.startsWith('@') || readable.has(name.toLowerCase())),
-      );
+/** @param from the list from which the path took the object. */
+function visible({ target, places, readable }: ReadRequest, row: Row, from: Declaration | undefined): Row {
+  const own = readable === undefined || !target.type.isA('user') ? row : limited(row, readable);
+  return isMixed(from) ? places.sight(own, target.type) : own;
+}
 
 function list(request: ReadRequest): Reply {
   const { located, options, places, target, root } = request;
@@ -102,7 +105,7 @@ function list(request: ReadRequest): Reply {
   checkDirectory(request, rules);
   const shape = createShaper(options, target.type, places, rules.byDefault);
   const rows = queried(visibleRows(request), options, compileContext(request), rules);
-  const page = pageOf(rows, options, rules, smallestPage(request));
+  const page = pageOf(rows, options, rules, pageContext(request));
   // Without the header, the directory ignores the option.
   const counted = options.count && (!rules.isDirectory || request.isEventual);
   return json(200, {
@@ -114,7 +117,7 @@ function list(request: ReadRequest): Reply {
 }
 
 function object(request: ReadRequest, row: Row | undefined): Reply {
-  const { located, options, places, target, root, readable } = request;
+  const { located, options, places, target, root } = request;
   if (options.filter !== undefined || options.search !== undefined || options.orderBy.length > 0)
     throw badRequest('The query options $filter, $orderby and $search can be applied only to collections.');
   const shape = createShaper(options, target.type, places, collectionRules(located.declared).byDefault);
@@ -124,7 +127,10 @@ function object(request: ReadRequest, row: Row | undefined): Reply {
   const isResult = target.steps.at(-1)?.kind === 'call';
   return json(200, {
     '@odata.context': `${root}/$metadata#${context}${selectedContext(options)}${isResult ? '' : '/$entity'}`,
-    ...shape(tagged(limited(ofOne(request, row), readable), located.set ?? located.declared), located),
+    ...shape(
+      tagged(visible(request, ofOne(request, row), located.from?.declared), located.set ?? located.declared),
+      located,
+    ),
   });
 }
 
@@ -157,10 +163,11 @@ function count(request: ReadRequest): Reply {
   return { status: 200, headers: { 'content-type': 'text/plain' }, body: String(rows.length) };
 }
 
-function property({ located, root }: ReadRequest, name: string): Reply {
+function property(request: ReadRequest, name: string): Reply {
+  const { located, root } = request;
   const { row, context } = located;
   if (row === undefined) throw notFound(context);
-  const value = row[name] ?? null;
+  const value = visible(request, row, located.from?.declared)[name] ?? null;
   return value === null ? empty(204) : json(200, { '@odata.context': `${root}/$metadata#${context}/${name}`, value });
 }
 
@@ -174,7 +181,7 @@ function references(request: ReadRequest): Reply {
     if (located.row === undefined) throw notFound(located.context);
     return json(200, { '@odata.context': `${root}/$metadata#$ref`, ...idOf(located.row) });
   }
-  const page = pageOf(rowsOf(located, places), options, rulesOf(request));
+  const page = pageOf(rowsOf(located, places), options, rulesOf(request), pageContext(request));
   return json(200, {
     '@odata.context': `${root}/$metadata#Collection($ref)`,
     ...(page.nextToken === undefined ? {} : { '@odata.nextLink': nextLink(request, page.nextToken) }),
@@ -182,42 +189,19 @@ function references(request: ReadRequest): Reply {
   });
 }
 
-/** The rules of the properties that a query uses. */
-export function usedRules({ located, options }: Pick<ReadRequest, 'located' | 'options'>): readonly PropertyRule[] {
-  const { declared } = located;
-  const rules = declared === undefined ? {} : (declared.properties ?? {});
-  return Object.entries(rules).flatMap(([name, rule]) => (uses(options, name.toLowerCase()) ? [rule] : []));
+/** What the pages of a request share. Options of a link may be in another order. */
+export function pageContext(request: ReadRequest): PageContext {
+  const { address, query, places, walks, located } = request;
+  const kept = new URLSearchParams([...query].filter(([name]) => !/^\$?(?:skip|skiptoken|deltatoken)$/i.test(name)));
+  kept.sort();
+  return {
+    walks,
+    request: [places.view.tenantId, address.toLowerCase(), ...located.keys, kept.toString()].join('\n'),
+    maxPage: smallestPage(request),
+  };
 }
 
 const smallestPage = (request: ReadRequest): number | undefined => {
   const pages = usedRules(request).flatMap(({ maxPage }) => maxPage ?? []);
   return pages.length === 0 ? undefined : Math.min(...pages);
 };
-
-const uses = ({ select, filter, orderBy }: QueryOptions, name: string): boolean =>
-  (select ?? []).some(([first]) => first?.toLowerCase() === name) ||
-  (filter !== undefined && names(filter).includes(name)) ||
-  orderBy.some(({ expression }) => names(expression).includes(name));
-
-/** The first segments of the paths of an expression, in lower case. */
-function names(expression: Expression): readonly string[] {
-  switch (expression.kind) {
-    case 'path':
-    case 'count':
-      return [expression.segments[0]?.toLowerCase() ?? ''];
-    case 'call':
-      return expression.parameters.flatMap(names);
-    case 'and':
-    case 'or':
-    case 'comparison':
-      return [...names(expression.left), ...names(expression.right)];
-    case 'in':
-      return names(expression.left);
-    case 'not':
-      return names(expression.inner);
-    case 'lambda':
-      return [expression.segments[0]?.toLowerCase() ?? ''];
-    case 'literal':
-      return [];
-  }
-}

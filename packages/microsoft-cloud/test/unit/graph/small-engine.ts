@@ -1,6 +1,7 @@
 import { createCloudClock } from '../../../src/clock.ts';
 import type { Declaration, Row } from '../../../src/graph/declaration.ts';
 import { GraphError } from '../../../src/graph/graph-error.ts';
+import type { Access } from '../../../src/graph/serve/check-access.ts';
 import { createEngine, type Engine } from '../../../src/graph/serve/engine.ts';
 import { loadTypes } from '../../../src/graph/schema/schema.ts';
 import type { Caller } from '../../../src/resource/caller.ts';
@@ -46,7 +47,8 @@ const caller: Caller = {
   hasMfa: true,
 };
 
-export function smallEngine(declarations: readonly Declaration[]): SmallEngine {
+/** @param limits what the caller may not do. */
+export function smallEngine(declarations: readonly Declaration[], limits: Partial<Access> = {}): SmallEngine {
   const clock = createCloudClock({ nowMs: () => startMs });
   const settings = { directoryPropagationMs: 0 };
   const world = {
@@ -59,7 +61,13 @@ export function smallEngine(declarations: readonly Declaration[]): SmallEngine {
     isPartner: () => true,
     partner: { directory: {}, adminAgents: { members: new Set(['me']) } },
   } as unknown as World;
-  const access = { check: () => undefined, checkProperty: () => undefined };
+  const access: Access = {
+    check: () => undefined,
+    checkProperty: () => undefined,
+    lists: () => true,
+    readable: () => 'all',
+    ...limits,
+  };
   const engine = createEngine({ world, declarations, access });
   const send: SmallEngine['send'] = (method, address, body, headers = {}) => {
     const url = new URL(address.replace(/^https:\/\/graph\.test/, ''), 'https://graph.test');
