@@ -1,9 +1,8 @@
 import { writeFile } from 'node:fs/promises';
-import { TableClient } from '@azure/data-tables';
 import { addFault, readLedger } from 'microsoft-cloud/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { callerTokens } from '../../../src/cli/demo/caller-token.ts';
-import { readApproval } from '../../../src/lib/approvals/approval-entity.ts';
+import { endValidity } from '../../support/ended-approval.ts';
 import { tokenOfPerson } from '../../support/person-token.ts';
 import { startQuietDemo, tenantOf } from '../../support/running-demo.ts';
 import type { WatchedDemo } from '../../support/watched-demo.ts';
@@ -165,7 +164,7 @@ describe('a request through the gateway', () => {
     expect((await change(user, body)).status).toBe(204);
     expect(await sentChanges()).toBe(1);
 
-    await endValidity(id);
+    await endValidity(demo, id);
     const late = await change(user, body);
     expect([late.status, ((await late.json()) as { code: string }).code]).toEqual([403, 'approval_ended']);
     const closed = await visitor.visit('approvals-show', { path: { approvalId: id }, token: approver });
@@ -192,19 +191,5 @@ describe('a request through the gateway', () => {
   async function sentChanges(): Promise<number> {
     const { requests } = await readLedger(demo.cloud.control);
     return requests.filter(({ service, method }) => service === 'graph' && method === 'PATCH').length;
-  }
-
-  /** Moves an approval an hour into the past, as if that time had gone by. */
-  async function endValidity(id: string): Promise<void> {
-    const connection = demo.environment['AzureWebJobsStorage'] ?? '';
-    const table = TableClient.fromConnectionString(connection, 'Approvals', { allowInsecureConnection: true });
-    for await (const row of table.listEntities({ queryOptions: { filter: `id eq '${id}' and RowKey lt 's'` } })) {
-      if (row['document'] === undefined) continue;
-      expect(readApproval(row)).toMatchObject({ id, status: 'approved' });
-      const approvedAt = new Date(Date.now() - 3_600_000).toISOString();
-      const validUntil = new Date(Date.now() - 1_800_000).toISOString();
-      const { partitionKey = '', rowKey = '' } = row;
-      await table.updateEntity({ partitionKey, rowKey, approvedAt, validUntil }, 'Merge');
-    }
   }
 });

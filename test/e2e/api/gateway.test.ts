@@ -12,7 +12,7 @@ import { startQuietDemo, tenantOf } from '../../support/running-demo.ts';
 import { skippedBecause } from '../../support/skipped.ts';
 import { findPowerShell, type PowerShell } from '../powershell/powershell.ts';
 import { type GatewayCaller, type Seen, seenByCurl, seenByGraphClient, seenByPowerShell } from './gateway-clients.ts';
-import { examplesIn, runInNode, runInShell } from './gateway-page.ts';
+import { examplesIn, runInNode, runInShell } from '../../support/doc-examples.ts';
 
 /*
  * Two callers and one application that is consented for a dozen permissions. One caller may only read users, the other
@@ -106,7 +106,7 @@ beforeAll(async () => {
     version: 1,
     rules: [
       {
-        ...(JSON.parse(examplesIn('json')[0] ?? '') as object),
+        ...(JSON.parse((await examplesIn('gateway.md', 'json'))[0] ?? '') as object),
         ...common,
         name: 'the portal reads users',
         callers: { applications: [portal.clientId] },
@@ -198,7 +198,9 @@ describe('docs/gateway.md', () => {
   let folder: string;
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'ptb-gateway-page-'));
-    const rule = JSON.parse((examplesIn('json')[0] ?? '').replace('contoso.com', domain())) as object;
+    const rule = JSON.parse(
+      ((await examplesIn('gateway.md', 'json'))[0] ?? '').replace('contoso.com', domain()),
+    ) as object;
     await writeFile(join(folder, 'access-policy.json'), JSON.stringify({ version: 1, rules: [rule] }));
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
@@ -219,7 +221,7 @@ describe('docs/gateway.md', () => {
   ];
 
   it('has examples for a shell that work', async () => {
-    const examples = examplesIn('sh');
+    const examples = await examplesIn('gateway.md', 'sh');
     expect(examples).toHaveLength(printed.length);
     const operator = {
       ...demo.environment,
@@ -244,7 +246,7 @@ describe('docs/gateway.md', () => {
   });
 
   it('has examples in TypeScript that print the names of users', async () => {
-    const examples = examplesIn('ts');
+    const examples = await examplesIn('gateway.md', 'ts');
     expect(examples).toHaveLength(2);
     for (const example of examples) {
       const options = { authorityHost: demo.cloud.entra, disableInstanceDiscovery: true };

@@ -2,14 +2,13 @@ import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { projectRoot, ptbScript } from '../../paths.ts';
+import { projectRoot, ptbScript } from '../paths.ts';
 
-// The examples of docs/gateway.md.
+// The examples of the pages in docs, so that tests can run them.
 
-const page = await readFile(join(projectRoot, 'docs/gateway.md'), 'utf8');
-
-/** The blocks of a language, without their indentation. */
-export function examplesIn(language: string): readonly string[] {
+/** The blocks of a language in a page, without their indentation. @param name such as `gateway.md`. */
+export async function examplesIn(name: string, language: string): Promise<readonly string[]> {
+  const page = await readFile(join(projectRoot, 'docs', name), 'utf8');
   return [...page.matchAll(/^( *)```(\w+)\n([\s\S]*?)^ *```$/gm)].flatMap(([, indentation = '', of, code = '']) =>
     of === language ? [code.replaceAll(new RegExp(`^${indentation}`, 'gm'), '')] : [],
   );

@@ -1,0 +1,166 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { addFault, readLedger } from 'microsoft-cloud/client';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { Demo } from '../../../src/cli/demo/start-demo.ts';
+import { examplesIn, runInShell } from '../../support/doc-examples.ts';
+import { endValidity } from '../../support/ended-approval.ts';
+import { startQuietDemo, tenantOf, tokenOfCaller } from '../../support/running-demo.ts';
+import { skippedBecause } from '../../support/skipped.ts';
+import { connectBrowser, noBrowser, openPage, type WatchedPage } from './browser.ts';
+
+/*
+ * The walk of docs/approvals.md: a caller asks with the commands of the page, and a second person decides in a browser.
+ */
+
+describe('docs/approvals.md', skippedBecause(noBrowser), () => {
+  let demo: Demo;
+  let browser: Browser;
+  let watched: WatchedPage;
+  let page: Page;
+  let folder: string;
+  let tenant: Demo['cloud']['tenants'][number];
+
+  const clientOf = (name: string): string =>
+    demo.cloud.brokerApplication.callers.find((known) => known.name === name)?.clientId ?? '';
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'ptb-approvals-page-'));
+    [demo, browser] = await Promise.all([startQuietDemo(3), connectBrowser()]);
+    tenant = tenantOf(demo, 'ok');
+    const [example = ''] = await examplesIn('approvals.md', 'json');
+    const rule = JSON.parse(example.replace('contoso.com', tenant.domain)) as {
+      name: string;
+      approval: { validMinutes: number };
+    };
+    const { signInClientId } = demo.cloud.brokerApplication;
+    const rules = [
+      { ...rule, callers: { applications: [clientOf('Portal')] } },
+      {
+        name: 'tokens need an approval',
+        callers: { applications: [clientOf('Helpdesk'), signInClientId] },
+        tenants: [tenant.domain],
+        resources: ['graph'],
+        approval: rule.approval,
+      },
+    ];
+    await writeFile(demo.environment['ACCESS_POLICY'] ?? '', JSON.stringify({ version: 1, rules }));
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await demo?.stop();
+    await rm(folder, { recursive: true, force: true });
+  });
+  afterEach(async () => {
+    await page.context().close();
+    if (watched.complaints.length > 0) throw new Error(`the browser reported: ${watched.complaints.join('; ')}`);
+  });
+
+  /** Opens the dashboard as a person, who signs in with Microsoft. */
+  async function signIn(name: string, hash: string): Promise<void> {
+    watched = await openPage(browser, { viewport: { width: 1360, height: 900 }, ignoreHTTPSErrors: true });
+    ({ page } = watched);
+    await page.goto(`${demo.url}/api/dashboard${hash}`);
+    await page.getByRole('button', { name: 'Sign in with Microsoft', exact: true }).click();
+    await page.getByLabel(name).check();
+    await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+    await page.getByRole('button', { name: 'Sign out', exact: true }).waitFor();
+  }
+
+  const badge = (status: string) => page.locator('h2 .badge', { hasText: status });
+  const inbox = () => page.getByRole('navigation', { name: 'Views' }).getByRole('link', { name: /^Approvals/ });
+
+  async function decide(verb: string, reason: string): Promise<void> {
+    await page.getByRole('button', { name: new RegExp(`^${verb}…`) }).click();
+    await page.getByLabel(/^Reason/).fill(reason);
+    await page.getByRole('button', { name: verb, exact: true }).click();
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+  }
+
+  /** The steps of an approval in the audit view, the oldest first. */
+  async function auditSteps(): Promise<string[]> {
+    await page.getByRole('link', { name: 'Audit records of this approval' }).click();
+    await page
+      .getByRole('status')
+      .getByText(/records? in total/)
+      .waitFor();
+    const texts = await page.locator('table.audit tbody tr:has(time) td:nth-child(6)').allTextContents();
+    return texts.toReversed();
+  }
+
+  it('a token is issued only after a second person approved it, and refused when the validity is over', async () => {
+    const [ask = '', commands = ''] = await examplesIn('approvals.md', 'sh');
+    const run = async (code: string, token: string): Promise<string> =>
+      runInShell(`(${code.trim().replaceAll('contoso.com', tenant.domain)}) 2>&1 || true`, folder, {
+        ...demo.environment,
+        BROKER_URL: demo.url,
+        PTB_TOKEN: token,
+      });
+    const helpdesk = await tokenOfCaller(demo, ['Tokens.Request']);
+    const asked = await run(ask, helpdesk);
+    const [id = 'no id'] = /\d{8}t\d{6}-[0-9a-f]{8}/.exec(asked) ?? [];
+    expect(asked).toContain('waits for the approval of other people');
+
+    await signIn('Ada Approver', '#/approvals');
+    await expect.poll(() => inbox().textContent()).toBe('Approvals (1 waits for your decision)');
+    await page.getByText('The customer reports an incident, ticket 4711.').waitFor();
+    await page.getByRole('link', { name: /^a token for graph in/ }).click();
+    await page.getByText(id, { exact: true }).waitFor();
+    expect(await page.locator('.approval-facts').first().textContent()).toContain('everything that was consented');
+    await decide('Approve', 'Agreed with the customer.');
+    await badge('approved').waitFor();
+    await page
+      .getByText(/Ada Approver|approver@/)
+      .first()
+      .waitFor();
+    await expect.poll(() => inbox().textContent()).toBe('Approvals');
+
+    expect(await run(ask, helpdesk)).toMatch(/^tenant .*\nresource .*\nscopes /);
+    // The other commands of the page show the same.
+    const show = commands.split('\n').find((line) => line.includes('show')) ?? '';
+    expect(await run(show.replace('ID', id), await demo.callerToken())).toContain('approved');
+
+    await endValidity(demo, id);
+    expect(await run(ask, helpdesk)).toContain('approval_ended');
+    await badge('no longer valid').waitFor();
+    await page.getByText('Its validity ended.').waitFor();
+    expect(await auditSteps()).toEqual(
+      expect.arrayContaining(['asked', 'approved', expect.stringMatching(/^issued/) as string]),
+    );
+    expect(await page.locator('table.audit').textContent()).toContain('approval: graph');
+  });
+
+  it('a request is sent once approved, with its body in front of the decider, and not once it is revoked', async () => {
+    const portal = await tokenOfCaller(demo, ['Requests.Send']);
+    // The simulated Graph does not know this user.
+    await addFault(demo.cloud.control, { service: 'graph', tenantId: tenant.tenantId, method: 'PATCH', status: 204 });
+    const send = () =>
+      fetch(`${demo.url}/api/gateway/${tenant.tenantId}/graph/v1.0/users/alice@contoso.example`, {
+        method: 'PATCH',
+        headers: {
+          authorization: `Bearer ${portal}`,
+          'content-type': 'application/json',
+          'x-reason': 'The account sends spam.',
+        },
+        body: JSON.stringify({ accountEnabled: false }),
+      });
+    const sent = async (): Promise<number> =>
+      (await readLedger(demo.cloud.control)).requests.filter(({ method }) => method === 'PATCH').length;
+    const asked = await send();
+    expect(asked.status).toBe(202);
+
+    await signIn('Ada Approver', `#/approvals/${asked.headers.get('x-approval-id')}`);
+    await page.getByText('"accountEnabled"').first().waitFor();
+    await decide('Approve', 'Agreed with the customer.');
+    await badge('approved').waitFor();
+    expect([(await send()).status, await sent()]).toEqual([204, 1]);
+    await decide('Revoke', 'The customer called again.');
+    await badge('revoked').waitFor();
+    await page.getByText('Query, headers and body were removed').waitFor();
+    const refused = await send();
+    expect([refused.status, await sent()]).toEqual([403, 1]);
+    expect(await auditSteps()).toEqual(expect.arrayContaining(['asked', 'approved', 'sent', 'revoked']));
+  });
+});
