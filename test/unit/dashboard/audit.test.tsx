@@ -2,8 +2,10 @@
 import { act } from 'preact/test-utils';
 import { expect, it } from 'vitest';
 import type { Api } from '../../../dashboard/app/api.ts';
+import { parseAuditFilter } from '../../../dashboard/app/audit-filter.ts';
 import { AuditFilters } from '../../../dashboard/app/audit-filters.tsx';
 import { type AuditPages, type AuditRecord, useAuditPages } from '../../../dashboard/app/audit-pages.ts';
+import { AuditTable } from '../../../dashboard/app/audit-table.tsx';
 import { SignedInContext } from '../../../dashboard/app/context.ts';
 import { apiWith, rendered, session } from './rendered.ts';
 
@@ -97,4 +99,61 @@ it('keeps text that is typed before the first effects run, and shows the filter 
   // The browser's back button returns to the filter, not to the text that was typed there.
   await rerender(<AuditFilters filter={{ tenant: 'contoso.com' }} />);
   expect(tenant().value).toBe('contoso.com');
+});
+
+const nobody = '00000000-0000-0000-0000-000000000000';
+const entry = (more: Partial<AuditRecord>): AuditRecord => ({
+  at: from,
+  correlationId: nobody,
+  tokenId: nobody,
+  outcome: 'issued',
+  caller: { applicationId: nobody, objectId: nobody, kind: 'user' },
+  scopes: ['User.Read.All'],
+  resource: 'graph',
+  ...more,
+});
+
+it('shows the steps of an approval with reason and link, also of two people who decided alike', async () => {
+  const step = { kind: 'approval', outcome: 'approved', approvalId: 'a1', reason: 'Agreed.' } as const;
+  const records = [entry({ ...step, at: to }), entry(step), entry({ ...step, outcome: 'asked' })];
+  const { root, unmount } = await rendered(<AuditTable records={records} filter={{}} names={new Map()} />);
+  const rows = [...root.querySelectorAll('tbody tr')];
+  expect(rows.map((row) => [row.children[3]?.textContent, row.children[5]?.textContent])).toEqual([
+    ['approval: graph', 'approved'],
+    ['approval: graph', 'approved'],
+    ['approval: graph', 'asked'],
+  ]);
+  for (const button of root.querySelectorAll('button')) await act(() => button.click());
+  const ids = [...root.querySelectorAll('tr[id]')].map(({ id }) => id);
+  expect(new Set(ids).size).toBe(3);
+  expect(root.querySelector('.record')?.textContent).toContain('ReasonAgreed.');
+  expect(root.querySelector('.record a')?.getAttribute('href')).toBe('#/approvals/a1');
+  await unmount();
+});
+
+it('marks what a rule for emergencies served, and only that', async () => {
+  const records = [entry({ breakGlass: true, reason: 'An attack.' }), entry({ at: to })];
+  const { root, unmount } = await rendered(<AuditTable records={records} filter={{}} names={new Map()} />);
+  const rows = [...root.querySelectorAll('tbody tr')];
+  expect(rows.map((row) => [row.className, row.children[5]?.textContent])).toEqual([
+    ['break-glass', 'issuedbreak-glass'],
+    ['', 'issued'],
+  ]);
+  await unmount();
+});
+
+it('filters by approval and emergencies, and keeps both in the address', async () => {
+  const { root, unmount } = await rendered(<AuditFilters filter={{ approval: 'a1', kind: 'approval' }} />);
+  await act(() => root.querySelector<HTMLInputElement>('input[type=checkbox]')!.click());
+  await act(() => {
+    root.querySelector('form')!.dispatchEvent(new Event('submit', { bubbles: true, cancelable: true }));
+  });
+  expect(location.hash).toBe('#/audit?kind=approval&approval=a1&breakGlass=true');
+  expect(parseAuditFilter('kind=approval&approval=a1&breakGlass=no&outcome=asked')).toEqual({
+    kind: 'approval',
+    approval: 'a1',
+    outcome: 'asked',
+  });
+  location.hash = '';
+  await unmount();
 });
