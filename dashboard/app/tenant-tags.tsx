@@ -108,7 +108,7 @@ function NewTag({ form }: { readonly form: ReturnType<typeof useTagForm> }) {
   return (
     <>
       <label for="tag-new">New tag, as NAME or NAME=VALUE</label>
-      <div class="actions">
+      <div class="new-tag">
         <input
           id="tag-new"
           value={text}
