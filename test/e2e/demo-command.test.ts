@@ -117,6 +117,12 @@ describe('a running ptb demo', () => {
     expect(given.consented).toBeGreaterThan(0);
   });
 
+  test('has a request that waits for the decision of a person', async () => {
+    const { stdout } = await ptb('approvals --status pending --json');
+    const reason = 'Ticket 4711: who has left the company?';
+    expect(JSON.parse(stdout)).toMatchObject({ approvals: [{ status: 'pending', reason }] });
+  });
+
   test('ends with 0 on Ctrl+C and removes the environment file', async () => {
     expect(existsSync(join(folder, '.local/demo.env'))).toBe(true);
     expect(await command.stop('SIGINT')).toBe(0);

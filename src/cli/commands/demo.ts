@@ -67,7 +67,11 @@ async function demo(flags: DemoFlags): Promise<void> {
     const file = flags.once ? undefined : await describeDemo(running);
     try {
       await showRuns(running, flags, interrupted.signal);
-      if (file !== undefined) await stayUp(running, interrupted.signal);
+      if (file !== undefined) {
+        const { askForApproval } = await import('../demo/local-policy.ts');
+        await askForApproval(running.cloud, running.url);
+        await stayUp(running, interrupted.signal);
+      }
     } finally {
       await file?.remove();
     }
@@ -111,7 +115,7 @@ async function describeDemo(running: Demo): Promise<{ remove(): Promise<void> }>
   const file = await keepEnvironmentFile(running, resolve(process.argv[1] ?? ''));
   process.stderr.write(
     [
-      `The dashboard         ${running.url}/api/dashboard    (sign in as operator, auditor or newcomer)`,
+      `The dashboard         ${running.url}/api/dashboard    (sign in as operator, approver, auditor or newcomer)`,
       '                      The browser warns of the certificate of the simulated sign-in page, which is made for this demo.',
       `The API               ${running.url}/api/docs`,
       `The simulated cloud   ${running.cloud.control}/`,

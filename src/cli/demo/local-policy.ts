@@ -1,12 +1,16 @@
 import type { CloudDocument } from 'microsoft-cloud';
+import { callerTokens } from './caller-token.ts';
 import { graphAppId, profiles } from '../../lib/setup/permissions.ts';
 
-/** An access policy that allows the callers of the simulated cloud everything. For the demo only, never for production. */
+/**
+ * An access policy that allows the callers of the simulated cloud everything, but the portal only what a person approves. For
+ * the demo only, never for production.
+ */
 export function localPolicy(cloud: CloudDocument): string {
-  const { brokerApplication } = cloud;
-  const callers = {
-    applications: [...brokerApplication.callers.map((caller) => caller.clientId), brokerApplication.signInClientId],
-  };
+  const { callers: known, signInClientId } = cloud.brokerApplication;
+  const portal = known.filter(isPortal).map(({ clientId }) => clientId);
+  const others = known.filter((caller) => !isPortal(caller)).map(({ clientId }) => clientId);
+  const callers = { applications: [...others, signInClientId] };
   const rule = (name: string, tenants: readonly string[]) => ({
     name,
     callers,
@@ -25,10 +29,40 @@ export function localPolicy(cloud: CloudDocument): string {
       scopes: graphScopes(),
       via: ['gateway'],
     },
+    {
+      name: 'the portal reads users with an approval',
+      callers: { applications: portal },
+      tenants: ['*'],
+      resources: ['graph'],
+      scopes: ['User.Read.All'],
+      via: ['gateway'],
+      // A visitor may look at the demo for hours.
+      approval: { expiresMinutes: 1440 },
+    },
   ];
   const reachable = cloud.tenants.filter(({ state }) => state === 'ok').map(({ tenantId }) => tenantId);
   const tenantGroups = { pilot: reachable.slice(0, 3), managed: ['tag:managed'] };
   return JSON.stringify({ version: 1, tenantGroups, rules }, null, 2);
+}
+
+const isPortal = ({ name }: CloudDocument['brokerApplication']['callers'][number]): boolean => name === 'Portal';
+
+/**
+ * Sends the request of the portal, so that a visitor finds something to decide on. It does nothing while the broker cannot
+ * take it.
+ */
+export async function askForApproval(cloud: CloudDocument, url: string): Promise<void> {
+  const portal = cloud.brokerApplication.callers.find(isPortal);
+  const tenant = cloud.tenants.find(({ state }) => state === 'ok');
+  if (portal === undefined || tenant === undefined) return;
+  const token = callerTokens(cloud, globalThis.fetch, portal);
+  const address = `${url}/api/gateway/${tenant.tenantId}/graph/v1.0/users?$select=displayName,userPrincipalName`;
+  try {
+    const headers = { authorization: `Bearer ${await token()}`, 'x-reason': 'Ticket 4711: who has left the company?' };
+    await fetch(address, { headers, signal: AbortSignal.timeout(10_000) });
+  } catch {
+    // The demo also runs with faults. Then there is nothing to decide on.
+  }
 }
 
 /** What the application of the demo is consented for. */
