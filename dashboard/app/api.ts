@@ -32,6 +32,8 @@ export interface Api {
   /** One tenant of a run, with what the job logged and threw. */
   readonly runTenant: (runId: string, tenantId: string) => Promise<RunTenantDetailsAnswer>;
   readonly tenants: () => Promise<TenantsAnswer>;
+  /** The tenants that two lists name: ids, domains, groups and tags. An empty `only` names all. */
+  readonly tenantsIn: (only: readonly string[], except: readonly string[]) => Promise<TenantsAnswer>;
   readonly tenant: (tenantId: string) => Promise<TenantDetailsAnswer>;
   readonly changeTags: (
     tenantId: string,
@@ -48,7 +50,7 @@ export interface Api {
   readonly audit: (query: Readonly<Record<string, string>>) => Promise<AuditAnswer>;
   readonly start: (
     job: string,
-    order: { window: string; tenants?: readonly string[]; parameters?: unknown },
+    order: { window: string; tenants?: readonly string[]; except?: readonly string[]; parameters?: unknown },
   ) => Promise<StartedRunAnswer>;
   readonly cancel: (runId: string) => Promise<CancelledRunAnswer>;
   /** Starts the same job for the tenants that failed or were not attempted. */
@@ -106,10 +108,7 @@ export function createApi(
     run: (runId) => get(run(runId)),
     runTenants: (runId) => get(`${run(runId)}/tenants`),
     runTenant: (runId, tenantId) => get(`${run(runId)}/tenants/${tenantId}`),
-    tenants: () => get('tenants'),
-    tenant: (tenantId) => get(tenant(tenantId)),
-    changeTags: async (tenantId, change) =>
-      read(await send(`${tenant(tenantId)}/tags`, { method: 'PUT', ...bodyOf(change) }), 'json'),
+    ...tenantRequests(get, send),
     audit: (query) => get(`audit?${new URLSearchParams(query).toString()}`),
     ...approvalRequests(get, post),
     start: (job, order) => post(`jobs/${encodeURIComponent(job)}/runs`, order),
@@ -128,7 +127,25 @@ function failToken(thrown: unknown): never {
   throw tokenFailure(signInProblem(thrown));
 }
 
-const tenant = (tenantId: string): string => `tenants/${encodeURIComponent(tenantId)}`;
+function tenantRequests(
+  get: <T>(path: string) => Promise<T>,
+  send: (path: string, more: RequestParts) => Promise<Response>,
+): Pick<Api, 'tenants' | 'tenantsIn' | 'tenant' | 'changeTags'> {
+  const tenant = (tenantId: string): string => `tenants/${encodeURIComponent(tenantId)}`;
+  return {
+    tenants: () => get('tenants'),
+    tenantsIn: (only, except) => get(`tenants?${listQuery({ tenants: only, except })}`),
+    tenant: (tenantId) => get(tenant(tenantId)),
+    changeTags: async (tenantId, change) =>
+      read(await send(`${tenant(tenantId)}/tags`, { method: 'PUT', ...bodyOf(change) }), 'json'),
+  };
+}
+
+/** Lists of a query, with commas between the entries of each. Empty lists are left out. */
+const listQuery = (lists: Readonly<Record<string, readonly string[]>>): string =>
+  new URLSearchParams(
+    Object.entries(lists).flatMap(([name, entries]) => (entries.length === 0 ? [] : [[name, entries.join(',')]])),
+  ).toString();
 
 const run = (runId: string): string => `runs/${encodeURIComponent(runId)}`;
 

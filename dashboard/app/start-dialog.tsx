@@ -4,11 +4,11 @@ import { parameterFields } from '../../src/lib/model/parameters.ts';
 import { useAction } from './action.tsx';
 import type { ApiFailure } from './api-failure.ts';
 import { useSignedIn } from './context.ts';
-import { count } from './format.ts';
 import { ParameterFields, parameterId } from './parameter-fields.tsx';
 import { type FieldContent, initialContent, readForm } from './parameter-form.ts';
 import { Failure } from './pieces.tsx';
 import { runLink } from './route.ts';
+import { StartTenants, useChosenTenants } from './start-tenants.tsx';
 
 type Job = JobsAnswer['jobs'][number];
 
@@ -22,20 +22,11 @@ export function StartDialog({ job, onClose }: StartDialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => dialog.current?.showModal(), []);
   const form = useStartForm({ job, onClose });
-  const { tenants, chosen } = form;
   return (
     <dialog ref={dialog} onClose={onClose} aria-labelledby="start-title">
       <form onSubmit={form.submit} noValidate>
         <h2 id="start-title">Start {job.title}</h2>
-        <label for="start-tenants">
-          Only these tenants: ids, domains, group:NAME or tag:NAME. Leave empty for all tenants.
-        </label>
-        <textarea
-          id="start-tenants"
-          rows={3}
-          value={tenants}
-          onInput={(event) => form.setTenants(event.currentTarget.value)}
-        />
+        <StartTenants chosen={form.chosen} />
         <ParameterFields
           fields={form.fields}
           content={form.content}
@@ -48,7 +39,7 @@ export function StartDialog({ job, onClose }: StartDialogProps) {
             Cancel
           </button>
           <button type="submit" class="primary" aria-disabled={form.busy}>
-            {startLabel(chosen)}
+            {form.chosen.buttonText}
           </button>
         </div>
       </form>
@@ -56,18 +47,10 @@ export function StartDialog({ job, onClose }: StartDialogProps) {
   );
 }
 
-/** A group or tag stands for any number of tenants. */
-function startLabel(chosen: readonly string[]): string {
-  if (chosen.length === 0) return 'Start for all tenants';
-  return chosen.some((entry) => entry.includes(':'))
-    ? 'Start for these tenants'
-    : `Start for ${count(chosen.length, 'tenant')}`;
-}
-
 function useStartForm({ job, onClose }: StartDialogProps) {
   const { api } = useSignedIn();
   const [fields] = useState(() => parameterFields(job.parameters));
-  const [tenants, setTenants] = useState('');
+  const chosen = useChosenTenants();
   const [content, setContent] = useState(() => initialContent(fields));
   const [problems, setProblems] = useState<Readonly<Record<string, string>>>({});
   const [failure, setFailure] = useState<ApiFailure>();
@@ -79,15 +62,16 @@ function useStartForm({ job, onClose }: StartDialogProps) {
   }, [firstWrong]);
   /** One window per dialog: a repeated request after a lost response does not start a second run. */
   const [window] = useState(() => `manual-${crypto.randomUUID()}`);
-  const chosen = tenants.split(/[\s,;]+/).filter((part) => part !== '');
   const setParameter = (name: string, next: FieldContent): void => {
     setContent((current) => ({ ...current, [name]: next }));
     setProblems((current) => Object.fromEntries(Object.entries(current).filter(([other]) => other !== name)));
   };
   const start = async (parameters: object): Promise<void> => {
+    const tenants = await chosen.resolve();
+    if (tenants === undefined) return;
     const { runId } = await api.start(job.name, {
       window,
-      ...(chosen.length === 0 ? {} : { tenants: chosen }),
+      ...tenants,
       ...(Object.keys(parameters).length === 0 ? {} : { parameters }),
     });
     onClose();
@@ -101,5 +85,5 @@ function useStartForm({ job, onClose }: StartDialogProps) {
     if (wrong === undefined) void run(() => start(filled.parameters));
     else setFirstWrong({ id: parameterId(wrong.name) });
   };
-  return { fields, tenants, setTenants, content, setParameter, problems, failure, busy, chosen, submit };
+  return { fields, content, setParameter, problems, failure, busy, chosen, submit };
 }

@@ -6,6 +6,7 @@ import { StartDialog } from '../../../dashboard/app/start-dialog.tsx';
 import type { JobsAnswer } from '../../../src/lib/api/answers/jobs.ts';
 import { rendered } from './rendered.ts';
 import { signedIn } from './signed-in.tsx';
+import { tenant } from './tenants.ts';
 
 const job: JobsAnswer['jobs'][number] = {
   name: 'probe',
@@ -30,9 +31,11 @@ const job: JobsAnswer['jobs'][number] = {
 let cleanUp: () => Promise<void>;
 afterEach(() => cleanUp());
 
-async function stage() {
+async function stage(tenantsIn?: Api['tenantsIn']) {
   const start = vi.fn<Api['start']>(async () => ({ runId: 'probe@x', status: 'pending', location: '/x' }));
-  const { root, unmount } = await rendered(signedIn({ start }, <StartDialog job={job} onClose={() => undefined} />));
+  const { root, unmount } = await rendered(
+    signedIn({ start, ...(tenantsIn && { tenantsIn }) }, <StartDialog job={job} onClose={() => undefined} />),
+  );
   cleanUp = unmount;
   const find = (name: string) => root.querySelector<HTMLInputElement>(`#start-parameter-${name}`)!;
   const list = (name: string) => root.querySelector<HTMLSelectElement>(`select#start-parameter-${name}`)!;
@@ -48,8 +51,9 @@ async function stage() {
       element.dispatchEvent(new Event('change', { bubbles: true }));
     });
   const submit = () =>
-    act(() => {
+    act(async () => {
       root.querySelector('form')!.dispatchEvent(new Event('submit', { bubbles: true, cancelable: true }));
+      await new Promise((resolve) => setTimeout(resolve));
     });
   const textOf = (ids: string | null) =>
     (ids ?? '')
@@ -97,6 +101,47 @@ describe('the dialog that starts a run', () => {
       window: expect.stringMatching(/^manual-/) as unknown,
       parameters: { days: 7, deep: true, level: 'high', parts: ['a', 'b'], names: ['one', 'two'] },
     });
+  });
+
+  it('looks groups and tags up, says what they mean, and starts for these tenants after another press', async () => {
+    const inGroup: readonly string[] = ['id-a', 'id-b'];
+    let ids = inGroup;
+    const tenantsIn = vi.fn<Api['tenantsIn']>(async () => ({
+      tenants: ids.map((tenantId) => ({ ...tenant(tenantId), tenantId })),
+      groups: [],
+      warnings: [],
+      asOf: '2026-11-24T07:07:00.000Z',
+    }));
+    const { root, start, list, type, choose, submit } = await stage(tenantsIn);
+    const button = () => root.querySelector('button[type=submit]')?.textContent;
+    const field = (id: string) => root.querySelector<HTMLTextAreaElement>(`#start-${id}`)!;
+    await choose(list('level'), 'low');
+    expect(button()).toBe('Start for all tenants');
+    await type(field('tenants'), 'group:served, contoso.com');
+    await type(field('except'), 'tag:regulated');
+    expect(button()).toBe('Find these tenants');
+    await submit();
+    expect(tenantsIn).toHaveBeenCalledWith(['group:served', 'contoso.com'], ['tag:regulated']);
+    expect(start).not.toHaveBeenCalled();
+    expect([root.querySelector('[role=status]')?.textContent, button()]).toEqual([
+      'This means 2 tenants now.',
+      'Start for 2 tenants',
+    ]);
+    // Another choice is looked up again, and an empty one starts nothing.
+    ids = [];
+    await type(field('except'), 'group:served');
+    for (const _ of inGroup) await submit();
+    expect(root.querySelector('[role=status]')?.textContent).toBe('No tenant that you may see is in this choice.');
+    expect(start).not.toHaveBeenCalled();
+    ids = inGroup;
+    for (const _ of inGroup) await submit();
+    expect(start).toHaveBeenCalledWith(
+      'probe',
+      expect.objectContaining({
+        tenants: ['group:served', 'contoso.com'],
+        except: ['group:served'],
+      }) as unknown,
+    );
   });
 
   it('sends nothing while a field is wrong, says why beside it, and goes there', async () => {

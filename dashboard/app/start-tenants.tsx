@@ -1,0 +1,89 @@
+import { useState } from 'preact/hooks';
+import { useRole, useSignedIn } from './context.ts';
+import { count } from './format.ts';
+
+/** What the two fields of the start form say. */
+interface TenantChoice {
+  readonly only: string;
+  readonly except: string;
+}
+
+const entriesOf = (text: string): readonly string[] => text.split(/[\s,;]+/).filter((part) => part !== '');
+
+/** The tenants of a run: all, or those that two lists name. */
+export interface ChosenTenants {
+  readonly choice: TenantChoice;
+  readonly set: (change: Partial<TenantChoice>) => void;
+  /** What the button says. */
+  readonly buttonText: string;
+  /** What groups and tags mean now. Undefined until that was asked, and after a change. */
+  readonly found: number | undefined;
+  readonly problem: string | undefined;
+  /**
+   * The lists as they are written: the broker resolves them again when it plans the run. Undefined if it had to be asked what
+   * they mean, and the person must confirm what it found.
+   * @throws ApiFailure
+   */
+  readonly resolve: () => Promise<NamedTenants | undefined>;
+}
+
+interface NamedTenants {
+  readonly tenants?: readonly string[];
+  readonly except?: readonly string[];
+}
+
+/** Groups and tags are looked up first, so that nobody starts a run for tenants that they have not seen the number of. */
+export function useChosenTenants(): ChosenTenants {
+  const { api } = useSignedIn();
+  const [choice, setChoice] = useState<TenantChoice>({ only: '', except: '' });
+  const [found, setFound] = useState<number>();
+  const [only, except] = [entriesOf(choice.only), entriesOf(choice.except)];
+  const mayLookUp = useRole('Tenants.Read');
+  const isSimple = except.length === 0 && !only.some((entry) => entry.includes(':'));
+  const needsLookup = mayLookUp && !isSimple;
+  const resolve: ChosenTenants['resolve'] = async () => {
+    if (!needsLookup || (found !== undefined && found > 0))
+      return { ...(only.length === 0 ? {} : { tenants: only }), ...(except.length === 0 ? {} : { except }) };
+    setFound((await api.tenantsIn(only, except)).tenants.length);
+    return undefined;
+  };
+  const set = (change: Partial<TenantChoice>): void => {
+    setChoice((current) => ({ ...current, ...change }));
+    setFound(undefined);
+  };
+  const buttonText = isSimple ? simpleText(only.length) : needsLookup ? foundText(found) : 'Start for these tenants';
+  const problem = found === 0 ? 'No tenant that you may see is in this choice.' : undefined;
+  return { choice, set, buttonText, found, problem, resolve };
+}
+
+const simpleText = (named: number): string => (named === 0 ? 'Start for all tenants' : foundText(named));
+
+const foundText = (found = 0): string => (found === 0 ? 'Find these tenants' : `Start for ${count(found, 'tenant')}`);
+
+/** The fields. */
+export function StartTenants({ chosen }: { readonly chosen: ChosenTenants }) {
+  const { choice, set, found, problem } = chosen;
+  return (
+    <>
+      <label for="start-tenants">
+        Only these tenants: ids, domains, group:NAME or tag:NAME. Leave empty for all tenants.
+      </label>
+      <textarea
+        id="start-tenants"
+        rows={3}
+        value={choice.only}
+        onInput={(event) => set({ only: event.currentTarget.value })}
+      />
+      <label for="start-except">Except these, written in the same way</label>
+      <textarea
+        id="start-except"
+        rows={1}
+        value={choice.except}
+        onInput={(event) => set({ except: event.currentTarget.value })}
+      />
+      <p role="status" class={problem === undefined ? 'quiet' : 'problem'}>
+        {problem ?? (found === undefined ? '' : `This means ${count(found, 'tenant')} now.`)}
+      </p>
+    </>
+  );
+}
