@@ -6,10 +6,10 @@ import type { Caller } from '../model/caller.ts';
 import { BrokerError } from '../model/errors.ts';
 import type { Authorization } from './authorize.ts';
 import { grantOf } from './rule-grant.ts';
-import { shownBody } from './shown-body.ts';
+import { type ShownBody, shownBody } from './shown-body.ts';
 
-/** Longest query that a person is asked to read, in characters. */
-const maxQueryLength = 2_000;
+/** Longest query, path and value of a header that a person is asked to read, in characters. */
+const longest = { query: 2_000, path: 2_000, header: 300 } as const;
 /** Headers that change nothing about what is done. */
 const insignificant: ReadonlySet<string> = new Set(['accept', 'accept-language', 'client-request-id']);
 
@@ -31,6 +31,9 @@ export function requestSubject(authorization: Authorization, body: Uint8Array | 
   const headers = significantHeaders(verdict);
   const grant = grantOf(rule);
   const tenant = tenantName ?? tenantId;
+  const shown =
+    body === undefined ? undefined : shownBody(body, headers.find(([name]) => name === 'content-type')?.[1]);
+  const shownDigest = shown?.hidesParts === true ? null : sha256;
   const bound = [tenantId, resource.alias, resource.identifier, method, url, headers, sha256];
   const opening = [rule.name, rule.application, grant, verdict.permissions];
   const scopes = verdict.permissions;
@@ -39,8 +42,8 @@ export function requestSubject(authorization: Authorization, body: Uint8Array | 
     kind: 'request',
     digest: digestOf('request', partyOf(caller), [...bound, ...opening]),
     title: cut(`${cmdlet ?? `${method} ${path}`} at ${alias} in ${tenant}`),
-    facts: factsOf(authorization, verdict, cmdlet, sha256),
-    details: detailsOf(url, headers, body),
+    facts: factsOf(authorization, verdict, cmdlet, shownDigest),
+    details: detailsOf(url, headers, shown),
     tenantId,
     rule: rule.name,
     audit: { resource: alias, scopes, grant, application: rule.application, method, path, ...named(cmdlet) },
@@ -60,6 +63,7 @@ function factsOf(
   cmdlet: string | undefined,
   sha256: string | null,
 ): readonly Fact[] {
+  refuseLong('path', request.path, longest.path);
   return [
     { name: 'Tenant', value: tenantName === undefined ? tenantId : `${tenantName} (${tenantId})` },
     { name: 'Resource', value: `${resource.alias} (${resource.identifier})` },
@@ -75,21 +79,25 @@ function factsOf(
 function detailsOf(
   url: string,
   headers: readonly (readonly [string, string])[],
-  body: Uint8Array | undefined,
+  shown: ShownBody | undefined,
 ): readonly Fact[] {
   const query = url.includes('?') ? url.slice(url.indexOf('?') + 1) : '';
-  if (query.length > maxQueryLength) {
-    throw new BrokerError(
-      'request_invalid',
-      `The rule needs an approval, and the query is longer than ${maxQueryLength} characters, so people cannot see what they decide on. Shorten it.`,
-    );
-  }
-  const contentType = headers.find(([name]) => name === 'content-type')?.[1];
+  refuseLong('query', query, longest.query);
+  for (const [name, value] of headers) refuseLong(`header ${name}`, value, longest.header);
   return [
     ...(query === '' ? [] : [{ name: 'Query', value: query }]),
-    ...headers.map(([name, value]) => ({ name: `Header ${name}`, value: cut(value) })),
-    ...(body === undefined ? [] : [{ name: 'Body', value: shownBody(body, contentType) }]),
+    ...headers.map(([name, value]) => ({ name: `Header ${name}`, value })),
+    ...(shown === undefined ? [] : [{ name: 'Body', value: shown.text }]),
   ];
+}
+
+/** @throws BrokerError request_invalid for what would have to be cut. */
+function refuseLong(what: string, text: string, most: number): void {
+  if (text.length <= most) return;
+  throw new BrokerError(
+    'request_invalid',
+    `The rule needs an approval, and the ${what} is longer than ${most} characters, so people cannot see what they decide on. Shorten it.`,
+  );
 }
 
 const cut = (text: string): string => (text.length > 300 ? `${text.slice(0, 299)}…` : text);
