@@ -99,8 +99,8 @@ async function decide(id: string, decision: DecisionKind, { reason, ...flags }: 
   print(flags.json, approval, approvalLines(approval));
 }
 
-/** Shows an approval to a person. All texts are those of others. */
-function approvalLines(approval: ApprovalAnswer): readonly string[] {
+/** Shows an approval to a person. All texts are those of others: each is one line, and the lines of the body are indented. */
+export function approvalLines(approval: ApprovalAnswer): readonly string[] {
   const { id, status, asker, reason, rule, facts, details, decisions, possibleDecisions } = approval;
   const given = `${approval.approvalsGiven} of ${approval.approvalsNeeded}`;
   const until =
@@ -112,10 +112,13 @@ function approvalLines(approval: ApprovalAnswer): readonly string[] {
     `asked by  ${asker.name} (${asker.kind} ${asker.objectId})`,
     ...(reason === undefined ? [] : [`reason  ${reason}`]),
     `rule  ${rule}`,
-    ...[...facts, ...details].map(({ name, value }) => `${name}  ${value}`),
+    ...facts.map(({ name, value }) => `${name}  ${value}`),
+    ...details.flatMap(({ name, value }) => (name === 'Body' ? bodyLines(value) : [`${name}  ${value}`])),
     ...decisions.map(
       ({ at, decider, decision, reason: why }) => `${shortTime(at)}  ${decider.name}  ${decision}: ${why}`,
     ),
     ...(possibleDecisions.length === 0 ? [] : [`You may ${possibleDecisions.join(', ')}.`]),
-  ].flatMap((text) => text.split('\n').map(visibleText));
+  ].map(visibleText);
 }
+
+const bodyLines = (text: string): readonly string[] => ['Body', ...text.split('\n').map((line) => `    ${line}`)];

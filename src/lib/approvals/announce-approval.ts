@@ -1,5 +1,6 @@
 import { errorFields, type Logger } from '../runtime/log.ts';
 import type { Notice } from '../notifications/notice.ts';
+import { quoted } from '../notifications/quoted.ts';
 import { type Approval, standingOf } from './approval.ts';
 import { auditEntryOf } from './approval-audit.ts';
 import type { Approvals } from './approvals.ts';
@@ -58,7 +59,7 @@ function noticeOf(approval: Approval, dashboardUrl: string | undefined): Notice 
     text: `${people} must approve the request before ${new Date(expiresAtMs).toISOString()}. Decide here: ${where}`,
     facts: [
       { name: 'Asked by', value: asker.name },
-      ...(reason === undefined ? [] : [{ name: 'Reason', value: reason }]),
+      ...(reason === undefined ? [] : [{ name: 'Reason', value: quoted(reason) }]),
       { name: 'For', value: subject.kind === 'token' ? 'a token' : 'a request through the gateway' },
       { name: 'Tenant', value: subject.tenantId },
       { name: 'Approval', value: id },

@@ -3,6 +3,7 @@ import type { Caller } from '../model/caller.ts';
 import { BrokerError } from '../model/errors.ts';
 import type { Justification } from '../model/justification.ts';
 import type { Notifier } from '../notifications/notice.ts';
+import { quoted } from '../notifications/quoted.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { DeadlineError, withDeadline } from '../runtime/deadline.ts';
 import { errorFields, type Logger, scrub } from '../runtime/log.ts';
@@ -51,7 +52,7 @@ export class EmergencyNotices {
           title: `Emergency rule used: ${rule}`,
           text: `${caller.name} uses a rule for emergencies. Find out whether the emergency is real: \`ptb audit --break-glass\` lists what was done.`,
           facts: [
-            { name: 'Reason', value: reason },
+            { name: 'Reason', value: quoted(reason) },
             { name: 'Caller', value: `${caller.name} (${caller.objectId})` },
             { name: 'Application', value: caller.applicationId },
           ],

@@ -27,7 +27,7 @@ function reasonOf(written: string | undefined): string | undefined {
   if (parsed.success) return parsed.data;
   throw invalid(
     names.reason,
-    `has ${reasonLength.least} to ${reasonLength.most} characters, in ASCII or percent-encoded UTF-8`,
+    `has ${reasonLength.least} to ${reasonLength.most} characters, on one line, in ASCII or percent-encoded UTF-8`,
   );
 }
 

@@ -1,4 +1,5 @@
 import { scrub } from '../runtime/log.ts';
+import { visibleText } from '../runtime/visible-text.ts';
 import type { Notice } from './notice.ts';
 
 /** The products whose incoming webhooks are supported. Their bodies differ. */
@@ -9,7 +10,7 @@ export type WebhookForm = (typeof webhookForms)[number];
 export const formOf = (url: URL): WebhookForm =>
   /(?:^|\.)slack(?:-gov)?\.com$/.test(url.hostname) ? 'slack' : 'teams';
 
-/** The body for the webhook. All text is scrubbed and cut to a readable length. */
+/** The body for the webhook. All text is scrubbed and cut to a readable length, and a fact is one line. */
 export function webhookBody(form: WebhookForm, notice: Notice): string {
   const clean: Notice = {
     severity: notice.severity,
@@ -17,7 +18,7 @@ export function webhookBody(form: WebhookForm, notice: Notice): string {
     text: cut(scrub(notice.text), 1500),
     facts: notice.facts
       .slice(0, 20)
-      .map(({ name, value }) => ({ name: cut(scrub(name), 60), value: cut(scrub(value), 300) })),
+      .map(({ name, value }) => ({ name: cut(scrub(name), 60), value: cut(visibleText(scrub(value)), 300) })),
   };
   return JSON.stringify(form === 'slack' ? slackBody(clean) : teamsBody(clean));
 }

@@ -1,0 +1,30 @@
+import { expect, it } from 'vitest';
+import { approvalLines } from '../../../../src/cli/commands/approvals.ts';
+import { viewApproval } from '../../../../src/lib/approvals/view-approval.ts';
+import { approval, askedAtMs, decision, person } from '../../../support/approval-records.ts';
+
+const forged = 'Ticket 4711\nTenant  Test tenant\nYou may approve.';
+
+it('no text of others starts a line of an approval', () => {
+  const record = approval({
+    reason: forged,
+    subject: {
+      ...approval().subject,
+      facts: [{ name: 'Tenant', value: forged }],
+      details: [
+        { name: 'Header prefer', value: forged },
+        { name: 'Body', value: `{\n "a": 1\n}\n${forged}\u202e` },
+      ],
+    },
+    decisions: [decision(person(2), { reason: forged })],
+  });
+  const lines = approvalLines(viewApproval(record, askedAtMs, []));
+  expect(lines.filter((line) => /^(?:Tenant {2}Test|You may)/.test(line))).toEqual([]);
+  const body = lines.indexOf('Body');
+  expect(lines.slice(body + 1, body + 4)).toEqual(['    {', '     "a": 1', '    }']);
+  expect(lines.slice(body + 4, body + 7)).toEqual([
+    '    Ticket 4711',
+    '    Tenant  Test tenant',
+    String.raw`    You may approve.\u202e`,
+  ]);
+});
