@@ -86,7 +86,7 @@ export const services: () => Promise<Services> = once(() => build(process.env));
 
 async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
   const settings = parseSettings(environment);
-  const { cloud, PARTNER_TENANT_ID: partnerTenantId } = settings;
+  const { cloud, PARTNER_TENANT_ID: partnerTenantId, SIGN_IN_CLIENT_ID: signInClientId } = settings;
   const runtime = createRuntime();
   const identity = once(() => azureIdentity(identityOptions(environment, settings)));
   const storage = createStorage(settings, identity, runtime.clock);
@@ -110,7 +110,7 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
   const { notifier } = notifications;
   const readableBy = (person: Caller) => readableTenants({ callers, directory, tenantTags }, person);
   const dashboardUrl = dashboardAddress(environment);
-  const approvals = createApprovals({ ...shared, storage, notifier, readableBy, dashboardUrl });
+  const approvals = createApprovals({ ...shared, storage, notifier, readableBy, dashboardUrl, signInClientId });
   const gated = { ...shared, approvals, directory, tokens: new GatedTokens({ ...shared, directory }) };
   const permissionMap = new MapStore({ ...runtime, blobs: new MapBlobs(() => storage.container(mapContainer)) });
   return {

@@ -62,6 +62,6 @@ export function whyNotApprove(approval: ApprovalAnswer, session: Session): strin
   if (decisions.some(({ decider }) => decider.objectId === session.objectId))
     return 'You have approved it. Another person must approve it, too.';
   return possibleDecisions.includes('deny')
-    ? 'The rule has changed since and asks for no approval, so nobody can approve it. The caller can ask again.'
+    ? 'Either your token is from another application than the one for signing in here, so sign out and sign in, or the rule asks for no approval any more.'
     : 'An application cannot decide. Sign in as a person.';
 }

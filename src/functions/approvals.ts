@@ -56,7 +56,7 @@ route(
     name: 'approvals-decide',
     method: 'POST',
     path: '/approvals/{approvalId}/decision',
-    access: 'Approvals.Decide',
+    access: readers,
     body: decisionSchema,
     durable: true,
     failures: [
@@ -71,8 +71,10 @@ route(
   async ({ approvals, clock }, call) => {
     const decided = await decideApproval(approvals, call.path.approvalId, call.body, call);
     const { policy } = await approvals.policy.current();
+    const { signInClientId } = approvals;
     const nowMs = clock.nowMs();
-    return { status: 200, headers: noStore, jsonBody: answerOf(visible(policy, decided, call.caller, nowMs), nowMs) };
+    const seen = visible({ policy, signInClientId }, decided, call.caller, nowMs);
+    return { status: 200, headers: noStore, jsonBody: answerOf(seen, nowMs) };
   },
 );
 
@@ -111,7 +113,7 @@ async function documentDecide(): Promise<RouteDocument> {
     group: 'Approvals',
     summary: 'Decide on a request',
     description:
-      'Only people decide, each once, and never on their own request, whatever application they use. `deny` ends a pending request. `revoke` ends a pending or an approved one, also by a person who approved it. A decision holds on every instance as soon as it is answered. A token that was handed out works until it expires.',
+      'Only people with the role Approvals.Decide decide, each once, and never on their own request. They approve only through the application with which people sign in to the broker. `deny` ends a pending request. `revoke` ends a pending or an approved one, also by a person who approved it, and by the asker. A decision holds on every instance as soon as it is answered. A token that was handed out works until it expires.',
     pathParameters: idParameter,
     bodyExample: { decision: 'approve', reason: 'Agreed with the customer in ticket 4711.' },
     answers: [

@@ -105,7 +105,7 @@ it('requires these roles', async () => {
   const readers = ['Approvals.Decide', 'Tokens.Request', 'Requests.Send'];
   expect(access).toEqual({
     approvals: readers,
-    'approvals-decide': 'Approvals.Decide',
+    'approvals-decide': readers,
     'approvals-show': readers,
     assets: 'anonymous',
     audit: 'Audit.Read',

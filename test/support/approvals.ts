@@ -2,10 +2,11 @@ import { randomUUID } from 'node:crypto';
 import type { Approvals } from '../../src/lib/approvals/approvals.ts';
 import { EmergencyNotices } from '../../src/lib/approvals/emergency.ts';
 import type { Notice } from '../../src/lib/notifications/notice.ts';
+import { guid } from './audit-entries.ts';
 import type { Clock } from '../../src/lib/runtime/clock.ts';
 import { MemoryApprovalLog } from '../fakes/memory-approval-log.ts';
 
-/** Approvals in memory, for a policy and an audit log. Everybody may read every tenant. */
+/** Approvals in memory, for a policy and an audit log. Everybody may read every tenant. People sign in as `person` does. */
 export function memoryApprovals(
   deps: Pick<Approvals, 'audit' | 'policy'> & { readonly clock: Clock },
 ): Approvals & { readonly approvalLog: MemoryApprovalLog; readonly notices: Notice[] } {
@@ -15,6 +16,7 @@ export function memoryApprovals(
     ...deps,
     approvalLog: new MemoryApprovalLog(),
     readableBy: async () => '*',
+    signInClientId: guid(0xa),
     notifier,
     emergencies: new EmergencyNotices({ notifier, clock: deps.clock }),
     newId: randomUUID,

@@ -105,12 +105,16 @@ async function serves(deps: Approvals, approval: Approval, terms: ApprovalTerms)
   return judgeServing(approval, terms, deps.clock.nowMs(), (decision) => accepted.has(decision));
 }
 
-/** Whether the policy in force lets the person decide for this tenant. It knows only the roles that the person had. */
+/**
+ * Whether the policy in force lets the person decide for this tenant, through the application of the setting in force. The
+ * policy knows only the roles that the person had.
+ */
 async function isAccepted(
   deps: Approvals,
   { subject }: Approval,
   { decider, roles }: ApprovalDecision,
 ): Promise<boolean> {
+  if (decider.applicationId !== deps.signInClientId) return false;
   return mayRead(await deps.readableBy({ ...decider, roles }), subject.tenantId);
 }
 

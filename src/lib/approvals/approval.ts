@@ -123,17 +123,25 @@ export const stricter = (one: ApprovalTerms, other: ApprovalTerms): ApprovalTerm
   validMinutes: Math.min(one.validMinutes, other.validMinutes),
 });
 
-/** The decisions that count as consent: of people with all roles of the terms, each once. Pure. */
+/**
+ * The decisions that count as consent: of people with all roles of the terms, each once, and not through the application that
+ * asked as itself. Pure.
+ */
 export function consentsOf(approval: Approval, { from }: Pick<ApprovalTerms, 'from'>): readonly ApprovalDecision[] {
   const people = new Set<string>();
   return approval.decisions.filter(({ decision, decider, roles }) => {
     const person = personOf(decider);
     if (decision !== 'approve' || decider.kind !== 'user' || person === personOf(approval.asker)) return false;
+    if (isThroughAsker(approval.asker, decider)) return false;
     if (people.has(person) || !from.every((role) => roles.includes(role))) return false;
     people.add(person);
     return true;
   });
 }
+
+/** Whether an application that asked as itself shows the token of the person. */
+const isThroughAsker = (asker: Party, decider: Party): boolean =>
+  asker.kind === 'application' && asker.applicationId === decider.applicationId;
 
 /** The same person behind two applications is one. */
 export const personOf = ({ tenantId, objectId }: Pick<Party, 'tenantId' | 'objectId'>): string =>

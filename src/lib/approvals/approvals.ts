@@ -17,6 +17,8 @@ export interface Approvals {
    * @throws BrokerError caller_forbidden while no policy is in force; entra_unavailable.
    */
   readonly readableBy: (person: Caller) => Promise<ReadableTenants>;
+  /** The application through which people sign in, in lower case. People approve through no other. Undefined: it is not set. */
+  readonly signInClientId: string | undefined;
   readonly notifier: Notifier;
   readonly emergencies: EmergencyNotices;
   readonly clock: Clock;

@@ -1,10 +1,10 @@
-import type { ApprovalTerms } from '../callers/approval-keys.ts';
+import { type ApprovalTerms, deciderRole } from '../callers/approval-keys.ts';
 import type { AccessPolicy } from '../callers/policy.ts';
 import type { Caller } from '../model/caller.ts';
 import { BrokerError } from '../model/errors.ts';
 import { mayRead } from '../model/readable-tenants.ts';
 import { errorFields, type Logger, scrub } from '../runtime/log.ts';
-import { type Approval, type ApprovalDecision, type DecisionKind, partyOf } from './approval.ts';
+import { type Approval, type ApprovalDecision, askerKeyOf, type DecisionKind, partyOf } from './approval.ts';
 import { auditEntryOf, outcomeOf } from './approval-audit.ts';
 import type { StoredApproval } from './approval-log.ts';
 import { approvalInstanceId, type ApprovalOrchestrations, decidedEventName } from './approval-orchestrations.ts';
@@ -23,7 +23,7 @@ export interface Deciding {
 }
 
 /**
- * Records the decision of a person. It holds as soon as this returns, on every instance: they all read the one record.
+ * Records the decision of a person, or that the asker revokes the request. It holds as soon as this returns, on every instance: they all read the one record.
  * @throws BrokerError approval_not_found; caller_forbidden for a person who may not decide on it; approval_conflict if it can
  * no longer be decided on in this way; audit_unavailable; storage_unavailable.
  */
@@ -43,10 +43,10 @@ export async function decideApproval(
   };
   let isRecorded = false;
   for (let attempt = 1; attempt <= attempts; attempt += 1) {
-    const stored = await readableApproval(deps, id, caller);
+    const stored = await decidableApproval(deps, id, caller);
     // Storage repeats a write whose reply was lost, and then reports a conflict with itself.
     if (stored.approval.decisions.some((earlier) => earlier.id === made.id)) return stored.approval;
-    const decided = judged(stored, made, ruleNow((await deps.policy.current()).policy, stored.approval));
+    const decided = judged(stored, made, await deps.policy.current(), deps.signInClientId);
     if (!isRecorded) {
       const step = { outcome: outcomeOf[decision], atMs: made.atMs, correlationId, reason };
       await deps.audit.record(auditEntryOf(decided, made.decider, step));
@@ -60,8 +60,13 @@ export async function decideApproval(
   throw new BrokerError('storage_unavailable', 'Others write to the approval at the same time.');
 }
 
-function judged({ approval }: StoredApproval, made: ApprovalDecision, now: RuleNow): Approval {
-  const outcome = judgeDecision(approval, made, now);
+function judged(
+  { approval }: StoredApproval,
+  made: ApprovalDecision,
+  { policy }: { readonly policy: AccessPolicy },
+  signInClientId: string | undefined,
+): Approval {
+  const outcome = judgeDecision(approval, made, ruleNow(policy, approval), signInClientId);
   if ('id' in outcome) return outcome;
   throw new BrokerError(outcome.kind === 'forbidden' ? 'caller_forbidden' : 'approval_conflict', outcome.reason, {
     logFields: { approvalId: approval.id },
@@ -73,6 +78,20 @@ export function ruleNow({ rules }: AccessPolicy, { subject }: Approval): RuleNow
   const terms: ApprovalTerms | undefined = rules.find(({ name }) => name === subject.rule)?.approval;
   return terms ?? 'gone';
 }
+
+/** An approval that the caller asked for, or may decide on. @throws BrokerError approval_not_found */
+async function decidableApproval(deps: Approvals, id: string, caller: Caller): Promise<StoredApproval> {
+  const own = await deps.approvalLog.find(id);
+  if (own !== undefined && isAsker(own.approval, caller)) return own;
+  if (!isDecider(caller)) throw approvalNotFound();
+  return readableApproval(deps, id, caller);
+}
+
+/** Whether the caller asked for it, through the same application. */
+export const isAsker = ({ asker }: Approval, caller: Caller): boolean =>
+  askerKeyOf(asker) === askerKeyOf(partyOf(caller));
+
+export const isDecider = ({ roles }: Caller): boolean => roles.includes(deciderRole);
 
 /**
  * An approval that a person may see because of his role: one for a tenant whose data the policy lets him read.

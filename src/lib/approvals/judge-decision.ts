@@ -36,10 +36,16 @@ const ends = {
  * Returns the record with a decision, or why it is refused. Never changes who has decided what before: each person decides
  * once, and may revoke afterwards. Pure.
  * @param made the decision, with the person and roles that the token shows.
+ * @param signInClientId the application through which people sign in to the broker, as its setting names it.
  */
-export function judgeDecision(approval: Approval, made: ApprovalDecision, now: RuleNow): Approval | DecisionRefusal {
+export function judgeDecision(
+  approval: Approval,
+  made: ApprovalDecision,
+  now: RuleNow,
+  signInClientId: string | undefined,
+): Approval | DecisionRefusal {
   const terms = now === 'gone' ? approval.terms : stricter(approval.terms, now);
-  const refusal = personRefusal(approval, made, terms);
+  const refusal = personRefusal(approval, made) ?? approverRefusal(made, terms, signInClientId);
   if (refusal !== undefined) return refusal;
   const status = standingOf(approval, made.atMs, now === 'gone' ? undefined : now);
   if (status !== 'pending' && status !== 'approved') {
@@ -67,18 +73,35 @@ const twice = conflict('You have decided on it already. Another person must deci
 const hasDecided = ({ decisions }: Approval, { decider }: ApprovalDecision): boolean =>
   decisions.some((earlier) => personOf(earlier.decider) === personOf(decider));
 
-function personRefusal(
-  { asker }: Approval,
-  { decider, roles }: ApprovalDecision,
-  { from }: ApprovalTerms,
-): DecisionRefusal | undefined {
-  if (decider.kind !== 'user') return forbidden('An application cannot decide. Sign in as a person.');
+function personRefusal({ asker }: Approval, { decider, decision }: ApprovalDecision): DecisionRefusal | undefined {
   if (personOf(decider) === personOf(asker)) {
-    return forbidden('You asked for it yourself, so another person must decide.');
+    if (decision === 'revoke') return undefined;
+    return forbidden('You asked for it yourself, so another person must decide. You may revoke it.');
+  }
+  return decider.kind === 'user' ? undefined : forbidden('An application cannot decide. Sign in as a person.');
+}
+
+/**
+ * Any other application holds tokens of the people who sign in to it. It could ask as itself and then approve in the name of
+ * one of them, who never saw the request. To deny and to revoke is safe, so it needs neither this nor the roles of the terms.
+ */
+function approverRefusal(
+  { decision, decider, roles }: ApprovalDecision,
+  { from }: ApprovalTerms,
+  signInClientId: string | undefined,
+): DecisionRefusal | undefined {
+  if (decision !== 'approve') return undefined;
+  if (signInClientId === undefined) {
+    return forbidden(
+      'Nobody can approve while the setting SIGN_IN_CLIENT_ID is absent. Ask an administrator to set it.',
+    );
+  }
+  if (decider.applicationId !== signInClientId) {
+    return forbidden('Another application cannot approve for you. Use the dashboard, or `ptb` after `ptb login`.');
   }
   const missing = from.filter((role) => !roles.includes(role));
   if (missing.length === 0) return undefined;
-  return forbidden(`Deciding needs the app role ${missing.join(' and ')}. Ask an administrator for it.`);
+  return forbidden(`Approving needs the app role ${missing.join(' and ')}. Ask an administrator for it.`);
 }
 
 function approved(approval: Approval, atMs: number): Approval {
@@ -101,14 +124,15 @@ export const closed = (approval: Approval, status: Approval['status'], atMs: num
   subject: { ...approval.subject, details: [] },
 });
 
-/** The decisions that a person could make now. Pure. */
+/** The decisions that a person, or the asker, could make now. Pure. */
 export const possibleDecisions = (
   approval: Approval,
   asking: Pick<ApprovalDecision, 'decider' | 'roles' | 'atMs'>,
   now: RuleNow,
+  signInClientId: string | undefined,
 ): readonly DecisionKind[] =>
   isClosed(approval.status)
     ? []
     : (['approve', 'deny', 'revoke'] as const).filter(
-        (decision) => 'id' in judgeDecision(approval, { ...asking, id: '', reason: '', decision }, now),
+        (decision) => 'id' in judgeDecision(approval, { ...asking, id: '', reason: '', decision }, now, signInClientId),
       );

@@ -1,4 +1,4 @@
-import { approvalRanges, deciderRole } from '../callers/approval-keys.ts';
+import { approvalRanges } from '../callers/approval-keys.ts';
 import type { AccessPolicy } from '../callers/policy.ts';
 import type { Caller } from '../model/caller.ts';
 import {
@@ -12,13 +12,18 @@ import {
 } from './approval.ts';
 import type { ApprovalQuery } from './approval-log.ts';
 import type { Approvals } from './approvals.ts';
-import { approvalNotFound, readableApproval, ruleNow } from './decide-approval.ts';
+import { approvalNotFound, isAsker, isDecider, readableApproval, ruleNow } from './decide-approval.ts';
 import { possibleDecisions } from './judge-decision.ts';
 
 /** An approval as one caller sees it. */
 export interface VisibleApproval {
   readonly approval: Approval;
   readonly possibleDecisions: readonly DecisionKind[];
+}
+
+/** What the possible decisions follow from. */
+interface DecidingRules extends Pick<Approvals, 'signInClientId'> {
+  readonly policy: AccessPolicy;
 }
 
 /** What a caller wants to see. */
@@ -51,11 +56,12 @@ export async function listApprovals(
   };
   const { approvals, ...rest } = await deps.approvalLog.list(query);
   const { policy } = await deps.policy.current();
+  const { signInClientId } = deps;
   return {
     approvals: approvals
       .map(({ approval }) => approval)
       .filter((approval) => status === undefined || standingOf(approval, nowMs) === status)
-      .map((approval) => visible(policy, approval, caller, nowMs)),
+      .map((approval) => visible({ policy, signInClientId }, approval, caller, nowMs)),
     ...rest,
   };
 }
@@ -73,26 +79,29 @@ function written(status: ApprovalStatus, nowMs: number): Pick<ApprovalQuery, 'st
  * @throws BrokerError approval_not_found, which does not tell whether it exists; storage_unavailable; of `readableBy`.
  */
 export async function showApproval(deps: Approvals, caller: Caller, id: string): Promise<VisibleApproval> {
-  const { policy } = await deps.policy.current();
+  const rules = { ...(await deps.policy.current()), signInClientId: deps.signInClientId };
   const nowMs = deps.clock.nowMs();
   const own = (await deps.approvalLog.find(id))?.approval;
-  if (own !== undefined && askerKeyOf(own.asker) === askerKeyOf(partyOf(caller))) {
-    return visible(policy, own, caller, nowMs);
-  }
+  if (own !== undefined && isAsker(own, caller)) return visible(rules, own, caller, nowMs);
   if (!isDecider(caller)) throw approvalNotFound();
-  return visible(policy, (await readableApproval(deps, id, caller)).approval, caller, nowMs);
+  return visible(rules, (await readableApproval(deps, id, caller)).approval, caller, nowMs);
 }
 
-const isDecider = ({ roles }: Caller): boolean => roles.includes(deciderRole);
-
 /** An approval with what the caller could decide now. */
-export const visible = (policy: AccessPolicy, approval: Approval, caller: Caller, nowMs: number): VisibleApproval => ({
+export const visible = (
+  { policy, signInClientId }: DecidingRules,
+  approval: Approval,
+  caller: Caller,
+  nowMs: number,
+): VisibleApproval => ({
   approval,
-  possibleDecisions: isDecider(caller)
-    ? possibleDecisions(
-        approval,
-        { decider: partyOf(caller), roles: caller.roles, atMs: nowMs },
-        ruleNow(policy, approval),
-      )
-    : [],
+  possibleDecisions:
+    isDecider(caller) || isAsker(approval, caller)
+      ? possibleDecisions(
+          approval,
+          { decider: partyOf(caller), roles: caller.roles, atMs: nowMs },
+          ruleNow(policy, approval),
+          signInClientId,
+        )
+      : [],
 });

@@ -220,7 +220,7 @@ describe('the page of an approval', () => {
     const mine = { decision: 'approve' as const, decider: party(me, 'me'), reason: 'Fine.', at: approval().askedAt };
     expect(await why({ possibleDecisions: ['revoke'], decisions: [mine] })).toMatch(/^You have approved it/);
     await cleanUp();
-    expect(await why({ possibleDecisions: ['deny', 'revoke'] })).toMatch(/^The rule has changed/);
+    expect(await why({ possibleDecisions: ['deny', 'revoke'] })).toMatch(/another application/);
     await cleanUp();
     expect(await why(none)).toMatch(/^An application cannot decide/);
   });

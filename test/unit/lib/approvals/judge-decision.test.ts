@@ -6,7 +6,9 @@ import { guid, tenant } from '../../../support/audit-entries.ts';
 
 const [ada, ben, cleo] = [person(2), person(3), person(4)];
 const judge = (made: ApprovalDecision, record = approval(), now: RuleNow = record.terms) =>
-  judgeDecision(record, made, now);
+  judgeDecision(record, made, now, signInClientId);
+/** The application of every `person`. */
+const signInClientId = guid(0xa);
 const refusal = (made: ApprovalDecision, record?: Approval, now?: RuleNow): string => {
   const outcome = judge(made, record, now);
   return 'kind' in outcome && 'reason' in outcome && !('id' in outcome) ? `${outcome.kind}: ${outcome.reason}` : 'ok';
@@ -36,9 +38,30 @@ describe('approving', () => {
   it.each([
     ['the asker', asker],
     ['the asker behind another application', { ...asker, applicationId: guid(0xb) }],
-  ])('is refused to %s, whatever is decided', (_, decider) => {
-    for (const kind of ['approve', 'deny', 'revoke'] as const)
+  ])('is refused to %s, who may revoke', (_, decider) => {
+    for (const kind of ['approve', 'deny'] as const)
       expect(refusal(decision(decider, { decision: kind }))).toMatch(/^forbidden: You asked for it yourself/);
+    expect(judge(decision(decider, { decision: 'revoke' }))).toMatchObject({ status: 'revoked' });
+  });
+
+  it('is refused through any other application than the one through which people sign in', () => {
+    const portal = guid(0xb);
+    const service = { kind: 'application', objectId: guid(9), applicationId: portal } as const;
+    const throughPortal = person(2, { applicationId: portal });
+    for (const party of [person(1, service), person(1, { applicationId: portal })]) {
+      const record = approval({ asker: party });
+      expect(refusal(decision(throughPortal), record)).toMatch(/^forbidden: Another application cannot approve/);
+      // Who only ends it harms nobody.
+      expect(refusal(decision(throughPortal, { decision: 'deny' }), record)).toBe('ok');
+      expect(refusal(decision(ada), record)).toBe('ok');
+    }
+    const unset = judgeDecision(approval(), decision(ada), terms(), undefined);
+    expect(unset).toMatchObject({ kind: 'forbidden', reason: expect.stringContaining('SIGN_IN_CLIENT_ID') as string });
+  });
+
+  it('does not count through the application that asked as itself, even if people sign in through it', () => {
+    const service = person(9, { kind: 'application', objectId: guid(9) });
+    expect(judge(decision(ada), approval({ asker: service }))).toMatchObject({ status: 'pending' });
   });
 
   it('is open to a person with the same object id in another tenant', () => {
@@ -56,13 +79,19 @@ describe('approving', () => {
     expect(refusal(decision(ada), approval({ terms: stricter }), terms())).toMatch(/needs the app role Audit.Read/);
   });
 
+  it('needs roles that denying and revoking do not need', () => {
+    const both = terms({ from: ['Approvals.Decide', 'Audit.Read'] });
+    expect(judge(decision(ada, { decision: 'revoke' }), approved(), both)).toMatchObject({ status: 'revoked' });
+    expect(judge(decision(ben, { decision: 'deny' }), approval(), both)).toMatchObject({ status: 'denied' });
+  });
+
   it('is refused a second time, also after the approval of the other', () => {
     const two = approval({ terms: terms({ count: 2 }) });
     const first = judge(decision(ada), two) as Approval;
     expect(refusal(decision(ada, { id: 'again' }), first)).toMatch(/^conflict: You have decided on it already/);
     const elsewhere = { ...ada, applicationId: guid(0xb) };
-    expect(refusal(decision(elsewhere), first)).toMatch(/^conflict: You have decided/);
-    expect(refusal(decision(ada, { decision: 'deny' }), first)).toMatch(/^conflict: You have decided/);
+    for (const decider of [ada, elsewhere])
+      expect(refusal(decision(decider, { decision: 'deny' }), first)).toMatch(/^conflict: You have decided/);
   });
 
   it('is refused from the moment of expiry on', () => {
@@ -144,8 +173,8 @@ describe('ending', () => {
 
 it('says what a person may decide', () => {
   const asking = { decider: ada, roles: ['Approvals.Decide'] as const, atMs: askedAtMs + minuteMs };
-  expect(possibleDecisions(approval(), asking, terms())).toEqual(['approve', 'deny', 'revoke']);
-  expect(possibleDecisions(approved(), asking, terms())).toEqual(['revoke']);
-  expect(possibleDecisions(approval(), { ...asking, decider: asker }, terms())).toEqual([]);
-  expect(possibleDecisions(approval({ status: 'denied' }), asking, terms())).toEqual([]);
+  expect(possibleDecisions(approval(), asking, terms(), signInClientId)).toEqual(['approve', 'deny', 'revoke']);
+  expect(possibleDecisions(approved(), asking, terms(), signInClientId)).toEqual(['revoke']);
+  expect(possibleDecisions(approval(), { ...asking, decider: asker }, terms(), signInClientId)).toEqual(['revoke']);
+  expect(possibleDecisions(approval({ status: 'denied' }), asking, terms(), signInClientId)).toEqual([]);
 });

@@ -1,0 +1,55 @@
+import { expect, it } from 'vitest';
+import { decideApproval } from '../../../../src/lib/approvals/decide-approval.ts';
+import { showApproval } from '../../../../src/lib/approvals/read-approvals.ts';
+import type { AuditEntry } from '../../../../src/lib/audit/audit-log.ts';
+import { denyAll } from '../../../../src/lib/callers/policy.ts';
+import type { Caller } from '../../../../src/lib/model/caller.ts';
+import { silentLogger } from '../../../../src/lib/runtime/log.ts';
+import { approval, asker, askedAtMs, minuteMs, person, terms } from '../../../support/approval-records.ts';
+import { memoryApprovals } from '../../../support/approvals.ts';
+import { guid } from '../../../support/audit-entries.ts';
+
+const rule = { name: 'changes need an approval', approval: terms() };
+const policy = {
+  current: async () => ({ policy: { ...denyAll, rules: [rule as never] }, state: 'current', loadedAtMs: 0 }) as never,
+};
+const clock = { nowMs: () => askedAtMs + minuteMs, sleep: () => Promise.resolve() };
+const orchestrations = { start: async () => {}, state: async () => 'unknown' as const, raise: async () => {} };
+const id = approval().id;
+
+async function stage(by = asker) {
+  const entries: AuditEntry[] = [];
+  const audit = { record: async (entry: AuditEntry) => void entries.push(entry) };
+  const deps = memoryApprovals({ audit, policy, clock });
+  await deps.approvalLog.create(approval({ asker: by }), undefined, 20);
+  const decide = (decision: 'approve' | 'deny' | 'revoke', caller: Caller) =>
+    decideApproval(
+      deps,
+      id,
+      { decision, reason: 'Agreed with the customer.' },
+      { caller, correlationId: guid(5), log: silentLogger, orchestrations },
+    );
+  return { deps, decide, outcomes: () => entries.map(({ outcome }) => outcome) };
+}
+
+const caller = (party: typeof asker, roles: Caller['roles'] = ['Approvals.Decide']): Caller => ({ ...party, roles });
+
+it('the asker revokes without the role of deciders, and nothing else', async () => {
+  const service = person(9, { kind: 'application', applicationId: guid(0xb) });
+  const { deps, decide } = await stage(service);
+  const sender = caller(service, ['Requests.Send']);
+  expect((await showApproval(deps, sender, id)).possibleDecisions).toEqual(['revoke']);
+  await expect(decide('approve', sender)).rejects.toMatchObject({ code: 'caller_forbidden' });
+  await expect(decide('revoke', caller(person(8), ['Requests.Send']))).rejects.toMatchObject({
+    code: 'approval_not_found',
+  });
+  expect((await decide('revoke', sender)).status).toBe('revoked');
+});
+
+it('an application cannot approve its own request with the token of a person', async () => {
+  const portal = guid(0xb);
+  const { decide } = await stage(person(9, { kind: 'application', applicationId: portal }));
+  const approve = decide('approve', caller(person(2, { applicationId: portal })));
+  await expect(approve).rejects.toMatchObject({ code: 'caller_forbidden' });
+  expect((await decide('approve', caller(person(2)))).status).toBe('approved');
+});
