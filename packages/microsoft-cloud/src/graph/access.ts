@@ -1,6 +1,6 @@
 import type { Caller } from '../resource/caller.ts';
 import { graphAccess, isListed } from '../resource/graph-access.ts';
-import { rolesFor } from '../resource/graph-roles.ts';
+import { readingPosts, rolesFor } from '../resource/graph-roles.ts';
 import { hasDelegatedRole } from '../resource/delegated-roles.ts';
 import { rolesThatAllow } from '../population/roles.ts';
 import type { World } from '../world.ts';
@@ -41,8 +41,6 @@ const applications = /^(?:applications|servicePrincipals)(?:[/(]|$)/i;
  */
 const readsAsOwner = ({ isApplication, permissions }: Caller, method: string, path: string): boolean =>
   isApplication && method === 'GET' && permissions.has('Application.ReadWrite.OwnedBy') && applications.test(path);
-
-const readingPosts = /\/(?:getByIds|checkMember\w+|getMember\w+|validateProperties)(?:\(\))?\/?$/i;
 
 /** In the partner's own tenant, a scope is not enough to change data: only its administrators have a role there. */
 const changesHome = ({ isApplication, isAdmin, customer }: Caller, method: string, path: string): boolean =>

@@ -36,7 +36,8 @@ export function answerBatch(request: CloudRequest, answer: (inner: CloudRequest)
       done.set(item.id, { id: item.id, status: 424, headers: { 'Content-Type': 'application/json' }, body: { error } });
       continue;
     }
-    const reply = answer(innerRequest(request, item));
+    const inner = innerRequest(request, item);
+    const reply = inner === undefined ? malformed() : answer(inner);
     delayMs = Math.max(delayMs, reply.delayMs ?? 0);
     done.set(item.id, answerOf(item.id, reply));
   }
@@ -73,14 +74,30 @@ function itemOf(value: unknown): BatchItem {
   };
 }
 
-/** A part has its own headers: of those of the batch, only the token and the ids of the request count. */
-function innerRequest(outer: CloudRequest, { method, url, body, headers }: BatchItem): CloudRequest {
-  const parsed = new URL(url.startsWith('/') ? url : `/${url}`, 'https://graph.microsoft.com');
+const malformed = (): Reply =>
+  json(400, { error: { code: 'BadRequest', message: 'The url of the request is not valid.' } });
+
+function addressOf(url: string): { readonly path: string; readonly query: URLSearchParams } | undefined {
+  try {
+    const parsed = new URL(url.startsWith('/') ? url : `/${url}`, 'https://graph.microsoft.com');
+    return { path: decodeURIComponent(parsed.pathname), query: parsed.searchParams };
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * A part has its own headers: of those of the batch, only the token and the ids of the request count.
+ * @returns undefined for a URL that cannot be read.
+ */
+function innerRequest(outer: CloudRequest, { method, url, body, headers }: BatchItem): CloudRequest | undefined {
+  const address = addressOf(url);
+  if (address === undefined) return undefined;
   const version = outer.path.split('/')[1] ?? 'v1.0';
   return {
     method,
-    path: `/${version}${decodeURIComponent(parsed.pathname)}`,
-    query: parsed.searchParams,
+    path: `/${version}${address.path}`,
+    query: address.query,
     headers: {
       ...headers,
       authorization: outer.headers.authorization,

@@ -76,6 +76,8 @@ export interface PropertyRule {
   readonly check?: Check;
   /** Its value where a request for one object selects it: the keys of an application. */
   readonly ofOne?: (tenant: TenantView, row: Row) => unknown;
+  /** An object cannot be addressed by another key where a request for it uses the property. */
+  readonly byIdOnly?: true;
   /** Largest page of a request that uses the property. */
   readonly maxPage?: number;
 }

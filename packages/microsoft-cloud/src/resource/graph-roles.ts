@@ -67,7 +67,9 @@ const rules: ReadonlyMap<string, RoleRule> = new Map(
   ).map(([path, read, write]) => [path.toLowerCase(), { read, write }]),
 );
 
-const readingPosts = /\/(?:getByIds|checkMember\w+|getMember\w+|validateProperties|evaluate|runHuntingQuery)\/?$/i;
+/** POST requests that change nothing. */
+export const readingPosts =
+  /\/(?:getByIds|checkMember\w+|getMember\w+|validateProperties|evaluate|runHuntingQuery)(?:\(\))?\/?$/i;
 
 /**
  * The roles of which a delegated administrator needs one for a request in a customer tenant.

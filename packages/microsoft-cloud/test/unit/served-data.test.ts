@@ -14,7 +14,12 @@ const world = worldOf(1, 25, startMs, 60);
 const engine = createEngine({
   world: { ...world, addresses: () => ({ graph: 'https://graph.test' }) as never },
   declarations,
-  access: { check: () => undefined, checkProperty: () => undefined, lists: () => true, readable: () => 'all' as const },
+  access: {
+    check: () => undefined,
+    checkProperty: () => undefined,
+    lists: () => false,
+    readable: () => 'all' as const,
+  },
 });
 
 /** Customer 1 has no licence of Entra ID or Intune. Customer 7 has both, with P1. */

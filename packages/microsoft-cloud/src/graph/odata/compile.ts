@@ -123,14 +123,13 @@ class Compiler {
     if (property === undefined) throw unknownProperty(name, type);
     const { kind, isList, typeName } = property;
     const related = kind === 'navigation' ? this.#context.navigate?.(property) : undefined;
-    if (kind === 'navigation' && from.name !== '$it')
-      throw new QueryError(`The navigation '${name}' cannot be used in this query.`);
-    if (kind === 'navigation' && related === undefined)
+    if (kind === 'navigation' && (from.name !== '$it' || related === undefined))
       throw new QueryError(`The navigation '${name}' cannot be used in this query.`);
     const evaluate: Evaluate =
       related === undefined ? member(from.evaluate, property.name) : (scope) => related(from.evaluate(scope) as Item);
     const nested = kind === 'complex' || kind === 'navigation' ? this.#context.schema.type(typeName) : undefined;
-    return { evaluate, kind, name: property.name, isList, type: nested };
+    const members = kind === 'enum' ? this.#context.schema.members(typeName) : undefined;
+    return { evaluate, kind, name: property.name, isList, type: nested, members };
   }
 
   /** `microsoft.graph.user/displayName`: null for objects of another type. */

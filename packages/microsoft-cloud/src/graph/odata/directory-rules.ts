@@ -33,12 +33,66 @@ export function directoryProblem(
   const checked: Checked = { type, isAdvanced: hasHeader && options.count, variables: new Map() };
   if (options.skip !== undefined)
     return { code: 'Request_BadRequest', message: "'$skip' is not supported by the service." };
+  const inExpand = expandProblem(options, checked.isAdvanced);
+  if (inExpand !== undefined) return inExpand;
   if (options.search !== undefined && !hasHeader)
     return unsupported(
       "Request with $search query parameter only works through MSGraph with a special request header: 'ConsistencyLevel: eventual'",
     );
-  const inFilter = options.filter === undefined ? undefined : filterProblem(options.filter, checked);
+  const inFilter =
+    options.filter === undefined
+      ? undefined
+      : (clauseProblem(options.filter, checked) ?? filterProblem(options.filter, checked));
   return inFilter ?? sortProblem(options, checked);
+}
+
+/** Objects of a page with `$expand` at most. From memory, untested. */
+const maxExpandedPage = 100;
+
+/**
+ * One navigation, and none in an advanced query ("Advanced query capabilities on directory objects"), except the chain of
+ * managers, whose page has it so ("List manager").
+ */
+function expandProblem({ expand, top }: QueryOptions, isAdvanced: boolean): DirectoryProblem | undefined {
+  if (expand.length > 1) return unsupported('Only one navigation can be expanded in a request.');
+  if (isAdvanced && expand.some(({ levels }) => levels === 1))
+    return unsupported('$expand is not supported in advanced queries.');
+  if (expand.length > 0 && top !== undefined && top > maxExpandedPage)
+    return {
+      code: 'Request_BadRequest',
+      message: `Invalid page size specified: '${top}'. Must be between 1 and ${maxExpandedPage} inclusive.`,
+    };
+  return undefined;
+}
+
+/** Alternatives of a filter. More are accepted in advanced queries. Source: public issue threads of Graph's documentation. */
+const maxAlternatives = 15;
+
+function clauseProblem(filter: Expression, { isAdvanced }: Checked): DirectoryProblem | undefined {
+  const count = isAdvanced ? 0 : mostAlternatives(filter);
+  return count > maxAlternatives
+    ? unsupported(
+        `Too many child clauses specified in search filter expression containing 'OR' operators: ${count}. Max allowed: ${maxAlternatives}.`,
+      )
+    : undefined;
+}
+
+/** The largest number of alternatives that one `or`, or one `in`, of a filter has. */
+function mostAlternatives(expression: Expression): number {
+  switch (expression.kind) {
+    case 'or':
+      return mostAlternatives(expression.left) + mostAlternatives(expression.right);
+    case 'and':
+      return Math.max(mostAlternatives(expression.left), mostAlternatives(expression.right));
+    case 'in':
+      return expression.values.length;
+    case 'not':
+      return mostAlternatives(expression.inner);
+    case 'lambda':
+      return expression.condition === undefined ? 1 : mostAlternatives(expression.condition.body);
+    default:
+      return 1;
+  }
 }
 
 function sortProblem(options: QueryOptions, { type, isAdvanced }: Checked): DirectoryProblem | undefined {
@@ -122,9 +176,9 @@ function useProblem(
   const [first = ''] = subject.segments;
   const named = checked.variables.get(first) ?? first;
   const property = checked.type.find(named);
-  // Unknown properties are an error of another kind, and navigations are counted only.
-  if (property === undefined || property.kind === 'navigation' || subject.kind === 'count') return undefined;
-  if (supports(property, operator, isNull)) return undefined;
+  // Unknown properties are an error of another kind, and navigations can be counted only.
+  if (property === undefined || subject.kind === 'count') return undefined;
+  if (property.kind !== 'navigation' && supports(property, operator, isNull)) return undefined;
   return unsupported(
     checked.isAdvanced
       ? 'The request uses a filter property that is not indexed'

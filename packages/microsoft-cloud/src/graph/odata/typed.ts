@@ -20,6 +20,10 @@ export interface Typed {
   readonly name: string;
   readonly isList: boolean;
   readonly type?: TypeInfo | undefined;
+  /** Of an enumeration. */
+  readonly members?: readonly string[] | undefined;
+  /** The value of a literal. */
+  readonly literal?: Literal['value'];
 }
 
 /** Whether a value can stand where a condition is expected. */
@@ -34,6 +38,7 @@ export const computed = (evaluate: Evaluate, kind: 'boolean' | 'time'): Typed =>
 
 export const literalOf = ({ type, value }: Literal): Typed => ({
   evaluate: () => value,
+  literal: value,
   kind: type,
   name: '',
   isList: false,
@@ -81,6 +86,8 @@ export function comparable(left: Typed, right: Typed, operator: keyof typeof ope
   const isQuotedTime =
     [left, right].some(({ kind, name }) => kind === 'time' && name.endsWith('DateTime')) && kinds.includes('text');
   const fits = free || left.kind === right.kind || alike.some((group) => kinds.every((kind) => group.includes(kind)));
+  checkMember(left, right);
+  checkMember(right, left);
   if (isSingle && fits && !isQuotedTime) return isTime ? 'time' : 'plain';
   const nameOf = ({ kind, isList, type }: Typed): string => {
     const name = edm[kind] ?? `microsoft.graph.${type?.name ?? kind}`;
@@ -89,4 +96,11 @@ export function comparable(left: Typed, right: Typed, operator: keyof typeof ope
   throw new QueryError(
     `A binary operator with incompatible types was detected. Found operand types '${nameOf(left)}' and '${nameOf(right)}' for operator kind '${operatorNames[operator]}'.`,
   );
+}
+
+/** A value that an enumeration does not have would find nothing, so it is a mistake. */
+function checkMember({ members }: Typed, { literal }: Typed): void {
+  if (members === undefined || typeof literal !== 'string') return;
+  if (!members.some((member) => member.toLowerCase() === literal.toLowerCase()))
+    throw new QueryError(`The string '${literal}' is not a valid enumeration type constant.`);
 }

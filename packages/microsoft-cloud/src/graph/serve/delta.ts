@@ -1,6 +1,7 @@
 import { json, type Reply } from '../../web/http.ts';
 import type { EntitySet, Row } from '../declaration.ts';
 import { badRequest, GraphError } from '../graph-error.ts';
+import type { Expression, QueryOptions } from '../odata/expression.ts';
 import { createShaper, placeOf as locationOf, type Shaper } from './expand.ts';
 import type { Located } from './locate.ts';
 import { listRules, pageOf } from './page.ts';
@@ -16,17 +17,54 @@ export function delta(request: ReadRequest): Reply {
   const set = located.declared;
   if (set?.kind !== 'set' || set.delta !== true)
     throw badRequest(`Change tracking is not supported against '${target.type.name}'.`);
-  const shape = createShaper({ ...options, expand: [] }, target.type, places, set.byDefault);
+  const only = wantedIds(request);
+  const shape = createShaper({ ...options, select: withId(options.select) }, target.type, places, set.byDefault);
   if (options.deltaToken === 'latest') return reply(request, [], tokenOf(places.view.changes.number));
-  return options.deltaToken === undefined ? all(request, set, shape) : changes(request, set, shape);
+  return options.deltaToken === undefined ? all(request, set, { shape, only }) : changes(request, set, { shape, only });
+}
+
+/** What a reply shows of which objects. */
+interface Shown {
+  readonly shape: Shaper;
+  /** Ids in lower case. Undefined: all. */
+  readonly only: ReadonlySet<string> | undefined;
+}
+
+const isWanted = (only: ReadonlySet<string> | undefined, id: unknown): boolean =>
+  only === undefined || only.has(String(id).toLowerCase());
+
+/** The id is returned, whatever is selected. */
+const withId = (select: QueryOptions['select']): QueryOptions['select'] =>
+  select === undefined || select.some(([name]) => name?.toLowerCase() === 'id') ? select : [...select, ['id']];
+
+/** `$filter` may only name objects by id, and other options have no effect. @throws GraphError 400 for them. */
+function wantedIds({ options }: ReadRequest): ReadonlySet<string> | undefined {
+  const { filter, search, orderBy, expand } = options;
+  const ids = filter === undefined ? undefined : idsIn(filter);
+  if ((filter !== undefined && ids === undefined) || search !== undefined || orderBy.length + expand.length > 0)
+    throw new GraphError(400, 'Request_UnsupportedQuery', 'Unsupported Query.');
+  return ids === undefined ? undefined : new Set(ids);
+}
+
+/** `id eq 'a' or id eq 'b'` → the ids. Undefined for another filter. */
+function idsIn(filter: Expression): readonly string[] | undefined {
+  if (filter.kind === 'or') {
+    const [left, right] = [idsIn(filter.left), idsIn(filter.right)];
+    return left === undefined || right === undefined ? undefined : [...left, ...right];
+  }
+  if (filter.kind !== 'comparison' || filter.operator !== 'eq') return undefined;
+  const { left, right } = filter;
+  if (left.kind !== 'path' || right.kind !== 'literal' || left.segments.join('/').toLowerCase() !== 'id')
+    return undefined;
+  return [String(right.literal.value).toLowerCase()];
 }
 
 /** A page of all objects. The number of the last change before the first page travels in the links. */
-function all(request: ReadRequest, set: EntitySet, shape: Shaper): Reply {
+function all(request: ReadRequest, set: EntitySet, { shape, only }: Shown): Reply {
   const { located, options, places, target } = request;
   const { view } = places;
   const [number, skipToken] = splitToken(options.skipToken, view.changes.number);
-  const rows = view.related(set, located.keys);
+  const rows = view.related(set, located.keys).filter(({ id }) => isWanted(only, id));
   const page = pageOf(rows, { ...options, skipToken }, listRules(set, target.type), pageContext(request));
   const value = page.rows.map((row) => ({
     ...shape(row, locationOf(located, row, places)),
@@ -45,7 +83,7 @@ function splitToken(token: string | undefined, now: number): readonly [number, s
 }
 
 /** Objects and references that clients wrote since a link was given out. */
-function changes(request: ReadRequest, set: EntitySet, shape: Shaper): Reply {
+function changes(request: ReadRequest, set: EntitySet, { shape, only }: Shown): Reply {
   const { located, options, places } = request;
   const { view } = places;
   const since = numberOf(options.deltaToken ?? '');
@@ -66,7 +104,8 @@ function changes(request: ReadRequest, set: EntitySet, shape: Shaper): Reply {
     if (row === undefined) return [];
     return [{ ...shape(row, locationOf(located, row, places)), ...memberChanges.get(String(row['id'])) }];
   });
-  return reply(request, [...value, ...removed], tokenOf(view.changes.number));
+  const shown = [...value, ...removed].filter(({ id }) => isWanted(only, id));
+  return reply(request, shown, tokenOf(view.changes.number));
 }
 
 /** Names of the navigations that a delta of a set follows: `members` and `owners` of groups, if they are selected. */

@@ -4,8 +4,9 @@ import type { World } from '../../world.ts';
 import type { Declaration, Report } from '../declaration.ts';
 import { GraphError, notFound } from '../graph-error.ts';
 import { parseQuery } from '../odata/parse-query.ts';
+import type { QueryOptions } from '../odata/expression.ts';
 import { QueryError } from '../odata/tokens.ts';
-import { schemaOf, type Version } from '../schema/schema.ts';
+import { type Schema, schemaOf, type Version } from '../schema/schema.ts';
 import { type Catalog, createCatalog } from './catalog.ts';
 import { type Access, checkExpanded } from './check-access.ts';
 import { delta } from './delta.ts';
@@ -21,7 +22,7 @@ import { createStore, type Store } from './store.ts';
 import { createView, type View } from './view.ts';
 import { createWalks, type Walks } from './walks.ts';
 import { write } from './write.ts';
-import type { WriteRequest } from './write-request.ts';
+import { notAllowed, notSimulated, type WriteRequest } from './write-request.ts';
 
 /** Serves all declared data over the schema of Graph. */
 export interface Engine {
@@ -81,9 +82,10 @@ function answer(parts: Parts, request: CloudRequest, caller: Caller): Reply {
   const { world, catalog, access } = parts;
   const [, version = 'v1.0', path = ''] = /^\/(v1\.0|beta)\/(.*)$/i.exec(request.path) ?? [];
   const schema = schemaOf(version.toLowerCase() as Version);
-  const isOwn = /^me(?:\/|$)/i.test(path);
-  const target = readPath(isOwn ? path.replace(/^me/i, `users/${caller.objectId}`) : path, schema, catalog);
+  const isOwn = isOwnPath(path);
+  const target = targetOf(parts, request, caller, { path, schema });
   const options = parseQuery(request.query);
+  checkOptions(options, target);
   if (isOwn && caller.isApplication)
     throw new GraphError(400, 'BadRequest', '/me request is only valid with delegated authentication flow.');
   const readable = access.check(caller, request.method, path);
@@ -121,6 +123,40 @@ function answer(parts: Parts, request: CloudRequest, caller: Caller): Reply {
   });
 }
 
+const methods = new Set(['GET', 'POST', 'PATCH', 'PUT', 'DELETE']);
+
+function checkMethod(method: string): void {
+  if (!methods.has(method)) throw notAllowed();
+}
+
+const isOwnPath = (path: string): boolean => /^me(?:\/|$)/i.test(path);
+
+/** Reads the path. @throws GraphError 501 for what the permission map has and the typings do not, such as actions. */
+function targetOf(
+  { catalog, access }: Parts,
+  { method }: CloudRequest,
+  caller: Caller,
+  { path, schema }: { readonly path: string; readonly schema: Schema },
+): Target {
+  checkMethod(method);
+  try {
+    return readPath(isOwnPath(path) ? path.replace(/^me/i, `users/${caller.objectId}`) : path, schema, catalog);
+  } catch (error) {
+    if (!(error instanceof UnknownSegment) || !access.lists(method, path)) throw error;
+    access.check(caller, method, path);
+    throw notSimulated(path);
+  }
+}
+
+/** Options that would be without effect. */
+function checkOptions({ format, deltaToken }: QueryOptions, { ending, steps }: Target): void {
+  const isReport = steps.at(-1)?.kind === 'call';
+  if (format !== undefined && !isReport && !['json', 'application/json'].includes(format.toLowerCase()))
+    throw new GraphError(400, 'BadRequest', `The format '${format.slice(0, 40)}' is not supported.`);
+  if (deltaToken !== undefined && ending.kind !== 'delta')
+    throw new GraphError(400, 'BadRequest', "The query parameter '$deltatoken' is not supported.");
+}
+
 /** Whether the caller is a member of the partner's AdminAgents, in the partner's own tenant. */
 function isAgent({ partner }: World, { customer, isApplication, clientId, objectId }: Caller): boolean {
   if (customer !== undefined) return false;
@@ -134,7 +170,7 @@ function dispatch(request: WriteRequest): Reply {
   if (ending.kind === 'operation') return operate(request, ending.name);
   if (method === 'GET') return ending.kind === 'delta' ? delta(request) : read(request);
   if (ending.kind === 'references') return writeReferences(request);
-  if (ending.kind !== 'objects')
+  if (ending.kind !== 'objects' || method === 'PUT')
     throw new GraphError(405, 'Request_BadRequest', 'Specified HTTP method is not allowed for the request target.');
   return write(request);
 }

@@ -116,12 +116,26 @@ function list(request: ReadRequest): Reply {
   });
 }
 
+/** Refuses what only lists answer, and keys that a property does not allow. */
+function checkObject(request: ReadRequest, row: Row): void {
+  const { filter, search, orderBy, top, skip, count: isCounted } = request.options;
+  if ([filter, search, top, skip].some((each) => each !== undefined) || orderBy.length > 0 || isCounted)
+    throw new GraphError(
+      400,
+      'BadRequest',
+      'The requested resource is not a collection. Query options $filter, $orderby, $search, $count, $skip, and $top can be applied only on collections.',
+    );
+  const last = request.target.steps.at(-1);
+  const isOtherKey = last?.kind === 'key' && last.key.value.toLowerCase() !== String(row['id']).toLowerCase();
+  if (isOtherKey && usedRules(request).some(({ byIdOnly }) => byIdOnly === true))
+    throw badRequest('Get By Key only supports UserId and the key has to be a valid Guid');
+}
+
 function object(request: ReadRequest, row: Row | undefined): Reply {
   const { located, options, places, target, root } = request;
-  if (options.filter !== undefined || options.search !== undefined || options.orderBy.length > 0)
-    throw badRequest('The query options $filter, $orderby and $search can be applied only to collections.');
   const shape = createShaper(options, target.type, places, collectionRules(located.declared).byDefault);
   if (row === undefined) throw notFound(located.context);
+  checkObject(request, row);
   // The set of an object has its name without the key.
   const context = located.context.replace(/\('[^']*'\)$/, '');
   const isResult = target.steps.at(-1)?.kind === 'call';

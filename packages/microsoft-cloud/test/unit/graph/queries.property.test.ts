@@ -12,7 +12,7 @@ interface Meant {
 const words = ['', 'a', 'A', 'ann', 'Ann Lee', "O'Neill", 'bob', 'é', '1', 'true', 'x y'];
 const times = ['2026-01-01T00:00:00Z', '2026-06-15T12:30:00Z', '2026-11-20T23:59:59.5Z'];
 const numbers = [-1, 0, 1, 2.5, 1_000_000];
-const categories = ['corporate', 'personal'];
+const categories = ['company', 'personal'];
 
 const orNull = <T>(values: readonly T[]): fc.Arbitrary<T | null> =>
   fc.option(fc.constantFrom(...values), { nil: null });

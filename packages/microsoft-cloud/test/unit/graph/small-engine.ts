@@ -64,7 +64,7 @@ export function smallEngine(declarations: readonly Declaration[], limits: Partia
   const access: Access = {
     check: () => undefined,
     checkProperty: () => undefined,
-    lists: () => true,
+    lists: () => false,
     readable: () => 'all',
     ...limits,
   };

@@ -282,7 +282,7 @@ describe('delta', () => {
     const last = engine.get(String(first.body['@odata.nextLink']));
     expect(last.rows).toHaveLength(1);
     const changed = engine.get(String(last.body['@odata.deltaLink']));
-    expect(changed.rows).toEqual([{ displayName: 'Changed' }]);
+    expect(changed.rows).toEqual([{ displayName: 'Changed', id: guid(0) }]);
     engine.send('DELETE', `/v1.0/users/${guid(2)}`);
     const removed = engine.get(String(changed.body['@odata.deltaLink']));
     expect(removed.rows).toEqual([{ id: guid(2), '@removed': { reason: 'changed' } }]);

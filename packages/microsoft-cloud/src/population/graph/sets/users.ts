@@ -60,8 +60,16 @@ const mailboxSettings = ({ isSharedMailbox }: Profile): Row => ({
   userPurpose: isSharedMailbox ? 'shared' : 'user',
 });
 
-/** Without a premium licence, Graph refuses `signInActivity`. Pages with it have at most 500 users. */
-const signInActivity = { permissions: ['AuditLog.Read.All'], check: needsEntraPremium, maxPage: 500 };
+/**
+ * Without a premium licence, Graph refuses `signInActivity`. Pages with it have at most 500 users, and a user with it is
+ * addressed by id only ("user resource type").
+ */
+const signInActivity = {
+  permissions: ['AuditLog.Read.All'],
+  check: needsEntraPremium,
+  maxPage: 500,
+  byIdOnly: true,
+} as const;
 
 export const userSets: readonly Declaration[] = [
   entitySet('users', 'user', userRows, {

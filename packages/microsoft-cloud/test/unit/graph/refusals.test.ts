@@ -1,0 +1,210 @@
+import { describe, expect, it } from 'vitest';
+import { answerBatch } from '../../../src/graph/batch.ts';
+import type { Declaration, Row } from '../../../src/graph/declaration.ts';
+import { forbidden } from '../../../src/graph/graph-error.ts';
+import { readingPosts } from '../../../src/resource/graph-roles.ts';
+import { smallEngine } from './small-engine.ts';
+
+const idOf = (at: number): string => `00000000-0000-4000-8000-${String(at).padStart(12, '0')}`;
+const users: readonly Row[] = Array.from({ length: 20 }, (_, at) => ({
+  id: idOf(at),
+  displayName: `Person ${at}`,
+  userPrincipalName: `person${at}@a.example`,
+  signInActivity: { lastSignInDateTime: '2026-11-20T08:00:00Z' },
+}));
+const directoryObject = 'microsoft.graph.directoryObject';
+const declarations: readonly Declaration[] = [
+  {
+    kind: 'set',
+    path: 'users',
+    type: 'microsoft.graph.user',
+    rows: () => users,
+    delta: true,
+    alternateKeys: ['userPrincipalName'],
+    properties: { signInActivity: { byIdOnly: true } },
+    writes: { operations: ['update', 'delete'] },
+  },
+  { kind: 'set', path: 'groups', type: 'microsoft.graph.group', rows: () => [{ id: idOf(100), displayName: 'All' }] },
+  {
+    kind: 'references',
+    path: 'groups/{id}/members',
+    type: directoryObject,
+    targets: ['users'],
+    ids: () => [idOf(1)],
+  },
+  {
+    kind: 'references',
+    path: 'users/{id}/manager',
+    type: directoryObject,
+    targets: ['users'],
+    ids: () => [idOf(0)],
+    single: true,
+  },
+  {
+    kind: 'set',
+    path: 'deviceManagement/managedDevices',
+    type: 'microsoft.graph.managedDevice',
+    rows: () => [{ id: 'd', managedDeviceOwnerType: 'company' }],
+  },
+];
+const engine = smallEngine(declarations);
+const eventual = { consistencylevel: 'eventual' };
+const query = (path: string, options: Readonly<Record<string, string>>): string =>
+  `/v1.0/${path}?${new URLSearchParams(options).toString()}`;
+const alternatives = (count: number): string =>
+  Array.from({ length: count }, (_, at) => `id eq '${idOf(at)}'`).join(' or ');
+const anyOf = (count: number): string =>
+  `id in (${Array.from({ length: count }, (_, at) => `'${idOf(at)}'`).join(',')})`;
+
+describe('a filter of directory objects', () => {
+  it.each([alternatives, anyOf])('has at most 15 alternatives', (filter) => {
+    expect(engine.get(query('users', { $filter: filter(15) })).rows).toHaveLength(15);
+    expect(engine.get(query('users', { $filter: filter(16) }))).toMatchObject({
+      status: 400,
+      code: 'Request_UnsupportedQuery',
+      message:
+        "Too many child clauses specified in search filter expression containing 'OR' operators: 16. Max allowed: 15.",
+    });
+    expect(engine.get(query('users', { $filter: `(${filter(16)}) and id ne null` })).status).toBe(400);
+    expect(engine.get(query('users', { $filter: filter(16), $count: 'true' }), eventual).rows).toHaveLength(16);
+  });
+
+  it.each([
+    ['groups', `members/any(m:m/id eq '${idOf(1)}')`],
+    ['users', `manager/id eq '${idOf(0)}'`],
+    ['users', 'manager eq null'],
+  ])('of %s does not reach other objects: %s', (path, filter) => {
+    expect(engine.get(query(path, { $filter: filter }))).toMatchObject({ code: 'Request_UnsupportedQuery' });
+    expect(engine.get(query(path, { $filter: filter, $count: 'true' }), eventual).status).toBe(400);
+  });
+
+  it('counts members', () => {
+    expect(engine.get(query('groups', { $filter: 'members/$count eq 1', $count: 'true' }), eventual).rows).toHaveLength(
+      1,
+    );
+  });
+});
+
+it.each(["managedDeviceOwnerType eq 'nonsense'", "managedDeviceOwnerType in ('company','nonsense')"])(
+  'a value that an enumeration does not have is a mistake: %s',
+  (filter) => {
+    const path = 'deviceManagement/managedDevices';
+    expect(engine.get(query(path, { $filter: filter }))).toMatchObject({
+      status: 400,
+      message: "Invalid filter clause: The string 'nonsense' is not a valid enumeration type constant.",
+    });
+    expect(engine.get(query(path, { $filter: "managedDeviceOwnerType eq 'company'" })).rows).toHaveLength(1);
+  },
+);
+
+describe('delta', () => {
+  it.each([
+    [{ $filter: "displayName eq 'Person 1'" }],
+    [{ $filter: `id eq '${idOf(1)}' or displayName eq 'Person 2'` }],
+    [{ $filter: `id ne '${idOf(1)}'` }],
+    [{ $search: '"displayName:Person"' }],
+    [{ $orderby: 'displayName' }],
+    [{ $expand: 'manager' }],
+  ])('refuses %j, which has no effect', (options) => {
+    expect(engine.get(query('users/delta', options))).toMatchObject({ status: 400, code: 'Request_UnsupportedQuery' });
+  });
+
+  it('follows the objects that the filter names, and returns their ids', () => {
+    const own = smallEngine(declarations);
+    const filter = `id eq '${idOf(1)}' or id eq '${idOf(2)}'`;
+    const first = own.get(query('users/delta', { $filter: filter, $select: 'displayName' }));
+    expect(first.rows).toEqual([
+      { displayName: 'Person 1', id: idOf(1) },
+      { displayName: 'Person 2', id: idOf(2) },
+    ]);
+    for (const at of [2, 3]) own.send('PATCH', `/v1.0/users/${idOf(at)}`, { displayName: 'Changed' });
+    for (const at of [1, 4]) own.send('DELETE', `/v1.0/users/${idOf(at)}`);
+    const { rows } = own.get(String(first.body['@odata.deltaLink']));
+    expect(rows.map(({ id }) => id)).toEqual([idOf(2), idOf(1)]);
+  });
+});
+
+describe('$expand in the directory', () => {
+  it.each([
+    [{ $expand: 'manager', $top: '101' }, {}],
+    [{ $expand: 'manager', $count: 'true' }, eventual],
+    [{ $expand: 'manager,memberOf' }, {}],
+    [{ $expand: 'manager($expand=directReports)' }, {}],
+  ])('is refused with %j', (options, headers) => {
+    expect(engine.get(query('users', options), headers).status).toBe(400);
+  });
+
+  it('has a chain of managers in an advanced query, and pages of 100', () => {
+    const chain = { $expand: 'manager($levels=2;$select=id)', $count: 'true' };
+    expect(engine.get(query('users', chain), eventual).status).toBe(200);
+    expect(engine.get(query('users', { $expand: 'manager', $top: '100' })).status).toBe(200);
+  });
+});
+
+describe('a request for one object', () => {
+  it.each([{ $top: '1' }, { $skip: '1' }, { $count: 'true' }, { $filter: "displayName eq 'x'" }, { $orderby: 'id' }])(
+    'refuses %j',
+    (options) => {
+      expect(engine.get(query(`users/${idOf(1)}`, options))).toMatchObject({ status: 400, code: 'BadRequest' });
+    },
+  );
+
+  it('needs the id where signInActivity is selected', () => {
+    const select = { $select: 'signInActivity' };
+    for (const key of ['/person1@a.example', "('person1@a.example')", "(userPrincipalName='person1@a.example')"])
+      expect(engine.get(query(`users${key}`, select))).toMatchObject({
+        status: 400,
+        message: 'Get By Key only supports UserId and the key has to be a valid Guid',
+      });
+    expect(engine.get(query(`users/${idOf(1)}`, select)).status).toBe(200);
+    expect(engine.get('/v1.0/users/person1@a.example').status).toBe(200);
+  });
+});
+
+describe('options and methods that would be without effect', () => {
+  it.each([
+    ['GET', '/v1.0/users?$format=xml', 400],
+    ['GET', '/v1.0/users?$format=json', 200],
+    ['GET', '/v1.0/users?$deltatoken=x', 400],
+    ['PUT', `/v1.0/users/${idOf(1)}`, 405],
+    ['HEAD', '/v1.0/users', 405],
+    ['TRACE', '/v1.0/users', 405],
+  ])('%s %s is answered with %i', (method, address, status) => {
+    expect(engine.send(method, address, method === 'PUT' ? { displayName: 'x' } : undefined).status).toBe(status);
+  });
+});
+
+describe('an action that the permission map has and the simulation lacks', () => {
+  const lists = (_method: string, path: string): boolean => path.endsWith('/sendMail');
+
+  it('is answered with 501, and with 403 without a permission', () => {
+    const known = smallEngine(declarations, { lists });
+    const address = `/v1.0/users/${idOf(1)}/sendMail`;
+    expect(known.send('POST', address, {})).toMatchObject({ status: 501, code: 'NotImplemented', unmatched: false });
+    expect(known.send('POST', `/v1.0/users/${idOf(1)}/nonsense`, {})).toMatchObject({ status: 400, unmatched: true });
+    const check = (): never => {
+      throw forbidden();
+    };
+    expect(smallEngine(declarations, { lists, check }).send('POST', address, {}).status).toBe(403);
+  });
+});
+
+describe('a part of a batch that cannot be read', () => {
+  it.each(['/users/%zz', '//['])('fails alone: %s', (url) => {
+    const requests = [
+      { id: '1', method: 'GET', url },
+      { id: '2', method: 'GET', url: '/users' },
+    ];
+    const body = JSON.stringify({ requests });
+    const outer = { method: 'POST', path: '/v1.0/$batch', query: new URLSearchParams(), headers: {}, body, facts: {} };
+    const reply = answerBatch(outer, ({ path }) => ({ status: path === '/v1.0/users' ? 200 : 500 }));
+    const { responses } = JSON.parse(reply.body ?? '') as { responses: { id: string; status: number }[] };
+    expect(Object.fromEntries(responses.map(({ id, status }) => [id, status]))).toEqual({ 1: 400, 2: 200 });
+  });
+});
+
+it('POST requests that only read are known with parentheses as well', () => {
+  for (const path of ['/directoryObjects/getByIds', '/users/1/getMemberGroups()', '/security/runHuntingQuery'])
+    expect(readingPosts.test(path)).toBe(true);
+  expect(readingPosts.test('/users/1/assignLicense')).toBe(false);
+});
