@@ -47,6 +47,9 @@ export interface TenantView {
 /** Refuses a request by throwing GraphError, such as Graph's 403 in a tenant without a premium licence. */
 type Check = (tenant: TenantView) => void;
 
+/** A query option that a list may refuse. */
+export type QueryOption = 'select' | 'filter' | 'orderby' | 'search' | 'top' | 'skip' | 'count' | 'expand';
+
 /** What Graph documents about a collection beyond OData. */
 export interface CollectionRules {
   /** Page size without `$top`. Default: 100. */
@@ -65,6 +68,8 @@ export interface CollectionRules {
   readonly searched?: readonly string[];
   /** Properties that are returned without `$select`. Missing: all whose description does not say "only on $select". */
   readonly byDefault?: readonly string[];
+  /** The only query options of a list, where its page names them. Missing: all. */
+  readonly allowed?: readonly QueryOption[];
   /** Whether a path that ends in `/delta` is answered. */
   readonly delta?: boolean;
 }
@@ -124,6 +129,8 @@ export interface EntitySet extends Common, CollectionRules {
    * also take the place of the key: `users/a@b.example`.
    */
   readonly alternateKeys?: readonly string[];
+  /** Finds the object for a text that is neither the key nor an alternate key: `sites/root`. */
+  readonly named?: (rows: readonly Row[], text: string) => Row | undefined;
   readonly writes?: Writes;
 }
 

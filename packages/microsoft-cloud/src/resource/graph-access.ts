@@ -34,9 +34,26 @@ export function graphAccess(world: World, caller: Caller, method: string, path: 
   const openings = caller.isApplication ? listed.application : listed.delegated;
   const held = openings.filter((opening) => opens(world, caller, opening, path));
   if (held.length === 0 && !hasRightsOfUser(caller)) return { allowed: false, lacks: 'permission' };
-  if (!hasDelegatedRole(world, caller, rolesFor(method, path))) return { allowed: false, lacks: 'role' };
+  if (lacksRole(world, caller, { method, path, isOwn: held.length > 0 && held.every(({ own }) => own) }))
+    return { allowed: false, lacks: 'role' };
   const basicOnly = held.length > 0 && held.every(({ permission }) => permission === 'User.ReadBasic.All');
   return { allowed: true, properties: basicOnly ? basicUser : undefined };
+}
+
+/** Members of a directory read its applications without a role ("Default user permissions"). */
+const readByMembers = /^\/(?:applications|servicePrincipals)(?:[/(]|$)/i;
+
+/** In the partner's own tenant, only administrators have a role. */
+function lacksRole(
+  world: World,
+  caller: Caller,
+  { method, path, isOwn }: { readonly method: string; readonly path: string; readonly isOwn: boolean },
+): boolean {
+  const roles = rolesFor(method, path);
+  if (!hasDelegatedRole(world, caller, roles)) return true;
+  const { customer, isApplication, isAdmin } = caller;
+  if (customer !== undefined || isApplication || isAdmin || roles === undefined) return false;
+  return !isOwn && !(method === 'GET' && readByMembers.test(path));
 }
 
 /** Whether the permission map contains a path. @param path without version. */

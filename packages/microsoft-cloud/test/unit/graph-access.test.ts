@@ -44,7 +44,7 @@ describe('graphAccess', () => {
     ['Policy.Read.All', 'GET /identity/conditionalAccess/policies', true],
     ['DeviceManagementManagedDevices.Read.All', "GET /deviceManagement/managedDevices('1')", true],
   ])('%s: %s is allowed: %s', (permissions, request, allowed) => {
-    expect(access(permissions, request)?.allowed).toBe(allowed);
+    expect(access(permissions, request, { isAdmin: true })?.allowed).toBe(allowed);
   });
 
   it('keeps delegated and application permissions apart', () => {
@@ -80,6 +80,17 @@ describe('graphAccess', () => {
   it('gives a client the rights of an administrator with Directory.AccessAsUser.All', () => {
     expect(access('Directory.AccessAsUser.All', 'GET /users')?.allowed).toBe(false);
     expect(access('Directory.AccessAsUser.All', 'POST /users', { isAdmin: true })?.allowed).toBe(true);
+  });
+
+  it('needs the role of an administrator at home as well, except for applications and for what is one’s own', () => {
+    const policies = 'GET /identity/conditionalAccess/policies';
+    expect(access('Policy.Read.All', policies)).toEqual({ allowed: false, lacks: 'role' });
+    expect(access('Policy.Read.All', policies, { isAdmin: true })?.allowed).toBe(true);
+    expect(access('Policy.Read.All', policies, { isApplication: true })?.allowed).toBe(true);
+    expect(access('Application.Read.All', 'GET /applications')?.allowed).toBe(true);
+    expect(access('User.Read.All', 'GET /users')?.allowed).toBe(true);
+    const own = `GET /users/${serviceAccount().id}/authentication/methods`;
+    expect(access('UserAuthenticationMethod.Read', own)?.allowed).toBe(true);
   });
 
   it('needs a role that suits in a customer, from users only', () => {

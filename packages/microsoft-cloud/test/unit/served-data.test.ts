@@ -22,6 +22,9 @@ const engine = createEngine({
   },
 });
 
+/** The id of an object of the customer with a premium licence. */
+const one = (address: string): unknown => ask(premium, address).id;
+
 /** Customer 1 has no licence of Entra ID or Intune. Customer 7 has both, with P1. */
 const [plain, premium] = [world.customers[1], world.customers[7]];
 const withP2 = world.customers.find(
@@ -33,6 +36,7 @@ interface Answer {
   readonly code: string | undefined;
   readonly rows: readonly Row[];
   readonly location: string | undefined;
+  readonly id: unknown;
 }
 
 function ask(customer: CustomerTenant | undefined, address: string): Answer {
@@ -57,11 +61,12 @@ function ask(customer: CustomerTenant | undefined, address: string): Answer {
   };
   try {
     const { status, body, headers } = engine.answer(request, caller);
-    const content = body === undefined ? {} : (JSON.parse(body) as { readonly value?: readonly Row[] });
-    return { status, code: undefined, rows: content.value ?? [], location: headers?.['location'] };
+    const content =
+      body === undefined ? {} : (JSON.parse(body) as { readonly value?: readonly Row[]; readonly id?: string });
+    return { status, code: undefined, rows: content.value ?? [], location: headers?.['location'], id: content.id };
   } catch (error) {
     if (!(error instanceof GraphError)) throw error;
-    return { status: error.status, code: error.code, rows: [], location: undefined };
+    return { status: error.status, code: error.code, rows: [], location: undefined, id: undefined };
   }
 }
 
@@ -147,4 +152,34 @@ it('has no property that its type does not have', () => {
   }
   // Reports of partners read it, and version 1.0 returns it.
   expect([...unknown]).toEqual(['microsoft.graph.userRegistrationDetails defaultMfaMethod beta']);
+});
+
+describe('other keys of an object', () => {
+  it('are those of sites and roles that their pages name', () => {
+    const sites = ask(premium, 'sites').rows;
+    const site = sites.find(({ webUrl }) => /\/sites\//.test(String(webUrl)));
+    const { hostname, pathname } = new URL(String(site?.['webUrl']));
+    const root = sites.find(({ webUrl }) => webUrl === `https://${hostname}`);
+    expect(one('sites/root')).toBe(root?.['id']);
+    expect(one(`sites/${hostname}`)).toBe(root?.['id']);
+    expect(one(`sites/${hostname}:${pathname}`)).toBe(site?.['id']);
+    expect(ask(premium, `sites/${hostname}:${pathname}:/drives`).rows).toHaveLength(1);
+    expect(ask(premium, `sites/${hostname}:/sites/nonsense`).status).toBe(404);
+    const [role] = ask(premium, 'directoryRoles').rows;
+    expect(one(`directoryRoles/roleTemplateId=${String(role?.['roleTemplateId'])}`)).toBe(role?.['id']);
+  });
+});
+
+describe('options that the page of a list does not name', () => {
+  it.each([
+    'auditLogs/signIns?$skip=1',
+    'auditLogs/signIns?$select=id',
+    'auditLogs/signIns/$count',
+    'auditLogs/directoryAudits?$skip=1',
+    "subscribedSkus?$filter=skuPartNumber eq 'SPE_E3'",
+    'subscribedSkus?$top=1',
+    'subscribedSkus/$count',
+  ])('are refused: %s', (address) => {
+    expect(ask(premium, address)).toMatchObject({ status: 400 });
+  });
 });

@@ -7,6 +7,7 @@ import { parseQuery } from '../odata/parse-query.ts';
 import type { QueryOptions } from '../odata/expression.ts';
 import { QueryError } from '../odata/tokens.ts';
 import { type Schema, schemaOf, type Version } from '../schema/schema.ts';
+import { plainAddress } from './addresses.ts';
 import { type Catalog, createCatalog } from './catalog.ts';
 import { type Access, checkExpanded } from './check-access.ts';
 import { delta } from './delta.ts';
@@ -80,7 +81,8 @@ const viewIn = ({ world, catalog, store }: Parts, tenantId: string, isAgent: boo
 
 function answer(parts: Parts, request: CloudRequest, caller: Caller): Reply {
   const { world, catalog, access } = parts;
-  const [, version = 'v1.0', path = ''] = /^\/(v1\.0|beta)\/(.*)$/i.exec(request.path) ?? [];
+  const [, version = 'v1.0', written = ''] = /^\/(v1\.0|beta)\/(.*)$/i.exec(request.path) ?? [];
+  const path = plainAddress(written);
   const schema = schemaOf(version.toLowerCase() as Version);
   const isOwn = isOwnPath(path);
   const target = targetOf(parts, request, caller, { path, schema });

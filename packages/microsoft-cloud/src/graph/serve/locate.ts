@@ -117,6 +117,8 @@ function findIn(set: EntitySet, keys: readonly string[], key: Key, view: View): 
   }
   const found = view.find(set, keys, key.value);
   if (found !== undefined) return found;
+  const named = set.named?.(view.related(set, keys), key.value);
+  if (named !== undefined) return named;
   // Of all alternate keys, only names are accepted in the place of the key.
   const name = ['userPrincipalName', 'name'].find((each) => alternateKeys.includes(each));
   return name === undefined ? undefined : byProperty(name);

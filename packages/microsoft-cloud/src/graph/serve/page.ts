@@ -1,4 +1,4 @@
-import type { CollectionRules, Row } from '../declaration.ts';
+import type { CollectionRules, QueryOption, Row } from '../declaration.ts';
 import { badRequest, GraphError } from '../graph-error.ts';
 import { compileFilter, compileValue, type CompileContext } from '../odata/compile.ts';
 import { orderOf } from '../odata/compare.ts';
@@ -21,6 +21,24 @@ export const listRules = (rules: CollectionRules, type: TypeInfo): ListRules => 
       ? type.isA('directoryObject') || ['appRoleAssignment', 'oAuth2PermissionGrant'].includes(type.name)
       : rules.queries === 'directory',
 });
+
+/** @throws QueryError for an option that the page of the list does not name. The message was seen at one list. */
+export function checkAllowed(options: QueryOptions, { allowed }: ListRules): void {
+  if (allowed === undefined) return;
+  const used: Readonly<Record<QueryOption, boolean>> = {
+    select: options.select !== undefined,
+    filter: options.filter !== undefined,
+    orderby: options.orderBy.length > 0,
+    search: options.search !== undefined,
+    top: options.top !== undefined,
+    skip: options.skip !== undefined,
+    count: options.count,
+    expand: options.expand.length > 0,
+  };
+  for (const [name, isUsed] of Object.entries(used))
+    if (isUsed && !allowed.some((each) => each === name))
+      throw new QueryError(`Query option '${name.charAt(0).toUpperCase()}${name.slice(1)}' is not allowed.`);
+}
 
 /** Applies `$filter`, `$search` and `$orderby`. @throws QueryError */
 export function queried(

@@ -7,7 +7,7 @@ import type { QueryOptions } from '../odata/expression.ts';
 import { etagOf } from './etag.ts';
 import { createShaper, placeOf } from './expand.ts';
 import { type Located, type Places, rowsOf } from './locate.ts';
-import { type ListRules, listRules, type PageContext, pageOf, queried } from './page.ts';
+import { checkAllowed, type ListRules, listRules, type PageContext, pageOf, queried } from './page.ts';
 import { openType } from './project.ts';
 import { usedRules, uses } from './property-rules.ts';
 import { isMixed, limited } from './sight.ts';
@@ -102,6 +102,7 @@ function visible({ target, places, readable }: ReadRequest, row: Row, from: Decl
 function list(request: ReadRequest): Reply {
   const { located, options, places, target, root } = request;
   const rules = rulesOf(request);
+  checkAllowed(options, rules);
   checkDirectory(request, rules);
   const shape = createShaper(options, target.type, places, rules.byDefault);
   const rows = queried(visibleRows(request), options, compileContext(request), rules);
@@ -172,7 +173,9 @@ function nextLink({ address, query }: ReadRequest, token: string): string {
 function count(request: ReadRequest): Reply {
   const rules = rulesOf(request);
   if (rules.isDirectory && !request.isEventual) throw badRequest('$count is not currently supported.');
-  checkDirectory({ ...request, options: { ...request.options, count: true } }, rules);
+  const counted = { ...request, options: { ...request.options, count: true } };
+  checkAllowed(counted.options, rules);
+  checkDirectory(counted, rules);
   const rows = queried(visibleRows(request), request.options, compileContext(request), rules);
   return { status: 200, headers: { 'content-type': 'text/plain' }, body: String(rows.length) };
 }

@@ -34,8 +34,23 @@ const joinedTeams = (facts: TenantFacts, key = ''): readonly Row[] =>
     .filter(({ memberIds, ownerIds }) => memberIds.includes(key) || ownerIds.includes(key))
     .map((group) => teamRow(facts, group));
 
+/** The site of `root`, of a host name, or of `host:/sites/name`. */
+function siteNamed(sites: readonly Row[], text: string): Row | undefined {
+  const address = (row: Row): string =>
+    String(row['webUrl'])
+      .replace(/^https:\/\//, '')
+      .toLowerCase();
+  const isRoot = (row: Row): boolean => !address(row).includes('/') && !address(row).includes('-my.');
+  if (text.toLowerCase() === 'root') return sites.find(isRoot);
+  const wanted = text.replace(':/', '/').toLowerCase();
+  return sites.find((row) => address(row) === wanted);
+}
+
 export const collaborationSets: readonly Declaration[] = [
-  entitySet('sites', 'site', (facts) => sitesOf(facts).map(siteRow), { searched: ['displayName', 'name'] }),
+  entitySet('sites', 'site', (facts) => sitesOf(facts).map(siteRow), {
+    searched: ['displayName', 'name'],
+    named: siteNamed,
+  }),
   entitySet('sites/{id}/drives', 'drive', drivesOfSite),
   singleton('sites/{id}/drive', 'drive', (facts, key) => drivesOfSite(facts, key)[0]),
   entitySet('drives', 'drive', (facts) => sitesOf(facts).map((site) => driveRow(facts, site))),

@@ -11,8 +11,16 @@ import { logDays, signInRow, signInsOf } from '../sign-in-data.ts';
 import { profilesOf } from '../user-profiles.ts';
 import { entitySet } from './declare.ts';
 
-/** Logs are kept for 30 days and have pages of up to 1,000 ("List signIns", "List directoryAudits"). */
-const log = { refresh: 'daily', defaultTop: 1000, maxTop: 1000 } as const;
+/**
+ * Logs are kept for 30 days and have pages of up to 1,000 ("List signIns", "List directoryAudits"). Those pages name the
+ * options, except `$orderby`, which scripts use.
+ */
+const log = {
+  refresh: 'daily',
+  defaultTop: 1000,
+  maxTop: 1000,
+  allowed: ['top', 'filter', 'orderby'],
+} as const;
 
 const within =
   (todayMs: number) =>
