@@ -69,7 +69,7 @@ const rules: ReadonlyMap<string, RoleRule> = new Map(
 
 /** POST requests that change nothing. */
 export const readingPosts =
-  /\/(?:getByIds|checkMember\w+|getMember\w+|validateProperties|evaluate|runHuntingQuery)(?:\(\))?\/?$/i;
+  /\/(?:microsoft\.graph\.)?(?:getByIds|checkMember\w+|getMember\w+|validateProperties|evaluate|runHuntingQuery)(?:\(\))?\/?$/i;
 
 /**
  * The roles of which a delegated administrator needs one for a request in a customer tenant.
