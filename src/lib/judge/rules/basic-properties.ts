@@ -1,6 +1,6 @@
 import type { PermissionRule, Question } from '../question.ts';
 import type { PropertyPath } from '../reading/filter.ts';
-import { operationOf } from './read-ceiling.ts';
+import { operationOf } from 'graph-permissions/reads';
 
 const user = ['id', 'displayName', 'givenName', 'surname', 'mail', 'userPrincipalName'];
 const group = ['id', 'displayName', 'description', 'mail'];

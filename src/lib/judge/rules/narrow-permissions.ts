@@ -1,5 +1,5 @@
 import type { PermissionRule } from '../question.ts';
-import { onlyReads } from './read-ceiling.ts';
+import { onlyReads } from 'graph-permissions/reads';
 import { createsMember } from './writes-through-navigations.ts';
 
 /**

@@ -1,37 +1,10 @@
+import { isRead, onlyReads } from 'graph-permissions/reads';
 import type { PermissionRule } from '../question.ts';
-
-/** The second part of a permission's name, `Read` in `User.Read.All`; '' without one. */
-export function operationOf(permission: string): string {
-  const start = permission.indexOf('.') + 1;
-  const end = permission.indexOf('.', start);
-  return start === 0 ? '' : permission.slice(start, end === -1 ? undefined : end);
-}
-
-/** Whether a permission's name says that it reads: `Read`, `ReadBasic`, `ReadForChat`, not `ReadWrite`. */
-export function onlyReads(permission: string): boolean {
-  const operation = operationOf(permission);
-  return operation.startsWith('Read') && !operation.startsWith('ReadWrite');
-}
-
-/** POST requests that only read. A name that starts with `get` proves nothing: getPasswordSingleSignOnCredentials. */
-const readingPosts: readonly RegExp[] = [
-  /\/(?:getbyids|checkmember(?:groups|objects)|getmember(?:groups|objects)|validateproperties)$/,
-  /\/(?:getavailableextensionproperties|getmailtips|getschedule|findmeetingtimes|translateexchangeids)$/,
-  /\/getpresencesbyuserid$/,
-  /^\/security\/(?:runhuntingquery|auditlog\/queries)$/,
-  /^\/search\/query$/,
-  /^\/identity\/conditionalaccess\/evaluate$/,
-  /^\/devicemanagement\/reports\/(?:get|retrieve)[a-z0-9]+$/,
-];
 
 /**
  * A read permission opens GET, and POST only where it reads. The published file lists read permissions on 512 writes, mostly
  * halves of conjunctions: for a Conditional Access policy the documentation asks for Policy.Read.All and
  * Policy.ReadWrite.ConditionalAccess, and the file lists both singly.
  */
-export const readCeiling: PermissionRule = (permission, { method, location }) => {
-  if (method === 'GET' || !onlyReads(permission)) return undefined;
-  const path = `/${location.path}`;
-  if (method === 'POST' && readingPosts.some((known) => known.test(path))) return undefined;
-  return 'only reads';
-};
+export const readCeiling: PermissionRule = (permission, { method, location }) =>
+  onlyReads(permission) && !isRead(method, `/${location.path}`) ? 'only reads' : undefined;
