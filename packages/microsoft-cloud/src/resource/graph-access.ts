@@ -1,9 +1,9 @@
 import { type Method, methods, type Opening } from 'graph-permissions/permission-map';
-import { required } from 'graph-permissions/required';
 import type { World } from '../world.ts';
 import type { Caller } from './caller.ts';
 import { hasDelegatedRole } from './delegated-roles.ts';
 import { rolesFor } from './graph-roles.ts';
+import { neededPermissions } from './needed-permissions.ts';
 
 /** Whether a caller may send a request to Graph. */
 export type GraphAccess =
@@ -29,7 +29,7 @@ const basicUser: ReadonlySet<string> = new Set([
  * @returns undefined for a path that the map does not contain.
  */
 export function graphAccess(world: World, caller: Caller, method: string, path: string): GraphAccess | undefined {
-  const listed = isMethod(method) ? required(world.graphPermissions.map(), method, path) : undefined;
+  const listed = isMethod(method) ? neededPermissions(world, method, path) : undefined;
   if (listed === undefined) return undefined;
   const openings = caller.isApplication ? listed.application : listed.delegated;
   const held = openings.filter((opening) => opens(world, caller, opening, path));
@@ -58,7 +58,7 @@ function lacksRole(
 
 /** Whether the permission map contains a path. @param path without version. */
 export const isListed = (world: World, method: string, path: string): boolean =>
-  isMethod(method) && required(world.graphPermissions.map(), method, path) !== undefined;
+  isMethod(method) && neededPermissions(world, method, path) !== undefined;
 
 const isMethod = (method: string): method is Method => (methods as readonly string[]).includes(method);
 

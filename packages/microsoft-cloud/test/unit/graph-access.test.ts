@@ -47,6 +47,37 @@ describe('graphAccess', () => {
     expect(access(permissions, request)?.allowed).toBe(allowed);
   });
 
+  it.each([
+    ['Policy.Read.All', 'POST /identity/conditionalAccess/policies', false],
+    ['Policy.ReadWrite.ConditionalAccess', 'POST /identity/conditionalAccess/policies', false],
+    ['Policy.ReadWrite.ConditionalAccess Policy.Read.All', 'POST /identity/conditionalAccess/policies', true],
+    ['Application.Read.All', 'PATCH /identity/conditionalAccess/policies/0a1b', false],
+    ['Policy.Read.All', "DELETE /identity/conditionalAccess/policies('0a1b')", false],
+    ['Policy.Read.All', 'POST /identity/conditionalAccess/namedLocations', false],
+    ['Policy.Read.All', 'DELETE /identity/conditionalAccess/namedLocations/0a1b', false],
+    ['Policy.ReadWrite.ConditionalAccess', 'DELETE /identity/conditionalAccess/namedLocations/0a1b', false],
+    ['Policy.Read.All', 'PATCH /policies/identitySecurityDefaultsEnforcementPolicy', false],
+    ['Application.ReadWrite.All', 'POST /servicePrincipals/0a1b/appRoleAssignedTo', false],
+    ['AppRoleAssignment.ReadWrite.All', 'POST /servicePrincipals/0a1b/appRoleAssignedTo', false],
+    ['AppRoleAssignment.ReadWrite.All Directory.Read.All', 'POST /servicePrincipals/0a1b/appRoleAssignedTo', true],
+    ['Directory.Read.All', 'POST /applications/0a1b/owners/$ref', false],
+    ['Directory.Read.All', 'GET /auditLogs/directoryAudits', false],
+    ['AuditLog.Read.All Directory.Read.All', 'GET /auditLogs/directoryAudits', true],
+    ['GroupMember.Read.All', 'POST /users/0a1b/getMemberGroups', true],
+    ['GroupMember.Read.All', 'POST /users/0a1b/microsoft.graph.getMemberGroups', true],
+  ])('asks for every permission that a request needs. %s: %s is allowed: %s', (permissions, request, allowed) => {
+    expect(access(permissions, request)?.allowed).toBe(allowed);
+    expect(access(permissions, request, { isApplication: true })?.allowed).toBe(allowed);
+  });
+
+  it.each([
+    ['Organization.Read.All', 'GET /organization/0a1b'],
+    ['IdentityRiskyUser.ReadWrite.All', 'GET /identityProtection/riskyUsers'],
+    ['IdentityRiskyUser.ReadWrite.All', "GET /identityProtection/riskyUsers('0a1b')"],
+  ])('knows what the documentation lists beyond the map. %s opens %s', (permissions, request) => {
+    expect(access(permissions, request)?.allowed).toBe(true);
+  });
+
   it('keeps delegated and application permissions apart', () => {
     const request = 'GET /users/0a1b/authentication/methods';
     expect(access('UserAuthenticationMethod.Read', request, { isApplication: true })).toEqual({

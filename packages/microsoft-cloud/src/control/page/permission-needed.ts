@@ -1,6 +1,6 @@
 import { type Method, methods, type Opening } from 'graph-permissions/permission-map';
-import { required } from 'graph-permissions/required';
 import type { LedgerEntry } from '../../ledger.ts';
+import { neededPermissions } from '../../resource/needed-permissions.ts';
 import type { ServiceName } from '../../web/http.ts';
 import type { World } from '../../world.ts';
 
@@ -27,7 +27,7 @@ export function permissionNeeded(world: World, entry: LedgerEntry): string {
 function neededForRead(world: World, read: string, isApplication: boolean): string {
   const [method = '', target = ''] = read.split(' ', 2);
   const path = decoded(target.split('?', 1)[0] ?? '').replace(/^\/(?:v1\.0|beta)(?=\/)/i, '');
-  const found = isMethod(method) ? required(world.graphPermissions.map(), method, path) : undefined;
+  const found = isMethod(method) ? neededPermissions(world, method, path) : undefined;
   if (found === undefined) return 'unknown: not in the permission map';
   const openings = isApplication ? found.application : found.delegated;
   if (openings.length === 0) return isApplication ? 'no application permission' : 'no delegated permission';

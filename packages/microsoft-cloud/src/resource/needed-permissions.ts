@@ -1,0 +1,91 @@
+import type { Method, Opening } from 'graph-permissions/permission-map';
+import { isRead, onlyReads } from 'graph-permissions/reads';
+import { required, type Required } from 'graph-permissions/required';
+import type { World } from '../world.ts';
+
+/** What a page of the documentation says and the permission file has lost. */
+interface Correction {
+  readonly methods: string;
+  readonly path: RegExp;
+  /** The permission that is needed in any case, and of which others one is needed as well. */
+  readonly only?: readonly [permission: string, ...alsoOneOf: string[]];
+  /** Permissions that open the request too. */
+  readonly more?: readonly string[];
+}
+
+/**
+ * The titles of the pages are above each line. The gateway keeps to the file: there, a permission that Microsoft refuses is
+ * refused by Microsoft. Here, nobody else would refuse it.
+ */
+const corrections: readonly Correction[] = [
+  // Create conditionalAccessPolicy, Update conditionalAccessPolicy, Delete conditionalAccessPolicy; Create namedLocation …
+  {
+    methods: 'POST PATCH PUT DELETE',
+    path: /^\/identity\/conditionalaccess\/(?:policies|namedlocations)(?:\/[^/]+)?$/,
+    only: ['Policy.ReadWrite.ConditionalAccess', 'Policy.Read.All'],
+  },
+  // Grant an appRoleAssignment to a service principal, Grant an appRoleAssignment for a service principal
+  {
+    methods: 'POST',
+    path: /^\/serviceprincipals\/[^/]+\/approleassign(?:ments|edto)$/,
+    only: ['AppRoleAssignment.ReadWrite.All', 'Application.Read.All', 'Directory.Read.All'],
+  },
+  // List directoryAudits, Get directoryAudit
+  {
+    methods: 'GET',
+    path: /^\/auditlogs\/directoryaudits(?:\/[^/]+)?$/,
+    only: ['AuditLog.Read.All', 'Directory.Read.All'],
+  },
+  // Get organization
+  {
+    methods: 'GET',
+    path: /^\/organization\/[^/]+$/,
+    more: ['Organization.Read.All', 'Organization.ReadWrite.All', 'Directory.Read.All', 'Directory.ReadWrite.All'],
+  },
+  // List riskyUsers, Get riskyUser
+  {
+    methods: 'GET',
+    path: /^\/identityprotection\/riskyusers(?:\/[^/]+)?$/,
+    more: ['IdentityRiskyUser.ReadWrite.All'],
+  },
+];
+
+/**
+ * The permissions that open a request: those of the map, without permissions that only read on writes, and with what the
+ * documentation adds.
+ * @param path without version: `/users/0a1b/memberOf`.
+ * @returns undefined for a path that the map does not contain.
+ */
+export function neededPermissions(world: World, method: Method, path: string): Required | undefined {
+  const listed = required(world.graphPermissions.map(), method, path);
+  if (listed === undefined) return undefined;
+  const plain = plainPath(path);
+  const found = corrections.filter((each) => each.path.test(plain) && each.methods.split(' ').includes(method));
+  const mended = (openings: readonly Opening[]): readonly Opening[] =>
+    found.reduce(corrected, isRead(method, plain) ? openings : openings.filter(writes));
+  return { delegated: mended(listed.delegated), application: mended(listed.application) };
+}
+
+/** A permission that only reads may be the first half of a pair whose other half writes. */
+const writes = ({ permission, alsoOneOf }: Opening): boolean =>
+  !onlyReads(permission) || alsoOneOf.some((other) => !onlyReads(other));
+
+function corrected(openings: readonly Opening[], { only, more = [] }: Correction): readonly Opening[] {
+  if (only !== undefined) {
+    const [permission, ...alsoOneOf] = only;
+    return openings.some((each) => each.permission === permission) ? [{ permission, alsoOneOf, own: false }] : [];
+  }
+  const known = new Set(openings.map(({ permission }) => permission));
+  const added = more.filter((name) => !known.has(name));
+  return [...openings, ...added.map((permission): Opening => ({ permission, alsoOneOf: [], own: false }))];
+}
+
+/** In lower case, with keys as segments, without types, `$ref` and the empty brackets of an operation. */
+const plainPath = (path: string): string =>
+  path
+    .toLowerCase()
+    .replaceAll(/\(([^()]+)\)/g, '/$1')
+    .replaceAll('()', '')
+    .replaceAll(/\/microsoft\.graph\.(?=getbyids|checkmember|getmember|validateproperties)/g, '/')
+    .replaceAll(/\/microsoft\.graph\.\w+|\/\$(?:count|value|ref)$/g, '')
+    .replace(/\/$/, '');
