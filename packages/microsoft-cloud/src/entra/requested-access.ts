@@ -43,12 +43,13 @@ const mixedScopesText =
 export function findTargetResource(
   world: World,
   identifier: string,
-  namedScopes: readonly string[] = [],
+  written: readonly string[] = [],
 ): TargetResource | undefined {
   const known = findMicrosoftResource(identifier);
   if (known !== undefined) {
     const { appId, displayName } = known;
     const { scopes, roles, usualScopes = Object.keys(scopes) } = world.permissionsOf(known);
+    const namedScopes = asOffered(written, scopes);
     // Microsoft's own clients also get what they ask for by name.
     const granted = [...new Set([...usualScopes, ...namedScopes.filter((name) => Object.hasOwn(scopes, name))])];
     const preAuthorized = new Map(Object.keys(publicClients).map((id) => [id, granted]));
@@ -58,7 +59,16 @@ export function findTargetResource(
   const application = [...world.partner.directory.applications.values()].find(({ appId, identifierUris }) =>
     [appId, `api://${appId}`, ...identifierUris].some((each) => each.toLowerCase() === name),
   );
-  return application && { ...applicationResource(application), identifier, namedScopes };
+  if (application === undefined) return undefined;
+  const resource = applicationResource(application);
+  return { ...resource, identifier, namedScopes: asOffered(written, resource.scopes) };
+}
+
+/** Scopes as the resource spells them. Letter case does not matter: examples of MSAL ask for `user.read`. */
+function asOffered(written: readonly string[], scopes: Readonly<Record<string, string>>): readonly string[] {
+  if (written.every((value) => Object.hasOwn(scopes, value))) return written;
+  const byLowerCase = new Map(Object.keys(scopes).map((value) => [value.toLowerCase(), value]));
+  return written.map((value) => byLowerCase.get(value.toLowerCase()) ?? value);
 }
 
 function applicationResource(application: Application): Omit<TargetResource, 'identifier' | 'namedScopes'> {
@@ -105,16 +115,16 @@ const resourcesIn = (scope: string): ReadonlySet<string> => new Set(splitScopes(
  * @throws Refusal AADSTS500011 for an unknown resource, 70011 for `.default` together with a named scope.
  */
 export function signInAccess(world: World, scope: string, tenant: string): RequestedAccess {
-  const requested = scope.split(/\s+/).filter(Boolean);
+  const requested = scope.toLowerCase().split(/\s+/);
   const split = splitScopes(scope);
   const [[resource] = [graph]] = split;
   const values = split.filter(([of]) => of === resource).map(([, value]) => value);
-  const namedScopes = values.filter((value) => value !== '.default');
+  const namedScopes = values.filter((value) => value.toLowerCase() !== '.default');
   if (namedScopes.length > 0 && namedScopes.length < values.length)
     throw new Refusal(70011, { text: mixedScopesText.replace('{scope}', scope) });
   const target = findTargetResource(world, resource, namedScopes);
   if (target === undefined) throw new Refusal(500011, { resource, tenant });
-  const unknown = namedScopes.find((value) => !Object.hasOwn(target.scopes, value));
+  const unknown = target.namedScopes.find((value) => !Object.hasOwn(target.scopes, value));
   return {
     target,
     ...(unknown === undefined ? {} : { unknownScope: unknown }),

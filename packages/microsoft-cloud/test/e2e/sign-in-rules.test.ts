@@ -75,6 +75,18 @@ describe('scopes', () => {
     expect((await redeem(cloud, tenant, { scope })).body).toMatchObject({ error_codes: [number] });
   });
 
+  it('reads scopes in any letter case, and grants them as the resource spells them', async () => {
+    const scope = 'openid user.read.all OFFLINE_ACCESS';
+    const partner = await redeem(cloud, cloud.document.partnerTenantId, { scope });
+    expect(partner.status).toBe(200);
+    expect(String(partner.body['scope'])).toContain('User.Read.All');
+    expect(String(partner.body['scope'])).not.toContain('user.read.all');
+    expect(partner.body['refresh_token']).toEqual(expect.any(String));
+    expect((await redeem(cloud, tenant, { scope: 'https://graph.microsoft.com/.DEFAULT' })).status).toBe(200);
+    const named = 'https://graph.microsoft.com/group.readwrite.all';
+    expect((await redeem(cloud, tenant, { scope: named })).body).toMatchObject({ error_codes: [65001] });
+  });
+
   it('at the token endpoint: rejects a named scope with client credentials', async () => {
     const form = { grant_type: 'client_credentials', scope: 'https://graph.microsoft.com/User.Read.All' };
     expect((await redeem(cloud, cloud.document.partnerTenantId, form)).body).toMatchObject({
