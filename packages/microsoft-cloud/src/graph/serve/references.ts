@@ -16,9 +16,7 @@ export function writeReferences(request: WriteRequest): Reply {
     return empty(204);
   }
   if (method === 'PUT' && declared.single === true) {
-    for (const id of view.references(declared.path, ...list.keys))
-      put(view, declared, list.keys, { id, isAdded: false });
-    addReference(view, declared, list.keys, addressIn(request.body));
+    replaceReference(view, declared, list.keys, addressIn(request.body));
     return empty(204);
   }
   if (method !== 'DELETE' || target.isList) throw notAllowed();
@@ -41,15 +39,29 @@ function addressIn(body: string): string {
 
 /** @throws GraphError 404 for an unknown object, 400 for one that is there already. */
 export function addReference(view: View, declared: References, keys: readonly string[], address: string): void {
-  const id = /([^/('"]+)['")]*$/.exec(address)?.[1] ?? '';
-  const found = view.findIn(declared.targets, id);
-  if (found === undefined) throw notFound(id);
-  const known = String(found.row['id']);
+  const known = idAt(view, declared, address);
   if (view.references(declared.path, ...keys).includes(known))
     throw badRequest(
       `One or more added object references already exist for the following modified properties: '${declared.path.split('/').at(-1)}'.`,
     );
   put(view, declared, keys, { id: known, isAdded: true });
+}
+
+/** Sets a reference to one object, which may be the present one. @throws GraphError 404 for an unknown object. */
+function replaceReference(view: View, declared: References, keys: readonly string[], address: string): void {
+  // Before anything is removed: a request that fails changes nothing.
+  const wanted = idAt(view, declared, address);
+  const present = view.references(declared.path, ...keys);
+  for (const id of present) if (id !== wanted) put(view, declared, keys, { id, isAdded: false });
+  if (!present.includes(wanted)) put(view, declared, keys, { id: wanted, isAdded: true });
+}
+
+/** The id of the object that an address names. @throws GraphError 404 for an unknown object. */
+function idAt(view: View, declared: References, address: string): string {
+  const id = /([^/('"]+)['")]*$/.exec(address)?.[1] ?? '';
+  const found = view.findIn(declared.targets, id);
+  if (found === undefined) throw notFound(id);
+  return String(found.row['id']);
 }
 
 const put = (
