@@ -82,9 +82,11 @@ const operators = {
   contains: 'c',
 };
 
-/** What the description of a property says about queries: `$` only on select, `o` sorts, `q` searches, `f(…)` filters. */
+/** What the description of a property says: `r` read-only, `$` only on select, `o` sorts, `q` searches, `f(…)` filters. */
 function flagsOf(comment: string): string {
   const flags = [];
+  // A sentence of its own. "Read-only for users synced from the on-premises directory" is another rule.
+  if (/(?:^|[.\s])read-?only(?: in microsoft graph\b[^.]*)?\s*(?:[.;]|$)/i.test(comment)) flags.push('r');
   if (/returned only (?:on|when)[^.]*select|only returned on[^.]*select/i.test(comment)) flags.push('$');
   if (/supports[^.]*\$orderby/i.test(comment)) flags.push('o');
   if (/supports[^.]*\$search/i.test(comment)) flags.push('q');
@@ -181,7 +183,7 @@ export function graphSchema(): string {
  * The types of Microsoft Graph. Written by \`npm run docs\` from \`@microsoft/microsoft-graph-types\` and its beta package.
  * A line is a type: \`name:base\`, then \`property=type!flags\`, or for an enumeration \`#name\`, then its members. The types
  * are text (s), boolean (b), number (n), time (d), anything (a) or a name; \`*\` marks a list. The flags repeat what the
- * description of the property says: returned only on \`$select\` ($), sorts (o), searches (q), filters (f), with these
+ * description of the property says: read-only (r), returned only on \`$select\` ($), sorts (o), searches (q), filters (f), with these
  * operators: e eq, n ne, x not, g ge, l le, G gt, L lt, i in, s startsWith, w endsWith, c contains.
  */
 export const stableTypes = \`

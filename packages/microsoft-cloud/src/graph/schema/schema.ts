@@ -12,6 +12,8 @@ export interface Property {
   readonly isList: boolean;
   /** Returned only if `$select` names it. */
   readonly onSelect: boolean;
+  /** Set by the service only. */
+  readonly readOnly: boolean;
   readonly sorts: boolean;
   readonly searched: boolean;
   readonly filters: FilterSupport;
@@ -117,6 +119,7 @@ class Table implements Schema {
       typeName: type,
       isList: list === '*',
       onSelect: plainFlags.includes('$'),
+      readOnly: plainFlags.includes('r'),
       sorts: plainFlags.includes('o'),
       searched: plainFlags.includes('q'),
       filters: filter === null ? 'unsaid' : filterSupport(filter[1]),

@@ -2,7 +2,7 @@
  * The types of Microsoft Graph. Written by `npm run docs` from `@microsoft/microsoft-graph-types` and its beta package.
  * A line is a type: `name:base`, then `property=type!flags`, or for an enumeration `#name`, then its members. The types
  * are text (s), boolean (b), number (n), time (d), anything (a) or a name; `*` marks a list. The flags repeat what the
- * description of the property says: returned only on `$select` ($), sorts (o), searches (q), filters (f), with these
+ * description of the property says: read-only (r), returned only on `$select` ($), sorts (o), searches (q), filters (f), with these
  * operators: e eq, n ne, x not, g ge, l le, G gt, L lt, i in, s startsWith, w endsWith, c contains.
  */
 export const stableTypes = `
@@ -748,38 +748,38 @@ aadUserConversationMemberResult:actionResultPart userId=s
 aadUserNotificationRecipient:teamworkNotificationRecipient userId=s
 acceptJoinResponse:participantJoiningResponse
 accessAction
-accessPackage:entity createdDateTime=d description=s displayName=s!f(ec) isHidden=b modifiedDateTime=d accessPackagesIncompatibleWith=accessPackage* assignmentPolicies=accessPackageAssignmentPolicy* catalog=accessPackageCatalog incompatibleAccessPackages=accessPackage* incompatibleGroups=group* resourceRoleScopes=accessPackageResourceRoleScope*
+accessPackage:entity createdDateTime=d!r description=s displayName=s!f(ec) isHidden=b modifiedDateTime=d!r accessPackagesIncompatibleWith=accessPackage*!r assignmentPolicies=accessPackageAssignmentPolicy*!r catalog=accessPackageCatalog!r incompatibleAccessPackages=accessPackage* incompatibleGroups=group* resourceRoleScopes=accessPackageResourceRoleScope*
 accessPackageAnswer displayValue=s answeredQuestion=accessPackageQuestion
 accessPackageAnswerChoice actualValue=s localizations=accessPackageLocalizedText* text=s
 accessPackageAnswerString:accessPackageAnswer value=s
 accessPackageApprovalStage durationBeforeAutomaticDenial=s durationBeforeEscalation=s escalationApprovers=subjectSet* fallbackEscalationApprovers=subjectSet* fallbackPrimaryApprovers=subjectSet* isApproverJustificationRequired=b isEscalationEnabled=b primaryApprovers=subjectSet*
-accessPackageAssignment:entity customExtensionCalloutInstances=customExtensionCalloutInstance* expiredDateTime=d schedule=entitlementManagementSchedule state=accessPackageAssignmentState!f(e) status=s accessPackage=accessPackage!f(e) assignmentPolicy=accessPackageAssignmentPolicy!f(e) target=accessPackageSubject!f(e)
+accessPackageAssignment:entity customExtensionCalloutInstances=customExtensionCalloutInstance* expiredDateTime=d!r schedule=entitlementManagementSchedule!r state=accessPackageAssignmentState!rf(e) status=s!r accessPackage=accessPackage!rf(e) assignmentPolicy=accessPackageAssignmentPolicy!rf(e) target=accessPackageSubject!rf(e)
 accessPackageAssignmentApprovalSettings isApprovalRequiredForAdd=b isApprovalRequiredForUpdate=b isRequestorJustificationRequired=b stages=accessPackageApprovalStage*
-accessPackageAssignmentPolicy:entity allowedTargetScope=allowedTargetScope automaticRequestSettings=accessPackageAutomaticRequestSettings createdDateTime=d description=s displayName=s expiration=expirationPattern modifiedDateTime=d notificationSettings=accessPackageNotificationSettings requestApprovalSettings=accessPackageAssignmentApprovalSettings requestorSettings=accessPackageAssignmentRequestorSettings reviewSettings=accessPackageAssignmentReviewSettings specificAllowedTargets=subjectSet* accessPackage=accessPackage catalog=accessPackageCatalog customExtensionStageSettings=customExtensionStageSetting* questions=accessPackageQuestion*
-accessPackageAssignmentRequest:entity answers=accessPackageAnswer* completedDateTime=d createdDateTime=d!f customExtensionCalloutInstances=customExtensionCalloutInstance* justification=s requestType=accessPackageRequestType schedule=entitlementManagementSchedule state=accessPackageRequestState!f(e) status=s accessPackage=accessPackage assignment=accessPackageAssignment requestor=accessPackageSubject
+accessPackageAssignmentPolicy:entity allowedTargetScope=allowedTargetScope automaticRequestSettings=accessPackageAutomaticRequestSettings createdDateTime=d description=s displayName=s expiration=expirationPattern modifiedDateTime=d notificationSettings=accessPackageNotificationSettings requestApprovalSettings=accessPackageAssignmentApprovalSettings requestorSettings=accessPackageAssignmentRequestorSettings reviewSettings=accessPackageAssignmentReviewSettings specificAllowedTargets=subjectSet* accessPackage=accessPackage!r catalog=accessPackageCatalog!r customExtensionStageSettings=customExtensionStageSetting* questions=accessPackageQuestion*
+accessPackageAssignmentRequest:entity answers=accessPackageAnswer* completedDateTime=d!r createdDateTime=d!rf customExtensionCalloutInstances=customExtensionCalloutInstance* justification=s requestType=accessPackageRequestType schedule=entitlementManagementSchedule state=accessPackageRequestState!rf(e) status=s!r accessPackage=accessPackage!r assignment=accessPackageAssignment requestor=accessPackageSubject!r
 accessPackageAssignmentRequestCallbackData:customExtensionData customExtensionStageInstanceDetail=s customExtensionStageInstanceId=s stage=accessPackageCustomExtensionStage state=s
 accessPackageAssignmentRequestRequirements allowCustomAssignmentSchedule=b isApprovalRequiredForAdd=b isApprovalRequiredForUpdate=b isRequestorJustificationRequired=b policyDescription=s policyDisplayName=s policyId=s schedule=entitlementManagementSchedule questions=accessPackageQuestion*
-accessPackageAssignmentRequestWorkflowExtension:customCalloutExtension callbackConfiguration=customExtensionCallbackConfiguration createdBy=s createdDateTime=d lastModifiedBy=s lastModifiedDateTime=d
+accessPackageAssignmentRequestWorkflowExtension:customCalloutExtension callbackConfiguration=customExtensionCallbackConfiguration createdBy=s!r createdDateTime=d lastModifiedBy=s lastModifiedDateTime=d
 accessPackageAssignmentRequestorSettings allowCustomAssignmentSchedule=b enableOnBehalfRequestorsToAddAccess=b enableOnBehalfRequestorsToRemoveAccess=b enableOnBehalfRequestorsToUpdateAccess=b enableTargetsToSelfAddAccess=b enableTargetsToSelfRemoveAccess=b enableTargetsToSelfUpdateAccess=b onBehalfRequestors=subjectSet*
 accessPackageAssignmentReviewSettings expirationBehavior=accessReviewExpirationBehavior fallbackReviewers=subjectSet* isEnabled=b isRecommendationEnabled=b isReviewerJustificationRequired=b isSelfReview=b primaryReviewers=subjectSet* schedule=entitlementManagementSchedule
-accessPackageAssignmentWorkflowExtension:customCalloutExtension callbackConfiguration=customExtensionCallbackConfiguration createdBy=s createdDateTime=d lastModifiedBy=s lastModifiedDateTime=d
+accessPackageAssignmentWorkflowExtension:customCalloutExtension callbackConfiguration=customExtensionCallbackConfiguration createdBy=s!r createdDateTime=d lastModifiedBy=s lastModifiedDateTime=d
 accessPackageAutomaticRequestSettings gracePeriodBeforeAccessRemoval=s removeAccessWhenTargetLeavesAllowedTargets=b requestAccessForAllowedTargets=b
-accessPackageCatalog:entity catalogType=accessPackageCatalogType createdDateTime=d description=s displayName=s isExternallyVisible=b modifiedDateTime=d state=accessPackageCatalogState accessPackages=accessPackage* customWorkflowExtensions=customCalloutExtension* resourceRoles=accessPackageResourceRole* resources=accessPackageResource* resourceScopes=accessPackageResourceScope*
+accessPackageCatalog:entity catalogType=accessPackageCatalogType createdDateTime=d!r description=s displayName=s isExternallyVisible=b modifiedDateTime=d!r state=accessPackageCatalogState accessPackages=accessPackage*!r customWorkflowExtensions=customCalloutExtension* resourceRoles=accessPackageResourceRole* resources=accessPackageResource* resourceScopes=accessPackageResourceScope*
 accessPackageLocalizedText languageCode=s text=s
 accessPackageMultipleChoiceQuestion:accessPackageQuestion choices=accessPackageAnswerChoice* isMultipleSelectionAllowed=b
 accessPackageNotificationSettings isAssignmentNotificationDisabled=b
 accessPackageQuestion:entity isAnswerEditable=b isRequired=b localizations=accessPackageLocalizedText* sequence=n text=s
-accessPackageResource:entity attributes=accessPackageResourceAttribute* createdDateTime=d description=s displayName=s modifiedDateTime=d originId=s originSystem=s environment=accessPackageResourceEnvironment roles=accessPackageResourceRole* scopes=accessPackageResourceScope*
+accessPackageResource:entity attributes=accessPackageResourceAttribute* createdDateTime=d!r description=s displayName=s modifiedDateTime=d!r originId=s originSystem=s environment=accessPackageResourceEnvironment roles=accessPackageResourceRole*!r scopes=accessPackageResourceScope*!r
 accessPackageResourceAttribute destination=accessPackageResourceAttributeDestination isEditable=b isPersistedOnAssignmentRemoval=b name=s source=accessPackageResourceAttributeSource
 accessPackageResourceAttributeDestination
 accessPackageResourceAttributeQuestion:accessPackageResourceAttributeSource question=accessPackageQuestion
 accessPackageResourceAttributeSource
-accessPackageResourceEnvironment:entity connectionInfo=connectionInfo createdDateTime=d description=s displayName=s isDefaultEnvironment=b modifiedDateTime=d originId=s originSystem=s resources=accessPackageResource*
-accessPackageResourceRequest:entity createdDateTime=d requestType=accessPackageRequestType state=accessPackageRequestState catalog=accessPackageCatalog resource=accessPackageResource
+accessPackageResourceEnvironment:entity connectionInfo=connectionInfo createdDateTime=d description=s displayName=s isDefaultEnvironment=b modifiedDateTime=d originId=s originSystem=s resources=accessPackageResource*!r
+accessPackageResourceRequest:entity createdDateTime=d!r requestType=accessPackageRequestType state=accessPackageRequestState!r catalog=accessPackageCatalog resource=accessPackageResource
 accessPackageResourceRole:entity description=s displayName=s originId=s originSystem=s resource=accessPackageResource
 accessPackageResourceRoleScope:entity createdDateTime=d role=accessPackageResourceRole scope=accessPackageResourceScope
 accessPackageResourceScope:entity description=s displayName=s isRootScope=b originId=s originSystem=s resource=accessPackageResource
-accessPackageSubject:entity displayName=s email=s objectId=s onPremisesSecurityIdentifier=s principalName=s subjectType=accessPackageSubjectType connectedOrganization=connectedOrganization
+accessPackageSubject:entity displayName=s email=s objectId=s onPremisesSecurityIdentifier=s principalName=s subjectType=accessPackageSubjectType connectedOrganization=connectedOrganization!r
 accessPackageTextInputQuestion:accessPackageQuestion isSingleLineQuestion=b regexPattern=s
 accessPackageUserDirectoryAttributeStore:accessPackageResourceAttributeDestination
 accessReviewApplyAction
@@ -787,8 +787,8 @@ accessReviewHistoryDefinition:entity createdBy=userIdentity createdDateTime=d de
 accessReviewHistoryInstance:entity downloadUri=s expirationDateTime=d fulfilledDateTime=d reviewHistoryPeriodEndDateTime=d reviewHistoryPeriodStartDateTime=d runDateTime=d status=accessReviewHistoryStatus
 accessReviewHistoryScheduleSettings recurrence=patternedRecurrence reportRange=d
 accessReviewInactiveUsersQueryScope:accessReviewQueryScope inactiveDuration=s
-accessReviewInstance:entity endDateTime=d fallbackReviewers=accessReviewReviewerScope* reviewers=accessReviewReviewerScope* scope=accessReviewScope!f(c) startDateTime=d status=s!of(e) contactedReviewers=accessReviewReviewer* decisions=accessReviewInstanceDecisionItem* stages=accessReviewStage*
-accessReviewInstanceDecisionItem:entity accessReviewId=s appliedBy=userIdentity appliedDateTime=d applyResult=s!of(e) decision=s!of(e) justification=s principal=identity principalLink=s recommendation=s!of(e) resource=accessReviewInstanceDecisionItemResource resourceLink=s reviewedBy=userIdentity reviewedDateTime=d insights=governanceInsight*
+accessReviewInstance:entity endDateTime=d!r fallbackReviewers=accessReviewReviewerScope* reviewers=accessReviewReviewerScope* scope=accessReviewScope!rf(c) startDateTime=d!r status=s!rof(e) contactedReviewers=accessReviewReviewer*!r decisions=accessReviewInstanceDecisionItem* stages=accessReviewStage*
+accessReviewInstanceDecisionItem:entity accessReviewId=s!r appliedBy=userIdentity!r appliedDateTime=d!r applyResult=s!rof(e) decision=s!of(e) justification=s principal=identity!r principalLink=s!r recommendation=s!rof(e) resource=accessReviewInstanceDecisionItemResource!r resourceLink=s!r reviewedBy=userIdentity!r reviewedDateTime=d!r insights=governanceInsight*
 accessReviewInstanceDecisionItemAccessPackageAssignmentPolicyResource:accessReviewInstanceDecisionItemResource accessPackageDisplayName=s accessPackageId=s
 accessReviewInstanceDecisionItemAzureRoleResource:accessReviewInstanceDecisionItemResource scope=accessReviewInstanceDecisionItemResource
 accessReviewInstanceDecisionItemResource displayName=s id=s type=s
@@ -800,11 +800,11 @@ accessReviewQueryScope:accessReviewScope query=s queryRoot=s queryType=s
 accessReviewRecommendationInsightSetting
 accessReviewReviewer:entity createdDateTime=d displayName=s userPrincipalName=s
 accessReviewReviewerScope query=s queryRoot=s queryType=s
-accessReviewScheduleDefinition:entity additionalNotificationRecipients=accessReviewNotificationRecipientItem* createdBy=userIdentity createdDateTime=d descriptionForAdmins=s descriptionForReviewers=s displayName=s!o fallbackReviewers=accessReviewReviewerScope* instanceEnumerationScope=accessReviewScope lastModifiedDateTime=d reviewers=accessReviewReviewerScope* scope=accessReviewScope!f(c) settings=accessReviewScheduleSettings stageSettings=accessReviewStageSettings* status=s!of(e) instances=accessReviewInstance*
+accessReviewScheduleDefinition:entity additionalNotificationRecipients=accessReviewNotificationRecipientItem* createdBy=userIdentity!r createdDateTime=d!r descriptionForAdmins=s descriptionForReviewers=s displayName=s!o fallbackReviewers=accessReviewReviewerScope* instanceEnumerationScope=accessReviewScope lastModifiedDateTime=d!r reviewers=accessReviewReviewerScope* scope=accessReviewScope!f(c) settings=accessReviewScheduleSettings stageSettings=accessReviewStageSettings* status=s!rof(e) instances=accessReviewInstance*
 accessReviewScheduleSettings applyActions=accessReviewApplyAction* autoApplyDecisionsEnabled=b decisionHistoriesForReviewersEnabled=b defaultDecision=s defaultDecisionEnabled=b instanceDurationInDays=n justificationRequiredOnApproval=b mailNotificationsEnabled=b recommendationInsightSettings=accessReviewRecommendationInsightSetting* recommendationLookBackDuration=s recommendationsEnabled=b recurrence=patternedRecurrence reminderNotificationsEnabled=b
 accessReviewScope
 accessReviewSet:entity definitions=accessReviewScheduleDefinition* historyDefinitions=accessReviewHistoryDefinition*
-accessReviewStage:entity endDateTime=d fallbackReviewers=accessReviewReviewerScope* reviewers=accessReviewReviewerScope* startDateTime=d status=s!of(e) decisions=accessReviewInstanceDecisionItem*
+accessReviewStage:entity endDateTime=d!r fallbackReviewers=accessReviewReviewerScope* reviewers=accessReviewReviewerScope* startDateTime=d!r status=s!rof(e) decisions=accessReviewInstanceDecisionItem*
 accessReviewStageSettings decisionsThatWillMoveToNextStage=s* dependsOn=s* durationInDays=n fallbackReviewers=accessReviewReviewerScope* recommendationInsightSettings=accessReviewRecommendationInsightSetting* recommendationsEnabled=b reviewers=accessReviewReviewerScope* stageId=s
 accountTargetContent type=accountTargetContentType
 actionResultPart error=publicError
@@ -815,18 +815,18 @@ activityMetadata activity=userActivityType
 addIn id=s properties=keyValue* type=s
 addLargeGalleryViewOperation:commsOperation
 addressBookAccountTargetContent:accountTargetContent accountTargetEmails=s*
-admin edge=edge microsoft365Apps=adminMicrosoft365Apps people=peopleAdminSettings reportSettings=adminReportSettings serviceAnnouncement=serviceAnnouncement sharepoint=sharepoint
-adminConsentRequestPolicy:entity isEnabled=b notifyReviewers=b remindersEnabled=b requestDurationInDays=n reviewers=accessReviewReviewerScope* version=n
+admin edge=edge!r microsoft365Apps=adminMicrosoft365Apps people=peopleAdminSettings reportSettings=adminReportSettings serviceAnnouncement=serviceAnnouncement!r sharepoint=sharepoint
+adminConsentRequestPolicy:entity isEnabled=b notifyReviewers=b remindersEnabled=b requestDurationInDays=n reviewers=accessReviewReviewerScope* version=n!r
 adminMicrosoft365Apps:entity installationOptions=m365AppsInstallationOptions
 adminReportSettings:entity displayConcealedNames=b
 administrativeUnit:directoryObject description=s!qf(enis) displayName=s!oqf(enxglis) isMemberManagementRestricted=b membershipRule=s membershipRuleProcessingState=s membershipType=s visibility=s extensions=extension* members=directoryObject* scopedRoleMembers=scopedRoleMembership*
 aggregationOption bucketDefinition=bucketAggregationDefinition field=s size=n
-agreement:entity displayName=s!f(e) isPerDeviceAcceptanceRequired=b!f(e) isViewingBeforeAcceptanceRequired=b!f(e) termsExpiration=termsExpiration!f(e) userReacceptRequiredFrequency=d!f(e) acceptances=agreementAcceptance* file=agreementFile files=agreementFileLocalization*
+agreement:entity displayName=s!f(e) isPerDeviceAcceptanceRequired=b!f(e) isViewingBeforeAcceptanceRequired=b!f(e) termsExpiration=termsExpiration!f(e) userReacceptRequiredFrequency=d!f(e) acceptances=agreementAcceptance*!r file=agreementFile files=agreementFileLocalization*
 agreementAcceptance:entity agreementFileId=s agreementId=s deviceDisplayName=s deviceId=s!f(e) deviceOSType=s deviceOSVersion=s expirationDateTime=d!f(egl) recordedDateTime=d state=agreementAcceptanceState!f(e) userDisplayName=s userEmail=s userId=s!f(e) userPrincipalName=s
 agreementFile:agreementFileProperties localizations=agreementFileLocalization*
-agreementFileData data=s
-agreementFileLocalization:agreementFileProperties versions=agreementFileVersion*
-agreementFileProperties:entity createdDateTime=d displayName=s fileData=agreementFileData fileName=s isDefault=b isMajorVersion=b language=s
+agreementFileData data=s!r
+agreementFileLocalization:agreementFileProperties versions=agreementFileVersion*!r
+agreementFileProperties:entity createdDateTime=d displayName=s fileData=agreementFileData!r fileName=s!r isDefault=b!r isMajorVersion=b language=s!r
 agreementFileVersion:agreementFileProperties
 aiInteraction:entity appClass=s attachments=aiInteractionAttachment* body=itemBody contexts=aiInteractionContext* conversationType=s createdDateTime=d etag=s from=identitySet interactionType=aiInteractionType links=aiInteractionLink* locale=s mentions=aiInteractionMention* requestId=s sessionId=s
 aiInteractionAttachment attachmentId=s content=s contentType=s contentUrl=s name=s
@@ -879,13 +879,13 @@ appManagementApplicationConfiguration:appManagementConfiguration
 appManagementConfiguration keyCredentials=keyCredentialConfiguration* passwordCredentials=passwordCredentialConfiguration*
 appManagementPolicy:policyBase isEnabled=b restrictions=customAppManagementConfiguration appliesTo=directoryObject*
 appManagementServicePrincipalConfiguration:appManagementConfiguration
-appRole allowedMemberTypes=s* description=s displayName=s id=s isEnabled=b origin=s value=s
-appRoleAssignment:directoryObject appRoleId=s createdDateTime=d principalDisplayName=s!f(es) principalId=s principalType=s resourceDisplayName=s resourceId=s!f(e)
-appScope:entity displayName=s type=s
+appRole allowedMemberTypes=s* description=s displayName=s id=s isEnabled=b origin=s!r value=s
+appRoleAssignment:directoryObject appRoleId=s createdDateTime=d!r principalDisplayName=s!rf(es) principalId=s principalType=s!r resourceDisplayName=s resourceId=s!f(e)
+appScope:entity displayName=s!r type=s!r
 appleDeviceFeaturesConfigurationBase:deviceConfiguration
 appleManagedIdentityProvider:identityProviderBase certificateData=s developerId=s keyId=s serviceId=s
-applePushNotificationCertificate:entity appleIdentifier=s certificate=s certificateSerialNumber=s certificateUploadFailureReason=s certificateUploadStatus=s expirationDateTime=d lastModifiedDateTime=d topicIdentifier=s
-application:directoryObject addIns=addIn* api=apiApplication appId=s!f(e) applicationTemplateId=s!f(enx) appRoles=appRole* authenticationBehaviors=authenticationBehaviors certification=certification createdDateTime=d!of(enxgli) defaultRedirectUri=s description=s!qf(enxgls) disabledByMicrosoftStatus=s!f(enx) displayName=s!oqf(enxglis) groupMembershipClaims=s identifierUris=s*!f(engls) info=informationalUrl!f(enxgl) isDeviceOnlyAuthSupported=b isFallbackPublicClient=b keyCredentials=keyCredential*!f(exgl) logo=a nativeAuthenticationApisEnabled=nativeAuthenticationApisEnabled notes=s oauth2RequirePostResponse=b optionalClaims=optionalClaims parentalControlSettings=parentalControlSettings passwordCredentials=passwordCredential* publicClient=publicClientApplication publisherDomain=s!f(engls) requestSignatureVerification=requestSignatureVerification requiredResourceAccess=requiredResourceAccess*!f(exgl) samlMetadataUrl=s serviceManagementReference=s servicePrincipalLockConfiguration=servicePrincipalLockConfiguration signInAudience=s!f(enx) spa=spaApplication tags=s*!qf(exgls) tokenEncryptionKeyId=s uniqueName=s verifiedPublisher=verifiedPublisher web=webApplication appManagementPolicies=appManagementPolicy* createdOnBehalfOf=directoryObject!f(en) extensionProperties=extensionProperty*!f(en) federatedIdentityCredentials=federatedIdentityCredential*!f(ens) homeRealmDiscoveryPolicies=homeRealmDiscoveryPolicy* owners=directoryObject*!f(en) synchronization=synchronization tokenIssuancePolicies=tokenIssuancePolicy* tokenLifetimePolicies=tokenLifetimePolicy*
+applePushNotificationCertificate:entity appleIdentifier=s certificate=s certificateSerialNumber=s!r certificateUploadFailureReason=s certificateUploadStatus=s expirationDateTime=d lastModifiedDateTime=d topicIdentifier=s
+application:directoryObject addIns=addIn* api=apiApplication appId=s!rf(e) applicationTemplateId=s!rf(enx) appRoles=appRole* authenticationBehaviors=authenticationBehaviors certification=certification createdDateTime=d!rof(enxgli) defaultRedirectUri=s description=s!qf(enxgls) disabledByMicrosoftStatus=s!f(enx) displayName=s!oqf(enxglis) groupMembershipClaims=s identifierUris=s*!f(engls) info=informationalUrl!f(enxgl) isDeviceOnlyAuthSupported=b isFallbackPublicClient=b keyCredentials=keyCredential*!f(exgl) logo=a nativeAuthenticationApisEnabled=nativeAuthenticationApisEnabled notes=s oauth2RequirePostResponse=b optionalClaims=optionalClaims parentalControlSettings=parentalControlSettings passwordCredentials=passwordCredential* publicClient=publicClientApplication publisherDomain=s!rf(engls) requestSignatureVerification=requestSignatureVerification requiredResourceAccess=requiredResourceAccess*!f(exgl) samlMetadataUrl=s serviceManagementReference=s servicePrincipalLockConfiguration=servicePrincipalLockConfiguration signInAudience=s!f(enx) spa=spaApplication tags=s*!qf(exgls) tokenEncryptionKeyId=s uniqueName=s!r verifiedPublisher=verifiedPublisher web=webApplication appManagementPolicies=appManagementPolicy* createdOnBehalfOf=directoryObject!rf(en) extensionProperties=extensionProperty*!rf(en) federatedIdentityCredentials=federatedIdentityCredential*!f(ens) homeRealmDiscoveryPolicies=homeRealmDiscoveryPolicy* owners=directoryObject*!f(en) synchronization=synchronization tokenIssuancePolicies=tokenIssuancePolicy* tokenLifetimePolicies=tokenLifetimePolicy*
 applicationContext:signInContext includeApplications=s*
 applicationEnforcedRestrictionsSessionControl:conditionalAccessSessionControl
 applicationServicePrincipal application=application servicePrincipal=servicePrincipal
@@ -893,12 +893,12 @@ applicationTemplate:entity categories=s* description=s displayName=s homePageUrl
 appliedConditionalAccessPolicy displayName=s enforcedGrantControls=s* enforcedSessionControls=s* id=s!f(e) result=appliedConditionalAccessPolicyResult
 approval:entity stages=approvalStage*
 approvalSettings approvalMode=s approvalStages=unifiedApprovalStage* isApprovalRequired=b isApprovalRequiredForExtension=b isRequestorJustificationRequired=b
-approvalStage:entity assignedToMe=b displayName=s justification=s reviewedBy=identity reviewedDateTime=d reviewResult=s status=s
+approvalStage:entity assignedToMe=b!r displayName=s!r justification=s reviewedBy=identity!r reviewedDateTime=d!r reviewResult=s status=s!r
 appsInstallationOptionsForMac isMicrosoft365AppsEnabled=b isSkypeForBusinessEnabled=b
 appsInstallationOptionsForWindows isMicrosoft365AppsEnabled=b isProjectEnabled=b isSkypeForBusinessEnabled=b isVisioEnabled=b
-archivedPrintJob acquiredByPrinter=b acquiredDateTime=d completionDateTime=d copiesPrinted=n createdBy=userIdentity createdDateTime=d id=s printerId=s printerName=s processingState=printJobProcessingState
+archivedPrintJob acquiredByPrinter=b!r acquiredDateTime=d!r completionDateTime=d!r copiesPrinted=n!r createdBy=userIdentity!r createdDateTime=d!r id=s!r printerId=s!r printerName=s!r processingState=printJobProcessingState!r
 artifactQuery artifactType=restorableArtifact queryExpression=s
-assignedLabel displayName=s labelId=s
+assignedLabel displayName=s!r labelId=s
 assignedLicense disabledPlans=s* skuId=s
 assignedPlan assignedDateTime=d capabilityStatus=s service=s servicePlanId=s
 assignedTrainingInfo assignedUserCount=n completedUserCount=n displayName=s
@@ -954,13 +954,13 @@ authenticationContextClassReference:entity description=s displayName=s isAvailab
 authenticationEventListener:entity authenticationEventsFlowId=s conditions=authenticationConditions
 authenticationEventsFlow:entity conditions=authenticationConditions!f(e) description=s displayName=s
 authenticationFlow transferMethod=conditionalAccessTransferMethods
-authenticationFlowsPolicy:entity description=s displayName=s selfServiceSignUp=selfServiceSignUpAuthenticationFlowConfiguration
+authenticationFlowsPolicy:entity description=s!r displayName=s!r selfServiceSignUp=selfServiceSignUpAuthenticationFlowConfiguration!r
 authenticationMethod:entity
 authenticationMethodConfiguration:entity excludeTargets=excludeTarget* state=authenticationMethodState
 authenticationMethodFeatureConfiguration excludeTarget=featureTarget includeTarget=featureTarget state=advancedConfigState
 authenticationMethodModeDetail:entity authenticationMethod=baseAuthenticationMethod displayName=s
 authenticationMethodTarget:entity isRegistrationRequired=b targetType=authenticationMethodTargetType
-authenticationMethodsPolicy:entity description=s displayName=s lastModifiedDateTime=d policyMigrationState=authenticationMethodsPolicyMigrationState policyVersion=s reconfirmationInDays=n registrationEnforcement=registrationEnforcement authenticationMethodConfigurations=authenticationMethodConfiguration*
+authenticationMethodsPolicy:entity description=s!r displayName=s!r lastModifiedDateTime=d!r policyMigrationState=authenticationMethodsPolicyMigrationState policyVersion=s!r reconfirmationInDays=n registrationEnforcement=registrationEnforcement authenticationMethodConfigurations=authenticationMethodConfiguration*
 authenticationMethodsRegistrationCampaign excludeTargets=excludeTarget* includeTargets=authenticationMethodsRegistrationCampaignIncludeTarget* snoozeDurationInDays=n state=advancedConfigState
 authenticationMethodsRegistrationCampaignIncludeTarget id=s targetedAuthenticationMethod=s targetType=authenticationMethodTargetType
 authenticationMethodsRoot:entity userRegistrationDetails=userRegistrationDetails*
@@ -984,8 +984,8 @@ azureCommunicationServicesUserIdentity:identity azureCommunicationServicesResour
 b2xIdentityUserFlow:identityUserFlow apiConnectorConfiguration=userFlowApiConnectorConfiguration identityProviders=identityProvider* languages=userFlowLanguageConfiguration* userAttributeAssignments=identityUserFlowAttributeAssignment* userFlowIdentityProviders=identityProviderBase*
 backupRestoreRoot:entity serviceStatus=serviceStatus driveInclusionRules=driveProtectionRule* driveProtectionUnits=driveProtectionUnit* driveProtectionUnitsBulkAdditionJobs=driveProtectionUnitsBulkAdditionJob* exchangeProtectionPolicies=exchangeProtectionPolicy* exchangeRestoreSessions=exchangeRestoreSession* mailboxInclusionRules=mailboxProtectionRule* mailboxProtectionUnits=mailboxProtectionUnit* mailboxProtectionUnitsBulkAdditionJobs=mailboxProtectionUnitsBulkAdditionJob* oneDriveForBusinessProtectionPolicies=oneDriveForBusinessProtectionPolicy* oneDriveForBusinessRestoreSessions=oneDriveForBusinessRestoreSession* protectionPolicies=protectionPolicyBase* protectionUnits=protectionUnitBase* restorePoints=restorePoint* restoreSessions=restoreSessionBase* serviceApps=serviceApp* sharePointProtectionPolicies=sharePointProtectionPolicy* sharePointRestoreSessions=sharePointRestoreSession* siteInclusionRules=siteProtectionRule* siteProtectionUnits=siteProtectionUnit* siteProtectionUnitsBulkAdditionJobs=siteProtectionUnitsBulkAdditionJob*
 baseEndUserNotification defaultLanguage=s endUserNotification=endUserNotification
-baseItem:entity createdBy=identitySet createdDateTime=d description=s eTag=s lastModifiedBy=identitySet lastModifiedDateTime=d name=s parentReference=itemReference webUrl=s createdByUser=user lastModifiedByUser=user
-baseItemVersion:entity lastModifiedBy=identitySet lastModifiedDateTime=d publication=publicationFacet
+baseItem:entity createdBy=identitySet!r createdDateTime=d!r description=s eTag=s!r lastModifiedBy=identitySet!r lastModifiedDateTime=d!r name=s parentReference=itemReference webUrl=s!r createdByUser=user!r lastModifiedByUser=user!r
+baseItemVersion:entity lastModifiedBy=identitySet!r lastModifiedDateTime=d!r publication=publicationFacet!r
 baseSitePage:baseItem pageLayout=pageLayoutType publishingState=publicationFacet title=s
 basicAuthentication:apiAuthenticationConfigurationBase password=s username=s
 binaryContent:contentBase data=s
@@ -993,7 +993,7 @@ bitLockerRemovableDrivePolicy blockCrossOrganizationWriteAccess=b encryptionMeth
 bitlocker:entity recoveryKeys=bitlockerRecoveryKey*
 bitlockerRecoveryKey:entity createdDateTime=d deviceId=s!f(e) key=s!$ volumeType=volumeType
 bookingAppointment:entity additionalInformation=s anonymousJoinWebUrl=s appointmentLabel=s createdDateTime=d customerEmailAddress=s customerName=s customerNotes=s customerPhone=s customers=bookingCustomerInformationBase* customerTimeZone=s duration=s endDateTime=dateTimeTimeZone filledAttendeesCount=n isCustomerAllowedToManageBooking=b isLocationOnline=b joinWebUrl=s lastUpdatedDateTime=d maximumAttendeesCount=n optOutOfCustomerEmail=b postBuffer=s preBuffer=s price=n priceType=bookingPriceType reminders=bookingReminder* selfServiceAppointmentId=s serviceId=s serviceLocation=location serviceName=s serviceNotes=s smsNotificationsEnabled=b staffMemberIds=s* startDateTime=dateTimeTimeZone
-bookingBusiness:entity address=physicalAddress bookingPageSettings=bookingPageSettings businessHours=bookingWorkHours* businessType=s createdDateTime=d defaultCurrencyIso=s displayName=s email=s isPublished=b languageTag=s lastUpdatedDateTime=d phone=s publicUrl=s schedulingPolicy=bookingSchedulingPolicy webSiteUrl=s appointments=bookingAppointment* calendarView=bookingAppointment* customers=bookingCustomerBase* customQuestions=bookingCustomQuestion* services=bookingService* staffMembers=bookingStaffMemberBase*
+bookingBusiness:entity address=physicalAddress bookingPageSettings=bookingPageSettings businessHours=bookingWorkHours* businessType=s createdDateTime=d defaultCurrencyIso=s displayName=s email=s isPublished=b!r languageTag=s lastUpdatedDateTime=d phone=s publicUrl=s!r schedulingPolicy=bookingSchedulingPolicy webSiteUrl=s appointments=bookingAppointment*!r calendarView=bookingAppointment*!r customers=bookingCustomerBase*!r customQuestions=bookingCustomQuestion*!r services=bookingService*!r staffMembers=bookingStaffMemberBase*!r
 bookingCurrency:entity symbol=s
 bookingCustomQuestion:entity answerInputType=answerInputType answerOptions=s* createdDateTime=d displayName=s lastUpdatedDateTime=d
 bookingCustomer:bookingCustomerBase addresses=physicalAddress* createdDateTime=d displayName=s emailAddress=s lastUpdatedDateTime=d phones=phone*
@@ -1026,21 +1026,21 @@ builtInIdentityProvider:identityProviderBase identityProviderType=s
 bulkUpload:entity
 bundle album=album childCount=n
 calculatedColumn format=s formula=s outputType=s
-calendar:entity allowedOnlineMeetingProviders=onlineMeetingProviderType* canEdit=b canShare=b canViewPrivateItems=b changeKey=s color=calendarColor defaultOnlineMeetingProvider=onlineMeetingProviderType hexColor=s isDefaultCalendar=b isRemovable=b isTallyingResponses=b name=s owner=emailAddress calendarPermissions=calendarPermission* calendarView=event* events=event* multiValueExtendedProperties=multiValueLegacyExtendedProperty* singleValueExtendedProperties=singleValueLegacyExtendedProperty*
-calendarGroup:entity changeKey=s classId=s name=s calendars=calendar*
-calendarPermission:entity allowedRoles=calendarRoleType* emailAddress=emailAddress isInsideOrganization=b isRemovable=b role=calendarRoleType
+calendar:entity allowedOnlineMeetingProviders=onlineMeetingProviderType* canEdit=b canShare=b canViewPrivateItems=b changeKey=s!r color=calendarColor defaultOnlineMeetingProvider=onlineMeetingProviderType hexColor=s!r isDefaultCalendar=b isRemovable=b isTallyingResponses=b name=s owner=emailAddress calendarPermissions=calendarPermission* calendarView=event*!r events=event*!r multiValueExtendedProperties=multiValueLegacyExtendedProperty*!r singleValueExtendedProperties=singleValueLegacyExtendedProperty*!r
+calendarGroup:entity changeKey=s!r classId=s!r name=s calendars=calendar*!r
+calendarPermission:entity allowedRoles=calendarRoleType* emailAddress=emailAddress!r isInsideOrganization=b isRemovable=b role=calendarRoleType
 calendarSharingMessage:message canAccept=b sharingMessageAction=calendarSharingMessageAction sharingMessageActions=calendarSharingMessageAction* suggestedCalendarName=s
 calendarSharingMessageAction action=calendarSharingAction actionType=calendarSharingActionType importance=calendarSharingActionImportance
-call:entity callbackUri=s callChainId=s callOptions=callOptions callRoutes=callRoute* chatInfo=chatInfo direction=callDirection incomingContext=incomingContext mediaConfig=mediaConfig mediaState=callMediaState meetingInfo=meetingInfo myParticipantId=s requestedModalities=modality* resultInfo=resultInfo source=participantInfo state=callState subject=s targets=invitationParticipantInfo* tenantId=s toneInfo=toneInfo transcription=callTranscriptionInfo audioRoutingGroups=audioRoutingGroup* contentSharingSessions=contentSharingSession* operations=commsOperation* participants=participant*
+call:entity callbackUri=s callChainId=s callOptions=callOptions callRoutes=callRoute*!r chatInfo=chatInfo direction=callDirection!r incomingContext=incomingContext mediaConfig=mediaConfig mediaState=callMediaState!r meetingInfo=meetingInfo myParticipantId=s requestedModalities=modality* resultInfo=resultInfo!r source=participantInfo state=callState!r subject=s targets=invitationParticipantInfo* tenantId=s toneInfo=toneInfo transcription=callTranscriptionInfo!r audioRoutingGroups=audioRoutingGroup* contentSharingSessions=contentSharingSession* operations=commsOperation* participants=participant*
 callEndedEventMessageDetail:eventMessageDetail callDuration=s callEventType=teamworkCallEventType callId=s callParticipants=callParticipantInfo* initiator=identitySet
 callEvent:entity callEventType=callEventType eventDateTime=d participants=participant*
 callMediaState audio=mediaState
 callOptions hideBotAfterEscalation=b isContentSharingNotificationEnabled=b isDeltaRosterEnabled=b isInteractiveRosterEnabled=b
 callParticipantInfo participant=identitySet
-callRecording:entity callId=s content=a contentCorrelationId=s createdDateTime=d endDateTime=d meetingId=s meetingOrganizer=identitySet recordingContentUrl=s
+callRecording:entity callId=s!r content=a!r contentCorrelationId=s!r createdDateTime=d!r endDateTime=d!r meetingId=s!r meetingOrganizer=identitySet!r recordingContentUrl=s!r
 callRecordingEventMessageDetail:eventMessageDetail callId=s callRecordingDisplayName=s callRecordingDuration=s callRecordingStatus=callRecordingStatus callRecordingUrl=s initiator=identitySet meetingOrganizer=identitySet
 callRecords.administrativeUnitInfo id=s
-callRecords.callRecord:entity endDateTime=d joinWebUrl=s lastModifiedDateTime=d modalities=callRecords.modality* organizer=identitySet participants=identitySet* startDateTime=d type=callRecords.callType version=n organizer_v2=callRecords.organizer participants_v2=callRecords.participant* sessions=callRecords.session*
+callRecords.callRecord:entity endDateTime=d joinWebUrl=s lastModifiedDateTime=d modalities=callRecords.modality* organizer=identitySet participants=identitySet* startDateTime=d type=callRecords.callType version=n organizer_v2=callRecords.organizer participants_v2=callRecords.participant* sessions=callRecords.session*!r
 callRecords.clientUserAgent:callRecords.userAgent azureADAppId=s communicationServiceId=s platform=callRecords.clientPlatform productFamily=callRecords.productFamily
 callRecords.deviceInfo captureDeviceDriver=s captureDeviceName=s captureNotFunctioningEventRatio=n cpuInsufficentEventRatio=n deviceClippingEventRatio=n deviceGlitchEventRatio=n howlingEventCount=n initialSignalLevelRootMeanSquare=n lowSpeechLevelEventRatio=n lowSpeechToNoiseEventRatio=n micGlitchRate=n receivedNoiseLevel=n receivedSignalLevel=n renderDeviceDriver=s renderDeviceName=s renderMuteEventRatio=n renderNotFunctioningEventRatio=n renderZeroVolumeEventRatio=n sentNoiseLevel=n sentSignalLevel=n speakerGlitchRate=n
 callRecords.directRoutingLogRow calleeNumber=s callEndSubReason=n callerNumber=s callType=s correlationId=s duration=n endDateTime=d failureDateTime=d finalSipCode=n finalSipCodePhrase=s id=s inviteDateTime=d mediaBypassEnabled=b mediaPathLocation=s signalingLocation=s startDateTime=d successfulCall=b trunkFullyQualifiedDomainName=s userDisplayName=s userId=s userPrincipalName=s
@@ -1058,19 +1058,19 @@ callRecords.pstnCallLogRow callDurationSource=callRecords.pstnCallDurationSource
 callRecords.segment:entity callee=callRecords.endpoint caller=callRecords.endpoint endDateTime=d failureInfo=callRecords.failureInfo media=callRecords.media* startDateTime=d
 callRecords.serviceEndpoint:callRecords.endpoint
 callRecords.serviceUserAgent:callRecords.userAgent role=callRecords.serviceRole
-callRecords.session:entity callee=callRecords.endpoint caller=callRecords.endpoint endDateTime=d failureInfo=callRecords.failureInfo isTest=b modalities=callRecords.modality* startDateTime=d segments=callRecords.segment*
+callRecords.session:entity callee=callRecords.endpoint caller=callRecords.endpoint endDateTime=d failureInfo=callRecords.failureInfo isTest=b modalities=callRecords.modality* startDateTime=d segments=callRecords.segment*!r
 callRecords.traceRouteHop hopCount=n ipAddress=s roundTripTime=d
 callRecords.userAgent applicationVersion=s headerValue=s
 callRecords.userFeedback rating=callRecords.userFeedbackRating text=s tokens=callRecords.feedbackTokenSet
 callRecords.userIdentity:identity userPrincipalName=s
 callRoute final=identitySet original=identitySet routingType=routingType
 callStartedEventMessageDetail:eventMessageDetail callEventType=teamworkCallEventType callId=s initiator=identitySet
-callTranscript:entity callId=s content=a contentCorrelationId=s createdDateTime=d endDateTime=d meetingId=s meetingOrganizer=identitySet metadataContent=a transcriptContentUrl=s
+callTranscript:entity callId=s!r content=a!r contentCorrelationId=s!r createdDateTime=d!r endDateTime=d!r meetingId=s!r meetingOrganizer=identitySet!r metadataContent=a!r transcriptContentUrl=s!r
 callTranscriptEventMessageDetail:eventMessageDetail callId=s callTranscriptICalUid=s meetingOrganizer=identitySet
 callTranscriptionInfo lastModifiedDateTime=d state=callTranscriptionState
 cancelMediaProcessingOperation:commsOperation
 canvasLayout:entity horizontalSections=horizontalSection* verticalSection=verticalSection
-certificateAuthority certificate=s certificateRevocationListUrl=s deltaCertificateRevocationListUrl=s isRootAuthority=b issuer=s issuerSki=s
+certificateAuthority certificate=s certificateRevocationListUrl=s deltaCertificateRevocationListUrl=s isRootAuthority=b issuer=s!r issuerSki=s!r
 certificateAuthorityDetail:directoryObject certificate=s certificateAuthorityType=certificateAuthorityType!f(e) certificateRevocationListUrl=s createdDateTime=d deltaCertificateRevocationListUrl=s displayName=s expirationDateTime=d!of(e) isIssuerHintEnabled=b issuer=s issuerSubjectKeyIdentifier=s thumbprint=s!f(es)
 certificateBasedAuthConfiguration:entity certificateAuthorities=certificateAuthority*
 certificateBasedAuthPki:directoryObject displayName=s lastModifiedDateTime=d status=s statusDetails=s certificateAuthorities=certificateAuthorityDetail*
@@ -1081,7 +1081,7 @@ changeNotification changeType=changeType clientState=s encryptedContent=changeNo
 changeNotificationCollection validationTokens=s* value=changeNotification*
 changeNotificationEncryptedContent data=s dataKey=s dataSignature=s encryptionCertificateId=s encryptionCertificateThumbprint=s
 changeTrackedEntity:entity createdBy=identitySet createdDateTime=d lastModifiedBy=identitySet lastModifiedDateTime=d
-channel:entity createdDateTime=d description=s displayName=s email=s isArchived=b isFavoriteByDefault=b membershipType=channelMembershipType summary=channelSummary tenantId=s webUrl=s allMembers=conversationMember* filesFolder=driveItem members=conversationMember* messages=chatMessage* sharedWithTeams=sharedWithChannelTeamInfo* tabs=teamsTab*
+channel:entity createdDateTime=d description=s displayName=s email=s!r isArchived=b!r isFavoriteByDefault=b membershipType=channelMembershipType summary=channelSummary tenantId=s webUrl=s!r allMembers=conversationMember* filesFolder=driveItem members=conversationMember* messages=chatMessage* sharedWithTeams=sharedWithChannelTeamInfo* tabs=teamsTab*
 channelAddedEventMessageDetail:eventMessageDetail channelDisplayName=s channelId=s initiator=identitySet
 channelDeletedEventMessageDetail:eventMessageDetail channelDisplayName=s channelId=s initiator=identitySet
 channelDescriptionUpdatedEventMessageDetail:eventMessageDetail channelDescription=s channelId=s initiator=identitySet
@@ -1091,15 +1091,15 @@ channelRenamedEventMessageDetail:eventMessageDetail channelDisplayName=s channel
 channelSetAsFavoriteByDefaultEventMessageDetail:eventMessageDetail channelId=s initiator=identitySet
 channelSummary guestsCount=n hasMembersFromOtherTenants=b membersCount=n ownersCount=n
 channelUnsetAsFavoriteByDefaultEventMessageDetail:eventMessageDetail channelId=s initiator=identitySet
-chat:entity chatType=chatType createdDateTime=d isHiddenForAllMembers=b lastUpdatedDateTime=d onlineMeetingInfo=teamworkOnlineMeetingInfo tenantId=s topic=s viewpoint=chatViewpoint webUrl=s installedApps=teamsAppInstallation* lastMessagePreview=chatMessageInfo members=conversationMember* messages=chatMessage* permissionGrants=resourceSpecificPermissionGrant* pinnedMessages=pinnedChatMessageInfo* tabs=teamsTab*
+chat:entity chatType=chatType createdDateTime=d!r isHiddenForAllMembers=b!r lastUpdatedDateTime=d!r onlineMeetingInfo=teamworkOnlineMeetingInfo!r tenantId=s!r topic=s viewpoint=chatViewpoint webUrl=s!r installedApps=teamsAppInstallation* lastMessagePreview=chatMessageInfo members=conversationMember* messages=chatMessage* permissionGrants=resourceSpecificPermissionGrant* pinnedMessages=pinnedChatMessageInfo* tabs=teamsTab*
 chatInfo messageId=s replyChainMessageId=s threadId=s
 chatMembersNotificationRecipient:teamworkNotificationRecipient chatId=s
-chatMessage:entity attachments=chatMessageAttachment* body=itemBody channelIdentity=channelIdentity chatId=s createdDateTime=d deletedDateTime=d etag=s eventDetail=eventMessageDetail from=chatMessageFromIdentitySet importance=chatMessageImportance lastEditedDateTime=d lastModifiedDateTime=d locale=s mentions=chatMessageMention* messageHistory=chatMessageHistoryItem* messageType=chatMessageType policyViolation=chatMessagePolicyViolation reactions=chatMessageReaction* replyToId=s subject=s summary=s webUrl=s hostedContents=chatMessageHostedContent* replies=chatMessage*
-chatMessageAttachment content=s contentType=s contentUrl=s id=s name=s teamsAppId=s thumbnailUrl=s
+chatMessage:entity attachments=chatMessageAttachment* body=itemBody channelIdentity=channelIdentity chatId=s createdDateTime=d deletedDateTime=d etag=s!r eventDetail=eventMessageDetail!r from=chatMessageFromIdentitySet importance=chatMessageImportance lastEditedDateTime=d lastModifiedDateTime=d locale=s mentions=chatMessageMention* messageHistory=chatMessageHistoryItem* messageType=chatMessageType policyViolation=chatMessagePolicyViolation reactions=chatMessageReaction* replyToId=s!r subject=s summary=s webUrl=s!r hostedContents=chatMessageHostedContent* replies=chatMessage*
+chatMessageAttachment content=s contentType=s contentUrl=s id=s!r name=s teamsAppId=s thumbnailUrl=s
 chatMessageFromIdentitySet:identitySet
 chatMessageHistoryItem actions=chatMessageActions modifiedDateTime=d reaction=chatMessageReaction
 chatMessageHostedContent:teamworkHostedContent
-chatMessageInfo:entity body=itemBody createdDateTime=d eventDetail=eventMessageDetail from=chatMessageFromIdentitySet isDeleted=b messageType=chatMessageType
+chatMessageInfo:entity body=itemBody createdDateTime=d eventDetail=eventMessageDetail!r from=chatMessageFromIdentitySet isDeleted=b messageType=chatMessageType
 chatMessageMention id=n mentioned=chatMessageMentionedIdentitySet mentionText=s
 chatMessageMentionedIdentitySet:identitySet conversation=teamworkConversationIdentity
 chatMessagePolicyViolation dlpAction=chatMessagePolicyViolationDlpActionTypes justificationText=s policyTip=chatMessagePolicyViolationPolicyTip userAction=chatMessagePolicyViolationUserActionTypes verdictDetails=chatMessagePolicyViolationVerdictDetailsTypes
@@ -1122,37 +1122,37 @@ cloudClipboardItem:entity createdDateTime=d expirationDateTime=d lastModifiedDat
 cloudClipboardItemPayload content=s formatName=s
 cloudClipboardRoot:entity items=cloudClipboardItem*
 cloudCommunications callRecords=callRecords.callRecord* calls=call* onlineMeetings=onlineMeeting* presences=presence*
-cloudPC:entity aadDeviceId=s displayName=s gracePeriodEndDateTime=d imageDisplayName=s lastModifiedDateTime=d managedDeviceId=s managedDeviceName=s onPremisesConnectionName=s provisioningPolicyId=s provisioningPolicyName=s provisioningType=cloudPcProvisioningType servicePlanId=s servicePlanName=s userPrincipalName=s
+cloudPC:entity aadDeviceId=s!r displayName=s!r gracePeriodEndDateTime=d imageDisplayName=s!r lastModifiedDateTime=d managedDeviceId=s!r managedDeviceName=s!r onPremisesConnectionName=s!r provisioningPolicyId=s!r provisioningPolicyName=s!r provisioningType=cloudPcProvisioningType servicePlanId=s!r servicePlanName=s!r userPrincipalName=s!r
 cloudPcAuditActor applicationDisplayName=s applicationId=s ipAddress=s remoteTenantId=s remoteUserId=s servicePrincipalName=s userId=s userPermissions=s* userPrincipalName=s userRoleScopeTags=cloudPcUserRoleScopeTagInfo*
-cloudPcAuditEvent:entity activity=s activityDateTime=d activityOperationType=cloudPcAuditActivityOperationType activityResult=cloudPcAuditActivityResult activityType=s actor=cloudPcAuditActor category=cloudPcAuditCategory componentName=s correlationId=s displayName=s resources=cloudPcAuditResource*
+cloudPcAuditEvent:entity activity=s activityDateTime=d!r activityOperationType=cloudPcAuditActivityOperationType!r activityResult=cloudPcAuditActivityResult!r activityType=s!r actor=cloudPcAuditActor!r category=cloudPcAuditCategory!r componentName=s!r correlationId=s!r displayName=s!r resources=cloudPcAuditResource*!r
 cloudPcAuditProperty displayName=s newValue=s oldValue=s
 cloudPcAuditResource displayName=s modifiedProperties=cloudPcAuditProperty* resourceId=s
-cloudPcDeviceImage:entity displayName=s errorCode=cloudPcDeviceImageErrorCode expirationDate=s lastModifiedDateTime=d operatingSystem=s osBuildNumber=s osStatus=cloudPcDeviceImageOsStatus sourceImageResourceId=s status=cloudPcDeviceImageStatus version=s
-cloudPcDomainJoinConfiguration domainJoinType=cloudPcDomainJoinType onPremisesConnectionId=s regionGroup=cloudPcRegionGroup regionName=s
-cloudPcGalleryImage:entity displayName=s endDate=s expirationDate=s offerName=s publisherName=s sizeInGB=n skuName=s startDate=s status=cloudPcGalleryImageStatus
+cloudPcDeviceImage:entity displayName=s!r errorCode=cloudPcDeviceImageErrorCode!r expirationDate=s!r lastModifiedDateTime=d!r operatingSystem=s!r osBuildNumber=s!r osStatus=cloudPcDeviceImageOsStatus!r sourceImageResourceId=s!r status=cloudPcDeviceImageStatus!r version=s!r
+cloudPcDomainJoinConfiguration domainJoinType=cloudPcDomainJoinType onPremisesConnectionId=s regionGroup=cloudPcRegionGroup!r regionName=s
+cloudPcGalleryImage:entity displayName=s!r endDate=s!r expirationDate=s!r offerName=s!r publisherName=s!r sizeInGB=n!r skuName=s!r startDate=s!r status=cloudPcGalleryImageStatus!r
 cloudPcManagementAssignmentTarget
 cloudPcManagementGroupAssignmentTarget:cloudPcManagementAssignmentTarget groupId=s servicePlanId=s
-cloudPcOnPremisesConnection:entity adDomainName=s adDomainPassword=s adDomainUsername=s alternateResourceUrl=s!$ connectionType=cloudPcOnPremisesConnectionType displayName=s healthCheckStatus=cloudPcOnPremisesConnectionStatus healthCheckStatusDetail=cloudPcOnPremisesConnectionStatusDetail!$ inUse=b!$ organizationalUnit=s resourceGroupId=s subnetId=s subscriptionId=s subscriptionName=s virtualNetworkId=s virtualNetworkLocation=s
-cloudPcOnPremisesConnectionHealthCheck additionalDetail=s correlationId=s displayName=s endDateTime=d errorType=cloudPcOnPremisesConnectionHealthCheckErrorType recommendedAction=s startDateTime=d status=cloudPcOnPremisesConnectionStatus
-cloudPcOnPremisesConnectionStatusDetail endDateTime=d healthChecks=cloudPcOnPremisesConnectionHealthCheck* startDateTime=d
-cloudPcProvisioningPolicy:entity alternateResourceUrl=s autopatch=cloudPcProvisioningPolicyAutopatch cloudPcGroupDisplayName=s cloudPcNamingTemplate=s!of description=s!of displayName=s domainJoinConfigurations=cloudPcDomainJoinConfiguration* enableSingleSignOn=b gracePeriodInHours=n imageDisplayName=s!of imageId=s!of imageType=cloudPcProvisioningPolicyImageType!of localAdminEnabled=b!of microsoftManagedDesktop=microsoftManagedDesktop!of provisioningType=cloudPcProvisioningType windowsSetting=cloudPcWindowsSetting assignments=cloudPcProvisioningPolicyAssignment*
-cloudPcProvisioningPolicyAssignment:entity target=cloudPcManagementAssignmentTarget assignedUsers=user*
+cloudPcOnPremisesConnection:entity adDomainName=s adDomainPassword=s adDomainUsername=s alternateResourceUrl=s!$ connectionType=cloudPcOnPremisesConnectionType displayName=s healthCheckStatus=cloudPcOnPremisesConnectionStatus!r healthCheckStatusDetail=cloudPcOnPremisesConnectionStatusDetail!r$ inUse=b!r$ organizationalUnit=s resourceGroupId=s subnetId=s subscriptionId=s subscriptionName=s!r virtualNetworkId=s virtualNetworkLocation=s
+cloudPcOnPremisesConnectionHealthCheck additionalDetail=s!r correlationId=s displayName=s endDateTime=d!r errorType=cloudPcOnPremisesConnectionHealthCheckErrorType!r recommendedAction=s!r startDateTime=d!r status=cloudPcOnPremisesConnectionStatus!r
+cloudPcOnPremisesConnectionStatusDetail endDateTime=d!r healthChecks=cloudPcOnPremisesConnectionHealthCheck*!r startDateTime=d!r
+cloudPcProvisioningPolicy:entity alternateResourceUrl=s!r autopatch=cloudPcProvisioningPolicyAutopatch cloudPcGroupDisplayName=s!r cloudPcNamingTemplate=s!of description=s!of displayName=s domainJoinConfigurations=cloudPcDomainJoinConfiguration* enableSingleSignOn=b gracePeriodInHours=n!r imageDisplayName=s!of imageId=s!of imageType=cloudPcProvisioningPolicyImageType!of localAdminEnabled=b!of microsoftManagedDesktop=microsoftManagedDesktop!of provisioningType=cloudPcProvisioningType windowsSetting=cloudPcWindowsSetting assignments=cloudPcProvisioningPolicyAssignment*
+cloudPcProvisioningPolicyAssignment:entity target=cloudPcManagementAssignmentTarget assignedUsers=user*!r
 cloudPcProvisioningPolicyAutopatch autopatchGroupId=s
 cloudPcRestorePointSetting frequencyType=cloudPcRestorePointFrequencyType userRestoreEnabled=b
-cloudPcSourceDeviceImage displayName=s resourceId=s subscriptionDisplayName=s subscriptionId=s
+cloudPcSourceDeviceImage displayName=s!r resourceId=s!r subscriptionDisplayName=s!r subscriptionId=s!r
 cloudPcUserRoleScopeTagInfo displayName=s roleScopeTagId=s
 cloudPcUserSetting:entity createdDateTime=d displayName=s lastModifiedDateTime=d localAdminEnabled=b resetEnabled=b restorePointSetting=cloudPcRestorePointSetting assignments=cloudPcUserSettingAssignment*
 cloudPcUserSettingAssignment:entity createdDateTime=d target=cloudPcManagementAssignmentTarget
 cloudPcWindowsSetting locale=s
 coachmarkLocation length=n offset=n type=coachmarkLocationType
 collapseProperty fields=s* limit=n
-columnDefinition:entity boolean=booleanColumn calculated=calculatedColumn choice=choiceColumn columnGroup=s contentApprovalStatus=contentApprovalStatusColumn currency=currencyColumn dateTime=dateTimeColumn defaultValue=defaultColumnValue description=s displayName=s enforceUniqueValues=b geolocation=geolocationColumn hidden=b hyperlinkOrPicture=hyperlinkOrPictureColumn indexed=b isDeletable=b isReorderable=b isSealed=b lookup=lookupColumn name=s number=numberColumn personOrGroup=personOrGroupColumn propagateChanges=b readOnly=b required=b sourceContentType=contentTypeInfo term=termColumn text=textColumn thumbnail=thumbnailColumn type=columnTypes validation=columnValidation sourceColumn=columnDefinition
+columnDefinition:entity boolean=booleanColumn calculated=calculatedColumn choice=choiceColumn columnGroup=s contentApprovalStatus=contentApprovalStatusColumn currency=currencyColumn dateTime=dateTimeColumn defaultValue=defaultColumnValue description=s displayName=s enforceUniqueValues=b geolocation=geolocationColumn hidden=b hyperlinkOrPicture=hyperlinkOrPictureColumn indexed=b isDeletable=b isReorderable=b!r isSealed=b lookup=lookupColumn name=s number=numberColumn personOrGroup=personOrGroupColumn propagateChanges=b readOnly=b required=b sourceContentType=contentTypeInfo!r term=termColumn text=textColumn thumbnail=thumbnailColumn type=columnTypes!r validation=columnValidation sourceColumn=columnDefinition
 columnLink:entity name=s
 columnValidation defaultLanguage=s descriptions=displayNameLocalization* formula=s
 commentAction isReply=b parentAuthor=identitySet participants=identitySet*
 commsNotification changeType=changeType resourceUrl=s
 commsNotifications value=commsNotification*
-commsOperation:entity clientContext=s resultInfo=resultInfo status=operationStatus
+commsOperation:entity clientContext=s resultInfo=resultInfo!r status=operationStatus!r
 communicationsApplicationIdentity:identity applicationType=s hidden=b
 communicationsApplicationInstanceIdentity:identity hidden=b tenantId=s
 communicationsEncryptedIdentity:identity
@@ -1181,20 +1181,20 @@ conditionalAccessGrantControls builtInControls=conditionalAccessGrantControl* cu
 conditionalAccessGuestsOrExternalUsers externalTenants=conditionalAccessExternalTenants guestOrExternalUserTypes=conditionalAccessGuestOrExternalUserTypes
 conditionalAccessLocations excludeLocations=s* includeLocations=s*
 conditionalAccessPlatforms excludePlatforms=conditionalAccessDevicePlatform* includePlatforms=conditionalAccessDevicePlatform*
-conditionalAccessPolicy:entity conditions=conditionalAccessConditionSet createdDateTime=d description=s displayName=s grantControls=conditionalAccessGrantControls modifiedDateTime=d sessionControls=conditionalAccessSessionControls state=conditionalAccessPolicyState templateId=s
+conditionalAccessPolicy:entity conditions=conditionalAccessConditionSet createdDateTime=d!r description=s displayName=s grantControls=conditionalAccessGrantControls modifiedDateTime=d!r sessionControls=conditionalAccessSessionControls state=conditionalAccessPolicyState templateId=s
 conditionalAccessPolicyDetail conditions=conditionalAccessConditionSet grantControls=conditionalAccessGrantControls sessionControls=conditionalAccessSessionControls
-conditionalAccessRoot:entity authenticationContextClassReferences=authenticationContextClassReference* authenticationStrength=authenticationStrengthRoot namedLocations=namedLocation* policies=conditionalAccessPolicy* templates=conditionalAccessTemplate*
+conditionalAccessRoot:entity authenticationContextClassReferences=authenticationContextClassReference*!r authenticationStrength=authenticationStrengthRoot namedLocations=namedLocation*!r policies=conditionalAccessPolicy*!r templates=conditionalAccessTemplate*!r
 conditionalAccessSessionControl isEnabled=b
 conditionalAccessSessionControls applicationEnforcedRestrictions=applicationEnforcedRestrictionsSessionControl cloudAppSecurity=cloudAppSecuritySessionControl disableResilienceDefaults=b persistentBrowser=persistentBrowserSessionControl secureSignInSession=secureSignInSessionControl signInFrequency=signInFrequencySessionControl
 conditionalAccessTemplate:entity description=s details=conditionalAccessPolicyDetail name=s scenarios=templateScenarios!f
 conditionalAccessUsers excludeGroups=s* excludeGuestsOrExternalUsers=conditionalAccessGuestsOrExternalUsers excludeRoles=s* excludeUsers=s* includeGroups=s* includeGuestsOrExternalUsers=conditionalAccessGuestsOrExternalUsers includeRoles=s* includeUsers=s*
 configurationManagerClientEnabledFeatures compliancePolicy=b deviceConfiguration=b inventory=b modernApps=b resourceAccess=b windowsUpdateForBusiness=b
 configurationManagerCollectionAssignmentTarget:deviceAndAppManagementAssignmentTarget collectionId=s
-connectedOrganization:entity createdDateTime=d description=s displayName=s!f(e) identitySources=identitySource* modifiedDateTime=d state=connectedOrganizationState externalSponsors=directoryObject* internalSponsors=directoryObject*
+connectedOrganization:entity createdDateTime=d!r description=s displayName=s!f(e) identitySources=identitySource* modifiedDateTime=d!r state=connectedOrganizationState externalSponsors=directoryObject* internalSponsors=directoryObject*
 connectedOrganizationMembers:subjectSet connectedOrganizationId=s description=s
 connectionInfo url=s
-contact:outlookItem assistantName=s birthday=d businessAddress=physicalAddress businessHomePage=s businessPhones=s* children=s* companyName=s department=s displayName=s emailAddresses=emailAddress* fileAs=s generation=s givenName=s homeAddress=physicalAddress homePhones=s* imAddresses=s* initials=s jobTitle=s manager=s middleName=s mobilePhone=s nickName=s officeLocation=s otherAddress=physicalAddress parentFolderId=s personalNotes=s profession=s spouseName=s surname=s title=s yomiCompanyName=s yomiGivenName=s yomiSurname=s extensions=extension* multiValueExtendedProperties=multiValueLegacyExtendedProperty* photo=profilePhoto singleValueExtendedProperties=singleValueLegacyExtendedProperty*
-contactFolder:entity displayName=s parentFolderId=s childFolders=contactFolder* contacts=contact* multiValueExtendedProperties=multiValueLegacyExtendedProperty* singleValueExtendedProperties=singleValueLegacyExtendedProperty*
+contact:outlookItem assistantName=s birthday=d businessAddress=physicalAddress businessHomePage=s businessPhones=s* children=s* companyName=s department=s displayName=s emailAddresses=emailAddress* fileAs=s generation=s givenName=s homeAddress=physicalAddress homePhones=s* imAddresses=s* initials=s jobTitle=s manager=s middleName=s mobilePhone=s nickName=s officeLocation=s otherAddress=physicalAddress parentFolderId=s personalNotes=s profession=s spouseName=s surname=s title=s yomiCompanyName=s yomiGivenName=s yomiSurname=s extensions=extension*!r multiValueExtendedProperties=multiValueLegacyExtendedProperty*!r photo=profilePhoto singleValueExtendedProperties=singleValueLegacyExtendedProperty*!r
+contactFolder:entity displayName=s parentFolderId=s childFolders=contactFolder*!r contacts=contact*!r multiValueExtendedProperties=multiValueLegacyExtendedProperty*!r singleValueExtendedProperties=singleValueLegacyExtendedProperty*!r
 containerFilter includedContainers=s*
 contentActivity:entity contentMetadata=processContentRequest scopeIdentifier=s userId=s
 contentApprovalStatusColumn
@@ -1206,7 +1206,7 @@ contentTypeInfo id=s name=s
 contentTypeOrder default=b position=n
 contract:directoryObject contractType=s customerId=s defaultDomainName=s displayName=s
 controlScore controlCategory=s controlName=s description=s score=n
-conversation:entity hasAttachments=b!qf(en) lastDeliveredDateTime=d preview=s!f(engl) topic=s uniqueSenders=s* threads=conversationThread*
+conversation:entity hasAttachments=b!qf(en) lastDeliveredDateTime=d preview=s!f(engl) topic=s uniqueSenders=s* threads=conversationThread*!r
 conversationMember:entity displayName=s roles=s* visibleHistoryStartDateTime=d
 conversationMemberRoleUpdatedEventMessageDetail:eventMessageDetail conversationMemberRoles=s* conversationMemberUser=teamworkUserIdentity initiator=identitySet
 conversationThread:entity ccRecipients=recipient*!$ hasAttachments=b isLocked=b lastDeliveredDateTime=d preview=s topic=s toRecipients=recipient*!$ uniqueSenders=s* posts=post*
@@ -1221,13 +1221,13 @@ createAction
 crossCloudAzureActiveDirectoryTenant:identitySource cloudInstance=s displayName=s tenantId=s
 crossTenantAccessPolicy:policyBase allowedCloudEndpoints=s* default=crossTenantAccessPolicyConfigurationDefault partners=crossTenantAccessPolicyConfigurationPartner* templates=policyTemplate
 crossTenantAccessPolicyB2BSetting applications=crossTenantAccessPolicyTargetConfiguration usersAndGroups=crossTenantAccessPolicyTargetConfiguration
-crossTenantAccessPolicyConfigurationDefault:entity automaticUserConsentSettings=inboundOutboundPolicyConfiguration b2bCollaborationInbound=crossTenantAccessPolicyB2BSetting b2bCollaborationOutbound=crossTenantAccessPolicyB2BSetting b2bDirectConnectInbound=crossTenantAccessPolicyB2BSetting b2bDirectConnectOutbound=crossTenantAccessPolicyB2BSetting inboundTrust=crossTenantAccessPolicyInboundTrust invitationRedemptionIdentityProviderConfiguration=defaultInvitationRedemptionIdentityProviderConfiguration isServiceDefault=b tenantRestrictions=crossTenantAccessPolicyTenantRestrictions
-crossTenantAccessPolicyConfigurationPartner automaticUserConsentSettings=inboundOutboundPolicyConfiguration b2bCollaborationInbound=crossTenantAccessPolicyB2BSetting b2bCollaborationOutbound=crossTenantAccessPolicyB2BSetting b2bDirectConnectInbound=crossTenantAccessPolicyB2BSetting b2bDirectConnectOutbound=crossTenantAccessPolicyB2BSetting inboundTrust=crossTenantAccessPolicyInboundTrust isInMultiTenantOrganization=b isServiceProvider=b tenantId=s tenantRestrictions=crossTenantAccessPolicyTenantRestrictions identitySynchronization=crossTenantIdentitySyncPolicyPartner
+crossTenantAccessPolicyConfigurationDefault:entity automaticUserConsentSettings=inboundOutboundPolicyConfiguration!r b2bCollaborationInbound=crossTenantAccessPolicyB2BSetting b2bCollaborationOutbound=crossTenantAccessPolicyB2BSetting b2bDirectConnectInbound=crossTenantAccessPolicyB2BSetting b2bDirectConnectOutbound=crossTenantAccessPolicyB2BSetting inboundTrust=crossTenantAccessPolicyInboundTrust invitationRedemptionIdentityProviderConfiguration=defaultInvitationRedemptionIdentityProviderConfiguration isServiceDefault=b tenantRestrictions=crossTenantAccessPolicyTenantRestrictions
+crossTenantAccessPolicyConfigurationPartner automaticUserConsentSettings=inboundOutboundPolicyConfiguration b2bCollaborationInbound=crossTenantAccessPolicyB2BSetting b2bCollaborationOutbound=crossTenantAccessPolicyB2BSetting b2bDirectConnectInbound=crossTenantAccessPolicyB2BSetting b2bDirectConnectOutbound=crossTenantAccessPolicyB2BSetting inboundTrust=crossTenantAccessPolicyInboundTrust isInMultiTenantOrganization=b isServiceProvider=b tenantId=s!r tenantRestrictions=crossTenantAccessPolicyTenantRestrictions identitySynchronization=crossTenantIdentitySyncPolicyPartner
 crossTenantAccessPolicyInboundTrust isCompliantDeviceAccepted=b isHybridAzureADJoinedDeviceAccepted=b isMfaAccepted=b
 crossTenantAccessPolicyTarget target=s targetType=crossTenantAccessPolicyTargetType
 crossTenantAccessPolicyTargetConfiguration accessType=crossTenantAccessPolicyTargetConfigurationAccessType targets=crossTenantAccessPolicyTarget*
 crossTenantAccessPolicyTenantRestrictions:crossTenantAccessPolicyB2BSetting devices=devicesFilter
-crossTenantIdentitySyncPolicyPartner displayName=s tenantId=s userSyncInbound=crossTenantUserSyncInbound
+crossTenantIdentitySyncPolicyPartner displayName=s tenantId=s!r userSyncInbound=crossTenantUserSyncInbound
 crossTenantUserSyncInbound isSyncAllowed=b
 currencyColumn locale=s
 customAppManagementConfiguration:appManagementConfiguration
@@ -1236,7 +1236,7 @@ customCalloutExtension:entity authenticationConfiguration=customExtensionAuthent
 customExtensionAuthenticationConfiguration
 customExtensionBehaviorOnError
 customExtensionCallbackConfiguration timeoutDuration=d
-customExtensionCalloutInstance customExtensionId=s detail=s externalCorrelationId=s id=s status=customExtensionCalloutInstanceStatus
+customExtensionCalloutInstance customExtensionId=s detail=s externalCorrelationId=s id=s!r status=customExtensionCalloutInstanceStatus
 customExtensionCalloutRequest data=customExtensionData source=s type=s
 customExtensionCalloutResponse data=customExtensionData source=s type=s
 customExtensionClientConfiguration maximumRetries=n timeoutInMilliseconds=n
@@ -1261,15 +1261,15 @@ defaultInvitationRedemptionIdentityProviderConfiguration:invitationRedemptionIde
 defaultManagedAppProtection:managedAppProtection appDataEncryptionType=managedAppDataEncryptionType customSettings=keyValuePair* deployedAppCount=n disableAppEncryptionIfDeviceEncryptionIsEnabled=b encryptAppData=b faceIdBlocked=b minimumRequiredPatchVersion=s minimumRequiredSdkVersion=s minimumWarningPatchVersion=s screenCaptureBlocked=b apps=managedMobileApp* deploymentSummary=managedAppPolicyDeploymentSummary
 defaultUserRolePermissions allowedToCreateApps=b allowedToCreateSecurityGroups=b allowedToCreateTenants=b allowedToReadBitlockerKeysForOwnedDevice=b allowedToReadOtherUsers=b permissionGrantPoliciesAssigned=s*
 defenderDetectedMalwareActions highSeverity=defenderThreatAction lowSeverity=defenderThreatAction moderateSeverity=defenderThreatAction severeSeverity=defenderThreatAction
-delegatedAdminAccessAssignment:entity accessContainer=delegatedAdminAccessContainer accessDetails=delegatedAdminAccessDetails createdDateTime=d lastModifiedDateTime=d status=delegatedAdminAccessAssignmentStatus
+delegatedAdminAccessAssignment:entity accessContainer=delegatedAdminAccessContainer accessDetails=delegatedAdminAccessDetails createdDateTime=d!r lastModifiedDateTime=d!r status=delegatedAdminAccessAssignmentStatus!r
 delegatedAdminAccessContainer accessContainerId=s accessContainerType=delegatedAdminAccessContainerType
 delegatedAdminAccessDetails unifiedRoles=unifiedRole*
-delegatedAdminCustomer:entity displayName=s!o tenantId=s serviceManagementDetails=delegatedAdminServiceManagementDetail*
-delegatedAdminRelationship:entity accessDetails=delegatedAdminAccessDetails activatedDateTime=d autoExtendDuration=d createdDateTime=d customer=delegatedAdminRelationshipCustomerParticipant displayName=s duration=d endDateTime=d lastModifiedDateTime=d status=delegatedAdminRelationshipStatus!o accessAssignments=delegatedAdminAccessAssignment* operations=delegatedAdminRelationshipOperation* requests=delegatedAdminRelationshipRequest*
-delegatedAdminRelationshipCustomerParticipant displayName=s tenantId=s
-delegatedAdminRelationshipOperation:entity createdDateTime=d data=s lastModifiedDateTime=d operationType=delegatedAdminRelationshipOperationType status=longRunningOperationStatus!o
-delegatedAdminRelationshipRequest:entity action=delegatedAdminRelationshipRequestAction createdDateTime=d lastModifiedDateTime=d status=delegatedAdminRelationshipRequestStatus
-delegatedAdminServiceManagementDetail:entity serviceManagementUrl=s serviceName=s
+delegatedAdminCustomer:entity displayName=s!ro tenantId=s!r serviceManagementDetails=delegatedAdminServiceManagementDetail*
+delegatedAdminRelationship:entity accessDetails=delegatedAdminAccessDetails activatedDateTime=d!r autoExtendDuration=d createdDateTime=d!r customer=delegatedAdminRelationshipCustomerParticipant displayName=s duration=d endDateTime=d!r lastModifiedDateTime=d!r status=delegatedAdminRelationshipStatus!o accessAssignments=delegatedAdminAccessAssignment* operations=delegatedAdminRelationshipOperation* requests=delegatedAdminRelationshipRequest*
+delegatedAdminRelationshipCustomerParticipant displayName=s!r tenantId=s
+delegatedAdminRelationshipOperation:entity createdDateTime=d!r data=s!r lastModifiedDateTime=d!r operationType=delegatedAdminRelationshipOperationType!r status=longRunningOperationStatus!ro
+delegatedAdminRelationshipRequest:entity action=delegatedAdminRelationshipRequestAction createdDateTime=d!r lastModifiedDateTime=d!r status=delegatedAdminRelationshipRequestStatus!r
+delegatedAdminServiceManagementDetail:entity serviceManagementUrl=s!r serviceName=s!r
 delegatedPermissionClassification:entity classification=permissionClassificationType permissionId=s permissionName=s
 deleteAction name=s objectType=s
 deleteUserFromSharedAppleDeviceActionResult:deviceActionResult userPrincipalName=s
@@ -1279,8 +1279,8 @@ deletedItemContainer:entity workflows=identityGovernance.workflow*
 deletedTeam:entity channels=channel*
 deltaParticipants:entity sequenceNumber=n participants=participant*
 detailsInfo
-detectedApp:entity deviceCount=n displayName=s platform=detectedAppPlatformType publisher=s sizeInByte=n version=s managedDevices=managedDevice*
-device:directoryObject accountEnabled=b!f(enxi) alternativeSecurityIds=alternativeSecurityId*!f(exgl) approximateLastSignInDateTime=d!of(enxgl) complianceExpirationDateTime=d deviceCategory=s deviceId=s!f(enxs) deviceMetadata=s deviceOwnership=s deviceVersion=n displayName=s!oqf(enxglis) enrollmentProfileName=s enrollmentType=s isCompliant=b!f(enx) isManaged=b!f(enx) isManagementRestricted=b!$ isRooted=b managementType=s manufacturer=s mdmAppId=s!f(enxs) model=s onPremisesLastSyncDateTime=d!f(enxgli) onPremisesSecurityIdentifier=s!$f(e) onPremisesSyncEnabled=b!f(enxi) operatingSystem=s!f(enxgls) operatingSystemVersion=s!f(enxgls) physicalIds=s*!f(enxgls) profileType=s registrationDateTime=d systemLabels=s*!f(en) trustType=s!f(enxi) extensions=extension* memberOf=directoryObject* registeredOwners=directoryObject* registeredUsers=directoryObject* transitiveMemberOf=directoryObject*
+detectedApp:entity deviceCount=n displayName=s!r platform=detectedAppPlatformType publisher=s sizeInByte=n!r version=s!r managedDevices=managedDevice*
+device:directoryObject accountEnabled=b!f(enxi) alternativeSecurityIds=alternativeSecurityId*!f(exgl) approximateLastSignInDateTime=d!rof(enxgl) complianceExpirationDateTime=d!r deviceCategory=s deviceId=s!f(enxs) deviceMetadata=s deviceOwnership=s deviceVersion=n displayName=s!oqf(enxglis) enrollmentProfileName=s enrollmentType=s isCompliant=b!rf(enx) isManaged=b!f(enx) isManagementRestricted=b!r$ isRooted=b managementType=s manufacturer=s!r mdmAppId=s!rf(enxs) model=s!r onPremisesLastSyncDateTime=d!rf(enxgli) onPremisesSecurityIdentifier=s!r$f(e) onPremisesSyncEnabled=b!rf(enxi) operatingSystem=s!f(enxgls) operatingSystemVersion=s!f(enxgls) physicalIds=s*!f(enxgls) profileType=s registrationDateTime=d!r systemLabels=s*!f(en) trustType=s!rf(enxi) extensions=extension*!r memberOf=directoryObject*!r registeredOwners=directoryObject*!r registeredUsers=directoryObject*!r transitiveMemberOf=directoryObject*
 deviceActionResult actionName=s actionState=actionState lastUpdatedDateTime=d startDateTime=d
 deviceAndAppManagementAssignmentTarget
 deviceAndAppManagementData content=a
@@ -1341,13 +1341,13 @@ deviceRegistrationPolicy:entity azureADJoin=azureADJoinPolicy azureADRegistratio
 devicesFilter mode=crossTenantAccessPolicyTargetConfigurationAccessType rule=s
 diagnostic message=s url=s
 dictionary
-directory:entity administrativeUnits=administrativeUnit* attributeSets=attributeSet* customSecurityAttributeDefinitions=customSecurityAttributeDefinition* deletedItems=directoryObject* deviceLocalCredentials=deviceLocalCredentialInfo* federationConfigurations=identityProviderBase* onPremisesSynchronization=onPremisesDirectorySynchronization* publicKeyInfrastructure=publicKeyInfrastructureRoot subscriptions=companySubscription*
+directory:entity administrativeUnits=administrativeUnit* attributeSets=attributeSet* customSecurityAttributeDefinitions=customSecurityAttributeDefinition* deletedItems=directoryObject*!r deviceLocalCredentials=deviceLocalCredentialInfo* federationConfigurations=identityProviderBase* onPremisesSynchronization=onPremisesDirectorySynchronization* publicKeyInfrastructure=publicKeyInfrastructureRoot subscriptions=companySubscription*
 directoryAudit:entity activityDateTime=d!of(egl) activityDisplayName=s!f(es) additionalDetails=keyValue* category=s correlationId=s!f(e) initiatedBy=auditActivityInitiator!f(e) loggedByService=s!f(e) operationType=s result=operationResult resultReason=s targetResources=targetResource*!f(e)
-directoryDefinition:entity discoverabilities=directoryDefinitionDiscoverabilities discoveryDateTime=d name=s objects=objectDefinition* readOnly=b version=s
+directoryDefinition:entity discoverabilities=directoryDefinitionDiscoverabilities discoveryDateTime=d name=s objects=objectDefinition* readOnly=b!r version=s
 directoryObject:entity deletedDateTime=d
-directoryObjectPartnerReference:directoryObject description=s displayName=s externalPartnerTenantId=s objectType=s
-directoryRole:directoryObject description=s!qf(e) displayName=s!qf(e) roleTemplateId=s!f(e) members=directoryObject* scopedMembers=scopedRoleMembership*
-directoryRoleTemplate:directoryObject description=s displayName=s
+directoryObjectPartnerReference:directoryObject description=s!r displayName=s!r externalPartnerTenantId=s!r objectType=s!r
+directoryRole:directoryObject description=s!rqf(e) displayName=s!rqf(e) roleTemplateId=s!f(e) members=directoryObject*!r scopedMembers=scopedRoleMembership*!r
+directoryRoleTemplate:directoryObject description=s!r displayName=s!r
 disableAndDeleteUserApplyAction:accessReviewApplyAction
 displayNameLocalization displayName=s languageTag=s
 dlpActionInfo action=dlpAction
@@ -1364,8 +1364,8 @@ domainDnsTxtRecord:domainDnsRecord text=s
 domainDnsUnavailableRecord:domainDnsRecord description=s
 domainIdentitySource:identitySource displayName=s domainName=s
 domainState lastActionDateTime=d operation=s status=s
-drive:baseItem driveType=s owner=identitySet quota=quota sharePointIds=sharepointIds system=systemFacet bundles=driveItem* following=driveItem* items=driveItem* list=list root=driveItem special=driveItem*
-driveItem:baseItem audio=audio bundle=bundle content=a cTag=s deleted=deleted file=file fileSystemInfo=fileSystemInfo folder=folder image=image location=geoCoordinates malware=malware package=package pendingOperations=pendingOperations photo=photo publication=publicationFacet remoteItem=remoteItem root=root searchResult=searchResult shared=shared sharepointIds=sharepointIds size=n specialFolder=specialFolder video=video webDavUrl=s analytics=itemAnalytics children=driveItem* listItem=listItem permissions=permission* retentionLabel=itemRetentionLabel subscriptions=subscription* thumbnails=thumbnailSet* versions=driveItemVersion* workbook=workbook
+drive:baseItem driveType=s!r owner=identitySet!r quota=quota!r sharePointIds=sharepointIds system=systemFacet!r bundles=driveItem* following=driveItem* items=driveItem*!r list=list!r root=driveItem!r special=driveItem*!r
+driveItem:baseItem audio=audio!r bundle=bundle!r content=a cTag=s!r deleted=deleted!r file=file!r fileSystemInfo=fileSystemInfo folder=folder!r image=image!r location=geoCoordinates!r malware=malware!r package=package!r pendingOperations=pendingOperations!r photo=photo!r publication=publicationFacet!r remoteItem=remoteItem!r root=root searchResult=searchResult!r shared=shared!r sharepointIds=sharepointIds!r size=n!r specialFolder=specialFolder!r video=video!r webDavUrl=s analytics=itemAnalytics children=driveItem*!r listItem=listItem!r permissions=permission*!r retentionLabel=itemRetentionLabel subscriptions=subscription* thumbnails=thumbnailSet*!r versions=driveItemVersion*!r workbook=workbook
 driveItemSource application=driveItemSourceApplication externalId=s
 driveItemUploadableProperties description=s driveItemSource=driveItemSource fileSize=n fileSystemInfo=fileSystemInfo mediaSource=mediaSource name=s
 driveItemVersion:baseItemVersion content=a size=n
@@ -1382,7 +1382,7 @@ edgeSearchEngineBase
 edgeSearchEngineCustom:edgeSearchEngineBase edgeSearchEngineOpenSearchXmlUrl=s
 editAction
 editionUpgradeConfiguration:deviceConfiguration license=s licenseType=editionUpgradeLicenseType productKey=s targetEdition=windows10EditionType
-educationAssignment:entity addedStudentAction=educationAddedStudentAction addToCalendarAction=educationAddToCalendarOptions allowLateSubmissions=b allowStudentsToAddResourcesToSubmission=b assignDateTime=d assignedDateTime=d assignTo=educationAssignmentRecipient classId=s closeDateTime=d createdBy=identitySet createdDateTime=d displayName=s dueDateTime=d feedbackResourcesFolderUrl=s grading=educationAssignmentGradeType instructions=educationItemBody lastModifiedBy=identitySet lastModifiedDateTime=d moduleUrl=s notificationChannelUrl=s resourcesFolderUrl=s status=educationAssignmentStatus webUrl=s categories=educationCategory* gradingCategory=educationGradingCategory resources=educationAssignmentResource* rubric=educationRubric submissions=educationSubmission*
+educationAssignment:entity addedStudentAction=educationAddedStudentAction addToCalendarAction=educationAddToCalendarOptions allowLateSubmissions=b allowStudentsToAddResourcesToSubmission=b assignDateTime=d assignedDateTime=d assignTo=educationAssignmentRecipient classId=s closeDateTime=d createdBy=identitySet createdDateTime=d displayName=s dueDateTime=d feedbackResourcesFolderUrl=s grading=educationAssignmentGradeType instructions=educationItemBody lastModifiedBy=identitySet lastModifiedDateTime=d moduleUrl=s notificationChannelUrl=s resourcesFolderUrl=s status=educationAssignmentStatus webUrl=s categories=educationCategory*!r gradingCategory=educationGradingCategory resources=educationAssignmentResource* rubric=educationRubric submissions=educationSubmission*!r
 educationAssignmentClassRecipient:educationAssignmentRecipient
 educationAssignmentDefaults:entity addedStudentAction=educationAddedStudentAction addToCalendarAction=educationAddToCalendarOptions dueTime=s notificationChannelUrl=s
 educationAssignmentGrade gradedBy=identitySet gradedDateTime=d
@@ -1422,14 +1422,14 @@ educationRubric:entity createdBy=identitySet createdDateTime=d description=educa
 educationRubricOutcome:educationOutcome publishedRubricQualityFeedback=rubricQualityFeedbackModel* publishedRubricQualitySelectedLevels=rubricQualitySelectedColumnModel* rubricQualityFeedback=rubricQualityFeedbackModel* rubricQualitySelectedLevels=rubricQualitySelectedColumnModel*
 educationSchool:educationOrganization address=physicalAddress createdBy=identitySet externalId=s externalPrincipalId=s fax=s highestGrade=s lowestGrade=s phone=s principalEmail=s principalName=s schoolNumber=s administrativeUnit=administrativeUnit classes=educationClass* users=educationUser*
 educationStudent birthDate=s externalId=s gender=educationGender grade=s graduationYear=s studentNumber=s
-educationSubmission:entity assignmentId=s excusedBy=identitySet excusedDateTime=d lastModifiedBy=identitySet lastModifiedDateTime=d reassignedBy=identitySet reassignedDateTime=d recipient=educationSubmissionRecipient resourcesFolderUrl=s returnedBy=identitySet returnedDateTime=d status=educationSubmissionStatus submittedBy=identitySet submittedDateTime=d unsubmittedBy=identitySet unsubmittedDateTime=d webUrl=s outcomes=educationOutcome* resources=educationSubmissionResource* submittedResources=educationSubmissionResource*
+educationSubmission:entity assignmentId=s excusedBy=identitySet excusedDateTime=d lastModifiedBy=identitySet lastModifiedDateTime=d reassignedBy=identitySet reassignedDateTime=d recipient=educationSubmissionRecipient resourcesFolderUrl=s returnedBy=identitySet returnedDateTime=d status=educationSubmissionStatus!r submittedBy=identitySet submittedDateTime=d unsubmittedBy=identitySet unsubmittedDateTime=d webUrl=s outcomes=educationOutcome* resources=educationSubmissionResource* submittedResources=educationSubmissionResource*
 educationSubmissionIndividualRecipient:educationSubmissionRecipient userId=s
 educationSubmissionRecipient
 educationSubmissionResource:entity assignmentResourceUrl=s resource=educationResource
 educationTeacher externalId=s teacherNumber=s
 educationTeamsAppResource:educationResource appIconWebUrl=s appId=s teamsEmbeddedContentUrl=s webUrl=s
 educationTerm displayName=s endDate=s externalId=s startDate=s
-educationUser:entity accountEnabled=b!f assignedLicenses=assignedLicense* assignedPlans=assignedPlan* businessPhones=s* createdBy=identitySet department=s!f displayName=s!of externalSource=educationExternalSource externalSourceDetail=s givenName=s!f mail=s!f mailingAddress=physicalAddress mailNickname=s!f middleName=s mobilePhone=s officeLocation=s onPremisesInfo=educationOnPremisesInfo passwordPolicies=s passwordProfile=passwordProfile preferredLanguage=s primaryRole=educationUserRole provisionedPlans=provisionedPlan* refreshTokensValidFromDateTime=d!$ relatedContacts=relatedContact* residenceAddress=physicalAddress showInAddressList=b student=educationStudent surname=s!f teacher=educationTeacher usageLocation=s!f userPrincipalName=s!of userType=s!f assignments=educationAssignment* classes=educationClass* rubrics=educationRubric* schools=educationSchool* taughtClasses=educationClass* user=user
+educationUser:entity accountEnabled=b!f assignedLicenses=assignedLicense* assignedPlans=assignedPlan*!r businessPhones=s* createdBy=identitySet department=s!f displayName=s!of externalSource=educationExternalSource externalSourceDetail=s givenName=s!f mail=s!rf mailingAddress=physicalAddress mailNickname=s!f middleName=s mobilePhone=s officeLocation=s onPremisesInfo=educationOnPremisesInfo passwordPolicies=s passwordProfile=passwordProfile preferredLanguage=s primaryRole=educationUserRole provisionedPlans=provisionedPlan*!r refreshTokensValidFromDateTime=d!r$ relatedContacts=relatedContact*!r residenceAddress=physicalAddress showInAddressList=b student=educationStudent surname=s!f teacher=educationTeacher usageLocation=s!f userPrincipalName=s!of userType=s!f assignments=educationAssignment* classes=educationClass* rubrics=educationRubric* schools=educationSchool* taughtClasses=educationClass* user=user
 educationWordResource:educationResource fileUrl=s
 emailAddress address=s name=s
 emailAuthenticationMethod:authenticationMethod emailAddress=s
@@ -1454,13 +1454,13 @@ enterpriseCodeSigningCertificate:entity content=s expirationDateTime=d!of issuer
 entitlementManagement:entity accessPackageAssignmentApprovals=approval* accessPackages=accessPackage* assignmentPolicies=accessPackageAssignmentPolicy* assignmentRequests=accessPackageAssignmentRequest* assignments=accessPackageAssignment* catalogs=accessPackageCatalog* connectedOrganizations=connectedOrganization* resourceEnvironments=accessPackageResourceEnvironment* resourceRequests=accessPackageResourceRequest* resourceRoleScopes=accessPackageResourceRoleScope* resources=accessPackageResource* settings=entitlementManagementSettings
 entitlementManagementSchedule expiration=expirationPattern recurrence=patternedRecurrence startDateTime=d
 entitlementManagementSettings:entity durationUntilExternalUserDeletedAfterBlocked=s externalUserLifecycleAction=accessPackageExternalUserLifecycleAction
-entity id=s
+entity id=s!r
 enumeratedDeviceRegistrationMembership:deviceRegistrationMembership groups=s* users=s*
-event:outlookItem allowNewTimeProposals=b attendees=attendee* body=itemBody bodyPreview=s cancelledOccurrences=s*!$ end=dateTimeTimeZone hasAttachments=b hideAttendees=b iCalUId=s importance=importance isAllDay=b isCancelled=b isDraft=b isOnlineMeeting=b isOrganizer=b isReminderOn=b location=location locations=location* onlineMeeting=onlineMeetingInfo onlineMeetingProvider=onlineMeetingProviderType onlineMeetingUrl=s organizer=recipient originalEndTimeZone=s originalStart=d originalStartTimeZone=s recurrence=patternedRecurrence reminderMinutesBeforeStart=n responseRequested=b responseStatus=responseStatus sensitivity=sensitivity seriesMasterId=s showAs=freeBusyStatus start=dateTimeTimeZone subject=s transactionId=s type=eventType webLink=s attachments=attachment* calendar=calendar exceptionOccurrences=event*!$ extensions=extension* instances=event* multiValueExtendedProperties=multiValueLegacyExtendedProperty* singleValueExtendedProperties=singleValueLegacyExtendedProperty*
-eventMessage:message endDateTime=dateTimeTimeZone isAllDay=b isDelegated=b isOutOfDate=b location=location meetingMessageType=meetingMessageType recurrence=patternedRecurrence startDateTime=dateTimeTimeZone type=eventType event=event
+event:outlookItem allowNewTimeProposals=b attendees=attendee* body=itemBody bodyPreview=s cancelledOccurrences=s*!$ end=dateTimeTimeZone hasAttachments=b hideAttendees=b iCalUId=s!r importance=importance isAllDay=b isCancelled=b isDraft=b isOnlineMeeting=b isOrganizer=b isReminderOn=b location=location locations=location* onlineMeeting=onlineMeetingInfo!r onlineMeetingProvider=onlineMeetingProviderType onlineMeetingUrl=s!r organizer=recipient originalEndTimeZone=s originalStart=d originalStartTimeZone=s recurrence=patternedRecurrence reminderMinutesBeforeStart=n responseRequested=b responseStatus=responseStatus sensitivity=sensitivity seriesMasterId=s showAs=freeBusyStatus start=dateTimeTimeZone subject=s transactionId=s type=eventType!r webLink=s attachments=attachment*!r calendar=calendar!r exceptionOccurrences=event*!$ extensions=extension* instances=event*!r multiValueExtendedProperties=multiValueLegacyExtendedProperty*!r singleValueExtendedProperties=singleValueLegacyExtendedProperty*!r
+eventMessage:message endDateTime=dateTimeTimeZone isAllDay=b isDelegated=b isOutOfDate=b location=location meetingMessageType=meetingMessageType recurrence=patternedRecurrence startDateTime=dateTimeTimeZone type=eventType event=event!r
 eventMessageDetail
 eventMessageRequest:eventMessage allowNewTimeProposals=b meetingRequestType=meetingRequestType previousEndDateTime=dateTimeTimeZone previousLocation=location previousStartDateTime=dateTimeTimeZone responseRequested=b
-eventMessageResponse:eventMessage proposedNewTime=timeSlot responseType=responseType
+eventMessageResponse:eventMessage proposedNewTime=timeSlot!r responseType=responseType!r
 exchangeProtectionPolicy:protectionPolicyBase mailboxInclusionRules=mailboxProtectionRule* mailboxProtectionUnits=mailboxProtectionUnit* mailboxProtectionUnitsBulkAdditionJobs=mailboxProtectionUnitsBulkAdditionJob*
 exchangeRestoreSession:restoreSessionBase granularMailboxRestoreArtifacts=granularMailboxRestoreArtifact* mailboxRestoreArtifacts=mailboxRestoreArtifact* mailboxRestoreArtifactsBulkAdditionRequests=mailboxRestoreArtifactsBulkAdditionRequest*
 excludeTarget id=s targetType=authenticationMethodTargetType
@@ -1468,7 +1468,7 @@ exclusionGroupAssignmentTarget:groupAssignmentTarget
 expirationPattern duration=d endDateTime=d type=expirationPatternType
 expressionInputObject definition=objectDefinition properties=stringKeyObjectValuePair*
 extension:entity
-extensionProperty:directoryObject appDisplayName=s dataType=d isMultiValued=b!f(e) isSyncedFromOnPremises=b name=s!f(e) targetObjects=s*
+extensionProperty:directoryObject appDisplayName=s!r dataType=d isMultiValued=b!f(e) isSyncedFromOnPremises=b!r name=s!f(e) targetObjects=s*
 extensionSchemaProperty name=s type=s
 externalConnectors.acl accessType=externalConnectors.accessType type=externalConnectors.aclType value=s
 externalConnectors.activitySettings urlToItemResolvers=externalConnectors.urlToItemResolverBase*
@@ -1506,18 +1506,18 @@ fido2AuthenticationMethodConfiguration:authenticationMethodConfiguration isAttes
 fido2CombinationConfiguration:authenticationCombinationConfiguration allowedAAGUIDs=s*
 fido2KeyRestrictions aaGuids=s* enforcementType=fido2RestrictionEnforcementType isEnforced=b
 fieldValueSet:entity
-file hashes=hashes mimeType=s processingMetadata=b
+file hashes=hashes!r mimeType=s!r processingMetadata=b
 fileAssessmentRequest:threatAssessmentRequest contentData=s fileName=s
 fileAttachment:attachment contentBytes=s contentId=s contentLocation=s
 fileEncryptionInfo encryptionKey=s fileDigest=s fileDigestAlgorithm=s initializationVector=s mac=s macKey=s profileIdentifier=s
 fileHash hashType=fileHashType hashValue=s
 fileSecurityState fileHash=fileHash name=s path=s riskScore=s
 fileStorage:entity containers=fileStorageContainer* deletedContainers=fileStorageContainer*
-fileStorageContainer:entity containerTypeId=s createdDateTime=d customProperties=fileStorageContainerCustomPropertyDictionary description=s displayName=s lockState=siteLockState settings=fileStorageContainerSettings status=fileStorageContainerStatus viewpoint=fileStorageContainerViewpoint columns=columnDefinition* drive=drive permissions=permission* recycleBin=recycleBin
+fileStorageContainer:entity containerTypeId=s!r createdDateTime=d!r customProperties=fileStorageContainerCustomPropertyDictionary description=s displayName=s lockState=siteLockState!r settings=fileStorageContainerSettings status=fileStorageContainerStatus!r viewpoint=fileStorageContainerViewpoint!r columns=columnDefinition* drive=drive!r permissions=permission* recycleBin=recycleBin!r
 fileStorageContainerCustomPropertyDictionary:dictionary
 fileStorageContainerCustomPropertyValue isSearchable=b value=s
 fileStorageContainerSettings isItemVersioningEnabled=b isOcrEnabled=b itemMajorVersionLimit=n
-fileStorageContainerViewpoint effectiveRole=s
+fileStorageContainerViewpoint effectiveRole=s!r
 fileSystemInfo createdDateTime=d lastAccessedDateTime=d lastModifiedDateTime=d
 filter categoryFilterGroups=filterGroup* groups=filterGroup* inputFilterGroups=filterGroup*
 filterClause operatorName=s sourceOperandName=s targetOperand=filterOperand
@@ -1529,20 +1529,20 @@ folderView sortBy=s sortOrder=s viewType=s
 followupFlag completedDateTime=dateTimeTimeZone dueDateTime=dateTimeTimeZone flagStatus=followupFlagStatus startDateTime=dateTimeTimeZone
 freeBusyError message=s responseCode=s
 genericError code=s message=s
-geoCoordinates altitude=n latitude=n longitude=n
+geoCoordinates altitude=n!r latitude=n!r longitude=n!r
 geolocationColumn
 governanceInsight:entity insightCreatedDateTime=d
 granularMailboxRestoreArtifact:mailboxRestoreArtifact artifactCount=n searchResponseId=s
-group:directoryObject allowExternalSenders=b!$ assignedLabels=assignedLabel*!$ assignedLicenses=assignedLicense*!$f(e) autoSubscribeNewMembers=b!$ classification=s!f(enxgls) createdDateTime=d description=s!qf(enxgls) displayName=s!oqf(enxglis) expirationDateTime=d!f(enxgli) groupTypes=s*!f(ex) hasMembersWithLicenseErrors=b!f(e) hideFromAddressLists=b!$ hideFromOutlookClients=b!$ isArchived=b isAssignableToRole=b!f(enx) isManagementRestricted=b!$ isSubscribedByMail=b!$ licenseProcessingState=licenseProcessingState!$ mail=s!f(enxglis) mailEnabled=b!f(enx) mailNickname=s!f(enxglis) membershipRule=s!f(enxgls) membershipRuleProcessingState=s!f(enxi) onPremisesDomainName=s onPremisesLastSyncDateTime=d!f(enxgli) onPremisesNetBiosName=s onPremisesProvisioningErrors=onPremisesProvisioningError*!f(ex) onPremisesSamAccountName=s!f(enxglis) onPremisesSecurityIdentifier=s!f(e) onPremisesSyncEnabled=b!f(enxi) preferredDataLocation=s preferredLanguage=s!f(enxglis) proxyAddresses=s*!f(enxglsw) renewedDateTime=d!f(enxgli) securityEnabled=b!f(enxi) securityIdentifier=s serviceProvisioningErrors=serviceProvisioningError*!f(ex) theme=s uniqueName=s unseenCount=n!$ visibility=s acceptedSenders=directoryObject* appRoleAssignments=appRoleAssignment* calendar=calendar calendarView=event* conversations=conversation* createdOnBehalfOf=directoryObject drive=drive drives=drive* events=event* extensions=extension* groupLifecyclePolicies=groupLifecyclePolicy* memberOf=directoryObject* members=directoryObject* membersWithLicenseErrors=directoryObject* onenote=onenote owners=directoryObject*!f(en) permissionGrants=resourceSpecificPermissionGrant* photo=profilePhoto photos=profilePhoto* planner=plannerGroup rejectedSenders=directoryObject* settings=groupSetting* sites=site* team=team threads=conversationThread* transitiveMemberOf=directoryObject* transitiveMembers=directoryObject*
+group:directoryObject allowExternalSenders=b!$ assignedLabels=assignedLabel*!$ assignedLicenses=assignedLicense*!r$f(e) autoSubscribeNewMembers=b!$ classification=s!f(enxgls) createdDateTime=d!r description=s!qf(enxgls) displayName=s!oqf(enxglis) expirationDateTime=d!rf(enxgli) groupTypes=s*!f(ex) hasMembersWithLicenseErrors=b!f(e) hideFromAddressLists=b!$ hideFromOutlookClients=b!$ isArchived=b isAssignableToRole=b!f(enx) isManagementRestricted=b!r$ isSubscribedByMail=b!$ licenseProcessingState=licenseProcessingState!r$ mail=s!rf(enxglis) mailEnabled=b!f(enx) mailNickname=s!f(enxglis) membershipRule=s!f(enxgls) membershipRuleProcessingState=s!f(enxi) onPremisesDomainName=s!r onPremisesLastSyncDateTime=d!rf(enxgli) onPremisesNetBiosName=s!r onPremisesProvisioningErrors=onPremisesProvisioningError*!f(ex) onPremisesSamAccountName=s!rf(enxglis) onPremisesSecurityIdentifier=s!rf(e) onPremisesSyncEnabled=b!rf(enxi) preferredDataLocation=s preferredLanguage=s!f(enxglis) proxyAddresses=s*!rf(enxglsw) renewedDateTime=d!rf(enxgli) securityEnabled=b!f(enxi) securityIdentifier=s!r serviceProvisioningErrors=serviceProvisioningError*!f(ex) theme=s uniqueName=s!r unseenCount=n!$ visibility=s acceptedSenders=directoryObject* appRoleAssignments=appRoleAssignment* calendar=calendar!r calendarView=event*!r conversations=conversation* createdOnBehalfOf=directoryObject!r drive=drive!r drives=drive*!r events=event* extensions=extension*!r groupLifecyclePolicies=groupLifecyclePolicy*!r memberOf=directoryObject*!r members=directoryObject* membersWithLicenseErrors=directoryObject*!r onenote=onenote owners=directoryObject*!f(en) permissionGrants=resourceSpecificPermissionGrant* photo=profilePhoto photos=profilePhoto*!r planner=plannerGroup rejectedSenders=directoryObject* settings=groupSetting* sites=site* team=team threads=conversationThread* transitiveMemberOf=directoryObject* transitiveMembers=directoryObject*
 groupAssignmentTarget:deviceAndAppManagementAssignmentTarget groupId=s
 groupFilter includedGroups=s*
 groupLifecyclePolicy:entity alternateNotificationEmails=s groupLifetimeInDays=n managedGroupTypes=s
-groupMembers:subjectSet description=s groupId=s
+groupMembers:subjectSet description=s!r groupId=s
 groupPeerOutlierRecommendationInsightSettings:accessReviewRecommendationInsightSetting
 groupScope:scopeBase
-groupSetting:entity displayName=s templateId=s values=settingValue*
+groupSetting:entity displayName=s templateId=s!r values=settingValue*
 groupSettingTemplate:directoryObject description=s displayName=s values=settingTemplateValue*
-hashes crc32Hash=s quickXorHash=s sha1Hash=s sha256Hash=s
+hashes crc32Hash=s!r quickXorHash=s!r sha1Hash=s!r sha256Hash=s
 homeRealmDiscoveryPolicy:stsPolicy
 horizontalSection:entity emphasis=sectionEmphasisType layout=horizontalSectionLayoutType columns=horizontalSectionColumn*
 horizontalSectionColumn:entity width=n webparts=webPart*
@@ -1602,10 +1602,10 @@ identitySecurityDefaultsEnforcementPolicy:policyBase isEnabled=b
 identitySet application=identity device=identity user=identity
 identitySource
 identityUserFlow:entity userFlowType=userFlowType userFlowTypeVersion=n
-identityUserFlowAttribute:entity dataType=identityUserFlowAttributeDataType!f(en) description=s displayName=s!f(en) userFlowAttributeType=identityUserFlowAttributeType!f(en)
+identityUserFlowAttribute:entity dataType=identityUserFlowAttributeDataType!f(en) description=s displayName=s!f(en) userFlowAttributeType=identityUserFlowAttributeType!rf(en)
 identityUserFlowAttributeAssignment:entity displayName=s isOptional=b requiresVerification=b userAttributeValues=userAttributeValuesItem* userInputType=identityUserFlowAttributeInputType userAttribute=identityUserFlowAttribute
 idleSessionSignOut isEnabled=b signOutAfterInSeconds=n warnAfterInSeconds=n
-image height=n width=n
+image height=n!r width=n!r
 imageInfo addImageQuery=b alternateText=s alternativeText=s iconUrl=s
 implicitGrantSettings enableAccessTokenIssuance=b enableIdTokenIssuance=b
 importedWindowsAutopilotDeviceIdentity:entity assignedUserPrincipalName=s groupTag=s hardwareIdentifier=s importId=s productKey=s serialNumber=s state=importedWindowsAutopilotDeviceIdentityState
@@ -1614,12 +1614,12 @@ importedWindowsAutopilotDeviceIdentityUpload:entity createdDateTimeUtc=s status=
 inboundOutboundPolicyConfiguration inboundAllowed=b outboundAllowed=b
 includeAllAccountTargetContent:accountTargetContent
 incomingCallOptions:callOptions
-incomingContext observedParticipantId=s onBehalfOf=identitySet sourceParticipantId=s transferor=identitySet
+incomingContext observedParticipantId=s!r onBehalfOf=identitySet sourceParticipantId=s!r transferor=identitySet
 incompleteData missingDataBeforeDateTime=d wasThrottled=b
-inferenceClassification:entity overrides=inferenceClassificationOverride*
+inferenceClassification:entity overrides=inferenceClassificationOverride*!r
 inferenceClassificationOverride:entity classifyAs=inferenceClassificationType senderEmailAddress=emailAddress
 informationProtection bitlocker=bitlocker threatAssessmentRequests=threatAssessmentRequest*
-informationalUrl logoUrl=s marketingUrl=s privacyStatementUrl=s supportUrl=s termsOfServiceUrl=s
+informationalUrl logoUrl=s!r marketingUrl=s privacyStatementUrl=s supportUrl=s termsOfServiceUrl=s
 initiator:identity initiatorType=initiatorType
 insightIdentity address=s displayName=s id=s
 insightValueDouble:userExperienceAnalyticsInsightValue value=n
@@ -1634,7 +1634,7 @@ internetExplorerMode:entity siteLists=browserSiteList*
 internetMessageHeader name=s value=s
 intuneBrand contactITEmailAddress=s contactITName=s contactITNotes=s contactITPhoneNumber=s darkBackgroundLogo=mimeContent displayName=s lightBackgroundLogo=mimeContent onlineSupportSiteName=s onlineSupportSiteUrl=s privacyUrl=s showDisplayNameNextToLogo=b showLogo=b showNameNextToLogo=b themeColor=rgbColor
 investigationSecurityState name=s status=s
-invitation:entity invitedUserDisplayName=s invitedUserEmailAddress=s invitedUserMessageInfo=invitedUserMessageInfo invitedUserType=s inviteRedeemUrl=s inviteRedirectUrl=s resetRedemption=b sendInvitationMessage=b status=s invitedUser=user invitedUserSponsors=directoryObject*
+invitation:entity invitedUserDisplayName=s invitedUserEmailAddress=s invitedUserMessageInfo=invitedUserMessageInfo invitedUserType=s inviteRedeemUrl=s!r inviteRedirectUrl=s resetRedemption=b sendInvitationMessage=b status=s invitedUser=user!r invitedUserSponsors=directoryObject*
 invitationParticipantInfo hidden=b identity=identitySet participantId=s removeFromDefaultAudioRoutingGroup=b replacesCallId=s
 invitationRedemptionIdentityProviderConfiguration fallbackIdentityProvider=b2bIdentityProvidersType primaryIdentityProviderPrecedenceOrder=b2bIdentityProvidersType*
 inviteNewBotResponse:participantJoiningResponse inviteUri=s
@@ -1673,18 +1673,18 @@ iosVppEBookAssignment:managedEBookAssignment
 iosiPadOSWebClip:mobileApp appUrl=s useManagedBrowser=b
 ipNamedLocation:namedLocation ipRanges=ipRange* isTrusted=b
 ipRange
-itemActionStat actionCount=n actorCount=n
-itemActivity:entity access=accessAction activityDateTime=d actor=identitySet driveItem=driveItem
-itemActivityStat:entity access=itemActionStat create=itemActionStat delete=itemActionStat edit=itemActionStat endDateTime=d incompleteData=incompleteData isTrending=b move=itemActionStat startDateTime=d activities=itemActivity*
+itemActionStat actionCount=n!r actorCount=n!r
+itemActivity:entity access=accessAction activityDateTime=d!r actor=identitySet!r driveItem=driveItem
+itemActivityStat:entity access=itemActionStat!r create=itemActionStat!r delete=itemActionStat!r edit=itemActionStat!r endDateTime=d!r incompleteData=incompleteData!r isTrending=b!r move=itemActionStat!r startDateTime=d!r activities=itemActivity*
 itemAnalytics:entity allTime=itemActivityStat itemActivityStats=itemActivityStat* lastSevenDays=itemActivityStat
 itemAttachment:attachment item=outlookItem
 itemBody content=s contentType=bodyType
 itemInsights:officeGraphInsights
 itemPreviewInfo getUrl=s postParameters=s postUrl=s
-itemReference driveId=s driveType=s id=s name=s path=s shareId=s sharepointIds=sharepointIds siteId=s
-itemRetentionLabel:entity isLabelAppliedExplicitly=b labelAppliedBy=identitySet labelAppliedDateTime=d name=s retentionSettings=retentionLabelSettings
+itemReference driveId=s!r driveType=s id=s!r name=s!r path=s!r shareId=s sharepointIds=sharepointIds!r siteId=s
+itemRetentionLabel:entity isLabelAppliedExplicitly=b!r labelAppliedBy=identitySet!r labelAppliedDateTime=d!r name=s retentionSettings=retentionLabelSettings
 joinMeetingIdMeetingInfo:meetingInfo joinMeetingId=s passcode=s
-joinMeetingIdSettings isPasscodeRequired=b joinMeetingId=s passcode=s
+joinMeetingIdSettings isPasscodeRequired=b joinMeetingId=s!r passcode=s!r
 keyCredential customKeyIdentifier=s displayName=s endDateTime=d key=s!$ keyId=s startDateTime=d type=s usage=s
 keyCredentialConfiguration maxLifetime=d restrictForAppsCreatedAfterDateTime=d restrictionType=appKeyCredentialRestrictionType state=appManagementRestrictionState
 keyValue key=s value=s
@@ -1698,20 +1698,20 @@ learningCourseActivity:entity completedDateTime=d completionPercentage=n externa
 learningProvider:entity displayName=s isCourseActivitySyncEnabled=b loginWebUrl=s longLogoWebUrlForDarkTheme=s longLogoWebUrlForLightTheme=s squareLogoWebUrlForDarkTheme=s squareLogoWebUrlForLightTheme=s learningContents=learningContent* learningCourseActivities=learningCourseActivity*
 learningSelfInitiatedCourse:learningCourseActivity startedDateTime=d
 licenseAssignmentState assignedByGroup=s disabledPlans=s* error=s lastUpdatedDateTime=d skuId=s state=s
-licenseDetails:entity servicePlans=servicePlanInfo* skuId=s skuPartNumber=s
+licenseDetails:entity servicePlans=servicePlanInfo*!r skuId=s!r skuPartNumber=s!r
 licenseProcessingState state=s
 licenseUnitsDetail enabled=n lockedOut=n suspended=n warning=n
 linkedResource:entity applicationName=s displayName=s externalId=s webUrl=s
-list:baseItem displayName=s list=listInfo sharepointIds=sharepointIds system=systemFacet columns=columnDefinition* contentTypes=contentType* drive=drive items=listItem* operations=richLongRunningOperation* subscriptions=subscription*
+list:baseItem displayName=s list=listInfo sharepointIds=sharepointIds!r system=systemFacet!r columns=columnDefinition* contentTypes=contentType* drive=drive items=listItem* operations=richLongRunningOperation* subscriptions=subscription*
 listInfo contentTypesEnabled=b hidden=b template=s
-listItem:baseItem contentType=contentTypeInfo sharepointIds=sharepointIds analytics=itemAnalytics documentSetVersions=documentSetVersion* driveItem=driveItem fields=fieldValueSet versions=listItemVersion*
+listItem:baseItem contentType=contentTypeInfo sharepointIds=sharepointIds!r analytics=itemAnalytics documentSetVersions=documentSetVersion* driveItem=driveItem fields=fieldValueSet versions=listItemVersion*
 listItemVersion:baseItemVersion fields=fieldValueSet
 lobbyBypassSettings isDialInBypassEnabled=b scope=lobbyBypassScope
 localAdminPasswordSettings isEnabled=b
 localeInfo displayName=s locale=s
 localizedNotificationMessage:entity isDefault=b lastModifiedDateTime=d locale=s messageTemplate=s subject=s
 locateDeviceActionResult:deviceActionResult deviceLocation=deviceGeoLocation
-location address=physicalAddress coordinates=outlookGeoCoordinates displayName=s locationEmailAddress=s locationType=locationType locationUri=s uniqueId=s uniqueIdType=locationUniqueIdType
+location address=physicalAddress coordinates=outlookGeoCoordinates displayName=s locationEmailAddress=s locationType=locationType!r locationUri=s uniqueId=s uniqueIdType=locationUniqueIdType
 locationConstraint isRequired=b locations=locationConstraintItem* suggestLocation=b
 locationConstraintItem:location resolveAvailability=b
 logicAppTriggerEndpointConfiguration:customExtensionEndpointConfiguration logicAppWorkflowName=s resourceGroupName=s subscriptionId=s url=s
@@ -1735,7 +1735,7 @@ macOSMinimumOperatingSystem v10_10=b v10_11=b v10_12=b v10_13=b v10_14=b v10_15=
 macOSOfficeSuiteApp:mobileApp
 macOsLobAppAssignmentSettings:mobileAppAssignmentSettings uninstallOnDeviceRemoval=b
 mailAssessmentRequest:threatAssessmentRequest destinationRoutingReason=mailDestinationRoutingReason messageUri=s recipientEmail=s
-mailFolder:entity childFolderCount=n displayName=s isHidden=b parentFolderId=s totalItemCount=n unreadItemCount=n childFolders=mailFolder* messageRules=messageRule* messages=message* multiValueExtendedProperties=multiValueLegacyExtendedProperty* singleValueExtendedProperties=singleValueLegacyExtendedProperty*
+mailFolder:entity childFolderCount=n displayName=s isHidden=b parentFolderId=s totalItemCount=n unreadItemCount=n childFolders=mailFolder* messageRules=messageRule* messages=message* multiValueExtendedProperties=multiValueLegacyExtendedProperty*!r singleValueExtendedProperties=singleValueLegacyExtendedProperty*!r
 mailSearchFolder:mailFolder filterQuery=s includeNestedFolders=b isSupported=b sourceFolderIds=s*
 mailTips automaticReplies=automaticRepliesMailTips customMailTip=s deliveryRestricted=b emailAddress=emailAddress error=mailTipsError externalMemberCount=n isModerated=b mailboxFull=b maxMessageSize=n recipientScope=recipientScopeType recipientSuggestions=recipient* totalMemberCount=n
 mailTipsError code=s message=s
@@ -1744,7 +1744,7 @@ mailboxProtectionUnit:protectionUnitBase directoryObjectId=s displayName=s email
 mailboxProtectionUnitsBulkAdditionJob:protectionUnitsBulkJobBase directoryObjectIds=s* mailboxes=s*
 mailboxRestoreArtifact:restoreArtifactBase restoredFolderId=s restoredFolderName=s restoredItemCount=n
 mailboxRestoreArtifactsBulkAdditionRequest:restoreArtifactsBulkRequestBase directoryObjectIds=s* mailboxes=s*
-mailboxSettings archiveFolder=s automaticRepliesSetting=automaticRepliesSetting dateFormat=s delegateMeetingMessageDeliveryOptions=delegateMeetingMessageDeliveryOptions language=localeInfo timeFormat=s timeZone=s userPurpose=userPurpose workingHours=workingHours
+mailboxSettings archiveFolder=s automaticRepliesSetting=automaticRepliesSetting dateFormat=s delegateMeetingMessageDeliveryOptions=delegateMeetingMessageDeliveryOptions language=localeInfo timeFormat=s timeZone=s userPurpose=userPurpose!r workingHours=workingHours
 malware description=s
 malwareState category=s family=s name=s severity=s wasRunning=b
 malwareStateForWindowsDevice:entity detectionCount=n deviceName=s executionState=windowsMalwareExecutionState initialDetectionDateTime=d lastStateChangeDateTime=d threatState=windowsMalwareThreatState
@@ -1761,7 +1761,7 @@ managedAppProtection:managedAppPolicy allowedDataStorageLocations=managedAppData
 managedAppRegistration:entity appIdentifier=mobileAppIdentifier applicationVersion=s createdDateTime=d deviceName=s deviceTag=s deviceType=s flaggedReasons=managedAppFlaggedReason* lastSyncDateTime=d managementSdkVersion=s platformVersion=s userId=s version=s appliedPolicies=managedAppPolicy* intendedPolicies=managedAppPolicy* operations=managedAppOperation*
 managedAppStatus:entity displayName=s version=s
 managedAppStatusRaw:managedAppStatus content=a
-managedDevice:entity activationLockBypassCode=s androidSecurityPatchLevel=s azureADDeviceId=s azureADRegistered=b complianceGracePeriodExpirationDateTime=d complianceState=complianceState!f configurationManagerClientEnabledFeatures=configurationManagerClientEnabledFeatures deviceActionResults=deviceActionResult* deviceCategoryDisplayName=s!f deviceEnrollmentType=deviceEnrollmentType deviceHealthAttestationState=deviceHealthAttestationState deviceName=s deviceRegistrationState=deviceRegistrationState easActivated=b easActivationDateTime=d easDeviceId=s emailAddress=s enrolledDateTime=d!f enrollmentProfileName=s ethernetMacAddress=s exchangeAccessState=deviceManagementExchangeAccessState exchangeAccessStateReason=deviceManagementExchangeAccessStateReason exchangeLastSuccessfulSyncDateTime=d freeStorageSpaceInBytes=n iccid=s imei=s isEncrypted=b isSupervised=b jailBroken=s!f lastSyncDateTime=d!f managedDeviceName=s managedDeviceOwnerType=managedDeviceOwnerType managementAgent=managementAgentType!f managementCertificateExpirationDate=s manufacturer=s meid=s model=s notes=s operatingSystem=s osVersion=s partnerReportedThreatState=managedDevicePartnerReportedHealthState phoneNumber=s physicalMemoryInBytes=n remoteAssistanceSessionErrorDetails=s remoteAssistanceSessionUrl=s requireUserEnrollmentApproval=b serialNumber=s subscriberCarrier=s totalStorageSpaceInBytes=n udid=s userDisplayName=s userId=s userPrincipalName=s wiFiMacAddress=s deviceCategory=deviceCategory deviceCompliancePolicyStates=deviceCompliancePolicyState* deviceConfigurationStates=deviceConfigurationState* logCollectionRequests=deviceLogCollectionResponse* users=user* windowsProtectionState=windowsProtectionState
+managedDevice:entity activationLockBypassCode=s!r androidSecurityPatchLevel=s!r azureADDeviceId=s!r azureADRegistered=b!r complianceGracePeriodExpirationDateTime=d!r complianceState=complianceState!rf configurationManagerClientEnabledFeatures=configurationManagerClientEnabledFeatures!r deviceActionResults=deviceActionResult*!r deviceCategoryDisplayName=s!rf deviceEnrollmentType=deviceEnrollmentType!r deviceHealthAttestationState=deviceHealthAttestationState!r deviceName=s!r deviceRegistrationState=deviceRegistrationState!r easActivated=b!r easActivationDateTime=d!r easDeviceId=s!r emailAddress=s!r enrolledDateTime=d!rf enrollmentProfileName=s!r ethernetMacAddress=s!r exchangeAccessState=deviceManagementExchangeAccessState!r exchangeAccessStateReason=deviceManagementExchangeAccessStateReason!r exchangeLastSuccessfulSyncDateTime=d!r freeStorageSpaceInBytes=n!r iccid=s!r imei=s!r isEncrypted=b!r isSupervised=b!r jailBroken=s!rf lastSyncDateTime=d!rf managedDeviceName=s managedDeviceOwnerType=managedDeviceOwnerType managementAgent=managementAgentType!rf managementCertificateExpirationDate=s!r manufacturer=s!r meid=s!r model=s!r notes=s operatingSystem=s!r osVersion=s!r partnerReportedThreatState=managedDevicePartnerReportedHealthState!r phoneNumber=s!r physicalMemoryInBytes=n!r remoteAssistanceSessionErrorDetails=s!r remoteAssistanceSessionUrl=s!r requireUserEnrollmentApproval=b!r serialNumber=s!r subscriberCarrier=s!r totalStorageSpaceInBytes=n!r udid=s!r userDisplayName=s!r userId=s!r userPrincipalName=s!r wiFiMacAddress=s!r deviceCategory=deviceCategory deviceCompliancePolicyStates=deviceCompliancePolicyState* deviceConfigurationStates=deviceConfigurationState* logCollectionRequests=deviceLogCollectionResponse* users=user* windowsProtectionState=windowsProtectionState!r
 managedDeviceMobileAppConfiguration:entity createdDateTime=d description=s displayName=s lastModifiedDateTime=d targetedMobileApps=s* version=n assignments=managedDeviceMobileAppConfigurationAssignment* deviceStatuses=managedDeviceMobileAppConfigurationDeviceStatus* deviceStatusSummary=managedDeviceMobileAppConfigurationDeviceSummary userStatuses=managedDeviceMobileAppConfigurationUserStatus* userStatusSummary=managedDeviceMobileAppConfigurationUserSummary
 managedDeviceMobileAppConfigurationAssignment:entity target=deviceAndAppManagementAssignmentTarget
 managedDeviceMobileAppConfigurationDeviceStatus:entity complianceGracePeriodExpirationDateTime=d deviceDisplayName=s deviceModel=s lastReportedDateTime=d status=complianceStatus userName=s userPrincipalName=s
@@ -1790,7 +1790,7 @@ mediaInfo resourceId=s uri=s
 mediaPrompt:prompt mediaInfo=mediaInfo
 mediaSource contentCategory=mediaSourceContentCategory
 mediaStream direction=mediaDirection label=s mediaType=modality serverMuted=b sourceId=s
-meetingAttendanceReport:entity externalEventInformation=virtualEventExternalInformation* meetingEndDateTime=d meetingStartDateTime=d totalParticipantCount=n attendanceRecords=attendanceRecord*
+meetingAttendanceReport:entity externalEventInformation=virtualEventExternalInformation*!r meetingEndDateTime=d!r meetingStartDateTime=d!r totalParticipantCount=n!r attendanceRecords=attendanceRecord*!r
 meetingInfo
 meetingParticipantInfo identity=identitySet role=onlineMeetingRole upn=s
 meetingParticipants attendees=meetingParticipantInfo* organizer=meetingParticipantInfo
@@ -1803,9 +1803,9 @@ membersJoinedEventMessageDetail:eventMessageDetail initiator=identitySet members
 membersLeftEventMessageDetail:eventMessageDetail initiator=identitySet members=teamworkUserIdentity*
 membershipOutlierInsight:governanceInsight containerId=s memberId=s outlierContainerType=outlierContainerType outlierMemberType=outlierMemberType container=directoryObject lastModifiedBy=user member=directoryObject
 mentionAction mentionees=identitySet*
-message:outlookItem bccRecipients=recipient* body=itemBody bodyPreview=s ccRecipients=recipient* conversationId=s conversationIndex=s flag=followupFlag from=recipient hasAttachments=b importance=importance inferenceClassification=inferenceClassificationType internetMessageHeaders=internetMessageHeader*!$ internetMessageId=s isDeliveryReceiptRequested=b isDraft=b isRead=b isReadReceiptRequested=b parentFolderId=s receivedDateTime=d replyTo=recipient* sender=recipient sentDateTime=d subject=s toRecipients=recipient* uniqueBody=itemBody webLink=s attachments=attachment* extensions=extension* multiValueExtendedProperties=multiValueLegacyExtendedProperty* singleValueExtendedProperties=singleValueLegacyExtendedProperty*
+message:outlookItem bccRecipients=recipient* body=itemBody bodyPreview=s ccRecipients=recipient* conversationId=s conversationIndex=s flag=followupFlag from=recipient hasAttachments=b importance=importance inferenceClassification=inferenceClassificationType internetMessageHeaders=internetMessageHeader*!r$ internetMessageId=s isDeliveryReceiptRequested=b isDraft=b isRead=b isReadReceiptRequested=b parentFolderId=s receivedDateTime=d replyTo=recipient* sender=recipient sentDateTime=d subject=s toRecipients=recipient* uniqueBody=itemBody webLink=s attachments=attachment* extensions=extension* multiValueExtendedProperties=multiValueLegacyExtendedProperty* singleValueExtendedProperties=singleValueLegacyExtendedProperty*
 messagePinnedEventMessageDetail:eventMessageDetail eventDateTime=d initiator=identitySet
-messageRule:entity actions=messageRuleActions conditions=messageRulePredicates displayName=s exceptions=messageRulePredicates hasError=b isEnabled=b isReadOnly=b sequence=n
+messageRule:entity actions=messageRuleActions conditions=messageRulePredicates displayName=s exceptions=messageRulePredicates hasError=b!r isEnabled=b isReadOnly=b sequence=n
 messageRuleActions assignCategories=s* copyToFolder=s delete=b forwardAsAttachmentTo=recipient* forwardTo=recipient* markAsRead=b markImportance=importance moveToFolder=s permanentDelete=b redirectTo=recipient* stopProcessingRules=b
 messageRulePredicates bodyContains=s* bodyOrSubjectContains=s* categories=s* fromAddresses=recipient* hasAttachments=b headerContains=s* importance=importance isApprovalRequest=b isAutomaticForward=b isAutomaticReply=b isEncrypted=b isMeetingRequest=b isMeetingResponse=b isNonDeliveryReport=b isPermissionControlled=b isReadReceipt=b isSigned=b isVoicemail=b messageActionFlag=messageActionFlag notSentToMe=b recipientContains=s* senderContains=s* sensitivity=sensitivity sentCcMe=b sentOnlyToMe=b sentToAddresses=recipient* sentToMe=b sentToOrCcMe=b subjectContains=s* withinSizeRange=sizeRange
 messageSecurityState connectingIP=s deliveryAction=s deliveryLocation=s directionality=s internetMessageId=s messageFingerprint=s messageReceivedDateTime=d messageSubject=s networkMessageId=s
@@ -1832,28 +1832,28 @@ mobileAppContent:entity containedApps=mobileContainedApp* files=mobileAppContent
 mobileAppContentFile:entity azureStorageUri=s azureStorageUriExpirationDateTime=d createdDateTime=d isCommitted=b isDependency=b manifest=s name=s size=n sizeEncrypted=n uploadState=mobileAppContentFileUploadState
 mobileAppIdentifier
 mobileAppInstallTimeSettings deadlineDateTime=d startDateTime=d useLocalTime=b
-mobileAppRelationship:entity sourceDisplayName=s sourceDisplayVersion=s sourceId=s sourcePublisherDisplayName=s targetDisplayName=s targetDisplayVersion=s targetId=s targetPublisherDisplayName=s
+mobileAppRelationship:entity sourceDisplayName=s!r sourceDisplayVersion=s!r sourceId=s!r sourcePublisherDisplayName=s!r targetDisplayName=s!r targetDisplayVersion=s!r targetId=s!r targetPublisherDisplayName=s!r
 mobileAppTroubleshootingEvent:entity appLogCollectionRequests=appLogCollectionRequest*
 mobileContainedApp:entity
 mobileLobApp:mobileApp committedContentVersion=s fileName=s size=n contentVersions=mobileAppContent*
 mobileThreatDefenseConnector:entity allowPartnerToCollectIOSApplicationMetadata=b allowPartnerToCollectIOSPersonalApplicationMetadata=b androidDeviceBlockedOnMissingPartnerData=b androidEnabled=b androidMobileApplicationManagementEnabled=b iosDeviceBlockedOnMissingPartnerData=b iosEnabled=b iosMobileApplicationManagementEnabled=b lastHeartbeatDateTime=d microsoftDefenderForEndpointAttachEnabled=b partnerState=mobileThreatPartnerTenantState partnerUnresponsivenessThresholdInDays=n partnerUnsupportedOsVersionBlocked=b windowsDeviceBlockedOnMissingPartnerData=b windowsEnabled=b
 modifiedProperty displayName=s newValue=s oldValue=s
 moveAction from=s to=s
-multiTenantOrganization:entity createdDateTime=d description=s displayName=s state=multiTenantOrganizationState joinRequest=multiTenantOrganizationJoinRequestRecord tenants=multiTenantOrganizationMember*
+multiTenantOrganization:entity createdDateTime=d!r description=s displayName=s state=multiTenantOrganizationState!r joinRequest=multiTenantOrganizationJoinRequestRecord tenants=multiTenantOrganizationMember*
 multiTenantOrganizationIdentitySyncPolicyTemplate:entity templateApplicationLevel=templateApplicationLevel userSyncInbound=crossTenantUserSyncInbound
-multiTenantOrganizationJoinRequestRecord:entity addedByTenantId=s memberState=multiTenantOrganizationMemberState role=multiTenantOrganizationMemberRole transitionDetails=multiTenantOrganizationJoinRequestTransitionDetails
-multiTenantOrganizationJoinRequestTransitionDetails desiredMemberState=multiTenantOrganizationMemberState details=s status=multiTenantOrganizationMemberProcessingStatus
-multiTenantOrganizationMember:directoryObject addedByTenantId=s addedDateTime=d displayName=s joinedDateTime=d role=multiTenantOrganizationMemberRole state=multiTenantOrganizationMemberState tenantId=s!f transitionDetails=multiTenantOrganizationMemberTransitionDetails
-multiTenantOrganizationMemberTransitionDetails desiredRole=multiTenantOrganizationMemberRole desiredState=multiTenantOrganizationMemberState details=s status=multiTenantOrganizationMemberProcessingStatus
+multiTenantOrganizationJoinRequestRecord:entity addedByTenantId=s memberState=multiTenantOrganizationMemberState!r role=multiTenantOrganizationMemberRole transitionDetails=multiTenantOrganizationJoinRequestTransitionDetails!r
+multiTenantOrganizationJoinRequestTransitionDetails desiredMemberState=multiTenantOrganizationMemberState!r details=s!r status=multiTenantOrganizationMemberProcessingStatus!r
+multiTenantOrganizationMember:directoryObject addedByTenantId=s!r addedDateTime=d!r displayName=s joinedDateTime=d!r role=multiTenantOrganizationMemberRole state=multiTenantOrganizationMemberState!r tenantId=s!f transitionDetails=multiTenantOrganizationMemberTransitionDetails!r
+multiTenantOrganizationMemberTransitionDetails desiredRole=multiTenantOrganizationMemberRole desiredState=multiTenantOrganizationMemberState!r details=s!r status=multiTenantOrganizationMemberProcessingStatus!r
 multiTenantOrganizationPartnerConfigurationTemplate:entity automaticUserConsentSettings=inboundOutboundPolicyConfiguration b2bCollaborationInbound=crossTenantAccessPolicyB2BSetting b2bCollaborationOutbound=crossTenantAccessPolicyB2BSetting b2bDirectConnectInbound=crossTenantAccessPolicyB2BSetting b2bDirectConnectOutbound=crossTenantAccessPolicyB2BSetting inboundTrust=crossTenantAccessPolicyInboundTrust templateApplicationLevel=templateApplicationLevel
 multiValueLegacyExtendedProperty:entity value=s*
 muteParticipantOperation:commsOperation
-namedLocation:entity createdDateTime=d displayName=s modifiedDateTime=d
+namedLocation:entity createdDateTime=d!r displayName=s modifiedDateTime=d!r
 networkConnection applicationName=s destinationAddress=s destinationDomain=s destinationLocation=s destinationPort=s destinationUrl=s direction=connectionDirection domainRegisteredDateTime=d localDnsName=s natDestinationAddress=s natDestinationPort=s natSourceAddress=s natSourcePort=s protocol=securityNetworkProtocol riskScore=s sourceAddress=s sourceLocation=s sourcePort=s status=connectionStatus urlParameters=s
 noDeviceRegistrationMembership:deviceRegistrationMembership
 noTrainingNotificationSetting:endUserNotificationSetting simulationNotification=simulationNotification
 noTrainingSetting:trainingSetting
-notebook:onenoteEntityHierarchyModel isDefault=b isShared=b links=notebookLinks sectionGroupsUrl=s sectionsUrl=s userRole=onenoteUserRole sectionGroups=sectionGroup* sections=onenoteSection*
+notebook:onenoteEntityHierarchyModel isDefault=b!r isShared=b!r links=notebookLinks sectionGroupsUrl=s!r sectionsUrl=s!r userRole=onenoteUserRole!r sectionGroups=sectionGroup*!r sections=onenoteSection*!r
 notebookLinks oneNoteClientUrl=externalLink oneNoteWebUrl=externalLink
 notificationMessageTemplate:entity brandingOptions=notificationTemplateBrandingOptions defaultLocale=s displayName=s lastModifiedDateTime=d roleScopeTagIds=s* localizedNotificationMessages=localizedNotificationMessage*
 numberColumn decimalPlaces=s displayAs=s maximum=n minimum=n
@@ -1912,20 +1912,20 @@ onUserCreateStartHandler
 onUserCreateStartListener:authenticationEventListener handler=onUserCreateStartHandler
 oneDriveForBusinessProtectionPolicy:protectionPolicyBase driveInclusionRules=driveProtectionRule* driveProtectionUnits=driveProtectionUnit* driveProtectionUnitsBulkAdditionJobs=driveProtectionUnitsBulkAdditionJob*
 oneDriveForBusinessRestoreSession:restoreSessionBase driveRestoreArtifacts=driveRestoreArtifact* driveRestoreArtifactsBulkAdditionRequests=driveRestoreArtifactsBulkAdditionRequest*
-onenote:entity notebooks=notebook* operations=onenoteOperation* pages=onenotePage* resources=onenoteResource* sectionGroups=sectionGroup* sections=onenoteSection*
-onenoteEntityBaseModel:entity self=s
-onenoteEntityHierarchyModel:onenoteEntitySchemaObjectModel createdBy=identitySet displayName=s lastModifiedBy=identitySet lastModifiedDateTime=d
-onenoteEntitySchemaObjectModel:onenoteEntityBaseModel createdDateTime=d
+onenote:entity notebooks=notebook*!r operations=onenoteOperation*!r pages=onenotePage*!r resources=onenoteResource*!r sectionGroups=sectionGroup*!r sections=onenoteSection*!r
+onenoteEntityBaseModel:entity self=s!r
+onenoteEntityHierarchyModel:onenoteEntitySchemaObjectModel createdBy=identitySet!r displayName=s lastModifiedBy=identitySet!r lastModifiedDateTime=d!r
+onenoteEntitySchemaObjectModel:onenoteEntityBaseModel createdDateTime=d!r
 onenoteOperation:operation error=onenoteOperationError percentComplete=s resourceId=s resourceLocation=s
 onenoteOperationError code=s message=s
-onenotePage:onenoteEntitySchemaObjectModel content=a contentUrl=s createdByAppId=s lastModifiedDateTime=d level=n links=pageLinks order=n title=s userTags=s* parentNotebook=notebook parentSection=onenoteSection
+onenotePage:onenoteEntitySchemaObjectModel content=a contentUrl=s!r createdByAppId=s!r lastModifiedDateTime=d!r level=n!r links=pageLinks!r order=n!r title=s userTags=s* parentNotebook=notebook!r parentSection=onenoteSection!r
 onenotePagePreview links=onenotePagePreviewLinks previewText=s
 onenotePagePreviewLinks previewImageUrl=externalLink
 onenotePatchContentCommand action=onenotePatchActionType content=s position=onenotePatchInsertPosition target=s
 onenoteResource:onenoteEntityBaseModel content=a contentUrl=s
-onenoteSection:onenoteEntityHierarchyModel isDefault=b links=sectionLinks pagesUrl=s pages=onenotePage* parentNotebook=notebook parentSectionGroup=sectionGroup
-onlineMeeting:onlineMeetingBase attendeeReport=a broadcastSettings=broadcastMeetingSettings creationDateTime=d endDateTime=d externalId=s isBroadcast=b meetingTemplateId=s participants=meetingParticipants startDateTime=d recordings=callRecording* transcripts=callTranscript*
-onlineMeetingBase:entity allowAttendeeToEnableCamera=b allowAttendeeToEnableMic=b allowBreakoutRooms=b allowCopyingAndSharingMeetingContent=b allowedLobbyAdmitters=allowedLobbyAdmitterRoles allowedPresenters=onlineMeetingPresenters allowLiveShare=meetingLiveShareOptions allowMeetingChat=meetingChatMode allowParticipantsToChangeName=b allowPowerPointSharing=b allowRecording=b allowTeamworkReactions=b allowTranscription=b allowWhiteboard=b audioConferencing=audioConferencing chatInfo=chatInfo chatRestrictions=chatRestrictions isEndToEndEncryptionEnabled=b isEntryExitAnnounced=b joinInformation=itemBody joinMeetingIdSettings=joinMeetingIdSettings joinWebUrl=s lobbyBypassSettings=lobbyBypassSettings recordAutomatically=b shareMeetingChatHistoryDefault=meetingChatHistoryDefaultMode subject=s videoTeleconferenceId=s watermarkProtection=watermarkProtectionValues attendanceReports=meetingAttendanceReport*
+onenoteSection:onenoteEntityHierarchyModel isDefault=b!r links=sectionLinks pagesUrl=s!r pages=onenotePage*!r parentNotebook=notebook!r parentSectionGroup=sectionGroup!r
+onlineMeeting:onlineMeetingBase attendeeReport=a!r broadcastSettings=broadcastMeetingSettings creationDateTime=d!r endDateTime=d externalId=s isBroadcast=b meetingTemplateId=s participants=meetingParticipants startDateTime=d recordings=callRecording*!r transcripts=callTranscript*!r
+onlineMeetingBase:entity allowAttendeeToEnableCamera=b allowAttendeeToEnableMic=b allowBreakoutRooms=b allowCopyingAndSharingMeetingContent=b allowedLobbyAdmitters=allowedLobbyAdmitterRoles allowedPresenters=onlineMeetingPresenters allowLiveShare=meetingLiveShareOptions allowMeetingChat=meetingChatMode allowParticipantsToChangeName=b allowPowerPointSharing=b allowRecording=b allowTeamworkReactions=b allowTranscription=b allowWhiteboard=b audioConferencing=audioConferencing!r chatInfo=chatInfo chatRestrictions=chatRestrictions isEndToEndEncryptionEnabled=b isEntryExitAnnounced=b joinInformation=itemBody!r joinMeetingIdSettings=joinMeetingIdSettings joinWebUrl=s!r lobbyBypassSettings=lobbyBypassSettings recordAutomatically=b shareMeetingChatHistoryDefault=meetingChatHistoryDefaultMode subject=s videoTeleconferenceId=s!r watermarkProtection=watermarkProtectionValues attendanceReports=meetingAttendanceReport*!r
 onlineMeetingInfo conferenceId=s joinUrl=s phones=phone* quickDial=s tollFreeNumbers=s* tollNumber=s
 onlineMeetingRestricted contentSharingDisabled=onlineMeetingContentSharingDisabledReason videoDisabled=onlineMeetingVideoDisabledReason
 openShift:changeTrackedEntity draftOpenShift=openShiftItem isStagedForDeletion=b schedulingGroupId=s sharedOpenShift=openShiftItem
@@ -1937,26 +1937,26 @@ operation:entity createdDateTime=d lastActionDateTime=d status=operationStatus
 operationError code=s message=s
 optionalClaim additionalProperties=s* essential=b name=s source=s
 optionalClaims accessToken=optionalClaim* idToken=optionalClaim* saml2Token=optionalClaim*
-orgContact:directoryObject addresses=physicalOfficeAddress* companyName=s!f(enxglis) department=s!f(enxglis) displayName=s!oqf(enxglis) givenName=s!f(enxglis) jobTitle=s!f(enxglis) mail=s!f(enxglis) mailNickname=s!f(enxglis) onPremisesLastSyncDateTime=d!f(enxgli) onPremisesProvisioningErrors=onPremisesProvisioningError*!f(ex) onPremisesSyncEnabled=b!f(enxi) phones=phone* proxyAddresses=s*!f(enxgls) serviceProvisioningErrors=serviceProvisioningError*!f(ex) surname=s!f(enxglis) directReports=directoryObject* manager=directoryObject!f(e) memberOf=directoryObject* transitiveMemberOf=directoryObject*
-organization:directoryObject assignedPlans=assignedPlan* businessPhones=s* city=s country=s countryLetterCode=s createdDateTime=d defaultUsageLocation=s displayName=s marketingNotificationEmails=s* mobileDeviceManagementAuthority=mdmAuthority onPremisesLastSyncDateTime=d onPremisesSyncEnabled=b partnerTenantType=partnerTenantType postalCode=s preferredLanguage=s privacyProfile=privacyProfile provisionedPlans=provisionedPlan* securityComplianceNotificationMails=s* securityComplianceNotificationPhones=s* state=s street=s technicalNotificationMails=s* tenantType=s verifiedDomains=verifiedDomain* branding=organizationalBranding certificateBasedAuthConfiguration=certificateBasedAuthConfiguration* extensions=extension*
+orgContact:directoryObject addresses=physicalOfficeAddress* companyName=s!f(enxglis) department=s!f(enxglis) displayName=s!oqf(enxglis) givenName=s!f(enxglis) jobTitle=s!f(enxglis) mail=s!f(enxglis) mailNickname=s!f(enxglis) onPremisesLastSyncDateTime=d!f(enxgli) onPremisesProvisioningErrors=onPremisesProvisioningError*!f(ex) onPremisesSyncEnabled=b!f(enxi) phones=phone* proxyAddresses=s*!f(enxgls) serviceProvisioningErrors=serviceProvisioningError*!f(ex) surname=s!f(enxglis) directReports=directoryObject*!r manager=directoryObject!rf(e) memberOf=directoryObject*!r transitiveMemberOf=directoryObject*!r
+organization:directoryObject assignedPlans=assignedPlan* businessPhones=s* city=s country=s countryLetterCode=s createdDateTime=d!r defaultUsageLocation=s displayName=s marketingNotificationEmails=s* mobileDeviceManagementAuthority=mdmAuthority onPremisesLastSyncDateTime=d!r onPremisesSyncEnabled=b partnerTenantType=partnerTenantType postalCode=s preferredLanguage=s privacyProfile=privacyProfile provisionedPlans=provisionedPlan* securityComplianceNotificationMails=s* securityComplianceNotificationPhones=s* state=s street=s technicalNotificationMails=s* tenantType=s verifiedDomains=verifiedDomain* branding=organizationalBranding certificateBasedAuthConfiguration=certificateBasedAuthConfiguration* extensions=extension*!r
 organizationalBranding:organizationalBrandingProperties localizations=organizationalBrandingLocalization*
 organizationalBrandingLocalization:organizationalBrandingProperties
-organizationalBrandingProperties:entity backgroundColor=s backgroundImage=a backgroundImageRelativeUrl=s bannerLogo=a bannerLogoRelativeUrl=s cdnList=s* contentCustomization=contentCustomization customAccountResetCredentialsUrl=s customCannotAccessYourAccountText=s customCannotAccessYourAccountUrl=s customCSS=a customCSSRelativeUrl=s customForgotMyPasswordText=s customPrivacyAndCookiesText=s customPrivacyAndCookiesUrl=s customResetItNowText=s customTermsOfUseText=s customTermsOfUseUrl=s favicon=a faviconRelativeUrl=s headerBackgroundColor=s headerLogo=a headerLogoRelativeUrl=s loginPageLayoutConfiguration=loginPageLayoutConfiguration loginPageTextVisibilitySettings=loginPageTextVisibilitySettings signInPageText=s squareLogo=a squareLogoDark=a squareLogoDarkRelativeUrl=s squareLogoRelativeUrl=s usernameHintText=s
+organizationalBrandingProperties:entity backgroundColor=s backgroundImage=a backgroundImageRelativeUrl=s!r bannerLogo=a bannerLogoRelativeUrl=s!r cdnList=s*!r contentCustomization=contentCustomization customAccountResetCredentialsUrl=s customCannotAccessYourAccountText=s customCannotAccessYourAccountUrl=s customCSS=a customCSSRelativeUrl=s!r customForgotMyPasswordText=s customPrivacyAndCookiesText=s customPrivacyAndCookiesUrl=s customResetItNowText=s customTermsOfUseText=s customTermsOfUseUrl=s favicon=a faviconRelativeUrl=s!r headerBackgroundColor=s headerLogo=a headerLogoRelativeUrl=s!r loginPageLayoutConfiguration=loginPageLayoutConfiguration loginPageTextVisibilitySettings=loginPageTextVisibilitySettings signInPageText=s squareLogo=a squareLogoDark=a squareLogoDarkRelativeUrl=s!r squareLogoRelativeUrl=s!r usernameHintText=s
 organizerMeetingInfo:meetingInfo organizer=identitySet
 osVersionCount deviceCount=n lastUpdateDateTime=d osVersion=s
 outOfBoxExperienceSetting deviceUsageType=windowsDeviceUsageType escapeLinkHidden=b eulaHidden=b keyboardSelectionPageSkipped=b privacySettingsHidden=b userType=windowsUserType
 outOfOfficeSettings isOutOfOffice=b message=s
 outgoingCallOptions:callOptions
-outlookCategory:entity color=categoryColor displayName=s
+outlookCategory:entity color=categoryColor displayName=s!r
 outlookGeoCoordinates accuracy=n altitude=n altitudeAccuracy=n latitude=n longitude=n
-outlookItem:entity categories=s* changeKey=s createdDateTime=d lastModifiedDateTime=d
+outlookItem:entity categories=s* changeKey=s!r createdDateTime=d lastModifiedDateTime=d
 outlookUser:entity masterCategories=outlookCategory*
 package type=s
 pageLinks oneNoteClientUrl=externalLink oneNoteWebUrl=externalLink
 parentalControlSettings countriesBlockedForMinors=s* legalAgeGroupRule=s
 parseExpressionResponse error=publicError evaluationResult=s* evaluationSucceeded=b parsedExpression=attributeMappingSource parsingSucceeded=b
 participant:entity info=participantInfo isInLobby=b isMuted=b mediaStreams=mediaStream* metadata=s recordingInfo=recordingInfo removedState=removedState restrictedExperience=onlineMeetingRestricted rosterSequenceNumber=n
-participantInfo countryCode=s endpointType=endpointType identity=identitySet languageId=s participantId=s region=s
+participantInfo countryCode=s!r endpointType=endpointType!r identity=identitySet!r languageId=s!r participantId=s!r region=s!r
 participantJoiningNotification:entity call=call
 participantJoiningResponse
 participantLeftNotification:entity participantId=s call=call
@@ -1974,8 +1974,8 @@ partners.billing.operation:entity createdDateTime=d lastActionDateTime=d status=
 partners.billing.runningOperation:partners.billing.operation
 partners.billing.unbilledReconciliation:entity
 partners.billing.unbilledUsage:entity
-passwordAuthenticationMethod:authenticationMethod createdDateTime=d password=s
-passwordCredential customKeyIdentifier=s displayName=s endDateTime=d hint=s keyId=s secretText=s startDateTime=d
+passwordAuthenticationMethod:authenticationMethod createdDateTime=d!r password=s
+passwordCredential customKeyIdentifier=s displayName=s endDateTime=d hint=s!r keyId=s secretText=s!r startDateTime=d
 passwordCredentialConfiguration maxLifetime=d restrictForAppsCreatedAfterDateTime=d restrictionType=appCredentialRestrictionType state=appManagementRestrictionState
 passwordProfile forceChangePasswordNextSignIn=b forceChangePasswordNextSignInWithMfa=b password=s
 passwordResetResponse newPassword=s
@@ -1983,48 +1983,48 @@ patternedRecurrence pattern=recurrencePattern range=recurrenceRange
 payload:entity brand=payloadBrand complexity=payloadComplexity createdBy=emailIdentity createdDateTime=d description=s detail=payloadDetail displayName=s!of industry=payloadIndustry isAutomated=b!of isControversial=b isCurrentEvent=b language=s lastModifiedBy=emailIdentity lastModifiedDateTime=d payloadTags=s* platform=payloadDeliveryPlatform predictedCompromiseRate=n simulationAttackType=simulationAttackType!of source=simulationContentSource!of status=simulationContentStatus!of technique=simulationAttackTechnique!of theme=payloadTheme
 payloadCoachmark coachmarkLocation=coachmarkLocation description=s indicator=s isValid=b language=s order=s
 payloadDetail coachmarks=payloadCoachmark* content=s phishingUrl=s
-pendingContentUpdate queuedDateTime=d
+pendingContentUpdate queuedDateTime=d!r
 pendingOperations pendingContentUpdate=pendingContentUpdate
 peopleAdminSettings:entity itemInsights=insightsSettings profileCardProperties=profileCardProperty* pronouns=pronounsSettings
-permission:entity expirationDateTime=d grantedTo=identitySet grantedToIdentities=identitySet* grantedToIdentitiesV2=sharePointIdentitySet* grantedToV2=sharePointIdentitySet hasPassword=b inheritedFrom=itemReference invitation=sharingInvitation link=sharingLink roles=s* shareId=s
+permission:entity expirationDateTime=d grantedTo=identitySet!r grantedToIdentities=identitySet*!r grantedToIdentitiesV2=sharePointIdentitySet*!r grantedToV2=sharePointIdentitySet!r hasPassword=b!r inheritedFrom=itemReference!r invitation=sharingInvitation!r link=sharingLink!r roles=s*!r shareId=s!r
 permissionGrantConditionSet:entity clientApplicationIds=s* clientApplicationPublisherIds=s* clientApplicationsFromVerifiedPublisherOnly=b clientApplicationTenantIds=s* permissionClassification=s permissions=s* permissionType=permissionType resourceApplication=s
 permissionGrantPolicy:policyBase excludes=permissionGrantConditionSet* includes=permissionGrantConditionSet*
 permissionScope adminConsentDescription=s adminConsentDisplayName=s id=s isEnabled=b origin=s type=s userConsentDescription=s userConsentDisplayName=s value=s
 persistentBrowserSessionControl:conditionalAccessSessionControl mode=persistentBrowserSessionMode
-person:entity birthday=s companyName=s department=s displayName=s givenName=s imAddress=s isFavorite=b jobTitle=s officeLocation=s personNotes=s personType=personType phones=phone* postalAddresses=location* profession=s scoredEmailAddresses=scoredEmailAddress* surname=s userPrincipalName=s websites=website* yomiCompany=s
+person:entity birthday=s companyName=s department=s displayName=s givenName=s imAddress=s!r isFavorite=b jobTitle=s officeLocation=s personNotes=s personType=personType phones=phone* postalAddresses=location* profession=s scoredEmailAddresses=scoredEmailAddress* surname=s userPrincipalName=s websites=website* yomiCompany=s
 personOrGroupColumn allowMultipleSelection=b chooseFromType=s displayAs=s
 personType class=s subclass=s
 phone language=s number=s region=s type=phoneType
 phoneAuthenticationMethod:authenticationMethod phoneNumber=s phoneType=authenticationPhoneType smsSignInState=authenticationMethodSignInState
 phoneUserConversationMember:conversationMember phoneNumber=s
-photo cameraMake=s cameraModel=s exposureDenominator=n exposureNumerator=n fNumber=n focalLength=n iso=n orientation=n takenDateTime=d
+photo cameraMake=s!r cameraModel=s!r exposureDenominator=n!r exposureNumerator=n!r fNumber=n!r focalLength=n!r iso=n!r orientation=n takenDateTime=d!r
 physicalAddress city=s countryOrRegion=s postalCode=s state=s street=s
 physicalOfficeAddress city=s countryOrRegion=s officeLocation=s postalCode=s state=s street=s
 pinnedChatMessageInfo:entity message=chatMessage
 pkcs12Certificate:apiAuthenticationConfigurationBase password=s pkcs12Value=s
 pkcs12CertificateInformation isActive=b notAfter=n notBefore=n thumbprint=s
 place:entity address=physicalAddress displayName=s geoCoordinates=outlookGeoCoordinates phone=s
-planner:entity buckets=plannerBucket* plans=plannerPlan* tasks=plannerTask*
+planner:entity buckets=plannerBucket*!r plans=plannerPlan*!r tasks=plannerTask*!r
 plannerAppliedCategories
 plannerAssignedToTaskBoardTaskFormat:entity orderHintsByAssignee=plannerOrderHintsByAssignee unassignedOrderHint=s
 plannerAssignment assignedBy=identitySet assignedDateTime=d orderHint=s
 plannerAssignments
-plannerBucket:entity name=s orderHint=s planId=s tasks=plannerTask*
+plannerBucket:entity name=s orderHint=s planId=s tasks=plannerTask*!r
 plannerBucketTaskBoardTaskFormat:entity orderHint=s
 plannerCategoryDescriptions category1=s category10=s category11=s category12=s category13=s category14=s category15=s category16=s category17=s category18=s category19=s category2=s category20=s category21=s category22=s category23=s category24=s category25=s category3=s category4=s category5=s category6=s category7=s category8=s category9=s
-plannerChecklistItem isChecked=b lastModifiedBy=identitySet lastModifiedDateTime=d orderHint=s title=s
+plannerChecklistItem isChecked=b lastModifiedBy=identitySet!r lastModifiedDateTime=d!r orderHint=s title=s
 plannerChecklistItems
-plannerExternalReference alias=s lastModifiedBy=identitySet lastModifiedDateTime=d previewPriority=s type=s
+plannerExternalReference alias=s lastModifiedBy=identitySet!r lastModifiedDateTime=d!r previewPriority=s type=s
 plannerExternalReferences
-plannerGroup:entity plans=plannerPlan*
+plannerGroup:entity plans=plannerPlan*!r
 plannerOrderHintsByAssignee
-plannerPlan:entity container=plannerPlanContainer createdBy=identitySet createdDateTime=d owner=s title=s buckets=plannerBucket* details=plannerPlanDetails tasks=plannerTask*
+plannerPlan:entity container=plannerPlanContainer createdBy=identitySet!r createdDateTime=d!r owner=s title=s buckets=plannerBucket*!r details=plannerPlanDetails!r tasks=plannerTask*!r
 plannerPlanContainer containerId=s type=plannerContainerType url=s
 plannerPlanDetails:entity categoryDescriptions=plannerCategoryDescriptions sharedWith=plannerUserIds
 plannerProgressTaskBoardTaskFormat:entity orderHint=s
-plannerTask:entity activeChecklistItemCount=n appliedCategories=plannerAppliedCategories assigneePriority=s assignments=plannerAssignments bucketId=s checklistItemCount=n completedBy=identitySet completedDateTime=d conversationThreadId=s createdBy=identitySet createdDateTime=d dueDateTime=d hasDescription=b orderHint=s percentComplete=n planId=s previewType=plannerPreviewType priority=n referenceCount=n startDateTime=d title=s assignedToTaskBoardFormat=plannerAssignedToTaskBoardTaskFormat bucketTaskBoardFormat=plannerBucketTaskBoardTaskFormat details=plannerTaskDetails progressTaskBoardFormat=plannerProgressTaskBoardTaskFormat
+plannerTask:entity activeChecklistItemCount=n appliedCategories=plannerAppliedCategories assigneePriority=s assignments=plannerAssignments bucketId=s checklistItemCount=n completedBy=identitySet completedDateTime=d!r conversationThreadId=s createdBy=identitySet createdDateTime=d!r dueDateTime=d hasDescription=b!r orderHint=s percentComplete=n planId=s previewType=plannerPreviewType priority=n referenceCount=n startDateTime=d title=s assignedToTaskBoardFormat=plannerAssignedToTaskBoardTaskFormat!r bucketTaskBoardFormat=plannerBucketTaskBoardTaskFormat!r details=plannerTaskDetails!r progressTaskBoardFormat=plannerProgressTaskBoardTaskFormat!r
 plannerTaskDetails:entity checklist=plannerChecklistItems description=s previewType=plannerPreviewType references=plannerExternalReferences
-plannerUser:entity plans=plannerPlan* tasks=plannerTask*
+plannerUser:entity plans=plannerPlan*!r tasks=plannerTask*!r
 plannerUserIds
 platformCredentialAuthenticationMethod:authenticationMethod createdDateTime=d displayName=s keyStrength=authenticationMethodKeyStrength platform=authenticationMethodPlatform device=device
 playPromptOperation:commsOperation
@@ -2040,42 +2040,42 @@ policyTemplate:entity multiTenantOrganizationIdentitySynchronization=multiTenant
 policyTenantScope:policyScopeBase policyScope=policyBinding
 policyUserScope:policyScopeBase
 positiveReinforcementNotification:baseEndUserNotification deliveryPreference=notificationDeliveryPreference
-post:outlookItem body=itemBody conversationId=s conversationThreadId=s from=recipient hasAttachments=b newParticipants=recipient* receivedDateTime=d sender=recipient attachments=attachment* extensions=extension* inReplyTo=post multiValueExtendedProperties=multiValueLegacyExtendedProperty* singleValueExtendedProperties=singleValueLegacyExtendedProperty*
+post:outlookItem body=itemBody conversationId=s!r conversationThreadId=s!r from=recipient hasAttachments=b newParticipants=recipient* receivedDateTime=d sender=recipient attachments=attachment*!r extensions=extension*!r inReplyTo=post!r multiValueExtendedProperties=multiValueLegacyExtendedProperty*!r singleValueExtendedProperties=singleValueLegacyExtendedProperty*!r
 preAuthorizedApplication appId=s delegatedPermissionIds=s*
 presence:entity activity=s availability=s outOfOfficeSettings=outOfOfficeSettings sequenceNumber=s statusMessage=presenceStatusMessage
-presenceStatusMessage expiryDateTime=dateTimeTimeZone message=itemBody publishedDateTime=d
+presenceStatusMessage expiryDateTime=dateTimeTimeZone message=itemBody publishedDateTime=d!r
 principalResourceMembershipsScope:accessReviewScope principalScopes=accessReviewScope* resourceScopes=accessReviewScope*
 print settings=printSettings connectors=printConnector* operations=printOperation* printers=printer* services=printService* shares=printerShare* taskDefinitions=printTaskDefinition*
-printCertificateSigningRequest content=s transportKey=s
+printCertificateSigningRequest content=s!r transportKey=s!r
 printConnector:entity appVersion=s displayName=s fullyQualifiedDomainName=s location=printerLocation operatingSystem=s registeredDateTime=d
-printDocument:entity contentType=s displayName=s downloadedDateTime=d size=n uploadedDateTime=d
+printDocument:entity contentType=s!r displayName=s!r downloadedDateTime=d!r size=n!r uploadedDateTime=d!r
 printDocumentUploadProperties contentType=s documentName=s size=n
-printJob:entity acknowledgedDateTime=d configuration=printJobConfiguration createdBy=userIdentity createdDateTime=d errorCode=n isFetchable=b redirectedFrom=s redirectedTo=s status=printJobStatus documents=printDocument* tasks=printTask*
-printJobConfiguration collate=b colorMode=printColorMode copies=n dpi=n duplexMode=printDuplexMode feedOrientation=printerFeedOrientation finishings=printFinishing* fitPdfToPage=b inputBin=s margin=printMargin mediaSize=s mediaType=s multipageLayout=printMultipageLayout orientation=printOrientation outputBin=s pageRanges=integerRange* pagesPerSheet=n quality=printQuality scaling=printScaling
-printJobStatus description=s details=printJobStateDetail* isAcquiredByPrinter=b state=printJobProcessingState
+printJob:entity acknowledgedDateTime=d!r configuration=printJobConfiguration createdBy=userIdentity createdDateTime=d!r errorCode=n!r isFetchable=b redirectedFrom=s redirectedTo=s status=printJobStatus!r documents=printDocument* tasks=printTask*
+printJobConfiguration collate=b colorMode=printColorMode!r copies=n!r dpi=n!r duplexMode=printDuplexMode!r feedOrientation=printerFeedOrientation!r finishings=printFinishing* fitPdfToPage=b inputBin=s margin=printMargin mediaSize=s mediaType=s multipageLayout=printMultipageLayout orientation=printOrientation outputBin=s pageRanges=integerRange*!r pagesPerSheet=n quality=printQuality!r scaling=printScaling
+printJobStatus description=s!r details=printJobStateDetail*!r isAcquiredByPrinter=b!r state=printJobProcessingState!r
 printMargin bottom=n left=n right=n top=n
-printOperation:entity createdDateTime=d status=printOperationStatus
-printOperationStatus description=s state=printOperationProcessingState
-printService:entity endpoints=printServiceEndpoint*
+printOperation:entity createdDateTime=d!r status=printOperationStatus!r
+printOperationStatus description=s!r state=printOperationProcessingState!r
+printService:entity endpoints=printServiceEndpoint*!r
 printServiceEndpoint:entity displayName=s uri=s
 printSettings documentConversionEnabled=b printerDiscoverySettings=printerDiscoverySettings
-printTask:entity parentUrl=s status=printTaskStatus definition=printTaskDefinition trigger=printTaskTrigger
-printTaskDefinition:entity createdBy=appIdentity displayName=s tasks=printTask*
+printTask:entity parentUrl=s!r status=printTaskStatus definition=printTaskDefinition!r trigger=printTaskTrigger!r
+printTaskDefinition:entity createdBy=appIdentity!r displayName=s tasks=printTask*!r
 printTaskStatus description=s state=printTaskProcessingState
-printTaskTrigger:entity event=printEvent definition=printTaskDefinition
+printTaskTrigger:entity event=printEvent definition=printTaskDefinition!r
 printUsage:entity blackAndWhitePageCount=n colorPageCount=n completedBlackAndWhiteJobCount=n completedColorJobCount=n completedJobCount=n doubleSidedSheetCount=n incompleteJobCount=n mediaSheetCount=n pageCount=n singleSidedSheetCount=n usageDate=s
 printUsageByPrinter:printUsage printerId=s printerName=s
 printUsageByUser:printUsage userPrincipalName=s
-printer:printerBase hasPhysicalDevice=b isShared=b lastSeenDateTime=d registeredDateTime=d connectors=printConnector* shares=printerShare* taskTriggers=printTaskTrigger*
+printer:printerBase hasPhysicalDevice=b!r isShared=b!r lastSeenDateTime=d!r registeredDateTime=d!r connectors=printConnector* shares=printerShare*!r taskTriggers=printTaskTrigger*
 printerBase:entity capabilities=printerCapabilities defaults=printerDefaults displayName=s isAcceptingJobs=b location=printerLocation manufacturer=s model=s status=printerStatus jobs=printJob*
-printerCapabilities bottomMargins=n* collation=b colorModes=printColorMode* contentTypes=s* copiesPerJob=integerRange dpis=n* duplexModes=printDuplexMode* feedOrientations=printerFeedOrientation* finishings=printFinishing* inputBins=s* isColorPrintingSupported=b isPageRangeSupported=b leftMargins=n* mediaColors=s* mediaSizes=s* mediaTypes=s* multipageLayouts=printMultipageLayout* orientations=printOrientation* outputBins=s* pagesPerSheet=n* qualities=printQuality* rightMargins=n* scalings=printScaling* supportsFitPdfToPage=b topMargins=n*
-printerCreateOperation:printOperation certificate=s printer=printer
+printerCapabilities bottomMargins=n* collation=b colorModes=printColorMode* contentTypes=s* copiesPerJob=integerRange dpis=n* duplexModes=printDuplexMode* feedOrientations=printerFeedOrientation* finishings=printFinishing* inputBins=s* isColorPrintingSupported=b!r isPageRangeSupported=b leftMargins=n* mediaColors=s* mediaSizes=s* mediaTypes=s* multipageLayouts=printMultipageLayout* orientations=printOrientation* outputBins=s* pagesPerSheet=n* qualities=printQuality* rightMargins=n* scalings=printScaling* supportsFitPdfToPage=b topMargins=n*
+printerCreateOperation:printOperation certificate=s!r printer=printer!r
 printerDefaults colorMode=printColorMode contentType=s copiesPerJob=n dpi=n duplexMode=printDuplexMode finishings=printFinishing* fitPdfToPage=b inputBin=s mediaColor=s mediaSize=s mediaType=s multipageLayout=printMultipageLayout orientation=printOrientation outputBin=s pagesPerSheet=n quality=printQuality scaling=printScaling
 printerDiscoverySettings airPrint=airPrintSettings
 printerLocation altitudeInMeters=n building=s city=s countryOrRegion=s floor=s floorDescription=s latitude=n longitude=n organization=s* postalCode=s roomDescription=s roomName=s site=s stateOrProvince=s streetAddress=s subdivision=s* subunit=s*
-printerShare:printerBase allowAllUsers=b createdDateTime=d viewPoint=printerShareViewpoint allowedGroups=group* allowedUsers=user* printer=printer
+printerShare:printerBase allowAllUsers=b createdDateTime=d!r viewPoint=printerShareViewpoint allowedGroups=group* allowedUsers=user* printer=printer
 printerShareViewpoint lastUsedDateTime=d
-printerStatus description=s details=printerProcessingStateDetail* state=printerProcessingState
+printerStatus description=s!r details=printerProcessingStateDetail*!r state=printerProcessingState!r
 privacy subjectRightsRequests=subjectRightsRequest*
 privacyProfile contactEmail=s statementUrl=s
 privilegedAccessGroup:entity assignmentApprovals=approval* assignmentScheduleInstances=privilegedAccessGroupAssignmentScheduleInstance* assignmentScheduleRequests=privilegedAccessGroupAssignmentScheduleRequest* assignmentSchedules=privilegedAccessGroupAssignmentSchedule* eligibilityScheduleInstances=privilegedAccessGroupEligibilityScheduleInstance* eligibilityScheduleRequests=privilegedAccessGroupEligibilityScheduleRequest* eligibilitySchedules=privilegedAccessGroupEligibilitySchedule*
@@ -2100,7 +2100,7 @@ processFileMetadata:processContentMetadataBase customProperties=customMetadataDi
 processingError:classificationError errorType=contentProcessingErrorType
 profileCardAnnotation displayName=s localizations=displayNameLocalization*
 profileCardProperty:entity annotations=profileCardAnnotation* directoryPropertyName=s
-profilePhoto:entity height=n width=n
+profilePhoto:entity height=n!r width=n!r
 prompt
 pronounsSettings:entity isEnabledInOrganization=b
 protectedApplicationMetadata:integratedApplicationMetadata applicationLocation=policyLocation
@@ -2125,12 +2125,12 @@ publicErrorDetail code=s message=s target=s
 publicErrorResponse error=publicError
 publicInnerError code=s details=publicErrorDetail* message=s target=s
 publicKeyInfrastructureRoot:entity certificateBasedAuthConfigurations=certificateBasedAuthPki*
-publicationFacet checkedOutBy=identitySet level=s versionId=s
-quota deleted=n remaining=n state=s storagePlanInformation=storagePlanInformation total=n used=n
+publicationFacet checkedOutBy=identitySet level=s!r versionId=s!r
+quota deleted=n!r remaining=n!r state=s!r storagePlanInformation=storagePlanInformation total=n!r used=n!r
 rbacApplication:entity resourceNamespaces=unifiedRbacResourceNamespace* roleAssignments=unifiedRoleAssignment* roleAssignmentScheduleInstances=unifiedRoleAssignmentScheduleInstance* roleAssignmentScheduleRequests=unifiedRoleAssignmentScheduleRequest* roleAssignmentSchedules=unifiedRoleAssignmentSchedule* roleDefinitions=unifiedRoleDefinition* roleEligibilityScheduleInstances=unifiedRoleEligibilityScheduleInstance* roleEligibilityScheduleRequests=unifiedRoleEligibilityScheduleRequest* roleEligibilitySchedules=unifiedRoleEligibilitySchedule*
 reactionsFacet commentCount=n likeCount=n shareCount=n
 readingAssignmentSubmission:entity accuracyScore=n action=s assignmentId=s challengingWords=challengingWord* classId=s insertions=n mispronunciations=n missedExclamationMarks=n missedPeriods=n missedQuestionMarks=n missedShorts=n monotoneScore=n omissions=n repetitions=n selfCorrections=n studentId=s submissionDateTime=d submissionId=s unexpectedPauses=n wordCount=n wordsPerMinute=n
-recentNotebook displayName=s lastAccessedTime=d links=recentNotebookLinks sourceService=onenoteSourceService
+recentNotebook displayName=s lastAccessedTime=d!r links=recentNotebookLinks sourceService=onenoteSourceService
 recentNotebookLinks oneNoteClientUrl=externalLink oneNoteWebUrl=externalLink
 recipient emailAddress=emailAddress
 recommendedAction actionWebUrl=s potentialScoreImpact=n title=s
@@ -2153,7 +2153,7 @@ relyingPartyDetailedSummary:entity failedSignInCount=n!of(e) migrationStatus=mig
 reminder changeKey=s eventEndTime=dateTimeTimeZone eventId=s eventLocation=location eventStartTime=dateTimeTimeZone eventSubject=s eventWebLink=s reminderFireTime=dateTimeTimeZone
 remoteAssistancePartner:entity displayName=s lastConnectionDateTime=d onboardingStatus=remoteAssistanceOnboardingStatus onboardingUrl=s
 remoteDesktopSecurityConfiguration:entity isRemoteDesktopProtocolEnabled=b targetDeviceGroups=targetDeviceGroup*
-remoteItem createdBy=identitySet createdDateTime=d file=file fileSystemInfo=fileSystemInfo folder=folder id=s image=image lastModifiedBy=identitySet lastModifiedDateTime=d name=s package=package parentReference=itemReference shared=shared sharepointIds=sharepointIds size=n specialFolder=specialFolder video=video webDavUrl=s webUrl=s
+remoteItem createdBy=identitySet!r createdDateTime=d!r file=file!r fileSystemInfo=fileSystemInfo!r folder=folder!r id=s!r image=image!r lastModifiedBy=identitySet!r lastModifiedDateTime=d!r name=s!r package=package!r parentReference=itemReference!r shared=shared!r sharepointIds=sharepointIds!r size=n!r specialFolder=specialFolder!r video=video!r webDavUrl=s webUrl=s!r
 remoteLockActionResult:deviceActionResult unlockPin=s
 removeAccessApplyAction:accessReviewApplyAction
 removedState reason=s
@@ -2175,7 +2175,7 @@ resourceOperation:entity actionName=s description=s resourceName=s
 resourcePermission type=s value=s
 resourceReference id=s type=s webUrl=s
 resourceSpecificPermission description=s displayName=s id=s isEnabled=b value=s
-resourceSpecificPermissionGrant:directoryObject clientAppId=s clientId=s permission=s permissionType=s resourceAppId=s
+resourceSpecificPermissionGrant:directoryObject clientAppId=s!r clientId=s!r permission=s!r permissionType=s!r resourceAppId=s!r
 resourceVisualization containerDisplayName=s containerType=s containerWebUrl=s mediaType=s previewImageUrl=s previewText=s title=s type=s
 responseStatus response=responseType time=d
 restoreAction
@@ -2192,7 +2192,7 @@ resultInfo code=n message=s subcode=n
 resultTemplate body=a displayName=s
 resultTemplateDictionary:dictionary
 resultTemplateOption enableResultTemplate=b
-retentionLabelSettings behaviorDuringRetentionPeriod=security.behaviorDuringRetentionPeriod isContentUpdateAllowed=b isDeleteAllowed=b isLabelUpdateAllowed=b isMetadataUpdateAllowed=b isRecordLocked=b
+retentionLabelSettings behaviorDuringRetentionPeriod=security.behaviorDuringRetentionPeriod!r isContentUpdateAllowed=b!r isDeleteAllowed=b!r isLabelUpdateAllowed=b!r isMetadataUpdateAllowed=b!r isRecordLocked=b
 retentionSetting interval=s period=s
 rgbColor b=n g=n r=n
 richLongRunningOperation:longRunningOperation error=publicError percentageComplete=n resourceId=s type=s
@@ -2232,11 +2232,11 @@ scoredEmailAddress address=s itemId=s relevanceScore=n selectionLikelihood=selec
 search.acronym:search.searchAnswer standsFor=s state=search.answerState
 search.answerKeyword keywords=s* matchSimilarKeywords=b reservedKeywords=s*
 search.answerVariant description=s displayName=s languageTag=s platform=devicePlatformType webUrl=s
-search.bookmark:search.searchAnswer availabilityEndDateTime=d availabilityStartDateTime=d categories=s* groupIds=s* isSuggested=b keywords=search.answerKeyword languageTags=s* platforms=devicePlatformType* powerAppIds=s* state=search.answerState targetedVariations=search.answerVariant*
+search.bookmark:search.searchAnswer availabilityEndDateTime=d availabilityStartDateTime=d categories=s* groupIds=s* isSuggested=b!r keywords=search.answerKeyword languageTags=s* platforms=devicePlatformType* powerAppIds=s* state=search.answerState targetedVariations=search.answerVariant*
 search.identity displayName=s id=s
 search.identitySet application=search.identity device=search.identity user=search.identity
-search.qna:search.searchAnswer availabilityEndDateTime=d availabilityStartDateTime=d groupIds=s* isSuggested=b keywords=search.answerKeyword languageTags=s* platforms=devicePlatformType* state=search.answerState targetedVariations=search.answerVariant*
-search.searchAnswer:entity description=s displayName=s lastModifiedBy=search.identitySet lastModifiedDateTime=d webUrl=s
+search.qna:search.searchAnswer availabilityEndDateTime=d availabilityStartDateTime=d groupIds=s* isSuggested=b!r keywords=search.answerKeyword languageTags=s* platforms=devicePlatformType* state=search.answerState targetedVariations=search.answerVariant*
+search.searchAnswer:entity description=s displayName=s lastModifiedBy=search.identitySet!r lastModifiedDateTime=d!r webUrl=s
 searchAggregation buckets=searchBucket* field=s
 searchAlteration alteredHighlightedQueryString=s alteredQueryString=s alteredQueryTokens=alteredQueryToken*
 searchAlterationOptions enableModification=b enableSuggestion=b
@@ -2248,7 +2248,7 @@ searchQuery queryString=s queryTemplate=s
 searchRequest aggregationFilters=s* aggregations=aggregationOption* collapseProperties=collapseProperty* contentSources=s* enableTopResults=b entityTypes=entityType* fields=s* from=n query=searchQuery queryAlterationOptions=searchAlterationOptions region=s resultTemplateOptions=resultTemplateOption sharePointOneDriveOptions=sharePointOneDriveOptions size=n sortProperties=sortProperty*
 searchResponse hitsContainers=searchHitsContainer* queryAlterationResponse=alterationResponse resultTemplates=resultTemplateDictionary searchTerms=s*
 searchResult onClickTelemetryUrl=s
-sectionGroup:onenoteEntityHierarchyModel sectionGroupsUrl=s sectionsUrl=s parentNotebook=notebook parentSectionGroup=sectionGroup sectionGroups=sectionGroup* sections=onenoteSection*
+sectionGroup:onenoteEntityHierarchyModel sectionGroupsUrl=s!r sectionsUrl=s!r parentNotebook=notebook!r parentSectionGroup=sectionGroup!r sectionGroups=sectionGroup*!r sections=onenoteSection*!r
 sectionLinks oneNoteClientUrl=externalLink oneNoteWebUrl=externalLink
 secureScore:entity activeUserCount=n averageComparativeScores=averageComparativeScore* azureTenantId=s controlScores=controlScore* createdDateTime=d currentScore=n enabledServices=s* licensedUserCount=n maxScore=n vendorInformation=securityVendorInformation
 secureScoreControlProfile:entity actionType=s actionUrl=s azureTenantId=s complianceInformation=complianceInformation* controlCategory=s controlStateUpdates=secureScoreControlStateUpdate* deprecated=b implementationCost=s lastModifiedDateTime=d maxScore=n rank=n remediation=s remediationImpact=s service=s threats=s* tier=s title=s userImpact=s vendorInformation=securityVendorInformation
@@ -2280,7 +2280,7 @@ security.containerEvidence:security.alertEvidence args=s* command=s* containerId
 security.containerImageEvidence:security.alertEvidence digestImage=security.containerImageEvidence imageId=s registry=security.containerRegistryEvidence
 security.containerRegistryEvidence:security.alertEvidence registry=s
 security.cvssSummary score=n severity=security.vulnerabilitySeverity vectorString=s
-security.dataSet:entity createdBy=identitySet createdDateTime=d description=s displayName=s
+security.dataSet:entity createdBy=identitySet!r createdDateTime=d!r description=s displayName=s
 security.dataSource:entity createdBy=identitySet createdDateTime=d displayName=s holdStatus=security.dataSourceHoldStatus
 security.dataSourceContainer:entity createdDateTime=d displayName=s holdStatus=security.dataSourceHoldStatus lastModifiedDateTime=d releasedDateTime=d status=security.dataSourceContainerStatus
 security.departmentTemplate:security.filePlanDescriptorTemplate
@@ -2417,7 +2417,7 @@ security.unifiedGroupSource:security.dataSource includedSources=security.sourceT
 security.urlEvidence:security.alertEvidence url=s
 security.userAccount accountName=s activeDirectoryObjectGuid=s azureAdUserId=s displayName=s domainName=s resourceAccessEvents=security.resourceAccessEvent* userPrincipalName=s userSid=s
 security.userEvidence:security.alertEvidence stream=a userAccount=security.userAccount
-security.userSource:security.dataSource email=s includedSources=security.sourceType siteWebUrl=s
+security.userSource:security.dataSource email=s includedSources=security.sourceType siteWebUrl=s!r
 security.vmMetadata cloudProvider=security.vmCloudProvider resourceId=s subscriptionId=s vmId=s
 security.vulnerability:entity activeExploitsObserved=b commonWeaknessEnumerationIds=s* createdDateTime=d cvss2Summary=security.cvssSummary cvss3Summary=security.cvssSummary description=security.formattedContent exploits=security.hyperlink* exploitsAvailable=b hasChatter=b lastModifiedDateTime=d priorityScore=n publishedDateTime=d references=security.hyperlink* remediation=security.formattedContent severity=security.vulnerabilitySeverity articles=security.article* components=security.vulnerabilityComponent*
 security.vulnerabilityComponent:entity name=s
@@ -2435,7 +2435,7 @@ sendDtmfTonesOperation:commsOperation completionReason=sendDtmfCompletionReason
 sensitivityLabel:entity actionSource=labelActionSource autoTooltip=s description=s displayName=s isDefault=b isEndpointProtectionEnabled=b isScopedToUser=b locale=s name=s priority=n toolTip=s rights=usageRightsIncluded sublabels=sensitivityLabel*
 sensitivityLabelAssignment assignmentMethod=sensitivityLabelAssignmentMethod sensitivityLabelId=s tenantId=s
 serverProcessedContent htmlStrings=metaDataKeyStringPair* imageSources=metaDataKeyStringPair* links=metaDataKeyStringPair* searchablePlainTexts=metaDataKeyStringPair*
-serviceAnnouncement:entity healthOverviews=serviceHealth* issues=serviceHealthIssue* messages=serviceUpdateMessage*
+serviceAnnouncement:entity healthOverviews=serviceHealth*!r issues=serviceHealthIssue*!r messages=serviceUpdateMessage*!r
 serviceAnnouncementAttachment:entity content=a contentType=s lastModifiedDateTime=d name=s size=n
 serviceAnnouncementBase:entity details=keyValuePair* endDateTime=d lastModifiedDateTime=d startDateTime=d title=s
 serviceApp:entity application=identity effectiveDateTime=d lastModifiedBy=identitySet lastModifiedDateTime=d registrationDateTime=d status=serviceAppStatus
@@ -2444,7 +2444,7 @@ serviceHealthIssue:serviceAnnouncementBase classification=serviceHealthClassific
 serviceHealthIssuePost createdDateTime=d description=itemBody postType=postType
 serviceHostedMediaConfig:mediaConfig preFetchMedia=mediaInfo*
 servicePlanInfo appliesTo=s provisioningStatus=s servicePlanId=s servicePlanName=s
-servicePrincipal:directoryObject accountEnabled=b!f(enxi) addIns=addIn* alternativeNames=s*!f(exgls) appDescription=s appDisplayName=s appId=s!f(enxis) applicationTemplateId=s!f(enx) appOwnerOrganizationId=s!f(enxgl) appRoleAssignmentRequired=b!f(enx) appRoles=appRole* customSecurityAttributes=customSecurityAttributeValue!$f(enxs) description=s!qf(enxgls) disabledByMicrosoftStatus=s!f(enx) displayName=s!oqf(enxglis) homepage=s info=informationalUrl!f(enxgl) keyCredentials=keyCredential*!f(exgl) loginUrl=s logoutUrl=s notes=s notificationEmailAddresses=s* oauth2PermissionScopes=permissionScope* passwordCredentials=passwordCredential* preferredSingleSignOnMode=s preferredTokenSigningKeyThumbprint=s replyUrls=s* resourceSpecificApplicationPermissions=resourceSpecificPermission* samlSingleSignOnSettings=samlSingleSignOnSettings servicePrincipalNames=s*!f(exgls) servicePrincipalType=s signInAudience=s tags=s*!f(exgls) tokenEncryptionKeyId=s verifiedPublisher=verifiedPublisher appManagementPolicies=appManagementPolicy* appRoleAssignedTo=appRoleAssignment* appRoleAssignments=appRoleAssignment* claimsMappingPolicies=claimsMappingPolicy* createdObjects=directoryObject* delegatedPermissionClassifications=delegatedPermissionClassification* endpoints=endpoint* federatedIdentityCredentials=federatedIdentityCredential*!f(en) homeRealmDiscoveryPolicies=homeRealmDiscoveryPolicy* memberOf=directoryObject* oauth2PermissionGrants=oAuth2PermissionGrant* ownedObjects=directoryObject*!f(en) owners=directoryObject*!f(en) remoteDesktopSecurityConfiguration=remoteDesktopSecurityConfiguration!f(e) synchronization=synchronization tokenIssuancePolicies=tokenIssuancePolicy* tokenLifetimePolicies=tokenLifetimePolicy* transitiveMemberOf=directoryObject*
+servicePrincipal:directoryObject accountEnabled=b!f(enxi) addIns=addIn* alternativeNames=s*!f(exgls) appDescription=s appDisplayName=s appId=s!f(enxis) applicationTemplateId=s!rf(enx) appOwnerOrganizationId=s!f(enxgl) appRoleAssignmentRequired=b!f(enx) appRoles=appRole* customSecurityAttributes=customSecurityAttributeValue!$f(enxs) description=s!qf(enxgls) disabledByMicrosoftStatus=s!f(enx) displayName=s!oqf(enxglis) homepage=s info=informationalUrl!f(enxgl) keyCredentials=keyCredential*!f(exgl) loginUrl=s logoutUrl=s notes=s notificationEmailAddresses=s* oauth2PermissionScopes=permissionScope* passwordCredentials=passwordCredential* preferredSingleSignOnMode=s preferredTokenSigningKeyThumbprint=s replyUrls=s* resourceSpecificApplicationPermissions=resourceSpecificPermission*!r samlSingleSignOnSettings=samlSingleSignOnSettings servicePrincipalNames=s*!f(exgls) servicePrincipalType=s signInAudience=s!r tags=s*!f(exgls) tokenEncryptionKeyId=s verifiedPublisher=verifiedPublisher appManagementPolicies=appManagementPolicy* appRoleAssignedTo=appRoleAssignment* appRoleAssignments=appRoleAssignment* claimsMappingPolicies=claimsMappingPolicy* createdObjects=directoryObject*!r delegatedPermissionClassifications=delegatedPermissionClassification* endpoints=endpoint* federatedIdentityCredentials=federatedIdentityCredential*!f(en) homeRealmDiscoveryPolicies=homeRealmDiscoveryPolicy* memberOf=directoryObject*!r oauth2PermissionGrants=oAuth2PermissionGrant*!r ownedObjects=directoryObject*!rf(en) owners=directoryObject*!f(en) remoteDesktopSecurityConfiguration=remoteDesktopSecurityConfiguration!f(e) synchronization=synchronization tokenIssuancePolicies=tokenIssuancePolicy* tokenLifetimePolicies=tokenLifetimePolicy* transitiveMemberOf=directoryObject*
 servicePrincipalIdentity:identity appId=s
 servicePrincipalLockConfiguration allProperties=b credentialsWithUsageSign=b credentialsWithUsageVerify=b isEnabled=b tokenEncryptionKeyId=b
 servicePrincipalRiskDetection:entity activity=activityType activityDateTime=d additionalInfo=s appId=s correlationId=s detectedDateTime=d detectionTimingType=riskDetectionTimingType ipAddress=s keyIds=s* lastUpdatedDateTime=d location=signInLocation requestId=s!f(e) riskDetail=riskDetail riskEventType=s riskLevel=riskLevel riskState=riskState servicePrincipalDisplayName=s servicePrincipalId=s!f(e) source=s tokenIssuerType=tokenIssuerType
@@ -2462,20 +2462,20 @@ settingValue name=s value=s
 shareAction recipients=identitySet*
 sharePointIdentity:identity loginName=s
 sharePointIdentitySet:identitySet group=identity siteGroup=sharePointIdentity siteUser=sharePointIdentity
-sharePointOneDriveOptions includeContent=searchContent
+sharePointOneDriveOptions includeContent=searchContent!r
 sharePointProtectionPolicy:protectionPolicyBase siteInclusionRules=siteProtectionRule* siteProtectionUnits=siteProtectionUnit* siteProtectionUnitsBulkAdditionJobs=siteProtectionUnitsBulkAdditionJob*
 sharePointRestoreSession:restoreSessionBase siteRestoreArtifacts=siteRestoreArtifact* siteRestoreArtifactsBulkAdditionRequests=siteRestoreArtifactsBulkAdditionRequest*
-shared owner=identitySet scope=s sharedBy=identitySet sharedDateTime=d
+shared owner=identitySet!r scope=s!r sharedBy=identitySet!r sharedDateTime=d!r
 sharedDriveItem:baseItem owner=identitySet driveItem=driveItem items=driveItem* list=list listItem=listItem permission=permission root=driveItem site=site
-sharedInsight:entity lastShared=sharingDetail resourceReference=resourceReference resourceVisualization=resourceVisualization sharingHistory=sharingDetail* lastSharedMethod=entity resource=entity
+sharedInsight:entity lastShared=sharingDetail resourceReference=resourceReference!r resourceVisualization=resourceVisualization!r sharingHistory=sharingDetail* lastSharedMethod=entity resource=entity
 sharedPCAccountManagerPolicy accountDeletionPolicy=sharedPCAccountDeletionPolicyType cacheAccountsAboveDiskFreePercentage=n inactiveThresholdDays=n removeAccountsBelowDiskFreePercentage=n
 sharedPCConfiguration:deviceConfiguration accountManagerPolicy=sharedPCAccountManagerPolicy allowedAccounts=sharedPCAllowedAccountType allowLocalStorage=b disableAccountManager=b disableEduPolicies=b disablePowerPolicies=b disableSignInOnResume=b enabled=b idleTimeBeforeSleepInSeconds=n kioskAppDisplayName=s kioskAppUserModelId=s maintenanceStartTime=s
 sharedWithChannelTeamInfo:teamInfo isHostTeam=b allowedMembers=conversationMember*
 sharepoint:entity settings=sharepointSettings
 sharepointIds listId=s listItemId=s listItemUniqueId=s siteId=s siteUrl=s tenantId=s webId=s
-sharepointSettings:entity allowedDomainGuidsForSyncApp=s* availableManagedPathsForSiteCreation=s* deletedUserPersonalSiteRetentionPeriodInDays=n excludedFileExtensionsForSyncApp=s* idleSessionSignOut=idleSessionSignOut imageTaggingOption=imageTaggingChoice isCommentingOnSitePagesEnabled=b isFileActivityNotificationEnabled=b isLegacyAuthProtocolsEnabled=b isLoopEnabled=b isMacSyncAppEnabled=b isRequireAcceptingUserToMatchInvitedUserEnabled=b isResharingByExternalUsersEnabled=b isSharePointMobileNotificationEnabled=b isSharePointNewsfeedEnabled=b isSiteCreationEnabled=b isSiteCreationUIEnabled=b isSitePagesCreationEnabled=b isSitesStorageLimitAutomatic=b isSyncButtonHiddenOnPersonalSite=b isUnmanagedSyncAppForTenantRestricted=b personalSiteDefaultStorageLimitInMB=n sharingAllowedDomainList=s* sharingBlockedDomainList=s* sharingCapability=sharingCapabilities sharingDomainRestrictionMode=sharingDomainRestrictionMode siteCreationDefaultManagedPath=s siteCreationDefaultStorageLimitInMB=n tenantDefaultTimezone=s
-sharingDetail sharedBy=insightIdentity sharedDateTime=d sharingReference=resourceReference sharingSubject=s sharingType=s
-sharingInvitation email=s invitedBy=identitySet redeemedBy=s signInRequired=b
+sharepointSettings:entity allowedDomainGuidsForSyncApp=s* availableManagedPathsForSiteCreation=s*!r deletedUserPersonalSiteRetentionPeriodInDays=n excludedFileExtensionsForSyncApp=s* idleSessionSignOut=idleSessionSignOut imageTaggingOption=imageTaggingChoice isCommentingOnSitePagesEnabled=b isFileActivityNotificationEnabled=b isLegacyAuthProtocolsEnabled=b isLoopEnabled=b isMacSyncAppEnabled=b isRequireAcceptingUserToMatchInvitedUserEnabled=b isResharingByExternalUsersEnabled=b isSharePointMobileNotificationEnabled=b isSharePointNewsfeedEnabled=b isSiteCreationEnabled=b isSiteCreationUIEnabled=b isSitePagesCreationEnabled=b isSitesStorageLimitAutomatic=b isSyncButtonHiddenOnPersonalSite=b isUnmanagedSyncAppForTenantRestricted=b personalSiteDefaultStorageLimitInMB=n sharingAllowedDomainList=s* sharingBlockedDomainList=s* sharingCapability=sharingCapabilities sharingDomainRestrictionMode=sharingDomainRestrictionMode siteCreationDefaultManagedPath=s siteCreationDefaultStorageLimitInMB=n tenantDefaultTimezone=s
+sharingDetail sharedBy=insightIdentity sharedDateTime=d!r sharingReference=resourceReference!r sharingSubject=s sharingType=s
+sharingInvitation email=s!r invitedBy=identitySet!r redeemedBy=s signInRequired=b!r
 sharingLink application=identity preventsDownload=b scope=s type=s webHtml=s webUrl=s
 shift:changeTrackedEntity draftShift=shiftItem isStagedForDeletion=b schedulingGroupId=s sharedShift=shiftItem userId=s
 shiftActivity code=s displayName=s endDateTime=d isPaid=b startDateTime=d theme=scheduleEntityTheme
@@ -2490,7 +2490,7 @@ signInFrequencySessionControl:conditionalAccessSessionControl authenticationType
 signInIdentity
 signInLocation city=s countryOrRegion=s geoCoordinates=geoCoordinates state=s
 signInStatus additionalDetails=s errorCode=n failureReason=s
-signingCertificateUpdateStatus certificateUpdateResult=s lastRunDateTime=d
+signingCertificateUpdateStatus certificateUpdateResult=s!r lastRunDateTime=d!r
 simulation:entity attackTechnique=simulationAttackTechnique!of attackType=simulationAttackType!of automationId=s completionDateTime=d!of createdBy=emailIdentity createdDateTime=d description=s displayName=s!of durationInDays=n endUserNotificationSetting=endUserNotificationSetting excludedAccountTarget=accountTargetContent includedAccountTarget=accountTargetContent isAutomated=b!of lastModifiedBy=emailIdentity lastModifiedDateTime=d launchDateTime=d!of oAuthConsentAppDetail=oAuthConsentAppDetail payloadDeliveryPlatform=payloadDeliveryPlatform report=simulationReport status=simulationStatus!of trainingSetting=trainingSetting landingPage=landingPage loginPage=loginPage payload=payload
 simulationAutomation:entity createdBy=emailIdentity createdDateTime=d description=s displayName=s!of lastModifiedBy=emailIdentity lastModifiedDateTime=d lastRunDateTime=d nextRunDateTime=d status=simulationAutomationStatus!of runs=simulationAutomationRun*
 simulationAutomationRun:entity endDateTime=d simulationId=s startDateTime=d status=simulationAutomationRunStatus
@@ -2500,11 +2500,11 @@ simulationNotification:baseEndUserNotification targettedUserType=targettedUserTy
 simulationReport overview=simulationReportOverview simulationUsers=userSimulationDetails*
 simulationReportOverview recommendedActions=recommendedAction* resolvedTargetsCount=n simulationEventsContent=simulationEventsContent trainingEventsContent=trainingEventsContent
 singleServicePrincipal:subjectSet description=s servicePrincipalId=s
-singleUser:subjectSet description=s userId=s
+singleUser:subjectSet description=s!r userId=s
 singleValueLegacyExtendedProperty:entity value=s
-site:baseItem displayName=s error=publicError isPersonalSite=b root=root sharepointIds=sharepointIds siteCollection=siteCollection analytics=itemAnalytics columns=columnDefinition* contentTypes=contentType* drive=drive drives=drive* externalColumns=columnDefinition* items=baseItem* lists=list* onenote=onenote operations=richLongRunningOperation* pages=baseSitePage* permissions=permission* sites=site* termStore=termStore.store termStores=termStore.store*
+site:baseItem displayName=s!r error=publicError isPersonalSite=b!r root=root!r sharepointIds=sharepointIds!r siteCollection=siteCollection!r analytics=itemAnalytics columns=columnDefinition* contentTypes=contentType* drive=drive drives=drive* externalColumns=columnDefinition* items=baseItem* lists=list* onenote=onenote operations=richLongRunningOperation* pages=baseSitePage* permissions=permission* sites=site* termStore=termStore.store termStores=termStore.store*
 siteArchivalDetails archiveStatus=siteArchiveStatus!$
-siteCollection archivalDetails=siteArchivalDetails dataLocationCode=s hostname=s root=root
+siteCollection archivalDetails=siteArchivalDetails dataLocationCode=s!r hostname=s!r root=root!r
 sitePage:baseSitePage promotionKind=pagePromotionType reactions=reactionsFacet showComments=b showRecommendedPages=b thumbnailWebUrl=s titleArea=titleArea canvasLayout=canvasLayout webParts=webPart*
 siteProtectionRule:protectionRuleBase siteExpression=s
 siteProtectionUnit:protectionUnitBase siteId=s siteName=s siteWebUrl=s
@@ -2531,7 +2531,7 @@ standardWebPart:webPart containerTextWebPartId=s data=webPartData webPartType=s
 startHoldMusicOperation:commsOperation
 stopHoldMusicOperation:commsOperation
 storage fileStorage=fileStorage settings=storageSettings
-storagePlanInformation upgradeAvailable=b
+storagePlanInformation upgradeAvailable=b!r
 storageQuotaBreakdown:entity displayName=s manageWebUrl=s used=n
 storageSettings:entity quota=unifiedStorageQuota
 stringKeyAttributeMappingSourceValuePair key=s value=attributeMappingSource
@@ -2552,11 +2552,11 @@ subjectRightsRequestStageDetail error=publicError stage=subjectRightsRequestStag
 subjectSet
 subscribeToToneOperation:commsOperation
 subscribedSku:entity accountId=s accountName=s appliesTo=s capabilityStatus=s consumedUnits=n prepaidUnits=licenseUnitsDetail servicePlans=servicePlanInfo* skuId=s skuPartNumber=s subscriptionIds=s*
-subscription:entity applicationId=s changeType=s clientState=s creatorId=s encryptionCertificate=s encryptionCertificateId=s expirationDateTime=d includeResourceData=b latestSupportedTlsVersion=s lifecycleNotificationUrl=s notificationQueryOptions=s notificationUrl=s notificationUrlAppId=s resource=s
+subscription:entity applicationId=s!r changeType=s clientState=s creatorId=s!r encryptionCertificate=s encryptionCertificateId=s expirationDateTime=d includeResourceData=b latestSupportedTlsVersion=s lifecycleNotificationUrl=s notificationQueryOptions=s notificationUrl=s notificationUrlAppId=s resource=s
 swapShiftsChangeRequest:offerShiftRequest recipientShiftId=s
 synchronization:entity secrets=synchronizationSecretKeyStringValuePair* jobs=synchronizationJob* templates=synchronizationTemplate*
 synchronizationError code=s message=s tenantActionable=b
-synchronizationJob:entity schedule=synchronizationSchedule status=synchronizationStatus synchronizationJobSettings=keyValuePair* templateId=s bulkUpload=bulkUpload schema=synchronizationSchema
+synchronizationJob:entity schedule=synchronizationSchedule!r status=synchronizationStatus synchronizationJobSettings=keyValuePair* templateId=s bulkUpload=bulkUpload schema=synchronizationSchema
 synchronizationJobApplicationParameters ruleId=s subjects=synchronizationJobSubject*
 synchronizationJobRestartCriteria resetScope=synchronizationJobRestartScope
 synchronizationJobSubject links=synchronizationLinkedObjects objectId=s objectTypeName=s
@@ -2598,7 +2598,7 @@ teamMessagingSettings allowChannelMentions=b allowOwnerDeleteMessages=b allowTea
 teamRenamedEventMessageDetail:eventMessageDetail initiator=identitySet teamDisplayName=s teamId=s
 teamSummary guestsCount=n membersCount=n ownersCount=n
 teamUnarchivedEventMessageDetail:eventMessageDetail initiator=identitySet teamId=s
-teamsApp:entity displayName=s distributionMethod=teamsAppDistributionMethod externalId=s appDefinitions=teamsAppDefinition*
+teamsApp:entity displayName=s distributionMethod=teamsAppDistributionMethod!r externalId=s appDefinitions=teamsAppDefinition*
 teamsAppAuthorization clientAppId=s requiredPermissionSet=teamsAppPermissionSet
 teamsAppDefinition:entity authorization=teamsAppAuthorization createdBy=identitySet description=s displayName=s lastModifiedDateTime=d publishingState=teamsAppPublishingState shortDescription=s teamsAppId=s version=s bot=teamworkBot
 teamsAppInstallation:entity consentedPermissionSet=teamsAppPermissionSet teamsApp=teamsApp teamsAppDefinition=teamsAppDefinition
@@ -2610,7 +2610,7 @@ teamsAppSettings:entity allowUserRequestsForAppAccess=b isUserPersonalScopeResou
 teamsAppUpgradedEventMessageDetail:eventMessageDetail initiator=identitySet teamsAppDisplayName=s teamsAppId=s
 teamsAsyncOperation:entity attemptsCount=n createdDateTime=d error=operationError lastActionDateTime=d operationType=teamsAsyncOperationType status=teamsAsyncOperationStatus targetResourceId=s targetResourceLocation=s
 teamsLicensingDetails:entity hasTeamsLicense=b
-teamsTab:entity configuration=teamsTabConfiguration displayName=s webUrl=s teamsApp=teamsApp
+teamsTab:entity configuration=teamsTabConfiguration displayName=s webUrl=s!r teamsApp=teamsApp
 teamsTabConfiguration contentUrl=s entityId=s removeUrl=s websiteUrl=s
 teamsTemplate:entity
 teamwork:entity isTeamsEnabled=b region=s deletedChats=deletedChat* deletedTeams=deletedTeam* teamsAppSettings=teamsAppSettings workforceIntegrations=workforceIntegration*
@@ -2640,14 +2640,14 @@ tenantProtectionScopeContainer:entity
 tenantRelationship delegatedAdminCustomers=delegatedAdminCustomer* delegatedAdminRelationships=delegatedAdminRelationship* multiTenantOrganization=multiTenantOrganization
 tenantScope:scopeBase
 termColumn allowMultipleValues=b showFullyQualifiedName=b parentTerm=termStore.term termSet=termStore.set
-termStore.group:entity createdDateTime=d description=s displayName=s parentSiteId=s scope=termStore.termGroupScope sets=termStore.set*
+termStore.group:entity createdDateTime=d!r description=s displayName=s parentSiteId=s scope=termStore.termGroupScope sets=termStore.set*
 termStore.localizedDescription description=s languageTag=s
 termStore.localizedLabel isDefault=b languageTag=s name=s
 termStore.localizedName languageTag=s name=s
 termStore.relation:entity relationship=termStore.relationType fromTerm=termStore.term set=termStore.set toTerm=termStore.term
-termStore.set:entity createdDateTime=d description=s localizedNames=termStore.localizedName* properties=keyValue* children=termStore.term* parentGroup=termStore.group relations=termStore.relation* terms=termStore.term*
+termStore.set:entity createdDateTime=d!r description=s localizedNames=termStore.localizedName* properties=keyValue* children=termStore.term* parentGroup=termStore.group relations=termStore.relation* terms=termStore.term*
 termStore.store:entity defaultLanguageTag=s languageTags=s* groups=termStore.group* sets=termStore.set*
-termStore.term:entity createdDateTime=d descriptions=termStore.localizedDescription* labels=termStore.localizedLabel* lastModifiedDateTime=d properties=keyValue* children=termStore.term* relations=termStore.relation* set=termStore.set
+termStore.term:entity createdDateTime=d!r descriptions=termStore.localizedDescription* labels=termStore.localizedLabel* lastModifiedDateTime=d!r properties=keyValue* children=termStore.term* relations=termStore.relation* set=termStore.set
 termsAndConditions:entity acceptanceStatement=s bodyText=s createdDateTime=d description=s displayName=s lastModifiedDateTime=d title=s version=n acceptanceStatuses=termsAndConditionsAcceptanceStatus* assignments=termsAndConditionsAssignment*
 termsAndConditionsAcceptanceStatus:entity acceptedDateTime=d acceptedVersion=n userDisplayName=s userPrincipalName=s termsAndConditions=termsAndConditions
 termsAndConditionsAssignment:entity target=deviceAndAppManagementAssignmentTarget
@@ -2656,7 +2656,7 @@ termsOfUseContainer:entity agreementAcceptances=agreementAcceptance* agreements=
 textColumn allowMultipleLines=b appendChangesToExistingText=b linesForEditing=n maxLength=n textType=s
 textContent:contentBase data=s
 textWebPart:webPart innerHtml=s
-threatAssessmentRequest:entity category=threatCategory contentType=threatAssessmentContentType createdBy=identitySet createdDateTime=d expectedAssessment=threatExpectedAssessment requestSource=threatAssessmentRequestSource status=threatAssessmentStatus results=threatAssessmentResult*
+threatAssessmentRequest:entity category=threatCategory contentType=threatAssessmentContentType createdBy=identitySet createdDateTime=d expectedAssessment=threatExpectedAssessment requestSource=threatAssessmentRequestSource status=threatAssessmentStatus results=threatAssessmentResult*!r
 threatAssessmentResult:entity createdDateTime=d message=s resultType=threatAssessmentResultType
 thumbnail content=a height=n sourceItemId=s url=s width=n
 thumbnailColumn
@@ -2680,7 +2680,7 @@ timeZoneInformation alias=s displayName=s
 titleArea alternativeText=s enableGradientEffect=b imageWebUrl=s layout=titleAreaLayoutType serverProcessedContent=serverProcessedContent showAuthor=b showPublishedDate=b showTextBlockAboveTitle=b textAboveTitle=s textAlignment=titleAreaTextAlignmentType
 todo:entity lists=todoTaskList*
 todoTask:entity body=itemBody bodyLastModifiedDateTime=d categories=s* completedDateTime=dateTimeTimeZone createdDateTime=d dueDateTime=dateTimeTimeZone hasAttachments=b importance=importance isReminderOn=b lastModifiedDateTime=d recurrence=patternedRecurrence reminderDateTime=dateTimeTimeZone startDateTime=dateTimeTimeZone status=taskStatus title=s attachments=attachmentBase* attachmentSessions=attachmentSession* checklistItems=checklistItem* extensions=extension* linkedResources=linkedResource*
-todoTaskList:entity displayName=s isOwner=b isShared=b wellknownListName=wellknownListName extensions=extension* tasks=todoTask*
+todoTaskList:entity displayName=s isOwner=b isShared=b wellknownListName=wellknownListName extensions=extension* tasks=todoTask*!r
 tokenIssuancePolicy:stsPolicy
 tokenLifetimePolicy:stsPolicy
 tokenMeetingInfo:meetingInfo token=s
@@ -2696,14 +2696,14 @@ unifiedApprovalStage approvalStageTimeOutInDays=n escalationApprovers=subjectSet
 unifiedRbacResourceAction:entity actionVerb=s authenticationContextId=s description=s isAuthenticationContextSettable=b name=s resourceScopeId=s
 unifiedRbacResourceNamespace:entity name=s resourceActions=unifiedRbacResourceAction*
 unifiedRole roleDefinitionId=s
-unifiedRoleAssignment:entity appScopeId=s!f(ei) condition=s directoryScopeId=s!f(ei) principalId=s!f(ei) roleDefinitionId=s!f(ei) appScope=appScope directoryScope=directoryObject principal=directoryObject roleDefinition=unifiedRoleDefinition
+unifiedRoleAssignment:entity appScopeId=s!f(ei) condition=s directoryScopeId=s!f(ei) principalId=s!f(ei) roleDefinitionId=s!rf(ei) appScope=appScope directoryScope=directoryObject!r principal=directoryObject!r roleDefinition=unifiedRoleDefinition
 unifiedRoleAssignmentSchedule:unifiedRoleScheduleBase assignmentType=s!f(en) memberType=s!f(en) scheduleInfo=requestSchedule activatedUsing=unifiedRoleEligibilitySchedule
 unifiedRoleAssignmentScheduleInstance:unifiedRoleScheduleInstanceBase assignmentType=s!f(en) endDateTime=d memberType=s!f(en) roleAssignmentOriginId=s!f(en) roleAssignmentScheduleId=s!f(en) startDateTime=d activatedUsing=unifiedRoleEligibilityScheduleInstance
-unifiedRoleAssignmentScheduleRequest:request action=unifiedRoleScheduleRequestActions appScopeId=s!f(en) directoryScopeId=s!f(en) isValidationOnly=b justification=s principalId=s!f(en) roleDefinitionId=s!f(en) scheduleInfo=requestSchedule targetScheduleId=s!f(en) ticketInfo=ticketInfo activatedUsing=unifiedRoleEligibilitySchedule appScope=appScope directoryScope=directoryObject principal=directoryObject roleDefinition=unifiedRoleDefinition targetSchedule=unifiedRoleAssignmentSchedule
-unifiedRoleDefinition:entity description=s displayName=s!f(ei) isBuiltIn=b!f(ei) isEnabled=b resourceScopes=s* rolePermissions=unifiedRolePermission* templateId=s version=s inheritsPermissionsFrom=unifiedRoleDefinition*
+unifiedRoleAssignmentScheduleRequest:request action=unifiedRoleScheduleRequestActions appScopeId=s!f(en) directoryScopeId=s!f(en) isValidationOnly=b justification=s principalId=s!f(en) roleDefinitionId=s!f(en) scheduleInfo=requestSchedule targetScheduleId=s!f(en) ticketInfo=ticketInfo activatedUsing=unifiedRoleEligibilitySchedule appScope=appScope directoryScope=directoryObject!r principal=directoryObject roleDefinition=unifiedRoleDefinition targetSchedule=unifiedRoleAssignmentSchedule
+unifiedRoleDefinition:entity description=s displayName=s!f(ei) isBuiltIn=b!rf(ei) isEnabled=b resourceScopes=s* rolePermissions=unifiedRolePermission* templateId=s version=s inheritsPermissionsFrom=unifiedRoleDefinition*
 unifiedRoleEligibilitySchedule:unifiedRoleScheduleBase memberType=s!f(en) scheduleInfo=requestSchedule
 unifiedRoleEligibilityScheduleInstance:unifiedRoleScheduleInstanceBase endDateTime=d memberType=s!f(en) roleEligibilityScheduleId=s!f(en) startDateTime=d
-unifiedRoleEligibilityScheduleRequest:request action=unifiedRoleScheduleRequestActions appScopeId=s!f(en) directoryScopeId=s!f(en) isValidationOnly=b justification=s principalId=s!f(en) roleDefinitionId=s!f(en) scheduleInfo=requestSchedule targetScheduleId=s!f(en) ticketInfo=ticketInfo appScope=appScope directoryScope=directoryObject principal=directoryObject roleDefinition=unifiedRoleDefinition targetSchedule=unifiedRoleEligibilitySchedule
+unifiedRoleEligibilityScheduleRequest:request action=unifiedRoleScheduleRequestActions appScopeId=s!f(en) directoryScopeId=s!f(en) isValidationOnly=b justification=s principalId=s!f(en) roleDefinitionId=s!f(en) scheduleInfo=requestSchedule targetScheduleId=s!f(en) ticketInfo=ticketInfo appScope=appScope directoryScope=directoryObject!r principal=directoryObject roleDefinition=unifiedRoleDefinition targetSchedule=unifiedRoleEligibilitySchedule
 unifiedRoleManagementPolicy:entity description=s displayName=s isOrganizationDefault=b!f(en) lastModifiedBy=identity lastModifiedDateTime=d scopeId=s scopeType=s effectiveRules=unifiedRoleManagementPolicyRule* rules=unifiedRoleManagementPolicyRule*
 unifiedRoleManagementPolicyApprovalRule:unifiedRoleManagementPolicyRule setting=approvalSettings
 unifiedRoleManagementPolicyAssignment:entity policyId=s roleDefinitionId=s!f(e) scopeId=s scopeType=s policy=unifiedRoleManagementPolicy
@@ -2714,8 +2714,8 @@ unifiedRoleManagementPolicyNotificationRule:unifiedRoleManagementPolicyRule isDe
 unifiedRoleManagementPolicyRule:entity target=unifiedRoleManagementPolicyRuleTarget!f(en)
 unifiedRoleManagementPolicyRuleTarget caller=s enforcedSettings=s* inheritableSettings=s* level=s operations=unifiedRoleManagementPolicyRuleTargetOperations* targetObjects=directoryObject*
 unifiedRolePermission allowedResourceActions=s* condition=s excludedResourceActions=s*
-unifiedRoleScheduleBase:entity appScopeId=s createdDateTime=d createdUsing=s directoryScopeId=s modifiedDateTime=d principalId=s roleDefinitionId=s status=s appScope=appScope directoryScope=directoryObject principal=directoryObject roleDefinition=unifiedRoleDefinition
-unifiedRoleScheduleInstanceBase:entity appScopeId=s directoryScopeId=s principalId=s roleDefinitionId=s appScope=appScope directoryScope=directoryObject principal=directoryObject roleDefinition=unifiedRoleDefinition
+unifiedRoleScheduleBase:entity appScopeId=s createdDateTime=d createdUsing=s directoryScopeId=s modifiedDateTime=d principalId=s roleDefinitionId=s status=s appScope=appScope directoryScope=directoryObject!r principal=directoryObject roleDefinition=unifiedRoleDefinition
+unifiedRoleScheduleInstanceBase:entity appScopeId=s directoryScopeId=s principalId=s roleDefinitionId=s appScope=appScope directoryScope=directoryObject!r principal=directoryObject roleDefinition=unifiedRoleDefinition
 unifiedStorageQuota:entity deleted=n manageWebUrl=s remaining=n state=s total=n used=n services=serviceStorageQuotaBreakdown*
 unmuteParticipantOperation:commsOperation
 updateAllowedCombinationsResult additionalInformation=s conditionalAccessReferences=s* currentCombinations=authenticationMethodModes* previousCombinations=authenticationMethodModes*
@@ -2724,49 +2724,49 @@ updateWindowsDeviceAccountActionParameter calendarSyncEnabled=b deviceAccount=wi
 uploadSession expirationDateTime=d nextExpectedRanges=s* uploadUrl=s
 uriClickSecurityState clickAction=s clickDateTime=d id=s sourceId=s uriDomain=s verdict=s
 urlAssessmentRequest:threatAssessmentRequest url=s
-usageDetails lastAccessedDateTime=d lastModifiedDateTime=d
+usageDetails lastAccessedDateTime=d!r lastModifiedDateTime=d!r
 usageRightsIncluded:entity ownerEmail=s userEmail=s value=usageRights
-usedInsight:entity lastUsed=usageDetails resourceReference=resourceReference resourceVisualization=resourceVisualization resource=entity
-user:directoryObject aboutMe=s!$ accountEnabled=b!$f(enxi) ageGroup=s!$f(enxi) assignedLicenses=assignedLicense*!$f(enx) assignedPlans=assignedPlan*!$f(ex) authorizationInfo=authorizationInfo birthday=d!$ businessPhones=s*!f(exgls) city=s!$f(enxglis) companyName=s!$f(enxglis) consentProvidedForMinor=s!$f(enxi) country=s!$f(enxglis) createdDateTime=d!$f(enxgli) creationType=s!$f(enxi) customSecurityAttributes=customSecurityAttributeValue!$f(enxs) department=s!$f(enxgli) deviceEnrollmentLimit=n displayName=s!oqf(enxglis) employeeHireDate=s!$f(enxgli) employeeId=s!$f(enxglis) employeeLeaveDateTime=d!f(enxgli) employeeOrgData=employeeOrgData!$f(enxgli) employeeType=s!$f(enxglis) externalUserState=s!$f(enxi) externalUserStateChangeDateTime=d!$f(enxi) faxNumber=s!$f(enxglis) givenName=s!f(enxglis) hireDate=d!$ identities=objectIdentity*!$f(e) imAddresses=s*!$f(exgls) interests=s*!$ isManagementRestricted=b!$ isResourceAccount=b jobTitle=s!f(enxglis) lastPasswordChangeDateTime=d!$ legalAgeGroupClassification=s!$ licenseAssignmentStates=licenseAssignmentState*!$ mail=s!f(enxglisw) mailboxSettings=mailboxSettings!$ mailNickname=s!$f(enxglis) mobilePhone=s!qf(enxglis) mySite=s!$ officeLocation=s!f(enxglis) onPremisesDistinguishedName=s!$ onPremisesDomainName=s!$ onPremisesExtensionAttributes=onPremisesExtensionAttributes!$f(enxi) onPremisesImmutableId=s!$f(enxgli) onPremisesLastSyncDateTime=d!$f(enxgli) onPremisesProvisioningErrors=onPremisesProvisioningError*!$f(exgl) onPremisesSamAccountName=s!$f(enxglis) onPremisesSecurityIdentifier=s!$f(e) onPremisesSyncEnabled=b!$f(enxi) onPremisesUserPrincipalName=s!$f(enxglis) otherMails=s*!$f(enxglisw) passwordPolicies=s!$f(enx) passwordProfile=passwordProfile!$f(enxi) pastProjects=s*!$ postalCode=s!$f(enxglis) preferredDataLocation=s preferredLanguage=s!f(enxglis) preferredName=s!$ print=userPrint provisionedPlans=provisionedPlan*!$f(exgl) proxyAddresses=s*!$f(enxglsw) responsibilities=s*!$ schools=s*!$ securityIdentifier=s!f(exgls) serviceProvisioningErrors=serviceProvisioningError*!f(ex) showInAddressList=b signInActivity=signInActivity!$f(enxgl) signInSessionsValidFromDateTime=d!$ skills=s*!$ state=s!$f(enxglis) streetAddress=s!$f(enxglis) surname=s!f(enxglis) usageLocation=s!$f(enxglis) userPrincipalName=s!of(enxglisw) userType=s!$f(enxi) activities=userActivity* agreementAcceptances=agreementAcceptance* appRoleAssignments=appRoleAssignment* authentication=authentication calendar=calendar calendarGroups=calendarGroup* calendars=calendar* calendarView=event* chats=chat* cloudClipboard=cloudClipboardRoot contactFolders=contactFolder* contacts=contact* createdObjects=directoryObject* dataSecurityAndGovernance=userDataSecurityAndGovernance deviceManagementTroubleshootingEvents=deviceManagementTroubleshootingEvent* directReports=directoryObject* drive=drive drives=drive* employeeExperience=employeeExperienceUser events=event* extensions=extension* followedSites=site* inferenceClassification=inferenceClassification insights=itemInsights joinedTeams=team* licenseDetails=licenseDetails* mailFolders=mailFolder* managedAppRegistrations=managedAppRegistration* managedDevices=managedDevice* manager=directoryObject memberOf=directoryObject* messages=message* oauth2PermissionGrants=oAuth2PermissionGrant* onenote=onenote onlineMeetings=onlineMeeting* outlook=outlookUser ownedDevices=directoryObject*!f(en) ownedObjects=directoryObject*!f(en) people=person* permissionGrants=resourceSpecificPermissionGrant* photo=profilePhoto photos=profilePhoto* planner=plannerUser presence=presence registeredDevices=directoryObject* scopedRoleMemberOf=scopedRoleMembership* settings=userSettings solutions=userSolutionRoot sponsors=directoryObject* teamwork=userTeamwork todo=todo transitiveMemberOf=directoryObject*
+usedInsight:entity lastUsed=usageDetails!r resourceReference=resourceReference!r resourceVisualization=resourceVisualization!r resource=entity
+user:directoryObject aboutMe=s!$ accountEnabled=b!$f(enxi) ageGroup=s!$f(enxi) assignedLicenses=assignedLicense*!$f(enx) assignedPlans=assignedPlan*!r$f(ex) authorizationInfo=authorizationInfo birthday=d!$ businessPhones=s*!f(exgls) city=s!$f(enxglis) companyName=s!$f(enxglis) consentProvidedForMinor=s!$f(enxi) country=s!$f(enxglis) createdDateTime=d!r$f(enxgli) creationType=s!r$f(enxi) customSecurityAttributes=customSecurityAttributeValue!$f(enxs) department=s!$f(enxgli) deviceEnrollmentLimit=n displayName=s!oqf(enxglis) employeeHireDate=s!$f(enxgli) employeeId=s!$f(enxglis) employeeLeaveDateTime=d!f(enxgli) employeeOrgData=employeeOrgData!$f(enxgli) employeeType=s!$f(enxglis) externalUserState=s!$f(enxi) externalUserStateChangeDateTime=d!$f(enxi) faxNumber=s!$f(enxglis) givenName=s!f(enxglis) hireDate=d!$ identities=objectIdentity*!$f(e) imAddresses=s*!r$f(exgls) interests=s*!$ isManagementRestricted=b!r$ isResourceAccount=b jobTitle=s!f(enxglis) lastPasswordChangeDateTime=d!$ legalAgeGroupClassification=s!$ licenseAssignmentStates=licenseAssignmentState*!r$ mail=s!f(enxglisw) mailboxSettings=mailboxSettings!$ mailNickname=s!$f(enxglis) mobilePhone=s!qf(enxglis) mySite=s!$ officeLocation=s!f(enxglis) onPremisesDistinguishedName=s!r$ onPremisesDomainName=s!r$ onPremisesExtensionAttributes=onPremisesExtensionAttributes!r$f(enxi) onPremisesImmutableId=s!$f(enxgli) onPremisesLastSyncDateTime=d!r$f(enxgli) onPremisesProvisioningErrors=onPremisesProvisioningError*!$f(exgl) onPremisesSamAccountName=s!r$f(enxglis) onPremisesSecurityIdentifier=s!r$f(e) onPremisesSyncEnabled=b!r$f(enxi) onPremisesUserPrincipalName=s!r$f(enxglis) otherMails=s*!$f(enxglisw) passwordPolicies=s!$f(enx) passwordProfile=passwordProfile!$f(enxi) pastProjects=s*!$ postalCode=s!$f(enxglis) preferredDataLocation=s preferredLanguage=s!f(enxglis) preferredName=s!$ print=userPrint provisionedPlans=provisionedPlan*!r$f(exgl) proxyAddresses=s*!r$f(enxglsw) responsibilities=s*!$ schools=s*!$ securityIdentifier=s!rf(exgls) serviceProvisioningErrors=serviceProvisioningError*!f(ex) showInAddressList=b signInActivity=signInActivity!r$f(enxgl) signInSessionsValidFromDateTime=d!r$ skills=s*!$ state=s!$f(enxglis) streetAddress=s!$f(enxglis) surname=s!f(enxglis) usageLocation=s!$f(enxglis) userPrincipalName=s!of(enxglisw) userType=s!$f(enxi) activities=userActivity*!r agreementAcceptances=agreementAcceptance*!r appRoleAssignments=appRoleAssignment* authentication=authentication calendar=calendar!r calendarGroups=calendarGroup*!r calendars=calendar*!r calendarView=event*!r chats=chat* cloudClipboard=cloudClipboardRoot contactFolders=contactFolder*!r contacts=contact*!r createdObjects=directoryObject*!r dataSecurityAndGovernance=userDataSecurityAndGovernance!r deviceManagementTroubleshootingEvents=deviceManagementTroubleshootingEvent* directReports=directoryObject*!r drive=drive!r drives=drive*!r employeeExperience=employeeExperienceUser events=event*!r extensions=extension*!r followedSites=site* inferenceClassification=inferenceClassification insights=itemInsights!r joinedTeams=team* licenseDetails=licenseDetails*!r mailFolders=mailFolder*!r managedAppRegistrations=managedAppRegistration* managedDevices=managedDevice* manager=directoryObject!r memberOf=directoryObject*!r messages=message*!r oauth2PermissionGrants=oAuth2PermissionGrant* onenote=onenote onlineMeetings=onlineMeeting* outlook=outlookUser ownedDevices=directoryObject*!rf(en) ownedObjects=directoryObject*!rf(en) people=person*!r permissionGrants=resourceSpecificPermissionGrant* photo=profilePhoto!r photos=profilePhoto*!r planner=plannerUser!r presence=presence registeredDevices=directoryObject*!r scopedRoleMemberOf=scopedRoleMembership* settings=userSettings solutions=userSolutionRoot!r sponsors=directoryObject* teamwork=userTeamwork!r todo=todo transitiveMemberOf=directoryObject*
 userActionContext:signInContext userAction=userAction
 userActivity:entity activationUrl=s activitySourceHost=s appActivityId=s appDisplayName=s contentInfo=a contentUrl=s createdDateTime=d expirationDateTime=d fallbackUrl=s lastModifiedDateTime=d status=status userTimezone=s visualElements=visualInfo historyItems=activityHistoryItem*
 userAttributeValuesItem isDefault=b name=s value=s
 userConsentRequest:request reason=s!of(e) approval=approval
 userDataSecurityAndGovernance:dataSecurityAndGovernance activities=activitiesContainer protectionScopes=userProtectionScopeContainer
-userExperienceAnalyticsAppHealthAppPerformanceByAppVersionDetails:entity appCrashCount=n appDisplayName=s appName=s appPublisher=s appVersion=s deviceCountWithCrashes=n!o isLatestUsedVersion=b!o isMostUsedVersion=b!o
-userExperienceAnalyticsAppHealthAppPerformanceByAppVersionDeviceId:entity appCrashCount=n appDisplayName=s appName=s appPublisher=s appVersion=s deviceDisplayName=s!o deviceId=s!o processedDateTime=d
-userExperienceAnalyticsAppHealthAppPerformanceByOSVersion:entity activeDeviceCount=n!o appCrashCount=n!o appDisplayName=s!o appName=s!o appPublisher=s!o appUsageDuration=n!o meanTimeToFailureInMinutes=n!o osBuildNumber=s!o osVersion=s!o
-userExperienceAnalyticsAppHealthApplicationPerformance:entity activeDeviceCount=n!of appCrashCount=n!o appDisplayName=s!o appHangCount=n!o appHealthScore=n!of appName=s!o appPublisher=s!o appUsageDuration=n!o meanTimeToFailureInMinutes=n!o
-userExperienceAnalyticsAppHealthDeviceModelPerformance:entity activeDeviceCount=n!of deviceManufacturer=s!o deviceModel=s!o healthStatus=userExperienceAnalyticsHealthState!of meanTimeToFailureInMinutes=n!of modelAppHealthScore=n!of
-userExperienceAnalyticsAppHealthDevicePerformance:entity appCrashCount=n!of appHangCount=n!o crashedAppCount=n!o deviceAppHealthScore=n!of deviceDisplayName=s!o deviceId=s!o deviceManufacturer=s!o deviceModel=s!o healthStatus=userExperienceAnalyticsHealthState!of meanTimeToFailureInMinutes=n!of processedDateTime=d
-userExperienceAnalyticsAppHealthDevicePerformanceDetails:entity appDisplayName=s!o appPublisher=s!o appVersion=s!o deviceDisplayName=s!o deviceId=s!o eventDateTime=d eventType=s!o
-userExperienceAnalyticsAppHealthOSVersionPerformance:entity activeDeviceCount=n!of meanTimeToFailureInMinutes=n!of osBuildNumber=s!o osVersion=s!o osVersionAppHealthScore=n!of
-userExperienceAnalyticsAutopilotDevicesSummary devicesNotAutopilotRegistered=n devicesWithoutAutopilotProfileAssigned=n totalWindows10DevicesWithoutTenantAttached=n
+userExperienceAnalyticsAppHealthAppPerformanceByAppVersionDetails:entity appCrashCount=n appDisplayName=s appName=s appPublisher=s appVersion=s deviceCountWithCrashes=n!ro isLatestUsedVersion=b!o isMostUsedVersion=b!ro
+userExperienceAnalyticsAppHealthAppPerformanceByAppVersionDeviceId:entity appCrashCount=n appDisplayName=s appName=s appPublisher=s appVersion=s deviceDisplayName=s!ro deviceId=s!ro processedDateTime=d!r
+userExperienceAnalyticsAppHealthAppPerformanceByOSVersion:entity activeDeviceCount=n!ro appCrashCount=n!ro appDisplayName=s!ro appName=s!ro appPublisher=s!ro appUsageDuration=n!ro meanTimeToFailureInMinutes=n!ro osBuildNumber=s!ro osVersion=s!ro
+userExperienceAnalyticsAppHealthApplicationPerformance:entity activeDeviceCount=n!rof appCrashCount=n!ro appDisplayName=s!ro appHangCount=n!ro appHealthScore=n!rof appName=s!ro appPublisher=s!ro appUsageDuration=n!ro meanTimeToFailureInMinutes=n!ro
+userExperienceAnalyticsAppHealthDeviceModelPerformance:entity activeDeviceCount=n!rof deviceManufacturer=s!ro deviceModel=s!ro healthStatus=userExperienceAnalyticsHealthState!rof meanTimeToFailureInMinutes=n!rof modelAppHealthScore=n!rof
+userExperienceAnalyticsAppHealthDevicePerformance:entity appCrashCount=n!rof appHangCount=n!ro crashedAppCount=n!ro deviceAppHealthScore=n!rof deviceDisplayName=s!ro deviceId=s!ro deviceManufacturer=s!ro deviceModel=s!ro healthStatus=userExperienceAnalyticsHealthState!rof meanTimeToFailureInMinutes=n!rof processedDateTime=d!r
+userExperienceAnalyticsAppHealthDevicePerformanceDetails:entity appDisplayName=s!ro appPublisher=s!ro appVersion=s!ro deviceDisplayName=s!ro deviceId=s!ro eventDateTime=d!r eventType=s!ro
+userExperienceAnalyticsAppHealthOSVersionPerformance:entity activeDeviceCount=n!rof meanTimeToFailureInMinutes=n!rof osBuildNumber=s!ro osVersion=s!ro osVersionAppHealthScore=n!rof
+userExperienceAnalyticsAutopilotDevicesSummary devicesNotAutopilotRegistered=n!r devicesWithoutAutopilotProfileAssigned=n!r totalWindows10DevicesWithoutTenantAttached=n!r
 userExperienceAnalyticsBaseline:entity createdDateTime=d displayName=s isBuiltIn=b appHealthMetrics=userExperienceAnalyticsCategory batteryHealthMetrics=userExperienceAnalyticsCategory bestPracticesMetrics=userExperienceAnalyticsCategory deviceBootPerformanceMetrics=userExperienceAnalyticsCategory rebootAnalyticsMetrics=userExperienceAnalyticsCategory resourcePerformanceMetrics=userExperienceAnalyticsCategory workFromAnywhereMetrics=userExperienceAnalyticsCategory
-userExperienceAnalyticsCategory:entity insights=userExperienceAnalyticsInsight* metricValues=userExperienceAnalyticsMetric*
-userExperienceAnalyticsCloudIdentityDevicesSummary deviceWithoutCloudIdentityCount=n
-userExperienceAnalyticsCloudManagementDevicesSummary coManagedDeviceCount=n intuneDeviceCount=n tenantAttachDeviceCount=n
+userExperienceAnalyticsCategory:entity insights=userExperienceAnalyticsInsight*!r metricValues=userExperienceAnalyticsMetric*!r
+userExperienceAnalyticsCloudIdentityDevicesSummary deviceWithoutCloudIdentityCount=n!r
+userExperienceAnalyticsCloudManagementDevicesSummary coManagedDeviceCount=n!r intuneDeviceCount=n!r tenantAttachDeviceCount=n!r
 userExperienceAnalyticsDevicePerformance:entity averageBlueScreens=n averageRestarts=n blueScreenCount=n bootScore=n coreBootTimeInMs=n coreLoginTimeInMs=n deviceCount=n deviceName=s diskType=diskType groupPolicyBootTimeInMs=n groupPolicyLoginTimeInMs=n healthStatus=userExperienceAnalyticsHealthState loginScore=n manufacturer=s model=s modelStartupPerformanceScore=n operatingSystemVersion=s responsiveDesktopTimeInMs=n restartCount=n startupPerformanceScore=n
-userExperienceAnalyticsDeviceScores:entity appReliabilityScore=n batteryHealthScore=n deviceName=s!o endpointAnalyticsScore=n healthStatus=userExperienceAnalyticsHealthState!of manufacturer=s!o model=s!o startupPerformanceScore=n workFromAnywhereScore=n
-userExperienceAnalyticsDeviceStartupHistory:entity coreBootTimeInMs=n!o coreLoginTimeInMs=n!o deviceId=s!o featureUpdateBootTimeInMs=n!o groupPolicyBootTimeInMs=n!o groupPolicyLoginTimeInMs=n!o isFeatureUpdate=b!o isFirstLogin=b!o operatingSystemVersion=s!o responsiveDesktopTimeInMs=n!o restartCategory=userExperienceAnalyticsOperatingSystemRestartCategory!o restartFaultBucket=s!o restartStopCode=s!o startTime=d totalBootTimeInMs=n!o totalLoginTimeInMs=n!o
-userExperienceAnalyticsDeviceStartupProcess:entity managedDeviceId=s!o processName=s!o productName=s!o publisher=s!o startupImpactInMs=n!o
-userExperienceAnalyticsDeviceStartupProcessPerformance:entity deviceCount=n!of medianImpactInMs=n!of processName=s!o productName=s!o publisher=s!o totalImpactInMs=n!of
+userExperienceAnalyticsDeviceScores:entity appReliabilityScore=n!r batteryHealthScore=n!r deviceName=s!ro endpointAnalyticsScore=n!r healthStatus=userExperienceAnalyticsHealthState!rof manufacturer=s!ro model=s!ro startupPerformanceScore=n!r workFromAnywhereScore=n!r
+userExperienceAnalyticsDeviceStartupHistory:entity coreBootTimeInMs=n!ro coreLoginTimeInMs=n!ro deviceId=s!ro featureUpdateBootTimeInMs=n!ro groupPolicyBootTimeInMs=n!ro groupPolicyLoginTimeInMs=n!ro isFeatureUpdate=b!ro isFirstLogin=b!ro operatingSystemVersion=s!ro responsiveDesktopTimeInMs=n!ro restartCategory=userExperienceAnalyticsOperatingSystemRestartCategory!ro restartFaultBucket=s!ro restartStopCode=s!ro startTime=d!r totalBootTimeInMs=n!ro totalLoginTimeInMs=n!ro
+userExperienceAnalyticsDeviceStartupProcess:entity managedDeviceId=s!ro processName=s!ro productName=s!ro publisher=s!ro startupImpactInMs=n!ro
+userExperienceAnalyticsDeviceStartupProcessPerformance:entity deviceCount=n!rof medianImpactInMs=n!rof processName=s!ro productName=s!ro publisher=s!ro totalImpactInMs=n!rof
 userExperienceAnalyticsInsight insightId=s severity=userExperienceAnalyticsInsightSeverity userExperienceAnalyticsMetricId=s values=userExperienceAnalyticsInsightValue*
 userExperienceAnalyticsInsightValue
 userExperienceAnalyticsMetric:entity unit=s value=n
 userExperienceAnalyticsMetricHistory:entity deviceId=s metricDateTime=d metricType=s
-userExperienceAnalyticsModelScores:entity appReliabilityScore=n batteryHealthScore=n endpointAnalyticsScore=n healthStatus=userExperienceAnalyticsHealthState!of manufacturer=s!o model=s!o modelDeviceCount=n!o startupPerformanceScore=n workFromAnywhereScore=n
-userExperienceAnalyticsOverview:entity insights=userExperienceAnalyticsInsight*
+userExperienceAnalyticsModelScores:entity appReliabilityScore=n!r batteryHealthScore=n!r endpointAnalyticsScore=n!r healthStatus=userExperienceAnalyticsHealthState!rof manufacturer=s!ro model=s!ro modelDeviceCount=n!ro startupPerformanceScore=n!r workFromAnywhereScore=n!r
+userExperienceAnalyticsOverview:entity insights=userExperienceAnalyticsInsight*!r
 userExperienceAnalyticsScoreHistory:entity startupDateTime=d
 userExperienceAnalyticsSettings configurationManagerDataConnectorConfigured=b
-userExperienceAnalyticsWindows10DevicesSummary unsupportedOSversionDeviceCount=n
-userExperienceAnalyticsWorkFromAnywhereDevice:entity autoPilotProfileAssigned=b!o autoPilotRegistered=b!o azureAdDeviceId=s!o azureAdJoinType=s!o azureAdRegistered=b!o cloudIdentityScore=n!o cloudManagementScore=n!o cloudProvisioningScore=n!o compliancePolicySetToIntune=b!o deviceId=s!o deviceName=s!o healthStatus=userExperienceAnalyticsHealthState!o isCloudManagedGatewayEnabled=b!o managedBy=s!o manufacturer=s!o model=s!o osCheckFailed=b!o osDescription=s!o osVersion=s!o otherWorkloadsSetToIntune=b!o ownership=s!o processor64BitCheckFailed=b!o processorCoreCountCheckFailed=b!o processorFamilyCheckFailed=b!o processorSpeedCheckFailed=b!o ramCheckFailed=b!o secureBootCheckFailed=b!o serialNumber=s!o storageCheckFailed=b!o tenantAttached=b!o tpmCheckFailed=b!o upgradeEligibility=operatingSystemUpgradeEligibility!o windowsScore=n!o workFromAnywhereScore=n!o
-userExperienceAnalyticsWorkFromAnywhereDevicesSummary autopilotDevicesSummary=userExperienceAnalyticsAutopilotDevicesSummary cloudIdentityDevicesSummary=userExperienceAnalyticsCloudIdentityDevicesSummary cloudManagementDevicesSummary=userExperienceAnalyticsCloudManagementDevicesSummary coManagedDevices=n devicesNotAutopilotRegistered=n devicesWithoutAutopilotProfileAssigned=n devicesWithoutCloudIdentity=n intuneDevices=n tenantAttachDevices=n totalDevices=n unsupportedOSversionDevices=n windows10Devices=n windows10DevicesSummary=userExperienceAnalyticsWindows10DevicesSummary windows10DevicesWithoutTenantAttach=n
-userExperienceAnalyticsWorkFromAnywhereHardwareReadinessMetric:entity osCheckFailedPercentage=n!o processor64BitCheckFailedPercentage=n!o processorCoreCountCheckFailedPercentage=n!o processorFamilyCheckFailedPercentage=n!o processorSpeedCheckFailedPercentage=n!o ramCheckFailedPercentage=n!o secureBootCheckFailedPercentage=n!o storageCheckFailedPercentage=n!o totalDeviceCount=n!o tpmCheckFailedPercentage=n!o upgradeEligibleDeviceCount=n!o
-userExperienceAnalyticsWorkFromAnywhereMetric:entity metricDevices=userExperienceAnalyticsWorkFromAnywhereDevice*
-userExperienceAnalyticsWorkFromAnywhereModelPerformance:entity cloudIdentityScore=n!o cloudManagementScore=n!o cloudProvisioningScore=n!o healthStatus=userExperienceAnalyticsHealthState!o manufacturer=s!o model=s!o modelDeviceCount=n!o windowsScore=n!o workFromAnywhereScore=n!o
+userExperienceAnalyticsWindows10DevicesSummary unsupportedOSversionDeviceCount=n!r
+userExperienceAnalyticsWorkFromAnywhereDevice:entity autoPilotProfileAssigned=b!ro autoPilotRegistered=b!ro azureAdDeviceId=s!ro azureAdJoinType=s!ro azureAdRegistered=b!ro cloudIdentityScore=n!ro cloudManagementScore=n!ro cloudProvisioningScore=n!ro compliancePolicySetToIntune=b!ro deviceId=s!ro deviceName=s!ro healthStatus=userExperienceAnalyticsHealthState!ro isCloudManagedGatewayEnabled=b!ro managedBy=s!ro manufacturer=s!ro model=s!ro osCheckFailed=b!ro osDescription=s!ro osVersion=s!ro otherWorkloadsSetToIntune=b!ro ownership=s!ro processor64BitCheckFailed=b!ro processorCoreCountCheckFailed=b!ro processorFamilyCheckFailed=b!ro processorSpeedCheckFailed=b!ro ramCheckFailed=b!ro secureBootCheckFailed=b!ro serialNumber=s!ro storageCheckFailed=b!ro tenantAttached=b!ro tpmCheckFailed=b!ro upgradeEligibility=operatingSystemUpgradeEligibility!ro windowsScore=n!ro workFromAnywhereScore=n!ro
+userExperienceAnalyticsWorkFromAnywhereDevicesSummary autopilotDevicesSummary=userExperienceAnalyticsAutopilotDevicesSummary!r cloudIdentityDevicesSummary=userExperienceAnalyticsCloudIdentityDevicesSummary!r cloudManagementDevicesSummary=userExperienceAnalyticsCloudManagementDevicesSummary!r coManagedDevices=n!r devicesNotAutopilotRegistered=n!r devicesWithoutAutopilotProfileAssigned=n!r devicesWithoutCloudIdentity=n!r intuneDevices=n!r tenantAttachDevices=n!r totalDevices=n!r unsupportedOSversionDevices=n!r windows10Devices=n!r windows10DevicesSummary=userExperienceAnalyticsWindows10DevicesSummary!r windows10DevicesWithoutTenantAttach=n!r
+userExperienceAnalyticsWorkFromAnywhereHardwareReadinessMetric:entity osCheckFailedPercentage=n!ro processor64BitCheckFailedPercentage=n!ro processorCoreCountCheckFailedPercentage=n!ro processorFamilyCheckFailedPercentage=n!ro processorSpeedCheckFailedPercentage=n!ro ramCheckFailedPercentage=n!ro secureBootCheckFailedPercentage=n!ro storageCheckFailedPercentage=n!ro totalDeviceCount=n!ro tpmCheckFailedPercentage=n!ro upgradeEligibleDeviceCount=n!ro
+userExperienceAnalyticsWorkFromAnywhereMetric:entity metricDevices=userExperienceAnalyticsWorkFromAnywhereDevice*!r
+userExperienceAnalyticsWorkFromAnywhereModelPerformance:entity cloudIdentityScore=n!ro cloudManagementScore=n!ro cloudProvisioningScore=n!ro healthStatus=userExperienceAnalyticsHealthState!ro manufacturer=s!ro model=s!ro modelDeviceCount=n!ro windowsScore=n!ro workFromAnywhereScore=n!ro
 userFlowApiConnectorConfiguration postAttributeCollection=identityApiConnector postFederationSignup=identityApiConnector
-userFlowLanguageConfiguration:entity displayName=s isEnabled=b defaultPages=userFlowLanguagePage* overridesPages=userFlowLanguagePage*
+userFlowLanguageConfiguration:entity displayName=s!r isEnabled=b defaultPages=userFlowLanguagePage* overridesPages=userFlowLanguagePage*
 userFlowLanguagePage:entity
 userIdentity:identity ipAddress=s userPrincipalName=s
 userInsightsSettings:entity isEnabled=b
@@ -2800,12 +2800,12 @@ verticalSection:entity emphasis=sectionEmphasisType webparts=webPart*
 video audioBitsPerSample=n audioChannels=n audioFormat=s audioSamplesPerSecond=n bitrate=n duration=n fourCC=s frameRate=n height=n width=n
 virtualEndpoint:entity auditEvents=cloudPcAuditEvent* cloudPCs=cloudPC* deviceImages=cloudPcDeviceImage* galleryImages=cloudPcGalleryImage* onPremisesConnections=cloudPcOnPremisesConnection* provisioningPolicies=cloudPcProvisioningPolicy* userSettings=cloudPcUserSetting*
 virtualEvent:entity createdBy=communicationsIdentitySet description=itemBody displayName=s endDateTime=dateTimeTimeZone externalEventInformation=virtualEventExternalInformation* settings=virtualEventSettings startDateTime=dateTimeTimeZone status=virtualEventStatus presenters=virtualEventPresenter* sessions=virtualEventSession*
-virtualEventExternalInformation applicationId=s externalEventId=s
+virtualEventExternalInformation applicationId=s!r externalEventId=s
 virtualEventExternalRegistrationInformation referrer=s registrationId=s
 virtualEventPresenter:entity email=s identity=identity presenterDetails=virtualEventPresenterDetails
 virtualEventPresenterDetails bio=itemBody company=s jobTitle=s linkedInProfileWebUrl=s personalSiteWebUrl=s photo=a twitterProfileWebUrl=s
 virtualEventPresenterInfo:meetingParticipantInfo presenterDetails=virtualEventPresenterDetails
-virtualEventRegistration:entity cancelationDateTime=d email=s externalRegistrationInformation=virtualEventExternalRegistrationInformation firstName=s lastName=s preferredLanguage=s preferredTimezone=s registrationDateTime=d registrationQuestionAnswers=virtualEventRegistrationQuestionAnswer* status=virtualEventAttendeeRegistrationStatus userId=s sessions=virtualEventSession*
+virtualEventRegistration:entity cancelationDateTime=d email=s externalRegistrationInformation=virtualEventExternalRegistrationInformation firstName=s lastName=s preferredLanguage=s preferredTimezone=s registrationDateTime=d registrationQuestionAnswers=virtualEventRegistrationQuestionAnswer* status=virtualEventAttendeeRegistrationStatus!r userId=s sessions=virtualEventSession*
 virtualEventRegistrationConfiguration:entity capacity=n registrationWebUrl=s questions=virtualEventRegistrationQuestionBase*
 virtualEventRegistrationCustomQuestion:virtualEventRegistrationQuestionBase answerChoices=s* answerInputType=virtualEventRegistrationQuestionAnswerInputType
 virtualEventRegistrationPredefinedQuestion:virtualEventRegistrationQuestionBase label=virtualEventRegistrationPredefinedQuestionLabel
@@ -2853,10 +2853,10 @@ windows10NetworkProxyServer address=s exceptions=s* useForLocalAddresses=b
 windows10SecureAssessmentConfiguration:deviceConfiguration allowPrinting=b allowScreenCapture=b allowTextSuggestion=b configurationAccount=s launchUri=s
 windows10TeamGeneralConfiguration:deviceConfiguration azureOperationalInsightsBlockTelemetry=b azureOperationalInsightsWorkspaceId=s azureOperationalInsightsWorkspaceKey=s connectAppBlockAutoLaunch=b maintenanceWindowBlocked=b maintenanceWindowDurationInHours=n maintenanceWindowStartTime=s miracastBlocked=b miracastChannel=miracastChannel miracastRequirePin=b settingsBlockMyMeetingsAndFiles=b settingsBlockSessionResume=b settingsBlockSigninSuggestions=b settingsDefaultVolume=n settingsScreenTimeoutInMinutes=n settingsSessionTimeoutInMinutes=n settingsSleepTimeoutInMinutes=n welcomeScreenBackgroundImageUrl=s welcomeScreenBlockAutomaticWakeUp=b welcomeScreenMeetingInformation=welcomeScreenMeetingInformation
 windows81CompliancePolicy:deviceCompliancePolicy osMaximumVersion=s osMinimumVersion=s passwordBlockSimple=b passwordExpirationDays=n passwordMinimumCharacterSetCount=n passwordMinimumLength=n passwordMinutesOfInactivityBeforeLock=n passwordPreviousPasswordBlockCount=n passwordRequired=b passwordRequiredType=requiredPasswordType storageRequireEncryption=b
-windows81GeneralConfiguration:deviceConfiguration accountsBlockAddingNonMicrosoftAccountEmail=b applyOnlyToWindows81=b browserBlockAutofill=b browserBlockAutomaticDetectionOfIntranetSites=b browserBlockEnterpriseModeAccess=b browserBlockJavaScript=b browserBlockPlugins=b browserBlockPopups=b browserBlockSendingDoNotTrackHeader=b browserBlockSingleWordEntryOnIntranetSites=b browserEnterpriseModeSiteListLocation=s browserInternetSecurityLevel=internetSiteSecurityLevel browserIntranetSecurityLevel=siteSecurityLevel browserLoggingReportLocation=s browserRequireFirewall=b browserRequireFraudWarning=b browserRequireHighSecurityForRestrictedSites=b browserRequireSmartScreen=b browserTrustedSitesSecurityLevel=siteSecurityLevel cellularBlockDataRoaming=b diagnosticsBlockDataSubmission=b passwordBlockPicturePasswordAndPin=b passwordExpirationDays=n passwordMinimumCharacterSetCount=n passwordMinimumLength=n passwordMinutesOfInactivityBeforeScreenTimeout=n passwordPreviousPasswordBlockCount=n passwordRequiredType=requiredPasswordType passwordSignInFailureCountBeforeFactoryReset=n storageRequireDeviceEncryption=b updatesRequireAutomaticUpdates=b userAccountControlSettings=windowsUserAccountControlSettings workFoldersUrl=s
+windows81GeneralConfiguration:deviceConfiguration accountsBlockAddingNonMicrosoftAccountEmail=b applyOnlyToWindows81=b!r browserBlockAutofill=b browserBlockAutomaticDetectionOfIntranetSites=b browserBlockEnterpriseModeAccess=b browserBlockJavaScript=b browserBlockPlugins=b browserBlockPopups=b browserBlockSendingDoNotTrackHeader=b browserBlockSingleWordEntryOnIntranetSites=b browserEnterpriseModeSiteListLocation=s browserInternetSecurityLevel=internetSiteSecurityLevel browserIntranetSecurityLevel=siteSecurityLevel browserLoggingReportLocation=s browserRequireFirewall=b browserRequireFraudWarning=b browserRequireHighSecurityForRestrictedSites=b browserRequireSmartScreen=b browserTrustedSitesSecurityLevel=siteSecurityLevel cellularBlockDataRoaming=b diagnosticsBlockDataSubmission=b passwordBlockPicturePasswordAndPin=b passwordExpirationDays=n passwordMinimumCharacterSetCount=n passwordMinimumLength=n passwordMinutesOfInactivityBeforeScreenTimeout=n passwordPreviousPasswordBlockCount=n passwordRequiredType=requiredPasswordType passwordSignInFailureCountBeforeFactoryReset=n storageRequireDeviceEncryption=b updatesRequireAutomaticUpdates=b userAccountControlSettings=windowsUserAccountControlSettings workFoldersUrl=s
 windowsAppX:mobileLobApp applicableArchitectures=windowsArchitecture identityName=s identityPublisherHash=s identityResourceIdentifier=s identityVersion=s isBundle=b minimumSupportedOperatingSystem=windowsMinimumOperatingSystem
 windowsAppXAppAssignmentSettings:mobileAppAssignmentSettings useDeviceContext=b
-windowsAutopilotDeploymentProfile:entity createdDateTime=d description=s!o deviceNameTemplate=s deviceType=windowsAutopilotDeviceType displayName=s!o hardwareHashExtractionEnabled=b lastModifiedDateTime=d locale=s managementServiceAppId=s outOfBoxExperienceSetting=outOfBoxExperienceSetting preprovisioningAllowed=b roleScopeTagIds=s* assignedDevices=windowsAutopilotDeviceIdentity*
+windowsAutopilotDeploymentProfile:entity createdDateTime=d!r description=s!o deviceNameTemplate=s deviceType=windowsAutopilotDeviceType displayName=s!o hardwareHashExtractionEnabled=b lastModifiedDateTime=d!r locale=s managementServiceAppId=s outOfBoxExperienceSetting=outOfBoxExperienceSetting preprovisioningAllowed=b roleScopeTagIds=s* assignedDevices=windowsAutopilotDeviceIdentity*
 windowsAutopilotDeploymentProfileAssignment:entity
 windowsAutopilotDeviceIdentity:entity addressableUserName=s azureActiveDirectoryDeviceId=s displayName=s enrollmentState=enrollmentState groupTag=s lastContactedDateTime=d managedDeviceId=s manufacturer=s model=s productKey=s purchaseOrderIdentifier=s resourceName=s serialNumber=s skuNumber=s systemFamily=s userPrincipalName=s
 windowsDefenderAdvancedThreatProtectionConfiguration:deviceConfiguration allowSampleSharing=b enableExpeditedTelemetryReporting=b
@@ -2891,7 +2891,7 @@ windowsMinimumOperatingSystem v10_0=b v8_0=b v8_1=b
 windowsMobileMSI:mobileLobApp commandLine=s ignoreVersionDetection=b productCode=s productVersion=s
 windowsPhone81CompliancePolicy:deviceCompliancePolicy osMaximumVersion=s osMinimumVersion=s passwordBlockSimple=b passwordExpirationDays=n passwordMinimumCharacterSetCount=n passwordMinimumLength=n passwordMinutesOfInactivityBeforeLock=n passwordPreviousPasswordBlockCount=n passwordRequired=b passwordRequiredType=requiredPasswordType storageRequireEncryption=b
 windowsPhone81CustomConfiguration:deviceConfiguration omaSettings=omaSetting*
-windowsPhone81GeneralConfiguration:deviceConfiguration applyOnlyToWindowsPhone81=b appsBlockCopyPaste=b bluetoothBlocked=b cameraBlocked=b cellularBlockWifiTethering=b compliantAppListType=appListType compliantAppsList=appListItem* diagnosticDataBlockSubmission=b emailBlockAddingAccounts=b locationServicesBlocked=b microsoftAccountBlocked=b nfcBlocked=b passwordBlockSimple=b passwordExpirationDays=n passwordMinimumCharacterSetCount=n passwordMinimumLength=n passwordMinutesOfInactivityBeforeScreenTimeout=n passwordPreviousPasswordBlockCount=n passwordRequired=b passwordRequiredType=requiredPasswordType passwordSignInFailureCountBeforeFactoryReset=n screenCaptureBlocked=b storageBlockRemovableStorage=b storageRequireEncryption=b webBrowserBlocked=b wifiBlockAutomaticConnectHotspots=b wifiBlocked=b wifiBlockHotspotReporting=b windowsStoreBlocked=b
+windowsPhone81GeneralConfiguration:deviceConfiguration applyOnlyToWindowsPhone81=b!r appsBlockCopyPaste=b bluetoothBlocked=b cameraBlocked=b cellularBlockWifiTethering=b compliantAppListType=appListType compliantAppsList=appListItem* diagnosticDataBlockSubmission=b emailBlockAddingAccounts=b locationServicesBlocked=b microsoftAccountBlocked=b nfcBlocked=b passwordBlockSimple=b passwordExpirationDays=n passwordMinimumCharacterSetCount=n passwordMinimumLength=n passwordMinutesOfInactivityBeforeScreenTimeout=n passwordPreviousPasswordBlockCount=n passwordRequired=b passwordRequiredType=requiredPasswordType passwordSignInFailureCountBeforeFactoryReset=n screenCaptureBlocked=b storageBlockRemovableStorage=b storageRequireEncryption=b webBrowserBlocked=b wifiBlockAutomaticConnectHotspots=b wifiBlocked=b wifiBlockHotspotReporting=b windowsStoreBlocked=b
 windowsProtectionState:entity antiMalwareVersion=s deviceState=windowsDeviceHealthState engineVersion=s fullScanOverdue=b fullScanRequired=b isVirtualMachine=b lastFullScanDateTime=d lastFullScanSignatureVersion=s lastQuickScanDateTime=d lastQuickScanSignatureVersion=s lastReportedDateTime=d malwareProtectionEnabled=b networkInspectionSystemEnabled=b productStatus=windowsDefenderProductStatus quickScanOverdue=b realTimeProtectionEnabled=b rebootRequired=b signatureUpdateOverdue=b signatureVersion=s tamperProtectionEnabled=b detectedMalwareState=windowsDeviceMalwareState*
 windowsSetting:entity payloadType=s settingType=windowsSettingType windowsDeviceId=s instances=windowsSettingInstance*
 windowsSettingInstance:entity createdDateTime=d expirationDateTime=d lastModifiedDateTime=d payload=s
@@ -2899,63 +2899,63 @@ windowsUniversalAppX:mobileLobApp applicableArchitectures=windowsArchitecture ap
 windowsUniversalAppXAppAssignmentSettings:mobileAppAssignmentSettings useDeviceContext=b
 windowsUniversalAppXContainedApp:mobileContainedApp appUserModelId=s
 windowsUpdateActiveHoursInstall:windowsUpdateInstallScheduleType activeHoursEnd=s activeHoursStart=s
-windowsUpdateForBusinessConfiguration:deviceConfiguration allowWindows11Upgrade=b automaticUpdateMode=automaticUpdateMode autoRestartNotificationDismissal=autoRestartNotificationDismissalMethod businessReadyUpdatesOnly=windowsUpdateType deadlineForFeatureUpdatesInDays=n deadlineForQualityUpdatesInDays=n deadlineGracePeriodInDays=n deliveryOptimizationMode=windowsDeliveryOptimizationMode driversExcluded=b engagedRestartDeadlineInDays=n engagedRestartSnoozeScheduleInDays=n engagedRestartTransitionScheduleInDays=n featureUpdatesDeferralPeriodInDays=n featureUpdatesPaused=b featureUpdatesPauseExpiryDateTime=d featureUpdatesPauseStartDate=s featureUpdatesRollbackStartDateTime=d featureUpdatesRollbackWindowInDays=n featureUpdatesWillBeRolledBack=b installationSchedule=windowsUpdateInstallScheduleType microsoftUpdateServiceAllowed=b postponeRebootUntilAfterDeadline=b prereleaseFeatures=prereleaseFeatures qualityUpdatesDeferralPeriodInDays=n qualityUpdatesPaused=b qualityUpdatesPauseExpiryDateTime=d qualityUpdatesPauseStartDate=s qualityUpdatesRollbackStartDateTime=d qualityUpdatesWillBeRolledBack=b scheduleImminentRestartWarningInMinutes=n scheduleRestartWarningInHours=n skipChecksBeforeRestart=b updateNotificationLevel=windowsUpdateNotificationDisplayOption updateWeeks=windowsUpdateForBusinessUpdateWeeks userPauseAccess=enablement userWindowsUpdateScanAccess=enablement
+windowsUpdateForBusinessConfiguration:deviceConfiguration allowWindows11Upgrade=b automaticUpdateMode=automaticUpdateMode autoRestartNotificationDismissal=autoRestartNotificationDismissalMethod businessReadyUpdatesOnly=windowsUpdateType deadlineForFeatureUpdatesInDays=n deadlineForQualityUpdatesInDays=n deadlineGracePeriodInDays=n deliveryOptimizationMode=windowsDeliveryOptimizationMode driversExcluded=b engagedRestartDeadlineInDays=n engagedRestartSnoozeScheduleInDays=n engagedRestartTransitionScheduleInDays=n featureUpdatesDeferralPeriodInDays=n featureUpdatesPaused=b featureUpdatesPauseExpiryDateTime=d featureUpdatesPauseStartDate=s!r featureUpdatesRollbackStartDateTime=d featureUpdatesRollbackWindowInDays=n featureUpdatesWillBeRolledBack=b installationSchedule=windowsUpdateInstallScheduleType microsoftUpdateServiceAllowed=b postponeRebootUntilAfterDeadline=b prereleaseFeatures=prereleaseFeatures qualityUpdatesDeferralPeriodInDays=n qualityUpdatesPaused=b qualityUpdatesPauseExpiryDateTime=d qualityUpdatesPauseStartDate=s!r qualityUpdatesRollbackStartDateTime=d qualityUpdatesWillBeRolledBack=b scheduleImminentRestartWarningInMinutes=n scheduleRestartWarningInHours=n skipChecksBeforeRestart=b updateNotificationLevel=windowsUpdateNotificationDisplayOption updateWeeks=windowsUpdateForBusinessUpdateWeeks userPauseAccess=enablement userWindowsUpdateScanAccess=enablement
 windowsUpdateInstallScheduleType
 windowsUpdateScheduledInstall:windowsUpdateInstallScheduleType scheduledInstallDay=weeklySchedule scheduledInstallTime=s
 windowsWebApp:mobileApp appUrl=s
-workbook:entity application=workbookApplication comments=workbookComment* functions=workbookFunctions names=workbookNamedItem* operations=workbookOperation* tables=workbookTable* worksheets=workbookWorksheet*
+workbook:entity application=workbookApplication comments=workbookComment* functions=workbookFunctions names=workbookNamedItem*!r operations=workbookOperation*!r tables=workbookTable*!r worksheets=workbookWorksheet*!r
 workbookApplication:entity calculationMode=s
-workbookChart:entity height=n left=n name=s top=n width=n axes=workbookChartAxes dataLabels=workbookChartDataLabels format=workbookChartAreaFormat legend=workbookChartLegend series=workbookChartSeries* title=workbookChartTitle worksheet=workbookWorksheet
-workbookChartAreaFormat:entity fill=workbookChartFill font=workbookChartFont
-workbookChartAxes:entity categoryAxis=workbookChartAxis seriesAxis=workbookChartAxis valueAxis=workbookChartAxis
-workbookChartAxis:entity majorUnit=a maximum=a minimum=a minorUnit=a format=workbookChartAxisFormat majorGridlines=workbookChartGridlines minorGridlines=workbookChartGridlines title=workbookChartAxisTitle
-workbookChartAxisFormat:entity font=workbookChartFont line=workbookChartLineFormat
-workbookChartAxisTitle:entity text=s visible=b format=workbookChartAxisTitleFormat
-workbookChartAxisTitleFormat:entity font=workbookChartFont
-workbookChartDataLabelFormat:entity fill=workbookChartFill font=workbookChartFont
-workbookChartDataLabels:entity position=s separator=s showBubbleSize=b showCategoryName=b showLegendKey=b showPercentage=b showSeriesName=b showValue=b format=workbookChartDataLabelFormat
+workbookChart:entity height=n left=n name=s top=n width=n axes=workbookChartAxes!r dataLabels=workbookChartDataLabels!r format=workbookChartAreaFormat!r legend=workbookChartLegend!r series=workbookChartSeries*!r title=workbookChartTitle!r worksheet=workbookWorksheet!r
+workbookChartAreaFormat:entity fill=workbookChartFill!r font=workbookChartFont!r
+workbookChartAxes:entity categoryAxis=workbookChartAxis!r seriesAxis=workbookChartAxis!r valueAxis=workbookChartAxis!r
+workbookChartAxis:entity majorUnit=a maximum=a minimum=a minorUnit=a format=workbookChartAxisFormat!r majorGridlines=workbookChartGridlines!r minorGridlines=workbookChartGridlines!r title=workbookChartAxisTitle!r
+workbookChartAxisFormat:entity font=workbookChartFont!r line=workbookChartLineFormat!r
+workbookChartAxisTitle:entity text=s visible=b format=workbookChartAxisTitleFormat!r
+workbookChartAxisTitleFormat:entity font=workbookChartFont!r
+workbookChartDataLabelFormat:entity fill=workbookChartFill!r font=workbookChartFont!r
+workbookChartDataLabels:entity position=s separator=s showBubbleSize=b showCategoryName=b showLegendKey=b showPercentage=b showSeriesName=b showValue=b format=workbookChartDataLabelFormat!r
 workbookChartFill:entity
 workbookChartFont:entity bold=b color=s italic=b name=s size=n underline=s
-workbookChartGridlines:entity visible=b format=workbookChartGridlinesFormat
-workbookChartGridlinesFormat:entity line=workbookChartLineFormat
-workbookChartLegend:entity overlay=b position=s visible=b format=workbookChartLegendFormat
-workbookChartLegendFormat:entity fill=workbookChartFill font=workbookChartFont
+workbookChartGridlines:entity visible=b format=workbookChartGridlinesFormat!r
+workbookChartGridlinesFormat:entity line=workbookChartLineFormat!r
+workbookChartLegend:entity overlay=b position=s visible=b format=workbookChartLegendFormat!r
+workbookChartLegendFormat:entity fill=workbookChartFill!r font=workbookChartFont!r
 workbookChartLineFormat:entity color=s
-workbookChartPoint:entity value=a format=workbookChartPointFormat
-workbookChartPointFormat:entity fill=workbookChartFill
-workbookChartSeries:entity name=s format=workbookChartSeriesFormat points=workbookChartPoint*
-workbookChartSeriesFormat:entity fill=workbookChartFill line=workbookChartLineFormat
-workbookChartTitle:entity overlay=b text=s visible=b format=workbookChartTitleFormat
-workbookChartTitleFormat:entity fill=workbookChartFill font=workbookChartFont
-workbookComment:entity content=s contentType=s replies=workbookCommentReply*
+workbookChartPoint:entity value=a!r format=workbookChartPointFormat!r
+workbookChartPointFormat:entity fill=workbookChartFill!r
+workbookChartSeries:entity name=s format=workbookChartSeriesFormat!r points=workbookChartPoint*!r
+workbookChartSeriesFormat:entity fill=workbookChartFill!r line=workbookChartLineFormat!r
+workbookChartTitle:entity overlay=b text=s visible=b format=workbookChartTitleFormat!r
+workbookChartTitleFormat:entity fill=workbookChartFill!r font=workbookChartFont!r
+workbookComment:entity content=s contentType=s replies=workbookCommentReply*!r
 workbookCommentReply:entity content=s contentType=s
-workbookFilter:entity criteria=workbookFilterCriteria
+workbookFilter:entity criteria=workbookFilterCriteria!r
 workbookFilterCriteria color=s criterion1=s criterion2=s dynamicCriteria=s filterOn=s icon=workbookIcon operator=s values=a
 workbookFilterDatetime date=d specificity=s
 workbookFormatProtection:entity formulaHidden=b locked=b
 workbookFunctionResult:entity error=s value=a
 workbookFunctions:entity
 workbookIcon index=n set=s
-workbookNamedItem:entity comment=s name=s scope=s type=s value=a visible=b worksheet=workbookWorksheet
+workbookNamedItem:entity comment=s name=s!r scope=s!r type=s!r value=a!r visible=b worksheet=workbookWorksheet!r
 workbookOperation:entity error=workbookOperationError resourceLocation=s status=workbookOperationStatus
 workbookOperationError code=s innerError=workbookOperationError message=s
-workbookPivotTable:entity name=s worksheet=workbookWorksheet
-workbookRange:entity address=s addressLocal=s cellCount=n columnCount=n columnHidden=b columnIndex=n formulas=a formulasLocal=a formulasR1C1=a hidden=b numberFormat=a rowCount=n rowHidden=b rowIndex=n text=a values=a valueTypes=a format=workbookRangeFormat sort=workbookRangeSort worksheet=workbookWorksheet
-workbookRangeBorder:entity color=s sideIndex=s style=s weight=s
+workbookPivotTable:entity name=s worksheet=workbookWorksheet!r
+workbookRange:entity address=s!r addressLocal=s!r cellCount=n!r columnCount=n!r columnHidden=b columnIndex=n!r formulas=a formulasLocal=a formulasR1C1=a hidden=b!r numberFormat=a rowCount=n!r rowHidden=b rowIndex=n!r text=a!r values=a valueTypes=a!r format=workbookRangeFormat!r sort=workbookRangeSort!r worksheet=workbookWorksheet!r
+workbookRangeBorder:entity color=s sideIndex=s!r style=s weight=s
 workbookRangeFill:entity color=s
 workbookRangeFont:entity bold=b color=s italic=b name=s size=n underline=s
-workbookRangeFormat:entity columnWidth=n horizontalAlignment=s rowHeight=n verticalAlignment=s wrapText=b borders=workbookRangeBorder* fill=workbookRangeFill font=workbookRangeFont protection=workbookFormatProtection
+workbookRangeFormat:entity columnWidth=n horizontalAlignment=s rowHeight=n verticalAlignment=s wrapText=b borders=workbookRangeBorder*!r fill=workbookRangeFill!r font=workbookRangeFont!r protection=workbookFormatProtection!r
 workbookRangeReference address=s
 workbookRangeSort:entity
-workbookRangeView:entity cellAddresses=a columnCount=n formulas=a formulasLocal=a formulasR1C1=a index=n numberFormat=a rowCount=n text=a values=a valueTypes=a rows=workbookRangeView*
+workbookRangeView:entity cellAddresses=a columnCount=n!r formulas=a formulasLocal=a formulasR1C1=a index=n numberFormat=a!r rowCount=n!r text=a!r values=a valueTypes=a!r rows=workbookRangeView*!r
 workbookSessionInfo id=s persistChanges=b
 workbookSortField ascending=b color=s dataOption=s icon=workbookIcon key=n sortOn=s
-workbookTable:entity highlightFirstColumn=b highlightLastColumn=b legacyId=s name=s showBandedColumns=b showBandedRows=b showFilterButton=b showHeaders=b showTotals=b style=s columns=workbookTableColumn* rows=workbookTableRow* sort=workbookTableSort worksheet=workbookWorksheet
-workbookTableColumn:entity index=n name=s values=a filter=workbookFilter
-workbookTableRow:entity index=n values=a
-workbookTableSort:entity fields=workbookSortField* matchCase=b method=s
-workbookWorksheet:entity name=s position=n visibility=s charts=workbookChart* names=workbookNamedItem* pivotTables=workbookPivotTable* protection=workbookWorksheetProtection tables=workbookTable*
-workbookWorksheetProtection:entity options=workbookWorksheetProtectionOptions protected=b
+workbookTable:entity highlightFirstColumn=b highlightLastColumn=b legacyId=s!r name=s showBandedColumns=b showBandedRows=b showFilterButton=b showHeaders=b showTotals=b style=s columns=workbookTableColumn*!r rows=workbookTableRow*!r sort=workbookTableSort!r worksheet=workbookWorksheet!r
+workbookTableColumn:entity index=n!r name=s values=a filter=workbookFilter!r
+workbookTableRow:entity index=n!r values=a
+workbookTableSort:entity fields=workbookSortField*!r matchCase=b!r method=s!r
+workbookWorksheet:entity name=s position=n visibility=s charts=workbookChart*!r names=workbookNamedItem*!r pivotTables=workbookPivotTable* protection=workbookWorksheetProtection!r tables=workbookTable*!r
+workbookWorksheetProtection:entity options=workbookWorksheetProtectionOptions!r protected=b!r
 workbookWorksheetProtectionOptions allowAutoFilter=b allowDeleteColumns=b allowDeleteRows=b allowFormatCells=b allowFormatColumns=b allowFormatRows=b allowInsertColumns=b allowInsertHyperlinks=b allowInsertRows=b allowPivotTables=b allowSort=b
 workforceIntegration:changeTrackedEntity apiVersion=n displayName=s eligibilityFilteringEnabledEntities=eligibilityFilteringEnabledEntities encryption=workforceIntegrationEncryption isActive=b supportedEntities=workforceIntegrationSupportedEntities url=s
 workforceIntegrationEncryption protocol=workforceIntegrationEncryptionProtocol secret=s
@@ -3950,37 +3950,37 @@ export const betaTypes = `
 #zebraFotaScheduleMode installNow scheduled unknownFutureValue
 #zebraFotaUpdateType custom latest auto unknownFutureValue
 aadSource:authorizationSystemIdentitySource domain=s
-accessPackage:entity catalogId=s createdBy=s isRoleScopesVisible=b modifiedBy=s uniqueName=s accessPackageAssignmentPolicies=accessPackageAssignmentPolicy* accessPackageCatalog=accessPackageCatalog accessPackageResourceRoleScopes=accessPackageResourceRoleScope*
+accessPackage:entity catalogId=s!r createdBy=s!r isRoleScopesVisible=b modifiedBy=s!r uniqueName=s accessPackageAssignmentPolicies=accessPackageAssignmentPolicy*!r accessPackageCatalog=accessPackageCatalog accessPackageResourceRoleScopes=accessPackageResourceRoleScope*
 accessPackageAnswerChoice displayValue=accessPackageLocalizedContent
-accessPackageAssignment:entity accessPackageId=s assignmentPolicyId=s assignmentState=s!f(e) assignmentStatus=s catalogId=s isExtended=b targetId=s accessPackageAssignmentPolicy=accessPackageAssignmentPolicy!f(e) accessPackageAssignmentRequests=accessPackageAssignmentRequest* accessPackageAssignmentResourceRoles=accessPackageAssignmentResourceRole*
+accessPackageAssignment:entity accessPackageId=s!r assignmentPolicyId=s!r assignmentState=s!rf(e) assignmentStatus=s!r catalogId=s!r isExtended=b!r targetId=s!r accessPackageAssignmentPolicy=accessPackageAssignmentPolicy!rf(e) accessPackageAssignmentRequests=accessPackageAssignmentRequest* accessPackageAssignmentResourceRoles=accessPackageAssignmentResourceRole*!r
 accessPackageAssignmentPolicy:entity accessPackageId=s accessPackageNotificationSettings=accessPackageNotificationSettings accessReviewSettings=assignmentReviewSettings canExtend=b createdBy=s durationInDays=n expirationDateTime=d modifiedBy=s verifiableCredentialSettings=verifiableCredentialSettings accessPackageCatalog=accessPackageCatalog customExtensionHandlers=customExtensionHandler*
-accessPackageAssignmentRequest:entity completedDate=d customExtensionHandlerInstances=customExtensionHandlerInstance* expirationDateTime=d history=requestActivity* isValidationOnly=b requestState=s requestStatus=s verifiedCredentialsData=verifiedCredentialData* accessPackageAssignment=accessPackageAssignment
+accessPackageAssignmentRequest:entity completedDate=d!r customExtensionHandlerInstances=customExtensionHandlerInstance*!r expirationDateTime=d history=requestActivity* isValidationOnly=b requestState=s!r requestStatus=s!r verifiedCredentialsData=verifiedCredentialData*!r accessPackageAssignment=accessPackageAssignment
 accessPackageAssignmentRequestRequirements existingAnswers=accessPackageAnswer* isApprovalRequired=b isApprovalRequiredForExtension=b isCustomAssignmentScheduleAllowed=b verifiableCredentialRequirementStatus=verifiableCredentialRequirementStatus
-accessPackageAssignmentResourceRole:entity originId=s originSystem=s status=s accessPackageAssignments=accessPackageAssignment* accessPackageResourceRole=accessPackageResourceRole accessPackageResourceScope=accessPackageResourceScope accessPackageSubject=accessPackageSubject!f(e)
-accessPackageCatalog:entity catalogStatus=s createdBy=s modifiedBy=s uniqueName=s accessPackageCustomWorkflowExtensions=customCalloutExtension* accessPackageResourceRoles=accessPackageResourceRole* accessPackageResources=accessPackageResource* accessPackageResourceScopes=accessPackageResourceScope* customAccessPackageWorkflowExtensions=customAccessPackageWorkflowExtension*
+accessPackageAssignmentResourceRole:entity originId=s originSystem=s status=s accessPackageAssignments=accessPackageAssignment*!r accessPackageResourceRole=accessPackageResourceRole accessPackageResourceScope=accessPackageResourceScope accessPackageSubject=accessPackageSubject!rf(e)
+accessPackageCatalog:entity catalogStatus=s createdBy=s!r modifiedBy=s!r uniqueName=s accessPackageCustomWorkflowExtensions=customCalloutExtension* accessPackageResourceRoles=accessPackageResourceRole*!r accessPackageResources=accessPackageResource* accessPackageResourceScopes=accessPackageResourceScope* customAccessPackageWorkflowExtensions=customAccessPackageWorkflowExtension*
 accessPackageDynamicApprovalStage:approvalStage customExtension=customCalloutExtension
 accessPackageLocalizedContent defaultText=s localizedTexts=accessPackageLocalizedText*
 accessPackageMultipleChoiceQuestion:accessPackageQuestion allowsMultipleSelection=b
 accessPackageQuestion id=s
 accessPackageRequestApprovalStageCallbackConfiguration:customExtensionCallbackConfiguration
-accessPackageResource:entity addedBy=s addedOn=d isPendingOnboarding=b resourceType=s url=s accessPackageResourceEnvironment=accessPackageResourceEnvironment accessPackageResourceRoles=accessPackageResourceRole* accessPackageResourceScopes=accessPackageResourceScope*
-accessPackageResourceAttribute attributeDestination=accessPackageResourceAttributeDestination attributeName=s attributeSource=accessPackageResourceAttributeSource id=s
-accessPackageResourceEnvironment:entity createdBy=s modifiedBy=s accessPackageResources=accessPackageResource*
-accessPackageResourceRequest:entity catalogId=s executeImmediately=b expirationDateTime=d isValidationOnly=b justification=s requestState=s requestStatus=s accessPackageResource=accessPackageResource requestor=accessPackageSubject
+accessPackageResource:entity addedBy=s!r addedOn=d!r isPendingOnboarding=b!r resourceType=s url=s accessPackageResourceEnvironment=accessPackageResourceEnvironment accessPackageResourceRoles=accessPackageResourceRole*!r accessPackageResourceScopes=accessPackageResourceScope*!r
+accessPackageResourceAttribute attributeDestination=accessPackageResourceAttributeDestination attributeName=s attributeSource=accessPackageResourceAttributeSource id=s!r
+accessPackageResourceEnvironment:entity createdBy=s modifiedBy=s accessPackageResources=accessPackageResource*!r
+accessPackageResourceRequest:entity catalogId=s executeImmediately=b expirationDateTime=d isValidationOnly=b justification=s requestState=s!r requestStatus=s accessPackageResource=accessPackageResource requestor=accessPackageSubject!r
 accessPackageResourceRole:entity accessPackageResource=accessPackageResource
-accessPackageResourceRoleScope:entity createdBy=s modifiedBy=s modifiedDateTime=d accessPackageResourceRole=accessPackageResourceRole accessPackageResourceScope=accessPackageResourceScope
+accessPackageResourceRoleScope:entity createdBy=s modifiedBy=s modifiedDateTime=d accessPackageResourceRole=accessPackageResourceRole!r accessPackageResourceScope=accessPackageResourceScope
 accessPackageResourceScope:entity roleOriginId=s url=s accessPackageResource=accessPackageResource
 accessPackageSubject:entity altSecId=s cleanupScheduledDateTime=d connectedOrganizationId=s subjectLifecycle=accessPackageSubjectLifecycle type=s
 accessReview:entity businessFlowTemplateId=s createdBy=userIdentity description=s displayName=s endDateTime=d reviewedEntity=identity reviewerType=s settings=accessReviewSettings startDateTime=d status=s decisions=accessReviewDecision* instances=accessReview* myDecisions=accessReviewDecision* reviewers=accessReviewReviewer*
 accessReviewDecision:entity accessRecommendation=s accessReviewId=s appliedBy=userIdentity appliedDateTime=d applyResult=s justification=s reviewedBy=userIdentity reviewedDateTime=d reviewResult=s
 accessReviewError:genericError
 accessReviewHistoryDefinition:entity downloadUri=s fulfilledDateTime=d
-accessReviewInstance:entity errors=accessReviewError* definition=accessReviewScheduleDefinition
-accessReviewInstanceDecisionItem:entity principalResourceMembership=decisionItemPrincipalResourceMembership target=accessReviewInstanceDecisionItemTarget instance=accessReviewInstance
+accessReviewInstance:entity errors=accessReviewError*!r definition=accessReviewScheduleDefinition
+accessReviewInstanceDecisionItem:entity principalResourceMembership=decisionItemPrincipalResourceMembership!r target=accessReviewInstanceDecisionItemTarget!r instance=accessReviewInstance
 accessReviewInstanceDecisionItemServicePrincipalTarget:accessReviewInstanceDecisionItemTarget appId=s servicePrincipalDisplayName=s servicePrincipalId=s
 accessReviewInstanceDecisionItemTarget
 accessReviewInstanceDecisionItemUserTarget:accessReviewInstanceDecisionItemTarget userDisplayName=s userId=s userPrincipalName=s
-accessReviewPolicy:entity description=s displayName=s isGroupOwnerManagementEnabled=b
+accessReviewPolicy:entity description=s!r displayName=s!r isGroupOwnerManagementEnabled=b
 accessReviewRecurrenceSettings durationInDays=n recurrenceCount=n recurrenceEndType=s recurrenceType=s
 accessReviewScheduleDefinition:entity backupReviewers=accessReviewReviewerScope*
 accessReviewScheduleSettings isAgenticExperienceEnabled=b
@@ -4006,15 +4006,15 @@ addFooter:markContent alignment=alignment margin=n
 addHeader:markContent alignment=alignment margin=n
 addWatermark:markContent orientation=pageOrientation
 addWatermarkAction:informationProtectionAction fontColor=s fontName=s fontSize=n layout=watermarkLayout text=s uiElementName=s
-adhocCall:entity recordings=callRecording* transcripts=callTranscript*
-admin appsAndServices=adminAppsAndServices configurationManagement=configurationManagement dynamics=adminDynamics entra=entra exchange=exchangeAdmin forms=adminForms teams=teamsAdministration.teamsAdminRoot todo=adminTodo windows=adminWindows
+adhocCall:entity recordings=callRecording*!r transcripts=callTranscript*!r
+admin appsAndServices=adminAppsAndServices configurationManagement=configurationManagement dynamics=adminDynamics entra=entra!r exchange=exchangeAdmin!r forms=adminForms teams=teamsAdministration.teamsAdminRoot todo=adminTodo windows=adminWindows!r
 adminAppsAndServices:entity settings=appsAndServicesSettings
 adminConsent shareAPNSData=adminConsentState shareUserExperienceAnalyticsData=adminConsentState
 adminDynamics:entity customerVoice=customerVoiceSettings
 adminForms:entity settings=formsSettings
 adminTodo:entity settings=todoSettings
-adminWindows:entity updates=adminWindowsUpdates
-adminWindowsUpdates:entity catalog=windowsUpdates.catalog deploymentAudiences=windowsUpdates.deploymentAudience* deployments=windowsUpdates.deployment* products=windowsUpdates.product* resourceConnections=windowsUpdates.resourceConnection* updatableAssets=windowsUpdates.updatableAsset* updatePolicies=windowsUpdates.updatePolicy*
+adminWindows:entity updates=adminWindowsUpdates!r
+adminWindowsUpdates:entity catalog=windowsUpdates.catalog!r deploymentAudiences=windowsUpdates.deploymentAudience* deployments=windowsUpdates.deployment* products=windowsUpdates.product* resourceConnections=windowsUpdates.resourceConnection* updatableAssets=windowsUpdates.updatableAsset* updatePolicies=windowsUpdates.updatePolicy*
 administrativeUnit:directoryObject deletedMembers=directoryObject*
 advancedThreatProtectionOnboardingDeviceSettingState:entity complianceGracePeriodExpirationDateTime=d deviceId=s deviceModel=s deviceName=s platformType=deviceType setting=s settingName=s state=complianceStatus userEmail=s userId=s userName=s userPrincipalName=s
 advancedThreatProtectionOnboardingStateSummary:entity compliantDeviceCount=n conflictDeviceCount=n errorDeviceCount=n nonCompliantDeviceCount=n notApplicableDeviceCount=n notAssignedDeviceCount=n remediatedDeviceCount=n unknownDeviceCount=n advancedThreatProtectionOnboardingDeviceSettingStates=advancedThreatProtectionOnboardingDeviceSettingState*
@@ -4035,7 +4035,7 @@ androidCertificateProfileBase:deviceConfiguration certificateValidityPeriodScale
 androidCompliancePolicy:deviceCompliancePolicy advancedThreatProtectionRequiredSecurityLevel=deviceThreatProtectionLevel conditionStatementId=s passwordSignInFailureCountBeforeFactoryReset=n requiredPasswordComplexity=androidRequiredPasswordComplexity restrictedApps=appListItem* securityBlockDeviceAdministratorManagedDevices=b
 androidDeviceComplianceLocalActionBase:entity gracePeriodInMinutes=n
 androidDeviceComplianceLocalActionLockDevice:androidDeviceComplianceLocalActionBase
-androidDeviceComplianceLocalActionLockDeviceWithPasscode:androidDeviceComplianceLocalActionBase passcode=s passcodeSignInFailureCountBeforeWipe=n
+androidDeviceComplianceLocalActionLockDeviceWithPasscode:androidDeviceComplianceLocalActionBase passcode=s!r passcodeSignInFailureCountBeforeWipe=n
 androidDeviceOwnerCertificateProfileBase:deviceConfiguration certificateValidityPeriodScale=certificateValidityPeriodScale certificateValidityPeriodValue=n extendedKeyUsages=extendedKeyUsage* renewalThresholdPercentage=n subjectAlternativeNameType=subjectAlternativeNameType subjectNameFormat=subjectNameFormat rootCertificate=androidDeviceOwnerTrustedRootCertificate
 androidDeviceOwnerCompliancePolicy:deviceCompliancePolicy advancedThreatProtectionRequiredSecurityLevel=deviceThreatProtectionLevel deviceThreatProtectionEnabled=b deviceThreatProtectionRequiredSecurityLevel=deviceThreatProtectionLevel minAndroidSecurityPatchLevel=s osMaximumVersion=s osMinimumVersion=s passwordExpirationDays=n passwordMinimumLength=n passwordMinimumLetterCharacters=n passwordMinimumLowerCaseCharacters=n passwordMinimumNonLetterCharacters=n passwordMinimumNumericCharacters=n passwordMinimumSymbolCharacters=n passwordMinimumUpperCaseCharacters=n passwordMinutesOfInactivityBeforeLock=n passwordPreviousPasswordCountToBlock=n passwordRequired=b passwordRequiredType=androidDeviceOwnerRequiredPasswordType requireNoPendingSystemUpdates=b securityBlockJailbrokenDevices=b securityRequiredAndroidSafetyNetEvaluationType=androidSafetyNetEvaluationType securityRequireIntuneAppIntegrity=b securityRequireSafetyNetAttestationBasicIntegrity=b securityRequireSafetyNetAttestationCertifiedDevice=b storageRequireEncryption=b
 androidDeviceOwnerDelegatedScopeAppSetting appDetail=appListItem appScopes=androidDeviceOwnerDelegatedAppScopeType*
@@ -4065,7 +4065,7 @@ androidDeviceOwnerWiFiConfiguration:deviceConfiguration connectAutomatically=b c
 androidEasEmailProfileConfiguration:deviceConfiguration accountName=s authenticationMethod=easAuthenticationMethod customDomainName=s durationOfEmailToSync=emailSyncDuration emailAddressSource=userEmailSource emailSyncSchedule=emailSyncSchedule hostName=s requireSmime=b requireSsl=b syncCalendar=b syncContacts=b syncNotes=b syncTasks=b userDomainNameSource=domainNameSource usernameSource=androidUsernameSource identityCertificate=androidCertificateProfileBase smimeSigningCertificate=androidCertificateProfileBase
 androidEnrollmentCompanyCode enrollmentToken=s qrCodeContent=s qrCodeImage=mimeContent
 androidEnterpriseWiFiConfiguration:androidWiFiConfiguration authenticationMethod=wiFiAuthenticationMethod eapType=androidEapType innerAuthenticationProtocolForEapTtls=nonEapAuthenticationMethodForEapTtlsType innerAuthenticationProtocolForPeap=nonEapAuthenticationMethodForPeap outerIdentityPrivacyTemporaryValue=s passwordFormatString=s preSharedKey=s trustedServerCertificateNames=s* usernameFormatString=s identityCertificateForClientAuthentication=androidCertificateProfileBase rootCertificateForServerValidation=androidTrustedRootCertificate
-androidForWorkApp:mobileApp appIdentifier=s appStoreUrl=s packageId=s totalLicenseCount=n usedLicenseCount=n
+androidForWorkApp:mobileApp appIdentifier=s!r appStoreUrl=s packageId=s!r totalLicenseCount=n usedLicenseCount=n
 androidForWorkAppConfigurationSchema:entity exampleJson=s schemaItems=androidForWorkAppConfigurationSchemaItem*
 androidForWorkAppConfigurationSchemaItem dataType=androidForWorkAppConfigurationSchemaItemDataType defaultBoolValue=b defaultIntValue=n defaultStringArrayValue=s* defaultStringValue=s description=s displayName=s schemaItemKey=s selections=keyValuePair*
 androidForWorkCertificateProfileBase:deviceConfiguration certificateValidityPeriodScale=certificateValidityPeriodScale certificateValidityPeriodValue=n extendedKeyUsages=extendedKeyUsage* renewalThresholdPercentage=n subjectAlternativeNameType=subjectAlternativeNameType subjectNameFormat=subjectNameFormat rootCertificate=androidForWorkTrustedRootCertificate
@@ -4093,12 +4093,12 @@ androidLobApp:mobileLobApp targetedPlatforms=androidTargetedPlatforms
 androidManagedAppProtection:targetedManagedAppProtection allowedAndroidDeviceManufacturers=s allowedAndroidDeviceModels=s* appActionIfAccountIsClockedOut=managedAppRemediationAction appActionIfAndroidDeviceManufacturerNotAllowed=managedAppRemediationAction appActionIfAndroidDeviceModelNotAllowed=managedAppRemediationAction appActionIfAndroidSafetyNetAppsVerificationFailed=managedAppRemediationAction appActionIfAndroidSafetyNetDeviceAttestationFailed=managedAppRemediationAction appActionIfDeviceLockNotSet=managedAppRemediationAction appActionIfDevicePasscodeComplexityLessThanHigh=managedAppRemediationAction appActionIfDevicePasscodeComplexityLessThanLow=managedAppRemediationAction appActionIfDevicePasscodeComplexityLessThanMedium=managedAppRemediationAction appActionIfSamsungKnoxAttestationRequired=managedAppRemediationAction approvedKeyboards=keyValuePair* biometricAuthenticationBlocked=b blockAfterCompanyPortalUpdateDeferralInDays=n connectToVpnOnLaunch=b customDialerAppDisplayName=s customDialerAppPackageId=s deviceLockRequired=b exemptedAppPackages=keyValuePair* fingerprintAndBiometricEnabled=b keyboardsRestricted=b messagingRedirectAppDisplayName=s messagingRedirectAppPackageId=s minimumRequiredCompanyPortalVersion=s minimumWarningCompanyPortalVersion=s minimumWipeCompanyPortalVersion=s minimumWipePatchVersion=s requireClass3Biometrics=b requiredAndroidSafetyNetAppsVerificationType=androidManagedAppSafetyNetAppsVerificationType requiredAndroidSafetyNetDeviceAttestationType=androidManagedAppSafetyNetDeviceAttestationType requiredAndroidSafetyNetEvaluationType=androidManagedAppSafetyNetEvaluationType requirePinAfterBiometricChange=b warnAfterCompanyPortalUpdateDeferralInDays=n wipeAfterCompanyPortalUpdateDeferralInDays=n
 androidManagedAppRegistration:managedAppRegistration patchVersion=s
 androidManagedStoreAccountEnterpriseSettings:entity androidDeviceOwnerFullyManagedEnrollmentEnabled=b bindStatus=androidManagedStoreAccountBindStatus companyCodes=androidEnrollmentCompanyCode* deviceOwnerManagementEnabled=b enrollmentTarget=androidManagedStoreAccountEnrollmentTarget lastAppSyncDateTime=d lastAppSyncStatus=androidManagedStoreAccountAppSyncStatus lastModifiedDateTime=d managedGooglePlayInitialScopeTagIds=s* ownerOrganizationName=s ownerUserPrincipalName=s targetGroupIds=s*
-androidManagedStoreApp:mobileApp appIdentifier=s appStoreUrl=s appTracks=androidManagedStoreAppTrack* isPrivate=b isSystemApp=b packageId=s supportsOemConfig=b totalLicenseCount=n usedLicenseCount=n
+androidManagedStoreApp:mobileApp appIdentifier=s appStoreUrl=s!r appTracks=androidManagedStoreAppTrack*!r isPrivate=b!r isSystemApp=b packageId=s!r supportsOemConfig=b!r totalLicenseCount=n!r usedLicenseCount=n!r
 androidManagedStoreAppAssignmentSettings:mobileAppAssignmentSettings androidManagedStoreAppTrackIds=s* autoUpdateMode=androidManagedStoreAutoUpdateMode
-androidManagedStoreAppConfiguration:managedDeviceMobileAppConfiguration appSupportsOemConfig=b connectedAppsEnabled=b packageId=s payloadJson=s permissionActions=androidPermissionAction* profileApplicability=androidProfileApplicability
+androidManagedStoreAppConfiguration:managedDeviceMobileAppConfiguration appSupportsOemConfig=b!r connectedAppsEnabled=b packageId=s payloadJson=s permissionActions=androidPermissionAction* profileApplicability=androidProfileApplicability
 androidManagedStoreAppConfigurationSchema:entity exampleJson=s nestedSchemaItems=androidManagedStoreAppConfigurationSchemaItem* schemaItems=androidManagedStoreAppConfigurationSchemaItem*
 androidManagedStoreAppConfigurationSchemaItem dataType=androidManagedStoreAppConfigurationSchemaItemDataType defaultBoolValue=b defaultIntValue=n defaultStringArrayValue=s* defaultStringValue=s description=s displayName=s index=n parentIndex=n schemaItemKey=s selections=keyValuePair*
-androidManagedStoreAppTrack trackAlias=s trackId=s
+androidManagedStoreAppTrack trackAlias=s!r trackId=s!r
 androidManagedStoreWebApp:androidManagedStoreApp
 androidMinimumOperatingSystem v12_0=b v13_0=b v14_0=b v15_0=b
 androidOmaCpConfiguration:deviceConfiguration configurationXml=s
@@ -4135,7 +4135,7 @@ appManagementApplicationConfiguration:appManagementConfiguration audiences=audie
 appManagementPolicyActorExemptions customSecurityAttributes=customSecurityAttributeExemption*
 appMetadata data=appMetadataEntry* version=n
 appMetadataEntry key=s value=s
-appRoleAssignment:directoryObject creationTimestamp=d
+appRoleAssignment:directoryObject creationTimestamp=d!r
 appVulnerabilityManagedDevice:entity displayName=s lastSyncDateTime=d managedDeviceId=s
 appVulnerabilityMobileApp:entity createdDateTime=d displayName=s lastModifiedDateTime=d mobileAppId=s mobileAppType=s version=s
 appVulnerabilityTask:deviceAppManagementTask appName=s appPublisher=s appVersion=s insights=s managedDeviceCount=n mitigationType=appVulnerabilityTaskMitigationType mobileAppCount=n remediation=s managedDevices=appVulnerabilityManagedDevice* mobileApps=appVulnerabilityMobileApp*
@@ -4158,18 +4158,18 @@ appliedConditionalAccessPolicy authenticationStrength=authenticationStrength con
 applyLabelAction:informationProtectionAction actions=informationProtectionAction* actionSource=actionSource label=labelDetails responsibleSensitiveTypeIds=s*
 approval:entity steps=approvalStep*
 approvalIdentitySet:identitySet group=identity
-approvalItem:entity allowCancel=b allowEmailNotification=b approvalType=approvalItemType approvers=approvalIdentitySet* completedDateTime=d createdDateTime=d description=s displayName=s owner=approvalIdentitySet responsePrompts=s* result=s state=approvalItemState viewPoint=approvalItemViewPoint requests=approvalItemRequest* responses=approvalItemResponse*
+approvalItem:entity allowCancel=b allowEmailNotification=b approvalType=approvalItemType approvers=approvalIdentitySet* completedDateTime=d!r createdDateTime=d!r description=s displayName=s owner=approvalIdentitySet responsePrompts=s* result=s!r state=approvalItemState!r viewPoint=approvalItemViewPoint!r requests=approvalItemRequest* responses=approvalItemResponse*
 approvalItemRequest:entity approver=approvalIdentitySet createdDateTime=d isReassigned=b reassignedFrom=approvalIdentitySet
 approvalItemResponse:entity comments=s createdBy=approvalIdentitySet createdDateTime=d owners=approvalIdentitySet* response=s
 approvalItemViewPoint roles=approverRole*
 approvalOperation:entity createdDateTime=d error=publicError lastActionDateTime=d resourceLocation=s status=approvalOperationStatus
 approvalSolution:entity provisioningStatus=provisionState approvalItems=approvalItem* operations=approvalOperation*
 approvalStage approvalStageTimeOutInDays=n escalationApprovers=userSet* escalationTimeInMinutes=n isApproverJustificationRequired=b isEscalationEnabled=b primaryApprovers=userSet*
-approvalStep:entity assignedToMe=b displayName=s justification=s reviewedBy=identity reviewedDateTime=d reviewResult=s status=s
+approvalStep:entity assignedToMe=b!r displayName=s!r justification=s reviewedBy=identity!r reviewedDateTime=d!r reviewResult=s status=s!r
 approvalWorkflowProvider:entity displayName=s businessFlows=businessFlow* businessFlowsWithRequestsAwaitingMyDecision=businessFlow* policyTemplates=governancePolicyTemplate*
 approvedClientApp:entity displayName=s
 appsAndServicesSettings isAppAndServicesTrialEnabled=b isOfficeStoreEnabled=b
-archivedPrintJob blackAndWhitePageCount=n colorPageCount=n duplexPageCount=n pageCount=n simplexPageCount=n
+archivedPrintJob blackAndWhitePageCount=n!r colorPageCount=n!r duplexPageCount=n!r pageCount=n!r simplexPageCount=n!r
 assignedComputeInstanceDetails:entity accessedStorageBuckets=authorizationSystemResource* assignedComputeInstance=authorizationSystemResource
 assignedPlaceMode:placeMode assignedUserEmailAddress=s assignedUserId=s
 assignmentFilterEvaluateRequest orderBy=s* platform=devicePlatformType rule=s search=s skip=n top=n
@@ -4189,7 +4189,7 @@ audienceRestriction excludeActors=appManagementPolicyActorExemptions isStateSetB
 audiencesConfiguration azureAdMultipleOrgs=audienceRestriction personalMicrosoftAccount=audienceRestriction
 auditActivityInitiator linkableIdentifiers=linkableIdentifiers
 auditActor remoteTenantId=s remoteUserId=s type=s userRoleScopeTags=roleScopeTagInfo*
-auditLogRoot customSecurityAttributeAudits=customSecurityAttributeAudit* directoryProvisioning=provisioningObjectSummary* signUps=selfServiceSignUp*
+auditLogRoot customSecurityAttributeAudits=customSecurityAttributeAudit* directoryProvisioning=provisioningObjectSummary* signUps=selfServiceSignUp*!r
 auditResource type=s
 auditUserIdentity:userIdentity homeTenantId=s homeTenantName=s
 authentication:entity requirements=strongAuthenticationRequirements signInPreferences=signInPreferences externalAuthenticationMethods=externalAuthenticationMethod* hardwareOathMethods=hardwareOathAuthenticationMethod* passwordlessMicrosoftAuthenticatorMethods=passwordlessMicrosoftAuthenticatorAuthenticationMethod* qrCodePinMethod=qrCodePinAuthenticationMethod
@@ -4205,7 +4205,7 @@ authenticationEventsFlow:entity priority=n
 authenticationEventsPolicy:entity onSignupStart=authenticationListener*
 authenticationFailure:entity count=n reason=s reasonCode=authenticationFailureReasonCode
 authenticationListener:entity priority=n sourceFilter=authenticationSourceFilter
-authenticationMethod:entity createdDateTime=d lastUsedDateTime=d
+authenticationMethod:entity createdDateTime=d!r lastUsedDateTime=d
 authenticationMethodDevice:entity displayName=s hardwareOathDevices=hardwareOathTokenAuthenticationMethodDevice*
 authenticationMethodsPolicy:entity microsoftAuthenticatorPlatformSettings=microsoftAuthenticatorPlatformSettings reportSuspiciousActivitySettings=reportSuspiciousActivitySettings systemCredentialPreferences=systemCredentialPreferences
 authenticationMethodsRegistrationCampaign enforceRegistrationAfterAllowedSnoozes=b
@@ -4217,11 +4217,11 @@ authenticationStrengthRoot:entity authenticationCombinations=authenticationMetho
 authenticationsMetric:entity appid=s!f(e) attemptsCount=n!f(e) authFlow=s browser=s country=s!f(e) factDate=s identityProvider=s language=s os=s!f(e) successCount=n!f(e) failures=authenticationFailure*
 authorizationPolicy:policyBase enabledPreviewFeatures=s* permissionGrantPolicyIdsAssignedToDefaultUserRole=s* defaultUserRoleOverrides=defaultUserRoleOverride*
 authorizationSystem:entity authorizationSystemId=s!of(ec) authorizationSystemName=s!of(ec) authorizationSystemType=s!f(e) dataCollectionInfo=dataCollectionInfo!f(e)
-authorizationSystemIdentity:entity displayName=s!f externalId=s source=authorizationSystemIdentitySource authorizationSystem=authorizationSystem
-authorizationSystemIdentitySource identityProviderType=s
+authorizationSystemIdentity:entity displayName=s!rf externalId=s!r source=authorizationSystemIdentitySource authorizationSystem=authorizationSystem
+authorizationSystemIdentitySource identityProviderType=s!r
 authorizationSystemInfo authorizationSystemType=authorizationSystemType displayName=s id=s
-authorizationSystemResource:entity displayName=s!f(ec) externalId=s!f(e) resourceType=s!f(e) authorizationSystem=authorizationSystem
-authorizationSystemTypeAction:entity actionType=authorizationSystemActionType!f externalId=s!f resourceTypes=s*!f severity=authorizationSystemActionSeverity
+authorizationSystemResource:entity displayName=s!rf(ec) externalId=s!rf(e) resourceType=s!rf(e) authorizationSystem=authorizationSystem
+authorizationSystemTypeAction:entity actionType=authorizationSystemActionType!f externalId=s!rf resourceTypes=s*!f severity=authorizationSystemActionSeverity
 authorizationSystemTypeService:entity actions=authorizationSystemTypeAction*
 autoLabeling message=s sensitiveTypeIds=s*
 autoReviewSettings notReviewedResult=s
@@ -4244,7 +4244,7 @@ awsIdentitySource:permissionsDefinitionIdentitySource authorizationSystemInfo=pe
 awsLambda:awsIdentity resource=awsAuthorizationSystemResource
 awsPermissionsDefinition:permissionsDefinition actionInfo=awsPermissionsDefinitionAction
 awsPermissionsDefinitionAction:permissionsDefinitionAction
-awsPolicy:entity awsPolicyType=awsPolicyType!f displayName=s!f externalId=s!f
+awsPolicy:entity awsPolicyType=awsPolicyType!rf displayName=s!rf externalId=s!rf
 awsPolicyPermissionsDefinitionAction:awsPermissionsDefinitionAction assignToRoleId=s policies=permissionsDefinitionAwsPolicy*
 awsRole:awsIdentity roleType=awsRoleType!f(e) trustEntityType=awsRoleTrustEntityType
 awsSecretInformationAccessFinding:finding identityDetails=identityDetails permissionsCreepIndex=permissionsCreepIndex!of(G) secretInformationWebServices=awsSecretInformationWebServices!f identity=authorizationSystemIdentity!f
@@ -4305,9 +4305,9 @@ businessScenarioPlanner:entity planConfiguration=plannerPlanConfiguration taskCo
 businessScenarioProperties externalBucketId=s externalContextId=s externalObjectId=s externalObjectVersion=s webUrl=s
 businessScenarioTask:plannerTask businessScenarioProperties=businessScenarioProperties target=businessScenarioTaskTargetBase
 businessScenarioTaskTargetBase taskTargetKind=plannerTaskTargetKind
-caPoliciesDeletableRoot:entity namedLocations=namedLocation* policies=conditionalAccessPolicy*
-calendar:entity calendarGroupId=s isShared=b isSharedWithMe=b
-call:entity activeModalities=modality* answeredBy=participantInfo meetingCapability=meetingCapability ringingTimeoutInSeconds=n routingPolicies=routingPolicy* terminationReason=s
+caPoliciesDeletableRoot:entity namedLocations=namedLocation*!r policies=conditionalAccessPolicy*!r
+calendar:entity calendarGroupId=s isShared=b!r isSharedWithMe=b!r
+call:entity activeModalities=modality*!r answeredBy=participantInfo!r meetingCapability=meetingCapability!r ringingTimeoutInSeconds=n routingPolicies=routingPolicy* terminationReason=s
 callActivityStatistics:activityStatistics afterHours=d
 callAiInsight:entity actionItems=actionItem* callId=s contentCorrelationId=s createdDateTime=d endDateTime=d meetingNotes=meetingNote* viewpoint=callAiInsightViewPoint
 callAiInsightViewPoint mentionEvents=mentionEvent*
@@ -4327,11 +4327,11 @@ certificateBasedApplicationConfiguration:trustedCertificateAuthorityAsEntityBase
 certificateConnectorDetails:entity connectorName=s connectorVersion=s enrollmentDateTime=d lastCheckinDateTime=d machineName=s
 certificateConnectorHealthMetricValue dateTime=s failureCount=n successCount=n
 certificateConnectorSetting certExpiryTime=s connectorVersion=s enrollmentError=s lastConnectorConnectionTime=s lastUploadVersion=n status=n
-changeAssignmentsActionResult:deviceActionResult deviceAssignmentItems=deviceAssignmentItem*
-channel:entity layoutType=channelLayoutType moderationSettings=channelModerationSettings planner=teamsChannelPlanner
+changeAssignmentsActionResult:deviceActionResult deviceAssignmentItems=deviceAssignmentItem*!r
+channel:entity layoutType=channelLayoutType moderationSettings=channelModerationSettings planner=teamsChannelPlanner!r
 channelModerationSettings allowNewMessageFromBots=b allowNewMessageFromConnectors=b replyRestriction=replyRestriction userNewMessageRestriction=userNewMessageRestriction
 channelSharingUpdatedEventMessageDetail:eventMessageDetail initiator=identitySet ownerTeamId=s ownerTenantId=s sharedChannelId=s
-chat:entity createdBy=identitySet operations=teamsAsyncOperation*
+chat:entity createdBy=identitySet!r operations=teamsAsyncOperation*
 chatActivityStatistics:activityStatistics afterHours=d
 chatMessage:entity onBehalfOf=chatMessageFromIdentitySet
 chatMessageMentionedIdentitySet:identitySet tag=teamworkTagIdentity
@@ -4346,25 +4346,25 @@ classificationRequestContentMetaData sourceId=s
 classificationResult confidenceLevel=n count=n sensitiveTypeId=s
 clientCredentials certificateName=s keyVaultUri=s
 cloudAppSecurityProfile:entity azureSubscriptionId=s azureTenantId=s createdDateTime=d deploymentPackageUrl=s destinationServiceName=s isSigned=b lastModifiedDateTime=d manifest=s name=s permissionsRequired=applicationPermissionsRequired platform=s policyName=s publisher=s riskScore=s tags=s* type=s vendorInformation=securityVendorInformation
-cloudCertificationAuthority:entity certificateDownloadUrl=s certificateKeySize=cloudCertificationAuthorityCertificateKeySize certificateRevocationListUrl=s certificateSigningRequest=s certificationAuthorityIssuerId=s!o certificationAuthorityIssuerUri=s certificationAuthorityStatus=cloudCertificationAuthorityStatus!of cloudCertificationAuthorityHashingAlgorithm=cloudCertificationAuthorityHashingAlgorithm cloudCertificationAuthorityType=cloudCertificationAuthorityType!o commonName=s countryName=s createdDateTime=d description=s displayName=s!o eTag=s extendedKeyUsages=extendedKeyUsage* issuerCommonName=s keyPlatform=cloudCertificationAuthorityKeyPlatformType lastModifiedDateTime=d localityName=s ocspResponderUri=s organizationName=s organizationUnit=s roleScopeTagIds=s* rootCertificateCommonName=s scepServerUrl=s serialNumber=s stateName=s subjectName=s!o thumbprint=s validityEndDateTime=d!o validityPeriodInYears=n validityStartDateTime=d!o versionNumber=n cloudCertificationAuthorityLeafCertificate=cloudCertificationAuthorityLeafCertificate*
-cloudCertificationAuthorityLeafCertificate:entity certificateStatus=cloudCertificationAuthorityLeafCertificateStatus!of certificationAuthorityIssuerUri=s crlDistributionPointUrl=s deviceId=s deviceName=s devicePlatform=s extendedKeyUsages=s* issuerId=s issuerName=s keyUsages=s* ocspResponderUri=s revocationDateTime=d serialNumber=s subjectName=s!o thumbprint=s userId=s userPrincipalName=s validityEndDateTime=d!o validityStartDateTime=d!o
+cloudCertificationAuthority:entity certificateDownloadUrl=s!r certificateKeySize=cloudCertificationAuthorityCertificateKeySize!r certificateRevocationListUrl=s!r certificateSigningRequest=s!r certificationAuthorityIssuerId=s!ro certificationAuthorityIssuerUri=s!r certificationAuthorityStatus=cloudCertificationAuthorityStatus!rof cloudCertificationAuthorityHashingAlgorithm=cloudCertificationAuthorityHashingAlgorithm!r cloudCertificationAuthorityType=cloudCertificationAuthorityType!ro commonName=s!r countryName=s!r createdDateTime=d!r description=s displayName=s!o eTag=s extendedKeyUsages=extendedKeyUsage*!r issuerCommonName=s keyPlatform=cloudCertificationAuthorityKeyPlatformType!r lastModifiedDateTime=d localityName=s!r ocspResponderUri=s!r organizationName=s!r organizationUnit=s!r roleScopeTagIds=s* rootCertificateCommonName=s!r scepServerUrl=s!r serialNumber=s!r stateName=s!r subjectName=s!ro thumbprint=s!r validityEndDateTime=d!ro validityPeriodInYears=n validityStartDateTime=d!ro versionNumber=n!r cloudCertificationAuthorityLeafCertificate=cloudCertificationAuthorityLeafCertificate*
+cloudCertificationAuthorityLeafCertificate:entity certificateStatus=cloudCertificationAuthorityLeafCertificateStatus!rof certificationAuthorityIssuerUri=s!r crlDistributionPointUrl=s!r deviceId=s!r deviceName=s!r devicePlatform=s!r extendedKeyUsages=s*!r issuerId=s!r issuerName=s!r keyUsages=s*!r ocspResponderUri=s!r revocationDateTime=d!r serialNumber=s!r subjectName=s!ro thumbprint=s!r userId=s!r userPrincipalName=s!r validityEndDateTime=d!ro validityStartDateTime=d!ro
 cloudCommunications adhocCalls=adhocCall* onlineMeetingConversations=onlineMeetingEngagementConversation*
 cloudLicensing.groupCloudLicensing usageRights=cloudLicensing.usageRight*
 cloudLicensing.service assignableTo=cloudLicensing.assigneeTypes planId=s planName=s
-cloudLicensing.usageRight:microsoftgraphbeta.entity services=cloudLicensing.service*!f skuId=s!f skuPartNumber=s
+cloudLicensing.usageRight:microsoftgraphbeta.entity services=cloudLicensing.service*!rf skuId=s!rf skuPartNumber=s!r
 cloudLicensing.userCloudLicensing usageRights=cloudLicensing.usageRight*
-cloudPC:entity allotmentDisplayName=s connectionSetting=cloudPcConnectionSetting connectionSettings=cloudPcConnectionSettings connectivityResult=cloudPcConnectivityResult deviceRegionName=s disasterRecoveryCapability=cloudPcDisasterRecoveryCapability diskEncryptionState=cloudPcDiskEncryptionState frontlineCloudPcAvailability=frontlineCloudPcAvailability groupDetail=cloudPcEntraGroupDetail lastLoginResult=cloudPcLoginResult lastRemoteActionResult=cloudPcRemoteActionResult osVersion=cloudPcOperatingSystem partnerAgentInstallResults=cloudPcPartnerAgentInstallResult* powerState=cloudPcPowerState productType=cloudPcProductType!f provisionedDateTime=d scopeIds=s* servicePlanType=cloudPcServicePlanType sharedDeviceDetail=cloudPcFrontlineSharedDeviceDetail status=cloudPcStatus statusDetail=cloudPcStatusDetail statusDetails=cloudPcStatusDetails userAccountType=cloudPcUserAccountType userDetail=cloudPcEntraUserDetail userExperienceType=cloudPcUserExperienceType
+cloudPC:entity allotmentDisplayName=s!r connectionSetting=cloudPcConnectionSetting connectionSettings=cloudPcConnectionSettings!r connectivityResult=cloudPcConnectivityResult deviceRegionName=s!r disasterRecoveryCapability=cloudPcDisasterRecoveryCapability!r diskEncryptionState=cloudPcDiskEncryptionState frontlineCloudPcAvailability=frontlineCloudPcAvailability groupDetail=cloudPcEntraGroupDetail!r lastLoginResult=cloudPcLoginResult lastRemoteActionResult=cloudPcRemoteActionResult osVersion=cloudPcOperatingSystem partnerAgentInstallResults=cloudPcPartnerAgentInstallResult* powerState=cloudPcPowerState productType=cloudPcProductType!rf provisionedDateTime=d scopeIds=s* servicePlanType=cloudPcServicePlanType sharedDeviceDetail=cloudPcFrontlineSharedDeviceDetail status=cloudPcStatus statusDetail=cloudPcStatusDetail statusDetails=cloudPcStatusDetails userAccountType=cloudPcUserAccountType userDetail=cloudPcEntraUserDetail!r userExperienceType=cloudPcUserExperienceType
 cloudPCConnectivityIssue:entity deviceId=s errorCode=s errorDateTime=d errorDescription=s recommendedAction=s userId=s
-cloudPcAgentHealthCheckDetail additionalDetails=keyValuePair* errorMessage=s errorType=cloudPcAgentHealthCheckErrorType healthCheckName=s healthCheckResultType=cloudPcAgentHealthCheckResultType lastHealthCheckDateTime=d
-cloudPcAgentHealthCheckStatusDetail additionalHealthCheckMessage=s cloudPcId=s healthCheckState=cloudPcAgentHealthCheckState lastModifiedDateTime=d startDateTime=d
-cloudPcAgentHealthCheckSummary agentHealthCheckDetails=cloudPcAgentHealthCheckDetail* lastSucceededHealthCheckDateTime=d latestHealthCheckStatus=cloudPcAgentHealthCheckStatusDetail
-cloudPcAgentStatusDetail agentVersionNumber=s cloudPcId=s diagnosticResultMessage=s diagnosticResultType=cloudPcAgentDiagnosticResultType healthCheckSummary=cloudPcAgentHealthCheckSummary healthStatus=cloudPcAgentHealthStatus lastHealthStatusCheckedDateTime=d managedDeviceName=s userPrincipalName=s
+cloudPcAgentHealthCheckDetail additionalDetails=keyValuePair*!r errorMessage=s!r errorType=cloudPcAgentHealthCheckErrorType!r healthCheckName=s!r healthCheckResultType=cloudPcAgentHealthCheckResultType!r lastHealthCheckDateTime=d!r
+cloudPcAgentHealthCheckStatusDetail additionalHealthCheckMessage=s!r cloudPcId=s!r healthCheckState=cloudPcAgentHealthCheckState!r lastModifiedDateTime=d!r startDateTime=d!r
+cloudPcAgentHealthCheckSummary agentHealthCheckDetails=cloudPcAgentHealthCheckDetail*!r lastSucceededHealthCheckDateTime=d!r latestHealthCheckStatus=cloudPcAgentHealthCheckStatusDetail!r
+cloudPcAgentStatusDetail agentVersionNumber=s!r cloudPcId=s!r diagnosticResultMessage=s!r diagnosticResultType=cloudPcAgentDiagnosticResultType!r healthCheckSummary=cloudPcAgentHealthCheckSummary!r healthStatus=cloudPcAgentHealthStatus lastHealthStatusCheckedDateTime=d!r managedDeviceName=s!r userPrincipalName=s!r
 cloudPcAuditActor type=cloudPcAuditActorType
 cloudPcAuditResource resourceType=s
 cloudPcAutopilotConfiguration applicationTimeoutInMinutes=n devicePreparationProfileId=s onFailureDeviceAccessDenied=b
-cloudPcBulkAction:entity actionSummary=cloudPcBulkActionSummary cloudPcIds=s* createdDateTime=d displayName=s initiatedByUserPrincipalName=s scheduledDuringMaintenanceWindow=b status=cloudPcBulkActionStatus
+cloudPcBulkAction:entity actionSummary=cloudPcBulkActionSummary cloudPcIds=s* createdDateTime=d displayName=s initiatedByUserPrincipalName=s!r scheduledDuringMaintenanceWindow=b status=cloudPcBulkActionStatus!r
 cloudPcBulkActionSummary failedCount=n inProgressCount=n notSupportedCount=n pendingCount=n successfulCount=n
-cloudPcBulkCreateSnapshot:cloudPcBulkAction accessTier=cloudPcBlobAccessTier storageAccountId=s
+cloudPcBulkCreateSnapshot:cloudPcBulkAction accessTier=cloudPcBlobAccessTier!r storageAccountId=s!r
 cloudPcBulkDisasterRecovery:cloudPcBulkAction capabilityType=cloudPcDisasterRecoveryCapabilityType licenseType=cloudPcDisasterRecoveryLicenseType
 cloudPcBulkDisasterRecoveryFailback:cloudPcBulkAction
 cloudPcBulkDisasterRecoveryFailover:cloudPcBulkAction
@@ -4378,66 +4378,66 @@ cloudPcBulkReprovision:cloudPcBulkAction
 cloudPcBulkResize:cloudPcBulkAction targetServicePlanId=s
 cloudPcBulkRestart:cloudPcBulkAction
 cloudPcBulkRestore:cloudPcBulkAction ignoreUnhealthySnapshots=b restorePointDateTime=d timeRange=restoreTimeRange
-cloudPcBulkSetReviewStatus:cloudPcBulkAction reviewStatus=cloudPcReviewStatus
+cloudPcBulkSetReviewStatus:cloudPcBulkAction reviewStatus=cloudPcReviewStatus!r
 cloudPcBulkTroubleshoot:cloudPcBulkAction
-cloudPcCloudApp:entity actionFailedErrorCode=cloudPcCloudAppActionFailedErrorCode!of actionFailedErrorMessage=s addedDateTime=d!of appDetail=cloudPcCloudAppDetail appStatus=cloudPcCloudAppStatus!of availableToUser=b!of description=s!of discoveredAppName=s!of displayName=s!of lastPublishedDateTime=d!of provisioningPolicyId=s!of scopeIds=s*
-cloudPcCloudAppDetail commandLineArguments=s filePath=s iconIndex=n iconPath=s
+cloudPcCloudApp:entity actionFailedErrorCode=cloudPcCloudAppActionFailedErrorCode!rof actionFailedErrorMessage=s!r addedDateTime=d!rof appDetail=cloudPcCloudAppDetail appStatus=cloudPcCloudAppStatus!rof availableToUser=b!of description=s!of discoveredAppName=s!rof displayName=s!of lastPublishedDateTime=d!rof provisioningPolicyId=s!rof scopeIds=s*!r
+cloudPcCloudAppDetail commandLineArguments=s filePath=s!r iconIndex=n iconPath=s
 cloudPcConnectionSetting enableSingleSignOn=b
 cloudPcConnectionSettings enableSingleSignOn=b
 cloudPcConnectivityEvent activityId=s eventDateTime=d eventName=s eventResult=cloudPcConnectivityEventResult eventType=cloudPcConnectivityEventType message=s
-cloudPcConnectivityResult failedHealthCheckItems=cloudPcHealthCheckItem* lastModifiedDateTime=d status=cloudPcConnectivityStatus updatedDateTime=d
+cloudPcConnectivityResult failedHealthCheckItems=cloudPcHealthCheckItem* lastModifiedDateTime=d status=cloudPcConnectivityStatus updatedDateTime=d!r
 cloudPcCrossCloudGovernmentOrganizationMapping:entity organizationIdsInUSGovCloud=s*
 cloudPcCrossRegionDisasterRecoverySetting crossRegionDisasterRecoveryEnabled=b disasterRecoveryNetworkSetting=cloudPcDisasterRecoveryNetworkSetting disasterRecoveryType=cloudPcDisasterRecoveryType maintainCrossRegionRestorePointEnabled=b userInitiatedDisasterRecoveryAllowed=b
-cloudPcDeviceImage:entity osVersionNumber=s scopeIds=s* sizeInGB=n statusDetails=cloudPcDeviceImageStatusDetails
+cloudPcDeviceImage:entity osVersionNumber=s!r scopeIds=s* sizeInGB=n!r statusDetails=cloudPcDeviceImageStatusDetails!r
 cloudPcDisasterRecoveryAzureConnectionSetting:cloudPcDisasterRecoveryNetworkSetting onPremisesConnectionId=s
 cloudPcDisasterRecoveryCapability capabilityType=cloudPcDisasterRecoveryCapabilityType licenseType=cloudPcDisasterRecoveryLicenseType primaryRegion=s secondaryRegion=s
 cloudPcDisasterRecoveryMicrosoftHostedNetworkSetting:cloudPcDisasterRecoveryNetworkSetting regionGroup=cloudPcRegionGroup regionName=s
 cloudPcDisasterRecoveryNetworkSetting
-cloudPcDiscoveredApp appDetail=cloudPcCloudAppDetail appName=s discoveredAppId=s sourceId=s
-cloudPcDomainJoinConfiguration geographicLocationType=cloudPcGeographicLocationType type=cloudPcDomainJoinType
-cloudPcEntraGroupDetail groupDisplayName=s groupId=s
-cloudPcEntraUserDetail userDisplayName=s userId=s
-cloudPcExportJob:entity expirationDateTime=d exportJobStatus=cloudPcExportJobStatus exportUrl=s filter=s format=s reportName=cloudPcReportName requestDateTime=d select=s*
+cloudPcDiscoveredApp appDetail=cloudPcCloudAppDetail!r appName=s!r discoveredAppId=s!r sourceId=s!r
+cloudPcDomainJoinConfiguration geographicLocationType=cloudPcGeographicLocationType!r type=cloudPcDomainJoinType
+cloudPcEntraGroupDetail groupDisplayName=s!r groupId=s!r
+cloudPcEntraUserDetail userDisplayName=s!r userId=s!r
+cloudPcExportJob:entity expirationDateTime=d exportJobStatus=cloudPcExportJobStatus!r exportUrl=s filter=s format=s reportName=cloudPcReportName requestDateTime=d select=s*
 cloudPcExternalPartner:entity connectionStatus=cloudPcExternalPartnerStatus enableConnection=b lastSyncDateTime=d partnerId=s statusDetails=s
 cloudPcExternalPartnerSetting:entity enableConnection=b!f(e) lastSyncDateTime=d partnerId=s status=cloudPcExternalPartnerStatus statusDetails=s
-cloudPcForensicStorageAccount:entity accessTier=cloudPcStorageAccountAccessTier immutableStorage=b storageAccountId=s storageAccountName=s
+cloudPcForensicStorageAccount:entity accessTier=cloudPcStorageAccountAccessTier!r immutableStorage=b!r storageAccountId=s!r storageAccountName=s!r
 cloudPcFrontLineServicePlan:entity allotmentLicensesCount=n displayName=s totalCount=n usedCount=n
 cloudPcFrontlineSharedDeviceDetail assignedToUserPrincipalName=s
-cloudPcGalleryImage:entity offer=s offerDisplayName=s osVersionNumber=s publisher=s recommendedSku=s sku=s skuDisplayName=s
+cloudPcGalleryImage:entity offer=s!r offerDisplayName=s osVersionNumber=s!r publisher=s!r recommendedSku=s!r sku=s!r skuDisplayName=s!r
 cloudPcHealthCheckItem additionalDetails=s displayName=s lastHealthCheckDateTime=d result=cloudPcConnectivityEventResult
 cloudPcLaunchInfo cloudPcId=s cloudPcLaunchUrl=s windows365SwitchCompatible=b windows365SwitchNotCompatibleReason=s
-cloudPcLoginResult time=d
+cloudPcLoginResult time=d!r
 cloudPcManagementGroupAssignmentTarget:cloudPcManagementAssignmentTarget allotmentDisplayName=s allotmentLicensesCount=n
 cloudPcNotificationSetting restartPromptsDisabled=b
-cloudPcOnPremisesConnection:entity healthCheckPaused=b healthCheckStatusDetails=cloudPcOnPremisesConnectionStatusDetails!$ inUseByCloudPc=b managedBy=cloudPcManagementService scopeIds=s* type=cloudPcOnPremisesConnectionType
-cloudPcOnPremisesConnectionHealthCheck additionalDetails=s
+cloudPcOnPremisesConnection:entity healthCheckPaused=b!r healthCheckStatusDetails=cloudPcOnPremisesConnectionStatusDetails!r$ inUseByCloudPc=b!r managedBy=cloudPcManagementService!r scopeIds=s* type=cloudPcOnPremisesConnectionType
+cloudPcOnPremisesConnectionHealthCheck additionalDetails=s!r
 cloudPcOnPremisesConnectionStatusDetails endDateTime=d healthChecks=cloudPcOnPremisesConnectionHealthCheck* startDateTime=d
 cloudPcOrganizationSettings:entity enableMEMAutoEnroll=b enableSingleSignOn=b osVersion=cloudPcOperatingSystem userAccountType=cloudPcUserAccountType windowsSettings=cloudPcWindowsSettings
-cloudPcPartnerAgentInstallResult errorMessage=s installStatus=cloudPcPartnerAgentInstallStatus isThirdPartyPartner=b partnerAgentName=cloudPcPartnerAgentName retriable=b
+cloudPcPartnerAgentInstallResult errorMessage=s installStatus=cloudPcPartnerAgentInstallStatus!r isThirdPartyPartner=b partnerAgentName=cloudPcPartnerAgentName!r retriable=b
 cloudPcPolicyApplyActionResult:entity finishDateTime=d startDateTime=d status=cloudPcPolicyApplyActionStatus
-cloudPcPolicyScheduledApplyActionDetail:entity cronScheduleExpression=s endDateTime=d nextRunDateTime=d reservePercentage=n startDateTime=d timezone=cloudPcPolicyTimezone
-cloudPcProvisioningPolicy:entity autopilotConfiguration=cloudPcAutopilotConfiguration createdBy=s createdDateTime=d!o lastModifiedBy=s lastModifiedDateTime=d!o managedBy=cloudPcManagementService!of scopeIds=s* userExperienceType=cloudPcUserExperienceType!of windowsSettings=cloudPcWindowsSettings
+cloudPcPolicyScheduledApplyActionDetail:entity cronScheduleExpression=s!r endDateTime=d nextRunDateTime=d!r reservePercentage=n startDateTime=d timezone=cloudPcPolicyTimezone
+cloudPcProvisioningPolicy:entity autopilotConfiguration=cloudPcAutopilotConfiguration createdBy=s!r createdDateTime=d!ro lastModifiedBy=s!r lastModifiedDateTime=d!ro managedBy=cloudPcManagementService!of scopeIds=s* userExperienceType=cloudPcUserExperienceType!of windowsSettings=cloudPcWindowsSettings
 cloudPcRemoteActionCapability actionCapability=actionCapability actionName=cloudPcRemoteActionName
-cloudPcRemoteActionResult actionName=s actionState=actionState cloudPcId=s lastUpdatedDateTime=d managedDeviceId=s startDateTime=d statusDetail=cloudPcStatusDetail statusDetails=cloudPcStatusDetails
+cloudPcRemoteActionResult actionName=s actionState=actionState!r cloudPcId=s!r lastUpdatedDateTime=d managedDeviceId=s!r startDateTime=d statusDetail=cloudPcStatusDetail statusDetails=cloudPcStatusDetails
 cloudPcReports:entity exportJobs=cloudPcExportJob*
 cloudPcResizeValidationResult cloudPcId=s validationResult=cloudPcResizeValidationCode
 cloudPcRestorePointSetting frequencyInHours=n
 cloudPcReviewStatus accessTier=cloudPcBlobAccessTier azureStorageAccountId=s azureStorageAccountName=s azureStorageContainerName=s inReview=b restorePointDateTime=d reviewStartDateTime=d subscriptionId=s subscriptionName=s userAccessLevel=cloudPcUserAccessLevel
 cloudPcScopedPermission permission=s scopeIds=s*
-cloudPcServicePlan:entity displayName=s provisioningType=cloudPcProvisioningType ramInGB=n storageInGB=n supportedSolution=cloudPcManagementService type=cloudPcServicePlanType userProfileInGB=n vCpuCount=n
-cloudPcSnapshot:entity cloudPcId=s createdDateTime=d expirationDateTime=d healthCheckStatus=cloudPcSnapshotHealthCheckStatus lastRestoredDateTime=d snapshotType=cloudPcSnapshotType status=cloudPcSnapshotStatus
-cloudPcSourceDeviceImage id=s
+cloudPcServicePlan:entity displayName=s!r provisioningType=cloudPcProvisioningType ramInGB=n!r storageInGB=n!r supportedSolution=cloudPcManagementService!r type=cloudPcServicePlanType!r userProfileInGB=n!r vCpuCount=n!r
+cloudPcSnapshot:entity cloudPcId=s createdDateTime=d expirationDateTime=d healthCheckStatus=cloudPcSnapshotHealthCheckStatus!r lastRestoredDateTime=d snapshotType=cloudPcSnapshotType status=cloudPcSnapshotStatus
+cloudPcSourceDeviceImage id=s!r
 cloudPcStatusDetail additionalInformation=keyValuePair* code=s message=s
 cloudPcStatusDetails additionalInformation=keyValuePair* code=s message=s
 cloudPcStatusSummary count=n status=cloudPcStatus
 cloudPcSubscription:entity subscriptionId=s subscriptionName=s
-cloudPcSupportedRegion:entity displayName=s geographicLocationType=cloudPcGeographicLocationType regionGroup=cloudPcRegionGroup regionRestrictionDetail=cloudPcSupportedRegionRestrictionDetail regionStatus=cloudPcSupportedRegionStatus supportedSolution=cloudPcManagementService
-cloudPcSupportedRegionRestrictionDetail cPURestricted=b gPURestricted=b nestedVirtualizationRestricted=b
-cloudPcTenantEncryptionSetting lastSyncDateTime=d tenantDiskEncryptionType=cloudPcDiskEncryptionType
+cloudPcSupportedRegion:entity displayName=s!r geographicLocationType=cloudPcGeographicLocationType!r regionGroup=cloudPcRegionGroup!r regionRestrictionDetail=cloudPcSupportedRegionRestrictionDetail!r regionStatus=cloudPcSupportedRegionStatus!r supportedSolution=cloudPcManagementService!r
+cloudPcSupportedRegionRestrictionDetail cPURestricted=b!r gPURestricted=b!r nestedVirtualizationRestricted=b!r
+cloudPcTenantEncryptionSetting lastSyncDateTime=d tenantDiskEncryptionType=cloudPcDiskEncryptionType!r
 cloudPcUserSetting:entity crossRegionDisasterRecoverySetting=cloudPcCrossRegionDisasterRecoverySetting notificationSetting=cloudPcNotificationSetting provisioningSourceType=cloudPcProvisioningSourceType selfServiceEnabled=b
 cloudPcWindowsSettings language=s
-cloudRealtimeCommunicationInfo isSipEnabled=b
-comanagedDevicesSummary compliancePolicyCount=n configurationSettingsCount=n endpointProtectionCount=n inventoryCount=n modernAppsCount=n officeAppsCount=n resourceAccessCount=n totalComanagedCount=n windowsUpdateForBusinessCount=n
+cloudRealtimeCommunicationInfo isSipEnabled=b!r
+comanagedDevicesSummary compliancePolicyCount=n!r configurationSettingsCount=n!r endpointProtectionCount=n!r inventoryCount=n!r modernAppsCount=n!r officeAppsCount=n!r resourceAccessCount=n!r totalComanagedCount=n!r windowsUpdateForBusinessCount=n!r
 comanagementEligibleDevice:entity clientRegistrationStatus=deviceRegistrationState deviceName=s deviceType=deviceType entitySource=n managementAgents=managementAgentType managementState=managementState manufacturer=s mdmStatus=s model=s osDescription=s osVersion=s ownerType=ownerType referenceId=s serialNumber=s status=comanagementEligibleType upn=s userEmail=s userId=s userName=s
 comanagementEligibleDevicesSummary comanagedCount=n eligibleButNotAzureAdJoinedCount=n eligibleCount=n ineligibleCount=n needsOsUpdateCount=n scheduledForEnrollmentCount=n
 command:entity appServiceName=s error=s packageFamilyName=s payload=payloadRequest permissionTicket=s postBackUri=s status=s type=s responsepayload=payloadResponse
@@ -4457,8 +4457,8 @@ conditionalAccessDeviceStates excludeStates=s* includeStates=s*
 conditionalAccessDevices excludeDevices=s* excludeDeviceStates=s* includeDevices=s* includeDeviceStates=s*
 conditionalAccessGlobalSecureAccess
 conditionalAccessNetworkAccess
-conditionalAccessPolicy:policyDeletableItem id=s
-conditionalAccessRoot:entity authenticationStrengths=authenticationStrengthRoot deletedItems=caPoliciesDeletableRoot
+conditionalAccessPolicy:policyDeletableItem id=s!r
+conditionalAccessRoot:entity authenticationStrengths=authenticationStrengthRoot deletedItems=caPoliciesDeletableRoot!r
 conditionalAccessRuleSatisfied conditionalAccessCondition=conditionalAccessConditions ruleSatisfied=conditionalAccessRule
 conditionalAccessSessionControls continuousAccessEvaluation=continuousAccessEvaluationSessionControl globalSecureAccessFilteringProfile=globalSecureAccessFilteringProfileSessionControl
 configManagerCollection:entity collectionIdentifier=s createdDateTime=d displayName=s hierarchyIdentifier=s hierarchyName=s lastModifiedDateTime=d
@@ -4477,12 +4477,12 @@ configurationMonitor:entity createdBy=identitySet createdDateTime=d description=
 configurationMonitoringResult:entity driftsCount=n errorDetails=errorDetail* monitorId=s runCompletionDateTime=d runInitiationDateTime=d runStatus=monitorRunStatus tenantId=s
 configurationSnapshotJob:entity completedDateTime=d createdBy=identitySet createdDateTime=d description=s displayName=s errorDetails=s* resourceLocation=s resources=s* status=snapshotJobStatus tenantId=s
 configurationUri appliesToSingleSignOnMode=s examples=s* isRequired=b usage=uriUsageType values=s*
-connectedOrganization:entity createdBy=s modifiedBy=s
+connectedOrganization:entity createdBy=s!r modifiedBy=s!r
 connectedOrganizationMembers:userSet id=s
 connectionItem connectionId=s
 connectionOperation:entity error=publicError status=connectionOperationStatus
-connector:entity externalIp=s machineName=s status=connectorStatus version=s memberOf=connectorGroup*
-connectorGroup:entity connectorGroupType=connectorGroupType isDefault=b name=s region=connectorGroupRegion applications=application* members=connector*
+connector:entity externalIp=s!r machineName=s status=connectorStatus!r version=s!r memberOf=connectorGroup*!r
+connectorGroup:entity connectorGroupType=connectorGroupType!r isDefault=b!r name=s region=connectorGroupRegion applications=application* members=connector*
 connectorStatusDetails connectorInstanceId=s connectorName=connectorName eventDateTime=d status=connectorHealthState
 contact:outlookItem flag=followupFlag gender=s isFavorite=b phones=phone* postalAddresses=physicalAddress* websites=website* weddingAnniversary=s
 contactFolder:entity wellKnownName=s
@@ -4491,11 +4491,11 @@ containsTransformation:customClaimTransformation output=transformationAttribute 
 contentClassification confidence=n matches=matchLocation* sensitiveTypeId=s uniqueCount=n
 contentInfo format=contentFormat identifier=s metadata=keyValuePair* state=contentState
 contentMetadata
-contentModel:entity createdBy=identitySet createdDateTime=d lastModifiedBy=identitySet lastModifiedDateTime=d modelType=contentModelType name=s
+contentModel:entity createdBy=identitySet!r createdDateTime=d!r lastModifiedBy=identitySet!r lastModifiedDateTime=d!r modelType=contentModelType name=s
 contentModelUsage createdBy=identitySet createdDateTime=d driveId=s lastModifiedBy=identitySet lastModifiedDateTime=d modelId=s modelVersion=s
 contentProperties extensions=s* lastModifiedBy=s lastModifiedDateTime=d metadata=contentMetadata
 contentSharingSession:entity pngOfCurrentSlide=a presenterParticipantId=s
-continuousAccessEvaluationPolicy:entity description=s displayName=s groups=s* isEnabled=b migrate=b users=s*
+continuousAccessEvaluationPolicy:entity description=s!r displayName=s!r groups=s*!r isEnabled=b!r migrate=b users=s*!r
 continuousAccessEvaluationSessionControl mode=continuousAccessEvaluationMode
 conversionUserDetails convertedToInternalUserDateTime=d displayName=s mail=s userPrincipalName=s
 copilotCommunicationsRoot:entity realtimeActivityFeed=realtimeActivityFeedRoot
@@ -4516,7 +4516,7 @@ crossTenantMigrationCancelResponse message=s status=s
 cryptographySuite authenticationTransformConstants=authenticationTransformConstant cipherTransformConstants=vpnEncryptionAlgorithmType dhGroup=diffieHellmanGroup encryptionMethod=vpnEncryptionAlgorithmType integrityCheckMethod=vpnIntegrityAlgorithmType pfsGroup=perfectForwardSecrecyGroup
 currency amountDecimalPlaces=s amountRoundingPrecision=n code=s displayName=s id=s lastModifiedDateTime=d symbol=s
 currentLabel applicationMode=applicationMode id=s
-customAccessPackageWorkflowExtension:customCalloutExtension createdDateTime=d lastModifiedDateTime=d
+customAccessPackageWorkflowExtension:customCalloutExtension createdDateTime=d!r lastModifiedDateTime=d!r
 customAction:informationProtectionAction name=s properties=keyValuePair*
 customAppManagementApplicationConfiguration audiences=audiencesConfiguration identifierUris=identifierUriConfiguration
 customAppManagementConfiguration:appManagementConfiguration applicationRestrictions=customAppManagementApplicationConfiguration
@@ -4534,7 +4534,7 @@ customClaimsPolicy:entity audienceOverride=s claims=customClaimBase* includeAppl
 customExtensionCalloutResult:authenticationEventHandlerResult calloutDateTime=d customExtensionId=s errorCode=n httpStatus=n numberOfAttempts=n
 customExtensionHandler:entity stage=accessPackageCustomExtensionStage customExtension=customAccessPackageWorkflowExtension
 customExtensionHandlerInstance customExtensionId=s externalCorrelationId=s stage=accessPackageCustomExtensionStage status=accessPackageCustomExtensionHandlerStatus
-customQuestionAnswer:entity displayName=s questionId=s value=s
+customQuestionAnswer:entity displayName=s!r questionId=s!r value=s
 customSecurityAttributeAudit:entity activityDateTime=d activityDisplayName=s additionalDetails=keyValue* category=s correlationId=s initiatedBy=auditActivityInitiator loggedByService=s operationType=s result=operationResult resultReason=s targetResources=targetResource* userAgent=s
 customSecurityAttributeExemption:entity operator=customSecurityAttributeComparisonOperator
 customSecurityAttributeStringValueExemption:customSecurityAttributeExemption value=s
@@ -4548,7 +4548,7 @@ dailyInactiveUsersByApplicationMetric:inactiveUsersByApplicationMetricBase inact
 dailyInactiveUsersMetric:inactiveUsersMetricBase inactive1DayCount=n
 dailyUserInsightMetricsRoot:entity activeUsers=activeUsersMetric* authentications=authenticationsMetric* inactiveUsers=dailyInactiveUsersMetric* inactiveUsersByApplication=dailyInactiveUsersByApplicationMetric* mfaCompletions=mfaCompletionMetric* mfaTelecomFraud=mfaTelecomFraudMetric* signUps=userSignUpMetric* summary=insightSummary* userCount=userCountMetric*
 dataClassificationService:entity classifyFileJobs=jobResponseBase* classifyTextJobs=jobResponseBase* evaluateDlpPoliciesJobs=jobResponseBase* evaluateLabelJobs=jobResponseBase* exactMatchDataStores=exactMatchDataStore* exactMatchUploadAgents=exactMatchUploadAgent* jobs=jobResponseBase* sensitiveTypes=sensitiveType* sensitivityLabels=sensitivityLabel*
-dataCollectionInfo:entity entitlements=entitlementsDataCollectionInfo
+dataCollectionInfo:entity entitlements=entitlementsDataCollectionInfo!r
 dataLossPreventionPolicy:entity name=s
 dataProcessorServiceForWindowsFeaturesOnboarding areDataProcessorServiceForWindowsFeaturesEnabled=b hasValidWindowsLicense=b
 dataProviderStoragePath containerName=s dataProviderId=s path=s storageAccountName=s
@@ -4585,16 +4585,16 @@ desk:place displayDeviceName=s mailboxDetails=mailboxDetails mode=placeMode
 detectedSensitiveContent:detectedSensitiveContentBase classificationAttributes=classificationAttribute* classificationMethod=classificationMethod matches=sensitiveContentLocation* scope=sensitiveTypeScope sensitiveTypeSource=sensitiveTypeSource
 detectedSensitiveContentBase confidence=n displayName=s id=s recommendedConfidence=n uniqueCount=n
 detectedSensitiveContentWrapper classification=detectedSensitiveContent*
-device:directoryObject alternativeNames=s* domainName=s extensionAttributes=onPremisesExtensionAttributes!f(exs) hostnames=s* kind=s name=s platform=s status=s commands=command* deviceTemplate=deviceTemplate* usageRights=usageRight*
-deviceAndAppManagementAssignedRoleDefinition permissions=s* roleDefinitionDisplayName=s
-deviceAndAppManagementAssignedRoleDetail permissions=s* roleDefinitions=deviceAndAppManagementAssignedRoleDefinition*
-deviceAndAppManagementAssignedRoleDetails roleAssignmentIds=s* roleDefinitionIds=s*
+device:directoryObject alternativeNames=s* domainName=s extensionAttributes=onPremisesExtensionAttributes!f(exs) hostnames=s* kind=s name=s platform=s status=s commands=command* deviceTemplate=deviceTemplate*!r usageRights=usageRight*
+deviceAndAppManagementAssignedRoleDefinition permissions=s*!r roleDefinitionDisplayName=s!r
+deviceAndAppManagementAssignedRoleDetail permissions=s*!r roleDefinitions=deviceAndAppManagementAssignedRoleDefinition*!r
+deviceAndAppManagementAssignedRoleDetails roleAssignmentIds=s*!r roleDefinitionIds=s*!r
 deviceAndAppManagementAssignmentFilter:entity assignmentFilterManagementType=assignmentFilterManagementType createdDateTime=d description=s displayName=s lastModifiedDateTime=d payloads=payloadByFilter* platform=devicePlatformType roleScopeTags=s* rule=s
 deviceAndAppManagementAssignmentTarget deviceAndAppManagementAssignmentFilterId=s deviceAndAppManagementAssignmentFilterType=deviceAndAppManagementAssignmentFilterType
 deviceAndAppManagementRoleAssignment:roleAssignment roleScopeTagIds=s* roleScopeTags=roleScopeTag*
 deviceAppManagement:entity microsoftStoreForBusinessPortalSelection=microsoftStoreForBusinessPortalSelectionOptions deviceAppManagementTasks=deviceAppManagementTask* enterpriseCodeSigningCertificates=enterpriseCodeSigningCertificate* iosLobAppProvisioningConfigurations=iosLobAppProvisioningConfiguration* managedEBookCategories=managedEBookCategory* mobileAppCatalogPackages=mobileAppCatalogPackage* policySets=policySet* symantecCodeSigningCertificate=symantecCodeSigningCertificate wdacSupplementalPolicies=windowsDefenderApplicationControlSupplementalPolicy* windowsInformationProtectionDeviceRegistrations=windowsInformationProtectionDeviceRegistration* windowsInformationProtectionWipeActions=windowsInformationProtectionWipeAction* windowsManagedAppProtections=windowsManagedAppProtection* windowsManagementApp=windowsManagementApp
 deviceAppManagementTask:entity assignedTo=s category=deviceAppManagementTaskCategory createdDateTime=d creator=s creatorNotes=s description=s displayName=s dueDateTime=d priority=deviceAppManagementTaskPriority status=deviceAppManagementTaskStatus
-deviceAssignmentItem assignmentItemActionIntent=deviceAssignmentItemIntent assignmentItemActionStatus=deviceAssignmentItemStatus errorCode=n intentActionMessage=s itemDisplayName=s itemId=s itemSubTypeDisplayName=s itemType=deviceAssignmentItemType lastActionDateTime=d lastModifiedDateTime=d
+deviceAssignmentItem assignmentItemActionIntent=deviceAssignmentItemIntent!r assignmentItemActionStatus=deviceAssignmentItemStatus!r errorCode=n!r intentActionMessage=s!r itemDisplayName=s!r itemId=s itemSubTypeDisplayName=s!r itemType=deviceAssignmentItemType lastActionDateTime=d!r lastModifiedDateTime=d!r
 deviceCategory:entity roleScopeTagIds=s*
 deviceComanagementAuthorityConfiguration:deviceEnrollmentConfiguration configurationManagerAgentCommandLineArgument=s installConfigurationManagerAgent=b managedDeviceAuthority=n
 deviceComplianceDeviceOverview:entity conflictCount=n notApplicablePlatformCount=n
@@ -4606,7 +4606,7 @@ deviceCompliancePolicyPolicySetItem:policySetItem
 deviceCompliancePolicyScript deviceComplianceScriptId=s rulesContent=s
 deviceCompliancePolicySettingState settingInstanceId=s
 deviceCompliancePolicyState:entity userId=s userPrincipalName=s
-deviceComplianceScript:entity createdDateTime=d description=s detectionScriptContent=s displayName=s enforceSignatureCheck=b lastModifiedDateTime=d publisher=s roleScopeTagIds=s* runAs32Bit=b runAsAccount=runAsAccountType version=s assignments=deviceHealthScriptAssignment* deviceRunStates=deviceComplianceScriptDeviceState* runSummary=deviceComplianceScriptRunSummary
+deviceComplianceScript:entity createdDateTime=d!r description=s detectionScriptContent=s displayName=s enforceSignatureCheck=b lastModifiedDateTime=d!r publisher=s roleScopeTagIds=s* runAs32Bit=b runAsAccount=runAsAccountType version=s assignments=deviceHealthScriptAssignment* deviceRunStates=deviceComplianceScriptDeviceState* runSummary=deviceComplianceScriptRunSummary
 deviceComplianceScriptDeviceState:entity detectionState=runState expectedStateUpdateDateTime=d lastStateUpdateDateTime=d lastSyncDateTime=d scriptError=s scriptOutput=s managedDevice=managedDevice
 deviceComplianceScriptError code=code deviceComplianceScriptRulesValidationError=deviceComplianceScriptRulesValidationError message=s
 deviceComplianceScriptRule dataType=dataType deviceComplianceScriptRuleDataType=deviceComplianceScriptRuleDataType deviceComplianceScriptRulOperator=deviceComplianceScriptRulOperator operand=s operator=operator settingName=s
@@ -4615,8 +4615,8 @@ deviceComplianceScriptRunSummary:entity detectionScriptErrorDeviceCount=n detect
 deviceComplianceScriptValidationResult ruleErrors=deviceComplianceScriptRuleError* rules=deviceComplianceScriptRule* scriptErrors=deviceComplianceScriptError*
 deviceComplianceSettingState:entity platformType=deviceType
 deviceComplianceUserOverview:entity conflictCount=n
-deviceConfiguration:entity deviceManagementApplicabilityRuleDeviceMode=deviceManagementApplicabilityRuleDeviceMode deviceManagementApplicabilityRuleOsEdition=deviceManagementApplicabilityRuleOsEdition deviceManagementApplicabilityRuleOsVersion=deviceManagementApplicabilityRuleOsVersion roleScopeTagIds=s* supportsScopeTags=b groupAssignments=deviceConfigurationGroupAssignment*
-deviceConfigurationAssignment:entity intent=deviceConfigAssignmentIntent source=deviceAndAppManagementAssignmentSource sourceId=s
+deviceConfiguration:entity deviceManagementApplicabilityRuleDeviceMode=deviceManagementApplicabilityRuleDeviceMode deviceManagementApplicabilityRuleOsEdition=deviceManagementApplicabilityRuleOsEdition deviceManagementApplicabilityRuleOsVersion=deviceManagementApplicabilityRuleOsVersion roleScopeTagIds=s* supportsScopeTags=b!r groupAssignments=deviceConfigurationGroupAssignment*
+deviceConfigurationAssignment:entity intent=deviceConfigAssignmentIntent source=deviceAndAppManagementAssignmentSource!r sourceId=s!r
 deviceConfigurationConflictSummary:entity conflictingDeviceConfigurations=settingSource* contributingSettings=s* deviceCheckinsImpacted=n
 deviceConfigurationDeviceOverview:entity conflictCount=n notApplicablePlatformCount=n
 deviceConfigurationDeviceStatus:entity platform=n
@@ -4627,7 +4627,7 @@ deviceConfigurationState:entity userId=s userPrincipalName=s
 deviceConfigurationTargetedUserAndDevice deviceId=s deviceName=s lastCheckinDateTime=d userDisplayName=s userId=s userPrincipalName=s
 deviceConfigurationUserOverview:entity conflictCount=n
 deviceConfigurationUserStateSummary:entity compliantUserCount=n conflictUserCount=n errorUserCount=n nonCompliantUserCount=n notApplicableUserCount=n remediatedUserCount=n unknownUserCount=n
-deviceCustomAttributeShellScript:entity createdDateTime=d customAttributeName=s customAttributeType=deviceCustomAttributeValueType description=s displayName=s fileName=s lastModifiedDateTime=d roleScopeTagIds=s* runAsAccount=runAsAccountType scriptContent=s assignments=deviceManagementScriptAssignment* deviceRunStates=deviceManagementScriptDeviceState* groupAssignments=deviceManagementScriptGroupAssignment* runSummary=deviceManagementScriptRunSummary userRunStates=deviceManagementScriptUserState*
+deviceCustomAttributeShellScript:entity createdDateTime=d!r customAttributeName=s customAttributeType=deviceCustomAttributeValueType description=s displayName=s fileName=s lastModifiedDateTime=d!r roleScopeTagIds=s* runAsAccount=runAsAccountType scriptContent=s assignments=deviceManagementScriptAssignment* deviceRunStates=deviceManagementScriptDeviceState* groupAssignments=deviceManagementScriptGroupAssignment* runSummary=deviceManagementScriptRunSummary userRunStates=deviceManagementScriptUserState*
 deviceDetail browserId=s
 deviceEnrollmentConfiguration:entity deviceEnrollmentConfigurationType=deviceEnrollmentConfigurationType roleScopeTagIds=s*
 deviceEnrollmentNotificationConfiguration:deviceEnrollmentConfiguration brandingOptions=enrollmentNotificationBrandingOptions defaultLocale=s notificationMessageTemplateId=s notificationTemplates=s* platformType=enrollmentRestrictionPlatformType templateType=enrollmentNotificationTemplateType
@@ -4637,7 +4637,7 @@ deviceEnrollmentPlatformRestrictionsConfiguration:deviceEnrollmentConfiguration 
 deviceEnrollmentWindowsHelloForBusinessConfiguration:deviceEnrollmentConfiguration enhancedSignInSecurity=n securityKeyForSignIn=enablement
 deviceHealth lastConnectionTime=s
 deviceHealthAttestationState firmwareProtection=firmwareProtectionType memoryAccessProtection=azureAttestationSettingStatus memoryIntegrityProtection=azureAttestationSettingStatus securedCorePC=azureAttestationSettingStatus systemManagementMode=systemManagementModeLevel virtualizationBasedSecurity=azureAttestationSettingStatus
-deviceHealthScript:entity createdDateTime=d description=s detectionScriptContent=s detectionScriptParameters=deviceHealthScriptParameter* deviceHealthScriptType=deviceHealthScriptType displayName=s enforceSignatureCheck=b highestAvailableVersion=s isGlobalScript=b lastModifiedDateTime=d publisher=s remediationScriptContent=s remediationScriptParameters=deviceHealthScriptParameter* roleScopeTagIds=s* runAs32Bit=b runAsAccount=runAsAccountType version=s assignments=deviceHealthScriptAssignment* deviceRunStates=deviceHealthScriptDeviceState* runSummary=deviceHealthScriptRunSummary
+deviceHealthScript:entity createdDateTime=d!r description=s detectionScriptContent=s detectionScriptParameters=deviceHealthScriptParameter* deviceHealthScriptType=deviceHealthScriptType displayName=s enforceSignatureCheck=b highestAvailableVersion=s isGlobalScript=b!r lastModifiedDateTime=d!r publisher=s remediationScriptContent=s remediationScriptParameters=deviceHealthScriptParameter* roleScopeTagIds=s* runAs32Bit=b runAsAccount=runAsAccountType version=s assignments=deviceHealthScriptAssignment* deviceRunStates=deviceHealthScriptDeviceState* runSummary=deviceHealthScriptRunSummary
 deviceHealthScriptAssignment:entity runRemediationScript=b runSchedule=deviceHealthScriptRunSchedule target=deviceAndAppManagementAssignmentTarget
 deviceHealthScriptBooleanParameter:deviceHealthScriptParameter defaultValue=b
 deviceHealthScriptDailySchedule:deviceHealthScriptTimeSchedule
@@ -4658,7 +4658,7 @@ deviceIdentityAttestationDetail
 deviceKey deviceId=s keyMaterial=s keyType=s
 deviceLogCollectionRequest id=s templateType=deviceLogCollectionTemplateType
 deviceLogCollectionResponse:entity errorCode=n size=n
-deviceManagement:entity accountMoveCompletionDateTime=d adminConsent=adminConsent connectorStatus=connectorStatusDetails* dataProcessorServiceForWindowsFeaturesOnboarding=dataProcessorServiceForWindowsFeaturesOnboarding deviceComplianceReportSummarizationDateTime=d lastReportAggregationDateTime=d legacyPcManangementEnabled=b managedDeviceCleanupSettings=managedDeviceCleanupSettings maximumDepTokens=n subscriptions=deviceManagementSubscriptions unlicensedAdminstratorsEnabled=b userExperienceAnalyticsAnomalySeverityOverview=userExperienceAnalyticsAnomalySeverityOverview advancedThreatProtectionOnboardingStateSummary=advancedThreatProtectionOnboardingStateSummary androidDeviceOwnerEnrollmentProfiles=androidDeviceOwnerEnrollmentProfile* androidForWorkAppConfigurationSchemas=androidForWorkAppConfigurationSchema* androidForWorkEnrollmentProfiles=androidForWorkEnrollmentProfile* androidForWorkSettings=androidForWorkSettings androidManagedStoreAccountEnterpriseSettings=androidManagedStoreAccountEnterpriseSettings androidManagedStoreAppConfigurationSchemas=androidManagedStoreAppConfigurationSchema* appleUserInitiatedEnrollmentProfiles=appleUserInitiatedEnrollmentProfile* assignmentFilters=deviceAndAppManagementAssignmentFilter* autopilotEvents=deviceManagementAutopilotEvent* cartToClassAssociations=cartToClassAssociation* categories=deviceManagementSettingCategory* certificateConnectorDetails=certificateConnectorDetails* chromeOSOnboardingSettings=chromeOSOnboardingSettings* cloudCertificationAuthority=cloudCertificationAuthority* cloudCertificationAuthorityLeafCertificate=cloudCertificationAuthorityLeafCertificate* cloudPCConnectivityIssues=cloudPCConnectivityIssue* comanagedDevices=managedDevice* comanagementEligibleDevices=comanagementEligibleDevice* complianceCategories=deviceManagementConfigurationCategory* compliancePolicies=deviceManagementCompliancePolicy* complianceSettings=deviceManagementConfigurationSettingDefinition* configManagerCollections=configManagerCollection* configurationCategories=deviceManagementConfigurationCategory* configurationPolicies=deviceManagementConfigurationPolicy* configurationPolicyTemplates=deviceManagementConfigurationPolicyTemplate* configurationSettings=deviceManagementConfigurationSettingDefinition* dataSharingConsents=dataSharingConsent* depOnboardingSettings=depOnboardingSetting* derivedCredentials=deviceManagementDerivedCredentialSettings* deviceComplianceScripts=deviceComplianceScript* deviceConfigurationConflictSummary=deviceConfigurationConflictSummary* deviceConfigurationRestrictedAppsViolations=restrictedAppsViolation* deviceConfigurationsAllManagedDeviceCertificateStates=managedAllDeviceCertificateState* deviceConfigurationUserStateSummaries=deviceConfigurationUserStateSummary deviceCustomAttributeShellScripts=deviceCustomAttributeShellScript* deviceHealthScripts=deviceHealthScript* deviceManagementScripts=deviceManagementScript* deviceShellScripts=deviceShellScript* domainJoinConnectors=deviceManagementDomainJoinConnector* elevationRequests=privilegeManagementElevationRequest* embeddedSIMActivationCodePools=embeddedSIMActivationCodePool* endpointPrivilegeManagementProvisioningStatus=endpointPrivilegeManagementProvisioningStatus exchangeOnPremisesPolicies=deviceManagementExchangeOnPremisesPolicy* exchangeOnPremisesPolicy=deviceManagementExchangeOnPremisesPolicy groupPolicyCategories=groupPolicyCategory* groupPolicyConfigurations=groupPolicyConfiguration* groupPolicyDefinitionFiles=groupPolicyDefinitionFile* groupPolicyDefinitions=groupPolicyDefinition* groupPolicyMigrationReports=groupPolicyMigrationReport* groupPolicyObjectFiles=groupPolicyObjectFile* groupPolicyUploadedDefinitionFiles=groupPolicyUploadedDefinitionFile* hardwareConfigurations=hardwareConfiguration* hardwarePasswordDetails=hardwarePasswordDetail* hardwarePasswordInfo=hardwarePasswordInfo* importedDeviceIdentities=importedDeviceIdentity* intents=deviceManagementIntent* intuneBrandingProfiles=intuneBrandingProfile* macOSSoftwareUpdateAccountSummaries=macOSSoftwareUpdateAccountSummary* managedDeviceCleanupRules=managedDeviceCleanupRule* managedDeviceEncryptionStates=managedDeviceEncryptionState* managedDeviceWindowsOSImages=managedDeviceWindowsOperatingSystemImage* microsoftTunnelConfigurations=microsoftTunnelConfiguration* microsoftTunnelHealthThresholds=microsoftTunnelHealthThreshold* microsoftTunnelServerLogCollectionResponses=microsoftTunnelServerLogCollectionResponse* microsoftTunnelSites=microsoftTunnelSite* monitoring=deviceManagement.monitoring ndesConnectors=ndesConnector* operationApprovalPolicies=operationApprovalPolicy* operationApprovalRequests=operationApprovalRequest* privilegeManagementElevations=privilegeManagementElevation* remoteActionAudits=remoteActionAudit* remoteAssistanceSettings=remoteAssistanceSettings resourceAccessProfiles=deviceManagementResourceAccessProfileBase* reusablePolicySettings=deviceManagementReusablePolicySetting* reusableSettings=deviceManagementConfigurationSettingDefinition* roleScopeTags=roleScopeTag* serviceNowConnections=serviceNowConnection* settingDefinitions=deviceManagementSettingDefinition* templateInsights=deviceManagementTemplateInsightsDefinition* templates=deviceManagementTemplate* templateSettings=deviceManagementConfigurationSettingTemplate* tenantAttachRBAC=tenantAttachRBAC userExperienceAnalyticsAnomaly=userExperienceAnalyticsAnomaly* userExperienceAnalyticsAnomalyCorrelationGroupOverview=userExperienceAnalyticsAnomalyCorrelationGroupOverview* userExperienceAnalyticsAnomalyDevice=userExperienceAnalyticsAnomalyDevice* userExperienceAnalyticsAppHealthApplicationPerformanceByAppVersion=userExperienceAnalyticsAppHealthAppPerformanceByAppVersion* userExperienceAnalyticsBatteryHealthAppImpact=userExperienceAnalyticsBatteryHealthAppImpact* userExperienceAnalyticsBatteryHealthCapacityDetails=userExperienceAnalyticsBatteryHealthCapacityDetails userExperienceAnalyticsBatteryHealthDeviceAppImpact=userExperienceAnalyticsBatteryHealthDeviceAppImpact* userExperienceAnalyticsBatteryHealthDevicePerformance=userExperienceAnalyticsBatteryHealthDevicePerformance* userExperienceAnalyticsBatteryHealthDeviceRuntimeHistory=userExperienceAnalyticsBatteryHealthDeviceRuntimeHistory* userExperienceAnalyticsBatteryHealthModelPerformance=userExperienceAnalyticsBatteryHealthModelPerformance* userExperienceAnalyticsBatteryHealthOsPerformance=userExperienceAnalyticsBatteryHealthOsPerformance* userExperienceAnalyticsBatteryHealthRuntimeDetails=userExperienceAnalyticsBatteryHealthRuntimeDetails userExperienceAnalyticsDeviceMetricHistory=userExperienceAnalyticsMetricHistory* userExperienceAnalyticsDeviceScope=userExperienceAnalyticsDeviceScope userExperienceAnalyticsDeviceScopes=userExperienceAnalyticsDeviceScope* userExperienceAnalyticsDevicesWithoutCloudIdentity=userExperienceAnalyticsDeviceWithoutCloudIdentity* userExperienceAnalyticsDeviceTimelineEvent=userExperienceAnalyticsDeviceTimelineEvent* userExperienceAnalyticsImpactingProcess=userExperienceAnalyticsImpactingProcess* userExperienceAnalyticsNotAutopilotReadyDevice=userExperienceAnalyticsNotAutopilotReadyDevice* userExperienceAnalyticsRemoteConnection=userExperienceAnalyticsRemoteConnection* userExperienceAnalyticsResourcePerformance=userExperienceAnalyticsResourcePerformance* userPfxCertificates=userPFXCertificate* windowsAutopilotDeploymentProfiles=windowsAutopilotDeploymentProfile* windowsAutopilotSettings=windowsAutopilotSettings windowsDriverUpdateProfiles=windowsDriverUpdateProfile* windowsFeatureUpdateProfiles=windowsFeatureUpdateProfile* windowsQualityUpdatePolicies=windowsQualityUpdatePolicy* windowsQualityUpdateProfiles=windowsQualityUpdateProfile* windowsUpdateCatalogItems=windowsUpdateCatalogItem* zebraFotaArtifacts=zebraFotaArtifact* zebraFotaConnector=zebraFotaConnector zebraFotaDeployments=zebraFotaDeployment*
+deviceManagement:entity accountMoveCompletionDateTime=d adminConsent=adminConsent connectorStatus=connectorStatusDetails* dataProcessorServiceForWindowsFeaturesOnboarding=dataProcessorServiceForWindowsFeaturesOnboarding deviceComplianceReportSummarizationDateTime=d!r lastReportAggregationDateTime=d!r legacyPcManangementEnabled=b!r managedDeviceCleanupSettings=managedDeviceCleanupSettings maximumDepTokens=n subscriptions=deviceManagementSubscriptions unlicensedAdminstratorsEnabled=b!r userExperienceAnalyticsAnomalySeverityOverview=userExperienceAnalyticsAnomalySeverityOverview advancedThreatProtectionOnboardingStateSummary=advancedThreatProtectionOnboardingStateSummary androidDeviceOwnerEnrollmentProfiles=androidDeviceOwnerEnrollmentProfile* androidForWorkAppConfigurationSchemas=androidForWorkAppConfigurationSchema* androidForWorkEnrollmentProfiles=androidForWorkEnrollmentProfile* androidForWorkSettings=androidForWorkSettings androidManagedStoreAccountEnterpriseSettings=androidManagedStoreAccountEnterpriseSettings androidManagedStoreAppConfigurationSchemas=androidManagedStoreAppConfigurationSchema* appleUserInitiatedEnrollmentProfiles=appleUserInitiatedEnrollmentProfile* assignmentFilters=deviceAndAppManagementAssignmentFilter* autopilotEvents=deviceManagementAutopilotEvent* cartToClassAssociations=cartToClassAssociation* categories=deviceManagementSettingCategory* certificateConnectorDetails=certificateConnectorDetails* chromeOSOnboardingSettings=chromeOSOnboardingSettings* cloudCertificationAuthority=cloudCertificationAuthority* cloudCertificationAuthorityLeafCertificate=cloudCertificationAuthorityLeafCertificate* cloudPCConnectivityIssues=cloudPCConnectivityIssue* comanagedDevices=managedDevice* comanagementEligibleDevices=comanagementEligibleDevice* complianceCategories=deviceManagementConfigurationCategory* compliancePolicies=deviceManagementCompliancePolicy* complianceSettings=deviceManagementConfigurationSettingDefinition* configManagerCollections=configManagerCollection* configurationCategories=deviceManagementConfigurationCategory* configurationPolicies=deviceManagementConfigurationPolicy* configurationPolicyTemplates=deviceManagementConfigurationPolicyTemplate* configurationSettings=deviceManagementConfigurationSettingDefinition* dataSharingConsents=dataSharingConsent* depOnboardingSettings=depOnboardingSetting* derivedCredentials=deviceManagementDerivedCredentialSettings* deviceComplianceScripts=deviceComplianceScript* deviceConfigurationConflictSummary=deviceConfigurationConflictSummary* deviceConfigurationRestrictedAppsViolations=restrictedAppsViolation* deviceConfigurationsAllManagedDeviceCertificateStates=managedAllDeviceCertificateState* deviceConfigurationUserStateSummaries=deviceConfigurationUserStateSummary deviceCustomAttributeShellScripts=deviceCustomAttributeShellScript* deviceHealthScripts=deviceHealthScript* deviceManagementScripts=deviceManagementScript* deviceShellScripts=deviceShellScript* domainJoinConnectors=deviceManagementDomainJoinConnector* elevationRequests=privilegeManagementElevationRequest* embeddedSIMActivationCodePools=embeddedSIMActivationCodePool* endpointPrivilegeManagementProvisioningStatus=endpointPrivilegeManagementProvisioningStatus exchangeOnPremisesPolicies=deviceManagementExchangeOnPremisesPolicy* exchangeOnPremisesPolicy=deviceManagementExchangeOnPremisesPolicy groupPolicyCategories=groupPolicyCategory* groupPolicyConfigurations=groupPolicyConfiguration* groupPolicyDefinitionFiles=groupPolicyDefinitionFile* groupPolicyDefinitions=groupPolicyDefinition* groupPolicyMigrationReports=groupPolicyMigrationReport* groupPolicyObjectFiles=groupPolicyObjectFile* groupPolicyUploadedDefinitionFiles=groupPolicyUploadedDefinitionFile* hardwareConfigurations=hardwareConfiguration* hardwarePasswordDetails=hardwarePasswordDetail* hardwarePasswordInfo=hardwarePasswordInfo* importedDeviceIdentities=importedDeviceIdentity* intents=deviceManagementIntent* intuneBrandingProfiles=intuneBrandingProfile* macOSSoftwareUpdateAccountSummaries=macOSSoftwareUpdateAccountSummary* managedDeviceCleanupRules=managedDeviceCleanupRule* managedDeviceEncryptionStates=managedDeviceEncryptionState* managedDeviceWindowsOSImages=managedDeviceWindowsOperatingSystemImage* microsoftTunnelConfigurations=microsoftTunnelConfiguration* microsoftTunnelHealthThresholds=microsoftTunnelHealthThreshold* microsoftTunnelServerLogCollectionResponses=microsoftTunnelServerLogCollectionResponse* microsoftTunnelSites=microsoftTunnelSite* monitoring=deviceManagement.monitoring ndesConnectors=ndesConnector* operationApprovalPolicies=operationApprovalPolicy* operationApprovalRequests=operationApprovalRequest* privilegeManagementElevations=privilegeManagementElevation* remoteActionAudits=remoteActionAudit* remoteAssistanceSettings=remoteAssistanceSettings resourceAccessProfiles=deviceManagementResourceAccessProfileBase* reusablePolicySettings=deviceManagementReusablePolicySetting* reusableSettings=deviceManagementConfigurationSettingDefinition* roleScopeTags=roleScopeTag* serviceNowConnections=serviceNowConnection* settingDefinitions=deviceManagementSettingDefinition* templateInsights=deviceManagementTemplateInsightsDefinition* templates=deviceManagementTemplate* templateSettings=deviceManagementConfigurationSettingTemplate* tenantAttachRBAC=tenantAttachRBAC userExperienceAnalyticsAnomaly=userExperienceAnalyticsAnomaly* userExperienceAnalyticsAnomalyCorrelationGroupOverview=userExperienceAnalyticsAnomalyCorrelationGroupOverview* userExperienceAnalyticsAnomalyDevice=userExperienceAnalyticsAnomalyDevice* userExperienceAnalyticsAppHealthApplicationPerformanceByAppVersion=userExperienceAnalyticsAppHealthAppPerformanceByAppVersion* userExperienceAnalyticsBatteryHealthAppImpact=userExperienceAnalyticsBatteryHealthAppImpact* userExperienceAnalyticsBatteryHealthCapacityDetails=userExperienceAnalyticsBatteryHealthCapacityDetails userExperienceAnalyticsBatteryHealthDeviceAppImpact=userExperienceAnalyticsBatteryHealthDeviceAppImpact* userExperienceAnalyticsBatteryHealthDevicePerformance=userExperienceAnalyticsBatteryHealthDevicePerformance* userExperienceAnalyticsBatteryHealthDeviceRuntimeHistory=userExperienceAnalyticsBatteryHealthDeviceRuntimeHistory* userExperienceAnalyticsBatteryHealthModelPerformance=userExperienceAnalyticsBatteryHealthModelPerformance* userExperienceAnalyticsBatteryHealthOsPerformance=userExperienceAnalyticsBatteryHealthOsPerformance* userExperienceAnalyticsBatteryHealthRuntimeDetails=userExperienceAnalyticsBatteryHealthRuntimeDetails userExperienceAnalyticsDeviceMetricHistory=userExperienceAnalyticsMetricHistory* userExperienceAnalyticsDeviceScope=userExperienceAnalyticsDeviceScope userExperienceAnalyticsDeviceScopes=userExperienceAnalyticsDeviceScope* userExperienceAnalyticsDevicesWithoutCloudIdentity=userExperienceAnalyticsDeviceWithoutCloudIdentity* userExperienceAnalyticsDeviceTimelineEvent=userExperienceAnalyticsDeviceTimelineEvent* userExperienceAnalyticsImpactingProcess=userExperienceAnalyticsImpactingProcess* userExperienceAnalyticsNotAutopilotReadyDevice=userExperienceAnalyticsNotAutopilotReadyDevice* userExperienceAnalyticsRemoteConnection=userExperienceAnalyticsRemoteConnection* userExperienceAnalyticsResourcePerformance=userExperienceAnalyticsResourcePerformance* userPfxCertificates=userPFXCertificate* windowsAutopilotDeploymentProfiles=windowsAutopilotDeploymentProfile* windowsAutopilotSettings=windowsAutopilotSettings windowsDriverUpdateProfiles=windowsDriverUpdateProfile* windowsFeatureUpdateProfiles=windowsFeatureUpdateProfile* windowsQualityUpdatePolicies=windowsQualityUpdatePolicy* windowsQualityUpdateProfiles=windowsQualityUpdateProfile* windowsUpdateCatalogItems=windowsUpdateCatalogItem* zebraFotaArtifacts=zebraFotaArtifact* zebraFotaConnector=zebraFotaConnector zebraFotaDeployments=zebraFotaDeployment*
 deviceManagement.alertImpact aggregationType=deviceManagement.aggregationType alertImpactDetails=microsoftgraphbeta.keyValuePair* value=n
 deviceManagement.alertRecord:microsoftgraphbeta.entity alertImpact=deviceManagement.alertImpact alertRuleId=s alertRuleTemplate=deviceManagement.alertRuleTemplate detectedDateTime=d displayName=s lastUpdatedDateTime=d resolvedDateTime=d severity=deviceManagement.ruleSeverityType status=deviceManagement.alertStatusType
 deviceManagement.alertRule:microsoftgraphbeta.entity alertRuleTemplate=deviceManagement.alertRuleTemplate conditions=deviceManagement.ruleCondition* description=s displayName=s enabled=b isSystemRule=b notificationChannels=deviceManagement.notificationChannel* severity=deviceManagement.ruleSeverityType threshold=deviceManagement.ruleThreshold
@@ -4682,13 +4682,13 @@ deviceManagementCollectionSettingInstance:deviceManagementSettingInstance value=
 deviceManagementComplexSettingDefinition:deviceManagementSettingDefinition propertyDefinitionIds=s*
 deviceManagementComplexSettingInstance:deviceManagementSettingInstance value=deviceManagementSettingInstance*
 deviceManagementComplianceActionItem:entity actionType=deviceManagementComplianceActionType gracePeriodHours=n notificationMessageCCList=s* notificationTemplateId=s
-deviceManagementCompliancePolicy:entity createdDateTime=d creationSource=s description=s isAssigned=b lastModifiedDateTime=d name=s platforms=deviceManagementConfigurationPlatforms roleScopeTagIds=s* settingCount=n technologies=deviceManagementConfigurationTechnologies assignments=deviceManagementConfigurationPolicyAssignment* scheduledActionsForRule=deviceManagementComplianceScheduledActionForRule* settings=deviceManagementConfigurationSetting*
+deviceManagementCompliancePolicy:entity createdDateTime=d!r creationSource=s description=s isAssigned=b!r lastModifiedDateTime=d!r name=s platforms=deviceManagementConfigurationPlatforms roleScopeTagIds=s* settingCount=n!r technologies=deviceManagementConfigurationTechnologies assignments=deviceManagementConfigurationPolicyAssignment* scheduledActionsForRule=deviceManagementComplianceScheduledActionForRule* settings=deviceManagementConfigurationSetting*
 deviceManagementComplianceScheduledActionForRule:entity ruleName=s scheduledActionConfigurations=deviceManagementComplianceActionItem*
 deviceManagementConfigurationAndroidSettingApplicability:deviceManagementConfigurationSettingApplicability
 deviceManagementConfigurationAppleOSSupportedVersions includesMaxVersion=b includesMinVersion=b maxVersion=s minVersion=s
 deviceManagementConfigurationAppleSettingVersionApplicability constraints=deviceManagementConfigurationAppleApplicabilityConstraint deviceType=deviceManagementConfigurationAppleApplicabilityDeviceType supportedVersions=deviceManagementConfigurationAppleOSSupportedVersions
 deviceManagementConfigurationApplicationSettingApplicability:deviceManagementConfigurationSettingApplicability
-deviceManagementConfigurationCategory:entity categoryDescription=s childCategoryIds=s* description=s displayName=s helpText=s name=s parentCategoryId=s platforms=deviceManagementConfigurationPlatforms!f rootCategoryId=s settingUsage=deviceManagementConfigurationSettingUsage technologies=deviceManagementConfigurationTechnologies!f
+deviceManagementConfigurationCategory:entity categoryDescription=s childCategoryIds=s* description=s displayName=s helpText=s name=s parentCategoryId=s platforms=deviceManagementConfigurationPlatforms!rf rootCategoryId=s settingUsage=deviceManagementConfigurationSettingUsage!r technologies=deviceManagementConfigurationTechnologies!rf
 deviceManagementConfigurationChoiceSettingCollectionDefinition:deviceManagementConfigurationChoiceSettingDefinition maximumCount=n minimumCount=n
 deviceManagementConfigurationChoiceSettingCollectionInstance:deviceManagementConfigurationSettingInstance choiceSettingCollectionValue=deviceManagementConfigurationChoiceSettingValue*
 deviceManagementConfigurationChoiceSettingCollectionInstanceTemplate:deviceManagementConfigurationSettingInstanceTemplate allowUnmanagedValues=b choiceSettingCollectionValueTemplate=deviceManagementConfigurationChoiceSettingValueTemplate*
@@ -4720,16 +4720,16 @@ deviceManagementConfigurationIosSettingApplicability:deviceManagementConfigurati
 deviceManagementConfigurationLinuxSettingApplicability:deviceManagementConfigurationSettingApplicability
 deviceManagementConfigurationOptionDefinition dependedOnBy=deviceManagementConfigurationSettingDependedOnBy* dependentOn=deviceManagementConfigurationDependentOn* description=s displayName=s helpText=s itemId=s name=s optionValue=deviceManagementConfigurationSettingValue
 deviceManagementConfigurationOptionDefinitionTemplate children=deviceManagementConfigurationSettingInstanceTemplate* itemId=s
-deviceManagementConfigurationPolicy:entity createdDateTime=d creationSource=s description=s disableEntraGroupPolicyAssignment=b isAssigned=b lastModifiedDateTime=d name=s platforms=deviceManagementConfigurationPlatforms priorityMetaData=deviceManagementPriorityMetaData roleScopeTagIds=s* settingCount=n technologies=deviceManagementConfigurationTechnologies templateReference=deviceManagementConfigurationPolicyTemplateReference assignments=deviceManagementConfigurationPolicyAssignment* settings=deviceManagementConfigurationSetting*
+deviceManagementConfigurationPolicy:entity createdDateTime=d creationSource=s description=s disableEntraGroupPolicyAssignment=b isAssigned=b!r lastModifiedDateTime=d name=s platforms=deviceManagementConfigurationPlatforms priorityMetaData=deviceManagementPriorityMetaData roleScopeTagIds=s* settingCount=n technologies=deviceManagementConfigurationTechnologies templateReference=deviceManagementConfigurationPolicyTemplateReference assignments=deviceManagementConfigurationPolicyAssignment* settings=deviceManagementConfigurationSetting*
 deviceManagementConfigurationPolicyAssignment:entity source=deviceAndAppManagementAssignmentSource sourceId=s target=deviceAndAppManagementAssignmentTarget
 deviceManagementConfigurationPolicyPolicySetItem:policySetItem
-deviceManagementConfigurationPolicyTemplate:entity allowUnmanagedSettings=b baseId=s description=s disableEntraGroupPolicyAssignment=b displayName=s displayVersion=s lifecycleState=deviceManagementTemplateLifecycleState platforms=deviceManagementConfigurationPlatforms settingTemplateCount=n technologies=deviceManagementConfigurationTechnologies templateFamily=deviceManagementConfigurationTemplateFamily version=n settingTemplates=deviceManagementConfigurationSettingTemplate*
-deviceManagementConfigurationPolicyTemplateReference templateDisplayName=s templateDisplayVersion=s templateFamily=deviceManagementConfigurationTemplateFamily templateId=s
+deviceManagementConfigurationPolicyTemplate:entity allowUnmanagedSettings=b baseId=s description=s disableEntraGroupPolicyAssignment=b displayName=s displayVersion=s lifecycleState=deviceManagementTemplateLifecycleState platforms=deviceManagementConfigurationPlatforms settingTemplateCount=n!r technologies=deviceManagementConfigurationTechnologies templateFamily=deviceManagementConfigurationTemplateFamily version=n!r settingTemplates=deviceManagementConfigurationSettingTemplate*
+deviceManagementConfigurationPolicyTemplateReference templateDisplayName=s!r templateDisplayVersion=s!r templateFamily=deviceManagementConfigurationTemplateFamily!r templateId=s
 deviceManagementConfigurationRedirectSettingDefinition:deviceManagementConfigurationSettingDefinition deepLink=s redirectMessage=s redirectReason=s
 deviceManagementConfigurationReferenceSettingValue:deviceManagementConfigurationStringSettingValue note=s
 deviceManagementConfigurationReferredSettingInformation settingDefinitionId=s
 deviceManagementConfigurationSecretSettingValue:deviceManagementConfigurationSimpleSettingValue value=s valueState=deviceManagementConfigurationSecretSettingValueState
-deviceManagementConfigurationSetting:entity settingInstance=deviceManagementConfigurationSettingInstance settingDefinitions=deviceManagementConfigurationSettingDefinition*
+deviceManagementConfigurationSetting:entity settingInstance=deviceManagementConfigurationSettingInstance settingDefinitions=deviceManagementConfigurationSettingDefinition*!r
 deviceManagementConfigurationSettingApplicability description=s deviceMode=deviceManagementConfigurationDeviceMode platform=deviceManagementConfigurationPlatforms technologies=deviceManagementConfigurationTechnologies
 deviceManagementConfigurationSettingDefinition:entity accessTypes=deviceManagementConfigurationSettingAccessTypes applicability=deviceManagementConfigurationSettingApplicability!f baseUri=s categoryId=s description=s displayName=s helpText=s infoUrls=s* keywords=s* name=s occurrence=deviceManagementConfigurationSettingOccurrence offsetUri=s referredSettingInformationList=deviceManagementConfigurationReferredSettingInformation* riskLevel=deviceManagementConfigurationSettingRiskLevel rootDefinitionId=s settingUsage=deviceManagementConfigurationSettingUsage uxBehavior=deviceManagementConfigurationControlType version=s visibility=deviceManagementConfigurationSettingVisibility
 deviceManagementConfigurationSettingDependedOnBy dependedOnBy=s required=b
@@ -4783,8 +4783,8 @@ deviceManagementPriorityMetaData priority=n
 deviceManagementReports:entity cachedReportConfigurations=deviceManagementCachedReportConfiguration*
 deviceManagementResourceAccessProfileAssignment:entity intent=deviceManagementResourceAccessProfileIntent sourceId=s target=deviceAndAppManagementAssignmentTarget
 deviceManagementResourceAccessProfileBase:entity creationDateTime=d description=s displayName=s lastModifiedDateTime=d roleScopeTagIds=s* version=n assignments=deviceManagementResourceAccessProfileAssignment*
-deviceManagementReusablePolicySetting:entity createdDateTime=d description=s displayName=s lastModifiedDateTime=d referencingConfigurationPolicyCount=n settingDefinitionId=s settingInstance=deviceManagementConfigurationSettingInstance version=n referencingConfigurationPolicies=deviceManagementConfigurationPolicy*
-deviceManagementScript:entity createdDateTime=d description=s displayName=s enforceSignatureCheck=b fileName=s lastModifiedDateTime=d roleScopeTagIds=s* runAs32Bit=b runAsAccount=runAsAccountType scriptContent=s assignments=deviceManagementScriptAssignment* deviceRunStates=deviceManagementScriptDeviceState* groupAssignments=deviceManagementScriptGroupAssignment* runSummary=deviceManagementScriptRunSummary userRunStates=deviceManagementScriptUserState*
+deviceManagementReusablePolicySetting:entity createdDateTime=d!r description=s displayName=s lastModifiedDateTime=d!r referencingConfigurationPolicyCount=n!r settingDefinitionId=s settingInstance=deviceManagementConfigurationSettingInstance version=n!r referencingConfigurationPolicies=deviceManagementConfigurationPolicy*!r
+deviceManagementScript:entity createdDateTime=d!r description=s displayName=s enforceSignatureCheck=b fileName=s lastModifiedDateTime=d!r roleScopeTagIds=s* runAs32Bit=b runAsAccount=runAsAccountType scriptContent=s assignments=deviceManagementScriptAssignment* deviceRunStates=deviceManagementScriptDeviceState* groupAssignments=deviceManagementScriptGroupAssignment* runSummary=deviceManagementScriptRunSummary userRunStates=deviceManagementScriptUserState*
 deviceManagementScriptAssignment:entity target=deviceAndAppManagementAssignmentTarget
 deviceManagementScriptDeviceState:entity errorCode=n errorDescription=s lastStateUpdateDateTime=d resultMessage=s runState=runState managedDevice=managedDevice
 deviceManagementScriptGroupAssignment:entity targetGroupId=s
@@ -4824,7 +4824,7 @@ deviceOperatingSystemSummary aospUserAssociatedCount=n aospUserlessCount=n chrom
 deviceProperties deviceIdentifiers=s*
 deviceScopeActionResult deviceScopeAction=deviceScopeAction deviceScopeId=s failedMessage=s status=deviceScopeActionStatus
 deviceSetupConfiguration:entity createdDateTime=d description=s displayName=s lastModifiedDateTime=d version=n
-deviceShellScript:entity blockExecutionNotifications=b createdDateTime=d description=s displayName=s executionFrequency=s fileName=s lastModifiedDateTime=d retryCount=n roleScopeTagIds=s* runAsAccount=runAsAccountType scriptContent=s assignments=deviceManagementScriptAssignment* deviceRunStates=deviceManagementScriptDeviceState* groupAssignments=deviceManagementScriptGroupAssignment* runSummary=deviceManagementScriptRunSummary userRunStates=deviceManagementScriptUserState*
+deviceShellScript:entity blockExecutionNotifications=b createdDateTime=d!r description=s displayName=s executionFrequency=s fileName=s lastModifiedDateTime=d!r retryCount=n roleScopeTagIds=s* runAsAccount=runAsAccountType scriptContent=s assignments=deviceManagementScriptAssignment* deviceRunStates=deviceManagementScriptDeviceState* groupAssignments=deviceManagementScriptGroupAssignment* runSummary=deviceManagementScriptRunSummary userRunStates=deviceManagementScriptUserState*
 deviceTemplate:directoryObject deviceAuthority=s manufacturer=s model=s mutualTlsOauthConfigurationId=s mutualTlsOauthConfigurationTenantId=s operatingSystem=s!f(ei) deviceInstances=device* owners=directoryObject*
 dictionaries
 dimension code=s displayName=s id=s lastModifiedDateTime=d dimensionValues=dimensionValue*
@@ -4833,8 +4833,8 @@ directSharingAbilities addExistingExternalUsers=sharingOperationStatus addIntern
 directory:entity authenticationMethodDevices=authenticationMethodDevice certificateAuthorities=certificateAuthorityPath externalUserProfiles=externalUserProfile* featureRolloutPolicies=featureRolloutPolicy* impactedResources=impactedResource* inboundSharedUserProfiles=inboundSharedUserProfile* outboundSharedUserProfiles=outboundSharedUserProfile* pendingExternalUserProfiles=pendingExternalUserProfile* recommendationConfiguration=recommendationConfiguration recommendations=recommendation* sharedEmailDomains=sharedEmailDomain* templates=template
 directoryAudit:entity userAgent=s
 directoryRoleAccessReviewPolicy:entity settings=accessReviewScheduleSettings
-directorySetting:entity displayName=s templateId=s values=settingValue*
-directorySettingTemplate:directoryObject description=s displayName=s values=settingTemplateValue*
+directorySetting:entity displayName=s!r templateId=s!r values=settingValue*
+directorySettingTemplate:directoryObject description=s!r displayName=s!r values=settingTemplateValue*!r
 directorySizeQuota total=n used=n
 discoveredSensitiveType classificationAttributes=classificationAttribute* confidence=n count=n id=s
 dlpEvaluatePoliciesJobResponse:jobResponseBase result=dlpPoliciesJobResult
@@ -4847,14 +4847,14 @@ dlpWindowsDevicesNotification:dlpNotification contentName=s lastModfiedBy=s
 document:entity comments=documentComment*
 documentComment:entity content=s replies=documentCommentReply*
 documentCommentReply:entity content=s location=s
-documentProcessingJob:entity createdDateTime=d jobType=documentProcessingJobType listItemUniqueId=s status=documentProcessingJobStatus
+documentProcessingJob:entity createdDateTime=d!r jobType=documentProcessingJobType listItemUniqueId=s status=documentProcessingJobStatus
 domain:entity sharedEmailDomainInvitations=sharedEmailDomainInvitation*
 domainRegistrant countryOrRegionCode=s organization=s url=s vendor=s
 domainSecurityProfile:entity activityGroupNames=s* azureSubscriptionId=s azureTenantId=s countHits=n countInOrg=n domainCategories=reputationCategory* domainRegisteredDateTime=d firstSeenDateTime=d lastSeenDateTime=d name=s registrant=domainRegistrant riskScore=s tags=s* vendorInformation=securityVendorInformation
 downgradeJustification isDowngradeJustified=b justificationMessage=s
 driftedProperty currentValue=a desiredValue=a propertyName=s
 drive:baseItem activities=itemActivityOLD*
-driveItem:baseItem contentStream=a media=media source=driveItemSource viewpoint=driveItemViewpoint activities=itemActivityOLD* extensions=extension*
+driveItem:baseItem contentStream=a media=media source=driveItemSource!r viewpoint=driveItemViewpoint!r activities=itemActivityOLD* extensions=extension*
 driveItemAccessOperationsViewpoint canComment=b canCreateFile=b canCreateFolder=b canDelete=b canDownload=b canRead=b canUpdate=b
 driveItemViewpoint accessOperations=driveItemAccessOperationsViewpoint sharing=sharingViewpoint
 dropInPlaceMode:placeMode
@@ -4866,7 +4866,7 @@ edgeHomeButtonLoadsStartPage:edgeHomeButtonConfiguration
 edgeHomeButtonOpensCustomURL:edgeHomeButtonConfiguration homeButtonCustomURL=s
 edgeHomeButtonOpensNewTab:edgeHomeButtonConfiguration
 ediscovery.addToReviewSetOperation:ediscovery.caseOperation reviewSet=ediscovery.reviewSet sourceCollection=ediscovery.sourceCollection
-ediscovery.case:microsoftgraphbeta.entity closedBy=microsoftgraphbeta.identitySet closedDateTime=d createdDateTime=d description=s displayName=s externalId=s lastModifiedBy=microsoftgraphbeta.identitySet lastModifiedDateTime=d status=ediscovery.caseStatus custodians=ediscovery.custodian* legalHolds=ediscovery.legalHold* noncustodialDataSources=ediscovery.noncustodialDataSource* operations=ediscovery.caseOperation* reviewSets=ediscovery.reviewSet* settings=ediscovery.caseSettings sourceCollections=ediscovery.sourceCollection* tags=ediscovery.tag*
+ediscovery.case:microsoftgraphbeta.entity closedBy=microsoftgraphbeta.identitySet closedDateTime=d createdDateTime=d description=s displayName=s externalId=s lastModifiedBy=microsoftgraphbeta.identitySet lastModifiedDateTime=d status=ediscovery.caseStatus custodians=ediscovery.custodian* legalHolds=ediscovery.legalHold* noncustodialDataSources=ediscovery.noncustodialDataSource* operations=ediscovery.caseOperation* reviewSets=ediscovery.reviewSet*!r settings=ediscovery.caseSettings sourceCollections=ediscovery.sourceCollection* tags=ediscovery.tag*
 ediscovery.caseExportOperation:ediscovery.caseOperation azureBlobContainer=s azureBlobToken=s description=s exportOptions=ediscovery.exportOptions exportStructure=ediscovery.exportFileStructure outputFolderId=s outputName=s reviewSet=ediscovery.reviewSet
 ediscovery.caseHoldOperation:ediscovery.caseOperation
 ediscovery.caseIndexOperation:ediscovery.caseOperation
@@ -4882,7 +4882,7 @@ ediscovery.noncustodialDataSource:ediscovery.dataSourceContainer applyHoldToSour
 ediscovery.ocrSettings isEnabled=b maxImageSize=n timeout=s
 ediscovery.purgeDataOperation:ediscovery.caseOperation
 ediscovery.redundancyDetectionSettings isEnabled=b maxWords=n minWords=n similarityThreshold=n
-ediscovery.reviewSet:microsoftgraphbeta.entity createdBy=microsoftgraphbeta.identitySet createdDateTime=d displayName=s queries=ediscovery.reviewSetQuery*
+ediscovery.reviewSet:microsoftgraphbeta.entity createdBy=microsoftgraphbeta.identitySet!r createdDateTime=d!r displayName=s queries=ediscovery.reviewSetQuery*
 ediscovery.reviewSetQuery:microsoftgraphbeta.entity createdBy=microsoftgraphbeta.identitySet createdDateTime=d displayName=s lastModifiedBy=microsoftgraphbeta.identitySet lastModifiedDateTime=d query=s
 ediscovery.siteSource:ediscovery.dataSource site=microsoftgraphbeta.site
 ediscovery.sourceCollection:microsoftgraphbeta.entity contentQuery=s createdBy=microsoftgraphbeta.identitySet createdDateTime=d dataSourceScopes=ediscovery.dataSourceScopes description=s displayName=s lastModifiedBy=microsoftgraphbeta.identitySet lastModifiedDateTime=d additionalSources=ediscovery.dataSource* addToReviewSetOperation=ediscovery.addToReviewSetOperation custodianSources=ediscovery.dataSource* lastEstimateStatisticsOperation=ediscovery.estimateStatisticsOperation noncustodialSources=ediscovery.noncustodialDataSource*
@@ -4890,7 +4890,7 @@ ediscovery.tag:microsoftgraphbeta.entity childSelectability=ediscovery.childSele
 ediscovery.tagOperation:ediscovery.caseOperation
 ediscovery.topicModelingSettings dynamicallyAdjustTopicCount=b ignoreNumbers=b isEnabled=b topicCount=n
 ediscovery.unifiedGroupSource:ediscovery.dataSource includedSources=ediscovery.sourceType group=microsoftgraphbeta.group
-ediscovery.userSource:ediscovery.dataSource email=s includedSources=ediscovery.sourceType siteWebUrl=s
+ediscovery.userSource:ediscovery.dataSource email=s includedSources=ediscovery.sourceType siteWebUrl=s!r
 editionUpgradeConfiguration:deviceConfiguration windowsSMode=windowsSModeConfiguration
 educationAiFeedbackAudienceEngagementSettings areEngagementStrategiesEnabled=b isCallToActionEnabled=b isEmotionalAndIntellectualAppealEnabled=b
 educationAiFeedbackContentSettings isMessageClarityEnabled=b isQualityOfInformationEnabled=b isSpeechOrganizationEnabled=b
@@ -5004,7 +5004,7 @@ externalItemConfiguration connections=connectionItem*
 externalItemContent type=externalItemContentType value=s
 externalMeetingRegistrant:meetingRegistrantBase tenantId=s userId=s
 externalMeetingRegistration:meetingRegistrationBase
-externalProfile:directoryObject address=physicalOfficeAddress companyName=s!f(es) createdBy=s createdDateTime=d department=s displayName=s isDiscoverable=b isEnabled=b jobTitle=s phoneNumber=s supervisorId=s!f(es)
+externalProfile:directoryObject address=physicalOfficeAddress companyName=s!f(es) createdBy=s!r createdDateTime=d!r department=s displayName=s isDiscoverable=b isEnabled=b jobTitle=s phoneNumber=s supervisorId=s!f(es)
 externalUserProfile:externalProfile
 externallyAccessibleAwsStorageBucketFinding:finding accessibility=awsAccessType accountsWithAccess=accountsWithAccess storageBucket=authorizationSystemResource
 externallyAccessibleAzureBlobContainerFinding:finding accessibility=azureAccessType encryptionManagedBy=azureEncryption storageAccount=authorizationSystemResource
@@ -5021,10 +5021,10 @@ fido2AuthenticationMethod:authenticationMethod publicKeyCredential=webauthnPubli
 fileClassificationRequest:entity file=a sensitiveTypeIds=s*
 fileSecurityProfile:entity activityGroupNames=s* azureSubscriptionId=s azureTenantId=s certificateThumbprint=s extensions=s* fileType=s firstSeenDateTime=d hashes=fileHash* lastSeenDateTime=d malwareStates=malwareState* names=s* riskScore=s size=n tags=s* vendorInformation=securityVendorInformation vulnerabilityStates=vulnerabilityState*
 fileStorage:entity containerTypeRegistrations=fileStorageContainerTypeRegistration* containerTypes=fileStorageContainerType*
-fileStorageContainer:entity archivalDetails=siteArchivalDetails assignedSensitivityLabel=assignedLabel externalGroupId=s isItemVersioningEnabled=b itemMajorVersionLimit=n owners=userIdentity* ownershipType=fileStorageContainerOwnershipType storageUsedInBytes=n migrationJobs=sharePointMigrationJob* sharePointGroups=sharePointGroup*
-fileStorageContainerType:entity billingClassification=fileStorageContainerBillingClassification billingStatus=fileStorageContainerBillingStatus createdDateTime=d etag=s expirationDateTime=d name=s owningAppId=s settings=fileStorageContainerTypeSettings
+fileStorageContainer:entity archivalDetails=siteArchivalDetails assignedSensitivityLabel=assignedLabel externalGroupId=s isItemVersioningEnabled=b itemMajorVersionLimit=n owners=userIdentity*!r ownershipType=fileStorageContainerOwnershipType!r storageUsedInBytes=n!r migrationJobs=sharePointMigrationJob* sharePointGroups=sharePointGroup*
+fileStorageContainerType:entity billingClassification=fileStorageContainerBillingClassification billingStatus=fileStorageContainerBillingStatus createdDateTime=d!r etag=s!r expirationDateTime=d!r name=s owningAppId=s settings=fileStorageContainerTypeSettings
 fileStorageContainerTypeAppPermissionGrant appId=s applicationPermissions=fileStorageContainerTypeAppPermission* delegatedPermissions=fileStorageContainerTypeAppPermission*
-fileStorageContainerTypeRegistration:entity billingClassification=fileStorageContainerBillingClassification billingStatus=fileStorageContainerBillingStatus etag=s expirationDateTime=d name=s owningAppId=s registeredDateTime=d settings=fileStorageContainerTypeRegistrationSettings applicationPermissionGrants=fileStorageContainerTypeAppPermissionGrant*
+fileStorageContainerTypeRegistration:entity billingClassification=fileStorageContainerBillingClassification billingStatus=fileStorageContainerBillingStatus etag=s!r expirationDateTime=d!r name=s!r owningAppId=s!r registeredDateTime=d!r settings=fileStorageContainerTypeRegistrationSettings applicationPermissionGrants=fileStorageContainerTypeAppPermissionGrant*
 fileStorageContainerTypeRegistrationSettings isDiscoverabilityEnabled=b isItemVersioningEnabled=b isSearchEnabled=b isSharingRestricted=b itemMajorVersionLimit=n maxStoragePerContainerInBytes=n sharingCapability=sharingCapabilities urlTemplate=s
 fileStorageContainerTypeSettings consumingTenantOverridables=fileStorageContainerTypeSettingsOverride isDiscoverabilityEnabled=b isItemVersioningEnabled=b isSearchEnabled=b isSharingRestricted=b itemMajorVersionLimit=n maxStoragePerContainerInBytes=n sharingCapability=sharingCapabilities urlTemplate=s
 financials id=s companies=company*
@@ -5060,17 +5060,17 @@ governanceNotificationTemplate culture=s id=s source=s type=s version=s
 governancePermission accessLevel=s isActive=b isEligible=b
 governancePolicy decisionMakerCriteria=governanceCriteria* notificationPolicy=governanceNotificationPolicy
 governancePolicyTemplate:entity displayName=s policy=governancePolicy settings=businessFlowSettings
-governanceResource:entity displayName=s externalId=s registeredDateTime=d registeredRoot=s status=s type=s parent=governanceResource roleAssignmentRequests=governanceRoleAssignmentRequest* roleAssignments=governanceRoleAssignment* roleDefinitions=governanceRoleDefinition* roleSettings=governanceRoleSetting*
-governanceRoleAssignment:entity assignmentState=s endDateTime=d externalId=s linkedEligibleRoleAssignmentId=s memberType=s resourceId=s roleDefinitionId=s startDateTime=d status=s subjectId=s linkedEligibleRoleAssignment=governanceRoleAssignment resource=governanceResource roleDefinition=governanceRoleDefinition subject=governanceSubject
-governanceRoleAssignmentRequest:entity assignmentState=s linkedEligibleRoleAssignmentId=s reason=s requestedDateTime=d resourceId=s roleDefinitionId=s schedule=governanceSchedule status=governanceRoleAssignmentRequestStatus subjectId=s type=s resource=governanceResource roleDefinition=governanceRoleDefinition subject=governanceSubject
+governanceResource:entity displayName=s externalId=s registeredDateTime=d registeredRoot=s status=s type=s parent=governanceResource!r roleAssignmentRequests=governanceRoleAssignmentRequest* roleAssignments=governanceRoleAssignment* roleDefinitions=governanceRoleDefinition* roleSettings=governanceRoleSetting*
+governanceRoleAssignment:entity assignmentState=s endDateTime=d externalId=s linkedEligibleRoleAssignmentId=s memberType=s resourceId=s roleDefinitionId=s startDateTime=d status=s subjectId=s linkedEligibleRoleAssignment=governanceRoleAssignment!r resource=governanceResource!r roleDefinition=governanceRoleDefinition!r subject=governanceSubject!r
+governanceRoleAssignmentRequest:entity assignmentState=s linkedEligibleRoleAssignmentId=s reason=s requestedDateTime=d!r resourceId=s roleDefinitionId=s schedule=governanceSchedule status=governanceRoleAssignmentRequestStatus subjectId=s type=s resource=governanceResource!r roleDefinition=governanceRoleDefinition!r subject=governanceSubject!r
 governanceRoleAssignmentRequestStatus status=s statusDetails=keyValue* subStatus=s
-governanceRoleDefinition:entity displayName=s externalId=s resourceId=s templateId=s resource=governanceResource roleSetting=governanceRoleSetting
-governanceRoleSetting:entity adminEligibleSettings=governanceRuleSetting* adminMemberSettings=governanceRuleSetting* isDefault=b lastUpdatedBy=s lastUpdatedDateTime=d resourceId=s roleDefinitionId=s userEligibleSettings=governanceRuleSetting* userMemberSettings=governanceRuleSetting* resource=governanceResource roleDefinition=governanceRoleDefinition
+governanceRoleDefinition:entity displayName=s externalId=s resourceId=s templateId=s resource=governanceResource!r roleSetting=governanceRoleSetting
+governanceRoleSetting:entity adminEligibleSettings=governanceRuleSetting* adminMemberSettings=governanceRuleSetting* isDefault=b!r lastUpdatedBy=s!r lastUpdatedDateTime=d!r resourceId=s roleDefinitionId=s userEligibleSettings=governanceRuleSetting* userMemberSettings=governanceRuleSetting* resource=governanceResource!r roleDefinition=governanceRoleDefinition!r
 governanceRuleSetting ruleIdentifier=s setting=s
 governanceSchedule duration=s endDateTime=d startDateTime=d type=s
 governanceSubject:entity displayName=s email=s principalName=s type=s
 groundingResponse extracts=s* resourceMetadata=searchResourceMetadataDictionary resourceType=groundingEntityType sensitivityLabel=searchSensitivityLabelInfo webUrl=s
-group:directoryObject accessType=groupAccessType cloudLicensing=cloudLicensing.groupCloudLicensing createdByAppId=s!f(enxis) infoCatalogs=s*!f(exgls) isFavorite=b membershipRuleProcessingStatus=membershipRuleProcessingStatus!$ organizationId=s resourceBehaviorOptions=s* resourceProvisioningOptions=s*!f unseenConversationsCount=n!$ unseenMessagesCount=n!$ writebackConfiguration=groupWritebackConfiguration endpoints=endpoint* onPremisesSyncBehavior=onPremisesSyncBehavior!f
+group:directoryObject accessType=groupAccessType cloudLicensing=cloudLicensing.groupCloudLicensing createdByAppId=s!rf(enxis) infoCatalogs=s*!f(exgls) isFavorite=b membershipRuleProcessingStatus=membershipRuleProcessingStatus!r$ organizationId=s resourceBehaviorOptions=s* resourceProvisioningOptions=s*!f unseenConversationsCount=n!$ unseenMessagesCount=n!$ writebackConfiguration=groupWritebackConfiguration endpoints=endpoint*!r onPremisesSyncBehavior=onPremisesSyncBehavior!f
 groupChatTeamsAppInstallationScopeInfo:teamsAppInstallationScopeInfo chatId=s
 groupMembers:userSet id=s
 groupMembershipGovernanceCriteria:governanceCriteria groupId=s
@@ -5107,17 +5107,17 @@ groupPolicyUploadedLanguageFile content=s fileName=s id=s languageCode=s lastMod
 groupPolicyUploadedPresentation:groupPolicyPresentation
 groupWritebackConfiguration:writebackConfiguration onPremisesGroupType=s
 gsuiteSource:authorizationSystemIdentitySource domain=s
-hardwareConfiguration:entity configurationFileContent=s createdDateTime=d description=s displayName=s fileName=s hardwareConfigurationFormat=hardwareConfigurationFormat lastModifiedDateTime=d perDevicePasswordDisabled=b roleScopeTagIds=s* version=n assignments=hardwareConfigurationAssignment* deviceRunStates=hardwareConfigurationDeviceState* runSummary=hardwareConfigurationRunSummary userRunStates=hardwareConfigurationUserState*
+hardwareConfiguration:entity configurationFileContent=s createdDateTime=d!r description=s displayName=s!r fileName=s hardwareConfigurationFormat=hardwareConfigurationFormat lastModifiedDateTime=d!r perDevicePasswordDisabled=b roleScopeTagIds=s* version=n!r assignments=hardwareConfigurationAssignment* deviceRunStates=hardwareConfigurationDeviceState*!r runSummary=hardwareConfigurationRunSummary!r userRunStates=hardwareConfigurationUserState*!r
 hardwareConfigurationAssignment:entity target=deviceAndAppManagementAssignmentTarget
-hardwareConfigurationDeviceState:entity assignmentFilterIds=s configurationError=s configurationOutput=s configurationState=runState deviceName=s internalVersion=n lastStateUpdateDateTime=d osVersion=s upn=s userId=s
+hardwareConfigurationDeviceState:entity assignmentFilterIds=s configurationError=s configurationOutput=s configurationState=runState deviceName=s internalVersion=n lastStateUpdateDateTime=d osVersion=s upn=s userId=s!r
 hardwareConfigurationRunSummary:entity errorDeviceCount=n errorUserCount=n failedDeviceCount=n failedUserCount=n lastRunDateTime=d notApplicableDeviceCount=n notApplicableUserCount=n pendingDeviceCount=n pendingUserCount=n successfulDeviceCount=n successfulUserCount=n unknownDeviceCount=n unknownUserCount=n
 hardwareConfigurationUserState:entity errorDeviceCount=n failedDeviceCount=n lastStateUpdateDateTime=d notApplicableDeviceCount=n pendingDeviceCount=n successfulDeviceCount=n unknownDeviceCount=n upn=s userEmail=s userName=s
 hardwareInformation batteryChargeCycles=n batteryHealthPercentage=n batteryLevelPercentage=n batterySerialNumber=s cellularTechnology=s deviceFullQualifiedDomainName=s deviceGuardLocalSystemAuthorityCredentialGuardState=deviceGuardLocalSystemAuthorityCredentialGuardState deviceGuardVirtualizationBasedSecurityHardwareRequirementState=deviceGuardVirtualizationBasedSecurityHardwareRequirementState deviceGuardVirtualizationBasedSecurityState=deviceGuardVirtualizationBasedSecurityState deviceLicensingLastErrorCode=n deviceLicensingLastErrorDescription=s deviceLicensingStatus=deviceLicensingStatus esimIdentifier=s freeStorageSpace=n imei=s ipAddressV4=s isEncrypted=b isSharedDevice=b isSupervised=b manufacturer=s meid=s model=s operatingSystemEdition=s operatingSystemLanguage=s operatingSystemProductType=n osBuildNumber=s phoneNumber=s productName=s residentUsersCount=n serialNumber=s sharedDeviceCachedUsers=sharedAppleDeviceUser* subnetAddress=s subscriberCarrier=s systemManagementBIOSVersion=s totalStorageSpace=n tpmManufacturer=s tpmSpecificationVersion=s tpmVersion=s wifiMac=s wiredIPv4Addresses=s*
 hardwareOathAuthenticationMethod:authenticationMethod device=hardwareOathTokenAuthenticationMethodDevice
 hardwareOathAuthenticationMethodConfiguration:authenticationMethodConfiguration includeTargets=authenticationMethodTarget*
 hardwareOathTokenAuthenticationMethodDevice:authenticationMethodDevice assignedTo=identity!f(e) hashFunction=hardwareOathTokenHashFunction!f(e) lastUsedDateTime=d manufacturer=s!f(e) model=s!f(e) secretKey=s serialNumber=s!f(e) status=hardwareOathTokenStatus!f(e) timeIntervalInSeconds=n!f(e) assignTo=user
-hardwarePasswordDetail:entity currentPassword=s!of previousPasswords=s*!f serialNumber=s!of
-hardwarePasswordInfo:entity currentPassword=s previousPasswords=s* serialNumber=s
+hardwarePasswordDetail:entity currentPassword=s!rof previousPasswords=s*!rf serialNumber=s!rof
+hardwarePasswordInfo:entity currentPassword=s!r previousPasswords=s*!r serialNumber=s!r
 hasPayloadLinkResultItem error=s hasLink=b payloadId=s sources=deviceAndAppManagementAssignmentSource*
 healthMonitoring.alert:microsoftgraphbeta.entity alertType=healthMonitoring.alertType!f(e) category=healthMonitoring.category createdDateTime=d!o documentation=healthMonitoring.documentation enrichment=healthMonitoring.enrichment scenario=healthMonitoring.scenario signals=healthMonitoring.signals state=healthMonitoring.alertState
 healthMonitoring.alertConfiguration:microsoftgraphbeta.entity emailNotificationConfigurations=healthMonitoring.emailNotificationConfiguration*
@@ -5139,7 +5139,7 @@ healthMonitoring.userImpactSummary:healthMonitoring.directoryObjectImpactSummary
 hostSecurityProfile:entity azureSubscriptionId=s azureTenantId=s firstSeenDateTime=d fqdn=s isAzureAdJoined=b isAzureAdRegistered=b isHybridAzureDomainJoined=b lastSeenDateTime=d logonUsers=logonUser* netBiosName=s networkInterfaces=networkInterface* os=s osVersion=s parentHost=s relatedHostIds=s* riskScore=s tags=s* vendorInformation=securityVendorInformation
 hybridAgentUpdaterConfiguration allowUpdateConfigurationOverride=b deferUpdateDateTime=d updateWindow=updateWindow
 identifierUriConfiguration nonDefaultUriAddition=identifierUriRestriction uriAdditionWithoutUniqueTenantIdentifier=identifierUriRestriction
-identifierUriRestriction excludeActors=appManagementPolicyActorExemptions excludeAppsReceivingV2Tokens=b excludeSaml=b isStateSetByMicrosoft=b restrictForAppsCreatedAfterDateTime=d state=appManagementRestrictionState
+identifierUriRestriction excludeActors=appManagementPolicyActorExemptions excludeAppsReceivingV2Tokens=b excludeSaml=b isStateSetByMicrosoft=b!r restrictForAppsCreatedAfterDateTime=d state=appManagementRestrictionState
 identityContainer b2cUserFlows=b2cIdentityUserFlow* continuousAccessEvaluationPolicy=continuousAccessEvaluationPolicy userFlows=identityUserFlow*
 identityDetails createdDateTime=d lastActiveDateTime=d
 identityFinding:finding actionSummary=actionSummary identityDetails=identityDetails permissionsCreepIndex=permissionsCreepIndex!of(G) identity=authorizationSystemIdentity
@@ -5168,7 +5168,7 @@ inactiveUserFinding:identityFinding
 inactiveUsersByApplicationMetricBase:entity appId=s factDate=s inactive30DayCount=n inactive60DayCount=n inactive90DayCount=n
 inactiveUsersMetricBase:entity appId=s factDate=s inactive30DayCount=n inactive60DayCount=n inactive90DayCount=n
 inboundPorts
-inboundSharedUserProfile displayName=s homeTenantId=s userId=s userPrincipalName=s
+inboundSharedUserProfile displayName=s!r homeTenantId=s!r userId=s!r userPrincipalName=s!r
 includeTarget id=s targetType=authenticationMethodTargetType
 industryData.additionalClassGroupOptions createTeam=b writeDisplayNameOnCreateOnly=b
 industryData.additionalUserOptions allowStudentContactAssociation=b markAllStudentsAsMinors=b studentAgeGroup=industryData.studentAgeGroup
@@ -5196,7 +5196,7 @@ industryData.inboundFlowActivity:industryData.industryDataRunActivity
 industryData.industryDataActivity:microsoftgraphbeta.entity displayName=s readinessStatus=industryData.readinessStatus
 industryData.industryDataActivityStatistics activityId=s displayName=s status=industryData.industryDataActivityStatus
 industryData.industryDataConnector:microsoftgraphbeta.entity displayName=s sourceSystem=industryData.sourceSystemDefinition
-industryData.industryDataRoot:microsoftgraphbeta.entity dataConnectors=industryData.industryDataConnector* inboundFlows=industryData.inboundFlow* operations=microsoftgraphbeta.longRunningOperation* outboundProvisioningFlowSets=industryData.outboundProvisioningFlowSet* referenceDefinitions=industryData.referenceDefinition* roleGroups=industryData.roleGroup* runs=industryData.industryDataRun* sourceSystems=industryData.sourceSystemDefinition* years=industryData.yearTimePeriodDefinition*
+industryData.industryDataRoot:microsoftgraphbeta.entity dataConnectors=industryData.industryDataConnector* inboundFlows=industryData.inboundFlow* operations=microsoftgraphbeta.longRunningOperation*!r outboundProvisioningFlowSets=industryData.outboundProvisioningFlowSet* referenceDefinitions=industryData.referenceDefinition* roleGroups=industryData.roleGroup* runs=industryData.industryDataRun*!r sourceSystems=industryData.sourceSystemDefinition* years=industryData.yearTimePeriodDefinition*
 industryData.industryDataRun:microsoftgraphbeta.entity blockingError=microsoftgraphbeta.publicError displayName=s endDateTime=d startDateTime=d status=industryData.industryDataRunStatus activities=industryData.industryDataRunActivity*
 industryData.industryDataRunActivity:microsoftgraphbeta.entity blockingError=microsoftgraphbeta.publicError displayName=s status=industryData.industryDataActivityStatus activity=industryData.industryDataActivity
 industryData.industryDataRunEntityCountMetric active=n inactive=n total=n
@@ -5338,8 +5338,8 @@ levelMap:baseMapFeature placeId=s fixtures=fixtureMap* sections=sectionMap* unit
 linkRoleAbilities addExistingExternalUsers=sharingOperationStatus addNewExternalUsers=sharingOperationStatus applyVariants=sharingLinkVariants createLink=sharingOperationStatus deleteLink=sharingOperationStatus linkAllowsExternalUsers=sharingOperationStatus linkExpiration=sharingLinkExpirationStatus retrieveLink=sharingOperationStatus updateLink=sharingOperationStatus
 linkScopeAbilities blockDownloadLinkAbilities=linkRoleAbilities editLinkAbilities=linkRoleAbilities manageListLinkAbilities=linkRoleAbilities readLinkAbilities=linkRoleAbilities reviewLinkAbilities=linkRoleAbilities submitOnlyLinkAbilities=linkRoleAbilities
 linkableIdentifiers deviceId=s sessionId=s tokenDetails=tokenDetails
-list:baseItem activities=itemActivityOLD* permissions=permission*
-listItem:baseItem deleted=deleted activities=itemActivityOLD* permissions=permission*
+list:baseItem activities=itemActivityOLD* permissions=permission*!r
+listItem:baseItem deleted=deleted activities=itemActivityOLD* permissions=permission*!r
 liveCaptionOptions streamUrl=s
 localAdminSettings enableGlobalAdmins=b registeringUsers=deviceRegistrationMembership
 localIdentitySource:permissionsDefinitionIdentitySource
@@ -5367,7 +5367,7 @@ macOSImportedPFXCertificateProfile:macOSCertificateProfileBase deploymentChannel
 macOSKerberosSingleSignOnExtension:macOSSingleSignOnExtension activeDirectorySiteCode=s blockActiveDirectorySiteAutoDiscovery=b blockAutomaticLogin=b cacheName=s credentialBundleIdAccessControlList=s* credentialsCacheMonitored=b domainRealms=s* domains=s* isDefaultRealm=b kerberosAppsInBundleIdACLIncluded=b managedAppsInBundleIdACLIncluded=b modeCredentialUsed=s passwordBlockModification=b passwordChangeUrl=s passwordEnableLocalSync=b passwordExpirationDays=n passwordExpirationNotificationDays=n passwordMinimumAgeDays=n passwordMinimumLength=n passwordPreviousPasswordBlockCount=n passwordRequireActiveDirectoryComplexity=b passwordRequirementsDescription=s preferredKDCs=s* realm=s requireUserPresence=b signInHelpText=s tlsForLDAPRequired=b usernameLabelCustom=s userPrincipalName=s userSetupDelayed=b
 macOSKernelExtension bundleId=s teamIdentifier=s
 macOSLaunchItem hide=b path=s
-macOSManagedDeviceLocalAdminAccountDetail adminAccountPassword=s passwordLastRotatedDateTime=d
+macOSManagedDeviceLocalAdminAccountDetail adminAccountPassword=s!r passwordLastRotatedDateTime=d!r
 macOSMinimumOperatingSystem v14_0=b v15_0=b
 macOSPkcsCertificateProfile:macOSCertificateProfileBase allowAllAppsAccess=b certificateStore=certificateStore certificateTemplateName=s certificationAuthority=s certificationAuthorityName=s customSubjectAlternativeNames=customSubjectAlternativeName* deploymentChannel=appleDeploymentChannel subjectAlternativeNameFormatString=s subjectNameFormatString=s managedDeviceCertificateStates=managedDeviceCertificateState*
 macOSPkgApp:mobileLobApp ignoreVersionDetection=b includedApps=macOSIncludedApp* minimumSupportedOperatingSystem=macOSMinimumOperatingSystem postInstallScript=macOSAppScript preInstallScript=macOSAppScript primaryBundleId=s primaryBundleVersion=s
@@ -5403,15 +5403,15 @@ mailboxSettings userPurposeV2=mailboxRecipientType
 managedAllDeviceCertificateState:entity certificateExpirationDateTime=d certificateExtendedKeyUsages=s certificateIssuanceDateTime=d certificateIssuerName=s certificateKeyUsages=n certificateRevokeStatus=certificateRevocationStatus certificateRevokeStatusLastChangeDateTime=d certificateSerialNumber=s certificateSubjectName=s certificateThumbprint=s managedDeviceDisplayName=s userPrincipalName=s
 managedAndroidLobApp:managedMobileLobApp targetedPlatforms=androidTargetedPlatforms
 managedAppConfiguration:managedAppPolicy settings=deviceManagementConfigurationSetting*
-managedAppLogCollectionRequest:entity completedDateTime=d managedAppRegistrationId=s requestedByUserPrincipalName=s requestedDateTime=d uploadedLogs=managedAppLogUpload* userLogUploadConsent=managedAppLogUploadConsent version=s
-managedAppLogUpload managedAppComponentDescription=s referenceId=s status=managedAppLogUploadState
+managedAppLogCollectionRequest:entity completedDateTime=d!r managedAppRegistrationId=s!r requestedByUserPrincipalName=s!r requestedDateTime=d!r uploadedLogs=managedAppLogUpload*!r userLogUploadConsent=managedAppLogUploadConsent!r version=s
+managedAppLogUpload managedAppComponentDescription=s!r referenceId=s!r status=managedAppLogUploadState!r
 managedAppPolicy:entity roleScopeTagIds=s*
 managedAppProtection:managedAppPolicy allowedDataIngestionLocations=managedAppDataIngestionLocation* allowedOutboundClipboardSharingExceptionLength=n appActionIfDeviceComplianceRequired=managedAppRemediationAction appActionIfMaximumPinRetriesExceeded=managedAppRemediationAction appActionIfUnableToAuthenticateUser=managedAppRemediationAction blockDataIngestionIntoOrganizationDocuments=b dialerRestrictionLevel=managedAppPhoneNumberRedirectLevel gracePeriodToBlockAppsDuringOffClockHours=s maximumAllowedDeviceThreatLevel=managedAppDeviceThreatLevel maximumRequiredOsVersion=s maximumWarningOsVersion=s maximumWipeOsVersion=s minimumWipeAppVersion=s minimumWipeOsVersion=s mobileThreatDefensePartnerPriority=mobileThreatDefensePartnerPriority mobileThreatDefenseRemediationAction=managedAppRemediationAction notificationRestriction=managedAppNotificationRestriction pinRequiredInsteadOfBiometricTimeout=s previousPinBlockCount=n protectedMessagingRedirectAppType=messagingRedirectAppType
 managedAppProtectionPolicySetItem:policySetItem targetedAppManagementLevels=s
 managedAppRegistration:entity azureADDeviceId=s deviceManufacturer=s deviceModel=s managedDeviceId=s managedAppLogCollectionRequests=managedAppLogCollectionRequest*
-managedDevice:entity aadRegistered=b autopilotEnrolled=b azureActiveDirectoryDeviceId=s bootstrapTokenEscrowed=b chassisType=chassisType chromeOSDeviceInfo=chromeOSDeviceProperty* cloudPcRemoteActionResults=cloudPcRemoteActionResult* configurationManagerClientHealthState=configurationManagerClientHealthState configurationManagerClientInformation=configurationManagerClientInformation deviceFirmwareConfigurationInterfaceManaged=b deviceType=deviceType!f enrolledByUserPrincipalName=s hardwareInformation=hardwareInformation joinType=joinType lostModeState=lostModeState managementFeatures=managedDeviceManagementFeatures managementState=managementState!f ownerType=ownerType!f preferMdmOverGroupPolicyAppliedDateTime=d processorArchitecture=managedDeviceArchitecture retireAfterDateTime=d roleScopeTagIds=s* securityPatchLevel=s skuFamily=s skuNumber=n specificationVersion=s usersLoggedOn=loggedOnUser* windowsActiveMalwareCount=n windowsRemediatedMalwareCount=n assignmentFilterEvaluationStatusDetails=assignmentFilterEvaluationStatusDetails* detectedApps=detectedApp* deviceHealthScriptStates=deviceHealthScriptPolicyState* managedDeviceMobileAppConfigurationStates=managedDeviceMobileAppConfigurationState* securityBaselineStates=securityBaselineState*
+managedDevice:entity aadRegistered=b!r autopilotEnrolled=b!r azureActiveDirectoryDeviceId=s!r bootstrapTokenEscrowed=b!r chassisType=chassisType!r chromeOSDeviceInfo=chromeOSDeviceProperty* cloudPcRemoteActionResults=cloudPcRemoteActionResult* configurationManagerClientHealthState=configurationManagerClientHealthState configurationManagerClientInformation=configurationManagerClientInformation deviceFirmwareConfigurationInterfaceManaged=b deviceType=deviceType!rf enrolledByUserPrincipalName=s!r hardwareInformation=hardwareInformation!r joinType=joinType lostModeState=lostModeState!r managementFeatures=managedDeviceManagementFeatures managementState=managementState!rf ownerType=ownerType!f preferMdmOverGroupPolicyAppliedDateTime=d!r processorArchitecture=managedDeviceArchitecture!r retireAfterDateTime=d!r roleScopeTagIds=s* securityPatchLevel=s!r skuFamily=s skuNumber=n!r specificationVersion=s!r usersLoggedOn=loggedOnUser*!r windowsActiveMalwareCount=n!r windowsRemediatedMalwareCount=n!r assignmentFilterEvaluationStatusDetails=assignmentFilterEvaluationStatusDetails* detectedApps=detectedApp* deviceHealthScriptStates=deviceHealthScriptPolicyState*!r managedDeviceMobileAppConfigurationStates=managedDeviceMobileAppConfigurationState* securityBaselineStates=securityBaselineState*
 managedDeviceCertificateState:entity certificateEnhancedKeyUsage=s certificateErrorCode=n certificateExpirationDateTime=d certificateIssuanceDateTime=d certificateIssuanceState=certificateIssuanceStates certificateIssuer=s certificateKeyLength=n certificateKeyStorageProvider=keyStorageProviderOption certificateKeyUsage=keyUsages certificateLastIssuanceStateChangedDateTime=d certificateProfileDisplayName=s certificateRevokeStatus=certificateRevocationStatus certificateSerialNumber=s certificateSubjectAlternativeNameFormat=subjectAlternativeNameType certificateSubjectAlternativeNameFormatString=s certificateSubjectNameFormat=subjectNameFormat certificateSubjectNameFormatString=s certificateThumbprint=s certificateValidityPeriod=n certificateValidityPeriodUnits=certificateValidityPeriodScale deviceDisplayName=s devicePlatform=devicePlatformType lastCertificateStateChangeDateTime=d userDisplayName=s
-managedDeviceCleanupRule:entity description=s deviceCleanupRulePlatformType=deviceCleanupRulePlatformType deviceInactivityBeforeRetirementInDays=n displayName=s lastModifiedDateTime=d
+managedDeviceCleanupRule:entity description=s deviceCleanupRulePlatformType=deviceCleanupRulePlatformType deviceInactivityBeforeRetirementInDays=n displayName=s lastModifiedDateTime=d!r
 managedDeviceCleanupSettings deviceInactivityBeforeRetirementInDays=s
 managedDeviceEncryptionState:entity advancedBitLockerStates=advancedBitLockerState deviceName=s deviceType=deviceTypes encryptionPolicySettingState=complianceStatus encryptionReadinessState=encryptionReadinessState encryptionState=encryptionState fileVaultStates=fileVaultState osVersion=s policyDetails=encryptionReportPolicyDetails* tpmSpecificationVersion=s userPrincipalName=s
 managedDeviceMobileAppConfiguration:entity roleScopeTagIds=s*
@@ -5425,34 +5425,34 @@ managedDeviceModelsAndManufacturers deviceManufacturers=s* deviceModels=s*
 managedDeviceOverview:entity lastModifiedDateTime=d managedDeviceModelsAndManufacturers=managedDeviceModelsAndManufacturers
 managedDeviceReportedApp appId=s
 managedDeviceSummarizedAppState deviceId=s summarizedAppState=deviceManagementScriptRunState
-managedDeviceWindowsOperatingSystemEdition editionType=managedDeviceWindowsOperatingSystemEditionType supportEndDate=d
-managedDeviceWindowsOperatingSystemImage:entity availableUpdates=managedDeviceWindowsOperatingSystemUpdate*!f supportedArchitectures=managedDeviceArchitecture*!f supportedEditions=managedDeviceWindowsOperatingSystemEdition*!f
-managedDeviceWindowsOperatingSystemUpdate buildVersion=s releaseMonth=n releaseYear=n
+managedDeviceWindowsOperatingSystemEdition editionType=managedDeviceWindowsOperatingSystemEditionType!r supportEndDate=d!r
+managedDeviceWindowsOperatingSystemImage:entity availableUpdates=managedDeviceWindowsOperatingSystemUpdate*!rf supportedArchitectures=managedDeviceArchitecture*!rf supportedEditions=managedDeviceWindowsOperatingSystemEdition*!rf
+managedDeviceWindowsOperatingSystemUpdate buildVersion=s!r releaseMonth=n!r releaseYear=n!r
 managedEBook:entity categories=managedEBookCategory*
 managedEBookCategory:entity displayName=s lastModifiedDateTime=d
 managedIOSLobApp:managedMobileLobApp identityVersion=s
 managedIdentity associatedResourceId=s federatedTokenId=s federatedTokenIssuer=s msiType=msiType
 managedTenants.addLogRequest logInformation=s
-managedTenants.aggregatedPolicyCompliance:microsoftgraphbeta.entity compliancePolicyId=s compliancePolicyName=s compliancePolicyPlatform=s compliancePolicyType=s lastRefreshedDateTime=d numberOfCompliantDevices=n numberOfErrorDevices=n numberOfNonCompliantDevices=n policyModifiedDateTime=d tenantDisplayName=s tenantId=s
+managedTenants.aggregatedPolicyCompliance:microsoftgraphbeta.entity compliancePolicyId=s!r compliancePolicyName=s!r compliancePolicyPlatform=s!r compliancePolicyType=s!r lastRefreshedDateTime=d!r numberOfCompliantDevices=n!r numberOfErrorDevices=n!r numberOfNonCompliantDevices=n!r policyModifiedDateTime=d!r tenantDisplayName=s!r tenantId=s!r
 managedTenants.alertData displayName=s
 managedTenants.alertDataReferenceString displayName=s
 managedTenants.alertLogContent displayName=s
 managedTenants.alertRuleDefinitionTemplate defaultSeverity=managedTenants.alertSeverity
 managedTenants.appPerformance:microsoftgraphbeta.entity appFriendlyName=s appName=s appPublisher=s lastUpdatedDateTime=d meanTimeToFailureInMinutes=n tenantDisplayName=s tenantId=s totalActiveDeviceCount=n totalAppCrashCount=n totalAppFreezeCount=n
-managedTenants.auditEvent:microsoftgraphbeta.entity activity=s activityDateTime=d activityId=s category=s httpVerb=s initiatedByAppId=s initiatedByUpn=s initiatedByUserId=s ipAddress=s requestBody=s requestUrl=s tenantIds=s tenantNames=s
-managedTenants.cloudPcConnection:microsoftgraphbeta.entity displayName=s healthCheckStatus=s lastRefreshedDateTime=d tenantDisplayName=s tenantId=s
-managedTenants.cloudPcDevice:microsoftgraphbeta.entity cloudPcStatus=s deviceSpecification=s displayName=s lastRefreshedDateTime=d managedDeviceId=s managedDeviceName=s provisioningPolicyId=s servicePlanName=s servicePlanType=s tenantDisplayName=s tenantId=s userPrincipalName=s
-managedTenants.cloudPcOverview:microsoftgraphbeta.entity frontlineLicensesCount=n lastRefreshedDateTime=d numberOfCloudPcConnectionStatusFailed=n numberOfCloudPcConnectionStatusPassed=n numberOfCloudPcConnectionStatusPending=n numberOfCloudPcConnectionStatusRunning=n numberOfCloudPcConnectionStatusUnkownFutureValue=n numberOfCloudPcStatusDeprovisioning=n numberOfCloudPcStatusFailed=n numberOfCloudPcStatusInGracePeriod=n numberOfCloudPcStatusNotProvisioned=n numberOfCloudPcStatusProvisioned=n numberOfCloudPcStatusProvisioning=n numberOfCloudPcStatusUnknown=n numberOfCloudPcStatusUpgrading=n tenantDisplayName=s tenantId=s totalBusinessLicenses=n totalCloudPcConnectionStatus=n totalCloudPcStatus=n totalEnterpriseLicenses=n
-managedTenants.conditionalAccessPolicyCoverage:microsoftgraphbeta.entity conditionalAccessPolicyState=s latestPolicyModifiedDateTime=d requiresDeviceCompliance=b tenantDisplayName=s
-managedTenants.credentialUserRegistrationsSummary:microsoftgraphbeta.entity lastRefreshedDateTime=d mfaAndSsprCapableUserCount=n mfaConditionalAccessPolicyState=s mfaExcludedUserCount=n mfaRegisteredUserCount=n securityDefaultsEnabled=b ssprEnabledUserCount=n ssprRegisteredUserCount=n tenantDisplayName=s tenantId=s tenantLicenseType=s totalUserCount=n
+managedTenants.auditEvent:microsoftgraphbeta.entity activity=s!r activityDateTime=d!r activityId=s!r category=s!r httpVerb=s!r initiatedByAppId=s!r initiatedByUpn=s!r initiatedByUserId=s!r ipAddress=s!r requestBody=s requestUrl=s!r tenantIds=s!r tenantNames=s!r
+managedTenants.cloudPcConnection:microsoftgraphbeta.entity displayName=s!r healthCheckStatus=s!r lastRefreshedDateTime=d!r tenantDisplayName=s!r tenantId=s!r
+managedTenants.cloudPcDevice:microsoftgraphbeta.entity cloudPcStatus=s!r deviceSpecification=s!r displayName=s!r lastRefreshedDateTime=d!r managedDeviceId=s!r managedDeviceName=s!r provisioningPolicyId=s!r servicePlanName=s!r servicePlanType=s!r tenantDisplayName=s!r tenantId=s!r userPrincipalName=s!r
+managedTenants.cloudPcOverview:microsoftgraphbeta.entity frontlineLicensesCount=n!r lastRefreshedDateTime=d!r numberOfCloudPcConnectionStatusFailed=n!r numberOfCloudPcConnectionStatusPassed=n!r numberOfCloudPcConnectionStatusPending=n!r numberOfCloudPcConnectionStatusRunning=n!r numberOfCloudPcConnectionStatusUnkownFutureValue=n!r numberOfCloudPcStatusDeprovisioning=n!r numberOfCloudPcStatusFailed=n!r numberOfCloudPcStatusInGracePeriod=n!r numberOfCloudPcStatusNotProvisioned=n!r numberOfCloudPcStatusProvisioned=n!r numberOfCloudPcStatusProvisioning=n!r numberOfCloudPcStatusUnknown=n!r numberOfCloudPcStatusUpgrading=n!r tenantDisplayName=s!r tenantId=s totalBusinessLicenses=n!r totalCloudPcConnectionStatus=n!r totalCloudPcStatus=n!r totalEnterpriseLicenses=n!r
+managedTenants.conditionalAccessPolicyCoverage:microsoftgraphbeta.entity conditionalAccessPolicyState=s!r latestPolicyModifiedDateTime=d!r requiresDeviceCompliance=b!r tenantDisplayName=s!r
+managedTenants.credentialUserRegistrationsSummary:microsoftgraphbeta.entity lastRefreshedDateTime=d!r mfaAndSsprCapableUserCount=n!r mfaConditionalAccessPolicyState=s!r mfaExcludedUserCount=n!r mfaRegisteredUserCount=n!r securityDefaultsEnabled=b!r ssprEnabledUserCount=n!r ssprRegisteredUserCount=n!r tenantDisplayName=s!r tenantId=s!r tenantLicenseType=s totalUserCount=n!r
 managedTenants.delegatedRoleAssignedUser displayName=s userEntityId=s userPrincipalName=s
 managedTenants.deviceAppPerformance:microsoftgraphbeta.entity appFriendlyName=s appName=s appPublisher=s appVersion=s deviceId=s deviceManufacturer=s deviceModel=s deviceName=s healthStatus=s isLatestUsedVersion=n isMostUsedVersion=n lastUpdatedDateTime=d tenantDisplayName=s tenantId=s totalAppCrashCount=n totalAppFreezeCount=n
-managedTenants.deviceCompliancePolicySettingStateSummary:microsoftgraphbeta.entity conflictDeviceCount=n errorDeviceCount=n failedDeviceCount=n intuneAccountId=s intuneSettingId=s lastRefreshedDateTime=d notApplicableDeviceCount=n pendingDeviceCount=n policyType=s settingName=s succeededDeviceCount=n tenantDisplayName=s tenantId=s
+managedTenants.deviceCompliancePolicySettingStateSummary:microsoftgraphbeta.entity conflictDeviceCount=n!r errorDeviceCount=n!r failedDeviceCount=n!r intuneAccountId=s!r intuneSettingId=s!r lastRefreshedDateTime=d!r notApplicableDeviceCount=n!r pendingDeviceCount=n!r policyType=s!r settingName=s!r succeededDeviceCount=n!r tenantDisplayName=s!r tenantId=s!r
 managedTenants.deviceHealthStatus:microsoftgraphbeta.entity blueScreenCount=n bootTotalDurationInSeconds=n deviceId=s deviceMake=s deviceModel=s deviceName=s healthStatus=s lastUpdatedDateTime=d osVersion=s primaryDiskType=s restartCount=n startupPerformanceScore=n tenantDisplayName=s tenantId=s topProcesses=s
 managedTenants.email emailAddress=s
 managedTenants.graphAPIErrorDetails code=s message=s
-managedTenants.managedDeviceCompliance:microsoftgraphbeta.entity complianceStatus=s deviceType=s inGracePeriodUntilDateTime=d lastRefreshedDateTime=d lastSyncDateTime=d managedDeviceId=s managedDeviceName=s manufacturer=s model=s osDescription=s osVersion=s ownerType=s tenantDisplayName=s tenantId=s
-managedTenants.managedDeviceComplianceTrend:microsoftgraphbeta.entity compliantDeviceCount=n configManagerDeviceCount=n countDateTime=d errorDeviceCount=n inGracePeriodDeviceCount=n noncompliantDeviceCount=n tenantDisplayName=s tenantId=s unknownDeviceCount=n
+managedTenants.managedDeviceCompliance:microsoftgraphbeta.entity complianceStatus=s!r deviceType=s!r inGracePeriodUntilDateTime=d!r lastRefreshedDateTime=d!r lastSyncDateTime=d!r managedDeviceId=s!r managedDeviceName=s!r manufacturer=s!r model=s!r osDescription=s!r osVersion=s!r ownerType=s!r tenantDisplayName=s!r tenantId=s!r
+managedTenants.managedDeviceComplianceTrend:microsoftgraphbeta.entity compliantDeviceCount=n!r configManagerDeviceCount=n!r countDateTime=d!r errorDeviceCount=n!r inGracePeriodDeviceCount=n!r noncompliantDeviceCount=n!r tenantDisplayName=s!r tenantId=s!r unknownDeviceCount=n!r
 managedTenants.managedTenant:microsoftgraphbeta.entity aggregatedPolicyCompliances=managedTenants.aggregatedPolicyCompliance* appPerformances=managedTenants.appPerformance* auditEvents=managedTenants.auditEvent* cloudPcConnections=managedTenants.cloudPcConnection* cloudPcDevices=managedTenants.cloudPcDevice* cloudPcsOverview=managedTenants.cloudPcOverview* conditionalAccessPolicyCoverages=managedTenants.conditionalAccessPolicyCoverage* credentialUserRegistrationsSummaries=managedTenants.credentialUserRegistrationsSummary* deviceAppPerformances=managedTenants.deviceAppPerformance* deviceCompliancePolicySettingStateSummaries=managedTenants.deviceCompliancePolicySettingStateSummary* deviceHealthStatuses=managedTenants.deviceHealthStatus* managedDeviceCompliances=managedTenants.managedDeviceCompliance* managedDeviceComplianceTrends=managedTenants.managedDeviceComplianceTrend* managedTenantAlertLogs=managedTenants.managedTenantAlertLog* managedTenantAlertRuleDefinitions=managedTenants.managedTenantAlertRuleDefinition* managedTenantAlertRules=managedTenants.managedTenantAlertRule* managedTenantAlerts=managedTenants.managedTenantAlert* managedTenantApiNotifications=managedTenants.managedTenantApiNotification* managedTenantEmailNotifications=managedTenants.managedTenantEmailNotification* managedTenantTicketingEndpoints=managedTenants.managedTenantTicketingEndpoint* managementActions=managedTenants.managementAction* managementActionTenantDeploymentStatuses=managedTenants.managementActionTenantDeploymentStatus* managementIntents=managedTenants.managementIntent* managementTemplateCollections=managedTenants.managementTemplateCollection* managementTemplateCollectionTenantSummaries=managedTenants.managementTemplateCollectionTenantSummary* managementTemplates=managedTenants.managementTemplate* managementTemplateSteps=managedTenants.managementTemplateStep* managementTemplateStepTenantSummaries=managedTenants.managementTemplateStepTenantSummary* managementTemplateStepVersions=managedTenants.managementTemplateStepVersion* myRoles=managedTenants.myRole* tenantGroups=managedTenants.tenantGroup* tenants=managedTenants.tenant* tenantsCustomizedInformation=managedTenants.tenantCustomizedInformation* tenantsDetailedInformation=managedTenants.tenantDetailedInformation* tenantTags=managedTenants.tenantTag* windowsDeviceMalwareStates=managedTenants.windowsDeviceMalwareState* windowsProtectionStates=managedTenants.windowsProtectionState*
 managedTenants.managedTenantAlert:microsoftgraphbeta.entity alertData=managedTenants.alertData alertDataReferenceStrings=managedTenants.alertDataReferenceString* alertRuleDisplayName=s assignedToUserId=s correlationCount=n correlationId=s createdByUserId=s createdDateTime=d lastActionByUserId=s lastActionDateTime=d message=s severity=managedTenants.alertSeverity status=managedTenants.alertStatus tenantId=s title=s alertLogs=managedTenants.managedTenantAlertLog* alertRule=managedTenants.managedTenantAlertRule apiNotifications=managedTenants.managedTenantApiNotification* emailNotifications=managedTenants.managedTenantEmailNotification*
 managedTenants.managedTenantAlertLog:microsoftgraphbeta.entity content=managedTenants.alertLogContent createdByUserId=s createdDateTime=d lastActionByUserId=s lastActionDateTime=d alert=managedTenants.managedTenantAlert
@@ -5460,46 +5460,46 @@ managedTenants.managedTenantAlertRule:microsoftgraphbeta.entity alertDisplayName
 managedTenants.managedTenantAlertRuleDefinition:microsoftgraphbeta.entity createdByUserId=s createdDateTime=d definitionTemplate=managedTenants.alertRuleDefinitionTemplate displayName=s lastActionByUserId=s lastActionDateTime=d alertRules=managedTenants.managedTenantAlertRule*
 managedTenants.managedTenantApiNotification:microsoftgraphbeta.entity createdByUserId=s createdDateTime=d isAcknowledged=b lastActionByUserId=s lastActionDateTime=d message=s title=s userId=s alert=managedTenants.managedTenantAlert
 managedTenants.managedTenantEmailNotification:microsoftgraphbeta.entity createdByUserId=s createdDateTime=d emailAddresses=managedTenants.email* emailBody=s lastActionByUserId=s lastActionDateTime=d subject=s alert=managedTenants.managedTenantAlert
-managedTenants.managedTenantExecutionError:managedTenants.managedTenantOperationError errorDetails=s nodeId=n rawToken=s statementIndex=n
+managedTenants.managedTenantExecutionError:managedTenants.managedTenantOperationError errorDetails=s!r nodeId=n!r rawToken=s!r statementIndex=n!r
 managedTenants.managedTenantGenericError:managedTenants.managedTenantOperationError
 managedTenants.managedTenantOperationError error=s tenantId=s
 managedTenants.managedTenantTicketingEndpoint:microsoftgraphbeta.entity createdByUserId=s createdDateTime=d displayName=s emailAddress=s lastActionByUserId=s lastActionDateTime=d phoneNumber=s
-managedTenants.managementAction:microsoftgraphbeta.entity category=managedTenants.managementCategory description=s displayName=s referenceTemplateId=s referenceTemplateVersion=n workloadActions=managedTenants.workloadAction*
-managedTenants.managementActionDeploymentStatus managementActionId=s managementTemplateId=s managementTemplateVersion=n status=managedTenants.managementActionStatus workloadActionDeploymentStatuses=managedTenants.workloadActionDeploymentStatus*
-managedTenants.managementActionInfo managementActionId=s managementTemplateId=s managementTemplateVersion=n
-managedTenants.managementActionTenantDeploymentStatus:microsoftgraphbeta.entity statuses=managedTenants.managementActionDeploymentStatus* tenantGroupId=s tenantId=s
-managedTenants.managementIntent:microsoftgraphbeta.entity displayName=s isGlobal=b managementTemplates=managedTenants.managementTemplateDetailedInfo*
-managedTenants.managementIntentInfo managementIntentDisplayName=s managementIntentId=s managementTemplates=managedTenants.managementTemplateDetailedInfo*
-managedTenants.managementTemplate:microsoftgraphbeta.entity category=managedTenants.managementCategory createdByUserId=s createdDateTime=d description=s displayName=s informationLinks=microsoftgraphbeta.actionUrl* lastActionByUserId=s lastActionDateTime=d parameters=managedTenants.templateParameter* priority=n provider=managedTenants.managementProvider userImpact=s version=n workloadActions=managedTenants.workloadAction* managementTemplateCollections=managedTenants.managementTemplateCollection* managementTemplateSteps=managedTenants.managementTemplateStep*
+managedTenants.managementAction:microsoftgraphbeta.entity category=managedTenants.managementCategory!r description=s!r displayName=s!r referenceTemplateId=s!r referenceTemplateVersion=n workloadActions=managedTenants.workloadAction*!r
+managedTenants.managementActionDeploymentStatus managementActionId=s!r managementTemplateId=s!r managementTemplateVersion=n status=managedTenants.managementActionStatus workloadActionDeploymentStatuses=managedTenants.workloadActionDeploymentStatus*
+managedTenants.managementActionInfo managementActionId=s!r managementTemplateId=s!r managementTemplateVersion=n
+managedTenants.managementActionTenantDeploymentStatus:microsoftgraphbeta.entity statuses=managedTenants.managementActionDeploymentStatus* tenantGroupId=s!r tenantId=s!r
+managedTenants.managementIntent:microsoftgraphbeta.entity displayName=s!r isGlobal=b!r managementTemplates=managedTenants.managementTemplateDetailedInfo*!r
+managedTenants.managementIntentInfo managementIntentDisplayName=s!r managementIntentId=s!r managementTemplates=managedTenants.managementTemplateDetailedInfo*!r
+managedTenants.managementTemplate:microsoftgraphbeta.entity category=managedTenants.managementCategory!r createdByUserId=s createdDateTime=d description=s!r displayName=s!r informationLinks=microsoftgraphbeta.actionUrl* lastActionByUserId=s lastActionDateTime=d parameters=managedTenants.templateParameter*!r priority=n provider=managedTenants.managementProvider userImpact=s version=n workloadActions=managedTenants.workloadAction*!r managementTemplateCollections=managedTenants.managementTemplateCollection* managementTemplateSteps=managedTenants.managementTemplateStep*
 managedTenants.managementTemplateCollection:microsoftgraphbeta.entity createdByUserId=s createdDateTime=d description=s displayName=s lastActionByUserId=s lastActionDateTime=d managementTemplates=managedTenants.managementTemplate*
 managedTenants.managementTemplateCollectionTenantSummary:microsoftgraphbeta.entity completeStepsCount=n completeUsersCount=n createdByUserId=s createdDateTime=d dismissedStepsCount=n excludedUsersCount=n excludedUsersDistinctCount=n incompleteStepsCount=n incompleteUsersCount=n ineligibleStepsCount=n isComplete=b lastActionByUserId=s lastActionDateTime=d managementTemplateCollectionDisplayName=s managementTemplateCollectionId=s regressedStepsCount=n regressedUsersCount=n tenantId=s unlicensedUsersCount=n
-managedTenants.managementTemplateDetailedInfo category=managedTenants.managementCategory displayName=s managementTemplateId=s version=n
+managedTenants.managementTemplateDetailedInfo category=managedTenants.managementCategory!r displayName=s!r managementTemplateId=s!r version=n
 managedTenants.managementTemplateStep:microsoftgraphbeta.entity category=managedTenants.managementCategory createdByUserId=s createdDateTime=d description=s displayName=s informationLinks=microsoftgraphbeta.actionUrl* lastActionByUserId=s lastActionDateTime=d portalLink=microsoftgraphbeta.actionUrl priority=n userImpact=s acceptedVersion=managedTenants.managementTemplateStepVersion managementTemplate=managedTenants.managementTemplate versions=managedTenants.managementTemplateStepVersion*
 managedTenants.managementTemplateStepDeployment:microsoftgraphbeta.entity createdByUserId=s createdDateTime=d error=managedTenants.graphAPIErrorDetails lastActionByUserId=s lastActionDateTime=d status=managedTenants.managementTemplateDeploymentStatus tenantId=s templateStepVersion=managedTenants.managementTemplateStepVersion
 managedTenants.managementTemplateStepTenantSummary:microsoftgraphbeta.entity assignedTenantsCount=n compliantTenantsCount=n createdByUserId=s createdDateTime=d dismissedTenantsCount=n ineligibleTenantsCount=n lastActionByUserId=s lastActionDateTime=d managementTemplateCollectionDisplayName=s managementTemplateCollectionId=s managementTemplateDisplayName=s managementTemplateId=s managementTemplateStepDisplayName=s managementTemplateStepId=s notCompliantTenantsCount=n
 managedTenants.managementTemplateStepVersion:microsoftgraphbeta.entity contentMarkdown=s createdByUserId=s createdDateTime=d lastActionByUserId=s lastActionDateTime=d name=s version=n versionInformation=s acceptedFor=managedTenants.managementTemplateStep deployments=managedTenants.managementTemplateStepDeployment* templateStep=managedTenants.managementTemplateStep
-managedTenants.myRole assignments=managedTenants.roleAssignment* tenantId=s
+managedTenants.myRole assignments=managedTenants.roleAssignment* tenantId=s!r
 managedTenants.notificationTarget displayName=s
 managedTenants.phone phoneNumber=s
 managedTenants.roleAssignment assignmentType=managedTenants.delegatedPrivilegeStatus roles=managedTenants.roleDefinition*
 managedTenants.roleDefinition description=s displayName=s templateId=s
-managedTenants.setting displayName=s jsonValue=s overwriteAllowed=b settingId=s valueType=managedTenants.managementParameterValueType
+managedTenants.setting displayName=s!r jsonValue=s!r overwriteAllowed=b!r settingId=s valueType=managedTenants.managementParameterValueType!r
 managedTenants.templateAction description=s displayName=s service=s settings=managedTenants.setting* templateActionId=s licenses=microsoftgraphbeta.licenseDetails
-managedTenants.templateParameter description=s displayName=s jsonAllowedValues=s jsonDefaultValue=s valueType=managedTenants.managementParameterValueType
-managedTenants.tenant:microsoftgraphbeta.entity contract=managedTenants.tenantContract createdDateTime=d displayName=s lastUpdatedDateTime=d tenantId=s tenantStatusInformation=managedTenants.tenantStatusInformation
+managedTenants.templateParameter description=s!r displayName=s!r jsonAllowedValues=s!r jsonDefaultValue=s!r valueType=managedTenants.managementParameterValueType!r
+managedTenants.tenant:microsoftgraphbeta.entity contract=managedTenants.tenantContract createdDateTime=d!r displayName=s!r lastUpdatedDateTime=d!r tenantId=s!r tenantStatusInformation=managedTenants.tenantStatusInformation!r
 managedTenants.tenantContactInformation email=s name=s notes=s phone=s title=s
-managedTenants.tenantContract contractType=n defaultDomainName=s displayName=s
-managedTenants.tenantCustomizedInformation:microsoftgraphbeta.entity businessRelationship=s complianceRequirements=s* contacts=managedTenants.tenantContactInformation* displayName=s managedServicesPlans=s* note=s noteLastModifiedDateTime=d partnerRelationshipManagerUserIds=s* tenantId=s website=s
-managedTenants.tenantDetailedInformation:microsoftgraphbeta.entity city=s countryCode=s countryName=s defaultDomainName=s displayName=s industryName=s region=s segmentName=s tenantId=s verticalName=s
-managedTenants.tenantGroup:microsoftgraphbeta.entity allTenantsIncluded=b displayName=s managementActions=managedTenants.managementActionInfo* managementIntents=managedTenants.managementIntentInfo* tenantIds=s*
+managedTenants.tenantContract contractType=n!r defaultDomainName=s!r displayName=s!r
+managedTenants.tenantCustomizedInformation:microsoftgraphbeta.entity businessRelationship=s complianceRequirements=s* contacts=managedTenants.tenantContactInformation* displayName=s!r managedServicesPlans=s* note=s noteLastModifiedDateTime=d partnerRelationshipManagerUserIds=s* tenantId=s!r website=s
+managedTenants.tenantDetailedInformation:microsoftgraphbeta.entity city=s!r countryCode=s!r countryName=s!r defaultDomainName=s!r displayName=s industryName=s!r region=s!r segmentName=s!r tenantId=s verticalName=s!r
+managedTenants.tenantGroup:microsoftgraphbeta.entity allTenantsIncluded=b!r displayName=s!r managementActions=managedTenants.managementActionInfo*!r managementIntents=managedTenants.managementIntentInfo*!r tenantIds=s*!r
 managedTenants.tenantInfo tenantId=s
-managedTenants.tenantStatusInformation delegatedPrivilegeStatus=managedTenants.delegatedPrivilegeStatus lastDelegatedPrivilegeRefreshDateTime=d offboardedByUserId=s offboardedDateTime=d onboardedByUserId=s onboardedDateTime=d onboardingStatus=managedTenants.tenantOnboardingStatus tenantOnboardingEligibilityReason=managedTenants.tenantOnboardingEligibilityReason workloadStatuses=managedTenants.workloadStatus*
-managedTenants.tenantTag:microsoftgraphbeta.entity createdByUserId=s createdDateTime=d deletedDateTime=d description=s displayName=s lastActionByUserId=s lastActionDateTime=d tenants=managedTenants.tenantInfo*
-managedTenants.windowsDeviceMalwareState:microsoftgraphbeta.entity additionalInformationUrl=s detectionCount=n deviceDeleted=b initialDetectionDateTime=d lastRefreshedDateTime=d lastStateChangeDateTime=d malwareCategory=s malwareDisplayName=s malwareExecutionState=s malwareId=s malwareSeverity=s malwareThreatState=s managedDeviceId=s managedDeviceName=s tenantDisplayName=s tenantId=s
-managedTenants.windowsProtectionState:microsoftgraphbeta.entity antiMalwareVersion=s attentionRequired=b deviceDeleted=b devicePropertyRefreshDateTime=d engineVersion=s fullScanOverdue=b fullScanRequired=b lastFullScanDateTime=d lastFullScanSignatureVersion=s lastQuickScanDateTime=d lastQuickScanSignatureVersion=s lastRefreshedDateTime=d lastReportedDateTime=d malwareProtectionEnabled=b managedDeviceHealthState=s managedDeviceId=s managedDeviceName=s networkInspectionSystemEnabled=b quickScanOverdue=b realTimeProtectionEnabled=b rebootRequired=b signatureUpdateOverdue=b signatureVersion=s tenantDisplayName=s tenantId=s
-managedTenants.workloadAction actionId=s category=managedTenants.workloadActionCategory description=s displayName=s licenses=s* service=s settings=managedTenants.setting*
-managedTenants.workloadActionDeploymentStatus actionId=s deployedPolicyId=s error=microsoftgraphbeta.genericError excludeGroups=s* includeAllUsers=b includeGroups=s* lastDeploymentDateTime=d status=managedTenants.workloadActionStatus
-managedTenants.workloadStatus displayName=s offboardedDateTime=d onboardedDateTime=d onboardingStatus=managedTenants.workloadOnboardingStatus
+managedTenants.tenantStatusInformation delegatedPrivilegeStatus=managedTenants.delegatedPrivilegeStatus!r lastDelegatedPrivilegeRefreshDateTime=d!r offboardedByUserId=s!r offboardedDateTime=d!r onboardedByUserId=s!r onboardedDateTime=d!r onboardingStatus=managedTenants.tenantOnboardingStatus!r tenantOnboardingEligibilityReason=managedTenants.tenantOnboardingEligibilityReason!r workloadStatuses=managedTenants.workloadStatus*!r
+managedTenants.tenantTag:microsoftgraphbeta.entity createdByUserId=s!r createdDateTime=d!r deletedDateTime=d!r description=s!r displayName=s!r lastActionByUserId=s!r lastActionDateTime=d!r tenants=managedTenants.tenantInfo*
+managedTenants.windowsDeviceMalwareState:microsoftgraphbeta.entity additionalInformationUrl=s!r detectionCount=n!r deviceDeleted=b!r initialDetectionDateTime=d!r lastRefreshedDateTime=d!r lastStateChangeDateTime=d!r malwareCategory=s!r malwareDisplayName=s!r malwareExecutionState=s!r malwareId=s!r malwareSeverity=s!r malwareThreatState=s!r managedDeviceId=s!r managedDeviceName=s!r tenantDisplayName=s!r tenantId=s!r
+managedTenants.windowsProtectionState:microsoftgraphbeta.entity antiMalwareVersion=s!r attentionRequired=b!r deviceDeleted=b!r devicePropertyRefreshDateTime=d!r engineVersion=s!r fullScanOverdue=b!r fullScanRequired=b!r lastFullScanDateTime=d!r lastFullScanSignatureVersion=s!r lastQuickScanDateTime=d!r lastQuickScanSignatureVersion=s!r lastRefreshedDateTime=d!r lastReportedDateTime=d!r malwareProtectionEnabled=b!r managedDeviceHealthState=s!r managedDeviceId=s!r managedDeviceName=s!r networkInspectionSystemEnabled=b!r quickScanOverdue=b!r realTimeProtectionEnabled=b!r rebootRequired=b!r signatureUpdateOverdue=b!r signatureVersion=s!r tenantDisplayName=s!r tenantId=s!r
+managedTenants.workloadAction actionId=s!r category=managedTenants.workloadActionCategory!r description=s!r displayName=s!r licenses=s* service=s!r settings=managedTenants.setting*!r
+managedTenants.workloadActionDeploymentStatus actionId=s!r deployedPolicyId=s!r error=microsoftgraphbeta.genericError excludeGroups=s* includeAllUsers=b includeGroups=s* lastDeploymentDateTime=d status=managedTenants.workloadActionStatus!r
+managedTenants.workloadStatus displayName=s!r offboardedDateTime=d!r onboardedDateTime=d!r onboardingStatus=managedTenants.workloadOnboardingStatus!r
 managementCertificateWithThumbprint certificate=s thumbprint=s
 markContent:labelActionBase fontColor=s fontSize=n text=s
 matchLocation length=n offset=n
@@ -5508,7 +5508,7 @@ matchingDlpRule actions=dlpActionInfo* isMostRestrictive=b policyId=s policyName
 matchingLabel applicationMode=applicationMode description=s displayName=s id=s isEndpointProtectionEnabled=b labelActions=labelActionBase* name=s policyTip=s priority=n toolTip=s
 matrixChoiceGroupQuizInfo:quizInfo
 mdmWindowsInformationProtectionPolicyPolicySetItem:policySetItem
-media isTranscriptionShown=b mediaSource=mediaSource
+media isTranscriptionShown=b mediaSource=mediaSource!r
 mediaConfig removeFromDefaultAudioGroup=b
 mediaPrompt:prompt loop=n
 meetingActivityStatistics:activityStatistics afterHours=d conflicting=d long=d multitasking=d organized=d recurring=d
@@ -5517,17 +5517,17 @@ meetingInfo allowConversationWithoutHost=b
 meetingNote subpoints=meetingNoteSubpoint* text=s title=s
 meetingNoteSubpoint text=s title=s
 meetingParticipants contributors=meetingParticipantInfo* producers=meetingParticipantInfo*
-meetingRegistrant:meetingRegistrantBase customQuestionAnswers=customQuestionAnswer* email=s firstName=s lastName=s registrationDateTime=d status=meetingRegistrantStatus
-meetingRegistrantBase:entity joinWebUrl=s
-meetingRegistration:meetingRegistrationBase description=s endDateTime=d registrationPageViewCount=n registrationPageWebUrl=s speakers=meetingSpeaker* startDateTime=d subject=s customQuestions=meetingRegistrationQuestion*
+meetingRegistrant:meetingRegistrantBase customQuestionAnswers=customQuestionAnswer* email=s firstName=s lastName=s registrationDateTime=d!r status=meetingRegistrantStatus!r
+meetingRegistrantBase:entity joinWebUrl=s!r
+meetingRegistration:meetingRegistrationBase description=s endDateTime=d registrationPageViewCount=n!r registrationPageWebUrl=s!r speakers=meetingSpeaker* startDateTime=d subject=s customQuestions=meetingRegistrationQuestion*
 meetingRegistrationBase:entity allowedRegistrant=meetingAudience registrants=meetingRegistrantBase*
 meetingRegistrationQuestion:entity answerInputType=answerInputType answerOptions=s* displayName=s isRequired=b
 meetingSpeaker bio=s displayName=s
 membershipRuleEvaluationDetails membershipRuleEvaluationDetails=expressionEvaluationDetails
-membershipRuleProcessingStatus errorMessage=s lastMembershipUpdated=s status=membershipRuleProcessingStatusDetails
+membershipRuleProcessingStatus errorMessage=s!r lastMembershipUpdated=s!r status=membershipRuleProcessingStatusDetails!r
 mention:entity application=s clientReference=s createdBy=emailAddress createdDateTime=d deepLink=s mentioned=emailAddress mentionText=s serverCreatedDateTime=d
 mentionEvent eventDateTime=d speaker=identitySet transcriptUtterance=s
-mentionsPreview isMentioned=b
+mentionsPreview isMentioned=b!r
 message:outlookItem mentionsPreview=mentionsPreview unsubscribeData=s* unsubscribeEnabled=b mentions=mention*
 messageEvent:entity dateTime=s description=s eventType=messageEventType
 messageRecipient:entity deliveryStatus=messageStatus recipientEmail=s events=messageEvent*
@@ -5549,17 +5549,17 @@ microsoftPersonalizationSettings isBingRewardsFeatureEnabled=b
 microsoftStoreForBusinessApp:mobileApp licensingType=vppLicensingType containedApps=mobileContainedApp*
 microsoftStoreForBusinessContainedApp:mobileContainedApp appUserModelId=s
 microsoftTunnelConfiguration:entity advancedSettings=keyValuePair* defaultDomainSuffix=s description=s disableUdpConnections=b displayName=s dnsServers=s* ipv6Network=s lastUpdateDateTime=d listenPort=n network=s roleScopeTagIds=s* routeExcludes=s* routeIncludes=s* routesExclude=s* routesInclude=s* splitDNS=s*
-microsoftTunnelHealthThreshold:entity defaultHealthyThreshold=n defaultUnhealthyThreshold=n healthyThreshold=n unhealthyThreshold=n
-microsoftTunnelServer:entity agentImageDigest=s!of deploymentMode=microsoftTunnelDeploymentMode!of displayName=s!of lastCheckinDateTime=d!of serverImageDigest=s!of tunnelServerHealthStatus=microsoftTunnelServerHealthStatus!of
+microsoftTunnelHealthThreshold:entity defaultHealthyThreshold=n!r defaultUnhealthyThreshold=n!r healthyThreshold=n unhealthyThreshold=n
+microsoftTunnelServer:entity agentImageDigest=s!rof deploymentMode=microsoftTunnelDeploymentMode!rof displayName=s!of lastCheckinDateTime=d!rof serverImageDigest=s!rof tunnelServerHealthStatus=microsoftTunnelServerHealthStatus!rof
 microsoftTunnelServerLogCollectionResponse:entity endDateTime=d expiryDateTime=d requestDateTime=d serverId=s sizeInBytes=n startDateTime=d status=microsoftTunnelLogCollectionStatus
 microsoftTunnelSite:entity description=s displayName=s internalNetworkProbeUrl=s publicAddress=s roleScopeTagIds=s* upgradeAutomatically=b upgradeAvailable=b upgradeWindowEndTime=s upgradeWindowStartTime=s upgradeWindowUtcOffsetInMinutes=n microsoftTunnelConfiguration=microsoftTunnelConfiguration microsoftTunnelServers=microsoftTunnelServer*
-mobileApp:entity dependentAppCount=n isAssigned=b roleScopeTagIds=s* supersededAppCount=n supersedingAppCount=n uploadState=n relationships=mobileAppRelationship*
-mobileAppAssignment:entity source=deviceAndAppManagementAssignmentSource sourceId=s
-mobileAppCatalogPackage:entity productDisplayName=s!qf productId=s!f publisherDisplayName=s!qf versionDisplayName=s!qf
+mobileApp:entity dependentAppCount=n!r isAssigned=b!r roleScopeTagIds=s* supersededAppCount=n!r supersedingAppCount=n!r uploadState=n!r relationships=mobileAppRelationship*
+mobileAppAssignment:entity source=deviceAndAppManagementAssignmentSource!r sourceId=s!r
+mobileAppCatalogPackage:entity productDisplayName=s!rqf productId=s!rf publisherDisplayName=s!rqf versionDisplayName=s!rqf
 mobileAppContent:entity scripts=mobileAppContentScript*
 mobileAppContentFile:entity isFrameworkFile=b
-mobileAppContentScript:entity content=s displayName=s state=mobileAppContentScriptState
-mobileAppDependency:mobileAppRelationship dependencyType=mobileAppDependencyType dependentAppCount=n dependsOnAppCount=n
+mobileAppContentScript:entity content=s displayName=s state=mobileAppContentScriptState!r
+mobileAppDependency:mobileAppRelationship dependencyType=mobileAppDependencyType!r dependentAppCount=n!r dependsOnAppCount=n!r
 mobileAppInstallStatus:entity deviceId=s deviceName=s displayVersion=s errorCode=n installState=resultantAppState installStateDetail=resultantAppStateDetail lastSyncDateTime=d mobileAppInstallStatusValue=resultantAppState osDescription=s osVersion=s userName=s userPrincipalName=s app=mobileApp
 mobileAppInstallSummary:entity failedDeviceCount=n failedUserCount=n installedDeviceCount=n installedUserCount=n notApplicableDeviceCount=n notApplicableUserCount=n notInstalledDeviceCount=n notInstalledUserCount=n pendingInstallDeviceCount=n pendingInstallUserCount=n
 mobileAppIntentAndState:entity managedDeviceIdentifier=s mobileAppList=mobileAppIntentAndStateDetail* userId=s
@@ -5567,9 +5567,9 @@ mobileAppIntentAndStateDetail applicationId=s displayName=s displayVersion=s ins
 mobileAppManagementPolicy:mobilityManagementPolicy
 mobileAppPolicySetItem:policySetItem intent=installIntent settings=mobileAppAssignmentSettings
 mobileAppProvisioningConfigGroupAssignment:entity targetGroupId=s
-mobileAppRelationship:entity targetPublisher=s targetType=mobileAppRelationshipType!f
+mobileAppRelationship:entity targetPublisher=s!r targetType=mobileAppRelationshipType!rf
 mobileAppScriptReference targetId=s
-mobileAppSupersedence:mobileAppRelationship supersededAppCount=n supersedenceType=mobileAppSupersedenceType supersedingAppCount=n
+mobileAppSupersedence:mobileAppRelationship supersededAppCount=n!r supersedenceType=mobileAppSupersedenceType!r supersedingAppCount=n!r
 mobileAppSupportedDeviceType maximumOperatingSystemVersion=s minimumOperatingSystemVersion=s type=deviceType
 mobileAppTroubleshootingAppPolicyCreationHistory:mobileAppTroubleshootingHistoryItem errorCode=s runState=runState
 mobileAppTroubleshootingAppStateHistory:mobileAppTroubleshootingHistoryItem actionType=mobileAppActionType errorCode=s runState=runState
@@ -5588,7 +5588,7 @@ multiActivitySubscription:entity activities=subscriptionActivities callbackUrl=s
 muteParticipantsOperation:commsOperation participants=s*
 mutualTlsOauthConfiguration:trustedCertificateAuthorityBase displayName=s!f(ei) tlsClientAuthParameter=tlsClientRegistrationMetadata
 namePronunciationSettings:entity isEnabledInOrganization=b
-namedLocation:policyDeletableItem id=s
+namedLocation:policyDeletableItem id=s!r
 ndesConnector:entity connectorVersion=s displayName=s enrolledDateTime=d lastConnectionDateTime=d machineName=s roleScopeTagIds=s* state=ndesConnectorState
 network
 networkInterface description=s ipV4Address=s ipV6Address=s localIpV6Address=s macAddress=s
@@ -5625,7 +5625,7 @@ networkaccess.discoveredApplicationSegmentReport accessType=networkaccess.access
 networkaccess.enterpriseApplicationReport accessType=networkaccess.accessType applicationId=s deviceCount=n firstAccessDateTime=d lastAccessDateTime=d totalBytesReceived=n totalBytesSent=n trafficType=networkaccess.trafficType transactionCount=n userCount=n
 networkaccess.entitiesSummary deviceCount=n trafficType=networkaccess.trafficType userCount=n workloadCount=n
 networkaccess.extendedProperties:microsoftgraphbeta.dictionary
-networkaccess.externalCertificateAuthorityCertificate:microsoftgraphbeta.entity certificate=s certificateSigningRequest=s chain=s commonName=s!f(ens) name=s!f(ens) organizationName=s!f(ens) status=networkaccess.tlsCertificateStatus!f(en) validity=networkaccess.validityDate
+networkaccess.externalCertificateAuthorityCertificate:microsoftgraphbeta.entity certificate=s certificateSigningRequest=s!r chain=s commonName=s!f(ens) name=s!f(ens) organizationName=s!f(ens) status=networkaccess.tlsCertificateStatus!rf(en) validity=networkaccess.validityDate
 networkaccess.filteringPolicy:networkaccess.policy action=networkaccess.filteringPolicyAction createdDateTime=d lastModifiedDateTime=d
 networkaccess.filteringPolicyLink:networkaccess.policyLink createdDateTime=d lastModifiedDateTime=d loggingState=networkaccess.status priority=n
 networkaccess.filteringProfile:networkaccess.profile createdDateTime=d priority=n conditionalAccessPolicies=networkaccess.conditionalAccessPolicy*
@@ -5690,7 +5690,7 @@ networkaccess.tlsDetails action=networkaccess.tlsAction policyId=s policyName=s 
 networkaccess.tlsInspectionDestination
 networkaccess.tlsInspectionFqdnDestination:networkaccess.tlsInspectionDestination values=s*
 networkaccess.tlsInspectionMatchingConditions destinations=networkaccess.tlsInspectionDestination*
-networkaccess.tlsInspectionPolicy:networkaccess.policy lastModifiedDateTime=d!of(enxgli) settings=networkaccess.tlsInspectionPolicySettings
+networkaccess.tlsInspectionPolicy:networkaccess.policy lastModifiedDateTime=d!rof(enxgli) settings=networkaccess.tlsInspectionPolicySettings
 networkaccess.tlsInspectionPolicyLink:networkaccess.policyLink
 networkaccess.tlsInspectionPolicySettings
 networkaccess.tlsInspectionRule:networkaccess.policyRule description=s matchingConditions=networkaccess.tlsInspectionMatchingConditions priority=n!of(enxgli) settings=networkaccess.tlsInspectionRuleSettings
@@ -5708,7 +5708,7 @@ networkaccess.validityDate endDateTime=d startDateTime=d
 networkaccess.webCategoriesSummary action=networkaccess.filteringPolicyAction deviceCount=n transactionCount=n userCount=n webCategory=networkaccess.webCategory
 networkaccess.webCategory:networkaccess.ruleDestination displayName=s group=s name=s
 networkaccess.webCategoryFilteringRule:networkaccess.filteringRule
-newsLinkPage:baseSitePage bannerImageWebUrl=s newsSharepointIds=sharepointIds newsWebUrl=s
+newsLinkPage:baseSitePage bannerImageWebUrl=s newsSharepointIds=sharepointIds!r newsWebUrl=s
 noEntitlementsDataCollection:entitlementsDataCollectionInfo
 noMfaOnRoleActivationAlertConfiguration:unifiedRoleManagementAlertConfiguration
 noMfaOnRoleActivationAlertIncident:unifiedRoleManagementAlertIncident roleDisplayName=s roleTemplateId=s
@@ -5737,48 +5737,48 @@ oidcClientSecretAuthentication:oidcClientAuthentication clientSecret=s
 oidcIdentityProvider:identityProviderBase clientAuthentication=oidcClientAuthentication clientId=s inboundClaimMapping=oidcInboundClaimMappingOverride issuer=s responseType=oidcResponseType scope=s wellKnownEndpoint=s
 oidcInboundClaimMappingOverride address=oidcAddressInboundClaims email=s email_verified=s family_name=s given_name=s name=s phone_number=s phone_number_verified=s sub=s
 oidcPrivateJwtKeyClientAuthentication:oidcClientAuthentication
-omaSetting isEncrypted=b secretReferenceValueId=s
+omaSetting isEncrypted=b!r secretReferenceValueId=s!r
 omaSettingInteger:omaSetting isReadOnly=b
 onPhoneMethodLoadStartExternalUsersAuthHandler:onPhoneMethodLoadStartHandler smsOptions=phoneOptions voiceOptions=phoneOptions
 onPhoneMethodLoadStartHandler
 onPhoneMethodLoadStartListener:authenticationEventListener handler=onPhoneMethodLoadStartHandler
-onPremisesAgent:entity externalIp=s machineName=s status=agentStatus supportedPublishingTypes=onPremisesPublishingType* agentGroups=onPremisesAgentGroup*
-onPremisesAgentGroup:entity displayName=s isDefault=b publishingType=onPremisesPublishingType agents=onPremisesAgent* publishedResources=publishedResource*
+onPremisesAgent:entity externalIp=s!r machineName=s!r status=agentStatus supportedPublishingTypes=onPremisesPublishingType* agentGroups=onPremisesAgentGroup*!r
+onPremisesAgentGroup:entity displayName=s isDefault=b publishingType=onPremisesPublishingType agents=onPremisesAgent*!r publishedResources=publishedResource*!r
 onPremisesApplicationSegment alternateUrl=s corsConfigurations=corsConfiguration* externalUrl=s internalUrl=s
 onPremisesCurrentExportData clientMachineName=s pendingObjectsAddition=n pendingObjectsDeletion=n pendingObjectsUpdate=n serviceAccount=s successfulLinksProvisioningCount=n successfulObjectsProvisioningCount=n totalConnectorSpaceObjects=n
 onPremisesDirectorySynchronizationConfiguration anchorAttribute=s applicationId=s currentExportData=onPremisesCurrentExportData customerRequestedSynchronizationInterval=s synchronizationClientVersion=s synchronizationInterval=s writebackConfiguration=onPremisesWritebackConfiguration
-onPremisesPublishing alternateUrl=s applicationServerTimeout=s applicationType=s externalAuthenticationType=externalAuthenticationType externalUrl=s internalUrl=s isAccessibleViaZTNAClient=b isBackendCertificateValidationEnabled=b isContinuousAccessEvaluationEnabled=b isDnsResolutionEnabled=b isHttpOnlyCookieEnabled=b isOnPremPublishingEnabled=b isPersistentCookieEnabled=b isSecureCookieEnabled=b isStateSessionEnabled=b isTranslateHostHeaderEnabled=b isTranslateLinksInBodyEnabled=b onPremisesApplicationSegments=onPremisesApplicationSegment* segmentsConfiguration=segmentConfiguration singleSignOnSettings=onPremisesPublishingSingleSignOn useAlternateUrlForTranslationAndRedirect=b verifiedCustomDomainCertificatesMetadata=verifiedCustomDomainCertificatesMetadata verifiedCustomDomainKeyCredential=keyCredential verifiedCustomDomainPasswordCredential=passwordCredential wafAllowedHeaders=wafAllowedHeadersDictionary wafIpRanges=ipRange* wafProvider=s
-onPremisesPublishingProfile:entity hybridAgentUpdaterConfiguration=hybridAgentUpdaterConfiguration isDefaultAccessEnabled=b isEnabled=b agentGroups=onPremisesAgentGroup* agents=onPremisesAgent* applicationSegments=ipApplicationSegment* connectorGroups=connectorGroup* connectors=connector* publishedResources=publishedResource*
+onPremisesPublishing alternateUrl=s applicationServerTimeout=s applicationType=s!r externalAuthenticationType=externalAuthenticationType externalUrl=s internalUrl=s isAccessibleViaZTNAClient=b isBackendCertificateValidationEnabled=b isContinuousAccessEvaluationEnabled=b isDnsResolutionEnabled=b isHttpOnlyCookieEnabled=b isOnPremPublishingEnabled=b!r isPersistentCookieEnabled=b isSecureCookieEnabled=b isStateSessionEnabled=b isTranslateHostHeaderEnabled=b isTranslateLinksInBodyEnabled=b onPremisesApplicationSegments=onPremisesApplicationSegment* segmentsConfiguration=segmentConfiguration singleSignOnSettings=onPremisesPublishingSingleSignOn useAlternateUrlForTranslationAndRedirect=b verifiedCustomDomainCertificatesMetadata=verifiedCustomDomainCertificatesMetadata!r verifiedCustomDomainKeyCredential=keyCredential verifiedCustomDomainPasswordCredential=passwordCredential wafAllowedHeaders=wafAllowedHeadersDictionary wafIpRanges=ipRange* wafProvider=s
+onPremisesPublishingProfile:entity hybridAgentUpdaterConfiguration=hybridAgentUpdaterConfiguration isDefaultAccessEnabled=b isEnabled=b agentGroups=onPremisesAgentGroup*!r agents=onPremisesAgent*!r applicationSegments=ipApplicationSegment* connectorGroups=connectorGroup*!r connectors=connector*!r publishedResources=publishedResource*!r
 onPremisesPublishingSingleSignOn kerberosSignOnSettings=kerberosSignOnSettings singleSignOnMode=singleSignOnMode
 onPremisesSipInfo isSipEnabled=b sipDeploymentLocation=s sipPrimaryAddress=s
 onPremisesSyncBehavior:entity isCloudManaged=b
 onPremisesWritebackConfiguration unifiedGroupContainer=s userContainer=s
-onlineMeeting:onlineMeetingBase alternativeRecording=a broadcastRecording=a capabilities=meetingCapabilities* joinUrl=s recording=a aiInsights=callAiInsight* meetingAttendanceReport=meetingAttendanceReport registration=meetingRegistration
+onlineMeeting:onlineMeetingBase alternativeRecording=a!r broadcastRecording=a capabilities=meetingCapabilities* joinUrl=s recording=a!r aiInsights=callAiInsight*!r meetingAttendanceReport=meetingAttendanceReport!r registration=meetingRegistration
 onlineMeetingBase:entity anonymizeIdentityForRoles=onlineMeetingRole*
 onlineMeetingEngagementConversation:engagementConversation moderationState=engagementConversationModerationState onlineMeetingId=s organizer=engagementIdentitySet upvoteCount=n onlineMeeting=onlineMeeting
 openAwsSecurityGroupFinding:finding inboundPorts=inboundPorts!f(e) totalStorageBucketCount=n assignedComputeInstancesDetails=assignedComputeInstanceDetails* securityGroup=awsAuthorizationSystemResource
 openComplexDictionaryType:dictionary
-openIdConnectIdentityProvider:identityProviderBase claimsMapping=claimsMapping clientId=s clientSecret=s domainHint=s metadataUrl=s responseMode=openIdConnectResponseMode responseType=openIdConnectResponseTypes scope=s
+openIdConnectIdentityProvider:identityProviderBase claimsMapping=claimsMapping clientId=s clientSecret=s domainHint=s metadataUrl=s!r responseMode=openIdConnectResponseMode responseType=openIdConnectResponseTypes scope=s
 openIdConnectProvider:identityProvider claimsMapping=claimsMapping domainHint=s metadataUrl=s responseMode=openIdConnectResponseMode responseType=openIdConnectResponseTypes scope=s
 openIdConnectSetting clientId=s discoveryUrl=s
 openNetworkAzureSecurityGroupFinding:finding inboundPorts=inboundPorts securityGroup=authorizationSystemResource virtualMachines=virtualMachineDetails*
 openShift:changeTrackedEntity schedulingGroupInfo=schedulingGroupInfo teamInfo=shiftsTeamInfo
 operatingSystemVersionRange description=s highestVersion=s lowestVersion=s
-operationApprovalPolicy:entity approverGroupIds=s* description=s displayName=s lastModifiedDateTime=d policyPlatform=operationApprovalPolicyPlatform policySet=operationApprovalPolicySet policyType=operationApprovalPolicyType
-operationApprovalPolicySet policyPlatform=operationApprovalPolicyPlatform policyType=operationApprovalPolicyType
-operationApprovalRequest:entity approvalJustification=s approver=identitySet expirationDateTime=d lastModifiedDateTime=d requestDateTime=d requestJustification=s requestor=identitySet requiredOperationApprovalPolicyTypes=operationApprovalPolicyType* status=operationApprovalRequestStatus
-operationApprovalRequestEntityStatus entityLocked=b requestExpirationDateTime=d requestId=s requestStatus=operationApprovalRequestStatus
+operationApprovalPolicy:entity approverGroupIds=s* description=s displayName=s lastModifiedDateTime=d!r policyPlatform=operationApprovalPolicyPlatform policySet=operationApprovalPolicySet policyType=operationApprovalPolicyType
+operationApprovalPolicySet policyPlatform=operationApprovalPolicyPlatform!r policyType=operationApprovalPolicyType!r
+operationApprovalRequest:entity approvalJustification=s!r approver=identitySet!r expirationDateTime=d!r lastModifiedDateTime=d!r requestDateTime=d!r requestJustification=s!r requestor=identitySet!r requiredOperationApprovalPolicyTypes=operationApprovalPolicyType*!r status=operationApprovalRequestStatus!r
+operationApprovalRequestEntityStatus entityLocked=b!r requestExpirationDateTime=d!r requestId=s!r requestStatus=operationApprovalRequestStatus!r
 opticalCharacterRecognitionConfiguration isEnabled=b
-orgContact:directoryObject transitiveReports=directoryObject*
-organization:directoryObject certificateConnectorSetting=certificateConnectorSetting directorySizeQuota=directorySizeQuota isMultipleDataLocationsForServicesEnabled=b onPremisesLastPasswordSyncDateTime=d partnerInformation=partnerInformation settings=organizationSettings
+orgContact:directoryObject transitiveReports=directoryObject*!r
+organization:directoryObject certificateConnectorSetting=certificateConnectorSetting directorySizeQuota=directorySizeQuota isMultipleDataLocationsForServicesEnabled=b!r onPremisesLastPasswordSyncDateTime=d partnerInformation=partnerInformation settings=organizationSettings
 organizationSettings:entity contactInsights=insightsSettings itemInsights=insightsSettings microsoftApplicationDataAccess=microsoftApplicationDataAccessSettings peopleInsights=insightsSettings
 originTenantInfo originTenantId=s originUserId=s
 outOfBoxExperienceSettings deviceUsageType=windowsDeviceUsageType hideEscapeLink=b hideEULA=b hidePrivacySettings=b skipKeyboardSelectionPage=b userType=windowsUserType
-outboundSharedUserProfile userId=s tenants=tenantReference*
-outlookTask:outlookItem assignedTo=s body=itemBody completedDateTime=dateTimeTimeZone dueDateTime=dateTimeTimeZone hasAttachments=b importance=importance isReminderOn=b owner=s parentFolderId=s recurrence=patternedRecurrence reminderDateTime=dateTimeTimeZone sensitivity=sensitivity startDateTime=dateTimeTimeZone status=taskStatus subject=s attachments=attachment* multiValueExtendedProperties=multiValueLegacyExtendedProperty* singleValueExtendedProperties=singleValueLegacyExtendedProperty*
-outlookTaskFolder:entity changeKey=s isDefaultFolder=b name=s parentGroupKey=s multiValueExtendedProperties=multiValueLegacyExtendedProperty* singleValueExtendedProperties=singleValueLegacyExtendedProperty* tasks=outlookTask*
-outlookTaskGroup:entity changeKey=s groupKey=s isDefaultGroup=b name=s taskFolders=outlookTaskFolder*
-outlookUser:entity taskFolders=outlookTaskFolder* taskGroups=outlookTaskGroup* tasks=outlookTask*
+outboundSharedUserProfile userId=s!r tenants=tenantReference*!r
+outlookTask:outlookItem assignedTo=s!r body=itemBody completedDateTime=dateTimeTimeZone dueDateTime=dateTimeTimeZone hasAttachments=b importance=importance isReminderOn=b owner=s parentFolderId=s recurrence=patternedRecurrence reminderDateTime=dateTimeTimeZone sensitivity=sensitivity startDateTime=dateTimeTimeZone status=taskStatus subject=s attachments=attachment*!r multiValueExtendedProperties=multiValueLegacyExtendedProperty*!r singleValueExtendedProperties=singleValueLegacyExtendedProperty*!r
+outlookTaskFolder:entity changeKey=s isDefaultFolder=b name=s parentGroupKey=s multiValueExtendedProperties=multiValueLegacyExtendedProperty*!r singleValueExtendedProperties=singleValueLegacyExtendedProperty*!r tasks=outlookTask*!r
+outlookTaskGroup:entity changeKey=s groupKey=s isDefaultGroup=b name=s taskFolders=outlookTaskFolder*!r
+outlookUser:entity taskFolders=outlookTaskFolder*!r taskGroups=outlookTaskGroup*!r tasks=outlookTask*!r
 overprovisionedAwsResourceFinding:identityFinding
 overprovisionedAwsRoleFinding:identityFinding
 overprovisionedAzureServicePrincipalFinding:identityFinding
@@ -5788,7 +5788,7 @@ overprovisionedUserFinding:identityFinding
 pageTemplate:baseSitePage titleArea=titleArea canvasLayout=canvasLayout webParts=webPart*
 parentLabelDetails color=s description=s id=s isActive=b name=s parent=parentLabelDetails sensitivity=n tooltip=s
 participant:entity isIdentityAnonymized=b preferredDisplayName=s
-participantInfo nonAnonymizedIdentity=identitySet platformId=s
+participantInfo nonAnonymizedIdentity=identitySet platformId=s!r
 partner.security.activityLog statusFrom=partner.security.securityAlertStatus statusTo=partner.security.securityAlertStatus updatedBy=s updatedDateTime=d
 partner.security.additionalDataDictionary:microsoftgraphbeta.dictionary
 partner.security.adminsMfaEnforcedSecurityRequirement:partner.security.securityRequirement adminsRequiredNotUsingMfaCount=n legacyPerUserMfaStatus=partner.security.policyStatus mfaConditionalAccessPolicyStatus=partner.security.policyStatus mfaEnabledAdminsCount=n mfaEnabledUsersCount=n securityDefaultsStatus=partner.security.policyStatus totalAdminsCount=n totalUsersCount=n usersRequiredNotUsingMfaCount=n
@@ -5809,7 +5809,7 @@ passwordCredentialConfiguration excludeActors=appManagementPolicyActorExemptions
 passwordSingleSignOnCredentialSet credentials=credential* id=s
 passwordSingleSignOnField customizedLabel=s defaultLabel=s fieldId=s type=s
 passwordSingleSignOnSettings fields=passwordSingleSignOnField*
-passwordValidationInformation isValid=b validationResults=validationResult*
+passwordValidationInformation isValid=b!r validationResults=validationResult*!r
 passwordlessMicrosoftAuthenticatorAuthenticationMethod:authenticationMethod creationDateTime=d displayName=s device=device
 payloadByFilter assignmentFilterType=deviceAndAppManagementAssignmentFilterType groupId=s payloadId=s payloadType=associatedAssignmentPayloadType
 payloadCompatibleAssignmentFilter:deviceAndAppManagementAssignmentFilter payloadType=assignmentFilterPayloadType
@@ -5859,14 +5859,14 @@ photoAllowedOperations
 photoUpdateSettings:entity allowedRoles=s*
 physicalAddress postOfficeBox=s type=physicalAddressType
 picture content=a contentType=s height=n id=s width=n
-place:entity isWheelChairAccessible=b label=s parentId=s placeId=s tags=s* checkIns=checkInClaim*
+place:entity isWheelChairAccessible=b label=s parentId=s placeId=s!r tags=s* checkIns=checkInClaim*
 placeMode
-planner:entity rosters=plannerRoster*
+planner:entity rosters=plannerRoster*!r
 plannerApprovalRequirement isApprovalRequired=b
-plannerArchivalInfo justification=s statusChangedBy=identitySet statusChangedDateTime=d
-plannerBaseApprovalAttachment status=plannerApprovalStatus
-plannerBasicApprovalAttachment:plannerBaseApprovalAttachment approvalId=s
-plannerBucket:plannerDelta archivalInfo=plannerArchivalInfo creationSource=plannerBucketCreation isArchived=b
+plannerArchivalInfo justification=s!r statusChangedBy=identitySet!r statusChangedDateTime=d!r
+plannerBaseApprovalAttachment status=plannerApprovalStatus!r
+plannerBasicApprovalAttachment:plannerBaseApprovalAttachment approvalId=s!r
+plannerBucket:plannerDelta archivalInfo=plannerArchivalInfo!r creationSource=plannerBucketCreation isArchived=b!r
 plannerBucketCreation creationSourceKind=plannerCreationSourceKind
 plannerBucketPropertyRule:plannerPropertyRule order=s* title=s*
 plannerChecklistRequirement requiredChecklistItemIds=s*
@@ -5879,40 +5879,40 @@ plannerFavoritePlanReferenceCollection
 plannerFieldRules defaultRules=s* overrides=plannerRuleOverride*
 plannerFormReference displayName=s formResponse=s formWebUrl=s
 plannerFormsDictionary:dictionary
-plannerFormsRequirement requiredForms=s*
-plannerPlan:plannerDelta archivalInfo=plannerArchivalInfo contexts=plannerPlanContextCollection creationSource=plannerPlanCreation isArchived=b sharedWithContainers=plannerSharedWithContainer*
+plannerFormsRequirement requiredForms=s*!r
+plannerPlan:plannerDelta archivalInfo=plannerArchivalInfo!r contexts=plannerPlanContextCollection!r creationSource=plannerPlanCreation isArchived=b!r sharedWithContainers=plannerSharedWithContainer*
 plannerPlanConfiguration:entity buckets=plannerPlanConfigurationBucketDefinition* createdBy=identitySet createdDateTime=d defaultLanguage=s lastModifiedBy=identitySet lastModifiedDateTime=d localizations=plannerPlanConfigurationLocalization*
 plannerPlanConfigurationBucketDefinition externalBucketId=s
 plannerPlanConfigurationBucketLocalization externalBucketId=s name=s
 plannerPlanConfigurationLocalization:entity buckets=plannerPlanConfigurationBucketLocalization* languageTag=s planTitle=s
-plannerPlanContext associationType=s createdDateTime=d displayNameSegments=s* isCreationContext=b ownerAppId=s
+plannerPlanContext associationType=s createdDateTime=d!r displayNameSegments=s* isCreationContext=b!r ownerAppId=s!r
 plannerPlanContextCollection
 plannerPlanContextDetails customLinkText=s displayLinkType=plannerPlanContextType state=plannerContextState url=s
 plannerPlanContextDetailsCollection
 plannerPlanCreation creationSourceKind=plannerCreationSourceKind
-plannerPlanDetails:plannerDelta contextDetails=plannerPlanContextDetailsCollection
+plannerPlanDetails:plannerDelta contextDetails=plannerPlanContextDetailsCollection!r
 plannerPlanPropertyRule:plannerPropertyRule buckets=s* categoryDescriptions=plannerFieldRules tasks=s* title=plannerFieldRules
 plannerPropertyRule ruleKind=plannerRuleKind
 plannerRecentPlanReference lastAccessedDateTime=d planTitle=s
 plannerRecentPlanReferenceCollection
-plannerRecurrenceSchedule nextOccurrenceDateTime=d pattern=recurrencePattern patternStartDateTime=d
+plannerRecurrenceSchedule nextOccurrenceDateTime=d!r pattern=recurrencePattern patternStartDateTime=d
 plannerRelationshipBasedUserType:plannerTaskConfigurationRoleBase role=plannerRelationshipUserRoles
 plannerRoster:entity assignedSensitivityLabel=sensitivityLabelAssignment members=plannerRosterMember* plans=plannerPlan*
 plannerRosterMember:entity roles=s* tenantId=s userId=s
 plannerRuleOverride name=s rules=s*
 plannerSharedWithContainer:plannerPlanContainer accessLevel=plannerPlanAccessLevel
-plannerTask:plannerDelta archivalInfo=plannerArchivalInfo creationSource=plannerTaskCreation isArchived=b isOnMyDay=b isOnMyDayLastModifiedDate=s lastModifiedBy=identitySet lastModifiedDateTime=d recurrence=plannerTaskRecurrence specifiedCompletionRequirements=plannerTaskCompletionRequirements
+plannerTask:plannerDelta archivalInfo=plannerArchivalInfo!r creationSource=plannerTaskCreation isArchived=b!r isOnMyDay=b isOnMyDayLastModifiedDate=s!r lastModifiedBy=identitySet lastModifiedDateTime=d recurrence=plannerTaskRecurrence specifiedCompletionRequirements=plannerTaskCompletionRequirements!r
 plannerTaskCompletionRequirementDetails approvalRequirement=plannerApprovalRequirement checklistRequirement=plannerChecklistRequirement formsRequirement=plannerFormsRequirement
 plannerTaskConfiguration:entity editPolicy=plannerTaskPolicy
 plannerTaskConfigurationRoleBase roleKind=plannerUserRoleKind
 plannerTaskCreation creationSourceKind=plannerCreationSourceKind teamsPublicationInfo=plannerTeamsPublicationInfo
-plannerTaskDetails:plannerDelta approvalAttachment=plannerBaseApprovalAttachment completionRequirements=plannerTaskCompletionRequirementDetails forms=plannerFormsDictionary notes=itemBody
+plannerTaskDetails:plannerDelta approvalAttachment=plannerBaseApprovalAttachment completionRequirements=plannerTaskCompletionRequirementDetails forms=plannerFormsDictionary!r notes=itemBody
 plannerTaskPolicy rules=plannerTaskRoleBasedRule*
 plannerTaskPropertyRule:plannerPropertyRule appliedCategories=plannerFieldRules approvalAttachment=plannerFieldRules assignments=plannerFieldRules checkLists=plannerFieldRules completionRequirements=s* delete=s* dueDate=s* forms=plannerFieldRules move=s* notes=s* order=s* percentComplete=s* previewType=s* priority=s* references=plannerFieldRules startDate=s* title=s*
 plannerTaskRecurrence nextInSeriesTaskId=s occurrenceId=n previousInSeriesTaskId=s recurrenceStartDateTime=d schedule=plannerRecurrenceSchedule seriesId=s
 plannerTaskRoleBasedRule defaultRule=s propertyRule=plannerTaskPropertyRule role=plannerTaskConfigurationRoleBase
-plannerTeamsPublicationInfo:plannerTaskCreation lastModifiedDateTime=d publicationId=s publicationName=s publishedToPlanId=s publishingTeamId=s publishingTeamName=s
-plannerUser:plannerDelta favoritePlanReferences=plannerFavoritePlanReferenceCollection recentPlanReferences=plannerRecentPlanReferenceCollection all=plannerDelta* favoritePlans=plannerPlan* myDayTasks=plannerTask* recentPlans=plannerPlan* rosterPlans=plannerPlan*
+plannerTeamsPublicationInfo:plannerTaskCreation lastModifiedDateTime=d!r publicationId=s!r publicationName=s!r publishedToPlanId=s!r publishingTeamId=s!r publishingTeamName=s!r
+plannerUser:plannerDelta favoritePlanReferences=plannerFavoritePlanReferenceCollection recentPlanReferences=plannerRecentPlanReferenceCollection all=plannerDelta* favoritePlans=plannerPlan*!r myDayTasks=plannerTask*!r recentPlans=plannerPlan*!r rosterPlans=plannerPlan*!r
 playPromptOperation:commsOperation completionReason=playPromptCompletionReason
 policyDeletableItem deletedDateTime=d
 policyDeletableRoot:entity crossTenantPartners=crossTenantAccessPolicyConfigurationPartner* crossTenantSyncPolicyPartners=crossTenantIdentitySyncPolicyPartner*
@@ -5954,7 +5954,7 @@ privilegeEscalationFinding:finding identityDetails=identityDetails permissionsCr
 privilegeEscalationGcpServiceAccountFinding:privilegeEscalationFinding
 privilegeEscalationUserFinding:privilegeEscalationFinding
 privilegeManagementElevation:entity certificatePayload=s companyName=s deviceId=s deviceName=s elevationType=privilegeManagementElevationType eventDateTime=d fileDescription=s filePath=s fileVersion=s hash=s internalName=s justification=s parentProcessName=s policyId=s policyName=s processType=privilegeManagementProcessType productName=s result=n ruleId=s systemInitiatedElevation=b upn=s userType=privilegeManagementEndUserType
-privilegeManagementElevationRequest:entity applicationDetail=elevationRequestApplicationDetail deviceName=s requestCreatedDateTime=d requestedByUserId=s requestedByUserPrincipalName=s requestedOnDeviceId=s requestExpiryDateTime=d requestJustification=s requestLastModifiedDateTime=d reviewCompletedByUserId=s reviewCompletedByUserPrincipalName=s reviewCompletedDateTime=d reviewerJustification=s status=elevationRequestState
+privilegeManagementElevationRequest:entity applicationDetail=elevationRequestApplicationDetail!r deviceName=s!r requestCreatedDateTime=d!r requestedByUserId=s!r requestedByUserPrincipalName=s!r requestedOnDeviceId=s!r requestExpiryDateTime=d!r requestJustification=s!r requestLastModifiedDateTime=d!r reviewCompletedByUserId=s!r reviewCompletedByUserPrincipalName=s!r reviewCompletedDateTime=d!r reviewerJustification=s status=elevationRequestState!r
 privilegedAccess:entity displayName=s resources=governanceResource* roleAssignmentRequests=governanceRoleAssignmentRequest* roleAssignments=governanceRoleAssignment* roleDefinitions=governanceRoleDefinition* roleSettings=governanceRoleSetting*
 privilegedApproval:entity approvalDuration=s approvalState=approvalState approvalType=s approverReason=s endDateTime=d requestorReason=s roleId=s startDateTime=d userId=s request=privilegedRoleAssignmentRequest roleInfo=privilegedRole
 privilegedOperationEvent:entity additionalInformation=s creationDateTime=d expirationDateTime=d referenceKey=s referenceSystem=s requestorId=s requestorName=s requestType=s roleId=s roleName=s tenantId=s userId=s userMail=s userName=s
@@ -5988,7 +5988,7 @@ protectionPolicyBase:entity billingPolicyId=s isEnabled=b protectionPolicyArtifa
 protectionUnitBase:entity offboardRequestedDateTime=d protectionSources=protectionSource
 providerTenantSetting:entity azureTenantId=s enabled=b lastModifiedDateTime=d provider=s vendor=s
 provisioningObjectSummary:entity action=s!f(ec) statusInfo=statusBase!f(ec)
-publishedResource:entity displayName=s publishingType=onPremisesPublishingType resourceName=s agentGroups=onPremisesAgentGroup*
+publishedResource:entity displayName=s publishingType=onPremisesPublishingType resourceName=s agentGroups=onPremisesAgentGroup*!r
 purchaseInvoice buyFromAddress=postalAddressType currencyCode=s currencyId=s discountAmount=n discountAppliedBeforeTax=b dueDate=s id=s invoiceDate=s lastModifiedDateTime=d number=s payToAddress=postalAddressType payToContact=s payToName=s payToVendorId=s payToVendorNumber=s pricesIncludeTax=b shipToAddress=postalAddressType shipToContact=s shipToName=s status=s totalAmountExcludingTax=n totalAmountIncludingTax=n totalTaxAmount=n vendorId=s vendorInvoiceNumber=s vendorName=s vendorNumber=s currency=currency purchaseInvoiceLines=purchaseInvoiceLine* vendor=vendor
 purchaseInvoiceLine:entity accountId=s amountExcludingTax=n amountIncludingTax=n description=s discountAmount=n discountAppliedBeforeTax=b discountPercent=n documentId=s expectedReceiptDate=s invoiceDiscountAllocation=n itemId=s lineType=s netAmount=n netAmountIncludingTax=n netTaxAmount=n quantity=n sequence=n taxCode=s taxPercent=n totalTaxAmount=n unitCost=n account=account item=item
 qrCode:entity createdDateTime=d expireDateTime=d image=qrCodeImageDetails lastUsedDateTime=d startDateTime=d
@@ -6040,7 +6040,7 @@ requestorSettings acceptRequests=b allowedRequestors=userSet* scopeType=s
 requiredVerifiableCredential claimBindings=verifiableCredentialClaimBinding* trustedIssuer=s verifiableCredentialType=s
 reservablePlaceMode:placeMode
 resourceLink linkType=resourceLinkType name=s value=s
-resourceOperation:entity enabledForScopeValidation=b resource=s
+resourceOperation:entity enabledForScopeValidation=b!r resource=s!r
 responsiblePolicy id=s name=s
 responsibleSensitiveType description=s id=s name=s publisherName=s rulePackageId=s rulePackageType=s
 restrictedAppsViolation:entity deviceConfigurationId=s deviceConfigurationName=s deviceName=s managedDeviceId=s platformType=policyPlatformType restrictedApps=managedDeviceReportedApp* restrictedAppsState=restrictedAppsState userId=s userName=s
@@ -6061,7 +6061,7 @@ roleManagement cloudPC=rbacApplicationMultiple defender=unifiedRbacApplicationMu
 roleManagementAlert:entity alertConfigurations=unifiedRoleManagementAlertConfiguration* alertDefinitions=unifiedRoleManagementAlertDefinition* alerts=unifiedRoleManagementAlert* operations=longRunningOperation*
 roleMembershipGovernanceCriteria:governanceCriteria roleId=s roleTemplateId=s
 rolePermission actions=s*
-roleScopeTag:entity description=s displayName=s isBuiltIn=b assignments=roleScopeTagAutoAssignment*
+roleScopeTag:entity description=s displayName=s isBuiltIn=b!r assignments=roleScopeTagAutoAssignment*
 roleScopeTagAutoAssignment:entity target=deviceAndAppManagementAssignmentTarget
 roleScopeTagInfo displayName=s roleScopeTagId=s
 roleSuccessStatistics permanentFail=n permanentSuccess=n removeFail=n removeSuccess=n roleId=s roleName=s temporaryFail=n temporarySuccess=n unknownFail=n
@@ -6266,7 +6266,7 @@ security.impactedDeviceAsset:security.impactedAsset identifier=security.deviceAs
 security.impactedMailboxAsset:security.impactedAsset identifier=security.mailboxAssetIdentifier
 security.impactedUserAsset:security.impactedAsset identifier=security.userAssetIdentifier
 security.incident:microsoftgraphbeta.entity recommendedActions=s recommendedHuntingQueries=security.recommendedHuntingQuery*
-security.incidentTask:microsoftgraphbeta.entity actionStatus=security.incidentTaskActionStatus actionType=security.incidentTaskActionType createdByDisplayName=s createdDateTime=d description=s displayName=s lastModifiedByDisplayName=s lastModifiedDateTime=d responseAction=security.incidentTaskResponseAction source=security.incidentTaskSource status=security.incidentTaskStatus incident=security.incident
+security.incidentTask:microsoftgraphbeta.entity actionStatus=security.incidentTaskActionStatus actionType=security.incidentTaskActionType createdByDisplayName=s!r createdDateTime=d!r description=s displayName=s lastModifiedByDisplayName=s!r lastModifiedDateTime=d!r responseAction=security.incidentTaskResponseAction source=security.incidentTaskSource status=security.incidentTaskStatus incident=security.incident
 security.incidentTaskResponseAction:security.responseAction identifierValue=s
 security.informationBarrierPolicyApplicationAuditRecord:security.auditData
 security.informationProtection:microsoftgraphbeta.entity labelPolicySettings=security.informationProtectionPolicySetting sensitivityLabels=security.sensitivityLabel*
@@ -6565,17 +6565,17 @@ sessionLifetimePolicy detail=s expirationRequirement=expirationRequirement
 settings hasGraphMailbox=b hasLicense=b hasOptedOut=b
 sharePointGroup:entity description=s title=s members=sharePointGroupMember*
 sharePointGroupMember:entity identity=sharePointIdentitySet
-sharePointMigrationContainerInfo dataContainerUri=s encryptionKey=s metadataContainerUri=s
-sharePointMigrationEvent:entity correlationId=s eventDateTime=d jobId=s
-sharePointMigrationFinishManifestFileUploadEvent:sharePointMigrationEvent manifestFileName=s
-sharePointMigrationJob:entity containerInfo=sharePointMigrationContainerInfo progressEvents=sharePointMigrationEvent*
-sharePointMigrationJobCancelledEvent:sharePointMigrationEvent isCancelledByUser=b totalRetryCount=n
+sharePointMigrationContainerInfo dataContainerUri=s!r encryptionKey=s!r metadataContainerUri=s!r
+sharePointMigrationEvent:entity correlationId=s!r eventDateTime=d!r jobId=s!r
+sharePointMigrationFinishManifestFileUploadEvent:sharePointMigrationEvent manifestFileName=s!r
+sharePointMigrationJob:entity containerInfo=sharePointMigrationContainerInfo!r progressEvents=sharePointMigrationEvent*
+sharePointMigrationJobCancelledEvent:sharePointMigrationEvent isCancelledByUser=b!r totalRetryCount=n!r
 sharePointMigrationJobDeletedEvent:sharePointMigrationEvent
-sharePointMigrationJobErrorEvent:sharePointMigrationEvent error=publicError errorLevel=sharePointMigrationJobErrorLevel objectId=s objectType=sharePointMigrationObjectType objectUrl=s totalRetryCount=n
-sharePointMigrationJobPostponedEvent:sharePointMigrationEvent jobsInQueue=n nextPickupDateTime=d reason=s totalRetryCount=n
-sharePointMigrationJobProgressEvent:sharePointMigrationEvent bytesProcessed=n bytesProcessedOnlyCurrentVersion=n cpuDurationMs=n filesProcessed=n filesProcessedOnlyCurrentVersion=n isCompleted=b lastProcessedObjectId=s objectsProcessed=n sqlDurationMs=n sqlQueryCount=n totalDurationMs=n totalErrors=n totalExpectedBytes=n totalExpectedObjects=n totalRetryCount=n totalWarnings=n waitTimeOnSqlThrottlingMs=n
+sharePointMigrationJobErrorEvent:sharePointMigrationEvent error=publicError!r errorLevel=sharePointMigrationJobErrorLevel!r objectId=s!r objectType=sharePointMigrationObjectType!r objectUrl=s!r totalRetryCount=n!r
+sharePointMigrationJobPostponedEvent:sharePointMigrationEvent jobsInQueue=n!r nextPickupDateTime=d!r reason=s!r totalRetryCount=n!r
+sharePointMigrationJobProgressEvent:sharePointMigrationEvent bytesProcessed=n!r bytesProcessedOnlyCurrentVersion=n!r cpuDurationMs=n!r filesProcessed=n!r filesProcessedOnlyCurrentVersion=n!r isCompleted=b!r lastProcessedObjectId=s!r objectsProcessed=n!r sqlDurationMs=n!r sqlQueryCount=n!r totalDurationMs=n!r totalErrors=n!r totalExpectedBytes=n!r totalExpectedObjects=n!r totalRetryCount=n!r totalWarnings=n!r waitTimeOnSqlThrottlingMs=n!r
 sharePointMigrationJobQueuedEvent:sharePointMigrationEvent
-sharePointMigrationJobStartEvent:sharePointMigrationEvent isRestarted=b totalRetryCount=n
+sharePointMigrationJobStartEvent:sharePointMigrationEvent isRestarted=b!r totalRetryCount=n!r
 sharePointSharingAbilities anyoneLinkAbilities=linkScopeAbilities directSharingAbilities=directSharingAbilities organizationLinkAbilities=linkScopeAbilities specificPeopleLinkAbilities=linkScopeAbilities
 sharedAppleDeviceUser dataQuota=n dataToSync=b dataUsed=n userPrincipalName=s
 sharedEmailDomain:entity provisioningStatus=s
@@ -6603,7 +6603,7 @@ singleResourceGcpPermissionsDefinition:permissionsDefinition actionInfo=gcpPermi
 singleSignOnExtension
 singleUser:userSet id=s
 singleValueExtendedProperty:entity value=s
-site:baseItem deleted=deleted settings=siteSettings contentModels=contentModel* documentProcessingJobs=documentProcessingJob* extensions=extension* informationProtection=informationProtection pageTemplates=pageTemplate* recycleBin=recycleBin
+site:baseItem deleted=deleted settings=siteSettings!r contentModels=contentModel* documentProcessingJobs=documentProcessingJob* extensions=extension* informationProtection=informationProtection pageTemplates=pageTemplate* recycleBin=recycleBin
 siteArchivalDetails archivedBy=identitySet archivedDateTime=d
 siteSettings languageTag=s timeZone=s
 skillProficiency:itemFacet categories=s* collaborationTags=s* displayName=s proficiency=skillProficiencyLevel thumbnailUrl=s webUrl=s
@@ -6669,7 +6669,7 @@ teamsAppIcon:entity webUrl=s hostedContent=teamworkHostedContent
 teamsAppInstallation:entity scopeInfo=teamsAppInstallationScopeInfo
 teamsAppInstallationScopeInfo scope=teamsAppInstallationScopes
 teamsAppSettings:entity customAppSettings=customAppSettings isChatResourceSpecificConsentEnabled=b
-teamsChannelPlanner:entity plans=plannerPlan*
+teamsChannelPlanner:entity plans=plannerPlan*!r
 teamsTab:entity messageId=s sortOrderIndex=s teamsAppId=s
 teamwork:entity devices=teamworkDevice* teamTemplates=teamTemplate*
 teamworkAccountConfiguration onPremisesCalendarSyncConfiguration=teamworkOnPremisesCalendarSyncConfiguration supportedClient=teamworkSupportedClient
@@ -6708,7 +6708,7 @@ template:entity deviceTemplates=deviceTemplate*
 tenantAttachRBAC:entity
 tenantAttachRBACState enabled=b
 tenantDataSecurityAndGovernance:dataSecurityAndGovernance policyFiles=policyFile*
-tenantReference tenantId=s
+tenantReference tenantId=s!r
 tenantRelationship managedTenants=managedTenants.managedTenant
 tenantRelationshipAccessPolicyBase:policyBase definition=s*
 tenantSecureScore createDateTime=d tenantMaxScore=n tenantScore=n
@@ -6758,11 +6758,11 @@ typedEmailAddress:emailAddress otherLabel=s type=emailType
 unenforcedMfaAwsUserFinding:identityFinding
 unifiedRbacApplication:entity customAppScopes=customAppScope* resourceNamespaces=unifiedRbacResourceNamespace* roleAssignments=unifiedRoleAssignment* roleDefinitions=unifiedRoleDefinition* transitiveRoleAssignments=unifiedRoleAssignment*
 unifiedRbacApplicationMultiple:rbacApplicationMultiple customAppScopes=customAppScope*
-unifiedRbacResourceAction:entity isPrivileged=b!f(e) authenticationContext=authenticationContextClassReference resourceScope=unifiedRbacResourceScope
+unifiedRbacResourceAction:entity isPrivileged=b!rf(e) authenticationContext=authenticationContextClassReference resourceScope=unifiedRbacResourceScope
 unifiedRbacResourceScope:entity displayName=s scope=s type=s
 unifiedRoleAssignment:entity principalOrganizationId=s resourceScope=s
-unifiedRoleAssignmentMultiple:entity appScopeIds=s* condition=s description=s directoryScopeIds=s* displayName=s principalIds=s*!f roleDefinitionId=s appScopes=appScope* directoryScopes=directoryObject* principals=directoryObject* roleDefinition=unifiedRoleDefinition!f(es)
-unifiedRoleDefinition:entity allowedPrincipalTypes=allowedRolePrincipalTypes!f(e) isPrivileged=b!f(e)
+unifiedRoleAssignmentMultiple:entity appScopeIds=s* condition=s description=s directoryScopeIds=s* displayName=s principalIds=s*!f roleDefinitionId=s appScopes=appScope*!r directoryScopes=directoryObject*!r principals=directoryObject*!r roleDefinition=unifiedRoleDefinition!f(es)
+unifiedRoleDefinition:entity allowedPrincipalTypes=allowedRolePrincipalTypes!rf(e) isPrivileged=b!rf(e)
 unifiedRoleManagementAlert:entity alertDefinitionId=s!f(en) incidentCount=n isActive=b lastModifiedDateTime=d lastScannedDateTime=d scopeId=s!f(en) scopeType=s alertConfiguration=unifiedRoleManagementAlertConfiguration!f alertDefinition=unifiedRoleManagementAlertDefinition alertIncidents=unifiedRoleManagementAlertIncident*
 unifiedRoleManagementAlertConfiguration:entity alertDefinitionId=s!f(en) isEnabled=b scopeId=s!f(en) scopeType=s alertDefinition=unifiedRoleManagementAlertDefinition
 unifiedRoleManagementAlertDefinition:entity description=s displayName=s howToPrevent=s isConfigurable=b isRemediatable=b mitigationSteps=s scopeId=s!f(en) scopeType=s securityImpact=s severityLevel=alertSeverity
@@ -6778,10 +6778,10 @@ unsupportedGroupPolicyExtension:entity extensionType=s namespaceUrl=s nodeName=s
 updateAllMessagesReadStateOperation:mailFolderOperation
 updateWindow updateWindowEndTime=s updateWindowStartTime=s
 usageRight:entity catalogId=s serviceIdentifier=s state=usageRightState
-user:directoryObject cloudLicensing=cloudLicensing.userCloudLicensing cloudRealtimeCommunicationInfo=cloudRealtimeCommunicationInfo!f(enx) deviceKeys=deviceKey* infoCatalogs=s*!f(exgls) isLicenseReconciliationNeeded=b!f(e) onPremisesSipInfo=onPremisesSipInfo refreshTokensValidFromDateTime=d adhocCalls=adhocCall* analytics=userAnalytics appConsentRequestsForApproval=appConsentRequest* appRoleAssignedResources=servicePrincipal* approvals=approval* cloudPCs=cloudPC* communications=userCloudCommunication deviceEnrollmentConfigurations=deviceEnrollmentConfiguration* devices=device* informationProtection=informationProtection invitedBy=directoryObject joinedGroups=group* managedAppLogCollectionRequests=managedAppLogCollectionRequest* mobileAppIntentAndStates=mobileAppIntentAndState* mobileAppTroubleshootingEvents=mobileAppTroubleshootingEvent* notifications=notification* pendingAccessReviewInstances=accessReviewInstance* profile=profile security=security.security transitiveReports=directoryObject* usageRights=usageRight* virtualEvents=userVirtualEventsRoot windowsInformationProtectionDeviceRegistrations=windowsInformationProtectionDeviceRegistration*
+user:directoryObject cloudLicensing=cloudLicensing.userCloudLicensing cloudRealtimeCommunicationInfo=cloudRealtimeCommunicationInfo!f(enx) deviceKeys=deviceKey* infoCatalogs=s*!f(exgls) isLicenseReconciliationNeeded=b!rf(e) onPremisesSipInfo=onPremisesSipInfo!r refreshTokensValidFromDateTime=d!r adhocCalls=adhocCall*!r analytics=userAnalytics appConsentRequestsForApproval=appConsentRequest* appRoleAssignedResources=servicePrincipal* approvals=approval* cloudPCs=cloudPC* communications=userCloudCommunication deviceEnrollmentConfigurations=deviceEnrollmentConfiguration* devices=device* informationProtection=informationProtection invitedBy=directoryObject joinedGroups=group* managedAppLogCollectionRequests=managedAppLogCollectionRequest* mobileAppIntentAndStates=mobileAppIntentAndState* mobileAppTroubleshootingEvents=mobileAppTroubleshootingEvent* notifications=notification* pendingAccessReviewInstances=accessReviewInstance* profile=profile security=security.security transitiveReports=directoryObject*!r usageRights=usageRight* virtualEvents=userVirtualEventsRoot windowsInformationProtectionDeviceRegistrations=windowsInformationProtectionDeviceRegistration*
 userAccount displayName=s lastSeenDateTime=d riskScore=s service=s signinName=s status=accountStatus
 userAccountInformation:itemFacet ageGroup=s countryCode=s originTenantInfo=originTenantInfo preferredLanguageTag=localeInfo userPersona=userPersona userPrincipalName=s
-userAnalytics:entity settings=settings activityStatistics=activityStatistics*
+userAnalytics:entity settings=settings activityStatistics=activityStatistics*!r
 userAppInstallStatus:entity failedDeviceCount=n installedDeviceCount=n notInstalledDeviceCount=n userName=s userPrincipalName=s app=mobileApp deviceStatuses=mobileAppInstallStatus*
 userCloudCommunication:entity callSettings=callSettings
 userConfiguration:entity binaryData=s
@@ -6793,7 +6793,7 @@ userExperienceAnalyticsAnomalyCorrelationGroupFeature deviceFeatureType=userExpe
 userExperienceAnalyticsAnomalyCorrelationGroupOverview:entity anomalyCorrelationGroupCount=n anomalyId=s correlationGroupAnomalousDeviceCount=n correlationGroupAtRiskDeviceCount=n correlationGroupDeviceCount=n correlationGroupFeatures=userExperienceAnalyticsAnomalyCorrelationGroupFeature* correlationGroupId=s correlationGroupPrevalence=userExperienceAnalyticsAnomalyCorrelationGroupPrevalence correlationGroupPrevalencePercentage=n totalDeviceCount=n
 userExperienceAnalyticsAnomalyDevice:entity anomalyId=s anomalyOnDeviceFirstOccurrenceDateTime=d anomalyOnDeviceLatestOccurrenceDateTime=d correlationGroupId=s deviceId=s deviceManufacturer=s deviceModel=s deviceName=s deviceStatus=userExperienceAnalyticsDeviceStatus osName=s osVersion=s
 userExperienceAnalyticsAnomalySeverityOverview highSeverityAnomalyCount=n informationalSeverityAnomalyCount=n lowSeverityAnomalyCount=n mediumSeverityAnomalyCount=n
-userExperienceAnalyticsAppHealthAppPerformanceByAppVersion:entity appCrashCount=n!o appDisplayName=s!o appName=s!o appPublisher=s!o appUsageDuration=n!o appVersion=s meanTimeToFailureInMinutes=n!o
+userExperienceAnalyticsAppHealthAppPerformanceByAppVersion:entity appCrashCount=n!ro appDisplayName=s!ro appName=s!ro appPublisher=s!ro appUsageDuration=n!ro appVersion=s meanTimeToFailureInMinutes=n!ro
 userExperienceAnalyticsBatteryHealthAppImpact:entity activeDevices=n appDisplayName=s appName=s appPublisher=s batteryUsagePercentage=n isForegroundApp=b
 userExperienceAnalyticsBatteryHealthCapacityDetails:entity activeDevices=n batteryCapacityFair=n batteryCapacityGood=n batteryCapacityPoor=n lastRefreshedDateTime=d
 userExperienceAnalyticsBatteryHealthDeviceAppImpact:entity appDisplayName=s appName=s appPublisher=s batteryUsagePercentage=n deviceId=s isForegroundApp=b
@@ -6805,11 +6805,11 @@ userExperienceAnalyticsBatteryHealthRuntimeDetails:entity activeDevices=n batter
 userExperienceAnalyticsDeviceBatteryDetail batteryId=s fullBatteryDrainCount=n maxCapacityPercentage=n
 userExperienceAnalyticsDeviceScope:entity createdDateTime=d deviceScopeName=s enabled=b isBuiltIn=b lastModifiedDateTime=d operator=deviceScopeOperator ownerId=s parameter=deviceScopeParameter status=deviceScopeStatus value=s valueObjectId=s
 userExperienceAnalyticsDeviceScopeSummary completedDeviceScopeIds=s* insufficientDataDeviceScopeIds=s* totalDeviceScopes=n totalDeviceScopesEnabled=n
-userExperienceAnalyticsDeviceScores:entity meanResourceSpikeTimeScore=n
+userExperienceAnalyticsDeviceScores:entity meanResourceSpikeTimeScore=n!r
 userExperienceAnalyticsDeviceTimelineEvent:entity deviceId=s eventDateTime=d eventDetails=s eventLevel=deviceEventLevel eventName=s eventSource=s
 userExperienceAnalyticsDeviceWithoutCloudIdentity:entity azureAdDeviceId=s deviceName=s
 userExperienceAnalyticsImpactingProcess:entity category=s description=s deviceId=s impactValue=n processName=s publisher=s
-userExperienceAnalyticsModelScores:entity meanResourceSpikeTimeScore=n
+userExperienceAnalyticsModelScores:entity meanResourceSpikeTimeScore=n!r
 userExperienceAnalyticsNotAutopilotReadyDevice:entity autoPilotProfileAssigned=b autoPilotRegistered=b azureAdJoinType=s azureAdRegistered=b deviceName=s managedBy=s manufacturer=s model=s serialNumber=s
 userExperienceAnalyticsRemoteConnection:entity cloudPcFailurePercentage=n cloudPcRoundTripTime=n cloudPcSignInTime=n coreBootTime=n coreSignInTime=n deviceCount=n deviceId=s deviceName=s manufacturer=s model=s remoteSignInTime=n userPrincipalName=s virtualNetwork=s
 userExperienceAnalyticsResourcePerformance:entity averageSpikeTimeScore=n cpuClockSpeedInMHz=n cpuDisplayName=s cpuSpikeTimePercentage=n cpuSpikeTimePercentageThreshold=n cpuSpikeTimeScore=n deviceCount=n deviceId=s deviceName=s deviceResourcePerformanceScore=n diskType=diskType healthStatus=userExperienceAnalyticsHealthState machineType=userExperienceAnalyticsMachineType manufacturer=s model=s ramSpikeTimePercentage=n ramSpikeTimePercentageThreshold=n ramSpikeTimeScore=n totalProcessorCoreCount=n totalRamInMB=n
@@ -6833,7 +6833,7 @@ userTrainingCompletionSummary completedUsersCount=n inProgressUsersCount=n notCo
 userVirtualEventsRoot:entity webinars=virtualEventWebinar*
 uxSetting:entity restrictNonAdminAccess=nonAdminSetting
 validatingDomains rootDomains=rootDomains
-validationResult message=s ruleName=s validationPassed=b
+validationResult message=s!r ruleName=s!r validationPassed=b!r
 valueBasedAttribute:customClaimAttributeBase value=s
 vendor address=postalAddressType balance=n blocked=s currencyCode=s currencyId=s displayName=s email=s id=s lastModifiedDateTime=d number=s paymentMethodId=s paymentTermsId=s phoneNumber=s taxLiable=b taxRegistrationNumber=s website=s currency=currency paymentMethod=paymentMethod paymentTerm=paymentTerm picture=picture*
 verifiableCredentialClaimBinding priority=n verifiableCredentialClaim=s
@@ -6888,7 +6888,7 @@ webauthnPublicKeyCredentialDescriptor id=s transports=s* type=s
 webauthnPublicKeyCredentialParameters alg=n type=s
 webauthnPublicKeyCredentialRpEntity id=s name=s
 webauthnPublicKeyCredentialUserEntity displayName=s id=s name=s
-win32CatalogApp:win32LobApp mobileAppCatalogPackageId=s latestUpgradeCatalogPackage=mobileAppCatalogPackage referencedCatalogPackage=mobileAppCatalogPackage
+win32CatalogApp:win32LobApp mobileAppCatalogPackageId=s latestUpgradeCatalogPackage=mobileAppCatalogPackage!r referencedCatalogPackage=mobileAppCatalogPackage!r
 win32CatalogAppAssignmentSettings:win32LobAppAssignmentSettings
 win32LobApp:mobileLobApp activeInstallScript=mobileAppScriptReference activeUninstallScript=mobileAppScriptReference allowAvailableUninstall=b detectionRules=win32LobAppDetection* displayVersion=s minimumSupportedOperatingSystem=windowsMinimumOperatingSystem requirementRules=win32LobAppRequirement*
 win32LobAppDetection
@@ -6904,7 +6904,7 @@ win32LobAppRegistryRequirement:win32LobAppRequirement check32BitOn64System=b det
 win32LobAppRequirement detectionValue=s operator=win32LobAppDetectionOperator
 win32LobAppScript:mobileAppContentScript enforceSignatureCheck=b runAs32Bit=b
 win32LobAppUninstallPowerShellScript:win32LobAppScript
-win32MobileAppCatalogPackage:mobileAppCatalogPackage applicableArchitectures=windowsArchitecture branchDisplayName=s!qf locales=s* packageAutoUpdateCapable=b
+win32MobileAppCatalogPackage:mobileAppCatalogPackage applicableArchitectures=windowsArchitecture!r branchDisplayName=s!rqf locales=s*!r packageAutoUpdateCapable=b!r
 winGetApp:mobileApp installExperience=winGetAppInstallExperience manifestHash=s packageIdentifier=s
 winGetAppAssignmentSettings:mobileAppAssignmentSettings installTimeSettings=winGetAppInstallTimeSettings notifications=winGetAppNotification restartSettings=winGetAppRestartSettings
 winGetAppInstallExperience runAsAccount=runAsAccountType
@@ -6938,13 +6938,13 @@ windows81CertificateProfileBase:windowsCertificateProfileBase customSubjectAlter
 windows81GeneralConfiguration:deviceConfiguration minimumAutoInstallClassification=updateClassification updatesMinimumAutoInstallClassification=updateClassification
 windows81SCEPCertificateProfile:windows81CertificateProfileBase certificateStore=certificateStore hashAlgorithm=hashAlgorithms keySize=keySize keyUsage=keyUsages scepServerUrls=s* subjectAlternativeNameFormatString=s subjectNameFormatString=s managedDeviceCertificateStates=managedDeviceCertificateState* rootCertificate=windows81TrustedRootCertificate
 windows81TrustedRootCertificate:deviceConfiguration certFileName=s destinationStore=certificateDestinationStore trustedRootCertificate=s
-windows81VpnConfiguration:windowsVpnConfiguration applyOnlyToWindows81=b connectionType=windowsVpnConnectionType enableSplitTunneling=b loginGroupOrDomain=s proxyServer=windows81VpnProxyServer
+windows81VpnConfiguration:windowsVpnConfiguration applyOnlyToWindows81=b!r connectionType=windowsVpnConnectionType enableSplitTunneling=b loginGroupOrDomain=s proxyServer=windows81VpnProxyServer
 windows81VpnProxyServer:vpnProxyServer automaticallyDetectProxySettings=b bypassProxyServerForLocalAddress=b
 windows81WifiImportConfiguration:deviceConfiguration payload=s payloadFileName=s profileName=s
 windowsAppIdentifier:mobileAppIdentifier windowsAppId=s
-windowsApplication packageSid=s redirectUris=s*
+windowsApplication packageSid=s!r redirectUris=s*
 windowsAssignedAccessProfile:entity appUserModelIds=s* desktopAppPaths=s* profileName=s showTaskBar=b startMenuLayoutXml=s userAccounts=s*
-windowsAutopilotDeploymentProfile:entity enableWhiteGlove=b enrollmentStatusScreenSettings=windowsEnrollmentStatusScreenSettings extractHardwareHash=b language=s outOfBoxExperienceSettings=outOfBoxExperienceSettings assignments=windowsAutopilotDeploymentProfileAssignment*
+windowsAutopilotDeploymentProfile:entity enableWhiteGlove=b!r enrollmentStatusScreenSettings=windowsEnrollmentStatusScreenSettings extractHardwareHash=b!r language=s!r outOfBoxExperienceSettings=outOfBoxExperienceSettings!r assignments=windowsAutopilotDeploymentProfileAssignment*
 windowsAutopilotDeploymentProfileAssignment:entity source=deviceAndAppManagementAssignmentSource sourceId=s target=deviceAndAppManagementAssignmentTarget
 windowsAutopilotDeploymentProfilePolicySetItem:policySetItem
 windowsAutopilotDeviceIdentity:entity azureAdDeviceId=s deploymentProfileAssignedDateTime=d deploymentProfileAssignmentDetailedStatus=windowsAutopilotProfileAssignmentDetailedStatus deploymentProfileAssignmentStatus=windowsAutopilotProfileAssignmentStatus deviceAccountPassword=s deviceAccountUpn=s deviceFriendlyName=s remediationState=windowsAutopilotDeviceRemediationState remediationStateLastModifiedDateTime=d userlessEnrollmentStatus=windowsAutopilotUserlessEnrollmentStatus deploymentProfile=windowsAutopilotDeploymentProfile intendedDeploymentProfile=windowsAutopilotDeploymentProfile
@@ -7008,19 +7008,19 @@ windowsPhone81SCEPCertificateProfile:windowsPhone81CertificateProfileBase hashAl
 windowsPhone81StoreApp:mobileApp appStoreUrl=s
 windowsPhone81TrustedRootCertificate:deviceConfiguration certFileName=s trustedRootCertificate=s
 windowsPhone81VpnConfiguration:windows81VpnConfiguration authenticationMethod=vpnAuthenticationMethod bypassVpnOnCompanyWifi=b bypassVpnOnHomeWifi=b dnsSuffixSearchList=s* rememberUserCredentials=b identityCertificate=windowsPhone81CertificateProfileBase
-windowsPhoneEASEmailProfileConfiguration:easEmailProfileConfigurationBase accountName=s applyOnlyToWindowsPhone81=b durationOfEmailToSync=emailSyncDuration emailAddressSource=userEmailSource emailSyncSchedule=emailSyncSchedule hostName=s requireSsl=b syncCalendar=b syncContacts=b syncTasks=b
+windowsPhoneEASEmailProfileConfiguration:easEmailProfileConfigurationBase accountName=s applyOnlyToWindowsPhone81=b!r durationOfEmailToSync=emailSyncDuration emailAddressSource=userEmailSource emailSyncSchedule=emailSyncSchedule hostName=s requireSsl=b syncCalendar=b syncContacts=b syncTasks=b
 windowsPhoneXAP:mobileLobApp identityVersion=s minimumSupportedOperatingSystem=windowsMinimumOperatingSystem productIdentifier=s
 windowsPrivacyDataAccessControlItem:entity accessLevel=windowsPrivacyDataAccessLevel appDisplayName=s appPackageFamilyName=s dataCategory=windowsPrivacyDataCategory
 windowsQualityUpdateApprovalSetting approvalMethodType=windowsQualityUpdatePolicyApprovalMethodType deferredDeploymentInDay=n windowsQualityUpdateCadence=windowsQualityUpdateCadence windowsQualityUpdateCategory=windowsQualityUpdateCategory
-windowsQualityUpdateCatalogItem:windowsUpdateCatalogItem classification=windowsQualityUpdateCategory cveSeverityInformation=windowsQualityUpdateCveSeverityInformation isExpeditable=b kbArticleId=s productRevisions=windowsQualityUpdateCatalogProductRevision* qualityUpdateCadence=windowsQualityUpdateCadence
+windowsQualityUpdateCatalogItem:windowsUpdateCatalogItem classification=windowsQualityUpdateCategory!r cveSeverityInformation=windowsQualityUpdateCveSeverityInformation isExpeditable=b!r kbArticleId=s!r productRevisions=windowsQualityUpdateCatalogProductRevision*!r qualityUpdateCadence=windowsQualityUpdateCadence!r
 windowsQualityUpdateCatalogItemPolicyDetail approvalStatus=windowsQualityUpdateApprovalStatus catalogItemId=s policyId=s
-windowsQualityUpdateCatalogProductRevision displayName=s knowledgeBaseArticle=windowsQualityUpdateProductKnowledgeBaseArticle osBuild=windowsQualityUpdateProductBuildVersionDetail productName=s releaseDateTime=d versionName=s
+windowsQualityUpdateCatalogProductRevision displayName=s!r knowledgeBaseArticle=windowsQualityUpdateProductKnowledgeBaseArticle!r osBuild=windowsQualityUpdateProductBuildVersionDetail!r productName=s!r releaseDateTime=d!r versionName=s!r
 windowsQualityUpdateCveDetail cveInformationUrl=s cveNumber=s
 windowsQualityUpdateCveSeverityInformation exploitedCves=windowsQualityUpdateCveDetail* maxBaseScore=n maxSeverityLevel=windowsUpdateCveSeverityLevel
-windowsQualityUpdatePolicy:entity approvalSettings=windowsQualityUpdateApprovalSetting* createdDateTime=d description=s displayName=s hotpatchEnabled=b lastModifiedDateTime=d roleScopeTagIds=s* assignments=windowsQualityUpdatePolicyAssignment*
+windowsQualityUpdatePolicy:entity approvalSettings=windowsQualityUpdateApprovalSetting* createdDateTime=d!r description=s displayName=s hotpatchEnabled=b lastModifiedDateTime=d!r roleScopeTagIds=s* assignments=windowsQualityUpdatePolicyAssignment*
 windowsQualityUpdatePolicyAssignment:entity target=deviceAndAppManagementAssignmentTarget
-windowsQualityUpdateProductBuildVersionDetail buildNumber=n majorVersionNumber=n minorVersionNumber=n updateBuildRevision=n
-windowsQualityUpdateProductKnowledgeBaseArticle articleId=s articleUrl=s
+windowsQualityUpdateProductBuildVersionDetail buildNumber=n!r majorVersionNumber=n!r minorVersionNumber=n!r updateBuildRevision=n!r
+windowsQualityUpdateProductKnowledgeBaseArticle articleId=s!r articleUrl=s!r
 windowsQualityUpdateProfile:entity createdDateTime=d deployableContentDisplayName=s description=s displayName=s expeditedUpdateSettings=expeditedWindowsQualityUpdateSettings lastModifiedDateTime=d releaseDateDisplayName=s roleScopeTagIds=s* assignments=windowsQualityUpdateProfileAssignment*
 windowsQualityUpdateProfileAssignment:entity target=deviceAndAppManagementAssignmentTarget
 windowsRestoreDeviceEnrollmentConfiguration:deviceEnrollmentConfiguration state=enablement
@@ -7032,48 +7032,48 @@ windowsUpdates.applicableContent catalogEntryId=s catalogEntry=windowsUpdates.ca
 windowsUpdates.applicableContentDeviceMatch deviceId=s recommendedBy=s*
 windowsUpdates.approvalRule deferralInDays=n
 windowsUpdates.assignedGroup groupId=s group=microsoftgraphbeta.group
-windowsUpdates.azureADDevice:windowsUpdates.updatableAsset enrollment=windowsUpdates.updateManagementEnrollment errors=windowsUpdates.updatableAssetError*
+windowsUpdates.azureADDevice:windowsUpdates.updatableAsset enrollment=windowsUpdates.updateManagementEnrollment errors=windowsUpdates.updatableAssetError*!r
 windowsUpdates.azureADDeviceRegistrationError:windowsUpdates.updatableAssetError reason=windowsUpdates.azureADDeviceRegistrationErrorReason
-windowsUpdates.buildVersionDetails buildNumber=n majorVersion=n minorVersion=n updateBuildRevision=n
-windowsUpdates.catalog:microsoftgraphbeta.entity entries=windowsUpdates.catalogEntry*
+windowsUpdates.buildVersionDetails buildNumber=n!r majorVersion=n!r minorVersion=n!r updateBuildRevision=n!r
+windowsUpdates.catalog:microsoftgraphbeta.entity entries=windowsUpdates.catalogEntry*!r
 windowsUpdates.catalogContent:windowsUpdates.deployableContent catalogEntry=windowsUpdates.catalogEntry
-windowsUpdates.catalogEntry:microsoftgraphbeta.entity deployableUntilDateTime=d displayName=s releaseDateTime=d
+windowsUpdates.catalogEntry:microsoftgraphbeta.entity deployableUntilDateTime=d!r displayName=s!r releaseDateTime=d!r
 windowsUpdates.complianceChange:microsoftgraphbeta.entity createdDateTime=d isRevoked=b revokedDateTime=d updatePolicy=windowsUpdates.updatePolicy
 windowsUpdates.complianceChangeRule createdDateTime=d lastEvaluatedDateTime=d lastModifiedDateTime=d
 windowsUpdates.contentApplicabilitySettings offerWhileRecommendedBy=s* safeguard=windowsUpdates.safeguardSettings
 windowsUpdates.contentApproval:windowsUpdates.complianceChange content=windowsUpdates.deployableContent deploymentSettings=windowsUpdates.deploymentSettings deployments=windowsUpdates.deployment*
 windowsUpdates.contentApprovalRule:windowsUpdates.complianceChangeRule contentFilter=windowsUpdates.contentFilter durationBeforeDeploymentStart=d
 windowsUpdates.contentFilter
-windowsUpdates.cveInformation number=s url=s
+windowsUpdates.cveInformation number=s!r url=s!r
 windowsUpdates.dateDrivenRolloutSettings:windowsUpdates.gradualRolloutSettings endDateTime=d
 windowsUpdates.deployableContent
-windowsUpdates.deployment:microsoftgraphbeta.entity content=windowsUpdates.deployableContent createdDateTime=d lastModifiedDateTime=d settings=windowsUpdates.deploymentSettings state=windowsUpdates.deploymentState audience=windowsUpdates.deploymentAudience
-windowsUpdates.deploymentAudience:microsoftgraphbeta.entity applicableContent=windowsUpdates.applicableContent* exclusions=windowsUpdates.updatableAsset* members=windowsUpdates.updatableAsset*
+windowsUpdates.deployment:microsoftgraphbeta.entity content=windowsUpdates.deployableContent createdDateTime=d!r lastModifiedDateTime=d!r settings=windowsUpdates.deploymentSettings state=windowsUpdates.deploymentState audience=windowsUpdates.deploymentAudience
+windowsUpdates.deploymentAudience:microsoftgraphbeta.entity applicableContent=windowsUpdates.applicableContent*!r exclusions=windowsUpdates.updatableAsset* members=windowsUpdates.updatableAsset*
 windowsUpdates.deploymentSettings contentApplicability=windowsUpdates.contentApplicabilitySettings expedite=windowsUpdates.expediteSettings monitoring=windowsUpdates.monitoringSettings schedule=windowsUpdates.scheduleSettings userExperience=windowsUpdates.userExperienceSettings
-windowsUpdates.deploymentState effectiveValue=windowsUpdates.deploymentStateValue reasons=windowsUpdates.deploymentStateReason* requestedValue=windowsUpdates.requestedDeploymentStateValue
-windowsUpdates.deploymentStateReason value=windowsUpdates.deploymentStateReasonValue
+windowsUpdates.deploymentState effectiveValue=windowsUpdates.deploymentStateValue!r reasons=windowsUpdates.deploymentStateReason*!r requestedValue=windowsUpdates.requestedDeploymentStateValue
+windowsUpdates.deploymentStateReason value=windowsUpdates.deploymentStateReasonValue!r
 windowsUpdates.driverUpdateCatalogEntry:windowsUpdates.softwareUpdateCatalogEntry description=s driverClass=s manufacturer=s provider=s setupInformationFile=s version=s versionDateTime=d
 windowsUpdates.driverUpdateFilter:windowsUpdates.windowsUpdateFilter
 windowsUpdates.durationDrivenRolloutSettings:windowsUpdates.gradualRolloutSettings durationUntilDeploymentEnd=s
-windowsUpdates.edition:microsoftgraphbeta.entity deviceFamily=s endOfServiceDateTime=d generalAvailabilityDateTime=d isInService=b name=s releasedName=s servicingPeriods=windowsUpdates.servicingPeriod*
+windowsUpdates.edition:microsoftgraphbeta.entity deviceFamily=s endOfServiceDateTime=d!r generalAvailabilityDateTime=d!r isInService=b name=s!r releasedName=s!r servicingPeriods=windowsUpdates.servicingPeriod*
 windowsUpdates.excludedGroupAssignment:windowsUpdates.groupAssignment assignments=windowsUpdates.assignedGroup*
 windowsUpdates.expediteSettings isExpedited=b isReadinessTest=b
-windowsUpdates.featureUpdateCatalogEntry:windowsUpdates.softwareUpdateCatalogEntry buildNumber=s version=s
+windowsUpdates.featureUpdateCatalogEntry:windowsUpdates.softwareUpdateCatalogEntry buildNumber=s!r version=s!r
 windowsUpdates.gradualRolloutSettings durationBetweenOffers=d
 windowsUpdates.groupAssignment
 windowsUpdates.includedGroupAssignment:windowsUpdates.groupAssignment assignments=windowsUpdates.assignedGroup*
 windowsUpdates.itemBody content=s contentType=windowsUpdates.bodyType
-windowsUpdates.knowledgeBaseArticle:microsoftgraphbeta.entity url=s
-windowsUpdates.knownIssue:microsoftgraphbeta.entity description=s knownIssueHistories=windowsUpdates.knownIssueHistoryItem* lastUpdatedDateTime=d resolvedDateTime=d safeguardHoldIds=n* startDateTime=d status=windowsUpdates.windowsReleaseHealthStatus title=s webViewUrl=s originatingKnowledgeBaseArticle=windowsUpdates.knowledgeBaseArticle resolvingKnowledgeBaseArticle=windowsUpdates.knowledgeBaseArticle
-windowsUpdates.knownIssueHistoryItem body=windowsUpdates.itemBody createdDateTime=d
+windowsUpdates.knowledgeBaseArticle:microsoftgraphbeta.entity url=s!r
+windowsUpdates.knownIssue:microsoftgraphbeta.entity description=s knownIssueHistories=windowsUpdates.knownIssueHistoryItem* lastUpdatedDateTime=d!r resolvedDateTime=d safeguardHoldIds=n* startDateTime=d status=windowsUpdates.windowsReleaseHealthStatus title=s webViewUrl=s originatingKnowledgeBaseArticle=windowsUpdates.knowledgeBaseArticle resolvingKnowledgeBaseArticle=windowsUpdates.knowledgeBaseArticle
+windowsUpdates.knownIssueHistoryItem body=windowsUpdates.itemBody createdDateTime=d!r
 windowsUpdates.monitoringRule action=windowsUpdates.monitoringAction signal=windowsUpdates.monitoringSignal threshold=n
 windowsUpdates.monitoringSettings monitoringRules=windowsUpdates.monitoringRule*
 windowsUpdates.operationalInsightsConnection:windowsUpdates.resourceConnection azureResourceGroupName=s azureSubscriptionId=s workspaceName=s
-windowsUpdates.product:microsoftgraphbeta.entity friendlyNames=s* groupName=s name=s editions=windowsUpdates.edition* knownIssues=windowsUpdates.knownIssue* revisions=windowsUpdates.productRevision*
-windowsUpdates.productRevision:microsoftgraphbeta.entity displayName=s isHotpatchUpdate=b osBuild=windowsUpdates.buildVersionDetails product=s releaseDateTime=d version=s catalogEntry=windowsUpdates.catalogEntry knowledgeBaseArticle=windowsUpdates.knowledgeBaseArticle
+windowsUpdates.product:microsoftgraphbeta.entity friendlyNames=s*!r groupName=s!r name=s!r editions=windowsUpdates.edition* knownIssues=windowsUpdates.knownIssue* revisions=windowsUpdates.productRevision*
+windowsUpdates.productRevision:microsoftgraphbeta.entity displayName=s!r isHotpatchUpdate=b!r osBuild=windowsUpdates.buildVersionDetails!r product=s!r releaseDateTime=d!r version=s!r catalogEntry=windowsUpdates.catalogEntry knowledgeBaseArticle=windowsUpdates.knowledgeBaseArticle
 windowsUpdates.qualityUpdateApprovalRule:windowsUpdates.approvalRule cadence=windowsUpdates.qualityUpdateCadence classification=windowsUpdates.qualityUpdateClassification
-windowsUpdates.qualityUpdateCatalogEntry:windowsUpdates.softwareUpdateCatalogEntry catalogName=s cveSeverityInformation=windowsUpdates.qualityUpdateCveSeverityInformation isExpeditable=b qualityUpdateCadence=windowsUpdates.qualityUpdateCadence qualityUpdateClassification=windowsUpdates.qualityUpdateClassification shortName=s productRevisions=windowsUpdates.productRevision*
-windowsUpdates.qualityUpdateCveSeverityInformation maxBaseScore=n maxSeverity=windowsUpdates.cveSeverityLevel exploitedCves=windowsUpdates.cveInformation*
+windowsUpdates.qualityUpdateCatalogEntry:windowsUpdates.softwareUpdateCatalogEntry catalogName=s!r cveSeverityInformation=windowsUpdates.qualityUpdateCveSeverityInformation isExpeditable=b!r qualityUpdateCadence=windowsUpdates.qualityUpdateCadence!r qualityUpdateClassification=windowsUpdates.qualityUpdateClassification!r shortName=s!r productRevisions=windowsUpdates.productRevision*
+windowsUpdates.qualityUpdateCveSeverityInformation maxBaseScore=n!r maxSeverity=windowsUpdates.cveSeverityLevel exploitedCves=windowsUpdates.cveInformation*
 windowsUpdates.qualityUpdateFilter:windowsUpdates.windowsUpdateFilter cadence=windowsUpdates.qualityUpdateCadence classification=windowsUpdates.qualityUpdateClassification
 windowsUpdates.rateDrivenRolloutSettings:windowsUpdates.gradualRolloutSettings devicesPerOffer=n
 windowsUpdates.remediationUpdateFilter:windowsUpdates.windowsUpdateFilter remediationType=windowsUpdates.remediationType
@@ -7081,13 +7081,13 @@ windowsUpdates.resourceConnection:microsoftgraphbeta.entity state=windowsUpdates
 windowsUpdates.safeguardProfile category=windowsUpdates.safeguardCategory
 windowsUpdates.safeguardSettings disabledSafeguardProfiles=windowsUpdates.safeguardProfile*
 windowsUpdates.scheduleSettings gradualRollout=windowsUpdates.gradualRolloutSettings startDateTime=d
-windowsUpdates.servicingPeriod endDateTime=d name=s startDateTime=d
+windowsUpdates.servicingPeriod endDateTime=d!r name=s startDateTime=d!r
 windowsUpdates.softwareUpdateCatalogEntry:windowsUpdates.catalogEntry
 windowsUpdates.softwareUpdateFilter:windowsUpdates.contentFilter
 windowsUpdates.updatableAsset:microsoftgraphbeta.entity
 windowsUpdates.updatableAssetEnrollment
 windowsUpdates.updatableAssetError
-windowsUpdates.updatableAssetGroup:windowsUpdates.updatableAsset members=windowsUpdates.updatableAsset*
+windowsUpdates.updatableAssetGroup:windowsUpdates.updatableAsset members=windowsUpdates.updatableAsset*!r
 windowsUpdates.updateCategoryEnrollmentInformation enrollmentState=windowsUpdates.enrollmentState lastModifiedDateTime=d
 windowsUpdates.updateManagementEnrollment driver=windowsUpdates.updateCategoryEnrollmentInformation feature=windowsUpdates.updateCategoryEnrollmentInformation quality=windowsUpdates.updateCategoryEnrollmentInformation
 windowsUpdates.updatePolicy:microsoftgraphbeta.entity complianceChangeRules=windowsUpdates.complianceChangeRule* createdDateTime=d deploymentSettings=windowsUpdates.deploymentSettings audience=windowsUpdates.deploymentAudience complianceChanges=windowsUpdates.complianceChange*
@@ -7098,13 +7098,13 @@ windowsWifiConfiguration:deviceConfiguration connectAutomatically=b connectToPre
 windowsWifiEnterpriseEAPConfiguration:windowsWifiConfiguration authenticationMethod=wiFiAuthenticationMethod authenticationPeriodInSeconds=n authenticationRetryDelayPeriodInSeconds=n authenticationType=wifiAuthenticationType cacheCredentials=b disableUserPromptForServerValidation=b eapolStartPeriodInSeconds=n eapType=eapType enablePairwiseMasterKeyCaching=b enablePreAuthentication=b innerAuthenticationProtocolForEAPTTLS=nonEapAuthenticationMethodForEapTtlsType maximumAuthenticationFailures=n maximumAuthenticationTimeoutInSeconds=n maximumEAPOLStartMessages=n maximumNumberOfPairwiseMasterKeysInCache=n maximumPairwiseMasterKeyCacheTimeInMinutes=n maximumPreAuthenticationAttempts=n networkSingleSignOn=networkSingleSignOnType outerIdentityPrivacyTemporaryValue=s performServerValidation=b promptForAdditionalAuthenticationCredentials=b requireCryptographicBinding=b trustedServerCertificateNames=s* userBasedVirtualLan=b identityCertificateForClientAuthentication=windowsCertificateProfileBase rootCertificateForClientValidation=windows81TrustedRootCertificate rootCertificatesForServerValidation=windows81TrustedRootCertificate*
 windowsWiredNetworkConfiguration:deviceConfiguration authenticationBlockPeriodInMinutes=n authenticationMethod=wiredNetworkAuthenticationMethod authenticationPeriodInSeconds=n authenticationRetryDelayPeriodInSeconds=n authenticationType=wiredNetworkAuthenticationType cacheCredentials=b disableUserPromptForServerValidation=b eapolStartPeriodInSeconds=n eapType=eapType enforce8021X=b forceFIPSCompliance=b innerAuthenticationProtocolForEAPTTLS=nonEapAuthenticationMethodForEapTtlsType maximumAuthenticationFailures=n maximumEAPOLStartMessages=n outerIdentityPrivacyTemporaryValue=s performServerValidation=b requireCryptographicBinding=b secondaryAuthenticationMethod=wiredNetworkAuthenticationMethod trustedServerCertificateNames=s* identityCertificateForClientAuthentication=windowsCertificateProfileBase rootCertificateForClientValidation=windows81TrustedRootCertificate rootCertificatesForServerValidation=windows81TrustedRootCertificate* secondaryIdentityCertificateForClientAuthentication=windowsCertificateProfileBase secondaryRootCertificateForClientValidation=windows81TrustedRootCertificate
 workPosition:itemFacet categories=s* colleagues=relatedPerson* detail=positionDetail isCurrent=b manager=relatedPerson
-workbookComment:entity task=workbookDocumentTask
+workbookComment:entity task=workbookDocumentTask!r
 workbookCommentReply:entity task=workbookDocumentTask
 workbookDocumentTask:entity assignees=workbookEmailIdentity* completedBy=workbookEmailIdentity completedDateTime=d createdBy=workbookEmailIdentity createdDateTime=d percentComplete=n priority=n startAndDueDateTime=workbookDocumentTaskSchedule title=s changes=workbookDocumentTaskChange* comment=workbookComment
 workbookDocumentTaskChange:entity assignee=workbookEmailIdentity changedBy=workbookEmailIdentity commentId=s createdDateTime=d dueDateTime=d percentComplete=n priority=n startDateTime=d title=s type=s undoChangeId=s
 workbookDocumentTaskSchedule dueDateTime=d startDateTime=d
 workbookEmailIdentity displayName=s email=s id=s
-workbookWorksheet:entity tasks=workbookDocumentTask*
+workbookWorksheet:entity tasks=workbookDocumentTask*!r
 workforceIntegration:changeTrackedEntity supports=workforceIntegrationSupportedEntities
 workplace sensorDevices=workplaceSensorDevice*
 workplaceSensor displayName=s placeId=s sensorId=s sensorType=workplaceSensorType

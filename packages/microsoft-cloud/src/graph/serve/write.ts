@@ -5,6 +5,7 @@ import { readBody } from './body.ts';
 import { etagOf } from './etag.ts';
 import { createShaper } from './expand.ts';
 import type { Located } from './locate.ts';
+import { checkReadOnly } from './read-only.ts';
 import { addReference } from './references.ts';
 import { keyOf, placeOf, type View } from './view.ts';
 import { jsonBody, notAllowed, notSimulated, type WriteRequest } from './write-request.ts';
@@ -42,6 +43,7 @@ function create(request: WriteRequest, set: EntitySet): Reply {
   for (const name of writes.required ?? [])
     if (values[name] === undefined || values[name] === null || values[name] === '')
       throw badRequest(`A value is required for property '${name}' of resource '${resourceName(target.type.name)}'.`);
+  checkReadOnly({ type: target.type, located, values, required: writes.required });
   const key = set.key ?? 'id';
   const id = view.world.seeded.guid('created', view.tenantId, set.path, view.changes.number);
   const started: Row = { [key]: id, ...creationTime(request), ...withoutSecrets(values) };
@@ -112,6 +114,7 @@ function update(request: WriteRequest): Reply {
   const key = set.key ?? 'id';
   if (values[key] !== undefined && values[key] !== before[key])
     throw badRequest(`Property '${key}' is read-only and cannot be set.`);
+  checkReadOnly({ type: target.type, located, values, before });
   const row = { ...before, ...withoutSecrets(values) };
   checkUnique(request, set, row);
   store(request, set, row, before);
@@ -127,6 +130,7 @@ function updateSingleton(request: WriteRequest, declared: Singleton): Reply {
   if (before === undefined) throw notFound(located.context);
   checkMatch(request, before, declared.writes.etag);
   const { values } = readBody(jsonBody(request.body), target.type, places.schema);
+  checkReadOnly({ type: target.type, located, values, before });
   const merged = { ...before, ...values };
   const row = declared.writes.complete?.(view, merged) ?? merged;
   const visibleMs = view.world.clock.nowMs() + (declared.writes.visibleAfterMs ?? 0);

@@ -131,6 +131,33 @@ describe('a new object', () => {
     expect(fresh().send('POST', '/v1.0/users', body)).toMatchObject({ status, message });
   });
 
+  it.each([
+    { id: guid(9) },
+    { createdDateTime: '2020-01-01T00:00:00Z' },
+    { signInActivity: {} },
+    { assignedLicenses: [licence] },
+    { assignedPlans: [] },
+    { onPremisesSyncEnabled: true },
+    { proxyAddresses: ['SMTP:new@a.example'] },
+    { deletedDateTime: '2020-01-01T00:00:00Z' },
+    { securityIdentifier: 'S-1-12-1-1' },
+  ])('takes from the client nothing that only the service sets: %j', (more) => {
+    const engine = fresh();
+    const answer = { status: 400, message: `Property '${Object.keys(more).join('')}' is read-only and cannot be set.` };
+    expect(engine.send('POST', '/v1.0/users', { ...newUser, ...more })).toMatchObject(answer);
+    expect(engine.send('PATCH', `/v1.0/users/${guid(1)}`, more)).toMatchObject(answer);
+    expect(engine.get('/v1.0/users').rows).toHaveLength(3);
+  });
+
+  it('may repeat what only the service sets, in Intune also with another value', () => {
+    const engine = fresh();
+    expect(engine.send('PATCH', `/v1.0/users/${guid(0)}`, { assignedLicenses: [licence] }).status).toBe(204);
+    const extension = { onPremisesExtensionAttributes: { extensionAttribute1: 'x' } };
+    expect(engine.send('PATCH', `/v1.0/users/${guid(0)}`, extension).status).toBe(204);
+    const intune = `/v1.0/deviceManagement/deviceConfigurations/${guid(300)}`;
+    expect(engine.send('PATCH', intune, { createdDateTime: '2020-01-01T00:00:00Z' }).status).toBe(200);
+  });
+
   it('conflicts with another one outside the directory', () => {
     const engine = fresh();
     const office = { '@odata.type': '#microsoft.graph.ipNamedLocation', displayName: 'office' };
@@ -235,6 +262,8 @@ describe('references', () => {
     expect(engine.get(manager).status).toBe(404);
     expect(engine.send('PUT', `${manager}/$ref`, reference(1)).status).toBe(204);
     expect(engine.send('PUT', `${manager}/$ref`, reference(2)).status).toBe(204);
+    expect(engine.send('PUT', `${manager}/$ref`, reference(2)).status).toBe(204);
+    expect(engine.send('PUT', `${manager}/$ref`, reference(77)).status).toBe(404);
     expect(engine.get(manager).body).toMatchObject({ displayName: 'Person 2' });
     expect(engine.send('DELETE', `${manager}/$ref`).status).toBe(204);
     expect(engine.get(manager).status).toBe(404);
