@@ -2,6 +2,7 @@ import type { TenantDirectory } from '../directory/tenant-directory.ts';
 import type { CloudRequest, Reply } from '../web/http.ts';
 import { type PathParameters, route, type Route } from '../web/router.ts';
 import type { World } from '../world.ts';
+import type { Row } from './declaration.ts';
 import type { Caller } from '../resource/caller.ts';
 import { forbidden } from './graph-error.ts';
 
@@ -13,6 +14,8 @@ export interface GraphContext {
   readonly parameters: PathParameters;
   /** The directory of the caller's tenant. */
   readonly directory: TenantDirectory;
+  /** A user of the caller's tenant, by id or name, with the writes of clients. */
+  readonly findUser: (key: string) => Row | undefined;
 }
 
 type GraphHandler = (context: GraphContext) => Reply;

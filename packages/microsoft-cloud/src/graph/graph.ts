@@ -74,11 +74,12 @@ interface Parts {
 }
 
 /** Replies to one request, or to one part of a batch. Returns errors as replies, so that parts do not affect each other. */
-function answer({ world, engine, traits }: Parts, request: CloudRequest, caller: Caller): Reply {
+function answer(parts: Parts, request: CloudRequest, caller: Caller): Reply {
+  const { world, engine, traits } = parts;
   try {
     const throttled = traits.throttle(caller.customer);
     if (throttled !== undefined) return throttled;
-    const context = routed(world, request, caller);
+    const context = routed(parts, request, caller);
     if (context === undefined) return { ...engine.answer(request, caller), ...traits.slowness(caller.customer) };
     const { route } = context;
     checkPermission(caller, route.permissions);
@@ -91,7 +92,7 @@ function answer({ world, engine, traits }: Parts, request: CloudRequest, caller:
 
 /** The route for what the engine does not know: the writes of applications and grants, and actions. */
 function routed(
-  world: World,
+  parts: Parts,
   request: CloudRequest,
   caller: Caller,
 ): (GraphContext & { readonly route: GraphRoute }) | undefined {
@@ -101,12 +102,12 @@ function routed(
     .replace(/\/(applications|servicePrincipals)\(appId='([^']+)'\)/i, '/$1/appId=$2');
   const found = router.find(request.method, path);
   if (typeof found === 'string') return undefined;
-  const context = contextOf(world, request, caller, found.parameters);
+  const context = contextOf(parts, request, caller, found.parameters);
   return found.handler.applies?.(context) === false ? undefined : Object.assign(context, { route: found.handler });
 }
 
 function contextOf(
-  world: World,
+  { world, engine }: Parts,
   request: CloudRequest,
   caller: Caller,
   parameters: Readonly<Record<string, string>>,
@@ -120,6 +121,14 @@ function contextOf(
     // Created on demand: most requests in customer tenants do not use it.
     get directory() {
       return customer === undefined ? world.partner.directory : world.directoryOf(customer);
+    },
+    findUser: (key) => {
+      const view = engine.viewOf(caller.tenantId);
+      const name = key.toLowerCase();
+      return (
+        view.row('users', key) ??
+        view.rows('users').find((row) => String(row['userPrincipalName']).toLowerCase() === name)
+      );
     },
   };
 }

@@ -28,19 +28,18 @@ function userInfo(context: GraphContext): Reply {
   });
 }
 
-/** A user of the tenant. Those of the partner keep the time until sign-ins. */
-function find({ world, caller, parameters }: GraphContext): User {
-  const key = (parameters['id'] ?? '').toLowerCase();
-  const users =
-    caller.customer === undefined ? [...world.partner.directory.users.values()] : world.usersOf(caller.customer);
-  const found = users.find((user) => user.id === key || user.userPrincipalName.toLowerCase() === key);
-  if (found === undefined) throw notFound(parameters['id'] ?? '');
-  return found;
+/** A user of the tenant who can sign in. Undefined for one that a client has created. */
+function find({ world, caller, parameters, findUser }: GraphContext): User | undefined {
+  const key = parameters['id'] ?? '';
+  const id = findUser(key)?.['id'];
+  if (id === undefined) throw notFound(key);
+  const users = caller.customer === undefined ? world.partner.directory.users.values() : world.usersOf(caller.customer);
+  return [...users].find((user) => user.id === id);
 }
 
 /** Revokes all refresh tokens that were issued before now. */
-function revoke({ world }: GraphContext, user: User): Reply {
-  user.validFromMs = world.clock.nowMs();
+function revoke({ world }: GraphContext, user: User | undefined): Reply {
+  if (user !== undefined) user.validFromMs = world.clock.nowMs();
   return json(200, { '@odata.context': `${world.addresses().graph}/v1.0/$metadata#Edm.Boolean`, value: true });
 }
 

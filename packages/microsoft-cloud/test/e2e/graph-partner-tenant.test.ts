@@ -18,6 +18,23 @@ interface Created {
 }
 
 describe('@microsoft/microsoft-graph-client in the partner tenant', () => {
+  it('knows users that a client creates and deletes, in actions too', async () => {
+    const graph = graphClient(cloud, await adminToken(cloud));
+    const userPrincipalName = `new.person@${account(cloud, 'admin').split('@')[1] ?? ''}`;
+    const created = (await graph.api('/users').post({
+      accountEnabled: true,
+      displayName: 'New Person',
+      mailNickname: 'new.person',
+      userPrincipalName,
+      passwordProfile: { password: 'Correct-Horse-1' },
+    })) as { readonly id: string };
+    const revoke = (key: string): Promise<unknown> => graph.api(`/users/${key}/revokeSignInSessions`).post({});
+    expect(await revoke(created.id)).toMatchObject({ value: true });
+    expect(await revoke(userPrincipalName)).toMatchObject({ value: true });
+    await graph.api(`/users/${created.id}`).delete();
+    await expect(revoke(created.id)).rejects.toMatchObject({ statusCode: 404 });
+  });
+
   it('lists relationships and access assignments for a member of AdminAgents', async () => {
     const graph = await graphIn(cloud.document.partnerTenantId);
     const relationships = await all(graph, '/tenantRelationships/delegatedAdminRelationships?$top=10');
