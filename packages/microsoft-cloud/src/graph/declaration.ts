@@ -100,6 +100,16 @@ interface Common {
   readonly properties?: Readonly<Record<string, PropertyRule>>;
 }
 
+/** A write, before it is done. */
+export interface Change {
+  /** What the client sets, also a password. */
+  readonly values: Row;
+  /** The object as it would become. */
+  readonly row: Row;
+  /** The object as it is. Undefined: it is new. */
+  readonly before: Row | undefined;
+}
+
 /** What clients may write to a set, and how Graph reacts. Everything is kept in memory per tenant. */
 export interface Writes {
   readonly operations: readonly ('create' | 'update' | 'delete')[];
@@ -107,6 +117,8 @@ export interface Writes {
   readonly required?: readonly string[];
   /** Properties that two objects may not share: Graph answers 400 in the directory and 409 elsewhere. */
   readonly unique?: readonly string[];
+  /** Refuses a write by throwing GraphError. Called before anything is changed. */
+  readonly check?: (tenant: TenantView, change: Change) => void;
   /** Adds what the service sets itself to a new object. `id` is set by the engine if it is missing. */
   readonly complete?: (tenant: TenantView, row: Row) => Row;
   /** Called after a create or an update, for state outside the rows. */
@@ -144,6 +156,8 @@ export interface References extends Common, CollectionRules {
   readonly single?: true;
   /** `$ref` can add and remove. */
   readonly writable?: true;
+  /** Refuses to add to an object, or to remove from it, by throwing GraphError. */
+  readonly checkChange?: (owner: Row) => void;
 }
 
 /** The other direction of references: `users/{id}/memberOf` of `groups/{id}/members`. Has no data of its own. */

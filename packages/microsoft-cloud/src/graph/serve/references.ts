@@ -1,5 +1,5 @@
 import { empty, type Reply } from '../../web/http.ts';
-import type { References } from '../declaration.ts';
+import type { References, Row } from '../declaration.ts';
 import { badRequest, notFound } from '../graph-error.ts';
 import type { Located } from './locate.ts';
 import { jsonBody, notAllowed, notSimulated, type WriteRequest } from './write-request.ts';
@@ -11,6 +11,8 @@ export function writeReferences(request: WriteRequest): Reply {
   const { view } = places;
   const list = target.isList || located.row === undefined ? located : (located.from ?? located);
   const declared = writable(list);
+  const owner = ownerOf(view, declared, list.keys);
+  if (owner !== undefined) declared.checkChange?.(owner);
   if (method === 'POST' && target.isList) {
     addReference(view, declared, list.keys, addressIn(request.body));
     return empty(204);
@@ -23,6 +25,12 @@ export function writeReferences(request: WriteRequest): Reply {
   if (located.row === undefined) throw notFound(list.context);
   put(view, declared, list.keys, { id: String(located.row['id']), isAdded: false });
   return empty(204);
+}
+
+/** The object that the references belong to, if its set has no keys of its own. */
+function ownerOf(view: View, { path }: References, keys: readonly string[]): Row | undefined {
+  const home = path.slice(0, path.indexOf('/{'));
+  return view.catalog.at(home)?.kind === 'set' ? view.row(home, keys[0] ?? '') : undefined;
 }
 
 function writable({ declared, context }: Located): References {
@@ -57,7 +65,7 @@ function replaceReference(view: View, declared: References, keys: readonly strin
 }
 
 /** The id of the object that an address names. @throws GraphError 404 for an unknown object. */
-function idAt(view: View, declared: References, address: string): string {
+export function idAt(view: View, declared: References, address: string): string {
   const id = /([^/('"]+)['")]*$/.exec(address)?.[1] ?? '';
   const found = view.findIn(declared.targets, id);
   if (found === undefined) throw notFound(id);

@@ -1,12 +1,13 @@
 import { empty, json, type Reply } from '../../web/http.ts';
-import type { EntitySet, Row, Singleton, Writes } from '../declaration.ts';
+import type { EntitySet, References, Row, Singleton, Writes } from '../declaration.ts';
 import { badRequest, GraphError, notFound } from '../graph-error.ts';
-import { readBody } from './body.ts';
+import { readBody, type WriteBody } from './body.ts';
+import type { Catalog } from './catalog.ts';
 import { etagOf } from './etag.ts';
 import { createShaper } from './expand.ts';
 import type { Located } from './locate.ts';
 import { checkReadOnly } from './read-only.ts';
-import { addReference } from './references.ts';
+import { addReference, idAt } from './references.ts';
 import { keyOf, placeOf, type View } from './view.ts';
 import { jsonBody, notAllowed, notSimulated, type WriteRequest } from './write-request.ts';
 
@@ -48,7 +49,9 @@ function create(request: WriteRequest, set: EntitySet): Reply {
   const id = view.world.seeded.guid('created', view.tenantId, set.path, view.changes.number);
   const started: Row = { [key]: id, ...creationTime(request), ...withoutSecrets(values) };
   const row = writes.complete?.(view, started) ?? started;
+  writes.check?.(view, { values, row, before: undefined });
   checkUnique(request, set, row);
+  checkBound(request, set, row, bound);
   store(request, set, row, undefined);
   for (const [navigation, found] of bound) bind(request, set, keyOf(set, row), { navigation, addresses: found });
   return json(201, {
@@ -115,11 +118,31 @@ function update(request: WriteRequest): Reply {
   if (values[key] !== undefined && values[key] !== before[key])
     throw badRequest(`Property '${key}' is read-only and cannot be set.`);
   checkReadOnly({ type: target.type, located, values, before });
+  checkType(set, values, before);
+  checkStillThere(set, values, target.type.name);
   const row = { ...before, ...withoutSecrets(values) };
+  set.writes?.check?.(places.view, { values, row, before });
   checkUnique(request, set, row);
+  checkBound(request, set, row, bound);
   store(request, set, row, before);
   for (const [navigation, found] of bound) bind(request, set, keyOf(set, row), { navigation, addresses: found });
   return changed(request, () => shown(request, set, row));
+}
+
+/** @throws GraphError 400 for an object that would become one of another type. */
+function checkType({ type }: EntitySet, values: Row, before: Row): void {
+  const wanted = values['@odata.type'];
+  if (wanted === undefined) return;
+  const present = before['@odata.type'] ?? `#${type}`;
+  if (String(wanted).toLowerCase() !== String(present).toLowerCase())
+    throw badRequest(`The type of an object cannot be changed from '${String(present)}' to '${String(wanted)}'.`);
+}
+
+/** @throws GraphError 400 for a property that an object must have and that would be empty. */
+function checkStillThere({ writes }: EntitySet, values: Row, typeName: string): void {
+  for (const name of writes?.required ?? [])
+    if (name in values && name !== 'passwordProfile' && (values[name] === null || values[name] === ''))
+      throw badRequest(`Invalid value specified for property '${name}' of resource '${resourceName(typeName)}'.`);
 }
 
 function updateSingleton(request: WriteRequest, declared: Singleton): Reply {
@@ -189,8 +212,22 @@ interface Bound {
   readonly addresses: readonly string[];
 }
 
+/** Called before anything is changed. @throws GraphError for references that cannot be added. */
+function checkBound({ places }: WriteRequest, set: EntitySet, row: Row, bound: WriteBody['bound']): void {
+  for (const [navigation, addresses] of bound) {
+    const declared = navigationOf(places.catalog, set, navigation);
+    declared.checkChange?.(row);
+    for (const address of addresses) idAt(places.view, declared, address);
+  }
+}
+
+function navigationOf(catalog: Catalog, { path }: EntitySet, navigation: string): References {
+  const declared = catalog.at(`${path}/{}/${navigation}`);
+  if (declared?.kind === 'references' && declared.writable === true) return declared;
+  throw notSimulated(`${path}/${navigation}`);
+}
+
 function bind({ places }: WriteRequest, set: EntitySet, key: string, { navigation, addresses }: Bound): void {
-  const declared = places.catalog.at(`${set.path}/{}/${navigation}`);
-  if (declared?.kind !== 'references' || declared.writable !== true) throw notSimulated(`${set.path}/${navigation}`);
+  const declared = navigationOf(places.catalog, set, navigation);
   for (const address of addresses) addReference(places.view, declared, [key], address);
 }

@@ -2,6 +2,7 @@ import type { Group } from '../../../directory/records.ts';
 import type { Declaration, References, Row, TenantView } from '../../../graph/declaration.ts';
 import { factsOf, perTenant, time } from '../facts.ts';
 import { type GroupData, groupById, groupDataOf, groupRow } from '../group-data.ts';
+import { checkGroup, checkMembership } from '../write-checks/groups.ts';
 
 const generatedRows = perTenant((facts): readonly Row[] => groupDataOf(facts).map((group) => groupRow(facts, group)));
 
@@ -47,6 +48,7 @@ const members: References = {
   ids: (tenant, id = '') => groupOf(tenant, id)?.memberIds ?? [],
   live: true,
   writable: true,
+  checkChange: checkMembership,
   queries: 'directory',
 };
 
@@ -78,6 +80,7 @@ export const groupSets: readonly Declaration[] = [
     writes: {
       operations: ['create', 'update', 'delete'],
       required: ['displayName', 'mailEnabled', 'mailNickname', 'securityEnabled'],
+      check: checkGroup,
       complete: ({ world }, row) => ({ groupTypes: [], createdDateTime: time(world.clock.nowMs()), ...row }),
     },
   },
@@ -86,6 +89,7 @@ export const groupSets: readonly Declaration[] = [
     ...members,
     path: 'groups/{id}/owners',
     targets: ['users'],
+    checkChange: () => undefined,
     ids: (tenant, id = '') => groupOf(tenant, id)?.ownerIds ?? [],
   },
   {

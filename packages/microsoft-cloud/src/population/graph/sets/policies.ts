@@ -2,6 +2,7 @@ import type { Declaration, Row } from '../../../graph/declaration.ts';
 import { dayMs } from '../../../clock.ts';
 import { conditionalAccessOf, namedLocationsOf } from '../policy-data.ts';
 import { randomOf, time, type TenantFacts } from '../facts.ts';
+import { checkLocation, checkPolicy } from '../write-checks/policies.ts';
 import { securityDefaults } from '../security-defaults.ts';
 import { entitySet, singleton } from './declare.ts';
 
@@ -96,13 +97,13 @@ export const policySets: readonly Declaration[] = [
     'identity/conditionalAccess/policies',
     'conditionalAccessPolicy',
     (facts) => conditionalAccessOf(facts).map(({ row }) => row),
-    { writes: { ...changes, required: ['displayName', 'state', 'conditions'] } },
+    { writes: { ...changes, required: ['displayName', 'state', 'conditions'], check: checkPolicy } },
   ),
   entitySet(
     'identity/conditionalAccess/namedLocations',
     'namedLocation',
     (facts) => namedLocationsOf(facts).map(({ row }) => row),
-    { writes: { ...changes, required: ['displayName'] } },
+    { writes: { ...changes, required: ['displayName'], check: checkLocation } },
   ),
   singleton('policies/authorizationPolicy', 'authorizationPolicy', authorizationPolicy, { writes: {} }),
   singleton('policies/authenticationMethodsPolicy', 'authenticationMethodsPolicy', methodsPolicy, { writes: {} }),

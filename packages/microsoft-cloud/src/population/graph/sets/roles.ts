@@ -12,6 +12,7 @@ import {
   roleTemplateRow,
   type RoleHolding,
 } from '../role-data.ts';
+import { checkRoleAssignment } from '../write-checks/roles.ts';
 import { profilesOf } from '../user-profiles.ts';
 import { entitySet, references } from './declare.ts';
 
@@ -100,6 +101,7 @@ export const roleSets: readonly Declaration[] = [
       writes: {
         operations: ['create', 'delete'],
         required: ['principalId', 'roleDefinitionId', 'directoryScopeId'],
+        check: checkRoleAssignment,
       },
     },
   ),

@@ -8,6 +8,7 @@ import { needsEntraPremium } from '../premium.ts';
 import { mailboxByUser } from '../usage-data.ts';
 import { profileById, profilesOf, type Profile } from '../user-profiles.ts';
 import { userRow } from '../user-rows.ts';
+import { checkUser } from '../write-checks/users.ts';
 import { entitySet, references, singleton } from './declare.ts';
 
 /** Properties of a user that Graph returns without `$select` ("List users"). */
@@ -84,6 +85,7 @@ export const userSets: readonly Declaration[] = [
       operations: ['create', 'update', 'delete'],
       required: ['accountEnabled', 'displayName', 'mailNickname', 'passwordProfile', 'userPrincipalName'],
       unique: ['userPrincipalName'],
+      check: checkUser,
       complete: completeUser,
       applied: ({ directory }, { id, accountEnabled }) => {
         // Sign-ins depend on the accounts of the partner's directory.
