@@ -42,6 +42,13 @@ export const unknownParameters = (names: readonly string[]): ExchangeError =>
     message: `Parameter set cannot be resolved using the specified named parameters. Invalid cmdlet parameters specified. ${names.join(', ')}`,
   });
 
+/** A property in `$select` that the objects do not have. */
+export const unknownProperty = (name: string): ExchangeError =>
+  invalid({
+    type: 'Microsoft.OData.ODataException',
+    message: `Could not find a property named '${name}' on the type of the result.`,
+  });
+
 /** A parameter that the cmdlet needs. */
 export const missingParameter = (name: string): ExchangeError =>
   invalid({

@@ -7,7 +7,8 @@ import { unknownParameters, wrongValue } from './exchange-error.ts';
 import { textOf } from './format.ts';
 import { pageOf } from './pages.ts';
 import { type Parameters, readParameters } from './parameters.ts';
-import { filterRows, findRow, resolveAmbiguous, selectProperties } from './select-rows.ts';
+import { isMember } from './enumerations.ts';
+import { checkSelect, filterRows, findRow, resolveAmbiguous, selectProperties } from './select-rows.ts';
 
 /** Parameters that every cmdlet has. They do not change the reply. */
 const commonParameters = [
@@ -56,6 +57,7 @@ export function invoke(invocation: Invocation): Reply {
     nowMs: invocation.nowMs,
   });
   const select = request.query.get('$select');
+  checkSelect(rows, select);
   return json(200, {
     '@odata.context': invocation.context,
     'adminapi.warnings@odata.type': '#Collection(String)',
@@ -86,6 +88,8 @@ function read(cmdlet: ReadCmdlet, context: CmdletContext): readonly Row[] {
   if (anr !== undefined) rows = resolveAmbiguous(rows, anr);
   for (const name of [...(cmdlet.selectors ?? []), ...(cmdlet.name === 'Get-TransportRule' ? ['State'] : [])]) {
     const wanted = parameters.texts(name).flatMap((text) => text.toLowerCase().split(/\s*,\s*/));
+    const unknown = wanted.find((text) => !isMember(name, text));
+    if (unknown !== undefined) throw wrongValue(name, unknown, `Microsoft.Exchange.Data.Directory.Recipient.${name}`);
     if (wanted.length > 0) rows = rows.filter((row) => wanted.includes(textOf(row[name]).toLowerCase()));
   }
   return limited(cmdlet, context, sorted(rows, parameters.text('SortBy')));

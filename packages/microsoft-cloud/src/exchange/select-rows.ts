@@ -1,6 +1,6 @@
 import type { Row } from '../graph/declaration.ts';
 import { recipientKeys } from './cmdlet.ts';
-import { ambiguousObject, badFilter, objectNotFound } from './exchange-error.ts';
+import { ambiguousObject, badFilter, objectNotFound, unknownProperty } from './exchange-error.ts';
 import { textOf } from './format.ts';
 
 const same = (value: unknown, text: string): boolean => textOf(value).toLowerCase() === text.toLowerCase();
@@ -76,9 +76,22 @@ export function filterRows(rows: readonly Row[], filter: string): readonly Row[]
   return rows.filter((row) => tests.every((test) => test(row)));
 }
 
-/** The named properties, in the order of the object. Names that the object does not have are ignored. */
+const everything = (select: string | null): select is null | '' =>
+  select === null || select.trim() === '' || select.trim() === '*';
+
+const namesIn = (select: string): readonly string[] => select.split(',').map((name) => name.trim().toLowerCase());
+
+/** @throws ExchangeError 400 for a name that no object of the list has. An empty list says nothing about names. */
+export function checkSelect(rows: readonly Row[], select: string | null): void {
+  if (everything(select) || rows.length === 0) return;
+  const known = new Set(rows.flatMap((row) => Object.keys(row).map((name) => name.toLowerCase())));
+  const unknown = namesIn(select).find((name) => !known.has(name));
+  if (unknown !== undefined) throw unknownProperty(unknown);
+}
+
+/** The named properties, in the order of the object. A list may mix objects that have different ones. */
 export function selectProperties(row: Row, select: string | null): Row {
-  if (select === null || select.trim() === '' || select.trim() === '*') return row;
-  const names = new Set(select.split(',').map((name) => name.trim().toLowerCase()));
+  if (everything(select)) return row;
+  const names = new Set(namesIn(select));
   return Object.fromEntries(Object.entries(row).filter(([name]) => names.has(name.toLowerCase())));
 }

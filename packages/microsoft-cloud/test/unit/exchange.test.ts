@@ -139,6 +139,13 @@ describe('reading', () => {
     expect(run('Get-MailboxStatistics').error?.innererror.internalexception.message).toContain('Identity');
   });
 
+  it('refuses members that an enumeration lacks, and properties that the objects lack', () => {
+    expect(run('Get-Mailbox', { RecipientTypeDetails: 'SharedMailbx' })).toMatchObject({ status: 400 });
+    expect(run('Get-Mailbox', { RecipientTypeDetails: 'RoomMailbox' })).toMatchObject({ value: [] });
+    expect(run('Get-TransportRule', { State: 'On' }).status).toBe(400);
+    expect(run('Get-Mailbox', {}, { query: '$select=Identity,Identty' }).status).toBe(400);
+  });
+
   it('limits by ResultSize with a warning, and filters', () => {
     const all = run('Get-Mailbox').value;
     const some = run('Get-Mailbox', { ResultSize: 2 });
