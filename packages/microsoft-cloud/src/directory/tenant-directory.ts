@@ -165,6 +165,10 @@ export function newKey(
   };
 }
 
+/** The same objects give the same id, so that clouds of the same seed are equal. */
+const derivedId = (...words: readonly string[]): string =>
+  createHash('sha256').update(words.join(' ')).digest().subarray(0, 24).toString('base64url');
+
 interface ScopeGrant {
   /** Object id of the client's service principal. */
   readonly clientId: string;
@@ -185,7 +189,7 @@ export function grantScopes(
     grant.scope = [...new Set([...grant.scope.split(' ').filter(Boolean), ...scopes])].join(' ');
     return grant;
   }
-  const id = randomBytes(24).toString('base64url');
+  const id = derivedId(directory.tenantId, clientId, resourceId);
   const grant = {
     id,
     clientId,
@@ -205,7 +209,7 @@ export function assignRole(
   role: Pick<RoleAssignment, 'principalId' | 'resourceId' | 'appRoleId'>,
   nowMs: number,
 ): RoleAssignment {
-  const id = randomBytes(24).toString('base64url');
+  const id = derivedId(directory.tenantId, role.principalId, role.resourceId, role.appRoleId);
   const assignment = { ...role, id, createdMs: nowMs };
   directory.roleAssignments.set(id, assignment);
   return assignment;

@@ -1,6 +1,12 @@
 import { findMicrosoftResource } from '../directory/microsoft-resources.ts';
 import type { Application, PermissionGrant, RoleAssignment, ServicePrincipal } from '../directory/records.ts';
-import { assignRole, grantScopes, newServicePrincipal, type TenantDirectory } from '../directory/tenant-directory.ts';
+import {
+  assignRole,
+  grantScopes,
+  newServicePrincipal,
+  sha256Hex,
+  type TenantDirectory,
+} from '../directory/tenant-directory.ts';
 import type { Partner } from './partner.ts';
 import { type Permissions, readyPermissions } from './partner-applications.ts';
 import type { CustomerTenant } from './tenant.ts';
@@ -65,6 +71,12 @@ export function grantRegistered(
   grantInCustomer(directory, ensurePrincipal(directory, customer, application, nowMs), permissions, nowMs);
 }
 
+/** The id of a principal that is there from the start, the same in clouds of the same seed. */
+function derivedGuid(...words: readonly string[]): string {
+  const hex = sha256Hex(words.join(' '));
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+}
+
 /** Prepares a new directory: without the resources that the customer lacks, and with the consent that it has given. */
 export function grantReadyConsents(
   directory: TenantDirectory,
@@ -81,6 +93,10 @@ export function grantReadyConsents(
     ({ appId }) => appId === partner.application.clientId,
   );
   if (application === undefined) return;
+  if (directory.servicePrincipalOf(application.appId) === undefined) {
+    const ready = newServicePrincipal(application, nowMs, derivedGuid(customer.tenantId, application.id));
+    directory.servicePrincipals.set(ready.id, ready);
+  }
   const principal = ensurePrincipal(directory, customer, application, nowMs);
   grantInCustomer(directory, principal, readyPermissions, nowMs);
 }

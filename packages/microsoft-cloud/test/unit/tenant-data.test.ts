@@ -252,13 +252,32 @@ describe('logs and security', () => {
       }
       for (const user of users) {
         const activity = user['signInActivity'] as Row | undefined;
-        const last = activity === undefined ? 0 : Date.parse(text(activity, 'lastSignInDateTime'));
+        const last = activity === undefined ? 0 : Date.parse(text(activity, 'lastSuccessfulSignInDateTime'));
+        const [attempt] = rows
+          .filter(({ userId }) => userId === user['id'])
+          .toSorted((left, right) => text(right, 'createdDateTime').localeCompare(text(left, 'createdDateTime')));
+        if (attempt !== undefined)
+          expect(activity).toMatchObject({
+            lastSignInDateTime: attempt['createdDateTime'],
+            lastSignInRequestId: attempt['id'],
+          });
         const own = rows.filter(({ userId, status }) => userId === user['id'] && (status as Row)['errorCode'] === 0);
         const newest = own.map((row) => Date.parse(text(row, 'createdDateTime')));
         if (last >= startMs - 30 * dayMs) expect(Math.max(...newest)).toBe(last);
         else expect(newest).toEqual([]);
       }
     });
+  });
+
+  it('have the same principals, grants and assignments in clouds of the same seed', () => {
+    const consents = () => {
+      const world = worldOf(3, 3);
+      return world.customers.map((customer) => {
+        const { servicePrincipals, permissionGrants, roleAssignments } = world.directoryOf(customer);
+        return [[...servicePrincipals], [...permissionGrants], [...roleAssignments]];
+      });
+    };
+    expect(consents()).toEqual(consents());
   });
 
   it('lose the sign-ins and audits that are older than 30 days when the clock is set forward', () => {

@@ -3,7 +3,7 @@ import type { Row } from '../../graph/declaration.ts';
 import { between, pick } from '../../seeded.ts';
 import { idOf, perTenant, randomOf, type TenantFacts, time } from './facts.ts';
 import { groupDataOf } from './group-data.ts';
-import { logDays } from './sign-in-data.ts';
+import { logDays } from './latest-sign-in.ts';
 import { type Profile, profilesOf } from './user-profiles.ts';
 
 /** Most audit records of one tenant. */

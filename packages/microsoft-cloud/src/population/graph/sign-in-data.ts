@@ -5,13 +5,8 @@ import { type DeviceData, devicesOf } from './device-data.ts';
 import { idOf, perTenant, randomOf, type TenantFacts, time } from './facts.ts';
 import { hasEntraP2 } from './licensing.ts';
 import { conditionalAccessOf, type PolicyData } from './policy-data.ts';
+import { afterwards, logDays, mostOf, signInId } from './latest-sign-in.ts';
 import { type Profile, profilesOf } from './user-profiles.ts';
-
-/** Entra keeps sign-ins and audits for 30 days. */
-export const logDays = 30;
-
-/** Most sign-ins of one tenant. The more users, the fewer each has. */
-const mostSignIns = 2000;
 
 export interface SignInData {
   readonly id: string;
@@ -54,7 +49,7 @@ const failureReasons: Readonly<Record<number, string>> = {
 export const signInsOf = perTenant((facts): readonly SignInData[] => {
   const devices = new Map<string, DeviceData>();
   for (const device of devicesOf(facts)) if (!devices.has(device.owner.id)) devices.set(device.owner.id, device);
-  const most = Math.max(1, Math.min(12, Math.floor(mostSignIns / Math.max(1, facts.users.length))));
+  const most = mostOf(facts);
   const found = profilesOf(facts).flatMap((profile) =>
     signInsOfUser(facts, profile, { most, device: devices.get(profile.user.id) }),
   );
@@ -81,7 +76,7 @@ function signInsOfUser(
         ? afterwards(facts, lastSignInMs)
         : Math.min(drawnMs, lastSignInMs - 1000);
     return {
-      id: idOf(facts, 'sign-in', profile.index, at),
+      id: signInId(facts, profile, at),
       profile,
       atMs,
       errorCode: isLast ? 0 : isRefused ? 50057 : failureOf(facts, profile, random),
@@ -93,9 +88,6 @@ function signInsOfUser(
     };
   });
 }
-
-/** Halfway between a time and the start. */
-const afterwards = ({ startMs }: TenantFacts, ms: number): number => ms + Math.floor((startMs - ms) / 2);
 
 function failureOf(facts: TenantFacts, { user }: Profile, random: Random): number {
   const drawn = random();

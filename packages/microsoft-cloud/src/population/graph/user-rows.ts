@@ -2,6 +2,7 @@ import { dayMs } from '../../clock.ts';
 import type { Row } from '../../graph/declaration.ts';
 import { hourMs, labelOf, securityIdentifierOf, type TenantFacts, time } from './facts.ts';
 import { licenceProperties } from './licensing.ts';
+import { latestOf } from './latest-sign-in.ts';
 import { externalAddressOf, hasMailbox, type Profile } from './user-profiles.ts';
 
 const extensionAttributes: Row = Object.fromEntries(
@@ -29,7 +30,7 @@ export function userRow(facts: TenantFacts, profile: Profile): Row {
     ...mailProperties(facts, profile),
     ...onPremisesProperties(facts, profile),
     ...licenceProperties(user),
-    ...signInProperties(profile),
+    ...signInProperties(facts, profile),
   };
 }
 
@@ -124,18 +125,23 @@ function onPremisesProperties(facts: TenantFacts, { user, isSynced }: Profile): 
   };
 }
 
-/** Graph omits `signInActivity` for users who never signed in. */
-function signInProperties({ user: { lastSignInMs } }: Profile): Row {
-  if (lastSignInMs === undefined) return { signInActivity: undefined };
+/**
+ * Graph omits `signInActivity` for users who never signed in. `lastSignInDateTime` counts attempts ("signInActivity
+ * resource type").
+ */
+function signInProperties(facts: TenantFacts, profile: Profile): Row {
+  const { lastSignInMs } = profile.user;
+  const latest = latestOf(facts, profile);
+  if (lastSignInMs === undefined || latest === undefined) return { signInActivity: undefined };
   const last = time(lastSignInMs);
   return {
     signInActivity: {
-      lastSignInDateTime: last,
-      lastSignInRequestId: null,
+      lastSignInDateTime: time(latest.attempt.atMs),
+      lastSignInRequestId: latest.attempt.id,
       lastNonInteractiveSignInDateTime: last,
       lastNonInteractiveSignInRequestId: null,
       lastSuccessfulSignInDateTime: last,
-      lastSuccessfulSignInRequestId: null,
+      lastSuccessfulSignInRequestId: latest.id,
     },
   };
 }

@@ -7,7 +7,8 @@ import { needsEntraP2, needsEntraPremium } from '../premium.ts';
 import { controlProfileRows, secureScoreRows } from '../secure-score-data.ts';
 import { alertRow, alertsOf, incidentRow, riskDetectionRow, risksOf, riskyUserRow } from '../security-data.ts';
 import { healthOverviewRows, issueRows, messageRows } from '../service-health.ts';
-import { logDays, signInRow, signInsOf } from '../sign-in-data.ts';
+import { logDays } from '../latest-sign-in.ts';
+import { signInRow, signInsOf } from '../sign-in-data.ts';
 import { profilesOf } from '../user-profiles.ts';
 import { entitySet } from './declare.ts';
 
