@@ -1,53 +1,45 @@
-import { expect, it } from 'vitest';
-import type {
-  CollectionRules,
-  Declaration,
-  EntitySet,
-  Inverse,
-  PropertyRule,
-  References,
-  Report,
-  Row,
-  Singleton,
-  TenantView,
-  Writes,
-} from '../../src/graph/declaration.ts';
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { Declaration } from '../../src/graph/declaration.ts';
+import { loadTypes, schemaOf } from '../../src/graph/schema/schema.ts';
+import { applicationSets } from '../../src/graph/sets/applications.ts';
+import { directorySets } from '../../src/graph/sets/directory.ts';
+import { relationshipSets } from '../../src/graph/sets/relationships.ts';
 import { declarations } from '../../src/population/graph/declarations.ts';
 
-it('declares each path once, below the set or singleton that it belongs to', () => {
-  const paths = declarations.map(({ path }) => path);
-  expect(new Set(paths).size).toBe(paths.length);
-});
+const every: readonly Declaration[] = [...applicationSets, ...relationshipSets, ...directorySets, ...declarations];
+const paths = every.map(({ path }) => path);
 
-it('accepts every kind of declaration', () => {
-  const writes: Writes = { operations: ['create'], required: ['displayName'] };
-  const rules: CollectionRules & { readonly properties: Readonly<Record<string, PropertyRule>> } = {
-    defaultTop: 100,
-    properties: { signInActivity: { permissions: ['AuditLog.Read.All'] } },
-  };
-  const rows = (tenant: TenantView): readonly Row[] => [{ id: tenant.tenantId }];
-  const set: EntitySet = { kind: 'set', path: 'groups', type: 'microsoft.graph.group', rows, writes, ...rules };
-  const members: References = {
-    kind: 'references',
-    path: 'groups/{id}/members',
-    type: 'microsoft.graph.directoryObject',
-    targets: ['users', 'groups'],
-    ids: (tenant, group) => tenant.references('groups/{id}/members', group ?? ''),
-    writable: true,
-  };
-  const memberOf: Inverse = {
-    kind: 'inverse',
-    path: 'users/{id}/memberOf',
-    type: 'microsoft.graph.directoryObject',
-    of: [members.path],
-  };
-  const policy: Singleton = {
-    kind: 'singleton',
-    path: 'policies/x',
-    type: 'microsoft.graph.policyBase',
-    row: () => ({}),
-  };
-  const report: Report = { kind: 'report', path: "reports/getX(period='{period}')", lines: () => [['Report Period']] };
-  const every: readonly Declaration[] = [set, members, memberOf, policy, report];
-  expect(new Set(every.map(({ kind }) => kind)).size).toBe(5);
+beforeAll(loadTypes);
+
+describe('the declarations', () => {
+  it('declare each path once', () => {
+    expect(paths.filter((path, at) => paths.indexOf(path) !== at)).toEqual([]);
+  });
+
+  it('refer to declared paths only', () => {
+    const referred = every.flatMap((each) => {
+      if (each.kind === 'references') return each.targets;
+      return each.kind === 'inverse' ? each.of : [];
+    });
+    expect(referred.filter((path) => !paths.includes(path))).toEqual([]);
+  });
+
+  it('have a path for the owner of each navigation', () => {
+    const owners = paths
+      .filter((path) => path.includes('/{id}'))
+      .map((path) => path.slice(0, path.lastIndexOf('/{id}')));
+    expect(owners.filter((path) => !paths.includes(path))).toEqual([]);
+  });
+
+  it.each(every.filter(({ kind }) => kind !== 'report'))('$path has a known type, and properties of it', (each) => {
+    if (each.kind === 'report') return;
+    const type = schemaOf('beta').type(each.type);
+    expect(type).toBeDefined();
+    const names = [
+      ...Object.keys(each.properties ?? {}),
+      ...(each.kind === 'set' ? [...(each.writes?.required ?? []), ...(each.writes?.unique ?? [])] : []),
+      ...(each.kind === 'singleton' ? [] : [...(each.byDefault ?? []), ...(each.searched ?? [])]),
+    ];
+    expect(names.filter((name) => type?.find(name) === undefined)).toEqual([]);
+  });
 });

@@ -1,7 +1,6 @@
 import { publishedPermissions } from 'graph-permissions/permission-ids';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type Cloud, createCloud } from '../../../src/create-cloud.ts';
-import { GraphError } from '../../../src/graph/graph-error.ts';
 import { loadTypes } from '../../../src/graph/schema/schema.ts';
 import type { Caller } from '../../../src/resource/caller.ts';
 import type { CloudRequest, Reply } from '../../../src/web/http.ts';
@@ -78,6 +77,8 @@ describe('the usual requests of reports', () => {
 
   it.each(usualRequests)('$request is refused without a permission', ({ request, isAdvanced }) => {
     const address = `/v1.0${addressOf(request)}`;
-    expect(() => send(address, new Set(), isAdvanced)).toThrow(GraphError);
+    expect(() => send(address, new Set(), isAdvanced)).toThrow(
+      expect.objectContaining({ status: 403, code: 'Authorization_RequestDenied' }),
+    );
   });
 });

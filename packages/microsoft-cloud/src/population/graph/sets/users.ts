@@ -11,21 +11,6 @@ import { userRow } from '../user-rows.ts';
 import { checkUser } from '../write-checks/users.ts';
 import { entitySet, references, singleton } from './declare.ts';
 
-/** Properties of a user that Graph returns without `$select` ("List users"). */
-const byDefault = [
-  'businessPhones',
-  'displayName',
-  'givenName',
-  'id',
-  'jobTitle',
-  'mail',
-  'mobilePhone',
-  'officeLocation',
-  'preferredLanguage',
-  'surname',
-  'userPrincipalName',
-] as const;
-
 const generatedRows = perTenant((facts): readonly Row[] => profilesOf(facts).map((profile) => userRow(facts, profile)));
 
 // Accounts of the partner can be disabled, and their sessions revoked, while the cloud runs.
@@ -77,7 +62,6 @@ export const userSets: readonly Declaration[] = [
     live: true,
     queries: 'directory',
     delta: true,
-    byDefault,
     searched: ['displayName', 'mail', 'userPrincipalName', 'givenName', 'surname'],
     alternateKeys: ['userPrincipalName'],
     properties: { signInActivity },
