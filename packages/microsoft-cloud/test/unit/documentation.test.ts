@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { faultKinds } from '../../src/faults/rule.ts';
@@ -27,7 +27,8 @@ describe('README.md', () => {
   });
 
   it.each(rows)('$file has the test "$title"', ({ file, title }) => {
-    const source = readFileSync(join(packageRoot, 'test/e2e', file), 'utf8');
+    const places = ['e2e', 'unit', 'unit/graph'].map((folder) => join(packageRoot, 'test', folder, file));
+    const source = readFileSync(places.find((path) => existsSync(path)) ?? file, 'utf8');
     expect(source).toContain(`'${title}'`);
   });
 
