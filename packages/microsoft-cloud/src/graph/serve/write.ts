@@ -131,11 +131,10 @@ function update(request: WriteRequest): Reply {
 
 /** @throws GraphError 400 for an object that would become one of another type. */
 function checkType({ type }: EntitySet, values: Row, before: Row): void {
-  const wanted = values['@odata.type'];
-  if (wanted === undefined) return;
-  const present = before['@odata.type'] ?? `#${type}`;
-  if (String(wanted).toLowerCase() !== String(present).toLowerCase())
-    throw badRequest(`The type of an object cannot be changed from '${String(present)}' to '${String(wanted)}'.`);
+  const { '@odata.type': present = `#${type}` } = before as { readonly '@odata.type'?: string };
+  const { '@odata.type': wanted = present } = values as { readonly '@odata.type'?: string };
+  if (wanted.toLowerCase() !== present.toLowerCase())
+    throw badRequest(`The type of an object cannot be changed from '${present}' to '${wanted}'.`);
 }
 
 /** @throws GraphError 400 for a property that an object must have and that would be empty. */
