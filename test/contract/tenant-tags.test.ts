@@ -23,6 +23,8 @@ let recorder: ReturnType<typeof recordingLogger>;
 /** Requests that the tables have sent, by operation. */
 let sent: string[];
 let isAway: boolean;
+/** Replies that are lost after storage has done what was asked. */
+let lost: number;
 
 beforeEach(() => {
   number += 1;
@@ -30,6 +32,7 @@ beforeEach(() => {
   recorder = recordingLogger();
   sent = [];
   isAway = false;
+  lost = 0;
 });
 
 const client = (): TableClient =>
@@ -42,6 +45,9 @@ async function open(): Promise<TableClient> {
     sendRequest: async (request, next) => {
       if (isAway) throw new Error('the account is away');
       sent.push(`${request.method} ${new URL(request.url).pathname.split('/').at(-1)}`);
+      const response = await next(request);
+      if (lost === 0 || !request.url.endsWith('$batch')) return response;
+      lost -= 1;
       return next(request);
     },
   });
@@ -167,6 +173,17 @@ describe('TableTenantTags', () => {
     expect(tagsOf(list, two)).toEqual(['a']);
     expect(recorder.lines.some(({ line }) => line.includes('tags.record_unreadable'))).toBe(true);
     await expect(fresh.stored(one)).rejects.toMatchObject({ code: 'storage_unavailable' });
+  });
+
+  test.each([['a new tenant'], ['a tagged tenant']])('repeats a change of %s whose reply was lost', async (kind) => {
+    const tags = inTable();
+    if (kind === 'a tagged tenant') await set(tags, one, 'before');
+    const { etag } = await tags.stored(one);
+    lost = 1;
+    expect(await tags.replace({ tenantId: one, tags: ['a'], changedBy: 'somebody' }, etag)).toBe(true);
+    expect(lost).toBe(0);
+    expect(tagsOf(await tags.current(), one)).toEqual(['a']);
+    expect(await tags.replace({ tenantId: one, tags: ['b'], changedBy: 'somebody' }, etag)).toBe(false);
   });
 
   test('keeps one of two changes that are made from the same version', async () => {

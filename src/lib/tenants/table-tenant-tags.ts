@@ -83,8 +83,9 @@ export class TableTenantTags implements TenantTags {
 
   async replace({ tenantId, tags, changedBy }: TagChange, etag: string | undefined): Promise<boolean> {
     const changedAt = isoTime(this.#deps.clock.nowMs());
-    const row = { partitionKey, rowKey: tenantId, tags: tags.join(' '), changedAt, changedBy };
-    const mark = { partitionKey, rowKey: markKey, mark: this.#deps.newId() };
+    const changeId = this.#deps.newId();
+    const row = { partitionKey, rowKey: tenantId, tags: tags.join(' '), changedAt, changedBy, changeId };
+    const mark = { partitionKey, rowKey: markKey, mark: changeId };
     const actions: TransactionAction[] = [
       etag === undefined ? ['create', row] : ['update', row, 'Replace', { etag }],
       ['upsert', mark, 'Replace'],
@@ -94,11 +95,12 @@ export class TableTenantTags implements TenantTags {
         await (await this.#table()).submitTransaction(actions);
         return true;
       } catch (thrown) {
-        if (isStorageConflict(thrown)) return false;
-        throw thrown;
+        if (!isStorageConflict(thrown)) throw thrown;
+        // If the reply was lost, the storage library sends the transaction again, and it conflicts with itself.
+        return (await found((await this.#table()).getEntity(partitionKey, tenantId)))?.['changeId'] === changeId;
       }
     }, 'The tags could not be stored.');
-    if (isStored) await this.#see(mark.mark);
+    if (isStored) await this.#see(changeId);
     return isStored;
   }
 
