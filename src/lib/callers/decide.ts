@@ -1,5 +1,5 @@
 import type { Grant } from '../model/token.ts';
-import { chooses, missingFact, type TenantFacts, type UnknownFact } from '../groups/tenant-set.ts';
+import { chooses, domainsIn, missingFact, type TenantFacts, type UnknownFact } from '../groups/tenant-set.ts';
 import type { DomainName } from '../model/identifiers.ts';
 import type { Caller } from '../model/caller.ts';
 import type { ApprovalTerms } from './approval-keys.ts';
@@ -124,7 +124,7 @@ export function neededFacts(policy: AccessPolicy, caller: PolicyCaller, request:
   const rules = policy.rules.filter((rule) => failedBeforeTenant(rule, caller, request) === undefined);
   return {
     tags: rules.some(({ tenants }) => tenants.usesTags),
-    domains: [...new Set(rules.flatMap(({ tenants }) => tenants.except.domains))],
+    domains: domainsIn(rules.map(({ tenants }) => tenants.except)),
   };
 }
 

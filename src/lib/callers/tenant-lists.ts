@@ -40,12 +40,15 @@ export function tenantListWarnings(document: PolicyDocument): string[] {
     ...Object.keys(tenantGroups)
       .filter((name) => !used.has(`group:${name}`))
       .map((name) => `No rule uses the group "${name}"; runs and jobs may.`),
-    ...rules.flatMap(({ name, except }) =>
-      compile(entriesOf(except)).domains.map(
-        (domain) =>
-          `The rule "${name}" excepts the domain ${domain}. A customer can remove a domain from its tenant; name the tenant id instead.`,
-      ),
-    ),
+    ...rules.flatMap(({ name, except }) => {
+      const { domainLists } = compile(entriesOf(except));
+      const [[first] = []] = domainLists;
+      if (first === undefined) return [];
+      const isOne = domainLists.length === 1 && domainLists[0]?.length === 1;
+      return [
+        `The rule "${name}" excepts ${isOne ? `the domain ${first}` : `domains such as ${first}`}. A customer can remove a domain from its tenant; name the tenant id instead.`,
+      ];
+    }),
   ];
 }
 

@@ -25,8 +25,11 @@ export interface TenantSet {
   readonly all: boolean;
   /** Tenant ids and domains. */
   readonly names: ReadonlySet<string>;
-  /** The domains among the names. */
-  readonly domains: readonly DomainName[];
+  /**
+   * The domains among the names: those that are written in the list, then those of each group. Sets that name the same group
+   * share its lists, because many rules may name the same large group. A domain may be on several lists.
+   */
+  readonly domainLists: readonly (readonly DomainName[])[];
   readonly tags: readonly string[];
 }
 
@@ -62,6 +65,7 @@ export function createSetCompiler(groups: TenantGroups = noGroups): SetCompiler 
 function compile(entries: readonly TenantEntry[], ofGroup: (group: string) => TenantSet): TenantSet {
   const names = new Set<string>();
   const domains = new Set<DomainName>();
+  const held = new Set<readonly DomainName[]>();
   const tags = new Set<string>();
   let all = false;
   for (const entry of entries) {
@@ -70,14 +74,22 @@ function compile(entries: readonly TenantEntry[], ofGroup: (group: string) => Te
     else if (entry.kind === 'tag') tags.add(entry.tag);
     else if (entry.kind === 'domain') domains.add(entry.domain);
     else {
-      const held = ofGroup(entry.group);
-      for (const name of held.names) names.add(name);
-      for (const domain of held.domains) domains.add(domain);
-      for (const tag of held.tags) tags.add(tag);
+      const group = ofGroup(entry.group);
+      for (const name of group.names) names.add(name);
+      for (const list of group.domainLists) held.add(list);
+      for (const tag of group.tags) tags.add(tag);
     }
   }
   for (const domain of domains) names.add(domain);
-  return { all, names, domains: [...domains], tags: [...tags] };
+  return { all, names, domainLists: [...(domains.size === 0 ? [] : [[...domains]]), ...held], tags: [...tags] };
+}
+
+/** The domains of some sets, each once. Pure. */
+export function domainsIn(sets: Iterable<TenantSet>): readonly DomainName[] {
+  const lists = new Set<readonly DomainName[]>();
+  for (const { domainLists } of sets) for (const list of domainLists) lists.add(list);
+  const [first = []] = lists;
+  return lists.size <= 1 ? first : [...new Set([...lists].flat())];
 }
 
 /** A choice of two compiled lists. */
@@ -106,7 +118,9 @@ export function missingFact({ except, usesTags }: TenantChoice, facts: TenantFac
   if (usesTags && facts.tags === undefined) return 'tags';
   const { unresolved } = facts;
   if (unresolved === undefined || unresolved.size === 0) return undefined;
-  return except.domains.some((domain) => unresolved.has(domain)) ? 'domains' : undefined;
+  return except.domainLists.length > 0 && [...unresolved].some((domain) => except.names.has(domain))
+    ? 'domains'
+    : undefined;
 }
 
 /** Whether a choice contains a tenant. While a fact is missing that it depends on, it contains none. Pure. */

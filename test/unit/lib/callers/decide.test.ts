@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { decide, denyInAnyTenant, failedStage, type PolicyRequest } from '../../../../src/lib/callers/decide.ts';
+import {
+  decide,
+  denyInAnyTenant,
+  failedStage,
+  neededFacts,
+  type PolicyRequest,
+} from '../../../../src/lib/callers/decide.ts';
 import { parsePolicy } from '../../../../src/lib/callers/parse-policy.ts';
 import type { AccessPolicy } from '../../../../src/lib/callers/policy.ts';
 import type { DomainName, TenantId } from '../../../../src/lib/model/identifiers.ts';
@@ -211,5 +217,27 @@ describe('denyInAnyTenant', () => {
     expect(denialOf({ grant: 'delegated', resource: 'graph' })).toBeUndefined();
     const policy = policyOf({ ...rule, name: 'a', grants: ['application'] }, rule);
     expect(denialOf({ grant: 'delegated', resource: 'graph' }, policy)).toBeUndefined();
+  });
+});
+
+describe('neededFacts', () => {
+  const policyOfGroups = (...excepts: readonly string[][]): AccessPolicy => {
+    const rules = excepts.map((except, index) => ({ ...rule, name: `rule ${index}`, tenants: ['*'], except }));
+    const tenantGroups = { most: ['a.com', 'b.com'], all: ['group:most', 'c.com'] };
+    const parsed = parsePolicy(JSON.stringify({ version: 1, tenantGroups, rules }));
+    if (!parsed.ok) throw new Error(parsed.problems.join(' '));
+    return parsed.policy;
+  };
+  const domainsOf = (policy: AccessPolicy) => neededFacts(policy, caller, request).domains;
+
+  it('names each domain in except of the rules for the caller once', () => {
+    const policy = policyOfGroups(['group:most', 'd.com'], ['group:all', 'a.com', tenantId]);
+    expect([...domainsOf(policy)].toSorted()).toEqual(['a.com', 'b.com', 'c.com', 'd.com']);
+    expect(neededFacts(policy, { ...caller, roles: [] }, request)).toEqual({ tags: false, domains: [] });
+  });
+
+  it('copies no large group that many rules name', () => {
+    const policy = policyOfGroups(['group:most'], ['group:most', tenantId]);
+    expect(domainsOf(policy)).toBe(domainsOf(policy));
   });
 });
