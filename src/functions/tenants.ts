@@ -8,7 +8,7 @@ import { chooses } from '../lib/groups/tenant-set.ts';
 import { callerIdOf } from '../lib/model/caller.ts';
 import { mayRead } from '../lib/model/readable-tenants.ts';
 import { isoTime } from '../lib/runtime/clock.ts';
-import { knowTenants } from '../lib/tenants/chosen-tenants.ts';
+import { knowTenants, knowTenantsForLimited } from '../lib/tenants/chosen-tenants.ts';
 import type { DelegatedTenant } from '../lib/tenants/tenant.ts';
 import { readMarks, type TenantMarks } from '../lib/tenants/tenant-marks.ts';
 import { route } from './route.ts';
@@ -28,7 +28,10 @@ export const tenants = route(
   async (services, { caller, query, log }) => {
     const readable = await readableTenants(services, caller);
     const choice = await chosenBy(services, readable, query);
-    const known = await knowTenants(services, [choice], callerIdOf(caller));
+    const known =
+      readable === '*'
+        ? await knowTenants(services, [choice], callerIdOf(caller))
+        : await knowTenantsForLimited(services, choice, callerIdOf(caller));
     const list = await services.directory.snapshot();
     const { asOfMs } = list;
     const readableList = list.tenants.filter(({ tenantId }) => mayRead(readable, tenantId));

@@ -2,6 +2,9 @@ import { HttpRequest } from '@azure/functions';
 import { describe, expect, it } from 'vitest';
 import type { Services } from '../../src/composition.ts';
 import { tenants } from '../../src/functions/tenants.ts';
+import type { TenantsAnswer } from '../../src/lib/api/answers/tenants.ts';
+import { parsePolicy } from '../../src/lib/callers/parse-policy.ts';
+import type { PolicyStore } from '../../src/lib/callers/policy-store.ts';
 import { BrokerError } from '../../src/lib/model/errors.ts';
 import type { LastResults } from '../../src/lib/runs/last-results.ts';
 import type { DelegatedTenant } from '../../src/lib/tenants/tenant.ts';
@@ -21,7 +24,7 @@ const contoso: DelegatedTenant = {
   defaultDomain: undefined,
 };
 
-async function request(read: (jobs: readonly string[]) => Promise<LastResults>) {
+async function request(read: (jobs: readonly string[]) => Promise<LastResults>, changes: object = {}, query = '') {
   const { log, lines } = recordingLogger();
   const services = {
     callers: { policy: openPolicy },
@@ -32,6 +35,7 @@ async function request(read: (jobs: readonly string[]) => Promise<LastResults>) 
       find: () => Promise.reject(new Error('not asked')),
     },
     runs: { lastResults: { read } },
+    ...changes,
   };
   const caller = {
     applicationId: guid(1),
@@ -42,7 +46,7 @@ async function request(read: (jobs: readonly string[]) => Promise<LastResults>) 
     name: 'x',
   } as const;
   const call = {
-    request: new HttpRequest({ method: 'GET', url: 'http://localhost/api/tenants' }),
+    request: new HttpRequest({ method: 'GET', url: `http://localhost/api/tenants${query}` }),
     caller,
     correlationId: guid(3),
     log,
@@ -101,5 +105,51 @@ describe('GET /api/tenants', () => {
       warnings: ['An old list.', 'The last results of the jobs could not be read.'],
     });
     expect(lines.map(({ line }) => line).join()).toContain('tenants.last_results_failed');
+  });
+});
+
+describe('GET /api/tenants while Entra does not answer', () => {
+  const away = () => Promise.reject(new BrokerError('entra_unavailable', 'Silent.'));
+  /** The lists know the domain of a customer that the caller may not read. */
+  const listed = new Map([
+    ['contoso.com', tenant(1)],
+    ['secret.example', tenant(2)],
+  ]);
+  const directory = {
+    snapshot: async () => ({
+      tenants: [contoso, { ...contoso, tenantId: tenant(2), name: 'Secret' }],
+      warnings: [],
+      complete: true,
+      asOfMs: 0,
+    }),
+    tenantOf: async (domain: string) => listed.get(domain) ?? away(),
+    tenantByEntra: away,
+  };
+  const rules = [{ name: 'limited', callers: { applications: ['*'] }, reads: [tenant(1)] }];
+  const limited = parsePolicy(JSON.stringify({ version: 1, rules }));
+  if (!limited.ok) throw new Error(limited.problems.join(' '));
+  const policy: PolicyStore = { current: async () => ({ policy: limited.policy, state: 'current', loadedAtMs: 0 }) };
+
+  /** The status and the names of the tenants, or the code of the failure. */
+  const ask = (query: string, by: PolicyStore) =>
+    request(async () => new Map(), { directory, callers: { policy: by } }, query).then(
+      ({ status, body }) => [status, (body as TenantsAnswer).tenants.map(({ name }) => name)],
+      (failure: unknown) => (failure instanceof BrokerError ? failure.code : failure),
+    );
+
+  it.each(['secret.example', 'nobody.example'])('answers a limited reader the same about %s', async (domain) => {
+    expect(await ask(`?tenants=${domain}`, policy)).toEqual([200, []]);
+    expect(await ask(`?tenants=${tenant(1)},${domain}`, policy)).toEqual([200, ['Contoso']]);
+    expect(await ask(`?except=${domain}`, policy)).toBe('entra_unavailable');
+  });
+
+  it('finds the tenants of a limited reader by the domains of the lists', async () => {
+    expect(await ask('?tenants=contoso.com', policy)).toEqual([200, ['Contoso']]);
+  });
+
+  it('tells a reader without a limit what it cannot find out', async () => {
+    expect(await ask('?tenants=secret.example', openPolicy)).toEqual([200, ['Secret']]);
+    expect(await ask('?except=secret.example', openPolicy)).toEqual([200, ['Contoso']]);
+    expect(await ask('?tenants=nobody.example', openPolicy)).toBe('entra_unavailable');
   });
 });

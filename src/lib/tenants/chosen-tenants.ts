@@ -1,9 +1,9 @@
-import { chooses, type TenantChoice, type TenantFacts } from '../groups/tenant-set.ts';
+import { chooses, domainsIn, type TenantChoice, type TenantFacts } from '../groups/tenant-set.ts';
 import { namesOfTags } from '../groups/tag.ts';
 import { type DomainName, parseTenantId, type TenantId } from '../model/identifiers.ts';
 import { listed } from '../model/named-tenants.ts';
 import type { TenantDirectory } from './directory.ts';
-import { ownersOf } from './domain-owners.ts';
+import { type DomainOwners, ownersOf } from './domain-owners.ts';
 import { type TagList, tagNamesOf, type TenantTags } from './tenant-tags.ts';
 
 /** What {@link knowTenants} needs. */
@@ -31,14 +31,39 @@ export async function knowTenants(
   choices: readonly TenantChoice[],
   callerId?: string,
 ): Promise<TenantKnowledge> {
-  const domains = new Set(choices.flatMap(({ tenants, except }) => [...tenants.domains, ...except.domains]));
+  const domains = domainsIn(choices.flatMap(({ tenants, except }) => [tenants, except]));
   const [owners, tags] = await Promise.all([
-    ownersOf(directory, [...domains], callerId),
+    ownersOf(directory, domains, callerId),
     choices.some(({ usesTags }) => usesTags) ? tenantTags.current() : undefined,
   ]);
   if (owners.failure !== undefined) throw owners.failure;
+  return knowledgeOf(owners, tags);
+}
+
+/**
+ * As `knowTenants` for a choice of a caller who may not know all customers. What it gets while Entra does not answer must not
+ * depend on the lists: a domain in `tenants` whose tenant cannot be found out is as one that no tenant has, and for a domain
+ * in `except` the lists are not asked.
+ * @throws BrokerError as `knowTenants` does; for a domain in `except` alone.
+ */
+export async function knowTenantsForLimited(
+  deps: KnowledgeDeps & { readonly directory: Pick<TenantDirectory, 'tenantByEntra'> },
+  { tenants, except, usesTags }: TenantChoice,
+  callerId: string,
+): Promise<TenantKnowledge> {
+  const { directory, tenantTags } = deps;
+  const [named, excepted, tags] = await Promise.all([
+    ownersOf(directory, domainsIn([tenants]), callerId),
+    ownersOf({ tenantOf: (...lookUp) => directory.tenantByEntra(...lookUp) }, domainsIn([except]), callerId),
+    usesTags ? tenantTags.current() : undefined,
+  ]);
+  if (excepted.failure !== undefined) throw excepted.failure;
+  return knowledgeOf({ byDomain: new Map([...named.byDomain, ...excepted.byDomain]) }, tags);
+}
+
+function knowledgeOf({ byDomain }: Pick<DomainOwners, 'byDomain'>, tags: TagList | undefined): TenantKnowledge {
   const owned = new Map<TenantId, DomainName[]>();
-  for (const [domain, tenantId] of owners.byDomain)
+  for (const [domain, tenantId] of byDomain)
     if (tenantId !== undefined) owned.set(tenantId, [...(owned.get(tenantId) ?? []), domain]);
   return {
     factsOf: (tenantId) => ({
@@ -46,9 +71,9 @@ export async function knowTenants(
       domains: owned.get(tenantId) ?? [],
       tags: tags && tagNamesOf(tags, tenantId),
     }),
-    unowned: [...domains].filter((domain) => owners.byDomain.get(domain) === undefined),
+    unowned: [...byDomain].flatMap(([domain, owner]) => (owner === undefined ? [domain] : [])),
     tags,
-    ownerOf: (domain) => owners.byDomain.get(domain),
+    ownerOf: (domain) => byDomain.get(domain),
   };
 }
 
@@ -85,7 +110,7 @@ export async function tenantsOfChoices(
 /** The tenants that a choice without `"*"` may contain. */
 function candidatesOf({ tenants }: TenantChoice, { ownerOf, tags }: TenantKnowledge): readonly TenantId[] {
   const named = [...tenants.names].flatMap((name) => parseTenantId(name) ?? []);
-  const owners = tenants.domains.flatMap((domain) => ownerOf(domain) ?? []);
+  const owners = domainsIn([tenants]).flatMap((domain) => ownerOf(domain) ?? []);
   const tagged = [...(tags?.byTenant ?? [])].flatMap(([tenantId, own = []]) => {
     const names = namesOfTags(own);
     return tenants.tags.some((tag) => names.has(tag)) ? [tenantId] : [];

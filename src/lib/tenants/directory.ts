@@ -45,6 +45,11 @@ export interface TenantDirectory {
    */
   tenantOf(domain: DomainName, signal?: AbortSignal, callerId?: string): Promise<TenantId | undefined>;
   /**
+   * As `tenantOf`, by Entra alone. Whether it fails says nothing about the lists.
+   * @throws BrokerError entra_unavailable.
+   */
+  tenantByEntra(domain: DomainName, signal?: AbortSignal, callerId?: string): Promise<TenantId | undefined>;
+  /**
    * Whether TENANTS_EXCLUDE contains the tenant. Use it for the partner's own tenant, which is on no list.
    * @throws BrokerError directory_unavailable while a domain in TENANTS_EXCLUDE cannot be resolved.
    */
@@ -119,6 +124,7 @@ export function createTenantDirectory(deps: DirectoryDeps, wanted: WantedTenants
       return found;
     },
     tenantOf,
+    tenantByEntra: (domain, signal, callerId) => deps.domains.tenantOf(domain, signal, callerId),
     excludes: async (tenantId, signal) =>
       (await resolveSelection(deps, wanted, signal)).selection.exclude.has(tenantId),
     settingsWarnings: () => copy.peek()?.value.settingsWarnings ?? [],

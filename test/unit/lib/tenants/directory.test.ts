@@ -197,6 +197,14 @@ describe('a domain', () => {
     await expect(directory.find('nobody.example')).rejects.toMatchObject({ code: 'entra_unavailable' });
   });
 
+  test('is looked up by Entra alone if the lists must not decide', async () => {
+    const { directory, entra } = stage();
+    await expect(directory.tenantByEntra(domain('two.example'))).resolves.toBe(id(2));
+    entra.owners = undefined;
+    await expect(directory.tenantByEntra(domain('two.example'))).rejects.toMatchObject({ code: 'entra_unavailable' });
+    await expect(directory.tenantOf(domain('two.example'))).resolves.toBe(id(2));
+  });
+
   test('is unresolved if two tenants are listed with it, while Entra does not answer', async () => {
     const { directory, entra } = stage({ contracts: bothClaim });
     entra.owners = undefined;
