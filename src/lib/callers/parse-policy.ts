@@ -5,6 +5,7 @@ import { duplicateKey } from '../runtime/duplicate-key.ts';
 import { gatewayProblems, isForGateway } from './gateway-keys.ts';
 import type { AccessPolicy, Rule } from './policy.ts';
 import { type PolicyDocument, policyDocumentSchema, policyJsonSchema, type RuleDocument } from './policy-document.ts';
+import { idleConditionWarnings } from './idle-conditions.ts';
 import { safeParse } from '../runtime/safe-parse.ts';
 import { requestLimitOf } from './request-limit.ts';
 import { selectionOf } from './selection.ts';
@@ -49,11 +50,8 @@ export function parsePolicy(text: string): ParsedPolicy {
   }
   const problems = referenceProblems(parsed.data);
   if (problems.length > 0) return { ok: false, problems };
-  return {
-    ok: true,
-    warnings: warningsOf(parsed.data),
-    policy: compilePolicy(parsed.data),
-  };
+  const policy = compilePolicy(parsed.data);
+  return { ok: true, warnings: [...warningsOf(parsed.data), ...idleConditionWarnings(policy)], policy };
 }
 
 const invalid = (problem: string): ParsedPolicy => ({ ok: false, problems: [`The policy ${problem}.`] });

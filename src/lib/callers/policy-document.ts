@@ -192,10 +192,10 @@ export const policyDocumentSchema = z
       description:
         'Named sets of tenants, used as "group:NAME" in rules, runs and jobs: tenant ids, verified domains, "tag:NAME", and "group:NAME" for other groups.',
     }),
-    rules: z
-      .array(ruleSchema)
-      .max(1000)
-      .meta({ description: 'The first rule that allows a request decides. A request that no rule allows is denied.' }),
+    rules: z.array(ruleSchema).max(1000).meta({
+      description:
+        'The first rule without a condition that allows a request decides. If there is none: the first one with approval, then the first one with breakGlass; in an emergency the other way round. A request that no rule allows is denied.',
+    }),
   })
   .meta({
     title: 'Access policy of partner-token-broker',

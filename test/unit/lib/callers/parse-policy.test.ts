@@ -39,8 +39,8 @@ it('fills in the defaults: delegated only, any scope, application default, exces
     grants: new Set(['delegated']),
     resources: new Set(['graph']),
     tenants: {
-      tenants: { all: false, names: new Set(['contoso.com']), domains: ['contoso.com'], tags: [] },
-      except: { all: false, names: new Set(), domains: [], tags: [] },
+      tenants: { all: false, names: new Set(['contoso.com']), domainLists: [['contoso.com']], tags: [] },
+      except: { all: false, names: new Set(), domainLists: [], tags: [] },
       usesTags: false,
     },
     written: { tenants: [{ kind: 'domain', domain: 'contoso.com' }], except: [], reads: [] },
@@ -85,6 +85,15 @@ it('warns about a domain in except, also through a group', () => {
   const parsed = parsePolicy(text);
   expect(parsed.ok && parsed.warnings).toEqual([
     'The rule "one" excepts the domain contoso.com. A customer can remove a domain from its tenant; name the tenant id instead.',
+  ]);
+});
+
+it('warns once of a rule that excepts many domains', () => {
+  const rules = [1, 2].map((number) => rule({ name: `rule ${number}`, except: ['group:many', `own${number}.com`] }));
+  const parsed = parsePolicy(document(rules, { tenantGroups: { many: ['a.com', 'b.com', 'c.com'] } }));
+  expect(parsed.ok && parsed.warnings).toEqual([
+    'The rule "rule 1" excepts domains such as own1.com. A customer can remove a domain from its tenant; name the tenant id instead.',
+    'The rule "rule 2" excepts domains such as own2.com. A customer can remove a domain from its tenant; name the tenant id instead.',
   ]);
 });
 
