@@ -1,3 +1,4 @@
+import type { Rule } from '../../lib/callers/policy.ts';
 import type { Explanation, ReadingExplanation } from '../../lib/callers/explain.ts';
 
 /** Whether the test passed, its JSON document and its text. */
@@ -17,6 +18,13 @@ export const readingOutcome = (explanation: ReadingExplanation, notes: readonly 
   readingText(explanation, notes),
 ];
 
+/** The beginning of the sentence about a rule that decides: whether it allows the request at once. */
+export function headOf(rule: string, { approval, breakGlass = false }: Partial<Pick<Rule, 'approval' | 'breakGlass'>>) {
+  if (breakGlass) return `Only in an emergency, with a reason, by "${rule}"`;
+  if (approval === undefined) return `Allowed by "${rule}"`;
+  return `Needs ${approval.count} ${approval.count === 1 ? 'approval' : 'approvals'} by "${rule}"`;
+}
+
 function testReport({ decision, rules }: Explanation, notes: readonly string[]): unknown {
   const { allow, ...rest } = decision;
   return { allowed: allow, ...rest, rules, notes };
@@ -26,7 +34,7 @@ function testText({ decision, rules }: Explanation, notes: readonly string[]): s
   const limit = (scopes: readonly string[], excess: 'refuse' | 'record'): string =>
     ` The token may carry ${scopes.join(', ')}; one that carries more is ${excess === 'refuse' ? 'refused' : 'issued and recorded'}.`;
   const headline = decision.allow
-    ? `Allowed by "${decision.rule}", redeemed by the application ${decision.application}.` +
+    ? `${headOf(decision.rule, decision)}, redeemed by the application ${decision.application}.` +
       (decision.scopes === undefined ? '' : limit(decision.scopes, decision.excessScopes))
     : `Denied. ${decision.reason}`;
   return explanationText(headline, rules, notes);
@@ -39,10 +47,13 @@ function readingText({ readable, limited, rules }: ReadingExplanation, notes: re
 
 type Finding = Explanation['rules'][number] | ReadingExplanation['rules'][number];
 
+/** Of a rule that another one comes before, although it stands later (`conditionRank`). */
+export const notNeeded = 'allows on a condition; another rule comes before it';
+
 const verdicts: Readonly<Record<Exclude<Finding['outcome'], 'lacks'>, string>> = {
   allows: 'allows',
   'not reached': 'not reached',
-  'not needed': 'allows on a condition, which another rule does not have',
+  'not needed': notNeeded,
   'no tokens': 'allows no tokens',
   reads: 'reads this tenant',
   'other tenants': 'reads other tenants',

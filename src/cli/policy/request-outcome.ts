@@ -2,6 +2,7 @@ import type { PermissionMap } from 'graph-permissions/permission-map';
 import type { AccessPolicy } from '../../lib/callers/policy.ts';
 import type { ExplainedRequest, RequestFinding } from '../../lib/gateway/explain-request.ts';
 import { settingsSchema } from '../../lib/config/settings.ts';
+import { headOf, notNeeded } from './explained.ts';
 import { readLocalSettings } from '../sign-in/target.ts';
 import { UsageError } from '../run-program.ts';
 
@@ -33,7 +34,7 @@ export async function requestOutcome(
   };
   const explanation = await explainRequest(policy, { ...asked, order, map, baseUrl: await addedAddress(resource) });
   const headline = explanation.allowed
-    ? `Allowed by "${explanation.rule}": sends ${explanation.sends}${by(explanation.permissions)}, with a token of the application ${explanation.application}.`
+    ? `${headOf(explanation.rule ?? '', explanation)}: sends ${explanation.sends}${by(explanation.permissions)}, with a token of the application ${explanation.application}.`
     : `Denied. ${explanation.reason}`;
   const lines = explanation.rules.map((finding, index) => `  ${index + 1}. ${finding.rule}: ${verdictOf(finding)}`);
   const further = [...notes, ...note];
@@ -48,6 +49,7 @@ function verdictOf({ outcome, missing, reason, because }: RequestFinding): strin
   const why = because === undefined ? '' : ` (${because})`;
   if (outcome === 'lacks') return `does not match the ${missing}${why}`;
   if (outcome === 'allows') return `allows${why}`;
+  if (outcome === 'not needed') return notNeeded;
   if (outcome === 'refuses') return `refuses. ${reason}`;
   return outcome === 'no requests' ? 'is not for the gateway' : outcome;
 }

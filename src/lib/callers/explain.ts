@@ -17,7 +17,7 @@ interface RuleFinding {
   readonly rule: string;
   /**
    * `allows`: this rule decides. `lacks`: the request fails at `missing`. `not reached`: an earlier rule allows.
-   * `not needed`: it allows only on a condition, and the rule that decides has none. `no tokens`: the rule only limits
+   * `not needed`: it allows only on a condition, and the rule that decides comes before it. `no tokens`: the rule only limits
    * reading.
    */
   readonly outcome: 'allows' | 'lacks' | 'not reached' | 'not needed' | 'no tokens';

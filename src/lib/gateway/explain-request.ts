@@ -1,5 +1,6 @@
 import type { PermissionMap } from 'graph-permissions/permission-map';
-import { failedStage, type PolicyCaller, type PolicyRequest, type Stage } from '../callers/decide.ts';
+import { conditionRank, failedStage, type PolicyCaller, type PolicyRequest, type Stage } from '../callers/decide.ts';
+import type { ApprovalTerms } from '../callers/approval-keys.ts';
 import type { AccessPolicy, Rule } from '../callers/policy.ts';
 import { whyTenant } from '../callers/why-tenant.ts';
 import type { TenantFacts } from '../groups/tenant-set.ts';
@@ -14,9 +15,10 @@ export interface RequestFinding {
   readonly rule: string;
   /**
    * `allows`: this rule decides. `lacks`: the caller, resource or tenant fails at `missing`. `refuses`: it applies and does
-   * not open the request, for `reason`. `not reached`: an earlier rule allows. `no requests`: it is not for the gateway.
+   * not open the request, for `reason`. `not reached`: an earlier rule allows. `not needed`: it opens the request on a
+   * condition, and another rule comes before it. `no requests`: it is not for the gateway.
    */
-  readonly outcome: 'allows' | 'lacks' | 'refuses' | 'not reached' | 'no requests';
+  readonly outcome: 'allows' | 'lacks' | 'refuses' | 'not reached' | 'not needed' | 'no requests';
   readonly missing?: Stage;
   readonly reason?: string;
   /** Why the rule covers the tenant, or why it does not. Only if the rule came as far as the tenant. */
@@ -29,6 +31,10 @@ export interface RequestExplanation {
   /** The rule that decides, or why none allows the request. */
   readonly rule?: string;
   readonly reason?: string;
+  /** The approval that the request needs first. Undefined: none. */
+  readonly approval?: ApprovalTerms | undefined;
+  /** The rule is for emergencies only. */
+  readonly breakGlass?: boolean;
   /** The broker's application whose token goes with the request. */
   readonly application?: string;
   /** The request as it would be sent. */
@@ -77,12 +83,14 @@ export async function explainRequest(policy: AccessPolicy, asked: ExplainedReque
     else if (missing !== undefined)
       rules.push({ rule: rule.name, outcome: 'lacks', missing, ...(missing === 'tenant' ? because : {}) });
     else if (isLater) rules.push({ rule: rule.name, outcome: 'not reached' });
-    else rules.push(await refusalOf(rule, judge(rule)));
+    else rules.push(await refusalOf(rule, judge(rule), chosen));
   }
   if ('rule' in choice)
     return {
       allowed: true,
       rule: choice.rule.name,
+      approval: choice.rule.approval,
+      breakGlass: choice.rule.breakGlass,
       application: choice.rule.application,
       ...sentBy(choice.judged),
       rules,
@@ -93,8 +101,15 @@ export async function explainRequest(policy: AccessPolicy, asked: ExplainedReque
 const jsonHeaders = ({ body }: Pick<GatewayOrder, 'body'>): GatewayOrder['headers'] =>
   body === undefined ? {} : { 'content-type': 'application/json' };
 
-async function refusalOf({ name }: Rule, judging: ReturnType<ReturnType<typeof ruleJudge>>): Promise<RequestFinding> {
+async function refusalOf(
+  rule: Rule,
+  judging: ReturnType<ReturnType<typeof ruleJudge>>,
+  chosen: Rule | undefined,
+): Promise<RequestFinding> {
+  const { name } = rule;
   const judged = await judging;
+  if (!('allowed' in judged) && chosen !== undefined && conditionRank(chosen) < conditionRank(rule))
+    return { rule: name, outcome: 'not needed' };
   const reason = 'allowed' in judged ? judged.reason : 'It opens fewer parts of the batch.';
   return { rule: name, outcome: 'refuses', reason };
 }

@@ -102,6 +102,20 @@ it.each([
   expect(JSON.parse(answer.out)).toMatchObject({ allowed: false, missing });
 });
 
+it.each([
+  [{ approval: {} }, 'Needs 1 approval by "conditional", redeemed by the application default.'],
+  [{ approval: { count: 2 } }, 'Needs 2 approvals by "conditional", redeemed by the application default.'],
+  [{ breakGlass: true }, 'Only in an emergency, with a reason, by "conditional", redeemed by the application default.'],
+])('says that a token needs %j', async (condition, head) => {
+  const file = join(folder, 'conditional.json');
+  const rule = { name: 'conditional', callers: { applications: [helpdesk] }, tenants: ['*'], resources: ['graph'] };
+  await writeFile(file, JSON.stringify({ version: 1, rules: [{ ...rule, ...condition }] }));
+  const words = ['test', '--file', file, '--caller', helpdesk, '--tenant', guid(5), '--resource', 'graph'];
+  const answer = await ptb(...words);
+  expect([answer.exit, answer.out]).toEqual([0, expect.stringContaining(head)]);
+  expect(JSON.parse((await ptb(...words, '--json')).out)).toMatchObject({ allowed: true, ...condition });
+});
+
 describe('with rules for people and for reading', () => {
   const oid = guid(7);
   const people = { applications: [helpdesk], objects: [oid], kinds: ['user'] };
@@ -232,6 +246,27 @@ describe('ptb policy test --request', () => {
         { rule: 'rule 2', outcome: 'refuses' },
       ],
     });
+  });
+
+  it('says on which condition a rule opens the request', async () => {
+    const approved = { ...users, approval: { count: 2 } };
+    const emergency = { ...users, breakGlass: true };
+    const policy = rules(emergency, approved, { ...users, scopes: ['Group.Read.All'] });
+    const asked = await explained('GET /v1.0/users', policy);
+    expect(asked.exit).toBe(0);
+    expect(asked.out.split('\n').slice(0, 3)).toEqual([
+      'Needs 2 approvals by "rule 2": sends GET /v1.0/users by User.Read.All, with a token of the application default.',
+      '  1. rule 1: allows on a condition; another rule comes before it',
+      expect.stringMatching(/^ {2}2\. rule 2: allows/),
+    ]);
+    const report: unknown = JSON.parse((await explained('GET /v1.0/users', policy, '--json')).out);
+    expect(report).toMatchObject({ rule: 'rule 2', approval: { count: 2 }, breakGlass: false });
+    const urgent = rules(emergency);
+    expect((await explained('GET /v1.0/users', urgent)).out).toContain(
+      'Only in an emergency, with a reason, by "rule 1"',
+    );
+    const urgentReport: unknown = JSON.parse((await explained('GET /v1.0/users', urgent, '--json')).out);
+    expect(urgentReport).toMatchObject({ rule: 'rule 1', breakGlass: true });
   });
 
   it('judges cmdlets by the body, and a batch by its parts', async () => {
