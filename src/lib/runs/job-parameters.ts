@@ -30,6 +30,8 @@ export function jobParameters(schema: z.ZodObject = z.object({})): JobParameters
     throw new TypeError('parameters must name every parameter: use z.object');
   for (const [name, field] of Object.entries(schema.shape)) checkField(name, field);
   const closed = schema.strict();
+  const samples = Object.entries(schema.shape).map(([name, field]) => [name, samplesOf(field)[0]] as const);
+  if (isAsynchronous(closed, Object.fromEntries(samples))) throw new TypeError(`parameters ${noWaiting}`);
   const jsonSchema = jsonSchemaOf(closed);
   return { schema: closed, jsonSchema, fields: parameterFields(jsonSchema) };
 }
@@ -37,11 +39,18 @@ export function jobParameters(schema: z.ZodObject = z.object({})): JobParameters
 function checkField(name: string, field: z.core.$ZodType): void {
   if (!/^[A-Za-z][A-Za-z0-9_-]{0,39}$/.test(name))
     throw new TypeError(`parameters: the name "${name}" must be 1 to 40 letters, digits, - and _, a letter first`);
+  // Every object has a member of this name, so a parameter that is not given would look as if it were.
+  if (name in Object.prototype) throw new TypeError(`parameters: the name "${name}" is taken by JavaScript`);
   const problem = problemOf(field, false);
   if (problem !== undefined) throw new TypeError(`parameters: ${name} ${problem}`);
+  for (const sample of samplesOf(field)) {
+    if (isAsynchronous(field, sample)) throw new TypeError(`parameters: ${name} ${noWaiting}`);
+    if (!isStable(field, sample)) throw new TypeError(`parameters: ${name} ${noDrift}`);
+  }
   // `default` is not checked by zod, and the stored value is.
   const omitted = z.safeParse(field, undefined);
-  if (omitted.success && omitted.data !== undefined && !z.safeParse(field, omitted.data).success)
+  if (!omitted.success || omitted.data === undefined) return;
+  if (!z.safeParse(field, omitted.data).success || tooLong(omitted.data))
     throw new TypeError(`parameters: ${name} has a default that it refuses`);
 }
 
@@ -73,6 +82,60 @@ function problemOf(field: z.core.$ZodType, isItem: boolean): string | undefined 
   }
 }
 
+/** Values of the type of a parameter, whether its checks accept them or not. */
+function samplesOf(field: z.core.$ZodType): readonly unknown[] {
+  const { def } = (field as z.core.$ZodTypes)._zod;
+  switch (def.type) {
+    case 'string':
+      return ['', 'a', ' A b ', '2026-11-24', '2026-11-24T05:00:00Z'];
+    case 'number':
+      return [0, 1, -2.5];
+    case 'boolean':
+      return [true];
+    case 'enum':
+      return Object.values(def.entries).slice(0, 1);
+    case 'literal':
+      return def.values.slice(0, 1);
+    case 'array':
+      return [samplesOf(def.element), []];
+    case 'optional':
+    case 'default':
+    case 'prefault':
+      return samplesOf(def.innerType);
+    default:
+      return [];
+  }
+}
+
+/** A check that does something else than to refuse a sample is a fault of its own, which each run reports. */
+function isAsynchronous(schema: z.core.$ZodType, sample: unknown): boolean {
+  try {
+    z.safeParse(schema, sample);
+    return false;
+  } catch (thrown) {
+    return thrown instanceof z.core.$ZodAsyncError;
+  }
+}
+
+/** Whether a checked value passes the check again, unchanged. */
+function isStable(field: z.core.$ZodType, sample: unknown): boolean {
+  const parsed = parsedOrNothing(field, sample);
+  return parsed === undefined || parsedOrNothing(field, JSON.parse(parsed)) === parsed;
+}
+
+/** As JSON, as a run stores it. */
+function parsedOrNothing(field: z.core.$ZodType, value: unknown): string | undefined {
+  try {
+    const parsed = z.safeParse(field, value);
+    return parsed.success ? JSON.stringify(parsed.data) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const noWaiting = 'must be checked at once: `refine` must not be asynchronous';
+const noDrift = 'must not change a value that it has checked: give `overwrite` what leaves its own result as it is';
+
 const noCoercion = 'must not coerce: the stored value would differ from the given one';
 
 const allTexts = (values: readonly unknown[]): string | undefined =>
@@ -91,10 +154,27 @@ function jsonSchemaOf(schema: z.ZodObject): ParametersSchema {
   };
 }
 
-/** Removes the bounds of a safe integer, and says a format or its pattern, not both. */
-function tidy({ jsonSchema }: { readonly jsonSchema: z.core.JSONSchema.BaseSchema }): void {
+function hasUnsaidFlag(check: z.core.$ZodCheck): boolean {
+  const { def } = (check as z.core.$ZodChecks)._zod;
+  return def.check === 'string_format' && 'pattern' in def && unsaidFlags.test(def.pattern?.flags ?? '');
+}
+
+interface TidiedSchema {
+  readonly jsonSchema: z.core.JSONSchema.BaseSchema;
+  readonly zodSchema: z.core.$ZodType;
+}
+
+/** What JSON Schema cannot say of a pattern: that case does not matter, and what `.`, `^` and `$` match. */
+const unsaidFlags = /[ims]/;
+
+/** Removes the bounds of a safe integer and patterns with flags, and says a format or its pattern, not both. */
+function tidy({ jsonSchema, zodSchema }: TidiedSchema): void {
   if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
   if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
+  if ((zodSchema._zod.def.checks ?? []).some(hasUnsaidFlag)) {
+    delete jsonSchema.pattern;
+    delete jsonSchema.allOf;
+  }
   if (jsonSchema.format === undefined) return;
   if (knownFormats.has(jsonSchema.format)) delete jsonSchema.pattern;
   else delete jsonSchema.format;
@@ -105,6 +185,12 @@ interface Parametrized {
   readonly name: string;
   readonly parameters: JobParameters;
 }
+
+/** The longest text that a run is given, in UTF-16 units. */
+const maxTextLength = 4000;
+
+const tooLong = (value: unknown): boolean =>
+  Array.isArray(value) ? value.some(tooLong) : typeof value === 'string' && value.length > maxTextLength;
 
 /** Unknown names that a problem quotes. */
 const maxQuoted = 5;
@@ -117,6 +203,10 @@ const maxQuoted = 5;
 export function readParameters(job: Parametrized, given: Readonly<Record<string, unknown>>): ParameterValues {
   const { schema, fields } = job.parameters;
   const known = fields.map(({ name }) => name);
+  // Before the schema: the time that a pattern takes may grow with the square of the length.
+  const long = known.find((name) => tooLong(given[name]));
+  if (long !== undefined)
+    throw new BrokerError('request_invalid', `"${long}": a text is longer than ${maxTextLength} characters.`);
   const parsed = safeParse(schema, given);
   // The definition allows no other values: see problemOf.
   if (parsed.success) return parsed.data as ParameterValues;

@@ -226,3 +226,56 @@ describe('a run that an earlier build started', () => {
     expect(seen).toEqual([{ days: 3 }]);
   });
 });
+
+describe('jobParameters refuses what would break later', () => {
+  const later = async () => false;
+  test.each<[string, z.ZodObject, string]>([
+    ['a name of every object', z.object({ constructor: z.string() }), 'the name "constructor" is taken by JavaScript'],
+    ['another one', z.object({ toString: z.string().optional() }), 'the name "toString" is taken by JavaScript'],
+    ['an overwrite that adds', z.object({ s: z.string().overwrite((text) => `${text}x`) }), 's must not change'],
+    [
+      'one in a list with a default',
+      z.object({ s: z.array(z.string().overwrite((text) => `${text}x`)).default([]) }),
+      's must not change',
+    ],
+    ['one of numbers', z.object({ n: z.number().overwrite((value) => value + 1) }), 'n must not change'],
+    ['an asynchronous check', z.object({ s: z.string().refine(later) }), 's must be checked at once'],
+    ['one of a choice', z.object({ s: z.enum(['a']).refine(later).optional() }), 's must be checked at once'],
+    ['one of a list', z.object({ s: z.array(z.string()).refine(later) }), 's must be checked at once'],
+    ['one of all parameters', z.object({ s: z.string() }).refine(later), 'parameters must be checked at once'],
+    ['a long default', z.object({ s: z.string().default('a'.repeat(4001)) }), 's has a default that it refuses'],
+  ])('%s', (_, schema, problem) => {
+    expect(() => jobParameters(schema)).toThrow(problem);
+  });
+
+  test('but not what leaves its own result as it is', () => {
+    const schema = z.object({ s: z.string().trim().toLowerCase().default('a'), n: z.number().overwrite(Math.round) });
+    expect(read(schema, { s: ' B ', n: 1.4 })).toEqual({ s: 'b', n: 1 });
+  });
+});
+
+test('refuses a long text before any check of the job sees it', () => {
+  const seen: string[] = [];
+  const check = (text: string): boolean => seen.push(text) > 0;
+  const schema = z.object({ s: z.string().refine(check).optional(), l: z.array(z.string().refine(check)).optional() });
+  const job = { name: 'probe', parameters: jobParameters(schema) };
+  seen.length = 0;
+  const long = 'a'.repeat(4001);
+  expect(() => readParameters(job, { s: long })).toThrow('"s": a text is longer than 4000 characters.');
+  expect(() => readParameters(job, { l: ['a', long] })).toThrow('"l": a text is longer than 4000 characters.');
+  expect(seen).toEqual([]);
+  expect(readParameters(job, { s: long.slice(1) })).toEqual({ s: long.slice(1) });
+});
+
+test('does not publish a pattern that JSON Schema would read in another way', () => {
+  const schema = z.object({
+    code: z.string().regex(/^abc$/i),
+    both: z.string().regex(/^a/).regex(/b$/i),
+    letters: z.string().regex(/^\p{L}+$/u),
+  });
+  expect(jobParameters(schema).jsonSchema.properties).toEqual({
+    code: { type: 'string' },
+    both: { type: 'string' },
+    letters: { type: 'string', pattern: '^\\p{L}+$' },
+  });
+});
