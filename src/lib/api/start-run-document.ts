@@ -10,8 +10,12 @@ import { startRunSchema } from './requests.ts';
  */
 export function startRunBody(jobs: readonly Job[]): z.ZodObject {
   const withParameters = jobs.filter(({ parameters }) => parameters.fields.length > 0);
+  const ids = new Map<string, number>();
   const schemas = withParameters.map(({ name, parameters }) =>
-    parameters.schema.meta({ id: schemaName(name), description: `Parameters of the job \`${name}\`.` }),
+    parameters.schema.meta({
+      id: uniqueName(schemaName(name), ids),
+      description: `Parameters of the job \`${name}\`.`,
+    }),
   );
   const without = jobs.length > schemas.length ? [z.strictObject({}).meta({ description: 'Of every other job.' })] : [];
   return startRunSchema.extend({
@@ -28,3 +32,10 @@ const schemaName = (job: string): string =>
     .split('-')
     .map((word) => word.charAt(0).toUpperCase() + word.slice(1))
     .join('')}Parameters`;
+
+/** `a-1` and `a1` have the same words: the second one becomes `A1Parameters2`. No job's own name ends with a digit. */
+function uniqueName(name: string, used: Map<string, number>): string {
+  const count = (used.get(name) ?? 0) + 1;
+  used.set(name, count);
+  return count === 1 ? name : `${name}${count}`;
+}
