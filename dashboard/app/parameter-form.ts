@@ -12,8 +12,14 @@ export const initialContent = (fields: readonly ParameterField[]): FormContent =
 function initialOf({ kind, required, schema: { default: value } }: ParameterField): FieldContent {
   if (kind === 'choices') return Array.isArray(value) ? value : [];
   if (value === undefined) return kind === 'boolean' && required ? 'false' : '';
-  if (kind === 'time') return String(value).replace(/(?:\.\d+)?Z$/, '');
+  if (kind === 'time') return shownTime(String(value));
   return typeof value === 'object' ? value.join('\n') : String(value);
+}
+
+/** The field of a browser knows no offset, so it shows UTC. */
+function shownTime(text: string): string {
+  const ms = /[+-]\d\d:?\d\d$/.test(text) ? Date.parse(text) : Number.NaN;
+  return (Number.isNaN(ms) ? text : new Date(ms).toISOString()).replace(/(?:\.\d+)?Z$/, '');
 }
 
 export interface FilledForm {
@@ -22,12 +28,17 @@ export interface FilledForm {
   readonly problems: Readonly<Record<string, string>>;
 }
 
-/** Reads the form. An empty field of a parameter with a default, or that is optional, is left out. */
+/**
+ * Reads the form. A field that still shows its default is left out, because the broker applies the default, and a field cannot
+ * show every one as it is. So is an empty field of a parameter that is not required.
+ */
 export function readForm(fields: readonly ParameterField[], content: FormContent): FilledForm {
   const parameters: Record<string, ParameterValue> = {};
   const problems: Record<string, string> = {};
   for (const field of fields) {
-    const texts = textsOf(field, content[field.name] ?? '');
+    const given = content[field.name] ?? '';
+    if (field.schema.default !== undefined && isSame(given, initialOf(field))) continue;
+    const texts = textsOf(field, given);
     if (texts === undefined) {
       if (field.required) problems[field.name] = 'This parameter is needed.';
       continue;
@@ -38,6 +49,8 @@ export function readForm(fields: readonly ParameterField[], content: FormContent
   }
   return { parameters, problems };
 }
+
+const isSame = (one: FieldContent, other: FieldContent): boolean => JSON.stringify(one) === JSON.stringify(other);
 
 /** The texts of a field. Undefined if it is empty and leaves the parameter out. */
 function textsOf({ kind, schema }: ParameterField, content: FieldContent): readonly string[] | undefined {

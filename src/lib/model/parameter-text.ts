@@ -13,7 +13,7 @@ export function readParameterText(field: ParameterField, texts: readonly string[
   return value !== undefined && fits(field, value) ? { value } : { problem: `must be ${parameterWords(field)}` };
 }
 
-const isNumber = /^-?\d+(?:\.\d+)?$/;
+const isNumber = /^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 
 function valueOf({ kind }: ParameterField, texts: readonly string[]): ParameterValue | undefined {
   const [first = ''] = texts;
@@ -51,6 +51,7 @@ function fitsNumber({ schema }: ParameterField, value: number): boolean {
   const lowest = Number.NEGATIVE_INFINITY;
   const highest = Number.POSITIVE_INFINITY;
   return (
+    Number.isFinite(value) &&
     (type !== 'integer' || Number.isSafeInteger(value)) &&
     value >= (minimum ?? lowest) &&
     value <= (maximum ?? highest) &&

@@ -23,20 +23,28 @@ const initial = initialContent(fields);
 const read = (content: object) => readForm(fields, { ...initial, level: 'low', count: '1', ...content });
 
 describe('the form of the parameters', () => {
-  it('begins with the defaults, which it sends as they are', () => {
+  it('begins with the defaults, and leaves out what still shows its default', () => {
     expect(initial).toMatchObject({ days: '30', deep: 'true', maybe: '', at: '2026-11-24T05:00:00', names: 'x\ny' });
     expect(read({})).toEqual({
       problems: {},
-      parameters: {
-        days: 30,
-        count: 1,
-        level: 'low',
-        deep: true,
-        at: '2026-11-24T05:00:00Z',
-        parts: ['a'],
-        names: ['x', 'y'],
-      },
+      parameters: { count: 1, level: 'low' },
     });
+  });
+
+  it.each([
+    ['number', { type: 'number', default: 1e-7 }, '1e-7'],
+    ['text', { type: 'string', default: '  a  ' }, '  a  '],
+    ['list', { type: 'array', items: { type: 'string' }, default: ['a\nb', ' c '] }, 'a\nb\n c '],
+    ['time', { type: 'string', format: 'date-time', default: '2026-01-01T02:00:00+02:00' }, '2026-01-01T00:00:00'],
+  ])('leaves a default %s to the broker that no field can hold', (_, schema, shown) => {
+    const [odd] = [parameterFields({ properties: { odd: schema } })];
+    expect(initialContent(odd)).toEqual({ odd: shown });
+    expect(readForm(odd, initialContent(odd))).toEqual({ parameters: {}, problems: {} });
+  });
+
+  it('reads a number with an exponent, and refuses one without end', () => {
+    expect(read({ count: '2.5e-7' }).parameters).toMatchObject({ count: 2.5e-7 });
+    expect(read({ count: '1e999' }).problems).toHaveProperty('count');
   });
 
   it('reads what a person fills in', () => {
@@ -74,7 +82,7 @@ describe('the form of the parameters', () => {
 
   it('leaves out what is empty, except a list whose default was emptied', () => {
     const { parameters } = read({ days: '', at: '', parts: [], names: ' ' });
-    expect(parameters).toEqual({ count: 1, level: 'low', deep: true, parts: [], names: [] });
+    expect(parameters).toEqual({ count: 1, level: 'low', parts: [], names: [] });
   });
 
   it('says what is wrong with each field', () => {
