@@ -48,8 +48,26 @@ export async function exchange(
 export const unreachable = (cause: unknown): BrokerRequestError =>
   new BrokerRequestError('The broker could not be reached, or it did not answer in time.', { code: 'network', cause });
 
+/**
+ * The id of the approval that a request waits for, by the answer to it. The resource may answer 202 too, but then without this
+ * header.
+ */
+export const pendingApproval = ({ status, headers }: Response): string | undefined =>
+  status === 202 ? (headers.get('x-approval-id') ?? undefined) : undefined;
+
 /** The failure that an answer of the broker describes. */
-export function failure({ status, headers }: Response, body: Readonly<Record<string, unknown>>): BrokerRequestError {
+export function failure(response: Response, body: Readonly<Record<string, unknown>>): BrokerRequestError {
+  const { status, headers } = response;
+  const approvalId = pendingApproval(response);
+  if (approvalId !== undefined)
+    return new BrokerRequestError(textOf(body['detail']) ?? 'The request waits for the approval of other people.', {
+      code: 'approval_pending',
+      status,
+      advice: 'Send the same request again once it is approved.',
+      correlationId: headers.get('x-correlation-id') ?? undefined,
+      retryAfterSeconds: retryAfterSeconds(headers),
+      approvalId,
+    });
   const code = textOf(body['code']);
   return new BrokerRequestError(
     code === undefined

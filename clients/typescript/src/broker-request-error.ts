@@ -3,7 +3,8 @@ export class BrokerRequestError extends Error {
   override readonly name = 'BrokerRequestError';
   /**
    * A code of docs/errors.md, or `network` (no response), `unexpected` (the response is not from a broker),
-   * `tenant_mismatch`, `no_caller`, or `resource_refused` (through the gateway: the resource answered with an error).
+   * `tenant_mismatch`, `no_caller`, `approval_pending` (other people have to approve the request first), or
+   * `resource_refused` (through the gateway: the resource answered with an error).
    */
   readonly code: string;
   /** HTTP status. Undefined without a response. */
@@ -16,6 +17,8 @@ export class BrokerRequestError extends Error {
   readonly retryAfterSeconds: number | undefined;
   /** With `resource_refused`: the code in the error of the resource, such as `Request_ResourceNotFound` of Graph. */
   readonly resourceCode: string | undefined;
+  /** With `approval_pending`: the approval that the request waits for. */
+  readonly approvalId: string | undefined;
 
   constructor(
     message: string,
@@ -26,6 +29,7 @@ export class BrokerRequestError extends Error {
       readonly correlationId?: string | undefined;
       readonly retryAfterSeconds?: number | undefined;
       readonly resourceCode?: string | undefined;
+      readonly approvalId?: string | undefined;
       readonly cause?: unknown;
     },
   ) {
@@ -36,5 +40,6 @@ export class BrokerRequestError extends Error {
     this.correlationId = facts.correlationId;
     this.retryAfterSeconds = facts.retryAfterSeconds;
     this.resourceCode = facts.resourceCode;
+    this.approvalId = facts.approvalId;
   }
 }

@@ -1,6 +1,6 @@
 import { BrokerConnection, type BrokerConnectionOptions } from './broker-connection.ts';
 import { BrokerRequestError } from './broker-request-error.ts';
-import { parseObject } from './broker-exchange.ts';
+import { failure, parseObject, pendingApproval } from './broker-exchange.ts';
 import { failureOf, isBrokerFailure, sendThroughGateway, unexpectedAnswer } from './gateway-exchange.ts';
 
 /** The caller needs the app role Requests.Send and a rule of the access policy with `"via": ["gateway"]`. */
@@ -51,7 +51,8 @@ export class GatewayClient {
    * @param path Path at the resource, for Graph with its version: `/v1.0/users?$top=5`. Or a link of an earlier answer.
    * @returns the answer of the resource, complete. Its status is below 400.
    * @throws TypeError for a path that leads elsewhere.
-   * @throws BrokerRequestError with a code of the broker if it refused the request, or `resource_refused` if the resource did.
+   * @throws BrokerRequestError with a code of the broker if it refused the request, `approval_pending` if other people have to
+   * approve it first, or `resource_refused` if the resource refused it.
    */
   async request(method: GatewayMethod, path: string, options: GatewayRequestOptions = {}): Promise<Response> {
     const { body, headers = {}, signal } = options;
@@ -100,12 +101,14 @@ export class GatewayClient {
   /**
    * Same as the `fetch` of the platform, but sends the caller's token, and only to the gateway. For SDKs. Answers with an error
    * are returned.
-   * @throws TypeError for another address; BrokerRequestError `network` or `no_caller`.
+   * @throws TypeError for another address; BrokerRequestError `network`, `no_caller` or `approval_pending`.
    */
   async fetch(url: string, init: RequestInit = {}): Promise<Response> {
     this.#refuseOthers(url);
     for (let attempt = 1; ; attempt += 1) {
       const response = await sendThroughGateway(this.#connection, url, init);
+      // An SDK would take 202 for the answer of the resource, although nothing was sent.
+      if (pendingApproval(response) !== undefined) throw failure(response, parseObject(await response.text()));
       if (response.status !== 429 || attempt === maxAttempts || !isBrokerFailure(response)) return response;
       const wait = Number(response.headers.get('retry-after') ?? Number.NaN);
       // The broker did nothing yet. After a body that is a stream, there is nothing left to send.

@@ -88,7 +88,9 @@ export class PartnerTokenCredential implements TokenCredential {
       try {
         return await requestToken(this.#connection, body);
       } catch (error) {
-        const wait = error instanceof BrokerRequestError ? error.retryAfterSeconds : undefined;
+        // People need longer to approve a request than it is repeated here.
+        const isRepeated = error instanceof BrokerRequestError && error.code !== 'approval_pending';
+        const wait = isRepeated ? error.retryAfterSeconds : undefined;
         if (wait === undefined || wait > maxWaitSeconds || attempt === maxAttempts) throw error;
         await this.#connection.clock.sleep(wait * 1000);
       }

@@ -150,6 +150,26 @@ Describe 'An answer through the gateway' {
         Should -Invoke Send-HttpRequest -ModuleName PartnerTokenBroker -Times 1 -Exactly
     }
 
+    It 'that waits for an approval is an error with its id, also for a token' {
+        $text = '{"approvalId":"a1","status":"pending","detail":"The request waits until one more person approves it."}'
+        $reply = Get-FakeReply @{ Status = 202; Text = $text }
+        [void]$reply.Headers.TryAddWithoutValidation('x-approval-id', 'a1')
+        [void]$reply.Headers.TryAddWithoutValidation('Retry-After', '15')
+        Mock Send-HttpRequest -ModuleName PartnerTokenBroker { $reply }.GetNewClosure()
+        $failure = Get-Failure { Invoke-PartnerRequest -Tenant t -Method PATCH -Path /users/a -Body @{ accountEnabled = $false } }
+        $failure.FullyQualifiedErrorId | Should -Be 'approval_pending,Invoke-PartnerRequest'
+        "$failure" | Should -Match 'one more person approves it\. The approval is a1\.'
+        $failure.TargetObject.ApprovalId, $failure.TargetObject.Status, $failure.TargetObject.RetryAfterSeconds | Should -Be 'a1', 202, 15
+        (Get-Failure { Get-PartnerToken -Tenant t -Resource graph -Force }).TargetObject.ApprovalId | Should -Be 'a1'
+        Should -Invoke Send-HttpRequest -ModuleName PartnerTokenBroker -Times 2 -Exactly
+    }
+
+    It 'with the status 202 of a resource is its answer' {
+        $reply = Get-FakeReply @{ Status = 202; Text = '{"id":"1"}' }
+        Mock Send-HttpRequest -ModuleName PartnerTokenBroker { $reply }.GetNewClosure()
+        (Invoke-PartnerRequest -Tenant t -Method POST -Path /users -Body @{ a = 1 }).id | Should -Be '1'
+    }
+
     It 'that is not JSON although it says so is an error' {
         $reply = Get-FakeReply @{ Text = 'hello' }
         Mock Send-HttpRequest -ModuleName PartnerTokenBroker { $reply }.GetNewClosure()

@@ -56,12 +56,25 @@ function Invoke-BrokerApi([hashtable] $Call) {
     $answer
 }
 
+# The problem of a reply to a request that other people have to approve first, or $null. A resource may reply with 202 too, but
+# without this header.
+function Get-PendingProblem($Reply) {
+    $approval = if ($Reply.Status -eq 202) { Get-ReplyHeader $Reply 'x-approval-id' }
+    if (-not $approval) { return }
+    $detail = Get-Field (ConvertFrom-Reply $Reply.Text) 'detail'
+    $problem = ConvertTo-Problem approval_pending "$detail The approval is $approval.".Trim() -Status $Reply.Status
+    $problem.CorrelationId = Get-ReplyHeader $Reply 'x-correlation-id'
+    $wait = Get-ReplyHeader $Reply 'retry-after'
+    if ($wait -match '^\d{1,6}$') { $problem.RetryAfterSeconds = [int]$wait }
+    $problem | Add-Member ApprovalId $approval -PassThru
+}
+
 # The problem of a reply, or $null. Only a broker sends a correlation id and JSON.
 function Get-ReplyProblem($Reply, [string] $Url) {
     if ($Reply.Status -eq 0) { return ConvertTo-Problem broker_unreachable "$Url could not be reached: $($Reply.Failure)." }
     $isBroker = [bool](Get-ReplyHeader $Reply 'x-correlation-id')
     if ($Reply.Status -ge 200 -and $Reply.Status -lt 300) {
-        if ($isBroker) { return }
+        if ($isBroker) { return Get-PendingProblem $Reply }
         return ConvertTo-Problem not_a_broker "The server at $Url answered, but it is not a broker." -Status $Reply.Status
     }
     $document = ConvertFrom-Reply $Reply.Text

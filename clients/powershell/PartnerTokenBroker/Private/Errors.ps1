@@ -14,6 +14,7 @@ $script:ClientErrors = @{
     connect_failed    = @('ConnectionError', 'The module could not connect', 'Read the message of the module.')
     connection_shared = @('InvalidOperation', 'Several tenants cannot share a connection', 'The Microsoft modules keep one connection per process. Use -ThrottleLimit 1, or Get-PartnerToken with a REST call.')
     exchange_failed   = @('InvalidResult', 'Exchange Online rejected the command', 'Check the command, its parameters, and the Exchange roles of the delegated relationship.')
+    approval_pending  = @('PermissionDenied', 'The request waits for an approval', 'Run the same command again once the request is approved.')
     resource_refused  = @('InvalidResult', 'The resource rejected the request', 'Check the request, and the roles of the delegated relationship in this tenant.')
     wait_timed_out    = @('OperationTimeout', 'The run did not end in time', 'The run continues. Run Wait-PartnerRun again to wait longer.')
 }

@@ -5,7 +5,7 @@ $script:GatewaySeconds = 130
 function Get-GatewayProblem($Reply, [string] $Url) {
     $isRelayed = $Reply.Status -ne 0 -and $Reply.MediaType -ne 'application/problem+json' -and (Get-ReplyHeader $Reply 'x-correlation-id')
     if (-not $isRelayed) { return Get-ReplyProblem $Reply $Url }
-    if ($Reply.Status -lt 400) { return }
+    if ($Reply.Status -lt 400) { return Get-PendingProblem $Reply }
     $failure = Get-Field (ConvertFrom-Reply $Reply.Text) 'error'
     $reason = @((Get-Field $failure 'code'), (Get-Field $failure 'message')) | Where-Object { $_ }
     $problem = ConvertTo-Problem resource_refused "HTTP $($Reply.Status) $($reason -join ': ')".Trim() -Status $Reply.Status

@@ -65,3 +65,20 @@ export const problem = (status: number, code: string, retryAfter?: number): Resp
     { code, title: 'Title', detail: 'Detail.', advice: 'Advice.', correlationId: 'c1' },
     { status, headers: retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) } },
   );
+
+/** The answer to a request that waits for an approval. */
+export const pendingReply = (): Response =>
+  Response.json(
+    { approvalId: 'a1', status: 'pending', detail: 'The request waits until one more person approves it.' },
+    { status: 202, headers: { 'x-approval-id': 'a1', 'x-correlation-id': 'c1', 'retry-after': '15' } },
+  );
+
+/** What the clients make of {@link pendingReply}. */
+export const pendingFailure = {
+  code: 'approval_pending',
+  message: 'The request waits until one more person approves it.',
+  status: 202,
+  approvalId: 'a1',
+  correlationId: 'c1',
+  retryAfterSeconds: 15,
+};

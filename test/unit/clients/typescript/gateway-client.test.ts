@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { GatewayClient, type GatewayClientOptions } from '../../../../clients/typescript/src/index.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
-import { problem } from './fake-broker.ts';
+import { pendingFailure, pendingReply, problem } from './fake-broker.ts';
 
 const base = 'https://broker.example/api/gateway/contoso.com/graph';
 
@@ -234,4 +234,16 @@ it.each([
   ['brokerUrl', { brokerUrl: 'http://broker.example' }],
 ])('names the invalid option %s', (name, options) => {
   expect(() => client(options)).toThrow(new RegExp(`^${name}: `));
+});
+
+it('fails with the approval that a request waits for, also for an SDK', async () => {
+  answers = [pendingReply, pendingReply];
+  await expect(client().request('PATCH', '/v1.0/users/a', { body: {} })).rejects.toMatchObject(pendingFailure);
+  await expect(client().fetch(`${base}/v1.0/users/a`, { method: 'PATCH' })).rejects.toMatchObject(pendingFailure);
+  expect(requests).toHaveLength(2);
+});
+
+it('returns 202 of the resource', async () => {
+  answers = [() => json({ id: '1' }, 202)];
+  expect((await client().request('POST', '/v1.0/teams', { body: {} })).status).toBe(202);
 });

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { FakeBroker, graph, problem, tenantId } from './fake-broker.ts';
+import { FakeBroker, graph, pendingFailure, pendingReply, problem, tenantId } from './fake-broker.ts';
 
 let broker: FakeBroker;
 
@@ -137,4 +137,10 @@ describe('PartnerTokenCredentialOptions', () => {
     expect(() => broker.credential({ tenant: '' })).toThrow(/tenant/);
     expect(() => broker.credential({ brokerScope: '' })).toThrow(/brokerScope/);
   });
+});
+
+it('fails with the approval that a token waits for, and does not ask again', async () => {
+  broker.answers = [pendingReply];
+  await expect(broker.credential().getToken(graph)).rejects.toMatchObject(pendingFailure);
+  expect(broker.requests).toHaveLength(1);
 });
