@@ -1,14 +1,15 @@
 import { LRUCache } from 'lru-cache';
 import type { Caller } from '../model/caller.ts';
 import { BrokerError } from '../model/errors.ts';
+import type { TenantId } from '../model/identifiers.ts';
 import type { Justification } from '../model/justification.ts';
-import type { Notifier } from '../notifications/notice.ts';
+import type { Notice, Notifier } from '../notifications/notice.ts';
 import { quoted } from '../notifications/quoted.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { DeadlineError, withDeadline } from '../runtime/deadline.ts';
 import { errorFields, type Logger, scrub } from '../runtime/log.ts';
 
-/** After a notice, the same caller and rule send no other for this long. Log and audit have every use. */
+/** After a notice, the same caller, rule and tenant send no other for this long. Log and audit have every use. */
 const quietMs = 10 * 60_000;
 /** A chat that does not answer must not delay an emergency for longer. */
 const longestWaitMs = 3_000;
@@ -17,6 +18,20 @@ const longestWaitMs = 3_000;
 export interface Emergency {
   readonly rule: string;
   readonly reason: string;
+  readonly tenantId: TenantId;
+  /** The alias of the resource. */
+  readonly resource: string;
+  /** A method and path, or "a token". */
+  readonly request: string;
+}
+
+/** After this many notices of one caller and rule within the quiet time, one notice announces that more tenants follow. */
+const mostTenants = 5;
+
+/** What was told about one caller and rule. */
+interface Told {
+  readonly sinceMs: number;
+  readonly tenants: Set<TenantId>;
 }
 
 /** Who uses the rule, and the log of that request. */
@@ -28,42 +43,64 @@ interface Using {
 /** Tells people that a rule for emergencies is used. */
 export class EmergencyNotices {
   readonly #deps: { readonly notifier: Notifier; readonly clock: Clock };
-  readonly #told = new LRUCache<string, number>({ max: 1_000 });
+  readonly #told = new LRUCache<string, Told>({ max: 1_000 });
 
   constructor(deps: { readonly notifier: Notifier; readonly clock: Clock }) {
     this.#deps = deps;
   }
 
   /**
-   * Logs the use of the rule, which an alert rule looks for, and sends a notice, at most every ten minutes for one caller and
-   * rule. Waits up to three seconds for the chat. Never throws.
+   * Logs the use of the rule, which an alert rule looks for, and sends a notice, at most every ten minutes for one caller,
+   * rule and tenant. The one for the sixth tenant is the last: it says that more may follow. Waits up to three seconds for the chat. Never throws.
    */
-  async tell({ rule, reason }: Emergency, { caller, log }: Using): Promise<void> {
+  async tell(emergency: Emergency, { caller, log }: Using): Promise<void> {
     const { clock, notifier } = this.#deps;
-    log.log('warn', 'emergency.served', { rule, caller: caller.applicationId, object: caller.objectId, reason });
-    const key = `${caller.applicationId}/${caller.objectId}/${rule}`;
-    const toldMs = this.#told.get(key);
-    if (toldMs !== undefined && Math.abs(clock.nowMs() - toldMs) < quietMs) return;
-    this.#told.set(key, clock.nowMs());
+    const { tenantId } = emergency;
+    log.log('warn', 'emergency.served', { ...emergency, caller: caller.applicationId, object: caller.objectId });
+    const { tenants } = this.#toldBy(`${caller.applicationId}/${caller.objectId}/${emergency.rule}`);
+    if (tenants.has(tenantId) || tenants.size > mostTenants) return;
+    tenants.add(tenantId);
     try {
-      await withDeadline(clock, longestWaitMs, () =>
-        notifier.send({
-          severity: 'error',
-          title: `Emergency rule used: ${rule}`,
-          text: `${caller.name} uses a rule for emergencies. Find out whether the emergency is real: \`ptb audit --break-glass\` lists what was done.`,
-          facts: [
-            { name: 'Reason', value: quoted(reason) },
-            { name: 'Caller', value: `${caller.name} (${caller.objectId})` },
-            { name: 'Application', value: caller.applicationId },
-          ],
-        }),
-      );
+      const notice = noticeOf(emergency, caller, tenants.size > mostTenants);
+      await withDeadline(clock, longestWaitMs, () => notifier.send(notice));
     } catch (thrown) {
       // A notice that is late may still arrive. One that failed is sent with the next use.
-      if (!(thrown instanceof DeadlineError)) this.#told.delete(key);
-      log.log('error', 'emergency.not_announced', { rule, ...errorFields(thrown) });
+      if (!(thrown instanceof DeadlineError)) tenants.delete(tenantId);
+      log.log('error', 'emergency.not_announced', { rule: emergency.rule, tenantId, ...errorFields(thrown) });
     }
   }
+
+  #toldBy(key: string): Told {
+    const nowMs = this.#deps.clock.nowMs();
+    const told = this.#told.get(key);
+    if (told !== undefined && Math.abs(nowMs - told.sinceMs) < quietMs) return told;
+    const fresh = { sinceMs: nowMs, tenants: new Set<TenantId>() };
+    this.#told.set(key, fresh);
+    return fresh;
+  }
+}
+
+function noticeOf(
+  { rule, reason, tenantId, resource, request }: Emergency,
+  { name, objectId, applicationId }: Caller,
+  moreFollow: boolean,
+): Notice {
+  const more = moreFollow
+    ? ` It has used the rule for ${mostTenants + 1} tenants within ${quietMs / 60_000} minutes. Notices about more tenants are left out.`
+    : '';
+  return {
+    severity: 'error',
+    title: `Emergency rule used: ${rule}`,
+    text: `${name} uses a rule for emergencies.${more} Find out whether the emergency is real: \`ptb audit --break-glass\` lists what was done.`,
+    facts: [
+      { name: 'Reason', value: quoted(reason) },
+      { name: 'Caller', value: `${name} (${objectId})` },
+      { name: 'Application', value: applicationId },
+      { name: 'Tenant', value: tenantId },
+      { name: 'Resource', value: resource },
+      { name: 'First request', value: quoted(request) },
+    ],
+  };
 }
 
 /**

@@ -3,7 +3,17 @@ import type { Justification } from '../model/justification.ts';
 import { admit, type Asking, confirm } from './admit.ts';
 import type { Approval, Subject } from './approval.ts';
 import type { Approvals } from './approvals.ts';
-import { emergencyReason } from './emergency.ts';
+import { type Emergency, emergencyReason } from './emergency.ts';
+
+/** What a rule for emergencies opens. */
+export type EmergencyUse = Omit<Emergency, 'rule' | 'reason'>;
+
+/** What a request is, for people who approve it or learn of an emergency. */
+export interface Described {
+  /** Called only for a rule that needs an approval. @throws BrokerError request_invalid */
+  readonly subject: () => Subject;
+  readonly emergency: () => EmergencyUse;
+}
 
 /** What a rule demands before it serves. */
 export interface RuleCondition {
@@ -29,18 +39,17 @@ const unconditional: ConditionOutcome = { met: { facts: {}, confirm: () => Promi
 
 /**
  * Meets the condition of the rule that serves a request.
- * @param subject describes the request. Called only for a rule that needs an approval.
  * @throws BrokerError reason_required, approval_ended, too_many_approvals, storage_unavailable, request_invalid.
  */
 export async function meetCondition(
   deps: Approvals,
   { name, approval: terms, breakGlass }: RuleCondition,
-  subject: () => Subject,
+  { subject, emergency }: Described,
   asking: Asking & Justification,
 ): Promise<ConditionOutcome> {
   if (breakGlass) {
     const reason = emergencyReason(name, asking);
-    const told = deps.emergencies.tell({ rule: name, reason }, asking);
+    const told = deps.emergencies.tell({ ...emergency(), rule: name, reason }, asking);
     return { met: { facts: { breakGlass: true, reason }, confirm: () => told } };
   }
   if (terms === undefined) return unconditional;

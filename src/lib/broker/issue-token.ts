@@ -150,7 +150,10 @@ async function obtainToken(
   const condition = await meetCondition(
     deps.approvals,
     { ...rule, name: rule.rule },
-    () => tokenSubject({ tenantId, tenantName, resource, rule }, order, caller),
+    {
+      subject: () => tokenSubject({ tenantId, tenantName, resource, rule }, order, caller),
+      emergency: () => ({ tenantId, resource: resource.alias, request: 'a token' }),
+    },
     { ...order, ...requester },
   );
   if ('pending' in condition) return condition;

@@ -1,6 +1,6 @@
 import type { Allowed } from '../judge/verdict.ts';
 import type { Approval } from '../approvals/approval.ts';
-import { type ConditionOutcome, meetCondition } from '../approvals/meet-condition.ts';
+import { type ConditionOutcome, type EmergencyUse, meetCondition } from '../approvals/meet-condition.ts';
 import { pendingAnswer } from '../approvals/pending-answer.ts';
 import { callerIdOf } from '../model/caller.ts';
 import { BrokerError } from '../model/errors.ts';
@@ -72,7 +72,15 @@ function conditionOf(
   authorization: Authorization,
 ): Promise<ConditionOutcome> {
   const subject = () => requestSubject(authorization, body, sender.caller);
-  return meetCondition(deps.approvals, authorization.rule, subject, { ...justification, ...sender });
+  const emergency = () => emergencyUse(authorization);
+  return meetCondition(deps.approvals, authorization.rule, { subject, emergency }, { ...justification, ...sender });
+}
+
+function emergencyUse({ tenantId, resource, judged }: Authorization): EmergencyUse {
+  const request = judged.batch
+    ? `a batch of ${judged.parts.length} requests`
+    : `${judged.verdict.request.method} ${judged.verdict.request.path}`;
+  return { tenantId, resource: resource.alias, request };
 }
 
 function pendingReply(approval: Approval): Answer {
