@@ -1,7 +1,7 @@
 import type { TableEntity } from '@azure/data-tables';
 import * as z from 'zod';
 import { approvalRanges } from '../callers/approval-keys.ts';
-import { callerKinds, callerRoles } from '../model/caller.ts';
+import { type CallerRole, callerKinds, callerRoles } from '../model/caller.ts';
 import { parseTenantId, type TenantId } from '../model/identifiers.ts';
 import { grants } from '../model/token.ts';
 import { type Approval, approvalKinds, approvalStatuses, askerKeyOf, decisions, type Subject } from './approval.ts';
@@ -28,7 +28,12 @@ const partySchema = z.object({
   name: z.string(),
 });
 const factsSchema = z.array(z.object({ name: z.string(), value: z.string() }));
-const roles = z.array(z.enum(callerRoles));
+const role = z.enum(callerRoles);
+const roles = z.array(role);
+/** Of a decider. A role that this version does not know counts for nothing. */
+const heldRoles = z
+  .array(z.string())
+  .transform((names) => names.filter((name) => role.safeParse(name).success) as CallerRole[]);
 
 const documentSchema = z.object({
   subject: z.object({
@@ -60,7 +65,7 @@ const documentSchema = z.object({
       id: z.string(),
       decision: z.enum(decisions),
       decider: partySchema,
-      roles,
+      roles: heldRoles,
       reason: z.string(),
       at: time,
     }),

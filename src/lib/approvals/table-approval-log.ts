@@ -1,5 +1,6 @@
 import type { TableClient, TableEntity, TransactionAction } from '@azure/data-tables';
 import { BrokerError } from '../model/errors.ts';
+import { errorFields, type Logger } from '../runtime/log.ts';
 import { once } from '../runtime/once.ts';
 import { isStorageConflict, isStorageMissing, storageCall } from '../runtime/storage-call.ts';
 import { type Approval, askerKeyOf, endsOf } from './approval.ts';
@@ -31,9 +32,11 @@ const maxReplies = 10;
  */
 export class TableApprovalLog implements ApprovalLog {
   readonly #table: () => Promise<ApprovalTable>;
+  readonly #log: Logger;
 
   /** @param table returns the table's client. The table is created on first use. */
-  constructor(table: () => Promise<ApprovalTable>) {
+  constructor(table: () => Promise<ApprovalTable>, log: Logger) {
+    this.#log = log;
     this.#table = once(async () => {
       const client = await table();
       await client.createTable();
@@ -56,7 +59,9 @@ export class TableApprovalLog implements ApprovalLog {
     for (let attempt = 1; attempt <= attempts; attempt += 1) {
       const latest = await this.#get(latestKey(approval.subject.digest));
       if (latest?.['id'] === approval.id) return 'created';
-      if (latest !== undefined && latest['id'] !== replaces) return 'outrun';
+      // A row that names a record that was purged names nothing.
+      if (latest !== undefined && latest['id'] !== replaces && (await this.find(String(latest['id']))) !== undefined)
+        return 'outrun';
       const slotsRow = await this.#get(slotsKey(approval));
       const open = await this.#open(readSlots(slotsRow), approval.askedAtMs, maxOpen);
       if (open.length >= maxOpen) return 'full';
@@ -109,7 +114,8 @@ export class TableApprovalLog implements ApprovalLog {
       for await (const page of pages) {
         replies += 1;
         for (const row of page) {
-          const found = stored(row);
+          const found = this.#readable(row);
+          if (found === undefined) continue;
           last = found.approval.id;
           if (tenantIds === undefined || tenantIds.has(found.approval.subject.tenantId)) approvals.push(found);
           if (approvals.length >= limit) return { approvals, continuation: last };
@@ -126,7 +132,7 @@ export class TableApprovalLog implements ApprovalLog {
     const rows = await storageCall(async () => (await this.#table()).listEntities({ queryOptions: { filter } }));
     const found: StoredApproval[] = [];
     await storageCall(async () => {
-      for await (const row of rows) found.push(stored(row));
+      for await (const row of rows) found.push(...[this.#readable(row)].filter((each) => each !== undefined));
     });
     yield* found;
   }
@@ -141,6 +147,19 @@ export class TableApprovalLog implements ApprovalLog {
     if (waiting.length < maxOpen) return waiting;
     const records = await Promise.all(waiting.map(({ id }) => this.find(id)));
     return waiting.filter((_, index) => records[index]?.approval.status === 'pending');
+  }
+
+  /** One row that cannot be read must not hide the others. A later version of the broker may have written it. */
+  #readable(row: object): StoredApproval | undefined {
+    try {
+      return stored(row);
+    } catch (thrown) {
+      this.#log.log('error', 'approval.unreadable', {
+        rowKey: String(Reflect.get(row, 'rowKey')),
+        ...errorFields(thrown),
+      });
+      return undefined;
+    }
   }
 
   #get(rowKey: string): Promise<Row | undefined> {
