@@ -23,11 +23,7 @@ export async function announceApproval(
 ): Promise<{ announced: boolean }> {
   const approval = (await deps.approvalLog.find(approvalId))?.approval;
   if (approval === undefined) return { announced: false };
-  const { asker, reason, askedAtMs } = approval;
-  if (!approval.askRecorded) {
-    await deps.audit.record(auditEntryOf(approval, asker, { outcome: 'asked', atMs: askedAtMs, reason }));
-    await note(deps, approvalId, { askRecorded: true });
-  }
+  await recordAsk(deps, approval);
   if (approval.announced || standingOf(approval, deps.clock.nowMs()) !== 'pending') return { announced: false };
   try {
     await deps.notifier.send(noticeOf(approval, deps.dashboardUrl));
@@ -39,8 +35,16 @@ export async function announceApproval(
   return { announced: true };
 }
 
+/** Puts the request into the audit log, unless it is there. @throws BrokerError storage_unavailable, audit_unavailable */
+export async function recordAsk(deps: Pick<Approvals, 'approvalLog' | 'audit'>, approval: Approval): Promise<void> {
+  const { id, asker, reason, askedAtMs, askRecorded } = approval;
+  if (askRecorded) return;
+  await deps.audit.record(auditEntryOf(approval, asker, { outcome: 'asked', atMs: askedAtMs, reason }));
+  await note(deps, id, { askRecorded: true });
+}
+
 /** Others may write to the record at the same time. If all attempts fail, the part is repeated. */
-async function note(deps: AnnounceDeps, id: string, mark: Mark): Promise<void> {
+async function note(deps: Pick<Approvals, 'approvalLog'>, id: string, mark: Mark): Promise<void> {
   for (let attempt = 1; attempt <= 5; attempt += 1) {
     const stored = await deps.approvalLog.find(id);
     if (stored === undefined || (await deps.approvalLog.change({ ...stored.approval, ...mark }, stored.version)))

@@ -1,7 +1,8 @@
+import type { AuditEntry } from '../audit/audit-log.ts';
 import { type ApprovalTerms, deciderRole } from '../callers/approval-keys.ts';
 import type { AccessPolicy } from '../callers/policy.ts';
 import type { Caller } from '../model/caller.ts';
-import { BrokerError } from '../model/errors.ts';
+import { BrokerError, toBrokerError } from '../model/errors.ts';
 import { mayRead } from '../model/readable-tenants.ts';
 import { errorFields, type Logger, scrub } from '../runtime/log.ts';
 import { type Approval, type ApprovalDecision, askerKeyOf, type DecisionKind, partyOf } from './approval.ts';
@@ -41,23 +42,36 @@ export async function decideApproval(
     reason: scrub(reason),
     atMs: deps.clock.nowMs(),
   };
-  let isRecorded = false;
-  for (let attempt = 1; attempt <= attempts; attempt += 1) {
-    const stored = await decidableApproval(deps, id, caller);
-    // Storage repeats a write whose reply was lost, and then reports a conflict with itself.
-    if (stored.approval.decisions.some((earlier) => earlier.id === made.id)) return stored.approval;
-    const decided = judged(stored, made, await deps.policy.current(), deps.signInClientId);
-    if (!isRecorded) {
-      const step = { outcome: outcomeOf[decision], atMs: made.atMs, correlationId, reason };
-      await deps.audit.record(auditEntryOf(decided, made.decider, step));
-      isRecorded = true;
+  let recorded: Approval | undefined;
+  const record = (approval: Approval, step: Pick<AuditEntry, 'outcome' | 'atMs' | 'code'>): Promise<void> =>
+    deps.audit.record(auditEntryOf(approval, made.decider, { ...step, correlationId, reason }));
+  try {
+    for (let attempt = 1; attempt <= attempts; attempt += 1) {
+      const stored = await decidableApproval(deps, id, caller);
+      // Storage repeats a write whose reply was lost, and then reports a conflict with itself.
+      if (stored.approval.decisions.some((earlier) => earlier.id === made.id)) return stored.approval;
+      const decided = judged(stored, made, await deps.policy.current(), deps.signInClientId);
+      if (recorded === undefined) await record(decided, { outcome: outcomeOf[decision], atMs: made.atMs });
+      recorded = decided;
+      if (!(await deps.approvalLog.change(decided, stored.version))) continue;
+      log.log('info', 'approval.decided', {
+        approvalId: id,
+        decision,
+        status: decided.status,
+        decider: caller.objectId,
+      });
+      await wake(id, orchestrations, log);
+      return decided;
     }
-    if (!(await deps.approvalLog.change(decided, stored.version))) continue;
-    log.log('info', 'approval.decided', { approvalId: id, decision, status: decided.status, decider: caller.objectId });
-    await wake(id, orchestrations, log);
-    return decided;
+    throw new BrokerError('storage_unavailable', 'Others write to the approval at the same time.');
+  } catch (thrown) {
+    // The audit log says that he decided, and he did not.
+    if (recorded !== undefined)
+      await record(recorded, { outcome: 'failed', atMs: deps.clock.nowMs(), code: toBrokerError(thrown).code }).catch(
+        (failure: unknown) => log.log('error', 'audit.failure_not_recorded', errorFields(failure)),
+      );
+    throw thrown;
   }
-  throw new BrokerError('storage_unavailable', 'Others write to the approval at the same time.');
 }
 
 function judged(

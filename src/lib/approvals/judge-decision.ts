@@ -54,10 +54,10 @@ export function judgeDecision(
   const decided: Approval = { ...approval, terms, decisions: [...approval.decisions, made] };
   switch (made.decision) {
     case 'revoke':
-      return closed(decided, 'revoked', made.atMs);
+      return closed(decided, 'revoked', made.atMs, approval.askRecorded);
     case 'deny':
       if (status === 'approved') return conflict('It is approved already. Revoke it to end it.');
-      return hasDecided(approval, made) ? twice : closed(decided, 'denied', made.atMs);
+      return hasDecided(approval, made) ? twice : closed(decided, 'denied', made.atMs, approval.askRecorded);
     case 'approve':
       if (status === 'approved') return conflict('It is approved already. No further decision is needed.');
       if (hasDecided(approval, made)) return twice;
@@ -115,8 +115,16 @@ function approved(approval: Approval, atMs: number): Approval {
   };
 }
 
-/** A closed record. What may hold data of the customer goes with it. */
-export const closed = (approval: Approval, status: Approval['status'], atMs: number, endRecorded = true): Approval => ({
+/**
+ * A closed record. What may hold data of the customer goes with it.
+ * @param endRecorded whether nothing is left to record, so that nobody has to settle it.
+ */
+export const closed = (
+  approval: Approval,
+  status: Approval['status'],
+  atMs: number,
+  endRecorded: boolean,
+): Approval => ({
   ...approval,
   status,
   closedAtMs: atMs,

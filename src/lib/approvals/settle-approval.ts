@@ -1,5 +1,6 @@
 import type { Logger } from '../runtime/log.ts';
 import { type Approval, type ApprovalStatus, isClosed, standingOf } from './approval.ts';
+import { recordAsk } from './announce-approval.ts';
 import { auditEntryOf, byTime } from './approval-audit.ts';
 import type { StoredApproval } from './approval-log.ts';
 import type { Approvals } from './approvals.ts';
@@ -43,9 +44,15 @@ async function step(deps: SettleDeps, { approval, version }: StoredApproval): Pr
     return 'changed meanwhile';
   }
   if (approval.endRecorded) return { settled: true };
+  if (!approval.askRecorded) {
+    await recordAsk(deps, approval);
+    return 'changed meanwhile';
+  }
   // Recorded before it is noted, so that no end is missing. A process killed in between records it twice.
-  const entry = { outcome: status as 'expired' | 'ended', atMs: approval.closedAtMs ?? deps.clock.nowMs() };
-  await deps.audit.record(auditEntryOf(approval, byTime, entry));
+  if (status === 'expired' || status === 'ended') {
+    const entry = { outcome: status, atMs: approval.closedAtMs ?? deps.clock.nowMs() };
+    await deps.audit.record(auditEntryOf(approval, byTime, entry));
+  }
   const isNoted = await deps.approvalLog.change({ ...approval, endRecorded: true }, version);
   return isNoted ? { settled: true } : 'changed meanwhile';
 }

@@ -7,6 +7,7 @@ import type { TenantId } from '../model/identifiers.ts';
  * The outcome of a request. A token: `issued` or `denied`. A request through the gateway: `denied`, or `sent`, recorded
  * before it leaves, and later `answered` (the resource answered, whatever its status) or `failed` (no usable answer came).
  * The tags of a tenant: `changed`, recorded before the change, and later `failed` if they stayed as they were.
+ * So is a decision on an approval.
  * An approval: `asked`; `approved`, `denied` or `revoked` by a person; `expired` or `ended` by time.
  */
 export const auditOutcomes = [

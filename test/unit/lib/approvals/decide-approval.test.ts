@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { decideApproval } from '../../../../src/lib/approvals/decide-approval.ts';
 import { showApproval } from '../../../../src/lib/approvals/read-approvals.ts';
+import { settleApproval } from '../../../../src/lib/approvals/settle-approval.ts';
 import type { AuditEntry } from '../../../../src/lib/audit/audit-log.ts';
 import { denyAll } from '../../../../src/lib/callers/policy.ts';
 import type { Caller } from '../../../../src/lib/model/caller.ts';
@@ -52,4 +53,24 @@ it('an application cannot approve its own request with the token of a person', a
   const approve = decide('approve', caller(person(2, { applicationId: portal })));
   await expect(approve).rejects.toMatchObject({ code: 'caller_forbidden' });
   expect((await decide('approve', caller(person(2)))).status).toBe('approved');
+});
+
+it('a decision that another one outran is marked as failed in the audit log', async () => {
+  const { deps, decide, outcomes } = await stage();
+  let isFirst = true;
+  deps.approvalLog.beforeWrite = async () => {
+    if (!isFirst) return;
+    isFirst = false;
+    await decide('deny', caller(person(3)));
+  };
+  await expect(decide('approve', caller(person(2)))).rejects.toMatchObject({ code: 'approval_conflict' });
+  expect(outcomes()).toEqual(['approved', 'denied', 'failed']);
+});
+
+it('the audit log has the request also if somebody denied it before it was announced', async () => {
+  const { deps, decide, outcomes } = await stage();
+  await decide('deny', caller(person(2)));
+  const settle = () => settleApproval({ ...deps, log: silentLogger }, { approvalId: id });
+  expect([await settle(), await settle()]).toEqual([{ settled: true }, { settled: true }]);
+  expect(outcomes()).toEqual(['denied', 'asked']);
 });

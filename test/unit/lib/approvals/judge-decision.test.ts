@@ -150,7 +150,8 @@ describe('ending', () => {
       status: 'denied',
       closedAtMs: askedAtMs + minuteMs,
       subject: { details: [] },
-      endRecorded: true,
+      // Its request is not in the audit log yet.
+      endRecorded: false,
     });
   });
 
