@@ -6,7 +6,7 @@ import { endValidity } from '../../support/ended-approval.ts';
 import { tokenOfPerson } from '../../support/person-token.ts';
 import { startQuietDemo, tenantOf } from '../../support/running-demo.ts';
 import type { WatchedDemo } from '../../support/watched-demo.ts';
-import { createVisitor, type Visitor } from './visitor.ts';
+import { createVisitor, successesOfApprovals, type Visitor } from './visitor.ts';
 
 /*
  * Approvals in the running product: a caller asks, a second person decides, and only the approved request is served. `stop`
@@ -192,4 +192,10 @@ describe('a request through the gateway', () => {
     const { requests } = await readLedger(demo.cloud.control);
     return requests.filter(({ service, method }) => service === 'graph' && method === 'PATCH').length;
   }
+});
+
+it('the tests received every success that needs an approval', () => {
+  // `change` does not use the visitor, because the gateway returns bodies of the resource.
+  const received = successesOfApprovals.filter((kind) => kind !== 'gateway 202');
+  expect(received.filter((kind) => !visitor.seen.has(kind))).toEqual([]);
 });

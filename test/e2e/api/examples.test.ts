@@ -5,14 +5,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { exampleDomain, exampleOtherTenantId, exampleRunId } from '../../../src/lib/api/examples.ts';
+import { exampleApprovalId, exampleDomain, exampleOtherTenantId, exampleRunId } from '../../../src/lib/api/examples.ts';
+import { callerTokens } from '../../../src/cli/demo/caller-token.ts';
 import type { Demo } from '../../../src/cli/demo/start-demo.ts';
 import { projectRoot } from '../../paths.ts';
+import { tokenOfPerson } from '../../support/person-token.ts';
 import { startQuietDemo, tenantOf } from '../../support/running-demo.ts';
 import { findPowerShell, runScript } from '../powershell/powershell.ts';
 import { skippedBecause } from '../../support/skipped.ts';
 
-// Runs the code samples of docs/openapi.json. Only the made-up domain and run id are replaced by real ones.
+// Runs the code samples of docs/openapi.json. Only the made-up domain and ids are replaced by real ones.
 
 interface Operation {
   readonly 'x-codeSamples'?: readonly { readonly lang: string; readonly source: string }[];
@@ -33,6 +35,10 @@ let demo: Demo;
 let folder: string;
 let runId: string;
 let environment: NodeJS.ProcessEnv;
+/** One for each language, because each decides on its own. */
+let approvalIds: Readonly<Record<string, string>>;
+/** People decide, not applications. */
+let personToken: string;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'ptb-examples-'));
@@ -44,24 +50,75 @@ beforeAll(async () => {
       await new Promise((resolve) => setTimeout(resolve, 200));
   }
   environment = { ...process.env, BROKER_URL: demo.url, CALLER_TOKEN: await demo.callerToken() };
+  personToken = await tokenOfPerson(demo, 'approver');
+  approvalIds = await askForApprovals(['Shell', 'TypeScript', 'PowerShell']);
 });
+
+/** Adds a rule with an approval for one caller, who then asks once for each language. */
+async function askForApprovals(languages: readonly string[]): Promise<Readonly<Record<string, string>>> {
+  const file = demo.environment['ACCESS_POLICY'] ?? '';
+  const policy = JSON.parse(await readFile(file, 'utf8')) as { rules: { callers: { applications: string[] } }[] };
+  const asker = demo.cloud.brokerApplication.callers.find(({ name }) => name === 'Helpdesk');
+  if (asker === undefined) throw new Error('the simulated cloud has no caller Helpdesk');
+  for (const { callers } of policy.rules)
+    callers.applications = callers.applications.filter((id) => id !== asker.clientId);
+  const approved = {
+    name: 'tokens of the helpdesk need an approval',
+    callers: { applications: [asker.clientId] },
+    tenants: ['*'],
+    resources: ['graph'],
+    approval: { count: 1 },
+  };
+  await writeFile(file, JSON.stringify({ ...policy, rules: [...policy.rules, approved] }));
+  const token = await callerTokens(demo.cloud, globalThis.fetch, asker)();
+  const ids: Record<string, string> = {};
+  for (const [index, language] of languages.entries()) {
+    const body = { tenant: tenantOf(demo, 'ok').tenantId, resource: 'graph', scopes: [`Scope.${index}`] };
+    ids[language] = await asked(token, body);
+  }
+  return ids;
+}
+
+/** The app reads the policy again within half a minute. @returns the id of the approval. */
+async function asked(token: string, body: object): Promise<string> {
+  for (;;) {
+    const response = await fetch(`${demo.url}/api/tokens`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+    const { approvalId } = (await response.json()) as { approvalId?: string };
+    if (approvalId !== undefined) return approvalId;
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  }
+}
 
 afterAll(async () => {
   await demo?.stop();
   await rm(folder, { recursive: true, force: true });
 });
 
-const real = (source: string): string =>
+const isForPeople = (route: string): boolean => route.includes('/approvals');
+
+const real = (source: string, language: string): string =>
   source
+    .replaceAll(exampleApprovalId, approvalIds[language] ?? '')
     .replaceAll(exampleDomain, tenantOf(demo, 'ok').domain)
     .replaceAll(exampleOtherTenantId, tenantOf(demo, 'ok').tenantId)
     .replaceAll(encodeURIComponent(exampleRunId), encodeURIComponent(runId));
 
 const samplesIn = (language: string) => samples.filter(({ lang }) => lang === language);
 
+/** The environment of a sample, with the token of whoever may call the route. */
+const environmentOf = (route: string): NodeJS.ProcessEnv =>
+  isForPeople(route) ? { ...environment, CALLER_TOKEN: personToken } : environment;
+
 /** A text in the output of each sample, in every language. */
 const outputs: Readonly<Record<string, RegExp>> = {
   'POST /api/tokens': /accessToken/,
+  'GET /api/approvals': /tokens of the helpdesk need an approval/,
+  'GET /api/approvals/{approvalId}': /possibleDecisions/,
+  'POST /api/approvals/{approvalId}/decision': /approved/,
   'GET /api/gateway/{tenant}/{resource}/{path}': /displayName/,
   'GET /api/tenants': /reachable/,
   'GET /api/tenants/{tenant}': /history/,
@@ -92,7 +149,9 @@ it('there is one sample per route and language', () => {
 
 describe('curl', () => {
   it.each(samplesIn('Shell'))('$route', async ({ route, source }) => {
-    const { stdout } = await run('bash', ['-euo', 'pipefail', '-c', real(source)], { env: environment });
+    const { stdout } = await run('bash', ['-euo', 'pipefail', '-c', real(source, 'Shell')], {
+      env: environmentOf(route),
+    });
     expect(stdout).toMatch(outputs[route] ?? /^$/);
   });
 });
@@ -100,8 +159,8 @@ describe('curl', () => {
 describe('TypeScript', () => {
   it.each(samplesIn('TypeScript'))('$route', async ({ route, source }) => {
     const file = join(folder, 'example.mts');
-    await writeFile(file, real(source));
-    const { stdout } = await run(process.execPath, [file], { env: environment });
+    await writeFile(file, real(source, 'TypeScript'));
+    const { stdout } = await run(process.execPath, [file], { env: environmentOf(route) });
     expect(stdout).toMatch(outputs[route] ?? /^$/);
   });
 });
@@ -115,12 +174,16 @@ describe('PowerShell', skippedBecause(typeof powerShell === 'string' ? powerShel
     const separator = randomUUID();
     // The console shows only a part of an object, so the test compares its JSON.
     const sections = samplesIn('PowerShell').map(
-      ({ source }) =>
-        `'${separator}'\ntry { $(& {\n${real(source)}\n}) | ConvertTo-Json -Depth 9 } catch { "The sample failed: $_" }\n`,
+      ({ route, source }) =>
+        `'${separator}'\n$env:CALLER_TOKEN = $env:${isForPeople(route) ? 'PERSON_TOKEN' : 'PROGRAM_TOKEN'}\ntry { $(& {\n${real(source, 'PowerShell')}\n}) | ConvertTo-Json -Depth 9 } catch { "The sample failed: $_" }\n`,
     );
     await writeFile(file, `$ErrorActionPreference = 'Stop'\n${sections.join('')}`);
     const { BROKER_URL = '', CALLER_TOKEN = '' } = environment;
-    const { code, output } = await runScript(powerShell, file, [], { BROKER_URL, CALLER_TOKEN });
+    const { code, output } = await runScript(powerShell, file, [], {
+      BROKER_URL,
+      PROGRAM_TOKEN: CALLER_TOKEN,
+      PERSON_TOKEN: personToken,
+    });
     if (code !== 0) throw new Error(`PowerShell ended with ${code}: ${output}`);
     [, ...printed] = output.split(separator);
   });

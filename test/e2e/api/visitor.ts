@@ -4,6 +4,15 @@ import type { RouteContract } from '../../../src/lib/api/route.ts';
 import { createAnswerChecks } from '../../support/answer-checks.ts';
 import { routes } from '../../../tools/docs/declared-routes.ts';
 
+/** Successes that need a rule with an approval. `approvals.test.ts` receives them, `contract.test.ts` all others. */
+export const successesOfApprovals: readonly string[] = [
+  'tokens 202',
+  'gateway 202',
+  'approvals 200',
+  'approvals-show 200',
+  'approvals-decide 200',
+];
+
 interface Visit {
   readonly path?: Readonly<Record<string, string>>;
   readonly query?: Readonly<Record<string, string>>;
