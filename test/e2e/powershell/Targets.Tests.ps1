@@ -161,9 +161,9 @@ Describe 'Invoke-PartnerExchangeCommand' {
     }
 
     It 'quotes the error of Exchange' {
-        $failure = Get-Failure { Invoke-PartnerExchangeCommand -Tenant $tenant.tenantId -CmdletName Get-Nothing }
+        $failure = Get-Failure { Invoke-PartnerExchangeCommand -Tenant $tenant.tenantId -CmdletName Get-Mailbox -Parameters @{ Identity = 'nobody' } }
         $failure.FullyQualifiedErrorId | Should -Be 'exchange_failed,Invoke-PartnerExchangeCommand'
-        $failure.Exception.Message | Should -Match "'Get-Nothing' is not recognized"
+        $failure.Exception.Message | Should -Match 'HTTP 404: Error executing cmdlet'
     }
 
     It 'changes nothing with -WhatIf' {

@@ -31,7 +31,7 @@ Connect-PartnerMsolService -Tenant $tenant
 Connect-PartnerAzureAD -Tenant $tenant
 $global:StandInFailure = $null
 Invoke-PartnerExchangeCommand -Tenant $tenant -CmdletName Get-OrganizationConfig
-Invoke-PartnerExchangeCommand -Tenant $tenant -CmdletName Get-Nothing
+Invoke-PartnerExchangeCommand -Tenant $tenant -CmdletName Get-Mailbox -Parameters @{ Identity = 'nobody' }
 Invoke-PartnerRequest -Tenant $tenant -Path '/users?$top=1' -All | Format-List *
 Invoke-PartnerRequest -Tenant $tenant -Path /users/00000000-0000-4000-8000-000000000000
 Invoke-PartnerTenant { $_ | Get-PartnerToken -Resource graph | Out-Null } | Format-List *
