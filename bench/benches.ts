@@ -5,6 +5,7 @@ import { fanOut } from './fan-out.ts';
 import { resultPages } from './result-pages.ts';
 import { gateway } from './gateway.ts';
 import { gatewayJudge } from './gateway-judge.ts';
+import { policyDecision } from './policy-decision.ts';
 import { startUp } from './start-up.ts';
 import { tokenOverHttp } from './token-over-http.ts';
 import { upstreamRequests } from './upstream-requests.ts';
@@ -21,5 +22,6 @@ export const benches: readonly Bench[] = [
   upstreamRequests,
   gateway,
   gatewayJudge,
+  policyDecision,
   dashboard,
 ];

@@ -52,13 +52,33 @@ describe('ptb run', () => {
   });
 
   it('sends tenants, parameters and window', async () => {
-    const words = ['run', 'report', '--tenant', 'one.example', 'two.example', '--window', 'w1'];
+    const words = [
+      'run',
+      'report',
+      '--tenant',
+      'one.example',
+      'tag:a',
+      '--except',
+      'group:x',
+      'b.example',
+      '--window',
+      'w1',
+    ];
     const { requests } = await runCommand(registerRun, [...words, '--parameters', '{"days":30}'], [started]);
     expect(requests[0]?.body).toEqual({
-      tenants: ['one.example', 'two.example'],
+      tenants: ['one.example', 'tag:a'],
+      except: ['group:x', 'b.example'],
       parameters: { days: 30 },
       window: 'w1',
     });
+  });
+
+  it('shows which tenants were asked for', async () => {
+    const asked = { tenants: Array.from({ length: 22 }, (_, n) => `t${n}.example`), except: ['tag:trial'] };
+    const lines = async (shown: object) =>
+      (await runCommand(registerRuns, ['runs', 'show', run.runId], [{ ...run, asked: shown }])).out;
+    expect(await lines(asked)).toMatch(/^Tenants: t0\.example, .*t19\.example and 2 more, except tag:trial$/m);
+    expect(await lines({ except: ['tag:trial'] })).toContain('Tenants: all, except tag:trial\n');
   });
 
   describe('--parameter', () => {

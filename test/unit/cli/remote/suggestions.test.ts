@@ -1,0 +1,45 @@
+import { expect, it } from 'vitest';
+import { tenantSuggestions } from '../../../../src/cli/remote/suggestions.ts';
+
+const client = {
+  glance: async () => ({
+    tenants: [
+      {
+        tenantId: 'id-1',
+        defaultDomain: 'contoso.com',
+        name: 'Contoso',
+        tags: ['managed', 'tier=a'],
+        groups: ['gold'],
+      },
+      { tenantId: 'id-2', name: 'Fabrikam', tags: ['managed'], groups: [] },
+      { tenantId: 'id-3', name: 'Tailspin' },
+    ],
+    groups: ['gold', 'empty', '$(id)'],
+  }),
+};
+
+const tenants = [
+  { value: 'contoso.com', description: 'Contoso' },
+  { value: 'id-2', description: 'Fabrikam' },
+  { value: 'id-3', description: 'Tailspin' },
+];
+
+it('suggests groups and tags with their numbers of tenants where they may be named', async () => {
+  expect(await tenantSuggestions(client, true)).toEqual([
+    ...tenants,
+    { value: 'group:gold', description: '1 tenant' },
+    { value: 'group:empty', description: '0 tenants' },
+    { value: 'tag:managed', description: '2 tenants' },
+    { value: 'tag:tier', description: '1 tenant' },
+    { value: 'tag:tier=a', description: '1 tenant' },
+  ]);
+});
+
+it('suggests tenants only where a command takes one tenant', async () => {
+  expect(await tenantSuggestions(client)).toEqual(tenants);
+});
+
+it('suggests the tenants of a broker that has no groups and tags', async () => {
+  const older = { glance: async () => ({ tenants: [{ tenantId: 'id-1', name: 'Contoso' }] }) };
+  expect(await tenantSuggestions(older, true)).toEqual([{ value: 'id-1', description: 'Contoso' }]);
+});
