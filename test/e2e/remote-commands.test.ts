@@ -357,7 +357,7 @@ describe('ptb complete', () => {
     expect(await suggested(...check, '')).toBe('resources=\tResources\n:6\n');
     expect(await suggested(...check, 'resources=e')).toBe('resources=exchange\tResources\n:4\n');
     expect(await suggested('run', '--parameter', '')).toBe(':4\n');
-    expect((await ptb(['completion', 'bash'])).stdout).toMatch(/^COMP_WORDBREAKS=\$\{COMP_WORDBREAKS\/\/=\}\n/);
+    expect((await ptb(['completion', 'bash'])).stdout).toMatch(/^COMP_WORDBREAKS=\$\{COMP_WORDBREAKS\/\/\[:=\]\}\n/);
   });
 
   test('suggests nothing, prints no error and does not keep the shell waiting if the broker is silent or wrong', async () => {

@@ -54,8 +54,8 @@ export async function registerCompletion(
   const { default: tab } = await import('@bomb.sh/tab/commander');
   const root = tab(program, { completionCommandName: 'completion' });
   if (called === 'completion') {
-    // Bash would replace only the part of NAME=VALUE behind the sign.
-    if (argv[3] === 'bash') process.stdout.write('COMP_WORDBREAKS=${COMP_WORDBREAKS//=}\n');
+    // Bash would replace only the part of NAME=VALUE, group:NAME or tag:NAME behind the sign.
+    if (argv[3] === 'bash') process.stdout.write('COMP_WORDBREAKS=${COMP_WORDBREAKS//[:=]}\n');
     return argv;
   }
   const { words, stem } = joinedAtSigns(argv.slice(4));
