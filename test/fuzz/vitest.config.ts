@@ -10,7 +10,7 @@ export default defineConfig({
     ...shared,
     include: [
       'test/fuzz/*.test.ts',
-      'test/unit/lib/callers/*.property.test.ts',
+      'test/unit/lib/{approvals,callers}/*.property.test.ts',
       'test/e2e/credential/{certificate,ninety-five-days}.test.ts',
     ],
     env: { ...shared.env, FUZZ_EXTENT: 'full' },

@@ -1,0 +1,122 @@
+/*
+ * An independent reading of docs/approvals.md for tests: it shares no code with the broker, and keeps what happened to a
+ * request as a list of facts instead of a record with a status.
+ */
+
+const minuteMs = 60_000;
+/** Clocks of two instances may differ this much. */
+const clockLagMs = 5 * minuteMs;
+const deciderRole = 'Approvals.Decide';
+
+/** What a version of the rule asks for. */
+export interface ReferenceTerms {
+  readonly from: readonly string[];
+  readonly count: number;
+  readonly expiresMinutes: number;
+  readonly validMinutes: number;
+}
+
+/** A person or application. Two that share a `person` are one person. */
+export interface ReferenceParty {
+  readonly person: string;
+  readonly isPerson: boolean;
+  /** Whether the decision comes through the application with which people sign in to the broker. */
+  readonly isSignedIn: boolean;
+  readonly roles: readonly string[];
+}
+
+export interface ReferenceDecision extends ReferenceParty {
+  readonly decision: 'approve' | 'deny' | 'revoke';
+}
+
+/** `either`: the document leaves it open. */
+type Verdict = 'yes' | 'no' | 'either';
+export type End = 'denied' | 'revoked' | 'expired' | 'ended';
+type Standing = End | 'waits' | 'approved';
+
+export class ReferenceApproval {
+  readonly id: string;
+  readonly askedMs: number;
+  readonly #asker: string;
+  /** The rule when the request was made, and at each decision. */
+  readonly #versions: ReferenceTerms[];
+  readonly #made: ReferenceDecision[] = [];
+  #approvedMs: number | undefined;
+  #end: End | undefined;
+
+  constructor(id: string, asker: string, askedMs: number, rule: ReferenceTerms) {
+    this.id = id;
+    this.#asker = asker;
+    this.askedMs = askedMs;
+    this.#versions = [rule];
+  }
+
+  get decisions(): number {
+    return this.#made.length;
+  }
+
+  get end(): End | undefined {
+    return this.#end;
+  }
+
+  /** @param rule the version in force; undefined: it is gone. */
+  standing(nowMs: number, rule: ReferenceTerms | undefined): Standing {
+    if (this.#end !== undefined) return this.#end;
+    const now = rule === undefined ? [] : [rule];
+    if (this.#approvedMs !== undefined) {
+      const valid = Math.min(...[...this.#versions, ...now].map(({ validMinutes }) => validMinutes));
+      return nowMs < this.#approvedMs + valid * minuteMs ? 'approved' : 'ended';
+    }
+    const waiting = Math.min(...[...this.#versions.slice(0, 1), ...now].map(({ expiresMinutes }) => expiresMinutes));
+    return nowMs < this.askedMs + waiting * minuteMs ? 'waits' : 'expired';
+  }
+
+  /** Whether the request may be served now. @param reads whether the policy in force lets a person read the tenant. */
+  serves(nowMs: number, rule: ReferenceTerms, reads: (person: string) => boolean): boolean {
+    if (this.standing(nowMs, rule) !== 'approved' || nowMs < (this.#approvedMs ?? 0) - clockLagMs) return false;
+    return this.#consents([...this.#versions, rule], reads) >= most([...this.#versions, rule]);
+  }
+
+  /** Whether a decision is accepted now. */
+  accepts(made: ReferenceDecision, nowMs: number, rule: ReferenceTerms | undefined): Verdict {
+    const standing = this.standing(nowMs, rule);
+    const isOpen = standing === 'waits' || (standing === 'approved' && made.decision === 'revoke');
+    if (!isOpen) return 'no';
+    const isOwn = made.person === this.#asker;
+    if (made.decision === 'revoke' && isOwn) return 'either';
+    if (isOwn || !made.isPerson || !made.roles.includes(deciderRole)) return 'no';
+    const holdsAll = holds(made.roles, rule === undefined ? this.#versions : [...this.#versions, rule]);
+    if (made.decision === 'revoke') return holdsAll ? 'yes' : 'either';
+    if (this.#made.some(({ person }) => person === made.person)) return 'no';
+    if (made.decision === 'deny') return holdsAll ? 'yes' : 'either';
+    if (rule === undefined || !holdsAll) return 'no';
+    return made.isSignedIn ? 'yes' : 'either';
+  }
+
+  /** A decision that was accepted. */
+  add(made: ReferenceDecision, nowMs: number, rule: ReferenceTerms | undefined): void {
+    this.#made.push(made);
+    if (rule !== undefined) this.#versions.push(rule);
+    if (made.decision === 'deny') this.#end = 'denied';
+    if (made.decision === 'revoke') this.#end = 'revoked';
+    const isEnough = this.#consents(this.#versions, () => true) >= most(this.#versions);
+    if (made.decision === 'approve' && isEnough) this.#approvedMs ??= nowMs;
+  }
+
+  /** The end by time was recorded: a clock that is set back does not undo it. */
+  close(end: End): void {
+    this.#end ??= end;
+  }
+
+  #consents(versions: readonly ReferenceTerms[], reads: (person: string) => boolean): number {
+    const counted = this.#made.filter(
+      ({ decision, roles, person }) => decision === 'approve' && holds(roles, versions) && reads(person),
+    );
+    return new Set(counted.map(({ person }) => person)).size;
+  }
+}
+
+const most = (versions: readonly ReferenceTerms[]): number => Math.max(...versions.map(({ count }) => count));
+
+const holds = (roles: readonly string[], versions: readonly ReferenceTerms[]): boolean =>
+  versions.every(({ from }) => from.every((role) => roles.includes(role)));
