@@ -80,15 +80,17 @@ async function sendRequest(tenant: string, method: Method, path: string, flags: 
   };
   if (allPages) return sendAll(client, target, request);
   let reply = await client.relay(request);
-  const approvalId = reply.headers.get('x-approval-id');
-  if (approvalId !== null) {
-    await waitForApproval(client, approvalId, flags.wait === true);
+  for (let id = approvalOf(reply); id !== null; id = approvalOf(reply)) {
+    await waitForApproval(client, id, flags.wait === true);
     reply = await client.relay(request);
   }
   sayStatus(reply);
   await printBody(reply);
   exitByStatus(reply);
 }
+
+/** The approval that a request waits for. The repeated request may wait again, if the policy changed meanwhile. */
+const approvalOf = ({ headers }: OutboundReply<Buffer>): string | null => headers.get('x-approval-id');
 
 /** A header holds ASCII only, so the reason is percent-encoded. */
 const justificationHeaders = ({ reason, askAgain, breakGlass }: RequestFlags): Headers => ({

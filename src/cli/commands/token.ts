@@ -53,9 +53,10 @@ async function requestToken({ tenant, resource, scope, grant, ...flags }: TokenF
   const { reason, askAgain, breakGlass } = flags;
   const order = { tenant, resource, grant, ...(scope ? { scopes: scope } : {}), reason, breakGlass };
   let answer = (await client.post('/tokens', { ...order, askAgain })) as TokenAnswer | PendingApprovalAnswer;
-  if ('approvalId' in answer) {
+  // The repeated order may wait again: for another rule, if the policy changed meanwhile.
+  while ('approvalId' in answer) {
     await waitForApproval(client, answer.approvalId, flags.wait === true);
-    answer = (await client.post('/tokens', order)) as TokenAnswer;
+    answer = (await client.post('/tokens', order)) as TokenAnswer | PendingApprovalAnswer;
   }
   const { accessToken, ...about } = answer;
   if (flags.raw && !flags.json) {

@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { ApprovalAnswer } from '../../lib/api/answers/approvals.ts';
+import { systemClock } from '../../lib/runtime/clock.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { CommandOutcome } from '../run-program.ts';
 import { say } from '../sign-in/output.ts';
@@ -20,7 +20,7 @@ export async function waitForApproval(client: BrokerClient, id: string, wait: bo
     throw new CommandOutcome(exitCodes.failure);
   }
   for (;;) {
-    await sleep(pauseMs);
+    await systemClock.sleep(pauseMs);
     const { status } = (await client.get(`/approvals/${encodeURIComponent(id)}`)) as ApprovalAnswer;
     if (status === 'approved') return;
     if (status === 'pending') continue;
