@@ -17,7 +17,7 @@ export interface ReferenceTerms {
 }
 
 /** A person or application. Two that share a `person` are one person. */
-export interface ReferenceParty {
+interface ReferenceParty {
   readonly person: string;
   readonly isPerson: boolean;
   /** Whether the decision comes through the application with which people sign in to the broker. */
@@ -29,8 +29,6 @@ export interface ReferenceDecision extends ReferenceParty {
   readonly decision: 'approve' | 'deny' | 'revoke';
 }
 
-/** `either`: the document leaves it open. */
-type Verdict = 'yes' | 'no' | 'either';
 export type End = 'denied' | 'revoked' | 'expired' | 'ended';
 type Standing = End | 'waits' | 'approved';
 
@@ -77,20 +75,17 @@ export class ReferenceApproval {
     return this.#consents([...this.#versions, rule], reads) >= most([...this.#versions, rule]);
   }
 
-  /** Whether a decision is accepted now. */
-  accepts(made: ReferenceDecision, nowMs: number, rule: ReferenceTerms | undefined): Verdict {
+  /** Whether a decision is accepted now. @param reads whether the policy in force lets the person read the tenant. */
+  accepts(made: ReferenceDecision, nowMs: number, rule: ReferenceTerms | undefined, reads: boolean): boolean {
     const standing = this.standing(nowMs, rule);
     const isOpen = standing === 'waits' || (standing === 'approved' && made.decision === 'revoke');
-    if (!isOpen) return 'no';
-    const isOwn = made.person === this.#asker;
-    if (made.decision === 'revoke' && isOwn) return 'either';
-    if (isOwn || !made.isPerson || !made.roles.includes(deciderRole)) return 'no';
-    const holdsAll = holds(made.roles, rule === undefined ? this.#versions : [...this.#versions, rule]);
-    if (made.decision === 'revoke') return holdsAll ? 'yes' : 'either';
-    if (this.#made.some(({ person }) => person === made.person)) return 'no';
-    if (made.decision === 'deny') return holdsAll ? 'yes' : 'either';
-    if (rule === undefined || !holdsAll) return 'no';
-    return made.isSignedIn ? 'yes' : 'either';
+    if (!isOpen) return false;
+    if (made.person === this.#asker) return made.decision === 'revoke';
+    if (!made.isPerson || !made.roles.includes(deciderRole) || !reads) return false;
+    if (made.decision === 'revoke') return true;
+    if (this.#made.some(({ person }) => person === made.person)) return false;
+    if (made.decision === 'deny') return true;
+    return made.isSignedIn && rule !== undefined && holds(made.roles, [...this.#versions, rule]);
   }
 
   /** A decision that was accepted. */

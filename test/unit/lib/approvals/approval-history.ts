@@ -159,14 +159,12 @@ export class History {
       { decision, reason },
       { caller: { ...decider, roles }, ...deciding },
     ).catch(codeOf);
-    const verdict = record.accepts(made, this.#world.nowMs, this.#world.rule);
-    const expected = this.#world.reads(who) || verdict === 'either' ? verdict : 'no';
+    const expected = record.accepts(made, this.#world.nowMs, this.#world.rule, this.#world.reads(who));
     const isRecorded = (this.#stored(record.id)?.decisions.length ?? 0) > record.decisions;
     if (isRecorded) {
-      this.#world.agree(expected !== 'no', `${decision} was accepted`);
+      this.#world.agree(expected, `${decision} was accepted`);
       record.add(made, this.#world.nowMs, this.#world.rule);
-    } else if (outcome !== 'killed')
-      this.#world.agree(expected !== 'yes', `${decision} was refused: ${String(outcome)}`);
+    } else if (outcome !== 'killed') this.#world.agree(!expected, `${decision} was refused: ${String(outcome)}`);
     this.#world.count(isRecorded ? decision : `${decision} refused`);
   }
 
