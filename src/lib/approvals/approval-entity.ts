@@ -9,7 +9,7 @@ import { rowKeyOf } from './approval-id.ts';
 
 /*
  * The row of an approval (docs/storage-schema.md). What queries filter by has a column of its own; the rest is one JSON
- * document. `details` is a column of its own too, so that it can be left out of lists, and is absent once the approval is
+ * document. `details` is a column of its own too, because it may hold data of the customer: it is absent once the approval is
  * closed.
  */
 

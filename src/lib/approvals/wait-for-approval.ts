@@ -4,17 +4,16 @@
  * closes the record when its time is over.
  */
 import { type OrchestrationContext, RetryOptions, type Task } from 'durable-functions';
+import { decidedEventName } from './approval-orchestrations.ts';
 import { approvalInputSchema, settledSchema } from './approval-schemas.ts';
 
 export const announceApprovalName = 'announce-approval';
 export const settleApprovalName = 'settle-approval';
-/** External event after each decision. */
-const decidedEventName = 'decided';
 
 /** The shortest wait. The clock of the instance that settles may be behind the platform's. */
 const shortestWaitMs = 5_000;
 
-/** Retries notices for about five minutes: a request expires within minutes, and a decider looks at the dashboard too. */
+/** Retries notices for almost seven minutes: a request expires within minutes, and a decider looks at the dashboard too. */
 const noticeRetry = (): RetryOptions => {
   const options = new RetryOptions(10_000, 5);
   options.backoffCoefficient = 3;
