@@ -3,7 +3,7 @@ import { type OutgoingHttpHeaders, request as httpRequest } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { addFault, clearFaults, readLedger, resetLedger } from 'microsoft-cloud/client';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { callerTokens } from '../../../src/cli/demo/caller-token.ts';
 import { localBrowser } from '../../../src/cli/demo/start-demo.ts';
 import { ptbScript } from '../../paths.ts';
@@ -12,10 +12,11 @@ import { startQuietDemo, tenantOf } from '../../support/running-demo.ts';
 import { skippedBecause } from '../../support/skipped.ts';
 import { findPowerShell, type PowerShell } from '../powershell/powershell.ts';
 import { type GatewayCaller, type Seen, seenByCurl, seenByGraphClient, seenByPowerShell } from './gateway-clients.ts';
+import { consentedPermissions, consentToSeven, sevenPermissions } from './seven-permissions.ts';
 import { examplesIn, runInNode, runInShell } from '../../support/doc-examples.ts';
 
 /*
- * Two callers and one application that is consented for a dozen permissions. One caller may only read users, the other
+ * Two callers and one application that is consented for seven permissions. One caller may only read users, the other
  * only licences. `stop` of the demo scans logs, answers and records for tokens.
  */
 
@@ -133,6 +134,11 @@ beforeAll(async () => {
   licences = await callerTokens(demo.cloud, globalThis.fetch, operations)();
   tenantId = tenantOf(demo, 'ok').tenantId;
   otherTenantId = demo.cloud.tenants.filter(({ state }) => state === 'ok')[1]?.tenantId ?? '';
+  await consentToSeven(demo.cloud, tenantId);
+  // A consent takes a moment until it is in force.
+  await vi.waitFor(async () => expect(await consentedPermissions(demo.cloud, tenantId)).toEqual(sevenPermissions), {
+    timeout: 60_000,
+  });
 });
 
 afterEach(() => clearFaults(demo.cloud.control));
@@ -140,7 +146,7 @@ afterAll(async () => {
   await demo?.stop();
 });
 
-describe('two callers of one application', () => {
+describe('two callers of one application with seven permissions', () => {
   it('one reads users and no licences', async () => {
     const read = await ask(users, '/v1.0/users?$select=id,displayName&$top=2');
     expect([read.status, read.headers.get('content-type')]).toEqual([200, expect.stringContaining('application/json')]);
