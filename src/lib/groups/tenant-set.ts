@@ -104,11 +104,11 @@ const contains = (set: TenantSet, facts: TenantFacts): boolean =>
   (set.all && facts.isPartnerTenant !== true) || namesIt(set, facts) || hasTag(set, facts.tags);
 
 const namesIt = ({ names }: TenantSet, { tenantId, domains }: TenantFacts): boolean =>
-  names.size > 0 && ((tenantId !== undefined && names.has(tenantId)) || domains.some((domain) => names.has(domain)));
+  (tenantId !== undefined && names.has(tenantId)) || domains.some((domain) => names.has(domain));
 
 /** A list has few tags, a tenant may have many. */
 const hasTag = ({ tags }: TenantSet, known: TenantFacts['tags']): boolean =>
-  tags.length > 0 && known !== undefined && tags.some((tag) => known.has(tag));
+  tags.some((tag) => known?.has(tag) === true);
 
 /** What a choice would have to know of a tenant and is not known. */
 export type UnknownFact = 'tags' | 'domains';

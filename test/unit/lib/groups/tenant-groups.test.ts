@@ -65,6 +65,17 @@ describe('readGroups', () => {
     ]);
   });
 
+  it('accepts a name of 64 characters, and cuts a longer one in the message', () => {
+    const longest = 'a'.repeat(64);
+    expect(problemsOf({ gold: [`group:${longest}`], [longest]: [] })).toEqual(['(valid)']);
+    expect(problemsOf({ gold: [`group:${longest}a`] })).toEqual([
+      expect.stringMatching(/^gold: "group:a{64}a" does not name a group: /),
+    ]);
+    expect(problemsOf({ gold: [`group:${'a'.repeat(200)}`] })).toEqual([
+      expect.stringMatching(/^gold: "group:a{94}" does not name a group: /),
+    ]);
+  });
+
   it('knows no group by the name of a member of every object', () => {
     expect(problemsOf({ gold: ['group:constructor'] })).toEqual([
       'gold: unknown group "constructor"; the groups are gold.',
@@ -78,6 +89,11 @@ describe('unknownGroup', () => {
     expect(unknownGroup('other', known)).toBe(
       `unknown group "other"; the groups are ${known.slice(0, 20).join(', ')} and 5 more.`,
     );
+  });
+
+  it('does not say that there are more if it lists all', () => {
+    const known = Array.from({ length: 20 }, (_, index) => `g-${index}-long-name`);
+    expect(unknownGroup('other', known)).toBe(`unknown group "other"; the groups are ${known.join(', ')}.`);
   });
 
   it('says that there are none', () => {

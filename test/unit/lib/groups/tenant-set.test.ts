@@ -6,6 +6,7 @@ import {
   choiceOf,
   chooses,
   createSetCompiler,
+  domainsIn,
   missingFact,
   type TenantFacts,
 } from '../../../../src/lib/groups/tenant-set.ts';
@@ -21,9 +22,11 @@ const read = readGroups({
 });
 const groups: TenantGroups = read.ok ? read.groups : new Map();
 const entries = (texts: readonly string[]) => texts.map((text) => parseEntry(text)!);
-const compile = createSetCompiler(groups);
-const choice = (tenants: readonly string[], except: readonly string[] = []) =>
-  choiceOf(compile(entries(tenants)), compile(entries(except)));
+// A new compiler each time: it remembers, so a later test would not compile.
+const choice = (tenants: readonly string[], except: readonly string[] = []) => {
+  const compile = createSetCompiler(groups);
+  return choiceOf(compile(entries(tenants)), compile(entries(except)));
+};
 const facts = (more: Partial<TenantFacts> & { readonly own?: readonly string[] } = {}): TenantFacts => ({
   tenantId: tenant(9),
   domains: [],
@@ -73,15 +76,49 @@ describe('chooses', () => {
     const unknown = facts({ tenantId: one, unresolved: new Set([domain('fabrikam.com')]) });
     expect(chooses(choice([one], ['group:regulated']), unknown)).toBe(false);
     expect(missingFact(choice([one], ['fabrikam.com']), unknown)).toBe('domains');
+    const another = new Set([domain('contoso.com'), domain('fabrikam.com')]);
+    expect(missingFact(choice([one], ['fabrikam.com']), { ...unknown, unresolved: another })).toBe('domains');
+    expect(missingFact(choice([one], ['other.com']), unknown)).toBeUndefined();
     // Not to know who owns a domain in `tenants` opens nothing by itself.
     expect(chooses(choice([one, 'fabrikam.com']), unknown)).toBe(true);
     expect(chooses(choice([one], ['contoso.com']), unknown)).toBe(true);
   });
 });
 
-it('lists with the same entries share one set', () => {
-  expect(compile(entries(['group:gold']))).toBe(compile(entries(['group:gold'])));
-  expect(compile(entries([one, 'group:gold']))).toBe(compile(entries([one, 'group:gold'])));
+describe('createSetCompiler', () => {
+  it('shares a set between lists with the same entries, and no other', () => {
+    const compile = createSetCompiler(groups);
+    const compiled = (...texts: string[]) => compile(entries(texts));
+    expect(compiled('group:gold')).toBe(compiled('group:gold'));
+    expect(compiled(one, 'group:gold')).toBe(compiled(one, 'group:gold'));
+    expect(compiled('contoso.com')).not.toBe(compiled('group:gold'));
+    expect(compiled()).toBe(compiled());
+  });
+
+  it('shares the list of domains of a group', () => {
+    const compile = createSetCompiler(groups);
+    const [first, second] = [['group:inner'], ['a.com', 'group:gold', 'b.com']].map((texts) => compile(entries(texts)));
+    expect(first?.domainLists).toEqual([['contoso.com']]);
+    expect(second?.domainLists).toEqual([['a.com', 'b.com'], ['contoso.com']]);
+    expect(second?.domainLists[1]).toBe(first?.domainLists[0]);
+  });
+});
+
+it.each<[readonly (readonly string[])[], readonly string[]]>([
+  [[], []],
+  [[[one, 'tag:x']], []],
+  [[['contoso.com', 'a.com']], ['contoso.com', 'a.com']],
+  [[['group:gold'], ['group:inner'], [one]], ['contoso.com']],
+  [
+    [
+      ['a.com', 'b.com'],
+      ['group:gold', 'b.com'],
+    ],
+    ['a.com', 'b.com', 'contoso.com'],
+  ],
+])('domainsIn(%j) names each domain once', (lists, expected) => {
+  const compile = createSetCompiler(groups);
+  expect(domainsIn(lists.map((texts) => compile(entries(texts))))).toEqual(expected);
 });
 
 it.each<[readonly string[], TenantFacts, string | undefined]>([
@@ -91,6 +128,7 @@ it.each<[readonly string[], TenantFacts, string | undefined]>([
   [['*'], facts(), '*'],
   [['*'], facts({ isPartnerTenant: true }), undefined],
   [['contoso.com', 'tag:x'], facts({ tags: undefined }), undefined],
+  [['a.com', 'contoso.com'], facts({ domains: [domain('contoso.com')] }), 'contoso.com'],
 ])('whyContained(%j) names the entry and the groups that lead to it', (texts, known, expected) => {
   expect(whyContained(entries(texts), groups, known)).toBe(expected);
 });
