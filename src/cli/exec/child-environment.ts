@@ -2,8 +2,9 @@ import type { ExecTenant } from './tenant.ts';
 
 /**
  * Variables from which Microsoft's libraries take another identity than the endpoint of the child, in upper case. Sources:
- * "EnvironmentCredential Class", "WorkloadIdentityCredential Class", and the managed identity sources of the libraries:
- * App Service, Service Fabric, Azure Arc, Cloud Shell and Azure Machine Learning.
+ * "EnvironmentCredential Class", "WorkloadIdentityCredential Class", the managed identity sources of the libraries (App
+ * Service, Service Fabric, Azure Arc, Cloud Shell and Azure Machine Learning), and two from before Azure.Identity:
+ * "Service-to-service authentication to Azure Key Vault using .NET" and "Azure SDK for Go: authentication with a file".
  */
 const otherIdentities: ReadonlySet<string> = new Set([
   'AZURE_CLIENT_ID',
@@ -16,6 +17,8 @@ const otherIdentities: ReadonlySet<string> = new Set([
   'AZURE_FEDERATED_TOKEN_FILE',
   'AZURE_AUTHORITY_HOST',
   'AZURE_POD_IDENTITY_AUTHORITY_HOST',
+  'AZURE_AUTH_LOCATION',
+  'AZURESERVICESAUTHCONNECTIONSTRING',
   'DEFAULT_IDENTITY_CLIENT_ID',
   'IDENTITY_SERVER_THUMBPRINT',
   'IMDS_ENDPOINT',
@@ -54,7 +57,8 @@ export interface ChildAccess {
 /**
  * The environment of a child: that of the operator, without whatever leads to another identity than that of the tenant.
  * AZURE_TOKEN_CREDENTIALS keeps `DefaultAzureCredential` from falling back to the operator's own sign-in if the broker
- * refuses a token ("Credential chains in the Azure Identity library").
+ * refuses a token ("Credential chains in the Azure Identity library"). Its value is one that the first versions with this
+ * variable know, too: they fail for the name of a credential.
  */
 export function childEnvironment(
   operator: NodeJS.ProcessEnv,
@@ -64,11 +68,14 @@ export function childEnvironment(
   const kept = Object.entries(operator).filter(([name]) => {
     // Windows ignores the case of names.
     const known = name.toUpperCase();
-    return !otherIdentities.has(known) && !ownAccess.has(known) && !ofChild.has(known);
+    return !otherIdentities.has(known) && !ownAccess.has(known) && !ofChild.has(known) && known !== 'NO_PROXY';
   });
+  const direct = withoutProxy(operator);
   return {
     ...Object.fromEntries(kept),
-    AZURE_TOKEN_CREDENTIALS: 'ManagedIdentityCredential',
+    AZURE_TOKEN_CREDENTIALS: 'prod',
+    NO_PROXY: direct,
+    no_proxy: direct,
     IDENTITY_ENDPOINT: identity.url,
     IDENTITY_HEADER: identity.header,
     PTB_TENANT_ID: tenant.tenantId,
@@ -77,4 +84,17 @@ export function childEnvironment(
     ...(graphUrl === undefined ? {} : { PTB_GRAPH_URL: graphUrl }),
     ...(folder === undefined ? {} : { PTB_OUTPUT_DIR: folder }),
   };
+}
+
+/**
+ * The hosts that are reached without the operator's proxy, and the address of the child's endpoints: requests to these
+ * contain its secret, and many clients ask the proxy for loopback addresses, too. Clients differ in whether they read
+ * NO_PROXY or no_proxy.
+ */
+function withoutProxy(operator: NodeJS.ProcessEnv): string {
+  const given = Object.entries(operator).flatMap(([name, value = '']) =>
+    name.toUpperCase() === 'NO_PROXY' ? value.split(',').map((host) => host.trim()) : [],
+  );
+  // Clients know the star only if it stands alone.
+  return given.includes('*') ? '*' : [...new Set([...given.filter((host) => host !== ''), '127.0.0.1'])].join(',');
 }

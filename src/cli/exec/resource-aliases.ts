@@ -4,8 +4,21 @@ import { clouds } from '../../lib/model/clouds.ts';
 /** The resources that a child may get tokens for: by identifier, without a trailing slash and in lower case, the alias. */
 export type ResourceAliases = ReadonlyMap<string, string>;
 
-/** Application ids by which clients name resources, besides their address. */
-const applicationIds: Readonly<Record<string, string>> = { graph: '00000003-0000-0000-c000-000000000000' };
+/**
+ * What clients call a resource besides its address: the application id, and the address of the classic management API, by
+ * which Az for PowerShell and the Azure CLI ask for Azure Resource Manager.
+ */
+const furtherNames: ReadonlyMap<string, readonly string[]> = new Map([
+  ['graph', ['00000003-0000-0000-c000-000000000000']],
+  [
+    'arm',
+    [
+      'https://management.core.windows.net',
+      'https://management.core.usgovcloudapi.net',
+      'https://management.core.chinacloudapi.cn',
+    ],
+  ],
+]);
 
 /** The identifiers of an alias in all clouds. The broker knows its cloud, and issues only tokens of that. */
 const identifiersOf = (alias: string): string[] =>
@@ -24,7 +37,7 @@ const normal = (identifier: string): string => identifier.toLowerCase().replace(
  */
 export function addResource(text: string, before: ResourceAliases = new Map()): ResourceAliases {
   const [, alias = text, given] = /^([A-Za-z][A-Za-z0-9-]*)=(.+)$/.exec(text) ?? [];
-  const known = [...identifiersOf(alias), applicationIds[alias]].filter((id) => id !== undefined);
+  const known = [...identifiersOf(alias), ...(furtherNames.get(alias) ?? [])];
   const identifiers = given === undefined ? known : [given];
   if (identifiers.length === 0)
     throw new InvalidArgumentError(
