@@ -33,10 +33,12 @@ const ownHeaders: ReadonlySet<string> = new Set([
   'host',
   'keep-alive',
   'proxy-authorization',
+  'set-cookie',
   'te',
   'trailer',
   'transfer-encoding',
   'upgrade',
+  'x-functions-key',
 ]);
 
 /**
@@ -46,12 +48,12 @@ const ownHeaders: ReadonlySet<string> = new Set([
 export async function openGraphRelay(deps: RelayDeps): Promise<LoopbackServer> {
   const base = `/${deps.newSecret()}`;
   const target: GatewayTarget = { brokerUrl: deps.client.url, tenant: deps.tenant.tenantId, resource: 'graph' };
-  const server = await listenOnLoopback((request, response) => void serve(request, response));
+  const server = await listenOnLoopback(serve);
   const url = `${server.url}${base}`;
 
-  async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async function serve(request: IncomingMessage, response: ServerResponse, signal: AbortSignal): Promise<void> {
     try {
-      const reply = await deps.client.relay(await readRequest(request, base, target));
+      const reply = await deps.client.relay({ ...(await readRequest(request, base, target)), signal });
       const location = reply.headers.get('location');
       response.writeHead(reply.status, {
         ...passed(reply.headers),
@@ -83,10 +85,13 @@ async function readRequest(request: IncomingMessage, base: string, target: Gatew
   if (end < 0 || !isSame(url.slice(0, end), base)) throw new Refusal(404, 'The address is not that of PTB_GRAPH_URL.');
   const method = methods.find((known) => known === request.method);
   if (method === undefined) throw new Refusal(405, 'The method must be GET, POST, PATCH, PUT or DELETE.');
+  if ((headers['content-encoding'] ?? 'identity') !== 'identity')
+    throw new Refusal(415, 'The body has a content coding. Send it without one.');
   const passing = Object.entries(headers).flatMap(([name, value]): [string, string][] =>
     typeof value === 'string' && !ownHeaders.has(name) ? [[name, value]] : [],
   );
   const body = await readBody(request);
+  if (method === 'GET' && body.length > 0) throw new Refusal(400, 'A GET request must have no body.');
   return {
     method,
     url: addressAt(target, url.slice(end)),
@@ -125,13 +130,19 @@ const passed = (headers: Headers): Record<string, string> =>
   Object.fromEntries([...headers].filter(([name]) => !ownHeaders.has(name) && name !== 'location'));
 
 /** The links of the gateway lead to the broker, which wants a token. Those of the child lead here. */
-function withLinks({ headers, body }: OutboundReply<Buffer>, from: string, to: string): Buffer | string {
+function withLinks({ headers, body }: OutboundReply<Buffer>, from: string, to: string): Buffer {
   const isJson = /^application\/(?:[\w.-]+\+)?json\b/i.test(headers.get('content-type') ?? '');
-  return isJson && body.includes(from) ? body.toString('utf8').replaceAll(`"${from}/`, () => `"${to}/`) : body;
+  if (!isJson || !body.includes(from)) return body;
+  // One character for each byte, so that no other byte changes.
+  return Buffer.from(
+    body.toString('latin1').replaceAll(`"${from}/`, () => `"${to}/`),
+    'latin1',
+  );
 }
 
 /** As Graph reports errors, which its clients can show, and as a problem document. */
 function refuse(response: ServerResponse, thrown: unknown, tenant: ExecTenant): void {
+  if (response.destroyed) return;
   const { status, code, message, retryAfter } = refusalOf(thrown);
   if (response.headersSent) return void response.destroy();
   response.writeHead(status, {

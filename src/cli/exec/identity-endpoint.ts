@@ -13,8 +13,8 @@ export interface IdentityDeps {
   readonly resources: ResourceAliases;
   /** Returns a random text that nobody can guess. */
   readonly newSecret: () => string;
-  /** Requests a token of the broker. @throws BrokerError */
-  readonly getToken: (tenantId: string, alias: string) => Promise<TokenAnswer>;
+  /** Requests a token of the broker. The signal is aborted once the endpoint is closed. @throws BrokerError */
+  readonly getToken: (tenantId: string, alias: string, signal: AbortSignal) => Promise<TokenAnswer>;
   readonly nowMs: () => number;
 }
 
@@ -40,11 +40,16 @@ const tenantParameters = ['tenant', 'tenant_id', 'tenantid', 'authority'];
 export async function openIdentityEndpoint(deps: IdentityDeps): Promise<IdentityEndpoint> {
   const header = deps.newSecret();
   let refused: BrokerError | undefined;
+  const over = new AbortController();
   const tokens = new Map<string, Promise<TokenAnswer>>();
   const tokenOf = async (alias: string): Promise<TokenAnswer> => {
-    const kept = await tokens.get(alias)?.catch(() => undefined);
+    const known = tokens.get(alias);
+    const kept = await known?.catch(() => undefined);
     if (kept !== undefined && Date.parse(kept.expiresAt) - deps.nowMs() > renewBeforeMs) return kept;
-    const asked = deps.getToken(deps.tenant.tenantId, alias);
+    // Another request may have asked for the next one meanwhile.
+    const next = tokens.get(alias);
+    if (next !== undefined && next !== known) return next;
+    const asked = deps.getToken(deps.tenant.tenantId, alias, over.signal);
     tokens.set(alias, asked);
     return asked;
   };
@@ -59,8 +64,12 @@ export async function openIdentityEndpoint(deps: IdentityDeps): Promise<Identity
       answer(response, refusal.status, { statusCode: refusal.status, message: refusal.message }, refusal.retryAfter);
     }
   };
-  const server = await listenOnLoopback((request, response) => void serve(request, response));
-  return { ...server, url: `${server.url}/msi/token`, header, refused: () => refused };
+  const server = await listenOnLoopback(serve);
+  const close = (): Promise<void> => {
+    over.abort();
+    return server.close();
+  };
+  return { url: `${server.url}/msi/token`, header, refused: () => refused, close };
 }
 
 /** A request that gets no token, with the HTTP status of the answer. */
@@ -78,8 +87,8 @@ function resourceOf(
   header: string,
   { tenant, resources }: IdentityDeps,
 ): { readonly alias: string; readonly identifier: string } {
-  const { pathname, searchParams } = new URL(url, 'http://127.0.0.1');
   if (!isSame(headers['x-identity-header'], header)) throw new Refusal(403, 'The header X-IDENTITY-HEADER is wrong.');
+  const { pathname, searchParams } = URL.parse(url, 'http://127.0.0.1') ?? new URL('http://127.0.0.1');
   if (method !== 'GET' || pathname !== '/msi/token') throw new Refusal(404, 'Send GET /msi/token.');
   const names = new Set([...searchParams.keys()].map((name) => name.toLowerCase()));
   const choice = identityParameters.find((name) => names.has(name));

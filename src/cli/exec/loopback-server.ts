@@ -1,4 +1,4 @@
-import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 /** A server that only this machine reaches. */
@@ -8,9 +8,16 @@ export interface LoopbackServer {
   close(): Promise<void>;
 }
 
+/** Answers a request. The signal is aborted if nobody waits for the answer any more. It must not reject. */
+type Serve = (request: IncomingMessage, response: ServerResponse, signal: AbortSignal) => Promise<void>;
+
 /** Serves on a port that the system picks. */
-export async function listenOnLoopback(handler: RequestListener): Promise<LoopbackServer> {
-  const server: Server = createServer(handler);
+export async function listenOnLoopback(serve: Serve): Promise<LoopbackServer> {
+  const server: Server = createServer((request, response) => {
+    const left = new AbortController();
+    response.once('close', () => left.abort());
+    void serve(request, response, left.signal);
+  });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(0, '127.0.0.1', resolve);

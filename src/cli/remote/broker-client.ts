@@ -24,7 +24,8 @@ export interface BrokerClient {
   get(path: string, query?: Readonly<Record<string, string | undefined>>): Promise<unknown>;
   /** As `get`, for an answer that nobody needs: asks once, waits two seconds, and says nothing to the person. */
   glance(path: string, query?: Readonly<Record<string, string | undefined>>): Promise<unknown>;
-  post(path: string, body: unknown): Promise<unknown>;
+  /** @param signal gives up, also while it waits for the next attempt. */
+  post(path: string, body: unknown, signal?: AbortSignal): Promise<unknown>;
   put(path: string, body: unknown): Promise<unknown>;
   /** Yields the texts of an answer that has pages. Repeats a page while the broker, or its storage, is not available. */
   pages(path: string, query: Readonly<Record<string, string>>): AsyncIterable<string>;
@@ -41,6 +42,8 @@ export interface RelayRequest {
   readonly body?: Uint8Array<ArrayBuffer> | undefined;
   /** Repeat it while the broker is not available, and not only if the broker throttles. For requests that change nothing. */
   readonly isRepeatable?: boolean;
+  /** Gives up, also while it waits for the next attempt. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 const timeoutMs = 60_000;
@@ -74,7 +77,7 @@ export function createBrokerClient(
     method: 'GET' | 'POST' | 'PUT',
     url: string,
     body?: unknown,
-    withinMs = timeoutMs,
+    { withinMs = timeoutMs, signal }: { readonly withinMs?: number; readonly signal?: AbortSignal | undefined } = {},
   ): Promise<OutboundReply> => {
     const authorization = `Bearer ${await callerToken()}`;
     const reply = await send(fetch, {
@@ -84,26 +87,29 @@ export function createBrokerClient(
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       timeoutMs: withinMs,
       maxBodyBytes,
+      signal,
     }).catch(unreachable);
     if (reply.status >= 200 && reply.status < 300) return reply;
     throw errorOf(reply, baseUrl);
   };
-  const change = (method: 'POST' | 'PUT') => async (path: string, body: unknown) =>
-    parseJson((await patiently(clock, isThrottled, () => exchange(method, addressOf(path), body))).body);
+  const relay = async (request: RelayRequest): Promise<OutboundReply<Buffer>> =>
+    relayed(await sendForBytes(fetch, await outboundRelay(request, callerToken)).catch(unreachable), baseUrl);
+  const change = (method: 'POST' | 'PUT') => async (path: string, body: unknown, signal?: AbortSignal) =>
+    parseJson(
+      (await patiently(clock, isThrottled, () => exchange(method, addressOf(path), body, { signal }), signal)).body,
+    );
   return {
     url: baseUrl,
     get: async (path, query = {}) =>
       parseJson((await patiently(clock, isThrottled, () => exchange('GET', addressOf(path, query)))).body),
     glance: async (path, query = {}) =>
-      parseJson((await exchange('GET', addressOf(path, query), undefined, glanceMs)).body),
+      parseJson((await exchange('GET', addressOf(path, query), undefined, { withinMs: glanceMs })).body),
     post: change('POST'),
     put: change('PUT'),
     pages: (path, query) =>
       followPages(addressOf(path, query), baseUrl, (url) => patiently(clock, isTransient, () => exchange('GET', url))),
     relay: (request) =>
-      patiently(clock, request.isRepeatable === true ? isTransient : isThrottled, async () =>
-        relayed(await sendForBytes(fetch, await outboundRelay(request, callerToken)).catch(unreachable), baseUrl),
-      ),
+      patiently(clock, request.isRepeatable === true ? isTransient : isThrottled, () => relay(request), request.signal),
   };
 }
 
@@ -116,12 +122,13 @@ function addressAt(baseUrl: string, path: string, query: Query): string {
 }
 
 async function outboundRelay(
-  { method, url, headers, body }: RelayRequest,
+  { method, url, headers, body, signal }: RelayRequest,
   callerToken: () => Promise<string>,
 ): Promise<OutboundRequest> {
   const authorization = `Bearer ${await callerToken()}`;
   const content = body === undefined ? {} : { body };
-  return { method, url, headers: { ...headers, authorization }, ...content, timeoutMs: relayTimeoutMs, maxBodyBytes };
+  const sent = { ...headers, authorization };
+  return { method, url, headers: sent, ...content, timeoutMs: relayTimeoutMs, maxBodyBytes, signal };
 }
 
 /** @throws BrokerError if the answer is not one of the resource. */
@@ -160,6 +167,7 @@ async function patiently<T>(
   clock: Clock,
   mayPass: (error: BrokerError) => boolean,
   work: () => Promise<T>,
+  signal?: AbortSignal,
 ): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {
@@ -169,7 +177,7 @@ async function patiently<T>(
       const seconds = thrown.retryAfterSeconds ?? (firstPauseMs / 1000) * 2 ** (attempt - 1);
       if (seconds > longestWaitSeconds) throw tooLong(thrown, seconds);
       if (seconds >= noticedWaitSeconds) say(`The broker asks to wait ${seconds} seconds.`);
-      await clock.sleep(seconds * 1000);
+      await clock.sleep(seconds * 1000, signal);
     }
   }
 }

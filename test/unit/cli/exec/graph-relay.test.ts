@@ -38,6 +38,7 @@ describe('the address of Graph without a token', () => {
         consistencylevel: 'eventual',
         authorization: 'Bearer mine',
         cookie: 'a=b',
+        'x-functions-key': 'of the program',
       },
       body: '{"a":1}',
     });
@@ -46,6 +47,7 @@ describe('the address of Graph without a token', () => {
       '{"id":1}',
       'r',
     ]);
+    expect(response.headers.get('set-cookie')).toBeNull();
     const [sent] = relay.mock.calls[0] ?? [];
     expect(sent).toMatchObject({
       method: 'PATCH',
@@ -55,7 +57,9 @@ describe('the address of Graph without a token', () => {
     expect(Buffer.from(sent?.body ?? []).toString()).toBe('{"a":1}');
     expect(Object.keys(sent?.headers ?? {})).not.toEqual(
       expect.arrayContaining([
-        expect.stringMatching(/^(authorization|cookie|host|connection|accept-encoding|content-length)$/),
+        expect.stringMatching(
+          /^(authorization|cookie|host|connection|accept-encoding|content-length|x-functions-key)$/,
+        ),
       ]),
     );
   });
@@ -118,6 +122,56 @@ describe('the address of Graph without a token', () => {
     expect(answered).toBe(status);
     for (const [sent] of relay.mock.calls) expect(sent.url.startsWith(`${gateway}/`)).toBe(true);
     expect(relay).toHaveBeenCalledTimes(status === 200 ? 1 : 0);
+  });
+
+  it('changes no other byte of an answer with links', async () => {
+    const body = Buffer.concat([
+      Buffer.from(`{"a":"${gateway}/v1.0/x","b":"`),
+      Buffer.from([0xc3, 0x28, 0xff]),
+      Buffer.from('ü"}'),
+    ]);
+    relay.mockResolvedValue({ ...reply(''), body });
+    const answered = Buffer.from(await (await fetch(`${server.url}/v1.0/a`)).arrayBuffer());
+    expect(answered.toString('latin1')).toBe(body.toString('latin1').replace(gateway, server.url));
+  });
+
+  it('says what is wrong with a body that cannot be sent on', async () => {
+    const coded = await fetch(`${server.url}/v1.0/a`, {
+      method: 'POST',
+      headers: { 'content-encoding': 'gzip' },
+      body: 'x',
+    });
+    // The libraries for Go send it again without a coding after this status.
+    expect(coded.status).toBe(415);
+    const { request } = await import('node:http');
+    const answered = await new Promise<number | undefined>((resolve, reject) => {
+      request(`${server.url}/v1.0/a`, { headers: { 'content-length': 2 } }, (response) =>
+        resolve(response.resume().statusCode),
+      )
+        .on('error', reject)
+        .end('{}');
+    });
+    expect(answered).toBe(400);
+    expect(relay).not.toHaveBeenCalled();
+  });
+
+  it('gives up what is under way once the program has left or is over', async () => {
+    const signals: AbortSignal[] = [];
+    relay.mockImplementation(({ signal }) => {
+      if (signal !== undefined) signals.push(signal);
+      return new Promise((_resolve, reject) => signal?.addEventListener('abort', () => reject(signal.reason as Error)));
+    });
+    const leaving = new AbortController();
+    const left = fetch(`${server.url}/v1.0/a`, { signal: leaving.signal }).catch(() => 'left');
+    await expect.poll(() => signals.length).toBe(1);
+    leaving.abort();
+    expect(await left).toBe('left');
+    await expect.poll(() => signals[0]?.aborted).toBe(true);
+    const open = fetch(`${server.url}/v1.0/a`).catch(() => 'closed');
+    await expect.poll(() => signals.length).toBe(2);
+    await server.close();
+    expect(await open).toBe('closed');
+    await expect.poll(() => signals[1]?.aborted).toBe(true);
   });
 
   it('refuses a body above 4 MiB and other methods', async () => {

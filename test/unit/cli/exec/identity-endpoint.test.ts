@@ -137,6 +137,48 @@ describe('the managed identity endpoint of a program', () => {
     expect(other.status).toBe(404);
   });
 
+  it('takes a request without the header for nothing, whatever its address is', async () => {
+    await open();
+    const { request } = await import('node:http');
+    const { hostname, port } = new URL(endpoint.url);
+    for (const path of ['//', '/msi/token?resource=x', '//evil.example/msi/token']) {
+      const status = await new Promise((resolve, reject) => {
+        request({ hostname, port, path }, (response) => resolve(response.resume().statusCode))
+          .on('error', reject)
+          .end();
+      });
+      expect(status).toBe(403);
+    }
+    expect(endpoint.refused()).toBeUndefined();
+    expect(getToken).not.toHaveBeenCalled();
+  });
+
+  it('requests one token for all that ask after the last one has expired', async () => {
+    await open();
+    await ask(`resource=${graph}`);
+    nowMs = startMs + 3_300_000;
+    getToken.mockImplementation(async (tenantId, alias) => {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      return tokenFor(tenantId, alias, nowMs + 3_600_000);
+    });
+    await Promise.all(Array.from({ length: 5 }, () => ask(`resource=${graph}`)));
+    expect(getToken).toHaveBeenCalledTimes(2);
+  });
+
+  it('asks the broker no longer once it is closed', async () => {
+    await open();
+    const signals: AbortSignal[] = [];
+    getToken.mockImplementation((_tenantId, _alias, signal) => {
+      signals.push(signal);
+      return new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
+    });
+    const asked = ask(`resource=${graph}`).catch(() => 'gone');
+    await expect.poll(() => signals.length).toBe(1);
+    await endpoint.close();
+    expect(await asked).toBe('gone');
+    expect(signals[0]?.aborted).toBe(true);
+  });
+
   it('gives no token at all if the program sends its requests through the gateway', async () => {
     await open({ resources: new Map() });
     expect((await ask(`resource=${graph}`)).body['message']).toContain('PTB_GRAPH_URL');
