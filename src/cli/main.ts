@@ -9,7 +9,8 @@ import project from '../../package.json' with { type: 'json' };
 // `ptb tenants | head -1` closes the pipe early, which is not a failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0);
-  throw error;
+  process.stderr.write(`ptb: Standard output cannot be written (${error.code ?? error.message}).\n`);
+  process.exit(1);
 });
 
 const program = new Command('ptb')

@@ -1,25 +1,30 @@
 import { createWriteStream } from 'node:fs';
 import { join } from 'node:path';
 import { once } from 'node:events';
-import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { visibleJson, visibleText } from '../../lib/runtime/visible-text.ts';
 import { linesOf } from './output-lines.ts';
 import { type ExecTenant, labelOf } from './tenant.ts';
 
 /** Takes what the program of one tenant writes. */
-export type ConsumeOutput = (stream: Readable, name: 'stdout' | 'stderr') => Promise<void>;
+export type ConsumeOutput = (chunks: AsyncIterable<Uint8Array>, name: 'stdout' | 'stderr') => Promise<void>;
+
+/** For all programs, because each wait for the reader adds listeners to the stream. */
+const drains = new Map<NodeJS.WritableStream, Promise<unknown>>();
 
 /** Writes a line and waits while the reader is slower than the programs. */
 async function writeLine(target: NodeJS.WritableStream, line: string): Promise<void> {
-  if (!target.write(`${line}\n`)) await once(target, 'drain');
+  if (target.write(`${line}\n`)) return;
+  const drained = drains.get(target) ?? once(target, 'drain').finally(() => drains.delete(target));
+  drains.set(target, drained);
+  await drained;
 }
 
 /** Each line with the tenant before it, to the stream of the same name. */
 export function prefixedOutput(tenant: ExecTenant, width: number): ConsumeOutput {
   const prefix = `${visibleText(labelOf(tenant)).padEnd(width)} | `;
-  return async (stream, name) => {
-    for await (const line of linesOf(stream)) await writeLine(process[name], prefix + shown(line, process[name]));
+  return async (chunks, name) => {
+    for await (const line of linesOf(chunks)) await writeLine(process[name], prefix + shown(line, process[name]));
   };
 }
 
@@ -28,8 +33,8 @@ const shown = (line: string, target: NodeJS.WriteStream): string => (target.isTT
 
 /** Each line as a document of JSON Lines on standard output. */
 export function jsonOutput({ tenantId, defaultDomain }: ExecTenant): ConsumeOutput {
-  return async (stream, name) => {
-    for await (const line of linesOf(stream))
+  return async (chunks, name) => {
+    for await (const line of linesOf(chunks))
       await writeLine(process.stdout, visibleJson({ tenantId, domain: defaultDomain, stream: name, line }));
   };
 }
@@ -37,5 +42,5 @@ export function jsonOutput({ tenantId, defaultDomain }: ExecTenant): ConsumeOutp
 /** The bytes as they are, in a file of the folder. An earlier attempt is overwritten. */
 export const fileOutput =
   (folder: string): ConsumeOutput =>
-  (stream, name) =>
-    pipeline(stream, createWriteStream(join(folder, `${name}.txt`)));
+  (chunks, name) =>
+    pipeline(chunks, createWriteStream(join(folder, `${name}.txt`)));

@@ -12,8 +12,9 @@ export async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerato
     rest = lines.pop() ?? '';
     for (const line of lines) yield* pieces(line);
     while (rest.length > longestLine) {
-      yield rest.slice(0, longestLine);
-      rest = rest.slice(longestLine);
+      const end = cutAfter(rest, 0);
+      yield rest.slice(0, end);
+      rest = rest.slice(end);
     }
   }
   rest += decoder.end();
@@ -23,5 +24,14 @@ export async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerato
 function* pieces(line: string): Generator<string, void, undefined> {
   const text = line.endsWith('\r') ? line.slice(0, -1) : line;
   if (text.length <= longestLine) return yield text;
-  for (let start = 0; start < text.length; start += longestLine) yield text.slice(start, start + longestLine);
+  for (let start = 0, end = 0; start < text.length; start = end) {
+    end = cutAfter(text, start);
+    yield text.slice(start, end);
+  }
+}
+
+/** Where a piece ends that starts here: never between the two halves of a character. */
+function cutAfter(text: string, start: number): number {
+  const end = start + longestLine;
+  return /[\uD800-\uDBFF]/.test(text[end - 1] ?? '') ? end - 1 : end;
 }

@@ -1,6 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type ChildProcessByStdio, spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import type { Clock } from '../../lib/runtime/clock.ts';
+import { NotStartedError } from './not-started.ts';
+import { type OutputStream, outputStream } from './child-output-stream.ts';
 
 /** A program to run once. */
 export interface ChildOrder {
@@ -12,7 +14,7 @@ export interface ChildOrder {
   /** Ends the program. */
   readonly signal: AbortSignal;
   /** Takes what the program writes. If it fails, the program is ended. */
-  readonly consume: (stream: Readable, name: 'stdout' | 'stderr') => Promise<void>;
+  readonly consume: (chunks: AsyncIterable<Uint8Array>, name: 'stdout' | 'stderr') => Promise<void>;
 }
 
 /** How a program ended. */
@@ -23,14 +25,9 @@ export interface ChildEnd {
   readonly endedBy?: NodeJS.Signals;
 }
 
-/** The program cannot be started, for no tenant. */
-export class NotStartedError extends Error {
-  override readonly name = 'NotStartedError';
-}
-
 /** Time between the request to end and the end, milliseconds. */
 const graceMs = 5_000;
-/** What the program has started may keep its output open. It is not waited for longer than this, milliseconds. */
+/** What the program has started may keep its output open. It is waited for this long, and for a slow reader, milliseconds. */
 const outputGraceMs = 2_000;
 
 const running = new Set<ChildProcess>();
@@ -45,16 +42,12 @@ export function killRunning(): void {
  * @throws NotStartedError if it cannot be started; the error of `consume`.
  */
 export async function runChild(order: ChildOrder, clock: Clock): Promise<ChildEnd> {
-  order.signal.throwIfAborted();
-  const child = spawn(order.program, [...order.args], {
-    env: order.environment,
-    stdio: ['ignore', 'pipe', 'pipe'],
-    // A group of its own, so that what the program starts can be ended with it.
-    detached: process.platform !== 'win32',
-    windowsHide: true,
-  });
+  if (order.signal.aborted) return { outcome: 'interrupted' };
+  const child = start(order);
   running.add(child);
   const exit = exitOf(child, order.program);
+  // Without a process there are no streams, and `exit` fails.
+  const streams = child.pid === undefined ? [] : ([child.stdout, child.stderr] as const);
   const over = new AbortController();
   let reason: 'timed_out' | 'interrupted' | undefined;
   const endChild = (why: 'timed_out' | 'interrupted'): void => {
@@ -68,22 +61,42 @@ export async function runChild(order: ChildOrder, clock: Clock): Promise<ChildEn
       () => endChild('timed_out'),
       () => undefined,
     );
-  const output = Promise.all([order.consume(child.stdout, 'stdout'), order.consume(child.stderr, 'stderr')]);
+  const outputs = streams.map(outputStream);
+  const output = Promise.all(
+    outputs.map(({ chunks }, index) => order.consume(chunks, index === 0 ? 'stdout' : 'stderr')),
+  );
   // If the output cannot be written, the program must not go on.
   output.catch(interrupt);
   try {
     const ended = await exit;
-    await Promise.race([output, clock.sleep(outputGraceMs, over.signal).catch(() => undefined)]);
+    await finished(output, outputs, clock);
     return { outcome: reason ?? (ended.exitCode === 0 ? 'succeeded' : 'failed'), ...ended };
   } finally {
     over.abort();
     running.delete(child);
     order.signal.removeEventListener('abort', interrupt);
     kill(child, 'SIGKILL');
-    child.stdout.destroy();
-    child.stderr.destroy();
-    output.catch(() => undefined);
+    for (const stream of streams) stream.destroy();
   }
+}
+
+function start({ program, args, environment }: ChildOrder): ChildProcessByStdio<null, Readable, Readable> {
+  try {
+    return spawn(program, [...args], {
+      env: environment,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      // A group of its own, so that what the program starts can be ended with it.
+      detached: process.platform !== 'win32',
+      windowsHide: true,
+    });
+  } catch (error) {
+    throw notStarted(program, error as NodeJS.ErrnoException);
+  }
+}
+
+function notStarted(program: string, { code, message }: NodeJS.ErrnoException): NotStartedError {
+  const reason = code === 'ENOENT' ? 'was not found' : `cannot be started (${code ?? message})`;
+  return new NotStartedError(`The program ${program} ${reason}.`);
 }
 
 function exitOf(child: ChildProcess, program: string): Promise<Pick<ChildEnd, 'exitCode' | 'endedBy'>> {
@@ -91,11 +104,21 @@ function exitOf(child: ChildProcess, program: string): Promise<Pick<ChildEnd, 'e
     child.once('exit', (exitCode, endedBy) =>
       resolve({ ...(exitCode === null ? {} : { exitCode }), ...(endedBy === null ? {} : { endedBy }) }),
     );
-    child.once('error', (error: NodeJS.ErrnoException) => {
-      const reason = error.code === 'ENOENT' ? 'was not found' : `cannot be started (${error.code ?? error.message})`;
-      reject(new NotStartedError(`The program ${program} ${reason}.`));
-    });
+    child.once('error', (error: NodeJS.ErrnoException) => reject(notStarted(program, error)));
   });
+}
+
+/** Waits until all that the program wrote is consumed. @throws the error of `consume`. */
+async function finished(output: Promise<unknown>, outputs: readonly OutputStream[], clock: Clock): Promise<void> {
+  const read = new AbortController();
+  const stopWaiting = (): void => read.abort();
+  output.then(stopWaiting, stopWaiting);
+  while (!read.signal.aborted) {
+    await clock.sleep(outputGraceMs, read.signal).catch(() => undefined);
+    if (read.signal.aborted) break;
+    await Promise.all(outputs.map((one) => one.endIfRead()));
+  }
+  await output;
 }
 
 /** Asks the program to end, and ends it if it does not. */

@@ -2,10 +2,11 @@ import { access, readFile } from 'node:fs/promises';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
-import { type ChildOrder, NotStartedError, runChild } from '../../../../src/cli/exec/run-child.ts';
+import { linesOf } from '../../../../src/cli/exec/output-lines.ts';
+import { NotStartedError } from '../../../../src/cli/exec/not-started.ts';
+import { type ChildOrder, runChild } from '../../../../src/cli/exec/run-child.ts';
 import { type Clock, systemClock } from '../../../../src/lib/runtime/clock.ts';
 
 // Real programs: small scripts for this Node.js.
@@ -18,8 +19,8 @@ const hasty: Clock = { nowMs: () => Date.now(), sleep: (ms, signal) => systemClo
 
 async function run(script: string, more: Partial<ChildOrder> = {}, clock: Clock = systemClock) {
   const output = { stdout: '', stderr: '' };
-  const consume = async (stream: Readable, name: 'stdout' | 'stderr'): Promise<void> => {
-    output[name] = await text(stream);
+  const consume = async (chunks: AsyncIterable<Uint8Array>, name: 'stdout' | 'stderr'): Promise<void> => {
+    output[name] = await text(chunks);
   };
   const order = { program: process.execPath, args: ['-e', script], environment: process.env, signal: none, consume };
   return { end: await runChild({ ...order, ...more }, clock), output };
@@ -103,11 +104,50 @@ describe('runChild', () => {
   });
 
   it('does not start once it is interrupted', async () => {
-    await expect(run('', { signal: AbortSignal.abort(new Error('over')) })).rejects.toThrow('over');
+    const file = join(folder, 'never');
+    const script = `require("node:fs").writeFileSync(${JSON.stringify(file)}, "")`;
+    const { end } = await run(script, { signal: AbortSignal.abort(new Error('over')) });
+    expect(end).toEqual({ outcome: 'interrupted' });
+    await expect(access(file)).rejects.toThrow('ENOENT');
+  });
+
+  it('loses no output although its reader takes longer than the grace time', async () => {
+    let read = '';
+    const consume = async (chunks: AsyncIterable<Uint8Array>): Promise<void> => {
+      for await (const chunk of chunks) {
+        read += Buffer.from(chunk).toString();
+        await systemClock.sleep(200);
+      }
+    };
+    const { end } = await run('process.stdout.write("x".repeat(200_000) + "end")', { consume }, hasty);
+    expect([end.outcome, read.length, read.slice(-3)]).toEqual(['succeeded', 200_003, 'end']);
+  });
+
+  it('does not wait for a process that the program left behind and that writes on', async () => {
+    const chatty = 'setInterval(() => console.log("x".repeat(1000)), 5)';
+    const script = `require("node:child_process").spawn(process.execPath, ["-e", ${JSON.stringify(chatty)}], { stdio: "inherit" }).unref(); process.exit(0)`;
+    const consume = async (chunks: AsyncIterable<Uint8Array>): Promise<void> => {
+      for await (const _ of chunks) await systemClock.sleep(1);
+    };
+    expect((await run(script, { consume }, hasty)).end.outcome).toBe('succeeded');
+  });
+
+  it('says that a command line is too long', async () => {
+    await expect(run('', { args: ['x'.repeat(3_000_000)] })).rejects.toThrow('cannot be started (E2BIG)');
+  });
+
+  it('shows the last words of a program although another process keeps its output open', async () => {
+    const script = `require("node:child_process").spawn(process.execPath, ["-e", "setInterval(() => 0, 1000)"], { stdio: "inherit" }).unref(); process.stdout.write("no line feed"); process.exit(0)`;
+    const seen: string[] = [];
+    const consume = async (chunks: AsyncIterable<Uint8Array>): Promise<void> => {
+      for await (const line of linesOf(chunks)) seen.push(line);
+    };
+    await run(script, { consume }, hasty);
+    expect(seen.join('')).toBe('no line feed');
   });
 
   it('ends a program whose output cannot be kept', async () => {
-    const consume = async (_stream: Readable, name: string): Promise<void> => {
+    const consume = async (_chunks: AsyncIterable<Uint8Array>, name: string): Promise<void> => {
       if (name === 'stdout') throw new Error('no space left');
     };
     await expect(run('setInterval(() => 0, 1000)', { consume })).rejects.toThrow('no space left');
@@ -116,8 +156,8 @@ describe('runChild', () => {
   it('does not wait for a process that the program left behind with its output', async () => {
     const script = `const child = require("node:child_process").spawn(process.execPath, ["-e", "setInterval(() => 0, 1000)"], { stdio: "inherit" }); child.unref(); console.log("done"); process.exit(0)`;
     const seen: string[] = [];
-    const consume = async (stream: Readable): Promise<void> => {
-      for await (const chunk of stream) seen.push(String(chunk));
+    const consume = async (chunks: AsyncIterable<Uint8Array>): Promise<void> => {
+      for await (const chunk of chunks) seen.push(Buffer.from(chunk).toString());
     };
     const { end } = await run(script, { consume }, hasty);
     expect([end.outcome, seen.join('')]).toEqual(['succeeded', 'done\n']);

@@ -1,0 +1,31 @@
+import { EventEmitter } from 'node:events';
+import { setImmediate } from 'node:timers/promises';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { prefixedOutput } from '../../../../src/cli/exec/child-output.ts';
+import { exampleExecTenant as tenant } from './example-tenant.ts';
+
+afterEach(() => void vi.restoreAllMocks());
+
+async function* twoLines() {
+  yield Buffer.from('one\ntwo\n');
+}
+
+describe('the output of many programs', () => {
+  it('waits for a slow reader with one listener, and writes every line', async () => {
+    const written: string[] = [];
+    vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
+      written.push(String(text));
+      return false;
+    });
+    const before = process.stdout.listenerCount('drain');
+    const all = Array.from({ length: 30 }, () => prefixedOutput(tenant, 11)(twoLines(), 'stdout'));
+    for (let turn = 0; turn < 20; turn += 1) {
+      await setImmediate();
+      expect(process.stdout.listenerCount('drain') - before).toBeLessThan(2);
+      (process.stdout as EventEmitter).emit('drain');
+    }
+    await Promise.all(all);
+    expect(written).toHaveLength(60);
+    expect(new Set(written)).toEqual(new Set(['contoso.com | one\n', 'contoso.com | two\n']));
+  });
+});
