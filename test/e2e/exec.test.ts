@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Demo } from '../../src/cli/demo/start-demo.ts';
@@ -54,6 +54,14 @@ async function program(source: string): Promise<string> {
   await writeFile(file, source.replaceAll("'@azure/identity'", JSON.stringify(identity)));
   return file;
 }
+
+const isAlive = (pid: number): boolean => {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+};
 
 const named = (name: string) => demo.cloud.tenants.filter(({ state }) => state === name);
 
@@ -149,7 +157,7 @@ describe('ptb exec', () => {
     const file = await program(`
       import { appendFileSync, existsSync, writeFileSync } from 'node:fs';
       appendFileSync('${join(folder, 'started')}', process.env.PTB_TENANT_ID + '\\n');
-      if (!existsSync('${join(folder, 'go')}')) { if (existsSync('${join(folder, 'first')}')) setInterval(() => 0, 1000); else writeFileSync('${join(folder, 'first')}', ''); }
+      if (!existsSync('${join(folder, 'go')}')) { if (existsSync('${join(folder, 'first')}')) setInterval(() => existsSync('${join(folder, 'go')}') && process.exit(), 50); else writeFileSync('${join(folder, 'first')}', ''); }
     `);
     const out = join(folder, 'out');
     const command = ['--output', out, '--parallel', '1', '--', process.execPath, file];
@@ -183,7 +191,61 @@ describe('ptb exec', () => {
     expect([exitCode, stderr]).toEqual([130, expect.stringMatching(/0 succeeded, 0 failed, \d not run/)]);
   });
 
+  it('ends its programs although nobody reads its output any more', async () => {
+    const pids = join(folder, 'pids');
+    const file = await program(
+      `import { appendFileSync } from 'node:fs'; appendFileSync('${pids}', process.pid + '\\n'); process.stdout.on('error', () => 0); process.on('SIGTERM', () => 0); setInterval(() => console.log('on'), 10);`,
+    );
+    const child = start(['--parallel', '2', '--', process.execPath, file]);
+    const end = new Promise((resolve) => child.once('close', resolve));
+    child.stdout?.once('data', () => child.stdout?.destroy());
+    child.stderr?.resume();
+    expect(await end).toBe(0);
+    for (const pid of (await readFile(pids, 'utf8')).trim().split('\n'))
+      await expect.poll(() => isAlive(Number(pid))).toBe(false);
+  });
+
+  it.skipIf(process.platform !== 'linux')('says how to go on after a full disk, and goes on', async () => {
+    const folders = join(folder, 'folders');
+    const file = await program(`
+      import { appendFileSync, existsSync } from 'node:fs';
+      appendFileSync('${folders}', process.env.PTB_OUTPUT_DIR + '\\n');
+      console.log('x');
+      if (existsSync('${join(folder, 'fail')}')) process.exit(1);
+    `);
+    const out = join(folder, 'out');
+    const command = ['--parallel', '1', '--', process.execPath, file];
+    await ptbExec('--output', out, ...command);
+    const last = (await readFile(folders, 'utf8')).trim().split('\n').at(-1) ?? '';
+    await rm(out, { recursive: true });
+    const broken = join(out, basename(last));
+    await mkdir(broken, { recursive: true });
+    await symlink('/dev/full', join(broken, 'stdout.txt'));
+    const full = await ptbExec('--output', out, ...command);
+    expect([full.exitCode, full.stderr]).toEqual([1, expect.stringContaining(`cannot be written to ${out} (ENOSPC)`)]);
+    expect(full.stderr).toContain('--resume');
+    await rm(join(broken, 'stdout.txt'));
+    await writeFile(join(folder, 'fail'), '');
+    const failed = await ptbExec('--output', out, '--resume', ...command);
+    await rm(join(folder, 'fail'));
+    const done = await ptbExec('--output', out, '--resume', ...command);
+    // Some have succeeded before, so not all have failed.
+    expect([failed.exitCode, done.exitCode]).toEqual([3, 0]);
+    expect(await readFile(join(broken, 'stdout.txt'), 'utf8')).toBe('x\n');
+  });
+
+  it('prints the result of a tenant with --json as soon as its program has ended', async () => {
+    const { stdout } = await ptbExec('--json', '--parallel', '1', '--', process.execPath, '-e', 'console.log(1)');
+    const kinds = stdout
+      .trim()
+      .split('\n')
+      .map((line) => ('outcome' in (JSON.parse(line) as object) ? 'result' : 'line'));
+    expect(kinds.length).toBeGreaterThan(3);
+    expect(kinds).toEqual(kinds.map((_, at) => (at % 2 === 0 ? 'line' : 'result')));
+  });
+
   it.each([
+    [['--', 'sh', '-c', 'echo {name}'], 2, 'Read PTB_TENANT_NAME in it'],
     [['--', 'ptb-no-such-program'], 2, 'The program ptb-no-such-program was not found.'],
     [['--tenant', 'nobody.example', '--', 'true'], 1, '(tenant_unknown)'],
     [['--except', 'nobody.example', '--', 'true'], 1, '(tenant_unknown)'],

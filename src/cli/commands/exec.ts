@@ -3,8 +3,10 @@ import { type Command, Option } from 'commander';
 import type { TenantsAnswer } from '../../lib/api/answers/tenants.ts';
 import { type Grant, grants } from '../../lib/model/token.ts';
 import { counted } from '../counted.ts';
+import { refuseNamesInCode } from '../exec/names-in-code.ts';
 import type { ResourceAliases } from '../exec/resource-aliases.ts';
 import { addResource } from '../exec/resource-aliases.ts';
+import { NotStartedError } from '../exec/not-started.ts';
 import type { TenantEnd } from '../exec/run-tenants.ts';
 import type { ExecTenant } from '../exec/tenant.ts';
 import { exitCodes } from '../exit-codes.ts';
@@ -74,17 +76,25 @@ async function runExec(programName: string, args: readonly string[], flags: Exec
   if (flags.resume && flags.output === undefined) throw new UsageError('--resume needs the folder of --output.');
   if (flags.via === 'gateway' && flags.resource !== undefined)
     throw new UsageError('--resource is for tokens. With --via gateway, the program reaches Microsoft Graph.');
+  refuseNamesInCode(programName, args);
   const client = await connect(flags);
   const tenants = await chosenTenants(client, flags);
   if (flags.dryRun) return dryRun(programName, args, tenants, flags);
-  const [{ execForTenants, summaryOf }, { openJournal, noJournal }, { killRunning, NotStartedError }] =
-    await Promise.all([import('../exec/exec.ts'), import('../exec/exec-journal.ts'), import('../exec/run-child.ts')]);
+  const [{ execForTenants, summaryOf }, { openJournal, noJournal }, { killRunning }] = await Promise.all([
+    import('../exec/exec.ts'),
+    import('../exec/exec-journal.ts'),
+    import('../exec/run-child.ts'),
+  ]);
   const folder = flags.output === undefined ? undefined : resolve(flags.output);
   const journal =
-    folder === undefined ? noJournal : await openJournal(folder, [programName, ...args], flags.resume === true);
+    folder === undefined
+      ? noJournal
+      : await openJournal(folder, [programName, ...args], flags.resume === true).catch((error: unknown) => {
+          throw explained(error, folder);
+        });
   const interruption = interruptedBy(killRunning);
   try {
-    const ends = await execForTenants(client, {
+    const { ends, failure } = await execForTenants(client, {
       program: programName,
       args,
       tenants,
@@ -99,13 +109,11 @@ async function runExec(programName: string, args: readonly string[], flags: Exec
       json: flags.json === true,
       signal: interruption.signal,
     });
-    if (flags.json) for (const end of ends) print(true, resultJson(end), []);
     const before = tenants.filter(({ tenantId }) => journal.done.has(tenantId)).length;
-    say(summaryOf(ends, tenants.length, before));
-    exitBy(ends, interruption.signal.aborted);
-  } catch (error) {
-    if (error instanceof NotStartedError) throw new UsageError(error.message);
-    throw error;
+    if (failure === undefined || ends.length > 0) say(summaryOf(ends, tenants.length, before));
+    if (failure !== undefined) throw explained(failure, folder);
+    if (interruption.signal.aborted) throw new CommandOutcome(exitCodes.interrupted);
+    exitBy(ends, before);
   } finally {
     interruption.stop();
   }
@@ -156,19 +164,24 @@ async function dryRun(
   }
 }
 
-const resultJson = ({ tenant, ...end }: TenantEnd): object => ({
-  tenantId: tenant.tenantId,
-  domain: tenant.defaultDomain,
-  name: tenant.name,
-  ...end,
-});
-
 /** Returns if the program succeeded for all tenants. @throws CommandOutcome */
-function exitBy(ends: readonly TenantEnd[], isInterrupted: boolean): void {
-  if (isInterrupted) throw new CommandOutcome(exitCodes.interrupted);
+function exitBy(ends: readonly TenantEnd[], doneBefore: number): void {
   const failed = ends.filter(({ outcome }) => outcome !== 'succeeded').length;
-  if (failed > 0) throw new CommandOutcome(failed === ends.length ? exitCodes.failure : exitCodes.partial);
+  if (failed === 0) return;
+  throw new CommandOutcome(failed === ends.length && doneBefore === 0 ? exitCodes.failure : exitCodes.partial);
 }
+
+/** The failure that ended the command early, with the next step. */
+function explained(failure: unknown, folder: string | undefined): unknown {
+  if (failure instanceof NotStartedError) return new UsageError(failure.message);
+  const { code } = failure as NodeJS.ErrnoException;
+  if (folder === undefined || typeof code !== 'string' || !writeFailures.has(code)) return failure;
+  return new Error(
+    `The results cannot be written to ${folder} (${code}). Make space there, then go on by the same command with --resume.`,
+  );
+}
+
+const writeFailures: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EIO', 'EROFS', 'EACCES', 'EFBIG']);
 
 /** Ctrl+C ends the programs, and the summary follows. A second one ends everything at once. */
 function interruptedBy(endAll: () => void): { readonly signal: AbortSignal; stop(): void } {
@@ -182,12 +195,15 @@ function interruptedBy(endAll: () => void): { readonly signal: AbortSignal; stop
     endAll();
     process.exit(exitCodes.interrupted);
   };
-  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const;
   for (const signal of signals) process.on(signal, interrupt);
+  // However this process ends, for example because nobody reads its output any more.
+  process.on('exit', endAll);
   return {
     signal: controller.signal,
     stop: () => {
       for (const signal of signals) process.removeListener(signal, interrupt);
+      process.removeListener('exit', endAll);
     },
   };
 }

@@ -18,6 +18,9 @@ const fileName = 'ptb-exec.jsonl';
 const headSchema = z.object({ version: z.literal(1), command: z.string() });
 const lineSchema = z.object({ tenantId: z.string(), outcome: z.string() });
 
+/** Appends text to a file. */
+type Append = (file: string, text: string) => Promise<void>;
+
 /** A journal that remembers nothing, for a command without a folder. */
 export const noJournal: ExecJournal = { done: new Set(), add: async () => undefined };
 
@@ -27,31 +30,47 @@ export const noJournal: ExecJournal = { done: new Set(), add: async () => undefi
  * @param resume whether to go on with an earlier command in this folder.
  * @throws UsageError if the folder has the results of another command, or of an earlier one and `resume` is false.
  */
-export async function openJournal(folder: string, command: readonly string[], resume: boolean): Promise<ExecJournal> {
+export async function openJournal(
+  folder: string,
+  command: readonly string[],
+  resume: boolean,
+  append: Append = appendFile,
+): Promise<ExecJournal> {
   const file = join(folder, fileName);
   const digest = createHash('sha256').update(JSON.stringify(command)).digest('hex');
-  const check = async (text: string): Promise<void> => {
-    if (!resume)
-      throw new UsageError(
-        `${folder} has the results of an earlier command. Go on with it by --resume, or choose another folder.`,
-      );
-    if (commandOf(text) !== digest)
-      throw new UsageError(`${folder} has the results of another program or other arguments. Choose another folder.`);
-    // The last line was cut. The next one must not become part of it.
-    if (!text.endsWith('\n')) await appendFile(file, '\n');
-  };
   const earlier = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
     throw error;
   });
-  if (earlier === undefined) {
+  // Without a whole first line, no program has been started.
+  const isNew = earlier?.includes('\n') !== true;
+  if (isNew) {
     await mkdir(folder, { recursive: true });
-    await writeFile(file, `${JSON.stringify({ version: 1, command: digest })}\n`, { flag: 'wx' });
-  } else await check(earlier);
+    await writeFile(file, `${JSON.stringify({ version: 1, command: digest })}\n`, {
+      flag: earlier === undefined ? 'wx' : 'w',
+    });
+  } else if (!resume)
+    throw new UsageError(
+      `${folder} has the results of an earlier command. Go on with it by --resume, or choose another folder.`,
+    );
+  else if (commandOf(earlier) !== digest)
+    throw new UsageError(`${folder} has the results of another program or other arguments. Choose another folder.`);
+  // A line is cut at its end if the process is killed or the disk is full. The next one must not become part of it.
+  let isCut = !isNew && !earlier.endsWith('\n');
+  const write = async (line: object): Promise<void> => {
+    const text = `${isCut ? '\n' : ''}${JSON.stringify(line)}\n`;
+    isCut = true;
+    await append(file, text);
+    isCut = false;
+  };
+  let last = Promise.resolve();
   return {
-    done: earlier === undefined ? new Set() : doneIn(earlier),
-    // A line is short, so it is written whole or, if the process is killed or the disk is full, cut at its end.
-    add: (tenantId, outcome) => appendFile(file, `${JSON.stringify({ tenantId, outcome })}\n`),
+    done: isNew ? new Set() : doneIn(earlier),
+    add: (tenantId, outcome) => {
+      const written = last.then(() => write({ tenantId, outcome }));
+      last = written.catch(() => undefined);
+      return written;
+    },
   };
 }
 

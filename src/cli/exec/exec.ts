@@ -7,7 +7,7 @@ import { type Clock, systemClock } from '../../lib/runtime/clock.ts';
 import { counted } from '../counted.ts';
 import { styled } from '../line.ts';
 import type { BrokerClient } from '../remote/broker-client.ts';
-import { say } from '../sign-in/output.ts';
+import { print, say } from '../sign-in/output.ts';
 import { childEnvironment } from './child-environment.ts';
 import { type ConsumeOutput, fileOutput, jsonOutput, prefixedOutput } from './child-output.ts';
 import { type ExecJournal, noJournal } from './exec-journal.ts';
@@ -18,7 +18,7 @@ import { argumentsFor, OptionLikeNameError } from './placeholders.ts';
 import type { ResourceAliases } from './resource-aliases.ts';
 import { type ChildEnd, runChild } from './run-child.ts';
 import { type RunTenant, runTenants, type TenantEnd } from './run-tenants.ts';
-import { type ExecTenant, labelOf } from './tenant.ts';
+import { type ExecTenant, folderNameOf, labelOf } from './tenant.ts';
 
 /** What `ptb exec` is asked to do. */
 export interface ExecOrder {
@@ -38,22 +38,48 @@ export interface ExecOrder {
   readonly signal: AbortSignal;
 }
 
+/** What came of the order. */
+export interface ExecResult {
+  /** The tenants for which the program ended, in the order of the end. */
+  readonly ends: readonly TenantEnd[];
+  /** Why not all had their turn, unless the order was interrupted. */
+  readonly failure?: unknown;
+}
+
 /** Runs the program once for each tenant, each with access to that tenant alone. */
 export async function execForTenants(
   client: BrokerClient,
   order: ExecOrder,
   { clock = systemClock, environment = process.env }: { clock?: Clock; environment?: NodeJS.ProcessEnv } = {},
-): Promise<TenantEnd[]> {
-  const { tenants, journal = noJournal } = order;
-  const waiting = tenants.filter(({ tenantId }) => !journal.done.has(tenantId));
+): Promise<ExecResult> {
+  const { journal = noJournal } = order;
+  const waiting = order.tenants
+    .filter(({ tenantId }) => !journal.done.has(tenantId))
+    // The system allows no such character in arguments and variables.
+    .map((tenant) => ({ ...tenant, name: tenant.name.replaceAll('\0', '') }));
+  const ends: TenantEnd[] = [];
   const width = Math.max(0, ...waiting.map((tenant) => labelOf(tenant).length));
   const run: RunTenant = (tenant) => runForTenant({ client, clock, environment, width }, order, tenant);
   const ended = async (end: TenantEnd): Promise<void> => {
     await journal.add(end.tenant.tenantId, end.outcome);
+    ends.push(end);
+    if (order.json) print(true, resultJson(end), []);
     if (end.outcome !== 'succeeded' || order.folder !== undefined) say(endLine(end));
   };
-  return runTenants({ clock, run, ended }, waiting, order);
+  try {
+    await runTenants({ clock, run, ended }, waiting, order);
+    return { ends };
+  } catch (failure) {
+    return { ends, failure };
+  }
 }
+
+const resultJson = ({ tenant, ...end }: TenantEnd): object => ({
+  tenantId: tenant.tenantId,
+  domain: tenant.defaultDomain,
+  name: tenant.name,
+  ...end,
+});
 
 interface Surroundings {
   readonly client: BrokerClient;
@@ -81,8 +107,8 @@ async function runForTenant(
     tenant,
     resources: isGateway ? new Map() : order.resources,
     newSecret,
-    getToken: async (tenantId, resource) =>
-      (await client.post('/tokens', { tenant: tenantId, resource, grant: order.grant })) as TokenAnswer,
+    getToken: async (tenantId, resource, signal) =>
+      (await client.post('/tokens', { tenant: tenantId, resource, grant: order.grant }, signal)) as TokenAnswer,
     nowMs: () => clock.nowMs(),
   });
   let relay: LoopbackServer | undefined;
@@ -106,11 +132,9 @@ async function runForTenant(
   }
 }
 
-/** A folder that the name of a tenant cannot lead elsewhere. */
 async function folderFor(parent: string | undefined, tenant: ExecTenant): Promise<string | undefined> {
   if (parent === undefined) return undefined;
-  const label = labelOf(tenant);
-  const folder = resolve(join(parent, /^[A-Za-z0-9][A-Za-z0-9.-]*$/.test(label) ? label : tenant.tenantId));
+  const folder = resolve(join(parent, folderNameOf(tenant)));
   await mkdir(folder, { recursive: true });
   return folder;
 }

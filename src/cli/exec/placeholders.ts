@@ -1,9 +1,9 @@
-import { type ExecTenant, labelOf } from './tenant.ts';
+import { domainOf, type ExecTenant } from './tenant.ts';
 
 /** The placeholders of an argument, and what each stands for. */
 const valueOf: Readonly<Record<string, (tenant: ExecTenant) => string>> = {
   '{tenantId}': ({ tenantId }) => tenantId,
-  '{domain}': labelOf,
+  '{domain}': domainOf,
   '{name}': ({ name }) => name,
 };
 

@@ -1,4 +1,4 @@
-import { appendFile, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
@@ -34,6 +34,30 @@ describe('the journal of ptb exec', () => {
     expect([...resumed.done]).toEqual([one]);
     await resumed.add(three, 'succeeded');
     expect([...(await openJournal(folder, command, true)).done]).toEqual([one, three]);
+  });
+
+  it.each(['', '{"version":1,"comm'])('begins anew where only a cut first line was written: %j', async (cut) => {
+    await openJournal(folder, command, false);
+    await writeFile(join(folder, 'ptb-exec.jsonl'), cut);
+    const journal = await openJournal(folder, command, false);
+    await journal.add(one, 'succeeded');
+    expect([...(await openJournal(folder, command, true)).done]).toEqual([one]);
+    await expect(openJournal(folder, ['program', 'other'], true)).rejects.toThrow('other arguments');
+  });
+
+  it('keeps later lines whole if the disk was full for one', async () => {
+    const journal = await openJournal(folder, command, false, async (file, text) => {
+      if (!text.includes(one)) return appendFile(file, text);
+      await appendFile(file, text.slice(0, 10));
+      throw new Error('no space');
+    });
+    const added = [one, two, three].map((tenantId) => journal.add(tenantId, 'succeeded'));
+    expect((await Promise.allSettled(added)).map(({ status }) => status)).toEqual([
+      'rejected',
+      'fulfilled',
+      'fulfilled',
+    ]);
+    expect([...(await openJournal(folder, command, true)).done].toSorted()).toEqual([two, three]);
   });
 
   it('never mixes the results of two commands', async () => {

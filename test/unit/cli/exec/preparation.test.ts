@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { childEnvironment } from '../../../../src/cli/exec/child-environment.ts';
+import { refuseNamesInCode } from '../../../../src/cli/exec/names-in-code.ts';
 import { argumentsFor, OptionLikeNameError } from '../../../../src/cli/exec/placeholders.ts';
 import { addResource, aliasOf } from '../../../../src/cli/exec/resource-aliases.ts';
 import { linesOf } from '../../../../src/cli/exec/output-lines.ts';
+import { folderNameOf } from '../../../../src/cli/exec/tenant.ts';
 import { exampleExecTenant as tenant } from './example-tenant.ts';
 
 describe('arguments of a program', () => {
@@ -31,6 +33,55 @@ describe('arguments of a program', () => {
   });
 });
 
+describe('a name of a customer in code', () => {
+  it.each([
+    [['sh', '-c', 'echo {name}']],
+    [['/bin/bash', '-euc', 'x {name}', 'bash']],
+    [['env', 'A=b', 'bash', '-c', '{name}']],
+    [['pwsh', '-NoProfile', '-Command', 'Write-Host', '{name}']],
+    [['C:\\Program Files\\PowerShell\\7\\pwsh.exe', '-c', '"{name}"']],
+    [['cmd.exe', '/d', '/c', 'echo', '{name}']],
+    [['node', '-e', 'f("{name}")']],
+    [['node', '--eval=f("{name}")']],
+    [['python3.12', '-c', 'print("{name}")']],
+    [['sudo', 'timeout', '5', 'python3', '-c', '{name}']],
+  ])('is refused: %j', ([program = '', ...args]) => {
+    expect(() => refuseNamesInCode(program, args)).toThrow('Read PTB_TENANT_NAME in it instead');
+  });
+
+  it.each([
+    [['sh', '-c', 'echo "$1"', 'sh', '{name}']],
+    [['sh', '-c', 'echo {tenantId} {domain}']],
+    [['sh', 'script.sh', '{name}']],
+    [['pwsh', '-File', 'report.ps1', '-Name', '{name}']],
+    [['node', 'report.mjs', '-e', '{name}']],
+    [['assess', '-c', '{name}']],
+    [['{name}']],
+  ])('is passed on as an argument: %j', ([program = '', ...args]) => {
+    expect(() => refuseNamesInCode(program, args)).not.toThrow();
+  });
+
+  it('is not smuggled in as a domain', () => {
+    expect(argumentsFor(['{domain}'], { ...tenant, defaultDomain: '$(id).example' })).toEqual([tenant.tenantId]);
+  });
+});
+
+describe('the folder of a tenant', () => {
+  it.each([
+    ['contoso.com', 'contoso.com'],
+    ['../contoso.com', tenant.tenantId],
+    ['..', tenant.tenantId],
+    ['a/b.example', tenant.tenantId],
+    // Windows takes these for devices, whatever follows the dot.
+    ['con.example', tenant.tenantId],
+    ['LPT1.example', tenant.tenantId],
+    ['contoso.com.', tenant.tenantId],
+    ['con-tosc.example', 'con-tosc.example'],
+  ])('for the domain %s is %s', (defaultDomain, name) => {
+    expect(folderNameOf({ ...tenant, defaultDomain })).toBe(name);
+  });
+});
+
 describe('environment of a program', () => {
   const identity = { url: 'http://127.0.0.1:1/msi/token', header: 'secret' };
 
@@ -45,6 +96,8 @@ describe('environment of a program', () => {
       IMDS_ENDPOINT: 'f',
       MSI_ENDPOINT: 'g',
       MSI_SECRET: 'h',
+      AzureServicesAuthConnectionString: 'RunAs=App;AppId=q',
+      AZURE_AUTH_LOCATION: 'r',
       IDENTITY_ENDPOINT: 'i',
       IDENTITY_HEADER: 'j',
       PTB_TOKEN: 'k',
@@ -56,13 +109,28 @@ describe('environment of a program', () => {
     };
     expect(childEnvironment(operator, tenant, { identity })).toEqual({
       PATH: '/bin',
-      AZURE_TOKEN_CREDENTIALS: 'ManagedIdentityCredential',
+      AZURE_TOKEN_CREDENTIALS: 'prod',
+      NO_PROXY: '127.0.0.1',
+      no_proxy: '127.0.0.1',
       IDENTITY_ENDPOINT: identity.url,
       IDENTITY_HEADER: 'secret',
       PTB_TENANT_ID: tenant.tenantId,
       PTB_TENANT_NAME: tenant.name,
       PTB_TENANT_DOMAIN: 'contoso.com',
     });
+  });
+
+  it.each([
+    [{ NO_PROXY: 'a.example,b.example' }, 'a.example,b.example,127.0.0.1'],
+    [{ no_proxy: 'a.example', NO_PROXY: 'b.example, a.example' }, 'a.example,b.example,127.0.0.1'],
+    [{ no_proxy: '127.0.0.1' }, '127.0.0.1'],
+    [{ No_Proxy: '*' }, '*'],
+  ])('keeps the address of the program away from a proxy, with %j', (operator, expected) => {
+    const found = childEnvironment({ HTTP_PROXY: 'http://proxy.example', ...operator }, tenant, { identity });
+    const names = Object.keys(found).filter((name) => name.toLowerCase() === 'no_proxy');
+    expect(names.toSorted()).toEqual(['NO_PROXY', 'no_proxy']);
+    expect([found['NO_PROXY'], found['no_proxy']]).toEqual([expected, expected]);
+    expect(found['HTTP_PROXY']).toBe('http://proxy.example');
   });
 
   it('of a tenant without a domain has none, although an outer command has set one', () => {
@@ -101,6 +169,14 @@ describe('resources of a program', () => {
   it('may be those of the setting RESOURCES, with their identifier', () => {
     expect(aliasOf(addResource('billing=api://billing'), 'api://Billing/')).toBe('billing');
     expect(() => addResource('billing')).toThrow('is not one of graph, aad-graph, exchange');
+    expect(() => addResource('constructor')).toThrow('The resource constructor is not one of');
+  });
+
+  it('are known by the older names that Az and the Azure CLI send', () => {
+    const aliases = addResource('arm');
+    for (const host of ['core.windows.net', 'core.usgovcloudapi.net', 'core.chinacloudapi.cn', 'azure.com'])
+      expect(aliasOf(aliases, `https://management.${host}/`)).toBe('arm');
+    expect(aliasOf(addResource('graph'), 'https://management.core.windows.net/')).toBeUndefined();
   });
 });
 
@@ -128,5 +204,19 @@ describe('lines of the output', () => {
     expect(found.at(-1)).toBe('end');
     expect(found.slice(0, -1).join('')).toBe(long);
     expect(Math.max(...found.map((line) => line.length))).toBe(65_536);
+  });
+
+  it('are never cut inside a character', async () => {
+    for (const long of ['😀'.repeat(50_000), `x${'😀'.repeat(50_000)}`]) {
+      for (const bytes of [Buffer.from(long), Buffer.from(`${long}\n`)]) {
+        const found = await lines(bytes.subarray(0, 140_001), bytes.subarray(140_001));
+        expect(found.join('')).toBe(long);
+        expect(found.every((line) => line.isWellFormed())).toBe(true);
+      }
+    }
+  });
+
+  it('show bytes that are no UTF-8 as the replacement character', async () => {
+    expect(await lines(Buffer.from([0x61, 0xff, 0x0a, 0xc3]))).toEqual(['a\ufffd', '\ufffd']);
   });
 });
