@@ -37,6 +37,17 @@ describe('a rule with a condition is idle', () => {
     ['all but other tenants', {}, { tenants: ['*'], except: ['fabrikam.com'] }],
     ['all but what both except', { tenants: ['*'], except: ['tag:a', 'a.com'] }, { tenants: ['*'], except: ['tag:a'] }],
     ['requests through the gateway', gateway, gateway],
+    ['some of the callers', {}, { callers: { applications: [guid(2), guid(1)] } }],
+    [
+      'no other conditions',
+      { ...gateway, requests: { methods: ['GET'] } },
+      { ...gateway, requests: { methods: ['GET', 'POST'] } },
+    ],
+    [
+      'more paths',
+      { ...gateway, requests: { paths: ['/v1.0/a/b'] } },
+      { ...gateway, requests: { paths: ['/v1.0/c', '/v1.0/a/b'] } },
+    ],
     ['requests with more paths', { ...gateway, requests: { paths: ['/v1.0/users'] } }, gateway],
   ])('beside a rule with %s', (_, conditional, wide) => {
     expect(warningsOf(conditional, wide)).toEqual([
@@ -47,6 +58,18 @@ describe('a rule with a condition is idle', () => {
   it('also one for emergencies', () => {
     expect(warningsOf({ approval: undefined, breakGlass: true }, {})).toEqual([
       expect.stringContaining('"wide" allows the same without an emergency.'),
+    ]);
+  });
+
+  it('among several rules of use', () => {
+    const rules = [
+      rule('free', {}),
+      rule('of use', { approval: {}, tenants: ['fabrikam.com'] }),
+      rule('idle', { approval: {} }),
+    ];
+    const parsed = parsePolicy(JSON.stringify({ version: 1, rules }));
+    expect(parsed.ok && parsed.warnings.filter((warning) => warning.includes('has no effect'))).toEqual([
+      expect.stringContaining('The rule "idle" has no effect:'),
     ]);
   });
 
@@ -86,6 +109,25 @@ describe('a rule with a condition is of use', () => {
       { ...gateway, requests: { paths: ['/v1.0/**'] } },
       { ...gateway, requests: { paths: ['/v1.0/a'] } },
     ],
+    ['one path', gateway, { ...gateway, requests: { paths: ['/v1.0/a'] } }],
+    [
+      'one of the paths',
+      { ...gateway, requests: { paths: ['/v1.0/a', '/v1.0/b'] } },
+      { ...gateway, requests: { paths: ['/v1.0/a'] } },
+    ],
+    [
+      'a path that is spelled alike',
+      { ...gateway, requests: { paths: ['/v1.0/a/b'] } },
+      { ...gateway, requests: { paths: ['/v1.0/ab'] } },
+    ],
+    [
+      'no methods but GET',
+      { ...gateway, requests: { methods: ['GET', 'POST'] } },
+      { ...gateway, requests: { methods: ['GET'] } },
+    ],
+    ['a part of the callers', { callers: { applications: [guid(1), guid(2)] } }, {}],
+    ['a part of the scopes', { scopes: ['User.Read.All', 'Mail.Send'] }, { scopes: ['User.Read.All'] }],
+    ['some paths of beta', { ...gateway, requests: { paths: ['/v1.0/a', '/beta/users'] } }, gateway],
     ['all paths but beta', { ...gateway, requests: { paths: ['/beta/users'] } }, gateway],
     ['a condition too', {}, { breakGlass: true }],
     ['reading alone', {}, { tenants: undefined, resources: undefined, reads: ['*'] }],
@@ -97,6 +139,9 @@ describe('a rule with a condition is of use', () => {
     [{ 'Get-Mailbox': ['Identity'] }, { 'get-mailbox': ['*'] }, 1],
     [{ 'Get-Mailbox': ['Identity'] }, { 'Get-Mailbox': [] }, 0],
     [{ 'Set-Mailbox': ['*'] }, { 'Get-Mailbox': ['*'] }, 0],
+    [{ 'Set-Mailbox': ['*'], 'Get-Mailbox': ['*'] }, { 'Get-Mailbox': ['*'] }, 0],
+    [{ 'Get-Mailbox': ['*'] }, { 'Get-Mailbox': ['Identity'] }, 0],
+    [{ 'Get-Mailbox': ['Identity', 'Filter'] }, { 'Get-Mailbox': ['Identity'] }, 0],
   ])('unless cmdlets %j are among %j', (cmdlets, others, count) => {
     const exchange = { resources: ['exchange'], via: ['gateway'] };
     const warnings = warningsOf({ ...exchange, requests: { cmdlets } }, { ...exchange, requests: { cmdlets: others } });

@@ -79,6 +79,33 @@ it('denies everything while there is no policy, and while the first one is inval
   }
 });
 
+it.each<[string, PolicyText | undefined | Error, boolean]>([
+  ['cannot be read', new Error('503'), true],
+  ['is not there', undefined, false],
+  ['is not valid', broken, false],
+])('calls the lack of a policy transient if the first one %s: %j', async (_, found, isTransient) => {
+  const { store } = start(found);
+  expect((await store.current()).isTransient ?? false).toBe(isTransient);
+});
+
+it('does not call it transient that the last good policy is too old', async () => {
+  const { store, source, clock } = start(policyText('a'));
+  const loadedAtMs = clock.nowMs();
+  await store.current();
+  source.found = new Error('503');
+  await clock.advance(25 * hour);
+  const state = await store.current();
+  expect(state).toMatchObject({ state: 'deny-all', loadedAtMs });
+  expect(state.isTransient).toBeUndefined();
+});
+
+it('warns with the reason', async () => {
+  const { store, recorded } = start(broken);
+  await store.current();
+  expect(recorded.lines.map(({ level }) => level)).toEqual(['warn']);
+  expect(recorded.lines[0]?.line).toContain('"problem":"rules[0].name: is missing.');
+});
+
 it('uses the last good policy for 24 h when a new version is invalid, logs once, then denies everything', async () => {
   const { clock, source, store, summary, recorded } = start(policyText('a'));
   await store.current();
@@ -188,9 +215,17 @@ it('applies no rule that was removed more than 30 s ago from a readable source, 
 });
 
 it('names at most three problems of an invalid policy', async () => {
-  const many = start({ text: JSON.stringify({ version: 1, rules: [{}] }), etag: 'many' });
-  const { problem } = await many.store.current();
-  expect(problem).toMatch(/is missing\. And \d more; see `ptb policy check`\. Every request is denied\.$/);
+  const unknownKeys = async (...keys: readonly string[]) => {
+    const text = JSON.stringify({ version: 1, rules: [], ...Object.fromEntries(keys.map((name) => [name, 1])) });
+    return (await start({ text, etag: text }).store.current()).problem?.match(/"\w+"|And .*?\./g);
+  };
+  expect(await unknownKeys('a', 'b', 'c')).toEqual(['"a"', '"b"', '"c"']);
+  expect(await unknownKeys('a', 'b', 'c', 'd', 'e')).toEqual([
+    '"a"',
+    '"b"',
+    '"c"',
+    'And 2 more; see `ptb policy check`.',
+  ]);
   const one = start({ text: '{', etag: 'one' });
   expect((await one.store.current()).problem).toMatch(/^The policy is not JSON \(.+\)\. Every request is denied\.$/);
 });

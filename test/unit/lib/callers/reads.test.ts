@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { decide, denyInAnyTenant } from '../../../../src/lib/callers/decide.ts';
-import { explainReading } from '../../../../src/lib/callers/explain.ts';
+import { explain, explainReading } from '../../../../src/lib/callers/explain.ts';
 import { parsePolicy } from '../../../../src/lib/callers/parse-policy.ts';
 import type { AccessPolicy } from '../../../../src/lib/callers/policy.ts';
 import { type Reads, readsOf } from '../../../../src/lib/callers/reads.ts';
@@ -115,10 +115,39 @@ describe('explainReading', () => {
       because: 'except: tag:regulated',
     });
     expect(because({ tags: new Set() })).toEqual({ rule: 'most', outcome: 'reads', because: 'reads: *' });
+    expect(because({ tags: new Set(), tenantId: tenant(11) })).toMatchObject({
+      outcome: 'other tenants',
+      because: `except: group:gold → ${tenant(11)}`,
+    });
+    expect(because({ tags: new Set(), unresolved: new Set(['contoso.com']) })).toMatchObject({
+      outcome: 'other tenants',
+      because: 'the tenant of a domain in except is not known',
+    });
     expect(because({})).toMatchObject({
       outcome: 'other tenants',
       because: 'the rule names a tag, and the tags of the tenant are not known',
     });
+  });
+
+  it('looks only at the list of the rule that it explains', () => {
+    // `tenants` names a tag, `reads` does not, so the tags need not be known; and the other way round.
+    const both = policyOf({ ...token, tenants: ['tag:managed'], reads: [tenant(11)] });
+    const facts = { tenantId: tenant(11), domains: [] };
+    expect(explainReading(both, caller, facts).rules).toEqual([
+      { rule: 'tokens', outcome: 'reads', because: `reads: ${tenant(11)}` },
+    ]);
+    const swapped = policyOf({ ...token, tenants: [tenant(11)], reads: ['tag:managed'] });
+    const request = { ...facts, resource: 'graph', scopes: [], grant: 'delegated' } as const;
+    expect(explain(swapped, caller, request).rules).toEqual([
+      { rule: 'tokens', outcome: 'allows', because: `tenants: ${tenant(11)}` },
+    ]);
+  });
+
+  it('lets the caller read what any of its rules opens', () => {
+    const two = policyOf(reads('first', [tenant(11)]), reads('second', [tenant(12)]));
+    const readable = (number: number) =>
+      explainReading(two, caller, { tenantId: tenant(number), domains: [] }).readable;
+    expect([readable(11), readable(12), readable(13)]).toEqual([true, true, false]);
   });
 
   it('says so if the caller is not limited', () => {

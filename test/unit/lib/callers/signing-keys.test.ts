@@ -140,6 +140,14 @@ it('waits 30 s after a failure before it fetches again', async () => {
   expect(await outcome(keys, 'first')).toBe('known');
 });
 
+it('passes on how long Entra asks to wait, and warns with the status', async () => {
+  const { keys, server, recorded } = start(first);
+  server.instead = () => Promise.resolve(new Response('busy', { status: 429, headers: { 'retry-after': '17' } }));
+  await expect(keys.find('first')).rejects.toMatchObject({ code: 'entra_unavailable', retryAfterSeconds: 17 });
+  expect(recorded.lines.map(({ level }) => level)).toEqual(['warn']);
+  expect(JSON.parse(recorded.lines[0]?.line ?? '')).toMatchObject({ event: 'caller.keys_unavailable', status: 429 });
+});
+
 it.each([
   ['HTML', () => new Response('<html>', { status: 200 })],
   ['no keys', () => Response.json({ keys: [] })],

@@ -115,6 +115,18 @@ describe('CallerVerifier with a valid token', () => {
     expect(await reasonOf(global.verifier, v1(global.now()))).toBe('issuer');
     expect(await reasonOf(china.verifier, v1(china.now()))).toBe('accepted');
   });
+
+  it('cuts a name that is too long for the log', async () => {
+    const { verifier, now } = start();
+    const token = signed(now(), { scp: 'access', preferred_username: `${'n'.repeat(200)}@contoso.com` });
+    expect(await verifier.verify(`Bearer ${token}`)).toMatchObject({ name: 'n'.repeat(100) });
+  });
+
+  it('accepts a kind that the token states, and any number of spaces', async () => {
+    const { verifier, now } = start();
+    expect(await reasonOf(verifier, `Bearer   ${signed(now(), { idtyp: 'app' })}`)).toBe('accepted');
+    expect(await reasonOf(verifier, `Bearer ${signed(now(), { idtyp: 'user', scp: 'access' })}`)).toBe('accepted');
+  });
 });
 
 describe('CallerVerifier with a cached token', () => {
@@ -127,6 +139,25 @@ describe('CallerVerifier with a cached token', () => {
     await clock.advance(3_600_000 + 60_000);
     expect(await reasonOf(verifier, header)).toBe('expired');
     expect(server.requests).toHaveLength(2);
+  });
+
+  it('forgets a short-lived token when it expires', async () => {
+    const { verifier, clock, now } = start();
+    const header = `Bearer ${signed(now(), { exp: Math.floor(now() / 1000) + 300 })}`;
+    await verifier.verify(header);
+    await clock.advance(360_000);
+    expect(await reasonOf(verifier, header)).toBe('expired');
+  });
+
+  it('verifies a token again after an hour, because Entra may have withdrawn its key', async () => {
+    const { verifier, server, clock, now } = start();
+    const header = `Bearer ${signed(now(), { exp: Math.floor(now() / 1000) + 86_400 })}`;
+    await verifier.verify(header);
+    server.keys = [{ ...key.jwk, kid: 'key-2' }];
+    await clock.advance(3_599_999);
+    expect(await reasonOf(verifier, header)).toBe('accepted');
+    await clock.advance(1);
+    expect(await reasonOf(verifier, header)).toBe('key_unknown');
   });
 
   it('verifies another token with the same claims', async () => {
@@ -143,6 +174,10 @@ describe('CallerVerifier with an invalid token', () => {
     ['no header', 'missing', () => null],
     ['an empty header', 'missing', () => ''],
     ['another scheme', 'malformed', (now) => `Basic ${signJwt(key, claims(now))}`],
+    ['another scheme before', 'malformed', (now) => `Basic Bearer ${signed(now, {})}`],
+    ['a signature in another spelling', 'malformed', (now) => `Bearer ${respelled(signed(now, {}))}`],
+    ['null as header', 'malformed', (now) => `Bearer ${signJwt(key, claims(now), 'null')}`],
+    ['a number as payload', 'malformed', () => `Bearer ${signJwt(key, '5')}`],
     ['no token', 'malformed', () => 'Bearer '],
     ['two tokens', 'malformed', (now) => `Bearer ${signJwt(key, claims(now))} ${signJwt(key, claims(now))}`],
     ['two headers joined', 'malformed', (now) => `Bearer ${signJwt(key, claims(now))}, Bearer x.y.z`],
@@ -293,11 +328,21 @@ describe('CallerVerifier with an invalid token', () => {
   });
 });
 
+it('CallerVerifier does not blame the caller while Entra does not answer', async () => {
+  const { verifier, server, now } = start();
+  server.instead = () => Promise.resolve(new Response('busy', { status: 503 }));
+  expect(await reasonOf(verifier, `Bearer ${signed(now(), {})}`)).toBe('entra_unavailable');
+});
+
 it('createCallerVerifier throws without an audience, because any token of the tenant would pass', () => {
   expect(() => start({ audiences: [] })).toThrow('No audience');
 });
 
 const signed = (now: number, changes: Record<string, unknown>): string => signJwt(key, claims(now, changes));
+
+/** A token whose last character has other unused bits, which stand for nothing. */
+const respelled = (token: string): string =>
+  `${token.slice(0, -1)}${String.fromCharCode((token.codePointAt(token.length - 1) ?? 0) + 1)}`;
 
 const withKeyId = (now: number, kid: string): string => signJwt(key, claims(now), { alg: 'RS256', typ: 'JWT', kid });
 
