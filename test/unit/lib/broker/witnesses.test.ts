@@ -47,6 +47,8 @@ describe('Witnesses', () => {
     expect(await chosen()).toEqual([]);
     for (let n = 1; n <= 7; n += 1) witnesses.recordSuccess(target(n));
     expect(await chosen()).toEqual([7, 6, 5, 4, 3]);
+    for (let n = 3; n <= 7; n += 1) witnesses.recordFailure(tenant(n));
+    expect(await chosen()).toEqual([]);
   });
 
   it('does not choose one that reported the failure, for an hour or until it receives a token', async () => {
@@ -66,6 +68,13 @@ describe('Witnesses', () => {
     const { witnesses, chosen } = stage(5);
     for (let n = 1; n <= 5; n += 1) witnesses.recordFailure(tenant(n));
     expect(await chosen()).toEqual([1, 2, 3]);
+  });
+
+  it('chooses none that reported the failure while another one works', async () => {
+    const { witnesses, chosen } = stage(3);
+    for (const n of [1, 2]) witnesses.recordFailure(tenant(n));
+    witnesses.recordSuccess(target(3));
+    expect(await chosen()).toEqual([3]);
   });
 
   it('does not choose one that is no customer any more', async () => {
