@@ -4,8 +4,9 @@ import type { Row, RowValue } from './row.ts';
  * Finds a formula sign, ASCII or full-width, where a spreadsheet may start a cell: at the start of the text, or after a
  * character that another separator setting or a lost quote turns into the end of a cell. Blanks, invisible characters
  * and quotes in front of the sign do not count. Each match takes a whole run of such characters, so the search is linear.
+ * `\t-\r` is tab, line feed, vertical tab, form feed and carriage return.
  */
-const cellStart = /(?:^|[;\t\r\n\v\f\u0085\u2028\u2029])[;\s\p{C}\p{Z}"]*(?<sign>[=+\-@＝＋－＠])?/gu;
+const cellStart = /(?:^|[;\t-\r\u0085\u2028\u2029])[;\s\p{C}\p{Z}"]*(?<sign>[=+\-@＝＋－＠])?/gu;
 
 /**
  * Formats a CSV cell (RFC 4180). A text that a spreadsheet could evaluate as a formula gets an apostrophe before the sign
