@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
-import { maxRequestBodyBytes, readJson, type RequestBody } from '../../../../src/lib/api/body.ts';
+import { maxRequestBodyBytes, readBytes, readJson, type RequestBody } from '../../../../src/lib/api/body.ts';
 
 const schema = z.strictObject({ tenant: z.string().min(1), list: z.array(z.int()).optional() });
 const chunks = async function* (...parts: readonly (string | Buffer)[]) {
@@ -88,6 +88,13 @@ describe('readJson', () => {
     });
   });
 
+  it('cuts a long key that an object contains twice', async () => {
+    const key = 'k'.repeat(200);
+    await expect(read(chunks(`{"${key}":1,"${key}":2}`))).rejects.toMatchObject({
+      detail: `The body contains the key "${'k'.repeat(100)}" twice in one object.`,
+    });
+  });
+
   it('rejects invalid UTF-8 instead of replacing it', async () => {
     await expect(read(chunks(Buffer.from([0x7b, 0xff, 0x7d])))).rejects.toMatchObject({
       detail: 'The body is not UTF-8.',
@@ -113,5 +120,31 @@ describe('readJson', () => {
     await expect(read(chunks('{"tenant":{"length":{"toString":1}}}'))).rejects.toMatchObject({
       code: 'request_invalid',
     });
+  });
+});
+
+describe('readBytes', () => {
+  it('reads bytes as they are', async () => {
+    const bytes = Buffer.from([0, 0xff, 0x7b, 0x80]);
+    expect(await readBytes(request(chunks(bytes.subarray(0, 2), bytes.subarray(2))))).toEqual(bytes);
+  });
+
+  it.each([null, undefined, chunks('')])('finds no body in %s', async (body) => {
+    expect(await readBytes(request(body))).toBeUndefined();
+  });
+
+  it('says so if the host has dropped the body', async () => {
+    await expect(readBytes(request(null, { 'transfer-encoding': 'chunked' }))).rejects.toMatchObject({
+      code: 'request_invalid',
+    });
+    expect(await readBytes(request(chunks('a'), { 'transfer-encoding': 'chunked' }))).toEqual(Buffer.from('a'));
+  });
+
+  it('rejects more bytes than allowed, declared or sent', async () => {
+    const tooLarge = { code: 'request_too_large', detail: 'The body is larger than 1 KiB.' };
+    await expect(readBytes(request(chunks('a'), { 'content-length': '1025' }), 1024)).rejects.toMatchObject(tooLarge);
+    await expect(readBytes(request(chunks(Buffer.alloc(1024), 'a')), 1024)).rejects.toMatchObject(tooLarge);
+    const full = request(chunks(Buffer.alloc(1024)), { 'content-length': '1024' });
+    expect(await readBytes(full, 1024)).toHaveLength(1024);
   });
 });

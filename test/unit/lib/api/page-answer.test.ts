@@ -22,6 +22,29 @@ describe('staticAnswer', () => {
     expect(policy).not.toMatch(/unsafe|https?:|\*/);
   });
 
+  it('forbids what a page does not need, whether the client has the file or not', () => {
+    for (const { headers } of [staticAnswer(file, null), staticAnswer(file, file.etag)])
+      expect(headers).toMatchObject({
+        'content-security-policy': expect.stringMatching(
+          /; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'$/,
+        ) as string,
+        'x-content-type-options': 'nosniff',
+        'referrer-policy': 'no-referrer',
+        'cross-origin-opener-policy': 'same-origin',
+        'cross-origin-resource-policy': 'same-origin',
+        'permissions-policy': 'camera=(), geolocation=(), microphone=(), payment=()',
+      });
+  });
+
+  it('lets scripts send requests to one more address', () => {
+    const policyOf = (connectTo?: string) =>
+      staticAnswer(file, null, connectTo).headers?.['content-security-policy']?.split('; ');
+    expect(policyOf()).toEqual(
+      expect.arrayContaining(["script-src 'self'", "style-src 'self'", "img-src 'self'", "connect-src 'self'"]),
+    );
+    expect(policyOf('https://login.example/')).toContain("connect-src 'self' https://login.example/");
+  });
+
   it.each([file.etag, `W/${file.etag}`, `"other", ${file.etag}`, '*'])(
     'answers 304 without a body when the tag matches (%s)',
     (tag) => {

@@ -81,6 +81,30 @@ const succeed = async (): Promise<Answer> => ({ status: 200, headers: { 'cache-c
 const route = (access: Access, handler: () => Promise<Answer> = succeed): BoundRoute<PipelineServices> =>
   bindRoute(definition(access), handler);
 
+it('gives the handler the request, its correlation id and the durable client if there is one', async () => {
+  const seen: object[] = [];
+  const handler = bindRoute<PipelineServices, RouteDefinition>(definition('anonymous'), async (_services, call) => {
+    seen.push(call);
+    return succeed();
+  });
+  const correlationId = '2c1e7c57-58a5-4d8e-9d0b-7a0e5b1f4c33';
+  const serve = createPipeline<PipelineServices>({
+    services: async () => services,
+    withInvocation: (_context, work) => work(),
+    log: logged.log,
+  })(handler);
+  const request = { method: 'GET', headers: new Headers({ 'x-correlation-id': correlationId }), params: {} };
+  const orchestrations = {};
+  const context = { functionName: 'route' } as InvocationContext;
+  await serve(request as unknown as HttpRequest, context, orchestrations as never);
+  await serve(request as unknown as HttpRequest, context);
+  expect(seen).toHaveLength(2);
+  expect(seen[0]).toMatchObject({ correlationId, caller: undefined });
+  expect(seen[0]).toHaveProperty('orchestrations', orchestrations);
+  expect(seen[0]).toHaveProperty('request', request);
+  expect(seen[1]).not.toHaveProperty('orchestrations');
+});
+
 it('gives the handler a log with the correlation id, the route and the caller', async () => {
   const correlationId = '2c1e7c57-58a5-4d8e-9d0b-7a0e5b1f4c33';
   const logging = bindRoute(definition('Tokens.Request'), async (_services: PipelineServices | undefined, { log }) => {
@@ -182,6 +206,12 @@ describe('a route with a role', () => {
     const answer = await respond(route('Audit.Read'));
     expect([answer.status, codeOf(answer), taken.length]).toEqual([403, 'caller_forbidden', 1]);
     expect(String(answer.body)).toContain('The caller lacks the app role Audit.Read.');
+  });
+
+  it('admits a caller with one of several roles', async () => {
+    expect(await respond(route(['Audit.Read', 'Tokens.Request']))).toMatchObject({ status: 200 });
+    const answer = await respond(route(['Audit.Read', 'Runs.Read']));
+    expect(String(answer.body)).toContain('The caller lacks the app role Audit.Read or Runs.Read.');
   });
 
   it('answers 429 with Retry-After to a caller over its limit', async () => {

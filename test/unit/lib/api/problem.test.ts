@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { problemAnswer } from '../../../../src/lib/api/problem.ts';
+import { adviceFor } from '../../../../src/lib/model/advice.ts';
 import { BrokerError, type ErrorCode, errorTable } from '../../../../src/lib/model/errors.ts';
 
 const codes = Object.keys(errorTable) as ErrorCode[];
@@ -8,6 +9,19 @@ describe('problemAnswer', () => {
   it.each(codes)('forbids caches to store the answer for %s', (code) => {
     const { status, headers } = problemAnswer(new BrokerError(code, 'It failed.'), 'id');
     expect([status, headers?.['cache-control']]).toEqual([errorTable[code].status, 'no-store']);
+  });
+
+  it('links the description of the code, and says what the caller can do', () => {
+    const { body } = problemAnswer(new BrokerError('tenant_unknown', 'Nobody has it.'), 'id');
+    expect(JSON.parse(String(body))).toEqual({
+      type: expect.stringMatching(/^https:\/\/.+\/docs\/errors\.md#tenant_unknown$/) as string,
+      title: errorTable.tenant_unknown.title,
+      status: 404,
+      detail: 'Nobody has it.',
+      code: 'tenant_unknown',
+      advice: adviceFor('tenant_unknown', 'caller'),
+      correlationId: 'id',
+    });
   });
 
   it('covers every kind of status', () => {

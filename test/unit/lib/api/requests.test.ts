@@ -1,6 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { readQuery } from '../../../../src/lib/api/read-request.ts';
-import { auditQuerySchema, listRunsQuerySchema, startRunSchema } from '../../../../src/lib/api/requests.ts';
+import {
+  auditQuerySchema,
+  listApprovalsQuerySchema,
+  listRunsQuerySchema,
+  startRunSchema,
+  tenantsQuerySchema,
+} from '../../../../src/lib/api/requests.ts';
 
 const query = (text: string) => ({ query: new URLSearchParams(text) });
 
@@ -27,6 +33,27 @@ describe('readQuery', () => {
           detail: expect.stringMatching(/outcome.*issued.*denied/) as string,
         }),
       );
+  });
+
+  it('turns texts into values', () => {
+    const text = `from=2026-11-24&to=2026-11-24T05:00:00%2B01:00&caller=0D2D4B52-7C1A-4F4E-8F0B-1F3B8C9A6E21&breakGlass=true`;
+    expect(readQuery(query(text), auditQuerySchema)).toEqual({
+      from: Date.UTC(2026, 10, 24),
+      to: Date.UTC(2026, 10, 24, 4),
+      caller: '0d2d4b52-7c1a-4f4e-8f0b-1f3b8c9a6e21',
+      breakGlass: true,
+      limit: 100,
+    });
+    expect(readQuery(query('tenants=contoso.com, tag:gold,group:a&except=tag:x'), tenantsQuerySchema)).toEqual({
+      tenants: ['contoso.com', 'tag:gold', 'group:a'],
+      except: ['tag:x'],
+    });
+    expect(readQuery(query('mine=true'), listApprovalsQuerySchema)).toEqual({ mine: true, limit: 50 });
+    expect(readQuery(query('mine=false'), listApprovalsQuerySchema)).toEqual({ mine: false, limit: 50 });
+  });
+
+  it.each(['caller=no-guid', 'breakGlass=false', 'approval=a/b', 'from=yesterday'])('rejects the filter %s', (text) => {
+    expect(() => readQuery(query(text), auditQuerySchema)).toThrow(/request_invalid/);
   });
 
   it('does not repeat a rejected value, which may be a secret', () => {
