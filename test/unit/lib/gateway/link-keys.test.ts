@@ -82,6 +82,32 @@ describe('LinkKeys', () => {
     expect((await keysOf(vault).current()).map((key) => key.reveal())).toEqual([value(2), value(3)]);
   });
 
+  it('reads the four oldest versions, and none that is disabled', async () => {
+    const vault = new MemoryVault();
+    const value = (fill: number): string => Buffer.alloc(32, fill).toString('base64url');
+    const asked: string[] = [];
+    for (let fill = 7; fill >= 1; fill -= 1)
+      vault.stored.push({ version: `v${fill}`, value: value(fill), createdAtMs: fill, enabled: fill !== 2 });
+    const { secrets } = vault;
+    const spied = {
+      ...secrets,
+      version: (...args: Parameters<typeof secrets.version>) => {
+        asked.push(args[1] ?? '');
+        return secrets.version(...args);
+      },
+    };
+    const keys = new LinkKeys({ secrets: spied, clock: new FakeClock(), randomBytes: (count) => Buffer.alloc(count) });
+    expect((await keys.current()).map((key) => key.reveal())).toEqual([1, 3, 4, 5].map(value));
+    expect(asked).toEqual(['v1', 'v3', 'v4', 'v5']);
+  });
+
+  it('fails if Key Vault does not return the key that it has just stored', async () => {
+    const vault = new MemoryVault();
+    const secrets = { ...vault.secrets, versions: async () => [] };
+    const keys = new LinkKeys({ secrets, clock: new FakeClock(), randomBytes: (count) => Buffer.alloc(count) });
+    await expect(keys.current()).rejects.toMatchObject({ code: 'key_vault_unavailable' });
+  });
+
   it('makes another key if an operator has disabled all, or stored something else', async () => {
     const vault = new MemoryVault();
     vault.stored.push({ version: 'a', value: 'short', createdAtMs: 1, enabled: true });

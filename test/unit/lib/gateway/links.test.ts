@@ -76,6 +76,7 @@ describe('readLink', () => {
     ['a mark without a value', `${url}&ptb_link`],
     ['padding', `${signed}=`],
     ['a line break', `${signed}%0A`],
+    ['an option without a value in place of one', signed.replace('$skiptoken=RFNwdAIAAQAAABg6%2BQ', '$skiptoken')],
     ['a text that is not UTF-8', signed.replace('RFNw', '%FF')],
   ])('refuses a link with %s', (_, changed) => {
     expect(readLink([key], owner, changed)).toEqual(refused);
@@ -161,6 +162,24 @@ describe('gatewayLink', () => {
     ['?$skiptoken=a', '/v1.0/teams/1/channels?$skiptoken=a'],
   ])('that is relative to the request is resolved: %s', (link, expected) => {
     expect(rewritten(link)).toBe(`${route.gatewayUrl}${expected}#signed`);
+  });
+
+  it('has a colon in a name, which is no scheme', () => {
+    expect(rewritten('./a:b')).toBe(`${route.gatewayUrl}/v1.0/teams/1/a:b#signed`);
+    expect(rewritten('/users/a:b')).toBe(`${route.gatewayUrl}/v1.0/users/a:b#signed`);
+  });
+
+  it('hides no fault of the code that signs it', () => {
+    const fault = new RangeError('fault');
+    expect(() =>
+      gatewayLink(route, '/users', () => {
+        throw fault;
+      }),
+    ).toThrow(fault);
+  });
+
+  it('takes an option that cannot be decoded for no mark', () => {
+    expect(readLink([key], owner, '/v1.0/users?%E0=1')).toMatchObject({ ok: true, link: undefined });
   });
 
   it('is below the address of the resource', () => {

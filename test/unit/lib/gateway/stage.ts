@@ -79,6 +79,8 @@ export function stage(rules: readonly object[] = [usersRule], { requestsPerMinut
     scopes: ['User.ReadWrite.All', 'User.Read.All'] as readonly string[],
     newer: 0,
     lookedUp: [] as string[],
+    /** The tenant that has contoso.com now. */
+    owner: contoso,
     tags: new MemoryTenantTags(),
   };
   const parsed = parsePolicy(JSON.stringify({ version: 1, rules }));
@@ -90,7 +92,7 @@ export function stage(rules: readonly object[] = [usersRule], { requestsPerMinut
     excludes: async () => false,
     tenantOf: async (domain: string) => {
       world.lookedUp.push(domain);
-      return domain === 'contoso.com' ? contoso : undefined;
+      return domain === 'contoso.com' ? world.owner : undefined;
     },
   } as unknown as GatewayDeps['directory'] & ConstructorParameters<typeof GatedTokens>[0]['directory'];
   const token = (request: TokenRequest): AccessToken => ({
