@@ -30,6 +30,9 @@ const slow: readonly RegExp[] = [
   /^test\/unit\/interleavings\//,
   /^test\/unit\/lib\/broker\/(busy|breaker-attack|fairness)\.test\.ts$/,
   /^test\/unit\/lib\/credential\/campaign\.test\.ts$/,
+  // Hundreds of requests, which reach most of their folder.
+  /^test\/unit\/lib\/gateway\/pages\.test\.ts$/,
+  /^test\/unit\/lib\/tenants\/domain-resolver\.fairness\.test\.ts$/,
 ];
 
 /** Starts another process or a browser. */
