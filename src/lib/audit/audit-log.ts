@@ -74,6 +74,8 @@ export interface AuditEntry extends GatewayRequestFields {
   readonly caller: Pick<Caller, 'applicationId' | 'objectId' | 'kind'>;
   /** The policy rule that allowed the request. */
   readonly rule?: string;
+  /** Id of the run that sent the request: a query. */
+  readonly run?: string;
   readonly tenantId?: TenantId;
   /** The tenant as the caller wrote it, if it is not a known tenant. */
   readonly tenantAsked?: string;

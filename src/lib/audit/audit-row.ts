@@ -72,6 +72,7 @@ const rowSchema = z.object({
   status: z.number().optional(),
   requestId: z.string().optional(),
   bytes: z.number().optional(),
+  run: z.string().optional(),
   tagsAdded: z.string().optional(),
   tagsRemoved: z.string().optional(),
 });
@@ -88,6 +89,7 @@ const clipped = [
   ['path', maxText],
   ['reason', maxText],
   ['approvalId', maxName],
+  ['run', maxName],
   ['method', maxName],
   ['cmdlet', maxName],
   ['uti', maxName],

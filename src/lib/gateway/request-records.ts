@@ -11,7 +11,10 @@ import type { Clock } from '../runtime/clock.ts';
 import { errorFields, scrub } from '../runtime/log.ts';
 
 /** Who sends a request, and the log of that request. */
-export type Sender = Asking;
+export interface Sender extends Asking {
+  /** Id of the run that the request belongs to. Nobody waits in a run, so no rule with a condition serves the request. */
+  readonly run?: string;
+}
 
 /** What is known about a request before it leaves. */
 export type RequestFacts = Pick<
@@ -66,13 +69,14 @@ export function utiOf({ secret }: Pick<AccessToken, 'secret'>): string | undefin
   return tokenIdentifier;
 }
 
-export function recordOf(deps: RequestRecordsDeps, { caller, correlationId, log }: Sender): RequestRecord {
+export function recordOf(deps: RequestRecordsDeps, { caller, correlationId, log, run }: Sender): RequestRecord {
   const { applicationId, objectId, kind } = caller;
   const common = {
     kind: 'request',
     correlationId,
     tokenId: deps.newId(),
     caller: { applicationId, objectId, kind },
+    ...(run === undefined ? {} : { run }),
   } as const;
   const write = (facts: RequestFacts, more: Happened, options?: { readonly isPatient: boolean }): Promise<void> =>
     deps.audit.record({ ...entryOf(facts, more), ...common, atMs: deps.clock.nowMs() }, options);

@@ -1,5 +1,6 @@
 import type { Allowed } from '../judge/verdict.ts';
 import type { Approval } from '../approvals/approval.ts';
+import { conditionRefusal } from './condition-refusal.ts';
 import { type ConditionOutcome, type EmergencyUse, meetCondition } from '../approvals/meet-condition.ts';
 import { pendingAnswer } from '../approvals/pending-answer.ts';
 import { callerIdOf } from '../model/caller.ts';
@@ -64,13 +65,15 @@ async function serve(deps: GatewayDeps, order: GatewayOrder, sender: Sender, sig
   return serveOne({ ...common, verdict, body: order.body }, requestFacts(facts, verdict, cmdlet));
 }
 
-/** @throws BrokerError for a batch that needs an approval, and as {@link meetCondition} does. */
-function conditionOf(
+/** @throws BrokerError for a batch that needs an approval, for a run, and as {@link meetCondition} does. */
+async function conditionOf(
   deps: GatewayDeps,
   { body, justification }: GatewayOrder,
   sender: Sender,
   authorization: Authorization,
 ): Promise<ConditionOutcome> {
+  const refusal = sender.run === undefined ? undefined : conditionRefusal(authorization.rule);
+  if (refusal !== undefined) throw refusal;
   const subject = () => requestSubject(authorization, body, sender.caller);
   const emergency = () => emergencyUse(authorization);
   return meetCondition(deps.approvals, authorization.rule, { subject, emergency }, { ...justification, ...sender });
