@@ -9,6 +9,7 @@ export const layers: readonly (readonly string[])[] = [
   ['approvals', 'config', 'credential', 'tenants'],
   ['azure', 'broker', 'health', 'runs'],
   ['gateway'],
+  ['queries'],
   ['api', 'setup'],
 ];
 const folders = layers.flat();
@@ -79,7 +80,7 @@ const orchestrators = restrict(
   ['src/lib/runs/fan-out.ts', 'src/lib/approvals/wait-for-approval.ts'],
   [
     forbid(
-      [...app, ...outside, 'api', 'setup', 'gateway', 'azure', 'broker', 'health'],
+      [...app, ...outside, 'api', 'setup', 'queries', 'gateway', 'azure', 'broker', 'health'],
       'An orchestrator imports only from lower layers.',
     ),
     workspaces,

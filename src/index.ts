@@ -4,6 +4,7 @@
  */
 import './functions/tokens.ts';
 import './functions/gateway.ts';
+import './functions/queries.ts';
 import './functions/approvals.ts';
 import './functions/approval-care.ts';
 import './functions/tenants.ts';

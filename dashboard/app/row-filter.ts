@@ -42,6 +42,10 @@ export function filterRows(
   return rows.filter((row) => textOf(row, columns, key).includes(wanted) && tests.every((test) => test(row)));
 }
 
+/** The value in a file. */
+const storedText = (value: RowValue): string =>
+  typeof value === 'object' ? (value === null ? '' : JSON.stringify(value)) : String(value);
+
 /** What a search looks through. It is kept, because a reader types several letters. */
 const texts = new WeakMap<ResultRow, { readonly key: string; readonly text: string }>();
 
@@ -51,7 +55,7 @@ function textOf(row: ResultRow, columns: readonly ResultColumn[], key: string): 
   if (known?.key === key) return known.text;
   const values = columns.flatMap(({ name, type }) => {
     const value = row[name] ?? null;
-    const raw = value === null ? '' : String(value);
+    const raw = storedText(value);
     const shown = shownValue(value, type);
     // Both the text on the page and the value in the file.
     return shown === raw ? raw : [shown, raw];
@@ -65,7 +69,7 @@ function testOf({ column, operator, value }: Condition, columns: readonly Result
   const type = columns.find(({ name }) => name === column)?.type ?? 'text';
   const valueOf = (row: ResultRow): RowValue => row[column] ?? null;
   const shown = (row: ResultRow): string => shownValue(valueOf(row), type);
-  const moment = (row: ResultRow): number => Date.parse(String(valueOf(row)));
+  const moment = (row: ResultRow): number => Date.parse(storedText(valueOf(row)));
   switch (operator) {
     case 'contains':
       return (row) => shown(row).toLowerCase().includes(value.trim().toLowerCase());
@@ -116,6 +120,7 @@ export function sortRows(
 /** Undefined without a value. */
 function keyOf(value: RowValue, type: ColumnType): string | number | undefined {
   if (value === null || value === '') return undefined;
+  if (typeof value === 'object') return JSON.stringify(value);
   if (typeof value !== 'string') return Number(value);
   const moment = type === 'date' ? Date.parse(value) : Number.NaN;
   return Number.isNaN(moment) ? value : moment;

@@ -21,12 +21,15 @@ export function typeOf(values: Iterable<RowValue>): ColumnType {
   let type: ColumnType | undefined;
   for (const value of values) {
     if (value === null) continue;
-    const own = typeof value === 'string' ? (isDate(value) ? 'date' : 'text') : (typeof value as 'number' | 'boolean');
+    const own = typeof value === 'string' && isDate(value) ? 'date' : plainType(value);
     if (type !== undefined && type !== own) return 'text';
     type = own;
   }
   return type ?? 'text';
 }
+
+const plainType = (value: RowValue): ColumnType =>
+  typeof value === 'number' || typeof value === 'boolean' ? (typeof value as 'number' | 'boolean') : 'text';
 
 /** A day has no zone: it is the same day everywhere. */
 const day = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeZone: 'UTC' });
@@ -34,12 +37,13 @@ const number = new Intl.NumberFormat('en', { maximumFractionDigits: 20 });
 
 /**
  * The value as the page shows it: days and times of a date column in the reader's zone, `yes` and `no`, and digits in
- * groups. Empty for null. A value that is not of the column's type is shown as it is.
+ * groups. Empty for null. A nested value is shown as JSON. A value that is not of the column's type is shown as it is.
  */
 export function shownValue(value: RowValue, type: ColumnType): string {
   if (value === null) return '';
   if (typeof value === 'number') return type === 'number' ? number.format(value) : String(value);
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
+  if (typeof value === 'object') return JSON.stringify(value);
   if (type !== 'date' || !isDate(value)) return value;
   return dateOnly.test(value) ? day.format(new Date(value)) : localTime(value);
 }

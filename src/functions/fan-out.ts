@@ -15,6 +15,7 @@ import {
 import type { TenantGroups } from '../lib/groups/tenant-groups.ts';
 import { BrokerError } from '../lib/model/errors.ts';
 import { errorFields } from '../lib/runtime/log.ts';
+import { once } from '../lib/runtime/once.ts';
 import { announceRun } from '../lib/runs/announce-run.ts';
 import { exportRun } from '../lib/runs/export-run.ts';
 import { finishRun } from '../lib/runs/finish-run.ts';
@@ -60,10 +61,14 @@ activity(announceRunName, runInput, async (services, input) => {
   }
 });
 
+/** Loaded by the first query, to keep start-up short. */
+const loadQueries = once(() => import('../lib/queries/ask-tenant.ts'));
+
 const tenantRunDeps = (services: Services): TenantRunDeps => ({
   ...services,
   jobs: jobRegistry,
   tokens: services.jobTokens,
   graphUrl: services.settings.cloud.endpoints.graph,
   permissionMap: () => services.permissionMap.current(),
+  askTenant: async (visit) => (await loadQueries()).askTenant(services, visit),
 });

@@ -5,21 +5,37 @@ import { BrokerError } from '../lib/model/errors.ts';
 import { parseDomainName, parseTenantId, type TenantId } from '../lib/model/identifiers.ts';
 import type { ReadableTenants } from '../lib/model/readable-tenants.ts';
 import { type ReadableRuns, readableRuns, tenantsOfRun } from '../lib/runs/readable-runs.ts';
+import { noRuns, withOwnQueries } from '../lib/runs/own-queries.ts';
 import type { Run } from '../lib/runs/run.ts';
 import { findRun } from './find-run.ts';
 
+/** Those who may read runs, and those who may ask queries, which read their own. */
+export const runReaders = ['Runs.Read', 'Requests.Send'] as const;
+
 /** The stored runs as the caller may see them. @throws BrokerError like `readableTenants`. */
-export const runsFor = async (services: Services, caller: Caller): Promise<ReadableRuns> =>
-  readableRuns(services.runs, await readableTenants(services, caller));
+export async function runsFor({ runs, ...deps }: Services, caller: Caller): Promise<ReadableRuns> {
+  const readable = await readableTenants(deps, caller);
+  const mayReadRuns = caller.roles.includes('Runs.Read');
+  if (mayReadRuns && readable === '*') return runs;
+  const others = mayReadRuns ? readableRuns(runs, readable) : noRuns;
+  return caller.roles.includes('Requests.Send') ? withOwnQueries(runs, others, caller) : others;
+}
+
+/** Those who may control runs, and those who may ask queries, which control their own. */
+export const runWriters = ['Runs.Write', 'Requests.Send'] as const;
 
 /**
- * Returns a run that the caller may repeat or cancel. A caller whose reading is limited must be able to read all its
- * tenants, so that it affects no other.
+ * Returns a run that the caller may repeat or cancel: an own query, or any with the role Runs.Write. A caller whose reading
+ * is limited must be able to read all its tenants, so that it affects no other.
  * @throws BrokerError run_not_found, caller_forbidden, or like `readableTenants`.
  */
 export async function controllableRun(services: Services, caller: Caller, runId: string): Promise<Run> {
   const readable = await readableTenants(services, caller);
-  await findRun(readableRuns(services.runs, readable).log, runId);
+  const own = withOwnQueries(services.runs, noRuns, caller);
+  const mine = caller.roles.includes('Requests.Send') ? await own.log.find(runId) : undefined;
+  if (mine !== undefined) return mine;
+  const others = caller.roles.includes('Runs.Write') ? readableRuns(services.runs, readable) : noRuns;
+  await findRun(others.log, runId);
   const run = await findRun(services.runs.log, runId);
   if (readable === '*') return run;
   const tenants = await tenantsOfRun(services.runs, run);

@@ -4,11 +4,12 @@ import { jsonContent, type RouteDocument } from '../lib/api/route.ts';
 import { actorOf } from '../lib/model/caller.ts';
 import { rerunRequest } from '../lib/runs/rerun.ts';
 import { manualWindow } from '../lib/runs/run-id.ts';
-import { isEnded } from '../lib/runs/run.ts';
+import { isEnded, queryJob } from '../lib/runs/run.ts';
 import { startRun } from '../lib/runs/start-run.ts';
 import { runIdParameter } from './find-run.ts';
 import { runDeps } from './orchestrations.ts';
-import { controllableRun } from './readable.ts';
+import { controllableRun, runWriters } from './readable.ts';
+import { clientOf, repeatQuery } from './start-query.ts';
 import { route } from './route.ts';
 import { documentStartedRun, startedRunAnswer } from './started-run.ts';
 
@@ -17,14 +18,19 @@ route(
     name: 'runs-rerun',
     method: 'POST',
     path: '/runs/{runId}/rerun',
-    access: 'Runs.Write',
+    access: runWriters,
     durable: true,
     failures: ['request_invalid', 'job_unknown', 'run_not_found', 'plan_changed', 'storage_unavailable'],
     document: documentRerun,
   },
-  async (services, { path, caller, orchestrations }) => {
+  async (services, { request: { headers }, path, caller, orchestrations }) => {
     const run = await controllableRun(services, caller, path.runId);
-    const { tenants, choice, parameters } = await rerunRequest(services.runs, run);
+    const request = await rerunRequest(services.runs, run);
+    if (run.job === queryJob) {
+      const client = clientOf(headers);
+      return startedRunAnswer(await repeatQuery(services, orchestrations, { caller, client }, request));
+    }
+    const { tenants, choice, parameters } = request;
     const runId = await startRun(runDeps(services, orchestrations), {
       job: run.job,
       window: manualWindow(services.newId()),
@@ -43,7 +49,7 @@ route(
     name: 'runs-cancel',
     method: 'POST',
     path: '/runs/{runId}/cancel',
-    access: 'Runs.Write',
+    access: runWriters,
     durable: true,
     failures: ['run_not_found', 'storage_unavailable'],
     document: documentCancel,
@@ -66,7 +72,7 @@ async function documentRerun(): Promise<RouteDocument> {
     group: 'Jobs and runs',
     summary: 'Rerun the unfinished tenants of a run',
     description:
-      'Starts a run of the same job with the same parameters for the tenants that failed or were not attempted. Rejected while the run is in progress, and if no tenant remains.',
+      'Starts a run of the same job with the same parameters for the tenants that failed or were not attempted. A query is asked again by the caller of this request, under its rules, which takes the role Requests.Send. Rejected while the run is in progress, and if no tenant remains.',
     pathParameters: runIdParameter,
     answers: [await documentStartedRun(exampleRunId)],
   };

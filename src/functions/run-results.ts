@@ -8,13 +8,14 @@ import { exportContentTypes } from '../lib/runs/export-formats.ts';
 import { compareRuns, previousRun } from '../lib/runs/run-changes.ts';
 import type { ReadableRuns } from '../lib/runs/readable-runs.ts';
 import { readInTime } from '../lib/runs/read-in-time.ts';
+import { readArrivalPage } from '../lib/runs/result-arrival.ts';
 import { readResultPage } from '../lib/runs/result-page.ts';
 import { parseRunId } from '../lib/runs/run-id.ts';
-import type { Run } from '../lib/runs/run.ts';
+import { queryJob, type Run } from '../lib/runs/run.ts';
 import { nextLink } from '../lib/runtime/link-header.ts';
 import { findRun, runIdParameter } from './find-run.ts';
 import { jobRegistry } from './job-registry.ts';
-import { runsFor } from './readable.ts';
+import { runReaders, runsFor } from './readable.ts';
 import { route } from './route.ts';
 
 export const downloadResults = route(
@@ -22,7 +23,7 @@ export const downloadResults = route(
     name: 'runs-results',
     method: 'GET',
     path: '/runs/{runId}/results',
-    access: 'Runs.Read',
+    access: runReaders,
     query: resultsQuerySchema,
     failures: ['run_not_found', 'plan_changed', 'storage_unavailable'],
     document: documentResults,
@@ -32,9 +33,12 @@ export const downloadResults = route(
     const runs = await runsFor(services, caller);
     const run = await findRun(runs.log, path.runId);
     const { text, continuation } = await readInTime(services.clock, runs, (inTime) =>
-      readResultPage(inTime, run, jobRegistry.find(run.job), query),
+      query.order === 'arrival'
+        ? readArrivalPage(inTime, run, query)
+        : readResultPage(inTime, run, jobRegistry.find(run.job), query),
     );
-    const next = continuation && { link: nextLink({ format, limit: String(query.limit), continuation }) };
+    const order = query.order === 'arrival' ? { order: query.order } : {};
+    const next = continuation && { link: nextLink({ format, limit: String(query.limit), ...order, continuation }) };
     const fileName = `${run.runId.replaceAll(':', '')}.${format}`;
     return {
       status: 200,
@@ -56,12 +60,13 @@ export const compareWithEarlierRun = route(
     path: '/runs/{runId}/changes',
     access: 'Runs.Read',
     query: changesQuerySchema,
-    failures: ['run_not_found', 'plan_changed', 'storage_unavailable'],
+    failures: ['request_invalid', 'run_not_found', 'plan_changed', 'storage_unavailable'],
     document: documentChanges,
   },
   async (services, { caller, path, query }) => {
     const runs = await runsFor(services, caller);
     const run = await findRun(runs.log, path.runId);
+    if (run.job === queryJob) throw new BrokerError('request_invalid', 'A query cannot be compared with another one.');
     // Earlier runs over all tenants are no secret of any tenant.
     const before =
       query.with === undefined ? await runBefore(services.runs, run) : await namedRun(runs, run.job, query.with);

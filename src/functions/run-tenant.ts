@@ -7,7 +7,7 @@ import { parseTenantId } from '../lib/model/identifiers.ts';
 import { readInTime } from '../lib/runs/read-in-time.ts';
 import { viewRunTenant } from '../lib/runs/run-tenants.ts';
 import { findRun, runIdParameter } from './find-run.ts';
-import { runsFor } from './readable.ts';
+import { runReaders, runsFor } from './readable.ts';
 import { route } from './route.ts';
 
 route(
@@ -15,7 +15,7 @@ route(
     name: 'runs-tenant',
     method: 'GET',
     path: '/runs/{runId}/tenants/{tenantId}',
-    access: 'Runs.Read',
+    access: runReaders,
     failures: ['request_invalid', 'run_not_found', 'tenant_unknown', 'plan_changed', 'storage_unavailable'],
     document,
   },

@@ -13,7 +13,7 @@ import { readInTime } from '../lib/runs/read-in-time.ts';
 import { viewRunTenants } from '../lib/runs/run-tenants.ts';
 import { summarise, viewRun } from '../lib/runs/run-view.ts';
 import { findRun, runIdParameter } from './find-run.ts';
-import { runsFor } from './readable.ts';
+import { runReaders, runsFor } from './readable.ts';
 import { route } from './route.ts';
 
 route(
@@ -21,7 +21,7 @@ route(
     name: 'runs',
     method: 'GET',
     path: '/runs',
-    access: 'Runs.Read',
+    access: runReaders,
     query: listRunsQuerySchema,
     failures: ['storage_unavailable'],
     document: documentList,
@@ -39,7 +39,7 @@ export const showRun = route(
     name: 'runs-show',
     method: 'GET',
     path: '/runs/{runId}',
-    access: 'Runs.Read',
+    access: runReaders,
     failures: ['run_not_found', 'storage_unavailable'],
     document: documentShow,
   },
@@ -57,7 +57,7 @@ export const listRunTenants = route(
     name: 'runs-tenants',
     method: 'GET',
     path: '/runs/{runId}/tenants',
-    access: 'Runs.Read',
+    access: runReaders,
     query: runTenantsQuerySchema,
     failures: ['run_not_found', 'plan_changed', 'storage_unavailable'],
     document: documentTenants,

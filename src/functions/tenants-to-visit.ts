@@ -1,6 +1,6 @@
 import type { Services } from '../composition.ts';
 import { readableTenants } from '../lib/api/readable-tenants.ts';
-import type { AskedTenants } from '../lib/groups/asked.ts';
+import { type AskedTenants, askedProblems } from '../lib/groups/asked.ts';
 import { chooses } from '../lib/groups/tenant-set.ts';
 import { type Caller, callerIdOf } from '../lib/model/caller.ts';
 import { BrokerError } from '../lib/model/errors.ts';
@@ -12,16 +12,18 @@ import { tenantIdFor } from './readable.ts';
 import { chosenBy } from './tenant-choice.ts';
 
 /** The tenants of a new run, as `startRun` takes them. */
-interface TenantsToVisit {
+export interface TenantsToVisit {
   readonly tenants?: readonly TenantId[];
   readonly choice?: AskedTenants;
   readonly asked?: AskedTenants;
 }
 
-/** Who asks, and what it may read. */
-interface Reader {
+/** Who asks, and the tenants that it may name. */
+export interface Reader {
   readonly caller: Caller;
   readonly readable: ReadableTenants;
+  /** Why no other tenant may be named. */
+  readonly limit: string;
 }
 
 /**
@@ -31,18 +33,31 @@ interface Reader {
  * @throws BrokerError request_invalid for wrong entries, unknown groups, and if no customer is left; tenant_unknown;
  * caller_forbidden, or like `selectTenants`, `knowTenants` and `readableTenants`.
  */
-export async function tenantsToVisit(
+export async function tenantsToVisit(services: Services, caller: Caller, asked: AskedTenants): Promise<TenantsToVisit> {
+  const reader = { caller, readable: await readableTenants(services, caller), limit: 'that it may read' };
+  if (isForAll(asked) && reader.readable !== '*') throw notAllowed(reader);
+  return tenantsAmong(services, reader, asked);
+}
+
+const isForAll = ({ tenants }: AskedTenants): boolean =>
+  tenants === undefined || (tenants.length === 1 && tenants[0] === '*');
+
+/** As {@link tenantsToVisit} for given limits. A caller with a limit that names no tenants gets those within it. */
+export async function tenantsAmong(
   services: Services,
-  caller: Caller,
+  reader: Reader,
   { tenants: named, except: excepted }: AskedTenants,
 ): Promise<TenantsToVisit> {
-  const readable = await readableTenants(services, caller);
-  const tenants = named?.length === 1 && named[0] === '*' ? undefined : named;
+  const { readable } = reader;
+  const [problem] = readable === '*' ? [] : askedProblems({ tenants: named, except: excepted });
+  // A limit hides whether a tenant exists, and not that an entry is none.
+  if (problem !== undefined) throw new BrokerError('request_invalid', problem);
+  const tenants = isForAll({ tenants: named }) ? undefined : named;
   const except = excepted?.length === 0 ? undefined : excepted;
-  if (tenants === undefined && readable !== '*') throw notReadable();
-  if (tenants === undefined && except === undefined) return {};
+  if (tenants === undefined && except === undefined) {
+    return readable === '*' ? {} : { tenants: await chosenNow(services, reader, {}) };
+  }
   const asked = { ...(tenants && { tenants }), ...(except && { except }) };
-  const reader = { caller, readable };
   const namesOnly = tenants?.every(isName) === true;
   // The most frequent request, and its answer to what is neither an id nor a domain.
   if (namesOnly && except === undefined) return { tenants: await idsOf(services, reader, tenants), asked };
@@ -68,17 +83,14 @@ async function withIds(services: Services, reader: Reader, asked: AskedTenants):
 }
 
 /** The customers that are chosen now. @throws BrokerError if there is none. */
-async function chosenNow(
-  services: Services,
-  { caller, readable }: Reader,
-  asked: AskedTenants,
-): Promise<readonly TenantId[]> {
+async function chosenNow(services: Services, reader: Reader, asked: AskedTenants): Promise<readonly TenantId[]> {
+  const { caller, readable } = reader;
   const choice = await chosenBy(services, readable, asked);
   const known = await knowTenants(services, [choice], callerIdOf(caller));
   const customers = (await services.directory.list()).map(({ tenantId }) => tenantId);
   const chosen = customers.filter((id) => mayRead(readable, id) && chooses(choice, known.factsOf(id)));
   if (chosen.length > 0) return chosen;
-  if (readable !== '*') throw notReadable();
+  if (readable !== '*') throw notAllowed(reader);
   throw new BrokerError(
     'request_invalid',
     ['`tenants` and `except` leave no customer to visit.', ...notFound([choice], known)].join(' '),
@@ -94,18 +106,18 @@ async function idsOf(services: Services, reader: Reader, names: readonly string[
   for (const name of names) {
     const tenantId = await tenantIdFor(services, reader, name);
     // The directory is not asked about a tenant that the caller may not read: its failure would tell who is a customer.
-    if (tenantId === undefined || !mayRead(readable, tenantId)) throw notReadable();
+    if (tenantId === undefined || !mayRead(readable, tenantId)) throw notAllowed(reader);
     wanted.push(tenantId);
   }
   const chosen = await selectTenants(services.directory, wanted, undefined, callerIdOf(caller)).catch(hideUnknown);
   if (chosen.length > 0) return onlyIds(chosen);
-  throw notReadable();
+  throw notAllowed(reader);
 }
 
-const notReadable = (): BrokerError =>
+const notAllowed = ({ limit }: Reader): BrokerError =>
   new BrokerError(
     'caller_forbidden',
-    'This caller may act only on tenants that it may read. Name such tenants in `tenants`, by id, domain, group or tag; in `except`, name no other tenant.',
+    `This caller may act only on tenants ${limit}. Name such tenants in \`tenants\`, by id, domain, group or tag; in \`except\`, name no other tenant.`,
   );
 
 const onlyIds = (tenants: readonly { readonly tenantId: TenantId }[]): TenantId[] =>

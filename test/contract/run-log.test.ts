@@ -95,6 +95,40 @@ describe.each([
     expect((await log.find('shown@w2'))?.parameters).toBeUndefined();
   });
 
+  test('keeps who asked a query, and what it sends, in lists too', async () => {
+    const log = make();
+    const asker = {
+      applicationId: 'application-1',
+      objectId: 'object-1',
+      kind: 'user' as const,
+      roles: ['Requests.Send' as const],
+      tenantId: tenant(9),
+      name: 'ann@partner.example',
+      client: 'ptb/1.0',
+    };
+    const path = '/v1.0/users?$select=id';
+    const choice = { tenants: ['tag:managed'] };
+    for (const [window, request] of [
+      ['w1', {}],
+      ['w2', { choice }],
+    ] as const) {
+      await log.create({ ...start('query', window), query: path }, { ...request, parameters: { path }, asker });
+      expect(await log.request(`query@${window}`)).toEqual({ ...request, parameters: { path }, asker });
+      expect((await log.find(`query@${window}`))?.query).toBe(path);
+    }
+    expect((await log.list({ job: 'query', limit: 9 })).map(({ query }) => query)).toEqual([path, path]);
+    await log.create(start('asked', 'w'), { parameters: {} });
+    expect((await log.find('asked@w'))?.query).toBeUndefined();
+  });
+
+  test('keeps that rows of a tenant are missing', async () => {
+    const log = make();
+    await log.create(start('more', 'w'), { parameters: {} });
+    await log.recordTenant('more@w', record(1, { more: true }));
+    await log.recordTenant('more@w', record(2));
+    expect((await all(log.tenants('more@w'))).map(({ more }) => more)).toEqual([true, undefined]);
+  });
+
   test('stores the request with thousands of tenants, and windows with a colon', async () => {
     const log = make();
     const request = {

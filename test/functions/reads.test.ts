@@ -215,7 +215,7 @@ const reading: Readonly<Record<string, readonly Request[]>> = {
 };
 
 /** Routes that have a role and answer without data of tenants, or with what the caller's rule opens. */
-const withoutData = new Set(['jobs', 'tokens', 'gateway', 'jobs-start', 'runs-rerun', 'runs-cancel']);
+const withoutData = new Set(['jobs', 'tokens', 'gateway', 'queries-start', 'jobs-start', 'runs-rerun', 'runs-cancel']);
 
 /** Routes for one tenant, which the path names. */
 const ofOneTenant = ['runs-tenant', 'tenants-show', 'tenants-tag', 'approvals-show', 'approvals-decide'];

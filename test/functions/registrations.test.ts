@@ -58,6 +58,7 @@ it('registers exactly these functions and a timer for each job with a schedule',
       "httpTrigger jobs GET /jobs anonymous",
       "httpTrigger jobs-start POST /jobs/{job}/runs anonymous",
       "httpTrigger openapi GET /openapi.json anonymous",
+      "httpTrigger queries-start POST /queries anonymous",
       "httpTrigger runs GET /runs anonymous",
       "httpTrigger runs-cancel POST /runs/{runId}/cancel anonymous",
       "httpTrigger runs-changes GET /runs/{runId}/changes anonymous",
@@ -103,6 +104,8 @@ it('requires these roles', async () => {
   const { declaredRoutes } = await import('../../src/functions/route.ts');
   const access = Object.fromEntries(declaredRoutes().map((route) => [route.name, route.access]));
   const readers = ['Approvals.Decide', 'Tokens.Request', 'Requests.Send'];
+  const runReaders = ['Runs.Read', 'Requests.Send'];
+  const runWriters = ['Runs.Write', 'Requests.Send'];
   expect(access).toEqual({
     approvals: readers,
     'approvals-decide': readers,
@@ -116,14 +119,15 @@ it('requires these roles', async () => {
     jobs: 'Runs.Read',
     'jobs-start': 'Runs.Write',
     openapi: 'anonymous',
-    runs: 'Runs.Read',
-    'runs-cancel': 'Runs.Write',
+    'queries-start': 'Requests.Send',
+    runs: runReaders,
+    'runs-cancel': runWriters,
     'runs-changes': 'Runs.Read',
-    'runs-rerun': 'Runs.Write',
-    'runs-results': 'Runs.Read',
-    'runs-show': 'Runs.Read',
-    'runs-tenant': 'Runs.Read',
-    'runs-tenants': 'Runs.Read',
+    'runs-rerun': runWriters,
+    'runs-results': runReaders,
+    'runs-show': runReaders,
+    'runs-tenant': runReaders,
+    'runs-tenants': runReaders,
     'sign-in': 'anonymous',
     tenants: 'Tenants.Read',
     'tenants-show': 'Tenants.Read',

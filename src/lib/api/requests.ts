@@ -3,7 +3,7 @@ import { auditKinds, auditOutcomes } from '../audit/audit-log.ts';
 import { approvalStatuses, decisions } from '../approvals/approval.ts';
 import { maxTagLength, maxTags, tagPattern, tagRule } from '../groups/tag.ts';
 import { parseGuid } from '../model/identifiers.ts';
-import { exportFormats, maxPageRows } from '../runs/export-formats.ts';
+import { exportFormats, maxPageRows, rowOrders } from '../runs/export-formats.ts';
 import { reasonSchema } from '../model/justification.ts';
 import { tenantStates } from '../model/outcomes.ts';
 import { windowPattern, windowRule } from '../runs/run-id.ts';
@@ -42,6 +42,31 @@ export const startRunSchema = z.strictObject({
   window: z.string().regex(windowPattern, `is not valid: a window is ${windowRule}`).optional().meta({
     description:
       'A name that is unique among the runs of the job. A second request with the same window starts nothing. Names of the form `2026-11-24T05:00Z` are reserved for scheduled runs and rejected.',
+  }),
+});
+
+/** The body of `POST /api/queries`. */
+export const querySchema = z.strictObject({
+  path: z.string().min(1).max(8_000).meta({
+    description:
+      'What to GET at Microsoft Graph: path and query, such as `/v1.0/users?$filter=accountEnabled eq false`. Without a version it is one of `v1.0`.',
+  }),
+  select: z.array(z.string().max(200)).min(1).max(100).optional().meta({
+    description: 'Names for `$select`, if the path has none.',
+  }),
+  allPages: z.boolean().optional().meta({
+    description:
+      'Whether further pages of the answer are read: up to 500 pages, 50,000 rows and 16 MiB of a tenant. Default: the first page only.',
+  }),
+  tenants: z.array(tenantEntry).min(1).max(5000).optional().meta({
+    description:
+      'The tenants to ask: tenant ids, domains, `group:NAME`, `tag:NAME` and `tag:NAME=VALUE`. Default: every customer that the caller may read or that one of its rules covers.',
+  }),
+  except: z.array(tenantEntry).max(5000).optional().meta({
+    description: 'Tenants that are left out, written like `tenants`.',
+  }),
+  check: z.boolean().optional().meta({
+    description: 'Only checks the query, and starts nothing.',
   }),
 });
 
@@ -102,6 +127,10 @@ export const resultsQuerySchema = z.strictObject({
     .max(maxPageRows)
     .default(1000)
     .meta({ description: 'Maximum number of rows in the answer. It has fewer if they take more than 1 MiB.' }),
+  order: z.enum(rowOrders).default('plan').meta({
+    description:
+      '`plan`: tenants in the order of the plan. `arrival`: tenants as they finish, for reading a run in progress: follow `continuation` until it is absent, which it is once the run has ended. A page may be empty; wait a moment then. Not for CSV.',
+  }),
   continuation: z
     .string()
     .min(1)

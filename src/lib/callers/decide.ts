@@ -121,7 +121,7 @@ export interface NeededFacts {
 
 /** The facts that the rules for this caller and request need. Pure. */
 export function neededFacts(policy: AccessPolicy, caller: PolicyCaller, request: TenantlessRequest): NeededFacts {
-  const rules = policy.rules.filter((rule) => failedBeforeTenant(rule, caller, request) === undefined);
+  const rules = rulesInSomeTenant(policy, caller, request);
   return {
     tags: rules.some(({ tenants }) => tenants.usesTags),
     domains: domainsIn(rules.map(({ tenants }) => tenants.except)),
@@ -131,6 +131,13 @@ export function neededFacts(policy: AccessPolicy, caller: PolicyCaller, request:
 /** The rules that allow the request, in the order of the policy. Pure. */
 export const allowingRules = (policy: AccessPolicy, caller: PolicyCaller, request: PolicyRequest): readonly Rule[] =>
   policy.rules.filter((rule) => failedStage(rule, caller, request) === undefined);
+
+/** The rules that allow the request in some tenant, in the order of the policy. Pure. */
+export const rulesInSomeTenant = (
+  policy: AccessPolicy,
+  caller: PolicyCaller,
+  request: TenantlessRequest,
+): readonly Rule[] => policy.rules.filter((rule) => failedBeforeTenant(rule, caller, request) === undefined);
 
 /** The part of a request that does not depend on the tenant. */
 export type TenantlessRequest = Pick<PolicyRequest, 'grant' | 'resource' | 'via'>;

@@ -2,7 +2,7 @@ import { adviceFor } from '../model/advice.ts';
 import { errorTable } from '../model/errors.ts';
 import { outcomeWord, runOutcome } from '../model/outcomes.ts';
 import type { Notice, Notifier } from '../notifications/notice.ts';
-import type { Run, TenantRun } from './run.ts';
+import { queryJob, type Run, type TenantRun } from './run.ts';
 import { previousRun } from './run-changes.ts';
 import type { RunId } from './run-id.ts';
 import type { Runs } from './runs.ts';
@@ -13,7 +13,8 @@ export interface AnnounceRunDeps {
 }
 
 /**
- * Sends a notice about a finished run if the run failed, or if more tenants failed than in the previous run.
+ * Sends a notice about a finished run if the run failed, or if more tenants failed than in the previous run. None about a
+ * query: whoever asked waits for its answer.
  * Implements the activity `announce-run`; a throw makes the platform retry it.
  * @returns whether a notice was sent.
  * @throws BrokerError when the notifier rejects the message, or storage_unavailable.
@@ -23,7 +24,8 @@ export async function announceRun(
   input: { readonly runId: RunId },
 ): Promise<{ announced: boolean }> {
   const run = await deps.runs.log.find(input.runId);
-  const notice = run && (run.status === 'failed' ? failedNotice(run) : await moreFailuresNotice(deps, run));
+  if (run === undefined || run.job === queryJob) return { announced: false };
+  const notice = run.status === 'failed' ? failedNotice(run) : await moreFailuresNotice(deps, run);
   if (notice === undefined) return { announced: false };
   await deps.notifier.send(notice);
   return { announced: true };

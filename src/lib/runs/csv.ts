@@ -1,4 +1,4 @@
-import type { Row, RowValue } from './row.ts';
+import type { StoredRow } from './row.ts';
 
 /**
  * Finds a formula sign, ASCII or full-width, where a spreadsheet may start a cell: at the start of the text, or after a
@@ -11,10 +11,12 @@ const cellStart = /(?:^|[;\t-\r\u0085\u2028\u2029])[;\s\p{C}\p{Z}"]*(?<sign>[=+\
 /**
  * Formats a CSV cell (RFC 4180). A text that a spreadsheet could evaluate as a formula gets an apostrophe before the sign
  * (OWASP "CSV injection"), because customers choose some of these texts. Numbers stay unchanged, including negative ones.
+ * A nested value is written as JSON.
  */
-export function csvCell(value: RowValue): string {
-  if (value === null) return '';
-  if (typeof value !== 'string') return String(value);
+export function csvCell(given: unknown): string {
+  if (given === null || given === undefined) return '';
+  if (typeof given === 'number' || typeof given === 'boolean') return String(given);
+  const value = typeof given === 'string' ? given : JSON.stringify(given);
   const signs = value.replaceAll(cellStart, (found: string, sign: string | undefined) =>
     sign === undefined ? found : `${found.slice(0, -1)}'${sign}`,
   );
@@ -23,8 +25,8 @@ export function csvCell(value: RowValue): string {
 }
 
 /** Formats a line of CSV with its line break. */
-export const csvLine = (cells: readonly RowValue[]): string => `${cells.map(csvCell).join(',')}\r\n`;
+export const csvLine = (cells: readonly unknown[]): string => `${cells.map(csvCell).join(',')}\r\n`;
 
 /** The cells of a row under these columns. A column that the row lacks is empty, also if its name is `constructor`. */
-export const cellsOf = (row: Row, columns: readonly string[]): RowValue[] =>
+export const cellsOf = (row: StoredRow, columns: readonly string[]): unknown[] =>
   columns.map((name) => (Object.hasOwn(row, name) ? (row[name] ?? null) : null));

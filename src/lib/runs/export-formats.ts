@@ -9,3 +9,6 @@ export const exportContentTypes: Readonly<Record<ExportFormat, string>> = {
   jsonl: 'application/jsonl',
   csv: 'text/csv; charset=utf-8',
 };
+
+/** The order of the rows in pages. */
+export const rowOrders = ['plan', 'arrival'] as const;

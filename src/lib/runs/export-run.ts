@@ -4,8 +4,8 @@ import { cellsOf, csvLine } from './csv.ts';
 import type { JobRegistry } from './job.ts';
 import { resultColumns } from './result-columns.ts';
 import { resultParts, rowOf } from './result-rows.ts';
-import type { Row } from './row.ts';
-import { isEnded, type Run } from './run.ts';
+import type { StoredRow } from './row.ts';
+import { isEnded, queryJob, type Run } from './run.ts';
 import type { RunId } from './run-id.ts';
 import type { Runs } from './runs.ts';
 
@@ -21,7 +21,8 @@ const maxExportMs = 10 * 60_000;
 
 /**
  * Writes the rows of an ended run to the storage account, as JSON Lines and as CSV, for tools that read storage. The
- * API does not serve these files, because they hold the rows of every tenant. Repeating it writes the same files. Never
+ * API does not serve these files, because they hold the rows of every tenant. A query leaves none: its rows belong to
+ * whoever asked. Repeating it writes the same files. Never
  * throws: the rows are complete without an export. Implements the activity `export-run`.
  * @returns whether both files were written.
  */
@@ -29,7 +30,7 @@ export async function exportRun(deps: ExportRunDeps, runId: RunId): Promise<{ ex
   const { clock, jobs, log, runs } = deps;
   try {
     const run = await runs.log.find(runId);
-    if (run === undefined || !isEnded(run.status)) return { exported: false };
+    if (run === undefined || !isEnded(run.status) || run.job === queryJob) return { exported: false };
     const deadlineMs = clock.nowMs() + maxExportMs;
     const inTime = async function* (pieces: AsyncIterable<string>): AsyncGenerator<string, void, undefined> {
       for await (const piece of pieces) {
@@ -62,7 +63,7 @@ async function* csvOf(
   for await (const piece of text) {
     const lines = (open + piece).split('\n');
     open = lines.pop() ?? '';
-    const rows = lines.map((line) => JSON.parse(line) as Row);
+    const rows = lines.map((line) => JSON.parse(line) as StoredRow);
     if (rows.length > 0) yield rows.map((row) => csvLine(cellsOf(row, columns))).join('');
   }
 }

@@ -6,6 +6,7 @@ import type { DirectoryRole } from '../model/directory-roles.ts';
 import type { DomainName, TenantId } from '../model/identifiers.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { Secret } from '../model/secret.ts';
+import { queryJob } from './run.ts';
 import { type JobParameters, jobParameters, readParameters } from './job-parameters.ts';
 import type { Row } from './row.ts';
 import { parseSchedule, type Schedule } from './schedule.ts';
@@ -106,6 +107,7 @@ export function defineJob<P extends z.ZodObject = NoParameters>(definition: JobD
     throw new TypeError(`job "${name}": ${rule}`);
   };
   if (!/^[a-z][a-z0-9-]{0,39}$/.test(name)) wrong('name must be lower case letters, digits and hyphens, 40 at most');
+  if (name === queryJob) wrong('this name is the one of queries; choose another');
   if (title.trim() === '') wrong('title must not be empty');
   if (!Number.isInteger(timeoutSeconds) || timeoutSeconds < 1 || timeoutSeconds > 3600)
     wrong('timeoutSeconds must be a whole number from 1 to 3600');

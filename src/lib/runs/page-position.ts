@@ -50,7 +50,7 @@ const tokenSchema = z.strictObject({
   header: z.string().optional(),
 });
 
-const digest = (text: string): string => createHash('sha256').update(text).digest('base64url').slice(0, 16);
+export const digest = (text: string): string => createHash('sha256').update(text).digest('base64url').slice(0, 16);
 
 export const headerDigest = (columns: readonly string[]): string => digest(JSON.stringify(columns));
 

@@ -100,6 +100,7 @@ async function makePlan(deps: PlanRunDeps, job: string, request: ResolvedRequest
   return {
     job,
     parameters: request.parameters,
+    ...(request.asker === undefined ? {} : { asker: request.asker }),
     attempt: tenants.filter(isAttempted).map(({ tenantId, name, defaultDomain }) => ({
       tenantId,
       name,

@@ -2,6 +2,7 @@ import type { Job } from './job.ts';
 import { headerDigest, wrongContinuation } from './page-position.ts';
 import { type ResultSource, succeededTenants } from './result-rows.ts';
 import { tenantColumns } from './row.ts';
+import { selectedFirst } from './selected-columns.ts';
 import type { Run } from './run.ts';
 
 /** The columns of a CSV over several pages. */
@@ -14,7 +15,8 @@ export interface ResultColumns {
 }
 
 /**
- * Determines the columns of a CSV: those that the job declares, or else those of the rows so far. The pages after the
+ * Determines the columns of a CSV: those that the job declares, or else those of the rows so far; of a query
+ * those of `$select` first. The pages after the
  * first take them from the continuation, because tenants that finish in the meantime may have others.
  * @param job undefined if it is no longer part of the app.
  * @throws BrokerError request_invalid if they are no longer those of the first page.
@@ -39,5 +41,6 @@ async function columnsOfRecords(runs: ResultSource, run: Run): Promise<readonly 
   const places = new Map(planned.map(({ tenantId }, index) => [tenantId, index]));
   const records = await succeededTenants(runs, run);
   const ordered = records.toSorted((a, b) => (places.get(a.tenantId) ?? 0) - (places.get(b.tenantId) ?? 0));
-  return [...new Set(ordered.flatMap(({ columns }) => columns))];
+  const found = [...new Set(ordered.flatMap(({ columns }) => columns))];
+  return run.query === undefined ? found : selectedFirst(run.query, found);
 }

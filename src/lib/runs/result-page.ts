@@ -4,7 +4,7 @@ import type { Job } from './job.ts';
 import { decodePosition, encodePosition, type RowPosition } from './page-position.ts';
 import { type ResultColumns, resultColumns } from './result-columns.ts';
 import { type ResultSource, resultParts, rowOf, type RowRange, type RowsPart } from './result-rows.ts';
-import type { Row } from './row.ts';
+import type { StoredRow } from './row.ts';
 import type { Run } from './run.ts';
 
 /**
@@ -67,7 +67,7 @@ export async function readResultPage(
 }
 
 interface PlacedRow {
-  readonly row: Row;
+  readonly row: StoredRow;
   readonly position: RowPosition;
 }
 
@@ -93,11 +93,11 @@ const hasOnly = ({ columns }: RowsPart, known: readonly string[]): boolean =>
   columns === undefined || columns.every((name) => known.includes(name));
 
 /** The attempt in the name of a tenant's rows. */
-function attemptOf({ tenantId, rowsName }: RowsPart): string | undefined {
+export function attemptOf({ tenantId, rowsName }: Pick<RowsPart, 'tenantId' | 'rowsName'>): string | undefined {
   return rowsName.startsWith(`${tenantId}.`) ? rowsName.slice(tenantId.length + 1) : undefined;
 }
 
-function textOf(format: ExportFormat, rows: readonly string[], continuation: string | undefined): string {
+export function textOf(format: ExportFormat, rows: readonly string[], continuation: string | undefined): string {
   if (format === 'csv') return rows.join('');
   if (format === 'jsonl') return rows.map((row) => `${row}\n`).join('');
   const list = rows.length === 0 ? '[]' : `[\n${rows.join(',\n')}\n]`;

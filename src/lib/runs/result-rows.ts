@@ -1,7 +1,7 @@
 import { BrokerError } from '../model/errors.ts';
 import type { TenantId } from '../model/identifiers.ts';
 import { type RowPosition, wrongContinuation } from './page-position.ts';
-import type { Row } from './row.ts';
+import type { Row, StoredRow } from './row.ts';
 import type { Run, RunPlan, TenantRun } from './run.ts';
 import type { ReadableRuns } from './readable-runs.ts';
 
@@ -51,8 +51,21 @@ export async function* resultParts(
   { from, expected = Number.POSITIVE_INFINITY }: RowRange = {},
 ): AsyncGenerator<RowsPart, void, undefined> {
   const plan = await runs.results.plan(run);
+  yield* partsAt(runs, run, places(runs, run, plan, from), expected);
+}
+
+/**
+ * Yields the stored rows at these places.
+ * @param expected as in {@link RowRange}.
+ * @throws as {@link resultParts}.
+ */
+export async function* partsAt(
+  runs: ResultSource,
+  run: Run,
+  found: AsyncIterable<Place>,
+  expected: number,
+): AsyncGenerator<RowsPart, void, undefined> {
   const read = (place: Place, offset: number): Promise<ReadPart> => readPart(runs, run, place, offset);
-  const found = places(runs, run, plan, from);
   for await (const first of fetchAhead(found, (place) => read(place, place.offset), expected)) {
     let part = first;
     for (;;) {
@@ -64,7 +77,7 @@ export async function* resultParts(
 }
 
 /** Where the rows of a tenant are. */
-interface Place extends Omit<RowsPart, 'lines'> {
+export interface Place extends Omit<RowsPart, 'lines'> {
   /** The row at `offset` was named by a caller, and so may not exist. */
   readonly isContinuation: boolean;
   /** Number of rows. 0 if a part of them was in an earlier page. */
@@ -81,11 +94,7 @@ async function* places(
   const start = from === undefined ? 0 : order.findIndex(({ tenantId }) => tenantId === from.tenantId);
   if (start < 0) throw wrongContinuation('names a tenant that is not among those that you may read');
   const domains = new Map(plan?.attempt.map(({ tenantId, defaultDomain }) => [tenantId, defaultDomain]));
-  const tenantRow = (tenantId: TenantId, name: string): Row => ({
-    tenantId,
-    tenantName: name,
-    tenantDomain: domains.get(tenantId) ?? null,
-  });
+  const tenantRow = (tenantId: TenantId, name: string): Row => tenantCells(tenantId, name, domains.get(tenantId));
   let next = start;
   const { tenantId, name } = order[start] ?? {};
   if (from?.attempt !== undefined && tenantId !== undefined && name !== undefined) {
@@ -106,6 +115,13 @@ async function* places(
     yield { tenant, tenantId: record.tenantId, rowsName, columns, offset, isContinuation, rows };
   }
 }
+
+/** The columns that exports add. */
+export const tenantCells = (tenantId: TenantId, tenantName: string, domain: string | undefined): Row => ({
+  tenantId,
+  tenantName,
+  tenantDomain: domain ?? null,
+});
 
 /** The tenants that succeeded so far. If the plan no longer exists, this is their order. */
 export async function succeededTenants({ log }: ResultSource, { runId }: Run): Promise<TenantRun[]> {
@@ -168,10 +184,10 @@ async function readPart({ results }: ResultSource, run: Run, place: Place, offse
 }
 
 /** Parses a stored row, and adds the columns of its tenant. @throws BrokerError storage_unavailable if it is damaged. */
-export function rowOf(part: RowsPart, line: string): Row {
+export function rowOf(part: RowsPart, line: string): StoredRow {
   try {
-    // Rows were checked to be flat objects before they were stored.
-    return { ...part.tenant, ...(JSON.parse(line) as Row) };
+    // Rows were checked to be objects without these columns before they were stored.
+    return { ...part.tenant, ...(JSON.parse(line) as StoredRow) };
   } catch {
     throw unreadableRows(part);
   }

@@ -16,6 +16,7 @@ import { parseRunId, type RunId } from './run-id.ts';
 import type { RunChange } from './run-log.ts';
 import { runRequestSchema } from './run-schemas.ts';
 import { readAskedText, readParametersText } from './parameters-entity.ts';
+import { listText, readList } from './text-list.ts';
 import { readTrace, traceProperties } from './trace-entity.ts';
 
 /** An entity of the tables Runs and TenantRuns (docs/storage-schema.md). Times are ISO 8601. */
@@ -84,6 +85,7 @@ export const runProperties = [
   'cancelRequestedAt',
   'warnings',
   'planDigest',
+  'query',
 ] as const;
 
 export function changeProperties(change: RunChange): Record<string, string | number> {
@@ -144,6 +146,7 @@ export function readRun(entity: Read): Run {
     parameters: readParametersText(textAt(entity, 'parameters')),
     asked: readAskedText(textAt(entity, 'asked')),
     planDigest: textAt(entity, 'planDigest'),
+    query: textAt(entity, 'query'),
   };
 }
 
@@ -157,6 +160,7 @@ export const tenantRunEntity = (runId: string, record: TenantRun): Entity => ({
   round: record.round,
   ...(record.attempts === undefined ? {} : { attempts: record.attempts }),
   rows: record.rows,
+  ...(record.more === undefined ? {} : { more: 1 }),
   ...(record.rowsName === undefined ? {} : { rowsName: record.rowsName }),
   ...(record.retryAfterSeconds === undefined ? {} : { retryAfterSeconds: record.retryAfterSeconds }),
   columns: listText(record.columns),
@@ -175,6 +179,7 @@ export const tenantRunProperties = [
   'round',
   'attempts',
   'rows',
+  'more',
   'rowsName',
   'retryAfterSeconds',
   'columns',
@@ -195,6 +200,7 @@ export function readTenantRun(entity: Read): TenantRun | undefined {
     round: numberAt(entity, 'round'),
     attempts: entity['attempts'] === undefined ? undefined : numberAt(entity, 'attempts'),
     rows: numberAt(entity, 'rows'),
+    ...(entity['more'] === undefined ? {} : { more: true }),
     rowsName: textAt(entity, 'rowsName'),
     retryAfterSeconds: entity['retryAfterSeconds'] === undefined ? undefined : numberAt(entity, 'retryAfterSeconds'),
     columns: readList(textAt(entity, 'columns')),
@@ -228,20 +234,4 @@ function timeAt(entity: Read, name: string): number | undefined {
 function codeAt(entity: Read, name: string): ErrorCode | undefined {
   const code = textAt(entity, name);
   return isErrorCode(code) ? code : undefined;
-}
-
-/** Serializes a list of texts as JSON. Texts that do not fit into one property are dropped. */
-function listText(texts: readonly string[]): string {
-  let length = 2;
-  const fitting = texts.filter((text) => (length += JSON.stringify(text).length + 1) <= chunkLength);
-  return JSON.stringify(fitting);
-}
-
-function readList(text: string | undefined): string[] {
-  try {
-    const list: unknown = JSON.parse(text ?? '[]');
-    return Array.isArray(list) ? list.filter((item) => typeof item === 'string') : [];
-  } catch {
-    return [];
-  }
 }

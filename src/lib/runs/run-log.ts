@@ -31,7 +31,10 @@ export interface RunFilter {
 }
 
 /** What is known of a run before it starts. */
-export type NewRun = Pick<Run, 'runId' | 'job' | 'window' | 'startedBy' | 'starter' | 'createdAtMs' | 'asked'>;
+export type NewRun = Pick<
+  Run,
+  'runId' | 'job' | 'window' | 'startedBy' | 'starter' | 'createdAtMs' | 'asked' | 'query'
+>;
 
 /** Stores the records of runs and their tenants. Every method throws BrokerError `storage_unavailable`. */
 export interface RunLog {

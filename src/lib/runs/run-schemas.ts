@@ -1,10 +1,11 @@
 import * as z from 'zod';
+import { callerKinds, type CallerRole, callerRoles } from '../model/caller.ts';
 import { type ErrorCode, isErrorCode } from '../model/errors.ts';
 import { parseTenantId, type TenantId } from '../model/identifiers.ts';
 import type { ParameterValues } from '../model/parameters.ts';
 import type { FinishRunResult } from './finish-run.ts';
 import type { PlanRunResult } from './plan-run.ts';
-import { type RunPlan, type RunRequest, runStatuses, tenantOutcomes } from './run.ts';
+import { type Asker, type RunPlan, type RunRequest, runStatuses, tenantOutcomes } from './run.ts';
 import type { TenantRunResult } from './tenant-run.ts';
 
 /** Schemas for data read from storage and orchestration histories. An older build may have written it. */
@@ -29,17 +30,36 @@ export const askedTenantsSchema = z.object({
   except: z.array(z.string()).optional(),
 });
 
+const askerSchema: z.ZodType<Asker> = z.object({
+  applicationId: z.string(),
+  objectId: z.string(),
+  kind: z.enum(callerKinds),
+  // A role that this build does not know opens nothing.
+  roles: z.array(z.string()).transform((roles) => roles.filter(isRole)),
+  tenantId: tenantIdSchema,
+  name: z.string(),
+  client: z.string().optional(),
+});
+
+const isRole = (role: string): role is CallerRole => callerRoles.some((known) => known === role);
+
 /** The parameters have another name beside a choice (`requestText`). */
 export const runRequestSchema: z.ZodType<RunRequest> = z.union([
-  z.object({ tenants: requestedTenants, parameters: parametersSchema }),
+  z.object({ tenants: requestedTenants, parameters: parametersSchema, asker: askerSchema.optional() }),
   z
-    .object({ tenants: requestedTenants, choice: askedTenantsSchema, given: parametersSchema })
+    .object({
+      tenants: requestedTenants,
+      choice: askedTenantsSchema,
+      given: parametersSchema,
+      asker: askerSchema.optional(),
+    })
     .transform(({ given, ...request }) => ({ ...request, parameters: given })),
 ]);
 
 export const runPlanSchema: z.ZodType<RunPlan> = z.object({
   job: z.string(),
   parameters: parametersSchema,
+  asker: askerSchema.optional(),
   attempt: z.array(z.object({ tenantId: tenantIdSchema, name: z.string(), defaultDomain: z.string().optional() })),
   decided: z.array(
     z.object({

@@ -17,6 +17,8 @@ interface RunTenantView {
   /** Number of rounds that attempted the tenant. 0: decided without an attempt, or waiting. */
   readonly attempts: number;
   readonly rows: number;
+  /** Microsoft Graph has more rows than these. */
+  readonly more?: true;
   /** Times of the last attempt. */
   readonly startedAt?: string;
   readonly finishedAt?: string;
@@ -94,6 +96,7 @@ function viewRecord({
   round,
   attempts,
   rows,
+  more,
   startedAtMs,
   finishedAtMs,
 }: TenantRun): RunTenantView {
@@ -105,6 +108,7 @@ function viewRecord({
     ...(detail === undefined ? {} : { detail }),
     attempts: attempts ?? round,
     rows,
+    ...(more === undefined ? {} : { more }),
     startedAt: isoTime(startedAtMs),
     finishedAt: isoTime(finishedAtMs),
   };

@@ -24,6 +24,8 @@ interface FailureView {
 export interface RunSummary {
   readonly runId: RunId;
   readonly job: string;
+  /** Path and query of the request that a query sends. Absent for a job. */
+  readonly query?: string;
   readonly window: string;
   readonly status: RunStatus;
   /** What the run brought so far, in one word. */
@@ -63,6 +65,7 @@ export function summarise(run: Run, nowMs: number, tenants = run.tenants): RunSu
   return {
     runId: run.runId,
     job: run.job,
+    ...(run.query === undefined ? {} : { query: run.query }),
     window: run.window,
     status: run.status,
     outcome: runOutcome({ status: run.status, tenants }),

@@ -1,4 +1,4 @@
-import type { Actor } from '../model/caller.ts';
+import type { Actor, Caller } from '../model/caller.ts';
 import type { AskedTenants } from '../groups/asked.ts';
 import type { ErrorCode } from '../model/errors.ts';
 import type { TenantId } from '../model/identifiers.ts';
@@ -19,6 +19,15 @@ export type TenantOutcome = (typeof tenantOutcomes)[number];
 /** Longest Retry-After that a run waits for, in seconds. Beyond it the next scheduled run tries again. */
 export const longestRetryAfterSeconds = 900;
 
+/** The name under which queries run. No job has it. */
+export const queryJob = 'query';
+
+/** Who asked for a query, as the token proved at the start. The rules for this caller decide about each request. */
+export interface Asker extends Caller {
+  /** What the program called itself (`User-Agent`). */
+  readonly client?: string | undefined;
+}
+
 /** The request that starts a run. */
 export interface RunRequest {
   /** Tenant ids; absent: all delegated tenants. */
@@ -26,6 +35,8 @@ export interface RunRequest {
   /** Limits these tenants further. Resolved when the run is planned. */
   readonly choice?: AskedTenants | undefined;
   readonly parameters: Readonly<Record<string, unknown>>;
+  /** Of a query. Absent: the run is one of a job. */
+  readonly asker?: Asker | undefined;
 }
 
 export const scopeOf = ({ tenants, choice }: RunRequest): Run['scope'] =>
@@ -75,6 +86,8 @@ export interface Run {
    * if the text is too long to show, and in a record of an earlier version.
    */
   readonly asked?: AskedTenants | undefined;
+  /** Path and query of the request that a query sends in each tenant. Absent for a job. */
+  readonly query?: string | undefined;
   /** SHA-256 of the stored plan. A plan with another digest is not used. */
   readonly planDigest?: string | undefined;
 }
@@ -91,6 +104,8 @@ export interface TenantRun {
   /** Number of attempts, if different from `round`: a record that closes an open tenant has a higher round. */
   readonly attempts?: number | undefined;
   readonly rows: number;
+  /** Set if Microsoft Graph has more rows than these. `detail` says why they are missing. */
+  readonly more?: true | undefined;
   /** Name of the stored rows of the valid attempt; absent without rows. */
   readonly rowsName?: string | undefined;
   readonly columns: readonly string[];
@@ -113,6 +128,8 @@ export interface PlannedTenant {
 export interface RunPlan {
   readonly job: string;
   readonly parameters: Readonly<Record<string, unknown>>;
+  /** Of a query. */
+  readonly asker?: Asker | undefined;
   readonly attempt: readonly PlannedTenant[];
   /** Unreachable and excluded tenants: decided without an attempt. */
   readonly decided: readonly TenantRun[];

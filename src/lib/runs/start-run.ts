@@ -7,7 +7,7 @@ import type { Logger } from '../runtime/log.ts';
 import type { JobRegistry } from './job.ts';
 import { readParameters } from './job-parameters.ts';
 import type { Orchestrations } from '../runtime/orchestrations.ts';
-import { isEnded } from './run.ts';
+import { type Asker, isEnded } from './run.ts';
 import { isScheduledWindow, type RunId, runIdOf } from './run-id.ts';
 import type { Runs } from './runs.ts';
 
@@ -42,6 +42,8 @@ export interface StartRunRequest {
   readonly startedBy: string;
   /** Who acted through the application. Absent for a timer. */
   readonly starter?: Actor;
+  /** The request of a query, and who asked for it. Its parameters were checked before. */
+  readonly query?: { readonly path: string; readonly asker: Asker };
 }
 
 /** A record without an orchestration that is younger than this may still be starting. */
@@ -55,10 +57,8 @@ const startGraceMs = 60_000;
  * the platform an active instance of its id).
  */
 export async function startRun(deps: StartRunDeps, request: StartRunRequest): Promise<RunId> {
-  const { job, window, startedBy, starter, tenants, choice, asked } = request;
-  const defined = deps.jobs.find(job);
-  if (defined === undefined) throw new BrokerError('job_unknown', `There is no job "${job.slice(0, 40)}".`);
-  const parameters = readParameters(defined, request.parameters ?? {});
+  const { job, window, startedBy, starter, tenants, choice, asked, query } = request;
+  const parameters = parametersOf(deps, request);
   const runId = runIdOf(job, window);
   if (startedBy !== 'timer' && isScheduledWindow(window)) {
     throw new BrokerError(
@@ -70,9 +70,19 @@ export async function startRun(deps: StartRunDeps, request: StartRunRequest): Pr
   if ((await deps.orchestrations.state(runId)) === 'active') throw runConflict(runId);
   const createdAtMs = deps.clock.nowMs();
   const claimed = await deps.runs.log.create(
-    { runId, job, window, startedBy, starter, createdAtMs, ...(asked === undefined ? {} : { asked }) },
+    {
+      runId,
+      job,
+      window,
+      startedBy,
+      starter,
+      createdAtMs,
+      ...(asked && { asked }),
+      ...(query && { query: query.path }),
+    },
     {
       parameters,
+      ...(query && { asker: query.asker }),
       ...(tenants === undefined ? {} : { tenants }),
       ...(choice === undefined ? {} : { choice }),
     },
@@ -84,6 +94,13 @@ export async function startRun(deps: StartRunDeps, request: StartRunRequest): Pr
   await startOrchestration(deps, runId);
   deps.log.log('info', 'run.started', { runId, startedBy, tenants: tenants?.length });
   return runId;
+}
+
+function parametersOf({ jobs }: StartRunDeps, { job, query, parameters = {} }: StartRunRequest) {
+  if (query !== undefined) return parameters;
+  const defined = jobs.find(job);
+  if (defined === undefined) throw new BrokerError('job_unknown', `There is no job "${job.slice(0, 40)}".`);
+  return readParameters(defined, parameters);
 }
 
 export const runConflict = (runId: RunId): BrokerError =>

@@ -31,12 +31,13 @@ export function checkPlanDigest({ runId, planDigest }: PlannedRun, digest: strin
  */
 export function checkPlanRequest(
   runId: RunId,
-  { job, parameters, attempt, decided }: RunPlan,
-  request: Pick<RunRequest, 'parameters'> & { readonly job: string; readonly choice: RunChoice },
+  { job, parameters, asker, attempt, decided }: RunPlan,
+  request: Pick<RunRequest, 'parameters' | 'asker'> & { readonly job: string; readonly choice: RunChoice },
 ): void {
   const fits =
     job === request.job &&
     isDeepStrictEqual(parameters, request.parameters) &&
+    isDeepStrictEqual(asker, request.asker) &&
     [...attempt, ...decided].every(({ tenantId }) => request.choice.isIncluded(tenantId)) &&
     attempt.every(({ tenantId }) => request.choice.isOfJob(tenantId));
   if (!fits) throw planChanged(runId);

@@ -76,6 +76,7 @@ export class TableRunLog implements RunLog {
         ...requestProperties(request),
         ...parameters,
         ...askedProperties(run.asked),
+        ...(run.query === undefined ? {} : { query: run.query }),
       });
       return true;
     } catch (thrown) {

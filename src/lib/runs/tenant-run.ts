@@ -1,12 +1,20 @@
 import type { Clock } from '../runtime/clock.ts';
 import { BrokerError, type ErrorCode, toBrokerError } from '../model/errors.ts';
-import { parseDomainName } from '../model/identifiers.ts';
+import { parseDomainName, type TenantId } from '../model/identifiers.ts';
 import type { Secret } from '../model/secret.ts';
 import { errorFields, type Logger, scrub } from '../runtime/log.ts';
-import { type ExecuteDeps, executeJob } from './execute-job.ts';
+import { type AttemptDeps, type ExecuteDeps, executeJob } from './execute-job.ts';
 import type { JobRegistry, JobTenant } from './job.ts';
 import { readParameters } from './job-parameters.ts';
-import { longestRetryAfterSeconds, type PlannedTenant, type RunPlan, type RunStop, type TenantRun } from './run.ts';
+import type { WrittenRows } from './row.ts';
+import {
+  type Asker,
+  longestRetryAfterSeconds,
+  type PlannedTenant,
+  type RunPlan,
+  type RunStop,
+  type TenantRun,
+} from './run.ts';
 import type { RunId } from './run-id.ts';
 import type { Runs } from './runs.ts';
 import { type TraceDeps, TraceRecorder } from './tenant-trace.ts';
@@ -32,7 +40,25 @@ export interface TenantRunResult {
   readonly unrecorded?: true | undefined;
 }
 
+/** One tenant of a query. */
+export interface QueryVisit {
+  readonly runId: RunId;
+  readonly asker: Asker;
+  readonly parameters: RunPlan['parameters'];
+  readonly tenantId: TenantId;
+}
+
+/** The rows of a query in one tenant. */
+export interface QueryRows extends WrittenRows {
+  /** Why rows are missing. Absent: these are all. */
+  readonly missing?: string;
+  /** What the answer says beside its rows, or about having none. */
+  readonly note?: string;
+}
+
 export interface TenantRunDeps extends ExecuteDeps, TraceDeps {
+  /** Sends the request of a query into a tenant, under the rules for its asker. @throws BrokerError */
+  readonly askTenant: (visit: QueryVisit) => Promise<QueryRows>;
   readonly clock: Clock;
   readonly log: Logger;
   readonly jobs: JobRegistry;
@@ -41,7 +67,7 @@ export interface TenantRunDeps extends ExecuteDeps, TraceDeps {
 }
 
 /**
- * Runs the job for one tenant and records the outcome. Never throws: a failure is a value, and the run decides about
+ * Runs the job, or sends the request of a query, for one tenant and records the outcome. Never throws: a failure is a value, and the run decides about
  * retries. The platform may deliver the same input more than once; the first record wins.
  */
 export async function runTenant(deps: TenantRunDeps, input: TenantRunInput): Promise<TenantRunResult> {
@@ -107,7 +133,7 @@ async function attempt(
 ): Promise<TenantRunResult> {
   const started = { tenantId: tenant.tenantId, name: tenant.name, round: input.round, startedAtMs: deps.clock.nowMs() };
   const record = async (
-    rest: Pick<TenantRun, 'outcome' | 'code' | 'detail' | 'retryAfterSeconds' | 'rowsName'>,
+    rest: Pick<TenantRun, 'outcome' | 'code' | 'detail' | 'retryAfterSeconds' | 'rowsName' | 'more'>,
     rows = 0,
     columns: readonly string[] = [],
   ) =>
@@ -123,12 +149,9 @@ async function attempt(
     );
   const handedOut: Secret[] = [];
   const trace = new TraceRecorder(deps, handedOut);
-  let written;
+  let written: QueryRows;
   try {
-    const job = deps.jobs.find(plan.job);
-    if (job === undefined)
-      throw new BrokerError('job_unknown', `The job "${plan.job}" is not part of this deployment.`);
-    written = await executeJob({ ...deps, trace, handedOut }, job, jobTenant(tenant), plan.parameters);
+    written = await work({ ...deps, trace, handedOut }, input.runId, plan, tenant);
   } catch (thrown) {
     const error = toBrokerError(thrown);
     deps.log.log(
@@ -141,11 +164,30 @@ async function attempt(
     const retryAfterSeconds = outcome === 'retrying' ? error.retryAfterSeconds : undefined;
     return record({ outcome, code: error.code, detail: scrub(error.detail), retryAfterSeconds });
   }
-  if (written.count === 0) return record({ outcome: 'succeeded' });
+  const about = aboutRows(written);
+  if (written.count === 0) return record({ outcome: 'succeeded', ...about });
   // A unique name, so that an overlapping second delivery cannot overwrite the rows of the first record.
   const rowsName = `${tenant.tenantId}.${deps.newId()}`;
   await deps.runs.results.putRows(input.runId, rowsName, written.jsonLines);
-  return record({ outcome: 'succeeded', rowsName }, written.count, written.columns);
+  return record({ outcome: 'succeeded', rowsName, ...about }, written.count, written.columns);
+}
+
+/** @throws BrokerError of the job or the query; job_unknown. */
+function work(
+  deps: TenantRunDeps & AttemptDeps,
+  runId: RunId,
+  plan: RunPlan,
+  tenant: PlannedTenant,
+): Promise<QueryRows> {
+  const { asker, parameters } = plan;
+  if (asker !== undefined) return deps.askTenant({ runId, asker, parameters, tenantId: tenant.tenantId });
+  const job = deps.jobs.find(plan.job);
+  if (job === undefined) throw new BrokerError('job_unknown', `The job "${plan.job}" is not part of this deployment.`);
+  return executeJob(deps, job, jobTenant(tenant), parameters);
+}
+
+function aboutRows({ missing, note = missing }: QueryRows): Pick<TenantRun, 'detail' | 'more'> {
+  return { ...(note === undefined ? {} : { detail: scrub(note) }), ...(missing === undefined ? {} : { more: true }) };
 }
 
 /**

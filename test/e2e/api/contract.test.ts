@@ -118,6 +118,39 @@ describe('the gateway', () => {
   });
 });
 
+describe('queries', () => {
+  const ask = (body: unknown) => visitor.visit('queries-start', { token, body });
+
+  it('are checked, started and read while they run', async () => {
+    const query = { path: '/users', select: ['id', 'assignedLicenses'], tenants: [tenant] };
+    const checked = await ask({ ...query, check: true });
+    expect([checked.status, checked.body['tenants']]).toEqual([200, { chosen: 1, open: 1 }]);
+    const started = await ask(query);
+    expect(started.status).toBe(202);
+    const runId = String(started.body['runId']);
+    expect(await ended(runId)).toMatchObject({ job: 'query', query: '/v1.0/users?$select=id,assignedLicenses' });
+    for (const order of ['plan', 'arrival']) {
+      const { status, body } = await visitor.visit('runs-results', { path: { runId }, query: { order }, token });
+      expect([status, (body['rows'] as object[]).length > 0]).toEqual([200, true]);
+    }
+  });
+
+  it.each([
+    [{}, 'request_invalid'],
+    [{ path: '' }, 'request_invalid'],
+    [{ path: '/users', select: [] }, 'request_invalid'],
+    [{ path: '/users', headers: {} }, 'request_invalid'],
+    [{ path: 'https://evil.example/users' }, 'request_invalid'],
+    [{ path: '/users/a%2fb' }, 'request_invalid'],
+    [{ path: '/users', tenants: ['group:none'] }, 'request_invalid'],
+    [{ path: '/users', tenants: ['nobody.example'] }, 'tenant_unknown'],
+    [{ path: '/me' }, 'caller_forbidden'],
+    ['x'.repeat(530_000), 'request_too_large'],
+  ])('do not start with %#', async (body, code) => {
+    expect((await ask(body)).code).toBe(code);
+  });
+});
+
 describe('jobs and runs', () => {
   const window = 'contract-1';
   const runId = `licence-report@${window}`;
@@ -175,6 +208,8 @@ describe('jobs and runs', () => {
     ['runs', {}, { limit: '0' }],
     ['runs', {}, { jobs: 'x' }],
     ['runs-results', { runId }, { format: 'xlsx' }],
+    ['runs-results', { runId }, { order: 'random' }],
+    ['runs-results', { runId }, { order: 'arrival', format: 'csv' }],
     ['runs-tenants', { runId }, { outcome: 'good' }],
     ['audit', {}, { from: 'yesterday' }],
     ['audit', {}, { from: '2026-11-25', to: '2026-11-24' }],

@@ -120,6 +120,7 @@ const outputs: Readonly<Record<string, RegExp>> = {
   'GET /api/approvals/{approvalId}': /possibleDecisions/,
   'POST /api/approvals/{approvalId}/decision': /approved/,
   'GET /api/gateway/{tenant}/{resource}/{path}': /displayName/,
+  'POST /api/queries': /query@manual-/,
   'GET /api/tenants': /reachable/,
   'GET /api/tenants/{tenant}': /history/,
   'PUT /api/tenants/{tenant}/tags': /threshold=30/,

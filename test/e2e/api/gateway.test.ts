@@ -222,6 +222,7 @@ describe('docs/gateway.md', () => {
     /"displayName":/,
     /^(?:[0-9a-f-]{36}\n){5,}$/,
     /"id":"1","status":200[\s\S]*"id":"2","status":403/,
+    /^(?:\{"tenantId":"[^\n]*"accountEnabled":(?:true|false)\}\n){5,}$/,
     /the portal reads users/,
   ];
 

@@ -18,7 +18,10 @@ const runId = z.string().meta({ description: '`job@window`. Percent-encode it in
 const runSummarySchema = z
   .object({
     runId,
-    job: z.string(),
+    job: z.string().meta({ description: 'Name of the job, or `query`.' }),
+    query: z.string().optional().meta({
+      description: 'Path and query of the GET that a query sends in each tenant. Absent for a job.',
+    }),
     window: z.string(),
     status: z.enum(runStatuses).meta({
       description:
@@ -104,6 +107,9 @@ const runTenantSchema = z
       description: 'Number of rounds in which the tenant was tried. 0 if the outcome needed no attempt.',
     }),
     rows: count,
+    more: z.literal(true).optional().meta({
+      description: 'Of a query: Microsoft Graph has more rows than these. `detail` says why they are missing.',
+    }),
     startedAt: isoTime.optional().meta({ description: 'Start of the last attempt.' }),
     finishedAt: isoTime.optional().meta({ description: 'End of the last attempt.' }),
   })
@@ -143,8 +149,21 @@ export const runTenantDetailsSchema = runTenantSchema
 
 const rowSchema = z
   .object({ tenantId: guid, tenantName: z.string(), tenantDomain: z.string().nullable() })
-  .catchall(z.union([z.string(), z.number(), z.boolean(), z.null()]))
-  .meta({ id: 'Row', description: 'One row of a result: the tenant, then the columns of the job.' });
+  .catchall(
+    z.union([
+      z.string(),
+      z.number(),
+      z.boolean(),
+      z.null(),
+      z.array(z.unknown()).readonly(),
+      z.record(z.string(), z.unknown()).readonly(),
+    ]),
+  )
+  .meta({
+    id: 'Row',
+    description:
+      'One row of a result: the tenant, then the columns of the job, or the properties of an object that a query found. Only the latter may be nested; a CSV has them as JSON.',
+  });
 export const resultsAnswerSchema = z
   .object({
     rows: z.array(rowSchema),

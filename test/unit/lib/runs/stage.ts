@@ -106,6 +106,7 @@ export async function stageRun(
       stops: createRunStops({ runLog, clock }),
     },
     jobPositions: (stack) => stack,
+    askTenant: () => Promise.reject(new TypeError('no query here')),
     newId: () => `attempt-${started.length}-${ids++}`,
   };
   const attempt = (index: number, input: Partial<TenantRunInput> = {}): Promise<TenantRunResult> =>

@@ -1,13 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import { BrokerError, type ErrorCode } from '../../../../src/lib/model/errors.ts';
 import { announceRun } from '../../../../src/lib/runs/announce-run.ts';
+import { exportRun } from '../../../../src/lib/runs/export-run.ts';
 import { finishRun } from '../../../../src/lib/runs/finish-run.ts';
 import { settle } from '../../../fakes/fake-clock.ts';
 import { rerunRequest } from '../../../../src/lib/runs/rerun.ts';
-import type { RunPlan } from '../../../../src/lib/runs/run.ts';
+import type { Asker, RunPlan, TenantRun } from '../../../../src/lib/runs/run.ts';
 import { createRunPlans } from '../../../../src/lib/runs/run-plans.ts';
 import { createRunStops } from '../../../../src/lib/runs/run-stops.ts';
-import { runTenant } from '../../../../src/lib/runs/tenant-run.ts';
+import { type QueryRows, type QueryVisit, runTenant } from '../../../../src/lib/runs/tenant-run.ts';
 import { readPages } from '../../../support/result-pages.ts';
 import { handedOut, runId, stageRun, tenantId } from './stage.ts';
 
@@ -457,4 +458,97 @@ test('a tenant that waited for a retry keeps its trace when the run is closed', 
   const record = await runLog.findTenant(runId, tenantId(0));
   expect(record).toMatchObject({ outcome: 'failed', code: 'run_cancelled', trace: { log: [{ event: 'probe.slow' }] } });
   expect(record?.trace?.error).toContain('Later.');
+});
+
+describe('a tenant of a query', () => {
+  const asker: Asker = {
+    applicationId: 'cccccccc-0000-4000-8000-000000000001',
+    objectId: 'cccccccc-0000-4000-8000-00000000000a',
+    kind: 'user',
+    roles: ['Requests.Send'],
+    tenantId: tenantId(9),
+    name: 'ada@partner.example',
+  };
+
+  async function staged(askTenant: (visit: QueryVisit) => Promise<QueryRows>) {
+    const staged = await stageRun(async () => []);
+    const query = 'query@w';
+    const parameters = { path: '/v1.0/users', allPages: false };
+    await staged.runLog.create(
+      {
+        runId: query,
+        job: 'query',
+        window: 'w',
+        startedBy: asker.applicationId,
+        createdAtMs: 0,
+        query: parameters.path,
+      },
+      { parameters, asker },
+    );
+    const attempt = [{ tenantId: tenantId(0), name: 'Tenant 0', defaultDomain: 'zero.example' }];
+    const { digest } = await staged.results.putPlan(query, { job: 'query', parameters, asker, attempt, decided: [] });
+    await staged.runLog.change(query, { status: 'running', startedAtMs: 0, planDigest: digest });
+    const visits: QueryVisit[] = [];
+    const deps = {
+      ...staged.deps,
+      askTenant: (visit: QueryVisit) => {
+        visits.push(visit);
+        return askTenant(visit);
+      },
+    };
+    const visit = (input = {}) => runTenant(deps, { runId: query, index: 0, round: 1, last: false, ...input });
+    return { ...staged, visit, visits, record: () => staged.runLog.findTenant(query, tenantId(0)), query, parameters };
+  }
+
+  const rows = { jsonLines: '{"id":1,"a":{"b":[1]}}\n', count: 1, columns: ['id', 'a'] };
+
+  test('is asked for the caller that the plan keeps, and its rows may be nested', async () => {
+    const { visit, visits, record, query, parameters, started, runLog, results } = await staged(async () => rows);
+    expect(await visit()).toEqual({ outcome: 'succeeded' });
+    expect(visits).toEqual([{ runId: query, asker, parameters, tenantId: tenantId(0) }]);
+    expect(started).toEqual([]);
+    expect(await record()).toMatchObject({ outcome: 'succeeded', rows: 1, columns: ['id', 'a'] });
+    const run = (await runLog.find(query))!;
+    expect((await readPages({ log: runLog, results }, run, { format: 'csv' })).join('')).toBe(
+      `\uFEFFtenantId,tenantName,tenantDomain,id,a\r\n${tenantId(0)},Tenant 0,zero.example,1,"{""b"":[1]}"\r\n`,
+    );
+  });
+
+  test.each([
+    [
+      { ...rows, missing: 'Cut.' },
+      { more: true, detail: 'Cut.' },
+    ],
+    [
+      { jsonLines: '', count: 0, columns: [], note: 'Not there.' },
+      { detail: 'Not there.', rows: 0 },
+    ],
+  ])('says what is missing: %#', async (answer, expected) => {
+    const { visit, record } = await staged(async () => answer);
+    await visit();
+    expect(await record()).toMatchObject({ outcome: 'succeeded', ...expected });
+  });
+
+  test.each<[ErrorCode, TenantRun['outcome']]>([
+    ['caller_forbidden', 'failed'],
+    ['request_invalid', 'failed'],
+    ['tenant_excluded', 'skipped'],
+    ['throttled', 'retrying'],
+    ['audit_unavailable', 'retrying'],
+  ])('maps the failure %s to %s', async (code, outcome) => {
+    const { visit, record } = await staged(fail(code));
+    expect(await visit()).toMatchObject({ outcome, code });
+    expect(await record()).toMatchObject({ outcome, code });
+  });
+
+  test('is announced to nobody, and leaves no file', async () => {
+    const { visit, query, deps, runLog, results, clock } = await staged(async () => rows);
+    await visit();
+    await runLog.change(query, { status: 'failed', stoppedBy: { code: 'credential_revoked', detail: 'x' } });
+    const sent: unknown[] = [];
+    const notifier = { send: async (notice: unknown) => void sent.push(notice) };
+    expect(await announceRun({ ...deps, notifier }, { runId: query })).toEqual({ announced: false });
+    expect(await exportRun({ ...deps, clock, runs: { log: runLog, results } }, query)).toEqual({ exported: false });
+    expect(sent).toEqual([]);
+  });
 });
