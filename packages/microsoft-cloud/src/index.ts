@@ -1,4 +1,4 @@
-export type { CloudOptions } from './create-cloud.ts';
+export type { CloudOptions } from './cloud-options.ts';
 export { type RunningCloud, startCloud } from './start-cloud.ts';
 export { type CloudDocument, environmentOf } from './document.ts';
 export type { Clock, CloudClock } from './clock.ts';

@@ -2,8 +2,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { CloudClock } from './clock.ts';
-import { serveControl } from './control/control.ts';
-import { assembleCloud, checkOptions, type Cloud, type CloudOptions, createBase } from './create-cloud.ts';
+import type { Cloud } from './assemble-cloud.ts';
+import { createBase } from './cloud-base.ts';
+import { checkOptions, type CloudOptions } from './cloud-options.ts';
 import { type CloudDocument, createDocument } from './document.ts';
 import type { Faults } from './faults/faults.ts';
 import type { Ledger } from './ledger.ts';
@@ -46,7 +47,12 @@ export interface RunningCloud {
  */
 export async function startCloud(options: CloudOptions = {}): Promise<RunningCloud> {
   checkOptions(options);
-  const base = await createBase(options);
+  // The keys are created in other threads while this one loads the services.
+  const [base, { assembleCloud }, { serveControl }] = await Promise.all([
+    createBase(options),
+    import('./assemble-cloud.ts'),
+    import('./control/control.ts'),
+  ]);
   let cloud = assembleCloud(options, base);
   let document: CloudDocument | undefined;
   const known = (): CloudDocument => {

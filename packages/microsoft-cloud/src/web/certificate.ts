@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { generate } from 'selfsigned';
 
 export interface Certificates {
   /** PEM of the certificate authority that clients must trust. */
@@ -18,9 +17,11 @@ const lifetimeMs = 30 * 24 * 3600 * 1000;
  * finds the issuer of a certificate by name.
  */
 export async function createCertificates(nowMs: number): Promise<Certificates> {
+  // Takes longer to load than all services, so that it must not delay the creation of other keys.
+  const { default: selfsigned } = await import('selfsigned');
   const validity = { notBeforeDate: new Date(nowMs - 3_600_000), notAfterDate: new Date(nowMs + lifetimeMs) };
   const name = `microsoft-cloud ${randomBytes(4).toString('hex')}`;
-  const authority = await generate([{ name: 'commonName', value: name }], {
+  const authority = await selfsigned.generate([{ name: 'commonName', value: name }], {
     ...validity,
     keyType: 'ec',
     algorithm: 'sha256',
@@ -29,7 +30,7 @@ export async function createCertificates(nowMs: number): Promise<Certificates> {
       { name: 'keyUsage', keyCertSign: true, cRLSign: true, critical: true },
     ],
   });
-  const leaf = await generate([{ name: 'commonName', value: 'localhost' }], {
+  const leaf = await selfsigned.generate([{ name: 'commonName', value: 'localhost' }], {
     ...validity,
     keyType: 'ec',
     algorithm: 'sha256',

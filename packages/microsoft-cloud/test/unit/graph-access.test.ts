@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { createCloud } from '../../src/create-cloud.ts';
+import { cloudInMemory } from './cloud-in-memory.ts';
 import { changeTenant } from '../../src/population/change-tenant.ts';
 import { directoryRoles } from '../../src/population/roles.ts';
 import type { CustomerTenant } from '../../src/population/tenant.ts';
@@ -11,7 +11,7 @@ import type { World } from '../../src/world.ts';
 let world: World;
 let customer: CustomerTenant;
 beforeAll(async () => {
-  ({ world } = await createCloud({ tenants: 1, plain: true }));
+  ({ world } = await cloudInMemory({ tenants: 1, plain: true }));
   const [first] = world.customers;
   if (first === undefined) throw new Error('The cloud has no customer.');
   customer = first;

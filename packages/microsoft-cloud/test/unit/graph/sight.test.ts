@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { createCloud } from '../../../src/create-cloud.ts';
+import { cloudInMemory } from '../cloud-in-memory.ts';
 import type { Row } from '../../../src/graph/declaration.ts';
 import { createGraphEngine } from '../../../src/graph/graph.ts';
 import { GraphError } from '../../../src/graph/graph-error.ts';
@@ -15,7 +15,7 @@ let world: World;
 let engine: Engine;
 beforeAll(async () => {
   await loadTypes();
-  ({ world } = await createCloud({ tenants: 25, usersPerTenant: 60 }));
+  ({ world } = await cloudInMemory({ tenants: 25, usersPerTenant: 60 }));
   engine = createGraphEngine({ ...world, addresses: () => ({ graph: 'https://graph.test' }) as never });
 });
 

@@ -1,6 +1,7 @@
 import { publishedPermissions } from 'graph-permissions/permission-ids';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { type Cloud, createCloud } from '../../../src/create-cloud.ts';
+import type { Cloud } from '../../../src/assemble-cloud.ts';
+import { cloudInMemory } from '../cloud-in-memory.ts';
 import { loadTypes } from '../../../src/graph/schema/schema.ts';
 import type { Caller } from '../../../src/resource/caller.ts';
 import type { CloudRequest, Reply } from '../../../src/web/http.ts';
@@ -11,7 +12,7 @@ const tenantIndex = 4;
 let cloud: Cloud;
 beforeAll(async () => {
   await loadTypes();
-  cloud = await createCloud({ tenants: 6, plain: true });
+  cloud = await cloudInMemory({ tenants: 6, plain: true });
   const service = (name: string): string => `https://${name}.test`;
   cloud.setAddresses(new Proxy({} as never, { get: (_target, name) => service(String(name)) }));
 });

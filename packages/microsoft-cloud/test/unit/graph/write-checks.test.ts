@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { type Cloud, createCloud } from '../../../src/create-cloud.ts';
+import type { Cloud } from '../../../src/assemble-cloud.ts';
+import { cloudInMemory } from '../cloud-in-memory.ts';
 import type { Row } from '../../../src/graph/declaration.ts';
 import { GraphError } from '../../../src/graph/graph-error.ts';
 import { loadTypes } from '../../../src/graph/schema/schema.ts';
@@ -47,7 +48,7 @@ const firstId = (path: string): string => String(listOf(path)[0]?.['id']);
 
 beforeAll(async () => {
   await loadTypes();
-  cloud = await createCloud({ tenants: 12, plain: true });
+  cloud = await cloudInMemory({ tenants: 12, plain: true });
   cloud.setAddresses(new Proxy({} as never, { get: (_target, name) => `https://${String(name)}.test` }));
   domain = String(listOf('domains').find(({ isDefault }) => isDefault === true)?.['id']);
   unlicensed = cloud.world.customers.findIndex(
