@@ -1,10 +1,11 @@
 /**
  * `node prepare.mjs [FOLDER]`: builds the package into a folder, by default dist, which is emptied first. npm runs it after an
- * installation in the repository and before packing. It does nothing where TypeScript is not installed (`npm ci
+ * installation in the repository and before packing. It does nothing where TypeScript or esbuild is not installed (`npm ci
  * --omit=dev`).
  *
- * The sources import the workspace graph-permissions, which is not published. Its build becomes a part of this package, so
- * that the packed archive can be installed anywhere.
+ * Few files start faster than one for each source, so esbuild bundles them. The sources import the workspace
+ * graph-permissions, which is not published: its code goes into the bundles, and its declarations become a part of this
+ * package, so that the packed archive can be installed anywhere.
  */
 import { execFileSync } from 'node:child_process';
 import { chmodSync, cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -13,13 +14,33 @@ import { dirname, join, relative, resolve as absolute } from 'node:path';
 
 const { resolve } = createRequire(import.meta.url);
 
-function compilerPath() {
+async function toolsOrNothing() {
   try {
-    return join(dirname(resolve('typescript/package.json')), 'bin/tsc');
+    const compiler = join(dirname(resolve('typescript/package.json')), 'bin/tsc');
+    return { compiler, build: (await import('esbuild')).build };
   } catch {
     return undefined;
   }
 }
+
+/** The files that package.json names. */
+const entryPoints = ['index', 'client', 'command', 'testing', 'main'];
+
+const bundle = (build, folder) =>
+  build({
+    absWorkingDir: import.meta.dirname,
+    entryPoints: entryPoints.map((name) => `src/${name}.ts`),
+    outdir: folder,
+    chunkNames: 'chunks/[name]-[hash]',
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node22',
+    conditions: ['workspace-source'],
+    external: Object.keys(JSON.parse(readFileSync(join(import.meta.dirname, 'package.json'), 'utf8')).dependencies),
+    logLevel: 'warning',
+  });
 
 const imported = /(['"])graph-permissions\/([\w-]+)\1/g;
 
@@ -27,7 +48,7 @@ const imported = /(['"])graph-permissions\/([\w-]+)\1/g;
 function relink(folder, copy) {
   for (const name of readdirSync(folder, { recursive: true })) {
     const path = join(folder, name);
-    if (!/\.(?:js|d\.ts)$/.test(name) || dirname(path) === copy) continue;
+    if (!name.endsWith('.d.ts') || dirname(path) === copy) continue;
     const text = readFileSync(path, 'utf8');
     if (!text.includes('graph-permissions/')) continue;
     const to = relative(dirname(path), copy).replaceAll('\\', '/');
@@ -39,8 +60,9 @@ function relink(folder, copy) {
   }
 }
 
-const compiler = compilerPath();
-if (compiler !== undefined) {
+const tools = await toolsOrNothing();
+if (tools !== undefined) {
+  const { compiler, build } = tools;
   const folder = absolute(process.argv[2] ?? join(import.meta.dirname, 'dist'));
   const compile = (cwd, ...options) =>
     execFileSync(process.execPath, [compiler, '-p', 'tsconfig.build.json', ...options], { cwd, stdio: 'inherit' });
@@ -48,9 +70,13 @@ if (compiler !== undefined) {
   const permissions = dirname(resolve('graph-permissions/package.json'));
   // Its types are needed first: npm prepares all workspaces at the same time.
   if (existsSync(join(permissions, 'src'))) compile(permissions);
-  compile(import.meta.dirname, '--outDir', folder);
+  compile(import.meta.dirname, '--emitDeclarationOnly', '--outDir', folder);
+  await bundle(build, folder);
   const copy = join(folder, 'graph-permissions');
-  cpSync(join(permissions, 'dist'), copy, { recursive: true });
+  cpSync(join(permissions, 'dist'), copy, {
+    recursive: true,
+    filter: (path) => !path.endsWith('.js'),
+  });
   relink(folder, copy);
   // npm makes a command executable only when it links it.
   chmodSync(join(folder, 'main.js'), 0o755);
