@@ -15,8 +15,8 @@ export interface Store {
   rows(tenantId: string, place: string, todayMs: number | undefined, create: () => readonly Row[]): readonly Row[];
 }
 
-/** Rows of up to 10 KB in memory: some 600 MB at most. A tenant whose rows were dropped creates the same rows again. */
-const defaultRows = 60_000;
+/** Rows of up to 10 KB in memory: some 400 MB at most. A tenant whose rows were dropped creates the same rows again. */
+const defaultRows = 40_000;
 
 export function createStore(maxRows = defaultRows): Store {
   const changes = new Map<string, Changes>();
