@@ -1,4 +1,5 @@
 import { cachedToken } from './cached-token.ts';
+import { cloud } from './cloud.ts';
 import { coldStorm } from './cold-storm.ts';
 import { dashboard } from './dashboard.ts';
 import { fanOut } from './fan-out.ts';
@@ -24,4 +25,5 @@ export const benches: readonly Bench[] = [
   gatewayJudge,
   policyDecision,
   dashboard,
+  cloud,
 ];

@@ -1,5 +1,8 @@
 import { execFile } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 
 export interface Load {
@@ -32,6 +35,31 @@ export const post = ({ body, ...load }: PostLoad): Promise<LoadResult> =>
 
 /** Sends GET requests from a separate process (autocannon). @throws Error if a reply was not 2xx: failures are fast and would distort the figure. */
 export const get = (load: Load): Promise<LoadResult> => measure(load, []);
+
+interface MixedRequest {
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** GET requests to one origin. Each connection sends them one after the other, again and again. */
+export interface MixedLoad extends Omit<Load, 'url' | 'headers'> {
+  readonly requests: readonly MixedRequest[];
+}
+
+/** Sends different GET requests as {@link get} sends its own. autocannon reads them from an HTTP archive (HAR). */
+export async function getMixed({ requests, ...load }: MixedLoad): Promise<LoadResult> {
+  const entries = requests.map(({ url, headers }) => ({
+    request: { method: 'GET', url, headers: Object.entries(headers).map(([name, value]) => ({ name, value })) },
+  }));
+  const folder = await mkdtemp(join(tmpdir(), 'ptb-bench-'));
+  try {
+    const file = join(folder, 'requests.har');
+    await writeFile(file, JSON.stringify({ log: { entries } }));
+    return await measure({ url: new URL(requests[0]?.url ?? '').origin, headers: {}, ...load }, [`--har=${file}`]);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
 
 async function measure({ url, headers, connections, seconds }: Load, more: readonly string[]): Promise<LoadResult> {
   const script = createRequire(import.meta.url).resolve('autocannon');
