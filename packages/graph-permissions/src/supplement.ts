@@ -16,6 +16,12 @@ GET /directory/deviceLocalCredentials: DeviceLocalCredential.ReadBasic.All Devic
 GET /directory/deviceLocalCredentials/{id}: DeviceLocalCredential.ReadBasic.All DeviceLocalCredential.Read.All
 # List subscriptions (companySubscription)
 GET /directory/subscriptions: Organization.Read.All Directory.Read.All Directory.ReadWrite.All
+# List deletedItems (directory objects)
+GET /directory/deletedItems/microsoft.graph.administrativeUnit: AdministrativeUnit.Read.All
+GET /directory/deletedItems/microsoft.graph.application: Application.Read.All
+GET /directory/deletedItems/microsoft.graph.group: Group.Read.All
+GET /directory/deletedItems/microsoft.graph.servicePrincipal: Application.Read.All
+GET /directory/deletedItems/microsoft.graph.user: User.Read.All
 # List managedDevices
 GET /users/{id}/managedDevices: DeviceManagementManagedDevices.Read.All DeviceManagementManagedDevices.ReadWrite.All
 # Get authenticationMethodsPolicy

@@ -1,6 +1,8 @@
-import type { Method, Opening } from 'graph-permissions/permission-map';
+import { buildPermissionMap } from 'graph-permissions/build-map';
+import type { Method, Opening, PermissionMap } from 'graph-permissions/permission-map';
 import { isRead, onlyReads } from 'graph-permissions/reads';
 import { required, type Required } from 'graph-permissions/required';
+import { tableEntries } from 'graph-permissions/table';
 import type { World } from '../world.ts';
 
 /** What a page of the documentation says and the permission file has lost. */
@@ -51,13 +53,40 @@ const corrections: readonly Correction[] = [
 ];
 
 /**
+ * "Get deleted item", "Permanently delete item", "Restore deleted item": each permission is for one type of object, which a
+ * path with an id does not name. So a gateway must not have these lines, and here one permission opens all types.
+ */
+const deletedItems = `
+GET /directory/deletedItems/{id}: AdministrativeUnit.Read.All Application.Read.All Group.Read.All User.Read.All
+DELETE /directory/deletedItems/{id}: AdministrativeUnit.ReadWrite.All Application.ReadWrite.All Group.ReadWrite.All User.ReadWrite.All
+POST /directory/deletedItems/{id}/restore: AdministrativeUnit.ReadWrite.All Application.ReadWrite.All Group.ReadWrite.All User.DeleteRestore.All User.ReadWrite.All
+`;
+let deletedItemsMap: PermissionMap | undefined;
+
+/** Where the permission map comes from. */
+type MapSource = Pick<World, 'graphPermissions'>;
+
+function listedFor(world: MapSource, method: Method, path: string): Required | undefined {
+  const listed = required(world.graphPermissions.map(), method, path);
+  if (!/^\/directory\/deleteditems\//i.test(path)) return listed;
+  deletedItemsMap ??= buildPermissionMap(tableEntries(deletedItems));
+  const added = required(deletedItemsMap, method, path);
+  if (listed === undefined || added === undefined) return listed ?? added;
+  const both = (scheme: keyof Required): readonly Opening[] => {
+    const known = new Set(listed[scheme].map(({ permission }) => permission));
+    return [...listed[scheme], ...added[scheme].filter(({ permission }) => !known.has(permission))];
+  };
+  return { delegated: both('delegated'), application: both('application') };
+}
+
+/**
  * The permissions that open a request: those of the map, without permissions that only read on writes, and with what the
  * documentation adds.
  * @param path without version: `/users/0a1b/memberOf`.
  * @returns undefined for a path that the map does not contain.
  */
-export function neededPermissions(world: World, method: Method, path: string): Required | undefined {
-  const listed = required(world.graphPermissions.map(), method, path);
+export function neededPermissions(world: MapSource, method: Method, path: string): Required | undefined {
+  const listed = listedFor(world, method, path);
   if (listed === undefined) return undefined;
   const plain = plainPath(path);
   const found = corrections.filter((each) => each.path.test(plain) && each.methods.split(' ').includes(method));

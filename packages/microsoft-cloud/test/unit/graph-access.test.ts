@@ -78,6 +78,20 @@ describe('graphAccess', () => {
     expect(access(permissions, request)?.allowed).toBe(true);
   });
 
+  it.each([
+    ['User.Read.All', 'GET /directory/deletedItems/microsoft.graph.user', true],
+    ['Group.Read.All', 'GET /directory/deletedItems/microsoft.graph.user', false],
+    ['Group.Read.All', 'GET /directory/deletedItems/microsoft.graph.group', true],
+    ['Application.Read.All', 'GET /directory/deletedItems/microsoft.graph.application', true],
+    ['Group.Read.All', 'GET /directory/deletedItems/0a1b', true],
+    ['Group.Read.All', 'DELETE /directory/deletedItems/0a1b', false],
+    ['Group.ReadWrite.All', 'DELETE /directory/deletedItems/0a1b', true],
+    ['User.ReadWrite.All', 'POST /directory/deletedItems/0a1b/restore', true],
+    ['User.Read.All', 'POST /directory/deletedItems/0a1b/restore', false],
+  ])('knows what opens deleted objects. %s: %s is allowed: %s', (permissions, request, allowed) => {
+    expect(access(permissions, request)?.allowed).toBe(allowed);
+  });
+
   it('keeps delegated and application permissions apart', () => {
     const request = 'GET /users/0a1b/authentication/methods';
     expect(access('UserAuthenticationMethod.Read', request, { isApplication: true })).toEqual({
