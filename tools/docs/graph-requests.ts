@@ -1,5 +1,5 @@
 import { partnerMap } from 'graph-permissions/partner-table';
-import { required } from 'graph-permissions/required';
+import { requestPermissions } from '../../packages/microsoft-cloud/test/usual-request-permissions.ts';
 import { type UsualRequest, usualRequests } from '../../packages/microsoft-cloud/test/usual-requests.ts';
 
 const answers: Readonly<Record<UsualRequest['answer'], string>> = {
@@ -8,12 +8,19 @@ const answers: Readonly<Record<UsualRequest['answer'], string>> = {
   file: 'redirect to a CSV file',
 };
 
+const code = (names: readonly string[]): string => names.map((name) => `\`${name}\``).join(' ');
+
 /** The permissions that only read, or all if there is none. */
+function reading(names: readonly string[]): readonly string[] {
+  const found = names.filter((name) => name.includes('.Read') && !name.includes('.ReadWrite'));
+  return found.length === 0 ? names : found;
+}
+
 function permissionsOf(request: string): string {
-  const path = (request.split('?')[0] ?? '').replace(/\{\w+\}/g, '{id}');
-  const names = (required(partnerMap(), 'GET', path)?.delegated ?? []).map(({ permission }) => permission);
-  const reading = names.filter((name) => name.includes('.Read') && !name.includes('.ReadWrite'));
-  return (reading.length === 0 ? names : reading).map((name) => `\`${name}\``).join(' ');
+  const graphPermissions = { map: partnerMap, table: () => ({ scopes: {}, roles: {} }) };
+  const { oneOf, properties } = requestPermissions({ graphPermissions }, request, 'delegated');
+  const more = properties.map((each) => `, and for \`${each.property}\` ${code(reading(each.oneOf))}`);
+  return `${code(reading(oneOf))}${more.join('')}`;
 }
 
 const rowOf = ({ what, request, answer, isAdvanced }: UsualRequest): string =>
@@ -24,8 +31,8 @@ export const graphRequests = (): string => `# Usual requests of reports
 
 What reports of partners usually ask Microsoft Graph, and how the simulated cloud answers. Each row is a test
 (\`test/unit/graph/usual-requests.test.ts\`): the request is answered with every permission in a tenant that has
-Microsoft 365 E5, and refused without a permission. One of the permissions is enough. Permissions that also write are left
-out. Written by \`npm run docs\`.
+Microsoft 365 E5, and refused without a permission. One of the permissions is enough, except where a property needs one
+more; \`A+B\` stands for both. Permissions that also write are left out. Written by \`npm run docs\`.
 
 | what | request | delegated permission, one of | answer |
 |---|---|---|---|

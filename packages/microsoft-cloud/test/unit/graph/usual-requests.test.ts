@@ -5,6 +5,7 @@ import { cloudInMemory } from '../cloud-in-memory.ts';
 import { loadTypes } from '../../../src/graph/schema/schema.ts';
 import type { Caller } from '../../../src/resource/caller.ts';
 import type { CloudRequest, Reply } from '../../../src/web/http.ts';
+import { requestPermissions } from '../../usual-request-permissions.ts';
 import { usualRequests } from '../../usual-requests.ts';
 
 /** It has Microsoft 365 E5, so that nothing is refused for want of a licence. */
@@ -82,4 +83,19 @@ describe('the usual requests of reports', () => {
       expect.objectContaining({ status: 403, code: 'Authorization_RequestDenied' }),
     );
   });
+
+  it.each(usualRequests)(
+    '$request needs one permission of its row, and those of its properties',
+    ({ request, isAdvanced }) => {
+      const address = `/v1.0${addressOf(request)}`;
+      const { oneOf, properties } = requestPermissions(cloud.world, request, 'application');
+      for (const name of oneOf) {
+        const held = name.split('+');
+        const more = properties.map((each) => each.oneOf[0] ?? '');
+        expect(send(address, new Set([...held, ...more]), isAdvanced).status, name).toBeLessThan(400);
+        if (properties.some((each) => !each.oneOf.includes(name)))
+          expect(() => send(address, new Set(held), isAdvanced)).toThrow(expect.objectContaining({ status: 403 }));
+      }
+    },
+  );
 });
