@@ -68,8 +68,8 @@ export interface CollectionRules {
   readonly searched?: readonly string[];
   /** Properties that are returned without `$select`. Missing: all whose description does not say "only on $select". */
   readonly byDefault?: readonly string[];
-  /** The only query options of a list, where its page names them. Missing: all. */
-  readonly allowed?: readonly QueryOption[];
+  /** The list is answered only with a type in its path: `directory/deletedItems/microsoft.graph.user`. */
+  readonly needsType?: true;
   /** Whether a path that ends in `/delta` is answered. */
   readonly delta?: boolean;
 }

@@ -1,6 +1,6 @@
 import { json, type Reply } from '../../web/http.ts';
 import type { EntitySet, Row } from '../declaration.ts';
-import { badRequest, GraphError } from '../graph-error.ts';
+import { GraphError, notFound } from '../graph-error.ts';
 import type { Expression, QueryOptions } from '../odata/expression.ts';
 import { createShaper, placeOf as locationOf, type Shaper } from './expand.ts';
 import type { Located } from './locate.ts';
@@ -15,8 +15,8 @@ import { placeOf } from './view.ts';
 export function delta(request: ReadRequest): Reply {
   const { located, options, places, target } = request;
   const set = located.declared;
-  if (set?.kind !== 'set' || set.delta !== true)
-    throw badRequest(`Change tracking is not supported against '${target.type.name}'.`);
+  // `checkDelta` has refused the others.
+  if (set?.kind !== 'set') throw notFound(located.context);
   const only = wantedIds(request);
   const shape = createShaper({ ...options, select: withId(options.select) }, target.type, places, set.byDefault);
   if (options.deltaToken === 'latest') return reply(request, [], tokenOf(places.view.changes.number));

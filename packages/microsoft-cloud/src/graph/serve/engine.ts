@@ -10,6 +10,7 @@ import { type Schema, schemaOf, type Version } from '../schema/schema.ts';
 import { plainAddress } from './addresses.ts';
 import { type Catalog, createCatalog } from './catalog.ts';
 import { type Access, checkExpanded } from './check-access.ts';
+import { checkDelta } from './check-delta.ts';
 import { delta } from './delta.ts';
 import { locate } from './locate.ts';
 import { operate } from './operations.ts';
@@ -88,6 +89,7 @@ function answer(parts: Parts, request: CloudRequest, caller: Caller): Reply {
   const target = targetOf(parts, request, caller, { path, schema });
   const options = parseQuery(request.query);
   checkOptions(options, target);
+  if (target.ending.kind === 'delta') checkTracking(parts, caller, { target, options, path });
   if (isOwn && caller.isApplication)
     throw new GraphError(400, 'BadRequest', '/me request is only valid with delegated authentication flow.');
   const readable = access.check(caller, request.method, path);
@@ -148,6 +150,18 @@ function targetOf(
     access.check(caller, method, path);
     throw notSimulated(path);
   }
+}
+
+/** @throws GraphError 400 for a list whose changes Graph does not track, 501 for one whose changes it does. */
+function checkTracking(
+  { catalog, access }: Parts,
+  caller: Caller,
+  { target, options, path }: { readonly target: Target; readonly options: QueryOptions; readonly path: string },
+): void {
+  const isListed = access.lists('GET', path);
+  if (checkDelta(target, options, { catalog, isListed }) === 'answered') return;
+  if (isListed) access.check(caller, 'GET', path);
+  throw notSimulated(path);
 }
 
 /** Options that would be without effect. */

@@ -1,5 +1,6 @@
 import type { CollectionRules, QueryOption, Row } from '../declaration.ts';
 import { badRequest, GraphError } from '../graph-error.ts';
+import { optionsOfLists } from '../query-options.ts';
 import { compileFilter, compileValue, type CompileContext } from '../odata/compile.ts';
 import { orderOf } from '../odata/compare.ts';
 import type { OrderBy, QueryOptions } from '../odata/expression.ts';
@@ -22,8 +23,12 @@ export const listRules = (rules: CollectionRules, type: TypeInfo): ListRules => 
       : rules.queries === 'directory',
 });
 
-/** @throws QueryError for an option that the page of the list does not name. The message was seen at one list. */
-export function checkAllowed(options: QueryOptions, { allowed }: ListRules): void {
+/**
+ * @param path of the declaration of the list.
+ * @throws QueryError for an option that the page of the list does not name. The message was seen at one list.
+ */
+export function checkAllowed(options: QueryOptions, path: string | undefined): void {
+  const allowed = optionsOfLists.get(path ?? '')?.allowed;
   if (allowed === undefined) return;
   const used: Readonly<Record<QueryOption, boolean>> = {
     select: options.select !== undefined,

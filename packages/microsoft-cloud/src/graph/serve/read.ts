@@ -56,7 +56,14 @@ const collectionRules = (declared: Declaration | undefined): CollectionRules =>
   declared === undefined || declared.kind === 'singleton' || declared.kind === 'report' ? {} : declared;
 
 /** Refuses what the directory does not answer, before any row is read. */
-function checkDirectory({ options, target, isEventual, places }: ReadRequest, rules: ListRules): void {
+function checkDirectory({ options, target, located, isEventual, places }: ReadRequest, rules: ListRules): void {
+  // "List deletedItems". The text was seen in public logs of requests to Graph.
+  if (rules.needsType === true && located.cast === undefined)
+    throw new GraphError(
+      400,
+      'Request_UnsupportedQuery',
+      'Searches against this resource are not supported. Only specific instances can be queried.',
+    );
   const problem = rules.isDirectory
     ? directoryProblem(options, openType(target.type, places.schema), isEventual)
     : undefined;
@@ -102,7 +109,7 @@ function visible({ target, places, readable }: ReadRequest, row: Row, from: Decl
 function list(request: ReadRequest): Reply {
   const { located, options, places, target, root } = request;
   const rules = rulesOf(request);
-  checkAllowed(options, rules);
+  checkAllowed(options, located.declared?.path);
   checkDirectory(request, rules);
   const shape = createShaper(options, target.type, places, rules.byDefault);
   const rows = queried(visibleRows(request), options, compileContext(request), rules);
@@ -174,7 +181,7 @@ function count(request: ReadRequest): Reply {
   const rules = rulesOf(request);
   if (rules.isDirectory && !request.isEventual) throw badRequest('$count is not currently supported.');
   const counted = { ...request, options: { ...request.options, count: true } };
-  checkAllowed(counted.options, rules);
+  checkAllowed(counted.options, request.located.declared?.path);
   checkDirectory(counted, rules);
   const rows = queried(visibleRows(request), request.options, compileContext(request), rules);
   return { status: 200, headers: { 'content-type': 'text/plain' }, body: String(rows.length) };

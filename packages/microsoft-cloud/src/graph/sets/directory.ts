@@ -31,6 +31,7 @@ const mixed = (path: string, rows: EntitySet['rows'], more: Partial<EntitySet> =
   type: 'microsoft.graph.directoryObject',
   rows,
   live: true,
+  needsType: true,
   ...more,
 });
 

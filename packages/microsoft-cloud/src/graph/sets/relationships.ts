@@ -84,8 +84,11 @@ export const relationshipSets: readonly Declaration[] = [
   live(delegated, 'delegatedAdminRelationship', (tenant) => relationships(tenant).map((each) => ({ ...each })), {
     maxTop: 300,
   }),
-  live(`${delegated}/{id}/accessAssignments`, 'delegatedAdminAccessAssignment', (tenant, id = '') =>
-    accessAssignments(tenant, id),
+  live(
+    `${delegated}/{id}/accessAssignments`,
+    'delegatedAdminAccessAssignment',
+    (tenant, id = '') => accessAssignments(tenant, id),
+    { maxTop: 300 },
   ),
   live('tenantRelationships/delegatedAdminCustomers', 'delegatedAdminCustomer', delegatedCustomers, { maxTop: 300 }),
   information("tenantRelationships/findTenantInformationByTenantId(tenantId='{tenantId}')"),

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { answerBatch } from '../../../src/graph/batch.ts';
 import type { Declaration, Row } from '../../../src/graph/declaration.ts';
 import { forbidden } from '../../../src/graph/graph-error.ts';
 import { readingPosts } from '../../../src/resource/graph-roles.ts';
@@ -186,20 +185,6 @@ describe('an action that the permission map has and the simulation lacks', () =>
       throw forbidden();
     };
     expect(smallEngine(declarations, { lists, check }).send('POST', address, {}).status).toBe(403);
-  });
-});
-
-describe('a part of a batch that cannot be read', () => {
-  it.each(['/users/%zz', '//['])('fails alone: %s', (url) => {
-    const requests = [
-      { id: '1', method: 'GET', url },
-      { id: '2', method: 'GET', url: '/users' },
-    ];
-    const body = JSON.stringify({ requests });
-    const outer = { method: 'POST', path: '/v1.0/$batch', query: new URLSearchParams(), headers: {}, body, facts: {} };
-    const reply = answerBatch(outer, ({ path }) => ({ status: path === '/v1.0/users' ? 200 : 500 }));
-    const { responses } = JSON.parse(reply.body ?? '') as { responses: { id: string; status: number }[] };
-    expect(Object.fromEntries(responses.map(({ id, status }) => [id, status]))).toEqual({ 1: 400, 2: 200 });
   });
 });
 

@@ -12,15 +12,11 @@ import { signInRow, signInsOf } from '../sign-in-data.ts';
 import { profilesOf } from '../user-profiles.ts';
 import { entitySet } from './declare.ts';
 
-/**
- * Logs are kept for 30 days and have pages of up to 1,000 ("List signIns", "List directoryAudits"). Those pages name the
- * options, except `$orderby`, which scripts use.
- */
+/** Logs are kept for 30 days and have pages of up to 1,000 ("List signIns", "List directoryAudits"). */
 const log = {
   refresh: 'daily',
   defaultTop: 1000,
   maxTop: 1000,
-  allowed: ['top', 'filter', 'orderby'],
 } as const;
 
 const within =
@@ -56,8 +52,11 @@ export const monitoringSets: readonly Declaration[] = [
         .map((audit) => auditRow(facts, audit));
     },
   },
-  entitySet('reports/authenticationMethods/userRegistrationDetails', 'userRegistrationDetails', (facts) =>
-    profilesOf(facts).map(registrationRow),
+  entitySet(
+    'reports/authenticationMethods/userRegistrationDetails',
+    'userRegistrationDetails',
+    (facts) => profilesOf(facts).map(registrationRow),
+    { check: needsEntraPremium },
   ),
   {
     kind: 'set',
@@ -83,7 +82,8 @@ export const monitoringSets: readonly Declaration[] = [
     'identityProtection/riskDetections',
     'riskDetection',
     (facts) => risksOf(facts).map((risk) => riskDetectionRow(facts, risk)),
-    { check: needsEntraP2 },
+    // "List riskDetections"
+    { check: needsEntraP2, defaultTop: 20, maxTop: 500 },
   ),
   entitySet(`${announcements}/healthOverviews`, 'serviceHealth', healthOverviewRows),
   entitySet(`${announcements}/issues`, 'serviceHealthIssue', issueRows),

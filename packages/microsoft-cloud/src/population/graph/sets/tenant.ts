@@ -39,8 +39,6 @@ export const tenantSets: readonly Declaration[] = [
     path: 'subscribedSkus',
     type: 'microsoft.graph.subscribedSku',
     rows: subscribedSkus,
-    // "List subscribedSkus"
-    allowed: ['select'],
     live: true,
   },
   entitySet('directory/subscriptions', 'companySubscription', companySubscriptionRows),

@@ -1,0 +1,156 @@
+import { describe, expect, it } from 'vitest';
+import { digestOf } from '../../../src/graph/serve/digest.ts';
+import { fresh, guid, licence, sku } from './writes-data.ts';
+
+describe('references', () => {
+  const members = `/v1.0/groups/${guid(100)}/members`;
+  const reference = (at: number) => ({ '@odata.id': `https://graph.microsoft.com/v1.0/directoryObjects/${guid(at)}` });
+
+  it('are added and removed, and lead back', () => {
+    const engine = fresh();
+    expect(engine.send('POST', `${members}/$ref`, reference(1)).status).toBe(204);
+    expect(engine.send('POST', `${members}/$ref`, reference(1))).toMatchObject({
+      status: 400,
+      message: expect.stringContaining('already exist'),
+    });
+    expect(engine.send('POST', `${members}/$ref`, reference(77)).status).toBe(404);
+    expect(engine.get(`/v1.0/users/${guid(1)}/memberOf`).rows).toMatchObject([{ displayName: 'Group' }]);
+    expect(engine.send('DELETE', `${members}/${guid(0)}/$ref`).status).toBe(204);
+    expect(engine.send('DELETE', `${members}/${guid(0)}/$ref`).status).toBe(404);
+    expect(engine.get(members).rows).toMatchObject([{ id: guid(1) }]);
+  });
+
+  it('are added with the object', () => {
+    const engine = fresh();
+    const bound = [reference(1)['@odata.id'], reference(2)['@odata.id']];
+    expect(engine.send('PATCH', `/v1.0/groups/${guid(100)}`, { 'members@odata.bind': bound }).status).toBe(204);
+    expect(engine.get(members).rows).toHaveLength(3);
+  });
+
+  it('to one object are replaced and removed', () => {
+    const engine = fresh();
+    const manager = `/v1.0/users/${guid(0)}/manager`;
+    expect(engine.get(manager).status).toBe(404);
+    expect(engine.send('PUT', `${manager}/$ref`, reference(1)).status).toBe(204);
+    expect(engine.send('PUT', `${manager}/$ref`, reference(2)).status).toBe(204);
+    expect(engine.send('PUT', `${manager}/$ref`, reference(2)).status).toBe(204);
+    expect(engine.send('PUT', `${manager}/$ref`, reference(77)).status).toBe(404);
+    expect(engine.get(manager).body).toMatchObject({ displayName: 'Person 2' });
+    expect(engine.send('DELETE', `${manager}/$ref`).status).toBe(204);
+    expect(engine.get(manager).status).toBe(404);
+  });
+});
+
+describe('operations', () => {
+  it('return objects and memberships by id', () => {
+    const engine = fresh();
+    const found = engine.send('POST', '/v1.0/directoryObjects/getByIds', {
+      ids: [guid(0), guid(100), guid(77)],
+      types: ['user'],
+    });
+    expect(found.rows).toMatchObject([{ '@odata.type': '#microsoft.graph.user', id: guid(0) }]);
+    const user = `/v1.0/users/${guid(0)}`;
+    expect(engine.send('POST', `${user}/getMemberGroups`, { securityEnabledOnly: true }).rows).toEqual([guid(100)]);
+    expect(
+      engine.send('POST', `${user}/microsoft.graph.checkMemberGroups`, { groupIds: [guid(100), guid(5)] }).rows,
+    ).toEqual([guid(100)]);
+    expect(engine.send('POST', `/v1.0/users/${guid(1)}/getMemberObjects`, {}).rows).toEqual([]);
+  });
+
+  it('assign licences while there are any, to users with a location', () => {
+    const engine = fresh();
+    const assign = (at: number, body: object) => engine.send('POST', `/v1.0/users/${guid(at)}/assignLicense`, body);
+    expect(assign(2, { addLicenses: [licence], removeLicenses: [] }).message).toContain('invalid usage location');
+    expect(assign(1, { addLicenses: [licence], removeLicenses: [] }).status).toBe(200);
+    expect(engine.get('/v1.0/subscribedSkus').rows[0]?.['consumedUnits']).toBe(2);
+    engine.send('PATCH', `/v1.0/users/${guid(2)}`, { usageLocation: 'GB' });
+    expect(assign(2, { addLicenses: [licence], removeLicenses: [] }).message).toContain(
+      'does not have any available licenses',
+    );
+    expect(assign(1, { addLicenses: [], removeLicenses: [sku] }).status).toBe(200);
+    expect(assign(1, { addLicenses: [], removeLicenses: [sku] }).status).toBe(400);
+    expect(assign(2, { addLicenses: [licence], removeLicenses: [] }).status).toBe(200);
+  });
+});
+
+describe('delta', () => {
+  it('returns everything once, and then what clients changed', () => {
+    const engine = fresh();
+    const first = engine.get('/v1.0/users/delta?$select=displayName&$top=2');
+    expect(first.rows).toHaveLength(2);
+    engine.send('PATCH', `/v1.0/users/${guid(0)}`, { displayName: 'Changed' });
+    const last = engine.get(String(first.body['@odata.nextLink']));
+    expect(last.rows).toHaveLength(1);
+    const changed = engine.get(String(last.body['@odata.deltaLink']));
+    expect(changed.rows).toEqual([{ displayName: 'Changed', id: guid(0) }]);
+    engine.send('DELETE', `/v1.0/users/${guid(2)}`);
+    const removed = engine.get(String(changed.body['@odata.deltaLink']));
+    expect(removed.rows).toEqual([{ id: guid(2), '@removed': { reason: 'changed' } }]);
+    expect(engine.get(String(removed.body['@odata.deltaLink'])).rows).toEqual([]);
+    expect(engine.get('/v1.0/users/delta?$deltatoken=latest').rows).toEqual([]);
+    expect(engine.get('/v1.0/users/delta?$deltatoken=nonsense').status).toBe(410);
+    expect(engine.get('/v1.0/subscribedSkus/delta').status).toBe(400);
+  });
+
+  it('follows the members of groups', () => {
+    const engine = fresh();
+    const first = engine.get('/v1.0/groups/delta?$select=displayName,members');
+    expect(first.rows).toMatchObject([{ 'members@delta': [{ id: guid(0) }] }]);
+    engine.send('DELETE', `/v1.0/groups/${guid(100)}/members/${guid(0)}/$ref`);
+    const changed = engine.get(String(first.body['@odata.deltaLink']));
+    expect(changed.rows).toMatchObject([{ 'members@delta': [{ id: guid(0), '@removed': { reason: 'deleted' } }] }]);
+  });
+});
+
+describe('delta of other lists', () => {
+  it.each([
+    [
+      'contracts/delta',
+      400,
+      'Request_UnsupportedQuery',
+      'Differential query is not supported for entity type: Contract',
+    ],
+    [
+      'directoryRoleTemplates/microsoft.graph.delta()',
+      400,
+      'Request_UnsupportedQuery',
+      'Differential query is not supported for entity type: DirectoryRoleTemplate',
+    ],
+    [
+      `users/${guid(1)}/messages/delta`,
+      400,
+      'BadRequest',
+      "Unsupported request: Change tracking is not supported against 'microsoft.graph.message'.",
+    ],
+    [
+      'directoryObjects/delta',
+      400,
+      'Request_UnsupportedQuery',
+      'Delta query is not supported for directoryObjects without a valid resource type or id filter.',
+    ],
+  ])('%s is refused as Graph refuses it', (path, status, code, message) => {
+    expect(fresh().get(`/v1.0/${path}`)).toMatchObject({ status, code, message, unmatched: false });
+  });
+
+  it.each(['applications/delta', `users/${guid(1)}/mailFolders/${guid(2)}/messages/delta`, 'sites/delta'])(
+    '%s is not simulated, because Graph answers it',
+    (path) => {
+      expect(fresh().get(`/v1.0/${path}`)).toMatchObject({ status: 501, code: 'NotImplemented' });
+    },
+  );
+});
+
+describe('the digest of a tenant', () => {
+  it('follows writes to objects and references, and nothing else', () => {
+    const engine = fresh();
+    const digest = () => digestOf(engine.engine.viewOf('tenant'));
+    const before = digest();
+    engine.get('/v1.0/users');
+    expect(digest()).toEqual(before);
+    engine.send('PATCH', `/v1.0/users/${guid(0)}`, { department: 'x' });
+    const written = digest();
+    expect(Object.keys(written.paths).filter((path) => written.paths[path] !== before.paths[path])).toEqual(['users']);
+    engine.send('POST', `/v1.0/groups/${guid(100)}/members/$ref`, { '@odata.id': guid(1) });
+    expect(digest().digest).not.toBe(written.digest);
+  });
+});
