@@ -6,7 +6,7 @@ import { resource, type Resource } from './resources.ts';
 
 const address = { country: 'GB', city: 'London', addressLine1: '1 Lighthouse Road', postalCode: 'E1 1AA' };
 
-/** The partner's own profiles, by the name in their address. */
+/** The partner's own profiles, by the name in their address ("Profile resources"). */
 const profiles: Readonly<Record<string, (world: World) => Resource>> = {
   organization: ({ partner }) =>
     resource('PartnerOrganizationProfile', '/profiles/organization', {
@@ -28,12 +28,16 @@ const profiles: Readonly<Record<string, (world: World) => Resource>> = {
       vettingSubStatus: 'none',
       profileType: 'legal_business_profile',
     }),
-  mpn: ({ partner, seeded }) =>
-    resource('PartnerMpnProfile', '/profiles/mpn', {
-      mpnId: String(1_000_000 + Math.floor(seeded.random('mpn')() * 9_000_000)),
+  mpn: ({ partner, seeded }) => {
+    const partnerId = String(1_000_000 + Math.floor(seeded.random('mpn')() * 9_000_000));
+    return resource('PartnerMpnProfile', '/profiles/mpn', {
+      // The name in "Profile resources", and the older one that Microsoft's libraries read.
+      partnerId,
+      mpnId: partnerId,
       partnerName: partner.name,
       profileType: 'mpn_profile',
-    }),
+    });
+  },
   support: ({ partner }) =>
     resource('PartnerSupportProfile', '/profiles/support', {
       email: `support@${partner.domain}`,

@@ -6,7 +6,7 @@ import type { Expression, QueryOptions } from './expression.ts';
  * directory objects" and the descriptions of the properties, which name the operators that `$filter` supports.
  */
 export interface DirectoryProblem {
-  readonly code: 'Request_UnsupportedQuery' | 'Request_BadRequest';
+  readonly code: 'Request_UnsupportedQuery' | 'Request_BadRequest' | 'BadRequest';
   readonly message: string;
 }
 
@@ -54,7 +54,12 @@ const maxExpandedPage = 100;
  * managers, whose page has it so ("List manager").
  */
 function expandProblem({ expand, top }: QueryOptions, isAdvanced: boolean): DirectoryProblem | undefined {
-  if (expand.length > 1) return unsupported('Only one navigation can be expanded in a request.');
+  // Source of the text: issue 96 of microsoftgraph/microsoft-graph-docs.
+  if (expand.length > 1)
+    return {
+      code: 'BadRequest',
+      message: `The result of parsing $expand contained at least ${expand.length} items, but the maximum allowed is 1.`,
+    };
   if (isAdvanced && expand.some(({ levels }) => levels === 1))
     return unsupported('$expand is not supported in advanced queries.');
   if (expand.length > 0 && top !== undefined && top > maxExpandedPage)

@@ -136,7 +136,7 @@ function checkObject(request: ReadRequest, row: Row): void {
   const last = request.target.steps.at(-1);
   const isOtherKey = last?.kind === 'key' && last.key.value.toLowerCase() !== String(row['id']).toLowerCase();
   if (isOtherKey && usedRules(request).some(({ byIdOnly }) => byIdOnly === true))
-    throw badRequest('Get By Key only supports UserId and the key has to be a valid Guid');
+    throw new GraphError(400, '400', 'Get By Key only supports UserId and the key has to be a valid Guid');
 }
 
 function object(request: ReadRequest, row: Row | undefined): Reply {

@@ -134,6 +134,10 @@ describe('$expand in the directory', () => {
   });
 
   it('has a chain of managers in an advanced query, and pages of 100', () => {
+    expect(engine.get(query('users', { $expand: 'manager,memberOf' }))).toMatchObject({
+      code: 'BadRequest',
+      message: 'The result of parsing $expand contained at least 2 items, but the maximum allowed is 1.',
+    });
     const chain = { $expand: 'manager($levels=2;$select=id)', $count: 'true' };
     expect(engine.get(query('users', chain), eventual).status).toBe(200);
     expect(engine.get(query('users', { $expand: 'manager', $top: '100' })).status).toBe(200);
@@ -153,6 +157,7 @@ describe('a request for one object', () => {
     for (const key of ['/person1@a.example', "('person1@a.example')", "(userPrincipalName='person1@a.example')"])
       expect(engine.get(query(`users${key}`, select))).toMatchObject({
         status: 400,
+        code: '400',
         message: 'Get By Key only supports UserId and the key has to be a valid Guid',
       });
     expect(engine.get(query(`users/${idOf(1)}`, select)).status).toBe(200);

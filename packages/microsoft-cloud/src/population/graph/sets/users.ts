@@ -67,7 +67,7 @@ export const userSets: readonly Declaration[] = [
     properties: { signInActivity },
     writes: {
       operations: ['create', 'update', 'delete'],
-      required: ['accountEnabled', 'displayName', 'mailNickname', 'passwordProfile', 'userPrincipalName'],
+      required: ['accountEnabled', 'displayName', 'mailNickname', 'userPrincipalName'],
       unique: ['userPrincipalName'],
       check: checkUser,
       complete: completeUser,

@@ -30,16 +30,17 @@ function checkKind({ mailEnabled, securityEnabled }: Row, types: readonly unknow
   throw badRequest(
     isUnified
       ? "The property 'mailEnabled' of a group of the type 'Unified' must be true."
-      : 'The service does not currently support writes of mail-enabled groups. Please ensure that the mail-enablement property is unset and the security-enablement property is set.',
+      : 'Cannot Create a mail-enabled security groups and or distribution list.',
   );
 }
 
 /**
  * A rule decides who is a member of a dynamic group, and Exchange who is one of a mail-enabled group that is no Microsoft
- * 365 group ("Add members"). @throws GraphError 403
+ * 365 group ("Add members"). @throws GraphError 403, 400
  */
 export function checkMembership(group: Row): void {
   const types = typesOf(group);
-  const isOfExchange = group['mailEnabled'] === true && !types.includes('Unified');
-  if (types.includes('DynamicMembership') || isOfExchange) throw forbidden();
+  if (types.includes('DynamicMembership')) throw forbidden();
+  if (group['mailEnabled'] === true && !types.includes('Unified'))
+    throw badRequest('Cannot Update a mail-enabled security groups and or distribution list.');
 }

@@ -29,9 +29,11 @@ export function checkUser(tenant: TenantView, { values, row, before }: Change): 
   if (userPrincipalName !== undefined) checkName(tenant, userPrincipalName);
   if (mailNickname !== undefined && !isNickname(mailNickname)) throw invalid('mailNickname', 'User');
   if (typeof usageLocation === 'string' && !/^[A-Za-z]{2}$/.test(usageLocation)) throw invalid('usageLocation', 'User');
-  if (passwordProfile === undefined || (passwordProfile === null && before !== undefined)) return;
+  if ((passwordProfile ?? undefined) === undefined && before !== undefined) return;
   const { password } = (passwordProfile ?? {}) as { readonly password?: unknown };
   if (before !== undefined && password === undefined) return;
+  if (before === undefined && (password ?? '') === '')
+    throw badRequest('A password must be specified to create a new user.');
   const isWeakAllowed = String(row['passwordPolicies']).includes('DisableStrongPassword');
   if (!isPassword(password, isWeakAllowed))
     throw badRequest(
