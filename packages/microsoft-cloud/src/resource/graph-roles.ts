@@ -13,6 +13,16 @@ const any = undefined;
 const applicationRoles = roles('Application Administrator', 'Cloud Application Administrator');
 const securityReaders = roles('Global Reader', 'Security Administrator', 'Security Reader');
 const policyReaders = [...securityReaders, directoryRoles['Conditional Access Administrator']];
+const schedules = [
+  'roleAssignmentSchedules',
+  'roleAssignmentScheduleInstances',
+  'roleEligibilitySchedules',
+  'roleEligibilityScheduleInstances',
+] as const;
+const scheduleWriters = roles('Privileged Role Administrator');
+const scheduleReaders = [...securityReaders, ...scheduleWriters];
+const grantWriters = [...applicationRoles, ...roles('Privileged Role Administrator', 'User Administrator')];
+const grantReaders = [...grantWriters, ...roles('Directory Readers', 'Global Reader')];
 const intuneReaders = [...securityReaders, directoryRoles['Intune Administrator']];
 
 /**
@@ -36,12 +46,13 @@ const rules: ReadonlyMap<string, RoleRule> = new Map(
       ['directoryRoles', any, roles('Privileged Role Administrator')],
       [
         'roleManagement',
-        roles('Directory Readers', 'Global Reader', 'Privileged Role Administrator', 'Security Reader'),
+        roles('Directory Readers', 'Global Reader', 'Privileged Role Administrator'),
         roles('Privileged Role Administrator'),
       ],
+      ...schedules.map((name) => [`roleManagement/directory/${name}`, scheduleReaders, scheduleWriters] as const),
       ['applications', rolesThatAllow.applications, applicationRoles],
       ['servicePrincipals', rolesThatAllow.applications, applicationRoles],
-      ['oauth2PermissionGrants', any, applicationRoles],
+      ['oauth2PermissionGrants', grantReaders, grantWriters],
       [
         'identity/conditionalAccess',
         policyReaders,
@@ -52,7 +63,12 @@ const rules: ReadonlyMap<string, RoleRule> = new Map(
         policyReaders,
         roles('Conditional Access Administrator', 'Security Administrator'),
       ],
-      ['policies/authorizationPolicy', any, roles('Privileged Role Administrator')],
+      [
+        'policies/authorizationPolicy',
+        [...securityReaders, ...roles('License Administrator', 'Privileged Role Administrator')],
+        roles('Privileged Role Administrator'),
+      ],
+      ['policies/authenticationMethodsPolicy', roles('Global Reader'), roles()],
       ['policies', policyReaders, roles()],
       ['auditLogs', rolesThatAllow.reports, roles()],
       ['reports/authenticationMethods', rolesThatAllow.reports, roles()],

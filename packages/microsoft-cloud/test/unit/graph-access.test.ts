@@ -157,7 +157,8 @@ describe('rolesFor', () => {
   const names = (request: string): readonly string[] | undefined => {
     const [method = '', path = ''] = request.split(' ');
     const ids = rolesFor(method, path);
-    return ids?.map((id) => Object.entries(directoryRoles).find(([, each]) => each === id)?.[0] ?? id);
+    const unique = ids === undefined ? undefined : [...new Set(ids)];
+    return unique?.map((id) => Object.entries(directoryRoles).find(([, each]) => each === id)?.[0] ?? id);
   };
 
   it.each([
@@ -169,6 +170,31 @@ describe('rolesFor', () => {
     ['POST /users/0a1b/getMemberGroups', undefined],
     ['PATCH /deviceManagement/managedDevices/1', ['Global Administrator', 'Intune Administrator']],
     ['GET /sites', undefined],
+    [
+      'GET /roleManagement/directory/roleAssignments',
+      ['Global Administrator', 'Directory Readers', 'Global Reader', 'Privileged Role Administrator'],
+    ],
+    [
+      'GET /roleManagement/directory/roleEligibilitySchedules/0a1b',
+      [
+        'Global Administrator',
+        'Global Reader',
+        'Security Administrator',
+        'Security Reader',
+        'Privileged Role Administrator',
+      ],
+    ],
+    ['GET /policies/authenticationMethodsPolicy', ['Global Administrator', 'Global Reader']],
+    [
+      'DELETE /oauth2PermissionGrants/0a1b',
+      [
+        'Global Administrator',
+        'Application Administrator',
+        'Cloud Application Administrator',
+        'Privileged Role Administrator',
+        'User Administrator',
+      ],
+    ],
   ])('%s', (request, expected) => {
     expect(names(request)).toEqual(expected);
   });
