@@ -1,4 +1,5 @@
 import { betaTypes, stableTypes } from '../graph/schema/table.ts';
+import { roots } from '../graph/schema/roots.ts';
 import type { Pair } from './pair.ts';
 
 interface Exchange {
@@ -98,8 +99,12 @@ const otherNames: ReadonlySet<string> = new Set(
   ),
 );
 
+/** The typings do not have the names of paths. */
+const rootNames: ReadonlySet<string> = new Set([...roots.values()].map(({ name }) => name));
+
 const isKnownName = (name: string): boolean =>
   words.has(name) ||
+  rootNames.has(name) ||
   otherNames.has(name) ||
   /^(?:microsoft\.graph|@odata|@microsoft\.graph)\.[A-Za-z]{1,40}$/.test(name);
 

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { roots } from '../../../src/graph/schema/roots.ts';
 import { createScrubber } from '../../../src/recording/scrub.ts';
 
 const headers: Readonly<Record<string, string>> = { 'content-type': 'application/json; charset=utf-8' };
@@ -17,6 +18,10 @@ const scrub = (change: Partial<typeof plain>) => createScrubber().scrub({ ...pla
 const path = (target: string): string => scrub({ target }).request.path;
 
 describe('a scrubbed pair', () => {
+  it('keeps the names of paths', () => {
+    for (const { name } of roots.values()) expect(path(`/v1.0/${name}`)).toBe(`/v1.0/${name}`);
+  });
+
   it('keeps status, error code, names, types and the headers that matter', () => {
     const pair = scrub({
       method: 'GET',
