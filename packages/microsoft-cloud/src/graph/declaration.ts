@@ -154,6 +154,8 @@ export interface References extends Common, CollectionRules {
   readonly ids: (tenant: TenantView, ...keys: readonly string[]) => readonly string[];
   /** At most one object: `users/{id}/manager`. */
   readonly single?: true;
+  /** Who may read the objects may expand them as well: no permission for their own path is needed. */
+  readonly opensWithOwner?: true;
   /** `$ref` can add and remove. */
   readonly writable?: true;
   /** Refuses to add to an object, or to remove from it, by throwing GraphError. */

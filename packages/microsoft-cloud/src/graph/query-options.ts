@@ -56,6 +56,9 @@ security/secureScoreControlProfiles: count filter skip top
 security/alerts_v2: count filter skip top
 # List incidents
 security/incidents: count filter skip top expand
+# There is no page for the alerts of one incident, and the issues of one service
+security/incidents/{id}/alerts: unsaid
+admin/serviceAnnouncement/healthOverviews/{id}/issues: unsaid
 # List riskyUsers: "some of the OData query parameters"
 identityProtection/riskyUsers: unsaid
 # List riskDetections

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Row } from '../../src/graph/declaration.ts';
 import { schemaOf } from '../../src/graph/schema/schema.ts';
 import { declarations } from '../../src/population/graph/declarations.ts';
 import { addressOf, ask, plain, premium, withP2, world } from './served-engine.ts';
@@ -79,6 +80,29 @@ it('has no property that its type does not have', () => {
   }
   // Reports of partners read it, and version 1.0 returns it.
   expect([...unknown]).toEqual(['microsoft.graph.userRegistrationDetails defaultMfaMethod beta']);
+});
+
+describe('objects that belong to an object', () => {
+  it.each([
+    ['roleManagement/directory/roleAssignments?$expand=principal', 'principal', 'principalId'],
+    ['roleManagement/directory/roleAssignments?$expand=roleDefinition', 'roleDefinition', 'roleDefinitionId'],
+    ['roleManagement/directory/roleEligibilityScheduleInstances?$expand=principal', 'principal', 'principalId'],
+  ])('come with %s', (address, name, id) => {
+    const { rows } = ask(withP2, address);
+    expect(rows.length).toBeGreaterThan(0);
+    expect(rows.map((row) => (row[name] as Row | undefined)?.['id'])).toEqual(rows.map((row) => row[id]));
+  });
+
+  it('are the alerts of an incident, and the issues of a service', () => {
+    const incidents = ask(withP2, 'security/incidents?$expand=alerts').rows;
+    expect(incidents.length).toBeGreaterThan(0);
+    for (const { id, alerts } of incidents)
+      expect((alerts as readonly Row[]).map(({ incidentId }) => incidentId)).toEqual([id]);
+    const overviews = ask(withP2, 'admin/serviceAnnouncement/healthOverviews?$expand=issues').rows;
+    const issues = overviews.flatMap(({ issues: each }) => each as readonly Row[]);
+    expect(issues).toHaveLength(ask(withP2, 'admin/serviceAnnouncement/issues').rows.length);
+    expect(ask(withP2, `security/incidents/${String(incidents[0]?.['id'])}/alerts`).rows).toHaveLength(1);
+  });
 });
 
 describe('other keys of an object', () => {

@@ -60,6 +60,8 @@ function checkNavigation(
   from: { readonly parent: Parent; readonly name: string },
   { access, caller, catalog }: Expanding,
 ): void {
+  const declared = catalog.at(target.path);
+  if (declared?.kind === 'references' && declared.opensWithOwner === true) return;
   const home = catalog.homeOf(from.parent.type.name);
   const listed = [target.path, ...(home === undefined ? [] : [`${home.path}/{id}/${from.name}`])].find((path) =>
     access.lists('GET', path),

@@ -26,6 +26,30 @@ const within =
 
 const announcements = 'admin/serviceAnnouncement';
 
+/** The objects of another list that belong to an object, as `$expand` asks for them ("List incidents", "List healthOverviews"). */
+const related = (
+  path: string,
+  target: string,
+  type: string,
+  { name, belongs }: { readonly name: string; readonly belongs: (owner: Row, row: Row) => boolean },
+): Declaration => ({
+  kind: 'references',
+  path: `${path}/{id}/${name}`,
+  type: `microsoft.graph.${type}`,
+  targets: [target],
+  ids: (tenant, key = '') => {
+    const owner = tenant.row(path, key);
+    return owner === undefined
+      ? []
+      : tenant
+          .rows(target)
+          .filter((row) => belongs(owner, row))
+          .map(({ id }) => String(id));
+  },
+  live: true,
+  opensWithOwner: true,
+});
+
 export const monitoringSets: readonly Declaration[] = [
   {
     kind: 'set',
@@ -75,6 +99,10 @@ export const monitoringSets: readonly Declaration[] = [
     (facts) => alertsOf(facts).map((alert) => incidentRow(facts, alert)),
     { writes: { operations: ['update'] } },
   ),
+  related('security/incidents', 'security/alerts_v2', 'security.alert', {
+    name: 'alerts',
+    belongs: (incident, alert) => alert['incidentId'] === incident['id'],
+  }),
   entitySet('identityProtection/riskyUsers', 'riskyUser', (facts) => risksOf(facts).map(riskyUserRow), {
     check: needsEntraP2,
   }),
@@ -86,6 +114,10 @@ export const monitoringSets: readonly Declaration[] = [
     { check: needsEntraP2, defaultTop: 20, maxTop: 500 },
   ),
   entitySet(`${announcements}/healthOverviews`, 'serviceHealth', healthOverviewRows),
+  related(`${announcements}/healthOverviews`, `${announcements}/issues`, 'serviceHealthIssue', {
+    name: 'issues',
+    belongs: (overview, issue) => issue['service'] === overview['service'],
+  }),
   entitySet(`${announcements}/issues`, 'serviceHealthIssue', issueRows),
   entitySet(`${announcements}/messages`, 'serviceUpdateMessage', messageRows),
 ];

@@ -55,6 +55,37 @@ const instance = (facts: TenantFacts, holding: RoleHolding, link: string): Row =
 });
 
 const directory = 'roleManagement/directory';
+
+/** Who has a role, and which one it is, as `$expand` asks for them. */
+const holding = (path: string): readonly Declaration[] => [
+  {
+    kind: 'references',
+    path: `${path}/{id}/principal`,
+    type: 'microsoft.graph.directoryObject',
+    targets: ['users', 'groups', 'servicePrincipals'],
+    ids: idIn(path, 'principalId'),
+    single: true,
+    live: true,
+  },
+  {
+    kind: 'references',
+    path: `${path}/{id}/roleDefinition`,
+    type: 'microsoft.graph.unifiedRoleDefinition',
+    targets: [`${directory}/roleDefinitions`],
+    ids: idIn(path, 'roleDefinitionId'),
+    single: true,
+    live: true,
+    opensWithOwner: true,
+  },
+];
+
+const idIn =
+  (path: string, property: string) =>
+  (tenant: TenantView, key = ''): readonly string[] => {
+    const id = tenant.row(path, key)?.[property];
+    return typeof id === 'string' ? [id] : [];
+  };
+
 const needsPim = { check: needsPrivilegedManagement };
 
 const privilegedSets: readonly Declaration[] = [
@@ -129,6 +160,7 @@ export const roleSets: readonly Declaration[] = [
     queries: 'directory',
   }),
   ...privilegedSets,
+  ...[...privilegedSets.map(({ path }) => path), `${directory}/roleAssignments`].flatMap(holding),
   entitySet(
     'directory/administrativeUnits',
     'administrativeUnit',
