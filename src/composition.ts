@@ -26,7 +26,7 @@ import { type CallerAuthLevel, callerAuthLevel } from './lib/config/caller-auth-
 import { dashboardAddress } from './lib/config/dashboard-address.ts';
 import { functionDisabled } from './lib/config/function-disabled.ts';
 import { parseSettings, type Settings } from './lib/config/settings.ts';
-import { type SignInSettings, signInSettings } from './lib/config/sign-in-settings.ts';
+import { authoritySettings, type SignInSettings, signInSettings } from './lib/config/sign-in-settings.ts';
 import { tuning } from './lib/config/tuning.ts';
 import { createCredentials, type Credentials } from './lib/credential/create-credentials.ts';
 import { type IdentityTrust, trustOfAssertion } from './lib/credential/identity-trust.ts';
@@ -80,6 +80,9 @@ export const isFunctionDisabled = (name: string): boolean => functionDisabled(pr
 
 /** How people sign in, or a sentence that says why they cannot. Works while other settings are wrong. */
 export const signInOfPeople = (): SignInSettings | string => signInSettings(process.env);
+
+/** Where callers get tokens for the broker, or a sentence that says what is wrong. Works while other settings are wrong. */
+export const authorityOfCallers = (): ReturnType<typeof authoritySettings> => authoritySettings(process.env);
 
 /** The services, built once. @throws BrokerError config_invalid that names every wrong setting. */
 export const services: () => Promise<Services> = once(() => build(process.env));

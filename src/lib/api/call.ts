@@ -36,7 +36,7 @@ type AdmittedRequest<D extends RouteDefinition = RouteDefinition> = {
 } & OrchestrationsOf<D>;
 
 /** An admitted request with its parsed path parameters, query and body. */
-type Call<D extends RouteDefinition> = AdmittedRequest<D> & {
+export type Call<D extends RouteDefinition> = AdmittedRequest<D> & {
   readonly path: Readonly<Record<ParameterNames<D['path']>, string>>;
   readonly query: QueryOf<D>;
   readonly body: BodyOf<D>;

@@ -7,6 +7,7 @@ import type { Orchestrations } from '../runtime/orchestrations.ts';
 import { errorFields, type Logger } from '../runtime/log.ts';
 import type { BoundRoute } from './call.ts';
 import { type Answer, problemAnswer } from './problem.ts';
+import { isOpen } from './route.ts';
 import { earlyRefusals, handlerRefusals, recordRefusals, type RefusalDeps } from './record-refusal.ts';
 
 /** The services that the pipeline itself uses. */
@@ -50,7 +51,7 @@ export const createPipeline =
       try {
         return finish(await admit(host, route, received), correlationId);
       } catch (thrown) {
-        return finish(failed(thrown, received), correlationId);
+        return finish(challenged(route, request, failed(thrown, received)), correlationId);
       }
     });
 
@@ -66,12 +67,20 @@ function failed(thrown: unknown, { correlationId, log }: Received): Answer {
   }
 }
 
+/** Replaces the challenge of a 401, if the route has another one. */
+function challenged({ definition }: BoundRoute<never>, { url }: HttpRequest, answer: Answer): Answer {
+  if (answer.status !== 401 || definition.challenge === undefined) return answer;
+  return { ...answer, headers: { ...answer.headers, 'www-authenticate': definition.challenge(url) } };
+}
+
 async function admit<S extends PipelineServices>(
   host: PipelineHost<S>,
   route: BoundRoute<S>,
   received: Received,
 ): Promise<Answer> {
-  const { access, misconfigured } = route.definition;
+  const { access, misconfigured, refusesWebPages } = route.definition;
+  if (refusesWebPages && received.request.headers.has('origin'))
+    throw new BrokerError('caller_forbidden', 'Web pages may not use this address: the request has the header Origin.');
   if (access === 'anonymous') return route.answer(undefined, { ...received, caller: undefined });
   let services: S;
   try {
@@ -89,24 +98,27 @@ async function admit<S extends PipelineServices>(
   // Requests that are refused here are not recorded, because anyone can send any number of them.
   const caller = await services.callers.verify(authorization);
   services.callers.limit.take(caller);
-  return answerCaller(services, route, access, {
+  return answerCaller(services, route, {
     ...received,
     caller,
     log: received.log.child({ caller: caller.applicationId }),
   });
 }
 
-/** Checks the role, parses the request and calls the handler. Refusals are recorded in the audit log. */
-async function answerCaller<S extends PipelineServices>(
+/**
+ * Checks the role, parses the request and calls the handler. Refusals are recorded in the audit log.
+ * @throws BrokerError
+ */
+export async function answerCaller<S extends PipelineServices>(
   services: S,
   route: BoundRoute<S>,
-  roles: CallerRole | readonly CallerRole[],
   admitted: Received & { readonly caller: Caller },
 ): Promise<Answer> {
   const { definition } = route;
+  const { access } = definition;
   const request = { ...admitted, route: definition, method: admitted.request.method };
   const handle = await recordRefusals(services, request, earlyRefusals, async () => {
-    requireRole(admitted.caller, [roles].flat());
+    if (!isOpen(access)) requireRole(admitted.caller, [access].flat());
     return route.prepare(services, admitted);
   });
   return definition.recordsRefusals ? handle() : recordRefusals(services, request, handlerRefusals, handle);

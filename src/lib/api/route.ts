@@ -37,6 +37,10 @@ export interface RouteDefinition extends RouteContract {
   readonly maxBodyBytes?: number;
   /** The handler starts or signals orchestrations, so the function is bound to the durable client. */
   readonly durable?: true;
+  /** Refuses requests of web pages before anything else. A browser sends `Origin` with them, other clients have none. */
+  readonly refusesWebPages?: true;
+  /** The value of `WWW-Authenticate` of a 401. Default: `Bearer`. @param url of the request. */
+  readonly challenge?: (url: string) => string;
   /** Answers in place of the handler while the settings are wrong. Default: a problem, 503 `config_invalid`. */
   readonly misconfigured?: (error: BrokerError) => Answer;
   /**
@@ -48,7 +52,16 @@ export interface RouteDefinition extends RouteContract {
 
 /** What readers of the OpenAPI document learn in addition to the contract. */
 export interface RouteDocument {
-  readonly group: 'Tokens' | 'Gateway' | 'Approvals' | 'Tenants' | 'Jobs and runs' | 'Audit' | 'Health' | 'Pages';
+  readonly group:
+    | 'Tokens'
+    | 'Gateway'
+    | 'Approvals'
+    | 'Tenants'
+    | 'Jobs and runs'
+    | 'Agents'
+    | 'Audit'
+    | 'Health'
+    | 'Pages';
   readonly summary: string;
   readonly description: string;
   /** One for each parameter in the path. */

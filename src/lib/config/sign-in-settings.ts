@@ -23,16 +23,28 @@ const schema = settingsSchema.pick({
 });
 
 /**
- * Reads the settings for the sign-in of people. Other settings may be wrong.
- * @returns a sentence that says which setting is missing or wrong, if people cannot sign in.
+ * Reads the authority that issues tokens for the broker, and their scope. Other settings may be wrong.
+ * @returns a sentence that says which setting is missing or wrong.
  */
-export function signInSettings(environment: Readonly<Record<string, string | undefined>>): SignInSettings | string {
+export function authoritySettings(
+  environment: Readonly<Record<string, string | undefined>>,
+): (Omit<SignInSettings, 'clientId'> & { readonly clientId: string | undefined }) | string {
   const present = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
   const { success, data, error } = schema.safeParse(present);
   if (!success) return `The setting ${String(error.issues[0]?.path[0])} is missing or wrong.`;
   const { SIGN_IN_CLIENT_ID: clientId, PARTNER_TENANT_ID: tenantId, BROKER_AUDIENCES: audiences } = data;
-  if (clientId === undefined) return 'The setting SIGN_IN_CLIENT_ID is missing.';
   const resource = audiences.find((audience) => parseGuid(audience) === undefined) ?? audiences[0];
   const { endpoints } = withEndpoints(clouds[data.MICROSOFT_CLOUD], definedOnly(data.CLOUD_ENDPOINTS ?? {}));
   return { entraEndpoint: endpoints.entra, tenantId, clientId, scope: `${resource}/${personScope}` };
+}
+
+/**
+ * Reads the settings for the sign-in of people. Other settings may be wrong.
+ * @returns a sentence that says which setting is missing or wrong, if people cannot sign in.
+ */
+export function signInSettings(environment: Readonly<Record<string, string | undefined>>): SignInSettings | string {
+  const settings = authoritySettings(environment);
+  if (typeof settings === 'string') return settings;
+  const { clientId } = settings;
+  return clientId === undefined ? 'The setting SIGN_IN_CLIENT_ID is missing.' : { ...settings, clientId };
 }

@@ -64,7 +64,8 @@ const respond = async (
     log: logged.log,
   });
   const { method } = route.definition.furtherMethods === undefined ? route.definition : { method: 'DELETE' };
-  const request = { method, headers: new Headers(headers), params: {}, body } as unknown as HttpRequest;
+  const url = 'https://broker.example/api/route';
+  const request = { url, method, headers: new Headers(headers), params: {}, body } as unknown as HttpRequest;
   const context = { functionName: 'route' } as InvocationContext;
   return (await pipeline(route)(request, context)) as Answer & { headers: Record<string, string> };
 };
@@ -200,6 +201,31 @@ describe('a route with a role', () => {
     const answer = await respond(route('Tokens.Request'), {});
     expect([answer.status, codeOf(answer), taken]).toEqual([401, 'caller_unauthenticated', []]);
     expect(answer.headers['www-authenticate']).toBe('Bearer');
+  });
+
+  it('may have a challenge of its own, which only a 401 has', async () => {
+    const challenge = (url: string): string => `Bearer resource_metadata="${url}/x"`;
+    const other = bindRoute<PipelineServices, RouteDefinition>({ ...definition('Audit.Read'), challenge }, succeed);
+    const answer = await respond(other, {});
+    expect([answer.status, answer.headers['www-authenticate']]).toEqual([
+      401,
+      'Bearer resource_metadata="https://broker.example/api/route/x"',
+    ]);
+    expect((await respond(other)).headers).not.toHaveProperty('www-authenticate');
+  });
+
+  it('may refuse web pages before it asks who calls', async () => {
+    const refusing = bindRoute<PipelineServices, RouteDefinition>(
+      { ...definition('Tokens.Request'), refusesWebPages: true },
+      succeed,
+    );
+    for (const origin of ['https://broker.example', 'http://evil.example', 'null', ''])
+      for (const token of [{}, { authorization: 'Bearer good' }]) {
+        const answer = await respond(refusing, { ...token, origin });
+        expect([answer.status, codeOf(answer), taken]).toEqual([403, 'caller_forbidden', []]);
+      }
+    expect((await respond(refusing)).status).toBe(200);
+    expect((await respond(route('Tokens.Request'), { authorization: 'Bearer good', origin: 'x' })).status).toBe(200);
   });
 
   it('rejects a caller without the role and counts the request', async () => {
