@@ -30,10 +30,14 @@ export function AuditTable({ records, ...context }: TableContext & { readonly re
 const keyOf = ({ tokenId, outcome, approvalId = '', at }: AuditRecord): string =>
   `${tokenId}-${outcome}-${approvalId}-${Date.parse(at)}`;
 
-/** The resource of a token, or the request to it, or the one that an approval is for, or the tags that a tenant got and lost. */
+/**
+ * The resource of a token, or the request to it, or the one that an approval is for, or the tags that a tenant got and lost, or
+ * the tool that an agent called.
+ */
 const subjectOf = ({ tagsAdded = [], tagsRemoved = [], ...record }: AuditRecord): string =>
   [
     record.kind === 'approval' ? 'approval:' : undefined,
+    record.tool === undefined ? undefined : `tool ${record.tool}`,
     record.resource ?? record.route,
     record.method,
     record.cmdlet ?? record.path,
@@ -143,8 +147,10 @@ function Details({ record }: { readonly record: AuditRecord }) {
         {record.approvalId && <a href={approvalLink(record.approvalId)}>{record.approvalId}</a>}
       </Fact>
       <Fact name="Refused request">{record.route && <code>{record.route}</code>}</Fact>
-      {record.kind === 'tags' ? (
-        <Fact name="Tags">{subjectOf(record)}</Fact>
+      {record.kind === 'tags' || record.kind === 'tool' ? (
+        <Fact name={record.kind === 'tags' ? 'Tags' : 'Client, as it names itself'}>
+          {record.kind === 'tags' ? subjectOf(record) : record.client}
+        </Fact>
       ) : (
         <Fact name={scopesName(record)}>{scopes.length === 0 ? 'none' : <Scopes scopes={scopes} />}</Fact>
       )}

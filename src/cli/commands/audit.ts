@@ -96,7 +96,7 @@ type Entry = AuditAnswer['entries'][number];
 const outcomeOf = ({ outcome, code, status, breakGlass }: Entry): string =>
   (breakGlass ? 'EMERGENCY ' : '') + (code ?? (status === undefined ? outcome : `${outcome} ${status}`));
 
-/** The resource of a token, or the request to it, the step of an approval, or the tags that a tenant got and lost. */
+/** The resource of a token, or the request to it, the step of an approval, the tags that a tenant got and lost, or a tool. */
 const subjectOf = ({
   resource,
   route,
@@ -109,6 +109,8 @@ const subjectOf = ({
 }: Entry): string =>
   [
     entry.kind === 'approval' ? `approval ${entry.approvalId}:` : undefined,
+    entry.tool === undefined ? undefined : `tool ${entry.tool}`,
+    entry.client === undefined ? undefined : `by ${entry.client}`,
     resource ?? route,
     method,
     cmdlet ?? path,

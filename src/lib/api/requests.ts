@@ -174,7 +174,8 @@ export const auditQuerySchema = z.strictObject({
   tenant: tenantReference.optional(),
   outcome: z.enum(auditOutcomes).optional().meta({ description: 'Limits the answer to entries with this outcome.' }),
   kind: z.enum(auditKinds).optional().meta({
-    description: 'Limits the answer to tokens, requests through the gateway, steps of approvals, or changes of tags.',
+    description:
+      'Limits the answer to tokens, requests through the gateway, steps of approvals, changes of tags, or calls of tools.',
   }),
   approval: z
     .string()

@@ -8,6 +8,7 @@ import type { TenantId } from '../model/identifiers.ts';
  * before it leaves, and later `answered` (the resource answered, whatever its status) or `failed` (no usable answer came).
  * The tags of a tenant: `changed`, recorded before the change, and later `failed` if they stayed as they were.
  * So is a decision on an approval.
+ * A tool of the MCP server: `called`, recorded before it does anything.
  * An approval: `asked`; `approved`, `denied` or `revoked` by a person; `expired` or `ended` by time.
  */
 export const auditOutcomes = [
@@ -22,11 +23,15 @@ export const auditOutcomes = [
   'expired',
   'ended',
   'changed',
+  'called',
 ] as const;
 export type AuditOutcome = (typeof auditOutcomes)[number];
 
-/** What an entry is about: a token, a request that the gateway was asked to send, a step of an approval, or the tags of a tenant. */
-export const auditKinds = ['token', 'request', 'approval', 'tags'] as const;
+/**
+ * What an entry is about: a token, a request that the gateway was asked to send, a step of an approval, the tags of a tenant,
+ * or a call of a tool by an agent.
+ */
+export const auditKinds = ['token', 'request', 'approval', 'tags', 'tool'] as const;
 export type AuditKind = (typeof auditKinds)[number];
 
 /** What an entry holds about a request through the gateway. Never the query or the body. */
@@ -54,7 +59,11 @@ export interface GatewayRequestFields {
  */
 export interface AuditEntry extends GatewayRequestFields {
   /** Absent for a token. */
-  readonly kind?: 'request' | 'approval' | 'tags';
+  readonly kind?: 'request' | 'approval' | 'tags' | 'tool';
+  /** The tool that was called. What it did has the same `correlationId`. */
+  readonly tool?: string;
+  /** What the client of the tool calls itself. Nobody has checked it. */
+  readonly client?: string;
   /** The approval that the entry is a step of, or under which the token was issued or the request sent. */
   readonly approvalId?: string;
   /** Set if a rule for emergencies served it. */

@@ -63,7 +63,9 @@ const rowSchema = z.object({
   breakGlass: z.literal(true).optional(),
   reason: z.string().optional(),
   // Tokens have none of these.
-  kind: z.enum(['request', 'approval', 'tags']).optional(),
+  kind: z.enum(['request', 'approval', 'tags', 'tool']).optional(),
+  tool: z.string().optional(),
+  client: z.string().optional(),
   method: z.string().optional(),
   path: z.string().optional(),
   cmdlet: z.string().optional(),
@@ -94,6 +96,7 @@ const clipped = [
   ['cmdlet', maxName],
   ['uti', maxName],
   ['requestId', maxName],
+  ['client', maxName],
 ] as const;
 
 /** @param id Never used for another row, so that a write can safely be repeated. */

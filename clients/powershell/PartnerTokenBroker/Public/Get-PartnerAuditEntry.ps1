@@ -19,10 +19,10 @@ function Get-PartnerAuditEntry {
     Tenant id, or any domain of a customer tenant.
 
     .PARAMETER Outcome
-    Only entries with this outcome: tokens are issued or denied; requests through the gateway are denied, sent, answered or failed; tags are changed, or the change failed.
+    Only entries with this outcome: tokens are issued or denied; requests through the gateway are denied, sent, answered or failed; tags are changed, or the change failed; tools of agents are called.
 
     .PARAMETER Kind
-    Only entries about tokens, about requests through the gateway, or about changes of tags.
+    Only entries about tokens, about requests through the gateway, about changes of tags, or about calls of tools by agents.
 
     .PARAMETER First
     Maximum number of entries, newest first. The command warns if there may be more.
@@ -49,8 +49,8 @@ function Get-PartnerAuditEntry {
         [Nullable[datetime]] $From,
         [Nullable[datetime]] $To,
         [string] $Caller,
-        [ValidateSet('issued', 'denied', 'sent', 'answered', 'failed', 'changed')] [string] $Outcome,
-        [ValidateSet('token', 'request', 'tags')] [string] $Kind,
+        [ValidateSet('issued', 'denied', 'sent', 'answered', 'failed', 'changed', 'called')] [string] $Outcome,
+        [ValidateSet('token', 'request', 'tags', 'tool')] [string] $Kind,
         [ValidateRange(1, 100000)] [int] $First = 100
     )
     process {

@@ -30,8 +30,13 @@ const auditEntrySchema = z
         'If issued: the scopes of the token. If denied: the requested scopes. For a request through the gateway: the permissions of the rule that open it.',
     }),
     grant: z.enum(grants).optional().meta({ description: 'Absent if `route` is present.' }),
-    kind: z.enum(['request', 'approval', 'tags']).optional().meta({
-      description: 'Absent for a token. `tags`: a change of the tags of a tenant.',
+    kind: z.enum(['request', 'approval', 'tags', 'tool']).optional().meta({
+      description:
+        'Absent for a token. `tags`: a change of the tags of a tenant. `tool`: a call of a tool by an agent.',
+    }),
+    tool: z.string().optional().meta({ description: 'The tool that was called.' }),
+    client: z.string().optional().meta({
+      description: 'What the client of the tool calls itself. Nobody has checked it.',
     }),
     approvalId: z.string().optional().meta({
       description: 'The approval of a step, or the one under which the token was issued or the request sent.',
