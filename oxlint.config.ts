@@ -11,6 +11,7 @@ export const layers: readonly (readonly string[])[] = [
   ['gateway'],
   ['queries'],
   ['api', 'setup'],
+  ['mcp'],
 ];
 const folders = layers.flat();
 

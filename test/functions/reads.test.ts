@@ -214,8 +214,20 @@ const reading: Readonly<Record<string, readonly Request[]>> = {
   'runs-changes': [{ path: { runId: 'gone-job@all2' } }],
 };
 
-/** Routes that have a role and answer without data of tenants, or with what the caller's rule opens. */
-const withoutData = new Set(['jobs', 'tokens', 'gateway', 'queries-start', 'jobs-start', 'runs-rerun', 'runs-cancel']);
+/**
+ * Routes that have a role and answer without data of tenants, or with what the caller's rule opens. `mcp` asks the other routes:
+ * mcp.test.ts.
+ */
+const withoutData = new Set([
+  'jobs',
+  'tokens',
+  'gateway',
+  'mcp',
+  'queries-start',
+  'jobs-start',
+  'runs-rerun',
+  'runs-cancel',
+]);
 
 /** Routes for one tenant, which the path names. */
 const ofOneTenant = ['runs-tenant', 'tenants-show', 'tenants-tag', 'approvals-show', 'approvals-decide'];

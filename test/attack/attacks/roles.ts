@@ -56,7 +56,7 @@ export const roles: Attack = {
       for (const headers of [{}, { authorization: forge.bearer({ application: stranger, roles: [] }) }]) {
         const { text } = await app.ask({ method, path: harmless(path), headers });
         // Whoever signs in has to know the tenant; Entra tells it to anybody who knows a domain of it.
-        const needed = name === 'sign-in' ? [partnerTenantId] : [];
+        const needed = ['sign-in', 'mcp-metadata'].includes(name) ? [partnerTenantId] : [];
         const told = secret.filter((value) => text.includes(value) && !needed.includes(value));
         tally.attempt(told.length === 0, `${name} tells strangers ${told.slice(0, 3).join()}`);
       }

@@ -43,7 +43,10 @@ describe('access control', () => {
   it.each(guarded)('$name rejects a request without a valid token', async ({ name }) => {
     expect((await visitor.visit(name, harmless)).code).toBe('caller_unauthenticated');
     const { status, headers } = await visitor.visit(name, { ...harmless, token: 'e30.e30.e30' });
-    expect([status, headers.get('www-authenticate')]).toEqual([401, 'Bearer']);
+    expect([status, headers.get('www-authenticate')]).toEqual([
+      401,
+      name === 'mcp' ? expect.stringMatching(/^Bearer resource_metadata=/) : 'Bearer',
+    ]);
   });
 
   it.each(guarded)('$name rejects a caller without the role $access', async ({ name, access }) => {
@@ -337,6 +340,25 @@ describe('other routes', () => {
       (await visitor.visit(name, {})).headers.get('content-security-policy')?.split('; ');
     expect(await policyOf('dashboard')).toContain(`connect-src 'self' ${entraEndpoint}/${tenantId}/`);
     expect(await policyOf('docs')).toContain("connect-src 'self'");
+  });
+
+  it('mcp answers messages, and names the metadata that says where callers get tokens', async () => {
+    const list = { jsonrpc: '2.0', id: 1, method: 'tools/list' };
+    const { status, body } = await visitor.visit('mcp', { token, body: list });
+    expect([status, Object.keys(body['result'] as object)]).toEqual([200, ['tools']]);
+    const notification = { jsonrpc: '2.0', method: 'notifications/initialized' };
+    expect((await visitor.visit('mcp', { token, body: notification })).status).toBe(202);
+    expect((await visitor.visit('mcp', { token, body: [list] })).status).toBe(400);
+    const refused = await visitor.visit('mcp', { token, body: list, headers: { origin: demo.url } });
+    expect([refused.status, refused.code]).toEqual([403, 'caller_forbidden']);
+    expect((await visitor.visit('mcp', { token, body: 'x'.repeat(70_000) })).code).toBe('request_too_large');
+    const metadata = await visitor.visit('mcp-metadata', {});
+    expect([metadata.status, metadata.body['resource']]).toEqual([200, `${demo.url}/api/mcp`]);
+    const challenge = (await visitor.visit('mcp', { body: list })).headers.get('www-authenticate');
+    const scope = `api://${demo.cloud.brokerApplication.clientId}/access_as_user`;
+    expect(challenge).toBe(
+      `Bearer resource_metadata="${demo.url}/api/.well-known/oauth-protected-resource", scope="${scope}"`,
+    );
   });
 
   it.each(['none.js', 'dashboard.html', '../index.js', '..%2f..%2fhost.json', '.env', 'index.js'])(

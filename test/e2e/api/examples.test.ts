@@ -134,6 +134,7 @@ const outputs: Readonly<Record<string, RegExp>> = {
   'GET /api/runs/{runId}/changes': /comparedWith/,
   'POST /api/runs/{runId}/rerun': /licence-report@manual-/,
   'POST /api/runs/{runId}/cancel': /cancelRequested/,
+  'POST /api/mcp': /jsonrpc/,
   'GET /api/audit': /entries/,
   'GET /api/health': /applications/,
 };

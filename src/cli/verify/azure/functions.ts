@@ -1,7 +1,7 @@
 import openApi from '../../../../docs/openapi.json' with { type: 'json' };
 
-/** The function of the gateway has an operation for each method. */
-const furtherOperation = /^gateway-/;
+/** Two functions have an operation for each method. */
+const furtherOperation = /^(?:gateway|mcp)-(?:get|post|patch|put|delete)$/;
 
 const routes = Object.values<Readonly<Record<string, { readonly operationId: string }>>>(openApi.paths)
   .flatMap((operations) => Object.values(operations).map(({ operationId }) => operationId))

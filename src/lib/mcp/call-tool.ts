@@ -1,0 +1,105 @@
+import type { CallToolResult } from '@modelcontextprotocol/server';
+import { check } from '../api/body.ts';
+import { recordRefusals, type RefusalDeps } from '../api/record-refusal.ts';
+import type { RouteContract } from '../api/route.ts';
+import { adviceFor } from '../model/advice.ts';
+import type { Caller } from '../model/caller.ts';
+import { type BrokerError, type ErrorCode, errorTable, toBrokerError } from '../model/errors.ts';
+import type { JobRegistry } from '../runs/job.ts';
+import { errorFields, type Logger, scrub } from '../runtime/log.ts';
+import type { Ask } from './ask.ts';
+import { dataNotice, framedText, plainValue } from './customer-data.ts';
+import type { Tool, ToolResult } from './tool.ts';
+
+export interface CallDeps extends RefusalDeps {
+  readonly jobs: JobRegistry;
+}
+
+/** Who calls a tool, and how. */
+export interface ToolCaller {
+  readonly caller: Caller;
+  /** What the client calls itself. */
+  readonly client: string | undefined;
+  readonly correlationId: string;
+  readonly log: Logger;
+  /** The route that serves the protocol. */
+  readonly route: RouteContract;
+  readonly ask: Ask;
+}
+
+/**
+ * Calls a tool. It runs only after the call is on record. A failure is a result, so that the model reads the reason.
+ * @param given the arguments as the client sent them.
+ */
+export async function callTool(
+  deps: CallDeps,
+  tool: Tool,
+  given: unknown,
+  { ask, client, ...who }: ToolCaller,
+): Promise<CallToolResult> {
+  const { clock, jobs } = deps;
+  try {
+    const refused = { ...who, method: who.route.method };
+    const input = await recordRefusals(deps, refused, ['request_invalid'], async () =>
+      check(given ?? {}, tool.input, 'arguments'),
+    );
+    await record(deps, tool, tool.tenantOf?.(input), { ...who, client });
+    return resultOf(await tool.run(input, { ask, clock, jobs }), deps.newId());
+  } catch (thrown) {
+    const error = toBrokerError(thrown);
+    const { code } = error;
+    who.log.log(code === 'internal' ? 'error' : 'warn', 'mcp.tool_failed', {
+      tool: tool.name,
+      ...errorFields(thrown),
+    });
+    return failureOf(error, who.correlationId, deps.newId());
+  }
+}
+
+/** @throws BrokerError audit_unavailable */
+async function record(
+  { audit, clock, newId }: CallDeps,
+  { name }: Tool,
+  tenantAsked: string | undefined,
+  { caller, client, correlationId }: Pick<ToolCaller, 'caller' | 'client' | 'correlationId'>,
+): Promise<void> {
+  const { applicationId, objectId, kind } = caller;
+  await audit.record({
+    kind: 'tool',
+    outcome: 'called',
+    tool: name,
+    ...(client === undefined ? {} : { client }),
+    ...(tenantAsked === undefined ? {} : { tenantAsked: scrub(tenantAsked) }),
+    atMs: clock.nowMs(),
+    correlationId,
+    tokenId: newId(),
+    caller: { applicationId, objectId, kind },
+    scopes: [],
+  });
+}
+
+/** Both forms of the result: some clients show the structured one to the model, others the text. */
+function resultOf({ notes = [], data, isError = false }: ToolResult, mark: string): CallToolResult {
+  // Undefined members have no place in JSON.
+  const plain = JSON.parse(JSON.stringify(plainValue(data))) as Record<string, unknown>;
+  const text = [...notes, framedText(plain, mark)].join('\n');
+  return {
+    content: [{ type: 'text', text }],
+    ...(isError ? { isError } : { structuredContent: { notice: dataNotice, data: plain } }),
+  };
+}
+
+/** Advice that would send an agent to what it has not. */
+const otherAdvice: Partial<Readonly<Record<ErrorCode, string>>> = {
+  approval_ended:
+    'Tell the user. No tool asks a second time: a person can, with `ptb request --ask-again`, as long as the rule is for that person too.',
+  reason_required: 'Tell the user. Only a person may declare an emergency: no tool does.',
+};
+
+/** The detail may quote names and answers from outside. */
+function failureOf({ code, detail, retryAfterSeconds }: BrokerError, correlationId: string, mark: string) {
+  const advice = otherAdvice[code] ?? adviceFor(code, 'caller');
+  const data = { code, detail, correlationId, ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }) };
+  const text = [`${errorTable[code].title} (${code}). ${advice}`, framedText(plainValue(data), mark)].join('\n');
+  return { content: [{ type: 'text' as const, text }], isError: true };
+}

@@ -1,0 +1,76 @@
+import * as z from 'zod';
+import type { TenantsAnswer } from '../api/answers/tenants.ts';
+import { jsonOf } from './ask.ts';
+import { fit } from './bounds.ts';
+import { defineTool } from './tool.ts';
+
+const tenantEntry = z.string().min(1).max(253);
+
+/** Tenants of a tool that works on several, written as in docs/groups.md. */
+export const chosenTenants = {
+  tenants: z.array(tenantEntry).min(1).max(500).optional().meta({
+    description: 'Only these tenants: tenant ids, domains, group:NAME, tag:NAME, tag:NAME=VALUE.',
+  }),
+  except: z.array(tenantEntry).max(500).optional().meta({ description: 'Tenants to leave out, written like tenants.' }),
+};
+
+/** A list as the query of a route has it. Undefined for an empty list. */
+const listed = (entries: readonly string[] | undefined): string | undefined =>
+  entries === undefined || entries.length === 0 ? undefined : entries.join(',');
+
+const tenant = z.object({
+  tenantId: z.string(),
+  name: z.string(),
+  defaultDomain: z.string().optional(),
+  reachable: z.boolean(),
+  explanation: z.string(),
+  tags: z.array(z.string()).readonly().optional(),
+  groups: z.array(z.string()).readonly().optional(),
+});
+
+export const listTenants = defineTool({
+  name: 'list_tenants',
+  title: 'List and find customer tenants',
+  description:
+    'Lists the customer tenants of the partner that you may see, by name, with id, default domain, tags, groups and whether they can be reached. With search, only those whose name, domain or id contains the text. Use the tenantId in other tools.',
+  role: 'Tenants.Read',
+  onlyReads: true,
+  input: z.strictObject({
+    search: z.string().min(1).max(100).optional().meta({ description: 'A part of the name, domain or id.' }),
+    ...chosenTenants,
+    skip: z.int().min(0).default(0).meta({ description: 'nextSkip of the previous answer.' }),
+  }),
+  output: z.object({
+    tenants: z.array(tenant).readonly(),
+    total: z.int().meta({ description: 'Number of tenants that match.' }),
+    nextSkip: z.int().optional().meta({ description: 'Present if more tenants match.' }),
+    groups: z.array(z.string()).readonly().meta({ description: 'Names for group:NAME.' }),
+    warnings: z.array(z.string()).readonly(),
+  }),
+  run: async ({ search, tenants, except, skip }, { ask }) => {
+    const query = { tenants: listed(tenants), except: listed(except) };
+    const answer = jsonOf(await ask({ route: 'tenants', query })) as TenantsAnswer;
+    const wanted = search?.toLowerCase();
+    const found = answer.tenants.filter(
+      ({ tenantId, name, defaultDomain = '' }) =>
+        wanted === undefined || [tenantId, name, defaultDomain].some((text) => text.toLowerCase().includes(wanted)),
+    );
+    const { items, cut } = fit(found.slice(skip).map(viewTenant));
+    const next = skip + items.length;
+    return {
+      notes: cut ? [`${found.length - next} more tenants match: call again with skip ${next}.`] : [],
+      data: {
+        tenants: items,
+        total: found.length,
+        ...(cut ? { nextSkip: next } : {}),
+        groups: answer.groups,
+        warnings: answer.warnings,
+      },
+    };
+  },
+});
+
+function viewTenant(one: TenantsAnswer['tenants'][number]): z.input<typeof tenant> {
+  const { tenantId, name, defaultDomain, reachable, explanation, tags, groups } = one;
+  return { tenantId, name, defaultDomain, reachable, explanation, tags, groups };
+}

@@ -1,0 +1,39 @@
+import type * as z from 'zod';
+import type { CallerRole } from '../model/caller.ts';
+import type { JobRegistry } from '../runs/job.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Ask } from './ask.ts';
+
+/** What a tool may use. */
+interface ToolContext {
+  readonly ask: Ask;
+  readonly clock: Clock;
+  readonly jobs: JobRegistry;
+}
+
+/** What a tool found, or why it failed. Data of customers and of the broker is marked alike. */
+export type ToolResult<T = unknown> = {
+  /** Sentences of the broker for whoever reads the data. They contain nothing from outside. */
+  readonly notes?: readonly string[];
+} & ({ readonly isError?: false; readonly data: T } | { readonly isError: true; readonly data: unknown });
+
+/** One tool of the MCP server. */
+export interface Tool<I extends z.ZodObject = z.ZodObject, O extends z.ZodObject = z.ZodObject> {
+  readonly name: string;
+  readonly title: string;
+  readonly description: string;
+  /** The app role of the route that the tool stands for. The route itself checks it. */
+  readonly role: CallerRole;
+  readonly input: I;
+  /** Of `data`. */
+  readonly output: O;
+  /** Whether the tool starts nothing (`readOnlyHint`). No tool deletes or overwrites anything. */
+  readonly onlyReads: boolean;
+  /** The tenant that the call names, for its record. */
+  readonly tenantOf?: (input: z.output<I>) => string;
+  /** @throws BrokerError */
+  run(input: z.output<I>, context: ToolContext): Promise<ToolResult<z.input<O>>>;
+}
+
+/** Keeps the types of input and output between the parts of a declaration. */
+export const defineTool = <I extends z.ZodObject, O extends z.ZodObject>(tool: Tool<I, O>): Tool => tool;

@@ -1,0 +1,299 @@
+import { describe, expect, it } from 'vitest';
+import * as z from 'zod';
+import { maxDataBytes, sizeOf } from '../../../../src/lib/mcp/bounds.ts';
+import type { Tool, ToolResult } from '../../../../src/lib/mcp/tool.ts';
+import { tools } from '../../../../src/lib/mcp/tools.ts';
+import { createJobRegistry, defineJob } from '../../../../src/lib/runs/job.ts';
+import { FakeClock } from '../../../fakes/fake-clock.ts';
+import { scriptedAsk, type ScriptedAsk } from '../../../support/scripted-ask.ts';
+
+const jobOf = (name: string, resources: string[], permissions?: string[]) =>
+  defineJob({
+    name,
+    title: name,
+    resources,
+    timeoutSeconds: 10,
+    ...(permissions && { permissions }),
+    run: async () => [],
+  });
+const registry = createJobRegistry([
+  jobOf('reads', ['graph'], ['User.Read.All', 'AuditLog.Read.All']),
+  jobOf('writes', ['graph'], ['User.Read.All', 'User.ReadWrite.All']),
+  jobOf('manages', ['graph'], ['Exchange.Manage']),
+  jobOf('mails', ['graph', 'exchange'], ['User.Read.All']),
+  jobOf('declares-nothing', ['graph']),
+]);
+
+const toolOf = (name: string): Tool => {
+  const tool = tools.find((known) => known.name === name);
+  if (tool === undefined) throw new Error(`there is no tool ${name}`);
+  return tool;
+};
+
+/** Runs a tool as `callTool` does, and checks its data by its schema. */
+async function run(name: string, given: object, { ask }: ScriptedAsk): Promise<ToolResult> {
+  const tool = toolOf(name);
+  const result = await tool.run(tool.input.parse(given), { ask, clock: new FakeClock(0), jobs: registry });
+  // Strict, so that data without a description fails.
+  if (result.isError !== true) z.strictObject(tool.output.shape).parse(result.data);
+  expect(sizeOf(result.data)).toBeLessThan(maxDataBytes * 1.1);
+  return result;
+}
+
+const tenant = (index: number, more: object = {}) => ({
+  tenantId: `00000000-0000-4000-8000-${String(index).padStart(12, '0')}`,
+  name: `Customer ${index}`,
+  defaultDomain: `c${index}.example`,
+  relationship: 'gdap',
+  reachable: true,
+  reason: 'gdap_active',
+  explanation: 'A GDAP relationship is active.',
+  sources: [],
+  tags: ['managed'],
+  groups: ['gold'],
+  ...more,
+});
+
+describe('every tool', () => {
+  it.each(tools.map((tool) => [tool.name, tool] as const))('%s is described', (name, tool) => {
+    expect(name).toMatch(/^[a-z]+(_[a-z]+)+$/);
+    expect(tool.description.length).toBeGreaterThan(60);
+    expect(tool.input.safeParse({ unknown: 1 }).success).toBe(false);
+    const { properties = {} } = z.toJSONSchema(tool.input, { io: 'input' });
+    for (const property of Object.values(properties)) expect(property).toBeTypeOf('object');
+  });
+});
+
+describe('list_tenants', () => {
+  const answer = (count: number) => ({
+    tenants: Array.from({ length: count }, (_, index) => tenant(index)),
+    groups: ['gold'],
+    warnings: [],
+    asOf: '',
+  });
+
+  it('asks the route with the lists, and shows what an agent needs', async () => {
+    const asked = scriptedAsk({ tenants: [answer(1)] });
+    const { data } = await run('list_tenants', { tenants: ['group:gold', 'tag:a'], except: ['c9.example'] }, asked);
+    expect(asked.asked).toEqual([{ route: 'tenants', query: { tenants: 'group:gold,tag:a', except: 'c9.example' } }]);
+    const { relationship: _r, reason: _s, sources: _t, ...shown } = tenant(0);
+    expect(data).toEqual({ tenants: [shown], total: 1, groups: ['gold'], warnings: [] });
+  });
+
+  it.each(['CUSTOMER 17', 'c17.EXAMPLE', '000000000017'])('finds %s', async (search) => {
+    const { data } = await run('list_tenants', { search }, scriptedAsk({ tenants: [answer(30)] }));
+    expect(data).toMatchObject({ total: 1, tenants: [{ name: 'Customer 17' }] });
+  });
+
+  it('shows thousands in parts, each tenant once', async () => {
+    const asked = scriptedAsk({ tenants: [answer(3_000)] });
+    const seen: string[] = [];
+    for (let skip: number | undefined = 0; skip !== undefined; ) {
+      const { data } = await run('list_tenants', { skip }, asked);
+      const part = data as { tenants: { tenantId: string }[]; total: number; nextSkip?: number };
+      expect(part.total).toBe(3_000);
+      seen.push(...part.tenants.map(({ tenantId }) => tenantId));
+      skip = part.nextSkip;
+    }
+    expect(seen).toEqual(answer(3_000).tenants.map(({ tenantId }) => tenantId));
+  });
+});
+
+describe('graph_get', () => {
+  const given = { tenant: 'contoso.com', path: '/v1.0/users?$top=2' };
+  const json = { 'content-type': 'application/json;odata.metadata=minimal' };
+  const page = (value: unknown[], more: object = {}) => ({
+    headers: json,
+    text: JSON.stringify({ '@odata.context': 'https://graph.microsoft.com/v1.0/$metadata#users', value, ...more }),
+  });
+
+  it('asks the gateway and returns the next path', async () => {
+    const link = 'https://broker.example/api/gateway/contoso.com/graph/v1.0/users?$skiptoken=a%2Fb&ptb_link=W10.x';
+    const asked = scriptedAsk({ gateway: [page([{ id: 1 }], { '@odata.nextLink': link, '@odata.count': 9 })] });
+    const { data } = await run(
+      'graph_get',
+      { ...given, consistencyEventual: true, reason: 'Ticket 4711: näheres' },
+      asked,
+    );
+    expect(asked.asked).toEqual([
+      {
+        route: 'gateway',
+        path: { tenant: 'contoso.com', resource: 'graph' },
+        rest: '/v1.0/users?$top=2',
+        headers: { consistencylevel: 'eventual', 'x-reason': 'Ticket%204711%3A%20n%C3%A4heres' },
+      },
+    ]);
+    expect(data).toEqual({
+      status: 200,
+      body: { value: [{ id: 1 }], '@odata.count': 9 },
+      nextPath: '/v1.0/users?$skiptoken=a%2Fb&ptb_link=W10.x',
+    });
+  });
+
+  it('never sends a header of an emergency or of a second approval', async () => {
+    const { input } = toolOf('graph_get');
+    for (const extra of [{ breakGlass: true }, { askAgain: true }, { headers: {} }, { method: 'PATCH' }, { body: {} }])
+      expect(input.safeParse({ ...given, ...extra }).success).toBe(false);
+  });
+
+  it.each(['users', 'https://evil.example/v1.0/users', '/v2/users', '//evil.example/v1.0/', '/v1.0', ''])(
+    'refuses the path %j',
+    (path) => {
+      expect(toolOf('graph_get').input.safeParse({ ...given, path }).success).toBe(false);
+    },
+  );
+
+  it('cuts a page that is too large, and then leads to no next page', async () => {
+    const users = Array.from({ length: 900 }, (_, id) => ({ id, about: 'x'.repeat(200) }));
+    const asked = scriptedAsk({
+      gateway: [page(users, { '@odata.nextLink': 'https://h/api/gateway/t/graph/v1.0/x' })],
+    });
+    const { data, notes } = await run('graph_get', given, asked);
+    const { body } = data as { body: { value: unknown[] } };
+    expect(data).not.toHaveProperty('nextPath');
+    expect(body.value).toEqual(users.slice(0, body.value.length));
+    expect(body.value.length).toBeGreaterThan(100);
+    expect(notes).toEqual([
+      expect.stringMatching(new RegExp(`^The answer was too large: ${body.value.length} of 900`)),
+    ]);
+  });
+
+  it('returns one object, a number and nothing', async () => {
+    const of = async (answer: object) => (await run('graph_get', given, scriptedAsk({ gateway: [answer] }))).data;
+    expect(await of({ headers: json, text: '{"id":"x"}' })).toEqual({ status: 200, body: { id: 'x' } });
+    expect(await of({ headers: { 'content-type': 'text/plain' }, text: '42' })).toEqual({ status: 200, body: '42' });
+    expect(await of({ status: 204, text: '' })).toEqual({ status: 204, body: null });
+  });
+
+  it('says that a person must approve', async () => {
+    const text = JSON.stringify({
+      approvalId: 'a1',
+      status: 'pending',
+      detail: 'Waits.',
+      expiresAt: 'soon',
+      rule: 'r',
+      approvalsNeeded: 1,
+    });
+    const asked = scriptedAsk({ gateway: [{ status: 202, headers: { 'x-approval-id': 'a1' }, text }] });
+    expect(await run('graph_get', given, asked)).toEqual({
+      notes: [expect.stringMatching(/^Nothing was sent: a person must approve/)],
+      data: { status: 202, body: null, approval: { approvalId: 'a1', detail: 'Waits.', expiresAt: 'soon' } },
+    });
+  });
+
+  it('returns a refusal of Graph as an error, with its wait', async () => {
+    const refusal = { status: 429, headers: { ...json, 'retry-after': '7' }, text: '{"error":{"code":"TooMany"}}' };
+    expect(await run('graph_get', given, scriptedAsk({ gateway: [refusal] }))).toEqual({
+      isError: true,
+      notes: ['Microsoft Graph answered with HTTP 429. Wait 7 seconds before you repeat it.'],
+      data: { status: 429, body: { error: { code: 'TooMany' } } },
+    });
+  });
+
+  it.each([
+    ['binary', { 'content-type': 'image/jpeg' }, '\u0000', /neither JSON nor text/],
+    ['too deep', json, `${'['.repeat(80)}${']'.repeat(80)}`, /nested deeper/],
+  ])('refuses an answer that is %s', async (_case, headers, text, reason) => {
+    await expect(run('graph_get', given, scriptedAsk({ gateway: [{ headers, text }] }))).rejects.toThrow(reason);
+  });
+});
+
+describe('jobs', () => {
+  const started = { runId: 'reads@w', status: 'pending', location: '/x' };
+
+  it('starts a job that declares permissions to read Graph', async () => {
+    const asked = scriptedAsk({ 'jobs-start': [started] });
+    const given = { job: 'reads', tenants: ['group:gold'], parameters: { days: 3 }, window: 'w' };
+    expect((await run('start_job', given, asked)).data).toEqual({ runId: 'reads@w', status: 'pending' });
+    const { job, ...body } = given;
+    expect(asked.asked).toEqual([{ route: 'jobs-start', path: { job }, body }]);
+  });
+
+  it.each(['writes', 'manages', 'mails', 'declares-nothing'])('refuses the job %s', async (job) => {
+    const asked = scriptedAsk({ 'jobs-start': [started] });
+    const { isError, notes } = await run('start_job', { job }, asked);
+    expect([isError, notes]).toEqual([true, [expect.stringMatching(/^Refused: an agent may start only jobs/)]]);
+    expect(asked.asked).toEqual([]);
+  });
+
+  it('leaves an unknown job to the route', async () => {
+    const asked = scriptedAsk({ 'jobs-start': [started] });
+    await run('start_job', { job: 'nope' }, asked);
+    expect(asked.asked).toHaveLength(1);
+  });
+
+  it('lists which ones may be started', async () => {
+    const jobs = registry.list().map(({ name, title, resources, permissions, timeoutSeconds }) => {
+      const parameters = { type: 'object', properties: {}, additionalProperties: false };
+      return { name, title, resources, permissions, timeoutSeconds, parameters };
+    });
+    const { data } = await run('list_jobs', {}, scriptedAsk({ jobs: [{ jobs }] }));
+    const { jobs: shown } = data as { jobs: { name: string; startable: boolean }[] };
+    expect(shown.filter(({ startable }) => startable).map(({ name }) => name)).toEqual(['reads']);
+  });
+});
+
+const summary = {
+  runId: 'reads@w',
+  job: 'reads',
+  window: 'w',
+  status: 'completed',
+  outcome: 'partly_failed',
+  tenants: { total: 3, succeeded: 1, failed: 2, skipped: 0, notAttempted: 0 },
+  startedBy: 'app',
+  startedAt: '2026-11-24T05:00:00.000Z',
+  durationMs: 5,
+  warnings: [],
+};
+
+describe('runs', () => {
+  it('lists runs, with the name of a person', async () => {
+    const asked = scriptedAsk({
+      runs: [{ runs: [{ ...summary, starter: { objectId: 'o', name: 'ada@x' } }, summary] }],
+    });
+    const { data } = await run('list_runs', { job: 'reads', limit: 2 }, asked);
+    expect(asked.asked).toEqual([{ route: 'runs', query: { job: 'reads', limit: '2' } }]);
+    const { runs } = data as { runs: { startedBy: string }[] };
+    expect(runs.map(({ startedBy }) => startedBy)).toEqual(['ada@x', 'app']);
+  });
+
+  it('shows a run with the failures that fit', async () => {
+    const failures = Array.from({ length: 3_000 }, (_, index) => ({
+      tenantId: `t${index}`,
+      name: `Customer ${index}`,
+      code: 'consent_required',
+      title: 'No consent',
+      advice: 'Ask for consent.',
+      detail: 'AADSTS65001',
+    }));
+    const shown = { ...summary, progress: { done: 3, retrying: 0, total: 3 }, failures };
+    const { data } = await run('read_run', { runId: 'reads@w' }, scriptedAsk({ 'runs-show': [shown] }));
+    const run_ = data as { failures: unknown[]; failuresLeftOff: number };
+    expect(run_.failures).toEqual(failures.slice(0, run_.failures.length));
+    expect(run_.failures.length + run_.failuresLeftOff).toBe(3_000);
+    expect(run_.failures.length).toBeGreaterThan(20);
+  });
+
+  it('asks again for as many rows as fit, so that the continuation stands after them', async () => {
+    const rows = Array.from({ length: 400 }, (_, index) => ({ tenantId: 't', index, text: 'x'.repeat(300) }));
+    const asked = scriptedAsk({
+      'runs-results': [
+        { rows, continuation: 'after 400' },
+        { rows: [], continuation: 'after fewer' },
+      ],
+    });
+    const { data } = await run('read_rows', { runId: 'reads@w', limit: 400, continuation: 'c' }, asked);
+    const page = data as { rows: unknown[]; continuation: string };
+    expect(page.rows).toEqual(rows.slice(0, page.rows.length));
+    expect(page.continuation).toBe('after fewer');
+    expect(asked.asked.map(({ query }) => query)).toEqual([
+      { format: 'json', limit: '400', continuation: 'c' },
+      { format: 'json', limit: String(page.rows.length), continuation: 'c' },
+    ]);
+  });
+
+  it('returns the last page without a continuation', async () => {
+    const { data, notes } = await run('read_rows', { runId: 'r' }, scriptedAsk({ 'runs-results': [{ rows: [] }] }));
+    expect([data, notes]).toEqual([{ rows: [] }, []]);
+  });
+});
