@@ -4,6 +4,7 @@ import { configureCloudCommand } from 'microsoft-cloud/command';
 import { registerConsent } from './consent.ts';
 import { registerDemo } from './demo.ts';
 import { registerExec } from './exec.ts';
+import { registerMcp } from './mcp.ts';
 import { registerLocalBrowser } from './local-browser.ts';
 import { registerLogin } from './login.ts';
 import { registerPermissions } from './permissions.ts';
@@ -45,6 +46,7 @@ export function registerCommands(program: Command): void {
   registerToken(program);
   registerRequest(program);
   registerExec(program);
+  registerMcp(program);
   registerJobs(program);
   registerRun(program);
   registerRuns(program);
