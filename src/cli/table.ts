@@ -33,6 +33,22 @@ export function table(
   cells: readonly (readonly Piece[])[],
   width = screenWidth(),
 ): Line[] {
+  const { head, line } = tableFor(columns, cells, width);
+  return [...head, ...cells.map(line)];
+}
+
+/** A table whose columns have their widths, for rows that come later. */
+export interface OpenTable {
+  readonly head: readonly Line[];
+  readonly line: (cells: readonly Piece[]) => Line;
+}
+
+/** As {@link table}, with columns padded to the widest of these cells. Wider cells that come later are cut. */
+export function tableFor(
+  columns: readonly (string | Column)[],
+  cells: readonly (readonly Piece[])[],
+  width = screenWidth(),
+): OpenTable {
   const heads = columns.map((column) => (typeof column === 'string' ? { head: column } : column));
   const rows = cells.map((row) => heads.map((_, at) => visiblePiece(row[at] ?? '')));
   const natural = heads.map(({ head }, at) => Math.max(widthOf(head), ...rows.map((row) => widthOf(textOf(row[at])))));
@@ -49,11 +65,13 @@ export function table(
   );
   const line = (pieces: readonly Piece[]): Line =>
     trimEnd(pieces.flatMap((piece, at) => cell(piece, widths[at] ?? 0, at === 0)));
-  return [
-    line(shown.map((at) => styled('strong', heads[at]?.head ?? ''))),
-    line(widths.map((each) => styled('idle', '-'.repeat(each)))),
-    ...rows.map((row) => line(shown.map((at) => row[at] ?? ''))),
-  ];
+  return {
+    head: [
+      line(shown.map((at) => styled('strong', heads[at]?.head ?? ''))),
+      line(widths.map((each) => styled('idle', '-'.repeat(each)))),
+    ],
+    line: (row) => line(shown.map((at) => visiblePiece(row[at] ?? ''))),
+  };
 }
 
 const textOf = (piece: Piece = ''): string => (typeof piece === 'string' ? piece : piece.text);

@@ -14,6 +14,7 @@ const tenantCommands: ReadonlySet<string> = new Set([
   'token',
   'run',
   'exec',
+  'query',
   'audit',
   'verify',
   'doctor',
@@ -25,7 +26,7 @@ const tenantCommands: ReadonlySet<string> = new Set([
 /** Commands whose first argument is a customer tenant. */
 const tenantArgumentCommands: ReadonlySet<string> = new Set(['request']);
 /** Commands whose options --tenant and --except also take groups and tags. */
-const markCommands: ReadonlySet<string> = new Set(['run', 'tenants list']);
+const markCommands: ReadonlySet<string> = new Set(['run', 'query', 'tenants list']);
 const tenantOptions: ReadonlySet<string> = new Set(['--tenant', '--tenants', '--except', '--customer']);
 
 /** Commands whose argument is a job. */

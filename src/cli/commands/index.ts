@@ -20,6 +20,7 @@ import { registerAudit } from './audit.ts';
 import { registerJobs } from './jobs.ts';
 import { registerRun } from './run.ts';
 import { registerRuns } from './runs.ts';
+import { registerQuery } from './query.ts';
 import { registerRequest } from './request.ts';
 import { registerTenants } from './tenants.ts';
 import { registerToken } from './token.ts';
@@ -45,6 +46,7 @@ export function registerCommands(program: Command): void {
   registerTenantsConsent(program);
   registerToken(program);
   registerRequest(program);
+  registerQuery(program);
   registerExec(program);
   registerMcp(program);
   registerJobs(program);

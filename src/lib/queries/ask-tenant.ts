@@ -8,12 +8,15 @@ import { minuteMs } from '../model/durations.ts';
 import type { TenantId } from '../model/identifiers.ts';
 import { type Logger, scrubReply } from '../runtime/log.ts';
 import { parseJson, retryAfterSeconds } from '../runtime/outbound.ts';
+import type { RunStops } from '../runs/run-stops.ts';
 import type { QueryRows, QueryVisit } from '../runs/tenant-run.ts';
 import { type AnswerPage, pageOf, RowCollector, rowLimits } from './answer-rows.ts';
 import { type Query, queryHeaders, readQuery } from './query.ts';
 
 export interface AskTenantDeps {
   readonly gateway: GatewayDeps;
+  /** Tells whether the run goes on. */
+  readonly runs: { readonly stops: Pick<RunStops, 'find'> };
   readonly newId: () => string;
   readonly log: Logger;
 }
@@ -26,8 +29,8 @@ const gatewayUrlOf = (tenantId: TenantId): string => `https://gateway.invalid/ap
 
 /**
  * Sends the request of a query into a tenant, and follows its pages. Each page is a request of its own to the gateway: judged
- * by the policy in force, under the rules for the caller that asked, and recorded.
- * @throws BrokerError as the gateway does; for a failure that Microsoft Graph reports, as `failureOf` does, or
+ * by the policy in force, under the rules for the caller that asked, and recorded. No page follows once the run was stopped.
+ * @throws BrokerError why the run was stopped; as the gateway does; for a failure that Microsoft Graph reports, as `failureOf` does, or
  * request_invalid.
  */
 export async function askTenant(deps: AskTenantDeps, visit: QueryVisit): Promise<QueryRows> {
@@ -43,11 +46,13 @@ export async function askTenant(deps: AskTenantDeps, visit: QueryVisit): Promise
     const read = readAnswer(answer, clock.nowMs());
     if (!rows.add(read.rows)) return rows.done(tooMany(rows.count));
     if (read.next === undefined) return rows.done();
-    if (!query.allPages) return rows.done(`The answer has more pages. These are the first ${rows.count} rows.`);
+    if (!query.allPages) return rows.done('The answer has more pages, and only the first was read.');
     if (page >= pageLimits.pages || clock.nowMs() >= untilMs) return rows.done(tooManyPages(page, rows.count));
     const next = belowGateway(visit.tenantId, read.next);
     if (next === url) throw new BrokerError('resource_error', 'Microsoft Graph sends pages that do not end.');
     url = next;
+    const stop = await deps.runs.stops.find(visit.runId);
+    if (stop !== undefined) throw new BrokerError(stop.code, stop.detail);
   }
 }
 

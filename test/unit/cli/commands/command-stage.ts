@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { vi } from 'vitest';
 import { runProgram } from '../../../../src/cli/run-program.ts';
 
-interface Request {
+export interface Request {
   readonly method: string;
   /** Path and query below `/api`. */
   readonly path: string;
@@ -17,12 +17,13 @@ const address = 'https://broker.example';
 /**
  * Runs a command of `ptb` in this process against a broker that gives these answers, in turn; the last one repeats.
  * Restore mocks and globals after each test.
+ * @param answers or a function that answers each request, where their order is not certain.
  * @param options more words; by default the option that every command that calls the broker has.
  */
 export async function runCommand(
   register: (program: Command) => void,
   words: readonly string[],
-  answers: readonly Answer[],
+  answers: readonly Answer[] | ((request: Request) => Response),
   options: readonly string[] = ['--token', 'caller-token'],
 ): Promise<{ exit: number; out: string; err: string; requests: readonly Request[] }> {
   const said = { out: '', err: '' };
@@ -36,9 +37,11 @@ export async function runCommand(
   });
   const requests: Request[] = [];
   vi.stubGlobal('fetch', async (url: string, init: RequestInit) => {
-    const answer = answers[Math.min(requests.length, answers.length - 1)];
     const body = typeof init.body === 'string' ? (JSON.parse(init.body) as unknown) : undefined;
-    requests.push({ method: init.method ?? 'GET', path: url.slice(`${address}/api`.length), body });
+    const request = { method: init.method ?? 'GET', path: url.slice(`${address}/api`.length), body };
+    requests.push(request);
+    if (typeof answers === 'function') return answers(request);
+    const answer = answers[Math.min(requests.length - 1, answers.length - 1)];
     return answer instanceof Response ? answer : Response.json(answer);
   });
   const program = new Command('ptb');

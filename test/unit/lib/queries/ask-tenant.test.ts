@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { askTenant } from '../../../../src/lib/queries/ask-tenant.ts';
+import type { RunStop } from '../../../../src/lib/runs/run.ts';
 import { silentLogger } from '../../../../src/lib/runtime/log.ts';
 import type { Answer } from '../../../../src/lib/gateway/rewrite-answer.ts';
 import { contoso, json, portal, stage, usersRule } from '../gateway/stage.ts';
@@ -7,8 +8,17 @@ import { contoso, json, portal, stage, usersRule } from '../gateway/stage.ts';
 const runId = 'query@manual-1';
 const graph = 'https://graph.microsoft.com';
 
-function ask(staged: ReturnType<typeof stage>, path: string, { allPages = false, asker = portal } = {}) {
-  const deps = { gateway: staged.deps, newId: () => 'dddddddd-0000-4000-8000-000000000002', log: silentLogger };
+function ask(
+  staged: ReturnType<typeof stage>,
+  path: string,
+  { allPages = false, asker = portal, stops = { find: async (): Promise<RunStop | undefined> => undefined } } = {},
+) {
+  const deps = {
+    gateway: staged.deps,
+    runs: { stops },
+    newId: () => 'dddddddd-0000-4000-8000-000000000002',
+    log: silentLogger,
+  };
   return askTenant(deps, { runId, asker, parameters: { path, allPages }, tenantId: contoso });
 }
 
@@ -97,7 +107,7 @@ describe('the pages of a query', () => {
     staged.world.answers.push(page(1, `${graph}/v1.0/users?$skiptoken=b`));
     expect(await ask(staged, '/v1.0/users')).toMatchObject({
       count: 2,
-      missing: 'The answer has more pages. These are the first 2 rows.',
+      missing: 'The answer has more pages, and only the first was read.',
     });
     expect(staged.world.sent).toHaveLength(1);
   });
@@ -135,6 +145,14 @@ describe('the pages of a query', () => {
       count: 10,
       missing: expect.stringContaining('after 5 pages') as string,
     });
+  });
+
+  it('end when the run is cancelled', async () => {
+    const staged = stage();
+    staged.world.answers.push(page(1, `${graph}/v1.0/users?$skiptoken=b`), page(3));
+    const stops = { find: async () => ({ code: 'run_cancelled', detail: 'The run was cancelled.' }) as const };
+    await expect(ask(staged, '/v1.0/users', { allPages: true, stops })).rejects.toThrow(code('run_cancelled'));
+    expect(staged.world.sent).toHaveLength(1);
   });
 
   it('are judged by the policy in force: a rule that is gone ends them', async () => {
