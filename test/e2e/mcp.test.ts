@@ -184,6 +184,39 @@ describe('a run', () => {
   });
 });
 
+describe('a query', () => {
+  it('asks the tenants of the rules of its caller, and goes on to the last row', async () => {
+    const client = await overHttp(operator);
+    const first = await call(client, 'query_tenants', { path: '/v1.0/users', select: ['id', 'displayName'], limit: 5 });
+    expect(first.isError).toBe(false);
+    const rows = [...(first.data['rows'] as { tenantId: string; id: string }[])];
+    const { runId } = first.data;
+    for (let { continuation } = first.data; continuation !== undefined; ) {
+      const { data } = await call(client, 'read_rows', { runId, limit: 50, continuation });
+      rows.push(...(data['rows'] as typeof rows));
+      continuation = data['continuation'];
+    }
+    expect(new Set(rows.map(({ tenantId, id }) => `${tenantId} ${id}`)).size).toBe(rows.length);
+    const healthy = demo.cloud.tenants.filter(({ state }) => state === 'ok').map(({ tenantId }) => tenantId);
+    expect([...new Set(rows.map(({ tenantId }) => tenantId))].toSorted()).toEqual(healthy.toSorted());
+    const { data } = await call(client, 'read_run', { runId });
+    expect(data).toMatchObject({ job: 'query', query: expect.stringContaining('/v1.0/users') });
+    const other = await overHttp(portal);
+    expect((await call(other, 'read_rows', { runId })).data['code']).toBe('run_not_found');
+  });
+
+  it('of a caller with another rule has the rows of its tenant only', async () => {
+    const client = await overHttp(portal);
+    const licences = await call(client, 'query_tenants', { path: '/v1.0/subscribedSkus', select: ['skuPartNumber'] });
+    const rows = licences.data['rows'] as { tenantId: string }[];
+    expect([...new Set(rows.map(({ tenantId }) => tenantId))]).toEqual([own]);
+    const users = await call(client, 'query_tenants', { path: '/v1.0/users' });
+    expect(users.data['code']).toBe('caller_forbidden');
+    const elsewhere = await call(client, 'query_tenants', { path: '/v1.0/subscribedSkus', tenants: [hidden] });
+    expect(elsewhere.data['code']).toBe('caller_forbidden');
+  });
+});
+
 describe('two callers', () => {
   it('see what their own rules and roles open, and nothing of other tenants', async () => {
     const [one, other] = [await overHttp(operator), await overHttp(portal)];
@@ -197,7 +230,13 @@ describe('two callers', () => {
 
   it('get the same answer for a tenant that they may not see as for one that is none', async () => {
     const client = await overHttp(portal);
-    expect((await client.listTools()).tools.map(({ name }) => name)).toEqual(['graph_get']);
+    expect((await client.listTools()).tools.map(({ name }) => name)).toEqual([
+      'graph_get',
+      'query_tenants',
+      'list_runs',
+      'read_run',
+      'read_rows',
+    ]);
     const answers = await Promise.all(
       [hidden, '6f9c1f0e-3b8a-4d59-9a51-5c2f3f1a7b10'].map(async (tenant) => {
         const { isError, data } = await call(client, 'graph_get', { tenant, path: '/v1.0/subscribedSkus' });

@@ -44,7 +44,7 @@ export async function callTool(
       check(given ?? {}, tool.input, 'arguments'),
     );
     await record(deps, tool, tool.tenantOf?.(input), { ...who, client });
-    return resultOf(await tool.run(input, { ask, clock, jobs }), deps.newId());
+    return resultOf(await tool.run(input, { ask, clock, jobs, client }), deps.newId());
   } catch (thrown) {
     const error = toBrokerError(thrown);
     const { code } = error;

@@ -43,7 +43,7 @@ export const graphGet = defineTool({
   title: 'Read from Microsoft Graph in one tenant',
   description:
     'Sends one GET request to Microsoft Graph in one customer tenant, under the permissions of your rule in the access policy, and returns the answer. It cannot change anything. Select few properties ($select) and use $top, because long answers are cut. A refusal says what the rule lacks.',
-  role: 'Requests.Send',
+  roles: ['Requests.Send'],
   onlyReads: true,
   input,
   output,

@@ -32,7 +32,7 @@ export const listJobs = defineTool({
   title: 'List jobs',
   description:
     'Lists the jobs of this deployment: reports that visit many tenants and return rows. Says which ones you may start, and the JSON Schema of their parameters.',
-  role: 'Runs.Read',
+  roles: ['Runs.Read'],
   onlyReads: true,
   input: z.strictObject({}),
   output: z.object({ jobs: z.array(job).readonly() }),
@@ -64,7 +64,7 @@ export const startJob = defineTool({
   title: 'Start a job',
   description:
     'Starts a run of a job that only reads, over all tenants or over those that tenants and except name. Returns the id of the run: follow it with read_run, and read its rows with read_rows. A job that could change data is refused: a person starts it.',
-  role: 'Runs.Write',
+  roles: ['Runs.Write'],
   onlyReads: false,
   input: z.strictObject({
     job: z.string().min(1).max(40).meta({ description: 'name of list_jobs.' }),

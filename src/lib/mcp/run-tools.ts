@@ -1,8 +1,12 @@
 import * as z from 'zod';
-import type { ResultsAnswer, RunAnswer, RunsAnswer, RunSummaryAnswer } from '../api/answers/runs.ts';
-import { type Ask, jsonOf } from './ask.ts';
-import { fit, maxDataBytes, sizeOf } from './bounds.ts';
+import type { RunAnswer, RunsAnswer, RunSummaryAnswer } from '../api/answers/runs.ts';
+import { jsonOf } from './ask.ts';
+import { fit, maxDataBytes } from './bounds.ts';
+import { maxRows, readRows, rowsPage } from './read-rows.ts';
 import { defineTool } from './tool.ts';
+
+/** Of the routes. Whoever may send requests reads the runs of its own queries. */
+const runReaders = ['Runs.Read', 'Requests.Send'] as const;
 
 const counts = z.object({
   total: z.int(),
@@ -14,7 +18,8 @@ const counts = z.object({
 
 const summary = z.object({
   runId: z.string(),
-  job: z.string(),
+  job: z.string().meta({ description: 'Name of the job, or query.' }),
+  query: z.string().optional().meta({ description: 'What a query asked Microsoft Graph in each tenant.' }),
   status: z.string().meta({ description: 'pending and running: not ended yet.' }),
   outcome: z.string(),
   tenants: counts,
@@ -30,6 +35,7 @@ function viewRun(run: RunSummaryAnswer): z.input<typeof summary> {
   return {
     runId: run.runId,
     job: run.job,
+    ...(run.query === undefined ? {} : { query: run.query }),
     status: run.status,
     outcome: run.outcome,
     tenants: run.tenants,
@@ -43,7 +49,7 @@ export const listRuns = defineTool({
   name: 'list_runs',
   title: 'List runs',
   description: 'Lists the newest runs of jobs and queries, with status and counts of tenants.',
-  role: 'Runs.Read',
+  roles: runReaders,
   onlyReads: true,
   input: z.strictObject({
     job: z.string().max(40).optional().meta({ description: 'Only runs of this job.' }),
@@ -70,7 +76,7 @@ export const readRun = defineTool({
   title: 'Show a run',
   description:
     'Shows one run: status, progress, and the tenants that failed with the reason and the next step. Call it again after some seconds while the run has not ended.',
-  role: 'Runs.Read',
+  roles: runReaders,
   onlyReads: true,
   input: z.strictObject({ runId }),
   output: summary.extend({
@@ -102,54 +108,22 @@ function viewFailure(one: RunAnswer['failures'][number]): z.input<typeof failure
   return { tenantId, name, code, title, advice, ...(detail === undefined ? {} : { detail }) };
 }
 
-/** Some rows of a run. */
-interface RowsPage {
-  readonly rows: readonly Readonly<Record<string, unknown>>[];
-  readonly continuation?: string | undefined;
-}
-
-/** Largest page in rows. */
-const maxRows = 500;
-
-/** Reads as many rows as fit into an answer. A row that is too large alone comes with its long texts cut. */
-async function readRows(
-  ask: Ask,
-  run: string,
-  { limit, continuation }: { readonly limit: number; readonly continuation: string | undefined },
-): Promise<RowsPage> {
-  const page = async (most: number): Promise<ResultsAnswer> => {
-    const query = { format: 'json', limit: String(most), continuation };
-    return jsonOf(await ask({ route: 'runs-results', path: { runId: run }, query })) as ResultsAnswer;
-  };
-  const first = await page(limit);
-  if (sizeOf(first.rows) <= maxDataBytes) return first;
-  // A continuation stands after the last row of a page, so a shorter page is read again.
-  const { items } = fit(first.rows);
-  const { continuation: next } = await page(items.length);
-  return { rows: items, ...(next === undefined ? {} : { continuation: next }) };
-}
-
-const rowsPage = z.object({
-  rows: z.array(z.record(z.string(), z.unknown())).readonly(),
-  continuation: z.string().optional().meta({ description: 'Present if there are more rows so far.' }),
-});
-
 export const readRowsTool = defineTool({
   name: 'read_rows',
   title: 'Read the rows of a run',
   description:
-    'Reads rows of a run, each with its tenant. Call again with continuation until the answer has none. While the run has not ended, more rows may follow.',
-  role: 'Runs.Read',
+    'Reads rows of a run of a job or a query, each with its tenant. Call again with continuation until the answer has none. While the run has not ended, a page may be empty: wait some seconds.',
+  roles: runReaders,
   onlyReads: true,
   input: z.strictObject({
     runId,
     limit: z.int().min(1).max(maxRows).default(100),
-    continuation: z.string().min(1).max(6000).optional().meta({ description: 'continuation of the previous answer.' }),
+    continuation: z.string().min(3).max(6_002).optional().meta({ description: 'continuation of the previous answer.' }),
   }),
   output: rowsPage,
   run: async ({ runId: run, limit, continuation }, { ask }) => {
     const page = await readRows(ask, run, { limit, continuation });
-    const more = page.continuation === undefined ? [] : ['There are more rows: call again with continuation.'];
+    const more = page.continuation === undefined ? [] : ['More rows may follow: call again with continuation.'];
     return { notes: more, data: page };
   },
 });

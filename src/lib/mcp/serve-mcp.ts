@@ -84,7 +84,7 @@ function createServer({ roles, call }: McpParts, message: unknown): Server {
     { name: 'partner-token-broker', title: 'Partner Token Broker', version: '1.0.0' },
     { capabilities: { tools: { listChanged: false } }, instructions, supportedProtocolVersions },
   );
-  const visible = tools.filter(({ role }) => roles.includes(role));
+  const visible = tools.filter((tool) => tool.roles.some((role) => roles.includes(role)));
   server.setRequestHandler('tools/list', () => ({ tools: visible.map(describe) }));
   server.setRequestHandler('tools/call', ({ params: { name, arguments: given } }) => {
     // A tool of a role that the caller lacks is called all the same: its route refuses, and the refusal is on record.

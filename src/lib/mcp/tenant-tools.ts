@@ -33,7 +33,7 @@ export const listTenants = defineTool({
   title: 'List and find customer tenants',
   description:
     'Lists the customer tenants of the partner that you may see, by name, with id, default domain, tags, groups and whether they can be reached. With search, only those whose name, domain or id contains the text. Use the tenantId in other tools.',
-  role: 'Tenants.Read',
+  roles: ['Tenants.Read'],
   onlyReads: true,
   input: z.strictObject({
     search: z.string().min(1).max(100).optional().meta({ description: 'A part of the name, domain or id.' }),

@@ -5,10 +5,12 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Ask } from './ask.ts';
 
 /** What a tool may use. */
-interface ToolContext {
+export interface ToolContext {
   readonly ask: Ask;
   readonly clock: Clock;
   readonly jobs: JobRegistry;
+  /** What the client calls itself. */
+  readonly client: string | undefined;
 }
 
 /** What a tool found, or why it failed. Data of customers and of the broker is marked alike. */
@@ -22,8 +24,8 @@ export interface Tool<I extends z.ZodObject = z.ZodObject, O extends z.ZodObject
   readonly name: string;
   readonly title: string;
   readonly description: string;
-  /** The app role of the route that the tool stands for. The route itself checks it. */
-  readonly role: CallerRole;
+  /** The app roles of the route that the tool stands for; one of them suffices. The route itself checks it. */
+  readonly roles: readonly CallerRole[];
   readonly input: I;
   /** Of `data`. */
   readonly output: O;

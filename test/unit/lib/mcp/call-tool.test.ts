@@ -49,7 +49,7 @@ const toolWith = (run: Run): Tool =>
     name: 'read_thing',
     title: 'Thing',
     description: 'Reads a thing.',
-    role: 'Tenants.Read',
+    roles: ['Tenants.Read'],
     onlyReads: true,
     input: z.strictObject({ tenant: z.string().max(20) }),
     output: z.object({ name: z.string() }),

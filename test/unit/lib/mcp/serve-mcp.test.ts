@@ -104,7 +104,7 @@ it('shows only the tools of the roles of the caller, and leaves the refusal of o
   const { json } = await send(...inRevision(modernRevision, 'tools/list'));
   const { result } = json as { result: { tools: { name: string }[] } };
   expect(result.tools.map(({ name }) => name)).toEqual(
-    tools.filter(({ role }) => role === 'Runs.Read').map(({ name }) => name),
+    tools.filter(({ roles }) => roles.includes('Runs.Read')).map(({ name }) => name),
   );
   await send(...inRevision(modernRevision, 'tools/call', { name: 'start_job', arguments: {} }));
   expect(calls).toEqual([['start_job', {}]]);

@@ -31,9 +31,9 @@ const toolOf = (name: string): Tool => {
 };
 
 /** Runs a tool as `callTool` does, and checks its data by its schema. */
-async function run(name: string, given: object, { ask }: ScriptedAsk): Promise<ToolResult> {
+async function run(name: string, given: object, { ask }: ScriptedAsk, clock = new FakeClock(0)): Promise<ToolResult> {
   const tool = toolOf(name);
-  const result = await tool.run(tool.input.parse(given), { ask, clock: new FakeClock(0), jobs: registry });
+  const result = await tool.run(tool.input.parse(given), { ask, clock, jobs: registry, client: 'agent ü 1' });
   // Strict, so that data without a description fails.
   if (result.isError !== true) z.strictObject(tool.output.shape).parse(result.data);
   expect(sizeOf(result.data)).toBeLessThan(maxDataBytes * 1.1);
@@ -274,26 +274,125 @@ describe('runs', () => {
     expect(run_.failures.length).toBeGreaterThan(20);
   });
 
-  it('asks again for as many rows as fit, so that the continuation stands after them', async () => {
-    const rows = Array.from({ length: 400 }, (_, index) => ({ tenantId: 't', index, text: 'x'.repeat(300) }));
+  const ended = { ...summary, progress: { done: 3, retrying: 0, total: 3 }, failures: [] };
+  const rows = Array.from({ length: 400 }, (_, index) => ({ tenantId: 't', index, text: 'x'.repeat(300) }));
+
+  it.each([
+    ['completed', 'plan', 'p'],
+    ['running', 'arrival', 'a'],
+    ['pending', 'arrival', 'a'],
+  ])('reads the rows of a run that is %s in the order %s, and goes on in it', async (status, order, letter) => {
     const asked = scriptedAsk({
-      'runs-results': [
-        { rows, continuation: 'after 400' },
-        { rows: [], continuation: 'after fewer' },
-      ],
+      'runs-show': [{ ...ended, status }],
+      'runs-results': [{ rows: rows.slice(0, 2), continuation: 'x.y' }],
     });
-    const { data } = await run('read_rows', { runId: 'reads@w', limit: 400, continuation: 'c' }, asked);
-    const page = data as { rows: unknown[]; continuation: string };
-    expect(page.rows).toEqual(rows.slice(0, page.rows.length));
-    expect(page.continuation).toBe('after fewer');
-    expect(asked.asked.map(({ query }) => query)).toEqual([
-      { format: 'json', limit: '400', continuation: 'c' },
-      { format: 'json', limit: String(page.rows.length), continuation: 'c' },
+    const { data } = await run('read_rows', { runId: 'reads@w', limit: 2 }, asked);
+    expect(data).toEqual({ rows: rows.slice(0, 2), continuation: `${letter}.x.y` });
+    await run('read_rows', { runId: 'reads@w', continuation: `${letter}.x.y` }, asked);
+    const queries = asked.asked.filter(({ route }) => route === 'runs-results').map(({ query }) => query);
+    expect(queries).toEqual([
+      { format: 'json', order, limit: '2', continuation: undefined },
+      { format: 'json', order, limit: '100', continuation: 'x.y' },
     ]);
   });
 
+  it('asks again for as many rows as fit, and returns the rows of that page', async () => {
+    const asked = scriptedAsk({
+      'runs-results': [
+        { rows, continuation: 'after 400' },
+        { rows: rows.slice(1, 6), continuation: 'after fewer' },
+      ],
+    });
+    const { data } = await run('read_rows', { runId: 'reads@w', limit: 400, continuation: 'p.c' }, asked);
+    expect(data).toEqual({ rows: rows.slice(1, 6), continuation: 'p.after fewer' });
+    const limits = asked.asked.map(({ query }) => Number(query?.['limit']));
+    expect(limits[0]).toBe(400);
+    expect(sizeOf(rows.slice(0, limits[1]))).toBeLessThanOrEqual(maxDataBytes);
+    expect(limits[1]).toBeGreaterThan(100);
+  });
+
+  it('cuts a row that does not fit alone', async () => {
+    const huge = { tenantId: 't', text: 'y'.repeat(100_000) };
+    const asked = scriptedAsk({
+      'runs-results': [
+        { rows: [huge, huge], continuation: 'b' },
+        { rows: [huge], continuation: 'a' },
+      ],
+    });
+    const { data } = await run('read_rows', { runId: 'r', continuation: 'p.c' }, asked);
+    expect(data).toEqual({ rows: [{ tenantId: 't', text: `${'y'.repeat(300)}… [cut]` }], continuation: 'p.a' });
+    expect(asked.asked.map(({ query }) => query?.['limit'])).toEqual(['100', '1']);
+  });
+
+  it.each(['x.y', 'ppp', 'pay', 'plan'])('refuses the continuation %j', async (continuation) => {
+    await expect(run('read_rows', { runId: 'r', continuation }, scriptedAsk({}))).rejects.toThrow(/none of an earlier/);
+  });
+
   it('returns the last page without a continuation', async () => {
-    const { data, notes } = await run('read_rows', { runId: 'r' }, scriptedAsk({ 'runs-results': [{ rows: [] }] }));
+    const asked = scriptedAsk({ 'runs-show': [ended], 'runs-results': [{ rows: [] }] });
+    const { data, notes } = await run('read_rows', { runId: 'r' }, asked);
     expect([data, notes]).toEqual([{ rows: [] }, []]);
+  });
+});
+
+describe('query_tenants', () => {
+  const started = { runId: 'query@manual-1', status: 'pending', location: '/x' };
+  const seen = (status: string, done: number, failed = 0) => ({
+    ...summary,
+    runId: 'query@manual-1',
+    job: 'query',
+    query: '/v1.0/users',
+    status,
+    tenants: { ...summary.tenants, failed },
+    progress: { done, retrying: 0, total: 3 },
+    failures: [],
+  });
+  const given = { path: '/v1.0/users', select: ['id'], tenants: ['group:gold'], except: ['a.example'], allPages: true };
+
+  it('starts a query with the name of the client, waits for its end and returns the first rows', async () => {
+    const clock = new FakeClock(0);
+    const asked = scriptedAsk({
+      'queries-start': [started],
+      'runs-show': [seen('running', 1), seen('running', 2), seen('completed', 3, 1)],
+      'runs-results': [{ rows: [{ tenantId: 't', id: 1 }], continuation: 'c' }],
+    });
+    const running = run('query_tenants', { ...given, limit: 1 }, asked, clock);
+    for (let tick = 0; tick < 5; tick += 1) await clock.advance(1_000);
+    const { data, notes } = await running;
+    expect(asked.asked[0]).toEqual({ route: 'queries-start', headers: { 'user-agent': 'agent ? 1' }, body: given });
+    expect(data).toEqual({
+      runId: 'query@manual-1',
+      status: 'completed',
+      progress: { done: 3, retrying: 0, total: 3 },
+      failed: 1,
+      rows: [{ tenantId: 't', id: 1 }],
+      continuation: 'p.c',
+    });
+    expect(notes).toEqual([
+      'For more rows, call read_rows with runId and continuation.',
+      '1 tenant failed: read_run says why.',
+    ]);
+    expect(clock.nowMs()).toBe(5_000);
+  });
+
+  it('returns what is there after the wait', async () => {
+    const clock = new FakeClock(0);
+    const asked = scriptedAsk({
+      'queries-start': [started],
+      'runs-show': [seen('running', 1)],
+      'runs-results': [{ rows: [], continuation: 'c' }],
+    });
+    const running = run('query_tenants', { ...given, waitSeconds: 2 }, asked, clock);
+    for (let tick = 0; tick < 3; tick += 1) await clock.advance(1_000);
+    const { data, notes } = await running;
+    expect(data).toMatchObject({ status: 'running', rows: [], continuation: 'a.c' });
+    expect(notes?.[0]).toBe('The run has not ended: more rows follow.');
+    expect(asked.asked.filter(({ route }) => route === 'runs-show')).toHaveLength(4);
+  });
+
+  it('starts nothing else than a query', async () => {
+    const { input } = toolOf('query_tenants');
+    for (const extra of [{ method: 'PATCH' }, { body: {} }, { job: 'x' }, { check: true }, { waitSeconds: 600 }])
+      expect(input.safeParse({ ...given, ...extra }).success).toBe(false);
   });
 });
