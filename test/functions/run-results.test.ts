@@ -1,5 +1,5 @@
 import { HttpRequest } from '@azure/functions';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { Services } from '../../src/composition.ts';
 import { compareWithEarlierRun, downloadResults } from '../../src/functions/run-results.ts';
 import { listRunTenants, showRun } from '../../src/functions/runs.ts';
@@ -57,6 +57,81 @@ it('answers run_not_found if there is no earlier run to compare with', async () 
   await expect(compareWithEarlierRun.answer(services, first)).rejects.toMatchObject({
     code: 'run_not_found',
     detail: expect.stringContaining('no earlier completed run') as string,
+  });
+});
+
+describe('a page of rows', () => {
+  const page = async (query: Record<string, string>) => {
+    const { services, log, results, second } = await stage();
+    const tenants = [record(1), record(2)];
+    for (const each of tenants) await log.recordTenants('licence-report@second', [each]);
+    results.plan = async () => ({ job: 'licence-report', parameters: {}, attempt: tenants, decided: [], digest: '' });
+    results.rows = async function* () {
+      yield '{"licences":3}\n';
+    };
+    const request = new HttpRequest({
+      method: 'GET',
+      url: 'http://localhost/api/runs/x/results',
+      params: { runId: 'licence-report@second' },
+      query,
+    });
+    return downloadResults.answer(services, { ...second, request });
+  };
+
+  it.each([
+    ['json', 'application/json'],
+    ['jsonl', 'application/jsonl'],
+    ['csv', 'text/csv'],
+  ])('is a file of the format %s that nobody stores', async (format, type) => {
+    const { status, headers } = await page({ format });
+    expect(status).toBe(200);
+    expect(headers).toMatchObject({
+      'content-type': expect.stringContaining(type) as string,
+      'content-disposition': `attachment; filename="licence-report@second.${format}"`,
+      'cache-control': 'no-store',
+    });
+  });
+
+  it('links the next page with the same format and limit', async () => {
+    const { headers, body } = await page({ format: 'jsonl', limit: '1' });
+    expect(String(body).trim().split('\n')).toHaveLength(1);
+    expect(headers?.['link']).toMatch(/^<\?format=jsonl&limit=1&continuation=[^>]+>; rel="next"$/);
+    expect((await page({ format: 'jsonl', limit: '500' })).headers).not.toHaveProperty('link');
+  });
+});
+
+describe('a comparison with a named run', () => {
+  const compare = async (runId: string) => {
+    const { services, second } = await stage();
+    const request = new HttpRequest({
+      method: 'GET',
+      url: 'http://localhost/api/runs/x/changes',
+      params: { runId: 'licence-report@second' },
+      query: { with: runId },
+    });
+    return compareWithEarlierRun.answer(services, { ...second, request });
+  };
+
+  it.each(['licence-report@third', 'access-check@first', 'first', ''])('does not find %j', async (runId) => {
+    await expect(compare(runId)).rejects.toMatchObject({
+      code: 'run_not_found',
+      detail: 'The job has no run with this id to compare with.',
+    });
+  });
+
+  it('compares with it', async () => {
+    const { services, results, second } = await stage();
+    results.plan = async () => ({ job: 'licence-report', parameters: {}, attempt: [], decided: [], digest: '' });
+    const request = new HttpRequest({
+      method: 'GET',
+      url: 'http://localhost/api/runs/x/changes',
+      params: { runId: 'licence-report@second' },
+      query: { with: 'licence-report@first' },
+    });
+    expect(await compareWithEarlierRun.answer(services, { ...second, request })).toMatchObject({
+      status: 200,
+      jsonBody: { runId: 'licence-report@second', comparedWith: 'licence-report@first', changes: [] },
+    });
   });
 });
 
