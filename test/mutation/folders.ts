@@ -61,7 +61,7 @@ const mirror = (folder: string): string =>
 
 /** Tests that reach a folder through a tool: the OpenAPI document holds the texts and examples of every route. */
 const throughTools: Readonly<Record<string, readonly string[]>> = {
-  'src/functions': ['test/unit/tools/docs.test.ts'],
+  'src/functions': ['test/unit/tools/api-document.test.ts'],
 };
 
 /** Whether each test file needs a process of its own, because it starts the Functions host, which works once. */
