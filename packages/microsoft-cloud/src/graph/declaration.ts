@@ -68,6 +68,8 @@ export interface CollectionRules {
   readonly searched?: readonly string[];
   /** Properties that are returned without `$select`. Missing: all whose description does not say "only on $select". */
   readonly byDefault?: readonly string[];
+  /** The only properties that the list returns, in lower case. The others are null there; a request for one object has all. */
+  readonly listed?: ReadonlySet<string>;
   /** The list is answered only with a type in its path: `directory/deletedItems/microsoft.graph.user`. */
   readonly needsType?: true;
   /** Whether a path that ends in `/delta` is answered. */

@@ -6,7 +6,7 @@ import { addressOf, ask, plain, premium, withP2, world } from './served-engine.t
 import { rowsOrRefusal, viewOf } from './tenant-view.ts';
 
 /** The id of an object of the customer with a premium licence. */
-const one = (address: string): unknown => ask(premium, address).id;
+const one = (address: string): unknown => ask(premium, address).body['id'];
 
 describe('the engine', () => {
   it('answers every declared path with data in a tenant with all licences', () => {
@@ -103,6 +103,13 @@ describe('objects that belong to an object', () => {
     expect(issues).toHaveLength(ask(withP2, 'admin/serviceAnnouncement/issues').rows.length);
     expect(ask(withP2, `security/incidents/${String(incidents[0]?.['id'])}/alerts`).rows).toHaveLength(1);
   });
+});
+
+it('lists teams with three properties, and returns all of one team', () => {
+  const [team] = ask(withP2, 'teams').rows;
+  expect(team).toMatchObject({ displayName: expect.any(String) as string, visibility: null, memberSettings: null });
+  const { body } = ask(withP2, `teams/${String(team?.['id'])}`);
+  expect(body).toMatchObject({ id: team?.['id'], memberSettings: { allowAddRemoveApps: true } });
 });
 
 describe('other keys of an object', () => {

@@ -35,8 +35,16 @@ interface Answer {
   readonly message: string | undefined;
   readonly rows: readonly Row[];
   readonly location: string | undefined;
-  readonly id: unknown;
+  readonly body: Row;
 }
+
+const nothing: Omit<Answer, 'status'> = {
+  code: undefined,
+  message: undefined,
+  rows: [],
+  location: undefined,
+  body: {},
+};
 
 export function ask(customer: CustomerTenant | undefined, address: string): Answer {
   const url = new URL(`https://graph.test/v1.0/${address}`);
@@ -59,27 +67,14 @@ export function ask(customer: CustomerTenant | undefined, address: string): Answ
     facts: {},
   };
   try {
-    const { status, body, headers } = engine.answer(request, caller);
-    const content =
-      body === undefined ? {} : (JSON.parse(body) as { readonly value?: readonly Row[]; readonly id?: string });
-    return {
-      status,
-      code: undefined,
-      message: undefined,
-      rows: content.value ?? [],
-      location: headers?.['location'],
-      id: content.id,
-    };
+    const { status, body = '', headers } = engine.answer(request, caller);
+    const content = (body.startsWith('{') ? JSON.parse(body) : {}) as Row & { readonly value?: readonly Row[] };
+    const { value = [] } = content;
+    return { ...nothing, status, rows: value, location: headers?.['location'], body: content };
   } catch (error) {
     if (!(error instanceof GraphError)) throw error;
-    return {
-      status: error.status,
-      code: error.code,
-      message: error.message,
-      rows: [],
-      location: undefined,
-      id: undefined,
-    };
+    const { status, code, message } = error;
+    return { ...nothing, status, code, message };
   }
 }
 

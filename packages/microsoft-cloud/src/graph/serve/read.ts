@@ -94,10 +94,12 @@ const tagged = (row: Row, declared: Declaration | undefined): Row =>
     ? { '@odata.etag': etagOf(row), ...row }
     : row;
 
-/** Only what the caller may read, so that it cannot filter by the rest either. */
+/** Only what the caller may read and the list returns, so that it cannot filter by the rest either. */
 const visibleRows = (request: ReadRequest): readonly Row[] => {
   const { located, places } = request;
-  return rowsOf(located, places).map((row) => visible(request, row, located.declared));
+  const { listed } = collectionRules(located.declared);
+  const rows = rowsOf(located, places).map((row) => visible(request, row, located.declared));
+  return listed === undefined ? rows : rows.map((row) => limited(row, listed));
 };
 
 /** @param from the list from which the path took the object. */

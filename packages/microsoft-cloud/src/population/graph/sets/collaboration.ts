@@ -46,6 +46,9 @@ function siteNamed(sites: readonly Row[], text: string): Row | undefined {
   return sites.find((row) => address(row) === wanted);
 }
 
+/** "List teams" and "List joinedTeams" return these properties only. */
+const listed: ReadonlySet<string> = new Set(['id', 'displayname', 'description']);
+
 export const collaborationSets: readonly Declaration[] = [
   entitySet('sites', 'site', (facts) => sitesOf(facts).map(siteRow), {
     searched: ['displayName', 'name'],
@@ -58,9 +61,9 @@ export const collaborationSets: readonly Declaration[] = [
   entitySet('users/{id}/drives', 'drive', drivesOf),
   singleton('groups/{id}/drive', 'drive', driveOf),
   entitySet('groups/{id}/drives', 'drive', drivesOf),
-  entitySet('teams', 'team', (facts) => teamsOf(facts).map((group) => teamRow(facts, group))),
+  entitySet('teams', 'team', (facts) => teamsOf(facts).map((group) => teamRow(facts, group)), { listed }),
   entitySet('teams/{id}/channels', 'channel', forTeam<readonly Row[]>([], channelRows)),
   entitySet('teams/{id}/members', 'conversationMember', forTeam<readonly Row[]>([], teamMemberRows)),
   singleton('groups/{id}/team', 'team', forTeam<Row | undefined>(undefined, teamRow)),
-  entitySet('users/{id}/joinedTeams', 'team', joinedTeams),
+  entitySet('users/{id}/joinedTeams', 'team', joinedTeams, { listed }),
 ];
