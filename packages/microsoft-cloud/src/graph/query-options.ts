@@ -3,7 +3,8 @@ import type { QueryOption } from './declaration.ts';
 /**
  * The query options of lists outside the directory, as the section "Optional query parameters" of their pages in the
  * Microsoft Graph documentation names them. `all`: the page says that it supports OData's options. `unsaid`: the page does
- * not say which, so that all are accepted. The title of the page is above each line.
+ * not say which, so that all are accepted. `filter=a,b`: only these properties can be filtered. The title of the page is
+ * above each line.
  */
 const table = `
 # List federatedIdentityCredentials
@@ -28,7 +29,7 @@ users/{id}/authentication/emailMethods: none
 users/{id}/authentication/windowsHelloForBusinessMethods: none
 users/{id}/authentication/temporaryAccessPassMethods: none
 # List unifiedRoleDefinitions
-roleManagement/directory/roleDefinitions: filter expand
+roleManagement/directory/roleDefinitions: filter=id,displayName,isBuiltIn expand
 # List unifiedRoleAssignments
 roleManagement/directory/roleAssignments: filter expand select
 # List roleEligibilitySchedules, and the pages of the other schedules
@@ -53,9 +54,9 @@ security/secureScores: count filter skip top
 # List secureScoreControlProfiles
 security/secureScoreControlProfiles: count filter skip top
 # List alerts_v2
-security/alerts_v2: count filter skip top
+security/alerts_v2: count filter=assignedTo,classification,determination,createdDateTime,lastUpdateDateTime,severity,serviceSource,status skip top
 # List incidents
-security/incidents: count filter skip top expand
+security/incidents: count filter=assignedTo,classification,createdDateTime,determination,lastUpdateDateTime,severity,status skip top expand
 # There is no page for the alerts of one incident, and the issues of one service
 security/incidents/{id}/alerts: unsaid
 admin/serviceAnnouncement/healthOverviews/{id}/issues: unsaid
@@ -98,6 +99,8 @@ directory/subscriptions: all
 `;
 
 interface ListOptions {
+  /** The properties that can be filtered, in lower case. Undefined: all. */
+  readonly filtered: ReadonlySet<string> | undefined;
   /** Undefined: all. */
   readonly allowed: readonly QueryOption[] | undefined;
   /** Whether the documentation says so. */
@@ -109,11 +112,14 @@ const names: readonly QueryOption[] = ['select', 'filter', 'orderby', 'search', 
 /** @throws Error for a line that is not of this form. */
 function lineOf(text: string): readonly [path: string, options: ListOptions] {
   const [path = '', words = ''] = text.split(': ');
-  if (words === 'all' || words === 'unsaid') return [path, { allowed: undefined, isSaid: words === 'all' }];
-  const found = words === 'none' ? [] : words.split(' ');
+  if (words === 'all' || words === 'unsaid')
+    return [path, { allowed: undefined, filtered: undefined, isSaid: words === 'all' }];
+  const [, properties] = /\bfilter=(\S+)/.exec(words) ?? [];
+  const found = words === 'none' ? [] : words.split(' ').map((word) => word.replace(/=.*$/, ''));
   const allowed = names.filter((name) => found.includes(name));
   if (allowed.length !== found.length) throw new Error(`The line "${text}" of the query options is broken.`);
-  return [path, { allowed, isSaid: true }];
+  const filtered = properties === undefined ? undefined : new Set(properties.toLowerCase().split(','));
+  return [path, { allowed, filtered, isSaid: true }];
 }
 
 /** Options by the path of a declaration. Lists of the directory have rules of their own and are not here. */

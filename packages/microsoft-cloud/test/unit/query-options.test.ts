@@ -38,14 +38,24 @@ describe('the query options of lists', () => {
   });
 
   it.each(served.map(({ path }) => path))('of %s are refused if its page does not name them', (path) => {
-    const { allowed = [] } = optionsOfLists.get(path) ?? {};
+    const { allowed = [], filtered } = optionsOfLists.get(path) ?? {};
     const refused = names.filter((name) => !allowed.includes(name));
     expect(refused.map((name) => answerTo(path, name))).toEqual(
       refused.map((name) => `400 Query option '${upperFirst(name)}' is not allowed.`),
     );
     // What can be expanded depends on the list.
-    const answered = allowed.filter((name) => name !== 'expand');
+    const answered = names.filter((name) => allowed.includes(name) && !(name === 'filter' && filtered !== undefined));
     expect(answered.map((name) => answerTo(path, name))).toEqual(answered.map(() => '200 '));
+  });
+
+  it.each([
+    ["security/alerts_v2?$filter=status eq 'new' and severity eq 'low'", 200],
+    ["security/alerts_v2?$filter=status eq 'new' and title eq 'x'", 400],
+    ["security/incidents?$filter=displayName eq 'x'", 400],
+    ["roleManagement/directory/roleDefinitions?$filter=displayName eq 'Global Reader'", 200],
+    ["roleManagement/directory/roleDefinitions?$filter=description eq 'x'", 400],
+  ])('include the properties that can be filtered: %s is answered with %i', (address, status) => {
+    expect(ask(withP2, address).status).toBe(status);
   });
 
   it('include $expand', () => {

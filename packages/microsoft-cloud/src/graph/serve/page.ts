@@ -1,6 +1,7 @@
 import type { CollectionRules, QueryOption, Row } from '../declaration.ts';
 import { badRequest, GraphError } from '../graph-error.ts';
 import { optionsOfLists } from '../query-options.ts';
+import { namesIn } from './property-rules.ts';
 import { compileFilter, compileValue, type CompileContext } from '../odata/compile.ts';
 import { orderOf } from '../odata/compare.ts';
 import type { OrderBy, QueryOptions } from '../odata/expression.ts';
@@ -28,7 +29,7 @@ export const listRules = (rules: CollectionRules, type: TypeInfo): ListRules => 
  * @throws QueryError for an option that the page of the list does not name. The message was seen at one list.
  */
 export function checkAllowed(options: QueryOptions, path: string | undefined): void {
-  const allowed = optionsOfLists.get(path ?? '')?.allowed;
+  const { allowed, filtered } = optionsOfLists.get(path ?? '') ?? {};
   if (allowed === undefined) return;
   const used: Readonly<Record<QueryOption, boolean>> = {
     select: options.select !== undefined,
@@ -43,6 +44,8 @@ export function checkAllowed(options: QueryOptions, path: string | undefined): v
   for (const [name, isUsed] of Object.entries(used))
     if (isUsed && !allowed.some((each) => each === name))
       throw new QueryError(`Query option '${name.charAt(0).toUpperCase()}${name.slice(1)}' is not allowed.`);
+  const other = options.filter && namesIn(options.filter).find((name) => filtered?.has(name) === false);
+  if (other !== undefined) throw new QueryError(`Invalid filter clause: The property '${other}' cannot be filtered.`);
 }
 
 /** Applies `$filter`, `$search` and `$orderby`. @throws QueryError */

@@ -53,29 +53,29 @@ const rulesOfType = (
 /** Whether a query names a property. @param name in lower case. */
 export const uses = ({ select, filter, orderBy }: QueryOptions, name: string): boolean =>
   (select ?? []).some((path) => firstOf(path) === name) ||
-  (filter !== undefined && names(filter).includes(name)) ||
-  orderBy.some(({ expression }) => names(expression).includes(name));
+  (filter !== undefined && namesIn(filter).includes(name)) ||
+  orderBy.some(({ expression }) => namesIn(expression).includes(name));
 
 /** The first segment of a path after a cast, in lower case. */
 const firstOf = (path: readonly string[]): string =>
   (path.find((segment) => !segment.includes('.')) ?? '').toLowerCase();
 
 /** The first segments of the paths of an expression, in lower case. */
-function names(expression: Expression): readonly string[] {
+export function namesIn(expression: Expression): readonly string[] {
   switch (expression.kind) {
     case 'path':
     case 'count':
       return [firstOf(expression.segments)];
     case 'call':
-      return expression.parameters.flatMap(names);
+      return expression.parameters.flatMap(namesIn);
     case 'and':
     case 'or':
     case 'comparison':
-      return [...names(expression.left), ...names(expression.right)];
+      return [...namesIn(expression.left), ...namesIn(expression.right)];
     case 'in':
-      return names(expression.left);
+      return namesIn(expression.left);
     case 'not':
-      return names(expression.inner);
+      return namesIn(expression.inner);
     case 'lambda':
       return [firstOf(expression.segments)];
     case 'literal':
