@@ -126,9 +126,12 @@ function innerRequest(outer: CloudRequest, { method, url, body, headers }: Batch
   };
 }
 
+/** `content-type` → `Content-Type`, as the documentation shows the headers of parts. */
+const written = (name: string): string => name.replaceAll(/(?:^|-)[a-z]/g, (letter) => letter.toUpperCase());
+
 function answerOf(id: string, reply: Reply): BatchAnswer {
   const headers = Object.fromEntries(
-    Object.entries(reply.headers ?? {}).map(([name, value]) => [name === 'retry-after' ? 'Retry-After' : name, value]),
+    Object.entries(reply.headers ?? {}).map(([name, value]) => [written(name), value]),
   );
   return { id, status: reply.status, headers, ...(reply.body ? { body: JSON.parse(reply.body) as unknown } : {}) };
 }

@@ -58,4 +58,13 @@ describe('a part of a batch', () => {
   ])('is answered: %j', (part) => {
     expect(send([part])).toEqual({ 1: 200 });
   });
+
+  it('has the names of its headers as Graph writes them', () => {
+    const body = JSON.stringify({ requests: [read] });
+    const outer = { method: 'POST', path: '/v1.0/$batch', query: new URLSearchParams(), headers: {}, body, facts: {} };
+    const headers = { 'content-type': 'application/json', 'retry-after': '1' };
+    const reply = answerBatch(outer, () => ({ status: 429, headers, body: '{}' }));
+    const { responses } = JSON.parse(reply.body ?? '') as { responses: { headers: unknown }[] };
+    expect(responses[0]?.headers).toEqual({ 'Content-Type': 'application/json', 'Retry-After': '1' });
+  });
 });
