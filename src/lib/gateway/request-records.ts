@@ -4,9 +4,8 @@ import type { Met } from '../approvals/meet-condition.ts';
 import type { Asking } from '../approvals/admit.ts';
 import type { Caller } from '../model/caller.ts';
 import { type ErrorCode, toBrokerError } from '../model/errors.ts';
-import type { Secret } from '../model/secret.ts';
 import type { AccessToken } from '../model/token.ts';
-import { readClaims } from '../entra/token-claims.ts';
+import { utiOf } from '../entra/token-uti.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { errorFields, scrub } from '../runtime/log.ts';
 
@@ -56,18 +55,6 @@ export type RequestOutcome = Pick<GatewayRequestFields, 'status' | 'requestId' |
   /** Why the caller did not get the answer of the resource. */
   readonly code?: ErrorCode;
 };
-
-/** By token, because a cached token goes with many requests. */
-const tokenIdentifiers = new WeakMap<Secret, string>();
-
-/** The id of a token in the logs of its tenant. */
-export function utiOf({ secret }: Pick<AccessToken, 'secret'>): string | undefined {
-  const known = tokenIdentifiers.get(secret);
-  if (known !== undefined) return known;
-  const { tokenIdentifier } = readClaims(secret.reveal());
-  if (tokenIdentifier !== undefined) tokenIdentifiers.set(secret, tokenIdentifier);
-  return tokenIdentifier;
-}
 
 export function recordOf(deps: RequestRecordsDeps, { caller, correlationId, log, run }: Sender): RequestRecord {
   const { applicationId, objectId, kind } = caller;

@@ -1,9 +1,10 @@
+import { utiOf } from '../entra/token-uti.ts';
 import { callerIdOf } from '../model/caller.ts';
 import { BrokerError, toBrokerError } from '../model/errors.ts';
 import type { AccessToken, TokenRequest } from '../model/token.ts';
 import { answerHeaders, requestIdOf } from './answer-headers.ts';
 import { quotesToken } from './quotes-token.ts';
-import { recordOf, type RequestFacts, type RequestOutcome, utiOf } from './request-records.ts';
+import { recordOf, type RequestFacts, type RequestOutcome } from './request-records.ts';
 import type { Answer } from './rewrite-answer.ts';
 import { type Outgoing, type Received, sendUpstream } from './send.ts';
 

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import type { AuditLog } from '../../../../src/lib/audit/audit-log.ts';
-import { recordOf, utiOf } from '../../../../src/lib/gateway/request-records.ts';
+import { utiOf } from '../../../../src/lib/entra/token-uti.ts';
+import { recordOf } from '../../../../src/lib/gateway/request-records.ts';
 import { Secret } from '../../../../src/lib/model/secret.ts';
 import { silentLogger } from '../../../../src/lib/runtime/log.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
