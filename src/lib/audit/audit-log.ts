@@ -35,7 +35,7 @@ export const auditKinds = ['token', 'request', 'approval', 'tags', 'tool'] as co
 export type AuditKind = (typeof auditKinds)[number];
 
 /** What an entry holds about a request through the gateway. Never the query or the body. */
-export interface GatewayRequestFields {
+interface GatewayRequestFields {
   readonly method?: string;
   /** Canonical, with its version and without query. Absent if the path could not be read. */
   readonly path?: string;
@@ -43,8 +43,6 @@ export interface GatewayRequestFields {
   readonly cmdlet?: string;
   /** SHA-256 of the body in hexadecimal. Absent without a body. */
   readonly bodySha256?: string;
-  /** `uti` of the token that went with the request: `uniqueTokenIdentifier` in the customer's logs. */
-  readonly uti?: string;
   /** HTTP status of the resource. */
   readonly status?: number;
   /** `request-id` of the resource. */
@@ -104,6 +102,8 @@ export interface AuditEntry extends GatewayRequestFields {
   readonly expiresAtMs?: number;
   /** SHA-256 of the token in hexadecimal. Identifies a token that is found elsewhere. */
   readonly tokenFingerprint?: string;
+  /** `uti` of the token: `uniqueTokenIdentifier` in the customer's logs. Absent if the token has none that can be read. */
+  readonly uti?: string;
   readonly fromCache?: boolean;
   /** Scopes that the token carries beyond the rule, if the rule allows and records them. */
   readonly excessScopes?: readonly string[];

@@ -5,6 +5,7 @@ import type { Approval } from '../approvals/approval.ts';
 import type { Approvals } from '../approvals/approvals.ts';
 import { meetCondition } from '../approvals/meet-condition.ts';
 import { callerIdOf } from '../model/caller.ts';
+import { utiOf } from '../entra/token-uti.ts';
 import { denyInAnyTenant } from '../callers/decide.ts';
 import { judgeScopes, type ScopeLimit } from '../callers/judge-scopes.ts';
 import type { PolicyStore } from '../callers/policy-store.ts';
@@ -176,14 +177,20 @@ async function obtainToken(
       token = await deps.tokens.getToken(request);
   }
   const judgement = judgeScopes(rule, token.scopes);
-  fields.expiresAtMs = token.expiresAtMs;
-  fields.fromCache = token.fromCache;
+  Object.assign(fields, factsOf(token));
   if (judgement.excess.length > 0) fields.excessScopes = [...judgement.excess];
   if (!judgement.allow) throw new BrokerError('scope_not_allowed', judgement.reason);
   fields.scopes = [...token.scopes];
   fields.tokenFingerprint = token.secret.fingerprint();
   await condition.met.confirm();
   return token;
+}
+
+/** What the record says about a token even if the caller does not get it: the tenant's sign-in log has it. */
+function factsOf(token: AccessToken): RecordFields {
+  const { expiresAtMs, fromCache } = token;
+  const uti = utiOf(token);
+  return { expiresAtMs, fromCache, ...(uti === undefined ? {} : { uti }) };
 }
 
 type Authorization = Omit<AllowedToken, 'resource'>;

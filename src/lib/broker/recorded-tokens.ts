@@ -1,4 +1,5 @@
 import { type AuditEntry, type AuditLog, longestRecordSeconds } from '../audit/audit-log.ts';
+import { utiOf } from '../entra/token-uti.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { BrokerError, type ErrorCode, toBrokerError } from '../model/errors.ts';
 import type { TenantId } from '../model/identifiers.ts';
@@ -52,6 +53,7 @@ export function recordTokens(deps: RecordedTokensDeps): TokenSource {
         throw thrown;
       }
       const { scopes, expiresAtMs, fromCache, secret } = token;
+      const uti = utiOf(token);
       await deps.audit.record(
         entry(request, {
           outcome: 'issued',
@@ -59,6 +61,7 @@ export function recordTokens(deps: RecordedTokensDeps): TokenSource {
           expiresAtMs,
           fromCache,
           tokenFingerprint: secret.fingerprint(),
+          ...(uti === undefined ? {} : { uti }),
         }),
       );
       return token;

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import type { AuditEntry, AuditLog, GatewayRequestFields } from '../audit/audit-log.ts';
+import type { AuditEntry, AuditLog } from '../audit/audit-log.ts';
 import type { Met } from '../approvals/meet-condition.ts';
 import type { Asking } from '../approvals/admit.ts';
 import type { Caller } from '../model/caller.ts';
@@ -51,7 +51,7 @@ export interface RequestRecord {
 }
 
 /** What became of a sent request. */
-export type RequestOutcome = Pick<GatewayRequestFields, 'status' | 'requestId' | 'bytes' | 'uti'> & {
+export type RequestOutcome = Pick<AuditEntry, 'status' | 'requestId' | 'bytes' | 'uti'> & {
   /** Why the caller did not get the answer of the resource. */
   readonly code?: ErrorCode;
 };

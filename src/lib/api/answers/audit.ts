@@ -50,7 +50,8 @@ const auditEntrySchema = z
     cmdlet: z.string().optional().meta({ description: 'Cmdlet of an InvokeCommand of Exchange.' }),
     bodySha256: z.string().optional().meta({ description: 'SHA-256 of the body of the request, in hexadecimal.' }),
     uti: z.string().optional().meta({
-      description: 'Id of the token that went with the request: `uniqueTokenIdentifier` in the logs of the tenant.',
+      description:
+        'Id of the token that was issued or went with the request: `uniqueTokenIdentifier` in the logs of the tenant.',
     }),
     status: z.number().int().optional().meta({ description: 'HTTP status that the resource answered with.' }),
     requestId: z.string().optional().meta({ description: '`request-id` that the resource answered with.' }),

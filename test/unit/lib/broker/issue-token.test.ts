@@ -72,6 +72,7 @@ let entries: AuditEntry[];
 let requests: TokenRequest[];
 let auditFails: boolean;
 let tokenScopes: string[];
+let tokenText: string;
 let fromCache: boolean;
 let tenantTags: MemoryTenantTags;
 let newer: AccessToken | undefined;
@@ -101,6 +102,7 @@ beforeEach(() => {
   };
   auditFails = false;
   tokenScopes = ['User.Read.All'];
+  tokenText = 'the-token';
   fromCache = false;
   newer = undefined;
   newerRequests = 0;
@@ -150,7 +152,7 @@ beforeEach(() => {
       requests.push(request);
       const { tenantId, resource, grant, application } = request;
       return {
-        secret: new Secret('the-token'),
+        secret: new Secret(tokenText),
         tenantId,
         resource,
         grant,
@@ -229,6 +231,18 @@ describe('issueToken', () => {
       }),
     ]);
     expect(JSON.stringify(entries)).not.toContain('the-token');
+  });
+
+  test('records the id that the token has in the logs of the tenant, also if the caller does not get it', async () => {
+    const claims = Buffer.from(JSON.stringify({ uti: 'AbC-1' })).toString('base64url');
+    tokenText = `e30.${claims}.x`;
+    await issue();
+    rules = [{ ...rules[0], scopes: ['Mail.Read'] }];
+    await refusal({ scopes: ['Mail.Read'] });
+    expect(entries).toMatchObject([
+      { outcome: 'issued', uti: 'AbC-1' },
+      { outcome: 'denied', code: 'scope_not_allowed', uti: 'AbC-1' },
+    ]);
   });
 
   test('issues for any verified domain of the tenant, and matches rules that name the domain', async () => {

@@ -88,6 +88,14 @@ describe('recordTokens', () => {
     expect(JSON.stringify(audit.entries)).not.toContain('the token');
   });
 
+  it('records the id that the token has in the logs of the tenant', async () => {
+    const issue = answer;
+    const claims = Buffer.from(JSON.stringify({ uti: 'AbC-1' })).toString('base64url');
+    answer = async (received) => ({ ...(await issue(received)), secret: new Secret(`e30.${claims}.x`) });
+    await tokens.getToken(request);
+    expect(audit.entries).toMatchObject([{ outcome: 'issued', uti: 'AbC-1' }]);
+  });
+
   it('requests three seconds more than the minimum lifetime, for the audit record', async () => {
     const lifetimes: number[] = [];
     const issue = answer;
