@@ -1,5 +1,4 @@
 import type { HttpClient, PipelineRequest, PipelineRequestOptions } from '@azure/core-rest-pipeline';
-import type { AuditRow } from './audit-row.ts';
 import type { AuditTable } from './audit-table.ts';
 
 /**
@@ -41,12 +40,13 @@ export async function loadTransport(): Promise<Transport> {
 
 /**
  * Inserts up to 100 rows of one partition atomically.
+ * @param rows the JSON of each, with both keys.
  * @param id a new UUID, used in the boundaries of the multipart request.
  * @throws InsertRefusal, or the pipeline's error if no reply arrived.
  */
 export async function insertRows(
   { table, transport }: { readonly table: AuditTable; readonly transport: Transport },
-  rows: readonly AuditRow[],
+  rows: readonly string[],
   id: string,
   abortSignal: AbortSignal,
 ): Promise<void> {
@@ -86,7 +86,7 @@ const entityUrl = (account: URL, tableName: string): string => {
   return url.href;
 };
 
-function insertBody(url: string, rows: readonly AuditRow[], id: string): string {
+function insertBody(url: string, rows: readonly string[], id: string): string {
   const partHead = [
     `--changeset_${id}`,
     'Content-Type: application/http',
@@ -101,10 +101,7 @@ function insertBody(url: string, rows: readonly AuditRow[], id: string): string 
     '',
   ].join(lineEnd);
   const head = [`--batch_${id}`, `Content-Type: multipart/mixed; boundary=changeset_${id}`, '', ''].join(lineEnd);
-  const parts = rows.map(
-    ({ partitionKey, rowKey, ...columns }) =>
-      `${partHead}${JSON.stringify({ PartitionKey: partitionKey, RowKey: rowKey, ...columns })}${lineEnd}`,
-  );
+  const parts = rows.map((row) => `${partHead}${row}${lineEnd}`);
   return `${head}${parts.join('')}--changeset_${id}--${lineEnd}--batch_${id}--${lineEnd}`;
 }
 

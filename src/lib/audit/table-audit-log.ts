@@ -9,6 +9,8 @@ import { GroupCommit } from './group-commit.ts';
 import { loadTransport } from './insert-rows.ts';
 import { purgeRows } from './purge-rows.ts';
 import { queryRows } from './query-rows.ts';
+import { RecordChain } from './record-chain.ts';
+import { RisingTime } from './rising-time.ts';
 import { writeRows } from './write-rows.ts';
 
 /** Maximum time that a caller waits for its record. */
@@ -35,28 +37,13 @@ export interface TableAuditLogDeps {
 export function createTableAuditLog(deps: TableAuditLogDeps): AuditLog {
   const { clock, log, newId } = deps;
   const open = once(() => deps.table());
-  const transport = once(loadTransport);
-  const commits = new GroupCommit<AuditRow>(
-    {
-      clock,
-      write: async (rows, signal) =>
-        writeRows({ table: await open(), transport: await transport(), clock, newId }, rows, signal),
-    },
-    {
-      groupOf: (row) => row.partitionKey,
-      maxBatch: maxTransaction,
-      maxWrites,
-      sideBySideFrom,
-      patienceMs,
-      maxWaiting,
-      deadlineMs,
-    },
-  );
+  const commits = groupCommits(deps, open);
+  const times = new RisingTime(clock, log);
 
   return {
     record: async (entry: AuditEntry, { isPatient = false } = {}): Promise<void> => {
       try {
-        await commits.commit(toRow(entry, newId()), isPatient);
+        await commits.commit(toRow({ ...entry, atMs: times.of(entry.atMs) }, newId()), isPatient);
       } catch (error) {
         throw failure('audit_unavailable', 'The audit record could not be written.', error);
       }
@@ -84,4 +71,33 @@ export function createTableAuditLog(deps: TableAuditLogDeps): AuditLog {
 function failure(code: 'audit_unavailable' | 'storage_unavailable', detail: string, cause: unknown): BrokerError {
   const refusal = refusalOf(cause);
   return new BrokerError(code, detail, { cause, logFields: { storageCode: refusal.code, status: refusal.status } });
+}
+
+/** Writes rows in groups, each with its place in the chain of this process. */
+function groupCommits({ clock, newId }: TableAuditLogDeps, open: () => Promise<AuditTable>): GroupCommit<AuditRow> {
+  const transport = once(loadTransport);
+  const chain = new RecordChain(newId);
+  const write = async (rows: readonly AuditRow[], signal: AbortSignal): Promise<void> => {
+    // Before anything else, so that the places have the order of the writes.
+    const linked = chain.link(rows, clock.nowMs());
+    let isDurable = false;
+    try {
+      await writeRows({ table: await open(), transport: await transport(), clock, newId }, linked.texts, signal);
+      isDurable = true;
+    } finally {
+      linked.settle(isDurable);
+    }
+  };
+  return new GroupCommit<AuditRow>(
+    { clock, write },
+    {
+      groupOf: (row) => row.partitionKey,
+      maxBatch: maxTransaction,
+      maxWrites,
+      sideBySideFrom,
+      patienceMs,
+      maxWaiting,
+      deadlineMs,
+    },
+  );
 }

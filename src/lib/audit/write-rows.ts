@@ -1,7 +1,6 @@
 import type { Clock } from '../runtime/clock.ts';
 import { withDeadline } from '../runtime/deadline.ts';
 import { backOffMs, retry } from '../runtime/retry.ts';
-import type { AuditRow } from './audit-row.ts';
 import { type AuditTable, refusalOf } from './audit-table.ts';
 import { insertRows, type Transport } from './insert-rows.ts';
 
@@ -23,7 +22,7 @@ export interface WriteRowsDeps {
  * was lost. The transaction is atomic, so all of its rows exist.
  * @throws the last error of {@link insertRows}.
  */
-export async function writeRows(deps: WriteRowsDeps, rows: readonly AuditRow[], signal: AbortSignal): Promise<void> {
+export async function writeRows(deps: WriteRowsDeps, rows: readonly string[], signal: AbortSignal): Promise<void> {
   const { clock, table, newId } = deps;
   await retry(
     async () => {

@@ -6,7 +6,10 @@ import { refusalOf } from '../../../../src/lib/audit/audit-table.ts';
 import { insertRows, loadTransport } from '../../../../src/lib/audit/insert-rows.ts';
 import { auditStartMs, guid, issued } from '../../../support/audit-entries.ts';
 
-const rows = [1, 2, 3].map((number) => toRow(issued({ tokenId: guid(number), atMs: auditStartMs }), guid(number)));
+const entities = [1, 2, 3].map((number) => toRow(issued({ tokenId: guid(number), atMs: auditStartMs }), guid(number)));
+const rows = entities.map(({ partitionKey, rowKey, ...columns }) =>
+  JSON.stringify({ PartitionKey: partitionKey, RowKey: rowKey, ...columns }),
+);
 
 /** A table whose pipeline returns the given reply. */
 function tableThatAnswers(
@@ -67,7 +70,7 @@ describe('insertRows', () => {
     async (url) => {
       const { table, seen } = tableThatAnswers(202, noContent.repeat(3), url);
       await insert(table);
-      await table.submitTransaction(rows.map((row) => ['create', row]));
+      await table.submitTransaction(entities.map((row) => ['create', row]));
       const [ours, theirs] = seen.map(comparable);
       expect(ours).toEqual(theirs);
       expect(ours?.text).toContain('"tokenid":');

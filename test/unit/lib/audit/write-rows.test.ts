@@ -29,7 +29,7 @@ function storage(...replies: readonly ({ status: number; bodyAsText: string } | 
   } as unknown as AuditTable;
   const transport = { client: {}, createRequest: () => ({}) } as unknown as Transport;
   const write = async (signal = new AbortController().signal): Promise<unknown> => {
-    const rows = [toRow(issued(), guid(1))];
+    const rows = [JSON.stringify(toRow(issued(), guid(1)))];
     const written = writeRows({ table, transport, clock, newId: () => guid(2) }, rows, signal).then(
       () => 'done',
       (thrown: unknown) => (thrown as { code?: string }).code ?? thrown,
