@@ -6,6 +6,8 @@ import { bearerOf, type CloudRequest, empty, json, type Reply, type Service } fr
 import { createRouter, type PathParameters, route, type Route } from '../web/router.ts';
 import type { World } from '../world.ts';
 import { bundleOf, deletionOf, itemOf } from './bundle.ts';
+import { keyRoutes } from './key-routes.ts';
+import { KeyStore } from './keys.ts';
 import {
   findDeleted,
   findSettled,
@@ -26,7 +28,11 @@ type Handler = (request: CloudRequest, parameters: PathParameters) => Reply;
 export function createKeyVault(world: World): Service {
   const store = createSecretStore(world.clock, () => world.settings.keyVaultDelayMs);
   const vault = (): string => world.addresses().keyVault;
-  const router = createRouter<Handler>([...secretRoutes(store, vault), ...deletedRoutes(store, vault)]);
+  const router = createRouter<Handler>([
+    ...secretRoutes(store, vault),
+    ...deletedRoutes(store, vault),
+    ...keyRoutes(new KeyStore(world.clock), vault),
+  ]);
   return {
     name: 'keyVault',
     identify: () => undefined,

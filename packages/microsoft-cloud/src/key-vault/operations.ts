@@ -5,7 +5,8 @@ import { VaultError } from './vault-error.ts';
 
 /** Source: "About Azure Key Vault secrets": the limit is 25 kilobytes. */
 const maxSecretBytes = 25 * 1024;
-const namePattern = /^[0-9a-zA-Z-]{1,127}$/;
+/** Names of secrets and keys. */
+export const namePattern = /^[0-9a-zA-Z-]{1,127}$/;
 const maxPage = 25;
 
 /** @throws VaultError 404 for an unknown or deleted secret. */
@@ -80,7 +81,8 @@ export function setSecret(store: SecretStore, vault: string, name: string, reque
   return json(200, bundleOf(vault, name, store.add(name, value, readDetails(request))));
 }
 
-function bodyOf(request: CloudRequest): Record<string, unknown> {
+/** @throws VaultError 400 for a body that is not a JSON object. */
+export function bodyOf(request: CloudRequest): Record<string, unknown> {
   const body = jsonObjectOf(request.body);
   if (body === undefined) throw new VaultError(400, 'BadParameter', 'The request body is not valid JSON.');
   return body;
