@@ -12,7 +12,11 @@ import type { InvocationContext } from '@azure/functions';
 import type { TokenCredential } from '@azure/identity';
 import { readableTenants } from './lib/api/readable-tenants.ts';
 import { createApprovals } from './lib/approvals/create-approvals.ts';
+import { checkpointContainer, createBlobCheckpointLog } from './lib/audit/blob-checkpoint-log.ts';
+import type { CheckpointSigner } from './lib/audit/checkpoint-signer.ts';
+import { AuditEvidence } from './lib/audit/evidence.ts';
 import { createTableAuditLog } from './lib/audit/table-audit-log.ts';
+import { createCheckpointSigner } from './lib/azure/checkpoint-key.ts';
 import { azureIdentity, federatedAssertion, type IdentityOptions } from './lib/azure/identity.ts';
 import { secretClient } from './lib/azure/key-vault.ts';
 import { createStorage, type Storage } from './lib/azure/storage.ts';
@@ -98,7 +102,7 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
   const readPolicy = await policySource(settings.ACCESS_POLICY, identity);
   const callers = createCallers({ ...runtime, readPolicy }, callerSettings(settings));
   const redeemer = createMsalRedeemer({ ...runtime, ...redeemerLibraries(settings, identity) }, cloud.endpoints.entra);
-  const audit = createTableAuditLog({ ...runtime, table: () => storage.table('Audit') });
+  const audits = createAudits(runtime, storage, createCheckpointSigner(settings.KEY_VAULT_URL, identity));
   const broker = new TokenBroker(
     { ...runtime, redeemer, ...brokerCredentials(credentials), customers: () => directory.reachable() },
     brokerSettings(settings),
@@ -106,7 +110,7 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
   const resources = createResourceRegistry(cloud, settings.RESOURCES);
   const limiter = new Limiter(tuning.resourceConcurrency);
   const tenantTags = new TableTenantTags(() => storage.table(tenantTagsTable), runtime);
-  const own = { resources, limiter, audit, tenantTags };
+  const own = { resources, limiter, ...audits, tenantTags };
   const shared = { ...runtime, ...own, policy: callers.policy, tokens: broker, partnerTenantId };
   const directory: TenantDirectory = createDirectory(shared, storage, settings);
   const notifications = createNotifications(runtime, settings.NOTIFICATION_WEBHOOK, settings.NOTIFICATION_FORM);
@@ -135,6 +139,16 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
     health: createHealth({ ...gated, credentials, broker, notifications, permissionMap }),
     notifier,
     permissionMap,
+  };
+}
+
+/** The audit log, and what proves it. */
+function createAudits(runtime: Runtime, storage: Storage, signer: CheckpointSigner) {
+  const table = () => storage.table('Audit');
+  const checkpoints = createBlobCheckpointLog(() => storage.container(checkpointContainer));
+  return {
+    audit: createTableAuditLog({ ...runtime, table }),
+    evidence: new AuditEvidence({ ...runtime, table, checkpoints, signer }),
   };
 }
 

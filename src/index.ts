@@ -17,6 +17,7 @@ import './functions/run-results.ts';
 import './functions/run-actions.ts';
 import './functions/mcp.ts';
 import './functions/audit.ts';
+import './functions/audit-evidence.ts';
 import './functions/audit-retention.ts';
 import './functions/schedules.ts';
 import './functions/fan-out.ts';

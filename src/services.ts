@@ -1,5 +1,6 @@
 import type { Approvals } from './lib/approvals/approvals.ts';
 import type { AuditLog } from './lib/audit/audit-log.ts';
+import type { AuditEvidence } from './lib/audit/evidence.ts';
 import type { TokenBroker } from './lib/broker/broker.ts';
 import type { IssueDeps } from './lib/broker/issue-token.ts';
 import type { Callers } from './lib/callers/create-callers.ts';
@@ -47,6 +48,8 @@ export interface Services extends Runtime {
   /** The federated credential that the managed identity of this app needs. Undefined if it has none. */
   readonly identityTrust: () => Promise<IdentityTrust | undefined>;
   readonly audit: AuditLog;
+  /** What proves the audit log: its stored records and signed checkpoints. */
+  readonly evidence: AuditEvidence;
   readonly broker: TokenBroker;
   /** The broker for jobs. It records each token in the audit log, as for callers. */
   readonly jobTokens: TokenSource;

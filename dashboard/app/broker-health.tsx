@@ -10,13 +10,12 @@ interface ReportProps {
 
 /** What the broker found wrong with itself, each with what to do. */
 export function Findings({ report }: ReportProps) {
-  const { applications, policy, storage, keyVault, notifications, tenants, permissionMap } = report;
+  const { applications, policy, storage, keyVault, notifications, tenants, permissionMap, auditCheckpoints } = report;
   const findings = applications.flatMap(({ application, findings }) =>
     findings.map((finding) => ({ application, ...finding })),
   );
-  const problems = [policy, storage, keyVault, notifications, tenants, permissionMap].flatMap(
-    ({ problem }) => problem ?? [],
-  );
+  const parts = [policy, storage, keyVault, notifications, tenants, permissionMap, auditCheckpoints];
+  const problems = parts.flatMap(({ problem }) => problem ?? []);
   return (
     <>
       {problems.map((problem) => (
@@ -45,7 +44,7 @@ function CopyCommand({ text }: { readonly text: string }) {
 
 /** The parts of the broker beside the credential. */
 export function BrokerHealth({ report }: ReportProps) {
-  const { policy, storage, keyVault, notifications, permissionMap, tokens, checkedAt } = report;
+  const { policy, storage, keyVault, notifications, permissionMap, auditCheckpoints, tokens, checkedAt } = report;
   return (
     <Card title="Components">
       <dl>
@@ -69,6 +68,10 @@ export function BrokerHealth({ report }: ReportProps) {
         <Fact name="Permission map">
           <Badge state={permissionMap.status} /> <MapSource map={permissionMap} />
         </Fact>
+        <Fact name="Audit checkpoints">
+          <Badge state={auditCheckpoints.status}>{auditCheckpoints.state === 'off' ? 'off' : undefined}</Badge>{' '}
+          <LastCheckpoint checkpoints={auditCheckpoints} />
+        </Fact>
         <Fact name="Tokens">
           {tokens.issued.toLocaleString('en')} from this instance since its start,{' '}
           {tokens.fromCache.toLocaleString('en')} of them from the cache
@@ -78,6 +81,16 @@ export function BrokerHealth({ report }: ReportProps) {
         </Fact>
       </dl>
     </Card>
+  );
+}
+
+function LastCheckpoint({ checkpoints }: { readonly checkpoints: HealthReportAnswer['auditCheckpoints'] }) {
+  const { state, lastAt } = checkpoints;
+  if (state === 'off') return <span class="quiet">Key Vault has no key for them</span>;
+  return lastAt === undefined ? null : (
+    <span class="quiet">
+      last <Time iso={lastAt} />
+    </span>
   );
 }
 

@@ -82,13 +82,14 @@ async function document(): Promise<RouteDocument> {
     notifications: { status: 'ok' },
     tenants: { status: 'ok' },
     permissionMap: { status: 'ok', source: 'built-in', permissions: 122 },
+    auditCheckpoints: { status: 'ok', state: 'current', lastAt: exampleTime },
     tokens: { issued: 1280, fromCache: 1031 },
   };
   return {
     group: 'Health',
     summary: 'Show health',
     description:
-      'Without a token, or with the token of a caller without any app role: the status only. To a caller with an app role: the lifetime of each credential, MFA, the last rotation, the policy, storage, Key Vault, notices, excluded domains and the permission map, with advice for each finding. A report is cached for 15 seconds.',
+      'Without a token, or with the token of a caller without any app role: the status only. To a caller with an app role: the lifetime of each credential, MFA, the last rotation, the policy, storage, Key Vault, notices, excluded domains, the permission map and the checkpoints of the audit log, with advice for each finding. A report is cached for 15 seconds.',
     answers: [
       {
         status: 200,

@@ -41,6 +41,7 @@ async function request(status: HealthReport['status'], by: Caller | undefined, p
     notifications: { status: 'ok' },
     tenants: { status: 'degraded', problem: 'The tenant that had it stays excluded.' },
     permissionMap: { status: 'ok', source: 'built-in', permissions: 122 },
+    auditCheckpoints: { status: 'ok', state: 'off' },
   };
   let taken = 0;
   let checks = 0;

@@ -138,6 +138,10 @@ beforeEach(async () => {
   services = {
     approvals,
     audit,
+    evidence: {
+      records: async () => ({ records: [{ PartitionKey: '1', RowKey: '2', tenantId: hidden.id }] }),
+      checkpoints: async () => ({ checkpoints: ['hidden'], keys: [] }),
+    },
     tenantTags,
     clock,
     log: silentLogger,
@@ -229,6 +233,9 @@ const withoutData = new Set([
   'runs-cancel',
 ]);
 
+/** Routes that answer with records of all tenants, and only to callers whose reading has no limit. */
+const ofAllTenants = ['audit-records', 'audit-checkpoints'];
+
 /** Routes for one tenant, which the path names. */
 const ofOneTenant = ['runs-tenant', 'tenants-show', 'tenants-tag', 'approvals-show', 'approvals-decide'];
 
@@ -236,7 +243,7 @@ it('knows every route that requires a role', () => {
   const withRole = routes.filter(({ definition: { access } }) => access !== 'optional' && access !== 'anonymous');
   const names = withRole.map(({ definition }) => definition.name);
   expect(names.filter((name) => !withoutData.has(name)).toSorted()).toEqual(
-    [...Object.keys(reading), ...ofOneTenant].toSorted(),
+    [...Object.keys(reading), ...ofAllTenants, ...ofOneTenant].toSorted(),
   );
 });
 
@@ -255,6 +262,16 @@ describe.each(Object.entries(reading))('the route %s', (name, requests) => {
       expect(await call(name, requests[0], who)).toMatch(/^caller_forbidden: No access policy is in force/);
   });
 });
+
+it.each(ofAllTenants)(
+  'the route %s refuses a limited caller, and everybody while no policy is in force',
+  async (name) => {
+    expect(await call(name)).toMatch(/^caller_forbidden: The policy limits this caller to some tenants/);
+    expect(await call(name, {}, unlimited)).toMatch(traces);
+    policy = { policy: denyAll, state: 'deny-all', problem: 'x', loadedAtMs: 0 };
+    expect(await call(name, {}, unlimited)).toMatch(/^caller_forbidden: No access policy is in force/);
+  },
+);
 
 describe('the route runs-tenant', () => {
   const of = (tenantId: TenantId, run = all): Request => ({ path: { ...run, tenantId } });

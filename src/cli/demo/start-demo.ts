@@ -11,6 +11,7 @@ import { type CloudDocument, environmentOf } from 'microsoft-cloud';
 import { faultSet } from 'microsoft-cloud';
 import { localPolicy } from './local-policy.ts';
 import { type BrokerApi, createBrokerApi } from './api.ts';
+import { createCheckpointKey } from './checkpoint-key.ts';
 import { callerTokens } from './caller-token.ts';
 
 export interface DemoOptions {
@@ -108,6 +109,7 @@ async function startServices(options: DemoOptions, faults: readonly string[], st
 
   say('Setting up the application and the first refresh token (ptb setup, ptb consent)');
   await (options.obtainCredential ?? obtainCredential)(ptbScript, environment, cloud.ready);
+  await createCheckpointKey(cloud.ready);
   const callerToken = callerTokens(cloud.ready);
   // Requested before the faults are active: they concern the broker, not its caller.
   await callerToken();

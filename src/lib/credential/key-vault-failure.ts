@@ -13,7 +13,7 @@ const messageOf = (error: unknown): string => (error instanceof Error ? error.me
  * Whether the network rules of the vault blocked the request, not a missing role. Decided by Key Vault's message,
  * because the SDK drops the code (`ForbiddenByFirewall` or `ForbiddenByConnection` in `innererror`).
  */
-const isBlockedByNetwork = (error: unknown): boolean =>
+export const isBlockedByNetwork = (error: unknown): boolean =>
   httpStatusOf(error) === 403 &&
   /client address is not authorized|public ?network ?access|approved private link|ForbiddenBy(?:Firewall|Connection)/i.test(
     messageOf(error),

@@ -14,6 +14,7 @@ export interface HealthDeps {
   readonly notifications: Notifications;
   readonly directory: Pick<TenantDirectory, 'settingsWarnings'>;
   readonly permissionMap: HealthReporterDeps['permissionMap'];
+  readonly evidence: HealthReporterDeps['evidence'];
   readonly broker: {
     credentialFailure(application: string): BrokerError | undefined;
     recover(application: string): Promise<void>;
@@ -28,6 +29,7 @@ export function createHealth({
   notifications,
   directory,
   permissionMap,
+  evidence,
   broker,
   clock,
   log,
@@ -47,6 +49,7 @@ export function createHealth({
     notificationProblem: problem,
     directory,
     permissionMap,
+    evidence,
     clock,
   });
 }

@@ -1,3 +1,4 @@
+import type { AuditEvidence } from '../audit/evidence.ts';
 import type { AccessPolicy } from '../callers/policy.ts';
 import type { PolicyState, PolicyStore } from '../callers/policy-store.ts';
 import { type Clock, isoTime } from '../runtime/clock.ts';
@@ -7,6 +8,7 @@ import { KeptCopy } from '../runtime/kept-copy.ts';
 import type { CachedCredentials } from '../credential/cached-credentials.ts';
 import type { CredentialJournal, HealthStatus, JournalEntry } from '../credential/credential-journal.ts';
 import { type Credential, defaultApplication } from '../model/credential.ts';
+import { type CheckpointsHealth, checkpointsPart } from './checkpoints-part.ts';
 import { type CredentialHealth, judgeCredential } from './health.ts';
 import type { TenantDirectory } from '../tenants/directory.ts';
 import type { MapOrigin } from '../judge/map/stored-map.ts';
@@ -37,6 +39,7 @@ export interface HealthReport {
   readonly tenants: PartHealth;
   /** The map by which requests to Microsoft Graph are judged. Only `status` and `problem` if it cannot be read. */
   readonly permissionMap: PartHealth & Partial<MapOrigin> & { readonly permissions?: number };
+  readonly auditCheckpoints: CheckpointsHealth;
 }
 
 /** The outcome of one check of an application. */
@@ -67,6 +70,7 @@ export interface HealthReporterDeps {
   readonly directory: Pick<TenantDirectory, 'settingsWarnings'>;
   /** Reads the permission map in force. */
   readonly permissionMap: { inForce(): Promise<MapFacts> };
+  readonly evidence: Pick<AuditEvidence, 'state'>;
   readonly clock: Clock;
 }
 
@@ -96,6 +100,7 @@ export class HealthReporter {
   async #check(): Promise<HealthReport> {
     const { policy, clock } = this.#deps;
     const mapRead = this.#attempt('storage_unavailable', () => this.#deps.permissionMap.inForce());
+    const checkpointsRead = this.#attempt('storage_unavailable', () => this.#deps.evidence.state());
     const policyState = await policy.current();
     const checks: ApplicationCheck[] = [];
     for (const [application, needsRefreshToken] of applicationsInUse(policyState.policy)) {
@@ -109,6 +114,9 @@ export class HealthReporter {
       notifications: notificationsPart(this.#deps.notificationProblem),
       tenants: tenantsPart(this.#deps.directory.settingsWarnings()),
       permissionMap: mapPart(await mapRead),
+      auditCheckpoints: await checkpointsRead.then(({ value, failure }) =>
+        checkpointsPart(value, failure?.detail, clock),
+      ),
     };
     return { status: overall(parts), checkedAt: isoTime(clock.nowMs()), ...parts };
   }
@@ -214,9 +222,10 @@ function overall({
   notifications,
   tenants,
   permissionMap,
+  auditCheckpoints,
 }: Omit<HealthReport, 'status' | 'checkedAt'>): HealthStatus {
   const states = applications.map(({ state }) => state.status);
   if (storage.status === 'down' || states.every((status) => status === 'down')) return 'down';
-  const parts = [policy, keyVault, notifications, tenants, permissionMap].map(({ status }) => status);
+  const parts = [policy, keyVault, notifications, tenants, permissionMap, auditCheckpoints].map(({ status }) => status);
   return [...states, ...parts].every((status) => status === 'ok') ? 'ok' : 'degraded';
 }

@@ -219,6 +219,10 @@ describe('jobs and runs', () => {
     ['audit', {}, { caller: 'me' }],
     ['audit', {}, { outcome: 'refused' }],
     ['audit', {}, { continuation: 'x' }],
+    ['audit-records', {}, { from: '2026-11-25', to: '2026-11-24' }],
+    ['audit-records', {}, { continuation: 'x' }],
+    ['audit-checkpoints', {}, { from: 'yesterday' }],
+    ['audit-checkpoints', {}, { continuation: 'x' }],
   ])('%s answers %j %j with request_invalid', async (name, path, query) => {
     expect((await visitor.visit(name, { path, query, token })).code).toBe('request_invalid');
   });

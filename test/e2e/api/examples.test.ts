@@ -136,6 +136,8 @@ const outputs: Readonly<Record<string, RegExp>> = {
   'POST /api/runs/{runId}/cancel': /cancelRequested/,
   'POST /api/mcp': /jsonrpc/,
   'GET /api/audit': /entries/,
+  'GET /api/audit/records': /records/,
+  'GET /api/audit/checkpoints': /checkpoints/,
   'GET /api/health': /applications/,
 };
 

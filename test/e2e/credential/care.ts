@@ -36,6 +36,7 @@ export function startCare(operator: TestOperator) {
         notificationProblem: undefined,
         directory: { settingsWarnings: () => [] },
         permissionMap: { inForce: async () => ({ map: { permissions: [] }, origin: undefined }) },
+        evidence: { state: async () => ({ state: 'off' }) },
         clock,
       }),
   };

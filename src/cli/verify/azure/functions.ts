@@ -13,6 +13,7 @@ export const expectedFunctions: readonly string[] = [
   'announce-approval',
   'announce-run',
   'approval',
+  'checkpoint-audit',
   'export-run',
   'fan-out',
   'fan-out-batch',

@@ -86,6 +86,12 @@ export const healthReportSchema = z
         description:
           "The map by which requests to Microsoft Graph are judged. `source` is `built-in`, or where Microsoft's published file was read from.",
       }),
+    auditCheckpoints: part
+      .extend({ state: z.enum(['off', 'current', 'late']).optional(), lastAt: isoTime.optional() })
+      .meta({
+        description:
+          'Signed checkpoints of the audit log. `off` if Key Vault has no key for them; `late` if the last one is older than 15 minutes.',
+      }),
     tokens: z
       .object({ issued: count, fromCache: count })
       .meta({ description: 'Tokens issued by this instance since its start.' }),

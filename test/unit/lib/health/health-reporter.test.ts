@@ -9,6 +9,7 @@ import {
   type HealthReporterDeps,
 } from '../../../../src/lib/health/health-reporter.ts';
 import { StateWatch } from '../../../../src/lib/health/state-watch.ts';
+import type { CheckpointState } from '../../../../src/lib/audit/evidence.ts';
 import { BrokerError } from '../../../../src/lib/model/errors.ts';
 import { parseTenantId, type TenantId } from '../../../../src/lib/model/identifiers.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
@@ -24,6 +25,7 @@ let policy: PolicyState;
 let dead: BrokerError | undefined;
 let notificationProblem: BrokerError | undefined;
 let settingsWarnings: readonly string[];
+let checkpoints: () => CheckpointState;
 let permissionMap: () => Awaited<ReturnType<HealthReporterDeps['permissionMap']['inForce']>>;
 let recorder: ReturnType<typeof recordingLogger>;
 
@@ -36,6 +38,7 @@ beforeEach(async () => {
   notificationProblem = undefined;
   settingsWarnings = [];
   permissionMap = () => ({ map: { permissions: ['User.Read.All'] }, origin: undefined });
+  checkpoints = () => ({ state: 'off' });
   recorder = recordingLogger();
 });
 
@@ -74,6 +77,7 @@ function reporter(): HealthReporter {
     notificationProblem,
     directory: { settingsWarnings: () => settingsWarnings },
     permissionMap: { inForce: async () => permissionMap() },
+    evidence: { state: async () => checkpoints() },
     clock,
   });
 }
@@ -186,6 +190,32 @@ describe('HealthReporter', () => {
     expect(await reporter().report()).toMatchObject({
       status: 'degraded',
       permissionMap: { status: 'degraded', problem: 'The permission map cannot be read.' },
+    });
+  });
+
+  it('reports the last checkpoint of the audit log, and why there is no newer one', async () => {
+    expect(await reporter().report()).toMatchObject({ status: 'ok', auditCheckpoints: { status: 'ok', state: 'off' } });
+    const lastAtMs = clock.nowMs() - 43 * 60_000;
+    const lastAt = new Date(lastAtMs).toISOString();
+    checkpoints = () => ({ state: 'current', lastAtMs, problem: 'Once.' });
+    expect((await reporter().report()).auditCheckpoints).toEqual({ status: 'ok', state: 'current', lastAt });
+    checkpoints = () => ({ state: 'late', lastAtMs, problem: 'The key is disabled.' });
+    expect(await reporter().report()).toMatchObject({
+      status: 'degraded',
+      auditCheckpoints: {
+        status: 'degraded',
+        state: 'late',
+        lastAt,
+        problem:
+          'The last checkpoint of the audit log is 43 minutes old. The key is disabled. Records since then are not signed; tokens are issued all the same.',
+      },
+    });
+    checkpoints = () => {
+      throw new BrokerError('storage_unavailable', 'The checkpoints cannot be read.');
+    };
+    expect(await reporter().report()).toMatchObject({
+      status: 'degraded',
+      auditCheckpoints: { status: 'degraded', problem: 'The checkpoints cannot be read.' },
     });
   });
 

@@ -1,0 +1,53 @@
+import { BrokerError } from '../model/errors.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { parseJson } from '../runtime/outbound.ts';
+import type { CheckpointLog } from './checkpoint-log.ts';
+import type { CheckpointSigner } from './checkpoint-signer.ts';
+import { hashOf, type StoredRecord } from './canonical-row.ts';
+import { type Checkpoint, checkpointSchema, checkpointType } from './checkpoint.ts';
+import { collectCheckpoint, type PreviousCheckpoint } from './collect-checkpoint.ts';
+
+export interface CheckpointDeps {
+  readonly checkpoints: CheckpointLog;
+  readonly signer: CheckpointSigner;
+  readonly read: (fromMs: number, toMs: number) => AsyncIterable<StoredRecord>;
+  readonly clock: Pick<Clock, 'nowMs'>;
+}
+
+/**
+ * Writes the next checkpoint. If another instance is faster, its checkpoint counts and this one is dropped.
+ * @param retentionMs age at which records are purged.
+ * @returns the checkpoint that was written; `none` if none was due or another instance wrote it; `off` if there is no key and
+ * never was a checkpoint.
+ * @throws BrokerError
+ */
+export async function writeCheckpoint(deps: CheckpointDeps, retentionMs: number): Promise<Checkpoint | 'none' | 'off'> {
+  const before = await deps.checkpoints.last();
+  const nowMs = deps.clock.nowMs();
+  const key = await deps.signer.current();
+  if ('missing' in key) {
+    if (before === undefined) return 'off';
+    throw new BrokerError('key_vault_unavailable', key.missing);
+  }
+  const checkpoint = await collectCheckpoint({
+    previous: before === undefined ? undefined : readPrevious(before.jws),
+    nowMs,
+    purgedBeforeMs: nowMs - retentionMs,
+    read: deps.read,
+  });
+  if (checkpoint === undefined) return 'none';
+  const signed = `${encode({ alg: 'ES256', kid: key.id, typ: checkpointType })}.${encode(checkpoint)}`;
+  const signature = await deps.signer.sign(key.id, Buffer.from(signed));
+  const jws = `${signed}.${Buffer.from(signature).toString('base64url')}`;
+  return (await deps.checkpoints.append(jws, checkpoint.number, before)) ? checkpoint : 'none';
+}
+
+const encode = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+
+/** Reads a stored checkpoint without its signature, which auditors verify. @throws BrokerError storage_unavailable. */
+export function readPrevious(jws: string): PreviousCheckpoint {
+  const [, payload = ''] = jws.split('.');
+  const parsed = checkpointSchema.safeParse(parseJson(Buffer.from(payload, 'base64url').toString('utf8')));
+  if (parsed.success) return { checkpoint: parsed.data, hash: hashOf(jws) };
+  throw new BrokerError('storage_unavailable', 'The last checkpoint of the audit log cannot be read.');
+}

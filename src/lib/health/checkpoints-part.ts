@@ -1,0 +1,36 @@
+import type { CheckpointState } from '../audit/evidence.ts';
+import { minuteMs } from '../model/durations.ts';
+import { type Clock, isoTime } from '../runtime/clock.ts';
+
+/** Health of the checkpoints of the audit log. Without them tokens are issued all the same. */
+export interface CheckpointsHealth {
+  readonly status: 'ok' | 'degraded';
+  /** `off` if there is no key in Key Vault. Absent if it cannot be read. */
+  readonly state?: CheckpointState['state'];
+  readonly lastAt?: string;
+  readonly problem?: string;
+}
+
+/** @param failure why the state cannot be read, in a sentence. */
+export function checkpointsPart(
+  state: CheckpointState | undefined,
+  failure: string | undefined,
+  clock: Pick<Clock, 'nowMs'>,
+): CheckpointsHealth {
+  if (state === undefined) return { status: 'degraded', ...(failure === undefined ? {} : { problem: failure }) };
+  const { state: name, lastAtMs, problem } = state;
+  const facts = { state: name, ...(lastAtMs === undefined ? {} : { lastAt: isoTime(lastAtMs) }) };
+  if (name !== 'late') return { status: 'ok', ...facts };
+  const minutes = lastAtMs === undefined ? undefined : Math.floor((clock.nowMs() - lastAtMs) / minuteMs);
+  const age =
+    minutes === undefined
+      ? 'No checkpoint of the audit log was written.'
+      : `The last checkpoint of the audit log is ${minutes} minutes old.`;
+  const why =
+    problem ?? 'Check that the timer `checkpoint-audit` runs, and its event `audit.checkpoint_failed` in the log.';
+  return {
+    status: 'degraded',
+    ...facts,
+    problem: `${age} ${why} Records since then are not signed; tokens are issued all the same.`,
+  };
+}

@@ -1,0 +1,242 @@
+import { createSign, generateKeyPairSync, randomUUID } from 'node:crypto';
+import { TableClient } from '@azure/data-tables';
+import { ContainerClient } from '@azure/storage-blob';
+import type { JWK } from 'jose';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { AuditLog } from '../../src/lib/audit/audit-log.ts';
+import { createBlobCheckpointLog } from '../../src/lib/audit/blob-checkpoint-log.ts';
+import { canonicalText, storedRecord } from '../../src/lib/audit/canonical-row.ts';
+import type { CheckpointSigner } from '../../src/lib/audit/checkpoint-signer.ts';
+import { AuditEvidence } from '../../src/lib/audit/evidence.ts';
+import { createTableAuditLog } from '../../src/lib/audit/table-audit-log.ts';
+import { isTampering } from '../../src/lib/audit/verify/finding.ts';
+import { verifyExport, type Verification } from '../../src/lib/audit/verify/verify-export.ts';
+import { BrokerError } from '../../src/lib/model/errors.ts';
+import { systemClock } from '../../src/lib/runtime/clock.ts';
+import { silentLogger } from '../../src/lib/runtime/log.ts';
+import { guid, issued } from '../support/audit-entries.ts';
+import { type Azurite, startAzurite } from '../support/azurite.ts';
+
+const minute = 60_000;
+const year = 365 * 24 * 60 * minute;
+let azurite: Azurite;
+let stores = 0;
+beforeAll(async () => {
+  azurite = await startAzurite();
+});
+afterAll(() => azurite.stop());
+
+/** Minutes that the clock of the checkpoints is ahead, so that records are old enough to be covered. */
+let aheadMinutes: number;
+let table: TableClient;
+let keyProblem: BrokerError | undefined;
+let hasKey: boolean;
+beforeEach(() => {
+  stores += 1;
+  aheadMinutes = 0;
+  keyProblem = undefined;
+  hasKey = true;
+  table = TableClient.fromConnectionString(azurite.connectionString, `audit${stores}`, {
+    allowInsecureConnection: true,
+  });
+});
+
+const clock = { ...systemClock, nowMs: () => Date.now() + aheadMinutes * minute };
+const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+const jwk = { ...publicKey.export({ format: 'jwk' }), kid: 'key-1' } as JWK;
+const signer: CheckpointSigner = {
+  current: async () => {
+    if (keyProblem !== undefined) throw keyProblem;
+    return hasKey ? { id: 'key-1' } : { missing: 'Key Vault has no key.' };
+  },
+  sign: async (_id, data) => createSign('SHA256').update(data).sign({ key: privateKey, dsaEncoding: 'ieee-p1363' }),
+  publicKey: async (id) => (id === 'key-1' ? jwk : undefined),
+};
+
+const instance = (): AuditLog =>
+  createTableAuditLog({ table: async () => table, clock: systemClock, log: silentLogger, newId: randomUUID });
+
+function evidence(): AuditEvidence {
+  const container = new ContainerClient(azurite.connectionString, `evidence${stores}`);
+  const checkpoints = createBlobCheckpointLog(async () => container);
+  return new AuditEvidence({ table: async () => table, checkpoints, signer, clock, log: silentLogger });
+}
+
+async function record(log: AuditLog, count: number): Promise<void> {
+  const text = ['ü', 'a"b', '12', 'true', '2026-11-24T00:00:00Z'];
+  await Promise.all(
+    Array.from({ length: count }, (_, number) =>
+      log.record(
+        issued({
+          atMs: clock.nowMs(),
+          tokenId: guid(number),
+          rule: `rule ${text[number % text.length]}`,
+          status: 200 + (number % 300),
+          bytes: number * 1_000_000,
+          excessScopes: [],
+        }),
+      ),
+    ),
+  );
+}
+
+/** Lets enough time pass for a checkpoint to cover everything, and writes it. */
+async function cover(): Promise<void> {
+  aheadMinutes += 5;
+  expect(await evidence().write(year)).toBeDefined();
+}
+
+async function verify(): Promise<Verification> {
+  const source = evidence();
+  const pages = async function* () {
+    let continuation: string | undefined;
+    do {
+      const page = await source.records(0, clock.nowMs() + minute, continuation);
+      yield* page.records;
+      continuation = page.continuation;
+    } while (continuation !== undefined);
+  };
+  const { checkpoints, keys } = await source.checkpoints(0);
+  return verifyExport({
+    fromMs: Number.NEGATIVE_INFINITY,
+    toMs: Number.POSITIVE_INFINITY,
+    exportedMs: clock.nowMs(),
+    checkpoints,
+    keys,
+    records: pages,
+  });
+}
+
+const kinds = ({ findings }: Verification): string[] => [
+  ...new Set(findings.filter(isTampering).map(({ kind }) => kind)),
+];
+const entities = async (): Promise<Record<string, unknown>[]> => {
+  const found: Record<string, unknown>[] = [];
+  for await (const entity of table.listEntities()) found.push({ ...entity });
+  return found;
+};
+
+describe('the records and checkpoints in storage', () => {
+  it('prove two instances, whose records have the canonical form in storage that was hashed', async () => {
+    const [one, other] = [instance(), instance()];
+    await Promise.all([record(one, 130), record(other, 120)]);
+    await cover();
+    const verification = await verify();
+    expect(verification).toMatchObject({ findings: [], records: 250, proven: 250, chains: 2, uncovered: 0 });
+    const [entity = {}] = await entities();
+    expect(JSON.parse(canonicalText(storedRecord(entity)))).not.toHaveProperty('etag');
+  });
+
+  it('show what was done to the table', async () => {
+    await record(instance(), 40);
+    await cover();
+    const [first, second, third, fourth] = (await entities()) as { partitionKey: string; rowKey: string }[];
+    if (first === undefined || second === undefined || third === undefined || fourth === undefined)
+      throw new Error('too few');
+    await table.updateEntity({ ...second, rule: 'another' }, 'Merge');
+    expect(kinds(await verify())).toEqual(['changed']);
+    await table.deleteEntity(third.partitionKey, third.rowKey);
+    expect(kinds(await verify()).toSorted()).toEqual(['changed', 'removed']);
+    await table.createEntity({ ...fourth, rowKey: `${fourth.rowKey.slice(0, 14)}${guid(9)}` });
+    expect(kinds(await verify()).toSorted()).toEqual(['changed', 'inserted', 'removed']);
+  });
+
+  it('show that the table was restored from a backup', async () => {
+    const log = instance();
+    await record(log, 20);
+    await cover();
+    const backup = await entities();
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    await record(log, 20);
+    await cover();
+    await table.deleteTable();
+    table = TableClient.fromConnectionString(azurite.connectionString, `restored${stores}`, {
+      allowInsecureConnection: true,
+    });
+    await table.createTable();
+    for (const entity of backup) await table.createEntity(entity as { partitionKey: string; rowKey: string });
+    expect((await verify()).findings.filter(isTampering)).toMatchObject([{ kind: 'truncated', first: 21, last: 40 }]);
+  });
+
+  it('count records of an older version, and notice one that is added later', async () => {
+    await record(instance(), 3);
+    const [entity] = (await entities()) as { partitionKey: string; rowKey: string }[];
+    if (entity === undefined) throw new Error('none');
+    const { chain: _, etag: __, timestamp: ___, ...old } = entity as unknown as Record<string, unknown>;
+    const addOld = (number: number): Promise<unknown> =>
+      table.createEntity({
+        ...old,
+        partitionKey: entity.partitionKey,
+        rowKey: `${entity.rowKey.slice(0, 14)}${guid(number)}`,
+      });
+    await addOld(1);
+    await cover();
+    expect(await verify()).toMatchObject({ findings: [], unchained: { records: 1 } });
+    await addOld(2);
+    expect((await verify()).findings).toMatchObject([{ kind: 'inserted', checkpoint: 1 }]);
+  });
+
+  it('go on after the key did not work, and say for how long nothing was signed', async () => {
+    const log = instance();
+    await record(log, 5);
+    await cover();
+    keyProblem = new BrokerError('key_vault_unavailable', 'The key is disabled.');
+    aheadMinutes += 25;
+    const source = evidence();
+    await expect(source.write(year)).rejects.toThrow('The key is disabled.');
+    expect(await source.state()).toMatchObject({ state: 'late', problem: 'The key is disabled.' });
+    // Records do not depend on it.
+    await record(log, 5);
+    keyProblem = undefined;
+    await evidence().write(year);
+    expect((await evidence().state()).state).toBe('current');
+    const { findings } = await verify();
+    expect(findings).toMatchObject([{ kind: 'unproven', checkpoint: 1 }]);
+    expect(findings[0]?.detail).toMatch(/^No checkpoint was written for 2[4-6] minutes after checkpoint 1/);
+  });
+
+  it('are chains only while there never was a key, and a missing key is a failure afterwards', async () => {
+    hasKey = false;
+    await record(instance(), 5);
+    aheadMinutes += 5;
+    expect(await evidence().write(year)).toBeUndefined();
+    expect(await evidence().state()).toEqual({ state: 'off' });
+    expect(await verify()).toMatchObject({ findings: [], proven: 0, uncovered: 5, checkpoints: [] });
+    hasKey = true;
+    await cover();
+    hasKey = false;
+    aheadMinutes += 5;
+    await expect(evidence().write(year)).rejects.toThrow('Key Vault has no key.');
+  });
+
+  it('have one checkpoint although two instances write it at the same time', async () => {
+    await record(instance(), 5);
+    aheadMinutes += 5;
+    await Promise.all([evidence().write(year), evidence().write(year), evidence().write(year)]);
+    expect(await verify()).toMatchObject({ findings: [], checkpoints: [{ number: 1 }], proven: 5 });
+    // The next one is due minutes later.
+    expect(await evidence().write(year)).toBeUndefined();
+  });
+
+  it('catch up after an outage, ten minutes in each checkpoint', async () => {
+    await record(instance(), 5);
+    await cover();
+    aheadMinutes += 45;
+    await evidence().write(year);
+    expect((await verify()).checkpoints.map(({ number }) => number)).toEqual([1, 2, 3, 4, 5, 6]);
+  });
+
+  it('do not take a purge for tampering', async () => {
+    const log = instance();
+    await record(log, 10);
+    await cover();
+    const beforeMs = Date.now() + 1;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    await log.purge(beforeMs);
+    expect(kinds(await verify())).toEqual(['removed']);
+    // The same with a retention that allows it.
+    aheadMinutes += 5;
+    await evidence().write(aheadMinutes * minute - 2 * minute);
+    expect(kinds(await verify())).toEqual([]);
+  });
+});
