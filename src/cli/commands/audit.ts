@@ -40,6 +40,48 @@ export function registerAudit(program: Command): void {
     .option('--limit <n>', 'maximum number of entries, 1 to 10000', wholeNumberOption(1, 10_000), 100)
     .option('--json', 'one JSON document');
   addConnectionOptions(audit).action(showAudit);
+  registerExport(audit);
+  registerVerify(audit);
+}
+
+interface ExportFlags extends ConnectionFlags {
+  readonly from?: string;
+  readonly to?: string;
+  readonly output: string;
+}
+
+function registerExport(audit: Command): void {
+  const command = audit
+    .command('export')
+    .description(
+      'Write the stored records, the signed checkpoints and the public keys to a file, for `ptb audit verify`.',
+    )
+    .option('--from <time>', 'start of the period, ISO 8601 (default: the oldest record)')
+    .option('--to <time>', 'end of the period, ISO 8601 (default: now)')
+    .requiredOption('--output <file>', 'a new file');
+  addConnectionOptions(command).action(async () => {
+    // The parent command has options of the same names and takes them.
+    const { output, ...flags } = command.optsWithGlobals<ExportFlags>();
+    const { exportAudit } = await import('../audit/export-audit.ts');
+    const { records, checkpoints } = await exportAudit(await connect(flags), output, flags);
+    say(`${records} records and ${checkpoints} checkpoints are in ${output}.`);
+  });
+}
+
+function registerVerify(audit: Command): void {
+  const command = audit
+    .command('verify [file]')
+    .description(
+      'Check an export, without any connection: names records that were changed, removed, reordered, truncated or inserted. Without a file: exports from the broker first.',
+    )
+    .option('--from <time>', 'start of the period, ISO 8601 (default: that of the export)')
+    .option('--to <time>', 'end of the period, ISO 8601 (default: that of the export)')
+    .option('--key <file...>', 'public keys from Key Vault that must have signed: JWK, or `az keyvault key show`')
+    .option('--json', 'one JSON document');
+  addConnectionOptions(command).action(async (file: string | undefined) => {
+    const { verifyAudit } = await import('../audit/verify-audit.ts');
+    await verifyAudit(file, command.optsWithGlobals());
+  });
 }
 
 async function showAudit({

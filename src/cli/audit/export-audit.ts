@@ -1,0 +1,89 @@
+import { open } from 'node:fs/promises';
+import type { AuditCheckpointsAnswer, AuditRecordsAnswer } from '../../lib/api/answers/audit-evidence.ts';
+import { overlapMs } from '../../lib/audit/checkpoint.ts';
+import { readPrevious } from '../../lib/audit/write-checkpoint.ts';
+import type { BrokerClient } from '../remote/broker-client.ts';
+import type { ExportLine } from './export-file.ts';
+
+export interface ExportCounts {
+  readonly records: number;
+  readonly checkpoints: number;
+  readonly keys: number;
+}
+
+/** The period as it was given on the command line. */
+export interface GivenPeriod {
+  readonly from?: string;
+  readonly to?: string;
+}
+
+/**
+ * Writes an export to a new file. Checkpoints are read first, so that each record that they name is there.
+ * @throws BrokerError, or an error of the file system.
+ */
+export async function exportAudit(
+  client: BrokerClient,
+  file: string,
+  { from, to }: GivenPeriod,
+): Promise<ExportCounts> {
+  // Only the owner may read it: it says who did what in which tenant.
+  const handle = await open(file, 'wx', 0o600);
+  const write = (lines: readonly ExportLine[]): Promise<unknown> =>
+    handle.appendFile(lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+  try {
+    const period = { ...(from === undefined ? {} : { from: iso(from) }), ...(to === undefined ? {} : { to: iso(to) }) };
+    await write([{ type: 'audit-export', v: 1, broker: client.url, ...period }]);
+    const signed = await exportCheckpoints(client, period, write);
+    let records = 0;
+    let page: AuditRecordsAnswer | undefined;
+    do {
+      // All pages must cover the same period, and "now" moves on.
+      const range = page === undefined ? period : { from: page.from, to: page.to };
+      page = (await client.get('/audit/records', { ...range, continuation: page?.continuation })) as AuditRecordsAnswer;
+      records += page.records.length;
+      await write(page.records.map((record) => ({ type: 'record', record })));
+    } while (page.continuation !== undefined);
+    await write([{ type: 'end', records, exportedAt: new Date().toISOString() }]);
+    return { records, ...signed };
+  } finally {
+    await handle.close();
+  }
+}
+
+const iso = (text: string): string => new Date(text).toISOString();
+
+async function exportCheckpoints(
+  client: BrokerClient,
+  { from, to }: GivenPeriod,
+  write: (lines: readonly ExportLine[]) => Promise<unknown>,
+): Promise<Omit<ExportCounts, 'records'>> {
+  const keys = new Map<string, Readonly<Record<string, unknown>>>();
+  const endMs = to === undefined ? Number.POSITIVE_INFINITY : Date.parse(to) + overlapMs;
+  let checkpoints = 0;
+  let page: AuditCheckpointsAnswer | undefined;
+  let isBeyond = false;
+  do {
+    page = (await client.get('/audit/checkpoints', {
+      from,
+      continuation: page?.continuation,
+    })) as AuditCheckpointsAnswer;
+    for (const key of page.keys) keys.set(String(key['kid']), key);
+    for (const jws of page.checkpoints) {
+      if (isBeyond) break;
+      isBeyond = coveredFrom(jws) > endMs;
+      checkpoints += 1;
+      await write([{ type: 'checkpoint', jws }]);
+    }
+  } while (page.continuation !== undefined && !isBeyond);
+  await write([...keys.values()].map((jwk) => ({ type: 'key', jwk }) as ExportLine));
+  return { checkpoints, keys: keys.size };
+}
+
+/** From when on a checkpoint covers records. A line that cannot be read is exported too: verification names it. */
+function coveredFrom(jws: string): number {
+  try {
+    return Date.parse(readPrevious(jws).checkpoint.from);
+  } catch {
+    return Number.NEGATIVE_INFINITY;
+  }
+}

@@ -1,0 +1,97 @@
+import { createReadStream } from 'node:fs';
+import { createInterface } from 'node:readline';
+import type { JWK } from 'jose';
+import * as z from 'zod';
+import type { StoredRecord } from '../../lib/audit/canonical-row.ts';
+import type { Evidence } from '../../lib/audit/verify/verify-export.ts';
+import { parseJson } from '../../lib/runtime/outbound.ts';
+import { UsageError } from '../run-program.ts';
+
+/*
+ * The file of `ptb audit export`: JSON Lines. First what the export is, then checkpoints and public keys, then the records,
+ * last how many there are. docs/audit.md describes it, so that others can read it too.
+ */
+
+const keySchema = z.looseObject({
+  kty: z.literal('EC'),
+  crv: z.literal('P-256'),
+  x: z.string(),
+  y: z.string(),
+  kid: z.string(),
+});
+const lineSchema = z.discriminatedUnion('type', [
+  z.object({
+    type: z.literal('audit-export'),
+    v: z.literal(1),
+    broker: z.string(),
+    /** Absent if the export has all records. */
+    from: z.iso.datetime().optional(),
+    to: z.iso.datetime().optional(),
+  }),
+  z.object({ type: z.literal('checkpoint'), jws: z.string() }),
+  z.object({ type: z.literal('key'), jwk: keySchema }),
+  z.object({
+    type: z.literal('record'),
+    record: z.looseObject({ PartitionKey: z.string(), RowKey: z.string() }),
+  }),
+  z.object({ type: z.literal('end'), records: z.int(), exportedAt: z.iso.datetime() }),
+]);
+/** One line of the file. */
+export type ExportLine = z.input<typeof lineSchema>;
+
+/** A period, in milliseconds. Infinite where it has no limit. */
+export interface Period {
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+/**
+ * Opens an export for verification.
+ * @param wanted the part of its period that matters.
+ * @throws UsageError for a file that is not a whole export.
+ */
+export async function openExport(file: string, wanted: Period): Promise<Evidence> {
+  const checkpoints: string[] = [];
+  const keys: JWK[] = [];
+  let header: Extract<ExportLine, { type: 'audit-export' }> | undefined;
+  let end: Extract<ExportLine, { type: 'end' }> | undefined;
+  let records = 0;
+  for await (const line of linesOf(file)) {
+    if (header === undefined && line.type !== 'audit-export')
+      throw new UsageError(`${file}: is not an export of \`ptb audit export\`.`);
+    if (line.type === 'audit-export') header = line;
+    else if (line.type === 'checkpoint') checkpoints.push(line.jws);
+    else if (line.type === 'key') keys.push(line.jwk);
+    else if (line.type === 'end') end = line;
+    else records += 1;
+  }
+  if (header === undefined || end === undefined || end.records !== records)
+    throw new UsageError(`${file}: is not complete. Export again.`);
+  const limits = {
+    fromMs: Math.max(wanted.fromMs, timeOf(header.from, Number.NEGATIVE_INFINITY)),
+    toMs: Math.min(wanted.toMs, timeOf(header.to, Number.POSITIVE_INFINITY)),
+  };
+  return { ...limits, exportedMs: Date.parse(end.exportedAt), checkpoints, keys, records: () => recordsOf(file) };
+}
+
+const timeOf = (text: string | undefined, otherwise: number): number =>
+  text === undefined ? otherwise : Date.parse(text);
+
+async function* recordsOf(file: string): AsyncIterable<StoredRecord> {
+  for await (const line of linesOf(file)) if (line.type === 'record') yield line.record;
+}
+
+async function* linesOf(file: string): AsyncIterable<ExportLine> {
+  let number = 0;
+  const input = createReadStream(file);
+  try {
+    for await (const text of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
+      number += 1;
+      const parsed = lineSchema.safeParse(parseJson(text));
+      if (!parsed.success) throw new UsageError(`${file}: line ${number} is not a line of an export.`);
+      yield parsed.data;
+    }
+  } finally {
+    input.destroy();
+  }
+}

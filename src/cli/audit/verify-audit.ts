@@ -1,0 +1,58 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { verifyExport } from '../../lib/audit/verify/verify-export.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { connect, type ConnectionFlags } from '../remote/connection.ts';
+import { CommandOutcome, UsageError } from '../run-program.ts';
+import { print, progress } from '../sign-in/output.ts';
+import { exportAudit } from './export-audit.ts';
+import { openExport } from './export-file.ts';
+import { trustedKeys } from './trusted-keys.ts';
+import { verdictOf, verificationLines } from './verification-lines.ts';
+
+export interface VerifyFlags extends ConnectionFlags {
+  readonly from?: string;
+  readonly to?: string;
+  readonly key?: readonly string[];
+  readonly json?: true;
+}
+
+const exitOf = { proven: exitCodes.ok, unproven: exitCodes.partial, tampered: exitCodes.failure } as const;
+
+/** `ptb audit verify`: with a file offline, otherwise with a fresh export of a running broker. */
+export async function verifyAudit(file: string | undefined, flags: VerifyFlags): Promise<void> {
+  if (file !== undefined) return verifyFile(file, flags);
+  const folder = await mkdtemp(join(tmpdir(), 'ptb-audit-'));
+  try {
+    const fresh = join(folder, 'export.jsonl');
+    const { records } = await exportAudit(await connect(flags), fresh, flags);
+    progress(`${records} records were exported.`);
+    await verifyFile(fresh, flags);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function verifyFile(file: string, { from, to, key = [], json }: VerifyFlags): Promise<void> {
+  const period = { fromMs: msOf(from, Number.NEGATIVE_INFINITY), toMs: msOf(to, Number.POSITIVE_INFINITY) };
+  const given = await trustedKeys(key);
+  const evidence = await openExport(file, period);
+  const keys = given.length > 0 ? given : evidence.keys;
+  const verification = await verifyExport({ ...evidence, keys });
+  const verdict = verdictOf(verification);
+  const areTrusted = given.length > 0;
+  print(
+    json,
+    { verdict, keysFrom: areTrusted ? 'option' : 'export', ...verification },
+    verificationLines(verification, keys, areTrusted),
+  );
+  if (verdict !== 'proven') throw new CommandOutcome(exitOf[verdict]);
+}
+
+function msOf(text: string | undefined, otherwise: number): number {
+  if (text === undefined) return otherwise;
+  const ms = Date.parse(text);
+  if (Number.isFinite(ms)) return ms;
+  throw new UsageError(`${text}: is not an ISO 8601 time such as 2026-11-24 or 2026-11-24T09:30:00Z.`);
+}
