@@ -80,7 +80,7 @@ param operatorObjectId string = deployer().objectId
 @description('Type of the operator\'s principal. The default is the type of who deploys: a service principal has no user principal name.')
 param operatorType string = empty(deployer().?userPrincipalName ?? '') ? 'ServicePrincipal' : 'User'
 
-@description('Whether to create a custom role that cannot delete secrets. This needs the permission Microsoft.Authorization/roleDefinitions/write. With false, the app gets Key Vault Secrets Officer.')
+@description('Whether to create custom roles: one that cannot delete secrets, and one that only signs. This needs the permission Microsoft.Authorization/roleDefinitions/write. With false, the app gets Key Vault Secrets Officer, and Key Vault Crypto User for one key.')
 param customVaultRole bool = true
 
 @description('Whether to recover the vault of a deleted environment, which keeps its name for 90 days. Set it for one deployment only.')
@@ -100,6 +100,11 @@ param logRetentionDays int = 90
 @minValue(-1)
 @description('Daily cap for logs in GB; -1 for no cap. Reaching the cap also stops the alerts.')
 param dailyLogCapGB int = -1
+
+@minValue(1)
+@maxValue(146000)
+@description('Days during which nobody can change or delete a signed checkpoint of the audit log. At least AUDIT_RETENTION_DAYS.')
+param checkpointRetentionDays int = 400
 
 @description('Additional app settings, by name. See docs/settings.md.')
 param additionalSettings object = {}
@@ -155,6 +160,7 @@ module storage 'app/storage.bicep' = {
     privateOnly: virtualNetworkEnabled
     deploymentContainerName: deploymentContainerName
     policyContainerName: policyContainerName
+    checkpointRetentionDays: checkpointRetentionDays
     workspaceId: monitoring.outputs.workspaceId
   }
 }

@@ -1,4 +1,5 @@
-// The vault that holds the credential. Only Azure roles grant access, and nobody can purge secrets.
+// The vault that holds the credential, and the key of the audit log. Only Azure roles grant access, and nobody can purge
+// them.
 @minLength(3)
 @maxLength(24)
 @description('Name of the vault.')
@@ -45,6 +46,18 @@ resource vault 'Microsoft.KeyVault/vaults@2026-02-01' = {
       defaultAction: privateOnly ? 'Deny' : 'Allow'
       ipRules: [for range in (privateOnly ? operatorAddressRanges : []): { value: range }]
     }
+  }
+}
+
+// Signs checkpoints of the audit log. Deploying again leaves an existing key as it is.
+resource checkpointKey 'Microsoft.KeyVault/vaults/keys@2026-02-01' = {
+  parent: vault
+  name: 'audit-checkpoints'
+  properties: {
+    kty: 'EC'
+    curveName: 'P-256'
+    keyOps: ['sign', 'verify']
+    attributes: { enabled: true, exportable: false }
   }
 }
 

@@ -25,6 +25,7 @@ param customVaultRole bool
 
 // "Azure built-in roles" (Microsoft Learn).
 var builtIn = {
+  keyVaultCryptoUser: '12338af0-0e69-4776-bea7-57ae8d297424'
   keyVaultSecretsOfficer: 'b86a8fe4-44ce-4948-aee5-eccb2c155cd7'
   logAnalyticsReader: '73c42c96-874c-492b-b04d-ab87d138a893'
   monitoringMetricsPublisher: '3913510d-42f4-4e42-8a64-420c390055eb'
@@ -59,6 +60,10 @@ resource account 'Microsoft.Storage/storageAccounts@2025-01-01' existing = {
 
 resource vault 'Microsoft.KeyVault/vaults@2026-02-01' existing = {
   name: vaultName
+
+  resource checkpointKey 'keys' existing = {
+    name: 'audit-checkpoints'
+  }
 }
 
 resource applicationInsights 'Microsoft.Insights/components@2020-02-02' existing = {
@@ -92,6 +97,32 @@ resource secretKeeper 'Microsoft.Authorization/roleDefinitions@2022-04-01' = if 
   }
 }
 
+// Key Vault Crypto User may also change a key, so the app gets less.
+resource checkpointSigner 'Microsoft.Authorization/roleDefinitions@2022-04-01' = if (customVaultRole) {
+  name: guid(resourceGroup().id, 'checkpoint-signer')
+  properties: {
+    roleName: 'Partner Token Broker Checkpoint Signer (${resourceGroup().name} ${uniqueString(resourceGroup().id)})'
+    description: 'Reads the public part of a key, and signs with it. Cannot change, export or delete it.'
+    type: 'CustomRole'
+    assignableScopes: [resourceGroup().id]
+    permissions: [
+      {
+        actions: []
+        notActions: []
+        dataActions: [
+          'Microsoft.KeyVault/vaults/keys/read'
+          'Microsoft.KeyVault/vaults/keys/sign/action'
+        ]
+        notDataActions: []
+      }
+    ]
+  }
+}
+
+var signerRoleId = customVaultRole
+  ? checkpointSigner.id
+  : subscriptionResourceId('Microsoft.Authorization/roleDefinitions', builtIn.keyVaultCryptoUser)
+
 var vaultRoleId = customVaultRole
   ? secretKeeper.id
   : subscriptionResourceId('Microsoft.Authorization/roleDefinitions', builtIn.keyVaultSecretsOfficer)
@@ -115,6 +146,17 @@ resource appOnVault 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
     principalId: identity.properties.principalId
     principalType: 'ServicePrincipal'
     roleDefinitionId: vaultRoleId
+  }
+}
+
+// The role is limited to the one key.
+resource appOnCheckpointKey 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  name: guid(vault::checkpointKey.id, identity.id, signerRoleId)
+  scope: vault::checkpointKey
+  properties: {
+    principalId: identity.properties.principalId
+    principalType: 'ServicePrincipal'
+    roleDefinitionId: signerRoleId
   }
 }
 

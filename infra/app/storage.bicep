@@ -26,6 +26,9 @@ param deploymentContainerName string
 @description('Name of the container for the access policy.')
 param policyContainerName string
 
+@description('Days during which nobody can change or delete a checkpoint of the audit log.')
+param checkpointRetentionDays int
+
 resource account 'Microsoft.Storage/storageAccounts@2025-01-01' = {
   name: name
   location: location
@@ -64,6 +67,22 @@ resource deploymentContainer 'Microsoft.Storage/storageAccounts/blobServices/con
 resource policyContainer 'Microsoft.Storage/storageAccounts/blobServices/containers@2025-01-01' = {
   parent: blobs
   name: policyContainerName
+}
+
+// Checkpoints of the audit log. The app may append to them, and neither the app nor an owner of the account may change or
+// delete them until the time is over. The policy is not locked, so that the environment can be deleted: docs/audit.md says
+// how to lock it.
+resource checkpointContainer 'Microsoft.Storage/storageAccounts/blobServices/containers@2025-01-01' = {
+  parent: blobs
+  name: 'audit-checkpoints'
+
+  resource retention 'immutabilityPolicies' = {
+    name: 'default'
+    properties: {
+      immutabilityPeriodSinceCreationInDays: checkpointRetentionDays
+      allowProtectedAppendWrites: true
+    }
+  }
 }
 
 resource tables 'Microsoft.Storage/storageAccounts/tableServices@2025-01-01' = {

@@ -231,6 +231,7 @@ describe('infra/main.bicep', { timeout: 600_000, ...skippedBecause(noBicep) }, (
       'Storage Queue Data Contributor on Microsoft.Storage/storageAccounts',
       'Storage Table Data Contributor on Microsoft.Storage/storageAccounts',
       'custom on Microsoft.KeyVault/vaults',
+      'custom on Microsoft.KeyVault/vaults/keys',
     ]);
     expect(rolesOf(usual, 'operator')).toEqual([
       'Log Analytics Reader on the resource group',
@@ -239,6 +240,7 @@ describe('infra/main.bicep', { timeout: 600_000, ...skippedBecause(noBicep) }, (
     ]);
     expect(rolesOf(locked, 'operator')).toEqual([]);
     expect(rolesOf(locked, 'app')).toContain('Key Vault Secrets Officer on Microsoft.KeyVault/vaults');
+    expect(rolesOf(locked, 'app')).toContain('Key Vault Crypto User on Microsoft.KeyVault/vaults/keys');
   });
 
   it('makes who deploys the operator, of the type that its sign-in has', async () => {
@@ -260,9 +262,12 @@ describe('infra/main.bicep', { timeout: 600_000, ...skippedBecause(noBicep) }, (
     expect(mine.length).toBeGreaterThan(2);
   });
 
-  it('names the custom role after its resource group, because role names are unique in the tenant', () => {
-    const name = String(property(the(usual, 'Microsoft.Authorization/roleDefinitions'), 'roleName'));
-    expect(name).toMatch(/^Partner Token Broker Secret Keeper \(rg-try [a-z0-9]{13}\)$/);
+  it('names the custom roles after their resource group, because role names are unique in the tenant', () => {
+    const names = ofType(usual, 'Microsoft.Authorization/roleDefinitions').map((role) => property(role, 'roleName'));
+    expect(names).toEqual([
+      expect.stringMatching(/^Partner Token Broker Secret Keeper \(rg-try [a-z0-9]{13}\)$/),
+      expect.stringMatching(/^Partner Token Broker Checkpoint Signer \(rg-try [a-z0-9]{13}\)$/),
+    ]);
   });
 
   it('logs writes and deletions of rows and blobs, because a batch that deletes is logged as a write', () => {
@@ -278,18 +283,27 @@ describe('infra/main.bicep', { timeout: 600_000, ...skippedBecause(noBicep) }, (
     });
   });
 
-  it('defines a role that can write secrets and cannot delete them', () => {
-    const [permission] = property(the(usual, 'Microsoft.Authorization/roleDefinitions'), 'permissions') as [
+  it.each([
+    [
+      'that can write secrets and cannot delete them',
+      'Secret Keeper',
+      [
+        'secrets/getSecret/action',
+        'secrets/setSecret/action',
+        'secrets/readMetadata/action',
+        'secrets/update/action',
+        'secrets/recover/action',
+      ],
+    ],
+    ['that can sign with a key and not change it', 'Checkpoint Signer', ['keys/read', 'keys/sign/action']],
+  ])('defines a role %s', (_what, name, actions) => {
+    const roles = ofType(usual, 'Microsoft.Authorization/roleDefinitions');
+    const [role] = roles.filter((each) => String(property(each, 'roleName')).includes(name));
+    const [permission] = property(role ?? the([], name), 'permissions') as [
       { actions: string[]; dataActions: string[] },
     ];
     expect(permission.actions).toEqual([]);
-    expect(permission.dataActions.map((action) => action.split('/secrets/')[1])).toEqual([
-      'getSecret/action',
-      'setSecret/action',
-      'readMetadata/action',
-      'update/action',
-      'recover/action',
-    ]);
+    expect(permission.dataActions.map((action) => action.split('/vaults/')[1])).toEqual(actions);
   });
 
   it('sends alerts only if a mail address is given', () => {

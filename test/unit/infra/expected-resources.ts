@@ -90,6 +90,14 @@ const app = ({ isolated, subnet, ranges, node, scale }: AppChoice): Expected => 
   },
 });
 
+/** The policy of the container of checkpoints. */
+const retention = (days: number): Expected => ({
+  [`${storage}/blobServices/default/containers/audit-checkpoints/immutabilityPolicies/default`]: {
+    immutabilityPeriodSinceCreationInDays: days,
+    allowProtectedAppendWrites: true,
+  },
+});
+
 const settings = (more: Expected): Expected => ({
   FUNCTIONS_REQUEST_BODY_SIZE_LIMIT: '1048576',
   AzureWebJobsStorage__credential: 'managedidentity',
@@ -116,6 +124,12 @@ const always: Expected = {
     deleteRetentionPolicy: { enabled: true, days: 7 },
     containerDeleteRetentionPolicy: { enabled: true, days: 7 },
   },
+  [`${vault}/keys/audit-checkpoints`]: {
+    kty: 'EC',
+    curveName: 'P-256',
+    keyOps: ['sign', 'verify'],
+    attributes: { enabled: true, exportable: false },
+  },
   [`${storage}/blobServices/default/${logs}`]: logged('StorageWrite', 'StorageDelete'),
   [`${storage}/tableServices/default/${logs}`]: logged('StorageWrite', 'StorageDelete'),
   [`${vault}/${logs}`]: logged('AuditEvent'),
@@ -126,6 +140,7 @@ const always: Expected = {
 /** Defaults, with an operator, an address for alerts and audiences. */
 export const usualResources: Expected = {
   ...always,
+  ...retention(400),
   [workspaceId]: workspace(90, -1),
   [storage]: account('Enabled', 'Allow', 'AzureServices'),
   [vault]: keyVault('default', 'Allow', []),
@@ -204,12 +219,14 @@ export const chosenParameters: Expected = {
   adminIsolationEnabled: true,
   logRetentionDays: 400,
   dailyLogCapGB: 5,
+  checkpointRetentionDays: 2000,
   additionalSettings: { TENANTS_EXCLUDE: 'fabrikam.com' },
   tags: { owner: 'operations' },
 };
 
 export const chosenResources: Expected = {
   ...always,
+  ...retention(2000),
   ...privateEndpoints,
   [workspaceId]: workspace(400, 5),
   [storage]: account('Disabled', 'Deny', 'None'),

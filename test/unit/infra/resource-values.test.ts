@@ -82,12 +82,12 @@ describe('the values of infra/main.bicep', { timeout: 600_000, ...skippedBecause
     expect(priced(withoutRules(chosen))).toEqual([insights, storage('Standard_ZRS'), ...others]);
   });
 
-  it('include the containers of the package and the policy, and the task hub', () => {
+  it('include the containers of the package, the policy and the checkpoints, and the task hub', () => {
     const bare = (resources: readonly Resource[]): string[] =>
       readable(resources)
         .filter(({ type, properties }) => properties === undefined && /containers$|taskHubs$/.test(type))
         .map(({ name }) => name);
-    const containers = ['st*/default/app-package', 'st*/default/access-policy'];
+    const containers = ['st*/default/audit-checkpoints', 'st*/default/app-package', 'st*/default/access-policy'];
     expect(bare(usual)).toEqual(containers);
     expect(bare(chosen)).toEqual([...containers, 'dts-*/PartnerTokenBroker']);
   });
@@ -111,7 +111,7 @@ describe('the values of infra/main.bicep', { timeout: 600_000, ...skippedBecause
       ({ properties }) => properties?.['principalId'] !== operator,
     );
     expect(assignments.map(({ properties }) => [properties?.['principalId'], properties?.['principalType']])).toEqual(
-      Array.from({ length: 5 }, () => [`[${id}.principalId]`, 'ServicePrincipal']),
+      Array.from({ length: 6 }, () => [`[${id}.principalId]`, 'ServicePrincipal']),
     );
   });
 });

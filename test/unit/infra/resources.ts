@@ -7,6 +7,7 @@ const builtInRoles = {
   '73c42c96-874c-492b-b04d-ab87d138a893': 'Log Analytics Reader',
   '974c5e8b-45b9-4653-ba55-5f855dd0fb88': 'Storage Queue Data Contributor',
   'b7e6dc6d-f1e8-4753-8033-0f276bb0955b': 'Storage Blob Data Owner',
+  '12338af0-0e69-4776-bea7-57ae8d297424': 'Key Vault Crypto User',
   'b86a8fe4-44ce-4948-aee5-eccb2c155cd7': 'Key Vault Secrets Officer',
   'ba92f5b4-2d11-453d-a403-e96b0029c9fe': 'Storage Blob Data Contributor',
 } as const;
