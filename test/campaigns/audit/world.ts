@@ -1,0 +1,248 @@
+import { createHash, createSign, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import type { JWK } from 'jose';
+import { toRow } from '../../../src/lib/audit/audit-row.ts';
+import type { AuditEntry } from '../../../src/lib/audit/audit-log.ts';
+import type { StoredRecord } from '../../../src/lib/audit/canonical-row.ts';
+import { type LinkedRows, RecordChain } from '../../../src/lib/audit/record-chain.ts';
+import type { Evidence } from '../../../src/lib/audit/verify/verify-export.ts';
+import type { CheckpointLog } from '../../../src/lib/audit/checkpoint-log.ts';
+import { writeCheckpoint } from '../../../src/lib/audit/write-checkpoint.ts';
+import { guid, issued } from '../../support/audit-entries.ts';
+
+/** A random number in [0, 1) from a seed (mulberry32). */
+export function seeded(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+const second = 1_000;
+const minute = 60 * second;
+export const startMs = Date.UTC(2026, 10, 24, 9, 30);
+
+/** What an auditor gets, as plain data that a tamperer can change. */
+export interface Exported {
+  readonly records: StoredRecord[];
+  readonly checkpoints: string[];
+  readonly keys: JWK[];
+  readonly exportedMs: number;
+}
+
+export const evidenceOf = (
+  { records, checkpoints, keys, exportedMs }: Exported,
+  limits: Partial<Evidence> = {},
+): Evidence => ({
+  fromMs: Number.NEGATIVE_INFINITY,
+  toMs: Number.POSITIVE_INFINITY,
+  exportedMs,
+  checkpoints,
+  keys,
+  records: async function* () {
+    yield* records;
+  },
+  ...limits,
+});
+
+interface Instance {
+  readonly chain: RecordChain | undefined;
+  /** Error of its clock, milliseconds. */
+  skewMs: number;
+  readonly inFlight: {
+    readonly linked: LinkedRows;
+    readonly endsMs: number;
+    readonly fails: boolean;
+    readonly lands: boolean;
+  }[];
+}
+
+/** What may go wrong. Probabilities per second and instance, or per write. */
+export interface Mishaps {
+  /** Probability that an instance begins a write. */
+  readonly writes: number;
+  readonly failedWrites: number;
+  readonly crashes: number;
+  /** Probability that a checkpoint fails, such as while the key is disabled. */
+  readonly failedCheckpoints: number;
+}
+
+/** A fleet of instances, their storage and the key of the vault, in simulated time. */
+export class AuditWorld {
+  readonly stored = new Map<string, StoredRecord>();
+  readonly checkpoints: string[] = [];
+  readonly keys: JWK[] = [];
+  /** Entries that a caller was told are durable. */
+  durable = 0;
+  nowMs = startMs;
+  retentionMs = 365 * 24 * 60 * minute;
+  readonly #random: () => number;
+  readonly #mishaps: Mishaps;
+  #instances: Instance[] = [];
+  #ids = 0;
+  #signing: { readonly keyId: string; readonly key: KeyObject } | undefined;
+  #rotations = 0;
+  isKeyDisabled = false;
+
+  constructor(random: () => number, mishaps: Mishaps) {
+    this.#random = random;
+    this.#mishaps = mishaps;
+    this.rotateKey();
+  }
+
+  rotateKey(): void {
+    const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    this.#rotations += 1;
+    const keyId = `https://vault.example/keys/audit-checkpoints/${this.#rotations}`;
+    this.keys.push({ ...(publicKey.export({ format: 'jwk' }) as JWK), kid: keyId });
+    this.#signing = { keyId, key: privateKey };
+  }
+
+  /** @param isOld whether it runs a version without chains. */
+  startInstance(isOld = false, skewMs = 0): void {
+    const chain = isOld ? undefined : new RecordChain(() => this.#newId());
+    this.#instances.push({ chain, skewMs, inFlight: [] });
+  }
+
+  /** Ends an instance with what it was writing: each write may still arrive. */
+  kill(index = this.#pick(this.#instances.length)): void {
+    const [instance] = this.#instances.splice(index, 1);
+    for (const { linked } of instance?.inFlight ?? []) if (this.#random() < 0.5) this.#store(linked);
+  }
+
+  get instances(): number {
+    return this.#instances.length;
+  }
+
+  /** Lets some seconds pass, in which records are written. */
+  async run(seconds: number, checkpointEverySeconds = 300): Promise<void> {
+    for (let passed = 0; passed < seconds; passed += 1) {
+      this.nowMs += second;
+      for (const instance of this.#instances.slice()) {
+        this.#endWrites(instance);
+        if (this.#random() < this.#mishaps.writes) this.#write(instance);
+        if (this.#random() < this.#mishaps.crashes) {
+          this.kill(this.#instances.indexOf(instance));
+          this.startInstance(instance.chain === undefined);
+        }
+      }
+      if (Math.floor((this.nowMs - startMs) / second) % checkpointEverySeconds === 0) await this.checkpoint();
+    }
+  }
+
+  /** Writes a checkpoint, as the timer does. */
+  async checkpoint(): Promise<void> {
+    if (this.isKeyDisabled || this.#random() < this.#mishaps.failedCheckpoints) return;
+    const deps = { checkpoints: this.log, signer: this.#signer(), read: this.read, clock: { nowMs: () => this.nowMs } };
+    while (typeof (await writeCheckpoint(deps, this.retentionMs)) !== 'string');
+  }
+
+  readonly log: CheckpointLog = {
+    last: async () => {
+      const jws = this.checkpoints.at(-1);
+      return jws === undefined ? undefined : { jws, position: this.checkpoints.length };
+    },
+    append: async (jws, _number, before) => {
+      if ((before?.position ?? 0) !== this.checkpoints.length) return false;
+      this.checkpoints.push(jws);
+      return true;
+    },
+    page: async () => ({ checkpoints: this.checkpoints }),
+  };
+
+  readonly read = async function* (this: AuditWorld, fromMs: number, toMs: number): AsyncIterable<StoredRecord> {
+    for (const record of this.stored.values()) {
+      const atMs = timeOf(record);
+      if (atMs >= fromMs && atMs < toMs) yield record;
+    }
+  }.bind(this);
+
+  purge(beforeMs: number): void {
+    for (const [key, record] of this.stored) if (timeOf(record) < beforeMs) this.stored.delete(key);
+  }
+
+  export(): Exported {
+    return {
+      records: [...this.stored.values()].toSorted((one, other) => (keyOf(one) < keyOf(other) ? -1 : 1)),
+      checkpoints: [...this.checkpoints],
+      keys: [...this.keys],
+      exportedMs: this.nowMs,
+    };
+  }
+
+  #signer() {
+    const { keyId, key } = this.#signing ?? {};
+    return {
+      current: async () => ({ id: String(keyId) }),
+      publicKey: async (id: string) => this.keys.find(({ kid }) => kid === id),
+      sign: async (_keyId: string, data: Uint8Array) =>
+        createSign('SHA256')
+          .update(data)
+          .sign({ key: key as KeyObject, dsaEncoding: 'ieee-p1363' }),
+    };
+  }
+
+  #write({ chain, inFlight, skewMs }: Instance): void {
+    const count = 1 + this.#pick(6);
+    const rows = Array.from({ length: count }, () => toRow(this.#entry(this.nowMs + skewMs), this.#newId()));
+    if (chain === undefined) {
+      for (const { partitionKey, rowKey, ...columns } of rows)
+        this.#insert({ ...columns, PartitionKey: partitionKey, RowKey: rowKey });
+      return;
+    }
+    if (inFlight.length >= 4) return;
+    const fails = this.#random() < this.#mishaps.failedWrites;
+    // A write without a reply may have worked.
+    const lands = !fails || this.#random() < 0.5;
+    const endsMs = this.nowMs + this.#pick(fails ? 4_000 : 3_000);
+    inFlight.push({ linked: chain.link(rows, this.nowMs + skewMs), endsMs, fails, lands });
+  }
+
+  #endWrites({ inFlight }: Instance): void {
+    for (const write of inFlight.slice()) {
+      if (write.endsMs > this.nowMs) continue;
+      inFlight.splice(inFlight.indexOf(write), 1);
+      if (write.lands) this.#store(write.linked);
+      write.linked.settle(!write.fails);
+      if (!write.fails) this.durable += write.linked.texts.length;
+    }
+  }
+
+  #store({ texts }: LinkedRows): void {
+    for (const text of texts) this.#insert(JSON.parse(text) as StoredRecord);
+  }
+
+  #insert(record: StoredRecord): void {
+    this.stored.set(keyOf(record), record);
+  }
+
+  #entry(atMs: number): AuditEntry {
+    const number = this.#pick(1_000_000);
+    const entry = issued({ atMs: atMs - this.#pick(400), tokenId: this.#newId(), correlationId: guid(number) });
+    if (this.#random() < 0.6) return entry;
+    return {
+      ...entry,
+      kind: 'request',
+      outcome: 'sent',
+      method: 'GET',
+      path: `/v1.0/users/${number}`,
+      status: 200,
+      bytes: number,
+    };
+  }
+
+  #newId(): string {
+    this.#ids += 1;
+    const hex = createHash('sha256').update(`${this.#ids} ${this.#random()}`).digest('hex');
+    return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+  }
+
+  #pick(count: number): number {
+    return Math.floor(this.#random() * count);
+  }
+}
+
+const keyOf = ({ PartitionKey, RowKey }: StoredRecord): string => `${PartitionKey} ${RowKey}`;
+export const timeOf = ({ RowKey }: StoredRecord): number => 9_999_999_999_999 - Number(RowKey.slice(0, 13));
