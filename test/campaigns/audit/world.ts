@@ -22,7 +22,7 @@ export function seeded(seed: number): () => number {
 
 const second = 1_000;
 const minute = 60 * second;
-export const startMs = Date.UTC(2026, 10, 24, 9, 30);
+const startMs = Date.UTC(2026, 10, 24, 9, 30);
 
 /** What an auditor gets, as plain data that a tamperer can change. */
 export interface Exported {
@@ -245,4 +245,4 @@ export class AuditWorld {
 }
 
 const keyOf = ({ PartitionKey, RowKey }: StoredRecord): string => `${PartitionKey} ${RowKey}`;
-export const timeOf = ({ RowKey }: StoredRecord): number => 9_999_999_999_999 - Number(RowKey.slice(0, 13));
+const timeOf = ({ RowKey }: StoredRecord): number => 9_999_999_999_999 - Number(RowKey.slice(0, 13));

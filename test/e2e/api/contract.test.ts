@@ -309,6 +309,14 @@ describe('other routes', () => {
     expect((await visitor.visit('audit', { query: { tenant: 'nobody.example' }, token })).code).toBe('tenant_unknown');
   });
 
+  it('audit-records and audit-checkpoints return what an auditor verifies', async () => {
+    const { body } = await visitor.visit('audit-records', { query: { from: '2020-01-01' }, token });
+    const records = body['records'] as Record<string, unknown>[];
+    expect(records.length).toBeGreaterThan(0);
+    expect(records.filter(({ chain }) => !/^[0-9a-f-]{36}\.\d+\.\d+\./.test(String(chain)))).toEqual([]);
+    expect((await visitor.visit('audit-checkpoints', { token })).status).toBe(200);
+  });
+
   it('health returns the status to anyone and the report to a caller', async () => {
     expect((await visitor.visit('health')).body).toEqual({
       status: expect.stringMatching(/^(ok|degraded)$/) as string,

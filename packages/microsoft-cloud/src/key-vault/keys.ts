@@ -8,7 +8,7 @@ export type Curve = (typeof curves)[number];
 export const rsaSizes: readonly unknown[] = [2048, 3072, 4096];
 
 /** Source: "JsonWebKeyOperation". What a new key may do by default. */
-export const defaultOperations = {
+const defaultOperations = {
   EC: ['sign', 'verify'],
   RSA: ['encrypt', 'decrypt', 'sign', 'verify', 'wrapKey', 'unwrapKey'],
 } as const;

@@ -1,0 +1,33 @@
+import { beforeAll, expect, it } from 'vitest';
+import { installCoreModule, Registry } from 'functions-host/testing';
+import type { Services } from '../../src/composition.ts';
+import { recordingLogger } from '../fakes/recording-logger.ts';
+
+let writeCheckpoint: typeof import('../../src/functions/audit-evidence.ts').writeCheckpoint;
+beforeAll(async () => {
+  installCoreModule(new Registry(() => undefined));
+  ({ writeCheckpoint } = await import('../../src/functions/audit-evidence.ts'));
+});
+
+const day = 24 * 3_600_000;
+
+it('tells checkpoints how long records are kept, and logs each that was written', async () => {
+  const logged = recordingLogger();
+  const retentions: number[] = [];
+  const written = [{ number: 7, to: '2026-11-24T05:00:00.000Z', chains: [{}, {}] }, undefined];
+  const services = {
+    log: logged.log,
+    settings: { AUDIT_RETENTION_DAYS: 30 },
+    evidence: {
+      write: async (retentionMs: number) => {
+        retentions.push(retentionMs);
+        return written.shift();
+      },
+    },
+  } as unknown as Pick<Services, 'evidence' | 'log' | 'settings'>;
+  await writeCheckpoint(services);
+  await writeCheckpoint(services);
+  expect(retentions).toEqual([30 * day, 30 * day]);
+  expect(logged.events()).toEqual(['audit.checkpoint_written']);
+  expect(logged.lines[0]?.line).toContain('"number":7');
+});
