@@ -2,7 +2,7 @@ import { bootLog, type Services } from '../composition.ts';
 import type { AuditCheckpointsAnswer, AuditRecordsAnswer } from '../lib/api/answers/audit-evidence.ts';
 import { exampleTenantId, exampleTime, exampleTokenId } from '../lib/api/examples.ts';
 import { readableTenants } from '../lib/api/readable-tenants.ts';
-import { auditCheckpointsQuerySchema, auditRecordsQuerySchema } from '../lib/api/requests.ts';
+import { auditCheckpointsQuerySchema, auditRecordsQuerySchema } from '../lib/api/evidence-requests.ts';
 import { jsonContent, type RouteDocument } from '../lib/api/route.ts';
 import type { Caller } from '../lib/model/caller.ts';
 import { dayMs } from '../lib/model/durations.ts';

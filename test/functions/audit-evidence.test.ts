@@ -1,13 +1,7 @@
-import { beforeAll, expect, it } from 'vitest';
-import { installCoreModule, Registry } from 'functions-host/testing';
+import { expect, it } from 'vitest';
 import type { Services } from '../../src/composition.ts';
+import { writeCheckpoint } from '../../src/functions/audit-evidence.ts';
 import { recordingLogger } from '../fakes/recording-logger.ts';
-
-let writeCheckpoint: typeof import('../../src/functions/audit-evidence.ts').writeCheckpoint;
-beforeAll(async () => {
-  installCoreModule(new Registry(() => undefined));
-  ({ writeCheckpoint } = await import('../../src/functions/audit-evidence.ts'));
-});
 
 const day = 24 * 3_600_000;
 

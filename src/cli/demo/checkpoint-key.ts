@@ -10,7 +10,9 @@ export async function createCheckpointKey({
   managedIdentity: { endpoint, header, clientId },
 }: Pick<CloudDocument, 'keyVault' | 'managedIdentity'>): Promise<void> {
   const query = { resource: 'https://vault.azure.net', 'api-version': '2019-08-01', client_id: clientId };
-  const issued = await fetch(`${endpoint}?${new URLSearchParams(query).toString()}`, { headers: { 'x-identity-header': header } });
+  const issued = await fetch(`${endpoint}?${new URLSearchParams(query).toString()}`, {
+    headers: { 'x-identity-header': header },
+  });
   const { access_token: token } = (await issued.json()) as { access_token?: unknown };
   const created = await fetch(`${keyVault}/keys/audit-checkpoints/create?api-version=7.6`, {
     method: 'POST',

@@ -153,7 +153,8 @@ export const runTenantsQuerySchema = z.strictObject({
   outcome: z.enum(tenantStates).optional().meta({ description: 'Limits the list to tenants with this outcome.' }),
 });
 
-const time = z
+/** A time in a query, as milliseconds. */
+export const time = z
   .union([z.iso.datetime({ offset: true }), z.iso.date()], {
     error: 'is not an ISO 8601 time such as 2026-11-24 or 2026-11-24T09:30:00Z',
   })
@@ -200,26 +201,6 @@ export const auditQuerySchema = z.strictObject({
     .max(1024)
     .optional()
     .meta({ description: 'The `continuation` of the previous answer. Send it with the same filters.' }),
-});
-
-const pageContinuation = z
-  .string()
-  .min(1)
-  .max(1024)
-  .optional()
-  .meta({ description: 'The `continuation` of the previous answer. Send it with the same range.' });
-
-/** The query of `GET /api/audit/records`. */
-export const auditRecordsQuerySchema = z.strictObject({
-  from: time.optional().meta({ description: 'Start of the range, inclusive, ISO 8601. Default: the oldest record.' }),
-  to: time.optional().meta({ description: 'End of the range, exclusive, ISO 8601. Default: now.' }),
-  continuation: pageContinuation,
-});
-
-/** The query of `GET /api/audit/checkpoints`. */
-export const auditCheckpointsQuerySchema = z.strictObject({
-  from: time.optional().meta({ description: 'Start of the records that they cover, ISO 8601. Default: the first.' }),
-  continuation: pageContinuation,
 });
 
 /** The query of `GET /api/approvals`. */
