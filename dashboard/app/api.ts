@@ -1,6 +1,7 @@
 import type { ApprovalAnswer, ApprovalsAnswer } from '../../src/lib/api/answers/approvals.ts';
 import type { AuditAnswer } from '../../src/lib/api/answers/audit.ts';
 import type { HealthReportAnswer, HealthWord } from '../../src/lib/api/answers/health.ts';
+import type { CheckedQueryAnswer } from '../../src/lib/api/answers/queries.ts';
 import type { JobsAnswer } from '../../src/lib/api/answers/jobs.ts';
 import type {
   CancelledRunAnswer,
@@ -52,16 +53,37 @@ export interface Api {
     job: string,
     order: { window: string; tenants?: readonly string[]; except?: readonly string[]; parameters?: unknown },
   ) => Promise<StartedRunAnswer>;
+  /** Sends one GET to Microsoft Graph in many tenants, as a run. */
+  readonly ask: (question: Question) => Promise<StartedRunAnswer>;
+  /** Which rule opens a question, and where. Starts nothing. */
+  readonly checkQuery: (question: Question) => Promise<CheckedQueryAnswer>;
   readonly cancel: (runId: string) => Promise<CancelledRunAnswer>;
   /** Starts the same job for the tenants that failed or were not attempted. */
   readonly rerun: (runId: string) => Promise<StartedRunAnswer>;
   /** Changes since the previous run. */
   readonly changes: (runId: string) => Promise<RunChangesAnswer>;
   /** One page of the rows of a run: the first one, or the one that a page before it leads to. */
-  readonly rows: (runId: string, continuation: string | undefined, signal: AbortSignal) => Promise<ResultsAnswer>;
+  readonly rows: (
+    runId: string,
+    continuation: string | undefined,
+    signal: AbortSignal,
+    order?: RowOrder,
+  ) => Promise<ResultsAnswer>;
   /** The rows of a run as one file, from all pages. */
   readonly results: Download;
 }
+
+/** The body of `POST /api/queries`. */
+interface Question {
+  readonly path: string;
+  readonly select?: readonly string[];
+  readonly allPages?: boolean;
+  readonly tenants?: readonly string[];
+  readonly except?: readonly string[];
+}
+
+/** `arrival`: as the tenants of a run in progress finish. */
+export type RowOrder = 'plan' | 'arrival';
 
 /** A page that has not arrived by then is requested again. Enough for 1 MiB over a slow connection. */
 const pageTimeoutMs = 100_000;
@@ -112,11 +134,13 @@ export function createApi(
     audit: (query) => get(`audit?${new URLSearchParams(query).toString()}`),
     ...approvalRequests(get, post),
     start: (job, order) => post(`jobs/${encodeURIComponent(job)}/runs`, order),
+    ask: (question) => post('queries', question),
+    checkQuery: (question) => post('queries', { ...question, check: true }),
     cancel: (runId) => post(`${run(runId)}/cancel`),
     rerun: (runId) => post(`${run(runId)}/rerun`),
     changes: (runId) => get(`${run(runId)}/changes`),
-    rows: async (runId, continuation, signal) =>
-      read(await send(pathOfRows(run(runId), continuation), { signal: inTime(signal) }), 'json'),
+    rows: async (runId, continuation, signal, order) =>
+      read(await send(pathOfRows(run(runId), continuation, order), { signal: inTime(signal) }), 'json'),
     results: createDownload(clock, (runId) => String(apiUrl(`${run(runId)}/results`)), fetchPage),
   };
 }
@@ -165,8 +189,12 @@ function approvalRequests(
 const inTime = (...signals: readonly AbortSignal[]): AbortSignal =>
   AbortSignal.any([...signals, AbortSignal.timeout(pageTimeoutMs)]);
 
-const pathOfRows = (run: string, continuation: string | undefined): string =>
-  `${run}/results?limit=${pageRows}${continuation === undefined ? '' : `&continuation=${encodeURIComponent(continuation)}`}`;
+const pathOfRows = (run: string, continuation: string | undefined, order: RowOrder = 'plan'): string =>
+  `${run}/results?${new URLSearchParams({
+    limit: String(pageRows),
+    ...(order === 'plan' ? {} : { order }),
+    ...(continuation === undefined ? {} : { continuation }),
+  }).toString()}`;
 
 /** What distinguishes a request from a plain GET. */
 interface RequestParts {

@@ -22,6 +22,8 @@ export interface LoadedRows {
 }
 
 const firstPauseMs = 1_000;
+/** Wait for the next rows of a run in progress, after a page without any. */
+const idlePauseMs = 1_000;
 const maxPauseMs = 60_000;
 
 interface LoadDeps {
@@ -57,6 +59,10 @@ export async function loadRows({ fetchPage, clock, signal, onChange }: LoadDeps)
       }
       onChange({ rows, state: continuation === undefined ? 'complete' : 'loading' });
       if (continuation === undefined) return;
+      if (page.rows.length === 0) {
+        await clock.sleep(idlePauseMs, signal).catch(() => undefined);
+        if (signal.aborted) return;
+      }
     } catch (thrown) {
       if (signal.aborted) return;
       if (!(thrown instanceof ApiFailure)) throw thrown;

@@ -47,6 +47,7 @@ export function NoRole() {
 const roleTexts: readonly (readonly [string, string])[] = [
   ['Runs.Read', 'shows runs and jobs'],
   ['Runs.Write', 'starts and cancels runs'],
+  ['Requests.Send', 'asks many tenants, under a rule of the policy, and shows these runs'],
   ['Tenants.Read', 'shows tenants'],
   ['Approvals.Decide', 'decides on requests of others that need an approval'],
   ['Audit.Read', 'shows issued tokens and denied requests'],

@@ -12,7 +12,7 @@ const formats = [
   ['json', 'JSON'],
 ] as const;
 
-/** Buttons of a run. Every reader can download its rows. Runs.Write is needed to cancel it or run it again. */
+/** Buttons of a run. Every reader can download its rows. Runs.Write is needed to cancel it or run it again; whoever asked a query may do both. */
 export function RunActions(props: {
   readonly run: RunAnswer;
   /** Undefined until they are loaded. */
@@ -22,7 +22,10 @@ export function RunActions(props: {
 }) {
   const { run, tenants, onCancel, onFailure } = props;
   const { api } = useSignedIn();
-  const mayStart = useRole('Runs.Write');
+  const [mayWrite, mayAsk] = [useRole('Runs.Write'), useRole('Requests.Send')];
+  const isQuery = run.query !== undefined;
+  const mayStart = isQuery ? mayAsk : mayWrite;
+  const mayCancel = mayWrite || mayStart;
   const ended = isEnded(run.status);
   const unfinished = (tenants ?? []).filter(({ outcome }) => outcome !== 'succeeded' && outcome !== 'skipped');
   // The run failed before it listed its tenants: run it again for all of them.
@@ -46,7 +49,7 @@ export function RunActions(props: {
           </ActionButton>
         ))}
       </div>
-      {mayStart && !ended ? (
+      {mayCancel && !ended ? (
         <ActionButton work={onCancel} onFailure={onFailure} done={run.cancelRequested === true}>
           Cancel
         </ActionButton>

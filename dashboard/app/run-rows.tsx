@@ -17,13 +17,15 @@ export function RunRows(props: {
 }) {
   const { run, stored, declared } = props;
   const [asked, setAsked] = useState(0);
-  // The rows of a run in progress are loaded again when it ends, and when the reader asks for it.
-  const loaded = useResultRows(run.runId, `${run.status} ${asked}`);
+  const isQuery = run.query !== undefined;
+  // The rows of a job in progress are loaded again when it ends, and when the reader asks for it; those of a query arrive.
+  const version = isQuery ? '' : `${run.status} ${asked}`;
+  const loaded = useResultRows(run.runId, version, isQuery ? 'arrival' : 'plan');
   const { rows, state } = loaded;
   const later = !isEnded(run.status) && state === 'complete' ? (stored ?? 0) - rows.length : 0;
   return (
     <section class="run-rows" aria-label="Rows">
-      <Progress loaded={loaded} stored={stored} />
+      <Progress loaded={loaded} stored={stored} arrives={isQuery && !isEnded(run.status)} />
       {later > 0 ? (
         <p>
           {count(later, 'row')} more since then.{' '}
@@ -41,11 +43,15 @@ export function RunRows(props: {
 function Progress({
   loaded: { rows, state, failure, retryAtMs },
   stored,
+  arrives,
 }: {
   loaded: LoadedRows;
   stored?: number | undefined;
+  arrives: boolean;
 }) {
   const of = stored === undefined || stored < rows.length ? '' : ` of ${stored.toLocaleString('en')}`;
+  if (state === 'loading' && arrives)
+    return <p class="quiet">{count(rows.length, 'row')} so far. More rows appear as they arrive.</p>;
   if (state === 'loading')
     return rows.length === 0 ? (
       <Loading />
@@ -80,7 +86,11 @@ function NoRows({ run }: { readonly run: RunAnswer }) {
   if (!isEnded(run.status)) return <p class="quiet empty">No tenant has returned rows yet.</p>;
   return (
     <p class="quiet empty">
-      {run.tenants.succeeded === 0 ? 'No tenant succeeded, so there are no rows.' : 'The job returned no rows.'}
+      {run.tenants.succeeded === 0
+        ? 'No tenant succeeded, so there are no rows.'
+        : run.query === undefined
+          ? 'The job returned no rows.'
+          : 'No tenant has such objects.'}
     </p>
   );
 }

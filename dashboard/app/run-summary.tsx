@@ -38,10 +38,22 @@ export function RunSummary({ run }: { readonly run: RunAnswer }) {
           {run.finishedAt === undefined ? 'Running for' : 'Took'} {duration(run.durationMs)}.
         </p>
         {run.asked === undefined ? null : <p class="quiet">Tenants: {askedText(run.asked)}</p>}
-        {run.parameters === undefined ? null : <p class="quiet">Parameters: {parametersText(run.parameters)}</p>}
+        <Request run={run} />
       </div>
     </>
   );
+}
+
+/** What a query sends, or what a job was given. */
+function Request({ run: { query, parameters } }: { readonly run: RunAnswer }) {
+  if (query !== undefined)
+    return (
+      <p>
+        <code class="sent">GET {query}</code>
+        {parameters?.['allPages'] === true ? ', all pages' : ''}
+      </p>
+    );
+  return parameters === undefined ? null : <p class="quiet">Parameters: {parametersText(parameters)}</p>;
 }
 
 function Counts({ run }: { readonly run: RunAnswer }) {

@@ -37,7 +37,7 @@ export function RunTable({ days, titles = new Map() }: RunTableProps) {
               </th>
             </tr>
             {runs.map((run) => (
-              <RunRow key={run.runId} run={run} title={titles.get(run.job) ?? run.job} />
+              <RunRow key={run.runId} run={run} title={titleOf(run, titles)} />
             ))}
           </tbody>
         ))}
@@ -46,13 +46,20 @@ export function RunTable({ days, titles = new Map() }: RunTableProps) {
   );
 }
 
+/** The title of the job, or what a run without a job is. */
+const titleOf = (
+  { job, query }: Pick<RunSummaryAnswer, 'job' | 'query'>,
+  titles: ReadonlyMap<string, string>,
+): string => (query === undefined ? (titles.get(job) ?? job) : 'Query');
+
 function RunRow({ run, title }: { readonly run: RunSummaryAnswer; readonly title: string }) {
   const { runId, outcome, warnings, startedAt, durationMs, finishedAt } = run;
   return (
     <tr>
       <th scope="row">
         <a href={runLink(runId)}>{title}</a>
-        {title === run.job ? null : <span class="quiet below">{run.job}</span>}
+        {run.query === undefined ? null : <code class="sent quiet below">GET {run.query}</code>}
+        {run.query !== undefined || title === run.job ? null : <span class="quiet below">{run.job}</span>}
       </th>
       <td>
         <OutcomeBadge outcome={outcome} />{' '}

@@ -24,6 +24,11 @@ export function RunTenantDetails(props: {
       <p>
         <OutcomeBadge outcome={outcome} code={code} />
       </p>
+      {text === undefined && detail !== undefined ? (
+        <p>
+          <Sentence text={detail} />
+        </p>
+      ) : null}
       {text === undefined ? null : (
         <p>
           <strong>{text.title}.</strong> {detail === undefined ? null : <Sentence text={detail} />}

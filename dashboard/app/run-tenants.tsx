@@ -19,7 +19,14 @@ const columns: readonly RowsColumn<RunTenant>[] = [
     sortable: true,
     cell: ({ outcome, code }) => <OutcomeBadge outcome={outcome} code={code} />,
   },
-  { id: 'rows', title: 'Rows', width: 5, align: 'end', sortable: true, cell: ({ rows }) => rows.toLocaleString('en') },
+  {
+    id: 'rows',
+    title: 'Rows',
+    width: 5,
+    align: 'end',
+    sortable: true,
+    cell: ({ rows, more }) => `${rows.toLocaleString('en')}${more === true ? '+' : ''}`,
+  },
   { id: 'attempts', title: 'Attempts', width: 6, align: 'end', sortable: true, cell: ({ attempts }) => attempts },
   { id: 'took', title: 'Took', width: 5.5, align: 'end', sortable: true, cell: tookText },
   {

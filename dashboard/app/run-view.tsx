@@ -3,7 +3,7 @@ import type { RunAnswer } from '../../src/lib/api/answers/runs.ts';
 import { isEnded } from '../../src/lib/runs/run.ts';
 import { useAnnounce, useProgressAnnouncement } from './announcer.tsx';
 import type { ApiFailure } from './api-failure.ts';
-import { useRole, useSignedIn } from './context.ts';
+import { useJobs, useReadsRuns, useSignedIn } from './context.ts';
 import { finalAnswer } from './final-answer.ts';
 import { Failure, Loaded, OutcomeBadge, RoleNeeded } from './pieces.tsx';
 import { type Polled, usePolling } from './polling.ts';
@@ -25,7 +25,7 @@ interface RunViewProps {
 }
 
 export function RunView({ runId, part }: RunViewProps) {
-  return useRole('Runs.Read') ? <OneRun runId={runId} part={part} /> : <RoleNeeded title="Run" role="Runs.Read" />;
+  return useReadsRuns() ? <OneRun runId={runId} part={part} /> : <RoleNeeded title="Run" role="Runs.Read" />;
 }
 
 /** Polls until the answer is that of a run that has ended, or that it does not exist. */
@@ -63,11 +63,12 @@ function RunPage({
   const { api } = useSignedIn();
   const { runId } = run;
   const tenants = useRun(`tenants ${runId}`, () => api.runTenants(runId));
-  const job = usePolling(api.jobs, 'jobs', undefined).value?.jobs.find(({ name }) => name === run.job);
+  const job = usePolling(useJobs(), 'jobs', undefined).value?.jobs.find(({ name }) => name === run.job);
+  const isQuery = run.query !== undefined;
   const announce = useAnnounce();
   const [actionFailure, setActionFailure] = useState<ApiFailure>();
   // A run that ends while the reader looks at its tenants does not show its rows instead.
-  const [first] = useState<RunPart>(() => (run.outcome === 'succeeded' ? 'rows' : 'tenants'));
+  const [first] = useState<RunPart>(() => (isQuery || run.outcome === 'succeeded' ? 'rows' : 'tenants'));
   useProgressAnnouncement(progressText(run), isEnded(run.status));
   const cancel = async (): Promise<void> => {
     await api.cancel(runId);
@@ -84,13 +85,18 @@ function RunPage({
       </p>
       <div class="title-row">
         <h2>
-          {job?.title ?? run.job} <OutcomeBadge outcome={run.outcome} />
+          {isQuery ? 'Query' : (job?.title ?? run.job)} <OutcomeBadge outcome={run.outcome} />
         </h2>
         <RunActions run={run} tenants={list?.tenants} onCancel={cancel} onFailure={setActionFailure} />
       </div>
       <Failure failure={actionFailure} />
       <RunSummary run={run} />
-      <RunParts runId={runId} shown={shown} counts={{ tenants: list?.tenants.length, rows: stored }} />
+      <RunParts
+        runId={runId}
+        parts={isQuery ? partsOfQuery : parts}
+        shown={shown}
+        counts={{ tenants: list?.tenants.length, rows: stored }}
+      />
       {shown === 'tenants' ? <Tenants run={run} tenants={tenants} /> : null}
       {shown === 'rows' ? <RunRows run={run} stored={stored} declared={job?.columns} /> : null}
       {shown === 'changes' ? <ChangesPart run={run} declared={job?.columns} /> : null}
@@ -104,12 +110,16 @@ const parts: readonly (readonly [RunPart, string])[] = [
   ['changes', 'Changes'],
 ];
 
+/** Two queries are not compared. */
+const partsOfQuery = parts.filter(([part]) => part !== 'changes');
+
 function RunParts(props: {
   readonly runId: string;
+  readonly parts: typeof parts;
   readonly shown: RunPart;
   readonly counts: Readonly<Partial<Record<RunPart, number | undefined>>>;
 }) {
-  const { runId, shown, counts } = props;
+  const { runId, parts, shown, counts } = props;
   return (
     <nav class="parts" aria-label="Parts of the run">
       {parts.map(([part, title]) => (

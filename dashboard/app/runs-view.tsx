@@ -1,7 +1,8 @@
 import { useMemo, useState } from 'preact/hooks';
 import { outcomeWord, runOutcomes } from '../../src/lib/model/outcomes.ts';
 import { Choice } from './choice.tsx';
-import { useRole, useSignedIn } from './context.ts';
+import { AskDialog } from './ask-dialog.tsx';
+import { useJobs, useReadsRuns, useRole, useSignedIn } from './context.ts';
 import { count } from './format.ts';
 import { Loaded, RoleNeeded } from './pieces.tsx';
 import { usePolling } from './polling.ts';
@@ -14,7 +15,7 @@ const maxRuns = 200;
 const step = 40;
 
 export function RunsView({ filter }: { readonly filter: RunsFilter }) {
-  return useRole('Runs.Read') ? <RunList filter={filter} /> : <RoleNeeded title="Runs" role="Runs.Read" />;
+  return useReadsRuns() ? <RunList filter={filter} /> : <RoleNeeded title="Runs" role="Runs.Read" />;
 }
 
 /** The newest runs by day. The job is filtered by the API, so that runs of frequent jobs do not displace others. */
@@ -26,10 +27,20 @@ function RunList({ filter }: { readonly filter: RunsFilter }) {
   const runs = polled.value?.runs ?? [];
   const shown = runs.filter((run) => outcome === undefined || run.outcome === outcome);
   const [limit, setLimit] = useState(step);
+  const mayAsk = useRole('Requests.Send');
+  const [asking, setAsking] = useState(false);
   const isFiltered = job !== undefined || runs.length > 0;
   return (
     <>
-      <h2>Runs</h2>
+      <div class="title-row">
+        <h2>Runs</h2>
+        {mayAsk ? (
+          <button type="button" onClick={() => setAsking(true)}>
+            Ask many tenants
+          </button>
+        ) : null}
+      </div>
+      {asking ? <AskDialog onClose={() => setAsking(false)} /> : null}
       <Filters filter={filter} titles={titles} runs={runs} shown={polled.value && shown.length} />
       <Loaded polled={polled}>
         {() =>
@@ -58,9 +69,11 @@ function RunList({ filter }: { readonly filter: RunsFilter }) {
 
 /** Titles of the jobs by their names. */
 function useJobTitles(): ReadonlyMap<string, string> {
-  const { api } = useSignedIn();
-  const { value } = usePolling(api.jobs, 'jobs', undefined);
-  return useMemo(() => new Map(value?.jobs.map(({ name, title }) => [name, title])), [value]);
+  const { value } = usePolling(useJobs(), 'jobs', undefined);
+  return useMemo(
+    () => new Map([['query', 'Query'], ...(value?.jobs.map(({ name, title }) => [name, title] as const) ?? [])]),
+    [value],
+  );
 }
 
 function Filters(props: {

@@ -32,8 +32,11 @@ interface NamedTenants {
   readonly except?: readonly string[];
 }
 
-/** Groups and tags are looked up first, so that nobody starts a run for tenants that they have not seen the number of. */
-export function useChosenTenants(): ChosenTenants {
+/**
+ * Groups and tags are looked up first, so that nobody starts a run for tenants that they have not seen the number of.
+ * @param verb what the button says before the tenants.
+ */
+export function useChosenTenants(verb = 'Start for'): ChosenTenants {
   const { api } = useSignedIn();
   const [choice, setChoice] = useState<TenantChoice>({ only: '', except: '' });
   const [found, setFound] = useState<number>();
@@ -51,22 +54,35 @@ export function useChosenTenants(): ChosenTenants {
     setChoice((current) => ({ ...current, ...change }));
     setFound(undefined);
   };
-  const buttonText = isSimple ? simpleText(only.length) : needsLookup ? foundText(found) : 'Start for these tenants';
+  const named = isSimple ? only.length : needsLookup ? found : undefined;
+  const buttonText = buttonTextOf(verb, { isAll: isSimple && only.length === 0, named, needsLookup });
   const problem = found === 0 ? 'No tenant that you may see is in this choice.' : undefined;
   return { choice, set, buttonText, found, problem, resolve };
 }
 
-const simpleText = (named: number): string => (named === 0 ? 'Start for all tenants' : foundText(named));
-
-const foundText = (found = 0): string => (found === 0 ? 'Find these tenants' : `Start for ${count(found, 'tenant')}`);
+function buttonTextOf(
+  verb: string,
+  chosen: { readonly isAll: boolean; readonly named: number | undefined; readonly needsLookup: boolean },
+): string {
+  const { isAll, named = 0, needsLookup } = chosen;
+  if (isAll) return `${verb} all tenants`;
+  if (named > 0) return `${verb} ${count(named, 'tenant')}`;
+  return needsLookup ? 'Find these tenants' : `${verb} these tenants`;
+}
 
 /** The fields. */
-export function StartTenants({ chosen }: { readonly chosen: ChosenTenants }) {
+export function StartTenants({
+  chosen,
+  all = 'all tenants',
+}: {
+  readonly chosen: ChosenTenants;
+  readonly all?: string;
+}) {
   const { choice, set, found, problem } = chosen;
   return (
     <>
       <label for="start-tenants">
-        Only these tenants: ids, domains, group:NAME or tag:NAME. Leave empty for all tenants.
+        Only these tenants: ids, domains, group:NAME or tag:NAME. Leave empty for {all}.
       </label>
       <textarea
         id="start-tenants"

@@ -1,5 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
 import { systemClock } from '../../src/lib/runtime/clock.ts';
+import type { RowOrder } from './api.ts';
 import { useSignedIn } from './context.ts';
 import { type LoadedRows, loadRows } from './load-rows.ts';
 
@@ -8,8 +9,9 @@ const nothing: LoadedRows = { rows: [], state: 'loading' };
 /**
  * The rows of a run, loaded page by page. Rows that are loaded stay until another load has as many.
  * @param version a new one loads all rows again.
+ * @param order `arrival` goes on until the run has ended.
  */
-export function useResultRows(runId: string, version: string): LoadedRows {
+export function useResultRows(runId: string, version: string, order: RowOrder): LoadedRows {
   const { api } = useSignedIn();
   const [loaded, setLoaded] = useState(nothing);
   useEffect(() => {
@@ -19,9 +21,9 @@ export function useResultRows(runId: string, version: string): LoadedRows {
       setLoaded((current) =>
         next.state === 'complete' || next.rows.length >= current.rows.length ? next : { ...next, rows: current.rows },
       );
-    const fetchPage = (continuation: string | undefined) => api.rows(runId, continuation, signal);
+    const fetchPage = (continuation: string | undefined) => api.rows(runId, continuation, signal, order);
     void loadRows({ fetchPage, clock: systemClock, signal, onChange });
     return () => ending.abort();
-  }, [api, runId, version]);
+  }, [api, runId, version, order]);
   return loaded;
 }

@@ -47,6 +47,17 @@ describe('loadRows', () => {
     expect(asked).toEqual([undefined, 'a', 'b']);
   });
 
+  it('waits a moment after a page without rows, until the last one', async () => {
+    const { clock, done, asked, last } = loading([page(0, 0, 'a'), page(0, 2, 'b'), page(0, 0, 'c'), page(2, 1)]);
+    await clock.advance(0);
+    expect([asked.length, last()?.state]).toEqual([1, 'loading']);
+    await clock.advance(1_000);
+    expect([asked.length, last()?.rows.length]).toEqual([3, 2]);
+    await clock.advance(1_000);
+    await done;
+    expect([last()?.state, last()?.rows.length]).toEqual(['complete', 3]);
+  });
+
   it('keeps the rows and asks for the same page until it arrives, with growing pauses', async () => {
     const { clock, done, asked, last } = loading([page(0, 3, 'a'), failure(true), failure(true), page(3, 1)]);
     await clock.advance(0);

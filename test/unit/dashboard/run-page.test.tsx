@@ -280,6 +280,30 @@ describe('the rows of a run', () => {
     await unmount();
   });
 
+  it('of a query arrive while it runs, without loading them again at its end', async () => {
+    const query = '/v1.0/users?$select=id';
+    let run = running({ job: 'query', query, parameters: { path: query, allPages: true } });
+    const orders: (string | undefined)[] = [];
+    const pages = [{ rows: [row(1)], continuation: 'a' }, { rows: [], continuation: 'b' }, { rows: [row(2)] }];
+    const { text, grid, root, unmount } = await open({
+      run: async () => run,
+      runTenants: async () => ({ runId: 'probe@w', status: run.status, tenants: [], codes: [] }),
+      rows: async (_run, _continuation, _signal, order) => {
+        orders.push(order);
+        return pages[orders.length - 1] ?? { rows: [] };
+      },
+    });
+    expect(root.querySelector('h2')?.textContent).toContain('Query');
+    expect(text()).toContain(`GET ${query}, all pages`);
+    expect(text()).not.toContain('Changes');
+    expect(text()).toContain('1 row so far. More rows appear as they arrive.');
+    await pass(1_000);
+    run = runWith({ job: 'query', query, outcome: 'succeeded' });
+    await pass(4_000);
+    expect([grid().length, orders]).toEqual([3, ['arrival', 'arrival', 'arrival']]);
+    await unmount();
+  });
+
   it('are loaded again on request if a run in progress has more', async () => {
     let stored = 1;
     const { text, root, grid, unmount } = await open(

@@ -1,0 +1,174 @@
+import { useEffect, useRef, useState } from 'preact/hooks';
+import type { CheckedQueryAnswer } from '../../src/lib/api/answers/queries.ts';
+import { useAction } from './action.tsx';
+import { ApiFailure } from './api-failure.ts';
+import { useSignedIn } from './context.ts';
+import { count } from './format.ts';
+import { Failure } from './pieces.tsx';
+import { runLink } from './route.ts';
+import { StartTenants, useChosenTenants } from './start-tenants.tsx';
+
+/** What the fields say. */
+interface QuestionText {
+  readonly path: string;
+  /** Names with commas between them. */
+  readonly select: string;
+  readonly allPages: boolean;
+}
+
+const examples = ['/users', '/organization', '/subscribedSkus', '/identity/conditionalAccess/policies'];
+
+/** Sends one GET to Microsoft Graph in many tenants. Explains first which rule opens it, and by which permission. */
+export function AskDialog({ onClose }: { readonly onClose: () => void }) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  useEffect(() => dialog.current?.showModal(), []);
+  const form = useQuestion(onClose);
+  const { chosen } = form;
+  return (
+    <dialog ref={dialog} onClose={onClose} aria-labelledby="ask-title" class="ask">
+      <form onSubmit={form.submit} noValidate>
+        <h2 id="ask-title">Ask many tenants</h2>
+        <p class="quiet">One GET to Microsoft Graph in each tenant, under the permissions of your rules.</p>
+        <QuestionFields form={form} />
+        <StartTenants chosen={chosen} all="every customer that you may read or that a rule of yours covers" />
+        <Failure failure={form.failure} />
+        <div class="actions">
+          <button type="button" onClick={() => dialog.current?.close()}>
+            Cancel
+          </button>
+          <button type="submit" class="primary" aria-disabled={form.busy}>
+            {chosen.buttonText}
+          </button>
+        </div>
+      </form>
+    </dialog>
+  );
+}
+
+type Form = ReturnType<typeof useQuestion>;
+
+function QuestionFields({ form }: { readonly form: Form }) {
+  const { question, set, explain } = form;
+  return (
+    <>
+      <label for="ask-path">Path and query at Microsoft Graph</label>
+      <input
+        id="ask-path"
+        type="text"
+        list="ask-examples"
+        placeholder="/users?$top=999"
+        autoComplete="off"
+        spellcheck={false}
+        value={question.path}
+        onInput={(event) => set({ path: event.currentTarget.value })}
+        onChange={explain}
+        aria-describedby="ask-explanation"
+      />
+      <datalist id="ask-examples">
+        {examples.map((path) => (
+          <option key={path} value={path} />
+        ))}
+      </datalist>
+      <label for="ask-select">
+        Properties, with commas between them. Leave empty for those that Graph returns by itself.
+      </label>
+      <input
+        id="ask-select"
+        type="text"
+        placeholder="displayName,accountEnabled"
+        autoComplete="off"
+        spellcheck={false}
+        value={question.select}
+        onInput={(event) => set({ select: event.currentTarget.value })}
+        onChange={explain}
+      />
+      <div id="ask-explanation" role="status">
+        <Explanation checked={form.checked} />
+        <Failure failure={form.refusal} />
+      </div>
+      <label class="check">
+        <input
+          type="checkbox"
+          checked={question.allPages}
+          onChange={(event) => set({ allPages: event.currentTarget.checked })}
+        />{' '}
+        Read all pages of each answer, and not the first one alone
+      </label>
+    </>
+  );
+}
+
+/** Which rule opens the request, by which permission, and how many customers that is. */
+function Explanation({ checked }: { readonly checked: CheckedQueryAnswer | undefined }) {
+  if (checked === undefined) return null;
+  const { path, rules, anyOf, tenants } = checked;
+  return (
+    <div class="explanation">
+      <p>
+        <code>GET {path}</code>
+      </p>
+      {rules.map(({ rule, permissions }) => (
+        <p key={rule}>
+          Opened by the rule <strong>{rule}</strong> with {permissions.join(', ')}.
+        </p>
+      ))}
+      {anyOf.length === 0 ? null : <p class="quiet">Each of these permissions opens it: {anyOf.join(', ')}.</p>}
+      <p class="quiet">
+        Open to you in {tenants.open.toLocaleString('en')} of {count(tenants.chosen, 'tenant')}.
+      </p>
+    </div>
+  );
+}
+
+const namesIn = (select: string): readonly string[] =>
+  select
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '');
+
+function useQuestion(onClose: () => void) {
+  const { api } = useSignedIn();
+  const [question, setQuestion] = useState<QuestionText>({ path: '', select: '', allPages: false });
+  const [checked, setChecked] = useState<CheckedQueryAnswer>();
+  const [refusal, setRefusal] = useState<ApiFailure>();
+  const [failure, setFailure] = useState<ApiFailure>();
+  const chosen = useChosenTenants('Ask');
+  const { busy, run } = useAction(setFailure);
+  const asked = () => {
+    const select = namesIn(question.select);
+    return { path: question.path, ...(select.length === 0 ? {} : { select }) };
+  };
+  const set = (change: Partial<QuestionText>): void => {
+    setQuestion((current) => ({ ...current, ...change }));
+    if (change.allPages !== undefined) return;
+    setChecked(undefined);
+    setRefusal(undefined);
+  };
+  /** The newest question. An answer about an earlier one is not shown. */
+  const newest = useRef(0);
+  /** When a field is left: a path that is half typed would be refused, and the audit log records refusals. */
+  const explain = async (): Promise<void> => {
+    if (question.path.trim() === '') return;
+    const own = (newest.current += 1);
+    const found = await api.checkQuery(asked()).catch((thrown: unknown) => {
+      if (thrown instanceof ApiFailure) return thrown;
+      throw thrown;
+    });
+    if (own !== newest.current) return;
+    if (found instanceof ApiFailure) setRefusal(found);
+    else setChecked(found);
+  };
+  const ask = async (): Promise<void> => {
+    setRefusal(undefined);
+    const tenants = await chosen.resolve();
+    if (tenants === undefined) return;
+    const { runId } = await api.ask({ ...asked(), ...tenants, ...(question.allPages ? { allPages: true } : {}) });
+    onClose();
+    location.hash = runLink(runId, 'rows');
+  };
+  const submit = (event: Event): void => {
+    event.preventDefault();
+    void run(ask);
+  };
+  return { question, set, checked, refusal, failure, busy, chosen, explain: () => void explain(), submit };
+}

@@ -1,0 +1,102 @@
+// @vitest-environment happy-dom
+import { act } from 'preact/test-utils';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import type { Api } from '../../../dashboard/app/api.ts';
+import { ApiFailure } from '../../../dashboard/app/api-failure.ts';
+import { AskDialog } from '../../../dashboard/app/ask-dialog.tsx';
+import { rendered } from './rendered.ts';
+import { signedIn } from './signed-in.tsx';
+import { tenant } from './tenants.ts';
+
+let cleanUp: () => Promise<void>;
+afterEach(() => cleanUp());
+
+const refusal = new ApiFailure({
+  title: 'Not allowed',
+  detail: 'No rule opens /me.',
+  advice: 'Ask.',
+  transient: false,
+});
+const checked = {
+  path: '/v1.0/users?$select=id',
+  request: 'GET /v1.0/users',
+  anyOf: ['User.Read.All'],
+  rules: [{ rule: 'helpdesk', permissions: ['User.Read.All'] }],
+  tenants: { chosen: 3, open: 2 },
+};
+
+async function stage(methods: Partial<Api> = {}, roles = ['Requests.Send', 'Tenants.Read']) {
+  const ask = vi.fn<Api['ask']>(async () => ({ runId: 'query@x', status: 'pending', location: '/x' }));
+  const checkQuery = vi.fn<Api['checkQuery']>(async ({ path }) => {
+    if (path === '/me') throw refusal;
+    return checked;
+  });
+  const onClose = vi.fn<() => void>();
+  const { root, unmount } = await rendered(
+    signedIn({ ask, checkQuery, ...methods }, <AskDialog onClose={onClose} />, roles),
+  );
+  cleanUp = unmount;
+  const fire = (selector: string, name: string, value?: string) =>
+    act(async () => {
+      const element = root.querySelector<HTMLInputElement>(selector)!;
+      if (value !== undefined) element.value = value;
+      element.dispatchEvent(new Event(name, { bubbles: true, cancelable: true }));
+      await new Promise((resolve) => setTimeout(resolve));
+    });
+  const type = (selector: string, text: string) => fire(selector, 'input', text);
+  const explanation = () => root.querySelector('#ask-explanation')?.textContent;
+  const button = () => root.querySelector('button.primary')?.textContent;
+  return { root, ask, checkQuery, onClose, fire, type, explanation, button };
+}
+
+describe('the dialog that asks many tenants', () => {
+  it('explains the rule that opens the request when a field is left, and not while it is typed', async () => {
+    const { type, fire, checkQuery, explanation } = await stage();
+    await type('#ask-path', '/users');
+    await type('#ask-select', 'id, mail');
+    expect(checkQuery).not.toHaveBeenCalled();
+    await fire('#ask-select', 'change');
+    expect(checkQuery.mock.calls).toEqual([[{ path: '/users', select: ['id', 'mail'] }]]);
+    expect(explanation()).toContain('Opened by the rule helpdesk with User.Read.All.');
+    expect(explanation()).toContain('Open to you in 2 of 3 tenants.');
+    await type('#ask-path', '/me');
+    expect(explanation()).toBe('');
+    await fire('#ask-path', 'change');
+    expect(explanation()).toContain('No rule opens /me.');
+  });
+
+  it('sends the question and shows its rows', async () => {
+    const { root, type, fire, ask, button, onClose } = await stage();
+    await type('#ask-path', '/users?$top=5');
+    await act(() => root.querySelector<HTMLInputElement>('input[type=checkbox]')!.click());
+    expect(button()).toBe('Ask all tenants');
+    await fire('form', 'submit');
+    expect(ask.mock.calls).toEqual([[{ path: '/users?$top=5', allPages: true }]]);
+    expect([location.hash, onClose.mock.calls.length]).toEqual(['#/runs/query%40x?show=rows', 1]);
+  });
+
+  it('finds groups and tags first', async () => {
+    const tenantsIn = vi.fn<Api['tenantsIn']>(async () => ({
+      tenants: [tenant('Contoso'), tenant('Fabrikam')],
+      groups: [],
+      warnings: [],
+      asOf: '',
+    }));
+    const { type, fire, ask, button } = await stage({ tenantsIn });
+    await type('#ask-path', '/users');
+    await type('#start-tenants', 'tag:managed');
+    expect(button()).toBe('Find these tenants');
+    await fire('form', 'submit');
+    expect([ask.mock.calls.length, button()]).toEqual([0, 'Ask 2 tenants']);
+    await fire('form', 'submit');
+    expect(ask.mock.calls).toEqual([[{ path: '/users', tenants: ['tag:managed'] }]]);
+  });
+
+  it('stays open with the refusal', async () => {
+    const { root, type, fire, onClose } = await stage({ ask: () => Promise.reject(refusal) }, ['Requests.Send']);
+    await type('#ask-path', '/me');
+    await fire('form', 'submit');
+    expect(root.textContent).toContain('No rule opens /me.');
+    expect(onClose).not.toHaveBeenCalled();
+  });
+});
