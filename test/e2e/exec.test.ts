@@ -26,7 +26,7 @@ beforeEach(async () => {
 });
 
 /** Starts the command. The operator's own variables must not reach the programs. */
-function start(args: readonly string[]): ChildProcess {
+function start(args: readonly string[], more: NodeJS.ProcessEnv = {}): ChildProcess {
   const env = {
     PATH: process.env['PATH'],
     BROKER_URL: demo.url,
@@ -34,6 +34,7 @@ function start(args: readonly string[]): ChildProcess {
     AZURE_CLIENT_ID: 'c0ffee00-0000-4000-8000-000000000000',
     AZURE_CLIENT_SECRET: 'the secret of another identity',
     AZURE_TENANT_ID: demo.cloud.tenants[0]?.tenantId,
+    ...more,
   };
   return spawn(process.execPath, [ptbScript, 'exec', ...args], { cwd: folder, env });
 }
@@ -178,6 +179,35 @@ describe('ptb exec', () => {
     expect(rest).not.toContain(first);
     expect(new Set(rest).size).toBe(rest.length);
   });
+
+  it.each(['before-start', 'after-start', 'journal-write', 'after-journal-write', 'summary'])(
+    'goes on after a kill at this step: %s',
+    async (step) => {
+      const runs = join(folder, 'runs');
+      const out = join(folder, 'out');
+      const command = ['--output', out, '--parallel', '1', '--', 'sh', '-c', `echo "$PTB_TENANT_ID" >> '${runs}'`];
+      const kill = join(projectRoot, 'test/support/kill-ptb.mjs');
+      const killed = start(command, { KILL_AT: step, NODE_OPTIONS: `--import=${pathToFileURL(kill).href}` });
+      await ended(killed);
+      expect(killed.signalCode).toBe('SIGKILL');
+      const lines = async (file: string): Promise<string[]> =>
+        (await readFile(file, 'utf8')).split('\n').filter((line) => line !== '');
+      const doneBefore = (await lines(join(out, 'ptb-exec.jsonl'))).filter((line) =>
+        line.endsWith('"succeeded"}'),
+      ).length;
+      expect(doneBefore).toBe({ 'after-journal-write': 2, summary: 6 }[step] ?? 1);
+      // A program that was started just before the kill may still run.
+      if (step === 'after-start') await expect.poll(async () => (await lines(runs)).length).toBe(2);
+      const resumed = await ptbExec('--resume', ...command);
+      expect([resumed.exitCode, resumed.stderr]).toEqual([0, expect.stringContaining(`${doneBefore} done before`)]);
+      const all = await lines(runs);
+      expect(new Set(all).size).toBe(6);
+      // At most the tenant of the kill has its turn twice.
+      expect(all.length).toBe(step === 'after-start' || step === 'journal-write' ? 7 : 6);
+      expect((await ptbExec('--resume', ...command)).stderr).toContain('6 done before');
+      expect((await lines(runs)).length).toBe(all.length);
+    },
+  );
 
   it('ends its programs on Ctrl+C and says what was not run', async () => {
     const file = await program(
