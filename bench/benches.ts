@@ -2,6 +2,7 @@ import { cachedToken } from './cached-token.ts';
 import { cloud } from './cloud.ts';
 import { coldStorm } from './cold-storm.ts';
 import { dashboard } from './dashboard.ts';
+import { exec } from './exec.ts';
 import { fanOut } from './fan-out.ts';
 import { resultPages } from './result-pages.ts';
 import { gateway } from './gateway.ts';
@@ -24,6 +25,7 @@ export const benches: readonly Bench[] = [
   gateway,
   gatewayJudge,
   policyDecision,
+  exec,
   dashboard,
   cloud,
 ];
