@@ -54,37 +54,40 @@ export interface ChildAccess {
   readonly folder?: string | undefined;
 }
 
+/** The variables that every child gets, whatever its tenant. Reading those of this process takes long. */
+export type CommonEnvironment = Readonly<Record<string, string | undefined>>;
+
 /**
- * The environment of a child: that of the operator, without whatever leads to another identity than that of the tenant.
+ * The variables of the operator, without whatever leads to another identity than that of the tenant.
  * AZURE_TOKEN_CREDENTIALS keeps `DefaultAzureCredential` from falling back to the operator's own sign-in if the broker
  * refuses a token ("Credential chains in the Azure Identity library"). Its value is one that the first versions with this
  * variable know, too: they fail for the name of a credential.
  */
-export function childEnvironment(
-  operator: NodeJS.ProcessEnv,
-  tenant: ExecTenant,
-  { identity, graphUrl, folder }: ChildAccess,
-): NodeJS.ProcessEnv {
+export function commonEnvironment(operator: NodeJS.ProcessEnv): CommonEnvironment {
   const kept = Object.entries(operator).filter(([name]) => {
     // Windows ignores the case of names.
     const known = name.toUpperCase();
     return !otherIdentities.has(known) && !ownAccess.has(known) && !ofChild.has(known) && known !== 'NO_PROXY';
   });
   const direct = withoutProxy(operator);
-  return {
-    ...Object.fromEntries(kept),
-    AZURE_TOKEN_CREDENTIALS: 'prod',
-    NO_PROXY: direct,
-    no_proxy: direct,
-    IDENTITY_ENDPOINT: identity.url,
-    IDENTITY_HEADER: identity.header,
-    PTB_TENANT_ID: tenant.tenantId,
-    PTB_TENANT_NAME: tenant.name,
-    ...(tenant.defaultDomain === undefined ? {} : { PTB_TENANT_DOMAIN: tenant.defaultDomain }),
-    ...(graphUrl === undefined ? {} : { PTB_GRAPH_URL: graphUrl }),
-    ...(folder === undefined ? {} : { PTB_OUTPUT_DIR: folder }),
-  };
+  return { ...Object.fromEntries(kept), AZURE_TOKEN_CREDENTIALS: 'prod', NO_PROXY: direct, no_proxy: direct };
 }
+
+/** The environment of a child. */
+export const childEnvironment = (
+  common: CommonEnvironment,
+  tenant: ExecTenant,
+  { identity, graphUrl, folder }: ChildAccess,
+): NodeJS.ProcessEnv => ({
+  ...common,
+  IDENTITY_ENDPOINT: identity.url,
+  IDENTITY_HEADER: identity.header,
+  PTB_TENANT_ID: tenant.tenantId,
+  PTB_TENANT_NAME: tenant.name,
+  ...(tenant.defaultDomain === undefined ? {} : { PTB_TENANT_DOMAIN: tenant.defaultDomain }),
+  ...(graphUrl === undefined ? {} : { PTB_GRAPH_URL: graphUrl }),
+  ...(folder === undefined ? {} : { PTB_OUTPUT_DIR: folder }),
+});
 
 /**
  * The hosts that are reached without the operator's proxy, and the address of the child's endpoints: requests to these

@@ -8,7 +8,7 @@ import { counted } from '../counted.ts';
 import { styled } from '../line.ts';
 import type { BrokerClient } from '../remote/broker-client.ts';
 import { print, say } from '../sign-in/output.ts';
-import { childEnvironment } from './child-environment.ts';
+import { childEnvironment, type CommonEnvironment, commonEnvironment } from './child-environment.ts';
 import { type ConsumeOutput, fileOutput, jsonOutput, prefixedOutput } from './child-output.ts';
 import { type ExecJournal, noJournal } from './exec-journal.ts';
 import { openGraphRelay } from './graph-relay.ts';
@@ -59,7 +59,8 @@ export async function execForTenants(
     .map((tenant) => ({ ...tenant, name: tenant.name.replaceAll('\0', '') }));
   const ends: TenantEnd[] = [];
   const width = Math.max(0, ...waiting.map((tenant) => labelOf(tenant).length));
-  const run: RunTenant = (tenant) => runForTenant({ client, clock, environment, width }, order, tenant);
+  const common = commonEnvironment(environment);
+  const run: RunTenant = (tenant) => runForTenant({ client, clock, common, width }, order, tenant);
   const ended = async (end: TenantEnd): Promise<void> => {
     await journal.add(end.tenant.tenantId, end.outcome);
     ends.push(end);
@@ -84,13 +85,13 @@ const resultJson = ({ tenant, ...end }: TenantEnd): object => ({
 interface Surroundings {
   readonly client: BrokerClient;
   readonly clock: Clock;
-  readonly environment: NodeJS.ProcessEnv;
+  readonly common: CommonEnvironment;
   /** Characters of the longest label. */
   readonly width: number;
 }
 
 async function runForTenant(
-  { client, clock, environment, width }: Surroundings,
+  { client, clock, common, width }: Surroundings,
   order: ExecOrder,
   tenant: ExecTenant,
 ): ReturnType<RunTenant> {
@@ -119,7 +120,7 @@ async function runForTenant(
       {
         program: order.program,
         args,
-        environment: childEnvironment(environment, tenant, { identity, graphUrl: relay?.url, folder }),
+        environment: childEnvironment(common, tenant, { identity, graphUrl: relay?.url, folder }),
         timeoutMs: order.timeoutMs,
         signal: order.signal,
         consume: outputOf(order, tenant, width, folder),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { childEnvironment } from '../../../../src/cli/exec/child-environment.ts';
+import { type ChildAccess, childEnvironment, commonEnvironment } from '../../../../src/cli/exec/child-environment.ts';
 import { refuseNamesInCode } from '../../../../src/cli/exec/names-in-code.ts';
 import { argumentsFor, OptionLikeNameError } from '../../../../src/cli/exec/placeholders.ts';
 import { addResource, aliasOf } from '../../../../src/cli/exec/resource-aliases.ts';
@@ -84,6 +84,8 @@ describe('the folder of a tenant', () => {
 
 describe('environment of a program', () => {
   const identity = { url: 'http://127.0.0.1:1/msi/token', header: 'secret' };
+  const environmentOf = (operator: NodeJS.ProcessEnv, of: typeof tenant, access: ChildAccess) =>
+    childEnvironment(commonEnvironment(operator), of, access);
 
   it('keeps what the operator has, without what leads to another identity or to the broker', () => {
     const operator = {
@@ -107,7 +109,7 @@ describe('environment of a program', () => {
       PTB_OUTPUT_DIR: 'o',
       PTB_TENANT_DOMAIN: 'p',
     };
-    expect(childEnvironment(operator, tenant, { identity })).toEqual({
+    expect(environmentOf(operator, tenant, { identity })).toEqual({
       PATH: '/bin',
       AZURE_TOKEN_CREDENTIALS: 'prod',
       NO_PROXY: '127.0.0.1',
@@ -126,7 +128,7 @@ describe('environment of a program', () => {
     [{ no_proxy: '127.0.0.1' }, '127.0.0.1'],
     [{ No_Proxy: '*' }, '*'],
   ])('keeps the address of the program away from a proxy, with %j', (operator, expected) => {
-    const found = childEnvironment({ HTTP_PROXY: 'http://proxy.example', ...operator }, tenant, { identity });
+    const found = environmentOf({ HTTP_PROXY: 'http://proxy.example', ...operator }, tenant, { identity });
     const names = Object.keys(found).filter((name) => name.toLowerCase() === 'no_proxy');
     expect(names.toSorted()).toEqual(['NO_PROXY', 'no_proxy']);
     expect([found['NO_PROXY'], found['no_proxy']]).toEqual([expected, expected]);
@@ -135,14 +137,14 @@ describe('environment of a program', () => {
 
   it('of a tenant without a domain has none, although an outer command has set one', () => {
     const { defaultDomain: _, ...nameless } = tenant;
-    expect(childEnvironment({ PTB_TENANT_DOMAIN: 'fabrikam.com' }, nameless, { identity })).not.toHaveProperty(
+    expect(environmentOf({ PTB_TENANT_DOMAIN: 'fabrikam.com' }, nameless, { identity })).not.toHaveProperty(
       'PTB_TENANT_DOMAIN',
     );
   });
 
   it('has the address of Graph and the folder if there are any', () => {
     const access = { identity, graphUrl: 'http://127.0.0.1:2/x', folder: '/out/contoso.com' };
-    expect(childEnvironment({}, tenant, access)).toMatchObject({
+    expect(environmentOf({}, tenant, access)).toMatchObject({
       PTB_GRAPH_URL: 'http://127.0.0.1:2/x',
       PTB_OUTPUT_DIR: '/out/contoso.com',
     });
