@@ -92,7 +92,7 @@ function resultOf({ notes = [], data, isError = false }: ToolResult, mark: strin
 /** Advice that would send an agent to what it has not. */
 const otherAdvice: Partial<Readonly<Record<ErrorCode, string>>> = {
   approval_ended:
-    'Tell the user. No tool asks a second time: a person can, with `ptb request --ask-again`, as long as the rule is for that person too.',
+    'Tell the user. No tool asks a second time. Whoever has the same sign-in can, with `ptb request --ask-again`.',
   reason_required: 'Tell the user. Only a person may declare an emergency: no tool does.',
 };
 

@@ -68,8 +68,9 @@ function pending({ status, text }: RouteAnswer): ToolResult<Data> {
 }
 
 function refused({ status, headers, text }: RouteAnswer): ToolResult<Data> {
-  const wait = headers['retry-after'];
-  const later = wait === undefined ? '' : ` Wait ${Number(wait)} seconds before you repeat it.`;
+  // A date is possible, too.
+  const wait = Number(headers['retry-after']);
+  const later = wait > 0 ? ` Wait ${wait} seconds before you repeat it.` : '';
   return {
     isError: true,
     notes: [`Microsoft Graph answered with HTTP ${status}.${later}`],

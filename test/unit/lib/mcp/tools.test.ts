@@ -190,6 +190,12 @@ describe('graph_get', () => {
     });
   });
 
+  it('leaves a wait that is a date to the reader', async () => {
+    const refusal = { status: 503, headers: { ...json, 'retry-after': 'Thu, 26 Nov 2026 10:00:00 GMT' }, text: '{}' };
+    const { notes } = await run('graph_get', given, scriptedAsk({ gateway: [refusal] }));
+    expect(notes).toEqual(['Microsoft Graph answered with HTTP 503.']);
+  });
+
   it.each([
     ['binary', { 'content-type': 'image/jpeg' }, '\u0000', /neither JSON nor text/],
     ['too deep', json, `${'['.repeat(80)}${']'.repeat(80)}`, /nested deeper/],
