@@ -3,9 +3,15 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
+import {
+  type Client,
+  type OAuthClientProvider,
+  type OAuthDiscoveryState,
+  type StoredOAuthTokens,
+  StreamableHTTPClientTransport,
+} from '@modelcontextprotocol/client';
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
-import { addFault, clearFaults, readLedger, resetLedger } from 'microsoft-cloud/client';
+import { addFault, clearFaults, readLedger, resetLedger, signIn } from 'microsoft-cloud/client';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { callerTokens } from '../../src/cli/demo/caller-token.ts';
 import { projectRoot, ptbScript } from '../paths.ts';
@@ -13,10 +19,10 @@ import { examplesIn } from '../support/doc-examples.ts';
 import { promptInjections } from '../support/prompt-injections.ts';
 import { plainText } from '../../src/lib/mcp/customer-data.ts';
 import { tokenOfPerson } from '../support/person-token.ts';
-import { startQuietDemo } from '../support/running-demo.ts';
 import { skippedBecause } from '../support/skipped.ts';
 import { findInspector } from '../../tools/get-inspector.ts';
-import type { WatchedDemo } from '../support/watched-demo.ts';
+import { startWatchedDemo, type WatchedDemo } from '../support/watched-demo.ts';
+import { McpAgent, type Mode } from '../support/mcp-agent.ts';
 
 /*
  * The official client of the Model Context Protocol against the running app, over HTTP and through `ptb mcp`. The operator
@@ -33,7 +39,7 @@ let hidden: string;
 let folder: string;
 
 beforeAll(async () => {
-  demo = await startQuietDemo(6);
+  demo = await startWatchedDemo({ tenants: 6, onUnmatched: (requests) => (unknown = requests) });
   folder = await mkdtemp(join(tmpdir(), 'ptb-mcp-'));
   const named = (name: string) => {
     const caller = demo.cloud.brokerApplication.callers.find((known) => known.name === name);
@@ -63,63 +69,24 @@ beforeAll(async () => {
   portal = await callerTokens(demo.cloud, globalThis.fetch, named('Portal'))();
   reporting = await callerTokens(demo.cloud, globalThis.fetch, named('Reporting'))();
 });
-afterEach(() => clearFaults(demo.cloud.control));
+const agent = new McpAgent();
+afterEach(async () => {
+  await agent.close();
+  await clearFaults(demo.cloud.control);
+});
+/** Requests that the simulated cloud does not know. */
+let unknown: readonly string[] = [];
 afterAll(async () => {
   await demo?.stop();
+  // Where the client looks for the metadata of Entra, in the order of the specification.
+  const others = unknown.filter((request) => !request.includes('GET /.well-known/'));
+  if (others.length > 0) throw new Error(`The simulated cloud does not know ${others.join()}.`);
   await rm(folder, { recursive: true, force: true });
 });
 
-type Mode = 'legacy' | 'auto';
-const clients: Client[] = [];
-afterEach(async () => {
-  await Promise.all(clients.splice(0).map((client) => client.close()));
-});
-
-const clientOf = (mode: Mode): Client => {
-  const client = new Client({ name: `test-${mode}`, version: '1.0' }, { versionNegotiation: { mode } });
-  clients.push(client);
-  return client;
-};
-
-async function overHttp(token: string, mode: Mode = 'auto'): Promise<Client> {
-  const client = clientOf(mode);
-  const requestInit = { headers: { authorization: `Bearer ${token}` } };
-  await client.connect(new StreamableHTTPClientTransport(new URL(`${demo.url}/api/mcp`), { requestInit }));
-  return client;
-}
-
-/** Starts `ptb mcp` as an agent does. */
-async function overStdio(token: string, mode: Mode = 'auto'): Promise<Client> {
-  const client = clientOf(mode);
-  const env = { PATH: process.env['PATH'] ?? '', BROKER_URL: demo.url, PTB_TOKEN: token };
-  const transport = new StdioClientTransport({
-    command: process.execPath,
-    args: [ptbScript, 'mcp'],
-    env,
-    stderr: 'pipe',
-  });
-  transport.stderr?.on('data', (chunk) => demo.note('stderr of ptb mcp', String(chunk)));
-  await client.connect(transport);
-  return client;
-}
-
-interface Called {
-  readonly isError: boolean;
-  readonly text: string;
-  /** `data` of the structured content, or of the frame of a failure. */
-  readonly data: Readonly<Record<string, unknown>>;
-}
-
-async function call(client: Client, name: string, given: object = {}): Promise<Called> {
-  const result = await client.callTool({ name, arguments: { ...given } });
-  demo.note(`result of ${name}`, JSON.stringify(result));
-  const [content] = result.content;
-  const text = content?.type === 'text' ? content.text : '';
-  const framed = /^--- begin (\S+)\n(.*)\n--- end \1$/m.exec(text)?.[2] ?? 'null';
-  const structured = result.structuredContent as { data?: Called['data'] } | undefined;
-  if (structured !== undefined) expect(structured.data).toEqual(JSON.parse(framed));
-  return { isError: result.isError === true, text, data: structured?.data ?? (JSON.parse(framed) as Called['data']) };
-}
+const overHttp = (token: string, mode?: Mode) => agent.overHttp(demo, token, mode);
+const overStdio = (token: string, mode?: Mode) => agent.overStdio(demo, token, mode);
+const call = (client: Client, name: string, given?: object) => agent.call(demo, client, name, given);
 
 /** Requests that reached resources of customers since the last `resetLedger`. */
 async function arrived(): Promise<readonly string[]> {
@@ -284,7 +251,7 @@ describe('prompt injections in customer data', () => {
   });
 
   /** Follows every order in a text that it reads, also in hidden characters: marks and notice do not stop it. */
-  async function obey(client: Client, text: string): Promise<boolean> {
+  async function obey(client: Client, names: readonly string[], text: string): Promise<boolean> {
     const readable = [text, fromTags(text), fromSelectors(text), fromBase64(text)].join('\n');
     for (const [, name = '', given = ''] of readable.matchAll(/CALL (\w+) (\{(?:[^{}]|\{[^{}]*\})*\})/g)) {
       const filled = given.replaceAll("'", '"').replaceAll('TENANT', own).replaceAll('HIDDEN', hidden);
@@ -294,7 +261,7 @@ describe('prompt injections in customer data', () => {
       const { tenant, path, job } = ordered;
       const known = { ...(tenant ? { tenant } : {}), ...(path ? { path } : {}), ...(job ? { job } : {}) };
       // As it was ordered, and so that as many tools as possible accept it.
-      for (const tool of [name, ...(await client.listTools()).tools.map((each) => each.name)])
+      for (const tool of new Set([name, ...names]))
         for (const arguments_ of [ordered, known])
           await client.callTool({ name: tool, arguments: arguments_ }).catch(() => undefined);
     }
@@ -325,8 +292,9 @@ describe('prompt injections in customer data', () => {
     expect(read).toEqual(orders.map(([, text]) => plainText(text)));
     await clearFaults(demo.cloud.control);
     await resetLedger(demo.cloud.control);
+    const names = (await client.listTools()).tools.map(({ name }) => name);
     let obeyed = 0;
-    for (const text of read) obeyed += (await obey(client, text)) ? 1 : 0;
+    for (const text of read) obeyed += (await obey(client, names, text)) ? 1 : 0;
     // The others have no order that the scripted agent understands.
     expect(obeyed).toBeGreaterThan(40);
     expect(sent.size).toBeGreaterThan(10);
@@ -412,7 +380,7 @@ describe('docs/agents.md', () => {
     for (const { command, args: words = [] } of configured) {
       expect(command).toBe('node');
       const placed = words.map((word) => word.replace('/path/to/partner-token-broker', projectRoot));
-      const client = clientOf('auto');
+      const client = agent.client('auto');
       const env = { PATH: process.env['PATH'] ?? '', BROKER_URL: demo.url, PTB_TOKEN: operator };
       await client.connect(new StdioClientTransport({ command: process.execPath, args: placed, env, stderr: 'pipe' }));
       expect((await client.listTools()).tools.length).toBeGreaterThan(5);
@@ -452,13 +420,54 @@ describe('bad input', () => {
     expect((await post(init)).status).toBe(status);
   });
 
-  it('a token that is none, which the client answers with a sign-in', async () => {
+  it('a token that is none', async () => {
     const response = await post({ body: ping }, 'e30.e30.e30');
     expect(response.status).toBe(401);
-    const url = /resource_metadata="([^"]+)"/.exec(response.headers.get('www-authenticate') ?? '')?.[1] ?? '';
-    const metadata = (await (await fetch(url)).json()) as Record<string, string[]>;
-    expect(metadata['resource']).toBe(`${demo.url}/api/mcp`);
-    expect(metadata['authorization_servers']).toEqual([`${demo.cloud.entra}/${demo.cloud.partnerTenantId}/v2.0`]);
     await expect(overStdio('e30.e30.e30', 'legacy')).rejects.toThrow(/not signed|bearer token|ptb login/i);
+  });
+});
+
+describe('a client without a token', () => {
+  /** Signs in as the client does that knows nothing but the address, and the id that an operator gave it. */
+  function person(): OAuthClientProvider & { readonly where: () => string } {
+    const kept: { where: string; verifier: string; tokens?: StoredOAuthTokens; found?: OAuthDiscoveryState } = {
+      where: '',
+      verifier: '',
+    };
+    const redirectUrl = 'http://localhost:33418';
+    return {
+      redirectUrl,
+      clientMetadata: { redirect_uris: [redirectUrl], token_endpoint_auth_method: 'none' },
+      clientInformation: () => ({ client_id: demo.cloud.brokerApplication.signInClientId }),
+      tokens: () => kept.tokens,
+      saveTokens: (tokens) => void (kept.tokens = tokens),
+      redirectToAuthorization: ({ href }) => void (kept.where = href),
+      saveCodeVerifier: (verifier) => void (kept.verifier = verifier),
+      codeVerifier: () => kept.verifier,
+      saveDiscoveryState: (state) => void (kept.found = state),
+      discoveryState: () => kept.found,
+      // Entra refuses the address of the server as `resource`, unless it is an identifier URI of the application.
+      validateResourceURL: async () => undefined,
+      where: () => kept.where,
+    };
+  }
+
+  it('finds Entra and the scope, and signs a person in', async () => {
+    const authProvider = person();
+    const url = new URL(`${demo.url}/api/mcp`);
+    const transport = new StreamableHTTPClientTransport(url, { authProvider });
+    await expect(agent.client('auto').connect(transport)).rejects.toThrow(/unauthorized/i);
+    const where = new URL(authProvider.where());
+    expect(where.origin + where.pathname).toBe(
+      `${demo.cloud.entra}/${demo.cloud.partnerTenantId}/oauth2/v2.0/authorize`,
+    );
+    const scope = `api://${demo.cloud.brokerApplication.clientId}/access_as_user`;
+    expect(where.searchParams.get('scope')).toContain(scope);
+    const operatorAccount = demo.cloud.accounts.find(({ username }) => username.startsWith('operator@'));
+    const back = new URL(await signIn(demo.cloud.control, where.href, operatorAccount?.username ?? ''));
+    await transport.finishAuth(back.searchParams);
+    const client = agent.client('auto');
+    await client.connect(new StreamableHTTPClientTransport(url, { authProvider }));
+    expect((await client.listTools()).tools.length).toBeGreaterThan(5);
   });
 });
