@@ -12,6 +12,9 @@ import type { FunctionSummary } from './app/function-summary.ts';
 
 export { installCoreModule } from './app/core-shim.ts';
 export { Registry } from './app/registry.ts';
+export { resultJson } from './app/rpc.ts';
+export { lineLog } from './runtime/host-log.ts';
+export { startWorker } from './worker.ts';
 
 /** The package's command: TypeScript when this module runs from the sources, JavaScript in the published package. */
 const mainScript = join(import.meta.dirname, `main${extname(import.meta.filename)}`);

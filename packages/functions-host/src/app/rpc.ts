@@ -146,3 +146,12 @@ export function triggerOf(metadata: FunctionMetadata): { name: string; binding: 
   }
   throw new Error(`function "${metadata.name}" has no trigger`);
 }
+
+/** The return value of a function as JSON text; `null` if there is none. */
+export function resultJson(value: TypedData | null | undefined): string {
+  if (!value) return 'null';
+  if (value.json !== undefined) return value.json;
+  if (value.string !== undefined) return JSON.stringify(value.string);
+  if (value.bytes !== undefined) return JSON.stringify(Buffer.from(value.bytes).toString('base64'));
+  return JSON.stringify(value.int ?? value.double ?? null);
+}

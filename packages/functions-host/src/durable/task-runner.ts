@@ -1,6 +1,6 @@
 import type { Invoker } from '../app/invoker.ts';
 import type { RegisteredFunction } from '../app/registry.ts';
-import { type NamedData, type TypedData, triggerOf } from '../app/rpc.ts';
+import { type NamedData, resultJson, triggerOf } from '../app/rpc.ts';
 import { stackOf } from '../runtime/errors.ts';
 import type { HostLog } from '../runtime/host-log.ts';
 import { activityFailure } from './activity-failure.ts';
@@ -79,17 +79,8 @@ export class TaskRunner {
       ],
       triggerMetadata: { instanceId: { json: JSON.stringify(instanceId) } },
     });
-    if (outcome.ok) return { ok: true, result: jsonOf(outcome.response.returnValue) };
+    if (outcome.ok) return { ok: true, result: resultJson(outcome.response.returnValue) };
     this.#deps.log('error', 'system', `Executed with an error: ${stackOf(outcome.error)}`, task.name);
     return activityFailure(task.name, outcome.error);
   }
-}
-
-/** The return value of a function as JSON text; `null` if there is none. */
-function jsonOf(value: TypedData | null | undefined): string {
-  if (!value) return 'null';
-  if (value.json !== undefined) return value.json;
-  if (value.string !== undefined) return JSON.stringify(value.string);
-  if (value.bytes !== undefined) return JSON.stringify(Buffer.from(value.bytes).toString('base64'));
-  return JSON.stringify(value.int ?? value.double ?? null);
 }
