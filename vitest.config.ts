@@ -29,6 +29,7 @@ const pages = 'test/e2e/pages/*.test.ts';
 
 /** They test other processes. Half a second of processor time to load the same modules for each is saved. */
 const processes = [
+  'test/durable-engine/*.test.ts',
   'test/e2e/{api,clients,runs}/*.test.ts',
   'test/e2e/{demo-command,main-job,remote-commands}.test.ts',
   // The other file loads an app.

@@ -1,14 +1,15 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type RunningChild, startChild } from '../../../src/cli/demo/child.ts';
-import type { Demo } from '../../../src/cli/demo/start-demo.ts';
 import type { RunView } from '../../../src/lib/runs/run-view.ts';
 import { ptbScript } from '../../paths.ts';
 import { buildTunedApp, type TuningChanges } from '../../support/tuned-app.ts';
-import { startWatchedDemo } from '../../support/watched-demo.ts';
+import { startWatchedDemo, type WatchedDemo } from '../../support/watched-demo.ts';
 
 export interface RunStack {
-  readonly demo: Demo;
+  readonly demo: WatchedDemo;
+  /** The folder with host.json and the built app. */
+  readonly appFolder: string;
   /** Starts a second host with its own store, which a test may kill and restart. */
   startHost(): Promise<RunningChild<{ url: string }>>;
   call(
@@ -40,6 +41,7 @@ export async function startRunStack(
   const hosts: RunningChild<{ url: string }>[] = [];
   const stack: RunStack = {
     demo,
+    appFolder: app.folder,
     startHost: async () => {
       const host = await startChild<{ url: string }>(
         ptbScript,

@@ -1,0 +1,105 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { RunningChild } from '../../src/cli/demo/child.ts';
+import type { RunView } from '../../src/lib/runs/run-view.ts';
+import { type RunRecord, runRecord } from './run-record.ts';
+import { type RunStack, startRunStack, started } from '../e2e/runs/run-stack.ts';
+import { skippedBecause } from '../support/skipped.ts';
+import { engineMissing, type EngineReady, startEngine } from './start-engine.ts';
+
+// The app on Microsoft's Durable Task extension. It proves the orchestrations, not the HTTP side, which is the project's.
+
+const tenants = 25;
+/** Instead of a minute. The extension renews its claim of a message at most every five seconds. */
+const recoverySeconds = 12;
+
+describe("Microsoft's Durable Task extension", skippedBecause(engineMissing), () => {
+  let stack: RunStack;
+  const engines: RunningChild<EngineReady>[] = [];
+  beforeAll(async () => {
+    stack = await startRunStack(tenants, { retryDelaySeconds: 1 });
+  });
+  afterAll(async () => {
+    await Promise.all(engines.map((engine) => engine.stop()));
+    await stack?.stop();
+  });
+
+  const start = async (onLine?: (line: string) => void): Promise<RunningChild<EngineReady>> => {
+    const engine = await startEngine({
+      appFolder: stack.appFolder,
+      environment: stack.demo.environment,
+      recoverySeconds,
+      onLine: (line) => {
+        stack.demo.note('log of the durable engine', line);
+        onLine?.(line);
+      },
+    });
+    engines.push(engine);
+    return engine;
+  };
+  const startRun = async (url: string, job: string): Promise<string> =>
+    started(await stack.call(url, 'POST', `/jobs/${job}/runs`, {}));
+
+  const runOf = async (runId: string): Promise<RunView> =>
+    JSON.parse((await stack.call(stack.demo.url, 'GET', `/runs/${encodeURIComponent(runId)}`)).text) as RunView;
+
+  it.each(['licence-report', 'access-check'])(
+    'visits the tenants in %s as the embedded engine does: the same records, attempts and rows',
+    async (job) => {
+      const [throttled] = stack.demo.cloud.tenants.filter(({ state }) => state === 'ok');
+      const [real] = engines.length > 0 ? engines : [await start()];
+      const records: RunRecord[] = [];
+      for (const url of [stack.demo.url, real?.ready.url ?? '']) {
+        // Both engines visit the tenant twice: the tokens of the first job are in neither cache.
+        await stack.control('POST', '/faults', {
+          service: 'entra',
+          tenantId: throttled?.tenantId,
+          kind: 'plain_429',
+          headers: { 'retry-after': '1' },
+          count: 1,
+        });
+        const runId = await startRun(url, job);
+        await stack.ended(url, runId);
+        await stack.control('DELETE', '/faults');
+        records.push(await runRecord(stack, url, runId));
+      }
+      expect(records[1]).toEqual(records[0]);
+      expect(records[1]?.tenants.some(({ attempts }) => attempts === 2)).toBe(true);
+    },
+  );
+
+  it('continues after the host was killed: each tenant has one record, and no row is there twice', async () => {
+    const [first] = engines;
+    const url = first?.ready.url ?? '';
+    const before = await startRun(url, 'licence-report');
+    await stack.ended(url, before);
+    const slow = stack.demo.cloud.tenants.filter(({ state }) => state === 'ok').slice(-4);
+    for (const { tenantId } of slow)
+      await stack.control('POST', '/faults', { service: 'graph', tenantId, kind: 'delay', delayMs: 120_000 });
+    const runId = await startRun(url, 'licence-report');
+    await expect.poll(async () => (await runOf(runId)).progress.done).toBe(tenants - slow.length);
+    await first?.kill();
+    await stack.control('DELETE', '/faults');
+    expect((await runOf(runId)).progress.done).toBe(tenants - slow.length);
+    const next = await start();
+    await stack.ended(next.ready.url, runId);
+    expect(await runRecord(stack, next.ready.url, runId)).toEqual(await runRecord(stack, next.ready.url, before));
+  });
+
+  it('shares runs between two hosts on one hub', async () => {
+    const visited = [0, 0];
+    const hosts = [
+      await start((line) => void (visited[0] = (visited[0] ?? 0) + Number(line.includes(' tenant-run: ')))),
+      await start((line) => void (visited[1] = (visited[1] ?? 0) + Number(line.includes(' tenant-run: ')))),
+    ];
+    const [one, two] = hosts.map(({ ready }) => ready.url);
+    const ids = await Promise.all([one, two, one].map((url) => startRun(url ?? '', 'access-check')));
+    const records = [];
+    for (const runId of ids) {
+      expect(await stack.ended(one ?? '', runId)).toMatchObject({ status: 'completed', tenants: { total: tenants } });
+      records.push(await runRecord(stack, two ?? '', runId));
+    }
+    expect(records[1]).toEqual(records[0]);
+    expect(records[2]).toEqual(records[0]);
+    expect(Math.min(...visited)).toBeGreaterThan(0);
+  });
+});
