@@ -32,8 +32,10 @@ using var host = new HostBuilder()
         webJobs.AddDurableTask(options => hostJson.GetSection("extensions:durableTask").Bind(options));
     })
     .Build();
-if (double.TryParse(Environment.GetEnvironmentVariable("DURABLE_ENGINE_RECOVERY_SECONDS"), out var seconds))
-    Recovery.After(TimeSpan.FromSeconds(seconds), host.Services.GetRequiredService<IDurabilityProviderFactory>());
+var recovery = Environment.GetEnvironmentVariable("DURABLE_ENGINE_RECOVERY_SECONDS") is { } seconds
+    ? TimeSpan.FromSeconds(double.Parse(seconds))
+    : (TimeSpan?)null;
+EngineSettings.Set(host.Services.GetRequiredService<IDurabilityProviderFactory>(), recovery);
 await host.StartAsync();
 
 var client = new TaskCompletionSource<string>();
