@@ -1,8 +1,12 @@
 import { bootLog, type Services } from '../composition.ts';
+import { longestLifeMs } from '../lib/approvals/watch-approvals.ts';
 import { dayMs } from '../lib/model/durations.ts';
 import { timer } from './timer.ts';
 
-/** Deletes audit records and approvals that are older than AUDIT_RETENTION_DAYS. */
+/**
+ * Deletes audit records and approvals that are older than AUDIT_RETENTION_DAYS. Approvals stay longer if that is shorter than
+ * an approval may be open.
+ */
 export async function purgeAudit({
   approvals,
   audit,
@@ -10,9 +14,10 @@ export async function purgeAudit({
   log,
   settings,
 }: Pick<Services, 'approvals' | 'audit' | 'clock' | 'log' | 'settings'>): Promise<void> {
-  const beforeMs = clock.nowMs() - settings.AUDIT_RETENTION_DAYS * dayMs;
+  const nowMs = clock.nowMs();
+  const beforeMs = nowMs - settings.AUDIT_RETENTION_DAYS * dayMs;
   const deleted = await audit.purge(beforeMs);
-  const deletedApprovals = await approvals.approvalLog.purge(beforeMs);
+  const deletedApprovals = await approvals.approvalLog.purge(Math.min(beforeMs, nowMs - longestLifeMs));
   log.log('info', 'audit.purged', { deleted, deletedApprovals, retentionDays: settings.AUDIT_RETENTION_DAYS });
 }
 

@@ -8,6 +8,17 @@ import { recordingLogger } from '../fakes/recording-logger.ts';
 
 const dayMs = 86_400_000;
 
+test('never deletes an approval that may be open', async () => {
+  const clock = new FakeClock();
+  const purged: number[] = [];
+  const approvals = { approvalLog: { purge: async (beforeMs: number) => purged.push(beforeMs) } };
+  const settings = { AUDIT_RETENTION_DAYS: 1 };
+  const deps = { approvals, audit: new MemoryAuditLog(), clock, log: recordingLogger().log, settings };
+  await purgeAudit(deps as unknown as Services);
+  // 7,200 minutes of waiting, 1,440 of validity, and two weeks for what could not be recorded.
+  expect(purged).toEqual([clock.nowMs() - 20 * dayMs]);
+});
+
 test('deletes audit records and approvals that are older than AUDIT_RETENTION_DAYS', async () => {
   const clock = new FakeClock();
   const audit = new MemoryAuditLog();

@@ -15,7 +15,7 @@ export const approvalsTable = 'Approvals';
 /** The part of the SDK's client that is used here. */
 export type ApprovalTable = Pick<
   TableClient,
-  'createTable' | 'getEntity' | 'updateEntity' | 'submitTransaction' | 'listEntities'
+  'createTable' | 'getEntity' | 'updateEntity' | 'deleteEntity' | 'submitTransaction' | 'listEntities'
 >;
 
 type Row = Readonly<Record<string, unknown>> & { readonly etag?: string };
@@ -102,7 +102,7 @@ export class TableApprovalLog implements ApprovalLog {
     const filter = [
       `PartitionKey eq '${partitionKey}'`,
       `RowKey gt '${afterKey ?? 'r-'}'`,
-      `RowKey lt '${sinceMs === undefined ? 'r.' : `${rowPrefixAt(sinceMs - 1_000)}.`}'`,
+      `RowKey lt '${sinceMs === undefined ? 'r.' : `${rowPrefixAt(sinceMs)}.`}'`,
       ...(statuses === undefined ? [] : [`(${statuses.map((status) => `status eq '${status}'`).join(' or ')})`]),
       ...(askerKey === undefined ? [] : [`asker eq '${askerKey}'`]),
     ].join(' and ');
@@ -128,7 +128,7 @@ export class TableApprovalLog implements ApprovalLog {
   }
 
   async *unsettled(sinceMs: number): AsyncGenerator<StoredApproval, void, undefined> {
-    const filter = `PartitionKey eq '${partitionKey}' and RowKey gt 'r-' and RowKey lt '${rowPrefixAt(sinceMs - 1_000)}.' and endRecorded eq false`;
+    const filter = `PartitionKey eq '${partitionKey}' and RowKey gt 'r-' and RowKey lt '${rowPrefixAt(sinceMs)}.' and endRecorded eq false`;
     const rows = await storageCall(async () => (await this.#table()).listEntities({ queryOptions: { filter } }));
     const found: StoredApproval[] = [];
     await storageCall(async () => {

@@ -20,8 +20,8 @@ export type WatchApprovalsDeps = AnnounceDeps & {
 const startGraceMs = 60_000;
 /** An orchestration may close its record this much later than its time. */
 const endGraceMs = 15 * 60_000;
-/** The longest life of a record, and two weeks for records whose end could not be recorded. */
-const lookBackMs = (approvalRanges.expiresMinutes[1] + approvalRanges.validMinutes[1]) * 60_000 + 14 * dayMs;
+/** The longest life of an open record, and two weeks for records whose end could not be recorded. None is purged earlier. */
+export const longestLifeMs = (approvalRanges.expiresMinutes[1] + approvalRanges.validMinutes[1]) * 60_000 + 14 * dayMs;
 
 /**
  * Repairs approvals: starts the orchestration of a record whose process died before, or whose instance failed, and settles a
@@ -34,7 +34,7 @@ export async function watchApprovals(
   const nowMs = deps.clock.nowMs();
   const started: string[] = [];
   const settled: string[] = [];
-  for await (const { approval } of deps.approvalLog.unsettled(nowMs - lookBackMs)) {
+  for await (const { approval } of deps.approvalLog.unsettled(nowMs - longestLifeMs)) {
     const { id, askedAtMs } = approval;
     try {
       if (isOverdue(approval, nowMs)) {
