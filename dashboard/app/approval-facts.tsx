@@ -32,9 +32,18 @@ function When({ iso }: { readonly iso: string }) {
   );
 }
 
+/** When the change left, and whether anybody knows what became of it. */
+function UseTime({ use: { at, answered } }: { readonly use: NonNullable<ApprovalSummary['use']> }) {
+  return (
+    <>
+      <Time iso={at} short /> {answered ? null : <span class="quiet">no answer is known</span>}
+    </>
+  );
+}
+
 /** What is decided on: who asks for what, why, by which rule, and until when. */
 export function ApprovalFacts({ approval }: { readonly approval: ApprovalSummary }) {
-  const { asker, facts, rule, reason, status, expiresAt, validUntil, closedAt } = approval;
+  const { asker, facts, rule, reason, status, expiresAt, validUntil, servedOnce, use, closedAt } = approval;
   return (
     <dl class="approval-facts">
       <Fact name="Asked by">
@@ -49,7 +58,10 @@ export function ApprovalFacts({ approval }: { readonly approval: ApprovalSummary
       <Fact name="Rule">{rule}</Fact>
       <Fact name="Decisions">{approvalsText(approval)}</Fact>
       <Fact name="Lapses">{status === 'pending' ? <When iso={expiresAt} /> : undefined}</Fact>
-      <Fact name="Served until">{status === 'approved' && validUntil ? <When iso={validUntil} /> : undefined}</Fact>
+      <Fact name={servedOnce ? 'Served once until' : 'Served until'}>
+        {status === 'approved' && validUntil ? <When iso={validUntil} /> : undefined}
+      </Fact>
+      <Fact name="Sent">{use && <UseTime use={use} />}</Fact>
       <Fact name="Closed">{closedAt && <Time iso={closedAt} short />}</Fact>
     </dl>
   );

@@ -52,7 +52,9 @@ function OneApproval({ approval, onChange }: ApprovalProps & { readonly onChange
       <History approval={approval} />
       <dl class="approval-facts">
         <Fact name="Deciders need">{from.join(' and ')}</Fact>
-        <Fact name="Served for">{count(validMinutes, 'minute')} after the last approval</Fact>
+        <Fact name="Served for">
+          {count(validMinutes, 'minute')} after the last approval{approval.servedOnce ? ', once' : ''}
+        </Fact>
         <Fact name="SHA-256 of all that it is bound to">
           <code>{digest}</code>
         </Fact>
@@ -83,7 +85,7 @@ function WhyNot({ approval }: ApprovalProps) {
 
 /** What happened to it, the oldest first. */
 function History({ approval }: ApprovalProps) {
-  const { asker, reason, askedAt, decisions, approvedAt, validUntil, status, closedAt, expiresAt } = approval;
+  const { asker, reason, askedAt, decisions, approvedAt, validUntil, status, closedAt, expiresAt, use } = approval;
   const endedByTime = status === 'expired' || status === 'ended';
   return (
     <section aria-labelledby="history-title" class="question">
@@ -101,7 +103,16 @@ function History({ approval }: ApprovalProps) {
         ))}
         {approvedAt === undefined || validUntil === undefined ? null : (
           <li>
-            <Time iso={approvedAt} exact /> It has all approvals, and is served until <Time iso={validUntil} exact />.
+            <Time iso={approvedAt} exact /> It has all approvals, and is served{approval.servedOnce ? ' once' : ''}{' '}
+            until <Time iso={validUntil} exact />.
+          </li>
+        )}
+        {use === undefined ? null : (
+          <li>
+            <Time iso={use.at} exact />{' '}
+            {use.answered
+              ? 'It was sent and answered.'
+              : 'It left, and no answer is known: the change may have been made or not.'}
           </li>
         )}
         {isClosed(approval) && endedByTime ? (

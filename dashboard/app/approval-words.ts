@@ -17,6 +17,7 @@ export const statusTone: Readonly<Record<ApprovalSummary['status'], string>> = {
   denied: 'bad',
   revoked: 'bad',
   expired: 'idle',
+  used: 'idle',
   ended: 'idle',
 };
 
@@ -26,6 +27,7 @@ export const statusWord: Readonly<Record<ApprovalSummary['status'], string>> = {
   denied: 'denied',
   revoked: 'revoked',
   expired: 'expired',
+  used: 'used',
   ended: 'no longer valid',
 };
 
@@ -38,14 +40,14 @@ export const isOwn = ({ asker }: Pick<ApprovalSummary, 'asker'>, { objectId }: S
 
 /** What a decision does, in one sentence. The person reads it again before the decision is sent. */
 export function consequence(approval: ApprovalAnswer, decision: DecisionKind): string {
-  const { asker, title, approvalsGiven, approvalsNeeded, validMinutes } = approval;
+  const { asker, title, approvalsGiven, approvalsNeeded, validMinutes, servedOnce } = approval;
   const what = `${asker.name} asks for: ${title}`;
   if (decision === 'deny') return `${what}. It is refused, also if others have approved it.`;
   if (decision === 'revoke') return `${what}. From now on it is refused.`;
   const missing = approvalsNeeded - approvalsGiven - 1;
   return missing > 0
     ? `${what}. After your approval, ${count(missing, 'more person')} must approve it.`.replace('persons', 'people')
-    : `${what}. It is served for ${count(validMinutes, 'minute')} from now, as often as it is sent.`;
+    : `${what}. It is served ${servedOnce ? 'once, within' : 'for'} ${count(validMinutes, 'minute')} from now${servedOnce ? '' : ', as often as it is sent'}.`;
 }
 
 /** Roles that the person lacks for a decision. */

@@ -1,6 +1,8 @@
 import type { Approval } from '../../src/lib/approvals/approval.ts';
+import { BrokerError } from '../../src/lib/model/errors.ts';
 import { askerKeyOf } from '../../src/lib/approvals/approval.ts';
 import { approvalRow, readApproval } from '../../src/lib/approvals/approval-entity.ts';
+import { rowKeyOf } from '../../src/lib/approvals/approval-id.ts';
 import type {
   ApprovalLog,
   ApprovalPage,
@@ -31,7 +33,9 @@ export class MemoryApprovalLog implements ApprovalLog {
   async create(approval: Approval, replaces: string | undefined, maxOpen: number): Promise<Creation> {
     await this.beforeWrite();
     if (this.failure !== undefined) throw this.failure;
-    if (this.#latest.get(approval.subject.digest) !== replaces) return 'outrun';
+    const latest = this.rows.get(this.#latest.get(approval.subject.digest) ?? '')?.approval.id;
+    if (latest === approval.id) return 'created';
+    if (latest !== undefined && latest !== replaces) return 'outrun';
     const open = [...this.rows.values()].filter(
       ({ approval: other }) =>
         other.status === 'pending' &&
@@ -54,6 +58,9 @@ export class MemoryApprovalLog implements ApprovalLog {
   }
 
   async list({ statuses, askerKey, tenantIds, sinceMs, limit, after }: ApprovalQuery): Promise<ApprovalPage> {
+    if (this.failure !== undefined) throw this.failure;
+    if (after !== undefined && rowKeyOf(after) === undefined)
+      throw new BrokerError('request_invalid', 'The continuation is not valid.');
     const matching = [...this.rows.values()]
       .map(({ approval, version }) => ({ approval, version: String(version) }))
       .toSorted((a, b) => (a.approval.id < b.approval.id ? 1 : -1))

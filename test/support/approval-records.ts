@@ -62,6 +62,7 @@ export const approval = (more: Partial<Approval> = {}): Approval => ({
   decisions: [],
   approvedAtMs: undefined,
   validUntilMs: undefined,
+  use: undefined,
   closedAtMs: undefined,
   askRecorded: false,
   announced: false,

@@ -22,6 +22,11 @@ export class Killer {
     this.#left = Infinity;
   }
 
+  /** Whether the process has died. */
+  get isDead(): boolean {
+    return this.#left <= 0;
+  }
+
   async effect<T>(run: () => Promise<T>): Promise<T> {
     this.#left -= 1;
     // Nothing happens after the death of a process.

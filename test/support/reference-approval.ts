@@ -29,7 +29,7 @@ export interface ReferenceDecision extends ReferenceParty {
   readonly decision: 'approve' | 'deny' | 'revoke';
 }
 
-export type End = 'denied' | 'revoked' | 'expired' | 'ended';
+export type End = 'denied' | 'revoked' | 'expired' | 'used' | 'ended';
 type Standing = End | 'waits' | 'approved';
 
 export class ReferenceApproval {
@@ -39,6 +39,8 @@ export class ReferenceApproval {
   /** The rule when the request was made, and at each decision. */
   readonly #versions: ReferenceTerms[];
   readonly #made: ReferenceDecision[] = [];
+  /** Whether a change holds the approval. */
+  #isHeld = false;
   #approvedMs: number | undefined;
   #end: End | undefined;
 
@@ -60,12 +62,13 @@ export class ReferenceApproval {
   /** @param rule the version in force; undefined: it is gone. */
   standing(nowMs: number, rule: ReferenceTerms | undefined): Standing {
     if (this.#end !== undefined) return this.#end;
+    if (this.#isHeld) return 'used';
     const now = rule === undefined ? [] : [rule];
     if (this.#approvedMs !== undefined) {
       const valid = Math.min(...[...this.#versions, ...now].map(({ validMinutes }) => validMinutes));
       return nowMs < this.#approvedMs + valid * minuteMs ? 'approved' : 'ended';
     }
-    const waiting = Math.min(...[...this.#versions.slice(0, 1), ...now].map(({ expiresMinutes }) => expiresMinutes));
+    const waiting = Math.min(...[...this.#versions, ...now].map(({ expiresMinutes }) => expiresMinutes));
     return nowMs < this.askedMs + waiting * minuteMs ? 'waits' : 'expired';
   }
 
@@ -96,6 +99,16 @@ export class ReferenceApproval {
     if (made.decision === 'revoke') this.#end = 'revoked';
     const isEnough = this.#consents(this.#versions, () => true) >= most(this.#versions);
     if (made.decision === 'approve' && isEnough) this.#approvedMs ??= nowMs;
+  }
+
+  /** A change is about to leave, or its process died. Nothing else is served any more. */
+  hold(): void {
+    this.#isHeld = true;
+  }
+
+  /** The change did not leave. */
+  giveBack(): void {
+    this.#isHeld = false;
   }
 
   /** The end by time was recorded: a clock that is set back does not undo it. */

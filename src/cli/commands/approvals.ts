@@ -103,12 +103,8 @@ async function decide(id: string, decision: DecisionKind, { reason, ...flags }: 
 export function approvalLines(approval: ApprovalAnswer): readonly string[] {
   const { id, status, asker, reason, rule, facts, details, decisions, possibleDecisions } = approval;
   const given = `${approval.approvalsGiven} of ${approval.approvalsNeeded}`;
-  const until =
-    approval.validUntil === undefined
-      ? `expires ${shortTime(approval.expiresAt)}`
-      : `until ${shortTime(approval.validUntil)}`;
   return [
-    `${id}  ${status}  ${given}  ${until}`,
+    `${id}  ${status}  ${given}  ${timesOf(approval)}`,
     `asked by  ${asker.name} (${asker.kind} ${asker.objectId})`,
     ...(reason === undefined ? [] : [`reason  ${reason}`]),
     `rule  ${rule}`,
@@ -119,6 +115,13 @@ export function approvalLines(approval: ApprovalAnswer): readonly string[] {
     ),
     ...(possibleDecisions.length === 0 ? [] : [`You may ${possibleDecisions.join(', ')}.`]),
   ].map(visibleText);
+}
+
+function timesOf({ validUntil, expiresAt, servedOnce, use }: ApprovalAnswer): string {
+  if (use?.answered === true) return `sent ${shortTime(use.at)}`;
+  if (use !== undefined) return `left ${shortTime(use.at)}; no answer is known, so it may have been done or not`;
+  if (validUntil === undefined) return `expires ${shortTime(expiresAt)}`;
+  return `${servedOnce ? 'once, ' : ''}until ${shortTime(validUntil)}`;
 }
 
 const bodyLines = (text: string): readonly string[] => ['Body', ...text.split('\n').map((line) => `    ${line}`)];

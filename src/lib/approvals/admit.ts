@@ -2,9 +2,8 @@ import type { ApprovalTerms } from '../callers/approval-keys.ts';
 import { type Caller, callerIdOf } from '../model/caller.ts';
 import { BrokerError } from '../model/errors.ts';
 import type { Justification } from '../model/justification.ts';
-import { mayRead } from '../model/readable-tenants.ts';
 import { errorFields, type Logger, scrub } from '../runtime/log.ts';
-import { type Approval, type ApprovalDecision, partyOf, type Subject } from './approval.ts';
+import { type Approval, partyOf, type Subject } from './approval.ts';
 import { newApprovalId } from './approval-id.ts';
 import type { StoredApproval } from './approval-log.ts';
 import {
@@ -13,7 +12,7 @@ import {
   type ApprovalOrchestrations,
 } from './approval-orchestrations.ts';
 import type { Approvals } from './approvals.ts';
-import { judgeServing, type Serving } from './judge-serving.ts';
+import { endedError, serves } from './confirm-approval.ts';
 
 /** Requests of one caller that wait for decisions at the same time. */
 const maxOpenApprovals = 20;
@@ -36,7 +35,7 @@ export interface Admission {
  * Admits a request that its rule allows with an approval only. The first request is recorded and announced. The same
  * request is admitted while the approval is valid.
  * @param terms what the rule asks for now.
- * @throws BrokerError approval_ended once the approval was denied, revoked, expired or used up, until the caller asks again;
+ * @throws BrokerError approval_ended once the approval was denied, revoked or used, or has expired or ended, until the caller asks again;
  * too_many_approvals; storage_unavailable.
  */
 export async function admit(
@@ -80,42 +79,7 @@ async function admissionBy(
   if (serving.serves) return { admitted: true, approval };
   if (serving.waits) return { admitted: false, approval };
   if (askAgain) return undefined;
-  throw ended(approval, serving.reason);
-}
-
-const ended = ({ id }: Approval, reason: string): BrokerError =>
-  new BrokerError('approval_ended', `${reason} The approval is ${id}.`, { logFields: { approvalId: id } });
-
-/**
- * Makes sure that an approval is still in force: right before a request leaves or a token is handed out, because it may have
- * been revoked since.
- * @throws BrokerError approval_ended
- */
-export async function confirm(deps: Approvals, { id }: Approval, terms: ApprovalTerms): Promise<void> {
-  const found = await deps.approvalLog.find(id);
-  if (found === undefined) throw new BrokerError('approval_ended', `The approval ${id} was removed.`);
-  const serving = await serves(deps, found.approval, terms);
-  if (!serving.serves) throw ended(found.approval, serving.reason);
-}
-
-async function serves(deps: Approvals, approval: Approval, terms: ApprovalTerms): Promise<Serving> {
-  const accepted = new Set<ApprovalDecision>();
-  for (const decision of approval.decisions)
-    if (approval.status === 'approved' && (await isAccepted(deps, approval, decision))) accepted.add(decision);
-  return judgeServing(approval, terms, deps.clock.nowMs(), (decision) => accepted.has(decision));
-}
-
-/**
- * Whether the policy in force lets the person decide for this tenant, through the application of the setting in force. The
- * policy knows only the roles that the person had.
- */
-async function isAccepted(
-  deps: Approvals,
-  { subject }: Approval,
-  { decider, roles }: ApprovalDecision,
-): Promise<boolean> {
-  if (decider.applicationId !== deps.signInClientId) return false;
-  return mayRead(await deps.readableBy({ ...decider, roles }), subject.tenantId);
+  throw endedError(approval, serving.reason);
 }
 
 function newApproval(
@@ -137,6 +101,7 @@ function newApproval(
     decisions: [],
     approvedAtMs: undefined,
     validUntilMs: undefined,
+    use: undefined,
     closedAtMs: undefined,
     askRecorded: false,
     announced: false,

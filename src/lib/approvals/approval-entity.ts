@@ -60,6 +60,7 @@ const documentSchema = z.object({
     validMinutes: z.number(),
   }),
   correlationId: z.string(),
+  use: z.object({ id: z.string(), at: time, answered: z.boolean() }).optional(),
   decisions: z.array(
     z.object({
       id: z.string(),
@@ -98,7 +99,7 @@ const optionalTime = (name: string, ms: number | undefined): Record<string, stri
 
 /** The row of an approval. */
 export function approvalRow(approval: Approval): TableEntity {
-  const { id, subject, asker, reason, terms, correlationId, status } = approval;
+  const { id, subject, asker, reason, terms, correlationId, use, status } = approval;
   const { digest, tenantId: customer, details, ...described } = subject;
   const rowKey = rowKeyOf(id);
   if (rowKey === undefined) throw new Error(`not the id of an approval: ${id}`);
@@ -119,7 +120,15 @@ export function approvalRow(approval: Approval): TableEntity {
     askRecorded: approval.askRecorded,
     announced: approval.announced,
     endRecorded: approval.endRecorded,
-    document: JSON.stringify({ subject: described, asker, reason, terms, correlationId, decisions: decided }),
+    document: JSON.stringify({
+      subject: described,
+      asker,
+      reason,
+      terms,
+      correlationId,
+      use: use && { id: use.id, at: iso(use.atMs), answered: use.answered },
+      decisions: decided,
+    }),
     ...(details.length === 0 ? {} : { details: JSON.stringify(details) }),
   };
 }
@@ -127,11 +136,12 @@ export function approvalRow(approval: Approval): TableEntity {
 /** @throws ZodError or SyntaxError for a row that no version of the broker wrote. A request is not served by such a row. */
 export function readApproval(row: unknown): Approval {
   const { document, details = '[]', digest, tenantId: customer, ...columns } = rowSchema.parse(row);
-  const { subject, decisions: decided, reason, ...rest } = documentSchema.parse(JSON.parse(document));
+  const { subject, decisions: decided, reason, use, ...rest } = documentSchema.parse(JSON.parse(document));
   return {
     ...rest,
     id: columns.id,
     reason,
+    use: use && { id: use.id, atMs: use.at, answered: use.answered },
     // JSON has no undefined members, which zod cannot know.
     subject: { ...(subject as Described), digest, tenantId: customer, details: factsSchema.parse(JSON.parse(details)) },
     askedAtMs: columns.askedAt,

@@ -9,9 +9,10 @@ export type ApprovalKind = (typeof approvalKinds)[number];
 
 /**
  * `pending` waits for decisions, `approved` is served. The others are final: `denied` or `revoked` by a decider, `expired`
- * without enough decisions, `ended` after its validity.
+ * without enough decisions, `used` by a request that changes something, `ended` after its validity. Only `used` goes back to
+ * `approved`, as long as the record is not closed: if the request provably did not leave.
  */
-export const approvalStatuses = ['pending', 'approved', 'denied', 'revoked', 'expired', 'ended'] as const;
+export const approvalStatuses = ['pending', 'approved', 'denied', 'revoked', 'expired', 'used', 'ended'] as const;
 export type ApprovalStatus = (typeof approvalStatuses)[number];
 
 export const decisions = ['approve', 'deny', 'revoke'] as const;
@@ -55,6 +56,15 @@ export interface ApprovalDecision {
   readonly atMs: number;
 }
 
+/** The one request that changes something under an approval. */
+export interface ApprovalUse {
+  /** Unique: tells a repeated write from another request. */
+  readonly id: string;
+  readonly atMs: number;
+  /** Whether the resource answered. Until then, the change may have happened or not. */
+  readonly answered: boolean;
+}
+
 /** The record of one request that needs an approval. It alone decides whether the request is served. */
 export interface Approval {
   readonly id: string;
@@ -74,6 +84,8 @@ export interface Approval {
   readonly approvedAtMs: number | undefined;
   /** When the validity ends. */
   readonly validUntilMs: number | undefined;
+  /** Set with the status `used`. */
+  readonly use: ApprovalUse | undefined;
   readonly closedAtMs: number | undefined;
   /** Whether the audit log has the request. */
   readonly askRecorded: boolean;
@@ -82,6 +94,13 @@ export interface Approval {
   /** Whether the audit log has the end. */
   readonly endRecorded: boolean;
 }
+
+/**
+ * Whether an approval serves one request only. All but GET may change something, even if the permission behind them reads:
+ * the broker does not know what each path does.
+ */
+export const isChange = ({ kind, audit }: Pick<Subject, 'kind' | 'audit'>): boolean =>
+  kind === 'request' && audit.method !== 'GET';
 
 /** Whether a status is final. */
 export const isClosed = (status: ApprovalStatus): boolean => status !== 'pending' && status !== 'approved';

@@ -29,6 +29,7 @@ const ends = {
   denied: 'It was denied.',
   revoked: 'The approval was revoked.',
   expired: 'It expired without enough decisions.',
+  used: 'The approval was used, and serves a change once.',
   ended: 'The approval is no longer valid.',
 } as const;
 
@@ -51,7 +52,8 @@ export function judgeDecision(
   if (status !== 'pending' && status !== 'approved') {
     return conflict(`${ends[status]} The caller can ask again.`);
   }
-  const decided: Approval = { ...approval, terms, decisions: [...approval.decisions, made] };
+  const expiresAtMs = Math.min(approval.expiresAtMs, approval.askedAtMs + terms.expiresMinutes * minuteMs);
+  const decided: Approval = { ...approval, terms, expiresAtMs, decisions: [...approval.decisions, made] };
   switch (made.decision) {
     case 'revoke':
       return closed(decided, 'revoked', made.atMs, approval.askRecorded);

@@ -1,4 +1,5 @@
 import type { ApprovalTerms } from '../callers/approval-keys.ts';
+import { isoTime } from '../runtime/clock.ts';
 import { type Approval, type ApprovalDecision, consentsOf, standingOf, stricter } from './approval.ts';
 
 /**
@@ -41,6 +42,8 @@ export function judgeServing(
       return no('The approval was revoked.');
     case 'expired':
       return no('The request expired before enough people approved it.');
+    case 'used':
+      return no(usedReason(approval));
     case 'ended':
       return no('The approval is no longer valid.');
     case 'approved':
@@ -52,4 +55,12 @@ export function judgeServing(
   if (consentsOf(approval, both).filter(accepts).length < both.count)
     return no('The access policy has become stricter, and the decisions no longer suffice.');
   return { serves: true };
+}
+
+/** A change that may have happened is never repeated: only a person can find out. */
+function usedReason({ use }: Approval): string {
+  const at = isoTime(use?.atMs ?? 0);
+  return use?.answered === true
+    ? `The request was sent at ${at}, and an approval serves a change once.`
+    : `The request left at ${at} and may have reached Microsoft, but the broker knows no answer. Find out whether the change was made before you ask again.`;
 }

@@ -1,8 +1,10 @@
 import type { ApprovalTerms } from '../callers/approval-keys.ts';
 import type { Justification } from '../model/justification.ts';
-import { admit, type Asking, confirm } from './admit.ts';
+import { admit, type Asking } from './admit.ts';
 import type { Approval, Subject } from './approval.ts';
 import type { Approvals } from './approvals.ts';
+import { type Claim, claimApproval, freeClaim } from './claim-approval.ts';
+import { confirm } from './confirm-approval.ts';
 import { type Emergency, emergencyReason } from './emergency.ts';
 
 /** What a rule for emergencies opens. */
@@ -26,16 +28,23 @@ export interface RuleCondition {
 export interface Met {
   readonly facts: { readonly approvalId?: string; readonly breakGlass?: true; readonly reason?: string };
   /**
-   * Called right before the token is handed out or the request leaves.
+   * Called right before the token is handed out or a request that reads leaves.
    * @throws BrokerError approval_ended if the approval was revoked since.
    */
   readonly confirm: () => Promise<void>;
+  /**
+   * Called instead, right before a request that changes something leaves: an approval serves it once.
+   * @throws BrokerError approval_ended if the approval was revoked or used since.
+   */
+  readonly claim: () => Promise<Claim>;
 }
 
 /** The condition of the rule is met, or an approval is pending. */
 export type ConditionOutcome = { readonly met: Met } | { readonly pending: Approval };
 
-const unconditional: ConditionOutcome = { met: { facts: {}, confirm: () => Promise.resolve() } };
+const unconditional: ConditionOutcome = {
+  met: { facts: {}, confirm: () => Promise.resolve(), claim: () => Promise.resolve(freeClaim) },
+};
 
 /**
  * Meets the condition of the rule that serves a request.
@@ -50,10 +59,18 @@ export async function meetCondition(
   if (breakGlass) {
     const reason = emergencyReason(name, asking);
     const told = deps.emergencies.tell({ ...emergency(), rule: name, reason }, asking);
-    return { met: { facts: { breakGlass: true, reason }, confirm: () => told } };
+    return {
+      met: { facts: { breakGlass: true, reason }, confirm: () => told, claim: () => told.then(() => freeClaim) },
+    };
   }
   if (terms === undefined) return unconditional;
   const { admitted, approval } = await admit(deps, subject(), terms, asking);
   if (!admitted) return { pending: approval };
-  return { met: { facts: { approvalId: approval.id }, confirm: () => confirm(deps, approval, terms) } };
+  return {
+    met: {
+      facts: { approvalId: approval.id },
+      confirm: () => confirm(deps, approval, terms),
+      claim: () => claimApproval(deps, approval, terms, asking),
+    },
+  };
 }

@@ -12,6 +12,8 @@ export type SettleDeps = Pick<Approvals, 'approvalLog' | 'audit' | 'clock'> & { 
 
 /** Attempts while others write to the same record. */
 const attempts = 8;
+/** A request that left without an answer for this long, in milliseconds, lost its process: its whole time is shorter. */
+const longestUseMs = 5 * 60_000;
 
 /**
  * Closes a record whose time is over, and puts its end into the audit log. Implements the activity `settle-approval`, so it
@@ -34,9 +36,10 @@ export async function settleApproval(
 }
 
 async function step(deps: SettleDeps, { approval, version }: StoredApproval): Promise<Settled | 'changed meanwhile'> {
-  const status = standingOf(approval, deps.clock.nowMs());
-  if (!isClosed(status)) return { settled: false, wakeAtMs: nextEndMs(approval) };
-  if (!isClosed(approval.status)) {
+  const nowMs = deps.clock.nowMs();
+  const status = standingOf(approval, nowMs);
+  const isOver = isClosed(status) && nowMs >= underWayUntilMs(approval);
+  if (isOver && approval.closedAtMs === undefined) {
     const end = closed(approval, status, endedAtMs(approval, status), false);
     if (!(await deps.approvalLog.change(end, version))) return 'changed meanwhile';
     deps.log.log('info', 'approval.closed', { approvalId: approval.id, status });
@@ -44,12 +47,14 @@ async function step(deps: SettleDeps, { approval, version }: StoredApproval): Pr
     return 'changed meanwhile';
   }
   if (approval.endRecorded) return { settled: true };
+  // Its announcement may have failed for good.
   if (!approval.askRecorded) {
     await recordAsk(deps, approval);
     return 'changed meanwhile';
   }
+  if (!isOver) return { settled: false, wakeAtMs: nextEndMs(approval) };
   // Recorded before it is noted, so that no end is missing. A process killed in between records it twice.
-  if (status === 'expired' || status === 'ended') {
+  if (status === 'expired' || status === 'used' || status === 'ended') {
     const entry = { outcome: status, atMs: approval.closedAtMs ?? deps.clock.nowMs() };
     await deps.audit.record(auditEntryOf(approval, byTime, entry));
   }
@@ -57,8 +62,17 @@ async function step(deps: SettleDeps, { approval, version }: StoredApproval): Pr
   return isNoted ? { settled: true } : 'changed meanwhile';
 }
 
-const nextEndMs = ({ status, expiresAtMs, validUntilMs }: Approval): number =>
-  status === 'pending' ? expiresAtMs : (validUntilMs ?? expiresAtMs);
+/** Until then, the request that used the approval may still be answered, or give it back. */
+const underWayUntilMs = ({ use, closedAtMs }: Approval): number =>
+  use === undefined || closedAtMs !== undefined ? 0 : use.atMs + longestUseMs;
 
-const endedAtMs = ({ expiresAtMs, validUntilMs }: Approval, status: ApprovalStatus): number =>
-  status === 'expired' ? expiresAtMs : (validUntilMs ?? expiresAtMs);
+function nextEndMs(approval: Approval): number {
+  const { status, expiresAtMs, validUntilMs } = approval;
+  if (status === 'used') return underWayUntilMs(approval);
+  return status === 'pending' ? expiresAtMs : (validUntilMs ?? expiresAtMs);
+}
+
+function endedAtMs({ use, expiresAtMs, validUntilMs }: Approval, status: ApprovalStatus): number {
+  if (status === 'used') return use?.atMs ?? expiresAtMs;
+  return status === 'expired' ? expiresAtMs : (validUntilMs ?? expiresAtMs);
+}

@@ -4,6 +4,7 @@ import {
   type ApprovalDecision,
   consentsOf,
   type DecisionKind,
+  isChange,
   isClosed,
   type Party,
   standingOf,
@@ -16,7 +17,7 @@ const time = <K extends string>(name: K, ms: number | undefined) =>
 
 /** An approval in a list of the API. */
 export function summariseApproval(approval: Approval, nowMs: number, possibleDecisions: readonly DecisionKind[]) {
-  const { id, subject, asker, reason, terms, askedAtMs, expiresAtMs, approvedAtMs, validUntilMs, closedAtMs } =
+  const { id, subject, asker, reason, terms, askedAtMs, expiresAtMs, approvedAtMs, validUntilMs, use, closedAtMs } =
     approval;
   const { kind, title, rule, tenantId, facts } = subject;
   return {
@@ -35,6 +36,8 @@ export function summariseApproval(approval: Approval, nowMs: number, possibleDec
     approvalsGiven: consentsOf(approval, terms).length,
     ...time('approvedAt', approvedAtMs),
     ...time('validUntil', validUntilMs),
+    servedOnce: isChange(subject),
+    ...(use === undefined ? {} : { use: { at: isoTime(use.atMs), answered: use.answered } }),
     ...time('closedAt', closedAtMs),
     possibleDecisions,
   };

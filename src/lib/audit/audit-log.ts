@@ -9,7 +9,8 @@ import type { TenantId } from '../model/identifiers.ts';
  * The tags of a tenant: `changed`, recorded before the change, and later `failed` if they stayed as they were.
  * So is a decision on an approval.
  * A tool of the MCP server: `called`, recorded before it does anything.
- * An approval: `asked`; `approved`, `denied` or `revoked` by a person; `expired` or `ended` by time.
+ * An approval: `asked`; `approved`, `denied` or `revoked` by a person; `used` by a request that changes something;
+ * `expired` or `ended` by time.
  */
 export const auditOutcomes = [
   'issued',
@@ -21,6 +22,7 @@ export const auditOutcomes = [
   'approved',
   'revoked',
   'expired',
+  'used',
   'ended',
   'changed',
   'called',

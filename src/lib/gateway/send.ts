@@ -1,4 +1,6 @@
 import { longestRecordSeconds } from '../audit/audit-log.ts';
+import { type Claim, freeClaim } from '../approvals/claim-approval.ts';
+import type { Met } from '../approvals/meet-condition.ts';
 import type { Allowed } from '../judge/verdict.ts';
 import { callerIdOf } from '../model/caller.ts';
 import type { AccessToken, TokenRequest } from '../model/token.ts';
@@ -11,7 +13,7 @@ import type { GatewayDeps } from './gateway.ts';
 import type { AnswerPlace } from './large-answers.ts';
 import type { Sender } from './request-records.ts';
 import type { Answer } from './rewrite-answer.ts';
-import type { UpstreamRequest } from './upstream.ts';
+import { isUnsent, type UpstreamRequest } from './upstream.ts';
 
 /** The rules of the requests of jobs (lib/graph/exchange.ts). Only reading is repeated. */
 const attempts = 4;
@@ -25,8 +27,8 @@ export interface Outgoing {
   readonly authorization: Pick<Authorization, 'rule' | 'tenantId' | 'resource' | 'baseUrl'>;
   readonly verdict: Allowed;
   readonly body: Uint8Array | undefined;
-  /** Called before each attempt. Nothing leaves if it throws: the approval may have been revoked in between. */
-  readonly confirm: () => Promise<void>;
+  /** Asked before each attempt. Nothing leaves if it throws: the approval may have been revoked or used in between. */
+  readonly met: Pick<Met, 'confirm' | 'claim'>;
   /** The end of the whole request. */
   readonly signal: AbortSignal;
 }
@@ -62,11 +64,13 @@ export async function sendUpstream(
   const attempt = (): Promise<Received> =>
     limiter.run(
       async () => {
-        await outgoing.confirm();
-        if (isFirst) await beforeFirst();
-        isFirst = false;
-        const token = await deps.tokens.getToken(tokenRequest, signal);
-        return { token, answer: await deps.upstream(upstreamRequest(outgoing, token, place)) };
+        const claim = await claimOf(outgoing);
+        const token = await orGivenBack(claim, async () => {
+          if (isFirst) await beforeFirst();
+          isFirst = false;
+          return deps.tokens.getToken(tokenRequest, signal);
+        });
+        return { token, answer: await sendClaimed(deps, claim, upstreamRequest(outgoing, token, place)) };
       },
       requesters,
       signal,
@@ -74,7 +78,7 @@ export async function sendUpstream(
   try {
     return await retry(attempt, {
       clock: deps.clock,
-      attempts: outgoing.verdict.request.method === 'GET' ? attempts : 1,
+      attempts: isReading(outgoing) ? attempts : 1,
       afterValue: ({ answer }, count) => pauseMs(deps, answer, count),
       afterError: (error, count) => (isNetworkFailure(error) ? backOff(deps, count) : undefined),
       signal,
@@ -82,6 +86,36 @@ export async function sendUpstream(
   } catch (error) {
     if (error instanceof OutboundError) throw outboundFailure(error, 'resource_error', 'The resource');
     throw error;
+  }
+}
+
+const isReading = ({ verdict }: Pick<Outgoing, 'verdict'>): boolean => verdict.request.method === 'GET';
+
+/** @throws BrokerError approval_ended, storage_unavailable */
+async function claimOf({ met, verdict }: Outgoing): Promise<Claim> {
+  if (!isReading({ verdict })) return met.claim();
+  await met.confirm();
+  return freeClaim;
+}
+
+/** Gives the claim back if the last steps before the request leaves fail. */
+async function orGivenBack<T>(claim: Claim, steps: () => Promise<T>): Promise<T> {
+  try {
+    return await steps();
+  } catch (thrown) {
+    await claim.giveBack();
+    throw thrown;
+  }
+}
+
+async function sendClaimed({ upstream }: GatewayDeps, claim: Claim, request: UpstreamRequest): Promise<Answer> {
+  try {
+    const answer = await upstream(request);
+    await claim.conclude(true);
+    return answer;
+  } catch (thrown) {
+    await (isUnsent(thrown) ? claim.giveBack() : claim.conclude(false));
+    throw thrown;
   }
 }
 

@@ -57,9 +57,9 @@ async function serve(deps: GatewayDeps, order: GatewayOrder, sender: Sender, sig
   }
   if ('pending' in condition) return pendingReply(condition.pending);
   const { judged } = authorization;
-  const { confirm, facts: met } = condition.met;
-  Object.assign(facts, met);
-  const common = { deps, sender, authorization, signal, confirm, gatewayUrl: order.gatewayUrl };
+  const { met } = condition;
+  Object.assign(facts, met.facts);
+  const common = { deps, sender, authorization, signal, met, gatewayUrl: order.gatewayUrl };
   if (judged.batch) return serveBatch(common, facts, judged.parts);
   const { verdict, cmdlet } = judged;
   return serveOne({ ...common, verdict, body: order.body }, requestFacts(facts, verdict, cmdlet));

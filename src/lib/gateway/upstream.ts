@@ -114,3 +114,13 @@ const tooLargeCodes = ['UND_ERR_RES_EXCEEDED_MAX_SIZE', 'ERR_BUFFER_TOO_LARGE'];
 
 const isTooLarge = (error: unknown): boolean =>
   error instanceof Error && 'code' in error && tooLargeCodes.includes(String(error.code));
+
+/** Failures of a connection that was never there, so that nothing was sent. */
+const connectCodes = ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'UND_ERR_CONNECT_TIMEOUT'];
+
+/** Whether a request that failed provably did not leave. */
+export const isUnsent = (failure: unknown): boolean =>
+  failure instanceof OutboundError &&
+  failure.cause instanceof Error &&
+  'code' in failure.cause &&
+  connectCodes.includes(String(failure.cause.code));

@@ -150,7 +150,7 @@ describe('a request through the gateway', () => {
 
   const user = 'alice@contoso.example';
 
-  it('is served with the approved body only, for its time, and then refused', async () => {
+  it('is served with the approved body only, once', async () => {
     const body = { accountEnabled: false, passwordProfile: { password: 'A-new-password-1' } };
     const asked = await change(user, body, { 'x-reason': 'The%20account%20sends%20spam.' });
     const id = asked.headers.get('x-approval-id') ?? '';
@@ -164,13 +164,23 @@ describe('a request through the gateway', () => {
     expect((await change(user, body)).status).toBe(204);
     expect(await sentChanges()).toBe(1);
 
-    await endValidity(demo, id);
-    const late = await change(user, body);
-    expect([late.status, ((await late.json()) as { code: string }).code]).toEqual([403, 'approval_ended']);
+    const repeated = await change(user, body);
+    expect([repeated.status, ((await repeated.json()) as { code: string }).code]).toEqual([403, 'approval_ended']);
+    expect(await sentChanges()).toBe(1);
     const closed = await visitor.visit('approvals-show', { path: { approvalId: id }, token: approver });
-    expect(closed.body).toMatchObject({ status: 'ended', details: [] });
+    expect(closed.body).toMatchObject({ status: 'used', servedOnce: true, use: { answered: true }, details: [] });
     expect(closed.text).not.toContain('accountEnabled');
-    expect((await auditOf(id)).map(({ outcome }) => outcome)).toContain('sent');
+    const steps = (await recorded(id, 'used')).map(({ outcome }) => outcome);
+    expect(steps).toEqual(expect.arrayContaining(['asked', 'approved', 'sent', 'answered', 'used']));
+  });
+
+  it('is refused when the validity is over', async () => {
+    const asked = await change(user, { department: 'late' });
+    const id = asked.headers.get('x-approval-id') ?? '';
+    await decide(id, 'approve', approver);
+    await endValidity(demo, id);
+    const late = await change(user, { department: 'late' });
+    expect([late.status, ((await late.json()) as { code: string }).code]).toEqual([403, 'approval_ended']);
   });
 
   it('is served at once by a rule for emergencies, with a reason, and stands out in the audit log', async () => {

@@ -87,7 +87,7 @@ describe('docs/approvals.md', skippedBecause(noBrowser), () => {
     return texts.toReversed();
   }
 
-  it('a request is sent only after a second person approved it, and refused when the validity is over', async () => {
+  it('a request is sent only after a second person approved it, and once', async () => {
     const [ask = '', commands = ''] = await examplesIn('approvals.md', 'sh');
     const run = async (code: string, token: string): Promise<string> =>
       runInShell(`(${code.trim().replaceAll('contoso.com', tenant.domain)}) 2>&1 || true`, folder, {
@@ -117,25 +117,28 @@ describe('docs/approvals.md', skippedBecause(noBrowser), () => {
     expect(await run(ask, portal)).toContain('HTTP 204');
     // The other commands of the page show the same.
     const show = commands.split('\n').find((line) => line.includes('show')) ?? '';
-    expect(await run(show.replace('ID', id), await demo.callerToken())).toContain('approved');
+    expect(await run(show.replace('ID', id), await demo.callerToken())).toMatch(/used {2}1 of 1 {2}sent /);
 
-    await endValidity(demo, id);
-    expect(await run(ask, portal)).toContain('approval_ended');
-    await badge('no longer valid').waitFor();
-    await page.getByText('Its validity ended.').waitFor();
-    expect(await auditSteps()).toEqual(expect.arrayContaining(['asked', 'approved', 'sent']));
+    const repeated = await run(ask, portal);
+    expect(repeated).toContain('approval_ended');
+    expect(repeated).toContain('an approval serves a change once');
+    await badge('used').waitFor();
+    await page.getByText('It was sent and answered.').waitFor();
+    await page.getByText('Query, headers and body were removed').waitFor();
     expect(await sent()).toBe(1);
+    expect(await auditSteps()).toEqual(expect.arrayContaining(['asked', 'approved', 'sent', 'answered 204', 'used']));
   });
 
-  it('a request is sent once approved, with its body in front of the decider, and not once it is revoked', async () => {
+  it('a request is refused once its approval is revoked, and when the validity is over', async () => {
     const portal = await tokenOfCaller(demo, ['Requests.Send']);
-    const send = () =>
+    const send = (more: Readonly<Record<string, string>> = {}) =>
       fetch(`${demo.url}/api/gateway/${tenant.tenantId}/graph/v1.0/users/alice@contoso.example`, {
         method: 'PATCH',
         headers: {
           authorization: `Bearer ${portal}`,
           'content-type': 'application/json',
           'x-reason': 'The account sends spam.',
+          ...more,
         },
         body: JSON.stringify({ accountEnabled: false }),
       });
@@ -146,12 +149,20 @@ describe('docs/approvals.md', skippedBecause(noBrowser), () => {
     await page.getByText('"accountEnabled"').first().waitFor();
     await decide('Approve', 'Agreed with the customer.');
     await badge('approved').waitFor();
-    expect([(await send()).status, await sent()]).toEqual([204, 1]);
     await decide('Revoke', 'The customer called again.');
     await badge('revoked').waitFor();
     await page.getByText('Query, headers and body were removed').waitFor();
     const refused = await send();
-    expect([refused.status, await sent()]).toEqual([403, 1]);
-    expect(await auditSteps()).toEqual(expect.arrayContaining(['asked', 'approved', 'sent', 'revoked']));
+    expect([refused.status, await sent()]).toEqual([403, 0]);
+    expect(await auditSteps()).toEqual(expect.arrayContaining(['asked', 'approved', 'revoked']));
+
+    const again = (await send({ 'x-ask-again': 'true' })).headers.get('x-approval-id') ?? '';
+    await page.goto(`${demo.url}/api/dashboard#/approvals/${again}`);
+    await decide('Approve', 'Agreed with the customer.');
+    await badge('approved').waitFor();
+    await endValidity(demo, again);
+    expect([(await send()).status, await sent()]).toEqual([403, 0]);
+    await badge('no longer valid').waitFor();
+    await page.getByText('Its validity ended.').waitFor();
   });
 });

@@ -28,6 +28,7 @@ const approval = (more: Partial<ApprovalAnswer> = {}): ApprovalAnswer => ({
   expiresAt: '2026-11-24T06:00:00.000Z',
   approvalsNeeded: 1,
   approvalsGiven: 0,
+  servedOnce: true,
   possibleDecisions: ['approve', 'deny', 'revoke'],
   facts: [{ name: 'Request', value: 'PATCH /v1.0/users/0a1b' }],
   details: [{ name: 'Body', value: '{ "accountEnabled": false }' }],
@@ -147,7 +148,7 @@ describe('the list of approvals', () => {
     await press('Approve…');
     expect(root.querySelector('dialog')?.textContent).toContain('{ "accountEnabled": false }');
     expect(root.querySelector('.consequence')?.textContent).toBe(
-      'Helpdesk asks for: PATCH /v1.0/users/0a1b at graph in Contoso. It is served for 30 minutes from now, as often as it is sent.',
+      'Helpdesk asks for: PATCH /v1.0/users/0a1b at graph in Contoso. It is served once, within 30 minutes from now.',
     );
     await send('too short');
     expect(root.querySelector('.problem')?.textContent).toBe('Write at least 10 characters.');
@@ -254,6 +255,17 @@ describe('the page of an approval', () => {
     ]);
     const links = [...root.querySelectorAll('a')].map((link) => link.getAttribute('href'));
     expect(links).toContain('#/audit?approval=20261124t050000-7f3a9c21');
+  });
+
+  it.each([
+    [true, 'It was sent and answered.'],
+    [false, 'the change may have been made or not.'],
+  ])('says of a change that was sent whether an answer is known (%s)', async (answered, expected) => {
+    const use = { at: '2026-11-24T05:02:00.000Z', answered };
+    const { root } = await page('one', broker(approval({ status: 'used', possibleDecisions: [], use })).api);
+    expect(root.querySelector('.approval-history')?.textContent).toContain(expected);
+    expect(root.textContent?.includes('no answer is known')).toBe(!answered);
+    expect(root.querySelector('h2 .badge')?.textContent).toBe('used');
   });
 });
 

@@ -22,7 +22,7 @@ const summaryFields = {
   title: z.string().meta({ description: 'What is approved, in one line.' }),
   status: z.enum(approvalStatuses).meta({
     description:
-      'pending: waits for decisions. approved: the request is served. denied, revoked: ended by a decider. expired: ended without enough decisions. ended: the validity is over.',
+      'pending: waits for decisions. approved: the request is served. denied, revoked: ended by a decider. expired: ended without enough decisions. used: the change was sent. ended: the validity is over.',
   }),
   rule: z.string().meta({ description: 'The policy rule that asks for the approval.' }),
   tenantId: guid,
@@ -35,6 +35,13 @@ const summaryFields = {
   approvalsGiven: count,
   approvedAt: isoTime.optional(),
   validUntil: isoTime.optional().meta({ description: 'Until when the approved request is served.' }),
+  servedOnce: z.boolean().meta({
+    description: 'Whether the approval serves one request only: every request through the gateway that is not GET.',
+  }),
+  use: z.object({ at: isoTime, answered: z.boolean() }).optional().meta({
+    description:
+      'When the one request left. Unless `answered` is true, it may have reached the resource or not: its process died, or no answer came.',
+  }),
   closedAt: isoTime.optional(),
   possibleDecisions: z
     .array(z.enum(decisions))

@@ -28,3 +28,12 @@ it('no text of others starts a line of an approval', () => {
     String.raw`    You may approve.\u202e`,
   ]);
 });
+
+it.each([
+  [{}, 'pending  0 of 1  expires'],
+  [{ status: 'approved', approvedAtMs: askedAtMs, validUntilMs: askedAtMs + 1 }, 'approved  0 of 1  once, until'],
+  [{ status: 'used', use: { id: '', atMs: askedAtMs, answered: true } }, 'used  0 of 1  sent'],
+  [{ status: 'used', use: { id: '', atMs: askedAtMs, answered: false } }, 'so it may have been done or not'],
+] as const)('the first line of an approval says when it serves, or served (%#)', (more, expected) => {
+  expect(approvalLines(viewApproval(approval(more), askedAtMs, []))[0]).toContain(expected);
+});

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import { admit, confirm } from '../../../../src/lib/approvals/admit.ts';
+import { admit } from '../../../../src/lib/approvals/admit.ts';
+import { confirm } from '../../../../src/lib/approvals/confirm-approval.ts';
 import type { ApprovalDecision, Party } from '../../../../src/lib/approvals/approval.ts';
 import { digestOf } from '../../../../src/lib/approvals/digest.ts';
 import { silentLogger } from '../../../../src/lib/runtime/log.ts';

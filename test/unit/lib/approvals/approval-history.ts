@@ -1,18 +1,26 @@
-import { admit, confirm } from '../../../../src/lib/approvals/admit.ts';
+import { admit } from '../../../../src/lib/approvals/admit.ts';
+import { confirm } from '../../../../src/lib/approvals/confirm-approval.ts';
 import { announceApproval } from '../../../../src/lib/approvals/announce-approval.ts';
-import { type Approval, type DecisionKind, decisions, isClosed } from '../../../../src/lib/approvals/approval.ts';
+import {
+  type Approval,
+  type ApprovalKind,
+  approvalKinds,
+  type DecisionKind,
+  decisions,
+  isChange,
+  isClosed,
+} from '../../../../src/lib/approvals/approval.ts';
 import { approvalInstanceId } from '../../../../src/lib/approvals/approval-orchestrations.ts';
 import { decideApproval } from '../../../../src/lib/approvals/decide-approval.ts';
 import { settleApproval } from '../../../../src/lib/approvals/settle-approval.ts';
 import { watchApprovals } from '../../../../src/lib/approvals/watch-approvals.ts';
 import type { ApprovalTerms } from '../../../../src/lib/callers/approval-keys.ts';
-import { BrokerError } from '../../../../src/lib/model/errors.ts';
 import { silentLogger } from '../../../../src/lib/runtime/log.ts';
 import { approval } from '../../../support/approval-records.ts';
 import { guid } from '../../../support/audit-entries.ts';
-import { Killed } from '../../../support/interrupted-approvals.ts';
 import { type End, ReferenceApproval, type ReferenceDecision } from '../../../support/reference-approval.ts';
-import { ApprovalWorld, askers, deciders, people, portal, roleSets, type Tally } from './approval-world.ts';
+import { Changes } from './approval-changes.ts';
+import { ApprovalWorld, askers, codeOf, deciders, people, portal, roleSets, type Tally } from './approval-world.ts';
 
 /** One generated history: the real functions, and beside them the reference, which must agree after every step. */
 export class History {
@@ -21,12 +29,17 @@ export class History {
   readonly #latest = new Map<string, ReferenceApproval>();
   /** The share of decisions by people who hold all roles. */
   readonly #proper: number;
+  /** What is mostly asked for. */
+  readonly #kind: ApprovalKind;
+  readonly #changes: Changes;
   /** Time stands still while two instances race: the first has read its clock. */
   #isRacing = false;
 
   constructor(seed: number, tally: Tally) {
     this.#world = new ApprovalWorld(seed, tally);
     this.#proper = this.#world.pick([0, 0.5, 1]);
+    this.#kind = this.#world.pick(approvalKinds);
+    this.#changes = new Changes(this.#world, () => this.#meanwhile());
   }
 
   get problems(): readonly string[] {
@@ -83,14 +96,15 @@ export class History {
     const terms = this.#world.rule;
     if (terms === undefined) return;
     const [asker, askAgain] = [this.#world.pick(askers), this.#world.chance(0.4)];
-    const digest = asker.objectId.padEnd(64, '0');
+    const kind = this.#world.chance(0.9) ? this.#kind : 'token';
+    const digest = asker.objectId.padEnd(64, kind === 'token' ? '0' : '1');
     const asking = {
       caller: { ...asker, roles: [] },
       correlationId: guid(3),
       log: silentLogger,
       orchestrations: this.#world.orchestrations,
     };
-    const subject = { ...approval().subject, kind: 'token', digest } as const;
+    const subject = { ...approval().subject, kind, digest };
     const outcome = await admit(this.#world.deps, subject, terms, { ...asking, askAgain }).catch(codeOf);
     const before = this.#latest.get(digest);
     const expected = this.#expected(before, terms, askAgain);
@@ -125,13 +139,23 @@ export class History {
   async #serve(admitted: Approval, terms: ApprovalTerms): Promise<void> {
     if (!this.#isRacing && this.#world.chance(0.3)) this.#world.pass();
     if (this.#world.chance(0.6)) await this.#decide();
+    const record = this.#records.get(admitted.id);
+    if (record !== undefined && isChange(admitted.subject)) return this.#changes.send(admitted, terms, record);
     const outcome = (await confirm(this.#world.deps, admitted, terms).catch(codeOf)) ?? 'served';
-    const may = this.#records.get(admitted.id)?.serves(this.#world.nowMs, terms, this.#world.reads) === true;
+    const may = record?.serves(this.#world.nowMs, terms, this.#world.reads) === true;
     this.#world.agree(
       (outcome === 'served') === may,
       `${outcome} at the end, expected ${may ? 'served' : 'a refusal'}`,
     );
     this.#world.count(outcome === 'served' ? 'confirmed' : 'stopped');
+  }
+
+  /** While a change is on its way, other instances act, and a slow one is taken for dead. */
+  async #meanwhile(): Promise<void> {
+    if (this.#isRacing) return;
+    if (this.#world.chance(0.3)) this.#world.pass();
+    await this.#act();
+    this.#compare();
   }
 
   async #decide(): Promise<void> {
@@ -187,7 +211,7 @@ export class History {
         continue;
       }
       this.#world.agree(stored.decisions.length === record.decisions, 'a decision is missing or twice');
-      if (isClosed(stored.status) && record.end === undefined) {
+      if (stored.closedAtMs !== undefined && record.end === undefined) {
         this.#world.agree(
           record.standing(this.#world.nowMs, undefined) === stored.status,
           `closed as ${stored.status} too early`,
@@ -223,11 +247,4 @@ export class History {
   }
 
   #anyRecord = (): ReferenceApproval | undefined => [...this.#records.values()].at(-1 - this.#world.below(2));
-}
-
-/** The code of the refusal, or `killed`. */
-function codeOf(thrown: unknown): string {
-  if (thrown instanceof Killed) return 'killed';
-  if (thrown instanceof BrokerError) return thrown.code;
-  throw thrown;
 }

@@ -2,6 +2,7 @@ import type { AuditEntry } from '../../../../src/lib/audit/audit-log.ts';
 import type { ApprovalTerms } from '../../../../src/lib/callers/approval-keys.ts';
 import { denyAll } from '../../../../src/lib/callers/policy.ts';
 import type { Caller } from '../../../../src/lib/model/caller.ts';
+import { BrokerError } from '../../../../src/lib/model/errors.ts';
 import { silentLogger } from '../../../../src/lib/runtime/log.ts';
 import { seededRandom } from '../../../fakes/fake-clock.ts';
 import { approval, askedAtMs, minuteMs, person } from '../../../support/approval-records.ts';
@@ -10,6 +11,7 @@ import { guid } from '../../../support/audit-entries.ts';
 import {
   interrupted,
   interruptedLog,
+  Killed,
   Killer,
   RememberedOrchestrations,
 } from '../../../support/interrupted-approvals.ts';
@@ -58,7 +60,8 @@ export class ApprovalWorld {
     const memory = memoryApprovals({
       audit: { record: async (entry) => void this.entries.push(entry) },
       policy: { current: async () => this.#policy() as never },
-      clock: { nowMs: () => this.nowMs, sleep: () => Promise.resolve() },
+      // Deadlines are those of the process, which is fast here.
+      clock: { nowMs: () => this.nowMs, sleep: () => new Promise<void>(() => {}) },
     });
     this.log = memory.approvalLog;
     this.deps = {
@@ -122,4 +125,11 @@ export class ApprovalWorld {
       validMinutes: this.pick([1, 10, 30, 60]),
     };
   }
+}
+
+/** The code of the refusal, or `killed`. */
+export function codeOf(thrown: unknown): string {
+  if (thrown instanceof Killed) return 'killed';
+  if (thrown instanceof BrokerError) return thrown.code;
+  throw thrown;
 }

@@ -1,0 +1,112 @@
+import type { ApprovalTerms } from '../callers/approval-keys.ts';
+import { BrokerError } from '../model/errors.ts';
+import { withDeadline } from '../runtime/deadline.ts';
+import { errorFields } from '../runtime/log.ts';
+import type { Asking } from './admit.ts';
+import type { Approval } from './approval.ts';
+import type { StoredApproval } from './approval-log.ts';
+import { approvalInstanceId, decidedEventName } from './approval-orchestrations.ts';
+import type { Approvals } from './approvals.ts';
+import { servingApproval } from './confirm-approval.ts';
+import { closed } from './judge-decision.ts';
+
+/** Attempts at a write while others write to the same record. */
+const attempts = 8;
+/** The caller waits this long, at most, for what became of its request to be noted, in milliseconds. */
+const longestNoteMs = 3_000;
+
+/** The right of one request to leave. Its holder calls one of the two, once. Neither throws. */
+export interface Claim {
+  /** The request provably did not leave, so the same request may be sent later. */
+  giveBack(): Promise<void>;
+  /** @param answered whether the resource answered. If not, the request may have reached it. */
+  conclude(answered: boolean): Promise<void>;
+}
+
+/** For a request that needs no approval. */
+export const freeClaim: Claim = { giveBack: () => Promise.resolve(), conclude: () => Promise.resolve() };
+
+/**
+ * Uses an approval up, right before a request that changes something leaves. Of several repeats of a request at the same
+ * time, on whatever instances, exactly one gets the claim. If its process dies, nobody gets another.
+ * @throws BrokerError approval_ended; storage_unavailable.
+ */
+export async function claimApproval(
+  deps: Approvals,
+  { id }: Pick<Approval, 'id'>,
+  terms: ApprovalTerms,
+  asking: Pick<Asking, 'log' | 'orchestrations'>,
+): Promise<Claim> {
+  const use = { id: deps.newId(), atMs: deps.clock.nowMs(), answered: false };
+  const claim = { approvalId: id, useId: use.id };
+  try {
+    for (let attempt = 1; attempt <= attempts; attempt += 1) {
+      // Storage repeats a write whose reply was lost, and then reports a conflict with itself.
+      if (attempt > 1 && (await claimed(deps, claim)) !== undefined) return claimOf(deps, claim, asking);
+      const { approval, version } = await servingApproval(deps, id, terms);
+      if (await deps.approvalLog.change({ ...approval, status: 'used', use }, version)) {
+        return claimOf(deps, claim, asking);
+      }
+    }
+    throw new BrokerError('storage_unavailable', 'Others write to the approval at the same time.');
+  } catch (thrown) {
+    // The write may have succeeded although its reply was lost.
+    if (!(thrown instanceof BrokerError && thrown.code === 'approval_ended')) {
+      await claimOf(deps, claim, asking).giveBack();
+    }
+    throw thrown;
+  }
+}
+
+interface ClaimId {
+  readonly approvalId: string;
+  readonly useId: string;
+}
+
+function claimOf(
+  deps: Approvals,
+  claim: ClaimId,
+  { log, orchestrations }: Pick<Asking, 'log' | 'orchestrations'>,
+): Claim {
+  const { approvalId } = claim;
+  const note = async (change: (approval: Approval) => Approval): Promise<void> => {
+    try {
+      await withDeadline(deps.clock, longestNoteMs, () => write(deps, claim, change));
+    } catch (thrown) {
+      // The approval stays used, and its outcome unknown.
+      log.log('error', 'approval.use_not_noted', { approvalId, ...errorFields(thrown) });
+    }
+  };
+  return {
+    giveBack: () => note((approval) => ({ ...approval, status: 'approved', use: undefined })),
+    conclude: async (answered) => {
+      await note((approval) => concluded(approval, answered, deps.clock.nowMs()));
+      log.log('info', 'approval.used', { approvalId, answered });
+      // It closes the approval later without this.
+      await orchestrations
+        .raise(approvalInstanceId(approvalId), decidedEventName)
+        .catch((thrown: unknown) => log.log('warn', 'approval.not_woken', { approvalId, ...errorFields(thrown) }));
+    },
+  };
+}
+
+const concluded = (approval: Approval, answered: boolean, nowMs: number): Approval =>
+  closed({ ...approval, use: approval.use && { ...approval.use, answered } }, 'used', nowMs, false);
+
+/** The record, as long as it is claimed and not closed. A claim that was given up for its age is final. */
+async function claimed(
+  { approvalLog }: Approvals,
+  { approvalId, useId }: ClaimId,
+): Promise<StoredApproval | undefined> {
+  const stored = await approvalLog.find(approvalId);
+  const isHeld = stored?.approval.use?.id === useId && stored.approval.closedAtMs === undefined;
+  return isHeld ? stored : undefined;
+}
+
+async function write(deps: Approvals, claim: ClaimId, change: (approval: Approval) => Approval): Promise<void> {
+  for (let attempt = 1; attempt <= attempts; attempt += 1) {
+    const held = await claimed(deps, claim);
+    if (held === undefined || (await deps.approvalLog.change(change(held.approval), held.version))) return;
+  }
+  throw new BrokerError('storage_unavailable', 'Others write to the approval at the same time.');
+}
