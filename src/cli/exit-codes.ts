@@ -5,7 +5,7 @@ export const exitCodes = {
   ok: 0,
   failure: 1,
   usage: 2,
-  /** Some tenants failed, the others succeeded. */
+  /** Some tenants failed, the others succeeded; or a policy allows something on a condition only. */
   partial: 3,
   /** A person must sign in, consent or repair the credential. */
   signInNeeded: 4,

@@ -65,7 +65,7 @@ function registerTest(policy: Command): void {
   policy
     .command('test')
     .description(
-      'Explain the decision about a token (--resource), a request through the gateway (--request) or reading (--read), for a caller and a tenant. Exit 0: allowed, 1: denied.',
+      'Explain the decision about a token (--resource), a request through the gateway (--request) or reading (--read), for a caller and a tenant. Exit 0: allowed, 1: denied, 3: only with an approval or in an emergency.',
     )
     .requiredOption('--caller <id>', 'application (client) id of the caller', guid)
     .requiredOption('--tenant <id-or-domain...>', 'the tenant: its id, its domains or both', collectTenants)
@@ -127,7 +127,7 @@ async function testPolicy(options: TestOptions, command: Command): Promise<void>
     tags: await tagFacts(options.tag, command),
   };
   const notes = notesOn(options, parsed.policy);
-  const [isAllowed, report, text] =
+  const [result, report, text] =
     request !== undefined
       ? await requestOutcome(parsed.policy, { ...tenant, caller, request }, options, notes)
       : resource === undefined
@@ -137,7 +137,7 @@ async function testPolicy(options: TestOptions, command: Command): Promise<void>
             notes,
           );
   print(options.json ? JSON.stringify(report, undefined, 2) : text);
-  if (!isAllowed) throw new CommandOutcome(exitCodes.failure);
+  if (result !== 'allowed') throw new CommandOutcome(result === 'denied' ? exitCodes.failure : exitCodes.partial);
 }
 
 /** What `tag:` entries may name of the tags on the command line. */

@@ -1,19 +1,31 @@
 import type { Rule } from '../../lib/callers/policy.ts';
 import type { Explanation, ReadingExplanation } from '../../lib/callers/explain.ts';
 
-/** Whether the test passed, its JSON document and its text. */
-type TestOutcome = readonly [boolean, unknown, string];
+/** `conditional`: with an approval of other people, or in an emergency. */
+export type TestResult = 'allowed' | 'conditional' | 'denied';
+
+/** The result of the test, its JSON document and its text. */
+type TestOutcome = readonly [TestResult, unknown, string];
+
+/** What a rule with a condition makes of a request that it allows. */
+export const resultOf = (
+  allowed: boolean,
+  { approval, breakGlass = false }: Partial<Pick<Rule, 'approval' | 'breakGlass'>>,
+): TestResult => {
+  if (!allowed) return 'denied';
+  return approval === undefined && !breakGlass ? 'allowed' : 'conditional';
+};
 
 /** What the rules make of a token. */
 export const tokenOutcome = (explanation: Explanation, notes: readonly string[]): TestOutcome => [
-  explanation.decision.allow,
+  resultOf(explanation.decision.allow, explanation.decision.allow ? explanation.decision : {}),
   testReport(explanation, notes),
   testText(explanation, notes),
 ];
 
 /** What the rules make of reading. */
 export const readingOutcome = (explanation: ReadingExplanation, notes: readonly string[]): TestOutcome => [
-  explanation.readable,
+  explanation.readable ? 'allowed' : 'denied',
   { ...explanation, notes },
   readingText(explanation, notes),
 ];

@@ -2,7 +2,7 @@ import type { PermissionMap } from 'graph-permissions/permission-map';
 import type { AccessPolicy } from '../../lib/callers/policy.ts';
 import type { ExplainedRequest, RequestFinding } from '../../lib/gateway/explain-request.ts';
 import { settingsSchema } from '../../lib/config/settings.ts';
-import { headOf, notNeeded } from './explained.ts';
+import { headOf, notNeeded, resultOf, type TestResult } from './explained.ts';
 import { readLocalSettings } from '../sign-in/target.ts';
 import { UsageError } from '../run-program.ts';
 
@@ -12,7 +12,7 @@ interface AskedRequest extends Omit<ExplainedRequest, 'order' | 'map'> {
 }
 
 /**
- * Explains a request through the gateway: whether it is allowed, the JSON document and the text.
+ * Explains a request through the gateway: the result, the JSON document and the text.
  * @throws UsageError for a request that is no method and path.
  */
 export async function requestOutcome(
@@ -20,7 +20,7 @@ export async function requestOutcome(
   { request, ...asked }: AskedRequest,
   { resource = 'graph', body }: { readonly resource?: string; readonly body?: string },
   notes: readonly string[],
-): Promise<readonly [boolean, unknown, string]> {
+): Promise<readonly [TestResult, unknown, string]> {
   const [method = '', url, ...rest] = request.trim().split(/ +/);
   if (url?.startsWith('/') !== true || rest.length > 0)
     throw new UsageError('--request is not a method and a path, such as "GET /v1.0/users".');
@@ -39,7 +39,7 @@ export async function requestOutcome(
   const lines = explanation.rules.map((finding, index) => `  ${index + 1}. ${finding.rule}: ${verdictOf(finding)}`);
   const further = [...notes, ...note];
   const text = [headline, ...lines, ...further.map((each) => `  Note: ${each}`)].join('\n');
-  return [explanation.allowed, { ...explanation, notes: further }, text];
+  return [resultOf(explanation.allowed, explanation), { ...explanation, notes: further }, text];
 }
 
 const by = (permissions: readonly string[] = []): string =>

@@ -112,7 +112,7 @@ it.each([
   await writeFile(file, JSON.stringify({ version: 1, rules: [{ ...rule, ...condition }] }));
   const words = ['test', '--file', file, '--caller', helpdesk, '--tenant', guid(5), '--resource', 'graph'];
   const answer = await ptb(...words);
-  expect([answer.exit, answer.out]).toEqual([0, expect.stringContaining(head)]);
+  expect([answer.exit, answer.out]).toEqual([3, expect.stringContaining(head)]);
   expect(JSON.parse((await ptb(...words, '--json')).out)).toMatchObject({ allowed: true, ...condition });
 });
 
@@ -253,7 +253,7 @@ describe('ptb policy test --request', () => {
     const emergency = { ...users, breakGlass: true };
     const policy = rules(emergency, approved, { ...users, scopes: ['Group.Read.All'] });
     const asked = await explained('GET /v1.0/users', policy);
-    expect(asked.exit).toBe(0);
+    expect(asked.exit).toBe(3);
     expect(asked.out.split('\n').slice(0, 3)).toEqual([
       'Needs 2 approvals by "rule 2": sends GET /v1.0/users by User.Read.All, with a token of the application default.',
       '  1. rule 1: allows on a condition; another rule comes before it',
