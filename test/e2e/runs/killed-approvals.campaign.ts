@@ -1,0 +1,3 @@
+import { testKilledApprovals } from './killed-approvals.ts';
+
+testKilledApprovals(50, 500);
