@@ -57,7 +57,7 @@ export interface ApprovalDecision {
 }
 
 /** The one request that changes something under an approval. */
-export interface ApprovalUse {
+interface ApprovalUse {
   /** Unique: tells a repeated write from another request. */
   readonly id: string;
   readonly atMs: number;

@@ -23,7 +23,15 @@ async function stage(...records: readonly Partial<Approval>[]) {
     await deps.approvalLog.create(approval({ id: idOf(index), subject, ...more }), undefined, 20);
   }
   const outcomes = () => audit.entries.map(({ outcome }) => outcome);
-  return { clock, audit, deps, orchestrations, watch: () => watchApprovals(deps), outcomes, events: recorder.events };
+  return {
+    clock,
+    audit,
+    deps,
+    orchestrations,
+    watch: () => watchApprovals(deps),
+    outcomes,
+    events: () => recorder.events(),
+  };
 }
 
 const idOf = (index: number): string => `20261124t050000-0000000${index}`;
