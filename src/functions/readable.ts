@@ -1,13 +1,16 @@
 import type { Services } from '../composition.ts';
 import { readableTenants } from '../lib/api/readable-tenants.ts';
+import type { AskedTenants } from '../lib/groups/asked.ts';
 import { type Caller, callerIdOf } from '../lib/model/caller.ts';
 import { BrokerError } from '../lib/model/errors.ts';
 import { parseDomainName, parseTenantId, type TenantId } from '../lib/model/identifiers.ts';
 import type { ReadableTenants } from '../lib/model/readable-tenants.ts';
+import { chosenRuns } from '../lib/runs/chosen-runs.ts';
 import { type ReadableRuns, readableRuns, tenantsOfRun } from '../lib/runs/readable-runs.ts';
 import { noRuns, withOwnQueries } from '../lib/runs/own-queries.ts';
 import type { Run } from '../lib/runs/run.ts';
 import { findRun } from './find-run.ts';
+import { choosing } from './tenant-choice.ts';
 
 /** Those who may read runs, and those who may ask queries, which read their own. */
 export const runReaders = ['Runs.Read', 'Requests.Send'] as const;
@@ -19,6 +22,17 @@ export async function runsFor({ runs, ...deps }: Services, caller: Caller): Prom
   if (mayReadRuns && readable === '*') return runs;
   const others = mayReadRuns ? readableRuns(runs, readable) : noRuns;
   return caller.roles.includes('Requests.Send') ? withOwnQueries(runs, others, caller) : others;
+}
+
+/**
+ * The same, limited to the tenants that the caller asks for.
+ * @throws BrokerError like `runsFor` and `choosing`.
+ */
+export async function chosenRunsFor(services: Services, caller: Caller, asked: AskedTenants): Promise<ReadableRuns> {
+  const runs = await runsFor(services, caller);
+  if (asked.tenants === undefined && asked.except === undefined) return runs;
+  const readable = await readableTenants(services, caller);
+  return chosenRuns(runs, await choosing(services, { caller, readable }, asked));
 }
 
 /** Those who may control runs, and those who may ask queries, which control their own. */

@@ -1,6 +1,7 @@
 import type { Services } from '../composition.ts';
 import type { RunChangesAnswer } from '../lib/api/answers/runs.ts';
 import { exampleDomain, exampleRunId, exampleTenantId } from '../lib/api/examples.ts';
+import { directoryFailures } from '../lib/api/failures.ts';
 import { changesQuerySchema, resultsQuerySchema } from '../lib/api/requests.ts';
 import { jsonContent, type RouteDocument } from '../lib/api/route.ts';
 import { BrokerError } from '../lib/model/errors.ts';
@@ -15,7 +16,7 @@ import { queryJob, type Run } from '../lib/runs/run.ts';
 import { nextLink } from '../lib/runtime/link-header.ts';
 import { findRun, runIdParameter } from './find-run.ts';
 import { jobRegistry } from './job-registry.ts';
-import { runReaders, runsFor } from './readable.ts';
+import { chosenRunsFor, runReaders, runsFor } from './readable.ts';
 import { route } from './route.ts';
 
 export const downloadResults = route(
@@ -25,12 +26,12 @@ export const downloadResults = route(
     path: '/runs/{runId}/results',
     access: runReaders,
     query: resultsQuerySchema,
-    failures: ['run_not_found', 'plan_changed', 'storage_unavailable'],
+    failures: ['run_not_found', 'plan_changed', ...directoryFailures, 'storage_unavailable'],
     document: documentResults,
   },
   async (services, { caller, path, query }) => {
-    const { format } = query;
-    const runs = await runsFor(services, caller);
+    const { format, tenants, except } = query;
+    const runs = await chosenRunsFor(services, caller, query);
     const run = await findRun(runs.log, path.runId);
     const { text, continuation } = await readInTime(services.clock, runs, (inTime) =>
       query.order === 'arrival'
@@ -38,7 +39,8 @@ export const downloadResults = route(
         : readResultPage(inTime, run, jobRegistry.find(run.job), query),
     );
     const order = query.order === 'arrival' ? { order: query.order } : {};
-    const next = continuation && { link: nextLink({ format, limit: String(query.limit), ...order, continuation }) };
+    const asked = { ...order, ...listed({ tenants, except }) };
+    const next = continuation && { link: nextLink({ format, limit: String(query.limit), ...asked, continuation }) };
     const fileName = `${run.runId.replaceAll(':', '')}.${format}`;
     return {
       status: 200,
@@ -52,6 +54,12 @@ export const downloadResults = route(
     };
   },
 );
+
+/** Lists in a query, as they were asked for. */
+const listed = (lists: Readonly<Record<string, readonly string[] | undefined>>): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    Object.entries(lists).flatMap(([name, list]) => (list === undefined ? [] : [[name, list.join()]])),
+  );
 
 export const compareWithEarlierRun = route(
   {

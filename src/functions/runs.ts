@@ -7,13 +7,14 @@ import {
   exampleSummary,
   exampleTime,
 } from '../lib/api/examples.ts';
+import { directoryFailures } from '../lib/api/failures.ts';
 import { listRunsQuerySchema, runTenantsQuerySchema } from '../lib/api/requests.ts';
 import { jsonContent, type RouteDocument } from '../lib/api/route.ts';
 import { readInTime } from '../lib/runs/read-in-time.ts';
 import { viewRunTenants } from '../lib/runs/run-tenants.ts';
 import { summarise, viewRun } from '../lib/runs/run-view.ts';
 import { findRun, runIdParameter } from './find-run.ts';
-import { runReaders, runsFor } from './readable.ts';
+import { chosenRunsFor, runReaders, runsFor } from './readable.ts';
 import { route } from './route.ts';
 
 route(
@@ -59,11 +60,11 @@ export const listRunTenants = route(
     path: '/runs/{runId}/tenants',
     access: runReaders,
     query: runTenantsQuerySchema,
-    failures: ['run_not_found', 'plan_changed', 'storage_unavailable'],
+    failures: ['run_not_found', 'plan_changed', ...directoryFailures, 'storage_unavailable'],
     document: documentTenants,
   },
   async (services, { caller, path, query }) => {
-    const runs = await runsFor(services, caller);
+    const runs = await chosenRunsFor(services, caller, query);
     const answer: RunTenantsAnswer = await readInTime(services.clock, runs, async (inTime) =>
       viewRunTenants(inTime, await findRun(inTime.log, path.runId), query.outcome),
     );

@@ -2,8 +2,10 @@ import type { Services } from '../composition.ts';
 import { type AskedTenants, choiceAsked } from '../lib/groups/asked.ts';
 import { noGroups, type TenantGroups } from '../lib/groups/tenant-groups.ts';
 import { choiceOf, chooses, createSetCompiler, type TenantChoice } from '../lib/groups/tenant-set.ts';
+import { type Caller, callerIdOf } from '../lib/model/caller.ts';
+import type { TenantId } from '../lib/model/identifiers.ts';
 import type { ReadableTenants } from '../lib/model/readable-tenants.ts';
-import { knowTenants } from '../lib/tenants/chosen-tenants.ts';
+import { knowTenants, knowTenantsForLimited } from '../lib/tenants/chosen-tenants.ts';
 
 /**
  * The groups of the policy that a caller may know about: all, or those that contain a tenant that it may read.
@@ -41,4 +43,21 @@ export async function chosenBy(
   const { groups } = (await services.callers.policy.current()).policy;
   const namesGroup = [...(asked.tenants ?? []), ...(asked.except ?? [])].some((entry) => entry.startsWith('group:'));
   return choiceAsked(asked, groups, namesGroup ? await visibleGroups(services, readable) : groups);
+}
+
+/**
+ * Tells for any tenant whether a caller asks for it.
+ * @throws BrokerError as {@link chosenBy} does; storage_unavailable, or a failure to find out the tenant of a domain.
+ */
+export async function choosing(
+  services: Services,
+  { caller, readable }: { readonly caller: Caller; readonly readable: ReadableTenants },
+  asked: AskedTenants,
+): Promise<(tenantId: TenantId) => boolean> {
+  const choice = await chosenBy(services, readable, asked);
+  const known =
+    readable === '*'
+      ? await knowTenants(services, [choice], callerIdOf(caller))
+      : await knowTenantsForLimited(services, choice, callerIdOf(caller));
+  return (tenantId) => chooses(choice, known.factsOf(tenantId));
 }

@@ -4,15 +4,12 @@ import { directoryFailures } from '../lib/api/failures.ts';
 import { readableTenants } from '../lib/api/readable-tenants.ts';
 import { jsonContent, type RouteDocument } from '../lib/api/route.ts';
 import { tenantsQuerySchema } from '../lib/api/requests.ts';
-import { chooses } from '../lib/groups/tenant-set.ts';
-import { callerIdOf } from '../lib/model/caller.ts';
 import { mayRead } from '../lib/model/readable-tenants.ts';
 import { isoTime } from '../lib/runtime/clock.ts';
-import { knowTenants, knowTenantsForLimited } from '../lib/tenants/chosen-tenants.ts';
 import type { DelegatedTenant } from '../lib/tenants/tenant.ts';
 import { readMarks, type TenantMarks } from '../lib/tenants/tenant-marks.ts';
 import { route } from './route.ts';
-import { chosenBy } from './tenant-choice.ts';
+import { choosing } from './tenant-choice.ts';
 import { exampleTenant, incompleteList, noLastResults, readLastResults, viewTenant } from './tenant-views.ts';
 
 export const tenants = route(
@@ -27,15 +24,11 @@ export const tenants = route(
   },
   async (services, { caller, query, log }) => {
     const readable = await readableTenants(services, caller);
-    const choice = await chosenBy(services, readable, query);
-    const known =
-      readable === '*'
-        ? await knowTenants(services, [choice], callerIdOf(caller))
-        : await knowTenantsForLimited(services, choice, callerIdOf(caller));
+    const isChosen = await choosing(services, { caller, readable }, query);
     const list = await services.directory.snapshot();
     const { asOfMs } = list;
     const readableList = list.tenants.filter(({ tenantId }) => mayRead(readable, tenantId));
-    const tenants = readableList.filter(({ tenantId }) => chooses(choice, known.factsOf(tenantId)));
+    const tenants = readableList.filter(({ tenantId }) => isChosen(tenantId));
     // The warnings may name any tenant.
     const warnings = readable === '*' || list.warnings.length === 0 ? list.warnings : [incompleteList];
     const { groups } = (await services.callers.policy.current()).policy;

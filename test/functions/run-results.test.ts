@@ -7,6 +7,7 @@ import type { TenantRun } from '../../src/lib/runs/run.ts';
 import { silentLogger } from '../../src/lib/runtime/log.ts';
 import { MemoryRunLog, MemoryRunResults } from '../fakes/memory-run-log.ts';
 import { FakeClock, settle } from '../fakes/fake-clock.ts';
+import { MemoryTenantTags } from '../fakes/memory-tenant-tags.ts';
 import { openPolicy } from '../support/open-policy.ts';
 import { guid, tenant } from '../support/audit-entries.ts';
 
@@ -188,4 +189,70 @@ it.each(handlers)('reads nothing more for %s once it has answered that storage i
   expect(before).toBeGreaterThan(1);
   for (let ms = 0; ms < 60_000; ms += 1_000) await clock.advance(1_000);
   expect(reads).toBe(before);
+});
+
+/** A run over three tenants with a row each. The first two have a tag. */
+async function tagged() {
+  const staged = await stage();
+  const { services, log, results } = staged;
+  const tenants = [record(1), record(2), record(3)];
+  const runId = 'licence-report@second';
+  const decided = [{ tenantId: tenant(4), name: 'Tenant 4' }];
+  results.plan = async () =>
+    ({ job: 'licence-report', parameters: {}, attempt: tenants, decided, digest: '' }) as never;
+  for (const each of tenants) {
+    await log.recordTenant(runId, each);
+    await results.putRows(runId, each.rowsName ?? '', '{"n":1}\n');
+  }
+  const tags = { [tenant(1)]: ['managed', 'trial'], [tenant(2)]: ['managed'], [tenant(4)]: ['managed'] };
+  Object.assign(services, { tenantTags: new MemoryTenantTags(tags), directory: {} });
+  const call = (query: string) => ({
+    ...staged.second,
+    request: new HttpRequest({ method: 'GET', url: `http://localhost/api/runs/x?${query}`, params: { runId } }),
+  });
+  return { services, call };
+}
+
+const tenantsIn = (text: unknown): string[] =>
+  String(text)
+    .trim()
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => (JSON.parse(line) as { tenantId: string }).tenantId);
+
+it.each([
+  ['', [1, 2, 3]],
+  ['tenants=tag:managed', [1, 2]],
+  ['tenants=tag:managed&except=tag:trial', [2]],
+  [`except=${tenant(1)}`, [2, 3]],
+  [`tenants=${tenant(3)},tag:trial`, [1, 3]],
+  ['tenants=tag:nobody', []],
+])('rows are limited to the tenants of the query %s', async (query, expected) => {
+  const { services, call } = await tagged();
+  const { body } = await downloadResults.answer(services, call(`format=jsonl&${query}`));
+  expect(tenantsIn(body)).toEqual(expected.map(tenant));
+});
+
+it('the link to the next page keeps the tenants', async () => {
+  const { services, call } = await tagged();
+  const asked = 'format=jsonl&limit=1&tenants=tag:managed&except=tag:nobody';
+  const { headers, body } = await downloadResults.answer(services, call(asked));
+  const link = new Headers(headers as Record<string, string>).get('link') ?? '';
+  const next = new URLSearchParams(/<\?([^>]*)>/.exec(link)?.[1]);
+  expect([next.get('tenants'), next.get('except')]).toEqual(['tag:managed', 'tag:nobody']);
+  const following = await downloadResults.answer(services, call(next.toString()));
+  expect([...tenantsIn(body), ...tenantsIn(following.body)]).toEqual([tenant(1), tenant(2)]);
+  expect(new Headers(following.headers as Record<string, string>).get('link')).toBeNull();
+});
+
+it('the tenants of a run are limited by group and tag, also those that were decided without an attempt', async () => {
+  const { services, call } = await tagged();
+  const ids = async (query: string) => {
+    const { jsonBody } = await listRunTenants.answer(services, call(query));
+    return (jsonBody as { tenants: { tenantId: string }[] }).tenants.map(({ tenantId }) => tenantId);
+  };
+  expect(await ids('')).toEqual([1, 2, 3, 4].map(tenant));
+  expect(await ids('tenants=tag:managed&except=tag:trial')).toEqual([2, 4].map(tenant));
+  await expect(ids('tenants=group:nowhere')).rejects.toMatchObject({ code: 'request_invalid' });
+  await expect(ids('tenants=,')).rejects.toMatchObject({ code: 'request_invalid' });
 });

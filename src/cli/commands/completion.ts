@@ -19,6 +19,7 @@ const tenantCommands: ReadonlySet<string> = new Set([
   'verify',
   'doctor',
   'runs show',
+  'runs export',
   'tenants list',
   'tenants consent',
   'policy test',
@@ -26,7 +27,7 @@ const tenantCommands: ReadonlySet<string> = new Set([
 /** Commands whose first argument is a customer tenant. */
 const tenantArgumentCommands: ReadonlySet<string> = new Set(['request']);
 /** Commands whose options --tenant and --except also take groups and tags. */
-const markCommands: ReadonlySet<string> = new Set(['run', 'query', 'tenants list']);
+const markCommands: ReadonlySet<string> = new Set(['run', 'runs export', 'query', 'tenants list']);
 const tenantOptions: ReadonlySet<string> = new Set(['--tenant', '--tenants', '--except', '--customer']);
 
 /** Commands whose argument is a job. */

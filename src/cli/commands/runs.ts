@@ -33,6 +33,8 @@ interface RunsFlags extends ConnectionFlags {
 }
 
 interface ExportFlags {
+  readonly tenant?: readonly string[];
+  readonly except?: readonly string[];
   readonly format: string;
   readonly output?: string;
 }
@@ -62,6 +64,8 @@ export function registerRuns(program: Command): void {
     .action(watch);
   addRunArgument(add('export', 'Write the rows of a run to standard output or a file.'))
     .addOption(new Option('--format <format>', 'output format').choices([...exportFormats]).default('jsonl'))
+    .option('--tenant <tenant...>', 'only these tenants: ids, domains, group:NAME or tag:NAME')
+    .option('--except <tenant...>', 'without these tenants')
     .option('--output <file>', 'write to this file')
     .action(exportRows);
   addRunArgument(add('diff', 'Show what changed since the previous run.'))
@@ -126,7 +130,12 @@ async function exportRows(start: string | undefined, flags: RunFlags & ExportFla
 
 async function exportRun(client: BrokerClient, runId: string, flags: RunFlags & ExportFlags): Promise<void> {
   const format = flags.json ? 'json' : flags.format;
-  const query = { format: format === 'json' ? 'jsonl' : format, limit: String(maxPageRows) };
+  const query = {
+    format: format === 'json' ? 'jsonl' : format,
+    limit: String(maxPageRows),
+    ...(flags.tenant === undefined ? {} : { tenants: flags.tenant.join() }),
+    ...(flags.except === undefined ? {} : { except: flags.except.join() }),
+  };
   const pages = client.pages(`${runPath(runId)}/results`, query);
   const rows = Readable.from(encoded(format === 'json' ? jsonArray(pages) : pages));
   if (flags.output === undefined) {

@@ -78,14 +78,16 @@ const tenantList = z
   .transform((text) => text.split(',').map((entry) => entry.trim()))
   .optional();
 
-/** The query of `GET /api/tenants`. */
-export const tenantsQuerySchema = z.strictObject({
+const tenantFilter = {
   tenants: tenantList.meta({
     description:
-      'Limits the list to these tenants: tenant ids, domains, `group:NAME`, `tag:NAME` and `tag:NAME=VALUE`, with commas between them. Default: all.',
+      'Limits the answer to these tenants: tenant ids, domains, `group:NAME`, `tag:NAME` and `tag:NAME=VALUE`, with commas between them. Default: all.',
   }),
   except: tenantList.meta({ description: 'Tenants that are left out, written like `tenants`.' }),
-});
+};
+
+/** The query of `GET /api/tenants`. */
+export const tenantsQuerySchema = z.strictObject(tenantFilter);
 
 const tag = z.string().max(maxTagLength, tagRule).regex(tagPattern, tagRule);
 
@@ -136,7 +138,8 @@ export const resultsQuerySchema = z.strictObject({
     .min(1)
     .max(6000)
     .optional()
-    .meta({ description: 'The `continuation` of the previous page. Send it with the same format.' }),
+    .meta({ description: 'The `continuation` of the previous page. Send it with the same format and tenants.' }),
+  ...tenantFilter,
 });
 
 /** The query of `GET /api/runs/{runId}/changes`. */
@@ -151,6 +154,7 @@ export const changesQuerySchema = z.strictObject({
 /** The query of `GET /api/runs/{runId}/tenants`. */
 export const runTenantsQuerySchema = z.strictObject({
   outcome: z.enum(tenantStates).optional().meta({ description: 'Limits the list to tenants with this outcome.' }),
+  ...tenantFilter,
 });
 
 /** A time in a query, as milliseconds. */

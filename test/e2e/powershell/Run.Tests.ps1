@@ -28,6 +28,19 @@ Describe 'runs' {
         ($rows.tenantId | Sort-Object -Unique) | Should -Be ($tenants.tenantId | Sort-Object)
     }
 
+    It 'can be limited to some tenants, and so can their rows' {
+        $ids = $tenants.tenantId
+        $part = Start-PartnerRun -Job licence-report -Tenant $ids -Except $ids[2] | Wait-PartnerRun -PollIntervalSeconds 0.2
+        $part.Succeeded | Should -Be 2
+        $one = @($run | Get-PartnerRunResult -Tenant $ids[0], $ids[1] -Except $ids[1])
+        ($one.tenantId | Sort-Object -Unique) | Should -Be $ids[0]
+        $file = $run | Get-PartnerRunResult -Except $ids[0], $ids[1] -OutFile (Join-Path $TestDrive 'rows.json') -Format json
+        (@(Get-Content $file -Raw | ConvertFrom-Json).tenantId | Sort-Object -Unique) | Should -Be $ids[2]
+        @(Get-PartnerTenant -Except $ids[0]).TenantId | Should -Not -Contain $ids[0]
+        @(Get-PartnerTenant 'tag:nobody-has-it').Count | Should -Be 0
+        { $run | Get-PartnerRunResult -Tenant group:nowhere } | Should -Throw '*nowhere*'
+    }
+
     It 'return failures with code and advice' {
         $refusing = @(Get-TestTenant no_consent)[0]
         $failed = Start-PartnerRun -Job licence-report -Tenant $refusing.domain | Wait-PartnerRun -PollIntervalSeconds 0.2

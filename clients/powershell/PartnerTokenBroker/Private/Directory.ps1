@@ -1,6 +1,15 @@
-# All delegated tenants in the broker's directory.
-function Get-TenantList {
-    $value = (Invoke-BrokerApi @{ Method = 'GET'; Path = '/tenants' }).Value
+# The part of a query that limits an answer to some tenants, which may be groups and tags. Empty without a limit.
+function Get-TenantQuery([string[]] $Tenant, [string[]] $Except) {
+    $query = ''
+    if ($Tenant) { $query += "&tenants=$([Uri]::EscapeDataString($Tenant -join ','))" }
+    if ($Except) { $query += "&except=$([Uri]::EscapeDataString($Except -join ','))" }
+    $query
+}
+
+# The delegated tenants in the broker's directory: all, or those that the query of Get-TenantQuery names.
+function Get-TenantList([string] $Filter) {
+    $path = if ($Filter) { "/tenants?$($Filter.Substring(1))" } else { '/tenants' }
+    $value = (Invoke-BrokerApi @{ Method = 'GET'; Path = $path }).Value
     foreach ($warning in @(Get-Field $value 'warnings')) { if ($warning) { Write-Warning $warning } }
     foreach ($item in @($value.tenants)) { ConvertTo-Tenant $item }
 }

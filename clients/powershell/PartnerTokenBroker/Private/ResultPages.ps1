@@ -1,11 +1,11 @@
 # The largest number that the broker accepts. It may return fewer rows.
 $script:RowsPerPage = 50000
 
-# Calls Read with the body of each page of a run's rows. A page is complete before it is read, so that a page that failed can
+# Calls Read with the body of each page of a run's rows, of the tenants that Filter names (Get-TenantQuery). A page is complete before it is read, so that a page that failed can
 # be repeated without doubling its rows.
-function Read-ResultPage([string] $RunId, [string] $Format, [scriptblock] $Read) {
+function Read-ResultPage([string] $RunId, [string] $Format, [string] $Filter, [scriptblock] $Read) {
     $path = "$(Get-RunPath $RunId)/results"
-    $query = "?format=$Format&limit=$script:RowsPerPage"
+    $query = "?format=$Format&limit=$script:RowsPerPage$Filter"
     for ($page = 1; $query; $page++) {
         $answer = Request-BrokerApi @{ Method = 'GET'; Path = "$path$query"; AsBytes = $true; Patient = $true }
         if ($answer.Problem) {
@@ -65,10 +65,10 @@ function ConvertFrom-JsonLine([Collections.Generic.List[string]] $Lines) {
 }
 
 # Writes the rows of a run as one JSON array. The pages are JSON Lines, because they can be joined.
-function Write-JsonResult([string] $RunId, [IO.Stream] $File) {
+function Write-JsonResult([string] $RunId, [string] $Filter, [IO.Stream] $File) {
     $writer = [IO.StreamWriter]::new($File, [Text.UTF8Encoding]::new($false))
     $state = @{ Separator = "[`n" }
-    Read-ResultPage $RunId 'jsonl' {
+    Read-ResultPage $RunId 'jsonl' $Filter {
         param($Body)
         Read-Line $Body | ForEach-Object {
             $writer.Write($state.Separator + $_)

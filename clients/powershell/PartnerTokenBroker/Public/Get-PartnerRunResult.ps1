@@ -11,6 +11,12 @@ function Get-PartnerRunResult {
     .PARAMETER RunId
     Id of the run.
 
+    .PARAMETER Tenant
+    Only the rows of these tenants: tenant ids, domains, group:NAME, tag:NAME or tag:NAME=VALUE. Default: all.
+
+    .PARAMETER Except
+    Tenants whose rows are left out, written like -Tenant.
+
     .PARAMETER OutFile
     File to write to.
 
@@ -23,6 +29,9 @@ function Get-PartnerRunResult {
     .EXAMPLE
     Get-PartnerRunResult -RunId $run.RunId -OutFile licences.csv -Format csv
 
+    .EXAMPLE
+    Get-PartnerRunResult -RunId $run.RunId -Tenant group:gold -Except tag:trial
+
     .LINK
     https://github.com/partner-token-broker/partner-token-broker/blob/main/docs/powershell.md
     #>
@@ -31,20 +40,23 @@ function Get-PartnerRunResult {
     [OutputType([IO.FileInfo], ParameterSetName = 'File')]
     param(
         [Parameter(Mandatory, Position = 0, ValueFromPipelineByPropertyName)] [ValidateNotNullOrEmpty()] [string] $RunId,
+        [string[]] $Tenant,
+        [string[]] $Except,
         [Parameter(Mandatory, ParameterSetName = 'File')] [ValidateNotNullOrEmpty()] [string] $OutFile,
         [Parameter(ParameterSetName = 'File')] [ValidateSet('csv', 'json', 'jsonl')] [string] $Format = 'csv'
     )
     process {
+        $filter = Get-TenantQuery $Tenant $Except
         if ($PSCmdlet.ParameterSetName -ne 'File') {
-            Read-ResultPage $RunId 'jsonl' { param($Body) Read-Row $Body }
+            Read-ResultPage $RunId 'jsonl' $filter { param($Body) Read-Row $Body }
             return
         }
         if (-not $PSCmdlet.ShouldProcess($OutFile, "Write the rows of $RunId")) { return }
         $path = $PSCmdlet.GetUnresolvedProviderPathFromPSPath($OutFile)
         $file = [IO.File]::Create("$path.part")
         try {
-            if ($Format -eq 'json') { Write-JsonResult $RunId $file }
-            else { Read-ResultPage $RunId $Format.ToLowerInvariant() { param($Body) $Body.CopyTo($file) } }
+            if ($Format -eq 'json') { Write-JsonResult $RunId $filter $file }
+            else { Read-ResultPage $RunId $Format.ToLowerInvariant() $filter { param($Body) $Body.CopyTo($file) } }
         }
         finally { $file.Dispose() }
         Move-Item -LiteralPath "$path.part" -Destination $path -Force

@@ -4,7 +4,11 @@ function Get-PartnerTenant {
     Lists the customer tenants with delegated administration, and the reason why each is or is not reachable.
 
     .PARAMETER Tenant
-    Tenant id, default domain or name, with or without wildcards. Default: all tenants.
+    Tenant id, default domain or name, with or without wildcards, or group:NAME, tag:NAME or tag:NAME=VALUE. Default: all
+    tenants.
+
+    .PARAMETER Except
+    Tenants that are left out: tenant ids, domains, group:NAME, tag:NAME or tag:NAME=VALUE.
 
     .PARAMETER Reachable
     Only reachable tenants.
@@ -13,7 +17,7 @@ function Get-PartnerTenant {
     Get-PartnerTenant -Reachable
 
     .EXAMPLE
-    Get-PartnerTenant | Where-Object Tags -Contains managed
+    Get-PartnerTenant group:gold -Except tag:trial
 
     .EXAMPLE
     Get-PartnerTenant | Where-Object { -not $_.Reachable } | Format-Table Name, Explanation
@@ -26,11 +30,15 @@ function Get-PartnerTenant {
     param(
         [Parameter(Position = 0, ValueFromPipeline, ValueFromPipelineByPropertyName)]
         [Alias('TenantId', 'CustomerId', 'DefaultDomainName')] [SupportsWildcards()] [string[]] $Tenant,
+        [string[]] $Except,
         [switch] $Reachable
     )
-    begin { $known = Get-TenantList }
+    begin { $known = Get-TenantList (Get-TenantQuery $null $Except) }
     process {
-        $chosen = if ($Tenant) { foreach ($name in $Tenant) { Select-Tenant $known $name } } else { $known }
+        $chosen = if ($Tenant) { foreach ($name in $Tenant) {
+                if ($name -match '^(group|tag):') { Get-TenantList (Get-TenantQuery $name $Except) } else { Select-Tenant $known $name }
+            }
+        } else { $known }
         $chosen | Where-Object { -not $Reachable -or $_.Reachable }
     }
 }

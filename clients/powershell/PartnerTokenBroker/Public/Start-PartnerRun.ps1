@@ -7,7 +7,11 @@ function Start-PartnerRun {
     Name of the job, see Get-PartnerJob.
 
     .PARAMETER Tenant
-    Tenant ids or default domains. All tenants from the pipeline form one run. Default: all delegated tenants.
+    Tenant ids, domains, group:NAME, tag:NAME or tag:NAME=VALUE. All tenants from the pipeline form one run. Default: all
+    delegated tenants.
+
+    .PARAMETER Except
+    Tenants that the run leaves out, written like -Tenant.
 
     .PARAMETER Parameters
     Parameters of the job.
@@ -21,6 +25,9 @@ function Start-PartnerRun {
     .EXAMPLE
     Get-PartnerTenant -Tenant con* | Start-PartnerRun -Job access-check -Parameters @{ resources = @('exchange') }
 
+    .EXAMPLE
+    Start-PartnerRun -Job licence-report -Tenant group:gold -Except tag:trial
+
     .LINK
     https://github.com/partner-token-broker/partner-token-broker/blob/main/docs/powershell.md
     #>
@@ -30,6 +37,7 @@ function Start-PartnerRun {
         [Parameter(Mandatory, Position = 0)] [ValidateNotNullOrEmpty()] [string] $Job,
         [Parameter(Position = 1, ValueFromPipeline, ValueFromPipelineByPropertyName)]
         [Alias('TenantId', 'CustomerId', 'DefaultDomain', 'DefaultDomainName')] [string[]] $Tenant,
+        [string[]] $Except,
         [hashtable] $Parameters,
         [string] $Window
     )
@@ -42,9 +50,11 @@ function Start-PartnerRun {
             return
         }
         $target = if ($chosen.Count -eq 0) { 'all delegated tenants' } elseif ($chosen.Count -eq 1) { $chosen[0] } else { "$($chosen.Count) tenants" }
+        if ($Except) { $target += " except $($Except -join ', ')" }
         if (-not $PSCmdlet.ShouldProcess($target, "Start a run of the job $Job")) { return }
         $body = @{}
         if ($chosen.Count -gt 0) { $body.tenants = @($chosen) }
+        if ($Except) { $body.except = @($Except) }
         if ($Parameters) { $body.parameters = $Parameters }
         if ($Window) { $body.window = $Window }
         $value = (Invoke-BrokerApi @{ Method = 'POST'; Path = "/jobs/$([Uri]::EscapeDataString($Job))/runs"; Body = $body }).Value
