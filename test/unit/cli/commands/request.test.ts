@@ -7,6 +7,7 @@ import { Command } from 'commander';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { registerRequest } from '../../../../src/cli/commands/request.ts';
 import { runProgram } from '../../../../src/cli/run-program.ts';
+import { systemClock } from '../../../../src/lib/runtime/clock.ts';
 
 const base = 'https://broker.example/api/gateway/contoso.com/graph';
 const users = ['contoso.com', 'get', '/v1.0/users'];
@@ -176,4 +177,19 @@ describe('ptb request --all-pages', () => {
       expect([exit, out, sent.length]).toEqual([5, '', 1]);
     },
   );
+});
+
+describe('--wait', () => {
+  const waits = (id: string) => answer(JSON.stringify({ approvalId: id }), 202, { 'x-approval-id': id });
+  const approved = () => answer(JSON.stringify({ status: 'approved' }));
+
+  it('goes on waiting if the repeated request needs another approval', async () => {
+    const sleep = vi.spyOn(systemClock, 'sleep').mockResolvedValue();
+    const answers = [waits('one'), approved(), waits('two'), approved(), answer('{"value":[]}')];
+    const { exit, out, err, sent } = await run([...users, '--wait'], answers);
+    expect([exit, JSON.parse(out)]).toEqual([0, { value: [] }]);
+    expect(err).toContain('other people: two');
+    expect(sent.map(({ url }) => url.includes('/gateway/'))).toEqual([true, false, true, false, true]);
+    expect(sleep).toHaveBeenCalledTimes(2);
+  });
 });

@@ -93,6 +93,15 @@ it('an approver without a role that the rule asks for now does not count any mor
   });
 });
 
+it('an approval through another application than the one for signing in does not count any more', async () => {
+  const { deps, ask, approve } = stage();
+  await approve((await ask('body')).approval.id);
+  const { approval: used } = await ask('body');
+  for (const signInClientId of [guid(0xb), undefined])
+    await expect(confirm({ ...deps, signInClientId }, used, terms())).rejects.toMatchObject({ code: 'approval_ended' });
+  await confirm(deps, used, terms());
+});
+
 it('20 of 10,000 requests of one caller wait, and the others are refused without a record', async () => {
   const { deps, ask } = stage();
   const refusals: Record<string, number> = {};

@@ -67,10 +67,24 @@ it('a decision that another one outran is marked as failed in the audit log', as
   expect(outcomes()).toEqual(['approved', 'denied', 'failed']);
 });
 
-it('the audit log has the request also if somebody denied it before it was announced', async () => {
+it('a decision is recorded once although the notice was noted at the same time', async () => {
   const { deps, decide, outcomes } = await stage();
-  await decide('deny', caller(person(2)));
+  deps.approvalLog.beforeWrite = async () => {
+    deps.approvalLog.beforeWrite = () => Promise.resolve();
+    const found = await deps.approvalLog.find(id);
+    await deps.approvalLog.change({ ...approval(found?.approval), announced: true }, found?.version ?? '');
+  };
+  expect(await decide('approve', caller(person(2)))).toMatchObject({ status: 'approved', announced: true });
+  expect(outcomes()).toEqual(['approved']);
+});
+
+it.each([
+  ['deny', 'denied'],
+  ['revoke', 'revoked'],
+] as const)('the audit log has the request also if somebody used %s before it was announced', async (made, outcome) => {
+  const { deps, decide, outcomes } = await stage();
+  await decide(made, caller(person(2)));
   const settle = () => settleApproval({ ...deps, log: silentLogger }, { approvalId: id });
   expect([await settle(), await settle()]).toEqual([{ settled: true }, { settled: true }]);
-  expect(outcomes()).toEqual(['denied', 'asked']);
+  expect(outcomes()).toEqual([outcome, 'asked']);
 });

@@ -29,7 +29,8 @@ function stage() {
       },
     },
   });
-  const tell = (number: number) => notices.tell(use(number), { caller, log: recording.log });
+  const tell = (number: number, more: Partial<Emergency> = {}) =>
+    notices.tell({ ...use(number), ...more }, { caller, log: recording.log });
   return { sent, failure, tell, recording, later: (ms: number) => void (nowMs += ms) };
 }
 
@@ -42,6 +43,14 @@ it('every tenant has a notice, once in ten minutes', async () => {
   later(10 * minuteMs);
   await tell(1);
   expect(sent).toHaveLength(3);
+});
+
+it('a notice holds no link of the caller', async () => {
+  const { sent, tell } = stage();
+  await tell(1, { reason: 'Look at https://evil.example/x now.', request: 'GET /v1.0/sites/evil.example' });
+  const text = JSON.stringify(sent);
+  expect(text).not.toContain('evil.example');
+  expect(text).toContain('evil[.]example');
 });
 
 it('one notice says that many tenants follow', async () => {

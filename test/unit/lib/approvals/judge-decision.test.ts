@@ -23,6 +23,17 @@ const approved = (more: Partial<Approval> = {}): Approval =>
   });
 
 describe('approving', () => {
+  it('counts the shortest time to wait of every rule under which somebody decided', () => {
+    const two = approval({ terms: terms({ count: 2 }) });
+    const first = judge(decision(ada), two, terms({ count: 2, expiresMinutes: 10 })) as Approval;
+    expect(first.expiresAtMs).toBe(askedAtMs + 10 * minuteMs);
+    // The rule is as before.
+    const late = decision(ben, { atMs: askedAtMs + 10 * minuteMs });
+    expect(refusal(late, first, two.terms)).toContain('It expired');
+    const intime = decision(ben, { atMs: askedAtMs + 10 * minuteMs - 1 });
+    expect(judge(intime, first, two.terms)).toMatchObject({ status: 'approved' });
+  });
+
   it('starts the validity with the last decision that is needed', () => {
     const two = approval({ terms: terms({ count: 2 }) });
     const first = judge(decision(ada), two) as Approval;

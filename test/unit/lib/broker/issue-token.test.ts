@@ -22,6 +22,7 @@ import type { DelegatedTenant } from '../../../../src/lib/tenants/tenant.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { FakeOrchestrations } from '../../../fakes/fake-orchestrations.ts';
 import { MemoryTenantTags } from '../../../fakes/memory-tenant-tags.ts';
+import type { Notice } from '../../../../src/lib/notifications/notice.ts';
 import { memoryApprovals } from '../../../support/approvals.ts';
 
 const partner = 'aaaaaaaa-0000-4000-8000-000000000000' as TenantId;
@@ -86,6 +87,7 @@ let resolved: string[];
 let owners: Record<string, TenantId>;
 let excludedIds: TenantId[];
 let deps: IssueDeps;
+let notices: Notice[];
 
 beforeEach(() => {
   const clock = new FakeClock();
@@ -170,6 +172,8 @@ beforeEach(() => {
       entries.push(entry);
     },
   };
+  const memory = memoryApprovals({ audit, policy, clock });
+  ({ notices } = memory);
   deps = {
     clock,
     partnerTenantId: partner,
@@ -180,7 +184,7 @@ beforeEach(() => {
     newId: () => `id-${(ids += 1)}`,
     resources: createResourceRegistry(clouds.public, []),
     audit,
-    approvals: memoryApprovals({ audit, policy, clock }),
+    approvals: memory,
   };
 });
 
@@ -212,6 +216,14 @@ const refusal = async (more: object = {}): Promise<string> =>
     () => 'issued',
     (error: unknown) => (error as BrokerError).code,
   );
+
+test('an emergency is announced with the tenant and what was handed out', async () => {
+  Object.assign(rules[0] ?? {}, { breakGlass: true });
+  await issue({ breakGlass: true, reason: 'An attack is under way.' });
+  const facts = notices.flatMap((notice) => notice.facts.map(({ value }) => value));
+  expect(facts).toEqual(expect.arrayContaining([contoso, 'graph', 'a token']));
+  expect(entries.at(-1)).toMatchObject({ outcome: 'issued', breakGlass: true, reason: 'An attack is under way.' });
+});
 
 describe('issueToken', () => {
   test('returns the token after recording everything but the token itself', async () => {

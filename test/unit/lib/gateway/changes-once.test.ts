@@ -150,3 +150,17 @@ it('a new approval is asked for on demand', async () => {
   const again = await send(path, { ...change, justification: { askAgain: true } });
   expect(again.status).toBe(202);
 });
+
+it('the notice about an emergency names the request, and of a batch how many there are', async () => {
+  const { approval: _approval, ...urgent } = rule;
+  const justification = { breakGlass: true, reason: 'An attack is under way.' };
+  const facts = async (url: string, request: object) => {
+    const { approvals, send } = stage([{ ...urgent, breakGlass: true }]);
+    await send(url, { ...request, justification });
+    return approvals.notices.flatMap((notice) => notice.facts.map(({ value }) => value));
+  };
+  expect(await facts(path, change)).toContain('PATCH /v1[.]0/users/0a1b');
+  const requests = ['0a1b', '0a1c'].map((id) => ({ id, method: 'GET', url: `/users/${id}` }));
+  const batch = { method: 'POST', body: bytes({ requests }) };
+  expect(await facts('/v1.0/$batch', batch)).toContain('a batch of 2 requests');
+});
