@@ -67,6 +67,7 @@ function Row({ record, filter, names }: TableContext & { readonly record: AuditR
             <Time iso={at} exact />
             <span class="visually-hidden">{`, details of ${subject}${tenant === '' ? '' : ` for ${tenant}`}`}</span>
           </button>
+          <BreakGlassBadge record={record} />
         </th>
         <td>
           <a class="cut" href={auditLink({ ...filter, caller: caller.applicationId })} title={caller.applicationId}>
@@ -81,7 +82,6 @@ function Row({ record, filter, names }: TableContext & { readonly record: AuditR
         <td>
           <Badge state={outcome}>{record.status === undefined ? outcome : `${outcome} ${record.status}`}</Badge>
           {code === undefined ? null : <code class="below">{code}</code>}
-          <BreakGlassBadge record={record} />
           <ExcessBadge scopes={record.excessScopes} />
         </td>
         <td class="rule">{rule}</td>
@@ -113,6 +113,7 @@ function TenantName(props: {
   );
 }
 
+/** Beside the time, where a narrow screen shows it. */
 function BreakGlassBadge({ record }: { readonly record: AuditRecord }) {
   if (record.breakGlass !== true) return null;
   return (
