@@ -66,10 +66,12 @@ export async function use(callers: Callers, number: number, approvalId: string):
   do {
     outcomes.push(...(await Promise.all([send(), send()])));
     if (kind === 'reading') await sleep(15_000);
-  } while (outcomes.at(-1)?.refusal === undefined && Date.now() < untilMs);
-  const refusal = outcomes.findLast((outcome) => outcome.refusal !== undefined)?.refusal ?? '';
+  } while (!isEnded(outcomes.at(-1)) && Date.now() < untilMs);
+  const refusal = outcomes.findLast((outcome) => outcome.refusal !== undefined)?.refusal ?? 'never refused';
   return { number, kind, approvalId, answered: outcomes.filter(({ isAnswered }) => isAnswered).length, refusal };
 }
+
+const isEnded = (sent: Sent | undefined): boolean => sent?.refusal?.includes('approval_ended') === true;
 
 interface Sent {
   readonly approvalId?: string;
