@@ -237,12 +237,12 @@ it('the link to the next page keeps the tenants', async () => {
   const { services, call } = await tagged();
   const asked = 'format=jsonl&limit=1&tenants=tag:managed&except=tag:nobody';
   const { headers, body } = await downloadResults.answer(services, call(asked));
-  const link = new Headers(headers as Record<string, string>).get('link') ?? '';
+  const link = new Headers(headers).get('link') ?? '';
   const next = new URLSearchParams(/<\?([^>]*)>/.exec(link)?.[1]);
   expect([next.get('tenants'), next.get('except')]).toEqual(['tag:managed', 'tag:nobody']);
   const following = await downloadResults.answer(services, call(next.toString()));
   expect([...tenantsIn(body), ...tenantsIn(following.body)]).toEqual([tenant(1), tenant(2)]);
-  expect(new Headers(following.headers as Record<string, string>).get('link')).toBeNull();
+  expect(new Headers(following.headers).get('link')).toBeNull();
 });
 
 it('the tenants of a run are limited by group and tag, also those that were decided without an attempt', async () => {

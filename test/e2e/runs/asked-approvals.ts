@@ -8,8 +8,9 @@ export interface Asked {
   readonly approvalId: string;
   /** How often the caller received an answer of the resource. */
   readonly answered: number;
-  /** The last refusal. */
+  /** The last refusal, and when it came. */
   readonly refusal: string;
+  readonly refusedAtMs: number;
 }
 
 /** Where the broker is now, and who calls it. */
@@ -68,7 +69,15 @@ export async function use(callers: Callers, number: number, approvalId: string):
     if (kind === 'reading') await sleep(15_000);
   } while (!isEnded(outcomes.at(-1)) && Date.now() < untilMs);
   const refusal = outcomes.findLast((outcome) => outcome.refusal !== undefined)?.refusal ?? 'never refused';
-  return { number, kind, approvalId, answered: outcomes.filter(({ isAnswered }) => isAnswered).length, refusal };
+  const refusedAtMs = Date.now();
+  return {
+    number,
+    kind,
+    approvalId,
+    answered: outcomes.filter(({ isAnswered }) => isAnswered).length,
+    refusal,
+    refusedAtMs,
+  };
 }
 
 const isEnded = (sent: Sent | undefined): boolean => sent?.refusal?.includes('approval_ended') === true;

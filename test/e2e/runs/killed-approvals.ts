@@ -54,7 +54,7 @@ export function testKilledApprovals(kills: number, approvals: number): void {
       const report = await judge(stack, asked, records);
       console.log(`seed ${seed}: ${kills} kills, ${approvals} approvals: ${JSON.stringify(report)}`);
       expect(report).toMatchObject({
-        lost: [],
+        lost: 0,
         sentTwice: 0,
         servedTooLong: 0,
         unsaid: 0,
@@ -79,7 +79,7 @@ async function prepare({ demo }: RunStack, tenantId: string): Promise<void> {
     resources: ['graph'],
     via: ['gateway'],
     scopes: ['User.ReadWrite.All'],
-    approval: { validMinutes: 1 },
+    approval: { validMinutes: 2 },
   };
   const rules = ['PATCH', 'GET'].map((method) => ({
     ...rule,
@@ -160,9 +160,14 @@ async function judge(stack: RunStack, asked: readonly Asked[], records: Readonly
     changesUnknown: changes.filter(isUnknown).length,
     changesReached: changes.filter((each) => timesOf(each).length === 1).length,
     readingsServed: readings.reduce((sum, { answered }) => sum + answered, 0),
-    // The caller was neither served nor told why.
-    lost: asked.filter(({ answered, refusal, kind }) => answered === 0 && (kind === 'reading' || refusal === ''))
-      .length,
+    // Refused although it was still valid and not used.
+    lost: asked.filter(
+      (each) =>
+        !each.refusal.includes('approval_ended') ||
+        (recordOf(each)?.use === undefined && !(each.refusedAtMs >= validUntilMs(each))),
+    ).length,
+    // No host lived long enough while they were valid.
+    neverServed: asked.filter((each) => each.answered === 0 && recordOf(each)?.use === undefined).length,
     sentTwice: changes.filter((each) => timesOf(each).length > 1 || each.answered > 1).length,
     servedTooLong: asked.filter((each) => timesOf(each).some(({ atMs }) => atMs > validUntilMs(each) + toleranceMs))
       .length,
