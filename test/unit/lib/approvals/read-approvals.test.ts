@@ -159,6 +159,7 @@ describe('an approval in an answer', () => {
       expiresAt: '2026-11-24T06:00:00.000Z',
       approvalsNeeded: 2,
       approvalsGiven: 1,
+      servedOnce: true,
       possibleDecisions: ['approve'],
       details: decided.subject.details,
       digest: decided.subject.digest,

@@ -41,7 +41,7 @@ describe('settleApproval', () => {
     await store({ askRecorded: true });
     expect(await settle()).toEqual({ settled: false, wakeAtMs: expiresAtMs });
     const stored = await approvals.approvalLog.find(id);
-    await approvals.approvalLog.change({ ...approval(), ...approved }, stored?.version ?? '');
+    await approvals.approvalLog.change({ ...approval({ askRecorded: true }), ...approved }, stored?.version ?? '');
     expect(await settle()).toEqual({ settled: false, wakeAtMs: validUntilMs });
     expect(audit.entries).toEqual([]);
   });
