@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander';
 import type { JobsAnswer } from '../../lib/api/answers/jobs.ts';
 import { addConnectionOptions, connect, type ConnectionFlags } from '../remote/connection.ts';
 import { addParameterOptions, jobNamed, type ParameterFlags } from '../jobs/given-parameters.ts';
+import { nextSteps } from '../jobs/next-steps.ts';
 import { wholeNumberOption } from '../options.ts';
 import { interruptible } from '../sign-in/interruptible.ts';
 import { print, say } from '../sign-in/output.ts';
@@ -69,14 +70,7 @@ async function showJob(name: string, flags: ConnectionFlags & { json?: true }): 
 async function writeJob(name: string, flags: { json?: true }): Promise<void> {
   const { newJob } = await import('../jobs/new-job.ts');
   const files = await newJob('.', name);
-  print(flags.json, { job: name, files }, [
-    ...files.map((file) => `Written: ${file}`),
-    '',
-    `Run its test:           npx vitest run test/unit/jobs/${name}.test.ts`,
-    'Check types and style:  npm run check',
-    'Update the documents:   npm run docs',
-    `Try it:                 npx ptb jobs try ${name}`,
-  ]);
+  print(flags.json, { job: name, files }, [...files.map((file) => `Written: ${file}`), '', ...nextSteps(name)]);
 }
 
 interface TryFlags extends ParameterFlags {

@@ -8,6 +8,7 @@ import type { RunAnswer, RunTenantsAnswer, StartedRunAnswer } from '../../lib/ap
 import { counted } from '../counted.ts';
 import { exitCodes } from '../exit-codes.ts';
 import type { Line } from '../line.ts';
+import { nextSteps } from '../jobs/next-steps.ts';
 import { onInterrupt } from '../query/interruption.ts';
 import { arrivedRows } from '../query/arrived-rows.ts';
 import { csv, jsonLines, peopleTable, type RowFormat } from '../query/row-formats.ts';
@@ -27,6 +28,8 @@ interface QueryFlags extends ConnectionFlags {
   readonly csv?: true;
   readonly output?: string;
   readonly dryRun?: true;
+  readonly save?: string;
+  readonly schedule?: string;
   readonly json?: true;
 }
 
@@ -45,6 +48,8 @@ export function registerQuery(program: Command): void {
     .option('--csv', 'CSV')
     .option('--output <file>', 'write the rows to this file; CSV if its name ends with .csv, JSON Lines otherwise')
     .option('--dry-run', 'print what would be sent, which rule opens it, and in how many tenants')
+    .option('--save <job>', 'ask nothing, and write a job that asks the same, in the folder of the project')
+    .option('--schedule <expression>', "with --save: when the job starts, in UTC, such as '0 15 6 * * 1'")
     .option('--json', 'JSON Lines: one row a line; with --dry-run one document');
   addConnectionOptions(query).action(runQuery);
 }
@@ -59,6 +64,9 @@ const namesOf = (text: string, before: readonly string[] = []): readonly string[
 
 async function runQuery(path: string, flags: QueryFlags): Promise<void> {
   if (flags.csv && flags.json) throw new UsageError('Give --csv or --json, not both.');
+  if (flags.save !== undefined) return save(path, flags.save, flags);
+  if (flags.schedule !== undefined)
+    throw new UsageError('--schedule needs --save: a query that is not saved runs once.');
   const client = await connect(flags);
   const { tenant, except, select, allPages } = flags;
   const body = {
@@ -80,6 +88,18 @@ async function runQuery(path: string, flags: QueryFlags): Promise<void> {
   } finally {
     interruption.stop();
   }
+}
+
+/** Writes a job with the permissions that the query needs. It runs under these, and not under the rules of the caller. */
+async function save(path: string, name: string, { select, schedule, tenant, except, json }: QueryFlags): Promise<void> {
+  const { saveQuery } = await import('../query/save-query.ts');
+  const files = await saveQuery('.', { name, path, select, schedule, tenants: tenant, except });
+  print(json, { job: name, files }, [
+    ...files.map((file) => `Written: ${file}`),
+    '',
+    'The job reads every customer that it is for, with the permissions in its file: consent must cover them.',
+    ...nextSteps(name),
+  ]);
 }
 
 function checkedLines({ path, anyOf, rules, tenants: { chosen, open } }: CheckedQueryAnswer): Line[] {

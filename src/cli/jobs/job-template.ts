@@ -65,7 +65,7 @@ test('${name} leaves disabled users out if its parameter says so', async () => {
 `;
 
 /** `stale-guests` becomes `Stale guests`. */
-const titleOf = (name: string): string => {
+export const titleOf = (name: string): string => {
   const words = name.replaceAll('-', ' ').trim();
   return words.charAt(0).toUpperCase() + words.slice(1);
 };

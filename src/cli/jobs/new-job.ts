@@ -1,19 +1,32 @@
 import { access, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { queryJob } from '../../lib/runs/run.ts';
 import { UsageError } from '../run-program.ts';
 import { importNameOf, jobSource, jobTestSource, withJob } from './job-template.ts';
+
+/** Writes a new job to start from, as {@link writeJobFiles} does. */
+export const newJob = (folder: string, name: string): Promise<readonly string[]> =>
+  writeJobFiles(folder, name, () => ({ job: jobSource(name), test: jobTestSource(name) }));
+
+/** The texts of a job and its test. */
+interface JobTexts {
+  readonly job: string;
+  readonly test: string;
+}
 
 /**
  * Writes a job, its test and its line in the list of jobs.
  * @param folder the project's folder.
+ * @param texts is called with a valid name.
  * @returns the paths of the written files, relative to the folder.
  * @throws UsageError if the name is invalid or taken, or the folder is not the project's. Then nothing is written.
  */
-export async function newJob(folder: string, name: string): Promise<readonly string[]> {
+export async function writeJobFiles(folder: string, name: string, texts: () => JobTexts): Promise<readonly string[]> {
   if (!/^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$/.test(name) || name.length > 40)
     throw new UsageError(
       'A job has a name of at most 40 lower case letters, digits and single hyphens, such as stale-guests.',
     );
+  if (name === queryJob) throw new UsageError('"query" is the name of queries. Choose another name.');
   if (reserved.has(importNameOf(name)))
     throw new UsageError(`"${name}" is a word of the language. Choose another name, such as ${name}-report.`);
   const paths = { job: `src/jobs/${name}.ts`, test: `test/unit/jobs/${name}.test.ts`, index: 'src/jobs/index.ts' };
@@ -27,9 +40,10 @@ export async function newJob(folder: string, name: string): Promise<readonly str
     throw new UsageError(
       `${paths.index} uses the name ${importNameOf(name)} already, or has another form than expected. Choose another name, or add the job by hand, as docs/jobs.md describes.`,
     );
+  const { job, test } = texts();
   // The list comes last, because it makes the job part of the app.
-  await writeFile(join(folder, paths.job), jobSource(name), { flag: 'wx' });
-  await writeFile(join(folder, paths.test), jobTestSource(name), { flag: 'wx' });
+  await writeFile(join(folder, paths.job), job, { flag: 'wx' });
+  await writeFile(join(folder, paths.test), test, { flag: 'wx' });
   await writeFile(join(folder, paths.index), listed);
   return Object.values(paths);
 }

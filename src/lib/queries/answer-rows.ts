@@ -1,7 +1,8 @@
 import { isJsonObject } from '../graph/reply.ts';
 import { BrokerError } from '../model/errors.ts';
 import { scrub } from '../runtime/log.ts';
-import { type StoredRow, tenantColumns } from '../runs/row.ts';
+import { objectRow } from '../runs/object-row.ts';
+import type { StoredRow } from '../runs/row.ts';
 import type { QueryRows } from '../runs/tenant-run.ts';
 
 /** What a query keeps of a tenant at most, so that 20 tenants at a time fit into the memory of a small instance. */
@@ -49,22 +50,7 @@ function parsed(contentType = '', text: string): unknown {
   }
 }
 
-/** Annotations describe the answer and not the object, and links lead back to the gateway. The type is part of the object. */
-const isKept = (name: string): boolean => name === '@odata.type' || !name.includes('@');
-
-const reserved: ReadonlySet<string> = new Set(tenantColumns);
-
-/** A property with the name of a column of the tenant gets `graph.` before it, so that neither hides the other. */
-const columnOf = (name: string): string => (reserved.has(name) ? `graph.${name}` : name);
-
-function rowOf(item: unknown): StoredRow {
-  if (!isJsonObject(item)) return { value: item };
-  return Object.fromEntries(
-    Object.entries(item)
-      .filter(([name]) => isKept(name))
-      .map(([name, value]) => [columnOf(name), value]),
-  );
-}
+const rowOf = (item: unknown): StoredRow => (isJsonObject(item) ? objectRow(item) : { value: item });
 
 /** Collects the rows of one tenant, as they are stored. */
 export class RowCollector {

@@ -1,3 +1,4 @@
+import { consistencyHeader } from '../graph/consistency.ts';
 import { BrokerError } from '../model/errors.ts';
 import { scrub } from '../runtime/log.ts';
 import { selectOf } from '../runs/selected-columns.ts';
@@ -56,13 +57,10 @@ function withSelect(path: string, select: readonly string[]): string {
   return `${path}${path.includes('?') ? '&' : '?'}$select=${select.join(',')}`;
 }
 
-/**
- * The headers of the request. Graph answers `$search`, `$count` and some filters only with eventual consistency ("Advanced
- * query capabilities"), which they name by `$count=true`. Elsewhere it ignores the header.
- */
-export function queryHeaders({ path }: Query): Readonly<Record<string, string>> {
-  const isAdvanced = /[?&]\$?(?:search|count)=/i.test(path.replaceAll(/%24/g, '$')) || /\/\$count(?:\?|$)/i.test(path);
-  return { accept: 'application/json', ...(isAdvanced ? { consistencylevel: 'eventual' } : {}) };
-}
+/** The headers of the request. */
+export const queryHeaders = ({ path }: Query): Readonly<Record<string, string>> => ({
+  accept: 'application/json',
+  ...consistencyHeader(path),
+});
 
 const wrongPath = (problem: string): BrokerError => new BrokerError('request_invalid', `path: ${problem}`);

@@ -1,3 +1,5 @@
+import { columnOf } from './object-row.ts';
+
 /** The names in `$select` of a path, in order. Graph accepts the option without its dollar sign and in another case. */
 export function selectOf(path: string): readonly string[] {
   const at = path.indexOf('?');
@@ -27,6 +29,9 @@ function decoded(text: string): string {
  */
 export function selectedFirst(path: string, found: readonly string[]): readonly string[] {
   const spelled = new Map(found.map((name) => [name.toLowerCase(), name]));
-  const selected = selectOf(path).map((name) => spelled.get(name.toLowerCase()) ?? name);
+  const selected = selectOf(path).map((name) => {
+    const column = columnOf(name);
+    return spelled.get(column.toLowerCase()) ?? column;
+  });
   return [...new Set([...selected, ...found])];
 }

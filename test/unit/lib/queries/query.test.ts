@@ -64,5 +64,6 @@ it('orders columns by $select, whatever its case, then as they were found', () =
     'gone',
     'id',
   ]);
+  expect(selectedFirst('/v1.0/x?$select=tenantId', ['graph.tenantId'])).toEqual(['graph.tenantId']);
   expect(selectedFirst('/v1.0/users?x=%E0%A4%A', ['b', 'a'])).toEqual(['b', 'a']);
 });
