@@ -1,15 +1,15 @@
 import { bootLog, type Services } from '../composition.ts';
 import type { AuditCheckpointsAnswer, AuditRecordsAnswer } from '../lib/api/answers/audit-evidence.ts';
-import { exampleTenantId, exampleTime, exampleTokenId } from '../lib/api/examples.ts';
 import { readableTenants } from '../lib/api/readable-tenants.ts';
 import { auditCheckpointsQuerySchema, auditRecordsQuerySchema } from '../lib/api/evidence-requests.ts';
-import { jsonContent, type RouteDocument } from '../lib/api/route.ts';
 import type { Caller } from '../lib/model/caller.ts';
 import { dayMs } from '../lib/model/durations.ts';
 import { BrokerError } from '../lib/model/errors.ts';
 import { isoTime } from '../lib/runtime/clock.ts';
 import { route } from './route.ts';
 import { timer } from './timer.ts';
+
+const loadDocuments = () => import('./audit-evidence-document.ts');
 
 const uncached = { 'cache-control': 'no-store' };
 
@@ -21,7 +21,7 @@ route(
     access: 'Audit.Read',
     query: auditRecordsQuerySchema,
     failures: ['storage_unavailable'],
-    document: documentRecords,
+    document: async () => (await loadDocuments()).documentRecords(),
   },
   async (services, { caller, query: { from = 0, to, continuation } }) => {
     await refuseLimited(services, caller);
@@ -41,7 +41,7 @@ route(
     access: 'Audit.Read',
     query: auditCheckpointsQuerySchema,
     failures: ['storage_unavailable', 'key_vault_unavailable'],
-    document: documentCheckpoints,
+    document: async () => (await loadDocuments()).documentCheckpoints(),
   },
   async (services, { caller, query: { from = 0, continuation } }) => {
     await refuseLimited(services, caller);
@@ -77,65 +77,3 @@ timer(
   },
   writeCheckpoint,
 );
-
-async function documentRecords(): Promise<RouteDocument> {
-  const { auditRecordsAnswerSchema } = await import('../lib/api/answers/audit-evidence.ts');
-  const record = {
-    PartitionKey: '2278946',
-    RowKey: '8204487001879-7c9e6679-7425-40de-944b-e07fc1f90ae7',
-    at: '2026-11-24T04:59:58.120Z',
-    chain: '5f0c1c5e-8f0d-4a4a-9d3b-0d6c7b1f2a11.42.41.n4bQgYhMfWWaL-qgxVrQFaO_TxsrC4Is0V1sFbDwCgg',
-    outcome: 'issued',
-    tenantId: exampleTenantId,
-    tokenId: exampleTokenId,
-  };
-  return {
-    group: 'Audit',
-    summary: 'Read stored audit records',
-    description:
-      'The records as they are stored, with their place in the chain of their instance, newest first. `ptb audit export` and `ptb audit verify` use them. Follow `continuation` until it is absent. Only for callers whose reading the policy does not limit.',
-    queryExample: { from: '2026-11-24', to: '2026-11-25' },
-    answers: [
-      {
-        status: 200,
-        description: 'One page.',
-        contents: [
-          jsonContent(auditRecordsAnswerSchema, {
-            from: '2026-11-24T00:00:00.000Z',
-            to: '2026-11-25T00:00:00.000Z',
-            records: [record],
-          }),
-        ],
-      },
-    ],
-  };
-}
-
-async function documentCheckpoints(): Promise<RouteDocument> {
-  const { auditCheckpointsAnswerSchema } = await import('../lib/api/answers/audit-evidence.ts');
-  const kid = 'https://contoso.vault.azure.net/keys/audit-checkpoints/0d9a1b6f2a3c4e5f8091a2b3c4d5e6f7';
-  const header = Buffer.from(JSON.stringify({ alg: 'ES256', kid, typ: 'ptb-audit-checkpoint+jws' }));
-  const payload = Buffer.from(JSON.stringify({ v: 1, number: 1, at: exampleTime }));
-  const jws = `${header.toString('base64url')}.${payload.toString('base64url')}.${'A'.repeat(86)}`;
-  const key = {
-    kty: 'EC',
-    crv: 'P-256',
-    x: 'MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4',
-    y: '4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM',
-    kid,
-  };
-  return {
-    group: 'Audit',
-    summary: 'Read signed checkpoints',
-    description:
-      'The checkpoints of the audit log, oldest first, from one that was written before `from`. Each is a JWS (RFC 7515), and contains the hash of the one before. `keys` has the public keys (RFC 7517) that verify them. Follow `continuation` until it is absent. Only for callers whose reading the policy does not limit.',
-    queryExample: { from: '2026-11-24' },
-    answers: [
-      {
-        status: 200,
-        description: 'One page.',
-        contents: [jsonContent(auditCheckpointsAnswerSchema, { checkpoints: [jws], keys: [key] })],
-      },
-    ],
-  };
-}

@@ -1,0 +1,35 @@
+import type { CheckedQueryAnswer } from '../lib/api/answers/queries.ts';
+import { exampleDomain } from '../lib/api/examples.ts';
+import { jsonContent, type RouteDocument } from '../lib/api/route.ts';
+import { documentStartedRun } from './started-run.ts';
+
+/** Documents `POST /queries`. */
+export async function documentQueries(): Promise<RouteDocument> {
+  const { checkedQuerySchema } = await import('../lib/api/answers/queries.ts');
+  const checked: CheckedQueryAnswer = {
+    path: '/v1.0/users?$select=displayName,accountEnabled',
+    request: 'GET /v1.0/users',
+    anyOf: ['User.Read.All', 'User.ReadWrite.All', 'Directory.Read.All'],
+    rules: [{ rule: 'helpdesk reads users', permissions: ['User.Read.All'] }],
+    tenants: { chosen: 25, open: 25 },
+  };
+  return {
+    group: 'Gateway',
+    summary: 'Ask many tenants',
+    description:
+      'Sends one GET to Microsoft Graph in each of the tenants, as a run. The gateway judges and sends each request under the rules for this caller that are in force at that moment, and records it; a tenant that no rule opens gets a refusal. A query that no rule opens in any tenant is refused at once. Rules with an approval, and those for emergencies, serve no query. Read the rows with `GET /runs/{runId}/results?order=arrival`. Whoever asked reads and cancels the run with the role `Requests.Send`; others need the roles for runs. A row has the columns of its tenant, then the properties of the object: nested values stay nested, and a property with the name of one of these columns gets `graph.` before it.',
+    bodyExample: {
+      path: '/v1.0/users',
+      select: ['displayName', 'accountEnabled'],
+      tenants: [exampleDomain, 'tag:managed'],
+    },
+    answers: [
+      await documentStartedRun('query@manual-8d9f7a54-0d0c-4c5e-9a51-9f3a2f6a2b7e'),
+      {
+        status: 200,
+        description: 'With `check`: the query may start. Nothing was started.',
+        contents: [jsonContent(checkedQuerySchema, checked)],
+      },
+    ],
+  };
+}
