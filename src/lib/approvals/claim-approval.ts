@@ -7,7 +7,7 @@ import type { Approval } from './approval.ts';
 import type { StoredApproval } from './approval-log.ts';
 import { approvalInstanceId, decidedEventName } from './approval-orchestrations.ts';
 import type { Approvals } from './approvals.ts';
-import { servingApproval } from './confirm-approval.ts';
+import { endedError, serves, servingApproval } from './confirm-approval.ts';
 import { closed } from './judge-decision.ts';
 
 /** Attempts at a write while others write to the same record. */
@@ -15,8 +15,13 @@ const attempts = 8;
 /** The caller waits this long, at most, for what became of its request to be noted, in milliseconds. */
 const longestNoteMs = 3_000;
 
-/** The right of one request to leave. Its holder calls one of the two, once. Neither throws. */
+/** The right of one request to leave. Its holder calls `giveBack` or `conclude`, once. Neither throws. */
 export interface Claim {
+  /**
+   * Called when everything else is ready: the record of the request and its token may have taken seconds.
+   * @throws BrokerError approval_ended if the time of the approval has ended since.
+   */
+  confirm(): Promise<void>;
   /** The request provably did not leave, so the same request may be sent later. */
   giveBack(): Promise<void>;
   /** @param answered whether the resource answered. If not, the request may have reached it. */
@@ -24,7 +29,11 @@ export interface Claim {
 }
 
 /** For a request that needs no approval. */
-export const freeClaim: Claim = { giveBack: () => Promise.resolve(), conclude: () => Promise.resolve() };
+export const freeClaim: Claim = {
+  confirm: () => Promise.resolve(),
+  giveBack: () => Promise.resolve(),
+  conclude: () => Promise.resolve(),
+};
 
 /**
  * Uses an approval up, right before a request that changes something leaves. Of several repeats of a request at the same
@@ -42,20 +51,27 @@ export async function claimApproval(
   try {
     for (let attempt = 1; attempt <= attempts; attempt += 1) {
       // Storage repeats a write whose reply was lost, and then reports a conflict with itself.
-      if (attempt > 1 && (await claimed(deps, claim)) !== undefined) return claimOf(deps, claim, asking);
-      const { approval, version } = await servingApproval(deps, id, terms);
-      if (await deps.approvalLog.change({ ...approval, status: 'used', use }, version)) {
-        return claimOf(deps, claim, asking);
+      const own = attempt > 1 ? await claimed(deps, claim) : undefined;
+      const { approval, version } = own ?? (await servingApproval(deps, id, terms));
+      if (own !== undefined || (await deps.approvalLog.change({ ...approval, status: 'used', use }, version))) {
+        const confirm = (): Promise<void> => confirmInTime(deps, approval, terms);
+        return { ...settlementOf(deps, claim, asking), confirm };
       }
     }
     throw new BrokerError('storage_unavailable', 'Others write to the approval at the same time.');
   } catch (thrown) {
     // The write may have succeeded although its reply was lost.
     if (!(thrown instanceof BrokerError && thrown.code === 'approval_ended')) {
-      await claimOf(deps, claim, asking).giveBack();
+      await settlementOf(deps, claim, asking).giveBack();
     }
     throw thrown;
   }
+}
+
+/** Whether the approval would still serve if it were not used. @throws BrokerError approval_ended */
+async function confirmInTime(deps: Approvals, approval: Approval, terms: ApprovalTerms): Promise<void> {
+  const serving = await serves(deps, { ...approval, status: 'approved', use: undefined }, terms);
+  if (!serving.serves) throw endedError(approval, serving.reason);
 }
 
 interface ClaimId {
@@ -63,11 +79,11 @@ interface ClaimId {
   readonly useId: string;
 }
 
-function claimOf(
+function settlementOf(
   deps: Approvals,
   claim: ClaimId,
   { log, orchestrations }: Pick<Asking, 'log' | 'orchestrations'>,
-): Claim {
+): Pick<Claim, 'giveBack' | 'conclude'> {
   const { approvalId } = claim;
   const note = async (change: (approval: Approval) => Approval): Promise<void> => {
     try {

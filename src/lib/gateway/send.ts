@@ -27,7 +27,7 @@ export interface Outgoing {
   readonly authorization: Pick<Authorization, 'rule' | 'tenantId' | 'resource' | 'baseUrl'>;
   readonly verdict: Allowed;
   readonly body: Uint8Array | undefined;
-  /** Asked before each attempt. Nothing leaves if it throws: the approval may have been revoked or used in between. */
+  /** Asked before each attempt. Nothing leaves if it throws: the approval may have ended or been used in between. */
   readonly met: Pick<Met, 'confirm' | 'claim'>;
   /** The end of the whole request. */
   readonly signal: AbortSignal;
@@ -68,7 +68,9 @@ export async function sendUpstream(
         const token = await orGivenBack(claim, async () => {
           if (isFirst) await beforeFirst();
           isFirst = false;
-          return deps.tokens.getToken(tokenRequest, signal);
+          const ready = await deps.tokens.getToken(tokenRequest, signal);
+          await claim.confirm();
+          return ready;
         });
         return { token, answer: await sendClaimed(deps, claim, upstreamRequest(outgoing, token, place)) };
       },
@@ -95,7 +97,7 @@ const isReading = ({ verdict }: Pick<Outgoing, 'verdict'>): boolean => verdict.r
 async function claimOf({ met, verdict }: Outgoing): Promise<Claim> {
   if (!isReading({ verdict })) return met.claim();
   await met.confirm();
-  return freeClaim;
+  return { ...freeClaim, confirm: met.confirm };
 }
 
 /** Gives the claim back if the last steps before the request leaves fail. */

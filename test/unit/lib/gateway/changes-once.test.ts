@@ -117,6 +117,22 @@ it('a tenant that is excluded at the last moment gives the approval back', async
   expect([world.sent.length, await record()]).toMatchObject([0, { status: 'approved' }]);
 });
 
+it.each([
+  ['a change', change],
+  ['reading', {}],
+])('%s whose record takes until the validity has ended does not leave', async (_, request) => {
+  const { world, audit, repeat, clock } = await approved(request);
+  const write = audit.record.bind(audit);
+  audit.record = async (entry) => {
+    await write(entry);
+    if (entry.outcome === 'sent') await clock.advance(5_000);
+  };
+  await clock.advance(30 * 60_000 - 2_000);
+  expect(await repeat()).toMatch(/approval_ended/);
+  expect(world.sent).toEqual([]);
+  expect(audit.entries.at(-1)).toMatchObject({ outcome: 'failed', code: 'approval_ended' });
+});
+
 it('a process that dies with its claim leaves an approval that serves nothing', async () => {
   const { approvals, world, repeat, record } = await approved();
   const found = await approvals.approvalLog.find((await record())?.id ?? '');
