@@ -1,8 +1,10 @@
 import { empty, json, type Reply } from '../../web/http.ts';
 import type { Row } from '../declaration.ts';
 import { badRequest, notFound } from '../graph-error.ts';
+import type { QueryOptions } from '../odata/expression.ts';
 import { shortName } from '../schema/schema.ts';
 import { createProjection } from './project.ts';
+import { checkUnique } from './write.ts';
 import { jsonBody, notAllowed, notSimulated, type WriteRequest } from './write-request.ts';
 
 /** Answers the operations that work on objects of the directory. @throws GraphError */
@@ -52,10 +54,13 @@ function idsOf(request: WriteRequest, names: readonly string[]): readonly string
 /** At most 1,000 ids. Source: "directoryObject: getByIds". */
 function getByIds(request: WriteRequest): Reply {
   const { places, root, options, target } = request;
+  if (!isOnlySelect(options)) throw badRequest('Only the query option $select is supported here.');
   const ids = idsOf(request, ['ids']);
   if (ids.length > 1000) throw badRequest('Too many ids: at most 1000 are allowed.');
+  const wrong = ids.find((id) => !guid.test(id));
+  if (wrong !== undefined) throw badRequest(`Invalid object identifier '${wrong.slice(0, 40)}'.`);
   const types = jsonBody(request.body)['types'];
-  const wanted = Array.isArray(types) ? types.map((each) => shortName(String(each)).toLowerCase()) : undefined;
+  const wanted = Array.isArray(types) ? types.map((each) => typeNamed(String(each), request)) : undefined;
   const paths = places.catalog.all.flatMap((each) =>
     each.kind === 'set' && !each.path.includes('{') && isWanted(shortName(each.type), wanted, request)
       ? [each.path]
@@ -73,6 +78,19 @@ function getByIds(request: WriteRequest): Reply {
     return [project(places.sight({ '@odata.type': `#${found.set.type}`, ...found.row }, target.type))];
   });
   return json(200, { '@odata.context': `${root}/$metadata#directoryObjects`, value });
+}
+
+const guid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+const isOnlySelect = ({ filter, search, orderBy, top, skip, count, expand }: QueryOptions): boolean =>
+  [filter, search, top, skip].every((each) => each === undefined) && orderBy.length + expand.length === 0 && !count;
+
+/** @returns a name in lower case. @throws GraphError 400 for a type that no directory object has. */
+function typeNamed(name: string, { places }: WriteRequest): string {
+  const type = places.schema.type(name);
+  if (type?.isA('directoryObject') !== true)
+    throw badRequest(`The type '${name.slice(0, 60)}' is not a type of directory objects.`);
+  return type.name.toLowerCase();
 }
 
 const isWanted = (name: string, wanted: readonly string[] | undefined, { places }: WriteRequest): boolean =>
@@ -106,6 +124,7 @@ function restore(request: WriteRequest): Reply {
   const set = places.catalog.homeOf(String(type));
   if (set === undefined) return empty(404);
   const restored = { ...content, deletedDateTime: null };
+  checkUnique(request, set, restored);
   places.view.changes.putRow(set.path, {
     key: String(row['id']).toLowerCase(),
     row: restored,
@@ -123,7 +142,9 @@ function assignLicense(request: WriteRequest): Reply {
   const { addLicenses, removeLicenses } = jsonBody(body);
   if (!Array.isArray(addLicenses) || !Array.isArray(removeLicenses))
     throw badRequest('addLicenses and removeLicenses are required.');
-  const known = new Map((row['assignedLicenses'] as readonly Row[]).map((each) => [String(each['skuId']), each]));
+  // A user whom a client has created has none.
+  const assigned = (row['assignedLicenses'] ?? []) as readonly Row[];
+  const known = new Map(assigned.map((each) => [String(each['skuId']), each]));
   for (const id of removeLicenses.map(String))
     if (!known.delete(id)) throw badRequest('User does not have a corresponding license.');
   for (const licence of addLicenses as readonly Row[]) {

@@ -74,7 +74,7 @@ const withoutSecrets = (values: Row): Row =>
     : values;
 
 /** @throws GraphError 400 in the directory, 409 elsewhere, for a value that another object has. */
-function checkUnique({ places, located, target }: WriteRequest, set: EntitySet, row: Row): void {
+export function checkUnique({ places, located, target }: WriteRequest, set: EntitySet, row: Row): void {
   const key = keyOf(set, row);
   for (const name of set.writes?.unique ?? []) {
     const value = String(row[name]).toLowerCase();

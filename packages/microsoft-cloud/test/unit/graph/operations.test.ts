@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { digestOf } from '../../../src/graph/serve/digest.ts';
-import { fresh, guid, licence, sku } from './writes-data.ts';
+import { fresh, guid, licence, newUser, sku } from './writes-data.ts';
 
 describe('references', () => {
   const members = `/v1.0/groups/${guid(100)}/members`;
@@ -70,6 +70,30 @@ describe('operations', () => {
     expect(assign(1, { addLicenses: [], removeLicenses: [sku] }).status).toBe(200);
     expect(assign(1, { addLicenses: [], removeLicenses: [sku] }).status).toBe(400);
     expect(assign(2, { addLicenses: [licence], removeLicenses: [] }).status).toBe(200);
+  });
+
+  it('assign a licence to a user who was just created', () => {
+    const engine = fresh();
+    const { id } = engine.send('POST', '/v1.0/users', { ...newUser, usageLocation: 'GB' }).body;
+    const path = `/v1.0/users/${String(id)}`;
+    const assigned = engine.send('POST', `${path}/assignLicense`, { addLicenses: [licence], removeLicenses: [] });
+    expect(assigned).toMatchObject({ status: 200, body: { assignedLicenses: [licence] } });
+    expect(engine.get(`${path}?$select=assignedLicenses`).body['assignedLicenses']).toEqual([licence]);
+  });
+});
+
+describe('getByIds', () => {
+  it.each([
+    ['', { ids: ['bad'] }, "Invalid object identifier 'bad'."],
+    ['', { ids: [guid(0)], types: ['nosuch'] }, "The type 'nosuch' is not a type of directory objects."],
+    ['', { ids: [guid(0)], types: ['message'] }, "The type 'message' is not a type of directory objects."],
+    ["?$filter=displayName eq 'x'", { ids: [guid(0)] }, 'Only the query option $select is supported here.'],
+    ['?$top=1', { ids: [guid(0)] }, 'Only the query option $select is supported here.'],
+  ])('refuses %j %j', (query, body, message) => {
+    expect(fresh().send('POST', `/v1.0/directoryObjects/getByIds${query}`, body)).toMatchObject({
+      status: 400,
+      message,
+    });
   });
 });
 

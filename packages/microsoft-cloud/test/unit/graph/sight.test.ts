@@ -157,22 +157,30 @@ describe('objects of a type that the token may not read', () => {
 });
 
 it('come so from getByIds, and for each type', () => {
+  const [ann, everyone] = ['00000000-0000-4000-8000-000000000001', '00000000-0000-4000-8000-000000000002'];
   const small = smallEngine(
     [
       ...directorySets,
-      { kind: 'set', path: 'users', type: 'microsoft.graph.user', rows: () => [{ id: 'u1', displayName: 'Ann' }] },
-      { kind: 'set', path: 'groups', type: 'microsoft.graph.group', rows: () => [{ id: 'g1', displayName: 'All' }] },
+      { kind: 'set', path: 'users', type: 'microsoft.graph.user', rows: () => [{ id: ann, displayName: 'Ann' }] },
+      {
+        kind: 'set',
+        path: 'groups',
+        type: 'microsoft.graph.group',
+        rows: () => [{ id: everyone, displayName: 'All' }],
+      },
     ],
     { readable: (_caller, path) => (path === 'users' ? 'none' : 'all') },
   );
   const expected = [
-    { '@odata.type': '#microsoft.graph.user', id: 'u1', displayName: null },
-    { '@odata.type': '#microsoft.graph.group', id: 'g1', displayName: 'All' },
+    { '@odata.type': '#microsoft.graph.user', id: ann, displayName: null },
+    { '@odata.type': '#microsoft.graph.group', id: everyone, displayName: 'All' },
   ];
   const select = '?$select=id,displayName';
-  expect(small.send('POST', `/v1.0/directoryObjects/getByIds${select}`, { ids: ['u1', 'g1'] }).rows).toEqual(expected);
-  expect(small.get(`/v1.0/directoryObjects/u1${select}`).body).toMatchObject({ id: 'u1', displayName: null });
-  expect(small.get(`/v1.0/users/u1${select}`).body).toMatchObject({ displayName: 'Ann' });
+  expect(small.send('POST', `/v1.0/directoryObjects/getByIds${select}`, { ids: [ann, everyone] }).rows).toEqual(
+    expected,
+  );
+  expect(small.get(`/v1.0/directoryObjects/${ann}${select}`).body).toMatchObject({ id: ann, displayName: null });
+  expect(small.get(`/v1.0/users/${ann}${select}`).body).toMatchObject({ displayName: 'Ann' });
 });
 
 describe('User.ReadBasic.All', () => {

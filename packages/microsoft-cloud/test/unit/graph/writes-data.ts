@@ -75,8 +75,9 @@ const declarations: readonly Declaration[] = [
         id: 'sku',
         skuId: sku,
         prepaidUnits: { enabled: 2 },
-        consumedUnits: tenant.rows('users').filter(({ assignedLicenses }) => (assignedLicenses as Row[]).length > 0)
-          .length,
+        consumedUnits: tenant
+          .rows('users')
+          .filter(({ assignedLicenses = [] }) => (assignedLicenses as Row[]).length > 0).length,
       },
     ],
   },

@@ -138,4 +138,19 @@ describe('a deleted user', () => {
     expect(engine.send('DELETE', deleted).status).toBe(204);
     expect(engine.send('POST', `${deleted}/restore`).status).toBe(404);
   });
+
+  it('stays deleted while another user has its name', () => {
+    const engine = fresh();
+    const deleted = `/v1.0/directory/deletedItems/${guid(1)}`;
+    engine.send('DELETE', `/v1.0/users/${guid(1)}`);
+    const other = { ...newUser, userPrincipalName: 'person1@a.example' };
+    const { id } = engine.send('POST', '/v1.0/users', other).body;
+    expect(engine.send('POST', `${deleted}/restore`)).toMatchObject({
+      status: 400,
+      message: 'Another object with the same value for property userPrincipalName already exists.',
+    });
+    expect(engine.get(deleted).status).toBe(200);
+    engine.send('DELETE', `/v1.0/users/${String(id)}`);
+    expect(engine.send('POST', `${deleted}/restore`).status).toBe(200);
+  });
 });
