@@ -1,4 +1,5 @@
 import type { Property, TypeInfo } from '../schema/schema.ts';
+import { isAlwaysSorted, needsAdvancedFilter } from './advanced-properties.ts';
 import type { Expression, QueryOptions } from './expression.ts';
 
 /**
@@ -15,6 +16,8 @@ type Variables = ReadonlyMap<string, string>;
 
 interface Checked {
   readonly type: TypeInfo;
+  /** Whether the objects are those of a relation: `groups/{id}/members`. */
+  readonly isRelation: boolean;
   /** Whether the request has `ConsistencyLevel: eventual` and `$count=true`. */
   readonly isAdvanced: boolean;
   readonly variables: Variables;
@@ -24,15 +27,16 @@ const unsupported = (message: string): DirectoryProblem => ({ code: 'Request_Uns
 
 const upperFirst = (name: string): string => name.charAt(0).toUpperCase() + name.slice(1);
 
+export const noSkip = "'$skip' is not supported by the service.";
+
 /** Finds what a directory refuses in a query. @param hasHeader whether the request has `ConsistencyLevel: eventual`. */
 export function directoryProblem(
   options: QueryOptions,
-  type: TypeInfo,
+  { type, isRelation }: Pick<Checked, 'type' | 'isRelation'>,
   hasHeader: boolean,
 ): DirectoryProblem | undefined {
-  const checked: Checked = { type, isAdvanced: hasHeader && options.count, variables: new Map() };
-  if (options.skip !== undefined)
-    return { code: 'Request_BadRequest', message: "'$skip' is not supported by the service." };
+  const checked: Checked = { type, isRelation, isAdvanced: hasHeader && options.count, variables: new Map() };
+  if (options.skip !== undefined) return { code: 'Request_BadRequest', message: noSkip };
   const inExpand = expandProblem(options, checked.isAdvanced);
   if (inExpand !== undefined) return inExpand;
   if (options.search !== undefined && !hasHeader)
@@ -100,12 +104,13 @@ function mostAlternatives(expression: Expression): number {
   }
 }
 
-function sortProblem(options: QueryOptions, { type, isAdvanced }: Checked): DirectoryProblem | undefined {
+function sortProblem(options: QueryOptions, { type, isRelation, isAdvanced }: Checked): DirectoryProblem | undefined {
   if (options.orderBy.length === 0) return undefined;
   const isUnsorted = options.orderBy.some(({ expression }) => {
     const property = expression.kind === 'path' ? type.find(expression.segments[0] ?? '') : undefined;
     // An unknown property is an error of another kind.
-    return property !== undefined && !property.sorts && !(isAdvanced && orders(property));
+    if (property === undefined || (isAdvanced && orders(property))) return false;
+    return isRelation || !isAlwaysSorted(property, type);
   });
   const isCombined = options.filter !== undefined || options.search !== undefined;
   return isUnsorted || (isCombined && !isAdvanced)
@@ -113,7 +118,8 @@ function sortProblem(options: QueryOptions, { type, isAdvanced }: Checked): Dire
     : undefined;
 }
 
-const orders = ({ filters }: Property): boolean => filters === 'any' || (filters !== 'unsaid' && filters.has('ge'));
+const orders = ({ sorts, filters }: Property): boolean =>
+  sorts || filters === 'any' || (filters !== 'unsaid' && filters.has('ge'));
 
 function filterProblem(expression: Expression, checked: Checked): DirectoryProblem | undefined {
   switch (expression.kind) {
@@ -183,7 +189,8 @@ function useProblem(
   const property = checked.type.find(named);
   // Unknown properties are an error of another kind, and navigations can be counted only.
   if (property === undefined || subject.kind === 'count') return undefined;
-  if (property.kind !== 'navigation' && supports(property, operator, isNull)) return undefined;
+  const isOpen = checked.isAdvanced || !needsAdvancedFilter(property, checked.type, isNull);
+  if (isOpen && property.kind !== 'navigation' && supports(property, operator, isNull)) return undefined;
   return unsupported(
     checked.isAdvanced
       ? 'The request uses a filter property that is not indexed'

@@ -54,12 +54,8 @@ function optionsOf(written: Written, depth: number): QueryOptions {
     ...noOptions,
     select: select === undefined ? undefined : selection(select),
     expand: expand === undefined ? [] : expansion(expand, depth),
-    filter:
-      filter === undefined || filter === ''
-        ? undefined
-        : withPrefix('Invalid filter clause', () => parseFilter(filter)),
-    orderBy:
-      orderby === undefined || orderby === '' ? [] : withPrefix('Invalid $orderby clause', () => parseOrderBy(orderby)),
+    filter: filter === undefined ? undefined : parsed('filter', filter, 'Invalid filter clause', parseFilter),
+    orderBy: orderby === undefined ? [] : parsed('orderby', orderby, 'Invalid $orderby clause', parseOrderBy),
     search,
     top: numberOf(written, 'top'),
     skip: numberOf(written, 'skip'),
@@ -70,9 +66,11 @@ function optionsOf(written: Written, depth: number): QueryOptions {
   };
 }
 
-function withPrefix<T>(prefix: string, read: () => T): T {
+/** The text for an empty value is that of Microsoft's OData library. */
+function parsed<T>(name: OptionName, text: string, prefix: string, read: (text: string) => T): T {
+  if (text === '') throw new QueryError(`The value for OData query '$${name}' cannot be empty.`);
   try {
-    return read();
+    return read(text);
   } catch (error) {
     if (error instanceof QueryError) throw new QueryError(`${prefix}: ${error.message}`, { cause: error });
     throw error;

@@ -39,9 +39,10 @@ const withId = (select: QueryOptions['select']): QueryOptions['select'] =>
 
 /** `$filter` may only name objects by id, and other options have no effect. @throws GraphError 400 for them. */
 function wantedIds({ options }: ReadRequest): ReadonlySet<string> | undefined {
-  const { filter, search, orderBy, expand } = options;
+  const { filter, search, orderBy, expand, skip, count } = options;
   const ids = filter === undefined ? undefined : idsIn(filter);
-  if ((filter !== undefined && ids === undefined) || search !== undefined || orderBy.length + expand.length > 0)
+  const isOther = search !== undefined || skip !== undefined || count || orderBy.length + expand.length > 0;
+  if (isOther || (filter !== undefined && ids === undefined))
     throw new GraphError(400, 'Request_UnsupportedQuery', 'Unsupported Query.');
   return ids === undefined ? undefined : new Set(ids);
 }

@@ -1,6 +1,8 @@
 import type { Row } from '../declaration.ts';
 import type { CompileContext } from '../odata/compile.ts';
 import type { Expand, QueryOptions } from '../odata/expression.ts';
+import { noSkip } from '../odata/directory-rules.ts';
+import { QueryError } from '../odata/tokens.ts';
 import type { Property, TypeInfo } from '../schema/schema.ts';
 import { atHome, type Located, type Places, rowsOf } from './locate.ts';
 import { type ListRules, listRules, queried } from './page.ts';
@@ -39,6 +41,7 @@ function createExpansion(expand: Expand, type: TypeInfo, places: Places): Expans
   const { schema } = places;
   const inner = schema.type(expand.cast ?? property.typeName) ?? type;
   const rules = listRules({}, inner);
+  if (rules.isDirectory && expand.options.skip !== undefined) throw new QueryError(noSkip);
   const context = contextOf(inner, places);
   const nested: QueryOptions =
     expand.levels > 1

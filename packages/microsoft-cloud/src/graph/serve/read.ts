@@ -64,9 +64,9 @@ function checkDirectory({ options, target, located, isEventual, places }: ReadRe
       'Request_UnsupportedQuery',
       'Searches against this resource are not supported. Only specific instances can be queried.',
     );
-  const problem = rules.isDirectory
-    ? directoryProblem(options, openType(target.type, places.schema), isEventual)
-    : undefined;
+  const type = openType(target.type, places.schema);
+  const isRelation = located.declared?.kind !== 'set';
+  const problem = rules.isDirectory ? directoryProblem(options, { type, isRelation }, isEventual) : undefined;
   if (problem !== undefined) throw new GraphError(400, problem.code, problem.message);
 }
 
@@ -108,20 +108,35 @@ function visible({ target, places, readable }: ReadRequest, row: Row, from: Decl
   return isMixed(from) ? places.sight(own, target.type) : own;
 }
 
-function list(request: ReadRequest): Reply {
-  const { located, options, places, target, root } = request;
-  const rules = rulesOf(request);
-  checkAllowed(options, located.declared?.path);
+/** Checks the options of a list, and finds what they name. */
+function found(request: ReadRequest, rules: ListRules): readonly Row[] {
+  checkAllowed(request.options, request.located.declared?.path);
   checkDirectory(request, rules);
-  const shape = createShaper(options, target.type, places, rules.byDefault);
-  const rows = queried(visibleRows(request), options, compileContext(request), rules);
+  return queried(visibleRows(request), request.options, compileContext(request), rules);
+}
+
+/** A page of what the query finds, and what the reply says about the whole list. */
+function foundPage(request: ReadRequest, rules: ListRules): { readonly rows: readonly Row[]; readonly about: Row } {
+  const { options } = request;
+  const rows = found(request, rules);
   const page = pageOf(rows, options, rules, pageContext(request));
   // Without the header, the directory ignores the option.
   const counted = options.count && (!rules.isDirectory || request.isEventual);
-  return json(200, {
-    '@odata.context': `${root}/$metadata#${located.context}${selectedContext(options)}`,
+  const about = {
     ...(counted ? { '@odata.count': rows.length } : {}),
     ...(page.nextToken === undefined ? {} : { '@odata.nextLink': nextLink(request, page.nextToken) }),
+  };
+  return { rows: page.rows, about };
+}
+
+function list(request: ReadRequest): Reply {
+  const { located, options, places, target, root } = request;
+  const rules = rulesOf(request);
+  const page = foundPage(request, rules);
+  const shape = createShaper(options, target.type, places, rules.byDefault);
+  return json(200, {
+    '@odata.context': `${root}/$metadata#${located.context}${selectedContext(options)}`,
+    ...page.about,
     value: page.rows.map((row) => shape(tagged(row, located.declared), placeOf(located, row, places))),
   });
 }
@@ -182,10 +197,7 @@ function nextLink({ address, query }: ReadRequest, token: string): string {
 function count(request: ReadRequest): Reply {
   const rules = rulesOf(request);
   if (rules.isDirectory && !request.isEventual) throw badRequest('$count is not currently supported.');
-  const counted = { ...request, options: { ...request.options, count: true } };
-  checkAllowed(counted.options, request.located.declared?.path);
-  checkDirectory(counted, rules);
-  const rows = queried(visibleRows(request), request.options, compileContext(request), rules);
+  const rows = found({ ...request, options: { ...request.options, count: true } }, rules);
   return { status: 200, headers: { 'content-type': 'text/plain' }, body: String(rows.length) };
 }
 
@@ -197,20 +209,23 @@ function property(request: ReadRequest, name: string): Reply {
   return value === null ? empty(204) : json(200, { '@odata.context': `${root}/$metadata#${context}/${name}`, value });
 }
 
-/** `groups/ID/members/$ref` */
+/** `groups/ID/members/$ref`. An address has nothing to select or expand (OData 4.01 Part 1, section 11.2.8). */
 function references(request: ReadRequest): Reply {
-  const { located, places, root, target, options } = request;
+  const { located, root, target, options } = request;
+  if (options.select !== undefined || options.expand.length > 0)
+    throw new GraphError(400, 'BadRequest', 'The query options $select and $expand cannot be used with $ref.');
   const idOf = (row: Row): { readonly '@odata.id': string } => ({
     '@odata.id': `${root}/directoryObjects/${String(row['id'])}`,
   });
   if (!target.isList) {
     if (located.row === undefined) throw notFound(located.context);
+    checkObject(request, located.row);
     return json(200, { '@odata.context': `${root}/$metadata#$ref`, ...idOf(located.row) });
   }
-  const page = pageOf(rowsOf(located, places), options, rulesOf(request), pageContext(request));
+  const page = foundPage(request, rulesOf(request));
   return json(200, {
     '@odata.context': `${root}/$metadata#Collection($ref)`,
-    ...(page.nextToken === undefined ? {} : { '@odata.nextLink': nextLink(request, page.nextToken) }),
+    ...page.about,
     value: page.rows.map(idOf),
   });
 }

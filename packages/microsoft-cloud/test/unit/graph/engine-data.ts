@@ -41,6 +41,7 @@ const declarations: readonly Declaration[] = [
     },
   },
   { kind: 'set', path: 'groups', type: 'microsoft.graph.group', rows: () => groups },
+  { kind: 'set', path: 'devices', type: 'microsoft.graph.device', rows: () => [] },
   {
     kind: 'references',
     path: 'groups/{id}/members',

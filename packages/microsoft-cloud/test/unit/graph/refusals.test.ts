@@ -104,6 +104,8 @@ describe('delta', () => {
     [{ $search: '"displayName:Person"' }],
     [{ $orderby: 'displayName' }],
     [{ $expand: 'manager' }],
+    [{ $skip: '3' }],
+    [{ $count: 'true' }],
   ])('refuses %j, which has no effect', (options) => {
     expect(engine.get(query('users/delta', options))).toMatchObject({ status: 400, code: 'Request_UnsupportedQuery' });
   });
@@ -129,6 +131,7 @@ describe('$expand in the directory', () => {
     [{ $expand: 'manager', $count: 'true' }, eventual],
     [{ $expand: 'manager,memberOf' }, {}],
     [{ $expand: 'manager($expand=directReports)' }, {}],
+    [{ $expand: 'memberOf($skip=1)' }, {}],
   ])('is refused with %j', (options, headers) => {
     expect(engine.get(query('users', options), headers).status).toBe(400);
   });
@@ -170,6 +173,9 @@ describe('options and methods that would be without effect', () => {
     ['GET', '/v1.0/users?$format=xml', 400],
     ['GET', '/v1.0/users?$format=json', 200],
     ['GET', '/v1.0/users?$deltatoken=x', 400],
+    ['GET', '/v1.0/users?$filter=', 400],
+    ['GET', '/v1.0/users?$orderby=%20', 400],
+    ['GET', '/v1.0/users?$expand=manager($filter=)', 400],
     ['PUT', `/v1.0/users/${idOf(1)}`, 405],
     ['HEAD', '/v1.0/users', 405],
     ['TRACE', '/v1.0/users', 405],
