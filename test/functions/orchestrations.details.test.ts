@@ -1,6 +1,6 @@
 import { type DurableClient, OrchestrationRuntimeStatus } from 'durable-functions';
 import { describe, expect, it } from 'vitest';
-import { orchestrationsOf, scheduleName } from '../../src/functions/orchestrations.ts';
+import { lazyOrchestrations, orchestrationsOf, scheduleName } from '../../src/functions/orchestrations.ts';
 
 /** Texts as durable-functions 3.5 writes them. */
 const unknownInstance = [
@@ -106,4 +106,32 @@ describe('orchestrationsOf', () => {
 
 it('scheduleName is the name of the timer that the setting AzureWebJobs.NAME.Disabled names', () => {
   expect(scheduleName('licence-report')).toBe('schedule-licence-report');
+});
+
+describe('lazyOrchestrations', () => {
+  it('makes the client when it is needed, and once', async () => {
+    const calls: string[] = [];
+    let made = 0;
+    const client = new Proxy(
+      {},
+      {
+        get: (_, name) => async () => {
+          calls.push(String(name));
+          return { runtimeStatus: OrchestrationRuntimeStatus.Running, instancesDeleted: 3 };
+        },
+      },
+    );
+    const orchestrations = lazyOrchestrations(() => {
+      made += 1;
+      return client as unknown as DurableClient;
+    });
+    expect(made).toBe(0);
+    await orchestrations.start('fan-out', 'probe@w', {});
+    expect(await orchestrations.state('probe@w')).toBe('active');
+    await orchestrations.raise('probe@w', 'cancel');
+    await orchestrations.terminate('probe@w', 'why');
+    expect(await orchestrations.purge(0)).toBe(3);
+    expect(calls).toEqual(['startNew', 'getStatus', 'raiseEvent', 'terminate', 'purgeInstanceHistoryBy']);
+    expect(made).toBe(1);
+  });
 });
