@@ -65,7 +65,8 @@ const throughTools: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Whether each test file needs a process of its own, because it starts the Functions host, which works once. */
-export const needsIsolation = (folder: string): boolean => folder === 'src/functions';
+export const needsIsolation = (folder: string): boolean =>
+  folder === 'src/functions' || folder === 'packages/functions-host/src';
 
 /** The unit, contract, function and replay tests that import files of the folder, and those that mirror it. */
 export function testsOf(folder: string): string[] {

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
-import { dataTables, mutatedFolders, testsOf } from '../../mutation/folders.ts';
+import { dataTables, mutatedFolders, needsIsolation, testsOf } from '../../mutation/folders.ts';
 import { isProse, strykerPlugins } from '../../mutation/prose.ts';
 import { isSampled, strykerPlugins as samplePlugins } from '../../mutation/sample.ts';
 import { mergedReport, raised, scoreOf, shortfalls, untested } from '../../mutation/scores.ts';
@@ -92,6 +92,10 @@ describe('the mutated folders', () => {
   it('leave out only data tables that exist', () => {
     expect(dataTables.filter((table) => !existsSync(join(projectRoot, table)))).toEqual([]);
   });
+});
+
+it('give each test that starts the Functions host a process of its own', () => {
+  expect(mutatedFolders().filter(needsIsolation)).toEqual(['src/functions', 'packages/functions-host/src']);
 });
 
 describe('testsOf', () => {
