@@ -1,8 +1,10 @@
 import { expect, it } from 'vitest';
+import type { Approval } from '../../../../src/lib/approvals/approval.ts';
 import { announceApproval } from '../../../../src/lib/approvals/announce-approval.ts';
 import { webhookBody } from '../../../../src/lib/notifications/webhook-bodies.ts';
 import { silentLogger } from '../../../../src/lib/runtime/log.ts';
-import { approval, askedAtMs } from '../../../support/approval-records.ts';
+import { recordingLogger } from '../../../fakes/recording-logger.ts';
+import { approval, askedAtMs, terms } from '../../../support/approval-records.ts';
 import { memoryApprovals } from '../../../support/approvals.ts';
 
 const audit = { record: () => Promise.resolve() };
@@ -30,4 +32,60 @@ it('a fact of a notice is one line, also of a record that was made before reason
   const { text } = JSON.parse(slack) as { text: string };
   expect(text.split('\n').filter((line) => line.startsWith('• *Tenant*'))).toHaveLength(1);
   expect(text).not.toContain('\u202e');
+});
+
+async function noticeOf(more: Partial<Approval> = {}, dashboardUrl?: string) {
+  const deps = { ...memoryApprovals({ audit, policy, clock }), dashboardUrl };
+  await deps.approvalLog.create(approval(more), undefined, 20);
+  await announceApproval({ ...deps, log: silentLogger }, { approvalId: approval().id });
+  return deps.notices[0];
+}
+
+it('a notice says who must do what until when, and nothing of the request', async () => {
+  const { id, subject } = approval();
+  expect(await noticeOf({ reason: 'Ticket 4711' }, 'https://broker.example/api/dashboard')).toEqual({
+    severity: 'warning',
+    title: `Approval needed: ${subject.rule}`,
+    text: `Another person must approve the request before 2026-11-24T06:00:00.000Z. Decide here: https://broker.example/api/dashboard#/approvals/${id}`,
+    facts: [
+      { name: 'Asked by', value: 'person-1@partner.example' },
+      { name: 'Reason', value: 'Ticket 4711' },
+      { name: 'For', value: 'a request through the gateway' },
+      { name: 'Tenant', value: subject.tenantId },
+      { name: 'Approval', value: id },
+    ],
+  });
+});
+
+it('a notice has no reason that was not given, and the command if the dashboard is not known', async () => {
+  const { id, subject } = approval();
+  const notice = await noticeOf({ subject: { ...subject, kind: 'token' }, terms: terms({ count: 2 }) });
+  expect(notice?.text).toContain('2 other people must approve');
+  expect(notice?.text).toContain(`Decide here: \`ptb approvals show ${id}\``);
+  expect(notice?.facts).toContainEqual({ name: 'For', value: 'a token' });
+  expect(notice?.facts.map(({ name }) => name)).not.toContain('Reason');
+});
+
+it('a notice is sent once, and not for a request that waits no more', async () => {
+  expect(await noticeOf({ announced: true })).toBeUndefined();
+  expect(await noticeOf({ status: 'denied' })).toBeUndefined();
+  expect(await noticeOf({ expiresAtMs: askedAtMs })).toBeUndefined();
+});
+
+it('a notice that could not be sent is sent again, and the request is recorded once', async () => {
+  const entries: string[] = [];
+  const logged = recordingLogger();
+  const record = async ({ outcome }: { outcome: string }) => void entries.push(outcome);
+  const deps = memoryApprovals({ audit: { record }, policy, clock });
+  await deps.approvalLog.create(approval(), undefined, 20);
+  const refused = new Error('the chat is down');
+  const announce = (send: () => Promise<void>) =>
+    announceApproval({ ...deps, notifier: { send }, log: logged.log }, { approvalId: approval().id });
+  await expect(announce(() => Promise.reject(refused))).rejects.toBe(refused);
+  expect(logged.events()).toEqual(['approval.not_announced']);
+  expect(logged.lines[0]?.level).toBe('warn');
+  expect(await announce(async () => undefined)).toEqual({ announced: true });
+  expect(await announce(async () => undefined)).toEqual({ announced: false });
+  expect(entries).toEqual(['asked']);
+  expect((await deps.approvalLog.find(approval().id))?.approval).toMatchObject({ askRecorded: true, announced: true });
 });
