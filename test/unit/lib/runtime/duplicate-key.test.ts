@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { duplicateKey } from '../../../../src/lib/runtime/duplicate-key.ts';
+import { duplicateKey, nestingDepth } from '../../../../src/lib/runtime/duplicate-key.ts';
 
 it.each<[string, string | undefined]>([
   ['{"a":1,"a":2}', 'a'],
@@ -31,4 +31,18 @@ it('finds no duplicate in JSON.stringify output, and finds an inserted one', () 
     }),
     { numRuns: 5_000, seed: 7 },
   );
+});
+
+it.each([
+  ['1', 0],
+  ['{}', 1],
+  ['[]', 1],
+  ['[[],[[]]]', 3],
+  ['{"a":{"b":[1]},"c":{}}', 3],
+  ['[{},{},{}]', 2],
+  ['[1,[2],3,{"a":[]}]', 3],
+  ['{"[[[":"]]]{{{"}', 1],
+  [String.raw`["\"[[[",{}]`, 2],
+])('%s is nested %i levels deep', (json, depth) => {
+  expect(nestingDepth(json)).toBe(depth);
 });
