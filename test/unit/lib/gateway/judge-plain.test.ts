@@ -203,3 +203,21 @@ describe('the administration interface of Exchange', () => {
     expect(judge('/adminapi/beta/x', {}, everything, arm)).toMatchObject({ request: { path: '/adminapi/beta/x' } });
   });
 });
+
+describe('the form of a request to another resource', () => {
+  const all = requestLimitOf({ paths: ['/subscriptions/**'] });
+
+  it.each(['GET', 'DELETE'])('%s has no body', (method) => {
+    expect(judge('/subscriptions/1', { method, body: '{}' }, all)).toMatchObject({ kind: 'unreadable' });
+    expect(judge('/subscriptions/1', { method }, all)).toMatchObject({
+      request: { method, url: 'https://management.azure.com/subscriptions/1' },
+    });
+  });
+
+  it('names the methods that there are', () => {
+    expect(judge('/subscriptions/1', { method: 'TRACE' }, all)).toEqual({
+      kind: 'unreadable',
+      reason: expect.stringMatching(/"TRACE" is not one of GET, POST, PATCH, PUT, DELETE/) as string,
+    });
+  });
+});

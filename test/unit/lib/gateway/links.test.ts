@@ -50,6 +50,13 @@ describe('readLink', () => {
     expect(readLink([key], owner, signed.replace('users', '%75sers'))).toMatchObject({ ok: true });
   });
 
+  it('accepts options of one name in another order', () => {
+    const link = signLink(key, owner, { url: '/v1.0/users?b=2&a=2&a=1&b=1', selected: [] });
+    const mark = link.split('&').at(-1);
+    for (const query of ['a=1&a=2&b=1&b=2', 'b=1&b=2&a=1&a=2', 'a=2&b=2&b=1&a=1'])
+      expect(readLink([key], owner, `/v1.0/users?${mark}&${query}`)).toMatchObject({ ok: true });
+  });
+
   it('accepts a MAC of every key, and of no other', () => {
     expect(readLink([newKey(), key], owner, signed)).toMatchObject({ ok: true });
     expect(readLink([newKey()], owner, signed)).toEqual(refused);
@@ -192,6 +199,8 @@ describe('gatewayLink', () => {
     'https://graph.microsoft.com.evil.example/v1.0/users',
     'https://graph.microsoft.com@evil.example/v1.0/users',
     'https://user:pass@graph.microsoft.com/v1.0/users',
+    'https://user@graph.microsoft.com/v1.0/users',
+    'https://:pass@graph.microsoft.com/v1.0/users',
     'http://graph.microsoft.com/v1.0/users',
     'https://graph.microsoft.com:444/v1.0/users',
     'https://tenant.sharepoint.com/_layouts/download.aspx?tempauth=x',

@@ -61,6 +61,37 @@ describe('what people read of a body', () => {
     expect(hidesParts).toBe(false);
   });
 
+  it('shows a member that is off, on or empty, whatever its name', () => {
+    const { text, hidesParts } = shown('{"password":true,"clientSecret":false,"pinCode":""}');
+    expect(JSON.parse(text)).toEqual({ password: true, clientSecret: false, pinCode: '' });
+    expect(hidesParts).toBe(false);
+  });
+
+  it('hides what looks like a token in any member, and says so', () => {
+    const token = 'eyJhbGciOiJub25lIn0.eyJhIjoiYmNkZWZnaGlqa2xtbm9wcXJzdCJ9.c2ln';
+    const { text, hidesParts } = shown(`{"note":"It has ${token}."}`);
+    expect(text).not.toContain(token);
+    expect(hidesParts).toBe(true);
+  });
+
+  it('hides a key that is not among public ones, however long it is', () => {
+    const key = Buffer.alloc(700, 7).toString('base64');
+    for (const body of [
+      `{"key":"${key}"}`,
+      `{"keyCredentials":[{"secret":"${key}"}]}`,
+      `[{"keyCredentials":[]},{"key":"${key}"}]`,
+    ]) {
+      const { text, hidesParts } = shown(body);
+      expect(text).not.toContain('SHA-256');
+      expect(text).not.toContain(key);
+      expect(hidesParts).toBe(true);
+    }
+  });
+
+  it('cannot be had of what is not UTF-8', () => {
+    expect(() => shownBody(Buffer.from([0x22, 0xff, 0x22]), 'application/json')).toThrow(/not plain JSON/);
+  });
+
   it('shows who gets a certificate, and the digest of the certificate', () => {
     const certificate = Buffer.alloc(700, 7);
     const body = { keyCredentials: [{ displayName: 'attacker', key: certificate.toString('base64') }] };
