@@ -9,15 +9,18 @@ import { exportContentTypes } from '../lib/runs/export-formats.ts';
 import { compareRuns, previousRun } from '../lib/runs/run-changes.ts';
 import type { ReadableRuns } from '../lib/runs/readable-runs.ts';
 import { readInTime } from '../lib/runs/read-in-time.ts';
-import { readArrivalPage } from '../lib/runs/result-arrival.ts';
 import { readResultPage } from '../lib/runs/result-page.ts';
 import { parseRunId } from '../lib/runs/run-id.ts';
 import { queryJob, type Run } from '../lib/runs/run.ts';
 import { nextLink } from '../lib/runtime/link-header.ts';
+import { once } from '../lib/runtime/once.ts';
 import { findRun, runIdParameter } from './find-run.ts';
 import { jobRegistry } from './job-registry.ts';
 import { chosenRunsFor, runReaders, runsFor } from './readable.ts';
 import { route } from './route.ts';
+
+/** Loaded for the first reader of rows that arrive, to keep start-up short. */
+const loadArrivals = once(() => import('../lib/runs/result-arrival.ts'));
 
 export const downloadResults = route(
   {
@@ -33,9 +36,9 @@ export const downloadResults = route(
     const { format, tenants, except } = query;
     const runs = await chosenRunsFor(services, caller, query);
     const run = await findRun(runs.log, path.runId);
-    const { text, continuation } = await readInTime(services.clock, runs, (inTime) =>
+    const { text, continuation } = await readInTime(services.clock, runs, async (inTime) =>
       query.order === 'arrival'
-        ? readArrivalPage(inTime, run, query)
+        ? (await loadArrivals()).readArrivalPage(inTime, run, query)
         : readResultPage(inTime, run, jobRegistry.find(run.job), query),
     );
     const order = query.order === 'arrival' ? { order: query.order } : {};
