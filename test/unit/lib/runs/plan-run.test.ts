@@ -138,10 +138,19 @@ describe('planRun', () => {
     const request = { parameters: { days: 3 }, tenants: [tenantId(1), tenantId(2)] };
     const attempt = [{ tenantId: tenantId(1), name: 'Tenant 1' }];
     const stored = { job: 'job', parameters: { days: 3 }, attempt, decided: [] };
+    const asker = {
+      applicationId: 'application',
+      objectId: 'somebody',
+      kind: 'user' as const,
+      roles: [],
+      tenantId: tenantId(9),
+      name: 'ada@partner.example',
+    };
 
     test.each([
       ['another job', { job: 'other' }],
       ['other parameters', { parameters: { days: 4 } }],
+      ['another asker', { asker: { ...asker, objectId: 'somebody-else' } }],
       ['a tenant that was not requested', { attempt: [...attempt, { tenantId: tenantId(3), name: 'Tenant 3' }] }],
     ])('refuses one for %s', async (_, change) => {
       const { plan, results } = await stage([tenant(1), tenant(2), tenant(3)], request);
