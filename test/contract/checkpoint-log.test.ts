@@ -67,6 +67,16 @@ describe('the log of checkpoints in blobs', () => {
     expect((await log.page(0)).checkpoints).toEqual(['line-1', 'line-2']);
   });
 
+  it('finds the last checkpoint behind large ones, and a large one', async () => {
+    const log = newLog()();
+    for (const [index, size] of [200_000, 200_000, 10, 400_000].entries()) {
+      const line = `${index}-${'x'.repeat(size)}`;
+      expect(await log.append(line, index + 1, await log.last())).toBe(true);
+      expect((await log.last())?.jws).toBe(line);
+    }
+    expect((await log.page(0)).checkpoints.map((line) => line.slice(0, 1))).toEqual(['0', '1', '2', '3']);
+  });
+
   it('goes on in another blob after a day, and reads from the one before a time', async () => {
     const log = newLog()();
     await fill(log, 1, perBlob + 1);

@@ -17,6 +17,8 @@ const contentType = 'application/jsonl';
 interface BlobFacts {
   readonly number: number;
   readonly changedMs: number;
+  /** Bytes when it was listed. It only grows. */
+  readonly size: number;
 }
 
 /**
@@ -30,12 +32,17 @@ export function createBlobCheckpointLog(container: () => Promise<ContainerClient
     const found: BlobFacts[] = [];
     for await (const { name, properties } of (await open()).listBlobsFlat({ prefix: 'checkpoints-' })) {
       const [, number] = namePattern.exec(name) ?? [];
-      if (number !== undefined) found.push({ number: Number(number), changedMs: properties.lastModified.getTime() });
+      if (number !== undefined)
+        found.push({
+          number: Number(number),
+          changedMs: properties.lastModified.getTime(),
+          size: properties.contentLength ?? 0,
+        });
     }
     return found;
   };
-  const read = async (number: number): Promise<string> =>
-    (await (await open()).getBlobClient(nameOf(number)).downloadToBuffer()).toString('utf8');
+  const read = async (number: number, offset = 0): Promise<string> =>
+    (await (await open()).getBlobClient(nameOf(number)).downloadToBuffer(offset)).toString('utf8');
   return {
     last: () => storageCall(async () => lastOf(await unlessMissing(blobs, []), read), unreadable),
     append: (jws, number, before) =>
@@ -52,18 +59,29 @@ const unreadable = 'The checkpoints of the audit log could not be read.';
 
 const linesOf = (text: string): string[] => text.split('\n').filter((line) => line !== '');
 
+/** Enough for several checkpoints of a large fleet. */
+const tailBytes = 256 * 1024;
+
 async function lastOf(
   blobs: readonly BlobFacts[],
-  read: (blob: number) => Promise<string>,
+  read: (blob: number, offset: number) => Promise<string>,
 ): Promise<StoredCheckpoint | undefined> {
   // A blob is created before its first line is appended.
-  for (const { number } of blobs.toSorted((one, other) => other.number - one.number)) {
-    const text = await read(number);
-    const jws = linesOf(text).at(-1);
-    if (jws !== undefined) return { jws, position: Buffer.byteLength(text) };
+  const newest = blobs.filter(({ size }) => size > 0).reduce<BlobFacts | undefined>(later, undefined);
+  if (newest === undefined) return undefined;
+  for (let offset = Math.max(0, newest.size - tailBytes); ; offset = 0) {
+    const text = await read(newest.number, offset);
+    const lines = linesOf(text);
+    const jws = lines.at(-1);
+    // The first line of a tail is incomplete.
+    if (jws !== undefined && (offset === 0 || lines.length > 1))
+      return { jws, position: offset + Buffer.byteLength(text) };
+    if (offset === 0) return undefined;
   }
-  return undefined;
 }
+
+const later = (one: BlobFacts | undefined, other: BlobFacts): BlobFacts =>
+  one === undefined || other.number > one.number ? other : one;
 
 interface Next {
   readonly number: number;
