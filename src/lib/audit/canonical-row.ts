@@ -13,11 +13,8 @@ export type StoredRecord = Readonly<Record<string, unknown>> & {
 };
 
 /** The canonical JSON of a record. Columns that are undefined do not exist in storage, so they are left out. */
-export function canonicalText(record: Readonly<Record<string, unknown>>): string {
-  const sorted: Record<string, unknown> = {};
-  for (const name of Object.keys(record).toSorted()) sorted[name] = record[name];
-  return JSON.stringify(sorted);
-}
+export const canonicalText = (record: Readonly<Record<string, unknown>>): string =>
+  JSON.stringify(record, Object.keys(record).toSorted());
 
 /** SHA-256 in base64url, 43 characters. @param text canonical. */
 export const hashOf = (text: string): string => hash('sha256', text, 'base64url');
