@@ -1,3 +1,4 @@
+import { auditChain } from './audit-chain.ts';
 import { cachedToken } from './cached-token.ts';
 import { cloud } from './cloud.ts';
 import { coldStorm } from './cold-storm.ts';
@@ -26,6 +27,7 @@ export const benches: readonly Bench[] = [
   gatewayJudge,
   policyDecision,
   exec,
+  auditChain,
   dashboard,
   cloud,
 ];

@@ -9,8 +9,8 @@ import { type StorageProxy, startStorageProxy } from './storage-proxy.ts';
 
 const projectRoot = resolve(import.meta.dirname, '..');
 /** Folder of the measured build. `npm run bench` builds it first. */
-const buildRoot = resolve(projectRoot, process.env['PTB_BUILD_ROOT'] ?? '.');
-const ptbScript = join(buildRoot, 'build/cli/ptb.js');
+export const buildRoot = resolve(projectRoot, process.env['PTB_BUILD_ROOT'] ?? '.');
+export const ptbScript = join(buildRoot, 'build/cli/ptb.js');
 
 export interface ProductOptions {
   readonly tenants: number;

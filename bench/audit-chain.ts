@@ -1,0 +1,159 @@
+import { toRow } from '../src/lib/audit/audit-row.ts';
+import { hashOf, type StoredRecord } from '../src/lib/audit/canonical-row.ts';
+import { RecordChain } from '../src/lib/audit/record-chain.ts';
+import { verifyExport } from '../src/lib/audit/verify/verify-export.ts';
+import { issued } from '../test/support/audit-entries.ts';
+import { startDemo } from '../src/cli/demo/start-demo.ts';
+import { type PostLoad, post } from './load.ts';
+import { type Bench, embeddedHost, type Figure, figure, type Goal, round } from './measure.ts';
+import { timed, type TimedLoad } from './processor-time.ts';
+import { buildRoot, ptbScript } from './product.ts';
+
+/** Records in one transaction, as with 50 connections. */
+const batch = 50;
+const verified = 50_000;
+/** Short turns, so that other load meets both versions alike. */
+const seconds = 1;
+const rounds = 41;
+/** Folder with a build of the version to compare with, such as a worktree in which `npm run build` ran. */
+const rootBefore = process.env['PTB_BUILD_BEFORE'];
+
+const id = (number: number): string => `0a1b2c3d-0000-4000-8000-${String(number).padStart(12, '0')}`;
+const rows = Array.from({ length: batch }, (_, number) => toRow(issued({ atMs: Date.now() }), id(number)));
+
+/** What the chain costs for each record, how fast an export is verified, and tokens a second before and after. */
+export const auditChain: Bench = {
+  name: 'audit-chain',
+  run: async () => {
+    const inProcess = [...perRecord(), await verification()];
+    const paired = rootBefore === undefined ? undefined : await pairedTokens(rootBefore);
+    return {
+      title: 'Chain of audit records',
+      setting: `Records of about 1 KB, ${batch} in a transaction. Throughput: POST /api/tokens with a cached token and 50 connections, audit in Azurite, this version and the last one without chains in turn${rootBefore === undefined ? ' (not measured: PTB_BUILD_BEFORE names no build)' : ''}.`,
+      engine: embeddedHost,
+      figures: [...inProcess, ...(paired?.figures ?? [])],
+      goals: paired?.goals ?? [],
+    };
+  },
+};
+
+function perRecord(): Figure[] {
+  const chain = new RecordChain(() => id(1));
+  return [
+    processorTime('text of a record', () => rows.map((row) => JSON.stringify(row))),
+    processorTime('text of a record with its place in the chain', () => chain.link(rows, Date.now()).settle(true)),
+  ];
+}
+
+/** Processor time for each record, which other load on the machine hardly changes. */
+function processorTime(name: string, work: () => unknown): Figure {
+  const samples: number[] = [];
+  for (let done = -1; done < 9; done += 1) {
+    const before = process.cpuUsage();
+    for (let call = 0; call < 400; call += 1) work();
+    const { user, system } = process.cpuUsage(before);
+    if (done >= 0) samples.push((user + system) / (400 * batch));
+  }
+  return figure(name, 'µs/record', samples);
+}
+
+/** Verifies records of one chain without checkpoints: hashing is what takes time. */
+async function verification(): Promise<Figure> {
+  const chain = new RecordChain(() => id(1));
+  const records: StoredRecord[] = [];
+  for (let at = 0; at < verified / batch; at += 1) {
+    const { texts, settle } = chain.link(rows, Date.now());
+    settle(true);
+    records.push(...texts.map((text) => ({ ...(JSON.parse(text) as StoredRecord), RowKey: `${hashOf(text)}` })));
+  }
+  const evidence = {
+    fromMs: Number.NEGATIVE_INFINITY,
+    toMs: Number.POSITIVE_INFINITY,
+    exportedMs: Date.now(),
+    checkpoints: [],
+    keys: [],
+    records: async function* () {
+      yield* records;
+    },
+  };
+  const samples: number[] = [];
+  for (let done = 0; done < 5; done += 1) {
+    const start = performance.now();
+    await verifyExport(evidence);
+    samples.push((records.length / (performance.now() - start)) * 1000);
+  }
+  return figure('verification', 'records/s', samples);
+}
+
+const sides = ['before', 'after'] as const;
+type Side = (typeof sides)[number];
+
+async function pairedTokens(before: string): Promise<{ figures: Figure[]; goals: Goal[] }> {
+  const running = { before: await startSide(before), after: await startSide(buildRoot) };
+  const samples: Record<Side, TimedLoad[]> = { before: [], after: [] };
+  try {
+    for (let done = -1; done < rounds; done += 1) {
+      for (const side of done % 2 === 0 ? sides : sides.toReversed()) {
+        const { demo, load } = running[side];
+        const sample = await timed({ app: demo.hostPid, storage: demo.storagePid }, seconds, () => post(load));
+        // The first round warms up.
+        if (done >= 0) samples[side].push(sample);
+      }
+    }
+  } finally {
+    await running.after.demo.stop();
+    await running.before.demo.stop();
+  }
+  return resultOf(samples);
+}
+
+async function startSide(appFolder: string) {
+  const demo = await startDemo({
+    tenants: 5,
+    delayMs: undefined,
+    faults: undefined,
+    plain: true,
+    port: 0,
+    ptbScript,
+    appFolder,
+    say: () => undefined,
+    hostSettings: async () => ({ CALLER_REQUESTS_PER_MINUTE: '1000000' }),
+  });
+  const headers = { authorization: `Bearer ${await demo.callerToken()}`, 'content-type': 'application/json' };
+  const body = JSON.stringify({ tenant: demo.cloud.tenants[0]?.tenantId, resource: 'graph' });
+  const load: PostLoad = { url: `${demo.url}/api/tokens`, headers, body, connections: 50, seconds };
+  return { demo, load };
+}
+
+function resultOf(samples: Readonly<Record<Side, readonly TimedLoad[]>>): { figures: Figure[]; goals: Goal[] } {
+  const names = { before: 'without chains', after: 'with chains' };
+  const of = (side: Side, what: string, unit: string, value: (sample: TimedLoad) => number): Figure =>
+    figure(`${names[side]}: ${what}`, unit, samples[side].map(value));
+  const ratios = (value: (sample: TimedLoad) => number): number[] =>
+    samples.after.map((sample, index) => value(sample) / value(samples.before[index] ?? sample));
+  const throughput = figure(
+    'throughput, with by without chains',
+    '',
+    ratios((sample) => sample.requestsPerSecond),
+  );
+  return {
+    figures: [
+      ...sides.map((side) => of(side, 'throughput', 'requests/s', (sample) => sample.requestsPerSecond)),
+      ...sides.map((side) => of(side, 'processor time of the app', 'µs/answer', ({ cpu }) => cpu.app)),
+      ...sides.map((side) => of(side, 'processor time of Azurite', 'µs/answer', ({ cpu }) => cpu.storage)),
+      throughput,
+      figure(
+        'processor time of the app, with by without chains',
+        '',
+        ratios(({ cpu }) => cpu.app),
+      ),
+    ],
+    goals: [
+      {
+        goal: 'at least 0.95 of the throughput without chains',
+        reached: throughput.median >= 0.95,
+        value: String(round(throughput.median)),
+      },
+    ],
+  };
+}
