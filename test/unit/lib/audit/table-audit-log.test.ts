@@ -2,6 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { AzureNamedKeyCredential, TableClient } from '@azure/data-tables';
 import { afterEach, beforeAll, afterAll, describe, expect, it } from 'vitest';
+import type { CheckpointLog } from '../../../../src/lib/audit/checkpoint-log.ts';
+import type { CheckpointSigner } from '../../../../src/lib/audit/checkpoint-signer.ts';
+import { AuditEvidence } from '../../../../src/lib/audit/evidence.ts';
+import { verifyExport } from '../../../../src/lib/audit/verify/verify-export.ts';
 import type { AuditLog } from '../../../../src/lib/audit/audit-log.ts';
 import { createTableAuditLog } from '../../../../src/lib/audit/table-audit-log.ts';
 import { systemClock } from '../../../../src/lib/runtime/clock.ts';
@@ -25,17 +29,25 @@ afterEach(async () => {
 /** The timeout of an attempt to write. The pauses between attempts are shorter. */
 const attemptMs = 1_000;
 
+const clientAt = (
+  { accountName, accountKey }: Pick<Azurite, 'accountName' | 'accountKey'>,
+  port: number,
+  table: string,
+): TableClient =>
+  new TableClient(
+    `http://127.0.0.1:${port}/${accountName}`,
+    table,
+    new AzureNamedKeyCredential(accountName, accountKey),
+    { allowInsecureConnection: true, retryOptions: { maxRetries: 0 } },
+  );
+
 function logAt(
   { accountName, accountKey }: Azurite,
   port: number,
   table: string,
   clock = new HeldClock(attemptMs),
 ): AuditLog {
-  const credential = new AzureNamedKeyCredential(accountName, accountKey);
-  const client = new TableClient(`http://127.0.0.1:${port}/${accountName}`, table, credential, {
-    allowInsecureConnection: true,
-    retryOptions: { maxRetries: 0 },
-  });
+  const client = clientAt({ accountName, accountKey }, port, table);
   return createTableAuditLog({
     table: () => Promise.resolve(client),
     clock,
@@ -57,6 +69,27 @@ async function storedTokenIds(storage: Azurite, table: string): Promise<string[]
     continuation = answer.continuation;
   }
   return ids.toSorted();
+}
+
+/** Kinds of findings in the stored records, which no checkpoint covers. */
+async function findingsIn(storage: Azurite, table: string): Promise<string[]> {
+  const evidence = new AuditEvidence({
+    ...{ table: async () => clientAt(storage, storage.ports.table, table), clock: systemClock, log: silentLogger },
+    checkpoints: {} as CheckpointLog,
+    signer: {} as CheckpointSigner,
+  });
+  const records = async function* () {
+    let continuation: string | undefined;
+    do {
+      const page = await evidence.records(0, auditStartMs * 2, continuation);
+      yield* page.records;
+      continuation = page.continuation;
+    } while (continuation !== undefined);
+  };
+  const limits = { fromMs: Number.NEGATIVE_INFINITY, toMs: Number.POSITIVE_INFINITY, exportedMs: auditStartMs };
+  const { findings, records: count } = await verifyExport({ ...limits, checkpoints: [], keys: [], records });
+  expect(count).toBeGreaterThan(0);
+  return [...new Set(findings.map(({ kind }) => kind))];
 }
 
 /**
@@ -104,6 +137,8 @@ describe('createTableAuditLog when storage fails during 1,000 records', () => {
     const again = await startAzurite({ persistence: 'disk', folder: storage.folder, accountKey: storage.accountKey });
     const stored = new Set(await storedTokenIds(again, table));
     expect(durable.filter((id) => !stored.has(id))).toEqual([]);
+    // What was being written is nobody's tampering.
+    expect((await findingsIn(again, table)).filter((kind) => kind !== 'crash')).toEqual([]);
     await again.stop();
     await rm(storage.folder, { recursive: true });
     console.log(`stopped storage: ${durable.length} of 1000 resolved, ${stored.size} on disk, 0 resolved but missing`);
@@ -118,6 +153,7 @@ describe('createTableAuditLog when storage fails during 1,000 records', () => {
     expect(codes).toEqual(new Set(['audit_unavailable']));
     const stored = new Set(await storedTokenIds(azurite, table));
     expect(durable.filter((id) => !stored.has(id))).toEqual([]);
+    expect((await findingsIn(azurite, table)).filter((kind) => kind !== 'crash')).toEqual([]);
     console.log(
       `broken connections: ${durable.length} of 1000 resolved, ${stored.size} in the table, 0 resolved but missing`,
     );
