@@ -1,5 +1,5 @@
 import { toRow } from '../src/lib/audit/audit-row.ts';
-import { hashOf, type StoredRecord } from '../src/lib/audit/canonical-row.ts';
+import type { StoredRecord } from '../src/lib/audit/canonical-row.ts';
 import { RecordChain } from '../src/lib/audit/record-chain.ts';
 import { verifyExport } from '../src/lib/audit/verify/verify-export.ts';
 import { issued } from '../test/support/audit-entries.ts';
@@ -62,9 +62,9 @@ async function verification(): Promise<Figure> {
   const chain = new RecordChain(() => id(1));
   const records: StoredRecord[] = [];
   for (let at = 0; at < verified / batch; at += 1) {
-    const { texts, settle } = chain.link(rows, Date.now());
-    settle(true);
-    records.push(...texts.map((text) => ({ ...(JSON.parse(text) as StoredRecord), RowKey: `${hashOf(text)}` })));
+    const linked = chain.link(rows, Date.now());
+    linked.settle(true);
+    records.push(...linked.texts.map((text) => JSON.parse(text) as StoredRecord));
   }
   const evidence = {
     fromMs: Number.NEGATIVE_INFINITY,

@@ -74,7 +74,9 @@ async function storedTokenIds(storage: Azurite, table: string): Promise<string[]
 /** Kinds of findings in the stored records, which no checkpoint covers. */
 async function findingsIn(storage: Azurite, table: string): Promise<string[]> {
   const evidence = new AuditEvidence({
-    ...{ table: async () => clientAt(storage, storage.ports.table, table), clock: systemClock, log: silentLogger },
+    table: async () => clientAt(storage, storage.ports.table, table),
+    clock: systemClock,
+    log: silentLogger,
     checkpoints: {} as CheckpointLog,
     signer: {} as CheckpointSigner,
   });
