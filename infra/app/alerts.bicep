@@ -109,7 +109,7 @@ var rules = [
     title: 'Unexpected errors'
     description: 'More than five unexpected errors in a quarter of an hour.'
     severity: 2
-    query: '${events}| where event == "request.failed" and code == "internal"'
+    query: '${events}| where event in ("request.failed", "mcp.tool_failed") and code == "internal"'
     frequency: 'PT15M'
     window: 'PT15M'
     operator: 'GreaterThan'

@@ -142,6 +142,8 @@ describe('the alert rules', { timeout: 600_000, ...skippedBecause(noBicep) }, ()
     ['credential.cared_for', '', 'credential-care-silent'],
     ['credential.care_failed', 'storage_unavailable', undefined],
     ['request.failed', 'internal', 'errors'],
+    ['mcp.tool_failed', 'internal', 'errors'],
+    ['mcp.tool_failed', 'request_invalid', undefined],
     ['request.failed', 'caller_unauthenticated', 'refusals'],
     ['request.failed', 'caller_forbidden', 'refusals'],
     ['request.failed', 'scope_not_allowed', 'refusals'],
