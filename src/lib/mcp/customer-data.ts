@@ -9,10 +9,11 @@ export const dataNotice =
 
 /**
  * Characters that a person does not see but a model reads: control characters, format characters (zero width, direction, the
- * tags of U+E0000), private use, halves of characters, line and paragraph separators, variation selectors and blank letters.
- * Instructions can be hidden in them.
+ * tags of U+E0000), private use, halves of characters, noncharacters, line and paragraph separators, variation selectors and
+ * blank letters. Instructions can be hidden in them.
  */
-const invisible = /[\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800]/gu;
+const invisible =
+  /[\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\p{Noncharacter_Code_Point}\u2800]/gu;
 
 const ordinary = new Set(['\n', '\r', '\t']);
 
