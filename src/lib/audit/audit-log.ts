@@ -60,7 +60,7 @@ interface GatewayRequestFields {
 export interface AuditEntry extends GatewayRequestFields {
   /** Absent for a token. */
   readonly kind?: 'request' | 'approval' | 'tags' | 'tool';
-  /** The tool that was called. What it did has the same `correlationId`. */
+  /** The tool that was called. What `graph_get` sent has the same `correlationId`; the requests of a query name its run. */
   readonly tool?: string;
   /** What the client of the tool calls itself. Nobody has checked it. */
   readonly client?: string;
@@ -83,7 +83,7 @@ export interface AuditEntry extends GatewayRequestFields {
   readonly caller: Pick<Caller, 'applicationId' | 'objectId' | 'kind'>;
   /** The policy rule that allowed the request. */
   readonly rule?: string;
-  /** Id of the run that sent the request: a query. */
+  /** Id of the run that sent the request: a query. Of a tool: the run that it reads. */
   readonly run?: string;
   readonly tenantId?: TenantId;
   /** The tenant as the caller wrote it, if it is not a known tenant. */

@@ -4,12 +4,14 @@ import { recordRefusals, type RefusalDeps } from '../api/record-refusal.ts';
 import type { RouteContract } from '../api/route.ts';
 import { adviceFor } from '../model/advice.ts';
 import type { Caller } from '../model/caller.ts';
-import { type BrokerError, type ErrorCode, errorTable, toBrokerError } from '../model/errors.ts';
+import { BrokerError, type ErrorCode, errorTable, toBrokerError } from '../model/errors.ts';
 import type { JobRegistry } from '../runs/job.ts';
+import { parseRunId } from '../runs/run-id.ts';
 import { errorFields, type Logger, scrub } from '../runtime/log.ts';
 import type { Ask } from './ask.ts';
+import { maxDataBytes, sizeOf } from './bounds.ts';
 import { dataNotice, framedText, plainValue } from './customer-data.ts';
-import type { Tool, ToolResult } from './tool.ts';
+import type { Named, Tool, ToolResult } from './tool.ts';
 
 export interface CallDeps extends RefusalDeps {
   readonly jobs: JobRegistry;
@@ -41,10 +43,10 @@ export async function callTool(
   try {
     const refused = { ...who, method: who.route.method };
     const input = await recordRefusals(deps, refused, ['request_invalid'], async () =>
-      check(given ?? {}, tool.input, 'arguments'),
+      check(wellFormed(given ?? {}), tool.input, 'arguments'),
     );
-    await record(deps, tool, tool.tenantOf?.(input), { ...who, client });
-    return resultOf(await tool.run(input, { ask, clock, jobs, client }), deps.newId());
+    await record(deps, tool, tool.about?.(input) ?? {}, { ...who, client });
+    return resultOf(bounded(await tool.run(input, { ask, clock, jobs, client })), deps.newId());
   } catch (thrown) {
     const error = toBrokerError(thrown);
     const { code } = error;
@@ -60,7 +62,7 @@ export async function callTool(
 async function record(
   { audit, clock, newId }: CallDeps,
   { name }: Tool,
-  tenantAsked: string | undefined,
+  { tenantAsked, path, run }: Named,
   { caller, client, correlationId }: Pick<ToolCaller, 'caller' | 'client' | 'correlationId'>,
 ): Promise<void> {
   const { applicationId, objectId, kind } = caller;
@@ -70,12 +72,41 @@ async function record(
     tool: name,
     ...(client === undefined ? {} : { client }),
     ...(tenantAsked === undefined ? {} : { tenantAsked: scrub(tenantAsked) }),
+    ...(path === undefined ? {} : { path: scrub(path) }),
+    // Any other text may be a secret that was pasted by mistake.
+    ...(run === undefined || parseRunId(run) === undefined ? {} : { run }),
     atMs: clock.nowMs(),
     correlationId,
     tokenId: newId(),
     caller: { applicationId, objectId, kind },
     scopes: [],
   });
+}
+
+/**
+ * Halves of characters cannot be part of an address or a header.
+ * @throws BrokerError request_invalid
+ */
+function wellFormed(given: unknown): unknown {
+  if (isWellFormed(given)) return given;
+  throw new BrokerError('request_invalid', 'arguments: a text has half of a character (an unpaired surrogate).');
+}
+
+function isWellFormed(value: unknown): boolean {
+  if (typeof value === 'string') return value.isWellFormed();
+  if (typeof value !== 'object' || value === null) return true;
+  return Object.entries(value).every(([name, item]) => name.isWellFormed() && isWellFormed(item));
+}
+
+/** Beyond the data there are counts, continuations and links. */
+const maxResultBytes = maxDataBytes * 1.5;
+
+/** Tools keep to the limit themselves. This holds even if one does not. */
+function bounded(result: ToolResult): ToolResult {
+  const bytes = sizeOf(result.data);
+  if (bytes <= maxResultBytes) return result;
+  const notes = ['The answer was too large and is left out. Ask for less.'];
+  return { isError: true, notes, data: { bytes } };
 }
 
 /** Both forms of the result: some clients show the structured one to the model, others the text. */

@@ -2,9 +2,10 @@ import * as z from 'zod';
 import { reasonSchema } from '../model/justification.ts';
 import { BrokerError } from '../model/errors.ts';
 import { nestingDepth } from '../runtime/duplicate-key.ts';
+import { parseJson } from '../runtime/outbound.ts';
 import type { RouteAnswer } from './ask.ts';
-import { fit, shortened } from './bounds.ts';
-import { defineTool, type ToolResult } from './tool.ts';
+import { fit, maxDataBytes, shortened, shortenedNote, sizeOf } from './bounds.ts';
+import { defineTool, type ToolResult, withoutQuery } from './tool.ts';
 
 /** Levels of an answer. Deeper ones overflow the stack of code that walks them. */
 const maxDepth = 64;
@@ -47,7 +48,7 @@ export const graphGet = defineTool({
   onlyReads: true,
   input,
   output,
-  tenantOf: ({ tenant }) => tenant,
+  about: ({ tenant, path }) => ({ tenantAsked: tenant, path: withoutQuery(path) }),
   run: async ({ tenant, path, consistencyEventual, reason }, { ask }) => {
     const headers = {
       ...(consistencyEventual === true ? { consistencylevel: 'eventual' } : {}),
@@ -80,20 +81,31 @@ function refused({ status, headers, text }: RouteAnswer): ToolResult<Data> {
 
 function read({ status, headers, text }: RouteAnswer): ToolResult<Data> {
   const body = contentOf(headers, text);
-  if (!isObject(body)) return { data: { status, body: shortened(body) } };
+  if (!isObject(body)) return whole(status, body);
   const { '@odata.context': _, '@odata.nextLink': link, ...rest } = body;
   const nextPath = typeof link === 'string' ? pathOfLink(link) : undefined;
-  const list = rest['value'];
-  if (!Array.isArray(list)) return { data: { status, body: shortened(rest), ...(nextPath && { nextPath }) } };
-  const { items, cut } = fit<unknown>(list);
+  const next = nextPath === undefined ? {} : { nextPath };
+  const { value: list, ...others } = rest;
+  if (!Array.isArray(list)) return whole(status, rest, next);
+  const beside = shortened(others, maxDataBytes / 4) as typeof others;
+  const { items, leftOff, isShortened } = fit<unknown>(list, maxDataBytes - sizeOf(beside));
+  const isCut = leftOff > 0 || isShortened;
+  const notes = [
+    ...(isCut ? [cutNote(items.length, list.length)] : []),
+    ...(beside === others && !isShortened ? [] : [shortenedNote]),
+  ];
   // The next page begins after all items, so a page that was cut leads nowhere.
-  const next = cut ? {} : nextPath && { nextPath };
-  const notes = cut ? [cutNote(items.length, list.length)] : [];
-  return { notes, data: { status, body: { ...rest, value: items }, ...next } };
+  return { notes, data: { status, body: { ...beside, value: items }, ...(isCut ? {} : next) } };
+}
+
+/** An answer that is no list. */
+function whole(status: number, body: unknown, next: Pick<Data, 'nextPath'> = {}): ToolResult<Data> {
+  const shown = shortened(body);
+  return { notes: shown === body ? [] : [shortenedNote], data: { status, body: shown, ...next } };
 }
 
 const cutNote = (shown: number, of: number): string =>
-  `The answer was too large: ${shown} of ${of} items are shown, and long texts may be cut. Ask again with $select, and with $top=${Math.max(1, shown)} to page through all.`;
+  `The answer was too large: ${shown} of ${of} items are shown. Ask again with $select, and with $top=${Math.max(1, shown)} to page through all.`;
 
 /** @throws BrokerError resource_error for what is neither JSON nor text. */
 function contentOf(headers: RouteAnswer['headers'], text: string): unknown {
@@ -102,7 +114,10 @@ function contentOf(headers: RouteAnswer['headers'], text: string): unknown {
   if (/^application\/(?:[\w.-]+\+)?json\b/i.test(type)) {
     if (nestingDepth(text) > maxDepth)
       throw new BrokerError('resource_error', `The answer is nested deeper than ${maxDepth} levels.`);
-    return JSON.parse(text) as unknown;
+    // Some services begin with a byte order mark.
+    const value = parseJson(text.replace(/^\uFEFF/, ''));
+    if (value !== undefined) return value;
+    throw new BrokerError('resource_error', 'Microsoft Graph answers with JSON that cannot be read.');
   }
   if (/^text\//i.test(type)) return text;
   throw new BrokerError('resource_error', 'The answer is neither JSON nor text, which this tool does not return.');

@@ -4,7 +4,7 @@ import type { JobsAnswer } from '../api/answers/jobs.ts';
 import type { StartedRunAnswer } from '../api/answers/runs.ts';
 import { windowPattern, windowRule } from '../runs/run-id.ts';
 import { jsonOf } from './ask.ts';
-import { fit } from './bounds.ts';
+import { fit, shortenedNote } from './bounds.ts';
 import { chosenTenants } from './tenant-tools.ts';
 import { defineTool, type ToolResult } from './tool.ts';
 
@@ -38,8 +38,12 @@ export const listJobs = defineTool({
   output: z.object({ jobs: z.array(job).readonly() }),
   run: async (_input, { ask }) => {
     const { jobs } = jsonOf(await ask({ route: 'jobs' })) as JobsAnswer;
-    const { items, cut } = fit(jobs.map(viewJob));
-    return { notes: cut ? [`Only ${items.length} of ${jobs.length} jobs are shown.`] : [], data: { jobs: items } };
+    const { items, leftOff, isShortened } = fit(jobs.map(viewJob));
+    const notes = [
+      ...(leftOff === 0 ? [] : [`Only ${items.length} of ${jobs.length} jobs are shown.`]),
+      ...(isShortened ? [shortenedNote] : []),
+    ];
+    return { notes, data: { jobs: items } };
   },
 });
 

@@ -2,9 +2,10 @@ import * as z from 'zod';
 import type { RunAnswer, StartedRunAnswer } from '../api/answers/runs.ts';
 import { isEnded } from '../runs/run.ts';
 import { jsonOf } from './ask.ts';
+import { countCutTenants, cutTenantsNotes, cutTenantsShape } from './cut-tenants.ts';
 import { maxRows, readRows, rowsPage } from './read-rows.ts';
 import { chosenTenants } from './tenant-tools.ts';
-import { defineTool, type ToolContext } from './tool.ts';
+import { defineTool, type ToolContext, withoutQuery } from './tool.ts';
 
 /** Time between looks at a query, milliseconds. */
 const pauseMs = 1_000;
@@ -34,21 +35,26 @@ export const queryTenants = defineTool({
     status: z.string().meta({ description: 'pending and running: not ended yet.' }),
     progress: z.object({ done: z.int(), retrying: z.int(), total: z.int() }),
     failed: z.int().meta({ description: 'Tenants that failed so far: read_run shows them.' }),
+    ...cutTenantsShape,
   }),
+  about: ({ path }) => ({ path: withoutQuery(path) }),
   run: async ({ limit, waitSeconds, ...body }, context) => {
     const { ask, client } = context;
     const headers = client === undefined ? {} : { 'user-agent': client.replaceAll(/[^\x20-\x7e]/g, '?') };
     const { runId } = jsonOf(await ask({ route: 'queries-start', headers, body })) as StartedRunAnswer;
     const { status, progress, tenants } = await untilEnded(context, runId, waitSeconds * 1_000);
-    const page = await readRows(ask, runId, { limit });
+    const { page, notes: rowNotes } = await readRows(ask, runId, { limit });
+    const cutTenants = await countCutTenants(ask, runId);
     const notes = [
+      ...cutTenantsNotes(cutTenants),
+      ...rowNotes,
       ...(isEnded(status) ? [] : ['The run has not ended: more rows follow.']),
       ...(page.continuation === undefined ? [] : ['For more rows, call read_rows with runId and continuation.']),
       ...(tenants.failed === 0
         ? []
         : [`${tenants.failed} ${tenants.failed === 1 ? 'tenant' : 'tenants'} failed: read_run says why.`]),
     ];
-    return { notes, data: { runId, status, progress, failed: tenants.failed, ...page } };
+    return { notes, data: { runId, status, progress, failed: tenants.failed, cutTenants, ...page } };
   },
 });
 

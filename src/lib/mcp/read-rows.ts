@@ -3,12 +3,18 @@ import type { ResultsAnswer, RunAnswer } from '../api/answers/runs.ts';
 import { BrokerError } from '../model/errors.ts';
 import { isEnded } from '../runs/run.ts';
 import { type Ask, jsonOf } from './ask.ts';
-import { fit, maxDataBytes, sizeOf } from './bounds.ts';
+import { fit, maxDataBytes, shortenedNote, sizeOf } from './bounds.ts';
 
 /** Some rows of a run. */
-export interface RowsPage {
+interface RowsPage {
   readonly rows: readonly Readonly<Record<string, unknown>>[];
   readonly continuation?: string;
+}
+
+/** The same, with what an agent must know about them. */
+export interface NotedRows {
+  readonly page: RowsPage;
+  readonly notes: readonly string[];
 }
 
 /** Largest page in rows. */
@@ -37,19 +43,19 @@ export interface RowsRequest {
 }
 
 /**
- * Reads as many rows as fit into an answer, at least one. A row that is too large alone comes with its long texts cut.
+ * Reads as many rows as fit into an answer, at least one. A row that is too large alone is shortened, and a note says so.
  * @throws BrokerError request_invalid for a wrong continuation, or as the routes do.
  */
-export async function readRows(ask: Ask, runId: string, { limit, continuation }: RowsRequest): Promise<RowsPage> {
+export async function readRows(ask: Ask, runId: string, { limit, continuation }: RowsRequest): Promise<NotedRows> {
   const { letter, position } =
     continuation === undefined ? { letter: await letterOf(ask, runId), position: undefined } : parse(continuation);
   for (let most = limit; ; ) {
     const query = { format: 'json', order: orders[letter], limit: String(most), continuation: position };
     const page = jsonOf(await ask({ route: 'runs-results', path: { runId }, query })) as ResultsAnswer;
     const next = page.continuation === undefined ? {} : { continuation: `${letter}.${page.continuation}` };
-    if (sizeOf(page.rows) <= maxDataBytes) return { rows: page.rows, ...next };
+    if (sizeOf(page.rows) <= maxDataBytes) return { page: { rows: page.rows, ...next }, notes: [] };
     const { items } = fit(page.rows);
-    if (page.rows.length === 1) return { rows: items, ...next };
+    if (page.rows.length === 1) return { page: { rows: items, ...next }, notes: [shortenedNote] };
     // A continuation stands after the last row of its page, so a shorter page is asked for.
     most = items.length;
   }

@@ -1,7 +1,8 @@
 import * as z from 'zod';
 import type { RunAnswer, RunsAnswer, RunSummaryAnswer } from '../api/answers/runs.ts';
 import { jsonOf } from './ask.ts';
-import { fit, maxDataBytes } from './bounds.ts';
+import { fit, maxDataBytes, shortenedNote, shortText } from './bounds.ts';
+import { countCutTenants, cutTenantsNotes, cutTenantsShape } from './cut-tenants.ts';
 import { maxRows, readRows, rowsPage } from './read-rows.ts';
 import { defineTool } from './tool.ts';
 
@@ -45,6 +46,12 @@ function viewRun(run: RunSummaryAnswer): z.input<typeof summary> {
   };
 }
 
+/** The text of a query has up to 4,000 characters: `read_run` shows them. */
+function listedRun(run: RunSummaryAnswer): z.input<typeof summary> {
+  const view = viewRun(run);
+  return view.query === undefined ? view : { ...view, query: shortText(view.query) };
+}
+
 export const listRuns = defineTool({
   name: 'list_runs',
   title: 'List runs',
@@ -53,12 +60,20 @@ export const listRuns = defineTool({
   onlyReads: true,
   input: z.strictObject({
     job: z.string().max(40).optional().meta({ description: 'Only runs of this job.' }),
-    limit: z.int().min(1).max(50).default(20),
+    limit: z.int().min(1).max(50).default(20).meta({ description: 'Most runs in this answer.' }),
   }),
-  output: z.object({ runs: z.array(summary).readonly() }),
+  output: z.object({
+    runs: z.array(summary).readonly(),
+    runsLeftOff: z.int().meta({ description: 'Runs that were found and are not shown.' }),
+  }),
   run: async ({ job, limit }, { ask }) => {
     const { runs } = jsonOf(await ask({ route: 'runs', query: { job, limit: String(limit) } })) as RunsAnswer;
-    return { data: { runs: fit(runs.map(viewRun)).items } };
+    const { items, leftOff, isShortened } = fit(runs.map(listedRun));
+    const notes = [
+      ...(leftOff === 0 ? [] : [`${leftOff} older runs are not shown. Name a job to see its runs alone.`]),
+      ...(isShortened ? [shortenedNote] : []),
+    ];
+    return { notes, data: { runs: items, runsLeftOff: leftOff } };
   },
 });
 
@@ -85,19 +100,32 @@ export const readRun = defineTool({
     failures: z.array(failure).readonly(),
     failuresLeftOff: z.int().meta({ description: 'Failed tenants that are not shown.' }),
     warnings: z.array(z.string()).readonly(),
+    warningsLeftOff: z.int().meta({ description: 'Warnings that are not shown.' }),
+    ...cutTenantsShape,
   }),
+  about: ({ runId: run }) => ({ run }),
   run: async (input, { ask }) => {
     const run = jsonOf(await ask({ route: 'runs-show', path: input })) as RunAnswer;
-    const { progress, stoppedBy, failures, warnings } = run;
-    const shown = fit(failures.map(viewFailure), maxDataBytes / 2).items;
+    const { progress, stoppedBy } = run;
+    const failures = fit(run.failures.map(viewFailure), maxDataBytes / 2);
+    const warnings = fit(run.warnings, maxDataBytes / 4);
+    const cutTenants = await countCutTenants(ask, run.runId);
     return {
+      notes: [
+        ...cutTenantsNotes(cutTenants),
+        ...(failures.leftOff === 0 ? [] : [`${failures.leftOff} more failed tenants are not shown.`]),
+        ...(warnings.leftOff === 0 ? [] : [`${warnings.leftOff} more warnings are not shown.`]),
+        ...(failures.isShortened || warnings.isShortened ? [shortenedNote] : []),
+      ],
       data: {
         ...viewRun(run),
         progress,
         ...(stoppedBy && { stoppedBy: { code: stoppedBy.code, title: stoppedBy.title, detail: stoppedBy.detail } }),
-        failures: shown,
-        failuresLeftOff: failures.length - shown.length,
-        warnings: fit(warnings, maxDataBytes / 4).items,
+        failures: failures.items,
+        failuresLeftOff: failures.leftOff,
+        warnings: warnings.items,
+        warningsLeftOff: warnings.leftOff,
+        cutTenants,
       },
     };
   },
@@ -117,13 +145,16 @@ export const readRowsTool = defineTool({
   onlyReads: true,
   input: z.strictObject({
     runId,
-    limit: z.int().min(1).max(maxRows).default(100),
+    limit: z.int().min(1).max(maxRows).default(100).meta({ description: 'Most rows in this answer.' }),
     continuation: z.string().min(3).max(6_002).optional().meta({ description: 'continuation of the previous answer.' }),
   }),
-  output: rowsPage,
+  output: rowsPage.extend({ cutTenants: cutTenantsShape.cutTenants.optional() }),
+  about: ({ runId: run }) => ({ run }),
   run: async ({ runId: run, limit, continuation }, { ask }) => {
-    const page = await readRows(ask, run, { limit, continuation });
-    const more = page.continuation === undefined ? [] : ['More rows may follow: call again with continuation.'];
-    return { notes: more, data: page };
+    const { page, notes } = await readRows(ask, run, { limit, continuation });
+    if (page.continuation !== undefined)
+      return { notes: [...notes, 'More rows may follow: call again with continuation.'], data: page };
+    const cutTenants = await countCutTenants(ask, run);
+    return { notes: [...cutTenantsNotes(cutTenants), ...notes], data: { ...page, cutTenants } };
   },
 });

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import type { TenantsAnswer } from '../api/answers/tenants.ts';
 import { jsonOf } from './ask.ts';
-import { fit } from './bounds.ts';
+import { fit, maxDataBytes, shortenedNote, sizeOf } from './bounds.ts';
 import { defineTool } from './tool.ts';
 
 const tenantEntry = z.string().min(1).max(253);
@@ -55,16 +55,24 @@ export const listTenants = defineTool({
       ({ tenantId, name, defaultDomain = '' }) =>
         wanted === undefined || [tenantId, name, defaultDomain].some((text) => text.toLowerCase().includes(wanted)),
     );
-    const { items, cut } = fit(found.slice(skip).map(viewTenant));
+    const groups = fit(answer.groups, maxDataBytes / 8);
+    const warnings = fit(answer.warnings, maxDataBytes / 8);
+    const beside = sizeOf(groups.items) + sizeOf(warnings.items);
+    const { items, leftOff, isShortened } = fit(found.slice(skip).map(viewTenant), maxDataBytes - beside);
     const next = skip + items.length;
     return {
-      notes: cut ? [`${found.length - next} more tenants match: call again with skip ${next}.`] : [],
+      notes: [
+        ...(leftOff === 0 ? [] : [`${leftOff} more tenants match: call again with skip ${next}.`]),
+        ...(groups.leftOff === 0 ? [] : [`${groups.leftOff} more names of groups are not shown.`]),
+        ...(warnings.leftOff === 0 ? [] : [`${warnings.leftOff} more warnings are not shown.`]),
+        ...(isShortened || warnings.isShortened ? [shortenedNote] : []),
+      ],
       data: {
         tenants: items,
         total: found.length,
-        ...(cut ? { nextSkip: next } : {}),
-        groups: answer.groups,
-        warnings: answer.warnings,
+        ...(leftOff === 0 ? {} : { nextSkip: next }),
+        groups: groups.items,
+        warnings: warnings.items,
       },
     };
   },

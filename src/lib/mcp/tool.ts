@@ -2,6 +2,7 @@ import type * as z from 'zod';
 import type { CallerRole } from '../model/caller.ts';
 import type { JobRegistry } from '../runs/job.ts';
 import type { Clock } from '../runtime/clock.ts';
+import type { AuditEntry } from '../audit/audit-log.ts';
 import type { Ask } from './ask.ts';
 
 /** What a tool may use. */
@@ -19,6 +20,12 @@ export type ToolResult<T = unknown> = {
   readonly notes?: readonly string[];
 } & ({ readonly isError?: false; readonly data: T } | { readonly isError: true; readonly data: unknown });
 
+/** What a call names: a tenant, a path at Microsoft Graph, a run. */
+export type Named = Pick<AuditEntry, 'tenantAsked' | 'path' | 'run'>;
+
+/** The audit log holds no queries of paths: they may name people. */
+export const withoutQuery = (path: string): string => path.replace(/[?#].*$/s, '');
+
 /** One tool of the MCP server. */
 export interface Tool<I extends z.ZodObject = z.ZodObject, O extends z.ZodObject = z.ZodObject> {
   readonly name: string;
@@ -31,8 +38,8 @@ export interface Tool<I extends z.ZodObject = z.ZodObject, O extends z.ZodObject
   readonly output: O;
   /** Whether the tool starts nothing (`readOnlyHint`). No tool deletes or overwrites anything. */
   readonly onlyReads: boolean;
-  /** The tenant that the call names, for its record. */
-  readonly tenantOf?: (input: z.output<I>) => string;
+  /** What the call names, for its record. */
+  readonly about?: (input: z.output<I>) => Named;
   /** @throws BrokerError */
   run(input: z.output<I>, context: ToolContext): Promise<ToolResult<z.input<O>>>;
 }

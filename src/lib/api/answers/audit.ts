@@ -21,7 +21,10 @@ const auditEntrySchema = z
       .string()
       .optional()
       .meta({ description: 'The policy rule that allowed the request, or `job:NAME` for a job of the broker.' }),
-    run: z.string().optional().meta({ description: 'Id of the run that sent the request: a query.' }),
+    run: z
+      .string()
+      .optional()
+      .meta({ description: 'Id of the run that sent the request: a query. Of a tool: the run that it reads.' }),
     tenantId: guid.optional(),
     tenantAsked: z.string().optional().meta({ description: 'The tenant as the caller named it.' }),
     resource: z.string().optional().meta({ description: 'Absent if `route` is present.' }),

@@ -4,6 +4,7 @@ import { type CallDeps, callTool, type ToolCaller } from '../../../../src/lib/mc
 import { dataNotice } from '../../../../src/lib/mcp/customer-data.ts';
 import { defineTool, type Tool } from '../../../../src/lib/mcp/tool.ts';
 import { BrokerError } from '../../../../src/lib/model/errors.ts';
+import { tools } from '../../../../src/lib/mcp/tools.ts';
 import { createJobRegistry } from '../../../../src/lib/runs/job.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { MemoryAuditLog } from '../../../fakes/memory-audit-log.ts';
@@ -51,9 +52,9 @@ const toolWith = (run: Run): Tool =>
     description: 'Reads a thing.',
     roles: ['Tenants.Read'],
     onlyReads: true,
-    input: z.strictObject({ tenant: z.string().max(20) }),
+    input: z.strictObject({ tenant: z.string().max(20), more: z.unknown().optional() }),
     output: z.object({ name: z.string() }),
-    tenantOf: (input) => input.tenant,
+    about: (input) => ({ tenantAsked: input.tenant }),
     run,
   });
 const textOf = (result: Awaited<ReturnType<typeof callTool>>): string => {
@@ -88,6 +89,29 @@ describe('a call', () => {
     ]);
   });
 
+  const recordOf = async (name: string, given: object) => {
+    const tool = tools.find((known) => known.name === name);
+    if (tool === undefined) throw new Error(`there is no tool ${name}`);
+    await callTool(deps, tool, given, who);
+    return audit.entries.map(({ tenantAsked, path, run }) => ({ tenantAsked, path, run }));
+  };
+
+  it.each([
+    [
+      'graph_get',
+      { tenant: 'contoso.com', path: "/v1.0/users?$filter=mail eq 'ada@contoso.com'" },
+      { tenantAsked: 'contoso.com', path: '/v1.0/users' },
+    ],
+    ['query_tenants', { path: '/v1.0/groups?$top=1' }, { path: '/v1.0/groups' }],
+    ['read_run', { runId: 'query@manual-1' }, { run: 'query@manual-1' }],
+    ['read_rows', { runId: 'query@manual-1' }, { run: 'query@manual-1' }],
+    ['read_run', { runId: 'a secret pasted by mistake' }, {}],
+  ])('of %s with %j is recorded with what it names', async (name, given, named) => {
+    expect(await recordOf(name, given)).toEqual([
+      { tenantAsked: undefined, path: undefined, run: undefined, ...named },
+    ]);
+  });
+
   it('does not run without its record', async () => {
     audit.down = true;
     const run = vi.fn<Run>(async () => ({ data: { name: 'x' } }));
@@ -105,6 +129,14 @@ describe('a call', () => {
     expect(text.startsWith('One note.\nThe line of JSON between')).toBe(true);
     expect(framed(text)).toEqual({ name: 'A\\u{e0041}' });
     expect(result.isError).toBeUndefined();
+  });
+
+  it('has no result that clients would refuse for its size', async () => {
+    const tool = toolWith(async () => ({ data: { name: 'x'.repeat(100_000) } }));
+    const result = await callTool(deps, tool, { tenant: 'x' }, who);
+    expect(result.isError).toBe(true);
+    expect(textOf(result)).toMatch(/^The answer was too large and is left out\./);
+    expect(JSON.stringify(result).length).toBeLessThan(2_000);
   });
 
   it('has a new mark each time', async () => {
@@ -158,6 +190,9 @@ describe('a failure', () => {
     [{}, 'tenant'],
     [{ tenant: 7 }, 'tenant'],
     [{ tenant: 'x', method: 'DELETE' }, 'method'],
+    [{ tenant: 'x\ud800' }, 'half of a character'],
+    [{ tenant: 'x', more: [{ deep: '\udfff' }] }, 'half of a character'],
+    [{ tenant: 'x', more: { '\udfff': 1 } }, 'half of a character'],
     ['text', 'arguments'],
     [[], 'arguments'],
     [undefined, 'tenant'],

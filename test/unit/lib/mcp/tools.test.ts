@@ -60,7 +60,10 @@ describe('every tool', () => {
     expect(tool.description.length).toBeGreaterThan(60);
     expect(tool.input.safeParse({ unknown: 1 }).success).toBe(false);
     const { properties = {} } = z.toJSONSchema(tool.input, { io: 'input' });
-    for (const property of Object.values(properties)) expect(property).toBeTypeOf('object');
+    const described = Object.entries(properties).filter(
+      ([, property]) => typeof property === 'object' && (property.description ?? '').length > 15,
+    );
+    expect(described.map(([property]) => property)).toEqual(Object.keys(properties));
   });
 });
 
@@ -96,6 +99,34 @@ describe('list_tenants', () => {
       skip = part.nextSkip;
     }
     expect(seen).toEqual(answer(3_000).tenants.map(({ tenantId }) => tenantId));
+  });
+});
+
+describe('answers of many parts', () => {
+  it('of list_tenants keep to the size with many groups and warnings', async () => {
+    const many = (text: string) => Array.from({ length: 5_000 }, (_, index) => `${text}-${index}`);
+    const tenants = [tenant(0, { tags: many('tag'), groups: many('group') }), tenant(1)];
+    const answer = { tenants, groups: many('group'), warnings: many('warning'), asOf: '' };
+    const { data, notes } = await run('list_tenants', {}, scriptedAsk({ tenants: [answer] }));
+    expect(data).toMatchObject({ total: 2, nextSkip: 1, tenants: [{ name: 'Customer 0', reachable: true }] });
+    expect(notes).toEqual([
+      '1 more tenants match: call again with skip 1.',
+      expect.stringMatching(/^\d+ more names of groups are not shown\.$/),
+      expect.stringMatching(/^\d+ more warnings are not shown\.$/),
+      expect.stringContaining('was too large'),
+    ]);
+    const last = await run('list_tenants', {}, scriptedAsk({ tenants: [{ ...answer, tenants: [tenants[0]] }] }));
+    expect(last.data).not.toHaveProperty('nextSkip');
+  });
+
+  it('of list_jobs keep the type of a large job', async () => {
+    const properties = Object.fromEntries(
+      Array.from({ length: 3_000 }, (_, index) => [`p${index}`, { type: 'string' }]),
+    );
+    const job = { name: 'reads', title: 'Reads', resources: ['graph'], parameters: { type: 'object', properties } };
+    const { data, notes } = await run('list_jobs', {}, scriptedAsk({ jobs: [{ jobs: [job] }] }));
+    expect(data).toMatchObject({ jobs: [{ name: 'reads', parameters: { type: 'object' } }] });
+    expect(notes).toEqual([expect.stringContaining('was too large')]);
   });
 });
 
@@ -158,6 +189,21 @@ describe('graph_get', () => {
     ]);
   });
 
+  it.each([
+    ['beside a list', { value: [{ id: 1 }], big: 'x'.repeat(1_000_000) }],
+    ['beside a list, in many parts', { value: [{ id: 1 }], big: Array.from({ length: 9_000 }, () => 'xxxx') }],
+    ['of one object', { id: 1, big: Array.from({ length: 9_000 }, () => 'xxxx') }],
+  ])('cuts what is too large %s', async (_case, body) => {
+    const { data, notes } = await run('graph_get', given, scriptedAsk({ gateway: [page([], body)] }));
+    expect(data).toMatchObject({ body: 'value' in body ? { value: [{ id: 1 }] } : { value: [] } });
+    expect(notes).toEqual([expect.stringContaining('was too large')]);
+  });
+
+  it('reads JSON with a byte order mark', async () => {
+    const asked = scriptedAsk({ gateway: [{ headers: json, text: '\u{FEFF}{"id":"x"}' }] });
+    expect((await run('graph_get', given, asked)).data).toEqual({ status: 200, body: { id: 'x' } });
+  });
+
   it('returns one object, a number and nothing', async () => {
     const of = async (answer: object) => (await run('graph_get', given, scriptedAsk({ gateway: [answer] }))).data;
     expect(await of({ headers: json, text: '{"id":"x"}' })).toEqual({ status: 200, body: { id: 'x' } });
@@ -198,6 +244,7 @@ describe('graph_get', () => {
 
   it.each([
     ['binary', { 'content-type': 'image/jpeg' }, '\u0000', /neither JSON nor text/],
+    ['broken', json, '{"value":[', /JSON that cannot be read/],
     ['too deep', json, `${'['.repeat(80)}${']'.repeat(80)}`, /nested deeper/],
   ])('refuses an answer that is %s', async (_case, headers, text, reason) => {
     await expect(run('graph_get', given, scriptedAsk({ gateway: [{ headers, text }] }))).rejects.toThrow(reason);
@@ -263,6 +310,32 @@ describe('runs', () => {
     expect(runs.map(({ startedBy }) => startedBy)).toEqual(['ada@x', 'app']);
   });
 
+  it('lists 50 queries with long paths, which it shortens', async () => {
+    const query = { ...summary, job: 'query', query: `/v1.0/${'x'.repeat(3_900)}` };
+    const runs = Array.from({ length: 50 }, () => query);
+    const { data, notes } = await run('list_runs', { limit: 50 }, scriptedAsk({ runs: [{ runs }] }));
+    expect(data).toMatchObject({ runsLeftOff: 0 });
+    expect((data as { runs: object[] }).runs).toHaveLength(50);
+    expect(notes).toEqual([]);
+  });
+
+  it('says how many runs it leaves off', async () => {
+    const runs = Array.from({ length: 50 }, () => ({ ...summary, startedBy: 'x'.repeat(2_000) }));
+    const { data, notes } = await run('list_runs', { limit: 50 }, scriptedAsk({ runs: [{ runs }] }));
+    const { runs: shown, runsLeftOff } = data as { runs: object[]; runsLeftOff: number };
+    expect([shown.length + runsLeftOff, runsLeftOff > 20]).toEqual([50, true]);
+    expect(notes).toEqual([`${runsLeftOff} older runs are not shown. Name a job to see its runs alone.`]);
+  });
+
+  it('says how many warnings of a run it leaves off', async () => {
+    const warnings = Array.from({ length: 1_000 }, (_, index) => `Warning ${index}`);
+    const shown = { ...summary, warnings, progress: { done: 3, retrying: 0, total: 3 }, failures: [] };
+    const { data, notes } = await run('read_run', { runId: 'reads@w' }, scriptedAsk({ 'runs-show': [shown] }));
+    const { warnings: kept, warningsLeftOff } = data as { warnings: string[]; warningsLeftOff: number };
+    expect(kept.length + warningsLeftOff).toBe(1_000);
+    expect(notes).toEqual([`${warningsLeftOff} more warnings are not shown.`]);
+  });
+
   it('shows a run with the failures that fit', async () => {
     const failures = Array.from({ length: 3_000 }, (_, index) => ({
       tenantId: `t${index}`,
@@ -273,11 +346,12 @@ describe('runs', () => {
       detail: 'AADSTS65001',
     }));
     const shown = { ...summary, progress: { done: 3, retrying: 0, total: 3 }, failures };
-    const { data } = await run('read_run', { runId: 'reads@w' }, scriptedAsk({ 'runs-show': [shown] }));
+    const { data, notes } = await run('read_run', { runId: 'reads@w' }, scriptedAsk({ 'runs-show': [shown] }));
     const run_ = data as { failures: unknown[]; failuresLeftOff: number };
     expect(run_.failures).toEqual(failures.slice(0, run_.failures.length));
     expect(run_.failures.length + run_.failuresLeftOff).toBe(3_000);
     expect(run_.failures.length).toBeGreaterThan(20);
+    expect(notes).toEqual([`${run_.failuresLeftOff} more failed tenants are not shown.`]);
   });
 
   const ended = { ...summary, progress: { done: 3, retrying: 0, total: 3 }, failures: [] };
@@ -325,9 +399,19 @@ describe('runs', () => {
         { rows: [huge], continuation: 'a' },
       ],
     });
-    const { data } = await run('read_rows', { runId: 'r', continuation: 'p.c' }, asked);
+    const { data, notes } = await run('read_rows', { runId: 'r', continuation: 'p.c' }, asked);
     expect(data).toEqual({ rows: [{ tenantId: 't', text: `${'y'.repeat(300)}… [cut]` }], continuation: 'p.a' });
+    expect(notes?.[0]).toMatch(/was too large/);
     expect(asked.asked.map(({ query }) => query?.['limit'])).toEqual(['100', '1']);
+  });
+
+  it('keeps the tenant of a row with too many properties', async () => {
+    const properties = Array.from({ length: 4_000 }, (_, index) => [`p${index}`, 'v'.repeat(20)]);
+    const wide = { tenantId: 't', tenantName: 'Contoso', ...Object.fromEntries(properties) };
+    const asked = scriptedAsk({ 'runs-results': [{ rows: [wide], continuation: 'a' }] });
+    const { data, notes } = await run('read_rows', { runId: 'r', continuation: 'p.c' }, asked);
+    expect(data).toMatchObject({ rows: [{ tenantId: 't', tenantName: 'Contoso', p0: 'v'.repeat(20) }] });
+    expect(notes?.[0]).toMatch(/was too large/);
   });
 
   it.each(['x.y', 'ppp', 'pay', 'plan'])('refuses the continuation %j', async (continuation) => {
@@ -337,7 +421,41 @@ describe('runs', () => {
   it('returns the last page without a continuation', async () => {
     const asked = scriptedAsk({ 'runs-show': [ended], 'runs-results': [{ rows: [] }] });
     const { data, notes } = await run('read_rows', { runId: 'r' }, asked);
-    expect([data, notes]).toEqual([{ rows: [] }, []]);
+    expect([data, notes]).toEqual([{ rows: [], cutTenants: 0 }, []]);
+  });
+});
+
+describe('tenants of a query with more rows', () => {
+  const runId = 'query@manual-1';
+  const ended = { ...summary, runId, job: 'query', progress: { done: 3, retrying: 0, total: 3 }, failures: [] };
+  const asked = (next: object = {}) =>
+    scriptedAsk({
+      'queries-start': [{ runId, status: 'pending', location: '/x' }],
+      'runs-show': [ended],
+      'runs-tenants': [{ runId, status: 'completed', tenants: [{ more: true }, {}, { more: true }], codes: [] }],
+      'runs-results': [{ rows: [{ tenantId: 't' }], ...next }],
+    });
+  const note = expect.stringMatching(
+    /^The rows are not all: Microsoft Graph has more in 2 tenants\. Ask with allPages/,
+  );
+
+  it.each([
+    ['query_tenants', { path: '/v1.0/users' }],
+    ['read_run', { runId }],
+    ['read_rows', { runId }],
+  ])('are counted by %s', async (name, given) => {
+    const script = asked();
+    const { data, notes } = await run(name, given, script);
+    expect(data).toMatchObject({ cutTenants: 2 });
+    expect(notes?.[0]).toEqual(note);
+    expect(script.asked).toContainEqual({ route: 'runs-tenants', path: { runId }, query: { outcome: 'succeeded' } });
+  });
+
+  it('are counted on the last page of rows only', async () => {
+    const script = asked({ continuation: 'c' });
+    const { data } = await run('read_rows', { runId }, script);
+    expect(data).not.toHaveProperty('cutTenants');
+    expect(script.asked.map(({ route }) => route)).not.toContain('runs-tenants');
   });
 });
 
@@ -353,6 +471,7 @@ describe('query_tenants', () => {
     progress: { done, retrying: 0, total: 3 },
     failures: [],
   });
+  const noCuts = { runId: 'query@manual-1', status: 'completed', tenants: [{}], codes: [] };
   const given = { path: '/v1.0/users', select: ['id'], tenants: ['group:gold'], except: ['a.example'], allPages: true };
 
   it('starts a query with the name of the client, waits for its end and returns the first rows', async () => {
@@ -360,6 +479,7 @@ describe('query_tenants', () => {
     const asked = scriptedAsk({
       'queries-start': [started],
       'runs-show': [seen('running', 1), seen('running', 2), seen('completed', 3, 1)],
+      'runs-tenants': [noCuts],
       'runs-results': [{ rows: [{ tenantId: 't', id: 1 }], continuation: 'c' }],
     });
     const running = run('query_tenants', { ...given, limit: 1 }, asked, clock);
@@ -371,6 +491,7 @@ describe('query_tenants', () => {
       status: 'completed',
       progress: { done: 3, retrying: 0, total: 3 },
       failed: 1,
+      cutTenants: 0,
       rows: [{ tenantId: 't', id: 1 }],
       continuation: 'p.c',
     });
@@ -386,6 +507,7 @@ describe('query_tenants', () => {
     const asked = scriptedAsk({
       'queries-start': [started],
       'runs-show': [seen('running', 1)],
+      'runs-tenants': [noCuts],
       'runs-results': [{ rows: [], continuation: 'c' }],
     });
     const running = run('query_tenants', { ...given, waitSeconds: 2 }, asked, clock);
