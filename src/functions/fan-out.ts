@@ -62,7 +62,10 @@ activity(announceRunName, runInput, async (services, input) => {
 });
 
 /** Loaded by the first query, to keep start-up short. */
-const loadQueries = once(() => import('../lib/queries/ask-tenant.ts'));
+const loadQueries = once(async () => {
+  const { askTenant, createRowMemory } = await import('../lib/queries/ask-tenant.ts');
+  return { askTenant, rowMemory: createRowMemory() };
+});
 
 const tenantRunDeps = (services: Services): TenantRunDeps => ({
   ...services,
@@ -70,5 +73,8 @@ const tenantRunDeps = (services: Services): TenantRunDeps => ({
   tokens: services.jobTokens,
   graphUrl: services.settings.cloud.endpoints.graph,
   permissionMap: () => services.permissionMap.current(),
-  askTenant: async (visit) => (await loadQueries()).askTenant(services, visit),
+  askTenant: async (visit) => {
+    const { askTenant, rowMemory } = await loadQueries();
+    return askTenant({ ...services, rowMemory }, visit);
+  },
 });

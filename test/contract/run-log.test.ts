@@ -346,7 +346,8 @@ describe.each([
     const results = make();
     const lines = Array.from({ length: 60_000 }, (_, index) => `{"n":${index},"text":"${'ü'.repeat(40)}"}\n`).join('');
     await results.putRows('rows@w', 'name-1', lines);
-    await results.putRows('rows@w', 'name-2', 'other');
+    await results.putRows('rows@w', 'name-2', Buffer.from('öther'));
+    expect((await all(results.rows('rows@w', 'name-2'))).join('')).toBe('öther');
     expect((await all(results.rows('rows@w', 'name-1'))).join('')).toBe(lines);
   });
 

@@ -9,6 +9,7 @@ import {
   type TenantOutcome,
   type TenantRun,
 } from '../../src/lib/runs/run.ts';
+import type { RowText } from '../../src/lib/runs/row.ts';
 import type { RunId } from '../../src/lib/runs/run-id.ts';
 import { checkPlanDigest, digestOf, type PlannedRun, type StoredPlan } from '../../src/lib/runs/stored-plan.ts';
 import type {
@@ -165,8 +166,8 @@ export class MemoryRunResults implements RunResults {
     this.#plans.set(runId, stored(plan));
   }
 
-  async putRows(runId: RunId, rowsName: string, jsonLines: string): Promise<void> {
-    this.#rows.set(`${runId} ${rowsName}`, jsonLines);
+  async putRows(runId: RunId, rowsName: string, jsonLines: RowText): Promise<void> {
+    this.#rows.set(`${runId} ${rowsName}`, Buffer.from(jsonLines as string).toString());
   }
 
   async *rows(runId: RunId, rowsName: string, fromByte = 0): AsyncGenerator<string, void, undefined> {

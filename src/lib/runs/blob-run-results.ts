@@ -2,6 +2,7 @@ import { pipeline, Readable } from 'node:stream';
 import { createGunzip, createGzip } from 'node:zlib';
 import type { ContainerClient } from '@azure/storage-blob';
 import type { RunPlan } from './run.ts';
+import type { RowText } from './row.ts';
 import type { RunId } from './run-id.ts';
 import type { RunResults, StoredFormat } from './run-log.ts';
 import { runPlanSchema } from './run-schemas.ts';
@@ -73,7 +74,7 @@ export class BlobRunResults implements RunResults {
     }
   }
 
-  async putRows(runId: RunId, rowsName: string, jsonLines: string): Promise<void> {
+  async putRows(runId: RunId, rowsName: string, jsonLines: RowText): Promise<void> {
     await storageCall(async () => {
       const blob = await this.#blob(blobName(runId, rowsName));
       const options = contentType('application/jsonl');

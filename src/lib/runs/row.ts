@@ -8,6 +8,9 @@ export type RowValue = string | number | boolean | null;
 /** One line of a result: flat, so that it fits a table, a CSV and a spreadsheet. */
 export type Row = Readonly<Record<string, RowValue>>;
 
+/** JSON Lines, as text or in UTF-8. */
+export type RowText = string | Uint8Array;
+
 /** A row as it is stored. Those of a query may have nested values, as JSON. */
 export type StoredRow = Readonly<Record<string, unknown>>;
 

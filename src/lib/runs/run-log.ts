@@ -1,6 +1,7 @@
 import type { TenantId } from '../model/identifiers.ts';
 import type { ExportFormat } from './export-formats.ts';
 import type { Run, RunPlan, RunRequest, TenantOutcome, TenantRun } from './run.ts';
+import type { RowText } from './row.ts';
 import type { RunId } from './run-id.ts';
 import type { PlannedRun, StoredPlan } from './stored-plan.ts';
 
@@ -75,7 +76,7 @@ export interface RunResults {
    */
   plan(run: PlannedRun): Promise<StoredPlan | undefined>;
   /** @param rowsName unique per attempt. If attempts overlap, the tenant's record names the valid rows. */
-  putRows(runId: RunId, rowsName: string, jsonLines: string): Promise<void>;
+  putRows(runId: RunId, rowsName: string, jsonLines: RowText): Promise<void>;
   /**
    * Yields the stored JSON Lines in chunks of any size.
    * @param fromByte where to start. Beyond the end there is nothing.

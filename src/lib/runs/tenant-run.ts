@@ -6,7 +6,7 @@ import { errorFields, type Logger, scrub } from '../runtime/log.ts';
 import { type AttemptDeps, type ExecuteDeps, executeJob } from './execute-job.ts';
 import type { JobRegistry, JobTenant } from './job.ts';
 import { readParameters } from './job-parameters.ts';
-import type { WrittenRows } from './row.ts';
+import type { RowText, WrittenRows } from './row.ts';
 import {
   type Asker,
   longestRetryAfterSeconds,
@@ -49,11 +49,14 @@ export interface QueryVisit {
 }
 
 /** The rows of a query in one tenant. */
-export interface QueryRows extends WrittenRows {
+export interface QueryRows extends Omit<WrittenRows, 'jsonLines'> {
+  readonly jsonLines: RowText;
   /** Why rows are missing. Absent: these are all. */
   readonly missing?: string;
   /** What the answer says beside its rows, or about having none. */
   readonly note?: string;
+  /** Gives the memory of the rows back, once they are stored. */
+  readonly release?: () => void;
 }
 
 export interface TenantRunDeps extends ExecuteDeps, TraceDeps {
@@ -168,7 +171,7 @@ async function attempt(
   if (written.count === 0) return record({ outcome: 'succeeded', ...about });
   // A unique name, so that an overlapping second delivery cannot overwrite the rows of the first record.
   const rowsName = `${tenant.tenantId}.${deps.newId()}`;
-  await deps.runs.results.putRows(input.runId, rowsName, written.jsonLines);
+  await deps.runs.results.putRows(input.runId, rowsName, written.jsonLines).finally(written.release);
   return record({ outcome: 'succeeded', rowsName, ...about }, written.count, written.columns);
 }
 

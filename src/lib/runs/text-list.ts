@@ -1,10 +1,10 @@
-/** A property of a table holds at most 32,768 characters. */
-const maxLength = 30_000;
+/** Longest text of a list, in characters. A property of a table holds at most 32,768. */
+export const maxListLength = 30_000;
 
 /** Serializes a list of texts as JSON. Texts that do not fit into one property are dropped. */
 export function listText(texts: readonly string[]): string {
   let length = 2;
-  const fitting = texts.filter((text) => (length += JSON.stringify(text).length + 1) <= maxLength);
+  const fitting = texts.filter((text) => (length += JSON.stringify(text).length + 1) <= maxListLength);
   return JSON.stringify(fitting);
 }
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { pageOf, RowCollector, rowLimits } from '../../../../src/lib/queries/answer-rows.ts';
+import { pageOf, RowCollector, RowMemory, rowLimits } from '../../../../src/lib/queries/answer-rows.ts';
+import { listText, readList } from '../../../../src/lib/runs/text-list.ts';
 
 const page = (text: string, type: string | undefined = 'application/json; charset=utf-8') =>
   pageOf(type, Buffer.from(text));
@@ -20,6 +21,11 @@ describe('the rows of an answer', () => {
     ['{"@odata.context":"c","value":"text"}', [{ value: 'text' }]],
     ['{"value":["a",null,2]}', [{ value: 'a' }, { value: null }, { value: 2 }]],
     ['[{"id":1}]', [{ id: 1 }]],
+    [
+      '{"@odata.context":"c","id":"String {1} Name x","value":["a","b"]}',
+      [{ id: 'String {1} Name x', value: ['a', 'b'] }],
+    ],
+    ['{"total":2,"value":[{"id":1}],"@odata.nextLink":"next"}', [{ id: 1 }]],
     ['{"value":[]}', []],
     ['', []],
     ['\u{FEFF}{"value":[{"id":1}]}', [{ id: 1 }]],
@@ -52,30 +58,97 @@ describe('the rows of an answer', () => {
   });
 });
 
+const collector = (memory = new RowMemory(Number.POSITIVE_INFINITY)) => new RowCollector(memory);
+const linesOf = (rows: RowCollector) =>
+  Buffer.from(rows.done().jsonLines as string)
+    .toString()
+    .split('\n')
+    .slice(0, -1);
+
 describe('collected rows', () => {
   it('have no text that looks like a token, at any depth', () => {
     const token = `eyJ${'a'.repeat(40)}.eyJ${'b'.repeat(40)}.${'c'.repeat(40)}`;
-    const rows = new RowCollector();
+    const rows = collector();
     rows.add([{ a: { list: ['x', `Bearer ${token}`], [token]: 1 }, [token]: 2 }, { b: 'plain' }]);
     const { jsonLines, columns } = rows.done();
-    expect(jsonLines).not.toContain('eyJ');
-    expect(jsonLines.split('\n')[1]).toBe('{"b":"plain"}');
-    expect(JSON.parse(jsonLines.split('\n')[0] ?? '')).toMatchObject({ a: { list: ['x', expect.any(String)] } });
+    const lines = Buffer.from(jsonLines as string)
+      .toString()
+      .split('\n');
+    expect(lines.join()).not.toContain('eyJ');
+    expect(lines[1]).toBe('{"b":"plain"}');
+    expect(JSON.parse(lines[0] ?? '')).toMatchObject({ a: { list: ['x', expect.any(String)] } });
     expect(columns.join()).not.toContain('eyJ');
   });
 
+  it('have no value that its name gives away as a secret', () => {
+    const rows = collector();
+    rows.add([
+      { refresh_token: 'opaque', id: 1, nested: { access_token: 'abcdef', code: '0123456789abcdef0123', code2: 'x' } },
+      {
+        access_token: { inner: 'abcdef' },
+        client_secret: ['abc', 'def'],
+        assertion: 12,
+        text: 'see access_token=" here',
+      },
+      { 'access_token="': 'abcdef' },
+      { code: 'short', tokens: 'refresh', n: null },
+    ]);
+    expect(linesOf(rows).map((line) => JSON.parse(line) as unknown)).toEqual([
+      { refresh_token: '[secret]', id: 1, nested: { access_token: '[secret]', code: '[secret]', code2: 'x' } },
+      { access_token: '[secret]', client_secret: '[secret]', assertion: '[secret]', text: '[secret]' },
+      { removed: expect.any(String) as string },
+      { code: 'short', tokens: 'refresh', n: null },
+    ]);
+  });
+
   it('end at the limits', () => {
-    const many = new RowCollector();
+    const many = collector();
     const row = { id: 1 };
     expect(many.add(Array.from({ length: rowLimits.rows }, () => row))).toBe(true);
     expect(many.add([row])).toBe(false);
     expect(many.done('why')).toMatchObject({ count: rowLimits.rows, columns: ['id'], missing: 'why' });
-    const large = new RowCollector();
+    const large = collector();
     const part = { text: 'x'.repeat(rowLimits.rowBytes - 100) };
     expect(large.add(Array.from({ length: 17 }, () => part))).toBe(false);
     expect(large.count).toBe(16);
-    const huge = new RowCollector();
-    expect(huge.add([row, { text: 'x'.repeat(rowLimits.rowBytes) }])).toBe(false);
-    expect(huge.count).toBe(1);
+  });
+
+  it('lack a row that is too large in bytes, and no other', () => {
+    const huge = collector();
+    const text = '\u{1F600}'.repeat(rowLimits.rowBytes / 4);
+    expect(huge.add([{ id: 1 }, { text }, { id: 2 }])).toBe(true);
+    expect(huge.done('Why.')).toMatchObject({
+      count: 2,
+      columns: ['id'],
+      missing: 'Why. Rows of more than 1 MiB are left out: 1.',
+    });
+  });
+
+  it('say that the list of their columns was cut', () => {
+    const rows = collector();
+    rows.add([Object.fromEntries(Array.from({ length: 3_001 }, (_, index) => [`customProperty${index}`, 1]))]);
+    rows.add([{ ['x'.repeat(29_900)]: 1, id: 1 }]);
+    const { columns, note, missing } = rows.done();
+    expect(JSON.stringify(columns).length).toBeLessThanOrEqual(30_000);
+    expect(readList(listText(columns))).toEqual(columns);
+    expect([note, missing]).toEqual([
+      'The rows have more properties than a CSV shows; JSON Lines have all.',
+      undefined,
+    ]);
+    expect(columns).not.toContain('x'.repeat(29_900));
+  });
+
+  it('share the memory of all tenants until they are stored', () => {
+    const memory = new RowMemory(20);
+    const [first, second] = [collector(memory), collector(memory)];
+    first.add([{ id: 1 }]);
+    first.add([{ id: 2 }]);
+    expect(() => second.add([{ id: 3 }])).toThrow(expect.objectContaining({ code: 'busy' }) as Error);
+    const { jsonLines, release } = first.done();
+    expect(jsonLines).toEqual(Buffer.from('{"id":1}\n{"id":2}\n'));
+    expect(() => second.add([{ id: 3 }])).toThrow(expect.objectContaining({ code: 'busy' }) as Error);
+    release?.();
+    second.add([{ id: 3 }]);
+    expect(second.count).toBe(1);
   });
 });

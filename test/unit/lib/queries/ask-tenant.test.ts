@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { askTenant } from '../../../../src/lib/queries/ask-tenant.ts';
+import { RowMemory } from '../../../../src/lib/queries/answer-rows.ts';
+import { askTenant, createRowMemory } from '../../../../src/lib/queries/ask-tenant.ts';
 import type { RunStop } from '../../../../src/lib/runs/run.ts';
 import { silentLogger } from '../../../../src/lib/runtime/log.ts';
 import type { Answer } from '../../../../src/lib/gateway/rewrite-answer.ts';
@@ -11,11 +12,17 @@ const graph = 'https://graph.microsoft.com';
 function ask(
   staged: ReturnType<typeof stage>,
   path: string,
-  { allPages = false, asker = portal, stops = { find: async (): Promise<RunStop | undefined> => undefined } } = {},
+  {
+    allPages = false,
+    asker = portal,
+    stops = { find: async (): Promise<RunStop | undefined> => undefined },
+    rowMemory = createRowMemory(),
+  } = {},
 ) {
   const deps = {
     gateway: staged.deps,
     runs: { stops },
+    rowMemory,
     newId: () => 'dddddddd-0000-4000-8000-000000000002',
     log: silentLogger,
   };
@@ -33,9 +40,10 @@ describe('the request of a query', () => {
     const staged = stage();
     staged.world.answers.push(json({ value: [{ id: 1, n: null }] }));
     expect(await ask(staged, '/v1.0/users?$select=id,n')).toEqual({
-      jsonLines: '{"id":1,"n":null}\n',
+      jsonLines: Buffer.from('{"id":1,"n":null}\n'),
       count: 1,
       columns: ['id', 'n'],
+      release: expect.any(Function) as unknown,
     });
     expect(staged.world.sent.map(({ method, url }) => `${method} ${url}`)).toEqual([
       `GET ${graph}/v1.0/users?$select=id%2Cn`,
@@ -132,6 +140,29 @@ describe('the pages of a query', () => {
     );
   });
 
+  it('are not all if a later one does not exist', async () => {
+    const staged = stage();
+    staged.world.answers.push(page(1, `${graph}/v1.0/users?$skiptoken=b`), json({ error: {} }, { status: 404 }));
+    expect(await ask(staged, '/v1.0/users', { allPages: true })).toMatchObject({
+      count: 2,
+      missing: 'The answer was cut: Microsoft Graph answers 404 for page 2.',
+    });
+  });
+
+  it('give the memory of their rows back if they fail', async () => {
+    const link = `${graph}/v1.0/users?$skiptoken=b`;
+    // Room for one page.
+    const rowMemory = new RowMemory(20);
+    for (let times = 0; times < 2; times += 1) {
+      const staged = stage();
+      staged.world.answers.push(page(1, link), json({}, { status: 400 }));
+      await expect(ask(staged, '/v1.0/users', { allPages: true, rowMemory })).rejects.toThrow(code('request_invalid'));
+    }
+    const staged = stage();
+    staged.world.answers.push(page(1, link), page(3));
+    await expect(ask(staged, '/v1.0/users', { allPages: true, rowMemory })).rejects.toThrow(code('busy'));
+  });
+
   it('end after five minutes', async () => {
     const staged = stage();
     let next = 0;
@@ -206,9 +237,10 @@ describe('an answer that is no list', () => {
     const staged = stage();
     staged.world.answers.push(error(404, 'Request_ResourceNotFound'));
     expect(await ask(staged, '/v1.0/users/jane@contoso.com')).toEqual({
-      jsonLines: '',
+      jsonLines: Buffer.from(''),
       count: 0,
       columns: [],
+      release: expect.any(Function) as unknown,
       note: 'Microsoft Graph answers 404: there is no such object.',
     });
   });

@@ -529,8 +529,22 @@ describe('a tenant of a query', () => {
     expect(await record()).toMatchObject({ outcome: 'succeeded', ...expected });
   });
 
+  test.each([false, true])('gives its memory back once its rows are stored, or cannot be: %s', async (isBroken) => {
+    const released: number[] = [];
+    const { visit, results } = await staged(async () => ({ ...rows, release: () => void released.push(1) }));
+    const putRows = results.putRows.bind(results);
+    results.putRows = async (...given) => {
+      expect(released).toEqual([]);
+      if (isBroken) throw new Error('broken');
+      return putRows(...given);
+    };
+    await visit();
+    expect(released).toEqual([1]);
+  });
+
   test.each<[ErrorCode, TenantRun['outcome']]>([
     ['caller_forbidden', 'failed'],
+    ['busy', 'retrying'],
     ['request_invalid', 'failed'],
     ['tenant_excluded', 'skipped'],
     ['throttled', 'retrying'],
