@@ -1,4 +1,4 @@
-import { dayMs } from '../model/durations.ts';
+import { dayMs, minuteMs } from '../model/durations.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { errorFields, type Logger } from '../runtime/log.ts';
 import type { Job, JobRegistry } from './job.ts';
@@ -21,8 +21,8 @@ export interface PurgeRunsDeps {
 
 /** How long the platform's histories are kept. Run records hold the results; histories only help to analyse faults. */
 const historyDays = 14;
-/** Maximum runs deleted per call, to stay within the function's time limit. The next call continues. */
-const maxRuns = 500;
+/** Time for deleting runs, to stay within the function's time limit of ten minutes. The next call continues. */
+const maxMs = 8 * minuteMs;
 
 /**
  * Deletes runs older than the retention time, then the platform's histories. Rows are deleted first and the run's
@@ -34,10 +34,12 @@ export async function purgeRuns(deps: PurgeRunsDeps): Promise<{ runs: number; hi
   const nowMs = deps.clock.nowMs();
   const all = await deps.runs.log.list({ limit: Number.MAX_SAFE_INTEGER });
   const lastOfTimers = new Set(deps.jobs.list().map((job) => lastOfTimer(deps, all, job)));
-  const old = all.filter((run) => run.createdAtMs < nowMs - deps.retentionDays * dayMs && !lastOfTimers.has(run.runId));
-  let runs = 0;
-  for (const { runId, status } of old.toReversed().slice(0, maxRuns)) {
-    if (!isEnded(status)) continue;
+  const oldestMs = nowMs - deps.retentionDays * dayMs;
+  const old = all.filter((run) => run.createdAtMs < oldestMs && isEnded(run.status) && !lastOfTimers.has(run.runId));
+  let [runs, left] = [0, old.length];
+  for (const { runId } of old.toReversed()) {
+    if (deps.clock.nowMs() - nowMs >= maxMs) break;
+    left -= 1;
     try {
       await deps.runs.results.remove(runId);
       await deps.runs.log.remove(runId);
@@ -47,7 +49,7 @@ export async function purgeRuns(deps: PurgeRunsDeps): Promise<{ runs: number; hi
     }
   }
   const histories = await deps.orchestrations.purge(nowMs - Math.min(historyDays, deps.retentionDays) * dayMs);
-  if (runs + histories > 0) deps.log.log('info', 'run.purged', { runs, histories });
+  if (runs + histories + left > 0) deps.log.log('info', 'run.purged', { runs, histories, left });
   return { runs, histories };
 }
 

@@ -329,6 +329,28 @@ describe('purgeRuns', () => {
     expect(orchestrations.purged.at(-1)).toBe(clock.nowMs() - 14 * 24 * hour);
   });
 
+  test('deletes all old runs of a busy day, and continues the next time after eight minutes', async () => {
+    const { purge, clock, runLog, results, logger } = await stage();
+    const names = Array.from({ length: 501 }, (_, index) => `query@${index}`);
+    for (const [index, name] of names.entries()) {
+      const window = String(index);
+      await runLog.create(
+        { runId: name, job: 'query', window, startedBy: 'x', createdAtMs: index },
+        { parameters: {} },
+      );
+      await runLog.change(name, { status: 'completed' });
+    }
+    await clock.advance(31 * 24 * hour);
+    const remove = results.remove.bind(results);
+    results.remove = async (name) => {
+      if (name === 'query@499') await clock.advance(480_000);
+      return remove(name);
+    };
+    expect(await purge(30)).toMatchObject({ runs: 500 });
+    expect(logger.lines.at(-1)?.line).toContain('"left":1');
+    expect(await purge(30)).toMatchObject({ runs: 1 });
+  });
+
   test('keeps an active run of any age', async () => {
     const { purge, clock, runLog } = await stage();
     await clock.advance(100 * 24 * hour);
