@@ -16,7 +16,7 @@ route(
     body: querySchema,
     maxBodyBytes: maxStartRunBytes,
     durable: true,
-    failures: ['tenant_unknown', ...directoryFailures, 'entra_unavailable', 'storage_unavailable'],
+    failures: ['tenant_unknown', ...directoryFailures, 'entra_unavailable', 'busy', 'storage_unavailable'],
     document: async () => (await import('./queries-document.ts')).documentQueries(),
   },
   async (services, { request: { headers }, body, caller, orchestrations }) => {

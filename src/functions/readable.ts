@@ -7,7 +7,7 @@ import { parseDomainName, parseTenantId, type TenantId } from '../lib/model/iden
 import type { ReadableTenants } from '../lib/model/readable-tenants.ts';
 import { chosenRuns } from '../lib/runs/chosen-runs.ts';
 import { type ReadableRuns, readableRuns, tenantsOfRun } from '../lib/runs/readable-runs.ts';
-import { noRuns, withOwnQueries } from '../lib/runs/own-queries.ts';
+import { noRuns, withoutAnswers, withOwnQueries } from '../lib/runs/own-queries.ts';
 import type { Run } from '../lib/runs/run.ts';
 import { findRun } from './find-run.ts';
 import { choosing } from './tenant-choice.ts';
@@ -19,8 +19,7 @@ export const runReaders = ['Runs.Read', 'Requests.Send'] as const;
 export async function runsFor({ runs, ...deps }: Services, caller: Caller): Promise<ReadableRuns> {
   const readable = await readableTenants(deps, caller);
   const mayReadRuns = caller.roles.includes('Runs.Read');
-  if (mayReadRuns && readable === '*') return runs;
-  const others = mayReadRuns ? readableRuns(runs, readable) : noRuns;
+  const others = mayReadRuns ? withoutAnswers(readableRuns(runs, readable)) : noRuns;
   return caller.roles.includes('Requests.Send') ? withOwnQueries(runs, others, caller) : others;
 }
 

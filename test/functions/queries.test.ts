@@ -56,6 +56,7 @@ beforeAll(async () => {
   await import('../../src/functions/runs.ts');
   await import('../../src/functions/run-results.ts');
   await import('../../src/functions/run-actions.ts');
+  await import('../../src/functions/run-tenant.ts');
   routes = (await import('../../src/functions/route.ts')).boundRoutes();
 });
 
@@ -165,6 +166,24 @@ describe('a started query', () => {
   });
 });
 
+describe('the active queries of a caller', () => {
+  it('are at most four, and an ended one makes place', async () => {
+    const { ask, log, orchestrations } = stage();
+    const runIds: string[] = [];
+    for (let count = 0; count < 4; count += 1) runIds.push(await ask(helpdesk, { path: '/users' }));
+    await ask(operator, { path: '/users' });
+    const [last = ''] = runIds;
+    const why = await refused(ask(helpdesk, { path: '/users' }));
+    expect(why).toMatch(
+      /^busy: A caller has at most 4 active queries\. Wait until one of these ends, or cancel it: query@/,
+    );
+    for (const runId of runIds) expect(why).toContain(runId);
+    expect(orchestrations.started).toHaveLength(5);
+    await log.change(last, { status: 'completed' });
+    expect(await refused(ask(helpdesk, { path: '/users' }))).toBe('started');
+  });
+});
+
 describe('a query that cannot start', () => {
   it.each([
     [
@@ -227,6 +246,48 @@ describe('the run of a query', () => {
     expect(await listed(helpdesk)).toMatchObject([{ runId, job: 'query', query: '/v1.0/users' }]);
     expect(await listed(operator)).toHaveLength(1);
     expect(await listed(stranger)).toEqual([]);
+  });
+
+  it('shows its answers to whoever asked only, with any role', async () => {
+    const { call, ask, log, services } = stage();
+    const { results } = services.runs;
+    const runId = await ask(helpdesk, { path: '/users' });
+    const record = { tenantId: tenant(1), name: 'Contoso', round: 1, columns: ['id'], startedAtMs: 0, finishedAtMs: 1 };
+    const rowsName = `${tenant(1)}.a`;
+    await results.putPlan(runId, { job: 'query', parameters: {}, attempt: [contoso, fabrikam], decided: [] });
+    await results.putRows(runId, rowsName, '{"id":"of a customer"}\n');
+    await log.recordTenant(runId, { ...record, outcome: 'succeeded', rows: 1, rowsName });
+    const failed = {
+      ...record,
+      tenantId: tenant(2),
+      name: 'Fabrikam',
+      outcome: 'failed',
+      code: 'request_invalid',
+    } as const;
+    await log.recordTenant(runId, { ...failed, rows: 0, detail: 'Graph says: of a customer.' });
+    const tenants = { total: 2, succeeded: 1, failed: 1, skipped: 0, notAttempted: 0 };
+    await log.change(runId, { status: 'completed', tenants });
+    const shown = async (caller: Caller, name: string, params = {}) => {
+      const answer = call(name, caller, { params: { runId, ...params } });
+      return answer.then(
+        ({ body, jsonBody }) => JSON.stringify([body, jsonBody]),
+        (error: BrokerError) => error.code,
+      );
+    };
+    const of = { tenantId: tenant(2) };
+    const asks: [string, object][] = [
+      ['runs-results', {}],
+      ['runs-show', {}],
+      ['runs-tenants', {}],
+      ['runs-tenant', of],
+    ];
+    for (const [name, params] of asks) {
+      expect([name, await shown(helpdesk, name, params)]).toEqual([name, expect.stringContaining('of a customer')]);
+      const others = await shown(operator, name, params);
+      expect([name, others]).toEqual([name, expect.not.stringContaining('of a customer')]);
+      if (name !== 'runs-results') expect(others).toContain('request_invalid');
+    }
+    expect(await shown(operator, 'runs-results')).toBe('caller_forbidden');
   });
 
   it('is asked again under the rules of whoever wants that now', async () => {

@@ -318,10 +318,11 @@ export const errorTable = {
     status: 429,
     scope: 'platform',
     retry: 'later',
-    title: 'The broker has reached its limit of concurrent requests to Entra',
+    title: 'The broker has reached one of its limits for concurrent work',
     advice: {
-      caller: 'Wait as long as Retry-After says.',
-      operator: 'Wait as long as Retry-After says. ENTRA_CONCURRENCY or more instances raise the limit.',
+      caller: 'Wait as long as Retry-After or the detail says.',
+      operator:
+        'Wait as long as Retry-After or the detail says. ENTRA_CONCURRENCY raises the limit of requests to Entra, and more instances raise every limit of an instance.',
     },
   },
   entra_unavailable: {

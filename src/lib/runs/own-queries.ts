@@ -1,12 +1,52 @@
 import type { Caller } from '../model/caller.ts';
 import type { ReadableRuns } from './readable-runs.ts';
-import { queryJob, type Run } from './run.ts';
+import { BrokerError } from '../model/errors.ts';
+import { queryJob, type Run, type TenantRun } from './run.ts';
 import { parseRunId, type RunId } from './run-id.ts';
 import type { Runs } from './runs.ts';
 
 /** Whether the caller asked for this query. */
-const isOwnQuery = (run: Run, { applicationId, objectId }: Pick<Caller, 'applicationId' | 'objectId'>): boolean =>
-  run.job === queryJob && run.startedBy === applicationId && run.starter?.objectId === objectId;
+export const isOwnQuery = (
+  run: Run,
+  { applicationId, objectId }: Pick<Caller, 'applicationId' | 'objectId'>,
+): boolean => run.job === queryJob && run.startedBy === applicationId && run.starter?.objectId === objectId;
+
+/**
+ * The same runs, without what Microsoft Graph answered to the queries of others: rows, and the details of failures. The gateway
+ * answered these requests to their asker alone, under its rules. Who ran what, where and with which outcome stays visible.
+ */
+export function withoutAnswers(runs: ReadableRuns): ReadableRuns {
+  const shown = (runId: RunId, record: TenantRun): TenantRun => {
+    if (!isQuery(runId)) return record;
+    const { detail: _detail, trace: _trace, ...rest } = record;
+    return rest;
+  };
+  const found = (runId: RunId, record: TenantRun | undefined): TenantRun | undefined => record && shown(runId, record);
+  return {
+    log: {
+      find: (runId) => runs.log.find(runId),
+      list: (filter) => runs.log.list(filter),
+      tenants: async function* (runId, outcome) {
+        for await (const record of runs.log.tenants(runId, outcome)) yield shown(runId, record);
+      },
+      findTenant: async (runId, tenantId) => found(runId, await runs.log.findTenant(runId, tenantId)),
+      findOutcome: async (runId, tenantId) => found(runId, await runs.log.findOutcome(runId, tenantId)),
+      countTenants: (runId) => runs.log.countTenants(runId),
+    },
+    results: {
+      plan: (run) => runs.results.plan(run),
+      rows: (runId, rowsName, fromByte) => {
+        if (!isQuery(runId)) return runs.results.rows(runId, rowsName, fromByte);
+        throw new BrokerError(
+          'caller_forbidden',
+          'Only whoever asked a query reads its rows. Ask it again: its request is in the run.',
+        );
+      },
+    },
+  };
+}
+
+const isQuery = (runId: RunId): boolean => parseRunId(runId)?.job === queryJob;
 
 /** No run. */
 export const noRuns: ReadableRuns = {
@@ -41,7 +81,7 @@ export function withOwnQueries(
   };
   /** The runs through which the caller sees this one. */
   const seen = (runId: RunId): Promise<ReadableRuns> => {
-    if (parseRunId(runId)?.job !== queryJob) return Promise.resolve(others);
+    if (!isQuery(runId)) return Promise.resolve(others);
     const known = found.get(runId) ?? find(runId);
     found.set(runId, known);
     known.catch(() => found.delete(runId));
@@ -77,5 +117,5 @@ export function withOwnQueries(
   };
 }
 
-/** Older queries of the caller are not found in lists. */
+/** The newest queries of all callers that a list looks at. Own queries before them are not listed; by their id they are found. */
 const maxExamined = 1_000;

@@ -117,7 +117,12 @@ test('a caller asks where its rule covers customers, and only what the rule open
   expect(new Set(rows.map(({ tenantId }) => tenantId))).toEqual(new Set(covered));
   expect(rows[0]).toMatchObject({ tenantName: expect.any(String), assignedLicenses: expect.any(Array) });
   expect(await ended('Portal', runId)).toMatchObject({ job: 'query', outcome: 'succeeded', tenants: { total: 4 } });
-  expect((await rowsOf('Reporting', runId)).length).toBe(rows.length);
+  expect((await call(url, 'Reporting', runPath(runId))).status).toBe(200);
+  const others = await call(url, 'Reporting', `${runPath(runId)}/results`);
+  expect([others.status, others.text]).toEqual([
+    403,
+    expect.stringContaining('Only whoever asked a query reads its rows.'),
+  ]);
   expect((await call(url, 'Helpdesk', runPath(runId))).status).toBe(403);
   const records = await recordsOf(runId);
   const { clientId } = callerOf('Portal');
