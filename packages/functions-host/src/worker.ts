@@ -20,7 +20,7 @@ interface WorkerFunction {
 }
 
 /** An app without a host: its durable functions are called from outside. */
-export interface AppWorker {
+interface AppWorker {
   /** Where its HTTP functions are served. They answer 503 until {@link AppWorker.serve}. */
   readonly url: string;
   readonly functions: readonly WorkerFunction[];
