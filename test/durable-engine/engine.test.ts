@@ -40,11 +40,15 @@ describe("Microsoft's Durable Task extension", skippedBecause(engineMissing), ()
   const startRun = async (url: string, job: string): Promise<string> =>
     started(await stack.call(url, 'POST', `/jobs/${job}/runs`, {}));
 
+  const attemptsAt = async (tenantId: string | undefined, url: string, runId: string): Promise<number> => {
+    const answer = await stack.call(url, 'GET', `/runs/${encodeURIComponent(runId)}/tenants/${tenantId}`);
+    return (JSON.parse(answer.text) as { attempts: number }).attempts;
+  };
   const runOf = async (runId: string): Promise<RunView> =>
     JSON.parse((await stack.call(stack.demo.url, 'GET', `/runs/${encodeURIComponent(runId)}`)).text) as RunView;
 
   it.each(['licence-report', 'access-check'])(
-    'visits the tenants in %s as the embedded engine does: the same records, attempts and rows',
+    'visits the tenants in %s as the embedded engine does: the same records and rows, and a second attempt',
     async (job) => {
       const [throttled] = stack.demo.cloud.tenants.filter(({ state }) => state === 'ok');
       const [real] = engines.length > 0 ? engines : [await start({ recoverySeconds })];
@@ -61,10 +65,10 @@ describe("Microsoft's Durable Task extension", skippedBecause(engineMissing), ()
         const runId = await startRun(url, job);
         await stack.ended(url, runId);
         await stack.control('DELETE', '/faults');
+        expect(await attemptsAt(throttled?.tenantId, url, runId)).toBeGreaterThan(1);
         records.push(await runRecord(stack, url, runId));
       }
       expect(records[1]).toEqual(records[0]);
-      expect(records[1]?.tenants.some(({ attempts }) => attempts === 2)).toBe(true);
     },
   );
 
@@ -86,26 +90,28 @@ describe("Microsoft's Durable Task extension", skippedBecause(engineMissing), ()
     expect(await runRecord(stack, next.ready.url, runId)).toEqual(await runRecord(stack, next.ready.url, before));
   });
 
-  it('shares runs between two hosts on one hub', async () => {
+  it('shares runs between two hosts on one hub', { timeout: 400_000 }, async () => {
+    // A host without processor time loses its queues, and their messages stay hidden for a minute.
     const other = engines.at(-1) ?? (await start());
-    let visits = 0;
-    const host = await start({
-      onLine: (line) => void (visits += Number(/ (?:tenant-run|visit-tenants): /.test(line))),
-    });
+    let activities = 0;
+    const host = await start({ onLine: (line) => void (activities += Number(activityLine.test(line))) });
     // Each has taken queues, so that neither takes one from the other in the middle of a run.
     await expect.poll(() => owners(stack.demo.connectionString)).toHaveLength(2);
-    const urls = [host.ready.url, other.ready.url, host.ready.url, other.ready.url];
-    const ids = await Promise.all(urls.map((url) => startRun(url, 'licence-report')));
     const records: RunRecord[] = [];
-    for (const runId of ids) {
-      await stack.ended(host.ready.url, runId);
-      records.push(await runRecord(stack, other.ready.url, runId));
+    // A run has few activities: chance decides which host takes them.
+    while (activities === 0 || records.length < 4) {
+      const ids = await Promise.all([host, other].map(({ ready }) => startRun(ready.url, 'licence-report')));
+      for (const runId of ids) {
+        await stack.ended(host.ready.url, runId);
+        records.push(await runRecord(stack, other.ready.url, runId));
+      }
     }
     expect(records[0]).toMatchObject({ status: 'completed', tenants: { length: tenants } });
     for (const record of records) expect(record).toEqual(records[0]);
-    expect(visits).toBeGreaterThan(0);
   });
 });
+
+const activityLine = / (?:list-tenants|tenant-run|visit-tenants|finish-run): /;
 
 /** The processes that read the control queues of the hub. */
 async function owners(connectionString: string): Promise<string[]> {
