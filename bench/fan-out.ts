@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { RunAnswer } from '../src/lib/api/answers/runs.ts';
+import { tuning } from '../src/lib/config/tuning.ts';
 import { cpuSeconds, residentMiB } from './cpu-time.ts';
 import { readDocument } from 'microsoft-cloud/client';
 import { type Bench, type Figure, figure, round, embeddedHost } from './measure.ts';
@@ -15,8 +16,7 @@ const job = 'licence-report';
 const delayMs = 50;
 /** The job needs a token and one request to Graph per tenant. */
 const delaysPerTenant = 2;
-/** host.json, `maxConcurrentActivityFunctions`. */
-const concurrency = 20;
+const concurrency = tuning.tenantConcurrency;
 const rounds = 3;
 const pollMs = 500;
 /** Tenants over which the script's time is measured before it is scaled up. */
@@ -131,7 +131,7 @@ function resultOf(
   return {
     title: 'One job over all tenants',
     engine: embeddedHost,
-    setting: `${job}: one token and one request to Graph per tenant, ${delayMs} ms each; ${concurrency} tenants at a time (host.json); orchestrations, records, rows and audit log on this machine. The bound is tenants × ${delaysPerTenant} × ${delayMs} ms ÷ ${concurrency}. The script visits one tenant after the other; its time was measured over ${sampleTenants} tenants and scaled up.`,
+    setting: `${job}: one token and one request to Graph per tenant, ${delayMs} ms each; ${concurrency} tenants at a time; orchestrations, records, rows and audit log on this machine. The bound is tenants × ${delaysPerTenant} × ${delayMs} ms ÷ ${concurrency}. The script visits one tenant after the other; its time was measured over ${sampleTenants} tenants and scaled up.`,
     figures: [
       ...sizes.map((size) => of(size, 'whole run', 's', ({ seconds }) => seconds)),
       figure(`bound, ${small} tenants`, 's', [bound]),

@@ -110,7 +110,7 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
   const resources = createResourceRegistry(cloud, settings.RESOURCES);
   const limiter = new Limiter(tuning.resourceConcurrency);
   const tenantTags = new TableTenantTags(() => storage.table(tenantTagsTable), runtime);
-  const own = { resources, limiter, ...audits, tenantTags };
+  const own = { resources, limiter, tenantSlots: new Limiter(tuning.tenantConcurrency), ...audits, tenantTags };
   const shared = { ...runtime, ...own, policy: callers.policy, tokens: broker, partnerTenantId };
   const directory: TenantDirectory = createDirectory(shared, storage, settings);
   const notifications = createNotifications(runtime, settings.NOTIFICATION_WEBHOOK, settings.NOTIFICATION_FORM);

@@ -42,6 +42,8 @@ export interface Services extends Runtime {
   readonly resources: ResourceRegistry;
   /** Limits concurrent requests of jobs and the tenant directory to Graph and other resources, over all tenants. */
   readonly limiter: Limiter;
+  /** Limits the tenants that runs visit at a time. */
+  readonly tenantSlots: Limiter;
   readonly callers: Callers;
   readonly credentials: Credentials;
   readonly redeemer: Redeemer;

@@ -11,6 +11,7 @@ import {
   finishRunName,
   listTenantsName,
   tenantRunName,
+  visitTenantsName,
 } from '../lib/runs/fan-out.ts';
 import type { TenantGroups } from '../lib/groups/tenant-groups.ts';
 import { BrokerError } from '../lib/model/errors.ts';
@@ -21,6 +22,7 @@ import { exportRun } from '../lib/runs/export-run.ts';
 import { finishRun } from '../lib/runs/finish-run.ts';
 import { errorCodeSchema } from '../lib/runs/run-schemas.ts';
 import { runTenant, type TenantRunDeps } from '../lib/runs/tenant-run.ts';
+import { visitTenants } from '../lib/runs/visit-tenants.ts';
 import { activity } from './activity.ts';
 import { jobRegistry } from './job-registry.ts';
 
@@ -29,6 +31,7 @@ df.app.orchestration(fanOutBatchName, fanOutBatch);
 
 const runInput = z.object({ runId: z.string() });
 const tenantRunInput = runInput.extend({ index: z.number(), round: z.number(), last: z.boolean() });
+const visitTenantsInput = runInput.extend({ indexes: z.array(z.number()), round: z.number(), last: z.boolean() });
 const finishRunInput = runInput.extend({
   stoppedBy: z.object({ code: errorCodeSchema, detail: z.string() }).optional(),
   lostBy: errorCodeSchema.optional(),
@@ -47,6 +50,10 @@ async function groupsInForce({ callers }: Services): Promise<TenantGroups> {
 }
 
 activity(tenantRunName, tenantRunInput, (services, input) => runTenant(tenantRunDeps(services), input));
+
+activity(visitTenantsName, visitTenantsInput, (services, input) =>
+  visitTenants({ ...tenantRunDeps(services), tenantSlots: services.tenantSlots }, input),
+);
 
 activity(finishRunName, finishRunInput, finishRun);
 

@@ -1,3 +1,4 @@
+import type { Limiter } from '../../src/lib/runtime/limiter.ts';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,9 +25,10 @@ vi.mock(import('@azure/storage-blob'), async (original) =>
 vi.mock(import('../../src/lib/config/tuning.ts'), () => ({
   tuning: {
     resourceConcurrency: 9,
+    tenantConcurrency: 3,
     tokenCacheSize: 4,
     credentialRereadSeconds: 777,
-    runs: { batchSize: 61, rounds: 6, retryDelaySeconds: 63 },
+    runs: { batchSize: 61, groupSize: 8, rounds: 6, retryDelaySeconds: 63 },
   } as never,
 }));
 
@@ -82,15 +84,18 @@ describe('a setting', () => {
   });
 });
 
+async function limits(limiter: Limiter, limit: number): Promise<void> {
+  const { work, release, most } = heldWork();
+  const running = Array.from({ length: 20 }, () => limiter.run(work));
+  await expect.poll(() => [limiter.active, limiter.waiting]).toEqual([limit, 20 - limit]);
+  release();
+  await Promise.all(running);
+  expect(most()).toBe(limit);
+}
+
 const constants: Readonly<Record<string, (app: App) => Promise<void>>> = {
-  resourceConcurrency: async ({ services: { limiter } }) => {
-    const { work, release, most } = heldWork();
-    const running = Array.from({ length: 20 }, () => limiter.run(work));
-    await expect.poll(() => [limiter.active, limiter.waiting]).toEqual([9, 11]);
-    release();
-    await Promise.all(running);
-    expect(most()).toBe(9);
-  },
+  resourceConcurrency: ({ services: { limiter } }) => limits(limiter, 9),
+  tenantConcurrency: ({ services: { tenantSlots } }) => limits(tenantSlots, 3),
   tokenCacheSize: async ({ services }) => {
     const [first = '', second = '', third = '', fourth = '', fifth = ''] = operator.cloud.document.tenants.map(
       ({ tenantId }) => tenantId,
@@ -116,7 +121,7 @@ const constants: Readonly<Record<string, (app: App) => Promise<void>>> = {
     expect(await readAgain()).toBe(true);
   },
   runs: async ({ services }) => {
-    expect(services.tuning).toEqual({ batchSize: 61, rounds: 6, retryDelaySeconds: 63 });
+    expect(services.tuning).toEqual({ batchSize: 61, groupSize: 8, rounds: 6, retryDelaySeconds: 63 });
   },
 };
 

@@ -257,6 +257,23 @@ describe.each([
     ]);
   });
 
+  test('finds the records of many tenants at once, without their traces', async () => {
+    const log = make();
+    const numbers = Array.from({ length: 40 }, (_, number) => number);
+    const trace = { log: [], droppedLines: 2 };
+    await log.recordTenants(
+      'found@w',
+      numbers.map((number) => record(number, { trace })),
+    );
+    await log.recordTenants('elsewhere@w', [record(41)]);
+    const wanted = [...numbers.filter((number) => number % 2 === 0), 41, 99].map((number) => tenant(number));
+    const found = await log.findOutcomes('found@w', wanted);
+    expect(found.map(({ tenantId }) => tenantId).toSorted()).toEqual(wanted.slice(0, 20).toSorted());
+    expect(found[0]).toMatchObject({ outcome: 'succeeded', round: 1 });
+    expect(found.flatMap(({ trace: shown }) => shown ?? [])).toEqual([]);
+    expect(await log.findOutcomes('found@w', [])).toEqual([]);
+  });
+
   test('keeps the first record of a round, even with concurrent writes', async () => {
     const log = make();
     const counted = await Promise.all(

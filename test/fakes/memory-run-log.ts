@@ -113,6 +113,11 @@ export class MemoryRunLog implements RunLog {
     return rest;
   }
 
+  async findOutcomes(runId: RunId, tenantIds: readonly TenantId[]): Promise<readonly TenantRun[]> {
+    const found = await Promise.all(tenantIds.map((tenantId) => this.findOutcome(runId, tenantId)));
+    return found.filter((record) => record !== undefined);
+  }
+
   async *tenants(runId: RunId, outcome?: TenantOutcome): AsyncGenerator<TenantRun, void, undefined> {
     this.#touch();
     // A table returns its rows in this order.

@@ -160,7 +160,7 @@ beforeEach(async () => {
       tenantOf: async (domain: string): Promise<TenantId | undefined> => owners.get(domain),
     },
     runs: { log: runLog, results, lastResults: createLastResults({ runLog, clock }) },
-    tuning: { batchSize: 10, rounds: 1, retryDelaySeconds: 1 },
+    tuning: { batchSize: 10, groupSize: 5, rounds: 1, retryDelaySeconds: 1 },
   } as unknown as Services;
 });
 

@@ -23,7 +23,7 @@ async function stage(settings: Partial<Services['settings']>) {
   const services = {
     ...run.deps,
     runs: { ...run.deps.runs, schedules: new MemoryScheduleLog() },
-    tuning: { batchSize: 100, rounds: 3, retryDelaySeconds: 60 },
+    tuning: { batchSize: 100, groupSize: 10, rounds: 3, retryDelaySeconds: 60 },
     notifier: { send: async () => undefined },
     permissionMap: { current: run.deps.permissionMap },
     settings,

@@ -6,6 +6,7 @@ import type { FinishRunInput } from '../../src/lib/runs/finish-run.ts';
 import { runIdOf } from '../../src/lib/runs/run-id.ts';
 import type { PlanRunResult } from '../../src/lib/runs/plan-run.ts';
 import type { TenantRunInput, TenantRunResult } from '../../src/lib/runs/tenant-run.ts';
+import { summaryOf, type VisitTenantsInput } from '../../src/lib/runs/visit-summary.ts';
 import { type DriverOptions, drive, newJournal } from './driver.ts';
 
 const input: FanOutInput = { runId: 'job@w', batchSize: 4, rounds: 3, retryDelaySeconds: 60, jitter: 0 };
@@ -41,6 +42,12 @@ function stage(
         calls.tenants.push(asked as TenantRunInput);
         return tenant(asked as TenantRunInput);
       },
+      'visit-tenants': (asked) => {
+        const { indexes, ...rest } = asked as VisitTenantsInput;
+        const inputs = indexes.map((index) => ({ ...rest, index }));
+        calls.tenants.push(...inputs);
+        return summaryOf(indexes, inputs.map(tenant));
+      },
       'finish-run': (asked) => {
         calls.finish.push(asked as FinishRunInput);
         return finished;
@@ -65,9 +72,16 @@ function stage(
 const indexes = (calls: readonly TenantRunInput[]): number[] => calls.map(({ index }) => index);
 const allOf = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
 
-describe.each(['one', 'batch'] as const)('fan-out, completions delivered: %s', (delivery) => {
+const ways = (['one', 'batch'] as const).flatMap((delivery) =>
+  [undefined, 1, 3, 50].map((groupSize) => ({ delivery, groupSize })),
+);
+
+describe.each(ways)('fan-out, completions delivered: $delivery, tenants per activity: $groupSize', (way) => {
+  const { delivery, groupSize } = way;
+  const how = { delivery, input: groupSize === undefined ? input : { ...input, groupSize } };
+
   test('attempts every planned tenant once, in batches with unique ids, and returns the counts', async () => {
-    const { calls, journal, run } = stage(() => ({ outcome: 'succeeded' }), undefined, { delivery });
+    const { calls, journal, run } = stage(() => ({ outcome: 'succeeded' }), undefined, how);
     const result = await run();
     expect(result.output).toEqual(finished);
     expect(indexes(calls.tenants).toSorted((a, b) => a - b)).toEqual(allOf(10));
@@ -93,16 +107,14 @@ describe.each(['one', 'batch'] as const)('fan-out, completions delivered: %s', (
     const { calls, run } = stage(
       ({ index, round }) => ({ outcome: round === 1 && index % 3 === 0 ? 'retrying' : 'succeeded' }),
       undefined,
-      { delivery, pick },
+      { ...how, pick },
     );
     await run();
     expect(indexes(calls.tenants.filter(({ round }) => round === 2)).toSorted((a, b) => a - b)).toEqual([0, 3, 6, 9]);
   });
 
   test('retries transient failures twice with growing delays, and marks the last round', async () => {
-    const { calls, run } = stage(({ index }) => ({ outcome: index === 2 ? 'retrying' : 'succeeded' }), undefined, {
-      delivery,
-    });
+    const { calls, run } = stage(({ index }) => ({ outcome: index === 2 ? 'retrying' : 'succeeded' }), undefined, how);
     const result = await run();
     expect(calls.tenants.filter(({ index }) => index === 2).map(({ round, last }) => [round, last])).toEqual([
       [1, false],
@@ -118,7 +130,7 @@ describe.each(['one', 'batch'] as const)('fan-out, completions delivered: %s', (
       index > 7
         ? { outcome: 'retrying', code: 'throttled', retryAfterSeconds: round === 1 ? index * 20 : 7200 }
         : { outcome: 'succeeded' };
-    const result = await stage(wait, undefined, { delivery }).run();
+    const result = await stage(wait, undefined, how).run();
     expect(result.waitedMs).toEqual([180_000, 900_000]);
   });
 
@@ -126,7 +138,7 @@ describe.each(['one', 'batch'] as const)('fan-out, completions delivered: %s', (
     const { calls, run } = stage(
       ({ index }) => (index < 5 ? { outcome: 'retrying' } : { outcome: 'not_attempted', code: 'credential_revoked' }),
       undefined,
-      { delivery },
+      how,
     );
     const result = await run();
     expect(calls.finish).toEqual([
@@ -146,7 +158,7 @@ describe.each(['one', 'batch'] as const)('fan-out, completions delivered: %s', (
     const { calls, run } = stage(
       ({ index }) => (index < 5 ? { outcome: 'retrying' } : { outcome: 'not_attempted', code: 'run_cancelled' }),
       undefined,
-      { delivery },
+      how,
     );
     await run();
     expect(calls.finish).toEqual([{ runId: 'job@w' }]);
@@ -155,7 +167,7 @@ describe.each(['one', 'batch'] as const)('fan-out, completions delivered: %s', (
 
   test('ends its wait for the next round when it is cancelled', async () => {
     const { calls, run } = stage(() => ({ outcome: 'retrying' }), undefined, {
-      delivery,
+      ...how,
       raiseWhileWaiting: ['cancel'],
     });
     const result = await run();
@@ -170,7 +182,7 @@ describe.each(['one', 'batch'] as const)('fan-out, completions delivered: %s', (
       if (round === 2 && index === 0) events.push('cancel');
       return { outcome: 'retrying' };
     };
-    const { calls, run } = stage(round, undefined, { delivery, raiseWhileWaiting: events });
+    const { calls, run } = stage(round, undefined, { ...how, raiseWhileWaiting: events });
     const result = await run();
     expect(result.waitedMs).toEqual([60_000]);
     expect(Math.max(...calls.tenants.map(({ round }) => round))).toBe(2);
@@ -184,7 +196,7 @@ describe.each(['one', 'batch'] as const)('fan-out, completions delivered: %s', (
       transient: true,
       retryAfterSeconds: 90,
     };
-    const { calls, run } = stage(() => ({ outcome: 'succeeded' }), [unavailable], { delivery });
+    const { calls, run } = stage(() => ({ outcome: 'succeeded' }), [unavailable], how);
     const result = await run();
     expect(calls.planned).toHaveLength(3);
     expect(result.waitedMs).toEqual([90_000, 120_000]);
@@ -198,7 +210,7 @@ describe.each(['one', 'batch'] as const)('fan-out, completions delivered: %s', (
     const { calls, run } = stage(
       () => ({ outcome: 'succeeded' }),
       [{ ok: false, code: 'credential_missing', detail: 'None.', transient: false }],
-      { delivery },
+      how,
     );
     await run();
     expect(calls.planned).toHaveLength(1);
@@ -206,9 +218,7 @@ describe.each(['one', 'batch'] as const)('fan-out, completions delivered: %s', (
   });
 
   test('finishes immediately without tenants to attempt', async () => {
-    const { calls, journal, run } = stage(() => ({ outcome: 'succeeded' }), [{ ok: true, attempt: 0, total: 3 }], {
-      delivery,
-    });
+    const { calls, journal, run } = stage(() => ({ outcome: 'succeeded' }), [{ ok: true, attempt: 0, total: 3 }], how);
     await run();
     expect(calls.tenants).toEqual([]);
     expect([...journal.instances.keys()]).toEqual(['job@w']);
@@ -224,6 +234,39 @@ test('a tenant whose worker was lost is attempted again', async () => {
   await run();
   expect(indexes(calls.tenants).filter((index) => index === 1)).toHaveLength(3);
   expect(new Set(calls.tenants.map(({ round }) => round))).toEqual(new Set([1]));
+});
+
+test('tenants for which an activity had no time are visited by further ones, in the same round', async () => {
+  const visits: number[][] = [];
+  const { run } = stage(() => ({ outcome: 'succeeded' }), undefined, {
+    input: { ...input, batchSize: 10, groupSize: 4 },
+    overrides: {
+      'visit-tenants': (asked) => {
+        const { indexes, round } = asked as VisitTenantsInput;
+        expect(round).toBe(1);
+        visits.push([...indexes]);
+        return visits.length > 3 ? {} : { left: indexes.slice(1), retry: indexes.slice(0, 1).filter((i) => i === 4) };
+      },
+    },
+    raiseWhileWaiting: ['cancel'],
+  });
+  await run();
+  expect(visits).toEqual([
+    [0, 1, 2, 3],
+    [4, 5, 6, 7],
+    [8, 9],
+    [1, 2, 3, 5],
+    [6, 7, 9],
+  ]);
+});
+
+test('a batch of a later version than its run visits one tenant after the other, as the run asks', async () => {
+  const { calls, run } = stage(() => ({ outcome: 'succeeded' }), undefined, {
+    version: '1.2.0',
+    overrides: { 'visit-tenants': () => Promise.reject(new Error('not for this run')) },
+  });
+  expect((await run()).output).toEqual(finished);
+  expect(calls.tenants).toHaveLength(10);
 });
 
 test('a batch whose activity the platform gave up on is repeated in the next round', async () => {
@@ -321,16 +364,16 @@ test.each([undefined, '1.0.0'])(
 );
 
 test('the history holds only numbers and codes, and few bytes per tenant', async () => {
-  const count = 1000;
+  const count = 2000;
   const { calls, journal, run } = stage(
     () => ({ outcome: 'succeeded' }),
     [{ ok: true, attempt: count, total: count }],
-    { input: { ...input, batchSize: 100 } },
+    { input: { ...input, batchSize: 500, groupSize: 25 } },
   );
   await run();
   expect(calls.tenants).toHaveLength(count);
   const events = [...journal.instances.values()].flatMap(({ history }) => history);
-  expect(JSON.stringify(events).length / count).toBeLessThan(700);
+  expect(JSON.stringify(events).length / count).toBeLessThan(80);
   const payloads = events.flatMap(({ Input, Result }) => [Input, Result]).filter((text) => typeof text === 'string');
   // Numbers vary, but the shapes do not.
   const shapes = new Set(payloads.map((text) => text.replace(/\d+/g, '0').replace(/(?:0,)+/g, '')));
@@ -339,11 +382,10 @@ test('the history holds only numbers and codes, and few bytes per tenant', async
       "{"announced":false}",
       "{"exported":true}",
       "{"ok":true,"attempt":"total":0}",
-      "{"outcome":"succeeded"}",
       "{"retry":[],"retryAfterSeconds":0}",
-      "{"runId":"job@w","batchSize":"rounds":"retryDelaySeconds":"jitter":0}",
-      "{"runId":"job@w","index":"round":"last":false}",
-      "{"runId":"job@w","indexes":[0],"round":"last":false}",
+      "{"runId":"job@w","batchSize":"rounds":"retryDelaySeconds":"jitter":"groupSize":0}",
+      "{"runId":"job@w","indexes":[0],"round":"last":false,"groupSize":0}",
+      "{"runId":"job@w","round":"last":false,"indexes":[0]}",
       "{"runId":"job@w"}",
       "{"status":"completed","tenants":{"total":"succeeded":"failed":"skipped":"notAttempted":0}}",
     ]

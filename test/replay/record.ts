@@ -11,6 +11,7 @@ import type { Settled } from '../../src/lib/approvals/approval-schemas.ts';
 import { fanOut, fanOutBatch, type FanOutInput } from '../../src/lib/runs/fan-out.ts';
 import type { PlanRunResult } from '../../src/lib/runs/plan-run.ts';
 import type { TenantRunInput, TenantRunResult } from '../../src/lib/runs/tenant-run.ts';
+import { summaryOf, type TenantsVisitResult, type VisitTenantsInput } from '../../src/lib/runs/visit-summary.ts';
 import { drive, newJournal } from './driver.ts';
 import type { HistoryEvent } from './sdk.ts';
 
@@ -31,6 +32,8 @@ interface Scenario {
   readonly raiseWhileWaiting?: string[];
   /** Fails this often before it succeeds. */
   readonly deaths?: number;
+  /** Has time for the first tenant of a group only, this often. */
+  readonly slowGroups?: number;
 }
 
 const succeeded: TenantRunResult = { outcome: 'succeeded' };
@@ -53,12 +56,14 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     tenant: () => succeeded,
   },
   'lost-worker': { tenant: () => succeeded, deaths: 1 },
+  'slow-groups': { tenant: () => succeeded, slowGroups: 2 },
 };
 
 async function record(scenario: Scenario): Promise<Recording[]> {
   const input: FanOutInput = {
     runId: 'licence-report@2026-11-24T05:00Z',
-    batchSize: 4,
+    batchSize: 6,
+    groupSize: 2,
     rounds: 3,
     retryDelaySeconds: 60,
     jitter: 0.5,
@@ -66,14 +71,23 @@ async function record(scenario: Scenario): Promise<Recording[]> {
   const journal = newJournal();
   const [plan = { ok: true, attempt: 10, total: 12 }] = scenario.plans ?? [];
   let deaths = scenario.deaths ?? 0;
+  let slowGroups = scenario.slowGroups ?? 0;
   await drive(
     {
       orchestrations: { 'fan-out': fanOut, 'fan-out-batch': fanOutBatch },
       activities: {
         'list-tenants': () => plan,
-        'tenant-run': (asked) => {
+        'visit-tenants': (asked): TenantsVisitResult => {
           if (deaths-- > 0) throw new Error('the worker was lost');
-          return scenario.tenant(asked as TenantRunInput);
+          const { indexes, ...rest } = asked as VisitTenantsInput;
+          const visited = slowGroups-- > 0 ? indexes.slice(0, 1) : indexes;
+          return {
+            ...summaryOf(
+              visited,
+              visited.map((index) => scenario.tenant({ ...rest, index })),
+            ),
+            left: indexes.slice(visited.length),
+          };
         },
         'finish-run': () => ({
           status: 'completed',

@@ -5,13 +5,17 @@
 export const tuning = {
   /** Maximum concurrent requests of jobs and of the tenant directory, per instance, over all tenants. */
   resourceConcurrency: 64,
+  /** Maximum tenants that an instance visits at a time, over all runs. */
+  tenantConcurrency: 20,
   /** Maximum access tokens in memory. Each takes about 3 KB. */
   tokenCacheSize: 50_000,
   /** Age at which a credential in memory is read from Key Vault again, seconds. */
   credentialRereadSeconds: 600,
   runs: {
     /** Tenants per sub-orchestration. */
-    batchSize: 100,
+    batchSize: 500,
+    /** Tenants per activity. On Azure Storage, an activity costs about eight transactions, whatever it does. */
+    groupSize: 25,
     /** Maximum attempts per tenant if the failures are temporary, including the first. */
     rounds: 3,
     /** Wait before the second round, seconds. It doubles with each further round. */

@@ -2,7 +2,8 @@
  * The orchestrations. The platform replays them from their history at every step, possibly with a later build.
  * So they use no clock, randomness, settings or I/O: only their input and the results of activities.
  * A change in the order or number of `yield`s needs a new version (host.json `defaultVersion`) and a branch on
- * `df.version`. test/replay runs recorded histories of each version against the current code.
+ * `df.version`, or on a part of the input that earlier versions do not have. test/replay runs recorded histories of each
+ * version against the current code.
  */
 import { type OrchestrationContext, RetryOptions, type Task } from 'durable-functions';
 import * as z from 'zod';
@@ -10,13 +11,23 @@ import { errorTable } from '../model/errors.ts';
 import type { FinishRunInput, FinishRunResult } from './finish-run.ts';
 import type { PlanRunResult } from './plan-run.ts';
 import { longestRetryAfterSeconds } from './run.ts';
-import { errorCodeSchema, finishRunResultSchema, planRunResultSchema, tenantRunResultSchema } from './run-schemas.ts';
+import {
+  errorCodeSchema,
+  finishRunResultSchema,
+  planRunResultSchema,
+  tenantRunResultSchema,
+  tenantsVisitResultSchema,
+} from './run-schemas.ts';
 import type { TenantRunInput } from './tenant-run.ts';
+import { summaryOf, type TenantsVisitResult, type VisitSummary, type VisitTenantsInput } from './visit-summary.ts';
 
 export const fanOutName = 'fan-out';
 export const fanOutBatchName = 'fan-out-batch';
 export const listTenantsName = 'list-tenants';
+/** Visits one tenant. Runs that were started before version 2.0.0 call it. */
 export const tenantRunName = 'tenant-run';
+/** Visits several tenants. */
+export const visitTenantsName = 'visit-tenants';
 export const finishRunName = 'finish-run';
 export const announceRunName = 'announce-run';
 export const exportRunName = 'export-run';
@@ -28,6 +39,8 @@ const fanOutInputSchema = z.object({
   runId: z.string(),
   /** Tenants per sub-orchestration. Short histories matter because every step replays the whole history. */
   batchSize: z.number(),
+  /** Tenants per activity. Absent in runs that were started before version 2.0.0: each tenant is an activity. */
+  groupSize: z.number().optional(),
   /** Maximum attempts for a tenant that fails transiently, including the first. */
   rounds: z.number(),
   /** Delay before the second round; it doubles for each further round. */
@@ -43,19 +56,17 @@ const batchInputSchema = z.object({
   round: z.number(),
   /** No further round follows. */
   last: z.boolean(),
+  /** As in the input of `fan-out`, which alone decides: a batch may have a later version than its run. */
+  groupSize: z.number().optional(),
 });
 type BatchInput = z.infer<typeof batchInputSchema>;
 
-const batchResultSchema = z.object({
-  /** Indexes of the tenants to retry. */
+const batchResultSchema: z.ZodType<VisitSummary> = z.object({
   retry: z.array(z.number()),
   retryAfterSeconds: z.number(),
-  /** Why the batch did not attempt some tenants. */
   stopCode: errorCodeSchema.optional(),
-  /** Why some attempted tenants have no record. */
   lostBy: errorCodeSchema.optional(),
 });
-type BatchResult = z.infer<typeof batchResultSchema>;
 
 /** Retries activities that failed because of the platform: a lost worker or the host's time limit. */
 const platformRetry = (): RetryOptions => new RetryOptions(5_000, 4);
@@ -153,7 +164,7 @@ function* oneRound(
   input: FanOutInput,
   open: readonly number[],
   round: number,
-): Yields<readonly BatchResult[]> {
+): Yields<readonly VisitSummary[]> {
   const batches: Task[] = [];
   for (let start = 0; start < open.length; start += input.batchSize) {
     const batch: BatchInput = {
@@ -161,6 +172,7 @@ function* oneRound(
       indexes: open.slice(start, start + input.batchSize),
       round,
       last: round >= input.rounds,
+      ...(input.groupSize === undefined ? {} : { groupSize: input.groupSize }),
     };
     // The form is reserved for batches: see windowPattern.
     batches.push(context.df.callSubOrchestrator(fanOutBatchName, batch, `${input.runId}:r${round}:b${batches.length}`));
@@ -168,30 +180,50 @@ function* oneRound(
   return yield* checked(context.df.Task.all(batches), z.array(batchResultSchema));
 }
 
-/** Orchestrates one batch: schedules one activity per tenant. The host and the limiters decide how many run at a time. */
-export function* fanOutBatch(context: OrchestrationContext): Yields<BatchResult> {
-  const { runId, indexes, round, last } = batchInputSchema.parse(context.df.getInput<unknown>());
+/** Orchestrates one batch. The host and the limiters decide how many tenants are visited at a time. */
+export function* fanOutBatch(context: OrchestrationContext): Yields<VisitSummary> {
+  const { groupSize, ...batch } = batchInputSchema.parse(context.df.getInput<unknown>());
+  try {
+    if (groupSize === undefined) return yield* oneByOne(context, batch);
+    return yield* inGroups(context, batch, groupSize);
+  } catch {
+    // Activities never throw, so the platform failed one of them four times. The other tenants' results are recorded.
+    // Retrying the whole batch costs one lookup for each of those, because the next round checks the record first.
+    return { retry: batch.indexes, retryAfterSeconds: 0 };
+  }
+}
+
+/** Schedules one activity per tenant. */
+function* oneByOne(context: OrchestrationContext, { runId, indexes, round, last }: BatchInput): Yields<VisitSummary> {
   const tasks = indexes.map((index) => {
     const input: TenantRunInput = { runId, index, round, last };
     return context.df.callActivityWithRetry(tenantRunName, platformRetry(), input);
   });
-  try {
-    const results = yield* checked(context.df.Task.all(tasks), z.array(tenantRunResultSchema));
-    const retry = indexes.filter((_, place) => results[place]?.outcome === 'retrying');
-    const retryAfterSeconds = Math.max(0, ...results.map((result) => result.retryAfterSeconds ?? 0));
-    const stopCode = results.find(({ outcome }) => outcome === 'not_attempted')?.code;
-    const lostBy = results.find(({ outcome, unrecorded }) => unrecorded === true && outcome !== 'retrying')?.code;
-    return {
-      retry,
-      retryAfterSeconds,
-      ...(stopCode === undefined ? {} : { stopCode }),
-      ...(lostBy === undefined ? {} : { lostBy }),
-    };
-  } catch {
-    // Activities never throw, so the platform failed one of them four times. The other tenants' results are recorded.
-    // Retrying the whole batch costs one lookup for each of those, because the next round checks the record first.
-    return { retry: indexes, retryAfterSeconds: 0 };
+  return summaryOf(indexes, yield* checked(context.df.Task.all(tasks), z.array(tenantRunResultSchema)));
+}
+
+/** Schedules one activity per group of tenants, and further ones for the tenants that these had no time for. */
+function* inGroups(context: OrchestrationContext, batch: BatchInput, groupSize: number): Yields<VisitSummary> {
+  const { indexes, ...rest } = batch;
+  const results: TenantsVisitResult[] = [];
+  for (let open = indexes; open.length > 0; ) {
+    const tasks: Task[] = [];
+    for (let start = 0; start < open.length; start += groupSize) {
+      const input: VisitTenantsInput = { ...rest, indexes: open.slice(start, start + groupSize) };
+      tasks.push(context.df.callActivityWithRetry(visitTenantsName, platformRetry(), input));
+    }
+    const visited = yield* checked(context.df.Task.all(tasks), z.array(tenantsVisitResultSchema));
+    results.push(...visited);
+    open = visited.flatMap(({ left = [] }) => left);
   }
+  const stopCode = results.find((result) => result.stopCode !== undefined)?.stopCode;
+  const lostBy = results.find((result) => result.lostBy !== undefined)?.lostBy;
+  return {
+    retry: results.flatMap(({ retry = [] }) => retry),
+    retryAfterSeconds: Math.max(0, ...results.map(({ retryAfterSeconds = 0 }) => retryAfterSeconds)),
+    ...(stopCode === undefined ? {} : { stopCode }),
+    ...(lostBy === undefined ? {} : { lostBy }),
+  };
 }
 
 function delaySeconds(input: FanOutInput, round: number, demandedSeconds: number): number {

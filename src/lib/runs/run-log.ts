@@ -58,6 +58,8 @@ export interface RunLog {
   findTenant(runId: RunId, tenantId: TenantId): Promise<TenantRun | undefined>;
   /** The record without its trace, which is most of what is stored. */
   findOutcome(runId: RunId, tenantId: TenantId): Promise<TenantRun | undefined>;
+  /** The records of these tenants without their traces, in any order. A tenant without a record has none. */
+  findOutcomes(runId: RunId, tenantIds: readonly TenantId[]): Promise<readonly TenantRun[]>;
   /** The records without their traces. */
   tenants(runId: RunId, outcome?: TenantOutcome): AsyncIterable<TenantRun>;
   countTenants(runId: RunId): Promise<OutcomeCounts>;

@@ -7,6 +7,7 @@ import type { FinishRunResult } from './finish-run.ts';
 import type { PlanRunResult } from './plan-run.ts';
 import { type Asker, type RunPlan, type RunRequest, runStatuses, tenantOutcomes } from './run.ts';
 import type { TenantRunResult } from './tenant-run.ts';
+import type { TenantsVisitResult } from './visit-summary.ts';
 
 /** Schemas for data read from storage and orchestration histories. An older build may have written it. */
 
@@ -94,6 +95,16 @@ export const tenantRunResultSchema: z.ZodType<TenantRunResult> = z.object({
   code: errorCodeSchema.optional(),
   retryAfterSeconds: z.number().optional(),
   unrecorded: z.literal(true).optional(),
+});
+
+const indexesSchema = z.array(z.number()).optional();
+
+export const tenantsVisitResultSchema: z.ZodType<TenantsVisitResult> = z.object({
+  retry: indexesSchema,
+  left: indexesSchema,
+  retryAfterSeconds: z.number().optional(),
+  stopCode: errorCodeSchema.optional(),
+  lostBy: errorCodeSchema.optional(),
 });
 
 export const finishRunResultSchema: z.ZodType<FinishRunResult> = z.object({

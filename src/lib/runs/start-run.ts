@@ -14,6 +14,7 @@ import type { Runs } from './runs.ts';
 /** Batch size and retries of a run. They travel in the orchestration's input, so that a replay sees the same values. */
 export interface RunTuning {
   readonly batchSize: number;
+  readonly groupSize: number;
   readonly rounds: number;
   readonly retryDelaySeconds: number;
 }

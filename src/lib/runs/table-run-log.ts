@@ -37,6 +37,9 @@ const tenantRunsTable = 'TenantRuns';
 /** Limit of "Performing entity group transactions" (Azure Table storage): 100 entities of one partition. */
 const maxPerTransaction = 100;
 
+/** A filter may have 15 comparisons ("Querying tables and entities", Azure Table storage). One is that of the partition. */
+const maxComparisons = 14;
+
 /** Stores the run log in two tables: Runs (partition job, row window) and TenantRuns (partition run id, row tenant id). */
 export class TableRunLog implements RunLog {
   readonly #runs: () => Promise<TableClient>;
@@ -188,8 +191,22 @@ export class TableRunLog implements RunLog {
     return entity && readTenantRun(entity);
   }
 
-  async *tenants(runId: RunId, outcome?: TenantOutcome): AsyncGenerator<TenantRun, void, undefined> {
-    const more = outcome === undefined ? '' : ` and outcome eq ${quoted(outcome)}`;
+  async findOutcomes(runId: RunId, tenantIds: readonly TenantId[]): Promise<readonly TenantRun[]> {
+    const found: TenantRun[] = [];
+    for (let start = 0; start < tenantIds.length; start += maxComparisons) {
+      const keys = tenantIds.slice(start, start + maxComparisons).map((tenantId) => `RowKey eq ${quoted(tenantId)}`);
+      for await (const record of this.#records(runId, `(${keys.join(' or ')})`)) found.push(record);
+    }
+    return found;
+  }
+
+  tenants(runId: RunId, outcome?: TenantOutcome): AsyncGenerator<TenantRun, void, undefined> {
+    return this.#records(runId, outcome && `outcome eq ${quoted(outcome)}`);
+  }
+
+  /** @param condition an OData filter. */
+  async *#records(runId: RunId, condition?: string): AsyncGenerator<TenantRun, void, undefined> {
+    const more = condition === undefined ? '' : ` and ${condition}`;
     const query = { filter: `PartitionKey eq ${quoted(runId)}${more}`, select: [...tenantRunProperties] };
     for await (const entity of this.#query(this.#tenantRuns, query)) {
       const record = readTenantRun(entity);

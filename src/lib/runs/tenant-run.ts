@@ -40,6 +40,9 @@ export interface TenantRunResult {
   readonly unrecorded?: true | undefined;
 }
 
+/** Records that tenants have already. A tenant that is not in it has none. */
+export type EarlierRecords = ReadonlyMap<TenantId, TenantRun>;
+
 /** One tenant of a query. */
 export interface QueryVisit {
   readonly runId: RunId;
@@ -72,11 +75,16 @@ export interface TenantRunDeps extends ExecuteDeps, TraceDeps {
 /**
  * Runs the job, or sends the request of a query, for one tenant and records the outcome. Never throws: a failure is a value, and the run decides about
  * retries. The platform may deliver the same input more than once; the first record wins.
+ * @param earlier the record that a tenant has already, if the caller has looked for it.
  */
-export async function runTenant(deps: TenantRunDeps, input: TenantRunInput): Promise<TenantRunResult> {
+export async function runTenant(
+  deps: TenantRunDeps,
+  input: TenantRunInput,
+  earlier?: EarlierRecords,
+): Promise<TenantRunResult> {
   const log = deps.log.child({ runId: input.runId, index: input.index, round: input.round });
   try {
-    return await visit({ ...deps, log }, input).catch((thrown: unknown) => stopRun(deps, input.runId, thrown));
+    return await visit({ ...deps, log }, input, earlier).catch((thrown: unknown) => stopRun(deps, input.runId, thrown));
   } catch (thrown) {
     // Most likely storage failed. The tenant has no record, so the next round tries it again.
     log.log('error', 'tenant_run.broken', errorFields(thrown));
@@ -85,17 +93,22 @@ export async function runTenant(deps: TenantRunDeps, input: TenantRunInput): Pro
 }
 
 /** @throws the error for which the run must stop, or a failure of storage. */
-async function visit(deps: TenantRunDeps, input: TenantRunInput): Promise<TenantRunResult> {
+async function visit(
+  deps: TenantRunDeps,
+  input: TenantRunInput,
+  known: EarlierRecords | undefined,
+): Promise<TenantRunResult> {
   const stop = await deps.runs.stops.find(input.runId);
   if (stop !== undefined) return { outcome: 'not_attempted', code: stop.code };
   const { plan, recordedBefore } = await deps.runs.plans.get(input.runId);
   const tenant = plan.attempt[input.index];
   if (tenant === undefined) throw new BrokerError('internal', 'The plan has no tenant with this index.');
-  if (input.round > 1 || recordedBefore.has(tenant.tenantId)) {
-    const earlier = await deps.runs.log.findTenant(input.runId, tenant.tenantId);
-    if (earlier !== undefined && (earlier.outcome !== 'retrying' || earlier.round >= input.round))
-      return resultOf(earlier);
-  }
+  const mayHaveRecord = known?.has(tenant.tenantId) ?? (input.round > 1 || recordedBefore.has(tenant.tenantId));
+  const earlier = mayHaveRecord
+    ? (known?.get(tenant.tenantId) ?? (await deps.runs.log.findTenant(input.runId, tenant.tenantId)))
+    : undefined;
+  if (earlier !== undefined && (earlier.outcome !== 'retrying' || earlier.round >= input.round))
+    return resultOf(earlier);
   const misfit = misfitOf(deps.jobs, plan);
   if (misfit !== undefined) {
     await deps.runs.stops.stop(input.runId, misfit);

@@ -24,5 +24,6 @@ export const expectedFunctions: readonly string[] = [
   'rotate-credential',
   'settle-approval',
   'tenant-run',
+  'visit-tenants',
   'watch-runs',
 ];

@@ -1,0 +1,126 @@
+import { describe, expect, it } from 'vitest';
+import { BrokerError } from '../../../../src/lib/model/errors.ts';
+import type { JobContext } from '../../../../src/lib/runs/job.ts';
+import type { TenantRun } from '../../../../src/lib/runs/run.ts';
+import { visitTenants } from '../../../../src/lib/runs/visit-tenants.ts';
+import type { VisitTenantsInput } from '../../../../src/lib/runs/visit-summary.ts';
+import { Limiter } from '../../../../src/lib/runtime/limiter.ts';
+import { runId, type RunStage, stageRun, tenantId } from './stage.ts';
+
+const input: VisitTenantsInput = { runId, indexes: [0, 1, 2, 3], round: 1, last: false };
+
+interface VisitStage extends RunStage {
+  readonly visit: (more?: Partial<VisitTenantsInput>) => ReturnType<typeof visitTenants>;
+}
+
+async function stageVisit(run: (context: JobContext) => Promise<unknown>, slots = 20): Promise<VisitStage> {
+  const stage = await stageRun(run, 6);
+  const tenantSlots = new Limiter(slots);
+  return { ...stage, visit: (more) => visitTenants({ ...stage.deps, tenantSlots }, { ...input, ...more }) };
+}
+
+const recordOf = (number: number, more: Partial<TenantRun> = {}): TenantRun => ({
+  tenantId: tenantId(number),
+  name: `Tenant ${number}`,
+  outcome: 'succeeded',
+  round: 1,
+  rows: 0,
+  columns: [],
+  startedAtMs: 0,
+  finishedAtMs: 0,
+  ...more,
+});
+
+async function outcomes({ runLog }: RunStage): Promise<string[]> {
+  const found: string[] = [];
+  for await (const { tenantId: id, outcome, code } of runLog.tenants(runId))
+    found.push(`${id.slice(-1)} ${outcome} ${code ?? ''}`);
+  return found;
+}
+
+const numberOf = ({ tenant }: JobContext): number => Number(tenant.tenantId.slice(-1));
+
+describe('visitTenants', () => {
+  it('gives each tenant a record and an outcome of its own, and tells the orchestration only what it needs', async () => {
+    const stage = await stageVisit(async (context) => {
+      if (numberOf(context) === 1) throw new BrokerError('consent_required', 'No consent.');
+      if (numberOf(context) === 2) throw new BrokerError('throttled', 'Later.', { retryAfterSeconds: 40 });
+      return [{ n: numberOf(context) }];
+    });
+    expect(await stage.visit()).toEqual({ retry: [2], retryAfterSeconds: 40 });
+    expect(await outcomes(stage)).toEqual([
+      '0 succeeded ',
+      '1 failed consent_required',
+      '2 retrying throttled',
+      '3 succeeded ',
+    ]);
+    expect(await stage.visit({ indexes: [4, 5] })).toEqual({});
+  });
+
+  it('visits the tenants side by side, within the limit of the process', async () => {
+    let now = 0;
+    let most = 0;
+    const stage = await stageVisit(async () => {
+      most = Math.max(most, (now += 1));
+      await Promise.resolve();
+      await new Promise((done) => setImmediate(done));
+      now -= 1;
+      return [];
+    }, 3);
+    await Promise.all([stage.visit(), stage.visit({ indexes: [4, 5] })]);
+    expect(most).toBe(3);
+  });
+
+  it('visits a tenant with a record no more, whichever process wrote it', async () => {
+    const stage = await stageVisit(async () => []);
+    // This process has read the run before another one recorded the tenants and was killed.
+    await stage.deps.runs.plans.get(runId);
+    await stage.runLog.recordTenants(runId, [
+      recordOf(0),
+      recordOf(1, { outcome: 'retrying', code: 'throttled', retryAfterSeconds: 7 }),
+    ]);
+    expect(await stage.visit()).toEqual({ retry: [1], retryAfterSeconds: 7 });
+    expect(stage.started).toEqual([tenantId(2), tenantId(3)]);
+    await stage.visit({ round: 2 });
+    expect(stage.started).toEqual([tenantId(2), tenantId(3), tenantId(1)]);
+  });
+
+  it('ends a tenant that hangs at its deadline, and records the others before', async () => {
+    const stage = await stageVisit(async (context) => (numberOf(context) === 2 ? new Promise(() => undefined) : []));
+    const visited = stage.visit();
+    await expect.poll(() => outcomes(stage)).toEqual(['0 succeeded ', '1 succeeded ', '3 succeeded ']);
+    await stage.clock.advance(60_000);
+    expect(await visited).toEqual({});
+    expect(await outcomes(stage)).toContain('2 failed job_timed_out');
+  });
+
+  it('starts no tenant after ten minutes, and returns it for another activity', async () => {
+    const stage = await stageVisit(async () => []);
+    const full = new Limiter(1);
+    let free: () => void = () => undefined;
+    const held = full.run(() => new Promise<void>((done) => (free = done)));
+    const visited = visitTenants({ ...stage.deps, tenantSlots: full }, input);
+    await stage.clock.advance(10 * 60_000);
+    free();
+    expect(await visited).toEqual({ left: [0, 1, 2, 3] });
+    await held;
+    expect(stage.started).toEqual([]);
+    expect(await outcomes(stage)).toEqual([]);
+  });
+
+  it('stops at a failure that concerns every tenant, and returns the reason', async () => {
+    const stage = await stageVisit(async () => {
+      throw new BrokerError('credential_revoked', 'Revoked.');
+    }, 1);
+    expect(await stage.visit()).toEqual({ stopCode: 'credential_revoked' });
+    expect(stage.started).toHaveLength(1);
+  });
+
+  it('returns the tenants to retry if storage fails, and the reason if this was the last round', async () => {
+    const stage = await stageVisit(async () => []);
+    stage.runLog.broken = true;
+    expect(await stage.visit()).toEqual({ retry: [0, 1, 2, 3] });
+    expect(await stage.visit({ last: true })).toEqual({ lostBy: 'storage_unavailable' });
+    expect(stage.started).toEqual([]);
+  });
+});
