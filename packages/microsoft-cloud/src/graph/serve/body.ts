@@ -15,10 +15,7 @@ const badBody = (message: string): GraphError => new GraphError(400, 'BadRequest
  * @throws GraphError 400 for an unknown property or a value of another type.
  */
 export function readBody(body: Readonly<Record<string, unknown>>, type: TypeInfo, schema: Schema): WriteBody {
-  const written = body['@odata.type'];
-  const own = typeof written === 'string' ? schema.type(written) : type;
-  if (own?.isA(type.name) !== true)
-    throw badBody(`A type named '${String(written)}' could not be resolved by the model, or does not fit here.`);
+  const own = writtenType(body, type, schema);
   const values: Record<string, unknown> = {};
   const bound = new Map<string, readonly string[]>();
   for (const [name, value] of Object.entries(body)) {
@@ -28,6 +25,14 @@ export function readBody(body: Readonly<Record<string, unknown>>, type: TypeInfo
     else if (annotation === undefined) setValue(values, { name, value }, own, schema);
   }
   return { values, bound };
+}
+
+/** The type that a value names, or the one that is declared. @throws GraphError 400 for a type that does not fit. */
+function writtenType(value: Readonly<Record<string, unknown>>, type: TypeInfo, schema: Schema): TypeInfo {
+  const written = value['@odata.type'];
+  const own = typeof written === 'string' ? schema.type(written) : type;
+  if (own?.isA(type.name) === true) return own;
+  throw badBody(`A type named '${String(written)}' could not be resolved by the model, or does not fit here.`);
 }
 
 function setValue(
@@ -40,10 +45,7 @@ function setValue(
   if (property === undefined) {
     // A directory extension belongs to an application, not to the schema.
     if (/^extension_[0-9a-f]{32}_\w+$/i.test(name)) values[name] = value;
-    else
-      throw badBody(
-        `The property '${name}' does not exist on type 'microsoft.graph.${type.name}'. Make sure to only use property names that are defined by the type or mark the type as open type.`,
-      );
+    else throw unknownProperty(name, type);
     return;
   }
   if (property.kind === 'navigation')
@@ -51,6 +53,11 @@ function setValue(
   checkValue(property, value, schema);
   values[property.name] = value;
 }
+
+const unknownProperty = (name: string, type: TypeInfo): GraphError =>
+  badBody(
+    `The property '${name}' does not exist on type 'microsoft.graph.${type.name}'. Make sure to only use property names that are defined by the type or mark the type as open type.`,
+  );
 
 const navigationName = (name: string, type: TypeInfo): string => {
   const property = type.find(name);
@@ -80,13 +87,27 @@ function checkValue(property: Property, value: unknown, schema: Schema): void {
   }
   if (!fits(property, value, schema)) throw mismatch(property, value);
   const type = property.kind === 'complex' ? schema.type(property.typeName) : undefined;
-  if (type === undefined) return;
-  for (const [name, inner] of Object.entries(value as object)) {
-    const found = type.find(name);
-    // A derived complex type may have more properties.
+  if (type !== undefined) checkParts(type, value as Readonly<Record<string, unknown>>, schema);
+}
+
+/** Checks a complex value. @throws GraphError 400 for an unknown property or a value of another type. */
+export function checkParts(declared: TypeInfo, value: Readonly<Record<string, unknown>>, schema: Schema): void {
+  const type = writtenType(value, declared, schema);
+  for (const [name, inner] of Object.entries(value)) {
+    if (name.includes('@')) continue;
+    const found = type.find(name) ?? inDerived(name, type, schema);
     if (found !== undefined) checkValue(found, inner, schema);
+    // A type without properties is open: the typings have dictionaries so.
+    else if (type.properties().length > 0) throw unknownProperty(name, type);
   }
 }
+
+/** Clients leave the type of a value out, so that it may have properties of a type that derives from the declared one. */
+const inDerived = (name: string, type: TypeInfo, schema: Schema): Property | undefined =>
+  schema
+    .derived(type.name)
+    .map((each) => each.find(name))
+    .find((property) => property !== undefined);
 
 function fits({ kind, typeName }: Property, value: unknown, schema: Schema): boolean {
   switch (kind) {

@@ -19,7 +19,7 @@ export function delta(request: ReadRequest): Reply {
   if (set?.kind !== 'set') throw notFound(located.context);
   const only = wantedIds(request);
   const shape = createShaper({ ...options, select: withId(options.select) }, target.type, places, set.byDefault);
-  if (options.deltaToken === 'latest') return reply(request, [], tokenOf(places.view.changes.number));
+  if (options.deltaToken === 'latest') return reply(request, [], tokenOf(request, set, places.view.changes.number));
   return options.deltaToken === undefined ? all(request, set, { shape, only }) : changes(request, set, { shape, only });
 }
 
@@ -72,7 +72,7 @@ function all(request: ReadRequest, set: EntitySet, { shape, only }: Shown): Repl
     ...membersOf(request, set, row),
   }));
   return page.nextToken === undefined
-    ? reply(request, value, tokenOf(number))
+    ? reply(request, value, tokenOf(request, set, number))
     : reply(request, value, undefined, `${number}.${page.nextToken}`);
 }
 
@@ -87,7 +87,7 @@ function splitToken(token: string | undefined, now: number): readonly [number, s
 function changes(request: ReadRequest, set: EntitySet, { shape, only }: Shown): Reply {
   const { located, options, places } = request;
   const { view } = places;
-  const since = numberOf(options.deltaToken ?? '');
+  const since = numberOf(request, set, options.deltaToken ?? '');
   const changed = new Set<string>();
   const removed: Row[] = [];
   for (const { key, row, number, original, removed: kept } of view.changes
@@ -106,7 +106,7 @@ function changes(request: ReadRequest, set: EntitySet, { shape, only }: Shown): 
     return [{ ...shape(row, locationOf(located, row, places)), ...memberChanges.get(String(row['id'])) }];
   });
   const shown = [...value, ...removed].filter(({ id }) => isWanted(only, id));
-  return reply(request, shown, tokenOf(view.changes.number));
+  return reply(request, shown, tokenOf(request, set, view.changes.number));
 }
 
 /** Names of the navigations that a delta of a set follows: `members` and `owners` of groups, if they are selected. */
@@ -142,11 +142,17 @@ function referenceChanges(request: ReadRequest, set: EntitySet, since: number): 
   return found;
 }
 
-const tokenOf = (number: number): string => Buffer.from(`delta:${number}`).toString('base64url');
+/** What a token continues: a list of a tenant. */
+const scopeOf = ({ places, located }: ReadRequest, set: EntitySet): string =>
+  [places.view.tenantId, placeOf(set.path, located.keys)].join('\n');
 
-function numberOf(token: string): number {
-  const number = /^delta:(\d{1,15})$/.exec(Buffer.from(token, 'base64url').toString('utf8'))?.[1];
-  if (number === undefined) throw expired();
+const tokenOf = (request: ReadRequest, set: EntitySet, number: number): string =>
+  Buffer.from(`delta:${number}:${scopeOf(request, set)}`).toString('base64url');
+
+/** @throws GraphError 410 for a token of another tenant or list, or of a change that has not been made. */
+function numberOf(request: ReadRequest, set: EntitySet, token: string): number {
+  const [, number, scope] = /^delta:(\d{1,15}):(.*)$/s.exec(Buffer.from(token, 'base64url').toString('utf8')) ?? [];
+  if (scope !== scopeOf(request, set) || Number(number) > request.places.view.changes.number) throw expired();
   return Number(number);
 }
 

@@ -3,6 +3,7 @@ import type { Row } from '../declaration.ts';
 import { badRequest, notFound } from '../graph-error.ts';
 import type { QueryOptions } from '../odata/expression.ts';
 import { shortName } from '../schema/schema.ts';
+import { checkParts } from './body.ts';
 import { createProjection } from './project.ts';
 import { checkUnique } from './write.ts';
 import { jsonBody, notAllowed, notSimulated, type WriteRequest } from './write-request.ts';
@@ -147,9 +148,11 @@ function assignLicense(request: WriteRequest): Reply {
   const known = new Map(assigned.map((each) => [String(each['skuId']), each]));
   for (const id of removeLicenses.map(String))
     if (!known.delete(id)) throw badRequest('User does not have a corresponding license.');
+  const type = places.schema.type('assignedLicense');
   for (const licence of addLicenses as readonly Row[]) {
+    if (type !== undefined) checkParts(type, licence, places.schema);
     const id = String(licence['skuId']);
-    checkLicence(request, row, id, known.has(id));
+    checkLicence(request, row, licence, known.has(id));
     known.set(id, { disabledPlans: [], ...licence });
   }
   const changed = { ...row, assignedLicenses: [...known.values()] };
@@ -162,11 +165,15 @@ function assignLicense(request: WriteRequest): Reply {
   return json(200, { '@odata.context': `${root}/$metadata#users/$entity`, ...changed });
 }
 
-function checkLicence({ places }: WriteRequest, row: Row, skuId: string, isAssigned: boolean): void {
+function checkLicence({ places }: WriteRequest, row: Row, licence: Row, isAssigned: boolean): void {
+  const skuId = String(licence['skuId']);
   const sku = places.view.rows('subscribedSkus').find((each) => each['skuId'] === skuId);
   if (sku === undefined) throw badRequest(`License ${skuId} does not correspond to a valid company License.`);
   if (row['usageLocation'] === null || row['usageLocation'] === undefined)
     throw badRequest('License assignment cannot be done for user with invalid usage location.');
+  const plans = new Set(((sku['servicePlans'] ?? []) as readonly Row[]).map((plan) => plan['servicePlanId']));
+  const unknown = ((licence['disabledPlans'] ?? []) as readonly string[]).find((plan) => !plans.has(plan));
+  if (unknown !== undefined) throw badRequest(`The license ${skuId} has no service plan ${unknown}.`);
   const { enabled = 0 } = (sku['prepaidUnits'] ?? {}) as { readonly enabled?: number };
   if (!isAssigned && Number(sku['consumedUnits']) >= enabled)
     throw badRequest(`Subscription with SKU ${skuId} does not have any available licenses.`);

@@ -72,6 +72,21 @@ describe('operations', () => {
     expect(assign(2, { addLicenses: [licence], removeLicenses: [] }).status).toBe(200);
   });
 
+  it.each([
+    [{ ...licence, nosuch: 1 }, "The property 'nosuch' does not exist on type 'microsoft.graph.assignedLicense'."],
+    [{ ...licence, disabledPlans: 'x' }, "Invalid value specified for property 'disabledPlans'"],
+    [{ ...licence, disabledPlans: [guid(600), guid(9)] }, `The license ${sku} has no service plan ${guid(9)}.`],
+  ])('assign no licence that is written as %j', (wrong, message) => {
+    const engine = fresh();
+    const body = { addLicenses: [wrong], removeLicenses: [] };
+    expect(engine.send('POST', `/v1.0/users/${guid(1)}/assignLicense`, body)).toMatchObject({
+      status: 400,
+      message: expect.stringContaining(message),
+    });
+    const right = { addLicenses: [{ ...licence, disabledPlans: [guid(600)] }], removeLicenses: [] };
+    expect(engine.send('POST', `/v1.0/users/${guid(1)}/assignLicense`, right).status).toBe(200);
+  });
+
   it('assign a licence to a user who was just created', () => {
     const engine = fresh();
     const { id } = engine.send('POST', '/v1.0/users', { ...newUser, usageLocation: 'GB' }).body;
@@ -114,6 +129,18 @@ describe('delta', () => {
     expect(engine.get('/v1.0/users/delta?$deltatoken=latest').rows).toEqual([]);
     expect(engine.get('/v1.0/users/delta?$deltatoken=nonsense').status).toBe(410);
     expect(engine.get('/v1.0/subscribedSkus/delta').status).toBe(400);
+  });
+
+  it('continues with the link of its own list only', () => {
+    const engine = fresh();
+    const linkOf = (on: typeof engine, list: string): string =>
+      new URL(String(on.get(`/v1.0/${list}/delta`).body['@odata.deltaLink'])).searchParams.get('$deltatoken') ?? '';
+    const follow = (list: string, token: string) => engine.get(`/v1.0/${list}/delta?$deltatoken=${token}`);
+    expect(follow('users', linkOf(engine, 'users'))).toMatchObject({ status: 200, rows: [] });
+    expect(follow('groups', linkOf(engine, 'users'))).toMatchObject({ status: 410, code: 'SyncStateNotFound' });
+    const later = fresh();
+    later.send('PATCH', `/v1.0/users/${guid(0)}`, { displayName: 'x' });
+    expect(follow('users', linkOf(later, 'users'))).toMatchObject({ status: 410, code: 'SyncStateNotFound' });
   });
 
   it('follows the members of groups', () => {

@@ -75,6 +75,7 @@ const declarations: readonly Declaration[] = [
         id: 'sku',
         skuId: sku,
         prepaidUnits: { enabled: 2 },
+        servicePlans: [{ servicePlanId: guid(600) }],
         consumedUnits: tenant
           .rows('users')
           .filter(({ assignedLicenses = [] }) => (assignedLicenses as Row[]).length > 0).length,

@@ -39,6 +39,25 @@ describe('a new object', () => {
   });
 
   it.each([
+    [{ onPremisesExtensionAttributes: { nosuch: '1' } }, 'nosuch', 'onPremisesExtensionAttributes'],
+    [
+      { passwordProfile: { forceChangePasswordNextSignin1: true } },
+      'forceChangePasswordNextSignin1',
+      'passwordProfile',
+    ],
+    [{ identities: [{ issuer: 'a', nosuch: '1' }] }, 'nosuch', 'objectIdentity'],
+  ])('has no unknown part of a value: %j', (body, name, type) => {
+    const engine = fresh();
+    expect(engine.send('PATCH', `/v1.0/users/${guid(1)}`, body)).toMatchObject({
+      status: 400,
+      message: expect.stringContaining(`The property '${name}' does not exist on type 'microsoft.graph.${type}'.`),
+    });
+    expect(
+      engine.send('PATCH', `/v1.0/users/${guid(1)}`, { passwordProfile: { '@odata.type': 'nosuch' } }),
+    ).toMatchObject({ status: 400 });
+  });
+
+  it.each([
     { id: guid(9) },
     { createdDateTime: '2020-01-01T00:00:00Z' },
     { signInActivity: {} },
