@@ -83,6 +83,10 @@ export interface PropertyRule {
   readonly check?: Check;
   /** Its value where a request for one object selects it: the keys of an application. */
   readonly ofOne?: (tenant: TenantView, row: Row) => unknown;
+  /** Returned for one object only: a list that selects it is refused. */
+  readonly objectOnly?: true;
+  /** A path whose permissions are needed as well: `users/{id}/mailboxSettings`. */
+  readonly opens?: string;
   /** An object cannot be addressed by another key where a request for it uses the property. */
   readonly byIdOnly?: true;
   /** Largest page of a request that uses the property. */

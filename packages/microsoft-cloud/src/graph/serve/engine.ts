@@ -14,7 +14,7 @@ import { checkDelta } from './check-delta.ts';
 import { delta } from './delta.ts';
 import { locate } from './locate.ts';
 import { operate } from './operations.ts';
-import { usedRules } from './property-rules.ts';
+import { checkListed, usedRules } from './property-rules.ts';
 import { read } from './read.ts';
 import { writeReferences } from './references.ts';
 import { createReports, csvOf, objectsOf, type Reports } from './report.ts';
@@ -105,7 +105,9 @@ function answer(parts: Parts, request: CloudRequest, caller: Caller): Reply {
   const { declared } = located;
   if (declared?.kind === 'report') return report(parts, request, { declared, view, keys: located.keys });
   declared?.check?.(view);
+  checkListed({ target, located, options, places });
   for (const rule of usedRules({ target, located, options, places })) {
+    if (rule.opens !== undefined) access.check(caller, request.method, rule.opens);
     if (rule.permissions !== undefined) access.checkProperty(caller, rule.permissions);
     rule.check?.(view);
   }

@@ -1,4 +1,5 @@
 import type { PropertyRule } from '../declaration.ts';
+import { GraphError } from '../graph-error.ts';
 import type { Expression, QueryOptions } from '../odata/expression.ts';
 import { shortName, type TypeInfo } from '../schema/schema.ts';
 import type { Located, Places } from './locate.ts';
@@ -24,6 +25,20 @@ export function usedRules({ target, located, options, places }: Used): readonly 
     names.includes(name.toLowerCase()) || uses(options, name.toLowerCase()) ? [rule] : [],
   );
   return [...new Set([...ofPath, ...expandedRules(options, target.type, places)])];
+}
+
+/** @throws GraphError for a property that Graph returns for one object only. Both texts were seen in public threads. */
+export function checkListed({ target, options, places }: Used): void {
+  const { ending, isList } = target;
+  if (!isList || ending.kind === 'property') return;
+  const selected = new Set((options.select ?? []).map(firstOf));
+  const isWrong = rulesOfType(target.type, places).some(
+    ([name, { objectOnly }]) => objectOnly === true && selected.has(name.toLowerCase()),
+  );
+  if (!isWrong) return;
+  throw ending.kind === 'delta'
+    ? new GraphError(400, 'Request_UnsupportedQuery', 'Invalid Request: $select is not supported for these properties')
+    : new GraphError(501, 'NotImplemented', 'This operation target is not yet supported.');
 }
 
 function expandedRules({ expand }: QueryOptions, type: TypeInfo, places: Used['places']): readonly PropertyRule[] {

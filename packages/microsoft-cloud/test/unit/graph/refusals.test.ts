@@ -20,7 +20,15 @@ const declarations: readonly Declaration[] = [
     rows: () => users,
     delta: true,
     alternateKeys: ['userPrincipalName'],
-    properties: { signInActivity: { byIdOnly: true } },
+    properties: {
+      signInActivity: { byIdOnly: true },
+      aboutMe: { objectOnly: true },
+      mailboxSettings: {
+        objectOnly: true,
+        opens: 'users/{id}/mailboxSettings',
+        ofOne: (_tenant, { id }) => ({ timeZone: String(id).slice(-2) }),
+      },
+    },
     writes: { operations: ['update', 'delete'] },
   },
   { kind: 'set', path: 'groups', type: 'microsoft.graph.group', rows: () => [{ id: idOf(100), displayName: 'All' }] },
@@ -165,6 +173,38 @@ describe('a request for one object', () => {
       });
     expect(engine.get(query(`users/${idOf(1)}`, select)).status).toBe(200);
     expect(engine.get('/v1.0/users/person1@a.example').status).toBe(200);
+  });
+});
+
+describe('a property of one object', () => {
+  it.each(['users', `groups/${idOf(100)}/members`, `groups/${idOf(100)}/members/microsoft.graph.user`])(
+    'is not in the list %s',
+    (path) => {
+      for (const name of ['aboutMe', 'displayName,mailboxSettings/timeZone'])
+        expect(engine.get(query(path, { $select: name }))).toMatchObject({
+          status: 501,
+          code: 'NotImplemented',
+          message: 'This operation target is not yet supported.',
+        });
+    },
+  );
+
+  it('is not tracked', () => {
+    expect(engine.get(query('users/delta', { $select: 'aboutMe' }))).toMatchObject({
+      status: 400,
+      message: 'Invalid Request: $select is not supported for these properties',
+    });
+  });
+
+  it('needs the permission of its own path', () => {
+    const address = query(`users/${idOf(1)}`, { $select: 'mailboxSettings,aboutMe' });
+    expect(engine.get(address).body).toMatchObject({ mailboxSettings: { timeZone: '01' }, aboutMe: null });
+    const check = (_caller: unknown, _method: string, path: string): undefined => {
+      if (path.endsWith('/mailboxSettings')) throw forbidden();
+    };
+    const limited = smallEngine(declarations, { check });
+    expect(limited.get(address).status).toBe(403);
+    expect(limited.get(query(`users/${idOf(1)}`, { $select: 'aboutMe' })).status).toBe(200);
   });
 });
 

@@ -1,5 +1,5 @@
 import type { Group } from '../../../directory/records.ts';
-import type { Declaration, References, Row, TenantView } from '../../../graph/declaration.ts';
+import type { Declaration, PropertyRule, References, Row, TenantView } from '../../../graph/declaration.ts';
 import { factsOf, perTenant, time } from '../facts.ts';
 import { type GroupData, groupById, groupDataOf, groupRow } from '../group-data.ts';
 import { checkGroup, checkMembership } from '../write-checks/groups.ts';
@@ -67,6 +67,19 @@ const memberships = [
   'directory/administrativeUnits/{id}/members',
 ];
 
+/** "Supported only on the Get group API": the descriptions of these properties. */
+const ofOneGroup: Readonly<Record<string, PropertyRule>> = Object.fromEntries(
+  [
+    'allowExternalSenders',
+    'autoSubscribeNewMembers',
+    'hideFromAddressLists',
+    'hideFromOutlookClients',
+    'isSubscribedByMail',
+    'membershipRuleProcessingStatus',
+    'unseenCount',
+  ].map((name) => [name, { objectOnly: true }]),
+);
+
 export const groupSets: readonly Declaration[] = [
   {
     kind: 'set',
@@ -77,6 +90,7 @@ export const groupSets: readonly Declaration[] = [
     queries: 'directory',
     delta: true,
     searched: ['displayName', 'description', 'mail', 'mailNickname'],
+    properties: ofOneGroup,
     writes: {
       operations: ['create', 'update', 'delete'],
       required: ['displayName', 'mailEnabled', 'mailNickname', 'securityEnabled'],

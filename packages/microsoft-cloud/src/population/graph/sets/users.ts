@@ -1,4 +1,4 @@
-import type { Declaration, Row, TenantView } from '../../../graph/declaration.ts';
+import type { Declaration, PropertyRule, Row, TenantView } from '../../../graph/declaration.ts';
 import { methodKinds, methodRows } from '../authentication-data.ts';
 import { devicesOf } from '../device-data.ts';
 import { perTenant, type TenantFacts, time } from '../facts.ts';
@@ -57,6 +57,28 @@ const signInActivity = {
   byIdOnly: true,
 } as const;
 
+/** Graph returns these for one user only. Source: a note in "List users", which later versions of the page left out. */
+const ofOneUser: Readonly<Record<string, PropertyRule>> = Object.fromEntries(
+  [
+    'aboutMe',
+    'birthday',
+    'hireDate',
+    'interests',
+    'mySite',
+    'pastProjects',
+    'preferredName',
+    'responsibilities',
+    'schools',
+    'skills',
+  ].map((name) => [name, { objectOnly: true }]),
+);
+
+const mailboxSettingsOfUser: PropertyRule = {
+  objectOnly: true,
+  opens: 'users/{id}/mailboxSettings',
+  ofOne: (tenant, { id }) => tenant.rows('users/{id}/mailboxSettings', String(id))[0] ?? null,
+};
+
 export const userSets: readonly Declaration[] = [
   entitySet('users', 'user', userRows, {
     live: true,
@@ -64,7 +86,7 @@ export const userSets: readonly Declaration[] = [
     delta: true,
     searched: ['displayName', 'mail', 'userPrincipalName', 'givenName', 'surname'],
     alternateKeys: ['userPrincipalName'],
-    properties: { signInActivity },
+    properties: { signInActivity, mailboxSettings: mailboxSettingsOfUser, ...ofOneUser },
     writes: {
       operations: ['create', 'update', 'delete'],
       required: ['accountEnabled', 'displayName', 'mailNickname', 'userPrincipalName'],
