@@ -93,13 +93,13 @@ describe("Microsoft's Durable Task extension", skippedBecause(engineMissing), ()
   it('shares runs between two hosts on one hub', { timeout: 400_000 }, async () => {
     // A host without processor time loses its queues, and their messages stay hidden for a minute.
     const other = engines.at(-1) ?? (await start());
-    let activities = 0;
-    const host = await start({ onLine: (line) => void (activities += Number(activityLine.test(line))) });
+    const seen = { activities: 0 };
+    const host = await start({ onLine: (line) => void (seen.activities += Number(activityLine.test(line))) });
     // Each has taken queues, so that neither takes one from the other in the middle of a run.
     await expect.poll(() => owners(stack.demo.connectionString)).toHaveLength(2);
     const records: RunRecord[] = [];
     // A run has few activities: chance decides which host takes them.
-    while (activities === 0 || records.length < 4) {
+    while (seen.activities === 0 || records.length < 4) {
       const ids = await Promise.all([host, other].map(({ ready }) => startRun(ready.url, 'licence-report')));
       for (const runId of ids) {
         await stack.ended(host.ready.url, runId);
