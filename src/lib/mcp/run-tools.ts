@@ -140,7 +140,7 @@ export const readRowsTool = defineTool({
   name: 'read_rows',
   title: 'Read the rows of a run',
   description:
-    'Reads rows of a run of a job or a query, each with its tenant. Call again with continuation until the answer has none. While the run has not ended, a page may be empty: wait some seconds.',
+    'Reads rows of a run of a job or a query, each with its tenant. Only whoever asked a query reads its rows. Call again with continuation until the answer has none. While the run has not ended, a page may be empty: wait some seconds.',
   roles: runReaders,
   onlyReads: true,
   input: z.strictObject({
