@@ -1,3 +1,4 @@
+import { maxContinuation } from '../api/requests.ts';
 import * as z from 'zod';
 import type { RunAnswer, RunsAnswer, RunSummaryAnswer } from '../api/answers/runs.ts';
 import { jsonOf } from './ask.ts';
@@ -146,7 +147,12 @@ export const readRowsTool = defineTool({
   input: z.strictObject({
     runId,
     limit: z.int().min(1).max(maxRows).default(100).meta({ description: 'Most rows in this answer.' }),
-    continuation: z.string().min(3).max(6_002).optional().meta({ description: 'continuation of the previous answer.' }),
+    continuation: z
+      .string()
+      .min(3)
+      .max(maxContinuation + 2)
+      .optional()
+      .meta({ description: 'continuation of the previous answer.' }),
   }),
   output: rowsPage.extend({ cutTenants: cutTenantsShape.cutTenants.optional() }),
   about: ({ runId: run }) => ({ run }),

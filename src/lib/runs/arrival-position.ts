@@ -20,7 +20,10 @@ class PlaceSet {
   /** @returns undefined if the text is not one of a set of this size. */
   static parse(text: string, size: number): PlaceSet | undefined {
     const bytes = Buffer.from(text, 'base64url');
-    return bytes.length === Math.ceil(size / 8) ? new PlaceSet(new Uint8Array(bytes)) : undefined;
+    if (bytes.length !== Math.ceil(size / 8)) return undefined;
+    // A place beyond the plan would never be read, and the pages would not end.
+    const beyond = size % 8 === 0 ? 0 : (bytes.at(-1) ?? 0) >> (size % 8);
+    return beyond === 0 ? new PlaceSet(new Uint8Array(bytes)) : undefined;
   }
 
   has(place: number): boolean {

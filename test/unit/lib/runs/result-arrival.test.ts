@@ -111,6 +111,13 @@ describe('rows in the order of arrival', () => {
     expect([rowsIn(second.text), lists]).toEqual([['1.0'], 1]);
   });
 
+  it('refuse a continuation with a place beyond the plan', async () => {
+    const { page } = await staged([1, 1, 1]);
+    const [head, done] = (await page(undefined)).continuation?.split('.') ?? [];
+    await expect(page(`${head}.${done}.gA`)).rejects.toMatchObject({ code: 'request_invalid' });
+    await expect(page(`${head}.CA.${done}`)).rejects.toMatchObject({ code: 'request_invalid' });
+  });
+
   it('have a continuation before the run is planned', async () => {
     const { page, attempt, results } = await staged([1]);
     const plan = results.plan.bind(results);
