@@ -38,7 +38,7 @@ export function registerQuery(program: Command): void {
   const query = program
     .command('query')
     .description(
-      'Ask Microsoft Graph the same in many customer tenants, under the permissions of your rule. Prints the rows while they arrive: as a table, or as JSON Lines or CSV. Exit 3: some tenants failed, 1: all failed, or no rule opens the request.',
+      'Ask Microsoft Graph the same in many customer tenants, under the permissions of your rule. Prints the rows while they arrive: as a table, or as JSON Lines or CSV. Exit 3: some tenants failed, or rows are missing although --all-pages asked for them; 1: all failed, or no rule opens the request.',
     )
     .argument('<path>', "path and query at Microsoft Graph, such as /users or '/beta/devices?$top=999'")
     .option('--tenant <tenant...>', 'only these tenants: ids, domains, group:NAME or tag:NAME')
@@ -81,9 +81,15 @@ async function runQuery(path: string, flags: QueryFlags): Promise<void> {
     print(flags.json, checked, checkedLines(checked));
     return;
   }
-  const { runId } = (await client.post('/queries', body)) as StartedRunAnswer;
+  // Before the start: a run whose id is not known yet could not be cancelled.
   const interruption = onInterrupt();
   try {
+    const { runId } = (await client.post('/queries', body)) as StartedRunAnswer;
+    if (interruption.signal.aborted) {
+      await cancel(client, runId);
+      say('Cancelled.');
+      throw new CommandOutcome(exitCodes.interrupted);
+    }
     await follow(client, runId, flags, interruption.signal);
   } finally {
     interruption.stop();
@@ -138,8 +144,9 @@ async function follow(client: BrokerClient, runId: string, flags: QueryFlags, si
     throw thrown;
   }
   const run = await following;
-  await report(client, run, { rows, leftOut: format.leftOut, output: flags.output });
+  const isCut = await report(client, run, { rows, leftOut: format.leftOut, output: flags.output });
   exitByRun(run);
+  if (isCut && flags.allPages) throw new CommandOutcome(exitCodes.partial);
 }
 
 /** The same client, which asks nothing any more once the signal is aborted. */
@@ -191,8 +198,11 @@ interface Printed {
   readonly output: string | undefined;
 }
 
-/** Says how the run ended, what is missing, and what to do about failures. */
-async function report(client: BrokerClient, run: RunAnswer, { rows, leftOut, output }: Printed): Promise<void> {
+/**
+ * Says how the run ended, what is missing, and what to do about failures.
+ * @returns whether rows of a tenant are missing.
+ */
+async function report(client: BrokerClient, run: RunAnswer, { rows, leftOut, output }: Printed): Promise<boolean> {
   const { succeeded, total } = run.tenants;
   const place = output === undefined ? '' : ` in ${output}`;
   say(`${counted(rows, 'row')}${place} from ${succeeded} of ${counted(total, 'tenant')} (${run.runId})`);
@@ -211,4 +221,5 @@ async function report(client: BrokerClient, run: RunAnswer, { rows, leftOut, out
     if (run.parameters?.['allPages'] !== true) say('--all-pages reads them.');
   }
   for (const line of advice([run])) say(line);
+  return first !== undefined;
 }

@@ -177,6 +177,24 @@ describe('ptb query', () => {
     }
   });
 
+  it.each([
+    [['--all-pages'], 3],
+    [[], 0],
+  ])('ends with %j and rows missing', async (words, expected) => {
+    const { exit } = await query(['/users', '--json', ...words], two, run(), [{ name: 'Contoso', more: true }]);
+    expect(exit).toBe(expected);
+  });
+
+  it('cancels a run that Ctrl+C meets while it starts', async () => {
+    const answer = ({ path }: Request): Response => {
+      if (path === '/queries') process.emit('SIGINT');
+      return Response.json(path === '/queries' ? started : {}, { status: 202 });
+    };
+    const { exit, requests } = await runCommand(registerQuery, ['query', '/users'], answer);
+    expect([exit, requests.map(({ path }) => path)]).toEqual([130, ['/queries', '/runs/query%40manual-1/cancel']]);
+    expect(process.listenerCount('SIGINT')).toBe(0);
+  });
+
   it('explains what would be sent with --dry-run', async () => {
     const checked = {
       path: '/v1.0/users',
