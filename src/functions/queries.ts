@@ -19,10 +19,10 @@ route(
     failures: ['tenant_unknown', ...directoryFailures, 'entra_unavailable', 'busy', 'storage_unavailable'],
     document: async () => (await import('./queries-document.ts')).documentQueries(),
   },
-  async (services, { request: { headers }, body, caller, orchestrations }) => {
+  async (services, { request: { headers }, body, caller, correlationId, orchestrations }) => {
     rotateIfOverdue(services);
     if (body.check === true) return { status: 200, jsonBody: viewCheck(await checkQuery(services, caller, body)) };
-    const asking = { caller, client: clientOf(headers) };
+    const asking = { caller, client: clientOf(headers), correlationId };
     return startedRunAnswer(await startQuery(services, orchestrations, asking, body));
   },
 );

@@ -1,5 +1,6 @@
 import type { Services } from '../composition.ts';
 import { readableTenants } from '../lib/api/readable-tenants.ts';
+import { rulesInSomeTenant } from '../lib/callers/decide.ts';
 import type { AskedTenants } from '../lib/groups/asked.ts';
 import { type Caller, callerIdOf } from '../lib/model/caller.ts';
 import { BrokerError } from '../lib/model/errors.ts';
@@ -9,6 +10,8 @@ import { chosenRuns } from '../lib/runs/chosen-runs.ts';
 import { type ReadableRuns, readableRuns, tenantsOfRun } from '../lib/runs/readable-runs.ts';
 import { noRuns, withoutAnswers, withOwnQueries } from '../lib/runs/own-queries.ts';
 import type { Run } from '../lib/runs/run.ts';
+import { once } from '../lib/runtime/once.ts';
+import { tenantsOfChoices } from '../lib/tenants/chosen-tenants.ts';
 import { findRun } from './find-run.ts';
 import { choosing } from './tenant-choice.ts';
 
@@ -16,11 +19,38 @@ import { choosing } from './tenant-choice.ts';
 export const runReaders = ['Runs.Read', 'Requests.Send'] as const;
 
 /** The stored runs as the caller may see them. @throws BrokerError like `readableTenants`. */
-export async function runsFor({ runs, ...deps }: Services, caller: Caller): Promise<ReadableRuns> {
-  const readable = await readableTenants(deps, caller);
+export async function runsFor(services: Services, caller: Caller): Promise<ReadableRuns> {
+  const { runs } = services;
+  const readable = await readableTenants(services, caller);
   const mayReadRuns = caller.roles.includes('Runs.Read');
   const others = mayReadRuns ? withoutAnswers(readableRuns(runs, readable)) : noRuns;
-  return caller.roles.includes('Requests.Send') ? withOwnQueries(runs, others, caller) : others;
+  if (!caller.roles.includes('Requests.Send')) return others;
+  return withOwnQueries(
+    runs,
+    others,
+    caller,
+    once(() => coveredTenants(services, caller)),
+  );
+}
+
+/**
+ * The tenants that the rules of the caller for the gateway cover now, without those that are excluded.
+ * @throws BrokerError as `tenantsOfChoices` does.
+ */
+async function coveredTenants(services: Services, caller: Caller): Promise<ReadonlySet<TenantId>> {
+  const { policy } = await services.callers.policy.current();
+  const rules = rulesInSomeTenant(policy, caller, { resource: 'graph', via: 'gateway' });
+  const covered = await tenantsOfChoices(
+    services,
+    rules.map(({ tenants }) => tenants),
+  );
+  if (covered.size === 0) return covered;
+  const excluded = (await services.directory.list()).filter(
+    (tenant) => !tenant.reachable && tenant.reason === 'excluded',
+  );
+  const left = new Set(covered);
+  for (const { tenantId } of excluded) left.delete(tenantId);
+  return left;
 }
 
 /**
@@ -44,7 +74,7 @@ export const runWriters = ['Runs.Write', 'Requests.Send'] as const;
  */
 export async function controllableRun(services: Services, caller: Caller, runId: string): Promise<Run> {
   const readable = await readableTenants(services, caller);
-  const own = withOwnQueries(services.runs, noRuns, caller);
+  const own = withOwnQueries(services.runs, noRuns, caller, async () => new Set());
   const mine = caller.roles.includes('Requests.Send') ? await own.log.find(runId) : undefined;
   if (mine !== undefined) return mine;
   const others = caller.roles.includes('Runs.Write') ? readableRuns(services.runs, readable) : noRuns;

@@ -23,12 +23,12 @@ route(
     failures: ['request_invalid', 'job_unknown', 'run_not_found', 'plan_changed', 'storage_unavailable'],
     document: documentRerun,
   },
-  async (services, { request: { headers }, path, caller, orchestrations }) => {
+  async (services, { request: { headers }, path, caller, correlationId, orchestrations }) => {
     const run = await controllableRun(services, caller, path.runId);
     const request = await rerunRequest(services.runs, run);
     if (run.job === queryJob) {
       const client = clientOf(headers);
-      return startedRunAnswer(await repeatQuery(services, orchestrations, { caller, client }, request));
+      return startedRunAnswer(await repeatQuery(services, orchestrations, { caller, client, correlationId }, request));
     }
     const { tenants, choice, parameters } = request;
     const runId = await startRun(runDeps(services, orchestrations), {

@@ -24,6 +24,8 @@ import { tenantsAmong, type TenantsToVisit } from './tenants-to-visit.ts';
 export interface Asking {
   readonly caller: Caller;
   readonly client: string | undefined;
+  /** Of the request. */
+  readonly correlationId: string;
 }
 
 /** A query over some tenants, as a caller sends it. */
@@ -97,13 +99,13 @@ async function checkActiveQueries({ runs }: Services, caller: Caller): Promise<v
 export async function startQuery(
   services: Services,
   orchestrations: Orchestrations,
-  { caller, client }: Asking,
+  { caller, client, correlationId }: Asking,
   asked: QueryRequest,
 ): Promise<RunId> {
   const { query, limits } = await checkQuery(services, caller, asked);
   await checkActiveQueries(services, caller);
   const { applicationId, objectId, kind, roles, tenantId, name } = caller;
-  const asker = { applicationId, objectId, kind, roles, tenantId, name, ...(client === undefined ? {} : { client }) };
+  const asker = { applicationId, objectId, kind, roles, tenantId, name, correlationId, ...(client && { client }) };
   return startRun(runDeps(services, orchestrations), {
     job: queryJob,
     window: manualWindow(services.newId()),

@@ -122,7 +122,7 @@ describe('a started query', () => {
     expect(await log.request(runId)).toEqual({
       tenants: [tenant(1)],
       parameters,
-      asker: { ...helpdesk, client: 'probe/1.0' },
+      asker: { ...helpdesk, client: 'probe/1.0', correlationId: guid(3) },
     });
     expect(await log.find(runId)).toMatchObject({
       job: 'query',
@@ -288,6 +288,11 @@ describe('the run of a query', () => {
       if (name !== 'runs-results') expect(others).toContain('request_invalid');
     }
     expect(await shown(operator, 'runs-results')).toBe('caller_forbidden');
+    const [contosoAlone] = customers;
+    Object.assign(services.directory, {
+      list: async () => [{ ...contosoAlone, reachable: false, reason: 'excluded' }],
+    });
+    expect(await shown(helpdesk, 'runs-results')).toBe(JSON.stringify(['{"rows":[\n]}\n', null]).replace('\\n]', ']'));
   });
 
   it('is asked again under the rules of whoever wants that now', async () => {

@@ -93,8 +93,7 @@ function queryOf({ parameters }: QueryVisit): Query {
 }
 
 function senderOf({ newId, log }: AskTenantDeps, { asker, runId, tenantId }: QueryVisit): Sender {
-  const correlationId = newId();
-  const { applicationId } = asker;
+  const { applicationId, correlationId = newId() } = asker;
   const fields = { correlationId, runId, tenantId, caller: applicationId };
   return { caller: asker, correlationId, run: runId, log: log.child(fields), orchestrations: noOrchestrations };
 }

@@ -1,6 +1,7 @@
 import type { Caller } from '../model/caller.ts';
 import type { ReadableRuns } from './readable-runs.ts';
 import { BrokerError } from '../model/errors.ts';
+import { parseTenantId, type TenantId } from '../model/identifiers.ts';
 import { queryJob, type Run, type TenantRun } from './run.ts';
 import { parseRunId, type RunId } from './run-id.ts';
 import type { Runs } from './runs.ts';
@@ -65,19 +66,63 @@ async function* none(): AsyncGenerator<never, void, undefined> {
   // Nothing to yield.
 }
 
+/** Tenants of which a caller may read what it asked before. Called when an answer is read. */
+type CoveredTenants = () => Promise<ReadonlySet<TenantId>>;
+
+/** Own queries. Of a tenant that is not covered any more, they show the outcome alone. */
+function ownQueries({ log, results }: ReadableRuns, covered: CoveredTenants): ReadableRuns {
+  const shown = async (record: TenantRun | undefined): Promise<TenantRun | undefined> => {
+    const hasAnswer = record?.rowsName !== undefined || record?.detail !== undefined;
+    if (!hasAnswer || (await covered()).has(record.tenantId)) return record;
+    const { rowsName: _rowsName, trace: _trace, ...rest } = record;
+    return {
+      ...rest,
+      detail: 'No rule of the caller for the gateway covers this tenant any more, so the answer is not shown.',
+    };
+  };
+  return {
+    log: {
+      find: (runId) => log.find(runId),
+      list: (filter) => log.list(filter),
+      tenants: async function* (runId, outcome) {
+        for await (const record of log.tenants(runId, outcome)) yield (await shown(record)) ?? record;
+      },
+      findTenant: async (runId, tenantId) => shown(await log.findTenant(runId, tenantId)),
+      findOutcome: async (runId, tenantId) => shown(await log.findOutcome(runId, tenantId)),
+      countTenants: (runId) => log.countTenants(runId),
+    },
+    results: {
+      plan: (run) => results.plan(run),
+      rows: async function* (runId, rowsName, fromByte) {
+        // A continuation may name rows without their record.
+        const tenantId = parseTenantId(rowsName.split('.', 1)[0] ?? '');
+        if (tenantId === undefined || !(await covered()).has(tenantId)) {
+          throw new BrokerError(
+            'caller_forbidden',
+            'No rule of the caller for the gateway covers this tenant any more.',
+          );
+        }
+        yield* results.rows(runId, rowsName, fromByte);
+      },
+    },
+  };
+}
+
 /**
- * Adds the queries of a caller, whole, to the runs that it may read: the gateway has answered these requests to it.
+ * Adds the queries of a caller to the runs that it may read: the gateway has answered these requests to it.
  * @param others the other runs, as the caller may see them.
  */
 export function withOwnQueries(
   runs: Pick<Runs, 'log' | 'results'>,
   others: ReadableRuns,
   caller: Pick<Caller, 'applicationId' | 'objectId'>,
+  covered: CoveredTenants,
 ): ReadableRuns {
+  const answers = ownQueries(runs, covered);
   const found = new Map<RunId, Promise<ReadableRuns>>();
   const find = async (runId: RunId): Promise<ReadableRuns> => {
     const run = await runs.log.find(runId);
-    return run !== undefined && isOwnQuery(run, caller) ? runs : others;
+    return run !== undefined && isOwnQuery(run, caller) ? answers : others;
   };
   /** The runs through which the caller sees this one. */
   const seen = (runId: RunId): Promise<ReadableRuns> => {

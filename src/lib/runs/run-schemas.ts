@@ -40,6 +40,7 @@ const askerSchema: z.ZodType<Asker> = z.object({
   tenantId: tenantIdSchema,
   name: z.string(),
   client: z.string().optional(),
+  correlationId: z.string().optional(),
 });
 
 const isRole = (role: string): role is CallerRole => callerRoles.some((known) => known === role);

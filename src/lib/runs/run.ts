@@ -26,6 +26,8 @@ export const queryJob = 'query';
 export interface Asker extends Caller {
   /** What the program called itself (`User-Agent`). */
   readonly client?: string | undefined;
+  /** Of the request that started the query. The audit entries of its requests have it too. Absent in earlier versions. */
+  readonly correlationId?: string | undefined;
 }
 
 /** The request that starts a run. */

@@ -58,6 +58,13 @@ describe('the request of a query', () => {
     );
   });
 
+  it('has the correlation id of the request that started the query', async () => {
+    const staged = stage();
+    staged.world.answers.push(json({ value: [] }));
+    await ask(staged, '/v1.0/users', { asker: { ...portal, correlationId: 'of the start' } as typeof portal });
+    expect(staged.audit.entries.map(({ correlationId }) => correlationId)).toEqual(['of the start', 'of the start']);
+  });
+
   it('is refused and recorded if no rule opens it for the asker now', async () => {
     const staged = stage();
     const stranger = { ...portal, applicationId: 'cccccccc-0000-4000-8000-000000000009' };

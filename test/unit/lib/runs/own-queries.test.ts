@@ -62,9 +62,11 @@ async function seen(runs: ReturnType<typeof withOwnQueries>, runId: string): Pro
   return all.filter((part) => part !== undefined).length;
 }
 
+const covered = async () => new Set([tenant(1)]);
+
 it('shows a caller without Runs.Read its own queries whole, and nothing else', async () => {
   const runs = await stage();
-  const own = withOwnQueries(runs, noRuns, me);
+  const own = withOwnQueries(runs, noRuns, me, covered);
   expect(await seen(own, 'query@mine')).toBe(7);
   for (const other of ['query@other0', 'query@other1', 'licence-report@mine', 'query@none', 'nonsense'])
     expect([other, await seen(own, other)]).toEqual([other, 0]);
@@ -74,10 +76,10 @@ it('shows a caller without Runs.Read its own queries whole, and nothing else', a
 
 it('adds them to what a caller with a limit may read, newest first and each once', async () => {
   const runs = await stage();
-  const limited = withOwnQueries(runs, readableRuns(runs, new Set([tenant(9)])), me);
+  const limited = withOwnQueries(runs, readableRuns(runs, new Set([tenant(9)])), me, covered);
   expect(await seen(limited, 'query@mine')).toBe(7);
   expect(await limited.log.find('query@other0')).toBeUndefined();
-  const wide = withOwnQueries(runs, runs, me);
+  const wide = withOwnQueries(runs, runs, me, covered);
   expect((await wide.log.list({ limit: 3 })).map(({ runId }) => runId)).toEqual([
     'licence-report@mine',
     'query@other1',
@@ -88,9 +90,23 @@ it('adds them to what a caller with a limit may read, newest first and each once
 
 it('tries again after a failure of storage', async () => {
   const runs = await stage();
-  const own = withOwnQueries(runs, noRuns, me);
+  const own = withOwnQueries(runs, noRuns, me, covered);
   runs.log.broken = true;
   await expect(own.log.find('query@mine')).rejects.toMatchObject({ code: 'storage_unavailable' });
   runs.log.broken = false;
   expect(await own.log.find('query@mine')).toBeDefined();
+});
+
+it('shows no answer of a tenant that is not covered any more, and its outcome', async () => {
+  const runs = await stage();
+  const own = withOwnQueries(runs, noRuns, me, async () => new Set([tenant(2)]));
+  const detail = 'No rule of the caller for the gateway covers this tenant any more, so the answer is not shown.';
+  const one = await own.log.findTenant('query@mine', tenant(1));
+  expect(one).toMatchObject({ outcome: 'succeeded', rows: 1, detail });
+  const records = await collected(own.log.tenants('query@mine'));
+  for (const record of [one, ...records, await own.log.findOutcome('query@mine', tenant(1))])
+    expect(record).not.toHaveProperty('rowsName');
+  await expect(collected(own.results.rows('query@mine', `${tenant(1)}.a`))).rejects.toMatchObject({
+    code: 'caller_forbidden',
+  });
 });
