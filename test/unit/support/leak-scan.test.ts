@@ -32,6 +32,17 @@ describe('LeakScan', () => {
     expect(scan.leaks).toEqual([{ where: 'log', what: 'something that looks like a token' }]);
   });
 
+  test('passes a checkpoint of the audit log, and finds a token beside it', () => {
+    const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+    const payload = part({ number: 1, hash: 'a'.repeat(64) });
+    const checkpoint = `${part({ alg: 'ES256', kid: 'key', typ: 'ptb-audit-checkpoint+jws' })}.${payload}.sig`;
+    const scan = new LeakScan([]);
+    scan.scan({ where: 'blob', content: `${checkpoint}\n${checkpoint}` });
+    expect(scan.leaks).toEqual([]);
+    scan.scan({ where: 'blob', content: `${checkpoint}\n${part({ alg: 'ES256', typ: 'JWT' })}.${payload}.sig` });
+    expect(scan.leaks).toHaveLength(1);
+  });
+
   const token = `eyJ0eXAiOiJKV1QifQ.${Buffer.from(JSON.stringify({ aud: 'x', claims: '0123456789'.repeat(60) })).toString('base64url')}.${'s'.repeat(342)}`;
 
   test.each([

@@ -14,6 +14,17 @@ import { userRoutes } from '../../../../packages/microsoft-cloud/src/graph/users
 import { placeOf } from '../../../../src/lib/judge/resolve.ts';
 
 const map = partnerMap();
+/**
+ * Paths that the simulated Graph serves and the published permission file does not list. The gateway refuses them, also
+ * where `$expand` names them.
+ */
+const unlisted: readonly RegExp[] = [
+  /^drives$/,
+  /^users\/\{id\}\/authentication$/,
+  /^roleManagement\/directory\/role\w+\/\{id\}\/(?:principal|roleDefinition)$/,
+  /^security\/incidents\/\{id\}\/alerts$/,
+  /^admin\/serviceAnnouncement\/healthOverviews\/\{id\}\/issues$/,
+];
 const routes = [
   ...applicationRoutes,
   ...groupRoutes,
@@ -24,9 +35,8 @@ const routes = [
 ]
   .map(({ method, pattern }) => [method, pattern] as const)
   .concat(
-    // The published permission file lacks the two as well.
     [...applicationSets, ...relationshipSets, ...declarations]
-      .filter(({ path }) => !['drives', 'users/{id}/authentication'].includes(path))
+      .filter(({ path }) => !unlisted.some((pattern) => pattern.test(path)))
       .map(({ path }) => ['GET', `/v1.0/${path}`] as const),
   );
 
