@@ -22,7 +22,7 @@ export interface AskTenantDeps {
   readonly log: Logger;
 }
 
-/** Memory for the rows of an instance: sixteen tenants with all that is kept. host.json lets 20 be asked at a time. */
+/** Memory for the rows of an instance: sixteen tenants with all that is kept. 20 are visited at a time (tuning.ts). */
 export const createRowMemory = (): RowMemory => new RowMemory(16 * rowLimits.bytes);
 
 /** Further pages are not read beyond these. An answer that was begun is read to its end. */
