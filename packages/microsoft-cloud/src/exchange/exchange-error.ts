@@ -90,6 +90,17 @@ export const badFilter = (filter: string): ExchangeError =>
     message: `Invalid filter syntax: "${filter.slice(0, 100)}".`,
   });
 
+/** A property in a filter or `SortBy` that the objects do not have. The text is from memory. */
+export const notFilterable = (name: string): ExchangeError =>
+  invalid({
+    type: 'Microsoft.Exchange.Data.QueryParserException',
+    message: `"${name.slice(0, 80)}" is not a recognized filterable property. For a complete list of filterable properties see the command help.`,
+  });
+
+/** A query option that the endpoint does not have here, or a value of one. */
+export const badQuery = (message: string): ExchangeError =>
+  invalid({ type: 'Microsoft.OData.ODataException', message: message.slice(0, 200) });
+
 const invalid = (cause: Cause): ExchangeError =>
   new ExchangeError(400, { code: 'BadRequest', message: 'Invalid Operation', detail: { number: '', ...cause }, cause });
 

@@ -8,7 +8,8 @@ import { textOf } from './format.ts';
 import { pageOf } from './pages.ts';
 import { type Parameters, readParameters } from './parameters.ts';
 import { isMember } from './enumerations.ts';
-import { checkSelect, filterRows, findRow, resolveAmbiguous, selectProperties } from './select-rows.ts';
+import { checkQuery } from './query-names.ts';
+import { checkSelect, filterRows, findRow, resolveAmbiguous, selectProperties, sortRows } from './select-rows.ts';
 
 /** Parameters that every cmdlet has. They do not change the reply. */
 const commonParameters = [
@@ -41,6 +42,7 @@ export interface Invocation {
 /** Runs a cmdlet. @throws ExchangeError for wrong parameters and for objects that do not exist. */
 export function invoke(invocation: Invocation): Reply {
   const { cmdlet, input, facts, changes, request } = invocation;
+  checkQuery(request);
   const parameters = readParameters(input);
   checkNames(cmdlet, parameters);
   const warnings: string[] = [];
@@ -92,13 +94,8 @@ function read(cmdlet: ReadCmdlet, context: CmdletContext): readonly Row[] {
     if (unknown !== undefined) throw wrongValue(name, unknown, `Microsoft.Exchange.Data.Directory.Recipient.${name}`);
     if (wanted.length > 0) rows = rows.filter((row) => wanted.includes(textOf(row[name]).toLowerCase()));
   }
-  return limited(cmdlet, context, sorted(rows, parameters.text('SortBy')));
+  return limited(cmdlet, context, sortRows(rows, parameters.text('SortBy')));
 }
-
-const sorted = (rows: readonly Row[], property: string | undefined): readonly Row[] =>
-  property === undefined
-    ? rows
-    : rows.toSorted((left, right) => textOf(left[property]).localeCompare(textOf(right[property])));
 
 function limited(cmdlet: ReadCmdlet, context: CmdletContext, rows: readonly Row[]): readonly Row[] {
   if (cmdlet.isLimited !== true) return rows;

@@ -1,6 +1,6 @@
 import type { Row } from '../graph/declaration.ts';
 import { recipientKeys } from './cmdlet.ts';
-import { ambiguousObject, badFilter, objectNotFound, unknownProperty } from './exchange-error.ts';
+import { ambiguousObject, badFilter, notFilterable, objectNotFound, unknownProperty } from './exchange-error.ts';
 import { textOf } from './format.ts';
 
 const same = (value: unknown, text: string): boolean => textOf(value).toLowerCase() === text.toLowerCase();
@@ -40,10 +40,15 @@ const clause = /^\(*\s*(\w+)\s+-?(eq|ne|like)\s+(?:'([^']*)'|"([^"]*)"|(\$?\w+))
 /** Words of the language, as text. Nothing is an empty text. */
 const literals: Readonly<Record<string, string>> = { true: 'true', false: 'false', null: '' };
 
+/** The names that the objects have, in lower case. Undefined for no objects: an empty list says nothing about names. */
+const namesOf = (rows: readonly Row[]): ReadonlySet<string> | undefined =>
+  rows.length === 0 ? undefined : new Set(rows.flatMap((row) => Object.keys(row).map((name) => name.toLowerCase())));
+
 /** The test of one comparison, such as `RecipientTypeDetails -eq 'SharedMailbox'`. @throws ExchangeError 400 */
-function testOf(text: string): Test {
+function testOf(text: string, known: ReadonlySet<string> | undefined): Test {
   const [, name = '', operator = '', single, double, word] = clause.exec(text.trim()) ?? [];
   if (name === '') throw badFilter(text);
+  if (known?.has(name.toLowerCase()) === false) throw notFilterable(name);
   const literal = word === undefined ? (single ?? double ?? '') : literals[word.replace('$', '').toLowerCase()];
   if (literal === undefined) throw badFilter(text);
   const valueOf = (row: Row): unknown => Object.entries(row).find(([key]) => same(key, name))?.[1] ?? null;
@@ -68,11 +73,12 @@ function likeTest(valueOf: (row: Row) => unknown, pattern: string): Test {
 
 /**
  * Filters rows by comparisons joined with `-and`, in the language of PowerShell or of OData (`and`). Other operators are
- * refused, so that no filter is ignored.
+ * refused, and names that no object has, so that no filter is ignored.
  * @throws ExchangeError 400
  */
 export function filterRows(rows: readonly Row[], filter: string): readonly Row[] {
-  const tests = filter.split(/\s-?and\s/i).map(testOf);
+  const known = namesOf(rows);
+  const tests = filter.split(/\s-?and\s/i).map((text) => testOf(text, known));
   return rows.filter((row) => tests.every((test) => test(row)));
 }
 
@@ -81,11 +87,18 @@ const everything = (select: string | null): select is null | '' =>
 
 const namesIn = (select: string): readonly string[] => select.split(',').map((name) => name.trim().toLowerCase());
 
+/** @throws ExchangeError 400 for a property that no object has. */
+export function sortRows(rows: readonly Row[], property: string | undefined): readonly Row[] {
+  if (property === undefined) return rows;
+  if (namesOf(rows)?.has(property.toLowerCase()) === false) throw notFilterable(property);
+  const valueOf = (row: Row): string => textOf(Object.entries(row).find(([key]) => same(key, property))?.[1]);
+  return rows.toSorted((left, right) => valueOf(left).localeCompare(valueOf(right)));
+}
+
 /** @throws ExchangeError 400 for a name that no object of the list has. An empty list says nothing about names. */
 export function checkSelect(rows: readonly Row[], select: string | null): void {
-  if (everything(select) || rows.length === 0) return;
-  const known = new Set(rows.flatMap((row) => Object.keys(row).map((name) => name.toLowerCase())));
-  const unknown = namesIn(select).find((name) => !known.has(name));
+  const known = everything(select) ? undefined : namesOf(rows);
+  const unknown = known && namesIn(select ?? '').find((name) => !known.has(name));
   if (unknown !== undefined) throw unknownProperty(unknown);
 }
 

@@ -98,6 +98,42 @@ describe('reading', () => {
       expect(run('Get-Mailbox', { Filter }).status).toBe(400);
   });
 
+  it.each([
+    { Filter: "NoSuch -ne 'x'" },
+    { Filter: 'ForwardingSmtpAdress -ne $null' },
+    { Filter: "Alias -like 'a*' -and NoSuch -eq 'x'" },
+    { SortBy: 'NoSuch' },
+  ])('refuses a property that no mailbox has: %j', (input) => {
+    const { status, error } = run('Get-Mailbox', input);
+    expect(status).toBe(400);
+    expect(error?.details?.[0]?.message).toContain('is not a recognized filterable property.');
+  });
+
+  it('sorts by a property in any letter case', () => {
+    const names = run('Get-Mailbox').value.map(({ Alias: alias }) => String(alias));
+    const sorted = run('Get-Mailbox', { SortBy: 'alias' }).value.map(({ Alias: alias }) => String(alias));
+    expect(sorted).toEqual(names.toSorted((left, right) => left.localeCompare(right)));
+    expect(sorted).not.toEqual(names);
+  });
+
+  it.each(['$orderby=Alias', '$skip=1', '$search=a', '$expand=x', '$top=1', '$filter=Alias eq 1', 'PropertySet=All'])(
+    'refuses a query option that a cmdlet does not have: %s',
+    (query) => {
+      expect(run('Get-Mailbox', {}, { query }).status).toBe(400);
+    },
+  );
+
+  it.each([
+    ['$orderby=Alias', 400],
+    ['$skip=1', 400],
+    ['PropertySet=Nonsense', 400],
+    ['PropertySet=Minimum,Nonsense', 400],
+    ['PropertySet=Minimum,Quota&$select=Alias', 200],
+    ['propertyset=All&$count=true', 200],
+  ])('answers a list by address with %s by %i', (query, status) => {
+    expect(run('Get-Mailbox', {}, { query, method: 'GET' }).status).toBe(status);
+  });
+
   it('pages by a link that ends after 30 minutes and works for its cmdlet only', () => {
     const all = run('Get-Mailbox', { ResultSize: 'Unlimited' }).value;
     const seen: Row[] = [];

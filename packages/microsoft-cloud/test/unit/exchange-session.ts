@@ -13,6 +13,8 @@ export const world = worldOf(1, 25);
 export const view = viewOf(world, world.customers[7]);
 
 interface More {
+  /** `GET` for a list by address. */
+  readonly method?: 'GET';
   readonly query?: string;
   readonly prefer?: string;
   readonly nowMs?: number;
@@ -43,7 +45,7 @@ export function session(of = view) {
         facts: factsOf(of),
         changes,
         request: {
-          method: 'POST',
+          method: more.method ?? 'POST',
           path: '/adminapi/beta/x/InvokeCommand',
           query: new URLSearchParams(more.query ?? ''),
           headers: more.prefer === undefined ? {} : { prefer: more.prefer },
