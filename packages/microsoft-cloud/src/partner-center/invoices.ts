@@ -97,9 +97,9 @@ const invoiceJson =
     }),
   });
 
-/** `GET /v1/invoices`. */
+/** `GET /v1/invoices`, with pages as in "Get a collection of invoices". */
 export const listInvoices = ({ world, request }: PartnerCenterContext): Reply =>
-  pageOf(request, invoicesOf(world), invoiceJson(world), { maxSize: 500 });
+  pageOf(request, invoicesOf(world), invoiceJson(world), { maxSize: 500, byOffset: true });
 
 /** `GET /v1/invoices/{id}`. */
 export const showInvoice = (context: PartnerCenterContext): Reply =>

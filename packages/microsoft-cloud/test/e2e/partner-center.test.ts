@@ -147,6 +147,18 @@ describe('Partner Center', () => {
     expect((await at(`/customers/${lapsed}/users`)).status).toBe(403);
   });
 
+  it('pages invoices by the index of the first one', async () => {
+    const all = items(await at('/invoices')).map(({ id }) => id);
+    const page = await at('/invoices?size=2&offset=3');
+    expect(items(page).map(({ id }) => id)).toEqual(all.slice(3, 5));
+    expect(page.body['links']).toMatchObject({ next: { uri: '/invoices?size=2&offset=5', headers: [] } });
+    const last = await at('/invoices?size=2&offset=5');
+    expect(items(last).map(({ id }) => id)).toEqual(all.slice(5));
+    expect(last.body['links']).not.toHaveProperty('next');
+    expect((await at('/invoices?offset=-1')).status).toBe(400);
+    expect((await at('/invoices?offset=x')).status).toBe(400);
+  });
+
   it('has an invoice for each month, whose line items add up', async () => {
     const invoices = items(await at('/invoices'));
     expect(invoices).toHaveLength(6);
