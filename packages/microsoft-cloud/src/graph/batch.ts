@@ -126,12 +126,17 @@ function innerRequest(outer: CloudRequest, { method, url, body, headers }: Batch
   };
 }
 
-/** `content-type` → `Content-Type`, as the documentation shows the headers of parts. */
-const written = (name: string): string => name.replaceAll(/(?:^|-)[a-z]/g, (letter) => letter.toUpperCase());
+/** "Combine multiple HTTP requests using JSON batching" writes these so, and `x-ms-resource-unit` in small letters. */
+const spelling = new Map(
+  ['Cache-Control', 'Content-Type', 'ETag', 'Location', 'OData-Version', 'Retry-After'].map((name) => [
+    name.toLowerCase(),
+    name,
+  ]),
+);
 
 function answerOf(id: string, reply: Reply): BatchAnswer {
   const headers = Object.fromEntries(
-    Object.entries(reply.headers ?? {}).map(([name, value]) => [written(name), value]),
+    Object.entries(reply.headers ?? {}).map(([name, value]) => [spelling.get(name) ?? name, value]),
   );
   return { id, status: reply.status, headers, ...(reply.body ? { body: JSON.parse(reply.body) as unknown } : {}) };
 }

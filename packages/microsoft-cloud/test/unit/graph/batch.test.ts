@@ -62,9 +62,19 @@ describe('a part of a batch', () => {
   it('has the names of its headers as Graph writes them', () => {
     const body = JSON.stringify({ requests: [read] });
     const outer = { method: 'POST', path: '/v1.0/$batch', query: new URLSearchParams(), headers: {}, body, facts: {} };
-    const headers = { 'content-type': 'application/json', 'retry-after': '1' };
+    const headers = {
+      'content-type': 'application/json',
+      'retry-after': '1',
+      etag: 'W/"1"',
+      'x-ms-throttle-scope': 'Tenant/Read',
+    };
     const reply = answerBatch(outer, () => ({ status: 429, headers, body: '{}' }));
     const { responses } = JSON.parse(reply.body ?? '') as { responses: { headers: unknown }[] };
-    expect(responses[0]?.headers).toEqual({ 'Content-Type': 'application/json', 'Retry-After': '1' });
+    expect(responses[0]?.headers).toEqual({
+      'Content-Type': 'application/json',
+      'Retry-After': '1',
+      ETag: 'W/"1"',
+      'x-ms-throttle-scope': 'Tenant/Read',
+    });
   });
 });
