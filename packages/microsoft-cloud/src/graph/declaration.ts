@@ -190,6 +190,8 @@ export interface Report extends Omit<Common, 'type'> {
   readonly kind: 'report';
   /** @param parameters values of the path, such as `D7`. The first line has the names of the columns. */
   readonly lines: (tenant: TenantView, ...parameters: readonly string[]) => readonly (readonly string[])[];
+  /** Largest page of JSON. Default 200. `whole`: the report has no pages. */
+  readonly pageSize?: number | 'whole';
 }
 
 export type Declaration = EntitySet | References | Inverse | Singleton | Report;

@@ -1,5 +1,5 @@
 import type { Caller } from '../../resource/caller.ts';
-import { type CloudRequest, headerOf, json, type Reply } from '../../web/http.ts';
+import { type CloudRequest, headerOf, type Reply } from '../../web/http.ts';
 import type { World } from '../../world.ts';
 import type { Declaration, Report } from '../declaration.ts';
 import { GraphError, notFound } from '../graph-error.ts';
@@ -9,6 +9,7 @@ import { QueryError } from '../odata/tokens.ts';
 import { type Schema, schemaOf, type Version } from '../schema/schema.ts';
 import { plainAddress } from './addresses.ts';
 import { type Catalog, createCatalog } from './catalog.ts';
+import { answerReport } from './answer-report.ts';
 import { type Access, checkExpanded } from './check-access.ts';
 import { checkDelta } from './check-delta.ts';
 import { delta } from './delta.ts';
@@ -17,7 +18,7 @@ import { operate } from './operations.ts';
 import { checkListed, usedRules } from './property-rules.ts';
 import { read } from './read.ts';
 import { writeReferences } from './references.ts';
-import { createReports, csvOf, objectsOf, type Reports } from './report.ts';
+import { createReports, type Reports } from './report.ts';
 import { readPath, type Target, UnknownSegment } from './steps.ts';
 import { createSight } from './sight.ts';
 import { createStore, type Store } from './store.ts';
@@ -103,7 +104,8 @@ function answer(parts: Parts, request: CloudRequest, caller: Caller): Reply {
   const located = locate(target, places);
   const root = `${world.addresses().graph}/${version.toLowerCase()}`;
   const { declared } = located;
-  if (declared?.kind === 'report') return report(parts, request, { declared, view, keys: located.keys });
+  if (declared?.kind === 'report')
+    return answerReport({ request, declared, options, view, keys: located.keys, root: world.addresses().graph }, parts);
   declared?.check?.(view);
   checkListed({ target, located, options, places });
   for (const rule of usedRules({ target, located, options, places })) {
@@ -191,23 +193,4 @@ function dispatch(request: WriteRequest): Reply {
   if (ending.kind !== 'objects' || method === 'PUT')
     throw new GraphError(405, 'Request_BadRequest', 'Specified HTTP method is not allowed for the request target.');
   return write(request);
-}
-
-interface ReportRequest {
-  readonly declared: Report;
-  readonly view: View;
-  readonly keys: readonly string[];
-}
-
-/** Version 1.0 redirects to a CSV file. Beta can also return JSON. */
-function report({ world, reports }: Parts, request: CloudRequest, { declared, view, keys }: ReportRequest): Reply {
-  if (request.method !== 'GET')
-    throw new GraphError(405, 'Request_BadRequest', 'Specified HTTP method is not allowed for the request target.');
-  declared.check?.(view);
-  const lines = declared.lines(view, ...keys);
-  const format = request.query.get('$format')?.toLowerCase() ?? 'text/csv';
-  if (format === 'application/json' && /^\/beta\//i.test(request.path)) return json(200, { value: objectsOf(lines) });
-  if (format !== 'text/csv') throw new GraphError(400, 'BadRequest', `The format '${format}' is not supported.`);
-  const name = (/([^/(]+)\([^)]*\)$/.exec(declared.path)?.[1] ?? 'report').replace(/^get/, '');
-  return { status: 302, headers: { location: `${world.addresses().graph}${reports.publish(name, csvOf(lines))}` } };
 }

@@ -188,7 +188,8 @@ function selectedContext({ select, expand }: QueryOptions): string {
   return names.length === 0 ? '' : `(${names.join(',')})`;
 }
 
-function nextLink({ address, query }: ReadRequest, token: string): string {
+/** The address of the next page. */
+export function nextLink({ address, query }: Pick<ReadRequest, 'address' | 'query'>, token: string): string {
   const next = new URLSearchParams([...query].filter(([name]) => !/^\$?skip(?:token)?$/i.test(name)));
   next.set('$skiptoken', token);
   return `${address}?${next.toString().replaceAll('%24', '$')}`;

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { CloudClock } from '../../clock.ts';
 import { json, type Reply } from '../../web/http.ts';
+import type { Row } from '../declaration.ts';
 
 /** How long the address of a report works, milliseconds. */
 const validMs = 5 * 60_000;
@@ -49,24 +50,44 @@ export const csvOf = (lines: readonly (readonly string[])[]): string =>
 
 const quoted = (text: string): string => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
 
-/** The lines as objects, for `$format=application/json`: `Report Refresh Date` is `reportRefreshDate`. */
-export function objectsOf(lines: readonly (readonly string[])[]): readonly Readonly<Record<string, unknown>>[] {
+/**
+ * The lines as objects, for `$format=application/json`. Names and types are those of the examples of the report's pages:
+ * `Storage Used (Byte)` is `storageUsedInBytes`.
+ */
+export function objectsOf(lines: readonly (readonly string[])[]): readonly Row[] {
   const [head = [], ...rows] = lines;
   const names = head.map(propertyName);
-  return rows.map((row) => Object.fromEntries(names.map((name, at) => [name, valueOf(row[at] ?? '')])));
+  const objects = rows.map((row) =>
+    Object.fromEntries(names.map((name, at) => [name, valueOf(name, row[at] ?? '')] as const)),
+  );
+  return names.includes('productType') ? objects.map(withCounts) : objects;
 }
+
+/** "office365ActivationsUserDetail": what belongs to a product is in a list. */
+function withCounts({ reportRefreshDate, userPrincipalName, displayName, ...count }: Row): Row {
+  return { reportRefreshDate, userPrincipalName, displayName, userActivationCounts: [count] };
+}
+
+/** Names that do not follow from the columns. */
+const irregularNames: Readonly<Record<string, string>> = {
+  'Deleted Item Quota (Byte)': 'deletedItemQuota',
+  iOS: 'ios',
+};
 
 function propertyName(column: string): string {
-  const [first = '', ...rest] = column
-    .replaceAll(/[^A-Za-z0-9 ]/g, '')
-    .split(' ')
-    .filter(Boolean);
-  const capital = (word: string): string => word.charAt(0).toUpperCase() + word.slice(1).toLowerCase();
-  return first.toLowerCase() + rest.map(capital).join('');
+  const irregular = irregularNames[column];
+  if (irregular !== undefined) return irregular;
+  const words = column.replace('(Byte)', 'In Bytes').match(/[A-Za-z0-9]+/g) ?? [];
+  // `OneDrive` keeps its capital letters, `URL` does not.
+  const capital = (word: string): string =>
+    /^[A-Z]+$/.test(word) ? word.charAt(0) + word.slice(1).toLowerCase() : word.charAt(0).toUpperCase() + word.slice(1);
+  const name = words.map(capital).join('');
+  return name.charAt(0).toLowerCase() + name.slice(1);
 }
 
-function valueOf(text: string): unknown {
+function valueOf(name: string, text: string): unknown {
+  if (name === 'assignedProducts') return text === '' ? [] : text.split('+');
   if (text === '') return null;
-  if (text === 'True' || text === 'False') return text === 'True';
-  return /^\d{1,15}$/.test(text) ? Number(text) : text;
+  if (/^(?:is|has|activatedOn)[A-Z]/.test(name)) return text === 'True' || text === 'Yes';
+  return /^\d{1,15}$/.test(text) && name !== 'reportPeriod' ? Number(text) : text;
 }

@@ -60,7 +60,9 @@ type Lines = readonly (readonly string[])[];
 export const periodReport = (
   name: string,
   lines: (facts: TenantFacts, period: { readonly todayMs: number; readonly days: number }) => Lines,
+  more: Pick<Report, 'pageSize'> = {},
 ): Report => ({
+  ...more,
   kind: 'report',
   path: `reports/${name}(period='{period}')`,
   refresh: 'daily',

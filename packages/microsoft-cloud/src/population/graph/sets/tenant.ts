@@ -47,12 +47,12 @@ export const tenantSets: readonly Declaration[] = [
 
 export const reportSets: readonly Declaration[] = [
   periodReport('getMailboxUsageDetail', mailboxUsageDetail),
-  periodReport('getMailboxUsageStorage', mailboxUsageStorage),
+  periodReport('getMailboxUsageStorage', mailboxUsageStorage, { pageSize: 'whole' }),
   periodReport('getEmailActivityUserDetail', emailActivityUserDetail),
   periodReport('getOffice365ActiveUserDetail', activeUserDetail),
   periodReport('getOneDriveUsageAccountDetail', oneDriveUsageAccountDetail),
   periodReport('getSharePointSiteUsageDetail', sharePointSiteUsageDetail),
-  periodReport('getTeamsUserActivityUserDetail', teamsUserActivityUserDetail),
+  periodReport('getTeamsUserActivityUserDetail', teamsUserActivityUserDetail, { pageSize: 2000 }),
   {
     kind: 'report',
     path: 'reports/getOffice365ActivationsUserDetail',

@@ -1,0 +1,88 @@
+import { describe, expect, it } from 'vitest';
+import { ask, premium } from '../served-engine.ts';
+
+const json = '$format=application/json';
+const beta = (address: string) => ask(premium, `../beta/reports/${address}`);
+/** Names in the order of the CSV columns. The examples of the documentation have another order. */
+const namesOf = (report: string): readonly string[] => Object.keys(beta(`${report}?${json}`).rows[0] ?? {});
+
+describe('a usage report as JSON', () => {
+  it('has the names of the examples of the documentation', () => {
+    expect(namesOf("getMailboxUsageDetail(period='D30')")).toEqual([
+      'reportRefreshDate',
+      'userPrincipalName',
+      'displayName',
+      'isDeleted',
+      'deletedDate',
+      'createdDate',
+      'lastActivityDate',
+      'itemCount',
+      'storageUsedInBytes',
+      'issueWarningQuotaInBytes',
+      'prohibitSendQuotaInBytes',
+      'prohibitSendReceiveQuotaInBytes',
+      'deletedItemCount',
+      'deletedItemSizeInBytes',
+      'deletedItemQuota',
+      'hasArchive',
+      'reportPeriod',
+    ]);
+    expect(namesOf("getMailboxUsageStorage(period='D7')")).toEqual([
+      'reportRefreshDate',
+      'storageUsedInBytes',
+      'reportDate',
+      'reportPeriod',
+    ]);
+    expect(namesOf("getOffice365ActiveUserDetail(period='D7')")).toEqual(
+      expect.arrayContaining(['hasOneDriveLicense', 'sharePointLastActivityDate', 'skypeForBusinessLicenseAssignDate']),
+    );
+    expect(namesOf("getOneDriveUsageAccountDetail(period='D7')")).toEqual(
+      expect.arrayContaining(['siteUrl', 'ownerPrincipalName', 'storageAllocatedInBytes']),
+    );
+    expect(namesOf("getTeamsUserActivityUserDetail(period='D7')")).toEqual(
+      expect.arrayContaining(['adHocMeetingsOrganizedCount', 'scheduledOneTimeMeetingsAttendedCount', 'isLicensed']),
+    );
+  });
+
+  it('has values of the types of the examples', () => {
+    const [mailbox] = beta(`getMailboxUsageDetail(period='D30')?${json}`).rows;
+    expect(mailbox).toMatchObject({ isDeleted: false, deletedDate: null, reportPeriod: '30' });
+    expect(mailbox?.['storageUsedInBytes']).toBeTypeOf('number');
+    const [user] = beta(`getTeamsUserActivityUserDetail(period='D7')?${json}`).rows;
+    expect(user).toMatchObject({ isLicensed: true, hasOtherAction: false, assignedProducts: [expect.any(String)] });
+    const [activation] = beta(`getOffice365ActivationsUserDetail?${json}`).rows;
+    expect(activation).toEqual({
+      reportRefreshDate: expect.any(String),
+      userPrincipalName: expect.any(String),
+      displayName: expect.any(String),
+      userActivationCounts: [expect.objectContaining({ windows10Mobile: 0, ios: expect.any(Number) })],
+    });
+  });
+
+  it('has pages of the size that $top asks for', () => {
+    const all = beta(`getMailboxUsageDetail(period='D30')?${json}`).rows;
+    const found: unknown[] = [];
+    let next: string | undefined = `getMailboxUsageDetail(period='D30')?${json}&$top=20`;
+    while (next !== undefined) {
+      const page = beta(next);
+      expect(page.status).toBe(200);
+      expect(page.rows.length).toBeLessThanOrEqual(20);
+      found.push(...page.rows);
+      next = (page.body['@odata.nextLink'] as string | undefined)?.replace(/^.*\/reports\//, '');
+    }
+    expect(all.length).toBeGreaterThan(40);
+    expect(found).toEqual(all);
+  });
+
+  it.each([
+    `getMailboxUsageDetail(period='D7')?${json}&$select=itemCount`,
+    `getMailboxUsageDetail(period='D7')?${json}&$filter=itemCount eq 1`,
+    `getMailboxUsageDetail(period='D7')?${json}&$skip=1`,
+    `getMailboxUsageDetail(period='D7')?${json}&$count=true`,
+    `getMailboxUsageStorage(period='D7')?${json}&$top=1`,
+    "getMailboxUsageDetail(period='D7')?$top=1",
+    "getMailboxUsageDetail(period='D7')?$format=text/html",
+  ])('refuses what its page does not name: %s', (address) => {
+    expect(beta(address).status).toBe(400);
+  });
+});
