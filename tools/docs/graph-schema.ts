@@ -99,7 +99,7 @@ function flagsOf(comment: string): string {
 }
 
 const isTime = (name: string, comment: string): boolean =>
-  name.endsWith('DateTime') || /timestamp type|DateTimeOffset|ISO 8601/i.test(comment);
+  name.endsWith('DateTime') || /timestamp type|DateTimeOffset|ISO 8601|^[\s*]*The date and time/i.test(comment);
 
 interface Reading {
   readonly source: string;

@@ -96,6 +96,8 @@ describe('a user', () => {
     [{ displayName: 'x'.repeat(257) }, "'displayName'"],
     [{ jobTitle: 'x'.repeat(129) }, "'jobTitle'"],
     [{ mailNickname: 'a@b' }, "'mailNickname'"],
+    [{ userType: 'Robot' }, "'userType'"],
+    [{ employeeHireDate: 'yesterday' }, 'employeeHireDate'],
   ])('is refused with %j', (more, message) => {
     const before = listOf('users').length;
     expect(send('POST', 'users', user(more))).toMatchObject({

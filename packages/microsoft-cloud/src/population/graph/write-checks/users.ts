@@ -22,13 +22,17 @@ const lengths = {
   userPrincipalName: 113,
 };
 
+/** Source: "user resource type". */
+const userTypes = new Set(['Member', 'Guest']);
+
 /** Refuses a user that Graph refuses. @throws GraphError 400 */
 export function checkUser(tenant: TenantView, { values, row, before }: Change): void {
   checkLengths(values, lengths, 'User');
-  const { userPrincipalName, mailNickname, usageLocation, passwordProfile } = values;
+  const { userPrincipalName, mailNickname, usageLocation, userType, passwordProfile } = values;
   if (userPrincipalName !== undefined) checkName(tenant, userPrincipalName);
   if (mailNickname !== undefined && !isNickname(mailNickname)) throw invalid('mailNickname', 'User');
   if (typeof usageLocation === 'string' && !/^[A-Za-z]{2}$/.test(usageLocation)) throw invalid('usageLocation', 'User');
+  if (typeof userType === 'string' && !userTypes.has(userType)) throw invalid('userType', 'User');
   if ((passwordProfile ?? undefined) === undefined && before !== undefined) return;
   const { password } = (passwordProfile ?? {}) as { readonly password?: unknown };
   if (before !== undefined && password === undefined) return;
