@@ -36,3 +36,9 @@ export function graphErrorReply(error: GraphError, nowMs: number, clientRequestI
   };
   return json(error.status, { error: { code: error.code, message: error.message, innerError } }, error.headers);
 }
+
+/** The body is no JSON object, or its content type is not JSON. */
+export const unreadableBody = (): GraphError =>
+  badRequest(
+    'Unable to read JSON request payload. Please ensure Content-Type header is set and payload is of valid JSON format.',
+  );

@@ -11,6 +11,7 @@ import { checkPermission, checkRole, createAccess } from './access.ts';
 import type { GraphContext, GraphRoute } from './context.ts';
 import { GraphError, graphErrorReply } from './graph-error.ts';
 import { groupRoutes } from './groups.ts';
+import { checkContentType } from './objects.ts';
 import { ownerRoutes } from './owners.ts';
 import { permissionGrantRoutes } from './permission-grants.ts';
 import { servicePrincipalRoutes } from './service-principals.ts';
@@ -54,6 +55,7 @@ export function createGraph(world: World, engine: Engine): Service {
         const caller = await callerOf(world, request, graphAppId);
         if (typeof caller === 'string') throw accessError(caller);
         if (/^\/(?:v1\.0|beta)\/\$batch\/?$/i.test(request.path)) {
+          checkContentType(request);
           return withGraphHeaders(
             request,
             answerBatch(request, (inner) => answer(parts, inner, caller)),
@@ -79,6 +81,7 @@ function answer(parts: Parts, request: CloudRequest, caller: Caller): Reply {
   try {
     const throttled = traits.throttle(caller.customer);
     if (throttled !== undefined) return throttled;
+    checkContentType(request);
     const context = routed(parts, request, caller);
     if (context === undefined) return { ...engine.answer(request, caller), ...traits.slowness(caller.customer) };
     const { route } = context;

@@ -1,14 +1,18 @@
-import { jsonObjectOf } from '../web/http.ts';
+import { type CloudRequest, headerOf, jsonObjectOf } from '../web/http.ts';
 import type { GraphContext } from './context.ts';
-import { badRequest, notFound } from './graph-error.ts';
+import { badRequest, notFound, unreadableBody } from './graph-error.ts';
 
 /** Parses the body as a JSON object. An empty body counts as `{}`. @throws GraphError 400 */
 export function bodyOf({ request }: GraphContext): Record<string, unknown> {
   const body = jsonObjectOf(request.body === '' ? '{}' : request.body);
   if (body !== undefined) return body;
-  throw badRequest(
-    'Unable to read JSON request payload. Please ensure Content-Type header is set and payload is of valid JSON format.',
-  );
+  throw unreadableBody();
+}
+
+/** @throws GraphError 400 for a body of another type than JSON. A request without a body needs no type. */
+export function checkContentType(request: CloudRequest): void {
+  const type = headerOf(request, 'content-type')?.split(';')[0]?.trim().toLowerCase();
+  if (request.body !== '' && type !== 'application/json') throw unreadableBody();
 }
 
 /** Returns the id of the object that a `$ref` body refers to. @throws GraphError 404 for an unknown object. */

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RunningCloud } from '../../src/index.ts';
-import { accessToken, postForm, startTrustedCloud } from '../../src/testing.ts';
+import { accessToken, call, postForm, startTrustedCloud } from '../../src/testing.ts';
 import { failureOf, graphClient } from './graph-client.ts';
 
 let cloud: RunningCloud;
@@ -43,6 +43,26 @@ describe('Graph errors', () => {
       code: 'Request_UnsupportedQuery',
     });
     expect(await get(token, '/users?$select=nonsense')).toMatchObject({ statusCode: 400 });
+  });
+
+  it('rejects a body that is not sent as JSON, alone and in a batch', async () => {
+    const token = await accessToken(cloud, cloud.document.partnerTenantId);
+    const root = `${cloud.document.graph}/v1.0`;
+    const body = JSON.stringify({ displayName: 'X', mailNickname: 'x', mailEnabled: false, securityEnabled: true });
+    for (const type of ['application/x-www-form-urlencoded', 'text/plain']) {
+      const headers = { 'content-type': type };
+      const alone = await call(`${root}/groups`, token, { method: 'POST', body, headers });
+      expect(alone.status).toBe(400);
+      expect(alone.body['error']).toMatchObject({ message: expect.stringContaining('ensure Content-Type') as string });
+      const part = { id: '1', method: 'POST', url: '/groups', body: JSON.parse(body) as unknown, headers };
+      const batch = { method: 'POST', body: JSON.stringify({ requests: [part] }) };
+      const { responses } = (await call(`${root}/$batch`, token, batch)).body as { responses?: { status: number }[] };
+      expect(responses).toMatchObject([{ status: 400 }]);
+      expect((await call(`${root}/$batch`, token, { ...batch, headers })).status).toBe(400);
+    }
+    // The application has no permission to create groups.
+    const headers = { 'content-type': 'application/json; charset=utf-8' };
+    expect((await call(`${root}/groups`, token, { method: 'POST', body, headers })).status).toBe(403);
   });
 
   it('returns 400 for an unknown address and marks it as unmatched', async () => {

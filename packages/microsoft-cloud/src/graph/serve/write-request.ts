@@ -1,5 +1,5 @@
 import { jsonObjectOf } from '../../web/http.ts';
-import { badRequest, GraphError } from '../graph-error.ts';
+import { GraphError, unreadableBody } from '../graph-error.ts';
 import type { ReadRequest } from './read.ts';
 
 /** A request that changes data. */
@@ -22,7 +22,5 @@ export const notSimulated = (path: string): GraphError =>
 export function jsonBody(text: string): Readonly<Record<string, unknown>> {
   const body = jsonObjectOf(text === '' ? '{}' : text);
   if (body !== undefined) return body;
-  throw badRequest(
-    'Unable to read JSON request payload. Please ensure Content-Type header is set and payload is of valid JSON format.',
-  );
+  throw unreadableBody();
 }
