@@ -103,8 +103,6 @@ interface ListOptions {
   readonly filtered: ReadonlySet<string> | undefined;
   /** Undefined: all. */
   readonly allowed: readonly QueryOption[] | undefined;
-  /** Whether the documentation says so. */
-  readonly isSaid: boolean;
 }
 
 const names: readonly QueryOption[] = ['select', 'filter', 'orderby', 'search', 'top', 'skip', 'count', 'expand'];
@@ -112,14 +110,13 @@ const names: readonly QueryOption[] = ['select', 'filter', 'orderby', 'search', 
 /** @throws Error for a line that is not of this form. */
 function lineOf(text: string): readonly [path: string, options: ListOptions] {
   const [path = '', words = ''] = text.split(': ');
-  if (words === 'all' || words === 'unsaid')
-    return [path, { allowed: undefined, filtered: undefined, isSaid: words === 'all' }];
+  if (words === 'all' || words === 'unsaid') return [path, { allowed: undefined, filtered: undefined }];
   const [, properties] = /\bfilter=(\S+)/.exec(words) ?? [];
   const found = words === 'none' ? [] : words.split(' ').map((word) => word.replace(/=.*$/, ''));
   const allowed = names.filter((name) => found.includes(name));
   if (allowed.length !== found.length) throw new Error(`The line "${text}" of the query options is broken.`);
   const filtered = properties === undefined ? undefined : new Set(properties.toLowerCase().split(','));
-  return [path, { allowed, filtered, isSaid: true }];
+  return [path, { allowed, filtered }];
 }
 
 /** Options by the path of a declaration. Lists of the directory have rules of their own and are not here. */

@@ -58,6 +58,26 @@ describe('the query options of lists', () => {
     expect(ask(withP2, address).status).toBe(status);
   });
 
+  // Read from the pages of the lists, and not from the table.
+  it.each([
+    ['roleManagement/directory/roleEligibilitySchedules?$select=id', 200],
+    ['roleManagement/directory/roleEligibilitySchedules?$expand=principal', 200],
+    ['roleManagement/directory/roleEligibilitySchedules?$top=1', 400],
+    ['roleManagement/directory/roleAssignmentScheduleInstances?$orderby=id', 400],
+    ['teams?$top=1&$count=true&$select=id', 200],
+    ['teams?$orderby=displayName', 400],
+    ['teams?$skip=1', 400],
+    ['security/secureScores?$top=1&$skip=1&$count=true', 200],
+    ['security/secureScores?$select=id', 400],
+    ['security/secureScores?$orderby=createdDateTime', 400],
+    ['identityProtection/riskDetections?$top=1&$select=id', 200],
+    ['identityProtection/riskDetections?$skip=1', 400],
+    ['identityProtection/riskDetections?$expand=x', 400],
+    ["subscribedSkus?$filter=skuPartNumber eq 'SPE_E5'", 400],
+  ])('are those of the pages: %s is answered with %i', (address, status) => {
+    expect(ask(withP2, address).status).toBe(status);
+  });
+
   it('include $expand', () => {
     expect(ask(withP2, 'teams?$expand=channels').message).toBe("Query option 'Expand' is not allowed.");
     expect(ask(withP2, 'roleManagement/directory/roleAssignments?$expand=roleDefinition').status).toBe(200);

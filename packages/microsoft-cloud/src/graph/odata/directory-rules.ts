@@ -6,7 +6,7 @@ import type { Expression, QueryOptions } from './expression.ts';
  * The limits of queries for directory objects, which OData does not have. Sources: "Advanced query capabilities on
  * directory objects" and the descriptions of the properties, which name the operators that `$filter` supports.
  */
-export interface DirectoryProblem {
+interface DirectoryProblem {
   readonly code: 'Request_UnsupportedQuery' | 'Request_BadRequest' | 'BadRequest';
   readonly message: string;
 }
