@@ -20,7 +20,7 @@ interface RequestFacts {
   grant?: string;
   /** Resource of a token request. */
   resource?: string;
-  /** Set when the real service would not know the request either. */
+  /** Set when the simulation does not know the request. The real service may know it. */
   unmatched?: boolean;
 }
 
