@@ -1,7 +1,7 @@
 import type { Caller } from '../../resource/caller.ts';
 import { type CloudRequest, headerOf, type Reply } from '../../web/http.ts';
 import type { World } from '../../world.ts';
-import type { Declaration, Report } from '../declaration.ts';
+import type { Declaration } from '../declaration.ts';
 import { GraphError, notFound } from '../graph-error.ts';
 import { parseQuery } from '../odata/parse-query.ts';
 import type { QueryOptions } from '../odata/expression.ts';
