@@ -60,7 +60,7 @@ interface GatewayRequestFields {
 export interface AuditEntry extends GatewayRequestFields {
   /** Absent for a token. */
   readonly kind?: 'request' | 'approval' | 'tags' | 'tool';
-  /** The tool that was called. What `graph_get` sent has the same `correlationId`; the requests of a query name its run. */
+  /** The tool that was called. What it sent has the same `correlationId`, and the requests of a query name their run. */
   readonly tool?: string;
   /** What the client of the tool calls itself. Nobody has checked it. */
   readonly client?: string;
