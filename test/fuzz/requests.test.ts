@@ -174,7 +174,9 @@ function judge(sent: Sent, { status, headers, text }: Awaited<ReturnType<typeof 
   // The host's own errors have no body: unknown route or method, malformed URL, too large a body or headers.
   if (text === '' && [400, 404, 405, 413, 431].includes(status)) return;
   if (sent.method === 'HEAD' || status < 400) return;
-  const problem = JSON.parse(text) as { code?: unknown };
+  const problem = JSON.parse(text) as { code?: unknown; jsonrpc?: unknown };
+  // Messages that cannot be read get an error of JSON-RPC, as the Model Context Protocol demands.
+  if (sent.path.startsWith('/api/mcp') && status === 400 && problem.jsonrpc === '2.0') return;
   if (headers['content-type'] !== 'application/problem+json' || !isErrorCode(problem.code))
     throw new Error(`${status} is no problem of ours: ${text.slice(0, 200)}`);
   if (status === 500 || problem.code === 'internal') throw new Error(`${status}: ${text.slice(0, 300)}`);

@@ -179,13 +179,23 @@ function qualified(location: Location, part: Part & { kind: 'qualified' }): Loca
   if (location.template.length === 0) return unknown(location);
   const name = part.text.toLowerCase();
   const parameters = part.parameters ?? [];
+  const isCast = part.parameters === undefined && knownTypes.has(name);
   const listed = literal(location, callSegment(`microsoft.graph.${name}`, parameters), part.text);
-  if (listed !== undefined) return listed;
-  if (part.parameters === undefined && knownTypes.has(name)) {
-    return { ...location, casts: [...location.casts, name] };
+  if (isCast && (listed === undefined ? endsWithType(location) : location.casts.length > 0)) {
+    throw unreadable(`${quoted(part.text)} after ${location.written} is a second type; name one type.`);
   }
+  if (listed !== undefined) return listed;
+  if (isCast) return { ...location, casts: [...location.casts, name] };
   return literal(location, callSegment(name, parameters), part.text) ?? unknown(location);
 }
+
+/** Whether the map lists the type at the end of a path, as in `/directory/deletedItems/microsoft.graph.group`. */
+function endsWithType({ template }: Location): boolean {
+  const last = template.at(-1) ?? '';
+  return last.startsWith(typePrefix) && knownTypes.has(last.slice(typePrefix.length));
+}
+
+const typePrefix = 'microsoft.graph.';
 
 function dollar(location: Location, name: string, { next, last }: { next: Part | undefined; last: boolean }): Location {
   // Scripts of partners write `memberOf/$/microsoft.graph.group`.
