@@ -3,7 +3,10 @@ import { type SecretDetails, retentionDays, type SecretVersion, type StoredSecre
 
 const seconds = (ms: number): number => Math.floor(ms / 1000);
 
-function attributesOf(version: SecretVersion): Readonly<Record<string, unknown>> {
+type Dated = Pick<SecretVersion, 'enabled' | 'notBeforeSeconds' | 'expiresSeconds' | 'createdMs' | 'updatedMs'>;
+
+/** The attributes that a version of a secret and one of a key share. */
+export function attributesOf(version: Dated): Readonly<Record<string, unknown>> {
   return {
     enabled: version.enabled,
     ...(version.notBeforeSeconds === undefined ? {} : { nbf: version.notBeforeSeconds }),

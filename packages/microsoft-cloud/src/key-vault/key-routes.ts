@@ -1,8 +1,7 @@
 import { type CloudRequest, json, type Reply } from '../web/http.ts';
 import { type PathParameters, route, type Route } from '../web/router.ts';
 import { bodyOf, namePattern, paged } from './operations.ts';
-import { detailsOf } from './bundle.ts';
-import { retentionDays } from './secrets.ts';
+import { attributesOf, detailsOf } from './bundle.ts';
 import {
   curves,
   type KeyDetails,
@@ -95,16 +94,8 @@ function latest(key: StoredKey): KeyVersion {
   return version;
 }
 
-const seconds = (ms: number): number => Math.floor(ms / 1000);
-
-const attributesOf = (version: KeyVersion): Readonly<Record<string, unknown>> => ({
-  enabled: version.enabled,
-  ...(version.notBeforeSeconds === undefined ? {} : { nbf: version.notBeforeSeconds }),
-  ...(version.expiresSeconds === undefined ? {} : { exp: version.expiresSeconds }),
-  created: seconds(version.createdMs),
-  updated: seconds(version.updatedMs),
-  recoveryLevel: 'Recoverable+Purgeable',
-  recoverableDays: retentionDays,
+const keyAttributesOf = (version: KeyVersion): Readonly<Record<string, unknown>> => ({
+  ...attributesOf(version),
   exportable: false,
   hsmPlatform: '0',
 });
@@ -113,13 +104,13 @@ const tagsOf = ({ tags }: KeyVersion): object => (tags === undefined ? {} : { ta
 
 const keyBundle = (vault: string, name: string, version: KeyVersion): Readonly<Record<string, unknown>> => ({
   key: { kid: idOf(vault, name, version), key_ops: version.operations, ...publicParameters(version) },
-  attributes: attributesOf(version),
+  attributes: keyAttributesOf(version),
   ...tagsOf(version),
 });
 
 const itemOf = (kid: string, version: KeyVersion): Readonly<Record<string, unknown>> => ({
   kid,
-  attributes: attributesOf(version),
+  attributes: keyAttributesOf(version),
   ...tagsOf(version),
 });
 
