@@ -62,8 +62,8 @@ security/incidents/{id}/alerts: unsaid
 admin/serviceAnnouncement/healthOverviews/{id}/issues: unsaid
 # List riskyUsers: "some of the OData query parameters"
 identityProtection/riskyUsers: unsaid
-# List riskDetections
-identityProtection/riskDetections: filter select top
+# List riskDetections, which does not name $orderby: scripts use it
+identityProtection/riskDetections: filter select top orderby
 # List healthOverviews, List issues, List serviceAnnouncement messages
 admin/serviceAnnouncement/healthOverviews: all
 admin/serviceAnnouncement/issues: all

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { operatorsOfLists } from '../../src/graph/filter-operators.ts';
 import { optionsOfLists } from '../../src/graph/query-options.ts';
 import { schemaOf } from '../../src/graph/schema/schema.ts';
 import { listRules } from '../../src/graph/serve/page.ts';
@@ -44,7 +45,10 @@ describe('the query options of lists', () => {
       refused.map((name) => `400 Query option '${upperFirst(name)}' is not allowed.`),
     );
     // What can be expanded depends on the list.
-    const answered = names.filter((name) => allowed.includes(name) && !(name === 'filter' && filtered !== undefined));
+    // Some lists filter and sort by certain properties only.
+    const hasLimits = (name: string): boolean =>
+      (name === 'filter' && filtered !== undefined) || (name === 'orderby' && operatorsOfLists.has(path));
+    const answered = names.filter((name) => allowed.includes(name) && !hasLimits(name));
     expect(answered.map((name) => answerTo(path, name))).toEqual(answered.map(() => '200 '));
   });
 
@@ -77,6 +81,68 @@ describe('the query options of lists', () => {
   ])('are those of the pages: %s is answered with %i', (address, status) => {
     expect(ask(withP2, address).status).toBe(status);
   });
+
+  // Read from the pages named in the table, and from public requests, and not from the table.
+  it.each([
+    ["signIns?$filter=startswith(userPrincipalName,'a') or userDisplayName eq 'x'", 200],
+    ["signIns?$filter=startsWith(location/city,'S') and location/countryOrRegion eq 'GB'", 200],
+    ['signIns?$filter=createdDateTime ge 2026-11-01 and createdDateTime lt 2026-11-20T00:00:00Z', 200],
+    ['signIns?$filter=createdDateTime gt 2026-11-01&$orderby=createdDateTime desc', 200],
+    ["signIns?$filter=status/errorCode ne 0 and userDisplayName ne 'x' and riskState ne 'none'", 200],
+    ["signIns?$filter=riskEventTypes_v2/any(t:t eq 'unlikelyTravel')", 200],
+    ["signIns?$filter=contains(userPrincipalName,'a')", 400],
+    ["signIns?$filter=endswith(userPrincipalName,'a')", 400],
+    ["signIns?$filter=userPrincipalName ne 'x'", 400],
+    ["signIns?$filter=userPrincipalName gt 'x'", 400],
+    ["signIns?$filter=userPrincipalName in ('x','y')", 400],
+    ["signIns?$filter=not startswith(userPrincipalName,'a')", 400],
+    ["signIns?$filter=userId eq 'x' and startswith(userId,'x')", 400],
+    ["signIns?$filter=startswith(userId,'x') or userId eq 'x'", 400],
+    ['signIns?$filter=createdDateTime ne 2026-11-01', 400],
+    ['signIns?$filter=isInteractive eq true', 400],
+    ['signIns?$filter=isInteractive', 400],
+    ['signIns?$filter=deviceDetail/isCompliant eq false', 400],
+    ["signIns?$filter='x' eq userId", 400],
+    ['signIns?$filter=userDisplayName eq userPrincipalName', 400],
+    ["signIns?$filter=tolower(userPrincipalName) eq 'x'", 400],
+    ["signIns?$filter=riskEventTypes_v2/all(t:t eq 'x')", 400],
+    ['signIns?$filter=riskEventTypes_v2/any()', 400],
+    ['signIns?$filter=riskEventTypes_v2/$count eq 0', 400],
+    ['signIns?$filter=isRisky eq true', 400],
+    ["directoryAudits?$filter=startswith(activityDisplayName,'Add') and category eq 'UserManagement'", 200],
+    ["directoryAudits?$filter=initiatedBy/user/id eq 'x' or initiatedBy/app/displayName eq 'x'", 200],
+    ["directoryAudits?$filter=startswith(initiatedBy/user/userPrincipalName,'a')", 200],
+    ["directoryAudits?$filter=targetResources/any(t:t/id eq 'x' or startswith(t/displayName,'a'))", 200],
+    ['directoryAudits?$filter=activityDateTime ge 2026-11-01 and activityDateTime le 2026-11-20', 200],
+    ["directoryAudits?$filter=loggedByService eq 'Core Directory'&$orderby=activityDateTime", 200],
+    ["directoryAudits?$filter=contains(activityDisplayName,'a')", 400],
+    ["directoryAudits?$filter=startswith(category,'a')", 400],
+    ["directoryAudits?$filter=startswith(initiatedBy/user/displayName,'a')", 400],
+    ["directoryAudits?$filter=targetResources/any(t:t/userPrincipalName eq 'x')", 400],
+    ["directoryAudits?$filter=targetResources/any(t:startswith(t/id,'x'))", 400],
+    ["directoryAudits?$filter=resultReason eq 'x'", 400],
+  ])('include the operators of a property: auditLogs/%s is answered with %i', (address, status) => {
+    const { status: found, message } = ask(withP2, `auditLogs/${address}`);
+    expect([found, message]).toEqual([status, status === 200 ? undefined : 'Invalid filter clause']);
+  });
+
+  it.each([
+    ["$filter=riskEventType eq 'unfamiliarFeatures' or riskLevel eq 'medium'", 200],
+    ["$filter=userId eq 'x' and detectedDateTime ge 2026-11-01T00:00:00Z&$orderby=detectedDateTime desc", 200],
+    ['$filter=lastUpdatedDateTime gt 2026-11-01T00:00:00Z and lastUpdatedDateTime lt 2026-11-20T00:00:00Z', 200],
+    ["$filter=riskLevel ne 'low'", 400],
+    ["$filter=startswith(userPrincipalName,'a')", 400],
+    ["$filter=location/city eq 'x'", 400],
+  ])('include the operators of risk detections: %s is answered with %i', (query, status) => {
+    expect(ask(withP2, `identityProtection/riskDetections?${query}`).status).toBe(status);
+  });
+
+  it.each(['auditLogs/signIns', 'auditLogs/directoryAudits', 'identityProtection/riskDetections'])(
+    'include what %s can be sorted by',
+    (path) => {
+      expect(ask(withP2, `${path}?$orderby=id`)).toMatchObject({ status: 400, message: 'Invalid orderby clause' });
+    },
+  );
 
   it('include $expand', () => {
     expect(ask(withP2, 'teams?$expand=channels').message).toBe("Query option 'Expand' is not allowed.");

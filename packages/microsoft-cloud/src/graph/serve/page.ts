@@ -1,5 +1,6 @@
 import type { CollectionRules, QueryOption, Row } from '../declaration.ts';
 import { badRequest, GraphError } from '../graph-error.ts';
+import { acceptsFilter, acceptsOrder, operatorsOfLists } from '../filter-operators.ts';
 import { optionsOfLists } from '../query-options.ts';
 import { namesIn } from './property-rules.ts';
 import { compileFilter, compileValue, type CompileContext } from '../odata/compile.ts';
@@ -46,6 +47,18 @@ export function checkAllowed(options: QueryOptions, path: string | undefined): v
       throw new QueryError(`Query option '${name.charAt(0).toUpperCase()}${name.slice(1)}' is not allowed.`);
   const other = options.filter && namesIn(options.filter).find((name) => filtered?.has(name) === false);
   if (other !== undefined) throw new QueryError(`Invalid filter clause: The property '${other}' cannot be filtered.`);
+  checkOperators(options, path);
+}
+
+/**
+ * @throws QueryError for an operator that the list does not have. Source of the text about filters: issues 5676, 6778 and
+ * 17309 of microsoftgraph/microsoft-graph-docs. The other one is chosen.
+ */
+function checkOperators({ filter, orderBy }: QueryOptions, path: string | undefined): void {
+  const operators = operatorsOfLists.get(path ?? '');
+  if (operators === undefined) return;
+  if (filter !== undefined && !acceptsFilter(filter, operators)) throw new QueryError('Invalid filter clause');
+  if (!acceptsOrder(orderBy, operators)) throw new QueryError('Invalid orderby clause');
 }
 
 /** Applies `$filter`, `$search` and `$orderby`. @throws QueryError */
