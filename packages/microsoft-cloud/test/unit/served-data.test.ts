@@ -121,6 +121,16 @@ it('lists teams with three properties, and returns all of one team', () => {
   expect(body).toMatchObject({ id: team?.['id'], memberSettings: { allowAddRemoveApps: true } });
 });
 
+it.each(['users/delta?$top=1', 'users?$top=1', 'users/delta?$deltatoken=latest'])(
+  'continues no list of another tenant: %s',
+  (address) => {
+    const { body } = ask(premium, address);
+    const link = String(body['@odata.nextLink'] ?? body['@odata.deltaLink']).replace(/^.*v1\.0\//, '');
+    expect(ask(premium, link).status).toBe(200);
+    expect(ask(withP2, link).code).toBe(address.includes('delta') ? 'SyncStateNotFound' : 'Directory_ExpiredPageToken');
+  },
+);
+
 describe('other keys of an object', () => {
   it('are those of sites and roles that their pages name', () => {
     const sites = ask(premium, 'sites').rows;

@@ -17,6 +17,13 @@ const names = [
   'format',
 ] as const;
 type OptionName = (typeof names)[number] | 'levels';
+
+/** The name of an option without `$`, in lower case. Undefined for another parameter. */
+export function optionName(key: string): (typeof names)[number] | undefined {
+  const name = key.replace(/^\$/, '').toLowerCase();
+  return names.find((each) => each === name);
+}
+
 type Written = Partial<Record<OptionName, string>>;
 
 const maxExpandDepth = 5;
@@ -29,8 +36,7 @@ const maxExpandDepth = 5;
 export function parseQuery(query: URLSearchParams): QueryOptions {
   const written: Written = {};
   for (const [key, value] of query) {
-    const name = key.replace(/^\$/, '').toLowerCase();
-    const known = names.find((each) => each === name);
+    const known = optionName(key);
     if (known === undefined) {
       if (key.startsWith('$')) throw new QueryError(`The query parameter '${key}' is not supported.`);
       continue;

@@ -8,6 +8,8 @@ export interface RowChange {
   /** The object before the first write. Undefined: a client created it. */
   readonly original: Row | undefined;
   readonly number: number;
+  /** The last change of each property. A change of the whole object, such as its creation, is at `''`. */
+  readonly changedAt: ReadonlyMap<string, number>;
   /** The object as it was deleted, while it can be restored. */
   readonly removed?: Row | undefined;
   /** Time from which lists show the change, milliseconds since 1970. */
@@ -25,7 +27,7 @@ export interface Changes {
   /** Number of the latest change; 0 at the start. */
   readonly number: number;
   rowsAt(place: string): ReadonlyMap<string, RowChange> | undefined;
-  putRow(place: string, change: Omit<RowChange, 'number'>): void;
+  putRow(place: string, change: Omit<RowChange, 'number' | 'changedAt'>): void;
   /** By id. */
   referencesAt(place: string): ReadonlyMap<string, ReferenceChange> | undefined;
   putReference(place: string, id: string, isAdded: boolean): void;
@@ -46,7 +48,11 @@ export function createChanges(): Changes {
       number += 1;
       const at = rows.get(place) ?? new Map<string, RowChange>();
       const before = at.get(change.key);
-      at.set(change.key, { ...change, original: before === undefined ? change.original : before.original, number });
+      const original = before === undefined ? change.original : before.original;
+      const changedAt = new Map(before?.changedAt);
+      for (const name of changedNames(before === undefined ? original : before.row, change.row))
+        changedAt.set(name, number);
+      at.set(change.key, { ...change, original, number, changedAt });
       rows.set(place, at);
     },
     referencesAt: (place) => references.get(place),
@@ -61,6 +67,13 @@ export function createChanges(): Changes {
         [...at.values()].some((change) => change.number > since) ? [place] : [],
       ),
   };
+}
+
+/** The properties in which two states of an object differ. Of an object that appears or goes: `''`. */
+function changedNames(before: Row | undefined, after: Row | undefined): readonly string[] {
+  if (before === undefined || after === undefined) return [''];
+  const names = new Set([...Object.keys(before), ...Object.keys(after)]);
+  return [...names].filter((name) => JSON.stringify(before[name] ?? null) !== JSON.stringify(after[name] ?? null));
 }
 
 /** Puts the changes of clients over rows. @param untilMs later changes are not visible yet. */

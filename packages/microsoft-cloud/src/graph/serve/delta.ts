@@ -3,7 +3,8 @@ import type { EntitySet, Row } from '../declaration.ts';
 import { GraphError, notFound } from '../graph-error.ts';
 import type { Expression, QueryOptions } from '../odata/expression.ts';
 import { createShaper, placeOf as locationOf, type Shaper } from './expand.ts';
-import type { Located } from './locate.ts';
+import type { RowChange } from './changes.ts';
+import { type DeltaState, stateOf, writeToken } from './delta-token.ts';
 import { listRules, pageOf } from './page.ts';
 import { pageContext, type ReadRequest } from './read.ts';
 import { placeOf } from './view.ts';
@@ -19,8 +20,12 @@ export function delta(request: ReadRequest): Reply {
   if (set?.kind !== 'set') throw notFound(located.context);
   const only = wantedIds(request);
   const shape = createShaper({ ...options, select: withId(options.select) }, target.type, places, set.byDefault);
-  if (options.deltaToken === 'latest') return reply(request, [], tokenOf(request, set, places.view.changes.number));
-  return options.deltaToken === undefined ? all(request, set, { shape, only }) : changes(request, set, { shape, only });
+  if (options.deltaToken?.toLowerCase() === 'latest')
+    return reply(request, set, { value: [], number: places.view.changes.number });
+  // An empty token starts again.
+  return (options.deltaToken ?? '') === ''
+    ? all(request, set, { shape, only })
+    : changes(request, set, { shape, only });
 }
 
 /** What a reply shows of which objects. */
@@ -64,39 +69,29 @@ function idsIn(filter: Expression): readonly string[] | undefined {
 function all(request: ReadRequest, set: EntitySet, { shape, only }: Shown): Reply {
   const { located, options, places, target } = request;
   const { view } = places;
-  const [number, skipToken] = splitToken(options.skipToken, view.changes.number);
+  const state = options.skipToken === undefined ? undefined : continuedState(request, set, options.skipToken);
+  const number = state?.number ?? view.changes.number;
   const rows = view.related(set, located.keys).filter(({ id }) => isWanted(only, id));
-  const page = pageOf(rows, { ...options, skipToken }, listRules(set, target.type), pageContext(request));
+  const page = pageOf(rows, { ...options, skipToken: state?.page }, listRules(set, target.type), pageContext(request));
   const value = page.rows.map((row) => ({
     ...shape(row, locationOf(located, row, places)),
     ...membersOf(request, set, row),
   }));
-  return page.nextToken === undefined
-    ? reply(request, value, tokenOf(request, set, number))
-    : reply(request, value, undefined, `${number}.${page.nextToken}`);
-}
-
-function splitToken(token: string | undefined, now: number): readonly [number, string | undefined] {
-  if (token === undefined) return [now, undefined];
-  const [, number, rest] = /^(\d{1,15})\.([\w-]+)$/.exec(token) ?? [];
-  if (number === undefined) throw expired();
-  return [Number(number), rest];
+  return reply(request, set, { value, number, page: page.nextToken });
 }
 
 /** Objects and references that clients wrote since a link was given out. */
 function changes(request: ReadRequest, set: EntitySet, { shape, only }: Shown): Reply {
   const { located, options, places } = request;
   const { view } = places;
-  const since = numberOf(request, set, options.deltaToken ?? '');
+  const { number: since } = continuedState(request, set, options.deltaToken ?? '');
+  const names = options.select?.map(([first = '']) => first.toLowerCase());
   const changed = new Set<string>();
   const removed: Row[] = [];
-  for (const { key, row, number, original, removed: kept } of view.changes
-    .rowsAt(placeOf(set.path, located.keys))
-    ?.values() ?? []) {
-    if (number <= since) continue;
-    if (row !== undefined) changed.add(key);
-    else
-      removed.push({ id: original?.['id'] ?? key, '@removed': { reason: kept === undefined ? 'deleted' : 'changed' } });
+  for (const change of view.changes.rowsAt(placeOf(set.path, located.keys))?.values() ?? []) {
+    if (change.number <= since) continue;
+    if (change.row === undefined) removed.push(removedRow(change));
+    else if (isChanged(change, names, since)) changed.add(change.key);
   }
   const memberChanges = referenceChanges(request, set, since);
   for (const id of memberChanges.keys()) changed.add(id.toLowerCase());
@@ -106,8 +101,22 @@ function changes(request: ReadRequest, set: EntitySet, { shape, only }: Shown): 
     return [{ ...shape(row, locationOf(located, row, places)), ...memberChanges.get(String(row['id'])) }];
   });
   const shown = [...value, ...removed].filter(({ id }) => isWanted(only, id));
-  return reply(request, shown, tokenOf(request, set, view.changes.number));
+  return reply(request, set, { value: shown, number: view.changes.number });
 }
+
+/** `changed` as long as the object can be restored ("Resource representation in the delta query response"). */
+const removedRow = ({ key, original, removed }: RowChange): Row => ({
+  id: original?.['id'] ?? key,
+  '@removed': { reason: removed === undefined ? 'deleted' : 'changed' },
+});
+
+/** Whether an object has changed in a selected property ("Optional query parameters"). @param names in lower case. */
+const isChanged = ({ changedAt }: RowChange, names: readonly string[] | undefined, since: number): boolean =>
+  [...changedAt].some(
+    ([name, number]) =>
+      number > since &&
+      (name === '' || names === undefined || names.includes('*') || names.includes(name.toLowerCase())),
+  );
 
 /** Names of the navigations that a delta of a set follows: `members` and `owners` of groups, if they are selected. */
 function followed({ options, places }: ReadRequest, set: EntitySet): readonly string[] {
@@ -142,39 +151,38 @@ function referenceChanges(request: ReadRequest, set: EntitySet, since: number): 
   return found;
 }
 
-/** What a token continues: a list of a tenant. */
-const scopeOf = ({ places, located }: ReadRequest, set: EntitySet): string =>
-  [places.view.tenantId, placeOf(set.path, located.keys)].join('\n');
+/** The list of a tenant, in one version. */
+const scopeOf = ({ root, places, located }: ReadRequest, set: EntitySet): string =>
+  [root, places.view.tenantId, placeOf(set.path, located.keys)].join('\n');
 
-const tokenOf = (request: ReadRequest, set: EntitySet, number: number): string =>
-  Buffer.from(`delta:${number}:${scopeOf(request, set)}`).toString('base64url');
+const nowOf = ({ places }: ReadRequest): number => places.view.world.clock.nowMs();
 
-/** @throws GraphError 410 for a token of another tenant or list, or of a change that has not been made. */
-function numberOf(request: ReadRequest, set: EntitySet, token: string): number {
-  const [, number, scope] = /^delta:(\d{1,15}):(.*)$/s.exec(Buffer.from(token, 'base64url').toString('utf8')) ?? [];
-  if (scope !== scopeOf(request, set) || Number(number) > request.places.view.changes.number) throw expired();
-  return Number(number);
+/** @throws GraphError 410 for a token that does not belong to the request. */
+const continuedState = (request: ReadRequest, set: EntitySet, token: string): DeltaState =>
+  stateOf(token, {
+    run: request.runId,
+    scope: scopeOf(request, set),
+    nowMs: nowOf(request),
+    address: request.address,
+  });
+
+interface Continued {
+  readonly value: readonly Row[];
+  readonly number: number;
+  /** Token of the next page. Undefined: the list ends. */
+  readonly page?: string | undefined;
 }
 
-const expired = (): GraphError =>
-  new GraphError(
-    410,
-    'SyncStateNotFound',
-    'The sync state generation is not found; continue with a full synchronization.',
-  );
-
-/** Links keep what the first request selected. */
-function reply(request: ReadRequest, value: readonly Row[], deltaToken?: string, skipToken?: string): Reply {
-  const { address, query, root, located } = request;
-  const kept = [...query].filter(([name]) => !/^\$?(?:skip|delta)token$/i.test(name));
-  const link = (name: string, token: string): string =>
-    `${address}?${new URLSearchParams([...kept, [name, token]]).toString().replaceAll('%24', '$')}`;
+/** The links hold the options of the first request. */
+function reply(request: ReadRequest, set: EntitySet, { value, number, page }: Continued): Reply {
+  const { address, query, root, located, runId: run } = request;
+  const kept = new URLSearchParams([...query].filter(([name]) => !/^\$?(?:skip|delta)token$/i.test(name)));
+  const state = { run, scope: scopeOf(request, set), number, atMs: nowOf(request), query: kept.toString() };
   return json(200, {
-    '@odata.context': `${root}/$metadata#${contextOf(located)}`,
-    ...(skipToken === undefined ? {} : { '@odata.nextLink': link('$skiptoken', skipToken) }),
-    ...(deltaToken === undefined ? {} : { '@odata.deltaLink': link('$deltatoken', deltaToken) }),
+    '@odata.context': `${root}/$metadata#${located.context}`,
+    ...(page === undefined
+      ? { '@odata.deltaLink': `${address}?$deltatoken=${writeToken(state)}` }
+      : { '@odata.nextLink': `${address}?$skiptoken=${writeToken({ ...state, page })}` }),
     value,
   });
 }
-
-const contextOf = ({ context }: Located): string => context;

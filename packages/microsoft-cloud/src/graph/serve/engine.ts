@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { Caller } from '../../resource/caller.ts';
 import { type CloudRequest, headerOf, type Reply } from '../../web/http.ts';
 import type { World } from '../../world.ts';
@@ -13,9 +14,10 @@ import { answerReport } from './answer-report.ts';
 import { type Access, checkExpanded } from './check-access.ts';
 import { checkDelta } from './check-delta.ts';
 import { delta } from './delta.ts';
+import { continuedQuery } from './delta-token.ts';
 import { locate } from './locate.ts';
 import { operate } from './operations.ts';
-import { checkListed, usedRules } from './property-rules.ts';
+import { checkListed, type Used, usedRules } from './property-rules.ts';
 import { read } from './read.ts';
 import { writeReferences } from './references.ts';
 import { createReports, type Reports } from './report.ts';
@@ -51,6 +53,7 @@ export function createEngine({ world, declarations, access }: EngineOptions): En
     store: createStore(),
     reports: createReports(world.clock),
     walks: createWalks(),
+    runId: randomUUID(),
     access,
   };
   return {
@@ -75,6 +78,8 @@ interface Parts {
   readonly store: Store;
   readonly reports: Reports;
   readonly walks: Walks;
+  /** Links that an earlier run of the cloud returned are refused. */
+  readonly runId: string;
   readonly access: Access;
 }
 
@@ -88,7 +93,8 @@ function answer(parts: Parts, request: CloudRequest, caller: Caller): Reply {
   const schema = schemaOf(version.toLowerCase() as Version);
   const isOwn = isOwnPath(path);
   const target = targetOf(parts, request, caller, { path, schema });
-  const options = parseQuery(request.query);
+  const query = target.ending.kind === 'delta' ? continuedQuery(request.query) : request.query;
+  const options = parseQuery(query);
   checkOptions(options, target);
   if (target.ending.kind === 'delta') checkTracking(parts, caller, { target, options, path });
   if (isOwn && caller.isApplication)
@@ -107,12 +113,7 @@ function answer(parts: Parts, request: CloudRequest, caller: Caller): Reply {
   if (declared?.kind === 'report')
     return answerReport({ request, declared, options, view, keys: located.keys, root: world.addresses().graph }, parts);
   declared?.check?.(view);
-  checkListed({ target, located, options, places });
-  for (const rule of usedRules({ target, located, options, places })) {
-    if (rule.opens !== undefined) access.check(caller, request.method, rule.opens);
-    if (rule.permissions !== undefined) access.checkProperty(caller, rule.permissions);
-    rule.check?.(view);
-  }
+  checkProperties({ target, located, options, places }, access, { caller, method: request.method });
   return dispatch({
     target,
     located,
@@ -120,15 +121,30 @@ function answer(parts: Parts, request: CloudRequest, caller: Caller): Reply {
     readable,
     places,
     walks: parts.walks,
+    runId: parts.runId,
     root,
     address: `${world.addresses().graph}${request.path}`,
-    query: request.query,
+    query,
     isEventual: headerOf(request, 'consistencylevel')?.toLowerCase() === 'eventual',
     method: request.method,
     body: request.body,
     ifMatch: headerOf(request, 'if-match'),
     wantsObject: /return=representation/i.test(headerOf(request, 'prefer') ?? ''),
   });
+}
+
+/** Checks the rules of the properties that a request uses. */
+function checkProperties(
+  used: Used,
+  access: Access,
+  { caller, method }: { readonly caller: Caller; readonly method: string },
+): void {
+  checkListed(used);
+  for (const rule of usedRules(used)) {
+    if (rule.opens !== undefined) access.check(caller, method, rule.opens);
+    if (rule.permissions !== undefined) access.checkProperty(caller, rule.permissions);
+    rule.check?.(used.places.view);
+  }
 }
 
 const methods = new Set(['GET', 'POST', 'PATCH', 'PUT', 'DELETE']);

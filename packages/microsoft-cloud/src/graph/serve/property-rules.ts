@@ -6,11 +6,12 @@ import type { Located, Places } from './locate.ts';
 import { findProperty } from './project.ts';
 import type { Target } from './steps.ts';
 
-interface Used {
+/** A request, as far as its properties have rules. */
+export interface Used {
   readonly target: Target;
   readonly located: Located;
   readonly options: QueryOptions;
-  readonly places: Pick<Places, 'catalog' | 'schema'>;
+  readonly places: Places;
 }
 
 /**

@@ -30,6 +30,7 @@ export interface ReadRequest {
   /** Whether the request has `ConsistencyLevel: eventual`. */
   readonly isEventual: boolean;
   readonly walks: Walks;
+  readonly runId: string;
 }
 
 /** Replies to GET. @throws GraphError, QueryError */

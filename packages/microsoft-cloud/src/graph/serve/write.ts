@@ -184,7 +184,17 @@ function remove(request: WriteRequest): Reply {
     removed: isKept ? { ...before, '@odata.type': `#${set.type}`, deletedDateTime } : undefined,
     visibleMs: visibleFrom(view, set),
   });
+  if (set.path === 'directory/deletedItems') forget(request, before);
   return empty(204);
+}
+
+/** An object that was deleted for good is not among those of its set that can be restored. */
+function forget({ places }: WriteRequest, row: Row): void {
+  const { view, catalog } = places;
+  const set = catalog.homeOf(String(row['@odata.type']));
+  if (set === undefined) return;
+  const key = keyOf(set, row).toLowerCase();
+  view.changes.putRow(set.path, { key, row: undefined, original: row, visibleMs: view.world.clock.nowMs() });
 }
 
 /** @throws GraphError 412 if the object is not as the client knows it. */

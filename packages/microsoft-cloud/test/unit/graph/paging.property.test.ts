@@ -104,6 +104,12 @@ describe('a link to the next page', () => {
     });
   });
 
+  it('is no link of another run of the cloud', () => {
+    const link = String(first('$top=7').body['@odata.nextLink']);
+    expect(engine.get(link).status).toBe(200);
+    expect(smallEngine(declarations).get(link)).toMatchObject({ status: 400, code: 'Directory_ExpiredPageToken' });
+  });
+
   it('may have its options in another order', () => {
     expect(engine.get(`/v1.0/users?$skiptoken=${tokenOf('$top=7&$select=id')}&$select=id&$top=7`).rows).toHaveLength(7);
   });

@@ -98,8 +98,8 @@ function answerOf(engine: Engine, request: CloudRequest): Omit<Answer, 'unmatche
     return { status, code: undefined, message: undefined, body, rows, headers, text };
   } catch (error) {
     if (!(error instanceof GraphError)) throw error;
-    const { status, code, message } = error;
-    return { status, code, message, body: {}, rows: [], headers: {}, text: '' };
+    const { status, code, message, headers } = error;
+    return { status, code, message, body: {}, rows: [], headers, text: '' };
   }
 }
 
