@@ -176,10 +176,14 @@ GET /auditLogs/directoryAudits: AuditLog.Read.All Directory.Read.All
 GET /auditLogs/directoryAudits/{id}: AuditLog.Read.All Directory.Read.All
 GET /reports/authenticationMethods/userRegistrationDetails: AuditLog.Read.All
 GET /reports/authenticationMethods/userRegistrationDetails/{id}: AuditLog.Read.All
+GET /reports/getOffice365ActiveUserDetail(date={value}): Reports.Read.All
 GET /reports/getOffice365ActiveUserDetail(period={value}): Reports.Read.All
 GET /reports/getMailboxUsageDetail(period={value}): Reports.Read.All
+GET /reports/getOneDriveUsageAccountDetail(date={value}): Reports.Read.All
 GET /reports/getOneDriveUsageAccountDetail(period={value}): Reports.Read.All
+GET /reports/getSharePointSiteUsageDetail(date={value}): Reports.Read.All
 GET /reports/getSharePointSiteUsageDetail(period={value}): Reports.Read.All
+GET /reports/getTeamsUserActivityUserDetail(date={value}): Reports.Read.All
 GET /reports/getTeamsUserActivityUserDetail(period={value}): Reports.Read.All
 GET /security/secureScores: SecurityEvents.Read.All SecurityEvents.ReadWrite.All
 GET /security/secureScores/{id}: SecurityEvents.Read.All SecurityEvents.ReadWrite.All
@@ -230,6 +234,7 @@ GET /devices/{id}/registeredUsers: Device.Read.All Directory.Read.All Directory.
 GET /directoryRoleTemplates: Directory.Read.All Directory.ReadWrite.All RoleManagement.Read.Directory RoleManagement.ReadWrite.Directory
 GET /policies/adminConsentRequestPolicy: Directory.Read.All Directory.ReadWrite.All Policy.Read.All Policy.ReadWrite.ConsentRequest
 GET /policies/crossTenantAccessPolicy/default: Policy.Read.All Policy.ReadWrite.CrossTenantAccess
+GET /reports/getEmailActivityUserDetail(date={value}): Reports.Read.All
 GET /reports/getEmailActivityUserDetail(period={value}): Reports.Read.All
 GET /reports/getMailboxUsageStorage(period={value}): Reports.Read.All
 GET /reports/getOffice365ActivationsUserDetail: Reports.Read.All

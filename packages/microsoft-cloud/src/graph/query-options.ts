@@ -76,6 +76,8 @@ deviceManagement/deviceConfigurations: unsaid
 deviceManagement/detectedApps: unsaid
 # Search for sites
 sites: unsaid
+# sites: getAllSites, which names none: scripts use several
+sites/getAllSites: unsaid
 # List available drives
 sites/{id}/drives: expand select top orderby
 users/{id}/drives: expand select top orderby

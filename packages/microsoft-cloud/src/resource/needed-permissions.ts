@@ -63,10 +63,21 @@ POST /directory/deletedItems/{id}/restore: AdministrativeUnit.ReadWrite.All Appl
 `;
 let deletedItemsMap: PermissionMap | undefined;
 
+/** "sites: getAllSites": application permissions only. The table of the permission map would take its name for an id. */
+const allSites: Required = {
+  delegated: [],
+  application: ['Sites.Read.All', 'Sites.ReadWrite.All'].map((permission) => ({
+    permission,
+    alsoOneOf: [],
+    own: false,
+  })),
+};
+
 /** Where the permission map comes from. */
 type MapSource = Pick<World, 'graphPermissions'>;
 
 function listedFor(world: MapSource, method: Method, path: string): Required | undefined {
+  if (method === 'GET' && /^\/sites\/(?:microsoft\.graph\.)?getallsites(?:\(\))?$/i.test(path)) return allSites;
   const listed = required(world.graphPermissions.map(), method, path);
   if (!/^\/directory\/deleteditems\//i.test(path)) return listed;
   deletedItemsMap ??= buildPermissionMap(tableEntries(deletedItems));

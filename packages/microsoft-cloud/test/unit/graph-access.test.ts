@@ -37,6 +37,13 @@ const access = (permissions: string, request: string, more: Partial<Caller> = {}
 };
 
 describe('graphAccess', () => {
+  it.each(['/sites/getAllSites', '/sites/microsoft.graph.getAllSites()'])('opens %s to applications only', (path) => {
+    const asApplication = { isApplication: true, isAdmin: false };
+    expect(access('Sites.Read.All', `GET ${path}`)).toEqual({ allowed: false, lacks: 'permission' });
+    expect(access('Sites.Read.All', `GET ${path}`, asApplication)?.allowed).toBe(true);
+    expect(access('User.Read.All', `GET ${path}`, asApplication)?.allowed).toBe(false);
+  });
+
   it.each([
     ['User.Read.All', 'GET /users', true],
     ['User.Read.All', 'POST /users', false],

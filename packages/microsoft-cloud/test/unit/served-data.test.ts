@@ -121,6 +121,15 @@ it('lists teams with three properties, and returns all of one team', () => {
   expect(body).toMatchObject({ id: team?.['id'], memberSettings: { allowAddRemoveApps: true } });
 });
 
+it('lists all sites by a function as well', () => {
+  const sites = ask(premium, 'sites').rows;
+  expect(ask(premium, 'sites/getAllSites').rows).toEqual(sites);
+  expect(ask(premium, 'sites/microsoft.graph.getAllSites()?$select=id&$top=1').rows).toEqual([
+    { id: sites[0]?.['id'] },
+  ]);
+  expect(ask(premium, 'sites/getAllSites/nonsense').status).toBe(404);
+});
+
 it.each(['users/delta?$top=1', 'users?$top=1', 'users/delta?$deltatoken=latest'])(
   'continues no list of another tenant: %s',
   (address) => {

@@ -5,7 +5,7 @@ import { createEngine } from '../../src/graph/serve/engine.ts';
 import { declarations } from '../../src/population/graph/declarations.ts';
 import type { CustomerTenant } from '../../src/population/tenant.ts';
 import type { Caller } from '../../src/resource/caller.ts';
-import { rowsOrRefusal, startMs, viewOf, worldOf } from './tenant-view.ts';
+import { dayMs, rowsOrRefusal, startMs, viewOf, worldOf } from './tenant-view.ts';
 
 await loadTypes();
 
@@ -78,10 +78,13 @@ export function ask(customer: CustomerTenant | undefined, address: string): Answ
   }
 }
 
+/** The date some days before today, by the cloud's clock. */
+export const dateBefore = (days: number): string => new Date(startMs - days * dayMs).toISOString().slice(0, 10);
+
 /** A declared path with the first object of its set in place of the key. */
 export function addressOf(customer: CustomerTenant | undefined, path: string): string {
   const [home = '', ...rest] = path.split('/{id}');
-  if (rest.length === 0) return path.replace('{period}', 'D30');
+  if (rest.length === 0) return path.replace('{period}', 'D30').replace('{date}', dateBefore(4));
   const rows = ask(customer, home).rows;
   // The first user has no manager, and some users no licence. The first group is no team.
   const user = rows.slice(1).find(({ mail, userPrincipalName }) => mail === userPrincipalName);

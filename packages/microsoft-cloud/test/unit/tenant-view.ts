@@ -101,7 +101,10 @@ export function everything(view: TenantView): string {
       if (each.kind === 'set') return JSON.stringify([each.path, keys, rowsOrRefusal(view, each.path, ...keys)]);
       if (each.kind === 'singleton') return JSON.stringify([each.path, keys, each.row(view, ...keys)]);
       if (each.kind === 'references') return JSON.stringify([each.path, keys, each.ids(view, ...keys)]);
-      return each.kind === 'report' ? JSON.stringify([each.path, each.lines(view, 'D7')]) : '';
+      const reported = each.path.includes('{date}')
+        ? new Date(view.todayMs - 4 * dayMs).toISOString().slice(0, 10)
+        : 'D7';
+      return each.kind === 'report' ? JSON.stringify([each.path, each.lines(view, reported)]) : '';
     }),
   );
   return lines.join('\n');

@@ -145,6 +145,8 @@ function nextState(state: State, segment: string, reading: Reading): State | Tar
   const part = partOf(segment);
   const called = callOf(state, part, reading);
   if (called !== undefined) return called;
+  const listed = listFunction(state, part, reading);
+  if (listed !== undefined) return listed;
   if (isQualified(part.name)) return castOrOperation(state, part, reading);
   if (state.isList) return isOperation(part, reading) ? operation(state, part) : keyed(state, plainKey(segment));
   const property = state.type.find(part.name);
@@ -211,6 +213,14 @@ function plainReport(state: State, name: string, catalog: Catalog): State | unde
   const pattern = `${state.pattern}/${name}`.toLowerCase();
   if (catalog.at(pattern)?.kind !== 'report') return undefined;
   return { ...state, isList: true, pattern, steps: [...state.steps, { kind: 'call', name, pattern, values: [] }] };
+}
+
+/** A function of a list that returns another list: `sites/getAllSites`. */
+function listFunction(state: State, { name }: Part, { schema, catalog }: Reading): State | undefined {
+  if (!state.isList) return undefined;
+  const short = name.replace(/^(?:microsoft\.)?graph\./i, '');
+  const declared = catalog.at(`${state.pattern}/${short}`);
+  return declared?.kind === 'set' ? placed(state, short, true, schema.type(declared.type)) : undefined;
 }
 
 function castOrOperation(state: State, part: Part, reading: Reading): State | Target {

@@ -2,7 +2,7 @@ import { dayMs } from '../../clock.ts';
 import type { Row } from '../../graph/declaration.ts';
 import { between, pick, type Random } from '../../seeded.ts';
 import { type DeviceData, devicesOf } from './device-data.ts';
-import { idOf, perTenant, randomOf, type TenantFacts, time } from './facts.ts';
+import { dateOf, idOf, perTenant, randomOf, type TenantFacts, time } from './facts.ts';
 import { hasEntraP2 } from './licensing.ts';
 import { conditionalAccessOf, type PolicyData } from './policy-data.ts';
 import { afterwards, logDays, mostOf, signInId } from './latest-sign-in.ts';
@@ -55,6 +55,14 @@ export const signInsOf = perTenant((facts): readonly SignInData[] => {
   );
   return found.toSorted((left, right) => right.atMs - left.atMs);
 });
+
+/** Names of the users who signed in on a date. */
+export const usersActiveOn = (facts: TenantFacts, date: string): ReadonlySet<string> =>
+  new Set(
+    signInsOf(facts)
+      .filter(({ atMs, errorCode }) => errorCode === 0 && dateOf(atMs) === date)
+      .map(({ profile }) => profile.user.userPrincipalName),
+  );
 
 function signInsOfUser(
   facts: TenantFacts,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ask, premium } from '../served-engine.ts';
+import { ask, dateBefore, premium } from '../served-engine.ts';
 
 const json = '$format=application/json';
 const beta = (address: string) => ask(premium, `../beta/reports/${address}`);
@@ -85,4 +85,60 @@ describe('a usage report as JSON', () => {
   ])('refuses what its page does not name: %s', (address) => {
     expect(beta(address).status).toBe(400);
   });
+});
+
+describe('a usage report about one date', () => {
+  const usersOn = (days: number) =>
+    beta(`getOffice365ActiveUserDetail(date=${dateBefore(days)})?${json}`).rows.map((row) => row['userPrincipalName']);
+
+  it('lists the users who signed in on the date', () => {
+    const signIns = ask(premium, 'auditLogs/signIns').rows;
+    const licensed = beta(`getOffice365ActiveUserDetail(period='D180')?${json}`).rows;
+    const expectedOn = (days: number) =>
+      licensed
+        .map((row) => row['userPrincipalName'])
+        .filter((name) =>
+          signIns.some(
+            ({ userPrincipalName, createdDateTime, status }) =>
+              userPrincipalName === String(name).toLowerCase() &&
+              String(createdDateTime).startsWith(dateBefore(days)) &&
+              (status as { readonly errorCode: number }).errorCode === 0,
+          ),
+        );
+    const days = Array.from({ length: 27 }, (_, at) => at + 2);
+    expect(days.map(usersOn)).toEqual(days.map(expectedOn));
+    expect(usersOn(5).length).toBeGreaterThan(0);
+    expect(usersOn(5).length).toBeLessThan(licensed.length);
+  });
+
+  it('lists the sites whose last activity was on the date, over a period of one day', () => {
+    const all = beta(`getSharePointSiteUsageDetail(period='D30')?${json}`).rows;
+    const days = Array.from({ length: 24 }, (_, at) => at + 4);
+    const found = days.flatMap((at) => beta(`getSharePointSiteUsageDetail(date=${dateBefore(at)})?${json}`).rows);
+    expect(found.length).toBeGreaterThan(0);
+    for (const row of found) expect(row).toMatchObject({ reportRefreshDate: dateBefore(2), reportPeriod: '1' });
+    const lastDays = days.map(dateBefore);
+    expect(found.map((row) => row['siteId']).toSorted()).toEqual(
+      all
+        .filter((row) => lastDays.includes(String(row['lastActivityDate'])))
+        .map((row) => row['siteId'])
+        .toSorted(),
+    );
+  });
+
+  it('is a CSV file, and has no lines yet about yesterday', () => {
+    expect(ask(premium, `reports/getEmailActivityUserDetail(date=${dateBefore(28)})`).status).toBe(302);
+    expect([2, 1].map((days) => usersOn(days).length > 0)).toEqual([true, false]);
+  });
+
+  it.each([dateBefore(0), dateBefore(-1), dateBefore(29), '2026-13-01', '20-11-2026', "'D7'"])(
+    'is not about %s',
+    (date) => {
+      expect(beta(`getOffice365ActiveUserDetail(date=${date})`)).toMatchObject({
+        status: 400,
+        code: 'InvalidArgument',
+        message: `Invalid date value specified: ${date.replaceAll("'", '')}. Only support data for the past 28 days.`,
+      });
+    },
+  );
 });

@@ -54,6 +54,13 @@ export const collaborationSets: readonly Declaration[] = [
     searched: ['displayName', 'name'],
     named: siteNamed,
   }),
+  {
+    kind: 'set',
+    path: 'sites/getAllSites',
+    type: 'microsoft.graph.site',
+    rows: (tenant) => tenant.rows('sites'),
+    live: true,
+  },
   entitySet('sites/{id}/drives', 'drive', drivesOfSite),
   singleton('sites/{id}/drive', 'drive', (facts, key) => drivesOfSite(facts, key)[0]),
   entitySet('drives', 'drive', (facts) => sitesOf(facts).map((site) => driveRow(facts, site))),

@@ -1,6 +1,7 @@
 import type { EntitySet, References, Report, Row, Singleton } from '../../../graph/declaration.ts';
 import { GraphError } from '../../../graph/graph-error.ts';
-import { factsOf, type TenantFacts } from '../facts.ts';
+import { dayMs } from '../../../clock.ts';
+import { dateOf, factsOf, type TenantFacts } from '../facts.ts';
 
 type More<T> = Partial<Omit<T, 'kind' | 'path' | 'type'>>;
 
@@ -55,6 +56,41 @@ const periods: ReadonlyMap<string, number> = new Map([
 ]);
 
 type Lines = readonly (readonly string[])[];
+
+/** Days of which there are reports about one date. Source: issue 8946 of microsoftgraph/microsoft-graph-docs, with the text. */
+const reportedDays = 28;
+
+/**
+ * Declares a usage report about one date.
+ * @param wasActive whether a line of the report is about somebody, or a site, that was active on the date.
+ */
+export const dateReport = (
+  name: string,
+  lines: (facts: TenantFacts, period: { readonly todayMs: number; readonly days: number }) => Lines,
+  wasActive: (facts: TenantFacts, date: string) => (line: readonly string[]) => boolean,
+  more: Pick<Report, 'pageSize'> = {},
+): Report => ({
+  ...more,
+  kind: 'report',
+  path: `reports/${name}(date={date})`,
+  refresh: 'daily',
+  lines: (tenant, date = '') => {
+    const { todayMs } = tenant;
+    const dateMs = /^\d{4}-\d\d-\d\d$/.test(date) ? Date.parse(date) : Number.NaN;
+    if (!(dateMs < todayMs && dateMs >= todayMs - reportedDays * dayMs))
+      throw new GraphError(
+        400,
+        'InvalidArgument',
+        `Invalid date value specified: ${date.slice(0, 20)}. Only support data for the past ${reportedDays} days.`,
+      );
+    const facts = factsOf(tenant);
+    const [head = [], ...rows] = lines(facts, { todayMs: dateMs + dayMs, days: 1 });
+    const refreshDate = dateOf(todayMs - 2 * dayMs);
+    // Yesterday is not in the reports yet.
+    if (date > refreshDate) return [head];
+    return [head, ...rows.filter(wasActive(facts, date)).map(([, ...rest]) => [refreshDate, ...rest])];
+  },
+});
 
 /** Declares a usage report over a period of 7, 30, 90 or 180 days. */
 export const periodReport = (

@@ -1,5 +1,5 @@
 import type { Declaration, Row, TenantView } from '../../../graph/declaration.ts';
-import { factsOf } from '../facts.ts';
+import { factsOf, type TenantFacts } from '../facts.ts';
 import { subscribedSkuRows } from '../licensing.ts';
 import { companySubscriptionRows, contactRows, domainRows, organizationRow } from '../tenant-rows.ts';
 import {
@@ -12,7 +12,8 @@ import {
   sharePointSiteUsageDetail,
   teamsUserActivityUserDetail,
 } from '../usage-reports.ts';
-import { entitySet, periodReport } from './declare.ts';
+import { usersActiveOn } from '../sign-in-data.ts';
+import { dateReport, entitySet, periodReport } from './declare.ts';
 
 /** Clients can assign licences, so the used units are counted when they are read. */
 function subscribedSkus(tenant: TenantView): readonly Row[] {
@@ -45,6 +46,20 @@ export const tenantSets: readonly Declaration[] = [
   entitySet('contacts', 'orgContact', contactRows, { queries: 'directory', searched: ['displayName', 'mail'] }),
 ];
 
+/** Users who signed in on the date, in a report whose lines have the name of the user in a column. */
+const whoSignedIn =
+  (column: number) =>
+  (facts: TenantFacts, date: string): ((line: readonly string[]) => boolean) => {
+    const users = usersActiveOn(facts, date);
+    return (line) => users.has(line[column] ?? '');
+  };
+
+/** Sites whose last activity was on the date. */
+const whatChanged =
+  (_facts: TenantFacts, date: string) =>
+  (line: readonly string[]): boolean =>
+    line[5] === date;
+
 export const reportSets: readonly Declaration[] = [
   periodReport('getMailboxUsageDetail', mailboxUsageDetail),
   periodReport('getMailboxUsageStorage', mailboxUsageStorage, { pageSize: 'whole' }),
@@ -53,6 +68,11 @@ export const reportSets: readonly Declaration[] = [
   periodReport('getOneDriveUsageAccountDetail', oneDriveUsageAccountDetail),
   periodReport('getSharePointSiteUsageDetail', sharePointSiteUsageDetail),
   periodReport('getTeamsUserActivityUserDetail', teamsUserActivityUserDetail, { pageSize: 2000 }),
+  dateReport('getEmailActivityUserDetail', emailActivityUserDetail, whoSignedIn(1)),
+  dateReport('getOffice365ActiveUserDetail', activeUserDetail, whoSignedIn(1)),
+  dateReport('getOneDriveUsageAccountDetail', oneDriveUsageAccountDetail, whatChanged),
+  dateReport('getSharePointSiteUsageDetail', sharePointSiteUsageDetail, whatChanged),
+  dateReport('getTeamsUserActivityUserDetail', teamsUserActivityUserDetail, whoSignedIn(4), { pageSize: 2000 }),
   {
     kind: 'report',
     path: 'reports/getOffice365ActivationsUserDetail',
