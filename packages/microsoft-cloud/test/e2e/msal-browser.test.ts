@@ -8,6 +8,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RunningCloud } from '../../src/index.ts';
 import { account, adminToken, call, startTrustedCloud } from '../../src/testing.ts';
 
+declare module 'vitest' {
+  interface TaskMeta {
+    skipReason?: string;
+  }
+}
+
 const program = process.env['PTB_CHROMIUM'] ?? '/usr/bin/chromium';
 const skipped = existsSync(program)
   ? {}
