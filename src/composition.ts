@@ -110,14 +110,15 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
   const resources = createResourceRegistry(cloud, settings.RESOURCES);
   const limiter = new Limiter(tuning.resourceConcurrency);
   const tenantTags = new TableTenantTags(() => storage.table(tenantTagsTable), runtime);
-  const own = { resources, limiter, tenantSlots: new Limiter(tuning.tenantConcurrency), ...audits, tenantTags };
+  const notifications = createNotifications({ ...runtime, storage }, settings);
+  const notices = { notifications, notifier: notifications.notifier };
+  const tenantSlots = new Limiter(tuning.tenantConcurrency);
+  const own = { resources, limiter, tenantSlots, ...audits, tenantTags, ...notices };
   const shared = { ...runtime, ...own, policy: callers.policy, tokens: broker, partnerTenantId };
   const directory: TenantDirectory = createDirectory(shared, storage, settings);
-  const notifications = createNotifications(runtime, settings.NOTIFICATION_WEBHOOK, settings.NOTIFICATION_FORM);
-  const { notifier } = notifications;
   const readableBy = (person: Caller) => readableTenants({ callers, directory, tenantTags }, person);
   const dashboardUrl = dashboardAddress(environment);
-  const approvals = createApprovals({ ...shared, storage, notifier, readableBy, dashboardUrl, signInClientId });
+  const approvals = createApprovals({ ...shared, storage, readableBy, dashboardUrl, signInClientId });
   const gated = { ...shared, approvals, directory, tokens: new GatedTokens({ ...shared, directory }) };
   const permissionMap = new MapStore({ ...runtime, blobs: new MapBlobs(() => storage.container(mapContainer)) });
   return {
@@ -136,8 +137,7 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
     approvals,
     runs: createRuns({ ...runtime, storage }),
     tuning: tuning.runs,
-    health: createHealth({ ...gated, credentials, broker, notifications, permissionMap }),
-    notifier,
+    health: createHealth({ ...gated, credentials, broker, permissionMap }),
     permissionMap,
   };
 }

@@ -14,6 +14,7 @@ import type { HealthReporter } from './lib/health/health-reporter.ts';
 import type { ResourceRegistry } from './lib/model/resources.ts';
 import type { TokenSource } from './lib/model/token.ts';
 import type { Notifier } from './lib/notifications/notice.ts';
+import type { Notifications } from './lib/notifications/notifications.ts';
 import type { Runs } from './lib/runs/runs.ts';
 import type { RunTuning } from './lib/runs/start-run.ts';
 import type { Clock, Random } from './lib/runtime/clock.ts';
@@ -66,6 +67,7 @@ export interface Services extends Runtime {
   readonly tuning: RunTuning;
   readonly health: HealthReporter;
   readonly notifier: Notifier;
+  readonly notifications: Pick<Notifications, 'deliverDue' | 'purge'>;
   /** The permission map by which requests to Microsoft Graph are judged. */
   readonly permissionMap: MapStore;
 }

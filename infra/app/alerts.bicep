@@ -138,6 +138,17 @@ var rules = [
     threshold: 0
   }
   {
+    name: 'notices-undelivered'
+    title: 'A target does not receive notices'
+    description: 'A webhook did not accept a notice within a day, or answered 410 and gets none any more. GET /api/health names the target and the reason.'
+    severity: 2
+    query: '${events}| where event in ("notice.given_up", "notice.target_gone")'
+    frequency: 'PT15M'
+    window: 'PT15M'
+    operator: 'GreaterThan'
+    threshold: 0
+  }
+  {
     name: 'secret-read-by-another'
     title: 'Somebody other than the app read a secret'
     description: 'Expected while `ptb setup`, `ptb consent` or `ptb doctor` runs. Otherwise an incident.'

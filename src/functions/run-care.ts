@@ -13,11 +13,21 @@ const timerIsOff = (job: string): boolean => isFunctionDisabled(scheduleName(job
 
 const warnOfPermissions = createPermissionWarnings(jobRegistry.list());
 
+/** Repairs runs and approvals, and delivers notices meanwhile: a receiver may be slow. */
+async function watch(services: Services, orchestrations: Orchestrations): Promise<void> {
+  const delivered = services.notifications.deliverDue();
+  try {
+    await repair(services, orchestrations);
+  } finally {
+    await delivered;
+  }
+}
+
 /**
  * Starts missed runs, resumes runs whose start failed, and closes runs whose orchestration ended unexpectedly. Repairs
  * approvals as well, first: that takes seconds, and runs may take minutes.
  */
-async function watch(services: Services, orchestrations: Orchestrations): Promise<void> {
+async function repair(services: Services, orchestrations: Orchestrations): Promise<void> {
   await watchApprovals({ ...services.approvals, log: services.log, orchestrations }).catch((thrown: unknown) =>
     services.log.log('error', 'approval.watch_failed', errorFields(thrown)),
   );
@@ -26,8 +36,11 @@ async function watch(services: Services, orchestrations: Orchestrations): Promis
   warnOfPermissions(await services.permissionMap.current(), services.log);
 }
 
-/** Deletes runs that are older than RUN_RETENTION_DAYS. */
+/** Deletes runs that are older than RUN_RETENTION_DAYS, and old notices. */
 async function purge(services: Services, orchestrations: Orchestrations): Promise<void> {
+  await services.notifications
+    .purge()
+    .catch((thrown: unknown) => services.log.log('error', 'notice.purge_failed', errorFields(thrown)));
   const retentionDays = services.settings.RUN_RETENTION_DAYS;
   await purgeRuns({ ...runDeps(services, orchestrations), retentionDays, timerIsOff });
 }

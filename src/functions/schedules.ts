@@ -14,17 +14,18 @@ import { durableTimer } from './timer.ts';
 /** Timers may fire slightly before the scheduled second. */
 const earlyMs = 1_000;
 
+/** The latest time of the schedule. */
+const scheduledAtMs = (job: Job, nowMs: number): number => job.schedule?.latestAtMs(nowMs + earlyMs) ?? nowMs;
+
 /**
  * Starts the run for the latest time of the schedule, even if the host was down then and the timer fires late. A second
  * firing for the same window finds the run and does nothing.
  */
 export async function startScheduled(services: Services, job: Job, orchestrations: Orchestrations): Promise<void> {
-  const nowMs = services.clock.nowMs();
-  const scheduledAtMs = job.schedule?.latestAtMs(nowMs + earlyMs) ?? nowMs;
   try {
     await startRun(runDeps(services, orchestrations), {
       job: job.name,
-      window: scheduledWindow(scheduledAtMs),
+      window: scheduledWindow(scheduledAtMs(job, services.clock.nowMs())),
       startedBy: 'timer',
     });
   } catch (thrown) {
@@ -39,8 +40,12 @@ export async function fireSchedule(services: Services, job: Job, orchestrations:
     await startScheduled(services, job, orchestrations);
   } catch (thrown) {
     const { code } = toBrokerError(thrown);
+    const nowMs = services.clock.nowMs();
     const notice: Notice = {
-      severity: 'error',
+      kind: 'schedule.failed',
+      key: `${job.name} ${scheduledAtMs(job, nowMs)}`,
+      severity: 'critical',
+      atMs: nowMs,
       title: `The scheduled run of ${job.name} could not be started: ${errorTable[code].title}`,
       text:
         'The broker retries every five minutes for six hours. ' +

@@ -3,6 +3,7 @@ import type { CloudDocument } from 'microsoft-cloud';
 import { expect, vi } from 'vitest';
 import { callerTokens, fullCaller } from '../../src/cli/demo/caller-token.ts';
 import { guid } from '../support/audit-entries.ts';
+import { noticeOf } from '../support/notices.ts';
 import { claims, KeyServer, newSigningKey, signJwt } from '../support/token-forge.ts';
 import type { TestOperator } from '../e2e/credential/operator.ts';
 import { type App, compose, heldWork, surroundings, tokenFor } from './composed.ts';
@@ -46,12 +47,12 @@ export function settingRows(operator: TestOperator, folder: string, opened: Open
     RUN_RETENTION_DAYS: passedOn('RUN_RETENTION_DAYS', '42', 42),
     NOTIFICATION_WEBHOOK: {
       value: 'https://hooks.example/incoming',
-      effect: async (app) => (await noticeOf(app)).map(({ url }) => url),
+      effect: async (app) => (await noticesOf(app)).map(({ url }) => url),
       is: ['https://hooks.example/incoming'],
     },
     NOTIFICATION_FORM: {
       value: 'slack',
-      effect: async (app) => (await noticeOf(app)).map(({ body }) => Object.keys(body)),
+      effect: async (app) => (await noticesOf(app)).map(({ body }) => Object.keys(body)),
       is: [['text']],
     },
     ...storageRows(opened),
@@ -66,13 +67,13 @@ const passedOn = (name: keyof SettingRows, value: string, is: unknown): SettingR
 });
 
 /** Sends a notice to a webhook that is not there. @returns the requests. */
-async function noticeOf({ services }: App): Promise<{ url: string; body: object }[]> {
+async function noticesOf({ services }: App): Promise<{ url: string; body: object }[]> {
   const notices: { url: string; body: object }[] = [];
   vi.stubGlobal('fetch', async (url: string, init: RequestInit) => {
     notices.push({ url, body: JSON.parse(String(init.body)) as object });
     return new Response('', { status: 202 });
   });
-  await services.notifier.send({ severity: 'info', title: 'title', text: 'text', facts: [] });
+  await services.notifier.send(noticeOf('probe'));
   return notices;
 }
 

@@ -43,7 +43,7 @@ describe('the activity announce-run', () => {
 
   it('sends the notice', async () => {
     expect(await callActivity('announce-run', { runId })).toEqual({ announced: true });
-    expect(notices).toMatchObject([{ severity: 'error', title: expect.stringContaining('probe') as string }]);
+    expect(notices).toMatchObject([{ severity: 'critical', title: expect.stringContaining('probe') as string }]);
     expect(run.logger.events()).toEqual([]);
   });
 

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import type { Services } from '../../src/composition.ts';
 import type { TimerDefinition } from '../../src/functions/timer.ts';
@@ -15,6 +16,8 @@ vi.mock('../../src/functions/timer.ts', () => ({
 }));
 
 const dayMs = 86_400_000;
+const deliverDue = vi.fn<() => Promise<void>>(async () => undefined);
+const purge = vi.fn<() => Promise<void>>(async () => undefined);
 
 async function stage(settings: Partial<Services['settings']>) {
   const run = await stageRun(async () => []);
@@ -25,6 +28,7 @@ async function stage(settings: Partial<Services['settings']>) {
     runs: { ...run.deps.runs, schedules: new MemoryScheduleLog() },
     tuning: { batchSize: 100, groupSize: 10, rounds: 3, retryDelaySeconds: 60 },
     notifier: { send: async () => undefined },
+    notifications: { deliverDue, purge },
     permissionMap: { current: run.deps.permissionMap },
     settings,
   } as unknown as Services;
@@ -37,6 +41,7 @@ beforeAll(async () => {
 });
 // The app's own jobs have schedules. Without their timers, only the run of the test concerns the watchdog.
 beforeEach(() => {
+  vi.clearAllMocks();
   for (const job of ['access-check', 'licence-report', 'mfa-report', 'secret-expiry-report'])
     vi.stubEnv(`AzureWebJobs.schedule-${job}.Disabled`, 'true');
   return () => vi.unstubAllEnvs();
@@ -72,4 +77,22 @@ it('watch-runs closes a run whose orchestration ended unexpectedly, and purge-ru
   expect(await runLog.find(runId)).toMatchObject({ status: 'running' });
   await fire('watch-runs');
   expect(await runLog.find(runId)).toMatchObject({ status: 'failed' });
+});
+
+it('watch-runs delivers notices and waits for it, also when it cannot repair, and purge-runs deletes old ones', async () => {
+  const { fire, runLog } = await stage({ RUN_RETENTION_DAYS: 10, AUDIT_RETENTION_DAYS: 100 });
+  await fire('watch-runs');
+  expect([deliverDue.mock.calls.length, purge.mock.calls.length]).toEqual([1, 0]);
+  runLog.broken = true;
+  let isDelivered = false;
+  deliverDue.mockImplementationOnce(async () => {
+    await sleep(20);
+    isDelivered = true;
+  });
+  await expect(fire('watch-runs')).rejects.toMatchObject({ code: 'storage_unavailable' });
+  expect(isDelivered).toBe(true);
+  runLog.broken = false;
+  purge.mockImplementationOnce(() => Promise.reject(new Error('no storage')));
+  await fire('purge-runs');
+  expect([deliverDue.mock.calls.length, purge.mock.calls.length]).toEqual([2, 1]);
 });

@@ -61,7 +61,9 @@ describe('a schedule timer', () => {
       await expect(fired).rejects.toMatchObject({ code: 'storage_unavailable' });
       expect(notices).toMatchObject([
         {
-          severity: 'error',
+          kind: 'schedule.failed',
+          key: `licence-report ${Date.parse('2026-11-24T05:00:00Z')}`,
+          severity: 'critical',
           title: expect.stringMatching(/licence-report.*storage account/) as string,
           text: expect.stringMatching(/every five minutes for six hours.*ptb run licence-report/) as string,
         },

@@ -58,7 +58,11 @@ function noticeOf(approval: Approval, dashboardUrl: string | undefined): Notice 
   const people = terms.count === 1 ? 'Another person' : `${terms.count} other people`;
   const where = dashboardUrl === undefined ? `\`ptb approvals show ${id}\`` : `${dashboardUrl}#/approvals/${id}`;
   return {
+    kind: 'approval.needed',
+    key: id,
     severity: 'warning',
+    tenantId: subject.tenantId,
+    atMs: approval.askedAtMs,
     title: `Approval needed: ${subject.rule}`,
     text: `${people} must approve the request before ${new Date(expiresAtMs).toISOString()}. Decide here: ${where}`,
     facts: [

@@ -11,7 +11,7 @@ import { errorFields, type Logger, scrub } from '../runtime/log.ts';
 
 /** After a notice, the same caller, rule and tenant send no other for this long. Log and audit have every use. */
 const quietMs = 10 * 60_000;
-/** A chat that does not answer must not delay an emergency for longer. */
+/** Storage that does not answer must not delay an emergency for longer. */
 const longestWaitMs = 3_000;
 
 /** What is done in an emergency. */
@@ -51,7 +51,8 @@ export class EmergencyNotices {
 
   /**
    * Logs the use of the rule, which an alert rule looks for, and sends a notice, at most every ten minutes for one caller,
-   * rule and tenant. The one for the sixth tenant is the last: it says that more may follow. Waits up to three seconds for the chat. Never throws.
+   * rule and tenant. The one for the sixth tenant is the last: it says that more may follow. Waits up to three seconds until the
+   * notice is stored. Never throws.
    */
   async tell(emergency: Emergency, { caller, log }: Using): Promise<void> {
     const { clock, notifier } = this.#deps;
@@ -61,7 +62,7 @@ export class EmergencyNotices {
     if (tenants.has(tenantId) || tenants.size > mostTenants) return;
     tenants.add(tenantId);
     try {
-      const notice = noticeOf(emergency, caller, tenants.size > mostTenants);
+      const notice = noticeOf(emergency, { caller, atMs: clock.nowMs(), moreFollow: tenants.size > mostTenants });
       await withDeadline(clock, longestWaitMs, () => notifier.send(notice));
     } catch (thrown) {
       // A notice that is late may still arrive. One that failed is sent with the next use.
@@ -80,16 +81,23 @@ export class EmergencyNotices {
   }
 }
 
+/** The key has the time in steps, so that uses on several instances are one notice. */
 function noticeOf(
   { rule, reason, tenantId, resource, request }: Emergency,
-  { name, objectId, applicationId }: Caller,
-  moreFollow: boolean,
+  use: { readonly caller: Caller; readonly atMs: number; readonly moreFollow: boolean },
 ): Notice {
+  const { caller, atMs, moreFollow } = use;
+  const { name, objectId, applicationId } = caller;
+  const step = Math.floor(atMs / quietMs);
   const more = moreFollow
     ? ` It has used the rule for ${mostTenants + 1} tenants within ${quietMs / 60_000} minutes. Notices about more tenants are left out.`
     : '';
   return {
-    severity: 'error',
+    kind: 'emergency.used',
+    key: [applicationId, objectId, rule, tenantId, step, moreFollow].join(' '),
+    severity: 'critical',
+    tenantId,
+    atMs,
     title: `Emergency rule used: ${rule}`,
     text: `${name} uses a rule for emergencies.${more} Find out whether the emergency is real: \`ptb audit --break-glass\` lists what was done.`,
     facts: [

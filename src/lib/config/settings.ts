@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { type Cloud, cloudNames, clouds, withEndpoints } from '../model/clouds.ts';
 import { BrokerError } from '../model/errors.ts';
-import { webhookForms } from '../notifications/webhook-bodies.ts';
+import { webhookForms } from '../notifications/webhook-forms.ts';
 import { Secret } from '../model/secret.ts';
 import { type DomainName, parseDomainName, parseGuid, parseTenantId, type TenantId } from '../model/identifiers.ts';
 

@@ -35,7 +35,6 @@ export function createHealth({
   log,
 }: HealthDeps): HealthReporter {
   const { cached, journal } = credentials;
-  const { notifier, problem } = notifications;
   return new HealthReporter({
     credentials: cached,
     credentialFailure: (application) => {
@@ -45,8 +44,8 @@ export function createHealth({
     },
     journal,
     policy,
-    watch: new StateWatch({ journal, clock, log, notifier }),
-    notificationProblem: problem,
+    watch: new StateWatch({ journal, clock, log, notifier: notifications.notifier }),
+    notifications,
     directory,
     permissionMap,
     evidence,

@@ -33,7 +33,7 @@ export interface HealthReport {
   readonly policy: PartHealth & { readonly state: PolicyState['state']; readonly rules: number };
   readonly storage: PartHealth;
   readonly keyVault: PartHealth & { readonly lastReadAt?: string };
-  /** Notices to a chat. `ok` if none are configured. */
+  /** Delivery of notices. `ok` if no target is configured. */
   readonly notifications: PartHealth;
   /** The domains in TENANTS_INCLUDE and TENANTS_EXCLUDE, as this instance last resolved them. */
   readonly tenants: PartHealth;
@@ -65,8 +65,8 @@ export interface HealthReporterDeps {
   readonly journal: CredentialJournal;
   readonly policy: PolicyStore;
   readonly watch: StateWatch;
-  /** Why no notices can be sent although the settings configure them. */
-  readonly notificationProblem: BrokerError | undefined;
+  /** Says what keeps notices from arriving, one sentence each. */
+  readonly notifications: { problems(): Promise<readonly string[]> };
   readonly directory: Pick<TenantDirectory, 'settingsWarnings'>;
   /** Reads the permission map in force. */
   readonly permissionMap: { inForce(): Promise<MapFacts> };
@@ -100,6 +100,7 @@ export class HealthReporter {
   async #check(): Promise<HealthReport> {
     const { policy, clock } = this.#deps;
     const mapRead = this.#attempt('storage_unavailable', () => this.#deps.permissionMap.inForce());
+    const noticesRead = this.#attempt('storage_unavailable', () => this.#deps.notifications.problems());
     const checkpointsRead = this.#attempt('storage_unavailable', () => this.#deps.evidence.state());
     const policyState = await policy.current();
     const checks: ApplicationCheck[] = [];
@@ -111,8 +112,8 @@ export class HealthReporter {
       policy: policyPart(policyState),
       storage: storagePart(checks),
       keyVault: keyVaultPart(checks),
-      notifications: notificationsPart(this.#deps.notificationProblem),
-      tenants: tenantsPart(this.#deps.directory.settingsWarnings()),
+      notifications: notificationsPart(await noticesRead),
+      tenants: warningsPart(this.#deps.directory.settingsWarnings()),
       permissionMap: mapPart(await mapRead),
       auditCheckpoints: await checkpointsRead.then(({ value, failure }) =>
         checkpointsPart(value, failure?.detail, clock),
@@ -189,13 +190,11 @@ function keyVaultPart(checks: readonly ApplicationCheck[]): HealthReport['keyVau
   };
 }
 
-function notificationsPart(failure: BrokerError | undefined): PartHealth {
-  if (failure === undefined) return { status: 'ok' };
-  const problem = `${failure.detail} No notices are sent until you correct this and restart the app.`;
-  return { status: 'degraded', problem };
+function notificationsPart({ value, failure }: { value?: readonly string[]; failure?: BrokerError }): PartHealth {
+  return warningsPart(value ?? (failure === undefined ? [] : [failure.detail]));
 }
 
-function tenantsPart(warnings: readonly string[]): PartHealth {
+function warningsPart(warnings: readonly string[]): PartHealth {
   return warnings.length === 0 ? { status: 'ok' } : { status: 'degraded', problem: warnings.join(' ') };
 }
 

@@ -74,7 +74,7 @@ export class StateWatch {
       advice: finding?.advice,
     });
     // Not awaited: it must not delay the health report.
-    void this.#sendNotice(noticeOf(health));
+    void this.#sendNotice(noticeOf(health, this.#clock.nowMs()));
   }
 
   async #sendNotice(notice: Notice): Promise<void> {
@@ -106,11 +106,14 @@ export class StateWatch {
 }
 
 /** Describes the state for a chat, with advice. */
-function noticeOf({ application, state, findings, daysLeft, account }: CredentialHealth): Notice {
+function noticeOf({ application, state, findings, daysLeft, account }: CredentialHealth, atMs: number): Notice {
   const serious = findings.filter(({ severity }) => severity !== 'notice');
   const isHealthy = state.status === 'ok';
   return {
-    severity: isHealthy ? 'info' : state.status === 'degraded' ? 'warning' : 'error',
+    kind: 'credential.changed',
+    key: `${application} ${state.status} ${state.thresholdDays ?? ''} ${atMs}`,
+    severity: isHealthy ? 'info' : state.status === 'degraded' ? 'warning' : 'critical',
+    atMs,
     title: isHealthy
       ? `The credential "${application}" is healthy again`
       : `The credential "${application}" is ${state.status}`,

@@ -1,15 +1,45 @@
-/** A message for people, sent to a chat. Contains no secrets and nothing that only auditors may see. */
+import type { TenantId } from '../model/identifiers.ts';
+
+/** What notices tell of. */
+const noticeKinds = [
+  'run.failed',
+  'run.more-failures',
+  'schedule.failed',
+  'approval.needed',
+  'emergency.used',
+  'credential.changed',
+] as const;
+export type NoticeKind = (typeof noticeKinds)[number];
+
+/** From the least to the most serious. */
+export const severities = ['info', 'warning', 'critical'] as const;
+type Severity = (typeof severities)[number];
+
+/** A message for people and their systems. Contains no secrets and nothing that only auditors may see. */
 export interface Notice {
-  readonly severity: 'info' | 'warning' | 'error';
+  readonly kind: NoticeKind;
+  /** Tells notices of one kind apart: a second one with the same key is not sent. */
+  readonly key: string;
+  readonly severity: Severity;
+  /** The tenant that it is about, if it is about one. */
+  readonly tenantId?: TenantId;
+  /** When it happened. */
+  readonly atMs: number;
+  /** One sentence. */
   readonly title: string;
   /** One or two sentences: what happened, then what to do. */
   readonly text: string;
   readonly facts: readonly { readonly name: string; readonly value: string }[];
+  /** A page of the dashboard. */
+  readonly link?: string;
 }
 
 /** Sends notices. */
 export interface Notifier {
-  /** @throws BrokerError resource_error or throttled if the notice was not accepted. The caller sends it again later. */
+  /**
+   * Accepts a notice. From then on it is delivered without further help. To send it again changes nothing.
+   * @throws BrokerError storage_unavailable if it was not accepted. The caller sends it again later.
+   */
   send(notice: Notice): Promise<void>;
 }
 

@@ -1,30 +1,52 @@
-import { type BrokerError, toBrokerError } from '../model/errors.ts';
-import { errorFields, type Logger } from '../runtime/log.ts';
+import type { TableClient } from '@azure/data-tables';
 import type { Secret } from '../model/secret.ts';
+import type { Logger } from '../runtime/log.ts';
+import { once } from '../runtime/once.ts';
 import { type Notifier, silentNotifier } from './notice.ts';
-import type { WebhookForm } from './webhook-bodies.ts';
-import { createWebhookNotifier, type WebhookNotifierDeps } from './webhook-notifier.ts';
+import type { TargetDeps } from './target.ts';
+import type { WebhookForm } from './webhook-forms.ts';
 
-/** The notifier, and the configuration error if the webhook's address is unusable. */
+/** The notices of the app. */
 export interface Notifications {
   readonly notifier: Notifier;
-  readonly problem: BrokerError | undefined;
+  /** Delivers what is due. Never throws. */
+  deliverDue(): Promise<void>;
+  /** Deletes what is older than 30 days. @throws BrokerError storage_unavailable */
+  purge(): Promise<void>;
+  /** What keeps notices from arriving, one sentence each. @throws BrokerError storage_unavailable */
+  problems(): Promise<readonly string[]>;
+}
+
+export interface NotificationsDeps extends TargetDeps {
+  readonly log: Logger;
+  readonly background: (work: () => void) => void;
+  readonly storage: { table(name: string): Promise<TableClient> };
+}
+
+export interface NotificationSettings {
+  readonly NOTIFICATION_WEBHOOK?: Secret | undefined;
+  readonly NOTIFICATION_FORM?: WebhookForm | undefined;
 }
 
 /**
- * The notifier that the settings describe. An unusable address disables notices and nothing else. It is logged once, and
- * health reports `problem`.
+ * The notices that the settings describe. Without a target, nothing is loaded, stored or sent. With one, its settings are
+ * checked at once, in the background.
  */
-export function createNotifications(
-  deps: WebhookNotifierDeps & { readonly log: Logger },
-  address: Secret | undefined,
-  form?: WebhookForm,
-): Notifications {
-  if (address === undefined) return { notifier: silentNotifier, problem: undefined };
-  try {
-    return { notifier: createWebhookNotifier(deps, address, form), problem: undefined };
-  } catch (thrown) {
-    deps.log.log('warn', 'notifications.unusable', errorFields(thrown));
-    return { notifier: silentNotifier, problem: toBrokerError(thrown) };
-  }
+export function createNotifications(deps: NotificationsDeps, settings: NotificationSettings): Notifications {
+  if (settings.NOTIFICATION_WEBHOOK === undefined) return noNotifications([]);
+  const opened = once(async () => (await import('./open-notifications.ts')).openNotifications(deps, settings));
+  deps.background(() => void opened().catch(() => undefined));
+  return {
+    notifier: { send: async (notice) => (await opened()).notifier.send(notice) },
+    deliverDue: async () => (await opened()).deliverDue(),
+    purge: async () => (await opened()).purge(),
+    problems: async () => (await opened()).problems(),
+  };
 }
+
+export const noNotifications = (problems: readonly string[]): Notifications => ({
+  notifier: silentNotifier,
+  deliverDue: () => Promise.resolve(),
+  purge: () => Promise.resolve(),
+  problems: () => Promise.resolve(problems),
+});

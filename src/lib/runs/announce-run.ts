@@ -2,6 +2,7 @@ import { adviceFor } from '../model/advice.ts';
 import { errorTable } from '../model/errors.ts';
 import { outcomeWord, runOutcome } from '../model/outcomes.ts';
 import type { Notice, Notifier } from '../notifications/notice.ts';
+import type { Clock } from '../runtime/clock.ts';
 import { queryJob, type Run, type TenantRun } from './run.ts';
 import { previousRun } from './run-changes.ts';
 import type { RunId } from './run-id.ts';
@@ -10,6 +11,7 @@ import type { Runs } from './runs.ts';
 export interface AnnounceRunDeps {
   readonly runs: Pick<Runs, 'log'>;
   readonly notifier: Notifier;
+  readonly clock: Clock;
 }
 
 /**
@@ -17,7 +19,7 @@ export interface AnnounceRunDeps {
  * query: whoever asked waits for its answer.
  * Implements the activity `announce-run`; a throw makes the platform retry it.
  * @returns whether a notice was sent.
- * @throws BrokerError when the notifier rejects the message, or storage_unavailable.
+ * @throws BrokerError storage_unavailable.
  */
 export async function announceRun(
   deps: AnnounceRunDeps,
@@ -27,21 +29,26 @@ export async function announceRun(
   if (run === undefined || run.job === queryJob) return { announced: false };
   const notice = run.status === 'failed' ? failedNotice(run) : await moreFailuresNotice(deps, run);
   if (notice === undefined) return { announced: false };
-  await deps.notifier.send(notice);
+  const atMs = run.finishedAtMs ?? deps.clock.nowMs();
+  await deps.notifier.send({ ...notice, key: run.runId, atMs });
   return { announced: true };
 }
 
-function failedNotice(run: Run): Notice {
+/** What differs between notices about a run. */
+type RunNotice = Omit<Notice, 'key' | 'atMs'>;
+
+function failedNotice(run: Run): RunNotice {
   const { stoppedBy = { code: 'internal', detail: '' }, tenants } = run;
   return {
-    severity: 'error',
+    kind: 'run.failed',
+    severity: 'critical',
     title: `The run of ${run.job} was ${outcomeWord(runOutcome(run))}: ${errorTable[stoppedBy.code].title}`,
     text: `${stoppedBy.detail} ${adviceFor(stoppedBy.code, 'operator')}`.trim(),
     facts: [...factsOf(run), { name: 'Not attempted', value: String(tenants.notAttempted) }],
   };
 }
 
-async function moreFailuresNotice(deps: AnnounceRunDeps, run: Run): Promise<Notice | undefined> {
+async function moreFailuresNotice(deps: AnnounceRunDeps, run: Run): Promise<RunNotice | undefined> {
   // Only complete runs over all tenants are comparable.
   if (run.status !== 'completed' || run.scope !== 'all') return undefined;
   const before = await previousRun(deps.runs.log, run);
@@ -53,6 +60,7 @@ async function moreFailuresNotice(deps: AnnounceRunDeps, run: Run): Promise<Noti
     if (!known.has(tenant.tenantId)) newlyFailed.push(tenant);
   const reasons = Map.groupBy(newlyFailed, ({ code = 'internal' }) => code);
   return {
+    kind: 'run.more-failures',
     severity: 'warning',
     title: `${run.job}: ${run.tenants.failed} tenants failed, ${before.tenants.failed} in the previous run`,
     text: 'These tenants failed in this run but not in the previous one. The run shows the next step for each.',

@@ -33,7 +33,7 @@ export function startCare(operator: TestOperator) {
           current: async () => ({ policy: { rules: [], groups: new Map() }, state: 'current', loadedAtMs: 0 }),
         },
         watch: new StateWatch({ journal, clock, log }),
-        notificationProblem: undefined,
+        notifications: { problems: async () => [] },
         directory: { settingsWarnings: () => [] },
         permissionMap: { inForce: async () => ({ map: { permissions: [] }, origin: undefined }) },
         evidence: { state: async () => ({ state: 'off' }) },

@@ -102,13 +102,14 @@ describe('the alert rules', { timeout: 600_000, ...skippedBecause(noBicep) }, ()
     ['errors', 2, 'GreaterThan 5', 'PT15M', 'PT15M'],
     ['refusals', 3, 'GreaterThan 100', 'PT15M', 'PT15M'],
     ['emergency-rule-used', 1, 'GreaterThan 0', 'PT5M', 'PT5M'],
+    ['notices-undelivered', 2, 'GreaterThan 0', 'PT15M', 'PT15M'],
     ['secret-read-by-another', 1, 'GreaterThan 0', 'PT15M', 'PT15M'],
     ['secret-written-by-another', 1, 'GreaterThan 0', 'PT15M', 'PT15M'],
     ['secret-taken-away', 1, 'GreaterThan 0', 'PT15M', 'PT15M'],
     ['records-deleted-by-another', 1, 'GreaterThan 0', 'PT15M', 'PT15M'],
     ['blobs-changed-by-another', 1, 'GreaterThan 0', 'PT15M', 'PT15M'],
   ] as const)('raise %s with severity %i, if the count is %s in %s', (...expected) => {
-    expect(Object.keys(rules)).toHaveLength(14);
+    expect(Object.keys(rules)).toHaveLength(15);
     const [name] = expected;
     const { resource, query, operator, threshold } = rules[name]!;
     const { severity, windowSize, evaluationFrequency } = resource.properties ?? {};

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import type { Approval } from '../../../../src/lib/approvals/approval.ts';
 import { announceApproval } from '../../../../src/lib/approvals/announce-approval.ts';
+import { cleanNotice } from '../../../../src/lib/notifications/notice-content.ts';
 import { webhookBody } from '../../../../src/lib/notifications/webhook-bodies.ts';
 import { silentLogger } from '../../../../src/lib/runtime/log.ts';
 import { recordingLogger } from '../../../fakes/recording-logger.ts';
@@ -16,7 +17,9 @@ async function announced(reason: string) {
   await deps.approvalLog.create(approval({ reason }), undefined, 20);
   await announceApproval({ ...deps, log: silentLogger }, { approvalId: approval().id });
   expect(deps.notices).toHaveLength(1);
-  return deps.notices.flatMap((notice) => [webhookBody('slack', notice), webhookBody('teams', notice)]);
+  return deps.notices
+    .map(cleanNotice)
+    .flatMap((notice) => [webhookBody('slack', notice), webhookBody('teams', notice)]);
 }
 
 it('a notice holds one link: its own', async () => {
@@ -44,6 +47,10 @@ async function noticeOf(more: Partial<Approval> = {}, dashboardUrl?: string) {
 it('a notice says who must do what until when, and nothing of the request', async () => {
   const { id, subject } = approval();
   expect(await noticeOf({ reason: 'Ticket 4711' }, 'https://broker.example/api/dashboard')).toEqual({
+    kind: 'approval.needed',
+    key: id,
+    tenantId: subject.tenantId,
+    atMs: askedAtMs,
     severity: 'warning',
     title: `Approval needed: ${subject.rule}`,
     text: `Another person must approve the request before 2026-11-24T06:00:00.000Z. Decide here: https://broker.example/api/dashboard#/approvals/${id}`,

@@ -87,7 +87,7 @@ describe('meetCondition', () => {
     if (!('met' in outcome)) throw new Error('An emergency waits for nobody.');
     expect(outcome.met.facts).toEqual({ breakGlass: true, reason });
     await outcome.met.confirm();
-    expect(approvals.notices).toMatchObject([{ severity: 'error', title: `Emergency rule used: ${rule.name}` }]);
+    expect(approvals.notices).toMatchObject([{ severity: 'critical', title: `Emergency rule used: ${rule.name}` }]);
   });
 });
 

@@ -194,7 +194,7 @@ it('nearest is the smallest threshold of all known ends', () => {
 });
 
 describe('StateWatch', () => {
-  const severities = { ok: ['info', 'info'], degraded: ['warn', 'warning'], down: ['error', 'error'] } as const;
+  const severities = { ok: ['info', 'info'], degraded: ['warn', 'warning'], down: ['error', 'critical'] } as const;
 
   it.each(['ok', 'degraded', 'down'] as const)('logs and sends the change to %s with its finding', async (status) => {
     const sent: Notice[] = [];

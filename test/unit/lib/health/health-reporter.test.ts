@@ -23,7 +23,7 @@ let store: MemoryCredentialStore;
 let journal: MemoryCredentialJournal;
 let policy: PolicyState;
 let dead: BrokerError | undefined;
-let notificationProblem: BrokerError | undefined;
+let noticeProblems: () => readonly string[];
 let settingsWarnings: readonly string[];
 let checkpoints: () => CheckpointState;
 let permissionMap: () => Awaited<ReturnType<HealthReporterDeps['permissionMap']['inForce']>>;
@@ -35,7 +35,7 @@ beforeEach(async () => {
   journal = new MemoryCredentialJournal();
   policy = { policy: { rules: [], groups: new Map() }, state: 'current', loadedAtMs: 0 };
   dead = undefined;
-  notificationProblem = undefined;
+  noticeProblems = () => [];
   settingsWarnings = [];
   permissionMap = () => ({ map: { permissions: ['User.Read.All'] }, origin: undefined });
   checkpoints = () => ({ state: 'off' });
@@ -74,7 +74,7 @@ function reporter(): HealthReporter {
     journal,
     policy: { current: async () => policy },
     watch: new StateWatch({ journal, clock, log }),
-    notificationProblem,
+    notifications: { problems: async () => noticeProblems() },
     directory: { settingsWarnings: () => settingsWarnings },
     permissionMap: { inForce: async () => permissionMap() },
     evidence: { state: async () => checkpoints() },
@@ -151,15 +151,24 @@ describe('HealthReporter', () => {
   });
 
   it('reports degraded, not down, while notices cannot be sent', async () => {
-    notificationProblem = new BrokerError('config_invalid', 'NOTIFICATION_WEBHOOK: is not an https address.');
+    noticeProblems = () => ['The chat is gone.', 'So is the other.'];
     expect(await reporter().report()).toMatchObject({
       status: 'degraded',
       applications: [{ state: { status: 'ok' } }],
       notifications: {
         status: 'degraded',
-        problem:
-          'NOTIFICATION_WEBHOOK: is not an https address. No notices are sent until you correct this and restart the app.',
+        problem: 'The chat is gone. So is the other.',
       },
+    });
+  });
+
+  it('reports degraded while the outbox cannot be read', async () => {
+    noticeProblems = () => {
+      throw new BrokerError('storage_unavailable', 'The storage account did not answer.');
+    };
+    expect((await reporter().report()).notifications).toEqual({
+      status: 'degraded',
+      problem: 'The storage account did not answer.',
     });
   });
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { BrokerError, type ErrorCode } from '../../../../src/lib/model/errors.ts';
 import type { Notice } from '../../../../src/lib/notifications/notice.ts';
+import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { announceRun } from '../../../../src/lib/runs/announce-run.ts';
 import type { Run } from '../../../../src/lib/runs/run.ts';
 import { MemoryRunLog } from '../../../fakes/memory-run-log.ts';
@@ -46,7 +47,8 @@ function stage() {
     put,
     sent,
     runLog,
-    announce: (window: string) => announceRun({ runs: { log: runLog }, notifier }, { runId: `job@${window}` }),
+    announce: (window: string) =>
+      announceRun({ runs: { log: runLog }, notifier, clock: new FakeClock() }, { runId: `job@${window}` }),
   };
 }
 
@@ -61,7 +63,7 @@ describe('announceRun sends a notice', () => {
     expect(await announce('1')).toEqual({ announced: true });
     expect(sent).toMatchObject([
       {
-        severity: 'error',
+        severity: 'critical',
         title: expect.stringContaining('refresh token was revoked') as string,
         text: expect.stringMatching(/AADSTS50173.*ptb consent/s) as string,
       },

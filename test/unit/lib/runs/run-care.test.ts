@@ -151,7 +151,7 @@ describe('the watchdog', () => {
     orchestrations.states.set(runId, 'ended');
     await watch();
     expect(notices).toMatchObject([
-      { severity: 'error', title: expect.stringContaining('probe was stopped') as string },
+      { severity: 'critical', title: expect.stringContaining('probe was stopped') as string },
     ]);
     const deaf = await stage();
     deaf.notifier.send = async () => Promise.reject(new Error('the chat is down'));

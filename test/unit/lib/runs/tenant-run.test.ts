@@ -399,7 +399,7 @@ describe('finishRun', () => {
     expect(await finishRun(deps, { runId: other, stoppedBy })).toMatchObject({ status: 'cancelled' });
     expect((await runLog.find(other))?.stoppedBy).toBeUndefined();
     const send = async () => Promise.reject(new Error('nothing to tell'));
-    expect(await announceRun({ runs: { log: runLog }, notifier: { send } }, { runId: other })).toEqual({
+    expect(await announceRun({ runs: { log: runLog }, notifier: { send }, clock }, { runId: other })).toEqual({
       announced: false,
     });
   });

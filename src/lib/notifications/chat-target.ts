@@ -1,0 +1,24 @@
+import type { Secret } from '../model/secret.ts';
+import { digestOf, parseAddress, post, type Target, type TargetDeps } from './target.ts';
+import { formOf, webhookBody } from './webhook-bodies.ts';
+import type { WebhookForm } from './webhook-forms.ts';
+
+const setting = 'NOTIFICATION_WEBHOOK';
+
+/**
+ * The incoming webhook of a chat in Teams or Slack. Anybody who knows its address can post to it, so the address is a secret.
+ * @param form if absent, the address decides.
+ * @throws BrokerError config_invalid if the address is not an https address.
+ */
+export function createChatTarget(deps: TargetDeps, address: Secret, form?: WebhookForm): Target {
+  const url = parseAddress(setting, address);
+  const body = form ?? formOf(url);
+  const headers = { 'content-type': 'application/json' };
+  return {
+    name: 'chat',
+    title: 'The notification webhook',
+    setting,
+    addressDigest: digestOf(url),
+    send: (notice) => post(deps, url, headers, webhookBody(body, notice)),
+  };
+}

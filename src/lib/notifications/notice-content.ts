@@ -1,0 +1,23 @@
+import { createHash } from 'node:crypto';
+import { scrub } from '../runtime/log.ts';
+import { visibleText } from '../runtime/visible-text.ts';
+import type { Notice } from './notice.ts';
+
+/** The id of a notice for receivers and storage: 32 hexadecimal digits that follow from its kind and key. */
+export const noticeId = ({ kind, key }: Pick<Notice, 'kind' | 'key'>): string =>
+  createHash('sha256')
+    .update(JSON.stringify([kind, key]))
+    .digest('hex')
+    .slice(0, 32);
+
+/** The notice as it may be stored and sent: all text is scrubbed and cut to a readable length, and a fact is one line. */
+export const cleanNotice = (notice: Notice): Notice => ({
+  ...notice,
+  title: cut(scrub(notice.title), 150),
+  text: cut(scrub(notice.text), 1500),
+  facts: notice.facts
+    .slice(0, 20)
+    .map(({ name, value }) => ({ name: cut(scrub(name), 60), value: cut(visibleText(scrub(value)), 300) })),
+});
+
+const cut = (text: string, length: number): string => (text.length > length ? `${text.slice(0, length - 1)}…` : text);

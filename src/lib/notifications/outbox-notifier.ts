@@ -1,0 +1,48 @@
+import { errorFields, type Logger } from '../runtime/log.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Deliveries } from './deliveries.ts';
+import type { Notice, Notifier } from './notice.ts';
+import { cleanNotice } from './notice-content.ts';
+import type { Outbox } from './outbox.ts';
+import type { Target } from './target.ts';
+
+export interface OutboxNotifierDeps {
+  readonly outbox: Outbox;
+  readonly deliveries: Pick<Deliveries, 'deliverDue'>;
+  readonly targets: readonly Target[];
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Runs work that may outlive the current invocation. */
+  readonly background: (work: () => void) => void;
+}
+
+/** Puts notices into the outbox, and has them delivered at once. */
+export class OutboxNotifier implements Notifier {
+  readonly #deps: OutboxNotifierDeps;
+
+  constructor(deps: OutboxNotifierDeps) {
+    this.#deps = deps;
+  }
+
+  /**
+   * Stores the notice. While storage does not work, sends it to every target once: that the broker is down must become known.
+   * @throws BrokerError storage_unavailable if it could neither be stored nor sent to all.
+   */
+  async send(notice: Notice): Promise<void> {
+    const { outbox, deliveries, targets, clock, log, background } = this.#deps;
+    const clean = cleanNotice(notice);
+    try {
+      await outbox.add(
+        clean,
+        targets.map(({ name }) => name),
+        clock.nowMs(),
+      );
+    } catch (thrown) {
+      log.log('warn', 'notice.not_stored', { kind: notice.kind, ...errorFields(thrown) });
+      const outcomes = await Promise.all(targets.map((target) => target.send(clean)));
+      if (outcomes.every(({ is }) => is === 'delivered')) return;
+      throw thrown;
+    }
+    background(() => void deliveries.deliverDue());
+  }
+}

@@ -1,0 +1,61 @@
+import type { Notice } from './notice.ts';
+import type { TargetName } from './target.ts';
+
+/** A notice that a target has not received yet. */
+export interface Delivery {
+  readonly target: TargetName;
+  readonly noticeId: string;
+  readonly addedAtMs: number;
+  /** Number of attempts that were begun. */
+  readonly attempts: number;
+  /** Not tried again before. */
+  readonly nextAtMs: number;
+  /** Until then, one instance is sending it. 0: none is. */
+  readonly claimedUntilMs: number;
+  /** Why the last attempt failed. Ends a sentence that begins with the target. */
+  readonly reason: string;
+  /** The version that was read. */
+  readonly version: string;
+}
+
+/** What is known of a target beside its deliveries. */
+export interface TargetState {
+  /** The address that the rest is about. */
+  readonly addressDigest: string;
+  /** When the receiver answered 410. */
+  readonly stoppedAtMs?: number;
+  /** The receiver wants no request before. */
+  readonly pausedUntilMs?: number;
+}
+
+/** What health says about the deliveries of a target. */
+export interface Backlog {
+  readonly state: TargetState | undefined;
+  /** The delivery that waits longest. */
+  readonly oldest: Delivery | undefined;
+  /** Number of deliveries that were given up since the time that was asked for; at most 1,000. */
+  readonly givenUp: number;
+}
+
+/**
+ * Notices in storage, and for each target those that it has not received. Every method throws BrokerError
+ * `storage_unavailable`.
+ */
+export interface Outbox {
+  /** Stores a notice and one delivery for each target, atomically. @returns false if there was one with this id before. */
+  add(notice: Notice, targets: readonly TargetName[], nowMs: number): Promise<boolean>;
+  find(noticeId: string): Promise<Notice | undefined>;
+  /** The deliveries of a target, oldest first. */
+  waiting(target: TargetName): AsyncIterable<Delivery>;
+  /** Replaces a delivery. @returns the new version; undefined if it was changed or removed since it was read. */
+  change(delivery: Delivery): Promise<Delivery | undefined>;
+  /** Removes a delivery, whether or not it was changed. */
+  remove(delivery: Delivery): Promise<void>;
+  /** Moves a delivery to those that were given up. @returns false if it was changed or removed since it was read. */
+  giveUp(delivery: Delivery, nowMs: number): Promise<boolean>;
+  state(target: TargetName): Promise<TargetState | undefined>;
+  setState(target: TargetName, state: TargetState): Promise<void>;
+  backlog(target: TargetName, sinceMs: number): Promise<Backlog>;
+  /** Deletes notices that were added before a time, and what was given up before it. */
+  purge(beforeMs: number): Promise<void>;
+}

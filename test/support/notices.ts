@@ -1,0 +1,33 @@
+import { Deliveries } from '../../src/lib/notifications/deliveries.ts';
+import type { Notice } from '../../src/lib/notifications/notice.ts';
+import type { Outbox } from '../../src/lib/notifications/outbox.ts';
+import { OutboxNotifier } from '../../src/lib/notifications/outbox-notifier.ts';
+import type { Target } from '../../src/lib/notifications/target.ts';
+import type { Clock } from '../../src/lib/runtime/clock.ts';
+import type { Logger } from '../../src/lib/runtime/log.ts';
+
+export const noticedAtMs = Date.UTC(2026, 10, 24);
+
+export const noticeOf = (key: string, more: Partial<Notice> = {}): Notice => ({
+  kind: 'run.failed',
+  key,
+  severity: 'critical',
+  atMs: noticedAtMs,
+  title: `${key} failed.`,
+  text: 'Look at it.',
+  facts: [],
+  ...more,
+});
+
+interface Parts {
+  readonly outbox: Outbox;
+  readonly targets: readonly Target[];
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** One instance of the app, as far as notices go. */
+export function noticesInstance(parts: Parts): { readonly notifier: OutboxNotifier; readonly deliveries: Deliveries } {
+  const deliveries = new Deliveries(parts);
+  return { deliveries, notifier: new OutboxNotifier({ ...parts, deliveries, background: (work) => work() }) };
+}
