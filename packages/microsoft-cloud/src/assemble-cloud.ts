@@ -55,7 +55,7 @@ export function assembleCloud(options: CloudOptions, base: CloudBase): Cloud {
   const { keys, certificates, publishedMap, identityHeader } = base;
   const clock = createCloudClock(options.clock ?? systemClock);
   const seeded = createSeeded(seed);
-  const { settings, ...faultControl } = createFaultControl(options, seeded);
+  const { settings, ...faultControl } = createFaultControl(options, seeded, clock);
   let openAddresses: Addresses | undefined;
   const addresses = (): Addresses => {
     if (openAddresses === undefined) throw new Error('The cloud has no addresses before its listeners are open.');
@@ -100,10 +100,10 @@ function changeCustomers(world: World, changes: Readonly<Record<number, TenantCh
 type FaultControl = Pick<Cloud, 'faults' | 'addFaultSet' | 'clearFaults'> & { readonly settings: Settings };
 
 /** The fault rules together with the settings, which fault sets may change and `clearFaults` restores. */
-function createFaultControl(options: CloudOptions, seeded: Seeded): FaultControl {
+function createFaultControl(options: CloudOptions, seeded: Seeded, clock: CloudClock): FaultControl {
   const initialSettings: Settings = { ...defaultSettings, ...options.settings };
   const settings: Settings = { ...initialSettings };
-  const faults = createFaults(seeded.random('faults'));
+  const faults = createFaults(seeded.random('faults'), clock);
   const addFaultSet = (name: string): void => {
     const set = faultSet(name);
     for (const rule of set.rules) faults.add(rule);

@@ -49,6 +49,7 @@ export function serveService(name: ServiceName, current: () => ServingContext): 
       context.ledger.record({ service: name, ...entryOf(request), ...reads, ...caller, status, atMs });
       if (reply !== undefined) await sendReply(response, reply, rule);
     } finally {
+      context.faults.ended(request);
       leave?.();
     }
   };

@@ -49,6 +49,10 @@ export interface FaultRule {
   readonly every?: number;
   /** Probability in (0, 1] that a selected request is affected. Depends on the cloud's seed. */
   readonly probability?: number;
+  /** Affects only requests while more than this number of selected ones, from 1, is in flight. */
+  readonly concurrent?: number;
+  /** Affects only requests beyond a number of selected ones of the same tenant within a time. */
+  readonly beyond?: { readonly requests: number; readonly withinMs: number };
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
@@ -75,6 +79,12 @@ const checks: Readonly<Record<keyof FaultRule, Check>> = {
   from: isCount,
   count: isCount,
   every: isCount,
+  concurrent: isCount,
+  beyond: (value) =>
+    typeof value === 'object' &&
+    value !== null &&
+    Object.keys(value).length === 2 &&
+    ['requests', 'withinMs'].every((name) => isCount(Reflect.get(value, name))),
   probability: (value) => typeof value === 'number' && value > 0 && value <= 1,
   status: (value) => Number.isInteger(value) && (value as number) >= 200 && (value as number) <= 599,
   headers: (value) => typeof value === 'object' && value !== null && Object.values(value).every(isText),
