@@ -1,10 +1,12 @@
 import { BrokerError } from '../model/errors.ts';
 import type { Requester, Requesters } from './requesters.ts';
+import { type Share, wholeBudget } from './share.ts';
+import { UsageMeter } from './usage-meter.ts';
 
 export interface FairLimiterSettings {
-  /** Maximum number of concurrent operations. */
-  readonly limit: number;
-  /** Maximum number of concurrent operations of one requester. Default: `limit`, or one less from 16 on. */
+  /** Maximum number of concurrent operations, or the share that says how many there may be now. */
+  readonly limit: number | Share;
+  /** Maximum number of concurrent operations of one requester. Default: the limit, or one less from 16 on. */
   readonly maxRunning?: number;
   /** Maximum number of waiting operations of one caller. Its next operation is rejected. */
   readonly maxWaiting: number;
@@ -23,11 +25,15 @@ interface Ticket {
   readonly queuedFor: Set<Requester>;
   /** Stops listening to changes, once the ticket has started or its wait has ended. */
   end: () => void;
-  /** Starts the operation in the turn of the requester with this id. */
-  readonly start: (id: string) => void;
+  /** Starts the operation in the turn of this requester. */
+  readonly start: (requester: Requester) => void;
 }
 
-type Queues = Map<string, Set<Ticket>>;
+interface Queue {
+  readonly requester: Requester;
+  readonly tickets: Set<Ticket>;
+}
+type Queues = Map<string, Queue>;
 
 /**
  * Runs at most `limit` operations concurrently. Each requester has its own queue, and the queues take turns, so that one
@@ -35,19 +41,20 @@ type Queues = Map<string, Set<Ticket>>;
  */
 export class FairLimiter {
   readonly #settings: FairLimiterSettings;
-  readonly #maxPerRequester: number;
+  readonly #share: Share;
+  readonly #meter = new UsageMeter();
   readonly #interactive: Queues = new Map();
   readonly #background: Queues = new Map();
-  /** Running operations by requester id. */
-  readonly #running = new Map<string, number>();
-  #active = 0;
   #waiting = 0;
   #turnsSinceBackground = 0;
 
   constructor(settings: FairLimiterSettings) {
     this.#settings = settings;
-    const { limit, maxRunning = limit - (limit >= minLimitWithReserve ? 1 : 0) } = settings;
-    this.#maxPerRequester = maxRunning;
+    this.#share = typeof settings.limit === 'number' ? wholeBudget(settings.limit) : settings.limit;
+    this.#share.attach({
+      usage: () => this.#meter.read(this.#interactive, this.#background),
+      changed: () => this.#fill(),
+    });
   }
 
   get waiting(): number {
@@ -66,11 +73,12 @@ export class FairLimiter {
    * @throws BrokerError `caller_throttled` if every requester already has too many waiting operations.
    */
   async run<T>(work: () => Promise<T>, requesters: Requesters, signal?: AbortSignal): Promise<T> {
-    const id = await this.#enter(requesters, signal);
+    const requester = await this.#enter(requesters, signal);
     try {
       return await work();
     } finally {
-      this.#leave(id);
+      this.#meter.left(requester);
+      this.#fill();
     }
   }
 
@@ -78,11 +86,12 @@ export class FairLimiter {
     return kind === 'background' ? this.#background : this.#interactive;
   }
 
-  async #enter(requesters: Requesters, signal: AbortSignal | undefined): Promise<string> {
+  async #enter(requesters: Requesters, signal: AbortSignal | undefined): Promise<Requester> {
     signal?.throwIfAborted();
     const immediate = this.#startAtOnce(requesters);
+    this.#share.wanted(immediate === undefined);
     if (immediate !== undefined) return immediate;
-    const { promise, resolve, reject } = Promise.withResolvers<string>();
+    const { promise, resolve, reject } = Promise.withResolvers<Requester>();
     const ticket: Ticket = { queuedFor: new Set(), end: () => undefined, start: resolve };
     for (const requester of requesters.all) this.#queue(ticket, requester);
     if (ticket.queuedFor.size === 0) {
@@ -119,54 +128,48 @@ export class FairLimiter {
   }
 
   /** Where nothing waits, an operation needs no queue, which would take most of the time of this class. */
-  #startAtOnce(requesters: Requesters): string | undefined {
-    if (this.#waiting > 0 || this.#active >= this.#settings.limit) return undefined;
-    const free = requesters.all.filter(({ id }) => this.#runningFor(id) < this.#maxPerRequester);
+  #startAtOnce(requesters: Requesters): Requester | undefined {
+    if (this.#waiting > 0 || this.#meter.active >= this.#share.amount()) return undefined;
+    const most = this.#maxPerRequester();
+    const free = requesters.all.filter(({ id }) => this.#meter.activeOf(id) < most);
     const requester = free.find(({ kind }) => kind !== 'background') ?? free[0];
     if (requester === undefined) return undefined;
     this.#turnsSinceBackground = 0;
-    this.#occupy(requester.id);
-    return requester.id;
+    this.#meter.entered(requester);
+    return requester;
   }
 
-  #occupy(id: string): void {
-    this.#active += 1;
-    this.#running.set(id, this.#runningFor(id) + 1);
-  }
-
-  #leave(id: string): void {
-    this.#active -= 1;
-    const left = this.#runningFor(id) - 1;
-    if (left > 0) this.#running.set(id, left);
-    else this.#running.delete(id);
-    this.#fill();
+  #maxPerRequester(): number {
+    const limit = this.#share.amount();
+    return this.#settings.maxRunning ?? limit - (limit >= minLimitWithReserve ? 1 : 0);
   }
 
   /** Starts waiting operations while there are free places. */
   #fill(): void {
-    while (this.#active < this.#settings.limit) {
+    while (this.#waiting > 0 && this.#meter.active < this.#share.amount()) {
       const next = this.#next();
       if (next === undefined) return;
-      const { ticket, id } = next;
+      const { ticket, requester } = next;
       this.#withdraw(ticket);
-      this.#occupy(id);
-      ticket.start(id);
+      this.#meter.entered(requester);
+      ticket.start(requester);
     }
   }
 
-  #next(): { readonly ticket: Ticket; readonly id: string } | undefined {
+  #next(): { readonly ticket: Ticket; readonly requester: Requester } | undefined {
+    const most = this.#maxPerRequester();
     const isBackgroundTurn = this.#turnsSinceBackground >= backgroundTurn - 1;
     const order = isBackgroundTurn ? [this.#background, this.#interactive] : [this.#interactive, this.#background];
     for (const queues of order) {
       for (const [id, queue] of queues) {
-        const [ticket] = queue;
-        if (ticket === undefined || this.#runningFor(id) >= this.#maxPerRequester) continue;
+        const [ticket] = queue.tickets;
+        if (ticket === undefined || this.#meter.activeOf(id) >= most) continue;
         // The requester's next turn comes after those of all others.
         queues.delete(id);
         queues.set(id, queue);
         const backgroundWaits = queues !== this.#background && this.#background.size > 0;
         this.#turnsSinceBackground = backgroundWaits ? this.#turnsSinceBackground + 1 : 0;
-        return { ticket, id };
+        return { ticket, requester: queue.requester };
       }
     }
     return undefined;
@@ -175,26 +178,23 @@ export class FairLimiter {
   /** Adds the ticket to the requester's queue, unless that is full. */
   #queue(ticket: Ticket, requester: Requester, maxWaiting = this.#settings.maxWaiting): void {
     const queues = this.#queuesFor(requester);
-    const queue = queues.get(requester.id) ?? new Set();
-    if (requester.kind === 'caller' && queue.size >= maxWaiting) return;
-    queues.set(requester.id, queue.add(ticket));
+    const queue = queues.get(requester.id) ?? { requester, tickets: new Set() };
+    if (requester.kind === 'caller' && queue.tickets.size >= maxWaiting) return;
+    queue.tickets.add(ticket);
+    queues.set(requester.id, queue);
     ticket.queuedFor.add(requester);
   }
 
   #unqueue(ticket: Ticket, requester: Requester): void {
     const queues = this.#queuesFor(requester);
     const queue = queues.get(requester.id);
-    queue?.delete(ticket);
-    if (queue?.size === 0) queues.delete(requester.id);
+    queue?.tickets.delete(ticket);
+    if (queue?.tickets.size === 0) queues.delete(requester.id);
   }
 
   #withdraw(ticket: Ticket): void {
     ticket.end();
     this.#waiting -= 1;
     for (const requester of ticket.queuedFor) this.#unqueue(ticket, requester);
-  }
-
-  #runningFor(id: string): number {
-    return this.#running.get(id) ?? 0;
   }
 }
