@@ -37,7 +37,7 @@ param instanceMemoryMB int = 2048
 
 @minValue(1)
 @maxValue(1000)
-@description('Maximum number of instances. ENTRA_CONCURRENCY counts per instance, so the product of both limits the requests to Entra in flight.')
+@description('Maximum number of instances. They share ENTRA_CONCURRENCY.')
 param maximumInstanceCount int = 40
 
 // The platform's default for 2,048 MB is 16. A storm of requests then spreads over many new instances, each with an empty

@@ -23,6 +23,7 @@ import { createStorage, type Storage } from './lib/azure/storage.ts';
 import { TokenBroker } from './lib/broker/broker.ts';
 import { GatedTokens } from './lib/broker/gated-tokens.ts';
 import { recordTokens } from './lib/broker/recorded-tokens.ts';
+import { createLazyBudgets } from './lib/budgets/lazy-budgets.ts';
 import { createCallers } from './lib/callers/create-callers.ts';
 import { policyFromBlob, policyFromFile } from './lib/callers/policy-sources.ts';
 import type { ReadPolicy } from './lib/callers/policy-store.ts';
@@ -103,17 +104,20 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
   const callers = createCallers({ ...runtime, readPolicy }, callerSettings(settings));
   const redeemer = createMsalRedeemer({ ...runtime, ...redeemerLibraries(settings, identity) }, cloud.endpoints.entra);
   const audits = createAudits(runtime, storage, createCheckpointSigner(settings.KEY_VAULT_URL, identity));
+  const budgets = createLazyBudgets({ ...runtime, ...storage }, settings.ENTRA_CONCURRENCY);
   const broker = new TokenBroker(
-    { ...runtime, redeemer, ...brokerCredentials(credentials), customers: () => directory.reachable() },
+    { ...runtime, budgets, redeemer, ...brokerCredentials(credentials), customers: () => directory.reachable() },
     brokerSettings(settings),
   );
   const resources = createResourceRegistry(cloud, settings.RESOURCES);
-  const limiter = new Limiter(tuning.resourceConcurrency);
+  const slots = {
+    limiter: new Limiter(tuning.resourceConcurrency),
+    tenantSlots: new Limiter(tuning.tenantConcurrency),
+  };
   const tenantTags = new TableTenantTags(() => storage.table(tenantTagsTable), runtime);
   const notifications = createNotifications({ ...runtime, storage }, settings);
   const notices = { notifications, notifier: notifications.notifier };
-  const tenantSlots = new Limiter(tuning.tenantConcurrency);
-  const own = { resources, limiter, tenantSlots, ...audits, tenantTags, ...notices };
+  const own = { resources, ...slots, ...audits, tenantTags, ...notices };
   const shared = { ...runtime, ...own, policy: callers.policy, tokens: broker, partnerTenantId };
   const directory: TenantDirectory = createDirectory(shared, storage, settings);
   const readableBy = (person: Caller) => readableTenants({ callers, directory, tenantTags }, person);

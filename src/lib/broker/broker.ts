@@ -7,6 +7,7 @@ import type { TenantId } from '../model/identifiers.ts';
 import { errorFields } from '../runtime/log.ts';
 import { requesterOf, renewal } from './requester-of.ts';
 import { Redemptions, type Turn } from './redemptions.ts';
+import type { SharedBudgets } from '../runtime/share.ts';
 import { SingleFlight } from '../runtime/single-flight.ts';
 import type { AccessToken, CachingTokenSource, Resource, TokenRequest } from '../model/token.ts';
 import type { WitnessDeps } from './witnesses.ts';
@@ -25,6 +26,8 @@ const rejectedLifeMs = minuteMs;
 export interface BrokerDeps extends WitnessDeps {
   readonly credentials: CachedCredentials;
   readonly redeemer: Redeemer;
+  /** What the instances of the app share. Absent: this process is alone. */
+  readonly budgets?: SharedBudgets | undefined;
   /** Starts work that no request waits for, detached from the request that caused it. */
   readonly background?: (work: () => void) => void;
 }
@@ -34,7 +37,7 @@ export interface BrokerSettings {
   readonly partnerTenantId: TenantId;
   /** The resource of the canary redemption: one that every application may use in the partner tenant. */
   readonly canaryResource: string;
-  /** Maximum number of concurrent requests to Entra. */
+  /** Maximum number of concurrent requests to Entra, of all instances together if `budgets` are given. */
   readonly entraConcurrency: number;
   /** Maximum number of cached tokens, and of cached failures. */
   readonly cacheSize: number;

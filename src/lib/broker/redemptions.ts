@@ -7,6 +7,7 @@ import { BrokerError, type ErrorCode } from '../model/errors.ts';
 import { FairLimiter } from '../runtime/fair-limiter.ts';
 import type { Requesters } from '../runtime/requesters.ts';
 import { backOffMs, retry } from '../runtime/retry.ts';
+import type { SharedBudgets } from '../runtime/share.ts';
 import { Canary, type CanarySettings } from './canary.ts';
 import { CredentialState } from './credential-state.ts';
 import type { WitnessDeps } from './witnesses.ts';
@@ -35,7 +36,7 @@ const aboutRefreshToken: ReadonlySet<ErrorCode> = new Set([
 ]);
 
 interface RedemptionSettings extends CanarySettings {
-  /** Maximum number of concurrent requests to Entra. */
+  /** Maximum number of concurrent requests to Entra, of all instances together if `budgets` are given. */
   readonly entraConcurrency: number;
 }
 
@@ -49,6 +50,8 @@ export interface Turn {
 interface RedemptionDeps extends WitnessDeps {
   readonly credentials: CachedCredentials;
   readonly redeemer: Redeemer;
+  /** What the instances of the app share. Absent: this process is alone. */
+  readonly budgets?: SharedBudgets | undefined;
 }
 
 /**
@@ -67,7 +70,7 @@ export class Redemptions {
     this.#deps = deps;
     this.#settings = settings;
     this.#limiter = new FairLimiter({
-      limit: settings.entraConcurrency,
+      limit: deps.budgets?.share('entra') ?? settings.entraConcurrency,
       maxWaiting: maxQueuedPerCaller,
       peer: 'Entra',
     });
@@ -213,6 +216,7 @@ export class Redemptions {
     for (;;) {
       // Outside the queue, so that requests that wait for one credential do not delay requests with others.
       await gate.opened();
+      await this.#deps.budgets?.ready(signal);
       const reply = await this.#limiter.run(
         async () => {
           if (gate.isClosed) return undefined;

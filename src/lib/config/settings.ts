@@ -149,7 +149,8 @@ export const settingsSchema = z.object({
       'Either `allow` or `deny`: whether a customer with a reseller contract but no GDAP relationship counts as reachable (legacy DAP).',
   }),
   ENTRA_CONCURRENCY: wholeNumber(1, 500, 32).meta({
-    description: 'Maximum number of token requests to Entra in flight, per instance.',
+    description:
+      'Maximum number of token requests to Entra in flight, of all instances together. With fewer than instances, each may have one.',
   }),
   CALLER_REQUESTS_PER_MINUTE: wholeNumber(1, 1_000_000, 6_000).meta({
     description:

@@ -322,7 +322,7 @@ export const errorTable = {
     advice: {
       caller: 'Wait as long as Retry-After or the detail says.',
       operator:
-        'Wait as long as Retry-After or the detail says. ENTRA_CONCURRENCY raises the limit of requests to Entra, and more instances raise every limit of an instance.',
+        'Wait as long as Retry-After or the detail says. ENTRA_CONCURRENCY raises the limit of requests to Entra. More instances raise the limits that count per instance.',
     },
   },
   entra_unavailable: {

@@ -1,0 +1,29 @@
+import type { TableClient } from '@azure/data-tables';
+import type { Clock, Random } from '../runtime/clock.ts';
+import type { Logger } from '../runtime/log.ts';
+import { BudgetKeeper } from './budget-keeper.ts';
+import { budgetNamed } from './budgets.ts';
+import { budgetsTable, TableLedgerStore } from './table-ledger-store.ts';
+
+/** The side effects of the budgets. */
+export interface BudgetDeps {
+  readonly clock: Pick<Clock, 'sleep'>;
+  readonly random: Random;
+  readonly newId: () => string;
+  readonly log: Logger;
+  readonly background: (work: () => void) => void;
+  readonly table: (name: string) => Promise<TableClient>;
+}
+
+/** The budgets of the app, with the ledger in its storage account. */
+export function createBudgets(deps: BudgetDeps, entraConcurrency: number): BudgetKeeper {
+  const { clock, random, log, background } = deps;
+  // Nobody sets this clock, unlike that of the system.
+  const steady: Clock = { nowMs: () => performance.now(), sleep: (ms, signal) => clock.sleep(ms, signal) };
+  const store = new TableLedgerStore(() => deps.table(budgetsTable));
+  return new BudgetKeeper(
+    { store, clock: steady, random, log, background },
+    // Eight characters distinguish the instances of one app, and each is in the ledger many times.
+    { id: deps.newId().slice(0, 8), budgetOf: budgetNamed(entraConcurrency) },
+  );
+}

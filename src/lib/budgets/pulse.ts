@@ -1,0 +1,98 @@
+import type { Clock, Random } from '../runtime/clock.ts';
+
+/**
+ * Time between two beats, with a random part so that instances do not write at the same time. With one read and one write for
+ * each, this is less than one transaction per second.
+ */
+const interval = { minMs: 2_500, jitterMs: 800 };
+/** The same after a beat that failed: soon enough to keep the shares. */
+const intervalAfterFailure = { minMs: 1_000, jitterMs: 200 };
+/** How long beats go on after the last wish for one: longer than an interval, so that one always follows a wish. */
+const restAfterMs = 4_000;
+/** Least time between a beat and one ahead of time. */
+const hurryMs = 300;
+/** Beats ahead of time: two at once, and then one every half minute. */
+const early = { most: 2, everyMs: 30_000 };
+
+interface PulseDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly background: (work: () => void) => void;
+}
+
+/** Repeats a beat while somebody wants it. */
+export class Pulse {
+  readonly #deps: PulseDeps;
+  readonly #beat: () => Promise<boolean>;
+  #wantedAtMs = -Infinity;
+  #beganAtMs = -Infinity;
+  #dueAtMs = -Infinity;
+  #isRunning = false;
+  #next = Promise.withResolvers<void>();
+  #sleep: AbortController | undefined;
+  #early: { count: number; atMs: number } = { count: early.most, atMs: -Infinity };
+
+  /** @param work returns whether it succeeded, and never throws. */
+  constructor(deps: PulseDeps, work: () => Promise<boolean>) {
+    this.#deps = deps;
+    this.#beat = work;
+  }
+
+  /** Says that beats are wanted, and whether the next one is urgent. */
+  keep(isUrgent: boolean): void {
+    this.#wantedAtMs = this.#deps.clock.nowMs();
+    if (!this.#isRunning) {
+      this.#isRunning = true;
+      this.#deps.background(() => void this.#run());
+    }
+    if (isUrgent) this.hurry();
+  }
+
+  /** Has the next beat soon, unless that happened often. */
+  hurry(): void {
+    this.#sleep?.abort();
+  }
+
+  /** Resolves after the next beat. */
+  next(): Promise<void> {
+    return this.#next.promise;
+  }
+
+  async #run(): Promise<void> {
+    const { clock } = this.#deps;
+    await this.#pause();
+    do {
+      this.#beganAtMs = clock.nowMs();
+      const { minMs, jitterMs } = (await this.#beat()) ? interval : intervalAfterFailure;
+      this.#dueAtMs = this.#beganAtMs + minMs + this.#deps.random() * jitterMs;
+      this.#next.resolve();
+      this.#next = Promise.withResolvers();
+      await this.#pause();
+    } while (clock.nowMs() - this.#wantedAtMs < restAfterMs);
+    this.#isRunning = false;
+  }
+
+  /** Sleeps until the next beat is due. */
+  async #pause(): Promise<void> {
+    const { clock } = this.#deps;
+    const leftMs = (): number => this.#dueAtMs - clock.nowMs();
+    this.#sleep = new AbortController();
+    await this.#until(leftMs(), this.#sleep.signal);
+    this.#sleep = undefined;
+    if (leftMs() <= 0) return;
+    await this.#until(this.#takeEarly() ? this.#beganAtMs + hurryMs - clock.nowMs() : leftMs());
+  }
+
+  async #until(ms: number, signal?: AbortSignal): Promise<void> {
+    if (ms > 0) await this.#deps.clock.sleep(ms, signal).catch(() => undefined);
+  }
+
+  #takeEarly(): boolean {
+    const nowMs = this.#deps.clock.nowMs();
+    const gained = Math.floor((nowMs - this.#early.atMs) / early.everyMs);
+    if (gained > 0) this.#early = { count: Math.min(early.most, this.#early.count + gained), atMs: nowMs };
+    if (this.#early.count === 0) return false;
+    this.#early.count -= 1;
+    return true;
+  }
+}

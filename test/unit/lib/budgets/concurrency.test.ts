@@ -1,0 +1,163 @@
+import { describe, expect, it } from 'vitest';
+import { stage } from './stage.ts';
+
+const limit = 32;
+
+describe('a number of concurrent operations that instances share', () => {
+  it.each([1, 2, 3, 4, 8, 16])('is used and never exceeded by %i instances under full load', async (count) => {
+    const { start, load, measure, upstream, instances } = stage(limit, count);
+    for (let n = 0; n < count; n += 1) load(start(), 40);
+    await measure(10);
+    const { used, transactionsPerSecond } = await measure(60);
+    expect(upstream.most).toBeLessThanOrEqual(limit);
+    expect(used).toBeGreaterThan(0.9);
+    expect(transactionsPerSecond / count).toBeLessThanOrEqual(1);
+    const done = instances.map((instance) => instance.done);
+    // Whole units cannot be divided more evenly than to one unit.
+    expect(Math.min(...done) / Math.max(...done)).toBeGreaterThan(count === 16 ? 0.3 : 0.6);
+  });
+
+  it('goes to the instances that want it', async () => {
+    const { start, load, measure, instances } = stage(limit);
+    for (let n = 0; n < 4; n += 1) load(start(), n === 0 ? 40 : 1);
+    await measure(10);
+    const { used, overLimit } = await measure(20);
+    expect(overLimit).toBe(0);
+    expect(used).toBeGreaterThan(0.85);
+    expect(instances[0]?.inFlight).toBeGreaterThanOrEqual(26);
+  });
+
+  it('costs nothing at rest, and two transactions to begin', async () => {
+    const { start, operation, clock, store } = stage(limit);
+    const instance = start();
+    await clock.advance(60_000);
+    expect(store.transactions).toBe(0);
+    const done = operation(instance);
+    await clock.advance(400);
+    await done;
+    expect(store.transactions).toBe(2);
+    await clock.advance(60_000);
+    const afterRest = store.transactions;
+    expect(afterRest).toBeLessThanOrEqual(6);
+    await clock.advance(600_000);
+    expect(store.transactions).toBe(afterRest);
+  });
+
+  it('returns within seconds from an instance that is killed', async () => {
+    const { start, load, measure, instances } = stage(limit, 7);
+    for (let n = 0; n < 4; n += 1) load(start(), 40);
+    await measure(15);
+    instances[0]?.kill();
+    await measure(10);
+    const { used, overLimit } = await measure(20);
+    expect(overLimit).toBe(0);
+    expect(used).toBeGreaterThan(0.9);
+  });
+
+  it('is the same whatever the clocks of the instances say', async () => {
+    const { start, load, measure } = stage(limit, 9);
+    for (const skewMs of [0, 3_600_000, -3_600_000, 86_400_000]) load(start(skewMs), 40);
+    await measure(10);
+    const { used, overLimit } = await measure(20);
+    expect(overLimit).toBe(0);
+    expect(used).toBeGreaterThan(0.9);
+  });
+
+  it('is given to an instance that starts later', async () => {
+    const { start, load, measure, upstream, instances } = stage(limit, 5);
+    load(start(), 40);
+    await measure(10);
+    for (let n = 0; n < 3; n += 1) load(start(), 40);
+    await measure(10);
+    const { used } = await measure(10);
+    expect(upstream.most).toBeLessThanOrEqual(limit);
+    expect(used).toBeGreaterThan(0.9);
+    for (const { inFlight } of instances) expect(inFlight).toBeGreaterThanOrEqual(7);
+  });
+
+  it('is not exceeded by operations that take longer than a share lasts', async () => {
+    const { start, load, measure, upstream, instances } = stage(limit, 5);
+    upstream.longestMs = 20_000;
+    load(start(), 40);
+    await measure(10);
+    for (let n = 0; n < 3; n += 1) load(start(), 40);
+    await measure(60);
+    expect(upstream.most).toBeLessThanOrEqual(limit);
+    for (const { inFlight } of instances) expect(inFlight).toBeGreaterThanOrEqual(7);
+  });
+
+  it('goes to callers before jobs, and leaves jobs an eighth', async () => {
+    const { start, load, measure, instances } = stage(limit, 6);
+    load(start(), 40);
+    load(start(), 40, { kind: 'caller', id: 'a' });
+    await measure(10);
+    await measure(10);
+    expect(instances.map(({ inFlight }) => inFlight)).toEqual([4, 26]);
+  });
+
+  it('goes to callers equally, on whichever instance they are', async () => {
+    const { start, load, measure, instances } = stage(limit, 6);
+    const crowded = start();
+    for (const id of ['a', 'b', 'c']) load(crowded, 40, { kind: 'caller', id });
+    load(start(), 40, { kind: 'caller', id: 'd' });
+    await measure(20);
+    expect(instances.map(({ inFlight }) => inFlight)).toEqual([23, 8]);
+  });
+
+  it('gives each instance one unit if there are more instances than units', async () => {
+    const { start, load, measure, instances } = stage(2, 3);
+    for (let n = 0; n < 4; n += 1) load(start(), 5);
+    await measure(20);
+    for (const { inFlight } of instances) expect(inFlight).toBe(1);
+  });
+});
+
+describe('an instance whose storage', () => {
+  it('is down uses its part for the last known number of instances, and shares again afterwards', async () => {
+    const { start, load, measure, store, instances, upstream } = stage(limit, 4);
+    for (let n = 0; n < 4; n += 1) load(start(), 40);
+    await measure(10);
+    store.fails = () => true;
+    const down = await measure(60);
+    expect(upstream.most).toBeLessThanOrEqual(limit);
+    expect(down.used).toBeGreaterThan(0.9);
+    expect(down.transactionsPerSecond / 4).toBeLessThanOrEqual(1);
+    for (const { inFlight } of instances) expect(inFlight).toBe(8);
+    store.fails = () => false;
+    instances[3]?.kill();
+    await measure(15);
+    const { used, overLimit } = await measure(10);
+    expect(overLimit).toBe(0);
+    expect(used).toBeGreaterThan(0.9);
+    expect(instances[0]?.log.events()).toEqual(['budgets.not_shared', 'budgets.recovered']);
+  });
+
+  it('has never answered uses the whole budget, after a second', async () => {
+    const { start, load, measure, store, instances } = stage(limit);
+    store.delayMs = () => 60_000;
+    load(start(), 40);
+    await measure(1.5);
+    await measure(2);
+    expect(instances[0]?.inFlight).toBe(31);
+  });
+
+  it.each([0.3, 0.6])('refuses %d of the requests stays within the budget times the instances', async (part) => {
+    const { start, load, measure, store, random, upstream } = stage(limit, 8);
+    for (let n = 0; n < 4; n += 1) load(start(), 40);
+    await measure(10);
+    store.fails = () => random() < part;
+    const { used } = await measure(30);
+    expect(used).toBeGreaterThan(0.85);
+    expect(upstream.most).toBeLessThanOrEqual(limit * 2);
+  });
+
+  it('takes seconds for each request still works', async () => {
+    const { start, load, measure, store, random } = stage(limit, 8);
+    store.delayMs = () => 300 + random() * 300;
+    for (let n = 0; n < 4; n += 1) load(start(), 40);
+    await measure(20);
+    const { used, overLimit } = await measure(30);
+    expect(used).toBeGreaterThan(0.9);
+    expect(overLimit).toBe(0);
+  });
+});
