@@ -110,14 +110,10 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
     brokerSettings(settings),
   );
   const resources = createResourceRegistry(cloud, settings.RESOURCES);
-  const slots = {
-    limiter: new Limiter(tuning.resourceConcurrency),
-    tenantSlots: new Limiter(tuning.tenantConcurrency),
-  };
   const tenantTags = new TableTenantTags(() => storage.table(tenantTagsTable), runtime);
   const notifications = createNotifications({ ...runtime, storage }, settings);
   const notices = { notifications, notifier: notifications.notifier };
-  const own = { resources, ...slots, ...audits, tenantTags, ...notices };
+  const own = { resources, ...createLimiters(), ...audits, tenantTags, ...notices };
   const shared = { ...runtime, ...own, policy: callers.policy, tokens: broker, partnerTenantId };
   const directory: TenantDirectory = createDirectory(shared, storage, settings);
   const readableBy = (person: Caller) => readableTenants({ callers, directory, tenantTags }, person);
@@ -145,6 +141,11 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
     permissionMap,
   };
 }
+
+const createLimiters = () => ({
+  limiter: new Limiter(tuning.resourceConcurrency),
+  tenantSlots: new Limiter(tuning.tenantConcurrency),
+});
 
 /** The audit log, and what proves it. */
 function createAudits(runtime: Runtime, storage: Storage, signer: CheckpointSigner) {
