@@ -18,6 +18,7 @@ interface HostFlags {
   readonly logLevel?: LogThreshold;
   readonly visibilityTimeout?: number;
   readonly json?: true;
+  readonly shared?: true;
 }
 
 /** The default port of Azure Functions Core Tools, which scripts for local apps expect. */
@@ -37,6 +38,7 @@ export function configureHostCommand(command: Command): Command {
       parsePort,
     )
     .option('--store <file>', 'SQLite file that keeps orchestrations and other state across restarts')
+    .option('--shared', 'let other hosts use the file of --store at the same time: they share the orchestrations')
     .option(
       '--settings <file>',
       'app settings; override local.settings.json of the app, environment variables override both',
@@ -75,6 +77,8 @@ const parseSeconds = (text: string): number => {
 
 async function runHost(flags: HostFlags): Promise<void> {
   requireNodeVersion();
+  if (flags.shared === true && flags.store === undefined)
+    throw new InvalidArgumentError('--shared needs the file of --store.');
   const write = process.stderr.write.bind(process.stderr);
   const log = (await import('./index.ts')).lineLog((line) => void write(line));
   const ready = process.stdout.write.bind(process.stdout);
@@ -105,6 +109,7 @@ async function startFromFlags(flags: HostFlags, log: HostLog): Promise<RunningHo
       appFolder,
       port: flags.port ?? section.port ?? defaultPort,
       storePath: flags.store === undefined ? undefined : resolve(flags.store),
+      shared: flags.shared,
       settings: { ...fromFiles, ...definedIn(process.env) },
       requireKeys: flags.keys === true,
       log,

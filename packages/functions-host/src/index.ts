@@ -2,16 +2,18 @@
 import { resolve } from 'node:path';
 import { isMainThread } from 'node:worker_threads';
 import { setEnvironment } from './app/environment.ts';
-import { readHostJson } from './app/host-json.ts';
+import { type HostJson, readHostJson } from './app/host-json.ts';
 import { loadApp } from './app/load-app.ts';
 import { Registry } from './app/registry.ts';
+import { HubStore } from './durable/hub/hub-store.ts';
 import { SqliteStore } from './durable/sqlite-store.ts';
 import type { Store } from './durable/store.ts';
 import { HostServer } from './http/server.ts';
-import { removeUnserved, requireStorageSetting } from './app/served-functions.ts';
+import { refuseEntities, removeUnserved, requireStorageSetting } from './app/served-functions.ts';
 import { warnOfUnsupported } from './app/unsupported.ts';
 import type { HostOptions, RunningHost } from './options.ts';
 import { captureOutput } from './runtime/captured-output.ts';
+import { HostStartError } from './runtime/host-start-error.ts';
 import { systemClock } from './runtime/clock.ts';
 import { filteredLog } from './runtime/log-filter.ts';
 import { serveApp } from './serve-app.ts';
@@ -43,18 +45,21 @@ export async function startHost(given: HostOptions): Promise<RunningHost> {
   const log = filteredLog(given.log, levels);
   const options: HostOptions = { ...given, appFolder, log };
   const storePath = given.storePath === undefined ? undefined : resolve(given.storePath);
+  if (given.shared === true && storePath === undefined)
+    throw new HostStartError('Hosts can share only a file. Name it with storePath.');
   const server = new HostServer();
   const port = await server.listen(options.port);
   let store: Store | undefined;
   const release = options.captureOutput === true ? captureOutput(log) : () => undefined;
   try {
-    store = storePath === undefined ? undefined : new SqliteStore(storePath);
+    store = storePath === undefined ? undefined : openStore(storePath, options, hostJson);
     setEnvironment(process.env, { settings: options.settings, appFolder, port });
     if (isMainThread) process.chdir(appFolder);
     const registry = new Registry(log);
     const { streamUrl } = await loadApp(appFolder, registry);
     removeUnserved(registry, process.env, log);
     requireStorageSetting(registry, process.env, hostJson.durable.connectionName);
+    if (options.shared === true) refuseEntities(registry);
     warnOfUnsupported(registry, appFolder, log);
     const host = serveApp({ options, clock, hostJson, server, port, store, registry, streamUrl });
     return { ...host, stop: () => host.stop().finally(release) };
@@ -66,3 +71,6 @@ export async function startHost(given: HostOptions): Promise<RunningHost> {
     throw error;
   }
 }
+
+const openStore = (path: string, { shared }: HostOptions, { durable }: HostJson): Store =>
+  shared === true ? new HubStore(path, durable.partitionCount) : new SqliteStore(path);

@@ -14,6 +14,11 @@ export interface HostOptions {
   readonly port: number;
   /** SQLite file for orchestrations, entities, timer schedules and keys. When absent, all of them are kept in memory. */
   readonly storePath?: string | undefined;
+  /**
+   * Whether further hosts, each in a process of its own, use the file of `storePath` at the same time. They share the
+   * orchestrations and activities of an app without entities.
+   */
+  readonly shared?: boolean | undefined;
   /** App settings. The host copies them into `process.env` before it loads the app. */
   readonly settings: Readonly<Record<string, string>>;
   /**
@@ -30,7 +35,7 @@ export interface HostOptions {
   /** Defaults to no CORS headers. */
   readonly cors?: CorsSettings | undefined;
   /**
-   * How long the work of a killed host stays hidden, in milliseconds. Defaults to the visibility timeouts of host.json,
+   * How long the work of a killed host stays hidden, in milliseconds; on a shared hub, at least a second. Defaults to the visibility timeouts of host.json,
    * which cannot be shorter than a minute.
    */
   readonly visibilityTimeoutMs?: number | undefined;

@@ -5,10 +5,10 @@ import { Invoker } from './app/invoker.ts';
 import type { Registry } from './app/registry.ts';
 import { triggerOf } from './app/rpc.ts';
 import { clientBindingJson } from './durable/client-links.ts';
-import { Engine, type EngineDeps } from './durable/engine.ts';
-import { Heartbeat, readLostWork } from './durable/heartbeat.ts';
+import type { EngineDeps } from './durable/engine.ts';
+import { HubStore } from './durable/hub/hub-store.ts';
 import { Journal } from './durable/journal.ts';
-import { DurableOperations } from './durable/operations.ts';
+import { ownRunner, sharedRunner } from './durable/runner.ts';
 import type { Store } from './durable/store.ts';
 import { listFunctions } from './function-list.ts';
 import { type HostKeys, newKey } from './http/keys.ts';
@@ -53,12 +53,18 @@ export function serveApp(app: LoadedApp): RunningHost {
   const shared = { clock, log, invoker, journal, extraInputs: functions.extraInputs.bind(functions) };
 
   const timers = timerFunctions(registry, process.env, clock.nowMs(), log);
-  const triggers = new TimerTriggers({ ...shared, readValue: (key) => store?.readValue(key) }, timers);
   const http = functions.all().filter((item) => hasTrigger('http', item));
   const routes = sortRoutes(http.map(({ metadata }) => httpRoute(metadata, hostJson.http.routePrefix)));
   const settings = durableSettings(hostJson, options);
-  const engine = createEngine({ ...shared, settings }, functions, store);
-  const heartbeat = new Heartbeat(clock, journal, settings);
+  const newTriggers = (own: Journal): TimerTriggers =>
+    new TimerTriggers({ ...shared, journal: own, readValue: (key) => store?.readValue(key) }, timers);
+  const triggers = newTriggers(journal);
+  const { journal: _journal, ...withoutJournal } = shared;
+  const engineDeps = { ...withoutJournal, ...engineWorld(functions), settings };
+  const runner =
+    store instanceof HubStore
+      ? sharedRunner({ ...engineDeps, store, newTriggers })
+      : ownRunner({ ...engineDeps, journal, store, triggers });
   const summaries = listFunctions(registry, routes, timers);
   const maxBodyBytes = options.maxRequestBodyBytes ?? bodyLimit(process.env['FUNCTIONS_REQUEST_BODY_SIZE_LIMIT']);
   server.serve({
@@ -70,7 +76,7 @@ export function serveApp(app: LoadedApp): RunningHost {
     customHeaders: hostJson.http.customHeaders,
     gate: new RequestGate(hostJson.http.maxConcurrentRequests, hostJson.http.maxOutstandingRequests),
     trigger: { ...shared, streamUrl: app.streamUrl, maxBodyBytes, stopping: server.stopping },
-    durable: { operations: new DurableOperations(engine), links, maxBodyBytes },
+    durable: { operations: runner.operations, links, maxBodyBytes },
     admin: {
       functions: summaries,
       runFunction: (name, input) => triggers.runNow(name) || runByName({ functions, invoker }, name, input),
@@ -80,10 +86,8 @@ export function serveApp(app: LoadedApp): RunningHost {
     },
     log,
   });
-  heartbeat.start();
-  engine.start();
-  triggers.start();
-  const stopDeps = { log, server, store, registry, engine, triggers, invoker, journal, heartbeat };
+  runner.start();
+  const stopDeps = { log, server, store, registry, runner, invoker, journal };
   const { master: masterKey, function: functionKey, system: systemKey } = keys;
   return { url, port, functions: summaries, masterKey, functionKey, systemKey, stop: once(() => stopHost(stopDeps)) };
 }
@@ -107,20 +111,13 @@ const durableSettings = ({ durable }: HostJson, { visibilityTimeoutMs }: HostOpt
         workItemQueueVisibilityTimeoutMs: visibilityTimeoutMs,
       };
 
-function createEngine(
-  deps: Omit<EngineDeps, 'findFunction' | 'fetch' | 'newGuid'>,
-  functions: AppFunctions,
-  store: Store | undefined,
-): Engine {
-  const engine = new Engine({
-    ...deps,
-    findFunction: (kind, name) => functions.findByTrigger(kind, name),
-    fetch: (address, init) => fetch(address, init),
-    newGuid: () => randomUUID(),
-  });
-  if (store) engine.load(store.load(), readLostWork(store, deps.settings));
-  return engine;
-}
+type EngineWorld = Pick<EngineDeps, 'findFunction' | 'fetch' | 'newGuid'>;
+
+const engineWorld = (functions: AppFunctions): EngineWorld => ({
+  findFunction: (kind, name) => functions.findByTrigger(kind, name),
+  fetch: (address, init) => fetch(address, init),
+  newGuid: () => randomUUID(),
+});
 
 /** @throws HostStartError when the setting is not a number of bytes. */
 function bodyLimit(setting: string | undefined): number {
@@ -132,9 +129,10 @@ function bodyLimit(setting: string | undefined): number {
 
 /** Keys are kept in the store, so that status URLs that a client saved still work after a restart. */
 function readOrCreateKeys(journal: Journal, store: Store | undefined): HostKeys {
+  const keys: HostKeys = { master: newKey(), function: newKey(), system: newKey() };
+  if (store instanceof HubStore) return JSON.parse(store.keepFirst('keys', JSON.stringify(keys))) as HostKeys;
   const stored = store?.readValue('keys');
   if (stored !== undefined) return JSON.parse(stored) as HostKeys;
-  const keys: HostKeys = { master: newKey(), function: newKey(), system: newKey() };
   journal.saveValue('keys', JSON.stringify(keys));
   journal.commit();
   return keys;

@@ -1,12 +1,10 @@
 import type { Invoker } from './app/invoker.ts';
 import type { Registry } from './app/registry.ts';
-import type { Engine } from './durable/engine.ts';
-import type { Heartbeat } from './durable/heartbeat.ts';
 import type { Journal } from './durable/journal.ts';
+import type { Runner } from './durable/runner.ts';
 import type { Store } from './durable/store.ts';
 import type { HostServer } from './http/server.ts';
 import type { HostLog } from './runtime/host-log.ts';
-import type { TimerTriggers } from './timers/timer-trigger.ts';
 
 /** How long a stop waits for running invocations: the default of the real host. */
 const stopGraceMs = 10_000;
@@ -16,11 +14,9 @@ interface StopDeps {
   readonly server: HostServer;
   readonly store: Store | undefined;
   readonly registry: Registry;
-  readonly engine: Engine;
-  readonly triggers: TimerTriggers;
+  readonly runner: Pick<Runner, 'stop' | 'close'>;
   readonly invoker: Invoker;
   readonly journal: Journal;
-  readonly heartbeat: Heartbeat;
 }
 
 /**
@@ -29,8 +25,7 @@ interface StopDeps {
  */
 export async function stopHost(deps: StopDeps): Promise<void> {
   const { log, server, store, registry, journal } = deps;
-  deps.triggers.stop();
-  deps.engine.stop();
+  deps.runner.stop();
   const grace = AbortSignal.timeout(stopGraceMs);
   const timedOut = new Promise<'late'>((resolve) => grace.addEventListener('abort', () => resolve('late')));
   let idle = false;
@@ -47,7 +42,7 @@ export async function stopHost(deps: StopDeps): Promise<void> {
       log('error', 'system', `An appTerminate hook failed: ${String(error)}`);
     }
   }
-  deps.heartbeat.stop(idle);
+  deps.runner.close(idle);
   journal.commit();
   journal.close();
   store?.close();

@@ -85,6 +85,8 @@ export interface DurableSettings {
   readonly storeInputsInOrchestrationHistory: boolean;
   /** The app setting of the storage connection, if it is not AzureWebJobsStorage. */
   readonly connectionName: string | undefined;
+  /** Into how many parts the orchestrations are divided that several hosts share. */
+  readonly partitionCount: number;
   /** How long messages to orchestrations and entities stay hidden after the host that took them was killed. */
   readonly controlQueueVisibilityTimeoutMs: number;
   /** The same for activities. */
@@ -142,6 +144,7 @@ export function parseHostJson(value: unknown, path = 'host.json'): HostJson {
       overridableExistingInstanceStates: durable?.overridableExistingInstanceStates ?? 'NonRunningStates',
       storeInputsInOrchestrationHistory: durable?.storeInputsInOrchestrationHistory ?? false,
       connectionName: provider?.connectionName ?? provider?.connectionStringName,
+      partitionCount: provider?.partitionCount ?? 4,
       controlQueueVisibilityTimeoutMs: provider?.controlQueueVisibilityTimeout ?? defaultVisibilityTimeoutMs,
       workItemQueueVisibilityTimeoutMs: provider?.workItemQueueVisibilityTimeout ?? defaultVisibilityTimeoutMs,
     },

@@ -60,3 +60,15 @@ export function requireStorageSetting(
     );
   }
 }
+
+/**
+ * Hosts on a shared hub run no entities.
+ * @throws HostStartError if the app has one.
+ */
+export function refuseEntities(registry: Registry): void {
+  for (const { metadata } of registry.functions.values())
+    if (triggerOf(metadata).binding.type.toLowerCase() === 'entitytrigger')
+      throw new HostStartError(
+        `The app has the entity "${metadata.name}", and hosts that share a store run no entities. Start one host without --shared.`,
+      );
+}

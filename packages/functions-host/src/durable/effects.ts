@@ -12,6 +12,10 @@ interface EffectsDeps {
   readonly tasks: TaskRunner;
   readonly deliver: (message: NewMessage) => void;
   readonly sendToEntity: (entityId: string, message: EntityMessage) => void;
+  /** Hands timers, activities and HTTP requests to the hub, in the same transaction. Absent if this host has its own store. */
+  readonly post?:
+    | ((instance: Instance, task: Exclude<OpenTask, SubOrchestrationTask>, nowMs: number) => void)
+    | undefined;
 }
 
 /**
@@ -29,8 +33,11 @@ export class Effects {
     this.#alarms = new Alarms(deps.clock);
   }
 
-  /** Carries out an effect, or schedules it for the time after the commit. */
-  apply(instance: Instance, effect: Effect): void {
+  /**
+   * Carries out an effect, or schedules it for the time after the commit.
+   * @param nowMs time of the turn.
+   */
+  apply(instance: Instance, effect: Effect, nowMs: number): void {
     switch (effect.kind) {
       case 'message':
         this.#deps.deliver(effect.message);
@@ -43,6 +50,7 @@ export class Effects {
         return;
       default:
         if (effect.task.kind === 'sub') this.#startChild(instance, effect.task);
+        else if (this.#deps.post) this.#deps.post(instance, effect.task, nowMs);
         else this.startAfterCommit(instance, effect.task);
     }
   }

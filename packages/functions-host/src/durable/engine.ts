@@ -14,10 +14,12 @@ import { Draft, type TimerLimits } from './draft.ts';
 import { Effects } from './effects.ts';
 import { EntityEngine } from './entity-engine.ts';
 import { type Instance, isFinal, type Message, type NewMessage, type OpenTask } from './instance.ts';
-import { InstanceTable } from './instance-table.ts';
+import { type HubView, InstanceTable } from './instance-table.ts';
 import type { Journal } from './journal.ts';
 import { missingFunction } from './missing-function.ts';
+import { lastFireAtMs } from './open-tasks.ts';
 import { messageForParent } from './parent-message.ts';
+import { postTask } from './hub/post-task.ts';
 import { type LostWork, Recovery } from './recovery.ts';
 import type { StoredState } from './store.ts';
 import { TaskRunner } from './task-runner.ts';
@@ -39,6 +41,8 @@ export interface EngineDeps {
   readonly extraInputs: (target: RegisteredFunction) => NamedData[];
   readonly fetch: HttpFetch;
   readonly newGuid: () => string;
+  /** Set if several hosts share the store. */
+  readonly hub?: HubView;
   /** Defaults to the limits of the Azure Storage provider. */
   readonly timerLimits?: TimerLimits;
 }
@@ -83,10 +87,15 @@ export class Engine {
       tasks: this.#tasks,
       deliver,
       sendToEntity: (entityId, message) => this.entities.send(entityId, message),
+      post: deps.hub && ((...turn) => postTask(deps.journal, ...turn)),
     });
     this.#dispatcher = new Dispatcher({
       maxConcurrent: deps.settings.maxConcurrentOrchestratorFunctions,
-      turn: (instance) => this.#turn(instance),
+      turn: async (instance) => {
+        const worked = await this.#turn(instance);
+        if (deps.hub && isFinal(instance.record.status)) this.table.forget(instance);
+        return worked;
+      },
       afterRound: () => this.commit(),
       onError: ({ record }, error) =>
         deps.log('critical', 'system', `A turn of ${record.instanceId} failed: ${stackOf(error)}`, record.name),
@@ -146,6 +155,8 @@ export class Engine {
   }
 
   #restart(instance: Instance, task: OpenTask): void {
+    // The hub still has it.
+    if (this.deps.hub) return;
     if (task.kind !== 'activity' && task.kind !== 'http') {
       this.#effects.startAfterCommit(instance, task);
       return;
@@ -169,7 +180,7 @@ export class Engine {
     }
     if (record.status === 'Suspended' || !this.#checkVersion(instance)) return false;
     const batch = nextBatch(instance);
-    const nowMs = Math.max(Math.floor(this.deps.clock.nowMs()), record.lastTurnMs);
+    const nowMs = Math.max(Math.floor(this.deps.clock.nowMs()), record.lastTurnMs, lastFireAtMs(instance, batch));
     const draft = new Draft(instance, nowMs, this.deps.timerLimits);
     if (!applyMessages(draft, batch)) {
       this.table.consume(instance, batch);
@@ -206,7 +217,7 @@ export class Engine {
   #apply(draft: Draft, batch: readonly Message[], result: TurnResult): void {
     const { instance } = draft;
     if (result.waitsForOpenTasks) this.#warnings.openTasks(instance, draft.openCount);
-    for (const effect of draft.effects) this.#effects.apply(instance, effect);
+    for (const effect of draft.effects) this.#effects.apply(instance, effect, draft.nowMs);
     const ended = this.table.applyTurn(draft, batch, result);
     if (ended) this.#warnings.failed(instance);
     this.#deliverAndCommit(ended ? messageForParent(instance) : undefined);

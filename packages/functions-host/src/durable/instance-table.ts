@@ -9,31 +9,32 @@ import {
   type Message,
   newExecutionId,
   type NewMessage,
-  type ParentInstance,
   type RuntimeStatus,
   statusNumbers,
 } from './instance.ts';
 import type { Journal } from './journal.ts';
+import { instanceOf, newRecord, type NewInstance } from './new-instance.ts';
 import { messageForParent } from './parent-message.ts';
 import type { StoredState } from './store.ts';
 import type { TurnResult } from './turn.ts';
 
-interface NewInstance {
-  readonly instanceId: string;
-  readonly name: string;
-  readonly version: string | undefined;
-  /** JSON text. */
-  readonly input: string;
-  readonly parent?: ParentInstance;
+/** The other hosts on the hub, as far as the instances of this one concern them. */
+export interface HubView {
+  /** Whether this host runs the instance. */
+  runs(instanceId: string): boolean;
+  /** The committed state of an instance that may not be in memory. */
+  find(instanceId: string): InstanceRecord | undefined;
 }
 
 interface TableDeps {
   readonly clock: { nowMs(): number };
   readonly journal: Journal;
   readonly newGuid: () => string;
+  /** Set if several hosts share the store. Then only running instances are in memory. */
+  readonly hub?: HubView | undefined;
 }
 
-/** All instances with their inboxes. Every change is also written to the journal. */
+/** All instances of this host with their inboxes. Every change is also written to the journal. */
 export class InstanceTable {
   readonly #deps: TableDeps;
   readonly #instances = new Map<string, Instance>();
@@ -53,6 +54,7 @@ export class InstanceTable {
       this.#instances.get(message.instanceId)?.inbox.push(message);
       this.#seq = Math.max(this.#seq, message.seq + 1);
     }
+    this.#seq = state.firstSeq ?? this.#seq;
   }
 
   all(): IterableIterator<Instance> {
@@ -79,30 +81,14 @@ export class InstanceTable {
    * @returns undefined when the existing instance may not be deleted.
    */
   create(options: NewInstance, replaceRunning = false): Instance | undefined {
-    const existing = this.#instances.get(options.instanceId);
+    const { hub, journal, clock, newGuid } = this.#deps;
+    const existing = this.#instances.get(options.instanceId) ?? this.#stored(options.instanceId);
     if (existing && !replaceRunning && !isFinal(existing.record.status)) return undefined;
     if (existing) this.delete(existing);
-    const nowMs = this.#deps.clock.nowMs();
-    const record: InstanceRecord = {
-      instanceId: options.instanceId,
-      executionId: newExecutionId(this.#deps.newGuid),
-      name: options.name,
-      version: options.version,
-      input: options.input,
-      output: undefined,
-      customStatus: undefined,
-      status: 'Pending',
-      createdAtMs: nowMs,
-      updatedAtMs: nowMs,
-      parent: options.parent,
-      nextId: 0,
-      emittedActions: 0,
-      lastTurnMs: 0,
-      locks: [],
-    };
-    const instance: Instance = { record, history: [], openTasks: new Map(), inbox: [] };
-    this.#instances.set(record.instanceId, instance);
-    this.#deps.journal.saveInstance(record);
+    const record = newRecord(options, clock.nowMs(), newGuid);
+    const instance = instanceOf(record);
+    if (hub?.runs(record.instanceId) !== false) this.#instances.set(record.instanceId, instance);
+    journal.createInstance(record);
     return instance;
   }
 
@@ -114,15 +100,36 @@ export class InstanceTable {
 
   /**
    * Adds a message to an inbox.
-   * @returns the instance, or undefined when it does not exist or has ended.
+   * @returns the instance, or undefined when it does not exist, has ended, or is another host's.
    */
   deliver(message: NewMessage): Instance | undefined {
-    const instance = this.#instances.get(message.instanceId);
+    if (this.#deps.hub?.runs(message.instanceId) === false) {
+      this.#deps.journal.post({ message, delayMs: 0 });
+      return undefined;
+    }
+    const instance = this.#instances.get(message.instanceId) ?? this.#adopt(message.instanceId);
     if (!instance || isFinal(instance.record.status)) return undefined;
     const numbered = { ...message, seq: this.#seq } as Message;
     this.#seq += 1;
     instance.inbox.push(numbered);
     this.#deps.journal.addMessage(numbered);
+    return instance;
+  }
+
+  /** Drops an instance that has ended from memory. It stays in the store. */
+  forget(instance: Instance): void {
+    this.#instances.delete(instance.record.instanceId);
+  }
+
+  #stored(instanceId: string): Instance | undefined {
+    const record = this.#deps.hub?.find(instanceId);
+    return record && instanceOf(record);
+  }
+
+  /** Takes over an instance that another host has created and that has not started. */
+  #adopt(instanceId: string): Instance | undefined {
+    const instance = this.#stored(instanceId);
+    if (instance && !isFinal(instance.record.status)) this.#instances.set(instanceId, instance);
     return instance;
   }
 

@@ -1,7 +1,7 @@
 import type { EntityRecord, QueuedEntityMessage } from './entity.ts';
 import type { EventText } from './history.ts';
 import type { InstanceRecord, Message, OpenTask } from './instance.ts';
-import type { ChangeSet, Store } from './store.ts';
+import type { ChangeSet, Mail, Store, Work } from './store.ts';
 
 const emptyChanges = (): ChangeSet => ({
   instances: new Map(),
@@ -11,6 +11,7 @@ const emptyChanges = (): ChangeSet => ({
   entities: new Map(),
   entityMessages: new Map(),
   values: new Map(),
+  shared: { created: new Set(), mail: [], takenMail: [], work: [] },
 });
 
 /**
@@ -37,6 +38,12 @@ export class Journal {
 
   saveInstance(record: InstanceRecord): void {
     this.#change()?.instances.set(record.instanceId, record);
+  }
+
+  /** Saves an instance that must not exist on the hub, or must have ended there. */
+  createInstance(record: InstanceRecord): void {
+    this.#change().shared.created.add(record.instanceId);
+    this.saveInstance(record);
   }
 
   /** Deletes the instance with its history and tasks. */
@@ -90,6 +97,19 @@ export class Journal {
 
   saveValue(key: string, value: string): void {
     this.#change()?.values.set(key, value);
+  }
+
+  post(mail: Mail): void {
+    this.#change().shared.mail.push(mail);
+  }
+
+  /** Deletes mail that this host has delivered. */
+  takeMail(seq: number): void {
+    this.#change().shared.takenMail.push(seq);
+  }
+
+  addWork(work: Work): void {
+    this.#change().shared.work.push(work);
   }
 
   /** Writes the collected changes to the store. */

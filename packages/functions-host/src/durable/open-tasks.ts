@@ -1,7 +1,7 @@
 import { isoTime } from '../runtime/clock.ts';
 import type { Draft } from './draft.ts';
 import { historyEvent } from './history.ts';
-import type { ActivityTask, HttpTask, SubOrchestrationTask, TimerTask } from './instance.ts';
+import type { ActivityTask, HttpTask, Instance, Message, SubOrchestrationTask, TimerTask } from './instance.ts';
 
 interface AttemptOptions {
   /** Whether the attempt starts. */
@@ -48,4 +48,17 @@ export function openTimer(draft: Draft, task: TimerTask): void {
 export function chunkEndMs(draft: Draft, finalFireAtMs: number): number {
   const { maximumShortMs, intervalMs } = draft.timerLimits;
   return finalFireAtMs - draft.nowMs > maximumShortMs ? draft.nowMs + intervalMs : finalFireAtMs;
+}
+
+/**
+ * The latest time for which a timer was set that these messages report as fired, milliseconds since 1970. The clock of this
+ * host may be behind the one that set it.
+ */
+export function lastFireAtMs({ openTasks }: Instance, messages: readonly Message[]): number {
+  let last = 0;
+  for (const message of messages) {
+    const task = message.kind === 'timerFired' ? openTasks.get(message.taskId) : undefined;
+    if (task?.kind === 'timer') last = Math.max(last, task.fireAtMs);
+  }
+  return last;
 }

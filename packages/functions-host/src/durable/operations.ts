@@ -26,6 +26,11 @@ type StartResult =
 /** `refused`: the extension allows the operation only in another status. */
 export type SendResult = 'accepted' | 'notFound' | 'gone' | 'refused';
 
+type ControlKind = 'terminate' | 'suspend' | 'resume';
+
+/** What the HTTP API needs of {@link DurableOperations}. */
+export type DurableClient = Pick<DurableOperations, keyof DurableOperations>;
+
 /** The operations of a durable client. Each returns after its changes are committed to the store. */
 export class DurableOperations {
   readonly #engine: Engine;
@@ -73,15 +78,8 @@ export class DurableOperations {
     return this.#send(instanceId, () => this.#engine.deliver({ kind: 'eventRaised', instanceId, name, input }));
   }
 
-  control(instanceId: string, kind: 'terminate' | 'suspend' | 'resume', reason: string): SendResult {
-    const status = this.get(instanceId)?.record.status;
-    const suspended = status === 'Suspended';
-    if (
-      status !== undefined &&
-      !isFinal(status) &&
-      ((kind === 'suspend' && suspended) || (kind === 'resume' && !suspended))
-    )
-      return 'refused';
+  control(instanceId: string, kind: ControlKind, reason: string): SendResult {
+    if (isRefused(this.get(instanceId)?.record.status, kind)) return 'refused';
     return this.#send(instanceId, () => this.#engine.deliver({ kind, instanceId, reason }));
   }
 
@@ -140,7 +138,14 @@ export class DurableOperations {
   }
 }
 
-function matches({ record }: Instance, query: InstanceQuery): boolean {
+/** Whether the extension refuses the operation in this status. */
+export function isRefused(status: RuntimeStatus | undefined, kind: ControlKind): boolean {
+  if (status === undefined || isFinal(status)) return false;
+  const suspended = status === 'Suspended';
+  return (kind === 'suspend' && suspended) || (kind === 'resume' && !suspended);
+}
+
+export function matches({ record }: Instance, query: InstanceQuery): boolean {
   if (query.createdFromMs !== undefined && record.createdAtMs < query.createdFromMs) return false;
   if (query.createdToMs !== undefined && record.createdAtMs > query.createdToMs) return false;
   if (query.statuses && !query.statuses.has(record.status)) return false;

@@ -6,9 +6,6 @@ import type { EventText } from './history.ts';
 import type { InstanceRecord, Message, OpenTask } from './instance.ts';
 import type { ChangeSet, Store, StoredState } from './store.ts';
 
-/** Stored in `PRAGMA user_version`. The host rejects files with another schema version and never converts them. */
-const schemaVersion = 1;
-
 const tables = `
 CREATE TABLE IF NOT EXISTS instances (id TEXT PRIMARY KEY, record TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS history (instance_id TEXT, seq INTEGER, event TEXT NOT NULL, PRIMARY KEY (instance_id, seq)) WITHOUT ROWID;
@@ -16,8 +13,7 @@ CREATE TABLE IF NOT EXISTS tasks (instance_id TEXT, id INTEGER, task TEXT NOT NU
 CREATE TABLE IF NOT EXISTS messages (seq INTEGER PRIMARY KEY, message TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS entities (id TEXT PRIMARY KEY, record TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS entity_messages (seq INTEGER PRIMARY KEY, message TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS host_values (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-PRAGMA user_version = ${schemaVersion};`;
+CREATE TABLE IF NOT EXISTS host_values (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;`;
 
 const statements = {
   putInstance: 'INSERT OR REPLACE INTO instances VALUES (?, ?)',
@@ -38,23 +34,39 @@ const statements = {
 
 type Statements = Record<keyof typeof statements, StatementSync>;
 
-/** A store in one SQLite file. Only one process at a time can open it. */
+/** How a kind of store uses its file. */
+export interface StoreKind {
+  /** Stored in `PRAGMA user_version`. The host rejects files with another schema version and never converts them. */
+  readonly schemaVersion: number;
+  readonly tables: string;
+  readonly pragmas: string;
+}
+
+// The exclusive lock keeps a second host out. With WAL, the file of a killed host opens with its last commit. With
+// synchronous NORMAL a commit needs no fsync, so a crash of the machine can lose the most recent commits.
+const oneHost: StoreKind = {
+  schemaVersion: 1,
+  tables: '',
+  pragmas: 'PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;',
+};
+
+/** A store in one SQLite file. Only one process at a time can open it, unless its kind says otherwise. */
 export class SqliteStore implements Store {
-  readonly #database: DatabaseSync;
+  protected readonly database: DatabaseSync;
   readonly #run: Statements;
 
   /** @throws HostStartError when the file cannot be opened, is in use, or has another schema version. */
-  constructor(path: string) {
-    this.#database = open(path);
+  constructor(path: string, kind: StoreKind = oneHost) {
+    this.database = open(path, kind);
     this.#run = Object.fromEntries(
-      Object.entries(statements).map(([name, sql]) => [name, this.#database.prepare(sql)]),
+      Object.entries(statements).map(([name, sql]) => [name, this.database.prepare(sql)]),
     ) as Statements;
   }
 
   load(): StoredState {
     return {
       instances: this.#column<InstanceRecord>('SELECT record AS json FROM instances'),
-      tasks: this.#database
+      tasks: this.database
         .prepare('SELECT instance_id, task FROM tasks ORDER BY instance_id, id')
         .all()
         .map((row) => ({ instanceId: String(row['instance_id']), task: JSON.parse(String(row['task'])) as OpenTask })),
@@ -65,31 +77,37 @@ export class SqliteStore implements Store {
   }
 
   readHistory(instanceId: string): EventText[] {
-    const rows = this.#database.prepare('SELECT event FROM history WHERE instance_id = ? ORDER BY seq').all(instanceId);
+    const rows = this.database.prepare('SELECT event FROM history WHERE instance_id = ? ORDER BY seq').all(instanceId);
     return rows.map((row) => String(row['event']));
   }
 
   readValue(key: string): string | undefined {
-    const row = this.#database.prepare('SELECT value FROM host_values WHERE key = ?').get(key);
+    const row = this.database.prepare('SELECT value FROM host_values WHERE key = ?').get(key);
     return row === undefined ? undefined : String(row['value']);
   }
 
   commit(changes: ChangeSet): void {
-    this.#database.exec('BEGIN IMMEDIATE');
+    this.transaction(() => this.write(changes));
+  }
+
+  close(): void {
+    this.database.close();
+  }
+
+  /** Runs the work as one transaction that no other process interrupts. */
+  protected transaction<T>(work: () => T): T {
+    this.database.exec('BEGIN IMMEDIATE');
     try {
-      this.#write(changes);
-      this.#database.exec('COMMIT');
+      const result = work();
+      this.database.exec('COMMIT');
+      return result;
     } catch (error) {
-      this.#database.exec('ROLLBACK');
+      this.database.exec('ROLLBACK');
       throw error;
     }
   }
 
-  close(): void {
-    this.#database.close();
-  }
-
-  #write(changes: ChangeSet): void {
+  protected write(changes: ChangeSet): void {
     const run = this.#run;
     for (const [id, record] of changes.instances) {
       if (record) run.putInstance.run(id, JSON.stringify(record));
@@ -115,7 +133,7 @@ export class SqliteStore implements Store {
   }
 
   #column<T>(sql: string): T[] {
-    return this.#database
+    return this.database
       .prepare(sql)
       .all()
       .map((row) => JSON.parse(String(row['json'])) as T);
@@ -133,17 +151,17 @@ function writeRows(
   }
 }
 
-function open(path: string): DatabaseSync {
+function open(path: string, { schemaVersion, tables: more, pragmas }: StoreKind): DatabaseSync {
   let database: DatabaseSync | undefined;
   try {
     database = new DatabaseSync(path);
-    // The exclusive lock keeps a second host out. With WAL, the file of a killed host opens with its last commit. With
-    // synchronous NORMAL a commit needs no fsync, so a crash of the machine can lose the most recent commits.
-    database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;');
+    database.exec(pragmas);
     const version = Number(database.prepare('PRAGMA user_version').get()?.['user_version'] ?? 0);
     if (version !== 0 && version !== schemaVersion)
-      throw new HostStartError(`The store ${path} was written by another version of the host. Use another file.`);
-    database.exec(`BEGIN IMMEDIATE; ${tables} COMMIT;`);
+      throw new HostStartError(
+        `The store ${path} was written by another version of the host, or with another choice of --shared. Use another file.`,
+      );
+    database.exec(`BEGIN IMMEDIATE; ${tables} ${more} PRAGMA user_version = ${schemaVersion}; COMMIT;`);
     return database;
   } catch (error) {
     database?.close();

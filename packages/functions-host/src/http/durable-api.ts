@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { DurableOperations, SendResult } from '../durable/operations.ts';
+import type { DurableClient, SendResult } from '../durable/operations.ts';
 import { type LinkBase, managementUrls } from '../durable/client-links.ts';
 import { isFinal } from '../durable/instance.ts';
 import {
@@ -15,7 +15,7 @@ import { listOrPurge, statusOrPurge } from './durable-instances.ts';
 import { sendEmpty, sendJson } from './exchange.ts';
 
 export interface DurableApiDeps {
-  readonly operations: DurableOperations;
+  readonly operations: DurableClient;
   readonly links: LinkBase;
   readonly maxBodyBytes: number;
 }

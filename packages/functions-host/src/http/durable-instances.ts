@@ -1,11 +1,11 @@
-import type { DurableOperations, InstanceQuery } from '../durable/operations.ts';
+import type { DurableClient, InstanceQuery } from '../durable/operations.ts';
 import { type Instance, isFinal, type RuntimeStatus, statusNumbers } from '../durable/instance.ts';
 import { statusJson } from '../durable/status.ts';
 import { type DurableCall, flagOf, sendMessage } from './durable-call.ts';
 import { sendEmpty, sendJson } from './exchange.ts';
 
 /** `instances/{id}`: GET sends the status, DELETE purges the instance. */
-export function statusOrPurge(operations: DurableOperations, call: DurableCall, instanceId: string): void {
+export function statusOrPurge(operations: DurableClient, call: DurableCall, instanceId: string): void {
   const instance = operations.get(instanceId);
   if (!instance) sendEmpty(call.response, 404);
   else if (call.method === 'GET') sendStatus(operations, call, instance);
@@ -14,7 +14,7 @@ export function statusOrPurge(operations: DurableOperations, call: DurableCall, 
   } else sendEmpty(call.response, 404);
 }
 
-function sendStatus(operations: DurableOperations, call: DurableCall, instance: Instance): void {
+function sendStatus(operations: DurableClient, call: DurableCall, instance: Instance): void {
   const flag = (name: string, defaultValue: boolean): boolean => flagOf(call.url.searchParams, name, defaultValue);
   const { status } = instance.record;
   const showHistory = flag('showHistory', false) && status !== 'Pending';
@@ -26,7 +26,7 @@ function sendStatus(operations: DurableOperations, call: DurableCall, instance: 
 }
 
 /** `instances/`: GET sends a page of statuses, DELETE purges all matching instances. */
-export function listOrPurge(operations: DurableOperations, call: DurableCall): void {
+export function listOrPurge(operations: DurableClient, call: DurableCall): void {
   const query = queryOf(call.url.searchParams);
   if (call.method === 'GET') sendPage(operations, call, query);
   else if (call.method !== 'DELETE') sendEmpty(call.response, 404);
@@ -42,7 +42,7 @@ export function listOrPurge(operations: DurableOperations, call: DurableCall): v
 /** The default of the Azure Storage provider. */
 const defaultPageSize = 100;
 
-function sendPage(operations: DurableOperations, call: DurableCall, query: InstanceQuery): void {
+function sendPage(operations: DurableClient, call: DurableCall, query: InstanceQuery): void {
   const { searchParams } = call.url;
   const top = Number(searchParams.get('top'));
   const size = Number.isInteger(top) && top > 0 ? top : defaultPageSize;

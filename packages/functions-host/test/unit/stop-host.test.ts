@@ -14,11 +14,12 @@ async function stop(parts: { closed?: Promise<void>; idle?: Promise<void>; late?
     server: { close: () => parts.closed ?? Promise.resolve(), abort: note('abort') },
     store: { close: note('close store') },
     registry: { hooks: () => [parts.hook ?? note('hook')], appHooks: {} },
-    engine: { stop: note('stop engine') },
-    triggers: { stop: note('stop triggers') },
+    runner: {
+      stop: note('stop runner'),
+      close: (idle: boolean) => done.push(`close runner ${idle ? 'idle' : 'busy'}`),
+    },
     invoker: { idle: () => parts.idle ?? Promise.resolve() },
     journal: { commit: note('commit'), close: note('close journal') },
-    heartbeat: { stop: (clean: boolean) => done.push(`stop heartbeat ${clean ? 'clean' : 'unclean'}`) },
   };
   const stopping = stopHost(deps as unknown as Parameters<typeof stopHost>[0]);
   if (parts.late) timer.abort();
@@ -27,13 +28,13 @@ async function stop(parts: { closed?: Promise<void>; idle?: Promise<void>; late?
   return done;
 }
 
-const begin = ['stop triggers', 'stop engine'];
+const begin = ['stop runner'];
 const close = ['commit', 'close journal', 'close store'];
 const late = 'warning system: Stopped after 10 s, before all invocations and requests had ended.';
 
 describe('stopHost', () => {
-  it('stops the triggers first and closes the store last', async () => {
-    expect(await stop({})).toEqual([...begin, 'abort', 'hook', 'stop heartbeat clean', ...close]);
+  it('stops the orchestrations and timers first and closes the store last', async () => {
+    expect(await stop({})).toEqual([...begin, 'abort', 'hook', 'close runner idle', ...close]);
   });
 
   it('waits ten seconds for an invocation, says so, and keeps the mark of a host that was killed', async () => {
@@ -42,13 +43,13 @@ describe('stopHost', () => {
       late,
       'abort',
       'hook',
-      'stop heartbeat unclean',
+      'close runner busy',
       ...close,
     ]);
   });
 
   it('waits ten seconds for a request, and says so', async () => {
-    expect(await stop({ closed: never, late: true })).toEqual(expect.arrayContaining([late, 'stop heartbeat clean']));
+    expect(await stop({ closed: never, late: true })).toEqual(expect.arrayContaining([late, 'close runner idle']));
   });
 
   it('logs a failing terminate hook, and goes on', async () => {
@@ -56,6 +57,6 @@ describe('stopHost', () => {
       throw new Error('hook broke');
     };
     const failed = 'error system: An appTerminate hook failed: Error: hook broke';
-    expect(await stop({ hook })).toEqual([...begin, 'abort', failed, 'stop heartbeat clean', ...close]);
+    expect(await stop({ hook })).toEqual([...begin, 'abort', failed, 'close runner idle', ...close]);
   });
 });

@@ -29,6 +29,7 @@ const noNetwork: HttpFetch = () => Promise.reject(new Error('this test has no ne
 export interface TestApp {
   readonly df: typeof Durable;
   readonly logged: string[];
+  readonly registry: Registry;
   newEngine(options?: EngineOptions): EngineUnderTest;
 }
 
@@ -38,7 +39,7 @@ export async function testApp(): Promise<TestApp> {
   const registry = new Registry((level, _category, message) => logged.push(`${level}: ${message}`));
   installCoreModule(registry);
   const df = await import('durable-functions');
-  return { df, logged, newEngine: (options) => newEngine(registry, options) };
+  return { df, logged, registry, newEngine: (options) => newEngine(registry, options) };
 }
 
 function newEngine(

@@ -1,0 +1,113 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { AppFunctions } from '../../../src/app/functions.ts';
+import { parseHostJson } from '../../../src/app/host-json.ts';
+import { Invoker } from '../../../src/app/invoker.ts';
+import { hubOperations } from '../../../src/durable/hub/hub-operations.ts';
+import { HubStore } from '../../../src/durable/hub/hub-store.ts';
+import { SharedHub } from '../../../src/durable/hub/shared-hub.ts';
+import { type InstanceRecord, isFinal } from '../../../src/durable/instance.ts';
+import type { DurableClient } from '../../../src/durable/operations.ts';
+import { systemClock } from '../../../src/runtime/clock.ts';
+import type { TestApp } from './test-app.ts';
+
+/** After this time without a sign of life a host of these tests counts as dead, milliseconds. */
+const deadAfterMs = 400;
+
+/** Stops to write when its host is killed. */
+class MemberStore extends HubStore {
+  killed = false;
+  override commit(...args: Parameters<HubStore['commit']>): void {
+    if (!this.killed) super.commit(...args);
+  }
+  override finishWork(...args: Parameters<HubStore['finishWork']>): void {
+    if (!this.killed) super.finishWork(...args);
+  }
+  override freePartition(id: number): void {
+    if (!this.killed) super.freePartition(id);
+  }
+  override leave(): void {
+    if (!this.killed) super.leave();
+  }
+}
+
+/** A host on a hub, in this process. */
+export interface Member {
+  readonly store: HubStore;
+  readonly operations: DurableClient;
+  /** How many activities it has run. */
+  activities(): number;
+  start(name: string, input: unknown, instanceId: string): string;
+  finished(instanceId: string): Promise<InstanceRecord>;
+  /** For this time it gives no sign of life, although it goes on working. */
+  stall(ms: number): void;
+  /** Ends without a word, as if the process had been killed. */
+  kill(): void;
+  leave(): void;
+}
+
+/** @param skewMs how far the clock of the host is ahead. */
+export function startMember({ registry }: TestApp, file: string, skewMs: number): Member {
+  const store = new MemberStore(file, 4);
+  const functions = new AppFunctions(registry, '{}');
+  const invoker = new Invoker(registry);
+  let activities = 0;
+  let stalledUntilMs = 0;
+  const deps = {
+    store,
+    clock: { ...systemClock, nowMs: () => Date.now() + skewMs },
+    log: registry.log,
+    settings: { ...parseHostJson({ version: '2.0' }).durable, maxConcurrentActivityFunctions: 5 },
+    invoker: {
+      invoke: ((target, request) => {
+        activities += Number(functions.findByTrigger('activity', target.metadata.name) !== undefined);
+        return invoker.invoke(target, request);
+      }) satisfies Invoker['invoke'],
+    },
+    findFunction: functions.findByTrigger.bind(functions),
+    extraInputs: () => [],
+    fetch: () => Promise.reject(new Error('this test has no network')),
+    newGuid: () => randomUUID(),
+  };
+  const hub = new SharedHub({
+    ...deps,
+    deadAfterMs,
+    // A clock that stands still sends no beats.
+    monotonicMs: () => (performance.now() < stalledUntilMs ? 0 : performance.now()),
+    newTriggers: () => ({ start: () => undefined, stop: () => undefined }),
+  });
+  let left = false;
+  const leave = (): void => {
+    if (left) return;
+    left = true;
+    hub.stop();
+    hub.close();
+  };
+  const operations = hubOperations(deps);
+  hub.start();
+  return {
+    store,
+    operations,
+    activities: () => activities,
+    start: (name, input, instanceId) => {
+      const result = operations.start(name, { input: JSON.stringify(input), instanceId });
+      if (result.kind !== 'started') throw new Error(`${name} did not start: ${JSON.stringify(result)}`);
+      return instanceId;
+    },
+    finished: async (instanceId) => {
+      for (;;) {
+        const record = operations.get(instanceId)?.record;
+        if (record && isFinal(record.status)) return record;
+        await delay(5);
+      }
+    },
+    stall: (ms) => {
+      stalledUntilMs = performance.now() + ms;
+    },
+    kill: () => {
+      store.killed = true;
+      leave();
+    },
+    leave,
+  };
+}

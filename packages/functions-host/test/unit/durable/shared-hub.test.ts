@@ -1,0 +1,133 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type Member, startMember } from './hub-member.ts';
+import type { Context } from './library-types.ts';
+import { type ChaosOutput, registerChaos } from './random-orchestration.ts';
+import { seeded, testApp, type TestApp } from './test-app.ts';
+
+// The tests wait in real time on a shared machine. They take seconds; the limit detects a hang.
+const timeoutMs = 90_000;
+const hourMs = 3_600_000;
+
+let app: TestApp;
+let folder: string;
+const members: Member[] = [];
+const runs: string[] = [];
+beforeAll(async () => {
+  app = await testApp();
+  registerChaos(app);
+  app.df.app.orchestration('sleeper', function* (context: Context) {
+    yield context.df.createTimer(new Date(context.df.currentUtcDateTime.getTime() + 1_000));
+    return 'slept';
+  });
+  app.df.app.activity('note', {
+    handler: async (label: string) => {
+      runs.push(label);
+      await delay(20);
+      return label;
+    },
+  });
+  app.df.app.orchestration('notes', function* (context: Context) {
+    const labels = Array.from({ length: 40 }, (_, index) => `${context.df.instanceId} ${index}`);
+    return yield context.df.Task.all(labels.map((label) => context.df.callActivity('note', label)));
+  });
+  app.df.app.orchestration('listener', function* (context: Context) {
+    return yield context.df.waitForExternalEvent('word');
+  });
+});
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'host-hub-'));
+  runs.length = 0;
+});
+afterEach(() => {
+  for (const member of members.splice(0)) member.leave();
+  rmSync(folder, { recursive: true });
+});
+
+function joinHub(options: { skewMs?: number } = {}): Member {
+  const member = startMember(app, join(folder, 'hub.sqlite'), options.skewMs ?? 0);
+  members.push(member);
+  return member;
+}
+
+async function settled(ask: () => boolean): Promise<void> {
+  while (!ask()) await delay(5);
+}
+
+describe('hosts on one hub', { timeout: timeoutMs }, () => {
+  it('divide the partitions, and each activity runs once while nobody dies', async () => {
+    const [first, second, third] = [joinHub(), joinHub(), joinHub()];
+    await settled(() => [first, second, third].every(({ store }) => store.partitionsOf(store.hostId).length > 0));
+    const ids = Array.from({ length: 6 }, (_, index) => first.start('notes', null, `notes-${index}`));
+    for (const id of ids) expect(await third.finished(id)).toMatchObject({ status: 'Completed' });
+    expect(runs.toSorted()).toEqual([...new Set(runs)].toSorted());
+    expect(runs).toHaveLength(240);
+    expect(new Set(members.map((member) => member.activities() > 0))).toEqual(new Set([true]));
+  });
+
+  it('let exactly one of several simultaneous starts succeed, and deliver events from any host', async () => {
+    const [first, second] = [joinHub(), joinHub()];
+    const results = [first, second, first].map(({ operations }) =>
+      operations.start('listener', { instanceId: 'one', input: 'null' }),
+    );
+    expect(results.map(({ kind }) => kind)).toEqual(['started', 'conflict', 'conflict']);
+    expect(second.operations.raiseEvent('one', 'word', '"hello"')).toBe('accepted');
+    expect(await first.finished('one')).toMatchObject({ status: 'Completed', output: '"hello"' });
+    expect(second.operations.raiseEvent('one', 'word', '"again"')).toBe('gone');
+    expect(second.operations.purge('one')).toBe(1);
+    expect(first.operations.get('one')).toBeUndefined();
+  });
+
+  it('measure timers by the clock of the hub, although one host is an hour ahead and one behind', async () => {
+    const [ahead, behind] = [joinHub({ skewMs: hourMs }), joinHub({ skewMs: -hourMs })];
+    await settled(() => ahead.store.partitionsOf(behind.store.hostId).length > 0);
+    const startedMs = performance.now();
+    const ids = Array.from({ length: 8 }, (_, index) => ahead.start('sleeper', null, `sleeper-${index}`));
+    // The host that set some of the timers leaves. The other one, two hours behind it, fires them.
+    await delay(300);
+    ahead.leave();
+    for (const id of ids) expect(await behind.finished(id)).toMatchObject({ output: '"slept"' });
+    expect(performance.now() - startedMs).toBeGreaterThanOrEqual(1_000);
+    expect(performance.now() - startedMs).toBeLessThan(60_000);
+  });
+
+  it('finish orchestrations of random shape while hosts are killed, join, and stall', async () => {
+    const random = seeded(7);
+    let alive = [joinHub(), joinHub(), joinHub(), joinHub()];
+    const ids = Array.from({ length: 30 }, (_, index) =>
+      (alive[index % 4] as Member).start('chaos', { seed: 500_000 + index, rounds: 5 }, `chaos-${index}`),
+    );
+    const ended = (): number => ids.filter((id) => alive[0]?.operations.get(id)?.record.status === 'Completed').length;
+    let kills = 0;
+    let stalls = 0;
+    while (ended() < ids.length) {
+      await delay(20 + random() * 150);
+      const victim = alive[Math.floor(random() * alive.length)] as Member;
+      if (random() < 0.5 && kills < 12) {
+        victim.kill();
+        kills += 1;
+        alive = [...alive.filter((member) => member !== victim), joinHub({ skewMs: (random() - 0.5) * 2 * hourMs })];
+      } else if (stalls < 6) {
+        stalls += 1;
+        // Longer than others wait for a sign of life. Its commits are refused when it goes on.
+        victim.stall(700);
+      }
+    }
+    const outputs = ids.map((id) => JSON.parse(alive[0]?.operations.get(id)?.record.output ?? 'null') as ChaosOutput);
+    expect(outputs.flatMap(({ mismatches }) => mismatches)).toEqual([]);
+    expect(kills).toBeGreaterThan(4);
+  });
+
+  it('refuse the commit of a host that others have declared dead', async () => {
+    const [host, other] = [joinHub(), joinHub()];
+    await settled(() => other.store.partitionsOf(host.store.hostId).length === 2);
+    const before = host.store.hostId;
+    other.store.remove(other.store.hosts().find(({ id }) => id === before) ?? { id: 0, beat: 0 });
+    host.start('notes', null, 'after');
+    expect(await other.finished('after')).toMatchObject({ status: 'Completed' });
+    await settled(() => host.store.hostId !== before);
+  });
+});
