@@ -1,3 +1,3 @@
 import { testKilledApprovals } from './killed-approvals.ts';
 
-testKilledApprovals(50, 500);
+testKilledApprovals(50, 500, 4);

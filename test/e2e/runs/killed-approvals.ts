@@ -20,8 +20,8 @@ const toleranceMs = 3_000;
 /** The watchdog looks every five minutes, and a change whose host died is given up after five more. */
 const longestSettlingMs = 12 * 60_000;
 
-/** Registers a test: approvals survive `kills` kills of the host, none is lost, and no change is sent twice. */
-export function testKilledApprovals(kills: number, approvals: number): void {
+/** Registers a test: approvals survive `kills` kills of one of the hosts, none is lost, and no change is sent twice. */
+export function testKilledApprovals(kills: number, approvals: number, hosts: number): void {
   let stack: RunStack;
   let tenantId: string;
   beforeAll(async () => {
@@ -32,7 +32,7 @@ export function testKilledApprovals(kills: number, approvals: number): void {
   afterAll(() => stack?.stop());
 
   test(
-    `${approvals} approvals survive a host that is killed ${kills} times: none lost, none served too long, no change twice`,
+    `${approvals} approvals survive ${kills} kills among ${hosts} hosts: none lost, none served too long, no change twice`,
     async () => {
       const deciders = await Promise.all(['operator', 'approver'].map((name) => tokenOfPerson(stack.demo, name)));
       let url = '';
@@ -45,14 +45,16 @@ export function testKilledApprovals(kills: number, approvals: number): void {
       let started = 0;
       // Some with each host, so that they are under way during all kills.
       const asking = askAll(callers, approvals, () => started * Math.ceil(approvals / (kills + 1)));
-      await killAndStart(stack, kills, (next) => {
+      await killAndStart(stack, { kills, hosts }, (next) => {
         url = next;
         started += 1;
       });
       const asked = await asking;
       const records = await settled(callers);
       const report = await judge(stack, asked, records);
-      console.log(`seed ${seed}: ${kills} kills, ${approvals} approvals: ${JSON.stringify(report)}`);
+      console.log(
+        `seed ${seed}: ${kills} kills among ${hosts} hosts, ${approvals} approvals: ${JSON.stringify(report)}`,
+      );
       expect(report).toMatchObject({
         lost: 0,
         sentTwice: 0,
@@ -118,16 +120,24 @@ async function askAll(callers: Callers, approvals: number, allowed: () => number
   return Promise.all(uses);
 }
 
-async function killAndStart(stack: RunStack, kills: number, onStart: (url: string) => void): Promise<void> {
+/** Kills one of the hosts after another. The callers turn to another one each time. */
+async function killAndStart(
+  stack: RunStack,
+  { kills, hosts }: { readonly kills: number; readonly hosts: number },
+  onStart: (url: string) => void,
+): Promise<void> {
   const random = seededRandom(seed);
-  let host = await stack.startHost();
-  onStart(host.ready.url);
+  const place = (): number => Math.floor(random() * hosts);
+  const start = () => stack.startHost({ shared: hosts > 1 });
+  const alive = await Promise.all(Array.from({ length: hosts }, start));
+  onStart(alive[place()]?.ready.url ?? '');
   for (let kill = 0; kill < kills; kill += 1) {
     // Most hosts live briefly, some long enough for several steps.
     await sleep(300 + random() ** 2 * 5_000);
-    await host.kill();
-    host = await stack.startHost();
-    onStart(host.ready.url);
+    const killed = place();
+    await alive[killed]?.kill();
+    alive[killed] = await start();
+    onStart(alive[place()]?.ready.url ?? '');
   }
 }
 

@@ -1,3 +1,3 @@
 import { testKilledHosts } from './killed-hosts.ts';
 
-testKilledHosts(50, 200);
+testKilledHosts({ kills: 50, tenants: 200, hosts: 4 });

@@ -6,12 +6,22 @@ import { ptbScript } from '../../paths.ts';
 import { buildTunedApp, type TuningChanges } from '../../support/tuned-app.ts';
 import { startWatchedDemo, type WatchedDemo } from '../../support/watched-demo.ts';
 
+interface ExtraHost {
+  /** Whether other hosts are on the hub at the same time. */
+  readonly shared?: boolean;
+  /** How far its clock is ahead, milliseconds. */
+  readonly skewMs?: number;
+  /** The app, if it is not that of the others. */
+  readonly appFolder?: string;
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
 export interface RunStack {
   readonly demo: WatchedDemo;
   /** The folder with host.json and the built app. */
   readonly appFolder: string;
-  /** Starts a second host with its own store, which a test may kill and restart. */
-  startHost(): Promise<RunningChild<{ url: string }>>;
+  /** Starts another host on the hub of the tests, which a test may kill and restart. */
+  startHost(options?: ExtraHost): Promise<RunningChild<{ url: string }>>;
   call(
     url: string,
     method: 'GET' | 'POST',
@@ -42,13 +52,12 @@ export async function startRunStack(
   const stack: RunStack = {
     demo,
     appFolder: app.folder,
-    startHost: async () => {
+    startHost: async ({ shared = false, skewMs = 0, appFolder = app.folder, environment } = {}) => {
       const host = await startChild<{ url: string }>(
         ptbScript,
-        // A real host waits for minutes after a kill (visibility timeouts of host.json); here the store is what counts.
-        hostArguments(app.folder, join(demo.folder, 'hub.db')),
+        hostArguments(appFolder, join(demo.folder, 'hub.db'), shared),
         {
-          environment: demo.environment,
+          environment: { ...demo.environment, ...environment, ...skewedClock(skewMs) },
           onLine: (line) => demo.note('log of another host', line),
         },
       );
@@ -90,7 +99,8 @@ export async function startRunStack(
   return stack;
 }
 
-const hostArguments = (app: string, store: string): string[] => [
+/** A real host waits for minutes after a kill (visibility timeouts of host.json); here the store is what counts. */
+const hostArguments = (app: string, store: string, shared: boolean): string[] => [
   'host',
   '--json',
   '--app',
@@ -100,7 +110,19 @@ const hostArguments = (app: string, store: string): string[] => [
   '--store',
   store,
   '--visibility-timeout',
-  '0',
+  // Other hosts must not take one for dead that has no processor time for a moment.
+  ...(shared ? ['5', '--shared'] : ['0']),
 ];
+
+/** Shifts the clock of a Node.js process. */
+function skewedClock(skewMs: number): Readonly<Record<string, string>> {
+  if (skewMs === 0) return {};
+  const code = `const Real = Date, shift = ${skewMs};
+globalThis.Date = class Date extends Real {
+  constructor(...args) { args.length > 0 ? super(...args) : super(Real.now() + shift); }
+  static now() { return Real.now() + shift; }
+};`;
+  return { NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(code)}` };
+}
 
 export const started = ({ text }: { readonly text: string }): string => (JSON.parse(text) as { runId: string }).runId;
