@@ -9,6 +9,7 @@ import { resultPages } from './result-pages.ts';
 import { gateway } from './gateway.ts';
 import { gatewayJudge } from './gateway-judge.ts';
 import { policyDecision } from './policy-decision.ts';
+import { scale } from './scale.ts';
 import { startUp } from './start-up.ts';
 import { tokenOverHttp } from './token-over-http.ts';
 import { upstreamRequests } from './upstream-requests.ts';
@@ -21,6 +22,7 @@ export const benches: readonly Bench[] = [
   coldStorm,
   fanOut,
   resultPages,
+  scale,
   startUp,
   upstreamRequests,
   gateway,

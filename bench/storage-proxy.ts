@@ -6,7 +6,14 @@ export interface StorageProxy {
   readonly connectionString: string;
   /** Requests since the last call, by kind: `POST $batch`, `PUT results`, … */
   counts(): Promise<Readonly<Record<string, number>>>;
+  /** Everything since the start, by method and name of a table, container or queue; `poll …` for an empty queue. */
+  traffic(): Promise<Readonly<Record<string, Traffic>>>;
   stop(): Promise<void>;
+}
+
+export interface Traffic {
+  readonly requests: number;
+  readonly bytes: number;
 }
 
 const endpoint = (connectionString: string, service: string): URL =>
@@ -19,7 +26,7 @@ const endpoint = (connectionString: string, service: string): URL =>
 export async function startStorageProxy(connectionString: string, acknowledgeMs?: number): Promise<StorageProxy> {
   const started: RunningChild<{ url: string }>[] = [];
   let between = connectionString;
-  for (const service of ['Table', 'Blob']) {
+  for (const service of ['Table', 'Blob', 'Queue']) {
     const { origin, pathname } = endpoint(connectionString, service);
     const script = join(import.meta.dirname, 'apps/storage-proxy.ts');
     const child = await startChild<{ url: string }>(script, [
@@ -40,6 +47,11 @@ export async function startStorageProxy(connectionString: string, acknowledgeMs?
         const counts = (await (await fetch(`${ready.url}/counts`)).json()) as Record<string, number>;
         for (const [kind, count] of Object.entries(counts)) all[kind] = (all[kind] ?? 0) + count;
       }
+      return all;
+    },
+    traffic: async () => {
+      const all: Record<string, Traffic> = {};
+      for (const { ready } of started) Object.assign(all, await (await fetch(`${ready.url}/traffic`)).json());
       return all;
     },
     stop: async () => {

@@ -1,8 +1,8 @@
 /**
- * A proxy in front of Azurite that counts requests. With a delay in milliseconds as second argument, it acknowledges
+ * A proxy in front of Azurite that counts requests and bytes. With a delay in milliseconds as second argument, it acknowledges
  * transactions of the audit log itself after that delay and does not store them: storage in Azure has its own processors,
  * but Azurite would take those of the measured process. Prints `{"url":…}` when it listens. `GET /counts` returns and
- * resets the counts.
+ * resets the counts, `GET /traffic` what it forwarded by kind, with bytes.
  */
 import { createServer, type IncomingMessage, request as forward, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -11,6 +11,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 const [azuriteUrl = '', acknowledgeMs] = process.argv.slice(2);
 let counts: Record<string, number> = {};
+const traffic: Record<string, { requests: number; bytes: number }> = {};
 
 const server = createServer((request, response) => {
   answer(request, response).catch(() => response.destroy());
@@ -25,6 +26,10 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   if (url === '/counts') {
     response.end(JSON.stringify(counts));
     counts = {};
+    return;
+  }
+  if (url === '/traffic') {
+    response.end(JSON.stringify(traffic));
     return;
   }
   const kind = `${request.method} ${/^\/[^/]+\/([$\w]+)/.exec(url)?.[1] ?? ''}`;
@@ -53,8 +58,30 @@ async function passOn(request: IncomingMessage, response: ServerResponse): Promi
   const incoming = new Promise<IncomingMessage>((resolve, reject) => {
     outgoing.once('response', resolve).once('error', reject);
   });
+  const start = { sent: Buffer.alloc(0), received: Buffer.alloc(0), bytes: 0 };
+  request.on('data', (chunk: Buffer) => {
+    start.bytes += chunk.length;
+    // The first part of a batch names the table.
+    if (start.sent.length < 2_048) start.sent = Buffer.concat([start.sent, chunk]);
+  });
   request.pipe(outgoing);
   const reply = await incoming;
+  reply.on('data', (chunk: Buffer) => {
+    start.bytes += chunk.length;
+    if (start.received.length < 256) start.received = Buffer.concat([start.received, chunk]);
+  });
   response.writeHead(reply.statusCode ?? 502, reply.headers);
   await pipeline(reply, response);
+  const kind = kindOf(request, start.sent.toString(), start.received.toString());
+  const seen = (traffic[kind] ??= { requests: 0, bytes: 0 });
+  seen.requests += 1;
+  seen.bytes += start.bytes;
+}
+
+/** Method and name of a table, container or queue. A look into a queue that finds nothing is a `poll`. */
+function kindOf({ method = '', url = '' }: IncomingMessage, sent: string, received: string): string {
+  const path = url.includes('/$batch') ? (/ https?:\/\/[^/]+(\/\S+)/.exec(sent)?.[1] ?? url) : url;
+  const name = /^\/[^/]+\/([$\w-]+)/.exec(path)?.[1] ?? '';
+  const isPoll = method === 'GET' && url.includes('/messages') && !received.includes('<QueueMessage>');
+  return `${isPoll ? 'poll' : method} ${name}`;
 }

@@ -1,0 +1,137 @@
+/** One run over many tenants on one or several hosts of one hub, and what it cost. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { readLedger, resetLedger } from 'microsoft-cloud/client';
+import { startChild } from '../src/cli/demo/child.ts';
+import { type Demo, startDemo } from '../src/cli/demo/start-demo.ts';
+import { startEngine } from '../test/durable-engine/start-engine.ts';
+import { cpuSeconds, residentMiB } from './cpu-time.ts';
+import { buildRoot, ptbScript } from './product.ts';
+import { startStorageProxy, type StorageProxy, type Traffic } from './storage-proxy.ts';
+
+export type EngineName = 'embedded' | 'extension';
+
+export interface Size {
+  readonly engine: EngineName;
+  readonly hosts: number;
+  readonly tenants: number;
+}
+
+export interface Cost extends Size {
+  readonly seconds: number;
+  /** Of all processes of all hosts. */
+  readonly cpuSeconds: number;
+  /** The largest sum over all hosts. */
+  readonly peakMiB: number;
+  readonly traffic: Readonly<Record<string, Traffic>>;
+  readonly entraRequests: number;
+  readonly tooMany: number;
+}
+
+interface Host {
+  readonly ready: { readonly url: string };
+  readonly exited: Promise<number | null>;
+  readonly pids: readonly number[];
+  readonly pid: number;
+  stop(): Promise<void>;
+}
+
+/** The hub is in storage if the engine is the extension, and in this file if the host is the embedded one. */
+async function startHost(engine: EngineName, hub: string, settings: Readonly<Record<string, string>>): Promise<Host> {
+  if (engine === 'extension') {
+    const started = await startEngine({ appFolder: buildRoot, environment: settings });
+    return { ...started, pids: [started.pid, started.ready.workerPid] };
+  }
+  const args = ['host', '--json', '--app', buildRoot, '--port', '0', '--store', hub, '--shared'];
+  const started = await startChild<{ url: string }>(ptbScript, args, { environment: settings });
+  return { ...started, pids: [started.pid] };
+}
+
+/** Starts everything, runs `job` once, and stops everything. */
+export async function runOnce({ engine, hosts, tenants }: Size, job: string): Promise<Cost> {
+  const folder = await mkdtemp(join(tmpdir(), 'ptb-scale-'));
+  const started: Host[] = [];
+  let storage: StorageProxy | undefined;
+  let settings: Readonly<Record<string, string>> = {};
+  const start = async (): Promise<Host> => {
+    const host = await startHost(engine, join(folder, 'hub.sqlite'), settings);
+    started.push(host);
+    return host;
+  };
+  let demo: Demo | undefined;
+  try {
+    demo = await startDemo({
+      tenants,
+      delayMs: undefined,
+      faults: undefined,
+      plain: true,
+      port: 0,
+      ptbScript,
+      appFolder: buildRoot,
+      say: () => undefined,
+      hostSettings: async (connectionString) => {
+        storage = await startStorageProxy(connectionString);
+        return { CALLER_REQUESTS_PER_MINUTE: '1000000', AzureWebJobsStorage: storage.connectionString };
+      },
+      startApp: async (given) => {
+        settings = given;
+        return { ...(await start()), kill: () => Promise.resolve() };
+      },
+    });
+    while (started.length < hosts) await start();
+    // The hosts have shared the partitions.
+    await delay(hosts > 1 ? 15_000 : 2_000);
+    return { engine, hosts, tenants, ...(await measured(demo, storage, started, job)) };
+  } finally {
+    await Promise.all(started.slice(1).map((host) => host.stop()));
+    await demo?.stop();
+    await storage?.stop();
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function measured(
+  demo: Demo,
+  storage: StorageProxy | undefined,
+  hosts: readonly Host[],
+  job: string,
+): Promise<Omit<Cost, keyof Size>> {
+  const pids = hosts.flatMap((host) => host.pids);
+  const sum = (value: (pid: number) => number): number => pids.reduce((total, pid) => total + value(pid), 0);
+  await demo.api.tenants();
+  await resetLedger(demo.cloud.control);
+  const before = { cpu: sum(cpuSeconds), traffic: (await storage?.traffic()) ?? {} };
+  const runId = await demo.api.startRun(job);
+  let peakMiB = 0;
+  let run: Awaited<ReturnType<Demo['api']['run']>>;
+  do {
+    await Promise.race([delay(500), demo.broken]);
+    peakMiB = Math.max(peakMiB, sum(residentMiB));
+    run = await demo.api.run(runId);
+  } while (run.status === 'pending' || run.status === 'running');
+  const { total, succeeded } = run.tenants;
+  if (run.status !== 'completed' || succeeded !== total)
+    throw new Error(`the run is ${run.status}: ${succeeded} of ${total} tenants succeeded`);
+  const { totals } = await readLedger(demo.cloud.control);
+  return {
+    seconds: run.durationMs / 1000,
+    cpuSeconds: sum(cpuSeconds) - before.cpu,
+    peakMiB,
+    traffic: difference((await storage?.traffic()) ?? {}, before.traffic),
+    entraRequests: totals.entraTokenRequests,
+    tooMany: totals.throttled,
+  };
+}
+
+const difference = (
+  after: Readonly<Record<string, Traffic>>,
+  before: Readonly<Record<string, Traffic>>,
+): Record<string, Traffic> =>
+  Object.fromEntries(
+    Object.entries(after).map(([kind, { requests, bytes }]) => [
+      kind,
+      { requests: requests - (before[kind]?.requests ?? 0), bytes: bytes - (before[kind]?.bytes ?? 0) },
+    ]),
+  );
