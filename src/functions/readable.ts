@@ -55,11 +55,16 @@ async function coveredTenants(services: Services, caller: Caller): Promise<Reado
 
 /**
  * The same, limited to the tenants that the caller asks for.
- * @throws BrokerError like `runsFor` and `choosing`.
+ * @throws BrokerError caller_forbidden for a group or tag without the role Tenants.Read, and like `runsFor` and `choosing`.
  */
 export async function chosenRunsFor(services: Services, caller: Caller, asked: AskedTenants): Promise<ReadableRuns> {
   const runs = await runsFor(services, caller);
   if (asked.tenants === undefined && asked.except === undefined) return runs;
+  const named = [...(asked.tenants ?? []), ...(asked.except ?? [])];
+  // The answer tells who is in a group or has a tag.
+  if (named.some((entry) => /^(?:group|tag):/.test(entry)) && !caller.roles.includes('Tenants.Read')) {
+    throw new BrokerError('caller_forbidden', 'Choosing by group or tag needs the app role Tenants.Read.');
+  }
   const readable = await readableTenants(services, caller);
   return chosenRuns(runs, await choosing(services, { caller, readable }, asked));
 }

@@ -1,5 +1,6 @@
 import { HttpRequest } from '@azure/functions';
 import { describe, expect, it } from 'vitest';
+import type { CallerRole } from '../../src/lib/model/caller.ts';
 import type { Services } from '../../src/composition.ts';
 import { compareWithEarlierRun, downloadResults } from '../../src/functions/run-results.ts';
 import { listRunTenants, showRun } from '../../src/functions/runs.ts';
@@ -206,8 +207,9 @@ async function tagged() {
   }
   const tags = { [tenant(1)]: ['managed', 'trial'], [tenant(2)]: ['managed'], [tenant(4)]: ['managed'] };
   Object.assign(services, { tenantTags: new MemoryTenantTags(tags), directory: {} });
-  const call = (query: string) => ({
+  const call = (query: string, roles: readonly CallerRole[] = ['Runs.Read', 'Tenants.Read']) => ({
     ...staged.second,
+    caller: { ...staged.second.caller, roles },
     request: new HttpRequest({ method: 'GET', url: `http://localhost/api/runs/x?${query}`, params: { runId } }),
   });
   return { services, call };
@@ -256,3 +258,13 @@ it('the tenants of a run are limited by group and tag, also those that were deci
   await expect(ids('tenants=group:nowhere')).rejects.toMatchObject({ code: 'request_invalid' });
   await expect(ids('tenants=,')).rejects.toMatchObject({ code: 'request_invalid' });
 });
+
+it.each(['tenants=tag:trial', 'except=group:gold', `tenants=${tenant(1)},tag:trial`])(
+  'whoever may not read tenants does not learn from %s who has a tag',
+  async (query) => {
+    const { services, call } = await tagged();
+    const asked = call(query, ['Runs.Read']);
+    for (const route of [downloadResults, listRunTenants])
+      await expect(route.answer(services, asked)).rejects.toMatchObject({ code: 'caller_forbidden' });
+  },
+);
