@@ -1,6 +1,7 @@
 import type { Approvals } from '../../src/lib/approvals/approvals.ts';
 import type { ApprovalLog } from '../../src/lib/approvals/approval-log.ts';
 import type { ApprovalOrchestrations } from '../../src/lib/approvals/approval-orchestrations.ts';
+import { BrokerError } from '../../src/lib/model/errors.ts';
 import type { InstanceState } from '../../src/lib/runtime/orchestrations.ts';
 import type { MemoryApprovalLog } from '../fakes/memory-approval-log.ts';
 
@@ -11,15 +12,33 @@ export class Killed extends Error {}
 export class Killer {
   #left = Infinity;
   #isAfter = false;
+  /** Effects until one fails. */
+  #healthy = Infinity;
 
   /** @param after the effect happens, and nobody learns of it. */
   arm(effects: number, after: boolean): void {
     this.#left = effects;
+    this.#healthy = Infinity;
+    this.#isAfter = after;
+  }
+
+  /** Lets one of the next effects fail, once. @param after the effect happens, and its reply is lost. */
+  failOnce(effects: number, after: boolean): void {
+    this.#healthy = effects;
     this.#isAfter = after;
   }
 
   disarm(): void {
     this.#left = Infinity;
+    this.#healthy = Infinity;
+  }
+
+  get isArmed(): boolean {
+    return this.#left < Infinity || this.#healthy < Infinity;
+  }
+
+  get hasFailed(): boolean {
+    return this.#healthy <= 0;
   }
 
   /** Whether the process has died. */
@@ -29,6 +48,11 @@ export class Killer {
 
   async effect<T>(run: () => Promise<T>): Promise<T> {
     this.#left -= 1;
+    this.#healthy -= 1;
+    if (this.#healthy === 0) {
+      if (this.#isAfter) await run();
+      throw new BrokerError('storage_unavailable', 'Storage does not answer.');
+    }
     // Nothing happens after the death of a process.
     if (this.#left < 0 || (this.#left === 0 && !this.#isAfter)) throw new Killed();
     const result = await run();

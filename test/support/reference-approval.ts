@@ -41,6 +41,8 @@ export class ReferenceApproval {
   readonly #made: ReferenceDecision[] = [];
   /** Whether a change holds the approval. */
   #isHeld = false;
+  /** Whether it was revoked while a change held it. */
+  #isWithdrawn = false;
   #approvedMs: number | undefined;
   #end: End | undefined;
 
@@ -62,7 +64,11 @@ export class ReferenceApproval {
   /** @param rule the version in force; undefined: it is gone. */
   standing(nowMs: number, rule: ReferenceTerms | undefined): Standing {
     if (this.#end !== undefined) return this.#end;
-    if (this.#isHeld) return 'used';
+    return this.#isHeld ? 'used' : this.#byTime(nowMs, rule);
+  }
+
+  #byTime(nowMs: number, rule: ReferenceTerms | undefined): Standing {
+    if (this.#end !== undefined) return this.#end;
     const now = rule === undefined ? [] : [rule];
     if (this.#approvedMs !== undefined) {
       const valid = Math.min(...[...this.#versions, ...now].map(({ validMinutes }) => validMinutes));
@@ -72,16 +78,33 @@ export class ReferenceApproval {
     return nowMs < this.askedMs + waiting * minuteMs ? 'waits' : 'expired';
   }
 
-  /** Whether the request may be served now. @param reads whether the policy in force lets a person read the tenant. */
-  serves(nowMs: number, rule: ReferenceTerms, reads: (person: string) => boolean): boolean {
-    if (this.standing(nowMs, rule) !== 'approved' || nowMs < (this.#approvedMs ?? 0) - clockLagMs) return false;
-    return this.#consents([...this.#versions, rule], reads) >= most([...this.#versions, rule]);
+  /**
+   * Whether the request may be served now.
+   * @param rules the version under which it was admitted, and the one in force.
+   * @param reads whether the policy in force lets a person read the tenant.
+   */
+  serves(nowMs: number, rules: readonly ReferenceTerms[], reads: (person: string) => boolean): boolean {
+    return !this.#isHeld && this.#isServed(nowMs, rules, reads);
+  }
+
+  /** Whether the change that holds it may leave now. */
+  leaves(nowMs: number, rules: readonly ReferenceTerms[], reads: (person: string) => boolean): boolean {
+    return this.#isHeld && this.#end === undefined && !this.#isWithdrawn && this.#isServed(nowMs, rules, reads);
+  }
+
+  #isServed(nowMs: number, rules: readonly ReferenceTerms[], reads: (person: string) => boolean): boolean {
+    if (rules.some((rule) => this.#byTime(nowMs, rule) !== 'approved')) return false;
+    if (nowMs < (this.#approvedMs ?? 0) - clockLagMs) return false;
+    const versions = [...this.#versions, ...rules];
+    return this.#consents(versions, reads) >= most(versions);
   }
 
   /** Whether a decision is accepted now. @param reads whether the policy in force lets the person read the tenant. */
   accepts(made: ReferenceDecision, nowMs: number, rule: ReferenceTerms | undefined, reads: boolean): boolean {
     const standing = this.standing(nowMs, rule);
-    const isOpen = standing === 'waits' || (standing === 'approved' && made.decision === 'revoke');
+    const isUnderWay = this.#isHeld && this.#end === undefined && !this.#isWithdrawn;
+    const isRevocable = standing === 'approved' || isUnderWay;
+    const isOpen = standing === 'waits' || (isRevocable && made.decision === 'revoke');
     if (!isOpen) return false;
     if (made.person === this.#asker) return made.decision === 'revoke';
     if (!made.isPerson || !made.roles.includes(deciderRole) || !reads) return false;
@@ -96,7 +119,9 @@ export class ReferenceApproval {
     this.#made.push(made);
     if (rule !== undefined) this.#versions.push(rule);
     if (made.decision === 'deny') this.#end = 'denied';
-    if (made.decision === 'revoke') this.#end = 'revoked';
+    // A change that holds it may have left already.
+    if (made.decision === 'revoke' && this.#isHeld) this.#isWithdrawn = true;
+    else if (made.decision === 'revoke') this.#end = 'revoked';
     const isEnough = this.#consents(this.#versions, () => true) >= most(this.#versions);
     if (made.decision === 'approve' && isEnough) this.#approvedMs ??= nowMs;
   }
@@ -109,6 +134,7 @@ export class ReferenceApproval {
   /** The change did not leave. */
   giveBack(): void {
     this.#isHeld = false;
+    if (this.#isWithdrawn) this.#end ??= 'revoked';
   }
 
   /** The end by time was recorded: a clock that is set back does not undo it. */

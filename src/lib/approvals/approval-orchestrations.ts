@@ -1,3 +1,6 @@
+import type { Clock } from '../runtime/clock.ts';
+import { withDeadline } from '../runtime/deadline.ts';
+import { errorFields, type Logger } from '../runtime/log.ts';
 import type { Orchestrations } from '../runtime/orchestrations.ts';
 
 /** What approvals use of the durable platform. */
@@ -10,3 +13,20 @@ export const decidedEventName = 'decided';
 
 /** The instance of an approval. No run has such an id. */
 export const approvalInstanceId = (id: string): string => `approval-${id}`;
+
+/** A person or caller waits this long, at most, for the orchestration to be woken, in milliseconds. */
+const longestWakeMs = 3_000;
+
+/** Tells the orchestration of an approval that its record has changed. Never throws: it looks again later without this. */
+export async function wake(
+  clock: Clock,
+  approvalId: string,
+  { orchestrations, log }: { readonly orchestrations: Pick<Orchestrations, 'raise'>; readonly log: Logger },
+): Promise<void> {
+  const raise = (): Promise<void> => orchestrations.raise(approvalInstanceId(approvalId), decidedEventName);
+  try {
+    await withDeadline(clock, longestWakeMs, raise);
+  } catch (thrown) {
+    log.log('warn', 'approval.not_woken', { approvalId, ...errorFields(thrown) });
+  }
+}

@@ -65,6 +65,13 @@ interface ApprovalUse {
   readonly answered: boolean;
 }
 
+/** A request that left without an answer for this long, in milliseconds, lost its process: its whole time is shorter. */
+const longestUseMs = 5 * 60_000;
+
+/** Until then, the request that holds the approval may still be answered, or give it back. 0: no request holds it. */
+export const underWayUntilMs = ({ use, closedAtMs }: Pick<Approval, 'use' | 'closedAtMs'>): number =>
+  use === undefined || closedAtMs !== undefined ? 0 : use.atMs + longestUseMs;
+
 /** The record of one request that needs an approval. It alone decides whether the request is served. */
 export interface Approval {
   readonly id: string;

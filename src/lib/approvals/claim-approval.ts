@@ -5,10 +5,10 @@ import { errorFields } from '../runtime/log.ts';
 import type { Asking } from './admit.ts';
 import type { Approval } from './approval.ts';
 import type { StoredApproval } from './approval-log.ts';
-import { approvalInstanceId, decidedEventName } from './approval-orchestrations.ts';
+import { wake } from './approval-orchestrations.ts';
 import type { Approvals } from './approvals.ts';
 import { endedError, serves, servingApproval } from './confirm-approval.ts';
-import { closed } from './judge-decision.ts';
+import { closed, isRevoked } from './judge-decision.ts';
 
 /** Attempts at a write while others write to the same record. */
 const attempts = 8;
@@ -19,7 +19,8 @@ const longestNoteMs = 3_000;
 export interface Claim {
   /**
    * Called when everything else is ready: the record of the request and its token may have taken seconds.
-   * @throws BrokerError approval_ended if the time of the approval has ended since.
+   * @throws BrokerError approval_ended if the approval was revoked, its time has ended, or the policy has become stricter
+   * since; storage_unavailable.
    */
   confirm(): Promise<void>;
   /** The request provably did not leave, so the same request may be sent later. */
@@ -37,7 +38,7 @@ export const freeClaim: Claim = {
 
 /**
  * Uses an approval up, right before a request that changes something leaves. Of several repeats of a request at the same
- * time, on whatever instances, exactly one gets the claim. If its process dies, nobody gets another.
+ * time, on whatever instances, at most one gets the claim. If its process dies, nobody gets another.
  * @throws BrokerError approval_ended; storage_unavailable.
  */
 export async function claimApproval(
@@ -54,7 +55,7 @@ export async function claimApproval(
       const own = attempt > 1 ? await claimed(deps, claim) : undefined;
       const { approval, version } = own ?? (await servingApproval(deps, id, terms));
       if (own !== undefined || (await deps.approvalLog.change({ ...approval, status: 'used', use }, version))) {
-        const confirm = (): Promise<void> => confirmInTime(deps, approval, terms);
+        const confirm = (): Promise<void> => confirmStill(deps, claim, terms);
         return { ...settlementOf(deps, claim, asking), confirm };
       }
     }
@@ -68,15 +69,19 @@ export async function claimApproval(
   }
 }
 
-/** Whether the approval would still serve if it were not used. @throws BrokerError approval_ended */
-async function confirmInTime(deps: Approvals, approval: Approval, terms: ApprovalTerms): Promise<void> {
-  const serving = await serves(deps, { ...approval, status: 'approved', use: undefined }, terms);
-  if (!serving.serves) throw endedError(approval, serving.reason);
-}
-
 interface ClaimId {
   readonly approvalId: string;
   readonly useId: string;
+}
+
+/** Makes sure that the approval would still serve if it were not used. @throws BrokerError approval_ended */
+async function confirmStill(deps: Approvals, claim: ClaimId, terms: ApprovalTerms): Promise<void> {
+  const held = await claimed(deps, claim);
+  if (held === undefined) throw endedError({ id: claim.approvalId }, 'The request took too long, and did not leave.');
+  const { approval } = held;
+  if (isRevoked(approval)) throw endedError(approval, 'The approval was revoked.');
+  const serving = await serves(deps, { ...approval, status: 'approved', use: undefined }, terms);
+  if (!serving.serves) throw endedError(approval, serving.reason);
 }
 
 function settlementOf(
@@ -94,16 +99,20 @@ function settlementOf(
     }
   };
   return {
-    giveBack: () => note((approval) => ({ ...approval, status: 'approved', use: undefined })),
+    giveBack: () => note((approval) => givenBack(approval, deps.clock.nowMs())),
     conclude: async (answered) => {
       await note((approval) => concluded(approval, answered, deps.clock.nowMs()));
       log.log('info', 'approval.used', { approvalId, answered });
       // It closes the approval later without this.
-      await orchestrations
-        .raise(approvalInstanceId(approvalId), decidedEventName)
-        .catch((thrown: unknown) => log.log('warn', 'approval.not_woken', { approvalId, ...errorFields(thrown) }));
+      await wake(deps.clock, approvalId, { log, orchestrations });
     },
   };
+}
+
+/** A revocation that came meanwhile takes effect. */
+function givenBack(approval: Approval, nowMs: number): Approval {
+  const free: Approval = { ...approval, status: 'approved', use: undefined };
+  return isRevoked(approval) ? closed(free, 'revoked', nowMs, approval.askRecorded) : free;
 }
 
 const concluded = (approval: Approval, answered: boolean, nowMs: number): Approval =>

@@ -1,9 +1,10 @@
 import type { ApprovalTerms } from '../callers/approval-keys.ts';
 import { BrokerError } from '../model/errors.ts';
 import { mayRead } from '../model/readable-tenants.ts';
-import type { Approval, ApprovalDecision } from './approval.ts';
+import { type Approval, type ApprovalDecision, stricter } from './approval.ts';
 import type { StoredApproval } from './approval-log.ts';
 import type { Approvals } from './approvals.ts';
+import { ruleNow } from './rule-now.ts';
 import { judgeServing, type Serving } from './judge-serving.ts';
 
 /**
@@ -24,8 +25,15 @@ export async function servingApproval(deps: Approvals, id: string, terms: Approv
   throw endedError(found.approval, serving.reason);
 }
 
-/** Judges a record by the policy in force. */
-export async function serves(deps: Approvals, approval: Approval, terms: ApprovalTerms): Promise<Serving> {
+/**
+ * Judges a record by the policy in force, and by the terms under which the request was admitted: the policy may have changed
+ * since.
+ */
+export async function serves(deps: Approvals, approval: Approval, admitted: ApprovalTerms): Promise<Serving> {
+  const now = ruleNow((await deps.policy.current()).policy, approval);
+  if (now === 'gone')
+    return { serves: false, waits: false, reason: 'The rule asks for no approval any more, or is gone.' };
+  const terms = stricter(admitted, now);
   const accepted = new Set<ApprovalDecision>();
   for (const decision of approval.decisions)
     if (approval.status === 'approved' && (await isAccepted(deps, approval, decision))) accepted.add(decision);
@@ -46,5 +54,5 @@ async function isAccepted(
 }
 
 /** @param reason why it serves no more, one sentence. */
-export const endedError = ({ id }: Approval, reason: string): BrokerError =>
+export const endedError = ({ id }: Pick<Approval, 'id'>, reason: string): BrokerError =>
   new BrokerError('approval_ended', `${reason} The approval is ${id}.`, { logFields: { approvalId: id } });

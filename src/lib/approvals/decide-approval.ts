@@ -1,5 +1,5 @@
 import type { AuditEntry } from '../audit/audit-log.ts';
-import { type ApprovalTerms, deciderRole } from '../callers/approval-keys.ts';
+import { deciderRole } from '../callers/approval-keys.ts';
 import type { AccessPolicy } from '../callers/policy.ts';
 import type { Caller } from '../model/caller.ts';
 import { BrokerError, toBrokerError } from '../model/errors.ts';
@@ -8,9 +8,10 @@ import { errorFields, type Logger, scrub } from '../runtime/log.ts';
 import { type Approval, type ApprovalDecision, askerKeyOf, type DecisionKind, partyOf } from './approval.ts';
 import { auditEntryOf, outcomeOf } from './approval-audit.ts';
 import type { StoredApproval } from './approval-log.ts';
-import { approvalInstanceId, type ApprovalOrchestrations, decidedEventName } from './approval-orchestrations.ts';
+import { type ApprovalOrchestrations, wake } from './approval-orchestrations.ts';
 import type { Approvals } from './approvals.ts';
-import { judgeDecision, type RuleNow } from './judge-decision.ts';
+import { judgeDecision } from './judge-decision.ts';
+import { ruleNow } from './rule-now.ts';
 
 /** Attempts at writing a decision while others write to the same record. */
 const attempts = 8;
@@ -42,35 +43,52 @@ export async function decideApproval(
     reason: scrub(reason),
     atMs: deps.clock.nowMs(),
   };
-  let recorded: Approval | undefined;
   const record = (approval: Approval, step: Pick<AuditEntry, 'outcome' | 'atMs' | 'code'>): Promise<void> =>
     deps.audit.record(auditEntryOf(approval, made.decider, { ...step, correlationId, reason }));
-  try {
+  let recorded: Approval | undefined;
+  const write = async (): Promise<Approval> => {
     for (let attempt = 1; attempt <= attempts; attempt += 1) {
       const stored = await decidableApproval(deps, id, caller);
       // Storage repeats a write whose reply was lost, and then reports a conflict with itself.
-      if (stored.approval.decisions.some((earlier) => earlier.id === made.id)) return stored.approval;
+      if (isMadeIn(stored.approval, made)) return stored.approval;
       const decided = judged(stored, made, await deps.policy.current(), deps.signInClientId);
       if (recorded === undefined) await record(decided, { outcome: outcomeOf[decision], atMs: made.atMs });
       recorded = decided;
-      if (!(await deps.approvalLog.change(decided, stored.version))) continue;
-      log.log('info', 'approval.decided', {
-        approvalId: id,
-        decision,
-        status: decided.status,
-        decider: caller.objectId,
-      });
-      await wake(id, orchestrations, log);
-      return decided;
+      if (await deps.approvalLog.change(decided, stored.version)) return decided;
     }
     throw new BrokerError('storage_unavailable', 'Others write to the approval at the same time.');
-  } catch (thrown) {
+  };
+  const decided = await write().catch(async (thrown: unknown) => {
+    if (recorded === undefined) throw thrown;
+    // The write may have succeeded although its reply was lost.
+    const held = await storedDecision(deps, id, made);
+    if (held !== 'absent' && held !== 'unknown') return held;
     // The audit log says that he decided, and he did not.
-    if (recorded !== undefined)
+    if (held === 'absent')
       await record(recorded, { outcome: 'failed', atMs: deps.clock.nowMs(), code: toBrokerError(thrown).code }).catch(
         (failure: unknown) => log.log('error', 'audit.failure_not_recorded', errorFields(failure)),
       );
     throw thrown;
+  });
+  log.log('info', 'approval.decided', { approvalId: id, decision, status: decided.status, decider: caller.objectId });
+  await wake(deps.clock, id, { orchestrations, log });
+  return decided;
+}
+
+const isMadeIn = ({ decisions }: Approval, { id }: ApprovalDecision): boolean =>
+  decisions.some((earlier) => earlier.id === id);
+
+/** The record that holds a decision, if it can be read. */
+async function storedDecision(
+  { approvalLog }: Approvals,
+  id: string,
+  made: ApprovalDecision,
+): Promise<Approval | 'absent' | 'unknown'> {
+  try {
+    const approval = (await approvalLog.find(id))?.approval;
+    return approval !== undefined && isMadeIn(approval, made) ? approval : 'absent';
+  } catch {
+    return 'unknown';
   }
 }
 
@@ -85,12 +103,6 @@ function judged(
   throw new BrokerError(outcome.kind === 'forbidden' ? 'caller_forbidden' : 'approval_conflict', outcome.reason, {
     logFields: { approvalId: approval.id },
   });
-}
-
-/** What the rule of an approval asks for in a policy. */
-export function ruleNow({ rules }: AccessPolicy, { subject }: Approval): RuleNow {
-  const terms: ApprovalTerms | undefined = rules.find(({ name }) => name === subject.rule)?.approval;
-  return terms ?? 'gone';
 }
 
 /** An approval that the caller asked for, or may decide on. @throws BrokerError approval_not_found */
@@ -119,12 +131,3 @@ export async function readableApproval(deps: Approvals, id: string, caller: Call
 
 export const approvalNotFound = (): BrokerError =>
   new BrokerError('approval_not_found', 'There is no such approval, or it is for a tenant that you may not read.');
-
-/** The record holds without it. The orchestration would close it later. */
-async function wake(id: string, orchestrations: ApprovalOrchestrations, log: Logger): Promise<void> {
-  try {
-    await orchestrations.raise(approvalInstanceId(id), decidedEventName);
-  } catch (thrown) {
-    log.log('warn', 'approval.not_woken', { approvalId: id, ...errorFields(thrown) });
-  }
-}

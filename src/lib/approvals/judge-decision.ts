@@ -1,17 +1,14 @@
 import type { ApprovalTerms } from '../callers/approval-keys.ts';
+import type { RuleNow } from './rule-now.ts';
 import {
   type Approval,
   type ApprovalDecision,
   type DecisionKind,
   consentsOf,
-  isClosed,
   personOf,
   standingOf,
   stricter,
 } from './approval.ts';
-
-/** What the rule of an approval asks for in the policy in force. `gone`: it does not exist or asks for no approval. */
-export type RuleNow = ApprovalTerms | 'gone';
 
 /** Why a decision is refused. `forbidden`: for this person. `conflict`: for everybody, in the present state. */
 export interface DecisionRefusal {
@@ -49,6 +46,7 @@ export function judgeDecision(
   const refusal = personRefusal(approval, made) ?? approverRefusal(made, terms, signInClientId);
   if (refusal !== undefined) return refusal;
   const status = standingOf(approval, made.atMs, now === 'gone' ? undefined : now);
+  if (status === 'used' && made.decision === 'revoke') return revokedUnderWay(approval, made);
   if (status !== 'pending' && status !== 'approved') {
     return conflict(`${ends[status]} The caller can ask again.`);
   }
@@ -69,6 +67,20 @@ export function judgeDecision(
       return approved(decided, made.atMs);
   }
 }
+
+/**
+ * A revocation while the change is about to leave. Whoever holds the claim sees it before it sends, or when it gives the
+ * claim back. If the change has left already, the approval stays used.
+ */
+function revokedUnderWay(approval: Approval, made: ApprovalDecision): Approval | DecisionRefusal {
+  if (approval.closedAtMs !== undefined) return conflict(`${ends.used} The caller can ask again.`);
+  if (isRevoked(approval)) return conflict('It was revoked while its request was on the way.');
+  return { ...approval, decisions: [...approval.decisions, made] };
+}
+
+/** Whether somebody has revoked it, even if a change still holds it. */
+export const isRevoked = ({ decisions }: Pick<Approval, 'decisions'>): boolean =>
+  decisions.some(({ decision }) => decision === 'revoke');
 
 const twice = conflict('You have decided on it already. Another person must decide, or revoke your approval.');
 
@@ -141,8 +153,6 @@ export const possibleDecisions = (
   now: RuleNow,
   signInClientId: string | undefined,
 ): readonly DecisionKind[] =>
-  isClosed(approval.status)
-    ? []
-    : (['approve', 'deny', 'revoke'] as const).filter(
-        (decision) => 'id' in judgeDecision(approval, { ...asking, id: '', reason: '', decision }, now, signInClientId),
-      );
+  (['approve', 'deny', 'revoke'] as const).filter(
+    (decision) => 'id' in judgeDecision(approval, { ...asking, id: '', reason: '', decision }, now, signInClientId),
+  );

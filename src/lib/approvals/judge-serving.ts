@@ -1,6 +1,6 @@
 import type { ApprovalTerms } from '../callers/approval-keys.ts';
 import { isoTime } from '../runtime/clock.ts';
-import { type Approval, type ApprovalDecision, consentsOf, standingOf, stricter } from './approval.ts';
+import { type Approval, type ApprovalDecision, consentsOf, standingOf, stricter, underWayUntilMs } from './approval.ts';
 
 /**
  * The clock of an instance may be this far behind the one that recorded the approval, in milliseconds. If it is further
@@ -43,7 +43,7 @@ export function judgeServing(
     case 'expired':
       return no('The request expired before enough people approved it.');
     case 'used':
-      return no(usedReason(approval));
+      return no(usedReason(approval, nowMs));
     case 'ended':
       return no('The approval is no longer valid.');
     case 'approved':
@@ -58,8 +58,11 @@ export function judgeServing(
 }
 
 /** A change that may have happened is never repeated: only a person can find out. */
-function usedReason({ use }: Approval): string {
+function usedReason(approval: Approval, nowMs: number): string {
+  const { use } = approval;
   const at = isoTime(use?.atMs ?? 0);
+  if (nowMs < underWayUntilMs(approval))
+    return `The request has been on its way since ${at}. Repeat it in a few minutes to learn what became of it: it is sent again only if it did not leave.`;
   return use?.answered === true
     ? `The request was sent at ${at}, and an approval serves a change once.`
     : `The request left at ${at} and may have reached Microsoft, but the broker knows no answer. Find out whether the change was made before you ask again.`;

@@ -12,7 +12,8 @@ import {
 } from './approval.ts';
 import type { ApprovalQuery } from './approval-log.ts';
 import type { Approvals } from './approvals.ts';
-import { approvalNotFound, isAsker, isDecider, readableApproval, ruleNow } from './decide-approval.ts';
+import { approvalNotFound, isAsker, isDecider, readableApproval } from './decide-approval.ts';
+import { ruleNow } from './rule-now.ts';
 import { possibleDecisions } from './judge-decision.ts';
 
 /** An approval as one caller sees it. */

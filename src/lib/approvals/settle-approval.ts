@@ -1,5 +1,5 @@
 import type { Logger } from '../runtime/log.ts';
-import { type Approval, type ApprovalStatus, isClosed, standingOf } from './approval.ts';
+import { type Approval, type ApprovalStatus, isClosed, standingOf, underWayUntilMs } from './approval.ts';
 import { recordAsk } from './announce-approval.ts';
 import { auditEntryOf, byTime } from './approval-audit.ts';
 import type { StoredApproval } from './approval-log.ts';
@@ -12,8 +12,6 @@ export type SettleDeps = Pick<Approvals, 'approvalLog' | 'audit' | 'clock'> & { 
 
 /** Attempts while others write to the same record. */
 const attempts = 8;
-/** A request that left without an answer for this long, in milliseconds, lost its process: its whole time is shorter. */
-const longestUseMs = 5 * 60_000;
 
 /**
  * Closes a record whose time is over, and puts its end into the audit log. Implements the activity `settle-approval`, so it
@@ -61,10 +59,6 @@ async function step(deps: SettleDeps, { approval, version }: StoredApproval): Pr
   const isNoted = await deps.approvalLog.change({ ...approval, endRecorded: true }, version);
   return isNoted ? { settled: true } : 'changed meanwhile';
 }
-
-/** Until then, the request that used the approval may still be answered, or give it back. */
-const underWayUntilMs = ({ use, closedAtMs }: Approval): number =>
-  use === undefined || closedAtMs !== undefined ? 0 : use.atMs + longestUseMs;
 
 function nextEndMs(approval: Approval): number {
   const { status, expiresAtMs, validUntilMs } = approval;

@@ -3,7 +3,7 @@ import { dayMs } from '../model/durations.ts';
 import { errorFields, type Logger } from '../runtime/log.ts';
 import type { AnnounceDeps } from './announce-approval.ts';
 import { announceApproval } from './announce-approval.ts';
-import type { Approval } from './approval.ts';
+import { type Approval, underWayUntilMs } from './approval.ts';
 import {
   approvalInstanceId,
   approvalOrchestrationName,
@@ -49,8 +49,12 @@ export async function watchApprovals(
   return { started, settled };
 }
 
-const isOverdue = ({ expiresAtMs, validUntilMs, closedAtMs }: Approval, nowMs: number): boolean =>
-  nowMs >= (closedAtMs ?? validUntilMs ?? expiresAtMs) + endGraceMs;
+/** A change wakes its orchestration when it ends. One whose process died wakes nobody. */
+function isOverdue(approval: Approval, nowMs: number): boolean {
+  const { expiresAtMs, validUntilMs, closedAtMs } = approval;
+  const underWayMs = underWayUntilMs(approval);
+  return nowMs >= (underWayMs > 0 ? underWayMs : (closedAtMs ?? validUntilMs ?? expiresAtMs) + endGraceMs);
+}
 
 /** An instance that ended before its record was settled had failed or was terminated: its id is free again. */
 async function restart({ orchestrations, log }: WatchApprovalsDeps, id: string): Promise<boolean> {

@@ -70,6 +70,7 @@ export async function sendUpstream(
           isFirst = false;
           const ready = await deps.tokens.getToken(tokenRequest, signal);
           await claim.confirm();
+          signal.throwIfAborted();
           return ready;
         });
         return { token, answer: await sendClaimed(deps, claim, upstreamRequest(outgoing, token, place)) };
@@ -116,7 +117,7 @@ async function sendClaimed({ upstream }: GatewayDeps, claim: Claim, request: Ups
     await claim.conclude(true);
     return answer;
   } catch (thrown) {
-    await (isUnsent(thrown) ? claim.giveBack() : claim.conclude(false));
+    await (isUnsent(thrown) ? claim.giveBack() : claim.conclude(isTooLarge(thrown)));
     throw thrown;
   }
 }
@@ -177,5 +178,8 @@ function pauseMs(deps: GatewayDeps, { status, headers }: Answer, attempt: number
 
 const backOff = (deps: GatewayDeps, attempt: number): number =>
   backOffMs(attempt, firstBackOffMs) * (0.5 + deps.random());
+
+/** The resource has answered then, with more than the gateway passes on. */
+const isTooLarge = (error: unknown): boolean => error instanceof OutboundError && error.failure === 'too_large';
 
 const isNetworkFailure = (error: unknown): boolean => error instanceof OutboundError && error.failure === 'network';

@@ -19,7 +19,9 @@ function stage() {
   const clock = { nowMs: () => askedAtMs, sleep: () => Promise.resolve() };
   const deps = memoryApprovals({
     audit: { record: async () => {} },
-    policy: {} as never,
+    policy: {
+      current: async () => ({ policy: { rules: [{ name: approval().subject.rule, approval: terms() }] } }),
+    } as never,
     clock,
   });
   const ask = (body: string, asker: Party = service) => {

@@ -11,16 +11,16 @@ import {
   isClosed,
 } from '../../../../src/lib/approvals/approval.ts';
 import { approvalInstanceId } from '../../../../src/lib/approvals/approval-orchestrations.ts';
-import { decideApproval } from '../../../../src/lib/approvals/decide-approval.ts';
 import { settleApproval } from '../../../../src/lib/approvals/settle-approval.ts';
 import { watchApprovals } from '../../../../src/lib/approvals/watch-approvals.ts';
 import type { ApprovalTerms } from '../../../../src/lib/callers/approval-keys.ts';
 import { silentLogger } from '../../../../src/lib/runtime/log.ts';
 import { approval } from '../../../support/approval-records.ts';
 import { guid } from '../../../support/audit-entries.ts';
-import { type End, ReferenceApproval, type ReferenceDecision } from '../../../support/reference-approval.ts';
+import { type End, ReferenceApproval } from '../../../support/reference-approval.ts';
 import { Changes } from './approval-changes.ts';
-import { ApprovalWorld, askers, codeOf, deciders, people, portal, roleSets, type Tally } from './approval-world.ts';
+import { approve, decide } from './approval-decisions.ts';
+import { ApprovalWorld, askers, codeOf, deciders, people, roleSets, type Tally } from './approval-world.ts';
 
 /** One generated history: the real functions, and beside them the reference, which must agree after every step. */
 export class History {
@@ -113,18 +113,23 @@ export class History {
       this.#world.agree(expected === 'asks', `a new request, expected ${expected}`);
       this.#adopt(stored.approval, terms);
     }
-    if (outcome === 'killed') return;
+    if (outcome === 'killed' || this.#world.killer.hasFailed) return;
     if (typeof outcome === 'string') this.#world.agree(expected === 'refused', `${outcome}, expected ${expected}`);
     else if (outcome.admitted) {
       this.#world.agree(expected === 'served', `served, expected ${expected}`);
       await this.#serve(outcome.approval, terms);
-    } else this.#world.agree(['asks', 'waits'].includes(expected), `waits, expected ${expected}`);
+    } else {
+      this.#world.agree(['asks', 'waits'].includes(expected), `waits, expected ${expected}`);
+      // Requests that are served are rare otherwise.
+      const record = this.#records.get(outcome.approval.id);
+      if (record !== undefined && this.#world.chance(0.25)) await approve(this.#world, record);
+    }
     this.#world.count(expected);
   }
 
   #expected(record: ReferenceApproval | undefined, terms: ApprovalTerms, askAgain: boolean) {
     if (record === undefined) return 'asks';
-    if (record.serves(this.#world.nowMs, terms, this.#world.reads)) return 'served';
+    if (record.serves(this.#world.nowMs, [terms], this.#world.reads)) return 'served';
     if (record.standing(this.#world.nowMs, terms) === 'waits') return 'waits';
     return askAgain ? 'asks' : 'refused';
   }
@@ -142,7 +147,7 @@ export class History {
     const record = this.#records.get(admitted.id);
     if (record !== undefined && isChange(admitted.subject)) return this.#changes.send(admitted, terms, record);
     const outcome = (await confirm(this.#world.deps, admitted, terms).catch(codeOf)) ?? 'served';
-    const may = record?.serves(this.#world.nowMs, terms, this.#world.reads) === true;
+    const may = record?.serves(this.#world.nowMs, [terms], this.#world.reads) === true;
     this.#world.agree(
       (outcome === 'served') === may,
       `${outcome} at the end, expected ${may ? 'served' : 'a refusal'}`,
@@ -154,6 +159,7 @@ export class History {
   async #meanwhile(): Promise<void> {
     if (this.#isRacing) return;
     if (this.#world.chance(0.3)) this.#world.pass();
+    if (this.#world.chance(0.2)) this.#world.changePolicy();
     await this.#act();
     this.#compare();
   }
@@ -167,29 +173,7 @@ export class History {
       isProper ? roleSets[1] : this.#world.pick(roleSets),
     ];
     const decision = this.#world.pick<DecisionKind>(['approve', 'approve', 'approve', 'approve', ...decisions]);
-    const { objectId: who, kind, applicationId } = decider;
-    const made: ReferenceDecision = {
-      decision,
-      person: who,
-      isPerson: kind === 'user',
-      isSignedIn: applicationId !== portal,
-      roles,
-    };
-    const deciding = { correlationId: guid(4), log: silentLogger, orchestrations: this.#world.orchestrations };
-    const reason = 'Agreed with the customer.';
-    const outcome = await decideApproval(
-      this.#world.deps,
-      record.id,
-      { decision, reason },
-      { caller: { ...decider, roles }, ...deciding },
-    ).catch(codeOf);
-    const expected = record.accepts(made, this.#world.nowMs, this.#world.rule, this.#world.reads(who));
-    const isRecorded = (this.#stored(record.id)?.decisions.length ?? 0) > record.decisions;
-    if (isRecorded) {
-      this.#world.agree(expected, `${decision} was accepted`);
-      record.add(made, this.#world.nowMs, this.#world.rule);
-    } else if (outcome !== 'killed') this.#world.agree(!expected, `${decision} was refused: ${String(outcome)}`);
-    this.#world.count(isRecorded ? decision : `${decision} refused`);
+    await decide(this.#world, record, { decider, roles, decision });
   }
 
   /** What the orchestration of a request does at each step. */
@@ -240,10 +224,6 @@ export class History {
     }
     for await (const left of this.#world.log.unsettled(0))
       this.#world.agree(false, `${left.approval.id} is not settled`);
-  }
-
-  #stored(id: string): Approval | undefined {
-    return this.#world.log.rows.get(id)?.approval;
   }
 
   #anyRecord = (): ReferenceApproval | undefined => [...this.#records.values()].at(-1 - this.#world.below(2));

@@ -5,6 +5,7 @@ import { settleApproval } from '../../../../src/lib/approvals/settle-approval.ts
 import type { AuditEntry } from '../../../../src/lib/audit/audit-log.ts';
 import { denyAll } from '../../../../src/lib/callers/policy.ts';
 import type { Caller } from '../../../../src/lib/model/caller.ts';
+import { BrokerError } from '../../../../src/lib/model/errors.ts';
 import { silentLogger } from '../../../../src/lib/runtime/log.ts';
 import { approval, asker, askedAtMs, minuteMs, person, terms } from '../../../support/approval-records.ts';
 import { memoryApprovals } from '../../../support/approvals.ts';
@@ -87,4 +88,30 @@ it.each([
   const settle = () => settleApproval({ ...deps, log: silentLogger }, { approvalId: id });
   expect([await settle(), await settle()]).toEqual([{ settled: true }, { settled: true }]);
   expect(outcomes()).toEqual([outcome, 'asked']);
+});
+
+it.each([
+  ['made', true, ['approved']],
+  ['not made', false, ['approved', 'failed']],
+])('a decision whose reply storage loses is answered as it was stored (%s)', async (_, isMade, recorded) => {
+  const { deps, decide, outcomes } = await stage();
+  const write = deps.approvalLog.change.bind(deps.approvalLog);
+  deps.approvalLog.change = async (...change) => {
+    if (isMade) await write(...change);
+    throw new BrokerError('storage_unavailable', 'The reply was lost.');
+  };
+  const decided = await decide('approve', caller(person(2))).catch(({ code }: BrokerError) => code);
+  if (isMade) expect(decided).toMatchObject({ status: 'approved' });
+  else expect(decided).toBe('storage_unavailable');
+  expect(outcomes()).toEqual(recorded);
+});
+
+it('a decision of which nobody knows whether it was stored is not recorded as failed', async () => {
+  const { deps, decide, outcomes } = await stage();
+  deps.approvalLog.change = async () => {
+    deps.approvalLog.failure = new BrokerError('storage_unavailable', 'Storage does not answer.');
+    throw deps.approvalLog.failure;
+  };
+  await expect(decide('approve', caller(person(2)))).rejects.toMatchObject({ code: 'storage_unavailable' });
+  expect(outcomes()).toEqual(['approved']);
 });

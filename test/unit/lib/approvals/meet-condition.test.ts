@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { admit } from '../../../../src/lib/approvals/admit.ts';
 import { confirm } from '../../../../src/lib/approvals/confirm-approval.ts';
-import { decideApproval, ruleNow } from '../../../../src/lib/approvals/decide-approval.ts';
+import { decideApproval } from '../../../../src/lib/approvals/decide-approval.ts';
+import { ruleNow } from '../../../../src/lib/approvals/rule-now.ts';
 import { emergencyReason } from '../../../../src/lib/approvals/emergency.ts';
 import { meetCondition, type RuleCondition } from '../../../../src/lib/approvals/meet-condition.ts';
 import type { Caller } from '../../../../src/lib/model/caller.ts';

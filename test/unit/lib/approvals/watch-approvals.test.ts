@@ -80,6 +80,20 @@ it('settles a change whose process died', async () => {
   expect((await deps.approvalLog.find(idOf(0)))?.approval).toMatchObject({ status: 'used', use, endRecorded: true });
 });
 
+it('closes a change whose process died five minutes after it was to leave, however long its approval is valid', async () => {
+  const use = { id: 'a request', atMs: askedAtMs + minuteMs, answered: false };
+  const times = { approvedAtMs: askedAtMs, validUntilMs: askedAtMs + 1_440 * minuteMs };
+  const details = [{ name: 'Body', value: 'data of the customer' }];
+  const subject = { ...approval().subject, details };
+  const { clock, deps, orchestrations, watch } = await stage({ status: 'used', use, subject, ...times });
+  orchestrations.states.set(approvalInstanceId(idOf(0)), 'active');
+  await clock.advance(6 * minuteMs - 1);
+  expect(await watch()).toEqual(nothing);
+  await clock.advance(1);
+  expect(await watch()).toEqual({ started: [], settled: [idOf(0)] });
+  expect((await deps.approvalLog.find(idOf(0)))?.approval.subject.details).toEqual([]);
+});
+
 it('looks at the others although one fails', async () => {
   const { clock, audit, orchestrations, watch, events } = await stage({}, { expiresAtMs: askedAtMs + 120 * minuteMs });
   orchestrations.states.set(approvalInstanceId(idOf(0)), 'active');

@@ -1,5 +1,8 @@
 import { expect, it } from 'vitest';
 import { isChange } from '../../../../src/lib/approvals/approval.ts';
+import { decideApproval } from '../../../../src/lib/approvals/decide-approval.ts';
+import { BrokerError } from '../../../../src/lib/model/errors.ts';
+import { silentLogger } from '../../../../src/lib/runtime/log.ts';
 import { OutboundError } from '../../../../src/lib/runtime/outbound.ts';
 import { decision, person, terms } from '../../../support/approval-records.ts';
 import { bytes, json, stage, usersRule } from './stage.ts';
@@ -86,7 +89,7 @@ it('an answer of the resource uses the approval up, whatever its status', async 
   expect([await repeat(), await repeat()]).toEqual([429, expect.stringContaining('approval_ended')]);
 });
 
-it.each(['ECONNREFUSED', 'ENOTFOUND', 'UND_ERR_CONNECT_TIMEOUT'])(
+it.each(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'UND_ERR_CONNECT_TIMEOUT'])(
   'a connection that was never there (%s) gives the approval back',
   async (code) => {
     const { world, repeat } = await approved();
@@ -134,11 +137,13 @@ it.each([
 });
 
 it('a process that dies with its claim leaves an approval that serves nothing', async () => {
-  const { approvals, world, repeat, record } = await approved();
+  const { approvals, world, repeat, record, clock } = await approved();
   const found = await approvals.approvalLog.find((await record())?.id ?? '');
   if (found === undefined) throw new Error('the approval is missing');
   const use = { id: 'of a dead process', atMs: found.approval.askedAtMs, answered: false };
   await approvals.approvalLog.change({ ...found.approval, status: 'used', use }, found.version);
+  expect(await repeat()).toMatch(/approval_ended: .*has been on its way since/);
+  await clock.advance(5 * 60_000);
   expect(await repeat()).toMatch(/approval_ended: .*may have reached Microsoft/);
   expect(world.sent).toHaveLength(0);
   const again = await approvals.approvalLog.current(found.approval.subject.digest);
@@ -159,6 +164,103 @@ it('the claim holds although storage loses the reply to its write', async () => 
   world.answers.push(done);
   expect([await repeat(), world.sent.length]).toEqual([200, 1]);
 });
+
+it('a claim whose write fails, although storage made it, is given back', async () => {
+  const { approvals, world, repeat, record } = await approved();
+  const write = approvals.approvalLog.change.bind(approvals.approvalLog);
+  const writes: string[] = [];
+  approvals.approvalLog.change = async (changed, version) => {
+    const isWritten = await write(changed, version);
+    writes.push(changed.status);
+    if (writes.length === 1) throw new BrokerError('storage_unavailable', 'The reply was lost.');
+    return isWritten;
+  };
+  expect(await repeat()).toMatch(/storage_unavailable/);
+  expect([writes, await record()]).toMatchObject([['used', 'approved'], { status: 'approved', use: undefined }]);
+  world.answers.push(done);
+  expect([await repeat(), world.sent.length]).toEqual([200, 1]);
+});
+
+/** Does something when the record of the request is written: it is about to leave then. */
+function beforeItLeaves({ audit }: Awaited<ReturnType<typeof approved>>, act: () => Promise<unknown>): void {
+  const write = audit.record.bind(audit);
+  let isDone = false;
+  audit.record = async (entry) => {
+    await write(entry);
+    if (entry.outcome !== 'sent' || isDone) return;
+    isDone = true;
+    await act();
+  };
+}
+
+const revokeIt = (staged: Awaited<ReturnType<typeof approved>>) => async () => {
+  const caller = { ...person(3), roles: ['Approvals.Decide'] } as const;
+  const id = (await staged.record())?.id ?? '';
+  const made = { decision: 'revoke', reason: 'It was a mistake.' } as const;
+  return decideApproval(staged.approvals, id, made, {
+    caller,
+    correlationId: 'c',
+    log: silentLogger,
+    orchestrations: staged.orchestrations,
+  });
+};
+
+it('a change that is revoked when it is about to leave does not leave, then or later', async () => {
+  const staged = await approved();
+  beforeItLeaves(staged, revokeIt(staged));
+  expect(await staged.repeat()).toMatch(/approval_ended: The approval was revoked/);
+  expect(await staged.record()).toMatchObject({ status: 'revoked', subject: { details: [] } });
+  expect(await staged.repeat()).toMatch(/approval_ended: The approval was revoked/);
+  expect(staged.world.sent).toEqual([]);
+});
+
+it('a change that is revoked after it left stays used, and nobody can revoke it twice', async () => {
+  const staged = await approved();
+  const outcomes: unknown[] = [];
+  const { upstream } = staged.deps;
+  const revokedThere: typeof upstream = async (request) => {
+    outcomes.push((await revokeIt(staged)()).status);
+    outcomes.push(await revokeIt(staged)().catch(({ code }: BrokerError) => code));
+    return upstream(request);
+  };
+  Object.assign(staged.deps, { upstream: revokedThere });
+  staged.world.answers.push(done);
+  expect([await staged.repeat(), outcomes]).toEqual([200, ['used', 'approval_conflict']]);
+  expect(await staged.record()).toMatchObject({ status: 'used', use: { answered: true } });
+});
+
+it('the policy in force when a change leaves decides, even if it was admitted by another', async () => {
+  const staged = await approved();
+  const { policy } = await staged.approvals.policy.current();
+  beforeItLeaves(staged, async () => {
+    for (const each of policy.rules) Object.assign(each, { approval: { ...terms(), count: 3 } });
+  });
+  expect(await staged.repeat()).toMatch(/approval_ended: The access policy has become stricter/);
+  expect([staged.world.sent.length, await staged.record()]).toMatchObject([0, { status: 'approved' }]);
+});
+
+it('an answer that is too large is an answer', async () => {
+  const { world, repeat, record } = await approved();
+  world.answers.push(new OutboundError('too_large', 'graph', {}));
+  expect(await repeat()).toMatch(/resource_error/);
+  expect(await record()).toMatchObject({ status: 'used', use: { answered: true } });
+});
+
+it.each(['raise', 'change'] as const)(
+  'the caller waits three seconds for storage to note the outcome (%s)',
+  async (hangs) => {
+    const { world, repeat, clock, approvals, orchestrations } = await approved();
+    world.answers.push(done);
+    if (hangs === 'raise') orchestrations.raise = () => new Promise<never>(() => {});
+    const write = approvals.approvalLog.change.bind(approvals.approvalLog);
+    if (hangs === 'change')
+      approvals.approvalLog.change = (changed, version) =>
+        changed.closedAtMs === undefined ? write(changed, version) : new Promise<never>(() => {});
+    const outcome = repeat();
+    for (let second = 0; second < 7; second += 1) await clock.advance(1_000);
+    expect(await outcome).toBe(200);
+  },
+);
 
 it('a new approval is asked for on demand', async () => {
   const { send, repeat } = await approved();

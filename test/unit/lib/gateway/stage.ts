@@ -123,6 +123,7 @@ export function stage(rules: readonly object[] = [usersRule], { requestsPerMinut
   });
   const key = new Secret(randomBytes(32).toString('base64url'));
   const approvals = memoryApprovals({ audit, policy, clock });
+  const orchestrations = new FakeOrchestrations();
   const deps: GatewayDeps = {
     ...createGateway(
       {
@@ -171,10 +172,10 @@ export function stage(rules: readonly object[] = [usersRule], { requestsPerMinut
       caller,
       correlationId: 'dddddddd-0000-4000-8000-000000000001',
       log: recording.log,
-      orchestrations: new FakeOrchestrations(),
+      orchestrations,
     });
   };
-  return { clock, audit, approvals, events: () => recording.events(), world, deps, send };
+  return { clock, audit, approvals, orchestrations, events: () => recording.events(), world, deps, send };
 }
 
 /** The JSON of an answer. */
