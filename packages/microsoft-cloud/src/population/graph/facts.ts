@@ -27,7 +27,7 @@ export interface TenantFacts {
 export type TenantKeys = Pick<TenantView, 'world' | 'tenantId' | 'customer' | 'directory'>;
 
 /** Facts of how many tenants are kept. Those of others are created again, with the same result. */
-const keptTenants = 64;
+const keptTenants = 32;
 const recent = new WeakMap<World, Map<string, TenantFacts>>();
 
 const hasExchangeIn = ({ customer }: TenantKeys): boolean =>

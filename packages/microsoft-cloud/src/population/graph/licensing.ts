@@ -19,12 +19,31 @@ const serviceOf = (planName: string): string => services.find(([start]) => planN
 
 const skuById: ReadonlyMap<string, Sku> = new Map(skus.map((sku) => [sku.skuId, sku]));
 
-/** The plans that a user's licences contain, each once. */
-function plansOf({ licences }: User): readonly Sku['servicePlans'][number][] {
+/** The plans that licences contain, each once, and how users show them. */
+interface Plans {
+  readonly all: readonly Sku['servicePlans'][number][];
+  readonly provisioned: readonly Row[];
+}
+
+// Few combinations of licences are in use, and many users share them.
+const plansByLicences = new Map<string, Plans>();
+
+function plansFor({ licences }: User): Plans {
+  const key = licences.join();
+  const known = plansByLicences.get(key);
+  if (known !== undefined) return known;
   const plans = new Map<string, Sku['servicePlans'][number]>();
   for (const skuId of licences)
     for (const plan of skuById.get(skuId)?.servicePlans ?? []) plans.set(plan.servicePlanId, plan);
-  return [...plans.values()];
+  const all = [...plans.values()];
+  const provisioned = all.map(({ servicePlanName }) => ({
+    capabilityStatus: 'Enabled',
+    provisioningStatus: 'Success',
+    service: serviceOf(servicePlanName),
+  }));
+  const found = { all, provisioned };
+  plansByLicences.set(key, found);
+  return found;
 }
 
 /** Names of the service plans that the tenant's subscriptions contain. */
@@ -43,12 +62,12 @@ export const hasEntraP2 = (facts: TenantFacts): boolean => tenantPlansOf(facts).
 export const hasIntune = (facts: TenantFacts): boolean => tenantPlansOf(facts).has('INTUNE_A');
 
 export const hasPlan = (user: User, start: string): boolean =>
-  plansOf(user).some(({ servicePlanName }) => servicePlanName.startsWith(start));
+  plansFor(user).all.some(({ servicePlanName }) => servicePlanName.startsWith(start));
 
 /** The properties of a user that describe licences. Licences are assigned one day after the account was created. */
 export function licenceProperties(user: User): Row {
   const assigned = time(user.createdMs + dayMs);
-  const plans = plansOf(user);
+  const { all: plans, provisioned } = plansFor(user);
   return {
     assignedLicenses: user.licences.map((skuId) => ({ disabledPlans: [], skuId })),
     assignedPlans: plans.map(({ servicePlanId, servicePlanName }) => ({
@@ -57,11 +76,7 @@ export function licenceProperties(user: User): Row {
       service: serviceOf(servicePlanName),
       servicePlanId,
     })),
-    provisionedPlans: plans.map(({ servicePlanName }) => ({
-      capabilityStatus: 'Enabled',
-      provisioningStatus: 'Success',
-      service: serviceOf(servicePlanName),
-    })),
+    provisionedPlans: provisioned,
     licenseAssignmentStates: user.licences.map((skuId) => ({
       skuId,
       assignedByGroup: null,

@@ -4,7 +4,8 @@ import { between, pick, type Random } from '../../seeded.ts';
 import { type DeviceData, devicesOf } from './device-data.ts';
 import { dateOf, idOf, perTenant, randomOf, type TenantFacts, time } from './facts.ts';
 import { hasEntraP2 } from './licensing.ts';
-import { conditionalAccessOf, type PolicyData } from './policy-data.ts';
+import { conditionalAccessOf } from './policy-data.ts';
+import { appliedPoliciesOf, statusOf } from './applied-policies.ts';
 import { afterwards, logDays, mostOf, signInId } from './latest-sign-in.ts';
 import { type Profile, profilesOf } from './user-profiles.ts';
 
@@ -142,12 +143,57 @@ export interface RiskData {
   readonly eventType: string;
 }
 
-export const locationOf = ({ city, state, countryOrRegion, latitude, longitude }: SignInData['place']): Row => ({
-  city,
-  state,
-  countryOrRegion,
-  geoCoordinates: { altitude: null, latitude, longitude },
-});
+// Sign-ins are most of the rows that are kept, so what many have in common is one object.
+const locations: ReadonlyMap<SignInData['place'], Row> = new Map(
+  places.map((place) => {
+    const { city, state, countryOrRegion, latitude, longitude } = place;
+    return [place, { city, state, countryOrRegion, geoCoordinates: { altitude: null, latitude, longitude } }];
+  }),
+);
+
+export const locationOf = (place: SignInData['place']): Row => locations.get(place) ?? {};
+
+const noTypes: readonly string[] = [];
+
+/** Status, by the AADSTS number and whether the user has methods of authentication. */
+const statuses = new Map<string, Row>();
+
+function statusRowOf(errorCode: number, hasMethods: boolean): Row {
+  const isProven = errorCode === 0 && hasMethods;
+  const key = `${errorCode} ${isProven}`;
+  const status = statuses.get(key) ?? {
+    errorCode,
+    failureReason: failureReasons[errorCode] ?? 'Other.',
+    additionalDetails: isProven ? 'MFA requirement satisfied by claim in the token' : null,
+  };
+  statuses.set(key, status);
+  return status;
+}
+
+/** For a browser, and for another client. */
+const deviceDetails = new WeakMap<DeviceData, Partial<Record<'browser' | 'other', Row>>>();
+const noDevice = { browser: deviceDetail(undefined, true), other: deviceDetail(undefined, false) };
+
+function deviceDetailOf(device: DeviceData | undefined, isBrowser: boolean): Row {
+  const kind = isBrowser ? 'browser' : 'other';
+  if (device === undefined) return noDevice[kind];
+  const known = deviceDetails.get(device) ?? {};
+  const detail = known[kind] ?? deviceDetail(device, isBrowser);
+  deviceDetails.set(device, { ...known, [kind]: detail });
+  return detail;
+}
+
+function deviceDetail(device: DeviceData | undefined, isBrowser: boolean): Row {
+  return {
+    deviceId: device?.deviceId ?? '',
+    displayName: device?.name ?? '',
+    operatingSystem: device?.model.system ?? 'Windows10',
+    browser: isBrowser ? 'Edge 142.0.0' : '',
+    isCompliant: device?.isCompliant ?? false,
+    isManaged: device?.isManaged ?? false,
+    trustType: device === undefined ? '' : trustNames[device.trustType],
+  };
+}
 
 /** `auditLogs/signIns`. */
 export function signInRow(facts: TenantFacts, signIn: SignInData): Row {
@@ -155,7 +201,7 @@ export function signInRow(facts: TenantFacts, signIn: SignInData): Row {
   const { user } = profile;
   const found = riskyProfilesOf(facts).get(user.id);
   const risk = found?.signIn.id === signIn.id ? found : undefined;
-  const applied = conditionalAccessOf(facts).map((policy) => appliedPolicy(policy, errorCode));
+  const applied = appliedPoliciesOf(facts)(errorCode);
   return {
     id: signIn.id,
     createdDateTime: time(signIn.atMs),
@@ -173,25 +219,12 @@ export function signInRow(facts: TenantFacts, signIn: SignInData): Row {
     riskLevelAggregated: risk?.level ?? 'none',
     riskLevelDuringSignIn: risk?.level ?? 'none',
     riskState: risk?.state ?? 'none',
-    riskEventTypes: [],
-    riskEventTypes_v2: risk === undefined ? [] : [risk.eventType],
+    riskEventTypes: noTypes,
+    riskEventTypes_v2: risk === undefined ? noTypes : [risk.eventType],
     resourceDisplayName: 'Microsoft Graph',
     resourceId: '00000003-0000-0000-c000-000000000000',
-    status: {
-      errorCode,
-      failureReason: failureReasons[errorCode] ?? 'Other.',
-      additionalDetails:
-        errorCode === 0 && user.methods.length > 0 ? 'MFA requirement satisfied by claim in the token' : null,
-    },
-    deviceDetail: {
-      deviceId: device?.deviceId ?? '',
-      displayName: device?.name ?? '',
-      operatingSystem: device?.model.system ?? 'Windows10',
-      browser: signIn.client === 'Browser' ? 'Edge 142.0.0' : '',
-      isCompliant: device?.isCompliant ?? false,
-      isManaged: device?.isManaged ?? false,
-      trustType: device === undefined ? '' : trustNames[device.trustType],
-    },
+    status: statusRowOf(errorCode, user.methods.length > 0),
+    deviceDetail: deviceDetailOf(device, signIn.client === 'Browser'),
     location: locationOf(signIn.place),
     appliedConditionalAccessPolicies: applied,
   };
@@ -202,38 +235,3 @@ const trustNames = {
   ServerAd: 'Hybrid Azure AD joined',
   Workplace: 'Azure AD registered',
 } as const;
-
-function appliedPolicy(
-  { id, key, displayName, state, row }: PolicyData,
-  errorCode: number,
-): Row & { readonly result: string } {
-  const controls =
-    (row['grantControls'] as { readonly builtInControls: readonly string[] } | null)?.builtInControls ?? [];
-  const isMet = key === 'mfa all' && errorCode !== 50126;
-  const isBlocked = key === 'countries' && errorCode === 53003;
-  const names = { mfa: 'Mfa', block: 'Block' } as const;
-  const result =
-    state === 'disabled'
-      ? 'notEnabled'
-      : state === 'enabledForReportingButNotEnforced'
-        ? isMet
-          ? 'reportOnlySuccess'
-          : 'reportOnlyNotApplied'
-        : isBlocked || (isMet && errorCode === 50076)
-          ? 'failure'
-          : isMet
-            ? 'success'
-            : 'notApplied';
-  return {
-    id,
-    displayName,
-    enforcedGrantControls: controls.map((name) => names[name as keyof typeof names] ?? name),
-    enforcedSessionControls: [],
-    result,
-  };
-}
-
-function statusOf(applied: readonly { readonly result: string }[]): string {
-  if (applied.some(({ result }) => result === 'failure')) return 'failure';
-  return applied.some(({ result }) => result === 'success') ? 'success' : 'notApplied';
-}
