@@ -25,7 +25,8 @@ export interface ListsDeps extends ExchangeDeps {
 /** Graph returns at most 300 relationships per page. */
 const relationshipsPath =
   '/tenantRelationships/delegatedAdminRelationships?$top=300&$select=id,displayName,customer,status,endDateTime,autoExtendDuration';
-const contractsPath = '/contracts?$select=customerId,defaultDomainName,displayName,contractType';
+/** Without `$top`, Graph returns 100 contracts per page, one after another. */
+const contractsPath = '/contracts?$top=999&$select=customerId,defaultDomainName,displayName,contractType';
 
 /** Maximum age of a list that is used while Microsoft does not answer. */
 export const usableMs = dayMs;
