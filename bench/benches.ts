@@ -9,6 +9,7 @@ import { resultPages } from './result-pages.ts';
 import { gateway } from './gateway.ts';
 import { gatewayJudge } from './gateway-judge.ts';
 import { policyDecision } from './policy-decision.ts';
+import { query } from './query.ts';
 import { scale } from './scale.ts';
 import { startUp } from './start-up.ts';
 import { tokenOverHttp } from './token-over-http.ts';
@@ -29,6 +30,7 @@ export const benches: readonly Bench[] = [
   gatewayJudge,
   policyDecision,
   exec,
+  query,
   auditChain,
   dashboard,
   cloud,
