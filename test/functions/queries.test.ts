@@ -19,6 +19,7 @@ const [contoso, fabrikam, northwind] = [
   { tenantId: tenant(2), name: 'Fabrikam' },
   { tenantId: tenant(3), name: 'Northwind' },
 ];
+const others = Array.from({ length: 500 }, (_, at) => ({ tenantId: tenant(at + 1_000), name: `Customer ${at}` }));
 const customers = [contoso, fabrikam, northwind];
 const domains: Readonly<Record<string, (typeof customers)[number]>> = {
   'contoso.com': contoso,
@@ -60,7 +61,7 @@ beforeAll(async () => {
   routes = (await import('../../src/functions/route.ts')).boundRoutes();
 });
 
-function stage(given: readonly object[] = rules) {
+function stage(given: readonly object[] = rules, listed = customers) {
   const parsed = parsePolicy(JSON.stringify({ version: 1, tenantGroups: { gold: ['contoso.com'] }, rules: given }));
   if (!parsed.ok) throw new Error(parsed.problems.join(' '));
   const state: PolicyState = { policy: parsed.policy, state: 'current', loadedAtMs: 0 };
@@ -68,9 +69,8 @@ function stage(given: readonly object[] = rules) {
   const log = new MemoryRunLog();
   const orchestrations = new FakeOrchestrations();
   const directory = {
-    find: async (reference: string) =>
-      domains[reference] ?? customers.find((customer) => customer.tenantId === reference),
-    list: async () => customers,
+    find: async (reference: string) => domains[reference] ?? listed.find((customer) => customer.tenantId === reference),
+    list: async () => listed,
     tenantOf: async (domain: string) => domains[domain]?.tenantId,
   };
   let ids = 100;
@@ -148,6 +148,22 @@ describe('a started query', () => {
     const runId = await ask(caller, { path: '/users', ...body });
     const request = await log.request(runId);
     expect(request?.tenants).toEqual(expected);
+  });
+
+  it('visits 500 tenants that are named by their ids', async () => {
+    const { ask, log } = stage(rules, others);
+    const ids = others.map(({ tenantId }) => tenantId);
+    const runId = await ask(operator, { path: '/users', tenants: ids });
+    expect((await log.request(runId))?.tenants).toEqual(ids);
+  });
+
+  it('does not start if one of 500 ids is wrong, which it names', async () => {
+    const { ask, log, orchestrations } = stage(rules, others);
+    const tenants = [...others.slice(1).map(({ tenantId }) => tenantId), tenant(777)];
+    expect(await refused(ask(operator, { path: '/users', tenants }))).toBe(
+      `tenant_unknown: "${tenant(777)}" is not among the customer tenants.`,
+    );
+    expect([await log.list({ limit: 9 }), orchestrations.started]).toEqual([[], []]);
   });
 
   it('keeps the groups and tags of a caller that may read everything for the plan', async () => {

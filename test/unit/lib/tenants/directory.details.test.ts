@@ -5,7 +5,7 @@ import { type DomainName, parseTenantId, type TenantId } from '../../../../src/l
 import { createResourceRegistry } from '../../../../src/lib/model/resources.ts';
 import { Secret } from '../../../../src/lib/model/secret.ts';
 import { Limiter } from '../../../../src/lib/runtime/limiter.ts';
-import { createTenantDirectory, type DirectoryDeps } from '../../../../src/lib/tenants/directory.ts';
+import { createTenantDirectory, type DirectoryDeps, selectTenants } from '../../../../src/lib/tenants/directory.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { MemoryExcludedDomains } from '../../../fakes/memory-excluded-domains.ts';
 import { recordingLogger } from '../../../fakes/recording-logger.ts';
@@ -74,7 +74,7 @@ function stage(tenantOf: DirectoryDeps['domains']['tenantOf'] = async () => unde
     await clock.advance(60_000);
     return call;
   };
-  return { directory, answers, seen, logged, settled, clock };
+  return { directory, answers, relationship, seen, logged, settled, clock };
 }
 
 test('reads relationships and contracts from Graph, and customers from Partner Center', async () => {
@@ -85,6 +85,26 @@ test('reads relationships and contracts from Graph, and customers from Partner C
     'https://graph.example/v1.0/tenantRelationships/delegatedAdminRelationships',
     'https://pc.example/v1/customers',
   ]);
+});
+
+test('reads contracts in the largest pages that Graph has', async () => {
+  const { directory, seen } = stage();
+  await directory.list();
+  const [{ url } = { url: undefined }] = seen.filter((request) => request.url.pathname.endsWith('/contracts'));
+  expect(url?.searchParams.get('$top')).toBe('999');
+});
+
+test('finds 500 ids in one read of the lists', async () => {
+  const { directory, answers, relationship, seen } = stage();
+  const ids = Array.from({ length: 500 }, (_, number) => id(number + 1));
+  answers.relationships = () => ({ value: ids.map((_, number) => relationship(number + 1, 'active')) });
+  expect((await selectTenants(directory, ids)).map(({ tenantId }) => tenantId).toSorted()).toEqual(ids);
+  expect(seen).toHaveLength(3);
+  await expect(selectTenants(directory, [...ids.slice(1), id(777_777)])).rejects.toMatchObject({
+    code: 'tenant_unknown',
+    detail: `"${id(777_777)}" is not among the customer tenants.`,
+  });
+  expect(seen).toHaveLength(3);
 });
 
 test('knows reachable tenants only after the first read', async () => {
