@@ -1,6 +1,5 @@
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
-import type { TenantsAnswer } from '../../lib/api/answers/tenants.ts';
 import { type Grant, grants } from '../../lib/model/token.ts';
 import { counted } from '../counted.ts';
 import { refuseNamesInCode } from '../exec/names-in-code.ts';
@@ -78,7 +77,7 @@ async function runExec(programName: string, args: readonly string[], flags: Exec
     throw new UsageError('--resource is for tokens. With --via gateway, the program reaches Microsoft Graph.');
   refuseNamesInCode(programName, args);
   const client = await connect(flags);
-  const tenants = await chosenTenants(client, flags);
+  const tenants = await reachableTenants(client, flags);
   if (flags.dryRun) return dryRun(programName, args, tenants, flags);
   const [{ execForTenants, summaryOf }, { openJournal, noJournal }, { killRunning }] = await Promise.all([
     import('../exec/exec.ts'),
@@ -121,21 +120,18 @@ async function runExec(programName: string, args: readonly string[], flags: Exec
 
 /**
  * The reachable tenants that the options choose.
- * @throws BrokerError for a tenant that is unknown: one that is spelled wrongly in --except would otherwise take nothing away.
+ * @throws BrokerError as `chosenTenants` does.
  * @throws UsageError if no tenant is left.
  */
-async function chosenTenants(
+async function reachableTenants(
   client: Awaited<ReturnType<typeof connect>>,
   { tenant = [], tenants = [], except = [] }: ExecFlags,
 ): Promise<readonly ExecTenant[]> {
-  const only = [...tenant, ...tenants];
-  const single = [...only, ...except].filter((entry) => entry !== '*' && !entry.includes(':'));
-  for (const entry of single) await client.get(`/tenants/${encodeURIComponent(entry)}`);
-  const query = { tenants: only.join(',') || undefined, except: except.join(',') || undefined };
-  const answer = (await client.get('/tenants', query)) as TenantsAnswer;
-  for (const warning of answer.warnings) say(warning);
-  const reachable = answer.tenants.filter(({ reachable: isReachable }) => isReachable);
-  const left = answer.tenants.length - reachable.length;
+  const { chosenTenants } = await import('../exec/chosen-tenants.ts');
+  const chosen = await chosenTenants(client, { tenants: [...tenant, ...tenants], except });
+  for (const warning of chosen.warnings) say(warning);
+  const reachable = chosen.tenants.filter(({ reachable: isReachable }) => isReachable);
+  const left = chosen.tenants.length - reachable.length;
   if (left > 0)
     say(
       `${counted(left, 'tenant')} cannot be reached and ${left === 1 ? 'is' : 'are'} left out. \`ptb tenants --unreachable\` says why.`,

@@ -44,7 +44,8 @@ export async function runCommand(
     const answer = answers[Math.min(requests.length - 1, answers.length - 1)];
     return answer instanceof Response ? answer : Response.json(answer);
   });
-  const program = new Command('ptb');
+  // As in main.ts.
+  const program = new Command('ptb').enablePositionalOptions();
   register(program);
   const exit = await runProgram(program, ['node', 'ptb', ...words, '--url', address, ...options]);
   return { exit, ...said, requests };

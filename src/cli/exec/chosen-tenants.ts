@@ -1,0 +1,145 @@
+import type { TenantsAnswer } from '../../lib/api/answers/tenants.ts';
+import { type AskedTenants, askedProblems } from '../../lib/groups/asked.ts';
+import { BrokerError } from '../../lib/model/errors.ts';
+import { parseDomainName, parseTenantId } from '../../lib/model/identifiers.ts';
+import type { BrokerClient } from '../remote/broker-client.ts';
+import { UsageError } from '../run-program.ts';
+
+type Tenant = TenantsAnswer['tenants'][number];
+
+/** The tenants that some options choose, reachable or not. */
+export interface ChosenTenants {
+  readonly tenants: readonly Tenant[];
+  /** What the broker says about its list. */
+  readonly warnings: readonly string[];
+}
+
+/** Entries in one address, in characters. The Functions host takes a request line of 8 KiB. */
+const maxEntriesLength = 4_000;
+/** Domains that are looked up at a time. */
+const lookUps = 8;
+
+/**
+ * Chooses tenants. Ids are found in the whole list, which is read once: an address has no room for hundreds of them, and a
+ * request for each would take longer than many programs.
+ * @param client of the broker, which resolves domains, groups and tags.
+ * @throws UsageError for entries that are none.
+ * @throws BrokerError for an id or domain that is unknown: one that is spelled wrongly in `except` would otherwise take nothing
+ * away; or whatever the broker answers.
+ */
+export async function chosenTenants(
+  client: Pick<BrokerClient, 'get'>,
+  { tenants = [], except = [] }: AskedTenants,
+): Promise<ChosenTenants> {
+  const [problem] = askedProblems({ tenants, except });
+  if (problem !== undefined) throw new UsageError(problem);
+  const reader = new ListReader(client);
+  await checkDomains(client, [...tenants, ...except]);
+  const only = split(tenants);
+  const left = split(except);
+  const found = new Map<string, Tenant>();
+  if (only.ids.length + left.ids.length > 0) {
+    const all = await reader.withIds([...only.ids, ...left.ids]);
+    const kept = left.others.length === 0 ? all : await reader.read([], left.others);
+    for (const id of only.ids) setIfAny(found, kept.get(id));
+  }
+  if (tenants.length === 0 || only.others.length > 0) {
+    for (const tenant of (await reader.read(only.others, left.others)).values()) found.set(tenant.tenantId, tenant);
+  }
+  for (const id of left.ids) found.delete(id);
+  const chosen = [...found.values()].toSorted((one, other) => one.name.localeCompare(other.name, 'en'));
+  return { tenants: chosen, warnings: [...reader.warnings] };
+}
+
+function setIfAny(tenants: Map<string, Tenant>, tenant: Tenant | undefined): void {
+  if (tenant !== undefined) tenants.set(tenant.tenantId, tenant);
+}
+
+interface Entries {
+  readonly ids: readonly string[];
+  /** Domains, groups, tags and `*`. */
+  readonly others: readonly string[];
+}
+
+function split(entries: readonly string[]): Entries {
+  const ids = entries.flatMap((entry) => parseTenantId(entry) ?? []);
+  return { ids, others: entries.filter((entry) => parseTenantId(entry) === undefined) };
+}
+
+/** @throws BrokerError for the first domain that the broker does not know. */
+async function checkDomains(client: Pick<BrokerClient, 'get'>, entries: readonly string[]): Promise<void> {
+  const isDomain = (entry: string): boolean =>
+    parseTenantId(entry) === undefined && parseDomainName(entry) !== undefined;
+  const domains = entries.filter(isDomain);
+  for (let start = 0; start < domains.length; start += lookUps) {
+    const some = domains.slice(start, start + lookUps);
+    await Promise.all(some.map((domain) => find(client, domain)));
+  }
+}
+
+/** @throws BrokerError that names the tenant if it is unknown. */
+async function find(client: Pick<BrokerClient, 'get'>, reference: string): Promise<Tenant> {
+  try {
+    return (await client.get(`/tenants/${encodeURIComponent(reference)}`)) as Tenant;
+  } catch (thrown) {
+    if (!(thrown instanceof BrokerError) || thrown.code !== 'tenant_unknown') throw thrown;
+    throw new BrokerError('tenant_unknown', `"${reference}" is not among the customer tenants.`, { cause: thrown });
+  }
+}
+
+/** Reads lists of tenants, each once. */
+class ListReader {
+  readonly warnings = new Set<string>();
+  readonly #client: Pick<BrokerClient, 'get'>;
+  readonly #lists = new Map<string, ReadonlyMap<string, Tenant>>();
+
+  constructor(client: Pick<BrokerClient, 'get'>) {
+    this.#client = client;
+  }
+
+  /** The whole list. @throws BrokerError for the first id that it lacks, as the broker says it. */
+  async withIds(ids: readonly string[]): Promise<ReadonlyMap<string, Tenant>> {
+    const all = new Map(await this.#list({}));
+    for (const id of ids) {
+      if (all.has(id)) continue;
+      all.set(id, await find(this.#client, id));
+    }
+    return all;
+  }
+
+  /** @param tenants none: all. */
+  async read(tenants: readonly string[], except: readonly string[]): Promise<ReadonlyMap<string, Tenant>> {
+    const found = new Map<string, Tenant>();
+    for (const some of parts(tenants)) {
+      let kept: ReadonlyMap<string, Tenant> | undefined;
+      for (const others of parts(except)) {
+        const list = await this.#list({ tenants: some, except: others });
+        kept = kept === undefined ? list : new Map([...kept].filter(([id]) => list.has(id)));
+      }
+      for (const tenant of kept?.values() ?? []) found.set(tenant.tenantId, tenant);
+    }
+    return found;
+  }
+
+  async #list(query: Readonly<Record<string, string | undefined>>): Promise<ReadonlyMap<string, Tenant>> {
+    const key = JSON.stringify(query);
+    const known = this.#lists.get(key);
+    if (known !== undefined) return known;
+    const answer = (await this.#client.get('/tenants', query)) as TenantsAnswer;
+    for (const warning of answer.warnings) this.warnings.add(warning);
+    const list = new Map(answer.tenants.map((tenant) => [tenant.tenantId, tenant]));
+    this.#lists.set(key, list);
+    return list;
+  }
+}
+
+/** Entries, joined, in pieces that fit into an address. At least one piece; undefined without entries. */
+function parts(entries: readonly string[]): readonly (string | undefined)[] {
+  const pieces: string[] = [];
+  for (const entry of entries) {
+    const joined = `${pieces.at(-1) ?? ''},${entry}`;
+    if (pieces.length === 0 || encodeURIComponent(joined).length > maxEntriesLength) pieces.push(entry);
+    else pieces[pieces.length - 1] = joined;
+  }
+  return pieces.length === 0 ? [undefined] : pieces;
+}
