@@ -58,13 +58,14 @@ route(
     failures: ['tenant_unknown', ...directoryFailures, 'job_unknown', 'run_conflict', 'storage_unavailable'],
     document: documentStart,
   },
-  async (services, { path, body, caller, orchestrations }) => {
+  async (services, { path, body, caller, correlationId, orchestrations }) => {
     const limits = await tenantsToVisit(services, caller, body);
     const runId = await startRun(runDeps(services, orchestrations), {
       job: path.job,
       window: body.window ?? manualWindow(services.newId()),
       startedBy: caller.applicationId,
       starter: actorOf(caller),
+      correlationId,
       ...limits,
       ...(body.parameters === undefined ? {} : { parameters: body.parameters }),
     });

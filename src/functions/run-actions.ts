@@ -36,6 +36,7 @@ route(
       window: manualWindow(services.newId()),
       startedBy: caller.applicationId,
       starter: actorOf(caller),
+      correlationId,
       parameters,
       ...(tenants === undefined ? {} : { tenants }),
       ...(choice === undefined ? {} : { choice }),

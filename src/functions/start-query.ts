@@ -11,9 +11,8 @@ import type { Orchestrations } from '../lib/runtime/orchestrations.ts';
 import { scrub } from '../lib/runtime/log.ts';
 import type { Query, QueryText } from '../lib/queries/query.ts';
 import type { OpenedQuery } from '../lib/queries/open-query.ts';
-import { isOwnQuery } from '../lib/runs/own-queries.ts';
 import { queryJob, type RunRequest } from '../lib/runs/run.ts';
-import { manualWindow, type RunId } from '../lib/runs/run-id.ts';
+import { manualWindow, type RunId, runIdOf } from '../lib/runs/run-id.ts';
 import { startRun } from '../lib/runs/start-run.ts';
 import { knowTenants, tenantsOfChoices } from '../lib/tenants/chosen-tenants.ts';
 import { runDeps } from './orchestrations.ts';
@@ -80,21 +79,6 @@ export async function checkQuery(services: Services, caller: Caller, asked: Quer
   );
 }
 
-/** Active queries of one caller. All runs share the places of an instance, so further ones would keep jobs waiting. */
-const maxActiveQueries = 4;
-
-/** @throws BrokerError busy if the caller has as many active queries as it may have. Several requests at the same moment may all pass. */
-async function checkActiveQueries({ runs }: Services, caller: Caller): Promise<void> {
-  const active = await runs.log.list({ job: queryJob, active: true, limit: Number.MAX_SAFE_INTEGER });
-  const own = active.filter((run) => isOwnQuery(run, caller));
-  if (own.length < maxActiveQueries) return;
-  const ids = own.slice(0, maxActiveQueries).map(({ runId }) => runId);
-  throw new BrokerError(
-    'busy',
-    `A caller has at most ${maxActiveQueries} active queries. Wait until one of these ends, or cancel it: ${ids.join(', ')}.`,
-  );
-}
-
 /** @throws BrokerError busy for too many active queries of the caller; as {@link checkQuery} and `startRun` do. */
 export async function startQuery(
   services: Services,
@@ -103,15 +87,17 @@ export async function startQuery(
   asked: QueryRequest,
 ): Promise<RunId> {
   const { query, limits } = await checkQuery(services, caller, asked);
-  await checkActiveQueries(services, caller);
+  const window = manualWindow(services.newId());
+  await services.runs.querySlots.take(caller, runIdOf(queryJob, window));
   const { applicationId, objectId, kind, roles, tenantId, name } = caller;
   const asker = { applicationId, objectId, kind, roles, tenantId, name, correlationId, ...(client && { client }) };
   return startRun(runDeps(services, orchestrations), {
     job: queryJob,
-    window: manualWindow(services.newId()),
+    window,
     startedBy: applicationId,
     // A query is its asker's own, so both are always known.
     starter: actorOf(caller),
+    correlationId,
     ...limits,
     parameters: { ...query },
     query: { path: query.path, asker },

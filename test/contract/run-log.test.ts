@@ -179,6 +179,43 @@ describe.each([
     expect(await log.list({ limit: 1 })).toHaveLength(1);
   });
 
+  test('lists the runs of one caller, and keeps the request that started them', async () => {
+    const log = make();
+    const ada = { applicationId: 'app-1', objectId: 'ada' };
+    const starts = [
+      ['mine', 'app-1', 'ada'],
+      ['of-bob', 'app-1', 'bob'],
+      ['of-a-script', 'app-2', 'ada'],
+    ] as const;
+    for (const [window, startedBy, objectId] of starts)
+      await log.create(
+        { ...start('owned', window), startedBy, starter: { objectId }, correlationId: `c-${window}` },
+        { parameters: {} },
+      );
+    await log.create(start('owned', 'of-a-timer'), { parameters: {} });
+    expect(await log.list({ job: 'owned', starter: ada, limit: 10 })).toMatchObject([
+      { window: 'mine', correlationId: 'c-mine' },
+    ]);
+    expect((await log.find('owned@of-bob'))?.correlationId).toBe('c-of-bob');
+    expect((await log.find('owned@of-a-timer'))?.correlationId).toBeUndefined();
+  });
+
+  test('yields every active run, beyond a page of the storage, and lists the newest of them', async () => {
+    const log = make();
+    const windows = Array.from({ length: 1_050 }, (_, at) => `w${at}`);
+    for (let from = 0; from < windows.length; from += 50)
+      await Promise.all(
+        windows
+          .slice(from, from + 50)
+          .map((window, at) => log.create(start('many', window, 5_000_000 + from + at), { parameters: {} })),
+      );
+    await log.change('many@w7', { status: 'completed' });
+    const found = (await all(log.runs({ job: 'many', active: true }))).map(({ window }) => window);
+    expect(found.toSorted()).toEqual(windows.filter((window) => window !== 'w7').toSorted());
+    const newest = await log.list({ job: 'many', limit: 3 });
+    expect(newest.map(({ window }) => window)).toEqual(['w1049', 'w1048', 'w1047']);
+  });
+
   test('lists active runs, and runs created before a time', async () => {
     const log = make();
     for (const [index, status] of (['pending', 'running', 'completed', 'failed', 'cancelled'] as const).entries()) {

@@ -63,14 +63,25 @@ export class MemoryRunLog implements RunLog {
     return structuredClone(this.#runs.get(runId)?.request);
   }
 
-  async list({ job, active, createdBeforeMs = Number.POSITIVE_INFINITY, limit }: RunFilter): Promise<readonly Run[]> {
-    this.#touch();
-    const runs = [...this.#runs.values()]
-      .map(({ run }) => run)
-      .filter((run) => job === undefined || run.job === job)
-      .filter(({ status }) => active !== true || status === 'pending' || status === 'running')
-      .filter(({ createdAtMs }) => createdAtMs < createdBeforeMs);
+  async list({ limit, ...filter }: RunFilter): Promise<readonly Run[]> {
+    const runs: Run[] = [];
+    for await (const run of this.runs(filter)) runs.push(run);
     return runs.toSorted((a, b) => b.createdAtMs - a.createdAtMs).slice(0, limit);
+  }
+
+  async *runs({
+    job,
+    active,
+    starter,
+    createdBeforeMs = Number.POSITIVE_INFINITY,
+  }: Omit<RunFilter, 'limit'>): AsyncGenerator<Run, void, undefined> {
+    this.#touch();
+    for (const { run } of this.#runs.values()) {
+      if (job !== undefined && run.job !== job) continue;
+      if (active === true && run.status !== 'pending' && run.status !== 'running') continue;
+      if (starter && (run.startedBy !== starter.applicationId || run.starter?.objectId !== starter.objectId)) continue;
+      if (run.createdAtMs < createdBeforeMs) yield run;
+    }
   }
 
   async remove(runId: RunId): Promise<void> {

@@ -7,7 +7,9 @@ import { parsePolicy } from '../../src/lib/callers/parse-policy.ts';
 import type { PolicyState } from '../../src/lib/callers/policy-store.ts';
 import type { Caller } from '../../src/lib/model/caller.ts';
 import { BrokerError } from '../../src/lib/model/errors.ts';
+import { QuerySlots } from '../../src/lib/runs/query-slots.ts';
 import { silentLogger } from '../../src/lib/runtime/log.ts';
+import { EntityTable } from '../fakes/entity-table.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { FakeOrchestrations } from '../fakes/fake-orchestrations.ts';
 import { MemoryRunLog, MemoryRunResults } from '../fakes/memory-run-log.ts';
@@ -73,6 +75,9 @@ function stage(given: readonly object[] = rules, listed = customers) {
     list: async () => listed,
     tenantOf: async (domain: string) => domains[domain]?.tenantId,
   };
+  const clock = new FakeClock(1_000_000);
+  const slots = new EntityTable();
+  const querySlots = new QuerySlots({ table: async () => slots.client, runLog: log, clock });
   let ids = 100;
   const services = {
     callers: { policy },
@@ -80,11 +85,11 @@ function stage(given: readonly object[] = rules, listed = customers) {
     credentials: { overdue: { check: () => undefined } },
     directory,
     tenantTags: new MemoryTenantTags({ [tenant(2)]: ['managed'] }),
-    clock: new FakeClock(1_000_000),
+    clock,
     log: silentLogger,
     newId: () => guid((ids += 1)),
     random: () => 0.5,
-    runs: { log, results: new MemoryRunResults() },
+    runs: { log, querySlots, results: new MemoryRunResults() },
     tuning: { batchSize: 10, groupSize: 5, rounds: 1, retryDelaySeconds: 1 },
   } as unknown as Services;
   const call = async (name: string, caller: Caller, given: { params?: Record<string, string>; body?: object } = {}) => {
@@ -130,6 +135,7 @@ describe('a started query', () => {
       parameters,
       startedBy: helpdesk.applicationId,
       starter: { objectId: helpdesk.objectId, name: helpdesk.name },
+      correlationId: guid(3),
       asked: { tenants: ['contoso.com'] },
       scope: 'selected',
     });
@@ -197,6 +203,15 @@ describe('the active queries of a caller', () => {
     expect(orchestrations.started).toHaveLength(5);
     await log.change(last, { status: 'completed' });
     expect(await refused(ask(helpdesk, { path: '/users' }))).toBe('started');
+  });
+
+  it('are exactly four if twenty start at the same moment', async () => {
+    const { ask, log } = stage();
+    const twenty = Array.from({ length: 20 }, () => refused(ask(helpdesk, { path: '/users' })));
+    const ends = await Promise.all(twenty);
+    expect(ends.filter((end) => end === 'started')).toHaveLength(4);
+    expect(ends.filter((end) => end.startsWith('busy: '))).toHaveLength(16);
+    expect(await log.list({ active: true, limit: 99 })).toHaveLength(4);
   });
 });
 

@@ -3,6 +3,7 @@ import type { ContainerClient } from '@azure/storage-blob';
 import type { Clock } from '../runtime/clock.ts';
 import { BlobRunResults } from './blob-run-results.ts';
 import { createLastResults } from './last-results.ts';
+import { QuerySlots } from './query-slots.ts';
 import { createRunPlans } from './run-plans.ts';
 import { createRunStops } from './run-stops.ts';
 import type { Runs } from './runs.ts';
@@ -24,6 +25,7 @@ export function createRuns({ storage, clock, newId }: RunsDeps): Runs {
   return {
     log,
     schedules: new TableScheduleLog((name) => storage.table(name)),
+    querySlots: new QuerySlots({ table: () => storage.table('QuerySlots'), runLog: log, clock }),
     results,
     plans: createRunPlans({ results, runLog: log }),
     stops: createRunStops({ runLog: log, clock }),

@@ -7,10 +7,8 @@ import { parseRunId, type RunId } from './run-id.ts';
 import type { Runs } from './runs.ts';
 
 /** Whether the caller asked for this query. */
-export const isOwnQuery = (
-  run: Run,
-  { applicationId, objectId }: Pick<Caller, 'applicationId' | 'objectId'>,
-): boolean => run.job === queryJob && run.startedBy === applicationId && run.starter?.objectId === objectId;
+const isOwnQuery = (run: Run, { applicationId, objectId }: Pick<Caller, 'applicationId' | 'objectId'>): boolean =>
+  run.job === queryJob && run.startedBy === applicationId && run.starter?.objectId === objectId;
 
 /**
  * The same runs, without what Microsoft Graph answered to the queries of others: rows, and the details of failures. The gateway
@@ -137,11 +135,7 @@ export function withOwnQueries(
       find: async (runId) => (await seen(runId)).log.find(runId),
       list: async (filter) => {
         const isForQueries = filter.job === undefined || filter.job === queryJob;
-        const own = isForQueries
-          ? (await runs.log.list({ ...filter, job: queryJob, limit: maxExamined })).filter((run) =>
-              isOwnQuery(run, caller),
-            )
-          : [];
+        const own = isForQueries ? await runs.log.list({ ...filter, job: queryJob, starter: caller }) : [];
         const ids = new Set(own.map(({ runId }) => runId));
         const rest = (await others.log.list(filter)).filter(({ runId }) => !ids.has(runId));
         return [...own, ...rest].toSorted((a, b) => b.createdAtMs - a.createdAtMs).slice(0, filter.limit);
@@ -161,6 +155,3 @@ export function withOwnQueries(
     },
   };
 }
-
-/** The newest queries of all callers that a list looks at. Own queries before them are not listed; by their id they are found. */
-const maxExamined = 1_000;

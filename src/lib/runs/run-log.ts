@@ -1,3 +1,4 @@
+import type { Caller } from '../model/caller.ts';
 import type { TenantId } from '../model/identifiers.ts';
 import type { ExportFormat } from './export-formats.ts';
 import type { Run, RunPlan, RunRequest, TenantOutcome, TenantRun } from './run.ts';
@@ -27,6 +28,8 @@ export interface RunFilter {
   readonly job?: string;
   /** Only runs that are pending or running. */
   readonly active?: boolean;
+  /** Only runs that this person or service principal started through this application. */
+  readonly starter?: Pick<Caller, 'applicationId' | 'objectId'>;
   readonly createdBeforeMs?: number;
   readonly limit: number;
 }
@@ -34,7 +37,7 @@ export interface RunFilter {
 /** What is known of a run before it starts. */
 export type NewRun = Pick<
   Run,
-  'runId' | 'job' | 'window' | 'startedBy' | 'starter' | 'createdAtMs' | 'asked' | 'query'
+  'runId' | 'job' | 'window' | 'startedBy' | 'starter' | 'correlationId' | 'createdAtMs' | 'asked' | 'query'
 >;
 
 /** Stores the records of runs and their tenants. Every method throws BrokerError `storage_unavailable`. */
@@ -46,6 +49,8 @@ export interface RunLog {
   request(runId: RunId): Promise<RunRequest | undefined>;
   /** Newest first. */
   list(filter: RunFilter): Promise<readonly Run[]>;
+  /** All runs, in the order of the storage. A run that is created meanwhile may be missing. */
+  runs(filter: Omit<RunFilter, 'limit'>): AsyncIterable<Run>;
   change(runId: RunId, change: RunChange): Promise<void>;
   /** Deletes the tenants' records, then the run's record. Idempotent. */
   remove(runId: RunId): Promise<void>;

@@ -33,6 +33,7 @@ export interface RunSummary {
   readonly tenants: TenantCounts;
   readonly startedBy: string;
   readonly starter?: Actor;
+  readonly correlationId?: string;
   readonly startedAt: string;
   readonly finishedAt?: string;
   /** From the start to the end, or until now while the run is active. */
@@ -72,6 +73,7 @@ export function summarise(run: Run, nowMs: number, tenants = run.tenants): RunSu
     tenants,
     startedBy: run.startedBy,
     ...(run.starter === undefined ? {} : { starter: run.starter }),
+    ...(run.correlationId === undefined ? {} : { correlationId: run.correlationId }),
     startedAt: isoTime(startedAtMs),
     ...(run.finishedAtMs === undefined ? {} : { finishedAt: isoTime(run.finishedAtMs) }),
     durationMs: Math.max(0, (run.finishedAtMs ?? nowMs) - startedAtMs),

@@ -70,6 +70,11 @@ export interface Run {
   readonly startedBy: string;
   /** Who acted through the application. Absent for a timer, and in a record of an earlier version. */
   readonly starter?: Actor | undefined;
+  /**
+   * Of the request that started the run, in the logs and in the audit entry if a tool of an agent sent it. Absent for a timer,
+   * and in a record of an earlier version.
+   */
+  readonly correlationId?: string | undefined;
   readonly createdAtMs: number;
   /** `selected`: only requested tenants. Comparisons ignore such runs. */
   readonly scope: 'all' | 'selected';

@@ -1,4 +1,5 @@
 import type { LastResultsReader } from './last-results.ts';
+import type { QuerySlots } from './query-slots.ts';
 import type { RunLog, RunResults } from './run-log.ts';
 import type { RunPlans } from './run-plans.ts';
 import type { RunStops } from './run-stops.ts';
@@ -8,6 +9,7 @@ import type { ScheduleLog } from './schedule-log.ts';
 export interface Runs {
   readonly log: RunLog;
   readonly schedules: ScheduleLog;
+  readonly querySlots: Pick<QuerySlots, 'take'>;
   readonly results: RunResults;
   readonly plans: RunPlans;
   readonly stops: RunStops;

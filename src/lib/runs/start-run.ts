@@ -43,6 +43,8 @@ export interface StartRunRequest {
   readonly startedBy: string;
   /** Who acted through the application. Absent for a timer. */
   readonly starter?: Actor;
+  /** Of the request that starts the run. Absent for a timer. */
+  readonly correlationId?: string;
   /** The request of a query, and who asked for it. Its parameters were checked before. */
   readonly query?: { readonly path: string; readonly asker: Asker };
 }
@@ -58,7 +60,7 @@ const startGraceMs = 60_000;
  * the platform an active instance of its id).
  */
 export async function startRun(deps: StartRunDeps, request: StartRunRequest): Promise<RunId> {
-  const { job, window, startedBy, starter, tenants, choice, asked, query } = request;
+  const { job, window, startedBy, starter, correlationId, tenants, choice, asked, query } = request;
   const parameters = parametersOf(deps, request);
   const runId = runIdOf(job, window);
   if (startedBy !== 'timer' && isScheduledWindow(window)) {
@@ -77,6 +79,7 @@ export async function startRun(deps: StartRunDeps, request: StartRunRequest): Pr
       window,
       startedBy,
       starter,
+      correlationId,
       createdAtMs,
       ...(asked && { asked }),
       ...(query && { query: query.path }),

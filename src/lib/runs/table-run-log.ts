@@ -20,6 +20,7 @@ import {
   starterProperties,
 } from './run-entity.ts';
 import { askedProperties, parametersProperties } from './parameters-entity.ts';
+import { filterOf, NewestRuns, quoted } from './run-filter.ts';
 import type { RunId } from './run-id.ts';
 import type { NewRun, OutcomeCounts, RunChange, RunFilter, RunLog } from './run-log.ts';
 import { once } from '../runtime/once.ts';
@@ -80,6 +81,7 @@ export class TableRunLog implements RunLog {
         ...parameters,
         ...askedProperties(run.asked),
         ...(run.query === undefined ? {} : { query: run.query }),
+        ...(run.correlationId === undefined ? {} : { correlationId: run.correlationId }),
       });
       return true;
     } catch (thrown) {
@@ -99,21 +101,17 @@ export class TableRunLog implements RunLog {
     return entity && readRequest(entity);
   }
 
-  async list({ job, active, createdBeforeMs, limit }: RunFilter): Promise<readonly Run[]> {
-    const conditions = [
-      job === undefined ? [] : `PartitionKey eq ${quoted(job)}`,
-      active === true ? "(status eq 'pending' or status eq 'running')" : [],
-      // ISO 8601 in UTC sorts by time.
-      createdBeforeMs === undefined ? [] : `createdAt lt ${quoted(new Date(createdBeforeMs).toISOString())}`,
-    ].flat();
-    const runs: Run[] = [];
-    // The keys do not sort by time, so the rows are sorted in memory: about 500 bytes each, tens of thousands with many queries.
-    const query = {
-      select: [...runProperties],
-      ...(conditions.length === 0 ? {} : { filter: conditions.join(' and ') }),
-    };
-    for await (const entity of this.#query(this.#runs, query)) runs.push(readRun(entity));
-    return runs.toSorted((a, b) => b.createdAtMs - a.createdAtMs).slice(0, limit);
+  async list({ limit, ...filter }: RunFilter): Promise<readonly Run[]> {
+    // The keys do not sort by time, so all matching rows are read.
+    const newest = new NewestRuns(limit);
+    for await (const run of this.runs(filter)) newest.add(run);
+    return newest.list();
+  }
+
+  async *runs(filter: Omit<RunFilter, 'limit'>): AsyncGenerator<Run, void, undefined> {
+    const text = filterOf(filter);
+    const query = { select: [...runProperties], ...(text === undefined ? {} : { filter: text }) };
+    for await (const entity of this.#query(this.#runs, query)) yield readRun(entity);
   }
 
   async change(runId: RunId, change: RunChange): Promise<void> {
@@ -241,6 +239,3 @@ export class TableRunLog implements RunLog {
     }
   }
 }
-
-/** Quotes an OData string literal: quotes inside are doubled. */
-const quoted = (text: string): string => `'${text.replaceAll("'", "''")}'`;

@@ -43,9 +43,8 @@ export async function watchRuns(deps: WatchRunsDeps): Promise<Watched> {
       if (runId !== undefined) started.push(runId);
     });
   }
-  const active = await deps.runs.log.list({ active: true, limit: 1000 });
-  const progressMs = once(() => latestProgressMs(deps, active));
-  for (const run of active) {
+  const progressMs = once(() => latestProgressMs(deps));
+  for await (const run of deps.runs.log.runs({ active: true })) {
     await guarded(deps, { runId: run.runId }, async () => {
       if (await resumeRun(deps, run.runId)) resumed.push(run.runId);
       else if (await closeIfDead(deps, run, progressMs)) closed.push(run.runId);
@@ -109,10 +108,14 @@ async function lastProgressMs(deps: WatchRunsDeps, run: Run): Promise<number> {
   return lastMs;
 }
 
-/** When any run last made progress, whether active or ended. */
-async function latestProgressMs(deps: WatchRunsDeps, active: readonly Run[]): Promise<number> {
+/** When any run last made progress, whether active or ended. The time may be an earlier one if it is recent enough for every run. */
+async function latestProgressMs(deps: WatchRunsDeps): Promise<number> {
   const recent = await deps.runs.log.list({ limit: recentRuns });
   let latestMs = Math.max(0, ...recent.map(({ finishedAtMs }) => finishedAtMs ?? 0));
-  for (const run of active) latestMs = Math.max(latestMs, await lastProgressMs(deps, run));
+  const enoughMs = deps.clock.nowMs() - patienceMs;
+  for await (const run of deps.runs.log.runs({ active: true })) {
+    if (latestMs > enoughMs) break;
+    latestMs = Math.max(latestMs, await lastProgressMs(deps, run));
+  }
   return latestMs;
 }

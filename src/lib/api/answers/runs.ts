@@ -40,6 +40,10 @@ const runSummarySchema = z
         description:
           'The person or service principal that acted through the application. Absent for a timer, and for a run that an earlier version started.',
       }),
+    correlationId: z.string().optional().meta({
+      description:
+        'Of the request that started the run. If an agent started it, the audit entry of its tool has the same. Absent for a timer, and for a run that an earlier version started.',
+    }),
     startedAt: isoTime,
     finishedAt: isoTime.optional(),
     durationMs: z.number().min(0),

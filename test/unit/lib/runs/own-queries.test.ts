@@ -88,6 +88,17 @@ it('adds them to what a caller with a limit may read, newest first and each once
   expect(await wide.log.list({ limit: 9 })).toHaveLength(4);
 });
 
+it('lists them however many queries others have asked since', async () => {
+  const runs = await stage();
+  for (let count = 0; count < 1_100; count += 1) {
+    const window = `later${count}`;
+    const run = { runId: `query@${window}`, job: 'query', window, startedBy: 'other', createdAtMs: 10_000 + count };
+    await runs.log.create(run, { parameters: {} });
+  }
+  const own = withOwnQueries(runs, noRuns, me, covered);
+  expect((await own.log.list({ limit: 9 })).map(({ runId }) => runId)).toEqual(['query@mine']);
+});
+
 it('tries again after a failure of storage', async () => {
   const runs = await stage();
   const own = withOwnQueries(runs, noRuns, me, covered);

@@ -54,6 +54,21 @@ describe('the watchdog', () => {
     expect(orchestrations.started).toHaveLength(1);
   });
 
+  test('looks at every active run, however many there are and however old one is', async () => {
+    const { watch, clock, runLog, orchestrations } = await stage();
+    for (let count = 0; count < 1_200; count += 1) {
+      const window = `w${count}`;
+      await runLog.create(
+        { runId: `probe@${window}`, job: 'probe', window, startedBy: 'timer', createdAtMs: clock.nowMs() + count },
+        { parameters: {} },
+      );
+    }
+    await clock.advance(62_000);
+    const { resumed } = await watch();
+    expect(resumed).toHaveLength(1_200);
+    expect(orchestrations.started).toHaveLength(1_200);
+  });
+
   test('closes a run whose orchestration failed, with the recorded results', async () => {
     const { watch, attempt, clock, runLog, orchestrations } = await stage();
     await attempt(0);
