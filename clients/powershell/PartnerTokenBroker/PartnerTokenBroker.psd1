@@ -24,6 +24,7 @@
         'Get-PartnerTenant'
         'Get-PartnerToken'
         'Invoke-PartnerExchangeCommand'
+        'Invoke-PartnerQuery'
         'Invoke-PartnerRequest'
         'Invoke-PartnerTenant'
         'Start-PartnerRun'

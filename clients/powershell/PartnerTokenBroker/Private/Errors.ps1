@@ -16,6 +16,7 @@ $script:ClientErrors = @{
     exchange_failed   = @('InvalidResult', 'Exchange Online rejected the command', 'Check the command, its parameters, and the Exchange roles of the delegated relationship.')
     approval_pending  = @('PermissionDenied', 'The request waits for an approval', 'Run the same command again once the request is approved.')
     resource_refused  = @('InvalidResult', 'The resource rejected the request', 'Check the request, and the roles of the delegated relationship in this tenant.')
+    run_cancelled     = @('OperationStopped', 'The run was cancelled', 'Find out who cancelled it, and run the command again.')
     wait_timed_out    = @('OperationTimeout', 'The run did not end in time', 'The run continues. Run Wait-PartnerRun again to wait longer.')
 }
 

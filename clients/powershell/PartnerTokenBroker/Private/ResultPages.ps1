@@ -1,11 +1,17 @@
 # The largest number that the broker accepts. It may return fewer rows.
 $script:RowsPerPage = 50000
 
-# Calls Read with the body of each page of a run's rows, of the tenants that Filter names (Get-TenantQuery). A page is complete before it is read, so that a page that failed can
-# be repeated without doubling its rows.
+# Pauses before the next page if the rows of a run in progress have all been read, in milliseconds: while nothing comes, and
+# after a short page. For each page, the broker looks at all tenants of the run.
+$script:PagePause = @{ First = 200; Longest = 2000; AfterRows = 250; ShortBytes = 512KB }
+
+# Calls Read with the body of each page of a run's rows. Filter has more of the query: the tenants (Get-TenantQuery) or the order.
+# A page is complete before it is read, so that a page that failed can be repeated without doubling its rows.
 function Read-ResultPage([string] $RunId, [string] $Format, [string] $Filter, [scriptblock] $Read) {
     $path = "$(Get-RunPath $RunId)/results"
     $query = "?format=$Format&limit=$script:RowsPerPage$Filter"
+    $isInProgress = $Filter -match '&order=arrival'
+    $pause = $script:PagePause.First
     for ($page = 1; $query; $page++) {
         $answer = Request-BrokerApi @{ Method = 'GET'; Path = "$path$query"; AsBytes = $true; Patient = $true }
         if ($answer.Problem) {
@@ -14,7 +20,15 @@ function Read-ResultPage([string] $RunId, [string] $Format, [string] $Filter, [s
             Write-TerminatingError -Problem $answer.Problem
         }
         $query = Get-NextQuery (Get-ReplyHeaderLine $answer.Reply 'Link')
-        & $Read ([IO.MemoryStream]::new($answer.Reply.Bytes))
+        $length = $answer.Reply.Bytes.Length
+        if ($length -gt 0) {
+            & $Read ([IO.MemoryStream]::new($answer.Reply.Bytes))
+            $pause = $script:PagePause.AfterRows
+        }
+        if ($isInProgress -and $query -and $length -lt $script:PagePause.ShortBytes) {
+            Start-Sleep -Milliseconds ([int]$pause)
+            $pause = [Math]::Min($script:PagePause.Longest, 1.5 * $pause)
+        }
     }
 }
 
