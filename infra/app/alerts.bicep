@@ -96,7 +96,7 @@ var rules = [
   {
     name: 'configuration-refused'
     title: 'Settings or access policy are invalid'
-    description: 'A setting is invalid (routes for callers answer 503; an invalid NOTIFICATION_WEBHOOK only stops the notices), a domain in TENANTS_EXCLUDE or TENANTS_INCLUDE belongs to no tenant, or the policy is missing or invalid (the last valid one applies for a day, then nobody gets a token).'
+    description: 'A setting is invalid (routes for callers answer 503; an invalid NOTIFICATION_… setting only stops notices), a domain in TENANTS_EXCLUDE or TENANTS_INCLUDE belongs to no tenant, or the policy is missing or invalid (the last valid one applies for a day, then nobody gets a token).'
     severity: 1
     query: '${events}| where code == "config_invalid" or event in ("policy.rejected", "tenants.domain_unresolved")'
     frequency: 'PT15M'

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { CloudDocument } from 'microsoft-cloud';
 import { expect, vi } from 'vitest';
 import { callerTokens, fullCaller } from '../../src/cli/demo/caller-token.ts';
+import type { Notice } from '../../src/lib/notifications/notice.ts';
 import { guid } from '../support/audit-entries.ts';
 import { noticeOf } from '../support/notices.ts';
 import { claims, KeyServer, newSigningKey, signJwt } from '../support/token-forge.ts';
@@ -47,17 +48,34 @@ export function settingRows(operator: TestOperator, folder: string, opened: Open
     RUN_RETENTION_DAYS: passedOn('RUN_RETENTION_DAYS', '42', 42),
     NOTIFICATION_WEBHOOK: {
       value: 'https://hooks.example/incoming',
-      effect: async (app) => (await noticesOf(app)).map(({ url }) => url),
-      is: ['https://hooks.example/incoming'],
+      effect: async (app) => (await noticesOf(app))[0]?.url,
+      is: 'https://hooks.example/incoming',
     },
     NOTIFICATION_FORM: {
       value: 'slack',
-      effect: async (app) => (await noticesOf(app)).map(({ body }) => Object.keys(body)),
-      is: [['text']],
+      effect: async (app) => Object.keys((await noticesOf(app))[0]?.body ?? {}),
+      is: ['text'],
+    },
+    NOTIFICATION_SIGNED_WEBHOOK: {
+      value: 'https://events.example/incoming',
+      effect: async (app) => (await noticesOf(app))[1]?.url,
+      is: 'https://events.example/incoming',
+    },
+    NOTIFICATION_SIGNING_SECRET: {
+      value: `${signingSecret} ${signingSecret}`,
+      effect: async (app) => (await noticesOf(app))[1]?.headers.get('webhook-signature')?.split(' ').length,
+      is: 2,
+    },
+    NOTIFICATION_FILTER: {
+      value: 'kind=approval.needed',
+      effect: (app) => noticesOf(app, { kind: 'run.failed' }),
+      is: [],
     },
     ...storageRows(opened),
   };
 }
+
+const signingSecret = `whsec_${Buffer.alloc(24, 'k').toString('base64')}`;
 
 /** The functions that use the setting have tests of their own. */
 const passedOn = (name: keyof SettingRows, value: string, is: unknown): SettingRow => ({
@@ -66,14 +84,17 @@ const passedOn = (name: keyof SettingRows, value: string, is: unknown): SettingR
   is,
 });
 
-/** Sends a notice to a webhook that is not there. @returns the requests. */
-async function noticesOf({ services }: App): Promise<{ url: string; body: object }[]> {
-  const notices: { url: string; body: object }[] = [];
+/** Sends a notice to webhooks that are not there. @returns the requests, first that to the chat. */
+async function noticesOf(
+  { services }: App,
+  more: Partial<Notice> = { kind: 'approval.needed' },
+): Promise<{ url: string; body: object; headers: Headers }[]> {
+  const notices: { url: string; body: object; headers: Headers }[] = [];
   vi.stubGlobal('fetch', async (url: string, init: RequestInit) => {
-    notices.push({ url, body: JSON.parse(String(init.body)) as object });
+    notices.push({ url, body: JSON.parse(String(init.body)) as object, headers: new Headers(init.headers) });
     return new Response('', { status: 202 });
   });
-  await services.notifier.send(noticeOf('probe'));
+  await services.notifier.send(noticeOf('probe', more));
   return notices;
 }
 

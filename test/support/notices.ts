@@ -1,4 +1,5 @@
 import { Deliveries } from '../../src/lib/notifications/deliveries.ts';
+import type { Filter } from '../../src/lib/notifications/filter.ts';
 import type { Notice } from '../../src/lib/notifications/notice.ts';
 import type { Outbox } from '../../src/lib/notifications/outbox.ts';
 import { OutboxNotifier } from '../../src/lib/notifications/outbox-notifier.ts';
@@ -24,10 +25,15 @@ interface Parts {
   readonly targets: readonly Target[];
   readonly clock: Clock;
   readonly log: Logger;
+  readonly filter?: Filter;
 }
 
 /** One instance of the app, as far as notices go. */
-export function noticesInstance(parts: Parts): { readonly notifier: OutboxNotifier; readonly deliveries: Deliveries } {
+export function noticesInstance({ filter = async () => true, ...rest }: Parts): {
+  readonly notifier: OutboxNotifier;
+  readonly deliveries: Deliveries;
+} {
+  const parts = { ...rest, filter };
   const deliveries = new Deliveries(parts);
   return { deliveries, notifier: new OutboxNotifier({ ...parts, deliveries, background: (work) => work() }) };
 }

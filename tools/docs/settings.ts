@@ -48,12 +48,12 @@ const introduction = `# Settings
 
 The app reads these settings from its environment: app settings in Azure, \`local.settings.json\` on a laptop (copy
 \`local.settings.sample.json\`). An empty value counts as absent, and names that are not listed here are ignored. Only
-\`NOTIFICATION_WEBHOOK\` is a secret, so make it a [Key Vault reference](deploy.md#choices). The credential is in Key
-Vault, and the app reaches the vault and the storage account with its managed identity.
+\`NOTIFICATION_WEBHOOK\` and \`NOTIFICATION_SIGNING_SECRET\` are secrets, and \`NOTIFICATION_SIGNED_WEBHOOK\` may be one, so
+make them [Key Vault references](deploy.md#choices). The credential is in Key Vault, and the app reaches the vault and the storage account with its managed identity.
 
 The app starts even if a setting is missing or wrong. \`GET /api/health\` then names the setting, and every route for
-callers answers 503 \`config_invalid\` until you correct it and restart the app. A wrong \`NOTIFICATION_WEBHOOK\` stops only
-the notices: health is \`degraded\` and gives the reason, which the app also logs once at each start.
+callers answers 503 \`config_invalid\` until you correct it and restart the app. A wrong \`NOTIFICATION_…\` setting stops only
+[notices](notices.md): health is \`degraded\` and gives the reason, which the app also logs once at each start.
 `;
 
 const platformSettings = `

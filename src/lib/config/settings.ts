@@ -1,8 +1,7 @@
 import * as z from 'zod';
 import { type Cloud, cloudNames, clouds, withEndpoints } from '../model/clouds.ts';
 import { BrokerError } from '../model/errors.ts';
-import { webhookForms } from '../notifications/webhook-forms.ts';
-import { Secret } from '../model/secret.ts';
+import { notificationSettings } from './notification-settings.ts';
 import { type DomainName, parseDomainName, parseGuid, parseTenantId, type TenantId } from '../model/identifiers.ts';
 
 /**
@@ -161,19 +160,7 @@ export const settingsSchema = z.object({
       'Either `on` or `off`: whether the daily timer renews a client secret or certificate that expires within 30 days. It renews only credentials that ptb created, and only if the application may change itself.',
   }),
   AUDIT_RETENTION_DAYS: wholeNumber(1, 3650, 365).meta({ description: 'Days that audit records are kept.' }),
-  // The notifier checks the address, so that an invalid one disables only the notices.
-  NOTIFICATION_WEBHOOK: z
-    .string()
-    .transform((address) => new Secret(address))
-    .optional()
-    .meta({
-      description:
-        'Address of an incoming webhook (Teams workflow, Slack) that receives notices about failed runs and the credential. Anybody who knows the address can post to it, so use a Key Vault reference.',
-    }),
-  NOTIFICATION_FORM: z
-    .enum(webhookForms)
-    .optional()
-    .meta({ description: 'Message format of the webhook: teams or slack. If absent, its address decides.' }),
+  ...notificationSettings,
   RUN_RETENTION_DAYS: wholeNumber(1, 3650, 90).meta({ description: 'Days that runs and their results are kept.' }),
   AzureWebJobsStorage: z.string().optional().meta({
     description: 'Storage connection string, for local use. In Azure, use the identity-based settings below.',

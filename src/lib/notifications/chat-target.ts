@@ -3,7 +3,8 @@ import { digestOf, parseAddress, post, type Target, type TargetDeps } from './ta
 import { formOf, webhookBody } from './webhook-bodies.ts';
 import type { WebhookForm } from './webhook-forms.ts';
 
-const setting = 'NOTIFICATION_WEBHOOK';
+export const chatTitle = 'The notification webhook';
+const chatSetting = 'NOTIFICATION_WEBHOOK';
 
 /**
  * The incoming webhook of a chat in Teams or Slack. Anybody who knows its address can post to it, so the address is a secret.
@@ -11,13 +12,13 @@ const setting = 'NOTIFICATION_WEBHOOK';
  * @throws BrokerError config_invalid if the address is not an https address.
  */
 export function createChatTarget(deps: TargetDeps, address: Secret, form?: WebhookForm): Target {
-  const url = parseAddress(setting, address);
+  const url = parseAddress(chatSetting, address);
   const body = form ?? formOf(url);
   const headers = { 'content-type': 'application/json' };
   return {
     name: 'chat',
-    title: 'The notification webhook',
-    setting,
+    title: chatTitle,
+    setting: chatSetting,
     addressDigest: digestOf(url),
     send: (notice) => post(deps, url, headers, webhookBody(body, notice)),
   };

@@ -1,6 +1,9 @@
 import { dayMs, hourMs, minuteMs } from '../model/durations.ts';
+import { toBrokerError } from '../model/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { errorFields, type Logger } from '../runtime/log.ts';
+import type { Filter } from './filter.ts';
+import type { Notice } from './notice.ts';
 import type { Delivery, Outbox, TargetState } from './outbox.ts';
 import type { Outcome, Target, TargetName } from './target.ts';
 
@@ -19,9 +22,13 @@ const skewMs = 10 * minuteMs;
 /** A pass ends after this time. The timer fires every five minutes. */
 const passMs = 3 * minuteMs;
 
+const unknownGroup = 'got no request, because NOTIFICATION_FILTER names a group that the policy does not have';
+const undecided = 'got no request, because the tags or domains in NOTIFICATION_FILTER could not be looked up';
+
 interface DeliveriesDeps {
   readonly outbox: Outbox;
   readonly targets: readonly Target[];
+  readonly filter: Filter;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -103,11 +110,11 @@ export class Deliveries {
     const notice = await outbox.find(delivery.noticeId);
     // Storage may have been so slow that another instance has taken over.
     if (Math.abs(clock.nowMs() - startMs) > claimMs / 2) return { is: 'skipped' };
-    if (notice === undefined) {
+    const outcome = notice === undefined ? ({ is: 'unwanted' } as const) : await this.#send(target, notice);
+    if (outcome.is === 'unwanted') {
       await outbox.remove(claimed);
       return { is: 'skipped' };
     }
-    const outcome = await target.send(notice);
     if (outcome.is === 'delivered') {
       await outbox.remove(claimed);
       return outcome;
@@ -119,6 +126,19 @@ export class Deliveries {
     else if (outcome.is === 'gone') await outbox.change(failed);
     else await outbox.change({ ...failed, nextAtMs: nowMs + pauseMs(attempts, outcome) });
     return outcome;
+  }
+
+  /** Sends a notice that the target should get. If that cannot be decided, the notice waits: others must not read it. */
+  async #send(target: Target, notice: Notice): Promise<Outcome | { readonly is: 'unwanted' }> {
+    try {
+      if (!(await this.#deps.filter(target.name, notice))) return { is: 'unwanted' };
+    } catch (thrown) {
+      // Health shows the reason to anybody, so the groups of the policy are in the log only.
+      this.#deps.log.log('warn', 'notice.filter_failed', { target: target.name, ...errorFields(thrown) });
+      const { code } = toBrokerError(thrown);
+      return { is: 'failed', reason: code === 'request_invalid' ? unknownGroup : undecided, retryAfterMs: undefined };
+    }
+    return target.send(notice);
   }
 
   async #giveUp(target: Target, delivery: Delivery): Promise<void> {

@@ -1,7 +1,7 @@
 import type { TenantId } from '../model/identifiers.ts';
 
 /** What notices tell of. */
-const noticeKinds = [
+export const noticeKinds = [
   'run.failed',
   'run.more-failures',
   'schedule.failed',
@@ -13,7 +13,7 @@ export type NoticeKind = (typeof noticeKinds)[number];
 
 /** From the least to the most serious. */
 export const severities = ['info', 'warning', 'critical'] as const;
-type Severity = (typeof severities)[number];
+export type Severity = (typeof severities)[number];
 
 /** A message for people and their systems. Contains no secrets and nothing that only auditors may see. */
 export interface Notice {

@@ -2,6 +2,7 @@ import type { TableClient } from '@azure/data-tables';
 import type { Secret } from '../model/secret.ts';
 import type { Logger } from '../runtime/log.ts';
 import { once } from '../runtime/once.ts';
+import type { IsChosen } from './filter.ts';
 import { type Notifier, silentNotifier } from './notice.ts';
 import type { TargetDeps } from './target.ts';
 import type { WebhookForm } from './webhook-forms.ts';
@@ -21,11 +22,17 @@ export interface NotificationsDeps extends TargetDeps {
   readonly log: Logger;
   readonly background: (work: () => void) => void;
   readonly storage: { table(name: string): Promise<TableClient> };
+  /** Tells brokers apart, as a URI. */
+  readonly source: string;
+  readonly isChosen: IsChosen;
 }
 
 export interface NotificationSettings {
   readonly NOTIFICATION_WEBHOOK?: Secret | undefined;
   readonly NOTIFICATION_FORM?: WebhookForm | undefined;
+  readonly NOTIFICATION_SIGNED_WEBHOOK?: Secret | undefined;
+  readonly NOTIFICATION_SIGNING_SECRET?: Secret | undefined;
+  readonly NOTIFICATION_FILTER?: string | undefined;
 }
 
 /**
@@ -33,7 +40,8 @@ export interface NotificationSettings {
  * checked at once, in the background.
  */
 export function createNotifications(deps: NotificationsDeps, settings: NotificationSettings): Notifications {
-  if (settings.NOTIFICATION_WEBHOOK === undefined) return noNotifications([]);
+  if (settings.NOTIFICATION_WEBHOOK === undefined && settings.NOTIFICATION_SIGNED_WEBHOOK === undefined)
+    return noNotifications;
   const opened = once(async () => (await import('./open-notifications.ts')).openNotifications(deps, settings));
   deps.background(() => void opened().catch(() => undefined));
   return {
@@ -44,9 +52,9 @@ export function createNotifications(deps: NotificationsDeps, settings: Notificat
   };
 }
 
-export const noNotifications = (problems: readonly string[]): Notifications => ({
+const noNotifications: Notifications = {
   notifier: silentNotifier,
   deliverDue: () => Promise.resolve(),
   purge: () => Promise.resolve(),
-  problems: () => Promise.resolve(problems),
-});
+  problems: () => Promise.resolve([]),
+};

@@ -2,18 +2,16 @@ import { toBrokerError } from '../model/errors.ts';
 import { dayMs, hourMs } from '../model/durations.ts';
 import { isoTime } from '../runtime/clock.ts';
 import { errorFields } from '../runtime/log.ts';
-import { createChatTarget } from './chat-target.ts';
+import { chatTitle, createChatTarget } from './chat-target.ts';
 import { Deliveries } from './deliveries.ts';
-import {
-  type Notifications,
-  type NotificationsDeps,
-  type NotificationSettings,
-  noNotifications,
-} from './notifications.ts';
+import { parseFilter } from './filter.ts';
+import type { Notifications, NotificationsDeps, NotificationSettings } from './notifications.ts';
+import { silentNotifier } from './notice.ts';
 import { OutboxNotifier } from './outbox-notifier.ts';
 import { noticesTable, TableOutbox } from './table-outbox.ts';
 import type { Outbox } from './outbox.ts';
-import type { Target, TargetDeps } from './target.ts';
+import { createSignedTarget, signedTitle } from './signed-target.ts';
+import type { Target } from './target.ts';
 
 /** A notice that waits for longer is said in health. */
 const lateMs = hourMs;
@@ -22,32 +20,50 @@ const shownMs = dayMs;
 /** To add a notice again changes nothing for this long after it was added. */
 const keptMs = 30 * dayMs;
 
-/** The notices that the settings describe. A setting that is wrong disables notices and nothing else. It is logged, and health reports it. */
+/**
+ * The notices that the settings describe. A setting that is wrong disables its target and nothing else; a wrong filter
+ * disables all. It is logged, and health reports it.
+ */
 export function openNotifications(deps: NotificationsDeps, settings: NotificationSettings): Notifications {
-  try {
-    return working(deps, targetsOf(deps, settings));
-  } catch (thrown) {
-    deps.log.log('warn', 'notifications.unusable', errorFields(thrown));
-    const { detail } = toBrokerError(thrown);
-    return noNotifications([`${detail} No notices are sent until you correct this and restart the app.`]);
-  }
-}
-
-/** @throws BrokerError config_invalid */
-function targetsOf(deps: TargetDeps, settings: NotificationSettings): readonly Target[] {
-  const { NOTIFICATION_WEBHOOK: chat, NOTIFICATION_FORM: form } = settings;
-  return chat === undefined ? [] : [createChatTarget(deps, chat, form)];
-}
-
-function working(deps: NotificationsDeps, targets: readonly Target[]): Notifications {
+  const problems: string[] = [];
+  const attempt = <T>(effect: string, make: () => T): T | undefined => {
+    try {
+      return make();
+    } catch (thrown) {
+      deps.log.log('warn', 'notifications.unusable', errorFields(thrown));
+      const { detail } = toBrokerError(thrown);
+      problems.push(`${detail} ${effect} until you correct this and restart the app.`);
+      return undefined;
+    }
+  };
+  const filter = attempt('No notices are sent', () => parseFilter(settings.NOTIFICATION_FILTER, deps.isChosen));
+  const made = makersOf(deps, settings).flatMap(({ title, make }) => attempt(`${title} gets no notices`, make) ?? []);
+  // Without the filter, a target could get what it must not.
+  const targets = filter === undefined ? [] : made;
   const outbox = new TableOutbox(() => deps.storage.table(noticesTable));
-  const deliveries = new Deliveries({ ...deps, outbox, targets });
+  const parts = { ...deps, outbox, targets, filter: filter ?? (() => Promise.resolve(false)) };
+  const deliveries = new Deliveries(parts);
   return {
-    notifier: new OutboxNotifier({ ...deps, outbox, targets, deliveries }),
+    notifier: targets.length === 0 ? silentNotifier : new OutboxNotifier({ ...parts, deliveries }),
     deliverDue: () => deliveries.deliverDue(),
     purge: () => outbox.purge(deps.clock.nowMs() - keptMs),
-    problems: () => problemsOf(outbox, targets, deps.clock.nowMs()),
+    problems: async () => [...problems, ...(await problemsOf(outbox, targets, deps.clock.nowMs()))],
   };
+}
+
+/** What makes each target that has an address. It throws BrokerError config_invalid. */
+function makersOf(
+  deps: NotificationsDeps,
+  settings: NotificationSettings,
+): readonly { readonly title: string; readonly make: () => Target }[] {
+  const { NOTIFICATION_WEBHOOK: chat, NOTIFICATION_FORM: form } = settings;
+  const { NOTIFICATION_SIGNED_WEBHOOK: address, NOTIFICATION_SIGNING_SECRET: secrets } = settings;
+  return [
+    ...(chat === undefined ? [] : [{ title: chatTitle, make: () => createChatTarget(deps, chat, form) }]),
+    ...(address === undefined
+      ? []
+      : [{ title: signedTitle, make: () => createSignedTarget(deps, { address, secrets, source: deps.source }) }]),
+  ];
 }
 
 /** What keeps notices from arriving at their targets, one sentence each. @throws BrokerError storage_unavailable */

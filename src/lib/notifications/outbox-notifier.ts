@@ -2,6 +2,7 @@ import { errorFields, type Logger } from '../runtime/log.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Deliveries } from './deliveries.ts';
 import type { Notice, Notifier } from './notice.ts';
+import type { Filter } from './filter.ts';
 import { cleanNotice } from './notice-content.ts';
 import type { Outbox } from './outbox.ts';
 import type { Target } from './target.ts';
@@ -10,6 +11,7 @@ export interface OutboxNotifierDeps {
   readonly outbox: Outbox;
   readonly deliveries: Pick<Deliveries, 'deliverDue'>;
   readonly targets: readonly Target[];
+  readonly filter: Filter;
   readonly clock: Clock;
   readonly log: Logger;
   /** Runs work that may outlive the current invocation. */
@@ -29,7 +31,7 @@ export class OutboxNotifier implements Notifier {
    * @throws BrokerError storage_unavailable if it could neither be stored nor sent to all.
    */
   async send(notice: Notice): Promise<void> {
-    const { outbox, deliveries, targets, clock, log, background } = this.#deps;
+    const { outbox, deliveries, targets, filter, clock, log, background } = this.#deps;
     const clean = cleanNotice(notice);
     try {
       await outbox.add(
@@ -39,8 +41,11 @@ export class OutboxNotifier implements Notifier {
       );
     } catch (thrown) {
       log.log('warn', 'notice.not_stored', { kind: notice.kind, ...errorFields(thrown) });
-      const outcomes = await Promise.all(targets.map((target) => target.send(clean)));
-      if (outcomes.every(({ is }) => is === 'delivered')) return;
+      const arrived = targets.map(async (target) => {
+        const isWanted = await filter(target.name, clean).catch(() => undefined);
+        return isWanted === false || (isWanted === true && (await target.send(clean)).is === 'delivered');
+      });
+      if ((await Promise.all(arrived)).every(Boolean)) return;
       throw thrown;
     }
     background(() => void deliveries.deliverDue());

@@ -94,9 +94,9 @@ export function parseAddress(setting: string, address: Secret): URL {
 const loopback = new Set(['localhost', '127.0.0.1', '[::1]']);
 
 /** The platform passes an unresolved reference to the app unchanged ("Use Key Vault references as app settings"). */
-const isUnresolved = (text: string): boolean => text.startsWith('@Microsoft.KeyVault(');
+export const isUnresolved = (text: string): boolean => text.startsWith('@Microsoft.KeyVault(');
 
-const unresolved = (setting: string): BrokerError =>
+export const unresolved = (setting: string): BrokerError =>
   new BrokerError(
     'config_invalid',
     `${setting}: the Key Vault reference was not resolved. Check its secret name, and that the identity of the app may read the secret.`,

@@ -70,7 +70,7 @@ export const healthReportSchema = z
     policy: part.extend({ state: z.enum(['current', 'last-good', 'deny-all']), rules: count }),
     storage: part,
     keyVault: part.extend({ lastReadAt: isoTime.optional() }),
-    notifications: part.meta({ description: 'Delivery of notices to a chat. `ok` if none is configured.' }),
+    notifications: part.meta({ description: 'Delivery of notices. `ok` if no target is configured.' }),
     tenants: part.meta({
       description:
         'Whether each domain in TENANTS_INCLUDE and TENANTS_EXCLUDE belongs to a tenant, as this instance last read it.',

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { createChatTarget } from '../../../../src/lib/notifications/chat-target.ts';
 import type { Notice } from '../../../../src/lib/notifications/notice.ts';
 import { cleanNotice } from '../../../../src/lib/notifications/notice-content.ts';
@@ -88,6 +88,17 @@ describe('a webhook that answers', () => {
     expect(seen).toHaveLength(1);
   });
 
+  test('after 15 seconds has failed', async () => {
+    const deadline = new AbortController();
+    const timeout = vi.spyOn(AbortSignal, 'timeout').mockReturnValue(deadline.signal);
+    const { send } = stage(teams, () => new Response('late'), 60_000);
+    const sending = send(notice);
+    deadline.abort();
+    expect(await sending).toMatchObject({ is: 'failed', reason: 'did not answer within 15 seconds' });
+    expect(timeout).toHaveBeenCalledExactlyOnceWith(15_000);
+    timeout.mockRestore();
+  });
+
   test('nothing has failed', async () => {
     const { send } = stage(teams, () => {
       throw new TypeError('fetch failed');
@@ -125,6 +136,8 @@ describe('createNotifications', () => {
       log: recorder.log,
       background: (work: () => void) => work(),
       storage: { table: () => Promise.reject(new Error('no storage')) },
+      source: 'https://broker.example',
+      isChosen: async () => true,
     };
     const settings = { NOTIFICATION_WEBHOOK: address === undefined ? undefined : new Secret(address) };
     return { notifications: createNotifications(deps, settings), recorder, seen };
@@ -150,7 +163,7 @@ describe('createNotifications', () => {
     await notifications.notifier.send(notice);
     expect([await notifications.problems(), seen.length, recorder.events()]).toEqual([
       [
-        'NOTIFICATION_WEBHOOK: is not an https address. No notices are sent until you correct this and restart the app.',
+        'NOTIFICATION_WEBHOOK: is not an https address. The notification webhook gets no notices until you correct this and restart the app.',
       ],
       0,
       ['notifications.unusable'],

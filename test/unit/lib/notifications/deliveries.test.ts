@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { problemsOf } from '../../../../src/lib/notifications/open-notifications.ts';
+import type { Filter } from '../../../../src/lib/notifications/filter.ts';
 import type { Outcome, Target } from '../../../../src/lib/notifications/target.ts';
 import { BrokerError } from '../../../../src/lib/model/errors.ts';
 import { FakeClock, settle } from '../../../fakes/fake-clock.ts';
@@ -33,8 +34,9 @@ const target = (addressDigest = 'here'): Target => ({
   },
 });
 
-const instance = (parts: { readonly outbox?: MemoryOutbox; readonly targets?: readonly Target[] } = {}) =>
-  noticesInstance({ outbox, targets: [target()], clock, log: recorder.log, ...parts });
+const instance = (
+  parts: { readonly outbox?: MemoryOutbox; readonly targets?: readonly Target[]; readonly filter?: Filter } = {},
+) => noticesInstance({ outbox, targets: [target()], clock, log: recorder.log, ...parts });
 
 /** The passes that the timer starts. */
 async function pass(ms: number, { deliveries } = instance(), everyMs = 5 * minuteMs): Promise<void> {
@@ -358,6 +360,49 @@ describe('a clock that was set back', () => {
     clock = new FakeClock(noticedAtMs);
     await pass(hourMs);
     expect(outbox.givenUp).toEqual([]);
+  });
+});
+
+describe('the filter', () => {
+  test('keeps notices from a target, and they are not kept for later', async () => {
+    const filter: Filter = async (name, { key }) => name === 'chat' && key !== 'secret';
+    const { notifier } = instance({ filter, targets: [target(), { ...target(), name: 'webhook' }] });
+    for (const key of ['a', 'secret']) await notifier.send(noticeOf(key));
+    await settle();
+    expect([got, outbox.deliveries.size]).toEqual([['a'], 0]);
+  });
+
+  test.each([
+    ['request_invalid', 'names a group that the policy does not have'],
+    ['storage_unavailable', 'could not be looked up'],
+  ] as const)('that fails with %s holds the notice, and says why without the detail', async (code, reason) => {
+    let isBroken = true;
+    const filter: Filter = async () => {
+      if (isBroken) throw new BrokerError(code, 'The groups are gold, silver.');
+      return true;
+    };
+    const app = instance({ filter });
+    await app.notifier.send(noticeOf('a'));
+    await pass(hourMs, app);
+    expect(got).toEqual([]);
+    const [problem = ''] = await problemsOf(outbox, [target()], clock.nowMs());
+    expect(problem).toContain(reason);
+    expect(problem).not.toContain('silver');
+    expect(new Set(recorder.events())).toEqual(new Set(['notice.filter_failed']));
+    isBroken = false;
+    await pass(hourMs, app);
+    expect(got).toEqual(['a']);
+  });
+
+  test('also holds without storage', async () => {
+    const away = new Proxy(outbox, {
+      get: (whole, name) =>
+        name === 'add' ? () => Promise.reject(new Error('full')) : (Reflect.get(whole, name, whole) as unknown),
+    });
+    await instance({ outbox: away, filter: async () => false }).notifier.send(noticeOf('a'));
+    const undecided: Filter = () => Promise.reject(new Error('no tags'));
+    await expect(instance({ outbox: away, filter: undecided }).notifier.send(noticeOf('b'))).rejects.toThrow('full');
+    expect(got).toEqual([]);
   });
 });
 
