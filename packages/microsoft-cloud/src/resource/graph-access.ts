@@ -40,8 +40,11 @@ export function graphAccess(world: World, caller: Caller, method: string, path: 
   return { allowed: true, properties: basicOnly ? basicUser : undefined };
 }
 
-/** Members of a directory read its applications without a role ("Default user permissions"). */
-const readByMembers = /^\/(?:applications|servicePrincipals)(?:[/(]|$)/i;
+/**
+ * Members of a directory read its applications without a role ("Default user permissions"), and its administrative units
+ * ("List administrativeUnits").
+ */
+const readByMembers = /^\/(?:applications|servicePrincipals|directory\/administrativeUnits)(?:[/(]|$)/i;
 
 /** In the partner's own tenant, only administrators have a role. */
 function lacksRole(

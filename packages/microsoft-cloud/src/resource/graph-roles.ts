@@ -26,22 +26,25 @@ const grantReaders = [...grantWriters, ...roles('Directory Readers', 'Global Rea
 const intuneReaders = [...securityReaders, directoryRoles['Intune Administrator']];
 
 /**
- * Path, roles to read, roles to write; the longest path that fits counts. Sources: the section on supported roles of each
- * Graph page, "Least privileged roles by task in Microsoft Entra ID", "Authorization for APIs to read Microsoft 365 usage
- * reports", and "Microsoft Entra built-in roles" for Intune. Roles that no relationship here contains are left out.
+ * Path, roles to read, roles to write; the longest path that fits counts. Source: the section on supported roles of the
+ * Graph pages about the path, except where a row says otherwise. Roles that no relationship here contains are left out.
  */
 const rules: ReadonlyMap<string, RoleRule> = new Map(
   (
     [
+      // "Least privileged roles by task in Microsoft Entra ID"
       ['users', any, roles('User Administrator')],
       ['users/{}/assignLicense', any, roles('License Administrator', 'User Administrator')],
       ['users/{}/authentication', roles('Global Reader'), roles()],
+      // "Least privileged roles by task in Microsoft Entra ID"
       ['groups', any, roles('Groups Administrator', 'User Administrator')],
       ['groups/{}/assignLicense', any, roles('License Administrator', 'User Administrator')],
       ['devices', any, roles('Intune Administrator')],
-      ['contacts', any, roles('Exchange Administrator')],
+      // "Microsoft Entra built-in roles"
+      ['contacts', any, roles('Intune Administrator')],
       ['domains', any, roles()],
       ['organization', any, roles()],
+      // The page names Directory Readers and Global Reader. Any role is chosen: partners read it with the roles for licences.
       ['subscribedSkus', any, roles()],
       ['directoryRoles', any, roles('Privileged Role Administrator')],
       [
@@ -69,14 +72,25 @@ const rules: ReadonlyMap<string, RoleRule> = new Map(
         roles('Privileged Role Administrator'),
       ],
       ['policies/authenticationMethodsPolicy', roles('Global Reader'), roles()],
+      // From memory, for policies without a row of their own
       ['policies', policyReaders, roles()],
       ['auditLogs', rolesThatAllow.reports, roles()],
       ['reports/authenticationMethods', rolesThatAllow.reports, roles()],
+      // "Authorization for APIs to read Microsoft 365 usage reports"
       ['reports', roles('Exchange Administrator', 'Global Reader', 'Reports Reader'), roles()],
+      // From memory
       ['security', securityReaders, roles('Security Administrator')],
       ['identityProtection', securityReaders, roles('Security Administrator')],
       ['informationProtection/bitlocker', intuneReaders, roles()],
       ['directory/deviceLocalCredentials', intuneReaders, roles()],
+      [
+        'directory/administrativeUnits',
+        roles('Directory Readers', 'Global Reader', 'Privileged Role Administrator'),
+        roles('Privileged Role Administrator'),
+      ],
+      // Users need User Administrator, groups Groups Administrator, applications one of the others. The path has only an id.
+      ['directory/deletedItems', any, [...applicationRoles, ...roles('Groups Administrator', 'User Administrator')]],
+      // "Microsoft Entra built-in roles"
       ['deviceManagement', intuneReaders, roles('Intune Administrator')],
       ['deviceAppManagement', intuneReaders, roles('Intune Administrator')],
     ] as const

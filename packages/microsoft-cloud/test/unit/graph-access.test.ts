@@ -178,6 +178,34 @@ describe('rolesFor', () => {
     ['PATCH /deviceManagement/managedDevices/1', ['Global Administrator', 'Intune Administrator']],
     ['GET /sites', undefined],
     [
+      'GET /directory/administrativeUnits/0a1b/members',
+      ['Global Administrator', 'Directory Readers', 'Global Reader', 'Privileged Role Administrator'],
+    ],
+    ['POST /directory/administrativeUnits', ['Global Administrator', 'Privileged Role Administrator']],
+    ['GET /directory/deletedItems/microsoft.graph.user', undefined],
+    [
+      'POST /directory/deletedItems/0a1b/restore',
+      [
+        'Global Administrator',
+        'Application Administrator',
+        'Cloud Application Administrator',
+        'Groups Administrator',
+        'User Administrator',
+      ],
+    ],
+    [
+      'DELETE /directory/deletedItems/0a1b',
+      [
+        'Global Administrator',
+        'Application Administrator',
+        'Cloud Application Administrator',
+        'Groups Administrator',
+        'User Administrator',
+      ],
+    ],
+    ['PATCH /organization/0a1b', ['Global Administrator']],
+    ['PATCH /directoryRoles/0a1b', ['Global Administrator', 'Privileged Role Administrator']],
+    [
       'GET /roleManagement/directory/roleAssignments',
       ['Global Administrator', 'Directory Readers', 'Global Reader', 'Privileged Role Administrator'],
     ],
