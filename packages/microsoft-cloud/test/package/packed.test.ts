@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, existsSync, globSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, globSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { CloudDocument } from '../../src/index.ts';
+import { startRegistry } from './registry.ts';
 
 const run = promisify(execFile);
 const source = join(import.meta.dirname, '../..');
@@ -52,6 +53,16 @@ function folderOf(name: string, paths: readonly string[]): string {
   const found = paths.map((path) => join(path, name)).find((path) => existsSync(join(path, 'package.json')));
   if (found === undefined) throw new Error(`${name} is not installed.`);
   return found;
+}
+
+/** What a started command prints. */
+async function documentOf(output: AsyncIterable<unknown>): Promise<CloudDocument> {
+  let text = '';
+  for await (const chunk of output) {
+    text += String(chunk);
+    if (text.includes('\n')) break;
+  }
+  return JSON.parse(text) as CloudDocument;
 }
 
 /** Packs a build of the sources in a folder of its own, so that no other test meets a half-built dist. */
@@ -114,12 +125,7 @@ describe('the packed package', () => {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     started.push(child);
-    let output = '';
-    for await (const chunk of child.stdout) {
-      output += String(chunk);
-      if (output.includes('\n')) break;
-    }
-    const { control, tenants } = JSON.parse(output) as CloudDocument;
+    const { control, tenants } = await documentOf(child.stdout);
     expect(tenants).toHaveLength(2);
     expect(await (await fetch(control)).text()).toContain('Simulated Microsoft cloud');
     child.kill('SIGTERM');
@@ -169,5 +175,45 @@ describe('the Dockerfile', () => {
     for (const option of options.filter((each) => each.startsWith('--'))) expect(stdout).toContain(option);
     const port = Number(options[options.indexOf('--port') + 1]);
     expect(instruction('EXPOSE')).toEqual([`${port}-${port + 8}`]);
+  });
+
+  // A plain folder stands for the image. The base image and the user are not tested: that needs a container runtime.
+  it.skipIf(process.platform === 'win32')('installs the archive by its steps, and starts it', async () => {
+    await using registry = await startRegistry(source);
+    const image = join(folder, 'image');
+    mkdirSync(join(image, 'tmp'), { recursive: true });
+    const env = {
+      ...process.env,
+      npm_config_registry: registry.address,
+      npm_config_cache: join(image, 'cache'),
+      npm_config_prefix: join(image, 'usr'),
+      npm_config_update_notifier: 'false',
+    };
+    const [pattern = '', target = ''] = (instruction('COPY')[0] ?? '').split(' ');
+    const steps =
+      lines
+        .join('\n')
+        .replaceAll('\\\n', ' ')
+        .split('\n')
+        .find((line) => line.startsWith('RUN ')) ?? '';
+    await run('sh', ['-ec', `cp ${pattern} ${image}${target}`], { cwd: folder });
+    await run('sh', ['-ec', steps.replace('RUN ', '').replaceAll(' /tmp/', ` ${image}/tmp/`)], { env });
+    expect(readdirSync(join(image, 'tmp'))).toEqual([]);
+
+    const [name = '', ...options] = JSON.parse(instruction('ENTRYPOINT')[0] ?? '[]') as string[];
+    const command = join(image, 'usr/bin', name);
+    // Another user than the one who installed it can start it.
+    expect(statSync(command).mode & 0o005).toBe(0o005);
+    // Loopback and free ports in place of those of the image.
+    const own = options
+      .slice(options.indexOf('--port') + 2)
+      .concat(JSON.parse(instruction('CMD')[0] ?? '[]') as string[]);
+    const child = spawn(command, [...own, '--json'], { stdio: ['ignore', 'pipe', 'inherit'] });
+    started.push(child);
+    const { control, tenants } = await documentOf(child.stdout);
+    expect(tenants).toHaveLength(25);
+    expect(await (await fetch(control)).text()).toContain('Simulated Microsoft cloud');
+    child.kill('SIGTERM');
+    expect(((await once(child, 'exit')) as unknown[])[0]).toBe(0);
   });
 });
