@@ -36,6 +36,12 @@ const chainHeadSchema = z.object({
    * at the start of the chain). The writes failed, or the instance ended during them.
    */
   holes: z.array(z.tuple([place, place, digestOrNone])).optional(),
+  /**
+   * Places before the head of the checkpoint before at which there are records of this period: first, last, and the hash of
+   * the last record. Near that head this is usual, because writes run side by side. At a place that an earlier checkpoint
+   * called a hole, it says that there is a record after all.
+   */
+  late: z.array(z.tuple([place, place, digest])).optional(),
 });
 export type ChainHead = z.output<typeof chainHeadSchema>;
 
@@ -53,8 +59,16 @@ export const checkpointSchema = z.object({
   /** Records before this time may have been purged: AUDIT_RETENTION_DAYS at the time, never earlier than before. */
   purgedBefore: z.iso.datetime(),
   chains: z.array(chainHeadSchema),
-  /** The records between `from` and `to` that have no chain, and {@link setDigest} of their hashes. */
-  unchained: z.object({ records: z.number().int().min(0), digest }),
+  /**
+   * The records without a chain after `from`, up to `to`, and {@link setDigest} of their hashes. Both times are those of the
+   * checkpoint if they are absent. They are {@link overlapMs} behind it, because nothing else names such a record later.
+   */
+  unchained: z.object({
+    records: z.number().int().min(0),
+    digest,
+    from: z.iso.datetime().optional(),
+    to: z.iso.datetime().optional(),
+  }),
 });
 export type Checkpoint = z.output<typeof checkpointSchema>;
 
