@@ -124,7 +124,7 @@ describe('the records and checkpoints in storage', () => {
     await Promise.all([record(one, 130), record(other, 120)]);
     await cover();
     const verification = await verify();
-    expect(verification).toMatchObject({ findings: [], records: 250, proven: 250, chains: 2, uncovered: 0 });
+    expect(verification).toMatchObject({ findings: [], records: 250, counts: { proven: 250, newer: 0 }, chains: 2 });
     const [entity = {}] = await entities();
     expect(JSON.parse(canonicalText(storedRecord(entity)))).not.toHaveProperty('etag');
   });
@@ -132,9 +132,11 @@ describe('the records and checkpoints in storage', () => {
   it('show what was done to the table', async () => {
     await record(instance(), 40);
     await cover();
-    const [first, second, third, fourth] = (await entities()) as { partitionKey: string; rowKey: string }[];
-    if (first === undefined || second === undefined || third === undefined || fourth === undefined)
-      throw new Error('too few');
+    const placeOf = ({ chain }: Record<string, unknown>): number => Number(String(chain).split('.')[1]);
+    const sorted = (await entities()).toSorted((one, other) => placeOf(one) - placeOf(other));
+    // None of them is the neighbour of another, which would know its hash.
+    const [second, third, fourth] = [sorted[10], sorted[20], sorted[30]] as { partitionKey: string; rowKey: string }[];
+    if (second === undefined || third === undefined || fourth === undefined) throw new Error('too few');
     await table.updateEntity({ ...second, rule: 'another' }, 'Merge');
     expect(kinds(await verify())).toEqual(['changed']);
     await table.deleteEntity(third.partitionKey, third.rowKey);
@@ -203,7 +205,7 @@ describe('the records and checkpoints in storage', () => {
     aheadMinutes += 5;
     expect(await evidence().write(year)).toBeUndefined();
     expect(await evidence().state()).toEqual({ state: 'off' });
-    expect(await verify()).toMatchObject({ findings: [], proven: 0, uncovered: 5, checkpoints: [] });
+    expect(await verify()).toMatchObject({ findings: [], counts: { proven: 0, newer: 5 }, checkpoints: [] });
     hasKey = true;
     await cover();
     hasKey = false;
@@ -215,7 +217,7 @@ describe('the records and checkpoints in storage', () => {
     await record(instance(), 5);
     aheadMinutes += 5;
     await Promise.all([evidence().write(year), evidence().write(year), evidence().write(year)]);
-    expect(await verify()).toMatchObject({ findings: [], checkpoints: [{ number: 1 }], proven: 5 });
+    expect(await verify()).toMatchObject({ findings: [], checkpoints: [{ number: 1 }], counts: { proven: 5 } });
     // The next one is due minutes later.
     expect(await evidence().write(year)).toBeUndefined();
   });
@@ -228,7 +230,7 @@ describe('the records and checkpoints in storage', () => {
     expect((await verify()).checkpoints.map(({ number }) => number)).toEqual([1, 2, 3, 4, 5, 6]);
   });
 
-  it('do not take a purge for tampering', async () => {
+  it('show a purge that no checkpoint allows', async () => {
     const log = instance();
     await record(log, 10);
     await cover();
@@ -236,9 +238,5 @@ describe('the records and checkpoints in storage', () => {
     await new Promise((resolve) => setTimeout(resolve, 5));
     await log.purge(beforeMs);
     expect(kinds(await verify())).toEqual(['removed']);
-    // The same with a retention that allows it.
-    aheadMinutes += 5;
-    await evidence().write(aheadMinutes * minute - 2 * minute);
-    expect(kinds(await verify())).toEqual([]);
   });
 });

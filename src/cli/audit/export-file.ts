@@ -3,7 +3,9 @@ import { createInterface } from 'node:readline';
 import type { JWK } from 'jose';
 import * as z from 'zod';
 import type { StoredRecord } from '../../lib/audit/canonical-row.ts';
+import type { Period } from '../../lib/audit/verify/period.ts';
 import type { Evidence } from '../../lib/audit/verify/verify-export.ts';
+import { minuteMs } from '../../lib/model/durations.ts';
 import { parseJson } from '../../lib/runtime/outbound.ts';
 import { UsageError } from '../run-program.ts';
 
@@ -34,23 +36,27 @@ const lineSchema = z.discriminatedUnion('type', [
     type: z.literal('record'),
     record: z.looseObject({ PartitionKey: z.string(), RowKey: z.string() }),
   }),
-  z.object({ type: z.literal('end'), records: z.int(), exportedAt: z.iso.datetime() }),
+  z.object({
+    type: z.literal('end'),
+    records: z.int(),
+    /** The end of the records, by the clock of the broker. Older exports lack it. */
+    to: z.iso.datetime().optional(),
+    exportedAt: z.iso.datetime(),
+  }),
 ]);
 /** One line of the file. */
 export type ExportLine = z.input<typeof lineSchema>;
 
-/** A period, in milliseconds. Infinite where it has no limit. */
-export interface Period {
-  readonly fromMs: number;
-  readonly toMs: number;
-}
+/** Clocks of machines may differ by this much. */
+const toleratedMs = 2 * minuteMs;
 
 /**
  * Opens an export for verification.
  * @param wanted the part of its period that matters.
+ * @param nowMs an export that claims to be of later is refused: records seem old enough to be purged to it that are not.
  * @throws UsageError for a file that is not a whole export.
  */
-export async function openExport(file: string, wanted: Period): Promise<Evidence> {
+export async function openExport(file: string, wanted: Period, nowMs: number): Promise<Evidence> {
   const checkpoints: string[] = [];
   const keys: JWK[] = [];
   let header: Extract<ExportLine, { type: 'audit-export' }> | undefined;
@@ -59,6 +65,8 @@ export async function openExport(file: string, wanted: Period): Promise<Evidence
   for await (const line of linesOf(file)) {
     if (header === undefined && line.type !== 'audit-export')
       throw new UsageError(`${file}: is not an export of \`ptb audit export\`.`);
+    if (end !== undefined || (header !== undefined && line.type === 'audit-export'))
+      throw new UsageError(`${file}: is more than one export.`);
     if (line.type === 'audit-export') header = line;
     else if (line.type === 'checkpoint') checkpoints.push(line.jws);
     else if (line.type === 'key') keys.push(line.jwk);
@@ -67,11 +75,16 @@ export async function openExport(file: string, wanted: Period): Promise<Evidence
   }
   if (header === undefined || end === undefined || end.records !== records)
     throw new UsageError(`${file}: is not complete. Export again.`);
+  const exportedMs = Date.parse(end.exportedAt);
+  if (exportedMs > nowMs + toleratedMs)
+    throw new UsageError(
+      `${file}: says that it was written at ${end.exportedAt}, which is in the future. The file was changed, or a clock is wrong.`,
+    );
   const limits = {
     fromMs: Math.max(wanted.fromMs, timeOf(header.from, Number.NEGATIVE_INFINITY)),
-    toMs: Math.min(wanted.toMs, timeOf(header.to, Number.POSITIVE_INFINITY)),
+    toMs: Math.min(wanted.toMs, timeOf(header.to, Number.POSITIVE_INFINITY), timeOf(end.to, Number.POSITIVE_INFINITY)),
   };
-  return { ...limits, exportedMs: Date.parse(end.exportedAt), checkpoints, keys, records: () => recordsOf(file) };
+  return { ...limits, exportedMs: Math.min(exportedMs, nowMs), checkpoints, keys, records: () => recordsOf(file) };
 }
 
 const timeOf = (text: string | undefined, otherwise: number): number =>

@@ -1,6 +1,7 @@
 import type { JWK } from 'jose';
 import type { Finding } from '../../lib/audit/verify/finding.ts';
 import { isTampering } from '../../lib/audit/verify/finding.ts';
+import { verdictOf } from '../../lib/audit/verify/verdict.ts';
 import type { Verification } from '../../lib/audit/verify/verify-export.ts';
 import { counted } from '../counted.ts';
 import { type Line, styled } from '../line.ts';
@@ -9,21 +10,12 @@ import { thumbprintOf } from './trusted-keys.ts';
 /** Findings of one kind that are shown. `--json` has all. */
 const maxShown = 50;
 
-/** What verification amounts to: `tampered`, `unproven` (nothing speaks for tampering, but not all is signed), `proven`. */
-export type Verdict = 'tampered' | 'unproven' | 'proven';
-
-export function verdictOf({ findings, checkpoints }: Verification): Verdict {
-  if (findings.some(isTampering)) return 'tampered';
-  return checkpoints.length === 0 || findings.some(({ kind }) => kind === 'unproven') ? 'unproven' : 'proven';
-}
-
 /** The result for people: the verdict, the findings, what was counted, and what all this proves. */
 export function verificationLines(verification: Verification, keys: readonly JWK[], areTrusted: boolean): Line[] {
-  const verdict = verdictOf(verification);
   const shown = verification.findings.slice(0, maxShown);
   const more = verification.findings.length - shown.length;
   return [
-    verdictLines[verdict],
+    verdictLine(verification),
     ...shown.map(findingLine),
     ...(more > 0 ? [`… and ${more} more; --json has all.`] : []),
     '',
@@ -34,11 +26,32 @@ export function verificationLines(verification: Verification, keys: readonly JWK
   ];
 }
 
-const verdictLines: Readonly<Record<Verdict, Line>> = {
-  tampered: [styled('bad', 'TAMPERED: '), 'the audit log is not as it was written.'],
-  unproven: [styled('warn', 'NOT PROVEN: '), 'nothing speaks for tampering, but not everything is signed.'],
-  proven: [styled('good', 'PROVEN: '), 'the audit log is as it was written, up to the last checkpoint.'],
-};
+function verdictLine(verification: Verification): Line {
+  switch (verdictOf(verification)) {
+    case 'tampered':
+      return [styled('bad', 'TAMPERED: '), 'the audit log is not as it was written.'];
+    case 'unproven':
+      return [styled('warn', 'NOT PROVEN: '), `nothing speaks for tampering, but ${whyUnproven(verification)}.`];
+    case 'proven':
+      return [styled('good', 'PROVEN: '), provenText(verification)];
+  }
+}
+
+function provenText({ counts, period, crashed, lost }: Verification): string {
+  const records = `${counted(counts.proven, 'record')} from ${period?.from ?? ''} to ${period?.to ?? ''}`;
+  return [
+    `${records} ${counts.proven === 1 ? 'is' : 'are'} as written, and none is missing`,
+    ...(counts.newer === 0 ? [] : [`with ${counted(counts.newer, 'record')} newer than that`]),
+    ...(crashed + lost === 0 ? [] : [`and ${counted(crashed + lost, 'place')} of crashes and failed writes`]),
+  ].join(', ');
+}
+
+function whyUnproven({ checkpoints, period, counts }: Verification): string {
+  if (checkpoints.length === 0) return 'there is no checkpoint, so nothing is signed';
+  if (period === undefined) return 'no checkpoint covers any of the period';
+  if (counts.proven === 0) return `there is no signed record from ${period.from} to ${period.to}`;
+  return 'not everything is signed';
+}
 
 /** One finding in one line. */
 function findingLine({ kind, chain, first, last, record, checkpoint, between, detail }: Finding): Line {
@@ -55,38 +68,56 @@ function findingLine({ kind, chain, first, last, record, checkpoint, between, de
 }
 
 function countLines(verification: Verification): string[] {
-  const { records, proven, uncovered, unchained, lost, purged, outside, chains, withoutOutcome, checkpoints } =
-    verification;
+  const { records, counts, chains, checkpoints, period } = verification;
   const [first, last] = [checkpoints[0], checkpoints.at(-1)];
   const signed =
     first === undefined || last === undefined
       ? 'No checkpoints: the chains agree with each other, but whoever can write the table can write chains.'
       : `${checkpoints.length} checkpoints, ${first.number} to ${last.number}, from ${first.at} to ${last.at}.`;
-  const old = unchained.first === undefined ? '' : `, from ${unchained.first} to ${unchained.last}`;
+  const within = period === undefined ? '' : ` They are from ${period.from} to ${period.to}.`;
   return [
-    `${counted(records, 'record')} in ${counted(chains, 'chain')} (one for each start of an instance); ${proven} are proven by a signature.`,
+    `${counted(records, 'record')} in ${counted(chains, 'chain')} (one for each start of an instance); ${counts.proven} are proven by a signature.${within}`,
     signed,
-    ...(uncovered === 0 || last === undefined
-      ? []
-      : [`${uncovered} records are newer than the last checkpoint: only their chain speaks for them.`]),
-    ...(unchained.records === 0
-      ? []
-      : [
-          `${unchained.records} records have no chain${old}: a version without chains wrote them. Checkpoints cover them as a set.`,
-        ]),
-    ...(lost === 0 ? [] : [`${lost} records were not written because storage failed. Nobody got what they were for.`]),
-    ...(purged === 0 ? [] : [`${purged} records were old enough to be purged${before(verification)}.`]),
-    ...(outside === 0 ? [] : [`${outside} records lie at or beyond the limits of the export and were not judged.`]),
-    ...(withoutOutcome === 0
-      ? []
-      : [
-          `${withoutOutcome} requests through the gateway have no outcome: the instance ended, or it is outside the export.`,
-        ]),
+    ...lineOf(
+      counts.newer,
+      'records are newer: at most their chain speaks for them. The next checkpoints will sign them.',
+    ),
+    ...lineOf(counts.earlier, 'records are older than the first checkpoint: nothing signed says which there were.'),
+    ...lineOf(counts.unsigned, 'records of the period are not signed.'),
+    ...lineOf(counts.outside, 'records lie outside the period and were not judged.'),
+    ...lineOf(counts.tampered, 'records are not as they were written, or were added.'),
+    ...placeLines(verification),
   ];
 }
 
-const before = ({ purgedBefore }: Verification): string =>
-  purgedBefore === undefined ? '' : ` before ${purgedBefore}`;
+const lineOf = (count: number, text: string): string[] => (count === 0 ? [] : [`${count} ${text}`]);
+
+function placeLines({
+  unchained,
+  lost,
+  crashed,
+  purged,
+  beyond,
+  withoutOutcome,
+  purgedBefore,
+}: Verification): string[] {
+  const old = unchained.first === undefined ? '' : `, from ${unchained.first} to ${unchained.last}`;
+  const before = purgedBefore === undefined ? '' : ` before ${purgedBefore}`;
+  return [
+    ...lineOf(
+      unchained.records,
+      `records have no chain${old}: a version without chains wrote them. Checkpoints cover them as a set.`,
+    ),
+    ...lineOf(lost, 'records were not written because storage failed. Nobody got what they were for.'),
+    ...lineOf(crashed, 'records were not written because their instance ended. Nobody got what they were for.'),
+    ...lineOf(purged, `missing records were old enough to be purged${before}.`),
+    ...lineOf(beyond, 'missing records lie at or beyond the limits of the period.'),
+    ...lineOf(
+      withoutOutcome,
+      'requests through the gateway have no outcome: the instance ended, or it is outside the export.',
+    ),
+  ];
+}
 
 function keyLines(keys: readonly JWK[], areTrusted: boolean): string[] {
   if (keys.length === 0) return [];
@@ -100,5 +131,5 @@ function keyLines(keys: readonly JWK[], areTrusted: boolean): string[] {
 
 const limits = [
   'Not proven: that records were true when they were written, by whoever controlled the app or its code then;',
-  'anything about records since the last checkpoint; that the export has the newest checkpoints.',
+  'anything about records outside the period, and that the export has the newest checkpoints.',
 ];

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { verdictOf } from '../../lib/audit/verify/verdict.ts';
 import { verifyExport } from '../../lib/audit/verify/verify-export.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { connect, type ConnectionFlags } from '../remote/connection.ts';
@@ -9,7 +10,7 @@ import { print, progress } from '../sign-in/output.ts';
 import { exportAudit } from './export-audit.ts';
 import { openExport } from './export-file.ts';
 import { trustedKeys } from './trusted-keys.ts';
-import { verdictOf, verificationLines } from './verification-lines.ts';
+import { verificationLines } from './verification-lines.ts';
 
 export interface VerifyFlags extends ConnectionFlags {
   readonly from?: string;
@@ -37,7 +38,7 @@ export async function verifyAudit(file: string | undefined, flags: VerifyFlags):
 async function verifyFile(file: string, { from, to, key = [], json }: VerifyFlags): Promise<void> {
   const period = { fromMs: msOf(from, Number.NEGATIVE_INFINITY), toMs: msOf(to, Number.POSITIVE_INFINITY) };
   const given = await trustedKeys(key);
-  const evidence = await openExport(file, period);
+  const evidence = await openExport(file, period, Date.now());
   const keys = given.length > 0 ? given : evidence.keys;
   const verification = await verifyExport({ ...evidence, keys });
   const verdict = verdictOf(verification);

@@ -21,4 +21,10 @@ export interface Finding {
   readonly between?: readonly [string, string];
 }
 
+/** A finding about a record, whose keys are read later. */
+export interface RowFinding extends Omit<Finding, 'record'> {
+  /** Number of the record in the export, from 0. */
+  readonly row?: number;
+}
+
 export const isTampering = ({ kind }: Pick<Finding, 'kind'>): boolean => kind !== 'unproven' && kind !== 'crash';

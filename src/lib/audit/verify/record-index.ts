@@ -2,7 +2,7 @@ import { canonicalText, hashOf, type StoredRecord } from '../canonical-row.ts';
 import { type ChainLink, type LostRange, readLink, readLost } from '../chain-link.ts';
 
 /** What verification keeps of a record. */
-export interface KnownRecord {
+interface KnownRecord {
   readonly partitionKey: string;
   readonly rowKey: string;
   readonly hash: string;

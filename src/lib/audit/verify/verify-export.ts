@@ -1,45 +1,49 @@
 import type { JWK } from 'jose';
 import { isoTime } from '../../runtime/clock.ts';
 import type { StoredRecord } from '../canonical-row.ts';
-import { overlapMs } from '../checkpoint.ts';
-import type { Finding } from './finding.ts';
-import { type ChainFindings, judgeChain } from './judge-chain.ts';
+import type { Finding, RowFinding } from './finding.ts';
+import { type ChainEvidence, type ChainFindings, judgeChain } from './judge-chain.ts';
 import { judgeCheckpointTimes } from './judge-times.ts';
 import { judgeUnchained } from './judge-unchained.ts';
-import { readCheckpoints, type SignedCheckpoint } from './read-checkpoints.ts';
-import { indexRecords, type KnownRecord, type RecordIndex } from './record-index.ts';
-import { nameReordered } from './name-reordered.ts';
-import { signedHeads } from './signed-chains.ts';
+import { nameRecords } from './name-records.ts';
+import { OpenRequests } from './open-requests.ts';
+import { type Limits, limitsOf } from './period.ts';
+import { type ReadCheckpoints, readCheckpoints, type SignedCheckpoint } from './read-checkpoints.ts';
+import { RecordTable } from './record-table.ts';
+import { signedChains, unsignedChain } from './signed-chains.ts';
+import { newTally, type Tally } from './tally.ts';
 
 /** An export, as `ptb audit export` writes it. */
 export interface Evidence {
   /** The period of its records: from inclusive, to exclusive. Infinite if it is not limited. */
   readonly fromMs: number;
   readonly toMs: number;
+  /** Not later than now. */
   readonly exportedMs: number;
   /** The checkpoints as they are stored, in any order. */
   readonly checkpoints: readonly string[];
   /** The public keys, each with its `kid`. */
   readonly keys: readonly JWK[];
-  /** Reads all records, in any order. Called twice at most. */
+  /** Reads all records, in any order. Called twice at most, and returns the same order then. */
   readonly records: () => AsyncIterable<StoredRecord>;
 }
 
 /** What verification says about an export. Times are ISO 8601. */
 export interface Verification {
   readonly findings: readonly Finding[];
+  /** The period about which `proven` can be said: start inclusive, end exclusive. Absent if no checkpoint covers any. */
+  readonly period?: { readonly from: string; readonly to: string };
   readonly records: number;
-  /** Records whose content and place a signature proves. */
-  readonly proven: number;
-  /** Records since the last checkpoint. */
-  readonly uncovered: number;
+  /** The records by their standing. Their sum is `records`. */
+  readonly counts: Readonly<Tally>;
   /** Records without a chain, which older versions write. */
   readonly unchained: { readonly records: number; readonly first?: string; readonly last?: string };
-  /** Records that were being written when a write failed or an instance ended. */
+  /** Places without a record. The instance ended or storage failed while it wrote them, and nobody got what they were for. */
   readonly lost: number;
-  /** Places whose records retention has purged, or that lie at the edge of the export. */
+  readonly crashed: number;
+  /** Places whose records retention has purged, or that lie at or beyond the limits of the period. */
   readonly purged: number;
-  readonly outside: number;
+  readonly beyond: number;
   readonly chains: number;
   readonly withoutOutcome: number;
   readonly checkpoints: readonly Pick<SignedCheckpoint, 'number' | 'at' | 'keyId'>[];
@@ -48,76 +52,81 @@ export interface Verification {
 
 /** Checks an export. Pure but for reading it. @throws what reading the records throws. */
 export async function verifyExport(evidence: Evidence): Promise<Verification> {
-  const { checkpoints, findings: ofCheckpoints } = await readCheckpoints(evidence.checkpoints, evidence.keys);
-  const index = await indexRecords(evidence.records());
-  const heads = signedHeads(checkpoints);
-  const limits = {
-    ...evidence,
-    purgedBeforeMs: purgeHorizon(checkpoints, evidence.exportedMs, index),
-    coveredFromMs: timeOf(checkpoints[0]?.from) ?? Number.POSITIVE_INFINITY,
-    // Later records of an instance whose clock is behind are covered by the next checkpoint.
-    coveredToMs: (timeOf(checkpoints.at(-1)?.to) ?? Number.NEGATIVE_INFINITY) - overlapMs,
-  };
-  const ids = new Set([...index.chains.keys(), ...heads.keys()]);
-  const chains = [...ids].map((id) => judgeChain(id, index.chains.get(id) ?? new Map(), heads.get(id) ?? [], limits));
-  const unreadable = index.unreadable.map(
-    (record): Finding => ({ kind: 'changed', ...about(record), detail: 'Its place in a chain cannot be read.' }),
-  );
+  const read = await readCheckpoints(evidence.checkpoints, evidence.keys);
+  const { table, withoutOutcome } = await readRecords(evidence.records());
+  const limits = limitsOf(read.checkpoints, { ...evidence, oldestMs: table.oldestMs });
+  const tally = newTally();
+  const chains = judgeChains({ table, limits, tally }, read);
   const findings = [
-    ...ofCheckpoints,
+    ...read.findings,
     ...chains.flatMap((chain) => chain.findings),
-    ...unreadable,
-    ...judgeUnchained(checkpoints, index.unchained, limits),
-    ...judgeCheckpointTimes(checkpoints, evidence.exportedMs, limits),
+    ...unreadable({ table, limits, tally }),
+    ...judgeUnchained({ table, limits, tally }, read.checkpoints),
+    ...judgeCheckpointTimes(read, limits),
+    ...judgeEarlier(tally, limits),
   ];
   const total = (count: (chain: ChainFindings) => number): number => chains.reduce((sum, each) => sum + count(each), 0);
+  const changed = chains.flatMap((chain) => chain.changed);
   return {
-    findings: await nameReordered(
-      findings,
-      chains.flatMap(({ changed }) => changed),
-      evidence.records,
-    ),
-    records: index.count,
-    proven: total(({ proven }) => proven),
-    uncovered: total(({ uncovered }) => uncovered),
-    unchained: summaryOf(index.unchained),
+    findings: await nameRecords(findings, { table, changed, records: evidence.records }),
+    ...periodOf(limits),
+    records: table.count,
+    counts: tally,
+    unchained: summaryOf(table),
     lost: total(({ lost }) => lost),
+    crashed: total(({ crashed }) => crashed),
     purged: total(({ purged }) => purged),
-    outside: total(({ outside }) => outside),
-    chains: ids.size,
-    withoutOutcome: index.withoutOutcome,
-    checkpoints: checkpoints.map(({ number, at, keyId }) => ({ number, at, keyId })),
-    ...(checkpoints.length === 0 ? {} : { purgedBefore: isoTime(limits.purgedBeforeMs) }),
+    beyond: total(({ beyond }) => beyond),
+    chains: chains.length,
+    withoutOutcome,
+    checkpoints: read.checkpoints.map(({ number, at, keyId }) => ({ number, at, keyId })),
+    ...(read.checkpoints.length === 0 ? {} : { purgedBefore: isoTime(limits.purge.beforeMs) }),
   };
 }
 
-const timeOf = (text: string | undefined): number | undefined => (text === undefined ? undefined : Date.parse(text));
-
-/**
- * Records before this time may have been purged. It moves on with time after the last checkpoint. Without checkpoints
- * nothing says what was purged, but a purge leaves nothing that is older than the oldest record.
- */
-function purgeHorizon(
-  checkpoints: readonly SignedCheckpoint[],
-  exportedMs: number,
-  { chains, unchained }: RecordIndex,
-): number {
-  const last = checkpoints.at(-1);
-  if (last !== undefined) return Date.parse(last.purgedBefore) + Math.max(0, exportedMs - Date.parse(last.at));
-  let oldest = Number.POSITIVE_INFINITY;
-  for (const places of chains.values())
-    for (const records of places.values()) for (const { atMs } of records) oldest = Math.min(oldest, atMs);
-  for (const { atMs } of unchained) oldest = Math.min(oldest, atMs);
-  return oldest;
+async function readRecords(
+  records: AsyncIterable<StoredRecord>,
+): Promise<{ readonly table: RecordTable; readonly withoutOutcome: number }> {
+  const table = new RecordTable();
+  const requests = new OpenRequests();
+  for await (const record of records) {
+    table.add(record);
+    requests.see(record);
+  }
+  return { table, withoutOutcome: requests.count };
 }
 
-function summaryOf(records: readonly KnownRecord[]): Verification['unchained'] {
-  const times = records.map(({ atMs }) => atMs).filter(Number.isFinite);
-  if (times.length === 0) return { records: records.length };
-  const [first, last] = [times.reduce((a, b) => Math.min(a, b)), times.reduce((a, b) => Math.max(a, b))];
-  return { records: records.length, first: isoTime(first), last: isoTime(last) };
+function judgeChains(evidence: ChainEvidence, { checkpoints }: ReadCheckpoints): ChainFindings[] {
+  const signed = signedChains(checkpoints);
+  const ids = new Set([...evidence.table.chains.keys(), ...signed.keys()]);
+  return [...ids].map((id) => judgeChain(evidence, id, signed.get(id) ?? unsignedChain));
 }
 
-const about = ({ partitionKey, rowKey }: KnownRecord): Pick<Finding, 'record'> => ({
-  record: { partitionKey, rowKey },
-});
+function* unreadable({ table, tally }: ChainEvidence): Iterable<RowFinding> {
+  tally.tampered += table.unreadable.length;
+  for (const row of table.unreadable) yield { kind: 'changed', row, detail: 'Its place in a chain cannot be read.' };
+}
+
+/** Says what stands before the first checkpoint, and how to leave it out. */
+function* judgeEarlier({ earlier }: Tally, { covered, proven }: Limits): Iterable<Finding> {
+  const [first] = covered;
+  if (earlier === 0 || first === undefined) return;
+  const hint = proven === undefined ? '' : ` With --from ${isoTime(proven.fromMs)} only what it covers is judged.`;
+  const detail = `${earlier} records are older than the first checkpoint that is here. Nothing signed says which records there were before, or earlier checkpoints were removed.${hint}`;
+  yield { kind: 'unproven', detail };
+}
+
+const periodOf = ({ proven }: Limits): Pick<Verification, 'period'> =>
+  proven === undefined ? {} : { period: { from: isoTime(proven.fromMs), to: isoTime(proven.toMs) } };
+
+function summaryOf(table: RecordTable): Verification['unchained'] {
+  const { rows } = table.unchained;
+  let [first, last] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  for (const row of rows) {
+    if (Number.isNaN(table.atMs(row))) continue;
+    first = Math.min(first, table.atMs(row));
+    last = Math.max(last, table.atMs(row));
+  }
+  if (first > last) return { records: rows.length };
+  return { records: rows.length, first: isoTime(first), last: isoTime(last) };
+}

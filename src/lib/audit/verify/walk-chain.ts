@@ -1,122 +1,152 @@
-import type { ChainedRecord } from './record-index.ts';
-import type { SignedHead } from './signed-chains.ts';
+import { type RecordTable, standing } from './record-table.ts';
+import type { PlaceRange } from './ranges.ts';
+import type { SignedChain } from './signed-chains.ts';
 
 /** A place whose record is known by its hash, and what is there instead. */
 export interface Misplaced {
   readonly seq: number;
   /** The hash that the record had. */
-  readonly expected: string;
-  readonly records: readonly ChainedRecord[];
+  readonly expected: Buffer;
+  /** Rows of the records that are there. */
+  readonly rows: readonly number[];
+  /** Whether signed hashes contradict each other: the record was another one when a checkpoint was signed. */
+  readonly isContradicted: boolean;
 }
 
-/** The records of one chain, judged by their hashes. */
+/** What walking a chain has found. Each record of the chain has its standing in the table now. */
 export interface WalkedChain {
-  /** Records whose hash a signature vouches for, through the records after them. */
-  readonly proven: number;
-  /** Records of which that cannot be said, but which agree with those after them. Ranges of places, newest first. */
-  readonly unproven: readonly (readonly [number, number])[];
-  /** Records after the last signed one. */
-  readonly uncovered: readonly ChainedRecord[];
   readonly changed: readonly Misplaced[];
-  /** Records that are there in addition to the right one, or where there was none. */
-  readonly extra: readonly ChainedRecord[];
-  /** Records that belong to the chain. */
-  readonly kept: ReadonlyMap<number, ChainedRecord>;
+  /** Rows of records that are there in addition to the right one, or where there was none. */
+  readonly extra: readonly number[];
+  /** Records of which nothing signed speaks, but which agree with those after them: ranges of places. */
+  readonly agreeing: readonly PlaceRange[];
+  /** Signed places whose hash a record that is not signed contradicts. */
+  readonly doubted: readonly number[];
+  /** Rows of the records that belong to the chain, by place. */
+  readonly kept: Uint32Array;
 }
 
-type Trust = 'signed' | 'unsigned';
+/** What the records after a place say about it. */
 interface Expected {
-  readonly hash: string;
-  readonly trust: Trust;
+  readonly hashes: readonly Buffer[];
+  readonly isSigned: boolean;
 }
 
 /**
  * Walks from the last record of a chain to the first. A signed hash vouches for a record, a vouched record for the one
  * before it. After a record that is missing or changed, the next signed hash is needed.
+ * @param rows the records of the chain by their place.
  */
-export function walkChain(
-  places: ReadonlyMap<number, readonly ChainedRecord[]>,
-  heads: readonly SignedHead[],
-): WalkedChain {
-  const signed = signedHashes(heads);
-  const walk = new Walk(signed, heads);
-  for (const seq of [...places.keys()].toSorted((one, other) => other - one)) walk.visit(seq, places.get(seq) ?? []);
+export function walkChain(table: RecordTable, rows: Uint32Array, signed: SignedChain): WalkedChain {
+  const walk = new Walk(table, rows.length, signed);
+  for (let end = rows.length; end > 0; ) {
+    const seq = table.seq(rows[end - 1] ?? 0);
+    let start = end - 1;
+    while (start > 0 && table.seq(rows[start - 1] ?? 0) === seq) start -= 1;
+    walk.visit(seq, [...rows.subarray(start, end)]);
+    end = start;
+  }
   return walk;
 }
 
-/** Hashes by place: of heads, and of the records before holes. */
-function signedHashes(heads: readonly SignedHead[]): ReadonlyMap<number, string> {
-  const hashes = new Map<number, string>();
-  for (const { seq, head, holes = [] } of heads) {
-    hashes.set(seq, head);
-    for (const [first, , before] of holes) if (before !== '') hashes.set(first - 1, before);
-  }
-  return hashes;
-}
-
 class Walk implements WalkedChain {
-  proven = 0;
-  readonly unproven: (readonly [number, number])[] = [];
-  readonly uncovered: ChainedRecord[] = [];
   readonly changed: Misplaced[] = [];
-  readonly extra: ChainedRecord[] = [];
-  readonly kept = new Map<number, ChainedRecord>();
-  readonly #signed: ReadonlyMap<number, string>;
-  readonly #lastSigned: number;
-  readonly #holes: readonly (readonly [number, number])[];
-  /** What the records after it say about a place. */
+  readonly extra: number[] = [];
+  readonly agreeing: PlaceRange[] = [];
+  readonly doubted: number[] = [];
+  readonly #table: RecordTable;
+  readonly #signed: SignedChain;
   readonly #expected = new Map<number, Expected>();
+  /** Filled from its end. */
+  readonly #kept: Uint32Array;
+  #keptFrom: number;
 
-  constructor(signed: ReadonlyMap<number, string>, heads: readonly SignedHead[]) {
+  constructor(table: RecordTable, count: number, signed: SignedChain) {
+    this.#table = table;
     this.#signed = signed;
-    this.#lastSigned = heads.at(-1)?.seq ?? 0;
-    this.#holes = heads.flatMap(({ holes = [] }) => holes.map(([first, last]) => [first, last] as const));
+    this.#kept = new Uint32Array(count);
+    this.#keptFrom = count;
   }
 
-  visit(seq: number, records: readonly ChainedRecord[]): void {
-    const signed = this.#signed.get(seq);
-    const expected: Expected | undefined =
-      signed === undefined ? this.#expected.get(seq) : { hash: signed, trust: 'signed' };
+  get kept(): Uint32Array {
+    return this.#kept.subarray(this.#keptFrom);
+  }
+
+  visit(seq: number, rows: readonly number[]): void {
+    const linked = this.#expected.get(seq);
     this.#expected.delete(seq);
-    const right = records.find(({ hash }) => expected === undefined || hash === expected.hash);
-    const isAmbiguous = expected === undefined && (records.length > 1 || this.#isHole(seq));
-    if (right === undefined || isAmbiguous) this.#judgeWrong(seq, records, expected?.hash);
+    const heads = this.#signed.hashes.get(seq) ?? [];
+    const hashes = linked?.isSigned === true ? distinct([...linked.hashes, ...heads]) : heads;
+    const [first] = hashes;
+    if (first === undefined) this.#visitUnsigned(seq, rows, linked?.hashes[0]);
     else {
-      this.extra.push(...records.filter((record) => record !== right));
-      this.#keep(right, expected?.trust ?? 'unsigned');
+      // The record after it comes first: its author knew the record, a checkpoint only what the table held.
+      const right = this.#find(rows, hashes);
+      const isContradicted = hashes.length > 1;
+      if (isContradicted || right === undefined) this.changed.push({ seq, expected: first, rows, isContradicted });
+      if (linked?.isSigned === false && !linked.hashes.every((hash) => hash.equals(first))) this.doubted.push(seq);
+      this.#judge(rows, right, { isExpected: true, isSigned: true });
     }
   }
 
-  #keep(record: ChainedRecord, trust: Trust): void {
-    const { seq, previous } = record.link;
-    this.kept.set(seq, record);
-    if (seq > this.#lastSigned) this.uncovered.push(record);
-    else if (trust === 'signed') this.proven += 1;
-    else this.#addUnproven(seq);
-    this.#expect(seq - 1, { hash: previous, trust });
-    for (const { first, before } of record.lost) this.#expect(first - 1, { hash: before, trust });
+  #visitUnsigned(seq: number, rows: readonly number[], expected: Buffer | undefined): void {
+    const isFree = expected === undefined && (rows.length > 1 || this.#signed.absent.covers(seq));
+    const right = isFree ? undefined : expected === undefined ? rows[0] : this.#find(rows, [expected]);
+    if (expected !== undefined && right === undefined)
+      this.changed.push({ seq, expected, rows, isContradicted: false });
+    this.#judge(rows, right, { isExpected: expected !== undefined, isSigned: false });
   }
 
-  /** The link of a changed record is still a hint, which vouches for nothing. */
-  #judgeWrong(seq: number, records: readonly ChainedRecord[], expected: string | undefined): void {
-    if (expected === undefined) this.extra.push(...records);
-    else this.changed.push({ seq, expected, records });
+  /** The row with one of these hashes, the first of them if possible. */
+  #find(rows: readonly number[], hashes: readonly Buffer[]): number | undefined {
+    for (const hash of hashes) {
+      const row = rows.find((each) => this.#table.hash(each).equals(hash));
+      if (row !== undefined) return row;
+    }
+    return undefined;
   }
 
-  #expect(seq: number, expected: Expected): void {
-    if (seq < 1 || expected.hash === '') return;
+  #judge(
+    rows: readonly number[],
+    right: number | undefined,
+    { isExpected, isSigned }: { readonly isExpected: boolean; readonly isSigned: boolean },
+  ): void {
+    for (const row of rows) {
+      const isChanged = right === undefined && isExpected;
+      if (row === right) this.#keep(row, isSigned);
+      else {
+        this.#table.mark(row, isChanged ? standing.changed : standing.extra);
+        if (!isChanged) this.extra.push(row);
+      }
+    }
+  }
+
+  #keep(row: number, isSigned: boolean): void {
+    const seq = this.#table.seq(row);
+    this.#keptFrom -= 1;
+    this.#kept[this.#keptFrom] = row;
+    const isUncovered = seq > this.#signed.lastSeq;
+    this.#table.mark(row, isUncovered ? standing.uncovered : isSigned ? standing.vouched : standing.agreeing);
+    if (!isUncovered && !isSigned) this.#addAgreeing(seq);
+    this.#expect(seq - 1, this.#table.previous(row), isSigned);
+    for (const { first, before } of this.#table.lost.get(row) ?? [])
+      this.#expect(first - 1, Buffer.from(before, 'base64url'), isSigned);
+  }
+
+  #expect(seq: number, hash: Buffer, isSigned: boolean): void {
+    if (seq < 1 || hash.length === 0) return;
     const known = this.#expected.get(seq);
-    if (known === undefined || known.trust === 'unsigned') this.#expected.set(seq, expected);
+    if (known === undefined || (isSigned && !known.isSigned)) this.#expected.set(seq, { hashes: [hash], isSigned });
+    else if (known.isSigned === isSigned)
+      this.#expected.set(seq, { hashes: distinct([...known.hashes, hash]), isSigned });
   }
 
-  /** Whether a checkpoint says that there was no record. */
-  #isHole(seq: number): boolean {
-    return this.#holes.some(([first, last]) => first <= seq && seq <= last);
-  }
-
-  #addUnproven(seq: number): void {
-    const last = this.unproven.at(-1);
-    if (last !== undefined && last[0] === seq + 1) this.unproven[this.unproven.length - 1] = [seq, last[1]];
-    else this.unproven.push([seq, seq]);
+  #addAgreeing(seq: number): void {
+    const last = this.agreeing.at(-1);
+    if (last !== undefined && last[0] === seq + 1) this.agreeing[this.agreeing.length - 1] = [seq, last[1]];
+    else this.agreeing.push([seq, seq]);
   }
 }
+
+const distinct = (hashes: readonly Buffer[]): Buffer[] =>
+  hashes.filter((hash, index) => hashes.findIndex((each) => each.equals(hash)) === index);

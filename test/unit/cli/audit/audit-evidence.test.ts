@@ -25,10 +25,14 @@ afterEach(() => {
 const newFile = (): string => join(folder, `${(files += 1)}`);
 
 /** Runs `ptb audit export` against a broker that has these records and checkpoints. */
-async function exportOf({ records, checkpoints, keys }: Exported, words: readonly string[] = []) {
+async function exportOf(
+  { records, checkpoints, keys }: Exported,
+  words: readonly string[] = [],
+  to = '2026-11-25T00:00:00.000Z',
+) {
   const file = newFile();
   const half = Math.floor(records.length / 2);
-  const range = { from: '1970-01-01T00:00:00.000Z', to: '2026-11-25T00:00:00.000Z' };
+  const range = { from: '1970-01-01T00:00:00.000Z', to };
   const result = await runCommand(
     registerAudit,
     ['audit', 'export', '--output', file, ...words],
@@ -43,7 +47,13 @@ async function exportOf({ records, checkpoints, keys }: Exported, words: readonl
   return { ...result, file };
 }
 
-const verify = (words: readonly string[]) => runCommand(registerAudit, ['audit', 'verify', ...words], [], []);
+/** Verifies a minute after the export. */
+async function verify(words: readonly string[], nowMs = exported.exportedMs + 60_000) {
+  vi.useFakeTimers({ now: nowMs, toFake: ['Date'] });
+  const result = await runCommand(registerAudit, ['audit', 'verify', ...words], [], []);
+  vi.useRealTimers();
+  return result;
+}
 
 /** Exports at the time of the world. */
 async function exportedFile(what = exported): Promise<string> {
@@ -71,7 +81,9 @@ describe('ptb audit export', () => {
 describe('ptb audit verify', () => {
   it('proves an untouched export, and says what that does not prove', async () => {
     const { exit, out } = await verify([await exportedFile()]);
-    expect(out).toMatch(/^PROVEN: /);
+    expect(out).toMatch(
+      /^PROVEN: \d+ records from 2026-11-24T09:24:00.000Z to 2026-11-24T09:42:00.000Z are as written, and none is missing, with \d+ records newer than that\n/,
+    );
     expect(out).toContain('thumbprint');
     expect(out).toContain('Not proven: that records were true');
     expect(exit).toBe(0);
@@ -109,8 +121,14 @@ describe('ptb audit verify', () => {
     const wrong = newFile();
     await writeFile(wrong, JSON.stringify({ keys: stranger }));
     const { exit, out } = await verify([file, '--key', wrong]);
+    // The key has the id of the right one.
     expect(exit).toBe(1);
     expect(out).toContain('its signature is not valid');
+    const foreign = newFile();
+    await writeFile(foreign, JSON.stringify({ keys: stranger.map((key) => ({ ...key, kid: 'another' })) }));
+    const unknown = await verify([file, '--key', foreign]);
+    expect(unknown.exit).toBe(3);
+    expect(unknown.out).toContain(`The key ${own?.kid} is needed`);
     const none = newFile();
     await writeFile(none, '{}');
     expect(await verify([file, '--key', none])).toMatchObject({ exit: 2 });
@@ -123,6 +141,40 @@ describe('ptb audit verify', () => {
     const { exit } = await verify([file, '--from', at(900_000), '--to', at(700_000)]);
     expect(exit).not.toBe(1);
     expect((await verify([file, '--from', 'yesterday'])).exit).toBe(2);
+  });
+
+  it('refuses an export that is from the future', async () => {
+    const file = await exportedFile();
+    expect((await verify([file], exported.exportedMs - 3 * 60_000)).exit).toBe(2);
+    expect((await verify([file], exported.exportedMs - 60_000)).exit).toBe(0);
+  });
+
+  it.each([
+    ['from', '2099-01-01T00:00:00.000Z'],
+    ['to', '2020-01-01T00:00:00.000Z'],
+  ])('proves nothing if the export has no records and says that it is %s %s', async (limit, time) => {
+    const file = await exportedFile({ ...exported, records: [] });
+    const text = await readFile(file, 'utf8');
+    await writeFile(file, text.replace('"v":1', `"v":1,"${limit}":"${time}"`));
+    const { exit, out } = await verify([file]);
+    expect(out).toMatch(/^NOT PROVEN: [^]*no checkpoint covers any of the period/);
+    expect(exit).toBe(3);
+  });
+
+  it('refuses a file with two headers', async () => {
+    const file = await exportedFile();
+    const text = await readFile(file, 'utf8');
+    await writeFile(file, `${text.slice(0, text.indexOf('\n') + 1)}${text}`);
+    expect((await verify([file])).exit).toBe(2);
+  });
+
+  it('does not take the tail for truncated if the clock of the broker that answered is behind', async () => {
+    const { checkpoints, exportedMs, keys } = exported;
+    const toMs = exportedMs - 4 * 60_000;
+    const records = exported.records.filter(({ RowKey }) => 9_999_999_999_999 - Number(RowKey.slice(0, 13)) < toMs);
+    vi.useFakeTimers({ now: exportedMs, toFake: ['Date'] });
+    const { file } = await exportOf({ records, checkpoints, keys, exportedMs }, [], new Date(toMs).toISOString());
+    expect((await verify([file])).exit).toBe(0);
   });
 
   it('prints one document with --json', async () => {
