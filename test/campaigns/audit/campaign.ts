@@ -1,7 +1,17 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openExport } from '../../../src/cli/audit/export-file.ts';
+import { UsageError } from '../../../src/cli/run-program.ts';
 import { type Finding, isTampering } from '../../../src/lib/audit/verify/finding.ts';
-import { verifyExport } from '../../../src/lib/audit/verify/verify-export.ts';
-import { attacks, type Expected, tamper } from './tamper.ts';
-import { AuditWorld, evidenceOf, type Exported, seeded } from './world.ts';
+import { verdictOf } from '../../../src/lib/audit/verify/verdict.ts';
+import { verifyExport, type Verification } from '../../../src/lib/audit/verify/verify-export.ts';
+import { attackExport } from './export-attacks.ts';
+import { type Expected, payloadOf, timeOf } from './rows.ts';
+import { attacks, tamper } from './tamper.ts';
+import { evidenceOf, type Exported, seeded } from './world.ts';
+import { worldAttacks } from './world-attacks.ts';
+import { generate, startWorld } from './worlds.ts';
 
 export interface CampaignResult {
   readonly tamperings: number;
@@ -10,64 +20,179 @@ export interface CampaignResult {
   /** Untouched exports, with crashes and failures, in which tampering was seen. */
   readonly falseAlarms: readonly string[];
   readonly untouched: number;
+  /** Whole ones of those that were proven. Of the others, something was not signed. */
+  readonly proven: number;
   readonly missed: readonly string[];
 }
 
+/** Tamperings with one untouched export. */
 const perExport = 100;
+/** Of 20 tamperings, this many are with the header, the end or the keys of an export, and this many with a running world. */
+const [ofExport, ofWorld] = [3, 2];
 
-/** Tampers `count` times with exports of generated fleets, and verifies each. */
+/** Tampers `count` times with generated fleets and their exports, and verifies each. */
 export async function runAuditCampaign({ count, seed }: { count: number; seed: number }): Promise<CampaignResult> {
-  const random = seeded(seed);
-  const byName = new Map<string, { made: number; named: number }>();
-  const falseAlarms: string[] = [];
-  const missed: string[] = [];
-  const kinds = Object.keys(attacks);
-  let tamperings = 0;
-  let untouched = 0;
-  while (tamperings < count) {
-    const worldSeed = Math.floor(random() * 2 ** 31);
+  const folder = await mkdtemp(join(tmpdir(), 'ptb-audit-campaign-'));
+  try {
+    return await new Campaign(seeded(seed), folder).run(count);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+class Campaign {
+  readonly #random: () => number;
+  readonly #file: string;
+  readonly #byName = new Map<string, { made: number; named: number }>();
+  readonly #falseAlarms: string[] = [];
+  readonly #missed: string[] = [];
+  #tamperings = 0;
+  #untouched = 0;
+  #proven = 0;
+
+  constructor(random: () => number, folder: string) {
+    this.#random = random;
+    this.#file = join(folder, 'export.jsonl');
+  }
+
+  async run(count: number): Promise<CampaignResult> {
+    const kinds = Object.keys(attacks);
+    while (this.#tamperings < count) {
+      const worldSeed = Math.floor(this.#random() * 2 ** 31);
+      const exported = await this.#untouchedExport(worldSeed);
+      const until = Math.min(count, this.#tamperings + perExport);
+      for (let tries = 0; this.#tamperings < until && tries < 3 * perExport; tries += 1) {
+        const share = tries % 20;
+        if (share < ofExport) await this.#attackFile(exported, worldSeed);
+        else if (share < ofExport + ofWorld) await this.#attackWorld(worldSeed + tries);
+        else {
+          const tampered = tamper(exported, kinds[tries % kinds.length] ?? '', this.#random);
+          if (tampered === undefined) continue;
+          const verification = await verifyExport(evidenceOf(tampered.exported));
+          this.#count(tampered.name, isFound(verification, [tampered.expected]), worldSeed, verification);
+        }
+      }
+    }
+    return {
+      tamperings: this.#tamperings,
+      byName: this.#byName,
+      falseAlarms: this.#falseAlarms,
+      untouched: this.#untouched,
+      proven: this.#proven,
+      missed: this.#missed,
+    };
+  }
+
+  async #untouchedExport(worldSeed: number): Promise<Exported> {
     const exported = await generate(worldSeed);
-    untouched += 1;
-    const alarm = (await verifyExport(evidenceOf(exported))).findings.find(isTampering);
-    if (alarm !== undefined) falseAlarms.push(`world ${worldSeed}: ${JSON.stringify(alarm)}`);
-    for (let tries = 0, made = 0; made < perExport && tries < perExport * 3 && tamperings < count; tries += 1) {
-      const tampered = tamper(exported, kinds[tamperings % kinds.length] ?? '', random);
-      if (tampered === undefined) continue;
-      made += 1;
-      tamperings += 1;
-      const { findings } = await verifyExport(evidenceOf(tampered.exported));
-      const isNamed = findings.some(isTampering) && findings.some((finding) => names(finding, tampered.expected));
-      const counts = byName.get(tampered.name) ?? { made: 0, named: 0 };
-      byName.set(tampered.name, { made: counts.made + 1, named: counts.named + (isNamed ? 1 : 0) });
-      if (!isNamed)
-        missed.push(
-          `world ${worldSeed}, ${tampered.name}: ${JSON.stringify(tampered.expected)} ${JSON.stringify(findings.slice(0, 5))}`,
-        );
+    const verification = await this.#verifyUntouched(exported, worldSeed);
+    if (verdictOf(verification) === 'proven') this.#proven += 1;
+    await this.#verifyUntouched(limited(exported, this.#random), worldSeed);
+    return exported;
+  }
+
+  async #verifyUntouched(exported: Exported, worldSeed: number): Promise<Verification> {
+    const { from, to } = exported.period ?? {};
+    const verification = await verifyExport(
+      evidenceOf(exported, {
+        ...(from === undefined ? {} : { fromMs: Date.parse(from) }),
+        ...(to === undefined ? {} : { toMs: Date.parse(to) }),
+      }),
+    );
+    this.#untouched += 1;
+    const alarm = verification.findings.find(isTampering);
+    if (alarm !== undefined) this.#falseAlarms.push(`world ${worldSeed} ${from} ${to}: ${JSON.stringify(alarm)}`);
+    const counted = Object.values(verification.counts).reduce((sum, each) => sum + each, 0);
+    if (counted !== verification.records)
+      this.#falseAlarms.push(`world ${worldSeed}: ${counted} of ${verification.records} records were counted`);
+    return verification;
+  }
+
+  async #attackFile(exported: Exported, worldSeed: number): Promise<void> {
+    const attacked = attackExport(exported, this.#random);
+    if (attacked === undefined) return;
+    await writeExport(this.#file, attacked.exported);
+    const { verifiedMs = attacked.exported.exportedMs } = attacked.exported;
+    const always = { fromMs: Number.NEGATIVE_INFINITY, toMs: Number.POSITIVE_INFINITY };
+    try {
+      const verification = await verifyExport(await openExport(this.#file, always, verifiedMs));
+      this.#count(attacked.name, isFound(verification, [attacked.expected]), worldSeed, verification);
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error;
+      this.#count(attacked.name, attacked.expected.isRefused === true, worldSeed);
     }
   }
-  return { tamperings, byName, falseAlarms, untouched, missed };
+
+  /** Often a second attack follows the first. */
+  async #attackWorld(worldSeed: number): Promise<void> {
+    const random = seeded(worldSeed);
+    const world = await startWorld(random);
+    const names = Object.keys(worldAttacks);
+    const first = names[Math.floor(random() * names.length)] ?? '';
+    const following = names.filter((name) => worldAttacks[name]?.canFollow === true);
+    const second = following[Math.floor(random() * following.length)] ?? '';
+    const chosen = worldAttacks[first]?.canFollow === true && random() < 0.5 ? [second, first] : [first];
+    const expected: Expected[] = [];
+    let exportIt = (exported: Exported): Exported => exported;
+    for (const name of chosen) {
+      const attacked = await worldAttacks[name]?.run(world, random);
+      if (attacked === undefined) return;
+      expected.push(attacked.expected);
+      exportIt = attacked.export ?? exportIt;
+    }
+    const verification = await verifyExport(evidenceOf(exportIt(world.export())));
+    this.#count(chosen.join(', then '), isFound(verification, expected), worldSeed, verification);
+  }
+
+  #count(name: string, isNamed: boolean, worldSeed: number, verification?: Verification): void {
+    this.#tamperings += 1;
+    const { made, named } = this.#byName.get(name) ?? { made: 0, named: 0 };
+    this.#byName.set(name, { made: made + 1, named: named + (isNamed ? 1 : 0) });
+    const findings = JSON.stringify(verification?.findings.slice(0, 5) ?? 'refused');
+    if (!isNamed) this.#missed.push(`world ${worldSeed}, ${name}: ${findings}`);
+  }
 }
 
-/** A fleet with crashes, failed writes and an older version beside it, over an hour. */
-async function generate(seed: number): Promise<Exported> {
-  const random = seeded(seed);
-  const world = new AuditWorld(random, { writes: 0.03, failedWrites: 0.1, crashes: 0.002, failedCheckpoints: 0.05 });
-  for (let started = 0; started < 3; started += 1) world.startInstance(started === 2);
-  await world.run(900);
-  world.kill();
-  // The clocks of instances differ.
-  world.startInstance(false, (random() - 0.5) * 150_000);
-  if (random() < 0.3) world.rotateKey();
-  await world.run(600 + Math.floor(random() * 600));
-  world.isKeyDisabled = random() < 0.2;
-  await world.run(300);
-  world.isKeyDisabled = false;
-  await world.run(320);
-  return world.export();
+/** What an export with `--from` and `--to` would have. */
+function limited({ records, checkpoints, ...rest }: Exported, random: () => number): Exported {
+  const times = records.map(timeOf).toSorted((one, other) => one - other);
+  const [one = 0, other = 0] = [random(), random()].map((part) => times[Math.floor(part * times.length)]);
+  const [fromMs, toMs] = [Math.min(one, other), Math.max(one, other)];
+  const first = checkpoints.findLastIndex((jws) => Date.parse(payloadOf(jws).at) < fromMs);
+  const kept = checkpoints.slice(Math.max(0, first));
+  const end = kept.findIndex((jws) => Date.parse(payloadOf(jws).from) > toMs + 120_000);
+  return {
+    ...rest,
+    records: records.filter((record) => timeOf(record) >= fromMs && timeOf(record) < toMs),
+    checkpoints: end < 0 ? kept : kept.slice(0, end + 1),
+    period: { from: new Date(fromMs).toISOString(), to: new Date(toMs).toISOString() },
+  };
 }
 
-function names(finding: Finding, { kinds, places, rowKeys, checkpoint, unchained }: Expected): boolean {
+async function writeExport(file: string, { records, checkpoints, keys, exportedMs, period }: Exported): Promise<void> {
+  const lines = [
+    { type: 'audit-export', v: 1, broker: 'https://broker.example', ...period },
+    ...checkpoints.map((jws) => ({ type: 'checkpoint', jws })),
+    ...keys.map((jwk) => ({ type: 'key', jwk })),
+    ...records.map((record) => ({ type: 'record', record })),
+    { type: 'end', records: records.length, exportedAt: new Date(exportedMs).toISOString() },
+  ];
+  await writeFile(file, lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+}
+
+/** Whether the verdict is as bad as it has to be, and findings name what was done. */
+function isFound(verification: Verification, all: readonly Expected[]): boolean {
+  const verdict = verdictOf(verification);
+  const isOpen = all.every((expected) => expected.isOpen === true || expected.isRefused === true);
+  if (verdict === 'proven' || (verdict === 'unproven' && !isOpen)) return false;
+  return all.every(
+    (expected) => expected.isRefused === true || verification.findings.some((finding) => names(finding, expected)),
+  );
+}
+
+function names(finding: Finding, { kinds, places, rowKeys, checkpoint, unchained, detail }: Expected): boolean {
   if (!kinds.includes(finding.kind)) return false;
+  if (detail !== undefined && !finding.detail.includes(detail)) return false;
   if (checkpoint !== undefined) return finding.checkpoint === checkpoint;
   if (unchained === true) return finding.checkpoint !== undefined && finding.detail.includes('without a chain');
   if (rowKeys !== undefined) return finding.record !== undefined && rowKeys.includes(finding.record.rowKey);

@@ -1,23 +1,23 @@
-import { createHash, createSign, generateKeyPairSync } from 'node:crypto';
+import { createSign, generateKeyPairSync } from 'node:crypto';
+import {
+  digest,
+  type Expected,
+  keyAt,
+  payloadOf,
+  pick,
+  placeOf,
+  type Random,
+  type Row,
+  sha,
+  timeOf,
+  uuid,
+} from './rows.ts';
 import type { Exported } from './world.ts';
 
 /*
  * Changes an export as somebody could who owns the storage. It knows the format from docs/audit.md and shares no code with
  * the verifier.
  */
-
-type Row = Record<string, unknown>;
-type Random = () => number;
-
-/** What verification has to say about a tampering: one finding of one of these kinds about one of these subjects. */
-export interface Expected {
-  readonly kinds: readonly string[];
-  readonly places?: readonly { readonly chain: string; readonly seq: number }[];
-  readonly rowKeys?: readonly string[];
-  readonly checkpoint?: number;
-  /** A finding about the records without a chain. */
-  readonly unchained?: true;
-}
 
 export interface Tampered {
   readonly name: string;
@@ -38,27 +38,6 @@ interface Scene {
 
 type Attack = (scene: Scene) => Expected | undefined;
 
-const placeOf = (row: Row): { chain: string; seq: number; settled: number; previous: string } => {
-  const [chain = '', seq, settled, previous = ''] = String(row['chain']).split('.');
-  return { chain, seq: Number(seq), settled: Number(settled), previous };
-};
-const timeOf = (row: Row): number => 9_999_999_999_999 - Number(String(row['RowKey']).slice(0, 13));
-const sha = (text: string): string => createHash('sha256').update(text).digest('base64url');
-const digest = (row: Row): string =>
-  sha(
-    `{${Object.keys(row)
-      .toSorted()
-      .map((key) => `${JSON.stringify(key)}:${JSON.stringify(row[key])}`)
-      .join(',')}}`,
-  );
-const pick = <T>(random: Random, items: readonly T[]): T | undefined => items[Math.floor(random() * items.length)];
-const payloadOf = (jws: string) =>
-  JSON.parse(Buffer.from(jws.split('.')[1] ?? '', 'base64url').toString()) as {
-    number: number;
-    from: string;
-    to: string;
-    chains: { id: string; seq: number; holes?: [number, number, string][] }[];
-  };
 const inChain = (scene: Scene, chain: string): Row[] =>
   scene.covered
     .filter((row) => placeOf(row).chain === chain)
@@ -66,14 +45,6 @@ const inChain = (scene: Scene, chain: string): Row[] =>
 const remove = (scene: Scene, gone: ReadonlySet<Row>): void => {
   const rest = scene.rows.filter((row) => !gone.has(row));
   scene.rows.splice(0, scene.rows.length, ...rest);
-};
-const keyAt = (ms: number, random: Random) => ({
-  PartitionKey: String(2_777_777 - Math.floor(ms / 3_600_000)).padStart(7, '0'),
-  RowKey: `${String(9_999_999_999_999 - Math.floor(ms)).padStart(13, '0')}-${sha(String(random())).slice(0, 36)}`,
-});
-const uuid = (random: Random): string => {
-  const hex = createHash('sha256').update(String(random())).digest('hex');
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 };
 const here = (row: Row) => [placeOf(row)];
 
@@ -269,7 +240,31 @@ const reordered: Record<string, Attack> = {
   'times exchanged': (scene) => exchange(scene, ['PartitionKey', 'RowKey', 'at'], true),
   'keys exchanged': (scene) => exchange(scene, ['PartitionKey', 'RowKey'], true),
   'instances exchanged': (scene) => exchange(scene, ['chain', 'chainLost'], false),
+  'neighbours exchanged': exchangeNeighbours,
 };
+
+/** Only the later of two neighbours is known by its hash. */
+function exchangeNeighbours(scene: Scene): Expected | undefined {
+  const one = victim(scene);
+  if (one === undefined) return undefined;
+  const { chain, seq } = placeOf(one);
+  const two = scene.covered.find((row) => placeOf(row).chain === chain && placeOf(row).seq === seq + 1);
+  // The record after both has to be there and signed.
+  const next = scene.covered.some((row) => placeOf(row).chain === chain && placeOf(row).seq === seq + 2);
+  if (two === undefined || !next) return undefined;
+  const names = pick(scene.random, [
+    ['chain', 'chainLost'],
+    ['PartitionKey', 'RowKey'],
+    ['PartitionKey', 'RowKey', 'at'],
+  ]);
+  swap([one, two], names ?? []);
+  return { kinds: ['reordered'], places: [placeOf(one), placeOf(two)] };
+}
+
+function swap([one, two]: readonly [Row, Row], names: readonly string[]): void {
+  for (const name of names) [one[name], two[name]] = [two[name], one[name]];
+  for (const row of [one, two]) for (const name of names) if (row[name] === undefined) delete row[name];
+}
 
 function exchange(scene: Scene, names: readonly string[], isSameChain: boolean): Expected | undefined {
   const one = victim(scene);
@@ -284,8 +279,7 @@ function exchange(scene: Scene, names: readonly string[], isSameChain: boolean):
   // Neighbours vouch for each other: without both, only one of them is known by its hash.
   if (two === undefined || (isSameChain && Math.abs(placeOf(one).seq - placeOf(two).seq) < 2)) return undefined;
   const places = [placeOf(one), placeOf(two)];
-  for (const name of names) [one[name], two[name]] = [two[name], one[name]];
-  for (const row of [one, two]) for (const name of names) if (row[name] === undefined) delete row[name];
+  swap([one, two], names);
   return { kinds: ['reordered'], places };
 }
 

@@ -8,6 +8,7 @@ import type { Evidence } from '../../../src/lib/audit/verify/verify-export.ts';
 import type { CheckpointLog } from '../../../src/lib/audit/checkpoint-log.ts';
 import { writeCheckpoint } from '../../../src/lib/audit/write-checkpoint.ts';
 import { guid, issued } from '../../support/audit-entries.ts';
+import { writeFirstVersionCheckpoint } from './first-version.ts';
 
 /** A random number in [0, 1) from a seed (mulberry32). */
 export function seeded(seed: number): () => number {
@@ -30,6 +31,10 @@ export interface Exported {
   readonly checkpoints: string[];
   readonly keys: JWK[];
   readonly exportedMs: number;
+  /** What the export says about its period, if it is limited. */
+  readonly period?: { readonly from?: string; readonly to?: string };
+  /** When it is verified, if that is later. */
+  readonly verifiedMs?: number;
 }
 
 export const evidenceOf = (
@@ -49,6 +54,8 @@ export const evidenceOf = (
 
 interface Instance {
   readonly chain: RecordChain | undefined;
+  /** Id of its chain, once it has written a record. */
+  chainId?: string;
   /** Error of its clock, milliseconds. */
   skewMs: number;
   readonly inFlight: {
@@ -85,6 +92,8 @@ export class AuditWorld {
   #signing: { readonly keyId: string; readonly key: KeyObject } | undefined;
   #rotations = 0;
   isKeyDisabled = false;
+  /** Whether the first version with checkpoints writes them. */
+  isFirstVersion = false;
 
   constructor(random: () => number, mishaps: Mishaps) {
     this.#random = random;
@@ -112,6 +121,17 @@ export class AuditWorld {
     for (const { linked } of instance?.inFlight ?? []) if (this.#random() < 0.5) this.#store(linked);
   }
 
+  /** Whether an instance runs that writes this chain. */
+  isLive(chain: string): boolean {
+    return this.#instances.some(({ chainId }) => chainId === chain);
+  }
+
+  /** When the timer fires next. */
+  nextCheckpointMs(everySeconds: number): number {
+    const every = everySeconds * second;
+    return startMs + (Math.floor((this.nowMs - startMs) / every) + 1) * every;
+  }
+
   get instances(): number {
     return this.#instances.length;
   }
@@ -135,8 +155,40 @@ export class AuditWorld {
   /** Writes a checkpoint, as the timer does. */
   async checkpoint(): Promise<void> {
     if (this.isKeyDisabled || this.#random() < this.#mishaps.failedCheckpoints) return;
+    if (this.isFirstVersion) {
+      while (await this.#checkpointOfFirstVersion());
+      return;
+    }
     const deps = { checkpoints: this.log, signer: this.#signer(), read: this.read, clock: { nowMs: () => this.nowMs } };
     while (typeof (await writeCheckpoint(deps, this.retentionMs)) !== 'string');
+  }
+
+  #checkpointOfFirstVersion(): Promise<boolean> {
+    const position = this.checkpoints.length;
+    const jws = this.checkpoints.at(-1);
+    const last = jws === undefined ? undefined : { jws, position };
+    return writeFirstVersionCheckpoint(
+      { checkpoints: this.log, last, signer: this.#signer(), read: this.read, nowMs: this.nowMs },
+      this.retentionMs,
+    );
+  }
+
+  /** Lets time pass without records. Checkpoints are written in larger steps, which does not matter then. */
+  async leap(minutes: number): Promise<void> {
+    for (const instance of this.#instances) while (instance.inFlight.length > 0) await this.run(1);
+    for (let passed = 0; passed < minutes; passed += 10) {
+      this.nowMs += 10 * minute;
+      await this.checkpoint();
+    }
+  }
+
+  /** Puts a row into the table, as somebody may who can write it. */
+  put(record: StoredRecord): void {
+    this.#insert(record);
+  }
+
+  remove(record: StoredRecord): void {
+    this.stored.delete(keyOf(record));
   }
 
   readonly log: CheckpointLog = {
@@ -184,7 +236,8 @@ export class AuditWorld {
     };
   }
 
-  #write({ chain, inFlight, skewMs }: Instance): void {
+  #write(instance: Instance): void {
+    const { chain, inFlight, skewMs } = instance;
     const count = 1 + this.#pick(6);
     const rows = Array.from({ length: count }, () => toRow(this.#entry(this.nowMs + skewMs), this.#newId()));
     if (chain === undefined) {
@@ -197,7 +250,9 @@ export class AuditWorld {
     // A write without a reply may have worked.
     const lands = !fails || this.#random() < 0.5;
     const endsMs = this.nowMs + this.#pick(fails ? 4_000 : 3_000);
-    inFlight.push({ linked: chain.link(rows, this.nowMs + skewMs), endsMs, fails, lands });
+    const linked = chain.link(rows, this.nowMs + skewMs);
+    instance.chainId = (JSON.parse(linked.texts[0] ?? '{}') as { chain?: string }).chain?.split('.')[0] ?? '';
+    inFlight.push({ linked, endsMs, fails, lands });
   }
 
   #endWrites({ inFlight }: Instance): void {
