@@ -1,4 +1,5 @@
 /** The sources of a new job. They pass `npm run check`, and the test passes. */
+import { maxLineLength, titleOf } from '../../lib/runs/query-job-text.ts';
 
 /** Text of `src/jobs/NAME.ts`. */
 export const jobSource = (name: string): string => `import * as z from 'zod';
@@ -64,12 +65,6 @@ test('${name} leaves disabled users out if its parameter says so', async () => {
 });
 `;
 
-/** `stale-guests` becomes `Stale guests`. */
-export const titleOf = (name: string): string => {
-  const words = name.replaceAll('-', ' ').trim();
-  return words.charAt(0).toUpperCase() + words.slice(1);
-};
-
 /** Names of log events consist of lower case letters, digits, points and underscores. */
 const eventOf = (name: string): string => name.replaceAll('-', '_');
 
@@ -96,6 +91,3 @@ export function withJob(index: string, name: string): string | undefined {
   const end = last.index + last[0].length;
   return `${withList.slice(0, end)}\nimport ${importName} from './${name}.ts';${withList.slice(end)}`;
 }
-
-/** Line length of the formatter (biome.json). */
-const maxLineLength = 120;

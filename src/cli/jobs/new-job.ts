@@ -1,5 +1,6 @@
 import { access, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isJobName } from '../../lib/runs/query-job-text.ts';
 import { queryJob } from '../../lib/runs/run.ts';
 import { UsageError } from '../run-program.ts';
 import { importNameOf, jobSource, jobTestSource, withJob } from './job-template.ts';
@@ -22,7 +23,7 @@ interface JobTexts {
  * @throws UsageError if the name is invalid or taken, or the folder is not the project's. Then nothing is written.
  */
 export async function writeJobFiles(folder: string, name: string, texts: () => JobTexts): Promise<readonly string[]> {
-  if (!/^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$/.test(name) || name.length > 40)
+  if (!isJobName(name))
     throw new UsageError(
       'A job has a name of at most 40 lower case letters, digits and single hyphens, such as stale-guests.',
     );

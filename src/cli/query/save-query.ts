@@ -2,9 +2,9 @@ import { partnerMap } from 'graph-permissions/partner-table';
 import { askedProblems } from '../../lib/groups/asked.ts';
 import { requiredPermissions } from '../../lib/judge/required-permissions.ts';
 import { type QueryText, readQuery } from '../../lib/queries/query.ts';
+import { literal, maxLineLength, narrowestOf, queryJobText, withoutVersion } from '../../lib/runs/query-job-text.ts';
 import { parseSchedule } from '../../lib/runs/schedule.ts';
 import { selectOf } from '../../lib/runs/selected-columns.ts';
-import { titleOf } from '../jobs/job-template.ts';
 import { writeJobFiles } from '../jobs/new-job.ts';
 import { UsageError } from '../run-program.ts';
 
@@ -32,11 +32,9 @@ export async function saveQuery(
   const [problem] = askedProblems({ tenants, except });
   if (problem !== undefined) throw new UsageError(problem);
   const permissions = permissionsFor(path);
-  // The client of jobs adds the version.
-  const short = path.replace(/^\/v1\.0(?=\/)/i, '');
   return writeJobFiles(folder, name, () => ({
-    job: jobText({ name, path: short, schedule, permissions, tenants, except }),
-    test: testText(name, short),
+    job: queryJobText({ name, path, schedule, permissions, tenants, except }),
+    test: testText(name, withoutVersion(path)),
   }));
 }
 
@@ -53,34 +51,8 @@ function permissionsFor(url: string): readonly string[] {
   const request = { method: 'GET', url };
   const required = requiredPermissions(partnerMap(), request, { scheme: 'delegated', host: 'graph.microsoft.com' });
   if (!required.opened) throw new UsageError(`No permission of the built-in map opens the request: ${required.reason}`);
-  const [narrowest] = required.anyOf.toSorted((one, other) => breadth(one) - breadth(other));
-  return narrowest === undefined ? required.together : [narrowest];
+  return narrowestOf(required.anyOf, required.together);
 }
-
-const breadth = (permission: string): number =>
-  (permission.startsWith('Directory.') ? 2 : 0) + (permission.includes('ReadWrite') ? 1 : 0);
-
-interface JobText extends Omit<SavedQuery, 'path' | 'select'> {
-  readonly path: string;
-  readonly permissions: readonly string[];
-}
-
-const jobText = ({
-  name,
-  path,
-  schedule,
-  permissions,
-  tenants,
-  except,
-}: JobText): string => `import { defineQueryJob } from '../lib/runs/query-job.ts';
-
-/** Runs with these permissions, and not under the rules of whoever saved the query. */
-export default defineQueryJob({
-  name: '${name}',
-  title: '${titleOf(name)}',
-${schedule === undefined ? '' : `${property('schedule', schedule)}\n`}${property('path', path)}
-${list('permissions', permissions)}${list('tenants', tenants)}${list('except', except)}});
-`;
 
 function testText(name: string, path: string): string {
   const named = selectOf(path).filter((property) => /^[A-Za-z_]\w*$/.test(property));
@@ -108,28 +80,4 @@ test('${name} returns one row per object', async () => {
 function answers(path: string): string {
   const line = `const graph = { ${path}: { value: [object] } };`;
   return line.length <= maxLineLength ? line : `const graph = {\n  ${path}: { value: [object] },\n};`;
-}
-
-/** Line length of the formatter (biome.json). */
-const maxLineLength = 120;
-
-/** The formatter breaks before a long text only if the text fits into a line then. */
-function property(name: string, value: string): string {
-  const text = literal(value);
-  const isBroken = name.length + text.length + 5 > maxLineLength && text.length + 5 <= maxLineLength;
-  return `  ${name}:${isBroken ? '\n    ' : ' '}${text},`;
-}
-
-function list(name: string, texts: readonly string[] = []): string {
-  if (texts.length === 0) return '';
-  const line = `  ${name}: [${texts.map(literal).join(', ')}],`;
-  return line.length <= maxLineLength
-    ? `${line}\n`
-    : `  ${name}: [\n${texts.map((text) => `    ${literal(text)},\n`).join('')}  ],\n`;
-}
-
-/** A text as the formatter writes it: in single quotes, unless that needs more escapes. */
-function literal(text: string): string {
-  const escaped = text.replaceAll('\\', '\\\\');
-  return text.includes("'") && !text.includes('"') ? `"${escaped}"` : `'${escaped.replaceAll("'", "\\'")}'`;
 }
