@@ -123,19 +123,24 @@ describe.each(kinds)('the official client over %s, %s', (kind, mode) => {
   });
 });
 
+/** Starts a run, and follows it to its end. @returns its id. */
+async function finishedRun(client: Client, window: string): Promise<string> {
+  const started = await call(client, 'start_job', { job: 'licence-report', window });
+  const runId = `licence-report@${window}`;
+  expect(started.data['runId']).toBe(runId);
+  for (;;) {
+    const { data } = await call(client, 'read_run', { runId });
+    if (data['finishedAt'] !== undefined) return runId;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+}
+
 describe('a run', () => {
   it('is started, followed and read to its last row', async () => {
     const client = await overHttp(operator);
-    const started = await call(client, 'start_job', { job: 'licence-report', window: 'agent-1' });
-    const { runId } = started.data;
-    expect(runId).toBe('licence-report@agent-1');
+    const runId = await finishedRun(client, 'agent-1');
     const again = await call(client, 'start_job', { job: 'licence-report', window: 'agent-1' });
     expect([again.isError, again.data['code']]).toEqual([true, 'run_conflict']);
-    for (;;) {
-      const { data } = await call(client, 'read_run', { runId });
-      if (data['finishedAt'] !== undefined) break;
-      await new Promise((resolve) => setTimeout(resolve, 200));
-    }
     const rows: unknown[] = [];
     for (let continuation: unknown; ; ) {
       const { data } = await call(client, 'read_rows', { runId, limit: 3, ...(continuation ? { continuation } : {}) });
@@ -143,7 +148,7 @@ describe('a run', () => {
       continuation = data['continuation'];
       if (continuation === undefined) break;
     }
-    const direct = await fetch(`${demo.url}/api/runs/${encodeURIComponent(String(runId))}/results?limit=1000`, {
+    const direct = await fetch(`${demo.url}/api/runs/${encodeURIComponent(runId)}/results?limit=1000`, {
       headers: { authorization: `Bearer ${operator}` },
     });
     expect(rows).toEqual(((await direct.json()) as { rows: unknown[] }).rows);
@@ -215,14 +220,15 @@ describe('two callers', () => {
   });
 
   it('with reads of one tenant sees no other in lists, runs and rows', async () => {
+    const runId = await finishedRun(await overHttp(operator), 'agent-2');
     const client = await overHttp(reporting);
     const { data } = await call(client, 'list_tenants');
     expect(data).toMatchObject({ total: 1, tenants: [{ tenantId: own }] });
-    const rows = await call(client, 'read_rows', { runId: 'licence-report@agent-1', limit: 500 });
+    const rows = await call(client, 'read_rows', { runId, limit: 500 });
     expect(new Set((rows.data['rows'] as { tenantId: string }[]).map(({ tenantId }) => tenantId))).toEqual(
       new Set([own]),
     );
-    const run = await call(client, 'read_run', { runId: 'licence-report@agent-1' });
+    const run = await call(client, 'read_run', { runId });
     for (const { text } of [rows, run, await call(client, 'list_runs')]) expect(text).not.toContain(hidden);
     expect((await call(client, 'list_tenants', { tenants: [hidden] })).text).not.toMatch(/"name"/);
   });
