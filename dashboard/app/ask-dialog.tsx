@@ -5,8 +5,10 @@ import { ApiFailure } from './api-failure.ts';
 import { useSignedIn } from './context.ts';
 import { count } from './format.ts';
 import { Failure } from './pieces.tsx';
+import { QueryJob } from './query-job.tsx';
 import { runLink } from './route.ts';
 import { StartTenants, useChosenTenants } from './start-tenants.tsx';
+import { TextField } from './text-field.tsx';
 
 /** What the fields say. */
 interface QuestionText {
@@ -31,6 +33,7 @@ export function AskDialog({ onClose }: { readonly onClose: () => void }) {
         <p class="quiet">One GET to Microsoft Graph in each tenant, under the permissions of your rules.</p>
         <QuestionFields form={form} />
         <StartTenants chosen={chosen} all="every customer that you may read or that a rule of yours covers" />
+        {form.checked === undefined ? null : <QueryJob checked={form.checked} tenants={chosen.named} />}
         <Failure failure={form.failure} />
         <div class="actions">
           <button type="button" onClick={() => dialog.current?.close()}>
@@ -51,36 +54,23 @@ function QuestionFields({ form }: { readonly form: Form }) {
   const { question, set, explain } = form;
   return (
     <>
-      <label for="ask-path">Path and query at Microsoft Graph</label>
-      <input
+      <TextField
         id="ask-path"
-        type="text"
-        list="ask-examples"
+        label="Path and query at Microsoft Graph"
         placeholder="/users?$top=999"
-        autoComplete="off"
-        spellcheck={false}
         value={question.path}
-        onInput={(event) => set({ path: event.currentTarget.value })}
-        onChange={explain}
-        aria-describedby="ask-explanation"
+        onText={(path) => set({ path })}
+        onLeave={explain}
+        examples={examples}
+        describedBy="ask-explanation"
       />
-      <datalist id="ask-examples">
-        {examples.map((path) => (
-          <option key={path} value={path} />
-        ))}
-      </datalist>
-      <label for="ask-select">
-        Properties, with commas between them. Leave empty for those that Graph returns by itself.
-      </label>
-      <input
+      <TextField
         id="ask-select"
-        type="text"
+        label="Properties, with commas between them. Leave empty for those that Graph returns by itself."
         placeholder="displayName,accountEnabled"
-        autoComplete="off"
-        spellcheck={false}
         value={question.select}
-        onInput={(event) => set({ select: event.currentTarget.value })}
-        onChange={explain}
+        onText={(select) => set({ select })}
+        onLeave={explain}
       />
       <div id="ask-explanation" role="status">
         <Explanation checked={form.checked} />

@@ -14,20 +14,22 @@ const entriesOf = (text: string): readonly string[] => text.split(/[\s,;]+/).fil
 export interface ChosenTenants {
   readonly choice: TenantChoice;
   readonly set: (change: Partial<TenantChoice>) => void;
+  /** The lists as they are written. */
+  readonly named: NamedTenants;
   /** What the button says. */
   readonly buttonText: string;
   /** What groups and tags mean now. Undefined until that was asked, and after a change. */
   readonly found: number | undefined;
   readonly problem: string | undefined;
   /**
-   * The lists as they are written: the broker resolves them again when it plans the run. Undefined if it had to be asked what
+   * The lists: the broker resolves them again when it plans the run. Undefined if it had to be asked what
    * they mean, and the person must confirm what it found.
    * @throws ApiFailure
    */
   readonly resolve: () => Promise<NamedTenants | undefined>;
 }
 
-interface NamedTenants {
+export interface NamedTenants {
   readonly tenants?: readonly string[];
   readonly except?: readonly string[];
 }
@@ -44,9 +46,9 @@ export function useChosenTenants(verb = 'Start for'): ChosenTenants {
   const mayLookUp = useRole('Tenants.Read');
   const isSimple = except.length === 0 && !only.some((entry) => entry.includes(':'));
   const needsLookup = mayLookUp && !isSimple;
+  const named = { ...(only.length === 0 ? {} : { tenants: only }), ...(except.length === 0 ? {} : { except }) };
   const resolve: ChosenTenants['resolve'] = async () => {
-    if (!needsLookup || (found !== undefined && found > 0))
-      return { ...(only.length === 0 ? {} : { tenants: only }), ...(except.length === 0 ? {} : { except }) };
+    if (!needsLookup || (found !== undefined && found > 0)) return named;
     setFound((await api.tenantsIn(only, except)).tenants.length);
     return undefined;
   };
@@ -54,10 +56,10 @@ export function useChosenTenants(verb = 'Start for'): ChosenTenants {
     setChoice((current) => ({ ...current, ...change }));
     setFound(undefined);
   };
-  const named = isSimple ? only.length : needsLookup ? found : undefined;
-  const buttonText = buttonTextOf(verb, { isAll: isSimple && only.length === 0, named, needsLookup });
+  const number = isSimple ? only.length : needsLookup ? found : undefined;
+  const buttonText = buttonTextOf(verb, { isAll: isSimple && only.length === 0, named: number, needsLookup });
   const problem = found === 0 ? 'No tenant that you may see is in this choice.' : undefined;
-  return { choice, set, buttonText, found, problem, resolve };
+  return { choice, set, named, buttonText, found, problem, resolve };
 }
 
 function buttonTextOf(

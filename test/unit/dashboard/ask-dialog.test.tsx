@@ -92,6 +92,40 @@ describe('the dialog that asks many tenants', () => {
     expect(ask.mock.calls).toEqual([[{ path: '/users', tenants: ['tag:managed'] }]]);
   });
 
+  it('shows the question as a job, once it is explained and the job has a name', async () => {
+    const { root, type, fire } = await stage();
+    expect(root.querySelector('.query-job')).toBeNull();
+    await type('#ask-path', '/users');
+    await fire('#ask-path', 'change');
+    await type('#start-tenants', 'contoso.com');
+    await type('#start-except', 'tag:x');
+    await type('#job-name', 'Guest list');
+    expect(root.querySelector('.query-job pre')).toBeNull();
+    await type('#job-name', 'guest-list');
+    expect(
+      root.querySelector('.query-job pre')?.textContent,
+    ).toBe(`import { defineQueryJob } from '../lib/runs/query-job.ts';
+
+/** Runs with these permissions, and not under the rules of whoever saved the query. */
+export default defineQueryJob({
+  name: 'guest-list',
+  title: 'Guest list',
+  path: '/users?$select=id',
+  permissions: ['User.Read.All'],
+  tenants: ['contoso.com'],
+  except: ['tag:x'],
+});
+`);
+    const command = () => root.querySelector('.query-job .command code')?.textContent;
+    const saved = "npx ptb query '/v1.0/users?$select=id' --save guest-list";
+    expect(command()).toBe(`${saved} --tenant contoso.com --except tag:x`);
+    await type('#job-schedule', ' 0  0 5 * * * ');
+    expect(command()).toBe(`${saved} --schedule '0 0 5 * * *' --tenant contoso.com --except tag:x`);
+    expect(root.querySelector('#job-when')?.textContent).toBe('At 05:00 UTC');
+    await type('#ask-path', '/groups');
+    expect(root.querySelector('.query-job')).toBeNull();
+  });
+
   it('stays open with the refusal', async () => {
     const { root, type, fire, onClose } = await stage({ ask: () => Promise.reject(refusal) }, ['Requests.Send']);
     await type('#ask-path', '/me');
