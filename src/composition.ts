@@ -114,14 +114,12 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
   const tenantTags = new TableTenantTags(() => storage.table(tenantTagsTable), runtime);
   const isChosen = createIsChosen({ ...callers, tenantTags }, () => directory);
   const dashboardUrl = dashboardAddress(environment);
-  const source = dashboardUrl ?? `urn:uuid:${partnerTenantId}`;
-  const notifications = createNotifications({ ...runtime, storage, source, isChosen }, settings);
-  const notices = { notifications, notifier: notifications.notifier };
-  const own = { resources, ...createLimiters(), ...audits, tenantTags, ...notices };
+  const notices = createNotifications({ ...runtime, storage, dashboardUrl, partnerTenantId, isChosen }, settings);
+  const own = { resources, ...createLimiters(), ...audits, tenantTags, dashboardUrl, ...notices };
   const shared = { ...runtime, ...own, policy: callers.policy, tokens: broker, partnerTenantId };
   const directory: TenantDirectory = createDirectory(shared, storage, settings);
   const readableBy = (person: Caller) => readableTenants({ callers, directory, tenantTags }, person);
-  const approvals = createApprovals({ ...shared, storage, readableBy, dashboardUrl, signInClientId });
+  const approvals = createApprovals({ ...shared, storage, readableBy, signInClientId });
   const gated = { ...shared, approvals, directory, tokens: new GatedTokens({ ...shared, directory }) };
   const permissionMap = new MapStore({ ...runtime, blobs: new MapBlobs(() => storage.container(mapContainer)) });
   return {

@@ -66,6 +66,8 @@ export interface Services extends Runtime {
   readonly runs: Runs;
   readonly tuning: RunTuning;
   readonly health: HealthReporter;
+  /** Address of the dashboard, for links in notices. Undefined: it is not known. */
+  readonly dashboardUrl: string | undefined;
   readonly notifier: Notifier;
   readonly notifications: Pick<Notifications, 'deliverDue' | 'purge'>;
   /** The permission map by which requests to Microsoft Graph are judged. */

@@ -61,7 +61,7 @@ activity(exportRunName, runInput, (services, { runId }) => exportRun({ ...servic
 
 activity(announceRunName, runInput, async (services, input) => {
   try {
-    return await announceRun(services, input);
+    return await announceRun({ ...services, jobs: jobRegistry }, input);
   } catch (thrown) {
     services.log.log('warn', 'run.not_announced', { runId: input.runId, ...errorFields(thrown) });
     throw thrown;

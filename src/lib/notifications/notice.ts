@@ -4,6 +4,7 @@ import type { TenantId } from '../model/identifiers.ts';
 export const noticeKinds = [
   'run.failed',
   'run.more-failures',
+  'run.finished',
   'schedule.failed',
   'approval.needed',
   'emergency.used',

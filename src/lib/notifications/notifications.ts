@@ -1,4 +1,5 @@
 import type { TableClient } from '@azure/data-tables';
+import type { TenantId } from '../model/identifiers.ts';
 import type { Secret } from '../model/secret.ts';
 import type { Logger } from '../runtime/log.ts';
 import { once } from '../runtime/once.ts';
@@ -18,12 +19,19 @@ export interface Notifications {
   problems(): Promise<readonly string[]>;
 }
 
+/** The notices of the app, and what sends them. */
+interface Notices {
+  readonly notifications: Notifications;
+  readonly notifier: Notifier;
+}
+
 export interface NotificationsDeps extends TargetDeps {
   readonly log: Logger;
   readonly background: (work: () => void) => void;
   readonly storage: { table(name: string): Promise<TableClient> };
-  /** Tells brokers apart, as a URI. */
-  readonly source: string;
+  /** With the tenant where no host names the app, tells brokers apart. */
+  readonly dashboardUrl: string | undefined;
+  readonly partnerTenantId: TenantId;
   readonly isChosen: IsChosen;
 }
 
@@ -39,7 +47,12 @@ export interface NotificationSettings {
  * The notices that the settings describe. Without a target, nothing is loaded, stored or sent. With one, its settings are
  * checked at once, in the background.
  */
-export function createNotifications(deps: NotificationsDeps, settings: NotificationSettings): Notifications {
+export function createNotifications(deps: NotificationsDeps, settings: NotificationSettings): Notices {
+  const notifications = notificationsOf(deps, settings);
+  return { notifications, notifier: notifications.notifier };
+}
+
+function notificationsOf(deps: NotificationsDeps, settings: NotificationSettings): Notifications {
   if (settings.NOTIFICATION_WEBHOOK === undefined && settings.NOTIFICATION_SIGNED_WEBHOOK === undefined)
     return noNotifications;
   const opened = once(async () => (await import('./open-notifications.ts')).openNotifications(deps, settings));

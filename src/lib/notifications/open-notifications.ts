@@ -56,13 +56,14 @@ function makersOf(
   deps: NotificationsDeps,
   settings: NotificationSettings,
 ): readonly { readonly title: string; readonly make: () => Target }[] {
+  const source = deps.dashboardUrl ?? `urn:uuid:${deps.partnerTenantId}`;
   const { NOTIFICATION_WEBHOOK: chat, NOTIFICATION_FORM: form } = settings;
   const { NOTIFICATION_SIGNED_WEBHOOK: address, NOTIFICATION_SIGNING_SECRET: secrets } = settings;
   return [
     ...(chat === undefined ? [] : [{ title: chatTitle, make: () => createChatTarget(deps, chat, form) }]),
     ...(address === undefined
       ? []
-      : [{ title: signedTitle, make: () => createSignedTarget(deps, { address, secrets, source: deps.source }) }]),
+      : [{ title: signedTitle, make: () => createSignedTarget(deps, { address, secrets, source }) }]),
   ];
 }
 

@@ -3,6 +3,7 @@ import { errorTable } from '../model/errors.ts';
 import { outcomeWord, runOutcome } from '../model/outcomes.ts';
 import type { Notice, Notifier } from '../notifications/notice.ts';
 import type { Clock } from '../runtime/clock.ts';
+import type { JobRegistry } from './job.ts';
 import { queryJob, type Run, type TenantRun } from './run.ts';
 import { previousRun } from './run-changes.ts';
 import type { RunId } from './run-id.ts';
@@ -12,11 +13,14 @@ export interface AnnounceRunDeps {
   readonly runs: Pick<Runs, 'log'>;
   readonly notifier: Notifier;
   readonly clock: Clock;
+  readonly jobs: Pick<JobRegistry, 'find'>;
+  /** Address of the dashboard. Undefined: it is not known. */
+  readonly dashboardUrl: string | undefined;
 }
 
 /**
- * Sends a notice about a finished run if the run failed, or if more tenants failed than in the previous run. None about a
- * query: whoever asked waits for its answer.
+ * Sends a notice about a finished run if the run failed, or if more tenants failed than in the previous run; and one with its
+ * counts if the job asks for it. None about a query: whoever asked waits for its answer.
  * Implements the activity `announce-run`; a throw makes the platform retry it.
  * @returns whether a notice was sent.
  * @throws BrokerError storage_unavailable.
@@ -27,11 +31,15 @@ export async function announceRun(
 ): Promise<{ announced: boolean }> {
   const run = await deps.runs.log.find(input.runId);
   if (run === undefined || run.job === queryJob) return { announced: false };
-  const notice = run.status === 'failed' ? failedNotice(run) : await moreFailuresNotice(deps, run);
-  if (notice === undefined) return { announced: false };
+  const notices = [
+    run.status === 'failed' ? failedNotice(run) : await moreFailuresNotice(deps, run),
+    deps.jobs.find(run.job)?.notify === true ? finishedNotice(run) : undefined,
+  ].filter((notice) => notice !== undefined);
+  const { dashboardUrl } = deps;
+  const link = dashboardUrl === undefined ? {} : { link: `${dashboardUrl}#/runs/${encodeURIComponent(run.runId)}` };
   const atMs = run.finishedAtMs ?? deps.clock.nowMs();
-  await deps.notifier.send({ ...notice, key: run.runId, atMs });
-  return { announced: true };
+  for (const notice of notices) await deps.notifier.send({ ...notice, ...link, key: run.runId, atMs });
+  return { announced: notices.length > 0 };
 }
 
 /** What differs between notices about a run. */
@@ -68,6 +76,18 @@ async function moreFailuresNotice(deps: AnnounceRunDeps, run: Run): Promise<RunN
       ...factsOf(run),
       ...[...reasons].map(([code, tenants]) => ({ name: errorTable[code].title, value: namesOf(tenants) })),
     ],
+  };
+}
+
+function finishedNotice(run: Run): RunNotice | undefined {
+  if (run.status !== 'completed') return undefined;
+  const { skipped } = run.tenants;
+  return {
+    kind: 'run.finished',
+    severity: 'info',
+    title: `The run of ${run.job} is finished`,
+    text: 'Its rows can be read in the dashboard, with `ptb runs export`, and over HTTP.',
+    facts: [...factsOf(run), ...(skipped === 0 ? [] : [{ name: 'Skipped', value: String(skipped) }])],
   };
 }
 

@@ -76,6 +76,8 @@ export interface JobDefinition<P extends z.ZodObject = NoParameters> {
   readonly application?: string;
   /** Time limit per tenant, 1 to 3,600 seconds, including waits for throttling. */
   readonly timeoutSeconds: number;
+  /** Whether each completed run of the job is told in a notice, with its counts. Absent: only failures are. */
+  readonly notify?: boolean;
   /** Columns of the result. A row may omit columns but must not have others. Absent: any flat rows. */
   readonly columns?: readonly Column[];
   /** Columns that identify a row when two runs are compared. Absent: rows are only added or removed, never changed. */

@@ -4,6 +4,7 @@ import { createChatTarget } from '../../../../src/lib/notifications/chat-target.
 import type { Notice } from '../../../../src/lib/notifications/notice.ts';
 import { cleanNotice } from '../../../../src/lib/notifications/notice-content.ts';
 import { createNotifications } from '../../../../src/lib/notifications/notifications.ts';
+import { parseTenantId } from '../../../../src/lib/model/identifiers.ts';
 import { Secret } from '../../../../src/lib/model/secret.ts';
 import type { Fetch } from '../../../../src/lib/runtime/outbound.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
@@ -136,11 +137,12 @@ describe('createNotifications', () => {
       log: recorder.log,
       background: (work: () => void) => work(),
       storage: { table: () => Promise.reject(new Error('no storage')) },
-      source: 'https://broker.example',
+      dashboardUrl: undefined,
+      partnerTenantId: parseTenantId('99999999-9999-4999-8999-999999999999')!,
       isChosen: async () => true,
     };
     const settings = { NOTIFICATION_WEBHOOK: address === undefined ? undefined : new Secret(address) };
-    return { notifications: createNotifications(deps, settings), recorder, seen };
+    return { ...createNotifications(deps, settings), recorder, seen };
   };
 
   test('sends notices to the configured address, here without storage', async () => {

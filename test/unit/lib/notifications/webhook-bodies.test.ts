@@ -59,6 +59,18 @@ describe('webhookBody', () => {
     });
   });
 
+  test('shows the page of the dashboard', () => {
+    const link = 'https://broker.example/api/dashboard#/runs/a%401';
+    const card = JSON.parse(webhookBody('teams', { ...notice, link })) as {
+      attachments: [{ content: { actions: object[] } }];
+    };
+    expect(card.attachments[0].content.actions).toEqual([
+      { type: 'Action.OpenUrl', title: 'Open in the dashboard', url: link },
+    ]);
+    const { text } = JSON.parse(webhookBody('slack', { ...notice, link })) as { text: string };
+    expect(text).toMatch(new RegExp(`\\n<${link}\\|Open in the dashboard>$`));
+  });
+
   test.each([
     ['title', 150],
     ['text', 1500],

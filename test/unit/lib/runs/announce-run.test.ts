@@ -3,11 +3,15 @@ import { BrokerError, type ErrorCode } from '../../../../src/lib/model/errors.ts
 import type { Notice } from '../../../../src/lib/notifications/notice.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { announceRun } from '../../../../src/lib/runs/announce-run.ts';
+import { defineJob } from '../../../../src/lib/runs/job.ts';
 import type { Run } from '../../../../src/lib/runs/run.ts';
 import { MemoryRunLog } from '../../../fakes/memory-run-log.ts';
 import { tenantId } from './stage.ts';
 
-function stage() {
+const dashboardUrl = 'https://broker.example/api/dashboard';
+const finished = { kind: 'run.finished', severity: 'info', key: 'job@1', link: `${dashboardUrl}#/runs/job%401` };
+
+function stage({ notify, dashboard = true }: { readonly notify?: boolean; readonly dashboard?: boolean } = {}) {
   const runLog = new MemoryRunLog();
   const sent: Notice[] = [];
   const notifier = {
@@ -16,6 +20,14 @@ function stage() {
     },
   };
   let created = 0;
+  const job = defineJob({
+    name: 'job',
+    title: 'Job',
+    resources: [],
+    timeoutSeconds: 1,
+    ...(notify === undefined ? {} : { notify }),
+    run: async () => [],
+  });
   const put = async (window: string, failed: Record<number, ErrorCode>, more: Partial<Run> = {}): Promise<void> => {
     const runId = `job@${window}`;
     created += 1;
@@ -48,7 +60,16 @@ function stage() {
     sent,
     runLog,
     announce: (window: string) =>
-      announceRun({ runs: { log: runLog }, notifier, clock: new FakeClock() }, { runId: `job@${window}` }),
+      announceRun(
+        {
+          runs: { log: runLog },
+          notifier,
+          clock: new FakeClock(),
+          jobs: { find: () => job },
+          dashboardUrl: dashboard ? dashboardUrl : undefined,
+        },
+        { runId: `job@${window}` },
+      ),
   };
 }
 
@@ -89,6 +110,50 @@ describe('announceRun sends a notice', () => {
     await put('2', Object.fromEntries(Array.from({ length: 15 }, (_, index) => [index, 'access_denied' as const])));
     await announce('2');
     expect(sent[0]?.facts.at(-1)?.value).toMatch(/^Tenant 0, .* and 5 more$/);
+  });
+});
+
+describe('a job that asks for notices about finished runs', () => {
+  test('has one with counts and a link, also after failures', async () => {
+    const { put, sent, announce } = stage({ notify: true });
+    await put('1', { 1: 'consent_required' }, { finishedAtMs: 5 });
+    expect(await announce('1')).toEqual({ announced: true });
+    expect(sent).toMatchObject([{ ...finished, atMs: 5 }]);
+    expect(sent[0]?.facts).toEqual([
+      { name: 'Run', value: 'job@1' },
+      { name: 'Outcome', value: 'partly failed' },
+      { name: 'Tenants', value: '20, 19 succeeded, 1 failed' },
+    ]);
+    await put('2', { 1: 'consent_required', 2: 'consent_required' });
+    await announce('2');
+    expect(sent.slice(1).map(({ kind }) => kind)).toEqual(['run.more-failures', 'run.finished']);
+  });
+
+  test('says how many tenants were skipped', async () => {
+    const { put, sent, announce } = stage({ notify: true });
+    await put('1', {}, { tenants: { total: 3, succeeded: 1, failed: 0, skipped: 2, notAttempted: 0 } });
+    await announce('1');
+    expect(sent[0]?.facts).toContainEqual({ name: 'Skipped', value: '2' });
+  });
+
+  test('has no link if the dashboard is not known', async () => {
+    const { put, sent, announce } = stage({ notify: true, dashboard: false });
+    await put('1', {});
+    await announce('1');
+    expect(sent[0]).not.toHaveProperty('link');
+  });
+
+  test.each(['failed', 'cancelled'] as const)('has none about a run that is %s', async (status) => {
+    const { put, sent, announce } = stage({ notify: true });
+    await put('1', {}, { status });
+    await announce('1');
+    expect(sent.map(({ kind }) => kind)).toEqual(status === 'failed' ? ['run.failed'] : []);
+  });
+
+  test('with false has none', async () => {
+    const { put, announce } = stage({ notify: false });
+    await put('1', {});
+    expect(await announce('1')).toEqual({ announced: false });
   });
 });
 

@@ -24,7 +24,16 @@ async function stage(more: Partial<JobDefinition> = {}) {
     orchestrations,
     notices,
     notifier,
-    watch: () => watchRuns({ ...run.deps, runs, orchestrations, tuning, notifier, timerIsOff: () => timer.off }),
+    watch: () =>
+      watchRuns({
+        ...run.deps,
+        runs,
+        orchestrations,
+        tuning,
+        notifier,
+        dashboardUrl: undefined,
+        timerIsOff: () => timer.off,
+      }),
     purge: (retentionDays: number) =>
       purgeRuns({ ...run.deps, orchestrations, retentionDays, timerIsOff: () => timer.off }),
     timer,

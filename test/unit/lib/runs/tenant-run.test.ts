@@ -399,7 +399,9 @@ describe('finishRun', () => {
     expect(await finishRun(deps, { runId: other, stoppedBy })).toMatchObject({ status: 'cancelled' });
     expect((await runLog.find(other))?.stoppedBy).toBeUndefined();
     const send = async () => Promise.reject(new Error('nothing to tell'));
-    expect(await announceRun({ runs: { log: runLog }, notifier: { send }, clock }, { runId: other })).toEqual({
+    expect(
+      await announceRun({ ...deps, notifier: { send }, clock, dashboardUrl: undefined }, { runId: other }),
+    ).toEqual({
       announced: false,
     });
   });
@@ -561,7 +563,9 @@ describe('a tenant of a query', () => {
     await runLog.change(query, { status: 'failed', stoppedBy: { code: 'credential_revoked', detail: 'x' } });
     const sent: unknown[] = [];
     const notifier = { send: async (notice: unknown) => void sent.push(notice) };
-    expect(await announceRun({ ...deps, notifier }, { runId: query })).toEqual({ announced: false });
+    expect(await announceRun({ ...deps, notifier, dashboardUrl: undefined }, { runId: query })).toEqual({
+      announced: false,
+    });
     expect(await exportRun({ ...deps, clock, runs: { log: runLog, results } }, query)).toEqual({ exported: false });
     expect(sent).toEqual([]);
   });
