@@ -19,6 +19,8 @@ export interface EngineOptions {
   readonly environment: Readonly<Record<string, string>>;
   /** Seconds until another process takes over the work of one that was killed. Default: those of host.json. */
   readonly recoverySeconds?: number;
+  /** How often processes look whether they should take queues from each other, seconds. Default: 10. */
+  readonly balanceSeconds?: number;
   /** Receives each line that the engine and the app log. */
   readonly onLine?: (line: string) => void;
 }
@@ -30,6 +32,9 @@ export interface EngineReady {
   readonly workerPid: number;
 }
 
+const seconds = (name: string, value: number | undefined): Readonly<Record<string, string>> =>
+  value === undefined ? {} : { [`DURABLE_ENGINE_${name}_SECONDS`]: `${value}` };
+
 /** The extension takes these for signs of Azure, and writes more. */
 const signsOfAzure = { CONTAINER_NAME: undefined, WEBSITE_INSTANCE_ID: undefined, WEBSITE_SKU: undefined };
 
@@ -38,7 +43,7 @@ const signsOfAzure = { CONTAINER_NAME: undefined, WEBSITE_INSTANCE_ID: undefined
  * @throws Error with the last lines of the log if it ends before it is ready.
  */
 export async function startEngine(options: EngineOptions): Promise<RunningChild<EngineReady>> {
-  const { appFolder, environment, recoverySeconds, onLine } = options;
+  const { appFolder, environment, onLine } = options;
   const worker = ['--conditions=workspace-source', join(import.meta.dirname, 'worker.ts'), appFolder];
   const child = spawn('dotnet', [program ?? '', appFolder, process.execPath, ...worker], {
     env: {
@@ -47,7 +52,8 @@ export async function startEngine(options: EngineOptions): Promise<RunningChild<
       // The extension's own web server logs each request.
       Logging__LogLevel__Default: 'Warning',
       ...environment,
-      ...(recoverySeconds === undefined ? {} : { DURABLE_ENGINE_RECOVERY_SECONDS: `${recoverySeconds}` }),
+      ...seconds('RECOVERY', options.recoverySeconds),
+      ...seconds('BALANCE', options.balanceSeconds),
     },
     stdio: ['pipe', 'pipe', 'pipe'],
   });

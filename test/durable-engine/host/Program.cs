@@ -32,10 +32,12 @@ using var host = new HostBuilder()
         webJobs.AddDurableTask(options => hostJson.GetSection("extensions:durableTask").Bind(options));
     })
     .Build();
-var recovery = Environment.GetEnvironmentVariable("DURABLE_ENGINE_RECOVERY_SECONDS") is { } seconds
-    ? TimeSpan.FromSeconds(double.Parse(seconds))
-    : (TimeSpan?)null;
-EngineSettings.Set(host.Services.GetRequiredService<IDurabilityProviderFactory>(), recovery);
+TimeSpan? Seconds(string name) =>
+    Environment.GetEnvironmentVariable(name) is { } seconds ? TimeSpan.FromSeconds(double.Parse(seconds)) : null;
+EngineSettings.Set(
+    host.Services.GetRequiredService<IDurabilityProviderFactory>(),
+    Seconds("DURABLE_ENGINE_RECOVERY_SECONDS"),
+    Seconds("DURABLE_ENGINE_BALANCE_SECONDS"));
 await host.StartAsync();
 
 var client = new TaskCompletionSource<string>();
