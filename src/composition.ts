@@ -12,10 +12,7 @@ import type { InvocationContext } from '@azure/functions';
 import type { TokenCredential } from '@azure/identity';
 import { readableTenants } from './lib/api/readable-tenants.ts';
 import { createApprovals } from './lib/approvals/create-approvals.ts';
-import { checkpointContainer, createBlobCheckpointLog } from './lib/audit/blob-checkpoint-log.ts';
-import type { CheckpointSigner } from './lib/audit/checkpoint-signer.ts';
-import { AuditEvidence } from './lib/audit/evidence.ts';
-import { createTableAuditLog } from './lib/audit/table-audit-log.ts';
+import { createAudits } from './lib/audit/create-audits.ts';
 import { createCheckpointSigner } from './lib/azure/checkpoint-key.ts';
 import { azureIdentity, federatedAssertion, type IdentityOptions } from './lib/azure/identity.ts';
 import { secretClient } from './lib/azure/key-vault.ts';
@@ -36,7 +33,8 @@ import { tuning } from './lib/config/tuning.ts';
 import { createCredentials, type Credentials } from './lib/credential/create-credentials.ts';
 import { type IdentityTrust, trustOfAssertion } from './lib/credential/identity-trust.ts';
 import type { JournalWitness } from './lib/credential/credential-journal.ts';
-import { createMsalRedeemer } from './lib/entra/redeemer.ts';
+import { measuredRedeemer } from './lib/entra/measured-redeemer.ts';
+import { createMsalRedeemer, type Redeemer } from './lib/entra/redeemer.ts';
 import { createGateway } from './lib/gateway/create-gateway.ts';
 import { MapBlobs, mapContainer } from './lib/gateway/map-blobs.ts';
 import { MapStore } from './lib/gateway/map-store.ts';
@@ -50,6 +48,7 @@ import { withJobPositions } from './lib/runtime/job-positions.ts';
 import { Limiter } from './lib/runtime/limiter.ts';
 import { createInvocationLog } from './lib/runtime/invocation-log.ts';
 import { createLogger, type Logger } from './lib/runtime/log.ts';
+import { AppMetrics } from './lib/runtime/metrics.ts';
 import { once } from './lib/runtime/once.ts';
 import { createTenantDirectory, type TenantDirectory } from './lib/tenants/directory.ts';
 import { createDomainResolver } from './lib/tenants/domain-resolver.ts';
@@ -68,6 +67,9 @@ export const withInvocation = <T>(context: InvocationContext, work: () => Promis
 
 /** The logger for code that runs before or without services. */
 export const bootLog: Logger = createLogger(invocationLog.sink);
+
+/** What this process counts. Requests count before there are services too. */
+export const metrics = new AppMetrics();
 
 /** The build puts it beside the bundle that contains this module. Sources that run without a build have none. */
 const jobsMapFile = join(import.meta.dirname, 'jobs.map.json');
@@ -103,14 +105,15 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
   const credentials = createCredentials({ ...runtime, storage, vault }, tuning.credentialRereadSeconds);
   const readPolicy = await policySource(settings.ACCESS_POLICY, identity);
   const callers = createCallers({ ...runtime, readPolicy }, callerSettings(settings));
-  const redeemer = createMsalRedeemer({ ...runtime, ...redeemerLibraries(settings, identity) }, cloud.endpoints.entra);
-  const audits = createAudits(runtime, storage, createCheckpointSigner(settings.KEY_VAULT_URL, identity));
+  const redeemer = createRedeemer(runtime, settings, identity);
+  const resources = createResourceRegistry(cloud, settings.RESOURCES);
+  const signer = createCheckpointSigner(settings.KEY_VAULT_URL, identity);
+  const audits = createAudits({ ...runtime, ...storage, resources, signer });
   const budgets = createLazyBudgets({ ...runtime, ...storage }, settings.ENTRA_CONCURRENCY);
   const broker = new TokenBroker(
     { ...runtime, budgets, redeemer, ...brokerCredentials(credentials), customers: () => directory.reachable() },
     brokerSettings(settings),
   );
-  const resources = createResourceRegistry(cloud, settings.RESOURCES);
   const tenantTags = new TableTenantTags(() => storage.table(tenantTagsTable), runtime);
   const isChosen = createIsChosen({ ...callers, tenantTags }, () => directory);
   const dashboardUrl = dashboardAddress(environment);
@@ -148,16 +151,6 @@ const createLimiters = () => ({
   tenantSlots: new Limiter(tuning.tenantConcurrency),
 });
 
-/** The audit log, and what proves it. */
-function createAudits(runtime: Runtime, storage: Storage, signer: CheckpointSigner) {
-  const table = () => storage.table('Audit');
-  const checkpoints = createBlobCheckpointLog(() => storage.container(checkpointContainer));
-  return {
-    audit: createTableAuditLog({ ...runtime, table }),
-    evidence: new AuditEvidence({ ...runtime, table, checkpoints, signer }),
-  };
-}
-
 /** What the directory shares with other parts. */
 type DirectoryParts = Omit<Parameters<typeof createTenantDirectory>[0], 'domains' | 'excludedDomains' | 'endpoints'>;
 
@@ -174,6 +167,7 @@ const createRuntime = (): Runtime => ({
   newId: randomUUID,
   fetch: (url, init) => globalThis.fetch(url, init),
   log: bootLog,
+  metrics,
   jobPositions: (stack) => withJobPositions(stack, jobsMap()),
   background: invocationLog.outside,
 });
@@ -211,6 +205,12 @@ const wantedTenants = (settings: Settings) => ({
   exclude: settings.TENANTS_EXCLUDE,
   withoutGdap: settings.TENANTS_WITHOUT_GDAP,
 });
+
+const createRedeemer = (runtime: Runtime, settings: Settings, identity: () => Promise<TokenCredential>): Redeemer =>
+  measuredRedeemer(
+    createMsalRedeemer({ ...runtime, ...redeemerLibraries(settings, identity) }, settings.cloud.endpoints.entra),
+    runtime,
+  );
 
 const redeemerLibraries = (settings: Settings, identity: () => Promise<TokenCredential>) => ({
   loadMsal: () => import('@azure/msal-node'),

@@ -23,6 +23,7 @@ import './functions/schedules.ts';
 import './functions/fan-out.ts';
 import './functions/run-care.ts';
 import './functions/health.ts';
+import './functions/metrics.ts';
 import './functions/pages.ts';
 import './functions/sign-in.ts';
 import './functions/rotation.ts';

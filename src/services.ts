@@ -20,6 +20,7 @@ import type { RunTuning } from './lib/runs/start-run.ts';
 import type { Clock, Random } from './lib/runtime/clock.ts';
 import type { Limiter } from './lib/runtime/limiter.ts';
 import type { Logger } from './lib/runtime/log.ts';
+import type { AppMetrics } from './lib/runtime/metrics.ts';
 import type { Fetch } from './lib/runtime/outbound.ts';
 import type { TenantDirectory } from './lib/tenants/directory.ts';
 import type { TenantTags } from './lib/tenants/tenant-tags.ts';
@@ -31,6 +32,7 @@ export interface Runtime {
   readonly newId: () => string;
   readonly fetch: Fetch;
   readonly log: Logger;
+  readonly metrics: AppMetrics;
   /** Replaces positions in the bundle, as stacks show them, by positions in the sources of jobs. */
   readonly jobPositions: (stack: string) => string;
   /** Runs work that may outlive the current invocation, so that it does not log into it. */

@@ -1,12 +1,12 @@
 import { app } from '@azure/functions';
 import * as df from 'durable-functions';
-import { bootLog, registeredAuthLevel, type Services, services, withInvocation } from '../composition.ts';
+import { bootLog, metrics, registeredAuthLevel, type Services, services, withInvocation } from '../composition.ts';
 import { type BoundRoute, bindRoute, type Handler } from '../lib/api/call.ts';
 import { createPipeline } from '../lib/api/pipeline.ts';
 import { isOpen, type RouteDefinition } from '../lib/api/route.ts';
 import { lazyOrchestrations } from './orchestrations.ts';
 
-const pipeline = createPipeline<Services>({ services, withInvocation, log: bootLog });
+const pipeline = createPipeline<Services>({ services, withInvocation, log: bootLog, metrics });
 const callerAuthLevel = registeredAuthLevel();
 const bound: BoundRoute<Services>[] = [];
 

@@ -223,6 +223,7 @@ const reading: Readonly<Record<string, readonly Request[]>> = {
  * mcp.test.ts.
  */
 const withoutData = new Set([
+  'metrics',
   'jobs',
   'tokens',
   'gateway',

@@ -5,6 +5,7 @@ import { BrokerError, toBrokerError } from '../model/errors.ts';
 import { parseGuid } from '../model/identifiers.ts';
 import type { Orchestrations } from '../runtime/orchestrations.ts';
 import { errorFields, type Logger } from '../runtime/log.ts';
+import type { AppMetrics } from '../runtime/metrics.ts';
 import type { BoundRoute } from './call.ts';
 import { type Answer, problemAnswer } from './problem.ts';
 import { isOpen } from './route.ts';
@@ -23,6 +24,7 @@ interface PipelineHost<S> {
   withInvocation<T>(context: InvocationContext, work: () => Promise<T>): Promise<T>;
   /** Works without services too. */
   readonly log: Logger;
+  readonly metrics: Pick<AppMetrics, 'httpRequests'>;
 }
 
 /** Serves one invocation of an HTTP function. */
@@ -48,12 +50,22 @@ export const createPipeline =
       const correlationId = parseGuid(request.headers.get('x-correlation-id')) ?? randomUUID();
       const log = host.log.child({ correlationId, route: context.functionName });
       const received = { request, correlationId, log, ...(orchestrations === undefined ? {} : { orchestrations }) };
-      try {
-        return finish(await admit(host, route, received), correlationId);
-      } catch (thrown) {
-        return finish(challenged(route, request, failed(thrown, received)), correlationId);
-      }
+      const answer = await answered(host, route, received);
+      host.metrics.httpRequests.add(route.definition.name, String(answer.status));
+      return answer;
     });
+
+async function answered<S extends PipelineServices>(
+  host: PipelineHost<S>,
+  route: BoundRoute<S>,
+  received: Received,
+): Promise<Answer> {
+  try {
+    return finish(await admit(host, route, received), received.correlationId);
+  } catch (thrown) {
+    return finish(challenged(route, received.request, failed(thrown, received)), received.correlationId);
+  }
+}
 
 /** Logs a failure and turns it into a problem. Never throws, whatever was thrown. */
 function failed(thrown: unknown, { correlationId, log }: Received): Answer {

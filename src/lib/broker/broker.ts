@@ -68,6 +68,11 @@ export class TokenBroker implements CachingTokenSource {
     return { issued: this.#issued, fromCache: this.#fromCache };
   }
 
+  /** Token requests that wait for a place towards Entra. */
+  get waiting(): number {
+    return this.#redemptions.waiting();
+  }
+
   /** Returns the failure of an application's credential while the credential is dead. Shown by health. */
   credentialFailure(application: string): BrokerError | undefined {
     return this.#redemptions.credentialFailure(application);

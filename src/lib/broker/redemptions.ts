@@ -77,6 +77,8 @@ export class Redemptions {
     this.#canary = new Canary(deps, settings);
   }
 
+  readonly waiting = (): number => this.#limiter.waiting;
+
   /** Returns the failure of an application's credential, for any grant, while it is dead. */
   credentialFailure(application: string): BrokerError | undefined {
     return grants

@@ -9,6 +9,7 @@ export const callerRoles = [
   'Runs.Read',
   'Runs.Write',
   'Audit.Read',
+  'Metrics.Read',
   'Approvals.Decide',
 ] as const;
 export type CallerRole = (typeof callerRoles)[number];

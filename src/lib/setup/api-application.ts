@@ -20,6 +20,7 @@ const roleTexts: Readonly<Record<CallerRole, string>> = {
   'Runs.Read': 'Read runs and their results.',
   'Runs.Write': 'Start and cancel runs.',
   'Audit.Read': 'Read which caller got which token and sent which request.',
+  'Metrics.Read': 'Read counts and states of the broker, without names of tenants and callers.',
   'Approvals.Decide': 'Decide on requests of others that need an approval, as the access policy allows.',
 };
 

@@ -139,6 +139,7 @@ const outputs: Readonly<Record<string, RegExp>> = {
   'GET /api/audit/records': /records/,
   'GET /api/audit/checkpoints': /checkpoints/,
   'GET /api/health': /applications/,
+  'GET /api/metrics': /ptb_health_level/,
 };
 
 it('there is one sample per route and language', () => {

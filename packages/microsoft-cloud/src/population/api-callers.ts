@@ -7,6 +7,7 @@ export const apiRoles = [
   'Runs.Read',
   'Runs.Write',
   'Audit.Read',
+  'Metrics.Read',
   'Approvals.Decide',
 ] as const;
 
@@ -17,6 +18,7 @@ export const apiCallers: readonly (readonly [string, readonly string[]])[] = [
   ['Reporting', ['Tenants.Read', 'Runs.Read']],
   ['Scheduler', ['Runs.Read', 'Runs.Write']],
   ['Auditor', ['Audit.Read']],
+  ['Monitoring', ['Metrics.Read']],
   ['Stranger', []],
   ['Portal', ['Requests.Send']],
 ];

@@ -1,4 +1,5 @@
 import type { HttpRequest, InvocationContext } from '@azure/functions';
+import { AppMetrics } from '../../../../src/lib/runtime/metrics.ts';
 import { beforeEach, describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import type { Caller } from '../../../../src/lib/model/caller.ts';
@@ -29,12 +30,14 @@ let services: PipelineServices;
 let taken: string[];
 let failure: BrokerError | undefined;
 let audit: MemoryAuditLog;
+let metrics: AppMetrics;
 const clock = new FakeClock(Date.UTC(2026, 10, 24));
 beforeEach(() => {
   logged = recordingLogger();
   taken = [];
   failure = undefined;
   audit = new MemoryAuditLog();
+  metrics = new AppMetrics();
   services = {
     audit,
     clock,
@@ -62,6 +65,7 @@ const respond = async (
     },
     withInvocation: (_context, work) => work(),
     log: logged.log,
+    metrics,
   });
   const { method } = route.definition.furtherMethods === undefined ? route.definition : { method: 'DELETE' };
   const url = 'https://broker.example/api/route';
@@ -93,6 +97,7 @@ it('gives the handler the request, its correlation id and the durable client if 
     services: async () => services,
     withInvocation: (_context, work) => work(),
     log: logged.log,
+    metrics,
   })(handler);
   const request = { method: 'GET', headers: new Headers({ 'x-correlation-id': correlationId }), params: {} };
   const orchestrations = {};
@@ -369,4 +374,18 @@ it('serializes JSON and keeps the content type of the answer', async () => {
   const none = await respond(route('anonymous', async () => ({ status: 204 })));
   expect(none.headers).not.toHaveProperty('content-type');
   expect(none).not.toHaveProperty('body');
+});
+
+it('counts every answer by its route and status', async () => {
+  await respond(route('Tokens.Request'));
+  await respond(route('Tokens.Request'), {});
+  await respond(
+    route('anonymous', () => Promise.reject(new Error('broken'))),
+    {},
+  );
+  expect(metrics.httpRequests.samples.map(({ labels: [name, status] }) => `${name} ${status}`)).toEqual([
+    'route 200',
+    'route 401',
+    'route 500',
+  ]);
 });

@@ -1,0 +1,35 @@
+import type { ContainerClient } from '@azure/storage-blob';
+import type { Clock } from '../runtime/clock.ts';
+import type { ResourceRegistry } from '../model/resources.ts';
+import type { Logger } from '../runtime/log.ts';
+import type { AppMetrics } from '../runtime/metrics.ts';
+import type { AuditLog } from './audit-log.ts';
+import type { AuditTable } from './audit-table.ts';
+import { checkpointContainer, createBlobCheckpointLog } from './blob-checkpoint-log.ts';
+import type { CheckpointSigner } from './checkpoint-signer.ts';
+import { AuditEvidence } from './evidence.ts';
+import { measuredAuditLog } from './measured-audit-log.ts';
+import { createTableAuditLog } from './table-audit-log.ts';
+
+/** What {@link createAudits} needs. */
+interface AuditDeps {
+  readonly table: (name: string) => Promise<AuditTable>;
+  readonly container: (name: string) => Promise<ContainerClient>;
+  readonly signer: CheckpointSigner;
+  readonly resources: Pick<ResourceRegistry, 'list'>;
+  readonly metrics: AppMetrics;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly newId: () => string;
+}
+
+/** The audit log, and what proves it. */
+export function createAudits(deps: AuditDeps): { readonly audit: AuditLog; readonly evidence: AuditEvidence } {
+  const table = (): Promise<AuditTable> => deps.table('Audit');
+  const checkpoints = createBlobCheckpointLog(() => deps.container(checkpointContainer));
+  const aliases = new Set(deps.resources.list().map(({ alias }) => alias));
+  return {
+    audit: measuredAuditLog(createTableAuditLog({ ...deps, table }), { ...deps, aliases }),
+    evidence: new AuditEvidence({ ...deps, table, checkpoints }),
+  };
+}

@@ -1,0 +1,92 @@
+import { HttpRequest } from '@azure/functions';
+import parse from 'parse-prometheus-text-format';
+import { expect, it } from 'vitest';
+import type { Services } from '../../src/composition.ts';
+import { showMetrics } from '../../src/functions/metrics.ts';
+import type { Caller } from '../../src/lib/model/caller.ts';
+import { FakeClock } from '../fakes/fake-clock.ts';
+import { MemoryRunLog } from '../fakes/memory-run-log.ts';
+import { recordingLogger } from '../fakes/recording-logger.ts';
+import { guid } from '../support/audit-entries.ts';
+import { collectedFacts } from '../support/metric-facts.ts';
+
+// licence-report starts at 05:00 UTC.
+const nowMs = Date.parse('2026-11-24T06:00:00Z');
+
+async function stage(...runs: readonly { readonly runId: string; readonly finishedAtMs?: number }[]) {
+  const runLog = new MemoryRunLog();
+  for (const { runId, finishedAtMs } of runs) {
+    const [job = '', window = ''] = runId.split('@');
+    await runLog.create({ runId, job, window, startedBy: 'timer', createdAtMs: nowMs }, { parameters: {} });
+    if (finishedAtMs !== undefined) await runLog.change(runId, { status: 'completed', finishedAtMs });
+  }
+  const { metrics, health, tokens } = collectedFacts();
+  const recorder = recordingLogger();
+  const services = {
+    clock: new FakeClock(nowMs),
+    metrics,
+    health: { report: async () => health },
+    broker: { counts: tokens, waiting: 2 },
+    limiter: { waiting: 1 },
+    tenantSlots: { waiting: 0 },
+    runs: { log: runLog },
+  } as unknown as Services;
+  const call = {
+    request: new HttpRequest({ method: 'GET', url: 'http://localhost/api/metrics' }),
+    caller: { roles: ['Metrics.Read'] } as unknown as Caller,
+    correlationId: guid(3),
+    log: recorder.log,
+  };
+  const answer = () => showMetrics.answer(services, call);
+  const family = async (name: string) =>
+    parse(String((await answer()).body)).find((each) => each.name === name)?.metrics ?? [];
+  return { runLog, recorder, answer, family };
+}
+
+const lagOf = (metrics: readonly { labels?: Readonly<Record<string, string>>; value?: string }[]) =>
+  metrics.find(({ labels }) => labels?.['job'] === 'licence-report')?.value;
+
+it('answers in the format of Prometheus, not to be stored', async () => {
+  const { answer, family } = await stage();
+  expect((await answer()).headers).toEqual({
+    'content-type': 'text/plain; version=0.0.4; charset=utf-8',
+    'cache-control': 'no-store',
+  });
+  expect(await family('ptb_queue_length')).toEqual([
+    { labels: { queue: 'entra' }, value: '2' },
+    { labels: { queue: 'resources' }, value: '1' },
+    { labels: { queue: 'tenants' }, value: '0' },
+  ]);
+  const [started] = await family('process_start_time_seconds');
+  expect(Number(started?.value)).toBeLessThan(nowMs / 1000);
+});
+
+it.each([
+  ['no run has ever been', [], '0'],
+  ['the run has not started', [{ runId: 'licence-report@2026-11-23T05:00Z', finishedAtMs: 1 }], '3600'],
+  ['the run has not ended', [{ runId: 'licence-report@2026-11-24T05:00Z' }], '3600'],
+  ['the run has ended', [{ runId: 'licence-report@2026-11-24T05:00Z', finishedAtMs: nowMs - 1 }], '0'],
+])('the lag of a job of which %s', async (_, runs, expected) => {
+  const { family } = await stage(...runs);
+  expect(lagOf(await family('ptb_run_lag_seconds'))).toBe(expected);
+});
+
+it('counts active runs by job, also of a job that no longer exists', async () => {
+  const { family } = await stage(
+    { runId: 'licence-report@2026-11-24T05:00Z' },
+    { runId: 'licence-report@manual-1' },
+    { runId: 'gone-job@manual-2' },
+    { runId: 'mfa-report@manual-3', finishedAtMs: 1 },
+  );
+  const active = Object.fromEntries(
+    (await family('ptb_active_runs')).map(({ labels, value }) => [labels?.['job'], value]),
+  );
+  expect(active).toMatchObject({ 'licence-report': '2', 'gone-job': '1', 'mfa-report': '0' });
+});
+
+it('answers without runs while storage does not tell about them, and logs it', async () => {
+  const { runLog, recorder, family } = await stage({ runId: 'licence-report@2026-11-24T05:00Z' });
+  runLog.broken = true;
+  expect([await family('ptb_active_runs'), await family('ptb_runs_readable')]).toEqual([[], [{ value: '0' }]]);
+  expect(recorder.events()).toContain('metrics.runs_unreadable');
+});
