@@ -110,15 +110,14 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
   const signer = createCheckpointSigner(settings.KEY_VAULT_URL, identity);
   const audits = createAudits({ ...runtime, ...storage, resources, signer });
   const budgets = createLazyBudgets({ ...runtime, ...storage }, settings.ENTRA_CONCURRENCY);
-  const broker = new TokenBroker(
-    { ...runtime, budgets, redeemer, ...brokerCredentials(credentials), customers: () => directory.reachable() },
-    brokerSettings(settings),
-  );
+  const customers = () => directory.reachable();
+  const forBroker = { ...runtime, budgets, redeemer, ...brokerCredentials(credentials), customers };
+  const broker = new TokenBroker(forBroker, brokerSettings(settings));
   const tenantTags = new TableTenantTags(() => storage.table(tenantTagsTable), runtime);
   const isChosen = createIsChosen({ ...callers, tenantTags }, () => directory);
   const dashboardUrl = dashboardAddress(environment);
   const notices = createNotifications({ ...runtime, storage, dashboardUrl, partnerTenantId, isChosen }, settings);
-  const own = { resources, ...createLimiters(), ...audits, tenantTags, dashboardUrl, ...notices };
+  const own = { budgets, resources, ...createLimiters(), ...audits, tenantTags, dashboardUrl, ...notices };
   const shared = { ...runtime, ...own, policy: callers.policy, tokens: broker, partnerTenantId };
   const directory: TenantDirectory = createDirectory(shared, storage, settings);
   const readableBy = (person: Caller) => readableTenants({ callers, directory, tenantTags }, person);

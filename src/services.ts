@@ -22,6 +22,7 @@ import type { Limiter } from './lib/runtime/limiter.ts';
 import type { Logger } from './lib/runtime/log.ts';
 import type { AppMetrics } from './lib/runtime/metrics.ts';
 import type { Fetch } from './lib/runtime/outbound.ts';
+import type { AllBudgets } from './lib/runtime/share.ts';
 import type { TenantDirectory } from './lib/tenants/directory.ts';
 import type { TenantTags } from './lib/tenants/tenant-tags.ts';
 
@@ -43,6 +44,8 @@ export interface Runtime {
 export interface Services extends Runtime {
   readonly settings: Settings;
   readonly resources: ResourceRegistry;
+  /** Limits of Microsoft that all instances share. */
+  readonly budgets: AllBudgets;
   /** Limits concurrent requests of jobs and the tenant directory to Graph and other resources, over all tenants. */
   readonly limiter: Limiter;
   /** Limits the tenants that runs visit at a time. */

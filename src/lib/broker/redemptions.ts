@@ -11,6 +11,7 @@ import type { SharedBudgets } from '../runtime/share.ts';
 import { Canary, type CanarySettings } from './canary.ts';
 import { CredentialState } from './credential-state.ts';
 import type { WitnessDeps } from './witnesses.ts';
+import { readyToRedeem, tellThrottled } from './redemption-pauses.ts';
 import { tenantError, transientError } from './failures.ts';
 import { redemptionOf, type RedemptionRequest } from './redemption-request.ts';
 import { type AccessToken, grants, type TokenRequest } from '../model/token.ts';
@@ -218,12 +219,13 @@ export class Redemptions {
     for (;;) {
       // Outside the queue, so that requests that wait for one credential do not delay requests with others.
       await gate.opened();
-      await this.#deps.budgets?.ready(signal);
+      await readyToRedeem(this.#deps.budgets, request, signal);
       const reply = await this.#limiter.run(
         async () => {
           if (gate.isClosed) return undefined;
           if (breaker.error !== undefined && breaker.deadVersion === credentialVersion(credential)) throw breaker.error;
           const answer = await this.#deps.redeemer.redeem(redemptionOf(request, credential), signal);
+          tellThrottled(this.#deps.budgets, request, answer);
           // Closed before the next request leaves the queue. `#confirm` ends the check.
           if (needsCheck(answer)) gate.beginCheck();
           return answer;

@@ -7,7 +7,7 @@ export interface Budget {
   readonly total: number;
   /**
    * A number of concurrent operations, which is divided into whole units and always listed in the ledger. Otherwise a rate,
-   * which is listed only while a member wants more than an equal part.
+   * which is listed only while a member wants more than it may use unlisted.
    */
   readonly whole: boolean;
 }
@@ -24,11 +24,11 @@ export interface Announcement {
   readonly pauses: Readonly<Record<string, number>>;
 }
 
-/** The part of a budget that a member holds while the budget is not listed. There is room for one more member. */
-export function equalPart({ total, whole }: Budget, members: number): number {
-  const part = total / (members + 1);
-  return whole ? Math.floor(part) : part;
-}
+/**
+ * The rate that a member may use while the budget is not listed: half of an equal part, with room for one more member.
+ * Members that start together do not know of each other for some seconds. Eight of them stay within the budget.
+ */
+export const equalPart = ({ total }: Budget, members: number): number => total / (members + 1) / 2;
 
 /** What a beat results in. */
 export interface Beat {

@@ -1,14 +1,14 @@
 import { once } from '../runtime/once.ts';
 import type { BudgetDeps } from './create-budgets.ts';
-import type { Share, SharedBudgets, ShareUser } from '../runtime/share.ts';
+import type { AllBudgets, BudgetedRequest, RequestBudget, Share, ShareUser } from '../runtime/share.ts';
 
 /** Budgets that are loaded when they are first used, to keep start-up short. Before that, every share is 0. */
-export class LazyBudgets implements SharedBudgets {
+export class LazyBudgets implements AllBudgets {
   readonly #users = new Map<string, ShareUser>();
-  readonly #load: () => Promise<SharedBudgets>;
-  #loaded: SharedBudgets | undefined;
+  readonly #load: () => Promise<AllBudgets>;
+  #loaded: AllBudgets | undefined;
 
-  constructor(load: () => Promise<SharedBudgets>) {
+  constructor(load: () => Promise<AllBudgets>) {
     this.#load = once(async () => {
       const loaded = await load();
       for (const [name, user] of this.#users) loaded.share(name).attach(user);
@@ -45,6 +45,14 @@ export class LazyBudgets implements SharedBudgets {
 
   pausedMs(name: string): number {
     return this.#loaded?.pausedMs(name) ?? 0;
+  }
+
+  async admit(request: BudgetedRequest, signal?: AbortSignal): Promise<void> {
+    await (this.#loaded ?? (await this.#load())).admit(request, signal);
+  }
+
+  throttled(...heard: Parameters<RequestBudget['throttled']>): void {
+    this.#loaded?.throttled(...heard);
   }
 }
 

@@ -8,6 +8,7 @@ import type { ResourceRegistry } from '../model/resources.ts';
 import type { Resource } from '../model/token.ts';
 import type { Random } from '../runtime/clock.ts';
 import type { FairLimiter } from '../runtime/fair-limiter.ts';
+import type { RequestBudget } from '../runtime/share.ts';
 import type { GatewayLinks } from './gateway-links.ts';
 import type { LargeAnswers } from './large-answers.ts';
 import type { RequestRecordsDeps } from './request-records.ts';
@@ -25,6 +26,8 @@ export interface GatewayDeps extends RequestRecordsDeps, RequestedTenantDeps {
   readonly random: Random;
   readonly permissionMap: () => Promise<PermissionMap>;
   readonly links: GatewayLinks;
+  /** Limits that all instances of the app share. Absent: this process is alone. */
+  readonly budgets?: RequestBudget | undefined;
   readonly upstream: Upstream;
   readonly largeAnswers: LargeAnswers;
   /** Limits the concurrent requests to a resource, in turns of the callers. */

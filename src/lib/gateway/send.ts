@@ -8,6 +8,7 @@ import { isTransientStatus } from '../graph/reply.ts';
 import { OutboundError, outboundFailure, retryAfterSeconds } from '../runtime/outbound.ts';
 import { Requesters } from '../runtime/requesters.ts';
 import { backOffMs, retry } from '../runtime/retry.ts';
+import type { BudgetedRequest } from '../runtime/share.ts';
 import type { Authorization } from './authorize.ts';
 import type { GatewayDeps } from './gateway.ts';
 import type { AnswerPlace } from './large-answers.ts';
@@ -60,9 +61,11 @@ export async function sendUpstream(
   const { deps, sender, authorization, signal } = outgoing;
   const requesters = new Requesters({ id: callerIdOf(sender.caller), kind: 'caller' });
   const limiter = deps.limiterOf(authorization.resource);
+  const counted = countedRequest(outgoing, requesters);
   let isFirst = true;
-  const attempt = (): Promise<Received> =>
-    limiter.run(
+  const attempt = async (): Promise<Received> => {
+    await deps.budgets?.admit(counted, signal);
+    const received = await limiter.run(
       async () => {
         const claim = await claimOf(outgoing);
         const token = await orGivenBack(claim, async () => {
@@ -78,6 +81,9 @@ export async function sendUpstream(
       requesters,
       signal,
     );
+    tellThrottled(deps, counted, received.answer);
+    return received;
+  };
   try {
     return await retry(attempt, {
       clock: deps.clock,
@@ -90,6 +96,18 @@ export async function sendUpstream(
     if (error instanceof OutboundError) throw outboundFailure(error, 'resource_error', 'The resource');
     throw error;
   }
+}
+
+function countedRequest({ authorization, verdict }: Outgoing, requesters: Requesters): BudgetedRequest {
+  const { tenantId, resource, rule } = authorization;
+  const { method, url } = verdict.request;
+  const path = url.slice(url.indexOf('/', url.indexOf('//') + 2));
+  return { resource: resource.alias, tenantId, application: rule.application, method, paths: [path], requesters };
+}
+
+function tellThrottled({ budgets, clock }: GatewayDeps, counted: BudgetedRequest, { status, headers }: Answer): void {
+  const demanded = status === 429 ? demandedSeconds(headers, clock.nowMs()) : undefined;
+  if (demanded !== undefined) budgets?.throttled(counted, demanded, headers['x-ms-throttle-scope']);
 }
 
 const isReading = ({ verdict }: Pick<Outgoing, 'verdict'>): boolean => verdict.request.method === 'GET';
@@ -167,13 +185,13 @@ function upstreamRequest(
 
 function pauseMs(deps: GatewayDeps, { status, headers }: Answer, attempt: number): number | undefined {
   if (!isTransientStatus(status)) return undefined;
-  const retryAfter = headers['retry-after'];
-  const demanded =
-    retryAfter === undefined
-      ? undefined
-      : retryAfterSeconds(new Headers({ 'retry-after': retryAfter }), deps.clock.nowMs());
+  const demanded = demandedSeconds(headers, deps.clock.nowMs());
   if (demanded === undefined) return backOff(deps, attempt);
   return demanded > maxWaitSeconds ? undefined : (demanded + deps.random()) * 1000;
+}
+
+function demandedSeconds({ 'retry-after': value }: Answer['headers'], nowMs: number): number | undefined {
+  return value === undefined ? undefined : retryAfterSeconds(new Headers({ 'retry-after': value }), nowMs);
 }
 
 const backOff = (deps: GatewayDeps, attempt: number): number =>

@@ -44,8 +44,9 @@ export async function readBatch(
       const again: typeof open = [];
       let waitSeconds = 0;
       for (const request of open) {
-        const { reply, retryAfter } = judge(binding, request.id, answers.get(request.id));
+        const { reply, retryAfter, demanded } = judge(binding, request.id, answers.get(request.id));
         replies.set(request.id, reply);
+        if (!reply.ok && reply.error.code === 'throttled') tellThrottled(deps, binding, request, demanded);
         if (retryAfter === undefined || retryAfter > maxWaitSeconds) continue;
         again.push(request);
         waitSeconds = Math.max(waitSeconds, retryAfter);
@@ -72,6 +73,7 @@ async function sendBatch(
   const reply = await exchange(deps, binding, {
     method: 'POST',
     url: batchUrl,
+    parts: requests.map(({ relativeUrl }) => `/v1.0${relativeUrl}`),
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({
       requests: requests.map(({ id, relativeUrl }) => ({ id, method: 'GET', url: relativeUrl })),
@@ -81,12 +83,26 @@ async function sendBatch(
   return new Map(items.map((item) => [textOf(item, 'id') ?? '', item]));
 }
 
-/** The reply to one item. `retryAfter` (seconds) is set if the item may succeed when sent again. */
+/** The status of a batch does not say that a part of it was throttled. */
+function tellThrottled(
+  { budgets }: ExchangeDeps,
+  { counted }: Binding,
+  { relativeUrl }: { readonly relativeUrl: string },
+  demanded: number | undefined,
+): void {
+  if (demanded === undefined || counted === undefined) return;
+  budgets?.throttled({ ...counted, method: 'GET', paths: [`/v1.0${relativeUrl}`] }, demanded);
+}
+
+/**
+ * The reply to one item. `retryAfter` (seconds) is set if the item may succeed when sent again, and `demanded` is its
+ * Retry-After.
+ */
 function judge(
   binding: Binding,
   id: string,
   answer: JsonObject | undefined,
-): { reply: BatchReply; retryAfter?: number } {
+): { reply: BatchReply; retryAfter?: number; demanded?: number | undefined } {
   const status = typeof answer?.['status'] === 'number' ? answer['status'] : 0;
   if (status >= 200 && status <= 299) return { reply: { id, ok: true, value: answer?.['body'] } };
   const headers = objectOf(answer, 'headers') ?? {};
@@ -94,5 +110,9 @@ function judge(
   const seconds = typeof header === 'string' || typeof header === 'number' ? Number(header) : Number.NaN;
   const demanded = Number.isFinite(seconds) && seconds >= 0 ? Math.min(maxRetryAfterSeconds, seconds) : undefined;
   const error = failureOf(binding.peer, status, answer?.['body'], demanded);
-  return { reply: { id, ok: false, error }, ...(isTransientStatus(status) ? { retryAfter: demanded ?? 1 } : {}) };
+  return {
+    reply: { id, ok: false, error },
+    demanded,
+    ...(isTransientStatus(status) ? { retryAfter: demanded ?? 1 } : {}),
+  };
 }

@@ -11,6 +11,7 @@ import {
 import type { Secret } from '../model/secret.ts';
 import type { Limiter } from '../runtime/limiter.ts';
 import { backOffMs, retry } from '../runtime/retry.ts';
+import type { BudgetedRequest, RequestBudget } from '../runtime/share.ts';
 import { isTransientStatus, type Peer } from './reply.ts';
 
 /** The side effects that every client in this folder needs. */
@@ -20,6 +21,8 @@ export interface ExchangeDeps {
   readonly random: Random;
   /** Shared by all tenants of the process. */
   readonly limiter: Limiter;
+  /** Limits that all instances of the app share. Absent: this process is alone. */
+  readonly budgets?: RequestBudget | undefined;
 }
 
 /** Access to one API in one tenant. */
@@ -32,6 +35,8 @@ export interface Binding {
   /** Ends requests and pauses. */
   readonly signal?: AbortSignal | undefined;
   readonly correlationId: string;
+  /** What the shared limits count the requests for. Absent: they do not. */
+  readonly counted?: Pick<BudgetedRequest, 'resource' | 'tenantId' | 'application' | 'requesters'> | undefined;
 }
 
 export interface ExchangeRequest {
@@ -40,6 +45,8 @@ export interface ExchangeRequest {
   readonly url: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
+  /** Paths with the version of the reads that the request consists of, if it is a batch. */
+  readonly parts?: readonly string[];
 }
 
 const attempts = 4;
@@ -78,9 +85,16 @@ export async function exchange(deps: ExchangeDeps, binding: Binding, request: Ex
 export async function sendOnce(
   deps: ExchangeDeps,
   binding: Binding,
-  request: ExchangeRequest,
+  { parts, ...request }: ExchangeRequest,
   { timeoutMs, maxBodyBytes }: Pick<OutboundRequest, 'timeoutMs' | 'maxBodyBytes'>,
 ): Promise<OutboundReply | BrokerError> {
+  const counted = binding.counted && {
+    ...binding.counted,
+    // The parts of a batch only read.
+    method: parts === undefined ? request.method : 'GET',
+    paths: parts ?? [request.url.slice(binding.baseUrl.length)],
+  };
+  if (counted !== undefined) await deps.budgets?.admit(counted, binding.signal);
   const token = await binding.token();
   const outbound: OutboundRequest = {
     ...request,
@@ -95,7 +109,12 @@ export async function sendOnce(
     signal: binding.signal,
   };
   try {
-    return await deps.limiter.run(() => send(deps.fetch, outbound), binding.signal);
+    const reply = await deps.limiter.run(() => send(deps.fetch, outbound), binding.signal);
+    const demanded = reply.status === 429 ? retryAfterSeconds(reply.headers, deps.clock.nowMs()) : undefined;
+    if (counted !== undefined && demanded !== undefined) {
+      deps.budgets?.throttled(counted, demanded, reply.headers.get('x-ms-throttle-scope'));
+    }
+    return reply;
   } catch (error) {
     if (binding.signal?.aborted) throw binding.signal.reason;
     return outboundFailure(error, 'resource_error', binding.peer);

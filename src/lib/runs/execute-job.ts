@@ -7,6 +7,7 @@ import { createGraphClient } from '../graph/client.ts';
 import type { ExchangeDeps } from '../graph/exchange.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { Secret } from '../model/secret.ts';
+import { Requesters } from '../runtime/requesters.ts';
 import type { Job, JobContext, JobTenant } from './job.ts';
 import { readParameters } from './job-parameters.ts';
 import { jobGate, type JobGateDeps } from './job-gate.ts';
@@ -114,7 +115,18 @@ function jobContext(deps: AttemptDeps, job: Job, { tenant, parameters, signal }:
     token,
     graph: createGraphClient(
       deps,
-      { baseUrl: deps.graphUrl, token: () => token('graph'), signal, correlationId },
+      {
+        baseUrl: deps.graphUrl,
+        token: () => token('graph'),
+        signal,
+        correlationId,
+        counted: {
+          resource: 'graph',
+          tenantId: tenant.tenantId,
+          application: job.application,
+          requesters: new Requesters({ id: `job:${job.name}`, kind: 'background' }),
+        },
+      },
       jobGate(deps, job),
     ),
     log: trace.logger(deps.log.child({ job: job.name, tenantId: tenant.tenantId, correlationId })),

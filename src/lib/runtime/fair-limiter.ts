@@ -12,6 +12,8 @@ export interface FairLimiterSettings {
   readonly maxWaiting: number;
   /** Who answers the operations, for the rejection. */
   readonly peer: string;
+  /** Called when an operation starts, with what it was said to take. */
+  readonly onStart?: (units: number, requester: Requester) => void;
 }
 
 /** One of this many turns goes to the background while others wait, too, so that jobs end. */
@@ -21,6 +23,7 @@ const minLimitWithReserve = 16;
 const retryAfterSeconds = 10;
 
 interface Ticket {
+  readonly units: number;
   /** The requesters in whose queues the ticket is. */
   readonly queuedFor: Set<Requester>;
   /** Stops listening to changes, once the ticket has started or its wait has ended. */
@@ -70,10 +73,11 @@ export class FairLimiter {
    * @param requesters Those that wait for the operation. It waits in the queue of each, also of those that join later, so
    * that it starts as early as if each had asked alone.
    * @param signal Ends the wait: `run` rejects with its reason. It does not end the work.
+   * @param units What `onStart` is told. The limit counts operations.
    * @throws BrokerError `caller_throttled` if every requester already has too many waiting operations.
    */
-  async run<T>(work: () => Promise<T>, requesters: Requesters, signal?: AbortSignal): Promise<T> {
-    const requester = await this.#enter(requesters, signal);
+  async run<T>(work: () => Promise<T>, requesters: Requesters, signal?: AbortSignal, units = 1): Promise<T> {
+    const requester = await this.#enter(requesters, units, signal);
     try {
       return await work();
     } finally {
@@ -86,13 +90,13 @@ export class FairLimiter {
     return kind === 'background' ? this.#background : this.#interactive;
   }
 
-  async #enter(requesters: Requesters, signal: AbortSignal | undefined): Promise<Requester> {
+  async #enter(requesters: Requesters, units: number, signal: AbortSignal | undefined): Promise<Requester> {
     signal?.throwIfAborted();
-    const immediate = this.#startAtOnce(requesters);
+    const immediate = this.#startAtOnce(requesters, units);
     this.#share.wanted(immediate === undefined);
     if (immediate !== undefined) return immediate;
     const { promise, resolve, reject } = Promise.withResolvers<Requester>();
-    const ticket: Ticket = { queuedFor: new Set(), end: () => undefined, start: resolve };
+    const ticket: Ticket = { units, queuedFor: new Set(), end: () => undefined, start: resolve };
     for (const requester of requesters.all) this.#queue(ticket, requester);
     if (ticket.queuedFor.size === 0) {
       const detail = `The caller already waits for ${this.#settings.maxWaiting} answers of ${this.#settings.peer}.`;
@@ -128,15 +132,20 @@ export class FairLimiter {
   }
 
   /** Where nothing waits, an operation needs no queue, which would take most of the time of this class. */
-  #startAtOnce(requesters: Requesters): Requester | undefined {
+  #startAtOnce(requesters: Requesters, units: number): Requester | undefined {
     if (this.#waiting > 0 || this.#meter.active >= this.#share.amount()) return undefined;
     const most = this.#maxPerRequester();
     const free = requesters.all.filter(({ id }) => this.#meter.activeOf(id) < most);
     const requester = free.find(({ kind }) => kind !== 'background') ?? free[0];
     if (requester === undefined) return undefined;
     this.#turnsSinceBackground = 0;
-    this.#meter.entered(requester);
+    this.#start(requester, units);
     return requester;
+  }
+
+  #start(requester: Requester, units: number): void {
+    this.#meter.entered(requester);
+    this.#settings.onStart?.(units, requester);
   }
 
   #maxPerRequester(): number {
@@ -151,7 +160,7 @@ export class FairLimiter {
       if (next === undefined) return;
       const { ticket, requester } = next;
       this.#withdraw(ticket);
-      this.#meter.entered(requester);
+      this.#start(requester, ticket.units);
       ticket.start(requester);
     }
   }

@@ -1,3 +1,5 @@
+import type { Requesters } from './requesters.ts';
+
 /** What waits for units of a share and what uses them, for those who divide the budget. */
 export interface Usage {
   /** Units that callers could use now: in use and waited for. */
@@ -51,3 +53,31 @@ export interface SharedBudgets {
   /** Milliseconds until requests of this name may leave; 0: now. */
   pausedMs(name: string): number;
 }
+
+/** A request to a resource in a tenant, as far as limits of Microsoft concern it. */
+export interface BudgetedRequest {
+  /** Alias of the resource: `graph`, `exchange`. */
+  readonly resource: string;
+  readonly tenantId: string;
+  /** Name of the broker's application. */
+  readonly application: string;
+  readonly method: string;
+  /** Path and query with the version, of each part if the request is a batch. */
+  readonly paths: readonly string[];
+  readonly requesters: Requesters;
+}
+
+/** Limits of Microsoft for requests to resources, which all instances of the app share. */
+export interface RequestBudget {
+  /**
+   * Resolves when the request may leave.
+   * @throws BrokerError `throttled` if a pause that the resource asked for takes longer than 20 seconds; `caller_throttled`;
+   * the reason of the signal.
+   */
+  admit(request: BudgetedRequest, signal?: AbortSignal): Promise<void>;
+  /** Tells all instances that the resource has answered 429. @param scope its header `x-ms-throttle-scope`. */
+  throttled(request: BudgetedRequest, retryAfterSeconds: number, scope?: string | null): void;
+}
+
+/** All that instances share. */
+export interface AllBudgets extends SharedBudgets, RequestBudget {}

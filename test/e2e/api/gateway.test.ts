@@ -447,13 +447,17 @@ describe('answers', () => {
       'www-authenticate': 'Bearer realm=""',
       location: 'https://evil.example/',
     };
-    await addFault(demo.cloud.control, { ...graph, tenantId, status: 429, headers, body: '{"error":{"code":"busy"}}' });
+    // Another object than in the other tests: requests to this one are stopped for two minutes.
+    const fault = { service: 'graph', path: '/users/delta$', tenantId, status: 429, headers } as const;
+    await addFault(demo.cloud.control, { ...fault, body: '{"error":{"code":"busy"}}' });
     await resetLedger(demo.cloud.control);
-    const answer = await ask(users, path);
+    const answer = await ask(users, '/v1.0/users/delta');
     expect([answer.status, answer.json]).toEqual([429, { error: { code: 'busy' } }]);
     expect([answer.headers.get('request-id'), answer.headers.get('retry-after')]).toEqual(['abc', '120']);
     for (const name of ['set-cookie', 'www-authenticate', 'location']) expect(answer.headers.get(name)).toBeNull();
     // It asks for more time than the gateway waits.
+    expect(await arrivedRequests()).toHaveLength(1);
+    expect(codeOf(await ask(users, '/v1.0/users/delta'))).toEqual([503, 'throttled']);
     expect(await arrivedRequests()).toHaveLength(1);
   });
 
