@@ -7,7 +7,7 @@ import { BrokerError } from '../lib/model/errors.ts';
 import type { TenantId } from '../lib/model/identifiers.ts';
 import { mayRead, type ReadableTenants } from '../lib/model/readable-tenants.ts';
 import { knowTenants, notFound } from '../lib/tenants/chosen-tenants.ts';
-import { selectTenants } from '../lib/tenants/directory.ts';
+import { selectTenants } from '../lib/tenants/select-tenants.ts';
 import { tenantIdFor } from './readable.ts';
 import { chosenBy } from './tenant-choice.ts';
 

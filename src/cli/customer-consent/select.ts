@@ -2,7 +2,7 @@ import { BrokerError, SetupError, toBrokerError } from '../../lib/model/errors.t
 import type { TenantId } from '../../lib/model/identifiers.ts';
 import { readingProblem, type ConsentProblem } from '../../lib/setup/consent-problem.ts';
 import type { CustomerConsent } from '../../lib/setup/customer-grants.ts';
-import { selectTenants } from '../../lib/tenants/directory.ts';
+import { selectTenants } from '../../lib/tenants/select-tenants.ts';
 import { say } from '../sign-in/output.ts';
 import type { ConsentFlags, Consents } from './open.ts';
 

@@ -8,7 +8,7 @@ import type { DomainResolver } from './domain-resolver.ts';
 import type { ExcludedDomains } from './excluded-domains.ts';
 import { createTenantListReader, type ListsDeps, usableMs } from './lists.ts';
 import { resolveSelection, type WantedTenants } from './selection.ts';
-import type { DelegatedTenant } from './tenant.ts';
+import type { DelegatedTenant, TenantSource } from './tenant.ts';
 import { uniteTenants } from './union.ts';
 
 /** The list of tenants at one point in time. */
@@ -61,6 +61,23 @@ export interface TenantDirectory {
   settingsWarnings(): readonly string[];
 }
 
+/** A read of all lists that Microsoft grants access to. */
+export interface CompleteRead {
+  readonly tenants: readonly DelegatedTenant[];
+  /** Lists to which access is refused. Tenants that only they contain are missing. */
+  readonly refused: readonly TenantSource[];
+}
+
+/** Reads the lists for those who compare them with an earlier read. */
+export interface CompleteReads {
+  /**
+   * A read that began at or after a time of this process.
+   * @returns undefined if there was none: a list failed, so that customers may be missing or outdated.
+   * @throws as `TenantDirectory.list` does.
+   */
+  completeRead(sinceMs: number, signal?: AbortSignal): Promise<CompleteRead | undefined>;
+}
+
 /** A new relationship takes minutes to take effect anyway. A list of 5,000 tenants costs about 40 requests. */
 const freshMs = 10 * minuteMs;
 /** Time between a failed or incomplete load and the next one, while the last good list is used. */
@@ -87,10 +104,13 @@ interface Directory extends Omit<TenantList, 'asOfMs' | 'warnings'> {
   /** Default domains that belong to exactly one tenant according to the lists. */
   readonly byDomain: ReadonlyMap<DomainName, TenantId>;
   readonly freshMs: number;
+  /** Whether each list was read now, or refused. */
+  readonly isComplete: boolean;
+  readonly refused: readonly TenantSource[];
 }
 
 /** A directory that loads the lists once for concurrent callers, and again after ten minutes. */
-export function createTenantDirectory(deps: DirectoryDeps, wanted: WantedTenants): TenantDirectory {
+export function createTenantDirectory(deps: DirectoryDeps, wanted: WantedTenants): TenantDirectory & CompleteReads {
   const copy = createCopy(deps);
   const load = createLoad(deps, wanted);
   const current = (signal: AbortSignal | undefined, isKnown = false): Promise<Kept<Directory>> =>
@@ -128,7 +148,23 @@ export function createTenantDirectory(deps: DirectoryDeps, wanted: WantedTenants
     excludes: async (tenantId, signal) =>
       (await resolveSelection(deps, wanted, signal)).selection.exclude.has(tenantId),
     settingsWarnings: () => copy.peek()?.value.settingsWarnings ?? [],
+    completeRead: (sinceMs, signal) => completeRead(copy, load, sinceMs, signal),
   };
+}
+
+async function completeRead(
+  copy: KeptCopy<Directory>,
+  load: Load<Directory>,
+  sinceMs: number,
+  signal: AbortSignal | undefined,
+): Promise<CompleteRead | undefined> {
+  // A read that was under way may be from before that time.
+  for (let attempt = 0; attempt < 2; attempt += 1) {
+    const { value, asOfMs, failure } = await copy.get(load, { freshMs: 0, signal });
+    if (failure !== undefined || !value.isComplete) return undefined;
+    if (asOfMs >= sinceMs) return { tenants: value.tenants, refused: value.refused };
+  }
+  return undefined;
 }
 
 const createCopy = (deps: DirectoryDeps): KeptCopy<Directory> =>
@@ -155,6 +191,8 @@ function createLoad(deps: DirectoryDeps, wanted: WantedTenants): Load<Directory>
       settingsWarnings: chosen.warnings,
       complete: read.state !== 'incomplete',
       freshMs: read.state === 'fresh' ? freshMs : retryMs,
+      isComplete: read.state === 'fresh',
+      refused: read.refused,
       ...indexesOf(tenants),
     };
   };
@@ -202,32 +240,4 @@ function indexesOf(tenants: readonly DelegatedTenant[]): Pick<Directory, 'byId' 
     claimed.add(defaultDomain);
   }
   return { byId, byDomain };
-}
-
-/** Concurrent lookups. Lower than the domain resolver's concurrency, so that a long list does not delay other callers. */
-const concurrency = 4;
-
-/**
- * The tenants that a caller names, without duplicates, in the order of the directory.
- * @throws BrokerError tenant_unknown for the first reference that the directory does not know, or the directory's error
- * for it. Later references are not looked up.
- */
-export async function selectTenants(
-  directory: TenantDirectory,
-  references: readonly string[],
-  signal?: AbortSignal,
-  callerId?: string,
-): Promise<readonly DelegatedTenant[]> {
-  const wanted = new Set<TenantId>();
-  for (let first = 0; first < references.length; first += concurrency) {
-    const few = references.slice(first, first + concurrency);
-    const found = await Promise.allSettled(few.map((reference) => directory.find(reference, signal, callerId)));
-    for (const [index, each] of found.entries()) {
-      if (each.status === 'rejected') throw each.reason;
-      if (each.value === undefined)
-        throw new BrokerError('tenant_unknown', `"${few[index]?.slice(0, 100)}" is not among the customer tenants.`);
-      wanted.add(each.value.tenantId);
-    }
-  }
-  return (await directory.list(signal)).filter(({ tenantId }) => wanted.has(tenantId));
 }

@@ -11,6 +11,7 @@ import type { JsonObject } from '../graph/reply.ts';
 import type { CloudEndpoints } from '../model/clouds.ts';
 import type { TenantId } from '../model/identifiers.ts';
 import { errorFields, type Logger } from '../runtime/log.ts';
+import type { TenantSource } from './tenant.ts';
 import type { TenantLists } from './union.ts';
 
 export interface ListsDeps extends ExchangeDeps {
@@ -36,6 +37,8 @@ interface ReadLists {
   readonly warnings: readonly string[];
   /** `old`: a list is an earlier copy. `incomplete`: a list failed temporarily and has no usable copy. */
   readonly state: 'fresh' | 'old' | 'incomplete';
+  /** Lists to which access is refused. They may contain customers that no other list contains. */
+  readonly refused: readonly TenantSource[];
 }
 
 /** Reads the three lists of customers as the partner's service account. */
@@ -70,12 +73,14 @@ export function createTenantListReader(deps: ListsDeps): TenantListReader {
         readRelationships(graph.list(relationshipsPath)),
         readOptional(deps, {
           name: 'The list of contracts',
+          source: 'contracts',
           copy: contractCopy,
           load: () => all(graph.list(contractsPath)),
           signal,
         }),
         readOptional(deps, {
           name: 'The list of Partner Center customers',
+          source: 'partner-center',
           copy: customerCopy,
           load: () => all(partnerCenter.customers()),
           signal,
@@ -86,6 +91,7 @@ export function createTenantListReader(deps: ListsDeps): TenantListReader {
         lists: { relationships, contracts: contracts.items, customers: customers.items },
         warnings: [contracts, customers].flatMap(({ warning }) => warning ?? []),
         state: states.includes('incomplete') ? 'incomplete' : states.includes('old') ? 'old' : 'fresh',
+        refused: [contracts, customers].flatMap(({ refused }) => refused ?? []),
       };
     },
   };
@@ -112,6 +118,7 @@ function bind(deps: ListsDeps, alias: 'graph' | 'partner-center', signal?: Abort
 
 interface OptionalSource {
   readonly name: string;
+  readonly source: TenantSource;
   readonly copy: KeptCopy<Items>;
   readonly load: () => Promise<Items>;
   readonly signal: AbortSignal | undefined;
@@ -121,11 +128,12 @@ interface OptionalList {
   readonly items: Items;
   readonly state: ReadLists['state'];
   readonly warning?: string;
+  readonly refused?: TenantSource;
 }
 
 async function readOptional(
   deps: Pick<ListsDeps, 'log'>,
-  { name, copy, load, signal }: OptionalSource,
+  { name, source, copy, load, signal }: OptionalSource,
 ): Promise<OptionalList> {
   let failure: unknown;
   let kept: Kept<Items> | undefined;
@@ -147,6 +155,7 @@ async function readOptional(
     items: [],
     state: error.transient ? 'incomplete' : 'fresh',
     warning: `${problem} Customers that appear only in this list are missing.`,
+    refused: source,
   };
 }
 

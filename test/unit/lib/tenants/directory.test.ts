@@ -11,7 +11,8 @@ import {
 } from '../../../../src/lib/model/identifiers.ts';
 import { Limiter } from '../../../../src/lib/runtime/limiter.ts';
 import { Secret } from '../../../../src/lib/model/secret.ts';
-import { createTenantDirectory, selectTenants } from '../../../../src/lib/tenants/directory.ts';
+import { createTenantDirectory } from '../../../../src/lib/tenants/directory.ts';
+import { selectTenants } from '../../../../src/lib/tenants/select-tenants.ts';
 import type { WantedTenants } from '../../../../src/lib/tenants/selection.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { MemoryExcludedDomains } from '../../../fakes/memory-excluded-domains.ts';
@@ -532,5 +533,65 @@ describe('selectTenants', () => {
       code: 'entra_unavailable',
     });
     expect(lookedUp).toHaveLength(8);
+  });
+});
+
+describe('a complete read', () => {
+  test('is one that began after the time that is asked for, and serves the list too', async () => {
+    const { directory, clock, seen } = stage();
+    await directory.list();
+    const before = seen.length;
+    const read = await directory.completeRead(clock.nowMs());
+    expect(read?.tenants.map(({ tenantId }) => tenantId)).toEqual([tenant(1), tenant(2), tenant(3)]);
+    expect([read?.refused, seen.length - before]).toEqual([[], 3]);
+    await directory.list();
+    expect(seen.length - before).toBe(3);
+  });
+
+  test('does not join one that began before', async () => {
+    let answer: (value: Scripted) => void = () => undefined;
+    const waiting = new Promise<Scripted>((resolve) => {
+      answer = resolve;
+    });
+    let reads = 0;
+    const { directory, clock } = stage({ customers: () => ((reads += 1) === 1 ? waiting : customers) });
+    const early = directory.list();
+    await clock.advance(10);
+    const read = directory.completeRead(clock.nowMs());
+    await clock.advance(1);
+    answer(customers);
+    await early;
+    expect((await read)?.tenants).toHaveLength(3);
+    expect(reads).toBe(2);
+  });
+
+  test.each([500, 429])('is none while a list answers %i, also with a copy of it', async (status) => {
+    let isDown = false;
+    const { directory, clock } = stage({ contracts: () => (isDown ? problem(status, 'x') : contracts) });
+    expect(await directory.completeRead(clock.nowMs())).toBeDefined();
+    isDown = true;
+    for (let attempt = 0; attempt < 2; attempt += 1) {
+      const read = directory.completeRead(clock.nowMs());
+      for (let second = 0; second < 400; second += 1) await clock.advance(1000);
+      expect(await read).toBeUndefined();
+    }
+  });
+
+  test('names the lists that are refused', async () => {
+    const { directory, clock } = stage({ customers: () => problem(403, 'x') });
+    expect(await directory.completeRead(clock.nowMs())).toMatchObject({ refused: ['partner-center'] });
+  });
+
+  test('is none if the relationships cannot be read and the last list is used', async () => {
+    let isDown = false;
+    const { directory, clock } = stage({ relationships: () => (isDown ? problem(403, 'x') : relationships(1)) });
+    await expect(stage({ relationships: () => problem(403, 'x') }).directory.completeRead(0)).rejects.toThrow(
+      'cannot be read',
+    );
+    await directory.list();
+    isDown = true;
+    const read = directory.completeRead(clock.nowMs());
+    await clock.advance(60_000);
+    expect(await read).toBeUndefined();
   });
 });
