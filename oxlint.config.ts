@@ -8,7 +8,7 @@ export const layers: readonly (readonly string[])[] = [
   ['audit', 'budgets', 'callers', 'entra', 'graph', 'judge', 'notifications'],
   ['approvals', 'config', 'credential', 'tenants'],
   ['azure', 'broker', 'health', 'runs'],
-  ['gateway'],
+  ['gateway', 'tenant-events'],
   ['queries'],
   ['api', 'setup'],
   ['mcp'],

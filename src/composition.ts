@@ -6,8 +6,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { join } from 'node:path';
 import type { InvocationContext } from '@azure/functions';
 import type { TokenCredential } from '@azure/identity';
 import { readableTenants } from './lib/api/readable-tenants.ts';
@@ -22,8 +21,6 @@ import { GatedTokens } from './lib/broker/gated-tokens.ts';
 import { recordTokens } from './lib/broker/recorded-tokens.ts';
 import { createLazyBudgets } from './lib/budgets/lazy-budgets.ts';
 import { createCallers } from './lib/callers/create-callers.ts';
-import { policyFromBlob, policyFromFile } from './lib/callers/policy-sources.ts';
-import type { ReadPolicy } from './lib/callers/policy-store.ts';
 import { type CallerAuthLevel, callerAuthLevel } from './lib/config/caller-auth-level.ts';
 import { dashboardAddress } from './lib/config/dashboard-address.ts';
 import { functionDisabled } from './lib/config/function-disabled.ts';
@@ -43,6 +40,8 @@ import type { Caller } from './lib/model/caller.ts';
 import { createResourceRegistry } from './lib/model/resources.ts';
 import { createNotifications } from './lib/notifications/notifications.ts';
 import { createRuns } from './lib/runs/create-runs.ts';
+import { ConsentWatch } from './lib/tenant-events/consent-watch.ts';
+import { lazyTenantEvents } from './lib/tenant-events/lazy-tenant-events.ts';
 import { systemClock } from './lib/runtime/clock.ts';
 import { withJobPositions } from './lib/runtime/job-positions.ts';
 import { Limiter } from './lib/runtime/limiter.ts';
@@ -50,11 +49,12 @@ import { createInvocationLog } from './lib/runtime/invocation-log.ts';
 import { createLogger, type Logger } from './lib/runtime/log.ts';
 import { AppMetrics } from './lib/runtime/metrics.ts';
 import { once } from './lib/runtime/once.ts';
-import { createTenantDirectory, type TenantDirectory } from './lib/tenants/directory.ts';
+import { createTenantDirectory } from './lib/tenants/directory.ts';
 import { createDomainResolver } from './lib/tenants/domain-resolver.ts';
 import { createIsChosen } from './lib/tenants/is-chosen.ts';
 import { TableTenantTags, tenantTagsTable } from './lib/tenants/table-tenant-tags.ts';
 import { excludedDomainsTable, TableExcludedDomains } from './lib/tenants/table-excluded-domains.ts';
+import { policySource } from './policy-source.ts';
 import type { Runtime, Services } from './services.ts';
 
 export type { Services };
@@ -103,26 +103,26 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
   const storage = createStorage(settings, identity, runtime.clock);
   const vault = await secretClient(settings.KEY_VAULT_URL, await identity());
   const credentials = createCredentials({ ...runtime, storage, vault }, tuning.credentialRereadSeconds);
-  const readPolicy = await policySource(settings.ACCESS_POLICY, identity);
+  const readPolicy = await policySource(settings.ACCESS_POLICY, identity, import.meta.dirname);
   const callers = createCallers({ ...runtime, readPolicy }, callerSettings(settings));
   const redeemer = createRedeemer(runtime, settings, identity);
   const resources = createResourceRegistry(cloud, settings.RESOURCES);
   const signer = createCheckpointSigner(settings.KEY_VAULT_URL, identity);
   const audits = createAudits({ ...runtime, ...storage, resources, signer });
   const budgets = createLazyBudgets({ ...runtime, ...storage }, settings.ENTRA_CONCURRENCY);
-  const customers = () => directory.reachable();
-  const forBroker = { ...runtime, budgets, redeemer, ...brokerCredentials(credentials), customers };
-  const broker = new TokenBroker(forBroker, brokerSettings(settings));
+  const broker = createBroker({ ...runtime, budgets, redeemer }, credentials, settings, () => directory);
   const tenantTags = new TableTenantTags(() => storage.table(tenantTagsTable), runtime);
   const isChosen = createIsChosen({ ...callers, tenantTags }, () => directory);
   const dashboardUrl = dashboardAddress(environment);
   const notices = createNotifications({ ...runtime, storage, dashboardUrl, partnerTenantId, isChosen }, settings);
   const own = { budgets, resources, ...createLimiters(), ...audits, tenantTags, dashboardUrl, ...notices };
-  const shared = { ...runtime, ...own, policy: callers.policy, tokens: broker, partnerTenantId };
-  const directory: TenantDirectory = createDirectory(shared, storage, settings);
+  const consentWatch = new ConsentWatch({ ...runtime, partnerTenantId });
+  const shared = { ...runtime, ...own, policy: callers.policy, tokens: consentWatch.over(broker), partnerTenantId };
+  const directory: Directory = createDirectory(shared, storage, settings);
   const readableBy = (person: Caller) => readableTenants({ callers, directory, tenantTags }, person);
   const approvals = createApprovals({ ...shared, storage, readableBy, signInClientId });
   const gated = { ...shared, approvals, directory, tokens: new GatedTokens({ ...shared, directory }) };
+  const runs = createRuns({ ...runtime, storage });
   const permissionMap = new MapStore({ ...runtime, blobs: new MapBlobs(() => storage.container(mapContainer)) });
   return {
     ...runtime,
@@ -138,7 +138,8 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
     gateway: createGateway({ ...gated, callers, vault, permissionMap: () => permissionMap.current() }, cloud),
     directory,
     approvals,
-    runs: createRuns({ ...runtime, storage }),
+    runs,
+    tenantEvents: lazyTenantEvents({ ...shared, storage, directory, consentWatch, runs }),
     tuning: tuning.runs,
     health: createHealth({ ...gated, credentials, broker, permissionMap }),
     permissionMap,
@@ -150,10 +151,11 @@ const createLimiters = () => ({
   tenantSlots: new Limiter(tuning.tenantConcurrency),
 });
 
+type Directory = ReturnType<typeof createTenantDirectory>;
 /** What the directory shares with other parts. */
 type DirectoryParts = Omit<Parameters<typeof createTenantDirectory>[0], 'domains' | 'excludedDomains' | 'endpoints'>;
 
-function createDirectory(shared: Runtime & DirectoryParts, storage: Storage, settings: Settings): TenantDirectory {
+function createDirectory(shared: Runtime & DirectoryParts, storage: Storage, settings: Settings): Directory {
   const { endpoints } = settings.cloud;
   const domains = createDomainResolver(shared, endpoints.entra);
   const excludedDomains = new TableExcludedDomains(() => storage.table(excludedDomainsTable), shared);
@@ -184,20 +186,26 @@ const callerSettings = (settings: Settings) => ({
   requestsPerMinute: settings.CALLER_REQUESTS_PER_MINUTE,
 });
 
-const brokerCredentials = ({ cached, journal }: Credentials) => ({
-  credentials: cached,
-  witnessStore: {
+function createBroker(
+  deps: Runtime & Pick<ConstructorParameters<typeof TokenBroker>[0], 'redeemer' | 'budgets'>,
+  { cached, journal }: Credentials,
+  settings: Settings,
+  directory: () => Directory,
+): TokenBroker {
+  const witnessStore = {
     read: async (application: string) => (await journal.read(application)).witness,
     write: (application: string, witness: JournalWitness) => journal.recordWitness(application, witness),
-  },
-});
-
-const brokerSettings = (settings: Settings) => ({
-  partnerTenantId: settings.PARTNER_TENANT_ID,
-  canaryResource: settings.cloud.resources.graph,
-  entraConcurrency: settings.ENTRA_CONCURRENCY,
-  cacheSize: tuning.tokenCacheSize,
-});
+  };
+  return new TokenBroker(
+    { ...deps, credentials: cached, witnessStore, customers: () => directory().reachable() },
+    {
+      partnerTenantId: settings.PARTNER_TENANT_ID,
+      canaryResource: settings.cloud.resources.graph,
+      entraConcurrency: settings.ENTRA_CONCURRENCY,
+      cacheSize: tuning.tokenCacheSize,
+    },
+  );
+}
 
 const wantedTenants = (settings: Settings) => ({
   include: settings.TENANTS_INCLUDE,
@@ -228,22 +236,4 @@ async function trustOf(
   const { federationAudience, endpoints } = cloud;
   const options = { entraEndpoint: endpoints.entra, partnerTenantId, federationAudience };
   return trustOfAssertion(options, await federatedAssertion(await identity(), federationAudience));
-}
-
-/** The policy file or blob that ACCESS_POLICY names. */
-async function policySource(location: string, identity: () => Promise<TokenCredential>): Promise<ReadPolicy> {
-  if (location.startsWith('https://')) {
-    const { BlobClient } = await import('@azure/storage-blob');
-    return policyFromBlob(new BlobClient(location, await identity()));
-  }
-  const path = resolve(appFolder(import.meta.dirname), location);
-  return policyFromFile(() => readFile(path, 'utf8'));
-}
-
-/** The folder of host.json. This module may be in a chunk in a folder below it. */
-function appFolder(start: string): string {
-  for (let folder = start; folder !== dirname(folder); folder = dirname(folder)) {
-    if (existsSync(join(folder, 'host.json'))) return folder;
-  }
-  return start;
 }

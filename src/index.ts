@@ -10,6 +10,8 @@ import './functions/approval-care.ts';
 import './functions/tenants.ts';
 import './functions/tenant.ts';
 import './functions/tenant-tags.ts';
+import './functions/events.ts';
+import './functions/tenant-care.ts';
 import './functions/jobs.ts';
 import './functions/runs.ts';
 import './functions/run-tenant.ts';

@@ -23,6 +23,7 @@ import type { Logger } from './lib/runtime/log.ts';
 import type { AppMetrics } from './lib/runtime/metrics.ts';
 import type { Fetch } from './lib/runtime/outbound.ts';
 import type { AllBudgets } from './lib/runtime/share.ts';
+import type { TenantEvents } from './lib/tenant-events/event-services.ts';
 import type { TenantDirectory } from './lib/tenants/directory.ts';
 import type { TenantTags } from './lib/tenants/tenant-tags.ts';
 
@@ -69,6 +70,7 @@ export interface Services extends Runtime {
   readonly approvals: Approvals;
   readonly tenantTags: TenantTags;
   readonly runs: Runs;
+  readonly tenantEvents: TenantEvents;
   readonly tuning: RunTuning;
   readonly health: HealthReporter;
   /** Address of the dashboard, for links in notices. Undefined: it is not known. */

@@ -4,7 +4,7 @@ import { dayMs } from '../lib/model/durations.ts';
 import { timer } from './timer.ts';
 
 /**
- * Deletes audit records and approvals that are older than AUDIT_RETENTION_DAYS. Approvals stay longer if that is shorter than
+ * Deletes audit records, events of tenants and approvals that are older than AUDIT_RETENTION_DAYS. Approvals stay longer if that is shorter than
  * an approval may be open.
  */
 export async function purgeAudit({
@@ -13,12 +13,15 @@ export async function purgeAudit({
   clock,
   log,
   settings,
-}: Pick<Services, 'approvals' | 'audit' | 'clock' | 'log' | 'settings'>): Promise<void> {
+  tenantEvents,
+}: Pick<Services, 'approvals' | 'audit' | 'clock' | 'log' | 'settings' | 'tenantEvents'>): Promise<void> {
   const nowMs = clock.nowMs();
   const beforeMs = nowMs - settings.AUDIT_RETENTION_DAYS * dayMs;
   const deleted = await audit.purge(beforeMs);
   const deletedApprovals = await approvals.approvalLog.purge(Math.min(beforeMs, nowMs - longestLifeMs));
-  log.log('info', 'audit.purged', { deleted, deletedApprovals, retentionDays: settings.AUDIT_RETENTION_DAYS });
+  const deletedEvents = await tenantEvents.purge(beforeMs);
+  const { AUDIT_RETENTION_DAYS: retentionDays } = settings;
+  log.log('info', 'audit.purged', { deleted, deletedApprovals, deletedEvents, retentionDays });
 }
 
 timer(

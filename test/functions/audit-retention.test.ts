@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import type { Services } from '../../src/composition.ts';
 import { purgeAudit } from '../../src/functions/audit-retention.ts';
 import type { AuditEntry } from '../../src/lib/audit/audit-log.ts';
@@ -8,18 +8,26 @@ import { recordingLogger } from '../fakes/recording-logger.ts';
 
 const dayMs = 86_400_000;
 
+let purgedEvents: number[];
+const tenantEvents = {
+  purge: async (beforeMs: number) => purgedEvents.push(beforeMs),
+} as unknown as Services['tenantEvents'];
+beforeEach(() => {
+  purgedEvents = [];
+});
+
 test('never deletes an approval that may be open', async () => {
   const clock = new FakeClock();
   const purged: number[] = [];
   const approvals = { approvalLog: { purge: async (beforeMs: number) => purged.push(beforeMs) } };
   const settings = { AUDIT_RETENTION_DAYS: 1 };
-  const deps = { approvals, audit: new MemoryAuditLog(), clock, log: recordingLogger().log, settings };
+  const deps = { approvals, audit: new MemoryAuditLog(), clock, log: recordingLogger().log, settings, tenantEvents };
   await purgeAudit(deps as unknown as Services);
   // 7,200 minutes of waiting, 1,440 of validity, and two weeks for what could not be recorded.
   expect(purged).toEqual([clock.nowMs() - 20 * dayMs]);
 });
 
-test('deletes audit records and approvals that are older than AUDIT_RETENTION_DAYS', async () => {
+test('deletes audit records, events of tenants and approvals that are older than AUDIT_RETENTION_DAYS', async () => {
   const clock = new FakeClock();
   const audit = new MemoryAuditLog();
   const recorder = recordingLogger();
@@ -31,8 +39,9 @@ test('deletes audit records and approvals that are older than AUDIT_RETENTION_DA
     approvalLog: { purge: async (beforeMs: number) => purged.push(beforeMs) },
   } as unknown as Services['approvals'];
   const settings = { AUDIT_RETENTION_DAYS: 30 } as Services['settings'];
-  await purgeAudit({ approvals, audit, clock, log: recorder.log, settings });
+  await purgeAudit({ approvals, audit, clock, log: recorder.log, settings, tenantEvents });
   expect(purged).toEqual([clock.nowMs() - 30 * dayMs]);
+  expect(purgedEvents).toEqual([clock.nowMs() - 30 * dayMs]);
   expect(audit.entries.map(({ tokenId }) => tokenId)).toEqual(['0 days', '29 days']);
   expect(recorder.events()).toEqual(['audit.purged']);
 });

@@ -15,11 +15,13 @@ import { silentLogger } from '../../src/lib/runtime/log.ts';
 import { createLastResults } from '../../src/lib/runs/last-results.ts';
 import type { TenantRun } from '../../src/lib/runs/run.ts';
 import { readableTenants } from '../../src/lib/api/readable-tenants.ts';
+import { TableEventLog } from '../../src/lib/tenant-events/table-event-log.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { FakeOrchestrations } from '../fakes/fake-orchestrations.ts';
 import { MemoryAuditLog } from '../fakes/memory-audit-log.ts';
 import { MemoryTenantTags } from '../fakes/memory-tenant-tags.ts';
 import { MemoryRunLog, MemoryRunResults } from '../fakes/memory-run-log.ts';
+import { TransactionTable } from '../fakes/transaction-table.ts';
 import { approval, asker, partnerTenant } from '../support/approval-records.ts';
 import { memoryApprovals } from '../support/approvals.ts';
 import { auditStartMs, denied, guid, issued, tenant } from '../support/audit-entries.ts';
@@ -135,6 +137,18 @@ beforeEach(async () => {
     const subject = { ...record.subject, tenantId: who.id, digest: who.id, title: `A token in ${who.name}` };
     await approvals.approvalLog.create({ ...record, id: approvalIds[index] ?? '', subject }, undefined, 9);
   }
+  const eventLog = new TableEventLog(async () => new TransactionTable().client, {
+    clock,
+    log: silentLogger,
+    newId: () => guid((ids += 1)),
+  });
+  const lost = { kind: 'lost', reason: 'gdap_terminated' } as const;
+  const told = [contoso, hidden].map(({ id, name }) => ({
+    tenantId: id,
+    state: { name, isListed: true, isExcluded: false, access: 'lost' as const },
+    events: [lost],
+  }));
+  await (await eventLog.claim())?.commit(told);
   services = {
     approvals,
     audit,
@@ -160,6 +174,7 @@ beforeEach(async () => {
       tenantOf: async (domain: string): Promise<TenantId | undefined> => owners.get(domain),
     },
     runs: { log: runLog, results, lastResults: createLastResults({ runLog, clock }) },
+    tenantEvents: eventLog,
     tuning: { batchSize: 10, groupSize: 5, rounds: 1, retryDelaySeconds: 1 },
   } as unknown as Services;
 });
@@ -210,6 +225,7 @@ const reading: Readonly<Record<string, readonly Request[]>> = {
     { query: { tenants: `${contoso.domain},${hidden.domain}` } },
   ],
   audit: [{}, { query: { tenant: contoso.domain } }, { query: { limit: '1' } }],
+  events: [{}, { query: { kind: 'lost' } }, { query: { limit: '1' } }],
   approvals: [{}, { query: { status: 'expired' } }, { query: { limit: '1' } }],
   runs: [{}, { query: { job: 'gone-job', limit: '1' } }],
   'runs-show': [{ path: all }, { path: { runId: 'gone-job@all2' } }, { path: { runId: 'access-check@mine3' } }],
@@ -238,7 +254,14 @@ const withoutData = new Set([
 const ofAllTenants = ['audit-records', 'audit-checkpoints'];
 
 /** Routes for one tenant, which the path names. */
-const ofOneTenant = ['runs-tenant', 'tenants-show', 'tenants-tag', 'approvals-show', 'approvals-decide'];
+const ofOneTenant = [
+  'runs-tenant',
+  'tenants-show',
+  'tenants-events',
+  'tenants-tag',
+  'approvals-show',
+  'approvals-decide',
+];
 
 it('knows every route that requires a role', () => {
   const withRole = routes.filter(({ definition: { access } }) => access !== 'optional' && access !== 'anonymous');
@@ -318,6 +341,22 @@ describe('the routes of one approval', () => {
     expect(await call('approvals', {}, stranger)).toBe('{"approvals":[]}');
     expect(await call('approvals-show', { path: { approvalId: others } }, askedBy)).toMatch(traces);
     expect((JSON.parse(await call('approvals', {}, askedBy)) as { approvals: unknown[] }).approvals).toHaveLength(2);
+  });
+});
+
+describe('the route tenants-events', () => {
+  const of = (reference: string): Request => ({ path: { tenant: reference } });
+
+  it('shows a limited caller the events of its tenant only', async () => {
+    for (const reference of [contoso.id, contoso.domain]) {
+      const { events } = JSON.parse(await call('tenants-events', of(reference))) as { events: object[] };
+      expect(events).toMatchObject([{ tenantId: contoso.id, kind: 'lost', reason: 'gdap_terminated' }]);
+    }
+    const unknown = 'tenant_unknown: No tenant that this caller may read has this id or domain.';
+    for (const reference of [hidden.id, hidden.domain, 'nobody.example', tenant(0x99)])
+      expect(await call('tenants-events', of(reference))).toBe(unknown);
+    expect(await call('tenants-events', of(hidden.domain), unlimited)).toMatch(traces);
+    expect(await call('tenants-events', of('not a tenant'))).toMatch(/^request_invalid: /);
   });
 });
 

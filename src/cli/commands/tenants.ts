@@ -3,6 +3,7 @@ import type { TenantsAnswer } from '../../lib/api/answers/tenants.ts';
 import { outcomeWord } from '../../lib/model/outcomes.ts';
 import { counted } from '../counted.ts';
 import { styled } from '../line.ts';
+import { registerTenantEvents } from './tenants-events.ts';
 import { registerTenantTags } from './tenants-tags.ts';
 import { addConnectionOptions, connect, type ConnectionFlags } from '../remote/connection.ts';
 import { print, say } from '../sign-in/output.ts';
@@ -30,6 +31,7 @@ export function registerTenants(program: Command): void {
     .option('--unreachable', 'only unreachable tenants')
     .option('--json', 'one JSON document');
   registerTenantTags(tenants);
+  registerTenantEvents(tenants);
   addConnectionOptions(list).action(async (flags: TenantsFlags) => {
     const { tenant, except } = flags;
     const query = { tenants: tenant?.join(','), except: except?.join(',') };

@@ -39,7 +39,7 @@ export interface DemoOptions {
    */
   readonly onUnmatched?: (requests: readonly string[]) => void;
   /** Starts the function app with these settings. Default: the embedded host. */
-  readonly startApp?: (environment: Readonly<Record<string, string>>) => Promise<RunningChild<{ url: string }>>;
+  readonly startApp?: (environment: Readonly<Record<string, string>>) => Promise<Host>;
   /** Gives the broker its credential. Default: {@link obtainCredential}. */
   readonly obtainCredential?: typeof obtainCredential;
   /** Further app settings. Called when the storage has started. */
@@ -54,6 +54,8 @@ export interface Demo {
   readonly api: BrokerApi;
   readonly callerToken: () => Promise<string>;
   readonly environment: Readonly<Record<string, string>>;
+  /** Opens the admin API of the embedded host. */
+  readonly masterKey: string | undefined;
   /** The process of the function app. */
   readonly hostPid: number;
   /** The process of Azurite. */
@@ -66,6 +68,7 @@ export interface Demo {
 }
 
 type Stop = () => Promise<void>;
+type Host = RunningChild<{ url: string; masterKey?: string }>;
 
 /**
  * Starts Azurite, the simulated cloud and the embedded host with the compiled app. Obtains the credential of the broker
@@ -133,6 +136,7 @@ async function startServices(options: DemoOptions, faults: readonly string[], st
     api: createBrokerApi(`${host.ready.url}/api`, callerToken),
     callerToken,
     environment,
+    masterKey: host.ready.masterKey,
     hostPid: host.pid,
     storagePid: azurite.pid,
     cloudPid: cloud.pid,
@@ -158,11 +162,8 @@ async function startUpstream(
   return { azurite: azurite.value, cloud: cloud.value };
 }
 
-const startHost = (
-  options: DemoOptions,
-  environment: Readonly<Record<string, string>>,
-): Promise<RunningChild<{ url: string }>> =>
-  startChild<{ url: string }>(options.ptbScript, hostArguments(options), {
+const startHost = (options: DemoOptions, environment: Readonly<Record<string, string>>): Promise<Host> =>
+  startChild<Host['ready']>(options.ptbScript, hostArguments(options), {
     environment,
     ...(options.onHostLine ? { onLine: options.onHostLine } : {}),
   });

@@ -159,7 +159,9 @@ export const settingsSchema = z.object({
     description:
       'Either `on` or `off`: whether the daily timer renews a client secret or certificate that expires within 30 days. It renews only credentials that ptb created, and only if the application may change itself.',
   }),
-  AUDIT_RETENTION_DAYS: wholeNumber(1, 3650, 365).meta({ description: 'Days that audit records are kept.' }),
+  AUDIT_RETENTION_DAYS: wholeNumber(1, 3650, 365).meta({
+    description: 'Days that audit records and events of tenants are kept.',
+  }),
   ...notificationSettings,
   RUN_RETENTION_DAYS: wholeNumber(1, 3650, 90).meta({ description: 'Days that runs and their results are kept.' }),
   AzureWebJobsStorage: z.string().optional().meta({

@@ -9,6 +9,20 @@ export const noticeKinds = [
   'approval.needed',
   'emergency.used',
   'credential.changed',
+  'tenant.appeared',
+  'tenant.reachable',
+  'tenant.back',
+  'tenant.lost',
+  'tenant.excluded',
+  'tenant.included',
+  'tenant.ending',
+  'tenant.extended',
+  'tenant.consent_missing',
+  'tenant.consent_differs',
+  'tenant.consent_given',
+  'tenant.role_missing',
+  'tenant.role_given',
+  'tenant.tags_changed',
 ] as const;
 export type NoticeKind = (typeof noticeKinds)[number];
 

@@ -298,6 +298,40 @@ describe('other routes', () => {
     );
   });
 
+  it('events and tenants-events return what has happened since the timer first looked', async () => {
+    const look = () =>
+      fetch(`${demo.url}/admin/functions/watch-tenants`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', 'x-functions-key': demo.masterKey ?? '' },
+        body: '{}',
+      });
+    const told = async (query: Readonly<Record<string, string>> = {}) =>
+      (await visitor.visit('events', { query, token })).body['events'] as { kind: string; sequence: number }[];
+    expect((await look()).status).toBe(202);
+    const tag = (name: string) => visitor.visit('tenants-tag', { path: { tenant }, token, body: { add: [name] } });
+    await expect
+      .poll(
+        async () => {
+          await tag(`n${Date.now()}`);
+          await look();
+          return (await told()).map(({ kind }) => kind)[0];
+        },
+        { interval: 500, timeout: 20_000 },
+      )
+      .toBe('tags_changed');
+    const [newest] = await told({ limit: '1' });
+    const place = newest?.sequence ?? 0;
+    // A look that is under way may add some.
+    for (const { sequence } of await told({ after: String(place) })) expect(sequence).toBeGreaterThan(place);
+    expect((await told({ after: String(place - 1) })).map(({ sequence }) => sequence)).toContain(place);
+    const one = await visitor.visit('tenants-events', { path: { tenant }, query: { kind: 'tags_changed' }, token });
+    expect((one.body['events'] as object[])[0]).toMatchObject({ tenantId: tenant, kind: 'tags_changed' });
+    const ask = async (reference: string) =>
+      (await visitor.visit('tenants-events', { path: { tenant: reference }, token })).code;
+    expect([await ask('nobody.example'), await ask('no tenant')]).toEqual(['tenant_unknown', 'request_invalid']);
+    expect((await visitor.visit('events', { query: { kind: 'gone' }, token })).code).toBe('request_invalid');
+  });
+
   it('audit returns issued and denied requests in pages', async () => {
     const first = await visitor.visit('audit', { query: { limit: '3' }, token });
     const continuation = String(first.body['continuation']);

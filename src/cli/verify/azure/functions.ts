@@ -26,4 +26,5 @@ export const expectedFunctions: readonly string[] = [
   'tenant-run',
   'visit-tenants',
   'watch-runs',
+  'watch-tenants',
 ];

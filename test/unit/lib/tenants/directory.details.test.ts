@@ -5,7 +5,8 @@ import { type DomainName, parseTenantId, type TenantId } from '../../../../src/l
 import { createResourceRegistry } from '../../../../src/lib/model/resources.ts';
 import { Secret } from '../../../../src/lib/model/secret.ts';
 import { Limiter } from '../../../../src/lib/runtime/limiter.ts';
-import { createTenantDirectory, type DirectoryDeps, selectTenants } from '../../../../src/lib/tenants/directory.ts';
+import { createTenantDirectory, type DirectoryDeps } from '../../../../src/lib/tenants/directory.ts';
+import { selectTenants } from '../../../../src/lib/tenants/select-tenants.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { MemoryExcludedDomains } from '../../../fakes/memory-excluded-domains.ts';
 import { recordingLogger } from '../../../fakes/recording-logger.ts';

@@ -1,0 +1,108 @@
+import { type Command, Option } from 'commander';
+import type { EventsAnswer, EventView } from '../../lib/api/answers/events.ts';
+import { toBrokerError } from '../../lib/model/errors.ts';
+import { type Clock, systemClock } from '../../lib/runtime/clock.ts';
+import { eventKinds } from '../../lib/tenant-events/tenant-event.ts';
+import { type Line, styled } from '../line.ts';
+import { wholeNumberOption } from '../options.ts';
+import type { BrokerClient } from '../remote/broker-client.ts';
+import { addConnectionOptions, connect, type ConnectionFlags } from '../remote/connection.ts';
+import { interruptible } from '../sign-in/interruptible.ts';
+import { print, say } from '../sign-in/output.ts';
+import { table } from '../table.ts';
+import { exactTime } from '../times.ts';
+
+interface EventsFlags extends ConnectionFlags {
+  readonly tenant?: string;
+  readonly kind?: string;
+  readonly since?: string;
+  readonly limit: number;
+  readonly watch?: true;
+  readonly json?: true;
+}
+
+const maxPerPage = 500;
+/** The broker looks at the tenants every ten minutes. */
+const pauseMs = 15_000;
+
+/** `ptb tenants events`. */
+export function registerTenantEvents(tenants: Command): void {
+  const command = tenants
+    .command('events')
+    .description(
+      'Show what happened to customer tenants, newest first: access, relationships, consent, roles, exclusion, tags.',
+    )
+    .option('--tenant <id-or-domain>', 'only this tenant')
+    .addOption(new Option('--kind <kind>', 'only events of this kind').choices(eventKinds))
+    .option('--since <time>', 'only events that were noticed since then, ISO 8601')
+    .option('--limit <n>', 'maximum number of events, 1 to 10000', wholeNumberOption(1, 10_000), 100)
+    .option('--watch', 'show these events oldest first, then later ones as they come, until Ctrl+C')
+    .option('--json', 'one JSON document; with --watch, one line of JSON for each event');
+  const action = interruptible<EventsFlags>(async (flags, signal) =>
+    showEvents(await connect(flags), flags, { signal, clock: systemClock }),
+  );
+  addConnectionOptions(command).action(action);
+}
+
+async function showEvents(
+  client: Pick<BrokerClient, 'get'>,
+  { limit, watch, json, ...flags }: EventsFlags,
+  { signal, clock }: { readonly signal: AbortSignal; readonly clock: Clock },
+): Promise<void> {
+  const events = await readEvents(client, flags, { limit });
+  if (!watch) {
+    const rows = events.map((event) => [exactTime(event.at), event.tenantName, kindOf(event), event.explanation]);
+    const columns = ['noticed', 'tenant', 'event', { head: 'what happened', min: 30, optional: true }];
+    print(json, { events }, events.length === 0 ? ['There are no such events.'] : table(columns, rows));
+    return;
+  }
+  const show = (shown: readonly EventView[]): void => {
+    for (const event of shown.toReversed()) print(json, event, [lineOf(event)]);
+  };
+  show(events);
+  let after = events[0]?.sequence ?? 0;
+  for (;;) {
+    await clock.sleep(pauseMs, signal);
+    try {
+      const later = await readEvents(client, flags, { limit: Number.MAX_SAFE_INTEGER, after });
+      show(later);
+      after = later[0]?.sequence ?? after;
+    } catch (thrown) {
+      const error = toBrokerError(thrown);
+      if (!error.transient) throw thrown;
+      say(`The broker does not answer now (${error.code}). The next try is in ${pauseMs / 1000} seconds.`);
+    }
+  }
+}
+
+async function readEvents(
+  client: Pick<BrokerClient, 'get'>,
+  { tenant, kind, since }: Pick<EventsFlags, 'tenant' | 'kind' | 'since'>,
+  { limit, after }: { readonly limit: number; readonly after?: number },
+): Promise<readonly EventView[]> {
+  const path = tenant === undefined ? '/events' : `/tenants/${encodeURIComponent(tenant)}/events`;
+  const found: EventView[] = [];
+  let continuation: string | undefined;
+  do {
+    const page = (await client.get(path, {
+      kind,
+      since,
+      ...(after === undefined ? {} : { after: String(after) }),
+      limit: String(Math.min(maxPerPage, limit - found.length)),
+      continuation,
+    })) as EventsAnswer;
+    found.push(...page.events);
+    continuation = page.continuation;
+  } while (continuation !== undefined && found.length < limit);
+  return found;
+}
+
+const bad: ReadonlySet<string> = new Set(['lost', 'ending', 'consent_missing', 'consent_differs', 'role_missing']);
+
+const kindOf = ({ kind }: EventView) => (bad.has(kind) ? styled('warn', kind) : kind);
+
+const lineOf = (event: EventView): Line => [
+  `${exactTime(event.at)}  ${event.tenantName}: `,
+  kindOf(event),
+  `. ${event.explanation}${event.advice === undefined ? '' : ` ${event.advice}`}`,
+];

@@ -1,0 +1,18 @@
+import type { EventView } from '../lib/api/answers/events.ts';
+import { isoTime } from '../lib/runtime/clock.ts';
+import { adviceForEvent, explainEvent } from '../lib/tenant-events/announce-event.ts';
+import type { TenantEvent } from '../lib/tenant-events/tenant-event.ts';
+
+/** An event as the API shows it. */
+export function viewEvent(event: TenantEvent): EventView {
+  const { atMs, endsAtMs, endedAtMs, ...rest } = event;
+  const advice = adviceForEvent(event);
+  return {
+    ...rest,
+    at: isoTime(atMs),
+    explanation: explainEvent(event),
+    ...(advice === undefined ? {} : { advice }),
+    ...(endsAtMs === undefined ? {} : { endsAt: isoTime(endsAtMs) }),
+    ...(endedAtMs === undefined ? {} : { endedAt: isoTime(endedAtMs) }),
+  };
+}

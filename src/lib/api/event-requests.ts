@@ -1,0 +1,24 @@
+import * as z from 'zod';
+import { eventKinds } from '../tenant-events/tenant-event.ts';
+import { time } from './requests.ts';
+
+const place = z.coerce.number().int().min(0).max(999_999_999_999);
+
+/** The query of `GET /api/events` and of `GET /api/tenants/{tenant}/events`. Strict, like those in requests.ts. */
+export const eventsQuerySchema = z.strictObject({
+  kind: z.enum(eventKinds).optional().meta({ description: 'Limits the answer to events of this kind.' }),
+  since: time
+    .optional()
+    .meta({ description: 'Limits the answer to events that were noticed at this time or later, ISO 8601.' }),
+  after: place.optional().meta({ description: 'Limits the answer to events with a higher `sequence`.' }),
+  limit: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(500)
+    .default(100)
+    .meta({ description: 'Maximum number of events in the answer.' }),
+  continuation: place
+    .optional()
+    .meta({ description: 'The `continuation` of the previous answer. Send it with the same filters.' }),
+});

@@ -1,0 +1,109 @@
+import { isoTime } from '../runtime/clock.ts';
+import type { Notice, Notifier } from '../notifications/notice.ts';
+import { quoted } from '../notifications/quoted.ts';
+import { reasonTexts } from '../tenants/tenant.ts';
+import type { AnnounceEvent } from './follow-tenants.ts';
+import type { EventKind, EventReason, TenantEvent } from './tenant-event.ts';
+
+/** What each kind means, as a sentence for people, and how urgent it is. */
+const eventTexts: Readonly<Record<EventKind, Pick<Notice, 'severity' | 'text'>>> = {
+  appeared: { severity: 'info', text: 'A list of Microsoft shows the tenant for the first time, or again.' },
+  reachable: { severity: 'info', text: 'The broker can reach the tenant for the first time.' },
+  back: { severity: 'info', text: 'The broker can reach the tenant again.' },
+  lost: { severity: 'critical', text: 'The broker can no longer reach the tenant.' },
+  excluded: { severity: 'info', text: 'The settings now exclude the tenant.' },
+  included: { severity: 'info', text: 'The settings no longer exclude the tenant.' },
+  ending: { severity: 'warning', text: 'The GDAP relationship ends soon and does not renew automatically.' },
+  extended: { severity: 'info', text: 'The GDAP relationship now ends later.' },
+  consent_missing: { severity: 'warning', text: 'The application has no consent in the tenant.' },
+  consent_differs: {
+    severity: 'warning',
+    text: 'The consent in the tenant lacks permissions that the application has in the partner tenant.',
+  },
+  consent_given: { severity: 'info', text: 'The application has the consent in the tenant again.' },
+  role_missing: {
+    severity: 'warning',
+    text: 'A job got a token for the tenant, but was refused access with it. Usually a GDAP role is missing.',
+  },
+  role_given: { severity: 'info', text: 'Jobs that were refused access to the tenant have access again.' },
+  tags_changed: { severity: 'info', text: 'The tags of the tenant have changed.' },
+};
+
+/** Announces events as notices. */
+export const announceByNotice =
+  (notifier: Notifier, dashboardUrl: string | undefined): AnnounceEvent =>
+  (event) =>
+    notifier.send({
+      ...noticeOf(event),
+      ...(dashboardUrl === undefined ? {} : { link: `${dashboardUrl}#/tenants/${event.tenantId}` }),
+    });
+
+const reasonText = (reason: EventReason): string =>
+  reason === 'not_listed' ? 'No list of Microsoft contains the tenant any longer.' : reasonTexts[reason];
+
+/** What has happened and why, as sentences. */
+export function explainEvent({ kind, reason, days, endsAtMs }: TenantEvent): string {
+  const { text } = eventTexts[kind];
+  if (kind === 'ending' && days !== undefined && endsAtMs !== undefined)
+    return `The GDAP relationship ends within ${days === 1 ? 'a day' : `${days} days`}, at ${isoTime(endsAtMs)}, and does not renew automatically.`;
+  if (kind === 'extended' && endsAtMs !== undefined) return `The GDAP relationship now ends at ${isoTime(endsAtMs)}.`;
+  const says = reason !== undefined && (kind === 'lost' || kind === 'excluded' || kind === 'appeared');
+  return says ? `${text} ${reasonText(reason)}` : text;
+}
+
+/** What to do about an event. Undefined if there is nothing to do. */
+export function adviceForEvent({ kind, reason, tenantId }: TenantEvent): string | undefined {
+  if (kind === 'ending') return 'Ask the customer for a new relationship, or extend this one in Partner Center.';
+  if (kind === 'consent_missing') return `Consent again: ptb tenants consent --tenant ${tenantId}`;
+  if (kind === 'consent_differs') return `Add the permissions: ptb tenants consent --renew --tenant ${tenantId}`;
+  if (kind === 'role_missing') return 'See which roles the relationship gives and to whom: ptb doctor.';
+  if (kind === 'reachable')
+    return `If the application has no consent there yet: ptb tenants consent --tenant ${tenantId}`;
+  if (kind !== 'lost') return undefined;
+  return reason === 'gdap_expired' || reason === 'gdap_terminated'
+    ? 'If the customer has not left, ask for a new relationship.'
+    : 'Find out in Partner Center whether the customer has left.';
+}
+
+/** The notice about an event. */
+function noticeOf(event: TenantEvent): Notice {
+  const { id, kind, tenantId, tenantName, atMs, endsAtMs, tagsAdded, tagsRemoved, scopes, jobs } = event;
+  const list = (name: string, texts: readonly string[] | undefined) =>
+    texts === undefined || texts.length === 0 ? [] : [{ name, value: texts.join(', ') }];
+  return {
+    kind: `tenant.${kind}`,
+    key: id,
+    severity: eventTexts[kind].severity,
+    tenantId,
+    atMs,
+    title: `${quoted(tenantName)}: ${titles[kind]}`,
+    text: [explainEvent(event), adviceForEvent(event)].filter((text) => text !== undefined).join(' '),
+    facts: [
+      { name: 'Tenant', value: tenantId },
+      { name: 'Noticed', value: isoTime(atMs) },
+      ...(endsAtMs === undefined ? [] : [{ name: 'Relationship ends', value: isoTime(endsAtMs) }]),
+      ...list('Tags added', tagsAdded),
+      ...list('Tags removed', tagsRemoved),
+      ...list('Missing permissions', scopes),
+      ...list('Jobs', jobs),
+      { name: 'Event', value: id },
+    ],
+  };
+}
+
+const titles: Readonly<Record<TenantEvent['kind'], string>> = {
+  appeared: 'new customer tenant',
+  reachable: 'access for the first time',
+  back: 'access is back',
+  lost: 'access is lost',
+  excluded: 'excluded by the settings',
+  included: 'no longer excluded',
+  ending: 'the GDAP relationship ends soon',
+  extended: 'the GDAP relationship was extended',
+  consent_missing: 'the consent is missing',
+  consent_differs: 'the consent lacks permissions',
+  consent_given: 'the consent is there again',
+  role_missing: 'a job was refused access',
+  role_given: 'jobs have access again',
+  tags_changed: 'the tags were changed',
+};

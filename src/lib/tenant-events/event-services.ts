@@ -1,0 +1,30 @@
+import type { TableClient } from '@azure/data-tables';
+import type { Notifier } from '../notifications/notice.ts';
+import type { Runs } from '../runs/runs.ts';
+import type { CompleteReads } from '../tenants/directory.ts';
+import type { ClaimDeps } from './claimed-log.ts';
+import type { EventLog, EventPage, EventQuery } from './event-log.ts';
+import type { FollowOutcome } from './follow-tenants.ts';
+import type { ObserveDeps } from './observe-tenants.ts';
+
+/** The events of tenants. Every method throws BrokerError storage_unavailable. */
+export interface TenantEvents {
+  query(query: EventQuery): Promise<EventPage>;
+  /** As `EventLog.purge`. */
+  purge: EventLog['purge'];
+  /**
+   * As `followTenants`.
+   * @param jobs the jobs whose last results show consent and roles.
+   */
+  follow(jobs: readonly string[]): Promise<FollowOutcome>;
+}
+
+/** Where the parts of events come from. */
+export interface TenantEventsParts extends ClaimDeps, Pick<ObserveDeps, 'tenantTags' | 'consentWatch'> {
+  readonly storage: { table(name: string): Promise<TableClient> };
+  readonly notifier: Notifier;
+  readonly directory: CompleteReads;
+  readonly runs: Pick<Runs, 'lastResults'>;
+  /** For links in notices. */
+  readonly dashboardUrl: string | undefined;
+}

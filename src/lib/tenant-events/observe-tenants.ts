@@ -1,0 +1,69 @@
+import type { TenantId } from '../model/identifiers.ts';
+import { errorFields, type Logger } from '../runtime/log.ts';
+import type { LastResults, LastResultsReader } from '../runs/last-results.ts';
+import { tagsOf, type TenantTags } from '../tenants/tenant-tags.ts';
+import type { ConsentWatch } from './consent-watch.ts';
+import type { Observations, ObservedConsent, ObservedRole } from './tenant-state.ts';
+
+export interface ObserveDeps {
+  readonly tenantTags: Pick<TenantTags, 'current'>;
+  readonly lastResults: LastResultsReader;
+  readonly consentWatch: Pick<ConsentWatch, 'consentOf'>;
+  readonly log: Logger;
+}
+
+type Results = NonNullable<ReturnType<LastResults['get']>>;
+
+/**
+ * What is known of tenants beside the lists, without a request to any tenant: tags, the last result of each job, and the
+ * tokens that this process was asked for. What cannot be read is not known, and decides nothing.
+ * @param jobs the jobs whose results count.
+ */
+export async function observeTenants(deps: ObserveDeps, jobs: readonly string[]): Promise<Observations> {
+  const read = async <T>(what: string, reading: Promise<T>): Promise<T | undefined> => {
+    try {
+      return await reading;
+    } catch (thrown) {
+      deps.log.log('warn', 'tenant_events.not_observed', { what, ...errorFields(thrown) });
+      return undefined;
+    }
+  };
+  const [tags, last] = await Promise.all([
+    read('tags', deps.tenantTags.current()),
+    read('results', deps.lastResults.read(jobs)),
+  ]);
+  return {
+    tagsOf: (tenantId) => tags && tagsOf(tags, tenantId),
+    consentOf: (tenantId) => judgeConsent(last?.get(tenantId) ?? [], deps.consentWatch.consentOf(tenantId)),
+    roleOf: (tenantId: TenantId) => judgeRole(last?.get(tenantId) ?? []),
+  };
+}
+
+/**
+ * If the last result of any job is that the consent is missing, it is, whatever other jobs and callers have got: jobs may
+ * need different resources, and must not contradict each other in turn. Otherwise the latest that is known counts. Pure.
+ */
+export function judgeConsent(results: Results, watched: ObservedConsent | undefined): ObservedConsent | undefined {
+  const failed = results.filter(({ code }) => code === 'consent_required');
+  const [failedAtMs, workedAtMs] = [latestOf(failed), latestOf(results.filter(succeeded))];
+  if (failedAtMs !== undefined)
+    return { state: 'missing', atMs: Math.max(failedAtMs, workedAtMs ?? 0), jobs: failed.map(({ job }) => job) };
+  if (watched !== undefined && watched.atMs > (workedAtMs ?? 0)) return watched;
+  return workedAtMs === undefined ? undefined : { state: 'given', atMs: workedAtMs };
+}
+
+/** Pure. */
+export function judgeRole(results: Results): ObservedRole | undefined {
+  const failed = results.filter(({ code }) => code === 'access_denied');
+  const [failedAtMs, workedAtMs] = [latestOf(failed), latestOf(results.filter(succeeded))];
+  if (failedAtMs !== undefined)
+    return { state: 'missing', atMs: Math.max(failedAtMs, workedAtMs ?? 0), jobs: failed.map(({ job }) => job) };
+  return workedAtMs === undefined ? undefined : { state: 'held', atMs: workedAtMs };
+}
+
+const succeeded = ({ outcome }: Results[number]): boolean => outcome === 'succeeded';
+
+function latestOf(results: Results): number | undefined {
+  const times = results.map(({ finishedAt }) => Date.parse(finishedAt)).filter((ms) => !Number.isNaN(ms));
+  return times.length === 0 ? undefined : Math.max(...times);
+}

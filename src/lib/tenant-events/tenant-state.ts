@@ -1,0 +1,72 @@
+import type { TenantId } from '../model/identifiers.ts';
+import type { DelegatedTenant } from '../tenants/tenant.ts';
+import { isExcluded } from '../tenants/tenant.ts';
+import type { EndingDays } from './tenant-event.ts';
+
+/** Something that was observed beside the lists. A later observation replaces an earlier one. */
+export interface Observed<S extends string> {
+  readonly state: S;
+  readonly atMs: number;
+}
+
+/** `given` shows that there is some consent, `complete` that it has every permission. */
+export interface ObservedConsent extends Observed<'missing' | 'differs' | 'given' | 'complete'> {
+  readonly scopes?: readonly string[];
+  readonly jobs?: readonly string[];
+}
+
+export interface ObservedRole extends Observed<'missing' | 'held'> {
+  readonly jobs?: readonly string[];
+}
+
+/** What one complete read of the lists, and what was observed beside them, say about a tenant. */
+export interface SeenTenant {
+  readonly tenantId: TenantId;
+  readonly name: string;
+  readonly reachable: boolean;
+  readonly reason: DelegatedTenant['reason'];
+  readonly isExcluded: boolean;
+  readonly endsAtMs?: number;
+  /** Undefined if they are not known now. */
+  readonly tags?: readonly string[] | undefined;
+  readonly consent?: ObservedConsent | undefined;
+  readonly role?: ObservedRole | undefined;
+}
+
+/** What the events of a tenant have told so far. The next complete read is compared with it. */
+export interface TenantState {
+  readonly name: string;
+  readonly isListed: boolean;
+  readonly isExcluded: boolean;
+  /** Whether the broker could reach the tenant when it was last not excluded. `never`: it never could. */
+  readonly access: 'never' | 'open' | 'lost';
+  readonly endsAtMs?: number;
+  /** The last `ending` that was told about this end. */
+  readonly toldDays?: EndingDays;
+  readonly tags?: readonly string[];
+  readonly consent?: ObservedConsent;
+  readonly role?: ObservedRole;
+}
+
+/** What is observed of tenants beside the lists. */
+export interface Observations {
+  tagsOf(tenantId: TenantId): readonly string[] | undefined;
+  consentOf(tenantId: TenantId): ObservedConsent | undefined;
+  roleOf(tenantId: TenantId): ObservedRole | undefined;
+}
+
+/** Puts together what is known of a tenant in the lists. */
+export function seenTenant(tenant: DelegatedTenant, observations: Observations): SeenTenant {
+  const { tenantId, name, reachable, reason, relationshipEndsAtMs } = tenant;
+  return {
+    tenantId,
+    name,
+    reachable,
+    reason,
+    isExcluded: isExcluded(tenant),
+    ...(relationshipEndsAtMs === undefined ? {} : { endsAtMs: relationshipEndsAtMs }),
+    tags: observations.tagsOf(tenantId),
+    consent: observations.consentOf(tenantId),
+    role: observations.roleOf(tenantId),
+  };
+}

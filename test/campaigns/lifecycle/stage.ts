@@ -1,0 +1,122 @@
+import type { TableClient } from '@azure/data-tables';
+import { BrokerError } from '../../../src/lib/model/errors.ts';
+import { silentLogger } from '../../../src/lib/runtime/log.ts';
+import { followTenants } from '../../../src/lib/tenant-events/follow-tenants.ts';
+import type { TenantEvent } from '../../../src/lib/tenant-events/tenant-event.ts';
+import { TableEventLog } from '../../../src/lib/tenant-events/table-event-log.ts';
+import { TableToldStates } from '../../../src/lib/tenant-events/table-told-states.ts';
+import type { Observations } from '../../../src/lib/tenant-events/tenant-state.ts';
+import type { CompleteRead } from '../../../src/lib/tenants/directory.ts';
+import { FakeClock } from '../../fakes/fake-clock.ts';
+import { TransactionTable } from '../../fakes/transaction-table.ts';
+
+/** How one call to storage or to the outbox is interrupted. */
+export const interruptions = ['killed before', 'killed after', 'refused', 'reply lost', 'sent twice'] as const;
+type Interruption = (typeof interruptions)[number];
+
+/** What a host may do until it is interrupted. */
+export interface Trouble {
+  /** Number of the call, from 1. */
+  readonly at: number;
+  readonly how: Interruption;
+  /** Whether every later call is refused as well, as by a full disk. */
+  readonly stays?: boolean;
+}
+
+const never = (): Promise<never> => new Promise(() => undefined);
+const refusal = (): Error => Object.assign(new Error('InternalError'), { statusCode: 500 });
+
+/** What several hosts share: storage, the outbox, and the lists of Microsoft. */
+export class Stage {
+  readonly clock: FakeClock;
+  readonly events = new TransactionTable();
+  readonly told = new TransactionTable();
+  /** Notices by id. To add one again changes nothing. */
+  readonly outbox = new Map<string, TenantEvent>();
+  read: () => CompleteRead | undefined = () => undefined;
+  observe: () => Observations = () => ({ tagsOf: () => [], consentOf: () => undefined, roleOf: () => undefined });
+  #ids = 0;
+
+  constructor(clock: FakeClock) {
+    this.clock = clock;
+  }
+
+  /** One pass of one host. Its process has its own memory. @returns what became of it, and the calls that it made. */
+  async pass(trouble?: Trouble): Promise<{ outcome: string; calls: number }> {
+    const host = new Host(trouble);
+    const deps = { clock: this.clock, log: silentLogger, newId: () => `id-${(this.#ids += 1)}` };
+    const work = followTenants({
+      ...deps,
+      eventLog: new TableEventLog(async () => host.over(this.events), deps),
+      toldStates: new TableToldStates(async () => host.over(this.told)),
+      completeReads: { completeRead: async () => host.step(async () => this.read()) },
+      observe: async () => this.observe(),
+      announce: (event) =>
+        host.step(async () => {
+          if (!this.outbox.has(event.id)) this.outbox.set(event.id, event);
+        }),
+    }).then(
+      ({ outcome }) => outcome,
+      (thrown: unknown) => {
+        if (thrown instanceof BrokerError || (thrown instanceof Error && thrown.message === 'InternalError'))
+          return 'failed';
+        throw thrown;
+      },
+    );
+    const outcome = await Promise.race([work, host.killed.then(() => 'killed')]);
+    return { outcome, calls: host.calls };
+  }
+}
+
+/** A process, with what it has in its way. */
+class Host {
+  calls = 0;
+  readonly killed: Promise<void>;
+  readonly #trouble: Trouble | undefined;
+  #die: () => void = () => undefined;
+  #isDead = false;
+
+  constructor(trouble: Trouble | undefined) {
+    this.#trouble = trouble;
+    this.killed = new Promise((resolve) => {
+      this.#die = resolve;
+    });
+  }
+
+  over(table: TransactionTable): TableClient {
+    const step = <T>(work: () => Promise<T>): Promise<T> => this.step(work);
+    return {
+      createTable: () => this.step(() => table.createTable()),
+      getEntity: (partition: string, row: string) => this.step(() => table.getEntity(partition, row)),
+      upsertEntity: (row: never) => this.step(() => table.upsertEntity(row)),
+      submitTransaction: (actions: never) => this.step(() => table.submitTransaction(actions)),
+      listEntities: (query: never) => ({
+        async *[Symbol.asyncIterator]() {
+          const rows = await step(async () => table.listEntities(query));
+          yield* rows;
+        },
+      }),
+    } as unknown as TableClient;
+  }
+
+  async step<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#isDead) return never();
+    this.calls += 1;
+    // Lets other hosts go on in between.
+    await Promise.resolve();
+    const { at = 0, how = 'refused', stays = false } = this.#trouble ?? {};
+    if (at === 0 || (stays ? this.calls < at : this.calls !== at)) return work();
+    if (how === 'killed before') return this.#kill();
+    if (how === 'refused') throw refusal();
+    await work();
+    if (how === 'sent twice') return work();
+    if (how === 'reply lost') throw refusal();
+    return this.#kill();
+  }
+
+  #kill(): Promise<never> {
+    this.#isDead = true;
+    this.#die();
+    return never();
+  }
+}

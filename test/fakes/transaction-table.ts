@@ -1,0 +1,130 @@
+import type { TableClient } from '@azure/data-tables';
+
+interface Key {
+  readonly partitionKey: string;
+  readonly rowKey: string;
+}
+type Entity = Readonly<Record<string, unknown>> & Key;
+type Row = Entity & { readonly etag: string };
+type Action = readonly [kind: string, row: Entity, mode?: string, options?: { readonly etag?: string }];
+
+const refusal = (statusCode: number, code: string): Error =>
+  Object.assign(new Error(code), { statusCode, details: { odataError: { code } } });
+
+const nameOf = ({ partitionKey, rowKey }: Key): string => `${partitionKey}/${rowKey}`;
+
+/**
+ * One table of Azure Table storage in memory with transactions: all rows of one partition, at most 100, each once, and all of
+ * them or none. Filters with `and`. test/contract/tenant-events.test.ts runs the same against Azurite. It refuses what it
+ * does not understand.
+ */
+export class TransactionTable {
+  rows = new Map<string, Row>();
+  #versions = 0;
+  #created = false;
+
+  createTable = async (): Promise<void> => {
+    this.#created = true;
+  };
+
+  getEntity = async (partitionKey: string, rowKey: string): Promise<Row> => {
+    this.#mustExist();
+    const row = this.rows.get(nameOf({ partitionKey, rowKey }));
+    if (row === undefined) throw refusal(404, 'ResourceNotFound');
+    return row;
+  };
+
+  upsertEntity = async (row: Entity): Promise<void> => {
+    this.#mustExist();
+    this.#put(row);
+  };
+
+  submitTransaction = async (actions: readonly Action[]): Promise<void> => {
+    this.#mustExist();
+    const names = new Set(actions.map(([, row]) => nameOf(row)));
+    const partitions = new Set(actions.map(([, { partitionKey }]) => partitionKey));
+    if (actions.length === 0 || actions.length > 100 || names.size < actions.length || partitions.size > 1)
+      throw refusal(400, 'InvalidInput');
+    for (const [kind, row, , options] of actions) {
+      const found = this.rows.get(nameOf(row));
+      if (kind === 'create' && found !== undefined) throw refusal(409, 'EntityAlreadyExists');
+      if ((kind === 'update' || kind === 'delete') && found === undefined) throw refusal(404, 'ResourceNotFound');
+      if (options?.etag !== undefined && options.etag !== found?.etag)
+        throw refusal(412, 'UpdateConditionNotSatisfied');
+    }
+    for (const [kind, row] of actions) {
+      if (kind === 'delete') this.rows.delete(nameOf(row));
+      else this.#put(row);
+    }
+  };
+
+  listEntities = ({ queryOptions }: { queryOptions: { filter: string } }) => {
+    const wanted = parseFilter(queryOptions.filter);
+    const found = (): Row[] => {
+      this.#mustExist();
+      const rows = [...this.rows.values()].filter(wanted);
+      return rows.toSorted((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
+    };
+    return {
+      async *[Symbol.asyncIterator]() {
+        yield* found();
+      },
+      async *byPage({ maxPageSize }: { readonly maxPageSize: number }) {
+        if (maxPageSize > 1000) throw refusal(400, 'InvalidInput');
+        const rows = found();
+        for (let first = 0; first === 0 || first < rows.length; first += maxPageSize) {
+          const continuationToken = first + maxPageSize < rows.length ? 'more' : undefined;
+          yield Object.assign(rows.slice(first, first + maxPageSize), { continuationToken });
+        }
+      },
+    };
+  };
+
+  get client(): TableClient {
+    return this as unknown as TableClient;
+  }
+
+  /** A copy of all rows, to be restored later. */
+  copy(): ReadonlyMap<string, Row> {
+    return new Map(this.rows);
+  }
+
+  /** Rows that are written back get new versions. */
+  restore(rows: ReadonlyMap<string, Row>): void {
+    this.rows = new Map();
+    for (const row of rows.values()) this.#put(row);
+  }
+
+  #put(row: Entity): void {
+    this.#versions += 1;
+    this.rows.set(nameOf(row), { ...row, etag: `v${this.#versions}` });
+  }
+
+  #mustExist(): void {
+    if (!this.#created) throw refusal(404, 'TableNotFound');
+  }
+}
+
+type Value = string | number;
+const comparisons: Readonly<Record<string, (one: Value, other: Value) => boolean>> = {
+  eq: (one, other) => one === other,
+  ge: (one, other) => one >= other,
+  gt: (one, other) => one > other,
+  lt: (one, other) => one < other,
+};
+
+/** @throws TypeError for what it does not understand, as storage answers 400. */
+function parseFilter(filter: string): (row: Row) => boolean {
+  const parts = filter.split(' and ').map((text) => {
+    const [, column = '', operator = '', quoted, number] = /^(\w+) (\w\w) (?:'([^']*)'|(\d+))$/.exec(text) ?? [];
+    const compare = comparisons[operator];
+    const wanted = quoted ?? Number(number);
+    if (compare === undefined) throw new TypeError(`not understood: ${text}`);
+    const name = column.replace(/^[PR]/, (letter) => letter.toLowerCase());
+    return (row: Row): boolean => {
+      const value = row[name];
+      return typeof value === typeof wanted && compare(value as Value, wanted);
+    };
+  });
+  return (row) => parts.every((matches) => matches(row));
+}

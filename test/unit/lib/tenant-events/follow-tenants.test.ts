@@ -1,0 +1,145 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { parseTenantId } from '../../../../src/lib/model/identifiers.ts';
+import { runLifecycleCampaign } from '../../../campaigns/lifecycle/campaign.ts';
+import { Stage } from '../../../campaigns/lifecycle/stage.ts';
+import type { DelegatedTenant } from '../../../../src/lib/tenants/tenant.ts';
+import { FakeClock } from '../../../fakes/fake-clock.ts';
+import { tenant } from '../../../support/audit-entries.ts';
+
+let stage: Stage;
+let listed: DelegatedTenant[];
+let refused: readonly ('contracts' | 'partner-center')[];
+
+const customer = (number: number, more: Partial<DelegatedTenant> = {}): DelegatedTenant => ({
+  tenantId: parseTenantId(tenant(number))!,
+  name: `Customer ${number}`,
+  defaultDomain: undefined,
+  relationship: 'gdap',
+  reachable: true,
+  reason: 'gdap_active',
+  sources: ['relationships'],
+  ...more,
+});
+const gone = { reachable: false, reason: 'gdap_terminated' } as const;
+
+/** What came into the outbox since the last call. */
+let known: number;
+const told = (): string[] => {
+  const lines = [...stage.outbox.values()].slice(known).map(({ tenantName, kind }) => `${tenantName.slice(9)} ${kind}`);
+  known = stage.outbox.size;
+  return lines;
+};
+
+beforeEach(() => {
+  stage = new Stage(new FakeClock());
+  listed = [customer(1), customer(2)];
+  refused = [];
+  known = 0;
+  stage.read = () => ({ tenants: listed, refused });
+});
+
+it('announces none of 5,000 tenants that are there when it begins, and every one that comes later', async () => {
+  listed = Array.from({ length: 5000 }, (_, index) => customer(index + 1));
+  await stage.pass();
+  expect(told()).toEqual([]);
+  listed.push(customer(5001));
+  await stage.pass();
+  expect(told()).toEqual(['5001 appeared', '5001 reachable']);
+});
+
+it('goes on with a beginning that was interrupted', async () => {
+  listed = Array.from({ length: 250 }, (_, index) => customer(index + 1));
+  await stage.pass({ at: 12, how: 'killed after' });
+  await stage.clock.advance(6 * 60_000);
+  await stage.pass();
+  expect(told()).toEqual([]);
+});
+
+it('decides nothing by an incomplete read, and reads again the next time', async () => {
+  await stage.pass();
+  stage.read = () => undefined;
+  expect((await stage.pass()).outcome).toBe('incomplete');
+  stage.read = () => ({ tenants: [customer(1)], refused });
+  await stage.pass();
+  expect(told()).toEqual(['2 lost']);
+});
+
+describe('while a list is refused', () => {
+  const reseller = customer(3, { relationship: 'dap', reason: 'reseller_contract' });
+
+  it('says of no tenant that it has gone, and nothing of tenants without GDAP', async () => {
+    listed.push(reseller);
+    await stage.pass();
+    refused = ['contracts'];
+    listed = [customer(1, gone), { ...reseller, relationship: 'none', ...gone, reason: 'no_relationship' }];
+    await stage.pass();
+    expect(told()).toEqual(['1 lost']);
+    refused = [];
+    await stage.pass();
+    expect(told()).toEqual(['3 lost', '2 lost']);
+  });
+});
+
+it('announces in order and leaves nothing out while storage accepts nothing more', async () => {
+  await stage.pass();
+  listed = [customer(1, gone), customer(2, gone), customer(3)];
+  for (let at = 9; at < 20; at += 1) {
+    await stage.pass({ at, how: 'refused', stays: true });
+    // Nor is the claim given back.
+    await stage.clock.advance(6 * 60_000);
+  }
+  await stage.pass();
+  expect(told()).toEqual(['1 lost', '2 lost', '3 appeared', '3 reachable']);
+});
+
+it('is done by one instance at a time', async () => {
+  const outcomes = await Promise.all([stage.pass(), stage.pass()]);
+  expect(outcomes.map(({ outcome }) => outcome).toSorted()).toEqual(['busy', 'read']);
+});
+
+describe('a table from yesterday', () => {
+  it('makes nothing told twice and loses nothing', async () => {
+    await stage.pass();
+    const copy = stage.events.copy();
+    listed = [customer(1, gone), customer(2)];
+    await stage.pass();
+    expect(told()).toEqual(['1 lost']);
+    stage.events.restore(copy);
+    listed = [customer(1, gone), customer(2, gone)];
+    await stage.pass();
+    expect(told()).toEqual(['2 lost']);
+    listed = [customer(1), customer(2)];
+    await stage.pass();
+    expect(told()).toEqual(['1 back', '2 back']);
+    const places = [...stage.outbox.values()].map(({ sequence }) => sequence);
+    expect(places).toEqual([1, 2, 3, 4]);
+  });
+
+  it('that is empty begins again, with what was told', async () => {
+    await stage.pass();
+    listed = [customer(1, gone), customer(2)];
+    await stage.pass();
+    expect(told()).toEqual(['1 lost']);
+    stage.events.restore(new Map());
+    listed = [customer(1), customer(2), customer(3)];
+    await stage.pass();
+    expect(told()).toEqual(['1 back']);
+  });
+
+  it('of what was told changes nothing', async () => {
+    await stage.pass();
+    const copy = stage.told.copy();
+    listed = [customer(1, gone), customer(2)];
+    await stage.pass();
+    stage.told.restore(copy);
+    await stage.pass();
+    expect(told()).toEqual(['1 lost']);
+  });
+});
+
+it('keeps its promises for 60 days of a small partner, with killed hosts and failing storage', async () => {
+  const report = await runLifecycleCampaign({ days: 60, tenants: 40, transitions: 250, seed: 7 });
+  expect([report.missed, report.unexpected]).toEqual([[], []]);
+  expect(report.kills).toBeGreaterThan(50);
+  expect(report.byKind.size).toBeGreaterThan(11);
+});

@@ -1,0 +1,147 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { clouds } from '../../../../src/lib/model/clouds.ts';
+import { BrokerError } from '../../../../src/lib/model/errors.ts';
+import { createResourceRegistry } from '../../../../src/lib/model/resources.ts';
+import { Secret } from '../../../../src/lib/model/secret.ts';
+import type { CachingTokenSource, TokenRequest } from '../../../../src/lib/model/token.ts';
+import type { Notice } from '../../../../src/lib/notifications/notice.ts';
+import { announceByNotice } from '../../../../src/lib/tenant-events/announce-event.ts';
+import { ConsentWatch } from '../../../../src/lib/tenant-events/consent-watch.ts';
+import { judgeConsent, judgeRole, observeTenants } from '../../../../src/lib/tenant-events/observe-tenants.ts';
+import { FakeClock } from '../../../fakes/fake-clock.ts';
+import { recordingLogger } from '../../../fakes/recording-logger.ts';
+import { tenant } from '../../../support/audit-entries.ts';
+
+const at = (hour: number): string => new Date(Date.UTC(2026, 10, 24, hour)).toISOString();
+const result = (job: string, hour: number, code?: 'consent_required' | 'access_denied' | 'throttled') => ({
+  job,
+  runId: 'r',
+  finishedAt: at(hour),
+  ...(code === undefined ? { outcome: 'succeeded' as const } : { outcome: 'failed' as const, code }),
+});
+
+describe('the last results of jobs', () => {
+  it('show that the consent is missing while any job lacks it', () => {
+    const results = [result('a', 5), result('b', 3, 'consent_required')];
+    expect(judgeConsent(results, undefined)).toEqual({ state: 'missing', atMs: Date.parse(at(5)), jobs: ['b'] });
+    expect(judgeConsent([result('a', 5), result('b', 3, 'throttled')], undefined)).toMatchObject({ state: 'given' });
+    expect(judgeConsent([result('b', 3, 'throttled')], undefined)).toBeUndefined();
+  });
+
+  it('give way to a later token, but no earlier one', () => {
+    const watched = (hour: number) => ({ state: 'missing', atMs: Date.parse(at(hour)) }) as const;
+    expect(judgeConsent([result('a', 5)], watched(6))).toEqual(watched(6));
+    expect(judgeConsent([result('a', 5)], watched(4))).toMatchObject({ state: 'given' });
+    expect(
+      judgeConsent([result('a', 5, 'consent_required')], { state: 'complete', atMs: Date.parse(at(6)) }),
+    ).toMatchObject({
+      state: 'missing',
+    });
+  });
+
+  it('show that a role is missing', () => {
+    expect(judgeRole([result('a', 5, 'access_denied')])).toEqual({
+      state: 'missing',
+      atMs: Date.parse(at(5)),
+      jobs: ['a'],
+    });
+    expect(judgeRole([result('a', 5)])).toEqual({ state: 'held', atMs: Date.parse(at(5)) });
+    expect(judgeRole([result('a', 5, 'consent_required')])).toBeUndefined();
+  });
+
+  it('decide nothing while they cannot be read', async () => {
+    const away = () => Promise.reject(new BrokerError('storage_unavailable', 'Away.'));
+    const recorder = recordingLogger();
+    const deps = {
+      tenantTags: { current: away },
+      lastResults: { read: away },
+      consentWatch: { consentOf: () => undefined },
+      log: recorder.log,
+    };
+    const observed = await observeTenants(deps, ['a']);
+    expect([observed.tagsOf(tenant(1)), observed.consentOf(tenant(1)), observed.roleOf(tenant(1))]).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ]);
+    expect(recorder.events()).toEqual(['tenant_events.not_observed', 'tenant_events.not_observed']);
+  });
+});
+
+describe('tokens', () => {
+  const partner = tenant(9);
+  const resources = createResourceRegistry(clouds.public, []);
+  let clock: FakeClock;
+  let watch: ConsentWatch;
+  let scopes: readonly string[] | BrokerError;
+  let tokens: CachingTokenSource;
+  let fromCache: boolean;
+  beforeEach(() => {
+    clock = new FakeClock();
+    fromCache = false;
+    watch = new ConsentWatch({ clock, partnerTenantId: partner });
+    const issue = async (request: TokenRequest) => {
+      if (scopes instanceof BrokerError) throw scopes;
+      return { ...request, secret: new Secret('t'), scopes, expiresAtMs: 0, fromCache };
+    };
+    tokens = watch.over({ getToken: issue, getNewerToken: issue, forgetTenant: () => undefined });
+  });
+  const ask = (number: number, given: readonly string[] | BrokerError, more: Partial<TokenRequest> = {}) => {
+    scopes = given;
+    const request = {
+      tenantId: tenant(number),
+      resource: resources.get('graph'),
+      grant: 'delegated',
+      application: 'default',
+      minimumLifetimeSeconds: 0,
+      correlationId: 'c',
+      ...more,
+    } as const;
+    return tokens.getToken(request).catch(() => undefined);
+  };
+
+  it('are compared with the one for the partner tenant', async () => {
+    await ask(1, ['openid', 'User.Read']);
+    expect(watch.consentOf(tenant(1))).toMatchObject({ state: 'given' });
+    await ask(9, ['openid', 'User.Read', 'Group.Read.All']);
+    expect(watch.consentOf(tenant(1))).toMatchObject({ state: 'differs', scopes: ['Group.Read.All'] });
+    await ask(1, ['User.Read', 'Group.Read.All', 'Mail.Read']);
+    expect(watch.consentOf(tenant(1))).toMatchObject({ state: 'complete' });
+    await ask(1, new BrokerError('consent_required', 'x'));
+    expect(watch.consentOf(tenant(1))).toEqual({ state: 'missing', atMs: clock.nowMs() });
+    await clock.advance(31 * 60_000);
+    expect(watch.consentOf(tenant(1))).toBeUndefined();
+  });
+
+  it('from the cache, of other resources, grants and applications, and other failures say nothing', async () => {
+    await ask(1, ['User.Read'], { resource: resources.get('exchange') });
+    await ask(1, ['User.Read'], { grant: 'application' });
+    await ask(1, ['User.Read'], { application: 'reader' });
+    await ask(1, new BrokerError('consent_required', 'x'), { application: 'reader' });
+    await ask(1, new BrokerError('throttled', 'x'));
+    fromCache = true;
+    await ask(1, ['User.Read']);
+    expect(watch.consentOf(tenant(1))).toBeUndefined();
+  });
+});
+
+it('an event is announced with its id, its tenant and a link', async () => {
+  const sent: Notice[] = [];
+  const announce = announceByNotice(
+    { send: async (notice) => void sent.push(notice) },
+    'https://b.example/api/dashboard',
+  );
+  const place = { id: 'e1', sequence: 1, atMs: 0, tenantId: tenant(1), tenantName: 'visit evil.example' };
+  await announce({ ...place, kind: 'lost', reason: 'gdap_expired', endsAtMs: 5 });
+  await announce({ ...place, kind: 'ending', days: 1, endsAtMs: 5 });
+  expect(sent[0]).toMatchObject({
+    kind: 'tenant.lost',
+    key: 'e1',
+    severity: 'critical',
+    tenantId: tenant(1),
+    title: 'visit evil[.]example: access is lost',
+    link: `https://b.example/api/dashboard#/tenants/${tenant(1)}`,
+  });
+  expect(sent[0]?.text).toContain('has expired');
+  expect(sent[1]?.text).toContain('within a day, at 1970-01-01T00:00:00.005Z');
+});
