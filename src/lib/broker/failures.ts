@@ -1,4 +1,4 @@
-import type { EntraFailure } from '../entra/judge-token-reply.ts';
+import type { EntraFailure, TokenReply } from '../entra/judge-token-reply.ts';
 import { BrokerError, type ErrorCode, errorTable } from '../model/errors.ts';
 import { isHiddenFromCanary } from './widespread-failures.ts';
 
@@ -51,3 +51,7 @@ export function transientError(failure: EntraFailure): BrokerError {
     retryAfterSeconds: loop ? 300 : (failure.retryAfterSeconds ?? (failure.code === 'throttled' ? 60 : 5)),
   });
 }
+
+/** Whether the reply is a failure that may concern the credential. */
+export const needsCheck = (reply: TokenReply): boolean =>
+  !reply.ok && (reply.failure.reach === 'credential' || reply.failure.reach === 'ambiguous');

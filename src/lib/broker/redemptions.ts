@@ -12,7 +12,7 @@ import { Canary, type CanarySettings } from './canary.ts';
 import { CredentialState } from './credential-state.ts';
 import type { WitnessDeps } from './witnesses.ts';
 import { readyToRedeem, tellThrottled } from './redemption-pauses.ts';
-import { tenantError, transientError } from './failures.ts';
+import { needsCheck, tenantError, transientError } from './failures.ts';
 import { redemptionOf, type RedemptionRequest } from './redemption-request.ts';
 import { type AccessToken, grants, type TokenRequest } from '../model/token.ts';
 
@@ -246,7 +246,3 @@ export class Redemptions {
     return state;
   }
 }
-
-/** Whether the reply is a failure that may concern the credential. */
-const needsCheck = (reply: TokenReply): boolean =>
-  !reply.ok && (reply.failure.reach === 'credential' || reply.failure.reach === 'ambiguous');
