@@ -31,6 +31,15 @@ const lastPayload = (world: AuditWorld) => payloadOf(world.checkpoints.at(-1) ??
 const link = (chain: string, seq: number, settled: number, previous: string): string =>
   `${chain}.${seq}.${settled}.${previous}`;
 
+/** Whether a row says that the write of a place failed. The record may be there nevertheless, and nobody would miss it. */
+const isLost = (row: Row, seq: number): boolean =>
+  String(row['chainLost'] ?? '')
+    .split(' ')
+    .some((range) => {
+      const [first, last] = (range.split('.')[0] ?? '').split('-').map(Number);
+      return (first ?? Number.NaN) <= seq && seq <= (last ?? Number.NaN);
+    });
+
 /** A row of the time that the next checkpoint covers, with a later one in its chain that says that it was durable. */
 function unsignedRow(world: AuditWorld, random: Random): StoredRecord | undefined {
   const signed = new Map(lastPayload(world).chains.map(({ id, seq }) => [id, seq]));
@@ -40,7 +49,8 @@ function unsignedRow(world: AuditWorld, random: Random): StoredRecord | undefine
     return (
       seq > (signed.get(chain) ?? 0) &&
       rest.some((each) => placeOf(each).seq === seq + 1) &&
-      rest.some((each) => placeOf(each).settled >= seq)
+      rest.some((each) => placeOf(each).settled >= seq) &&
+      !rest.some((each) => isLost(each, seq))
     );
   });
   return pick(random, candidates);

@@ -27,7 +27,7 @@ export async function nameRecords(findings: readonly RowFinding[], naming: Namin
     if (suspects.has(row)) contents.set(row, record);
     row += 1;
   }
-  const origins = originsOf(naming.changed, contents);
+  const origins = originsOf(naming, contents);
   return findings.map(({ row: about, ...finding }): Finding => {
     const record = about === undefined ? undefined : keys.get(about);
     if (about === undefined || record === undefined) return finding;
@@ -55,14 +55,15 @@ function suspectsOf(findings: readonly RowFinding[], { table, changed }: Naming)
 
 /** The records with which changed ones were exchanged, by row. */
 function originsOf(
-  changed: readonly Misplaced[],
+  { table, changed }: Naming,
   contents: ReadonlyMap<number, StoredRecord>,
 ): ReadonlyMap<number, StoredRecord> {
   const origins = new Map<number, StoredRecord>();
   for (const { expected, rows } of changed) {
     for (const row of rows) {
       const content = contents.get(row);
-      if (content === undefined) continue;
+      // The right record is there now, but was not when a checkpoint was signed.
+      if (content === undefined || table.hash(row).equals(expected)) continue;
       for (const [other, candidate] of contents) {
         if (other === row || !isExchanged(content, candidate, expected.toString('base64url'))) continue;
         origins.set(row, candidate);

@@ -64,24 +64,21 @@ function purgeOf(last: SignedCheckpoint | undefined, { exportedMs, oldestMs }: A
 
 /**
  * The period of the whole checkpoints in it, without what clocks may differ by: at its limits records of other times may
- * have had the same places, and after it an instance may have written records with an earlier time.
+ * have had the same places, and after it an instance may have written records with an earlier time. What may have been
+ * purged limits it as well.
  */
 function provenPeriod(
   checkpoints: readonly SignedCheckpoint[],
   { fromMs, toMs }: Period,
   purge: Purge,
 ): Period | undefined {
-  const first = checkpoints.findIndex(
-    ({ number, from }, index) => (index > 0 || number === 1) && Date.parse(from) - overlapMs >= fromMs,
+  const neededMs = Math.max(fromMs, purge.beforeMs);
+  const start = checkpoints.find(
+    ({ number, from }, index) => (index > 0 || number === 1) && Date.parse(from) - overlapMs >= neededMs,
   );
-  const last = checkpoints.findLastIndex(({ to }) => Date.parse(to) + settleMs <= toMs);
-  const start = checkpoints[first];
-  const end = checkpoints[last];
+  const end = checkpoints.findLast(({ to }) => Date.parse(to) + settleMs <= toMs);
   if (start === undefined || end === undefined) return undefined;
-  const period = {
-    fromMs: Math.max(Date.parse(start.from), purge.beforeMs),
-    toMs: Date.parse(end.to) - overlapMs,
-  };
+  const period = { fromMs: Date.parse(start.from), toMs: Date.parse(end.to) - overlapMs };
   return period.fromMs < period.toMs ? period : undefined;
 }
 

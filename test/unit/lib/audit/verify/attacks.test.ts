@@ -41,11 +41,7 @@ const chainsOf = (world: AuditWorld): string[] => [
 
 async function judge(exported: Exported, limits = {}) {
   const verification = await verifyExport(evidenceOf(exported, limits));
-  return {
-    ...verification,
-    verdict: verdictOf(verification),
-    kinds: new Set(verification.findings.map(({ kind }) => kind)),
-  };
+  return { ...verification, verdict: verdictOf(verification) };
 }
 
 describe('verifyExport', () => {
@@ -127,9 +123,10 @@ describe('verifyExport', () => {
       const fromMs = Date.parse(payloadOf(later[0] ?? '').from);
       const exported = world.export();
       const records = exported.records.filter((row) => timeOf(row) > fromMs);
-      const { verdict, kinds } = await judge({ ...exported, checkpoints: later, records });
+      const { verdict, findings } = await judge({ ...exported, checkpoints: later, records });
       expect(verdict).toBe('tampered');
-      expect(kinds).toContain(kind);
+      const removed = kind === 'removed' ? { checkpoint: number + 1 } : {};
+      expect(findings).toContainEqual(expect.objectContaining({ kind, ...removed }));
     },
   );
 
@@ -156,6 +153,25 @@ describe('verifyExport', () => {
     expect(findings.map(({ detail }) => detail)).toContainEqual(
       expect.stringContaining('only since the last checkpoint'),
     );
+  });
+
+  it('starts the period with the first checkpoint of which nothing may have been purged', async () => {
+    const world = new AuditWorld(seeded(7), { writes: 0.05, failedWrites: 0, crashes: 0, failedCheckpoints: 0 });
+    world.retentionMs = 24 * 60 * minute;
+    world.startInstance(true);
+    await world.run(1800);
+    await world.leap(24 * 60 - 20);
+    world.purge(world.nowMs - world.retentionMs);
+    await world.run(1200);
+    const exported = world.export();
+    const { verdict, period, purgedBefore = '' } = await judge(exported);
+    expect(verdict).toBe('proven');
+    // Records that are added after it are not of a time that may have been purged.
+    const whole = exported.checkpoints.map(payloadOf).map(({ from }) => Date.parse(from) - 2 * minute);
+    expect(Date.parse(period?.from ?? '') - 2 * minute).toBe(whole.find((ms) => ms >= Date.parse(purgedBefore)));
+    const added = { ...(exported.records.at(-1) as Row), ...keyAt(Date.parse(period?.from ?? '') + 1000, random) };
+    const records = [...exported.records, added as StoredRecord];
+    expect((await judge({ ...exported, records })).verdict).toBe('tampered');
   });
 
   it('says that nothing signed speaks for records before the first checkpoint', async () => {
