@@ -1,6 +1,5 @@
 import * as z from 'zod';
 import { defineJob } from '../lib/runs/job.ts';
-import { productName } from './product-names.ts';
 
 const subscribedSku = z.object({
   skuId: z.string(),
@@ -33,6 +32,8 @@ export default defineJob({
   ],
   key: ['skuId'],
   async run({ graph }) {
+    // A long table, which only this job needs.
+    const { productName } = await import('./product-names.ts');
     const rows = [];
     // This collection has no $top: Graph returns all of it.
     for await (const sku of graph.list(

@@ -26,9 +26,8 @@ it('four instances share the concurrency towards Entra: none is throttled, and e
   expect(totals).toMatchObject({ throttled: 0, entraTokenRequests: 4 * tenants.length * 2 });
   expect(totals.maxConcurrentEntra).toBeLessThanOrEqual(limit);
   // Printed only, because it depends on the speed of the machine.
-  console.log(
-    `used ${((await usedPart(control, limit, delayMs)) * 100).toFixed(0)} % of the concurrency towards Entra`,
-  );
+  const used = await usedPart(control, limit, delayMs);
+  console.log(`used ${(used * 100).toFixed(0)} % of the concurrency towards Entra`);
   const table = TableClient.fromConnectionString(demo.connectionString, 'Budgets', { allowInsecureConnection: true });
   const row = await table.getEntity<{ ledger0: string }>('budgets', 'ledger');
   const { m: members } = JSON.parse(row.ledger0) as { m: Record<string, number> };
