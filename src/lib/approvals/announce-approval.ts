@@ -36,10 +36,14 @@ export async function announceApproval(
 }
 
 /** Puts the request into the audit log, unless it is there. @throws BrokerError storage_unavailable, audit_unavailable */
-export async function recordAsk(deps: Pick<Approvals, 'approvalLog' | 'audit'>, approval: Approval): Promise<void> {
+export async function recordAsk(
+  deps: Pick<Approvals, 'approvalLog' | 'audit' | 'clock'>,
+  approval: Approval,
+): Promise<void> {
   const { id, asker, reason, askedAtMs, askRecorded } = approval;
   if (askRecorded) return;
-  await deps.audit.record(auditEntryOf(approval, asker, { outcome: 'asked', atMs: askedAtMs, reason }));
+  const step = { outcome: 'asked', atMs: askedAtMs, writtenMs: deps.clock.nowMs(), reason } as const;
+  await deps.audit.record(auditEntryOf(approval, asker, step));
   await note(deps, id, { askRecorded: true });
 }
 

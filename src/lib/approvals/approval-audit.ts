@@ -3,7 +3,7 @@ import { scrub } from '../runtime/log.ts';
 import type { Approval, DecisionKind, Party } from './approval.ts';
 
 /** The steps of an approval in the audit log. */
-type Step = Pick<AuditEntry, 'outcome' | 'atMs' | 'code'> & {
+type Step = Pick<AuditEntry, 'outcome' | 'atMs' | 'writtenMs' | 'code'> & {
   readonly correlationId?: string;
   readonly reason?: string | undefined;
 };

@@ -53,7 +53,7 @@ async function step(deps: SettleDeps, { approval, version }: StoredApproval): Pr
   if (!isOver) return { settled: false, wakeAtMs: nextEndMs(approval) };
   // Recorded before it is noted, so that no end is missing. A process killed in between records it twice.
   if (status === 'expired' || status === 'used' || status === 'ended') {
-    const entry = { outcome: status, atMs: approval.closedAtMs ?? deps.clock.nowMs() };
+    const entry = { outcome: status, atMs: approval.closedAtMs ?? nowMs, writtenMs: deps.clock.nowMs() };
     await deps.audit.record(auditEntryOf(approval, byTime, entry));
   }
   const isNoted = await deps.approvalLog.change({ ...approval, endRecorded: true }, version);

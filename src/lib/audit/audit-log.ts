@@ -70,7 +70,13 @@ export interface AuditEntry extends GatewayRequestFields {
   readonly breakGlass?: true;
   /** Why the caller asked or decided. */
   readonly reason?: string;
+  /** When it happened. */
   readonly atMs: number;
+  /**
+   * When it is recorded, if that may be more than a minute later. The log is ordered by it: a checkpoint covers the records of a
+   * time once, soon after it.
+   */
+  readonly writtenMs?: number;
   readonly correlationId: string;
   /**
    * Identifies the answer. The caller receives it too, so that a token can be traced to its record. The entries of one

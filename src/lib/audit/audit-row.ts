@@ -27,6 +27,14 @@ export const partitionKeyAt = (ms: number): string =>
 /** The prefix of the row keys of a time. A later time has a smaller prefix. */
 export const rowKeyAt = (ms: number): string => String(endOfTimeMs - clamp(ms)).padStart(13, '0');
 
+/** The time in the keys of a stored row, milliseconds; undefined if they have none, or two that differ. */
+export function timeOfKeys(partitionKey: string, rowKey: string): number | undefined {
+  const [, digits] = /^(\d{13})-/.exec(rowKey) ?? [];
+  if (digits === undefined) return undefined;
+  const ms = endOfTimeMs - Number(digits);
+  return partitionKeyAt(ms) === partitionKey ? ms : undefined;
+}
+
 /** Maximum characters of text in one column: 100 rows must fit into one transaction of 4 MiB, whatever callers send. */
 const maxText = 512;
 /** The same for names that are shorter. */
@@ -101,10 +109,10 @@ const clipped = [
 
 /** @param id Never used for another row, so that a write can safely be repeated. */
 export function toRow(entry: AuditEntry, id: string): AuditRow {
-  const { atMs, caller, scopes, excessScopes, tagsAdded, tagsRemoved, expiresAtMs, ...rest } = entry;
+  const { atMs, writtenMs = atMs, caller, scopes, excessScopes, tagsAdded, tagsRemoved, expiresAtMs, ...rest } = entry;
   const row: AuditRow = {
-    partitionKey: partitionKeyAt(atMs),
-    rowKey: `${rowKeyAt(atMs)}-${id}`,
+    partitionKey: partitionKeyAt(writtenMs),
+    rowKey: `${rowKeyAt(writtenMs)}-${id}`,
     at: isoTime(atMs),
     ...rest,
     ...askedText(entry),

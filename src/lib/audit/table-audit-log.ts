@@ -43,7 +43,10 @@ export function createTableAuditLog(deps: TableAuditLogDeps): AuditLog {
   return {
     record: async (entry: AuditEntry, { isPatient = false } = {}): Promise<void> => {
       try {
-        await commits.commit(toRow({ ...entry, atMs: times.of(entry.atMs) }, newId()), isPatient);
+        const { atMs, writtenMs } = entry;
+        const timed = writtenMs === undefined ? { atMs: times.of(atMs) } : { writtenMs: times.of(writtenMs) };
+        const row = toRow({ ...entry, ...timed }, newId());
+        await commits.commit(row, isPatient);
       } catch (error) {
         throw failure('audit_unavailable', 'The audit record could not be written.', error);
       }

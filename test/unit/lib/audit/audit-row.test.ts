@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { partitionKeyAt, rowKeyAt, toRow } from '../../../../src/lib/audit/audit-row.ts';
+import { partitionKeyAt, rowKeyAt, timeOfKeys, toRow } from '../../../../src/lib/audit/audit-row.ts';
 import { auditStartMs, denied, guid, issued } from '../../../support/audit-entries.ts';
 
 const stored = (asked: { tenantAsked?: string; resource?: string }) => {
@@ -31,6 +31,8 @@ it('stores tenant ids, domains and aliases as the caller wrote them', () => {
   expect(stored({ tenantAsked: id, resource: 'my-api' })).toEqual({ tenantAsked: id, resource: 'my-api' });
 });
 
+const row0 = `9999996399999-${guid(1)}`;
+
 // Stored rows are found by these keys, so another form would lose the records of an installation.
 describe('the keys of a row', () => {
   it.each([
@@ -44,6 +46,22 @@ describe('the keys of a row', () => {
     [1e15, '0000000', '0000000000000'],
   ])('of the time %d are %s and %s', (ms, partition, row) => {
     expect([partitionKeyAt(ms), rowKeyAt(ms)]).toEqual([partition, row]);
+  });
+
+  it('are those of its writing, if that is later', () => {
+    const row = toRow(issued({ atMs: 0, writtenMs: 3_600_000 }), guid(1));
+    expect(row).toMatchObject({ partitionKey: '2777776', at: '1970-01-01T00:00:00.000Z' });
+    expect(row).not.toHaveProperty('writtenMs');
+    expect(timeOfKeys(row.partitionKey, row.rowKey)).toBe(3_600_000);
+  });
+
+  it.each([
+    ['2777777', row0],
+    ['2777776', 'x'],
+    ['2777776', '9999996399999_x'],
+    ['0000NaN', 'x'],
+  ])('have no time if no version writes them: %s, %s', (partitionKey, rowKey) => {
+    expect(timeOfKeys(partitionKey, rowKey)).toBeUndefined();
   });
 
   it('are those of its time, and end with its id', () => {
