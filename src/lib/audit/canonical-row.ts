@@ -24,7 +24,22 @@ const ofStorage = /^(?:etag|timestamp|odata\..*)$/i;
 
 /** The record of an entity as the SDK returns it. */
 export function storedRecord(entity: Readonly<Record<string, unknown>>): StoredRecord {
-  const { partitionKey, rowKey, ...columns } = entity;
-  const own = Object.entries(columns).filter(([name]) => !ofStorage.test(name));
-  return { ...Object.fromEntries(own), PartitionKey: String(partitionKey), RowKey: String(rowKey) };
+  const record: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(entity))
+    if (name !== 'partitionKey' && name !== 'rowKey' && !ofStorage.test(name)) record[name] = columnOf(value);
+  return { ...record, PartitionKey: String(entity['partitionKey']), RowKey: String(entity['rowKey']) };
+}
+
+/**
+ * The broker writes text, numbers and booleans. Whatever else somebody puts into a column becomes text that names its type,
+ * so that it can be hashed and exported, and equals no value of the broker.
+ */
+function columnOf(value: unknown): unknown {
+  if (typeof value === 'string' || typeof value === 'boolean' || value === null || value === undefined) return value;
+  if (typeof value === 'number') return Number.isFinite(value) ? value : `Edm.Double:${value}`;
+  if (typeof value === 'bigint') return `Edm.Int64:${value}`;
+  if (value instanceof Uint8Array) return `Edm.Binary:${Buffer.from(value).toString('base64')}`;
+  // Also an invalid date, which has no ISO form.
+  if (value instanceof Date) return `Edm.DateTime:${value.getTime()}`;
+  return `other:${JSON.stringify(value)}`;
 }

@@ -25,12 +25,15 @@ export interface LostRange {
 
 export const writeLink = ({ id, seq, settled, previous }: ChainLink): string => `${id}.${seq}.${settled}.${previous}`;
 
+/** The id of a chain, as `randomUUID` writes it. A checkpoint accepts no other. */
+export const chainIdPattern = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
 const linkPattern = /^([0-9a-f-]{36})\.([1-9]\d{0,14})\.(\d{1,15})\.([\w-]{43}|)$/;
 
 /** The link in the column `chain`; undefined for text that no version has written. */
 export function readLink(text: unknown): ChainLink | undefined {
   const [, id, seq, settled, previous] = (typeof text === 'string' ? linkPattern.exec(text) : null) ?? [];
-  if (id === undefined || previous === undefined) return undefined;
+  if (id === undefined || previous === undefined || !chainIdPattern.test(id)) return undefined;
   return { id, seq: Number(seq), settled: Number(settled), previous };
 }
 

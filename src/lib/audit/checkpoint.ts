@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import * as z from 'zod';
 import { minuteMs } from '../model/durations.ts';
+import { chainIdPattern } from './chain-link.ts';
 
 /*
  * A checkpoint is a signed statement about all chains (docs/audit.md). It is a JWS in compact form (RFC 7515), so that any
@@ -13,6 +14,11 @@ export const settleMs = minuteMs;
 export const overlapMs = 2 * minuteMs;
 /** A chain without new records is named by checkpoints for this long. It starts anew after a pause of one hour. */
 export const chainLifeMs = 120 * minuteMs;
+/**
+ * A process has at most four writes of 100 records under way, so no more places than this lack a record without a later one
+ * that says their write failed.
+ */
+export const longestJump = 400;
 
 const digest = z.string().regex(/^[\w-]{43}$/);
 const digestOrNone = z.string().regex(/^(?:[\w-]{43})?$/);
@@ -20,7 +26,7 @@ const place = z.number().int().min(1);
 
 const chainHeadSchema = z.object({
   /** Id of the chain. */
-  id: z.guid(),
+  id: z.string().regex(chainIdPattern),
   /** Place and hash of its last record. */
   seq: place,
   head: digest,
