@@ -1,5 +1,5 @@
 import { ContainerClient } from '@azure/storage-blob';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createBlobCheckpointLog } from '../../src/lib/audit/blob-checkpoint-log.ts';
 import type { CheckpointLog } from '../../src/lib/audit/checkpoint-log.ts';
 import { type Azurite, startAzurite } from '../support/azurite.ts';
@@ -19,41 +19,49 @@ function newLog(): () => CheckpointLog {
   return () => createBlobCheckpointLog(async () => new ContainerClient(azurite.connectionString, name));
 }
 
+/** A line with this number that counts as the app's, unless it says that somebody else wrote it. */
+const line = (number: number, text = 'app'): string =>
+  `e30.${Buffer.from(JSON.stringify({ number, text })).toString('base64url')}.c2lnbmVk`;
+const textOf = (jws: string | undefined): unknown =>
+  JSON.parse(Buffer.from(jws?.split('.')[1] ?? '', 'base64url').toString());
+const isOwn = async (jws: string): Promise<boolean> =>
+  jws.endsWith('.c2lnbmVk') && !JSON.stringify(textOf(jws)).includes('foreign');
+
 /** Appends checkpoints with these numbers, in order. */
 async function fill(log: CheckpointLog, from: number, to: number): Promise<void> {
   for (let number = from; number <= to; number += 1)
-    expect(await log.append(`line-${number}`, number, await log.last())).toBe(true);
+    expect(await log.append(line(number), number, await log.last(isOwn))).toBe(true);
 }
 
 describe('the log of checkpoints in blobs', () => {
   it('is empty before the first, also without its container', async () => {
     const log = newLog()();
-    expect(await log.last()).toBeUndefined();
+    expect(await log.last(isOwn)).toBeUndefined();
     expect(await log.page(0)).toEqual({ checkpoints: [] });
   });
 
   it('keeps checkpoints in their order', async () => {
     const log = newLog()();
     await fill(log, 1, 3);
-    expect((await log.last())?.jws).toBe('line-3');
-    expect(await log.page(0)).toEqual({ checkpoints: ['line-1', 'line-2', 'line-3'] });
+    expect((await log.last(isOwn))?.jws).toBe(line(3));
+    expect(await log.page(0)).toEqual({ checkpoints: [line(1), line(2), line(3)] });
   });
 
   it('takes one of two checkpoints that follow the same one, whoever wrote it', async () => {
     const open = newLog();
     const [one, other] = [open(), open()];
     await fill(one, 1, 1);
-    const before = await other.last();
-    const taken = await Promise.all([one, other].map((log, index) => log.append(`line-2 of ${index}`, 2, before)));
+    const before = await other.last(isOwn);
+    const taken = await Promise.all([one, other].map((log, index) => log.append(line(2, `of ${index}`), 2, before)));
     expect(taken.filter(Boolean)).toHaveLength(1);
-    expect((await one.last())?.jws).toBe(`line-2 of ${taken.indexOf(true)}`);
+    expect((await one.last(isOwn))?.jws).toBe(line(2, `of ${taken.indexOf(true)}`));
     expect((await one.page(0)).checkpoints).toHaveLength(2);
   });
 
   it('takes one of two first checkpoints', async () => {
     const open = newLog();
     const logs = Array.from({ length: 5 }, () => open());
-    const taken = await Promise.all(logs.map((log, index) => log.append(`line-1 of ${index}`, 1, undefined)));
+    const taken = await Promise.all(logs.map((log, index) => log.append(line(1, `of ${index}`), 1, undefined)));
     expect(taken.filter(Boolean)).toHaveLength(1);
     expect((await open().page(0)).checkpoints).toHaveLength(1);
   });
@@ -61,33 +69,108 @@ describe('the log of checkpoints in blobs', () => {
   it('knows its own checkpoint again after a lost reply', async () => {
     const log = newLog()();
     await fill(log, 1, 1);
-    const before = await log.last();
-    expect(await log.append('line-2', 2, before)).toBe(true);
-    expect(await log.append('line-2', 2, before)).toBe(true);
-    expect((await log.page(0)).checkpoints).toEqual(['line-1', 'line-2']);
+    const before = await log.last(isOwn);
+    expect(await log.append(line(2), 2, before)).toBe(true);
+    expect(await log.append(line(2), 2, before)).toBe(true);
+    expect((await log.page(0)).checkpoints).toEqual([line(1), line(2)]);
   });
 
   it('finds the last checkpoint behind large ones, and a large one', async () => {
     const log = newLog()();
-    for (const [index, size] of [200_000, 200_000, 10, 400_000].entries()) {
-      const line = `${index}-${'x'.repeat(size)}`;
-      expect(await log.append(line, index + 1, await log.last())).toBe(true);
-      expect((await log.last())?.jws).toBe(line);
+    for (const [index, size] of [200_000, 200_000, 10, 1_600_000].entries()) {
+      const large = line(index + 1, 'x'.repeat(size));
+      expect(await log.append(large, index + 1, await log.last(isOwn))).toBe(true);
+      const last = await log.last(isOwn);
+      expect(last?.jws).toBe(large);
+      expect(last?.hasForeign).toBe(false);
     }
-    expect((await log.page(0)).checkpoints.map((line) => line.slice(0, 1))).toEqual(['0', '1', '2', '3']);
+    const pages: string[][] = [];
+    for (let next: string | undefined, done = false; !done; done = next === undefined) {
+      const page = await log.page(0, next);
+      next = page.continuation;
+      pages.push([...page.checkpoints]);
+    }
+    expect(pages.map(({ length }) => length)).toEqual([3, 1]);
+    expect(pages.flat().map((jws) => textOf(jws))).toMatchObject([
+      { number: 1 },
+      { number: 2 },
+      { number: 3 },
+      { number: 4 },
+    ]);
   });
 
   it('goes on in another blob after a day, and reads from the one before a time', async () => {
     const log = newLog()();
     await fill(log, 1, perBlob + 1);
-    expect((await log.last())?.jws).toBe(`line-${perBlob + 1}`);
+    expect((await log.last(isOwn))?.jws).toBe(line(perBlob + 1));
     const first = await log.page(0);
     expect(first.checkpoints).toHaveLength(perBlob);
     const second = await log.page(0, first.continuation);
-    expect(second).toEqual({ checkpoints: [`line-${perBlob + 1}`] });
+    expect(second).toEqual({ checkpoints: [line(perBlob + 1)] });
     await fill(log, perBlob + 2, perBlob + 2);
     // Both blobs are older, so only the last one can have a checkpoint for a later time.
-    expect((await log.page(Date.now() + 60_000)).checkpoints).toEqual([`line-${perBlob + 1}`, `line-${perBlob + 2}`]);
-    await expect(log.page(0, 'x')).rejects.toMatchObject({ code: 'request_invalid' });
+    expect((await log.page(Date.now() + 60_000)).checkpoints).toEqual([line(perBlob + 1), line(perBlob + 2)]);
+    await expect(log.page(0, '1')).rejects.toMatchObject({ code: 'request_invalid' });
+  });
+
+  describe('with lines that the app has not written', () => {
+    let log: CheckpointLog;
+    let container: ContainerClient;
+    const blobOf = (number: number) =>
+      container.getAppendBlobClient(`checkpoints-${String(number).padStart(7, '0')}.jsonl`);
+    const add = (text: string | Buffer, blob = 0): Promise<unknown> =>
+      blobOf(blob).appendBlock(text, Buffer.byteLength(text));
+    beforeEach(async () => {
+      log = newLog()();
+      container = new ContainerClient(azurite.connectionString, `checkpoints${containers}`);
+      await fill(log, 1, 3);
+    });
+    const numbers = async (): Promise<unknown[]> =>
+      (await log.page(0)).checkpoints.map((jws) => (jws.startsWith('e30.') ? textOf(jws) : jws));
+
+    it.each([
+      ['text', 'garbage\n'],
+      ['text without an end', 'garbage'],
+      ['bytes that are no text', Buffer.from([0xff, 0xfe, 0xc3, 0x28])],
+      ['a checkpoint without a signature', `${line(4).slice(0, -8)}AAAA\n`],
+      ['one of another key', `${line(4, 'foreign')}\n`],
+      ['one for another blob', `${line(400, 'foreign')}\n`],
+      ['an older one again', `${line(1)}\n${line(2)}\n`],
+      ['more than is read at first', `${line(2)}\n`.repeat(5_000)],
+    ])('goes on from its own after %s, and says so', async (_name, text) => {
+      await add(text);
+      const last = await log.last(isOwn);
+      expect(textOf(last?.jws)).toMatchObject({ number: 3 });
+      expect(last?.hasForeign).toBe(true);
+      await fill(log, 4, 5);
+      expect(textOf((await log.last(isOwn))?.jws)).toMatchObject({ number: 5 });
+      expect((await numbers()).slice(-2)).toEqual([
+        { number: 4, text: 'app' },
+        { number: 5, text: 'app' },
+      ]);
+    });
+
+    it('goes on from its own before a blob of somebody else', async () => {
+      await blobOf(9_999_999).create();
+      await add('garbage\n', 9_999_999);
+      expect(await log.last(isOwn)).toMatchObject({ jws: line(3), hasForeign: true });
+      await fill(log, 4, 4);
+      expect((await log.last(isOwn))?.jws).toBe(line(4));
+    });
+
+    it('goes on in a blob that somebody has begun', async () => {
+      await blobOf(1).create();
+      await add('garbage', 1);
+      await fill(log, 4, perBlob + 2);
+      const second = await log.page(0, '1.0');
+      expect(second.checkpoints).toEqual(['garbage', line(perBlob + 1), line(perBlob + 2)]);
+    });
+
+    it('starts anew if none is its own', async () => {
+      const last = await log.last(async () => false);
+      expect(last?.jws).toBeUndefined();
+      expect(await log.append(line(1, 'anew'), 1, last)).toBe(true);
+      expect((await numbers()).at(-1)).toEqual({ number: 1, text: 'anew' });
+    });
   });
 });

@@ -1,8 +1,19 @@
-/** A stored checkpoint, and where the next one goes. */
+/** The last stored checkpoint, and where the next one goes. */
 export interface StoredCheckpoint {
-  readonly jws: string;
-  /** Bytes in its blob after it. */
+  /** Absent if there are only lines that the app has not written. */
+  readonly jws?: string;
+  /** Bytes in its blob, with all lines after it. */
   readonly position: number;
+  /** The same for blobs with lines that are not the app's. By number of the blob. */
+  readonly positions?: ReadonlyMap<number, BlobEnd>;
+  /** Whether lines were found that the app has not written. */
+  readonly hasForeign?: boolean;
+}
+
+export interface BlobEnd {
+  readonly position: number;
+  /** Whether the last line is complete. */
+  readonly isWhole: boolean;
 }
 
 /** Some checkpoints that follow each other. */
@@ -14,8 +25,12 @@ export interface CheckpointPage {
 
 /** The checkpoints in storage, in their order. Nothing in it is ever changed. */
 export interface CheckpointLog {
-  /** The last one. @throws BrokerError storage_unavailable. */
-  last(): Promise<StoredCheckpoint | undefined>;
+  /**
+   * The last one that the app has written.
+   * @param isOwn whether a line is a checkpoint of the app.
+   * @throws BrokerError storage_unavailable, and what `isOwn` throws.
+   */
+  last(isOwn: (jws: string) => Promise<boolean>): Promise<StoredCheckpoint | undefined>;
   /**
    * Adds the next one.
    * @returns false if another instance has added one after `before`.

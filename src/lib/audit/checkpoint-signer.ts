@@ -9,6 +9,6 @@ export interface CheckpointSigner {
   current(): Promise<KeyInUse>;
   /** ES256 (RFC 7518) over the bytes. @throws BrokerError key_vault_unavailable. */
   sign(keyId: string, data: Uint8Array): Promise<Uint8Array>;
-  /** The public key with this id; undefined if the vault has none. @throws BrokerError key_vault_unavailable. */
+  /** The public key with this id; undefined if the vault has no such version. @throws BrokerError key_vault_unavailable. */
   publicKey(keyId: string): Promise<JWK | undefined>;
 }

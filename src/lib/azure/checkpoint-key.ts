@@ -40,15 +40,19 @@ export function createCheckpointSigner(vaultUrl: string, identity: () => Promise
     publicKey: async (keyId) => {
       const kept = known.get(keyId);
       if (kept !== undefined) return kept;
-      const found = await unlessMissing(async (signal) => publicPart(await get(signal, versionOf(keyId))));
-      if ('missing' in found || found.kid !== keyId) return undefined;
+      // Anybody who may write to the log of checkpoints can put an id there.
+      const version = versionOf(keyId);
+      if (version === '') return undefined;
+      const found = await guarded(async (signal) => publicPart(await get(signal, version))).catch(unlessGone);
+      if (found?.kid !== keyId) return undefined;
       known.set(keyId, found);
       return found;
     },
   };
 }
 
-const versionOf = (keyId: string): string => URL.parse(keyId)?.pathname.split('/')[3] ?? '';
+/** Empty if the vault cannot have given this id. */
+const versionOf = (keyId: string): string => /\/keys\/audit-checkpoints\/([0-9a-f]{32})$/i.exec(keyId)?.[1] ?? '';
 
 const publicPart = ({ id, key }: KeyVaultKey): JWK => ({
   kty: 'EC',
@@ -65,6 +69,11 @@ function usable({ id, key, properties }: KeyVaultKey): KeyInUse {
   if (properties.enabled === false) throw fail('is disabled: enable its newest version, or rotate it');
   if (id === undefined || key?.crv !== 'P-256') throw fail('is not an EC key with the curve P-256: replace it by one');
   return { id };
+}
+
+/** A refusal is no reason to believe that the vault never had the version. @throws BrokerError key_vault_unavailable. */
+function unlessGone(thrown: unknown): undefined {
+  if (!(thrown instanceof BrokerError) || httpStatusOf(thrown.cause) !== 404) throw thrown;
 }
 
 /** What the work returns; why there is no key for it if the vault has none or the identity may not use it. */

@@ -192,9 +192,11 @@ export class AuditWorld {
   }
 
   readonly log: CheckpointLog = {
-    last: async () => {
-      const jws = this.checkpoints.at(-1);
-      return jws === undefined ? undefined : { jws, position: this.checkpoints.length };
+    last: async (isOwn) => {
+      const position = this.checkpoints.length;
+      if (position === 0) return undefined;
+      for (const jws of this.checkpoints.toReversed()) if (await isOwn(jws)) return { jws, position };
+      return { position };
     },
     append: async (jws, _number, before) => {
       if ((before?.position ?? 0) !== this.checkpoints.length) return false;
