@@ -1,13 +1,23 @@
-import { minuteMs } from '../model/durations.ts';
+import { createHash } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
+import { dayMs, minuteMs } from '../model/durations.ts';
 import { isoTime } from '../runtime/clock.ts';
-import type { StoredRecord } from './canonical-row.ts';
-import { type ChainHead, type Checkpoint, chainLifeMs, overlapMs, setDigest, settleMs } from './checkpoint.ts';
-import { type ChainedRecord, indexRecords } from './verify/record-index.ts';
+import { timeOfKeys } from './audit-row.ts';
+import { canonicalText, hashOf, type StoredRecord } from './canonical-row.ts';
+import { ChainReading, type CoveredPeriod } from './chain-head.ts';
+import { readLink } from './chain-link.ts';
+import { type ChainHead, type Checkpoint, chainLifeMs, overlapMs, settleMs } from './checkpoint.ts';
 
 /** Longest time that one checkpoint is the first to cover. After an outage several follow each other. */
 const longestMs = 10 * minuteMs;
 /** Shortest. Two timers that fire together write one. */
 const shortestMs = minuteMs;
+/** Shortest AUDIT_RETENTION_DAYS. No checkpoint says that later records may be missing, whatever the one before says. */
+const shortestRetentionMs = dayMs;
+/** The process issues tokens meanwhile, so after this many records others get their turn. It takes about 3 ms. */
+const recordsPerTurn = 200;
+/** The same for chains. */
+const chainsPerTurn = 100;
 
 /** A checkpoint as it is stored, with its hash. */
 export interface PreviousCheckpoint {
@@ -37,8 +47,10 @@ export async function collectCheckpoint(collecting: Collecting): Promise<Checkpo
   const fromMs = before === undefined ? latestMs - longestMs : Date.parse(before.to);
   const toMs = Math.min(latestMs, fromMs + longestMs);
   if (toMs - fromMs < shortestMs) return undefined;
-  const index = await indexRecords(read(fromMs - overlapMs, toMs + settleMs));
-  const unchained = index.unchained.filter(({ atMs }) => atMs > fromMs && atMs <= toMs).map(({ hash }) => hash);
+  // Nothing names a record without a chain later, so those of an instance whose clock is behind need some time.
+  const unchainedFromMs = Date.parse(before?.unchained.to ?? before?.to ?? isoTime(fromMs - overlapMs));
+  const unchained = { fromMs: unchainedFromMs, toMs: Math.max(unchainedFromMs, toMs - overlapMs) };
+  const found = await readRecords(read(fromMs - overlapMs, toMs + settleMs), before, { fromMs, toMs, unchained });
   const purgedBeforeMs = Math.max(collecting.purgedBeforeMs, Date.parse(before?.purgedBefore ?? isoTime(0)));
   return {
     v: 1,
@@ -47,69 +59,93 @@ export async function collectCheckpoint(collecting: Collecting): Promise<Checkpo
     from: isoTime(fromMs),
     to: isoTime(toMs),
     previous: previous?.hash ?? null,
-    purgedBefore: isoTime(purgedBeforeMs),
-    chains: headsOf(index.chains, before, toMs),
-    unchained: { records: unchained.length, digest: setDigest(unchained) },
+    purgedBefore: isoTime(Math.min(purgedBeforeMs, nowMs - shortestRetentionMs)),
+    chains: await headsOf(found.chains, before, toMs),
+    unchained: {
+      records: found.unchained.count,
+      digest: await found.unchained.digest(),
+      from: isoTime(unchained.fromMs),
+      to: isoTime(unchained.toMs),
+    },
   };
 }
 
-type Places = ReadonlyMap<number, readonly ChainedRecord[]>;
-
-function headsOf(chains: ReadonlyMap<string, Places>, before: Checkpoint | undefined, toMs: number): ChainHead[] {
-  const known = new Map(before?.chains.map((head) => [head.id, head]));
-  const heads = [...new Set([...known.keys(), ...chains.keys()])].map((id) =>
-    headOf(id, chains.get(id) ?? new Map(), { last: known.get(id), isFirst: before === undefined, toMs }),
-  );
-  return heads.filter((head) => head !== undefined && Date.parse(head.at) > toMs - chainLifeMs) as ChainHead[];
+interface Periods extends CoveredPeriod {
+  readonly unchained: CoveredPeriod;
 }
 
-interface Known {
-  readonly last: ChainHead | undefined;
-  /** Whether there is no checkpoint that would name the start of older chains. */
-  readonly isFirst: boolean;
-  readonly toMs: number;
+interface FoundRecords {
+  readonly chains: ReadonlyMap<string, ChainReading>;
+  /** Hashes of the records without a chain. */
+  readonly unchained: HashSet;
 }
 
-/** The head of a chain, or undefined if none of its records is old enough. */
-function headOf(id: string, places: Places, { last, isFirst, toMs }: Known): ChainHead | undefined {
-  const { holes: _, ...kept } = last ?? {};
-  const found = [...places.values()]
-    .map((records) => rightOf(records, places))
-    .filter((record) => record.link.seq > (last?.seq ?? 0))
-    .toSorted((one, other) => one.link.seq - other.link.seq);
-  const head = found.findLast(({ atMs }) => atMs <= toMs);
-  const [oldest] = found;
-  if (head === undefined || oldest === undefined) return last === undefined ? undefined : (kept as ChainHead);
-  const first = last?.first ?? (isFirst ? oldest.link.seq : 1);
-  const covered = found.filter(({ link }) => link.seq <= head.link.seq);
-  const holes = holesOf(covered, last ?? { seq: first - 1, head: '' });
-  return {
-    id,
-    seq: head.link.seq,
-    head: head.hash,
-    at: isoTime(head.atMs),
-    first,
-    since: last?.since ?? isoTime(oldest.atMs),
-    records: (last?.records ?? 0) + covered.length,
-    ...(holes.length === 0 ? {} : { holes }),
-  };
-}
-
-/** The record of a place. If there are several, the one that the next record names, for only one was written by the app. */
-function rightOf(records: readonly ChainedRecord[], places: Places): ChainedRecord {
-  const [one] = records;
-  if (one === undefined) throw new TypeError('a place without records');
-  const next = places.get(one.link.seq + 1) ?? [];
-  return records.find(({ hash }) => next.some(({ link }) => link.previous === hash)) ?? one;
-}
-
-/** The places without a record between these, which are in order and follow `last`. */
-function holesOf(records: readonly ChainedRecord[], last: Pick<ChainHead, 'seq' | 'head'>): [number, number, string][] {
-  const holes: [number, number, string][] = [];
-  let before = last;
-  for (const { link, hash } of records) {
-    if (link.seq > before.seq + 1) holes.push([before.seq + 1, link.seq - 1, before.head]);
-    before = { seq: link.seq, head: hash };
+async function readRecords(
+  records: AsyncIterable<StoredRecord>,
+  before: Checkpoint | undefined,
+  periods: Periods,
+): Promise<FoundRecords> {
+  const chains = new Map(before?.chains.map((head) => [head.id, new ChainReading(head.id, head, periods)]));
+  const unchained = new HashSet();
+  let count = 0;
+  for await (const record of records) {
+    count += 1;
+    if (count % recordsPerTurn === 0) await setImmediate();
+    const atMs = timeOfKeys(record.PartitionKey, record.RowKey);
+    // No version writes such keys. Verification names the record.
+    if (atMs === undefined) continue;
+    const text = record['chain'];
+    if (text === undefined) {
+      if (atMs > periods.unchained.fromMs && atMs <= periods.unchained.toMs)
+        unchained.add(hashOf(canonicalText(record)));
+      continue;
+    }
+    const link = readLink(text);
+    if (link === undefined) continue;
+    const reading = chains.get(link.id) ?? new ChainReading(link.id, undefined, periods);
+    chains.set(link.id, reading);
+    const { seq, previous } = link;
+    reading.add({ seq, previous, hash: hashOf(canonicalText(record)), atMs }, record['chainLost']);
   }
-  return holes;
+  return { chains, unchained };
+}
+
+async function headsOf(
+  chains: ReadonlyMap<string, ChainReading>,
+  before: Checkpoint | undefined,
+  toMs: number,
+): Promise<ChainHead[]> {
+  const heads: ChainHead[] = [];
+  let count = 0;
+  for (const reading of chains.values()) {
+    count += 1;
+    if (count % chainsPerTurn === 0) await setImmediate();
+    const head = reading.head(before === undefined);
+    if (head !== undefined && Date.parse(head.at) > toMs - chainLifeMs) heads.push(head);
+  }
+  return heads;
+}
+
+/** The digest of a set of hashes, the same as `setDigest`, in short turns: they are sorted by their first character at once. */
+class HashSet {
+  readonly #groups = new Map<string, string[]>();
+  count = 0;
+
+  add(hash: string): void {
+    this.count += 1;
+    const group = this.#groups.get(hash.slice(0, 1));
+    if (group === undefined) this.#groups.set(hash.slice(0, 1), [hash]);
+    else group.push(hash);
+  }
+
+  async digest(): Promise<string> {
+    const digest = createHash('sha256');
+    let separator = '';
+    for (const first of [...this.#groups.keys()].toSorted()) {
+      digest.update(separator + (this.#groups.get(first) ?? []).toSorted().join('\n'));
+      separator = '\n';
+      await setImmediate();
+    }
+    return digest.digest('base64url');
+  }
 }
