@@ -35,7 +35,8 @@ var builtIn = {
   storageTableDataContributor: '0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3'
 }
 
-// The host needs Owner on blobs for leases and host keys. Durable Functions also needs queues and tables.
+// The host needs Owner on blobs for leases and host keys. Durable Functions also needs queues and tables. Owner may manage
+// containers, too: it can delete a retention policy that is not locked (storage.bicep).
 var storageRoles = [
   builtIn.storageBlobDataOwner
   builtIn.storageQueueDataContributor

@@ -69,9 +69,9 @@ resource policyContainer 'Microsoft.Storage/storageAccounts/blobServices/contain
   name: policyContainerName
 }
 
-// Checkpoints of the audit log. The app may append to them, and neither the app nor an owner of the account may change or
-// delete them until the time is over. The policy is not locked, so that the environment can be deleted: docs/audit.md says
-// how to lock it.
+// Checkpoints of the audit log. While the policy is there, they can be appended to, and neither changed nor deleted. It is not
+// locked, so that the environment can be deleted: until it is, whoever may manage the account can delete the policy, and then
+// the container. So can the app itself, with the role that the host needs (roles.bicep). docs/audit.md says how to lock it.
 resource checkpointContainer 'Microsoft.Storage/storageAccounts/blobServices/containers@2025-01-01' = {
   parent: blobs
   name: 'audit-checkpoints'
