@@ -108,7 +108,7 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
   const redeemer = createRedeemer(runtime, settings, identity);
   const resources = createResourceRegistry(cloud, settings.RESOURCES);
   const signer = createCheckpointSigner(settings.KEY_VAULT_URL, identity);
-  const audits = createAudits({ ...runtime, ...storage, resources, signer });
+  const audits = createAudits({ ...runtime, ...storage, resources, signer, isFunctionDisabled });
   const budgets = createLazyBudgets({ ...runtime, ...storage }, settings.ENTRA_CONCURRENCY);
   const broker = createBroker({ ...runtime, budgets, redeemer }, credentials, settings, () => directory);
   const tenantTags = new TableTenantTags(() => storage.table(tenantTagsTable), runtime);

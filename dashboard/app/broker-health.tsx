@@ -86,7 +86,7 @@ export function BrokerHealth({ report }: ReportProps) {
 
 function LastCheckpoint({ checkpoints }: { readonly checkpoints: HealthReportAnswer['auditCheckpoints'] }) {
   const { state, lastAt } = checkpoints;
-  if (state === 'off') return <span class="quiet">Key Vault has no key for them</span>;
+  if (state === 'off') return <span class="quiet">their timer is disabled</span>;
   return lastAt === undefined ? null : (
     <span class="quiet">
       last <Time iso={lastAt} />

@@ -8,6 +8,7 @@ import { createBlobCheckpointLog } from '../../src/lib/audit/blob-checkpoint-log
 import { canonicalText, storedRecord } from '../../src/lib/audit/canonical-row.ts';
 import type { CheckpointSigner } from '../../src/lib/audit/checkpoint-signer.ts';
 import { AuditEvidence } from '../../src/lib/audit/evidence.ts';
+import { storageTimeMs } from '../../src/lib/audit/storage-time.ts';
 import { createTableAuditLog } from '../../src/lib/audit/table-audit-log.ts';
 import { isTampering } from '../../src/lib/audit/verify/finding.ts';
 import { verifyExport, type Verification } from '../../src/lib/audit/verify/verify-export.ts';
@@ -32,11 +33,15 @@ let aheadMinutes: number;
 let table: TableClient;
 let keyProblem: BrokerError | undefined;
 let hasKey: boolean;
+let isOff: boolean;
+let storageTime: typeof storageTimeMs | undefined;
 beforeEach(() => {
   stores += 1;
   aheadMinutes = 0;
   keyProblem = undefined;
   hasKey = true;
+  isOff = false;
+  storageTime = undefined;
   table = TableClient.fromConnectionString(azurite.connectionString, `audit${stores}`, {
     allowInsecureConnection: true,
   });
@@ -61,7 +66,15 @@ const instance = (): AuditLog =>
 function evidence(): AuditEvidence {
   const container = new ContainerClient(azurite.connectionString, `evidence${stores}`);
   const checkpoints = createBlobCheckpointLog(async () => container);
-  return new AuditEvidence({ table: async () => table, checkpoints, signer, clock, log: silentLogger });
+  return new AuditEvidence({
+    table: async () => table,
+    checkpoints,
+    signer,
+    clock,
+    log: silentLogger,
+    storageTime: async () => (storageTime === undefined ? clock.nowMs() : storageTime(table)),
+    isOff,
+  });
 }
 
 async function record(log: AuditLog, count: number): Promise<void> {
@@ -204,7 +217,10 @@ describe('the records and checkpoints in storage', () => {
     await record(instance(), 5);
     aheadMinutes += 5;
     expect(await evidence().write(year)).toBeUndefined();
+    expect(await evidence().state()).toEqual({ state: 'late', problem: 'Key Vault has no key.' });
+    isOff = true;
     expect(await evidence().state()).toEqual({ state: 'off' });
+    isOff = false;
     expect(await verify()).toMatchObject({ findings: [], counts: { proven: 0, newer: 5 }, checkpoints: [] });
     hasKey = true;
     await cover();
@@ -238,5 +254,70 @@ describe('the records and checkpoints in storage', () => {
     await new Promise((resolve) => setTimeout(resolve, 5));
     await log.purge(beforeMs);
     expect(kinds(await verify())).toEqual(['removed']);
+  });
+
+  it('say before which time records may be purged, while they are not off', async () => {
+    expect(await evidence().purgeLimitMs()).toBeUndefined();
+    await record(instance(), 1);
+    await cover();
+    expect((await evidence().purgeLimitMs()) ?? 0).toBeGreaterThan(clock.nowMs() - year - 10 * minute);
+    isOff = true;
+    expect(await evidence().purgeLimitMs()).toBeUndefined();
+  });
+
+  it('cover no time that has not come by the clock of storage', async () => {
+    storageTime = storageTimeMs;
+    await record(instance(), 5);
+    aheadMinutes = 30;
+    const startMs = Date.now();
+    const written = await evidence().write(year);
+    expect(Date.parse(written?.to ?? '')).toBeGreaterThan(startMs - 2 * minute);
+    expect(Date.parse(written?.to ?? '')).toBeLessThan(Date.now());
+    aheadMinutes = -30;
+    expect(await evidence().latestMs()).toBeGreaterThan(startMs - minute);
+  });
+
+  it('go on from the last that the key has signed, and say that there are other lines', async () => {
+    await record(instance(), 5);
+    await cover();
+    const container = new ContainerClient(azurite.connectionString, `evidence${stores}`);
+    const blob = container.getAppendBlobClient('checkpoints-0000000.jsonl');
+    const [header = '', payload = ''] = (await blob.downloadToBuffer()).toString().split('.');
+    const claims = JSON.parse(Buffer.from(payload, 'base64url').toString());
+    const forged = {
+      ...claims,
+      number: 2,
+      purgedBefore: '2099-01-01T00:00:00.000Z',
+      at: '2099-01-01T00:00:00.000Z',
+      chains: [],
+    };
+    const line = `${header}.${Buffer.from(JSON.stringify(forged)).toString('base64url')}.AAAA\n`;
+    await blob.appendBlock(line, line.length);
+    expect(await evidence().state()).toMatchObject({ state: 'current', hasForeign: true });
+    aheadMinutes += 5;
+    expect(await evidence().write(year)).toMatchObject({ number: 2, chains: [{ seq: 5 }] });
+    expect((await evidence().purgeLimitMs()) ?? 0).toBeLessThan(clock.nowMs() - year + minute);
+    expect((await verify()).checkpoints.map(({ number }) => number)).toEqual([1, 2]);
+  });
+
+  it('cover and export rows with types of columns that no version writes', async () => {
+    await record(instance(), 2);
+    const [entity] = (await entities()) as { partitionKey: string; rowKey: string }[];
+    if (entity === undefined) throw new Error('none');
+    const types = {
+      big: 2n ** 60n,
+      bytes: new Uint8Array([1, 2]),
+      day: new Date(0),
+      id: { type: 'Guid', value: guid(1) } as const,
+    };
+    await table.createEntity({ ...entity, rowKey: `${entity.rowKey.slice(0, 14)}${guid(9)}`, ...types });
+    await cover();
+    expect(await verify()).toMatchObject({ records: 3, checkpoints: [{ number: 1 }] });
+    const { records } = await evidence().records(0, clock.nowMs());
+    expect(records.find(({ big }) => big !== undefined)).toMatchObject({
+      big: 'Edm.Int64:1152921504606846976',
+      bytes: 'Edm.Binary:AQI=',
+    });
+    expect(JSON.parse(JSON.stringify(records))).toEqual(records);
   });
 });

@@ -155,6 +155,7 @@ beforeEach(async () => {
     evidence: {
       records: async () => ({ records: [{ PartitionKey: '1', RowKey: '2', tenantId: hidden.id }] }),
       checkpoints: async () => ({ checkpoints: ['hidden'], keys: [] }),
+      latestMs: async () => clock.nowMs(),
     },
     tenantTags,
     clock,

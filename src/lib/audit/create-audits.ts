@@ -21,15 +21,18 @@ interface AuditDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly newId: () => string;
+  /** Whether an operator has disabled a function of the app. */
+  readonly isFunctionDisabled: (name: string) => boolean;
 }
 
 /** The audit log, and what proves it. */
 export function createAudits(deps: AuditDeps): { readonly audit: AuditLog; readonly evidence: AuditEvidence } {
   const table = (): Promise<AuditTable> => deps.table('Audit');
   const checkpoints = createBlobCheckpointLog(() => deps.container(checkpointContainer));
+  const isOff = deps.isFunctionDisabled('checkpoint-audit');
   const aliases = new Set(deps.resources.list().map(({ alias }) => alias));
   return {
     audit: measuredAuditLog(createTableAuditLog({ ...deps, table }), { ...deps, aliases }),
-    evidence: new AuditEvidence({ ...deps, table, checkpoints }),
+    evidence: new AuditEvidence({ ...deps, table, checkpoints, isOff }),
   };
 }

@@ -3,20 +3,26 @@ import { minuteMs } from '../model/durations.ts';
 import { BrokerError, toBrokerError } from '../model/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
-import { parseJson } from '../runtime/outbound.ts';
 import { once } from '../runtime/once.ts';
 import { partitionKeyAt, rowKeyAt } from './audit-row.ts';
-import { type AuditTable, refusalOf } from './audit-table.ts';
+import { type AuditTable, refusalOf, type StorageRefusal } from './audit-table.ts';
 import { type StoredRecord, storedRecord } from './canonical-row.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import type { CheckpointLog } from './checkpoint-log.ts';
+import { keyIdOf } from './jws-parts.ts';
 import type { CheckpointSigner } from './checkpoint-signer.ts';
+import { storageTimeMs } from './storage-time.ts';
 import { decodeContinuation, encodeContinuation } from './continuation.ts';
 
 /** Time between two checkpoints after which the last one is late. The timer fires every five minutes. */
 const lateMs = 15 * minuteMs;
 /** Maximum time of one timer call. After an outage of more than an hour, the next call goes on. */
 const longestWriteMs = 3 * minuteMs;
+
+/** Records in an answer of storage, which has no more. */
+const largestPage = 1_000;
+/** The process issues tokens meanwhile: taking a page of this size apart keeps it busy for about 10 ms. */
+const pageForCheckpoint = 500;
 
 /** Some records as they are stored, newest first. There may be none although more follow. */
 export interface RecordPage {
@@ -32,13 +38,18 @@ export interface SignedPage {
   readonly continuation?: string;
 }
 
-/** What is known about checkpoints. `off`: there is no key. */
+/**
+ * What is known about checkpoints. `off`: an operator has disabled their timer. `none`: none was written yet, and the app has
+ * just started.
+ */
 export interface CheckpointState {
-  readonly state: 'off' | 'current' | 'late';
+  readonly state: 'off' | 'none' | 'current' | 'late';
   /** When the last one was written. */
   readonly lastAtMs?: number;
   /** Why the last attempt of this instance failed. */
   readonly problem?: string;
+  /** Whether others have written lines among those of today. */
+  readonly hasForeign?: true;
 }
 
 export interface EvidenceDeps {
@@ -47,16 +58,24 @@ export interface EvidenceDeps {
   readonly signer: CheckpointSigner;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Replaces the clock of storage, for a simulated time. */
+  readonly storageTime?: typeof storageTimeMs;
+  /** Whether an operator has disabled the timer that writes checkpoints. */
+  readonly isOff: boolean;
 }
 
 /** What proves the audit log: its stored records, and the checkpoints that sign them. */
 export class AuditEvidence {
   readonly #deps: EvidenceDeps;
   readonly #table: () => Promise<AuditTable>;
+  readonly #storageTime: typeof storageTimeMs;
+  readonly #startMs: number;
   #problem: string | undefined;
 
   constructor(deps: EvidenceDeps) {
     this.#deps = deps;
+    this.#storageTime = deps.storageTime ?? storageTimeMs;
+    this.#startMs = deps.clock.nowMs();
     this.#table = once(deps.table);
   }
 
@@ -64,7 +83,7 @@ export class AuditEvidence {
    * One page of the records of a time: from inclusive, to exclusive.
    * @throws BrokerError storage_unavailable; request_invalid for an invalid continuation.
    */
-  async records(fromMs: number, toMs: number, continuation?: string): Promise<RecordPage> {
+  async records(fromMs: number, toMs: number, continuation?: string, size = largestPage): Promise<RecordPage> {
     // Keys count down, so later times come first.
     const filter = [
       `PartitionKey ge '${partitionKeyAt(toMs)}'`,
@@ -76,17 +95,16 @@ export class AuditEvidence {
     try {
       const pages = (await this.#table())
         .listEntities({ queryOptions: { filter } })
-        .byPage({ maxPageSize: 1000, ...continuationToken });
+        .byPage({ maxPageSize: size, ...continuationToken });
       const page = await pages.next();
       if (page.done === true) return { records: [] };
       const next = page.value.continuationToken;
       const records = page.value.map(storedRecord);
       return next === undefined ? { records } : { records, continuation: encodeContinuation(next) };
     } catch (error) {
-      const { code, status } = refusalOf(error);
-      if (code === 'TableNotFound') return { records: [] };
-      const logFields = { storageCode: code, status };
-      throw new BrokerError('storage_unavailable', 'The audit log could not be read.', { cause: error, logFields });
+      const refusal = refusalOf(error);
+      if (refusal.code === 'TableNotFound') return { records: [] };
+      throw unreadable(error, refusal);
     }
   }
 
@@ -98,6 +116,11 @@ export class AuditEvidence {
     return { ...page, keys: keys.filter((key) => key !== undefined) };
   }
 
+  /** The later of this instance's time and that of storage, milliseconds: no record is newer. @throws BrokerError. */
+  async latestMs(): Promise<number> {
+    return this.#deps.clock.nowMs() + Math.max(0, await this.#behindMs());
+  }
+
   /**
    * Writes the checkpoints that are due.
    * @param retentionMs age at which records are purged.
@@ -105,15 +128,18 @@ export class AuditEvidence {
    * @throws BrokerError. Tokens do not depend on it.
    */
   async write(retentionMs: number): Promise<Checkpoint | undefined> {
-    const { clock } = this.#deps;
+    const { clock, log } = this.#deps;
     const startMs = clock.nowMs();
     const read = (fromMs: number, toMs: number): AsyncIterable<StoredRecord> => this.#read(fromMs, toMs);
     let last: Checkpoint | undefined;
     try {
       // Only the timer needs it.
       const { writeCheckpoint } = await import('./write-checkpoint.ts');
+      const aheadMs = Math.max(0, -(await this.#behindMs()));
+      if (aheadMs > minuteMs) log.log('warn', 'audit.clock_ahead', { seconds: Math.round(aheadMs / 1000) });
+      const deps = { ...this.#deps, read, clock: { nowMs: () => clock.nowMs() - aheadMs } };
       while (clock.nowMs() - startMs < longestWriteMs) {
-        const written = await writeCheckpoint({ ...this.#deps, read }, retentionMs);
+        const written = await writeCheckpoint(deps, retentionMs);
         if (typeof written === 'string') break;
         last = written;
       }
@@ -125,35 +151,66 @@ export class AuditEvidence {
     }
   }
 
-  /** Whether checkpoints are written. @throws BrokerError storage_unavailable. */
+  /** Whether checkpoints are written. @throws BrokerError storage_unavailable, key_vault_unavailable. */
   async state(): Promise<CheckpointState> {
-    const last = await this.#deps.checkpoints.last();
-    const problem = this.#problem === undefined ? {} : { problem: this.#problem };
-    if (last === undefined) return { state: this.#problem === undefined ? 'off' : 'late', ...problem };
-    const { at } = partOf(last.jws, 1);
-    const lastAtMs = typeof at === 'string' ? Date.parse(at) : Number.NaN;
-    const isCurrent = this.#deps.clock.nowMs() - lastAtMs <= lateMs;
-    const known = Number.isFinite(lastAtMs) ? { lastAtMs } : {};
-    return { state: isCurrent ? 'current' : 'late', ...known, ...problem };
+    const { clock, isOff, signer } = this.#deps;
+    const { checkpoint, hasForeign } = await this.#last();
+    const key = checkpoint === undefined && !isOff ? await signer.current() : undefined;
+    const missing = key !== undefined && 'missing' in key ? key.missing : undefined;
+    const problem = this.#problem ?? missing;
+    const facts = { ...(problem === undefined ? {} : { problem }), ...(hasForeign ? { hasForeign } : {}) };
+    const ageMs = clock.nowMs() - (checkpoint === undefined ? this.#startMs : Date.parse(checkpoint.at));
+    const isLate = ageMs > lateMs || (checkpoint === undefined && problem !== undefined);
+    const state = isOff ? 'off' : isLate ? 'late' : checkpoint === undefined ? 'none' : 'current';
+    return { state, ...(checkpoint === undefined ? {} : { lastAtMs: Date.parse(checkpoint.at) }), ...facts };
+  }
+
+  /**
+   * Before which time records may be purged: what the last checkpoint says, so that a purge is never taken for tampering.
+   * @returns undefined without a limit: there are no checkpoints, or they are off.
+   * @throws BrokerError storage_unavailable, key_vault_unavailable.
+   */
+  async purgeLimitMs(): Promise<number | undefined> {
+    const { checkpoint } = this.#deps.isOff ? {} : await this.#last();
+    return checkpoint === undefined ? undefined : Date.parse(checkpoint.purgedBefore);
+  }
+
+  /** The last checkpoint that the app's key has signed, and whether there are lines of others. */
+  async #last(): Promise<{ readonly checkpoint?: Checkpoint; readonly hasForeign: boolean }> {
+    const { checkpoints, signer } = this.#deps;
+    // Its schema is loaded when it is needed.
+    const { ownCheckpoint } = await import('./own-checkpoint.ts');
+    const found = await checkpoints.last(async (jws) => (await ownCheckpoint(jws, signer)) !== undefined);
+    const { jws, hasForeign = false } = found ?? {};
+    const checkpoint = jws === undefined ? undefined : await ownCheckpoint(jws, signer);
+    return { hasForeign, ...(checkpoint === undefined ? {} : { checkpoint }) };
+  }
+
+  /** How far the clock of this instance is behind that of storage, milliseconds. Negative if it is ahead. */
+  async #behindMs(): Promise<number> {
+    try {
+      const table = await this.#table();
+      const storageMs = await this.#storageTime(table);
+      return storageMs === undefined ? 0 : storageMs - this.#deps.clock.nowMs();
+    } catch (error) {
+      const { code, status } = refusalOf(error);
+      if (code === 'TableNotFound') return 0;
+      throw unreadable(error, { code, status });
+    }
   }
 
   async *#read(fromMs: number, toMs: number): AsyncIterable<StoredRecord> {
     let continuation: string | undefined;
     do {
-      const page: RecordPage = await this.records(fromMs, toMs, continuation);
+      const page: RecordPage = await this.records(fromMs, toMs, continuation, pageForCheckpoint);
       yield* page.records;
       continuation = page.continuation;
     } while (continuation !== undefined);
   }
 }
 
-/** The header (0) or payload (1) of a JWS, unverified; empty if it has none that can be read. */
-function partOf(jws: string, index: 0 | 1): Readonly<Record<string, unknown>> {
-  const part = parseJson(Buffer.from(jws.split('.')[index] ?? '', 'base64url').toString('utf8'));
-  return typeof part === 'object' && part !== null ? { ...part } : {};
-}
-
-function keyIdOf(jws: string): string {
-  const { kid } = partOf(jws, 0);
-  return typeof kid === 'string' ? kid : '';
-}
+const unreadable = (cause: unknown, { code, status }: StorageRefusal): BrokerError =>
+  new BrokerError('storage_unavailable', 'The audit log could not be read.', {
+    cause,
+    logFields: { storageCode: code, status },
+  });

@@ -5,7 +5,7 @@ import { type Clock, isoTime } from '../runtime/clock.ts';
 /** Health of the checkpoints of the audit log. Without them tokens are issued all the same. */
 export interface CheckpointsHealth {
   readonly status: 'ok' | 'degraded';
-  /** `off` if there is no key in Key Vault. Absent if it cannot be read. */
+  /** `off` if an operator has disabled their timer. Absent if it cannot be read. */
   readonly state?: CheckpointState['state'];
   readonly lastAt?: string;
   readonly problem?: string;
@@ -18,9 +18,17 @@ export function checkpointsPart(
   clock: Pick<Clock, 'nowMs'>,
 ): CheckpointsHealth {
   if (state === undefined) return { status: 'degraded', ...(failure === undefined ? {} : { problem: failure }) };
-  const { state: name, lastAtMs, problem } = state;
+  const { state: name, lastAtMs, problem, hasForeign = false } = state;
   const facts = { state: name, ...(lastAtMs === undefined ? {} : { lastAt: isoTime(lastAtMs) }) };
-  if (name !== 'late') return { status: 'ok', ...facts };
+  if (name === 'off') return { status: 'ok', ...facts };
+  if (name === 'late') return { status: 'degraded', ...facts, problem: lateText(lastAtMs, problem, clock) };
+  return hasForeign ? { status: 'degraded', ...facts, problem: foreignText } : { status: 'ok', ...facts };
+}
+
+const foreignText =
+  'The container of the checkpoints has lines that the app did not write. They are passed over. Find out who wrote them, and keep a copy.';
+
+function lateText(lastAtMs: number | undefined, problem: string | undefined, clock: Pick<Clock, 'nowMs'>): string {
   const minutes = lastAtMs === undefined ? undefined : Math.floor((clock.nowMs() - lastAtMs) / minuteMs);
   const age =
     minutes === undefined
@@ -28,9 +36,5 @@ export function checkpointsPart(
       : `The last checkpoint of the audit log is ${minutes} minutes old.`;
   const why =
     problem ?? 'Check that the timer `checkpoint-audit` runs, and its event `audit.checkpoint_failed` in the log.';
-  return {
-    status: 'degraded',
-    ...facts,
-    problem: `${age} ${why} Records since then are not signed; tokens are issued all the same.`,
-  };
+  return `${age} ${why} Records since then are not signed; tokens are issued all the same.`;
 }

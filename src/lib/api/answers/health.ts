@@ -87,10 +87,10 @@ export const healthReportSchema = z
           "The map by which requests to Microsoft Graph are judged. `source` is `built-in`, or where Microsoft's published file was read from.",
       }),
     auditCheckpoints: part
-      .extend({ state: z.enum(['off', 'current', 'late']).optional(), lastAt: isoTime.optional() })
+      .extend({ state: z.enum(['off', 'none', 'current', 'late']).optional(), lastAt: isoTime.optional() })
       .meta({
         description:
-          'Signed checkpoints of the audit log. `off` if Key Vault has no key for them; `late` if the last one is older than 15 minutes.',
+          'Signed checkpoints of the audit log. `off` if their timer is disabled; `none` if none was written yet and the instance has just started; `late` if the last one is older than 15 minutes.',
       }),
     tokens: z
       .object({ issued: count, fromCache: count })

@@ -79,6 +79,7 @@ async function findingsIn(storage: Azurite, table: string): Promise<string[]> {
     log: silentLogger,
     checkpoints: {} as CheckpointLog,
     signer: {} as CheckpointSigner,
+    isOff: false,
   });
   const records = async function* () {
     let continuation: string | undefined;

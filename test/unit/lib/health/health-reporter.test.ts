@@ -208,6 +208,19 @@ describe('HealthReporter', () => {
     const lastAt = new Date(lastAtMs).toISOString();
     checkpoints = () => ({ state: 'current', lastAtMs, problem: 'Once.' });
     expect((await reporter().report()).auditCheckpoints).toEqual({ status: 'ok', state: 'current', lastAt });
+    checkpoints = () => ({ state: 'current', lastAtMs, hasForeign: true });
+    expect((await reporter().report()).auditCheckpoints).toMatchObject({
+      status: 'degraded',
+      state: 'current',
+      problem: expect.stringContaining('lines that the app did not write'),
+    });
+    checkpoints = () => ({ state: 'late', problem: 'Key Vault has no key audit-checkpoints.' });
+    expect((await reporter().report()).auditCheckpoints).toMatchObject({
+      status: 'degraded',
+      problem: expect.stringContaining('No checkpoint of the audit log was written. Key Vault has no key'),
+    });
+    checkpoints = () => ({ state: 'none' });
+    expect((await reporter().report()).auditCheckpoints).toEqual({ status: 'ok', state: 'none' });
     checkpoints = () => ({ state: 'late', lastAtMs, problem: 'The key is disabled.' });
     expect(await reporter().report()).toMatchObject({
       status: 'degraded',
