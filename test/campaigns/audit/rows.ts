@@ -42,6 +42,7 @@ export interface Payload {
   readonly at: string;
   readonly from: string;
   readonly to: string;
+  readonly unchained: { readonly from?: string; readonly to?: string };
   readonly chains: readonly { id: string; seq: number; first: number; holes?: [number, number, string][] }[];
 }
 export const payloadOf = (jws: string): Payload =>

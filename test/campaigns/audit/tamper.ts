@@ -359,8 +359,11 @@ const inserted: Record<string, Attack> = {
   },
 };
 
-const isCoveredTime = ({ checkpoints }: Scene, ms: number): boolean =>
-  ms > Date.parse(payloadOf(checkpoints[0] ?? '').from) && ms <= Date.parse(payloadOf(checkpoints.at(-1) ?? '').to);
+/** Whether the checkpoints cover the records without a chain of a time. */
+function isCoveredTime({ checkpoints }: Scene, ms: number): boolean {
+  const [first, last] = [payloadOf(checkpoints[0] ?? ''), payloadOf(checkpoints.at(-1) ?? '')];
+  return ms > Date.parse(first.unchained.from ?? first.from) && ms <= Date.parse(last.unchained.to ?? last.to);
+}
 
 const ofCheckpoints: Record<string, Attack> = {
   'checkpoint removed': ({ random, checkpoints }) => {
