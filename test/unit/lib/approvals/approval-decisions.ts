@@ -1,9 +1,9 @@
-import type { DecisionKind } from '../../../../src/lib/approvals/approval.ts';
+import type { Approval, DecisionKind } from '../../../../src/lib/approvals/approval.ts';
 import { decideApproval } from '../../../../src/lib/approvals/decide-approval.ts';
 import { silentLogger } from '../../../../src/lib/runtime/log.ts';
 import type { CallerRole } from '../../../../src/lib/model/caller.ts';
 import { guid } from '../../../support/audit-entries.ts';
-import type { ReferenceApproval, ReferenceDecision } from '../../../support/reference-approval.ts';
+import type { End, ReferenceApproval, ReferenceDecision } from '../../../support/reference-approval.ts';
 import { type ApprovalWorld, codeOf, type deciders, people, portal, roleSets } from './approval-world.ts';
 
 /** Who decides what. */
@@ -41,8 +41,11 @@ export async function decide(
     },
   ).catch(codeOf);
   if (mayFail) world.killer.disarm();
+  const stored = world.log.rows.get(record.id)?.approval;
+  const isRecorded = (stored?.decisions.length ?? 0) > record.decisions;
+  // Another instance may have closed it right before.
+  if (!isRecorded && stored !== undefined) noteEnd(world, record, stored);
   const expected = record.accepts(made, world.nowMs, world.rule, world.reads(who));
-  const isRecorded = (world.log.rows.get(record.id)?.approval.decisions.length ?? 0) > record.decisions;
   if (isRecorded) {
     world.agree(expected, `${decision} was accepted`);
     world.agree(outcome === 'killed' || typeof outcome !== 'string', `${decision} holds, and was answered ${outcome}`);
@@ -50,6 +53,15 @@ export async function decide(
   } else if (outcome !== 'killed' && outcome !== 'storage_unavailable')
     world.agree(!expected, `${decision} was refused: ${String(outcome)}`);
   world.count(isRecorded ? decision : `${decision} refused`);
+}
+
+/** Tells the reference that a record was closed. It must agree that the end was due. */
+export function noteEnd(world: ApprovalWorld, record: ReferenceApproval, stored: Approval): void {
+  if (stored.closedAtMs === undefined || record.end !== undefined) return;
+  const isDue = record.standing(world.nowMs, undefined) === stored.status;
+  world.agree(isDue, `closed as ${stored.status} too early`);
+  record.close(stored.status as End);
+  world.count(stored.status);
 }
 
 /** Everybody who may approve does, so that the request is approved if the policy lets it be. */

@@ -17,9 +17,9 @@ import type { ApprovalTerms } from '../../../../src/lib/callers/approval-keys.ts
 import { silentLogger } from '../../../../src/lib/runtime/log.ts';
 import { approval } from '../../../support/approval-records.ts';
 import { guid } from '../../../support/audit-entries.ts';
-import { type End, ReferenceApproval } from '../../../support/reference-approval.ts';
+import { ReferenceApproval } from '../../../support/reference-approval.ts';
 import { Changes } from './approval-changes.ts';
-import { approve, decide } from './approval-decisions.ts';
+import { approve, decide, noteEnd } from './approval-decisions.ts';
 import { ApprovalWorld, askers, codeOf, deciders, people, roleSets, type Tally } from './approval-world.ts';
 
 /** One generated history: the real functions, and beside them the reference, which must agree after every step. */
@@ -195,14 +195,7 @@ export class History {
         continue;
       }
       this.#world.agree(stored.decisions.length === record.decisions, 'a decision is missing or twice');
-      if (stored.closedAtMs !== undefined && record.end === undefined) {
-        this.#world.agree(
-          record.standing(this.#world.nowMs, undefined) === stored.status,
-          `closed as ${stored.status} too early`,
-        );
-        record.close(stored.status as End);
-        this.#world.count(stored.status);
-      }
+      noteEnd(this.#world, record, stored);
       if (record.end !== undefined)
         this.#world.agree(stored.status === record.end, `${record.end} became ${stored.status}`);
     }
