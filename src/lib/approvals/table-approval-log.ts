@@ -1,7 +1,7 @@
 import type { TableClient, TableEntity, TransactionAction } from '@azure/data-tables';
 import { BrokerError } from '../model/errors.ts';
 import { errorFields, type Logger } from '../runtime/log.ts';
-import { once } from '../runtime/once.ts';
+import { createdTable } from '../runtime/created-table.ts';
 import { isStorageConflict, isStorageMissing, storageCall } from '../runtime/storage-call.ts';
 import { type Approval, askerKeyOf, endsOf } from './approval.ts';
 import { approvalRow, partitionKey, readApproval } from './approval-entity.ts';
@@ -37,11 +37,7 @@ export class TableApprovalLog implements ApprovalLog {
   /** @param table returns the table's client. The table is created on first use. */
   constructor(table: () => Promise<ApprovalTable>, log: Logger) {
     this.#log = log;
-    this.#table = once(async () => {
-      const client = await table();
-      await client.createTable();
-      return client;
-    });
+    this.#table = createdTable(table);
   }
 
   async find(id: string): Promise<StoredApproval | undefined> {

@@ -1,5 +1,5 @@
 import type { TableClient } from '@azure/data-tables';
-import { once } from '../runtime/once.ts';
+import { createdTable } from '../runtime/created-table.ts';
 import { isStorageConflict, isStorageMissing, storageCall } from '../runtime/storage-call.ts';
 import { decodeLedger, emptyLedger, encodeLedger, type Ledger } from './ledger.ts';
 import type { LedgerStore, StoredLedger } from './ledger-store.ts';
@@ -18,11 +18,7 @@ export class TableLedgerStore implements LedgerStore {
 
   /** @param open returns the table's client. The table is created on first use. */
   constructor(open: () => Promise<Table>) {
-    this.#table = once(async () => {
-      const table = await open();
-      await table.createTable();
-      return table;
-    });
+    this.#table = createdTable(open);
   }
 
   read(): Promise<StoredLedger> {

@@ -1,6 +1,6 @@
 import type { TableClient } from '@azure/data-tables';
 import { minuteMs } from '../model/durations.ts';
-import { once } from '../runtime/once.ts';
+import { createdTable } from '../runtime/created-table.ts';
 import { isStorageConflict, isStorageMissing, storageCall } from '../runtime/storage-call.ts';
 
 export interface ClaimRequest {
@@ -57,11 +57,7 @@ export class TableCareClaims implements CareClaims {
 
   /** @param open returns the table's client. The table is created on first use. */
   constructor(open: () => Promise<Table>) {
-    this.#table = once(async () => {
-      const table = await open();
-      await table.createTable();
-      return table;
-    });
+    this.#table = createdTable(open);
   }
 
   async lastEndedMs(application: string): Promise<number | undefined> {

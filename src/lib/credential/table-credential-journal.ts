@@ -1,7 +1,7 @@
 import type { TableClient } from '@azure/data-tables';
 import { isErrorCode } from '../model/errors.ts';
 import { parseTenantId } from '../model/identifiers.ts';
-import { once } from '../runtime/once.ts';
+import { createdTable } from '../runtime/created-table.ts';
 import { isStorageConflict, isStorageMissing, storageCall } from '../runtime/storage-call.ts';
 import {
   type CredentialJournal,
@@ -26,11 +26,7 @@ export class TableCredentialJournal implements CredentialJournal {
   /** @param open returns the table's client. The table is created before the first write. */
   constructor(open: () => Promise<Table>) {
     this.#open = open;
-    this.#createdTable = once(async () => {
-      const table = await open();
-      await table.createTable();
-      return table;
-    });
+    this.#createdTable = createdTable(open);
   }
 
   async read(application: string): Promise<JournalEntry> {

@@ -1,6 +1,6 @@
 import type { TableClient, TransactionAction } from '@azure/data-tables';
 import { isoTime } from '../runtime/clock.ts';
-import { once } from '../runtime/once.ts';
+import { createdTable } from '../runtime/created-table.ts';
 import {
   isStorageConflict,
   isStorageMissing,
@@ -46,11 +46,7 @@ export class TableOutbox implements Outbox {
 
   /** @param open returns the table's client. The table is created on first use. */
   constructor(open: () => Promise<Table>) {
-    this.#table = once(async () => {
-      const table = await open();
-      await table.createTable();
-      return table;
-    });
+    this.#table = createdTable(open);
   }
 
   add(notice: Notice, targets: readonly TargetName[], nowMs: number): Promise<boolean> {

@@ -3,7 +3,7 @@ import type { Caller } from '../model/caller.ts';
 import { minuteMs } from '../model/durations.ts';
 import { BrokerError } from '../model/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { once } from '../runtime/once.ts';
+import { createdTable } from '../runtime/created-table.ts';
 import { isStorageConflict, isStorageMissing, isTableMissing, storageCall } from '../runtime/storage-call.ts';
 import { isEnded } from './run.ts';
 import type { RunId } from './run-id.ts';
@@ -42,11 +42,7 @@ export class QuerySlots {
 
   constructor(deps: QuerySlotsDeps) {
     this.#deps = deps;
-    this.#table = once(async () => {
-      const table = await deps.table();
-      await table.createTable();
-      return table;
-    });
+    this.#table = createdTable(() => deps.table());
   }
 
   /**

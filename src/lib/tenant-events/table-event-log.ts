@@ -1,7 +1,7 @@
 import type { TransactionAction } from '@azure/data-tables';
 import { minuteMs } from '../model/durations.ts';
 import { isoTime } from '../runtime/clock.ts';
-import { once } from '../runtime/once.ts';
+import { createdTable } from '../runtime/created-table.ts';
 import { isStorageMissing, storageCall } from '../runtime/storage-call.ts';
 import { type ClaimDeps, ClaimedLog, claimMs, type EventTable, readStoredHead } from './claimed-log.ts';
 import { ClaimLost, type EventLog, type EventPage, type EventQuery, type LogClaim } from './event-log.ts';
@@ -26,11 +26,7 @@ export class TableEventLog implements EventLog {
   /** @param open returns the table's client. The table is created on first use. */
   constructor(open: () => Promise<EventTable>, deps: ClaimDeps) {
     this.#deps = deps;
-    this.#table = once(async () => {
-      const table = await open();
-      await table.createTable();
-      return table;
-    });
+    this.#table = createdTable(open);
   }
 
   async claim(): Promise<LogClaim | undefined> {

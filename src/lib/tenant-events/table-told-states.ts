@@ -1,5 +1,5 @@
 import type { TableClient, TransactionAction } from '@azure/data-tables';
-import { once } from '../runtime/once.ts';
+import { createdTable } from '../runtime/created-table.ts';
 import { isStorageMissing, storageCall } from '../runtime/storage-call.ts';
 import type { ToldState, ToldStates } from './event-log.ts';
 import { readState, stateRow, statePrefix, tenantOfStateRow } from './event-rows.ts';
@@ -18,11 +18,7 @@ export class TableToldStates implements ToldStates {
 
   /** @param open returns the table's client. The table is created on first use. */
   constructor(open: () => Promise<Table>) {
-    this.#table = once(async () => {
-      const table = await open();
-      await table.createTable();
-      return table;
-    });
+    this.#table = createdTable(open);
   }
 
   newest(): Promise<number> {

@@ -3,7 +3,7 @@ import { dayMs, minuteMs } from '../model/durations.ts';
 import { type DomainName, parseDomainName, parseTenantId, type TenantId } from '../model/identifiers.ts';
 import { type Clock, isoTime } from '../runtime/clock.ts';
 import { KeptCopy } from '../runtime/kept-copy.ts';
-import { once } from '../runtime/once.ts';
+import { createdTable } from '../runtime/created-table.ts';
 import { storageCall, storageItems } from '../runtime/storage-call.ts';
 import type { ExcludedDomains } from './excluded-domains.ts';
 
@@ -23,11 +23,7 @@ export class TableExcludedDomains implements ExcludedDomains {
   /** @param open returns the table's client. The table is created on first use. */
   constructor(open: () => Promise<Table>, deps: { readonly clock: Clock }) {
     this.#clock = deps.clock;
-    this.#table = once(async () => {
-      const table = await open();
-      await table.createTable();
-      return table;
-    });
+    this.#table = createdTable(open);
     this.#copy = new KeptCopy(deps, {
       freshMs: () => freshMs,
       usableMs: dayMs,

@@ -6,7 +6,7 @@ import { type Clock, isoTime } from '../runtime/clock.ts';
 import { withDeadline } from '../runtime/deadline.ts';
 import { KeptCopy } from '../runtime/kept-copy.ts';
 import { errorFields, type Logger } from '../runtime/log.ts';
-import { once } from '../runtime/once.ts';
+import { createdTable } from '../runtime/created-table.ts';
 import {
   isStorageConflict,
   isStorageMissing,
@@ -54,11 +54,7 @@ export class TableTenantTags implements TenantTags {
   /** @param open returns the table's client. The table is created on first use. */
   constructor(open: () => Promise<Table>, deps: TableTenantTagsDeps) {
     this.#deps = deps;
-    this.#table = once(async () => {
-      const table = await open();
-      await table.createTable();
-      return table;
-    });
+    this.#table = createdTable(open);
     this.#copy = new KeptCopy(deps, {
       freshMs: () => freshMs,
       usableMs,
