@@ -4,27 +4,14 @@ import { finishRun } from '../../../../src/lib/runs/finish-run.ts';
 import { planRun } from '../../../../src/lib/runs/plan-run.ts';
 import { purgeRuns } from '../../../../src/lib/runs/purge-runs.ts';
 import { rerunRequest } from '../../../../src/lib/runs/rerun.ts';
-import type { TenantRun } from '../../../../src/lib/runs/run.ts';
 import { errorCodeSchema } from '../../../../src/lib/runs/run-schemas.ts';
 import { FakeOrchestrations } from '../../../fakes/fake-orchestrations.ts';
 import { readPages } from '../../../support/result-pages.ts';
-import { runId, stageRun, tenantId } from './stage.ts';
+import { runId, stageRun, tenantId, recordOf } from './stage.ts';
 
 // Records that are missing, or were written by another build, while a run still needs them.
 
 const day = 86_400_000;
-const record = (index: number, more: Partial<TenantRun> = {}): TenantRun => ({
-  tenantId: tenantId(index),
-  name: `Tenant ${index}`,
-  outcome: 'succeeded',
-  round: 1,
-  rows: 0,
-  columns: [],
-  startedAtMs: 0,
-  finishedAtMs: 0,
-  ...more,
-});
-
 describe('a run whose record is missing', () => {
   test('starts no further tenant and logs the reason', async () => {
     const { attempt, runLog, started, logger } = await stageRun(async () => []);
@@ -83,7 +70,7 @@ describe('the rows of a run', () => {
   test('are empty for a record without rows, and the rest is exported', async () => {
     const { attempt, runLog, results } = await stageRun(async () => [{ a: 1 }]);
     await attempt(0);
-    await runLog.recordTenant(runId, record(1, { rows: 3, columns: ['a'] }));
+    await runLog.recordTenant(runId, recordOf(1, { rows: 3, columns: ['a'] }));
     const run = await runLog.find(runId);
     const [text = ''] = await readPages({ log: runLog, results }, run!, { format: 'jsonl' });
     expect(text.trimEnd().split('\n')).toHaveLength(1);
@@ -104,7 +91,7 @@ describe('the rows of a run', () => {
 
 test('a cancelled run records the reason for a waiting tenant, even if its record has no code', async () => {
   const { deps, runLog } = await stageRun(async () => [], 1);
-  await runLog.recordTenant(runId, record(0, { outcome: 'retrying' }));
+  await runLog.recordTenant(runId, recordOf(0, { outcome: 'retrying' }));
   await runLog.change(runId, { cancelRequestedAtMs: 1 });
   await finishRun(deps, { runId });
   expect(await runLog.findTenant(runId, tenantId(0))).toMatchObject({

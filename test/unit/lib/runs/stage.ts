@@ -5,7 +5,7 @@ import { clouds } from '../../../../src/lib/model/clouds.ts';
 import { parseTenantId, type TenantId } from '../../../../src/lib/model/identifiers.ts';
 import { Limiter } from '../../../../src/lib/runtime/limiter.ts';
 import { createJobRegistry, defineJob, type JobContext, type JobDefinition } from '../../../../src/lib/runs/job.ts';
-import type { RunPlan } from '../../../../src/lib/runs/run.ts';
+import type { RunPlan, TenantRun } from '../../../../src/lib/runs/run.ts';
 import { createRunPlans } from '../../../../src/lib/runs/run-plans.ts';
 import { createRunStops } from '../../../../src/lib/runs/run-stops.ts';
 import {
@@ -113,3 +113,16 @@ export async function stageRun(
     runTenant(deps, { runId, index, round: 1, last: false, ...input });
   return { deps, clock, runLog, results, logger, started, attempt };
 }
+
+/** The record of a tenant that succeeded without rows. */
+export const recordOf = (number: number, more: Partial<TenantRun> = {}): TenantRun => ({
+  tenantId: tenantId(number),
+  name: `Tenant ${number}`,
+  outcome: 'succeeded',
+  round: 1,
+  rows: 0,
+  columns: [],
+  startedAtMs: 0,
+  finishedAtMs: 0,
+  ...more,
+});

@@ -1,11 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { BrokerError } from '../../../../src/lib/model/errors.ts';
 import type { JobContext } from '../../../../src/lib/runs/job.ts';
-import type { TenantRun } from '../../../../src/lib/runs/run.ts';
 import { visitTenants } from '../../../../src/lib/runs/visit-tenants.ts';
 import type { VisitTenantsInput } from '../../../../src/lib/runs/visit-summary.ts';
 import { Limiter } from '../../../../src/lib/runtime/limiter.ts';
-import { runId, type RunStage, stageRun, tenantId } from './stage.ts';
+import { runId, type RunStage, stageRun, tenantId, recordOf } from './stage.ts';
 
 const input: VisitTenantsInput = { runId, indexes: [0, 1, 2, 3], round: 1, last: false };
 
@@ -18,18 +17,6 @@ async function stageVisit(run: (context: JobContext) => Promise<unknown>, slots 
   const tenantSlots = new Limiter(slots);
   return { ...stage, visit: (more) => visitTenants({ ...stage.deps, tenantSlots }, { ...input, ...more }) };
 }
-
-const recordOf = (number: number, more: Partial<TenantRun> = {}): TenantRun => ({
-  tenantId: tenantId(number),
-  name: `Tenant ${number}`,
-  outcome: 'succeeded',
-  round: 1,
-  rows: 0,
-  columns: [],
-  startedAtMs: 0,
-  finishedAtMs: 0,
-  ...more,
-});
 
 async function outcomes({ runLog }: RunStage): Promise<string[]> {
   const found: string[] = [];
