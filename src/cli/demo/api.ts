@@ -14,7 +14,8 @@ export type HealthView = Partial<HealthReportAnswer>;
 
 /** The broker's HTTP API as the demo calls it: as an ordinary caller with a token of its own. */
 export interface BrokerApi {
-  startRun(job: string): Promise<string>;
+  /** @param tenants Absent: all that the job covers. */
+  startRun(job: string, tenants?: readonly string[]): Promise<string>;
   run(runId: string): Promise<RunAnswer>;
   runTenants(runId: string): Promise<RunTenantsAnswer>;
   tenants(): Promise<readonly TenantView[]>;
@@ -56,7 +57,8 @@ export function createBrokerApi(baseUrl: string, callerToken: () => Promise<stri
     return answer;
   };
   return {
-    startRun: async (job) => ((await call('POST', `/jobs/${job}/runs`, {})) as { runId: string }).runId,
+    startRun: async (job, tenants) =>
+      ((await call('POST', `/jobs/${job}/runs`, { tenants })) as { runId: string }).runId,
     run: async (runId) => (await call('GET', `/runs/${runId}`)) as RunAnswer,
     runTenants: async (runId) => (await call('GET', `/runs/${runId}/tenants`)) as RunTenantsAnswer,
     tenants: async () => ((await call('GET', '/tenants')) as { tenants: TenantView[] }).tenants,
