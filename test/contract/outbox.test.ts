@@ -142,7 +142,7 @@ describe.each<readonly [string, () => Outbox]>([
     expect(await outbox.state('webhook')).toBeUndefined();
   });
 
-  test('purges old notices and what was given up, and nothing that waits', async () => {
+  test('purges old notices, what was given up, and what waits for a target that is no more', async () => {
     const outbox = make();
     await outbox.add(notice('old'), ['chat', 'webhook'], atMs - 1);
     await outbox.giveUp(await only(outbox), atMs - 1);
@@ -151,7 +151,8 @@ describe.each<readonly [string, () => Outbox]>([
     expect(await outbox.find(noticeId(notice('old')))).toBeUndefined();
     expect(await outbox.find(noticeId(notice('new')))).toBeDefined();
     expect((await outbox.backlog('chat', 0)).givenUp).toBe(0);
-    expect(await waitingOf(outbox, 'webhook')).toHaveLength(1);
+    expect(await waitingOf(outbox, 'webhook')).toEqual([]);
+    expect(await waitingOf(outbox, 'chat')).toMatchObject([{ noticeId: noticeId(notice('new')) }]);
   });
 });
 

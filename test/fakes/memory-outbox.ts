@@ -56,6 +56,7 @@ export class MemoryOutbox implements Outbox {
 
   purge = async (beforeMs: number): Promise<void> => {
     for (const [id, { addedAtMs }] of this.notices) if (addedAtMs < beforeMs) this.notices.delete(id);
+    for (const [key, { addedAtMs }] of this.deliveries) if (addedAtMs < beforeMs) this.deliveries.delete(key);
     const kept = this.givenUp.filter(({ delivery }) => delivery.addedAtMs >= beforeMs);
     this.givenUp.splice(0, this.givenUp.length, ...kept);
   };

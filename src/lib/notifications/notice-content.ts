@@ -10,14 +10,19 @@ export const noticeId = ({ kind, key }: Pick<Notice, 'kind' | 'key'>): string =>
     .digest('hex')
     .slice(0, 32);
 
-/** The notice as it may be stored and sent: all text is scrubbed and cut to a readable length, and a fact is one line. */
+/**
+ * The notice as it may be stored and sent: all text is scrubbed, cut to a readable length and well-formed, and title and facts
+ * are one line each.
+ */
 export const cleanNotice = (notice: Notice): Notice => ({
   ...notice,
-  title: cut(scrub(notice.title), 150),
+  title: cut(visibleText(scrub(notice.title)), 150),
   text: cut(scrub(notice.text), 1500),
   facts: notice.facts
     .slice(0, 20)
     .map(({ name, value }) => ({ name: cut(scrub(name), 60), value: cut(visibleText(scrub(value)), 300) })),
 });
 
-const cut = (text: string, length: number): string => (text.length > length ? `${text.slice(0, length - 1)}…` : text);
+/** No half of a character is left at the cut: storage and receivers may refuse one. */
+const cut = (text: string, length: number): string =>
+  (text.length > length ? `${text.slice(0, length - 1)}…` : text).toWellFormed();

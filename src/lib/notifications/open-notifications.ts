@@ -80,7 +80,7 @@ export async function problemsOf(
       ...(stoppedAtMs === undefined
         ? []
         : [
-            `${title} answered 410 at ${isoTime(stoppedAtMs)} and gets no notices. Correct ${setting}, or restart the app if the receiver is there again.`,
+            `${title} answered 410 at ${isoTime(stoppedAtMs)}. It gets no notices for a day from then, or until ${setting} is changed.`,
           ]),
       ...(stoppedAtMs !== undefined || oldest === undefined || nowMs - oldest.addedAtMs < lateMs
         ? []
@@ -89,7 +89,9 @@ export async function problemsOf(
           ]),
       ...(givenUp === 0
         ? []
-        : [`${title} did not accept ${givenUp} notices within a day each; they are given up since yesterday.`]),
+        : [
+            `In the last 24 hours ${givenUp === 1 ? '1 notice was' : `${givenUp} notices were`} given up, because ${title.replace(/^The/, 'the')} had not accepted ${givenUp === 1 ? 'it' : 'them'} within a day.`,
+          ]),
     ];
   });
   return (await Promise.all(problems)).flat();

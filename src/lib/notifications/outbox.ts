@@ -56,6 +56,6 @@ export interface Outbox {
   state(target: TargetName): Promise<TargetState | undefined>;
   setState(target: TargetName, state: TargetState): Promise<void>;
   backlog(target: TargetName, sinceMs: number): Promise<Backlog>;
-  /** Deletes notices that were added before a time, and what was given up before it. */
+  /** Deletes notices that were added before a time, and their deliveries, whether they wait or were given up. */
   purge(beforeMs: number): Promise<void>;
 }

@@ -126,8 +126,8 @@ export class TableOutbox implements Outbox {
 
   async purge(beforeMs: number): Promise<void> {
     const old = `addedAt lt '${isoTime(beforeMs)}'`;
-    // Rows of notices begin with "n-", and of what was given up with "g-".
-    for (const range of [between('n-'), between('g-')]) {
+    // Notices, what was given up, and what waits for a target that is no more. The states of targets ("t-") stay.
+    for (const range of [between('n-'), between('g-'), between('w-')]) {
       for await (const { rowKey } of await this.#rows(`${range} and ${old}`)) {
         await unlessChanged(async () => (await this.#table()).deleteEntity(partitionKey, String(rowKey)));
       }

@@ -2,7 +2,13 @@ import { createHash } from 'node:crypto';
 import { BrokerError } from '../model/errors.ts';
 import type { Secret } from '../model/secret.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { type Fetch, OutboundError, type OutboundReply, retryAfterSeconds, send } from '../runtime/outbound.ts';
+import {
+  type Fetch,
+  OutboundError,
+  type OutboundReply,
+  retryAfterSeconds,
+  sendForStatus,
+} from '../runtime/outbound.ts';
 import type { Notice } from './notice.ts';
 
 export const targetNames = ['chat', 'webhook'] as const;
@@ -18,6 +24,8 @@ export type Outcome =
       readonly is: 'failed';
       /** Ends a sentence that begins with the target. */
       readonly reason: string;
+      /** What the failure is about: another notice may do better, or none will. */
+      readonly concerns: 'notice' | 'target';
       /** How long the receiver wants no request at all. */
       readonly retryAfterMs: number | undefined;
     };
@@ -52,11 +60,11 @@ export async function post(
   body: string,
 ): Promise<Outcome> {
   try {
-    const reply = await send(fetch, { method: 'POST', url: url.href, headers, body, timeoutMs, maxBodyBytes });
+    const reply = await sendForStatus(fetch, { method: 'POST', url: url.href, headers, body, timeoutMs, maxBodyBytes });
     return outcomeOf(reply, clock.nowMs());
   } catch (thrown) {
     const failure = thrown instanceof OutboundError ? thrown.failure : 'network';
-    return { is: 'failed', reason: failures[failure], retryAfterMs: undefined };
+    return { is: 'failed', reason: failures[failure], concerns: 'target', retryAfterMs: undefined };
   }
 }
 
@@ -64,10 +72,14 @@ const failures = {
   timeout: `did not answer within ${timeoutMs / 1000} seconds`,
   aborted: 'did not answer',
   network: 'could not be reached',
-  too_large: 'sent an answer that is too large',
+  // Only of a body, which does not matter.
+  too_large: 'did not answer',
 };
 
-function outcomeOf({ status, headers }: OutboundReply, nowMs: number): Outcome {
+/** Bad Request, Content Too Large, Unprocessable Content (RFC 9110): the content of the request is to blame. */
+const contentStatuses = new Set([400, 413, 422]);
+
+function outcomeOf({ status, headers }: OutboundReply<void>, nowMs: number): Outcome {
   if (status >= 200 && status < 300) return { is: 'delivered' };
   if (status === 410) return { is: 'gone' };
   const isRedirect = status >= 300 && status < 400;
@@ -75,6 +87,7 @@ function outcomeOf({ status, headers }: OutboundReply, nowMs: number): Outcome {
   return {
     is: 'failed',
     reason: isRedirect ? `answers ${status}, a redirect, which is not followed` : `answers ${status}`,
+    concerns: contentStatuses.has(status) ? 'notice' : 'target',
     retryAfterMs: seconds === undefined ? undefined : seconds * 1000,
   };
 }

@@ -44,7 +44,21 @@ export async function send(fetch: Fetch, request: OutboundRequest): Promise<Outb
 }
 
 /** Same as {@link send}, for a reply that may not be a text. */
-export async function sendForBytes(fetch: Fetch, request: OutboundRequest): Promise<OutboundReply<Buffer>> {
+export const sendForBytes = (fetch: Fetch, request: OutboundRequest): Promise<OutboundReply<Buffer>> =>
+  exchange(fetch, request, (response, host) => readCapped(response, request.maxBodyBytes, host));
+
+/** Same as {@link send}, for a reply whose body does not matter: it may be too large, or break. */
+export const sendForStatus = (fetch: Fetch, request: OutboundRequest): Promise<OutboundReply<void>> =>
+  // A body that was read leaves its connection to the next request.
+  exchange(fetch, request, async (response, host) => {
+    await readCapped(response, request.maxBodyBytes, host).catch(() => undefined);
+  });
+
+async function exchange<Body>(
+  fetch: Fetch,
+  request: OutboundRequest,
+  read: (response: Response, host: string) => Promise<Body>,
+): Promise<OutboundReply<Body>> {
   const host = new URL(request.url).host;
   const deadline = AbortSignal.timeout(request.timeoutMs);
   const signal = request.signal ? AbortSignal.any([deadline, request.signal]) : deadline;
@@ -56,8 +70,7 @@ export async function sendForBytes(fetch: Fetch, request: OutboundRequest): Prom
       ...(request.headers ? { headers: request.headers } : {}),
       ...(request.body === undefined ? {} : { body: request.body }),
     });
-    const body = await readCapped(response, request.maxBodyBytes, host);
-    return { status: response.status, headers: response.headers, body };
+    return { status: response.status, headers: response.headers, body: await read(response, host) };
   } catch (error) {
     if (error instanceof OutboundError) throw error;
     if (request.signal?.aborted) throw new OutboundError('aborted', host, { cause: error });

@@ -21,7 +21,13 @@ let got: string[];
 let answer: (key: string) => Outcome | Promise<Outcome>;
 
 const delivered: Outcome = { is: 'delivered' };
-const failed = (retryAfterMs?: number): Outcome => ({ is: 'failed', reason: 'answers 500', retryAfterMs });
+const failed = (retryAfterMs?: number): Outcome => ({
+  is: 'failed',
+  reason: 'answers 500',
+  concerns: 'target',
+  retryAfterMs,
+});
+const refused: Outcome = { is: 'failed', reason: 'answers 400', concerns: 'notice', retryAfterMs: undefined };
 
 const target = (addressDigest = 'here'): Target => ({
   name: 'chat',
@@ -100,6 +106,16 @@ test('each target gets each notice, whatever the other one does', async () => {
   expect([...outbox.deliveries.values()]).toMatchObject([{ target: 'webhook', attempts: 1, reason: 'answers 500' }]);
 });
 
+test('a target that does not answer delays no other one', async () => {
+  const slow: Target = { ...target(), name: 'webhook', send: () => new Promise(() => undefined) };
+  const { notifier } = instance({ targets: [slow, target()] });
+  await notifier.send(noticeOf('a'));
+  await settle();
+  await notifier.send(noticeOf('b'));
+  await settle();
+  expect(got).toEqual(['a', 'b']);
+});
+
 test('a notice that fails is tried again with growing pauses, also by another instance', async () => {
   answer = () => failed();
   await instance().notifier.send(noticeOf('a'));
@@ -129,7 +145,7 @@ test('a receiver that fails for a day is given up, logged once and said in healt
   expect(got).toHaveLength(triedForADay);
   expect(recorder.events()).toEqual(['notice.given_up']);
   expect(await problemsOf(outbox, [target()], clock.nowMs())).toEqual([
-    'The notification webhook did not accept 1 notices within a day each; they are given up since yesterday.',
+    'In the last 24 hours 1 notice was given up, because the notification webhook had not accepted it within a day.',
   ]);
   await clock.advance(dayMs);
   expect(await problemsOf(outbox, [target()], clock.nowMs())).toEqual([]);
@@ -143,6 +159,18 @@ test('a notice from before a long stop of the app is tried before it is given up
   await instance().deliveries.deliverDue();
   expect(got).toEqual(['a', 'a']);
   expect(outbox.givenUp).toEqual([]);
+});
+
+test('notices from before a long stop are each tried, although the receiver fails three times in a row', async () => {
+  for (const key of ['a', 'b', 'c', 'd', 'e']) await outbox.add(noticeOf(key), ['chat'], noticedAtMs);
+  await clock.advance(3 * dayMs);
+  const app = instance();
+  answer = () => failed();
+  await app.deliveries.deliverDue();
+  expect(outbox.givenUp.map(({ delivery }) => delivery.attempts)).toEqual([1, 1, 1]);
+  answer = () => delivered;
+  await app.deliveries.deliverDue();
+  expect(got).toEqual(['a', 'b', 'c', 'd', 'e']);
 });
 
 test('a receiver that fails three times in a row is left alone until the next pass', async () => {
@@ -160,6 +188,26 @@ test('one notice that the receiver does not like does not hold up the others', a
   await deliveries.deliverDue();
   expect(got.toSorted()).toEqual(['a', 'b', 'bad']);
   expect(outbox.deliveries.size).toBe(1);
+});
+
+test('a new notice does not wait for the retries of many others', async () => {
+  answer = (key) => (key === 'new' ? delivered : failed());
+  for (let number = 0; number < 60; number += 1) await outbox.add(noticeOf(`n${number}`), ['chat'], noticedAtMs);
+  const app = instance();
+  await pass(3 * hourMs, app);
+  const retried = got.length;
+  await app.notifier.send(noticeOf('new'));
+  await settle();
+  expect(got[retried]).toBe('new');
+});
+
+test('notices that the receiver refuses for their content do not hold up others', async () => {
+  answer = (key) => (key === 'other' ? delivered : refused);
+  for (let number = 0; number < 10; number += 1) await outbox.add(noticeOf(`n${number}`), ['chat'], noticedAtMs);
+  await outbox.add(noticeOf('other'), ['chat'], noticedAtMs);
+  await instance().deliveries.deliverDue();
+  expect(got).toContain('other');
+  expect(outbox.deliveries.size).toBe(10);
 });
 
 test('Retry-After holds up every notice, and for an hour at most', async () => {
@@ -194,23 +242,37 @@ describe('410', () => {
     expect(got).toEqual(['a']);
     expect(recorder.events()).toEqual(['notice.target_gone']);
     expect(await problemsOf(outbox, [target()], clock.nowMs())).toEqual([
-      'The notification webhook answered 410 at 2026-11-24T00:00:00.000Z and gets no notices. Correct NOTIFICATION_WEBHOOK, or restart the app if the receiver is there again.',
+      'The notification webhook answered 410 at 2026-11-24T00:00:00.000Z. It gets no notices for a day from then, or until NOTIFICATION_WEBHOOK is changed.',
     ]);
   });
 
-  test('holds until a restart, after which the notices arrive', async () => {
+  test('holds for a day, also on instances that start; then one notice is tried', async () => {
     await gone();
+    await pass(dayMs - 1, instance());
+    expect(got).toEqual(['a']);
+    const app = instance();
+    for (const key of ['b', 'c']) await app.notifier.send(noticeOf(key));
+    await pass(5 * minuteMs, app);
+    expect(got).toEqual(['a', 'b']);
+    await pass(dayMs, app);
+    expect(got).toEqual(['a', 'b']);
+  });
+
+  test('is over when a notice is accepted', async () => {
+    const app = await gone();
+    await clock.advance(dayMs);
     answer = () => delivered;
-    await instance().deliveries.deliverDue();
-    expect(got).toEqual(['a', 'a']);
+    for (const key of ['b', 'c']) await app.notifier.send(noticeOf(key));
+    await settle();
+    expect(got.toSorted()).toEqual(['a', 'a', 'b', 'c']);
     expect(await problemsOf(outbox, [target()], clock.nowMs())).toEqual([]);
   });
 
-  test('of a restarted instance stops it again', async () => {
+  test('does not hold after a clock was set back by days', async () => {
     await gone();
-    await clock.advance(minuteMs);
-    const again = instance();
-    await pass(2 * hourMs, again);
+    clock = new FakeClock(noticedAtMs - 2 * dayMs);
+    answer = () => delivered;
+    await instance().deliveries.deliverDue();
     expect(got).toEqual(['a', 'a']);
   });
 
@@ -226,16 +288,16 @@ describe('410', () => {
   test('gives up what waits for a day', async () => {
     const app = await gone();
     await app.notifier.send(noticeOf('b'));
-    await pass(dayMs, app);
+    await pass(dayMs + 5 * minuteMs, app);
     expect(outbox.givenUp).toHaveLength(2);
     expect(recorder.events().filter((event) => event === 'notice.given_up')).toHaveLength(2);
-    expect(got).toEqual(['a']);
+    expect(got).toEqual(['a', 'b']);
   });
 });
 
 describe('a process that dies', () => {
   const kinds: readonly Interruption[] = ['killed before', 'killed after'];
-  /** Reading the state, claiming, reading the notice, sending, removing. The list is not interrupted. */
+  /** Reading the state, reading the notice, claiming, sending, removing. The list is not interrupted. */
   const steps = [1, 2, 3, 4, 5];
   const sending = 4;
 
@@ -391,6 +453,30 @@ describe('the filter', () => {
     expect(new Set(recorder.events())).toEqual(new Set(['notice.filter_failed']));
     isBroken = false;
     await pass(hourMs, app);
+    expect(got).toEqual(['a']);
+  });
+
+  test('that cannot decide holds up no other notice', async () => {
+    const filter: Filter = async (_, { key }) => {
+      if (key !== 'other') throw new BrokerError('storage_unavailable', 'No tags.');
+      return true;
+    };
+    for (let number = 0; number < 10; number += 1) await outbox.add(noticeOf(`n${number}`), ['chat'], noticedAtMs);
+    await outbox.add(noticeOf('other'), ['chat'], noticedAtMs);
+    await instance({ filter }).deliveries.deliverDue();
+    expect(got).toEqual(['other']);
+  });
+
+  test('that takes longer than a claim does not let two instances send', async () => {
+    const held = Promise.withResolvers<boolean>();
+    const slow = instance({ filter: () => held.promise });
+    await outbox.add(noticeOf('a'), ['chat'], noticedAtMs);
+    const slowly = slow.deliveries.deliverDue();
+    await settle();
+    await clock.advance(10 * minuteMs);
+    await instance().deliveries.deliverDue();
+    held.resolve(true);
+    await slowly;
     expect(got).toEqual(['a']);
   });
 

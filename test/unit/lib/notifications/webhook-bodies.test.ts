@@ -80,6 +80,19 @@ describe('webhookBody', () => {
     expect(shown(`${'a '.repeat(length / 2)}b`)).toContain(`${'a '.repeat(length / 2 - 1)}a…`);
   });
 
+  test('has no half characters, which strict readers of JSON refuse, and a title of one line', () => {
+    const emoji = '\u{1f525}';
+    const clean = cleanNotice({
+      ...notice,
+      title: `A\r\n\u202eb${emoji.repeat(100)}`,
+      text: `${'x'.repeat(1498)}${emoji}${emoji} \ud83d`,
+      facts: [{ name: `n\ud83d${emoji.repeat(40)}`, value: `${'v'.repeat(298)}${emoji}${emoji}` }],
+    });
+    const texts = [clean.title, clean.text, ...clean.facts.flatMap(({ name, value }) => [name, value])];
+    expect(texts.map((text) => text.isWellFormed())).toEqual(texts.map(() => true));
+    expect(clean.title.startsWith('A\\r\\n\\u202eb')).toBe(true);
+  });
+
   test('cuts names to 60 and values to 300 characters, and shows at most 20 facts', () => {
     const facts = Array.from({ length: 21 }, (_, index) => ({
       name: `n${index} ${'n '.repeat(60)}`,

@@ -1,0 +1,169 @@
+import { minuteMs } from '../model/durations.ts';
+import { toBrokerError } from '../model/errors.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { errorFields, type Logger } from '../runtime/log.ts';
+import { claimMs, isClaimed, isDue, isOver, isPaused, isStopped, nextAtMs, pauseEndMs } from './delivery-times.ts';
+import type { Filter } from './filter.ts';
+import type { Notice } from './notice.ts';
+import type { Delivery, Outbox, TargetState } from './outbox.ts';
+import type { Outcome, Target } from './target.ts';
+
+/** Failures of the target in a row after which the rest waits for the next pass. */
+const maxFailures = 3;
+/** A pass ends after this time. The timer fires every five minutes. */
+const passMs = 3 * minuteMs;
+
+const unknownGroup = 'got no request, because NOTIFICATION_FILTER names a group that the policy does not have';
+const undecided = 'got no request, because the tags or domains in NOTIFICATION_FILTER could not be looked up';
+
+export interface TargetDeliveriesDeps {
+  readonly outbox: Outbox;
+  readonly filter: Filter;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+type Failure = Extract<Outcome, { readonly is: 'failed' }>;
+
+/** A delivery and its notice, which the target should get. */
+interface Message {
+  readonly delivery: Delivery;
+  readonly notice: Notice;
+}
+
+/**
+ * Delivers notices to one target. Instances claim a delivery before they send it, so it is sent once. If a process dies
+ * between sending and removing it, it is sent again, with the same id, after the claim has lapsed.
+ */
+export class TargetDeliveries {
+  readonly #deps: TargetDeliveriesDeps;
+  readonly #target: Target;
+  #running: Promise<void> | undefined;
+  #again = false;
+
+  constructor(deps: TargetDeliveriesDeps, target: Target) {
+    this.#deps = deps;
+    this.#target = target;
+  }
+
+  /** Delivers what is due. A call during a pass makes another pass follow. Never throws. */
+  deliverDue(): Promise<void> {
+    this.#again = true;
+    this.#running ??= this.#run();
+    return this.#running;
+  }
+
+  async #run(): Promise<void> {
+    while (this.#again) {
+      this.#again = false;
+      try {
+        await this.#pass();
+      } catch (thrown) {
+        this.#deps.log.log('warn', 'notice.delivery_failed', { target: this.#target.name, ...errorFields(thrown) });
+      }
+    }
+    this.#running = undefined;
+  }
+
+  async #pass(): Promise<void> {
+    const { outbox, clock } = this.#deps;
+    const startMs = clock.nowMs();
+    const { name, addressDigest } = this.#target;
+    const stored = await outbox.state(name);
+    const state = stored?.addressDigest === addressDigest ? stored : undefined;
+    if (isPaused(state, startMs)) return;
+    const waiting: Delivery[] = [];
+    for await (const delivery of outbox.waiting(name)) waiting.push(delivery);
+    if (isStopped(state, startMs)) return this.#giveUpOld(waiting);
+    let failures = 0;
+    for (const delivery of inTurn(waiting, startMs)) {
+      if (Math.abs(clock.nowMs() - startMs) > passMs) return;
+      const message = await this.#messageOf(delivery);
+      const outcome = message && (await this.#attempt(message));
+      if (outcome === undefined) continue;
+      await this.#note(state, outcome);
+      if (outcome.is === 'gone' || (outcome.is === 'failed' && outcome.retryAfterMs !== undefined)) return;
+      if (outcome.is === 'delivered') failures = 0;
+      else if (outcome.concerns === 'target') failures += 1;
+      if (failures >= maxFailures) return;
+    }
+  }
+
+  /** The notice of a delivery, unless the target should not get it, or this cannot be decided now. */
+  async #messageOf(delivery: Delivery): Promise<Message | undefined> {
+    const { outbox, filter, log } = this.#deps;
+    const { name } = this.#target;
+    const notice = await outbox.find(delivery.noticeId);
+    try {
+      if (notice !== undefined && (await filter(name, notice))) return { delivery, notice };
+    } catch (thrown) {
+      // Health shows the reason to anybody, so the groups of the policy are in the log only.
+      log.log('warn', 'notice.filter_failed', { target: name, ...errorFields(thrown) });
+      const { code } = toBrokerError(thrown);
+      const reason = code === 'request_invalid' ? unknownGroup : undecided;
+      const attempted = { ...delivery, attempts: delivery.attempts + 1 };
+      await this.#keep(attempted, { is: 'failed', reason, concerns: 'notice', retryAfterMs: undefined });
+      return undefined;
+    }
+    await outbox.remove(delivery);
+    return undefined;
+  }
+
+  /**
+   * Claims a delivery, sends it, and writes what became of it.
+   * @returns undefined if another instance has it.
+   * @throws BrokerError storage_unavailable
+   */
+  async #attempt({ delivery, notice }: Message): Promise<Outcome | undefined> {
+    const { outbox, clock } = this.#deps;
+    const startMs = clock.nowMs();
+    const attempts = delivery.attempts + 1;
+    const claimed = await outbox.change({ ...delivery, attempts, claimedUntilMs: startMs + claimMs });
+    // Storage may have been so slow that another instance has taken over.
+    if (claimed === undefined || Math.abs(clock.nowMs() - startMs) > claimMs / 2) return undefined;
+    const outcome = await this.#target.send(notice);
+    if (outcome.is === 'delivered') await outbox.remove(claimed);
+    else if (outcome.is === 'failed') await this.#keep(claimed, outcome);
+    else await outbox.change({ ...claimed, reason: 'answers 410', claimedUntilMs: 0 });
+    return outcome;
+  }
+
+  /** Writes that an attempt failed. If it was the last one, the delivery is given up. */
+  async #keep(delivery: Delivery, { reason, retryAfterMs }: Failure): Promise<void> {
+    const nowMs = this.#deps.clock.nowMs();
+    const failed = { ...delivery, reason, claimedUntilMs: 0 };
+    if (isOver(delivery, nowMs)) await this.#giveUp(failed);
+    else await this.#deps.outbox.change({ ...failed, nextAtMs: nextAtMs(delivery.attempts, retryAfterMs, nowMs) });
+  }
+
+  async #giveUpOld(waiting: readonly Delivery[]): Promise<void> {
+    const nowMs = this.#deps.clock.nowMs();
+    for (const delivery of waiting)
+      if (isOver(delivery, nowMs) && !isClaimed(delivery, nowMs)) await this.#giveUp(delivery);
+  }
+
+  async #giveUp(delivery: Delivery): Promise<void> {
+    const { outbox, clock, log } = this.#deps;
+    if (!(await outbox.giveUp(delivery, clock.nowMs()))) return;
+    const { noticeId, attempts, reason } = delivery;
+    log.log('error', 'notice.given_up', { target: this.#target.name, noticeId, attempts, reason });
+  }
+
+  /** Writes what an outcome says about the target itself. */
+  async #note(before: TargetState | undefined, outcome: Outcome): Promise<void> {
+    const { outbox, clock, log } = this.#deps;
+    const { name, addressDigest } = this.#target;
+    const nowMs = clock.nowMs();
+    if (outcome.is === 'gone') {
+      await outbox.setState(name, { addressDigest, stoppedAtMs: nowMs });
+      log.log('error', 'notice.target_gone', { target: name });
+    } else if (outcome.is === 'failed' && outcome.retryAfterMs !== undefined) {
+      await outbox.setState(name, { addressDigest, pausedUntilMs: pauseEndMs(outcome.retryAfterMs, nowMs) });
+    } else if (outcome.is === 'delivered' && before?.stoppedAtMs !== undefined)
+      await outbox.setState(name, { addressDigest });
+  }
+}
+
+/** What may be tried now: first what was tried least often, so that nothing new waits for retries, and then the oldest. */
+const inTurn = (waiting: readonly Delivery[], nowMs: number): readonly Delivery[] =>
+  waiting.filter((delivery) => isDue(delivery, nowMs)).toSorted((one, other) => one.attempts - other.attempts);
