@@ -1,3 +1,4 @@
+import { isoTime } from '../runtime/clock.ts';
 import { errorFields, type Logger } from '../runtime/log.ts';
 import type { Notice } from '../notifications/notice.ts';
 import { quoted } from '../notifications/quoted.ts';
@@ -60,7 +61,6 @@ async function note(deps: Pick<Approvals, 'approvalLog'>, id: string, mark: Mark
 function noticeOf(approval: Approval, dashboardUrl: string | undefined): Notice {
   const { id, subject, asker, reason, terms, expiresAtMs } = approval;
   const people = terms.count === 1 ? 'Another person' : `${terms.count} other people`;
-  const where = dashboardUrl === undefined ? `\`ptb approvals show ${id}\`` : `${dashboardUrl}#/approvals/${id}`;
   return {
     kind: 'approval.needed',
     key: id,
@@ -68,7 +68,7 @@ function noticeOf(approval: Approval, dashboardUrl: string | undefined): Notice 
     tenantId: subject.tenantId,
     atMs: approval.askedAtMs,
     title: `Approval needed: ${subject.rule}`,
-    text: `${people} must approve the request before ${new Date(expiresAtMs).toISOString()}. Decide here: ${where}`,
+    text: `${people} must approve the request before ${isoTime(expiresAtMs)}. \`ptb approvals show ${id}\` shows it, and so does the dashboard.`,
     facts: [
       { name: 'Asked by', value: asker.name },
       ...(reason === undefined ? [] : [{ name: 'Reason', value: quoted(reason) }]),
@@ -76,5 +76,6 @@ function noticeOf(approval: Approval, dashboardUrl: string | undefined): Notice 
       { name: 'Tenant', value: subject.tenantId },
       { name: 'Approval', value: id },
     ],
+    ...(dashboardUrl === undefined ? {} : { link: `${dashboardUrl}#/approvals/${id}` }),
   };
 }

@@ -2,6 +2,7 @@ import { adviceFor } from '../model/advice.ts';
 import { errorTable } from '../model/errors.ts';
 import { outcomeWord, runOutcome } from '../model/outcomes.ts';
 import type { Notice, Notifier } from '../notifications/notice.ts';
+import { quoted } from '../notifications/quoted.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { JobRegistry } from './job.ts';
 import { queryJob, type Run, type TenantRun } from './run.ts';
@@ -100,6 +101,6 @@ const factsOf = (run: Run): Notice['facts'] => [
 const maxNames = 10;
 
 function namesOf(tenants: readonly TenantRun[]): string {
-  const names = tenants.slice(0, maxNames).map(({ name }) => name);
+  const names = tenants.slice(0, maxNames).map(({ name }) => quoted(name));
   return names.join(', ') + (tenants.length > maxNames ? ` and ${tenants.length - maxNames} more` : '');
 }

@@ -53,7 +53,8 @@ it('a notice says who must do what until when, and nothing of the request', asyn
     atMs: askedAtMs,
     severity: 'warning',
     title: `Approval needed: ${subject.rule}`,
-    text: `Another person must approve the request before 2026-11-24T06:00:00.000Z. Decide here: https://broker.example/api/dashboard#/approvals/${id}`,
+    text: `Another person must approve the request before 2026-11-24T06:00:00.000Z. \`ptb approvals show ${id}\` shows it, and so does the dashboard.`,
+    link: `https://broker.example/api/dashboard#/approvals/${id}`,
     facts: [
       { name: 'Asked by', value: 'person-1@partner.example' },
       { name: 'Reason', value: 'Ticket 4711' },
@@ -64,11 +65,12 @@ it('a notice says who must do what until when, and nothing of the request', asyn
   });
 });
 
-it('a notice has no reason that was not given, and the command if the dashboard is not known', async () => {
+it('a notice has no reason that was not given, and no link if the dashboard is not known', async () => {
   const { id, subject } = approval();
   const notice = await noticeOf({ subject: { ...subject, kind: 'token' }, terms: terms({ count: 2 }) });
   expect(notice?.text).toContain('2 other people must approve');
-  expect(notice?.text).toContain(`Decide here: \`ptb approvals show ${id}\``);
+  expect(notice?.text).toContain(`\`ptb approvals show ${id}\``);
+  expect(notice).not.toHaveProperty('link');
   expect(notice?.facts).toContainEqual({ name: 'For', value: 'a token' });
   expect(notice?.facts.map(({ name }) => name)).not.toContain('Reason');
 });

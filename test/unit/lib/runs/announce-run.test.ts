@@ -44,7 +44,7 @@ function stage({ notify, dashboard = true }: { readonly notify?: boolean; readon
     for (const [number, code] of Object.entries(failed)) {
       await runLog.recordTenant(runId, {
         tenantId: tenantId(Number(number)),
-        name: `Tenant ${number}`,
+        name: number === '13' ? 'evil.example/13' : `Tenant ${number}`,
         outcome: 'failed',
         code,
         round: 1,
@@ -102,6 +102,14 @@ describe('announceRun sends a notice', () => {
       { name: 'The application has no consent in this tenant', value: 'Tenant 2' },
       { name: 'A policy of the tenant blocks the partner', value: 'Tenant 3' },
     ]);
+  });
+
+  test('in which the name of a customer is no link', async () => {
+    const { put, sent, announce } = stage();
+    await put('1', {});
+    await put('2', { 13: 'access_denied' });
+    await announce('2');
+    expect(sent[0]?.facts.at(-1)?.value).toBe('evil[.]example/13');
   });
 
   test('with at most ten names per reason', async () => {
