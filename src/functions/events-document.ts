@@ -24,7 +24,7 @@ export async function documentEvents(): Promise<RouteDocument> {
     group: 'Tenants',
     summary: 'List what happened to customer tenants',
     description: `Access gained and lost, relationships that end or were extended, consent, roles, exclusion and tags. ${order} A caller that the policy limits to some tenants (\`reads\`) gets only their events.`,
-    queryExample: { kind: 'lost', limit: '50' },
+    queryExample: { kind: 'lost', tenants: 'tag:managed' },
     answers: [{ status: 200, description: 'One page.', contents: [jsonContent(eventsAnswerSchema, example)] }],
   };
 }

@@ -1,23 +1,20 @@
+import type * as z from 'zod';
 import type { Services } from '../composition.ts';
 import type { EventsAnswer } from '../lib/api/answers/events.ts';
-import { eventsQuerySchema } from '../lib/api/event-requests.ts';
+import { eventsQuerySchema, tenantEventsQuerySchema } from '../lib/api/event-requests.ts';
 import { directoryFailures } from '../lib/api/failures.ts';
 import { readableTenants } from '../lib/api/readable-tenants.ts';
 import { BrokerError } from '../lib/model/errors.ts';
-import { parseDomainName, parseTenantId } from '../lib/model/identifiers.ts';
+import { parseDomainName, parseTenantId, type TenantId } from '../lib/model/identifiers.ts';
 import { mayRead } from '../lib/model/readable-tenants.ts';
 import type { EventQuery } from '../lib/tenant-events/event-log.ts';
 import { tenantIdFor } from './readable.ts';
 import { route } from './route.ts';
+import { choosing } from './tenant-choice.ts';
 
 const noStore = { 'cache-control': 'no-store' };
 
-type Query = { readonly [K in 'kind']?: EventQuery['kind'] } & {
-  readonly since?: number | undefined;
-  readonly after?: number | undefined;
-  readonly limit: number;
-  readonly continuation?: number | undefined;
-};
+type Query = z.output<typeof tenantEventsQuerySchema>;
 
 route(
   {
@@ -31,7 +28,14 @@ route(
   },
   async (services, { caller, query }) => {
     const readable = await readableTenants(services, caller);
-    return answer(services, query, readable === '*' ? {} : { tenantIds: readable });
+    const isAsked =
+      query.tenants === undefined && query.except === undefined
+        ? undefined
+        : await choosing(services, { caller, readable }, query);
+    if (readable === '*') return answer(services, query, { isChosen: isAsked });
+    if (readable.size === 0) return page({ events: [] });
+    const isChosen = (tenantId: TenantId): boolean => readable.has(tenantId) && isAsked?.(tenantId) !== false;
+    return answer(services, query, { isChosen });
   },
 );
 
@@ -41,7 +45,7 @@ route(
     method: 'GET',
     path: '/tenants/{tenant}/events',
     access: 'Tenants.Read',
-    query: eventsQuerySchema,
+    query: tenantEventsQuerySchema,
     failures: ['tenant_unknown', ...directoryFailures, 'storage_unavailable'],
     document: async () => (await import('./events-document.ts')).documentTenantEvents(),
   },
@@ -61,9 +65,9 @@ route(
 async function answer(
   { tenantEvents }: Services,
   { continuation, kind, since, after, limit }: Query,
-  tenants: Pick<EventQuery, 'tenantId' | 'tenantIds'>,
+  tenants: Pick<EventQuery, 'tenantId' | 'isChosen'>,
 ) {
-  const page = await tenantEvents.query({
+  const { events, before } = await tenantEvents.query({
     ...tenants,
     kind,
     sinceMs: since,
@@ -72,9 +76,10 @@ async function answer(
     limit,
   });
   const { viewEvent } = await import('./event-view.ts');
-  const jsonBody: EventsAnswer = {
-    events: page.events.map(viewEvent),
-    ...(page.before === undefined ? {} : { continuation: String(page.before) }),
-  };
-  return { status: 200, headers: noStore, jsonBody };
+  return page({
+    events: events.map(viewEvent),
+    ...(before === undefined ? {} : { continuation: String(before) }),
+  });
 }
+
+const page = (jsonBody: EventsAnswer) => ({ status: 200, headers: noStore, jsonBody });

@@ -2,6 +2,7 @@ import { HttpRequest } from '@azure/functions';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { installCoreModule, Registry } from 'functions-host/testing';
 import type { Services } from '../../src/composition.ts';
+import type { EventsAnswer } from '../../src/lib/api/answers/events.ts';
 import { auditQuerySchema } from '../../src/lib/api/requests.ts';
 import type { Answer } from '../../src/lib/api/problem.ts';
 import type { BoundRoute } from '../../src/lib/api/call.ts';
@@ -226,7 +227,13 @@ const reading: Readonly<Record<string, readonly Request[]>> = {
     { query: { tenants: `${contoso.domain},${hidden.domain}` } },
   ],
   audit: [{}, { query: { tenant: contoso.domain } }, { query: { limit: '1' } }],
-  events: [{}, { query: { kind: 'lost' } }, { query: { limit: '1' } }],
+  events: [
+    {},
+    { query: { kind: 'lost' } },
+    { query: { limit: '1' } },
+    { query: { tenants: '*', except: 'tag:nobody' } },
+    { query: { tenants: `${contoso.domain},${hidden.domain}` } },
+  ],
   approvals: [{}, { query: { status: 'expired' } }, { query: { limit: '1' } }],
   runs: [{}, { query: { job: 'gone-job', limit: '1' } }],
   'runs-show': [{ path: all }, { path: { runId: 'gone-job@all2' } }, { path: { runId: 'access-check@mine3' } }],
@@ -444,6 +451,22 @@ describe('the tags and groups of tenants', () => {
     expect(await names({ tenants: `${contoso.id},${hidden.domain}`, except: 'group:gold' })).toEqual(['Fabrikam']);
     expect(await names({ tenants: 'tag:nobody' })).toEqual([]);
     expect(await names({ tenants: 'tag:hiddentag' }, limited)).toEqual([]);
+  });
+
+  it('limit the events', async () => {
+    const of = async (query: Record<string, string>, caller = unlimited): Promise<unknown[]> =>
+      (JSON.parse(await call('events', { query }, caller)) as EventsAnswer).events.map(({ tenantName }) => tenantName);
+    expect(await of({})).toEqual(['Fabrikam', 'Contoso']);
+    expect(await of({ tenants: 'group:gold' })).toEqual(['Contoso']);
+    expect(await of({ tenants: `tag:managed,${hidden.domain}`, except: 'group:gold' })).toEqual(['Fabrikam']);
+    expect(await of({ except: 'tag:managed', kind: 'back' })).toEqual([]);
+    expect(await of({ tenants: 'tag:hiddentag' }, limited)).toEqual([]);
+    expect(await of({ except: 'tag:nobody' }, limited)).toEqual(['Contoso']);
+    expect(await call('events', { query: { tenants: 'group:gald' } }, unlimited)).toMatch(
+      /^request_invalid: tenants: /,
+    );
+    const one = { path: { tenant: contoso.id }, query: { tenants: 'group:gold' } };
+    expect(await call('tenants-events', one, unlimited)).toMatch(/^request_invalid: /);
   });
 
   it.each([

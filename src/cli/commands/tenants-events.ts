@@ -13,7 +13,8 @@ import { table } from '../table.ts';
 import { exactTime } from '../times.ts';
 
 interface EventsFlags extends ConnectionFlags {
-  readonly tenant?: string;
+  readonly tenant?: readonly string[];
+  readonly except?: readonly string[];
   readonly kind?: string;
   readonly since?: string;
   readonly limit: number;
@@ -32,7 +33,8 @@ export function registerTenantEvents(tenants: Command): void {
     .description(
       'Show what happened to customer tenants, newest first: access, relationships, consent, roles, exclusion, tags.',
     )
-    .option('--tenant <id-or-domain>', 'only this tenant')
+    .option('--tenant <tenant...>', 'only these tenants: ids, domains, group:NAME or tag:NAME')
+    .option('--except <tenant...>', 'without these tenants')
     .addOption(new Option('--kind <kind>', 'only events of this kind').choices(eventKinds))
     .option('--since <time>', 'only events that were noticed since then, ISO 8601')
     .option('--limit <n>', 'maximum number of events, 1 to 10000', wholeNumberOption(1, 10_000), 100)
@@ -77,14 +79,19 @@ async function showEvents(
 
 async function readEvents(
   client: Pick<BrokerClient, 'get'>,
-  { tenant, kind, since }: Pick<EventsFlags, 'tenant' | 'kind' | 'since'>,
+  { tenant, except, kind, since }: Pick<EventsFlags, 'tenant' | 'except' | 'kind' | 'since'>,
   { limit, after }: { readonly limit: number; readonly after?: number },
 ): Promise<readonly EventView[]> {
-  const path = tenant === undefined ? '/events' : `/tenants/${encodeURIComponent(tenant)}/events`;
+  const [only] = tenant?.length === 1 && except === undefined ? tenant : [];
+  const isOne = only !== undefined && !/^(?:group|tag):|[*,]/.test(only);
+  // Of one tenant, the broker says whether it exists.
+  const path = isOne ? `/tenants/${encodeURIComponent(only)}/events` : '/events';
+  const chosen = isOne ? {} : { tenants: tenant?.join(','), except: except?.join(',') };
   const found: EventView[] = [];
   let continuation: string | undefined;
   do {
     const page = (await client.get(path, {
+      ...chosen,
       kind,
       since,
       ...(after === undefined ? {} : { after: String(after) }),

@@ -1,11 +1,11 @@
 import * as z from 'zod';
 import { eventKinds } from '../tenant-events/tenant-event.ts';
-import { time } from './requests.ts';
+import { tenantFilter, time } from './requests.ts';
 
 const place = z.coerce.number().int().min(0).max(999_999_999_999);
 
-/** The query of `GET /api/events` and of `GET /api/tenants/{tenant}/events`. Strict, like those in requests.ts. */
-export const eventsQuerySchema = z.strictObject({
+/** The query of `GET /api/tenants/{tenant}/events`. Strict, like those in requests.ts. */
+export const tenantEventsQuerySchema = z.strictObject({
   kind: z.enum(eventKinds).optional().meta({ description: 'Limits the answer to events of this kind.' }),
   since: time
     .optional()
@@ -22,3 +22,6 @@ export const eventsQuerySchema = z.strictObject({
     .optional()
     .meta({ description: 'The `continuation` of the previous answer. Send it with the same filters.' }),
 });
+
+/** The query of `GET /api/events`. */
+export const eventsQuerySchema = tenantEventsQuerySchema.extend(tenantFilter);

@@ -78,7 +78,8 @@ const tenantList = z
   .transform((text) => text.split(',').map((entry) => entry.trim()))
   .optional();
 
-const tenantFilter = {
+/** Filters by tenants, as several routes have them. */
+export const tenantFilter = {
   tenants: tenantList.meta({
     description:
       'Limits the answer to these tenants: tenant ids, domains, `group:NAME`, `tag:NAME` and `tag:NAME=VALUE`, with commas between them. Default: all.',

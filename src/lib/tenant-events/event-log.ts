@@ -5,8 +5,8 @@ import type { TenantState } from './tenant-state.ts';
 export interface EventQuery {
   /** Only events of this tenant. */
   readonly tenantId?: TenantId | undefined;
-  /** Only events of these tenants. */
-  readonly tenantIds?: ReadonlySet<TenantId> | undefined;
+  /** Only events of tenants for which this returns true. */
+  readonly isChosen?: ((tenantId: TenantId) => boolean) | undefined;
   readonly kind?: EventKind | undefined;
   readonly sinceMs?: number | undefined;
   /** Only events after this place in the log. */

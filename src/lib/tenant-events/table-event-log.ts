@@ -12,7 +12,7 @@ export const tenantEventsTable = 'TenantEvents';
 
 /** Difference between two clocks up to which a time in the future counts. */
 const clockToleranceMs = 5 * minuteMs;
-/** Replies of storage for one page, at most: with filters, storage replies after 1,000 rows even if none matches. */
+/** Replies of storage for one page, at most: if none of many events is of a chosen tenant, the page is empty. */
 const maxReplies = 10;
 const maxPerReply = 1000;
 /** Each event has two rows. */
@@ -50,11 +50,9 @@ export class TableEventLog implements EventLog {
   }
 
   async #page(table: EventTable, query: EventQuery): Promise<EventPage> {
-    const { limit, tenantIds } = query;
-    if (tenantIds?.size === 0) return { events: [] };
-    const narrows = query.tenantIds !== undefined || query.kind !== undefined || query.sinceMs !== undefined;
-    // One more than is asked for, which tells whether there is another page.
-    const maxPageSize = narrows ? maxPerReply : Math.min(maxPerReply, limit + 1);
+    const { limit, isChosen } = query;
+    // Storage cannot choose tenants. Otherwise one more than is asked for, which tells whether there is another page.
+    const maxPageSize = isChosen === undefined ? Math.min(maxPerReply, limit + 1) : maxPerReply;
     const pages = table.listEntities({ queryOptions: { filter: filterOf(query) } }).byPage({ maxPageSize });
     const events: TenantEvent[] = [];
     let last: number | undefined;
@@ -67,12 +65,9 @@ export class TableEventLog implements EventLog {
           this.#deps.log.log('warn', 'tenant_events.unreadable', { rowKey: row.rowKey });
           continue;
         }
-        if (tenantIds !== undefined && !tenantIds.has(event.tenantId)) {
-          last = event.sequence;
-          continue;
-        }
-        if (events.length === limit) return last === undefined ? { events } : { events, before: last };
-        events.push(event);
+        const isWanted = isChosen === undefined || isChosen(event.tenantId);
+        if (isWanted && events.length === limit && last !== undefined) return { events, before: last };
+        if (isWanted) events.push(event);
         last = event.sequence;
       }
       if (page.continuationToken === undefined) return { events };

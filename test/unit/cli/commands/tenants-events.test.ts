@@ -36,6 +36,17 @@ it('lists events of all tenants, and of one, over several pages', async () => {
   expect(JSON.parse(json)).toEqual({ events: [event(1, 'back')] });
 });
 
+it('lists events of groups, tags and several tenants, and leaves tenants out', async () => {
+  const pathOf = async (...words: string[]) => (await events([{ events: [] }], ...words)).requests[0]?.path;
+  expect(await pathOf('--tenant', 'tag:managed', '--except', 'group:gold', 'b.example')).toBe(
+    '/events?tenants=tag%3Amanaged&except=group%3Agold%2Cb.example&limit=100',
+  );
+  expect(await pathOf('--tenant', 'group:gold')).toBe('/events?tenants=group%3Agold&limit=100');
+  expect(await pathOf('--tenant', 'a.example', 'b.example')).toBe('/events?tenants=a.example%2Cb.example&limit=100');
+  expect(await pathOf('--tenant', 'a.example,b.example')).toBe('/events?tenants=a.example%2Cb.example&limit=100');
+  expect(await pathOf('--except', 'a.example')).toBe('/events?except=a.example&limit=100');
+});
+
 it('reads no more events than were asked for', async () => {
   const page = { events: [event(3, 'lost'), event(2, 'back')], continuation: '2' };
   expect((await events([page], '--limit', '2')).requests).toHaveLength(1);
