@@ -3,7 +3,7 @@ import { jobRegistry } from './job-registry.ts';
 import { timer } from './timer.ts';
 
 /** Derives and announces what has happened to tenants since the last complete read of the lists. */
-const watchTenants = ({ tenantEvents }: Services) => tenantEvents.follow(jobRegistry.list().map(({ name }) => name));
+const watchTenants = ({ tenantEvents }: Services) => tenantEvents.follow(jobRegistry.list());
 
 timer(
   {

@@ -1,3 +1,4 @@
+import { ptbCommand } from '../model/advice.ts';
 import { isoTime } from '../runtime/clock.ts';
 import type { Notice, Notifier } from '../notifications/notice.ts';
 import { quoted } from '../notifications/quoted.ts';
@@ -52,22 +53,25 @@ export function explainEvent({ kind, reason, days, endsAtMs }: TenantEvent): str
 }
 
 /** What to do about an event. Undefined if there is nothing to do. */
-export function adviceForEvent({ kind, reason, tenantId }: TenantEvent): string | undefined {
+export function adviceForEvent({ kind, reason, tenantId, application }: TenantEvent): string | undefined {
   if (kind === 'ending') return 'Ask the customer for a new relationship, or extend this one in Partner Center.';
-  if (kind === 'consent_missing') return `Consent again: ptb tenants consent --tenant ${tenantId}`;
-  if (kind === 'consent_differs') return `Add the permissions: ptb tenants consent --renew --tenant ${tenantId}`;
+  if (kind === 'consent_missing') return `Consent again: ${consentCommand(`--tenant ${tenantId}`, application)}`;
+  if (kind === 'consent_differs') return `Add the permissions: ${consentCommand(`--renew --tenant ${tenantId}`)}`;
   if (kind === 'role_missing') return 'See which roles the relationship gives and to whom: ptb doctor.';
   if (kind === 'reachable')
-    return `If the application has no consent there yet: ptb tenants consent --tenant ${tenantId}`;
+    return `If the application has no consent there yet: ${consentCommand(`--tenant ${tenantId}`)}`;
   if (kind !== 'lost') return undefined;
   return reason === 'gdap_expired' || reason === 'gdap_terminated'
     ? 'If the customer has not left, ask for a new relationship.'
     : 'Find out in Partner Center whether the customer has left.';
 }
 
+const consentCommand = (options: string, application?: string): string =>
+  ptbCommand(`tenants consent ${options}`, application);
+
 /** The notice about an event. */
 function noticeOf(event: TenantEvent): Notice {
-  const { id, kind, tenantId, tenantName, atMs, endsAtMs, tagsAdded, tagsRemoved, scopes, jobs } = event;
+  const { id, kind, tenantId, tenantName, atMs, endsAtMs, tagsAdded, tagsRemoved, scopes, jobs, application } = event;
   const list = (name: string, texts: readonly string[] | undefined) =>
     texts === undefined || texts.length === 0 ? [] : [{ name, value: texts.join(', ') }];
   return {
@@ -86,6 +90,7 @@ function noticeOf(event: TenantEvent): Notice {
       ...list('Tags removed', tagsRemoved),
       ...list('Missing permissions', scopes),
       ...list('Jobs', jobs),
+      ...(application === undefined ? [] : [{ name: 'Application', value: application }]),
       { name: 'Event', value: id },
     ],
   };

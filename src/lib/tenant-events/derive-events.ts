@@ -117,8 +117,8 @@ function deriveConsent(
   const isGood = seen.state === 'given' || seen.state === 'complete';
   // The time of an observation is stored with a change only: it is newer in each read, and storing it costs a write.
   if (was !== undefined && (isSame || (wasGood && isGood))) return { state: { consent: was } };
-  const { jobs, scopes } = seen;
-  const more = { ...(jobs ? { jobs } : {}), ...(scopes ? { scopes } : {}) };
+  const { jobs, scopes, application } = seen;
+  const more = { ...(jobs ? { jobs } : {}), ...(scopes ? { scopes } : {}), ...(application ? { application } : {}) };
   const kind = isGood ? 'consent_given' : seen.state === 'missing' ? 'consent_missing' : 'consent_differs';
   return { state: { consent: seen }, events: isGood && wasGood ? [] : [{ kind, ...more }] };
 }

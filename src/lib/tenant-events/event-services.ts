@@ -5,7 +5,7 @@ import type { CompleteReads } from '../tenants/directory.ts';
 import type { ClaimDeps } from './claimed-log.ts';
 import type { EventLog, EventPage, EventQuery } from './event-log.ts';
 import type { FollowOutcome } from './follow-tenants.ts';
-import type { ObserveDeps } from './observe-tenants.ts';
+import type { ObserveDeps, ObservedJob } from './observe-tenants.ts';
 
 /** The events of tenants. Every method throws BrokerError storage_unavailable. */
 export interface TenantEvents {
@@ -16,7 +16,7 @@ export interface TenantEvents {
    * As `followTenants`.
    * @param jobs the jobs whose last results show consent and roles.
    */
-  follow(jobs: readonly string[]): Promise<FollowOutcome>;
+  follow(jobs: readonly ObservedJob[]): Promise<FollowOutcome>;
 }
 
 /** Where the parts of events come from. */

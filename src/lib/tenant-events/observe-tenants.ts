@@ -1,5 +1,7 @@
 import type { TenantId } from '../model/identifiers.ts';
+import { defaultApplication } from '../model/credential.ts';
 import { errorFields, type Logger } from '../runtime/log.ts';
+import type { Job } from '../runs/job.ts';
 import type { LastResults, LastResultsReader } from '../runs/last-results.ts';
 import { tagsOf, type TenantTags } from '../tenants/tenant-tags.ts';
 import type { ConsentWatch } from './consent-watch.ts';
@@ -12,14 +14,16 @@ export interface ObserveDeps {
   readonly log: Logger;
 }
 
+/** A job whose results count, and the application of the broker that it uses. */
+export type ObservedJob = Pick<Job, 'name' | 'application'>;
+
 type Results = NonNullable<ReturnType<LastResults['get']>>;
 
 /**
  * What is known of tenants beside the lists, without a request to any tenant: tags, the last result of each job, and the
  * tokens that this process was asked for. What cannot be read is not known, and decides nothing.
- * @param jobs the jobs whose results count.
  */
-export async function observeTenants(deps: ObserveDeps, jobs: readonly string[]): Promise<Observations> {
+export async function observeTenants(deps: ObserveDeps, jobs: readonly ObservedJob[]): Promise<Observations> {
   const read = async <T>(what: string, reading: Promise<T>): Promise<T | undefined> => {
     try {
       return await reading;
@@ -30,11 +34,13 @@ export async function observeTenants(deps: ObserveDeps, jobs: readonly string[])
   };
   const [tags, last] = await Promise.all([
     read('tags', deps.tenantTags.current()),
-    read('results', deps.lastResults.read(jobs)),
+    read('results', deps.lastResults.read(jobs.map(({ name }) => name))),
   ]);
+  const applications = new Map(jobs.map(({ name, application }) => [name, application]));
   return {
     tagsOf: (tenantId) => tags && tagsOf(tags, tenantId),
-    consentOf: (tenantId) => judgeConsent(last?.get(tenantId) ?? [], deps.consentWatch.consentOf(tenantId)),
+    consentOf: (tenantId) =>
+      judgeConsent(last?.get(tenantId) ?? [], deps.consentWatch.consentOf(tenantId), applications),
     roleOf: (tenantId: TenantId) => judgeRole(last?.get(tenantId) ?? []),
   };
 }
@@ -42,12 +48,24 @@ export async function observeTenants(deps: ObserveDeps, jobs: readonly string[])
 /**
  * If the last result of any job is that the consent is missing, it is, whatever other jobs and callers have got: jobs may
  * need different resources, and must not contradict each other in turn. Otherwise the latest that is known counts. Pure.
+ * @param applications the application of each job.
  */
-export function judgeConsent(results: Results, watched: ObservedConsent | undefined): ObservedConsent | undefined {
+export function judgeConsent(
+  results: Results,
+  watched: ObservedConsent | undefined,
+  applications: ReadonlyMap<string, string>,
+): ObservedConsent | undefined {
   const failed = results.filter(({ code }) => code === 'consent_required');
   const [failedAtMs, workedAtMs] = [latestOf(failed), latestOf(results.filter(succeeded))];
-  if (failedAtMs !== undefined)
-    return { state: 'missing', atMs: Math.max(failedAtMs, workedAtMs ?? 0), jobs: failed.map(({ job }) => job) };
+  if (failedAtMs !== undefined) {
+    const lacking = [...new Set(failed.map(({ job }) => applications.get(job) ?? defaultApplication))];
+    return {
+      state: 'missing',
+      atMs: Math.max(failedAtMs, workedAtMs ?? 0),
+      jobs: failed.map(({ job }) => job),
+      ...(lacking.includes(defaultApplication) ? {} : { application: lacking[0] }),
+    };
+  }
   if (watched !== undefined && watched.atMs > (workedAtMs ?? 0)) return watched;
   return workedAtMs === undefined ? undefined : { state: 'given', atMs: workedAtMs };
 }

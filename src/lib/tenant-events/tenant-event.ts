@@ -43,6 +43,8 @@ export interface EventDetails {
   readonly scopes?: readonly string[];
   /** With `consent_missing` and `role_missing`: the jobs that failed. */
   readonly jobs?: readonly string[];
+  /** With `consent_missing`: the further application that lacks the consent. Absent: the default one. */
+  readonly application?: string;
 }
 
 /** What has happened, before it has its place in the log. */

@@ -13,6 +13,8 @@ export interface Observed<S extends string> {
 export interface ObservedConsent extends Observed<'missing' | 'differs' | 'given' | 'complete'> {
   readonly scopes?: readonly string[];
   readonly jobs?: readonly string[];
+  /** The further application that lacks it. Absent: the default one. */
+  readonly application?: string | undefined;
 }
 
 export interface ObservedRole extends Observed<'missing' | 'held'> {

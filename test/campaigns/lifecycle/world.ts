@@ -90,7 +90,7 @@ export class World {
     };
     return {
       tagsOf: (tenantId) => of.get(tenantId)?.tags ?? [],
-      consentOf: (tenantId) => judgeConsent(resultsOf(tenantId), undefined),
+      consentOf: (tenantId) => judgeConsent(resultsOf(tenantId), undefined, new Map()),
       roleOf: (tenantId) => judgeRole(resultsOf(tenantId)),
     };
   }

@@ -29,6 +29,9 @@ const eventSchema = z
     tagsAdded: texts.optional(),
     tagsRemoved: texts.optional(),
     scopes: texts.optional().meta({ description: 'With `consent_differs`: the missing permissions.' }),
+    application: z.string().optional().meta({
+      description: 'With `consent_missing`: the further application that lacks the consent. Absent: `default`.',
+    }),
     jobs: texts.optional().meta({ description: 'The jobs whose last result shows what is missing.' }),
   })
   .meta({ id: 'TenantEvent' });

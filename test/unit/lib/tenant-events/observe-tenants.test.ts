@@ -7,7 +7,7 @@ import type { CachingTokenSource, TokenRequest } from '../../../../src/lib/model
 import type { Notice } from '../../../../src/lib/notifications/notice.ts';
 import { announceByNotice } from '../../../../src/lib/tenant-events/announce-event.ts';
 import { ConsentWatch } from '../../../../src/lib/tenant-events/consent-watch.ts';
-import { judgeConsent, judgeRole, observeTenants } from '../../../../src/lib/tenant-events/observe-tenants.ts';
+import { judgeConsent as judge, judgeRole, observeTenants } from '../../../../src/lib/tenant-events/observe-tenants.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { recordingLogger } from '../../../fakes/recording-logger.ts';
 import { tenant } from '../../../support/audit-entries.ts';
@@ -20,12 +20,21 @@ const result = (job: string, hour: number, code?: 'consent_required' | 'access_d
   ...(code === undefined ? { outcome: 'succeeded' as const } : { outcome: 'failed' as const, code }),
 });
 
+const judgeConsent = (results: Parameters<typeof judge>[0], watched: Parameters<typeof judge>[1]) =>
+  judge(results, watched, new Map([['c', 'reader']]));
+
 describe('the last results of jobs', () => {
   it('show that the consent is missing while any job lacks it', () => {
     const results = [result('a', 5), result('b', 3, 'consent_required')];
     expect(judgeConsent(results, undefined)).toEqual({ state: 'missing', atMs: Date.parse(at(5)), jobs: ['b'] });
     expect(judgeConsent([result('a', 5), result('b', 3, 'throttled')], undefined)).toMatchObject({ state: 'given' });
     expect(judgeConsent([result('b', 3, 'throttled')], undefined)).toBeUndefined();
+    const lacking = (...jobs: string[]) =>
+      judgeConsent(
+        jobs.map((job) => result(job, 3, 'consent_required')),
+        undefined,
+      )?.application;
+    expect([lacking('c'), lacking('b', 'c')]).toEqual(['reader', undefined]);
   });
 
   it('give way to a later token, but no earlier one', () => {
@@ -58,7 +67,7 @@ describe('the last results of jobs', () => {
       consentWatch: { consentOf: () => undefined },
       log: recorder.log,
     };
-    const observed = await observeTenants(deps, ['a']);
+    const observed = await observeTenants(deps, [{ name: 'a', application: 'default' }]);
     expect([observed.tagsOf(tenant(1)), observed.consentOf(tenant(1)), observed.roleOf(tenant(1))]).toEqual([
       undefined,
       undefined,
@@ -134,6 +143,7 @@ it('an event is announced with its id, its tenant and a link', async () => {
   const place = { id: 'e1', sequence: 1, atMs: 0, tenantId: tenant(1), tenantName: 'visit evil.example' };
   await announce({ ...place, kind: 'lost', reason: 'gdap_expired', endsAtMs: 5 });
   await announce({ ...place, kind: 'ending', days: 1, endsAtMs: 5 });
+  await announce({ ...place, kind: 'consent_missing', jobs: ['c'], application: 'reader' });
   expect(sent[0]).toMatchObject({
     kind: 'tenant.lost',
     key: 'e1',
@@ -144,4 +154,5 @@ it('an event is announced with its id, its tenant and a link', async () => {
   });
   expect(sent[0]?.text).toContain('has expired');
   expect(sent[1]?.text).toContain('within a day, at 1970-01-01T00:00:00.005Z');
+  expect(sent[2]?.text).toContain(`\`ptb tenants consent --tenant ${tenant(1)} --application reader\``);
 });
