@@ -181,6 +181,24 @@ describe.each(['in Azurite', 'in memory'])('the log %s', (where) => {
     expect(await log.purge(clock.nowMs())).toBe(0);
   });
 
+  test('purges what this version cannot read, and what has lost one of its rows', async () => {
+    const claim = await claimed();
+    await claim.commit([1, 2].map((each) => change(tenant(each), tags('old'))));
+    const place = (each: number): string => String(999_999_999_999 - each);
+    const key = { partitionKey: 'events', rowKey: `e-${place(1)}` };
+    const row = { ...(await table.getEntity(key.partitionKey, key.rowKey)), ...key };
+    await table.submitTransaction([
+      ['upsert', { ...row, kind: 'of a later version' }, 'Replace'],
+      ['delete', { partitionKey: 'events', rowKey: `t-${tenant(2)}-${place(2)}` }],
+    ]);
+    await clock.advance(minuteMs);
+    expect(await newLog().purge(clock.nowMs())).toBe(2);
+    const left: string[] = [];
+    const all = table.listEntities({ queryOptions: { filter: "PartitionKey eq 'events'" } });
+    for await (const { rowKey = '' } of all) left.push(rowKey);
+    expect(left).toEqual(['head', `s-${tenant(1)}`, `s-${tenant(2)}`]);
+  });
+
   test('remembers what was told', async () => {
     const told = new TableToldStates(async () => table);
     expect(await told.newest()).toBe(0);

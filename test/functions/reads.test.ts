@@ -467,6 +467,8 @@ describe('the tags and groups of tenants', () => {
     );
     const one = { path: { tenant: contoso.id }, query: { tenants: 'group:gold' } };
     expect(await call('tenants-events', one, unlimited)).toMatch(/^request_invalid: /);
+    for (const query of [{ continuation: '' }, { after: '' }, { after: '1e3' }, { after: '-1' }])
+      expect(await call('events', { query }, unlimited)).toMatch(/^request_invalid: /);
   });
 
   it.each([

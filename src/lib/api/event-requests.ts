@@ -2,7 +2,11 @@ import * as z from 'zod';
 import { eventKinds } from '../tenant-events/tenant-event.ts';
 import { tenantFilter, time } from './requests.ts';
 
-const place = z.coerce.number().int().min(0).max(999_999_999_999);
+/** An empty text is no place: as 0, it would be the end of the log, or all of it. */
+const place = z
+  .string()
+  .regex(/^\d{1,12}$/, 'is not the `sequence` or `continuation` of an answer')
+  .transform(Number);
 
 /** The query of `GET /api/tenants/{tenant}/events`. Strict, like those in requests.ts. */
 export const tenantEventsQuerySchema = z.strictObject({

@@ -73,6 +73,12 @@ export function eventRows(event: TenantEvent, state: TenantState | undefined) {
   ];
 }
 
+/** The keys of both rows of an event, that of the log last. Of a row that names no tenant, its own key. */
+export function keysOfEvent({ rowKey, tenantId, sequence }: Columns & { readonly rowKey: string }): readonly string[] {
+  const tenant = parseTenantId(tenantId);
+  return [...(tenant && typeof sequence === 'number' ? [tenantEventKey(tenant, sequence)] : []), rowKey];
+}
+
 const kinds: ReadonlySet<string> = new Set(eventKinds);
 
 /** Undefined if the row is no event, such as one of a later version with a kind that this one does not know. */

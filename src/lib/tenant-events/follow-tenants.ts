@@ -123,7 +123,11 @@ async function announcePending({ toldStates, announce, clock, log }: FollowDeps,
       );
     await toldStates.note(told, announced);
     await claim.update({ announced });
+    if (failed) return;
   }
+  // Events that cannot be read or were purged meanwhile wait for nobody.
+  const { sequence, announced } = claim.head;
+  if (announced < sequence) await claim.update({ announced: sequence });
 }
 
 /**

@@ -5,7 +5,7 @@ import { createdTable } from '../runtime/created-table.ts';
 import { isStorageMissing, storageCall } from '../runtime/storage-call.ts';
 import { type ClaimDeps, ClaimedLog, claimMs, type EventTable, readStoredHead } from './claimed-log.ts';
 import { ClaimLost, type EventLog, type EventPage, type EventQuery, type LogClaim } from './event-log.ts';
-import { eventKey, partitionKey, placeKey, readEvent, tenantEventKey } from './event-rows.ts';
+import { eventKey, keysOfEvent, partitionKey, placeKey, readEvent, tenantEventKey } from './event-rows.ts';
 import type { TenantEvent } from './tenant-event.ts';
 
 export const tenantEventsTable = 'TenantEvents';
@@ -82,11 +82,10 @@ export class TableEventLog implements EventLog {
       const filter = `PartitionKey eq '${partitionKey}' and RowKey ge 'e-' and RowKey lt 'e.' and at lt '${isoTime(beforeMs)}'`;
       let deleted = 0;
       const rows = table.listEntities({ queryOptions: { filter } }).byPage({ maxPageSize: purgedPerTransaction });
-      for await (const page of rows)
-        deleted += await deleteEvents(
-          table,
-          page.flatMap((row) => readEvent(row) ?? []),
-        );
+      for await (const page of rows) {
+        const keys = page.map(({ rowKey = '', ...row }) => keysOfEvent({ ...row, rowKey }));
+        deleted += await deleteEvents(table, keys);
+      }
       return deleted;
     });
   }
@@ -106,17 +105,18 @@ function filterOf({ tenantId, kind, sinceMs, after, before }: EventQuery): strin
   ].join(' and ');
 }
 
-/** The row of the log goes last: whatever is interrupted is found again by it. */
-async function deleteEvents(table: EventTable, events: readonly TenantEvent[]): Promise<number> {
-  if (events.length === 0) return 0;
-  const rowKeys = events.flatMap(({ tenantId, sequence }) => [tenantEventKey(tenantId, sequence), eventKey(sequence)]);
+/** @param events the keys of the rows of each event. */
+async function deleteEvents(table: EventTable, events: readonly (readonly string[])[]): Promise<number> {
+  const [first = [], ...others] = events;
+  if (first.length === 0) return 0;
+  const actions = events.flat().map((rowKey): TransactionAction => ['delete', { partitionKey, rowKey }]);
   try {
-    await table.submitTransaction(rowKeys.map((rowKey): TransactionAction => ['delete', { partitionKey, rowKey }]));
+    await table.submitTransaction(actions);
     return events.length;
   } catch (thrown) {
     if (!isStorageMissing(thrown)) throw thrown;
     // Another instance may purge too. One missing row fails the whole transaction, so halve it to isolate the row.
-    if (events.length === 1) return 0;
+    if (others.length === 0) return deleteEvents(table, [first.slice(1)]);
     const middle = events.length >> 1;
     return (await deleteEvents(table, events.slice(0, middle))) + (await deleteEvents(table, events.slice(middle)));
   }

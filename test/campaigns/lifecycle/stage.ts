@@ -1,6 +1,6 @@
 import type { TableClient } from '@azure/data-tables';
 import { BrokerError } from '../../../src/lib/model/errors.ts';
-import { silentLogger } from '../../../src/lib/runtime/log.ts';
+import { type Logger, silentLogger } from '../../../src/lib/runtime/log.ts';
 import { followTenants } from '../../../src/lib/tenant-events/follow-tenants.ts';
 import type { TenantEvent } from '../../../src/lib/tenant-events/tenant-event.ts';
 import { TableEventLog } from '../../../src/lib/tenant-events/table-event-log.ts';
@@ -35,6 +35,7 @@ export class Stage {
   readonly outbox = new Map<string, TenantEvent>();
   read: () => CompleteRead | undefined = () => undefined;
   observe: () => Observations = () => ({ tagsOf: () => [], consentOf: () => undefined, roleOf: () => undefined });
+  log: Logger = silentLogger;
   #ids = 0;
 
   constructor(clock: FakeClock) {
@@ -44,7 +45,7 @@ export class Stage {
   /** One pass of one host. Its process has its own memory. @returns what became of it, and the calls that it made. */
   async pass(trouble?: Trouble): Promise<{ outcome: string; calls: number }> {
     const host = new Host(trouble);
-    const deps = { clock: this.clock, log: silentLogger, newId: () => `id-${(this.#ids += 1)}` };
+    const deps = { clock: this.clock, log: this.log, newId: () => `id-${(this.#ids += 1)}` };
     const work = followTenants({
       ...deps,
       eventLog: new TableEventLog(async () => host.over(this.events), deps),

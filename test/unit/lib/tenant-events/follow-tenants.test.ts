@@ -4,6 +4,7 @@ import { runLifecycleCampaign } from '../../../campaigns/lifecycle/campaign.ts';
 import { Stage } from '../../../campaigns/lifecycle/stage.ts';
 import type { DelegatedTenant } from '../../../../src/lib/tenants/tenant.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
+import { recordingLogger } from '../../../fakes/recording-logger.ts';
 import { tenant } from '../../../support/audit-entries.ts';
 
 let stage: Stage;
@@ -90,6 +91,23 @@ it('announces in order and leaves nothing out while storage accepts nothing more
   }
   await stage.pass();
   expect(told()).toEqual(['1 lost', '2 lost', '3 appeared', '3 reachable']);
+});
+
+it('waits for no event that it cannot read, and says so once', async () => {
+  await stage.pass();
+  listed = [customer(1, gone), customer(2)];
+  // The call that announces.
+  await stage.pass({ at: 14, how: 'refused' });
+  expect(told()).toEqual([]);
+  const { log, events } = recordingLogger();
+  stage.log = log;
+  const [row] = [...stage.events.rows.values()].filter(({ rowKey }) => rowKey.startsWith('e-'));
+  await stage.events.upsertEntity({ ...row!, kind: 'of a later version' });
+  for (let look = 0; look < 3; look += 1) await stage.pass();
+  expect([told(), events()]).toEqual([[], ['tenant_events.unreadable']]);
+  listed = [customer(1), customer(2)];
+  await stage.pass();
+  expect([told(), events()]).toEqual([['1 back'], ['tenant_events.unreadable', 'tenant_events.stored']]);
 });
 
 it('is done by one instance at a time', async () => {
