@@ -1,5 +1,4 @@
 import { TokenBroker } from '../src/lib/broker/broker.ts';
-import type { TokenRequest } from '../src/lib/model/token.ts';
 import { systemClock } from '../src/lib/runtime/clock.ts';
 import { CachedCredentials } from '../src/lib/credential/cached-credentials.ts';
 import type { TenantId } from '../src/lib/model/identifiers.ts';
@@ -9,7 +8,8 @@ import { storeWithCredential } from '../test/fakes/memory-credential-store.ts';
 import { type Bench, type Figure, figure, type Goal, microsecondsPerCall, round } from './measure.ts';
 import { filledLru, filledMsal, filledOctokit, type Lookup, type PeerData } from './peers.ts';
 
-const tenantCounts = [10, 1_000, 3_000, 10_000];
+const mostTenants = 10_000;
+const tenantCounts = [10, 1_000, 3_000, mostTenants];
 const partner = tenantOf(0);
 const clientId = '11111111-1111-4111-8111-111111111111';
 // The length of a real token with a few groups.
@@ -23,6 +23,9 @@ interface Peer {
   /** Calls per round; fewer for a slow peer. */
   readonly calls: (tenants: number) => number;
 }
+
+/** Tenants that are asked for again and again while the broker has the tokens of all. */
+const fewTenants = 10;
 
 const broker = 'broker.getToken';
 const msalName = 'MSAL acquireTokenSilent';
@@ -38,6 +41,7 @@ const peers: readonly Peer[] = [
 ];
 
 const nameOf = (peer: string, tenants: number): string => `${peer}, ${tenants} tenants`;
+const fewName = `${nameOf(broker, mostTenants)}, ${fewTenants} of them asked for`;
 
 /** A lookup in the broker's cache, compared with MSAL's own cache, which users have today. `lru-cache` is the lower bound. */
 export const cachedToken: Bench = {
@@ -50,12 +54,16 @@ export const cachedToken: Bench = {
         // The stride visits all tenants in an order that the processor cannot prefetch.
         const samples = await microsecondsPerCall((n) => lookup((n * 7919) % tenants), calls(tenants));
         figures.push(figure(nameOf(name, tenants), 'µs', samples));
+        if (name === broker && tenants === mostTenants) {
+          const few = await microsecondsPerCall((n) => lookup(n % fewTenants), calls(tenants));
+          figures.push(figure(fewName, 'µs', few));
+        }
       }
     }
     return {
       title: 'Cached token, in process',
       setting:
-        'Tokens of 1.8 KB, no network. MSAL: one confidential client, one account and one access token per tenant in its own cache. Octokit: one app and one installation token per tenant in its own cache.',
+        'Tokens of 1.8 KB, no network. MSAL: one confidential client, one account and one access token per tenant in its own cache. Octokit: one app and one installation token per tenant in its own cache. Where only ten of 10,000 tenants are asked for, their keys and tokens stay in the caches of the processor: the difference is the time of main memory, which grows while other work uses the same caches.',
       figures,
       goals: goalsOf(figures),
       charts: [
@@ -78,7 +86,8 @@ function goalsOf(figures: readonly Figure[]): Goal[] {
   const median = (peer: string, tenants: number): number =>
     figures.find(({ name }) => name === nameOf(peer, tenants))?.median ?? Number.NaN;
   const ratio = median(msalName, 3_000) / median(broker, 3_000);
-  const growth = median(broker, 10_000) / median(broker, 10);
+  const growth = median(broker, mostTenants) / median(broker, 10);
+  const few = figures.find(({ name }) => name === fewName)?.median ?? Number.NaN;
   return [
     {
       goal: 'at most 2.4 µs per lookup at 3,000 tenants',
@@ -94,6 +103,7 @@ function goalsOf(figures: readonly Figure[]): Goal[] {
       goal: 'flat up to 10,000 tenants (at most 2 times the time at 10 tenants)',
       reached: growth <= 2,
       value: `${round(growth)} times`,
+      reason: `with ${fewTenants} of the 10,000 tenants asked for, it is ${round(few / median(broker, 10))} times. The keys and tokens of all do not fit into processor caches that other work uses as well`,
     },
   ];
 }
@@ -131,14 +141,18 @@ async function filledBroker(tenants: number): Promise<(n: number) => Promise<unk
       cacheSize: 50_000,
     },
   );
-  const requests: TokenRequest[] = Array.from({ length: tenants }, (_, n) => ({
-    tenantId: tenantOf(n),
-    resource: { alias: 'graph', identifier: 'https://graph.microsoft.com' },
-    grant: 'delegated',
-    application: 'default',
-    minimumLifetimeSeconds: 300,
-    correlationId: 'cccccccc-0000-4000-8000-000000000000',
-  }));
-  for (const request of requests) await broker.getToken(request);
-  return (n) => broker.getToken(requests[n] as TokenRequest);
+  const tenantIds = Array.from({ length: tenants }, (_, n) => tenantOf(n));
+  // As in the app, each request is new, and all share one resource. To read prepared requests from memory would be measured as well.
+  const resource = { alias: 'graph', identifier: 'https://graph.microsoft.com' };
+  const lookup = (n: number): Promise<unknown> =>
+    broker.getToken({
+      tenantId: tenantIds[n] ?? partner,
+      resource,
+      grant: 'delegated',
+      application: 'default',
+      minimumLifetimeSeconds: 300,
+      correlationId: 'cccccccc-0000-4000-8000-000000000000',
+    });
+  for (let n = 0; n < tenants; n += 1) await lookup(n);
+  return lookup;
 }
