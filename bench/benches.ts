@@ -5,6 +5,7 @@ import { coldStorm } from './cold-storm.ts';
 import { dashboard } from './dashboard.ts';
 import { exec } from './exec.ts';
 import { fanOut } from './fan-out.ts';
+import { redemptions } from './redemptions.ts';
 import { resultPages } from './result-pages.ts';
 import { gateway } from './gateway.ts';
 import { gatewayJudge } from './gateway-judge.ts';
@@ -19,6 +20,7 @@ import type { Bench } from './measure.ts';
 /** Every benchmark, in running order. */
 export const benches: readonly Bench[] = [
   cachedToken,
+  redemptions,
   tokenOverHttp,
   coldStorm,
   fanOut,

@@ -12,10 +12,11 @@ let clock: FakeClock;
 let redeemer: FakeRedeemer;
 let store: MemoryCredentialStore;
 let broker: TokenBroker;
+let brokerOver: Awaited<ReturnType<typeof startBroker>>['brokerOver'];
 let logged: ReturnType<typeof recordingLogger>;
 
 beforeEach(async () => {
-  ({ clock, redeemer, store, logged, broker } = await startBroker());
+  ({ clock, redeemer, store, logged, broker, brokerOver } = await startBroker());
 });
 
 describe('TokenBroker.getToken with a cached token', () => {
@@ -72,6 +73,15 @@ describe('TokenBroker.getToken with a cached token', () => {
     expect(during.secret.equals(first.secret)).toBe(true);
     expect(after.secret.equals(first.secret)).toBe(false);
     expect(redeemer.sent).toHaveLength(2);
+  });
+
+  test('renews a token only on the instance that is asked for it in its last minutes', async () => {
+    const instances = Array.from({ length: 16 }, () => brokerOver(redeemer));
+    for (const instance of instances) await instance.getToken(request(1));
+    await clock.advance(3_600_000 - 301_000);
+    for (const instance of instances.slice(0, 2)) await instance.getToken(request(1));
+    await clock.advance(300_000);
+    expect(redeemer.sent).toHaveLength(16 + 2);
   });
 
   test('returns the cached token when its renewal fails', async () => {
