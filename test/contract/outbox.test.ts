@@ -58,11 +58,13 @@ describe.each<readonly [string, () => Outbox]>([
 ])('the outbox %s', (_, make) => {
   test('keeps a notice with all it has, and a delivery for each target', async () => {
     const outbox = make();
-    const full = notice('a', { tenantId: parseTenantId('00000000-0000-4000-8000-000000000001')!, link: 'https://d' });
+    const tenantId = parseTenantId('00000000-0000-4000-8000-000000000001')!;
+    const full = notice('a', { tenantId, tenantName: 'Contoso', link: 'https://d' });
     expect(await outbox.add(full, ['chat', 'webhook'], atMs)).toBe(true);
     expect(await outbox.find(noticeId(full))).toEqual(full);
     expect(await outbox.find('0'.repeat(32))).toBeUndefined();
-    const wanted = { noticeId: noticeId(full), addedAtMs: atMs, attempts: 0, nextAtMs: atMs, claimedUntilMs: 0 };
+    const kind = 'run.failed';
+    const wanted = { noticeId: noticeId(full), kind, addedAtMs: atMs, attempts: 0, nextAtMs: atMs, claimedUntilMs: 0 };
     expect(await waitingOf(outbox, 'chat')).toMatchObject([{ ...wanted, target: 'chat' }]);
     expect(await waitingOf(outbox, 'webhook')).toMatchObject([{ ...wanted, target: 'webhook' }]);
   });
@@ -168,6 +170,16 @@ describe('TableOutbox', () => {
     expect(await outbox.find(noticeId(notice('a')))).toBeUndefined();
     await client.upsertEntity({ partitionKey: 'notices', rowKey: 't-chat', stoppedAt: 'soon' }, 'Replace');
     expect(await outbox.state('chat')).toBeUndefined();
+  });
+
+  test('reads a delivery of a version that did not write the kind', async () => {
+    const outbox = inTable();
+    await outbox.add(notice('a'), ['chat'], atMs);
+    const client = table(`Notices${tables}`);
+    const rowKey = `w-chat-${atMs}-${noticeId(notice('a'))}`;
+    const { kind, ...old } = await client.getEntity<Record<string, string>>('notices', rowKey);
+    await client.updateEntity({ ...old, partitionKey: 'notices', rowKey }, 'Replace');
+    expect([kind, (await only(outbox)).kind]).toEqual(['run.failed', '']);
   });
 
   test('does not take a table that was deleted for one that has the notice', async () => {

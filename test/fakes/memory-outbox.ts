@@ -18,7 +18,9 @@ export class MemoryOutbox implements Outbox {
     if (this.notices.has(id)) return false;
     this.notices.set(id, { notice, addedAtMs: nowMs });
     const times = { addedAtMs: nowMs, nextAtMs: nowMs, claimedUntilMs: 0 };
-    for (const target of targets) this.#put({ target, noticeId: id, attempts: 0, reason: '', version: '', ...times });
+    const { kind } = notice;
+    for (const target of targets)
+      this.#put({ target, noticeId: id, kind, attempts: 0, reason: '', version: '', ...times });
     return true;
   };
 

@@ -4,9 +4,12 @@ import type { Notice } from '../../src/lib/notifications/notice.ts';
 import type { Outbox } from '../../src/lib/notifications/outbox.ts';
 import { OutboxNotifier } from '../../src/lib/notifications/outbox-notifier.ts';
 import type { Target } from '../../src/lib/notifications/target.ts';
+import type { Interrupter } from '../fakes/interruption.ts';
+import type { MemoryOutbox } from '../fakes/memory-outbox.ts';
 import type { Clock } from '../../src/lib/runtime/clock.ts';
 import type { Logger } from '../../src/lib/runtime/log.ts';
 
+const dashboardUrl = 'https://broker.example/api/dashboard';
 export const noticedAtMs = Date.UTC(2026, 10, 24);
 
 export const noticeOf = (key: string, more: Partial<Notice> = {}): Notice => ({
@@ -19,6 +22,13 @@ export const noticeOf = (key: string, more: Partial<Notice> = {}): Notice => ({
   facts: [],
   ...more,
 });
+
+/** The outbox as a process sees it that is interrupted. The list is not: only calls that return promises are. */
+export const interruptedOutbox = (interrupter: Interrupter, outbox: MemoryOutbox): MemoryOutbox =>
+  new Proxy(interrupter.wrap(outbox), {
+    get: (whole, name) =>
+      name === 'waiting' ? outbox.waiting.bind(outbox) : (Reflect.get(whole, name, whole) as unknown),
+  });
 
 interface Parts {
   readonly outbox: Outbox;
@@ -33,7 +43,7 @@ export function noticesInstance({ filter = async () => true, ...rest }: Parts): 
   readonly notifier: OutboxNotifier;
   readonly deliveries: Deliveries;
 } {
-  const parts = { ...rest, filter };
+  const parts = { ...rest, filter, dashboardUrl };
   const deliveries = new Deliveries(parts);
   return { deliveries, notifier: new OutboxNotifier({ ...parts, deliveries, background: (work) => work() }) };
 }

@@ -20,6 +20,7 @@ export function createChatTarget(deps: TargetDeps, address: Secret, form?: Webho
     title: chatTitle,
     setting: chatSetting,
     addressDigest: digestOf(url),
+    bundles: true,
     send: (notice) => post(deps, url, headers, webhookBody(body, notice)),
   };
 }

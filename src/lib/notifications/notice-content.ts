@@ -17,6 +17,7 @@ export const noticeId = ({ kind, key }: Pick<Notice, 'kind' | 'key'>): string =>
 export const cleanNotice = (notice: Notice): Notice => ({
   ...notice,
   title: cut(visibleText(scrub(notice.title)), 150),
+  ...(notice.tenantName === undefined ? {} : { tenantName: cut(visibleText(scrub(notice.tenantName)), 100) }),
   text: cut(scrub(notice.text), 1500),
   facts: notice.facts
     .slice(0, 20)
@@ -24,5 +25,5 @@ export const cleanNotice = (notice: Notice): Notice => ({
 });
 
 /** No half of a character is left at the cut: storage and receivers may refuse one. */
-const cut = (text: string, length: number): string =>
+export const cut = (text: string, length: number): string =>
   (text.length > length ? `${text.slice(0, length - 1)}…` : text).toWellFormed();

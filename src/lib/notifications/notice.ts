@@ -25,6 +25,8 @@ export const noticeKinds = [
   'tenant.tags_changed',
 ] as const;
 export type NoticeKind = (typeof noticeKinds)[number];
+/** What happens to many tenants at once. A chat gets several of one kind as one message. */
+export type TenantNoticeKind = Extract<NoticeKind, `tenant.${string}`>;
 
 /** From the least to the most serious. */
 export const severities = ['info', 'warning', 'critical'] as const;
@@ -38,6 +40,8 @@ export interface Notice {
   readonly severity: Severity;
   /** The tenant that it is about, if it is about one. */
   readonly tenantId?: TenantId;
+  /** The name of the tenant. Set for kinds that begin with `tenant.`. */
+  readonly tenantName?: string;
   /** When it happened. */
   readonly atMs: number;
   /** One sentence. */
@@ -53,9 +57,11 @@ export interface Notice {
 export interface Notifier {
   /**
    * Accepts a notice. From then on it is delivered without further help. To send it again changes nothing.
+   * @param options.moreFollow Whether the sender sends another one at once. They are then delivered together: with the last
+   * one, or by the timer.
    * @throws BrokerError storage_unavailable if it was not accepted. The caller sends it again later.
    */
-  send(notice: Notice): Promise<void>;
+  send(notice: Notice, options?: { readonly moreFollow?: boolean }): Promise<void>;
 }
 
 /** Sends nothing, for deployments without a webhook. */

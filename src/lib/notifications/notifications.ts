@@ -58,7 +58,7 @@ function notificationsOf(deps: NotificationsDeps, settings: NotificationSettings
   const opened = once(async () => (await import('./open-notifications.ts')).openNotifications(deps, settings));
   deps.background(() => void opened().catch(() => undefined));
   return {
-    notifier: { send: async (notice) => (await opened()).notifier.send(notice) },
+    notifier: { send: async (notice, options) => (await opened()).notifier.send(notice, options) },
     deliverDue: async () => (await opened()).deliverDue(),
     purge: async () => (await opened()).purge(),
     problems: async () => (await opened()).problems(),

@@ -18,7 +18,7 @@ export interface OutboxNotifierDeps {
   readonly background: (work: () => void) => void;
 }
 
-/** Puts notices into the outbox, and has them delivered at once. */
+/** Puts notices into the outbox, and has them delivered at once, unless more follow. */
 export class OutboxNotifier implements Notifier {
   readonly #deps: OutboxNotifierDeps;
 
@@ -30,7 +30,7 @@ export class OutboxNotifier implements Notifier {
    * Stores the notice. While storage does not work, sends it to every target once: that the broker is down must become known.
    * @throws BrokerError storage_unavailable if it could neither be stored nor sent to all.
    */
-  async send(notice: Notice): Promise<void> {
+  async send(notice: Notice, { moreFollow = false }: { readonly moreFollow?: boolean } = {}): Promise<void> {
     const { outbox, deliveries, targets, filter, clock, log, background } = this.#deps;
     const clean = cleanNotice(notice);
     try {
@@ -48,6 +48,6 @@ export class OutboxNotifier implements Notifier {
       if ((await Promise.all(arrived)).every(Boolean)) return;
       throw thrown;
     }
-    background(() => void deliveries.deliverDue());
+    if (!moreFollow) background(() => void deliveries.deliverDue());
   }
 }

@@ -30,6 +30,7 @@ const noticeSchema = z.object({
   key: z.string(),
   severity: z.enum(severities),
   tenantId: z.string().optional(),
+  tenantName: z.string().optional(),
   at: time,
   title: z.string(),
   text: z.string(),
@@ -52,12 +53,13 @@ export const noticeRow = ({ atMs, facts, ...columns }: Notice, addedAtMs: number
 /** @returns undefined for a row that cannot be read. */
 export function readNotice(row: object): Notice | undefined {
   try {
-    const { at, tenantId, link, ...notice } = noticeSchema.parse(row);
+    const { at, tenantId, tenantName, link, ...notice } = noticeSchema.parse(row);
     const tenant = parseTenantId(tenantId);
     return {
       ...notice,
       atMs: at,
       ...(tenant === undefined ? {} : { tenantId: tenant }),
+      ...(tenantName === undefined ? {} : { tenantName }),
       ...(link === undefined ? {} : { link }),
     };
   } catch {
@@ -68,6 +70,7 @@ export function readNotice(row: object): Notice | undefined {
 const deliverySchema = z.object({
   target: z.enum(targetNames),
   noticeId: z.string(),
+  kind: z.string().default(''),
   addedAt: time,
   attempts: z.number().int(),
   nextAt: time,
@@ -82,6 +85,7 @@ export const deliveryRow = ({
   claimedUntilMs,
   target,
   noticeId: id,
+  kind,
   attempts,
   reason,
 }: Omit<Delivery, 'version'>) => ({
@@ -89,6 +93,7 @@ export const deliveryRow = ({
   rowKey: deliveryKey(target, addedAtMs, id),
   target,
   noticeId: id,
+  kind,
   attempts,
   reason,
   addedAt: isoTime(addedAtMs),

@@ -5,6 +5,8 @@ import type { TargetName } from './target.ts';
 export interface Delivery {
   readonly target: TargetName;
   readonly noticeId: string;
+  /** The kind of the notice. Empty if the version that stored it did not write it. */
+  readonly kind: string;
   readonly addedAtMs: number;
   /** Number of attempts that were begun. */
   readonly attempts: number;

@@ -30,6 +30,7 @@ export function createSignedTarget(deps: TargetDeps, { address, secrets, source 
     title: signedTitle,
     setting: signedWebhookSetting,
     addressDigest: digestOf(url),
+    bundles: false,
     send: (notice) => {
       const id = noticeId(notice);
       const timestamp = String(Math.floor(deps.clock.nowMs() / 1000));
@@ -60,6 +61,7 @@ const cloudEvent = (notice: Notice, id: string, source: string): object => ({
     kind: notice.kind,
     severity: notice.severity,
     ...(notice.tenantId === undefined ? {} : { tenantId: notice.tenantId }),
+    ...(notice.tenantName === undefined ? {} : { tenantName: notice.tenantName }),
     title: notice.title,
     text: notice.text,
     facts: notice.facts,

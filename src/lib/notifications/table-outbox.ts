@@ -52,8 +52,8 @@ export class TableOutbox implements Outbox {
   add(notice: Notice, targets: readonly TargetName[], nowMs: number): Promise<boolean> {
     const id = noticeId(notice);
     const waiting = targets.map((target): TransactionAction => {
-      const delivery = { target, noticeId: id, addedAtMs: nowMs, attempts: 0, nextAtMs: nowMs, claimedUntilMs: 0 };
-      return ['create', deliveryRow({ ...delivery, reason: '' })];
+      const times = { addedAtMs: nowMs, nextAtMs: nowMs, claimedUntilMs: 0 };
+      return ['create', deliveryRow({ target, noticeId: id, kind: notice.kind, attempts: 0, reason: '', ...times })];
     });
     const actions: TransactionAction[] = [['create', noticeRow(notice, nowMs)], ...waiting];
     return storageCall(async () => {

@@ -1,7 +1,9 @@
 import { minuteMs } from '../model/durations.ts';
 import { toBrokerError } from '../model/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { Limiter } from '../runtime/limiter.ts';
 import { errorFields, type Logger } from '../runtime/log.ts';
+import { bundleOf, fewNotices, groupsOf } from './bundle.ts';
 import { claimMs, isClaimed, isDue, isOver, isPaused, isStopped, nextAtMs, pauseEndMs } from './delivery-times.ts';
 import type { Filter } from './filter.ts';
 import type { Notice } from './notice.ts';
@@ -12,6 +14,8 @@ import type { Outcome, Target } from './target.ts';
 const maxFailures = 3;
 /** A pass ends after this time. The timer fires every five minutes. */
 const passMs = 3 * minuteMs;
+/** Rows of one message that are read or written at the same time. */
+const parallelRows = 10;
 
 const unknownGroup = 'got no request, because NOTIFICATION_FILTER names a group that the policy does not have';
 const undecided = 'got no request, because the tags or domains in NOTIFICATION_FILTER could not be looked up';
@@ -19,6 +23,8 @@ const undecided = 'got no request, because the tags or domains in NOTIFICATION_F
 export interface TargetDeliveriesDeps {
   readonly outbox: Outbox;
   readonly filter: Filter;
+  /** For links. Undefined: it is not known. */
+  readonly dashboardUrl: string | undefined;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -26,14 +32,17 @@ export interface TargetDeliveriesDeps {
 type Failure = Extract<Outcome, { readonly is: 'failed' }>;
 
 /** A delivery and its notice, which the target should get. */
-interface Message {
+interface Addressed {
   readonly delivery: Delivery;
   readonly notice: Notice;
 }
+/** What one request tells. */
+type Message = readonly Addressed[];
 
 /**
  * Delivers notices to one target. Instances claim a delivery before they send it, so it is sent once. If a process dies
- * between sending and removing it, it is sent again, with the same id, after the claim has lapsed.
+ * between sending and removing it, it is sent again, with the same id, after the claim has lapsed. Many notices of one kind
+ * may be one message: each has been let through by the filter, is claimed, and succeeds or fails with the message.
  */
 export class TargetDeliveries {
   readonly #deps: TargetDeliveriesDeps;
@@ -75,22 +84,32 @@ export class TargetDeliveries {
     const waiting: Delivery[] = [];
     for await (const delivery of outbox.waiting(name)) waiting.push(delivery);
     if (isStopped(state, startMs)) return this.#giveUpOld(waiting);
+    const deliveries = inTurn(waiting, startMs);
     let failures = 0;
-    for (const delivery of inTurn(waiting, startMs)) {
-      if (Math.abs(clock.nowMs() - startMs) > passMs) return;
-      const message = await this.#messageOf(delivery);
-      const outcome = message && (await this.#attempt(message));
-      if (outcome === undefined) continue;
-      await this.#note(state, outcome);
-      if (outcome.is === 'gone' || (outcome.is === 'failed' && outcome.retryAfterMs !== undefined)) return;
-      if (outcome.is === 'delivered') failures = 0;
-      else if (outcome.concerns === 'target') failures += 1;
-      if (failures >= maxFailures) return;
+    for (const group of this.#target.bundles ? groupsOf(deliveries) : deliveries.map((delivery) => [delivery])) {
+      for (const message of await this.#messagesOf(group, startMs)) {
+        const outcome = await this.#attempt(message);
+        if (outcome === undefined) continue;
+        await this.#note(state, outcome);
+        if (outcome.is === 'gone' || (outcome.is === 'failed' && outcome.retryAfterMs !== undefined)) return;
+        if (outcome.is === 'delivered') failures = 0;
+        else if (outcome.concerns === 'target') failures += 1;
+        if (failures >= maxFailures) return;
+      }
     }
   }
 
+  /** What to send of a group: nothing at the end of the pass. A few notices are a message each. */
+  async #messagesOf(group: readonly Delivery[], startMs: number): Promise<readonly Message[]> {
+    if (Math.abs(this.#deps.clock.nowMs() - startMs) > passMs) return [];
+    const wanted = (await inParallel(group, (delivery) => this.#addressed(delivery))).filter(
+      (each) => each !== undefined,
+    );
+    return wanted.length > fewNotices ? [wanted] : wanted.map((each) => [each]);
+  }
+
   /** The notice of a delivery, unless the target should not get it, or this cannot be decided now. */
-  async #messageOf(delivery: Delivery): Promise<Message | undefined> {
+  async #addressed(delivery: Delivery): Promise<Addressed | undefined> {
     const { outbox, filter, log } = this.#deps;
     const { name } = this.#target;
     const notice = await outbox.find(delivery.noticeId);
@@ -110,21 +129,29 @@ export class TargetDeliveries {
   }
 
   /**
-   * Claims a delivery, sends it, and writes what became of it.
-   * @returns undefined if another instance has it.
+   * Claims deliveries, sends them as one message, and writes what became of them.
+   * @returns undefined if other instances have all of them.
    * @throws BrokerError storage_unavailable
    */
-  async #attempt({ delivery, notice }: Message): Promise<Outcome | undefined> {
-    const { outbox, clock } = this.#deps;
+  async #attempt(message: Message): Promise<Outcome | undefined> {
+    const { outbox, clock, dashboardUrl } = this.#deps;
     const startMs = clock.nowMs();
-    const attempts = delivery.attempts + 1;
-    const claimed = await outbox.change({ ...delivery, attempts, claimedUntilMs: startMs + claimMs });
+    const claims = await inParallel(message, async ({ delivery, notice }) => {
+      const attempts = delivery.attempts + 1;
+      const claimed = await outbox.change({ ...delivery, attempts, claimedUntilMs: startMs + claimMs });
+      return claimed && { delivery: claimed, notice };
+    });
+    const own = claims.filter((claim) => claim !== undefined);
+    const [first] = own;
     // Storage may have been so slow that another instance has taken over.
-    if (claimed === undefined || Math.abs(clock.nowMs() - startMs) > claimMs / 2) return undefined;
-    const outcome = await this.#target.send(notice);
-    if (outcome.is === 'delivered') await outbox.remove(claimed);
-    else if (outcome.is === 'failed') await this.#keep(claimed, outcome);
-    else await outbox.change({ ...claimed, reason: 'answers 410', claimedUntilMs: 0 });
+    if (first === undefined || Math.abs(clock.nowMs() - startMs) > claimMs / 2) return undefined;
+    const notices = own.map(({ notice }) => notice);
+    const outcome = await this.#target.send(own.length === 1 ? first.notice : bundleOf(notices, dashboardUrl));
+    await inParallel(own, async ({ delivery }) => {
+      if (outcome.is === 'delivered') await outbox.remove(delivery);
+      else if (outcome.is === 'failed') await this.#keep(delivery, outcome);
+      else await outbox.change({ ...delivery, reason: 'answers 410', claimedUntilMs: 0 });
+    });
     return outcome;
   }
 
@@ -167,3 +194,8 @@ export class TargetDeliveries {
 /** What may be tried now: first what was tried least often, so that nothing new waits for retries, and then the oldest. */
 const inTurn = (waiting: readonly Delivery[], nowMs: number): readonly Delivery[] =>
   waiting.filter((delivery) => isDue(delivery, nowMs)).toSorted((one, other) => one.attempts - other.attempts);
+
+async function inParallel<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<readonly R[]> {
+  const limiter = new Limiter(parallelRows);
+  return Promise.all(items.map((item) => limiter.run(() => work(item))));
+}

@@ -39,6 +39,8 @@ export interface Target {
   readonly setting: string;
   /** Tells whether the address has changed, without telling the address. */
   readonly addressDigest: string;
+  /** Whether it gets many notices of one kind as one message. A program counts them, so it gets each. */
+  readonly bundles: boolean;
   /** Sends one request. Never throws. @param notice a clean one. */
   send(notice: Notice): Promise<Outcome>;
 }

@@ -2,6 +2,7 @@ import { ptbCommand } from '../model/advice.ts';
 import { isoTime } from '../runtime/clock.ts';
 import type { Notice, Notifier } from '../notifications/notice.ts';
 import { quoted } from '../notifications/quoted.ts';
+import { tenantTitles } from '../notifications/tenant-titles.ts';
 import { reasonTexts } from '../tenants/tenant.ts';
 import type { AnnounceEvent } from './follow-tenants.ts';
 import type { EventKind, EventReason, TenantEvent } from './tenant-event.ts';
@@ -33,11 +34,14 @@ const eventTexts: Readonly<Record<EventKind, Pick<Notice, 'severity' | 'text'>>>
 /** Announces events as notices. */
 export const announceByNotice =
   (notifier: Notifier, dashboardUrl: string | undefined): AnnounceEvent =>
-  (event) =>
-    notifier.send({
-      ...noticeOf(event),
-      ...(dashboardUrl === undefined ? {} : { link: `${dashboardUrl}#/tenants/${event.tenantId}` }),
-    });
+  (event, moreFollow) =>
+    notifier.send(
+      {
+        ...noticeOf(event),
+        ...(dashboardUrl === undefined ? {} : { link: `${dashboardUrl}#/tenants/${event.tenantId}` }),
+      },
+      { moreFollow },
+    );
 
 const reasonText = (reason: EventReason): string =>
   reason === 'not_listed' ? 'No list of Microsoft contains the tenant any longer.' : reasonTexts[reason];
@@ -80,7 +84,8 @@ function noticeOf(event: TenantEvent): Notice {
     severity: eventTexts[kind].severity,
     tenantId,
     atMs,
-    title: `${quoted(tenantName)}: ${titles[kind]}`,
+    tenantName,
+    title: `${quoted(tenantName)}: ${tenantTitles[`tenant.${kind}`]}`,
     text: [explainEvent(event), adviceForEvent(event)].filter((text) => text !== undefined).join(' '),
     facts: [
       { name: 'Tenant', value: tenantId },
@@ -95,20 +100,3 @@ function noticeOf(event: TenantEvent): Notice {
     ],
   };
 }
-
-const titles: Readonly<Record<TenantEvent['kind'], string>> = {
-  appeared: 'new customer tenant',
-  reachable: 'access for the first time',
-  back: 'access is back',
-  lost: 'access is lost',
-  excluded: 'excluded by the settings',
-  included: 'no longer excluded',
-  ending: 'the GDAP relationship ends soon',
-  extended: 'the GDAP relationship was extended',
-  consent_missing: 'the consent is missing',
-  consent_differs: 'the consent lacks permissions',
-  consent_given: 'the consent is there again',
-  role_missing: 'a job was refused access',
-  role_given: 'jobs have access again',
-  tags_changed: 'the tags were changed',
-};

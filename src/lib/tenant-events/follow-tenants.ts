@@ -8,8 +8,11 @@ import { ClaimLost, type EventLog, type LogClaim, type TenantChange, type ToldSt
 import type { TenantEvent } from './tenant-event.ts';
 import { type Observations, seenTenant, type TenantState } from './tenant-state.ts';
 
-/** Tells people of an event. To announce it again changes nothing. */
-export type AnnounceEvent = (event: TenantEvent) => Promise<void>;
+/**
+ * Tells people of an event. To announce it again changes nothing.
+ * @param moreFollow Whether another event is announced at once.
+ */
+export type AnnounceEvent = (event: TenantEvent, moreFollow: boolean) => Promise<void>;
 
 export interface FollowDeps {
   readonly eventLog: Pick<EventLog, 'claim'>;
@@ -106,7 +109,7 @@ async function announcePending({ toldStates, announce, clock, log }: FollowDeps,
     while (next < pending.length && (next === first || !isFull())) {
       const event = pending[next]?.event;
       try {
-        if (event !== undefined) await announce(event);
+        if (event !== undefined) await announce(event, next + 1 < pending.length);
       } catch (thrown) {
         log.log('warn', 'tenant_events.not_announced', { waiting: pending.length - next, ...errorFields(thrown) });
         failed = true;

@@ -24,6 +24,16 @@ interface LifecycleReport {
   readonly interruptedCalls: number;
   readonly restored: number;
   readonly byKind: ReadonlyMap<string, number>;
+  readonly receivers: {
+    /** Events that the chat or the program was never told. */
+    readonly missed: number;
+    /** Deliveries that were interrupted. */
+    readonly interrupted: number;
+    /** Requests to the program that told an event once more. Each is due to an interrupted delivery. */
+    readonly repeated: number;
+    /** Messages in the chat. */
+    readonly messages: number;
+  };
 }
 
 /** A claim lapses after five minutes. */
@@ -34,7 +44,8 @@ const halfDayMs = dayMs / 2;
 /**
  * Lets customers come and go for many days, and two hosts look at them twice a day. Hosts are killed and storage fails at
  * each call of a look in turn. Lists are incomplete, tables are restored from the day before, and clocks are set back. After
- * each look, what has come into the outbox is compared with what the model wants.
+ * each look, what has come into the outbox is compared with what the model wants, and is delivered to a chat and a program,
+ * also by processes that die.
  */
 export async function runLifecycleCampaign({ days, tenants, transitions, seed }: LifecycleOrder) {
   const random = seededRandom(seed);
@@ -43,13 +54,14 @@ export async function runLifecycleCampaign({ days, tenants, transitions, seed }:
   const model = new Model();
   const [missed, unexpected, calls] = [[] as string[], [] as string[], new Set<string>()];
   const byKind = new Map<string, number>();
-  let [kills, restored, known] = [0, 0, 0];
+  let [kills, restored, known, interrupted] = [0, 0, 0, 0];
   stage.observe = () => world.observations();
   const copy = () => ({ events: stage.events.copy(), told: stage.told.copy() });
   let [yesterday, today] = [copy(), copy()];
 
   for (let half = 0; half < days * 2; half += 1) {
     await stage.clock.advance(startMs + half * halfDayMs - stage.clock.nowMs());
+    if (half % 100 === 50) world.loseMany();
     if (half > 0) {
       const wanted = Math.round((transitions * half) / (days * 2 - 1));
       while (world.transitions < wanted) world.change(stage.clock.nowMs());
@@ -80,6 +92,15 @@ export async function runLifecycleCampaign({ days, tenants, transitions, seed }:
       missed: (line) => missed.push(`day ${half / 2}: ${line}`),
       unexpected: (line) => unexpected.push(`day ${half / 2}: ${line}`),
     });
+    if (half % 5 === 2) {
+      await stage.deliver({
+        at: 1 + (((half / 5) | 0) % callsOfDelivery),
+        how: deliveryTroubles[half % 4] ?? 'refused',
+      });
+      interrupted += 1;
+      await stage.clock.advance(lapseMs);
+    }
+    await stage.deliver();
     if (half % 11 === 5) await setBack(stage, (line) => unexpected.push(`day ${half / 2}, clock set back: ${line}`));
     known = stage.outbox.size;
   }
@@ -93,9 +114,27 @@ export async function runLifecycleCampaign({ days, tenants, transitions, seed }:
     interruptedCalls: calls.size,
     restored,
     byKind,
+    receivers: { ...compareReceivers(stage), interrupted },
   };
   return report;
 }
+
+/** What the receivers were told, compared with what was announced. */
+function compareReceivers({ outbox, receivers }: Stage) {
+  const { program, chat, messages } = receivers;
+  const requests = [...outbox.keys()].map((id) => program.get(id) ?? 0);
+  const announced = Map.groupBy(outbox.values(), ({ kind }) => kind);
+  const unread = [...announced].map(([kind, events]) => Math.max(0, events.length - (chat.get(`tenant.${kind}`) ?? 0)));
+  return {
+    missed: requests.filter((count) => count === 0).length + unread.reduce((sum, count) => sum + count, 0),
+    repeated: requests.reduce((sum, count) => sum + Math.max(0, count - 1), 0),
+    messages,
+  };
+}
+
+/** How a delivery is interrupted, and at which of its calls. */
+const deliveryTroubles = ['killed before', 'killed after', 'refused', 'reply lost'] as const;
+const callsOfDelivery = 30;
 
 /** Calls of a look with a few events. A look with many events has more, which are alike. */
 const callsOfLook = 26;

@@ -12,6 +12,10 @@ console.log(
 console.log(
   `${report.announced} events announced, ${report.missed.length} missed, ${report.unexpected.length} duplicates or not expected`,
 );
+const { receivers } = report;
+console.log(
+  `${receivers.missed} not told to the chat or the program; ${receivers.interrupted} deliveries interrupted, ${receivers.repeated} requests repeated, ${receivers.messages} messages in the chat`,
+);
 for (const line of [...report.missed.map((line) => `missed: ${line}`), ...report.unexpected].slice(0, 20))
   console.log(line);
-process.exitCode = report.missed.length + report.unexpected.length === 0 ? 0 : 1;
+process.exitCode = report.missed.length + report.unexpected.length + receivers.missed === 0 ? 0 : 1;

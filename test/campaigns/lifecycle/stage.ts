@@ -1,14 +1,20 @@
 import type { TableClient } from '@azure/data-tables';
 import { BrokerError } from '../../../src/lib/model/errors.ts';
 import { type Logger, silentLogger } from '../../../src/lib/runtime/log.ts';
-import { followTenants } from '../../../src/lib/tenant-events/follow-tenants.ts';
+import { OutboxNotifier } from '../../../src/lib/notifications/outbox-notifier.ts';
+import { announceByNotice } from '../../../src/lib/tenant-events/announce-event.ts';
+import { type AnnounceEvent, followTenants } from '../../../src/lib/tenant-events/follow-tenants.ts';
 import type { TenantEvent } from '../../../src/lib/tenant-events/tenant-event.ts';
 import { TableEventLog } from '../../../src/lib/tenant-events/table-event-log.ts';
 import { TableToldStates } from '../../../src/lib/tenant-events/table-told-states.ts';
 import type { Observations } from '../../../src/lib/tenant-events/tenant-state.ts';
 import type { CompleteRead } from '../../../src/lib/tenants/directory.ts';
-import { FakeClock } from '../../fakes/fake-clock.ts';
+import { FakeClock, settle } from '../../fakes/fake-clock.ts';
+import { Interrupter, type Interruption as DeliveryTrouble } from '../../fakes/interruption.ts';
+import { MemoryOutbox } from '../../fakes/memory-outbox.ts';
 import { TransactionTable } from '../../fakes/transaction-table.ts';
+import { interruptedOutbox, noticesInstance } from '../../support/notices.ts';
+import { Receivers } from './receivers.ts';
 
 /** How one call to storage or to the outbox is interrupted. */
 export const interruptions = ['killed before', 'killed after', 'refused', 'reply lost', 'sent twice'] as const;
@@ -33,13 +39,40 @@ export class Stage {
   readonly told = new TransactionTable();
   /** Notices by id. To add one again changes nothing. */
   readonly outbox = new Map<string, TenantEvent>();
+  /** What each announcement said about the next one. */
+  readonly moreFollow: boolean[] = [];
   read: () => CompleteRead | undefined = () => undefined;
   observe: () => Observations = () => ({ tagsOf: () => [], consentOf: () => undefined, roleOf: () => undefined });
   log: Logger = silentLogger;
+  /** What waits for the receivers, and what they have got. */
+  readonly notices = new MemoryOutbox();
+  readonly receivers = new Receivers();
+  readonly #announce: AnnounceEvent;
   #ids = 0;
 
   constructor(clock: FakeClock) {
     this.clock = clock;
+    const { targets } = this.receivers;
+    const parts = { outbox: this.notices, targets, clock, log: silentLogger, filter: async () => true };
+    // The campaign delivers after each look, when it also knows which process dies.
+    const deliveries = { deliverDue: () => Promise.resolve() };
+    this.#announce = announceByNotice(
+      new OutboxNotifier({ ...parts, deliveries, background: (work) => work() }),
+      undefined,
+    );
+  }
+
+  /** Delivers what waits, as a new process. @param trouble how one of its calls is interrupted. */
+  async deliver(trouble?: { readonly at: number; readonly how: DeliveryTrouble }): Promise<void> {
+    const interrupter = new Interrupter(trouble?.at ?? 0, trouble?.how, refusal);
+    const { deliveries } = noticesInstance({
+      outbox: interruptedOutbox(interrupter, this.notices),
+      targets: this.receivers.targets.map((target) => interrupter.wrap(target)),
+      clock: this.clock,
+      log: silentLogger,
+    });
+    await Promise.race([deliveries.deliverDue(), interrupter.killed]);
+    await settle();
   }
 
   /** One pass of one host. Its process has its own memory. @returns what became of it, and the calls that it made. */
@@ -52,8 +85,10 @@ export class Stage {
       toldStates: new TableToldStates(async () => host.over(this.told)),
       completeReads: { completeRead: async () => host.step(async () => this.read()) },
       observe: async () => this.observe(),
-      announce: (event) =>
+      announce: (event, moreFollow) =>
         host.step(async () => {
+          this.moreFollow.push(moreFollow);
+          await this.#announce(event, moreFollow);
           if (!this.outbox.has(event.id)) this.outbox.set(event.id, event);
         }),
     }).then(

@@ -71,6 +71,11 @@ export class World {
     this.transitions += 1;
   }
 
+  /** Ends the relationships of half of the customers at once. */
+  loseMany(): void {
+    for (const [index, customer] of this.customers.entries()) if (index % 2 === 0) customer.relationship = 'terminated';
+  }
+
   /** The lists as Microsoft returns them, as the directory puts them together. */
   read(nowMs: number): CompleteRead {
     const listed = this.customers.filter(({ isListed }) => isListed);

@@ -7,7 +7,7 @@ import { FakeClock, settle } from '../../../fakes/fake-clock.ts';
 import { Interrupter, type Interruption } from '../../../fakes/interruption.ts';
 import { MemoryOutbox } from '../../../fakes/memory-outbox.ts';
 import { recordingLogger } from '../../../fakes/recording-logger.ts';
-import { noticedAtMs, noticeOf, noticesInstance } from '../../../support/notices.ts';
+import { interruptedOutbox, noticedAtMs, noticeOf, noticesInstance } from '../../../support/notices.ts';
 
 const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;
@@ -34,6 +34,7 @@ const target = (addressDigest = 'here'): Target => ({
   title: 'The notification webhook',
   setting: 'NOTIFICATION_WEBHOOK',
   addressDigest,
+  bundles: true,
   send: async (notice) => {
     got.push(notice.key);
     return answer(notice.key);
@@ -306,7 +307,10 @@ describe('a process that dies', () => {
     async (kind, step) => {
       await outbox.add(noticeOf('a'), ['chat'], noticedAtMs);
       const interrupter = new Interrupter(step, kind, () => new Error('unused'));
-      const dying = instance({ outbox: listing(interrupter.wrap(outbox)), targets: [interrupter.wrap(target())] });
+      const dying = instance({
+        outbox: interruptedOutbox(interrupter, outbox),
+        targets: [interrupter.wrap(target())],
+      });
       await Promise.race([dying.deliveries.deliverDue(), interrupter.killed]);
       expect(interrupter.calls).toBe(step);
       const wasSent = step > sending || (step === sending && kind === 'killed after');
@@ -317,13 +321,6 @@ describe('a process that dies', () => {
       expect(got).toHaveLength(wasSent && !wasRemoved ? 2 : 1);
     },
   );
-
-  /** Its list is the one of the outbox itself: only calls that return promises are interrupted. */
-  const listing = (wrapped: MemoryOutbox): MemoryOutbox =>
-    new Proxy(wrapped, {
-      get: (whole, name) =>
-        name === 'waiting' ? outbox.waiting.bind(outbox) : (Reflect.get(whole, name, whole) as unknown),
-    });
 
   test('leaves its claim for four minutes, in which nobody else sends', async () => {
     await outbox.add(noticeOf('a'), ['chat'], noticedAtMs);

@@ -10,7 +10,12 @@ import { noticeOf } from '../../../support/notices.ts';
 
 const secretOf = (letter: string, bytes = 24): string => `whsec_${Buffer.alloc(bytes, letter).toString('base64')}`;
 const tenantId = parseTenantId('00000000-0000-4000-8000-000000000001')!;
-const notice = noticeOf('a.b', { tenantId, title: 'Größe „x“ failed.', link: 'https://broker.example/#/runs/a' });
+const notice = noticeOf('a.b', {
+  tenantId,
+  tenantName: 'Größe',
+  title: 'Größe „x“ failed.',
+  link: 'https://broker.example/#/runs/a',
+});
 
 /** The package refuses timestamps that are not of now. */
 function stage(secrets = secretOf('a'), answer: () => Scripted = () => new Response(null, { status: 204 })) {
@@ -46,6 +51,7 @@ test('sends a CloudEvent in structured mode, whose signature the package of Stan
       kind: 'run.failed',
       severity: 'critical',
       tenantId,
+      tenantName: 'Größe',
       title: 'Größe „x“ failed.',
       text: 'Look at it.',
       facts: [],

@@ -81,6 +81,14 @@ describe('while a list is refused', () => {
   });
 });
 
+it('says of each announcement of a look whether another one follows', async () => {
+  listed = Array.from({ length: 50 }, (_, index) => customer(index + 1));
+  await stage.pass();
+  listed = listed.map((each) => ({ ...each, ...gone }));
+  await stage.pass();
+  expect(stage.moreFollow).toEqual([...Array.from({ length: 49 }, () => true), false]);
+});
+
 it('announces in order and leaves nothing out while storage accepts nothing more', async () => {
   await stage.pass();
   listed = [customer(1, gone), customer(2, gone), customer(3)];
@@ -160,4 +168,9 @@ it('keeps its promises for 60 days of a small partner, with killed hosts and fai
   expect([report.missed, report.unexpected]).toEqual([[], []]);
   expect(report.kills).toBeGreaterThan(50);
   expect(report.byKind.size).toBeGreaterThan(11);
+  const { missed, repeated, interrupted, messages } = report.receivers;
+  expect([missed, interrupted]).toEqual([0, 24]);
+  expect(repeated).toBeLessThanOrEqual(interrupted);
+  // Some events are told together.
+  expect(messages).toBeLessThan(report.announced);
 });

@@ -136,19 +136,27 @@ describe('tokens', () => {
 
 it('an event is announced with its id, its tenant and a link', async () => {
   const sent: Notice[] = [];
+  const options: unknown[] = [];
   const announce = announceByNotice(
-    { send: async (notice) => void sent.push(notice) },
+    {
+      send: async (notice, more) => {
+        sent.push(notice);
+        options.push(more);
+      },
+    },
     'https://b.example/api/dashboard',
   );
   const place = { id: 'e1', sequence: 1, atMs: 0, tenantId: tenant(1), tenantName: 'visit evil.example' };
-  await announce({ ...place, kind: 'lost', reason: 'gdap_expired', endsAtMs: 5 });
-  await announce({ ...place, kind: 'ending', days: 1, endsAtMs: 5 });
-  await announce({ ...place, kind: 'consent_missing', jobs: ['c'], application: 'reader' });
+  await announce({ ...place, kind: 'lost', reason: 'gdap_expired', endsAtMs: 5 }, true);
+  await announce({ ...place, kind: 'ending', days: 1, endsAtMs: 5 }, true);
+  await announce({ ...place, kind: 'consent_missing', jobs: ['c'], application: 'reader' }, false);
+  expect(options).toEqual([true, true, false].map((moreFollow) => ({ moreFollow })));
   expect(sent[0]).toMatchObject({
     kind: 'tenant.lost',
     key: 'e1',
     severity: 'critical',
     tenantId: tenant(1),
+    tenantName: 'visit evil.example',
     title: 'visit evil[.]example: access is lost',
     link: `https://b.example/api/dashboard#/tenants/${tenant(1)}`,
   });
