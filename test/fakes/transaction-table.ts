@@ -13,10 +13,14 @@ const refusal = (statusCode: number, code: string): Error =>
 
 const nameOf = ({ partitionKey, rowKey }: Key): string => `${partitionKey}/${rowKey}`;
 
+/** By partition first: `a` comes before `a-b`. */
+const isBefore = (a: Key, b: Key): boolean =>
+  a.partitionKey === b.partitionKey ? a.rowKey < b.rowKey : a.partitionKey < b.partitionKey;
+
 /**
  * One table of Azure Table storage in memory with transactions: all rows of one partition, at most 100, each once, and all of
- * them or none. Filters with `and`. test/contract/tenant-events.test.ts runs the same against Azurite. It refuses what it
- * does not understand.
+ * them or none. Filters with `and`. test/contract/tenant-events.test.ts and result-history.test.ts run the same against
+ * Azurite. It refuses what it does not understand.
  */
 export class TransactionTable {
   rows = new Map<string, Row>();
@@ -63,7 +67,7 @@ export class TransactionTable {
     const found = (): Row[] => {
       this.#mustExist();
       const rows = [...this.rows.values()].filter(wanted);
-      return rows.toSorted((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
+      return rows.toSorted((a, b) => (isBefore(a, b) ? -1 : 1));
     };
     return {
       async *[Symbol.asyncIterator]() {
