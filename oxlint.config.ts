@@ -5,7 +5,7 @@ import { defineConfig, type OxlintOverride } from 'oxlint';
 export const layers: readonly (readonly string[])[] = [
   ['model'],
   ['groups', 'runtime'],
-  ['audit', 'budgets', 'callers', 'entra', 'graph', 'judge', 'notifications'],
+  ['audit', 'budgets', 'callers', 'entra', 'graph', 'history', 'judge', 'notifications'],
   ['approvals', 'config', 'credential', 'tenants'],
   ['azure', 'broker', 'health', 'runs'],
   ['gateway', 'tenant-events'],

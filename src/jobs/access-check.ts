@@ -35,6 +35,7 @@ export default defineJob({
     { name: 'advice', title: 'Advice', type: 'text' },
   ],
   key: ['resource'],
+  historyBy: 'resource',
   async run(context) {
     await context.graph.get('/organization?$select=id,displayName');
     const rows: Row[] = [reachable('graph')];

@@ -31,6 +31,7 @@ export default defineJob({
     { name: 'warning', title: 'In grace period', type: 'number' },
   ],
   key: ['skuId'],
+  historyBy: 'product',
   async run({ graph }) {
     // A long table, which only this job needs.
     const { productName } = await import('./product-names.ts');

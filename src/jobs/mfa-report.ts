@@ -36,6 +36,7 @@ export default defineJob({
     { name: 'updatedAt', title: 'As of', type: 'date' },
   ],
   key: ['user'],
+  historyBy: 'userType',
   async run({ graph }) {
     const rows = [];
     for await (const user of graph.list('/reports/authenticationMethods/userRegistrationDetails?$top=999', {

@@ -48,6 +48,7 @@ export default defineJob({
     { name: 'daysLeft', title: 'Days left', type: 'number', compare: false },
   ],
   key: ['appId', 'kind', 'keyId'],
+  historyBy: 'kind',
   async run({ graph, parameters, nowMs }) {
     const rows: Row[] = [];
     const path = '/applications?$top=999&$select=appId,displayName,passwordCredentials,keyCredentials';

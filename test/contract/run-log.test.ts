@@ -257,6 +257,22 @@ describe.each([
     expect(await log.create(start('gone', 'w'), { parameters: {} })).toBe(true);
   });
 
+  test('keeps the numbers of the rows, and returns them to the history alone', async () => {
+    const log = make();
+    await log.create(start('counted', 'w'), { parameters: {} });
+    const numbers = {
+      names: ['free', 'trial=true'],
+      all: [2, 7, null] as const,
+      split: { by: 'product', values: [['E5', [1, 3, null] as const] as const] },
+    };
+    await log.recordTenant('counted@w', record(1, { numbers }));
+    await log.recordTenants('counted@w', [record(2, { outcome: 'failed', rows: 0 })]);
+    expect(await all(log.numbers('counted@w'))).toMatchObject([
+      { tenantId: tenant(1), outcome: 'succeeded', rows: 2, numbers },
+      { tenantId: tenant(2), outcome: 'failed', rows: 0 },
+    ]);
+  });
+
   test('stores rows name, Retry-After and warnings', async () => {
     const log = make();
     const more = { rowsName: 'tenant.attempt', outcome: 'retrying', retryAfterSeconds: 90 } as const;

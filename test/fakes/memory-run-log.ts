@@ -144,6 +144,12 @@ export class MemoryRunLog implements RunLog {
     return counts;
   }
 
+  async *numbers(runId: RunId): ReturnType<RunLog['numbers']> {
+    this.#touch();
+    for (const { tenantId, outcome, rows, numbers } of this.#of(runId).values())
+      yield { tenantId, outcome, rows, ...(numbers === undefined ? {} : { numbers }) };
+  }
+
   #of(runId: RunId): Map<TenantId, TenantRun> {
     const tenants = this.#tenants.get(runId) ?? new Map<TenantId, TenantRun>();
     this.#tenants.set(runId, tenants);

@@ -1,5 +1,6 @@
 import type { TableClient } from '@azure/data-tables';
 import type { ContainerClient } from '@azure/storage-blob';
+import { historyTable, TableHistory } from '../history/table-history.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { BlobRunResults } from './blob-run-results.ts';
 import { createLastResults } from './last-results.ts';
@@ -30,5 +31,6 @@ export function createRuns({ storage, clock, newId }: RunsDeps): Runs {
     plans: createRunPlans({ results, runLog: log }),
     stops: createRunStops({ runLog: log, clock }),
     lastResults: createLastResults({ runLog: log, clock }),
+    history: new TableHistory(() => storage.table(historyTable)),
   };
 }

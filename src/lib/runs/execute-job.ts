@@ -8,7 +8,7 @@ import type { ExchangeDeps } from '../graph/exchange.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { Secret } from '../model/secret.ts';
 import { Requesters } from '../runtime/requesters.ts';
-import type { Job, JobContext, JobTenant } from './job.ts';
+import { type Job, type JobContext, type JobTenant, uncompared } from './job.ts';
 import { readParameters } from './job-parameters.ts';
 import { jobGate, type JobGateDeps } from './job-gate.ts';
 import { writeRows, type WrittenRows } from './row.ts';
@@ -56,7 +56,8 @@ export async function executeJob(
     const context = jobContext(deps, job, { tenant, parameters, signal: deadline.signal });
     // A job that ignores its abort signal must not delay the run, so its result is abandoned.
     const returned = await Promise.race([callJob(deps, job, context), timedOut]);
-    return checkColumns(job, writeRows(returned, deps.handedOut));
+    const counting = { by: job.historyBy, without: uncompared(job) };
+    return checkColumns(job, writeRows(returned, deps.handedOut, counting));
   } finally {
     finished.abort(noLongerNeeded);
   }

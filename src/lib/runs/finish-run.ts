@@ -1,6 +1,7 @@
 import type { Clock } from '../runtime/clock.ts';
 import { BrokerError, type ErrorCode, errorTable, toBrokerError } from '../model/errors.ts';
 import type { Logger } from '../runtime/log.ts';
+import { keepHistory } from './keep-history.ts';
 import {
   isEnded,
   type PlannedTenant,
@@ -24,7 +25,7 @@ export interface FinishRunInput {
 export interface FinishRunDeps {
   readonly clock: Clock;
   readonly log: Logger;
-  readonly runs: Pick<Runs, 'log' | 'results' | 'stops'>;
+  readonly runs: Pick<Runs, 'log' | 'results' | 'stops' | 'history'>;
 }
 
 /** Output of the activity `finish-run`, and so of the orchestration. */
@@ -55,7 +56,9 @@ export async function finishRun(deps: FinishRunDeps, input: FinishRunInput): Pro
       : undefined;
     await deps.runs.log.recordTenant(runId, { ...record, trace });
   }
-  const { succeeded, failed, skipped } = await deps.runs.log.countTenants(runId);
+  const missing = status === 'completed' ? [] : open.missing.map(({ tenantId }) => tenantId);
+  // Before the run is closed, because a repeated call changes nothing then.
+  const { succeeded, failed, skipped } = await keepHistory(deps, { run, status, notAttempted: missing });
   const { total } = run.tenants;
   const notAttempted = Math.max(0, total - succeeded - failed - skipped);
   const tenants = { total, succeeded, failed, skipped, notAttempted };

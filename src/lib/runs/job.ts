@@ -83,6 +83,11 @@ export interface JobDefinition<P extends z.ZodObject = NoParameters> {
   /** Columns that identify a row when two runs are compared. Absent: rows are only added or removed, never changed. */
   readonly key?: readonly string[];
   /**
+   * A text column by whose values the history splits the numbers: few values in a tenant, such as products, and never the name
+   * of a person, because the history outlives the rows.
+   */
+  readonly historyBy?: string;
+  /**
    * What a run of the job can be given. A job with a schedule must be able to run with defaults alone. Stored with each run
    * and shown to everybody who may read it, so never a secret.
    */
@@ -123,6 +128,12 @@ export function defineJob<P extends z.ZodObject = NoParameters>(definition: JobD
   if (unlisted !== undefined || definition.key?.length === 0) wrong('key must name columns');
   if (definition.key?.some((name) => uncompared(definition).has(name)))
     wrong('key names a column that is not compared');
+  const { historyBy } = definition;
+  if (
+    historyBy !== undefined &&
+    columns?.some((column) => column.name === historyBy && column.type === 'text') !== true
+  )
+    wrong('historyBy must name a column of texts');
   const reason = (error: unknown): string => (error instanceof Error ? error.message : 'cannot be read');
   const attempt = <T>(what: string, read: () => T): T => {
     try {

@@ -1,8 +1,9 @@
 import type { AskedTenants } from '../groups/asked.ts';
 import { BrokerError } from '../model/errors.ts';
+import { parameterValuesSchema } from '../model/parameter-values-schema.ts';
 import type { ParameterValues } from '../model/parameters.ts';
 import type { RunRequest } from './run.ts';
-import { askedTenantsSchema, parameterValuesSchema } from './run-schemas.ts';
+import { askedTenantsSchema } from './run-schemas.ts';
 
 /** A property holds at most 32,768 characters. */
 const maxLength = 30_000;

@@ -9,7 +9,7 @@ import type { Runs } from './runs.ts';
 
 export interface PurgeRunsDeps {
   readonly jobs: JobRegistry;
-  readonly runs: Pick<Runs, 'log' | 'results'>;
+  readonly runs: Pick<Runs, 'log' | 'results' | 'history'>;
   readonly orchestrations: Orchestrations;
   readonly clock: Clock;
   readonly log: Logger;
@@ -21,6 +21,11 @@ export interface PurgeRunsDeps {
 
 /** How long the platform's histories are kept. Run records hold the results; histories only help to analyse faults. */
 const historyDays = 14;
+/**
+ * How long the history of results is kept, in days: a year, and a month to compare it with the year before. Longer if runs are
+ * kept longer.
+ */
+const historyOfResultsDays = 400;
 /** Time for deleting runs, to stay within the function's time limit of ten minutes. The next call continues. */
 const maxMs = 8 * minuteMs;
 
@@ -49,8 +54,18 @@ export async function purgeRuns(deps: PurgeRunsDeps): Promise<{ runs: number; hi
     }
   }
   const histories = await deps.orchestrations.purge(nowMs - Math.min(historyDays, deps.retentionDays) * dayMs);
+  await purgeHistory(deps, nowMs - Math.max(historyOfResultsDays, deps.retentionDays) * dayMs);
   if (runs + histories + left > 0) deps.log.log('info', 'run.purged', { runs, histories, left });
   return { runs, histories };
+}
+
+async function purgeHistory({ runs, log }: PurgeRunsDeps, createdBeforeMs: number): Promise<void> {
+  try {
+    const purged = await runs.history.purge(createdBeforeMs);
+    if (purged > 0) log.log('info', 'history.purged', { runs: purged });
+  } catch (thrown) {
+    log.log('error', 'history.purge_failed', errorFields(thrown));
+  }
 }
 
 /** @param runs newest first. */

@@ -1,4 +1,5 @@
 import { BrokerError } from '../model/errors.ts';
+import { type Counting, RowCounter, type TenantNumbers } from '../history/tenant-numbers.ts';
 import { scrub } from '../runtime/log.ts';
 import type { Secret } from '../model/secret.ts';
 import { secretForms } from './secret-forms.ts';
@@ -26,30 +27,36 @@ export interface WrittenRows {
   readonly count: number;
   /** Column names in order of first appearance. */
   readonly columns: readonly string[];
+  /** For the history. */
+  readonly numbers?: TenantNumbers | undefined;
 }
 
 /**
  * Validates a job's result and converts it to JSON Lines. Readers of results may not be allowed to hold tokens. So rows
  * that contain a secret handed to this job (plain or in base64), or text that looks like a token, are rejected.
+ * @param counting what the history keeps of the rows.
  * @throws BrokerError job_failed that names the row and column, never the value.
  */
-export function writeRows(returned: unknown, handedOut: readonly Secret[]): WrittenRows {
+export function writeRows(returned: unknown, handedOut: readonly Secret[], counting: Counting): WrittenRows {
   if (returned !== undefined && returned !== null && !Array.isArray(returned))
     refuse('The job must return a list of rows.');
   const rows: readonly unknown[] = Array.isArray(returned) ? returned : [];
   const columns = new Set<string>();
   const lines: string[] = [];
+  const counter = new RowCounter(counting);
   const forbidden = handedOut.flatMap(secretForms);
   let bytes = 0;
   for (const [index, row] of rows.entries()) {
     checkRow(row, index, forbidden);
     for (const name of Object.keys(row)) columns.add(name);
+    counter.add(row);
     const line = JSON.stringify(row);
     bytes += Buffer.byteLength(line) + 1;
     if (bytes > maxBytes) refuse(`The rows take more than ${maxBytes / 1024 / 1024} MiB.`);
     lines.push(line);
   }
-  return { jsonLines: lines.map((line) => `${line}\n`).join(''), count: lines.length, columns: [...columns] };
+  const jsonLines = lines.map((line) => `${line}\n`).join('');
+  return { jsonLines, count: lines.length, columns: [...columns], numbers: counter.result() };
 }
 
 function checkRow(row: unknown, index: number, forbidden: readonly string[]): asserts row is Row {

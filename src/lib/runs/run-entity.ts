@@ -1,5 +1,6 @@
 import type { Actor } from '../model/caller.ts';
 import type { TableEntityResult } from '@azure/data-tables';
+import { numbersText, readNumbersText } from '../history/tenant-numbers.ts';
 import { type ErrorCode, isErrorCode } from '../model/errors.ts';
 import { parseTenantId } from '../model/identifiers.ts';
 import { scrub } from '../runtime/log.ts';
@@ -166,6 +167,7 @@ export const tenantRunEntity = (runId: string, record: TenantRun): Entity => ({
   ...(record.rowsName === undefined ? {} : { rowsName: record.rowsName }),
   ...(record.retryAfterSeconds === undefined ? {} : { retryAfterSeconds: record.retryAfterSeconds }),
   columns: listText(record.columns),
+  ...(record.numbers === undefined ? {} : { numbers: numbersText(record.numbers) }),
   startedAt: iso(record.startedAtMs),
   finishedAt: iso(record.finishedAtMs),
   ...traceProperties(record.trace),
@@ -189,6 +191,9 @@ export const tenantRunProperties = [
   'finishedAt',
 ] as const;
 
+/** What the history keeps of a tenant's record. */
+export const numbersProperties = ['rowKey', 'outcome', 'rows', 'numbers'] as const;
+
 /** @returns undefined if the row key is not a tenant id. */
 export function readTenantRun(entity: Read): TenantRun | undefined {
   const tenantId = parseTenantId(entity.rowKey);
@@ -206,6 +211,7 @@ export function readTenantRun(entity: Read): TenantRun | undefined {
     rowsName: textAt(entity, 'rowsName'),
     retryAfterSeconds: entity['retryAfterSeconds'] === undefined ? undefined : numberAt(entity, 'retryAfterSeconds'),
     columns: readList(textAt(entity, 'columns')),
+    ...(entity['numbers'] === undefined ? {} : { numbers: readNumbersText(textAt(entity, 'numbers')) }),
     startedAtMs: timeAt(entity, 'startedAt') ?? 0,
     finishedAtMs: timeAt(entity, 'finishedAt') ?? 0,
     trace: readTrace(entity),

@@ -1,4 +1,5 @@
 import type { Run } from './run.ts';
+import { quoted } from '../runtime/storage-filter.ts';
 import type { RunFilter } from './run-log.ts';
 
 /** The filter as OData conditions of the table Runs. Undefined: every run. */
@@ -14,9 +15,6 @@ export function filterOf({ job, active, starter, createdBeforeMs }: Omit<RunFilt
   ].flat();
   return conditions.length === 0 ? undefined : conditions.join(' and ');
 }
-
-/** Quotes an OData string literal: quotes inside are doubled. */
-export const quoted = (text: string): string => `'${text.replaceAll("'", "''")}'`;
 
 /** Collects the newest of many runs. It holds at most twice as many as are wanted. */
 export class NewestRuns {

@@ -68,6 +68,8 @@ export interface RunLog {
   /** The records without their traces. */
   tenants(runId: RunId, outcome?: TenantOutcome): AsyncIterable<TenantRun>;
   countTenants(runId: RunId): Promise<OutcomeCounts>;
+  /** What the history keeps of each tenant. */
+  numbers(runId: RunId): AsyncIterable<Pick<TenantRun, 'tenantId' | 'outcome' | 'rows' | 'numbers'>>;
 }
 
 /** Formats of the exports that are stored when a run ends. */

@@ -2,7 +2,6 @@ import * as z from 'zod';
 import { callerKinds, type CallerRole, callerRoles } from '../model/caller.ts';
 import { type ErrorCode, isErrorCode } from '../model/errors.ts';
 import { parseTenantId, type TenantId } from '../model/identifiers.ts';
-import type { ParameterValues } from '../model/parameters.ts';
 import type { FinishRunResult } from './finish-run.ts';
 import type { PlanRunResult } from './plan-run.ts';
 import { type Asker, type RunPlan, type RunRequest, runStatuses, tenantOutcomes } from './run.ts';
@@ -17,12 +16,6 @@ export const errorCodeSchema = z
   .custom<ErrorCode>((value) => typeof value === 'string')
   .transform((code) => (isErrorCode(code) ? code : 'internal'));
 const parametersSchema = z.record(z.string(), z.unknown());
-
-/** Parameters that are shown. Those of an earlier version may have another form. */
-export const parameterValuesSchema: z.ZodType<ParameterValues> = z.record(
-  z.string(),
-  z.union([z.string(), z.number(), z.boolean(), z.array(z.string())]),
-);
 
 const requestedTenants = z.array(tenantIdSchema).optional();
 

@@ -1,5 +1,6 @@
 import type { Actor, Caller } from '../model/caller.ts';
 import type { AskedTenants } from '../groups/asked.ts';
+import type { TenantNumbers } from '../history/tenant-numbers.ts';
 import type { ErrorCode } from '../model/errors.ts';
 import type { TenantId } from '../model/identifiers.ts';
 import type { ParameterValues } from '../model/parameters.ts';
@@ -116,6 +117,8 @@ export interface TenantRun {
   /** Name of the stored rows of the valid attempt; absent without rows. */
   readonly rowsName?: string | undefined;
   readonly columns: readonly string[];
+  /** Of the rows, for the history. Lists leave them out. Absent without rows, and for a query. */
+  readonly numbers?: TenantNumbers | undefined;
   /** With `retrying`: the peer's Retry-After, in seconds after `finishedAtMs`. */
   readonly retryAfterSeconds?: number | undefined;
   readonly startedAtMs: number;

@@ -1,3 +1,4 @@
+import type { ResultHistory } from '../history/result-history.ts';
 import type { LastResultsReader } from './last-results.ts';
 import type { QuerySlots } from './query-slots.ts';
 import type { RunLog, RunResults } from './run-log.ts';
@@ -14,4 +15,5 @@ export interface Runs {
   readonly plans: RunPlans;
   readonly stops: RunStops;
   readonly lastResults: LastResultsReader;
+  readonly history: ResultHistory;
 }

@@ -7,6 +7,7 @@ import {
   type Keys,
   keysOf,
   maxRequestLength,
+  numbersProperties,
   outcomeOf,
   readRequest,
   readRun,
@@ -20,10 +21,11 @@ import {
   starterProperties,
 } from './run-entity.ts';
 import { askedProperties, parametersProperties } from './parameters-entity.ts';
-import { filterOf, NewestRuns, quoted } from './run-filter.ts';
+import { filterOf, NewestRuns } from './run-filter.ts';
 import type { RunId } from './run-id.ts';
 import type { NewRun, OutcomeCounts, RunChange, RunFilter, RunLog } from './run-log.ts';
 import { once } from '../runtime/once.ts';
+import { quoted } from '../runtime/storage-filter.ts';
 import {
   isStorageConflict,
   isStorageMissing,
@@ -45,7 +47,6 @@ const maxComparisons = 14;
 export class TableRunLog implements RunLog {
   readonly #runs: () => Promise<TableClient>;
   readonly #tenantRuns: () => Promise<TableClient>;
-
   readonly #newId: () => string;
 
   /** @param table returns the client for a table name. The table is created on first use. */
@@ -202,10 +203,18 @@ export class TableRunLog implements RunLog {
     return this.#records(runId, outcome && `outcome eq ${quoted(outcome)}`);
   }
 
+  numbers(runId: RunId): ReturnType<RunLog['numbers']> {
+    return this.#records(runId, undefined, numbersProperties);
+  }
+
   /** @param condition an OData filter. */
-  async *#records(runId: RunId, condition?: string): AsyncGenerator<TenantRun, void, undefined> {
+  async *#records(
+    runId: RunId,
+    condition?: string,
+    properties: readonly string[] = tenantRunProperties,
+  ): AsyncGenerator<TenantRun, void, undefined> {
     const more = condition === undefined ? '' : ` and ${condition}`;
-    const query = { filter: `PartitionKey eq ${quoted(runId)}${more}`, select: [...tenantRunProperties] };
+    const query = { filter: `PartitionKey eq ${quoted(runId)}${more}`, select: [...properties] };
     for await (const entity of this.#query(this.#tenantRuns, query)) {
       const record = readTenantRun(entity);
       if (record !== undefined) yield record;

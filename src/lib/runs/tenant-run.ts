@@ -149,7 +149,7 @@ async function attempt(
 ): Promise<TenantRunResult> {
   const started = { tenantId: tenant.tenantId, name: tenant.name, round: input.round, startedAtMs: deps.clock.nowMs() };
   const record = async (
-    rest: Pick<TenantRun, 'outcome' | 'code' | 'detail' | 'retryAfterSeconds' | 'rowsName' | 'more'>,
+    rest: Pick<TenantRun, 'outcome' | 'code' | 'detail' | 'retryAfterSeconds' | 'rowsName' | 'more' | 'numbers'>,
     rows = 0,
     columns: readonly string[] = [],
   ) =>
@@ -185,7 +185,8 @@ async function attempt(
   // A unique name, so that an overlapping second delivery cannot overwrite the rows of the first record.
   const rowsName = `${tenant.tenantId}.${deps.newId()}`;
   await deps.runs.results.putRows(input.runId, rowsName, written.jsonLines).finally(written.release);
-  return record({ outcome: 'succeeded', rowsName, ...about }, written.count, written.columns);
+  const { count, columns, numbers } = written;
+  return record({ outcome: 'succeeded', rowsName, ...about, numbers }, count, columns);
 }
 
 /** @throws BrokerError of the job or the query; job_unknown. */

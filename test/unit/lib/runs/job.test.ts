@@ -35,6 +35,12 @@ describe('defineJob', () => {
     ],
     ['a schedule of five fields', { schedule: '0 5 * * *' }, 'schedule'],
     ['an empty list of tenants', { tenants: [] }, 'tenants'],
+    ['a split of the history by a column that it does not declare', { historyBy: 'kind' }, 'historyBy'],
+    [
+      'a split of the history by numbers',
+      { columns: [{ name: 'n', title: 'N', type: 'number' }], historyBy: 'n' },
+      'historyBy must name a column of texts',
+    ],
     ['an entry of a wrong form', { tenants: ['tags:gold'] }, 'tenants: "tags:gold" is neither'],
     ['an exception of everybody', { except: ['*'] }, 'except'],
     [

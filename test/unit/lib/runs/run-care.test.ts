@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { BrokerError } from '../../../../src/lib/model/errors.ts';
 import type { Notice } from '../../../../src/lib/notifications/notice.ts';
 import type { JobDefinition } from '../../../../src/lib/runs/job.ts';
+import { finishRun } from '../../../../src/lib/runs/finish-run.ts';
 import { purgeRuns } from '../../../../src/lib/runs/purge-runs.ts';
 import { watchRuns } from '../../../../src/lib/runs/watch-runs.ts';
 import { FakeOrchestrations } from '../../../fakes/fake-orchestrations.ts';
@@ -373,6 +375,31 @@ describe('purgeRuns', () => {
     expect(await purge(30)).toMatchObject({ runs: 500 });
     expect(logger.lines.at(-1)?.line).toContain('"left":1');
     expect(await purge(30)).toMatchObject({ runs: 1 });
+  });
+
+  test('keeps the history for 400 days, or as long as runs if they are kept longer', async () => {
+    const { purge, attempt, clock, deps } = await stage();
+    for (const index of [0, 1, 2]) await attempt(index);
+    await finishRun(deps, { runId });
+    const kept = async () =>
+      (await deps.runs.history.runs({ job: 'probe', sinceMs: 0, untilMs: clock.nowMs() }, 9)).length;
+    await clock.advance(399 * 24 * hour);
+    await purge(30);
+    expect(await kept()).toBe(1);
+    await clock.advance(2 * 24 * hour);
+    await purge(500);
+    expect(await kept()).toBe(1);
+    await purge(90);
+    expect(await kept()).toBe(0);
+  });
+
+  test('deletes runs also while the history cannot be purged', async () => {
+    const { purge, clock, runLog, deps, logger } = await stage();
+    await runLog.change(runId, { status: 'completed' });
+    deps.runs.history.purge = () => Promise.reject(new BrokerError('storage_unavailable', 'Away.'));
+    await clock.advance(31 * 24 * hour);
+    expect(await purge(30)).toMatchObject({ runs: 1 });
+    expect(logger.lines.map(({ line }) => line).join()).toContain('history.purge_failed');
   });
 
   test('keeps an active run of any age', async () => {

@@ -4,6 +4,8 @@ import type { AccessToken, TokenRequest, TokenSource } from '../../../../src/lib
 import { clouds } from '../../../../src/lib/model/clouds.ts';
 import { parseTenantId, type TenantId } from '../../../../src/lib/model/identifiers.ts';
 import { Limiter } from '../../../../src/lib/runtime/limiter.ts';
+import { TableHistory } from '../../../../src/lib/history/table-history.ts';
+import type { FinishRunDeps } from '../../../../src/lib/runs/finish-run.ts';
 import { createJobRegistry, defineJob, type JobContext, type JobDefinition } from '../../../../src/lib/runs/job.ts';
 import type { RunPlan, TenantRun } from '../../../../src/lib/runs/run.ts';
 import { createRunPlans } from '../../../../src/lib/runs/run-plans.ts';
@@ -19,6 +21,7 @@ import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { MemoryRunLog, MemoryRunResults } from '../../../fakes/memory-run-log.ts';
 import { recordingLogger } from '../../../fakes/recording-logger.ts';
 import { scriptedFetch } from '../../../fakes/scripted-fetch.ts';
+import { TransactionTable } from '../../../fakes/transaction-table.ts';
 
 export const runId = 'probe@w';
 /** What jobs on this stage get for a token. */
@@ -28,7 +31,7 @@ export const tenantId = (number: number): TenantId =>
   parseTenantId(`00000000-0000-4000-8000-${String(number).padStart(12, '0')}`)!;
 
 export interface RunStage {
-  readonly deps: TenantRunDeps;
+  readonly deps: TenantRunDeps & FinishRunDeps;
   readonly clock: FakeClock;
   readonly runLog: MemoryRunLog;
   readonly results: MemoryRunResults;
@@ -88,7 +91,7 @@ export async function stageRun(
   });
   const { digest } = await results.putPlan(runId, plan);
   await runLog.change(runId, { planDigest: digest });
-  const deps: TenantRunDeps = {
+  const deps: RunStage['deps'] = {
     fetch: scriptedFetch(() => ({})).fetch,
     clock,
     random: () => 0,
@@ -104,6 +107,7 @@ export async function stageRun(
       results,
       plans: createRunPlans({ results, runLog }),
       stops: createRunStops({ runLog, clock }),
+      history: new TableHistory(async () => new TransactionTable().client),
     },
     jobPositions: (stack) => stack,
     askTenant: () => Promise.reject(new TypeError('no query here')),

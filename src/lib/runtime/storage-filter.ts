@@ -1,0 +1,2 @@
+/** Quotes an OData string literal: quotes inside are doubled. */
+export const quoted = (text: string): string => `'${text.replaceAll("'", "''")}'`;
