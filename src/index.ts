@@ -17,6 +17,7 @@ import './functions/runs.ts';
 import './functions/run-tenant.ts';
 import './functions/run-results.ts';
 import './functions/run-actions.ts';
+import './functions/history.ts';
 import './functions/mcp.ts';
 import './functions/audit.ts';
 import './functions/audit-evidence.ts';

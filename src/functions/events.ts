@@ -4,11 +4,9 @@ import type { EventsAnswer } from '../lib/api/answers/events.ts';
 import { eventsQuerySchema, tenantEventsQuerySchema } from '../lib/api/event-requests.ts';
 import { directoryFailures } from '../lib/api/failures.ts';
 import { readableTenants } from '../lib/api/readable-tenants.ts';
-import { BrokerError } from '../lib/model/errors.ts';
-import { parseDomainName, parseTenantId, type TenantId } from '../lib/model/identifiers.ts';
-import { mayRead } from '../lib/model/readable-tenants.ts';
+import type { TenantId } from '../lib/model/identifiers.ts';
 import type { EventQuery } from '../lib/tenant-events/event-log.ts';
-import { tenantIdFor } from './readable.ts';
+import { findReadable } from './customer.ts';
 import { route } from './route.ts';
 import { choosing } from './tenant-choice.ts';
 
@@ -51,14 +49,7 @@ route(
   },
   async (services, { caller, path, query }) => {
     const readable = await readableTenants(services, caller);
-    const reference = path.tenant;
-    if (parseTenantId(reference) === undefined && parseDomainName(reference) === undefined)
-      throw new BrokerError('request_invalid', 'The tenant must be given by its id or one of its domains.');
-    // The events of a tenant outlive its place in the directory.
-    const tenantId = await tenantIdFor(services, { caller, readable }, reference);
-    if (tenantId === undefined || !mayRead(readable, tenantId))
-      throw new BrokerError('tenant_unknown', 'No tenant that this caller may read has this id or domain.');
-    return answer(services, query, { tenantId });
+    return answer(services, query, { tenantId: await findReadable(services, { caller, readable }, path.tenant) });
   },
 );
 

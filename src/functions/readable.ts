@@ -55,18 +55,32 @@ async function coveredTenants(services: Services, caller: Caller): Promise<Reado
 
 /**
  * The same, limited to the tenants that the caller asks for.
- * @throws BrokerError caller_forbidden for a group or tag without the role Tenants.Read, and like `runsFor` and `choosing`.
+ * @throws BrokerError like `runsFor` and `askedBy`.
  */
 export async function chosenRunsFor(services: Services, caller: Caller, asked: AskedTenants): Promise<ReadableRuns> {
   const runs = await runsFor(services, caller);
   if (asked.tenants === undefined && asked.except === undefined) return runs;
+  const readable = await readableTenants(services, caller);
+  const isAsked = await askedBy(services, { caller, readable }, asked);
+  return isAsked === undefined ? runs : chosenRuns(runs, isAsked);
+}
+
+/**
+ * Tells for any tenant whether a reader of runs asks for it. Undefined: it asks for all.
+ * @throws BrokerError caller_forbidden for a group or tag without the role Tenants.Read, and like `choosing`.
+ */
+export async function askedBy(
+  services: Services,
+  reader: { readonly caller: Caller; readonly readable: ReadableTenants },
+  asked: AskedTenants,
+): Promise<((tenantId: TenantId) => boolean) | undefined> {
+  if (asked.tenants === undefined && asked.except === undefined) return undefined;
   const named = [...(asked.tenants ?? []), ...(asked.except ?? [])];
   // The answer tells who is in a group or has a tag.
-  if (named.some((entry) => /^(?:group|tag):/.test(entry)) && !caller.roles.includes('Tenants.Read')) {
+  if (named.some((entry) => /^(?:group|tag):/.test(entry)) && !reader.caller.roles.includes('Tenants.Read')) {
     throw new BrokerError('caller_forbidden', 'Choosing by group or tag needs the app role Tenants.Read.');
   }
-  const readable = await readableTenants(services, caller);
-  return chosenRuns(runs, await choosing(services, { caller, readable }, asked));
+  return choosing(services, reader, asked);
 }
 
 /** Those who may control runs, and those who may ask queries, which control their own. */

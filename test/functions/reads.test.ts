@@ -13,6 +13,8 @@ import type { Caller } from '../../src/lib/model/caller.ts';
 import { BrokerError } from '../../src/lib/model/errors.ts';
 import type { TenantId } from '../../src/lib/model/identifiers.ts';
 import { silentLogger } from '../../src/lib/runtime/log.ts';
+import { TableHistory } from '../../src/lib/history/table-history.ts';
+import type { TenantNumbers } from '../../src/lib/history/tenant-numbers.ts';
 import { createLastResults } from '../../src/lib/runs/last-results.ts';
 import type { TenantRun } from '../../src/lib/runs/run.ts';
 import { readableTenants } from '../../src/lib/api/readable-tenants.ts';
@@ -51,6 +53,7 @@ let routes: readonly BoundRoute<Services>[];
 let services: Services;
 let policy: PolicyState;
 let runLog: MemoryRunLog;
+let history: TableHistory;
 let tenantTags: MemoryTenantTags;
 let audit: MemoryAuditLog;
 let ids = 0;
@@ -75,6 +78,12 @@ const record = (who: typeof hidden, more: Partial<TenantRun> = {}): TenantRun =>
   ...more,
 });
 
+/** The rows of Contoso have 3 users and are of the kind `known`, those of another tenant have a column and a kind of its own. */
+const numbersOf = (who: typeof hidden): TenantNumbers =>
+  who === hidden
+    ? { names: ['hiddenColumn'], all: [1, 5], split: { by: 'resource', values: [['hidden kind', [1, 5]]] } }
+    : { names: ['users'], all: [1, 3], split: { by: 'resource', values: [['known', [1, 3]]] } };
+
 /** Stores an ended run over these tenants, each with one row. */
 async function storeRun(results: MemoryRunResults, runId: string, tenants: readonly (typeof hidden)[], all: boolean) {
   const [job = '', window = ''] = runId.split('@');
@@ -90,10 +99,17 @@ async function storeRun(results: MemoryRunResults, runId: string, tenants: reado
   const counts = { total: tenants.length, succeeded: tenants.length, failed: 0, skipped: 0, notAttempted: 0 };
   const warnings = ['The hidden tenant is outdated.'];
   await runLog.change(runId, { status: 'completed', tenants: counts, finishedAtMs: run.createdAtMs, warnings });
+  const scope = all ? ('all' as const) : ('selected' as const);
+  await history.add(
+    { ...run, startedAtMs: run.createdAtMs, status: 'completed', scope, isScheduled: true },
+    tenants.map((who) => ({ tenantId: who.id, outcome: 'succeeded', rows: 1, numbers: numbersOf(who) })),
+  );
 }
 
 beforeEach(async () => {
   runLog = new MemoryRunLog();
+  const historyRows = new TransactionTable();
+  history = new TableHistory(async () => historyRows.client);
   const results = new MemoryRunResults();
   const clock = new FakeClock(auditStartMs + 1000);
   await storeRun(results, 'gone-job@all1', [contoso, hidden], true);
@@ -175,7 +191,7 @@ beforeEach(async () => {
       }),
       tenantOf: async (domain: string): Promise<TenantId | undefined> => owners.get(domain),
     },
-    runs: { log: runLog, results, lastResults: createLastResults({ runLog, clock }) },
+    runs: { log: runLog, results, history, lastResults: createLastResults({ runLog, clock }) },
     tenantEvents: eventLog,
     tuning: { batchSize: 10, groupSize: 5, rounds: 1, retryDelaySeconds: 1 },
   } as unknown as Services;
@@ -240,6 +256,11 @@ const reading: Readonly<Record<string, readonly Request[]>> = {
   'runs-tenants': [{ path: all }, { path: all, query: { outcome: 'succeeded' } }],
   'runs-results': ['csv', 'json', 'jsonl'].map((format) => ({ path: all, query: { format } })),
   'runs-changes': [{ path: { runId: 'gone-job@all2' } }],
+  'jobs-history': [
+    { path: { job: 'gone-job' } },
+    { path: { job: 'access-check' } },
+    { path: { job: 'access-check' }, query: { tenants: `${contoso.domain},${hidden.domain}` } },
+  ],
 };
 
 /**
@@ -266,6 +287,7 @@ const ofOneTenant = [
   'runs-tenant',
   'tenants-show',
   'tenants-events',
+  'tenants-history',
   'tenants-tag',
   'approvals-show',
   'approvals-decide',
@@ -365,6 +387,84 @@ describe('the route tenants-events', () => {
       expect(await call('tenants-events', of(reference))).toBe(unknown);
     expect(await call('tenants-events', of(hidden.domain), unlimited)).toMatch(traces);
     expect(await call('tenants-events', of('not a tenant'))).toMatch(/^request_invalid: /);
+  });
+});
+
+describe('the history of a job', () => {
+  const read = async (request: Request, caller = limited) =>
+    JSON.parse(await call('jobs-history', request, caller)) as { runs: object[]; columns: object[]; split: object };
+  const job = { path: { job: 'access-check' } };
+  const mine = { runId: 'access-check@mine3', scope: 'selected', rows: 1, numbers: { users: 3 } };
+
+  it('has the sums of the tenants that a limited caller may read, and no run over others', async () => {
+    const counts = { total: 1, succeeded: 1, failed: 0, skipped: 0, notAttempted: 0 };
+    const shown = await read({ path: { job: 'gone-job' } });
+    expect(shown.runs).toMatchObject([
+      { runId: 'gone-job@all2', tenants: counts, counted: 1, rows: 1, numbers: { users: 3 } },
+      { runId: 'gone-job@all1', tenants: counts, counted: 1 },
+    ]);
+    const { runs, columns, split } = await read(job);
+    expect(runs).toMatchObject([mine]);
+    expect(columns).toEqual([{ name: 'users', title: 'users' }]);
+    expect(split).toMatchObject({ values: ['known'] });
+    expect((await read(job, unlimited)).runs).toMatchObject([{ runId: 'access-check@hidden4' }, mine]);
+  });
+
+  it('has the tenants that are asked for, if the caller may choose and read them', async () => {
+    for (const query of [{ tenants: 'tag:managed' }, { tenants: 'group:gold' }, { except: 'tag:hiddentag' }])
+      for (const who of [limited, unlimited]) expect((await read({ ...job, query }, who)).runs).toMatchObject([mine]);
+    expect((await read({ ...job, query: { tenants: hidden.id } })).runs).toEqual([]);
+    const reader = { ...unlimited, roles: ['Runs.Read' as const] };
+    expect(await call('jobs-history', { ...job, query: { tenants: 'tag:managed' } }, reader)).toBe(
+      'caller_forbidden: Choosing by group or tag needs the app role Tenants.Read.',
+    );
+    expect((await read({ ...job, query: { tenants: contoso.domain } }, reader)).runs).toMatchObject([mine]);
+  });
+
+  it('has the rows with one value, if the job splits them', async () => {
+    const known = await read({ ...job, query: { value: 'known' } }, unlimited);
+    expect(known.runs).toMatchObject([{ rows: 0, counted: 1 }, mine]);
+    expect((await read({ ...job, query: { value: 'hidden kind' } })).runs).toMatchObject([{ rows: 0, numbers: {} }]);
+    expect(await call('jobs-history', { path: { job: 'gone-job' }, query: { value: 'x' } })).toMatch(
+      /^request_invalid: The history of this job is not split/,
+    );
+  });
+
+  it('does not exist for a job that nobody knows, and not for queries', async () => {
+    for (const unknown of ['none', 'query', "x' or PartitionKey ne '"])
+      expect(await call('jobs-history', { path: { job: unknown } }, unlimited)).toMatch(/^job_unknown: /);
+  });
+
+  it('rejects a period that has no time', async () => {
+    const query = { since: '2026-11-24', until: '2026-11-24' };
+    expect(await call('jobs-history', { ...job, query })).toBe('request_invalid: since must be before until.');
+  });
+});
+
+describe('the route tenants-history', () => {
+  const of = (reference: string, job = 'gone-job'): Request => ({ path: { tenant: reference }, query: { job } });
+
+  it('shows a limited caller its tenant only', async () => {
+    for (const reference of [contoso.id, contoso.domain]) {
+      const shown = await call('tenants-history', of(reference));
+      expect(shown).not.toMatch(traces);
+      expect(JSON.parse(shown)).toMatchObject({
+        tenantId: contoso.id,
+        job: 'gone-job',
+        runs: [{ runId: 'gone-job@all2', outcome: 'succeeded', numbers: { users: 3 } }, { runId: 'gone-job@all1' }],
+      });
+    }
+    const unknown = 'tenant_unknown: No tenant that this caller may read has this id or domain.';
+    for (const reference of [hidden.id, hidden.domain, 'nobody.example', tenant(0x99)])
+      expect(await call('tenants-history', of(reference))).toBe(unknown);
+    expect(await call('tenants-history', of(hidden.domain), unlimited)).toMatch(traces);
+    expect(await call('tenants-history', of('not a tenant'))).toMatch(/^request_invalid: /);
+  });
+
+  it('answers nobody while no policy is in force', async () => {
+    policy = { policy: denyAll, state: 'deny-all', problem: 'x', loadedAtMs: 0 };
+    for (const who of [limited, unlimited])
+      expect(await call('tenants-history', of(contoso.id), who)).toMatch(/^caller_forbidden: No access policy/);
   });
 });
 
@@ -645,7 +745,7 @@ describe('the route tenants-tag', () => {
 it.each(['runs-show', 'runs-tenants', 'runs-results', 'runs-changes'])(
   'the route %s does not know a run over other tenants',
   async (name) => {
-    const aboutRuns = Object.entries(reading).filter(([, requests]) => requests.some(({ path }) => path));
+    const aboutRuns = Object.entries(reading).filter(([, requests]) => requests.some(({ path }) => path?.['runId']));
     expect(aboutRuns).toHaveLength(4);
     expect(await call(name, { path: other })).toBe('run_not_found: No run has this id.');
     expect(await call(name, { path: other }, unlimited)).not.toBe('run_not_found: No run has this id.');

@@ -76,8 +76,9 @@ export function readTotals(row: Readonly<Record<string, unknown>>, part: History
   const unpacker = new Unpacker(content, part);
   const split = unpacker.splitOf(total);
   const isLeftOut = content['isCut'] === true && part !== undefined && split?.values.includes(part.value) !== true;
-  const sum = isLeftOut ? undefined : unpacker.unpack(total);
   const counted = numberIn(content, part === undefined ? 'counted' : 'splitCounted');
+  // The sum of no tenant is not zero.
+  const sum = isLeftOut || counted === 0 ? undefined : unpacker.unpack(total);
   const { succeeded, failed, skipped, not_attempted } = outcomeProperties;
   return {
     outcomes: {

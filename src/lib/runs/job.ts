@@ -104,6 +104,8 @@ export interface Job extends Omit<JobDefinition, 'schedule' | 'application' | 'p
   run(context: JobContext): Promise<readonly Row[] | undefined>;
 }
 
+export const jobNamePattern = /^[a-z][a-z0-9-]{0,39}$/;
+
 /**
  * Validates a definition. Throws at import, so that the first test that imports the job finds a mistake.
  * @throws TypeError that names the field and the rule.
@@ -113,7 +115,7 @@ export function defineJob<P extends z.ZodObject = NoParameters>(definition: JobD
   const wrong = (rule: string): never => {
     throw new TypeError(`job "${name}": ${rule}`);
   };
-  if (!/^[a-z][a-z0-9-]{0,39}$/.test(name)) wrong('name must be lower case letters, digits and hyphens, 40 at most');
+  if (!jobNamePattern.test(name)) wrong('name must be lower case letters, digits and hyphens, 40 at most');
   if (name === queryJob) wrong('this name is the one of queries; choose another');
   if (title.trim() === '') wrong('title must not be empty');
   if (!Number.isInteger(timeoutSeconds) || timeoutSeconds < 1 || timeoutSeconds > 3600)

@@ -15,13 +15,13 @@ const readSeconds = 60;
  * @param read receives the runs to read from.
  * @throws BrokerError storage_unavailable if that takes too long.
  */
-export async function readInTime<T>(
-  clock: Clock,
-  runs: ReadableRuns,
-  read: (runs: ReadableRuns) => Promise<T>,
-): Promise<T> {
+export const readInTime = <T>(clock: Clock, runs: ReadableRuns, read: (runs: ReadableRuns) => Promise<T>): Promise<T> =>
+  withReadDeadline(clock, (signal) => read(untilAborted(runs, signal)));
+
+/** The same for another source. @param read must end when its signal is aborted. */
+export async function withReadDeadline<T>(clock: Clock, read: (signal: AbortSignal) => Promise<T>): Promise<T> {
   try {
-    return await withDeadline(clock, readSeconds * 1000, (signal) => read(untilAborted(runs, signal)));
+    return await withDeadline(clock, readSeconds * 1000, read);
   } catch (thrown) {
     if (!(thrown instanceof DeadlineError)) throw thrown;
     throw new BrokerError('storage_unavailable', `Storage did not return the data within ${readSeconds} seconds.`);

@@ -197,7 +197,42 @@ describe('jobs and runs', () => {
     expect(changes.body).toMatchObject({ comparedWith: runId });
     const cancelled = await visitor.visit('runs-cancel', { path: { runId }, token });
     expect(cancelled.body).toEqual({ runId, status: 'completed', cancelRequested: false });
+    await history(String(second.body['runId']), String(again.body['runId']));
   });
+
+  /** The history of the runs that the test above made. */
+  async function history(second: string, rerun: string): Promise<void> {
+    const all = await visitor.visit('jobs-history', { path: { job: 'licence-report' }, token });
+    const runs = all.body['runs'] as Record<string, unknown>[];
+    expect(runs).toMatchObject([
+      { runId: second, scope: 'all', tenants: { total: tenants }, numbers: { free: expect.any(Number) } },
+      { runId: rerun, scope: 'selected' },
+      { runId, scope: 'all', tenants: { total: tenants } },
+    ]);
+    const { values } = all.body['split'] as { values: string[] };
+    const [value = ''] = values;
+    const part = await visitor.visit('jobs-history', { path: { job: 'licence-report' }, query: { value }, token });
+    const [first = {}] = part.body['runs'] as Record<string, unknown>[];
+    expect(first['rows']).toBeGreaterThan(0);
+    expect(first['rows']).toBeLessThan(Number(runs[0]?.['rows']));
+    const query = { tenants: tenant, since: '2020-01-01' };
+    const some = await visitor.visit('jobs-history', { path: { job: 'licence-report' }, query, token });
+    const ofOne = { job: 'licence-report' };
+    const one = await visitor.visit('tenants-history', { path: { tenant }, query: ofOne, token });
+    expect(one.body['runs']).toMatchObject([{ runId: second, outcome: 'succeeded' }, { runId }]);
+    const numbers = (body: Readonly<Record<string, unknown>>) =>
+      (body['runs'] as { numbers?: unknown }[]).map((each) => each.numbers);
+    expect(numbers(some.body)).toEqual(numbers(one.body));
+    const failed = tenantOf(demo, 'no_consent').tenantId;
+    const missing = await visitor.visit('tenants-history', { path: { tenant: failed }, query: ofOne, token });
+    for (const point of missing.body['runs'] as object[]) expect(point).not.toHaveProperty('numbers');
+    const ask = async (name: string, path: Record<string, string>, query: Record<string, string>) =>
+      (await visitor.visit(name, { path, query, token })).code;
+    expect(await ask('jobs-history', { job: 'none' }, {})).toBe('job_unknown');
+    expect(await ask('tenants-history', { tenant }, { job: 'none' })).toBe('job_unknown');
+    expect(await ask('tenants-history', { tenant: 'nobody.example' }, ofOne)).toBe('tenant_unknown');
+    expect(await ask('tenants-history', { tenant: 'no tenant' }, ofOne)).toBe('request_invalid');
+  }
 
   it.each(['runs-show', 'runs-tenants', 'runs-results', 'runs-changes', 'runs-rerun', 'runs-cancel'])(
     '%s answers run_not_found for an unknown run id',
@@ -215,6 +250,10 @@ describe('jobs and runs', () => {
     ['runs-results', { runId }, { order: 'random' }],
     ['runs-results', { runId }, { order: 'arrival', format: 'csv' }],
     ['runs-tenants', { runId }, { outcome: 'good' }],
+    ['jobs-history', { job: 'licence-report' }, { since: 'yesterday' }],
+    ['jobs-history', { job: 'licence-report' }, { since: '2026-11-25', until: '2026-11-24' }],
+    ['jobs-history', { job: 'licence-report' }, { column: 'free' }],
+    ['tenants-history', { tenant: 'contoso.com' }, {}],
     ['audit', {}, { from: 'yesterday' }],
     ['audit', {}, { from: '2026-11-25', to: '2026-11-24' }],
     ['audit', {}, { caller: 'me' }],

@@ -3,7 +3,7 @@ import { runOutcomes, tenantStates } from '../../model/outcomes.ts';
 import { runStatuses } from '../../runs/run.ts';
 import { count, errorCodeSchema, failureTextSchema, guid, isoTime } from './shared.ts';
 
-const tenantCountsSchema = z
+export const tenantCountsSchema = z
   .object({
     total: count,
     succeeded: count,
@@ -60,19 +60,19 @@ const failureSchema = failureTextSchema
   .extend({ tenantId: guid, name: z.string(), detail: z.string().optional() })
   .meta({ id: 'Failure' });
 
+export const parametersSchema = z
+  .record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.array(z.string()).readonly()]))
+  .readonly();
+
 export const runSchema = runSummarySchema
   .extend({
     progress: z
       .object({ done: count, retrying: count, total: count })
       .meta({ description: 'Tenants with a final result, tenants that will be retried, and all tenants.' }),
     failures: z.array(failureSchema).readonly(),
-    parameters: z
-      .record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.array(z.string()).readonly()]))
-      .readonly()
-      .optional()
-      .meta({
-        description: 'What the job was given, with the defaults that were applied. Absent if there is nothing.',
-      }),
+    parameters: parametersSchema.optional().meta({
+      description: 'What the job was given, with the defaults that were applied. Absent if there is nothing.',
+    }),
     asked: z
       .object({ tenants: z.array(z.string()).readonly().optional(), except: z.array(z.string()).readonly().optional() })
       .optional()

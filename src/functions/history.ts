@@ -1,0 +1,88 @@
+import type { Services } from '../composition.ts';
+import type { JobHistoryAnswer, TenantHistoryAnswer } from '../lib/api/answers/history.ts';
+import { directoryFailures } from '../lib/api/failures.ts';
+import { jobHistoryQuerySchema, tenantHistoryQuerySchema } from '../lib/api/history-requests.ts';
+import { readableTenants } from '../lib/api/readable-tenants.ts';
+import type { AskedTenants } from '../lib/groups/asked.ts';
+import type { Caller } from '../lib/model/caller.ts';
+import type { TenantId } from '../lib/model/identifiers.ts';
+import { mayRead } from '../lib/model/readable-tenants.ts';
+import type { JobHistoryDeps } from '../lib/runs/job-history.ts';
+import { withReadDeadline } from '../lib/runs/read-in-time.ts';
+import { once } from '../lib/runtime/once.ts';
+import { findReadable } from './customer.ts';
+import { jobRegistry } from './job-registry.ts';
+import { askedBy } from './readable.ts';
+import { route } from './route.ts';
+
+/** Loaded for the first reader, to keep start-up short. */
+const loadReaders = once(() => import('../lib/runs/job-history.ts'));
+
+const noStore = { 'cache-control': 'no-store' };
+
+route(
+  {
+    name: 'jobs-history',
+    method: 'GET',
+    path: '/jobs/{job}/history',
+    access: 'Runs.Read',
+    query: jobHistoryQuerySchema,
+    failures: ['job_unknown', ...directoryFailures, 'storage_unavailable'],
+    document: async () => (await import('./history-document.ts')).documentJobHistory(),
+  },
+  async (services, { caller, path: { job }, query }) => {
+    const isWanted = await wantedTenants(services, caller, query);
+    const { readJobHistory } = await loadReaders();
+    const jsonBody: JobHistoryAnswer = await reading(services, job, (deps) =>
+      readJobHistory(deps, { job, ...periodOf(query) }, isWanted),
+    );
+    return { status: 200, headers: noStore, jsonBody };
+  },
+);
+
+route(
+  {
+    name: 'tenants-history',
+    method: 'GET',
+    path: '/tenants/{tenant}/history',
+    access: 'Runs.Read',
+    query: tenantHistoryQuerySchema,
+    failures: ['tenant_unknown', 'job_unknown', ...directoryFailures, 'storage_unavailable'],
+    document: async () => (await import('./history-document.ts')).documentTenantHistory(),
+  },
+  async (services, { caller, path, query }) => {
+    const readable = await readableTenants(services, caller);
+    const tenantId = await findReadable(services, { caller, readable }, path.tenant);
+    const { readJobHistoryOfTenant } = await loadReaders();
+    const { job } = query;
+    const history = await reading(services, job, (deps) =>
+      readJobHistoryOfTenant(deps, { job, ...periodOf(query) }, tenantId),
+    );
+    return { status: 200, headers: noStore, jsonBody: { tenantId, ...history } satisfies TenantHistoryAnswer };
+  },
+);
+
+interface Asked {
+  readonly since?: number | undefined;
+  readonly until?: number | undefined;
+  readonly value?: string | undefined;
+}
+
+const periodOf = ({ since, until, value }: Asked) => ({ sinceMs: since, untilMs: until, value });
+
+/** The tenants whose numbers the caller may read and asks for. Undefined: all. */
+async function wantedTenants(
+  services: Services,
+  caller: Caller,
+  asked: AskedTenants,
+): Promise<((tenantId: TenantId) => boolean) | undefined> {
+  const readable = await readableTenants(services, caller);
+  const isAsked = await askedBy(services, { caller, readable }, asked);
+  if (readable === '*') return isAsked;
+  return (tenantId) => mayRead(readable, tenantId) && (isAsked?.(tenantId) ?? true);
+}
+
+const reading = <T>({ clock, runs }: Services, job: string, read: (deps: JobHistoryDeps) => Promise<T>): Promise<T> =>
+  withReadDeadline(clock, (signal) =>
+    read({ history: runs.history, job: jobRegistry.find(job), nowMs: clock.nowMs(), signal }),
+  );
