@@ -23,15 +23,16 @@ const tenantCommands: ReadonlySet<string> = new Set([
   'tenants list',
   'tenants consent',
   'policy test',
+  'jobs history',
 ]);
 /** Commands whose first argument is a customer tenant. */
 const tenantArgumentCommands: ReadonlySet<string> = new Set(['request']);
 /** Commands whose options --tenant and --except also take groups and tags. */
-const markCommands: ReadonlySet<string> = new Set(['run', 'runs export', 'query', 'tenants list']);
+const markCommands: ReadonlySet<string> = new Set(['run', 'runs export', 'query', 'tenants list', 'jobs history']);
 const tenantOptions: ReadonlySet<string> = new Set(['--tenant', '--tenants', '--except', '--customer']);
 
 /** Commands whose argument is a job. */
-const jobCommands: ReadonlySet<string> = new Set(['run', 'jobs show']);
+const jobCommands: ReadonlySet<string> = new Set(['run', 'jobs show', 'jobs history']);
 
 /** Commands whose argument is a run. */
 const runCommands: ReadonlySet<string> = new Set(

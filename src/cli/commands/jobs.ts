@@ -9,6 +9,7 @@ import { interruptible } from '../sign-in/interruptible.ts';
 import { print, say } from '../sign-in/output.ts';
 import { table } from '../table.ts';
 import { exactTime } from '../times.ts';
+import { registerJobHistory } from './jobs-history.ts';
 
 /** `ptb jobs`: lists the jobs of a running broker, and helps to write one. */
 export function registerJobs(program: Command): void {
@@ -24,6 +25,7 @@ export function registerJobs(program: Command): void {
     .description('Show a job of a broker, with the parameters that a run can be given.')
     .option('--json', 'one JSON document');
   addConnectionOptions(show).action(showJob);
+  registerJobHistory(jobs);
   jobs
     .command('new')
     .argument('<name>', 'lower case letters, digits and hyphens')

@@ -6,15 +6,14 @@ import { eventKinds } from '../../lib/tenant-events/tenant-event.ts';
 import { type Line, styled } from '../line.ts';
 import { wholeNumberOption } from '../options.ts';
 import type { BrokerClient } from '../remote/broker-client.ts';
+import { chosenTenants, type TenantFlags } from '../remote/chosen-tenants.ts';
 import { addConnectionOptions, connect, type ConnectionFlags } from '../remote/connection.ts';
 import { interruptible } from '../sign-in/interruptible.ts';
 import { print, say } from '../sign-in/output.ts';
 import { table } from '../table.ts';
 import { exactTime } from '../times.ts';
 
-interface EventsFlags extends ConnectionFlags {
-  readonly tenant?: readonly string[];
-  readonly except?: readonly string[];
+interface EventsFlags extends ConnectionFlags, TenantFlags {
   readonly kind?: string;
   readonly since?: string;
   readonly limit: number;
@@ -79,19 +78,16 @@ async function showEvents(
 
 async function readEvents(
   client: Pick<BrokerClient, 'get'>,
-  { tenant, except, kind, since }: Pick<EventsFlags, 'tenant' | 'except' | 'kind' | 'since'>,
+  { kind, since, ...flags }: Pick<EventsFlags, 'tenant' | 'except' | 'kind' | 'since'>,
   { limit, after }: { readonly limit: number; readonly after?: number },
 ): Promise<readonly EventView[]> {
-  const [only] = tenant?.length === 1 && except === undefined ? tenant : [];
-  const isOne = only !== undefined && !/^(?:group|tag):|[*,]/.test(only);
-  // Of one tenant, the broker says whether it exists.
-  const path = isOne ? `/tenants/${encodeURIComponent(only)}/events` : '/events';
-  const chosen = isOne ? {} : { tenants: tenant?.join(','), except: except?.join(',') };
+  const { one, query } = chosenTenants(flags);
+  const path = one === undefined ? '/events' : `/tenants/${encodeURIComponent(one)}/events`;
   const found: EventView[] = [];
   let continuation: string | undefined;
   do {
     const page = (await client.get(path, {
-      ...chosen,
+      ...query,
       kind,
       since,
       ...(after === undefined ? {} : { after: String(after) }),

@@ -4,11 +4,11 @@ import { tenantFilter, time } from './requests.ts';
 const history = {
   since: time.optional().meta({
     description:
-      'Limits the answer to runs that were created at this time or later, ISO 8601. Default: 90 days before `until`.',
+      'Limits the answer to runs that started at this time or later, ISO 8601. Default: 90 days before `until`.',
   }),
   until: time
     .optional()
-    .meta({ description: 'Limits the answer to runs that were created before, ISO 8601. Default: now.' }),
+    .meta({ description: 'Limits the answer to runs that started before, ISO 8601. Default: now.' }),
   value: z.string().min(1).max(100).optional().meta({
     description:
       'Counts only rows with this value of the column by which the job splits its history: one of `split.values`.',

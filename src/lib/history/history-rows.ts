@@ -27,13 +27,13 @@ export const shardPrefix = (shard: number): string => `t${String(shard).padStart
 /** Newer runs have smaller keys, so that they come first. */
 const timeKey = (ms: number): string => String(Math.min(largestMs, Math.max(0, largestMs - ms))).padStart(13, '0');
 
-const keyOf = (prefix: string, { createdAtMs, window }: Pick<HistoryRun, 'createdAtMs' | 'window'>): string =>
-  `${prefix}-${timeKey(createdAtMs)}-${window}`;
+const keyOf = (prefix: string, { startedAtMs, window }: Pick<HistoryRun, 'startedAtMs' | 'window'>): string =>
+  `${prefix}-${timeKey(startedAtMs)}-${window}`;
 
-/** When the run of a row was created, and its window. Undefined for another key. */
-export function readKey(rowKey: unknown): Pick<HistoryRun, 'createdAtMs' | 'window'> | undefined {
+/** When the run of a row started, and its window. Undefined for another key. */
+export function readKey(rowKey: unknown): Pick<HistoryRun, 'startedAtMs' | 'window'> | undefined {
   const [, time, window] = /^\w{3}-(\d{13})-(.+)$/.exec(String(rowKey)) ?? [];
-  return time === undefined || window === undefined ? undefined : { createdAtMs: largestMs - Number(time), window };
+  return time === undefined || window === undefined ? undefined : { startedAtMs: largestMs - Number(time), window };
 }
 
 /** The keys with this prefix whose runs belong to the period, as conditions of a query: from, and below. */
@@ -46,7 +46,7 @@ export const keyRange = (
 });
 
 /** The keys of all rows of a run. @param prefixes those of its shards, as its own row names them. */
-export const keysOfRun = (run: Pick<HistoryRun, 'createdAtMs' | 'window'>, prefixes: readonly string[]): string[] =>
+export const keysOfRun = (run: Pick<HistoryRun, 'startedAtMs' | 'window'>, prefixes: readonly string[]): string[] =>
   [...prefixes, runPrefix].map((prefix) => keyOf(prefix, run));
 
 /** The rows of a run. The run's own row is the last one. @throws RangeError for tenants that do not fit. */
@@ -77,10 +77,9 @@ export function historyRows(run: HistoryRun, tenants: readonly HistoryTenant[]):
 }
 
 /** Properties of a run's own row without its totals. */
-export const runProperties = ['rowKey', 'startedAt', 'status', 'scope', 'scheduled', 'parameters'] as const;
+export const runProperties = ['rowKey', 'status', 'scope', 'scheduled', 'parameters'] as const;
 
 const propertiesOf = (run: HistoryRun): Record<string, string | number> => ({
-  startedAt: new Date(run.startedAtMs).toISOString(),
   status: run.status,
   scope: run.scope,
   ...(run.isScheduled ? { scheduled: 1 } : {}),
@@ -91,13 +90,11 @@ const propertiesOf = (run: HistoryRun): Record<string, string | number> => ({
 export function readRun(job: string, row: Readonly<Record<string, unknown>>): HistoryRun | undefined {
   const key = readKey(row['rowKey']);
   if (key === undefined) return undefined;
-  const startedAtMs = Date.parse(String(row['startedAt']));
   const parameters = parameterValuesSchema.safeParse(jsonRecord(String(row['parameters'])));
   return {
     runId: `${job}@${key.window}`,
     job,
     ...key,
-    startedAtMs: Number.isNaN(startedAtMs) ? key.createdAtMs : startedAtMs,
     status: endedStatuses.find((status) => status === row['status']) ?? 'failed',
     scope: row['scope'] === 'all' ? 'all' : 'selected',
     isScheduled: row['scheduled'] === 1,

@@ -15,7 +15,6 @@ export interface HistoryRun {
   readonly runId: string;
   readonly job: string;
   readonly window: string;
-  readonly createdAtMs: number;
   readonly startedAtMs: number;
   readonly status: (typeof endedStatuses)[number];
   /** `selected`: only requested tenants. */
@@ -49,8 +48,8 @@ export interface NamedNumbers {
 }
 
 /** A text that differs for all runs: the window of a run that was deleted may be used again. */
-export const historyKey = ({ createdAtMs, window }: Pick<HistoryRun, 'createdAtMs' | 'window'>): string =>
-  `${createdAtMs} ${window}`;
+export const historyKey = ({ startedAtMs, window }: Pick<HistoryRun, 'startedAtMs' | 'window'>): string =>
+  `${startedAtMs} ${window}`;
 
 /** What a run brought over several tenants. */
 export interface HistoryTotals {
@@ -77,9 +76,9 @@ export interface TenantPoint {
 /** Which runs are wanted. */
 export interface HistoryPeriod {
   readonly job: string;
-  /** Runs that were created at this time or later. Unix time in milliseconds. */
+  /** Runs that started at this time or later. Unix time in milliseconds. */
   readonly sinceMs: number;
-  /** Runs that were created before. */
+  /** Runs that started before. */
   readonly untilMs: number;
 }
 
@@ -113,6 +112,6 @@ export interface ResultHistory {
     period: HistoryPeriod,
     reading?: HistoryReading,
   ): Promise<ReadonlyMap<string, TenantPoint>>;
-  /** Deletes what is kept of runs that were created before. @returns the number of runs. */
-  purge(createdBeforeMs: number): Promise<number>;
+  /** Deletes what is kept of runs that started before. @returns the number of runs. */
+  purge(startedBeforeMs: number): Promise<number>;
 }

@@ -119,10 +119,10 @@ export class TableHistory implements ResultHistory {
     return found;
   }
 
-  async purge(createdBeforeMs: number): Promise<number> {
+  async purge(startedBeforeMs: number): Promise<number> {
     let purged = 0;
     for await (const job of this.#jobs()) {
-      const period = { job, sinceMs: 0, untilMs: createdBeforeMs };
+      const period = { job, sinceMs: 0, untilMs: startedBeforeMs };
       for await (const row of this.#rows(runPrefix, period, ['rowKey', 'shards'])) {
         const key = readKey(row['rowKey']);
         if (key === undefined) continue;

@@ -159,7 +159,7 @@ async function readPoints<P extends Pick<HistoryTotals | TenantPoint, 'split'>>(
     throw new BrokerError('job_unknown', 'There is no job with this name, and no run of it in this period.');
   const truncated = newest.length > maxRuns;
   const runs = newest.slice(0, maxRuns);
-  const firstMs = truncated ? (runs.at(-1)?.createdAtMs ?? sinceMs) : sinceMs;
+  const firstMs = truncated ? (runs.at(-1)?.startedAtMs ?? sinceMs) : sinceMs;
   const found = await read({ ...period, sinceMs: firstMs }, { part, signal });
   const concerned = runs.filter((run) => found.has(historyKey(run)));
   const { comparable, parameters } = comparableRuns(job, concerned);

@@ -40,7 +40,7 @@ export async function keepHistory({ log, runs }: KeepHistoryDeps, ending: RunEnd
   const { runId, job, window, createdAtMs, startedAtMs = createdAtMs, scope, startedBy, parameters } = run;
   const isScheduled = startedBy === 'timer';
   try {
-    await runs.history.add({ runId, job, window, createdAtMs, startedAtMs, status, scope, isScheduled, parameters }, [
+    await runs.history.add({ runId, job, window, startedAtMs, status, scope, isScheduled, parameters }, [
       ...tenants.values(),
     ]);
   } catch (thrown) {

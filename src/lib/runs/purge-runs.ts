@@ -59,9 +59,9 @@ export async function purgeRuns(deps: PurgeRunsDeps): Promise<{ runs: number; hi
   return { runs, histories };
 }
 
-async function purgeHistory({ runs, log }: PurgeRunsDeps, createdBeforeMs: number): Promise<void> {
+async function purgeHistory({ runs, log }: PurgeRunsDeps, startedBeforeMs: number): Promise<void> {
   try {
-    const purged = await runs.history.purge(createdBeforeMs);
+    const purged = await runs.history.purge(startedBeforeMs);
     if (purged > 0) log.log('info', 'history.purged', { runs: purged });
   } catch (thrown) {
     log.log('error', 'history.purge_failed', errorFields(thrown));

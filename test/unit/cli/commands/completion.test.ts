@@ -117,6 +117,14 @@ describe('ptb complete', () => {
       ['report', 'check'],
     ],
     [
+      ['jobs', 'history', ''],
+      ['report', 'check'],
+    ],
+    [
+      ['jobs', 'history', 'report', '--tenant', ''],
+      ['contoso.com', 'id-2', 'group:gold', 'tag:managed'],
+    ],
+    [
       ['runs', 'show', ''],
       ['report@w1', 'check@w2'],
     ],

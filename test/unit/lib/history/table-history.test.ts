@@ -16,7 +16,6 @@ const run: HistoryRun = {
   runId: 'licences@w1',
   job: 'licences',
   window: 'w1',
-  createdAtMs: 1_000,
   startedAtMs: 1_000,
   status: 'completed',
   scope: 'all',

@@ -34,13 +34,11 @@ const job = defineJob({
 /** A run so many days ago. */
 const run = (daysAgo: number, more: Partial<HistoryRun> = {}): HistoryRun => {
   const window = `w${daysAgo}`;
-  const createdAtMs = nowMs - daysAgo * day;
   return {
     runId: `licences@${window}`,
     job: 'licences',
     window,
-    createdAtMs,
-    startedAtMs: createdAtMs + 500,
+    startedAtMs: nowMs - daysAgo * day,
     status: 'completed',
     scope: 'all',
     isScheduled: true,
@@ -93,7 +91,7 @@ describe('the history of a job', () => {
       runs: [
         {
           runId: 'licences@w1',
-          startedAt: new Date(nowMs - day + 500).toISOString(),
+          startedAt: new Date(nowMs - day).toISOString(),
           status: 'completed',
           scope: 'all',
           tenants: { total: 3, succeeded: 2, failed: 1, skipped: 0, notAttempted: 0 },

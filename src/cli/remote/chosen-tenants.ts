@@ -1,0 +1,19 @@
+/** Tenants as `--tenant` and `--except` name them. */
+export interface TenantFlags {
+  readonly tenant?: readonly string[];
+  readonly except?: readonly string[];
+}
+
+/** One tenant, of which the broker says whether it exists, or the query that chooses several. */
+export type ChosenTenants =
+  | { readonly one: string; readonly query?: undefined }
+  | {
+      readonly one?: undefined;
+      readonly query: { readonly tenants: string | undefined; readonly except: string | undefined };
+    };
+
+export function chosenTenants({ tenant, except }: TenantFlags): ChosenTenants {
+  const [only] = tenant?.length === 1 && except === undefined ? tenant : [];
+  if (only !== undefined && !/^(?:group|tag):|[*,]/.test(only)) return { one: only };
+  return { query: { tenants: tenant?.join(','), except: except?.join(',') } };
+}
