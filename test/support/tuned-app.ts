@@ -17,8 +17,14 @@ export interface TunedApp {
   remove(): Promise<void>;
 }
 
-/** Builds the app from source with other tuning values, for a test that would otherwise wait for minutes. */
-export async function buildTunedApp({ retryDelaySeconds, ...changes }: TuningChanges): Promise<TunedApp> {
+/**
+ * Builds the app from source with other tuning values, for a test that would otherwise wait for minutes.
+ * @param more changes the app further.
+ */
+export async function buildTunedApp(
+  { retryDelaySeconds, ...changes }: TuningChanges,
+  more: readonly Plugin[] = [],
+): Promise<TunedApp> {
   const runs = { ...tuning.runs, ...(retryDelaySeconds === undefined ? {} : { retryDelaySeconds }) };
   const folder = await mkdtemp(join(tmpdir(), 'ptb-tuned-'));
   await build({
@@ -26,7 +32,7 @@ export async function buildTunedApp({ retryDelaySeconds, ...changes }: TuningCha
     absWorkingDir: projectRoot,
     outdir: join(folder, 'dist'),
     sourcemap: false,
-    plugins: [...(app.plugins ?? []), replaceTuning({ ...tuning, ...changes, runs })],
+    plugins: [...(app.plugins ?? []), replaceTuning({ ...tuning, ...changes, runs }), ...more],
   });
   await cp(join(appFolder, 'dist/pages'), join(folder, 'dist/pages'), { recursive: true });
   for (const name of ['host.json', 'package.json']) await cp(join(projectRoot, name), join(folder, name));

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type RunningChild, startChild } from '../../../src/cli/demo/child.ts';
 import type { RunView } from '../../../src/lib/runs/run-view.ts';
 import { ptbScript } from '../../paths.ts';
+import { skewedClock } from '../../support/skewed-clock.ts';
 import { buildTunedApp, type TuningChanges } from '../../support/tuned-app.ts';
 import { startWatchedDemo, type WatchedDemo } from '../../support/watched-demo.ts';
 
@@ -113,16 +114,5 @@ const hostArguments = (app: string, store: string, shared: boolean): string[] =>
   // Other hosts must not take one for dead that has no processor time for a moment.
   ...(shared ? ['5', '--shared'] : ['0']),
 ];
-
-/** Shifts the clock of a Node.js process. */
-function skewedClock(skewMs: number): Readonly<Record<string, string>> {
-  if (skewMs === 0) return {};
-  const code = `const Real = Date, shift = ${skewMs};
-globalThis.Date = class Date extends Real {
-  constructor(...args) { args.length > 0 ? super(...args) : super(Real.now() + shift); }
-  static now() { return Real.now() + shift; }
-};`;
-  return { NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(code)}` };
-}
 
 export const started = ({ text }: { readonly text: string }): string => (JSON.parse(text) as { runId: string }).runId;

@@ -144,6 +144,10 @@ test.each([
   expect(() => stage(address)).toThrow(expect.objectContaining({ code: 'config_invalid', detail }));
 });
 
+test('an address with another end is another address, so that a stop after 410 can be ended by hand', () => {
+  expect(stage(`${slack}#2`).target.addressDigest).not.toBe(stage(slack).target.addressDigest);
+});
+
 test.each(['http://localhost:1/x', 'http://127.0.0.1/x', 'http://[::1]:2/x'])('accepts %s', (address) => {
   expect(stage(address).target.setting).toBe('NOTIFICATION_WEBHOOK');
 });
