@@ -106,6 +106,18 @@ param dailyLogCapGB int = -1
 @description('Days during which nobody can change or delete a signed checkpoint of the audit log. At least AUDIT_RETENTION_DAYS.')
 param checkpointRetentionDays int = 400
 
+@description('Name of the secret in the vault that holds the address of a chat\'s incoming webhook. If empty, no chat gets notices. See docs/notices.md.')
+param notificationWebhookSecretName string = ''
+
+@description('Https address of a program that gets signed notices, or a Key Vault reference to it. If empty, none does.')
+param notificationSignedWebhook string = ''
+
+@description('Name of the secret in the vault that signs these notices.')
+param notificationSigningSecretName string = ''
+
+@description('Which notices are sent, for example `chat severity=warning; webhook kind=run.*`. If empty, all are.')
+param notificationFilter string = ''
+
 @description('Additional app settings, by name. See docs/settings.md.')
 param additionalSettings object = {}
 
@@ -252,6 +264,15 @@ module functionApp 'app/function-app.bicep' = {
         SIGN_IN_CLIENT_ID: signInClientId
         MICROSOFT_CLOUD: microsoftCloud
         MANAGED_IDENTITY_CLIENT_ID: identity.outputs.clientId
+        // The platform replaces a reference by the newest version of the secret. An empty setting counts as absent.
+        NOTIFICATION_WEBHOOK: empty(notificationWebhookSecretName)
+          ? ''
+          : '@Microsoft.KeyVault(SecretUri=${vault.outputs.url}secrets/${notificationWebhookSecretName})'
+        NOTIFICATION_SIGNED_WEBHOOK: notificationSignedWebhook
+        NOTIFICATION_SIGNING_SECRET: empty(notificationSigningSecretName)
+          ? ''
+          : '@Microsoft.KeyVault(SecretUri=${vault.outputs.url}secrets/${notificationSigningSecretName})'
+        NOTIFICATION_FILTER: notificationFilter
       },
       useScheduler
         ? {

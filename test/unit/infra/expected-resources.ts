@@ -112,6 +112,10 @@ const settings = (more: Expected): Expected => ({
   ...more,
 });
 
+/** What the platform replaces by a secret of the vault. */
+const reference = (name: string): string =>
+  `[format('@Microsoft.KeyVault(SecretUri={0}secrets/{1})', ${vault}.vaultUri, '${name}')]`;
+
 /** In every deployment. */
 const always: Expected = {
   [applicationInsights]: {
@@ -161,6 +165,10 @@ export const usualResources: Expected = {
     PARTNER_TENANT_ID: '11111111-1111-1111-1111-111111111111',
     BROKER_AUDIENCES: 'client-id,api://broker',
     SIGN_IN_CLIENT_ID: 'sign-in-id',
+    NOTIFICATION_WEBHOOK: '',
+    NOTIFICATION_SIGNED_WEBHOOK: '',
+    NOTIFICATION_SIGNING_SECRET: '',
+    NOTIFICATION_FILTER: '',
     MICROSOFT_CLOUD:
       "[if(equals(environment().name, 'AzureUSGovernment'), 'usgovernment', if(equals(environment().name, 'AzureChinaCloud'), 'china', 'public'))]",
   }),
@@ -220,6 +228,10 @@ export const chosenParameters: Expected = {
   logRetentionDays: 400,
   dailyLogCapGB: 5,
   checkpointRetentionDays: 2000,
+  notificationWebhookSecretName: 'chat-webhook',
+  notificationSignedWebhook: 'https://events.example.com/broker',
+  notificationSigningSecretName: 'notice-signing',
+  notificationFilter: 'chat severity=warning; webhook kind=run.*',
   additionalSettings: { TENANTS_EXCLUDE: 'fabrikam.com' },
   tags: { owner: 'operations' },
 };
@@ -268,6 +280,10 @@ export const chosenResources: Expected = {
     MICROSOFT_CLOUD: 'china',
     DURABLE_TASK_SCHEDULER_CONNECTION_STRING: `[format('Endpoint={0};Authentication=ManagedIdentity;ClientID={1}', coalesce(Microsoft.DurableTask/schedulers/dts-*.endpoint, ''), ${identity}.clientId)]`,
     TASKHUB_NAME: 'PartnerTokenBroker',
+    NOTIFICATION_WEBHOOK: reference('chat-webhook'),
+    NOTIFICATION_SIGNED_WEBHOOK: 'https://events.example.com/broker',
+    NOTIFICATION_SIGNING_SECRET: reference('notice-signing'),
+    NOTIFICATION_FILTER: 'chat severity=warning; webhook kind=run.*',
     TENANTS_EXCLUDE: 'fabrikam.com',
   }),
 };
