@@ -8,7 +8,7 @@ import type { Settings } from './lib/config/settings.ts';
 import type { Credentials } from './lib/credential/create-credentials.ts';
 import type { IdentityTrust } from './lib/credential/identity-trust.ts';
 import type { Redeemer } from './lib/entra/redeemer.ts';
-import type { GatewayDeps } from './lib/gateway/gateway.ts';
+import type { Gateway } from './lib/gateway/gateway.ts';
 import type { MapStore } from './lib/gateway/map-store.ts';
 import type { HealthReporter } from './lib/health/health-reporter.ts';
 import type { ResourceRegistry } from './lib/model/resources.ts';
@@ -65,7 +65,7 @@ export interface Services extends Runtime {
   /** The dependencies of issuing a token to a caller. */
   readonly issuing: IssueDeps;
   /** The dependencies of sending a caller's request. */
-  readonly gateway: GatewayDeps;
+  readonly gateway: Gateway;
   readonly directory: TenantDirectory;
   readonly approvals: Approvals;
   readonly tenantTags: TenantTags;

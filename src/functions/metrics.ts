@@ -4,6 +4,7 @@ import { expositionType } from '../lib/health/exposition.ts';
 import type { RouteDocument } from '../lib/api/route.ts';
 import type { Job } from '../lib/runs/job.ts';
 import { runIdOf, scheduledWindow } from '../lib/runs/run-id.ts';
+import { withDeadline } from '../lib/runtime/deadline.ts';
 import { errorFields } from '../lib/runtime/log.ts';
 import { jobRegistry } from './job-registry.ts';
 import { scheduleName } from './orchestrations.ts';
@@ -12,20 +13,25 @@ import { route } from './route.ts';
 /** Active runs that are counted. More are not told apart. */
 const maxActiveRuns = 1_000;
 
+/** Longest wait for runs. While storage hangs, the other metrics matter most, and Prometheus waits for 10 s by default. */
+const runsTimeoutMs = 5_000;
+
 export const showMetrics = route(
   { name: 'metrics', method: 'GET', path: '/metrics', access: 'Metrics.Read', failures: [], document },
   async (services, { log }) => {
-    const { metrics, broker, limiter, tenantSlots } = services;
-    const runs = await runFacts(services).catch((thrown: unknown) => {
+    const { clock, metrics, broker, limiter, tenantSlots, gateway } = services;
+    const reading = withDeadline(clock, runsTimeoutMs, () => runFacts(services)).catch((thrown: unknown) => {
       log.log('warn', 'metrics.runs_unreadable', errorFields(thrown));
       return undefined;
     });
+    const [runs, health] = await Promise.all([reading, services.health.report()]);
     const { metricsText } = await import('../lib/health/collect-metrics.ts');
     const body = metricsText({
       metrics,
-      health: await services.health.report(),
+      health,
       tokens: broker.counts,
       waiting: { entra: broker.waiting, resources: limiter.waiting, tenants: tenantSlots.waiting },
+      gatewayWaiting: gateway.waiting(),
       runs,
       process: processFacts(services.clock.nowMs()),
     });
@@ -71,7 +77,7 @@ async function lagOf(
 
 async function document(): Promise<RouteDocument> {
   const example =
-    '# HELP ptb_active_runs Runs that are pending or running.\n# TYPE ptb_active_runs gauge\nptb_active_runs{job="licence-report"} 1\n';
+    '# HELP ptb_active_runs Runs that are pending or running.\n# TYPE ptb_active_runs gauge\nptb_active_runs{job_name="licence-report"} 1\n';
   return {
     group: 'Health',
     summary: 'Show metrics',

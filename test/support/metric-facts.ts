@@ -37,6 +37,7 @@ export function collectedFacts(): MetricFacts {
     },
     tokens: { issued: 10, fromCache: 6 },
     waiting: { entra: 3, resources: 0, tenants: 0 },
+    gatewayWaiting: new Map([['graph', 2]]),
     runs: { active: [{ job: 'licence-report', runs: 1 }], lag: [{ job: 'licence-report', seconds: 90 }] },
     process: { startedAtSeconds: 1_795_000_000, cpuSeconds: 12.5, residentBytes: 1e8 },
   };

@@ -3,7 +3,7 @@ import { KeyVaultSecrets } from '../credential/key-vault-secrets.ts';
 import type { Cloud } from '../model/clouds.ts';
 import type { Resource } from '../model/token.ts';
 import { FairLimiter } from '../runtime/fair-limiter.ts';
-import type { GatewayDeps } from './gateway.ts';
+import type { Gateway, GatewayDeps } from './gateway.ts';
 import { GatewayLinks } from './gateway-links.ts';
 import { LargeAnswers } from './large-answers.ts';
 import { LinkKeys } from './link-keys.ts';
@@ -23,7 +23,7 @@ interface GatewayParts
 }
 
 /** Puts the gateway together. Nothing is read or connected before the first request. */
-export function createGateway(parts: GatewayParts, cloud: Cloud): GatewayDeps {
+export function createGateway(parts: GatewayParts, cloud: Cloud): Gateway {
   const { vault, ...deps } = parts;
   const limiters = new Map<string, FairLimiter>();
   return {
@@ -38,6 +38,7 @@ export function createGateway(parts: GatewayParts, cloud: Cloud): GatewayDeps {
       limiters.set(alias, limiter);
       return limiter;
     },
+    waiting: () => new Map([...limiters].map(([alias, { waiting }]) => [alias, waiting])),
     graphHost: new URL(cloud.resources.graph).host,
     addressOf: (resource) => addressOf(cloud, resource),
   };

@@ -37,3 +37,9 @@ export interface GatewayDeps extends RequestRecordsDeps, RequestedTenantDeps {
   /** The address of a resource without a trailing slash. Undefined: it has none. */
   readonly addressOf: (resource: Resource) => string | undefined;
 }
+
+/** The gateway of the app. */
+export interface Gateway extends GatewayDeps {
+  /** How many requests wait for their turn, by the alias of their resource. A resource that had no request is absent. */
+  readonly waiting: () => ReadonlyMap<string, number>;
+}

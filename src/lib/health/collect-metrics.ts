@@ -11,6 +11,8 @@ export interface MetricFacts {
   readonly tokens: { readonly issued: number; readonly fromCache: number };
   /** Operations of this process that wait for a place, by queue. */
   readonly waiting: Readonly<Record<'entra' | 'resources' | 'tenants', number>>;
+  /** Requests through the gateway that wait, by resource. */
+  readonly gatewayWaiting: ReadonlyMap<string, number>;
   /** Undefined if storage did not answer. */
   readonly runs: RunFacts | undefined;
   readonly process: ProcessFacts;
@@ -113,16 +115,22 @@ function healthFamilies({ health }: MetricFacts): readonly Family[] {
   return [gauge('ptb_health_level', 'State of a part, as in GET /api/health: 0 ok, 1 degraded, 2 down.', lines)];
 }
 
-function loadFamilies({ waiting, runs, process }: MetricFacts): readonly Family[] {
+function loadFamilies({ waiting, gatewayWaiting, runs, process }: MetricFacts): readonly Family[] {
   const one = (value: number): readonly Line[] => [{ labels: {}, value }];
+  // Not `job`: Prometheus has a label of this name, and would rename ours.
   const jobs = (samples: readonly { readonly job: string; readonly value: number }[]): readonly Line[] =>
-    samples.map(({ job, value }) => ({ labels: { job }, value }));
+    samples.map(({ job, value }) => ({ labels: { job_name: job }, value }));
   const { active = [], lag = [] } = runs ?? {};
   return [
     gauge(
       'ptb_queue_length',
       'Operations that wait for a place: token requests to Entra, requests of jobs to resources, tenants of runs.',
       Object.entries(waiting).map(([queue, value]) => ({ labels: { queue }, value })),
+    ),
+    gauge(
+      'ptb_gateway_queue_length',
+      'Requests through the gateway that wait for a place at their resource.',
+      [...gatewayWaiting].map(([resource, value]) => ({ labels: { resource }, value })),
     ),
     gauge(
       'ptb_active_runs',

@@ -1,10 +1,10 @@
-import parseMetrics from 'parse-prometheus-text-format';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { addFault, clearFaults } from 'microsoft-cloud/client';
 import type { Demo } from '../../../src/cli/demo/start-demo.ts';
 import { startQuietDemo, tenantOf, tokenOfCaller } from '../../support/running-demo.ts';
 import { isOpen } from '../../../src/lib/api/route.ts';
 import { routes } from '../../../tools/docs/declared-routes.ts';
+import { readExposition } from '../../support/read-exposition.ts';
 import { createVisitor, successesOfApprovals, type Visitor } from './visitor.ts';
 import { invalidRequests } from './invalid-requests.ts';
 
@@ -399,17 +399,18 @@ describe('other routes', () => {
     expect((await visitor.visit('health', { token: 'e30.e30.e30' })).code).toBe('caller_unauthenticated');
   });
 
-  it('metrics are for a caller with that role alone, and an independent parser reads them', async () => {
+  it('metrics are for a caller with that role alone, and follow the rules of the format', async () => {
     const { text, headers } = await visitor.visit('metrics', { token: await tokenOfCaller(demo, ['Metrics.Read']) });
     expect(headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8');
-    const families = new Map(parseMetrics(text).map(({ name, metrics }) => [name, metrics]));
-    expect(families.get('ptb_tokens_total')?.map(({ labels }) => labels?.['outcome'])).toEqual(
+    const families = new Map(readExposition(text).map(({ name, samples }) => [name, samples]));
+    expect(families.get('ptb_tokens_total')?.map(({ labels }) => labels['outcome'])).toEqual(
       expect.arrayContaining(['issued', 'denied']),
     );
-    expect(families.get('ptb_active_runs')?.map(({ labels }) => labels?.['job'])).toContain('licence-report');
+    expect(families.get('ptb_active_runs')?.map(({ labels }) => labels['job_name'])).toContain('licence-report');
     expect(text).toContain('ptb_redemption_duration_seconds_bucket{outcome="ok",le="+Inf"}');
-    for (const { tenantId, domain } of demo.cloud.tenants) {
+    for (const { tenantId, domain, name } of demo.cloud.tenants) {
       expect(text).not.toContain(tenantId);
+      expect(text).not.toContain(name);
       expect(text).not.toContain(domain);
     }
   });

@@ -245,6 +245,19 @@ describe('the record of a request', () => {
     ]);
   });
 
+  it('is counted while it waits for a place at its resource', async () => {
+    const { deps, send } = stage();
+    expect(deps.waiting()).toEqual(new Map());
+    const held = Promise.withResolvers<Answer>();
+    Object.assign(deps, { upstream: () => held.promise });
+    // One of the 64 places is free for another caller.
+    const sending = Array.from({ length: 66 }, () => send('/v1.0/users'));
+    await expect.poll(() => deps.waiting()).toEqual(new Map([['graph', 3]]));
+    held.resolve(json({ value: [] }));
+    await Promise.all(sending);
+    expect(deps.waiting()).toEqual(new Map([['graph', 0]]));
+  });
+
   it('says that it was refused if the queue is full, for it never left', async () => {
     const { world, audit, deps, send } = stage();
     const run = async () => {

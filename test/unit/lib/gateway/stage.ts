@@ -5,7 +5,7 @@ import { parsePolicy } from '../../../../src/lib/callers/parse-policy.ts';
 import { createCallerRateLimit } from '../../../../src/lib/callers/rate-limit.ts';
 import type { PolicyState } from '../../../../src/lib/callers/policy-store.ts';
 import { createGateway } from '../../../../src/lib/gateway/create-gateway.ts';
-import type { GatewayDeps } from '../../../../src/lib/gateway/gateway.ts';
+import type { Gateway, GatewayDeps } from '../../../../src/lib/gateway/gateway.ts';
 import { GatewayLinks } from '../../../../src/lib/gateway/gateway-links.ts';
 import type { GatewayOrder } from '../../../../src/lib/gateway/gateway-order.ts';
 import type { Answer } from '../../../../src/lib/gateway/rewrite-answer.ts';
@@ -124,7 +124,7 @@ export function stage(rules: readonly object[] = [usersRule], { requestsPerMinut
   const key = new Secret(randomBytes(32).toString('base64url'));
   const approvals = memoryApprovals({ audit, policy, clock });
   const orchestrations = new FakeOrchestrations();
-  const deps: GatewayDeps = {
+  const deps: Gateway = {
     ...createGateway(
       {
         policy,
