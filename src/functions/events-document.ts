@@ -19,7 +19,7 @@ const order =
 
 export async function documentEvents(): Promise<RouteDocument> {
   const { eventsAnswerSchema } = await import('../lib/api/answers/events.ts');
-  const example = { events: [viewEvent(exampleEvent)], continuation: '128' };
+  const example = { events: [viewEvent(exampleEvent)], continuation: '128', lookedAt: exampleTime };
   return {
     group: 'Tenants',
     summary: 'List what happened to customer tenants',
@@ -31,7 +31,7 @@ export async function documentEvents(): Promise<RouteDocument> {
 
 export async function documentTenantEvents(): Promise<RouteDocument> {
   const { eventsAnswerSchema } = await import('../lib/api/answers/events.ts');
-  const example = { events: [viewEvent(exampleEvent)] };
+  const example = { events: [viewEvent(exampleEvent)], lookedAt: exampleTime };
   return {
     group: 'Tenants',
     summary: 'List what happened to a customer tenant',

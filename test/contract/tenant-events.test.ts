@@ -87,6 +87,9 @@ describe.each(['in Azurite', 'in memory'])('the log %s', (where) => {
     ]);
     expect(page.events[1]).toMatchObject({ ...lostAccess, tenantId: tenant(2), tenantName: 'Customer 2' });
     expect(page.before).toBe(2);
+    expect(page.readAtMs).toBeUndefined();
+    await claim.update({ readAtMs: clock.nowMs() });
+    expect((await log.query({ limit: 1 })).readAtMs).toBe(clock.nowMs());
     const rest = await log.query({ limit: 3, before: page.before });
     expect([rest.events.map(({ sequence }) => sequence), rest.before]).toEqual([[1], undefined]);
     const placesOf = async (query: object) =>

@@ -560,6 +560,9 @@ describe('the tags and groups of tenants', () => {
     expect(await of({ tenants: 'group:gold' })).toEqual(['Contoso']);
     expect(await of({ tenants: `tag:managed,${hidden.domain}`, except: 'group:gold' })).toEqual(['Fabrikam']);
     expect(await of({ except: 'tag:managed', kind: 'back' })).toEqual([]);
+    expect(await of({ tenants: contoso.id })).toEqual(['Contoso']);
+    expect(await of({ tenants: contoso.id, except: 'tag:managed' })).toEqual([]);
+    expect(await of({ tenants: hidden.id }, limited)).toEqual([]);
     expect(await of({ tenants: 'tag:hiddentag' }, limited)).toEqual([]);
     expect(await of({ except: 'tag:nobody' }, limited)).toEqual(['Contoso']);
     expect(await call('events', { query: { tenants: 'group:gald' } }, unlimited)).toMatch(

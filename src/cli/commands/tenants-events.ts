@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander';
 import type { EventsAnswer, EventView } from '../../lib/api/answers/events.ts';
 import { toBrokerError } from '../../lib/model/errors.ts';
 import { type Clock, systemClock } from '../../lib/runtime/clock.ts';
+import { eventSeverities } from '../../lib/tenant-events/event-severities.ts';
 import { eventKinds } from '../../lib/tenant-events/tenant-event.ts';
 import { type Line, styled } from '../line.ts';
 import { wholeNumberOption } from '../options.ts';
@@ -100,9 +101,10 @@ async function readEvents(
   return found;
 }
 
-const bad: ReadonlySet<string> = new Set(['lost', 'ending', 'consent_missing', 'consent_differs', 'role_missing']);
+// A newer broker may know further kinds.
+const severities: Readonly<Partial<Record<string, string>>> = eventSeverities;
 
-const kindOf = ({ kind }: EventView) => (bad.has(kind) ? styled('warn', kind) : kind);
+const kindOf = ({ kind }: EventView) => ((severities[kind] ?? 'info') === 'info' ? kind : styled('warn', kind));
 
 const lineOf = (event: EventView): Line => [
   `${exactTime(event.at)}  ${event.tenantName}: `,

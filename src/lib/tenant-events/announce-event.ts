@@ -4,31 +4,26 @@ import type { Notice, Notifier } from '../notifications/notice.ts';
 import { quoted } from '../notifications/quoted.ts';
 import { tenantTitles } from '../notifications/tenant-titles.ts';
 import { reasonTexts } from '../tenants/tenant.ts';
+import { eventSeverities } from './event-severities.ts';
 import type { AnnounceEvent } from './follow-tenants.ts';
 import type { EventKind, EventReason, TenantEvent } from './tenant-event.ts';
 
-/** What each kind means, as a sentence for people, and how urgent it is. */
-const eventTexts: Readonly<Record<EventKind, Pick<Notice, 'severity' | 'text'>>> = {
-  appeared: { severity: 'info', text: 'A list of Microsoft shows the tenant for the first time, or again.' },
-  reachable: { severity: 'info', text: 'The broker can reach the tenant for the first time.' },
-  back: { severity: 'info', text: 'The broker can reach the tenant again.' },
-  lost: { severity: 'critical', text: 'The broker can no longer reach the tenant.' },
-  excluded: { severity: 'info', text: 'The settings now exclude the tenant.' },
-  included: { severity: 'info', text: 'The settings no longer exclude the tenant.' },
-  ending: { severity: 'warning', text: 'The GDAP relationship ends soon and does not renew automatically.' },
-  extended: { severity: 'info', text: 'The GDAP relationship now ends later.' },
-  consent_missing: { severity: 'warning', text: 'The application has no consent in the tenant.' },
-  consent_differs: {
-    severity: 'warning',
-    text: 'The consent in the tenant lacks permissions that the application has in the partner tenant.',
-  },
-  consent_given: { severity: 'info', text: 'The application has the consent in the tenant again.' },
-  role_missing: {
-    severity: 'warning',
-    text: 'A job got a token for the tenant, but was refused access with it. Usually a GDAP role is missing.',
-  },
-  role_given: { severity: 'info', text: 'Jobs that were refused access to the tenant have access again.' },
-  tags_changed: { severity: 'info', text: 'The tags of the tenant have changed.' },
+/** What each kind means, as a sentence for people. */
+const eventTexts: Readonly<Record<EventKind, string>> = {
+  appeared: 'A list of Microsoft shows the tenant for the first time, or again.',
+  reachable: 'The broker can reach the tenant for the first time.',
+  back: 'The broker can reach the tenant again.',
+  lost: 'The broker can no longer reach the tenant.',
+  excluded: 'The settings now exclude the tenant.',
+  included: 'The settings no longer exclude the tenant.',
+  ending: 'The GDAP relationship ends soon and does not renew automatically.',
+  extended: 'The GDAP relationship now ends later.',
+  consent_missing: 'The application has no consent in the tenant.',
+  consent_differs: 'The consent in the tenant lacks permissions that the application has in the partner tenant.',
+  consent_given: 'The application has the consent in the tenant again.',
+  role_missing: 'A job got a token for the tenant, but was refused access with it. Usually a GDAP role is missing.',
+  role_given: 'Jobs that were refused access to the tenant have access again.',
+  tags_changed: 'The tags of the tenant have changed.',
 };
 
 /** Announces events as notices. */
@@ -48,7 +43,7 @@ const reasonText = (reason: EventReason): string =>
 
 /** What has happened and why, as sentences. */
 export function explainEvent({ kind, reason, days, endsAtMs }: TenantEvent): string {
-  const { text } = eventTexts[kind];
+  const text = eventTexts[kind];
   if (kind === 'ending' && days !== undefined && endsAtMs !== undefined)
     return `The GDAP relationship ends within ${days === 1 ? 'a day' : `${days} days`}, at ${isoTime(endsAtMs)}, and does not renew automatically.`;
   if (kind === 'extended' && endsAtMs !== undefined) return `The GDAP relationship now ends at ${isoTime(endsAtMs)}.`;
@@ -81,7 +76,7 @@ function noticeOf(event: TenantEvent): Notice {
   return {
     kind: `tenant.${kind}`,
     key: id,
-    severity: eventTexts[kind].severity,
+    severity: eventSeverities[kind],
     tenantId,
     atMs,
     tenantName,

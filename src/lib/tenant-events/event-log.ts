@@ -21,6 +21,8 @@ export interface EventPage {
   readonly events: readonly TenantEvent[];
   /** The place before which the next page begins. Absent on the last page. */
   readonly before?: number;
+  /** When the lists were last compared completely. Absent before the first time. */
+  readonly readAtMs?: number;
 }
 
 /** What the log knows of itself. */
@@ -31,7 +33,7 @@ export interface LogHead {
   readonly announced: number;
   /** When the first complete read ended. Until then a tenant that is not known yet is no news. */
   readonly baselineAtMs?: number;
-  /** When the last complete read ended. */
+  /** When the lists were last compared completely. */
   readonly readAtMs?: number;
 }
 

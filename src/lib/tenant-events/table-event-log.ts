@@ -46,10 +46,14 @@ export class TableEventLog implements EventLog {
   }
 
   query(query: EventQuery): Promise<EventPage> {
-    return storageCall(async () => this.#page(await this.#table(), query), 'The events of the tenants cannot be read.');
+    return storageCall(async () => {
+      const table = await this.#table();
+      const [page, head] = await Promise.all([this.#page(table, query), readStoredHead(table)]);
+      return { ...page, ...(head?.readAtMs === undefined ? {} : { readAtMs: head.readAtMs }) };
+    }, 'The events of the tenants cannot be read.');
   }
 
-  async #page(table: EventTable, query: EventQuery): Promise<EventPage> {
+  async #page(table: EventTable, query: EventQuery): Promise<Omit<EventPage, 'readAtMs'>> {
     const { limit, isChosen } = query;
     // Storage cannot choose tenants. Otherwise one more than is asked for, which tells whether there is another page.
     const maxPageSize = isChosen === undefined ? Math.min(maxPerReply, limit + 1) : maxPerReply;

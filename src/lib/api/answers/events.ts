@@ -40,6 +40,9 @@ export const eventsAnswerSchema = z
   .object({
     events: z.array(eventSchema).readonly().meta({ description: 'The newest first.' }),
     continuation: z.string().optional().meta({ description: 'Absent on the last page.' }),
+    lookedAt: isoTime
+      .optional()
+      .meta({ description: 'When the tenants were last compared with the lists. Absent before the first time.' }),
   })
   .meta({ id: 'TenantEvents' });
 
