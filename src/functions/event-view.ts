@@ -5,13 +5,14 @@ import type { TenantEvent } from '../lib/tenant-events/tenant-event.ts';
 
 /** An event as the API shows it. */
 export function viewEvent(event: TenantEvent): EventView {
-  const { atMs, endsAtMs, endedAtMs, ...rest } = event;
+  const { atMs, endsAtMs, endedAtMs, failure, ...rest } = event;
   const advice = adviceForEvent(event);
   return {
     ...rest,
     at: isoTime(atMs),
     explanation: explainEvent(event),
     ...(advice === undefined ? {} : { advice }),
+    ...(failure === undefined ? {} : { code: failure.code }),
     ...(endsAtMs === undefined ? {} : { endsAt: isoTime(endsAtMs) }),
     ...(endedAtMs === undefined ? {} : { endedAt: isoTime(endedAtMs) }),
   };

@@ -159,6 +159,10 @@ export const settingsSchema = z.object({
     description:
       'Either `on` or `off`: whether the daily timer renews a client secret or certificate that expires within 30 days. It renews only credentials that ptb created, and only if the application may change itself.',
   }),
+  AUTO_CONSENT: z.enum(['on', 'off']).default('off').meta({
+    description:
+      'Either `on` or `off`: whether the broker consents to its application `default` in tenants that it can reach for the first time.',
+  }),
   AUDIT_RETENTION_DAYS: wholeNumber(1, 3650, 365).meta({
     description: 'Days that audit records and events of tenants are kept.',
   }),

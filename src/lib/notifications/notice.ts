@@ -23,6 +23,8 @@ export const noticeKinds = [
   'tenant.role_missing',
   'tenant.role_given',
   'tenant.tags_changed',
+  'tenant.auto_consented',
+  'tenant.auto_consent_failed',
 ] as const;
 export type NoticeKind = (typeof noticeKinds)[number];
 /** What happens to many tenants at once. A chat gets several of one kind as one message. */

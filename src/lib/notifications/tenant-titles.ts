@@ -16,4 +16,6 @@ export const tenantTitles: Readonly<Record<TenantNoticeKind, string>> = {
   'tenant.role_missing': 'a job was refused access',
   'tenant.role_given': 'jobs have access again',
   'tenant.tags_changed': 'the tags were changed',
+  'tenant.auto_consented': 'the broker consented',
+  'tenant.auto_consent_failed': 'the broker could not consent',
 };

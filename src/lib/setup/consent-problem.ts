@@ -10,7 +10,8 @@ export interface ConsentProblem {
   readonly nextStep: string;
 }
 
-const again = 'Run the command again.';
+/** What to do about a problem that may pass, for somebody who ran the command. */
+export const repeatCommand = 'Run the command again.';
 
 /** "Partner Center REST error codes": the call was blocked by a Conditional Access policy, or Entra refused the inner token. */
 const blockedCodes: ReadonlySet<string> = new Set(['900309', '90000']);
@@ -39,7 +40,7 @@ export function problemOf(answer: ConsentAnswer, application: string): ConsentPr
   const { status, code, message, retryAfterSeconds } = answer;
   const number = code === '' ? String(status) : `${status} ${code}`;
   const said = message === '' ? '' : ` It says: ${message.replace(/\.?$/, '.')}`;
-  if (status === 0) return { code: 'resource_error', detail: message, nextStep: again };
+  if (status === 0) return { code: 'resource_error', detail: message, nextStep: repeatCommand };
   if (status === 401) return refusedToken(answer, number, application);
   if (status === 403 && blockedCodes.has(code)) {
     return {
@@ -68,14 +69,15 @@ export function problemOf(answer: ConsentAnswer, application: string): ConsentPr
     return {
       code: 'throttled',
       detail: `Partner Center throttles the requests (${number}).`,
-      nextStep: `Wait ${wait}. ${again}`,
+      nextStep: `Wait ${wait}. ${repeatCommand}`,
     };
   }
-  if (status >= 500) return { code: 'resource_error', detail: `Partner Center answers ${number}.`, nextStep: again };
+  if (status >= 500)
+    return { code: 'resource_error', detail: `Partner Center answers ${number}.`, nextStep: repeatCommand };
   return {
     code: 'job_failed',
     detail: `Partner Center refuses the consent (${number}).${said}`,
-    nextStep: `Check the permissions of the application and its display name in the partner tenant. ${again}`,
+    nextStep: `Check the permissions of the application and its display name in the partner tenant. ${repeatCommand}`,
   };
 }
 

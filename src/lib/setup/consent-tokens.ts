@@ -23,12 +23,12 @@ export interface ConsentTokensDeps extends ExchangeDeps {
 /** The tokens with which consents are given, read and withdrawn. Every method throws the errors of the token sources. */
 export interface ConsentTokens {
   /** For Partner Center, issued to the application that is consented. */
-  partnerCenter(application: string): Promise<Secret>;
-  graph(application: string, grant: Grant, tenantId: TenantId): Promise<Secret>;
+  readonly partnerCenter: (application: string) => Promise<Secret>;
+  readonly graph: (application: string, grant: Grant, tenantId: TenantId) => Promise<Secret>;
   /** Microsoft Graph in a tenant, with a token of the application. Nothing interrupts its requests. */
-  graphIn(application: string, grant: Grant, tenantId: TenantId): GraphClient;
+  readonly graphIn: (application: string, grant: Grant, tenantId: TenantId) => GraphClient;
   /** The scopes of a token of the application for a resource in a customer tenant. */
-  scopesFor(application: string, tenantId: TenantId, appId: string): Promise<readonly string[]>;
+  readonly scopesFor: (application: string, tenantId: TenantId, appId: string) => Promise<readonly string[]>;
 }
 
 export function createConsentTokens(deps: ConsentTokensDeps): ConsentTokens {

@@ -24,6 +24,8 @@ const eventTexts: Readonly<Record<EventKind, string>> = {
   role_missing: 'A job got a token for the tenant, but was refused access with it. Usually a GDAP role is missing.',
   role_given: 'Jobs that were refused access to the tenant have access again.',
   tags_changed: 'The tags of the tenant have changed.',
+  auto_consented: 'The application has the consent in the new tenant (AUTO_CONSENT).',
+  auto_consent_failed: 'The broker could not consent to the application in the new tenant (AUTO_CONSENT).',
 };
 
 /** Announces events as notices. */
@@ -42,23 +44,25 @@ const reasonText = (reason: EventReason): string =>
   reason === 'not_listed' ? 'No list of Microsoft contains the tenant any longer.' : reasonTexts[reason];
 
 /** What has happened and why, as sentences. */
-export function explainEvent({ kind, reason, days, endsAtMs }: TenantEvent): string {
+export function explainEvent({ kind, reason, days, endsAtMs, failure }: TenantEvent): string {
   const text = eventTexts[kind];
   if (kind === 'ending' && days !== undefined && endsAtMs !== undefined)
     return `The GDAP relationship ends within ${days === 1 ? 'a day' : `${days} days`}, at ${isoTime(endsAtMs)}, and does not renew automatically.`;
   if (kind === 'extended' && endsAtMs !== undefined) return `The GDAP relationship now ends at ${isoTime(endsAtMs)}.`;
+  if (failure !== undefined) return `${text} ${failure.detail}`;
   const says = reason !== undefined && (kind === 'lost' || kind === 'excluded' || kind === 'appeared');
   return says ? `${text} ${reasonText(reason)}` : text;
 }
 
 /** What to do about an event. Undefined if there is nothing to do. */
-export function adviceForEvent({ kind, reason, tenantId, application }: TenantEvent): string | undefined {
+export function adviceForEvent({ kind, reason, tenantId, application, failure }: TenantEvent): string | undefined {
   if (kind === 'ending') return 'Ask the customer for a new relationship, or extend this one in Partner Center.';
   if (kind === 'consent_missing') return `Consent again: ${consentCommand(`--tenant ${tenantId}`, application)}`;
   if (kind === 'consent_differs') return `Add the permissions: ${consentCommand(`--renew --tenant ${tenantId}`)}`;
   if (kind === 'role_missing') return 'See which roles the relationship gives and to whom: ptb doctor.';
   if (kind === 'reachable')
-    return `If the application has no consent there yet: ${consentCommand(`--tenant ${tenantId}`)}`;
+    return `If the application has no consent there yet, and AUTO_CONSENT is off: ${consentCommand(`--tenant ${tenantId}`)}`;
+  if (failure !== undefined) return `${failure.nextStep} To consent: ${consentCommand(`--tenant ${tenantId}`)}`.trim();
   if (kind !== 'lost') return undefined;
   return reason === 'gdap_expired' || reason === 'gdap_terminated'
     ? 'If the customer has not left, ask for a new relationship.'

@@ -21,7 +21,7 @@ export function createTenantEvents({
   return {
     query: (query) => eventLog.query(query),
     purge: (beforeMs) => eventLog.purge(beforeMs),
-    follow: (jobs) =>
+    follow: (jobs, consent) =>
       followTenants({
         ...deps,
         eventLog,
@@ -29,6 +29,7 @@ export function createTenantEvents({
         completeReads: directory,
         observe: () => observeTenants(observed, jobs),
         announce,
+        consent,
       }),
   };
 }

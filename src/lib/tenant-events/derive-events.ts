@@ -33,7 +33,16 @@ export function deriveEvents(before: TenantState | undefined, seen: SeenTenant |
   for (const part of [access, tags, consent, role]) events.push(...(part.events ?? []));
   const { name, isExcluded } = seen;
   return {
-    state: { name, isListed: true, isExcluded, ...access.state, ...tags.state, ...consent.state, ...role.state },
+    state: {
+      name,
+      isListed: true,
+      isExcluded,
+      ...access.state,
+      ...tags.state,
+      ...consent.state,
+      ...role.state,
+      ...(before?.consentedAtMs === undefined ? {} : { consentedAtMs: before.consentedAtMs }),
+    },
     events,
   };
 }

@@ -3,6 +3,7 @@ import type { Notifier } from '../notifications/notice.ts';
 import type { Runs } from '../runs/runs.ts';
 import type { CompleteReads } from '../tenants/directory.ts';
 import type { ClaimDeps } from './claimed-log.ts';
+import type { ConsentInTenants } from './consent-in-new.ts';
 import type { EventLog, EventPage, EventQuery } from './event-log.ts';
 import type { FollowOutcome } from './follow-tenants.ts';
 import type { ObserveDeps, ObservedJob } from './observe-tenants.ts';
@@ -15,8 +16,9 @@ export interface TenantEvents {
   /**
    * As `followTenants`.
    * @param jobs the jobs whose last results show consent and roles.
+   * @param consent consents in new tenants. Absent: nobody does.
    */
-  follow(jobs: readonly ObservedJob[]): Promise<FollowOutcome>;
+  follow(jobs: readonly ObservedJob[], consent?: ConsentInTenants): Promise<FollowOutcome>;
 }
 
 /** Where the parts of events come from. */

@@ -17,4 +17,6 @@ export const eventSeverities: Readonly<Record<EventKind, Severity>> = {
   role_missing: 'warning',
   role_given: 'info',
   tags_changed: 'info',
+  auto_consented: 'info',
+  auto_consent_failed: 'warning',
 };

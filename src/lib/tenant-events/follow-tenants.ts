@@ -3,7 +3,8 @@ import { minuteMs } from '../model/durations.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { errorFields, type Logger } from '../runtime/log.ts';
 import type { CompleteRead, CompleteReads } from '../tenants/directory.ts';
-import { baselineOf, deriveEvents } from './derive-events.ts';
+import { type ConsentInTenants, consentInNew, withConsentDue } from './consent-in-new.ts';
+import { baselineOf, type Derivation, deriveEvents } from './derive-events.ts';
 import { ClaimLost, type EventLog, type LogClaim, type TenantChange, type ToldStates } from './event-log.ts';
 import type { TenantEvent } from './tenant-event.ts';
 import { type Observations, seenTenant, type TenantState } from './tenant-state.ts';
@@ -21,6 +22,8 @@ export interface FollowDeps {
   /** What is known of tenants beside the lists. Never throws. */
   readonly observe: () => Promise<Observations>;
   readonly announce: AnnounceEvent;
+  /** Consents in new tenants. Absent: nobody does. */
+  readonly consent?: ConsentInTenants | undefined;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -48,8 +51,12 @@ export async function followTenants(deps: FollowDeps): Promise<FollowOutcome> {
     // A read that began before the claim may be older than what another instance has stored.
     const read = await deps.completeReads.completeRead(deps.clock.nowMs());
     if (read !== undefined) {
-      await store(deps, claim, read);
+      const states = await store(deps, claim, read);
       await announcePending(deps, claim);
+      if (deps.consent !== undefined) {
+        await consentInNew(claim, states, deps.consent, deps.clock);
+        await announcePending(deps, claim);
+      }
     }
     await claim.release();
     return { outcome: read === undefined ? 'incomplete' : 'read' };
@@ -60,42 +67,45 @@ export async function followTenants(deps: FollowDeps): Promise<FollowOutcome> {
   }
 }
 
-async function store({ observe, clock, log }: FollowDeps, claim: LogClaim, read: CompleteRead): Promise<void> {
+/** @returns the states of all tenants, as they are stored now. */
+async function store(
+  deps: FollowDeps,
+  claim: LogClaim,
+  read: CompleteRead,
+): Promise<ReadonlyMap<TenantId, TenantState | undefined>> {
+  const { observe, clock, log } = deps;
   const [states, observations] = [await claim.states(), await observe()];
   const nowMs = clock.nowMs();
   const isBaseline = claim.head.baselineAtMs === undefined;
   const changes: TenantChange[] = [];
+  const add = (tenantId: TenantId, before: TenantState | undefined, derived: Derivation): void => {
+    const state = withConsentDue(deps.consent !== undefined, before, derived, nowMs);
+    const { events } = derived;
+    if (events.length > 0 || JSON.stringify(state) !== JSON.stringify(before))
+      changes.push({ tenantId, state, events });
+  };
   const listed = new Set<TenantId>();
   for (const tenant of read.tenants) {
     const { tenantId } = tenant;
     listed.add(tenantId);
     const before = states.get(tenantId);
-    const seen = seenTenant(tenant, observations);
+    const seen = seenTenant(tenant, observations, before);
     if (before === undefined && (isBaseline || states.has(tenantId)))
       changes.push({ tenantId, state: baselineOf(seen, nowMs), events: [] });
     else if (before === undefined || tenant.relationship === 'gdap' || read.refused.length === 0)
-      addIfChanged(changes, tenantId, before, deriveEvents(before, seen, nowMs));
+      add(tenantId, before, deriveEvents(before, seen, nowMs));
   }
   // A list that is refused says of no tenant that it has gone.
   if (read.refused.length === 0) {
     for (const [tenantId, before] of states)
-      if (before !== undefined && !listed.has(tenantId))
-        addIfChanged(changes, tenantId, before, deriveEvents(before, undefined, nowMs));
+      if (before !== undefined && !listed.has(tenantId)) add(tenantId, before, deriveEvents(before, undefined, nowMs));
   }
   await claim.commit(changes);
   await claim.update({ readAtMs: nowMs, ...(isBaseline ? { baselineAtMs: nowMs } : {}) });
   const events = changes.reduce((count, change) => count + change.events.length, 0);
   if (events > 0 || isBaseline)
     log.log('info', 'tenant_events.stored', { tenants: changes.length, events, isBaseline });
-}
-
-function addIfChanged(
-  changes: TenantChange[],
-  tenantId: TenantId,
-  before: TenantState | undefined,
-  { state, events }: Pick<TenantChange, 'state' | 'events'>,
-): void {
-  if (events.length > 0 || JSON.stringify(state) !== JSON.stringify(before)) changes.push({ tenantId, state, events });
+  return new Map([...states, ...changes.map(({ tenantId, state }) => [tenantId, state] as const)]);
 }
 
 /** Announces in the order of the log, and stops at the first failure, so that no event is left out. */

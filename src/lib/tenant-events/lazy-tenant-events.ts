@@ -7,6 +7,6 @@ export function lazyTenantEvents(parts: TenantEventsParts): TenantEvents {
   return {
     query: async (query) => (await load()).query(query),
     purge: async (beforeMs) => (await load()).purge(beforeMs),
-    follow: async (jobs) => (await load()).follow(jobs),
+    follow: async (jobs, consent) => (await load()).follow(jobs, consent),
   };
 }

@@ -39,11 +39,16 @@ export async function observeTenants(deps: ObserveDeps, jobs: readonly ObservedJ
   const applications = new Map(jobs.map(({ name, application }) => [name, application]));
   return {
     tagsOf: (tenantId) => tags && tagsOf(tags, tenantId),
-    consentOf: (tenantId) =>
-      judgeConsent(last?.get(tenantId) ?? [], deps.consentWatch.consentOf(tenantId), applications),
+    consentOf: (tenantId, sinceMs) => {
+      const results = (last?.get(tenantId) ?? []).filter(({ finishedAt }) => isSince(Date.parse(finishedAt), sinceMs));
+      const watched = deps.consentWatch.consentOf(tenantId);
+      return judgeConsent(results, watched && isSince(watched.atMs, sinceMs) ? watched : undefined, applications);
+    },
     roleOf: (tenantId: TenantId) => judgeRole(last?.get(tenantId) ?? []),
   };
 }
+
+const isSince = (atMs: number, sinceMs = Number.NEGATIVE_INFINITY): boolean => atMs >= sinceMs;
 
 /**
  * If the last result of any job is that the consent is missing, it is, whatever other jobs and callers have got: jobs may

@@ -1,3 +1,4 @@
+import type { ErrorCode } from '../model/errors.ts';
 import type { TenantId } from '../model/identifiers.ts';
 import type { ReachabilityReason } from '../tenants/tenant.ts';
 
@@ -17,6 +18,8 @@ export const eventKinds = [
   'role_missing',
   'role_given',
   'tags_changed',
+  'auto_consented',
+  'auto_consent_failed',
 ] as const;
 export type EventKind = (typeof eventKinds)[number];
 
@@ -26,6 +29,13 @@ export type EndingDays = (typeof endingDays)[number];
 
 /** `not_listed`: no list of Microsoft shows the tenant any longer. */
 export type EventReason = ReachabilityReason | 'not_listed';
+
+/** Why the broker could not consent in a tenant, and what a person can do about it. */
+export interface ConsentFailure {
+  readonly code: ErrorCode;
+  readonly detail: string;
+  readonly nextStep: string;
+}
 
 /** What is known of an event beside its kind. */
 export interface EventDetails {
@@ -45,6 +55,8 @@ export interface EventDetails {
   readonly jobs?: readonly string[];
   /** With `consent_missing`: the further application that lacks the consent. Absent: the default one. */
   readonly application?: string;
+  /** With `auto_consent_failed`. */
+  readonly failure?: ConsentFailure;
 }
 
 /** What has happened, before it has its place in the log. */

@@ -48,17 +48,26 @@ export interface TenantState {
   readonly tags?: readonly string[];
   readonly consent?: ObservedConsent;
   readonly role?: ObservedRole;
+  /** The broker is to consent in the tenant: the attempts so far, and when the next one is due. */
+  readonly consentDue?: { readonly attempts: number; readonly nextAtMs: number };
+  /** When the broker consented in the tenant. What is known from before says nothing about that consent. */
+  readonly consentedAtMs?: number;
 }
 
 /** What is observed of tenants beside the lists. */
 export interface Observations {
   tagsOf(tenantId: TenantId): readonly string[] | undefined;
-  consentOf(tenantId: TenantId): ObservedConsent | undefined;
+  /** @param sinceMs what is known from before does not count. */
+  consentOf(tenantId: TenantId, sinceMs?: number): ObservedConsent | undefined;
   roleOf(tenantId: TenantId): ObservedRole | undefined;
 }
 
-/** Puts together what is known of a tenant in the lists. */
-export function seenTenant(tenant: DelegatedTenant, observations: Observations): SeenTenant {
+/** Puts together what is known of a tenant in the lists. @param before what the events of the tenant have told. */
+export function seenTenant(
+  tenant: DelegatedTenant,
+  observations: Observations,
+  before: TenantState | undefined,
+): SeenTenant {
   const { tenantId, name, reachable, reason, relationshipEndsAtMs } = tenant;
   return {
     tenantId,
@@ -68,7 +77,8 @@ export function seenTenant(tenant: DelegatedTenant, observations: Observations):
     isExcluded: isExcluded(tenant),
     ...(relationshipEndsAtMs === undefined ? {} : { endsAtMs: relationshipEndsAtMs }),
     tags: observations.tagsOf(tenantId),
-    consent: observations.consentOf(tenantId),
+    // While the broker is to consent, nobody wants to hear that the consent is missing.
+    consent: before?.consentDue === undefined ? observations.consentOf(tenantId, before?.consentedAtMs) : undefined,
     role: observations.roleOf(tenantId),
   };
 }

@@ -23,6 +23,8 @@ interface LifecycleReport {
   /** Calls of a pass at which a host was killed, or storage failed. */
   readonly interruptedCalls: number;
   readonly restored: number;
+  /** Consents that Partner Center was asked for. */
+  readonly consents: number;
   readonly byKind: ReadonlyMap<string, number>;
   readonly receivers: {
     /** Events that the chat or the program was never told. */
@@ -54,8 +56,12 @@ export async function runLifecycleCampaign({ days, tenants, transitions, seed }:
   const model = new Model();
   const [missed, unexpected, calls] = [[] as string[], [] as string[], new Set<string>()];
   const byKind = new Map<string, number>();
-  let [kills, restored, known, interrupted] = [0, 0, 0, 0];
+  let [kills, restored, known, interrupted, consents] = [0, 0, 0, 0, 0];
   stage.observe = () => world.observations();
+  stage.consent = (tenantId) => {
+    consents += 1;
+    return world.consent(tenantId);
+  };
   const copy = () => ({ events: stage.events.copy(), told: stage.told.copy() });
   let [yesterday, today] = [copy(), copy()];
 
@@ -83,6 +89,8 @@ export async function runLifecycleCampaign({ days, tenants, transitions, seed }:
       if ((passes[0]?.calls ?? 0) >= trouble.at) calls.add(`${trouble.at} ${trouble.how}`);
       await stage.clock.advance(lapseMs);
     }
+    // A consent that failed twice is tried again after half an hour.
+    await stage.clock.advance(31 * 60_000);
     const last = await stage.pass();
     if (last.outcome !== 'read') throw new Error(`The last look was ${last.outcome}.`);
     const told = [...stage.outbox.values()].slice(known);
@@ -113,6 +121,7 @@ export async function runLifecycleCampaign({ days, tenants, transitions, seed }:
     kills,
     interruptedCalls: calls.size,
     restored,
+    consents,
     byKind,
     receivers: { ...compareReceivers(stage), interrupted },
   };
@@ -137,7 +146,7 @@ const deliveryTroubles = ['killed before', 'killed after', 'refused', 'reply los
 const callsOfDelivery = 30;
 
 /** Calls of a look with a few events. A look with many events has more, which are alike. */
-const callsOfLook = 26;
+const callsOfLook = 30;
 
 /** Which call is interrupted, and how: each in turn, also of the first look after something has happened. */
 function troubleOf(half: number, attempt: number): Trouble {

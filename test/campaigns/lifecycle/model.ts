@@ -26,7 +26,7 @@ export class Model {
   /** Looks at all customers. @returns `TENANT KIND DETAIL` for each announcement that is due. */
   look(customers: readonly Customer[], nowMs: number): string[] {
     const due = customers.flatMap((customer) =>
-      this.#about(customer, nowMs).map((what) => `${customer.tenantId.slice(-3)} ${what}`),
+      this.#withConsent(customer, this.#about(customer, nowMs)).map((what) => `${customer.tenantId.slice(-3)} ${what}`),
     );
     const isFirst = !this.#hasBegun;
     this.#hasBegun = true;
@@ -54,6 +54,14 @@ export class Model {
     memory.isExcluded = isExcluded;
     due.push(...access(customer, memory, nowMs), ...tagChange(customer, memory), ...failures(customer, memory));
     return due;
+  }
+
+  /** The broker consents where it gets in for the first time after the beginning, and says once what became of it. */
+  #withConsent({ tenantId, accepts }: Customer, due: readonly string[]): readonly string[] {
+    const memory = this.#memories.get(tenantId);
+    if (memory === undefined || !this.#hasBegun || !due.includes('reachable')) return due;
+    memory.consentIsMissing = !accepts;
+    return [...due, accepts ? 'auto_consented' : 'auto_consent_failed'];
   }
 }
 

@@ -7,7 +7,7 @@ const report = await runLifecycleCampaign({ days, tenants, transitions, seed });
 for (const [kind, count] of [...report.byKind].toSorted(([left], [right]) => left.localeCompare(right)))
   console.log(`${String(count).padStart(7)} ${kind}`);
 console.log(
-  `${report.days} days, ${tenants} tenants, ${report.transitions} transitions; ${report.kills} kills, ${report.interruptedCalls} interruptions of a look, ${report.restored} restored tables`,
+  `${report.days} days, ${tenants} tenants, ${report.transitions} transitions; ${report.kills} kills, ${report.interruptedCalls} interruptions of a look, ${report.restored} restored tables, ${report.consents} consents asked for`,
 );
 console.log(
   `${report.announced} events announced, ${report.missed.length} missed, ${report.unexpected.length} duplicates or not expected`,

@@ -1,8 +1,10 @@
 import type { TableClient } from '@azure/data-tables';
 import { BrokerError } from '../../../src/lib/model/errors.ts';
 import { type Logger, silentLogger } from '../../../src/lib/runtime/log.ts';
+import type { TenantId } from '../../../src/lib/model/identifiers.ts';
 import { OutboxNotifier } from '../../../src/lib/notifications/outbox-notifier.ts';
 import { announceByNotice } from '../../../src/lib/tenant-events/announce-event.ts';
+import type { ConsentAttempt, ConsentInTenants } from '../../../src/lib/tenant-events/consent-in-new.ts';
 import { type AnnounceEvent, followTenants } from '../../../src/lib/tenant-events/follow-tenants.ts';
 import type { TenantEvent } from '../../../src/lib/tenant-events/tenant-event.ts';
 import { TableEventLog } from '../../../src/lib/tenant-events/table-event-log.ts';
@@ -29,6 +31,12 @@ export interface Trouble {
   readonly stays?: boolean;
 }
 
+/** No answer came. */
+export const later: ConsentAttempt = {
+  outcome: 'later',
+  failure: { code: 'resource_error', detail: 'No answer.', nextStep: '' },
+};
+
 const never = (): Promise<never> => new Promise(() => undefined);
 const refusal = (): Error => Object.assign(new Error('InternalError'), { statusCode: 500 });
 
@@ -42,7 +50,13 @@ export class Stage {
   /** What each announcement said about the next one. */
   readonly moreFollow: boolean[] = [];
   read: () => CompleteRead | undefined = () => undefined;
-  observe: () => Observations = () => ({ tagsOf: () => [], consentOf: () => undefined, roleOf: () => undefined });
+  observe: () => Observations | Promise<Observations> = () => ({
+    tagsOf: () => [],
+    consentOf: () => undefined,
+    roleOf: () => undefined,
+  });
+  /** What Partner Center does with a consent. Absent: the broker does not consent. */
+  consent: ((tenantId: TenantId) => ConsentAttempt | Promise<ConsentAttempt>) | undefined;
   log: Logger = silentLogger;
   /** What waits for the receivers, and what they have got. */
   readonly notices = new MemoryOutbox();
@@ -85,6 +99,7 @@ export class Stage {
       toldStates: new TableToldStates(async () => host.over(this.told)),
       completeReads: { completeRead: async () => host.step(async () => this.read()) },
       observe: async () => this.observe(),
+      consent: this.#consentOf(host),
       announce: (event, moreFollow) =>
         host.step(async () => {
           this.moreFollow.push(moreFollow);
@@ -101,6 +116,17 @@ export class Stage {
     );
     const outcome = await Promise.race([work, host.killed.then(() => 'killed')]);
     return { outcome, calls: host.calls };
+  }
+
+  #consentOf(host: Host): ConsentInTenants | undefined {
+    const { consent } = this;
+    if (consent === undefined) return undefined;
+    return async (tenants) => {
+      const results = new Map<TenantId, ConsentAttempt>();
+      for (const { tenantId } of tenants)
+        results.set(tenantId, await host.step(async () => consent(tenantId)).catch(() => later));
+      return results;
+    };
   }
 }
 

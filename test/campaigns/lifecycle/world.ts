@@ -2,6 +2,7 @@ import { uniteTenants } from '../../../src/lib/tenants/union.ts';
 import type { JsonObject } from '../../../src/lib/graph/reply.ts';
 import { parseTenantId, type TenantId } from '../../../src/lib/model/identifiers.ts';
 import type { CompleteRead } from '../../../src/lib/tenants/directory.ts';
+import type { ConsentAttempt } from '../../../src/lib/tenant-events/consent-in-new.ts';
 import type { Observations } from '../../../src/lib/tenant-events/tenant-state.ts';
 import { judgeConsent, judgeRole } from '../../../src/lib/tenant-events/observe-tenants.ts';
 
@@ -23,6 +24,8 @@ export interface Customer {
   /** The last result of the one job. */
   result: Result;
   resultAtMs: number;
+  /** Whether Partner Center accepts a consent. */
+  readonly accepts: boolean;
 }
 
 const tags = ['gold', 'silver', 'tier=1', 'tier=2', 'managed'];
@@ -45,6 +48,7 @@ export class World {
       tags: random() < 0.5 ? [this.#one(tags)] : [],
       result: 'none',
       resultAtMs: 0,
+      accepts: random() < 0.7,
     }));
   }
 
@@ -84,6 +88,13 @@ export class World {
     return { tenants: uniteTenants(lists, { include: 'all', exclude, withoutGdap: 'deny' }, nowMs), refused: [] };
   }
 
+  /** What Partner Center answers to a consent. */
+  consent(tenantId: TenantId): ConsentAttempt {
+    if (this.customers.find((customer) => customer.tenantId === tenantId)?.accepts === true)
+      return { outcome: 'given' };
+    return { outcome: 'refused', failure: { code: 'blocked_by_policy', detail: 'Refused.', nextStep: '' } };
+  }
+
   observations(): Observations {
     const of = new Map(this.customers.map((customer) => [customer.tenantId, customer]));
     const resultsOf = (tenantId: TenantId) => {
@@ -95,7 +106,12 @@ export class World {
     };
     return {
       tagsOf: (tenantId) => of.get(tenantId)?.tags ?? [],
-      consentOf: (tenantId) => judgeConsent(resultsOf(tenantId), undefined, new Map()),
+      consentOf: (tenantId, sinceMs = 0) =>
+        judgeConsent(
+          resultsOf(tenantId).filter(({ finishedAt }) => Date.parse(finishedAt) >= sinceMs),
+          undefined,
+          new Map(),
+        ),
       roleOf: (tenantId) => judgeRole(resultsOf(tenantId)),
     };
   }

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { endingDays, eventKinds } from '../../tenant-events/tenant-event.ts';
 import { type ReachabilityReason, reasonTexts } from '../../tenants/tenant.ts';
-import { count, guid, isoTime } from './shared.ts';
+import { count, errorCodeSchema, guid, isoTime } from './shared.ts';
 
 const reasons = [...(Object.keys(reasonTexts) as ReachabilityReason[]), 'not_listed'] as const;
 const texts = z.array(z.string()).readonly();
@@ -32,6 +32,7 @@ const eventSchema = z
     application: z.string().optional().meta({
       description: 'With `consent_missing`: the further application that lacks the consent. Absent: `default`.',
     }),
+    code: errorCodeSchema.optional().meta({ description: 'With `auto_consent_failed`: the cause.' }),
     jobs: texts.optional().meta({ description: 'The jobs whose last result shows what is missing.' }),
   })
   .meta({ id: 'TenantEvent' });

@@ -107,15 +107,15 @@ it('waits for no event that it cannot read, and says so once', async () => {
   // The call that announces.
   await stage.pass({ at: 14, how: 'refused' });
   expect(told()).toEqual([]);
-  const { log, events } = recordingLogger();
-  stage.log = log;
+  const recorder = recordingLogger();
+  stage.log = recorder.log;
   const [row] = [...stage.events.rows.values()].filter(({ rowKey }) => rowKey.startsWith('e-'));
   await stage.events.upsertEntity({ ...row!, kind: 'of a later version' });
   for (let look = 0; look < 3; look += 1) await stage.pass();
-  expect([told(), events()]).toEqual([[], ['tenant_events.unreadable']]);
+  expect([told(), recorder.events()]).toEqual([[], ['tenant_events.unreadable']]);
   listed = [customer(1), customer(2)];
   await stage.pass();
-  expect([told(), events()]).toEqual([['1 back'], ['tenant_events.unreadable', 'tenant_events.stored']]);
+  expect([told(), recorder.events()]).toEqual([['1 back'], ['tenant_events.unreadable', 'tenant_events.stored']]);
 });
 
 it('is done by one instance at a time', async () => {
