@@ -58,15 +58,18 @@ export async function ask(callers: Callers, number: number): Promise<string> {
   return approvalId;
 }
 
-/** Sends an approved request twice at the same time, and again until it is refused. */
+/** Longer than a change whose host died is said to be under way. */
+const longestUseMs = 8 * 60_000;
+
+/** Sends an approved request twice at the same time, and again until it is refused for good. */
 export async function use(callers: Callers, number: number, approvalId: string): Promise<Asked> {
   const kind = kindOf(number);
   const send = () => sendOnce(callers, number, kind);
   const outcomes: Sent[] = [];
-  const untilMs = Date.now() + 180_000;
+  const untilMs = Date.now() + longestUseMs;
   do {
     outcomes.push(...(await Promise.all([send(), send()])));
-    if (kind === 'reading') await sleep(15_000);
+    if (kind === 'reading' || isUnderWay(outcomes.at(-1))) await sleep(15_000);
   } while (!isEnded(outcomes.at(-1)) && Date.now() < untilMs);
   const refusal = outcomes.findLast((outcome) => outcome.refusal !== undefined)?.refusal ?? 'never refused';
   const refusedAtMs = Date.now();
@@ -80,7 +83,10 @@ export async function use(callers: Callers, number: number, approvalId: string):
   };
 }
 
-const isEnded = (sent: Sent | undefined): boolean => sent?.refusal?.includes('approval_ended') === true;
+const isUnderWay = (sent: Sent | undefined): boolean => sent?.refusal?.includes('has been on its way') === true;
+
+const isEnded = (sent: Sent | undefined): boolean =>
+  sent?.refusal?.includes('approval_ended') === true && !isUnderWay(sent);
 
 interface Sent {
   readonly approvalId?: string;
