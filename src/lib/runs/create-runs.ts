@@ -5,11 +5,11 @@ import type { Clock } from '../runtime/clock.ts';
 import { BlobRunResults } from './blob-run-results.ts';
 import { createLastResults } from './last-results.ts';
 import { QuerySlots } from './query-slots.ts';
+import { RecentCountsRunLog } from './recent-counts.ts';
 import { createRunPlans } from './run-plans.ts';
 import { createRunStops } from './run-stops.ts';
 import type { Runs } from './runs.ts';
 import { TableScheduleLog } from './schedule-log.ts';
-import { TableRunLog } from './table-run-log.ts';
 
 export interface RunsDeps {
   readonly storage: {
@@ -21,7 +21,7 @@ export interface RunsDeps {
 }
 
 export function createRuns({ storage, clock, newId }: RunsDeps): Runs {
-  const log = new TableRunLog((name) => storage.table(name), newId);
+  const log = new RecentCountsRunLog(clock, (name) => storage.table(name), newId);
   const results = new BlobRunResults((name) => storage.container(name), { clock, newId });
   return {
     log,
