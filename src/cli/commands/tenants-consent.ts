@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { defaultApplication } from '../../lib/model/credential.ts';
 import type { ConsentResult } from '../../lib/setup/consent-result.ts';
+import { counted } from '../counted.ts';
 import type { Consents } from '../customer-consent/open.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { CommandOutcome, UsageError } from '../run-program.ts';
@@ -121,7 +122,7 @@ async function remove(consents: Consents, flags: TenantsConsentFlags): Promise<v
     import('../customer-consent/output.ts'),
   ]);
   const outcome = await removeConsents(consents, { ...flags, customers: flags.tenant }, async (customers) => {
-    say(`${customers.length} customers: ${namesOf(customers.map(({ name }) => name))}`);
+    say(`${counted(customers.length, 'customer')}: ${namesOf(customers.map(({ name }) => name))}`);
     say(`Callers and jobs that use the application "${flags.application}" get consent_required there afterwards.`);
     await requireYes(flags, 'Withdraw the consent?');
   });

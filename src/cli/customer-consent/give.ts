@@ -6,6 +6,7 @@ import type { JournalEntry } from '../../lib/setup/consent-journal.ts';
 import type { CustomerConsent } from '../../lib/setup/customer-grants.ts';
 import { consentInTenants } from '../../lib/setup/customer-consent.ts';
 import { propagationSeconds } from '../../lib/setup/confirm-consent.ts';
+import { counted } from '../counted.ts';
 import { say } from '../sign-in/output.ts';
 import type { ConsentFlags, Consents } from './open.ts';
 import { requirePartnerCenter } from './open.ts';
@@ -71,7 +72,7 @@ async function resume(
 ): Promise<readonly ConsentResult[]> {
   const entries = await consents.run.journal.list();
   if (entries.length === 0) return [];
-  say(`An earlier run was interrupted in ${entries.length} customers after it had withdrawn their consent.`);
+  say(`An earlier run was interrupted in ${counted(entries.length, 'customer')} after it had withdrawn the consent.`);
   if (dryRun) return [];
   for (const { tenantId, name } of entries) if (!names.has(tenantId)) names.set(tenantId, name);
   const orders = await Promise.all(entries.map((entry) => resumptionOf(consents, entry)));

@@ -6,6 +6,7 @@ import { parseTarget, type TargetOptions } from '../../../../src/cli/sign-in/tar
 import { trustOptions, type Toolbox } from '../../../../src/cli/sign-in/toolbox.ts';
 import type { VaultInventory } from '../../../../src/lib/credential/vault-inventory.ts';
 import { Limiter } from '../../../../src/lib/runtime/limiter.ts';
+import type { Fetch } from '../../../../src/lib/runtime/outbound.ts';
 import type { FakeClock } from '../../../fakes/fake-clock.ts';
 import { type Scripted, scriptedFetch, type SeenRequest } from '../../../fakes/scripted-fetch.ts';
 
@@ -19,7 +20,7 @@ export interface VaultTools
     Partial<Record<'inventory', VaultInventory>> {
   readonly clock: FakeClock;
   /** Answers requests to Partner Center and Microsoft Graph that are not made with `graph`. */
-  readonly fetch?: Toolbox['exchangeDeps']['fetch'];
+  readonly fetch?: Fetch;
   /** The claims of the person who signs in. */
   readonly claims?: Readonly<Record<string, unknown>>;
   /** What the person types at the first question. Absent: there is no terminal. */
@@ -33,6 +34,8 @@ interface VaultCommandEnd {
   /** Tenant and body of each request for a device code: who signed in, and for which permissions. */
   readonly signIns: readonly { readonly tenant: string; readonly client: string; readonly scopes: readonly string[] }[];
 }
+
+const noNetwork: Fetch = (url) => Promise.reject(new Error(`the test answers no request to ${url}`));
 
 const toolboxModule = '../../../../src/cli/sign-in/toolbox.ts';
 
@@ -49,19 +52,24 @@ export async function runOnVault(
   vi.stubEnv('KEY_VAULT_URL', 'https://ours.vault.azure.net');
   vi.stubEnv('NO_COLOR', '1');
   const entra = scriptedFetch((request) => signInReply(request, tools.claims ?? {}));
+  const network: Fetch = (url, init) => {
+    const isEntra = url.startsWith('https://login.microsoftonline.com/');
+    return (isEntra ? entra.fetch : (tools.fetch ?? noNetwork))(url, init);
+  };
+  vi.stubGlobal('fetch', network);
   vi.doMock(toolboxModule, () => ({
     trustOptions,
     openToolbox: async (options: TargetOptions, signal: AbortSignal) => ({
       newId: () => 'an-id',
       identityTrust: async () => undefined,
-      exchangeDeps: { fetch: tools.fetch, clock: tools.clock, random: () => 0, limiter: new Limiter(8) },
+      exchangeDeps: { fetch: network, clock: tools.clock, random: () => 0, limiter: new Limiter(8) },
       ...tools,
       signal,
       target: parseTarget(options, process.env, {}),
       signInDeps: {
-        fetch: entra.fetch,
+        fetch: network,
         clock: tools.clock,
-        entraEndpoint: 'https://login.test',
+        entraEndpoint: 'https://login.microsoftonline.com',
         signal,
         federatedAssertion: () => Promise.reject(new Error('there is no managed identity')),
         loadOAuth: () => import('oauth4webapi'),
@@ -84,6 +92,7 @@ export async function runOnVault(
 export function clearStage(): void {
   vi.restoreAllMocks();
   vi.unstubAllEnvs();
+  vi.unstubAllGlobals();
 }
 
 /** Lets time pass whenever the work waits for it. */
@@ -124,7 +133,8 @@ function signInReply({ url }: SeenRequest, claims: Readonly<Record<string, unkno
       user_code: 'CODE',
       verification_uri: 'https://microsoft.com/devicelogin',
       expires_in: 900,
-      interval: 1,
+      // Of the machine's clock in `ptb setup api`, which has no toolbox.
+      interval: 0.001,
     };
   }
   const granted = { tid: partner, oid: operatorId, upn: 'admin@partner.example', amr: ['pwd', 'mfa'], ...claims };
