@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
-import { chromium } from 'playwright-core';
+import { join } from 'node:path';
+import { chromium, type LaunchOptions } from 'playwright-core';
 import type { TestProject } from 'vitest/node';
 
 declare module 'vitest' {
@@ -9,12 +10,19 @@ declare module 'vitest' {
   }
 }
 
-export const program = process.env['PTB_CHROMIUM'] ?? '/usr/bin/chromium';
+const program = process.env['PTB_CHROMIUM'] ?? '/usr/bin/chromium';
 
 /**
- * Starts one browser for all page tests, without its sandbox, which needs rights that a container lacks. It opens only
- * pages of this project.
+ * How to start the browser: without its sandbox, which needs rights that a container lacks. It opens only pages of this
+ * project.
  */
+export const launchOptions = {
+  executablePath: join(import.meta.dirname, 'chromium.sh'),
+  env: { ...process.env, PTB_CHROMIUM: program },
+  args: ['--no-sandbox'],
+} satisfies LaunchOptions;
+
+/** Starts one browser for all page tests. */
 export async function setup({ provide }: TestProject): Promise<(() => Promise<void>) | undefined> {
   if (!existsSync(program)) {
     console.log(
@@ -23,7 +31,7 @@ export async function setup({ provide }: TestProject): Promise<(() => Promise<vo
     provide('browserAddress', undefined);
     return undefined;
   }
-  const server = await chromium.launchServer({ host: '127.0.0.1', executablePath: program, args: ['--no-sandbox'] });
+  const server = await chromium.launchServer({ ...launchOptions, host: '127.0.0.1' });
   provide('browserAddress', server.wsEndpoint());
   return () => server.close();
 }

@@ -6,6 +6,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
+import { launchOptions } from './browser-server.ts';
 import { startFixtureBroker } from './fixture/broker.ts';
 import { openView, runViews, type ViewName, views } from './fixture/views.ts';
 import { createWorld } from './fixture/world.ts';
@@ -49,10 +50,7 @@ const [folder, tenants = '40'] = process.argv.slice(2);
 if (folder !== undefined) await mkdir(folder, { recursive: true });
 const world = createWorld(Number(tenants), nowMs);
 const broker = await startFixtureBroker(world);
-const browser = await chromium.launch({
-  executablePath: process.env['PTB_CHROMIUM'] ?? '/usr/bin/chromium',
-  args: ['--no-sandbox'],
-});
+const browser = await chromium.launch(launchOptions);
 for (const { view, path, width, height, colorScheme, fullPage } of folder === undefined ? ofDocs : toLookAt(folder)) {
   const page = await browser.newPage({ viewport: { width, height }, colorScheme, timezoneId: 'Europe/Vienna' });
   await page.clock.setFixedTime(nowMs);

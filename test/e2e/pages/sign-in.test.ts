@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } 
 import type { Demo } from '../../../src/cli/demo/start-demo.ts';
 import { startQuietDemo } from '../../support/running-demo.ts';
 import { skippedBecause } from '../../support/skipped.ts';
-import { program } from './browser-server.ts';
+import { launchOptions } from './browser-server.ts';
 import { connectBrowser, noBrowser, openPage, poorContrast, type WatchedPage } from './browser.ts';
 import { dashboardPage } from './dashboard-page.ts';
 
@@ -202,7 +202,7 @@ describe('sign-in with Microsoft', skippedBecause(noBrowser), () => {
   it('offers the sign-in again after the Back button, although the browser kept the page as it was left', async () => {
     // The browser of all page tests does not keep pages.
     const ignoreDefaultArgs = ['--disable-back-forward-cache'];
-    const keeping = await chromium.launch({ executablePath: program, args: ['--no-sandbox'], ignoreDefaultArgs });
+    const keeping = await chromium.launch({ ...launchOptions, ignoreDefaultArgs });
     onTestFinished(() => keeping.close());
     await open('#/jobs', 1440, keeping);
     await button('Sign in with Microsoft').waitFor();
