@@ -19,12 +19,47 @@ export interface WatchedPage {
   readonly origins: ReadonlySet<string>;
 }
 
+const usualViewport = { width: 1360, height: 900 };
+
+/** Opens a window of its own, without data of others. */
 export async function openPage(
   browser: Browser,
   options: Parameters<Browser['newPage']>[0] = {},
 ): Promise<WatchedPage> {
-  const page = await browser.newPage({ viewport: { width: 1360, height: 900 }, ...options });
+  const page = await browser.newPage({ viewport: usualViewport, ...options });
   page.setDefaultTimeout(60_000);
+  return watch(page);
+}
+
+const windows = new WeakMap<Browser, Page>();
+
+/**
+ * The one window of a connection to the browser, for tests that use it after each other: a new one takes as much processor
+ * time as loading the dashboard. A test that changes it for good, as `clock.install` and `addInitScript` do, needs
+ * {@link openPage}. Each test ends with {@link leaveWindow}.
+ */
+export async function useWindow(browser: Browser, viewport = usualViewport): Promise<WatchedPage> {
+  const known = windows.get(browser);
+  if (known !== undefined) {
+    await known.setViewportSize(viewport);
+    return watch(known);
+  }
+  const watched = await openPage(browser, { viewport });
+  windows.set(browser, watched.page);
+  return watched;
+}
+
+/** Takes back what a test did to its window. The page stays, because the next one then needs no new process. */
+export async function leaveWindow(page: Page): Promise<void> {
+  // A polled request may still be in flight in a route handler of the test.
+  await page.unrouteAll({ behavior: 'ignoreErrors' });
+  for (const event of ['pageerror', 'console', 'request'] as const) page.removeAllListeners(event);
+  await page.emulateMedia({ colorScheme: null });
+  await page.mouse.move(0, 0);
+  await page.context().clearPermissions();
+}
+
+function watch(page: Page): WatchedPage {
   const complaints: string[] = [];
   const origins = new Set<string>();
   page.on('pageerror', (error) => complaints.push(error.message));

@@ -1,8 +1,9 @@
 import { accessToken, call, createCloud, redeem, type TestCloud } from 'microsoft-cloud/testing';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { findings, tabTo } from './assistive.ts';
-import { connectBrowser, noBrowser, openPage, poorContrast, type WatchedPage } from './browser.ts';
+import { tabTo } from './assistive.ts';
+import { connectBrowser, leaveWindow, noBrowser, useWindow, type WatchedPage } from './browser.ts';
+import { checkLooks } from './looks.ts';
 import { skippedBecause } from '../../support/skipped.ts';
 
 describe('the page of the simulated cloud', skippedBecause(noBrowser), () => {
@@ -18,15 +19,14 @@ describe('the page of the simulated cloud', skippedBecause(noBrowser), () => {
   });
   beforeEach(async () => {
     cloud.reset();
-    watched = await openPage(browser);
+    watched = await useWindow(browser);
     ({ page } = watched);
-    page.setDefaultTimeout(15_000);
     await page.goto(cloud.control);
   });
   afterEach(async () => {
     const foreign = [...watched.origins].filter((origin) => origin !== cloud.control);
     const faulty = [...watched.complaints, ...foreign];
-    await page.close();
+    await leaveWindow(page);
     if (faulty.length > 0) throw new Error(faulty.join('\n'));
   });
 
@@ -120,15 +120,7 @@ describe('the page of the simulated cloud', skippedBecause(noBrowser), () => {
     cloud.addFaultSet('flaky');
     await expect.poll(() => page.getByRole('button', { name: /^Remove/ }).count()).toBe(5);
     await expect.poll(() => rows().count()).toBe(4);
-    for (const width of [1440, 390]) {
-      for (const colorScheme of ['light', 'dark'] as const) {
-        await page.setViewportSize({ width, height: 900 });
-        await page.emulateMedia({ colorScheme });
-        const excess = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-        const found = [await poorContrast(page), await findings(page)].flat();
-        expect({ width, colorScheme, excess, found }).toEqual({ width, colorScheme, excess: 0, found: [] });
-      }
-    }
+    await checkLooks(page);
   });
 
   it('works by keyboard alone, and keeps the focus while the list changes', async () => {

@@ -1,11 +1,12 @@
 import type { Route } from 'playwright-core';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import type { HealthReportAnswer, Misconfigured } from '../../../src/lib/api/answers/health.ts';
 import { adviceFor } from '../../../src/lib/model/advice.ts';
 import type { ErrorCode } from '../../../src/lib/model/errors.ts';
 import { tokenOfCaller } from '../../support/running-demo.ts';
-import { noBrowser } from './browser.ts';
+import { noBrowser, openPage } from './browser.ts';
 import { dashboardFixture, type DashboardFixture } from './dashboard-fixture.ts';
+import { dashboardPage } from './dashboard-page.ts';
 import { skippedBecause } from '../../support/skipped.ts';
 
 const misconfigured = {
@@ -23,10 +24,10 @@ const problem = {
 
 describe('dashboard when the broker fails', skippedBecause(noBrowser), () => {
   const fixture = dashboardFixture(2);
-  let { demo, watched, page, dashboard, token, runId } = {} as DashboardFixture;
+  let { demo, browser, watched, page, dashboard, token, runId } = {} as DashboardFixture;
 
   beforeEach(() => {
-    ({ demo, watched, page, dashboard, token, runId } = fixture);
+    ({ demo, browser, watched, page, dashboard, token, runId } = fixture);
   });
 
   const failing = (route: Route) => route.fulfill({ status: 503, json: problem });
@@ -92,17 +93,19 @@ describe('dashboard when the broker fails', skippedBecause(noBrowser), () => {
     ['a failure', 504, 5_000],
     ['a success', 200, 60_000],
   ])('polls again within a minute after %s that took minutes', async (_, status, pauseMs) => {
-    await page.clock.install();
+    // A window keeps its clock.
+    const own = (await openPage(browser)).page;
+    onTestFinished(() => own.close());
+    await own.clock.install();
     const waiting: Route[] = [];
-    await page.route('**/api/runs?*', (route) => void waiting.push(route));
-    await page.goto(`${demo.url}/api/dashboard#/runs`);
-    await page.reload();
-    await dashboard.signIn(token);
+    await own.route('**/api/runs?*', (route) => void waiting.push(route));
+    await own.goto(`${demo.url}/api/dashboard#/runs`);
+    await dashboardPage(own).signIn(token);
     await expect.poll(() => waiting.length).toBe(1);
-    await page.clock.fastForward(230_000);
+    await own.clock.fastForward(230_000);
     await waiting[0]?.fulfill({ status, json: { runs: [] } });
-    await page.getByText(status === 200 ? 'There are no runs.' : 'The broker returned HTTP 504').waitFor();
-    await page.clock.runFor(pauseMs);
+    await own.getByText(status === 200 ? 'There are no runs.' : 'The broker returned HTTP 504').waitFor();
+    await own.clock.runFor(pauseMs);
     await expect.poll(() => waiting.length).toBe(2);
   });
 

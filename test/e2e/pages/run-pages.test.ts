@@ -2,10 +2,11 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { skippedBecause } from '../../support/skipped.ts';
 import { findings, focusedText, tabTo } from './assistive.ts';
-import { connectBrowser, noBrowser, openPage, poorContrast, type WatchedPage } from './browser.ts';
+import { connectBrowser, leaveWindow, noBrowser, useWindow, type WatchedPage } from './browser.ts';
 import { type FixtureBroker, startFixtureBroker } from './fixture/broker.ts';
 import { newestRun, openView, runViews, type ViewName } from './fixture/views.ts';
 import { createWorld, type World } from './fixture/world.ts';
+import { checkLooks } from './looks.ts';
 
 /*
  * The list of runs and the page of a run, over answers of a fixture: 5,000 customers need no cloud of that size. That the
@@ -25,29 +26,13 @@ function runPages(size: number) {
     await browser?.close();
     await fixture.broker?.close();
   });
-  afterEach(async () => {
-    await fixture.watched.page.unrouteAll({ behavior: 'ignoreErrors' });
-    await fixture.watched.page.close();
-  });
+  afterEach(() => leaveWindow(fixture.watched.page));
   const open = async (view: ViewName): Promise<Page> => {
-    fixture.watched = await openPage(browser, { viewport: { width: 1440, height: 900 } });
+    fixture.watched = await useWindow(browser, { width: 1440, height: 900 });
     await openView(fixture.watched.page, fixture.broker, fixture.world, view);
     return fixture.watched.page;
   };
   return { fixture, open };
-}
-
-/** Checks what is on the page at two widths and in both colour schemes. */
-async function checkLooks(page: Page): Promise<void> {
-  for (const width of [1440, 390]) {
-    for (const colorScheme of ['light', 'dark'] as const) {
-      await page.setViewportSize({ width, height: 900 });
-      await page.emulateMedia({ colorScheme });
-      const excess = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-      const found = [await poorContrast(page), await findings(page)].flat();
-      expect({ width, colorScheme, excess, found }).toEqual({ width, colorScheme, excess: 0, found: [] });
-    }
-  }
 }
 
 const rowCount = async (page: Page): Promise<number> =>
@@ -114,7 +99,7 @@ describe('the pages of runs', skippedBecause(noBrowser), () => {
 
   it('says that a run does not exist', async () => {
     const page = await open('runs');
-    await page.goto(`${fixture.broker.url}/api/dashboard#/runs/${encodeURIComponent(newestRun(fixture.world))}x`);
+    await page.goto(new URL(`#/runs/${encodeURIComponent(newestRun(fixture.world))}x`, page.url()).href);
     const alert = page.getByRole('alert');
     await alert.getByText('The fixture has no such route.').waitFor();
     expect(await alert.count()).toBe(1);
