@@ -2,6 +2,7 @@ import type { Grant } from '../model/token.ts';
 import type { Caller } from '../model/caller.ts';
 import type { ErrorCode } from '../model/errors.ts';
 import type { TenantId } from '../model/identifiers.ts';
+import type { AwaitedBy } from './group-commit.ts';
 
 /**
  * The outcome of a request. A token: `issued` or `denied`. A request through the gateway: `denied`, or `sent`, recorded
@@ -157,10 +158,11 @@ export const longestRecordSeconds = 3;
 export interface AuditLog {
   /**
    * Resolves once the entry is durable.
-   * @param options `isPatient`: nobody waits for the entry, so it may wait for others to share their transaction.
+   * @param options `awaitedBy`, by default a caller: its entry does not wait for those of jobs. An entry that nobody waits
+   * for may wait for others to share their transaction.
    * @throws BrokerError `audit_unavailable` if that is not certain. The entry may exist nevertheless.
    */
-  record(entry: AuditEntry, options?: { readonly isPatient?: boolean }): Promise<void>;
+  record(entry: AuditEntry, options?: { readonly awaitedBy?: AwaitedBy }): Promise<void>;
   /** @throws BrokerError `storage_unavailable`, or `request_invalid` for an invalid continuation. */
   query(query: AuditQuery): Promise<AuditPage>;
   /**

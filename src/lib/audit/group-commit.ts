@@ -8,7 +8,7 @@ export interface GroupCommitSettings<T> {
   readonly maxBatch: number;
   /** Maximum concurrent writes. */
   readonly maxWrites: number;
-  /** Minimum waiting items that start another write while one is in flight. Fewer items wait for it to end. */
+  /** Minimum waiting items that start another write while one is in flight, whoever waits for them. */
   readonly sideBySideFrom: number;
   /** Maximum time that a patient item waits for the write of another item, milliseconds. */
   readonly patienceMs: number;
@@ -17,6 +17,9 @@ export interface GroupCommitSettings<T> {
   /** Maximum duration of a `commit`, and of one write, milliseconds. */
   readonly deadlineMs: number;
 }
+
+/** Who waits for an item: a caller of the API, a job, or nobody. */
+export type AwaitedBy = 'caller' | 'job' | 'nobody';
 
 /** Makes all items durable. If it throws, none of them counts as durable. */
 export type WriteBatch<T> = (items: readonly T[], signal: AbortSignal) => Promise<void>;
@@ -30,15 +33,16 @@ interface Entry<T> {
   readonly item: T;
   readonly group: string;
   readonly deadlineAtMs: number;
-  /** Waits for the write of another item. */
-  isPatient: boolean;
+  awaitedBy: AwaitedBy;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
 
 /**
  * Writes concurrent items together (group commit). Items that arrive during a write share the next one. An item that
- * arrives alone is written immediately, unless it is patient: then it starts no write for a while, but joins the next.
+ * arrives alone is written immediately, unless nobody waits for it: then it starts no write for a while, but joins the next.
+ * An item of a caller does not wait for a write that has none. A run keeps one in flight all the time, so callers would wait
+ * for two.
  */
 export class GroupCommit<T> {
   readonly #write: WriteBatch<T>;
@@ -48,6 +52,8 @@ export class GroupCommit<T> {
   /** The entries that are not settled yet, oldest first. */
   readonly #pending = new Set<Entry<T>>();
   #writes = 0;
+  /** Writes in flight that callers wait for. */
+  #writesOfCallers = 0;
   #watch: AbortController | undefined;
 
   constructor(deps: { readonly write: WriteBatch<T>; readonly clock: Clock }, settings: GroupCommitSettings<T>) {
@@ -58,42 +64,45 @@ export class GroupCommit<T> {
 
   /**
    * Resolves once the item is durable.
-   * @param isPatient whether nobody waits for the item.
    * @throws BacklogError, DeadlineError, or the error of the write.
    */
-  async commit(item: T, isPatient = false): Promise<void> {
+  async commit(item: T, awaitedBy: AwaitedBy = 'caller'): Promise<void> {
     const { maxWaiting, groupOf, deadlineMs } = this.#settings;
     if (this.#waiting.length >= maxWaiting) throw new BacklogError(`${maxWaiting} items are waiting already`);
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const deadlineAtMs = this.#clock.nowMs() + deadlineMs;
-    const entry = { item, group: groupOf(item), deadlineAtMs, isPatient, resolve, reject };
+    const entry = { item, group: groupOf(item), deadlineAtMs, awaitedBy, resolve, reject };
     this.#waiting.push(entry);
     this.#pending.add(entry);
     if (this.#watch === undefined) void this.#watchDeadlines();
-    if (isPatient) void this.#endPatience(entry);
+    if (awaitedBy === 'nobody') void this.#endPatience(entry);
     this.#startWrites();
     return promise;
   }
 
   async #endPatience(entry: Entry<T>): Promise<void> {
     await this.#clock.sleep(this.#settings.patienceMs);
-    entry.isPatient = false;
+    entry.awaitedBy = 'job';
     this.#startWrites();
   }
 
   #startWrites(): void {
-    const { sideBySideFrom, maxWrites } = this.#settings;
-    while (this.#waiting.length > 0 && this.#writes < maxWrites) {
-      if (this.#waiting.length < sideBySideFrom && (this.#writes > 0 || this.#waiting.every(isPatient))) return;
-      void this.#writeNext();
-    }
+    while (this.#writes < this.#settings.maxWrites && this.#isWriteDue()) void this.#writeNext();
+  }
+
+  #isWriteDue(): boolean {
+    if (this.#waiting.length >= this.#settings.sideBySideFrom) return true;
+    const isAwaitedBy = (who: AwaitedBy): boolean => this.#waiting.some(({ awaitedBy }) => awaitedBy === who);
+    return (isAwaitedBy('caller') && this.#writesOfCallers === 0) || (isAwaitedBy('job') && this.#writes === 0);
   }
 
   async #writeNext(): Promise<void> {
     const batch = this.#takeBatch();
     if (batch.length === 0) return;
     const items = batch.map((entry) => entry.item);
+    const ofCallers = batch[0]?.awaitedBy === 'caller' ? 1 : 0;
     this.#writes += 1;
+    this.#writesOfCallers += ofCallers;
     try {
       await withDeadline(this.#clock, this.#settings.deadlineMs, (signal) => this.#write(items, signal));
       for (const entry of batch) this.#settle(entry);
@@ -101,16 +110,17 @@ export class GroupCommit<T> {
       for (const entry of batch) this.#settle(entry, error);
     } finally {
       this.#writes -= 1;
+      this.#writesOfCallers -= ofCallers;
       this.#startWrites();
     }
   }
 
   /**
-   * The oldest waiting entry and as many others of its group as fit, patient ones last. Drops entries that have passed their
-   * deadline.
+   * The oldest of the most urgent entries, and as many others of its group as fit, in order of urgency. Drops entries that
+   * have passed their deadline.
    */
   #takeBatch(): Entry<T>[] {
-    const alive = this.#waiting.filter((entry) => this.#pending.has(entry)).toSorted(byPatience);
+    const alive = this.#waiting.filter((entry) => this.#pending.has(entry)).toSorted(byUrgency);
     const batch = alive.filter((entry) => entry.group === alive[0]?.group).slice(0, this.#settings.maxBatch);
     const taken = new Set(batch);
     this.#waiting = alive.filter((entry) => !taken.has(entry));
@@ -143,8 +153,7 @@ export class GroupCommit<T> {
   }
 }
 
-interface Patience {
-  readonly isPatient: boolean;
-}
-const isPatient = (entry: Patience): boolean => entry.isPatient;
-const byPatience = (one: Patience, other: Patience): number => Number(one.isPatient) - Number(other.isPatient);
+const urgency: Readonly<Record<AwaitedBy, number>> = { caller: 0, job: 1, nobody: 2 };
+
+const byUrgency = (one: { readonly awaitedBy: AwaitedBy }, other: { readonly awaitedBy: AwaitedBy }): number =>
+  urgency[one.awaitedBy] - urgency[other.awaitedBy];

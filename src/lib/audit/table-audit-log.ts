@@ -41,12 +41,12 @@ export function createTableAuditLog(deps: TableAuditLogDeps): AuditLog {
   const times = new RisingTime(clock, log);
 
   return {
-    record: async (entry: AuditEntry, { isPatient = false } = {}): Promise<void> => {
+    record: async (entry: AuditEntry, { awaitedBy = 'caller' } = {}): Promise<void> => {
       try {
         const { atMs, writtenMs } = entry;
         const timed = writtenMs === undefined ? { atMs: times.of(atMs) } : { writtenMs: times.of(writtenMs) };
         const row = toRow({ ...entry, ...timed }, newId());
-        await commits.commit(row, isPatient);
+        await commits.commit(row, awaitedBy);
       } catch (error) {
         throw failure('audit_unavailable', 'The audit record could not be written.', error);
       }

@@ -37,8 +37,9 @@ export function recordTokens(deps: RecordedTokensDeps): TokenSource {
     application: request.application,
     ...rest,
   });
+  const record = (of: AuditEntry): Promise<void> => deps.audit.record(of, { awaitedBy: 'job' });
   const recordRefusal = async (request: TokenRequest, code: ErrorCode): Promise<void> => {
-    await deps.audit.record(entry(request, { outcome: 'denied', code })).catch(() => undefined);
+    await record(entry(request, { outcome: 'denied', code })).catch(() => undefined);
   };
   return {
     getToken: async (request, signal): Promise<AccessToken> => {
@@ -54,7 +55,7 @@ export function recordTokens(deps: RecordedTokensDeps): TokenSource {
       }
       const { scopes, expiresAtMs, fromCache, secret } = token;
       const uti = utiOf(token);
-      await deps.audit.record(
+      await record(
         entry(request, {
           outcome: 'issued',
           scopes: [...scopes],

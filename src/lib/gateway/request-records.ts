@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import type { AuditEntry, AuditLog } from '../audit/audit-log.ts';
+import type { AwaitedBy } from '../audit/group-commit.ts';
 import type { Met } from '../approvals/meet-condition.ts';
 import type { Asking } from '../approvals/admit.ts';
 import type { Caller } from '../model/caller.ts';
@@ -65,8 +66,9 @@ export function recordOf(deps: RequestRecordsDeps, { caller, correlationId, log,
     caller: { applicationId, objectId, kind },
     ...(run === undefined ? {} : { run }),
   } as const;
-  const write = (facts: RequestFacts, more: Happened, options?: { readonly isPatient: boolean }): Promise<void> =>
-    deps.audit.record({ ...entryOf(facts, more), ...common, atMs: deps.clock.nowMs() }, options);
+  const sender: AwaitedBy = run === undefined ? 'caller' : 'job';
+  const write = (facts: RequestFacts, more: Happened, awaitedBy: AwaitedBy = sender): Promise<void> =>
+    deps.audit.record({ ...entryOf(facts, more), ...common, atMs: deps.clock.nowMs() }, { awaitedBy });
   return {
     denied: async (facts, thrown) => {
       try {
@@ -90,7 +92,7 @@ export function recordOf(deps: RequestRecordsDeps, { caller, correlationId, log,
     ended: (facts, outcome) =>
       deps.background(() => {
         const happened = { ...outcome, outcome: outcome.code === undefined ? 'answered' : 'failed' } as const;
-        write(facts, happened, { isPatient: true }).catch((failure: unknown) =>
+        write(facts, happened, 'nobody').catch((failure: unknown) =>
           log.log('error', 'audit.outcome_not_recorded', errorFields(failure)),
         );
       }),

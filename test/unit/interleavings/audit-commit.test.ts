@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { GroupCommit } from '../../../src/lib/audit/group-commit.ts';
+import { type AwaitedBy, GroupCommit } from '../../../src/lib/audit/group-commit.ts';
 import { Limiter } from '../../../src/lib/runtime/limiter.ts';
 import { FakeClock } from '../../fakes/fake-clock.ts';
 
@@ -8,7 +8,10 @@ const numRuns = 2_000;
 const maxBatch = 3;
 const maxWrites = 2;
 
-const item = fc.record({ group: fc.constantFrom('x', 'y'), isPatient: fc.boolean() });
+const item = fc.record({
+  group: fc.constantFrom('x', 'y'),
+  awaitedBy: fc.constantFrom<AwaitedBy>('caller', 'job', 'nobody'),
+});
 const settings = fc.record({
   sideBySideFrom: fc.integer({ min: 1, max: maxBatch }),
   failEvery: fc.integer({ min: 2, max: 5 }),
@@ -53,11 +56,12 @@ test('GroupCommit confirms an item exactly when it is durable, in every order of
         );
         const outcomes = await s.waitFor(
           Promise.all(
-            items.map(async ({ group, isPatient }, index) => {
+            items.map(async ({ group, awaitedBy }, index) => {
               const name = `${group}${index}`;
               await s.schedule(Promise.resolve(), `arrives ${name}`);
-              if (isPatient) void s.schedule(Promise.resolve(), `patience of ${name}`).then(() => clock.advance(100));
-              const confirmed = await commits.commit(name, isPatient).then(
+              if (awaitedBy === 'nobody')
+                void s.schedule(Promise.resolve(), `patience of ${name}`).then(() => clock.advance(100));
+              const confirmed = await commits.commit(name, awaitedBy).then(
                 () => true,
                 () => false,
               );

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { GroupCommit, type GroupCommitSettings } from '../../../../src/lib/audit/group-commit.ts';
+import { type AwaitedBy, GroupCommit, type GroupCommitSettings } from '../../../../src/lib/audit/group-commit.ts';
 import { FakeClock, settle } from '../../../fakes/fake-clock.ts';
 
 /** A store in which the test ends each write. */
@@ -33,8 +33,8 @@ function start(changes: Partial<GroupCommitSettings<string>> = {}) {
   };
   const commits = new GroupCommit<string>({ write: store.write, clock }, settings);
   const outcomes: Record<string, string> = {};
-  const commit = (item: string, isPatient?: boolean): void => {
-    commits.commit(item, isPatient).then(
+  const commit = (item: string, awaitedBy?: AwaitedBy): void => {
+    commits.commit(item, awaitedBy).then(
       () => (outcomes[item] = 'durable'),
       (error: unknown) => (outcomes[item] = error instanceof Error ? error.name : 'thrown'),
     );
@@ -82,16 +82,53 @@ describe('GroupCommit', () => {
     expect(store.batches).toEqual(['a', 'b,c,d', 'e,f,g']);
   });
 
+  it('writes the item of a caller at once while jobs keep a write in flight, together with items of jobs', async () => {
+    const { store, commit } = start({ maxWrites: 3 });
+    commit('job 1', 'job');
+    commit('job 2', 'job');
+    expect(store.batches).toEqual(['job 1']);
+    commit('caller 1');
+    expect(store.batches).toEqual(['job 1', 'caller 1,job 2']);
+    // Callers still share writes with each other, and jobs start none beside them.
+    commit('caller 2');
+    commit('job 3', 'job');
+    expect(store.batches).toHaveLength(2);
+    store.writes[0]?.done();
+    await settle();
+    expect(store.batches).toHaveLength(2);
+    store.writes[1]?.done();
+    await settle();
+    expect(store.batches).toEqual(['job 1', 'caller 1,job 2', 'caller 2,job 3']);
+  });
+
+  it('writes the items of callers first if there are more than fit', () => {
+    const { store, commit } = start({ maxBatch: 2, sideBySideFrom: 10 });
+    commit('job 1', 'job');
+    for (const item of ['job 2', 'job 3', 'job 4']) commit(item, 'job');
+    commit('caller 1');
+    expect(store.batches).toEqual(['job 1', 'caller 1,job 2']);
+  });
+
+  it('starts no write of its own for a job while callers write', async () => {
+    const { store, commit } = start();
+    commit('caller 1');
+    commit('job 1', 'job');
+    expect(store.batches).toEqual(['caller 1']);
+    store.writes[0]?.done();
+    await settle();
+    expect(store.batches).toEqual(['caller 1', 'job 1']);
+  });
+
   it('writes a patient item after its patience, or earlier with another item', async () => {
     const { clock, store, commit } = start();
-    commit('a', true);
-    commit('b', true);
+    commit('a', 'nobody');
+    commit('b', 'nobody');
     await clock.advance(99);
     expect(store.batches).toEqual([]);
     await clock.advance(1);
     expect(store.batches).toEqual(['a,b']);
     store.writes[0]?.done();
-    commit('c', true);
+    commit('c', 'nobody');
     await clock.advance(50);
     commit('d');
     expect(store.batches).toEqual(['a,b', 'd,c']);
@@ -101,7 +138,7 @@ describe('GroupCommit', () => {
 
   it('does not let patient items delay others, neither by their number nor by their group', async () => {
     const { store, commit } = start({ groupOf: (item) => item[0] ?? '', maxWrites: 1, sideBySideFrom: 10 });
-    for (const item of ['x1', 'y1', 'y2']) commit(item, true);
+    for (const item of ['x1', 'y1', 'y2']) commit(item, 'nobody');
     for (const item of ['y3', 'y4', 'y5', 'y6']) commit(item);
     expect(store.batches).toEqual(['y3,y1,y2']);
     store.writes[0]?.done();
@@ -111,7 +148,7 @@ describe('GroupCommit', () => {
 
   it('writes patient items at once if sideBySideFrom items wait', async () => {
     const { store, commit } = start();
-    for (const item of ['a', 'b', 'c']) commit(item, true);
+    for (const item of ['a', 'b', 'c']) commit(item, 'nobody');
     expect(store.batches).toEqual(['a,b,c']);
   });
 

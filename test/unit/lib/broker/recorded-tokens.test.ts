@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { brokerCallerId, recordTokens } from '../../../../src/lib/broker/recorded-tokens.ts';
 import { GatedTokens } from '../../../../src/lib/broker/gated-tokens.ts';
 import type { AccessToken, TokenRequest, TokenSource } from '../../../../src/lib/model/token.ts';
@@ -110,6 +110,17 @@ describe('recordTokens', () => {
   it('returns no token when its audit record is not durable', async () => {
     audit.down = true;
     await expect(tokens.getToken(request)).rejects.toMatchObject({ code: 'audit_unavailable' });
+  });
+
+  it('says that jobs wait for the records, so that callers need not wait for them', async () => {
+    const record = vi.spyOn(audit, 'record');
+    await tokens.getToken(request);
+    answer = () => Promise.reject(new BrokerError('consent_required', 'no'));
+    await tokens.getToken(request).catch(() => undefined);
+    expect(record.mock.calls).toEqual([
+      [expect.objectContaining({ outcome: 'issued' }), { awaitedBy: 'job' }],
+      [expect.objectContaining({ outcome: 'denied' }), { awaitedBy: 'job' }],
+    ]);
   });
 
   it('records a refusal with its code, and with rule broker when the request has no purpose', async () => {

@@ -8,10 +8,13 @@ import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { FakeOrchestrations } from '../../../fakes/fake-orchestrations.ts';
 import { bearer, portal } from './stage.ts';
 
-it('lets only the record of an outcome wait for others, because nobody waits for it', async () => {
+it.each([
+  ['a caller', {}, ['sent for caller', 'answered for nobody', 'denied for caller']],
+  ['a query', { run: 'query@1' }, ['sent for job', 'answered for nobody', 'denied for job']],
+])('says who waits for each record of %s: for that of an outcome nobody does', async (_, more, expected) => {
   const recorded: string[] = [];
-  const record: AuditLog['record'] = async ({ outcome }, { isPatient = false } = {}) => {
-    recorded.push(`${outcome} ${isPatient ? 'patient' : 'at once'}`);
+  const record: AuditLog['record'] = async ({ outcome }, { awaitedBy } = {}) => {
+    recorded.push(`${outcome} for ${awaitedBy}`);
   };
   const deps = {
     audit: { record },
@@ -21,12 +24,12 @@ it('lets only the record of an outcome wait for others, because nobody waits for
     callers: { refusalRecords: { take: () => undefined } },
   };
   const sender = { caller: portal, correlationId: 'c', log: silentLogger, orchestrations: new FakeOrchestrations() };
-  const records = recordOf(deps, sender);
+  const records = recordOf(deps, { ...sender, ...more });
   const token = { secret: new Secret(bearer), scopes: [], expiresAtMs: 0, fromCache: true };
   await records.sent({ scopes: [] }, { ...token, resource: 'graph' } as never, undefined);
   records.ended({ scopes: [] }, { status: 200 });
   await records.denied({ scopes: [] }, new Error('refused'));
-  expect(recorded).toEqual(['sent at once', 'answered patient', 'denied at once']);
+  expect(recorded).toEqual(expected);
 });
 
 it('reads the id of each token', () => {
