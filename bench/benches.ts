@@ -5,6 +5,7 @@ import { coldStorm } from './cold-storm.ts';
 import { dashboard } from './dashboard.ts';
 import { exec } from './exec.ts';
 import { fanOut } from './fan-out.ts';
+import { interactive } from './interactive.ts';
 import { redemptions } from './redemptions.ts';
 import { resultPages } from './result-pages.ts';
 import { gateway } from './gateway.ts';
@@ -24,6 +25,7 @@ export const benches: readonly Bench[] = [
   tokenOverHttp,
   coldStorm,
   fanOut,
+  interactive,
   resultPages,
   scale,
   startUp,
