@@ -49,6 +49,7 @@ import { createInvocationLog } from './lib/runtime/invocation-log.ts';
 import { createLogger, type Logger } from './lib/runtime/log.ts';
 import { AppMetrics } from './lib/runtime/metrics.ts';
 import { once } from './lib/runtime/once.ts';
+import { Turns } from './lib/runtime/turns.ts';
 import { createTenantDirectory } from './lib/tenants/directory.ts';
 import { createDomainResolver } from './lib/tenants/domain-resolver.ts';
 import { createIsChosen } from './lib/tenants/is-chosen.ts';
@@ -149,6 +150,7 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
 const createLimiters = () => ({
   limiter: new Limiter(tuning.resourceConcurrency),
   tenantSlots: new Limiter(tuning.tenantConcurrency),
+  turns: new Turns(setImmediate),
 });
 
 type Directory = ReturnType<typeof createTenantDirectory>;

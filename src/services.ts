@@ -23,6 +23,7 @@ import type { Logger } from './lib/runtime/log.ts';
 import type { AppMetrics } from './lib/runtime/metrics.ts';
 import type { Fetch } from './lib/runtime/outbound.ts';
 import type { AllBudgets } from './lib/runtime/share.ts';
+import type { Turns } from './lib/runtime/turns.ts';
 import type { TenantEvents } from './lib/tenant-events/event-services.ts';
 import type { TenantDirectory } from './lib/tenants/directory.ts';
 import type { TenantTags } from './lib/tenants/tenant-tags.ts';
@@ -51,6 +52,8 @@ export interface Services extends Runtime {
   readonly limiter: Limiter;
   /** Limits the tenants that runs visit at a time. */
   readonly tenantSlots: Limiter;
+  /** Work of runs takes turns, so that callers need not wait for all of it. */
+  readonly turns: Turns;
   readonly callers: Callers;
   readonly credentials: Credentials;
   readonly redeemer: Redeemer;

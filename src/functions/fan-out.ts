@@ -20,9 +20,10 @@ import { once } from '../lib/runtime/once.ts';
 import { announceRun } from '../lib/runs/announce-run.ts';
 import { exportRun } from '../lib/runs/export-run.ts';
 import { finishRun } from '../lib/runs/finish-run.ts';
+import { givingWay } from '../lib/runs/giving-way.ts';
 import { errorCodeSchema } from '../lib/runs/run-schemas.ts';
-import { runTenant, type TenantRunDeps } from '../lib/runs/tenant-run.ts';
-import { visitTenants } from '../lib/runs/visit-tenants.ts';
+import { runTenant } from '../lib/runs/tenant-run.ts';
+import { visitTenants, type VisitTenantsDeps } from '../lib/runs/visit-tenants.ts';
 import { activity } from './activity.ts';
 import { jobRegistry } from './job-registry.ts';
 
@@ -49,11 +50,9 @@ async function groupsInForce({ callers }: Services): Promise<TenantGroups> {
   return policy.groups;
 }
 
-activity(tenantRunName, tenantRunInput, (services, input) => runTenant(tenantRunDeps(services), input));
+activity(tenantRunName, tenantRunInput, (services, input) => runTenant(visitDeps(services), input));
 
-activity(visitTenantsName, visitTenantsInput, (services, input) =>
-  visitTenants({ ...tenantRunDeps(services), tenantSlots: services.tenantSlots }, input),
-);
+activity(visitTenantsName, visitTenantsInput, (services, input) => visitTenants(visitDeps(services), input));
 
 activity(finishRunName, finishRunInput, finishRun);
 
@@ -74,7 +73,9 @@ const loadQueries = once(async () => {
   return { askTenant, rowMemory: createRowMemory() };
 });
 
-const tenantRunDeps = (services: Services): TenantRunDeps => ({
+const visitDeps = (services: Services): VisitTenantsDeps => givingWay(dependencies(services), services.turns);
+
+const dependencies = (services: Services): VisitTenantsDeps => ({
   ...services,
   jobs: jobRegistry,
   tokens: services.jobTokens,
@@ -82,6 +83,7 @@ const tenantRunDeps = (services: Services): TenantRunDeps => ({
   permissionMap: () => services.permissionMap.current(),
   askTenant: async (visit) => {
     const { askTenant, rowMemory } = await loadQueries();
-    return askTenant({ ...services, rowMemory }, visit);
+    const upstream = services.turns.before(services.gateway.upstream);
+    return askTenant({ ...services, gateway: { ...services.gateway, upstream }, rowMemory }, visit);
   },
 });

@@ -4,6 +4,8 @@ import type { Services } from '../../src/composition.ts';
 import { clouds } from '../../src/lib/model/clouds.ts';
 import { BrokerError } from '../../src/lib/model/errors.ts';
 import type { Notice } from '../../src/lib/notifications/notice.ts';
+import { Limiter } from '../../src/lib/runtime/limiter.ts';
+import { Turns } from '../../src/lib/runtime/turns.ts';
 import { type RunStage, runId, stageRun } from '../unit/lib/runs/stage.ts';
 
 let services: Partial<Services>;
@@ -27,6 +29,7 @@ const callActivity = async (name: string, input: unknown): Promise<unknown> => {
 let run: RunStage;
 let notices: Notice[];
 let refused: BrokerError | undefined;
+let turns: Turns;
 beforeEach(async () => {
   run = await stageRun(async () => [{ n: 1 }]);
   notices = [];
@@ -35,7 +38,14 @@ beforeEach(async () => {
     if (refused !== undefined) throw refused;
     notices.push(notice);
   };
-  services = { ...run.deps, notifier: { send }, settings: { cloud: clouds.public } } as unknown as Services;
+  turns = new Turns(setImmediate);
+  services = {
+    ...run.deps,
+    notifier: { send },
+    settings: { cloud: clouds.public },
+    tenantSlots: new Limiter(2),
+    turns,
+  } as unknown as Services;
 });
 
 describe('the activity announce-run', () => {
@@ -81,3 +91,10 @@ it.each(['announce-run', 'finish-run', 'list-tenants', 'tenant-run'])(
     await expect(callActivity(name, { ...input, runId: undefined })).rejects.toThrow(/runId/);
   },
 );
+
+it('visits tenants in turns, so that callers are served in between', async () => {
+  const take = vi.spyOn(turns, 'take');
+  await callActivity('visit-tenants', { ...input, indexes: [0, 1, 2] });
+  // For the start and the record of each.
+  expect(take).toHaveBeenCalledTimes(6);
+});

@@ -68,7 +68,10 @@ export interface TenantRunDeps extends ExecuteDeps, TraceDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly jobs: JobRegistry;
-  readonly runs: Pick<Runs, 'log' | 'results' | 'plans' | 'stops'>;
+  readonly runs: Pick<Runs, 'plans' | 'stops'> & {
+    readonly log: Pick<Runs['log'], 'findTenant' | 'findOutcomes' | 'recordTenant'>;
+    readonly results: Pick<Runs['results'], 'putRows'>;
+  };
   readonly newId: () => string;
 }
 

@@ -6,7 +6,7 @@ import { summaryOf, type TenantsVisitResult, type VisitTenantsInput } from './vi
 
 export interface VisitTenantsDeps extends TenantRunDeps {
   /** Tenants that this process visits at a time, over all activities. */
-  readonly tenantSlots: Limiter;
+  readonly tenantSlots: Pick<Limiter, 'run'>;
 }
 
 /**

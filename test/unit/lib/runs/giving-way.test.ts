@@ -1,0 +1,57 @@
+import { expect, it } from 'vitest';
+import { givingWay } from '../../../../src/lib/runs/giving-way.ts';
+import type { JobContext } from '../../../../src/lib/runs/job.ts';
+import { visitTenants, type VisitTenantsDeps } from '../../../../src/lib/runs/visit-tenants.ts';
+import { Limiter } from '../../../../src/lib/runtime/limiter.ts';
+import { Turns } from '../../../../src/lib/runtime/turns.ts';
+import { settle } from '../../../fakes/fake-clock.ts';
+import { runId, stageRun } from './stage.ts';
+
+it('begins one piece of the work of all tenants in each pass of the event loop', async () => {
+  const pieces: string[] = [];
+  const run = async ({ graph }: JobContext): Promise<unknown> => {
+    pieces.push('start');
+    await graph.get('/organization');
+    return [{ id: '1' }];
+  };
+  const { deps } = await stageRun(run, 4, { permissions: ['Organization.Read.All'] });
+  const seen =
+    <Given extends unknown[], Result>(name: string, work: (...given: Given) => Promise<Result>) =>
+    (...given: Given): Promise<Result> => {
+      pieces.push(name);
+      return work(...given);
+    };
+  const { log, results } = deps.runs;
+  const watched: VisitTenantsDeps = {
+    ...deps,
+    tenantSlots: new Limiter(4),
+    fetch: seen('fetch', async () => Response.json({ value: [] })),
+    tokens: { ...deps.tokens, getToken: seen('token', deps.tokens.getToken) },
+    runs: {
+      ...deps.runs,
+      log: {
+        findTenant: (...given) => log.findTenant(...given),
+        findOutcomes: (...given) => log.findOutcomes(...given),
+        recordTenant: seen('record', (...given) => log.recordTenant(...given)),
+      },
+      results: { putRows: seen('rows', (...given) => results.putRows(...given)) },
+    },
+  };
+  const passes: (() => void)[] = [];
+  let isDone = false;
+  const turns = new Turns((work) => passes.push(work));
+  const visited = visitTenants(givingWay(watched, turns), { runId, indexes: [0, 1, 2, 3], round: 1, last: true });
+  void visited.then(() => (isDone = true));
+  const perPass: number[] = [];
+  while (!isDone) {
+    const before = pieces.length;
+    for (const work of passes.splice(0)) work();
+    await settle();
+    perPass.push(pieces.length - before);
+  }
+  expect(await visited).toEqual({});
+  expect(pieces.toSorted()).toEqual(
+    ['fetch', 'record', 'rows', 'start', 'token'].flatMap((piece) => Array<string>(4).fill(piece)),
+  );
+  expect(Math.max(...perPass)).toBe(1);
+});
