@@ -22,15 +22,13 @@ export interface CallersOfTokens {
 export async function askUntil(until: Promise<unknown>, load: CallersOfTokens): Promise<Map<string, number[]>> {
   const times = new Map<string, number[]>();
   const agent = new Agent({ keepAlive: true });
-  let isOver = false;
-  const end = (): void => {
-    isOver = true;
-  };
+  const over = new AbortController();
+  const end = (): void => over.abort();
   void until.then(end, end);
   const call = async (_: unknown, caller: number): Promise<void> => {
     // Spread over the pause, so that the callers do not ask in step.
     await delay((caller / load.callers) * load.pauseMs);
-    while (!isOver) {
+    while (!over.signal.aborted) {
       const [kind, wanted] = load.next();
       const ms = await timeOf(agent, load, wanted);
       const known = times.get(kind);

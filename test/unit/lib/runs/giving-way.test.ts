@@ -26,7 +26,7 @@ it('begins one piece of the work of all tenants in each pass of the event loop',
     ...deps,
     tenantSlots: new Limiter(4),
     fetch: seen('fetch', async () => Response.json({ value: [] })),
-    tokens: { ...deps.tokens, getToken: seen('token', deps.tokens.getToken) },
+    tokens: { ...deps.tokens, getToken: seen('token', (...given) => deps.tokens.getToken(...given)) },
     runs: {
       ...deps.runs,
       log: {
@@ -38,12 +38,12 @@ it('begins one piece of the work of all tenants in each pass of the event loop',
     },
   };
   const passes: (() => void)[] = [];
-  let isDone = false;
+  const done = new AbortController();
   const turns = new Turns((work) => passes.push(work));
   const visited = visitTenants(givingWay(watched, turns), { runId, indexes: [0, 1, 2, 3], round: 1, last: true });
-  void visited.then(() => (isDone = true));
+  void visited.then(() => done.abort());
   const perPass: number[] = [];
-  while (!isDone) {
+  while (!done.signal.aborted) {
     const before = pieces.length;
     for (const work of passes.splice(0)) work();
     await settle();
