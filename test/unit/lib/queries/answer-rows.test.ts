@@ -29,6 +29,7 @@ describe('the rows of an answer', () => {
     ['{"value":[]}', []],
     ['', []],
     ['\u{FEFF}{"value":[{"id":1}]}', [{ id: 1 }]],
+    ['{"id":"a\u{FEFF}"}', [{ id: 'a\u{FEFF}' }]],
   ])('of %s', (text, rows) => {
     expect(page(text).rows).toEqual(rows);
   });
@@ -44,11 +45,30 @@ describe('the rows of an answer', () => {
     expect(({} as { polluted?: number }).polluted).toBeUndefined();
   });
 
-  it('are the number of a plain count', () => {
-    expect(pageOf('text/plain', Buffer.from('42')).rows).toEqual([{ value: 42 }]);
+  it.each(['text/plain', 'TEXT/PLAIN; charset=utf-8'])('are the number of a plain count with %s', (type) => {
+    expect(pageOf(type, Buffer.from('42\r\n')).rows).toEqual([{ value: 42 }]);
+  });
+
+  it.each(['application/json', 'Application/JSON', 'application/vnd.ms+json', 'application/x.y-z+json; charset=utf-8'])(
+    'are read with %s',
+    (type) => {
+      expect(pageOf(type, Buffer.from('{"id":1}')).rows).toEqual([{ id: 1 }]);
+    },
+  );
+
+  it('go on at the link of the older form of OData, and at no link that is not a text', () => {
+    expect(page('{"value":[],"@nextLink":"older"}').next).toBe('older');
+    expect(page('{"value":[{"id":1}],"@odata.nextLink":5}')).toEqual({ rows: [{ id: 1 }], next: undefined });
   });
 
   it.each([
+    ...['12a', 'a12', '1234567890123456', '1.5'].map(
+      (text) => ['text/plain', text, 'Microsoft Graph answers with text/plain; a query reads JSON only.'] as const,
+    ),
+    ...['x-text/plain', 'text/plainer', 'x-application/json', 'application/a b+json', 'application/+json'].map(
+      (type) => [type, '12', `Microsoft Graph answers with ${type}; a query reads JSON only.`] as const,
+    ),
+    [`x/${'y'.repeat(80)}`, 'x', `Microsoft Graph answers with x/${'y'.repeat(58)}; a query reads JSON only.`],
     ['text/plain', 'a text', 'Microsoft Graph answers with text/plain; a query reads JSON only.'],
     ['image/jpeg', 'x', 'Microsoft Graph answers with image/jpeg; a query reads JSON only.'],
     [undefined, '{}', 'Microsoft Graph answers with no type; a query reads JSON only.'],
@@ -113,6 +133,28 @@ describe('collected rows', () => {
     expect(large.count).toBe(16);
   });
 
+  it('hold a row of exactly the largest size, and exactly as many bytes as are kept', () => {
+    const rows = collector();
+    // With quotes, braces, the name, and the end of the line.
+    const text = 'x'.repeat(rowLimits.rowBytes - '{"t":""}\n'.length);
+    expect(rows.add([{ t: text }, { t: `${text}x` }])).toBe(true);
+    expect(rows.done()).toMatchObject({ count: 1, missing: 'Rows of more than 1 MiB are left out: 1.' });
+    const full = collector();
+    expect(full.add(Array.from({ length: 16 }, () => ({ t: text })))).toBe(true);
+    expect(full.add([{}])).toBe(false);
+  });
+
+  it('count the rows of all pages for the limit', () => {
+    const rows = collector();
+    const half = Array.from({ length: rowLimits.rows / 2 }, () => ({ id: 1 }));
+    expect([rows.add(half), rows.add(half.slice(1)), rows.add(half.slice(0, 2))]).toEqual([true, true, false]);
+    expect(rows.count).toBe(rowLimits.rows);
+  });
+
+  it('are whole without a row', () => {
+    expect(collector().add([])).toBe(true);
+  });
+
   it('lack a row that is too large in bytes, and no other', () => {
     const huge = collector();
     const text = '\u{1F600}'.repeat(rowLimits.rowBytes / 4);
@@ -136,6 +178,33 @@ describe('collected rows', () => {
       undefined,
     ]);
     expect(columns).not.toContain('x'.repeat(29_900));
+  });
+
+  it('say each reason once, and both what is missing and what else there is to know', () => {
+    const rows = collector();
+    rows.add([{ ['x'.repeat(30_001)]: 1 }, { t: 'x'.repeat(rowLimits.rowBytes) }]);
+    expect(rows.done()).toMatchObject({
+      missing: 'Rows of more than 1 MiB are left out: 1.',
+      note: 'Rows of more than 1 MiB are left out: 1. The rows have more properties than a CSV shows; JSON Lines have all.',
+    });
+  });
+
+  it('list a column once, and up to exactly the length that the record of a tenant keeps', () => {
+    const rows = collector();
+    // Two quotes and a comma for each name, and two brackets around all.
+    const name = 'x'.repeat(29_998 - 3);
+    rows.add([{ [name]: 1 }, { [name]: 2 }]);
+    expect(rows.done()).toMatchObject({ columns: [name] });
+    expect(rows.done()).not.toHaveProperty('note');
+    const longer = collector();
+    longer.add([{ [`${name}x`]: 1 }]);
+    expect(longer.done()).toMatchObject({ columns: [], note: expect.any(String) as string });
+  });
+
+  it('may take exactly the memory that is left', () => {
+    const memory = new RowMemory(9);
+    collector(memory).add([{ id: 1 }]);
+    expect(() => collector(memory).add([{}])).toThrow(expect.objectContaining({ code: 'busy' }) as Error);
   });
 
   it('share the memory of all tenants until they are stored', () => {

@@ -185,6 +185,26 @@ describe('the pages of a query', () => {
     });
   });
 
+  it('end after 500 pages', async () => {
+    const staged = stage([usersRule], { requestsPerMinute: 6_000_000 });
+    let next = 0;
+    const upstream = async () => page((next += 2), `${graph}/v1.0/users?$skiptoken=${next}`);
+    Object.assign(staged.deps, { upstream });
+    expect(await ask(staged, '/v1.0/users', { allPages: true })).toMatchObject({
+      count: 1000,
+      missing: expect.stringContaining('after 500 pages (1000 rows): a query reads 500 pages') as string,
+    });
+  });
+
+  it('end at the number of rows that a query keeps', async () => {
+    const staged = stage();
+    staged.world.answers.push(json({ value: Array.from({ length: 50_001 }, () => ({})) }));
+    expect(await ask(staged, '/v1.0/users')).toMatchObject({
+      count: 50_000,
+      missing: 'The answer was cut after 50000 rows: a query keeps 50000 rows and 16 MiB of a tenant.',
+    });
+  });
+
   it('end when the run is cancelled', async () => {
     const staged = stage();
     staged.world.answers.push(page(1, `${graph}/v1.0/users?$skiptoken=b`), page(3));
@@ -238,6 +258,25 @@ describe('an answer that is no list', () => {
     const staged = stage();
     staged.world.answers.push(answer);
     await expect(ask(staged, '/v1.0/users')).rejects.toThrow(code(expected, detail));
+  });
+
+  it.each([300, 399])('fails with the status %i, and with the word of Graph for others', async (status) => {
+    const staged = stage();
+    staged.world.answers.push({ status, headers: {}, body: new Uint8Array() });
+    await expect(ask(staged, '/v1.0/users')).rejects.toThrow(
+      code('request_invalid', 'Microsoft Graph answers with a redirect; a query reads JSON only.'),
+    );
+    staged.world.answers.push(json({ error: { code: 'Request_BadRequest' } }, { status: 400 }));
+    await expect(ask(staged, '/v1.0/users')).rejects.toMatchObject({
+      detail: 'Microsoft Graph refuses the request (400 Request_BadRequest).',
+      logFields: { status: 400 },
+    });
+  });
+
+  it('is read with the status 299', async () => {
+    const staged = stage();
+    staged.world.answers.push(json({ id: 1 }, { status: 299 }));
+    expect(await ask(staged, '/v1.0/users')).toMatchObject({ count: 1 });
   });
 
   it('has no rows if the object does not exist', async () => {

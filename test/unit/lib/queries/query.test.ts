@@ -10,6 +10,12 @@ it.each([
   ['/beta/users', '/beta/users'],
   ['//beta', '/beta'],
   ['/betas', '/v1.0/betas'],
+  ['/V1.0/users', '/V1.0/users'],
+  ['/beta?x=1', '/beta?x=1'],
+  ['/groups/beta/members', '/v1.0/groups/beta/members'],
+  ['/users?$filter=a:b', '/v1.0/users?$filter=a:b'],
+  ['/sites/root:/Documents', '/v1.0/sites/root:/Documents'],
+  [`/x?${'y'.repeat(4_000 - '/v1.0/x?'.length)}`, `/v1.0/x?${'y'.repeat(4_000 - '/v1.0/x?'.length)}`],
   [' /users?$filter=accountEnabled eq false ', '/v1.0/users?$filter=accountEnabled%20eq%20false'],
 ])('reads the path %j as %s', (path, expected) => {
   expect(readQuery({ path })).toEqual({ path: expected, allPages: false });
@@ -35,6 +41,8 @@ it.each<[QueryText, string]>([
     { path: `/users/eyJ${'a'.repeat(40)}.eyJ${'b'.repeat(40)}.${'c'.repeat(40)}` },
     'path: contains something that looks like a secret, and the run would keep it. Leave it out.',
   ],
+  [{ path: 'c4+-.:users' }, 'path: is an address. Send the path alone, such as /v1.0/users.'],
+  [{ path: '/users', select: [`1${'x'.repeat(80)}`] }, `select: "1${'x'.repeat(59)}" is no name of a property.`],
   [{ path: '/users', select: ['id,mail'] }, 'select: "id,mail" is no name of a property.'],
   [{ path: '/users', select: ['id&$top=1'] }, 'select: "id&$top=1" is no name of a property.'],
   ...['$select=id', 'select=id', '%24SELECT=id', '$top=1&$select=id'].map((option): [QueryText, string] => [
@@ -54,6 +62,10 @@ it.each([
   ['/v1.0/users/$count?$filter=x', 'eventual'],
 ])('asks for the consistency that %s needs', (path, expected) => {
   expect(queryHeaders({ path, allPages: false })['consistencylevel']).toBe(expected);
+});
+
+it('asks for JSON', () => {
+  expect(queryHeaders({ path: '/v1.0/users', allPages: false })).toEqual({ accept: 'application/json' });
 });
 
 it('orders columns by $select, whatever its case, then as they were found', () => {
