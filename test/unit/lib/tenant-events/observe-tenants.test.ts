@@ -122,6 +122,28 @@ describe('tokens', () => {
     expect(watch.consentOf(tenant(1))).toBeUndefined();
   });
 
+  it('that are asked for anew count too, and a tenant is forgotten below', async () => {
+    const forgotten: string[] = [];
+    const token = { secret: new Secret('t'), scopes: ['User.Read'], expiresAtMs: 0, fromCache: false };
+    let newer: typeof token | undefined;
+    const below = {
+      getToken: () => Promise.reject(new Error('not asked')),
+      getNewerToken: async (request: TokenRequest) => newer && { ...request, ...newer },
+      forgetTenant: (tenantId: string) => void forgotten.push(tenantId),
+    };
+    const over = watch.over(below);
+    const resource = resources.get('graph');
+    const request = { tenantId: tenant(1), resource, grant: 'delegated', application: 'default' } as const;
+    const asked = { ...request, minimumLifetimeSeconds: 0, correlationId: 'c' };
+    expect(await over.getNewerToken(asked)).toBeUndefined();
+    expect(watch.consentOf(tenant(1))).toBeUndefined();
+    newer = token;
+    expect(await over.getNewerToken(asked)).toMatchObject({ scopes: ['User.Read'] });
+    expect(watch.consentOf(tenant(1))).toMatchObject({ state: 'given' });
+    over.forgetTenant(tenant(2));
+    expect(forgotten).toEqual([tenant(2)]);
+  });
+
   it('from the cache, of other resources, grants and applications, and other failures say nothing', async () => {
     await ask(1, ['User.Read'], { resource: resources.get('exchange') });
     await ask(1, ['User.Read'], { grant: 'application' });
