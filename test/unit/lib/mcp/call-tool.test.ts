@@ -112,6 +112,23 @@ describe('a call', () => {
     ]);
   });
 
+  it('of a tool that names nothing is recorded without it', async () => {
+    const { about: _, ...tool } = toolWith(async () => ({ data: { name: 'x' } }));
+    const result = await callTool(deps, tool, { tenant: 'contoso.com' }, who);
+    expect(result.isError).toBeUndefined();
+    expect(audit.entries).toMatchObject([{ tool: 'read_thing' }]);
+    expect(audit.entries[0]).not.toHaveProperty('tenantAsked');
+  });
+
+  it('gives the tool the routes, the clock, the jobs and the client', async () => {
+    const run = vi.fn<Run>(async () => ({ data: { name: 'x' } }));
+    const text = textOf(await callTool(deps, toolWith(run), { tenant: 'x' }, who));
+    const { ask, client } = who;
+    expect(run).toHaveBeenCalledWith({ tenant: 'x' }, { ask, clock: deps.clock, jobs: deps.jobs, client });
+    // A tool without notes adds none.
+    expect(text).toMatch(/^The line of JSON between/);
+  });
+
   it('does not run without its record', async () => {
     audit.down = true;
     const run = vi.fn<Run>(async () => ({ data: { name: 'x' } }));
@@ -156,6 +173,9 @@ describe('a failure', () => {
     const tool = toolWith(() => Promise.reject(new BrokerError('throttled', detail, { retryAfterSeconds: 7 })));
     const result = await callTool(deps, tool, { tenant: 'x' }, who);
     expect([result.isError, result.structuredContent]).toEqual([true, undefined]);
+    expect(logger.lines.map(({ level, line }) => [level, JSON.parse(line) as unknown])).toMatchObject([
+      ['warn', { event: 'mcp.tool_failed', tool: 'read_thing', code: 'throttled' }],
+    ]);
     const [title = ''] = textOf(result).split('\n');
     expect(title).toMatch(/\(throttled\)\. \S/);
     expect(title).not.toContain('Fabrikam');

@@ -3,6 +3,7 @@ import { type McpParts, serveMcp } from '../../../../src/lib/mcp/serve-mcp.ts';
 import { tools } from '../../../../src/lib/mcp/tools.ts';
 import { callerRoles } from '../../../../src/lib/model/caller.ts';
 import { silentLogger } from '../../../../src/lib/runtime/log.ts';
+import { recordingLogger } from '../../../fakes/recording-logger.ts';
 
 /** Calls of tools: name, arguments. */
 let calls: [string, unknown][];
@@ -128,7 +129,12 @@ describe('a client of an earlier revision', () => {
     const { status, headers, json } = await send(initialize(offered));
     expect([status, headers['mcp-session-id']]).toEqual([200, undefined]);
     expect(json).toMatchObject({
-      result: { protocolVersion: chosen, capabilities: { tools: { listChanged: false } } },
+      result: {
+        protocolVersion: chosen,
+        capabilities: { tools: { listChanged: false } },
+        serverInfo: { name: 'partner-token-broker', title: 'Partner Token Broker', version: '1.0.0' },
+        instructions: expect.stringContaining('tenant') as string,
+      },
     });
   });
 
@@ -206,6 +212,44 @@ describe('bad input', () => {
 
   it.each(['GET', 'DELETE'])('the method %s', async (method) => {
     const { status, headers, json } = await send('', { accept: 'text/event-stream' }, method);
-    expect([status, headers['allow'], json]).toMatchObject([405, 'POST', { jsonrpc: '2.0', error: {}, id: null }]);
+    expect([status, headers['allow'], json]).toEqual([
+      405,
+      'POST',
+      {
+        jsonrpc: '2.0',
+        error: { code: -32_000, message: 'Send a message with POST: there are no sessions.' },
+        id: null,
+      },
+    ]);
+  });
+
+  it('with a key twice reaches no tool, although the rest is a call', async () => {
+    const text = JSON.stringify(call(1)).replace('"name"', '"name":"start_job","name"');
+    expect((await send(text, { 'mcp-protocol-version': '2025-11-25' })).status).toBe(400);
+    expect(calls).toEqual([]);
+  });
+
+  it.each([
+    [64, 200],
+    [65, 400],
+  ])('with %i levels gets %i', async (levels, status) => {
+    // The message, its parameters, the arguments, and lists in them.
+    const nested = JSON.parse(`${'['.repeat(levels - 3)}${']'.repeat(levels - 3)}`) as unknown;
+    const message = { ...call(1), params: { name: 'list_jobs', arguments: { nested } } };
+    const answer = await send(message, { 'mcp-protocol-version': '2025-11-25' });
+    expect([answer.status, calls.length]).toEqual([status, status === 200 ? 1 : 0]);
+    if (status === 400) expect(answer.text).toContain('more than 64 levels');
+  });
+
+  it.each([
+    ['of an earlier revision', { ...call(1), jsonrpc: '1.0' }, {}],
+    ['of the newest revision', ...inRevision(modernRevision, 'nope')],
+  ])('%s leaves a line in the log with the reason of the library', async (revision, message, headers) => {
+    const { log, lines } = recordingLogger();
+    parts = { ...parts, log };
+    await send(message, revision === 'of the newest revision' ? { ...headers, 'mcp-method': 'other' } : headers);
+    expect(lines.map(({ level, line }) => [level, JSON.parse(line) as unknown])).toMatchObject([
+      ['info', { event: 'mcp.message_refused', reason: expect.stringMatching(/\S/) as string }],
+    ]);
   });
 });

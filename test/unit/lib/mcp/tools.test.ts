@@ -119,6 +119,21 @@ describe('answers of many parts', () => {
     expect(last.data).not.toHaveProperty('nextSkip');
   });
 
+  it('of list_jobs say how many are not shown, and say nothing if all are', async () => {
+    const description = 'x'.repeat(2_000);
+    const jobs = Array.from({ length: 50 }, (_, index) => ({
+      name: `j${index}`,
+      title: 't',
+      description,
+      resources: [],
+    }));
+    const { data, notes } = await run('list_jobs', {}, scriptedAsk({ jobs: [{ jobs }] }));
+    const { length } = (data as { jobs: unknown[] }).jobs;
+    expect(length).toBeGreaterThan(10);
+    expect(notes).toEqual([`Only ${length} of 50 jobs are shown.`]);
+    expect((await run('list_jobs', {}, scriptedAsk({ jobs: [{ jobs: jobs.slice(0, 2) }] }))).notes).toEqual([]);
+  });
+
   it('of list_jobs keep the type of a large job', async () => {
     const properties = Object.fromEntries(
       Array.from({ length: 3_000 }, (_, index) => [`p${index}`, { type: 'string' }]),
@@ -197,6 +212,15 @@ describe('graph_get', () => {
     const { data, notes } = await run('graph_get', given, scriptedAsk({ gateway: [page([], body)] }));
     expect(data).toMatchObject({ body: 'value' in body ? { value: [{ id: 1 }] } : { value: [] } });
     expect(notes).toEqual([expect.stringContaining('was too large')]);
+  });
+
+  it('cuts a large object, and says nothing of one that it did not cut', async () => {
+    const of = (text: string) => run('graph_get', given, scriptedAsk({ gateway: [{ headers: json, text }] }));
+    const large = await of(JSON.stringify({ id: 'x', about: 'y'.repeat(100_000) }));
+    expect(large.data).toMatchObject({ body: { id: 'x', about: `${'y'.repeat(300)}… [cut]` } });
+    expect(large.notes).toEqual([expect.stringContaining('was too large')]);
+    expect((await of('{"id":"x"}')).notes).toEqual([]);
+    expect((await of('{"value":[{"id":1}]}')).notes).toEqual([]);
   });
 
   it('reads JSON with a byte order mark', async () => {
@@ -336,6 +360,36 @@ describe('runs', () => {
     expect(notes).toEqual([`${warningsLeftOff} more warnings are not shown.`]);
   });
 
+  it('shows why a run was stopped, and nothing of that for another run', async () => {
+    const stoppedBy = {
+      code: 'credential_revoked',
+      title: 'Revoked',
+      detail: 'Sign in.',
+      advice: 'x',
+      scope: 'credential',
+    };
+    const shown = { ...summary, progress: { done: 3, retrying: 0, total: 3 }, failures: [] };
+    const stopped = scriptedAsk({ 'runs-show': [{ ...shown, stoppedBy }] });
+    const { data, notes } = await run('read_run', { runId: 'reads@w' }, stopped);
+    const { code, title, detail } = stoppedBy;
+    expect([data, notes]).toMatchObject([{ stoppedBy: { code, title, detail }, cutTenants: 0 }, []]);
+    expect((data as { stoppedBy: object }).stoppedBy).toEqual({ code, title, detail });
+    const other = await run('read_run', { runId: 'reads@w' }, scriptedAsk({ 'runs-show': [shown] }));
+    expect(other.data).not.toHaveProperty('stoppedBy');
+  });
+
+  it.each([
+    [
+      'failure',
+      { failures: [{ tenantId: 't', name: 'n', code: 'c', title: 't', advice: 'a', detail: 'x'.repeat(50_000) }] },
+    ],
+    ['warning', { warnings: ['x'.repeat(50_000)] }],
+  ])('says that it has cut a long %s', async (_what, more) => {
+    const shown = { ...summary, progress: { done: 3, retrying: 0, total: 3 }, failures: [], ...more };
+    const { notes } = await run('read_run', { runId: 'reads@w' }, scriptedAsk({ 'runs-show': [shown] }));
+    expect(notes).toEqual([expect.stringContaining('was too large')]);
+  });
+
   it('shows a run with the failures that fit', async () => {
     const failures = Array.from({ length: 3_000 }, (_, index) => ({
       tenantId: `t${index}`,
@@ -449,6 +503,15 @@ describe('tenants of a query with more rows', () => {
     expect(data).toMatchObject({ cutTenants: 2 });
     expect(notes?.[0]).toEqual(note);
     expect(script.asked).toContainEqual({ route: 'runs-tenants', path: { runId }, query: { outcome: 'succeeded' } });
+  });
+
+  it('are one tenant, or none', async () => {
+    const of = async (tenants: object[]) => {
+      const answers = { 'runs-show': [ended], 'runs-tenants': [{ runId, status: 'completed', tenants, codes: [] }] };
+      return (await run('read_run', { runId }, scriptedAsk(answers))).notes;
+    };
+    expect(await of([{ more: true }])).toEqual([expect.stringContaining('has more in 1 tenant. Ask with allPages')]);
+    expect(await of([{}])).toEqual([]);
   });
 
   it('are counted on the last page of rows only', async () => {
