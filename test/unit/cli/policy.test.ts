@@ -155,7 +155,8 @@ describe('with rules for people and for reading', () => {
   });
 
   it('requires --resource or --read, and not both', async () => {
-    expect((await test('--tenant', 'contoso.com')).exit).toBe(2);
+    const neither = await test('--tenant', 'contoso.com');
+    expect([neither.exit, neither.err]).toEqual([2, expect.stringContaining('give --resource, --request or --read')]);
     expect((await test(...token, '--read')).exit).toBe(2);
   });
 });
@@ -173,7 +174,17 @@ it('denies every request under an invalid policy and prints the reason', async (
     'contoso.com',
   );
   expect(answer.exit).toBe(1);
-  expect(answer.out).toContain('The policy is not valid, so every request is denied.');
+  expect(answer.out).toMatch(/^The policy is not valid, so every request is denied\.\n {2}\S/);
+  const words = ['test', '--file', broken, '--resource', 'graph', '--caller', helpdesk, '--tenant', 'contoso.com'];
+  const { exit, out } = await ptb(...words, '--json');
+  expect([exit, JSON.parse(out)]).toEqual([
+    1,
+    {
+      allowed: false,
+      reason: 'The policy is not valid, so every request is denied.',
+      problems: expect.arrayContaining([expect.any(String)]) as string[],
+    },
+  ]);
 });
 
 it.each([

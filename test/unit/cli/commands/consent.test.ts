@@ -54,7 +54,7 @@ describe('ptb consent', () => {
         'Customers must consent to the application, too: ptb tenants consent\n',
       ].join('\n'),
     );
-    expect(err).toMatch(/^Sign in as the service account, with MFA\.\n/);
+    expect(err).toMatch(/^Sign in as the service account, with MFA\.\nOpen .*\n$/);
     expect(out + err).not.toContain(stored);
   });
 

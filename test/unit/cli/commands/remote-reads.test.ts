@@ -242,6 +242,31 @@ describe('ptb audit', () => {
     ]);
   });
 
+  it('shows steps of approvals, changes of tags, calls of tools and emergencies', async () => {
+    const none = { resource: undefined };
+    const entries = [
+      entry(4, {
+        ...none,
+        kind: 'approval',
+        outcome: 'approved',
+        approvalId: 'a1',
+        method: 'GET',
+        path: '/v1.0/users',
+      }),
+      entry(3, { ...none, kind: 'tags', outcome: 'changed', tagsAdded: ['a', 'b=1'], tagsRemoved: ['c'] }),
+      entry(2, { ...none, kind: 'tool', outcome: 'called', tool: 'graph_get', client: 'agent 1' }),
+      entry(1, { breakGlass: true }),
+    ];
+    const { out } = await runCommand(registerAudit, ['audit'], [page(entries)]);
+    const rows = out.split('\n').map((line) => line.split(/ {2,}/));
+    expect(rows.slice(2, 6).map(([, outcome, , , subject]) => [outcome, subject])).toEqual([
+      ['approved', 'approval a1: GET /v1.0/users'],
+      ['changed', '+a +b=1 -c'],
+      ['called', 'tool graph_get by agent 1'],
+      ['EMERGENCY issued', 'graph'],
+    ]);
+  });
+
   it('shows requests through the gateway with what became of them', async () => {
     const request = { kind: 'request', method: 'GET', path: '/v1.0/users' };
     const entries = [

@@ -115,9 +115,11 @@ describe('ptb request', () => {
   });
 
   it.each([
+    [400, 1],
     [404, 1],
     [403, 1],
     [429, 5],
+    [500, 5],
     [503, 5],
   ])('prints the body for HTTP %d of the resource and ends with %d', async (status, exit) => {
     const { out, err, ...ended } = await run(users, [answer('{"error":{}}', status)]);

@@ -180,6 +180,19 @@ describe('ptb tenants consent --check', () => {
     );
   });
 
+  it('says nothing of earlier runs, and names what one of them withdrew and did not give again', async () => {
+    for (const each of [one, two]) cloud.granted.set(each, cloud.wanted);
+    expect((await consent(['--check'])).err).toBe('Reading the consents of 2 customers …\n');
+    const journal = createJournalFiles(join(folder, 'partner-token-broker'), clientId);
+    for (const number of [1, 2]) {
+      const [tenantId, name] = [customerId(number) as TenantId, `Customer ${number}`];
+      await journal.save({ tenantId, name, startedAtMs: 0, before: [], after: [] });
+    }
+    const { exit, err } = await consent(['--check']);
+    expect([exit, cloud.changes]).toEqual([0, []]);
+    expect(err).toContain('had withdrawn the consent of Customer 1, Customer 2. Run the command without --check.');
+  });
+
   it('ends with 3 and names what a customer lacks', async () => {
     cloud.granted.set(one, cloud.wanted);
     cloud.granted.set(two, cloud.wanted.slice(1));

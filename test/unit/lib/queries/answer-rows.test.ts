@@ -61,7 +61,7 @@ describe('the rows of an answer', () => {
     expect(page('{"value":[{"id":1}],"@odata.nextLink":5}')).toEqual({ rows: [{ id: 1 }], next: undefined });
   });
 
-  it.each([
+  it.each<readonly [string | undefined, string, string]>([
     ...['12a', 'a12', '1234567890123456', '1.5'].map(
       (text) => ['text/plain', text, 'Microsoft Graph answers with text/plain; a query reads JSON only.'] as const,
     ),

@@ -288,6 +288,36 @@ describe('the Azure checks of ptb verify', () => {
     expect(results(await check())).toMatchObject({ 'admin-isolation': 'skipped', 'key-vault-audit': 'skipped' });
   });
 
+  it('name the runtime and the offered versions', async () => {
+    const runtimeOf = async () => {
+      const finding = (await check()).find((each) => each.check === 'runtime');
+      return [finding?.result, finding?.evidence];
+    };
+    script.stacks = stack('20', '22');
+    expect(await runtimeOf()).toEqual(['failed', 'node 24, but westeurope offers 20, 22']);
+    script.stacks = { value: [] };
+    expect(await runtimeOf()).toEqual(['skipped', 'node 24; the list of westeurope names no version']);
+  });
+
+  it('skip the audit log of the vault if the app has no identity, and not the others', async () => {
+    script.site = { ...site, identity: {} };
+    const findings = await check();
+    expect(results(findings)).toEqual({ ...all('passed'), 'key-vault-audit': 'skipped' });
+    expect(azure.queries.filter((query) => query.startsWith('AZKVAuditLogs'))).toEqual([]);
+  });
+
+  it('make the request that the logs must show', async () => {
+    const asked: (readonly [string | undefined, string, string | null])[] = [];
+    probe = createProbe(async (url, init) => {
+      const { pathname } = new URL(url);
+      asked.push([init.method, pathname, new Headers(init.headers).get('x-correlation-id')]);
+      return Response.json({}, { status: 401 });
+    }, 'https://broker.example');
+    await probe.ask('GET', '/api/health');
+    await check();
+    expect(asked).toContainEqual(['POST', '/api/tokens', correlationId]);
+  });
+
   it('do not follow a link to another host with the token', async () => {
     script.stacks = { ...stack('24'), nextLink: 'https://elsewhere.example/next' };
     expect(results(await check())).toMatchObject({ runtime: 'passed' });
