@@ -39,7 +39,9 @@ function inAzurite(): TableClient {
   return table;
 }
 
-describe('the log in Azurite', () => eventLogContract(inAzurite));
+describe('the log in Azurite', () => {
+  eventLogContract(inAzurite);
+});
 
 test('a transaction whose reply was lost is written once', async () => {
   const log = new TableEventLog(async () => inAzurite(), {

@@ -29,7 +29,7 @@ const verification = ({ counts, ...more }: Partial<Verification> = {}): Verifica
 const lines = (more: Partial<Verification> = {}, keys: readonly JWK[] = [key], areTrusted = false): string[] =>
   verificationLines(verification(more), keys, areTrusted).map(plainLine);
 const counts = (more: Partial<Verification['counts']>) => ({ counts: { ...newTally(), proven: 3, ...more } });
-const finding = (more: Partial<Finding>): Finding => ({ kind: 'changed', detail: 'It differs.', ...more }) as Finding;
+const finding = (more: Partial<Finding>): Finding => ({ kind: 'changed', detail: 'It differs.', ...more });
 
 describe('the verdict on an export', () => {
   it.each<[string, Partial<Verification>, string]>([

@@ -9,7 +9,9 @@ import { tenant } from '../../../support/audit-entries.ts';
 import { change, eventLogContract, state, tags } from '../../../support/event-log-contract.ts';
 
 // test/contract/tenant-events.test.ts runs the same in Azurite.
-describe('the log in memory', () => eventLogContract(() => new TransactionTable().client));
+describe('the log in memory', () => {
+  eventLogContract(() => new TransactionTable().client);
+});
 
 describe('the rows of the log', () => {
   let table: TransactionTable;
