@@ -1,5 +1,6 @@
 import type { ApprovalAnswer, ApprovalsAnswer } from '../../src/lib/api/answers/approvals.ts';
 import type { AuditAnswer } from '../../src/lib/api/answers/audit.ts';
+import type { JobHistoryAnswer, TenantHistoryAnswer } from '../../src/lib/api/answers/history.ts';
 import type { HealthReportAnswer, HealthWord } from '../../src/lib/api/answers/health.ts';
 import type { CheckedQueryAnswer } from '../../src/lib/api/answers/queries.ts';
 import type { JobsAnswer } from '../../src/lib/api/answers/jobs.ts';
@@ -17,6 +18,16 @@ import type { ChangedTagsAnswer, TenantDetailsAnswer, TenantsAnswer } from '../.
 import type { DecisionKind } from '../../src/lib/approvals/approval.ts';
 import { type Clock, systemClock } from '../../src/lib/runtime/clock.ts';
 import { apiUrl } from '../shared/api-base.ts';
+import {
+  listQuery,
+  pathOfApproval,
+  pathOfJob,
+  pathOfRows,
+  pathOfRun,
+  pathOfTenant,
+  type RowOrder,
+  withQuery,
+} from './api-paths.ts';
 import { type ApiFailure, failureOf, objectIn, tokenFailure, unreachable, unreadable } from './api-failure.ts';
 import { jsonIn } from './json-in.ts';
 import { createDownload, type Download } from './result-downloads.ts';
@@ -36,6 +47,10 @@ export interface Api {
   /** The tenants that two lists name: ids, domains, groups and tags. An empty `only` names all. */
   readonly tenantsIn: (only: readonly string[], except: readonly string[]) => Promise<TenantsAnswer>;
   readonly tenant: (tenantId: string) => Promise<TenantDetailsAnswer>;
+  /** @param query query parameters of `GET /api/tenants/{tenant}/history`, without the job. */
+  readonly tenantHistory: (tenantId: string, job: string, query: Query) => Promise<TenantHistoryAnswer>;
+  /** @param query query parameters of `GET /api/jobs/{job}/history`. */
+  readonly jobHistory: (job: string, query: Query) => Promise<JobHistoryAnswer>;
   readonly changeTags: (
     tenantId: string,
     change: { readonly add: readonly string[]; readonly remove: readonly string[] },
@@ -73,6 +88,8 @@ export interface Api {
   readonly results: Download;
 }
 
+type Query = Readonly<Record<string, string>>;
+
 /** The body of `POST /api/queries`. */
 interface Question {
   readonly path: string;
@@ -82,14 +99,8 @@ interface Question {
   readonly except?: readonly string[];
 }
 
-/** `arrival`: as the tenants of a run in progress finish. */
-export type RowOrder = 'plan' | 'arrival';
-
 /** A page that has not arrived by then is requested again. Enough for 1 MiB over a slow connection. */
 const pageTimeoutMs = 100_000;
-
-/** Rows of a page for the table. The API ends a page earlier if its rows take more than 1 MiB. */
-const pageRows = 5_000;
 
 /**
  * @param token provides the token for each request.
@@ -127,21 +138,22 @@ export function createApi(
     health,
     jobs: () => get('jobs'),
     runs: (limit, job) => get(`runs?limit=${limit}${job === undefined ? '' : `&job=${encodeURIComponent(job)}`}`),
-    run: (runId) => get(run(runId)),
-    runTenants: (runId) => get(`${run(runId)}/tenants`),
-    runTenant: (runId, tenantId) => get(`${run(runId)}/tenants/${tenantId}`),
+    run: (runId) => get(pathOfRun(runId)),
+    runTenants: (runId) => get(`${pathOfRun(runId)}/tenants`),
+    runTenant: (runId, tenantId) => get(`${pathOfRun(runId)}/tenants/${tenantId}`),
     ...tenantRequests(get, send),
-    audit: (query) => get(`audit?${new URLSearchParams(query).toString()}`),
+    audit: (query) => get(withQuery('audit', query)),
     ...approvalRequests(get, post),
-    start: (job, order) => post(`jobs/${encodeURIComponent(job)}/runs`, order),
+    jobHistory: (job, query) => get(withQuery(`${pathOfJob(job)}/history`, query)),
+    start: (job, order) => post(`${pathOfJob(job)}/runs`, order),
     ask: (question) => post('queries', question),
     checkQuery: (question) => post('queries', { ...question, check: true }),
-    cancel: (runId) => post(`${run(runId)}/cancel`),
-    rerun: (runId) => post(`${run(runId)}/rerun`),
-    changes: (runId) => get(`${run(runId)}/changes`),
+    cancel: (runId) => post(`${pathOfRun(runId)}/cancel`),
+    rerun: (runId) => post(`${pathOfRun(runId)}/rerun`),
+    changes: (runId) => get(`${pathOfRun(runId)}/changes`),
     rows: async (runId, continuation, signal, order) =>
-      read(await send(pathOfRows(run(runId), continuation, order), { signal: inTime(signal) }), 'json'),
-    results: createDownload(clock, (runId) => String(apiUrl(`${run(runId)}/results`)), fetchPage),
+      read(await send(pathOfRows(runId, continuation, order), { signal: inTime(signal) }), 'json'),
+    results: createDownload(clock, (runId) => String(apiUrl(`${pathOfRun(runId)}/results`)), fetchPage),
   };
 }
 
@@ -154,47 +166,31 @@ function failToken(thrown: unknown): never {
 function tenantRequests(
   get: <T>(path: string) => Promise<T>,
   send: (path: string, more: RequestParts) => Promise<Response>,
-): Pick<Api, 'tenants' | 'tenantsIn' | 'tenant' | 'changeTags'> {
-  const tenant = (tenantId: string): string => `tenants/${encodeURIComponent(tenantId)}`;
+): Pick<Api, 'tenants' | 'tenantsIn' | 'tenant' | 'tenantHistory' | 'changeTags'> {
   return {
     tenants: () => get('tenants'),
-    tenantsIn: (only, except) => get(`tenants?${listQuery({ tenants: only, except })}`),
-    tenant: (tenantId) => get(tenant(tenantId)),
+    tenantsIn: (only, except) => get(withQuery('tenants', listQuery({ tenants: only, except }))),
+    tenant: (tenantId) => get(pathOfTenant(tenantId)),
+    tenantHistory: (tenantId, job, query) => get(withQuery(`${pathOfTenant(tenantId)}/history`, { job, ...query })),
     changeTags: async (tenantId, change) =>
-      read(await send(`${tenant(tenantId)}/tags`, { method: 'PUT', ...bodyOf(change) }), 'json'),
+      read(await send(`${pathOfTenant(tenantId)}/tags`, { method: 'PUT', ...bodyOf(change) }), 'json'),
   };
 }
-
-/** Lists of a query, with commas between the entries of each. Empty lists are left out. */
-const listQuery = (lists: Readonly<Record<string, readonly string[]>>): string =>
-  new URLSearchParams(
-    Object.entries(lists).flatMap(([name, entries]) => (entries.length === 0 ? [] : [[name, entries.join(',')]])),
-  ).toString();
-
-const run = (runId: string): string => `runs/${encodeURIComponent(runId)}`;
 
 function approvalRequests(
   get: <T>(path: string) => Promise<T>,
   post: <T>(path: string, body: unknown) => Promise<T>,
 ): Pick<Api, 'approvals' | 'approval' | 'decide'> {
-  const approval = (approvalId: string): string => `approvals/${encodeURIComponent(approvalId)}`;
   return {
-    approvals: (query) => get(`approvals?${new URLSearchParams(query).toString()}`),
-    approval: (approvalId) => get(approval(approvalId)),
-    decide: (approvalId, order) => post(`${approval(approvalId)}/decision`, order),
+    approvals: (query) => get(withQuery('approvals', query)),
+    approval: (approvalId) => get(pathOfApproval(approvalId)),
+    decide: (approvalId, order) => post(`${pathOfApproval(approvalId)}/decision`, order),
   };
 }
 
 /** Ends a request for a page that takes too long, or when `signal` is aborted. */
 const inTime = (...signals: readonly AbortSignal[]): AbortSignal =>
   AbortSignal.any([...signals, AbortSignal.timeout(pageTimeoutMs)]);
-
-const pathOfRows = (run: string, continuation: string | undefined, order: RowOrder = 'plan'): string =>
-  `${run}/results?${new URLSearchParams({
-    limit: String(pageRows),
-    ...(order === 'plan' ? {} : { order }),
-    ...(continuation === undefined ? {} : { continuation }),
-  }).toString()}`;
 
 /** What distinguishes a request from a plain GET. */
 interface RequestParts {

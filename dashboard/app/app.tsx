@@ -7,6 +7,7 @@ import { AuditView } from './audit-view.tsx';
 import { SignedInContext } from './context.ts';
 import { grantCommand } from './grant-command.ts';
 import { Header } from './header.tsx';
+import { JobView } from './job-view.tsx';
 import { JobsView } from './jobs-view.tsx';
 import { OverviewView } from './overview-view.tsx';
 import { NoRole } from './role-needed.tsx';
@@ -58,8 +59,10 @@ function Content({ route }: { readonly route: Route }) {
   useViewChange(route);
   if (route.runId !== undefined) return <RunView key={route.runId} runId={route.runId} part={route.part} />;
   if (route.runs !== undefined) return <RunsView filter={route.runs} />;
-  if (route.tenantId !== undefined) return <TenantView key={route.tenantId} tenantId={route.tenantId} />;
+  if (route.tenantId !== undefined)
+    return <TenantView key={route.tenantId} tenantId={route.tenantId} history={route.history ?? {}} />;
   if (route.tenants !== undefined) return <TenantsView filter={route.tenants} />;
+  if (route.job !== undefined) return <JobView key={route.job} name={route.job} choice={route.history ?? {}} />;
   if (route.view === 'jobs') return <JobsView />;
   if (route.approvalId !== undefined) return <ApprovalView key={route.approvalId} approvalId={route.approvalId} />;
   if (route.approvals !== undefined) return <ApprovalsView filter={route.approvals} />;

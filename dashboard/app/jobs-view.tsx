@@ -7,7 +7,7 @@ import { useRole, useSignedIn } from './context.ts';
 import { relative } from './format.ts';
 import { Card, Fact, Loaded, OutcomeBadge, RoleNeeded, Time } from './pieces.tsx';
 import { usePolling } from './polling.ts';
-import { runLink } from './route.ts';
+import { jobLink, runLink } from './route.ts';
 import { scheduleWords } from './schedule-words.ts';
 import { StartDialog } from './start-dialog.tsx';
 
@@ -60,7 +60,10 @@ function JobCard(props: {
   return (
     <Card title={job.title}>
       <p>
-        <code>{job.name}</code>
+        <code>{job.name}</code>{' '}
+        <a href={jobLink(job.name)} aria-label={`Over time: ${job.name}`}>
+          Over time
+        </a>
       </p>
       {job.description === undefined ? null : (
         <p>

@@ -2,6 +2,7 @@ import { useEffect, useState } from 'preact/hooks';
 import { type ApprovalsFilter, parseApprovalsFilter } from './approvals-filter.ts';
 import { type AuditFilter, parseAuditFilter } from './audit-filter.ts';
 import { parseRunsFilter, type RunsFilter } from './runs-filter.ts';
+import { type HistoryChoice, parseHistoryChoice } from './history-choice.ts';
 import { parseTenantFilter, type TenantFilter } from './tenant-filter.ts';
 
 export type View = 'overview' | 'runs' | 'tenants' | 'jobs' | 'approvals' | 'audit';
@@ -14,6 +15,9 @@ export interface Route {
   readonly runs?: RunsFilter;
   readonly audit?: AuditFilter;
   readonly tenantId?: string;
+  readonly job?: string;
+  /** With `tenantId` or `job`: what the chart shows. */
+  readonly history?: HistoryChoice;
   readonly tenants?: TenantFilter;
   readonly approvalId?: string;
   readonly approvals?: ApprovalsFilter;
@@ -34,7 +38,10 @@ function parseRoute(hash: string): Route {
     return { view, runId: decoded(id), ...(part === undefined ? {} : { part }) };
   }
   if (view === 'tenants')
-    return id === undefined ? { view, tenants: parseTenantFilter(query) } : { view, tenantId: decoded(id) };
+    return id === undefined
+      ? { view, tenants: parseTenantFilter(query) }
+      : { view, tenantId: decoded(id), history: parseHistoryChoice(query) };
+  if (view === 'jobs' && id !== undefined) return { view, job: decoded(id), history: parseHistoryChoice(query) };
   if (view === 'approvals')
     return id === undefined ? { view, approvals: parseApprovalsFilter(query) } : { view, approvalId: decoded(id) };
   return view === 'audit' ? { view, audit: parseAuditFilter(query) } : { view };
@@ -57,6 +64,8 @@ export const runLink = (runId: string, part?: RunPart): string =>
   `#/runs/${encodeURIComponent(runId)}${part === undefined ? '' : `?show=${part}`}`;
 
 export const tenantLink = (tenantId: string): string => `#/tenants/${encodeURIComponent(tenantId)}`;
+
+export const jobLink = (name: string): string => `#/jobs/${encodeURIComponent(name)}`;
 
 export const approvalLink = (approvalId: string): string => `#/approvals/${encodeURIComponent(approvalId)}`;
 

@@ -8,22 +8,26 @@ import { stepFor } from './next-step.ts';
 import { Card, Fact, Loaded, RoleNeeded, Time } from './pieces.tsx';
 import { usePolling } from './polling.ts';
 import { Access } from './tenant-columns.tsx';
+import type { HistoryChoice } from './history-choice.ts';
 import { TenantHistory } from './tenant-history.tsx';
 import { TenantJobs } from './tenant-jobs.tsx';
+import { TenantOverTime } from './tenant-over-time.tsx';
 import { TenantTags } from './tenant-tags.tsx';
 import { adviceOf, endsSoon, isWell, titleOf, type Trouble, troublesOf } from './trouble.ts';
 
 const intervalMs = 60_000;
 
-export function TenantView({ tenantId }: { readonly tenantId: string }) {
-  return useRole('Tenants.Read') ? (
-    <OneTenant tenantId={tenantId} />
-  ) : (
-    <RoleNeeded title="Tenant" role="Tenants.Read" />
-  );
+interface TenantViewProps {
+  readonly tenantId: string;
+  /** What the chart shows. */
+  readonly history?: HistoryChoice;
 }
 
-function OneTenant({ tenantId }: { readonly tenantId: string }) {
+export function TenantView(props: TenantViewProps) {
+  return useRole('Tenants.Read') ? <OneTenant {...props} /> : <RoleNeeded title="Tenant" role="Tenants.Read" />;
+}
+
+function OneTenant({ tenantId, history = {} }: TenantViewProps) {
   const { api } = useSignedIn();
   const polled = usePolling(() => api.tenant(tenantId), tenantId, intervalMs);
   return (
@@ -32,7 +36,7 @@ function OneTenant({ tenantId }: { readonly tenantId: string }) {
         <a href="#/tenants">Tenants</a> / {polled.value?.name ?? <code>{tenantId}</code>}
       </p>
       <Loaded polled={polled}>
-        {(tenant) => <Details tenant={tenant} nowMs={Date.now()} reload={polled.reload} />}
+        {(tenant) => <Details tenant={tenant} nowMs={Date.now()} reload={polled.reload} history={history} />}
       </Loaded>
     </article>
   );
@@ -43,7 +47,12 @@ interface TenantProps {
   readonly nowMs: number;
 }
 
-function Details({ tenant, nowMs, reload }: TenantProps & { readonly reload: () => void }) {
+interface DetailsProps extends TenantProps {
+  readonly reload: () => void;
+  readonly history: HistoryChoice;
+}
+
+function Details({ tenant, nowMs, reload, history }: DetailsProps) {
   const { name, warnings } = tenant;
   const showsAudit = useRole('Audit.Read');
   return (
@@ -69,6 +78,7 @@ function Details({ tenant, nowMs, reload }: TenantProps & { readonly reload: () 
           <TenantTags tenant={tenant} onChange={reload} />
         </div>
       </div>
+      <TenantOverTime tenantId={tenant.tenantId} choice={history} />
       <TenantHistory tenant={tenant} />
     </>
   );

@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
 import { systemClock } from '../../src/lib/runtime/clock.ts';
-import type { RowOrder } from './api.ts';
+import type { RowOrder } from './api-paths.ts';
 import { useSignedIn } from './context.ts';
 import { type LoadedRows, loadRows } from './load-rows.ts';
 

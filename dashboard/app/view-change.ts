@@ -4,7 +4,7 @@ import type { Route } from './route.ts';
 const pageTitle = 'Partner Token Broker';
 
 /** Names the view in the title of the page, and moves the focus to its heading when another view is opened. */
-export function useViewChange({ view, runId, tenantId, approvalId }: Route): void {
+export function useViewChange({ view, runId, tenantId, job, approvalId }: Route): void {
   const isFirst = useRef(true);
   // Not after painting: rows may arrive in between, and a grid that finds the reader's place again would lose the focus.
   useLayoutEffect(() => {
@@ -27,7 +27,7 @@ export function useViewChange({ view, runId, tenantId, approvalId }: Route): voi
       end();
       document.title = pageTitle;
     };
-  }, [view, runId, tenantId, approvalId]);
+  }, [view, runId, tenantId, job, approvalId]);
 }
 
 /** Calls back once, with the heading of the view. @returns ends the wait for it. */

@@ -193,6 +193,27 @@ describe('dashboard', skippedBecause(noBrowser), () => {
     await history.getByText(/The job logged nothing|What the job threw|Log of the job/).waitFor();
   });
 
+  it('shows how the numbers of a job developed, over all tenants and in one', async () => {
+    await dashboard.signIn(token);
+    await dashboard.view('Jobs');
+    await page.getByRole('link', { name: 'Over time: access-check' }).click();
+    const number = page.getByLabel('Number');
+    await page.getByRole('slider').waitFor();
+    // Other tests start runs as well.
+    expect(await page.locator('.chart-marked').innerText()).toMatch(/over \d+ of \d+ tenants/);
+    await number.selectOption('Reachable: yes');
+    await page.getByLabel('Resource').selectOption('exchange');
+    await page.getByRole('slider', { name: 'Run of the chart Reachable: yes, exchange' }).waitFor();
+    const { tenantId, domain } = tenantOf(demo, 'ok');
+    await page.getByLabel('Tenants').fill(domain);
+    await page.getByRole('button', { name: 'Show', exact: true }).click();
+    await expect.poll(() => page.locator('.chart-marked').innerText()).toContain('over 1 tenant');
+    await page.goto(`${demo.url}/api/dashboard#/tenants/${tenantId}?job=access-check&column=rows`);
+    await page.getByRole('slider', { name: 'Run of the chart Rows' }).waitFor();
+    expect(await page.locator('.chart-marked').innerText()).toMatch(/^3\b[^]*succeeded/);
+    expect(watched.complaints).toEqual([]);
+  });
+
   it('offers only actions that the token allows', async () => {
     await dashboard.signIn(await tokenOfCaller(demo, ['Tenants.Read', 'Runs.Read']));
     await dashboard.view('Jobs');

@@ -28,6 +28,7 @@ const ofDocs: readonly Picture[] = [
   { view: 'overview', path: join(docs, 'dashboard.png'), height: 1260 },
   { view: 'tenants', path: join(docs, 'dashboard-tenants.png'), height: 640 },
   { view: 'tenant', path: join(docs, 'dashboard-tenant.png'), height: 640 },
+  { view: 'job', path: join(docs, 'dashboard-job.png'), height: 670 },
 ].map((picture) => ({
   ...picture,
   view: picture.view as ViewName,

@@ -6,7 +6,8 @@ import { describe, expect, it, vi } from 'vitest';
 import { auditLink, parseAuditFilter } from '../../../dashboard/app/audit-filter.ts';
 import { ErrorGroups } from '../../../dashboard/app/error-groups.tsx';
 import { resultFile } from '../../../dashboard/app/result-file.ts';
-import { type Route, runLink, tenantLink, useRoute } from '../../../dashboard/app/route.ts';
+import { historyLink } from '../../../dashboard/app/history-choice.ts';
+import { jobLink, runLink, tenantLink, type Route, useRoute } from '../../../dashboard/app/route.ts';
 import { useViewChange } from '../../../dashboard/app/view-change.ts';
 import type { RunTenant } from '../../../src/lib/api/answers/runs.ts';
 import { rendered } from './rendered.ts';
@@ -89,9 +90,17 @@ describe('useRoute', () => {
   });
 
   it('reads back the id of a tenant and the filter of the tenants', async () => {
-    expect(await routeOf(tenantLink('5f3a/b'))).toEqual({ view: 'tenants', tenantId: '5f3a/b' });
+    expect(await routeOf(tenantLink('5f3a/b'))).toEqual({ view: 'tenants', tenantId: '5f3a/b', history: {} });
     expect(await routeOf('#/tenants?show=unreachable')).toEqual({ view: 'tenants', tenants: { show: 'unreachable' } });
     expect(await routeOf('#/tenants')).toEqual({ view: 'tenants', tenants: {} });
+  });
+
+  it('reads back the name of a job, and what the chart of a job or tenant shows', async () => {
+    expect(await routeOf(jobLink('mfa-report'))).toEqual({ view: 'jobs', job: 'mfa-report', history: {} });
+    expect(await routeOf('#/jobs')).toEqual({ view: 'jobs' });
+    const history = { column: 'registered=false', days: '30' };
+    expect(await routeOf(historyLink(jobLink('x'), history))).toEqual({ view: 'jobs', job: 'x', history });
+    expect(await routeOf(historyLink(tenantLink('y'), history))).toEqual({ view: 'tenants', tenantId: 'y', history });
   });
 
   it('shows the overview for an unknown view, and follows the address', async () => {

@@ -141,7 +141,8 @@ const details: TenantDetailsAnswer = {
 async function tenantPage(answer: Partial<TenantDetailsAnswer> = {}, roles?: readonly string[]) {
   const tenant = async () => ({ ...details, ...answer });
   const view = <TenantView tenantId="id-Alpine" />;
-  const page = await rendered(signedIn({ tenant }, view, roles === undefined ? undefined : [...roles]));
+  const jobs = async () => ({ jobs: [] });
+  const page = await rendered(signedIn({ tenant, jobs }, view, roles === undefined ? undefined : [...roles]));
   await settle();
   return page;
 }

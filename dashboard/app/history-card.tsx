@@ -1,0 +1,155 @@
+import type { ComponentChildren } from 'preact';
+import { useRef, useState } from 'preact/hooks';
+import type { JobHistoryAnswer, TenantHistoryAnswer } from '../../src/lib/api/answers/history.ts';
+import { parametersText } from '../../src/lib/model/parameters.ts';
+import { Choice } from './choice.tsx';
+import { count } from './format.ts';
+import { HistoryChart } from './history-chart.tsx';
+import {
+  columnOf,
+  columnOptions,
+  type HistoryChoice,
+  historyLink,
+  periodOf,
+  periods,
+  rowsColumn,
+} from './history-choice.ts';
+import type { HistoryPoint } from './history-points.ts';
+import { HistoryTable } from './history-table.tsx';
+import { Loaded } from './pieces.tsx';
+import { usePolling } from './polling.ts';
+
+const intervalMs = 300_000;
+
+type History = JobHistoryAnswer | TenantHistoryAnswer;
+
+interface HistoryCardProps<H extends History> {
+  /** Address of the page without its query. */
+  readonly page: string;
+  readonly choice: HistoryChoice;
+  readonly job: string;
+  /** Names what is loaded for this choice. */
+  readonly name: string;
+  readonly load: () => Promise<H>;
+  readonly pointsOf: (history: H, column: string) => readonly HistoryPoint[];
+  /** Further choices, before the others. */
+  readonly children?: ComponentChildren;
+}
+
+/** How the numbers of a job developed: what to show, a chart, and the same as a table. */
+export function HistoryCard<H extends History>(props: HistoryCardProps<H>) {
+  const { page, choice, job, name, load, pointsOf, children } = props;
+  const polled = usePolling(load, name, intervalMs);
+  // While another period or value loads, the choices stay.
+  const last = useRef<History | undefined>(undefined);
+  last.current = polled.value ?? last.current;
+  const known = last.current?.job === job ? last.current : undefined;
+  return (
+    <section class="card history-card" aria-labelledby="over-time-title">
+      <h3 id="over-time-title">Over time</h3>
+      <div class="filters">
+        {children}
+        <Choices page={page} choice={choice} history={known} />
+      </div>
+      <Loaded polled={polled}>
+        {(history) => (
+          <Shown history={history} choice={choice} points={pointsOf(history, columnOf(choice, history.columns))} />
+        )}
+      </Loaded>
+    </section>
+  );
+}
+
+interface ChoicesProps {
+  readonly page: string;
+  readonly choice: HistoryChoice;
+  readonly history: History | undefined;
+}
+
+function Choices({ page, choice, history }: ChoicesProps) {
+  // Replaces the address, so that the back button leaves the page.
+  const show = (change: HistoryChoice): void => location.replace(historyLink(page, { ...choice, ...change }));
+  const columns = columnOptions(history?.columns ?? []);
+  const column = columnOf(choice, history?.columns ?? []);
+  const values = history?.split?.values ?? [];
+  return (
+    <>
+      <Choice
+        label="Number"
+        value={column}
+        options={withChosen(
+          columns.map(({ name }) => name),
+          column,
+        )}
+        textOf={(name) => columns.find((known) => known.name === name)?.title ?? name}
+        onChoose={(column) => show({ column })}
+        all={false}
+      />
+      {values.length === 0 && choice.value === undefined ? null : (
+        <Choice
+          label={history?.split?.title ?? 'Value'}
+          value={choice.value ?? ''}
+          options={withChosen(values, choice.value)}
+          onChoose={(value) => show({ value })}
+        />
+      )}
+      <Choice
+        label="Period"
+        value={periodOf(choice)}
+        options={Object.keys(periods)}
+        textOf={(days) => periods[days] ?? days}
+        onChoose={(days) => show({ days })}
+        all={false}
+      />
+    </>
+  );
+}
+
+/** The options with the chosen one, which the data may lack. */
+const withChosen = (options: readonly string[], chosen: string | undefined): readonly string[] =>
+  chosen === undefined || options.includes(chosen) ? options : [...options, chosen];
+
+interface ShownProps {
+  readonly history: History;
+  readonly choice: HistoryChoice;
+  readonly points: readonly HistoryPoint[];
+}
+
+function Shown({ history, choice, points }: ShownProps) {
+  const [isTable, setTable] = useState(false);
+  const { columns, since, until } = history;
+  const column = columnOf(choice, columns);
+  const name = columnOptions(columns).find((known) => known.name === column)?.title ?? column;
+  const title = choice.value === undefined ? name : `${name}, ${choice.value}`;
+  if (points.length === 0)
+    return <p class="empty">The history has no such run in this period. A run appears here when it has ended.</p>;
+  return (
+    <>
+      <HistoryChart points={points} title={title} since={since} until={until} />
+      <LeftOut history={history} />
+      <button type="button" aria-expanded={isTable} onClick={() => setTable(!isTable)}>
+        {isTable ? 'Hide the table' : 'Show as a table'}
+      </button>
+      {isTable ? (
+        <HistoryTable history={history} points={points} title={title} hasRows={column !== rowsColumn} />
+      ) : null}
+    </>
+  );
+}
+
+/** What the chart does not have, although it happened. */
+function LeftOut({ history }: { readonly history: History }) {
+  const { otherParameters, parameters, truncated } = history;
+  return (
+    <>
+      {otherParameters === 0 ? null : (
+        <p class="quiet">
+          {count(otherParameters, 'run')} with other parameters
+          {parameters === undefined ? '' : ` than ${parametersText(parameters)}`} {otherParameters === 1 ? 'is' : 'are'}{' '}
+          left out: other parameters may mean other rows.
+        </p>
+      )}
+      {truncated ? <p class="quiet">The period has more runs. The chart has the newest 1,000.</p> : null}
+    </>
+  );
+}

@@ -1,0 +1,156 @@
+import { useState } from 'preact/hooks';
+import { localDate, localTime } from './format.ts';
+import { type Axes, type HistoryPoint, type NumberScale, scaleOf, summaryOf, unbroken } from './history-points.ts';
+import { ChartLegend, RunBars } from './history-bars.tsx';
+import { runLink } from './route.ts';
+
+interface ChartProps {
+  /** Oldest first. At least one. */
+  readonly points: readonly HistoryPoint[];
+  /** What the numbers are. */
+  readonly title: string;
+  readonly since: string;
+  readonly until: string;
+}
+
+/** The numbers of runs over time. The arrow keys lead from run to run; the line below says what is marked. */
+export function HistoryChart({ points, title, since, until }: ChartProps) {
+  const [chosen, setChosen] = useState<number>();
+  const at = Math.min(chosen ?? points.length - 1, points.length - 1);
+  const marked = points[at];
+  const scale = scaleOf(points.flatMap(({ number }) => number ?? []));
+  const axes = axesOf(scale, Date.parse(since), Date.parse(until));
+  const move = (to: number): void => setChosen(Math.min(points.length - 1, Math.max(0, to)));
+  const onKeyDown = (event: KeyboardEvent): void => {
+    const to = movesTo(event.key, at, points.length);
+    if (to === undefined) return;
+    event.preventDefault();
+    move(to);
+  };
+  const onPointer = ({ clientX, currentTarget }: { clientX: number; currentTarget: HTMLElement }): void => {
+    const { left, width } = currentTarget.getBoundingClientRect();
+    if (width > 0) move(nearest(points, axes, ((clientX - left) / width) * 100));
+  };
+  return (
+    <figure class="chart">
+      <figcaption class="visually-hidden">
+        {title}: {summaryOf(points)}
+      </figcaption>
+      <NumberAxis scale={scale} axes={axes} />
+      <div
+        class="chart-area"
+        role="slider"
+        tabIndex={0}
+        aria-label={`Run of the chart ${title}`}
+        aria-valuemin={1}
+        aria-valuemax={points.length}
+        aria-valuenow={at + 1}
+        aria-valuetext={marked && pointText(marked)}
+        onKeyDown={onKeyDown}
+        onPointerMove={onPointer}
+        onPointerDown={onPointer}
+      >
+        <Drawing points={points} scale={scale} axes={axes} marked={marked} />
+      </div>
+      <RunBars points={points} axes={axes} />
+      <div class="chart-x quiet" aria-hidden="true">
+        <span>{localDate(since)}</span>
+        <span>{localDate(until)}</span>
+      </div>
+      {marked === undefined ? null : <Marked point={marked} />}
+      <ChartLegend points={points} />
+    </figure>
+  );
+}
+
+function axesOf({ min, max }: NumberScale, fromMs: number, toMs: number): Axes {
+  const span = Math.max(1, toMs - fromMs);
+  return {
+    // Marks at the edges stay whole.
+    x: (iso) => Math.min(99.6, Math.max(0.4, ((Date.parse(iso) - fromMs) / span) * 100)),
+    y: (number) => 100 - ((number - min) / (max - min)) * 100,
+  };
+}
+
+function movesTo(key: string, at: number, length: number): number | undefined {
+  const moves: Readonly<Record<string, number>> = {
+    ArrowLeft: at - 1,
+    ArrowDown: at - 1,
+    ArrowRight: at + 1,
+    ArrowUp: at + 1,
+    PageDown: at - 10,
+    PageUp: at + 10,
+    Home: 0,
+    End: length - 1,
+  };
+  return moves[key];
+}
+
+function nearest(points: readonly HistoryPoint[], { x }: Axes, wanted: number): number {
+  const distances = points.map(({ startedAt }) => Math.abs(x(startedAt) - wanted));
+  return distances.indexOf(Math.min(...distances));
+}
+
+const numberText = (number: number): string => number.toLocaleString('en');
+
+const pointText = ({ startedAt, number, about }: HistoryPoint): string =>
+  `${localTime(startedAt)}: ${number === undefined ? 'no number' : numberText(number)}, ${about}`;
+
+function NumberAxis({ scale, axes }: { readonly scale: NumberScale; readonly axes: Axes }) {
+  return (
+    <div class="chart-y quiet" aria-hidden="true">
+      {scale.ticks.map((tick) => (
+        <span key={tick} style={{ top: `${axes.y(tick)}%` }}>
+          {numberText(tick)}
+        </span>
+      ))}
+    </div>
+  );
+}
+
+interface DrawingProps {
+  readonly points: readonly HistoryPoint[];
+  readonly scale: NumberScale;
+  readonly axes: Axes;
+  readonly marked: HistoryPoint | undefined;
+}
+
+function Drawing({ points, scale, axes, marked }: DrawingProps) {
+  const { x, y } = axes;
+  const dot = ({ startedAt, number = 0 }: HistoryPoint): string => `M${x(startedAt)} ${y(number)}h0`;
+  const parts = unbroken(points);
+  return (
+    <svg viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true">
+      {scale.ticks.map((tick) => (
+        <path key={tick} class={tick === 0 ? 'zero' : 'grid'} d={`M0 ${y(tick)}H100`} />
+      ))}
+      {marked === undefined ? null : <path class="marker" d={`M${x(marked.startedAt)} 0V100`} />}
+      {parts.map((part) => (
+        <path key={part[0]?.runId} class="line" d={lineOf(part, axes)} />
+      ))}
+      <path class="dots" d={parts.flat().map(dot).join('')} />
+      {points.map((point) =>
+        point.number === undefined ? (
+          <path key={point.runId} class={`gap ${point.tone}`} d={`M${x(point.startedAt)} 100v-7`} />
+        ) : null,
+      )}
+      {marked?.number === undefined ? null : <path class="dots marked" d={dot(marked)} />}
+    </svg>
+  );
+}
+
+const lineOf = (part: readonly HistoryPoint[], { x, y }: Axes): string =>
+  part.map(({ startedAt, number = 0 }, at) => `${at === 0 ? 'M' : 'L'}${x(startedAt)} ${y(number)}`).join('');
+
+/** What the marker stands at. The slider says the same to people who do not see it. */
+function Marked({ point }: { readonly point: HistoryPoint }) {
+  const { runId, startedAt, number, about } = point;
+  return (
+    <p class="chart-marked">
+      {number === undefined ? <span>No number</span> : <strong>{numberText(number)}</strong>}{' '}
+      <span>
+        <a href={runLink(runId)}>{localTime(startedAt)}</a> <span class="quiet">{about}</span>
+      </span>
+    </p>
+  );
+}

@@ -1,0 +1,61 @@
+import type { JobsAnswer } from '../../src/lib/api/answers/jobs.ts';
+import { Choice } from './choice.tsx';
+import { useJobs, useRole, useSignedIn } from './context.ts';
+import { HistoryCard } from './history-card.tsx';
+import { type HistoryChoice, historyLink, historyQuery, periodOf } from './history-choice.ts';
+import { tenantPoints } from './history-points.ts';
+import { usePolling } from './polling.ts';
+import { tenantLink } from './route.ts';
+
+interface TenantOverTimeProps {
+  readonly tenantId: string;
+  readonly choice: HistoryChoice;
+}
+
+/** How the numbers of a job developed in a tenant. Nothing for those who may not read runs. */
+export function TenantOverTime({ tenantId, choice }: TenantOverTimeProps) {
+  const isReader = useRole('Runs.Read');
+  const { value } = usePolling(useJobs(), 'jobs', undefined);
+  const job = choice.job ?? firstJob(value);
+  return isReader && job !== undefined ? (
+    <OfJob tenantId={tenantId} choice={choice} jobs={value?.jobs ?? []} job={job} />
+  ) : null;
+}
+
+/** The first job that counts something, or the first one. */
+function firstJob(answer: JobsAnswer | undefined): string | undefined {
+  const jobs = answer?.jobs ?? [];
+  const counting = jobs.find(({ columns = [] }) => columns.some(({ type }) => type === 'number'));
+  return (counting ?? jobs[0])?.name;
+}
+
+interface OfJobProps extends TenantOverTimeProps {
+  readonly jobs: JobsAnswer['jobs'];
+  readonly job: string;
+}
+
+function OfJob({ tenantId, choice, jobs, job }: OfJobProps) {
+  const { api } = useSignedIn();
+  const page = tenantLink(tenantId);
+  const names = jobs.map(({ name }) => name);
+  return (
+    <HistoryCard
+      page={page}
+      choice={choice}
+      job={job}
+      name={[tenantId, job, periodOf(choice), choice.value].join(' ')}
+      load={() => api.tenantHistory(tenantId, job, historyQuery(choice, Date.now()))}
+      pointsOf={tenantPoints}
+    >
+      <Choice
+        label="Job"
+        value={job}
+        options={names.includes(job) ? names : [...names, job]}
+        textOf={(name) => jobs.find((known) => known.name === name)?.title ?? name}
+        // Another job has other columns and values.
+        onChoose={(next) => location.replace(historyLink(page, { job: next, days: periodOf(choice) }))}
+        all={false}
+      />
+    </HistoryCard>
+  );
+}
