@@ -38,8 +38,7 @@ export class MemoryOutbox implements Outbox {
   };
 
   giveUp = async (delivery: Delivery, atMs: number): Promise<boolean> => {
-    if (!this.#isCurrent(delivery)) return false;
-    this.deliveries.delete(keyOf(delivery));
+    if (!this.deliveries.delete(keyOf(delivery))) return false;
     this.givenUp.push({ delivery, atMs });
     return true;
   };

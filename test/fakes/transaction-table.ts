@@ -43,6 +43,24 @@ export class TransactionTable {
     this.#put(row);
   };
 
+  updateEntity = async (
+    row: Entity,
+    _mode: 'Replace',
+    options: { readonly etag?: string },
+  ): Promise<{ etag: string }> => {
+    this.#change(row, options);
+    return { etag: this.#put(row) };
+  };
+
+  deleteEntity = async (
+    partitionKey: string,
+    rowKey: string,
+    options: { readonly etag?: string } = {},
+  ): Promise<void> => {
+    this.#change({ partitionKey, rowKey }, options);
+    this.rows.delete(nameOf({ partitionKey, rowKey }));
+  };
+
   submitTransaction = async (actions: readonly Action[]): Promise<void> => {
     this.#mustExist();
     const names = new Set(actions.map(([, row]) => nameOf(row)));
@@ -53,7 +71,8 @@ export class TransactionTable {
       const found = this.rows.get(nameOf(row));
       if (kind === 'create' && found !== undefined) throw refusal(409, 'EntityAlreadyExists');
       if ((kind === 'update' || kind === 'delete') && found === undefined) throw refusal(404, 'ResourceNotFound');
-      if (options?.etag !== undefined && options.etag !== found?.etag)
+      // As in the library, a transaction deletes a row whatever its version.
+      if (kind !== 'delete' && options?.etag !== undefined && options.etag !== found?.etag)
         throw refusal(412, 'UpdateConditionNotSatisfied');
     }
     for (const [kind, row] of actions) {
@@ -99,9 +118,18 @@ export class TransactionTable {
     for (const row of rows.values()) this.#put(row);
   }
 
-  #put(row: Entity): void {
+  #change(key: Key, { etag }: { readonly etag?: string }): void {
+    this.#mustExist();
+    const found = this.rows.get(nameOf(key));
+    if (found === undefined) throw refusal(404, 'ResourceNotFound');
+    if (etag !== undefined && etag !== found.etag) throw refusal(412, 'UpdateConditionNotSatisfied');
+  }
+
+  #put(row: Entity): string {
     this.#versions += 1;
-    this.rows.set(nameOf(row), { ...row, etag: `v${this.#versions}` });
+    const etag = `v${this.#versions}`;
+    this.rows.set(nameOf(row), { ...row, etag });
+    return etag;
   }
 
   #mustExist(): void {

@@ -53,7 +53,7 @@ export interface Outbox {
   change(delivery: Delivery): Promise<Delivery | undefined>;
   /** Removes a delivery, whether or not it was changed. */
   remove(delivery: Delivery): Promise<void>;
-  /** Moves a delivery to those that were given up. @returns false if it was changed or removed since it was read. */
+  /** Moves a delivery that the caller has claimed to those that were given up. @returns false if it was removed. */
   giveUp(delivery: Delivery, nowMs: number): Promise<boolean>;
   state(target: TargetName): Promise<TargetState | undefined>;
   setState(target: TargetName, state: TargetState): Promise<void>;

@@ -93,12 +93,13 @@ export class TableOutbox implements Outbox {
   }
 
   giveUp(delivery: Delivery, nowMs: number): Promise<boolean> {
-    const { version: etag, ...columns } = delivery;
+    const { version: _, ...columns } = delivery;
     const { rowKey, ...row } = deliveryRow(columns);
     const givenUp = { ...row, rowKey: givenUpKey(delivery.target, nowMs, delivery.noticeId) };
     return unlessChanged(async () =>
       (await this.#table()).submitTransaction([
-        ['delete', { partitionKey, rowKey, etag }],
+        // The library deletes the row whatever its version.
+        ['delete', { partitionKey, rowKey }],
         ['upsert', givenUp, 'Replace'],
       ]),
     );

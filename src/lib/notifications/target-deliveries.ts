@@ -171,7 +171,9 @@ export class TargetDeliveries {
 
   async #giveUp(delivery: Delivery): Promise<void> {
     const { outbox, clock, log } = this.#deps;
-    if (!(await outbox.giveUp(delivery, clock.nowMs()))) return;
+    const nowMs = clock.nowMs();
+    const claimed = await outbox.change({ ...delivery, claimedUntilMs: nowMs + claimMs });
+    if (claimed === undefined || !(await outbox.giveUp({ ...claimed, claimedUntilMs: 0 }, nowMs))) return;
     const { noticeId, attempts, reason } = delivery;
     log.log('error', 'notice.given_up', { target: this.#target.name, noticeId, attempts, reason });
   }

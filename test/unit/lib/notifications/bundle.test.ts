@@ -3,7 +3,7 @@ import { parseTenantId } from '../../../../src/lib/model/identifiers.ts';
 import { bundleOf } from '../../../../src/lib/notifications/bundle.ts';
 import type { Filter } from '../../../../src/lib/notifications/filter.ts';
 import type { Notice } from '../../../../src/lib/notifications/notice.ts';
-import { cleanNotice } from '../../../../src/lib/notifications/notice-content.ts';
+import { cleanNotice, noticeId } from '../../../../src/lib/notifications/notice-content.ts';
 import type { Outcome, Target } from '../../../../src/lib/notifications/target.ts';
 import { webhookBody } from '../../../../src/lib/notifications/webhook-bodies.ts';
 import { BrokerError } from '../../../../src/lib/model/errors.ts';
@@ -169,6 +169,18 @@ test('more than 500 notices are several messages', async () => {
   expect(chat.map(({ title }) => title)).toEqual([500, 500, 100].map((count) => `${count} tenants: access is lost`));
 });
 
+test('a notice that another instance has claimed meanwhile is not in the message', async () => {
+  for (const number of numbers(8)) await outbox.add(lost(number), ['chat'], noticedAtMs);
+  const filter: Filter = async (_, notice) => {
+    const own = [...outbox.deliveries.values()].find(({ noticeId: id }) => id === noticeId(notice));
+    if (numberOf(notice) === 3 && own !== undefined)
+      await outbox.change({ ...own, claimedUntilMs: noticedAtMs + 60_000 });
+    return true;
+  };
+  await instance({ filter }).deliveries.deliverDue();
+  expect([chat.map(({ title }) => title), outbox.deliveries.size]).toEqual([['7 tenants: access is lost'], 1]);
+});
+
 test('two instances tell each notice in one message', async () => {
   for (const number of numbers(40)) await outbox.add(lost(number), ['chat'], noticedAtMs);
   await Promise.all([instance().deliveries.deliverDue(), instance().deliveries.deliverDue()]);
@@ -209,6 +221,18 @@ describe('a process that dies during a message about several notices', () => {
 describe('the message', () => {
   const bundle = (notices: readonly Notice[]): Notice => bundleOf(notices.map(cleanNotice), dashboardUrl);
 
+  test('names ten tenants without a rest, and has the time of the newest notice', () => {
+    const { facts, atMs, key } = bundle(
+      numbers(10).map((number) => lost(number, { atMs: number === 4 ? 9 : number % 3 })),
+    );
+    expect(facts[0]?.value).toBe(
+      numbers(10)
+        .map((number) => `Customer ${number}`)
+        .join(', '),
+    );
+    expect([atMs, key]).toEqual([9, '']);
+  });
+
   test('counts up to three reasons, and says nothing of more', () => {
     const of = (texts: readonly string[]) => bundle(texts.map((text, index) => lost(index + 1, { text })));
     expect(of(['a', 'b', 'a'])).toMatchObject({
@@ -219,6 +243,7 @@ describe('the message', () => {
         { name: '1 of them', value: 'b' },
       ],
     });
+    expect(of(['a', 'b', 'c']).facts).toHaveLength(4);
     expect(of(['a', 'b', 'c', 'd']).facts).toHaveLength(1);
   });
 

@@ -149,7 +149,8 @@ test('an address with another end is another address, so that a stop after 410 c
 });
 
 test.each(['http://localhost:1/x', 'http://127.0.0.1/x', 'http://[::1]:2/x'])('accepts %s', (address) => {
-  expect(stage(address).target.setting).toBe('NOTIFICATION_WEBHOOK');
+  const { name, setting, bundles } = stage(address).target;
+  expect([name, setting, bundles]).toEqual(['chat', 'NOTIFICATION_WEBHOOK', true]);
 });
 
 describe('createNotifications', () => {

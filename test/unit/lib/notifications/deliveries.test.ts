@@ -45,6 +45,13 @@ const instance = (
   parts: { readonly outbox?: MemoryOutbox; readonly targets?: readonly Target[]; readonly filter?: Filter } = {},
 ) => noticesInstance({ outbox, targets: [target()], clock, log: recorder.log, ...parts });
 
+/** Level and fields of each line of the log, without the reasons of failures. */
+const logged = (): unknown[] =>
+  recorder.lines.map(({ level, line }) => {
+    const { event, target: name, attempts, reason, kind, code } = JSON.parse(line) as Record<string, unknown>;
+    return JSON.parse(JSON.stringify({ level, event, target: name, attempts, reason, kind, code })) as unknown;
+  });
+
 /** The passes that the timer starts. */
 async function pass(ms: number, { deliveries } = instance(), everyMs = 5 * minuteMs): Promise<void> {
   for (let elapsed = 0; elapsed < ms; elapsed += everyMs) {
@@ -144,7 +151,9 @@ test('a receiver that fails for a day is given up, logged once and said in healt
   const triedForADay = got.length;
   await pass(dayMs / 2, app);
   expect(got).toHaveLength(triedForADay);
-  expect(recorder.events()).toEqual(['notice.given_up']);
+  expect(logged()).toEqual([
+    { level: 'error', event: 'notice.given_up', target: 'chat', attempts: got.length, reason: 'answers 500' },
+  ]);
   expect(await problemsOf(outbox, [target()], clock.nowMs())).toEqual([
     'In the last 24 hours 1 notice was given up, because the notification webhook had not accepted it within a day.',
   ]);
@@ -189,6 +198,16 @@ test('one notice that the receiver does not like does not hold up the others', a
   await deliveries.deliverDue();
   expect(got.toSorted()).toEqual(['a', 'b', 'bad']);
   expect(outbox.deliveries.size).toBe(1);
+});
+
+test('a success between failures lets the pass go on', async () => {
+  const keys = ['x1', 'x2', 'a', 'x3', 'x4', 'b', 'x5'];
+  answer = (key) => (key.startsWith('x') ? failed() : delivered);
+  for (const key of keys) await outbox.add(noticeOf(key), ['chat'], noticedAtMs);
+  await instance().deliveries.deliverDue();
+  expect(got).toEqual(keys);
+  // Neither says anything about the target.
+  expect(outbox.states.size).toBe(0);
 });
 
 test('a new notice does not wait for the retries of many others', async () => {
@@ -241,10 +260,18 @@ describe('410', () => {
     await pass(6 * hourMs, app);
     await pass(6 * hourMs, other);
     expect(got).toEqual(['a']);
-    expect(recorder.events()).toEqual(['notice.target_gone']);
+    expect(logged()).toEqual([{ level: 'error', event: 'notice.target_gone', target: 'chat' }]);
+    expect([...outbox.deliveries.values()].map(({ reason }) => reason)).toEqual(['answers 410', '']);
     expect(await problemsOf(outbox, [target()], clock.nowMs())).toEqual([
       'The notification webhook answered 410 at 2026-11-24T00:00:00.000Z. It gets no notices for a day from then, or until NOTIFICATION_WEBHOOK is changed.',
     ]);
+  });
+
+  test('ends the pass', async () => {
+    answer = () => ({ is: 'gone' });
+    for (const key of ['a', 'b', 'c']) await outbox.add(noticeOf(key), ['chat'], noticedAtMs);
+    await instance().deliveries.deliverDue();
+    expect(got).toEqual(['a']);
   });
 
   test('holds for a day, also on instances that start; then one notice is tried', async () => {
@@ -352,20 +379,39 @@ describe('storage that is full or away', () => {
     const { notifier } = instance({ outbox: broken('add') });
     await notifier.send(noticeOf('a'));
     expect(got).toEqual(['a']);
-    expect(recorder.events()).toEqual(['notice.not_stored']);
+    expect(logged()).toEqual([
+      { level: 'warn', event: 'notice.not_stored', kind: 'run.failed', code: 'storage_unavailable' },
+    ]);
   });
 
   test('is told to the sender if the receiver fails as well', async () => {
     answer = () => failed();
-    const { notifier } = instance({ outbox: broken('add') });
+    const fine: Target = { ...target(), name: 'webhook', send: async () => delivered };
+    const { notifier } = instance({ outbox: broken('add'), targets: [target(), fine] });
     await expect(notifier.send(noticeOf('a'))).rejects.toMatchObject({ code: 'storage_unavailable' });
+  });
+
+  test.each([
+    [1, true],
+    [3, false],
+  ])('that needs %i minutes for a claim of four: sent is %s', async (minutes, isSent) => {
+    await outbox.add(noticeOf('a'), ['chat'], noticedAtMs);
+    const { change } = outbox;
+    outbox.change = async (delivery) => {
+      await clock.advance(minutes * minuteMs);
+      return change(delivery);
+    };
+    await instance().deliveries.deliverDue();
+    expect([got, recorder.events()]).toEqual([isSent ? ['a'] : [], []]);
   });
 
   test('sends nothing without a claim', async () => {
     await outbox.add(noticeOf('a'), ['chat'], noticedAtMs);
     await instance({ outbox: broken('change') }).deliveries.deliverDue();
     expect(got).toEqual([]);
-    expect(recorder.events()).toEqual(['notice.delivery_failed']);
+    expect(logged()).toEqual([
+      { level: 'warn', event: 'notice.delivery_failed', target: 'chat', code: 'storage_unavailable' },
+    ]);
     await instance().deliveries.deliverDue();
     expect(got).toEqual(['a']);
   });
@@ -447,7 +493,9 @@ describe('the filter', () => {
     const [problem = ''] = await problemsOf(outbox, [target()], clock.nowMs());
     expect(problem).toContain(reason);
     expect(problem).not.toContain('silver');
-    expect(new Set(recorder.events())).toEqual(new Set(['notice.filter_failed']));
+    const line = { level: 'warn', event: 'notice.filter_failed', target: 'chat', code };
+    expect(logged()).toEqual(logged().map(() => line));
+    expect(logged().length).toBeGreaterThan(3);
     isBroken = false;
     await pass(hourMs, app);
     expect(got).toEqual(['a']);

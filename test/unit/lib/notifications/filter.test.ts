@@ -37,6 +37,10 @@ test.each([
   ['chat severity=critical', ['critical', 'ofOther']],
   ['webhook severity=critical', ['info', 'warning', 'critical', 'ofOther']],
   ['webhook severity=critical; kind=run.*', ['warning']],
+  ['chat  severity=critical\tkind=emergency.used', ['critical', 'ofOther']],
+  ['kind=run.*,,', ['warning']],
+  ['chat', ['info', 'warning', 'critical', 'ofOther']],
+  ['chat severity=critical; chat', ['info', 'warning', 'critical', 'ofOther']],
 ])('"%s" lets the chat have %o', async (text, through) => {
   expect(await passed(text)).toEqual(through);
 });
@@ -64,6 +68,10 @@ describe('wrong text', () => {
     ['loud', 'rule 1, word 1 is none of chat, webhook, severity=, kind=, tenants= and except='],
     ['severity=error', 'rule 1, word 1 is not severity=info|warning|critical'],
     ['severity=', 'rule 1, word 1 is not severity=info|warning|critical'],
+    ['severity', 'rule 1, word 1 is not severity=info|warning|critical'],
+    ['=severity', 'rule 1, word 1 is none of'],
+    ['severitywarning', 'rule 1, word 1 is none of'],
+    ['kind=,', 'rule 1, word 1 is not kind= and kinds such as run.failed or run.*'],
     ['kind=', 'rule 1, word 1 is not kind= and kinds such as run.failed or run.*'],
     ['kind=run', 'rule 1, word 1 is not kind= and kinds such as run.failed or run.*'],
     ['kind=run.failed,typo.*', 'rule 1, word 1 is not kind= and kinds such as run.failed or run.*'],

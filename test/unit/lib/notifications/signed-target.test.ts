@@ -60,6 +60,14 @@ test('sends a CloudEvent in structured mode, whose signature the package of Stan
   });
 });
 
+test('says nothing of a tenant and a page that the notice does not have', async () => {
+  const { target, seen } = stage();
+  await target.send(noticeOf('a'));
+  const event = verified(secretOf('a'), seen[0]!) as { data: object };
+  expect(Object.keys(event)).not.toContain('subject');
+  expect(Object.keys(event.data)).toEqual(['kind', 'severity', 'title', 'text', 'facts']);
+});
+
 test('has the same id and body on every try, and a new timestamp', async () => {
   const { target, seen, clock } = stage(secretOf('a'), () => new Response(null, { status: 500 }));
   await target.send(notice);
@@ -109,6 +117,8 @@ describe('an unusable setting', () => {
     [good, 'hunter2', expect.stringMatching(/^NOTIFICATION_SIGNING_SECRET: secret 1 is not whsec_/)],
     [good, secretOf('a', 23), expect.stringMatching(/secret 1 is not/)],
     [good, secretOf('a', 65), expect.stringMatching(/secret 1 is not/)],
+    [good, `${secretOf('a').slice(0, -1)}!`, expect.stringMatching(/secret 1 is not/)],
+    [good, secretOf('a').replace('whsec_', 'secret'), expect.stringMatching(/secret 1 is not/)],
     [good, `${secretOf('a')} whsec_!!!!`, expect.stringMatching(/secret 2 is not/)],
     [good, [1, 2, 3].map(() => secretOf('a')).join(' '), expect.stringMatching(/more than two secrets/)],
   ])('%s with %s is refused without being quoted', (address, secrets, detail) => {
@@ -124,6 +134,7 @@ describe('an unusable setting', () => {
   });
 
   test.each(['http://127.0.0.1:7071/x', good])('%s is accepted', (address) => {
-    expect(make(address, ` ${secretOf('a', 64)} `)().name).toBe('webhook');
+    const made = make(address, ` ${secretOf('a', 64)}  ${secretOf('b')} `)();
+    expect([made.name, made.bundles]).toEqual(['webhook', false]);
   });
 });

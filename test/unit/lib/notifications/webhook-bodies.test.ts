@@ -91,6 +91,8 @@ describe('webhookBody', () => {
     const texts = [clean.title, clean.text, ...clean.facts.flatMap(({ name, value }) => [name, value])];
     expect(texts.map((text) => text.isWellFormed())).toEqual(texts.map(() => true));
     expect(clean.title.startsWith('A\\r\\n\\u202eb')).toBe(true);
+    expect(cleanNotice({ ...notice, tenantName: `A\n${'b '.repeat(100)}` }).tenantName).toBe(`A\\n${'b '.repeat(48)}…`);
+    expect(clean).not.toHaveProperty('tenantName');
   });
 
   test('cuts names to 60 and values to 300 characters, and shows at most 20 facts', () => {
