@@ -7,11 +7,12 @@ import { type Notice, type Notifier, silentNotifier } from '../notifications/not
 import type { CredentialJournal, CredentialState, JournalEntry } from '../credential/credential-journal.ts';
 import type { CredentialHealth } from './health.ts';
 
-/** Maximum wait for the journal: health must answer while storage hangs. */
-const journalTimeoutMs = 3_000;
+/** Maximum wait for the notice, and for the journal: health must answer while storage hangs. */
+const storageTimeoutMs = 3_000;
 
 /** Pauses before a failed notice is sent again. After the last attempt, the failure is only logged. */
-const noticePausesMs = [2_000, 30_000] as const;
+const firstPauseMs = 2_000;
+const secondPauseMs = 30_000;
 
 /**
  * How long the state that another instance announced takes precedence over this instance's unchanged, different view.
@@ -58,9 +59,13 @@ export class StateWatch {
     if (isSame(known, state)) return;
     const isNewHere = !isSame(observed, state);
     if (!isNewHere && before !== undefined && this.#clock.nowMs() - before.sinceMs < viewLifeMs) return;
-    if (!(await this.#isFirst(application, state, isNewHere))) return;
     // The first observation of a healthy credential is not a change.
-    if (known === undefined && state.status === 'ok') return;
+    const isChange = known !== undefined || state.status !== 'ok';
+    const notice = noticeOf(health, this.#clock.nowMs(), before);
+    // Before the journal: a process that ends in between must not leave a change that nobody hears of.
+    if (isChange && isNewHere) await this.#tell(notice);
+    if (!(await this.#isFirst(application, state, isNewHere)) || !isChange) return;
+    if (!isNewHere) await this.#tell(notice);
     const level = state.status === 'ok' ? 'info' : state.status === 'degraded' ? 'warn' : 'error';
     const [finding] = health.findings.filter(({ severity }) => severity !== 'notice');
     this.#log.log(level, 'credential.state_changed', {
@@ -73,16 +78,24 @@ export class StateWatch {
       message: finding?.message,
       advice: finding?.advice,
     });
-    // Not awaited: it must not delay the health report.
-    void this.#sendNotice(noticeOf(health, this.#clock.nowMs()));
   }
 
-  async #sendNotice(notice: Notice): Promise<void> {
+  /** Sends the notice. If that fails or takes long, it goes on in the background: it must not delay the health report. */
+  async #tell(notice: Notice): Promise<void> {
     try {
+      await withDeadline(this.#clock, storageTimeoutMs, () => this.#notifier.send(notice));
+    } catch {
+      void this.#tellLater(notice);
+    }
+  }
+
+  async #tellLater(notice: Notice): Promise<void> {
+    try {
+      await this.#clock.sleep(firstPauseMs);
       await retry(() => this.#notifier.send(notice), {
         clock: this.#clock,
-        attempts: noticePausesMs.length + 1,
-        afterError: (_error, attempt) => noticePausesMs[attempt - 1],
+        attempts: 2,
+        afterError: () => secondPauseMs,
       });
     } catch (thrown) {
       this.#log.log('warn', 'credential.notice_failed', errorFields(thrown));
@@ -95,7 +108,7 @@ export class StateWatch {
    */
   async #isFirst(application: string, state: CredentialState, isNewHere: boolean): Promise<boolean> {
     try {
-      return await withDeadline(this.#clock, journalTimeoutMs, () =>
+      return await withDeadline(this.#clock, storageTimeoutMs, () =>
         this.#journal.changeState(application, state, this.#clock.nowMs()),
       );
     } catch (thrown) {
@@ -105,13 +118,20 @@ export class StateWatch {
   }
 }
 
-/** Describes the state for a chat, with advice. */
-function noticeOf({ application, state, findings, daysLeft, account }: CredentialHealth, atMs: number): Notice {
+/**
+ * Describes the state for a chat, with advice. The key follows from the state before, so that instances which see the change
+ * at the same time send one notice.
+ */
+function noticeOf(
+  { application, state, findings, daysLeft, account }: CredentialHealth,
+  atMs: number,
+  before: JournalEntry['state'],
+): Notice {
   const serious = findings.filter(({ severity }) => severity !== 'notice');
   const isHealthy = state.status === 'ok';
   return {
     kind: 'credential.changed',
-    key: `${application} ${state.status} ${state.thresholdDays ?? ''} ${atMs}`,
+    key: `${application} ${state.status} ${state.thresholdDays ?? ''} ${before?.sinceMs ?? atMs}`,
     severity: isHealthy ? 'info' : state.status === 'degraded' ? 'warning' : 'critical',
     atMs,
     title: isHealthy

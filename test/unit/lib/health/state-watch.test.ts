@@ -39,6 +39,17 @@ beforeEach(() => {
   });
 });
 
+/** Instances of the app that share a journal, and what they send. */
+function told() {
+  const journal = new MemoryCredentialJournal();
+  const notifier = {
+    send: async (notice: Notice) => {
+      sent.push(notice);
+    },
+  };
+  return { journal, instance: () => new StateWatch({ journal, clock, log: recorder.log, notifier }) };
+}
+
 test('sends one notice per change, with the next step', async () => {
   await watch.observe(health('ok'), undefined);
   await watch.observe(health('degraded'), undefined);
@@ -59,6 +70,67 @@ test('does not wait for a failing webhook, and retries it', async () => {
   expect(sent).toEqual([]);
   await clock.advance(60_000);
   expect(sent).toHaveLength(1);
+});
+
+test('has told a change before it is in the journal, in case the process ends in between', async () => {
+  const order: string[] = [];
+  const dying = new StateWatch({
+    journal: {
+      changeState: () => {
+        order.push('journal');
+        return new Promise(() => undefined);
+      },
+    },
+    clock,
+    log: recorder.log,
+    notifier: {
+      send: async () => {
+        order.push('notice');
+      },
+    },
+  });
+  void dying.observe(health('down'), { status: 'ok', sinceMs: 0 });
+  await settle();
+  expect(order).toEqual(['notice', 'journal']);
+});
+
+test('does not wait for a notice that hangs', async () => {
+  const hanging = new StateWatch({
+    journal: new MemoryCredentialJournal(),
+    clock,
+    log: recorder.log,
+    notifier: { send: () => new Promise(() => undefined) },
+  });
+  const observed = hanging.observe(health('down'), { status: 'ok', sinceMs: 0 });
+  await clock.advance(3_000);
+  await observed;
+  expect(recorder.events()).toEqual(['credential.state_changed']);
+});
+
+test('sends one key for what two instances see at the same time, and another one for the next change', async () => {
+  const { journal, instance } = told();
+  const before = { status: 'ok', sinceMs: 7 } as const;
+  await Promise.all([instance().observe(health('down'), before), instance().observe(health('down'), before)]);
+  expect(new Set(sent.map(({ key }) => key)).size).toBe(1);
+  await clock.advance(1_000);
+  await instance().observe(health('ok'), (await journal.read('default')).state);
+  expect(new Set(sent.map(({ key }) => key)).size).toBe(2);
+});
+
+test('sends one notice while the journal is read-only, and one of a view that is told again', async () => {
+  const { journal, instance } = told();
+  const before = { status: 'ok', sinceMs: clock.nowMs() } as const;
+  const one = instance();
+  const { changeState } = journal;
+  journal.changeState = () => Promise.reject(new BrokerError('storage_unavailable', 'Read only.'));
+  await clock.advance(2 * 3_600_000);
+  for (let time = 0; time < 10; time += 1) await one.observe(health('down'), before);
+  expect(sent).toHaveLength(1);
+  journal.changeState = changeState;
+  await one.observe(health('down'), before);
+  await one.observe(health('down'), before);
+  await settle();
+  expect(sent).toHaveLength(2);
 });
 
 test('logs a notice that failed three times', async () => {
