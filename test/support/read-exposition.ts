@@ -72,7 +72,7 @@ function readSample(line: string, refuse: Refuse): Sample {
 function checkFamily({ name, type, samples }: ReadFamily, refuse: Refuse): void {
   if ((type === 'counter') !== name.endsWith('_total')) refuse(`${name}: counters end in _total, and nothing else`);
   if (samples.length === 0) refuse(`${name} has no sample`);
-  const identities = samples.map((sample) => JSON.stringify([sample.name, Object.entries(sample.labels).toSorted()]));
+  const identities = samples.map((sample) => JSON.stringify([sample.name, byName(sample.labels)]));
   if (new Set(identities).size < samples.length) refuse(`${name} has a sample twice`);
   const labelSets = new Set(samples.map(({ labels }) => Object.keys(without(labels, 'le')).toSorted().join(' ')));
   if (labelSets.size > 1) refuse(`${name} has samples with other labels`);
@@ -87,9 +87,12 @@ function checkFamily({ name, type, samples }: ReadFamily, refuse: Refuse): void 
   if (type === 'histogram') checkHistogram(name, samples, refuse);
 }
 
+const byName = (labels: Sample['labels']): [name: string, value: string][] =>
+  Object.entries(labels).toSorted(([a], [b]) => (a < b ? -1 : 1));
+
 /** "A histogram must have a bucket with {le="+Inf"}. Its value must be identical to the value of x_count." */
 function checkHistogram(name: string, samples: readonly Sample[], refuse: Refuse): void {
-  const series = Map.groupBy(samples, ({ labels }) => JSON.stringify(Object.entries(without(labels, 'le')).toSorted()));
+  const series = Map.groupBy(samples, ({ labels }) => JSON.stringify(byName(without(labels, 'le'))));
   for (const parts of series.values()) {
     const one = (suffix: string): number =>
       parts.find((part) => part.name === name + suffix)?.value ?? refuse(`${name} has no ${suffix}`);
