@@ -14,7 +14,7 @@ import { skippedBecause } from '../support/skipped.ts';
 import { findPowerShell, runScript } from './powershell/powershell.ts';
 
 const run = promisify(execFile);
-const powerShell = await findPowerShell();
+const powerShell = findPowerShell();
 let folder: string;
 
 beforeAll(async () => {

@@ -28,7 +28,7 @@ const samples = Object.entries(paths).flatMap(([path, operations]) =>
     ofOperation.map(({ lang, source }) => ({ route: `${method.toUpperCase()} /api${path}`, lang, source })),
   ),
 );
-const powerShell = await findPowerShell();
+const powerShell = findPowerShell();
 
 const run = promisify(execFile);
 let demo: Demo;

@@ -20,7 +20,7 @@ import { examplesIn, runInNode, runInShell } from '../../support/doc-examples.ts
  * only licences. `stop` of the demo scans logs, answers and records for tokens.
  */
 
-const powerShell = await findPowerShell();
+const powerShell = findPowerShell();
 
 let demo: WatchedDemo;
 let portal: WatchedDemo['cloud']['brokerApplication']['callers'][number];

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { skippedBecause } from '../../support/skipped.ts';
 import { findPowerShell, runScript } from '../powershell/powershell.ts';
 
-const shell = await findPowerShell();
+const shell = findPowerShell();
 
 describe('requests of PowerShell scripts', skippedBecause(typeof shell === 'string' ? shell : undefined), () => {
   it('are answered as Microsoft answers them', async () => {

@@ -179,7 +179,7 @@ Describe 'Wait-PartnerRun while nothing moves' {
     }
 
     It 'warns once, after 45 seconds, how long a stopped instance delays a run' {
-        $script:endsAfter = 300
+        $script:endsAfter = 150
         $null = Wait-PartnerRun -RunId r@w -WarningVariable warnings -WarningAction SilentlyContinue
         @($warnings).Count | Should -Be 1
         "$warnings" | Should -Match '^No tenant has finished for 45 seconds\. .* about 75 seconds later\.$'

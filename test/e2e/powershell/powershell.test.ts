@@ -1,17 +1,19 @@
 import { describe, expect, it } from 'vitest';
 import { skippedBecause } from '../../support/skipped.ts';
-import { findPowerShell } from './powershell.ts';
+import { findPester, findPowerShell } from './powershell.ts';
 import { runPester } from './run-pester.ts';
 
-const shell = await findPowerShell();
-const isMissing = typeof shell === 'string';
+const shell = findPowerShell();
+const pester = await findPester(shell);
+const missing = typeof pester === 'string' ? pester : undefined;
 
 // Pester runs before the tests are declared, because each Pester test becomes a vitest test.
-const { tests, broken } = isMissing ? { tests: [], broken: [] } : await runPester(shell);
+const { tests, broken } =
+  typeof shell === 'string' || missing !== undefined ? { tests: [], broken: [] } : await runPester(shell);
 
 describe(
-  `PowerShell module in ${isMissing ? 'no shell' : `PowerShell ${shell.version}`}`,
-  skippedBecause(isMissing ? shell : undefined),
+  `PowerShell module in ${typeof pester === 'string' ? 'no shell' : `PowerShell ${pester.version}`}`,
+  skippedBecause(missing),
   () => {
     it('has Pester files that all load and contain tests', () => {
       expect(broken).toEqual([]);

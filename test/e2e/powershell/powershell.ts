@@ -12,22 +12,26 @@ const run = promisify(execFile);
 
 export interface PowerShell {
   readonly program: string;
-  readonly version: string;
 }
 
 /** Finds PowerShell 7 in the path or in the project's tools. @returns a string with the reason if the tests cannot run. */
-export async function findPowerShell(): Promise<PowerShell | string> {
+export function findPowerShell(): PowerShell | string {
   const name = process.platform === 'win32' ? 'pwsh.exe' : 'pwsh';
   const folders = [...(process.env['PATH'] ?? '').split(delimiter), toolsFolder];
   const program = folders.map((folder) => join(folder, name)).find(existsSync);
-  if (program === undefined) return 'pwsh is not in the path or in .local/tools. Run .ci/install-tools';
+  return program === undefined ? 'pwsh is not in the path or in .local/tools. Run .ci/install-tools' : { program };
+}
+
+/** Starts PowerShell to look for its module Pester. @returns the version of PowerShell, or the reason why tests cannot run. */
+export async function findPester(shell: PowerShell | string): Promise<{ readonly version: string } | string> {
+  if (typeof shell === 'string') return shell;
   try {
     // Looking for the module takes half the time of importing it.
     const command = `if (-not (Get-Module Pester -ListAvailable | Where-Object Version -ge '5.7')) { throw 'no Pester 5.7' }; "$($PSVersionTable.PSVersion)"`;
-    const { stdout } = await run(program, ['-NoProfile', '-NonInteractive', '-Command', command], {
+    const { stdout } = await run(shell.program, ['-NoProfile', '-NonInteractive', '-Command', command], {
       env: { ...process.env, ...quiet },
     });
-    return { program, version: stdout.trim() };
+    return { version: stdout.trim() };
   } catch (error) {
     return `Pester is not installed. Run .ci/install-tools (${error instanceof Error ? error.message.split('\n')[0] : ''})`;
   }
@@ -40,6 +44,8 @@ const quiet = {
   DOTNET_CLI_TELEMETRY_OPTOUT: '1',
   // The sessions are short, so measuring code to optimize it costs more than it saves.
   DOTNET_TieredPGO: '0',
+  // Nor is protecting that code while it is written worth its time here.
+  DOTNET_EnableWriteXorExecute: '0',
   PSModulePath: modulesFolder,
 };
 

@@ -7,7 +7,7 @@ import { examplesIn } from '../../support/doc-examples.ts';
 import { skippedBecause } from '../../support/skipped.ts';
 import { findPowerShell, runScript } from './powershell.ts';
 
-const shell = await findPowerShell();
+const shell = findPowerShell();
 const secret = `whsec_${Buffer.alloc(32, 'k').toString('base64')}`;
 const other = `whsec_${Buffer.alloc(32, 'o').toString('base64')}`;
 

@@ -20,7 +20,7 @@ import { readRecipes } from './recipes.ts';
  * behind a proxy those of the simulated cloud.
  */
 
-const shell = await findPowerShell();
+const shell = findPowerShell();
 const noPowerShell = typeof shell === 'string' ? shell : undefined;
 const recipeClient = await findRecipeClient();
 const notLinux = process.platform === 'linux' ? undefined : 'the recipes need Linux: /proc, sh';

@@ -11,7 +11,7 @@ let run: WrittenRun;
 
 const tenants = Number(process.env['PAGES_TENANTS'] ?? '5000');
 const rowsPerTenant = Number(process.env['PAGES_ROWS'] ?? '200');
-const shell = await findPowerShell();
+const shell = findPowerShell();
 
 beforeAll(async () => {
   demo = await startDemo({ tenants: 5, ...quiet });

@@ -10,7 +10,7 @@ let demo: WatchedDemo;
 let run: WrittenRun;
 let reader: Reader;
 
-const shell = await findPowerShell();
+const shell = findPowerShell();
 /** PowerShell takes long for thousands of objects while the machine is busy. */
 const powerShell = { timeout: 900_000, ...skippedBecause(typeof shell === 'string' ? shell : undefined) };
 
