@@ -1,5 +1,6 @@
 import type { ApprovalAnswer, ApprovalsAnswer } from '../../src/lib/api/answers/approvals.ts';
 import type { AuditAnswer } from '../../src/lib/api/answers/audit.ts';
+import type { EventsAnswer } from '../../src/lib/api/answers/events.ts';
 import type { JobHistoryAnswer, TenantHistoryAnswer } from '../../src/lib/api/answers/history.ts';
 import type { HealthReportAnswer, HealthWord } from '../../src/lib/api/answers/health.ts';
 import type { CheckedQueryAnswer } from '../../src/lib/api/answers/queries.ts';
@@ -64,6 +65,8 @@ export interface Api {
   ) => Promise<ApprovalAnswer>;
   /** @param query query parameters of `GET /api/audit`. */
   readonly audit: (query: Readonly<Record<string, string>>) => Promise<AuditAnswer>;
+  /** @param query query parameters of `GET /api/events`. */
+  readonly events: (query: Query) => Promise<EventsAnswer>;
   readonly start: (
     job: string,
     order: { window: string; tenants?: readonly string[]; except?: readonly string[]; parameters?: unknown },
@@ -143,6 +146,7 @@ export function createApi(
     runTenant: (runId, tenantId) => get(`${pathOfRun(runId)}/tenants/${tenantId}`),
     ...tenantRequests(get, send),
     audit: (query) => get(withQuery('audit', query)),
+    events: (query) => get(withQuery('events', query)),
     ...approvalRequests(get, post),
     jobHistory: (job, query) => get(withQuery(`${pathOfJob(job)}/history`, query)),
     start: (job, order) => post(`${pathOfJob(job)}/runs`, order),

@@ -5,6 +5,7 @@ import { ApprovalView } from './approval-view.tsx';
 import { ApprovalsView } from './approvals-view.tsx';
 import { AuditView } from './audit-view.tsx';
 import { SignedInContext } from './context.ts';
+import { EventsView } from './events-view.tsx';
 import { grantCommand } from './grant-command.ts';
 import { Header } from './header.tsx';
 import { JobView } from './job-view.tsx';
@@ -62,6 +63,7 @@ function Content({ route }: { readonly route: Route }) {
   if (route.tenantId !== undefined)
     return <TenantView key={route.tenantId} tenantId={route.tenantId} history={route.history ?? {}} />;
   if (route.tenants !== undefined) return <TenantsView filter={route.tenants} />;
+  if (route.events !== undefined) return <EventsView filter={route.events} />;
   if (route.job !== undefined) return <JobView key={route.job} name={route.job} choice={route.history ?? {}} />;
   if (route.view === 'jobs') return <JobsView />;
   if (route.approvalId !== undefined) return <ApprovalView key={route.approvalId} approvalId={route.approvalId} />;

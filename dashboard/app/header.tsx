@@ -7,6 +7,7 @@ const tabs: readonly (readonly [View, string])[] = [
   ['overview', 'Overview'],
   ['runs', 'Runs'],
   ['tenants', 'Tenants'],
+  ['events', 'Events'],
   ['jobs', 'Jobs'],
   ['approvals', 'Approvals'],
   ['audit', 'Audit'],

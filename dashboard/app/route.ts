@@ -1,11 +1,12 @@
 import { useEffect, useState } from 'preact/hooks';
 import { type ApprovalsFilter, parseApprovalsFilter } from './approvals-filter.ts';
 import { type AuditFilter, parseAuditFilter } from './audit-filter.ts';
+import { type EventsFilter, parseEventsFilter } from './event-filter.ts';
 import { parseRunsFilter, type RunsFilter } from './runs-filter.ts';
 import { type HistoryChoice, parseHistoryChoice } from './history-choice.ts';
 import { parseTenantFilter, type TenantFilter } from './tenant-filter.ts';
 
-export type View = 'overview' | 'runs' | 'tenants' | 'jobs' | 'approvals' | 'audit';
+export type View = 'overview' | 'runs' | 'tenants' | 'events' | 'jobs' | 'approvals' | 'audit';
 
 export interface Route {
   readonly view: View;
@@ -19,6 +20,7 @@ export interface Route {
   /** With `tenantId` or `job`: what the chart shows. */
   readonly history?: HistoryChoice;
   readonly tenants?: TenantFilter;
+  readonly events?: EventsFilter;
   readonly approvalId?: string;
   readonly approvals?: ApprovalsFilter;
 }
@@ -27,7 +29,7 @@ export interface Route {
 const runParts = ['tenants', 'rows', 'changes'] as const;
 export type RunPart = (typeof runParts)[number];
 
-const views: readonly View[] = ['overview', 'runs', 'tenants', 'jobs', 'approvals', 'audit'];
+const views: readonly View[] = ['overview', 'runs', 'tenants', 'events', 'jobs', 'approvals', 'audit'];
 
 function parseRoute(hash: string): Route {
   const [, name, id, query = ''] = /^#\/([a-z]+)(?:\/([^?]+))?(?:\?(.*))?$/.exec(hash) ?? [];
@@ -41,6 +43,7 @@ function parseRoute(hash: string): Route {
     return id === undefined
       ? { view, tenants: parseTenantFilter(query) }
       : { view, tenantId: decoded(id), history: parseHistoryChoice(query) };
+  if (view === 'events') return { view, events: parseEventsFilter(query) };
   if (view === 'jobs' && id !== undefined) return { view, job: decoded(id), history: parseHistoryChoice(query) };
   if (view === 'approvals')
     return id === undefined ? { view, approvals: parseApprovalsFilter(query) } : { view, approvalId: decoded(id) };

@@ -9,6 +9,7 @@ import { Card, Fact, Loaded, RoleNeeded, Time } from './pieces.tsx';
 import { usePolling } from './polling.ts';
 import { Access } from './tenant-columns.tsx';
 import type { HistoryChoice } from './history-choice.ts';
+import { TenantEvents } from './tenant-events.tsx';
 import { TenantHistory } from './tenant-history.tsx';
 import { TenantJobs } from './tenant-jobs.tsx';
 import { TenantOverTime } from './tenant-over-time.tsx';
@@ -78,6 +79,7 @@ function Details({ tenant, nowMs, reload, history }: DetailsProps) {
           <TenantTags tenant={tenant} onChange={reload} />
         </div>
       </div>
+      <TenantEvents tenantId={tenant.tenantId} />
       <TenantOverTime tenantId={tenant.tenantId} choice={history} />
       <TenantHistory tenant={tenant} />
     </>

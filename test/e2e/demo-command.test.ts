@@ -117,6 +117,14 @@ describe('a running ptb demo', () => {
     expect(given.consented).toBeGreaterThan(0);
   });
 
+  test('has events: the relationship with one customer ends soon, and that with another has ended', async () => {
+    const kinds = async (): Promise<string[]> => {
+      const { events } = JSON.parse((await ptb('tenants events --json')).stdout) as { events: { kind: string }[] };
+      return events.map(({ kind }) => kind).toSorted();
+    };
+    await expect.poll(kinds).toEqual(['ending', 'lost']);
+  });
+
   test('has a request that waits for the decision of a person', async () => {
     const { stdout } = await ptb('approvals --status pending --json');
     const reason = 'Ticket 4711: who has left the company?';

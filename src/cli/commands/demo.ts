@@ -70,6 +70,8 @@ async function demo(flags: DemoFlags): Promise<void> {
       if (file !== undefined) {
         const { askForApproval } = await import('../demo/local-policy.ts');
         await askForApproval(running.cloud, running.url);
+        const { changeCustomers } = await import('../demo/customer-changes.ts');
+        void changeCustomers(running, interrupted.signal);
         await stayUp(running, interrupted.signal);
       }
     } finally {

@@ -43,12 +43,15 @@ export const announceByNotice =
 const reasonText = (reason: EventReason): string =>
   reason === 'not_listed' ? 'No list of Microsoft contains the tenant any longer.' : reasonTexts[reason];
 
+/** `2026-12-06 07:10 UTC`. */
+const utcMinute = (ms: number): string => `${isoTime(ms).slice(0, 16).replace('T', ' ')} UTC`;
+
 /** What has happened and why, as sentences. */
 export function explainEvent({ kind, reason, days, endsAtMs, failure }: TenantEvent): string {
   const text = eventTexts[kind];
   if (kind === 'ending' && days !== undefined && endsAtMs !== undefined)
-    return `The GDAP relationship ends within ${days === 1 ? 'a day' : `${days} days`}, at ${isoTime(endsAtMs)}, and does not renew automatically.`;
-  if (kind === 'extended' && endsAtMs !== undefined) return `The GDAP relationship now ends at ${isoTime(endsAtMs)}.`;
+    return `The GDAP relationship ends within ${days === 1 ? 'a day' : `${days} days`}, at ${utcMinute(endsAtMs)}, and does not renew automatically.`;
+  if (kind === 'extended' && endsAtMs !== undefined) return `The GDAP relationship now ends at ${utcMinute(endsAtMs)}.`;
   if (failure !== undefined) return `${text} ${failure.detail}`;
   const says = reason !== undefined && (kind === 'lost' || kind === 'excluded' || kind === 'appeared');
   return says ? `${text} ${reasonText(reason)}` : text;

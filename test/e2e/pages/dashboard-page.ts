@@ -6,7 +6,7 @@ export interface DashboardPage {
   fillToken(token: string): Promise<void>;
   signIn(token: string): Promise<void>;
   /** Opens a view by its link. */
-  view(name: 'Overview' | 'Runs' | 'Tenants' | 'Jobs' | 'Audit'): Promise<void>;
+  view(name: 'Overview' | 'Runs' | 'Tenants' | 'Events' | 'Jobs' | 'Audit'): Promise<void>;
   /** Filters the audit view by outcome. */
   showOutcome(outcome: 'issued' | 'denied'): Promise<void>;
   openRun(runId: string): Promise<void>;

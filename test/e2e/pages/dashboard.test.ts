@@ -43,7 +43,7 @@ describe('dashboard', skippedBecause(noBrowser), () => {
 
   it('loads all views from its own origin without policy violations or console messages', async () => {
     await dashboard.signIn(token);
-    for (const name of ['Jobs', 'Tenants', 'Runs', 'Audit', 'Overview'] as const) {
+    for (const name of ['Jobs', 'Tenants', 'Events', 'Runs', 'Audit', 'Overview'] as const) {
       await dashboard.view(name);
     }
     await dashboard.openRun(runId);

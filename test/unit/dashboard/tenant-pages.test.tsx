@@ -142,7 +142,8 @@ async function tenantPage(answer: Partial<TenantDetailsAnswer> = {}, roles?: rea
   const tenant = async () => ({ ...details, ...answer });
   const view = <TenantView tenantId="id-Alpine" />;
   const jobs = async () => ({ jobs: [] });
-  const page = await rendered(signedIn({ tenant, jobs }, view, roles === undefined ? undefined : [...roles]));
+  const events = async () => ({ events: [] });
+  const page = await rendered(signedIn({ tenant, jobs, events }, view, roles === undefined ? undefined : [...roles]));
   await settle();
   return page;
 }

@@ -47,7 +47,7 @@ export function relationshipsOf(tenant: CustomerTenant, seeded: Seeded, times: T
       id,
       displayName: plan.name,
       duration: 'P730D',
-      autoExtendDuration: plan.autoExtend ? 'P180D' : 'PT0S',
+      autoExtendDuration: plan.autoExtend && tenant.delegation.endsMs === undefined ? 'P180D' : 'PT0S',
       customer: { tenantId: tenant.tenantId, displayName: tenant.name },
       accessDetails: { unifiedRoles: plan.roles.map((roleDefinitionId) => ({ roleDefinitionId })) },
       status,

@@ -108,6 +108,7 @@ describe('delegated roles', () => {
   it('end with the relationship, also for tokens that were issued before', async () => {
     const token = await accessToken(cloud, tenant);
     await changeTenant(cloud.control, tenant, { relationshipEndsInMs: 60_000 });
+    expect(await listed()).toMatchObject({ status: 'active', autoExtendDuration: 'PT0S' });
     expect((await call(`${cloud.document.graph}/v1.0/organization`, token)).status).toBe(200);
     await moveClock(cloud.control, 60_001);
     expect((await call(`${cloud.document.graph}/v1.0/organization`, token)).status).toBe(403);

@@ -1,0 +1,161 @@
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { eventKinds } from '../../src/lib/tenant-events/tenant-event.ts';
+import { Choice } from './choice.tsx';
+import { useRole, useSignedIn } from './context.ts';
+import { type EventsFilter, eventsLink, parseEventsFilter, tenantsIn } from './event-filter.ts';
+import { EventList, kindTitle } from './event-list.tsx';
+import { type EventPages, type NewestEvents, useEventPages } from './event-pages.ts';
+import { count } from './format.ts';
+import { Failure, Loaded, RoleNeeded, Time } from './pieces.tsx';
+import { usePolling } from './polling.ts';
+import { markOptions } from './tenant-filter.ts';
+import { TextField } from './text-field.tsx';
+
+interface FilterProps {
+  readonly filter: EventsFilter;
+}
+
+export function EventsView({ filter }: FilterProps) {
+  return useRole('Tenants.Read') ? <Events filter={filter} /> : <RoleNeeded title="Events" role="Tenants.Read" />;
+}
+
+function Events({ filter }: FilterProps) {
+  const pages = useEventPages(filter);
+  return (
+    <>
+      <h2>Events</h2>
+      <p class="quiet">
+        What happened to customer tenants: access gained and lost, relationships that end, consent, roles and tags.
+      </p>
+      <Filters filter={filter} />
+      <Loaded polled={pages.polled}>{(newest) => <Found pages={pages} newest={newest} filter={filter} />}</Loaded>
+    </>
+  );
+}
+
+function Found({ pages, newest, filter }: FilterProps & { readonly pages: EventPages; readonly newest: NewestEvents }) {
+  const { events, hasOlder } = pages;
+  return (
+    <>
+      <p class="quiet">
+        <span role="status">
+          {events.length === 0 ? '' : `${count(events.length, 'event')}${hasOlder ? ' so far' : ''}. `}
+        </span>
+        <LookedAt at={newest.lookedAt} />
+      </p>
+      {events.length === 0 ? <Nothing filter={filter} hasOlder={hasOlder} /> : <EventList events={events} />}
+      <Older pages={pages} />
+    </>
+  );
+}
+
+function LookedAt({ at }: { readonly at: string | undefined }) {
+  if (at === undefined) return <>The broker has not looked at the tenants yet. It does so every ten minutes.</>;
+  return (
+    <>
+      The broker last looked at the tenants at <Time iso={at} short />.
+    </>
+  );
+}
+
+function Nothing({ filter, hasOlder }: FilterProps & { readonly hasOlder: boolean }) {
+  const isFiltered = eventsLink(filter) !== eventsLink({});
+  if (hasOlder) return <p class="empty">None of the newest events matches.</p>;
+  return (
+    <p class="empty">
+      {isFiltered ? (
+        <>
+          No event matches the filter. <a href={eventsLink({})}>Show all events</a>
+        </>
+      ) : (
+        'Nothing has happened yet. What was there at the first look is no event.'
+      )}
+    </p>
+  );
+}
+
+/** Loads older events. After the last of them, the focus moves to the text that replaces the button. */
+function Older({ pages: { events, hasOlder, older } }: { readonly pages: EventPages }) {
+  const end = useRef<HTMLParagraphElement>(null);
+  const isPressed = useRef(false);
+  useEffect(() => {
+    if (older.busy || !isPressed.current) return;
+    isPressed.current = false;
+    end.current?.focus();
+  }, [older.busy]);
+  const press = (): void => {
+    isPressed.current = true;
+    older.load();
+  };
+  if (!hasOlder)
+    return events.length === 0 ? null : (
+      <p ref={end} class="quiet" tabIndex={-1}>
+        There are no older events.
+      </p>
+    );
+  return (
+    <>
+      <Failure failure={older.failure} />
+      <button type="button" class="start" aria-disabled={older.busy} onClick={press}>
+        {older.busy ? 'Loading…' : 'Show older events'}
+      </button>
+    </>
+  );
+}
+
+const show = (filter: EventsFilter): void => {
+  location.hash = eventsLink(filter);
+};
+
+function Filters({ filter }: FilterProps) {
+  const link = eventsLink(filter);
+  // The text belongs to one address: links and the browser's back button change the address, and then its filter is shown.
+  const [typed, setTyped] = useState<{ readonly link: string; readonly text: string }>();
+  if (typed !== undefined && typed.link !== link) setTyped(undefined);
+  const text = typed?.link === link ? typed.text : (filter.tenants ?? '').replaceAll(',', ', ');
+  const { kind } = filter;
+  const choose = (): void => {
+    const tenants = tenantsIn(text);
+    show({ ...(kind === undefined ? {} : { kind }), ...(tenants === '' ? {} : { tenants }) });
+  };
+  const submit = (event: Event): void => {
+    event.preventDefault();
+    choose();
+  };
+  return (
+    <form class="filters" aria-label="Filter" onSubmit={submit}>
+      <Choice
+        label="Event"
+        value={kind ?? ''}
+        options={eventKinds}
+        textOf={kindTitle}
+        onChoose={(chosen) =>
+          show({ ...parseEventsFilter(`kind=${chosen}`), ...(filter.tenants ? { tenants: filter.tenants } : {}) })
+        }
+      />
+      <span class="tenants-field">
+        <TextField
+          id="event-tenants"
+          label="Tenants"
+          placeholder="domain, id, group:NAME or tag:NAME"
+          value={text}
+          onText={(next) => setTyped({ link, text: next })}
+          onLeave={choose}
+          examples={useMarks()}
+        />
+      </span>
+      {link === eventsLink({}) ? null : <a href={eventsLink({})}>Show all events</a>}
+    </form>
+  );
+}
+
+/** Groups and tags, as suggestions. */
+function useMarks(): readonly string[] {
+  const { api } = useSignedIn();
+  const { value } = usePolling(api.tenants, 'tenants', undefined);
+  return useMemo(() => {
+    if (value === undefined) return [];
+    const { groups, tags } = markOptions(value.tenants, value.groups);
+    return [...groups.map((name) => `group:${name}`), ...tags.map((name) => `tag:${name}`)];
+  }, [value]);
+}

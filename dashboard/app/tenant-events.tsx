@@ -1,0 +1,34 @@
+import { useSignedIn } from './context.ts';
+import { eventsLink } from './event-filter.ts';
+import { EventList } from './event-list.tsx';
+import { Loaded } from './pieces.tsx';
+import { usePolling } from './polling.ts';
+
+const intervalMs = 60_000;
+const shown = 5;
+
+/** The newest events of a tenant. */
+export function TenantEvents({ tenantId }: { readonly tenantId: string }) {
+  const { api } = useSignedIn();
+  const load = () => api.events({ tenants: tenantId, limit: String(shown) });
+  const polled = usePolling(load, `events of ${tenantId}`, intervalMs);
+  return (
+    <section aria-labelledby="events-title" class="card">
+      <h3 id="events-title">Events</h3>
+      <Loaded polled={polled}>
+        {({ events, continuation }) =>
+          events.length === 0 ? (
+            <p class="quiet">Nothing has happened to this tenant since the broker looks at it.</p>
+          ) : (
+            <>
+              <EventList events={events} ofOneTenant />
+              {continuation === undefined ? null : (
+                <a href={eventsLink({ tenants: tenantId })}>All events of this tenant</a>
+              )}
+            </>
+          )
+        }
+      </Loaded>
+    </section>
+  );
+}

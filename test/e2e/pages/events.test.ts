@@ -1,0 +1,95 @@
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { skippedBecause } from '../../support/skipped.ts';
+import { focusedText } from './assistive.ts';
+import { connectBrowser, noBrowser, openPage, type WatchedPage } from './browser.ts';
+import { type FixtureBroker, startFixtureBroker } from './fixture/broker.ts';
+import { openView } from './fixture/views.ts';
+import { createWorld, type World } from './fixture/world.ts';
+
+describe('the page of events', skippedBecause(noBrowser), () => {
+  let world: World;
+  let broker: FixtureBroker;
+  let browser: Browser;
+  let watched: WatchedPage;
+  let page: Page;
+
+  beforeAll(async () => {
+    world = createWorld(120, Date.now());
+    [broker, browser] = await Promise.all([startFixtureBroker(world), connectBrowser()]);
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await broker?.close();
+  });
+  beforeEach(async () => {
+    watched = await openPage(browser);
+    page = watched.page;
+    await page.clock.install({ time: world.nowMs });
+    await openView(page, broker, world, 'events');
+  });
+  afterEach(async () => {
+    expect(watched.complaints).toEqual([]);
+    await page.close();
+  });
+
+  const names = (): Promise<string[]> => page.locator('.event-title a').allTextContents();
+  const status = () => page.locator('main [role=status]').first().textContent();
+
+  it('shows a new event on top by itself, once', async () => {
+    const [newest] = world.events;
+    const [first] = await names();
+    expect(first).toBe(newest?.tenantName);
+    const latest = { ...newest!, id: 'latest', sequence: newest!.sequence + 1, tenantName: 'Latecomer Ltd' };
+    world.events.unshift(latest);
+    try {
+      await page.clock.runFor(31_000);
+      await page.getByRole('link', { name: 'Latecomer Ltd' }).waitFor();
+      await page.clock.runFor(31_000);
+      expect((await names()).slice(0, 2)).toEqual(['Latecomer Ltd', first]);
+      expect((await names()).filter((name) => name === 'Latecomer Ltd')).toHaveLength(1);
+    } finally {
+      world.events.shift();
+    }
+  });
+
+  it('reads older events by keyboard, and says when there are none left', async () => {
+    expect(await status()).toBe('100 events so far. ');
+    for (const text of ['200 events so far. ', '240 events. ']) {
+      await page.getByRole('button', { name: 'Show older events' }).focus();
+      await page.keyboard.press('Enter');
+      await expect.poll(status).toBe(text);
+    }
+    await expect.poll(() => focusedText(page)).toBe('There are no older events.');
+  });
+
+  it('keeps its filter in the address, so that a link and the Back button show the same', async () => {
+    await page.getByRole('form', { name: 'Filter' }).locator('select').selectOption('access is lost');
+    await expect.poll(() => page.url()).toMatch(/#\/events\?kind=lost$/);
+    await expect.poll(() => page.locator('.event .badge').allTextContents()).not.toContain('access is back');
+    const tag = world.tenants.find(({ tags = [] }) => tags.length > 0)?.tags?.[0] ?? '';
+    await page.getByLabel('Tenants', { exact: true }).fill(`tag:${tag}`);
+    await page.keyboard.press('Enter');
+    await expect.poll(() => page.url()).toContain('tenants=tag%3A');
+    const marked = new Set(world.tenants.flatMap(({ name, tags = [] }) => (tags.includes(tag) ? [name] : [])));
+    await expect.poll(async () => (await names()).every((name) => marked.has(name))).toBe(true);
+    await page.goBack();
+    await expect.poll(() => page.getByLabel('Tenants', { exact: true }).inputValue()).toBe('');
+    await page.getByRole('link', { name: 'Show all events' }).click();
+    await expect.poll(() => page.url()).toMatch(/#\/events$/);
+  });
+
+  it('leads to the tenant, whose page shows its own events and leads to all of them', async () => {
+    const [first = ''] = await names();
+    await page.getByRole('link', { name: first }).first().click();
+    const section = page.getByRole('region', { name: 'Events' });
+    await section.locator('.event').first().waitFor();
+    expect(await section.locator('.event').count()).toBe(2);
+    const { tenantId } = world.events[0]!;
+    await page.evaluate((id) => {
+      location.hash = `#/events?tenants=${id}`;
+    }, tenantId);
+    await page.getByRole('heading', { level: 2, name: 'Events' }).waitFor();
+    await expect.poll(names).toEqual([first, first]);
+  });
+});

@@ -1,0 +1,275 @@
+// @vitest-environment happy-dom
+import { act } from 'preact/test-utils';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Api } from '../../../dashboard/app/api.ts';
+import { ApiFailure } from '../../../dashboard/app/api-failure.ts';
+import { eventsLink, parseEventsFilter, tenantsIn } from '../../../dashboard/app/event-filter.ts';
+import { kindTitle } from '../../../dashboard/app/event-list.tsx';
+import { EventsView } from '../../../dashboard/app/events-view.tsx';
+import { TenantEvents } from '../../../dashboard/app/tenant-events.tsx';
+import type { EventsAnswer, EventView } from '../../../src/lib/api/answers/events.ts';
+import { eventKinds } from '../../../src/lib/tenant-events/tenant-event.ts';
+import { rendered } from './rendered.ts';
+import { signedIn } from './signed-in.tsx';
+import { tenant } from './tenants.ts';
+
+type Query = Readonly<Record<string, string>>;
+
+const event = (sequence: number, more: Partial<EventView> = {}): EventView => ({
+  id: `e${sequence}`,
+  sequence,
+  at: '2026-11-24T05:00:00.000Z',
+  tenantId: 'id-Contoso',
+  tenantName: `Customer ${sequence}`,
+  kind: 'lost',
+  explanation: 'The broker can no longer reach the tenant.',
+  ...more,
+});
+const lookedAt = '2026-11-24T05:03:00.000Z';
+const marked = { ...tenant('Contoso', { tags: ['tier=1'] }), groups: ['gold'] };
+const tenantsAnswer = { tenants: [marked], groups: ['gold'], warnings: [], asOf: lookedAt };
+
+let cleanUp: () => Promise<void>;
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+  cleanUp = async () => undefined;
+});
+afterEach(async () => {
+  await cleanUp();
+  vi.useRealTimers();
+  location.hash = '';
+});
+
+/** Lets time pass, and what the answers of the API cause. */
+const passed = (ms = 0): Promise<void> =>
+  act(async () => {
+    await vi.advanceTimersByTimeAsync(ms);
+  });
+
+/** The page over a log that a test changes. @returns what was asked for, too. */
+async function page(log: () => readonly EventView[], { filter = {}, pageSize = 100, roles = ['Tenants.Read'] } = {}) {
+  const queries: Query[] = [];
+  let failure: ApiFailure | undefined;
+  const events: Api['events'] = async (query) => {
+    queries.push(query);
+    if (failure !== undefined) throw failure;
+    const [after, before] = [Number(query['after'] ?? 0), Number(query['continuation'] ?? Number.MAX_SAFE_INTEGER)];
+    const found = log().filter(({ sequence }) => sequence > after && sequence < before);
+    const shown = found.slice(0, pageSize).filter(({ kind }) => query['kind'] === undefined || kind === query['kind']);
+    const more = found.length > pageSize ? { continuation: String(found[pageSize - 1]?.sequence) } : {};
+    return { events: shown, ...more, lookedAt } satisfies EventsAnswer;
+  };
+  const methods = { events, tenants: async () => tenantsAnswer };
+  const shown = await rendered(signedIn(methods, <EventsView filter={filter} />, roles));
+  cleanUp = shown.unmount;
+  await passed();
+  const { root, rerender } = shown;
+  return {
+    root,
+    queries,
+    fail: (next: ApiFailure | undefined) => {
+      failure = next;
+    },
+    show: (next: Parameters<typeof EventsView>[0]['filter']) =>
+      rerender(signedIn(methods, <EventsView filter={next} />, roles)),
+    names: () => [...root.querySelectorAll('.event a')].map(({ textContent }) => textContent),
+    status: () => root.querySelector('[role=status]')?.textContent,
+    press: async (text: string) => {
+      const button = [...root.querySelectorAll('button')].find((each) => each.textContent === text);
+      if (button === undefined) throw new Error(`There is no button ${text}.`);
+      await act(() => button.click());
+      await passed();
+    },
+  };
+}
+
+const logOf = (newest: number, oldest = 1): EventView[] =>
+  Array.from({ length: newest - oldest + 1 }, (_, index) => event(newest - index));
+
+describe('the filter of events', () => {
+  it('is the same after a link, and has no unknown kind', () => {
+    const filter = { kind: 'ending', tenants: 'group:gold,contoso.com' } as const;
+    expect(parseEventsFilter(eventsLink(filter).split('?')[1] ?? '')).toEqual(filter);
+    expect(parseEventsFilter('kind=nonsense&tenants=&other=1')).toEqual({});
+    expect(eventsLink({})).toBe('#/events');
+    expect(tenantsIn('  contoso.com, tag:a  tag:b,')).toBe('contoso.com,tag:a,tag:b');
+  });
+
+  it('goes into the address when a kind is chosen or the field of tenants is left', async () => {
+    const { root } = await page(() => logOf(1), { filter: { kind: 'lost' } });
+    const select = root.querySelector('select')!;
+    expect(select.value).toBe('lost');
+    const field = root.querySelector<HTMLInputElement>('input')!;
+    await act(() => {
+      field.value = 'tag:tier=1 contoso.com';
+      field.dispatchEvent(new Event('input', { bubbles: true }));
+    });
+    await act(() => {
+      field.dispatchEvent(new Event('change', { bubbles: true }));
+    });
+    expect(location.hash).toBe('#/events?kind=lost&tenants=tag%3Atier%3D1%2Ccontoso.com');
+    await act(() => {
+      select.value = '';
+      select.dispatchEvent(new Event('change', { bubbles: true }));
+    });
+    expect(location.hash).toBe('#/events');
+    expect([...root.querySelectorAll('datalist option')].map((option) => option.getAttribute('value'))).toEqual([
+      'group:gold',
+      'tag:tier',
+      'tag:tier=1',
+    ]);
+  });
+});
+
+it('the field of tenants shows the filter of the address again when it changes', async () => {
+  const { root, show } = await page(() => logOf(1));
+  const field = (): HTMLInputElement => root.querySelector('input')!;
+  await act(() => {
+    field().value = 'tag:a';
+    field().dispatchEvent(new Event('input', { bubbles: true }));
+  });
+  await show({});
+  expect(field().value).toBe('tag:a');
+  await show({ tenants: 'tag:a,tag:b' });
+  expect(field().value).toBe('tag:a, tag:b');
+  // The Back button returns to the filter, not to what was typed there.
+  await show({});
+  expect(field().value).toBe('');
+});
+
+describe('the list of events', () => {
+  it('shows what happened and what to do, with the words of each kind', async () => {
+    const log = [
+      event(2, { advice: 'Find out: `ptb doctor`.' }),
+      event(1, { kind: 'tags_changed', tagsAdded: ['a'], tagsRemoved: ['b'] }),
+    ];
+    const { root, names, status } = await page(() => log);
+    const [lost, tags] = [...root.querySelectorAll('.event')];
+    expect(names()).toEqual(['Customer 2', 'Customer 1']);
+    expect(lost?.querySelector('.badge')?.className).toBe('badge bad');
+    expect(lost?.textContent).toContain(
+      'access is lostThe broker can no longer reach the tenant.Find out: ptb doctor.',
+    );
+    expect(lost?.querySelector('code')?.textContent).toBe('ptb doctor');
+    expect(tags?.querySelector('.event-details')?.textContent).toBe('+a −b');
+    expect(status()).toBe('2 events. ');
+    expect(root.textContent).toContain('The broker last looked at the tenants at ');
+    expect(eventKinds.map((kind) => kindTitle(kind))).not.toContain(undefined);
+    expect(kindTitle('of a later version')).toBe('of a later version');
+  });
+
+  it('asks for later events only, and puts them on top', async () => {
+    let log = logOf(3);
+    const { names, queries } = await page(() => log);
+    log = logOf(5);
+    await passed(30_000);
+    expect(names()).toEqual([5, 4, 3, 2, 1].map((each) => `Customer ${each}`));
+    expect(queries).toEqual([{ limit: '100' }, { after: '3', limit: '100' }]);
+    await passed(30_000);
+    expect(queries.at(-1)).toEqual({ after: '5', limit: '100' });
+    expect(names()).toHaveLength(5);
+  });
+
+  it('reads older pages on demand, and keeps them when later events come', async () => {
+    let log = logOf(9);
+    const { names, status, press, root } = await page(() => log, { pageSize: 4 });
+    expect([names().length, status()]).toEqual([4, '4 events so far. ']);
+    await press('Show older events');
+    expect(names()).toHaveLength(8);
+    log = logOf(10);
+    await passed(30_000);
+    await press('Show older events');
+    expect(names()).toEqual([10, 9, 8, 7, 6, 5, 4, 3, 2, 1].map((each) => `Customer ${each}`));
+    expect(status()).toBe('10 events. ');
+    expect(root.textContent).toContain('There are no older events.');
+    expect(document.activeElement?.textContent).toBe('There are no older events.');
+  });
+
+  it('begins again if more has come than it reads at once', async () => {
+    let log = logOf(9);
+    const { names, press } = await page(() => log, { pageSize: 4 });
+    await press('Show older events');
+    expect(names()).toHaveLength(8);
+    log = logOf(40);
+    await passed(30_000);
+    expect(names()).toEqual([40, 39, 38, 37].map((each) => `Customer ${each}`));
+    await press('Show older events');
+    expect(names()).toHaveLength(8);
+  });
+
+  it('looks past empty pages, at most five, and asks for one page only when it looks again', async () => {
+    const log = [...logOf(80, 3), event(2, { kind: 'back' }), event(1)];
+    const shown = await page(() => log, { filter: { kind: 'back' }, pageSize: 10 });
+    expect([shown.queries.length, shown.names()]).toEqual([5, []]);
+    expect(shown.root.textContent).toContain('None of the newest events matches.');
+    await passed(30_000);
+    expect(shown.queries).toHaveLength(6);
+    await shown.press('Show older events');
+    expect(shown.names()).toEqual(['Customer 2']);
+    log.unshift(event(81, { kind: 'back' }));
+    await passed(30_000);
+    expect(shown.names()).toEqual(['Customer 81']);
+  });
+
+  it('keeps what it had while the broker does not answer, and shows a failed page with another try', async () => {
+    const shown = await page(() => logOf(9), { pageSize: 4 });
+    shown.fail(
+      new ApiFailure({ title: 'Away', detail: 'The broker does not answer.', advice: 'Wait.', transient: true }),
+    );
+    await shown.press('Show older events');
+    await passed(30_000);
+    expect(shown.names()).toHaveLength(4);
+    expect(shown.root.querySelectorAll('[role=alert]')).toHaveLength(2);
+    shown.fail(undefined);
+    await shown.press('Show older events');
+    await passed(60_000);
+    expect(shown.names()).toHaveLength(8);
+    expect(shown.root.querySelectorAll('[role=alert]')).toHaveLength(0);
+  });
+
+  it('drops what belongs to another filter', async () => {
+    const { names, show, press } = await page(() => [...logOf(9, 2), event(1, { kind: 'back' })], { pageSize: 4 });
+    await press('Show older events');
+    await show({ kind: 'back' });
+    await passed();
+    expect(names()).toEqual(['Customer 1']);
+  });
+
+  it('says why it is empty, and who may see it', async () => {
+    const empty = await page(() => []);
+    expect(empty.root.querySelector('.empty')?.textContent).toContain('Nothing has happened yet.');
+    await cleanUp();
+    const filtered = await page(() => [], { filter: { kind: 'lost' } });
+    expect(filtered.root.querySelector('.empty')?.textContent).toBe('No event matches the filter. Show all events');
+    await cleanUp();
+    const stranger = await page(() => logOf(1), { roles: ['Runs.Read'] });
+    expect(stranger.root.textContent).toContain('Tenants.Read');
+    expect(stranger.queries).toEqual([]);
+  });
+});
+
+describe('the events on the page of a tenant', () => {
+  it('are the newest five, with a link to all', async () => {
+    const queries: Query[] = [];
+    const events: Api['events'] = async (query) => {
+      queries.push(query);
+      return { events: logOf(9, 5), continuation: '5', lookedAt };
+    };
+    const { root, unmount } = await rendered(signedIn({ events }, <TenantEvents tenantId="id-Contoso" />));
+    cleanUp = unmount;
+    await passed();
+    expect(queries).toEqual([{ tenants: 'id-Contoso', limit: '5' }]);
+    expect(root.querySelectorAll('.event')).toHaveLength(5);
+    expect(root.querySelectorAll('.event a')).toHaveLength(0);
+    expect(root.querySelector('a')?.getAttribute('href')).toBe('#/events?tenants=id-Contoso');
+  });
+
+  it('say so if there are none', async () => {
+    const events: Api['events'] = async () => ({ events: [], lookedAt });
+    const { root, unmount } = await rendered(signedIn({ events }, <TenantEvents tenantId="id-Contoso" />));
+    cleanUp = unmount;
+    await passed();
+    expect(root.textContent).toContain('Nothing has happened to this tenant');
+    expect(root.querySelector('a')).toBeNull();
+  });
+});
