@@ -124,9 +124,8 @@ export function createApi(
   };
   const send = async (path: string, more?: RequestParts): Promise<Response> =>
     requireOk(await request(String(apiUrl(path)), more));
-  const get = async <T>(path: string): Promise<T> => read<T>(await send(path), 'json');
-  const post = async <T>(path: string, body?: unknown): Promise<T> =>
-    read<T>(await send(path, { method: 'POST', ...bodyOf(body) }), 'json');
+  const get: Get = async (path) => read(await send(path), 'json');
+  const post: Post = async (path, body) => read(await send(path, { method: 'POST', ...bodyOf(body) }), 'json');
   const health = async (): Promise<HealthReportAnswer | HealthWord> => {
     const response = await request(String(apiUrl('health')));
     const report = await reportIn(response.clone());
@@ -148,13 +147,11 @@ export function createApi(
     audit: (query) => get(withQuery('audit', query)),
     events: (query) => get(withQuery('events', query)),
     ...approvalRequests(get, post),
+    ...runChanges(get, post),
     jobHistory: (job, query) => get(withQuery(`${pathOfJob(job)}/history`, query)),
     start: (job, order) => post(`${pathOfJob(job)}/runs`, order),
     ask: (question) => post('queries', question),
     checkQuery: (question) => post('queries', { ...question, check: true }),
-    cancel: (runId) => post(`${pathOfRun(runId)}/cancel`),
-    rerun: (runId) => post(`${pathOfRun(runId)}/rerun`),
-    changes: (runId) => get(`${pathOfRun(runId)}/changes`),
     rows: async (runId, continuation, signal, order) =>
       read(await send(pathOfRows(runId, continuation, order), { signal: inTime(signal) }), 'json'),
     results: createDownload(clock, (runId) => String(apiUrl(`${pathOfRun(runId)}/results`)), fetchPage),
@@ -167,8 +164,11 @@ function failToken(thrown: unknown): never {
   throw tokenFailure(signInProblem(thrown));
 }
 
+type Get = <T>(path: string) => Promise<T>;
+type Post = <T>(path: string, body?: unknown) => Promise<T>;
+
 function tenantRequests(
-  get: <T>(path: string) => Promise<T>,
+  get: Get,
   send: (path: string, more: RequestParts) => Promise<Response>,
 ): Pick<Api, 'tenants' | 'tenantsIn' | 'tenant' | 'tenantHistory' | 'changeTags'> {
   return {
@@ -181,16 +181,19 @@ function tenantRequests(
   };
 }
 
-function approvalRequests(
-  get: <T>(path: string) => Promise<T>,
-  post: <T>(path: string, body: unknown) => Promise<T>,
-): Pick<Api, 'approvals' | 'approval' | 'decide'> {
+function approvalRequests(get: Get, post: Post): Pick<Api, 'approvals' | 'approval' | 'decide'> {
   return {
     approvals: (query) => get(withQuery('approvals', query)),
     approval: (approvalId) => get(pathOfApproval(approvalId)),
     decide: (approvalId, order) => post(`${pathOfApproval(approvalId)}/decision`, order),
   };
 }
+
+const runChanges = (get: Get, post: Post): Pick<Api, 'cancel' | 'rerun' | 'changes'> => ({
+  cancel: (runId) => post(`${pathOfRun(runId)}/cancel`),
+  rerun: (runId) => post(`${pathOfRun(runId)}/rerun`),
+  changes: (runId) => get(`${pathOfRun(runId)}/changes`),
+});
 
 /** Ends a request for a page that takes too long, or when `signal` is aborted. */
 const inTime = (...signals: readonly AbortSignal[]): AbortSignal =>

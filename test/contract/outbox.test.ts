@@ -26,8 +26,12 @@ function inTable(): Outbox {
   return new TableOutbox(async () => table(name));
 }
 
-describe('the outbox in memory', () => testOutbox(() => new MemoryOutbox()));
-describe('the outbox in a table', () => testOutbox(inTable));
+describe('the outbox in memory', () => {
+  testOutbox(() => new MemoryOutbox());
+});
+describe('the outbox in a table', () => {
+  testOutbox(inTable);
+});
 
 describe('TableOutbox', () => {
   test('skips a row that somebody has damaged', async () => {

@@ -43,7 +43,8 @@ export function bundleOf(notices: readonly Notice[], dashboardUrl: string | unde
   const rest = names.size > mostNames ? ` and ${names.size - mostNames} more` : '';
   const repeated = names.size === notices.length ? '' : `, ${notices.length} times`;
   const texts = [...Map.groupBy(notices, ({ text }) => text)];
-  const list = `\`ptb tenants events --kind ${kind.slice('tenant.'.length)}\` lists them.`;
+  const ofEvents = kind.slice('tenant.'.length);
+  const list = `\`ptb tenants events --kind ${ofEvents}\` lists them.`;
   return {
     kind,
     key: '',
@@ -58,6 +59,6 @@ export function bundleOf(notices: readonly Notice[], dashboardUrl: string | unde
         ? []
         : texts.map(([text, alike]) => ({ name: `${alike.length} of them`, value: text }))),
     ],
-    ...(dashboardUrl === undefined ? {} : { link: `${dashboardUrl}#/tenants` }),
+    ...(dashboardUrl === undefined ? {} : { link: `${dashboardUrl}#/events?kind=${ofEvents}` }),
   };
 }

@@ -29,7 +29,7 @@ describe('the page of events', skippedBecause(noBrowser), () => {
     await openView(page, broker, world, 'events');
   });
   afterEach(async () => {
-    expect(watched.complaints).toEqual([]);
+    if (watched.complaints.length > 0) throw new Error(`the browser reported: ${watched.complaints.join('; ')}`);
     await page.close();
   });
 

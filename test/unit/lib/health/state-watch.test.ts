@@ -121,7 +121,7 @@ test('sends one notice while the journal is read-only, and one of a view that is
   const { journal, instance } = told();
   const before = { status: 'ok', sinceMs: clock.nowMs() } as const;
   const one = instance();
-  const { changeState } = journal;
+  const changeState = journal.changeState.bind(journal);
   journal.changeState = () => Promise.reject(new BrokerError('storage_unavailable', 'Read only.'));
   await clock.advance(2 * 3_600_000);
   for (let time = 0; time < 10; time += 1) await one.observe(health('down'), before);

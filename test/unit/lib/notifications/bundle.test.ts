@@ -88,7 +88,7 @@ describe('300 tenants that are lost in one look', () => {
               .join(', ')} and 290 more`,
           },
         ],
-        link: `${dashboardUrl}#/tenants`,
+        link: `${dashboardUrl}#/events?kind=lost`,
       },
     ]);
     expect(new Set(webhook.map(({ key }) => key)).size).toBe(300);
