@@ -22,6 +22,7 @@
         'Get-PartnerRun'
         'Get-PartnerRunResult'
         'Get-PartnerTenant'
+        'Get-PartnerTenantEvent'
         'Get-PartnerToken'
         'Invoke-PartnerExchangeCommand'
         'Invoke-PartnerQuery'

@@ -10,3 +10,4 @@ export { graphFetch, type GraphContext, graphMiddleware, type GraphMiddleware } 
 export { PartnerTokenCredential, type PartnerTokenCredentialOptions } from './partner-token-credential.ts';
 export { type ResultRow, runResults, type RunResultsOptions } from './run-results.ts';
 export { type Order, type ResourceNames, standardResources } from './scopes.ts';
+export { type TenantEvent, tenantEvents, type TenantEventsFilter } from './tenant-events.ts';

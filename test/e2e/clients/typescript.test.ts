@@ -9,10 +9,11 @@ import { Client } from '@microsoft/microsoft-graph-client';
 import { TokenCredentialAuthenticationProvider } from '@microsoft/microsoft-graph-client/authProviders/azureTokenCredentials/index.js';
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { PartnerTokenCredential, runResults } from '../../../clients/typescript/src/index.ts';
+import { PartnerTokenCredential, runResults, tenantEvents } from '../../../clients/typescript/src/index.ts';
 import { fullCaller } from '../../../src/cli/demo/caller-token.ts';
 import type { Demo } from '../../../src/cli/demo/start-demo.ts';
 import { projectRoot } from '../../paths.ts';
+import { makeEvents } from '../../support/tenant-events.ts';
 import { startQuietDemo, tenantOf } from '../../support/running-demo.ts';
 
 // Microsoft's client libraries, with tokens from a running broker, against the simulated cloud.
@@ -150,6 +151,30 @@ describe('runResults', () => {
   });
 });
 
+describe('tenantEvents', () => {
+  it('yields the events of all tenants, of some, and those that came later', async () => {
+    const tenantIds = demo.cloud.tenants.filter(({ state }) => state === 'ok').slice(0, 2);
+    await makeEvents(
+      demo,
+      tenantIds.map(({ tenantId }) => tenantId),
+      'seen-by-a-client',
+    );
+    const connection = {
+      brokerUrl: demo.url,
+      brokerScope: `${demo.cloud.brokerApplication.audience}/.default`,
+      callerCredential: callerCredential(),
+    };
+    const [newest, before] = await allOf(tenantEvents(connection, { kind: 'tags_changed' }));
+    expect([newest?.tenantId, before?.tenantId]).toEqual([tenantIds[1]?.tenantId, tenantIds[0]?.tenantId]);
+    expect(newest).toMatchObject({ kind: 'tags_changed', tagsAdded: ['seen-by-a-client'], tagsRemoved: [] });
+    const one = { tenants: ['tag:seen-by-a-client'], except: [tenantIds[1]?.domain ?? ''] };
+    expect(await allOf(tenantEvents(connection, one))).toEqual([before]);
+    expect(await allOf(tenantEvents(connection, { after: newest?.sequence ?? 0 }))).toEqual([]);
+    const unknown = tenantEvents(connection, { tenants: ['group:nobody'] });
+    await expect(unknown.next()).rejects.toMatchObject({ code: 'request_invalid', status: 400 });
+  });
+});
+
 describe('README example', () => {
   /** Runs the example with this number against the demo. @returns what it prints. */
   async function runExample(index: number, replace: readonly (readonly [string, string])[]): Promise<string> {
@@ -203,10 +228,22 @@ describe('README example', () => {
 
   it('for the gateway prints the name of the tenant and the sizes of the pages', async () => {
     const { domain, name } = tenantOf(demo, 'ok');
-    const [first, ...sizes] = (await runExample(2, [['contoso.onmicrosoft.com', domain]])).split('\n');
+    const [first, ...sizes] = (await runExample(3, [['contoso.onmicrosoft.com', domain]])).split('\n');
     expect(first).toBe(name);
     expect(sizes.length).toBeGreaterThan(1);
     for (const size of sizes.slice(0, -1)) expect(size).toBe('2');
+  });
+
+  it('for events prints a line for each', async () => {
+    const [tenant] = demo.cloud.tenants.filter(({ state }) => state === 'ok');
+    await makeEvents(demo, [tenant?.tenantId ?? ''], 'seen-in-the-example');
+    const printed = await runExample(2, [
+      ["kind: 'lost'", "kind: 'tags_changed'"],
+      ['group:gold', 'tag:seen-in-the-example'],
+    ]);
+    expect(printed.split('\n')[0]).toBe(
+      `${printed.slice(0, 24)} ${tenant?.name}: The tags of the tenant have changed.`,
+    );
   });
 
   it('for the rows of a run prints a line for each row', async () => {

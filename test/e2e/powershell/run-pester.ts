@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import type { CloudDocument } from 'microsoft-cloud';
 import { errorCodes, errorTable } from '../../../src/lib/model/errors.ts';
+import { eventKinds } from '../../../src/lib/tenant-events/tenant-event.ts';
 import { projectRoot } from '../../paths.ts';
+import { makeEvents } from '../../support/tenant-events.ts';
 import { startWatchedDemo } from '../../support/watched-demo.ts';
 import { modulesFolder, type PowerShell, runScript } from './powershell.ts';
 import { registerCallers } from './register-callers.ts';
@@ -36,6 +38,12 @@ export async function runPester(shell: PowerShell): Promise<PesterOutcome> {
     try {
       const environmentPath = join(folder, 'environment.json');
       const transientCodes = errorCodes.filter((code) => errorTable[code].retry === 'later');
+      const eventTenants = cloud.tenants.filter(({ state }) => state === 'ok').slice(-3);
+      await makeEvents(
+        demo,
+        eventTenants.map(({ tenantId }) => tenantId),
+        'seen-by-pester',
+      );
       const environment = {
         url: demo.url,
         projectRoot,
@@ -45,6 +53,8 @@ export async function runPester(shell: PowerShell): Promise<PesterOutcome> {
         certificate,
         servers,
         transientCodes,
+        eventKinds,
+        eventTenants,
       };
       await writeFile(environmentPath, JSON.stringify(environment), { mode: 0o600 });
       return await runIn(shell, folder, environmentPath, cloud.caCertificatePath);

@@ -94,6 +94,30 @@ function ConvertTo-AuditEntry($Item) {
     }
 }
 
+function ConvertTo-TenantEvent($Item) {
+    [pscustomobject]@{
+        PSTypeName  = 'PartnerTokenBroker.TenantEvent'
+        At          = ConvertTo-UtcTime $Item.at
+        TenantId    = $Item.tenantId
+        TenantName  = $Item.tenantName
+        Kind        = $Item.kind
+        Explanation = $Item.explanation
+        Advice      = Get-Field $Item 'advice'
+        Reason      = Get-Field $Item 'reason'
+        EndsAt      = ConvertTo-UtcTime (Get-Field $Item 'endsAt')
+        EndedAt     = ConvertTo-UtcTime (Get-Field $Item 'endedAt')
+        Days        = Get-Field $Item 'days'
+        TagsAdded   = @(Get-Field $Item 'tagsAdded')
+        TagsRemoved = @(Get-Field $Item 'tagsRemoved')
+        Scopes      = @(Get-Field $Item 'scopes')
+        Application = Get-Field $Item 'application'
+        Code        = Get-Field $Item 'code'
+        Jobs        = @(Get-Field $Item 'jobs')
+        Sequence    = $Item.sequence
+        Id          = $Item.id
+    }
+}
+
 function Test-RunEnded($Run) { $Run.Status -notin 'pending', 'running' }
 
 function Get-RunPath([string] $RunId) { '/runs/' + [Uri]::EscapeDataString($RunId) }
