@@ -33,11 +33,11 @@ describe('the explanation of an event', () => {
   });
 
   it.each<[Partial<TenantEvent>, RegExp]>([
-    [{ kind: 'ending', days: 1, endsAtMs }, /ends within a day, at 2026-11-30T00:00:00.000Z, and does not renew/],
+    [{ kind: 'ending', days: 1, endsAtMs }, /ends within a day, at 2026-11-30 00:00 UTC, and does not renew/],
     [{ kind: 'ending', days: 7, endsAtMs }, /ends within 7 days, at 2026-11-30/],
     [{ kind: 'ending', days: 7 }, /^The GDAP relationship ends soon/],
     [{ kind: 'ending', endsAtMs }, /^The GDAP relationship ends soon/],
-    [{ kind: 'extended', endsAtMs }, /^The GDAP relationship now ends at 2026-11-30T00:00:00.000Z\.$/],
+    [{ kind: 'extended', endsAtMs }, /^The GDAP relationship now ends at 2026-11-30 00:00 UTC\.$/],
     [{ kind: 'extended' }, /^The GDAP relationship now ends later\.$/],
     [{ kind: 'auto_consent_failed', failure }, /\(AUTO_CONSENT\)\. A policy blocks it\.$/],
     [{ kind: 'lost', reason: 'not_listed' }, /no longer reach the tenant\. No list of Microsoft contains/],
