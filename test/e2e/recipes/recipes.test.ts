@@ -100,6 +100,7 @@ async function cook(
     PSModulePath: join(import.meta.dirname, 'stand-ins'),
     POWERSHELL_TELEMETRY_OPTOUT: '1',
     DOTNET_TieredPGO: '0',
+    DOTNET_EnableWriteXorExecute: '0',
     ...more,
   };
   let output: Output | undefined;
@@ -142,7 +143,7 @@ const healthy = (): string[] =>
   demo.cloud.tenants.filter(({ state }) => state === 'ok').map(({ tenantId }) => tenantId);
 
 /** Programs that take long to start run for these in `npm test`, and for all in `npm run test:scale`. */
-const few = 3;
+const few = 2;
 const someTenants = (): string[] => [...healthy().slice(0, few), tenantOf(demo, 'no_consent').tenantId];
 
 /** The output of `ptb` has the tenant before each line. */
@@ -161,7 +162,7 @@ function byTenant(stdout: string): Map<string, string[]> {
 /** Every healthy tenant has lines, each of which begins with its id, and each request went out with its token. */
 function checkOwnLines({ exitCode, lines, processes, stderr, healthy: expected }: Cooked): void {
   expect([exitCode, stderr]).toEqual([3, expect.stringContaining('The broker refused its token: ')]);
-  expect(expected.length).toBeGreaterThan(2);
+  expect(expected.length).toBeGreaterThan(1);
   expect([...lines.keys()].toSorted()).toEqual(expected.toSorted());
   for (const [tenantId, own] of lines)
     for (const line of own) expect(line.replaceAll('"', '').split(',')[0]).toBe(tenantId);
@@ -242,7 +243,7 @@ describe('docs/recipes.md', skippedBecause(notLinux), () => {
   it('Microsoft Graph for JavaScript', async () => {
     // Node.js uses a proxy for fetch only if this is set.
     const more = { NODE_USE_ENV_PROXY: '1', http_proxy: '' };
-    const cooked = await cook('Microsoft Graph for JavaScript', { more });
+    const cooked = await cook('Microsoft Graph for JavaScript', { more, isSlow: true });
     checkOwnLines(cooked);
     for (const [tenantId, lines] of cooked.lines) expect(lines).toEqual([`${tenantId},${await userCount([tenantId])}`]);
   });
