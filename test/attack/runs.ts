@@ -44,7 +44,7 @@ export async function runWhen(
     const { status, body, text } = await host.ask(request);
     last = text;
     if (status === 200 && is(body as unknown as EndedRun)) return body as unknown as EndedRun;
-    await delay(50);
+    await delay(200);
   }
   throw new Error(`the run ${runId} is never as expected: ${last.slice(0, 500)}`);
 }

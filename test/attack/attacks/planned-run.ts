@@ -38,7 +38,10 @@ async function interrupt(
     const { text } = await first.ask(records);
     if (text.includes('"retrying"') || text.includes('entra_unavailable')) break;
     await runWhen(first, stage, run.runId, ({ status }) => ['pending', 'running'].includes(status));
+    await delay(100);
   }
+  // The activity that wrote this ends as well: the next host would wait a minute for one that may still work.
+  await delay(500);
   await first.kill();
   const options = await change(run);
   stage.cloud.faults.clear(fault);
