@@ -49,6 +49,10 @@ export async function startEngine(options: EngineOptions): Promise<RunningChild<
     env: {
       ...process.env,
       ...signsOfAzure,
+      // The engine lives for a minute, so measuring code to optimize it and protecting it while it is written cost more than
+      // they save.
+      DOTNET_TieredPGO: '0',
+      DOTNET_EnableWriteXorExecute: '0',
       // The extension's own web server logs each request.
       Logging__LogLevel__Default: 'Warning',
       ...environment,
