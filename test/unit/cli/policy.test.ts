@@ -8,6 +8,7 @@ import { runProgram } from '../../../src/cli/run-program.ts';
 import { policyJsonSchema } from '../../../src/lib/callers/policy-document.ts';
 import { projectRoot } from '../../paths.ts';
 import { guid } from '../../support/audit-entries.ts';
+import { captureOutput } from '../../support/captured-output.ts';
 
 const sample = join(projectRoot, 'access-policy.sample.json');
 const helpdesk = 'aaaaaaaa-0000-4000-8000-000000000001';
@@ -26,15 +27,7 @@ afterEach(() => {
 });
 
 async function ptb(...words: string[]): Promise<{ exit: number; out: string; err: string }> {
-  const said = { out: '', err: '' };
-  vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
-    said.out += String(text);
-    return true;
-  });
-  vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
-    said.err += String(text);
-    return true;
-  });
+  const said = captureOutput();
   const program = new Command('ptb');
   registerPolicy(program);
   return { exit: await runProgram(program, ['node', 'ptb', 'policy', ...words]), ...said };

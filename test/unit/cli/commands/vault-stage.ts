@@ -9,6 +9,7 @@ import { Limiter } from '../../../../src/lib/runtime/limiter.ts';
 import type { Fetch } from '../../../../src/lib/runtime/outbound.ts';
 import type { FakeClock } from '../../../fakes/fake-clock.ts';
 import { type Scripted, scriptedFetch, type SeenRequest } from '../../../fakes/scripted-fetch.ts';
+import { captureOutput } from '../../../support/captured-output.ts';
 
 export const partner = '99999999-9999-4999-8999-999999999999';
 export const operatorId = '44444444-4444-4444-8444-444444444444';
@@ -108,15 +109,7 @@ async function hurry<T>(clock: FakeClock, work: Promise<T>): Promise<T> {
 }
 
 function takeTerminal(answer: string | undefined) {
-  const said = { out: '', err: '' };
-  vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
-    said.out += String(text);
-    return true;
-  });
-  vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
-    said.err += String(text);
-    return true;
-  });
+  const said = captureOutput();
   const before = process.stderr.isTTY;
   const input = Object.assign(Readable.from([`${answer ?? ''}\n`]), { isTTY: answer !== undefined });
   vi.spyOn(process, 'stdin', 'get').mockReturnValue(input as unknown as typeof process.stdin);
