@@ -12,10 +12,16 @@ export interface TenantView {
 /** The health report, or only its status if the settings of the broker are wrong. */
 export type HealthView = Partial<HealthReportAnswer>;
 
+/** Tenants of a run: ids, domains, groups and tags. */
+export interface RunTarget {
+  readonly tenants?: readonly string[];
+  readonly except?: readonly string[];
+}
+
 /** The broker's HTTP API as the demo calls it: as an ordinary caller with a token of its own. */
 export interface BrokerApi {
-  /** @param tenants Absent: all that the job covers. */
-  startRun(job: string, tenants?: readonly string[]): Promise<string>;
+  /** @param target Absent: all tenants that the job covers. */
+  startRun(job: string, target?: RunTarget): Promise<string>;
   run(runId: string): Promise<RunAnswer>;
   runTenants(runId: string): Promise<RunTenantsAnswer>;
   tenants(): Promise<readonly TenantView[]>;
@@ -57,8 +63,8 @@ export function createBrokerApi(baseUrl: string, callerToken: () => Promise<stri
     return answer;
   };
   return {
-    startRun: async (job, tenants) =>
-      ((await call('POST', `/jobs/${job}/runs`, { tenants })) as { runId: string }).runId,
+    startRun: async (job, target = {}) =>
+      ((await call('POST', `/jobs/${job}/runs`, target)) as { runId: string }).runId,
     run: async (runId) => (await call('GET', `/runs/${runId}`)) as RunAnswer,
     runTenants: async (runId) => (await call('GET', `/runs/${runId}/tenants`)) as RunTenantsAnswer,
     tenants: async () => ((await call('GET', '/tenants')) as { tenants: TenantView[] }).tenants,
