@@ -18,6 +18,8 @@ export interface BenchResult {
   /** The Functions host that ran the app. Absent if the figures do not depend on one. */
   readonly engine?: string;
   readonly figures: readonly Figure[];
+  /** If present, each name of a figure is `CASE: MEASURE`, and the report has a row for each of these cases. */
+  readonly cases?: readonly string[];
   readonly goals: readonly Goal[];
   readonly charts?: readonly Chart[];
 }

@@ -46,8 +46,9 @@ const names: Readonly<Record<Renewal, string>> = {
   owner: ', if one instance renews each token early',
   never: ', if none renews early',
 };
-const nameOf = ({ mix, instances, renewal }: Omit<Case, 'day'>, what: string): string =>
-  `${mix}, ${instances} ${instances === 1 ? 'instance' : 'instances'}${names[renewal]}: ${what}`;
+const caseName = ({ mix, instances, renewal }: Omit<Case, 'day'>): string =>
+  `${mix}, ${instances} ${instances === 1 ? 'instance' : 'instances'}${names[renewal]}`;
+const nameOf = (one: Omit<Case, 'day'>, what: string): string => `${caseName(one)}: ${what}`;
 
 function figuresOf(one: Case): readonly Figure[] {
   const { day, renewal } = one;
@@ -70,6 +71,7 @@ function resultOf(cases: readonly Case[]): BenchResult {
     setting:
       "The product's own brokers, one for each instance, on a simulated clock for 24 hours, so that other load on the machine changes nothing. Four jobs over all tenants in the night, of which three use the same tokens; ten token requests of scripts and a session of a person per tenant and day (15 requests through the gateway, a minute apart; ten sessions if busy), mostly in working hours, and more for some tenants (Zipf, 0.9). Each request meets a random instance, and so does each group of 25 tenants of a job. Tokens live 60 to 90 minutes. One instance has the figures that several would have with a shared cache.",
     figures: cases.flatMap(figuresOf),
+    cases: cases.map(caseName),
     goals: goalsOf(cases),
     charts: [
       {

@@ -49,21 +49,43 @@ function reportText({ machine, results }: Results): string {
   ].join('\n');
 }
 
-function section(name: string, { title, setting, engine, figures, goals, charts = [] }: BenchResult): string {
+function section(name: string, { title, setting, engine, figures, cases, goals, charts = [] }: BenchResult): string {
   return [
     `## ${title}\n`,
     `${setting} (\`npm run bench -- ${name}\`)\n`,
     ...(engine === undefined ? [] : [`Functions host: ${engine}.\n`]),
     ...charts.map((chart) => `![${chart.title}](benchmarks/${chart.file}.svg)\n`),
-    '| measured | median | range | samples |',
-    '|---|--:|--:|--:|',
-    ...figures.map(row),
+    ...(cases === undefined ? rows(figures) : rowsByCase(figures, cases)),
     '',
     '| goal | | value |',
     '|---|---|--:|',
     ...goals.map(goalRow),
     '',
   ].join('\n');
+}
+
+const rows = (figures: readonly Figure[]): string[] => [
+  '| measured | median | range | samples |',
+  '|---|--:|--:|--:|',
+  ...figures.map(row),
+];
+
+/** A row for each case and a column for each measure, for benchmarks that take one sample of each. */
+function rowsByCase(figures: readonly Figure[], cases: readonly string[]): string[] {
+  const measureOf = (name: string): string => name.slice(name.indexOf(': ') + 2);
+  const columns = new Map(figures.map(({ name, unit }) => [measureOf(name), unit]));
+  const byName = new Map(figures.map((each) => [each.name, each]));
+  const cell = (name: string): string => {
+    const found = byName.get(name);
+    return found === undefined ? '' : shown(found.median);
+  };
+  return [
+    `| | ${[...columns].map(([measure, unit]) => (measure.includes(unit) ? measure : `${measure}, ${unit}`)).join(' | ')} |`,
+    `|---|${'--:|'.repeat(columns.size)}`,
+    ...cases.map(
+      (one) => `| ${one} | ${[...columns.keys()].map((measure) => cell(`${one}: ${measure}`)).join(' | ')} |`,
+    ),
+  ];
 }
 
 function row({ name, unit, median, min, max, samples }: Figure): string {
