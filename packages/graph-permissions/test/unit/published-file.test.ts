@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { childOf, type Method, openings } from '../../src/permission-map.ts';
+import { childOf, type Method, openings, schemes } from '../../src/permission-map.ts';
 import { parsePublishedFile } from '../../src/published-file.ts';
+import { required } from '../../src/required.ts';
 
 /** A published file with one permission. */
 const fileWith = (pathSet: object, more: object = {}): string =>
@@ -69,12 +70,56 @@ describe('parsePublishedFile', () => {
     ['personal accounts', fileWith({ schemeKeys: ['DelegatedPersonal'] })],
     ['limits to properties', fileWith({ includedProperties: ['id'] })],
     ['excluded properties', fileWith({ excludedProperties: ['id'] })],
+    ['an empty limit', fileWith({ includedProperties: [] })],
+    ['an implicit permission', fileWith({ implicit: true })],
+    ['no paths', fileWith({ paths: {} })],
+    ['no methods', fileWith({ methods: [] })],
+    ['an application permission', fileWith({ schemeKeys: ['Application'] })],
   ])('opens nothing for %s', (_what, json) => {
     expect(opensTests(json, ['Test.ReadWrite.All'])).toBe(false);
   });
 
+  it('reads delegated and application permissions of one set', () => {
+    const json = fileWith({ schemeKeys: ['Application', 'DelegatedPersonal', 'DelegatedWork'], implicit: false });
+    const { map } = parsePublishedFile(json);
+    const tests = childOf(map.root, 'tests') ?? [0];
+    for (const scheme of schemes) {
+      const found = openings(map, tests, { method: 'GET', scheme, held: undefined });
+      expect(found).toEqual([{ permission: 'Test.ReadWrite.All', alsoOneOf: [], own: false }]);
+    }
+  });
+
+  it('gives permissions of personal accounts to nobody, whatever the method', () => {
+    const json = fileWith({ schemeKeys: ['DelegatedPersonal'], methods: ['GET', 'POST', 'PATCH', 'PUT', 'DELETE'] });
+    const found = required(parsePublishedFile(json).map, 'GET', '/tests');
+    expect(found).toBeUndefined();
+  });
+
+  it.each([
+    ['AlsoRequires=A.Read.All', ['A.Read.All']],
+    ['AlsoRequires= A.Read.All , B.Read.All;least=DelegatedWork,Application', ['A.Read.All', 'B.Read.All']],
+    ['least=DelegatedWork;', []],
+    [';', []],
+  ])('reads the annotation "%s"', (annotation, expected) => {
+    const { map } = parsePublishedFile(fileWith({ paths: { '/tests': annotation } }));
+    const tests = childOf(map.root, 'tests') ?? [0];
+    const found = openings(map, tests, { method: 'GET', scheme: 'delegated', held: undefined });
+    expect(found.map(({ alsoOneOf }) => alsoOneOf)).toEqual([expected]);
+  });
+
+  it('adds what the file lacks', () => {
+    const { map } = parsePublishedFile(fileWith({}));
+    const found = required(map, 'GET', '/directory/subscriptions')?.application.map(({ permission }) => permission);
+    expect(found).toContain('Organization.Read.All');
+  });
+
+  it('does not count permissions for single teams and chats', () => {
+    expect(parsePublishedFile(fileWith({})).permissions).toBe(2);
+    expect(parsePublishedFile(fileWith({}, { authorizationType: 'RSC' })).permissions).toBe(1);
+  });
+
   it('counts permissions and names the templates that it leaves out', () => {
-    expect(parsePublishedFile(fileWith({ paths: { '/x?y': '', '/a:/b': '' } }))).toMatchObject({
+    expect(parsePublishedFile(fileWith({ paths: { '/x?y': '', '/tests': '', '/a:/b': '' } }))).toMatchObject({
       permissions: 2,
       skippedPaths: ['/a:/b', '/x?y'],
     });
@@ -82,7 +127,15 @@ describe('parsePublishedFile', () => {
 
   it.each([
     ['no JSON', '{', 'It is not JSON.'],
-    ['a list', '[]', 'At the top'],
+    ['a list', '[]', 'At the top: '],
+    [
+      'a name that is no permission',
+      fileWith({}).replace('"Test.ReadWrite.All"', '"Test ReadWrite"'),
+      'At permissions → Test',
+    ],
+    ['a name with an empty part', fileWith({}).replace('"Test.ReadWrite.All"', '"Test..All"'), 'At permissions → Test'],
+    ['an unknown kind of permission', fileWith({}, { authorizationType: 'other' }), 'authorizationType'],
+    ['a permission without sets', fileWith({}, { pathSets: undefined }), 'pathSets'],
     ['another document', '{"openapi":"3.1.0"}', 'At permissions'],
     [
       'an unknown scheme',
@@ -97,10 +150,32 @@ describe('parsePublishedFile', () => {
       fileWith({ paths: { '/tests': 'most=DelegatedWork' } }),
       '"most=DelegatedWork" is unknown',
     ],
+    [
+      'an annotation without its value',
+      fileWith({ paths: { '/tests': 'AlsoRequires=' } }),
+      'At Test.ReadWrite.All /tests: "AlsoRequires=" is unknown',
+    ],
     ['no users', '{"permissions":{}}', 'User.Read.All'],
+    ['users whom nobody reads', fileWith({}).replace('"methods":["GET"]', '"methods":["POST"]'), 'User.Read.All'],
+    [
+      'users whom another permission reads',
+      fileWith({ paths: { '/users': '' } }).replace('"User.Read.All"', '"User.Read"'),
+      'User.Read.All',
+    ],
   ])('explains what is wrong with %s', (_what, json, reason) => {
     expect(() => parsePublishedFile(json)).toThrow("This is not Microsoft's published permission file");
     expect(() => parsePublishedFile(json)).toThrow(reason);
+  });
+
+  it('names the error of the parser as the cause', () => {
+    const caught = ((): unknown => {
+      try {
+        return parsePublishedFile('{');
+      } catch (error) {
+        return (error as Error).cause;
+      }
+    })();
+    expect(caught).toBeInstanceOf(SyntaxError);
   });
 
   it('accepts a byte order mark', () => {

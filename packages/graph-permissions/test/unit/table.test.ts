@@ -2,10 +2,62 @@ import { describe, expect, it } from 'vitest';
 import { tableEntries } from '../../src/table.ts';
 
 describe('tableEntries', () => {
-  it.each(['users: User.Read.All', 'GETS /users: User.Read.All', 'GET /a:/b: User.Read.All', 'GET /users'])(
-    'refuses the line "%s"',
-    (line) => {
-      expect(() => tableEntries(line)).toThrow('is broken');
-    },
-  );
+  it('reads methods, path, and delegated and application permissions', () => {
+    expect(tableEntries('PATCH,DELETE /users/{id}: A.Write.All+B.Read.All+C.Read.All | D.Write.All')).toEqual(
+      ['PATCH', 'DELETE']
+        .map((method) => ({
+          segments: ['users', '{}'],
+          method,
+          scheme: 'delegated',
+          permission: 'A.Write.All',
+          alsoOneOf: ['B.Read.All', 'C.Read.All'],
+        }))
+        .concat(
+          ['PATCH', 'DELETE'].map((method) => ({
+            segments: ['users', '{}'],
+            method,
+            scheme: 'application',
+            permission: 'D.Write.All',
+            alsoOneOf: [],
+          })),
+        ),
+    );
+  });
+
+  it.each([
+    [
+      'without a bar, the same for both',
+      'GET /a: A.Read.All  B.Read.All',
+      ['A.Read.All', 'B.Read.All'],
+      ['A.Read.All', 'B.Read.All'],
+    ],
+    ['nothing after the bar', 'GET /a: A.Read.All |', ['A.Read.All'], []],
+    ['more after the bar', 'GET /a: A.Read.All | B.Read.All C.Read.All', ['A.Read.All'], ['B.Read.All', 'C.Read.All']],
+  ])('reads %s', (_what, line, delegated, application) => {
+    const entries = tableEntries(line);
+    const names = (of: string): string[] =>
+      entries.filter(({ scheme }) => scheme === of).map(({ permission }) => permission);
+    expect([names('delegated'), names('application')]).toEqual([delegated, application]);
+  });
+
+  it('leaves out blank lines and comments, and blanks around a line', () => {
+    expect(tableEntries('\n# GET /no: A.Read.All\n   GET /a: A.Read.All |  \n\n  # more')).toHaveLength(1);
+    expect(tableEntries('')).toEqual([]);
+  });
+
+  it.each([
+    'users: User.Read.All',
+    'GETS /users: User.Read.All',
+    'GET,GETS /users: User.Read.All',
+    'GET, /users: User.Read.All',
+    'get /users: User.Read.All',
+    'GET users: User.Read.All',
+    'GET /a:/b: User.Read.All',
+    'GET /a b: User.Read.All',
+    'GET /users',
+    'GET /users: ',
+    'x GET /users: User.Read.All',
+  ])('refuses the line "%s"', (line) => {
+    expect(() => tableEntries(line)).toThrow(`The line "${line.trim()}" of a permission table is broken.`);
+  });
 });
