@@ -39,10 +39,10 @@ export function sendJson(
   response.end(json);
 }
 
-/** The absolute URL of a request, as the app sees it. */
+/** The absolute URL of a request, as the app sees it. @throws TypeError if target or host are not part of one. */
 export function requestUrl(request: IncomingMessage): URL {
   // The request target can also be an absolute URL (RFC 9112 section 3.2.2).
   const target = request.url ?? '/';
-  const host = request.headers.host ?? 'localhost';
+  const host = request.headers.host || 'localhost';
   return new URL(target.startsWith('/') ? `http://${host}${target}` : target);
 }

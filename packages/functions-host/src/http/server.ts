@@ -116,9 +116,17 @@ export class HostServer {
 /** A name or an address, and a port. Kestrel, the server of the real host, answers 400 to everything else. */
 const hostValue = /^[^@/?#\\\s]*$/;
 
+function urlOf(request: IncomingMessage): URL | undefined {
+  if (!hostValue.test(request.headers.host ?? '')) return undefined;
+  try {
+    return requestUrl(request);
+  } catch {
+    return undefined;
+  }
+}
+
 async function dispatch(deps: ServerDeps, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const isValid = hostValue.test(request.headers.host ?? '') && URL.canParse(request.url ?? '/', 'http://localhost');
-  const url = isValid ? requestUrl(request) : undefined;
+  const url = urlOf(request);
   if (!url) {
     sendEmpty(response, 400);
     return;

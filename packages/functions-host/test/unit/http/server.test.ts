@@ -1,0 +1,260 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { InvocationOutcome } from '../../../src/app/invoker.ts';
+import { RequestGate } from '../../../src/http/request-gate.ts';
+import { HostServer } from '../../../src/http/server.ts';
+import { HostStartError } from '../../../src/runtime/host-start-error.ts';
+import { ask } from './request.ts';
+import { end, keys, serve, type Served } from './served.ts';
+
+const open: Served[] = [];
+afterEach(async () => {
+  for (const served of open.splice(0)) await end(served);
+});
+
+async function start(options: Parameters<typeof serve>[0] = {}): Promise<Served> {
+  const served = await serve(options);
+  open.push(served);
+  return served;
+}
+
+const key = (value: string | undefined): Record<string, string> =>
+  value === undefined ? {} : { 'x-functions-key': value };
+
+describe('a key', () => {
+  const webhook = '/runtime/webhooks/durabletask/instances';
+  it.each([
+    ['/admin/host/status', { master: 200, function: 403, system: 403 }],
+    [webhook, { master: 200, function: 403, system: 200 }],
+    ['/api/forCallers', { master: 200, function: 200, system: 403 }],
+    ['/api/forAdmins', { master: 200, function: 403, system: 403 }],
+    ['/api/forAll', { master: 200, function: 200, system: 200, none: 200 }],
+  ])('opens %s for some', async (path, expected) => {
+    const { port } = await start();
+    const of = async (value: string | undefined): Promise<number> =>
+      (await ask(port, path, { headers: key(value) })).status;
+    const none = 'none' in expected ? expected.none : 401;
+    expect({
+      master: await of(keys.master),
+      function: await of(keys.function),
+      system: await of(keys.system),
+    }).toEqual({ master: expected.master, function: expected.function, system: expected.system });
+    // Of the right length, longer, shorter, empty, and none.
+    for (const wrong of ['key-of-nobody', `${keys.master}x`, keys.master.slice(0, -1), '', undefined])
+      expect([wrong, await of(wrong)]).toEqual([wrong, none]);
+  });
+
+  it('may be in the query, unless the header has one', async () => {
+    const { port } = await start();
+    const path = `/api/forCallers?code=${keys.function}`;
+    expect((await ask(port, path)).status).toBe(200);
+    expect((await ask(port, path, { headers: key('') })).status).toBe(200);
+    expect((await ask(port, path, { headers: key('key-of-nobody') })).status).toBe(401);
+    expect((await ask(port, `/api/forCallers?key=${keys.function}`)).status).toBe(401);
+  });
+
+  it('is needed for the admin API and the webhook even if functions need none', async () => {
+    const { port, ran } = await start({ requireKeys: false });
+    expect((await ask(port, '/api/forAdmins')).status).toBe(200);
+    expect((await ask(port, '/admin/host/status')).status).toBe(401);
+    expect((await ask(port, webhook)).status).toBe(401);
+    expect(ran).toEqual(['forAdmins']);
+  });
+
+  it('that is missing keeps the function from running, and is not logged', async () => {
+    const { port, ran, logged } = await start();
+    await ask(port, '/api/forCallers?code=key-of-nobody');
+    expect(ran).toEqual([]);
+    await expect
+      .poll(() => logged)
+      .toEqual([expect.stringMatching(/^information http: GET \/api\/forCallers 401 \d+ ms$/)]);
+  });
+});
+
+describe('the durable API without a key', () => {
+  it.each([
+    [{ host: 'localhost' }, 200],
+    [{ host: 'LOCALHOST:7071' }, 200],
+    [{ host: '127.0.0.1:1' }, 200],
+    [{ host: '[::1]:7071' }, 200],
+    [{ host: 'evil.test' }, 403],
+    [{ host: 'localhost.evil.test' }, 403],
+    [{ host: 'evil-localhost' }, 403],
+    [{ host: '127.0.0.1.evil.test:80' }, 403],
+    [{ host: '127-0-0-1' }, 403],
+    [{ host: 'localhost', origin: 'http://localhost' }, 403],
+  ] as const)('answers %j with %i', async (headers, status) => {
+    const { port } = await start();
+    expect((await ask(port, '/durabletask/instances', { headers })).status).toBe(status);
+  });
+});
+
+describe('a path', () => {
+  it.each([
+    ['/ADMIN/host/status', 200],
+    ['/admin/host/status/', 200],
+    ['/admin', 404],
+    ['/administrator/host/status', 404],
+    ['/x/admin/host/status', 404],
+    ['/admin/%E0%A4%A', 404],
+    ['/api/forall', 200],
+    ['/api/nothing', 404],
+    ['/', 204],
+    ['http://other.test/api/forAll', 200],
+    ['http://', 400],
+    ['*', 400],
+  ])('%s is answered with %i', async (path, status) => {
+    const { port } = await start();
+    expect((await ask(port, path, { headers: key(keys.master) })).status).toBe(status);
+  });
+
+  it('is the same with an empty host', async () => {
+    const { port, invocations } = await start();
+    const socket = connect(port, '127.0.0.1');
+    socket.end('GET /api/forAll HTTP/1.1\r\nHost:\r\nConnection: close\r\n\r\n');
+    const [answer] = (await once(socket, 'data')) as [Buffer];
+    expect(answer.toString()).toMatch(/^HTTP\/1\.1 200 /);
+    expect(invocations[0]?.inputData[0]?.data.http?.url).toBe('http://localhost/api/forAll');
+  });
+
+  it.each(['a@b', 'a/b', 'a?b', 'a#b', String.raw`a\b`, 'a b', '1.2.3.256', 'a:b', '[::1'])(
+    'with the host "%s" is refused',
+    async (host) => {
+      const { port, ran } = await start();
+      expect((await ask(port, '/api/forAll', { headers: { host } })).status).toBe(400);
+      expect(ran).toEqual([]);
+    },
+  );
+});
+
+describe('an answer', () => {
+  it('has the headers of host.json if it is about a function', async () => {
+    const { port } = await start({ customHeaders: { 'x-frame-options': 'DENY' } });
+    const header = async (path: string): Promise<unknown> =>
+      (await ask(port, path, { headers: key(keys.master) })).headers['x-frame-options'];
+    expect(await header('/api/forAll')).toBe('DENY');
+    expect(await header('/api/nothing')).toBe('DENY');
+    expect(await header('/admin/host/status')).toBeUndefined();
+  });
+
+  it('to a preflight request comes from the host, if it has CORS settings', async () => {
+    const headers = { origin: 'https://page.test', 'access-control-request-method': 'GET' };
+    const { port, ran } = await start({ cors: { origins: ['https://page.test'], credentials: false } });
+    const answer = await ask(port, '/api/forCallers', { method: 'OPTIONS', headers });
+    expect([answer.status, answer.headers['access-control-allow-origin']]).toEqual([204, 'https://page.test']);
+    expect(ran).toEqual([]);
+    const other = await start();
+    expect((await ask(other.port, '/api/forCallers', { method: 'OPTIONS', headers })).status).toBe(404);
+  });
+
+  it('is 413 for a body that is too large, with and without its length', async () => {
+    const { port, ran, logged } = await start({ maxBodyBytes: 10 });
+    const statusOf = async (body: string | string[]): Promise<number> =>
+      (await ask(port, '/api/forAll', { method: 'POST', body })).status;
+    expect(await statusOf('x'.repeat(10))).toBe(200);
+    expect(await statusOf('x'.repeat(11))).toBe(413);
+    expect(await statusOf(['xxxxxx', 'xxxxxx'])).toBe(413);
+    const { headers } = await ask(port, '/api/forAll', { method: 'POST', body: 'x'.repeat(11) });
+    expect(headers.connection).toBe('close');
+    expect(ran).toEqual(['forAll']);
+    expect(logged.filter((line) => line.startsWith('error'))).toEqual([]);
+  });
+
+  it('is 500 if the function fails, and after the next error of the host, which it logs', async () => {
+    const { port, logged } = await start({
+      invoke: () => Promise.resolve({ ok: false, error: new Error('the function broke') }),
+    });
+    expect(await ask(port, '/api/forAll')).toMatchObject({ status: 500, body: '' });
+    expect(
+      logged.some((line) => line.startsWith('error system: Executed with an error: Error: the function broke')),
+    ).toBe(true);
+    const broken = await start({
+      findFunction: () => {
+        throw new Error('the host broke');
+      },
+    });
+    expect((await ask(broken.port, '/api/forAll')).status).toBe(500);
+    expect(broken.logged.some((line) => line.startsWith('error system: A request failed: Error: the host broke'))).toBe(
+      true,
+    );
+  });
+
+  it('is 429 while too many requests are outstanding, and no longer', async () => {
+    const done: InvocationOutcome = { ok: true, raw: undefined, response: { invocationId: '' } };
+    const gates: ((outcome: InvocationOutcome) => void)[] = [];
+    const { port, ran } = await start({
+      gate: new RequestGate(1, 1),
+      invoke: () => new Promise((resolve) => gates.push(resolve)),
+    });
+    const first = ask(port, '/api/forAll');
+    await expect.poll(() => gates.length).toBe(1);
+    expect((await ask(port, '/api/forAll')).status).toBe(429);
+    expect((await ask(port, '/admin/host/ping', { headers: key(keys.master) })).status).toBe(200);
+    gates[0]?.(done);
+    expect((await first).status).toBe(204);
+    const next = ask(port, '/api/forAll');
+    await expect.poll(() => gates.length).toBe(2);
+    gates[1]?.(done);
+    expect((await next).status).toBe(204);
+    expect(ran).toHaveLength(2);
+  });
+
+  it('is 503 before the app is loaded', async () => {
+    const server = new HostServer();
+    const port = await server.listen(0);
+    expect((await ask(port, '/api/forAll')).status).toBe(503);
+    expect(server.stopping.aborted).toBe(false);
+    await server.close();
+    expect(server.stopping.aborted).toBe(true);
+  });
+});
+
+describe('a function', () => {
+  it('gets the request, the other bindings and the trace', async () => {
+    const { port, invocations } = await start();
+    const headers = { traceparent: 'the trace', 'content-type': 'text/plain' };
+    await ask(port, '/api/forAll?a=1', { method: 'POST', body: 'hello', headers });
+    expect(invocations).toEqual([
+      {
+        inputData: [
+          {
+            name: 'request',
+            data: {
+              http: expect.objectContaining({
+                method: 'POST',
+                url: `http://127.0.0.1:${port}/api/forAll?a=1`,
+                query: { a: '1' },
+                params: {},
+                body: { bytes: Buffer.from('hello') },
+              }),
+            },
+          },
+          { name: 'client', data: { string: 'binding' } },
+        ],
+        trace: { traceParent: 'the trace', traceState: undefined },
+      },
+    ]);
+  });
+
+  it('gets no body without its length, as on the platform, and the host says so', async () => {
+    const { port, invocations, logged } = await start();
+    const bodyOf = (at: number): unknown => invocations[at]?.inputData[0]?.data.http?.body;
+    await ask(port, '/api/forAll', { method: 'POST', body: ['hello'] });
+    await ask(port, '/api/forAll');
+    expect([bodyOf(0), bodyOf(1)]).toEqual([undefined, undefined]);
+    const warnings = logged.filter((line) => line.startsWith('warning'));
+    expect(warnings).toEqual([expect.stringContaining('A body without Content-Length reaches the function empty')]);
+  });
+});
+
+describe('a port', () => {
+  it('that is taken or not allowed is refused with the next step', async () => {
+    const { port } = await start();
+    const other = new HostServer();
+    await expect(other.listen(port)).rejects.toThrow(
+      new HostStartError(`Port ${port} is taken by another program; choose another with --port, or 0 for any.`),
+    );
+    await expect(other.listen(70_000)).rejects.toThrow('Port 70000 cannot be used (ERR_SOCKET_BAD_PORT)');
+  });
+});
