@@ -8,11 +8,11 @@ import { LongestFirst } from './test/longest-first.ts';
 /** Tests that share workers: most take milliseconds, so loading what they import would take longest. */
 const shared = [
   // The dashboard's tests replace modules and need a DOM, and those of infra and tools start compilers. Jobs, openapi,
-  // registrations and durable load an app, which a process can do only once.
+  // registrations, durable and app-loading load an app, which a process can do only once.
   'test/unit/!(dashboard|infra|jobs|support|tools)/**/!(openapi).test.ts',
   'test/functions/!(registrations).test.ts',
   'test/replay/*.test.ts',
-  'packages/functions-host/test/unit/!(durable)/**/*.test.ts',
+  'packages/functions-host/test/unit/!(app-loading|durable)/**/*.test.ts',
   'packages/graph-permissions/test/unit/*.test.ts',
   'packages/microsoft-cloud/test/unit/**/*.test.ts',
   'packages/microsoft-cloud/test/e2e/*.test.ts',

@@ -12,6 +12,7 @@ import { eventName, parseEvent } from '../../../src/durable/history.ts';
 import { type InstanceRecord, isFinal } from '../../../src/durable/instance.ts';
 import { Journal } from '../../../src/durable/journal.ts';
 import { DurableOperations } from '../../../src/durable/operations.ts';
+import type { LostWork } from '../../../src/durable/recovery.ts';
 import type { Store } from '../../../src/durable/store.ts';
 import { type Clock, systemClock } from '../../../src/runtime/clock.ts';
 
@@ -21,6 +22,8 @@ interface EngineOptions {
   readonly clock?: Clock;
   readonly timerLimits?: TimerLimits;
   readonly fetch?: HttpFetch;
+  /** What the host before had taken when it was killed. */
+  readonly lost?: LostWork;
 }
 
 const noNetwork: HttpFetch = () => Promise.reject(new Error('this test has no network'));
@@ -44,7 +47,7 @@ export async function testApp(): Promise<TestApp> {
 
 function newEngine(
   registry: Registry,
-  { settings = {}, store, clock = systemClock, timerLimits, fetch = noNetwork }: EngineOptions = {},
+  { settings = {}, store, clock = systemClock, timerLimits, fetch = noNetwork, lost }: EngineOptions = {},
 ): EngineUnderTest {
   const functions = new AppFunctions(registry, '{}');
   const journal = new Journal(store);
@@ -61,7 +64,7 @@ function newEngine(
     newGuid: () => `00000000-0000-4000-8000-${String((guids += 1)).padStart(12, '0')}`,
     ...(timerLimits ? { timerLimits } : {}),
   });
-  if (store) engine.load(store.load());
+  if (store) engine.load(store.load(), lost);
   engine.start();
   return new EngineUnderTest(engine, journal);
 }
