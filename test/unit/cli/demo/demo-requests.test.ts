@@ -1,0 +1,195 @@
+import type { CloudDocument } from 'microsoft-cloud';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { callerTokens, fullCaller } from '../../../../src/cli/demo/caller-token.ts';
+import { createCheckpointKey } from '../../../../src/cli/demo/checkpoint-key.ts';
+import { changeCustomers } from '../../../../src/cli/demo/customer-changes.ts';
+import { askForApproval, localPolicy } from '../../../../src/cli/demo/local-policy.ts';
+import { parsePolicy } from '../../../../src/lib/callers/parse-policy.ts';
+
+const id = (digit: string): string => `${digit.repeat(8)}-0000-4000-8000-000000000000`;
+const roles = ['Tokens.Request', 'Tenants.Read', 'Runs.Read', 'Runs.Write'];
+const cloud = {
+  control: 'http://cloud.test',
+  entra: 'https://entra.test',
+  keyVault: 'https://vault.test',
+  managedIdentity: { endpoint: 'http://identity.test/token', header: 'the header', clientId: 'identity' },
+  partnerTenantId: id('9'),
+  tenants: [
+    { tenantId: id('a'), state: 'deleted' },
+    ...['b', 'c', 'd', 'e'].map((digit) => ({ tenantId: id(digit), state: 'ok' })),
+  ],
+  brokerApplication: {
+    audience: 'api://broker',
+    signInClientId: id('3'),
+    callers: [
+      { name: 'Portal', clientId: id('1'), clientSecret: 'secret of the portal', roles: ['Tokens.Request'] },
+      { name: 'All', clientId: id('2'), clientSecret: 'secret of all', roles: [...roles, 'Audit.Read'] },
+    ],
+  },
+} as unknown as CloudDocument;
+
+interface Sent {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: Record<string, string>;
+  readonly body: unknown;
+}
+
+/** Answers every request by its address. */
+function answering(answer: (url: string, sent: readonly Sent[]) => unknown): Sent[] {
+  const sent: Sent[] = [];
+  vi.stubGlobal('fetch', async (url: string, init: RequestInit = {}) => {
+    const body = init.body instanceof URLSearchParams ? Object.fromEntries(init.body) : init.body;
+    sent.push({ method: init.method ?? 'GET', url, headers: (init.headers ?? {}) as Record<string, string>, body });
+    const found = answer(url, sent);
+    return found instanceof Response ? found : Response.json(found);
+  });
+  return sent;
+}
+
+afterEach(() => {
+  vi.unstubAllGlobals();
+  vi.useRealTimers();
+});
+
+describe('callerTokens', () => {
+  it('asks Entra for the caller with all roles, and again a minute before the token expires', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] });
+    const sent = answering((_url, { length }) => ({ access_token: `token ${length}`, expires_in: 3_600 }));
+    const token = callerTokens(cloud);
+    expect([await token(), await token()]).toEqual(['token 1', 'token 1']);
+    expect(sent).toMatchObject([
+      {
+        method: 'POST',
+        url: `https://entra.test/${id('9')}/oauth2/v2.0/token`,
+        body: {
+          grant_type: 'client_credentials',
+          client_id: id('2'),
+          client_secret: 'secret of all',
+          scope: 'api://broker/.default',
+        },
+      },
+    ]);
+    vi.setSystemTime(Date.now() + 3_539_000);
+    expect(await token()).toBe('token 1');
+    vi.setSystemTime(Date.now() + 1_000);
+    expect(await token()).toBe('token 2');
+  });
+
+  it('says why there is none', async () => {
+    answering(() => ({ error_description: 'AADSTS7000215' }));
+    await expect(callerTokens(cloud)()).rejects.toThrow('Entra issued no token for the caller: AADSTS7000215');
+    answering(() => Response.json({}, { status: 503 }));
+    await expect(callerTokens(cloud)()).rejects.toThrow('Entra issued no token for the caller: 503');
+    const nobody = { ...cloud, brokerApplication: { ...cloud.brokerApplication, callers: [] } };
+    expect(() => fullCaller(nobody)).toThrow('no caller with all roles');
+  });
+});
+
+describe('the policy of the demo', () => {
+  it('is valid, and gives the portal only what a person approves', () => {
+    const text = localPolicy(cloud);
+    expect(() => parsePolicy(text)).not.toThrow();
+    const { rules, tenantGroups } = JSON.parse(text) as {
+      rules: { callers: { applications: string[] }; approval?: object; via?: string[]; tenants: string[] }[];
+      tenantGroups: Record<string, string[]>;
+    };
+    const withApproval = rules.filter(({ approval }) => approval !== undefined);
+    expect(withApproval).toMatchObject([{ callers: { applications: [id('1')] }, via: ['gateway'] }]);
+    const others = rules.filter(({ approval }) => approval === undefined);
+    for (const { callers } of others) expect(callers.applications).toEqual([id('2'), id('3')]);
+    expect(others.map(({ tenants }) => tenants)).toEqual([['*'], [id('9')], ['*']]);
+    expect(tenantGroups).toEqual({ pilot: [id('b'), id('c'), id('d')], managed: ['tag:managed'] });
+  });
+});
+
+describe('askForApproval', () => {
+  it('sends the request of the portal for a customer that can be reached', async () => {
+    const sent = answering(() => ({ access_token: 'token', expires_in: 3_600 }));
+    await askForApproval(cloud, 'http://app.test');
+    expect(sent[0]).toMatchObject({ body: { client_id: id('1'), client_secret: 'secret of the portal' } });
+    expect(sent[1]).toMatchObject({
+      url: `http://app.test/api/gateway/${id('b')}/graph/v1.0/users?$select=displayName,userPrincipalName`,
+      headers: { authorization: 'Bearer token', 'x-reason': 'Ticket 4711: who has left the company?' },
+    });
+  });
+
+  it('does nothing without portal or customer, and survives a failure', async () => {
+    const sent = answering(() => ({}));
+    await askForApproval({ ...cloud, tenants: [] }, 'http://app.test');
+    const callers = cloud.brokerApplication.callers.slice(1);
+    await askForApproval({ ...cloud, brokerApplication: { ...cloud.brokerApplication, callers } }, 'http://app.test');
+    expect(sent).toEqual([]);
+    await askForApproval(cloud, 'http://app.test');
+    expect(sent).toHaveLength(1);
+  });
+});
+
+describe('changeCustomers', () => {
+  const demo = { callerToken: async () => 'token', cloud, masterKey: 'master', url: 'http://app.test' };
+  const none = new AbortController().signal;
+
+  it('changes two customers with a relationship, between two looks of the broker', async () => {
+    const tenants = ['b', 'c', 'd'].map((digit) => ({
+      tenantId: id(digit),
+      reason: digit === 'd' ? 'other' : 'gdap_active',
+    }));
+    const sent = answering((url, { length }) => {
+      if (url.includes('/api/events')) return length < 3 ? {} : { lookedAt: 'now' };
+      return url.endsWith('/api/tenants') ? { tenants } : {};
+    });
+    await changeCustomers(demo, none);
+    const [first, ...rest] = sent;
+    expect(first).toMatchObject({
+      method: 'POST',
+      url: 'http://app.test/admin/functions/watch-tenants',
+      headers: { 'x-functions-key': 'master' },
+    });
+    const events = 'http://app.test/api/events?limit=1';
+    expect(rest.slice(0, 3).map(({ url }) => url)).toEqual([events, events, 'http://app.test/api/tenants']);
+    const bodies = rest.slice(3, 5).map(({ url, body }) => [url, JSON.parse(String(body)) as unknown]);
+    expect(bodies).toEqual([
+      [expect.stringContaining(id('c')), { relationshipEndsInMs: 518_400_000 }],
+      [expect.stringContaining(id('b')), { state: 'gdap_expired' }],
+    ]);
+    expect(rest.slice(5).map(({ url }) => url)).toEqual([first?.url]);
+  });
+
+  it('changes nothing without the key, or without two customers', async () => {
+    const sent = answering((url) => (url.includes('/api/events') ? { lookedAt: 'now' } : {}));
+    await changeCustomers({ ...demo, masterKey: undefined }, none);
+    expect(sent).toEqual([]);
+    await changeCustomers(demo, none);
+    expect(sent).toHaveLength(3);
+  });
+
+  it('gives up if the broker cannot look', async () => {
+    answering(() => {
+      throw new TypeError('fetch failed');
+    });
+    await expect(changeCustomers(demo, none)).resolves.toBeUndefined();
+  });
+});
+
+describe('createCheckpointKey', () => {
+  it('creates the key with the identity of the app', async () => {
+    const sent = answering(() => ({ access_token: 'of the identity' }));
+    await createCheckpointKey(cloud);
+    const query = 'resource=https%3A%2F%2Fvault.azure.net&api-version=2019-08-01&client_id=identity';
+    expect(sent[0]).toMatchObject({
+      url: `http://identity.test/token?${query}`,
+      headers: { 'x-identity-header': 'the header' },
+    });
+    expect(sent[1]).toMatchObject({
+      method: 'POST',
+      url: 'https://vault.test/keys/audit-checkpoints/create?api-version=7.6',
+      headers: { authorization: 'Bearer of the identity' },
+      body: JSON.stringify({ kty: 'EC', crv: 'P-256', key_ops: ['sign', 'verify'] }),
+    });
+  });
+
+  it('fails with the answer', async () => {
+    answering((url) => (url.startsWith('http://identity') ? {} : new Response('no', { status: 403 })));
+    await expect(createCheckpointKey(cloud)).rejects.toThrow('The simulated Key Vault answered 403: no');
+  });
+});
