@@ -36,13 +36,14 @@ const slow: readonly RegExp[] = [
 ];
 
 /** Starts another process or a browser. */
-const startsProcess = /from '[^']*(support\/azurite|support\/ptb|exec\/run-child|node:child_process)(\.ts)?'/;
+const startsProcess =
+  /from '[^']*(support\/azurite|support\/ptb|exec\/run-child|node:child_process|playwright-core)(\.ts)?'/;
 
 /** Replaces modules, or uses the managed identity, whose tokens MSAL keeps in static memory: fails beside other tests. */
 const needsOwnWorker = /\bvi\.(?:mock|doMock|resetModules)\(|IDENTITY_ENDPOINT|e2e\/credential\/operator\.ts/;
 
 /** They load an app, which a process can do only once: by their path, or by what they call. */
-const loadsApp = /\/(?:openapi|registrations)\.test\.ts$|^test\/unit\/jobs\/|\/unit\/durable\//;
+const loadsApp = /\/(?:openapi|registrations)\.test\.ts$|^test\/unit\/jobs\/|\/unit\/(?:app-loading|durable)\//;
 const callsLoader = /\binstallCoreModule\(/;
 
 const relativeImport = /(?:from|import\() ?'(\.[^']+)'/g;
@@ -68,9 +69,16 @@ const throughTools: Readonly<Record<string, readonly string[]>> = {
 export const needsIsolation = (folder: string): boolean =>
   folder === 'src/functions' || folder === 'packages/functions-host/src';
 
+/** The last ones run the simulated cloud in their own process. They are the tests of its sign-in and its tokens. */
+const testFolders = [
+  'test/{unit,contract,functions,replay}',
+  'packages/*/test/unit',
+  'packages/microsoft-cloud/test/e2e',
+];
+
 /** The unit, contract, function and replay tests that import files of the folder, and those that mirror it. */
 export function testsOf(folder: string): string[] {
-  const candidates = glob('{test/{unit,contract,functions,replay},packages/*/test/unit}/**/*.test.ts');
+  const candidates = glob(`{${testFolders.join(',')}}/**/*.test.ts`);
   return candidates.filter((file) => {
     if (slow.some((pattern) => pattern.test(file))) return false;
     const text = readFileSync(join(projectRoot, file), 'utf8');

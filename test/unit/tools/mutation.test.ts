@@ -110,6 +110,12 @@ describe('testsOf', () => {
     expect(testsOf('src/functions')).toContain('test/functions/reads.test.ts');
   });
 
+  it('finds the tests of the simulated cloud that run in their own process', () => {
+    const tests = testsOf('packages/microsoft-cloud/src').filter((test) => test.includes('/e2e/'));
+    expect(tests).toContain('packages/microsoft-cloud/test/e2e/sign-in-rules.test.ts');
+    expect(tests.filter((test) => /command|msal-browser|node-test|recording|identity/.test(test))).toEqual([]);
+  });
+
   it('leaves out slow tests, and tests that start a process', () => {
     const tests = [...testsOf('src/lib/callers'), ...testsOf('src/lib/audit'), ...testsOf('src/lib/broker')];
     expect(tests.filter((test) => /property|busy|contract\/audit-log/.test(test))).toEqual([]);
