@@ -13,7 +13,7 @@ export interface TenantView {
 export type HealthView = Partial<HealthReportAnswer>;
 
 /** Tenants of a run: ids, domains, groups and tags. */
-export interface RunTarget {
+interface RunTarget {
   readonly tenants?: readonly string[];
   readonly except?: readonly string[];
 }
