@@ -26,7 +26,8 @@ export function settingRows(operator: TestOperator, folder: string, opened: Open
     ...callerRows(document, folder, opened),
     ...tenantRows(document),
     ENTRA_CONCURRENCY: {
-      value: '3',
+      // No ledger can be read here, so the app uses a quarter.
+      value: '12',
       effect: async ({ services }) => {
         await services.credentials.cached.get('default');
         const { work, release, active, most } = heldWork();

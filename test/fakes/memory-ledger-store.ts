@@ -8,6 +8,8 @@ export class MemoryLedgerStore {
   conflicts = 0;
   /** Milliseconds that each request takes. */
   delayMs: () => number = () => 0;
+  /** Milliseconds between a write and its answer. */
+  answersAfterMs: () => number = () => 0;
   /** Whether a request fails. */
   fails: () => boolean = () => false;
   text: string | undefined;
@@ -42,6 +44,8 @@ export class MemoryLedgerStore {
         this.text = encodeLedger(ledger);
         this.#version += 1;
         this.#writtenAtMs = this.#clock.nowMs();
+        const afterMs = this.answersAfterMs();
+        if (afterMs > 0) await this.#clock.sleep(afterMs);
         return true;
       },
     };

@@ -15,6 +15,8 @@ export interface Budget {
 /** What a member says at a beat. */
 export interface Announcement {
   readonly id: string;
+  /** A number that the member says once. */
+  readonly count: number;
   readonly budgetOf: (name: string) => Budget;
   /** What it wants of the budgets that it uses, and what it cannot give back yet. */
   readonly wants: Readonly<Record<string, Demand & { readonly held: number }>>;
@@ -45,8 +47,8 @@ const minTotalWithReserve = 16;
  * only what is free, and others give up what is above their part at their own next beat. A member whose entry is missing has
  * not seen that the budget is listed, and still uses an equal part. Pure.
  */
-export function beat(before: Ledger, { id, budgetOf, wants, gone, pauses }: Announcement): Beat {
-  const members = { ...without(before.members, gone), [id]: (before.members[id] ?? 0) + 1 };
+export function beat(before: Ledger, { id, count, budgetOf, wants, gone, pauses }: Announcement): Beat {
+  const members = { ...without(before.members, gone), [id]: count };
   const ids = Object.keys(members);
   const budgets: Record<string, Record<string, Entry>> = {};
   const limits: Record<string, number> = {};

@@ -3,7 +3,7 @@ import type { Clock, Random } from '../runtime/clock.ts';
 import { errorFields, type Logger } from '../runtime/log.ts';
 import type { Share, ShareUser } from '../runtime/share.ts';
 import { beat, type Budget, equalPart } from './beat.ts';
-import type { Demand } from './ledger.ts';
+import { type Demand, mapValues } from './ledger.ts';
 import type { LedgerStore } from './ledger-store.ts';
 import { MembersSeen } from './members-seen.ts';
 import { Pauses } from './pauses.ts';
@@ -33,6 +33,8 @@ const goneMs = 6_000;
 const beatTimeoutMs = 1_500;
 /** How long a request waits for the first beat after a rest. */
 const patienceMs = 1_000;
+/** The instances that a process assumes before it has read the ledger once. As many new ones stay within the budget. */
+const assumedMembers = 4;
 /** Tries of one beat, if others write at the same time. */
 const tries = 6;
 /** Longest pause after the first conflict. It doubles with each further one. */
@@ -51,7 +53,9 @@ export class BudgetKeeper {
   readonly #pulse: Pulse;
   #limits: Readonly<Record<string, number>> = {};
   /** Members that the ledger named last; this process is one of them. */
-  #members = 1;
+  #members = assumedMembers;
+  /** Beats so far. It never starts again: others take a member whose number stays the same for one that is gone. */
+  #beats = 0;
   #validUntilMs = -Infinity;
   #isFailing = false;
 
@@ -125,7 +129,8 @@ export class BudgetKeeper {
   async #write(startedMs: number, signal: AbortSignal): Promise<void> {
     const { store, clock, random } = this.#deps;
     const { id, budgetOf } = this.#settings;
-    const { wants, isDraining } = this.#wants();
+    const demands = this.#demands();
+    const count = (this.#beats += 1);
     for (let attempt = 1; ; attempt += 1) {
       const stored = await store.read();
       const nowMs = clock.nowMs();
@@ -134,13 +139,17 @@ export class BudgetKeeper {
       gone.delete(id);
       // Known also if the write fails.
       this.#members = Object.keys({ ...stored.ledger.members, [id]: 0 }).filter((member) => !gone.has(member)).length;
-      const next = beat(stored.ledger, { id, budgetOf, wants, gone, pauses: this.#pauses.shared(nowMs) });
+      const wants = this.#withHeld(demands);
+      const next = beat(stored.ledger, { id, count, budgetOf, wants, gone, pauses: this.#pauses.shared(nowMs) });
+      // Others may read what is given up before this process knows that it is written.
+      this.#limits = mapValues(this.#limits, (limit, name) => Math.min(limit, next.limits[name] ?? limit));
       const isWritten = await store.write(next.ledger, stored.version);
       signal.throwIfAborted();
       if (isWritten) {
         this.#limits = next.limits;
         this.#validUntilMs = startedMs + leaseMs;
-        if (isDraining(next.limits)) this.#pulse.hurry();
+        // Others wait for what this process holds above its limit.
+        if (Object.entries(next.limits).some(([name, limit]) => (wants[name]?.held ?? 0) > limit)) this.#pulse.hurry();
         return;
       }
       if (attempt === tries) throw new Error('other instances wrote the ledger at each try');
@@ -148,19 +157,20 @@ export class BudgetKeeper {
     }
   }
 
-  #wants() {
-    const wants: Record<string, Demand & { held: number }> = {};
+  #demands(): Record<string, Demand> {
+    const demands: Record<string, Demand> = {};
     for (const [name, user] of this.#users) {
       const { total } = this.#settings.budgetOf(name);
       const { interactive, background, ...usage } = user.usage();
-      wants[name] = { ...usage, interactive: Math.min(total, interactive), background: Math.min(total, background) };
+      demands[name] = { ...usage, interactive: Math.min(total, interactive), background: Math.min(total, background) };
     }
     // Operations that wait for their turn say so only once.
-    if (Object.values(wants).some(({ interactive, background }) => interactive + background > 0))
+    if (Object.values(demands).some(({ interactive, background }) => interactive + background > 0))
       this.#pulse.keep(false);
-    // Others wait for what this process holds above its limit.
-    const isDraining = (limits: Readonly<Record<string, number>>): boolean =>
-      Object.entries(wants).some(([name, { held }]) => held > (limits[name] ?? Infinity));
-    return { wants, isDraining };
+    return demands;
+  }
+
+  #withHeld(demands: Readonly<Record<string, Demand>>): Record<string, Demand & { held: number }> {
+    return mapValues(demands, (demand, name) => ({ ...demand, held: this.#users.get(name)?.held() ?? 0 }));
   }
 }

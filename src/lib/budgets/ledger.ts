@@ -43,8 +43,11 @@ const rowOf = (entry: Entry): Row | 0 => {
   return [Math.floor(share * 100) / 100, twoDecimals(interactive), callers, twoDecimals(background), runs];
 };
 
-const mapValues = <T, U>(record: Readonly<Record<string, T>>, change: (value: T) => U): Record<string, U> =>
-  Object.fromEntries(Object.entries(record).map(([name, value]) => [name, change(value)]));
+/** A record with the same names. */
+export const mapValues = <T, U>(
+  record: Readonly<Record<string, T>>,
+  change: (value: T, name: string) => U,
+): Record<string, U> => Object.fromEntries(Object.entries(record).map(([name, value]) => [name, change(value, name)]));
 
 /** The ledger as text of about 20 characters for each member and budget. */
 export const encodeLedger = ({ members, budgets, pauses }: Ledger): string =>

@@ -76,8 +76,11 @@ export class RateLimiter implements ShareUser {
       callers: waiting.callers,
       background: spent.background / seconds + (isWaiting ? waiting.background * each : 0),
       runs: waiting.runs,
-      held: 0,
     };
+  }
+
+  held(): number {
+    return 0;
   }
 
   changed(): void {

@@ -56,6 +56,7 @@ export class FairLimiter {
     this.#share = typeof settings.limit === 'number' ? wholeBudget(settings.limit) : settings.limit;
     this.#share.attach({
       usage: () => this.#meter.read(this.#interactive, this.#background),
+      held: () => this.#meter.active,
       changed: () => this.#fill(),
     });
   }

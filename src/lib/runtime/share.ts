@@ -9,14 +9,14 @@ export interface Usage {
   /** The same for jobs and renewals ahead of time. */
   readonly background: number;
   readonly runs: number;
-  /** Units that cannot be given back yet, because work uses them. */
-  readonly held: number;
 }
 
 /** The user of a share. */
 export interface ShareUser {
   /** What was used and waited for since the last call. */
   usage(): Usage;
+  /** Units that cannot be given back yet, because work uses them. */
+  held(): number;
   /** Called after the amount has changed. */
   changed(): void;
 }

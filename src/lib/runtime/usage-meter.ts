@@ -58,7 +58,6 @@ export class UsageMeter {
       callers: callers.size,
       background: Math.max(most.background, this.#active.background + sizeOf(background)),
       runs: runs.size,
-      held: this.active,
     };
   }
 }

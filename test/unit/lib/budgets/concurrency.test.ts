@@ -104,6 +104,63 @@ describe('a number of concurrent operations that instances share', () => {
     expect(instances.map(({ inFlight }) => inFlight)).toEqual([23, 8]);
   });
 
+  it.each([1, 2, 3, 4, 5])(
+    'is never exceeded while the load of four instances comes and goes (seed %i)',
+    async (seed) => {
+      const { start, load, measure, store, random, upstream } = stage(limit, seed);
+      store.delayMs = () => random() * 200;
+      const instances = Array.from({ length: 4 }, () => start());
+      let sent = 0;
+      for (let n = 0; n < 60; n += 1) {
+        const ends = instances.flatMap((instance) =>
+          random() < 0.5 ? [] : [load(instance, Math.ceil(random() * 40), { id: `${n}` })],
+        );
+        sent += ends.length;
+        await measure(1 + random() * 4);
+        for (const end of ends) end();
+      }
+      expect(sent).toBeGreaterThan(60);
+      expect(upstream.most).toBeLessThanOrEqual(limit);
+      expect(upstream.most).toBeGreaterThan(limit / 2);
+    },
+  );
+
+  it('knows an instance that returns by a number that it has not said before, so nobody takes it for one that is gone', async () => {
+    const { start, operation, clock, store } = stage(limit, 3);
+    const [first, second] = [start(), start()];
+    const said: (number | undefined)[] = [];
+    for (let hour = 0; hour < 4; hour += 1) {
+      for (const instance of [first, second]) {
+        void operation(instance);
+        await clock.advance(10_000);
+        if (instance === first) said.push(store.ledger.members['i0']);
+        else expect(Object.keys(store.ledger.members)).toEqual(['i1']);
+        await clock.advance(3_600_000);
+      }
+    }
+    expect(said).toEqual([...new Set(said)].toSorted((a = 0, b = 0) => a - b));
+    expect(said).toHaveLength(4);
+  });
+
+  it('is not exceeded by an instance whose load grows while it gives up a part of its share', async () => {
+    for (let afterMs = 0; afterMs < 8_000; afterMs += 250) {
+      const { start, load, measure, store, clock, upstream } = stage(limit, 3);
+      upstream.longestMs = 6_000;
+      store.answersAfterMs = () => 900;
+      const quiet = start();
+      load(quiet, 2);
+      await measure(10);
+      for (let n = 0; n < 4; n += 1) {
+        load(start(), 40);
+        await clock.advance(500);
+      }
+      await clock.advance(afterMs);
+      load(quiet, 40);
+      await measure(10);
+      expect(upstream.most).toBeLessThanOrEqual(limit);
+    }
+  });
+
   it('gives each instance one unit if there are more instances than units', async () => {
     const { start, load, measure, instances } = stage(2, 3);
     for (let n = 0; n < 4; n += 1) load(start(), 5);
@@ -132,12 +189,27 @@ describe('an instance whose storage', () => {
     expect(instances[0]?.log.events()).toEqual(['budgets.not_shared', 'budgets.recovered']);
   });
 
-  it('has never answered uses the whole budget, after a second', async () => {
+  it.each([
+    ['does not answer', { delayMs: () => 60_000 }],
+    ['refuses', { fails: () => true }],
+  ])('%s from the start uses a quarter of the budget, after a second', async (_, trouble) => {
     const { start, load, measure, store, instances } = stage(limit);
-    store.delayMs = () => 60_000;
-    load(start(), 40);
+    Object.assign(store, trouble);
+    for (let n = 0; n < 4; n += 1) load(start(), 40);
     await measure(1.5);
-    await measure(2);
+    const { used, overLimit } = await measure(20);
+    expect(overLimit).toBe(0);
+    expect(used).toBeGreaterThan(0.9);
+    for (const { inFlight } of instances) expect(inFlight).toBe(8);
+  });
+
+  it('answers late has the whole budget, if it is alone', async () => {
+    const { start, load, measure, store, instances } = stage(limit);
+    store.fails = () => true;
+    load(start(), 40);
+    await measure(10);
+    store.fails = () => false;
+    await measure(5);
     expect(instances[0]?.inFlight).toBe(31);
   });
 
