@@ -39,17 +39,16 @@ import { createHealth } from './lib/health/create-health.ts';
 import type { Caller } from './lib/model/caller.ts';
 import { createResourceRegistry } from './lib/model/resources.ts';
 import { createNotifications } from './lib/notifications/notifications.ts';
+import { createLimiters } from './lib/runs/create-limiters.ts';
 import { createRuns } from './lib/runs/create-runs.ts';
 import { ConsentWatch } from './lib/tenant-events/consent-watch.ts';
 import { lazyTenantEvents } from './lib/tenant-events/lazy-tenant-events.ts';
 import { systemClock } from './lib/runtime/clock.ts';
 import { withJobPositions } from './lib/runtime/job-positions.ts';
-import { Limiter } from './lib/runtime/limiter.ts';
 import { createInvocationLog } from './lib/runtime/invocation-log.ts';
 import { createLogger, type Logger } from './lib/runtime/log.ts';
 import { AppMetrics } from './lib/runtime/metrics.ts';
 import { once } from './lib/runtime/once.ts';
-import { Turns } from './lib/runtime/turns.ts';
 import { createTenantDirectory } from './lib/tenants/directory.ts';
 import { createDomainResolver } from './lib/tenants/domain-resolver.ts';
 import { createIsChosen } from './lib/tenants/is-chosen.ts';
@@ -116,7 +115,7 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
   const isChosen = createIsChosen({ ...callers, tenantTags }, () => directory);
   const dashboardUrl = dashboardAddress(environment);
   const notices = createNotifications({ ...runtime, storage, dashboardUrl, partnerTenantId, isChosen }, settings);
-  const own = { budgets, resources, ...createLimiters(), ...audits, tenantTags, dashboardUrl, ...notices };
+  const own = { budgets, resources, ...createLimiters(tuning), ...audits, tenantTags, dashboardUrl, ...notices };
   const consentWatch = new ConsentWatch({ ...runtime, partnerTenantId });
   const shared = { ...runtime, ...own, policy: callers.policy, tokens: consentWatch.over(broker), partnerTenantId };
   const directory: Directory = createDirectory(shared, storage, settings);
@@ -146,12 +145,6 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
     permissionMap,
   };
 }
-
-const createLimiters = () => ({
-  limiter: new Limiter(tuning.resourceConcurrency),
-  tenantSlots: new Limiter(tuning.tenantConcurrency),
-  turns: new Turns(setImmediate),
-});
 
 type Directory = ReturnType<typeof createTenantDirectory>;
 /** What the directory shares with other parts. */

@@ -18,6 +18,7 @@ import type { Notifications } from './lib/notifications/notifications.ts';
 import type { Runs } from './lib/runs/runs.ts';
 import type { RunTuning } from './lib/runs/start-run.ts';
 import type { Clock, Random } from './lib/runtime/clock.ts';
+import type { FairLimiter } from './lib/runtime/fair-limiter.ts';
 import type { Limiter } from './lib/runtime/limiter.ts';
 import type { Logger } from './lib/runtime/log.ts';
 import type { AppMetrics } from './lib/runtime/metrics.ts';
@@ -48,10 +49,12 @@ export interface Services extends Runtime {
   readonly resources: ResourceRegistry;
   /** Limits of Microsoft that all instances share. */
   readonly budgets: AllBudgets;
-  /** Limits concurrent requests of jobs and the tenant directory to Graph and other resources, over all tenants. */
-  readonly limiter: Limiter;
-  /** Limits the tenants that runs visit at a time. */
-  readonly tenantSlots: Limiter;
+  /** Limits concurrent requests of jobs and the tenant directory to Graph and other resources, in turns of the runs. */
+  readonly requestSlots: FairLimiter;
+  /** The same places for requests of the broker itself, such as those of the tenant directory. They come before jobs. */
+  readonly limiter: Pick<Limiter, 'run'>;
+  /** Limits the tenants that runs visit at a time, in turns of the runs. */
+  readonly tenantSlots: FairLimiter;
   /** Work of runs takes turns, so that callers need not wait for all of it. */
   readonly turns: Turns;
   readonly callers: Callers;

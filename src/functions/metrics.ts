@@ -19,7 +19,7 @@ const runsTimeoutMs = 5_000;
 export const showMetrics = route(
   { name: 'metrics', method: 'GET', path: '/metrics', access: 'Metrics.Read', failures: [], document },
   async (services, { log }) => {
-    const { clock, metrics, broker, limiter, tenantSlots, gateway } = services;
+    const { clock, metrics, broker, requestSlots, tenantSlots, gateway } = services;
     const reading = withDeadline(clock, runsTimeoutMs, () => runFacts(services)).catch((thrown: unknown) => {
       log.log('warn', 'metrics.runs_unreadable', errorFields(thrown));
       return undefined;
@@ -30,7 +30,7 @@ export const showMetrics = route(
       metrics,
       health,
       tokens: broker.counts,
-      waiting: { entra: broker.waiting, resources: limiter.waiting, tenants: tenantSlots.waiting },
+      waiting: { entra: broker.waiting, resources: requestSlots.waiting, tenants: tenantSlots.waiting },
       gatewayWaiting: gateway.waiting(),
       runs,
       process: processFacts(services.clock.nowMs()),

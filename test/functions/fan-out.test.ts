@@ -4,7 +4,7 @@ import type { Services } from '../../src/composition.ts';
 import { clouds } from '../../src/lib/model/clouds.ts';
 import { BrokerError } from '../../src/lib/model/errors.ts';
 import type { Notice } from '../../src/lib/notifications/notice.ts';
-import { Limiter } from '../../src/lib/runtime/limiter.ts';
+import { createTenantSlots } from '../../src/lib/runs/tenant-slots.ts';
 import { Turns } from '../../src/lib/runtime/turns.ts';
 import { type RunStage, runId, stageRun } from '../unit/lib/runs/stage.ts';
 
@@ -43,7 +43,7 @@ beforeEach(async () => {
     ...run.deps,
     notifier: { send },
     settings: { cloud: clouds.public },
-    tenantSlots: new Limiter(2),
+    tenantSlots: createTenantSlots(2),
     turns,
   } as unknown as Services;
 });

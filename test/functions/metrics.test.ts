@@ -28,7 +28,7 @@ async function stage(...runs: readonly { readonly runId: string; readonly finish
     metrics,
     health: { report: async () => health },
     broker: { counts: tokens, waiting: 2 },
-    limiter: { waiting: 1 },
+    requestSlots: { waiting: 1 },
     tenantSlots: { waiting: 0 },
     gateway: { waiting: () => new Map([['graph', 3]]) },
     runs: { log: runLog },

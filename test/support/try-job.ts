@@ -12,7 +12,7 @@ import type { AccessToken, TokenRequest } from '../../src/lib/model/token.ts';
 import type { Clock } from '../../src/lib/runtime/clock.ts';
 import { clouds } from '../../src/lib/model/clouds.ts';
 import { parseTenantId } from '../../src/lib/model/identifiers.ts';
-import { Limiter } from '../../src/lib/runtime/limiter.ts';
+import { createTenantSlots } from '../../src/lib/runs/tenant-slots.ts';
 import type { Logger } from '../../src/lib/runtime/log.ts';
 import { executeJob } from '../../src/lib/runs/execute-job.ts';
 import type { Job, JobTenant } from '../../src/lib/runs/job.ts';
@@ -79,8 +79,9 @@ export async function tryJob(job: Job, options: TryJobOptions = {}): Promise<Tri
       clock,
       trace: new TraceRecorder({ clock, jobPositions: (stack) => stack }, []),
       handedOut: [],
+      runId: `${job.name}@try`,
       random: () => 0,
-      limiter: new Limiter(4),
+      requestSlots: createTenantSlots(4),
       log,
       resources: createResourceRegistry(clouds.public, []),
       graphUrl: clouds.public.endpoints.graph,

@@ -20,7 +20,7 @@ export interface ExchangeDeps {
   readonly clock: Clock;
   readonly random: Random;
   /** Shared by all tenants of the process. */
-  readonly limiter: Limiter;
+  readonly limiter: Pick<Limiter, 'run'>;
   /** Limits that all instances of the app share. Absent: this process is alone. */
   readonly budgets?: RequestBudget | undefined;
 }

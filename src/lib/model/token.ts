@@ -27,6 +27,8 @@ export interface TokenRequest {
   readonly callerId?: string;
   /** The purpose of a request without a caller, `job:NAME`, for the audit record. */
   readonly purpose?: string;
+  /** The run that the request is made for. Requests of one run to Entra do not delay those of another. */
+  readonly runId?: string;
 }
 
 /** An access token with its properties. Its value is opaque. Its claims are read only to check the token. */

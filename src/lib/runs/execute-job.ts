@@ -5,6 +5,7 @@ import { noLongerNeeded } from '../runtime/deadline.ts';
 import { BrokerError } from '../model/errors.ts';
 import { createGraphClient } from '../graph/client.ts';
 import type { ExchangeDeps } from '../graph/exchange.ts';
+import type { FairLimiter } from '../runtime/fair-limiter.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { Secret } from '../model/secret.ts';
 import { Requesters } from '../runtime/requesters.ts';
@@ -12,10 +13,13 @@ import { type Job, type JobContext, type JobTenant, uncompared } from './job.ts'
 import { readParameters } from './job-parameters.ts';
 import { jobGate, type JobGateDeps } from './job-gate.ts';
 import { writeRows, type WrittenRows } from './row.ts';
+import type { RunId } from './run-id.ts';
 import { secretForms } from './secret-forms.ts';
 import type { TraceRecorder } from './tenant-trace.ts';
 
-export interface ExecuteDeps extends ExchangeDeps, JobGateDeps {
+export interface ExecuteDeps extends Omit<ExchangeDeps, 'limiter'>, JobGateDeps {
+  /** Limits the concurrent requests of all runs of the process. Runs take turns. */
+  readonly requestSlots: Pick<FairLimiter, 'as'>;
   readonly tokens: TokenSource;
   readonly resources: ResourceRegistry;
   readonly log: Logger;
@@ -23,6 +27,8 @@ export interface ExecuteDeps extends ExchangeDeps, JobGateDeps {
 
 /** What one attempt of a job needs. */
 export interface AttemptDeps extends ExecuteDeps {
+  /** The run of the attempt. Runs take turns, also two of one job. */
+  readonly runId: RunId;
   /** Receives what the job logs and throws. */
   readonly trace: TraceRecorder;
   /** Receives every token that the job gets. */
@@ -87,7 +93,7 @@ function withoutSecrets(error: BrokerError, handedOut: readonly Secret[]): Broke
 type Execution = Pick<JobContext, 'tenant' | 'parameters' | 'signal'>;
 
 function jobContext(deps: AttemptDeps, job: Job, { tenant, parameters, signal }: Execution): JobContext {
-  const { handedOut, trace } = deps;
+  const { handedOut, trace, runId } = deps;
   const correlationId = randomUUID();
   const token: JobContext['token'] = async (alias, { grant = 'delegated' } = {}) => {
     if (!job.resources.includes(alias)) {
@@ -104,6 +110,7 @@ function jobContext(deps: AttemptDeps, job: Job, { tenant, parameters, signal }:
         application: job.application,
         minimumLifetimeSeconds: 60,
         purpose: `job:${job.name}`,
+        runId,
         correlationId,
       },
       signal,
@@ -111,26 +118,23 @@ function jobContext(deps: AttemptDeps, job: Job, { tenant, parameters, signal }:
     if (!handedOut.some((known) => known.equals(secret))) handedOut.push(secret);
     return secret;
   };
+  const requester = { id: runId, kind: 'background' } as const;
+  const { tenantId } = tenant;
+  const counted = {
+    resource: 'graph',
+    tenantId,
+    application: job.application,
+    requesters: new Requesters(requester),
+  };
   return {
     tenant,
     token,
     graph: createGraphClient(
-      deps,
-      {
-        baseUrl: deps.graphUrl,
-        token: () => token('graph'),
-        signal,
-        correlationId,
-        counted: {
-          resource: 'graph',
-          tenantId: tenant.tenantId,
-          application: job.application,
-          requesters: new Requesters({ id: `job:${job.name}`, kind: 'background' }),
-        },
-      },
+      { ...deps, limiter: deps.requestSlots.as(requester) },
+      { baseUrl: deps.graphUrl, token: () => token('graph'), signal, correlationId, counted },
       jobGate(deps, job),
     ),
-    log: trace.logger(deps.log.child({ job: job.name, tenantId: tenant.tenantId, correlationId })),
+    log: trace.logger(deps.log.child({ job: job.name, tenantId, correlationId })),
     signal,
     parameters,
     nowMs: deps.clock.nowMs(),

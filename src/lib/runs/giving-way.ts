@@ -14,7 +14,7 @@ export function givingWay(deps: VisitTenantsDeps, turns: Turns): VisitTenantsDep
       getToken: turns.before((...given) => tokens.getToken(...given)),
       forgetTenant: (tenantId) => tokens.forgetTenant(tenantId),
     },
-    tenantSlots: { run: (work, signal) => tenantSlots.run(turns.before(work), signal) },
+    tenantSlots: { run: (work, ...given) => tenantSlots.run(turns.before(work), ...given) },
     runs: {
       ...runs,
       log: {

@@ -194,7 +194,7 @@ async function attempt(
 
 /** @throws BrokerError of the job or the query; job_unknown. */
 function work(
-  deps: TenantRunDeps & AttemptDeps,
+  deps: TenantRunDeps & Omit<AttemptDeps, 'runId'>,
   runId: RunId,
   plan: RunPlan,
   tenant: PlannedTenant,
@@ -203,7 +203,7 @@ function work(
   if (asker !== undefined) return deps.askTenant({ runId, asker, parameters, tenantId: tenant.tenantId });
   const job = deps.jobs.find(plan.job);
   if (job === undefined) throw new BrokerError('job_unknown', `The job "${plan.job}" is not part of this deployment.`);
-  return executeJob(deps, job, jobTenant(tenant), parameters);
+  return executeJob({ ...deps, runId }, job, jobTenant(tenant), parameters);
 }
 
 function aboutRows({ missing, note = missing }: QueryRows): Pick<TenantRun, 'detail' | 'more'> {

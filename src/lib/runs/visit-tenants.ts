@@ -1,12 +1,13 @@
 import { minuteMs } from '../model/durations.ts';
-import type { Limiter } from '../runtime/limiter.ts';
+import type { FairLimiter } from '../runtime/fair-limiter.ts';
 import { errorFields } from '../runtime/log.ts';
 import { type EarlierRecords, runTenant, type TenantRunDeps, type TenantRunResult } from './tenant-run.ts';
+import { requestersOf } from './tenant-slots.ts';
 import { summaryOf, type TenantsVisitResult, type VisitTenantsInput } from './visit-summary.ts';
 
 export interface VisitTenantsDeps extends TenantRunDeps {
-  /** Tenants that this process visits at a time, over all activities. */
-  readonly tenantSlots: Pick<Limiter, 'run'>;
+  /** Tenants that this process visits at a time, over all activities. Runs take turns. */
+  readonly tenantSlots: Pick<FairLimiter, 'run'>;
 }
 
 /**
@@ -23,12 +24,13 @@ export async function visitTenants(deps: VisitTenantsDeps, input: VisitTenantsIn
   const { indexes, ...rest } = input;
   const untilMs = deps.clock.nowMs() + startsWithinMs;
   const earlier = await recordedBefore(deps, input);
+  const requesters = requestersOf(input.runId);
   const results = await Promise.all(
     indexes.map((index) =>
       deps.tenantSlots.run(async (): Promise<TenantRunResult | undefined> => {
         if (deps.clock.nowMs() >= untilMs) return undefined;
         return runTenant(deps, { ...rest, index }, earlier);
-      }),
+      }, requesters),
     ),
   );
   const visited = indexes.filter((_, place) => results[place] !== undefined);

@@ -1,5 +1,6 @@
 import { BrokerError } from '../model/errors.ts';
-import type { Requester, Requesters } from './requesters.ts';
+import type { Limiter } from './limiter.ts';
+import { type Requester, Requesters } from './requesters.ts';
 import { type Share, wholeBudget } from './share.ts';
 import { UsageMeter } from './usage-meter.ts';
 
@@ -63,6 +64,11 @@ export class FairLimiter {
 
   get waiting(): number {
     return this.#waiting;
+  }
+
+  /** The limiter as one requester uses it. */
+  as(requester: Requester): Pick<Limiter, 'run'> {
+    return { run: (work, signal) => this.run(work, new Requesters(requester), signal) };
   }
 
   /** Whether an operation of each of the requesters waits. */

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { givingWay } from '../../../../src/lib/runs/giving-way.ts';
 import type { JobContext } from '../../../../src/lib/runs/job.ts';
 import { visitTenants, type VisitTenantsDeps } from '../../../../src/lib/runs/visit-tenants.ts';
-import { Limiter } from '../../../../src/lib/runtime/limiter.ts';
+import { createTenantSlots } from '../../../../src/lib/runs/tenant-slots.ts';
 import { Turns } from '../../../../src/lib/runtime/turns.ts';
 import { settle } from '../../../fakes/fake-clock.ts';
 import { runId, stageRun } from './stage.ts';
@@ -24,7 +24,7 @@ it('begins one piece of the work of all tenants in each pass of the event loop',
   const { log, results } = deps.runs;
   const watched: VisitTenantsDeps = {
     ...deps,
-    tenantSlots: new Limiter(4),
+    tenantSlots: createTenantSlots(4),
     fetch: seen('fetch', async () => Response.json({ value: [] })),
     tokens: { ...deps.tokens, getToken: seen('token', (...given) => deps.tokens.getToken(...given)) },
     runs: {

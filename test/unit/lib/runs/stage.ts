@@ -3,13 +3,14 @@ import { createResourceRegistry } from '../../../../src/lib/model/resources.ts';
 import type { AccessToken, TokenRequest, TokenSource } from '../../../../src/lib/model/token.ts';
 import { clouds } from '../../../../src/lib/model/clouds.ts';
 import { parseTenantId, type TenantId } from '../../../../src/lib/model/identifiers.ts';
-import { Limiter } from '../../../../src/lib/runtime/limiter.ts';
 import { TableHistory } from '../../../../src/lib/history/table-history.ts';
 import type { FinishRunDeps } from '../../../../src/lib/runs/finish-run.ts';
 import { createJobRegistry, defineJob, type JobContext, type JobDefinition } from '../../../../src/lib/runs/job.ts';
 import type { RunPlan, TenantRun } from '../../../../src/lib/runs/run.ts';
+import { parseRunId, type RunId } from '../../../../src/lib/runs/run-id.ts';
 import { createRunPlans } from '../../../../src/lib/runs/run-plans.ts';
 import { createRunStops } from '../../../../src/lib/runs/run-stops.ts';
+import { createTenantSlots } from '../../../../src/lib/runs/tenant-slots.ts';
 import {
   runTenant,
   type TenantRunDeps,
@@ -74,29 +75,13 @@ export async function stageRun(
       return run(context) as ReturnType<JobDefinition['run']>;
     },
   });
-  const plan: RunPlan = {
-    job: 'probe',
-    parameters: {},
-    attempt: Array.from({ length: count }, (_, index) => ({ tenantId: tenantId(index), name: `Tenant ${index}` })),
-    decided: [],
-  };
-  await runLog.create(
-    { runId, job: 'probe', window: 'w', startedBy: 'timer', createdAtMs: clock.nowMs() },
-    { parameters: {} },
-  );
-  await runLog.change(runId, {
-    status: 'running',
-    startedAtMs: clock.nowMs(),
-    tenants: { total: count, succeeded: 0, failed: 0, skipped: 0, notAttempted: 0 },
-  });
-  const { digest } = await results.putPlan(runId, plan);
-  await runLog.change(runId, { planDigest: digest });
+  await startRun({ clock, runLog, results }, runId, count);
   const deps: RunStage['deps'] = {
     fetch: scriptedFetch(() => ({})).fetch,
     clock,
     random: () => 0,
     log: logger.log,
-    limiter: new Limiter(8),
+    requestSlots: createTenantSlots(8),
     tokens,
     resources: createResourceRegistry(clouds.public, []),
     graphUrl: clouds.public.endpoints.graph,
@@ -116,6 +101,33 @@ export async function stageRun(
   const attempt = (index: number, input: Partial<TenantRunInput> = {}): Promise<TenantRunResult> =>
     runTenant(deps, { runId, index, round: 1, last: false, ...input });
   return { deps, clock, runLog, results, logger, started, attempt };
+}
+
+/** Starts a run of the job `probe` over `count` tenants. */
+export async function startRun(
+  { clock, runLog, results }: Pick<RunStage, 'clock' | 'runLog' | 'results'>,
+  id: RunId,
+  count: number,
+  first = 0,
+): Promise<void> {
+  const { job = '', window = '' } = parseRunId(id) ?? {};
+  const plan: RunPlan = {
+    job: 'probe',
+    parameters: {},
+    attempt: Array.from({ length: count }, (_, index) => ({
+      tenantId: tenantId(first + index),
+      name: `Tenant ${first + index}`,
+    })),
+    decided: [],
+  };
+  await runLog.create({ runId: id, job, window, startedBy: 'timer', createdAtMs: clock.nowMs() }, { parameters: {} });
+  await runLog.change(id, {
+    status: 'running',
+    startedAtMs: clock.nowMs(),
+    tenants: { total: count, succeeded: 0, failed: 0, skipped: 0, notAttempted: 0 },
+  });
+  const { digest } = await results.putPlan(id, plan);
+  await runLog.change(id, { planDigest: digest });
 }
 
 /** The record of a tenant that succeeded without rows. */

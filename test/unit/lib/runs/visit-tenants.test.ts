@@ -3,8 +3,10 @@ import { BrokerError } from '../../../../src/lib/model/errors.ts';
 import type { JobContext } from '../../../../src/lib/runs/job.ts';
 import { visitTenants } from '../../../../src/lib/runs/visit-tenants.ts';
 import type { VisitTenantsInput } from '../../../../src/lib/runs/visit-summary.ts';
-import { Limiter } from '../../../../src/lib/runtime/limiter.ts';
-import { runId, type RunStage, stageRun, tenantId, recordOf } from './stage.ts';
+import { createTenantSlots, requestersOf } from '../../../../src/lib/runs/tenant-slots.ts';
+import type { BudgetedRequest } from '../../../../src/lib/runtime/share.ts';
+import { settle } from '../../../fakes/fake-clock.ts';
+import { runId, type RunStage, stageRun, startRun, tenantId, recordOf } from './stage.ts';
 
 const input: VisitTenantsInput = { runId, indexes: [0, 1, 2, 3], round: 1, last: false };
 
@@ -14,7 +16,7 @@ interface VisitStage extends RunStage {
 
 async function stageVisit(run: (context: JobContext) => Promise<unknown>, slots = 20): Promise<VisitStage> {
   const stage = await stageRun(run, 6);
-  const tenantSlots = new Limiter(slots);
+  const tenantSlots = createTenantSlots(slots);
   return { ...stage, visit: (more) => visitTenants({ ...stage.deps, tenantSlots }, { ...input, ...more }) };
 }
 
@@ -72,6 +74,97 @@ describe('visitTenants', () => {
     expect(stage.started).toEqual([tenantId(2), tenantId(3), tenantId(1)]);
   });
 
+  it.each([
+    ['probe@small', 'another run of the same job', 2 * 5],
+    ['query@small', 'a query, for which a caller waits', 5],
+  ])('gives places to a small run (%s, %s) while a large one waits for them', async (small, _, within) => {
+    const ends: (() => void)[] = [];
+    const stage = await stageRun(() => new Promise((done) => ends.push(() => done([]))), 40);
+    await startRun(stage, small, 5, 900);
+    const deps = { ...stage.deps, tenantSlots: createTenantSlots(2) };
+    const visit = (id: string, count: number) =>
+      visitTenants(deps, { ...input, runId: id, indexes: Array.from({ length: count }, (__, index) => index) });
+    const large = visit(runId, 40);
+    await expect.poll(() => ends.length).toBe(2);
+    const both = [large, visit(small, 5)];
+    await settle();
+    for (let at = 0; at < ends.length; at += 1) {
+      ends[at]?.();
+      await settle();
+    }
+    await Promise.all(both);
+    const places = stage.started.flatMap((id, place) => (id >= tenantId(900) ? [place - 2] : []));
+    expect(places).toHaveLength(5);
+    expect(Math.max(...places)).toBeLessThan(within);
+  });
+
+  it('asks for tokens and sends requests in the turn of the run, not of the job', async () => {
+    const stage = await stageRun(
+      async ({ graph }) => {
+        await graph.get('/organization');
+        return [];
+      },
+      1,
+      { permissions: ['Organization.Read.All'] },
+    );
+    const { tokens } = stage.deps;
+    const asked: unknown[] = [];
+    const deps = {
+      ...stage.deps,
+      tenantSlots: createTenantSlots(2),
+      tokens: {
+        ...tokens,
+        getToken: (...given: Parameters<typeof tokens.getToken>) => {
+          asked.push(given[0].runId);
+          return tokens.getToken(...given);
+        },
+      },
+      budgets: {
+        admit: async ({ requesters }: BudgetedRequest) => void asked.push(...requesters.all),
+        throttled: () => undefined,
+      },
+    };
+    expect(await visitTenants(deps, { ...input, indexes: [0] })).toEqual({});
+    expect(asked).toEqual([{ id: runId, kind: 'background' }, runId]);
+  });
+
+  it('sends the request of a small run while many of a large one wait', async () => {
+    const ends: (() => void)[] = [];
+    const sent: string[] = [];
+    const stage = await stageRun(
+      async ({ graph, tenant }) => {
+        const isSmall = tenant.tenantId >= tenantId(900);
+        const path = isSmall ? '/organization?$select=id' : '/organization';
+        await Promise.all(Array.from({ length: isSmall ? 1 : 40 }, () => graph.get(path)));
+        return [];
+      },
+      1,
+      { permissions: ['Organization.Read.All'] },
+    );
+    await startRun(stage, 'probe@small', 1, 900);
+    const deps = {
+      ...stage.deps,
+      tenantSlots: createTenantSlots(4),
+      requestSlots: createTenantSlots(2),
+      fetch: async (url: string) => {
+        sent.push(url.includes('select') ? 'small' : 'large');
+        await new Promise<void>((done) => ends.push(done));
+        return Response.json({});
+      },
+    };
+    const large = visitTenants(deps, { ...input, indexes: [0] });
+    await expect.poll(() => sent.length).toBe(2);
+    const both = [large, visitTenants(deps, { ...input, runId: 'probe@small', indexes: [0] })];
+    await settle();
+    for (let at = 0; at < ends.length; at += 1) {
+      ends[at]?.();
+      await settle();
+    }
+    expect(await Promise.all(both)).toEqual([{}, {}]);
+    expect(sent).toHaveLength(41);
+    expect(sent.indexOf('small')).toBeLessThan(5);
+  });
+
   it('ends a tenant that hangs at its deadline, and records the others before', async () => {
     const stage = await stageVisit(async (context) => (numberOf(context) === 2 ? new Promise(() => undefined) : []));
     const visited = stage.visit();
@@ -83,9 +176,9 @@ describe('visitTenants', () => {
 
   it('starts no tenant after ten minutes, and returns it for another activity', async () => {
     const stage = await stageVisit(async () => []);
-    const full = new Limiter(1);
+    const full = createTenantSlots(1);
     let free: () => void = () => undefined;
-    const held = full.run(() => new Promise<void>((done) => (free = done)));
+    const held = full.run(() => new Promise<void>((done) => (free = done)), requestersOf(runId));
     const visited = visitTenants({ ...stage.deps, tenantSlots: full }, input);
     await stage.clock.advance(10 * 60_000);
     free();
