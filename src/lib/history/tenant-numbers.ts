@@ -106,6 +106,8 @@ class Tally {
     return [...this.#columns]
       .flatMap(([column, { numbers, trues, falses, others }]) => {
         if (column.length > maxNameLength || without?.has(column) === true || others > 0) return [];
+        // Would have the name of a counted boolean.
+        if (/=(?:true|false)$/.test(column)) return [];
         if (trues + falses === 0) return [column];
         return numbers > 0 ? [] : [`${column}=true`, `${column}=false`];
       })

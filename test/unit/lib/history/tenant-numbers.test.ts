@@ -43,6 +43,14 @@ describe('the numbers of rows', () => {
     expect(JSON.stringify(count(rows))).not.toMatch(/ann|bob/);
   });
 
+  it('leave out a column that is called like a counted boolean', () => {
+    const rows = [
+      { 'admin=true': 50, admin: true, 'trial=false': 1 },
+      { 'admin=true': 7, admin: false, 'trial=false': 1 },
+    ];
+    expect(count(rows)).toEqual({ names: ['admin=true', 'admin=false'], all: [2, 1, 1] });
+  });
+
   it('leave out the columns that a job excludes', () => {
     expect(count([{ daysLeft: 3, free: 1 }], { without: new Set(['daysLeft']) })).toEqual({
       names: ['free'],
