@@ -36,7 +36,7 @@ export async function keepHistory({ log, runs }: KeepHistoryDeps, ending: RunEnd
     counts[outcome] += 1;
     if (outcome !== 'retrying') tenants.set(tenant.tenantId, { ...tenant, outcome });
   }
-  if (run.job === queryJob || tenants.size === 0 || status === 'pending' || status === 'running') return counts;
+  if (run.job === queryJob || status === 'pending' || status === 'running') return counts;
   const { runId, job, window, createdAtMs, startedAtMs = createdAtMs, scope, startedBy, parameters } = run;
   const isScheduled = startedBy === 'timer';
   try {

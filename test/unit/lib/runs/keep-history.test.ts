@@ -56,6 +56,20 @@ test('a run that is stopped keeps what it found, and which tenants it did not at
   expect(await of(2)).toEqual({ outcome: 'not_attempted' });
 });
 
+test('a run that is stopped before it knows its tenants is kept, without a sum', async () => {
+  const stage = await stageRun(async () => []);
+  const early = 'probe@early';
+  const createdAtMs = stage.clock.nowMs();
+  await stage.runLog.create(
+    { runId: early, job: 'probe', window: 'early', startedBy: 'timer', createdAtMs },
+    { parameters: {} },
+  );
+  await finishRun(stage.deps, { runId: early, stoppedBy: { code: 'directory_unavailable', detail: 'Away.' } });
+  const { run, totals } = await kept(stage);
+  expect(run).toMatchObject({ runId: early, status: 'failed', startedAtMs: createdAtMs });
+  expect(totals).toEqual({ outcomes: { succeeded: 0, failed: 0, skipped: 0, not_attempted: 0 } });
+});
+
 test('a tenant that waited for a retry has failed', async () => {
   const stage = await stageRun(() => Promise.reject(new BrokerError('throttled', 'Later.')), 1);
   await stage.attempt(0);
