@@ -3,7 +3,7 @@ import { useRef, useState } from 'preact/hooks';
 import type { JobHistoryAnswer, TenantHistoryAnswer } from '../../src/lib/api/answers/history.ts';
 import { parametersText } from '../../src/lib/model/parameters.ts';
 import { Choice } from './choice.tsx';
-import { count } from './format.ts';
+import { count, localTime } from './format.ts';
 import { HistoryChart } from './history-chart.tsx';
 import {
   columnOf,
@@ -122,7 +122,12 @@ function Shown({ history, choice, points }: ShownProps) {
   const name = columnOptions(columns).find((known) => known.name === column)?.title ?? column;
   const title = choice.value === undefined ? name : `${name}, ${choice.value}`;
   if (points.length === 0)
-    return <p class="empty">The history has no such run in this period. A run appears here when it has ended.</p>;
+    return (
+      <>
+        <p class="empty">The history has no such run in this period. A run appears here when it has ended.</p>
+        <LeftOut history={history} />
+      </>
+    );
   return (
     <>
       <HistoryChart points={points} title={title} since={since} until={until} />
@@ -139,7 +144,7 @@ function Shown({ history, choice, points }: ShownProps) {
 
 /** What the chart does not have, although it happened. */
 function LeftOut({ history }: { readonly history: History }) {
-  const { otherParameters, parameters, truncated } = history;
+  const { otherParameters, parameters, truncated, since } = history;
   return (
     <>
       {otherParameters === 0 ? null : (
@@ -149,7 +154,11 @@ function LeftOut({ history }: { readonly history: History }) {
           left out: other parameters may mean other rows.
         </p>
       )}
-      {truncated ? <p class="quiet">The period has more runs. The chart has the newest 1,000.</p> : null}
+      {truncated ? (
+        <p class="quiet">
+          The period has more than 1,000 runs of this job. Those before {localTime(since)} are left out.
+        </p>
+      ) : null}
     </>
   );
 }

@@ -7,7 +7,7 @@ import type { AskedTenants } from '../lib/groups/asked.ts';
 import type { Caller } from '../lib/model/caller.ts';
 import type { TenantId } from '../lib/model/identifiers.ts';
 import { mayRead } from '../lib/model/readable-tenants.ts';
-import type { JobHistoryDeps } from '../lib/runs/job-history.ts';
+import type { JobHistoryDeps, WantedTenants } from '../lib/runs/job-history.ts';
 import { withReadDeadline } from '../lib/runs/read-in-time.ts';
 import { once } from '../lib/runtime/once.ts';
 import { findReadable } from './customer.ts';
@@ -31,10 +31,10 @@ route(
     document: async () => (await import('./history-document.ts')).documentJobHistory(),
   },
   async (services, { caller, path: { job }, query }) => {
-    const isWanted = await wantedTenants(services, caller, query);
+    const wanted = await wantedTenants(services, caller, query);
     const { readJobHistory } = await loadReaders();
     const jsonBody: JobHistoryAnswer = await reading(services, job, (deps) =>
-      readJobHistory(deps, { job, ...periodOf(query) }, isWanted),
+      readJobHistory(deps, { job, ...periodOf(query) }, wanted),
     );
     return { status: 200, headers: noStore, jsonBody };
   },
@@ -75,11 +75,12 @@ async function wantedTenants(
   services: Services,
   caller: Caller,
   asked: AskedTenants,
-): Promise<((tenantId: TenantId) => boolean) | undefined> {
+): Promise<WantedTenants | undefined> {
   const readable = await readableTenants(services, caller);
   const isAsked = await askedBy(services, { caller, readable }, asked);
-  if (readable === '*') return isAsked;
-  return (tenantId) => mayRead(readable, tenantId) && (isAsked?.(tenantId) ?? true);
+  if (readable === '*') return isAsked && { isWanted: isAsked };
+  const isWanted = (tenantId: TenantId): boolean => mayRead(readable, tenantId) && (isAsked?.(tenantId) ?? true);
+  return { isWanted, among: readable };
 }
 
 const reading = <T>({ clock, runs }: Services, job: string, read: (deps: JobHistoryDeps) => Promise<T>): Promise<T> =>

@@ -435,6 +435,16 @@ describe('the history of a job', () => {
       expect(await call('jobs-history', { path: { job: unknown } }, unlimited)).toMatch(/^job_unknown: /);
   });
 
+  it('does not exist for a job that was removed, unless the caller may read a tenant of its runs', async () => {
+    await storeRun(new MemoryRunResults(), 'old-job@hidden5', [hidden], false);
+    expect((await read({ path: { job: 'old-job' } }, unlimited)).runs).toHaveLength(1);
+    const unknown = await call('jobs-history', { path: { job: 'none' } });
+    expect(unknown).toMatch(/^job_unknown: /);
+    expect(await call('jobs-history', { path: { job: 'old-job' } })).toBe(unknown);
+    const mine = { path: { tenant: contoso.id }, query: { job: 'old-job' } };
+    expect(await call('tenants-history', mine)).toBe(unknown);
+  });
+
   it('rejects a period that has no time', async () => {
     const query = { since: '2026-11-24', until: '2026-11-24' };
     expect(await call('jobs-history', { ...job, query })).toBe('request_invalid: since must be before until.');

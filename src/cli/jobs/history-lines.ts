@@ -56,8 +56,7 @@ function numberOf({ rows, numbers }: Point, name: string): string {
   return String(number ?? (name === 'rows' ? rows : undefined) ?? unknown);
 }
 
-function leftOut({ otherParameters, parameters, truncated, runs }: History): Line[] {
-  const oldest = runs.at(-1);
+function leftOut({ otherParameters, parameters, truncated, since }: History): Line[] {
   return [
     ...(otherParameters === 0
       ? []
@@ -65,6 +64,6 @@ function leftOut({ otherParameters, parameters, truncated, runs }: History): Lin
           '',
           `Left out: ${counted(otherParameters, 'run')} with other parameters${parameters === undefined ? '' : ` than ${parametersText(parameters)}`}.`,
         ]),
-    ...(truncated && oldest !== undefined ? ['', `There are older runs: --until ${oldest.startedAt}`] : []),
+    ...(truncated ? ['', `There are older runs: --until ${since}`] : []),
   ];
 }

@@ -90,7 +90,8 @@ const propertiesOf = (run: HistoryRun): Record<string, string | number> => ({
 export function readRun(job: string, row: Readonly<Record<string, unknown>>): HistoryRun | undefined {
   const key = readKey(row['rowKey']);
   if (key === undefined) return undefined;
-  const parameters = parameterValuesSchema.safeParse(jsonRecord(String(row['parameters'])));
+  const text = row['parameters'];
+  const parameters = typeof text === 'string' ? parameterValuesSchema.safeParse(jsonRecord(text)).data : undefined;
   return {
     runId: `${job}@${key.window}`,
     job,
@@ -98,6 +99,6 @@ export function readRun(job: string, row: Readonly<Record<string, unknown>>): Hi
     status: endedStatuses.find((status) => status === row['status']) ?? 'failed',
     scope: row['scope'] === 'all' ? 'all' : 'selected',
     isScheduled: row['scheduled'] === 1,
-    ...(row['parameters'] === undefined || !parameters.success ? {} : { parameters: parameters.data }),
+    ...(parameters && { parameters }),
   };
 }

@@ -1,4 +1,4 @@
-import type { NamedNumbers } from './result-history.ts';
+import { maxSums, type NamedNumbers } from './result-history.ts';
 import { type Numbers, plainNumber } from './tenant-numbers.ts';
 
 /** Adds the numbers of several tenants by name. A name that a tenant does not have adds nothing. */
@@ -12,6 +12,7 @@ export class NumbersSum {
     this.counted += 1;
     this.#rows += rows;
     for (const [at, name] of names.entries()) {
+      if (this.#sums.size >= maxSums && !this.#sums.has(name)) continue;
       const number = more[at] ?? null;
       const sum = this.#sums.get(name) ?? null;
       this.#sums.set(name, number === null ? sum : (sum ?? 0) + number);

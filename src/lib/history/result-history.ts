@@ -8,6 +8,13 @@ export const endedStatuses = ['completed', 'failed', 'cancelled'] as const;
 export const historyOutcomes = ['succeeded', 'failed', 'skipped', 'not_attempted'] as const;
 export type HistoryOutcome = (typeof historyOutcomes)[number];
 
+/**
+ * Most sums over several tenants, and most values of a split with them. A job without declared columns may return other columns
+ * in each tenant, and a job may split by a column with many values.
+ */
+export const maxSums = 100;
+export const maxSplitValues = 500;
+
 export type OutcomeNumbers = Readonly<Record<HistoryOutcome, number>>;
 
 /** An ended run. */
@@ -85,6 +92,8 @@ export interface HistoryPeriod {
 /** How reading is limited. */
 export interface HistoryReading {
   readonly part?: HistoryPart | undefined;
+  /** With some tenants: those that may be wanted, if they are known. What cannot contain them is not read. */
+  readonly among?: ReadonlySet<TenantId> | undefined;
   /** Ends the reading. */
   readonly signal?: AbortSignal;
 }
@@ -97,7 +106,7 @@ export interface ResultHistory {
   /** Keeps what a run brought. A repeated call replaces it. */
   add(run: HistoryRun, tenants: readonly HistoryTenant[]): Promise<void>;
   /** The newest runs of the period, newest first. @param limit of the number of runs. */
-  runs(period: HistoryPeriod, limit: number): Promise<readonly HistoryRun[]>;
+  runs(period: HistoryPeriod, limit: number, signal?: AbortSignal): Promise<readonly HistoryRun[]>;
   /** Totals over all tenants by {@link historyKey}, for the runs of the period. */
   totals(period: HistoryPeriod, reading?: HistoryReading): Promise<ReadonlyMap<string, HistoryTotals>>;
   /** The same over some tenants. Runs that did not concern them are left out. */

@@ -1,5 +1,5 @@
 import { NumbersSum } from './numbers-sum.ts';
-import type { HistoryTotals, TenantPoint } from './result-history.ts';
+import { type HistoryTotals, maxSplitValues, type TenantPoint } from './result-history.ts';
 
 /** Adds what one run brought in some tenants. */
 export class SumOfTenants {
@@ -13,7 +13,7 @@ export class SumOfTenants {
     if (found !== undefined) this.#sum.add(found.names, found.numbers);
     if (split === undefined) return;
     this.#by ??= split.by;
-    for (const value of split.values) this.#values.add(value);
+    for (const value of split.values) if (this.#values.size < maxSplitValues) this.#values.add(value);
   }
 
   result(): HistoryTotals {

@@ -57,10 +57,10 @@ export class TableHistory implements ResultHistory {
       await storageCall(async () => (await this.#table()).submitTransaction(actions));
   }
 
-  async runs(period: HistoryPeriod, limit: number): Promise<readonly HistoryRun[]> {
+  async runs(period: HistoryPeriod, limit: number, signal?: AbortSignal): Promise<readonly HistoryRun[]> {
     const found: HistoryRun[] = [];
     if (limit < 1) return found;
-    for await (const row of this.#rows(runPrefix, period, runProperties)) {
+    for await (const row of this.#rows(runPrefix, period, runProperties, signal)) {
       const run = readRun(period.job, row);
       if (run !== undefined) found.push(run);
       if (found.length >= limit) break;
@@ -83,12 +83,11 @@ export class TableHistory implements ResultHistory {
   async totalsOf(
     isWanted: (tenantId: TenantId) => boolean,
     period: HistoryPeriod,
-    { part, signal }: HistoryReading = {},
+    { part, among, signal }: HistoryReading = {},
   ): Promise<ReadonlyMap<string, HistoryTotals>> {
     const sums = new Map<string, SumOfTenants>();
-    const limiter = new Limiter(concurrentQueries);
-    const readShard = async (shard: number): Promise<void> => {
-      for await (const row of this.#rows(shardPrefix(shard), period, shardProperties, signal)) {
+    const read = async (shard: number, ended: AbortSignal): Promise<void> => {
+      for await (const row of this.#rows(shardPrefix(shard), period, shardProperties, ended)) {
         const key = readKey(row['rowKey']);
         if (key === undefined) continue;
         const read = new ReadShard(row, part);
@@ -101,7 +100,7 @@ export class TableHistory implements ResultHistory {
         }
       }
     };
-    await Promise.all(Array.from({ length: shards }, (_, shard) => limiter.run(() => readShard(shard))));
+    await inEach(among === undefined ? allShards : new Set([...among].map(shardOf)), read, signal);
     return new Map([...sums].map(([key, sum]) => [key, sum.result()]));
   }
 
@@ -129,8 +128,17 @@ export class TableHistory implements ResultHistory {
         await this.#remove(job, keysOfRun(key, String(row['shards']).split(' ').filter(Boolean)));
         purged += 1;
       }
+      await inEach(allShards, (shard) => this.#removeOrphans(shardPrefix(shard), period));
     }
     return purged;
+  }
+
+  /** A large run whose last transaction failed has rows of tenants, and none of its own. */
+  async #removeOrphans(prefix: string, period: HistoryPeriod): Promise<void> {
+    const rowKeys: string[] = [];
+    for await (const { rowKey } of this.#rows(prefix, period, [])) rowKeys.push(String(rowKey));
+    for (let start = 0; start < rowKeys.length; start += maxRows)
+      await this.#remove(period.job, rowKeys.slice(start, start + maxRows));
   }
 
   /** The jobs that have a history. A query for each of them, because the next one is the first row after its partition. */
@@ -173,6 +181,25 @@ export class TableHistory implements ResultHistory {
       abortSignal?.throwIfAborted();
       yield row;
     }
+  }
+}
+
+const allShards: ReadonlySet<number> = new Set(Array.from({ length: shards }, (_, shard) => shard));
+
+/** Does the work for each shard, some at a time. If it fails for one, the others end, too. */
+async function inEach(
+  wanted: ReadonlySet<number>,
+  work: (shard: number, signal: AbortSignal) => Promise<void>,
+  signal?: AbortSignal,
+): Promise<void> {
+  const limiter = new Limiter(concurrentQueries);
+  const failed = new AbortController();
+  const ended = signal === undefined ? failed.signal : AbortSignal.any([signal, failed.signal]);
+  try {
+    await Promise.all([...wanted].map((shard) => limiter.run(() => work(shard, ended), ended)));
+  } catch (thrown) {
+    failed.abort(thrown);
+    throw thrown;
   }
 }
 

@@ -1,8 +1,14 @@
 import { jsonRecord } from './json-record.ts';
 import { NumbersSum } from './numbers-sum.ts';
 import { Packer, Unpacker } from './packed-numbers.ts';
-import { joinPieces, pieceNames, piecesOf } from './pieces.ts';
-import type { HistoryPart, HistoryTenant, HistoryTotals, OutcomeNumbers } from './result-history.ts';
+import { joinPieces, maxPiecesLength, pieceNames, piecesOf } from './pieces.ts';
+import {
+  type HistoryPart,
+  type HistoryTenant,
+  type HistoryTotals,
+  maxSplitValues,
+  type OutcomeNumbers,
+} from './result-history.ts';
 import type { TenantNumbers } from './tenant-numbers.ts';
 
 const property = 'totals';
@@ -13,9 +19,6 @@ const outcomeProperties = {
   not_attempted: 'notAttempted',
 };
 export const totalsProperties: readonly string[] = [...Object.values(outcomeProperties), ...pieceNames(property)];
-
-/** Values of the split with totals. Those with the fewest rows are left out. */
-const maxValues = 500;
 
 /** Adds what a run brought in all tenants. */
 export class Totals {
@@ -42,14 +45,10 @@ export class Totals {
   }
 
   properties(): Record<string, string | number> {
-    const packer = new Packer();
-    const text = JSON.stringify({
-      total: packer.pack(this.#sum()),
-      ...packer.dictionary(),
-      counted: this.#all.counted,
-      splitCounted: this.#splitTenants,
-      ...(this.#values.size > maxValues ? { isCut: true } : {}),
-    });
+    let values = maxSplitValues;
+    let text = this.#text(values);
+    // With many columns, fewer values fit into a row. Without values, the text always does.
+    while (text.length > maxPiecesLength) text = this.#text((values = Math.floor(values / 2)));
     const outcomes = Object.entries(outcomeProperties).map(([outcome, name]): [string, number] => [
       name,
       this.#outcomes[outcome as keyof OutcomeNumbers],
@@ -57,13 +56,25 @@ export class Totals {
     return { ...Object.fromEntries(outcomes), ...piecesOf(property, text) };
   }
 
-  #sum(): TenantNumbers {
+  /** @param most values of the split. Those with the fewest rows are left out. */
+  #text(most: number): string {
+    const packer = new Packer();
+    return JSON.stringify({
+      total: packer.pack(this.#sum(most)),
+      ...packer.dictionary(),
+      counted: this.#all.counted,
+      splitCounted: this.#splitTenants,
+      ...(this.#values.size > most ? { isCut: true } : {}),
+    });
+  }
+
+  #sum(most: number): TenantNumbers {
     const { names, numbers } = this.#all.result();
     if (this.#by === undefined) return { names, all: numbers };
     const values = [...this.#values]
       .map(([value, sum]) => [value, sum.result(names).numbers] as const)
       .toSorted(([, [a]], [, [b]]) => b - a)
-      .slice(0, maxValues)
+      .slice(0, most)
       .toSorted(([a], [b]) => (a < b ? -1 : 1));
     return { names, all: numbers, split: { by: this.#by, values } };
   }

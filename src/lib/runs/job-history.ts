@@ -9,7 +9,7 @@ import type {
   ResultHistory,
   TenantPoint,
 } from '../history/result-history.ts';
-import { historyKey } from '../history/result-history.ts';
+import { historyKey, maxSplitValues, maxSums } from '../history/result-history.ts';
 import { dayMs } from '../model/durations.ts';
 import { BrokerError } from '../model/errors.ts';
 import type { TenantId } from '../model/identifiers.ts';
@@ -48,6 +48,7 @@ interface CountedRows {
 
 interface History<R> {
   readonly job: string;
+  /** Later than what was asked for if older runs were left out: before it, there are more. */
   readonly since: string;
   readonly until: string;
   /** The parameters of these runs. Absent if they have none. */
@@ -87,18 +88,27 @@ export interface JobHistoryDeps {
   readonly signal: AbortSignal;
 }
 
+/** Some tenants. */
+export interface WantedTenants {
+  readonly isWanted: (tenantId: TenantId) => boolean;
+  /** Those that may be wanted, if they are known. */
+  readonly among?: ReadonlySet<TenantId> | undefined;
+}
+
 /**
  * How the numbers of a job's rows developed over several tenants.
- * @param isWanted Default: all tenants. Whoever may not read all must give it.
+ * @param wanted Default: all tenants. Whoever may not read all must give it.
  * @throws BrokerError request_invalid, job_unknown, storage_unavailable.
  */
 export async function readJobHistory(
   deps: JobHistoryDeps,
   query: JobHistoryQuery,
-  isWanted?: (tenantId: TenantId) => boolean,
+  wanted?: WantedTenants,
 ): Promise<History<RunPoint>> {
   const read = (period: HistoryPeriod, reading: HistoryReading) =>
-    isWanted === undefined ? deps.history.totals(period, reading) : deps.history.totalsOf(isWanted, period, reading);
+    wanted === undefined
+      ? deps.history.totals(period, reading)
+      : deps.history.totalsOf(wanted.isWanted, period, { ...reading, among: wanted.among });
   const found = await readPoints(deps, query, read);
   const view = shownNumbers(found.points.map(([, { sum }]) => sum));
   return {
@@ -151,23 +161,23 @@ async function readPoints<P extends Pick<HistoryTotals | TenantPoint, 'split'>>(
 ): Promise<Found<P>> {
   const part = partOf(query, job);
   const untilMs = query.untilMs ?? nowMs + 1;
-  const sinceMs = query.sinceMs ?? untilMs - defaultDays * dayMs;
-  if (sinceMs >= untilMs) throw new BrokerError('request_invalid', 'since must be before until.');
-  const period = { job: query.job, sinceMs, untilMs };
-  const newest = jobNamePattern.test(query.job) ? await history.runs(period, maxRuns + 1) : [];
-  if (job === undefined && newest.length === 0)
-    throw new BrokerError('job_unknown', 'There is no job with this name, and no run of it in this period.');
-  const truncated = newest.length > maxRuns;
-  const runs = newest.slice(0, maxRuns);
-  const firstMs = truncated ? (runs.at(-1)?.startedAtMs ?? sinceMs) : sinceMs;
-  const found = await read({ ...period, sinceMs: firstMs }, { part, signal });
-  const concerned = runs.filter((run) => found.has(historyKey(run)));
+  const asked = { job: query.job, sinceMs: query.sinceMs ?? untilMs - defaultDays * dayMs, untilMs };
+  if (asked.sinceMs >= untilMs) throw new BrokerError('request_invalid', 'since must be before until.');
+  const newest = jobNamePattern.test(query.job) ? await history.runs(asked, maxRuns + 1, signal) : [];
+  const leftOut = newest[maxRuns];
+  const period = leftOut === undefined ? asked : { ...asked, sinceMs: leftOut.startedAtMs + 1 };
+  const found = newest.length === 0 ? new Map<string, P>() : await read(period, { part, signal });
+  const concerned = newest.filter((run) => run.startedAtMs >= period.sinceMs && found.has(historyKey(run)));
+  // The same for a job without runs and for one whose runs the reader may not know about.
+  if (job === undefined && concerned.length === 0)
+    throw new BrokerError('job_unknown', 'There is no job with this name, and no such run of it in this period.');
   const { comparable, parameters } = comparableRuns(job, concerned);
   const points = comparable.flatMap((run) => {
     const point = found.get(historyKey(run));
     return point === undefined ? [] : [[run, point] as const];
   });
-  return { period, points, parameters, otherParameters: concerned.length - points.length, truncated };
+  const otherParameters = concerned.length - points.length;
+  return { period, points, parameters, otherParameters, truncated: leftOut !== undefined };
 }
 
 /** @throws BrokerError request_invalid for a value although the history of the job is not split. */
@@ -180,14 +190,26 @@ function partOf({ value }: JobHistoryQuery, job: Job | undefined): HistoryPart |
 
 /** The names of all numbers, and how a run shows them. Without rows, each of them is zero. */
 function shownNumbers(all: readonly (NamedNumbers | undefined)[]) {
-  const names = [...new Set(all.flatMap((one) => one?.names ?? []))];
+  const names = firstOf(
+    all.map((one) => one?.names ?? []),
+    maxSums,
+  );
   const of = (one: NamedNumbers | undefined): CountedRows => {
     if (one === undefined) return {};
     const [rows, ...more] = one.numbers;
-    const known = one.names.flatMap((name, at) => (more[at] === null ? [] : [[name, more[at] ?? 0] as const]));
+    const known = one.names.flatMap((name, at) =>
+      more[at] === null || !names.includes(name) ? [] : [[name, more[at] ?? 0] as const],
+    );
     return { rows, numbers: Object.fromEntries(rows === 0 ? names.map((name) => [name, 0]) : known) };
   };
   return { names, of };
+}
+
+/** The different texts of all lists, as many as an answer may have. */
+function firstOf(lists: readonly (readonly string[])[], most: number): readonly string[] {
+  const texts = new Set<string>();
+  for (const list of lists) for (const text of list) if (texts.size < most) texts.add(text);
+  return [...texts];
 }
 
 function describe<P extends { readonly split?: HistorySplit }>(
@@ -196,7 +218,10 @@ function describe<P extends { readonly split?: HistorySplit }>(
   names: readonly string[],
 ): Omit<History<unknown>, 'runs'> {
   const by = job?.historyBy;
-  const values = new Set(points.flatMap(([, { split }]) => (split?.by === by ? (split?.values ?? []) : [])));
+  const values = firstOf(
+    points.map(([, { split }]) => (split?.by === by ? (split?.values ?? []) : [])),
+    maxSplitValues,
+  );
   return {
     job: period.job,
     since: isoTime(period.sinceMs),
@@ -205,7 +230,7 @@ function describe<P extends { readonly split?: HistorySplit }>(
     otherParameters,
     truncated,
     columns: names.map((name) => ({ name, title: titleOf(job, name) })),
-    ...(by === undefined ? {} : { split: { column: by, title: titleOf(job, by), values: [...values].toSorted() } }),
+    ...(by === undefined ? {} : { split: { column: by, title: titleOf(job, by), values: values.toSorted() } }),
   };
 }
 

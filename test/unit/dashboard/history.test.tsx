@@ -194,8 +194,14 @@ describe('the numbers of a tenant over time', () => {
     const others = { ...tenantHistory, otherParameters: 2, parameters: { days: 30 }, truncated: true };
     const some = await ofTenant({}, { tenantHistory: async () => others });
     expect(some.root.textContent).toContain('2 runs with other parameters than days = 30 are left out');
-    expect(some.root.textContent).toContain('The chart has the newest 1,000.');
+    expect(some.root.textContent).toMatch(
+      /more than 1,000 runs of this job\. Those before 2\d Aug 2026, .* are left out\./,
+    );
     await some.unmount();
+    const noneLeft = await ofTenant({}, { tenantHistory: async () => ({ ...others, runs: [] }) });
+    expect(noneLeft.root.querySelector('.empty')).not.toBeNull();
+    expect(noneLeft.root.textContent).toContain('more than 1,000 runs of this job');
+    await noneLeft.unmount();
     const failure = new ApiFailure({ title: 'Storage is away', detail: 'D.', advice: 'Wait.', code: 'x' } as never);
     const broken = await ofTenant({}, { tenantHistory: () => Promise.reject(failure) });
     expect(broken.root.querySelector('.notice.bad')).not.toBeNull();

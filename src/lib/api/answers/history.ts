@@ -24,7 +24,10 @@ const counted = {
 
 const historySchema = z.object({
   job: z.string(),
-  since: isoTime,
+  since: isoTime.meta({
+    description:
+      'Where the answer begins. With `truncated`, this is later than asked for: to read older runs, give it as `until`.',
+  }),
   until: isoTime,
   parameters: parametersSchema
     .optional()

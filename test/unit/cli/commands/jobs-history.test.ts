@@ -126,9 +126,11 @@ describe('ptb jobs history', () => {
   it('says what is left out, and when there is nothing', async () => {
     const { out } = await history({ ...all, otherParameters: 2, parameters: { days: 30 }, truncated: true });
     expect(out).toContain('Left out: 2 runs with other parameters than days = 30.\n');
-    expect(out).toContain('There are older runs: --until 2026-11-23T05:00:00.000Z\n');
+    expect(out).toContain('There are older runs: --until 2026-08-26T06:00:00.000Z\n');
     const none = await history({ ...all, runs: [], columns: [], otherParameters: 1 });
     expect(none.out).toBe('There are no such runs.\n\nLeft out: 1 run with other parameters.\n');
+    const further = await history({ ...all, runs: [], columns: [], truncated: true });
+    expect(further.out).toContain('There are older runs: --until 2026-08-26T06:00:00.000Z\n');
   });
 
   it('prints the answer as JSON', async () => {

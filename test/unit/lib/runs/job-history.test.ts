@@ -191,6 +191,43 @@ describe('the history of a job', () => {
     }
   });
 
+  it('says where the older runs begin, and leaves none of them out', async () => {
+    // The oldest run that fits, and the one after it, started at the same time.
+    const daysAgo = (at: number): number => Math.min(at, 999) / 100;
+    const runs = Array.from(
+      { length: 1_002 },
+      (_, at) => [{ ...run(daysAgo(at)), window: `w${at}`, runId: `licences@w${at}` }, [succeeded(1)]] as const,
+    );
+    const { all, one } = await stored(...runs);
+    for (const read of [all, one]) {
+      const newest = await read();
+      const older = await read({ untilMs: Date.parse(newest.since) });
+      expect([newest.truncated, older.truncated]).toEqual([true, false]);
+      const shown = [...newest.runs, ...older.runs].map(({ runId }) => runId);
+      expect(new Set(shown).size).toBe(1_002);
+      expect(shown).toHaveLength(1_002);
+    }
+  });
+
+  it('has at most 100 columns and 500 values', async () => {
+    const own = (at: number): TenantNumbers => {
+      const names = Array.from({ length: 40 }, (_, column) => `c${at} ${column}`);
+      const values = Array.from({ length: 100 }, (_, value) => [`p${at} ${value}`, [1]] as const);
+      return { names, all: [1, ...names.map(() => 1)], split: { by: 'product', values } };
+    };
+    const runs = Array.from({ length: 6 }, (_, at) => [run(at + 1), [succeeded(1, own(at))]] as const);
+    const { all, one } = await stored(...runs, [run(9), [succeeded(1)]]);
+    for (const read of [all, one]) {
+      const { columns, split, runs: shown } = await read();
+      expect([columns.length, split?.values.length]).toEqual([100, 500]);
+      expect(columns[0]).toEqual({ name: 'c0 0', title: 'c0 0' });
+      const names = new Set(columns.map(({ name }) => name));
+      const counts = shown.map(({ numbers = {} }) => Object.keys(numbers));
+      expect(counts.flat().every((name) => names.has(name))).toBe(true);
+      expect(counts.map(({ length }) => length)).toEqual([40, 40, 20, 0, 0, 0, 100]);
+    }
+  });
+
   it('refuses a period that ends before it begins', async () => {
     const { all } = await stored();
     await expect(all({ sinceMs: nowMs, untilMs: nowMs })).rejects.toMatchObject({ code: 'request_invalid' });
