@@ -7,6 +7,15 @@ export {
   type GatewayRequestOptions,
 } from './gateway-client.ts';
 export { graphFetch, type GraphContext, graphMiddleware, type GraphMiddleware } from './graph-sdk.ts';
+export {
+  type JobHistory,
+  jobHistory,
+  type JobHistoryFilter,
+  type ManyTenants,
+  type OneTenant,
+  type RunInHistory,
+  type TenantInHistory,
+} from './job-history.ts';
 export { PartnerTokenCredential, type PartnerTokenCredentialOptions } from './partner-token-credential.ts';
 export { type ResultRow, runResults, type RunResultsOptions } from './run-results.ts';
 export { type Order, type ResourceNames, standardResources } from './scopes.ts';

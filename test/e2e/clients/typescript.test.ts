@@ -9,7 +9,7 @@ import { Client } from '@microsoft/microsoft-graph-client';
 import { TokenCredentialAuthenticationProvider } from '@microsoft/microsoft-graph-client/authProviders/azureTokenCredentials/index.js';
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { PartnerTokenCredential, runResults, tenantEvents } from '../../../clients/typescript/src/index.ts';
+import { jobHistory, PartnerTokenCredential, runResults, tenantEvents } from '../../../clients/typescript/src/index.ts';
 import { fullCaller } from '../../../src/cli/demo/caller-token.ts';
 import type { Demo } from '../../../src/cli/demo/start-demo.ts';
 import { projectRoot } from '../../paths.ts';
@@ -175,6 +175,36 @@ describe('tenantEvents', () => {
   });
 });
 
+describe('jobHistory', () => {
+  it('reads the numbers of one tenant, and the sums of several', async () => {
+    const [one, other] = demo.cloud.tenants.filter(({ state }) => state === 'ok');
+    const tenantIds = [one?.tenantId ?? '', other?.tenantId ?? ''];
+    const runId = await runOf('licence-report', tenantIds);
+    const connection = {
+      brokerUrl: demo.url,
+      brokerScope: `${demo.cloud.brokerApplication.audience}/.default`,
+      callerCredential: callerCredential(),
+    };
+    const rows = await allOf(runResults<{ free: number }>(connection, runId));
+    const freeOf = (some: typeof rows): number => some.reduce((sum, { free }) => sum + free, 0);
+    const all = await jobHistory(connection, 'licence-report', { tenants: tenantIds });
+    expect(all.runs.find((run) => run.runId === runId)).toMatchObject({
+      scope: 'selected',
+      counted: 2,
+      rows: rows.length,
+      numbers: { free: freeOf(rows) },
+    });
+    const mine = await jobHistory(connection, 'licence-report', { tenant: one?.domain ?? '' });
+    const own = rows.filter(({ tenantId }) => tenantId === one?.tenantId);
+    expect(mine.runs.find((run) => run.runId === runId)).toMatchObject({
+      outcome: 'succeeded',
+      rows: own.length,
+      numbers: { free: freeOf(own) },
+    });
+    await expect(jobHistory(connection, 'nothing')).rejects.toMatchObject({ code: 'job_unknown', status: 404 });
+  });
+});
+
 describe('README example', () => {
   /** Runs the example with this number against the demo. @returns what it prints. */
   async function runExample(index: number, replace: readonly (readonly [string, string])[]): Promise<string> {
@@ -228,7 +258,7 @@ describe('README example', () => {
 
   it('for the gateway prints the name of the tenant and the sizes of the pages', async () => {
     const { domain, name } = tenantOf(demo, 'ok');
-    const [first, ...sizes] = (await runExample(3, [['contoso.onmicrosoft.com', domain]])).split('\n');
+    const [first, ...sizes] = (await runExample(4, [['contoso.onmicrosoft.com', domain]])).split('\n');
     expect(first).toBe(name);
     expect(sizes.length).toBeGreaterThan(1);
     for (const size of sizes.slice(0, -1)) expect(size).toBe('2');
@@ -244,6 +274,13 @@ describe('README example', () => {
     expect(printed.split('\n')[0]).toBe(
       `${printed.slice(0, 24)} ${tenant?.name}: The tags of the tenant have changed.`,
     );
+  });
+
+  it('for the history of a job prints a line for each run', async () => {
+    const { tenantId, domain } = tenantOf(demo, 'ok');
+    await runOf('licence-report', [tenantId]);
+    const printed = await runExample(3, [['contoso.onmicrosoft.com', domain]]);
+    for (const line of printed.split('\n')) expect(line).toMatch(/^\d{4}-\d\d-\d\dT[\d:.]+Z succeeded: -?\d+$/);
   });
 
   it('for the rows of a run prints a line for each row', async () => {
