@@ -19,6 +19,7 @@
         'Disconnect-PartnerTokenBroker'
         'Get-PartnerAuditEntry'
         'Get-PartnerJob'
+        'Get-PartnerJobHistory'
         'Get-PartnerRun'
         'Get-PartnerRunResult'
         'Get-PartnerTenant'

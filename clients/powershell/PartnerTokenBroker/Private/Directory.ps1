@@ -6,6 +6,11 @@ function Get-TenantQuery([string[]] $Tenant, [string[]] $Except) {
     $query
 }
 
+# Whether one tenant is named, and not a group, a tag or a list.
+function Test-OneTenant([string[]] $Tenant, [string[]] $Except) {
+    $Tenant -and $Tenant.Count -eq 1 -and -not $Except -and $Tenant[0] -notmatch '^(group|tag):|[*,]'
+}
+
 # The delegated tenants in the broker's directory: all, or those that the query of Get-TenantQuery names.
 function Get-TenantList([string] $Filter) {
     $path = if ($Filter) { "/tenants?$($Filter.Substring(1))" } else { '/tenants' }

@@ -118,6 +118,29 @@ function ConvertTo-TenantEvent($Item) {
     }
 }
 
+# A run in the history of a job. Without TenantId, it is over several tenants.
+function ConvertTo-RunInHistory($Item, $History) {
+    $counts = Get-Field $Item 'tenants'
+    $outcome = Get-Field $Item 'outcome'
+    [pscustomobject]@{
+        PSTypeName   = 'PartnerTokenBroker.RunInHistory'
+        StartedAt    = ConvertTo-UtcTime $Item.startedAt
+        Job          = $History.job
+        RunId        = $Item.runId
+        TenantId     = Get-Field $History 'tenantId'
+        Outcome      = if ($outcome) { $outcome } else { $Item.status }
+        Scope        = Get-Field $Item 'scope'
+        Total        = Get-Field $counts 'total'
+        Succeeded    = Get-Field $counts 'succeeded'
+        Failed       = Get-Field $counts 'failed'
+        Skipped      = Get-Field $counts 'skipped'
+        NotAttempted = Get-Field $counts 'notAttempted'
+        Counted      = Get-Field $Item 'counted'
+        Rows         = Get-Field $Item 'rows'
+        Numbers      = Get-Field $Item 'numbers'
+    }
+}
+
 function Test-RunEnded($Run) { $Run.Status -notin 'pending', 'running' }
 
 function Get-RunPath([string] $RunId) { '/runs/' + [Uri]::EscapeDataString($RunId) }

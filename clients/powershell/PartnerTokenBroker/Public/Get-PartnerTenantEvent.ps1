@@ -51,7 +51,7 @@ function Get-PartnerTenantEvent {
     )
     process {
         # Of one tenant, the broker says whether it exists.
-        $isOne = $Tenant -and $Tenant.Count -eq 1 -and -not $Except -and $Tenant[0] -notmatch '^(group|tag):|[*,]'
+        $isOne = Test-OneTenant $Tenant $Except
         $path = if ($isOne) { "/tenants/$([Uri]::EscapeDataString($Tenant[0]))/events" } else { '/events' }
         $chosen = if (-not $isOne) { Get-TenantQuery $Tenant $Except }
         $query = @{ kind = $Kind; since = ConvertTo-WireTime $Since; after = $After }
