@@ -33,7 +33,7 @@ route(
     // The log finds the events of one tenant without looking at those of all others.
     if (only !== undefined && mayRead(readable, only)) return answer(services, query, { tenantId: only });
     const isUnlimited = tenants === undefined && except === undefined;
-    const isAsked = isUnlimited ? undefined : await choosing(services, { caller, readable }, query);
+    const isAsked = isUnlimited ? undefined : (await choosing(services, { caller, readable }, query)).isChosen;
     if (readable === '*') return answer(services, query, { isChosen: isAsked });
     const isChosen = (tenantId: TenantId): boolean => readable.has(tenantId) && isAsked?.(tenantId) !== false;
     return answer(services, query, { isChosen });

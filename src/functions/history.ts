@@ -6,7 +6,6 @@ import { readableTenants } from '../lib/api/readable-tenants.ts';
 import type { AskedTenants } from '../lib/groups/asked.ts';
 import type { Caller } from '../lib/model/caller.ts';
 import type { TenantId } from '../lib/model/identifiers.ts';
-import { mayRead } from '../lib/model/readable-tenants.ts';
 import type { JobHistoryDeps, WantedTenants } from '../lib/runs/job-history.ts';
 import { withReadDeadline } from '../lib/runs/read-in-time.ts';
 import { once } from '../lib/runtime/once.ts';
@@ -77,10 +76,10 @@ async function wantedTenants(
   asked: AskedTenants,
 ): Promise<WantedTenants | undefined> {
   const readable = await readableTenants(services, caller);
-  const isAsked = await askedBy(services, { caller, readable }, asked);
-  if (readable === '*') return isAsked && { isWanted: isAsked };
-  const isWanted = (tenantId: TenantId): boolean => mayRead(readable, tenantId) && (isAsked?.(tenantId) ?? true);
-  return { isWanted, among: readable };
+  const chosen = await askedBy(services, { caller, readable }, asked);
+  if (readable === '*') return chosen && { isWanted: chosen.isChosen, among: chosen.among };
+  const isWanted = (tenantId: TenantId): boolean => readable.has(tenantId) && chosen?.isChosen(tenantId) !== false;
+  return { isWanted, among: new Set([...readable].filter(isWanted)) };
 }
 
 const reading = <T>({ clock, runs }: Services, job: string, read: (deps: JobHistoryDeps) => Promise<T>): Promise<T> =>

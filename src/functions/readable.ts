@@ -13,7 +13,7 @@ import type { Run } from '../lib/runs/run.ts';
 import { once } from '../lib/runtime/once.ts';
 import { tenantsOfChoices } from '../lib/tenants/chosen-tenants.ts';
 import { findRun } from './find-run.ts';
-import { choosing } from './tenant-choice.ts';
+import { type ChosenTenants, choosing } from './tenant-choice.ts';
 
 /** Those who may read runs, and those who may ask queries, which read their own. */
 export const runReaders = ['Runs.Read', 'Requests.Send'] as const;
@@ -61,19 +61,19 @@ export async function chosenRunsFor(services: Services, caller: Caller, asked: A
   const runs = await runsFor(services, caller);
   if (asked.tenants === undefined && asked.except === undefined) return runs;
   const readable = await readableTenants(services, caller);
-  const isAsked = await askedBy(services, { caller, readable }, asked);
-  return isAsked === undefined ? runs : chosenRuns(runs, isAsked);
+  const chosen = await askedBy(services, { caller, readable }, asked);
+  return chosen === undefined ? runs : chosenRuns(runs, chosen.isChosen);
 }
 
 /**
- * Tells for any tenant whether a reader of runs asks for it. Undefined: it asks for all.
+ * The tenants that a reader of runs asks for. Undefined: all.
  * @throws BrokerError caller_forbidden for a group or tag without the role Tenants.Read, and like `choosing`.
  */
 export async function askedBy(
   services: Services,
   reader: { readonly caller: Caller; readonly readable: ReadableTenants },
   asked: AskedTenants,
-): Promise<((tenantId: TenantId) => boolean) | undefined> {
+): Promise<ChosenTenants | undefined> {
   if (asked.tenants === undefined && asked.except === undefined) return undefined;
   const named = [...(asked.tenants ?? []), ...(asked.except ?? [])];
   // The answer tells who is in a group or has a tag.

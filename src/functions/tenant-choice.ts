@@ -5,7 +5,7 @@ import { choiceOf, chooses, createSetCompiler, type TenantChoice } from '../lib/
 import { type Caller, callerIdOf } from '../lib/model/caller.ts';
 import type { TenantId } from '../lib/model/identifiers.ts';
 import type { ReadableTenants } from '../lib/model/readable-tenants.ts';
-import { knowTenants, knowTenantsForLimited } from '../lib/tenants/chosen-tenants.ts';
+import { candidatesOf, knowTenants, knowTenantsForLimited } from '../lib/tenants/chosen-tenants.ts';
 
 /**
  * The groups of the policy that a caller may know about: all, or those that contain a tenant that it may read.
@@ -45,19 +45,29 @@ export async function chosenBy(
   return choiceAsked(asked, groups, namesGroup ? await visibleGroups(services, readable) : groups);
 }
 
+/** The tenants that a caller asks for. */
+export interface ChosenTenants {
+  readonly isChosen: (tenantId: TenantId) => boolean;
+  /** Contains all of them. Undefined: any customer may be one. */
+  readonly among: ReadonlySet<TenantId> | undefined;
+}
+
 /**
- * Tells for any tenant whether a caller asks for it.
+ * The tenants that a caller asks for.
  * @throws BrokerError as {@link chosenBy} does; storage_unavailable, or a failure to find out the tenant of a domain.
  */
 export async function choosing(
   services: Services,
   { caller, readable }: { readonly caller: Caller; readonly readable: ReadableTenants },
   asked: AskedTenants,
-): Promise<(tenantId: TenantId) => boolean> {
+): Promise<ChosenTenants> {
   const choice = await chosenBy(services, readable, asked);
   const known =
     readable === '*'
       ? await knowTenants(services, [choice], callerIdOf(caller))
       : await knowTenantsForLimited(services, choice, callerIdOf(caller));
-  return (tenantId) => chooses(choice, known.factsOf(tenantId));
+  return {
+    isChosen: (tenantId) => chooses(choice, known.factsOf(tenantId)),
+    among: choice.tenants.all ? undefined : new Set(candidatesOf(choice, known)),
+  };
 }

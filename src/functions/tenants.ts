@@ -24,7 +24,7 @@ export const tenants = route(
   },
   async (services, { caller, query, log }) => {
     const readable = await readableTenants(services, caller);
-    const isChosen = await choosing(services, { caller, readable }, query);
+    const { isChosen } = await choosing(services, { caller, readable }, query);
     const list = await services.directory.snapshot();
     const { asOfMs } = list;
     const readableList = list.tenants.filter(({ tenantId }) => mayRead(readable, tenantId));

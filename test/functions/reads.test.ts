@@ -54,6 +54,7 @@ let services: Services;
 let policy: PolicyState;
 let runLog: MemoryRunLog;
 let history: TableHistory;
+let historyRows: TransactionTable;
 let tenantTags: MemoryTenantTags;
 let audit: MemoryAuditLog;
 let ids = 0;
@@ -108,7 +109,7 @@ async function storeRun(results: MemoryRunResults, runId: string, tenants: reado
 
 beforeEach(async () => {
   runLog = new MemoryRunLog();
-  const historyRows = new TransactionTable();
+  historyRows = new TransactionTable();
   history = new TableHistory(async () => historyRows.client);
   const results = new MemoryRunResults();
   const clock = new FakeClock(auditStartMs + 1000);
@@ -419,6 +420,27 @@ describe('the history of a job', () => {
       'caller_forbidden: Choosing by group or tag needs the app role Tenants.Read.',
     );
     expect((await read({ ...job, query: { tenants: contoso.domain } }, reader)).runs).toMatchObject([mine]);
+  });
+
+  it('is read only where the tenants can be that are asked for, or that the caller may read', async () => {
+    const filters: string[] = [];
+    const { listEntities } = historyRows;
+    historyRows.listEntities = (options) => {
+      filters.push(options.queryOptions.filter);
+      return listEntities(options);
+    };
+    // One query for the runs, and one for each row with tenants.
+    const queries = async (query: Readonly<Record<string, string>>, who = unlimited): Promise<number> => {
+      filters.length = 0;
+      expect((await read({ ...job, query }, who)).runs).not.toEqual([]);
+      return filters.length;
+    };
+    expect(await queries({}, limited)).toBe(2);
+    expect(await queries({ tenants: `${contoso.id},${hidden.domain}` }, limited)).toBe(2);
+    for (const tenants of [contoso.id, contoso.domain, 'tag:managed', 'group:gold'])
+      expect(await queries({ tenants })).toBe(2);
+    expect(await queries({ tenants: `${contoso.domain},tag:hiddentag`, except: 'tag:managed' })).toBe(3);
+    expect(await queries({ except: 'tag:managed' })).toBe(65);
   });
 
   it('has the rows with one value, if the job splits them', async () => {

@@ -108,7 +108,7 @@ export async function tenantsOfChoices(
 }
 
 /** The tenants that a choice without `"*"` may contain. */
-function candidatesOf({ tenants }: TenantChoice, { ownerOf, tags }: TenantKnowledge): readonly TenantId[] {
+export function candidatesOf({ tenants }: TenantChoice, { ownerOf, tags }: TenantKnowledge): readonly TenantId[] {
   const named = [...tenants.names].flatMap((name) => parseTenantId(name) ?? []);
   const owners = domainsIn([tenants]).flatMap((domain) => ownerOf(domain) ?? []);
   const tagged = [...(tags?.byTenant ?? [])].flatMap(([tenantId, own = []]) => {
