@@ -73,6 +73,7 @@ const joined = (a: Metafile, b: Metafile): Metafile => ({
 
 if (import.meta.main) {
   // `--out FOLDER` keeps several builds apart. The command line of such a build runs only if it finds node_modules.
+  // `--app-only` leaves the command line out.
   const at = process.argv.indexOf('--out');
   const root = at === -1 ? '.' : (process.argv[at + 1] ?? '.');
   const placed = <T extends BuildOptions>(options: T) => ({ ...options, outdir: join(root, options.outdir ?? '') });
@@ -81,7 +82,9 @@ if (import.meta.main) {
   const [built, pages] = await Promise.all([
     build(placedApp),
     buildPages(join(root, 'dist/pages')),
-    build(placedCommandLine),
+    process.argv.includes('--app-only')
+      ? mkdir(placedCommandLine.outdir, { recursive: true })
+      : build(placedCommandLine),
   ]);
   await writeFile(join(root, metafilePath), JSON.stringify(joined(built.metafile, pages)));
   // host.json and package.json make the folder of a separate build a function app.

@@ -81,7 +81,9 @@ async function buildInto(root: string, dist: string, sourceMaps: string): Promis
   await mkdir(join(root, '.local'), { recursive: true });
   const built = await mkdtemp(join(root, '.local/package-'));
   try {
-    await promisify(execFile)(process.execPath, [join(root, 'tools/build.ts'), '--out', built], { cwd: root });
+    await promisify(execFile)(process.execPath, [join(root, 'tools/build.ts'), '--out', built, '--app-only'], {
+      cwd: root,
+    });
     await cp(join(built, 'dist'), dist, { recursive: true });
     await cp(join(built, 'build/source-maps'), sourceMaps, { recursive: true });
     return JSON.parse(await readFile(join(built, metafilePath), 'utf8')) as Metafile;

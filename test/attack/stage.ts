@@ -9,7 +9,7 @@ import { jobs } from '../../src/jobs/index.ts';
 import { ptbScript } from '../paths.ts';
 import { startAzurite } from '../support/azurite.ts';
 import { storeCredential } from '../support/stored-credential.ts';
-import { buildTunedApp } from '../support/tuned-app.ts';
+import { tunedApp } from '../support/tuned-app.ts';
 import { ask, type Answered, type Request } from './ask.ts';
 import { attacker, createForge, type Forge, victim } from './forge.ts';
 import { evilNames, renameCustomers } from './names.ts';
@@ -91,10 +91,9 @@ async function startParts(
     CALLER_REQUESTS_PER_MINUTE: '1000000',
   };
   await storeCredential(cloud.document);
-  const app = await buildTunedApp({ retryDelaySeconds });
-  started.push(() => app.remove());
+  const appFolder = await tunedApp({ retryDelaySeconds });
   const left: Stage['left'] = { lines: [], answers: [], tokens: new Set() };
-  const startHost = createHosts({ folder, environment, appFolder: app.folder, left, started });
+  const startHost = createHosts({ folder, environment, appFolder, left, started });
   const first = await startHost();
   const { caCertificatePath } = cloud.document;
   return {

@@ -8,7 +8,7 @@ import { trustAuthority } from '../../src/cli/demo/start-demo.ts';
 import { ptbScript } from '../paths.ts';
 import { storeCredential } from '../support/stored-credential.ts';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
-import { buildTunedApp } from '../support/tuned-app.ts';
+import { tunedApp } from '../support/tuned-app.ts';
 import { campaignPolicy } from './policy.ts';
 
 interface HostReady {
@@ -85,8 +85,7 @@ async function startParts(
   };
   await storeCredential(cloud.ready);
 
-  const app = await buildTunedApp({ credentialRereadSeconds: 30, retryDelaySeconds: 1 });
-  started.push(() => app.remove());
+  const appFolder = await tunedApp({ credentialRereadSeconds: 30, retryDelaySeconds: 1 });
   const hostLines: string[] = [];
   const hostStartsMs: number[] = [];
   const startHost = async (port: number): Promise<RunningChild<HostReady>> => {
@@ -94,7 +93,7 @@ async function startParts(
     const store = join(folder, 'host.sqlite');
     return startChild<HostReady>(
       ptbScript,
-      ['host', '--json', '--app', app.folder, `--port=${port}`, '--store', store, '--visibility-timeout', '0'],
+      ['host', '--json', '--app', appFolder, `--port=${port}`, '--store', store, '--visibility-timeout', '0'],
       {
         environment,
         onLine: (line) => hostLines.push(line),

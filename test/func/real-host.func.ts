@@ -9,9 +9,9 @@ import { runDemoJobs } from '../../src/cli/demo/run-demo.ts';
 import type { Demo } from '../../src/cli/demo/start-demo.ts';
 import { startDemo } from '../../src/cli/demo/start-demo.ts';
 import { nextAddress } from '../../src/lib/runtime/link-header.ts';
-import { packageApp } from '../../tools/package.ts';
 import { projectRoot, ptbScript } from '../paths.ts';
 import { skippedBecause } from '../support/skipped.ts';
+import { packedApp } from '../support/packed-app.ts';
 import { quiet } from '../support/watched-demo.ts';
 import { findCoreTools } from './core-tools.ts';
 import { type FuncHost, startFunc } from './func-host.ts';
@@ -33,9 +33,8 @@ describe('the package on Azure Functions Core Tools', skippedBecause(isMissing ?
   beforeAll(async () => {
     if (isMissing) return;
     folder = await mkdtemp(join(tmpdir(), 'ptb-func-'));
-    await packageApp(projectRoot, join(folder, 'out'), 'azureStorage');
     const app = join(folder, 'app');
-    await cp(join(folder, 'out/app'), app, { recursive: true });
+    await cp(join((await packedApp()).folder, 'app'), app, { recursive: true });
     const local = { IsEncrypted: false, Values: { FUNCTIONS_WORKER_RUNTIME: 'node' } };
     await writeFile(join(app, 'local.settings.json'), JSON.stringify(local));
     const startApp = async (environment: Readonly<Record<string, string>>): Promise<FuncHost> =>

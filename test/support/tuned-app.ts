@@ -5,13 +5,14 @@ import { build, type Plugin } from 'esbuild';
 import { tuning } from '../../src/lib/config/tuning.ts';
 import { app } from '../../tools/build.ts';
 import { appFolder, projectRoot } from '../paths.ts';
+import { builtOnce } from './built-once.ts';
 
 export interface TuningChanges {
   readonly credentialRereadSeconds?: number;
   readonly retryDelaySeconds?: number;
 }
 
-export interface TunedApp {
+export interface ChangedApp {
   /** The folder with host.json and the built app. */
   readonly folder: string;
   remove(): Promise<void>;
@@ -19,24 +20,31 @@ export interface TunedApp {
 
 /**
  * Builds the app from source with other tuning values, for a test that would otherwise wait for minutes.
- * @param more changes the app further.
+ * @returns the folder with host.json and the built app. Tests with the same values share it.
  */
-export async function buildTunedApp(
-  { retryDelaySeconds, ...changes }: TuningChanges,
-  more: readonly Plugin[] = [],
-): Promise<TunedApp> {
+export function tunedApp({ retryDelaySeconds, ...changes }: TuningChanges): Promise<string> {
   const runs = { ...tuning.runs, ...(retryDelaySeconds === undefined ? {} : { retryDelaySeconds }) };
-  const folder = await mkdtemp(join(tmpdir(), 'ptb-tuned-'));
+  const values = { ...tuning, ...changes, runs };
+  return builtOnce(`app with ${JSON.stringify(values)}`, (folder) => buildInto(folder, replaceTuning(values)));
+}
+
+/** Builds the app from source with a plugin that changes it. */
+export async function buildChangedApp(plugin: Plugin): Promise<ChangedApp> {
+  const folder = await mkdtemp(join(tmpdir(), 'ptb-changed-'));
+  await buildInto(folder, plugin);
+  return { folder, remove: () => rm(folder, { recursive: true, force: true }) };
+}
+
+async function buildInto(folder: string, plugin: Plugin): Promise<void> {
   await build({
     ...app,
     absWorkingDir: projectRoot,
     outdir: join(folder, 'dist'),
     sourcemap: false,
-    plugins: [...(app.plugins ?? []), replaceTuning({ ...tuning, ...changes, runs }), ...more],
+    plugins: [...app.plugins, plugin],
   });
   await cp(join(appFolder, 'dist/pages'), join(folder, 'dist/pages'), { recursive: true });
   for (const name of ['host.json', 'package.json']) await cp(join(projectRoot, name), join(folder, name));
-  return { folder, remove: () => rm(folder, { recursive: true, force: true }) };
 }
 
 function replaceTuning(values: object): Plugin {

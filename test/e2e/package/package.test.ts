@@ -1,18 +1,18 @@
 import { execFile } from 'node:child_process';
 import { createHash, createPrivateKey, X509Certificate } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { cp, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { build } from 'esbuild';
 import { unzipSync } from 'fflate';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { CreateCertificate } from '../../../src/lib/credential/client-certificate.ts';
 import { app } from '../../../tools/build.ts';
-import { hostJsonFor, type PackagedApp, packageApp } from '../../../tools/package.ts';
+import { hostJsonFor, packageApp } from '../../../tools/package.ts';
 import { projectRoot } from '../../paths.ts';
-import { skippedBecause } from '../../support/skipped.ts';
+import { packedApp, type PackedApp, packedPolicy } from '../../support/packed-app.ts';
 
 /**
  * Start-up time grows with the code that is loaded at start. A larger budget needs a reason (docs/deploy.md, "Size"). The
@@ -26,20 +26,17 @@ const budgetBytes = { entry: 650_000, zip: 1_260_000 };
 
 describe('npm run package', () => {
   let folder: string;
-  let packaged: PackagedApp;
-  let policyFile: string;
-  const text = (path: string): Promise<string> => readFile(join(folder, 'first', path), 'utf8');
+  let packaged: PackedApp;
+  const text = (path: string): Promise<string> => readFile(join(packaged.folder, path), 'utf8');
 
-  const digest = async (path: string): Promise<string> =>
+  const digest = async (...path: readonly string[]): Promise<string> =>
     createHash('sha256')
-      .update(await readFile(join(folder, path)))
+      .update(await readFile(join(...path)))
       .digest('hex');
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'package-'));
-    policyFile = join(folder, 'access-policy.json');
-    await cp(join(projectRoot, 'access-policy.sample.json'), policyFile);
-    packaged = await packageApp(projectRoot, join(folder, 'first'), 'azureStorage', policyFile);
+    packaged = await packedApp();
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
@@ -53,7 +50,7 @@ describe('npm run package', () => {
   });
 
   it('contains the access policy unchanged', async () => {
-    expect(await text('app/access-policy.json')).toBe(await readFile(policyFile, 'utf8'));
+    expect(await text('app/access-policy.json')).toBe(await readFile(packedPolicy, 'utf8'));
   });
 
   it('contains no code of the embedded host, the simulated cloud or the command line', async () => {
@@ -63,7 +60,7 @@ describe('npm run package', () => {
         .map(async (file) => ({ file, found: /simulated (Microsoft )?cloud/i.exec(await text(`app/${file}`))?.[0] })),
     );
     expect(code.filter(({ found }) => found !== undefined)).toEqual([]);
-    const maps = await readFile(join(folder, 'first/source-maps/dist/index.js.map'), 'utf8');
+    const maps = await text('source-maps/dist/index.js.map');
     const sources = (JSON.parse(maps) as { sources: string[] }).sources;
     expect(sources.some((source) => source.endsWith('src/composition.ts'))).toBe(true);
     expect(sources.filter((source) => /(src\/cli|packages)\//.test(source))).toEqual([]);
@@ -93,25 +90,15 @@ describe('npm run package', () => {
   });
 
   it('has the same files in the archive as in the folder', async () => {
-    const archive = unzipSync(await readFile(join(folder, 'first/app.zip')));
+    const archive = unzipSync(await readFile(join(packaged.folder, 'app.zip')));
     expect(Object.keys(archive)).toEqual(packaged.files);
     for (const file of packaged.files) {
-      expect(Buffer.from(archive[file] ?? []).equals(await readFile(join(folder, 'first/app', file)))).toBe(true);
+      expect(Buffer.from(archive[file] ?? []).equals(await readFile(join(packaged.folder, 'app', file)))).toBe(true);
     }
   });
 
-  it('produces the same bytes when it runs again', async () => {
-    await packageApp(projectRoot, join(folder, 'second'), 'azureStorage', policyFile);
-    for (const name of ['app.zip', 'sbom.cdx.json']) {
-      expect(await digest(`second/${name}`)).toBe(await digest(`first/${name}`));
-    }
-  });
-
-  const noLinks =
-    process.platform === 'linux'
-      ? undefined
-      : '`cp` cannot link folders here, and a copy of node_modules takes minutes';
-  it('produces the same bytes from a checkout in another folder', skippedBecause(noLinks), async () => {
+  /** Packages a copy of this checkout. */
+  async function packageElsewhere(out: string): Promise<void> {
     const elsewhere = join(folder, 'a folder of', 'another depth');
     const run = promisify(execFile);
     await mkdir(elsewhere, { recursive: true });
@@ -120,21 +107,26 @@ describe('npm run package', () => {
       maxBuffer: 16 * 1024 * 1024,
     });
     const files = stdout.split('\0').filter((file) => file !== '' && existsSync(join(projectRoot, file)));
-    for (const file of files) await cp(join(projectRoot, file), join(elsewhere, file), { preserveTimestamps: false });
-    await cp(policyFile, join(elsewhere, 'access-policy.json'));
+    for (const parent of new Set(files.map(dirname))) await mkdir(join(elsewhere, parent), { recursive: true });
+    for (const file of files) await copyFile(join(projectRoot, file), join(elsewhere, file));
+    await copyFile(packedPolicy, join(elsewhere, 'access-policy.json'));
     // Linked, because the bundler reads the paths of real files. A symbolic link would lead back to this checkout.
     const linked = await run('cp', ['-al', join(projectRoot, 'node_modules'), elsewhere]).catch(() => undefined);
     if (linked === undefined) await run('cp', ['-a', join(projectRoot, 'node_modules'), elsewhere]);
-    await run(process.execPath, [join(elsewhere, 'tools/package.ts'), '--out', join(folder, 'third')], {
-      cwd: elsewhere,
-    });
-    for (const name of ['app.zip', 'sbom.cdx.json', 'source-maps/dist/index.js.map']) {
-      expect([name, await digest(`third/${name}`)]).toEqual([name, await digest(`first/${name}`)]);
-    }
+    await run(process.execPath, [join(elsewhere, 'tools/package.ts'), '--out', out], { cwd: elsewhere });
+  }
+
+  it('produces the same bytes when it runs again, on Linux from a checkout in another folder', async () => {
+    const out = join(folder, 'again');
+    // Elsewhere, `cp` cannot link folders, and a copy of node_modules takes minutes.
+    if (process.platform === 'linux') await packageElsewhere(out);
+    else await packageApp(projectRoot, out, 'azureStorage', packedPolicy);
+    for (const name of ['app.zip', 'sbom.cdx.json', 'source-maps/dist/index.js.map'])
+      expect([name, await digest(out, name)]).toEqual([name, await digest(packaged.folder, name)]);
   });
 
   it('stays within the size budget', async () => {
-    expect((await readFile(join(folder, 'first/app/dist/index.js'))).byteLength).toBeLessThan(budgetBytes.entry);
+    expect((await readFile(join(packaged.folder, 'app/dist/index.js'))).byteLength).toBeLessThan(budgetBytes.entry);
     expect(packaged.zipBytes).toBeLessThan(budgetBytes.zip);
   });
 

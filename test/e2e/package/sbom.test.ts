@@ -6,9 +6,9 @@ import { build, type Metafile } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildPages } from '../../../tools/build-pages.ts';
 import { app } from '../../../tools/build.ts';
-import { packageApp } from '../../../tools/package.ts';
 import type { Sbom } from '../../../tools/sbom.ts';
 import { projectRoot } from '../../paths.ts';
+import { packedApp } from '../../support/packed-app.ts';
 
 interface Manifest {
   readonly name?: string;
@@ -37,14 +37,15 @@ const unique = (labels: Iterable<string>): string[] => [...new Set(labels)].toSo
 
 describe('the bill of materials', () => {
   let folder: string;
+  let packed: string;
   let sbom: Sbom;
   let metafiles: readonly Metafile[];
   let bundled: readonly Manifest[];
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'sbom-'));
-    await packageApp(projectRoot, join(folder, 'out'), 'azureStorage');
-    sbom = JSON.parse(readFileSync(join(folder, 'out/sbom.cdx.json'), 'utf8')) as Sbom;
+    ({ folder: packed } = await packedApp());
+    sbom = JSON.parse(readFileSync(join(packed, 'sbom.cdx.json'), 'utf8')) as Sbom;
     const built = await build({ ...app, absWorkingDir: projectRoot, outdir: join(folder, 'dist'), write: false });
     metafiles = [built.metafile, await buildPages(join(folder, 'pages'))];
     bundled = metafiles
@@ -81,8 +82,8 @@ describe('the bill of materials', () => {
   });
 
   it('lists every package whose licence text is in the package', () => {
-    const texts = globSync('**/*.LEGAL.txt', { cwd: join(folder, 'out/app') }).map((file) =>
-      readFileSync(join(folder, 'out/app', file), 'utf8'),
+    const texts = globSync('**/*.LEGAL.txt', { cwd: join(packed, 'app') }).map((file) =>
+      readFileSync(join(packed, 'app', file), 'utf8'),
     );
     const named = texts.flatMap((text) =>
       [...text.matchAll(/^((?:@[\w.-]+\/)?[\w.-]+)\/\S+:$/gm)].map(([, name]) => name),

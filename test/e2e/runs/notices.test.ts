@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type RunningChild, startChild } from '../../../src/cli/demo/child.ts';
 import { ptbScript } from '../../paths.ts';
 import { skewedClock } from '../../support/skewed-clock.ts';
-import { buildTunedApp, type TunedApp } from '../../support/tuned-app.ts';
+import { buildChangedApp, type ChangedApp } from '../../support/tuned-app.ts';
 import { startWatchedDemo, type WatchedDemo } from '../../support/watched-demo.ts';
 import { NoticeReceiver } from './notice-receiver.ts';
 
@@ -26,7 +26,7 @@ const notifying: Plugin = {
 };
 
 const receiver = new NoticeReceiver(secret);
-let app: TunedApp;
+let app: ChangedApp;
 let demo: WatchedDemo;
 let host: RunningChild<{ url: string; masterKey: string }>;
 let settings: Readonly<Record<string, string>>;
@@ -39,7 +39,7 @@ const startHost = (port: string, environment: Readonly<Record<string, string>>):
   });
 
 beforeAll(async () => {
-  app = await buildTunedApp({}, [notifying]);
+  app = await buildChangedApp(notifying);
   const address = await receiver.start();
   demo = await startWatchedDemo({
     tenants: 12,

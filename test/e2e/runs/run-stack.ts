@@ -4,7 +4,7 @@ import { type RunningChild, startChild } from '../../../src/cli/demo/child.ts';
 import type { RunView } from '../../../src/lib/runs/run-view.ts';
 import { ptbScript } from '../../paths.ts';
 import { skewedClock } from '../../support/skewed-clock.ts';
-import { buildTunedApp, type TuningChanges } from '../../support/tuned-app.ts';
+import { tunedApp, type TuningChanges } from '../../support/tuned-app.ts';
 import { startWatchedDemo, type WatchedDemo } from '../../support/watched-demo.ts';
 
 interface ExtraHost {
@@ -42,18 +42,13 @@ export async function startRunStack(
   tuning: TuningChanges,
   more: { readonly plain?: boolean; readonly hostStorePath?: string } = {},
 ): Promise<RunStack> {
-  const app = await buildTunedApp(tuning);
-  const demo = await startWatchedDemo({ tenants, delayMs: 20, appFolder: app.folder, ...more }).catch(
-    async (error: unknown) => {
-      await app.remove();
-      throw error;
-    },
-  );
+  const tuned = await tunedApp(tuning);
+  const demo = await startWatchedDemo({ tenants, delayMs: 20, appFolder: tuned, ...more });
   const hosts: RunningChild<{ url: string }>[] = [];
   const stack: RunStack = {
     demo,
-    appFolder: app.folder,
-    startHost: async ({ shared = false, skewMs = 0, appFolder = app.folder, environment } = {}) => {
+    appFolder: tuned,
+    startHost: async ({ shared = false, skewMs = 0, appFolder = tuned, environment } = {}) => {
       const host = await startChild<{ url: string }>(
         ptbScript,
         hostArguments(appFolder, join(demo.folder, 'hub.db'), shared),
@@ -94,7 +89,6 @@ export async function startRunStack(
     stop: async () => {
       await Promise.all(hosts.map((host) => host.stop()));
       await demo.stop();
-      await app.remove();
     },
   };
   return stack;

@@ -4,11 +4,10 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type DurableBackend, packageApp } from '../../../tools/package.ts';
 import { projectRoot } from '../../paths.ts';
+import { packedApp } from '../../support/packed-app.ts';
 
 const run = promisify(execFile);
-const backend: DurableBackend = 'azureStorage';
 
 /** Untracked files that a working copy may contain and that must never be uploaded. */
 const strays = [
@@ -53,7 +52,7 @@ describe('.funcignore', () => {
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'funcignore-'));
-    packaged = (await packageApp(projectRoot, join(folder, 'packaged'), backend)).files;
+    packaged = (await packedApp()).files;
     const tracked = await run('git', ['ls-files'], { cwd: projectRoot });
     working = [...new Set([...tracked.stdout.split('\n').filter((path) => path !== ''), ...strays, ...packaged])];
   });
