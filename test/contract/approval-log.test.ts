@@ -1,5 +1,5 @@
 import { TableClient } from '@azure/data-tables';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Approval } from '../../src/lib/approvals/approval.ts';
 import { newApprovalId } from '../../src/lib/approvals/approval-id.ts';
 import type { ApprovalLog } from '../../src/lib/approvals/approval-log.ts';
@@ -9,13 +9,12 @@ import { silentLogger } from '../../src/lib/runtime/log.ts';
 import { MemoryApprovalLog } from '../fakes/memory-approval-log.ts';
 import { approval, askedAtMs, decision, minuteMs, person } from '../support/approval-records.ts';
 import { tenant } from '../support/audit-entries.ts';
-import { type Azurite, startAzurite } from '../support/azurite.ts';
+import { type Azurite, emptyAzurite } from '../support/azurite.ts';
 
 let azurite: Azurite;
 beforeAll(async () => {
-  azurite = await startAzurite();
+  azurite = await emptyAzurite();
 });
-afterAll(() => azurite.stop());
 
 let tables = 0;
 let isAway: boolean;

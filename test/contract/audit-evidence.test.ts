@@ -2,7 +2,7 @@ import { createSign, generateKeyPairSync, randomUUID } from 'node:crypto';
 import { TableClient } from '@azure/data-tables';
 import { ContainerClient } from '@azure/storage-blob';
 import type { JWK } from 'jose';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { AuditLog } from '../../src/lib/audit/audit-log.ts';
 import { createBlobCheckpointLog } from '../../src/lib/audit/blob-checkpoint-log.ts';
 import { canonicalText, storedRecord } from '../../src/lib/audit/canonical-row.ts';
@@ -17,16 +17,15 @@ import { systemClock } from '../../src/lib/runtime/clock.ts';
 import { silentLogger } from '../../src/lib/runtime/log.ts';
 import { HeldClock } from '../fakes/held-clock.ts';
 import { guid, issued } from '../support/audit-entries.ts';
-import { type Azurite, startAzurite } from '../support/azurite.ts';
+import { type Azurite, emptyAzurite } from '../support/azurite.ts';
 
 const minute = 60_000;
 const year = 365 * 24 * 60 * minute;
 let azurite: Azurite;
 let stores = 0;
 beforeAll(async () => {
-  azurite = await startAzurite();
+  azurite = await emptyAzurite();
 });
-afterAll(() => azurite.stop());
 
 /** Minutes that the clock of the checkpoints is ahead, so that records are old enough to be covered. */
 let aheadMinutes: number;

@@ -1,19 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import { TableClient } from '@azure/data-tables';
-import { afterAll, beforeAll, describe } from 'vitest';
+import { beforeAll, describe } from 'vitest';
 import type { AuditLog } from '../../src/lib/audit/audit-log.ts';
 import { createTableAuditLog } from '../../src/lib/audit/table-audit-log.ts';
 import { systemClock } from '../../src/lib/runtime/clock.ts';
 import { silentLogger } from '../../src/lib/runtime/log.ts';
 import { testAuditLog } from '../support/audit-log-contract.ts';
-import { type Azurite, startAzurite } from '../support/azurite.ts';
+import { type Azurite, emptyAzurite } from '../support/azurite.ts';
 
 let azurite: Azurite;
 let tables = 0;
 beforeAll(async () => {
-  azurite = await startAzurite();
+  azurite = await emptyAzurite();
 });
-afterAll(() => azurite.stop());
 
 function tableLog(): AuditLog {
   tables += 1;

@@ -1,14 +1,13 @@
 import { TableClient } from '@azure/data-tables';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
 import { type Ledger, noDemand } from '../../src/lib/budgets/ledger.ts';
 import { TableLedgerStore } from '../../src/lib/budgets/table-ledger-store.ts';
-import { type Azurite, startAzurite } from '../support/azurite.ts';
+import { type Azurite, emptyAzurite } from '../support/azurite.ts';
 
 let azurite: Azurite;
 beforeAll(async () => {
-  azurite = await startAzurite();
+  azurite = await emptyAzurite();
 });
-afterAll(() => azurite.stop());
 
 const open = (name: string, connection = azurite.connectionString) =>
   new TableLedgerStore(async () =>

@@ -1,15 +1,14 @@
 import { TableClient } from '@azure/data-tables';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { type CareClaims, TableCareClaims } from '../../src/lib/credential/care-claims.ts';
 import { journalTable, TableCredentialJournal } from '../../src/lib/credential/table-credential-journal.ts';
 import { MemoryCareClaims } from '../fakes/memory-care-claims.ts';
-import { type Azurite, startAzurite } from '../support/azurite.ts';
+import { type Azurite, emptyAzurite } from '../support/azurite.ts';
 
 let azurite: Azurite;
 beforeAll(async () => {
-  azurite = await startAzurite();
+  azurite = await emptyAzurite();
 });
-afterAll(() => azurite.stop());
 
 const table = async (connectionString = azurite.connectionString): Promise<TableClient> =>
   TableClient.fromConnectionString(connectionString, journalTable, {

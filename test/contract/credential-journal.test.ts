@@ -1,16 +1,15 @@
 import type { TenantId } from '../../src/lib/model/identifiers.ts';
 import { TableClient } from '@azure/data-tables';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import type { CredentialJournal } from '../../src/lib/credential/credential-journal.ts';
 import { journalTable, TableCredentialJournal } from '../../src/lib/credential/table-credential-journal.ts';
 import { MemoryCredentialJournal } from '../fakes/memory-credential-journal.ts';
-import { type Azurite, startAzurite } from '../support/azurite.ts';
+import { type Azurite, emptyAzurite } from '../support/azurite.ts';
 
 let azurite: Azurite;
 beforeAll(async () => {
-  azurite = await startAzurite();
+  azurite = await emptyAzurite();
 });
-afterAll(() => azurite.stop());
 
 const client = (): TableClient =>
   TableClient.fromConnectionString(azurite.connectionString, journalTable, { allowInsecureConnection: true });

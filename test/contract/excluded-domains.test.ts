@@ -1,17 +1,16 @@
 import { TableClient } from '@azure/data-tables';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { type DomainName, parseTenantId } from '../../src/lib/model/identifiers.ts';
 import type { ExcludedDomains } from '../../src/lib/tenants/excluded-domains.ts';
 import { excludedDomainsTable, TableExcludedDomains } from '../../src/lib/tenants/table-excluded-domains.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { MemoryExcludedDomains } from '../fakes/memory-excluded-domains.ts';
-import { type Azurite, startAzurite } from '../support/azurite.ts';
+import { type Azurite, emptyAzurite } from '../support/azurite.ts';
 
 let azurite: Azurite;
 beforeAll(async () => {
-  azurite = await startAzurite();
+  azurite = await emptyAzurite();
 });
-afterAll(() => azurite.stop());
 
 const open = async (): Promise<TableClient> =>
   TableClient.fromConnectionString(azurite.connectionString, excludedDomainsTable, { allowInsecureConnection: true });

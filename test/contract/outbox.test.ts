@@ -1,17 +1,16 @@
 import { TableClient } from '@azure/data-tables';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import type { Outbox } from '../../src/lib/notifications/outbox.ts';
 import { noticeId } from '../../src/lib/notifications/notice-content.ts';
 import { TableOutbox } from '../../src/lib/notifications/table-outbox.ts';
 import { MemoryOutbox } from '../fakes/memory-outbox.ts';
-import { type Azurite, startAzurite } from '../support/azurite.ts';
+import { type Azurite, emptyAzurite } from '../support/azurite.ts';
 import { atMs, notice, only, testOutbox, waitingOf } from '../support/outbox-contract.ts';
 
 let azurite: Azurite;
 beforeAll(async () => {
-  azurite = await startAzurite();
+  azurite = await emptyAzurite();
 });
-afterAll(() => azurite.stop());
 
 let tables = 0;
 const table = (name: string, connectionString = azurite.connectionString): TableClient =>

@@ -1,17 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { TableClient } from '@azure/data-tables';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { QuerySlots } from '../../src/lib/runs/query-slots.ts';
 import { EntityTable } from '../fakes/entity-table.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { MemoryRunLog } from '../fakes/memory-run-log.ts';
-import { type Azurite, startAzurite } from '../support/azurite.ts';
+import { type Azurite, emptyAzurite } from '../support/azurite.ts';
 
 let azurite: Azurite;
 beforeAll(async () => {
-  azurite = await startAzurite();
+  azurite = await emptyAzurite();
 });
-afterAll(() => azurite.stop());
 
 const table = async (connectionString = azurite.connectionString): Promise<TableClient> =>
   TableClient.fromConnectionString(connectionString, 'QuerySlots', {

@@ -1,19 +1,18 @@
 import { TableClient } from '@azure/data-tables';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import type { HistoryRun, HistoryTenant, ResultHistory } from '../../src/lib/history/result-history.ts';
 import { historyKey } from '../../src/lib/history/result-history.ts';
 import { TableHistory } from '../../src/lib/history/table-history.ts';
 import type { TenantNumbers } from '../../src/lib/history/tenant-numbers.ts';
 import { parseTenantId, type TenantId } from '../../src/lib/model/identifiers.ts';
 import { TransactionTable } from '../fakes/transaction-table.ts';
-import { type Azurite, startAzurite } from '../support/azurite.ts';
+import { type Azurite, emptyAzurite } from '../support/azurite.ts';
 
 let azurite: Azurite;
 let tables = 0;
 beforeAll(async () => {
-  azurite = await startAzurite();
+  azurite = await emptyAzurite();
 });
-afterAll(() => azurite.stop());
 
 /** Tenants 0 to 255 are in every shard four times. */
 const tenant = (number: number): TenantId =>

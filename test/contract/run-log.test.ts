@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { RestError, TableClient, type TableServiceClientOptions } from '@azure/data-tables';
 import { ContainerClient } from '@azure/storage-blob';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { BrokerError } from '../../src/lib/model/errors.ts';
 import { parseTenantId, type TenantId } from '../../src/lib/model/identifiers.ts';
 import { BlobRunResults } from '../../src/lib/runs/blob-run-results.ts';
@@ -10,13 +10,12 @@ import type { RunLog, RunResults } from '../../src/lib/runs/run-log.ts';
 import { systemClock } from '../../src/lib/runtime/clock.ts';
 import { TableRunLog } from '../../src/lib/runs/table-run-log.ts';
 import { MemoryRunLog, MemoryRunResults } from '../fakes/memory-run-log.ts';
-import { type Azurite, startAzurite } from '../support/azurite.ts';
+import { type Azurite, emptyAzurite } from '../support/azurite.ts';
 
 let azurite: Azurite;
 beforeAll(async () => {
-  azurite = await startAzurite();
+  azurite = await emptyAzurite();
 });
-afterAll(() => azurite.stop());
 
 const tableLog = (options: TableServiceClientOptions = {}): RunLog =>
   new TableRunLog(

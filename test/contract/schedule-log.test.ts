@@ -1,14 +1,13 @@
 import { TableClient } from '@azure/data-tables';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { type ScheduleLog, TableScheduleLog } from '../../src/lib/runs/schedule-log.ts';
 import { MemoryScheduleLog } from '../fakes/memory-schedule-log.ts';
-import { type Azurite, startAzurite } from '../support/azurite.ts';
+import { type Azurite, emptyAzurite } from '../support/azurite.ts';
 
 let azurite: Azurite;
 beforeAll(async () => {
-  azurite = await startAzurite();
+  azurite = await emptyAzurite();
 });
-afterAll(() => azurite.stop());
 
 const options = { allowInsecureConnection: true, retryOptions: { maxRetries: 0 } };
 const tableLog = (): ScheduleLog =>

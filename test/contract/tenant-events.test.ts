@@ -1,19 +1,18 @@
 import { TableClient } from '@azure/data-tables';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { TableEventLog } from '../../src/lib/tenant-events/table-event-log.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { recordingLogger } from '../fakes/recording-logger.ts';
 import { tenant } from '../support/audit-entries.ts';
-import { type Azurite, startAzurite } from '../support/azurite.ts';
+import { type Azurite, emptyAzurite } from '../support/azurite.ts';
 import { change, eventLogContract, tags } from '../support/event-log-contract.ts';
 
 // test/unit/lib/tenant-events/table-event-log.test.ts runs the same in memory.
 
 let azurite: Azurite;
 beforeAll(async () => {
-  azurite = await startAzurite();
+  azurite = await emptyAzurite();
 });
-afterAll(() => azurite.stop());
 
 let number = 0;
 /** Transactions whose reply is lost: the SDK sends them again. */

@@ -1,18 +1,17 @@
 import { TableClient } from '@azure/data-tables';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { parseTenantId } from '../../src/lib/model/identifiers.ts';
 import { TableTenantTags } from '../../src/lib/tenants/table-tenant-tags.ts';
 import { tagNamesOf, tagsOf, type TenantTags } from '../../src/lib/tenants/tenant-tags.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { MemoryTenantTags } from '../fakes/memory-tenant-tags.ts';
 import { recordingLogger } from '../fakes/recording-logger.ts';
-import { type Azurite, startAzurite } from '../support/azurite.ts';
+import { type Azurite, emptyAzurite } from '../support/azurite.ts';
 
 let azurite: Azurite;
 beforeAll(async () => {
-  azurite = await startAzurite();
+  azurite = await emptyAzurite();
 });
-afterAll(() => azurite.stop());
 
 const one = parseTenantId('00000000-0000-4000-8000-000000000001')!;
 const two = parseTenantId('00000000-0000-4000-8000-000000000002')!;

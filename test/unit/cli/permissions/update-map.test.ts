@@ -10,7 +10,7 @@ import { MapStore } from '../../../../src/lib/gateway/map-store.ts';
 import { readStoredMap } from '../../../../src/lib/judge/map/stored-map.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { recordingLogger } from '../../../fakes/recording-logger.ts';
-import { type Azurite, startAzurite } from '../../../support/azurite.ts';
+import { type Azurite, emptyAzurite } from '../../../support/azurite.ts';
 import { publishedFile, type PublishedPermissions } from '../../../support/published-file.ts';
 import { noPublishedPermissions, publishedPermissions } from '../../../support/published-permissions.ts';
 import { skippedBecause } from '../../../support/skipped.ts';
@@ -21,11 +21,10 @@ let blobs: MapBlobs;
 let count = 0;
 
 beforeAll(async () => {
-  azurite = await startAzurite();
+  azurite = await emptyAzurite();
   folder = await mkdtemp(join(tmpdir(), 'ptb-map-'));
 });
 afterAll(async () => {
-  await azurite.stop();
   await rm(folder, { recursive: true });
 });
 beforeEach(() => {

@@ -9,7 +9,7 @@ import { settingsChecks } from '../../../../src/cli/sign-in/settings-check.ts';
 import { journalTable } from '../../../../src/lib/credential/table-credential-journal.ts';
 import { MapBlobs, mapContainer } from '../../../../src/lib/gateway/map-blobs.ts';
 import { writeStoredMap } from '../../../../src/lib/judge/map/stored-map.ts';
-import { startAzurite } from '../../../support/azurite.ts';
+import { emptyAzurite } from '../../../support/azurite.ts';
 
 afterEach(() => vi.unstubAllEnvs());
 
@@ -45,7 +45,7 @@ it('reads storage with the user-assigned identity of MANAGED_IDENTITY_CLIENT_ID'
 });
 
 it('says which permission map is in force', async () => {
-  const azurite = await startAzurite();
+  const azurite = await emptyAzurite();
   const environment = {
     PARTNER_TENANT_ID: '99999999-9999-4999-8999-999999999999',
     KEY_VAULT_URL: 'https://vault.example',
@@ -80,5 +80,4 @@ it('says which permission map is in force', async () => {
     status: 'warning',
     remedy: 'Run `ptb permissions update`, or `ptb permissions rollback`.',
   });
-  await azurite.stop();
 });

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { AzureNamedKeyCredential, TableClient } from '@azure/data-tables';
-import { afterEach, beforeAll, afterAll, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { CheckpointLog } from '../../../../src/lib/audit/checkpoint-log.ts';
 import type { CheckpointSigner } from '../../../../src/lib/audit/checkpoint-signer.ts';
 import { AuditEvidence } from '../../../../src/lib/audit/evidence.ts';
@@ -12,16 +12,15 @@ import { systemClock } from '../../../../src/lib/runtime/clock.ts';
 import { silentLogger } from '../../../../src/lib/runtime/log.ts';
 import { HeldClock } from '../../../fakes/held-clock.ts';
 import { auditStartMs, guid, issued } from '../../../support/audit-entries.ts';
-import { type Azurite, startAzurite } from '../../../support/azurite.ts';
+import { type Azurite, emptyAzurite, startAzurite } from '../../../support/azurite.ts';
 import { startTcpProxy, type TcpProxy } from '../../../support/tcp-proxy.ts';
 
 let azurite: Azurite;
 let tables = 0;
 const proxies: TcpProxy[] = [];
 beforeAll(async () => {
-  azurite = await startAzurite();
+  azurite = await emptyAzurite();
 });
-afterAll(() => azurite.stop());
 afterEach(async () => {
   await Promise.all(proxies.splice(0).map((proxy) => proxy.cut()));
 });
