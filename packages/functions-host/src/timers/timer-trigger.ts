@@ -92,12 +92,14 @@ export class TimerTriggers {
   }
 
   async #runScheduled(timer: TimerFunction, dueMs: number, isPastDue: boolean): Promise<void> {
-    await this.#run(timer, isPastDue);
-    if (timer.useMonitor && !this.#stopped) this.#saveStatus(timer, isoTime(dueMs));
+    const ended = await this.#run(timer, isPastDue);
+    // Also after a stop, as in Azure: the next host would run the occurrence again.
+    if (timer.useMonitor && ended) this.#saveStatus(timer, isoTime(dueMs));
     this.#scheduleNext(timer);
   }
 
-  async #run({ target, useMonitor }: TimerFunction, isPastDue: boolean): Promise<void> {
+  /** @returns whether the run has succeeded or made its last attempt. A stop ends it between two attempts. */
+  async #run({ target, useMonitor }: TimerFunction, isPastDue: boolean): Promise<boolean> {
     const { name } = target.metadata;
     const status = useMonitor ? this.#readStatus(name) : undefined;
     const timerInfo = { Schedule: { AdjustForDST: true }, ScheduleStatus: status ?? null, IsPastDue: isPastDue };
@@ -108,11 +110,12 @@ export class TimerTriggers {
         ...this.#deps.extraInputs(target),
       ];
       const outcome = await this.#deps.invoker.invoke(target, { inputData, retryContext });
-      if (outcome.ok) return;
+      if (outcome.ok) return true;
       this.#deps.log('error', 'system', `Executed with an error: ${stackOf(outcome.error)}`, name);
       const failures: number = (retryContext?.retryCount ?? 0) + 1;
       const delayMs = retryDelay(target.metadata.retryOptions, failures);
-      if (delayMs === undefined || this.#stopped) return;
+      if (delayMs === undefined) return true;
+      if (this.#stopped) return false;
       await new Promise<void>((resolve) => this.#alarms.set(this.#deps.clock.nowMs() + delayMs, resolve));
       const { message, stack } = outcome.error;
       const maxRetryCount = target.metadata.retryOptions?.maxRetryCount ?? 0;

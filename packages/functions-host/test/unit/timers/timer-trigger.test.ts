@@ -118,6 +118,28 @@ describe('TimerTriggers', () => {
     ]);
   });
 
+  it('repeats no occurrence whose run ended after the stop, but one that a stop interrupted between attempts', async () => {
+    const hourly = (policy?: RetryPolicy) => [timer('0 0 * * * *', {}, policy)];
+    for (const [policy, failures, repeated] of [
+      [undefined, 0, []],
+      [{ retryStrategy: 'fixedDelay', maxRetryCount: 3, delayInterval: { seconds: 5 } }, 1, [true]],
+    ] satisfies [RetryPolicy | undefined, number, boolean[]][]) {
+      const clock = new StepClock(noon);
+      const store = memoryStore();
+      const first = trigger(clock, store, hourly(policy), { takesMs: minuteMs, failures });
+      first.triggers.start();
+      await clock.advance(60 * minuteMs + 1_000);
+      first.triggers.stop();
+      await clock.advance(2 * minuteMs);
+      const second = trigger(clock, store, hourly(policy));
+      second.triggers.start();
+      await clock.settle();
+      second.triggers.stop();
+      expect(first.fired).toHaveLength(1);
+      expect(second.fired.map(({ info }) => info.IsPastDue)).toEqual(repeated);
+    }
+  });
+
   it('runs no missed occurrence when the schedule has changed or is not monitored', async () => {
     const clock = new StepClock(noon);
     const store = memoryStore();
