@@ -19,8 +19,21 @@ CREATE INDEX IF NOT EXISTS message_instance ON messages (json_extract(message, '
 /** SQL: the time of the hub, milliseconds since 1970. It is SQLite's, which no clock of a host can shift. */
 export const now = "CAST(unixepoch('subsec') * 1000 AS INTEGER)";
 
-/** Messages that each host can number before it would use numbers of the next host. */
-export const seqsPerHost = 2 ** 32;
+/** SQL: whether the host whose id is the first parameter is registered. */
+export const isRegistered = 'EXISTS (SELECT 1 FROM hosts WHERE id = ?1)';
+
+/** Messages that an engine can number before it would use numbers of the next one. */
+const seqsPerEngine = 2 ** 32;
+
+const lastStored = `(SELECT coalesce(max(seq), 0) / ${seqsPerEngine} FROM messages)`;
+
+/**
+ * SQL: the number of the first message of a new engine. It is above those of all engines that have loaded before, so that
+ * the messages of an instance keep their order of arrival when its partition moves.
+ */
+export const nextFirstSeq = `INSERT INTO host_values VALUES ('engines', 1 + ${lastStored})
+  ON CONFLICT (key) DO UPDATE SET value = 1 + max(CAST(value AS INTEGER), ${lastStored})
+  RETURNING CAST(value AS INTEGER) * ${seqsPerEngine} AS n`;
 
 /** Other hosts have declared this one dead, or an instance that it created exists already. Nothing was written. */
 export class StaleHostError extends Error {

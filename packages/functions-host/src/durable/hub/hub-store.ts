@@ -5,9 +5,10 @@ import {
   type ClaimedWork,
   type HostRow,
   hubKind,
+  isRegistered,
+  nextFirstSeq,
   now,
   partitionOf,
-  seqsPerHost,
   StaleHostError,
 } from './hub-schema.ts';
 
@@ -46,12 +47,13 @@ export class HubStore extends SqliteStore {
     return this.database.prepare('SELECT id, beat FROM hosts ORDER BY id').all() as unknown as HostRow[];
   }
 
-  /** Removes a host and frees what it had, unless it has shown a sign of life since then. */
-  remove({ id, beat }: HostRow): void {
-    this.transaction(() => {
-      if (this.#run('DELETE FROM hosts WHERE id = ? AND beat = ?', id, beat).changes === 0) return;
+  /** Removes a host and frees what it had, unless it has shown a sign of life since then. @returns whether it is removed. */
+  remove({ id, beat }: HostRow): boolean {
+    return this.transaction(() => {
+      if (this.#run('DELETE FROM hosts WHERE id = ? AND beat = ?', id, beat).changes === 0) return false;
       this.#run('UPDATE partitions SET host = NULL WHERE host = ?', id);
       this.#run('UPDATE work SET host = NULL WHERE host = ?', id);
+      return true;
     });
   }
 
@@ -66,9 +68,10 @@ export class HubStore extends SqliteStore {
     return this.#numbers('SELECT id AS n FROM partitions WHERE host IS ? ORDER BY id', host);
   }
 
-  /** @returns whether the partition was free. */
+  /** @returns whether this host has got it: the partition was free, and the host is still registered. */
   takePartition(id: number): boolean {
-    return this.#run('UPDATE partitions SET host = ? WHERE id = ? AND host IS NULL', this.hostId, id).changes === 1;
+    const sql = `UPDATE partitions SET host = ?1 WHERE id = ?2 AND host IS NULL AND ${isRegistered}`;
+    return this.#run(sql, this.hostId, id).changes === 1;
   }
 
   freePartition(id: number): void {
@@ -102,12 +105,12 @@ export class HubStore extends SqliteStore {
     this.#post({ message, delayMs: 0 });
   }
 
-  /** Takes work that nobody has, oldest first. */
+  /** Takes work that nobody has, oldest first. A host that is not registered any more gets none: nobody would free it. */
   claimWork(count: number): ClaimedWork[] {
     const free = 'SELECT id FROM work WHERE host IS NULL ORDER BY id LIMIT ?';
     if (this.database.prepare(free).all(1).length === 0) return [];
     return this.database
-      .prepare(`UPDATE work SET host = ? WHERE id IN (${free}) RETURNING id, work`)
+      .prepare(`UPDATE work SET host = ?1 WHERE ${isRegistered} AND id IN (${free}2) RETURNING id, work`)
       .all(this.hostId, count)
       .map((row) => ({ ...(JSON.parse(String(row['work'])) as Work), id: Number(row['id']) }));
   }
@@ -170,10 +173,6 @@ export class HubStore extends SqliteStore {
     const messages = this.database.prepare(
       `SELECT message FROM messages WHERE json_extract(message, '$.instanceId') = ? ORDER BY seq`,
     );
-    const firstOfHost = this.hostId * seqsPerHost;
-    const used = this.database
-      .prepare('SELECT max(seq) AS n FROM messages WHERE seq >= ? AND seq < ?')
-      .get(firstOfHost, firstOfHost + seqsPerHost)?.['n'];
     return {
       instances,
       tasks: instances.flatMap(({ instanceId }) =>
@@ -184,7 +183,7 @@ export class HubStore extends SqliteStore {
       ),
       entities: [],
       entityMessages: [],
-      firstSeq: used === null || used === undefined ? firstOfHost : Number(used) + 1,
+      firstSeq: this.#numbers(nextFirstSeq)[0] ?? 0,
     };
   }
 

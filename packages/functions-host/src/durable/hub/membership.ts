@@ -17,6 +17,9 @@ export class Membership {
   readonly #deps: MembershipDeps;
   readonly #seen = new Map<number, { readonly beat: number; readonly atMs: number }>();
   #nextBeatMs = 0;
+  #lookedAtMs = 0;
+  /** How long this host has watched the others. While it is stalled, or the machine sleeps, it sees no beats of theirs. */
+  #watchedMs = 0;
 
   constructor(deps: MembershipDeps) {
     this.#deps = deps;
@@ -33,7 +36,11 @@ export class Membership {
    */
   partitions(wanted: boolean): Set<number> {
     const { store, log, deadAfterMs, monotonicMs } = this.#deps;
-    this.#nextBeatMs = monotonicMs() + deadAfterMs / 5;
+    const nowMs = monotonicMs();
+    const intervalMs = deadAfterMs / 5;
+    this.#watchedMs += Math.min(2 * intervalMs, nowMs - this.#lookedAtMs);
+    this.#lookedAtMs = nowMs;
+    this.#nextBeatMs = nowMs + intervalMs;
     if (!store.beat()) {
       if (store.hostId !== 0)
         log('warning', 'system', 'Other hosts have declared this one dead. It joins the hub again.');
@@ -52,15 +59,14 @@ export class Membership {
   }
 
   #isAlive(host: HostRow): boolean {
-    const { store, log, deadAfterMs, monotonicMs } = this.#deps;
+    const { store, log, deadAfterMs } = this.#deps;
     if (host.id === store.hostId) return true;
     const seen = this.#seen.get(host.id);
     if (seen?.beat !== host.beat) {
-      this.#seen.set(host.id, { beat: host.beat, atMs: monotonicMs() });
+      this.#seen.set(host.id, { beat: host.beat, atMs: this.#watchedMs });
       return true;
     }
-    if (monotonicMs() - seen.atMs < deadAfterMs) return true;
-    store.remove(host);
+    if (this.#watchedMs - seen.atMs < deadAfterMs || !store.remove(host)) return true;
     this.#seen.delete(host.id);
     log('warning', 'system', `The host ${host.id} of this hub is dead. Others take over its work.`);
     return false;

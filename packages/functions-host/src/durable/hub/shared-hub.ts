@@ -4,13 +4,15 @@ import type { InstanceRecord } from '../instance.ts';
 import type { HubView } from '../instance-table.ts';
 import { Journal } from '../journal.ts';
 import type { Store } from '../store.ts';
-import { TaskRunner } from '../task-runner.ts';
-import { type ClaimedWork, partitionOf, StaleHostError } from './hub-schema.ts';
+import { partitionOf, StaleHostError } from './hub-schema.ts';
 import type { HubStore } from './hub-store.ts';
+import { HubWork } from './hub-work.ts';
 import { Membership } from './membership.ts';
 
 /** How often a host looks for what other hosts have left for it. The look is one number of the file's header. */
 const pollMs = 10;
+/** After a failure of the store the pause doubles up to this, milliseconds. */
+const longestPauseMs = 1_000;
 
 export interface SharedHubDeps extends Omit<EngineDeps, 'journal' | 'hub'> {
   readonly store: HubStore;
@@ -30,16 +32,17 @@ export interface SharedHubDeps extends Omit<EngineDeps, 'journal' | 'hub'> {
 export class SharedHub implements HubView {
   readonly #deps: SharedHubDeps;
   readonly #membership: Membership;
-  readonly #tasks: TaskRunner;
+  readonly #work: HubWork;
   #partitions = new Set<number>();
   #engine: { readonly engine: Engine; readonly journal: Journal } | undefined;
   #triggers: { stop(): void } | undefined;
-  #state: 'running' | 'stopping' | 'closed' = 'running';
+  #isStopping = false;
   /** The registration under which it has its partitions. */
   #hostId = 0;
-  /** A commit was refused. */
+  /** Memory may differ from the store: a commit was refused, or the store failed. */
   #stale = false;
-  #activeWork = 0;
+  /** Failures of the store one after another. */
+  #failures = 0;
   #version = 0;
   #mailAtMs = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -47,11 +50,7 @@ export class SharedHub implements HubView {
   constructor(deps: SharedHubDeps) {
     this.#deps = deps;
     this.#membership = new Membership(deps);
-    this.#tasks = new TaskRunner({
-      ...deps,
-      findActivity: (name) => deps.findFunction('activity', name),
-      maxConcurrent: deps.settings.maxConcurrentActivityFunctions,
-    });
+    this.#work = new HubWork({ ...deps, attempt: (work) => this.#attempt(work) });
   }
 
   start(): void {
@@ -63,31 +62,58 @@ export class SharedHub implements HubView {
   }
 
   find(instanceId: string): InstanceRecord | undefined {
-    return this.#deps.store.find(instanceId);
+    try {
+      return this.#deps.store.find(instanceId);
+    } catch (error) {
+      // The turn that asks for it ends half-way.
+      this.#failed(error);
+      throw error;
+    }
   }
 
   /** Hands the partitions to other hosts and takes no more work. Work under way still ends here. */
   stop(): void {
-    this.#state = 'stopping';
-    this.#tasks.stop();
-    this.#use(new Set());
+    this.#isStopping = true;
+    this.#work.stop();
+    this.#attempt(() => this.#use(new Set()));
   }
 
   /** Leaves the hub. Work that has not ended is repeated by other hosts. */
   close(): void {
-    this.#state = 'closed';
     clearTimeout(this.#timer);
+    this.#work.close();
     this.#deps.store.leave();
   }
 
   #poll(): void {
+    this.#attempt(() => {
+      if (this.#stale || this.#membership.isDue()) this.#use(this.#membership.partitions(!this.#isStopping));
+      this.#work.storeOutcomes();
+      if (!this.#isStopping) this.#takeWhatIsNew();
+      this.#failures = 0;
+    });
+    this.#timer = setTimeout(() => this.#poll(), Math.min(longestPauseMs, pollMs * 2 ** this.#failures));
+  }
+
+  /** Works with the store. After a failure the engine starts again from what is stored. */
+  #attempt(work: () => void): void {
     try {
-      if (this.#stale || this.#membership.isDue()) this.#use(this.#membership.partitions(this.#state === 'running'));
-      if (this.#state === 'running') this.#takeWhatIsNew();
+      work();
     } catch (error) {
-      this.#deps.log('error', 'system', `The hub could not be read: ${messageOf(error)}`);
+      this.#failed(error);
     }
-    this.#timer = setTimeout(() => this.#poll(), pollMs);
+  }
+
+  #failed(error: unknown): void {
+    this.#distrustMemory();
+    this.#failures += 1;
+    this.#deps.log('error', 'system', `The hub could not be read or written, and is tried again: ${messageOf(error)}`);
+  }
+
+  /** Memory is ahead of the store after a commit that failed. A later commit would leave a gap in a history. */
+  #distrustMemory(): void {
+    this.#stale = true;
+    this.#engine?.journal.close();
   }
 
   /** Starts to run these partitions, and stops to run others. */
@@ -98,17 +124,21 @@ export class SharedHub implements HubView {
     if (!this.#stale && store.hostId === this.#hostId && lost.length + gained.length === 0) return;
     this.#retire();
     this.#stale = false;
+    // Another host may have run the triggers in between, so they read their status again.
+    if (!partitions.has(0) || store.hostId !== this.#hostId) this.#stopTriggers();
     this.#hostId = store.hostId;
     for (const id of lost) store.freePartition(id);
     this.#partitions = new Set(partitions);
-    if (partitions.size > 0) this.#engine = this.#newEngine();
-    if (!partitions.has(0)) this.#stopTriggers();
-    else if (this.#triggers === undefined) {
-      const triggers = this.#deps.newTriggers(new Journal(this.#store()));
-      this.#triggers = triggers;
-      triggers.start();
-    }
+    if (partitions.size > 0) this.#startEngine();
+    if (partitions.has(0)) this.#startTriggers();
     this.#mailAtMs = 0;
+  }
+
+  #startTriggers(): void {
+    if (this.#triggers !== undefined) return;
+    const triggers = this.#deps.newTriggers(new Journal(this.#store()));
+    this.#triggers = triggers;
+    triggers.start();
   }
 
   #stopTriggers(): void {
@@ -124,15 +154,18 @@ export class SharedHub implements HubView {
     this.#engine = undefined;
   }
 
-  #newEngine(): { readonly engine: Engine; readonly journal: Journal } {
+  #startEngine(): void {
     const journal = new Journal(this.#store());
     const engine = new Engine({ ...this.#deps, journal, hub: this });
+    this.#engine = { engine, journal };
     engine.load(this.#deps.store.loadPartitions(this.#partitions));
     engine.start();
-    return { engine, journal };
   }
 
-  /** The store as an engine sees it. A refused commit ends the engine, which starts again from what is stored. */
+  /**
+   * The store under the present registration. Changes under an earlier one are dropped: another host may have run the
+   * partitions in between. A commit never throws; after one that failed, the engine starts again.
+   */
   #store(): Store {
     const { store } = this.#deps;
     const { hostId } = store;
@@ -141,13 +174,12 @@ export class SharedHub implements HubView {
       readHistory: (instanceId) => store.readHistory(instanceId),
       readValue: (key) => store.readValue(key),
       commit: (changes) => {
-        // Another host may have run the partitions in between.
         if (store.hostId !== hostId) return;
         try {
           store.commit(changes);
         } catch (error) {
-          if (!(error instanceof StaleHostError)) throw error;
-          this.#stale = true;
+          if (error instanceof StaleHostError) this.#distrustMemory();
+          else this.#failed(error);
         }
       },
       close: () => undefined,
@@ -161,7 +193,7 @@ export class SharedHub implements HubView {
     this.#version = version;
     store.posted = false;
     this.#deliverMail();
-    this.#claimWork();
+    this.#work.claim();
     this.#mailAtMs = monotonicMs() + store.nextMailMs([...this.#partitions]);
   }
 
@@ -173,28 +205,5 @@ export class SharedHub implements HubView {
       engine.deliver(message);
     }
     engine.commit();
-  }
-
-  #claimWork(): void {
-    const free = this.#deps.settings.maxConcurrentActivityFunctions - this.#activeWork;
-    if (free <= 0) return;
-    for (const work of this.#deps.store.claimWork(free)) this.#run(work);
-  }
-
-  #run({ id, instanceId, executionId, task }: ClaimedWork): void {
-    this.#activeWork += 1;
-    this.#tasks.run(task, instanceId, (outcome) => {
-      this.#activeWork -= 1;
-      if (this.#state === 'closed') return;
-      const target = { instanceId, executionId, taskId: task.id };
-      const { ok: _ok, ...rest } = outcome;
-      this.#deps.store.finishWork(
-        id,
-        outcome.ok
-          ? { kind: 'taskCompleted', ...target, result: outcome.result }
-          : { kind: 'taskFailed', ...target, ...(rest as Omit<Extract<typeof outcome, { ok: false }>, 'ok'>) },
-      );
-      if (this.#state === 'running') this.#claimWork();
-    });
   }
 }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type Member, startMember } from './hub-member.ts';
+import { type Member, type MemberOptions, startMember } from './hub-member.ts';
 import type { Context } from './library-types.ts';
 import { type ChaosOutput, registerChaos } from './random-orchestration.ts';
 import { seeded, testApp, type TestApp } from './test-app.ts';
@@ -47,8 +47,8 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
-function joinHub(options: { skewMs?: number } = {}): Member {
-  const member = startMember(app, join(folder, 'hub.sqlite'), options.skewMs ?? 0);
+function joinHub(options: MemberOptions = {}): Member {
+  const member = startMember(app, join(folder, 'hub.sqlite'), options);
   members.push(member);
   return member;
 }
@@ -91,7 +91,6 @@ describe('hosts on one hub', { timeout: timeoutMs }, () => {
     ahead.leave();
     for (const id of ids) expect(await behind.finished(id)).toMatchObject({ output: '"slept"' });
     expect(performance.now() - startedMs).toBeGreaterThanOrEqual(1_000);
-    expect(performance.now() - startedMs).toBeLessThan(60_000);
   });
 
   it('finish orchestrations of random shape while hosts are killed, join, and stall', async () => {
