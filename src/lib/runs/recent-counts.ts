@@ -10,8 +10,9 @@ const longestMs = 10_000;
 
 interface Reading {
   readonly counts: Promise<OutcomeCounts>;
+  readAtMs: number;
   /** Infinity while it is read. */
-  untilMs: number;
+  usableMs: number;
 }
 
 /**
@@ -30,15 +31,17 @@ export class RecentCountsRunLog extends TableRunLog {
 
   override countTenants(runId: RunId): Promise<OutcomeCounts> {
     const startedMs = this.#clock.nowMs();
-    for (const [id, { untilMs }] of this.#readings) if (untilMs <= startedMs) this.#readings.delete(id);
+    // The clock may have been set back since.
+    for (const [id, { readAtMs, usableMs }] of this.#readings)
+      if (Math.abs(startedMs - readAtMs) >= usableMs) this.#readings.delete(id);
     const known = this.#readings.get(runId);
     if (known !== undefined) return known.counts;
-    const reading: Reading = { counts: super.countTenants(runId), untilMs: Infinity };
+    const reading: Reading = { counts: super.countTenants(runId), readAtMs: startedMs, usableMs: Infinity };
     this.#readings.set(runId, reading);
     reading.counts.then(
       () => {
-        const endedMs = this.#clock.nowMs();
-        reading.untilMs = endedMs + Math.min(longestMs, restFactor * Math.max(0, endedMs - startedMs));
+        reading.readAtMs = this.#clock.nowMs();
+        reading.usableMs = Math.min(longestMs, restFactor * Math.max(0, reading.readAtMs - startedMs));
       },
       () => this.#readings.delete(runId),
     );

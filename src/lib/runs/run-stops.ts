@@ -19,14 +19,14 @@ const rereadMs = 1_000;
 
 interface Known {
   stop: RunStop | undefined;
-  untilMs: number;
+  readAtMs: number;
   reading: Promise<RunStop | undefined> | undefined;
 }
 
 export function createRunStops(deps: { readonly runLog: RunLog; readonly clock: Clock }): RunStops {
   const known = new Map<RunId, Known>();
   const at = (runId: RunId): Known => {
-    const entry = known.get(runId) ?? { stop: undefined, untilMs: 0, reading: undefined };
+    const entry = known.get(runId) ?? { stop: undefined, readAtMs: -Infinity, reading: undefined };
     known.set(runId, entry);
     return entry;
   };
@@ -41,13 +41,15 @@ export function createRunStops(deps: { readonly runLog: RunLog; readonly clock: 
   return {
     find: async (runId) => {
       const entry = at(runId);
-      if (entry.stop !== undefined || deps.clock.nowMs() < entry.untilMs) return entry.stop;
+      // A clock that is set back must not hide a cancellation.
+      const isRecent = Math.abs(deps.clock.nowMs() - entry.readAtMs) < rereadMs;
+      if (entry.stop !== undefined || isRecent) return entry.stop;
       entry.reading ??= read(runId).finally(() => {
         entry.reading = undefined;
       });
       const stop = await entry.reading;
       entry.stop ??= stop;
-      entry.untilMs = deps.clock.nowMs() + rereadMs;
+      entry.readAtMs = deps.clock.nowMs();
       return entry.stop;
     },
     stop: async (runId, why) => {

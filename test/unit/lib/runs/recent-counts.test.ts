@@ -54,6 +54,14 @@ it('reads again after ten seconds, however long reading took', async () => {
   expect(readings()).toBe(2);
 });
 
+it('reads again after the clock was set back', async () => {
+  const { clock, log, ended, readings } = stage({ readMs: 1_000 });
+  await ended(log.countTenants('job@w'));
+  await clock.advance(-3_600_000);
+  await ended(log.countTenants('job@w'));
+  expect(readings()).toBe(2);
+});
+
 it('does not use a failed reading again', async () => {
   let isBusy = true;
   const { log, ended } = stage({ readMs: 1_000, fails: () => isBusy });

@@ -333,6 +333,15 @@ test('a cancelled run starts no further tenant', async () => {
   expect(started).toHaveLength(1);
 });
 
+test('a cancelled run starts no further tenant although the clock was set back an hour', async () => {
+  const { attempt, started, clock, runLog } = await stageRun(async () => [], 10);
+  await attempt(0);
+  await runLog.change(runId, { cancelRequestedAtMs: clock.nowMs() });
+  await clock.advance(-3_600_000);
+  expect(await attempt(1)).toEqual({ outcome: 'not_attempted', code: 'run_cancelled' });
+  expect(started).toHaveLength(1);
+});
+
 describe('finishRun', () => {
   test('counts the records, and counts tenants waiting for a retry as failed', async () => {
     let round = 0;
