@@ -40,8 +40,8 @@ export interface TenantRunResult {
   readonly unrecorded?: true | undefined;
 }
 
-/** Records that tenants have already. A tenant that is not in it has none. */
-export type EarlierRecords = ReadonlyMap<TenantId, TenantRun>;
+/** Records that tenants have already. A tenant that is not in it has none. `unread`: storage did not tell. */
+export type EarlierRecords = ReadonlyMap<TenantId, TenantRun> | 'unread';
 
 /** One tenant of a query. */
 export interface QueryVisit {
@@ -106,9 +106,11 @@ async function visit(
   const { plan, recordedBefore } = await deps.runs.plans.get(input.runId);
   const tenant = plan.attempt[input.index];
   if (tenant === undefined) throw new BrokerError('internal', 'The plan has no tenant with this index.');
-  const mayHaveRecord = known?.has(tenant.tenantId) ?? (input.round > 1 || recordedBefore.has(tenant.tenantId));
+  const read = known === 'unread' ? undefined : known;
+  const mayHaveRecord =
+    read?.has(tenant.tenantId) ?? (known === 'unread' || input.round > 1 || recordedBefore.has(tenant.tenantId));
   const earlier = mayHaveRecord
-    ? (known?.get(tenant.tenantId) ?? (await deps.runs.log.findTenant(input.runId, tenant.tenantId)))
+    ? (read?.get(tenant.tenantId) ?? (await deps.runs.log.findTenant(input.runId, tenant.tenantId)))
     : undefined;
   if (earlier !== undefined && (earlier.outcome !== 'retrying' || earlier.round >= input.round))
     return resultOf(earlier);

@@ -47,11 +47,11 @@ export async function visitTenants(deps: VisitTenantsDeps, input: VisitTenantsIn
   };
 }
 
-/** The records that tenants of the group have already. Undefined if storage fails: each visit then looks for its own. */
+/** The records that tenants of the group have already. If storage fails, each visit looks for its own. */
 async function recordedBefore(
   { runs, log }: VisitTenantsDeps,
   { runId, indexes }: VisitTenantsInput,
-): Promise<EarlierRecords | undefined> {
+): Promise<EarlierRecords> {
   try {
     const { plan } = await runs.plans.get(runId);
     const tenantIds = indexes.flatMap((index) => plan.attempt[index]?.tenantId ?? []);
@@ -59,6 +59,6 @@ async function recordedBefore(
     return new Map(found.map((record) => [record.tenantId, record]));
   } catch (thrown) {
     log.log('warn', 'tenant_run.records_unread', { runId, ...errorFields(thrown) });
-    return undefined;
+    return 'unread';
   }
 }

@@ -165,6 +165,18 @@ describe('visitTenants', () => {
     expect(sent.indexOf('small')).toBeLessThan(5);
   });
 
+  it('looks for each record by itself if it could not look for all of them', async () => {
+    const stage = await stageVisit(async () => []);
+    await stage.deps.runs.plans.get(runId);
+    await stage.runLog.recordTenants(runId, [
+      recordOf(0),
+      recordOf(2, { outcome: 'failed', code: 'consent_required' }),
+    ]);
+    stage.runLog.findOutcomes = () => Promise.reject(new BrokerError('storage_unavailable', 'Storage is away.'));
+    expect(await stage.visit()).toEqual({});
+    expect(stage.started).toEqual([tenantId(1), tenantId(3)]);
+  });
+
   it('ends a tenant that hangs at its deadline, and records the others before', async () => {
     const stage = await stageVisit(async (context) => (numberOf(context) === 2 ? new Promise(() => undefined) : []));
     const visited = stage.visit();
