@@ -76,6 +76,8 @@ test('storage that refuses one request in ten loses no tenant and no row', { tim
   const { text } = await stack.call(url(), 'GET', `/runs/${encodeURIComponent(runId)}/results?format=jsonl`);
   const rows = text.trimEnd().split('\n');
   expect(new Set(rows).size).toBe(rows.length);
+  const visited = rows.map((row) => (JSON.parse(row) as { tenantId: string }).tenantId);
+  expect(new Set(visited).size).toBe(tenants);
 });
 
 test('hosts of the previous version of the orchestrations leave newer runs to the others', {
