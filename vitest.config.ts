@@ -21,19 +21,34 @@ const shared = [
 
 /** These replace modules, or use the managed identity, whose tokens MSAL keeps in static memory. */
 const ownWorker = /\bvi\.(?:mock|doMock|resetModules)\(|IDENTITY_ENDPOINT/;
+const needsOwnWorker = (path: string): boolean => ownWorker.test(readFileSync(join(import.meta.dirname, path), 'utf8'));
 const allShared = globSync(shared, { cwd: import.meta.dirname });
-const unshared = allShared.filter((path) => ownWorker.test(readFileSync(join(import.meta.dirname, path), 'utf8')));
+const unshared = allShared.filter(needsOwnWorker);
+
+/** The dashboard's tests share workers that have a DOM. */
+const dashboard = globSync('test/unit/dashboard/*.test.{ts,tsx}', { cwd: import.meta.dirname }).filter(
+  (path) => !needsOwnWorker(path),
+);
 
 /** They share a browser. */
 const pages = 'test/e2e/pages/*.test.ts';
 
-/** They test other processes. Half a second of processor time to load the same modules for each is saved. */
+/**
+ * They test other processes, start compilers, or run commands of `ptb`. To start a worker and to load the same modules for
+ * each of them would take one to two seconds of processor time.
+ */
 const processes = [
   'test/durable-engine/*.test.ts',
-  'test/e2e/{api,clients,runs}/*.test.ts',
-  'test/e2e/{demo-command,main-job,remote-commands}.test.ts',
+  'test/e2e/{api,clients,cloud,instances,package,recipes,runs}/*.test.ts',
+  'test/e2e/*.test.ts',
+  // The other file composes the app, which a process can do only once.
+  'test/e2e/credential/!(timer).test.ts',
+  'test/contract/credential-{hand-edits,store}.test.ts',
+  'test/unit/{infra,support,tools}/*.test.ts',
+  'test/fuzz/*.test.ts',
   // The other file loads an app.
   'packages/functions-host/test/e2e/!(library).test.ts',
+  'packages/microsoft-cloud/test/package/*.test.ts',
 ];
 
 export default defineConfig({
@@ -60,13 +75,18 @@ export default defineConfig({
         test: {
           name: 'isolated',
           include: ['test/**/*.test.{ts,tsx}', 'packages/*/test/**/*.test.ts'],
-          exclude: [...allShared.filter((path) => !unshared.includes(path)), ...processes, pages],
+          exclude: [...allShared.filter((path) => !unshared.includes(path)), ...dashboard, ...processes, pages],
         },
       },
+      { extends: true, test: { name: 'dashboard', include: dashboard, environment: 'happy-dom', isolate: false } },
       { extends: true, test: { name: 'processes', include: processes, isolate: false } },
       {
         extends: true,
-        test: { name: 'pages', include: [pages], globalSetup: 'test/e2e/pages/browser-server.ts' },
+        test: {
+          name: 'pages',
+          include: [pages],
+          globalSetup: 'test/e2e/pages/browser-server.ts',
+        },
       },
     ],
     sequence: process.env['TEST_ORDER'] === 'random' ? { shuffle: { files: true } } : { sequencer: LongestFirst },

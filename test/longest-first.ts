@@ -9,9 +9,10 @@ const longest = [
   'test/attack/attack.test.ts',
   'test/e2e/pages/',
   'test/chaos/campaign.test.ts',
-  'test/e2e/credential/customers.test.ts',
   // Here come the files of the project `processes`.
   'test/func/',
+  'test/durable-engine/',
+  'test/e2e/runs/',
   'test/e2e/',
   'test/fuzz/requests.test.ts',
   'test/fuzz/',
@@ -21,22 +22,25 @@ const longest = [
   'test/unit/lib/audit/table-audit-log.test.ts',
 ] as const;
 
-/** The place of the project `processes`. Its files follow each other, because only then do they share a worker. */
-const placeOfProcesses = longest.indexOf('test/func/') - 0.5;
+/** The places of projects whose files follow each other, because only then do they share workers. */
+const placeOfProject: Readonly<Record<string, number>> = {
+  processes: longest.indexOf('test/func/') - 0.5,
+  dashboard: longest.length + 1,
+  shared: longest.length + 2,
+};
 
 /** Where a file is in the list of the longest. */
-function rank({ moduleId, project }: TestSpecification): number {
-  if (project.name === 'processes') return placeOfProcesses;
+function placeOf({ moduleId }: TestSpecification): number {
   const at = longest.findIndex((path) => moduleId.includes(`/${path}`));
   return at === -1 ? longest.length : at;
 }
 
-/** Starts the longest files first, and unit tests that share a worker last. Files of the same rank: larger ones first. */
+const placeOfGroup = (file: TestSpecification): number => placeOfProject[file.project.name] ?? placeOf(file);
+
+/** Starts the longest files first, and pure unit tests last. Files of the same place: larger ones first. */
 export class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const bySize = super.sort.bind(this);
-    return (await bySize(files)).toSorted((a, b) => Number(isShared(a)) - Number(isShared(b)) || rank(a) - rank(b));
+    return (await bySize(files)).toSorted((a, b) => placeOfGroup(a) - placeOfGroup(b) || placeOf(a) - placeOf(b));
   }
 }
-
-const isShared = ({ project }: TestSpecification): boolean => project.name === 'shared';

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { ManagedIdentityApplication } from '@azure/msal-node';
 import { ManagedIdentityCredential } from '@azure/identity';
 import { SecretClient } from '@azure/keyvault-secrets';
 import { vi } from 'vitest';
@@ -33,6 +34,13 @@ async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   await delay(isDeadline ? ms : Math.min(ms, 5), undefined, signal ? { signal } : {});
 }
 
+/** MSAL keeps the endpoint and the tokens of the managed identity in static memory: they may be those of an earlier cloud. */
+export function forgetIdentity(): void {
+  const client: unknown = Reflect.get(new ManagedIdentityApplication(), 'managedIdentityClient');
+  Reflect.set((client as object).constructor, 'identitySource', undefined);
+  Reflect.set(ManagedIdentityApplication, 'nodeStorage', undefined);
+}
+
 /**
  * An operator of a simulated cloud, with the real SDKs and the product's code in this process. Pauses take no time, and
  * the product uses the clock of the cloud. `stop` throws when the log or a note contains a secret from the vault.
@@ -40,6 +48,7 @@ async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
 export async function startOperator(options: CloudOptions = {}) {
   const cloud = await startTrustedCloud({ tenants: 5, plain: true, ...options });
   const { document } = cloud;
+  forgetIdentity();
   vi.stubEnv('IDENTITY_ENDPOINT', document.managedIdentity.endpoint);
   vi.stubEnv('IDENTITY_HEADER', document.managedIdentity.header);
   const partnerTenantId = parseTenantId(document.partnerTenantId) as TenantId;

@@ -3,6 +3,7 @@ import { azureIdentity } from '../../../src/lib/azure/identity.ts';
 import { secretClient } from '../../../src/lib/azure/key-vault.ts';
 import { KeyVaultCredentialStore } from '../../../src/lib/credential/key-vault-credential-store.ts';
 import { startWatchedDemo, type WatchedDemo } from '../../support/watched-demo.ts';
+import { forgetIdentity } from './operator.ts';
 
 // The app in a host whose timer does not fire, with a refresh token of two days ago.
 
@@ -18,6 +19,7 @@ beforeAll(async () => {
     hostSettings: async () => ({ 'AzureWebJobs.rotate-credential.Disabled': 'true' }),
     onHostLine: (line) => lines.push(line),
   });
+  forgetIdentity();
   for (const name of ['IDENTITY_ENDPOINT', 'IDENTITY_HEADER']) vi.stubEnv(name, demo.environment[name]);
   const managedIdentityClientId = demo.cloud.managedIdentity.clientId;
   const identity = await azureIdentity({ hasManagedIdentity: true, managedIdentityClientId });

@@ -1,11 +1,9 @@
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 
-/** A Bicep compiler that stays loaded (`bicep jsonrpc`). */
+/** A Bicep compiler that stays loaded (`bicep jsonrpc`), and ends with this process, which closes its input. */
 export interface BicepServer {
   /** Calls a method. @throws Error with the compiler's message if it refuses, or if the process ends. */
   ask<T>(method: string, parameters: object): Promise<T>;
-  stop(): Promise<void>;
 }
 
 interface Reply {
@@ -17,7 +15,6 @@ interface Reply {
 /** Starts the compiler. It speaks JSON-RPC 2.0 with the headers of the Language Server Protocol on its standard streams. */
 export function startBicep(program: string): BicepServer {
   const child = spawn(program, ['jsonrpc', '--stdio'], { stdio: ['pipe', 'pipe', 'pipe'] });
-  const exited = once(child, 'exit');
   const waiting = new Map<number, PromiseWithResolvers<unknown>>();
   let said = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));
@@ -48,10 +45,6 @@ export function startBicep(program: string): BicepServer {
       const body = JSON.stringify({ jsonrpc: '2.0', id: last, method, params });
       child.stdin.write(`Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
       return question.promise as Promise<T>;
-    },
-    stop: async () => {
-      child.stdin.end();
-      if (child.exitCode === null) await exited;
     },
   };
 }

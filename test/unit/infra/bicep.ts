@@ -1,7 +1,6 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
-import { afterAll } from 'vitest';
 import { bicepProgram, hasBicep } from '../../../tools/get-bicep.ts';
 import { projectRoot } from '../../paths.ts';
 import { type BicepServer, startBicep } from './bicep-server.ts';
@@ -15,8 +14,7 @@ export const noBicep = (await hasBicep())
 if (noBicep !== undefined) console.warn(`Skipped: ${noBicep}.`);
 
 let compiler: BicepServer | undefined;
-afterAll(() => compiler?.stop());
-/** One compiler for all tests of a file, because each start compiles the .NET program again. */
+/** One compiler for all test files of a worker, because each start compiles the .NET program again. */
 const ask = <T>(method: string, parameters: object): Promise<T> =>
   (compiler ??= startBicep(bicepProgram)).ask<T>(`bicep/${method}`, parameters);
 
