@@ -30,7 +30,7 @@ const dashboard = globSync('test/unit/dashboard/*.test.{ts,tsx}', { cwd: import.
   (path) => !needsOwnWorker(path),
 );
 
-/** They share a browser. */
+/** They share a browser, and many of them a demo. */
 const pages = 'test/e2e/pages/*.test.ts';
 
 /**
@@ -51,9 +51,12 @@ const processes = [
   'packages/microsoft-cloud/test/package/*.test.ts',
 ];
 
+const conditions = ['workspace-source', ...defaultServerConditions];
+
 export default defineConfig({
-  // The sources of the workspaces, not their last build.
-  ssr: { resolve: { conditions: ['workspace-source', ...defaultServerConditions] } },
+  // The sources of the workspaces, not their last build: for tests, and for the global setup of Vitest.
+  ssr: { resolve: { conditions } },
+  environments: { __vitest__: { resolve: { conditions } } },
   test: {
     projects: [
       {
@@ -85,7 +88,8 @@ export default defineConfig({
         test: {
           name: 'pages',
           include: [pages],
-          globalSetup: 'test/e2e/pages/browser-server.ts',
+          isolate: false,
+          globalSetup: ['test/e2e/pages/browser-server.ts', 'test/e2e/pages/shared-demo.ts'],
         },
       },
     ],

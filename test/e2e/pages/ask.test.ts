@@ -5,7 +5,7 @@ import { noBrowser, poorContrast } from './browser.ts';
 import { dashboardFixture, type DashboardFixture } from './dashboard-fixture.ts';
 
 describe('asking many tenants in the dashboard', skippedBecause(noBrowser), () => {
-  const fixture = dashboardFixture(8);
+  const fixture = dashboardFixture();
   let { demo, page, dashboard, token, watched } = {} as DashboardFixture;
 
   beforeEach(async () => {

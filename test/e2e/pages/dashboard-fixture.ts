@@ -1,12 +1,16 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import type { Browser, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
-import type { Demo } from '../../../src/cli/demo/start-demo.ts';
-import { startQuietDemo } from '../../support/running-demo.ts';
+import { afterAll, afterEach, beforeAll, beforeEach, inject } from 'vitest';
+import { createBrokerApi } from '../../../src/cli/demo/api.ts';
+import { callerTokens } from '../../../src/cli/demo/caller-token.ts';
+import { type Demo, trustAuthority } from '../../../src/cli/demo/start-demo.ts';
 import { connectBrowser, leaveWindow, useWindow, type WatchedPage } from './browser.ts';
 import { dashboardPage, type DashboardPage } from './dashboard-page.ts';
+import type { SharedDemo } from './shared-demo.ts';
 
 export interface DashboardFixture {
-  readonly demo: Demo;
+  readonly demo: Pick<Demo, 'url' | 'cloud' | 'api' | 'callerToken'>;
   readonly browser: Browser;
   /** Token of a caller with all roles. */
   readonly token: string;
@@ -18,24 +22,29 @@ export interface DashboardFixture {
   readonly dashboard: DashboardPage;
 }
 
+/** The demo that page tests share, which other files use at the same time. */
+export async function sharedDemo(): Promise<Pick<DashboardFixture, 'demo' | 'runId'>> {
+  const file = inject('sharedDemoFile');
+  while (!existsSync(file)) await new Promise((resolve) => setTimeout(resolve, 100));
+  const found = JSON.parse(await readFile(file, 'utf8')) as SharedDemo | { readonly failure: string };
+  if ('failure' in found) throw new Error(found.failure);
+  const { url, cloud, runId } = found;
+  trustAuthority(cloud.caCertificatePath);
+  const callerToken = callerTokens(cloud);
+  return { demo: { url, cloud, callerToken, api: createBrokerApi(`${url}/api`, callerToken) }, runId };
+}
+
 /**
- * Starts a broker for the tests of one file, and opens the dashboard anew for each test.
+ * Opens the dashboard of the shared demo anew for each test.
  * @returns an object whose fields are set before each test.
  */
-export function dashboardFixture(tenants: number): DashboardFixture {
+export function dashboardFixture(): DashboardFixture {
   const fixture = {} as { -readonly [name in keyof DashboardFixture]: DashboardFixture[name] };
   beforeAll(async () => {
-    [fixture.demo, fixture.browser] = await Promise.all([startQuietDemo(tenants), connectBrowser()]);
-    const { api, callerToken } = fixture.demo;
-    fixture.token = await callerToken();
-    fixture.runId = await api.startRun('access-check');
-    while ((await api.run(fixture.runId)).finishedAt === undefined)
-      await new Promise((resolve) => setTimeout(resolve, 300));
+    const [shared, browser] = await Promise.all([sharedDemo(), connectBrowser()]);
+    Object.assign(fixture, shared, { browser, token: await shared.demo.callerToken() });
   });
-  afterAll(async () => {
-    await fixture.browser?.close();
-    await fixture.demo?.stop();
-  });
+  afterAll(() => fixture.browser?.close());
   beforeEach(async () => {
     fixture.watched = await useWindow(fixture.browser);
     fixture.page = fixture.watched.page;

@@ -1,24 +1,20 @@
 import type { Browser, Page, Route } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { Demo } from '../../../src/cli/demo/start-demo.ts';
 import { routes } from '../../../tools/docs/declared-routes.ts';
-import { startQuietDemo } from '../../support/running-demo.ts';
 import { connectBrowser, leaveWindow, noBrowser, poorContrast, useWindow, type WatchedPage } from './browser.ts';
+import { type DashboardFixture, sharedDemo } from './dashboard-fixture.ts';
 import { skippedBecause } from '../../support/skipped.ts';
 
 describe('the API reference page', skippedBecause(noBrowser), () => {
-  let demo: Demo;
+  let demo: DashboardFixture['demo'];
   let browser: Browser;
   let watched: WatchedPage;
   let page: Page;
 
   beforeAll(async () => {
-    [demo, browser] = await Promise.all([startQuietDemo(2), connectBrowser()]);
+    [{ demo }, browser] = await Promise.all([sharedDemo(), connectBrowser()]);
   });
-  afterAll(async () => {
-    await browser?.close();
-    await demo?.stop();
-  });
+  afterAll(() => browser?.close());
   beforeEach(async () => {
     watched = await useWindow(browser);
     ({ page } = watched);

@@ -23,7 +23,7 @@ const problem = {
 };
 
 describe('dashboard when the broker fails', skippedBecause(noBrowser), () => {
-  const fixture = dashboardFixture(2);
+  const fixture = dashboardFixture();
   let { demo, browser, watched, page, dashboard, token, runId } = {} as DashboardFixture;
 
   beforeEach(() => {
