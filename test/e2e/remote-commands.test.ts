@@ -12,32 +12,49 @@ import { triedLines } from '../../src/cli/jobs/tried-lines.ts';
 import { runJob } from '../../src/cli/jobs/try-job.ts';
 import { plainLine } from '../../src/cli/line.ts';
 import { ptbScript } from '../paths.ts';
+import { runInProcess } from '../support/command-in-process.ts';
 import { publishedFile } from '../support/published-file.ts';
 import { startWatchedDemo, type WatchedDemo } from '../support/watched-demo.ts';
 
-// The remote commands of `ptb`, each in its own process, against a running broker.
+// The remote commands of `ptb` against a running broker.
 
 let demo: WatchedDemo;
 let folder: string;
 let token: string;
 
 interface Outcome {
-  readonly code: number;
+  readonly code: number | null;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-function ptb(args: readonly string[], environment: Record<string, string> = {}): Promise<Outcome> {
-  const env = { ...process.env, ...demo.environment, BROKER_URL: demo.url, PTB_TOKEN: token, ...environment };
-  return new Promise((resolve) => {
-    execFile(process.execPath, [ptbScript, ...args], { cwd: folder, env }, (error, stdout, stderr) => {
-      demo.note(`standard error of ptb ${args[0]}`, stderr);
-      // `ptb token --raw` prints a token on purpose.
-      if (args[0] !== 'token') demo.note(`standard output of ptb ${args[0]}`, stdout);
+const environmentWith = (more: Record<string, string>): NodeJS.ProcessEnv => ({
+  ...process.env,
+  ...demo.environment,
+  BROKER_URL: demo.url,
+  PTB_TOKEN: token,
+  ...more,
+});
+
+/** Runs a command in this process. */
+async function ptb(args: readonly string[], more: Record<string, string> = {}): Promise<Outcome> {
+  const surroundings = { environment: environmentWith(more), folder, control: demo.cloud.control, account: 'nobody' };
+  const { exitCode, stdout, stderr } = await runInProcess(args, surroundings);
+  demo.note(`standard error of ptb ${args[0]}`, stderr);
+  // `ptb token --raw` prints a token on purpose.
+  if (args[0] !== 'token') demo.note(`standard output of ptb ${args[0]}`, stdout);
+  return { code: exitCode, stdout, stderr };
+}
+
+/** Runs the built program, which alone completes words for a shell. */
+const built = (args: readonly string[], more: Record<string, string> = {}): Promise<Outcome> =>
+  new Promise((resolve) => {
+    const options = { cwd: folder, env: environmentWith(more) };
+    execFile(process.execPath, [ptbScript, ...args], options, (error, stdout, stderr) => {
+      demo.note(`output of ptb ${args[0]}`, stdout + stderr);
       resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });
     });
   });
-}
 
 const json = async <T>(args: readonly string[]): Promise<T> => JSON.parse((await ptb([...args, '--json'])).stdout) as T;
 
@@ -339,33 +356,33 @@ test.each([
 });
 
 test.each(['bash', 'zsh', 'fish', 'powershell'])('ptb completion %s prints a script', async (shell) => {
-  const { code, stdout } = await ptb(['completion', shell]);
+  const { code, stdout } = await built(['completion', shell]);
   expect(code).toBe(0);
   expect(stdout).toContain('ptb');
 });
 
 describe('ptb complete', () => {
   test('lists the sub-commands', async () => {
-    expect((await ptb(['complete', '--', 'runs', ''])).stdout).toMatch(/^export\t/m);
+    expect((await built(['complete', '--', 'runs', ''])).stdout).toMatch(/^export\t/m);
   });
 
   test('suggests customer tenants with their names, and runs', async () => {
     const { domain = '', name = '' } = demo.cloud.tenants.find(({ state }) => state === 'ok') ?? {};
-    expect((await ptb(['complete', '--', 'token', '--tenant', domain.slice(0, 3)])).stdout).toContain(
+    expect((await built(['complete', '--', 'token', '--tenant', domain.slice(0, 3)])).stdout).toContain(
       `${domain}\t${name}\n`,
     );
-    expect((await ptb(['complete', '--', 'request', domain.slice(0, 3)])).stdout).toContain(`${domain}\t`);
-    expect((await ptb(['complete', '--', 'request', domain, ''])).stdout).not.toContain(domain);
-    const shown = (await ptb(['complete', '--', 'runs', 'show', 'licence'])).stdout;
+    expect((await built(['complete', '--', 'request', domain.slice(0, 3)])).stdout).toContain(`${domain}\t`);
+    expect((await built(['complete', '--', 'request', domain, ''])).stdout).not.toContain(domain);
+    const shown = (await built(['complete', '--', 'runs', 'show', 'licence'])).stdout;
     expect(shown).toMatch(/^licence-report@\S+\t[a-z ]+, (?:now|\d+ min ago)$/m);
     // Bash splits the word at `@`.
-    const part = (await ptb(['complete', '--', 'runs', 'show', 'licence-report', '@', 'm'])).stdout;
+    const part = (await built(['complete', '--', 'runs', 'show', 'licence-report', '@', 'm'])).stdout;
     expect(part).toMatch(/^manual-\S+\t/m);
-    expect((await ptb(['complete', '--', 'consent', '--tenant', ''])).stdout).toBe(':4\n');
+    expect((await built(['complete', '--', 'consent', '--tenant', ''])).stdout).toBe(':4\n');
   });
 
   test('suggests jobs, their parameters, and values to choose from', async () => {
-    const suggested = async (...words: string[]) => (await ptb(['complete', '--', ...words])).stdout;
+    const suggested = async (...words: string[]) => (await built(['complete', '--', ...words])).stdout;
     expect(await suggested('run', 'sec')).toBe('secret-expiry-report\tExpiring application credentials\n:4\n');
     expect(await suggested('jobs', 'show', 'sec')).toContain('secret-expiry-report\t');
     expect(await suggested('run', 'secret-expiry-report', '--parameter', 'd')).toBe('days=\tDays ahead\n:6\n');
@@ -373,7 +390,7 @@ describe('ptb complete', () => {
     expect(await suggested(...check, '')).toBe('resources=\tResources\n:6\n');
     expect(await suggested(...check, 'resources=e')).toBe('resources=exchange\tResources\n:4\n');
     expect(await suggested('run', '--parameter', '')).toBe(':4\n');
-    expect((await ptb(['completion', 'bash'])).stdout).toMatch(/^COMP_WORDBREAKS=\$\{COMP_WORDBREAKS\/\/\[:=\]\}\n/);
+    expect((await built(['completion', 'bash'])).stdout).toMatch(/^COMP_WORDBREAKS=\$\{COMP_WORDBREAKS\/\/\[:=\]\}\n/);
   });
 
   test('suggests nothing, prints no error and does not keep the shell waiting if the broker is silent or wrong', async () => {
@@ -391,7 +408,7 @@ describe('ptb complete', () => {
       { BROKER_URL: 'nonsense' },
       { PTB_TOKEN: 'nonsense' },
     ])
-      expect(await ptb(['complete', '--', 'token', '--tenant', ''], environment)).toEqual({
+      expect(await built(['complete', '--', 'token', '--tenant', ''], environment)).toEqual({
         code: 0,
         stdout: ':4\n',
         stderr: '',
