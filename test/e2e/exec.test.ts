@@ -5,7 +5,7 @@ import { basename, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Demo } from '../../src/cli/demo/start-demo.ts';
-import { projectRoot, ptbScript } from '../paths.ts';
+import { plainEnvironment, projectRoot, ptbScript } from '../paths.ts';
 import { startQuietDemo } from '../support/running-demo.ts';
 
 // `ptb exec` in processes of its own, with programs that use Microsoft's libraries, against a running broker.
@@ -28,7 +28,7 @@ beforeEach(async () => {
 /** Starts the command. The operator's own variables must not reach the programs. */
 function start(args: readonly string[], more: NodeJS.ProcessEnv = {}): ChildProcess {
   const env = {
-    PATH: process.env['PATH'],
+    ...plainEnvironment(),
     BROKER_URL: demo.url,
     PTB_TOKEN: token,
     AZURE_CLIENT_ID: 'c0ffee00-0000-4000-8000-000000000000',

@@ -7,7 +7,7 @@ import { approveDeviceCode, changeAccount, changeSettings, readLedger } from 'mi
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Demo } from '../../src/cli/demo/start-demo.ts';
 import { callerRoles } from '../../src/lib/model/caller.ts';
-import { ptbScript } from '../paths.ts';
+import { plainEnvironment, ptbScript } from '../paths.ts';
 import { startQuietDemo } from '../support/running-demo.ts';
 
 // `ptb login` in processes of its own, against a running broker and its simulated Entra.
@@ -31,7 +31,7 @@ const account = (name: string): string =>
 function environment(as: string): NodeJS.ProcessEnv {
   const { NODE_EXTRA_CA_CERTS, NO_PROXY } = environmentOf(demo.cloud);
   const browser = `"${process.execPath}" "${ptbScript}" local-browser --control ${demo.cloud.control} --account ${account(as)}`;
-  return { PATH: process.env['PATH'], XDG_STATE_HOME: folder, NODE_EXTRA_CA_CERTS, NO_PROXY, PTB_BROWSER: browser };
+  return { ...plainEnvironment(), XDG_STATE_HOME: folder, NODE_EXTRA_CA_CERTS, NO_PROXY, PTB_BROWSER: browser };
 }
 
 interface Ended {

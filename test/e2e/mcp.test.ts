@@ -14,7 +14,7 @@ import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 import { addFault, clearFaults, readLedger, resetLedger, signIn } from 'microsoft-cloud/client';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { callerTokens } from '../../src/cli/demo/caller-token.ts';
-import { projectRoot, ptbScript } from '../paths.ts';
+import { plainEnvironment, projectRoot, ptbScript } from '../paths.ts';
 import { examplesIn } from '../support/doc-examples.ts';
 import { promptInjections } from '../support/prompt-injections.ts';
 import { plainText } from '../../src/lib/mcp/customer-data.ts';
@@ -352,7 +352,7 @@ const inspector = findInspector();
 describe('the Inspector', skippedBecause(typeof inspector === 'string' ? inspector : undefined), () => {
   const inspect = async (...args: string[]): Promise<unknown> => {
     const { script } = inspector as { script: string };
-    const env = { PATH: process.env['PATH'], HOME: folder };
+    const env = { ...plainEnvironment(), HOME: folder };
     const { stdout } = await promisify(execFile)(process.execPath, [script, '--cli', ...args], { env });
     return JSON.parse(stdout);
   };
@@ -387,7 +387,7 @@ describe('docs/agents.md', () => {
       expect(command).toBe('node');
       const placed = words.map((word) => word.replace('/path/to/partner-token-broker', projectRoot));
       const client = agent.client('auto');
-      const env = { PATH: process.env['PATH'] ?? '', BROKER_URL: demo.url, PTB_TOKEN: operator };
+      const env = { ...plainEnvironment(), BROKER_URL: demo.url, PTB_TOKEN: operator };
       await client.connect(new StdioClientTransport({ command: process.execPath, args: placed, env, stderr: 'pipe' }));
       expect((await client.listTools()).tools.length).toBeGreaterThan(5);
     }

@@ -1,7 +1,7 @@
 import { deepEqual, ok } from 'node:assert/strict';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
-import { ptbScript } from '../paths.ts';
+import { plainEnvironment, ptbScript } from '../paths.ts';
 import type { WatchedDemo } from './watched-demo.ts';
 
 /** `legacy`: a client before the revision 2026-07-28. */
@@ -35,7 +35,7 @@ export class McpAgent {
   /** Starts `ptb mcp`. */
   async overStdio(demo: WatchedDemo, token: string, mode: Mode = 'auto'): Promise<Client> {
     const client = this.client(mode);
-    const env = { PATH: process.env['PATH'] ?? '', BROKER_URL: demo.url, PTB_TOKEN: token };
+    const env = { ...plainEnvironment(), BROKER_URL: demo.url, PTB_TOKEN: token };
     const args = [ptbScript, 'mcp'];
     const transport = new StdioClientTransport({ command: process.execPath, args, env, stderr: 'pipe' });
     transport.stderr?.on('data', (chunk) => demo.note('stderr of ptb mcp', String(chunk)));

@@ -52,6 +52,12 @@ export interface FailedStart {
   readonly output: string;
 }
 
+/** `NODE_COMPILE_CACHE` has Node.js keep compiled code, which makes the next start faster. */
+const inherited = (): NodeJS.ProcessEnv => ({
+  PATH: process.env['PATH'],
+  ...(process.env['NODE_COMPILE_CACHE'] === undefined ? {} : { NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] }),
+});
+
 const running = new Set<ChildProcess>();
 process.once('exit', () => running.forEach((child) => child.kill('SIGKILL')));
 
@@ -61,7 +67,7 @@ function spawnHost(
 ): { child: ChildProcess; errors: () => string } {
   const child = spawn(process.execPath, [mainScript, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { PATH: process.env['PATH'], ...environment },
+    env: { ...inherited(), ...environment },
   });
   running.add(child);
   child.once('exit', () => running.delete(child));
@@ -75,7 +81,7 @@ function spawnHost(
 /**
  * Starts the host in a child process and waits until it is ready. The process is killed when this process exits.
  * @param args further options of the command, for example `['--keys']`. Without `--port`, the system picks a free port.
- * @param environment the child's environment variables. Only PATH is inherited.
+ * @param environment the child's environment variables. Only PATH and NODE_COMPILE_CACHE are inherited.
  * @throws Error with the host's standard error when the host ends before it is ready.
  */
 export async function startHost(

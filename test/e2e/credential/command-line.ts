@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { environmentOf } from 'microsoft-cloud';
-import { ptbScript } from '../../paths.ts';
+import { plainEnvironment, ptbScript } from '../../paths.ts';
 import { account } from 'microsoft-cloud/testing';
 import { type Ended, runInProcess } from '../../support/command-in-process.ts';
 import type { TestOperator } from './operator.ts';
@@ -18,7 +18,7 @@ export async function openCommandLine({ cloud, note }: Pick<TestOperator, 'cloud
   const running = new Set<ChildProcess>();
 
   const environment = () => ({
-    PATH: process.env['PATH'],
+    ...plainEnvironment(),
     XDG_STATE_HOME: join(folder, 'state'),
     ...environmentOf(cloud.document),
   });
