@@ -5,13 +5,14 @@ import { judgeRequest } from '../../src/lib/judge/judge.ts';
 import { loadPermissionMap, storePermissionMap } from '../../src/lib/judge/map/stored-map.ts';
 import { parsePublishedFile } from '../../src/lib/judge/map/published-file.ts';
 import { seededRandom } from '../fakes/fake-clock.ts';
+import { casesOf } from '../support/extent.ts';
 import { noPublishedPermissions, publishedPermissions } from '../support/published-permissions.ts';
 import { skippedBecause } from '../support/skipped.ts';
 import { type Fact, factsOf, partnerFacts, supplementFacts } from './judge/facts.ts';
 import { Generator } from './judge/generate.ts';
 import { account, type Ask, Oracle } from './judge/oracle.ts';
 
-const runs = Number(process.env['FUZZ_GATEWAY'] ?? '20000');
+const runs = Number(process.env['FUZZ_GATEWAY'] ?? casesOf(20_000));
 const seed = Number(process.env['FUZZ_SEED'] ?? '1');
 
 const json = publishedPermissions();

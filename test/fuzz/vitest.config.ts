@@ -11,6 +11,7 @@ export default defineConfig({
     include: [
       'test/fuzz/*.test.ts',
       'test/unit/lib/{approvals,callers}/*.property.test.ts',
+      'test/unit/tools/regular-expressions.test.ts',
       'packages/microsoft-cloud/test/unit/every-list.property.test.ts',
       'test/e2e/credential/{certificate,ninety-five-days}.test.ts',
     ],
