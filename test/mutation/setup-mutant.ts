@@ -1,5 +1,5 @@
 /** Setup file of the tests under Stryker. */
-import { beforeEach, inject } from 'vitest';
+import { beforeEach, inject, vi } from 'vitest';
 
 const injected = (key: string): unknown => inject(key as never);
 const globals = globalThis as Record<string, unknown>;
@@ -9,6 +9,8 @@ const stryker = globals[String(injected('globalNamespace'))] as { activeMutant?:
 if (stryker !== undefined && injected('mutantActivation') !== 'static') delete stryker.activeMutant;
 
 if (injected('mode') === 'mutant') {
+  // Many mutants make a test wait for ever. A worker that is kept gets the limit with its configuration (kept-worker.ts).
+  if (process.env['MUTATION_ISOLATE'] === 'true') vi.setConfig({ testTimeout: 20_000 });
   // One failed test is enough. The option `bail` of vitest would cancel the next run as well, because the message comes
   // too late for this one.
   const key = '__detectedMutant';
