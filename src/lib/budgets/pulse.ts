@@ -9,10 +9,15 @@ const interval = { minMs: 2_500, jitterMs: 800 };
 const intervalAfterFailure = { minMs: 1_000, jitterMs: 200 };
 /** How long beats go on after the last wish for one: longer than an interval, so that one always follows a wish. */
 const restAfterMs = 4_000;
-/** Least time between a beat and one ahead of time. */
-const hurryMs = 300;
-/** Beats ahead of time: two at once, and then one every half minute. */
-const early = { most: 2, everyMs: 30_000 };
+/**
+ * Least time between a beat and one ahead of time: the first soon, and further ones when another member may have had its own
+ * beat, and given up what this one waits for.
+ */
+const hurryMs = { first: 300, next: 1_000 };
+/** Beats ahead of time: four in a row, and then one every 15 seconds. */
+const early = { most: 4, everyMs: 15_000 };
+/** After a beat that took longer there is none ahead of time: on slow storage, more beats would be in the way of each other. */
+const slowMs = 500;
 
 interface PulseDeps {
   readonly clock: Clock;
@@ -28,6 +33,7 @@ export class Pulse {
   #beganAtMs = -Infinity;
   #dueAtMs = -Infinity;
   #isRunning = false;
+  #isSlow = false;
   #next = Promise.withResolvers<void>();
   #sleep: AbortController | undefined;
   #early: { count: number; atMs: number } = { count: early.most, atMs: -Infinity };
@@ -64,6 +70,7 @@ export class Pulse {
     do {
       this.#beganAtMs = clock.nowMs();
       const { minMs, jitterMs } = (await this.#beat()) ? interval : intervalAfterFailure;
+      this.#isSlow = clock.nowMs() - this.#beganAtMs > slowMs;
       this.#dueAtMs = this.#beganAtMs + minMs + this.#deps.random() * jitterMs;
       this.#next.resolve();
       this.#next = Promise.withResolvers();
@@ -80,19 +87,21 @@ export class Pulse {
     await this.#until(leftMs(), this.#sleep.signal);
     this.#sleep = undefined;
     if (leftMs() <= 0) return;
-    await this.#until(this.#takeEarly() ? this.#beganAtMs + hurryMs - clock.nowMs() : leftMs());
+    const earlyMs = this.#takeEarly();
+    await this.#until(earlyMs === undefined ? leftMs() : this.#beganAtMs + earlyMs - clock.nowMs());
   }
 
   async #until(ms: number, signal?: AbortSignal): Promise<void> {
     if (ms > 0) await this.#deps.clock.sleep(ms, signal).catch(() => undefined);
   }
 
-  #takeEarly(): boolean {
+  /** @returns the least time after the last beat, if one ahead of time is left. */
+  #takeEarly(): number | undefined {
     const nowMs = this.#deps.clock.nowMs();
     const gained = Math.floor((nowMs - this.#early.atMs) / early.everyMs);
     if (gained > 0) this.#early = { count: Math.min(early.most, this.#early.count + gained), atMs: nowMs };
-    if (this.#early.count === 0) return false;
+    if (this.#early.count === 0 || this.#isSlow) return undefined;
     this.#early.count -= 1;
-    return true;
+    return this.#early.count === early.most - 1 ? hurryMs.first : hurryMs.next;
   }
 }

@@ -17,6 +17,15 @@ describe('a number of concurrent operations that instances share', () => {
     expect(Math.min(...done) / Math.max(...done)).toBeGreaterThan(count === 16 ? 0.3 : 0.6);
   });
 
+  it('of which each has two units is divided four seconds after four instances start', async () => {
+    const { start, load, measure } = stage(8, 1);
+    for (let n = 0; n < 4; n += 1) load(start(), 12);
+    await measure(4);
+    const { used, overLimit } = await measure(4);
+    expect(used).toBeGreaterThan(0.9);
+    expect(overLimit).toBe(0);
+  });
+
   it('goes to the instances that want it', async () => {
     const { start, load, measure, instances } = stage(limit);
     for (let n = 0; n < 4; n += 1) load(start(), n === 0 ? 40 : 1);
