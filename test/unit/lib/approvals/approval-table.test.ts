@@ -263,6 +263,16 @@ it('unsettled asks for records whose end is not recorded, since a time', async (
   ]);
 });
 
+it('lists fail while storage does', async () => {
+  const away = async function* () {
+    yield* [];
+    throw refusal(503);
+  };
+  table.listEntities = () => ({ byPage: away, [Symbol.asyncIterator]: away });
+  await expect(log.list({ limit: 5 })).rejects.toMatchObject({ code: 'storage_unavailable' });
+  await expect(log.unsettled(askedAtMs).next()).rejects.toMatchObject({ code: 'storage_unavailable' });
+});
+
 describe('purge', () => {
   beforeEach(() => {
     for (const rowKey of ['r-1', 'r-2', 'r-3']) table.put({ rowKey });
@@ -293,6 +303,31 @@ describe('purge', () => {
     table.pages = [[{ rowKey: 'r-1' }, { rowKey: 'r-2' }, { rowKey: 'r-3' }]];
     expect(await log.purge(askedAtMs)).toBe(2);
     expect(table.rows.size).toBe(0);
+  });
+
+  /** Prepares one row that refers to a record: the queries for the others find nothing. */
+  const onlyReference = (row: Row) => {
+    const list = table.listEntities;
+    table.listEntities = (query) => {
+      table.pages = query.queryOptions.filter.includes("'d-'") ? [[row]] : [];
+      return list(query);
+    };
+  };
+
+  it('deletes a row that refers to such a record only as it was read', async () => {
+    table.put({ rowKey: 'd-1' });
+    onlyReference({ ...table.rows.get('d-1') });
+    expect(await log.purge(askedAtMs)).toBe(0);
+    expect(table.rows.has('d-1')).toBe(false);
+    // The caller asked again meanwhile, or another instance purges too.
+    table.put({ rowKey: 'd-1' });
+    onlyReference({ rowKey: 'd-1', etag: 'an earlier version' });
+    expect(await log.purge(askedAtMs)).toBe(0);
+    expect(table.rows.has('d-1')).toBe(true);
+    onlyReference({ rowKey: 'd-2', etag: 'v' });
+    expect(await log.purge(askedAtMs)).toBe(0);
+    table.deleteEntity = () => Promise.reject(refusal(503));
+    await expect(log.purge(askedAtMs)).rejects.toMatchObject({ code: 'storage_unavailable' });
   });
 
   it('fails if storage does', async () => {

@@ -91,6 +91,11 @@ describe('approving', () => {
     expect(refusal(decision(ada), approval({ terms: stricter }), terms())).toMatch(/needs the app role Audit.Read/);
   });
 
+  it('names every role that is missing', () => {
+    const both = terms({ from: ['Approvals.Decide', 'Audit.Read'] });
+    expect(refusal(decision(ada, { roles: [] }), approval(), both)).toContain('Approvals.Decide and Audit.Read');
+  });
+
   it('needs roles that denying and revoking do not need', () => {
     const both = terms({ from: ['Approvals.Decide', 'Audit.Read'] });
     expect(judge(decision(ada, { decision: 'revoke' }), approved(), both)).toMatchObject({ status: 'revoked' });
@@ -176,6 +181,28 @@ describe('ending', () => {
     }
     expect(refusal(decision(ben, { decision: 'deny' }), approved())).toMatch(/Revoke it to end it/);
     expect(refusal(decision(ben), approved())).toMatch(/approved already/);
+  });
+
+  it('what a change has used up is neither approved nor denied, and not revoked once the change is over', () => {
+    const used = { status: 'used', use: { id: 'u', atMs: askedAtMs + minuteMs, answered: true } } as const;
+    const over = approved({ ...used, closedAtMs: askedAtMs + 2 * minuteMs });
+    for (const record of [approved(used), over])
+      for (const kind of ['approve', 'deny'] as const)
+        expect(refusal(decision(ben, { decision: kind }), record)).toMatch(/^conflict: The approval was used/);
+    const revocation = decision(ben, { decision: 'revoke' });
+    expect(refusal(revocation, over)).toMatch(/^conflict: The approval was used.*ask again/);
+    // Its request is on the way: whoever holds the claim sees the revocation.
+    const first = judge(revocation, approved(used)) as Approval;
+    expect(first).toMatchObject({ status: 'used', closedAtMs: undefined, decisions: [decision(ada), revocation] });
+    expect(refusal(decision(cleo, { decision: 'revoke' }), first)).toMatch(/^conflict: It was revoked while/);
+  });
+
+  it('nothing is left to record about the end of a request that the audit log has', () => {
+    for (const askRecorded of [true, false]) {
+      const denied = judge(decision(ben, { decision: 'deny' }), approval({ askRecorded }));
+      const revoked = judge(decision(ben, { decision: 'revoke' }), approved({ askRecorded }));
+      expect([denied, revoked]).toMatchObject([{ endRecorded: askRecorded }, { endRecorded: askRecorded }]);
+    }
   });
 
   it('an approval that is over cannot be revoked', () => {

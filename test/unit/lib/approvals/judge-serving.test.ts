@@ -17,6 +17,14 @@ const record = (more: Partial<Approval> = {}): Approval =>
 const serving = (one: Approval, now: ApprovalTerms = terms(), atMs = approvedAtMs, accepted = true) =>
   judgeServing(one, now, atMs, () => accepted);
 
+const reasons = {
+  pending: /waits for decisions/,
+  denied: /was denied/,
+  revoked: /was revoked/,
+  expired: /expired before/,
+  ended: /no longer valid/,
+};
+
 describe('an approval', () => {
   it('serves from the last needed decision until its validity ends', () => {
     expect(serving(record()).serves).toBe(true);
@@ -25,7 +33,25 @@ describe('an approval', () => {
   });
 
   it.each(['pending', 'denied', 'revoked', 'expired', 'ended'] as const)('does not serve while it is %s', (status) => {
-    expect(serving(record({ status }))).toMatchObject({ serves: false, waits: status === 'pending' });
+    expect(serving(record({ status }))).toMatchObject({
+      serves: false,
+      waits: status === 'pending',
+      reason: expect.stringMatching(reasons[status]) as string,
+    });
+  });
+
+  it('that a change has used up says what became of the change', () => {
+    const usedAtMs = approvedAtMs + minuteMs;
+    const reason = (answered: boolean, atMs: number, closedAtMs?: number): string => {
+      const used = record({ status: 'used', use: { id: 'u', atMs: usedAtMs, answered }, closedAtMs });
+      const outcome = serving(used, terms(), atMs);
+      return outcome.serves || outcome.waits ? 'it serves or waits' : outcome.reason;
+    };
+    const end = usedAtMs + 5 * minuteMs;
+    expect(reason(false, end - 1)).toMatch(/on its way since 2026-11-24T05:02:00/);
+    expect(reason(false, end)).toMatch(/left at 2026-11-24T05:02:00.* may have reached Microsoft/);
+    expect(reason(false, usedAtMs, usedAtMs)).toMatch(/may have reached Microsoft/);
+    expect(reason(true, usedAtMs, usedAtMs)).toMatch(/sent at 2026-11-24T05:02:00.* once/);
   });
 
   it('does not serve longer, or with fewer people, than the rule says now', () => {

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { Approval } from '../../../../src/lib/approvals/approval.ts';
 import { newApprovalId, rowKeyOf, rowPrefixAt } from '../../../../src/lib/approvals/approval-id.ts';
 import { pendingAnswer } from '../../../../src/lib/approvals/pending-answer.ts';
-import { listApprovals, showApproval } from '../../../../src/lib/approvals/read-approvals.ts';
+import { listApprovals, showApproval, visible } from '../../../../src/lib/approvals/read-approvals.ts';
 import { summariseApproval, viewApproval } from '../../../../src/lib/approvals/view-approval.ts';
 import type { Caller } from '../../../../src/lib/model/caller.ts';
 import type { ReadableTenants } from '../../../../src/lib/model/readable-tenants.ts';
@@ -193,6 +193,28 @@ describe('an approval in an answer', () => {
       validUntil: '2026-11-24T05:01:00.000Z',
       closedAt: '2026-11-24T05:02:00.000Z',
     });
+  });
+
+  it('says when a change used it and whether it was answered, and that a token is served more than once', () => {
+    const use = { id: 'u', atMs: askedAtMs + minuteMs, answered: true };
+    expect(summariseApproval(approval({ status: 'used', use }), askedAtMs, [])).toMatchObject({
+      status: 'used',
+      use: { at: '2026-11-24T05:01:00.000Z', answered: true },
+      servedOnce: true,
+    });
+    const token = approval({ subject: { ...approval().subject, kind: 'token' } });
+    expect(summariseApproval(token, askedAtMs, [])).toMatchObject({ kind: 'token', servedOnce: false });
+    expect(summariseApproval(token, askedAtMs, [])).not.toHaveProperty('use');
+  });
+
+  it('offers decisions only to those who may see it', () => {
+    const rules = { policy: parsed.policy, signInClientId: guid(0xa) };
+    const offered = (caller: Caller) => visible(rules, approval(), caller, askedAtMs).possibleDecisions;
+    expect([offered(decider), offered(own), offered(stranger)]).toEqual([
+      ['approve', 'deny', 'revoke'],
+      ['revoke'],
+      [],
+    ]);
   });
 
   it('that waits says how many people are missing', () => {
