@@ -149,6 +149,70 @@ describe('gdapChecks', () => {
     });
   });
 
+  it('counts a relationship that ends in exactly 30 days as one that does not end soon', async () => {
+    bench.relationships = [{ ...complete, endsInDays: 30 }];
+    expect(one(await checks(), 'Relationship ends')).toMatchObject({ status: 'ok' });
+  });
+
+  it('counts a relationship that is about to end as active, and one that ends now as ended', async () => {
+    bench.relationships = [
+      complete,
+      { ...complete, customer: 2, status: 'expiring' },
+      { ...complete, customer: 3, endsInDays: 0 },
+    ];
+    expect(one(await checks(), 'Delegated roles')?.message).toContain('2 of 2 customers');
+  });
+
+  it('describes every relationship with its end, its roles and its assignments', async () => {
+    bench.relationships = [
+      {
+        customer: 1,
+        roles: ['Reports Reader', 'Global Reader'],
+        autoExtendDuration: 'P180D',
+        assignments: [
+          { group: 'Readers', roles: ['Reports Reader', 'Global Reader'] },
+          { group: 'Admins', roles: ['Global Reader'], status: 'pending' },
+        ],
+      },
+    ];
+    expect(one(await checks(), 'Delegated roles')?.affected).toEqual([
+      {
+        tenantId: tenantId(1),
+        name: 'customer 1',
+        roles: ['Global Reader', 'Reports Reader'],
+        groupsWithoutAccount: ['Admins'],
+        relationships: [
+          {
+            id: 'rel-0',
+            name: 'ours',
+            endsAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT/) as string,
+            autoExtends: true,
+            roles: ['Global Reader', 'Reports Reader'],
+            assignments: [
+              { group: 'Readers', status: 'active', roles: ['Global Reader', 'Reports Reader'] },
+              { group: 'Admins', status: 'pending', roles: ['Global Reader'] },
+            ],
+          },
+        ],
+      },
+    ]);
+  });
+
+  it('names three customers, and counts the others', async () => {
+    const ending = [1, 2, 3, 4].map((customer) => ({ ...complete, customer, endsInDays: customer }));
+    bench.relationships = ending.slice(0, 3);
+    expect(one(await checks(), 'Relationship ends')?.message).not.toContain('more');
+    bench.relationships = ending;
+    expect(one(await checks(), 'Relationship ends')?.message).toContain('and 1 more');
+  });
+
+  it('asks nothing about roles while there is no relationship', async () => {
+    expect((await checks()).map(({ check, status }) => [check, status])).toEqual([
+      ['AdminAgents', 'ok'],
+      ['Delegated roles', 'ok'],
+    ]);
+  });
+
   it('reports Global Administrator, which prevents the automatic extension', async () => {
     bench.relationships = [complete, { customer: 2, roles: ['Global Administrator'] }];
     expect(one(await checks(), 'Global Administrator')).toMatchObject({

@@ -61,3 +61,46 @@ it('starts no further customer after an interruption', async () => {
   };
   expect(await withdraw(20)).toHaveLength(8);
 });
+
+it.each([
+  ['removed', 500],
+  ['removed', 503],
+] as const)('counts as %s what is gone although Partner Center answers %i', async (outcome, status) => {
+  bench.answer = (request) => {
+    bench.work(request);
+    return refusal(status);
+  };
+  expect(await withdraw(1)).toMatchObject([{ outcome }]);
+});
+
+it('fails where Partner Center does not know the customer, and keeps what an interrupted run withdrew', async () => {
+  const [tenantId = '' as never] = tenants(1);
+  bench.journal.set(tenantId, { tenantId, name: 'Customer', startedAtMs: 0, before: [graph], after: [graph] });
+  bench.answer = () => refusal(404, 60003);
+  expect(await withdraw(1)).toMatchObject([{ outcome: 'failed', code: 'tenant_unknown' }]);
+  expect(bench.journal.size).toBe(1);
+});
+
+it('fails where the consent is still there after an error of Partner Center', async () => {
+  bench.answer = () => refusal(500);
+  expect(await withdraw(1)).toMatchObject([
+    { outcome: 'failed', code: 'resource_error', detail: 'Partner Center answers 500.' },
+  ]);
+});
+
+it('says nothing of what is left where it cannot be read', async () => {
+  bench.answer = () => new Response(null, { status: 204 });
+  const { run } = bench;
+  const results = withdrawConsents({ ...run, read: () => Promise.reject(new Error('the tenant is away')) }, tenants(1));
+  await bench.clock.advance(900_000);
+  const [result] = await results;
+  expect(result).toMatchObject({ outcome: 'failed', code: 'resource_error' });
+  expect(result?.detail).toMatch(/could not be confirmed in the customer tenant\.$/);
+});
+
+it('tells each result when it is known', async () => {
+  const told: string[] = [];
+  const results = withdrawConsents(bench.run, tenants(2), ({ tenantId }) => told.push(tenantId));
+  await bench.clock.advance(900_000);
+  expect(told).toEqual((await results).map(({ tenantId }) => tenantId));
+});
