@@ -1,5 +1,5 @@
 /** Which folders are mutated, and which tests run for each. */
-import { globSync, readFileSync } from 'node:fs';
+import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { projectRoot } from '../paths.ts';
 
@@ -44,8 +44,14 @@ const comparesSources = /^packages\/microsoft-cloud\/test\/unit\/documentation\.
 const startsProcess =
   /from '[^']*(support\/azurite|support\/ptb|exec\/run-child|node:child_process|playwright-core)(\.ts)?'/;
 
-/** Replaces modules, or uses the managed identity, whose tokens MSAL keeps in static memory: fails beside other tests. */
-const needsOwnWorker = /\bvi\.(?:mock|doMock|resetModules)\(|IDENTITY_ENDPOINT|e2e\/credential\/operator\.ts/;
+/** Uses the managed identity, whose tokens MSAL keeps in static memory: fails beside other tests. */
+const needsOwnWorker = /IDENTITY_ENDPOINT|e2e\/credential\/operator\.ts/;
+
+/**
+ * Replaces modules, itself or by what it imports: fails beside other tests. A module that a test loads in this way looks as
+ * if that test ran the code of its top level, whose mutants then survive.
+ */
+const replacesModules = /\bvi\.(?:mock|doMock|resetModules)\(/;
 
 /** They load an app, which a process can do only once: by their path, or by what they call. */
 const loadsApp = /\/(?:openapi|registrations)\.test\.ts$|^test\/unit\/jobs\/|\/unit\/(?:app-loading|durable)\//;
@@ -59,6 +65,15 @@ function importedBy(file: string): string[] {
   return [...text.matchAll(relativeImport)].map(([, name = '']) =>
     relative(projectRoot, join(projectRoot, dirname(file), name)),
   );
+}
+
+/** Whether a test, or a file of tests that it imports, replaces modules. */
+function hasReplacedModules(file: string): boolean {
+  const helpers = importedBy(file).filter(
+    (each) => /^(?:packages\/[^/]+\/)?test\/.*\.ts$/.test(each) && existsSync(join(projectRoot, each)),
+  );
+  const texts = [file, ...helpers].map((each) => readFileSync(join(projectRoot, each), 'utf8'));
+  return texts.some((text) => replacesModules.test(text));
 }
 
 /** `src/lib/audit` → `test/unit/lib/audit`, `packages/x/src` → `packages/x/test/unit`. */
@@ -90,7 +105,8 @@ export function testsOf(folder: string): string[] {
     if (startsProcess.test(text)) return false;
     if (throughTools[folder]?.includes(file)) return true;
     const isMirror = file.startsWith(`${mirror(folder)}/`);
-    const isAlone = needsOwnWorker.test(text) || loadsApp.test(file) || callsLoader.test(text);
+    const isAlone =
+      needsOwnWorker.test(text) || hasReplacedModules(file) || loadsApp.test(file) || callsLoader.test(text);
     if (!isMirror && !needsIsolation(folder) && isAlone) return false;
     return isMirror || importedBy(file).some((each) => each.startsWith(`${folder}/`));
   });

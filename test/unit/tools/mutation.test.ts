@@ -116,6 +116,11 @@ describe('testsOf', () => {
     expect(tests.filter((test) => /command|msal-browser|node-test|recording|identity/.test(test))).toEqual([]);
   });
 
+  it('leaves out tests that replace modules, also if a helper does it for them', () => {
+    expect(testsOf('src/lib/setup')).not.toContain('test/unit/cli/commands/setup.test.ts');
+    expect(testsOf('src/cli')).toContain('test/unit/cli/commands/consent.test.ts');
+  });
+
   it('leaves out slow tests, and tests that start a process', () => {
     const tests = [...testsOf('src/lib/callers'), ...testsOf('src/lib/audit'), ...testsOf('src/lib/broker')];
     expect(tests.filter((test) => /property|busy|contract\/audit-log/.test(test))).toEqual([]);

@@ -104,6 +104,33 @@ it('an approval through another application than the one for signing in does not
   await confirm(deps, used, terms());
 });
 
+it.each([
+  ['is gone', []],
+  ['asks for no approval any more', [{ name: approval().subject.rule }]],
+])('an approval whose rule %s serves nothing, and nobody waits for it', async (_, rules) => {
+  const { deps, ask, approve } = stage();
+  await approve((await ask('body')).approval.id);
+  const { approval: used } = await ask('body');
+  Object.assign(deps, { policy: { current: async () => ({ policy: { rules } }) } });
+  const ended = { code: 'approval_ended', detail: expect.stringContaining('The rule asks for no approval') as string };
+  await expect(confirm(deps, used, terms())).rejects.toMatchObject(ended);
+  await expect(ask('body')).rejects.toMatchObject(ended);
+});
+
+it('the policy in force judges what an approver may read by the roles that he had', async () => {
+  const { deps, ask, approve } = stage();
+  const made = decision(person(2), { roles: ['Approvals.Decide', 'Audit.Read'] });
+  await approve((await ask('body')).approval.id, made);
+  const { approval: used } = await ask('body');
+  const judged: unknown[] = [];
+  const readableBy: typeof deps.readableBy = async (reader) => {
+    judged.push(reader);
+    return '*';
+  };
+  await confirm({ ...deps, readableBy }, used, terms());
+  expect(judged).toEqual([{ ...person(2), roles: made.roles }]);
+});
+
 it('20 of 10,000 requests of one caller wait, and the others are refused without a record', async () => {
   const { deps, ask } = stage();
   const refusals: Record<string, number> = {};

@@ -72,7 +72,7 @@ it('a notice has no reason that was not given, and no link if the dashboard is n
   expect(notice?.text).toContain(`\`ptb approvals show ${id}\``);
   expect(notice).not.toHaveProperty('link');
   expect(notice?.facts).toContainEqual({ name: 'For', value: 'a token' });
-  expect(notice?.facts.map(({ name }) => name)).not.toContain('Reason');
+  expect(notice?.facts.map(({ name }) => name)).toEqual(['Asked by', 'For', 'Tenant', 'Approval']);
 });
 
 it('a notice is sent once, and not for a request that waits no more', async () => {
@@ -92,7 +92,10 @@ it('a notice that could not be sent is sent again, and the request is recorded o
     announceApproval({ ...deps, notifier: { send }, log: logged.log }, { approvalId: approval().id });
   await expect(announce(() => Promise.reject(refused))).rejects.toBe(refused);
   expect(logged.events()).toEqual(['approval.not_announced']);
-  expect(logged.lines[0]?.level).toBe('warn');
+  expect(logged.lines[0]).toMatchObject({
+    level: 'warn',
+    line: expect.stringContaining(`"approvalId":"${approval().id}"`) as string,
+  });
   expect(await announce(async () => undefined)).toEqual({ announced: true });
   expect(await announce(async () => undefined)).toEqual({ announced: false });
   expect(entries).toEqual(['asked']);

@@ -34,11 +34,11 @@ class Table {
     return row;
   };
 
-  updateEntity = async (row: Row, _mode: string, { etag }: { etag: string }) => {
+  updateEntity = async (row: Row, mode: string, { etag }: { etag: string }) => {
     const known = this.rows.get(String(row['rowKey']));
     if (known === undefined) throw refusal(404);
     if (known['etag'] !== etag) throw refusal(412);
-    this.put(row);
+    this.put(mode === 'Replace' ? row : { ...known, ...row });
   };
 
   deleteEntity = async (_partition: string, rowKey: string, { etag }: { etag?: string }) => {
@@ -194,6 +194,16 @@ describe('change', () => {
     await expect(log.change(record, version)).rejects.toMatchObject({ code: 'storage_unavailable' });
   });
 
+  it('removes what may hold data of the customer with the end of a request', async () => {
+    const record = numbered(1);
+    await log.create(record, undefined, 20);
+    const { version = '' } = (await log.find(record.id)) ?? {};
+    expect(table.rows.get(rowKeyOf(record.id) ?? '')).toHaveProperty('details');
+    await log.change({ ...record, status: 'denied', subject: { ...record.subject, details: [] } }, version);
+    expect(table.rows.get(rowKeyOf(record.id) ?? '')).not.toHaveProperty('details');
+    expect((await log.find(record.id))?.approval.subject.details).toEqual([]);
+  });
+
   it('finds nothing by a text that is no id', async () => {
     expect(await log.find('nothing')).toBeUndefined();
     expect(await log.current('d'.repeat(64))).toBeUndefined();
@@ -292,6 +302,8 @@ describe('purge', () => {
     ]);
     // The references go one by one, each as it was read.
     expect(table.queries.map(({ maxPageSize }) => maxPageSize)).toEqual([100, undefined, undefined]);
+    // A million rows are read for their keys only.
+    expect(table.queries[0]?.select).toEqual(['PartitionKey', 'RowKey']);
     expect(table.transactions[0]).toEqual([
       ['delete', 'r-1'],
       ['delete', 'r-2'],
@@ -299,10 +311,13 @@ describe('purge', () => {
   });
 
   it('deletes the others if another instance has deleted one', async () => {
-    table.rows.delete('r-2');
-    table.pages = [[{ rowKey: 'r-1' }, { rowKey: 'r-2' }, { rowKey: 'r-3' }]];
-    expect(await log.purge(askedAtMs)).toBe(2);
-    expect(table.rows.size).toBe(0);
+    for (const gone of ['r-2', 'r-1']) {
+      for (const rowKey of ['r-1', 'r-2', 'r-3']) table.put({ rowKey });
+      table.rows.delete(gone);
+      table.pages = [[{ rowKey: 'r-1' }, { rowKey: 'r-2' }, { rowKey: 'r-3' }]];
+      expect(await log.purge(askedAtMs)).toBe(2);
+      expect(table.rows.size).toBe(0);
+    }
   });
 
   /** Prepares one row that refers to a record: the queries for the others find nothing. */

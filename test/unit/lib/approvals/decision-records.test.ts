@@ -125,6 +125,29 @@ it('a decision that meets itself in storage is made once', async () => {
   expect(audit.entries.map(({ outcome }) => outcome)).toEqual(['approved']);
 });
 
+it('a decision is recorded as failed if its request was purged meanwhile', async () => {
+  const { audit, deps, decide } = await stage();
+  deps.approvalLog.change = async () => {
+    deps.approvalLog.rows.clear();
+    throw new BrokerError('storage_unavailable', 'Storage does not answer.');
+  };
+  await expect(decide('approve')).rejects.toMatchObject({ code: 'storage_unavailable' });
+  expect(audit.entries.map(({ outcome }) => outcome)).toEqual(['approved', 'failed']);
+});
+
+it('a request that does not exist cannot be decided on', async () => {
+  const { audit, deps, decide } = await stage();
+  deps.approvalLog.rows.clear();
+  await expect(decide('approve')).rejects.toMatchObject({ code: 'approval_not_found' });
+  expect(audit.entries).toEqual([]);
+});
+
+it('a refusal names the request in the log', async () => {
+  const { decide } = await stage();
+  await decide('deny');
+  await expect(decide('approve')).rejects.toMatchObject({ code: 'approval_conflict', logFields: { approvalId: id } });
+});
+
 it('a decision that cannot be recorded is not made', async () => {
   const { audit, decide, stored, lines } = await stage();
   audit.down = true;

@@ -130,6 +130,8 @@ describe('approving', () => {
   it('is refused if the rule no longer asks for an approval, but denying and revoking is not', () => {
     expect(refusal(decision(ada), approval(), 'gone')).toMatch(/^conflict: The rule no longer exists/);
     expect(judge(decision(ada, { decision: 'deny' }), approval(), 'gone')).toMatchObject({ status: 'denied' });
+    const late = decision(ada, { decision: 'deny', atMs: askedAtMs + 60 * minuteMs });
+    expect(refusal(late, approval(), 'gone')).toMatch(/^conflict: It expired/);
     expect(judge(decision(ada, { decision: 'revoke' }), approval(), 'gone')).toMatchObject({ status: 'revoked' });
   });
 

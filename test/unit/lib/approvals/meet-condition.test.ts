@@ -90,6 +90,23 @@ describe('meetCondition', () => {
     await outcome.met.confirm();
     expect(approvals.notices).toMatchObject([{ severity: 'critical', title: `Emergency rule used: ${rule.name}` }]);
   });
+
+  it.each([
+    ['without a condition', {}, {}],
+    ['for emergencies', { breakGlass: true }, { breakGlass: true, reason }],
+  ])('lets a change leave that a rule %s allows, as often as it is sent', async (_, condition, more) => {
+    for (let time = 1; time <= 2; time += 1) {
+      const outcome = await meet(condition, more);
+      if (!('met' in outcome)) throw new Error('Nobody has to approve.');
+      const claim = await outcome.met.claim();
+      expect([await claim.confirm(), await claim.giveBack(), await claim.conclude(true)]).toEqual([
+        undefined,
+        undefined,
+        undefined,
+      ]);
+    }
+    expect(approvals.approvalLog.rows.size).toBe(0);
+  });
 });
 
 describe('emergencyReason', () => {

@@ -84,14 +84,19 @@ describe('listApprovals', () => {
     expect(await by('ended')).toEqual([ended, approved]);
   });
 
-  it('looks for open ones no longer than they can live', async () => {
-    const queries: { sinceMs?: number }[] = [];
+  it('asks for the statuses that a record may have, and for open ones no longer than they can live', async () => {
+    const queries: object[] = [];
     approvals.approvalLog.list = async (query) => {
       queries.push(query);
       return { approvals: [] };
     };
-    for (const status of ['pending', 'denied'] as const) await listed(decider, { status });
-    expect(queries.map(({ sinceMs }) => sinceMs)).toEqual([askedAtMs - 6 * 24 * 60 * minuteMs, undefined]);
+    for (const status of ['pending', 'denied', 'expired', 'ended'] as const) await listed(decider, { status });
+    expect(queries).toEqual([
+      { limit: 50, statuses: ['pending'], sinceMs: askedAtMs - 6 * 24 * 60 * minuteMs },
+      { limit: 50, statuses: ['denied'] },
+      { limit: 50, statuses: ['expired', 'pending'] },
+      { limit: 50, statuses: ['ended', 'approved'] },
+    ]);
   });
 
   it('continues after a page', async () => {

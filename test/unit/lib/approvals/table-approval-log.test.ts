@@ -49,7 +49,9 @@ async function listed(rows: readonly object[]): Promise<readonly (readonly strin
 
 it('a row that cannot be read does not hide the others', async () => {
   const broken = { ...approvalRow(other), document: '{}' };
-  expect(await listed([broken, approvalRow(approval())])).toEqual([[approval().id], [approval().id]]);
+  const ofNoTenant = { ...approvalRow(other), tenantId: 'nobody' };
+  for (const row of [broken, ofNoTenant])
+    expect(await listed([row, approvalRow(approval())])).toEqual([[approval().id], [approval().id]]);
 });
 
 it('a role of a decider that this version does not know counts for nothing', async () => {

@@ -31,6 +31,7 @@ async function stage(...records: readonly Partial<Approval>[]) {
     watch: () => watchApprovals(deps),
     outcomes,
     events: () => recorder.events(),
+    lines: () => recorder.lines.map(({ line }) => JSON.parse(line) as Record<string, unknown>),
   };
 }
 
@@ -38,7 +39,7 @@ const idOf = (index: number): string => `20261124t050000-0000000${index}`;
 const nothing = { started: [], settled: [] };
 
 it('starts what has no orchestration, once it had a minute to start', async () => {
-  const { clock, orchestrations, watch, events } = await stage({});
+  const { clock, orchestrations, watch, lines } = await stage({});
   await clock.advance(minuteMs - 1);
   expect(await watch()).toEqual(nothing);
   await clock.advance(1);
@@ -46,7 +47,7 @@ it('starts what has no orchestration, once it had a minute to start', async () =
   expect(orchestrations.started).toEqual([
     { name: 'approval', instanceId: approvalInstanceId(idOf(0)), input: { approvalId: idOf(0) } },
   ]);
-  expect(events()).toEqual(['approval.resumed']);
+  expect(lines()).toEqual([{ event: 'approval.resumed', level: 'warn', approvalId: idOf(0), state: 'unknown' }]);
   expect(await watch()).toEqual(nothing);
 });
 
@@ -95,14 +96,24 @@ it('closes a change whose process died five minutes after it was to leave, howev
 });
 
 it('looks at the others although one fails', async () => {
-  const { clock, audit, orchestrations, watch, events } = await stage({}, { expiresAtMs: askedAtMs + 120 * minuteMs });
+  const { clock, audit, orchestrations, watch, lines } = await stage({}, { expiresAtMs: askedAtMs + 120 * minuteMs });
   orchestrations.states.set(approvalInstanceId(idOf(0)), 'active');
   await clock.advance(80 * minuteMs);
   audit.down = true;
   expect(await watch()).toEqual({ started: [idOf(1)], settled: [] });
-  expect(events()).toContain('approval.watch_failed');
+  expect(lines()).toContainEqual(
+    expect.objectContaining({ event: 'approval.watch_failed', approvalId: idOf(0), code: 'audit_unavailable' }),
+  );
   audit.down = false;
   expect(await watch()).toEqual({ started: [], settled: [idOf(0)] });
+});
+
+it('does not say that it settled what others keep changing', async () => {
+  const { clock, deps, orchestrations, watch } = await stage({ askRecorded: true, announced: true });
+  orchestrations.states.set(approvalInstanceId(idOf(0)), 'active');
+  await clock.advance(80 * minuteMs);
+  deps.approvalLog.change = async () => false;
+  expect(await watch()).toEqual(nothing);
 });
 
 it('leaves alone what is settled, and what is older than any approval can be', async () => {
