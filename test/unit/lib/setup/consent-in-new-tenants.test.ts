@@ -46,6 +46,7 @@ describe('in a tenant without any consent', () => {
     // A token must live until its request is sent.
     expect(new Set(bench.requests.map(({ minimumLifetimeSeconds }) => minimumLifetimeSeconds))).toEqual(new Set([60]));
     expect(bench.forgotten).toEqual([tenant(1), tenant(1)]);
+    expect(new Set(bench.requests.map(({ grant }) => grant))).toEqual(new Set(['delegated']));
     const own = bench.requests.filter(({ tenantId }) => tenantId === partnerTenantId);
     expect(new Set(own.map(({ resource, grant }) => `${resource.alias} ${grant}`))).toEqual(
       new Set(['graph delegated', 'partner-center delegated']),
@@ -229,6 +230,8 @@ describe('the registration in the partner tenant', () => {
       authorization.includes('delegated') ? problem(403, 'Authorization_RequestDenied') : undefined,
     );
     expect(await bench.consentIn(1)).toEqual([{ outcome: 'given' }]);
+    const own = bench.requests.filter(({ tenantId }) => tenantId === partnerTenantId);
+    expect(own.slice(0, 2).map(({ grant }) => grant)).toEqual(['delegated', 'application']);
   });
 
   it('that cannot be read for another reason is read later', async () => {

@@ -214,9 +214,11 @@ describe('gdapChecks', () => {
   });
 
   it('reports Global Administrator, which prevents the automatic extension', async () => {
-    bench.relationships = [complete, { customer: 2, roles: ['Global Administrator'] }];
+    bench.relationships = [complete, { customer: 2, roles: ['Global Administrator'] }, { ...complete, customer: 2 }];
     expect(one(await checks(), 'Global Administrator')).toMatchObject({
       status: 'notice',
+      message: expect.stringMatching(/of 1 customers contains .*: customer 2\.$/) as string,
+      remedy: expect.stringContaining('Request a new relationship') as string,
       affected: [{ tenantId: tenantId(2) }],
     });
   });

@@ -150,7 +150,11 @@ describe('revoke', () => {
       };
       const endless = await bench.revoke();
       expect([endless.proven, bench.revokedAtMs]).toEqual([false, undefined]);
-      expect(endless.proof.at(-1)).toMatchObject({ item: 'Changes during the proof', proven: false });
+      expect(endless.proof.at(-1)).toMatchObject({
+        item: 'Changes during the proof',
+        proven: false,
+        detail: expect.stringContaining('during each of 3 proofs') as string,
+      });
     });
   });
 
