@@ -5,7 +5,19 @@ import { visitTenants, type VisitTenantsDeps } from '../../../../src/lib/runs/vi
 import { createTenantSlots } from '../../../../src/lib/runs/tenant-slots.ts';
 import { Turns } from '../../../../src/lib/runtime/turns.ts';
 import { settle } from '../../../fakes/fake-clock.ts';
-import { runId, stageRun } from './stage.ts';
+import { recordOf, runId, stageRun, tenantId } from './stage.ts';
+
+it('passes on what begins no work', async () => {
+  const { deps, runLog } = await stageRun(async () => [], 2);
+  const forgotten: string[] = [];
+  const tokens = { ...deps.tokens, forgetTenant: (id: string) => void forgotten.push(id) };
+  const given = givingWay({ ...deps, tokens, tenantSlots: new Limiter(1) }, new Turns(() => undefined));
+  await runLog.recordTenants(runId, [recordOf(1)]);
+  given.tokens.forgetTenant(tenantId(1));
+  expect(forgotten).toEqual([tenantId(1)]);
+  expect(await given.runs.log.findTenant(runId, tenantId(1))).toEqual(recordOf(1));
+  expect(await given.runs.log.findOutcomes(runId, [tenantId(0), tenantId(1)])).toHaveLength(1);
+});
 
 it('begins one piece of the work of all tenants in each pass of the event loop', async () => {
   const pieces: string[] = [];

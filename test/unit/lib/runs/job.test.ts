@@ -62,6 +62,8 @@ describe('defineJob', () => {
     expect(createJobRegistry([job]).find('one')).toBe(job);
     expect(createJobRegistry([job]).find('two')).toBeUndefined();
     expect(() => createJobRegistry([job, defineJob(definition)])).toThrow('two jobs have the name "one"');
+    const other = defineJob({ ...definition, name: 'another' });
+    expect(() => createJobRegistry([other, job, job])).toThrow('two jobs have the name "one"');
   });
 
   test('schedules the jobs of this app at different minutes', () => {

@@ -96,6 +96,13 @@ describe('last results', () => {
     expect((await reader.read(['access'])).get(tenantId(1))?.[0]?.outcome).toBe('failed');
   });
 
+  it('are cached for each list of jobs alone', async () => {
+    await runOf('access', 'w1', 1, [record(1, 'succeeded')]);
+    const reader = createLastResults({ runLog, clock });
+    const of = async (...jobs: string[]) => (await reader.read(jobs)).size;
+    expect([await of('access'), await of('licences'), await of('acc', 'ess')]).toEqual([1, 0, 0]);
+  });
+
   it('do not cache a storage failure', async () => {
     const reader = createLastResults({ runLog, clock });
     runLog.broken = true;

@@ -161,6 +161,37 @@ describe('compareRuns', () => {
     const { changes, truncated } = await compareRuns({ log: runLog, results }, job, before, after);
     expect([changes.length, truncated]).toEqual([10_000, true]);
   });
+
+  test('does not say that 10,000 changes are too many', async () => {
+    const { runLog, results, put } = stage();
+    const before = await put('1', 1, { 1: [] });
+    const after = await put('2', 2, { 1: Array.from({ length: 10_000 }, (_, id) => ({ id })) });
+    const { changes, truncated } = await compareRuns({ log: runLog, results }, job, before, after);
+    expect([changes.length, truncated]).toEqual([10_000, false]);
+  });
+
+  test('reads the rows of eight tenants at a time, and of no more than it needs', async () => {
+    const { runLog, results, put } = stage();
+    const numbers = Array.from({ length: 20 }, (_, index) => index + 1);
+    const of = (rows: Row[]) => Object.fromEntries(numbers.map((number) => [number, rows]));
+    const before = await put('1', 1, of([]));
+    const after = await put('2', 2, of(Array.from({ length: 2_000 }, (_, id) => ({ id }))));
+    let now = 0;
+    let most = 0;
+    const read: string[] = [];
+    const watched: Pick<MemoryRunResults, 'plan' | 'rows'> = {
+      plan: (run) => results.plan(run),
+      rows: async function* (runId, rowsName, fromByte) {
+        read.push(rowsName);
+        most = Math.max(most, (now += 1));
+        await new Promise((done) => setImmediate(done));
+        yield* results.rows(runId, rowsName, fromByte);
+        now -= 1;
+      },
+    };
+    const { changes } = await compareRuns({ log: runLog, results: watched }, job, before, after);
+    expect([changes.length, most, read.length]).toEqual([10_000, 8, 8]);
+  });
 });
 
 describe('previousRun', () => {

@@ -45,6 +45,16 @@ describe('the tenants of a run', () => {
     expect(tenants.map(({ attempts }) => attempts)).toEqual([1, 2, 0, 0, 0]);
   });
 
+  it('say what failed, and that Microsoft Graph has more rows', async () => {
+    const failure = { outcome: 'failed', code: 'consent_required', detail: 'No consent.' } as const;
+    const { source, run } = await stage('running', [record(1, { more: true, rows: 5 }), record(2, failure)]);
+    const [more, failed, waiting] = (await viewRunTenants(source, run)).tenants;
+    expect([more?.more, more?.rows]).toEqual([true, 5]);
+    for (const name of ['code', 'detail']) expect(more).not.toHaveProperty(name);
+    expect(failed).toMatchObject(failure);
+    expect([failed, waiting].filter((each) => each !== undefined && 'more' in each)).toEqual([]);
+  });
+
   it('have the times of their last attempt, as far as there was one', async () => {
     const { source, run } = await stage('running', [record(1, { round: 2, startedAtMs: 500 })]);
     const [visited, waiting] = (await viewRunTenants(source, run)).tenants;

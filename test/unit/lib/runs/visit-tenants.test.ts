@@ -46,6 +46,20 @@ describe('visitTenants', () => {
     expect(await stage.visit({ indexes: [4, 5] })).toEqual({});
   });
 
+  it('looks for the record of each tenant by itself if it cannot read those of the group, and logs that', async () => {
+    const stage = await stageVisit(async () => []);
+    await stage.runLog.recordTenants(runId, [recordOf(0)]);
+    stage.runLog.findOutcomes = () => Promise.reject(new BrokerError('storage_unavailable', 'It is away.'));
+    expect(await stage.visit()).toEqual({});
+    expect(stage.started).toEqual([tenantId(1), tenantId(2), tenantId(3)]);
+    expect(JSON.parse(stage.logger.lines[0]?.line ?? '')).toMatchObject({
+      event: 'tenant_run.records_unread',
+      level: 'warn',
+      runId,
+      code: 'storage_unavailable',
+    });
+  });
+
   it('visits the tenants side by side, within the limit of the process', async () => {
     let now = 0;
     let most = 0;
