@@ -57,6 +57,15 @@ describe('consentInTenants', () => {
     ]);
   });
 
+  it('looks whether a customer lacks a resource that Partner Center refuses', async () => {
+    bench.granted.set(first, { grants: [teams], visibleAtMs: 0 });
+    const orders = bench.orders(1, false, [exchange]);
+    bench.missingResources.set(first, 'exchange');
+    expect(await bench.give(orders)).toMatchObject([
+      { outcome: 'failed', code: 'resource_unavailable', resources: [{ outcome: 'unavailable' }] },
+    ]);
+  });
+
   it('fails a customer that has none of the resources', async () => {
     bench.missingResources.set(first, 'exchange');
     bench.granted.set(first, { grants: [teams], visibleAtMs: 0 });

@@ -65,6 +65,14 @@ describe('planSetup', () => {
     expect(steps).toEqual([expect.objectContaining({ kind: 'grant_scopes', grantId: first!.id })]);
   });
 
+  it('replaces a consent that has one other scope instead of one of the profile, and none in another order', () => {
+    const change = (of: (scopes: readonly string[]) => readonly string[]) =>
+      kinds({ scopeGrants: done.scopeGrants.map((grant) => ({ ...grant, scopes: of(grant.scopes) })) });
+    const granted = done.scopeGrants.map(() => 'grant_scopes');
+    expect(change((scopes) => ['Mail.Read', ...scopes.slice(1)])).toEqual(granted);
+    expect(change((scopes) => scopes.toReversed())).toEqual([]);
+  });
+
   it('withdraws permissions that are not in the profile', () => {
     const scopeGrants = [...done.scopeGrants, { id: 'theirs', resourceId: 'another resource', scopes: ['Mail.Read'] }];
     const roleGrants = [
