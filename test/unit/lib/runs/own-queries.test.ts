@@ -74,6 +74,22 @@ it('shows a caller without Runs.Read its own queries whole, and nothing else', a
   expect(await own.log.list({ limit: 9, job: 'licence-report' })).toEqual([]);
 });
 
+it('counts nothing where there is no run, and asks for no queries in a list of another job', async () => {
+  expect(await noRuns.log.countTenants('query@none')).toEqual({ succeeded: 0, failed: 0, skipped: 0, retrying: 0 });
+  const runs = await stage();
+  const own = withOwnQueries(runs, noRuns, me, covered);
+  const asked: unknown[] = [];
+  const list = runs.log.list.bind(runs.log);
+  runs.log.list = async (filter) => {
+    asked.push(filter);
+    return list(filter);
+  };
+  await own.log.list({ limit: 9, job: 'licence-report' });
+  expect(asked).toEqual([]);
+  await own.log.list({ limit: 9, job: 'query' });
+  expect(asked).toHaveLength(1);
+});
+
 it('adds them to what a caller with a limit may read, newest first and each once', async () => {
   const runs = await stage();
   const limited = withOwnQueries(runs, readableRuns(runs, new Set([tenant(9)])), me, covered);

@@ -173,6 +173,23 @@ describe('planRun', () => {
     expect(listed()).toBe(1);
   });
 
+  test('keeps the tenants of a plan whose digest is recorded, whatever tags they have since', async () => {
+    const tags = new MemoryTenantTags({ [tenantId(1)]: ['managed'] });
+    const request = { parameters: {}, choice: { tenants: ['tag:managed'] } };
+    const { plan, results } = await stage([tenant(1), tenant(2)], request, {}, { tags });
+    expect(await plan()).toEqual({ ok: true, attempt: 1, total: 1 });
+    tags.byTenant.set(tenantId(1), []);
+    tags.byTenant.set(tenantId(2), ['managed']);
+    expect(await plan()).toEqual({ ok: true, attempt: 1, total: 1 });
+    expect((await results.plan({ runId: 'job@w' }))?.attempt).toMatchObject([{ tenantId: tenantId(1) }]);
+  });
+
+  test('says that the record of the run is gone', async () => {
+    const { plan, runLog } = await stage([tenant(1)]);
+    await runLog.remove('job@w');
+    expect(await plan()).toMatchObject({ ok: false, code: 'run_not_found', transient: false });
+  });
+
   test('returns a failure as a value with code, whether to retry, and the delay', async () => {
     const away = await stage(new BrokerError('directory_unavailable', 'Away.', { retryAfterSeconds: 30 }));
     expect(await away.plan()).toEqual({
