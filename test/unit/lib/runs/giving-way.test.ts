@@ -11,7 +11,7 @@ it('passes on what begins no work', async () => {
   const { deps, runLog } = await stageRun(async () => [], 2);
   const forgotten: string[] = [];
   const tokens = { ...deps.tokens, forgetTenant: (id: string) => void forgotten.push(id) };
-  const given = givingWay({ ...deps, tokens, tenantSlots: new Limiter(1) }, new Turns(() => undefined));
+  const given = givingWay({ ...deps, tokens, tenantSlots: createTenantSlots(1) }, new Turns(() => undefined));
   await runLog.recordTenants(runId, [recordOf(1)]);
   given.tokens.forgetTenant(tenantId(1));
   expect(forgotten).toEqual([tenantId(1)]);
