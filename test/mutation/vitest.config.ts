@@ -29,6 +29,7 @@ export default defineConfig({
     setupFiles: [join(import.meta.dirname, 'setup-mutant.ts')],
     // Of the first run. It is generous, because a failed test there ends everything.
     testTimeout: 180_000,
+    hookTimeout: 180_000,
     env: { NO_PROXY: '127.0.0.1,localhost' },
   },
 });
