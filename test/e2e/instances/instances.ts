@@ -1,5 +1,6 @@
 import { readLedger, resetLedger } from 'microsoft-cloud/client';
 import { type RunningChild, startChild } from '../../../src/cli/demo/child.ts';
+import { Limiter } from '../../../src/lib/runtime/limiter.ts';
 import { appFolder, ptbScript } from '../../paths.ts';
 import { startWatchedDemo, type WatchedDemo } from '../../support/watched-demo.ts';
 
@@ -11,8 +12,13 @@ interface Host {
 export interface Instances {
   readonly demo: WatchedDemo;
   readonly hosts: readonly Host[];
-  /** Requests tokens for tenants and resources on one host. @returns the statuses. */
-  readonly askForTokens: (host: Host, tenants: readonly string[], resources: readonly string[]) => Promise<number[]>;
+  /** Requests tokens for tenants and resources on one host, `atOnce` at a time. @returns the statuses. */
+  readonly askForTokens: (
+    host: Host,
+    tenants: readonly string[],
+    resources: readonly string[],
+    atOnce?: number,
+  ) => Promise<number[]>;
   stop(): Promise<void>;
 }
 
@@ -47,8 +53,11 @@ export async function startInstances(
   return {
     demo,
     hosts,
-    askForTokens: (host, wanted, resources) =>
-      Promise.all(wanted.flatMap((tenant) => resources.map((resource) => ask(host, tenant, resource)))),
+    askForTokens: (host, wanted, resources, atOnce = Infinity) => {
+      const limiter = new Limiter(atOnce);
+      const pairs = wanted.flatMap((tenant) => resources.map((resource) => [tenant, resource] as const));
+      return Promise.all(pairs.map((pair) => limiter.run(() => ask(host, ...pair))));
+    },
     stop: async () => {
       for (const { child } of hosts) await child?.stop();
       await demo.stop();
