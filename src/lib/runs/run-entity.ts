@@ -145,7 +145,7 @@ export function readRun(entity: Read): Run {
     },
     stoppedBy: stopCode && { code: stopCode, detail: textAt(entity, 'stopDetail') ?? '' },
     cancelRequestedAtMs: timeAt(entity, 'cancelRequestedAt'),
-    warnings: entity['warnings'] === undefined ? undefined : readList(textAt(entity, 'warnings')),
+    warnings: isAbsent(entity, 'warnings') ? undefined : readList(textAt(entity, 'warnings')),
     parameters: readParametersText(textAt(entity, 'parameters')),
     asked: readAskedText(textAt(entity, 'asked')),
     planDigest: textAt(entity, 'planDigest'),
@@ -205,13 +205,13 @@ export function readTenantRun(entity: Read): TenantRun | undefined {
     code: codeAt(entity, 'code'),
     detail: textAt(entity, 'detail'),
     round: numberAt(entity, 'round'),
-    attempts: entity['attempts'] === undefined ? undefined : numberAt(entity, 'attempts'),
+    attempts: isAbsent(entity, 'attempts') ? undefined : numberAt(entity, 'attempts'),
     rows: numberAt(entity, 'rows'),
-    ...(entity['more'] === undefined ? {} : { more: true }),
+    ...(isAbsent(entity, 'more') ? {} : { more: true }),
     rowsName: textAt(entity, 'rowsName'),
-    retryAfterSeconds: entity['retryAfterSeconds'] === undefined ? undefined : numberAt(entity, 'retryAfterSeconds'),
+    retryAfterSeconds: isAbsent(entity, 'retryAfterSeconds') ? undefined : numberAt(entity, 'retryAfterSeconds'),
     columns: readList(textAt(entity, 'columns')),
-    ...(entity['numbers'] === undefined ? {} : { numbers: readNumbersText(textAt(entity, 'numbers')) }),
+    ...(isAbsent(entity, 'numbers') ? {} : { numbers: readNumbersText(textAt(entity, 'numbers')) }),
     startedAtMs: timeAt(entity, 'startedAt') ?? 0,
     finishedAtMs: timeAt(entity, 'finishedAt') ?? 0,
     trace: readTrace(entity),
@@ -223,6 +223,9 @@ export const outcomeOf = (text: string | undefined): TenantOutcome =>
 const statusOf = (text: string | undefined): RunStatus => runStatuses.find((status) => status === text) ?? 'pending';
 
 const iso = (ms: number): string => new Date(ms).toISOString();
+
+/** Azure answers null for a selected property that a row lacks (Azure/azure-sdk-for-js, issue 17407). Azurite leaves it out. */
+const isAbsent = (entity: Read, name: string): boolean => (entity[name] ?? undefined) === undefined;
 
 export function textAt(entity: Read, name: string): string | undefined {
   const value = entity[name];

@@ -2,12 +2,15 @@ import { describe, expect, it } from 'vitest';
 import type { TableEntityResult } from '@azure/data-tables';
 import {
   changeProperties,
+  numbersProperties,
   outcomeOf,
   readRequest,
   readRun,
   readTenantRun,
   requestProperties,
+  runProperties,
   tenantRunEntity,
+  tenantRunProperties,
 } from '../../../../src/lib/runs/run-entity.ts';
 import { askedProperties, parametersProperties } from '../../../../src/lib/runs/parameters-entity.ts';
 import type { TenantRun } from '../../../../src/lib/runs/run.ts';
@@ -183,4 +186,24 @@ describe('the entity of a tenant run', () => {
     expect(String(entity['columns']).length).toBeLessThanOrEqual(30_000);
     expect(readTenantRun(read(entity))?.columns.length).toBeGreaterThan(100);
   });
+});
+
+it('takes null for a property that is not there, as Azure answers for one that is selected', () => {
+  const record: TenantRun = {
+    tenantId: tenantId(1),
+    name: 'Contoso',
+    outcome: 'succeeded',
+    round: 2,
+    rows: 0,
+    columns: [],
+    startedAtMs: atMs,
+    finishedAtMs: atMs,
+  };
+  const nullsFor = (names: readonly string[], entity: object) =>
+    read({ ...Object.fromEntries(names.map((name) => [name, null])), ...entity });
+  const stored = read(tenantRunEntity('probe@w', record));
+  const names = [...tenantRunProperties, ...numbersProperties];
+  expect(readTenantRun(nullsFor(names, stored))).toEqual(readTenantRun(stored));
+  const run = read({ status: 'completed', createdAt: new Date(atMs).toISOString() });
+  expect(readRun(nullsFor(runProperties, run))).toEqual(readRun(run));
 });
