@@ -67,6 +67,15 @@ describe('the activity announce-run', () => {
   });
 });
 
+describe('the activity export-run', () => {
+  it('writes the files of a run that has ended, and of no other', async () => {
+    expect(await callActivity('export-run', { runId })).toEqual({ exported: false });
+    await run.runLog.change(runId, { status: 'completed' });
+    expect(await callActivity('export-run', { runId })).toEqual({ exported: true });
+    await expect(callActivity('export-run', {})).rejects.toThrow(/runId/);
+  });
+});
+
 const input = { runId: 'probe@w', index: 0, round: 1, last: false };
 
 it.each(['announce-run', 'finish-run'])(
