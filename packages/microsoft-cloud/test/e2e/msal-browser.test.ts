@@ -86,6 +86,7 @@ beforeAll(async () => {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   browser = await chromium.launch({ executablePath: program, args: ['--no-sandbox'] });
   page = await browser.newPage({ ignoreHTTPSErrors: true });
+  page.setDefaultTimeout(150_000);
 });
 afterAll(async () => {
   if ('skip' in skipped) return;

@@ -61,7 +61,8 @@ describe('withDeadline', () => {
       await withDeadline(systemClock, 60_000, kept, outer.signal).catch(() => undefined);
     }
     await settle();
-    expect(timers()).toBe(before);
+    // Timers of connections that other files of the worker have opened may end meanwhile.
+    expect(timers()).not.toBeGreaterThan(before);
     expect(getEventListeners(outer.signal, 'abort')).toEqual([]);
     outer.abort();
     expect(signals.map(({ aborted }) => aborted)).toEqual([false, false, false]);
