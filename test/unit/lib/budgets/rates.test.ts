@@ -61,6 +61,22 @@ it('the limit of Graph for reports is used and never exceeded', async () => {
   expect(used).toBeGreaterThan(0.75);
 });
 
+it.each([
+  ['/v1.0/auditLogs/signIns?$top=5', { requests: 5, windowMs: 10_000 }],
+  ['/v1.0/identity/conditionalAccess/policies', { requests: 1, windowMs: 1_000 }],
+])(
+  'four instances send as many requests as the limit of %s allows, though not at agreed moments',
+  async (path, limit) => {
+    const { start, load, measure } = rateStage(limit, 4);
+    const counts = Array.from({ length: 4 }, () => load(start(), 3, requestTo(path, job)));
+    await measure(20);
+    const { used } = await measure(200);
+    expect(used).toBeLessThanOrEqual(1.01);
+    expect(used).toBeGreaterThan(0.75);
+    for (const { sent } of counts) expect(sent).toBeGreaterThan(10);
+  },
+);
+
 describe('a Retry-After', () => {
   it('that one instance hears reaches all within seconds, whatever their clocks say', async () => {
     const { start, clock } = rateStage({ requests: 1e6, windowMs: 10_000 });
