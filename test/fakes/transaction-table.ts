@@ -13,6 +13,12 @@ const refusal = (statusCode: number, code: string): Error =>
 
 const nameOf = ({ partitionKey, rowKey }: Key): string => `${partitionKey}/${rowKey}`;
 
+const kinds: ReadonlySet<string> = new Set(['create', 'update', 'upsert', 'delete']);
+
+/** Only these properties. As in Azure, one that the row lacks is null. */
+const selected = (row: Row, names: readonly string[]): Row =>
+  Object.fromEntries([...names, 'etag'].map((name) => [name, row[name] ?? null])) as Row;
+
 /** By partition first: `a` comes before `a-b`. */
 const isBefore = (a: Key, b: Key): boolean =>
   a.partitionKey === b.partitionKey ? a.rowKey < b.rowKey : a.partitionKey < b.partitionKey;
@@ -67,7 +73,9 @@ export class TransactionTable {
     const partitions = new Set(actions.map(([, { partitionKey }]) => partitionKey));
     if (actions.length === 0 || actions.length > 100 || names.size < actions.length || partitions.size > 1)
       throw refusal(400, 'InvalidInput');
-    for (const [kind, row, , options] of actions) {
+    for (const [kind, row, mode, options] of actions) {
+      if (!kinds.has(kind) || ((kind === 'update' || kind === 'upsert') && mode !== 'Replace'))
+        throw new TypeError(`not understood: ${kind}, ${mode}`);
       const found = this.rows.get(nameOf(row));
       if (kind === 'create' && found !== undefined) throw refusal(409, 'EntityAlreadyExists');
       if ((kind === 'update' || kind === 'delete') && found === undefined) throw refusal(404, 'ResourceNotFound');
@@ -81,12 +89,13 @@ export class TransactionTable {
     }
   };
 
-  listEntities = ({ queryOptions }: { queryOptions: { filter: string } }) => {
-    const wanted = parseFilter(queryOptions.filter);
+  listEntities = ({ queryOptions }: { queryOptions: { filter: string; select?: readonly string[] } }) => {
+    const { filter, select } = queryOptions;
+    const wanted = parseFilter(filter);
     const found = (): Row[] => {
       this.#mustExist();
-      const rows = [...this.rows.values()].filter(wanted);
-      return rows.toSorted((a, b) => (isBefore(a, b) ? -1 : 1));
+      const rows = [...this.rows.values()].filter(wanted).toSorted((a, b) => (isBefore(a, b) ? -1 : 1));
+      return select === undefined ? rows : rows.map((row) => selected(row, select));
     };
     return {
       async *[Symbol.asyncIterator]() {

@@ -181,3 +181,13 @@ it('deletes a run of which rows are gone already', async () => {
   expect(await history.purge(2_000)).toBe(1);
   expect(table.rows.size).toBe(0);
 });
+
+it('deletes rows of tenants whose run has no row, more than one transaction takes', async () => {
+  const { history, table } = noting();
+  for (let at = 0; at < 130; at += 1)
+    await history.add({ ...run, window: `w${at}`, startedAtMs: 1 + at }, [succeeded(1, wide(1))]);
+  await history.add({ ...run, window: 'later', startedAtMs: 5_000 }, [succeeded(1, wide(1))]);
+  for (const [name, row] of table.rows) if (row.rowKey.startsWith('run-')) table.rows.delete(name);
+  expect(await history.purge(2_000)).toBe(0);
+  expect([...table.rows.values()].map(({ rowKey }) => rowKey)).toEqual([expect.stringMatching(/-later$/)]);
+});

@@ -69,7 +69,8 @@ describe('the rows of the log', () => {
     const claim = await log.claim();
     await claim?.commit([change(tenant(1), tags('a')), change(tenant(2), tags('b'))]);
     const row = table.rows.get('events/e-999999999998');
-    if (row !== undefined) await table.submitTransaction([['update', { ...row, kind: 'of a later version' }]]);
+    if (row !== undefined)
+      await table.submitTransaction([['update', { ...row, kind: 'of a later version' }, 'Replace']]);
     expect((await log.query({ limit: 9 })).events.map(({ sequence }) => sequence)).toEqual([2]);
     expect(recorder.events()).toEqual(['tenant_events.unreadable']);
     expect(recorder.lines[0]?.line).toContain('e-999999999998');
