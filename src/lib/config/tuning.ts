@@ -5,8 +5,8 @@
 export const tuning = {
   /** Maximum concurrent requests of jobs and of the tenant directory, per instance, over all tenants. */
   resourceConcurrency: 64,
-  /** Maximum tenants that an instance visits at a time, over all runs. */
-  tenantConcurrency: 20,
+  /** Maximum tenants that an instance visits at a time, over all runs. A run alone leaves one of them to others. */
+  tenantConcurrency: 21,
   /** Maximum access tokens in memory. Each takes about 3 KB. */
   tokenCacheSize: 50_000,
   /** Age at which a credential in memory is read from Key Vault again, seconds. */
