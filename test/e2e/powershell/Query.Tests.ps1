@@ -55,10 +55,15 @@ Describe 'Invoke-PartnerQuery' {
     }
 
     It 'cancels the query if the pipeline ends early' {
-        # Hundreds of pages, so that the run is under way when the first row arrives.
-        $row = Invoke-PartnerQuery '/users?$top=1' -Tenant @(Get-TestTenant).tenantId -AllPages | Select-Object -First 1
+        # The run is still under way when the first row arrives, because Graph needs a second for each user of the second tenant.
+        $fault = @{ service = 'graph'; tenantId = $tenants[1].tenantId; delayMs = 1000 } | ConvertTo-Json
+        $id = (Invoke-RestMethod -Method POST -Uri "$($cloud.control)/faults" -Body $fault).id
+        try {
+            $row = Invoke-PartnerQuery '/users?$top=1' -Tenant $tenants[0, 1].tenantId -AllPages | Select-Object -First 1
+            $run = Get-QueryRun | Wait-PartnerRun -PollIntervalSeconds 0.2 -TimeoutSeconds 60
+        }
+        finally { $null = Invoke-RestMethod -Method DELETE -Uri "$($cloud.control)/faults/$id" }
         $row.tenantId | Should -Not -BeNullOrEmpty
-        $run = Get-QueryRun | Wait-PartnerRun -PollIntervalSeconds 0.2 -TimeoutSeconds 60
         $run.Status | Should -Be 'cancelled'
     }
 
