@@ -82,3 +82,22 @@ export const pendingFailure = {
   correlationId: 'c1',
   retryAfterSeconds: 15,
 };
+
+/** Options of a client whose broker gives these answers, one after the other, and the addresses that it asked for. */
+export function answering(...answers: (() => Response)[]) {
+  const clock = new FakeClock();
+  const urls: string[] = [];
+  const options = {
+    brokerUrl: 'https://broker.example',
+    brokerScope: 'api://broker/.default',
+    callerCredential: { getToken: async () => ({ token: 'caller', expiresOnTimestamp: 0 }) },
+    clock,
+    fetch: async (url: string) => {
+      urls.push(url);
+      const answer = answers.shift();
+      if (answer === undefined) throw new Error('the test provides no answer to this request');
+      return answer();
+    },
+  };
+  return { clock, urls, options };
+}

@@ -9,8 +9,7 @@ import {
   type TenantInHistory,
 } from '../../../../clients/typescript/src/index.ts';
 import type { JobHistoryAnswer, TenantHistoryAnswer } from '../../../../src/lib/api/answers/history.ts';
-import { FakeClock } from '../../../fakes/fake-clock.ts';
-import { problem } from './fake-broker.ts';
+import { answering, problem } from './fake-broker.ts';
 
 const history: JobHistory<TenantInHistory> = {
   job: 'licence-report',
@@ -31,36 +30,17 @@ const history: JobHistory<TenantInHistory> = {
   ],
 };
 
-/** A broker with these answers. */
-function broker(...answers: (() => Response)[]) {
-  const clock = new FakeClock();
-  const urls: string[] = [];
-  const options = {
-    brokerUrl: 'https://broker.example',
-    brokerScope: 'api://broker/.default',
-    callerCredential: { getToken: async () => ({ token: 'caller', expiresOnTimestamp: 0 }) },
-    clock,
-    fetch: async (url: string) => {
-      urls.push(url);
-      const answer = answers.shift();
-      if (answer === undefined) throw new Error('the test provides no answer to this request');
-      return answer();
-    },
-  };
-  return { clock, urls, options };
-}
-
 const found = (): Response => Response.json(history);
 
 describe('jobHistory', () => {
   it('reads the sums over all tenants', async () => {
-    const { options, urls } = broker(found);
+    const { options, urls } = answering(found);
     expect(await jobHistory(options, 'licence-report')).toEqual(history);
     expect(urls).toEqual(['https://broker.example/api/jobs/licence-report/history']);
   });
 
   it('sends the filters', async () => {
-    const { options, urls } = broker(found, found);
+    const { options, urls } = answering(found, found);
     await jobHistory(options, 'a/b', { tenants: ['group:gold', 'contoso.com'], except: ['tag:trial'] });
     const period = { since: new Date(0), until: new Date(1_000), value: 'Office 365 E3' };
     await jobHistory(options, 'licence-report', { tenant: 'contoso.com', ...period });
@@ -79,7 +59,7 @@ describe('jobHistory', () => {
     [{ since: new Date(Number.NaN) }],
     [{ until: new Date(Number.NaN) }],
   ])('refuses what would name other runs than the caller means: %j', async (filter) => {
-    const { options, urls } = broker(found);
+    const { options, urls } = answering(found);
     // The types allow only some of these.
     await expect(jobHistory(options, 'licence-report', filter as ManyTenants)).rejects.toThrow(TypeError);
     await expect(jobHistory(options, '')).rejects.toThrow(TypeError);
@@ -87,16 +67,16 @@ describe('jobHistory', () => {
   });
 
   it('repeats the request while the broker is not available', async () => {
-    const { clock, options } = broker(() => problem(503, 'storage_unavailable'), found);
+    const { clock, options } = answering(() => problem(503, 'storage_unavailable'), found);
     const reading = jobHistory(options, 'licence-report');
     await clock.advance(1_000);
     expect(await reading).toEqual(history);
   });
 
   it('fails with the code of the broker, and for what is no history', async () => {
-    const unknown = broker(() => problem(404, 'job_unknown'));
+    const unknown = answering(() => problem(404, 'job_unknown'));
     await expect(jobHistory(unknown.options, 'none')).rejects.toMatchObject({ code: 'job_unknown' });
-    const stranger = broker(() => Response.json({ runs: 'none' }));
+    const stranger = answering(() => Response.json({ runs: 'none' }));
     await expect(jobHistory(stranger.options, 'licence-report')).rejects.toMatchObject({ code: 'unexpected' });
   });
 
@@ -106,8 +86,8 @@ describe('jobHistory', () => {
     expectTypeOf<keyof JobHistory<unknown>>().toEqualTypeOf<keyof JobHistoryAnswer>();
     expectTypeOf<keyof RunInHistory>().toEqualTypeOf<keyof JobHistoryAnswer['runs'][number]>();
     expectTypeOf<keyof TenantInHistory>().toEqualTypeOf<keyof TenantHistoryAnswer['runs'][number]>();
-    const one = (filter: JobHistoryFilter & OneTenant) => jobHistory(broker().options, 'x', filter);
-    const many = (filter: JobHistoryFilter & ManyTenants) => jobHistory(broker().options, 'x', filter);
+    const one = (filter: JobHistoryFilter & OneTenant) => jobHistory(answering().options, 'x', filter);
+    const many = (filter: JobHistoryFilter & ManyTenants) => jobHistory(answering().options, 'x', filter);
     expectTypeOf(one).returns.resolves.toEqualTypeOf<JobHistory<TenantInHistory>>();
     expectTypeOf(many).returns.resolves.toEqualTypeOf<JobHistory<RunInHistory>>();
   });

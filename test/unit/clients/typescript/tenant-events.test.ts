@@ -1,8 +1,7 @@
 import { describe, expect, expectTypeOf, it } from 'vitest';
 import { type TenantEvent, tenantEvents, type TenantEventsFilter } from '../../../../clients/typescript/src/index.ts';
 import type { EventView } from '../../../../src/lib/api/answers/events.ts';
-import { FakeClock } from '../../../fakes/fake-clock.ts';
-import { problem } from './fake-broker.ts';
+import { answering, problem } from './fake-broker.ts';
 
 const event = (sequence: number): TenantEvent => ({
   id: `e${sequence}`,
@@ -18,20 +17,7 @@ const page = (sequences: readonly number[], continuation?: string): Response =>
 
 /** Reads the events that a broker with these answers returns. */
 function reading(answers: (() => Response)[], filter?: TenantEventsFilter) {
-  const clock = new FakeClock();
-  const urls: string[] = [];
-  const options = {
-    brokerUrl: 'https://broker.example',
-    brokerScope: 'api://broker/.default',
-    callerCredential: { getToken: async () => ({ token: 'caller', expiresOnTimestamp: 0 }) },
-    clock,
-    fetch: async (url: string) => {
-      urls.push(url);
-      const answer = answers.shift();
-      if (answer === undefined) throw new Error('the test provides no answer to this request');
-      return answer();
-    },
-  };
+  const { clock, urls, options } = answering(...answers);
   const events = tenantEvents(options, filter);
   return { clock, urls, events };
 }

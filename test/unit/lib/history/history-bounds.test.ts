@@ -1,34 +1,14 @@
 import type { TableClient } from '@azure/data-tables';
 import { describe, expect, it } from 'vitest';
 import { joinPieces, piecesOf } from '../../../../src/lib/history/pieces.ts';
-import { type HistoryRun, type HistoryTenant, historyKey } from '../../../../src/lib/history/result-history.ts';
+import { historyKey } from '../../../../src/lib/history/result-history.ts';
 import { TableHistory } from '../../../../src/lib/history/table-history.ts';
 import type { TenantNumbers } from '../../../../src/lib/history/tenant-numbers.ts';
-import { parseTenantId, type TenantId } from '../../../../src/lib/model/identifiers.ts';
 import { TransactionTable } from '../../../fakes/transaction-table.ts';
+import { period, run, succeeded, tenant } from './stored-run.ts';
 
 // What bounds a run whose tenants all have other columns and values, what is read, and what is left behind.
 
-const tenant = (number: number): TenantId =>
-  parseTenantId(`00000000-0000-4000-8000-${number.toString(16).padStart(12, '0')}`)!;
-
-const run: HistoryRun = {
-  runId: 'licences@w1',
-  job: 'licences',
-  window: 'w1',
-  startedAtMs: 1_000,
-  status: 'completed',
-  scope: 'all',
-  isScheduled: false,
-};
-const period = { job: 'licences', sinceMs: 0, untilMs: 2_000 };
-
-const succeeded = (number: number, numbers: TenantNumbers): HistoryTenant => ({
-  tenantId: tenant(number),
-  outcome: 'succeeded',
-  rows: numbers.all[0],
-  numbers,
-});
 const listOf = <T>(length: number, make: (at: number) => T): T[] => Array.from({ length }, (_, at) => make(at));
 
 type Table = Pick<TableClient, 'submitTransaction' | 'listEntities'>;

@@ -1,34 +1,12 @@
 import type { TableClient, TransactionAction } from '@azure/data-tables';
 import { describe, expect, it } from 'vitest';
-import type { HistoryRun, HistoryTenant } from '../../../../src/lib/history/result-history.ts';
 import { historyKey } from '../../../../src/lib/history/result-history.ts';
 import { TableHistory } from '../../../../src/lib/history/table-history.ts';
 import type { TenantNumbers } from '../../../../src/lib/history/tenant-numbers.ts';
-import { parseTenantId, type TenantId } from '../../../../src/lib/model/identifiers.ts';
 import { TransactionTable } from '../../../fakes/transaction-table.ts';
+import { period, run, succeeded, tenant } from './stored-run.ts';
 
 // Limits and failures that a real table cannot show. The contract is in test/contract/result-history.test.ts.
-
-const tenant = (number: number): TenantId =>
-  parseTenantId(`00000000-0000-4000-8000-${number.toString(16).padStart(12, '0')}`)!;
-
-const run: HistoryRun = {
-  runId: 'licences@w1',
-  job: 'licences',
-  window: 'w1',
-  startedAtMs: 1_000,
-  status: 'completed',
-  scope: 'all',
-  isScheduled: false,
-};
-const period = { job: 'licences', sinceMs: 0, untilMs: 2_000 };
-
-const succeeded = (number: number, numbers: TenantNumbers): HistoryTenant => ({
-  tenantId: tenant(number),
-  outcome: 'succeeded',
-  rows: numbers.all[0],
-  numbers,
-});
 
 const names = Array.from({ length: 40 }, (_, at) => `column${at}`);
 const wide = (number: number): TenantNumbers => ({ names, all: [1, ...names.map(() => number)] });

@@ -4,7 +4,6 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { InvocationOutcome } from '../../../src/app/invoker.ts';
 import { RequestGate } from '../../../src/http/request-gate.ts';
 import { HostServer } from '../../../src/http/server.ts';
-import { HostStartError } from '../../../src/runtime/host-start-error.ts';
 import { ask } from './request.ts';
 import { end, keys, serve, type Served } from './served.ts';
 
@@ -245,16 +244,5 @@ describe('a function', () => {
     expect([bodyOf(0), bodyOf(1)]).toEqual([undefined, undefined]);
     const warnings = logged.filter((line) => line.startsWith('warning'));
     expect(warnings).toEqual([expect.stringContaining('A body without Content-Length reaches the function empty')]);
-  });
-});
-
-describe('a port', () => {
-  it('that is taken or not allowed is refused with the next step', async () => {
-    const { port } = await start();
-    const other = new HostServer();
-    await expect(other.listen(port)).rejects.toThrow(
-      new HostStartError(`Port ${port} is taken by another program; choose another with --port, or 0 for any.`),
-    );
-    await expect(other.listen(70_000)).rejects.toThrow('Port 70000 cannot be used (ERR_SOCKET_BAD_PORT)');
   });
 });
