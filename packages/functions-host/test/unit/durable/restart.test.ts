@@ -1,6 +1,7 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { SqliteStore } from '../../../src/durable/sqlite-store.ts';
 import { StepClock } from '../step-clock.ts';
+import { heldActivity } from './held-activity.ts';
 import type { Context } from './library-types.ts';
 import { start2026 } from './step-clock-run.ts';
 import { type EngineUnderTest, testApp, type TestApp } from './test-app.ts';
@@ -10,20 +11,12 @@ const hourMs = 3_600_000;
 let app: TestApp;
 let clock: StepClock;
 let store: SqliteStore;
-/** The inputs with which the activity `held` has started, and what lets each of them end. */
-const started: string[] = [];
-const releases: (() => void)[] = [];
+const { started, releases, handler } = heldActivity();
 
 beforeAll(async () => {
   app = await testApp();
   const { df } = app;
-  df.app.activity('held', {
-    handler: async (label: string) => {
-      started.push(label);
-      await new Promise<void>((resolve) => releases.push(resolve));
-      return label;
-    },
-  });
+  df.app.activity('held', { handler });
   df.app.orchestration('holding', function* (context: Context) {
     const labels = context.df.getInput<string[]>() ?? [];
     return yield context.df.Task.all(labels.map((label) => context.df.callActivity('held', label)));
