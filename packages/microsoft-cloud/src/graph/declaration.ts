@@ -42,6 +42,8 @@ export interface TenantView {
   row(path: string, key: string): Row | undefined;
   /** The ids at a path with `references`, with the writes of clients. @throws RangeError for another path. */
   references(path: string, ...keys: readonly string[]): readonly string[];
+  /** Whether a client wrote to an object at a path without keys. */
+  hasWrites(path: string): boolean;
 }
 
 /** Refuses a request by throwing GraphError, such as Graph's 403 in a tenant without a premium licence. */

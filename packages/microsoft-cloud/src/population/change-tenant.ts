@@ -1,7 +1,14 @@
 import { findMicrosoftResource } from '../directory/microsoft-resources.ts';
 import { resourcePrincipal } from '../directory/tenant-directory.ts';
 import type { World } from '../world.ts';
-import { type CustomerConsents, consentsIn, grantReadyConsents, grantRegistered } from './customer-consents.ts';
+import {
+  type CustomerConsents,
+  consentsIn,
+  ensurePrincipal,
+  grantInCustomer,
+  grantReadyConsents,
+  registeredPermissions,
+} from './customer-consents.ts';
 import { roleIdOf } from './roles.ts';
 import { type CustomerTenant, refusalsOf, type TenantState, tenantStates } from './tenant.ts';
 
@@ -132,13 +139,16 @@ function restoreConsents(world: World, customer: CustomerTenant): void {
  * Center. The consents take effect at once.
  */
 export function consentEverywhere(world: World): void {
-  const applications = [...world.partner.directory.applications.values()].filter(
-    ({ signInAudience }) => signInAudience !== 'AzureADMyOrg',
-  );
+  const applications = [...world.partner.directory.applications.values()]
+    .filter(({ signInAudience }) => signInAudience !== 'AzureADMyOrg')
+    .map((application) => ({ application, permissions: registeredPermissions(application) }));
   for (const customer of world.customers) {
     if (customer.state === 'no_consent' || customer.state === 'deleted') continue;
     const directory = world.directoryOf(customer);
-    for (const application of applications) grantRegistered(directory, customer, application, world.establishedMs);
+    for (const { application, permissions } of applications) {
+      const principal = ensurePrincipal(directory, customer, application, world.establishedMs);
+      grantInCustomer(directory, principal, permissions, world.establishedMs);
+    }
   }
 }
 

@@ -30,7 +30,7 @@ export function ensurePrincipal(
  * Grants delegated and application permissions to a partner's application, as an administrator of the customer can.
  * Leaves out resources that the customer lacks.
  */
-function grantInCustomer(
+export function grantInCustomer(
   directory: TenantDirectory,
   principal: ServicePrincipal,
   permissions: readonly Permissions[],
@@ -53,14 +53,9 @@ function grantInCustomer(
   }
 }
 
-/** Grants the permissions that the registration of an application lists. */
-export function grantRegistered(
-  directory: TenantDirectory,
-  customer: CustomerTenant,
-  application: Application,
-  nowMs: number,
-): void {
-  const permissions = application.requiredResourceAccess.map(({ resourceAppId, resourceAccess }) => {
+/** The permissions that the registration of an application lists. It looks through all that the resources offer. */
+export const registeredPermissions = (application: Application): readonly Permissions[] =>
+  application.requiredResourceAccess.map(({ resourceAppId, resourceAccess }) => {
     const offered = findMicrosoftResource(resourceAppId)?.permissions;
     const values = (type: string, table: Readonly<Record<string, string>> = {}): readonly string[] =>
       Object.keys(table).filter((value) =>
@@ -68,8 +63,6 @@ export function grantRegistered(
       );
     return { resourceAppId, scopes: values('Scope', offered?.scopes), roles: values('Role', offered?.roles) };
   });
-  grantInCustomer(directory, ensurePrincipal(directory, customer, application, nowMs), permissions, nowMs);
-}
 
 /** The id of a principal that is there from the start, the same in clouds of the same seed. */
 function derivedGuid(...words: readonly string[]): string {

@@ -46,6 +46,7 @@ export function viewOf(world: World, customer: CustomerTenant | undefined): Tena
     rows: (path, ...keys) => declared(path, 'set').rows(view, ...keys),
     row: (path, key) => view.rows(path).find(({ id }) => id === key),
     references: (path, ...keys) => declared(path, 'references').ids(view, ...keys),
+    hasWrites: () => false,
   };
   return view;
 }

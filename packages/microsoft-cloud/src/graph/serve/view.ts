@@ -104,6 +104,10 @@ class TenantViewOfRequest implements View {
     return declared.kind === 'set' ? this.find(declared, [], key) : undefined;
   }
 
+  hasWrites(path: string): boolean {
+    return this.changes.rowsAt(path) !== undefined;
+  }
+
   related(declared: Declaration, keys: readonly string[]): readonly Row[] {
     switch (declared.kind) {
       case 'set':
