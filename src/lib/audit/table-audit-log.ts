@@ -5,7 +5,7 @@ import { once } from '../runtime/once.ts';
 import { type AuditEntry, type AuditLog, type AuditPage, longestRecordSeconds } from './audit-log.ts';
 import { type AuditRow, toRow } from './audit-row.ts';
 import { type AuditTable, maxTransaction, refusalOf } from './audit-table.ts';
-import { GroupCommit } from './group-commit.ts';
+import { GroupCommit } from '../runtime/group-commit.ts';
 import { loadTransport } from './insert-rows.ts';
 import { purgeRows } from './purge-rows.ts';
 import { queryRows } from './query-rows.ts';

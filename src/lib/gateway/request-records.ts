@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import type { AuditEntry, AuditLog } from '../audit/audit-log.ts';
-import type { AwaitedBy } from '../audit/group-commit.ts';
+import type { AwaitedBy } from '../runtime/group-commit.ts';
 import type { Met } from '../approvals/meet-condition.ts';
 import type { Asking } from '../approvals/admit.ts';
 import type { Caller } from '../model/caller.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { type AwaitedBy, GroupCommit } from '../../../src/lib/audit/group-commit.ts';
+import { type AwaitedBy, GroupCommit } from '../../../src/lib/runtime/group-commit.ts';
 import { Limiter } from '../../../src/lib/runtime/limiter.ts';
 import { FakeClock } from '../../fakes/fake-clock.ts';
 

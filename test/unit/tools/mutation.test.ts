@@ -101,7 +101,7 @@ it('give each test that starts the Functions host a process of its own', () => {
 describe('testsOf', () => {
   it('finds the tests that mirror a folder and those that import it', () => {
     const tests = testsOf('src/lib/audit');
-    expect(tests).toContain('test/unit/lib/audit/group-commit.test.ts');
+    expect(tests).toContain('test/unit/lib/audit/rising-time.test.ts');
     expect(tests).toContain('test/functions/audit-retention.test.ts');
   });
 

@@ -1,5 +1,5 @@
-import type { Clock } from '../runtime/clock.ts';
-import { DeadlineError, noLongerNeeded, withDeadline } from '../runtime/deadline.ts';
+import type { Clock } from './clock.ts';
+import { DeadlineError, noLongerNeeded, withDeadline } from './deadline.ts';
 
 export interface GroupCommitSettings<T> {
   /** Only items of the same group share a write. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { GroupCommit, type GroupCommitSettings } from '../../../../src/lib/audit/group-commit.ts';
+import { GroupCommit, type GroupCommitSettings } from '../../../../src/lib/runtime/group-commit.ts';
 import { FakeClock, settle } from '../../../fakes/fake-clock.ts';
 
 /** Counts the timers that have been started. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type AwaitedBy, GroupCommit, type GroupCommitSettings } from '../../../../src/lib/audit/group-commit.ts';
+import { type AwaitedBy, GroupCommit, type GroupCommitSettings } from '../../../../src/lib/runtime/group-commit.ts';
 import { FakeClock, settle } from '../../../fakes/fake-clock.ts';
 
 /** A store in which the test ends each write. */
