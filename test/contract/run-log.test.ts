@@ -22,6 +22,7 @@ const tableLog = (options: TableServiceClientOptions = {}): RunLog =>
     async (name) =>
       TableClient.fromConnectionString(azurite.connectionString, name, { allowInsecureConnection: true, ...options }),
     randomUUID,
+    systemClock,
   );
 const blobResults = (): RunResults =>
   new BlobRunResults(async (name) => new ContainerClient(azurite.connectionString, name), {
@@ -523,7 +524,11 @@ test('create succeeds when the answer was lost and the retried insert finds its 
 test('an unreachable storage account is reported as storage_unavailable without its address or key', async () => {
   const gone = azurite.connectionString.replace(/:\d+\//g, ':9/');
   const options = { allowInsecureConnection: true, retryOptions: { maxRetries: 0 } };
-  const log = new TableRunLog(async (name) => TableClient.fromConnectionString(gone, name, options), randomUUID);
+  const log = new TableRunLog(
+    async (name) => TableClient.fromConnectionString(gone, name, options),
+    randomUUID,
+    systemClock,
+  );
   const failure = await log.find('gone@w').catch((error: unknown) => error);
   expect(failure).toMatchObject({ code: 'storage_unavailable' });
   expect(JSON.stringify(failure)).not.toContain('127.0.0.1');

@@ -21,7 +21,7 @@ export interface RunsDeps {
 }
 
 export function createRuns({ storage, clock, newId }: RunsDeps): Runs {
-  const log = new RecentCountsRunLog(clock, (name) => storage.table(name), newId);
+  const log = new RecentCountsRunLog((name) => storage.table(name), newId, clock);
   const results = new BlobRunResults((name) => storage.container(name), { clock, newId });
   return {
     log,

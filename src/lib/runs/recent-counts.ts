@@ -24,8 +24,9 @@ export class RecentCountsRunLog extends TableRunLog {
   readonly #clock: Clock;
   readonly #readings = new Map<RunId, Reading>();
 
-  constructor(clock: Clock, ...log: ConstructorParameters<typeof TableRunLog>) {
+  constructor(...log: ConstructorParameters<typeof TableRunLog>) {
     super(...log);
+    const [, , clock] = log;
     this.#clock = clock;
   }
 

@@ -24,6 +24,8 @@ import { askedProperties, parametersProperties } from './parameters-entity.ts';
 import { filterOf, NewestRuns } from './run-filter.ts';
 import type { RunId } from './run-id.ts';
 import type { NewRun, OutcomeCounts, RunChange, RunFilter, RunLog } from './run-log.ts';
+import { TenantRecords } from './tenant-records.ts';
+import type { Clock } from '../runtime/clock.ts';
 import { once } from '../runtime/once.ts';
 import { quoted } from '../runtime/storage-filter.ts';
 import {
@@ -47,10 +49,11 @@ const maxComparisons = 14;
 export class TableRunLog implements RunLog {
   readonly #runs: () => Promise<TableClient>;
   readonly #tenantRuns: () => Promise<TableClient>;
+  readonly #tenantRecords: TenantRecords;
   readonly #newId: () => string;
 
   /** @param table returns the client for a table name. The table is created on first use. */
-  constructor(table: (name: string) => Promise<TableClient>, newId: () => string) {
+  constructor(table: (name: string) => Promise<TableClient>, newId: () => string, clock: Clock) {
     this.#newId = newId;
     const created = (name: string): (() => Promise<TableClient>) =>
       once(async () => {
@@ -60,6 +63,7 @@ export class TableRunLog implements RunLog {
       });
     this.#runs = created(runsTable);
     this.#tenantRuns = created(tenantRunsTable);
+    this.#tenantRecords = new TenantRecords(this.#tenantRuns, clock);
   }
 
   async create(run: NewRun, request: RunRequest): Promise<boolean> {
@@ -146,28 +150,7 @@ export class TableRunLog implements RunLog {
   }
 
   async recordTenant(runId: RunId, record: TenantRun): Promise<TenantRun> {
-    const entity = tenantRunEntity(runId, record);
-    return storageCall(async () => {
-      const table = await this.#tenantRuns();
-      for (;;) {
-        try {
-          await table.createEntity(entity);
-          return record;
-        } catch (thrown) {
-          if (!isStorageConflict(thrown)) throw thrown;
-        }
-        const found = await this.#get(this.#tenantRuns, entity);
-        const earlier = found && readTenantRun(found);
-        if (found === undefined || earlier === undefined) continue;
-        if (earlier.round >= record.round) return earlier;
-        try {
-          await table.updateEntity(entity, 'Replace', { etag: found.etag });
-          return record;
-        } catch (thrown) {
-          if (!isStorageConflict(thrown) && !isStorageMissing(thrown)) throw thrown;
-        }
-      }
-    });
+    return storageCall(() => this.#tenantRecords.record(runId, record));
   }
 
   async recordTenants(runId: RunId, records: readonly TenantRun[]): Promise<void> {

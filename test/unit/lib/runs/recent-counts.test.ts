@@ -16,9 +16,9 @@ function stage({ readMs, fails = () => false }: { readonly readMs: number; reado
   };
   const client = { createTable: async () => undefined, listEntities } as unknown as TableClient;
   const log = new RecentCountsRunLog(
-    clock,
     async () => client,
     () => 'id',
+    clock,
   );
   const ended = async <T>(counting: Promise<T>): Promise<T> => {
     await clock.advance(readMs);

@@ -17,6 +17,7 @@ const logOn = (methods: object): TableRunLog =>
   new TableRunLog(
     async () => ({ createTable: async () => undefined, ...methods }) as unknown as TableClient,
     () => 'claim-1',
+    new FakeClock(),
   );
 const fail = (thrown: object) => () => Promise.reject(thrown);
 const record: TenantRun = {

@@ -1,0 +1,105 @@
+import type { TableClient, TransactionAction } from '@azure/data-tables';
+import type { Clock } from '../runtime/clock.ts';
+import { GroupCommit } from '../runtime/group-commit.ts';
+import { httpStatusOf } from '../runtime/sdk-error.ts';
+import { isStorageConflict, isStorageMissing, isTableMissing } from '../runtime/storage-call.ts';
+import type { TenantRun } from './run.ts';
+import { readTenantRun, tenantRunEntity } from './run-entity.ts';
+import type { RunId } from './run-id.ts';
+
+/**
+ * A transaction may have 4 MiB ("Performing entity group transactions", Azure Table storage), and a record with the longest
+ * trace has about 80 KiB.
+ */
+const maxBatch = 25;
+/** One insert is in flight, so that records gather. This many do not wait for it: storage may have lost it. */
+const sideBySideFrom = 5;
+/** Longest wait for an insert. The SDK has no limit for a reply that does not come. */
+const deadlineMs = 30_000;
+
+type Entity = ReturnType<typeof tenantRunEntity>;
+
+/**
+ * Writes records of tenants. Those of a run that arrive during an insert share the next one: storage and the app need less
+ * than half the processor time for a record that shares its transaction with others.
+ */
+export class TenantRecords {
+  readonly #table: () => Promise<TableClient>;
+  readonly #inserts: GroupCommit<Entity>;
+
+  constructor(table: () => Promise<TableClient>, clock: Clock) {
+    this.#table = table;
+    this.#inserts = new GroupCommit<Entity>(
+      { clock, write: async (entities, signal) => insert(await table(), entities, signal) },
+      {
+        groupOf: ({ partitionKey }) => partitionKey,
+        maxBatch,
+        maxWrites: 4,
+        sideBySideFrom,
+        patienceMs: 0,
+        maxWaiting: Number.POSITIVE_INFINITY,
+        deadlineMs,
+      },
+    );
+  }
+
+  /**
+   * Writes a record unless one of the same or a later round exists.
+   * @returns the record that is now stored.
+   * @throws DeadlineError, or the failure of the SDK.
+   */
+  async record(runId: RunId, record: TenantRun): Promise<TenantRun> {
+    const entity = tenantRunEntity(runId, record);
+    if (await this.#insertWithOthers(entity)) return record;
+    const table = await this.#table();
+    for (;;) {
+      try {
+        await table.createEntity(entity);
+        return record;
+      } catch (thrown) {
+        if (!isStorageConflict(thrown)) throw thrown;
+      }
+      const found = await entityAt(table, entity);
+      const earlier = found && readTenantRun(found);
+      if (found === undefined || earlier === undefined) continue;
+      if (earlier.round >= record.round) return earlier;
+      try {
+        await table.updateEntity(entity, 'Replace', { etag: found.etag });
+        return record;
+      } catch (thrown) {
+        if (!isStorageConflict(thrown) && !isStorageMissing(thrown)) throw thrown;
+      }
+    }
+  }
+
+  /** @returns false if storage refused the record, or one that shared its transaction. */
+  async #insertWithOthers(entity: Entity): Promise<boolean> {
+    try {
+      await this.#inserts.commit(entity, 'job');
+      return true;
+    } catch (thrown) {
+      const status = httpStatusOf(thrown);
+      if (status !== undefined && status >= 400 && status < 500) return false;
+      throw thrown;
+    }
+  }
+}
+
+async function insert(table: TableClient, entities: readonly Entity[], abortSignal: AbortSignal): Promise<void> {
+  const [only, ...others] = entities;
+  if (only !== undefined && others.length === 0) await table.createEntity(only, { abortSignal });
+  else
+    await table.submitTransaction(
+      entities.map((entity): TransactionAction => ['create', entity]),
+      { abortSignal },
+    );
+}
+
+async function entityAt(table: TableClient, { partitionKey, rowKey }: Entity) {
+  try {
+    return await table.getEntity(partitionKey, rowKey);
+  } catch (thrown) {
+    if (isStorageMissing(thrown) && !isTableMissing(thrown)) return undefined;
+    throw thrown;
+  }
+}
