@@ -1,5 +1,5 @@
 import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -23,9 +23,13 @@ const pollMs = 500;
 /** Tenants over which the script's time is measured before it is scaled up. */
 const sampleTenants = 100;
 
+/** The processes that share the machine. In Azure, each has processors of its own. */
+const parts = ['the app', 'Azurite', 'the simulated cloud'];
+
 interface Pass {
   readonly seconds: number;
-  readonly cpuSeconds: number;
+  /** Of each of `parts`. */
+  readonly cpuSeconds: readonly number[];
   readonly peakMiB: number;
 }
 
@@ -46,13 +50,21 @@ async function pass(tenants: number): Promise<Pass> {
   const product = await startProduct({ tenants, delayMs });
   try {
     await product.api.tenants();
-    const before = cpuSeconds(product.hostPid);
+    const before = cpuOf(product);
     const { run, peakMiB } = await runJob(product);
-    return { seconds: run.durationMs / 1000, cpuSeconds: cpuSeconds(product.hostPid) - before, peakMiB };
+    const after = cpuOf(product);
+    return {
+      seconds: run.durationMs / 1000,
+      cpuSeconds: parts.map((_, part) => (after[part] ?? Number.NaN) - (before[part] ?? Number.NaN)),
+      peakMiB,
+    };
   } finally {
     await product.stop();
   }
 }
+
+const cpuOf = ({ hostPid, storagePid, cloudPid }: Product): readonly number[] =>
+  [hostPid, storagePid, cloudPid].map(cpuSeconds);
 
 /** Time of the published loop per tenant, seconds. */
 async function scriptSeconds(): Promise<number> {
@@ -115,6 +127,10 @@ async function footprint(tenants: number): Promise<Footprint> {
   };
 }
 
+/** Why a run takes longer than the delays of its requests. */
+const busyReason = (usedMs: number, boundMs: number): string =>
+  `the app, Azurite and the simulated cloud share ${availableParallelism()} cores and take ${round(usedMs)} ms of processor time per tenant, so even without waiting it would be ${round(usedMs / availableParallelism() / boundMs)}`;
+
 function resultOf(
   passes: ReadonlyMap<number, readonly Pass[]>,
   per: Footprint,
@@ -130,6 +146,19 @@ function resultOf(
   const peaks = sizes.map((size) => of(size, 'peak memory of the app', 'MiB', ({ peakMiB }) => peakMiB));
   const growth = ((peaks[1]?.median ?? 0) - (peaks[0]?.median ?? 0)) / (large - small);
   const largeByBound = (perTenant[1]?.median ?? Number.NaN) / boundMsPerTenant;
+  const processorTimes = parts.flatMap((part, place) =>
+    sizes.map((size) =>
+      of(
+        size,
+        `processor time of ${part} per tenant`,
+        'ms',
+        ({ cpuSeconds: used }) => ((used[place] ?? Number.NaN) / size) * 1000,
+      ),
+    ),
+  );
+  const usedMs = processorTimes
+    .filter(({ name }) => name.endsWith(`${large} tenants`))
+    .reduce((sum, { median }) => sum + median, 0);
   const flat = (perTenant[1]?.median ?? 0) / (perTenant[0]?.median ?? 1);
   return {
     title: 'One job over all tenants',
@@ -140,9 +169,7 @@ function resultOf(
       figure(`bound, ${small} tenants`, 's', [bound]),
       ...sizes.map((size) => figure(`sequential script, ${size} tenants`, 's', [scriptPerTenant * size])),
       ...perTenant,
-      ...sizes.map((size) =>
-        of(size, 'processor time of the app per tenant', 'ms', (pass) => (pass.cpuSeconds / size) * 1000),
-      ),
+      ...processorTimes,
       ...peaks,
       figure('memory per additional tenant', 'KiB', [growth * 1024]),
       figure('history per tenant', 'bytes', [per.historyBytes]),
@@ -167,6 +194,7 @@ function resultOf(
         goal: 'at most 1.2 times the bound at 5,000 tenants',
         reached: largeByBound <= 1.2,
         value: `${round(largeByBound)}`,
+        ...(largeByBound <= 1.2 ? {} : { reason: busyReason(usedMs, boundMsPerTenant) }),
       },
       {
         goal: `at least 10 times as fast as the script at ${small.toLocaleString('en')} tenants`,
