@@ -2,7 +2,13 @@ import type { TableClient, TableEntity, TransactionAction } from '@azure/data-ta
 import { BrokerError } from '../model/errors.ts';
 import { errorFields, type Logger } from '../runtime/log.ts';
 import { createdTable } from '../runtime/created-table.ts';
-import { isStorageConflict, isStorageMissing, storageCall } from '../runtime/storage-call.ts';
+import {
+  isStorageConflict,
+  isStorageMissing,
+  storageCall,
+  unlessConflict,
+  unlessMissing,
+} from '../runtime/storage-call.ts';
 import { type Approval, askerKeyOf, endsOf } from './approval.ts';
 import { approvalRow, partitionKey, readApproval } from './approval-entity.ts';
 import { rowKeyOf, rowPrefixAt } from './approval-id.ts';
@@ -161,26 +167,13 @@ export class TableApprovalLog implements ApprovalLog {
   #get(rowKey: string): Promise<Row | undefined> {
     return storageCall(async () => {
       const table = await this.#table();
-      try {
-        return await table.getEntity(partitionKey, rowKey);
-      } catch (thrown) {
-        if (isStorageMissing(thrown)) return undefined;
-        throw thrown;
-      }
+      return unlessMissing<Row>(() => table.getEntity(partitionKey, rowKey));
     });
   }
 
   /** @returns false if a row was written by another request since it was read. */
   #submit(actions: TransactionAction[]): Promise<boolean> {
-    return storageCall(async () => {
-      try {
-        await (await this.#table()).submitTransaction(actions);
-        return true;
-      } catch (thrown) {
-        if (isStorageConflict(thrown)) return false;
-        throw thrown;
-      }
-    });
+    return storageCall(() => unlessConflict(async () => (await this.#table()).submitTransaction(actions)));
   }
 }
 

@@ -2,7 +2,7 @@ import type { BlobClient, ContainerClient } from '@azure/storage-blob';
 import { BrokerError } from '../model/errors.ts';
 import { once } from '../runtime/once.ts';
 import { httpStatusOf } from '../runtime/sdk-error.ts';
-import { isStorageConflict, isStorageMissing, storageCall } from '../runtime/storage-call.ts';
+import { isStorageConflict, isStorageMissing, storageCall, unlessMissing } from '../runtime/storage-call.ts';
 import type { BlobEnd, CheckpointLog, CheckpointPage, StoredCheckpoint } from './checkpoint-log.ts';
 import { partOf } from './jws-parts.ts';
 
@@ -45,7 +45,7 @@ export function createBlobCheckpointLog(container: () => Promise<ContainerClient
   return {
     last: (isOwn) =>
       storageCall(async () => {
-        const found = await unlessMissing(blobs, []);
+        const found = (await unlessMissing(blobs)) ?? [];
         return found.length === 0 ? undefined : lastOf(await open(), found, isOwn);
       }, unreadable),
     append: (jws, number, before) =>
@@ -55,7 +55,7 @@ export function createBlobCheckpointLog(container: () => Promise<ContainerClient
       ),
     page: (fromMs, continuation) =>
       storageCall(
-        async () => pageOf(await open(), await unlessMissing(blobs, []), { fromMs, continuation }),
+        async () => pageOf(await open(), (await unlessMissing(blobs)) ?? [], { fromMs, continuation }),
         unreadable,
       ),
   };
@@ -224,13 +224,4 @@ async function linesFrom(blob: BlobClient, offset: number, size: number): Promis
 function startAt(sorted: readonly BlobFacts[], fromMs: number): number {
   const first = sorted.find(({ changedMs }) => changedMs >= fromMs);
   return Math.max(0, ((first ?? sorted.at(-1))?.number ?? 0) - (first === undefined ? 0 : 1));
-}
-
-async function unlessMissing<T>(work: () => Promise<T>, otherwise: T): Promise<T> {
-  try {
-    return await work();
-  } catch (thrown) {
-    if (isStorageMissing(thrown)) return otherwise;
-    throw thrown;
-  }
 }

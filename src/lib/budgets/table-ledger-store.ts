@@ -1,6 +1,6 @@
 import type { TableClient } from '@azure/data-tables';
 import { createdTable } from '../runtime/created-table.ts';
-import { isStorageConflict, isStorageMissing, storageCall } from '../runtime/storage-call.ts';
+import { isStorageConflict, isStorageMissing, storageCall, unlessMissing } from '../runtime/storage-call.ts';
 import { decodeLedger, emptyLedger, encodeLedger, type Ledger } from './ledger.ts';
 import type { LedgerStore, StoredLedger } from './ledger-store.ts';
 
@@ -28,18 +28,15 @@ export class TableLedgerStore implements LedgerStore {
       const onResponse = (raw: { headers: { get(name: string): string | undefined } }): void => {
         answeredAtMs = Date.parse(raw.headers.get('date') ?? '');
       };
-      try {
-        const { etag, timestamp = '', ...row } = await table.getEntity(key.partitionKey, key.rowKey, { onResponse });
-        const ageMs = answeredAtMs - Date.parse(timestamp);
-        return {
-          ledger: decodeLedger(textOf(row)),
-          version: etag,
-          ageMs: Number.isFinite(ageMs) ? Math.max(0, ageMs) : 0,
-        };
-      } catch (thrown) {
-        if (isStorageMissing(thrown)) return { ledger: emptyLedger, version: undefined, ageMs: 0 };
-        throw thrown;
-      }
+      const found = await unlessMissing(() => table.getEntity(key.partitionKey, key.rowKey, { onResponse }));
+      if (found === undefined) return { ledger: emptyLedger, version: undefined, ageMs: 0 };
+      const { etag, timestamp = '', ...row } = found;
+      const ageMs = answeredAtMs - Date.parse(timestamp);
+      return {
+        ledger: decodeLedger(textOf(row)),
+        version: etag,
+        ageMs: Number.isFinite(ageMs) ? Math.max(0, ageMs) : 0,
+      };
     });
   }
 

@@ -1,7 +1,7 @@
 import type { TableClient } from '@azure/data-tables';
 import { minuteMs } from '../model/durations.ts';
 import { createdTable } from '../runtime/created-table.ts';
-import { isStorageConflict, isStorageMissing, storageCall } from '../runtime/storage-call.ts';
+import { storageCall, unlessConflict, unlessMissing } from '../runtime/storage-call.ts';
 
 export interface ClaimRequest {
   readonly atMs: number;
@@ -70,14 +70,9 @@ export class TableCareClaims implements CareClaims {
     const entity = { partitionKey, rowKey: application, claimedUntil: new Date(untilMs) };
     return guarded(async () => {
       const table = await this.#table();
-      try {
-        if (found === undefined) await table.createEntity(entity);
-        else await table.updateEntity(entity, 'Merge', { etag: found.etag });
-        return true;
-      } catch (thrown) {
-        if (isStorageConflict(thrown)) return false;
-        throw thrown;
-      }
+      return unlessConflict(() =>
+        found === undefined ? table.createEntity(entity) : table.updateEntity(entity, 'Merge', { etag: found.etag }),
+      );
     });
   }
 
@@ -91,13 +86,10 @@ export class TableCareClaims implements CareClaims {
   #find(application: string): Promise<Claim | undefined> {
     return guarded(async () => {
       const table = await this.#table();
-      try {
-        const entity = await table.getEntity<{ claimedUntil?: unknown; endedAt?: unknown }>(partitionKey, application);
-        return { etag: entity.etag, untilMs: msOf(entity.claimedUntil) ?? 0, endedMs: msOf(entity.endedAt) };
-      } catch (thrown) {
-        if (isStorageMissing(thrown)) return undefined;
-        throw thrown;
-      }
+      const entity = await unlessMissing(() =>
+        table.getEntity<{ claimedUntil?: unknown; endedAt?: unknown }>(partitionKey, application),
+      );
+      return entity && { etag: entity.etag, untilMs: msOf(entity.claimedUntil) ?? 0, endedMs: msOf(entity.endedAt) };
     });
   }
 }

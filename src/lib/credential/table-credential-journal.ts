@@ -2,7 +2,7 @@ import type { TableClient } from '@azure/data-tables';
 import { isErrorCode } from '../model/errors.ts';
 import { parseTenantId } from '../model/identifiers.ts';
 import { createdTable } from '../runtime/created-table.ts';
-import { isStorageConflict, isStorageMissing, storageCall } from '../runtime/storage-call.ts';
+import { storageCall, unlessConflict, unlessMissing } from '../runtime/storage-call.ts';
 import {
   type CredentialJournal,
   type CredentialState,
@@ -67,28 +67,18 @@ export class TableCredentialJournal implements CredentialJournal {
     };
     return guarded(async () => {
       const table = await this.#createdTable();
-      try {
-        const etag = found?.['etag'];
-        if (typeof etag === 'string') await table.updateEntity(entity, 'Merge', { etag });
-        else await table.createEntity(entity);
-        return true;
-      } catch (thrown) {
-        // Another instance has changed the state, and announces it.
-        if (isStorageConflict(thrown)) return false;
-        throw thrown;
-      }
+      const etag = found?.['etag'];
+      // False if another instance has changed the state. It announces the change.
+      return unlessConflict(() =>
+        typeof etag === 'string' ? table.updateEntity(entity, 'Merge', { etag }) : table.createEntity(entity),
+      );
     });
   }
 
   #get(application: string): Promise<Entity | undefined> {
     return guarded(async () => {
       const table = await this.#open();
-      try {
-        return await table.getEntity(partitionKey, application);
-      } catch (thrown) {
-        if (isStorageMissing(thrown)) return undefined;
-        throw thrown;
-      }
+      return unlessMissing<Entity>(() => table.getEntity(partitionKey, application));
     });
   }
 

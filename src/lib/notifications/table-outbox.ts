@@ -1,13 +1,7 @@
 import type { TableClient, TransactionAction } from '@azure/data-tables';
 import { isoTime } from '../runtime/clock.ts';
 import { createdTable } from '../runtime/created-table.ts';
-import {
-  isStorageConflict,
-  isStorageMissing,
-  isTableMissing,
-  storageCall,
-  storageItems,
-} from '../runtime/storage-call.ts';
+import { isRowMissing, isStorageConflict, storageCall, storageItems, unlessMissing } from '../runtime/storage-call.ts';
 import type { Notice } from './notice.ts';
 import { noticeId } from './notice-content.ts';
 import type { Backlog, Delivery, Outbox, TargetState } from './outbox.ts';
@@ -151,12 +145,8 @@ export class TableOutbox implements Outbox {
 
   #get(rowKey: string): Promise<Row | undefined> {
     return storageCall(async () => {
-      try {
-        return await (await this.#table()).getEntity(partitionKey, rowKey);
-      } catch (thrown) {
-        if (isRowMissing(thrown)) return undefined;
-        throw thrown;
-      }
+      const table = await this.#table();
+      return unlessMissing<Row>(() => table.getEntity(partitionKey, rowKey), isRowMissing);
     });
   }
 }
@@ -175,9 +165,6 @@ const unlessChanged = (write: () => Promise<unknown>): Promise<boolean> =>
       throw thrown;
     }
   });
-
-/** A table that does not exist is a failure: somebody has deleted it. */
-const isRowMissing = (thrown: unknown): boolean => isStorageMissing(thrown) && !isTableMissing(thrown);
 
 async function first<T>(items: AsyncIterable<T>): Promise<T | undefined> {
   for await (const item of items) return item;

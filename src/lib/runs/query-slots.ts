@@ -4,7 +4,7 @@ import { minuteMs } from '../model/durations.ts';
 import { BrokerError } from '../model/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { createdTable } from '../runtime/created-table.ts';
-import { isStorageConflict, isStorageMissing, isTableMissing, storageCall } from '../runtime/storage-call.ts';
+import { isRowMissing, storageCall, unlessConflict, unlessMissing } from '../runtime/storage-call.ts';
 import { isEnded } from './run.ts';
 import type { RunId } from './run-id.ts';
 import type { RunLog } from './run-log.ts';
@@ -82,14 +82,11 @@ export class QuerySlots {
   #find({ partitionKey, rowKey }: Key): Promise<Slot | undefined> {
     return storageCall(async () => {
       const table = await this.#table();
-      try {
-        const { etag, runId, takenAt } = await table.getEntity(partitionKey, rowKey);
-        const takenAtMs = takenAt instanceof Date ? takenAt.getTime() : 0;
-        return { etag, runId: typeof runId === 'string' ? runId : '', takenAtMs };
-      } catch (thrown) {
-        if (isStorageMissing(thrown) && !isTableMissing(thrown)) return undefined;
-        throw thrown;
-      }
+      const row = await unlessMissing(() => table.getEntity(partitionKey, rowKey), isRowMissing);
+      if (row === undefined) return undefined;
+      const { etag, runId, takenAt } = row;
+      const takenAtMs = takenAt instanceof Date ? takenAt.getTime() : 0;
+      return { etag, runId: typeof runId === 'string' ? runId : '', takenAtMs };
     });
   }
 
@@ -98,14 +95,9 @@ export class QuerySlots {
     const entity = { ...key, runId, takenAt: new Date(this.#deps.clock.nowMs()) };
     return storageCall(async () => {
       const table = await this.#table();
-      try {
-        if (over === undefined) await table.createEntity(entity);
-        else await table.updateEntity(entity, 'Replace', { etag: over.etag });
-        return true;
-      } catch (thrown) {
-        if (isStorageConflict(thrown)) return false;
-        throw thrown;
-      }
+      return unlessConflict(() =>
+        over === undefined ? table.createEntity(entity) : table.updateEntity(entity, 'Replace', { etag: over.etag }),
+      );
     });
   }
 }

@@ -1,6 +1,6 @@
 import type { TableClient } from '@azure/data-tables';
-import { once } from '../runtime/once.ts';
-import { isStorageConflict, isStorageMissing, storageCall } from '../runtime/storage-call.ts';
+import { createdTable } from '../runtime/created-table.ts';
+import { storageCall, unlessConflict, unlessMissing } from '../runtime/storage-call.ts';
 
 /** Stores since when each job has had a schedule. Throws BrokerError `storage_unavailable`. */
 export interface ScheduleLog {
@@ -21,11 +21,7 @@ export class TableScheduleLog implements ScheduleLog {
 
   /** @param table returns the client for a table name. The table is created on first use. */
   constructor(table: (name: string) => Promise<TableClient>) {
-    this.#table = once(async () => {
-      const client = await table(schedulesTable);
-      await client.createTable();
-      return client;
-    });
+    this.#table = createdTable(() => table(schedulesTable));
   }
 
   async firstSeenMs(job: string, initialMs: () => Promise<number>): Promise<number> {
@@ -39,27 +35,15 @@ export class TableScheduleLog implements ScheduleLog {
   #find(job: string): Promise<number | undefined> {
     return storageCall(async () => {
       const table = await this.#table();
-      try {
-        const ms = Date.parse(String((await table.getEntity(partitionKey, job))['firstSeenAt']));
-        return Number.isNaN(ms) ? undefined : ms;
-      } catch (thrown) {
-        if (isStorageMissing(thrown)) return undefined;
-        throw thrown;
-      }
+      const row = await unlessMissing(() => table.getEntity(partitionKey, job));
+      const ms = Date.parse(String(row?.['firstSeenAt']));
+      return Number.isNaN(ms) ? undefined : ms;
     });
   }
 
   async #create(job: string, firstSeenMs: number): Promise<number> {
     const entity = { partitionKey, rowKey: job, firstSeenAt: new Date(firstSeenMs).toISOString() };
-    const created = await storageCall(async () => {
-      try {
-        await (await this.#table()).createEntity(entity);
-        return true;
-      } catch (thrown) {
-        if (isStorageConflict(thrown)) return false;
-        throw thrown;
-      }
-    });
+    const created = await storageCall(() => unlessConflict(async () => (await this.#table()).createEntity(entity)));
     // Another instance was first, or the row has no readable time.
     return created ? firstSeenMs : ((await this.#find(job)) ?? firstSeenMs);
   }

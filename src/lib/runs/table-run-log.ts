@@ -26,14 +26,15 @@ import type { RunId } from './run-id.ts';
 import type { NewRun, OutcomeCounts, RunChange, RunFilter, RunLog } from './run-log.ts';
 import { TenantRecords } from './tenant-records.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { once } from '../runtime/once.ts';
+import { createdTable } from '../runtime/created-table.ts';
 import { quoted } from '../runtime/storage-filter.ts';
 import {
+  isRowMissing,
   isStorageConflict,
   isStorageMissing,
-  isTableMissing,
   storageCall,
   storageItems,
+  unlessMissing,
 } from '../runtime/storage-call.ts';
 
 const runsTable = 'Runs';
@@ -55,14 +56,8 @@ export class TableRunLog implements RunLog {
   /** @param table returns the client for a table name. The table is created on first use. */
   constructor(table: (name: string) => Promise<TableClient>, newId: () => string, clock: Clock) {
     this.#newId = newId;
-    const created = (name: string): (() => Promise<TableClient>) =>
-      once(async () => {
-        const client = await table(name);
-        await client.createTable();
-        return client;
-      });
-    this.#runs = created(runsTable);
-    this.#tenantRuns = created(tenantRunsTable);
+    this.#runs = createdTable(() => table(runsTable));
+    this.#tenantRuns = createdTable(() => table(tenantRunsTable));
     this.#tenantRecords = new TenantRecords(this.#tenantRuns, clock);
   }
 
@@ -218,16 +213,10 @@ export class TableRunLog implements RunLog {
 
   async #get(table: () => Promise<TableClient>, keys: Keys | undefined, select?: string[]) {
     if (keys === undefined) return undefined;
-    try {
+    const options = select === undefined ? {} : { queryOptions: { select } };
+    return storageCall(async () => {
       const client = await table();
-      return await client.getEntity(
-        keys.partitionKey,
-        keys.rowKey,
-        select === undefined ? {} : { queryOptions: { select } },
-      );
-    } catch (thrown) {
-      if (isStorageMissing(thrown) && !isTableMissing(thrown)) return undefined;
-      return storageCall(() => Promise.reject(thrown));
-    }
+      return unlessMissing(() => client.getEntity(keys.partitionKey, keys.rowKey, options), isRowMissing);
+    });
   }
 }

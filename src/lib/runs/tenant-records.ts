@@ -2,7 +2,13 @@ import type { TableClient, TransactionAction } from '@azure/data-tables';
 import type { Clock } from '../runtime/clock.ts';
 import { GroupCommit } from '../runtime/group-commit.ts';
 import { httpStatusOf } from '../runtime/sdk-error.ts';
-import { isStorageConflict, isStorageMissing, isTableMissing } from '../runtime/storage-call.ts';
+import {
+  isRowMissing,
+  isStorageConflict,
+  isStorageMissing,
+  unlessConflict,
+  unlessMissing,
+} from '../runtime/storage-call.ts';
 import type { TenantRun } from './run.ts';
 import { readTenantRun, tenantRunEntity } from './run-entity.ts';
 import type { RunId } from './run-id.ts';
@@ -53,13 +59,8 @@ export class TenantRecords {
     if (await this.#insertWithOthers(entity)) return record;
     const table = await this.#table();
     for (;;) {
-      try {
-        await table.createEntity(entity);
-        return record;
-      } catch (thrown) {
-        if (!isStorageConflict(thrown)) throw thrown;
-      }
-      const found = await entityAt(table, entity);
+      if (await unlessConflict(() => table.createEntity(entity))) return record;
+      const found = await unlessMissing(() => table.getEntity(entity.partitionKey, entity.rowKey), isRowMissing);
       const earlier = found && readTenantRun(found);
       if (found === undefined || earlier === undefined) continue;
       if (earlier.round >= record.round) return earlier;
@@ -93,13 +94,4 @@ async function insert(table: TableClient, entities: readonly Entity[], abortSign
       entities.map((entity): TransactionAction => ['create', entity]),
       { abortSignal },
     );
-}
-
-async function entityAt(table: TableClient, { partitionKey, rowKey }: Entity) {
-  try {
-    return await table.getEntity(partitionKey, rowKey);
-  } catch (thrown) {
-    if (isStorageMissing(thrown) && !isTableMissing(thrown)) return undefined;
-    throw thrown;
-  }
 }

@@ -11,9 +11,36 @@ export const isStorageMissing = (thrown: unknown): boolean => httpStatusOf(throw
 /** Whether a range starts beyond the end of the blob (416). */
 export const isStorageRangeInvalid = (thrown: unknown): boolean => httpStatusOf(thrown) === 416;
 
-/** Whether the table itself does not exist ("Table service error codes", Microsoft Learn). */
-export const isTableMissing = (thrown: unknown): boolean =>
-  isStorageMissing(thrown) && storageCodeOf(thrown) === 'TableNotFound';
+/**
+ * Whether the entity does not exist, but its table does ("Table service error codes", Microsoft Learn). For rows in a table
+ * that was created before: if that does not exist, somebody has deleted it, and no row is known to be missing.
+ */
+export const isRowMissing = (thrown: unknown): boolean =>
+  isStorageMissing(thrown) && storageCodeOf(thrown) !== 'TableNotFound';
+
+/** @returns undefined if what is read does not exist. @param isMissing tells which failures mean that. */
+export async function unlessMissing<T>(
+  read: () => Promise<T>,
+  isMissing: (thrown: unknown) => boolean = isStorageMissing,
+): Promise<T | undefined> {
+  try {
+    return await read();
+  } catch (thrown) {
+    if (isMissing(thrown)) return undefined;
+    throw thrown;
+  }
+}
+
+/** @returns false if another writer was first: the entity exists already, or was changed since it was read. */
+export async function unlessConflict(write: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await write();
+    return true;
+  } catch (thrown) {
+    if (isStorageConflict(thrown)) return false;
+    throw thrown;
+  }
+}
 
 /**
  * Runs a storage operation and converts its failures.

@@ -3,7 +3,7 @@ import { minuteMs } from '../model/durations.ts';
 import type { TenantId } from '../model/identifiers.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
-import { isStorageConflict, isStorageMissing, storageCall } from '../runtime/storage-call.ts';
+import { isStorageConflict, isStorageMissing, storageCall, unlessMissing } from '../runtime/storage-call.ts';
 import { ClaimLost, type LogClaim, type LogHead, type PendingEvent, type TenantChange } from './event-log.ts';
 import {
   eventKey,
@@ -37,13 +37,8 @@ const maxRows = 99;
 
 /** The head with its version. Undefined if the log is empty. */
 export async function readStoredHead(table: EventTable) {
-  try {
-    const row = await table.getEntity(partitionKey, headKey);
-    return { ...readHead(row), etag: row.etag };
-  } catch (thrown) {
-    if (isStorageMissing(thrown)) return undefined;
-    throw thrown;
-  }
+  const row = await unlessMissing(() => table.getEntity(partitionKey, headKey));
+  return row && { ...readHead(row), etag: row.etag };
 }
 
 /**

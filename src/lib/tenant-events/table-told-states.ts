@@ -1,6 +1,6 @@
 import type { TableClient, TransactionAction } from '@azure/data-tables';
 import { createdTable } from '../runtime/created-table.ts';
-import { isStorageMissing, storageCall } from '../runtime/storage-call.ts';
+import { storageCall, unlessMissing } from '../runtime/storage-call.ts';
 import type { ToldState, ToldStates } from './event-log.ts';
 import { readState, stateRow, statePrefix, tenantOfStateRow } from './event-rows.ts';
 
@@ -23,13 +23,9 @@ export class TableToldStates implements ToldStates {
 
   newest(): Promise<number> {
     return storageCall(async () => {
-      try {
-        const sequence = (await (await this.#table()).getEntity(partitionKey, newestKey))['sequence'];
-        return typeof sequence === 'number' ? sequence : 0;
-      } catch (thrown) {
-        if (isStorageMissing(thrown)) return 0;
-        throw thrown;
-      }
+      const table = await this.#table();
+      const sequence = (await unlessMissing(() => table.getEntity(partitionKey, newestKey)))?.['sequence'];
+      return typeof sequence === 'number' ? sequence : 0;
     });
   }
 

@@ -7,13 +7,7 @@ import { withDeadline } from '../runtime/deadline.ts';
 import { KeptCopy } from '../runtime/kept-copy.ts';
 import { errorFields, type Logger } from '../runtime/log.ts';
 import { createdTable } from '../runtime/created-table.ts';
-import {
-  isStorageConflict,
-  isStorageMissing,
-  isTableMissing,
-  storageCall,
-  storageItems,
-} from '../runtime/storage-call.ts';
+import { isRowMissing, isStorageConflict, storageCall, storageItems, unlessMissing } from '../runtime/storage-call.ts';
 import type { StoredTags, TagChange, TagList, TenantTags } from './tenant-tags.ts';
 
 type Table = Pick<TableClient, 'createTable' | 'getEntity' | 'listEntities' | 'submitTransaction'>;
@@ -69,7 +63,7 @@ export class TableTenantTags implements TenantTags {
 
   async stored(tenantId: TenantId): Promise<StoredTags> {
     return storageCall(async () => {
-      const row = await found((await this.#table()).getEntity(partitionKey, tenantId));
+      const row = await this.#find(tenantId);
       if (row === undefined) return { tags: [], etag: undefined };
       const tags = tagsIn(row);
       if (tags === undefined) throw new TypeError('The record of the tags cannot be read.');
@@ -93,11 +87,16 @@ export class TableTenantTags implements TenantTags {
       } catch (thrown) {
         if (!isStorageConflict(thrown)) throw thrown;
         // If the reply was lost, the storage library sends the transaction again, and it conflicts with itself.
-        return (await found((await this.#table()).getEntity(partitionKey, tenantId)))?.['changeId'] === changeId;
+        return (await this.#find(tenantId))?.['changeId'] === changeId;
       }
     }, 'The tags could not be stored.');
     if (isStored) await this.#see(changeId);
     return isStored;
+  }
+
+  async #find(rowKey: string, abortSignal?: AbortSignal) {
+    const table = await this.#table();
+    return unlessMissing(() => table.getEntity(partitionKey, rowKey, abortSignal && { abortSignal }), isRowMissing);
   }
 
   /** Reads until this instance knows a change of its own. A read that was under way may be from before it. */
@@ -118,7 +117,7 @@ export class TableTenantTags implements TenantTags {
     const table = await this.#table();
     const nowMs = this.#deps.clock.nowMs();
     // Before the rows: a change that comes in between is then seen by the next read.
-    const mark = (await found(table.getEntity(partitionKey, markKey, { abortSignal })))?.['mark'];
+    const mark = (await this.#find(markKey, abortSignal))?.['mark'];
     const known = this.#copy.peek()?.value;
     if (known !== undefined && known.mark === mark && Math.abs(nowMs - known.readAtMs) < rereadMs) return known;
     const byTenant = new Map<TenantId, readonly string[] | undefined>();
@@ -130,16 +129,6 @@ export class TableTenantTags implements TenantTags {
       byTenant.set(tenantId, tags);
     }
     return { byTenant, mark: typeof mark === 'string' ? mark : undefined, readAtMs: nowMs };
-  }
-}
-
-/** Undefined for a row that does not exist. A table that does not exist is a failure: somebody has deleted it. */
-async function found<T>(reading: Promise<T>): Promise<T | undefined> {
-  try {
-    return await reading;
-  } catch (thrown) {
-    if (isStorageMissing(thrown) && !isTableMissing(thrown)) return undefined;
-    throw thrown;
   }
 }
 

@@ -1,12 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { BrokerError } from '../../../../src/lib/model/errors.ts';
 import {
+  isRowMissing,
   isStorageConflict,
   isStorageMissing,
   isStorageRangeInvalid,
-  isTableMissing,
   storageCall,
   storageItems,
+  unlessConflict,
+  unlessMissing,
 } from '../../../../src/lib/runtime/storage-call.ts';
 import { httpStatusOf } from '../../../../src/lib/runtime/sdk-error.ts';
 
@@ -29,17 +31,17 @@ describe('storageCall', () => {
 
   // The clients of tables and blobs keep the code of the service in different places.
   it.each([
-    [rest(404, 'TableNotFound'), true],
-    [{ statusCode: 404, details: { odataError: { code: 'TableNotFound' } } }, true],
-    [{ statusCode: 404, code: 'REST', details: { odataError: { code: 'ResourceNotFound' } } }, false],
-    [{ statusCode: 404, code: 'TableNotFound', details: null }, true],
-    [{ statusCode: 404, code: 'TableNotFound', details: 'text' }, true],
-    [rest(404, 'ResourceNotFound'), false],
-    [rest(404), false],
-    [rest(409, 'TableNotFound'), false],
+    [rest(404, 'TableNotFound'), false],
+    [{ statusCode: 404, details: { odataError: { code: 'TableNotFound' } } }, false],
+    [{ statusCode: 404, code: 'REST', details: { odataError: { code: 'ResourceNotFound' } } }, true],
+    [{ statusCode: 404, code: 'TableNotFound', details: null }, false],
+    [{ statusCode: 404, code: 'TableNotFound', details: 'text' }, false],
+    [rest(404, 'ResourceNotFound'), true],
+    [rest(404), true],
+    [rest(409, 'ResourceNotFound'), false],
     [null, false],
-  ])('tells from %j whether the table is missing: %j', (thrown, expected) => {
-    expect(isTableMissing(thrown)).toBe(expected);
+  ])('tells from %j whether only the row is missing: %j', (thrown, expected) => {
+    expect(isRowMissing(thrown)).toBe(expected);
   });
 
   it('throws storage_unavailable with status and code for the log, without the message', async () => {
@@ -73,5 +75,31 @@ describe('storageCall', () => {
     };
     await expect(read()).rejects.toMatchObject({ code: 'storage_unavailable' });
     expect(seen).toEqual([1]);
+  });
+});
+
+describe('unlessMissing', () => {
+  const failing = (thrown: object) => () => Promise.reject(thrown);
+
+  it('returns what is read, and undefined for what does not exist', async () => {
+    await expect(unlessMissing(async () => 3)).resolves.toBe(3);
+    await expect(unlessMissing(failing(rest(404, 'TableNotFound')))).resolves.toBeUndefined();
+    await expect(unlessMissing(failing(rest(404)), isRowMissing)).resolves.toBeUndefined();
+  });
+
+  it('throws other failures unchanged', async () => {
+    const [denied, noTable] = [rest(403), rest(404, 'TableNotFound')];
+    await expect(unlessMissing(failing(denied))).rejects.toBe(denied);
+    await expect(unlessMissing(failing(noTable), isRowMissing)).rejects.toBe(noTable);
+  });
+});
+
+describe('unlessConflict', () => {
+  it('tells whether another writer was first, and throws other failures unchanged', async () => {
+    const missing = rest(404);
+    await expect(unlessConflict(async () => undefined)).resolves.toBe(true);
+    for (const status of [409, 412])
+      await expect(unlessConflict(() => Promise.reject(rest(status)))).resolves.toBe(false);
+    await expect(unlessConflict(() => Promise.reject(missing))).rejects.toBe(missing);
   });
 });
