@@ -1,3 +1,4 @@
+import { decode, refuseEncodedSeparators } from '../judge/reading/decode.ts';
 import { encode } from '../judge/reading/part.ts';
 import { quoted, unreadable } from '../judge/refusal.ts';
 
@@ -11,8 +12,6 @@ export interface PlainUrl {
 
 /** Longest URL that is read, in characters, as for Graph. */
 const maximumLength = 16_384;
-/** Characters that servers and proxies decode at different times, which changes where a path is split. */
-const encodedSeparators = /%(?:2f|5c|25|3f|3b|00)/i;
 /** RFC 3986 section 3.4, with the characters that senders leave as they are. */
 const queryText = /^[\w.~!$&'()*+,;=:@/?%"<>[\]{}|^`-]*$/;
 
@@ -24,9 +23,7 @@ const queryText = /^[\w.~!$&'()*+,;=:@/?%"<>[\]{}|^`-]*$/;
 export function readPlainUrl(url: string): PlainUrl {
   if (url.length > maximumLength) throw unreadable(`The URL is longer than ${maximumLength} characters; send less.`);
   const [path = ''] = url.split('?', 1);
-  if (encodedSeparators.test(path)) {
-    throw unreadable('The path contains an encoded slash, percent sign, question mark, semicolon or NUL; remove it.');
-  }
+  refuseEncodedSeparators(path);
   if (/[;\\#]/.test(path)) throw unreadable('The path contains a semicolon, backslash or "#"; remove it.');
   const segments = path
     .replace(/(?<=[^/])\/$/, '')
@@ -44,20 +41,9 @@ export function readPlainUrl(url: string): PlainUrl {
 }
 
 function readSegment(written: string): string {
-  const segment = decode(written);
+  const segment = decode(written, 'URL');
   if (/^\.+$/.test(segment)) throw unreadable('The path contains a dot segment; send the path without it.');
   return segment;
-}
-
-function decode(text: string): string {
-  try {
-    const decoded = decodeURIComponent(text);
-    if (/\p{Cc}/u.test(decoded)) throw unreadable('The URL contains control characters; remove them.');
-    return decoded;
-  } catch (error) {
-    if (!(error instanceof URIError)) throw error;
-    throw unreadable('The URL contains a percent sequence that is not UTF-8; encode it again.');
-  }
 }
 
 function refuseUnclearQuery(query: string): void {
@@ -73,7 +59,7 @@ function refuseUnclearQuery(query: string): void {
 
 /** The names of the options in a query, decoded. @throws Refusal for one that cannot be decoded. */
 export const optionNames = (query: string): readonly string[] =>
-  query === '' ? [] : query.split('&').map((pair) => decode(pair).split('=', 1)[0] ?? '');
+  query === '' ? [] : query.split('&').map((pair) => decode(pair, 'URL').split('=', 1)[0] ?? '');
 
 /** The path to send. */
 export const pathOf = (segments: readonly string[]): string => `/${segments.map(encode).join('/')}`;

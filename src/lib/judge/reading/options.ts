@@ -1,4 +1,5 @@
 import { quoted, unreadable } from '../refusal.ts';
+import { decode } from './decode.ts';
 
 /** Values of query options, decoded, by name in lower case without the dollar sign. */
 export interface OptionsReading {
@@ -69,13 +70,7 @@ export function readOptions(query: string): OptionsReading {
 }
 
 function decodeText(text: string): string {
-  let decoded: string;
-  try {
-    decoded = decodeURIComponent(text.replaceAll('+', ' '));
-  } catch {
-    throw unreadable('The query contains a percent sequence that is not UTF-8; encode it again.');
-  }
-  if (/\p{Cc}/u.test(decoded)) throw unreadable('The query contains control characters; remove them.');
+  const decoded = decode(text.replaceAll('+', ' '), 'query');
   if (/%[0-9a-f]{2}/i.test(decoded)) throw unreadable('The query is encoded twice; encode it once.');
   return decoded;
 }

@@ -1,4 +1,5 @@
 import { unreadable } from '../refusal.ts';
+import { decode, refuseEncodedSeparators } from './decode.ts';
 import { readParentheses } from './parentheses.ts';
 import { encode, type Part, type SegmentReading } from './part.ts';
 
@@ -10,8 +11,6 @@ export interface PathReading {
   readonly slashed: string;
 }
 
-/** Encoded characters that servers and proxies decode at different times, which changes where a path is split. */
-const encodedSeparators = /%(?:2f|5c|25|3f|3b|00)/i;
 const word = /^[\p{L}\p{N}._~!+,=:@#|&* -]+$/u;
 const namespace = /^(?:microsoft\.)?graph\./i;
 
@@ -20,11 +19,9 @@ const namespace = /^(?:microsoft\.)?graph\./i;
  * @throws Refusal for every form that two readers could understand differently.
  */
 export function readPath(path: string): PathReading {
-  if (encodedSeparators.test(path)) {
-    throw unreadable('The path contains an encoded slash, percent sign, question mark, semicolon or NUL; remove it.');
-  }
+  refuseEncodedSeparators(path);
   if (/[;\\]/.test(path)) throw unreadable('The path contains a semicolon or backslash; remove it.');
-  const decoded = decode(path).replace(/(?<=[^/])\/$/, '');
+  const decoded = decode(path, 'path').replace(/(?<=[^/])\/$/, '');
   if (decoded === '' || decoded === '/') throw unreadable('The path names no resource; add one, such as /users.');
   const parts: Part[] = [];
   const canonical: string[] = [];
@@ -36,20 +33,6 @@ export function readPath(path: string): PathReading {
     slashed.push(...read.slashed);
   }
   return { parts, canonical: `/${canonical.join('/')}`, slashed: `/${slashed.join('/')}` };
-}
-
-/** Decodes once. */
-function decode(path: string): string {
-  // The target has no control characters.
-  if (!path.includes('%')) return path;
-  try {
-    const text = decodeURIComponent(path);
-    if (/\p{Cc}/u.test(text)) throw unreadable('The path contains control characters; remove them.');
-    return text;
-  } catch (error) {
-    if (!(error instanceof URIError)) throw error;
-    throw unreadable('The path contains a percent sequence that is not UTF-8; encode it again.');
-  }
 }
 
 /** Splits at slashes, and refuses one inside quotes. A regular expression would misread `a('x')/b('y')`. */
