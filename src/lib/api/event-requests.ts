@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { eventKinds } from '../tenant-events/tenant-event.ts';
+import { limit, withSameFilters } from './page-parameters.ts';
 import { tenantFilter, time } from './requests.ts';
 
 /** An empty text is no place: as 0, it would be the end of the log, or all of it. */
@@ -15,16 +16,8 @@ export const tenantEventsQuerySchema = z.strictObject({
     .optional()
     .meta({ description: 'Limits the answer to events that were noticed at this time or later, ISO 8601.' }),
   after: place.optional().meta({ description: 'Limits the answer to events with a higher `sequence`.' }),
-  limit: z.coerce
-    .number()
-    .int()
-    .min(1)
-    .max(500)
-    .default(100)
-    .meta({ description: 'Maximum number of events in the answer.' }),
-  continuation: place
-    .optional()
-    .meta({ description: 'The `continuation` of the previous answer. Send it with the same filters.' }),
+  limit: limit(500, 100, 'Maximum number of events in the answer.'),
+  continuation: place.optional().meta({ description: withSameFilters }),
 });
 
 /** The query of `GET /api/events`. */

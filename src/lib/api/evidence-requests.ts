@@ -1,22 +1,18 @@
 import * as z from 'zod';
+import { continuation } from './page-parameters.ts';
 import { time } from './requests.ts';
 
-const pageContinuation = z
-  .string()
-  .min(1)
-  .max(1024)
-  .optional()
-  .meta({ description: 'The `continuation` of the previous answer. Send it with the same range.' });
+const withSameRange = 'The `continuation` of the previous answer. Send it with the same range.';
 
 /** The query of `GET /api/audit/records`. */
 export const auditRecordsQuerySchema = z.strictObject({
   from: time.optional().meta({ description: 'Start of the range, inclusive, ISO 8601. Default: the oldest record.' }),
   to: time.optional().meta({ description: 'End of the range, exclusive, ISO 8601. Default: now.' }),
-  continuation: pageContinuation,
+  continuation: continuation(1024, withSameRange),
 });
 
 /** The query of `GET /api/audit/checkpoints`. */
 export const auditCheckpointsQuerySchema = z.strictObject({
   from: time.optional().meta({ description: 'Start of the records that they cover, ISO 8601. Default: the first.' }),
-  continuation: pageContinuation,
+  continuation: continuation(1024, withSameRange),
 });

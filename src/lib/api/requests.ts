@@ -7,6 +7,7 @@ import { exportFormats, maxPageRows, rowOrders } from '../runs/export-formats.ts
 import { reasonSchema } from '../model/justification.ts';
 import { tenantStates } from '../model/outcomes.ts';
 import { windowPattern, windowRule } from '../runs/run-id.ts';
+import { continuation, limit, withSameFilters } from './page-parameters.ts';
 
 /**
  * Schemas of queries and bodies. `POST /api/tokens` has its schema in lib/broker/issue-token.ts.
@@ -108,13 +109,7 @@ export const tagsSchema = z.strictObject({
 /** The query of `GET /api/runs`. */
 export const listRunsQuerySchema = z.strictObject({
   job: z.string().optional().meta({ description: 'Limits the list to the runs of this job.' }),
-  limit: z.coerce
-    .number()
-    .int()
-    .min(1)
-    .max(500)
-    .default(50)
-    .meta({ description: 'Maximum number of runs in the answer.' }),
+  limit: limit(500, 50, 'Maximum number of runs in the answer.'),
 });
 
 /**
@@ -129,23 +124,15 @@ export const resultsQuerySchema = z.strictObject({
     .enum(exportFormats)
     .default('json')
     .meta({ description: 'JSON, JSON Lines, or CSV (RFC 4180, with a byte order mark for spreadsheets).' }),
-  limit: z.coerce
-    .number()
-    .int()
-    .min(1)
-    .max(maxPageRows)
-    .default(1000)
-    .meta({ description: 'Maximum number of rows in the answer. It has fewer if they take more than 1 MiB.' }),
+  limit: limit(maxPageRows, 1000, 'Maximum number of rows in the answer. It has fewer if they take more than 1 MiB.'),
   order: z.enum(rowOrders).default('plan').meta({
     description:
       '`plan`: tenants in the order of the plan. `arrival`: tenants as they finish, for reading a run in progress: follow `continuation` until it is absent, which it is once the run has ended. A page may be empty; wait a moment then. Not for CSV.',
   }),
-  continuation: z
-    .string()
-    .min(1)
-    .max(maxContinuation)
-    .optional()
-    .meta({ description: 'The `continuation` of the previous page. Send it with the same format and tenants.' }),
+  continuation: continuation(
+    maxContinuation,
+    'The `continuation` of the previous page. Send it with the same format and tenants.',
+  ),
   ...tenantFilter,
 });
 
@@ -199,19 +186,8 @@ export const auditQuerySchema = z.strictObject({
     .transform(() => true as const)
     .optional()
     .meta({ description: 'Limits the answer to what rules for emergencies served.' }),
-  limit: z.coerce
-    .number()
-    .int()
-    .min(1)
-    .max(1000)
-    .default(100)
-    .meta({ description: 'Maximum number of entries in the answer.' }),
-  continuation: z
-    .string()
-    .min(1)
-    .max(1024)
-    .optional()
-    .meta({ description: 'The `continuation` of the previous answer. Send it with the same filters.' }),
+  limit: limit(1000, 100, 'Maximum number of entries in the answer.'),
+  continuation: continuation(1024, withSameFilters),
 });
 
 /** The query of `GET /api/approvals`. */
@@ -222,19 +198,8 @@ export const listApprovalsQuerySchema = z.strictObject({
     .transform((text) => text === 'true')
     .optional()
     .meta({ description: 'Limits the list to what you asked for.' }),
-  limit: z.coerce
-    .number()
-    .int()
-    .min(1)
-    .max(500)
-    .default(50)
-    .meta({ description: 'Maximum number of approvals in the answer.' }),
-  continuation: z
-    .string()
-    .min(1)
-    .max(64)
-    .optional()
-    .meta({ description: 'The `continuation` of the previous answer. Send it with the same filters.' }),
+  limit: limit(500, 50, 'Maximum number of approvals in the answer.'),
+  continuation: continuation(64, withSameFilters),
 });
 
 /** The body of `POST /api/approvals/{id}/decision`. */
