@@ -15,7 +15,7 @@ import {
 import { firstOf, requiredText } from './graph-objects.ts';
 import { retryUntilReplicated } from './replication.ts';
 import { asSetupError } from './setup-failure.ts';
-import { readSignIn, type SignInState, signInSteps } from './sign-in-application.ts';
+import { readSignIn, type SignInIds, type SignInState, signInSteps, type Step } from './sign-in-application.ts';
 
 export interface SetupApiDeps {
   /** Microsoft Graph with the token of the operator. */
@@ -60,19 +60,13 @@ interface State {
 }
 
 /** Ids that earlier steps created. */
-interface Ids {
+interface Ids extends SignInIds {
   objectId: string;
   clientId: string;
   principalId: string;
-  signInObjectId: string;
-  signInClientId: string;
-  signInPrincipalId: string;
 }
 
-interface Step {
-  readonly text: string;
-  run(ids: Ids): Promise<void>;
-}
+type ApiStep = Step<Ids>;
 
 /** Changes nothing. @throws SetupError operator_forbidden, setup_refused; BrokerError from Graph. */
 export async function planSetupApi(deps: SetupApiDeps, request: SetupApiRequest): Promise<SetupApiPlan> {
@@ -115,14 +109,14 @@ const idsOf = ({ application, principalId = '', signIn }: State): Ids => ({
   signInPrincipalId: signIn.principalId ?? '',
 });
 
-const planOf = (request: SetupApiRequest, { application }: State, steps: readonly Step[]): SetupApiPlan => ({
+const planOf = (request: SetupApiRequest, { application }: State, steps: readonly ApiStep[]): SetupApiPlan => ({
   ...(application === undefined
     ? {}
     : { audiences: [application.clientId, apiIdentifier(request.tenantId, request.name)] }),
   steps: steps.map(({ text }) => text),
 });
 
-function stepsOf(deps: SetupApiDeps, request: SetupApiRequest, state: State): readonly Step[] {
+function stepsOf(deps: SetupApiDeps, request: SetupApiRequest, state: State): readonly ApiStep[] {
   const { application, principalId, requiresRole, assigned, signIn } = state;
   const changes = changesOf(application ?? nothing, signIn.application?.clientId);
   const missing = changes.roles.filter(
@@ -162,7 +156,7 @@ const nothing: ApiApplication = {
   clients: [],
 };
 
-const createApplication = (deps: SetupApiDeps, request: SetupApiRequest): Step => {
+const createApplication = (deps: SetupApiDeps, request: SetupApiRequest): ApiStep => {
   const identifier = apiIdentifier(request.tenantId, request.name);
   return {
     text: `Create the application "${request.displayName}" with the App ID URI ${identifier} and its app roles`,
@@ -182,7 +176,7 @@ async function change({ writer, clock }: SetupApiDeps, { objectId }: Ids, change
 }
 
 /** Entra issues no token for the application to a principal without an assigned role. */
-const createPrincipal = ({ writer, clock }: SetupApiDeps): Step => ({
+const createPrincipal = ({ writer, clock }: SetupApiDeps): ApiStep => ({
   text: 'Create its service principal, which requires an app role of every caller',
   run: async (ids) => {
     const body = { appId: ids.clientId, appRoleAssignmentRequired: true };

@@ -48,13 +48,14 @@ interface Deps {
 }
 
 /** Ids that earlier steps created. */
-interface Ids {
+export interface SignInIds {
   signInObjectId: string;
   signInClientId: string;
   signInPrincipalId: string;
 }
 
-interface Step {
+/** A change in Entra. It needs ids of earlier steps, and may add some. */
+export interface Step<Ids> {
   readonly text: string;
   run(ids: Ids): Promise<void>;
 }
@@ -105,7 +106,7 @@ const graphPrincipal = async (graph: GraphClient): Promise<string> =>
   requiredText((await firstOf(graph, `/servicePrincipals?$filter=appId eq '${graphAppId}'&$select=id`)) ?? {}, 'id');
 
 /** The steps that remain. They come before those of the broker's own application, which names the client. */
-export function signInSteps(deps: Deps, request: SignInRequest, state: SignInState): readonly Step[] {
+export function signInSteps(deps: Deps, request: SignInRequest, state: SignInState): readonly Step<SignInIds>[] {
   const { application, principalId, grant } = state;
   const { body, differences } = changesOf(application, request);
   const missing = consentedScopes.filter((scope) => grant?.scopes.includes(scope) !== true);
@@ -114,12 +115,12 @@ export function signInSteps(deps: Deps, request: SignInRequest, state: SignInSta
     application !== undefined &&
       differences.length > 0 && {
         text: `Change the application for sign-in: ${differences.join(', ')}`,
-        run: (ids: Ids) => deps.writer.patch(`/applications/${ids.signInObjectId}`, body),
+        run: (ids: SignInIds) => deps.writer.patch(`/applications/${ids.signInObjectId}`, body),
       },
     principalId === undefined && createPrincipal(deps),
     missing.length > 0 && {
       text: `Consent to ${missing.join(', ')} of the sign-in, for everybody in the tenant`,
-      run: (ids: Ids) => consent(deps, ids, grant),
+      run: (ids: SignInIds) => consent(deps, ids, grant),
     },
   ].filter((step) => step !== false);
 }
@@ -147,7 +148,7 @@ function changesOf(
   };
 }
 
-const createApplication = ({ writer }: Deps, request: SignInRequest, body: JsonObject): Step => {
+const createApplication = ({ writer }: Deps, request: SignInRequest, body: JsonObject): Step<SignInIds> => {
   const displayName = `Partner Token Broker sign-in (${request.name})`;
   return {
     text: `Create the application "${displayName}", through which people sign in`,
@@ -160,7 +161,7 @@ const createApplication = ({ writer }: Deps, request: SignInRequest, body: JsonO
   };
 };
 
-const createPrincipal = ({ writer, clock }: Deps): Step => ({
+const createPrincipal = ({ writer, clock }: Deps): Step<SignInIds> => ({
   text: 'Create the service principal of the application for sign-in',
   run: async (ids) => {
     const body = { appId: ids.signInClientId };
@@ -171,7 +172,7 @@ const createPrincipal = ({ writer, clock }: Deps): Step => ({
 
 async function consent(
   { graph, writer, clock }: Deps,
-  { signInPrincipalId: clientId }: Ids,
+  { signInPrincipalId: clientId }: SignInIds,
   grant: SignInState['grant'],
 ): Promise<void> {
   const scope = [...new Set([...(grant?.scopes ?? []), ...consentedScopes])].join(' ');
