@@ -94,13 +94,16 @@ class Compactor {
       const also = alsoOneOf.map((name) => this.#permissionIndex.get(name) ?? 0).toSorted((a, b) => a - b);
       return also.length === 0 ? index : [index, ...also];
     });
-    const order = (alternative: Alternative): string => JSON.stringify(alternative);
-    return interned(
-      this.#grantIndex,
-      this.grants,
-      alternatives.toSorted((one, other) => (order(one) < order(other) ? -1 : 1)),
-    );
+    return interned(this.#grantIndex, this.grants, alternatives.toSorted(byName));
   }
+}
+
+/** Permissions that open alone come first, and each kind has the order of the names: the numbers follow them. */
+function byName(one: Alternative, other: Alternative): number {
+  if (typeof one === 'number') return typeof other === 'number' ? one - other : -1;
+  if (typeof other === 'number') return 1;
+  const at = one.findIndex((number, place) => number !== other[place]);
+  return at === -1 ? one.length - other.length : (one[at] ?? 0) - (other[at] ?? -1);
 }
 
 /**

@@ -85,6 +85,18 @@ GET /groups/{id}: Group.Read.All H.Write.All I.Write.All J.Write.All
     expect(Object.keys(map.root[1] ?? {})).toEqual(['a', 'b', 'c']);
   });
 
+  it('sorts what opens a path by name, whatever the numbers of the permissions, and what needs others last', () => {
+    const alone = 'ABCDEFGHIJKL'.split('').map((letter) => `${letter}.Read.All`);
+    const table = `GET /things: C.Read.All+L.Read.All C.Read.All+B.Read.All C.Read.All+B.Read.All+A.Read.All C.Read.All+A.Read.All ${alone.toReversed().join(' ')}`;
+    expect(opensThings(tableEntries(table))).toEqual([
+      ...alone,
+      'C.Read.All+A.Read.All',
+      'C.Read.All+A.Read.All+B.Read.All',
+      'C.Read.All+B.Read.All',
+      'C.Read.All+L.Read.All',
+    ]);
+  });
+
   it('stores equal sets of permissions and equal rows once', () => {
     const one = buildPermissionMap(tableEntries('GET /a: A.Read.All B.Read.All'));
     const three = buildPermissionMap(
