@@ -9,7 +9,7 @@ import type { SigningKeys } from './entra/keys.ts';
 import { createSignIns, type SignIns } from './entra/sign-ins.ts';
 import { createCustomerApplications } from './population/applications.ts';
 import { grantReadyConsents } from './population/customer-consents.ts';
-import { createPopulation, type TenantData } from './population/own-tenants.ts';
+import { createPopulation, type PopulationOptions } from './population/own-tenants.ts';
 import { createPartner, type Partner } from './population/partner.ts';
 import type { CustomerTenant } from './population/tenant.ts';
 import type { Seeded } from './seeded.ts';
@@ -65,15 +65,8 @@ export interface World {
   usersOf(tenant: CustomerTenant): readonly User[];
 }
 
-interface WorldOptions {
-  readonly tenants: number;
-  /** Undefined: another number for each tenant. */
-  readonly usersPerTenant?: number | undefined;
-  readonly plain: boolean;
-  /** The customers that the caller gives. Undefined: generated ones. */
-  readonly ownTenants?: readonly TenantData[] | undefined;
+interface WorldOptions extends Omit<PopulationOptions, 'nowMs'> {
   readonly clock: CloudClock;
-  readonly seeded: Seeded;
   readonly settings: Settings;
   readonly keys: SigningKeys;
   readonly addresses: () => Addresses;

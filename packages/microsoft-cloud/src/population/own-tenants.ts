@@ -48,11 +48,12 @@ interface Population {
   readonly usersOf: (tenant: CustomerTenant) => readonly User[];
 }
 
-interface PopulationOptions {
+export interface PopulationOptions {
   readonly tenants: number;
+  /** Undefined: another number for each tenant. */
   readonly usersPerTenant?: number | undefined;
   readonly plain: boolean;
-  /** Undefined: all customers are generated. */
+  /** The customers that the caller gives. Undefined: all customers are generated. */
   readonly ownTenants?: readonly TenantData[] | undefined;
   readonly seeded: Seeded;
   /** Milliseconds since 1970. */

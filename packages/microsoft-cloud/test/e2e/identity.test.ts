@@ -25,19 +25,17 @@ afterAll(async () => {
 });
 
 const options = () => ({ authorityHost: cloud.document.entra, disableInstanceDiscovery: true });
+const ownSecret = () => {
+  const { partnerTenantId, application } = cloud.document;
+  return new ClientSecretCredential(partnerTenantId, application.clientId, application.clientSecret, options());
+};
 const ownIdentity = () => new ManagedIdentityCredential({ clientId: cloud.document.managedIdentity.clientId });
 const claimsOf = async (token: Promise<{ token: string } | null>) => decodeJwt((await token)?.token ?? '');
 
 describe('@azure/identity', () => {
   it('gets a token with a client secret', async () => {
     const { partnerTenantId, application } = cloud.document;
-    const credential = new ClientSecretCredential(
-      partnerTenantId,
-      application.clientId,
-      application.clientSecret,
-      options(),
-    );
-    const claims = await claimsOf(credential.getToken(graphScope));
+    const claims = await claimsOf(ownSecret().getToken(graphScope));
     expect(claims).toMatchObject({ tid: partnerTenantId, appid: application.clientId, idtyp: 'app', ver: '1.0' });
     expect(claims['roles']).toContain('Directory.Read.All');
   });
@@ -174,13 +172,6 @@ describe('@azure/identity', () => {
 
   it('reports an expired client secret', async () => {
     await moveClock(cloud.document.control, 100 * 24 * 3600 * 1000);
-    const { partnerTenantId, application } = cloud.document;
-    const credential = new ClientSecretCredential(
-      partnerTenantId,
-      application.clientId,
-      application.clientSecret,
-      options(),
-    );
-    await expect(credential.getToken(graphScope)).rejects.toThrow(/AADSTS7000222/);
+    await expect(ownSecret().getToken(graphScope)).rejects.toThrow(/AADSTS7000222/);
   });
 });

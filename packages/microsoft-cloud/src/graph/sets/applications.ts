@@ -1,6 +1,7 @@
 import type { Application } from '../../directory/records.ts';
 import type { Declaration, EntitySet, References, Row, TenantView } from '../declaration.ts';
 import { applicationJson, permissionGrantJson, roleAssignmentJson, servicePrincipalJson } from '../json.ts';
+import { liveSet } from './live-set.ts';
 
 /** What applications, service principals and grants have. Their writes have rules of their own (`graph/applications.ts`). */
 
@@ -12,15 +13,6 @@ function visible<T extends { readonly createdMs: number }>(
   const untilMs = customer === undefined ? Number.POSITIVE_INFINITY : world.visibleUntilMs();
   return [...records].filter(({ createdMs }) => createdMs <= untilMs);
 }
-
-const live = (path: string, type: string, rows: EntitySet['rows'], more: Partial<EntitySet> = {}): EntitySet => ({
-  kind: 'set',
-  path,
-  type: `microsoft.graph.${type}`,
-  rows,
-  live: true,
-  ...more,
-});
 
 const applicationOf = ({ directory }: TenantView, id: string): Application | undefined =>
   directory.applications.get(id);
@@ -42,7 +34,7 @@ const owners: References = {
 };
 
 const assignments = (path: string, side: 'principalId' | 'resourceId'): EntitySet =>
-  live(path, 'appRoleAssignment', ({ directory }, id) =>
+  liveSet(path, 'appRoleAssignment', ({ directory }, id) =>
     [...directory.roleAssignments.values()]
       .filter((assignment) => assignment[side] === id)
       .map((each) => roleAssignmentJson(directory, each)),
@@ -56,18 +48,18 @@ const memberships: Declaration = {
 };
 
 export const applicationSets: readonly Declaration[] = [
-  live('applications', 'application', ({ directory }) => [...directory.applications.values()].map(applicationJson), {
+  liveSet('applications', 'application', ({ directory }) => [...directory.applications.values()].map(applicationJson), {
     alternateKeys: ['appId'],
     properties: { keyCredentials: { ofOne: keysOf } },
   }),
   owners,
-  live(
+  liveSet(
     'applications/{id}/federatedIdentityCredentials',
     'federatedIdentityCredential',
     (tenant, id = '') => [...(applicationOf(tenant, id)?.federated.values() ?? [])].map((each) => ({ ...each })),
     { alternateKeys: ['name'] },
   ),
-  live(
+  liveSet(
     'servicePrincipals',
     'servicePrincipal',
     (tenant) =>
@@ -81,17 +73,17 @@ export const applicationSets: readonly Declaration[] = [
   assignments('users/{id}/appRoleAssignments', 'principalId'),
   memberships,
   { ...memberships, path: 'servicePrincipals/{id}/transitiveMemberOf', transitive: true },
-  live('servicePrincipals/{id}/oauth2PermissionGrants', 'oAuth2PermissionGrant', (tenant, id) =>
+  liveSet('servicePrincipals/{id}/oauth2PermissionGrants', 'oAuth2PermissionGrant', (tenant, id) =>
     visible(tenant, tenant.directory.permissionGrants.values())
       .filter(({ clientId }) => clientId === id)
       .map(permissionGrantJson),
   ),
-  live('users/{id}/oauth2PermissionGrants', 'oAuth2PermissionGrant', (tenant, id) =>
+  liveSet('users/{id}/oauth2PermissionGrants', 'oAuth2PermissionGrant', (tenant, id) =>
     visible(tenant, tenant.directory.permissionGrants.values())
       .filter(({ principalId }) => principalId === id)
       .map(permissionGrantJson),
   ),
-  live('oauth2PermissionGrants', 'oAuth2PermissionGrant', (tenant) =>
+  liveSet('oauth2PermissionGrants', 'oAuth2PermissionGrant', (tenant) =>
     visible(tenant, tenant.directory.permissionGrants.values()).map(permissionGrantJson),
   ),
 ];

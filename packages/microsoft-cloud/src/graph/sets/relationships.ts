@@ -1,16 +1,8 @@
 import { assignmentsOf, type Relationship, relationshipsOf } from '../../population/relationships.ts';
-import type { Declaration, EntitySet, Row, TenantView } from '../declaration.ts';
+import type { Declaration, Row, TenantView } from '../declaration.ts';
+import { liveSet } from './live-set.ts';
 
 /** What the partner's tenant knows of its customers. */
-
-const live = (path: string, type: string, rows: EntitySet['rows'], more: Partial<EntitySet> = {}): EntitySet => ({
-  kind: 'set',
-  path,
-  type: `microsoft.graph.${type}`,
-  rows,
-  live: true,
-  ...more,
-});
 
 /** Only members of AdminAgents see delegated relationships. Others get an empty list, not an error. */
 function relationships({ world, isAgent }: TenantView): readonly Relationship[] {
@@ -80,17 +72,17 @@ const information = (path: string): Declaration => ({
 const delegated = 'tenantRelationships/delegatedAdminRelationships';
 
 export const relationshipSets: readonly Declaration[] = [
-  live('contracts', 'contract', contracts),
-  live(delegated, 'delegatedAdminRelationship', (tenant) => relationships(tenant).map((each) => ({ ...each })), {
+  liveSet('contracts', 'contract', contracts),
+  liveSet(delegated, 'delegatedAdminRelationship', (tenant) => relationships(tenant).map((each) => ({ ...each })), {
     maxTop: 300,
   }),
-  live(
+  liveSet(
     `${delegated}/{id}/accessAssignments`,
     'delegatedAdminAccessAssignment',
     (tenant, id = '') => accessAssignments(tenant, id),
     { maxTop: 300 },
   ),
-  live('tenantRelationships/delegatedAdminCustomers', 'delegatedAdminCustomer', delegatedCustomers, { maxTop: 300 }),
+  liveSet('tenantRelationships/delegatedAdminCustomers', 'delegatedAdminCustomer', delegatedCustomers, { maxTop: 300 }),
   information("tenantRelationships/findTenantInformationByTenantId(tenantId='{tenantId}')"),
   information("tenantRelationships/findTenantInformationByDomainName(domainName='{domainName}')"),
 ];

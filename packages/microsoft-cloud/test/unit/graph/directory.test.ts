@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Row } from '../../../src/graph/declaration.ts';
-import { eventual, fresh, get, guid, query } from './engine-data.ts';
-import { allPages } from './small-engine.ts';
+import { eventual, fresh, get, query } from './engine-data.ts';
+import { allPages, guid } from './small-engine.ts';
 
 describe('objects of the directory', () => {
   it('have default properties, of which missing ones are null', () => {

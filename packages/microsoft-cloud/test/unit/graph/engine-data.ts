@@ -1,8 +1,7 @@
 import type { Declaration, Row } from '../../../src/graph/declaration.ts';
 import { directorySets } from '../../../src/graph/sets/directory.ts';
-import { smallEngine } from './small-engine.ts';
+import { guid, smallEngine } from './small-engine.ts';
 
-export const guid = (at: number): string => `00000000-0000-4000-8000-${String(at).padStart(12, '0')}`;
 const users: readonly Row[] = Array.from({ length: 250 }, (_, at) => ({
   id: guid(at),
   displayName: `Person ${at}`,

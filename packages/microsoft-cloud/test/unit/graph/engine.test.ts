@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { fresh, get, guid, query } from './engine-data.ts';
+import { guid } from './small-engine.ts';
+import { fresh, get, query } from './engine-data.ts';
 
 describe('names', () => {
   it.each([

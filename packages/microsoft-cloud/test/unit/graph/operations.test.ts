@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Row } from '../../../src/graph/declaration.ts';
 import { digestOf } from '../../../src/graph/serve/digest.ts';
-import { fresh, guid, licence, newUser, sku } from './writes-data.ts';
+import { guid } from './small-engine.ts';
+import { fresh, licence, newUser, sku } from './writes-data.ts';
 
 describe('references', () => {
   const members = `/v1.0/groups/${guid(100)}/members`;

@@ -2,12 +2,11 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Declaration, Row } from '../../../src/graph/declaration.ts';
 import { createWalks } from '../../../src/graph/serve/walks.ts';
-import { smallEngine, type SmallEngine } from './small-engine.ts';
+import { guid, smallEngine, type SmallEngine } from './small-engine.ts';
 
 const count = 40;
-const idOf = (at: number): string => `00000000-0000-4000-8000-${String(at).padStart(12, '0')}`;
 const users: readonly Row[] = Array.from({ length: count }, (_, at) => ({
-  id: idOf(at),
+  id: guid(at),
   displayName: `Person ${(at * 7) % count}`,
   accountEnabled: true,
 }));
@@ -32,9 +31,9 @@ const writes: fc.Arbitrary<readonly Write[]> = fc.array(
 function send(engine: SmallEngine, [kind, at]: Write): string | undefined {
   if (kind === 'create') engine.send('POST', '/v1.0/users', { displayName: 'A new person' });
   if (kind === 'create') return undefined;
-  if (kind === 'delete') engine.send('DELETE', `/v1.0/users/${idOf(at)}`);
-  else engine.send('PATCH', `/v1.0/users/${idOf(at)}`, { accountEnabled: false });
-  return idOf(at);
+  if (kind === 'delete') engine.send('DELETE', `/v1.0/users/${guid(at)}`);
+  else engine.send('PATCH', `/v1.0/users/${guid(at)}`, { accountEnabled: false });
+  return guid(at);
 }
 
 /** Reads all pages and writes after each. */

@@ -2,11 +2,10 @@ import { describe, expect, it } from 'vitest';
 import type { Declaration, Row } from '../../../src/graph/declaration.ts';
 import { forbidden } from '../../../src/graph/graph-error.ts';
 import { readingPosts } from '../../../src/resource/graph-roles.ts';
-import { smallEngine } from './small-engine.ts';
+import { guid, smallEngine } from './small-engine.ts';
 
-const idOf = (at: number): string => `00000000-0000-4000-8000-${String(at).padStart(12, '0')}`;
 const users: readonly Row[] = Array.from({ length: 20 }, (_, at) => ({
-  id: idOf(at),
+  id: guid(at),
   displayName: `Person ${at}`,
   userPrincipalName: `person${at}@a.example`,
   signInActivity: { lastSignInDateTime: '2026-11-20T08:00:00Z' },
@@ -31,20 +30,20 @@ const declarations: readonly Declaration[] = [
     },
     writes: { operations: ['update', 'delete'] },
   },
-  { kind: 'set', path: 'groups', type: 'microsoft.graph.group', rows: () => [{ id: idOf(100), displayName: 'All' }] },
+  { kind: 'set', path: 'groups', type: 'microsoft.graph.group', rows: () => [{ id: guid(100), displayName: 'All' }] },
   {
     kind: 'references',
     path: 'groups/{id}/members',
     type: directoryObject,
     targets: ['users'],
-    ids: () => [idOf(1)],
+    ids: () => [guid(1)],
   },
   {
     kind: 'references',
     path: 'users/{id}/manager',
     type: directoryObject,
     targets: ['users'],
-    ids: () => [idOf(0)],
+    ids: () => [guid(0)],
     single: true,
   },
   {
@@ -59,9 +58,9 @@ const eventual = { consistencylevel: 'eventual' };
 const query = (path: string, options: Readonly<Record<string, string>>): string =>
   `/v1.0/${path}?${new URLSearchParams(options).toString()}`;
 const alternatives = (count: number): string =>
-  Array.from({ length: count }, (_, at) => `id eq '${idOf(at)}'`).join(' or ');
+  Array.from({ length: count }, (_, at) => `id eq '${guid(at)}'`).join(' or ');
 const anyOf = (count: number): string =>
-  `id in (${Array.from({ length: count }, (_, at) => `'${idOf(at)}'`).join(',')})`;
+  `id in (${Array.from({ length: count }, (_, at) => `'${guid(at)}'`).join(',')})`;
 
 describe('a filter of directory objects', () => {
   it.each([alternatives, anyOf])('has at most 15 alternatives', (filter) => {
@@ -77,8 +76,8 @@ describe('a filter of directory objects', () => {
   });
 
   it.each([
-    ['groups', `members/any(m:m/id eq '${idOf(1)}')`],
-    ['users', `manager/id eq '${idOf(0)}'`],
+    ['groups', `members/any(m:m/id eq '${guid(1)}')`],
+    ['users', `manager/id eq '${guid(0)}'`],
     ['users', 'manager eq null'],
   ])('of %s does not reach other objects: %s', (path, filter) => {
     expect(engine.get(query(path, { $filter: filter }))).toMatchObject({ code: 'Request_UnsupportedQuery' });
@@ -107,8 +106,8 @@ it.each(["managedDeviceOwnerType eq 'nonsense'", "managedDeviceOwnerType in ('co
 describe('delta', () => {
   it.each([
     [{ $filter: "displayName eq 'Person 1'" }],
-    [{ $filter: `id eq '${idOf(1)}' or displayName eq 'Person 2'` }],
-    [{ $filter: `id ne '${idOf(1)}'` }],
+    [{ $filter: `id eq '${guid(1)}' or displayName eq 'Person 2'` }],
+    [{ $filter: `id ne '${guid(1)}'` }],
     [{ $search: '"displayName:Person"' }],
     [{ $orderby: 'displayName' }],
     [{ $expand: 'manager' }],
@@ -120,16 +119,16 @@ describe('delta', () => {
 
   it('follows the objects that the filter names, and returns their ids', () => {
     const own = smallEngine(declarations);
-    const filter = `id eq '${idOf(1)}' or id eq '${idOf(2)}'`;
+    const filter = `id eq '${guid(1)}' or id eq '${guid(2)}'`;
     const first = own.get(query('users/delta', { $filter: filter, $select: 'displayName' }));
     expect(first.rows).toEqual([
-      { displayName: 'Person 1', id: idOf(1) },
-      { displayName: 'Person 2', id: idOf(2) },
+      { displayName: 'Person 1', id: guid(1) },
+      { displayName: 'Person 2', id: guid(2) },
     ]);
-    for (const at of [2, 3]) own.send('PATCH', `/v1.0/users/${idOf(at)}`, { displayName: 'Changed' });
-    for (const at of [1, 4]) own.send('DELETE', `/v1.0/users/${idOf(at)}`);
+    for (const at of [2, 3]) own.send('PATCH', `/v1.0/users/${guid(at)}`, { displayName: 'Changed' });
+    for (const at of [1, 4]) own.send('DELETE', `/v1.0/users/${guid(at)}`);
     const { rows } = own.get(String(first.body['@odata.deltaLink']));
-    expect(rows.map(({ id }) => id)).toEqual([idOf(2), idOf(1)]);
+    expect(rows.map(({ id }) => id)).toEqual([guid(2), guid(1)]);
   });
 });
 
@@ -159,7 +158,7 @@ describe('a request for one object', () => {
   it.each([{ $top: '1' }, { $skip: '1' }, { $count: 'true' }, { $filter: "displayName eq 'x'" }, { $orderby: 'id' }])(
     'refuses %j',
     (options) => {
-      expect(engine.get(query(`users/${idOf(1)}`, options))).toMatchObject({ status: 400, code: 'BadRequest' });
+      expect(engine.get(query(`users/${guid(1)}`, options))).toMatchObject({ status: 400, code: 'BadRequest' });
     },
   );
 
@@ -171,13 +170,13 @@ describe('a request for one object', () => {
         code: '400',
         message: 'Get By Key only supports UserId and the key has to be a valid Guid',
       });
-    expect(engine.get(query(`users/${idOf(1)}`, select)).status).toBe(200);
+    expect(engine.get(query(`users/${guid(1)}`, select)).status).toBe(200);
     expect(engine.get('/v1.0/users/person1@a.example').status).toBe(200);
   });
 });
 
 describe('a property of one object', () => {
-  it.each(['users', `groups/${idOf(100)}/members`, `groups/${idOf(100)}/members/microsoft.graph.user`])(
+  it.each(['users', `groups/${guid(100)}/members`, `groups/${guid(100)}/members/microsoft.graph.user`])(
     'is not in the list %s',
     (path) => {
       for (const name of ['aboutMe', 'displayName,mailboxSettings/timeZone'])
@@ -197,14 +196,14 @@ describe('a property of one object', () => {
   });
 
   it('needs the permission of its own path', () => {
-    const address = query(`users/${idOf(1)}`, { $select: 'mailboxSettings,aboutMe' });
+    const address = query(`users/${guid(1)}`, { $select: 'mailboxSettings,aboutMe' });
     expect(engine.get(address).body).toMatchObject({ mailboxSettings: { timeZone: '01' }, aboutMe: null });
     const check = (_caller: unknown, _method: string, path: string): undefined => {
       if (path.endsWith('/mailboxSettings')) throw forbidden();
     };
     const limited = smallEngine(declarations, { check });
     expect(limited.get(address).status).toBe(403);
-    expect(limited.get(query(`users/${idOf(1)}`, { $select: 'aboutMe' })).status).toBe(200);
+    expect(limited.get(query(`users/${guid(1)}`, { $select: 'aboutMe' })).status).toBe(200);
   });
 });
 
@@ -216,7 +215,7 @@ describe('options and methods that would be without effect', () => {
     ['GET', '/v1.0/users?$filter=', 400],
     ['GET', '/v1.0/users?$orderby=%20', 400],
     ['GET', '/v1.0/users?$expand=manager($filter=)', 400],
-    ['PUT', `/v1.0/users/${idOf(1)}`, 405],
+    ['PUT', `/v1.0/users/${guid(1)}`, 405],
     ['HEAD', '/v1.0/users', 405],
     ['TRACE', '/v1.0/users', 405],
   ])('%s %s is answered with %i', (method, address, status) => {
@@ -229,9 +228,9 @@ describe('an action that the permission map has and the simulation lacks', () =>
 
   it('is answered with 501, and with 403 without a permission', () => {
     const known = smallEngine(declarations, { lists });
-    const address = `/v1.0/users/${idOf(1)}/sendMail`;
+    const address = `/v1.0/users/${guid(1)}/sendMail`;
     expect(known.send('POST', address, {})).toMatchObject({ status: 501, code: 'NotImplemented', unmatched: false });
-    expect(known.send('POST', `/v1.0/users/${idOf(1)}/nonsense`, {})).toMatchObject({ status: 400, unmatched: true });
+    expect(known.send('POST', `/v1.0/users/${guid(1)}/nonsense`, {})).toMatchObject({ status: 400, unmatched: true });
     const check = (): never => {
       throw forbidden();
     };

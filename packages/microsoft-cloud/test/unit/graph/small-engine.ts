@@ -13,6 +13,9 @@ await loadTypes();
 
 const startMs = Date.parse('2026-11-26T10:00:00Z');
 
+/** An id for the object with a number. */
+export const guid = (at: number): string => `00000000-0000-4000-8000-${String(at).padStart(12, '0')}`;
+
 /** An engine over a few declarations, for callers that may do everything. */
 export interface SmallEngine {
   readonly engine: Engine;

@@ -1,8 +1,7 @@
 import type { Declaration, Row } from '../../../src/graph/declaration.ts';
 import { directorySets } from '../../../src/graph/sets/directory.ts';
-import { smallEngine } from './small-engine.ts';
+import { guid, smallEngine } from './small-engine.ts';
 
-export const guid = (at: number): string => `00000000-0000-4000-8000-${String(at).padStart(12, '0')}`;
 export const sku = guid(500);
 export const licence = { skuId: sku, disabledPlans: [] };
 const users: readonly Row[] = [0, 1, 2].map((at) => ({

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { fresh, guid, licence, locations, newUser } from './writes-data.ts';
+import { guid } from './small-engine.ts';
+import { fresh, licence, locations, newUser } from './writes-data.ts';
 
 describe('a new object', () => {
   it('is kept, gets an id and a time, and never shows its password', () => {
