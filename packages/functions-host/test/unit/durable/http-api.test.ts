@@ -1,14 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { base, durableStage, json, parsed, type Stage } from './http-stage.ts';
-import { end } from '../http/served.ts';
 
 let stage: Stage;
 beforeAll(async () => {
   stage = await durableStage();
-});
-afterAll(async () => {
-  stage.engine.engine.stop();
-  await end(stage.served);
+  return stage.stop;
 });
 
 describe('a start', () => {

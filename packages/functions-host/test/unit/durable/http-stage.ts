@@ -3,7 +3,7 @@ import { expect } from 'vitest';
 import { type EngineUnderTest, testApp, type TestApp } from './test-app.ts';
 import { StepClock } from '../step-clock.ts';
 import { type Answer, type Ask, ask } from '../http/request.ts';
-import { keys, serve, type Served } from '../http/served.ts';
+import { end, keys, serve, type Served } from '../http/served.ts';
 
 export const base = '/runtime/webhooks/durabletask';
 export const json = { 'content-type': 'application/json; charset=utf-8' };
@@ -22,6 +22,7 @@ export interface Stage {
   state(id: string, query?: string): Promise<Record<string, unknown>>;
   /** Starts an orchestration that waits for the event `go`. */
   running(id: string): Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 /** The status of an answer and its JSON. */
@@ -58,6 +59,10 @@ export async function durableStage(): Promise<Stage> {
     running: async (id) => {
       engine.start('waiting', 'in', id);
       await expect.poll(() => engine.operations.get(id)?.record.status).toBe('Running');
+    },
+    stop: async () => {
+      engine.engine.stop();
+      await end(served);
     },
   };
 }

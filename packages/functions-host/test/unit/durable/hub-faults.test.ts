@@ -1,39 +1,21 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { setImmediate as nextPass, setTimeout as delay } from 'node:timers/promises';
-import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { setImmediate as nextPass } from 'node:timers/promises';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Journal } from '../../../src/durable/journal.ts';
-import { type Member, type MemberOptions, startMember } from './hub-member.ts';
+import type { Member, MemberOptions } from './hub-member.ts';
+import { hubStage } from './hub-stage.ts';
 import type { Context } from './library-types.ts';
-import { type ChaosOutput, registerChaos } from './random-orchestration.ts';
-import { seeded, testApp, type TestApp } from './test-app.ts';
+import type { ChaosOutput } from './random-orchestration.ts';
+import { seeded } from './test-app.ts';
 
 // The tests wait in real time on a shared machine. They take seconds; the limit detects a hang.
 const timeoutMs = 90_000;
 
-let app: TestApp;
-let folder: string;
-const members: Member[] = [];
-const runs: string[] = [];
-beforeAll(async () => {
-  app = await testApp();
-  registerChaos(app);
-  app.df.app.activity('note', {
-    handler: async (label: string) => {
-      runs.push(label);
-      await delay(5);
-      return label;
-    },
-  });
-  app.df.app.orchestration('notes', function* (context: Context) {
-    const labels = Array.from({ length: 20 }, (_, index) => `${context.df.instanceId} ${index}`);
-    return yield context.df.Task.all(labels.map((label) => context.df.callActivity('note', label)));
-  });
-  app.df.app.orchestration('listener', function* (context: Context) {
-    return yield context.df.waitForExternalEvent('word');
-  });
-  app.df.app.orchestration('parent', function* (context: Context) {
+const {
+  members,
+  notes,
+  join: joinHub,
+} = hubStage(({ df }) => {
+  df.app.orchestration('parent', function* (context: Context) {
     try {
       return yield context.df.callSubOrchestrator('listener', null, 'child');
     } catch (error) {
@@ -41,21 +23,9 @@ beforeAll(async () => {
     }
   });
 });
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'host-hub-'));
-  runs.length = 0;
-});
 afterEach(() => {
   vi.useRealTimers();
-  for (const member of members.splice(0)) member.leave();
-  rmSync(folder, { recursive: true });
 });
-
-function joinHub(options: MemberOptions = {}): Member {
-  const member = startMember(app, join(folder, 'hub.sqlite'), options);
-  members.push(member);
-  return member;
-}
 
 const partitions = ({ store }: Member): number[] => store.partitionsOf(store.hostId);
 
@@ -91,10 +61,10 @@ describe('a hub whose store fails', { timeout: timeoutMs }, () => {
       failures += 1;
       throw failure();
     };
-    host.start('notes', null, 'notes');
+    host.start('notes', 20, 'notes');
     expect(await host.finished('notes')).toMatchObject({ status: 'Completed' });
     expect(failures).toBe(5);
-    expect(runs.toSorted()).toEqual(Array.from({ length: 20 }, (_, index) => `notes ${index}`).toSorted());
+    expect(notes.toSorted()).toEqual(Array.from({ length: 20 }, (_, index) => `notes ${index}`).toSorted());
   });
 
   it('runs the partitions of another host although it could not be read when they were taken over', async () => {
@@ -171,13 +141,13 @@ describe('a host of the previous version', { timeout: timeoutMs }, () => {
   it('runs no newer orchestrations, and leaves them to the new host when it ends', async () => {
     const [older, newer] = [joinHub({ defaultVersion: '1.0.0' }), joinHub({ defaultVersion: '2.0.0' })];
     await expect.poll(() => [older, newer].map((member) => partitions(member).length)).toEqual([2, 2]);
-    const ids = Array.from({ length: 8 }, (_, index) => newer.start('notes', null, `newer-${index}`));
-    const old = older.start('notes', null, 'older');
+    const ids = Array.from({ length: 8 }, (_, index) => newer.start('notes', 20, `newer-${index}`));
+    const old = older.start('notes', 20, 'older');
     expect(await newer.finished(old)).toMatchObject({ status: 'Completed', version: '1.0.0' });
     const statuses = (): Set<string | undefined> => new Set(ids.map((id) => newer.operations.get(id)?.record.status));
     await expect.poll(statuses).toEqual(new Set(['Completed', 'Pending']));
     older.leave();
     for (const id of ids) expect(await newer.finished(id)).toMatchObject({ status: 'Completed', version: '2.0.0' });
-    expect(new Set(runs).size).toBe(9 * 20);
+    expect(new Set(notes).size).toBe(9 * 20);
   });
 });

@@ -3,7 +3,7 @@ import { SqliteStore } from '../../../src/durable/sqlite-store.ts';
 import { StepClock } from '../step-clock.ts';
 import { heldActivity } from './held-activity.ts';
 import type { Context } from './library-types.ts';
-import { start2026 } from './step-clock-run.ts';
+import { start2026, stopEngine } from './step-clock-run.ts';
 import { type EngineUnderTest, testApp, type TestApp } from './test-app.ts';
 
 const hourMs = 3_600_000;
@@ -41,11 +41,8 @@ afterEach(() => {
 const begin = (): EngineUnderTest => app.newEngine({ store, clock });
 
 /** Ends the engine, and starts one that finds its work hidden. */
-async function replaced({ engine, journal }: EngineUnderTest): Promise<EngineUnderTest> {
-  engine.stop();
-  await clock.settle();
-  journal.commit();
-  journal.close();
+async function replaced(engine: EngineUnderTest): Promise<EngineUnderTest> {
+  await stopEngine(engine, clock);
   return app.newEngine({ store, clock, lost });
 }
 

@@ -3,7 +3,7 @@ import { SqliteStore } from '../../../src/durable/sqlite-store.ts';
 import { StepClock } from '../step-clock.ts';
 import { heldActivity } from './held-activity.ts';
 import type { Context } from './library-types.ts';
-import { start2026 } from './step-clock-run.ts';
+import { start2026, stopEngine } from './step-clock-run.ts';
 import { type EngineUnderTest, testApp, type TestApp } from './test-app.ts';
 
 const hourMs = 3_600_000;
@@ -61,16 +61,8 @@ afterEach(() => {
 
 const begin = (): EngineUnderTest => app.newEngine({ store, clock });
 
-/** Ends the engine as a host that stops. What it still had to do is in the store. */
-async function stop({ engine, journal }: EngineUnderTest): Promise<void> {
-  engine.stop();
-  await clock.settle();
-  journal.commit();
-  journal.close();
-}
-
 async function restart(engine: EngineUnderTest): Promise<EngineUnderTest> {
-  await stop(engine);
+  await stopEngine(engine, clock);
   return begin();
 }
 

@@ -1,57 +1,25 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type Member, type MemberOptions, startMember } from './hub-member.ts';
+import { describe, expect, it } from 'vitest';
+import type { Member } from './hub-member.ts';
+import { hubStage } from './hub-stage.ts';
 import type { Context } from './library-types.ts';
-import { type ChaosOutput, registerChaos } from './random-orchestration.ts';
-import { seeded, testApp, type TestApp } from './test-app.ts';
+import type { ChaosOutput } from './random-orchestration.ts';
+import { seeded } from './test-app.ts';
 
 // The tests wait in real time on a shared machine. They take seconds; the limit detects a hang.
 const timeoutMs = 90_000;
 const hourMs = 3_600_000;
 
-let app: TestApp;
-let folder: string;
-const members: Member[] = [];
-const runs: string[] = [];
-beforeAll(async () => {
-  app = await testApp();
-  registerChaos(app);
-  app.df.app.orchestration('sleeper', function* (context: Context) {
+const {
+  members,
+  notes,
+  join: joinHub,
+} = hubStage(({ df }) => {
+  df.app.orchestration('sleeper', function* (context: Context) {
     yield context.df.createTimer(new Date(context.df.currentUtcDateTime.getTime() + 1_000));
     return 'slept';
   });
-  app.df.app.activity('note', {
-    handler: async (label: string) => {
-      runs.push(label);
-      await delay(20);
-      return label;
-    },
-  });
-  app.df.app.orchestration('notes', function* (context: Context) {
-    const labels = Array.from({ length: 40 }, (_, index) => `${context.df.instanceId} ${index}`);
-    return yield context.df.Task.all(labels.map((label) => context.df.callActivity('note', label)));
-  });
-  app.df.app.orchestration('listener', function* (context: Context) {
-    return yield context.df.waitForExternalEvent('word');
-  });
 });
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'host-hub-'));
-  runs.length = 0;
-});
-afterEach(() => {
-  for (const member of members.splice(0)) member.leave();
-  rmSync(folder, { recursive: true });
-});
-
-function joinHub(options: MemberOptions = {}): Member {
-  const member = startMember(app, join(folder, 'hub.sqlite'), options);
-  members.push(member);
-  return member;
-}
 
 async function settled(ask: () => boolean): Promise<void> {
   while (!ask()) await delay(5);
@@ -61,10 +29,10 @@ describe('hosts on one hub', { timeout: timeoutMs }, () => {
   it('divide the partitions, and each activity runs once while nobody dies', async () => {
     const [first, second, third] = [joinHub(), joinHub(), joinHub()];
     await settled(() => [first, second, third].every(({ store }) => store.partitionsOf(store.hostId).length > 0));
-    const ids = Array.from({ length: 6 }, (_, index) => first.start('notes', null, `notes-${index}`));
+    const ids = Array.from({ length: 6 }, (_, index) => first.start('notes', 40, `notes-${index}`));
     for (const id of ids) expect(await third.finished(id)).toMatchObject({ status: 'Completed' });
-    expect(runs.toSorted()).toEqual([...new Set(runs)].toSorted());
-    expect(runs).toHaveLength(240);
+    expect(notes.toSorted()).toEqual([...new Set(notes)].toSorted());
+    expect(notes).toHaveLength(240);
     expect(new Set(members.map((member) => member.activities() > 0))).toEqual(new Set([true]));
   });
 
@@ -125,7 +93,7 @@ describe('hosts on one hub', { timeout: timeoutMs }, () => {
     await settled(() => other.store.partitionsOf(host.store.hostId).length === 2);
     const before = host.store.hostId;
     other.store.remove(other.store.hosts().find(({ id }) => id === before) ?? { id: 0, beat: 0 });
-    host.start('notes', null, 'after');
+    host.start('notes', 40, 'after');
     expect(await other.finished('after')).toMatchObject({ status: 'Completed' });
     await settled(() => host.store.hostId !== before);
   });
