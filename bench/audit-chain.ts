@@ -3,11 +3,12 @@ import type { StoredRecord } from '../src/lib/audit/canonical-row.ts';
 import { RecordChain } from '../src/lib/audit/record-chain.ts';
 import { verifyExport } from '../src/lib/audit/verify/verify-export.ts';
 import { issued } from '../test/support/audit-entries.ts';
+import { appFolder as ownBuild } from '../test/paths.ts';
+import { quiet } from '../test/support/watched-demo.ts';
 import { startDemo } from '../src/cli/demo/start-demo.ts';
 import { type PostLoad, post } from './load.ts';
 import { type Bench, embeddedHost, type Figure, figure, type Goal, round } from './measure.ts';
 import { timed, type TimedLoad } from './processor-time.ts';
-import { buildRoot, ptbScript } from './product.ts';
 
 /** Records in one transaction, as with 50 connections. */
 const batch = 50;
@@ -89,7 +90,7 @@ const sides = ['before', 'after'] as const;
 type Side = (typeof sides)[number];
 
 async function pairedTokens(before: string): Promise<{ figures: Figure[]; goals: Goal[] }> {
-  const running = { before: await startSide(before), after: await startSide(buildRoot) };
+  const running = { before: await startSide(before), after: await startSide(ownBuild) };
   const samples: Record<Side, TimedLoad[]> = { before: [], after: [] };
   try {
     for (let done = -1; done < rounds; done += 1) {
@@ -109,14 +110,10 @@ async function pairedTokens(before: string): Promise<{ figures: Figure[]; goals:
 
 async function startSide(appFolder: string) {
   const demo = await startDemo({
+    ...quiet,
     tenants: 5,
-    delayMs: undefined,
-    faults: undefined,
     plain: true,
-    port: 0,
-    ptbScript,
     appFolder,
-    say: () => undefined,
     hostSettings: async () => ({ CALLER_REQUESTS_PER_MINUTE: '1000000' }),
   });
   const headers = { authorization: `Bearer ${await demo.callerToken()}`, 'content-type': 'application/json' };

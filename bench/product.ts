@@ -1,16 +1,13 @@
 /** Starts the product for a benchmark: Azurite, the simulated cloud, and the embedded host with the built app. */
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { build } from 'esbuild';
 import { app } from '../tools/build.ts';
+import { projectRoot, ptbScript } from '../test/paths.ts';
+import { quiet } from '../test/support/watched-demo.ts';
 import { startChild } from '../src/cli/demo/child.ts';
 import { type Demo, startDemo } from '../src/cli/demo/start-demo.ts';
 import { type StorageProxy, startStorageProxy } from './storage-proxy.ts';
-
-const projectRoot = resolve(import.meta.dirname, '..');
-/** Folder of the measured build. `npm run bench` builds it first. */
-export const buildRoot = resolve(projectRoot, process.env['PTB_BUILD_ROOT'] ?? '.');
-export const ptbScript = join(buildRoot, 'build/cli/ptb.js');
 
 export interface ProductOptions {
   readonly tenants: number;
@@ -32,14 +29,10 @@ export async function startProduct(options: ProductOptions): Promise<Product> {
   const { tenants, delayMs, hostStorePath } = options;
   let storage: StorageProxy | undefined;
   const demo = await startDemo({
+    ...quiet,
     tenants,
     delayMs,
-    faults: undefined,
     plain: true,
-    port: 0,
-    ptbScript,
-    appFolder: buildRoot,
-    say: () => undefined,
     ...(hostStorePath === undefined ? {} : { hostStorePath }),
     hostSettings: async (connectionString) => {
       storage = options.storage && (await startStorageProxy(connectionString, options.storage.acknowledgeMs));

@@ -2,7 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cpuSeconds, residentMiB } from './cpu-time.ts';
 import { type Bench, type BenchResult, embeddedHost, type Figure, figure, type Goal, round } from './measure.ts';
-import { type Product, ptbScript, startProduct } from './product.ts';
+import { ptbScript } from '../test/paths.ts';
+import { type Product, startProduct } from './product.ts';
 
 const tenants = 3_000;
 const delayMs = 50;

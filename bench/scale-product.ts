@@ -8,8 +8,9 @@ import { startChild } from '../src/cli/demo/child.ts';
 import { type Demo, startDemo } from '../src/cli/demo/start-demo.ts';
 import type { RunAnswer } from '../src/lib/api/answers/runs.ts';
 import { startEngine } from '../test/durable-engine/start-engine.ts';
+import { appFolder, ptbScript } from '../test/paths.ts';
+import { quiet } from '../test/support/watched-demo.ts';
 import { cpuSeconds, residentMiB } from './cpu-time.ts';
-import { buildRoot, ptbScript } from './product.ts';
 import { startStorageProxy, type StorageProxy, type Traffic } from './storage-proxy.ts';
 
 export type EngineName = 'embedded' | 'extension';
@@ -44,10 +45,10 @@ interface Host {
 /** The hub is in storage if the engine is the extension, and in this file if the host is the embedded one. */
 async function startHost(engine: EngineName, hub: string, settings: Readonly<Record<string, string>>): Promise<Host> {
   if (engine === 'extension') {
-    const started = await startEngine({ appFolder: buildRoot, environment: settings });
+    const started = await startEngine({ appFolder, environment: settings });
     return { ...started, pids: [started.pid, started.ready.workerPid] };
   }
-  const args = ['host', '--json', '--app', buildRoot, '--port', '0', '--store', hub, '--shared'];
+  const args = ['host', '--json', '--app', appFolder, '--port', '0', '--store', hub, '--shared'];
   const started = await startChild<{ url: string }>(ptbScript, args, { environment: settings });
   return { ...started, pids: [started.pid] };
 }
@@ -75,14 +76,9 @@ export async function runOnce({ engine, hosts, tenants }: Size, job: string): Pr
   let demo: Demo | undefined;
   try {
     demo = await startDemo({
+      ...quiet,
       tenants: tenants + warmUpTenants,
-      delayMs: undefined,
-      faults: undefined,
       plain: true,
-      port: 0,
-      ptbScript,
-      appFolder: buildRoot,
-      say: () => undefined,
       hostSettings: async (connectionString) => {
         storage = await startStorageProxy(connectionString);
         return {

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { engineMissing } from '../test/durable-engine/start-engine.ts';
 import { type Bench, type BenchResult, embeddedHost, type Figure, figure, type Goal, round } from './measure.ts';
-import { buildRoot } from './product.ts';
+import { appFolder } from '../test/paths.ts';
 import { type Cost, type EngineName, runOnce, type Size } from './scale-product.ts';
 
 const job = 'licence-report';
@@ -164,10 +164,10 @@ function growth(small: Summary, large: Summary): string {
 
 /** The engines with their versions. */
 function engineText(): string {
-  const { version } = JSON.parse(readFileSync(join(buildRoot, 'packages/functions-host/package.json'), 'utf8')) as {
+  const { version } = JSON.parse(readFileSync(join(appFolder, 'packages/functions-host/package.json'), 'utf8')) as {
     version: string;
   };
-  const project = readFileSync(join(buildRoot, 'test/durable-engine/host/DurableEngine.csproj'), 'utf8');
+  const project = readFileSync(join(appFolder, 'test/durable-engine/host/DurableEngine.csproj'), 'utf8');
   const extension = /DurableTask" Version="([^"]+)"/.exec(project)?.[1] ?? 'unknown';
   return `${embeddedHost} ${version}, and Microsoft's Durable Task extension ${extension} over Azurite`;
 }

@@ -5,6 +5,7 @@ import { dirname, join, relative } from 'node:path';
 import { promisify } from 'node:util';
 import { transform } from 'esbuild';
 import { projectRoot as root, ptbScript } from '../test/paths.ts';
+import { quiet } from '../test/support/watched-demo.ts';
 import { startChild } from '../src/cli/demo/child.ts';
 import { type Demo, startDemo } from '../src/cli/demo/start-demo.ts';
 import { listFiles, packageApp, zipFolder } from '../tools/package.ts';
@@ -30,15 +31,7 @@ export const startUp: Bench = {
     await rm(workFolder, { recursive: true, force: true });
     const variants = [await bundled(), await unbundled()] as const;
     const loads = await samples(variants, loadMs);
-    const demo = await startDemo({
-      tenants: 1,
-      faults: undefined,
-      delayMs: undefined,
-      port: 0,
-      ptbScript,
-      appFolder: variants[0].folder,
-      say: () => undefined,
-    });
+    const demo = await startDemo({ ...quiet, tenants: 1, appFolder: variants[0].folder });
     let tokens: Map<string, number[]>;
     try {
       const order = await tokenOrder(demo);
