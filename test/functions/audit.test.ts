@@ -5,21 +5,13 @@ import { audit } from '../../src/functions/audit.ts';
 import { isoTime } from '../../src/lib/runtime/clock.ts';
 import { BrokerError } from '../../src/lib/model/errors.ts';
 import { silentLogger } from '../../src/lib/runtime/log.ts';
-import type { DelegatedTenant } from '../../src/lib/tenants/tenant.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { MemoryAuditLog } from '../fakes/memory-audit-log.ts';
 import { openPolicy } from '../support/open-policy.ts';
 import { auditStartMs, denied, guid, issued, tenant } from '../support/audit-entries.ts';
+import { delegatedTenant } from '../support/delegated-tenant.ts';
 
-const contoso: DelegatedTenant = {
-  tenantId: tenant(1),
-  name: 'Contoso',
-  relationship: 'gdap',
-  reachable: true,
-  reason: 'gdap_active',
-  sources: ['relationships'],
-  defaultDomain: undefined,
-};
+const contoso = delegatedTenant(tenant(1), 'Contoso');
 
 async function request(log: MemoryAuditLog, query: Record<string, string>) {
   const services = {

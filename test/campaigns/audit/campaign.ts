@@ -9,7 +9,8 @@ import { verifyExport, type Verification } from '../../../src/lib/audit/verify/v
 import { attackExport } from './export-attacks.ts';
 import { type Expected, payloadOf, timeOf } from './rows.ts';
 import { attacks, tamper } from './tamper.ts';
-import { evidenceOf, type Exported, seeded } from './world.ts';
+import { evidenceOf, type Exported } from './world.ts';
+import { seededRandom } from '../../fakes/fake-clock.ts';
 import { worldAttacks } from './world-attacks.ts';
 import { generate, startWorld } from './worlds.ts';
 
@@ -34,7 +35,7 @@ const [ofExport, ofWorld] = [3, 2];
 export async function runAuditCampaign({ count, seed }: { count: number; seed: number }): Promise<CampaignResult> {
   const folder = await mkdtemp(join(tmpdir(), 'ptb-audit-campaign-'));
   try {
-    return await new Campaign(seeded(seed), folder).run(count);
+    return await new Campaign(seededRandom(seed), folder).run(count);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -123,7 +124,7 @@ class Campaign {
 
   /** Often a second attack follows the first. */
   async #attackWorld(worldSeed: number): Promise<void> {
-    const random = seeded(worldSeed);
+    const random = seededRandom(worldSeed);
     const world = await startWorld(random);
     const names = Object.keys(worldAttacks);
     const first = names[Math.floor(random() * names.length)] ?? '';

@@ -10,17 +10,6 @@ import { writeCheckpoint } from '../../../src/lib/audit/write-checkpoint.ts';
 import { guid, issued } from '../../support/audit-entries.ts';
 import { writeFirstVersionCheckpoint } from './first-version.ts';
 
-/** A random number in [0, 1) from a seed (mulberry32). */
-export function seeded(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 const second = 1_000;
 const minute = 60 * second;
 const startMs = Date.UTC(2026, 10, 24, 9, 30);

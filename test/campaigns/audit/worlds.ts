@@ -1,4 +1,5 @@
-import { AuditWorld, type Exported, seeded } from './world.ts';
+import { AuditWorld, type Exported } from './world.ts';
+import { seededRandom } from '../../fakes/fake-clock.ts';
 
 const mishaps = { writes: 0.03, failedWrites: 0.1, crashes: 0.002, failedCheckpoints: 0.05 };
 const minute = 60_000;
@@ -8,7 +9,7 @@ const minute = 60_000;
  * and checkpoints of the first or the present version. Sometimes a day passes, and the first records are purged.
  */
 export async function generate(seed: number): Promise<Exported> {
-  const random = seeded(seed);
+  const random = seededRandom(seed);
   const world = new AuditWorld(random, mishaps);
   world.isFirstVersion = random() < 0.4;
   for (let started = 0; started < 3; started += 1) world.startInstance(started === 2);

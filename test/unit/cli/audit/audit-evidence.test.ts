@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { registerAudit } from '../../../../src/cli/commands/audit.ts';
-import { AuditWorld, type Exported, seeded } from '../../../campaigns/audit/world.ts';
+import { AuditWorld, type Exported } from '../../../campaigns/audit/world.ts';
+import { seededRandom } from '../../../fakes/fake-clock.ts';
 import { runCommand } from '../commands/command-stage.ts';
 
 let folder: string;
@@ -11,7 +12,7 @@ let exported: Exported;
 let files = 0;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'ptb-evidence-'));
-  const world = new AuditWorld(seeded(3), { writes: 0.05, failedWrites: 0, crashes: 0, failedCheckpoints: 0 });
+  const world = new AuditWorld(seededRandom(3), { writes: 0.05, failedWrites: 0, crashes: 0, failedCheckpoints: 0 });
   world.startInstance();
   await world.run(900);
   exported = world.export();
@@ -117,7 +118,8 @@ describe('ptb audit verify', () => {
       JSON.stringify({ key: { ...own, x: base64(own?.x), y: base64(own?.y), key_ops: ['sign'] } }),
     );
     expect(await verify([file, '--key', right])).toMatchObject({ exit: 0 });
-    const stranger = new AuditWorld(seeded(4), { writes: 0, failedWrites: 0, crashes: 0, failedCheckpoints: 0 }).keys;
+    const stranger = new AuditWorld(seededRandom(4), { writes: 0, failedWrites: 0, crashes: 0, failedCheckpoints: 0 })
+      .keys;
     const wrong = newFile();
     await writeFile(wrong, JSON.stringify({ keys: stranger }));
     const { exit, out } = await verify([file, '--key', wrong]);

@@ -163,13 +163,19 @@ describe('createTableAuditLog when storage fails during 1,000 records', () => {
 });
 
 describe('createTableAuditLog', () => {
-  it('stores an entry once if it writes the entry twice because a reply was lost', async () => {
+  /** A log that has recorded an entry through a proxy, which a test then disturbs. */
+  async function logBehindProxy() {
     const table = newTable();
     const proxy = await startTcpProxy(azurite.ports.table);
     proxies.push(proxy);
     const clock = new HeldClock(attemptMs);
     const log = logAt(azurite, proxy.port, table, clock);
     await log.record(issued({ tokenId: guid(1) }));
+    return { log, table, proxy, clock };
+  }
+
+  it('stores an entry once if it writes the entry twice because a reply was lost', async () => {
+    const { log, table, proxy, clock } = await logBehindProxy();
     const tryAgain = clock.holdPauses();
     proxy.loseReplies(true);
     const recorded = Promise.all([log.record(issued({ tokenId: guid(2) })), log.record(issued({ tokenId: guid(3) }))]);
@@ -181,12 +187,7 @@ describe('createTableAuditLog', () => {
   });
 
   it('records an entry although the first attempt hangs', async () => {
-    const table = newTable();
-    const proxy = await startTcpProxy(azurite.ports.table);
-    proxies.push(proxy);
-    const clock = new HeldClock(attemptMs);
-    const log = logAt(azurite, proxy.port, table, clock);
-    await log.record(issued({ tokenId: guid(1) }));
+    const { log, table, proxy, clock } = await logBehindProxy();
     proxy.hang(true);
     const recorded = log.record(issued({ tokenId: guid(2) }));
     await expect.poll(() => proxy.swallowed).toBeGreaterThan(0);

@@ -6,19 +6,12 @@ import type { TenantId } from '../../../../src/lib/model/identifiers.ts';
 import { Secret } from '../../../../src/lib/model/secret.ts';
 import type { AccessToken, TokenRequest } from '../../../../src/lib/model/token.ts';
 import type { DelegatedTenant } from '../../../../src/lib/tenants/tenant.ts';
+import { delegatedTenant } from '../../../support/delegated-tenant.ts';
 
 const partner = 'aaaaaaaa-0000-4000-8000-000000000000' as TenantId;
 const contoso = 'bbbbbbbb-0000-4000-8000-000000000001' as TenantId;
 const stranger = 'bbbbbbbb-0000-4000-8000-000000000009' as TenantId;
-const reachable: DelegatedTenant = {
-  tenantId: contoso,
-  name: 'Contoso',
-  defaultDomain: undefined,
-  relationship: 'gdap',
-  reachable: true,
-  reason: 'gdap_active',
-  sources: ['relationships'],
-};
+const reachable = delegatedTenant(contoso, 'Contoso');
 const excluded: DelegatedTenant = { ...reachable, reachable: false, reason: 'excluded' };
 const current: PolicyState = { policy: { rules: [], groups: new Map() }, state: 'current', loadedAtMs: 1 };
 

@@ -18,12 +18,12 @@ import { check } from '../../../../src/lib/api/body.ts';
 import type { DomainName, TenantId } from '../../../../src/lib/model/identifiers.ts';
 import { silentLogger } from '../../../../src/lib/runtime/log.ts';
 import { Secret } from '../../../../src/lib/model/secret.ts';
-import type { DelegatedTenant } from '../../../../src/lib/tenants/tenant.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { FakeOrchestrations } from '../../../fakes/fake-orchestrations.ts';
 import { MemoryTenantTags } from '../../../fakes/memory-tenant-tags.ts';
 import type { Notice } from '../../../../src/lib/notifications/notice.ts';
 import { memoryApprovals } from '../../../support/approvals.ts';
+import { delegatedTenant } from '../../../support/delegated-tenant.ts';
 
 const partner = 'aaaaaaaa-0000-4000-8000-000000000000' as TenantId;
 const contoso = 'bbbbbbbb-0000-4000-8000-000000000001' as TenantId;
@@ -39,34 +39,18 @@ const helpdesk: Caller = {
   name: 'helpdesk',
 };
 
-const tenants: DelegatedTenant[] = [
-  {
-    tenantId: contoso,
-    name: 'Contoso',
-    defaultDomain: 'contoso.com' as DomainName,
-    relationship: 'gdap',
-    reachable: true,
-    reason: 'gdap_active',
-    sources: ['relationships'],
-  },
-  {
-    tenantId: fabrikam,
-    name: 'Fabrikam',
+const tenants = [
+  delegatedTenant(contoso, 'Contoso', { defaultDomain: 'contoso.com' as DomainName }),
+  delegatedTenant(fabrikam, 'Fabrikam', {
     defaultDomain: 'fabrikam.com' as DomainName,
-    relationship: 'gdap',
     reachable: false,
     reason: 'gdap_expired',
-    sources: ['relationships'],
-  },
-  {
-    tenantId: excluded,
-    name: 'Left out',
+  }),
+  delegatedTenant(excluded, 'Left out', {
     defaultDomain: 'left-out.com' as DomainName,
-    relationship: 'gdap',
     reachable: false,
     reason: 'excluded',
-    sources: ['relationships'],
-  },
+  }),
 ];
 
 let entries: AuditEntry[];

@@ -8,18 +8,11 @@ import { Secret } from '../../../../src/lib/model/secret.ts';
 import type { DelegatedTenant } from '../../../../src/lib/tenants/tenant.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { MemoryAuditLog } from '../../../fakes/memory-audit-log.ts';
+import { delegatedTenant } from '../../../support/delegated-tenant.ts';
 
 const tenantId = 'bbbbbbbb-0000-4000-8000-000000000001' as TenantId;
 const partnerTenantId = 'aaaaaaaa-0000-4000-8000-000000000000' as TenantId;
-const reachable: DelegatedTenant = {
-  tenantId,
-  name: 'Contoso',
-  defaultDomain: undefined,
-  relationship: 'gdap',
-  reachable: true,
-  reason: 'gdap_active',
-  sources: ['relationships'],
-};
+const reachable = delegatedTenant(tenantId, 'Contoso');
 const request: TokenRequest = {
   tenantId,
   resource: { alias: 'graph', identifier: 'https://graph.microsoft.com' },

@@ -17,13 +17,13 @@ import type { DomainName, TenantId } from '../../../../src/lib/model/identifiers
 import { createResourceRegistry } from '../../../../src/lib/model/resources.ts';
 import { Secret } from '../../../../src/lib/model/secret.ts';
 import type { AccessToken, TokenRequest } from '../../../../src/lib/model/token.ts';
-import type { DelegatedTenant } from '../../../../src/lib/tenants/tenant.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { FakeOrchestrations } from '../../../fakes/fake-orchestrations.ts';
 import { MemoryTenantTags } from '../../../fakes/memory-tenant-tags.ts';
 import { MemoryAuditLog } from '../../../fakes/memory-audit-log.ts';
 import { recordingLogger } from '../../../fakes/recording-logger.ts';
 import { memoryApprovals } from '../../../support/approvals.ts';
+import { delegatedTenant } from '../../../support/delegated-tenant.ts';
 
 const partner = 'aaaaaaaa-0000-4000-8000-000000000000' as TenantId;
 export const contoso = 'bbbbbbbb-0000-4000-8000-000000000001' as TenantId;
@@ -61,17 +61,8 @@ export function stage(rules: readonly object[] = [usersRule], { requestsPerMinut
   const clock = new FakeClock(Date.UTC(2026, 10, 24, 5));
   const audit = new MemoryAuditLog();
   const recording = recordingLogger();
-  const contosoTenant: DelegatedTenant = {
-    tenantId: contoso,
-    name: 'Contoso',
-    defaultDomain: 'contoso.com' as DomainName,
-    relationship: 'gdap',
-    reachable: true,
-    reason: 'gdap_active',
-    sources: ['relationships'],
-  };
   const world = {
-    tenant: contosoTenant,
+    tenant: delegatedTenant(contoso, 'Contoso', { defaultDomain: 'contoso.com' as DomainName }),
     sent: [] as UpstreamRequest[],
     answers: [] as (Answer | Error)[],
     tokenRequests: [] as TokenRequest[],

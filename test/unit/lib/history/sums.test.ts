@@ -1,15 +1,11 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import {
-  type HistoryRun,
-  type HistoryTenant,
-  historyKey,
-  type HistoryTotals,
-} from '../../../../src/lib/history/result-history.ts';
+import { type HistoryTenant, historyKey, type HistoryTotals } from '../../../../src/lib/history/result-history.ts';
 import { TableHistory } from '../../../../src/lib/history/table-history.ts';
 import { RowCounter } from '../../../../src/lib/history/tenant-numbers.ts';
-import { parseTenantId, type TenantId } from '../../../../src/lib/model/identifiers.ts';
+import type { TenantId } from '../../../../src/lib/model/identifiers.ts';
 import { TransactionTable } from '../../../fakes/transaction-table.ts';
+import { period, run, tenant } from './stored-run.ts';
 
 // The sums of the history beside sums that are added from the rows themselves.
 
@@ -48,22 +44,14 @@ const visited = fc
     { maxLength: 12 },
   )
   .map((tenants) =>
-    tenants.map((one, at): Visited => {
-      const tenantId = parseTenantId(`00000000-0000-4000-8000-${(at * 40).toString(16).padStart(12, '0')}`)!;
-      return { ...one, tenantId, rows: one.outcome === 'succeeded' ? one.rows : [] };
-    }),
+    tenants.map(
+      (one, at): Visited => ({
+        ...one,
+        tenantId: tenant(at * 40),
+        rows: one.outcome === 'succeeded' ? one.rows : [],
+      }),
+    ),
   );
-
-const run: HistoryRun = {
-  runId: 'licences@w1',
-  job: 'licences',
-  window: 'w1',
-  startedAtMs: 1_000,
-  status: 'completed',
-  scope: 'all',
-  isScheduled: true,
-};
-const period = { job: 'licences', sinceMs: 0, untilMs: 2_000 };
 
 function kept({ tenantId, outcome, rows }: Visited): HistoryTenant {
   const counter = new RowCounter({ by: 'product' });

@@ -243,6 +243,14 @@ test('Retry-After holds up every notice, and for an hour at most', async () => {
   expect(got.toSorted()).toEqual(['a', 'a', 'b']);
 });
 
+/** Lets an instance claim a delivery and never end it. */
+async function dieWhileSending(): Promise<void> {
+  await outbox.add(noticeOf('a'), ['chat'], noticedAtMs);
+  answer = () => new Promise(() => {});
+  void instance().deliveries.deliverDue();
+  await settle();
+}
+
 describe('410', () => {
   const gone = async (): Promise<ReturnType<typeof instance>> => {
     answer = () => ({ is: 'gone' });
@@ -350,10 +358,7 @@ describe('a process that dies', () => {
   );
 
   test('leaves its claim for four minutes, in which nobody else sends', async () => {
-    await outbox.add(noticeOf('a'), ['chat'], noticedAtMs);
-    answer = () => new Promise(() => {});
-    void instance().deliveries.deliverDue();
-    await settle();
+    await dieWhileSending();
     answer = () => delivered;
     await pass(4 * minuteMs - 1, instance(), minuteMs);
     expect(got).toEqual(['a']);
@@ -437,10 +442,7 @@ describe('a clock that was set back', () => {
   });
 
   test('by hours does not keep a claim of a dead process', async () => {
-    await outbox.add(noticeOf('a'), ['chat'], noticedAtMs);
-    answer = () => new Promise(() => {});
-    void instance().deliveries.deliverDue();
-    await settle();
+    await dieWhileSending();
     clock = new FakeClock(noticedAtMs - 2 * hourMs);
     answer = () => delivered;
     await instance().deliveries.deliverDue();
@@ -448,10 +450,7 @@ describe('a clock that was set back', () => {
   });
 
   test('by minutes, as between instances, does not break a claim', async () => {
-    await outbox.add(noticeOf('a'), ['chat'], noticedAtMs);
-    answer = () => new Promise(() => {});
-    void instance().deliveries.deliverDue();
-    await settle();
+    await dieWhileSending();
     clock = new FakeClock(noticedAtMs - 5 * minuteMs);
     await instance().deliveries.deliverDue();
     expect(got).toEqual(['a']);

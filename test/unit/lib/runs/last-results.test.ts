@@ -3,7 +3,7 @@ import { createLastResults } from '../../../../src/lib/runs/last-results.ts';
 import type { RunStatus, TenantRun } from '../../../../src/lib/runs/run.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { MemoryRunLog } from '../../../fakes/memory-run-log.ts';
-import { tenantId } from './stage.ts';
+import { recordOf, tenantId } from './stage.ts';
 
 let clock: FakeClock;
 let runLog: MemoryRunLog;
@@ -13,17 +13,8 @@ beforeEach(() => {
   runLog = new MemoryRunLog();
 });
 
-const record = (tenant: number, outcome: TenantRun['outcome'], more: Partial<TenantRun> = {}): TenantRun => ({
-  tenantId: tenantId(tenant),
-  name: `Tenant ${tenant}`,
-  outcome,
-  round: 1,
-  rows: 0,
-  columns: [],
-  startedAtMs: 0,
-  finishedAtMs: 1000,
-  ...more,
-});
+const record = (tenant: number, outcome: TenantRun['outcome'], more: Partial<TenantRun> = {}): TenantRun =>
+  recordOf(tenant, { outcome, finishedAtMs: 1000, ...more });
 
 async function runOf(
   job: string,

@@ -14,17 +14,10 @@ import { MemoryRunLog, MemoryRunResults } from '../../../fakes/memory-run-log.ts
 import { MemoryTenantTags } from '../../../fakes/memory-tenant-tags.ts';
 import { recordingLogger } from '../../../fakes/recording-logger.ts';
 import { tenantId } from './stage.ts';
+import { delegatedTenant } from '../../../support/delegated-tenant.ts';
 
-const tenant = (number: number, more: Partial<DelegatedTenant> = {}): DelegatedTenant => ({
-  tenantId: tenantId(number),
-  name: `Tenant ${number}`,
-  defaultDomain: undefined,
-  relationship: 'gdap',
-  reachable: true,
-  reason: 'gdap_active',
-  sources: ['relationships'],
-  ...more,
-});
+const tenant = (number: number, more: Partial<DelegatedTenant> = {}): DelegatedTenant =>
+  delegatedTenant(tenantId(number), `Tenant ${number}`, more);
 
 interface Marks {
   readonly job?: Pick<JobDefinition, 'tenants' | 'except'>;

@@ -3,21 +3,12 @@ import { errorTable } from '../../../../src/lib/model/errors.ts';
 import { viewRunTenants } from '../../../../src/lib/runs/run-tenants.ts';
 import type { RunStatus, TenantRun } from '../../../../src/lib/runs/run.ts';
 import { MemoryRunLog, MemoryRunResults } from '../../../fakes/memory-run-log.ts';
-import { tenantId } from './stage.ts';
+import { recordOf, tenantId } from './stage.ts';
 
 const runId = 'access@w1';
 
-const record = (tenant: number, more: Partial<TenantRun>): TenantRun => ({
-  tenantId: tenantId(tenant),
-  name: `Tenant ${tenant}`,
-  outcome: 'succeeded',
-  round: 1,
-  rows: 0,
-  columns: [],
-  startedAtMs: 0,
-  finishedAtMs: 1000,
-  ...more,
-});
+const record = (tenant: number, more: Partial<TenantRun>): TenantRun =>
+  recordOf(tenant, { finishedAtMs: 1000, ...more });
 
 /** A run over five tenants: three to attempt, two already decided. */
 async function stage(status: RunStatus, records: readonly TenantRun[], planned = true) {

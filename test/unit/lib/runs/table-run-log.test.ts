@@ -1,11 +1,10 @@
 import { Readable } from 'node:stream';
 import { expect, it } from 'vitest';
 import type { TableClient } from '@azure/data-tables';
-import type { TenantRun } from '../../../../src/lib/runs/run.ts';
 import { BlobRunResults } from '../../../../src/lib/runs/blob-run-results.ts';
 import { TableRunLog } from '../../../../src/lib/runs/table-run-log.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
-import { tenantId } from './stage.ts';
+import { recordOf, tenantId } from './stage.ts';
 
 // Failures and races that a real table cannot produce on demand. The contract is in test/contract/run-log.test.ts.
 
@@ -20,16 +19,7 @@ const logOn = (methods: object): TableRunLog =>
     new FakeClock(),
   );
 const fail = (thrown: object) => () => Promise.reject(thrown);
-const record: TenantRun = {
-  tenantId: tenantId(1),
-  name: 'n',
-  outcome: 'succeeded',
-  round: 1,
-  rows: 0,
-  columns: [],
-  startedAtMs: 0,
-  finishedAtMs: 0,
-};
+const record = recordOf(1);
 const run = { runId: 'probe@w', job: 'probe', window: 'w', startedBy: 'timer', createdAtMs: 0 };
 
 it('throws storage_unavailable from every method', async () => {

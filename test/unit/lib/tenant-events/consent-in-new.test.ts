@@ -10,6 +10,7 @@ import { later, Stage } from '../../../campaigns/lifecycle/stage.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { recordingLogger } from '../../../fakes/recording-logger.ts';
 import { tenant } from '../../../support/audit-entries.ts';
+import { delegatedTenant } from '../../../support/delegated-tenant.ts';
 
 type LastResult = NonNullable<ReturnType<LastResults['get']>>[number];
 
@@ -23,16 +24,8 @@ let attempts: string[];
 let answer: ConsentAttempt;
 
 const idOf = (number: number): TenantId => parseTenantId(tenant(number))!;
-const customer = (number: number, more: Partial<DelegatedTenant> = {}): DelegatedTenant => ({
-  tenantId: idOf(number),
-  name: `Customer ${number}`,
-  defaultDomain: undefined,
-  relationship: 'gdap',
-  reachable: true,
-  reason: 'gdap_active',
-  sources: ['relationships'],
-  ...more,
-});
+const customer = (number: number, more: Partial<DelegatedTenant> = {}): DelegatedTenant =>
+  delegatedTenant(idOf(number), `Customer ${number}`, more);
 const given: ConsentAttempt = { outcome: 'given' };
 const refused: ConsentAttempt = {
   outcome: 'refused',

@@ -6,21 +6,14 @@ import type { DelegatedTenant } from '../../../../src/lib/tenants/tenant.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { recordingLogger } from '../../../fakes/recording-logger.ts';
 import { tenant } from '../../../support/audit-entries.ts';
+import { delegatedTenant } from '../../../support/delegated-tenant.ts';
 
 let stage: Stage;
 let listed: DelegatedTenant[];
 let refused: readonly ('contracts' | 'partner-center')[];
 
-const customer = (number: number, more: Partial<DelegatedTenant> = {}): DelegatedTenant => ({
-  tenantId: parseTenantId(tenant(number))!,
-  name: `Customer ${number}`,
-  defaultDomain: undefined,
-  relationship: 'gdap',
-  reachable: true,
-  reason: 'gdap_active',
-  sources: ['relationships'],
-  ...more,
-});
+const customer = (number: number, more: Partial<DelegatedTenant> = {}): DelegatedTenant =>
+  delegatedTenant(parseTenantId(tenant(number))!, `Customer ${number}`, more);
 const gone = { reachable: false, reason: 'gdap_terminated' } as const;
 
 /** What came into the outbox since the last call. */

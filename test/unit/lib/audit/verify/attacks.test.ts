@@ -11,15 +11,16 @@ import { newTally } from '../../../../../src/lib/audit/verify/tally.ts';
 import { verdictOf } from '../../../../../src/lib/audit/verify/verdict.ts';
 import { verifyExport } from '../../../../../src/lib/audit/verify/verify-export.ts';
 import { digest, keyAt, payloadOf, placeOf, type Row, timeOf } from '../../../../campaigns/audit/rows.ts';
-import { AuditWorld, evidenceOf, type Exported, seeded } from '../../../../campaigns/audit/world.ts';
+import { AuditWorld, evidenceOf, type Exported } from '../../../../campaigns/audit/world.ts';
+import { seededRandom } from '../../../../fakes/fake-clock.ts';
 
 const minute = 60_000;
-const random = seeded(99);
+const random = seededRandom(99);
 const always = { fromMs: Number.NEGATIVE_INFINITY, toMs: Number.POSITIVE_INFINITY };
 
 /** A calm fleet whose checkpoints the first version writes, which can be led astray. */
 async function fleet(instances: number, seconds: number, seed: number): Promise<AuditWorld> {
-  const world = new AuditWorld(seeded(seed), { writes: 0.1, failedWrites: 0, crashes: 0, failedCheckpoints: 0 });
+  const world = new AuditWorld(seededRandom(seed), { writes: 0.1, failedWrites: 0, crashes: 0, failedCheckpoints: 0 });
   world.isFirstVersion = true;
   for (let started = 0; started < instances; started += 1) world.startInstance();
   await world.run(seconds);
@@ -156,7 +157,7 @@ describe('verifyExport', () => {
   });
 
   it('starts the period with the first checkpoint of which nothing may have been purged', async () => {
-    const world = new AuditWorld(seeded(7), { writes: 0.05, failedWrites: 0, crashes: 0, failedCheckpoints: 0 });
+    const world = new AuditWorld(seededRandom(7), { writes: 0.05, failedWrites: 0, crashes: 0, failedCheckpoints: 0 });
     world.retentionMs = 24 * 60 * minute;
     world.startInstance(true);
     await world.run(1800);
