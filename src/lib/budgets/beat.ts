@@ -64,7 +64,7 @@ export function beat(before: Ledger, { id, count, budgetOf, wants, gone, pauses 
     const limit = limitOf({ id, budget, own, others, ids });
     // What work still uses stays claimed, also above the limit.
     const entries = { ...others, [id]: { ...withoutHeld(own), share: Math.max(own.held, limit) } };
-    if (isIdle(entries, budget, ids)) continue;
+    if (!budget.whole && isIdle(entries, budget, ids)) continue;
     budgets[name] = entries;
     limits[name] = limit;
   }
@@ -96,9 +96,8 @@ function limitOf({ id, budget: { total, whole }, own, others, ids }: Place): num
   return whole && total < ids.length ? Math.max(1, limit) : limit;
 }
 
-/** Whether equal parts are enough again, and no member holds more than that. */
+/** Whether equal parts of a rate are enough again, and no member holds more than that. */
 function isIdle(entries: Readonly<Record<string, Entry>>, budget: Budget, ids: readonly string[]): boolean {
-  if (budget.whole) return ids.every((id) => wantedOf(entries[id] ?? noDemand) + (entries[id]?.share ?? 0) === 0);
   const part = equalPart(budget, ids.length);
   return ids.every((id) => {
     const entry = entries[id];

@@ -148,8 +148,6 @@ export class BudgetKeeper {
       if (isWritten) {
         this.#limits = next.limits;
         this.#validUntilMs = startedMs + leaseMs;
-        // Others wait for what this process holds above its limit.
-        if (Object.entries(next.limits).some(([name, limit]) => (wants[name]?.held ?? 0) > limit)) this.#pulse.hurry();
         return;
       }
       if (attempt === tries) throw new Error('other instances wrote the ledger at each try');

@@ -44,19 +44,14 @@ export class Pulse {
     this.#beat = work;
   }
 
-  /** Says that beats are wanted, and whether the next one is urgent. */
+  /** Says that beats are wanted. An urgent one comes soon, unless that happened often. */
   keep(isUrgent: boolean): void {
     this.#wantedAtMs = this.#deps.clock.nowMs();
     if (!this.#isRunning) {
       this.#isRunning = true;
       this.#deps.background(() => void this.#run());
     }
-    if (isUrgent) this.hurry();
-  }
-
-  /** Has the next beat soon, unless that happened often. */
-  hurry(): void {
-    this.#sleep?.abort();
+    if (isUrgent) this.#sleep?.abort();
   }
 
   /** Resolves after the next beat. */
