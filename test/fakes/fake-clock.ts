@@ -5,6 +5,9 @@ interface Sleeper {
   wake(): void;
 }
 
+/** More wakes than any test needs. Code that sleeps for no time at all would keep a test busy for ever. */
+const maxWakes = 200_000;
+
 /** A clock that a test advances. Sleepers wake in order, each at its own time. */
 export class FakeClock implements Clock {
   #nowMs: number;
@@ -40,10 +43,12 @@ export class FakeClock implements Clock {
   /** Advances the clock, wakes the sleepers that are due, and lets their work settle. */
   async advance(ms: number): Promise<void> {
     const targetMs = this.#nowMs + ms;
+    let wakes = 0;
     await settle();
     for (let next = this.#sleepers[0]; next !== undefined && next.wakesAtMs <= targetMs; next = this.#sleepers[0]) {
       this.#nowMs = Math.max(this.#nowMs, next.wakesAtMs);
       this.#sleepers.shift();
+      if ((wakes += 1) > maxWakes) throw new Error(`more than ${maxWakes} sleepers woke within ${ms} ms`);
       next.wake();
       await settle();
     }

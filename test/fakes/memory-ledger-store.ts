@@ -2,6 +2,9 @@ import { decodeLedger, encodeLedger, emptyLedger, type Ledger } from '../../src/
 import type { LedgerStore, StoredLedger } from '../../src/lib/budgets/ledger-store.ts';
 import type { FakeClock } from './fake-clock.ts';
 
+/** More requests than any test needs. Processes that never rest would keep it busy for ever. */
+const maxTransactions = 20_000;
+
 /** A ledger in memory, as a storage service keeps it: with versions, a clock of its own, delays and failures. */
 export class MemoryLedgerStore {
   transactions = 0;
@@ -53,6 +56,7 @@ export class MemoryLedgerStore {
 
   async #request(): Promise<void> {
     this.transactions += 1;
+    if (this.transactions > maxTransactions) await new Promise(() => undefined);
     const delayMs = this.delayMs();
     if (delayMs > 0) await this.#clock.sleep(delayMs);
     if (this.fails()) throw new Error('503 ServerBusy');

@@ -30,6 +30,8 @@ const slow: readonly RegExp[] = [
   /^test\/unit\/interleavings\//,
   /^test\/unit\/lib\/broker\/(busy|breaker-attack|fairness)\.test\.ts$/,
   /^test\/unit\/lib\/credential\/campaign\.test\.ts$/,
+  // Minutes of simulated load on up to 16 instances.
+  /^test\/unit\/lib\/budgets\/(concurrency|rates)\.test\.ts$/,
   // Hundreds of requests, which reach most of their folder.
   /^test\/unit\/lib\/gateway\/pages\.test\.ts$/,
   /^test\/unit\/lib\/tenants\/domain-resolver\.fairness\.test\.ts$/,
