@@ -1,16 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
 import { AppFunctions } from '../../../src/app/functions.ts';
 import { parseHostJson } from '../../../src/app/host-json.ts';
 import { Invoker } from '../../../src/app/invoker.ts';
 import { hubOperations } from '../../../src/durable/hub/hub-operations.ts';
 import { HubStore } from '../../../src/durable/hub/hub-store.ts';
 import { SharedHub, type SharedHubDeps } from '../../../src/durable/hub/shared-hub.ts';
-import { type InstanceRecord, isFinal } from '../../../src/durable/instance.ts';
+import type { InstanceRecord } from '../../../src/durable/instance.ts';
 import type { DurableClient } from '../../../src/durable/operations.ts';
 import type { ChangeSet } from '../../../src/durable/store.ts';
 import { systemClock } from '../../../src/runtime/clock.ts';
-import type { TestApp } from './test-app.ts';
+import { ended, type TestApp } from './test-app.ts';
 
 /** After this time without a sign of life a host of these tests counts as dead, milliseconds. */
 const deadAfterMs = 400;
@@ -138,13 +137,7 @@ export function startMember(
       if (result.kind !== 'started') throw new Error(`${name} did not start: ${JSON.stringify(result)}`);
       return instanceId;
     },
-    finished: async (instanceId) => {
-      for (;;) {
-        const record = operations.get(instanceId)?.record;
-        if (record && isFinal(record.status)) return record;
-        await delay(5);
-      }
-    },
+    finished: (instanceId) => ended(() => operations.get(instanceId)?.record, instanceId),
     stall: (ms) => {
       stalledAtMs = performance.now();
       stalledUntilMs = stalledAtMs + ms;

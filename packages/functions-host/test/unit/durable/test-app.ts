@@ -1,5 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type * as Durable from 'durable-functions';
+import { expect } from 'vitest';
 import { installCoreModule } from '../../../src/app/core-shim.ts';
 import { AppFunctions } from '../../../src/app/functions.ts';
 import { type DurableSettings, parseHostJson } from '../../../src/app/host-json.ts';
@@ -69,6 +69,14 @@ function newEngine(
   return new EngineUnderTest(engine, journal);
 }
 
+/** Waits until `find` returns the record of an ended orchestration. @throws AssertionError if it never does. */
+export async function ended(find: () => InstanceRecord | undefined, instanceId: string): Promise<InstanceRecord> {
+  let record: InstanceRecord | undefined;
+  const isEnded = (): boolean => isFinal((record = find())?.status ?? 'Pending');
+  await expect.poll(isEnded, { interval: 1, message: `${instanceId} has not ended` }).toBe(true);
+  return record!;
+}
+
 /** An engine with the operations that tests need. */
 export class EngineUnderTest {
   readonly engine: Engine;
@@ -88,13 +96,9 @@ export class EngineUnderTest {
     return result.instanceId;
   }
 
-  /** Waits until the orchestration has ended. Without an end, the test times out. */
-  async finished(instanceId: string): Promise<InstanceRecord> {
-    for (;;) {
-      const record = this.operations.get(instanceId)?.record;
-      if (record && isFinal(record.status)) return record;
-      await delay(1);
-    }
+  /** Waits until the orchestration has ended. @throws AssertionError if it does not end in the time of `expect.poll`. */
+  finished(instanceId: string): Promise<InstanceRecord> {
+    return ended(() => this.operations.get(instanceId)?.record, instanceId);
   }
 
   run(name: string, input?: unknown): Promise<InstanceRecord> {
