@@ -42,6 +42,7 @@ async function stage(
   const runId = 'job@w';
   await runLog.create({ runId, job: 'job', window: 'w', startedBy: 'timer', createdAtMs: 0 }, request);
   const clock = new FakeClock();
+  const log = recordingLogger();
   const tenantOf = async (domain: string) =>
     domain === 'two.example' ? tenantId(2) : Promise.reject(new Error(`${domain} must not be looked up`));
   const defined = defineJob({
@@ -54,7 +55,7 @@ async function stage(
   });
   const deps: PlanRunDeps = {
     clock,
-    log: recordingLogger().log,
+    log: log.log,
     jobs: createJobRegistry([defined]),
     runs: { log: runLog, results },
     directory: { snapshot, tenantOf },
@@ -64,7 +65,7 @@ async function stage(
       return groups;
     },
   };
-  return { plan: () => planRun(deps, { runId }), runLog, results, listed: () => listed };
+  return { plan: () => planRun(deps, { runId }), runLog, results, clock, log, listed: () => listed };
 }
 
 describe('planRun', () => {
@@ -231,8 +232,63 @@ describe('planRun', () => {
   });
 
   test('is not retried when the directory asks for a longer delay than a run may wait', async () => {
-    const busy = await stage(new BrokerError('directory_unavailable', 'Busy.', { retryAfterSeconds: 901 }));
-    expect(await busy.plan()).toMatchObject({ ok: false, transient: false });
+    for (const [retryAfterSeconds, transient] of [
+      [900, true],
+      [901, false],
+    ] as const) {
+      const busy = await stage(new BrokerError('directory_unavailable', 'Busy.', { retryAfterSeconds }));
+      expect(await busy.plan()).toMatchObject({ ok: false, transient, retryAfterSeconds });
+    }
+  });
+
+  test('keeps the start of the run when it is repeated, and sets the counts again', async () => {
+    const { plan, runLog, clock } = await stage([tenant(1), tenant(2, { reachable: false, reason: 'gdap_expired' })]);
+    await plan();
+    const startedAtMs = clock.nowMs();
+    await clock.advance(5_000);
+    await plan();
+    const tenants = { total: 2, succeeded: 0, failed: 0, skipped: 0, notAttempted: 0 };
+    expect(await runLog.find('job@w')).toMatchObject({ status: 'running', startedAtMs, tenants });
+  });
+
+  test('records a tenant that is not attempted without rows, at the time of the plan', async () => {
+    const { plan, runLog, clock } = await stage([tenant(2, { reachable: false, reason: 'gdap_expired' })]);
+    await plan();
+    const nowMs = clock.nowMs();
+    expect(await runLog.findTenant('job@w', tenantId(2))).toMatchObject({
+      name: 'Tenant 2',
+      round: 0,
+      rows: 0,
+      columns: [],
+      startedAtMs: nowMs,
+      finishedAtMs: nowMs,
+    });
+  });
+
+  test('stores who asked, and no warnings if there are none', async () => {
+    const asker = {
+      applicationId: 'a',
+      objectId: 'o',
+      kind: 'user',
+      roles: [],
+      tenantId: tenantId(9),
+      name: 'x',
+    } as const;
+    const asked = await stage([tenant(1)], { parameters: {}, asker });
+    await asked.plan();
+    const stored = await asked.results.plan({ runId: 'job@w' });
+    expect(stored?.asker).toEqual(asker);
+    expect(stored).not.toHaveProperty('warnings');
+    const { plan, results } = await stage([tenant(1)]);
+    await plan();
+    expect(await results.plan({ runId: 'job@w' })).not.toHaveProperty('asker');
+  });
+
+  test('logs why a plan could not be made', async () => {
+    const { plan, log } = await stage(new BrokerError('directory_unavailable', 'Away.'));
+    await plan();
+    expect(log.events()).toEqual(['run.not_planned']);
+    expect(log.lines[0]).toMatchObject({ level: 'error', line: expect.stringContaining('"job@w"') as string });
   });
 
   describe('with groups and tags', () => {

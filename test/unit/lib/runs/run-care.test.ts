@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { BrokerError } from '../../../../src/lib/model/errors.ts';
 import type { Notice } from '../../../../src/lib/notifications/notice.ts';
 import type { JobDefinition } from '../../../../src/lib/runs/job.ts';
@@ -121,6 +121,38 @@ describe('the watchdog', () => {
   test("adds the job's timeout, in seconds, to the patience of two hours", async () => {
     const { watch, clock } = await stage({ timeoutSeconds: 1800 });
     await clock.advance(2.5 * hour - 1);
+    expect((await watch()).closed).toEqual([]);
+    await clock.advance(1);
+    expect((await watch()).closed).toEqual([runId]);
+  });
+
+  test('adds an hour for a run whose job no longer exists', async () => {
+    const { watch, clock, deps } = await stage({ timeoutSeconds: 1 });
+    vi.spyOn(deps.jobs, 'find').mockReturnValue(undefined);
+    await clock.advance(3 * hour - 1);
+    expect((await watch()).closed).toEqual([]);
+    await clock.advance(1);
+    expect((await watch()).closed).toEqual([runId]);
+  });
+
+  test('logs the run that it closed and what its orchestration did', async () => {
+    for (const state of ['ended', 'active'] as const) {
+      const { watch, clock, orchestrations, logger } = await stage();
+      orchestrations.states.set(runId, state);
+      await clock.advance(25 * hour);
+      await watch();
+      const line = logger.lines.find((each) => each.line.includes('run.closed_by_watchdog'));
+      expect(line?.level).toBe('error');
+      expect(JSON.parse(line?.line ?? '{}')).toMatchObject({ runId, state });
+    }
+  });
+
+  test('waits for a day, and no longer, while other runs make progress', async () => {
+    const { watch, clock, runLog, orchestrations } = await stage();
+    const other = { runId: 'probe@w2', job: 'probe', window: 'w2', startedBy: 'timer' };
+    await clock.advance(24 * hour - 1);
+    await runLog.create({ ...other, createdAtMs: clock.nowMs() }, { parameters: {} });
+    orchestrations.states.set('probe@w2', 'active');
     expect((await watch()).closed).toEqual([]);
     await clock.advance(1);
     expect((await watch()).closed).toEqual([runId]);
