@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { resumptionOf } from '../../../../src/cli/customer-consent/give.ts';
+import { giveConsents, resumptionOf } from '../../../../src/cli/customer-consent/give.ts';
+import type { Consents } from '../../../../src/cli/customer-consent/open.ts';
 import type { JournalEntry } from '../../../../src/lib/setup/consent-journal.ts';
-import { ConsentBench, graph, teams, tenants } from '../../lib/setup/customer-consent-bench.ts';
+import { ConsentBench, graph, teams, tenants, wanted } from '../../lib/setup/customer-consent-bench.ts';
 
 let bench: ConsentBench;
 let entry: JournalEntry;
@@ -33,5 +34,37 @@ describe('resumptionOf', () => {
     await bench.clock.advance(180_000);
     expect(await resume()).toMatchObject([{ give: [teams], already: [graph] }]);
     expect(bench.journal.size).toBe(1);
+  });
+});
+
+describe('giveConsents for a customer that has fewer scopes', () => {
+  const plan = async (renew: boolean | undefined) => {
+    const consents = {
+      toolbox: { signal: new AbortController().signal },
+      local: { directory: { list: async () => [{ tenantId, name: 'Contoso', reachable: true }] } },
+      run: bench.run,
+      wanted,
+      read: async () => bench.read(tenantId),
+    } as unknown as Consents;
+    const flags = { application: 'default', customers: undefined, dryRun: true };
+    const confirm = (): Promise<never> => Promise.reject(new Error('asked for confirmation'));
+    return giveConsents(consents, renew === undefined ? flags : { ...flags, renew }, confirm);
+  };
+  beforeEach(() => {
+    bench.journal.clear();
+  });
+
+  it.each([undefined, false])('withdraws nothing without --renew (%s)', async (renew) => {
+    const { planned, results } = await plan(renew);
+    expect(planned).toMatchObject([
+      { withdrawsFirst: false, outdated: [{ appId: 'graph', scopes: ['Group.Read.All'] }] },
+    ]);
+    expect(results).toEqual([]);
+  });
+
+  it('withdraws everything first with --renew', async () => {
+    const { planned } = await plan(true);
+    expect(planned).toMatchObject([{ tenantId, withdrawsFirst: true, outdated: [] }]);
+    expect(bench.seen).toEqual([]);
   });
 });

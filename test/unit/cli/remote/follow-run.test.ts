@@ -119,3 +119,53 @@ test('counts the five minutes of transient failures from the last answer', async
   await clock.advance(1_600_000);
   expect(await followed).toEqual({ status: 'completed' });
 });
+
+test('throws when exactly five minutes have passed, counted from the first failure after an answer', async () => {
+  const moments = [0, 1_000, 300_999, 301_000];
+  let nowMs = 0;
+  const failing = client((nth) => {
+    nowMs = moments[nth - 1] ?? Number.NaN;
+    if (nth === 1) return running;
+    throw new BrokerError('resource_error', `attempt ${nth}`);
+  });
+  const stepping = { nowMs: () => nowMs, sleep: async () => undefined };
+  await expect(followRun(failing, 'job@window', silent, stepping)).rejects.toThrow('attempt 4');
+});
+
+test('throws what is no answer of the broker at once', async () => {
+  const broken = client(() => {
+    throw new TypeError('not a function');
+  });
+  await expect(followRun(broken, 'job@window', silent, clock)).rejects.toThrow('not a function');
+  expect(broken.asked).toBe(1);
+});
+
+test('shows each state of the run, and the last one as its end', async () => {
+  const shown: string[] = [];
+  const progress = {
+    ...silent,
+    update: () => void shown.push('update'),
+    done: () => void shown.push('done'),
+  };
+  const states = ['pending', 'running', 'completed'];
+  const answers = client((nth) => ({ ...running, status: states[nth - 1] }));
+  const followed = followRun(answers, 'job@window', progress, clock);
+  await clock.advance(5_000);
+  expect(await followed).toMatchObject({ status: 'completed' });
+  expect(shown).toEqual(['update', 'update', 'done']);
+});
+
+test('asks more and more rarely, up to every five seconds', async () => {
+  const askedAt: number[] = [];
+  const startMs = clock.nowMs();
+  const slow = client((nth) => {
+    askedAt.push(clock.nowMs() - startMs);
+    return nth < 20 ? running : { status: 'completed' };
+  });
+  const followed = followRun(slow, 'job@window', silent, clock);
+  await clock.advance(120_000);
+  await followed;
+  const pauses = askedAt.slice(1).map((ms, nth) => ms - (askedAt[nth] ?? 0));
+  expect(pauses.slice(0, 3).map(Math.round)).toEqual([300, 360, 432]);
+  expect(pauses.at(-1)).toBe(5_000);
+});

@@ -153,11 +153,11 @@ const bad: readonly [name: string, check: string, word: string, change: () => vo
   [
     'the app runs on something else',
     'runtime',
-    'python 3.12',
+    'the app runs on python 24',
     () =>
       (script.site = {
         ...site,
-        properties: { ...properties, functionAppConfig: { runtime: { name: 'python', version: '3.12' } } },
+        properties: { ...properties, functionAppConfig: { runtime: { name: 'python', version: '24' } } },
       }),
   ],
   ['no function is listed', 'functions', 'missing: tokens', () => (script.functions = [])],
