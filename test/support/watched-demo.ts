@@ -85,6 +85,22 @@ export async function startWatchedDemo(options: WatchedDemoOptions): Promise<Wat
   };
 }
 
+/** Everything of a demo but the app. */
+export type DemoWithoutApp = Omit<WatchedDemo, 'url' | 'api' | 'masterKey' | 'hostPid'>;
+
+/** Starts what an app needs, for a test that starts hosts itself, with settings of its own. `stop` scans for leaks. */
+export const startDemoWithoutApp = (options: WatchedDemoOptions): Promise<DemoWithoutApp> =>
+  startWatchedDemo({ ...options, startApp: noApp });
+
+/** Starts nothing. */
+export const noApp: NonNullable<DemoOptions['startApp']> = async () => ({
+  ready: { url: 'http://app.invalid' },
+  pid: 0,
+  exited: new Promise(() => {}),
+  stop: async () => undefined,
+  kill: async () => undefined,
+});
+
 /** Collects each answer from an address. An answer with a token is not collected; the scan searches for its token. */
 function watchAnswers(
   url: string,

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { RunningChild } from '../../../src/cli/demo/child.ts';
 import { seededRandom } from '../../fakes/fake-clock.ts';
+import { noApp } from '../../support/watched-demo.ts';
 import { startRunStack, started, type RunStack } from './run-stack.ts';
 
 /** PTB_SEED=7 chooses other moments for the kills. */
@@ -19,7 +20,8 @@ interface Kills {
 export function testKilledHosts({ kills, tenants, hosts }: Kills): void {
   let stack: RunStack;
   beforeAll(async () => {
-    stack = await startRunStack(tenants, { retryDelaySeconds: 1 });
+    // The test starts and kills all hosts.
+    stack = await startRunStack(tenants, { retryDelaySeconds: 1 }, { startApp: noApp });
   });
   afterAll(() => stack?.stop());
 

@@ -1,10 +1,13 @@
 import { TableClient, type TableEntityResult } from '@azure/data-tables';
 import { BlobServiceClient } from '@azure/storage-blob';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { skippedBecause } from '../../support/skipped.ts';
 import { startTcpProxy, type TcpProxy } from '../../support/tcp-proxy.ts';
 import { startWatchedDemo, type WatchedDemo } from '../../support/watched-demo.ts';
 import { runsIn, writeRun, type WrittenRun } from '../../support/written-run.ts';
+import { findPowerShell } from '../powershell/powershell.ts';
 import { readByDashboard, readByProgram, readByPtb, type Reader } from './read-by-each-client.ts';
+import { readByPowerShellFile, readByPowerShellObjects, readByTypeScript } from './read-by-libraries.ts';
 
 let demo: WatchedDemo;
 let run: WrittenRun;
@@ -12,6 +15,9 @@ let reader: Reader;
 /** Between the app and its blobs. */
 let blobs: TcpProxy;
 
+const shell = findPowerShell();
+/** PowerShell takes long for thousands of objects while the machine is busy. */
+const powerShell = { timeout: 900_000, ...skippedBecause(typeof shell === 'string' ? shell : undefined) };
 const blobPort = /BlobEndpoint=http:\/\/[^:;]+:(\d+)/;
 
 beforeAll(async () => {
@@ -24,7 +30,8 @@ beforeAll(async () => {
       return { AzureWebJobsStorage: connectionString.replace(blobPort, endpoint) };
     },
   });
-  const size = { tenants: 150, rowsPerTenant: 70 };
+  // More than one page of 1 MiB.
+  const size = { tenants: 120, rowsPerTenant: 70 };
   run = await writeRun(runsIn(demo.connectionString), { runId: 'former-job@pages', seed: 15, ...size });
   reader = { url: demo.url, token: await demo.callerToken(), run };
 });
@@ -44,6 +51,18 @@ describe('the results of a run with thousands of rows', () => {
 
   it('are what was written in the download of the dashboard', async () => {
     expect(await readByDashboard(reader)).toBe(run.rows);
+  });
+
+  it.each([undefined, 333])('are what was written, for the TypeScript client in pages of %s rows', async (pageRows) => {
+    expect(await readByTypeScript(reader, pageRows)).toBe(run.rows);
+  });
+
+  it('are what was written, for PowerShell as objects', powerShell, async () => {
+    expect(await readByPowerShellObjects(shell, reader)).toBe(run.rows);
+  });
+
+  it('are what was written, for PowerShell in a file', powerShell, async () => {
+    expect(await readByPowerShellFile(shell, reader)).toBe(run.rows);
   });
 });
 

@@ -5,7 +5,7 @@ import type { RunView } from '../../../src/lib/runs/run-view.ts';
 import { ptbScript } from '../../paths.ts';
 import { skewedClock } from '../../support/skewed-clock.ts';
 import { tunedApp, type TuningChanges } from '../../support/tuned-app.ts';
-import { startWatchedDemo, type WatchedDemo } from '../../support/watched-demo.ts';
+import { startWatchedDemo, type WatchedDemo, type WatchedDemoOptions } from '../../support/watched-demo.ts';
 
 interface ExtraHost {
   /** Whether other hosts are on the hub at the same time. */
@@ -40,7 +40,7 @@ export interface RunStack {
 export async function startRunStack(
   tenants: number,
   tuning: TuningChanges,
-  more: { readonly plain?: boolean; readonly hostStorePath?: string } = {},
+  more: Pick<WatchedDemoOptions, 'plain' | 'hostStorePath' | 'startApp'> = {},
 ): Promise<RunStack> {
   const tuned = await tunedApp(tuning);
   const demo = await startWatchedDemo({ tenants, delayMs: 20, appFolder: tuned, ...more });
