@@ -1,9 +1,8 @@
 import type { TableClient, TransactionAction } from '@azure/data-tables';
 import { expect, it } from 'vitest';
-import type { TenantRun } from '../../../../src/lib/runs/run.ts';
 import { TenantRecords } from '../../../../src/lib/runs/tenant-records.ts';
 import { FakeClock, settle } from '../../../fakes/fake-clock.ts';
-import { tenantId } from './stage.ts';
+import { recordOf, tenantId } from './stage.ts';
 
 // Which records share a transaction, and what happens to them if it fails. What a table stores is in
 // test/contract/run-log.test.ts.
@@ -52,16 +51,6 @@ function stage() {
   return { clock, inserts, outcomes, record };
 }
 
-const recordOf = (index: number): TenantRun => ({
-  tenantId: tenantId(index),
-  name: 'n',
-  outcome: 'succeeded',
-  round: 1,
-  rows: 0,
-  columns: [],
-  startedAtMs: 0,
-  finishedAtMs: 0,
-});
 const ids = (...indexes: readonly number[]): string[] => indexes.map((index) => tenantId(index));
 
 it('inserts a record at once, and those that arrive meanwhile together', async () => {
