@@ -16,10 +16,10 @@ interface Ready {
 }
 
 const startHost = (
-  environment: Readonly<Record<string, string | undefined>>,
+  options: Parameters<typeof startChild>[2],
   ...more: readonly string[]
 ): Promise<RunningChild<Ready>> =>
-  startChild(ptbScript, ['host', '--json', '--app', appFolder, '--port', '0', ...more], { environment });
+  startChild(ptbScript, ['host', '--json', '--app', appFolder, '--port', '0', ...more], options);
 
 const guardedRoutes = routes.filter(({ access }) => !isOpen(access));
 
@@ -31,7 +31,7 @@ describe('while settings are wrong', () => {
   beforeAll(async () => {
     // The host itself does not start without a storage connection.
     const storage = { AzureWebJobsStorage: 'UseDevelopmentStorage=true' };
-    host = await startHost({ ...storage, PARTNER_TENANT_ID: undefined, KEY_VAULT_URL: secret });
+    host = await startHost({ environment: { ...storage, PARTNER_TENANT_ID: undefined, KEY_VAULT_URL: secret } });
     visitor = await createVisitor(host.ready.url);
   });
   afterAll(() => host?.stop());
@@ -76,7 +76,9 @@ describe('with valid settings', () => {
   });
 
   async function hostWith(settings: Readonly<Record<string, string>>, ...more: readonly string[]): Promise<Ready> {
-    const host = await startHost({ ...demo.environment, ...settings }, ...more);
+    const environment = { ...demo.environment, ...settings };
+    const onLine = (line: string): void => demo.note('log of a host', line);
+    const host = await startHost({ environment, onLine }, ...more);
     hosts.push(host);
     return host.ready;
   }
