@@ -58,11 +58,9 @@ export function beat(before: Ledger, { id, count, budgetOf, wants, gone, pauses 
     const listed = before.budgets[name];
     const part = equalPart(budget, ids.length);
     if (listed === undefined && !budget.whole && wantedOf(own) <= part) continue;
-    const others = Object.fromEntries(
-      Object.entries(listed ?? {}).filter(([other]) => other !== id && other in members),
-    );
+    const others = Object.fromEntries(Object.entries(listed ?? {}).filter(([other]) => other in members));
     const limit = limitOf({ id, budget, own, others, ids });
-    // What work still uses stays claimed, also above the limit.
+    // In place of what it said before. What work still uses stays claimed, also above the limit.
     const entries = { ...others, [id]: { ...withoutHeld(own), share: Math.max(own.held, limit) } };
     if (!budget.whole && isIdle(entries, budget, ids)) continue;
     budgets[name] = entries;

@@ -122,6 +122,11 @@ describe('a rate', () => {
     expect(ledger.budgets).toEqual({ x: { a: { ...noDemand, background: 3.1, runs: 1, share: 12 } } });
   });
 
+  it('is not listed for a member among others that wants no more than its equal part', () => {
+    const { ledger, limits } = says(twelve, 'a', jobs(2), { ...emptyLedger, members: { a: 1, b: 1 } });
+    expect([ledger.budgets, limits]).toEqual([{}, {}]);
+  });
+
   it('counts the wishes of callers and jobs together', () => {
     const both = { interactive: 2, callers: 1, background: 2, runs: 1, held: 0 };
     expect(says(twelve, 'a', both, emptyLedger).limits).toEqual({ x: 12 });

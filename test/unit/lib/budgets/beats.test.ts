@@ -18,6 +18,7 @@ describe('a beat', () => {
     const { store, start } = stage();
     const other = start('b');
     other.keeper.share('n').attach(user(9));
+    other.keeper.share('n2').attach(user(9));
     await other.keeper.ready();
     const { keeper } = start('a');
     keeper.share('n').attach({ ...user(), usage: () => ({ interactive: 20, callers: 3, background: 30, runs: 2 }) });

@@ -41,7 +41,7 @@ it.each(['', '{', '[]', 'null', '7', '{"m":{"a":1}}', '{"v":2,"m":{"a":1}}'])('%
 });
 
 it('parts that no version wrote count for nothing', () => {
-  expect(decodeLedger('{"v":1,"m":7,"b":{"x":3,"entra":{"a":[-1,"x",null],"b":5}},"p":[1]}')).toEqual({
+  expect(decodeLedger('{"v":1,"m":7,"b":{"x":3,"entra":{"a":[-1,"x",null,1e999],"b":5}},"p":[1]}')).toEqual({
     members: {},
     budgets: { entra: { a: { ...noDemand, share: 0 }, b: { ...noDemand, share: 0 } } },
     pauses: {},

@@ -138,6 +138,9 @@ describe('what a rate is asked at a beat', () => {
     await take(4);
     await clock.advance(2_000);
     expect(share.user?.usage()).toEqual({ interactive: 1.5, callers: 2, background: 2, runs: 1 });
+    await take(1);
+    await clock.advance(1_000);
+    expect(share.user?.usage()).toEqual({ interactive: 0, callers: 0, background: 1, runs: 1 });
     await clock.advance(1_000);
     expect(share.user?.usage()).toEqual({ interactive: 0, callers: 0, background: 0, runs: 0 });
   });
@@ -150,12 +153,13 @@ describe('what a rate is asked at a beat', () => {
 
   it('contains what waits, as if each cost what the others did', async () => {
     const { clock, share, take } = stage();
+    await take(4);
     await take(6);
     for (let n = 0; n < 3; n += 1) void take(6, caller);
     void take(6);
     await clock.advance(10);
-    // 6 units in a tenth of a second, one that waits beside none in progress.
-    expect(share.user?.usage()).toEqual({ interactive: 18, callers: 1, background: 66, runs: 1 });
+    // 10 units in a tenth of a second, and 5 for each that waits.
+    expect(share.user?.usage()).toEqual({ interactive: 15, callers: 1, background: 105, runs: 1 });
     // Nothing has been spent since.
     expect(share.user?.usage()).toEqual({ interactive: 3, callers: 1, background: 1, runs: 1 });
   });
