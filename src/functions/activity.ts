@@ -2,6 +2,8 @@ import type { InvocationContext } from '@azure/functions';
 import * as df from 'durable-functions';
 import type * as z from 'zod';
 import { type Services, services, withInvocation } from '../composition.ts';
+import type { Orchestrations } from '../lib/runtime/orchestrations.ts';
+import { lazyOrchestrations } from './orchestrations.ts';
 
 /** Registers an activity. `input` parses its input, and its log lines belong to the invocation. */
 export function activity<I>(
@@ -12,5 +14,24 @@ export function activity<I>(
   df.app.activity(name, {
     handler: (given: unknown, context: InvocationContext) =>
       withInvocation(context, async () => work(await services(), input.parse(given))),
+  });
+}
+
+/** Registers an activity that reaches orchestrations. */
+export function durableActivity<I>(
+  name: string,
+  input: z.ZodType<I>,
+  work: (services: Services, orchestrations: Orchestrations, input: I) => Promise<unknown>,
+): void {
+  df.app.activity(name, {
+    extraInputs: [df.input.durableClient()],
+    handler: (given: unknown, context: InvocationContext) =>
+      withInvocation(context, async () =>
+        work(
+          await services(),
+          lazyOrchestrations(() => df.getClient(context)),
+          input.parse(given),
+        ),
+      ),
   });
 }

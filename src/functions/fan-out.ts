@@ -23,8 +23,9 @@ import { finishRun } from '../lib/runs/finish-run.ts';
 import { givingWay } from '../lib/runs/giving-way.ts';
 import { errorCodeSchema } from '../lib/runs/run-schemas.ts';
 import { runTenant } from '../lib/runs/tenant-run.ts';
-import { visitTenants, type VisitTenantsDeps } from '../lib/runs/visit-tenants.ts';
-import { activity } from './activity.ts';
+import { visitInTurn } from '../lib/runs/visit-in-turn.ts';
+import type { VisitTenantsDeps } from '../lib/runs/visit-tenants.ts';
+import { activity, durableActivity } from './activity.ts';
 import { jobRegistry } from './job-registry.ts';
 
 df.app.orchestration(fanOutName, fanOut);
@@ -32,7 +33,12 @@ df.app.orchestration(fanOutBatchName, fanOutBatch);
 
 const runInput = z.object({ runId: z.string() });
 const tenantRunInput = runInput.extend({ index: z.number(), round: z.number(), last: z.boolean() });
-const visitTenantsInput = runInput.extend({ indexes: z.array(z.number()), round: z.number(), last: z.boolean() });
+const visitTenantsInput = runInput.extend({
+  indexes: z.array(z.number()),
+  round: z.number(),
+  last: z.boolean(),
+  takenEvent: z.string().optional(),
+});
 const finishRunInput = runInput.extend({
   stoppedBy: z.object({ code: errorCodeSchema, detail: z.string() }).optional(),
   lostBy: errorCodeSchema.optional(),
@@ -52,7 +58,9 @@ async function groupsInForce({ callers }: Services): Promise<TenantGroups> {
 
 activity(tenantRunName, tenantRunInput, (services, input) => runTenant(visitDeps(services), input));
 
-activity(visitTenantsName, visitTenantsInput, (services, input) => visitTenants(visitDeps(services), input));
+durableActivity(visitTenantsName, visitTenantsInput, (services, orchestrations, input) =>
+  visitInTurn({ ...visitDeps(services), orchestrations }, input),
+);
 
 activity(finishRunName, finishRunInput, finishRun);
 

@@ -28,7 +28,7 @@ vi.mock(import('../../src/lib/config/tuning.ts'), () => ({
     tenantConcurrency: 3,
     tokenCacheSize: 4,
     credentialRereadSeconds: 777,
-    runs: { batchSize: 61, groupSize: 8, rounds: 6, retryDelaySeconds: 63 },
+    runs: { batchSize: 61, groupSize: 8, inTurn: true, rounds: 6, retryDelaySeconds: 63 },
   } as never,
 }));
 
@@ -125,7 +125,7 @@ const constants: Readonly<Record<string, (app: App) => Promise<void>>> = {
     expect(await readAgain()).toBe(true);
   },
   runs: async ({ services }) => {
-    expect(services.tuning).toEqual({ batchSize: 61, groupSize: 8, rounds: 6, retryDelaySeconds: 63 });
+    expect(services.tuning).toEqual({ batchSize: 61, groupSize: 8, inTurn: true, rounds: 6, retryDelaySeconds: 63 });
   },
 };
 

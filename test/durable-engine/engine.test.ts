@@ -19,7 +19,8 @@ describe("Microsoft's Durable Task extension", skippedBecause(engineMissing), ()
   /** What complete runs of each job left behind. */
   const complete = new Map<string, RunRecord>();
   beforeAll(async () => {
-    stack = await startRunStack(tenants, { retryDelaySeconds: 1 });
+    // Three batches, which start in turn.
+    stack = await startRunStack(tenants, { retryDelaySeconds: 1, runs: { batchSize: 10, groupSize: 4 } });
   });
   afterAll(async () => {
     await Promise.all(engines.map((engine) => engine.stop()));
@@ -69,6 +70,8 @@ describe("Microsoft's Durable Task extension", skippedBecause(engineMissing), ()
         await stack.ended(url, runId);
         await stack.control('DELETE', '/faults');
         expect(await attemptsAt(throttled?.tenantId, url, runId)).toBeGreaterThan(1);
+        if (url === real?.ready.url)
+          expect(await eventsFor(stack.demo.connectionString, runId)).toEqual(['taken-r1-b0', 'taken-r1-b1']);
         records.push(await runRecord(stack, url, runId));
       }
       expect(records[1]).toEqual(records[0]);
@@ -114,6 +117,17 @@ describe("Microsoft's Durable Task extension", skippedBecause(engineMissing), ()
 });
 
 const activityLine = / (?:list-tenants|tenant-run|visit-tenants|finish-run): /;
+
+/** The events that the orchestration of a run received, in order. */
+async function eventsFor(connectionString: string, runId: string): Promise<string[]> {
+  const table = TableClient.fromConnectionString(connectionString, 'PartnerTokenBrokerHistory', {
+    allowInsecureConnection: true,
+  });
+  const filter = `PartitionKey eq '${runId}' and EventType eq 'EventRaised'`;
+  const names: string[] = [];
+  for await (const { Name } of table.listEntities<{ Name: string }>({ queryOptions: { filter } })) names.push(Name);
+  return names;
+}
 
 /** How many control queues each process on the hub reads. */
 async function queuesOfEach(connectionString: string): Promise<number[]> {

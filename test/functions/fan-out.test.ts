@@ -6,7 +6,7 @@ import { BrokerError } from '../../src/lib/model/errors.ts';
 import type { Notice } from '../../src/lib/notifications/notice.ts';
 import { createTenantSlots } from '../../src/lib/runs/tenant-slots.ts';
 import { Turns } from '../../src/lib/runtime/turns.ts';
-import { type RunStage, runId, stageRun } from '../unit/lib/runs/stage.ts';
+import { type RunStage, runId, stageRun, tenantId } from '../unit/lib/runs/stage.ts';
 
 let services: Partial<Services>;
 vi.mock('../../src/composition.ts', () => ({
@@ -100,6 +100,12 @@ it.each(['announce-run', 'finish-run', 'list-tenants', 'tenant-run'])(
     await expect(callActivity(name, { ...input, runId: undefined })).rejects.toThrow(/runId/);
   },
 );
+
+it('visits tenants without a client of the platform, and logs that the run was not told', async () => {
+  expect(await callActivity('visit-tenants', { ...input, indexes: [0, 1, 2], takenEvent: 'taken-r1-b0' })).toEqual({});
+  expect(run.logger.events().filter((event) => event === 'run.next_batch_late')).toHaveLength(1);
+  for (const index of [0, 1, 2]) expect(await run.runLog.findTenant(runId, tenantId(index))).toBeDefined();
+});
 
 it('visits tenants in turns, so that callers are served in between', async () => {
   const take = vi.spyOn(turns, 'take');

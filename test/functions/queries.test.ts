@@ -90,7 +90,7 @@ function stage(given: readonly object[] = rules, listed = customers) {
     newId: () => guid((ids += 1)),
     random: () => 0.5,
     runs: { log, querySlots, results: new MemoryRunResults() },
-    tuning: { batchSize: 10, groupSize: 5, rounds: 1, retryDelaySeconds: 1 },
+    tuning: { batchSize: 10, groupSize: 5, inTurn: true, rounds: 1, retryDelaySeconds: 1 },
   } as unknown as Services;
   const call = async (name: string, caller: Caller, given: { params?: Record<string, string>; body?: object } = {}) => {
     const { params = {}, body } = given;

@@ -194,7 +194,7 @@ beforeEach(async () => {
     },
     runs: { log: runLog, results, history, lastResults: createLastResults({ runLog, clock }) },
     tenantEvents: eventLog,
-    tuning: { batchSize: 10, groupSize: 5, rounds: 1, retryDelaySeconds: 1 },
+    tuning: { batchSize: 10, groupSize: 5, inTurn: true, rounds: 1, retryDelaySeconds: 1 },
   } as unknown as Services;
 });
 

@@ -26,7 +26,7 @@ async function stage(settings: Partial<Services['settings']>) {
   const services = {
     ...run.deps,
     runs: { ...run.deps.runs, schedules: new MemoryScheduleLog() },
-    tuning: { batchSize: 100, groupSize: 10, rounds: 3, retryDelaySeconds: 60 },
+    tuning: { batchSize: 100, groupSize: 10, inTurn: true, rounds: 3, retryDelaySeconds: 60 },
     notifier: { send: async () => undefined },
     notifications: { deliverDue, purge },
     permissionMap: { current: run.deps.permissionMap },

@@ -53,7 +53,7 @@ async function stage(status: RunStatus = 'completed') {
       list: async () => [contoso, fabrikam],
     },
     runs: { log, results },
-    tuning: { batchSize: 10, groupSize: 5, rounds: 1, retryDelaySeconds: 1 },
+    tuning: { batchSize: 10, groupSize: 5, inTurn: true, rounds: 1, retryDelaySeconds: 1 },
   } as unknown as Services;
   const call = (name: string, params: Record<string, string> = {}, body?: object) => {
     const route = routes.find(({ definition }) => definition.name === name);

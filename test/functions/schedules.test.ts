@@ -14,7 +14,7 @@ function setUp(now: string) {
   const clock = new FakeClock(Date.parse(now));
   const runLog = new MemoryRunLog();
   const orchestrations = new FakeOrchestrations();
-  const tuning = { batchSize: 100, groupSize: 10, rounds: 3, retryDelaySeconds: 60 };
+  const tuning = { batchSize: 100, groupSize: 10, inTurn: true, rounds: 3, retryDelaySeconds: 60 };
   const runs = { log: runLog };
   const services = { clock, runs, log: silentLogger, random: () => 0, tuning } as unknown as Services;
   return {

@@ -1,13 +1,15 @@
 import type { OrchestrationHandler } from 'durable-functions';
 import { type Action, actionTypes, eventTypes, type HistoryEvent, replay } from './sdk.ts';
 
+type Raise = (instanceId: string, event: string) => void;
+
 /** How completions reach the orchestrator: one per turn, or all available ones in one turn. */
 type Delivery = 'one' | 'batch';
 
 export interface DriverOptions {
   readonly orchestrations: Readonly<Record<string, OrchestrationHandler>>;
-  /** A throw fails the activity, like a lost worker. */
-  readonly activities: Readonly<Record<string, (input: unknown) => unknown>>;
+  /** A throw fails the activity, like a lost worker. `raise` raises an event for an instance. */
+  readonly activities: Readonly<Record<string, (input: unknown, raise: Raise) => unknown>>;
   /** Version of the orchestrations. Undefined: they were started by a host without one. */
   readonly version?: string | undefined;
   readonly delivery?: Delivery;
@@ -28,10 +30,16 @@ export interface Finished {
 /** All instances by id. */
 export interface Journal {
   readonly instances: Map<string, Finished & { readonly name: string; readonly input: unknown }>;
+  /** Events that activities raised and their instances have not received. */
+  raised: { readonly instanceId: string; readonly name: string }[];
   nowMs: number;
 }
 
-export const newJournal = (): Journal => ({ instances: new Map(), nowMs: Date.parse('2026-11-24T05:00:00Z') });
+export const newJournal = (): Journal => ({
+  instances: new Map(),
+  raised: [],
+  nowMs: Date.parse('2026-11-24T05:00:00Z'),
+});
 
 interface Completion {
   readonly event: HistoryEvent;
@@ -85,7 +93,7 @@ export async function drive(
     const schedule = async (begin: (id: number) => Promise<Scheduled>): Promise<void> => {
       const scheduled = await begin(nextId++);
       history.push(scheduled.event);
-      open.push(scheduled.completion);
+      open.push(...raisedFor(instanceId, journal), scheduled.completion);
     };
     for (const { follow } of taken) if (follow !== undefined) await schedule(follow);
     const actions = result.actions.flatMap(flatten);
@@ -103,7 +111,7 @@ export async function drive(
     emitted = actions.length;
     history.push(event(eventTypes.orchestratorCompleted, {}));
     if (result.isDone) {
-      if (open.length > 0 || timers.size > 0)
+      if (open.some(({ event: { EventType } }) => EventType !== eventTypes.eventRaised) || timers.size > 0)
         throw new Error('ended with open tasks: the platform would keep the instance alive');
       const finished = { output: result.output, customStatuses, history, waitedMs };
       journal.instances.set(instanceId, { ...finished, name, input });
@@ -117,7 +125,7 @@ export async function drive(
     const raised = timers.size > 0 ? options.raiseWhileWaiting?.shift() : undefined;
     const [id, timer] = [...timers].toSorted(([, a], [, b]) => a.atMs - b.atMs)[0] ?? [];
     if (raised !== undefined) {
-      taken = [{ event: event(eventTypes.eventRaised, { Name: raised, Input: '{}' }), atMs: journal.nowMs }];
+      taken = [eventOf(raised, journal)];
     } else if (id !== undefined && timer !== undefined) {
       timers.delete(id);
       waitedMs.push(timer.atMs - journal.nowMs);
@@ -133,6 +141,18 @@ export async function drive(
   }
   throw new Error('the orchestration does not end');
 }
+
+/** The events that activities have raised for the instance since the last call. */
+function raisedFor(instanceId: string, journal: Journal): readonly Completion[] {
+  const events = journal.raised.filter((raised) => raised.instanceId === instanceId);
+  journal.raised = journal.raised.filter((raised) => raised.instanceId !== instanceId);
+  return events.map(({ name }) => eventOf(name, journal));
+}
+
+const eventOf = (name: string, { nowMs }: Journal): Completion => ({
+  event: event(eventTypes.eventRaised, { Name: name, Input: '{}' }),
+  atMs: nowMs,
+});
 
 /** Returns the completions of the next turn. One with a follow-up must be alone, because the follow-up's id comes first. */
 function take(open: readonly Completion[], options: DriverOptions): readonly Completion[] {
@@ -175,7 +195,8 @@ async function attempt(
   const given: unknown = typeof input === 'string' ? JSON.parse(input) : input;
   const scheduled = event(eventTypes.taskScheduled, { EventId: id, Name: name, Input: JSON.stringify(given) });
   try {
-    const result = await Promise.resolve(activity(given));
+    const raise: Raise = (instanceId, event) => journal.raised.push({ instanceId, name: event });
+    const result = await Promise.resolve(activity(given, raise));
     const completed = event(eventTypes.taskCompleted, { TaskScheduledId: id, Result: JSON.stringify(result ?? null) });
     return { event: scheduled, completion: { event: completed, atMs: journal.nowMs } };
   } catch (error) {

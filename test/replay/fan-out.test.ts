@@ -1,13 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import hostJson from '../../host.json' with { type: 'json' };
 import { BrokerError } from '../../src/lib/model/errors.ts';
-import { fanOut, fanOutBatch, type FanOutInput } from '../../src/lib/runs/fan-out.ts';
+import type { FanOutInput } from '../../src/lib/runs/batches.ts';
+import { fanOut, fanOutBatch } from '../../src/lib/runs/fan-out.ts';
 import type { FinishRunInput } from '../../src/lib/runs/finish-run.ts';
 import { runIdOf } from '../../src/lib/runs/run-id.ts';
 import type { PlanRunResult } from '../../src/lib/runs/plan-run.ts';
 import type { TenantRunInput, TenantRunResult } from '../../src/lib/runs/tenant-run.ts';
 import { summaryOf, type VisitTenantsInput } from '../../src/lib/runs/visit-summary.ts';
 import { type DriverOptions, drive, newJournal } from './driver.ts';
+import { eventTypes } from './sdk.ts';
 
 const input: FanOutInput = { runId: 'job@w', batchSize: 4, rounds: 3, retryDelaySeconds: 60, jitter: 0 };
 const finished = { status: 'completed', tenants: { total: 10, succeeded: 10, failed: 0, skipped: 0, notAttempted: 0 } };
@@ -42,8 +44,9 @@ function stage(
         calls.tenants.push(asked as TenantRunInput);
         return tenant(asked as TenantRunInput);
       },
-      'visit-tenants': (asked) => {
-        const { indexes, ...rest } = asked as VisitTenantsInput;
+      'visit-tenants': (asked, raise) => {
+        const { indexes, takenEvent, ...rest } = asked as VisitTenantsInput;
+        if (takenEvent !== undefined) raise(rest.runId, takenEvent);
         const inputs = indexes.map((index) => ({ ...rest, index }));
         calls.tenants.push(...inputs);
         return summaryOf(indexes, inputs.map(tenant));
@@ -72,13 +75,20 @@ function stage(
 const indexes = (calls: readonly TenantRunInput[]): number[] => calls.map(({ index }) => index);
 const allOf = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
 
+/** What runs of versions 1, 2 and 3 have in their input. */
+const inputs: readonly Partial<FanOutInput>[] = [
+  {},
+  { groupSize: 3 },
+  { groupSize: 1, inTurn: true },
+  { groupSize: 3, inTurn: true },
+  { groupSize: 50, inTurn: true },
+];
 const ways = (['one', 'batch'] as const).flatMap((delivery) =>
-  [undefined, 1, 3, 50].map((groupSize) => ({ delivery, groupSize })),
+  inputs.map((more) => ({ delivery, more, text: JSON.stringify(more) })),
 );
 
-describe.each(ways)('fan-out, completions delivered: $delivery, tenants per activity: $groupSize', (way) => {
-  const { delivery, groupSize } = way;
-  const how = { delivery, input: groupSize === undefined ? input : { ...input, groupSize } };
+describe.each(ways)('fan-out, completions delivered: $delivery, input: $text', ({ delivery, more }) => {
+  const how = { delivery, input: { ...input, ...more } };
 
   test('attempts every planned tenant once, in batches with unique ids, and returns the counts', async () => {
     const { calls, journal, run } = stage(() => ({ outcome: 'succeeded' }), undefined, how);
@@ -368,7 +378,7 @@ test('the history holds only numbers and codes, and few bytes per tenant', async
   const { calls, journal, run } = stage(
     () => ({ outcome: 'succeeded' }),
     [{ ok: true, attempt: count, total: count }],
-    { input: { ...input, batchSize: 500, groupSize: 25 } },
+    { input: { ...input, batchSize: 500, groupSize: 25, inTurn: true } },
   );
   await run();
   expect(calls.tenants).toHaveLength(count);
@@ -383,11 +393,151 @@ test('the history holds only numbers and codes, and few bytes per tenant', async
       "{"exported":true}",
       "{"ok":true,"attempt":"total":0}",
       "{"retry":[],"retryAfterSeconds":0}",
-      "{"runId":"job@w","batchSize":"rounds":"retryDelaySeconds":"jitter":"groupSize":0}",
+      "{"runId":"job@w","batchSize":"rounds":"retryDelaySeconds":"jitter":"groupSize":"inTurn":true}",
+      "{"runId":"job@w","indexes":[0],"round":"last":false,"groupSize":"takenEvent":"taken-r0-b0"}",
       "{"runId":"job@w","indexes":[0],"round":"last":false,"groupSize":0}",
+      "{"runId":"job@w","round":"last":false,"indexes":[0],"takenEvent":"taken-r0-b0"}",
       "{"runId":"job@w","round":"last":false,"indexes":[0]}",
       "{"runId":"job@w"}",
       "{"status":"completed","tenants":{"total":"succeeded":"failed":"skipped":"notAttempted":0}}",
+      "{}",
     ]
   `);
+});
+
+describe('batches in turn', () => {
+  const inTurn: FanOutInput = { ...input, groupSize: 2, inTurn: true };
+  const succeeded = (): TenantRunResult => ({ outcome: 'succeeded' });
+
+  /** What happened to the batches of a run, in order. */
+  async function story(run: ReturnType<typeof stage>['run']): Promise<string[]> {
+    const ids = new Map<unknown, string>();
+    return (await run()).history.flatMap(({ EventType, EventId, InstanceId, TaskScheduledId, Name }) => {
+      if (EventType === eventTypes.subCreated) ids.set(EventId, String(InstanceId).replace('job@w:', ''));
+      if (EventType === eventTypes.subCreated) return `start ${ids.get(EventId)}`;
+      if (EventType === eventTypes.subCompleted) return `end ${ids.get(TaskScheduledId)}`;
+      return EventType === eventTypes.eventRaised ? String(Name) : [];
+    });
+  }
+
+  const losingEvents = (tenant: (input: TenantRunInput) => TenantRunResult): StageOptions => ({
+    input: inTurn,
+    overrides: {
+      'visit-tenants': (asked) => {
+        const { indexes, ...rest } = asked as VisitTenantsInput;
+        return summaryOf(
+          indexes,
+          indexes.map((index) => tenant({ ...rest, index })),
+        );
+      },
+    },
+  });
+
+  test('a batch starts when the last activity of the one before was taken, although that one has not ended', async () => {
+    const { calls, run } = stage(succeeded, undefined, { input: inTurn, delivery: 'one' });
+    expect(await story(run)).toEqual([
+      'start r1:b0',
+      'taken-r1-b0',
+      'start r1:b1',
+      'end r1:b0',
+      'taken-r1-b1',
+      'start r1:b2',
+      'end r1:b1',
+      'end r1:b2',
+    ]);
+    expect(indexes(calls.tenants)).toEqual(allOf(10));
+  });
+
+  test('only the activity with the last tenants of a batch tells the run, and only once', async () => {
+    const told: unknown[] = [];
+    const { run } = stage(succeeded, undefined, {
+      input: { ...inTurn, batchSize: 5 },
+      overrides: {
+        'visit-tenants': (asked) => {
+          const { indexes, takenEvent } = asked as VisitTenantsInput;
+          told.push([indexes, takenEvent]);
+          return { left: indexes.slice(1) };
+        },
+      },
+    });
+    await run();
+    expect(told).toEqual([
+      [[0, 1], undefined],
+      [[2, 3], undefined],
+      [[4], 'taken-r1-b0'],
+      [[1, 3], undefined],
+      [[3], undefined],
+      [[5, 6], undefined],
+      [[7, 8], undefined],
+      [[9], undefined],
+      [[6, 8], undefined],
+      [[8], undefined],
+    ]);
+  });
+
+  test('a lost event delays the next batch until the one before has ended', async () => {
+    const { calls, run } = stage(succeeded, undefined, losingEvents(succeeded));
+    expect(await story(run)).toEqual([
+      'start r1:b0',
+      'end r1:b0',
+      'start r1:b1',
+      'end r1:b1',
+      'start r1:b2',
+      'end r1:b2',
+    ]);
+    expect(calls.finish).toEqual([{ runId: 'job@w' }]);
+  });
+
+  test('an event that comes twice starts nothing twice', async () => {
+    const { calls, run } = stage(succeeded, undefined, {
+      input: inTurn,
+      delivery: 'one',
+      overrides: {
+        'visit-tenants': (asked, raise) => {
+          const { runId, takenEvent } = asked as VisitTenantsInput;
+          for (let time = 0; time < 2; time += 1) if (takenEvent !== undefined) raise(runId, takenEvent);
+          return {};
+        },
+      },
+    });
+    expect((await story(run)).filter((line) => line.startsWith('start'))).toHaveLength(3);
+    expect(calls.finish).toHaveLength(1);
+  });
+
+  test.each(['run_cancelled', 'credential_revoked'] as const)(
+    'after %s no further batch starts, and finish-run closes its tenants',
+    async (code) => {
+      const tenant = ({ index }: TenantRunInput): TenantRunResult =>
+        index < 6 ? { outcome: 'succeeded' } : { outcome: 'not_attempted', code };
+      const { calls, run } = stage(succeeded, undefined, losingEvents(tenant));
+      expect(await story(run)).toEqual(['start r1:b0', 'end r1:b0', 'start r1:b1', 'end r1:b1']);
+      expect(calls.finish).toMatchObject([code === 'run_cancelled' ? { runId: 'job@w' } : { stoppedBy: { code } }]);
+    },
+  );
+
+  test('every further round has events of its own', async () => {
+    const { run } = stage(({ round }) => ({ outcome: round === 1 ? 'retrying' : 'succeeded' }), undefined, {
+      input: inTurn,
+      delivery: 'one',
+    });
+    expect((await story(run)).filter((line) => line.startsWith('taken'))).toEqual([
+      'taken-r1-b0',
+      'taken-r1-b1',
+      'taken-r2-b0',
+      'taken-r2-b1',
+    ]);
+  });
+
+  test('costs one turn more for each batch that follows another', async () => {
+    const turns = async (more: Partial<FanOutInput>): Promise<number> => {
+      const given = { ...input, batchSize: 500, groupSize: 25, ...more };
+      const plan = { ok: true, attempt: 2000, total: 2000 } as const;
+      const { journal, run } = stage(succeeded, [plan], { input: given, delivery: 'one' });
+      await run();
+      return [...journal.instances.values()]
+        .flatMap(({ history }) => history)
+        .filter(({ EventType }) => EventType === eventTypes.orchestratorStarted).length;
+    };
+    expect(await turns({ inTurn: true })).toBe((await turns({})) + 3);
+  });
 });

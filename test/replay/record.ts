@@ -8,7 +8,8 @@ import { join } from 'node:path';
 import hostJson from '../../host.json' with { type: 'json' };
 import { waitForApproval } from '../../src/lib/approvals/wait-for-approval.ts';
 import type { Settled } from '../../src/lib/approvals/approval-schemas.ts';
-import { fanOut, fanOutBatch, type FanOutInput } from '../../src/lib/runs/fan-out.ts';
+import type { FanOutInput } from '../../src/lib/runs/batches.ts';
+import { fanOut, fanOutBatch } from '../../src/lib/runs/fan-out.ts';
 import type { PlanRunResult } from '../../src/lib/runs/plan-run.ts';
 import type { TenantRunInput, TenantRunResult } from '../../src/lib/runs/tenant-run.ts';
 import { summaryOf, type TenantsVisitResult, type VisitTenantsInput } from '../../src/lib/runs/visit-summary.ts';
@@ -34,6 +35,8 @@ interface Scenario {
   readonly deaths?: number;
   /** Has time for the first tenant of a group only, this often. */
   readonly slowGroups?: number;
+  /** The events that start the next batch get lost. */
+  readonly isDeaf?: boolean;
 }
 
 const succeeded: TenantRunResult = { outcome: 'succeeded' };
@@ -57,6 +60,7 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   },
   'lost-worker': { tenant: () => succeeded, deaths: 1 },
   'slow-groups': { tenant: () => succeeded, slowGroups: 2 },
+  'lost-events': { tenant: () => succeeded, isDeaf: true },
 };
 
 async function record(scenario: Scenario): Promise<Recording[]> {
@@ -64,6 +68,7 @@ async function record(scenario: Scenario): Promise<Recording[]> {
     runId: 'licence-report@2026-11-24T05:00Z',
     batchSize: 6,
     groupSize: 2,
+    inTurn: true,
     rounds: 3,
     retryDelaySeconds: 60,
     jitter: 0.5,
@@ -77,9 +82,10 @@ async function record(scenario: Scenario): Promise<Recording[]> {
       orchestrations: { 'fan-out': fanOut, 'fan-out-batch': fanOutBatch },
       activities: {
         'list-tenants': () => plan,
-        'visit-tenants': (asked): TenantsVisitResult => {
+        'visit-tenants': (asked, raise): TenantsVisitResult => {
+          const { indexes, takenEvent, ...rest } = asked as VisitTenantsInput;
+          if (takenEvent !== undefined && scenario.isDeaf !== true) raise(rest.runId, takenEvent);
           if (deaths-- > 0) throw new Error('the worker was lost');
-          const { indexes, ...rest } = asked as VisitTenantsInput;
           const visited = slowGroups-- > 0 ? indexes.slice(0, 1) : indexes;
           return {
             ...summaryOf(

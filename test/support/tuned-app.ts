@@ -10,6 +10,7 @@ import { builtOnce } from './built-once.ts';
 export interface TuningChanges {
   readonly credentialRereadSeconds?: number;
   readonly retryDelaySeconds?: number;
+  readonly runs?: { readonly batchSize: number; readonly groupSize: number };
 }
 
 export interface ChangedApp {
@@ -22,8 +23,8 @@ export interface ChangedApp {
  * Builds the app from source with other tuning values, for a test that would otherwise wait for minutes.
  * @returns the folder with host.json and the built app. Tests with the same values share it.
  */
-export function tunedApp({ retryDelaySeconds, ...changes }: TuningChanges): Promise<string> {
-  const runs = { ...tuning.runs, ...(retryDelaySeconds === undefined ? {} : { retryDelaySeconds }) };
+export function tunedApp({ retryDelaySeconds, runs: sizes, ...changes }: TuningChanges): Promise<string> {
+  const runs = { ...tuning.runs, ...sizes, ...(retryDelaySeconds === undefined ? {} : { retryDelaySeconds }) };
   const values = { ...tuning, ...changes, runs };
   return builtOnce(`app with ${JSON.stringify(values)}`, (folder) => buildInto(folder, replaceTuning(values)));
 }

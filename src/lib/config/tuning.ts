@@ -12,10 +12,12 @@ export const tuning = {
   /** Age at which a credential in memory is read from Key Vault again, seconds. */
   credentialRereadSeconds: 600,
   runs: {
-    /** Tenants per sub-orchestration. */
+    /** Tenants per sub-orchestration. Also the most of a run that wait for instances at a time. */
     batchSize: 500,
     /** Tenants per activity. On Azure Storage, an activity costs about eight transactions, whatever it does. */
     groupSize: 25,
+    /** A batch starts when an instance has taken the last activity of the one before. */
+    inTurn: true,
     /** Maximum attempts per tenant if the failures are temporary, including the first. */
     rounds: 3,
     /** Wait before the second round, seconds. It doubles with each further round. */

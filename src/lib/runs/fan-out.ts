@@ -8,11 +8,19 @@
 import { type OrchestrationContext, RetryOptions, type Task } from 'durable-functions';
 import * as z from 'zod';
 import { errorTable } from '../model/errors.ts';
+import {
+  type BatchInput,
+  batchesOf,
+  batchInputSchema,
+  batchResultSchema,
+  type FanOutInput,
+  fanOutInputSchema,
+  stopsRun,
+} from './batches.ts';
 import type { FinishRunInput, FinishRunResult } from './finish-run.ts';
 import type { PlanRunResult } from './plan-run.ts';
 import { longestRetryAfterSeconds } from './run.ts';
 import {
-  errorCodeSchema,
   finishRunResultSchema,
   planRunResultSchema,
   tenantRunResultSchema,
@@ -33,40 +41,6 @@ export const announceRunName = 'announce-run';
 export const exportRunName = 'export-run';
 /** External event that wakes a run that is waiting for its next round. */
 const cancelEventName = 'cancel';
-
-/** Input of `fan-out`. It holds all parameters, so that a new deployment cannot change a running orchestration. */
-const fanOutInputSchema = z.object({
-  runId: z.string(),
-  /** Tenants per sub-orchestration. Short histories matter because every step replays the whole history. */
-  batchSize: z.number(),
-  /** Tenants per activity. Absent in runs that were started before version 2.0.0: each tenant is an activity. */
-  groupSize: z.number().optional(),
-  /** Maximum attempts for a tenant that fails transiently, including the first. */
-  rounds: z.number(),
-  /** Delay before the second round; it doubles for each further round. */
-  retryDelaySeconds: z.number(),
-  /** Number in [0, 1) that lengthens the delays, so that runs that started together do not retry together. */
-  jitter: z.number(),
-});
-export type FanOutInput = z.infer<typeof fanOutInputSchema>;
-
-const batchInputSchema = z.object({
-  runId: z.string(),
-  indexes: z.array(z.number()),
-  round: z.number(),
-  /** No further round follows. */
-  last: z.boolean(),
-  /** As in the input of `fan-out`, which alone decides: a batch may have a later version than its run. */
-  groupSize: z.number().optional(),
-});
-type BatchInput = z.infer<typeof batchInputSchema>;
-
-const batchResultSchema: z.ZodType<VisitSummary> = z.object({
-  retry: z.array(z.number()),
-  retryAfterSeconds: z.number(),
-  stopCode: errorCodeSchema.optional(),
-  lostBy: errorCodeSchema.optional(),
-});
 
 /** Retries activities that failed because of the platform: a lost worker or the host's time limit. */
 const platformRetry = (): RetryOptions => new RetryOptions(5_000, 4);
@@ -165,19 +139,37 @@ function* oneRound(
   open: readonly number[],
   round: number,
 ): Yields<readonly VisitSummary[]> {
-  const batches: Task[] = [];
-  for (let start = 0; start < open.length; start += input.batchSize) {
-    const batch: BatchInput = {
-      runId: input.runId,
-      indexes: open.slice(start, start + input.batchSize),
-      round,
-      last: round >= input.rounds,
-      ...(input.groupSize === undefined ? {} : { groupSize: input.groupSize }),
-    };
+  const batches = batchesOf(input, open, round);
+  const start = (batch: BatchInput, place: number): Task =>
     // The form is reserved for batches: see windowPattern.
-    batches.push(context.df.callSubOrchestrator(fanOutBatchName, batch, `${input.runId}:r${round}:b${batches.length}`));
+    context.df.callSubOrchestrator(fanOutBatchName, batch, `${input.runId}:r${round}:b${place}`);
+  if (input.inTurn === true) return yield* inTurn(context, batches, start);
+  return yield* checked(context.df.Task.all(batches.map(start)), z.array(batchResultSchema));
+}
+
+/**
+ * Starts each batch when an instance has taken the last activity of the one before: the activities of all runs wait in one
+ * queue, so a run must not fill it. If the event is lost, the batch before ends, and the next one starts then.
+ * Each task is part of one `any` only, because the platform would schedule it again with a second one
+ * (azure-functions-durable-js issue 574). To yield it alone afterwards schedules nothing.
+ */
+function* inTurn(
+  context: OrchestrationContext,
+  batches: readonly BatchInput[],
+  start: (batch: BatchInput, place: number) => Task,
+): Yields<readonly VisitSummary[]> {
+  const started: Task[] = [];
+  for (const [place, batch] of batches.entries()) {
+    const task = start(batch, place);
+    started.push(task);
+    if (batch.takenEvent === undefined) break;
+    yield context.df.Task.any([task, context.df.waitForExternalEvent(batch.takenEvent)]);
+    if (started.some(({ result }) => stopsRun(result))) break;
   }
-  return yield* checked(context.df.Task.all(batches), z.array(batchResultSchema));
+  const results: VisitSummary[] = [];
+  // Backwards, because the last batch is scheduled only when it is yielded.
+  for (const task of started.toReversed()) results.push(yield* checked(task, batchResultSchema));
+  return results;
 }
 
 /** Orchestrates one batch. The host and the limiters decide how many tenants are visited at a time. */
@@ -204,12 +196,17 @@ function* oneByOne(context: OrchestrationContext, { runId, indexes, round, last 
 
 /** Schedules one activity per group of tenants, and further ones for the tenants that these had no time for. */
 function* inGroups(context: OrchestrationContext, batch: BatchInput, groupSize: number): Yields<VisitSummary> {
-  const { indexes, ...rest } = batch;
+  const { indexes, takenEvent, ...rest } = batch;
   const results: TenantsVisitResult[] = [];
   for (let open = indexes; open.length > 0; ) {
     const tasks: Task[] = [];
     for (let start = 0; start < open.length; start += groupSize) {
-      const input: VisitTenantsInput = { ...rest, indexes: open.slice(start, start + groupSize) };
+      const isLastTaken = open === indexes && start + groupSize >= open.length;
+      const input: VisitTenantsInput = {
+        ...rest,
+        indexes: open.slice(start, start + groupSize),
+        ...(isLastTaken && takenEvent !== undefined ? { takenEvent } : {}),
+      };
       tasks.push(context.df.callActivityWithRetry(visitTenantsName, platformRetry(), input));
     }
     const visited = yield* checked(context.df.Task.all(tasks), z.array(tenantsVisitResultSchema));

@@ -15,6 +15,7 @@ import type { Runs } from './runs.ts';
 export interface RunTuning {
   readonly batchSize: number;
   readonly groupSize: number;
+  readonly inTurn: boolean;
   readonly rounds: number;
   readonly retryDelaySeconds: number;
 }

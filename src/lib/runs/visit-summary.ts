@@ -11,6 +11,8 @@ export interface VisitTenantsInput {
   readonly round: number;
   /** Whether this is the last round, in which a transient failure is final. */
   readonly last: boolean;
+  /** External event for the run when an instance has taken the activity. Absent: the run does not wait for it. */
+  readonly takenEvent?: string | undefined;
 }
 
 /** What an orchestration needs to know of visited tenants. The history stores it. */

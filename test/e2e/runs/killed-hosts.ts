@@ -20,8 +20,9 @@ interface Kills {
 export function testKilledHosts({ kills, tenants, hosts }: Kills): void {
   let stack: RunStack;
   beforeAll(async () => {
-    // The test starts and kills all hosts.
-    stack = await startRunStack(tenants, { retryDelaySeconds: 1 }, { startApp: noApp });
+    // The test starts and kills all hosts. A run has several batches, which start one after another.
+    const runs = { batchSize: 20, groupSize: 4 };
+    stack = await startRunStack(tenants, { retryDelaySeconds: 1, runs }, { startApp: noApp });
   });
   afterAll(() => stack?.stop());
 

@@ -87,7 +87,7 @@ test('hosts of the previous version of the orchestrations leave newer runs to th
   await mkdir(older);
   await cp(stack.appFolder, older, { recursive: true });
   const hostJson = await readFile(join(older, 'host.json'), 'utf8');
-  await writeFile(join(older, 'host.json'), hostJson.replace('"defaultVersion": "2.0.0"', '"defaultVersion": "1.0.0"'));
+  await writeFile(join(older, 'host.json'), hostJson.replace('"defaultVersion": "3.0.0"', '"defaultVersion": "2.0.0"'));
   const old = await start(older);
   // It starts a run of the old version, which every host may continue.
   expect(await run(old.ready.url)).toMatchObject(complete);

@@ -15,7 +15,7 @@ async function stage(more: Partial<JobDefinition> = {}) {
   const run = await stageRun(async () => [], 3, more);
   const orchestrations = new FakeOrchestrations();
   orchestrations.states.set(runId, 'active');
-  const tuning = { batchSize: 100, groupSize: 10, rounds: 3, retryDelaySeconds: 60 };
+  const tuning = { batchSize: 100, groupSize: 10, inTurn: true, rounds: 3, retryDelaySeconds: 60 };
   const notices: Notice[] = [];
   const notifier = { send: async (notice: Notice) => void notices.push(notice) };
   const timer = { off: false };

@@ -31,7 +31,7 @@ function stage() {
     clock,
     random: () => 0.25,
     log: silentLogger,
-    tuning: { batchSize: 100, groupSize: 10, rounds: 3, retryDelaySeconds: 60 },
+    tuning: { batchSize: 100, groupSize: 10, inTurn: true, rounds: 3, retryDelaySeconds: 60 },
   };
   const start = (more: object = {}): Promise<string> =>
     startRun(deps, { job: 'probe', window: 'w', startedBy: 'timer', ...more });
@@ -54,7 +54,15 @@ describe('startRun', () => {
       {
         name: 'fan-out',
         instanceId: 'probe@w',
-        input: { runId: 'probe@w', batchSize: 100, groupSize: 10, rounds: 3, retryDelaySeconds: 60, jitter: 0.25 },
+        input: {
+          runId: 'probe@w',
+          batchSize: 100,
+          groupSize: 10,
+          inTurn: true,
+          rounds: 3,
+          retryDelaySeconds: 60,
+          jitter: 0.25,
+        },
       },
     ]);
     expect(await runLog.request('probe@w')).toEqual({ tenants: [tenantId(1)], parameters: { days: 1 } });
