@@ -73,6 +73,9 @@ describe('claimedCare', () => {
   it('takes over from a killed instance after half an hour', async () => {
     await claims.claim('default', { atMs: clock.nowMs(), untilMs: clock.nowMs() + hour / 2 });
     expect(await care()).toBeUndefined();
+    expect(logged.lines.map(({ level, line }) => [level, JSON.parse(line)])).toMatchObject([
+      ['info', { event: 'credential.care_in_progress', application: 'default' }],
+    ]);
     await clock.advance(hour / 2);
     expect(await care()).toMatchObject({ rotation: { version: 'v2' } });
   });
@@ -82,6 +85,8 @@ describe('claimedCare', () => {
     expect(await care(clock.nowMs())).toBeUndefined();
     expect(await versions()).toBe(1);
     expect(await care()).toMatchObject({ rotation: { version: 'v2' } });
-    expect(logged.events()).toContain('credential.journal_unavailable');
+    // Each time at the claim, and once at its end.
+    const unavailable = logged.lines.filter(({ line }) => line.includes('credential.journal_unavailable'));
+    expect(unavailable.map(({ level }) => level)).toEqual(['warn', 'warn', 'warn']);
   });
 });

@@ -93,6 +93,8 @@ describe('the refresh tokens that may be in force', () => {
     ['an earlier consent without an account', { consentedAtMs: 4 }, false],
     ['an earlier consent with the object id and another name', { ...b, accountObjectId: 'a', consentedAtMs: 4 }, false],
     ['an earlier consent with the name only', { account: a.account, consentedAtMs: 4 }, false],
+    ['an earlier consent with another object id only', { accountObjectId: 'b', consentedAtMs: 4 }, false],
+    ['a person, with another object id only', { accountObjectId: 'b', ...byHand }, false],
     ['an earlier consent with the object id only', { accountObjectId: 'a', consentedAtMs: 4 }, true],
     ['the same consent without an account', { consentedAtMs: 5 }, true],
     [
@@ -109,6 +111,17 @@ describe('the refresh tokens that may be in force', () => {
     ['a person, with a name only', { account: b.account, ...byHand }, true],
   ])('contain one of %s: %s', (_, more, isIn) => {
     expect(inOrder(consent, version('x', more))).toEqual(isIn ? ['c', 'x'] : ['c']);
+  });
+});
+
+describe('a last consent of which the account is not known', () => {
+  it('says nothing of earlier ones', () => {
+    expect(inOrder(version('c', { consentedAtMs: 5 }), version('x', { consentedAtMs: 4 }))).toEqual(['c']);
+  });
+
+  it('is of the same account by the object id alone, whatever the name of the other is', () => {
+    const nameless = version('c', { accountObjectId: 'a', consentedAtMs: 5 });
+    expect(inOrder(nameless, version('x', { ...a, consentedAtMs: 4 }))).toEqual(['c', 'x']);
   });
 });
 

@@ -13,7 +13,10 @@ function probe(status: number, headers: Record<string, string>, body = '{}') {
 it('asks Partner Center to validate MFA and returns its answer', async () => {
   const yes = probe(200, { isMfaCompliant: 'True' });
   expect(await yes.result).toBe(true);
-  expect(yes.seen[0]?.headers.get('validatemfa')).toBe('true');
+  const [request] = yes.seen;
+  expect(request?.headers.get('validatemfa')).toBe('true');
+  expect(request?.headers.get('authorization')).toBe('Bearer token');
+  expect([request?.method, request?.url.href]).toEqual(['GET', 'https://partner.test/v1/customers?size=1']);
   expect(await probe(200, { isMfaCompliant: 'false' }).result).toBe(false);
 });
 
@@ -24,6 +27,8 @@ it('returns false when Partner Center refuses the token for missing MFA', async 
 it('returns undefined when Partner Center does not report MFA', async () => {
   expect(await probe(200, {}).result).toBeUndefined();
   expect(await probe(403, {}, '{"code":900308}').result).toBeUndefined();
+  expect(await probe(401, {}, '{"code":900308}').result).toBeUndefined();
+  expect(await probe(403, {}, '{"code":900421}').result).toBeUndefined();
 });
 
 it('throws resource_error when Partner Center is unreachable', async () => {
@@ -38,5 +43,8 @@ it('throws resource_error when Partner Center is unreachable', async () => {
 });
 
 it.each([429, 500, 503])('throws resource_error for status %i', async (status) => {
-  await expect(probe(status, {}).result).rejects.toMatchObject({ code: 'resource_error' });
+  await expect(probe(status, {}).result).rejects.toMatchObject({
+    code: 'resource_error',
+    detail: `Partner Center answered HTTP ${status}.`,
+  });
 });

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { KeyVaultCredentialStore } from '../../../../src/lib/credential/key-vault-credential-store.ts';
 import { MemoryVault } from '../../../fakes/memory-vault.ts';
 import { refreshTokenOf } from '../../../fakes/memory-credential-store.ts';
@@ -103,6 +103,16 @@ describe('the credential in force', () => {
     const { refreshToken, skipped } = await store.load('default');
     expect(refreshToken?.version).toBe(version);
     expect(skipped).toMatchObject([{ part: 'refresh token', version: 'v2' }]);
+  });
+
+  it('is read without a list of versions while the current ones are in force', async () => {
+    const { vault, store } = open();
+    await store.saveClientCredential('default', client('s'));
+    await store.saveRefreshToken('default', { ...refreshTokenOf('t', obtainedAtMs), consentedAtMs: obtainedAtMs });
+    const list = vi.spyOn(vault.client, 'listPropertiesOfSecretVersions');
+    expect(await store.load('default')).toMatchObject({ client: { version: 'v1' }, refreshToken: { version: 'v2' } });
+    expect(await store.loadRefreshToken('other')).toBeUndefined();
+    expect(list).not.toHaveBeenCalled();
   });
 
   it('cannot be told while Key Vault does not answer', async () => {

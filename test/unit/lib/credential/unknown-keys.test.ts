@@ -168,5 +168,6 @@ it('namesOf sorts the keys, names at most twenty and shows control characters', 
     isMarked: false,
   }));
   expect(namesOf(keys)).toMatch(/^client secret k01, .*client secret k20, and 2 more$/);
+  expect(namesOf(keys.slice(2))).not.toContain('more');
   expect(describeKey({ id: 'id', name: '\u001b[31mred\u0000' })).toBe(String.raw`id ("\u001b[31mred\u0000")`);
 });
