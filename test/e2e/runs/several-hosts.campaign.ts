@@ -19,7 +19,9 @@ let storage: ThrottledStorage;
 let share = 0;
 const alive: RunningChild<{ url: string }>[] = [];
 beforeAll(async () => {
-  stack = await startRunStack(tenants, { retryDelaySeconds: 1 }, { plain: true });
+  // Five batches, which start one after another.
+  const runs = { batchSize: 60, groupSize: 6 };
+  stack = await startRunStack(tenants, { retryDelaySeconds: 1, runs }, { plain: true });
   const random = seededRandom(1);
   storage = await throttleStorage(stack.demo.connectionString, () => random() < share);
   for (let host = 0; host < hosts; host += 1) alive.push(await start());
