@@ -121,6 +121,24 @@ describe('judgeBatch', () => {
     expect(judgeBatch(map, grant, readBatch({ method: 'GET', url: '/v1.0/$batch' }, grant.host)).readable).toBe(false);
   });
 
+  it('refuses a batch that only its method, or the type of its body, makes another request', () => {
+    const text = JSON.stringify({ requests: [part('1', '/users')] });
+    const readable = (method: string, type: string): boolean =>
+      judgeBatch(
+        map,
+        grant,
+        readBatch({ method, url: '/v1.0/$batch', headers: { 'content-type': type }, body: text }, grant.host),
+      ).readable;
+    expect(readable('POST', 'application/json')).toBe(true);
+    expect(readable('PUT', 'application/json')).toBe(false);
+    expect(readable('POST', 'text/plain')).toBe(false);
+  });
+
+  it('takes a colon in a query for what it is', () => {
+    const url = '/users?$filter=createdDateTime ge 2026-01-01T00:00:00Z';
+    expect(verdicts([part('1', url)])['1']).toContain('https://graph.microsoft.com/v1.0/users?$filter=');
+  });
+
   it('hands out the body of a part', () => {
     const batch = judged({ requests: [part('1', '/users', { method: 'POST', body: { displayName: 'x' } })] });
     expect(batch.readable && batch.parts[0]?.body).toBe('{"displayName":"x"}');

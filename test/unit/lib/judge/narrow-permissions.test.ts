@@ -35,6 +35,8 @@ POST /appCatalogs/teamsApps: AppCatalog.ReadWrite.All AppCatalog.Submit
 POST /search/query: Calendars.Read Mail.Read Files.Read.All Sites.Read.All
 GET /me/messages: Mail.Read
 GET /me/events: Calendars.Read
+GET /me/calendarView: Calendars.Read
+GET /me/events/{id}/instances: Calendars.Read
 `;
 
 const part = 'may cover only a part of what this request can do';
@@ -53,7 +55,13 @@ const agent = 'PATCH /beta/servicePrincipals/microsoft.graph.agentIdentity/{u}';
 const message = 'app:PATCH /v1.0/chats/{u}/messages/1';
 const intune = 'POST /v1.0/roleManagement/deviceManagement/roleDefinitions';
 
+const day = 'startDateTime=2026-01-01&endDateTime=2026-01-02';
+
 const cases: readonly Case[] = [
+  // The dates of a calendar
+  ['allow', `GET /v1.0/me/calendarView?${day}`, 'Calendars.Read'],
+  ['allow', `GET /v1.0/me/events/{u}/instances?${day}`, 'Calendars.Read'],
+  ['startDateTime and endDateTime belong', `GET /v1.0/me/events?${day}`, 'Calendars.Read'],
   // Permissions that only remove
   [`RoleAssignmentSchedule.Remove.Directory ${part}`, scheduled, 'RoleAssignmentSchedule.Remove.Directory', assign],
   [`RoleEligibilitySchedule.Remove.Directory ${part}`, scheduled, 'RoleEligibilitySchedule.Remove.Directory', assign],

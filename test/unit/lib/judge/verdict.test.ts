@@ -222,6 +222,9 @@ describe('an allowed request', () => {
     expect(allowed('AuditLog.Read.All Policy.Read.All', { url }).answer.remove).not.toContain(
       'appliedConditionalAccessPolicies',
     );
+    expect(allowed('User.Read.All', { url: '/v1.0/users' }).answer.remove).not.toContain(
+      'appliedConditionalAccessPolicies',
+    );
   });
 
   it('needs a look at a group before it changes the group or its members', () => {
