@@ -25,7 +25,7 @@ const doneOf = async (runId: string): Promise<number> => {
   return (JSON.parse(text) as RunView).progress.done;
 };
 
-it('a small run and a query that start after a large run end long before it', async () => {
+it('a small run and a query that start after a large run end long before it, and it can be cancelled then', async () => {
   const { cloud, url } = stack.demo;
   const some = cloud.tenants.slice(0, 3).map(({ tenantId }) => tenantId);
   const large = await post('/jobs/licence-report/runs', { window: 'large' });
@@ -38,5 +38,11 @@ it('a small run and a query that start after a large run end long before it', as
     expect(run).toMatchObject({ status: 'completed', tenants: { total: 3, succeeded: 3 } });
   // Both wait for the tenants that were waiting before them, three times: for their list, their visits and their end.
   expect(await doneOf(large)).toBeLessThan(tenants / 2);
-  expect(await stack.ended(url, large)).toMatchObject({ status: 'completed', tenants: { succeeded: tenants } });
+
+  // Most of its batches have not started.
+  expect((await stack.call(url, 'POST', `/runs/${encodeURIComponent(large)}/cancel`)).status).toBe(202);
+  const { status, tenants: counts } = await stack.ended(url, large);
+  expect([status, counts.total, counts.failed]).toEqual(['cancelled', tenants, 0]);
+  expect(counts.notAttempted).toBeGreaterThan(tenants / 4);
+  expect(counts.succeeded + counts.notAttempted).toBe(tenants);
 });
