@@ -124,8 +124,9 @@ test('throws when exactly five minutes have passed, counted from the first failu
   const moments = [0, 1_000, 300_999, 301_000];
   let nowMs = 0;
   const failing = client((nth) => {
-    nowMs = moments[nth - 1] ?? Number.NaN;
+    nowMs = moments[nth - 1] ?? nowMs;
     if (nth === 1) return running;
+    if (nth > moments.length) return { status: 'completed' };
     throw new BrokerError('resource_error', `attempt ${nth}`);
   });
   const stepping = { nowMs: () => nowMs, sleep: async () => undefined };
