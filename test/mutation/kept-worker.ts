@@ -16,6 +16,8 @@ const runsPerWorker = 100;
  * `vi.setConfig` is no alternative: in a kept worker it restores the test filter of an earlier run.
  */
 const mutantTimeoutMs = 8_000;
+/** Less, so that a mutant that makes a test wait for ever is detected by what the test waits for. */
+const mutantPollMs = 6_000;
 
 let kept: { readonly worker: ThreadsPoolWorker; runs: number } | undefined;
 
@@ -57,7 +59,10 @@ class KeptWorker implements PoolWorker {
 
   /** The worker would stop listening after a request to stop, so it does not get the request. */
   send(message: WorkerRequest): void {
-    if (message.type === 'start' && this.#keep) Object.assign(message.context.config, { testTimeout: mutantTimeoutMs });
+    if (message.type === 'start' && this.#keep) {
+      const expect = { poll: { timeout: mutantPollMs } };
+      Object.assign(message.context.config, { testTimeout: mutantTimeoutMs, expect });
+    }
     if (message.type !== 'stop') return this.#worker?.send(message);
     for (const [event, listener] of this.#listeners.slice())
       if (event === 'message') listener({ type: 'stopped', __vitest_worker_response__: true });

@@ -10,7 +10,9 @@ if (stryker !== undefined && injected('mutantActivation') !== 'static') delete s
 
 if (injected('mode') === 'mutant') {
   // Many mutants make a test wait for ever. A worker that is kept gets the limit with its configuration (kept-worker.ts).
-  if (process.env['MUTATION_ISOLATE'] === 'true') vi.setConfig({ testTimeout: 20_000 });
+  // A wait ends before its test, whose loop would keep the process alive otherwise.
+  const limits = { testTimeout: 20_000, expect: { poll: { timeout: 15_000 } } };
+  if (process.env['MUTATION_ISOLATE'] === 'true') vi.setConfig(limits);
   // One failed test is enough. The option `bail` of vitest would cancel the next run as well, because the message comes
   // too late for this one.
   const key = '__detectedMutant';

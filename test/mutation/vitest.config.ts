@@ -30,8 +30,7 @@ export default defineConfig({
     // Of the first run. It is generous, because a failed test there ends everything.
     testTimeout: 180_000,
     hookTimeout: 180_000,
-    // Less than the limit of a test: a mutant that makes it wait for ever is detected by what it waits for.
-    expect: { poll: { timeout: 6_000 } },
+    expect: { poll: { timeout: 120_000 } },
     env: { NO_PROXY: '127.0.0.1,localhost' },
   },
 });
