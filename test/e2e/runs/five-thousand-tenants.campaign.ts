@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { RunView } from '../../../src/lib/runs/run-view.ts';
 import { setTenantState } from 'microsoft-cloud/client';
 import { seededRandom } from '../../fakes/fake-clock.ts';
+import { noApp } from '../../support/watched-demo.ts';
 import { startRunStack, started, type RunStack } from './run-stack.ts';
 
 const tenants = 5_000;
@@ -24,7 +25,7 @@ const population = new Map<string, string>();
 
 let stack: RunStack;
 beforeAll(async () => {
-  stack = await startRunStack(tenants, { retryDelaySeconds: 5 });
+  stack = await startRunStack(tenants, { retryDelaySeconds: 5 }, { startApp: noApp });
   await breakMore();
 });
 afterAll(() => stack?.stop());

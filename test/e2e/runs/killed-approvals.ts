@@ -6,6 +6,7 @@ import type { ApprovalsAnswer } from '../../../src/lib/api/answers/approvals.ts'
 import { seededRandom } from '../../fakes/fake-clock.ts';
 import { tokenOfPerson } from '../../support/person-token.ts';
 import { tenantOf, tokenOfCaller } from '../../support/running-demo.ts';
+import { noApp } from '../../support/watched-demo.ts';
 import { ask, type Asked, type Callers, listAll, use } from './asked-approvals.ts';
 import { type RunStack, startRunStack } from './run-stack.ts';
 
@@ -25,7 +26,7 @@ export function testKilledApprovals(kills: number, approvals: number, hosts: num
   let stack: RunStack;
   let tenantId: string;
   beforeAll(async () => {
-    stack = await startRunStack(3, {});
+    stack = await startRunStack(3, {}, { startApp: noApp });
     ({ tenantId } = tenantOf(stack.demo, 'ok'));
     await prepare(stack, tenantId);
   });

@@ -6,6 +6,7 @@ import type { RunningChild } from '../../../src/cli/demo/child.ts';
 import type { RunView } from '../../../src/lib/runs/run-view.ts';
 import { seededRandom } from '../../fakes/fake-clock.ts';
 import { type ThrottledStorage, throttleStorage } from '../../support/throttled-storage.ts';
+import { noApp } from '../../support/watched-demo.ts';
 import { type RunStack, startRunStack, started } from './run-stack.ts';
 
 // What goes wrong around four hosts on one hub. Kills and skewed clocks: killed-hosts.campaign.ts.
@@ -21,7 +22,7 @@ const alive: RunningChild<{ url: string }>[] = [];
 beforeAll(async () => {
   // Five batches, which start one after another.
   const runs = { batchSize: 60, groupSize: 6 };
-  stack = await startRunStack(tenants, { retryDelaySeconds: 1, runs }, { plain: true });
+  stack = await startRunStack(tenants, { retryDelaySeconds: 1, runs }, { plain: true, startApp: noApp });
   const random = seededRandom(1);
   storage = await throttleStorage(stack.demo.connectionString, () => random() < share);
   for (let host = 0; host < hosts; host += 1) alive.push(await start());
