@@ -35,7 +35,7 @@ POST /appCatalogs/teamsApps: AppCatalog.ReadWrite.All AppCatalog.Submit
 POST /search/query: Calendars.Read Mail.Read Files.Read.All Sites.Read.All
 GET /me/messages: Mail.Read
 GET /me/events: Calendars.Read
-GET /me/calendarView: Calendars.Read
+GET /me/calendar/calendarView: Calendars.Read
 GET /me/events/{id}/instances: Calendars.Read
 `;
 
@@ -59,7 +59,7 @@ const day = 'startDateTime=2026-01-01&endDateTime=2026-01-02';
 
 const cases: readonly Case[] = [
   // The dates of a calendar
-  ['allow', `GET /v1.0/me/calendarView?${day}`, 'Calendars.Read'],
+  ['allow', `GET /v1.0/me/calendar/calendarView?${day}`, 'Calendars.Read'],
   ['allow', `GET /v1.0/me/events/{u}/instances?${day}`, 'Calendars.Read'],
   ['startDateTime and endDateTime belong', `GET /v1.0/me/events?${day}`, 'Calendars.Read'],
   // Permissions that only remove
