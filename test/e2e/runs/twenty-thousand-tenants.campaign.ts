@@ -50,6 +50,7 @@ test(
     await asking;
     expect(run).toMatchObject({ status: 'completed', tenants: { total: tenants, succeeded: tenants, failed: 0 } });
     expect(refused).toEqual([]);
+    expect(unrecorded / times.length).toBeLessThan(0.05);
     const sorted = times.toSorted((a, b) => a - b);
     const at = (share: number): number => Math.round(sorted[Math.floor(share * sorted.length)] ?? 0);
     const status = await readFile(`/proc/${hostPid}/status`, 'utf8').catch(() => '');
