@@ -1,3 +1,5 @@
+import { checkpointType } from '../../lib/audit/checkpoint.ts';
+import { partOf } from '../../lib/audit/jws-parts.ts';
 import type { ProbeAnswer } from './probe.ts';
 
 /**
@@ -22,13 +24,25 @@ interface Leak {
   readonly path: string;
 }
 
-/** Finds leaks and names their kind and place, never the value. Ignores the token in the answer of `POST /api/tokens`. */
+/**
+ * Finds leaks and names their kind and place, never the value. Ignores the token in the answer of `POST /api/tokens`, and
+ * checkpoints of the audit log, which are signed like access tokens.
+ */
 export function findLeaks(answers: readonly ProbeAnswer[]): Leak[] {
-  return answers.flatMap(({ method, path, headers, body, json }) => {
-    const token = json['accessToken'];
-    const expected = method === 'POST' && path === '/api/tokens' && typeof token === 'string' ? token : undefined;
+  return answers.flatMap((answer) => {
+    const { method, path, headers, body } = answer;
     const text = [...headers].map(([name, value]) => `${name}: ${value}`).join('\n') + `\n${body}`;
-    const searched = expected === undefined ? text : text.replace(expected, '');
+    const searched = harmless(answer).reduce((rest, value) => rest.replace(value, ''), text);
     return shapes.filter(([, shape]) => shape.test(searched)).map(([what]) => ({ what, method, path }));
   });
 }
+
+/** The values of an answer that look like secrets, but belong there. */
+function harmless({ method, path, json }: ProbeAnswer): readonly string[] {
+  if (method === 'POST' && path === '/api/tokens') return [json['accessToken']].filter(isText);
+  const { checkpoints } = json;
+  if (path !== '/api/audit/checkpoints' || !Array.isArray(checkpoints)) return [];
+  return checkpoints.filter(isText).filter((jws) => partOf(jws, 0)['typ'] === checkpointType);
+}
+
+const isText = (value: unknown): value is string => typeof value === 'string';

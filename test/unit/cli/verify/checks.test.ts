@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { verify, type VerifyOptions } from '../../../../src/cli/verify/checks.ts';
 import type { Finding } from '../../../../src/cli/verify/finding.ts';
 import { createProbe } from '../../../../src/cli/verify/probe.ts';
+import { checkpointType } from '../../../../src/lib/audit/checkpoint.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { settled } from '../../../support/settled.ts';
 import { callerToken, type Override, knownTenant, runId, serveApp } from './secure-app.ts';
@@ -238,6 +239,20 @@ describe('ptb verify', () => {
     const findings = await findingsOf(caller, at('/api/jobs', 401, { address: `https://app/x?code=${key}` }));
     expect(JSON.stringify(findings)).toContain('a key in an address in GET /api/jobs');
     expect(JSON.stringify(findings)).not.toMatch(new RegExp(`${key}|${callerToken}|eyJ`));
+  });
+
+  it('takes no checkpoint of the audit log for an access token, but finds one among them', async () => {
+    const part = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+    const jws = (typ: string): string =>
+      `${part({ alg: 'ES256', typ })}.${part({ v: 1, number: 1 })}.${'s'.repeat(86)}`;
+    const checkpoints = [jws(checkpointType), jws(checkpointType)];
+    const answered = (listed: readonly string[]): Promise<readonly Finding[]> =>
+      findingsOf(caller, at('/api/audit/checkpoints', 200, { checkpoints: listed, keys: [] }));
+    expect(results(await answered(checkpoints))).toMatchObject({ secrets: 'passed' });
+    const findings = await answered([...checkpoints, jws('at+jwt')]);
+    expect(findings.find(({ check }) => check === 'secrets')?.evidence).toBe(
+      'an access token in GET /api/audit/checkpoints',
+    );
   });
 
   it('fails for a remote address without TLS', async () => {
