@@ -8,7 +8,7 @@ import { DecisionButtons, useDeciding } from './decision-buttons.tsx';
 import { count } from './format.ts';
 import { Loaded, RoleNeeded } from './pieces.tsx';
 import { usePolling } from './polling.ts';
-import { approvalLink } from './route.ts';
+import { approvalLink, replaceAddress } from './route.ts';
 import { WaitingContext } from './waiting.tsx';
 
 const intervalMs = 15_000;
@@ -86,7 +86,7 @@ function OnlyMine({ filter }: FilterProps) {
       <input
         type="checkbox"
         checked={isMine}
-        onChange={() => location.replace(approvalsLink(isMine ? rest : { ...rest, isMine: true }))}
+        onChange={() => replaceAddress(approvalsLink(isMine ? rest : { ...rest, isMine: true }))}
       />
       Only what I asked for
     </label>

@@ -6,7 +6,7 @@ import { useSignedIn } from './context.ts';
 import { count } from './format.ts';
 import { Failure } from './pieces.tsx';
 import { QueryJob } from './query-job.tsx';
-import { runLink } from './route.ts';
+import { goTo, runLink } from './route.ts';
 import { StartTenants, useChosenTenants } from './start-tenants.tsx';
 import { TextField } from './text-field.tsx';
 
@@ -154,7 +154,7 @@ function useQuestion(onClose: () => void) {
     if (tenants === undefined) return;
     const { runId } = await api.ask({ ...asked(), ...tenants, ...(question.allPages ? { allPages: true } : {}) });
     onClose();
-    location.hash = runLink(runId, 'rows');
+    goTo(runLink(runId, 'rows'));
   };
   const submit = (event: Event): void => {
     event.preventDefault();

@@ -2,6 +2,7 @@ import { useState } from 'preact/hooks';
 import { auditKinds, auditOutcomes } from '../../src/lib/audit/audit-log.ts';
 import { type AuditFilter, auditLink } from './audit-filter.ts';
 import { Choice } from './choice.tsx';
+import { goTo } from './route.ts';
 
 const dayMs = 24 * 60 * 60 * 1000;
 
@@ -42,14 +43,16 @@ export function AuditFilters({ filter }: { readonly filter: AuditFilter }) {
   const show = (event: Event): void => {
     event.preventDefault();
     const { tenant, caller, approval, from, to, ...chosen } = fields;
-    location.hash = auditLink({
-      ...chosen,
-      tenant: tenant.trim(),
-      caller: caller.trim(),
-      approval: approval.trim(),
-      from: isoTime(from, filter.from),
-      to: isoTime(to, filter.to),
-    });
+    goTo(
+      auditLink({
+        ...chosen,
+        tenant: tenant.trim(),
+        caller: caller.trim(),
+        approval: approval.trim(),
+        from: isoTime(from, filter.from),
+        to: isoTime(to, filter.to),
+      }),
+    );
   };
   const { to: _, ...untilNow } = filter;
   const since = (days: number): string =>

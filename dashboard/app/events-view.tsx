@@ -8,6 +8,7 @@ import { type EventPages, type NewestEvents, useEventPages } from './event-pages
 import { count } from './format.ts';
 import { Failure, Loaded, RoleNeeded, Time } from './pieces.tsx';
 import { usePolling } from './polling.ts';
+import { goTo } from './route.ts';
 import { markOptions } from './tenant-filter.ts';
 import { TextField } from './text-field.tsx';
 
@@ -104,7 +105,7 @@ function Older({ pages: { events, hasOlder, older } }: { readonly pages: EventPa
 }
 
 const show = (filter: EventsFilter): void => {
-  location.hash = eventsLink(filter);
+  goTo(eventsLink(filter));
 };
 
 function Filters({ filter }: FilterProps) {

@@ -18,6 +18,7 @@ import type { HistoryPoint } from './history-points.ts';
 import { HistoryTable } from './history-table.tsx';
 import { Loaded } from './pieces.tsx';
 import { usePolling } from './polling.ts';
+import { replaceAddress } from './route.ts';
 
 const intervalMs = 300_000;
 
@@ -68,7 +69,7 @@ interface ChoicesProps {
 
 function Choices({ page, choice, history }: ChoicesProps) {
   // Replaces the address, so that the back button leaves the page.
-  const show = (change: HistoryChoice): void => location.replace(historyLink(page, { ...choice, ...change }));
+  const show = (change: HistoryChoice): void => replaceAddress(historyLink(page, { ...choice, ...change }));
   const columns = columnOptions(history?.columns ?? []);
   const column = columnOf(choice, history?.columns ?? []);
   const values = history?.split?.values ?? [];

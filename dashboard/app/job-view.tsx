@@ -8,7 +8,7 @@ import { type HistoryChoice, historyLink, historyQuery, periodOf } from './histo
 import { jobPoints } from './history-points.ts';
 import { RoleNeeded, Time } from './pieces.tsx';
 import { usePolling } from './polling.ts';
-import { jobLink } from './route.ts';
+import { jobLink, replaceAddress } from './route.ts';
 import { runsLink } from './runs-filter.ts';
 import { scheduleWords } from './schedule-words.ts';
 
@@ -81,7 +81,7 @@ function Tenants({ name, choice }: JobViewProps) {
   const send = (event: Event): void => {
     event.preventDefault();
     const tenants = text.split(/[\s,;]+/).filter((part) => part !== '');
-    location.replace(historyLink(jobLink(name), { ...choice, tenants: tenants.join(',') }));
+    replaceAddress(historyLink(jobLink(name), { ...choice, tenants: tenants.join(',') }));
   };
   return (
     <form class="history-tenants" onSubmit={send}>

@@ -72,6 +72,21 @@ export const jobLink = (name: string): string => `#/jobs/${encodeURIComponent(na
 
 export const approvalLink = (approvalId: string): string => `#/approvals/${encodeURIComponent(approvalId)}`;
 
+/** Adds an address to the history of the browser and shows it. */
+export const goTo = (link: string): void => changeAddress(() => history.pushState(null, '', link));
+
+/** Shows another address in place of this one, so that the back button leaves the page. */
+export const replaceAddress = (link: string): void => changeAddress(() => history.replaceState(null, '', link));
+
+/**
+ * The browser reports a new fragment later, as a task of its own. A choice made before that would be added to the previous
+ * filter and undo the one before it.
+ */
+function changeAddress(change: () => void): void {
+  change();
+  dispatchEvent(new HashChangeEvent('hashchange'));
+}
+
 /** The view that the address names. It follows links and the browser's back and forward buttons. */
 export function useRoute(): Route {
   const [hash, setHash] = useState(location.hash);

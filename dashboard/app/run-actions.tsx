@@ -4,7 +4,7 @@ import { ActionButton } from './action.tsx';
 import type { ApiFailure } from './api-failure.ts';
 import { useRole, useSignedIn } from './context.ts';
 import { count } from './format.ts';
-import { runLink } from './route.ts';
+import { goTo, runLink } from './route.ts';
 
 const formats = [
   ['csv', 'CSV'],
@@ -34,7 +34,7 @@ export function RunActions(props: {
     saveFile(await api.results(run, format), `${run.job}.${format}`);
   const repeat = async (): Promise<void> => {
     const { runId } = await api.rerun(run.runId);
-    location.hash = runLink(runId);
+    goTo(runLink(runId));
   };
   return (
     <div class="actions">

@@ -6,6 +6,7 @@ import { useJobs, useReadsRuns, useRole, useSignedIn } from './context.ts';
 import { count } from './format.ts';
 import { Loaded, RoleNeeded } from './pieces.tsx';
 import { usePolling } from './polling.ts';
+import { goTo } from './route.ts';
 import { RunTable } from './run-table.tsx';
 import { byDay, type RunsFilter, runsLink } from './runs-filter.ts';
 
@@ -91,7 +92,7 @@ function Filters(props: {
     ...(filter.job === undefined ? [] : [filter.job]),
   ]);
   const show = (change: RunsFilter): void => {
-    location.hash = runsLink({ ...filter, ...change });
+    goTo(runsLink({ ...filter, ...change }));
   };
   return (
     <div class="filters">

@@ -7,7 +7,7 @@ import { useSignedIn } from './context.ts';
 import { ParameterFields, parameterId } from './parameter-fields.tsx';
 import { type FieldContent, initialContent, readForm } from './parameter-form.ts';
 import { Failure } from './pieces.tsx';
-import { runLink } from './route.ts';
+import { goTo, runLink } from './route.ts';
 import { StartTenants, useChosenTenants } from './start-tenants.tsx';
 
 type Job = JobsAnswer['jobs'][number];
@@ -75,7 +75,7 @@ function useStartForm({ job, onClose }: StartDialogProps) {
       ...(Object.keys(parameters).length === 0 ? {} : { parameters }),
     });
     onClose();
-    location.hash = runLink(runId);
+    goTo(runLink(runId));
   };
   const submit = (event: Event): void => {
     event.preventDefault();

@@ -5,7 +5,7 @@ import { HistoryCard } from './history-card.tsx';
 import { type HistoryChoice, historyLink, historyQuery, periodOf } from './history-choice.ts';
 import { tenantPoints } from './history-points.ts';
 import { usePolling } from './polling.ts';
-import { tenantLink } from './route.ts';
+import { replaceAddress, tenantLink } from './route.ts';
 
 interface TenantOverTimeProps {
   readonly tenantId: string;
@@ -53,7 +53,7 @@ function OfJob({ tenantId, choice, jobs, job }: OfJobProps) {
         options={names.includes(job) ? names : [...names, job]}
         textOf={(name) => jobs.find((known) => known.name === name)?.title ?? name}
         // Another job has other columns and values.
-        onChoose={(next) => location.replace(historyLink(page, { job: next, days: periodOf(choice) }))}
+        onChoose={(next) => replaceAddress(historyLink(page, { job: next, days: periodOf(choice) }))}
         all={false}
       />
     </HistoryCard>

@@ -7,7 +7,7 @@ import { count } from './format.ts';
 import { useNarrow } from './narrow.ts';
 import { Loaded, RoleNeeded, Time } from './pieces.tsx';
 import { usePolling } from './polling.ts';
-import { tenantLink } from './route.ts';
+import { goTo, replaceAddress, tenantLink } from './route.ts';
 import { noTenant } from './customers.tsx';
 import { narrowColumns, narrowRowHeight, tenantColumns } from './tenant-columns.tsx';
 import {
@@ -45,7 +45,7 @@ function TenantList({ filter }: FilterProps) {
 }
 
 /** Replaces the address, so that the back button leaves the page instead of undoing each letter. */
-const show = (filter: TenantFilter): void => location.replace(tenantsLink(filter));
+const show = (filter: TenantFilter): void => replaceAddress(tenantsLink(filter));
 
 function Matrix({ answer, filter }: FilterProps & { readonly answer: TenantsAnswer }) {
   const { tenants, groups, warnings, asOf } = answer;
@@ -126,7 +126,7 @@ function Rows({ found, all, columns, filter }: RowsProps) {
 const keyOf = ({ tenantId }: Tenant): string => tenantId;
 
 const open = ({ tenantId }: Tenant): void => {
-  location.hash = tenantLink(tenantId);
+  goTo(tenantLink(tenantId));
 };
 
 /** The options with the chosen one, which the data may lack. */

@@ -3,6 +3,7 @@ import { act } from 'preact/test-utils';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ApiFailure } from '../../../dashboard/app/api-failure.ts';
 import { CopyButton } from '../../../dashboard/app/copy.tsx';
+import { useRoute } from '../../../dashboard/app/route.ts';
 import type { TenantFilter } from '../../../dashboard/app/tenant-filter.ts';
 import { TenantView } from '../../../dashboard/app/tenant-view.tsx';
 import { TenantsView } from '../../../dashboard/app/tenants-view.tsx';
@@ -58,6 +59,26 @@ describe('the matrix of tenants', () => {
     ]);
     expect(root.querySelector('[role=status]')?.textContent).toBe('3 tenants');
     expect(root.textContent).toContain('An old list.');
+    await unmount();
+  });
+
+  it('adds a choice to the filter also before the browser reports the address of the choice before', async () => {
+    const answer = { tenants, groups: [], warnings: [], asOf: '2026-11-24T07:07:00.000Z' };
+    const Page = () => <TenantsView filter={useRoute().tenants ?? {}} />;
+    location.hash = '#/tenants?search=nobody';
+    const { root, unmount } = await rendered(signedIn({ tenants: async () => answer }, <Page />));
+    await settle();
+    const choose = (selector: string, value: string, event: string): void => {
+      const field = root.querySelector<HTMLInputElement | HTMLSelectElement>(selector);
+      if (field === null) throw new Error(`no ${selector}`);
+      field.value = value;
+      field.dispatchEvent(new Event(event, { bubbles: true }));
+    };
+    expect(root.textContent).toContain('No tenant matches the filter');
+    await act(() => choose('input[type=search]', '', 'input'));
+    await act(() => choose('select', 'unreachable', 'change'));
+    expect(location.hash).toBe('#/tenants?show=unreachable');
+    expect(root.querySelector('[role=rowheader]')?.textContent).toBe('Beta');
     await unmount();
   });
 
