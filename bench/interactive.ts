@@ -80,10 +80,11 @@ async function runJob(product: Product): Promise<number> {
   const runId = await product.api.startRun(job);
   for (;;) {
     await Promise.race([delay(1_000), product.broken]);
-    const { status, tenants: outcome, durationMs } = await product.api.run(runId);
+    const { status, tenants: outcome, failures, durationMs } = await product.api.run(runId);
     if (status === 'pending' || status === 'running') continue;
     if (status === 'completed' && outcome.succeeded === outcome.total) return durationMs / 1000;
-    throw new Error(`the run is ${status}: ${outcome.succeeded} of ${outcome.total} tenants succeeded`);
+    const why = [...new Set(failures.map(({ code, detail }) => `${code}: ${detail}`))].join(' ');
+    throw new Error(`the run is ${status}: ${outcome.succeeded} of ${outcome.total} tenants succeeded. ${why}`);
   }
 }
 

@@ -6,6 +6,7 @@
  */
 import { createServer, type IncomingMessage, request as forward, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 
@@ -34,23 +35,29 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   }
   const kind = `${request.method} ${/^\/[^/]+\/([$\w]+)/.exec(url)?.[1] ?? ''}`;
   counts[kind] = (counts[kind] ?? 0) + 1;
-  if (acknowledgeMs !== undefined && url.includes('/$batch'))
-    await acknowledge(request, response, Number(acknowledgeMs));
-  else await passOn(request, response);
-}
-
-/** Answers a transaction of inserts with 204 for each ("Performing entity group transactions", Microsoft Learn). */
-async function acknowledge(request: IncomingMessage, response: ServerResponse, delayMs: number): Promise<void> {
+  if (acknowledgeMs === undefined || !url.includes('/$batch')) return passOn(request, response);
   const chunks: Buffer[] = [];
   for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
-  const parts = Buffer.concat(chunks).toString('latin1').split('POST http').length - 1;
+  const body = Buffer.concat(chunks);
+  if (tableOf(body) === 'Audit') await acknowledge(body, response, Number(acknowledgeMs));
+  else await passOn(request, response, body);
+}
+
+/** The table of a transaction, by its first part. */
+const tableOf = (batch: Buffer): string | undefined =>
+  / https?:\/\/[^/]+\/[^/]+\/(\w+)/.exec(batch.toString('latin1', 0, 2_048))?.[1];
+
+/** Answers a transaction of inserts with 204 for each ("Performing entity group transactions", Microsoft Learn). */
+async function acknowledge(batch: Buffer, response: ServerResponse, delayMs: number): Promise<void> {
+  const parts = batch.toString('latin1').split('POST http').length - 1;
   await delay(delayMs);
   const part = '--changesetresponse_0\r\nContent-Type: application/http\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n\r\n';
   response.writeHead(202, { 'content-type': 'multipart/mixed; boundary=batchresponse_0' });
   response.end(`--batchresponse_0\r\n\r\n${part.repeat(parts)}--changesetresponse_0--\r\n--batchresponse_0--\r\n`);
 }
 
-async function passOn(request: IncomingMessage, response: ServerResponse): Promise<void> {
+/** @param body Default: what the request still sends. */
+async function passOn(request: IncomingMessage, response: ServerResponse, body?: Buffer): Promise<void> {
   const outgoing = forward(new URL(request.url ?? '/', azuriteUrl), {
     method: request.method,
     headers: request.headers,
@@ -59,12 +66,13 @@ async function passOn(request: IncomingMessage, response: ServerResponse): Promi
     outgoing.once('response', resolve).once('error', reject);
   });
   const start = { sent: Buffer.alloc(0), received: Buffer.alloc(0), bytes: 0 };
-  request.on('data', (chunk: Buffer) => {
+  const source = body === undefined ? request : Readable.from([body]);
+  source.on('data', (chunk: Buffer) => {
     start.bytes += chunk.length;
     // The first part of a batch names the table.
     if (start.sent.length < 2_048) start.sent = Buffer.concat([start.sent, chunk]);
   });
-  request.pipe(outgoing);
+  source.pipe(outgoing);
   const reply = await incoming;
   reply.on('data', (chunk: Buffer) => {
     start.bytes += chunk.length;
