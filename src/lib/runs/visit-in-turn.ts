@@ -1,8 +1,12 @@
+import { withDeadline } from '../runtime/deadline.ts';
 import { errorFields } from '../runtime/log.ts';
 import type { Orchestrations } from '../runtime/orchestrations.ts';
 import type { RunId } from './run-id.ts';
 import type { TenantsVisitResult, VisitTenantsInput } from './visit-summary.ts';
 import { visitTenants, type VisitTenantsDeps } from './visit-tenants.ts';
+
+/** Longest wait for the platform. Without an answer the activity would not end, nor would its batch and its run. */
+const tellWithinMs = 30_000;
 
 interface VisitInTurnDeps extends VisitTenantsDeps {
   readonly orchestrations: Pick<Orchestrations, 'raise'>;
@@ -19,9 +23,9 @@ export async function visitInTurn(
   return result;
 }
 
-async function tellRun({ orchestrations, log }: VisitInTurnDeps, runId: RunId, event: string): Promise<void> {
+async function tellRun({ orchestrations, clock, log }: VisitInTurnDeps, runId: RunId, event: string): Promise<void> {
   try {
-    await orchestrations.raise(runId, event);
+    await withDeadline(clock, tellWithinMs, () => orchestrations.raise(runId, event));
   } catch (thrown) {
     // The run starts its next batch when this one has ended.
     log.log('warn', 'run.next_batch_late', { runId, ...errorFields(thrown) });

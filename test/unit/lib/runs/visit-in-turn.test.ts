@@ -47,6 +47,19 @@ it('does not let the visits wait for the event, and ends after it', async () => 
   await visited;
 });
 
+it('ends without an answer of the platform after 30 seconds, and logs that', async () => {
+  const { visit, clock, runLog, logger } = await stage(() => new Promise(() => undefined));
+  let hasEnded = false;
+  const visited = visit({ takenEvent }).finally(() => (hasEnded = true));
+  await expect.poll(async () => (await runLog.findOutcomes(runId, [tenantId(0), tenantId(1)])).length).toBe(2);
+  await clock.advance(29_999);
+  expect(hasEnded).toBe(false);
+  await clock.advance(1);
+  expect(hasEnded).toBe(true);
+  expect(await visited).toEqual({});
+  expect(logger.events()).toEqual(['run.next_batch_late']);
+});
+
 it('visits the tenants although the event cannot be raised, and logs that', async () => {
   const { visit, logger } = await stage(() => Promise.reject(new TypeError('fetch failed')));
   expect(await visit({ takenEvent })).toEqual({});
