@@ -1,5 +1,6 @@
 import type { TableClient, TransactionAction } from '@azure/data-tables';
 import type { Clock } from '../runtime/clock.ts';
+import { DeadlineError, withDeadline } from '../runtime/deadline.ts';
 import { GroupCommit } from '../runtime/group-commit.ts';
 import { httpStatusOf } from '../runtime/sdk-error.ts';
 import {
@@ -20,7 +21,7 @@ import type { RunId } from './run-id.ts';
 const maxBatch = 25;
 /** One insert is in flight, so that records gather. This many do not wait for it: storage may have lost it. */
 const sideBySideFrom = 5;
-/** Longest wait for an insert. The SDK has no limit for a reply that does not come. */
+/** Longest wait for a shared insert, and then for that of a record alone. The SDK has no limit for a reply that does not come. */
 const deadlineMs = 30_000;
 
 type Entity = ReturnType<typeof tenantRunEntity>;
@@ -31,10 +32,12 @@ type Entity = ReturnType<typeof tenantRunEntity>;
  */
 export class TenantRecords {
   readonly #table: () => Promise<TableClient>;
+  readonly #clock: Clock;
   readonly #inserts: GroupCommit<Entity>;
 
   constructor(table: () => Promise<TableClient>, clock: Clock) {
     this.#table = table;
+    this.#clock = clock;
     this.#inserts = new GroupCommit<Entity>(
       { clock, write: async (entities, signal) => insert(await table(), entities, signal) },
       {
@@ -57,15 +60,20 @@ export class TenantRecords {
   async record(runId: RunId, record: TenantRun): Promise<TenantRun> {
     const entity = tenantRunEntity(runId, record);
     if (await this.#insertWithOthers(entity)) return record;
+    return withDeadline(this.#clock, deadlineMs, (signal) => this.#recordAlone(entity, record, signal));
+  }
+
+  async #recordAlone(entity: Entity, record: TenantRun, abortSignal: AbortSignal): Promise<TenantRun> {
+    const { partitionKey, rowKey } = entity;
     const table = await this.#table();
     for (;;) {
-      if (await unlessConflict(() => table.createEntity(entity))) return record;
-      const found = await unlessMissing(() => table.getEntity(entity.partitionKey, entity.rowKey), isRowMissing);
+      if (await unlessConflict(() => table.createEntity(entity, { abortSignal }))) return record;
+      const found = await unlessMissing(() => table.getEntity(partitionKey, rowKey, { abortSignal }), isRowMissing);
       const earlier = found && readTenantRun(found);
       if (found === undefined || earlier === undefined) continue;
       if (earlier.round >= record.round) return earlier;
       try {
-        await table.updateEntity(entity, 'Replace', { etag: found.etag });
+        await table.updateEntity(entity, 'Replace', { etag: found.etag, abortSignal });
         return record;
       } catch (thrown) {
         if (!isStorageConflict(thrown) && !isStorageMissing(thrown)) throw thrown;
@@ -73,12 +81,16 @@ export class TenantRecords {
     }
   }
 
-  /** @returns false if storage refused the record, or one that shared its transaction. */
+  /**
+   * @returns false if storage refused the record, or one that shared its transaction. Also without an answer in time: what
+   * has none may be the insert for which this record waited.
+   */
   async #insertWithOthers(entity: Entity): Promise<boolean> {
     try {
       await this.#inserts.commit(entity, 'job');
       return true;
     } catch (thrown) {
+      if (thrown instanceof DeadlineError) return false;
       const status = httpStatusOf(thrown);
       if (status !== undefined && status >= 400 && status < 500) return false;
       throw thrown;

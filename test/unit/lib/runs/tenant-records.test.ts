@@ -119,13 +119,31 @@ it.each([503, undefined])('reports the failure of a transaction to all of its re
   expect(outcomes.slice(1)).toEqual(['succeeded', failure, failure]);
 });
 
-it('gives up an insert without an answer after 30 seconds, and ends its request', async () => {
+it('inserts a record again, alone, if storage does not answer within 30 seconds, and ends both requests', async () => {
   const { clock, inserts, outcomes, record } = stage();
   void record(1);
   await settle();
-  await clock.advance(29_000);
+  await clock.advance(29_999);
+  expect(inserts).toHaveLength(1);
+  await clock.advance(1);
+  expect(inserts.map(({ rows, signal }) => [rows, signal?.aborted])).toEqual([
+    [ids(1), true],
+    [ids(1), false],
+  ]);
+  await clock.advance(29_999);
   expect(outcomes).toEqual([]);
-  await clock.advance(1000);
+  await clock.advance(1);
   expect(outcomes[1]).toMatchObject({ name: 'DeadlineError' });
-  expect(inserts[0]?.signal?.aborted).toBe(true);
+  expect(inserts[1]?.signal?.aborted).toBe(true);
+});
+
+it('loses no record that waited for an insert without an answer', async () => {
+  const { clock, inserts, outcomes, record } = stage();
+  void record(1);
+  await clock.advance(100);
+  void record(2);
+  await clock.advance(30_000);
+  for (const later of inserts.slice(1)) later.done();
+  await settle();
+  expect(outcomes.slice(1)).toEqual(['succeeded', 'succeeded']);
 });
