@@ -27,8 +27,8 @@ const deadlineMs = 30_000;
 type Entity = ReturnType<typeof tenantRunEntity>;
 
 /**
- * Writes records of tenants. Those of a run that arrive during an insert share the next one: storage and the app need less
- * than half the processor time for a record that shares its transaction with others.
+ * Writes records of tenants. Those of a run that arrive during an insert share the next one: one transaction replaces
+ * several requests to storage.
  */
 export class TenantRecords {
   readonly #table: () => Promise<TableClient>;
