@@ -1,3 +1,4 @@
+import type { TableClient } from '@azure/data-tables';
 import type { Clock } from '../runtime/clock.ts';
 import type { RunId } from './run-id.ts';
 import type { OutcomeCounts } from './run-log.ts';
@@ -24,9 +25,8 @@ export class RecentCountsRunLog extends TableRunLog {
   readonly #clock: Clock;
   readonly #readings = new Map<RunId, Reading>();
 
-  constructor(...log: ConstructorParameters<typeof TableRunLog>) {
-    super(...log);
-    const [, , clock] = log;
+  constructor(table: (name: string) => Promise<TableClient>, newId: () => string, clock: Clock) {
+    super(table, newId, clock);
     this.#clock = clock;
   }
 
