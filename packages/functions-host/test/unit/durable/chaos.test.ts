@@ -16,10 +16,7 @@ beforeAll(async () => {
 const outputs = async (engine: EngineUnderTest, ids: readonly string[]): Promise<ChaosOutput[]> =>
   Promise.all(ids.map(async (id) => JSON.parse((await engine.finished(id)).output ?? 'null') as ChaosOutput));
 
-// The tests wait in real time on a shared machine. They take seconds; the limit detects a hang.
-const timeoutMs = 90_000;
-
-describe('task id assignment', { timeout: timeoutMs }, () => {
+describe('task id assignment', () => {
   it.each([
     [
       'many concurrent turns and activities',
@@ -79,7 +76,7 @@ class KilledStore implements Store {
   }
 }
 
-describe('SqliteStore', { timeout: timeoutMs }, () => {
+describe('SqliteStore', () => {
   it('resumes orchestrations after kills at random commits, with every result at its task', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'host-store-'));
     const path = join(folder, 'store.sqlite');

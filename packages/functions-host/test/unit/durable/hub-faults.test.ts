@@ -7,9 +7,6 @@ import type { Context } from './library-types.ts';
 import type { ChaosOutput } from './random-orchestration.ts';
 import { seeded } from './test-app.ts';
 
-// The tests wait in real time on a shared machine. They take seconds; the limit detects a hang.
-const timeoutMs = 90_000;
-
 const {
   members,
   notes,
@@ -31,7 +28,7 @@ const partitions = ({ store }: Member): number[] => store.partitionsOf(store.hos
 
 const failure = (): Error => new Error('disk I/O error');
 
-describe('a hub whose store fails', { timeout: timeoutMs }, () => {
+describe('a hub whose store fails', () => {
   it('loses nothing when one call in ten fails', async () => {
     const random = seeded(11);
     let failures = 0;
@@ -115,7 +112,7 @@ describe('a hub whose store fails', { timeout: timeoutMs }, () => {
   });
 });
 
-describe('a host that joins its hub again', { timeout: timeoutMs }, () => {
+describe('a host that joins its hub again', () => {
   it('starts its timer triggers again, which then keep their status', async () => {
     const journals: Journal[] = [];
     let stopped = 0;
@@ -137,7 +134,7 @@ describe('a host that joins its hub again', { timeout: timeoutMs }, () => {
   });
 });
 
-describe('a host of the previous version', { timeout: timeoutMs }, () => {
+describe('a host of the previous version', () => {
   it('runs no newer orchestrations, and leaves them to the new host when it ends', async () => {
     const [older, newer] = [joinHub({ defaultVersion: '1.0.0' }), joinHub({ defaultVersion: '2.0.0' })];
     await expect.poll(() => [older, newer].map((member) => partitions(member).length)).toEqual([2, 2]);
