@@ -29,11 +29,8 @@ describe('a beat', () => {
   });
 
   it('follows another as long as work is wanted or in progress, and then no more', async () => {
-    const { clock, store, start } = stage();
-    const { keeper } = start('a');
-    const its = user(1);
-    keeper.share('n').attach(its);
-    await keeper.ready();
+    const { clock, store, startWanting } = stage();
+    const { its } = await startWanting('a', 1);
     await clock.advance(29_100);
     expect(beatOf(store.ledger, 'a')).toBe(11);
     its.background = 0;
@@ -54,10 +51,8 @@ describe('a beat', () => {
   });
 
   it('says a number that grows, also after beats that failed', async () => {
-    const { clock, store, start } = stage();
-    const { keeper } = start('a');
-    keeper.share('n').attach(user(1));
-    await keeper.ready();
+    const { clock, store, startWanting } = stage();
+    await startWanting('a', 1);
     store.fails = () => true;
     await clock.advance(2_900 + 1_100);
     store.fails = () => false;
@@ -66,11 +61,9 @@ describe('a beat', () => {
   });
 
   it('comes soon when work waits for a share that is known, and not while none is', async () => {
-    const { clock, store, start } = stage();
-    const { keeper } = start('a');
+    const { clock, store, startWanting } = stage();
+    const { keeper } = await startWanting('a', 1);
     const share = keeper.share('n');
-    share.attach(user(1));
-    await keeper.ready();
     await clock.advance(100);
     share.wanted(false);
     await clock.advance(300);

@@ -65,13 +65,9 @@ describe('a share', () => {
   });
 
   it('is smaller before the ledger says so, because others may read it first', async () => {
-    const { clock, store, start } = stage();
-    const { keeper } = start('a');
-    keeper.share('n').attach(user(9));
-    await keeper.ready();
-    const other = start('b');
-    other.keeper.share('n').attach(user(9));
-    await other.keeper.ready();
+    const { clock, store, startWanting } = stage();
+    const { keeper } = await startWanting('a', 9);
+    await startWanting('b', 9);
     store.answersAfterMs = () => 400;
     await clock.advance(2_900);
     expect(keeper.share('n').amount()).toBe(4);
@@ -79,14 +75,9 @@ describe('a share', () => {
   });
 
   it('is not larger before the ledger says so', async () => {
-    const { clock, store, start } = stage();
-    const other = start('b');
-    const its = user(9);
-    other.keeper.share('n').attach(its);
-    await other.keeper.ready();
-    const { keeper } = start('a');
-    keeper.share('n').attach(user(9));
-    await keeper.ready();
+    const { clock, store, startWanting } = stage();
+    await startWanting('b', 9);
+    const { keeper } = await startWanting('a', 9);
     expect(keeper.share('n').amount()).toBe(0);
     await clock.advance(2_890);
     store.answersAfterMs = () => 400;
@@ -97,11 +88,8 @@ describe('a share', () => {
   });
 
   it('that is released is no longer asked for', async () => {
-    const { clock, store, start } = stage();
-    const { keeper } = start('a');
-    const its = user(5);
-    keeper.share('n').attach(its);
-    await keeper.ready();
+    const { clock, store, startWanting } = stage();
+    const { keeper, its } = await startWanting('a', 5);
     keeper.release('n');
     await clock.advance(2_900);
     expect(store.ledger.budgets['n']?.['a']?.background).toBe(0);
@@ -111,12 +99,9 @@ describe('a share', () => {
 
 describe('a process whose storage', () => {
   it('fails says so once, goes on, and says when it works again', async () => {
-    const { clock, store, start } = stage();
+    const { clock, store, startWanting } = stage();
     store.fails = () => true;
-    const { keeper, recorded } = start('a');
-    const its = user(9);
-    keeper.share('n').attach(its);
-    await keeper.ready();
+    const { keeper, recorded, its } = await startWanting('a', 9);
     expect(its.changes).toBe(1);
     await clock.advance(1_100);
     expect(store.transactions).toBe(2);

@@ -36,7 +36,15 @@ export function stage() {
     );
     return { keeper, recorded };
   };
-  return { clock, store, start };
+  /** Starts a process that wants `background` units of `n`, and waits for its first beat. */
+  const startWanting = async (id: string, background: number) => {
+    const started = start(id);
+    const its = user(background);
+    started.keeper.share('n').attach(its);
+    await started.keeper.ready();
+    return { ...started, its };
+  };
+  return { clock, store, start, startWanting };
 }
 /** The number that a process said last. */
 export const beatOf = (ledger: Ledger, id: string): number | undefined => ledger.members[id];
