@@ -106,16 +106,6 @@ Describe 'Invoke-PartnerRequest' {
 }
 
 Describe 'An answer through the gateway' {
-    BeforeAll {
-        function Get-FakeReply([hashtable] $Reply) {
-            $message = [Net.Http.HttpResponseMessage]::new()
-            [void]$message.Headers.TryAddWithoutValidation('x-correlation-id', 'c')
-            $fields = @{ Status = 200; Failure = $null; Text = ''; Bytes = $null; Headers = $message.Headers; MediaType = 'application/json' }
-            foreach ($name in $Reply.Keys) { $fields[$name] = $Reply[$name] }
-            [pscustomobject]$fields
-        }
-    }
-
     It 'is followed to no other address, such as <link>' -ForEach @(
         @{ link = 'https://evil.example/v1.0/users' }, @{ link = '/../../../tokens' }, @{ link = 'x' }
     ) {

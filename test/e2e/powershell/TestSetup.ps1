@@ -50,3 +50,12 @@ function Get-Failure([scriptblock] $ScriptBlock) {
 function Get-IssuedCount {
     & (Get-Module PartnerTokenBroker) { (Invoke-BrokerApi @{ Method = 'GET'; Path = '/health' }).Value.tokens.issued }
 }
+
+# A reply of the broker, for a mock of Send-HttpRequest. Keys of Reply are its fields.
+function Get-FakeReply([hashtable] $Reply) {
+    $message = [Net.Http.HttpResponseMessage]::new()
+    [void]$message.Headers.TryAddWithoutValidation('x-correlation-id', 'c')
+    $fields = @{ Status = 200; Failure = $null; Text = ''; Bytes = $null; Headers = $message.Headers; MediaType = 'application/json' }
+    foreach ($name in $Reply.Keys) { $fields[$name] = $Reply[$name] }
+    [pscustomobject]$fields
+}
