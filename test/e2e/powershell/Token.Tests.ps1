@@ -122,6 +122,49 @@ Describe 'Get-PartnerToken' {
     }
 }
 
+Describe 'A token whose audit record cannot be written' {
+    BeforeAll {
+        function Get-Refusal([hashtable] $More = @{}) {
+            $problem = @{ code = 'audit_unavailable'; title = 'No record'; detail = 'None.'; advice = 'Wait.' } + $More
+            Get-FakeReply @{ Status = 503; Text = ($problem | ConvertTo-Json); MediaType = 'application/problem+json' }
+        }
+    }
+    BeforeEach {
+        $script:pauses = @()
+        Mock Start-Sleep -ModuleName PartnerTokenBroker { $script:pauses += [Math]::Floor($Milliseconds / 1000) }
+    }
+
+    It 'is requested again after pauses that double' {
+        $issued = Get-FakeReply @{ Text = '{"accessToken":"issued","expiresInSeconds":3600,"tenantId":"t","resource":"graph","scopes":[],"grant":"delegated","tokenId":"i"}' }
+        $replies = [Collections.Generic.Queue[object]]::new([object[]]@((Get-Refusal), (Get-Refusal), $issued))
+        Mock Send-HttpRequest -ModuleName PartnerTokenBroker { $replies.Dequeue() }.GetNewClosure()
+        Get-PartnerToken -Tenant t -Resource graph -Force -AsPlainText | Should -BeExactly 'issued'
+        $script:pauses | Should -Be 1, 2
+    }
+
+    It 'is requested at most four times' {
+        $refusal = Get-Refusal
+        Mock Send-HttpRequest -ModuleName PartnerTokenBroker { $refusal }.GetNewClosure()
+        (Get-Failure { Get-PartnerToken -Tenant t -Resource graph -Force }).FullyQualifiedErrorId | Should -Be 'audit_unavailable,Get-PartnerToken'
+        $script:pauses | Should -Be 1, 2, 4
+    }
+
+    It 'is not requested again if the broker asks for more than 30 seconds' {
+        $refusal = Get-Refusal @{ retryAfterSeconds = 31 }
+        Mock Send-HttpRequest -ModuleName PartnerTokenBroker { $refusal }.GetNewClosure()
+        $null = Get-Failure { Get-PartnerToken -Tenant t -Resource graph -Force }
+        $script:pauses | Should -BeNullOrEmpty
+    }
+
+    It 'differs from a request through the gateway, which is not repeated' {
+        $refusal = Get-Refusal
+        Mock Send-HttpRequest -ModuleName PartnerTokenBroker { $refusal }.GetNewClosure()
+        $failure = Get-Failure { Invoke-PartnerRequest -Tenant t -Method PATCH -Path /users/a -Body @{ accountEnabled = $false } }
+        $failure.FullyQualifiedErrorId | Should -Be 'audit_unavailable,Invoke-PartnerRequest'
+        $script:pauses | Should -BeNullOrEmpty
+    }
+}
+
 Describe 'Get-PartnerTenant' {
     It 'lists every delegated tenant with its reachability' {
         $tenants = Get-PartnerTenant

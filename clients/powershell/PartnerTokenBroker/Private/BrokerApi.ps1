@@ -2,14 +2,15 @@
 $script:MaxWaitSeconds = 30
 $script:MaxAttempts = 4
 
-# The same for a patient call, whose pauses double from one second if the broker names none. The same as those of ptb.
+# The same for a patient call. The same as those of ptb.
 $script:MaxPatientWaitSeconds = 60
 $script:MaxPatientAttempts = 5
 
 <#
 Sends one request to the broker's API in the current session. Keys of Call: Method, Path (under /api), and optionally Body
 (an object to send as JSON), Json (a text to send as JSON), Headers, AsBytes (returns the body in Bytes of Reply instead of
-Value), Patient (repeats the request while the broker is not available; only for requests that change nothing), and Gateway
+Value), Patient (repeats the request while the broker is not available; only for requests that change nothing), Recorded
+(repeats the request if its audit record could not be written; only for requests that have no effect without it), and Gateway
 (the reply is one of a resource, which has its own statuses and more time). Returns Value, Reply, SentAt and Problem. Either
 Value or Problem is $null.
 #>
@@ -27,7 +28,7 @@ function Request-BrokerApi([hashtable] $Call) {
         $problem = if ($Call['Gateway']) { Get-GatewayProblem $reply $session.Url } else { Get-ReplyProblem $reply $session.Url }
         Write-Verbose ('{0} {1}: {2} in {3:n0} ms' -f $Call.Method, $uri, $reply.Status, ([DateTime]::UtcNow - $sentAt).TotalMilliseconds)
         if (-not $problem) { break }
-        $wait = Get-RetryWait $problem $attempt ([bool]$Call['Patient'])
+        $wait = Get-RetryWait $problem $attempt $Call
         if ($null -eq $wait) { break }
         # Random delay, so that clients that were throttled together do not retry together.
         Start-Sleep -Milliseconds ([int](1000 * [Math]::Max(1, $wait)) + (Get-Random -Maximum 500))
@@ -36,17 +37,15 @@ function Request-BrokerApi([hashtable] $Call) {
     [pscustomobject]@{ Value = $value; Reply = $reply; SentAt = $sentAt; Problem = $problem }
 }
 
-# Seconds until the next attempt, or $null if the problem is final.
-function Get-RetryWait($Problem, [int] $Attempt, [bool] $IsPatient) {
+# Seconds until the next attempt, or $null if the problem is final. They double from one second if the broker names none.
+function Get-RetryWait($Problem, [int] $Attempt, [hashtable] $Call) {
+    $codes, $attempts, $longest = @('caller_throttled'), $script:MaxAttempts, $script:MaxWaitSeconds
+    if ($Call['Recorded']) { $codes += 'audit_unavailable' }
+    if ($Call['Patient']) { $codes, $attempts, $longest = $script:TransientCodes, $script:MaxPatientAttempts, $script:MaxPatientWaitSeconds }
+    if ($Problem.Code -notin $codes -or $Attempt -ge $attempts) { return }
     $asked = Get-Field $Problem 'RetryAfterSeconds'
-    if ($IsPatient) {
-        if ($Problem.Code -notin $script:TransientCodes -or $Attempt -ge $script:MaxPatientAttempts) { return }
-        $wait = if ($null -eq $asked) { [Math]::Pow(2, $Attempt - 1) } else { [double]$asked }
-        if ($wait -le $script:MaxPatientWaitSeconds) { $wait }
-        return
-    }
-    if ($Problem.Code -ne 'caller_throttled' -or $Attempt -ge $script:MaxAttempts) { return }
-    if ([double]$asked -le $script:MaxWaitSeconds) { [double]$asked }
+    $wait = if ($null -eq $asked) { [Math]::Pow(2, $Attempt - 1) } else { [double]$asked }
+    if ($wait -le $longest) { $wait }
 }
 
 # Same as Request-BrokerApi, but ends the running command with a terminating error if there is a problem.

@@ -11,7 +11,7 @@ function Get-TokenRecord([hashtable] $Request) {
     if (-not $Request['Force'] -and $session.Tokens.TryGetValue($key, [ref]$record) -and $record.ExpiresAt -gt $neededUntil) { return $record }
     $body = @{ tenant = $Request.Tenant; resource = $Request.Resource; grant = $Request.Grant; minimumLifetimeSeconds = $Request.MinimumLifetimeSeconds }
     if ($scopes.Count -gt 0) { $body.scopes = $scopes }
-    $answer = Invoke-BrokerApi @{ Method = 'POST'; Path = '/tokens'; Body = $body }
+    $answer = Invoke-BrokerApi @{ Method = 'POST'; Path = '/tokens'; Body = $body; Recorded = $true }
     $value = $answer.Value
     if (-not (Get-Field $value 'accessToken')) { Write-TerminatingError reply_invalid 'The reply of the broker contains no token.' }
     if (Get-ReplyHeader $answer.Reply 'deprecation') {
