@@ -88,14 +88,22 @@ export class PartnerTokenCredential implements TokenCredential {
       try {
         return await requestToken(this.#connection, body);
       } catch (error) {
-        // People need longer to approve a request than it is repeated here.
-        const isRepeated = error instanceof BrokerRequestError && error.code !== 'approval_pending';
-        const wait = isRepeated ? error.retryAfterSeconds : undefined;
-        if (wait === undefined || wait > maxWaitSeconds || attempt === maxAttempts) throw error;
+        const wait = attempt < maxAttempts ? secondsUntilNext(error, attempt) : undefined;
+        if (wait === undefined) throw error;
         await this.#connection.clock.sleep(wait * 1000);
       }
     }
   }
+}
+
+/** Seconds until the next attempt. Undefined: the error is final. */
+function secondsUntilNext(error: unknown, attempt: number): number | undefined {
+  // People need longer to approve a request than it is repeated here.
+  if (!(error instanceof BrokerRequestError) || error.code === 'approval_pending') return undefined;
+  // The broker does not know when its audit log can be written again. Until then, no token leaves it.
+  const own = error.code === 'audit_unavailable' ? 2 ** (attempt - 1) : undefined;
+  const wait = error.retryAfterSeconds ?? own;
+  return wait === undefined || wait > maxWaitSeconds ? undefined : wait;
 }
 
 /** Resolves with `result`. @throws DOMException AbortError as soon as the signal is aborted. */

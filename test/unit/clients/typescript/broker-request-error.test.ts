@@ -43,7 +43,39 @@ describe('a failed token request', () => {
     expect(broker.requests).toHaveLength(6);
   });
 
+  it('is retried after one and two seconds while the broker cannot write its audit record', async () => {
+    const refusal = () => problem(503, 'audit_unavailable');
+    broker.answers = [refusal, refusal, () => broker.token('t1')];
+    const pending = broker.credential().getToken(graph);
+    await broker.clock.advance(999);
+    expect(broker.requests).toHaveLength(1);
+    await broker.clock.advance(1);
+    expect(broker.requests).toHaveLength(2);
+    await broker.clock.advance(1_999);
+    expect(broker.requests).toHaveLength(2);
+    await broker.clock.advance(1);
+    expect((await pending).token).toBe('t1');
+
+    broker.answers = [refusal, refusal, refusal];
+    const failing = broker.credential().getToken(graph);
+    failing.catch(() => undefined);
+    await broker.clock.advance(60_000);
+    await expect(failing).rejects.toMatchObject({ code: 'audit_unavailable' });
+    expect(broker.requests).toHaveLength(6);
+  });
+
+  it('is retried after Retry-After if the broker names one for its audit record', async () => {
+    broker.answers = [() => problem(503, 'audit_unavailable', 20), () => broker.token('t1')];
+    const pending = broker.credential().getToken(graph);
+    await broker.clock.advance(19_999);
+    expect(broker.requests).toHaveLength(1);
+    await broker.clock.advance(1);
+    expect((await pending).token).toBe('t1');
+  });
+
   it.each([
+    ['with a long Retry-After for the audit record', () => problem(503, 'audit_unavailable', 31), 'audit_unavailable'],
+    ['without Retry-After for the storage', () => problem(503, 'storage_unavailable'), 'storage_unavailable'],
     ['with a long Retry-After', () => problem(503, 'throttled', 31), 'throttled'],
     ['without Retry-After', () => problem(403, 'caller_forbidden'), 'caller_forbidden'],
     ['with the response of a proxy', () => new Response('<html>Bad gateway</html>', { status: 502 }), 'unexpected'],
