@@ -16,9 +16,10 @@ export function publishedFile(change: (permissions: PublishedPermissions) => voi
     for (const method of methods) {
       for (const scheme of schemes) {
         const schemeKeys = [scheme === 'delegated' ? ('DelegatedWork' as const) : ('Application' as const)];
-        for (const { permission, alsoOneOf } of openings(map, node, { method, scheme, held: undefined })) {
+        for (const { permission, alsoOneOf, least } of openings(map, node, { method, scheme, held: undefined })) {
           const entry = (permissions[permission] ??= { authorizationType: 'oAuth2', pathSets: [] });
-          const annotation = alsoOneOf.length === 0 ? '' : `AlsoRequires=${alsoOneOf.join(',')}`;
+          const also = alsoOneOf.length === 0 ? '' : `AlsoRequires=${alsoOneOf.join(',')}`;
+          const annotation = `${least ? `least=${schemeKeys[0]};` : ''}${also}`;
           entry.pathSets.push({ schemeKeys, methods: [method], paths: { [path]: annotation } });
         }
       }

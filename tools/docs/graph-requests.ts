@@ -32,7 +32,8 @@ export const graphRequests = (): string => `# Usual requests of reports
 What reports of partners usually ask Microsoft Graph, and how the simulated cloud answers. Each row is a test
 (\`test/unit/graph/usual-requests.test.ts\`): the request is answered with every permission in a tenant that has
 Microsoft 365 E5, and refused without a permission. One of the permissions is enough, except where a property needs one
-more; \`A+B\` stands for both. Permissions that also write are left out. Written by \`npm run docs\`.
+more; \`A+B\` stands for both. The least privileged one is the first, where Microsoft names it. Permissions that also write
+are left out. Written by \`npm run docs\`.
 
 | what | request | delegated permission, one of | answer |
 |---|---|---|---|

@@ -7,6 +7,7 @@ import {
   type PermissionMap,
   type Scheme,
 } from './permission-map.ts';
+import { isRead, onlyReads } from './reads.ts';
 
 /** One fact of a permission map: a permission opens a method of a path. */
 export interface MapEntry {
@@ -17,6 +18,8 @@ export interface MapEntry {
   readonly permission: string;
   /** One of these is needed as well. */
   readonly alsoOneOf: readonly string[];
+  /** Microsoft calls it the least privileged one. */
+  readonly least?: boolean;
 }
 
 interface Branch {
@@ -36,13 +39,15 @@ export function buildPermissionMap(entries: Iterable<MapEntry>): PermissionMap {
     const branch = entry.segments.reduce(childBranch, root);
     const at = column(entry.method, entry.scheme);
     const openings = branch.openings.get(at) ?? new Map<string, MapEntry>();
-    branch.openings.set(at, openings.set(`${entry.permission}&${entry.alsoOneOf.toSorted().join(',')}`, entry));
+    const way = `${entry.permission}&${entry.alsoOneOf.toSorted().join(',')}`;
+    branch.openings.set(at, openings.set(way, openings.get(way)?.least === true ? { ...entry, least: true } : entry));
   }
   const permissions = [...names].toSorted();
   const compact = new Compactor(permissions);
   const built = compact.node(root);
   const own = permissions.flatMap((name, index) => (isOwn(name, mine, names) ? [index] : []));
-  return { format: 1, permissions, own, grants: compact.grants, access: compact.access, root: built };
+  const { grants, least, access } = compact;
+  return { format: 1, permissions, own, grants, least, access, root: built };
 }
 
 function childBranch(branch: Branch, segment: string): Branch {
@@ -70,8 +75,9 @@ function isOwn(name: string, mine: ReadonlySet<string>, names: ReadonlySet<strin
 /** Numbers the sets of alternatives and the rows of access, so that equal ones are stored once. */
 class Compactor {
   readonly grants: Alternative[][] = [[]];
+  readonly least: number[] = [0];
   readonly access: number[][] = [Array.from({ length: 10 }, () => 0)];
-  readonly #grantIndex = new Map<string, number>([['[]', 0]]);
+  readonly #grantIndex = new Map<string, number>([['[0,[]]', 0]]);
   readonly #accessIndex = new Map<string, number>([[JSON.stringify(this.access[0]), 0]]);
   readonly #permissionIndex: ReadonlyMap<string, number>;
 
@@ -89,14 +95,36 @@ class Compactor {
 
   #grant(entries: readonly MapEntry[], at: number): number {
     const isGet = at < 2;
-    const alternatives = (isGet ? entries : withPairs(entries)).map(({ permission, alsoOneOf }): Alternative => {
-      const index = this.#permissionIndex.get(permission) ?? 0;
-      const also = alsoOneOf.map((name) => this.#permissionIndex.get(name) ?? 0).toSorted((a, b) => a - b);
-      return also.length === 0 ? index : [index, ...also];
-    });
-    return interned(this.#grantIndex, this.grants, alternatives.toSorted(byName));
+    const least = leastOf(entries);
+    const sorted = (part: readonly MapEntry[]): readonly Alternative[] =>
+      (isGet ? part : withPairs(part, entries)).map((entry) => this.#alternative(entry)).toSorted(byName);
+    const set = [...sorted(least), ...sorted(entries.filter((entry) => !least.includes(entry)))];
+    const index = interned(this.#grantIndex, this.grants, set, JSON.stringify([least.length, set]));
+    this.least[index] = least.length;
+    return index;
+  }
+
+  #alternative({ permission, alsoOneOf }: MapEntry): Alternative {
+    const index = this.#permissionIndex.get(permission) ?? 0;
+    const also = alsoOneOf.map((name) => this.#permissionIndex.get(name) ?? 0).toSorted((a, b) => a - b);
+    return also.length === 0 ? index : [index, ...also];
   }
 }
+
+/**
+ * The entries that are called the least privileged ones, unless all are. Microsoft's file marks a permission for several
+ * methods at once, and so also some that write where a request reads, and some that only read where it writes. These do not
+ * count, unless a request that reads needs one that writes.
+ */
+function leastOf(entries: readonly MapEntry[]): readonly MapEntry[] {
+  const marked = entries.filter(({ least }) => least === true);
+  const isReading = entries.some(({ method, segments }) => isRead(method, `/${segments.join('/')}`));
+  const [reading, writing] = [marked.filter(reads), marked.filter((entry) => !reads(entry))];
+  const found = isReading && entries.some(reads) ? reading : writing;
+  return found.length === entries.length ? [] : found;
+}
+
+const reads = ({ permission, alsoOneOf }: MapEntry): boolean => [permission, ...alsoOneOf].every(onlyReads);
 
 /** Permissions that open alone come first, and each kind has the order of the names: the numbers follow them. */
 function byName(one: Alternative, other: Alternative): number {
@@ -110,16 +138,15 @@ function byName(one: Alternative, other: Alternative): number {
  * Where A is listed with "also requires B", and B also stands alone, a write needs the pair: Microsoft's documentation asks
  * for both, and the lone entry is a conjunction that the file has lost.
  */
-function withPairs(entries: readonly MapEntry[]): readonly MapEntry[] {
+function withPairs(entries: readonly MapEntry[], all: readonly MapEntry[]): readonly MapEntry[] {
   return entries.map((entry) => {
     if (entry.alsoOneOf.length > 0) return entry;
-    const partners = entries.filter(({ alsoOneOf }) => alsoOneOf.includes(entry.permission));
+    const partners = all.filter(({ alsoOneOf }) => alsoOneOf.includes(entry.permission));
     return partners.length === 0 ? entry : { ...entry, alsoOneOf: partners.map(({ permission }) => permission) };
   });
 }
 
-function interned<T>(index: Map<string, number>, list: T[], value: T): number {
-  const key = JSON.stringify(value);
+function interned<T>(index: Map<string, number>, list: T[], value: T, key = JSON.stringify(value)): number {
   const known = index.get(key);
   if (known !== undefined) return known;
   list.push(value);

@@ -23,6 +23,11 @@ export interface PermissionMap {
   readonly own: readonly number[];
   /** Sets of alternatives. The set 0 is empty. */
   readonly grants: readonly (readonly Alternative[])[];
+  /**
+   * How many alternatives at the beginning of each set Microsoft calls the least privileged. Maps that earlier versions stored
+   * lack it.
+   */
+  readonly least?: readonly number[];
   /** Rows of ten indices into `grants`, one for each method and scheme. The row 0 is empty. */
   readonly access: readonly (readonly number[])[];
   readonly root: MapNode;
@@ -35,6 +40,8 @@ export interface Opening {
   readonly alsoOneOf: readonly string[];
   /** Covers only objects of the signed-in account. */
   readonly own: boolean;
+  /** Microsoft calls it the least privileged one. */
+  readonly least: boolean;
 }
 
 export const wildcard = '{}';
@@ -50,7 +57,7 @@ export function childOf(node: MapNode, segment: string): MapNode | undefined {
 }
 
 /**
- * The permissions that open a method of a node's path.
+ * The permissions that open a method of a node's path, the least privileged ones first, if the map knows them.
  * @param held Only these permissions; undefined for all.
  */
 export function openings(
@@ -58,15 +65,16 @@ export function openings(
   node: MapNode,
   { method, scheme, held }: { method: Method; scheme: Scheme; held: ReadonlySet<string> | undefined },
 ): readonly Opening[] {
-  const set = map.grants[map.access[node[0]]?.[column(method, scheme)] ?? 0] ?? [];
+  const set = map.access[node[0]]?.[column(method, scheme)] ?? 0;
   const found: Opening[] = [];
-  for (const alternative of set) {
+  for (const [place, alternative] of (map.grants[set] ?? []).entries()) {
     const index = typeof alternative === 'number' ? alternative : alternative[0];
     const permission = nameOf(map, index);
     if (held !== undefined && !held.has(permission)) continue;
     const alsoOneOf = typeof alternative === 'number' ? [] : alternative.slice(1);
     const own = scheme === 'delegated' && map.own.includes(index);
-    found.push({ permission, alsoOneOf: alsoOneOf.map((other) => nameOf(map, other)), own });
+    const least = place < (map.least?.[set] ?? 0);
+    found.push({ permission, alsoOneOf: alsoOneOf.map((other) => nameOf(map, other)), own, least });
   }
   return found;
 }

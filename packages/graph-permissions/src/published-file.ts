@@ -93,7 +93,7 @@ function entriesOf(permission: string, set: PathSet, skipped: Set<string>): MapE
   if (limited || set.implicit === true) return [];
   const entries: MapEntry[] = [];
   for (const [path, annotation] of Object.entries(set.paths)) {
-    const alsoOneOf = alsoRequires(annotation, `${permission} ${path}`);
+    const { alsoOneOf, leastFor } = annotated(annotation, `${permission} ${path}`);
     const segments = templateSegments(path);
     if (segments === undefined) {
       skipped.add(path);
@@ -102,22 +102,26 @@ function entriesOf(permission: string, set: PathSet, skipped: Set<string>): MapE
     for (const key of set.schemeKeys) {
       const scheme = schemeNames[key];
       if (scheme === undefined) continue;
-      for (const method of set.methods) entries.push({ segments, method, scheme, permission, alsoOneOf });
+      const least = leastFor.includes(key);
+      for (const method of set.methods) entries.push({ segments, method, scheme, permission, alsoOneOf, least });
     }
   }
   return entries;
 }
 
 /**
- * The permissions of "AlsoRequires=A,B" in an annotation such as "least=DelegatedWork;AlsoRequires=A,B"; one of them is
- * needed. `least` does not matter for judging.
+ * Reads an annotation such as "least=DelegatedWork,Application;AlsoRequires=A,B": the kinds of token for which the permission
+ * is the least privileged one, and the permissions of which one is needed as well.
  */
-function alsoRequires(annotation: string, place: string): readonly string[] {
-  let also: readonly string[] = [];
+function annotated(annotation: string, place: string) {
+  let alsoOneOf: readonly string[] = [];
+  let leastFor: readonly string[] = [];
   for (const part of annotation.split(';').filter((text) => text !== '')) {
     const [name, value = ''] = part.split('=', 2);
-    if (name === 'AlsoRequires' && value !== '') also = value.split(',').map((permission) => permission.trim());
-    else if (name !== 'least') throw new Error(`${notTheFile} At ${place}: "${part}" is unknown.`);
+    const names = value.split(',').map((text) => text.trim());
+    if (name === 'AlsoRequires' && value !== '') alsoOneOf = names;
+    else if (name === 'least') leastFor = names;
+    else throw new Error(`${notTheFile} At ${place}: "${part}" is unknown.`);
   }
-  return also;
+  return { alsoOneOf, leastFor };
 }

@@ -6,7 +6,8 @@ const line = /^([A-Z,]+) (\/\S+): ([^|]+?)(?: \|(.*))?$/;
 
 /**
  * Reads a table of permissions. Each line is `METHOD,METHOD /path: Permission Permission`; a permission that needs another
- * one as well is written `A+B`. After a bar follow the application permissions; without a bar they are the delegated ones.
+ * one as well is written `A+B`, and the least privileged one ends with a star. After a bar follow the application
+ * permissions; without a bar they are the delegated ones.
  * @throws Error for a line that is not of this form.
  */
 export function tableEntries(table: string): readonly MapEntry[] {
@@ -23,8 +24,9 @@ function lineEntries(text: string): readonly MapEntry[] {
   }
   return schemes.flatMap((scheme) =>
     wordsOf(scheme === 'delegated' ? delegated : application).flatMap((word) => {
-      const [permission = '', ...alsoOneOf] = word.split('+');
-      return known.map((method) => ({ segments, method, scheme, permission, alsoOneOf }));
+      const least = word.endsWith('*');
+      const [permission = '', ...alsoOneOf] = (least ? word.slice(0, -1) : word).split('+');
+      return known.map((method) => ({ segments, method, scheme, permission, alsoOneOf, least }));
     }),
   );
 }

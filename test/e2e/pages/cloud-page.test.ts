@@ -41,7 +41,7 @@ describe('the page of the simulated cloud', skippedBecause(noBrowser), () => {
     const name = cloud.document.tenants[0]?.name ?? '';
     const account = cloud.document.accounts.find(({ state }) => state === 'service')?.username ?? '';
     const [newest, first] = await rows().allInnerTexts();
-    for (const part of ['GET /v1.0/users', name, account, 'Directory.Read.All', '200', 'matched'])
+    for (const part of ['GET /v1.0/users', name, account, 'User.ReadBasic.All or Directory.Read.All', '200', 'matched'])
       expect(newest).toContain(part);
     for (const part of ['entra', 'refresh_token', '200']) expect(first).toContain(part);
     await graph('/noSuchThing');

@@ -121,6 +121,7 @@ GET /groups/{id}: Group.Read.All H.Write.All I.Write.All J.Write.All
       permissions: ['A.Read.All'],
       own: [],
       grants: [[], [0]],
+      least: [0, 0],
       access: [Array.from({ length: 10 }, () => 0), [1, 1, 0, 0, 0, 0, 0, 0, 0, 0]],
       root: [0, { a: [0, { b: [1] }] }],
     });

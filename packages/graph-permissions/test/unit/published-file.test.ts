@@ -85,7 +85,7 @@ describe('parsePublishedFile', () => {
     const tests = childOf(map.root, 'tests') ?? [0];
     for (const scheme of schemes) {
       const found = openings(map, tests, { method: 'GET', scheme, held: undefined });
-      expect(found).toEqual([{ permission: 'Test.ReadWrite.All', alsoOneOf: [], own: false }]);
+      expect(found).toEqual([{ permission: 'Test.ReadWrite.All', alsoOneOf: [], own: false, least: false }]);
     }
   });
 
@@ -105,6 +105,31 @@ describe('parsePublishedFile', () => {
     const tests = childOf(map.root, 'tests') ?? [0];
     const found = openings(map, tests, { method: 'GET', scheme: 'delegated', held: undefined });
     expect(found.map(({ alsoOneOf }) => alsoOneOf)).toEqual([expected]);
+  });
+
+  it.each([
+    ['least=DelegatedWork', [true, false]],
+    ['least=Application', [false, true]],
+    ['AlsoRequires=A.Read.All;least= Application , DelegatedWork', [true, true]],
+    ['least=DelegatedPersonal', [false, false]],
+    ['', [false, false]],
+  ])('reads from "%s" for which tokens the permission is the least privileged one', (annotation, expected) => {
+    const file = JSON.parse(
+      fileWith({ schemeKeys: ['DelegatedWork', 'Application'], paths: { '/tests': annotation } }),
+    ) as {
+      permissions: Record<string, { pathSets: object[] }>;
+    };
+    file.permissions['User.Read.All']?.pathSets.push({
+      schemeKeys: ['DelegatedWork', 'Application'],
+      methods: ['GET'],
+      paths: { '/tests': '' },
+    });
+    const { map } = parsePublishedFile(JSON.stringify(file).replaceAll('Test.ReadWrite.All', 'Test.Read.All'));
+    const tests = childOf(map.root, 'tests') ?? [0];
+    const marks = schemes.map((scheme) =>
+      openings(map, tests, { method: 'GET', scheme, held: new Set(['Test.Read.All']) }).map(({ least }) => least),
+    );
+    expect(marks).toEqual(expected.map((mark) => [mark]));
   });
 
   it('adds what the file lacks', () => {

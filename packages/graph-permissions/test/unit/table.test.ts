@@ -11,6 +11,7 @@ describe('tableEntries', () => {
           scheme: 'delegated',
           permission: 'A.Write.All',
           alsoOneOf: ['B.Read.All', 'C.Read.All'],
+          least: false,
         }))
         .concat(
           ['PATCH', 'DELETE'].map((method) => ({
@@ -19,6 +20,7 @@ describe('tableEntries', () => {
             scheme: 'application',
             permission: 'D.Write.All',
             alsoOneOf: [],
+            least: false,
           })),
         ),
     );
@@ -38,6 +40,15 @@ describe('tableEntries', () => {
     const names = (of: string): string[] =>
       entries.filter(({ scheme }) => scheme === of).map(({ permission }) => permission);
     expect([names('delegated'), names('application')]).toEqual([delegated, application]);
+  });
+
+  it('reads which permission is the least privileged', () => {
+    const entries = tableEntries('GET /a: A.Read.All B.Read.All+C.Read.All* | D.Read.All*');
+    expect(entries.map(({ permission, alsoOneOf, least }) => [permission, alsoOneOf, least])).toEqual([
+      ['A.Read.All', [], false],
+      ['B.Read.All', ['C.Read.All'], true],
+      ['D.Read.All', [], true],
+    ]);
   });
 
   it('leaves out blank lines and comments, and blanks around a line', () => {

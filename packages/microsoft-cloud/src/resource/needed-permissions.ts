@@ -63,13 +63,16 @@ POST /directory/deletedItems/{id}/restore: AdministrativeUnit.ReadWrite.All Appl
 `;
 let deletedItemsMap: PermissionMap | undefined;
 
+/** What only the map says of a permission. */
+const unlisted = { own: false, least: false } as const;
+
 /** "sites: getAllSites": application permissions only. The table of the permission map would take its name for an id. */
 const allSites: Required = {
   delegated: [],
   application: ['Sites.Read.All', 'Sites.ReadWrite.All'].map((permission) => ({
     permission,
     alsoOneOf: [],
-    own: false,
+    ...unlisted,
   })),
 };
 
@@ -113,11 +116,11 @@ const writes = ({ permission, alsoOneOf }: Opening): boolean =>
 function corrected(openings: readonly Opening[], { only, more = [] }: Correction): readonly Opening[] {
   if (only !== undefined) {
     const [permission, ...alsoOneOf] = only;
-    return openings.some((each) => each.permission === permission) ? [{ permission, alsoOneOf, own: false }] : [];
+    return openings.some((each) => each.permission === permission) ? [{ permission, alsoOneOf, ...unlisted }] : [];
   }
   const known = new Set(openings.map(({ permission }) => permission));
   const added = more.filter((name) => !known.has(name));
-  return [...openings, ...added.map((permission): Opening => ({ permission, alsoOneOf: [], own: false }))];
+  return [...openings, ...added.map((permission): Opening => ({ permission, alsoOneOf: [], ...unlisted }))];
 }
 
 /** In lower case, with keys as segments, without types, `$ref` and the empty brackets of an operation. */

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import type { MapEntry } from 'graph-permissions/build-map';
 import { partnerEntries, partnerMap } from 'graph-permissions/partner-table';
+import { childOf, type MapNode, openings } from 'graph-permissions/permission-map';
 import { supplement } from 'graph-permissions/supplement';
 import { judgeRequest } from '../../../../src/lib/judge/judge.ts';
 import { loadPermissionMap, storePermissionMap } from '../../../../src/lib/judge/map/stored-map.ts';
@@ -53,6 +55,27 @@ describe(
         .map(({ method, segments, scheme, permission }) => `${method} ${segments.join('/')} ${scheme} ${permission}`)
         .filter((text) => !known.has(text));
       expect(unknown).toEqual([]);
+    });
+
+    it('marks in its own table what the file calls the least privileged permission', () => {
+      const published = parsePublishedFile(json ?? '').map;
+      const wayOf = ({ permission, alsoOneOf }: Pick<MapEntry, 'permission' | 'alsoOneOf'>): string =>
+        [permission, ...alsoOneOf.toSorted()].join('+');
+      const isLeast = (entry: MapEntry): boolean => {
+        const { segments, method, scheme } = entry;
+        const node = segments.reduce<MapNode>((at, segment) => childOf(at, segment) ?? [0], published.root);
+        const found = openings(published, node, { method, scheme, held: undefined });
+        return found.some((each) => each.least && wayOf(each) === wayOf(entry));
+      };
+      const lists = Map.groupBy(partnerEntries(), ({ segments, method, scheme }) =>
+        [method, segments.join('/'), scheme].join(' '),
+      );
+      const wrong = [...lists].flatMap(([list, entries]) =>
+        entries
+          .filter((entry) => entries.length > 1 && entry.least !== isLeast(entry))
+          .map((entry) => `${list} ${wayOf(entry)}`),
+      );
+      expect(wrong).toEqual([]);
     });
 
     it('supplements only what the file lacks', () => {
