@@ -164,12 +164,14 @@ function notOpened(question: Question, limits: readonly string[]): Refusal {
   );
 }
 
-/** Up to three permissions that would open the path, shortest names first. */
+/** Up to three permissions that would open the path: the least privileged ones, then those with the shortest names. */
 function suggestions(question: Question): readonly string[] {
   const { map, grant, method, location } = question;
   const listed = location.nodes
     .flatMap((node) => openings(map, node, { method, scheme: grant.scheme, held: undefined }))
-    .toSorted((one, other) => one.permission.length - other.permission.length);
+    .toSorted(
+      (one, other) => Number(other.least) - Number(one.least) || one.permission.length - other.permission.length,
+    );
   const found: string[] = [];
   for (const { permission, alsoOneOf } of listed) {
     const alone = { ...question, grant: { ...grant, permissions: new Set([permission, ...alsoOneOf]) } };

@@ -21,7 +21,7 @@ export const permissionCases: readonly Case[] = [
   ["None of the rule's permissions opens GET /users", 'GET /v1.0/users', 'Constructor.Read.All constructor'],
   ["None of the rule's permissions opens DELETE /groups/{id}", 'DELETE /v1.0/groups/{u}', 'GroupMember.ReadWrite.All'],
   [
-    "None of the rule's permissions opens GET /subscribedSkus",
+    "None of the rule's permissions opens GET /subscribedSkus; add one that does, such as LicenseAssignment.Read.All or Directory.Read.All",
     'GET /v1.0/subscribedSkus',
     'LicenseAssignment.ReadWrite.All',
   ],
