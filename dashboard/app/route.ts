@@ -72,8 +72,10 @@ export const jobLink = (name: string): string => `#/jobs/${encodeURIComponent(na
 
 export const approvalLink = (approvalId: string): string => `#/approvals/${encodeURIComponent(approvalId)}`;
 
-/** Adds an address to the history of the browser and shows it. */
-export const goTo = (link: string): void => changeAddress(() => history.pushState(null, '', link));
+/** Adds an address to the history of the browser and shows it. Like a link, the address that is shown adds nothing. */
+export function goTo(link: string): void {
+  if (new URL(link, location.href).href !== location.href) changeAddress(() => history.pushState(null, '', link));
+}
 
 /** Shows another address in place of this one, so that the back button leaves the page. */
 export const replaceAddress = (link: string): void => changeAddress(() => history.replaceState(null, '', link));

@@ -7,7 +7,15 @@ import { auditLink, parseAuditFilter } from '../../../dashboard/app/audit-filter
 import { ErrorGroups } from '../../../dashboard/app/error-groups.tsx';
 import { resultFile } from '../../../dashboard/app/result-file.ts';
 import { historyLink } from '../../../dashboard/app/history-choice.ts';
-import { jobLink, runLink, tenantLink, type Route, useRoute } from '../../../dashboard/app/route.ts';
+import {
+  goTo,
+  jobLink,
+  replaceAddress,
+  runLink,
+  tenantLink,
+  type Route,
+  useRoute,
+} from '../../../dashboard/app/route.ts';
 import { useViewChange } from '../../../dashboard/app/view-change.ts';
 import type { RunTenant } from '../../../src/lib/api/answers/runs.ts';
 import { rendered } from './rendered.ts';
@@ -101,6 +109,20 @@ describe('useRoute', () => {
     const history = { column: 'registered=false', days: '30' };
     expect(await routeOf(historyLink(jobLink('x'), history))).toEqual({ view: 'jobs', job: 'x', history });
     expect(await routeOf(historyLink(tenantLink('y'), history))).toEqual({ view: 'tenants', tenantId: 'y', history });
+  });
+
+  it('follows at once, adds an address to the history once, and replaces one without adding any', async () => {
+    const { unmount } = await rendered(<Page />);
+    location.hash = '';
+    const before = history.length;
+    await act(() => goTo('#/events?kind=lost'));
+    await act(() => goTo('#/events?kind=lost'));
+    expect(route).toEqual({ view: 'events', events: { kind: 'lost' } });
+    expect(history.length - before).toBe(1);
+    await act(() => replaceAddress('#/events?kind=back'));
+    expect(route).toEqual({ view: 'events', events: { kind: 'back' } });
+    expect(history.length - before).toBe(1);
+    await unmount();
   });
 
   it('shows the overview for an unknown view, and follows the address', async () => {
