@@ -7,6 +7,8 @@ export default defineConfig({
   ssr: { resolve: { conditions: ['workspace-source', ...defaultServerConditions] } },
   test: {
     include: ['test/**/*.campaign.ts'],
+    // Most campaigns have a limit of their own. The recipes have that of `npm test`.
+    testTimeout: 180_000,
     hookTimeout: 300_000,
     env: { NO_PROXY: '127.0.0.1,localhost' },
   },
