@@ -72,7 +72,7 @@ export const jobLink = (name: string): string => `#/jobs/${encodeURIComponent(na
 
 export const approvalLink = (approvalId: string): string => `#/approvals/${encodeURIComponent(approvalId)}`;
 
-/** Adds an address to the history of the browser and shows it. Like a link, the address that is shown adds nothing. */
+/** Shows an address and adds it to the history of the browser. Does nothing for the address that is already shown. */
 export function goTo(link: string): void {
   if (new URL(link, location.href).href !== location.href) changeAddress(() => history.pushState(null, '', link));
 }
@@ -81,8 +81,8 @@ export function goTo(link: string): void {
 export const replaceAddress = (link: string): void => changeAddress(() => history.replaceState(null, '', link));
 
 /**
- * The browser reports a new fragment later, as a task of its own. A choice made before that would be added to the previous
- * filter and undo the one before it.
+ * Reports the change at once. The browser reports a new fragment later, as a task of its own, and the page shows the old
+ * filter until then. A choice made in that old filter would undo the choice before it.
  */
 function changeAddress(change: () => void): void {
   change();
