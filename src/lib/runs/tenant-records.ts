@@ -21,7 +21,10 @@ import type { RunId } from './run-id.ts';
 const maxBatch = 25;
 /** One insert is in flight, so that records gather. This many do not wait for it: storage may have lost it. */
 const sideBySideFrom = 5;
-/** Longest wait for a shared insert, and then for that of a record alone. The SDK has no limit for a reply that does not come. */
+/**
+ * Longest wait for a shared insert, and again for a record that is then written alone. The SDK waits for a reply without a
+ * limit.
+ */
 const deadlineMs = 30_000;
 
 type Entity = ReturnType<typeof tenantRunEntity>;
@@ -82,8 +85,8 @@ export class TenantRecords {
   }
 
   /**
-   * @returns false if storage refused the record, or one that shared its transaction. Also without an answer in time: what
-   * has none may be the insert for which this record waited.
+   * @returns false if storage refused the record, or one that shared its transaction. Also false if there was no answer in
+   * time: perhaps only the insert before this one has none.
    */
   async #insertWithOthers(entity: Entity): Promise<boolean> {
     try {
