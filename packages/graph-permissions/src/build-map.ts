@@ -112,9 +112,9 @@ class Compactor {
 }
 
 /**
- * The entries that are called the least privileged ones, unless all are. Microsoft's file marks a permission for several
- * methods at once, and so also some that write where a request reads, and some that only read where it writes. These do not
- * count, unless a request that reads needs one that writes.
+ * The entries that are marked as the least privileged ones; none if all are. Microsoft's file marks a permission for several
+ * methods at once. So a request that reads has marks at permissions that write, and a request that writes at some that only
+ * read. Such marks do not count, except for a request that reads if every permission that opens it writes.
  */
 function leastOf(entries: readonly MapEntry[]): readonly MapEntry[] {
   const marked = entries.filter(({ least }) => least === true);

@@ -6,7 +6,7 @@ import { tableEntries } from './table.ts';
 /**
  * Requests that partners send most, with the permissions that the "Permissions" section of their page in the Microsoft
  * Graph documentation names. Permissions for single objects, and outside Intune those of Intune, are left out: the gateway
- * honours neither there. The table serves until an operator loads Microsoft's published permission file, which has the stars.
+ * honours neither there. The stars are the marks of Microsoft's permission file, which an operator may load instead.
  */
 const table = `
 # Users

@@ -35,15 +35,15 @@ describe('the least privileged permissions', () => {
     ['that write where another one only reads', 'A.ReadWrite.All* B.Read.All* C.Read.All', 'B.Read.All'],
     ['that write where another one only reads, which is not marked', 'A.ReadWrite.All* B.Read.All', ''],
     ['and also need one that writes, where another one only reads', 'A.Read.All+D.ReadWrite.All* B.Read.All', ''],
-  ])('of a request that reads are none %s', (_which, permissions, first) => {
+  ])('of a request that reads do not include permissions %s', (_which, permissions, first) => {
     expect(opened(`GET /things: ${permissions}`).least).toBe(first);
   });
 
-  it('of a request that reads write, if all permissions do', () => {
+  it('of a request that reads may write if all of its permissions do', () => {
     expect(opened('GET /things: A.ReadWrite.All B.ReadWrite.All*').least).toBe('B.ReadWrite.All');
   });
 
-  it('of a request that writes are none that only read', () => {
+  it('of a request that writes do not include permissions that only read', () => {
     const table =
       'POST /things: A.Read.All* B.Read.All+C.Read.All* D.Read.All+E.ReadWrite.All* F.Create* G.ReadWrite.All';
     expect(opened(table).least).toBe('F.Create D.Read.All+E.ReadWrite.All');
@@ -53,7 +53,7 @@ describe('the least privileged permissions', () => {
     expect(opened('POST /directoryObjects/getByIds: A.ReadWrite.All* B.Read.All*').least).toBe('B.Read.All');
   });
 
-  it('need a pair on a write as others do', () => {
+  it('of a write include the second permission that they need', () => {
     const table = 'POST /things: Z.ReadWrite.All A.ReadWrite.All+Z.ReadWrite.All B.ReadWrite.All+Z.ReadWrite.All*';
     expect(opened(table)).toEqual({
       all: 'B.ReadWrite.All+Z.ReadWrite.All A.ReadWrite.All+Z.ReadWrite.All Z.ReadWrite.All+A.ReadWrite.All+B.ReadWrite.All',
@@ -66,7 +66,7 @@ describe('the least privileged permissions', () => {
     for (const table of [lines, lines.toReversed()]) expect(opened(table.join('\n')).least).toBe('B.Read.All');
   });
 
-  it('are those of each path, although both have the same permissions', () => {
+  it('are kept for each path, also if two paths have the same permissions', () => {
     const lines = ['GET /a: A.Read.All* B.Read.All', 'GET /b: A.Read.All B.Read.All'];
     expect(opened(lines.join('\n')).least).toBe('A.Read.All');
     expect(opened(lines.toReversed().join('\n')).least).toBe('');
