@@ -7,6 +7,7 @@
 import { createServer, type IncomingMessage, request as forward, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 
@@ -36,16 +37,17 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   const kind = `${request.method} ${/^\/[^/]+\/([$\w]+)/.exec(url)?.[1] ?? ''}`;
   counts[kind] = (counts[kind] ?? 0) + 1;
   if (acknowledgeMs === undefined || !url.includes('/$batch')) return passOn(request, response);
-  const chunks: Buffer[] = [];
-  for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
-  const body = Buffer.concat(chunks);
-  if (tableOf(body) === 'Audit') await acknowledge(body, response, Number(acknowledgeMs));
+  const body = await buffer(request);
+  if (nameIn(firstPath(body) ?? url) === 'Audit') await acknowledge(body, response, Number(acknowledgeMs));
   else await passOn(request, response, body);
 }
 
-/** The table of a transaction, by its first part. */
-const tableOf = (batch: Buffer): string | undefined =>
-  / https?:\/\/[^/]+\/[^/]+\/(\w+)/.exec(batch.toString('latin1', 0, 2_048))?.[1];
+/** The table, container or queue that a path names. */
+const nameIn = (path: string): string => /^\/[^/]+\/([$\w-]+)/.exec(path)?.[1] ?? '';
+
+/** The path in the first part of a transaction, which names its table. */
+const firstPath = (batch: Buffer): string | undefined =>
+  / https?:\/\/[^/]+(\/\S+)/.exec(batch.toString('latin1', 0, 2_048))?.[1];
 
 /** Answers a transaction of inserts with 204 for each ("Performing entity group transactions", Microsoft Learn). */
 async function acknowledge(batch: Buffer, response: ServerResponse, delayMs: number): Promise<void> {
@@ -80,16 +82,15 @@ async function passOn(request: IncomingMessage, response: ServerResponse, body?:
   });
   response.writeHead(reply.statusCode ?? 502, reply.headers);
   await pipeline(reply, response);
-  const kind = kindOf(request, start.sent.toString(), start.received.toString());
+  const kind = kindOf(request, start.sent, start.received.toString());
   const seen = (traffic[kind] ??= { requests: 0, bytes: 0 });
   seen.requests += 1;
   seen.bytes += start.bytes;
 }
 
 /** Method and name of a table, container or queue. A look into a queue that finds nothing is a `poll`. */
-function kindOf({ method = '', url = '' }: IncomingMessage, sent: string, received: string): string {
-  const path = url.includes('/$batch') ? (/ https?:\/\/[^/]+(\/\S+)/.exec(sent)?.[1] ?? url) : url;
-  const name = /^\/[^/]+\/([$\w-]+)/.exec(path)?.[1] ?? '';
+function kindOf({ method = '', url = '' }: IncomingMessage, sent: Buffer, received: string): string {
+  const name = nameIn((url.includes('/$batch') ? firstPath(sent) : undefined) ?? url);
   const isPoll = method === 'GET' && url.includes('/messages') && !received.includes('<QueueMessage>');
   return `${isPoll ? 'poll' : method} ${name}`;
 }
