@@ -120,7 +120,7 @@ export default defineConfig({
       // These files hold only interfaces.
       exclude: [
         'src/lib/audit/audit-log.ts',
-        'src/lib/credential/credential-store.ts',
+        'src/lib/tokens/credential/credential-store.ts',
         'src/lib/runs/{orchestrations,run-log}.ts',
       ],
       thresholds: { lines: 95, branches: 95 },

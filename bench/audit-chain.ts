@@ -1,7 +1,7 @@
-import { toRow } from '../src/lib/audit/audit-row.ts';
-import type { StoredRecord } from '../src/lib/audit/canonical-row.ts';
-import { RecordChain } from '../src/lib/audit/record-chain.ts';
-import { verifyExport } from '../src/lib/audit/verify/verify-export.ts';
+import { toRow } from '../src/lib/audit/log/audit-row.ts';
+import type { StoredRecord } from '../src/lib/audit/chain/canonical-row.ts';
+import { RecordChain } from '../src/lib/audit/chain/record-chain.ts';
+import { verifyExport } from '../src/operator/audit/verify-export.ts';
 import { issued } from '../test/support/audit-entries.ts';
 import { appFolder as ownBuild } from '../test/paths.ts';
 import { quiet } from '../test/support/watched-demo.ts';

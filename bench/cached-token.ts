@@ -1,9 +1,9 @@
-import { TokenBroker } from '../src/lib/broker/broker.ts';
-import { systemClock } from '../src/lib/runtime/clock.ts';
-import { CachedCredentials } from '../src/lib/credential/cached-credentials.ts';
-import type { TenantId } from '../src/lib/model/identifiers.ts';
-import { silentLogger } from '../src/lib/runtime/log.ts';
-import { Secret } from '../src/lib/model/secret.ts';
+import { TokenBroker } from '../src/lib/tokens/broker.ts';
+import { systemClock } from '../src/lib/core/clock.ts';
+import { CachedCredentials } from '../src/lib/tokens/credential/cached-credentials.ts';
+import type { TenantId } from '../src/lib/core/identifiers.ts';
+import { silentLogger } from '../src/lib/core/log.ts';
+import { Secret } from '../src/lib/core/secret.ts';
 import { storeWithCredential } from '../test/fakes/memory-credential-store.ts';
 import { type Bench, type Figure, figure, type Goal, microsecondsPerCall, round } from './measure.ts';
 import { filledLru, filledMsal, filledOctokit, type Lookup, type PeerData } from './peers.ts';

@@ -1,8 +1,8 @@
-import { decide, type PolicyCaller, type PolicyRequest } from '../src/lib/callers/decide.ts';
-import { parsePolicy } from '../src/lib/callers/parse-policy.ts';
-import type { AccessPolicy } from '../src/lib/callers/policy.ts';
-import { namesOfTags } from '../src/lib/groups/tag.ts';
-import { parseGuid, parseTenantId, type TenantId } from '../src/lib/model/identifiers.ts';
+import { decide, type PolicyCaller, type PolicyRequest } from '../src/lib/access/policy/decide.ts';
+import { parsePolicy } from '../src/lib/access/policy/parse-policy.ts';
+import type { AccessPolicy } from '../src/lib/access/policy/policy.ts';
+import { namesOfTags } from '../src/lib/tenants/tag.ts';
+import { parseGuid, parseTenantId, type TenantId } from '../src/lib/core/identifiers.ts';
 import { type Bench, figure, microsecondsPerCall, round } from './measure.ts';
 
 const tenants = 5_000;

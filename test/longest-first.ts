@@ -19,7 +19,7 @@ const longest = [
   'test/unit/infra/',
   'packages/microsoft-cloud/test/e2e/',
   'test/contract/',
-  'test/unit/lib/audit/table-audit-log.test.ts',
+  'test/unit/lib/audit/log/table-audit-log.test.ts',
 ] as const;
 
 /** The places of projects whose files follow each other, because only then do they share workers. */

@@ -17,7 +17,7 @@ import type {
 } from '../../src/lib/api/answers/runs.ts';
 import type { ChangedTagsAnswer, TenantDetailsAnswer, TenantsAnswer } from '../../src/lib/api/answers/tenants.ts';
 import type { DecisionKind } from '../../src/lib/approvals/approval.ts';
-import { type Clock, systemClock } from '../../src/lib/runtime/clock.ts';
+import { type Clock, systemClock } from '../../src/lib/core/clock.ts';
 import { apiUrl } from '../shared/api-base.ts';
 import {
   listQuery,

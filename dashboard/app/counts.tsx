@@ -1,5 +1,5 @@
 import type { RunSummaryAnswer } from '../../src/lib/api/answers/runs.ts';
-import { type Outcome, outcomeWord } from '../../src/lib/model/outcomes.ts';
+import { type Outcome, outcomeWord } from '../../src/lib/core/outcomes.ts';
 
 type Counts = RunSummaryAnswer['tenants'];
 

@@ -1,5 +1,5 @@
 import type { EventView } from '../../src/lib/api/answers/events.ts';
-import { tenantTitles } from '../../src/lib/notifications/tenant-titles.ts';
+import { tenantTitles } from '../../src/lib/notices/tenant-titles.ts';
 import { eventSeverities } from '../../src/lib/tenant-events/event-severities.ts';
 import type { EventKind } from '../../src/lib/tenant-events/tenant-event.ts';
 import { Sentence } from '../shared/text.tsx';

@@ -1,5 +1,5 @@
 import type { NoSignIn, SignInAnswer } from '../../src/lib/api/answers/sign-in.ts';
-import { setupApiCommand } from '../../src/lib/model/setup-command.ts';
+import { setupApiCommand } from '../../src/lib/core/text.ts';
 import type { Session } from './session.ts';
 
 /** The command with which an administrator gives a person an app role of the broker's own application. */

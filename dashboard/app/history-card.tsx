@@ -1,7 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import { useRef, useState } from 'preact/hooks';
 import type { JobHistoryAnswer, TenantHistoryAnswer } from '../../src/lib/api/answers/history.ts';
-import { parametersText } from '../../src/lib/model/parameters.ts';
+import { parametersText } from '../../src/lib/core/parameters.ts';
 import { Choice } from './choice.tsx';
 import { count, localTime } from './format.ts';
 import { HistoryChart } from './history-chart.tsx';

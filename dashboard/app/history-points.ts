@@ -1,5 +1,5 @@
 import type { JobHistoryAnswer, TenantHistoryAnswer } from '../../src/lib/api/answers/history.ts';
-import { outcomeStyle, outcomeWord } from '../../src/lib/model/outcomes.ts';
+import { outcomeStyle, outcomeWord } from '../../src/lib/core/outcomes.ts';
 import { count, countOf, localTime } from './format.ts';
 import { rowsColumn } from './history-choice.ts';
 

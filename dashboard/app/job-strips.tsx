@@ -1,6 +1,6 @@
 import type { JobsAnswer } from '../../src/lib/api/answers/jobs.ts';
 import type { RunSummaryAnswer } from '../../src/lib/api/answers/runs.ts';
-import { outcomeWord } from '../../src/lib/model/outcomes.ts';
+import { outcomeWord } from '../../src/lib/core/outcomes.ts';
 import { relative } from './format.ts';
 import { OutcomeBadge, Time } from './pieces.tsx';
 import { runLink } from './route.ts';

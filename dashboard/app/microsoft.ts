@@ -16,7 +16,7 @@ import {
   validateAuthResponse,
 } from 'oauth4webapi';
 import type { SignInAnswer } from '../../src/lib/api/answers/sign-in.ts';
-import { authorizationServer } from '../../src/lib/entra/authorization-server.ts';
+import { authorizationServer } from '../../src/lib/microsoft/authorization-server.ts';
 import { noAnswer, SignInProblem, signInProblem } from './sign-in-problem.ts';
 
 /** What Microsoft issued. It stays in the memory of the page. */

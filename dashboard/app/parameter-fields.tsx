@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact';
-import { type ParameterField, parameterWords } from '../../src/lib/model/parameters.ts';
+import { type ParameterField, parameterWords } from '../../src/lib/core/parameters.ts';
 import { Sentence } from '../shared/text.tsx';
 import type { FieldContent, FormContent } from './parameter-form.ts';
 

@@ -1,5 +1,5 @@
-import { readParameterText } from '../../src/lib/model/parameter-text.ts';
-import type { ParameterField, ParameterValue } from '../../src/lib/model/parameters.ts';
+import { readParameterText } from '../../src/cli/jobs/parameter-text.ts';
+import type { ParameterField, ParameterValue } from '../../src/lib/core/parameters.ts';
 
 /** What a field of the form holds: a text, or the chosen items of a list to choose from. */
 export type FieldContent = string | readonly string[];

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact';
-import { outcomeStyle, outcomeWord } from '../../src/lib/model/outcomes.ts';
+import { outcomeStyle, outcomeWord } from '../../src/lib/core/outcomes.ts';
 import { Notice, Sentence } from '../shared/text.tsx';
 import type { ApiFailure } from './api-failure.ts';
 import { exactLocalTime, localClock, localTime, shortLocalTime, utcTime } from './format.ts';

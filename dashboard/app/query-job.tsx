@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks';
 import type { CheckedQueryAnswer } from '../../src/lib/api/answers/queries.ts';
-import { isJobName, narrowestOf, queryJobText } from '../../src/lib/runs/query-job-text.ts';
+import { isJobName, narrowestOf, queryJobText } from '../../src/lib/runs/job/query-job-text.ts';
 import { Command, CopyButton } from './copy.tsx';
 import { scheduleWords } from './schedule-words.ts';
 import type { NamedTenants } from './start-tenants.tsx';

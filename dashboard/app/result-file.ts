@@ -1,5 +1,5 @@
-import { jsonArray } from '../../src/lib/runs/json-array.ts';
-import { nextAddress } from '../../src/lib/runtime/link-header.ts';
+import { jsonArray } from '../../src/cli/jobs/json-array.ts';
+import { nextAddress } from '../../src/lib/core/link-header.ts';
 
 /** The largest `limit` of `GET /api/runs/{runId}/results`. */
 const maxPageRows = 50_000;

@@ -1,5 +1,5 @@
 import type { RunAnswer, RunTenant } from '../../src/lib/api/answers/runs.ts';
-import { isEnded } from '../../src/lib/runs/run.ts';
+import { isEnded } from '../../src/lib/runs/store/run.ts';
 import { ActionButton } from './action.tsx';
 import type { ApiFailure } from './api-failure.ts';
 import { useRole, useSignedIn } from './context.ts';

@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks';
 import type { RunAnswer } from '../../src/lib/api/answers/runs.ts';
-import { isEnded } from '../../src/lib/runs/run.ts';
+import { isEnded } from '../../src/lib/runs/store/run.ts';
 import { Notice } from '../shared/text.tsx';
 import { count, localTime } from './format.ts';
 import { type LoadedRows, maxHeldRows } from './load-rows.ts';

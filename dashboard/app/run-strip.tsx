@@ -1,5 +1,5 @@
 import type { RunSummaryAnswer } from '../../src/lib/api/answers/runs.ts';
-import { outcomeStyle, outcomeWord } from '../../src/lib/model/outcomes.ts';
+import { outcomeStyle, outcomeWord } from '../../src/lib/core/outcomes.ts';
 import { countsText } from './counts.tsx';
 import { localTime } from './format.ts';
 import { runLink } from './route.ts';

@@ -1,8 +1,8 @@
 import type { RunAnswer } from '../../src/lib/api/answers/runs.ts';
-import { outcomeWord } from '../../src/lib/model/outcomes.ts';
-import { askedText } from '../../src/lib/model/named-tenants.ts';
-import { parametersText } from '../../src/lib/model/parameters.ts';
-import { isEnded } from '../../src/lib/runs/run.ts';
+import { outcomeWord } from '../../src/lib/core/outcomes.ts';
+import { askedText } from '../../src/lib/access/tenants/named-tenants.ts';
+import { parametersText } from '../../src/lib/core/parameters.ts';
+import { isEnded } from '../../src/lib/runs/store/run.ts';
 import { Notice, Sentence } from '../shared/text.tsx';
 import { CountsBar, countsText } from './counts.tsx';
 import { count, duration, relative } from './format.ts';

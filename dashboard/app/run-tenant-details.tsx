@@ -1,6 +1,6 @@
 import type { RunTenant, RunTenantsAnswer } from '../../src/lib/api/answers/runs.ts';
-import { adviceForTenant } from '../../src/lib/model/advice.ts';
-import { isErrorCode } from '../../src/lib/model/errors.ts';
+import { adviceForTenant } from '../../src/lib/core/advice.ts';
+import { isErrorCode } from '../../src/lib/core/errors.ts';
 import { Sentence } from '../shared/text.tsx';
 import { Drawer } from './drawer.tsx';
 import { count, duration } from './format.ts';

@@ -1,7 +1,7 @@
 import { useMemo, useState } from 'preact/hooks';
 import type { RunTenant, RunTenantsAnswer } from '../../src/lib/api/answers/runs.ts';
-import { outcomeWord, tenantStates } from '../../src/lib/model/outcomes.ts';
-import { isEnded } from '../../src/lib/runs/run.ts';
+import { outcomeWord, tenantStates } from '../../src/lib/core/outcomes.ts';
+import { isEnded } from '../../src/lib/runs/store/run.ts';
 import { Choice } from './choice.tsx';
 import { ErrorGroups } from './error-groups.tsx';
 import { countOf, duration } from './format.ts';

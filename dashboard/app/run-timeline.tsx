@@ -1,5 +1,5 @@
 import type { RunAnswer, RunTenant } from '../../src/lib/api/answers/runs.ts';
-import { outcomeWord } from '../../src/lib/model/outcomes.ts';
+import { outcomeWord } from '../../src/lib/core/outcomes.ts';
 import { count, duration } from './format.ts';
 import { type Round, roundsOf } from './run-rounds.ts';
 

@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks';
 import type { RunAnswer } from '../../src/lib/api/answers/runs.ts';
-import { isEnded } from '../../src/lib/runs/run.ts';
+import { isEnded } from '../../src/lib/runs/store/run.ts';
 import { useAnnounce, useProgressAnnouncement } from './announcer.tsx';
 import type { ApiFailure } from './api-failure.ts';
 import { useJobs, useReadsRuns, useSignedIn } from './context.ts';

@@ -1,5 +1,5 @@
 import type { RunSummaryAnswer } from '../../src/lib/api/answers/runs.ts';
-import { runOutcomes } from '../../src/lib/model/outcomes.ts';
+import { runOutcomes } from '../../src/lib/core/outcomes.ts';
 
 /** Filter of the list of runs. It is part of the address, so that users can share what they see. */
 export interface RunsFilter {

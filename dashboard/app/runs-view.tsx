@@ -1,5 +1,5 @@
 import { useMemo, useState } from 'preact/hooks';
-import { outcomeWord, runOutcomes } from '../../src/lib/model/outcomes.ts';
+import { outcomeWord, runOutcomes } from '../../src/lib/core/outcomes.ts';
 import { Choice } from './choice.tsx';
 import { AskDialog } from './ask-dialog.tsx';
 import { useJobs, useReadsRuns, useRole, useSignedIn } from './context.ts';

@@ -1,4 +1,4 @@
-import { type NamedApplications, setupApiCommand } from '../../src/lib/model/setup-command.ts';
+import { type NamedApplications, setupApiCommand } from '../../src/lib/core/text.ts';
 
 /**
  * Why a sign-in with Microsoft did not succeed:

@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { JobsAnswer } from '../../src/lib/api/answers/jobs.ts';
-import { parameterFields } from '../../src/lib/model/parameters.ts';
+import { parameterFields } from '../../src/lib/core/parameters.ts';
 import { useAction } from './action.tsx';
 import type { ApiFailure } from './api-failure.ts';
 import { useSignedIn } from './context.ts';

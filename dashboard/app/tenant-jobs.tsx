@@ -1,5 +1,5 @@
 import type { TenantDetailsAnswer } from '../../src/lib/api/answers/tenants.ts';
-import { outcomeStyle, outcomeWord } from '../../src/lib/model/outcomes.ts';
+import { outcomeStyle, outcomeWord } from '../../src/lib/core/outcomes.ts';
 import { localTime, relative } from './format.ts';
 import { OutcomeBadge, Table } from './pieces.tsx';
 import { runLink } from './route.ts';

@@ -1,7 +1,7 @@
 import type { LastResult, TenantsAnswer } from '../../src/lib/api/answers/tenants.ts';
-import { adviceFor } from '../../src/lib/model/advice.ts';
-import { errorTable, isErrorCode } from '../../src/lib/model/errors.ts';
-import { outcomeStyle } from '../../src/lib/model/outcomes.ts';
+import { adviceFor } from '../../src/lib/core/advice.ts';
+import { errorTable, isErrorCode } from '../../src/lib/core/errors.ts';
+import { outcomeStyle } from '../../src/lib/core/outcomes.ts';
 
 export type Tenant = TenantsAnswer['tenants'][number];
 

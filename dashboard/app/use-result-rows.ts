@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'preact/hooks';
-import { systemClock } from '../../src/lib/runtime/clock.ts';
+import { systemClock } from '../../src/lib/core/clock.ts';
 import type { RowOrder } from './api-paths.ts';
 import { useSignedIn } from './context.ts';
 import { type LoadedRows, loadRows } from './load-rows.ts';

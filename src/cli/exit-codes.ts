@@ -1,4 +1,4 @@
-import { type ErrorCode, errorTable, isSetupErrorCode, type SetupErrorCode } from '../lib/model/error-table.ts';
+import { type ErrorCode, errorTable, isSetupErrorCode, type SetupErrorCode } from '../lib/core/error-table.ts';
 
 /** Exit codes of `ptb`. */
 export const exitCodes = {

@@ -1,4 +1,4 @@
-import { outcomeStyle, outcomeWord } from '../lib/model/outcomes.ts';
+import { outcomeStyle, outcomeWord } from '../lib/core/outcomes.ts';
 import { type Styled, styled } from './line.ts';
 
 /** The word of an outcome in the colour of its tone. */

@@ -2,7 +2,7 @@ import type { InvocationContext } from '@azure/functions';
 import * as df from 'durable-functions';
 import type * as z from 'zod';
 import { type Services, services, withInvocation } from '../composition.ts';
-import type { Orchestrations } from '../lib/runtime/orchestrations.ts';
+import type { Orchestrations } from '../lib/core/orchestrations.ts';
 import { lazyOrchestrations } from './orchestrations.ts';
 
 /** Registers an activity. `input` parses its input, and its log lines belong to the invocation. */

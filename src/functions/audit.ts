@@ -10,15 +10,15 @@ import {
 } from '../lib/api/examples.ts';
 import { directoryFailures } from '../lib/api/failures.ts';
 import { auditQuerySchema } from '../lib/api/requests.ts';
-import { readableTenants } from '../lib/api/readable-tenants.ts';
+import { readableTenants } from '../lib/access/tenants/visible-tenants.ts';
 import { jsonContent, type RouteDocument } from '../lib/api/route.ts';
-import { mayRead, type ReadableTenants } from '../lib/model/readable-tenants.ts';
+import { mayRead, type ReadableTenants } from '../lib/access/tenants/readable-tenants.ts';
 import type { AuditEntry } from '../lib/audit/audit-log.ts';
-import { type Caller, callerIdOf } from '../lib/model/caller.ts';
-import { dayMs } from '../lib/model/durations.ts';
-import { BrokerError } from '../lib/model/errors.ts';
-import { parseDomainName, parseTenantId, type TenantId } from '../lib/model/identifiers.ts';
-import { isoTime } from '../lib/runtime/clock.ts';
+import { type Caller, callerIdOf } from '../lib/core/caller.ts';
+import { dayMs } from '../lib/core/durations.ts';
+import { BrokerError } from '../lib/core/errors.ts';
+import { parseDomainName, parseTenantId, type TenantId } from '../lib/core/identifiers.ts';
+import { isoTime } from '../lib/core/clock.ts';
 import { tenantIdFor } from './readable.ts';
 import { route } from './route.ts';
 

@@ -1,8 +1,8 @@
 import type { Services } from '../composition.ts';
-import type { Caller } from '../lib/model/caller.ts';
-import { BrokerError } from '../lib/model/errors.ts';
-import { parseDomainName, parseTenantId, type TenantId } from '../lib/model/identifiers.ts';
-import { mayRead, type ReadableTenants } from '../lib/model/readable-tenants.ts';
+import type { Caller } from '../lib/core/caller.ts';
+import { BrokerError } from '../lib/core/errors.ts';
+import { parseDomainName, parseTenantId, type TenantId } from '../lib/core/identifiers.ts';
+import { mayRead, type ReadableTenants } from '../lib/access/tenants/readable-tenants.ts';
 import type { DelegatedTenant } from '../lib/tenants/tenant.ts';
 import { tenantIdFor } from './readable.ts';
 

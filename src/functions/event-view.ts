@@ -1,5 +1,5 @@
 import type { EventView } from '../lib/api/answers/events.ts';
-import { isoTime } from '../lib/runtime/clock.ts';
+import { isoTime } from '../lib/core/clock.ts';
 import { adviceForEvent, explainEvent } from '../lib/tenant-events/announce-event.ts';
 import type { TenantEvent } from '../lib/tenant-events/tenant-event.ts';
 

@@ -1,6 +1,6 @@
 import { exampleOtherTenantId, exampleTime } from '../lib/api/examples.ts';
 import { jsonContent, type RouteDocument } from '../lib/api/route.ts';
-import { parseTenantId } from '../lib/model/identifiers.ts';
+import { parseTenantId } from '../lib/core/identifiers.ts';
 import type { TenantEvent } from '../lib/tenant-events/tenant-event.ts';
 import { viewEvent } from './event-view.ts';
 

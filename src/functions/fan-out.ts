@@ -12,19 +12,19 @@ import {
   listTenantsName,
   tenantRunName,
   visitTenantsName,
-} from '../lib/runs/fan-out.ts';
-import type { TenantGroups } from '../lib/groups/tenant-groups.ts';
-import { BrokerError } from '../lib/model/errors.ts';
-import { errorFields } from '../lib/runtime/log.ts';
-import { once } from '../lib/runtime/once.ts';
-import { announceRun } from '../lib/runs/announce-run.ts';
-import { exportRun } from '../lib/runs/export-run.ts';
-import { finishRun } from '../lib/runs/finish-run.ts';
-import { givingWay } from '../lib/runs/giving-way.ts';
-import { errorCodeSchema } from '../lib/runs/run-schemas.ts';
-import { runTenant } from '../lib/runs/tenant-run.ts';
-import { visitInTurn } from '../lib/runs/visit-in-turn.ts';
-import type { VisitTenantsDeps } from '../lib/runs/visit-tenants.ts';
+} from '../lib/runs/engine/fan-out.ts';
+import type { TenantGroups } from '../lib/access/tenants/tenant-groups.ts';
+import { BrokerError } from '../lib/core/errors.ts';
+import { errorFields } from '../lib/core/log.ts';
+import { once } from '../lib/core/once.ts';
+import { announceRun } from '../lib/runs/engine/announce-run.ts';
+import { exportRun } from '../lib/runs/reading/export-run.ts';
+import { finishRun } from '../lib/runs/engine/finish-run.ts';
+import { givingWay } from '../lib/runs/engine/giving-way.ts';
+import { errorCodeSchema } from '../lib/runs/engine/run-schemas.ts';
+import { runTenant } from '../lib/runs/engine/tenant-run.ts';
+import { visitInTurn } from '../lib/runs/engine/visit-in-turn.ts';
+import type { VisitTenantsDeps } from '../lib/runs/engine/visit-tenants.ts';
 import { activity, durableActivity } from './activity.ts';
 import { jobRegistry } from './job-registry.ts';
 
@@ -45,7 +45,7 @@ const finishRunInput = runInput.extend({
 });
 
 activity(listTenantsName, runInput, async (services, input) => {
-  const { planRun } = await import('../lib/runs/plan-run.ts');
+  const { planRun } = await import('../lib/runs/engine/plan-run.ts');
   return planRun({ ...services, jobs: jobRegistry, groups: () => groupsInForce(services) }, input);
 });
 
@@ -77,7 +77,7 @@ activity(announceRunName, runInput, async (services, input) => {
 
 /** Loaded by the first query, to keep start-up short. */
 const loadQueries = once(async () => {
-  const { askTenant, createRowMemory } = await import('../lib/queries/ask-tenant.ts');
+  const { askTenant, createRowMemory } = await import('../lib/gateway/queries/ask-tenant.ts');
   return { askTenant, rowMemory: createRowMemory() };
 });
 

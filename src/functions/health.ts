@@ -3,12 +3,12 @@ import type { Services } from '../composition.ts';
 import type { HealthReportAnswer, HealthWord, Misconfigured } from '../lib/api/answers/health.ts';
 import { exampleTime } from '../lib/api/examples.ts';
 import type { Answer } from '../lib/api/problem.ts';
-import { mayReadEveryTenant } from '../lib/api/readable-tenants.ts';
+import { mayReadEveryTenant } from '../lib/access/tenants/visible-tenants.ts';
 import { jsonContent, type RouteDocument } from '../lib/api/route.ts';
 import type { HealthReport } from '../lib/health/health-reporter.ts';
-import { adviceFor } from '../lib/model/advice.ts';
-import type { Caller } from '../lib/model/caller.ts';
-import type { BrokerError } from '../lib/model/errors.ts';
+import { adviceFor } from '../lib/core/advice.ts';
+import type { Caller } from '../lib/core/caller.ts';
+import type { BrokerError } from '../lib/core/errors.ts';
 import { rotateIfOverdue } from './rotation.ts';
 import { route } from './route.ts';
 

@@ -2,20 +2,20 @@ import type { Services } from '../composition.ts';
 import type { JobHistoryAnswer, TenantHistoryAnswer } from '../lib/api/answers/history.ts';
 import { directoryFailures } from '../lib/api/failures.ts';
 import { jobHistoryQuerySchema, tenantHistoryQuerySchema } from '../lib/api/history-requests.ts';
-import { readableTenants } from '../lib/api/readable-tenants.ts';
-import type { AskedTenants } from '../lib/groups/asked.ts';
-import type { Caller } from '../lib/model/caller.ts';
-import type { TenantId } from '../lib/model/identifiers.ts';
-import type { JobHistoryDeps, WantedTenants } from '../lib/runs/job-history.ts';
-import { withReadDeadline } from '../lib/runs/read-in-time.ts';
-import { once } from '../lib/runtime/once.ts';
+import { readableTenants } from '../lib/access/tenants/visible-tenants.ts';
+import type { AskedTenants } from '../lib/access/tenants/asked.ts';
+import type { Caller } from '../lib/core/caller.ts';
+import type { TenantId } from '../lib/core/identifiers.ts';
+import type { JobHistoryDeps, WantedTenants } from '../lib/runs/reading/job-history.ts';
+import { withReadDeadline } from '../lib/runs/reading/visible-runs.ts';
+import { once } from '../lib/core/once.ts';
 import { findReadable } from './customer.ts';
 import { jobRegistry } from './job-registry.ts';
 import { askedBy } from './readable.ts';
 import { route } from './route.ts';
 
 /** Loaded for the first reader, to keep start-up short. */
-const loadReaders = once(() => import('../lib/runs/job-history.ts'));
+const loadReaders = once(() => import('../lib/runs/reading/job-history.ts'));
 
 const noStore = { 'cache-control': 'no-store' };
 

@@ -3,9 +3,9 @@ import { authorityOfCallers, type Services } from '../composition.ts';
 import type { Call } from '../lib/api/call.ts';
 import { answerCaller } from '../lib/api/pipeline.ts';
 import { type Answer, problemAnswer } from '../lib/api/problem.ts';
-import type { Ask, RouteRequest } from '../lib/mcp/ask.ts';
-import { BrokerError } from '../lib/model/errors.ts';
-import { once } from '../lib/runtime/once.ts';
+import type { Ask, RouteRequest } from '../lib/api/mcp/ask.ts';
+import { BrokerError } from '../lib/core/errors.ts';
+import { once } from '../lib/core/once.ts';
 import { jobRegistry } from './job-registry.ts';
 import type { ProtectedResource } from './mcp-document.ts';
 import { rotateIfOverdue } from './rotation.ts';
@@ -65,7 +65,7 @@ route(definition, async (services, call): Promise<Answer> => {
 });
 
 /** Loaded at the first request, to keep start-up short. */
-const loadMcp = once(() => import('../lib/mcp/mcp.ts'));
+const loadMcp = once(() => import('../lib/api/mcp/mcp.ts'));
 
 /** Sends requests to routes of this app, as the caller of a tool. */
 const askAs =

@@ -1,7 +1,7 @@
 import { type DurableClient, OrchestrationRuntimeStatus } from 'durable-functions';
 import type { Services } from '../composition.ts';
-import type { Orchestrations } from '../lib/runtime/orchestrations.ts';
-import { runConflict, type StartRunDeps } from '../lib/runs/start-run.ts';
+import type { Orchestrations } from '../lib/core/orchestrations.ts';
+import { runConflict, type StartRunDeps } from '../lib/runs/engine/start-run.ts';
 import { jobRegistry } from './job-registry.ts';
 
 /** Adapts the durable client of one invocation to the port of lib/runs. */

@@ -4,8 +4,8 @@ import { signInOfPeople } from '../composition.ts';
 import { type StaticFile, staticAnswer, staticFile } from '../lib/api/page-answer.ts';
 import type { Answer } from '../lib/api/problem.ts';
 import { type AnswerDocument, documentRoutes, type RouteDocument } from '../lib/api/route.ts';
-import { BrokerError } from '../lib/model/errors.ts';
-import { once } from '../lib/runtime/once.ts';
+import { BrokerError } from '../lib/core/errors.ts';
+import { once } from '../lib/core/once.ts';
 import { createPageFiles, type PageFiles } from './page-files.ts';
 import { declaredRoutes, route } from './route.ts';
 

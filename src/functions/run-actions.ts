@@ -1,11 +1,11 @@
 import type { CancelledRunAnswer } from '../lib/api/answers/runs.ts';
 import { exampleRunId } from '../lib/api/examples.ts';
 import { jsonContent, type RouteDocument } from '../lib/api/route.ts';
-import { actorOf } from '../lib/model/caller.ts';
-import { rerunRequest } from '../lib/runs/rerun.ts';
-import { manualWindow } from '../lib/runs/run-id.ts';
-import { isEnded, queryJob } from '../lib/runs/run.ts';
-import { startRun } from '../lib/runs/start-run.ts';
+import { actorOf } from '../lib/core/caller.ts';
+import { rerunRequest } from '../lib/runs/engine/rerun.ts';
+import { manualWindow } from '../lib/runs/store/run-id.ts';
+import { isEnded, queryJob } from '../lib/runs/store/run.ts';
+import { startRun } from '../lib/runs/engine/start-run.ts';
 import { runIdParameter } from './find-run.ts';
 import { runDeps } from './orchestrations.ts';
 import { controllableRun, runWriters } from './readable.ts';

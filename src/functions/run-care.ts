@@ -1,10 +1,10 @@
 import { bootLog, isFunctionDisabled, type Services } from '../composition.ts';
-import type { Orchestrations } from '../lib/runtime/orchestrations.ts';
+import type { Orchestrations } from '../lib/core/orchestrations.ts';
 import { watchApprovals } from '../lib/approvals/watch-approvals.ts';
-import { createPermissionWarnings } from '../lib/runs/job-permissions.ts';
-import { purgeRuns } from '../lib/runs/purge-runs.ts';
-import { watchRuns } from '../lib/runs/watch-runs.ts';
-import { errorFields } from '../lib/runtime/log.ts';
+import { createPermissionWarnings } from '../lib/runs/job/job-permissions.ts';
+import { purgeRuns } from '../lib/runs/engine/purge-runs.ts';
+import { watchRuns } from '../lib/runs/engine/watch-runs.ts';
+import { errorFields } from '../lib/core/log.ts';
 import { jobRegistry } from './job-registry.ts';
 import { runDeps, scheduleName } from './orchestrations.ts';
 import { durableTimer, type TimerDefinition } from './timer.ts';

@@ -4,23 +4,23 @@ import { exampleDomain, exampleRunId, exampleTenantId } from '../lib/api/example
 import { directoryFailures } from '../lib/api/failures.ts';
 import { changesQuerySchema, resultsQuerySchema } from '../lib/api/requests.ts';
 import { jsonContent, type RouteDocument } from '../lib/api/route.ts';
-import { BrokerError } from '../lib/model/errors.ts';
-import { exportContentTypes } from '../lib/runs/export-formats.ts';
-import { compareRuns, previousRun } from '../lib/runs/run-changes.ts';
-import type { ReadableRuns } from '../lib/runs/readable-runs.ts';
-import { readInTime } from '../lib/runs/read-in-time.ts';
-import { readResultPage } from '../lib/runs/result-page.ts';
-import { parseRunId } from '../lib/runs/run-id.ts';
-import { queryJob, type Run } from '../lib/runs/run.ts';
-import { nextLink } from '../lib/runtime/link-header.ts';
-import { once } from '../lib/runtime/once.ts';
+import { BrokerError } from '../lib/core/errors.ts';
+import { exportContentTypes } from '../lib/runs/reading/export-formats.ts';
+import { compareRuns, previousRun } from '../lib/runs/reading/run-changes.ts';
+import type { ReadableRuns } from '../lib/runs/reading/readable-runs.ts';
+import { readInTime } from '../lib/runs/reading/visible-runs.ts';
+import { readResultPage } from '../lib/runs/reading/result-page.ts';
+import { parseRunId } from '../lib/runs/store/run-id.ts';
+import { queryJob, type Run } from '../lib/runs/store/run.ts';
+import { nextLink } from '../lib/core/link-header.ts';
+import { once } from '../lib/core/once.ts';
 import { findRun, runIdParameter } from './find-run.ts';
 import { jobRegistry } from './job-registry.ts';
 import { chosenRunsFor, runReaders, runsFor } from './readable.ts';
 import { route } from './route.ts';
 
 /** Loaded for the first reader of rows that arrive, to keep start-up short. */
-const loadArrivals = once(() => import('../lib/runs/result-arrival.ts'));
+const loadArrivals = once(() => import('../lib/runs/reading/result-arrival.ts'));
 
 export const downloadResults = route(
   {

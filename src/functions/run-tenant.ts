@@ -1,11 +1,11 @@
 import type { RunTenantDetailsAnswer } from '../lib/api/answers/runs.ts';
 import { exampleEnd, exampleOtherTenantId, exampleRunId, exampleTime } from '../lib/api/examples.ts';
 import { jsonContent, type RouteDocument } from '../lib/api/route.ts';
-import { adviceFor } from '../lib/model/advice.ts';
-import { BrokerError, errorTable } from '../lib/model/errors.ts';
-import { parseTenantId } from '../lib/model/identifiers.ts';
-import { readInTime } from '../lib/runs/read-in-time.ts';
-import { viewRunTenant } from '../lib/runs/run-tenants.ts';
+import { adviceFor } from '../lib/core/advice.ts';
+import { BrokerError, errorTable } from '../lib/core/errors.ts';
+import { parseTenantId } from '../lib/core/identifiers.ts';
+import { readInTime } from '../lib/runs/reading/visible-runs.ts';
+import { viewRunTenant } from '../lib/runs/reading/run-tenants.ts';
 import { findRun, runIdParameter } from './find-run.ts';
 import { runReaders, runsFor } from './readable.ts';
 import { route } from './route.ts';

@@ -10,9 +10,9 @@ import {
 import { directoryFailures } from '../lib/api/failures.ts';
 import { listRunsQuerySchema, runTenantsQuerySchema } from '../lib/api/requests.ts';
 import { jsonContent, type RouteDocument } from '../lib/api/route.ts';
-import { readInTime } from '../lib/runs/read-in-time.ts';
-import { viewRunTenants } from '../lib/runs/run-tenants.ts';
-import { summarise, viewRun } from '../lib/runs/run-view.ts';
+import { readInTime } from '../lib/runs/reading/visible-runs.ts';
+import { viewRunTenants } from '../lib/runs/reading/run-tenants.ts';
+import { summarise, viewRun } from '../lib/runs/reading/run-view.ts';
 import { findRun, runIdParameter } from './find-run.ts';
 import { chosenRunsFor, runReaders, runsFor } from './readable.ts';
 import { route } from './route.ts';

@@ -3,7 +3,7 @@ import { signInOfPeople } from '../composition.ts';
 import type { NoSignIn, SignInAnswer } from '../lib/api/answers/sign-in.ts';
 import { exampleTenantId } from '../lib/api/examples.ts';
 import { jsonContent, type RouteDocument } from '../lib/api/route.ts';
-import { setupApiCommand } from '../lib/model/setup-command.ts';
+import { setupApiCommand } from '../lib/core/text.ts';
 import { route } from './route.ts';
 
 /** The next step for whoever deploys the broker. */

@@ -1,20 +1,20 @@
 import type { Services } from '../composition.ts';
-import { readableTenants } from '../lib/api/readable-tenants.ts';
-import type { AskedTenants } from '../lib/groups/asked.ts';
-import { chooses } from '../lib/groups/tenant-set.ts';
-import { actorOf, type Caller, callerIdOf } from '../lib/model/caller.ts';
-import { BrokerError } from '../lib/model/errors.ts';
-import type { TenantId } from '../lib/model/identifiers.ts';
-import type { ReadableTenants } from '../lib/model/readable-tenants.ts';
-import { once } from '../lib/runtime/once.ts';
-import type { Orchestrations } from '../lib/runtime/orchestrations.ts';
-import { scrub } from '../lib/runtime/log.ts';
-import type { Query, QueryText } from '../lib/queries/query.ts';
-import type { OpenedQuery } from '../lib/queries/open-query.ts';
-import { queryJob, type RunRequest } from '../lib/runs/run.ts';
-import { manualWindow, type RunId, runIdOf } from '../lib/runs/run-id.ts';
-import { startRun } from '../lib/runs/start-run.ts';
-import { knowTenants, tenantsOfChoices } from '../lib/tenants/chosen-tenants.ts';
+import { readableTenants } from '../lib/access/tenants/visible-tenants.ts';
+import type { AskedTenants } from '../lib/access/tenants/asked.ts';
+import { chooses } from '../lib/access/tenants/tenant-set.ts';
+import { actorOf, type Caller, callerIdOf } from '../lib/core/caller.ts';
+import { BrokerError } from '../lib/core/errors.ts';
+import type { TenantId } from '../lib/core/identifiers.ts';
+import type { ReadableTenants } from '../lib/access/tenants/readable-tenants.ts';
+import { once } from '../lib/core/once.ts';
+import type { Orchestrations } from '../lib/core/orchestrations.ts';
+import { scrub } from '../lib/core/log.ts';
+import type { Query, QueryText } from '../lib/gateway/queries/query.ts';
+import type { OpenedQuery } from '../lib/gateway/queries/open-query.ts';
+import { queryJob, type RunRequest } from '../lib/runs/store/run.ts';
+import { manualWindow, type RunId, runIdOf } from '../lib/runs/store/run-id.ts';
+import { startRun } from '../lib/runs/engine/start-run.ts';
+import { knowTenants, tenantsOfChoices } from '../lib/access/tenants/chosen-tenants.ts';
 import { runDeps } from './orchestrations.ts';
 import { chosenBy } from './tenant-choice.ts';
 import { tenantsAmong, type TenantsToVisit } from './tenants-to-visit.ts';
@@ -43,8 +43,8 @@ export interface CheckedQuery {
 
 /** Loaded at the first query, to keep start-up short. */
 const loadQueries = once(async () => ({
-  ...(await import('../lib/queries/query.ts')),
-  ...(await import('../lib/queries/open-query.ts')),
+  ...(await import('../lib/gateway/queries/query.ts')),
+  ...(await import('../lib/gateway/queries/open-query.ts')),
 }));
 
 /** The first characters of `User-Agent`, which names a program, for example `ptb/1.0`. */

@@ -1,5 +1,5 @@
 import { bootLog, type Services } from '../composition.ts';
-import { defaultApplication } from '../lib/model/credential.ts';
+import { defaultApplication } from '../lib/core/secrets.ts';
 import type { ConsentInTenants } from '../lib/tenant-events/consent-in-new.ts';
 import { jobRegistry } from './job-registry.ts';
 import { timer } from './timer.ts';
@@ -15,7 +15,7 @@ export const watchTenants = (services: Services) =>
 const consentIn =
   (services: Services): ConsentInTenants =>
   async (tenants) => {
-    const { consentInNewTenants } = await import('../lib/setup/consent-in-new-tenants.ts');
+    const { consentInNewTenants } = await import('../lib/consent/consent-in-new-tenants.ts');
     const { broker, credentials, jobTokens, settings } = services;
     const consent = consentInNewTenants({
       ...services,

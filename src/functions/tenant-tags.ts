@@ -1,9 +1,9 @@
 import type { ChangedTagsAnswer } from '../lib/api/answers/tenants.ts';
 import { directoryFailures } from '../lib/api/failures.ts';
-import { readableTenants } from '../lib/api/readable-tenants.ts';
+import { readableTenants } from '../lib/access/tenants/visible-tenants.ts';
 import { tagsSchema } from '../lib/api/requests.ts';
 import { jsonContent, type RouteDocument } from '../lib/api/route.ts';
-import { changeTags } from '../lib/tenants/change-tags.ts';
+import { changeTags } from '../lib/tenants/tags.ts';
 import { findCustomer } from './customer.ts';
 import { route } from './route.ts';
 import { exampleTenant } from './tenant-views.ts';

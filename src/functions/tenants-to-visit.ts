@@ -1,13 +1,13 @@
 import type { Services } from '../composition.ts';
-import { readableTenants } from '../lib/api/readable-tenants.ts';
-import { type AskedTenants, askedProblems } from '../lib/groups/asked.ts';
-import { chooses } from '../lib/groups/tenant-set.ts';
-import { type Caller, callerIdOf } from '../lib/model/caller.ts';
-import { BrokerError } from '../lib/model/errors.ts';
-import type { TenantId } from '../lib/model/identifiers.ts';
-import { mayRead, type ReadableTenants } from '../lib/model/readable-tenants.ts';
-import { knowTenants, notFound } from '../lib/tenants/chosen-tenants.ts';
-import { selectTenants } from '../lib/tenants/select-tenants.ts';
+import { readableTenants } from '../lib/access/tenants/visible-tenants.ts';
+import { type AskedTenants, askedProblems } from '../lib/access/tenants/asked.ts';
+import { chooses } from '../lib/access/tenants/tenant-set.ts';
+import { type Caller, callerIdOf } from '../lib/core/caller.ts';
+import { BrokerError } from '../lib/core/errors.ts';
+import type { TenantId } from '../lib/core/identifiers.ts';
+import { mayRead, type ReadableTenants } from '../lib/access/tenants/readable-tenants.ts';
+import { knowTenants, notFound } from '../lib/access/tenants/chosen-tenants.ts';
+import { selectTenants } from '../lib/access/tenants/select-tenants.ts';
 import { tenantIdFor } from './readable.ts';
 import { chosenBy } from './tenant-choice.ts';
 

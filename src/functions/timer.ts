@@ -1,8 +1,8 @@
 import { app, type InvocationContext } from '@azure/functions';
 import * as df from 'durable-functions';
 import { type Services, services, withInvocation } from '../composition.ts';
-import type { Orchestrations } from '../lib/runtime/orchestrations.ts';
-import { errorFields } from '../lib/runtime/log.ts';
+import type { Orchestrations } from '../lib/core/orchestrations.ts';
+import { errorFields } from '../lib/core/log.ts';
 import { orchestrationsOf } from './orchestrations.ts';
 
 type ErrorFields = ReturnType<typeof errorFields>;

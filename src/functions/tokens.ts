@@ -1,5 +1,5 @@
-import type { Resource } from '../lib/model/token.ts';
-import { issueToken, tokenRequestSchema } from '../lib/broker/issue-token.ts';
+import type { Resource } from '../lib/core/token.ts';
+import { issueToken, tokenRequestSchema } from '../lib/tokens/issue-token.ts';
 import type { PendingApprovalAnswer } from '../lib/api/answers/approvals.ts';
 import type { TokenAnswer } from '../lib/api/answers/tokens.ts';
 import { exampleDomain, exampleTenantId, exampleTokenId } from '../lib/api/examples.ts';
@@ -7,7 +7,7 @@ import { conditionFailures, tenantTokenFailures } from '../lib/api/failures.ts';
 import { jsonContent, type RouteDocument } from '../lib/api/route.ts';
 import { pendingAnswer } from '../lib/approvals/pending-answer.ts';
 import { documentPending } from './pending-document.ts';
-import { isoTime } from '../lib/runtime/clock.ts';
+import { isoTime } from '../lib/core/clock.ts';
 import { rotateIfOverdue } from './rotation.ts';
 import { route } from './route.ts';
 

@@ -1,8 +1,8 @@
 import * as z from 'zod';
-import { adviceFor } from '../lib/model/advice.ts';
-import { errorTable, toBrokerError } from '../lib/model/errors.ts';
-import { defineJob, type JobContext } from '../lib/runs/job.ts';
-import type { Row } from '../lib/runs/row.ts';
+import { adviceFor } from '../lib/core/advice.ts';
+import { errorTable, toBrokerError } from '../lib/core/errors.ts';
+import { defineJob, type JobContext } from '../lib/runs/job/job.ts';
+import type { Row } from '../lib/runs/job/row.ts';
 
 /**
  * Reports which resources can be reached in each tenant, and why others cannot. The job calls Graph first: if that

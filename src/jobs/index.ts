@@ -1,4 +1,4 @@
-import type { Job } from '../lib/runs/job.ts';
+import type { Job } from '../lib/runs/job/job.ts';
 import accessCheck from './access-check.ts';
 import licenceReport from './licence-report.ts';
 import mfaReport from './mfa-report.ts';

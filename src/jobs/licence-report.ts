@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { defineJob } from '../lib/runs/job.ts';
+import { defineJob } from '../lib/runs/job/job.ts';
 
 const subscribedSku = z.object({
   skuId: z.string(),

@@ -1,7 +1,7 @@
 import * as z from 'zod';
-import { dayMs } from '../lib/model/durations.ts';
-import { defineJob } from '../lib/runs/job.ts';
-import type { Row } from '../lib/runs/row.ts';
+import { dayMs } from '../lib/core/durations.ts';
+import { defineJob } from '../lib/runs/job/job.ts';
+import type { Row } from '../lib/runs/job/row.ts';
 
 const credential = z.object({
   keyId: z.string().nullish(),

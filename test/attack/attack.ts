@@ -1,5 +1,5 @@
-import { scrub } from '../../src/lib/runtime/log.ts';
-import type { Random } from '../../src/lib/runtime/clock.ts';
+import { scrub } from '../../src/lib/core/log.ts';
+import type { Random } from '../../src/lib/core/clock.ts';
 import type { Stage } from './stage.ts';
 
 /** Extent of an attack. The same seed tries the same things. */

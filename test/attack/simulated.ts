@@ -2,7 +2,7 @@
 import { attack, latencies, p99 } from '../support/latency.ts';
 import { slowBroker } from '../support/simulated-brokers.ts';
 import { domain, slowResolver } from '../support/slow-resolver.ts';
-import { request } from '../unit/lib/broker/stage.ts';
+import { request } from '../unit/lib/tokens/stage.ts';
 
 interface Starved {
   readonly name: string;

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { addFault, changeAccount, clearFaults, moveClock, setTenantState } from 'microsoft-cloud/client';
-import type { Random } from '../../src/lib/runtime/clock.ts';
+import type { Random } from '../../src/lib/core/clock.ts';
 import type { World } from './world.ts';
 
 /** A temporary fault. */

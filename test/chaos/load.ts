@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { decodeJwt } from 'jose';
-import type { Random } from '../../src/lib/runtime/clock.ts';
-import { isErrorCode } from '../../src/lib/model/errors.ts';
+import type { Random } from '../../src/lib/core/clock.ts';
+import { isErrorCode } from '../../src/lib/core/errors.ts';
 import { callerTokens } from '../../src/cli/demo/caller-token.ts';
 import { allowed, callerNamed, consoleName, helpdeskName } from './policy.ts';
 import type { World } from './world.ts';

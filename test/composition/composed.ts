@@ -1,9 +1,9 @@
 import { environmentOf } from 'microsoft-cloud';
 import { vi } from 'vitest';
 import type { Services } from '../../src/composition.ts';
-import type { TenantId } from '../../src/lib/model/identifiers.ts';
-import { Secret } from '../../src/lib/model/secret.ts';
-import type { AccessToken } from '../../src/lib/model/token.ts';
+import type { TenantId } from '../../src/lib/core/identifiers.ts';
+import { Secret } from '../../src/lib/core/secret.ts';
+import type { AccessToken } from '../../src/lib/core/token.ts';
 import { startOperator, type TestOperator } from '../e2e/credential/operator.ts';
 import { refreshTokenOf } from '../fakes/memory-credential-store.ts';
 

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { CloudDocument } from 'microsoft-cloud';
 import { expect, vi } from 'vitest';
 import { callerTokens, fullCaller } from '../../src/cli/demo/caller-token.ts';
-import type { Notice } from '../../src/lib/notifications/notice.ts';
+import type { Notice } from '../../src/lib/notices/notice.ts';
 import { guid } from '../support/audit-entries.ts';
 import { noticeOf } from '../support/notices.ts';
 import { claims, KeyServer, newSigningKey, signJwt } from '../support/token-forge.ts';

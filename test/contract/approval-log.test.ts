@@ -5,7 +5,7 @@ import { newApprovalId } from '../../src/lib/approvals/approval-id.ts';
 import type { ApprovalLog } from '../../src/lib/approvals/approval-log.ts';
 import { closed } from '../../src/lib/approvals/judge-decision.ts';
 import { TableApprovalLog } from '../../src/lib/approvals/table-approval-log.ts';
-import { silentLogger } from '../../src/lib/runtime/log.ts';
+import { silentLogger } from '../../src/lib/core/log.ts';
 import { MemoryApprovalLog } from '../fakes/memory-approval-log.ts';
 import { approval, askedAtMs, decision, minuteMs, person } from '../support/approval-records.ts';
 import { tenant } from '../support/audit-entries.ts';

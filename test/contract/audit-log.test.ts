@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { TableClient } from '@azure/data-tables';
 import { beforeAll, describe } from 'vitest';
 import type { AuditLog } from '../../src/lib/audit/audit-log.ts';
-import { createTableAuditLog } from '../../src/lib/audit/table-audit-log.ts';
-import { systemClock } from '../../src/lib/runtime/clock.ts';
-import { silentLogger } from '../../src/lib/runtime/log.ts';
+import { createTableAuditLog } from '../../src/lib/audit/log/table-audit-log.ts';
+import { systemClock } from '../../src/lib/core/clock.ts';
+import { silentLogger } from '../../src/lib/core/log.ts';
 import { testAuditLog } from '../support/audit-log-contract.ts';
 import { type Azurite, emptyAzurite } from '../support/azurite.ts';
 

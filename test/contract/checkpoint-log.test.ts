@@ -1,7 +1,7 @@
 import { ContainerClient } from '@azure/storage-blob';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createBlobCheckpointLog } from '../../src/lib/audit/blob-checkpoint-log.ts';
-import type { CheckpointLog } from '../../src/lib/audit/checkpoint-log.ts';
+import { createBlobCheckpointLog } from '../../src/lib/audit/chain/blob-checkpoint-log.ts';
+import type { CheckpointLog } from '../../src/lib/audit/chain/checkpoint-log.ts';
 import { type Azurite, emptyAzurite } from '../support/azurite.ts';
 
 const perBlob = 288;

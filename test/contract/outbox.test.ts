@@ -1,8 +1,8 @@
 import { TableClient } from '@azure/data-tables';
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { Outbox } from '../../src/lib/notifications/outbox.ts';
-import { noticeId } from '../../src/lib/notifications/notice-content.ts';
-import { TableOutbox } from '../../src/lib/notifications/table-outbox.ts';
+import type { Outbox } from '../../src/lib/notices/outbox.ts';
+import { noticeId } from '../../src/lib/notices/notice-content.ts';
+import { TableOutbox } from '../../src/lib/notices/table-outbox.ts';
 import { MemoryOutbox } from '../fakes/memory-outbox.ts';
 import { type Azurite, emptyAzurite } from '../support/azurite.ts';
 import { atMs, notice, only, testOutbox, waitingOf } from '../support/outbox-contract.ts';

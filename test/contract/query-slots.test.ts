@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { TableClient } from '@azure/data-tables';
 import { beforeAll, expect, it } from 'vitest';
-import { QuerySlots } from '../../src/lib/runs/query-slots.ts';
+import { QuerySlots } from '../../src/lib/runs/store/query-slots.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { MemoryRunLog } from '../fakes/memory-run-log.ts';
 import { type Azurite, emptyAzurite } from '../support/azurite.ts';

@@ -1,10 +1,10 @@
 import { TableClient } from '@azure/data-tables';
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { HistoryRun, HistoryTenant, ResultHistory } from '../../src/lib/history/result-history.ts';
-import { historyKey } from '../../src/lib/history/result-history.ts';
-import { TableHistory } from '../../src/lib/history/table-history.ts';
-import type { TenantNumbers } from '../../src/lib/history/tenant-numbers.ts';
-import { parseTenantId, type TenantId } from '../../src/lib/model/identifiers.ts';
+import type { HistoryRun, HistoryTenant, ResultHistory } from '../../src/lib/runs/history/result-history.ts';
+import { historyKey } from '../../src/lib/runs/history/result-history.ts';
+import { TableHistory } from '../../src/lib/runs/history/table-history.ts';
+import type { TenantNumbers } from '../../src/lib/runs/history/tenant-numbers.ts';
+import { parseTenantId, type TenantId } from '../../src/lib/core/identifiers.ts';
 import { TransactionTable } from '../fakes/transaction-table.ts';
 import { type Azurite, emptyAzurite } from '../support/azurite.ts';
 

@@ -1,6 +1,6 @@
 import { TableClient } from '@azure/data-tables';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { type ScheduleLog, TableScheduleLog } from '../../src/lib/runs/schedule-log.ts';
+import { type ScheduleLog, TableScheduleLog } from '../../src/lib/runs/store/schedule-log.ts';
 import { MemoryScheduleLog } from '../fakes/memory-schedule-log.ts';
 import { type Azurite, emptyAzurite } from '../support/azurite.ts';
 

@@ -1,7 +1,7 @@
 import { TableClient } from '@azure/data-tables';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RunningChild } from '../../src/cli/demo/child.ts';
-import type { RunView } from '../../src/lib/runs/run-view.ts';
+import type { RunView } from '../../src/lib/runs/reading/run-view.ts';
 import { type RunRecord, runRecord } from './run-record.ts';
 import { type RunStack, startRunStack, started } from '../e2e/runs/run-stack.ts';
 import { skippedBecause } from '../support/skipped.ts';

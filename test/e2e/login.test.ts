@@ -6,7 +6,7 @@ import { environmentOf } from 'microsoft-cloud';
 import { approveDeviceCode, changeAccount, changeSettings, readLedger } from 'microsoft-cloud/client';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Demo } from '../../src/cli/demo/start-demo.ts';
-import { callerRoles } from '../../src/lib/model/caller.ts';
+import { callerRoles } from '../../src/lib/core/caller.ts';
 import { plainEnvironment, ptbScript } from '../paths.ts';
 import { startQuietDemo } from '../support/running-demo.ts';
 

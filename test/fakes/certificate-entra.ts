@@ -1,11 +1,11 @@
 import { X509Certificate } from 'node:crypto';
-import type { TokenReply } from '../../src/lib/entra/judge-token-reply.ts';
-import type { Redeemer, Redemption } from '../../src/lib/entra/redeemer.ts';
-import { BrokerError } from '../../src/lib/model/errors.ts';
-import type { GraphClient } from '../../src/lib/graph/client.ts';
-import type { JsonObject } from '../../src/lib/graph/reply.ts';
-import type { GraphWriter } from '../../src/lib/graph/write.ts';
-import { Secret } from '../../src/lib/model/secret.ts';
+import type { TokenReply } from '../../src/lib/microsoft/token-reply.ts';
+import type { Redeemer, Redemption } from '../../src/lib/microsoft/redeemer.ts';
+import { BrokerError } from '../../src/lib/core/errors.ts';
+import type { GraphClient } from '../../src/lib/microsoft/client.ts';
+import type { JsonObject } from '../../src/lib/microsoft/reply.ts';
+import type { GraphWriter } from '../../src/lib/microsoft/graph.ts';
+import { Secret } from '../../src/lib/core/secret.ts';
 import { aadstsFailure } from './fake-redeemer.ts';
 
 /**

@@ -1,4 +1,4 @@
-import type { Clock } from '../../src/lib/runtime/clock.ts';
+import type { Clock } from '../../src/lib/core/clock.ts';
 
 interface Sleeper {
   readonly wakesAtMs: number;

@@ -1,4 +1,4 @@
-import type { InstanceState, Orchestrations } from '../../src/lib/runtime/orchestrations.ts';
+import type { InstanceState, Orchestrations } from '../../src/lib/core/orchestrations.ts';
 
 /** An in-memory durable platform. */
 export class FakeOrchestrations implements Orchestrations {

@@ -1,7 +1,7 @@
-import type { TokenReply } from '../../src/lib/entra/judge-token-reply.ts';
-import type { Redeemer, Redemption } from '../../src/lib/entra/redeemer.ts';
-import { aadstsMeanings } from '../../src/lib/entra/aadsts.ts';
-import { Secret } from '../../src/lib/model/secret.ts';
+import type { TokenReply } from '../../src/lib/microsoft/token-reply.ts';
+import type { Redeemer, Redemption } from '../../src/lib/microsoft/redeemer.ts';
+import { aadstsMeanings } from '../../src/lib/microsoft/aadsts.ts';
+import { Secret } from '../../src/lib/core/secret.ts';
 import type { FakeClock } from './fake-clock.ts';
 
 /** A scripted Entra: counts requests and answers as the test says, by default with a token. */

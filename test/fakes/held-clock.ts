@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from '../../src/lib/runtime/clock.ts';
+import { type Clock, systemClock } from '../../src/lib/core/clock.ts';
 import { FakeClock } from './fake-clock.ts';
 
 /**

@@ -1,5 +1,5 @@
 import type { Approval } from '../../src/lib/approvals/approval.ts';
-import { BrokerError } from '../../src/lib/model/errors.ts';
+import { BrokerError } from '../../src/lib/core/errors.ts';
 import { askerKeyOf } from '../../src/lib/approvals/approval.ts';
 import { approvalRow, readApproval } from '../../src/lib/approvals/approval-entity.ts';
 import { rowKeyOf } from '../../src/lib/approvals/approval-id.ts';

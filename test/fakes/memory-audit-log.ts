@@ -1,4 +1,4 @@
-import { BrokerError } from '../../src/lib/model/errors.ts';
+import { BrokerError } from '../../src/lib/core/errors.ts';
 import type { AuditEntry, AuditLog, AuditPage, AuditQuery } from '../../src/lib/audit/audit-log.ts';
 
 /** An audit log in memory. test/support/audit-log-contract.ts runs against it and the real one. */

@@ -1,5 +1,5 @@
-import { type CareClaims, type ClaimRequest, isClaimed } from '../../src/lib/credential/care-claims.ts';
-import { BrokerError } from '../../src/lib/model/errors.ts';
+import { type CareClaims, type ClaimRequest, isClaimed } from '../../src/lib/tokens/credential/maintenance-claims.ts';
+import { BrokerError } from '../../src/lib/core/errors.ts';
 
 /** Care claims in memory. test/contract/care-claims.test.ts runs against them and the real ones. */
 export class MemoryCareClaims implements CareClaims {

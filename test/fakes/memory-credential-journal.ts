@@ -4,8 +4,8 @@ import type {
   JournalEntry,
   JournalFailure,
   JournalWitness,
-} from '../../src/lib/credential/credential-journal.ts';
-import { BrokerError } from '../../src/lib/model/errors.ts';
+} from '../../src/lib/tokens/credential/credential-journal.ts';
+import { BrokerError } from '../../src/lib/core/errors.ts';
 
 /** A credential journal in memory. test/contract/credential-journal.test.ts runs against it and the real one. */
 export class MemoryCredentialJournal implements CredentialJournal {

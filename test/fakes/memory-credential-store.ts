@@ -4,20 +4,20 @@ import {
   refreshTokenLifeMs,
   type StoredClientCredential,
   type StoredRefreshToken,
-} from '../../src/lib/model/credential.ts';
+} from '../../src/lib/core/secrets.ts';
 import type {
   ClientCredentialVersion,
   CredentialStore,
   NewClientCredential,
   NewRefreshToken,
   RefreshTokenVersion,
-} from '../../src/lib/credential/credential-store.ts';
-import { readNewest, refreshTokensInOrder, skippedRefreshTokens } from '../../src/lib/credential/in-force.ts';
-import { earliest } from '../../src/lib/credential/stored-secret.ts';
-import { dayMs } from '../../src/lib/model/durations.ts';
-import { BrokerError } from '../../src/lib/model/errors.ts';
-import type { TenantId } from '../../src/lib/model/identifiers.ts';
-import { Secret } from '../../src/lib/model/secret.ts';
+} from '../../src/lib/tokens/credential/credential-store.ts';
+import { readNewest, refreshTokensInOrder, skippedRefreshTokens } from '../../src/lib/tokens/credential/in-force.ts';
+import { earliest } from '../../src/lib/tokens/credential/stored-secret.ts';
+import { dayMs } from '../../src/lib/core/durations.ts';
+import { BrokerError } from '../../src/lib/core/errors.ts';
+import type { TenantId } from '../../src/lib/core/identifiers.ts';
+import { Secret } from '../../src/lib/core/secret.ts';
 
 interface Kept<T> {
   readonly version: string;

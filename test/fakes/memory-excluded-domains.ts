@@ -1,5 +1,5 @@
-import { BrokerError } from '../../src/lib/model/errors.ts';
-import type { DomainName, TenantId } from '../../src/lib/model/identifiers.ts';
+import { BrokerError } from '../../src/lib/core/errors.ts';
+import type { DomainName, TenantId } from '../../src/lib/core/identifiers.ts';
 import type { ExcludedDomains } from '../../src/lib/tenants/excluded-domains.ts';
 
 /** Excluded domains in memory. test/contract/excluded-domains.test.ts runs against it and the real ones. */

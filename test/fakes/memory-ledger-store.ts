@@ -1,5 +1,5 @@
-import { decodeLedger, encodeLedger, emptyLedger, type Ledger } from '../../src/lib/budgets/ledger.ts';
-import type { LedgerStore, StoredLedger } from '../../src/lib/budgets/ledger-store.ts';
+import { decodeLedger, encodeLedger, emptyLedger, type Ledger } from '../../src/lib/microsoft/budgets/ledger.ts';
+import type { LedgerStore, StoredLedger } from '../../src/lib/microsoft/budgets/ledger-store.ts';
 import type { FakeClock } from './fake-clock.ts';
 
 /** More requests than any test needs. Processes that never rest would keep it busy for ever. */

@@ -1,7 +1,7 @@
-import type { Notice } from '../../src/lib/notifications/notice.ts';
-import { noticeId } from '../../src/lib/notifications/notice-content.ts';
-import type { Backlog, Delivery, Outbox, TargetState } from '../../src/lib/notifications/outbox.ts';
-import type { TargetName } from '../../src/lib/notifications/target.ts';
+import type { Notice } from '../../src/lib/notices/notice.ts';
+import { noticeId } from '../../src/lib/notices/notice-content.ts';
+import type { Backlog, Delivery, Outbox, TargetState } from '../../src/lib/notices/outbox.ts';
+import type { TargetName } from '../../src/lib/notices/target.ts';
 
 const keyOf = ({ target, noticeId: id }: Pick<Delivery, 'target' | 'noticeId'>): string => `${target} ${id}`;
 

@@ -1,6 +1,6 @@
-import { BrokerError } from '../../src/lib/model/errors.ts';
-import type { TenantId } from '../../src/lib/model/identifiers.ts';
-import type { ParameterValues } from '../../src/lib/model/parameters.ts';
+import { BrokerError } from '../../src/lib/core/errors.ts';
+import type { TenantId } from '../../src/lib/core/identifiers.ts';
+import type { ParameterValues } from '../../src/lib/core/parameters.ts';
 import {
   type Run,
   type RunPlan,
@@ -8,10 +8,10 @@ import {
   scopeOf,
   type TenantOutcome,
   type TenantRun,
-} from '../../src/lib/runs/run.ts';
-import type { RowText } from '../../src/lib/runs/row.ts';
-import type { RunId } from '../../src/lib/runs/run-id.ts';
-import { checkPlanDigest, digestOf, type PlannedRun, type StoredPlan } from '../../src/lib/runs/stored-plan.ts';
+} from '../../src/lib/runs/store/run.ts';
+import type { RowText } from '../../src/lib/runs/job/row.ts';
+import type { RunId } from '../../src/lib/runs/store/run-id.ts';
+import { checkPlanDigest, digestOf, type PlannedRun, type StoredPlan } from '../../src/lib/runs/store/stored-plan.ts';
 import type {
   NewRun,
   OutcomeCounts,
@@ -20,7 +20,7 @@ import type {
   RunLog,
   RunResults,
   StoredFormat,
-} from '../../src/lib/runs/run-log.ts';
+} from '../../src/lib/runs/store/run-log.ts';
 
 const noTenants = { total: 0, succeeded: 0, failed: 0, skipped: 0, notAttempted: 0 };
 

@@ -1,5 +1,5 @@
-import { BrokerError } from '../../src/lib/model/errors.ts';
-import type { ScheduleLog } from '../../src/lib/runs/schedule-log.ts';
+import { BrokerError } from '../../src/lib/core/errors.ts';
+import type { ScheduleLog } from '../../src/lib/runs/store/schedule-log.ts';
 
 /** A schedule log in memory. test/contract/schedule-log.test.ts runs against it and the real one. */
 export class MemoryScheduleLog implements ScheduleLog {

@@ -1,6 +1,6 @@
 import type { PipelineRequest, PipelineResponse } from '@azure/core-rest-pipeline';
-import type { AuditTable } from '../../src/lib/audit/audit-table.ts';
-import type { AuditRow } from '../../src/lib/audit/audit-row.ts';
+import type { AuditTable } from '../../src/lib/audit/log/audit-table.ts';
+import type { AuditRow } from '../../src/lib/audit/log/audit-row.ts';
 
 type Row = AuditRow & Readonly<Record<string, unknown>>;
 interface Address {

@@ -1,5 +1,5 @@
-import { BrokerError } from '../../src/lib/model/errors.ts';
-import type { TenantId } from '../../src/lib/model/identifiers.ts';
+import { BrokerError } from '../../src/lib/core/errors.ts';
+import type { TenantId } from '../../src/lib/core/identifiers.ts';
 import type { StoredTags, TagChange, TagList, TenantTags } from '../../src/lib/tenants/tenant-tags.ts';
 
 /** Tags in memory. test/contract/tenant-tags.test.ts runs against them and the real ones. */

@@ -1,5 +1,5 @@
-import type { CredentialStore } from '../../src/lib/credential/credential-store.ts';
-import type { ApplicationInventory, VaultInventory } from '../../src/lib/credential/vault-inventory.ts';
+import type { CredentialStore } from '../../src/lib/tokens/credential/credential-store.ts';
+import type { ApplicationInventory, VaultInventory } from '../../src/lib/tokens/credential/vault-inventory.ts';
 import type { MemoryCredentialStore } from './memory-credential-store.ts';
 
 /** The inventory of a vault in memory. A record of a revocation fails when a list does. */

@@ -1,4 +1,4 @@
-import { createLogger, type Logger, type LogLevel } from '../../src/lib/runtime/log.ts';
+import { createLogger, type Logger, type LogLevel } from '../../src/lib/core/log.ts';
 
 /** A real logger that keeps its lines for the test. */
 export function recordingLogger(): { log: Logger; lines: { level: LogLevel; line: string }[]; events(): string[] } {

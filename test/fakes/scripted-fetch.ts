@@ -1,4 +1,4 @@
-import type { Fetch } from '../../src/lib/runtime/outbound.ts';
+import type { Fetch } from '../../src/lib/core/outbound.ts';
 
 export interface SeenRequest {
   readonly method: string;

@@ -1,12 +1,12 @@
 import { installCoreModule, Registry } from 'functions-host/testing';
 import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Services } from '../../src/composition.ts';
-import { clouds } from '../../src/lib/model/clouds.ts';
-import { BrokerError } from '../../src/lib/model/errors.ts';
-import type { Notice } from '../../src/lib/notifications/notice.ts';
-import { createTenantSlots } from '../../src/lib/runs/tenant-slots.ts';
-import { Turns } from '../../src/lib/runtime/turns.ts';
-import { type RunStage, runId, stageRun, tenantId } from '../unit/lib/runs/stage.ts';
+import { clouds } from '../../src/lib/core/clouds.ts';
+import { BrokerError } from '../../src/lib/core/errors.ts';
+import type { Notice } from '../../src/lib/notices/notice.ts';
+import { createTenantSlots } from '../../src/lib/runs/engine/tenant-slots.ts';
+import { Turns } from '../../src/lib/core/turns.ts';
+import { type RunStage, runId, stageRun, tenantId } from '../unit/lib/runs/store/stage.ts';
 
 let services: Partial<Services>;
 vi.mock('../../src/composition.ts', () => ({

@@ -5,11 +5,11 @@ import '../../src/functions/gateway.ts';
 import '../../src/functions/tokens.ts';
 import { boundRoutes } from '../../src/functions/route.ts';
 import type { Answer } from '../../src/lib/api/problem.ts';
-import { BrokerError } from '../../src/lib/model/errors.ts';
-import { silentLogger } from '../../src/lib/runtime/log.ts';
+import { BrokerError } from '../../src/lib/core/errors.ts';
+import { silentLogger } from '../../src/lib/core/log.ts';
 import { FakeOrchestrations } from '../fakes/fake-orchestrations.ts';
 import { guid } from '../support/audit-entries.ts';
-import { bearer, contoso, json, portal, stage, usersRule } from '../unit/lib/gateway/stage.ts';
+import { bearer, contoso, json, portal, stage, usersRule } from '../unit/lib/gateway/send/stage.ts';
 
 const allowed = { ...usersRule, via: ['token', 'gateway'] };
 const approved = { ...allowed, approval: {} };

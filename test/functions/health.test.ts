@@ -2,13 +2,13 @@ import { HttpRequest } from '@azure/functions';
 import { describe, expect, it } from 'vitest';
 import type { Services } from '../../src/composition.ts';
 import { health, misconfigured } from '../../src/functions/health.ts';
-import { parsePolicy } from '../../src/lib/callers/parse-policy.ts';
-import { denyAll } from '../../src/lib/callers/policy.ts';
-import type { PolicyState } from '../../src/lib/callers/policy-store.ts';
-import type { Caller } from '../../src/lib/model/caller.ts';
+import { parsePolicy } from '../../src/lib/access/policy/parse-policy.ts';
+import { denyAll } from '../../src/lib/access/policy/policy.ts';
+import type { PolicyState } from '../../src/lib/access/policy/policy-store.ts';
+import type { Caller } from '../../src/lib/core/caller.ts';
 import type { HealthReport } from '../../src/lib/health/health-reporter.ts';
-import { BrokerError } from '../../src/lib/model/errors.ts';
-import { silentLogger } from '../../src/lib/runtime/log.ts';
+import { BrokerError } from '../../src/lib/core/errors.ts';
+import { silentLogger } from '../../src/lib/core/log.ts';
 import { guid, tenant } from '../support/audit-entries.ts';
 
 const caller: Caller = {

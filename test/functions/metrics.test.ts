@@ -2,7 +2,7 @@ import { HttpRequest } from '@azure/functions';
 import { expect, it } from 'vitest';
 import type { Services } from '../../src/composition.ts';
 import { showMetrics } from '../../src/functions/metrics.ts';
-import type { Caller } from '../../src/lib/model/caller.ts';
+import type { Caller } from '../../src/lib/core/caller.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { MemoryRunLog } from '../fakes/memory-run-log.ts';
 import { recordingLogger } from '../fakes/recording-logger.ts';

@@ -2,10 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import type { Services } from '../../src/composition.ts';
 import type { TimerDefinition } from '../../src/functions/timer.ts';
-import type { Orchestrations } from '../../src/lib/runtime/orchestrations.ts';
+import type { Orchestrations } from '../../src/lib/core/orchestrations.ts';
 import { FakeOrchestrations } from '../fakes/fake-orchestrations.ts';
 import { MemoryScheduleLog } from '../fakes/memory-schedule-log.ts';
-import { runId, stageRun } from '../unit/lib/runs/stage.ts';
+import { runId, stageRun } from '../unit/lib/runs/store/stage.ts';
 
 type Work = (services: Services, orchestrations: Orchestrations) => Promise<unknown>;
 

@@ -1,11 +1,11 @@
 import { HttpRequest } from '@azure/functions';
 import { describe, expect, it } from 'vitest';
-import type { CallerRole } from '../../src/lib/model/caller.ts';
+import type { CallerRole } from '../../src/lib/core/caller.ts';
 import type { Services } from '../../src/composition.ts';
 import { compareWithEarlierRun, downloadResults } from '../../src/functions/run-results.ts';
 import { listRunTenants, showRun } from '../../src/functions/runs.ts';
-import type { TenantRun } from '../../src/lib/runs/run.ts';
-import { silentLogger } from '../../src/lib/runtime/log.ts';
+import type { TenantRun } from '../../src/lib/runs/store/run.ts';
+import { silentLogger } from '../../src/lib/core/log.ts';
 import { MemoryRunLog, MemoryRunResults } from '../fakes/memory-run-log.ts';
 import { FakeClock, settle } from '../fakes/fake-clock.ts';
 import { MemoryTenantTags } from '../fakes/memory-tenant-tags.ts';

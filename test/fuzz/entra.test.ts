@@ -1,12 +1,12 @@
 import * as msal from '@azure/msal-node';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { judgeTokenReply, type TokenReply } from '../../src/lib/entra/judge-token-reply.ts';
-import { createMsalRedeemer } from '../../src/lib/entra/redeemer.ts';
-import { errorTable } from '../../src/lib/model/errors.ts';
-import type { TenantId } from '../../src/lib/model/identifiers.ts';
-import { createLogger } from '../../src/lib/runtime/log.ts';
-import { Secret } from '../../src/lib/model/secret.ts';
+import { judgeTokenReply, type TokenReply } from '../../src/lib/microsoft/token-reply.ts';
+import { createMsalRedeemer } from '../../src/lib/microsoft/redeemer.ts';
+import { errorTable } from '../../src/lib/core/errors.ts';
+import type { TenantId } from '../../src/lib/core/identifiers.ts';
+import { createLogger } from '../../src/lib/core/log.ts';
+import { Secret } from '../../src/lib/core/secret.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { clientSecret, entraReplies, refreshToken, tenantId } from './genuine.ts';
 import { damaged, type RawReply } from './mutate.ts';

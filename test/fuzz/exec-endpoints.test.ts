@@ -10,7 +10,7 @@ import {
 import type { LoopbackServer } from '../../src/cli/exec/loopback-server.ts';
 import { addResource } from '../../src/cli/exec/resource-aliases.ts';
 import type { BrokerClient } from '../../src/cli/remote/broker-client.ts';
-import { BrokerError } from '../../src/lib/model/errors.ts';
+import { BrokerError } from '../../src/lib/core/errors.ts';
 import { seededRandom } from '../fakes/fake-clock.ts';
 import { casesOf } from '../support/extent.ts';
 

@@ -3,7 +3,7 @@ import { createHttpHeaders } from '@azure/core-rest-pipeline';
 import { SecretClient } from '@azure/keyvault-secrets';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { KeyVaultCredentialStore } from '../../src/lib/credential/key-vault-credential-store.ts';
+import { KeyVaultCredentialStore } from '../../src/lib/tokens/credential/key-vault-credential-store.ts';
 import { refreshTokenOf } from '../fakes/memory-credential-store.ts';
 import { keyVaultReplies } from './genuine.ts';
 import { damaged } from './mutate.ts';

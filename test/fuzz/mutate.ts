@@ -1,5 +1,5 @@
 /** Damages replies as proxies, gateways, bugs and attackers might. The same seed gives the same damage. */
-import type { Random } from '../../src/lib/runtime/clock.ts';
+import type { Random } from '../../src/lib/core/clock.ts';
 import { seededRandom } from '../fakes/fake-clock.ts';
 
 export interface RawReply {

@@ -2,7 +2,7 @@ import { Agent, type IncomingMessage, request as send } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { isErrorCode } from '../../src/lib/model/errors.ts';
+import { isErrorCode } from '../../src/lib/core/errors.ts';
 import type { Demo } from '../../src/cli/demo/start-demo.ts';
 import { startDemo } from '../../src/cli/demo/start-demo.ts';
 import { seededRandom } from '../fakes/fake-clock.ts';

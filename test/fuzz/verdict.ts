@@ -1,6 +1,6 @@
-import { BrokerError, errorTable } from '../../src/lib/model/errors.ts';
+import { BrokerError, errorTable } from '../../src/lib/core/errors.ts';
 import { problemOf } from '../../src/lib/api/problem.ts';
-import { createLogger, errorFields } from '../../src/lib/runtime/log.ts';
+import { createLogger, errorFields } from '../../src/lib/core/log.ts';
 import { casesOf } from '../support/extent.ts';
 import { canaries } from './genuine.ts';
 

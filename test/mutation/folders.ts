@@ -9,7 +9,7 @@ const glob = (pattern: string): string[] => globSync(pattern, { cwd: projectRoot
 export function mutatedFolders(): string[] {
   const rooms = globSync('src/lib/*', { cwd: projectRoot, withFileTypes: true }).filter((entry) => entry.isDirectory());
   const lib = rooms.map(({ name }) => `src/lib/${name}`).toSorted();
-  return [...lib, 'src/functions', 'src/cli', ...glob('packages/*/src')];
+  return [...lib, 'src/operator', 'src/functions', 'src/cli', ...glob('packages/*/src')];
 }
 
 /**
@@ -17,8 +17,8 @@ export function mutatedFolders(): string[] {
  * detects a changed entry would be a second copy of the table.
  */
 export const dataTables: readonly string[] = [
-  'src/lib/model/error-table.ts',
-  'src/lib/entra/aadsts.ts',
+  'src/lib/core/error-table.ts',
+  'src/lib/microsoft/aadsts.ts',
   'packages/microsoft-cloud/src/entra/aadsts.ts',
 ];
 
@@ -28,10 +28,10 @@ const slow: readonly RegExp[] = [
   // of one test: then they would count every mutant as detected.
   /\.property\.test\.ts$/,
   /^test\/unit\/interleavings\//,
-  /^test\/unit\/lib\/broker\/(busy|breaker-attack|fairness)\.test\.ts$/,
-  /^test\/unit\/lib\/credential\/campaign\.test\.ts$/,
+  /^test\/unit\/lib\/tokens\/(busy|breaker-attack|fairness)\.test\.ts$/,
+  /^test\/unit\/lib\/tokens\/credential\/campaign\.test\.ts$/,
   // Minutes of simulated load on up to 16 instances.
-  /^test\/unit\/lib\/budgets\/(concurrency|rates)\.test\.ts$/,
+  /^test\/unit\/lib\/microsoft\/budgets\/(concurrency|rates)\.test\.ts$/,
   // Hundreds of requests, which reach most of their folder.
   /^test\/unit\/lib\/gateway\/pages\.test\.ts$/,
   /^test\/unit\/lib\/tenants\/domain-resolver\.fairness\.test\.ts$/,

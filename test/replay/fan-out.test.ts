@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import hostJson from '../../host.json' with { type: 'json' };
-import { BrokerError } from '../../src/lib/model/errors.ts';
-import type { FanOutInput } from '../../src/lib/runs/batches.ts';
-import { fanOut, fanOutBatch } from '../../src/lib/runs/fan-out.ts';
-import type { FinishRunInput } from '../../src/lib/runs/finish-run.ts';
-import { runIdOf } from '../../src/lib/runs/run-id.ts';
-import type { PlanRunResult } from '../../src/lib/runs/plan-run.ts';
-import type { TenantRunInput, TenantRunResult } from '../../src/lib/runs/tenant-run.ts';
-import { summaryOf, type VisitTenantsInput } from '../../src/lib/runs/visit-summary.ts';
+import { BrokerError } from '../../src/lib/core/errors.ts';
+import type { FanOutInput } from '../../src/lib/runs/engine/batches.ts';
+import { fanOut, fanOutBatch } from '../../src/lib/runs/engine/fan-out.ts';
+import type { FinishRunInput } from '../../src/lib/runs/engine/finish-run.ts';
+import { runIdOf } from '../../src/lib/runs/store/run-id.ts';
+import type { PlanRunResult } from '../../src/lib/runs/engine/plan-run.ts';
+import type { TenantRunInput, TenantRunResult } from '../../src/lib/runs/engine/tenant-run.ts';
+import { summaryOf, type VisitTenantsInput } from '../../src/lib/runs/engine/visit-summary.ts';
 import { type DriverOptions, drive, newJournal } from './driver.ts';
 import { eventTypes } from './sdk.ts';
 

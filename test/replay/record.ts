@@ -8,11 +8,11 @@ import { join } from 'node:path';
 import hostJson from '../../host.json' with { type: 'json' };
 import { waitForApproval } from '../../src/lib/approvals/wait-for-approval.ts';
 import type { Settled } from '../../src/lib/approvals/approval-schemas.ts';
-import type { FanOutInput } from '../../src/lib/runs/batches.ts';
-import { fanOut, fanOutBatch } from '../../src/lib/runs/fan-out.ts';
-import type { PlanRunResult } from '../../src/lib/runs/plan-run.ts';
-import type { TenantRunInput, TenantRunResult } from '../../src/lib/runs/tenant-run.ts';
-import { summaryOf, type TenantsVisitResult, type VisitTenantsInput } from '../../src/lib/runs/visit-summary.ts';
+import type { FanOutInput } from '../../src/lib/runs/engine/batches.ts';
+import { fanOut, fanOutBatch } from '../../src/lib/runs/engine/fan-out.ts';
+import type { PlanRunResult } from '../../src/lib/runs/engine/plan-run.ts';
+import type { TenantRunInput, TenantRunResult } from '../../src/lib/runs/engine/tenant-run.ts';
+import { summaryOf, type TenantsVisitResult, type VisitTenantsInput } from '../../src/lib/runs/engine/visit-summary.ts';
 import { drive, newJournal } from './driver.ts';
 import type { HistoryEvent } from './sdk.ts';
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import hostJson from '../../host.json' with { type: 'json' };
 import { waitForApproval } from '../../src/lib/approvals/wait-for-approval.ts';
-import { fanOut, fanOutBatch } from '../../src/lib/runs/fan-out.ts';
+import { fanOut, fanOutBatch } from '../../src/lib/runs/engine/fan-out.ts';
 import { historiesFolder, type Recording } from './record.ts';
 import { type Action, actionTypes, eventTypes, replay } from './sdk.ts';
 

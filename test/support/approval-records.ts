@@ -1,6 +1,6 @@
 import type { Approval, ApprovalDecision, Party } from '../../src/lib/approvals/approval.ts';
-import type { ApprovalTerms } from '../../src/lib/callers/approval-keys.ts';
-import type { TenantId } from '../../src/lib/model/identifiers.ts';
+import type { ApprovalTerms } from '../../src/lib/access/policy/approval-keys.ts';
+import type { TenantId } from '../../src/lib/core/identifiers.ts';
 import { guid, tenant } from './audit-entries.ts';
 
 /** Made-up approvals for tests. Times are relative to `askedAtMs`. */

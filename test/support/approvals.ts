@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { Approvals } from '../../src/lib/approvals/approvals.ts';
 import { EmergencyNotices } from '../../src/lib/approvals/emergency.ts';
-import type { Notice } from '../../src/lib/notifications/notice.ts';
+import type { Notice } from '../../src/lib/notices/notice.ts';
 import { guid } from './audit-entries.ts';
-import type { Clock } from '../../src/lib/runtime/clock.ts';
+import type { Clock } from '../../src/lib/core/clock.ts';
 import { MemoryApprovalLog } from '../fakes/memory-approval-log.ts';
 
 /** Approvals in memory, for a policy and an audit log. Everybody may read every tenant. People sign in as `person` does. */

@@ -1,5 +1,5 @@
 import type { AuditEntry } from '../../src/lib/audit/audit-log.ts';
-import { parseTenantId, type TenantId } from '../../src/lib/model/identifiers.ts';
+import { parseTenantId, type TenantId } from '../../src/lib/core/identifiers.ts';
 
 /** A GUID that is easy to recognize in test output. */
 export const guid = (number: number): string => `00000000-0000-4000-8000-${number.toString(16).padStart(12, '0')}`;

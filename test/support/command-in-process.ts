@@ -1,6 +1,6 @@
 import { signIn } from 'microsoft-cloud/client';
 import { vi } from 'vitest';
-import { systemClock } from '../../src/lib/runtime/clock.ts';
+import { systemClock } from '../../src/lib/core/clock.ts';
 
 /** What a command of `ptb` printed, and its exit code. */
 export interface Ended {

@@ -1,4 +1,4 @@
-import type { TenantId } from '../../src/lib/model/identifiers.ts';
+import type { TenantId } from '../../src/lib/core/identifiers.ts';
 import type { DelegatedTenant } from '../../src/lib/tenants/tenant.ts';
 
 /** A customer tenant with an active GDAP relationship, as the directory of tenants lists it. */

@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ZodObject } from 'zod';
-import type { Job } from '../../src/lib/runs/job.ts';
+import type { Job } from '../../src/lib/runs/job/job.ts';
 import { projectRoot } from '../paths.ts';
 
 /** Loads the parameters shown in docs/jobs.md. */
@@ -26,7 +26,7 @@ export async function loadDocsExample(): Promise<{ readonly job: Job; remove(): 
   await mkdir(join(projectRoot, '.local'), { recursive: true });
   const folder = await mkdtemp(join(projectRoot, '.local', 'docs-example-'));
   const file = join(folder, 'stale-guests.ts');
-  await writeFile(file, code.replace("'../lib/runs/job.ts'", `'${join(projectRoot, 'src/lib/runs/job.ts')}'`));
+  await writeFile(file, code.replace("'../lib/runs/job.ts'", `'${join(projectRoot, 'src/lib/runs/job/job.ts')}'`));
   const { default: job } = (await import(file)) as { default: Job };
   return { job, remove: () => rm(folder, { recursive: true, force: true }) };
 }

@@ -1,8 +1,8 @@
 import type { Approvals } from '../../src/lib/approvals/approvals.ts';
 import type { ApprovalLog } from '../../src/lib/approvals/approval-log.ts';
 import type { ApprovalOrchestrations } from '../../src/lib/approvals/approval-orchestrations.ts';
-import { BrokerError } from '../../src/lib/model/errors.ts';
-import type { InstanceState } from '../../src/lib/runtime/orchestrations.ts';
+import { BrokerError } from '../../src/lib/core/errors.ts';
+import type { InstanceState } from '../../src/lib/core/orchestrations.ts';
 import type { MemoryApprovalLog } from '../fakes/memory-approval-log.ts';
 
 /** The process died. */

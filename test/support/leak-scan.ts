@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { checkpointType } from '../../src/lib/audit/checkpoint.ts';
+import { checkpointType } from '../../src/lib/audit/chain/checkpoint.ts';
 import { type BytePattern, BytePatterns } from './byte-patterns.ts';
 
 /** A secret whose value must not appear anywhere. */

@@ -1,5 +1,5 @@
 import type { MetricFacts } from '../../src/lib/health/collect-metrics.ts';
-import { AppMetrics } from '../../src/lib/runtime/metrics.ts';
+import { AppMetrics } from '../../src/lib/core/metrics.ts';
 
 /** Facts in which every metric has a value. */
 export function collectedFacts(): MetricFacts {

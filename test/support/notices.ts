@@ -1,13 +1,13 @@
-import { Deliveries } from '../../src/lib/notifications/deliveries.ts';
-import type { Filter } from '../../src/lib/notifications/filter.ts';
-import type { Notice } from '../../src/lib/notifications/notice.ts';
-import type { Outbox } from '../../src/lib/notifications/outbox.ts';
-import { OutboxNotifier } from '../../src/lib/notifications/outbox-notifier.ts';
-import type { Target } from '../../src/lib/notifications/target.ts';
+import { Deliveries } from '../../src/lib/notices/deliveries.ts';
+import type { Filter } from '../../src/lib/notices/filter.ts';
+import type { Notice } from '../../src/lib/notices/notice.ts';
+import type { Outbox } from '../../src/lib/notices/outbox.ts';
+import { OutboxNotifier } from '../../src/lib/notices/outbox-notifier.ts';
+import type { Target } from '../../src/lib/notices/target.ts';
 import type { Interrupter } from '../fakes/interruption.ts';
 import type { MemoryOutbox } from '../fakes/memory-outbox.ts';
-import type { Clock } from '../../src/lib/runtime/clock.ts';
-import type { Logger } from '../../src/lib/runtime/log.ts';
+import type { Clock } from '../../src/lib/core/clock.ts';
+import type { Logger } from '../../src/lib/core/log.ts';
 
 const dashboardUrl = 'https://broker.example/api/dashboard';
 export const noticedAtMs = Date.UTC(2026, 10, 24);

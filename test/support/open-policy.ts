@@ -1,4 +1,4 @@
-import type { PolicyStore } from '../../src/lib/callers/policy-store.ts';
+import type { PolicyStore } from '../../src/lib/access/policy/policy-store.ts';
 
 /** A policy in force that allows no token and does not limit what callers read. */
 export const openPolicy: PolicyStore = {

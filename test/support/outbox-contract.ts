@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import { parseTenantId } from '../../src/lib/model/identifiers.ts';
-import type { Notice } from '../../src/lib/notifications/notice.ts';
-import { noticeId } from '../../src/lib/notifications/notice-content.ts';
-import type { Delivery, Outbox } from '../../src/lib/notifications/outbox.ts';
-import type { TargetName } from '../../src/lib/notifications/target.ts';
+import { parseTenantId } from '../../src/lib/core/identifiers.ts';
+import type { Notice } from '../../src/lib/notices/notice.ts';
+import { noticeId } from '../../src/lib/notices/notice-content.ts';
+import type { Delivery, Outbox } from '../../src/lib/notices/outbox.ts';
+import type { TargetName } from '../../src/lib/notices/target.ts';
 
 export const atMs = Date.UTC(2026, 10, 24);
 export const notice = (key: string, more: Partial<Notice> = {}): Notice => ({

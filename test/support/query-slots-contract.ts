@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { expect, it } from 'vitest';
-import { QuerySlots, type QuerySlotsDeps } from '../../src/lib/runs/query-slots.ts';
+import { QuerySlots, type QuerySlotsDeps } from '../../src/lib/runs/store/query-slots.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { MemoryRunLog } from '../fakes/memory-run-log.ts';
 

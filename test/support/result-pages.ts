@@ -1,8 +1,8 @@
-import type { ExportFormat } from '../../src/lib/runs/export-formats.ts';
-import type { Job } from '../../src/lib/runs/job.ts';
-import { readResultPage } from '../../src/lib/runs/result-page.ts';
-import type { ResultSource } from '../../src/lib/runs/result-rows.ts';
-import type { Run } from '../../src/lib/runs/run.ts';
+import type { ExportFormat } from '../../src/lib/runs/reading/export-formats.ts';
+import type { Job } from '../../src/lib/runs/job/job.ts';
+import { readResultPage } from '../../src/lib/runs/reading/result-page.ts';
+import type { ResultSource } from '../../src/lib/runs/reading/result-rows.ts';
+import type { Run } from '../../src/lib/runs/store/run.ts';
 
 /** The texts of all pages of a run, one after the other. */
 export async function readPages(

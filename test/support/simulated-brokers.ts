@@ -1,12 +1,12 @@
-import { TokenBroker } from '../../src/lib/broker/broker.ts';
-import type { WitnessStore } from '../../src/lib/broker/witnesses.ts';
-import { CachedCredentials } from '../../src/lib/credential/cached-credentials.ts';
-import type { TenantId } from '../../src/lib/model/identifiers.ts';
-import { silentLogger } from '../../src/lib/runtime/log.ts';
+import { TokenBroker } from '../../src/lib/tokens/broker.ts';
+import type { WitnessStore } from '../../src/lib/tokens/witnesses.ts';
+import { CachedCredentials } from '../../src/lib/tokens/credential/cached-credentials.ts';
+import type { TenantId } from '../../src/lib/core/identifiers.ts';
+import { silentLogger } from '../../src/lib/core/log.ts';
 import { FakeClock, seededRandom } from '../fakes/fake-clock.ts';
 import { aadstsFailure, FakeRedeemer } from '../fakes/fake-redeemer.ts';
 import { storeWithCredential } from '../fakes/memory-credential-store.ts';
-import { graph, partner, request, tenant } from '../unit/lib/broker/stage.ts';
+import { graph, partner, request, tenant } from '../unit/lib/tokens/stage.ts';
 
 /** A broker with the default concurrency, whose Entra takes 1 to 3 seconds. */
 export async function slowBroker() {

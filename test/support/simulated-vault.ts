@@ -1,6 +1,6 @@
 import type { CloudDocument } from 'microsoft-cloud';
 import { readReply } from 'microsoft-cloud/testing';
-import type { SecretToStore } from '../../src/lib/credential/stored-secret.ts';
+import type { SecretToStore } from '../../src/lib/tokens/credential/stored-secret.ts';
 
 export interface SimulatedVault {
   names(): Promise<readonly string[]>;

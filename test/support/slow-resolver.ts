@@ -1,4 +1,4 @@
-import type { DomainName } from '../../src/lib/model/identifiers.ts';
+import type { DomainName } from '../../src/lib/core/identifiers.ts';
 import { createDomainResolver } from '../../src/lib/tenants/domain-resolver.ts';
 import { FakeClock, seededRandom } from '../fakes/fake-clock.ts';
 

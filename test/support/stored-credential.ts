@@ -1,11 +1,11 @@
 import type { CloudDocument } from 'microsoft-cloud';
 import { postForm } from 'microsoft-cloud/testing';
 import { decodeJwt } from 'jose';
-import { secretNames } from '../../src/lib/credential/key-vault-credential-store.ts';
-import { writeClientCredential, writeRefreshToken } from '../../src/lib/credential/stored-secret.ts';
-import { refreshTokenLifeMs } from '../../src/lib/model/credential.ts';
-import { parseTenantId, type TenantId } from '../../src/lib/model/identifiers.ts';
-import { Secret } from '../../src/lib/model/secret.ts';
+import { secretNames } from '../../src/lib/tokens/credential/key-vault-credential-store.ts';
+import { writeClientCredential, writeRefreshToken } from '../../src/lib/tokens/credential/stored-secret.ts';
+import { refreshTokenLifeMs } from '../../src/lib/core/secrets.ts';
+import { parseTenantId, type TenantId } from '../../src/lib/core/identifiers.ts';
+import { Secret } from '../../src/lib/core/secret.ts';
 import { openVault } from './simulated-vault.ts';
 
 const application = 'default';

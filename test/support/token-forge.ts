@@ -1,5 +1,5 @@
 import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
-import type { Fetch } from '../../src/lib/runtime/outbound.ts';
+import type { Fetch } from '../../src/lib/core/outbound.ts';
 import { guid, tenant } from './audit-entries.ts';
 
 /** Creates access tokens for the broker as Entra would, and signs arbitrary content with a tenant's key. */

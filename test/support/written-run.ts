@@ -1,12 +1,12 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { TableClient } from '@azure/data-tables';
 import { ContainerClient } from '@azure/storage-blob';
-import { parseTenantId, type TenantId } from '../../src/lib/model/identifiers.ts';
-import { createRuns } from '../../src/lib/runs/create-runs.ts';
-import type { Row } from '../../src/lib/runs/row.ts';
-import type { Runs } from '../../src/lib/runs/runs.ts';
-import type { TenantRun } from '../../src/lib/runs/run.ts';
-import { systemClock } from '../../src/lib/runtime/clock.ts';
+import { parseTenantId, type TenantId } from '../../src/lib/core/identifiers.ts';
+import { createRuns } from '../../src/lib/runs/store/create-runs.ts';
+import type { Row } from '../../src/lib/runs/job/row.ts';
+import type { Runs } from '../../src/lib/runs/store/runs.ts';
+import type { TenantRun } from '../../src/lib/runs/store/run.ts';
+import { systemClock } from '../../src/lib/core/clock.ts';
 import { seededRandom } from '../fakes/fake-clock.ts';
 
 /** The runs in the storage of a demo. */

@@ -1,4 +1,4 @@
-import { adviceFor } from '../../src/lib/model/advice.ts';
+import { adviceFor } from '../../src/lib/core/advice.ts';
 import {
   type ErrorCode,
   errorCodes,
@@ -7,8 +7,8 @@ import {
   type SetupErrorCode,
   setupErrorCodes,
   setupErrorTable,
-} from '../../src/lib/model/error-table.ts';
-import { aadstsMeanings, aadstsVariants } from '../../src/lib/entra/aadsts.ts';
+} from '../../src/lib/core/error-table.ts';
+import { aadstsMeanings, aadstsVariants } from '../../src/lib/microsoft/aadsts.ts';
 
 const scopes: Readonly<Record<ErrorScope, string>> = {
   caller: 'The request, token or policy of the caller.',
@@ -56,7 +56,7 @@ export function errorDocs(): string {
     '',
     'Every error has one of these codes, with the same title everywhere. Switch on `code`, never on text. The advice depends on the reader: HTTP problem documents (`application/problem+json`) carry the advice for the *caller*; run records, health, notices, the dashboard and the command line carry the advice for the *operator*. For `config_invalid` and `caller_unauthenticated` the command line names its options and environment variables instead.',
     '',
-    '`npm run docs` generates this file from `src/lib/model/error-table.ts` and `src/lib/entra/aadsts.ts`.',
+    '`npm run docs` generates this file from `src/lib/core/error-table.ts` and `src/lib/microsoft/aadsts.ts`.',
     '',
     '## Codes',
     '',

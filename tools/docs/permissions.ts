@@ -4,7 +4,7 @@ import {
   profileNames,
   profiles,
   signInScopes,
-} from '../../src/lib/setup/permissions.ts';
+} from '../../src/lib/consent/permissions.ts';
 
 const descriptions: Readonly<Record<ProfileName, string>> = {
   gdap: 'What the tenant directory, the built-in jobs and the resources of the broker need. `ptb setup` uses this profile for a new application unless you name another. It leaves out Azure AD Graph, which Microsoft retired on 2025-08-31.',
@@ -36,7 +36,7 @@ function profileSection(name: ProfileName): string {
 
 const introduction = `# Permissions
 
-<!-- Written by \`npm run docs\` from src/lib/setup/permissions.ts. Do not edit by hand. -->
+<!-- Written by \`npm run docs\` from src/lib/consent/permissions.ts. Do not edit by hand. -->
 
 Run \`ptb\` as \`npx ptb\` in a clone that was built with \`npm ci && npm run build\`.
 

@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises';
 import type { AuditCheckpointsAnswer, AuditRecordsAnswer } from '../../lib/api/answers/audit-evidence.ts';
-import { overlapMs } from '../../lib/audit/checkpoint.ts';
-import { readPrevious } from '../../lib/audit/write-checkpoint.ts';
+import { overlapMs } from '../../lib/audit/chain/checkpoint.ts';
+import { readPrevious } from '../../lib/audit/chain/write-checkpoint.ts';
 import type { BrokerClient } from '../remote/broker-client.ts';
 import type { ExportLine } from './export-file.ts';
 

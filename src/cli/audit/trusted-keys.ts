@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { JWK } from 'jose';
 import * as z from 'zod';
-import { parseJson } from '../../lib/runtime/outbound.ts';
+import { parseJson } from '../../lib/core/outbound.ts';
 import { UsageError } from '../run-program.ts';
 
 const jwkSchema = z.object({

@@ -1,8 +1,8 @@
 import type { JWK } from 'jose';
-import type { Finding } from '../../lib/audit/verify/finding.ts';
-import { isTampering } from '../../lib/audit/verify/finding.ts';
-import { verdictOf } from '../../lib/audit/verify/verdict.ts';
-import type { Verification } from '../../lib/audit/verify/verify-export.ts';
+import type { Finding } from '../../operator/audit/finding.ts';
+import { isTampering } from '../../operator/audit/finding.ts';
+import { verdictOf } from '../../operator/audit/verdict.ts';
+import type { Verification } from '../../operator/audit/verify-export.ts';
 import { counted } from '../counted.ts';
 import { type Line, styled } from '../line.ts';
 import { thumbprintOf } from './trusted-keys.ts';

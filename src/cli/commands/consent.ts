@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
-import { type ClientCredential, defaultApplication } from '../../lib/model/credential.ts';
-import type { Secret } from '../../lib/model/secret.ts';
-import type { ConsentOutcome } from '../../lib/setup/consent.ts';
+import { type ClientCredential, defaultApplication } from '../../lib/core/secrets.ts';
+import type { Secret } from '../../lib/core/secret.ts';
+import type { ConsentOutcome } from '../../operator/setup/consent.ts';
 import type { TargetOptions } from '../sign-in/target.ts';
 import { interruptible } from '../sign-in/interruptible.ts';
 import { confirm, isInteractive, print, say } from '../sign-in/output.ts';
@@ -53,8 +53,8 @@ async function signInAndStore(
 ): Promise<ConsentOutcome> {
   const [{ signInMethod }, { obtainConsent }, { unknownKeysNote }] = await Promise.all([
     import('../sign-in/operator.ts'),
-    import('../../lib/setup/consent.ts'),
-    import('../../lib/setup/doctor-keys.ts'),
+    import('../../operator/setup/consent.ts'),
+    import('../../operator/doctor/checks.ts'),
   ]);
   const { application } = flags;
   const graphIdentifier = toolbox.target.cloud.resources.graph;

@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
-import type { Secret } from '../../lib/model/secret.ts';
-import { visibleJson, visibleText } from '../../lib/runtime/visible-text.ts';
-import type { Job } from '../../lib/runs/job.ts';
-import type { Check } from '../../lib/setup/doctor.ts';
-import type { RoleRequirement } from '../../lib/setup/gdap-access.ts';
+import type { Secret } from '../../lib/core/secret.ts';
+import { visibleJson, visibleText } from '../../lib/core/visible-text.ts';
+import type { Job } from '../../lib/runs/job/job.ts';
+import type { Check } from '../../operator/doctor/doctor.ts';
+import type { RoleRequirement } from '../../operator/gdap/gdap-access.ts';
 import { type ExitCode, exitCodeOf, exitCodes } from '../exit-codes.ts';
 import { shownLine, type Styled, styled } from '../line.ts';
 import { CommandOutcome } from '../run-program.ts';
@@ -38,7 +38,7 @@ async function doctor(flags: DoctorFlags, signal: AbortSignal): Promise<void> {
     import('../sign-in/settings-check.ts'),
     import('../sign-in/toolbox.ts'),
     import('../sign-in/local-broker.ts'),
-    import('../../lib/setup/doctor.ts'),
+    import('../../operator/doctor/doctor.ts'),
     import('../../jobs/index.ts'),
   ]);
   for await (const check of settingsChecks(flags)) add(check);

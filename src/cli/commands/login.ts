@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
-import { callerRoles } from '../../lib/model/caller.ts';
+import { callerRoles } from '../../lib/core/caller.ts';
 import type { SignInAnswer } from '../../lib/api/answers/sign-in.ts';
-import type { RedeemedToken } from '../../lib/entra/judge-token-reply.ts';
-import type { TenantId } from '../../lib/model/identifiers.ts';
-import { isoTime } from '../../lib/runtime/clock.ts';
-import { BrokerError, SetupError } from '../../lib/model/errors.ts';
-import { setupApiCommand } from '../../lib/model/setup-command.ts';
+import type { RedeemedToken } from '../../lib/microsoft/token-reply.ts';
+import type { TenantId } from '../../lib/core/identifiers.ts';
+import { isoTime } from '../../lib/core/clock.ts';
+import { BrokerError, SetupError } from '../../lib/core/errors.ts';
+import { setupApiCommand } from '../../lib/core/text.ts';
 import type { SignInFiles } from '../login/sign-in-files.ts';
 import { CommandFailure } from '../command-failure.ts';
 import { addUrlOption, brokerFetch, type ConnectionFlags } from '../remote/connection.ts';
@@ -95,7 +95,7 @@ async function tokensFor(
   ] = await Promise.all([
     import('../login/kept-token.ts'),
     import('../login/other-broker.ts'),
-    import('../../lib/setup/sign-in.ts'),
+    import('../../operator/setup/sign-in.ts'),
     import('../sign-in/operator.ts'),
   ]);
   const { entraEndpoint, tenantId, clientId, scope } = settings;

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
-import type { StoredMap } from '../../lib/judge/map/stored-map.ts';
+import type { StoredMap } from '../../lib/judge/stored-map.ts';
 import type { Requirement } from '../../lib/judge/required-permissions.ts';
-import { type Grant, grants } from '../../lib/model/token.ts';
+import { type Grant, grants } from '../../lib/core/token.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { CommandOutcome, UsageError } from '../run-program.ts';
 import { print } from '../sign-in/output.ts';
@@ -109,7 +109,7 @@ async function update({ file, json }: Flags & { file?: string }): Promise<void> 
 
 async function rollBack({ json }: Flags): Promise<void> {
   const { requireMap } = await import('../permissions/map-location.ts');
-  const { readStoredMap } = await import('../../lib/judge/map/stored-map.ts');
+  const { readStoredMap } = await import('../../lib/judge/stored-map.ts');
   const { blobs } = await requireMap(process.env);
   const rolledBack = await blobs.rollBack();
   if (rolledBack === undefined) {

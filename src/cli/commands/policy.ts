@@ -1,16 +1,16 @@
 import { readFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { type Grant, grants } from '../../lib/model/token.ts';
-import { type CallerKind, callerKinds, type CallerRole, callerRoles } from '../../lib/model/caller.ts';
-import type { ParsedPolicy } from '../../lib/callers/parse-policy.ts';
-import type { AccessPolicy } from '../../lib/callers/policy.ts';
+import { type Grant, grants } from '../../lib/core/token.ts';
+import { type CallerKind, callerKinds, type CallerRole, callerRoles } from '../../lib/core/caller.ts';
+import type { ParsedPolicy } from '../../lib/access/policy/parse-policy.ts';
+import type { AccessPolicy } from '../../lib/access/policy/policy.ts';
 import {
   type DomainName,
   parseDomainName,
   parseGuid,
   parseTenantId,
   type TenantId,
-} from '../../lib/model/identifiers.ts';
+} from '../../lib/core/identifiers.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { readingOutcome, tokenOutcome } from '../policy/explained.ts';
 import { requestOutcome } from '../policy/request-outcome.ts';
@@ -56,7 +56,7 @@ export function registerPolicy(program: Command): void {
     .command('schema')
     .description('Print the JSON schema of the policy, for editors.')
     .action(async () => {
-      const { policyJsonSchema } = await import('../../lib/callers/policy-document.ts');
+      const { policyJsonSchema } = await import('../../lib/access/policy/policy-document.ts');
       print(JSON.stringify(policyJsonSchema(), undefined, 2));
     });
 }
@@ -112,7 +112,7 @@ async function testPolicy(options: TestOptions, command: Command): Promise<void>
     print(options.json ? JSON.stringify(report, undefined, 2) : [reason, ...parsed.problems].join('\n  '));
     throw new CommandOutcome(exitCodes.failure);
   }
-  const { explain, explainReading } = await import('../../lib/callers/explain.ts');
+  const { explain, explainReading } = await import('../../lib/access/policy/explain.ts');
   const tenantIds = options.tenant.map(parseTenantId).filter((id) => id !== undefined);
   if (tenantIds.length > 1) command.error('error: --tenant takes one tenant id; further values are its domains');
   const caller = {
@@ -142,7 +142,7 @@ async function testPolicy(options: TestOptions, command: Command): Promise<void>
 
 /** What `tag:` entries may name of the tags on the command line. */
 async function tagFacts(written: readonly string[] = [], command: Command): Promise<ReadonlySet<string>> {
-  const { namesOfTags, readTags } = await import('../../lib/groups/tag.ts');
+  const { namesOfTags, readTags } = await import('../../lib/tenants/tag.ts');
   const read = readTags(written);
   if ('problems' in read) command.error(`error: --tag: ${read.problems.join(' ')}`);
   return namesOfTags(read.tags);
@@ -158,7 +158,7 @@ const notesOn = ({ tenant, tag }: TestOptions, { rules }: AccessPolicy): readonl
 ];
 
 async function readPolicy(file: string, command: Command): Promise<ParsedPolicy> {
-  const { parsePolicy } = await import('../../lib/callers/parse-policy.ts');
+  const { parsePolicy } = await import('../../lib/access/policy/parse-policy.ts');
   let text: string;
   try {
     text = await readFile(file, 'utf8');

@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
 import { tuning } from '../../lib/config/tuning.ts';
-import type { IdentityTrust } from '../../lib/credential/identity-trust.ts';
-import type { GraphClient } from '../../lib/graph/client.ts';
-import { ptbCommand } from '../../lib/model/advice.ts';
-import type { RevokeDeps, RevokeOptions } from '../../lib/setup/revoke-state.ts';
-import type { RevokeResult } from '../../lib/setup/revoke-step.ts';
-import type { Proof } from '../../lib/setup/revoke-refusal.ts';
+import type { IdentityTrust } from '../../lib/tokens/credential/identity-trust.ts';
+import type { GraphClient } from '../../lib/microsoft/client.ts';
+import { ptbCommand } from '../../lib/core/advice.ts';
+import type { RevokeDeps, RevokeOptions } from '../../operator/revoke/revoke-state.ts';
+import type { RevokeResult } from '../../operator/revoke/revoke-step.ts';
+import type { Proof } from '../../operator/revoke/revoke-refusal.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import { CommandOutcome, UsageError } from '../run-program.ts';
 import type { Target, TargetOptions } from '../sign-in/target.ts';
@@ -62,7 +62,7 @@ async function revokeCredential(flags: RevokeFlags, signal: AbortSignal): Promis
   const token = await operatorToken(toolbox, flags, flags.verify ? verifyScopes : revokeScopes);
   const { client: graph, writer } = toolbox.graph(token);
   if (flags.unblockCallers !== undefined) {
-    const { unblockCallers } = await import('../../lib/setup/revoke-steps.ts');
+    const { unblockCallers } = await import('../../operator/revoke/steps.ts');
     await unblockCallers(writer, flags.unblockCallers);
     print(flags.json, { unblocked: flags.unblockCallers }, ['Callers can sign in to the broker application again.']);
     return;
@@ -97,8 +97,8 @@ const optionsOf = ({ application, blockCallers, account, clientId }: RevokeFlags
 
 async function drill(deps: RevokeDeps, flags: RevokeFlags, signal: AbortSignal): Promise<void> {
   const [revocation, { otherApplications, stillUsable }] = await Promise.all([
-    import('../../lib/setup/revoke.ts'),
-    import('../../lib/setup/revoke-remaining.ts'),
+    import('../../operator/revoke/revoke.ts'),
+    import('../../operator/revoke/state.ts'),
   ]);
   const { application } = flags;
   const options = optionsOf(flags);
@@ -148,8 +148,8 @@ async function identityOf(target: Target, graph: GraphClient): Promise<IdentityT
   const { managedIdentityClientId } = target;
   if (managedIdentityClientId === undefined) return undefined;
   const [{ identityTrust }, { findManagedIdentity }, { trustOptions }] = await Promise.all([
-    import('../../lib/credential/identity-trust.ts'),
-    import('../../lib/setup/managed-identity.ts'),
+    import('../../lib/tokens/credential/identity-trust.ts'),
+    import('../../operator/setup/vault-state.ts'),
     import('../sign-in/toolbox.ts'),
   ]);
   return identityTrust(trustOptions(target), await findManagedIdentity(graph, managedIdentityClientId));
@@ -161,7 +161,7 @@ async function verify(
   identity: () => Promise<IdentityTrust | undefined>,
   signal: AbortSignal,
 ): Promise<void> {
-  const { verifyRevocation } = await import('../../lib/setup/revoke-verify.ts');
+  const { verifyRevocation } = await import('../../operator/revoke/verify.ts');
   const proof = await verifyRevocation(deps, { ...optionsOf(flags), identity }, signal);
   const proven = proof.every((each) => each.proven);
   const { application } = flags;

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { RenewalDeps } from '../../lib/credential/superseded-keys.ts';
+import type { RenewalDeps } from '../../lib/tokens/credential/superseded-keys.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { CommandOutcome } from '../run-program.ts';
 import type { TargetOptions } from '../sign-in/target.ts';
@@ -38,7 +38,7 @@ async function rotate(flags: RotateFlags, signal: AbortSignal): Promise<void> {
 
 async function rotateToken(toolbox: Toolbox, flags: RotateFlags): Promise<void> {
   const [{ rotateRefreshToken }, { stderrLogger }] = await Promise.all([
-    import('../../lib/credential/rotate.ts'),
+    import('../../lib/tokens/credential/rotate.ts'),
     import('../sign-in/stderr-logger.ts'),
   ]);
   const rotation = await rotateRefreshToken(
@@ -55,8 +55,8 @@ async function rotateToken(toolbox: Toolbox, flags: RotateFlags): Promise<void> 
 
 async function rotateClientCredential(toolbox: Toolbox, flags: RotateFlags): Promise<void> {
   const [{ renewClientCredential }, { createCertificate }, { stderrLogger }] = await Promise.all([
-    import('../../lib/credential/renew-client-credential.ts'),
-    import('../../lib/credential/create-certificate.ts'),
+    import('../../lib/tokens/credential/renew-client-credential.ts'),
+    import('../../lib/tokens/credential/create-certificate.ts'),
     import('../sign-in/stderr-logger.ts'),
   ]);
   const deps: RenewalDeps = {

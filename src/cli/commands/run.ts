@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import type { JobsAnswer } from '../../lib/api/answers/jobs.ts';
 import type { RunAnswer, StartedRunAnswer } from '../../lib/api/answers/runs.ts';
-import { askedText } from '../../lib/model/named-tenants.ts';
-import { parametersText } from '../../lib/model/parameters.ts';
+import { askedText } from '../../lib/access/tenants/named-tenants.ts';
+import { parametersText } from '../../lib/core/parameters.ts';
 import { counted } from '../counted.ts';
 import { addParameterOptions, givenParameters, jobNamed, type ParameterFlags } from '../jobs/given-parameters.ts';
 import type { Line } from '../line.ts';

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { callerRoles, type CallerRole } from '../../lib/model/caller.ts';
-import { parseGuid } from '../../lib/model/identifiers.ts';
-import { applicationUriNamePattern } from '../../lib/model/setup-command.ts';
-import { systemClock } from '../../lib/runtime/clock.ts';
-import { Limiter } from '../../lib/runtime/limiter.ts';
-import type { SetupApiDeps, SetupApiOutcome, SetupApiPlan, SetupApiRequest } from '../../lib/setup/setup-api.ts';
+import { callerRoles, type CallerRole } from '../../lib/core/caller.ts';
+import { parseGuid } from '../../lib/core/identifiers.ts';
+import { applicationUriNamePattern } from '../../lib/core/text.ts';
+import { systemClock } from '../../lib/core/clock.ts';
+import { Limiter } from '../../lib/core/limiter.ts';
+import type { SetupApiDeps, SetupApiOutcome, SetupApiPlan, SetupApiRequest } from '../../operator/setup/setup-api.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { CommandOutcome } from '../run-program.ts';
 import { interruptible } from '../sign-in/interruptible.ts';
@@ -75,7 +75,7 @@ async function setupApi(flags: SetupApiFlags, signal: AbortSignal): Promise<void
     say('ptb: There is no terminal to ask for confirmation. Give --yes to go ahead, or --dry-run to see the plan.');
     throw new CommandOutcome(exitCodes.usage);
   }
-  const { planSetupApi, runSetupApi } = await import('../../lib/setup/setup-api.ts');
+  const { planSetupApi, runSetupApi } = await import('../../operator/setup/setup-api.ts');
   const { deps, request } = await prepare(flags, signal);
   if (flags.dryRun) {
     const plan = await planSetupApi(deps, request);
@@ -94,9 +94,9 @@ async function prepare(
   const target = parseDirectory(flags, process.env, await readLocalSettings());
   const [{ operatorToken }, { readClaims }, { createGraphClient }, { createGraphWriter }] = await Promise.all([
     import('../sign-in/operator.ts'),
-    import('../../lib/entra/token-claims.ts'),
-    import('../../lib/graph/client.ts'),
-    import('../../lib/graph/write.ts'),
+    import('../../lib/microsoft/token-claims.ts'),
+    import('../../lib/microsoft/client.ts'),
+    import('../../lib/microsoft/graph.ts'),
   ]);
   const fetch = (url: string, init: RequestInit): Promise<Response> => globalThis.fetch(url, init);
   const { entra, graph } = target.cloud.endpoints;

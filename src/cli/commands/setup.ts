@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import type { SetupDeps, SetupOutcome, SetupPlan, SetupRequest } from '../../lib/setup/setup.ts';
+import type { SetupDeps, SetupOutcome, SetupPlan, SetupRequest } from '../../operator/setup/setup.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { CommandOutcome } from '../run-program.ts';
 import type { TargetOptions } from '../sign-in/target.ts';
@@ -50,12 +50,12 @@ async function setup(flags: SetupFlags, signal: AbortSignal): Promise<void> {
   const [{ openToolbox }, { operatorToken, setupScopes }, { planOnly, runSetup }] = await Promise.all([
     import('../sign-in/toolbox.ts'),
     import('../sign-in/operator.ts'),
-    import('../../lib/setup/setup.ts'),
+    import('../../operator/setup/setup.ts'),
   ]);
   const toolbox = await openToolbox(flags, signal);
   const { client, writer } = toolbox.graph(await operatorToken(toolbox, flags, setupScopes));
   const request = await setupRequest(toolbox, flags, client);
-  const { createCertificate } = await import('../../lib/credential/create-certificate.ts');
+  const { createCertificate } = await import('../../lib/tokens/credential/create-certificate.ts');
   const deps: SetupDeps = {
     ...toolbox,
     graph: client,
@@ -82,8 +82,8 @@ async function setup(flags: SetupFlags, signal: AbortSignal): Promise<void> {
 async function setupRequest(toolbox: Toolbox, flags: SetupFlags, graph: SetupDeps['graph']): Promise<SetupRequest> {
   const { target, store } = toolbox;
   const [{ findManagedIdentity }, { readVaultState }, { loadProfile }] = await Promise.all([
-    import('../../lib/setup/managed-identity.ts'),
-    import('../../lib/setup/read-vault-state.ts'),
+    import('../../operator/setup/vault-state.ts'),
+    import('../../operator/setup/read-vault-state.ts'),
     import('../sign-in/load-profile.ts'),
   ]);
   const suffix = flags.application === 'default' ? '' : ` (${flags.application})`;

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { defaultApplication } from '../../lib/model/credential.ts';
-import type { ConsentResult } from '../../lib/setup/consent-result.ts';
+import { defaultApplication } from '../../lib/core/secrets.ts';
+import type { ConsentResult } from '../../lib/consent/consent-result.ts';
 import { counted } from '../counted.ts';
 import type { Consents } from '../customer-consent/open.ts';
 import { exitCodes } from '../exit-codes.ts';

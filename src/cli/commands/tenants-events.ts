@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import type { EventsAnswer, EventView } from '../../lib/api/answers/events.ts';
-import { toBrokerError } from '../../lib/model/errors.ts';
-import { type Clock, systemClock } from '../../lib/runtime/clock.ts';
+import { toBrokerError } from '../../lib/core/errors.ts';
+import { type Clock, systemClock } from '../../lib/core/clock.ts';
 import { eventSeverities } from '../../lib/tenant-events/event-severities.ts';
 import { eventKinds } from '../../lib/tenant-events/tenant-event.ts';
 import { type Line, styled } from '../line.ts';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { TenantsAnswer } from '../../lib/api/answers/tenants.ts';
-import { outcomeWord } from '../../lib/model/outcomes.ts';
+import { outcomeWord } from '../../lib/core/outcomes.ts';
 import { counted } from '../counted.ts';
 import { styled } from '../line.ts';
 import { registerTenantEvents } from './tenants-events.ts';

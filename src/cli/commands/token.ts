@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { grants } from '../../lib/model/token.ts';
+import { grants } from '../../lib/core/token.ts';
 import type { PendingApprovalAnswer } from '../../lib/api/answers/approvals.ts';
 import type { TokenAnswer } from '../../lib/api/answers/tokens.ts';
 import type { TenantDetailsAnswer } from '../../lib/api/answers/tenants.ts';

@@ -47,7 +47,7 @@ async function runVerify(flags: VerifyFlags): Promise<void> {
     import('../verify/checks.ts'),
     import('../verify/probe.ts'),
     import('node:crypto'),
-    import('../../lib/runtime/clock.ts'),
+    import('../../lib/core/clock.ts'),
   ]);
   const probe = createProbe(brokerFetch(functionKey === undefined ? {} : { functionKey }), url);
   const findings = await verify(probe, {
@@ -79,7 +79,7 @@ async function askAzure(probe: Probe, scheduledJobs: readonly string[]): Promise
     ]);
   const [{ randomUUID }, { systemClock }] = await Promise.all([
     import('node:crypto'),
-    import('../../lib/runtime/clock.ts'),
+    import('../../lib/core/clock.ts'),
   ]);
   const target = azureTarget(process.env);
   if (typeof target === 'string') return skipAzure({ probe }, target);

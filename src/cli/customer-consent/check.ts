@@ -1,6 +1,6 @@
-import type { ErrorCode } from '../../lib/model/errors.ts';
-import type { TenantId } from '../../lib/model/identifiers.ts';
-import { compareConsent, type ConsentDifference, type ScopedResource } from '../../lib/setup/customer-grants.ts';
+import type { ErrorCode } from '../../lib/core/errors.ts';
+import type { TenantId } from '../../lib/core/identifiers.ts';
+import { compareConsent, type ConsentDifference, type ScopedResource } from '../../lib/consent/customer-grants.ts';
 import { say } from '../sign-in/output.ts';
 import type { ConsentFlags, Consents } from './open.ts';
 import { type ReadCustomer, readCustomers, selectCustomers } from './select.ts';

@@ -2,8 +2,8 @@ import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import * as z from 'zod';
-import { parseTenantId } from '../../lib/model/identifiers.ts';
-import type { ConsentJournal, JournalEntry } from '../../lib/setup/consent-journal.ts';
+import { parseTenantId } from '../../lib/core/identifiers.ts';
+import type { ConsentJournal, JournalEntry } from '../../lib/consent/consent-journal.ts';
 import { CommandFailure } from '../command-failure.ts';
 
 type Variables = Readonly<Record<string, string | undefined>>;

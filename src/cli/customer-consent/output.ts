@@ -1,7 +1,7 @@
-import type { TenantId } from '../../lib/model/identifiers.ts';
-import type { ConsentOrder } from '../../lib/setup/consent-order.ts';
-import type { ConsentResult } from '../../lib/setup/consent-result.ts';
-import { describeScopes, isGranted, type ScopedResource } from '../../lib/setup/customer-grants.ts';
+import type { TenantId } from '../../lib/core/identifiers.ts';
+import type { ConsentOrder } from '../../lib/consent/consent-order.ts';
+import type { ConsentResult } from '../../lib/consent/consent-result.ts';
+import { describeScopes, isGranted, type ScopedResource } from '../../lib/consent/customer-grants.ts';
 import { counted } from '../counted.ts';
 import type { CheckedTenant } from './check.ts';
 import type { GiveOutcome } from './give.ts';

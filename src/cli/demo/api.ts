@@ -1,7 +1,7 @@
 import type { HealthReportAnswer } from '../../lib/api/answers/health.ts';
 import type { RunAnswer, RunTenantsAnswer } from '../../lib/api/answers/runs.ts';
-import { adviceFor } from '../../lib/model/advice.ts';
-import { isErrorCode } from '../../lib/model/errors.ts';
+import { adviceFor } from '../../lib/core/advice.ts';
+import { isErrorCode } from '../../lib/core/errors.ts';
 
 export interface TenantView {
   readonly tenantId: string;

@@ -1,6 +1,6 @@
 import type { CloudDocument } from 'microsoft-cloud';
 import { callerTokens } from './caller-token.ts';
-import { graphAppId, profiles } from '../../lib/setup/permissions.ts';
+import { graphAppId, profiles } from '../../lib/consent/permissions.ts';
 
 /**
  * An access policy that allows the callers of the simulated cloud everything, but the portal only what a person approves. For

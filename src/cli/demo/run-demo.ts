@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { RunAnswer } from '../../lib/api/answers/runs.ts';
 import type { HealthView } from './api.ts';
-import { isEnded } from '../../lib/runs/run.ts';
+import { isEnded } from '../../lib/runs/store/run.ts';
 import type { Demo } from './start-demo.ts';
 
 /** Checks which tenants can be reached, then reports their licences. */

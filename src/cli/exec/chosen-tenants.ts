@@ -1,7 +1,7 @@
 import type { TenantsAnswer } from '../../lib/api/answers/tenants.ts';
-import { type AskedTenants, askedProblems } from '../../lib/groups/asked.ts';
-import { BrokerError } from '../../lib/model/errors.ts';
-import { parseDomainName, parseTenantId } from '../../lib/model/identifiers.ts';
+import { type AskedTenants, askedProblems } from '../../lib/access/tenants/asked.ts';
+import { BrokerError } from '../../lib/core/errors.ts';
+import { parseDomainName, parseTenantId } from '../../lib/core/identifiers.ts';
 import type { BrokerClient } from '../remote/broker-client.ts';
 import { UsageError } from '../run-program.ts';
 

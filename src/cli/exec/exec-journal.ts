@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
-import { parseTenantId, type TenantId } from '../../lib/model/identifiers.ts';
+import { parseTenantId, type TenantId } from '../../lib/core/identifiers.ts';
 import { UsageError } from '../run-program.ts';
 
 /** What is known of the tenants of one command, in a file beside their folders. */

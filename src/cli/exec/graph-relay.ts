@@ -1,7 +1,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { BrokerError, errorTable } from '../../lib/model/errors.ts';
-import type { OutboundReply } from '../../lib/runtime/outbound.ts';
+import { BrokerError, errorTable } from '../../lib/core/errors.ts';
+import type { OutboundReply } from '../../lib/core/outbound.ts';
 import type { BrokerClient, RelayRequest } from '../remote/broker-client.ts';
 import { gatewayAddress, type GatewayTarget } from '../remote/gateway-request.ts';
 import { UsageError } from '../run-program.ts';

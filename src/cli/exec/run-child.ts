@@ -1,6 +1,6 @@
 import { type ChildProcess, type ChildProcessByStdio, spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
-import type { Clock } from '../../lib/runtime/clock.ts';
+import type { Clock } from '../../lib/core/clock.ts';
 import { NotStartedError } from './not-started.ts';
 import { type OutputStream, outputStream } from './child-output-stream.ts';
 

@@ -1,4 +1,4 @@
-import type { Clock } from '../../lib/runtime/clock.ts';
+import type { Clock } from '../../lib/core/clock.ts';
 import type { ChildEnd } from './run-child.ts';
 import type { ExecTenant } from './tenant.ts';
 

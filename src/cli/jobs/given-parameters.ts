@@ -1,8 +1,8 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { JobsAnswer } from '../../lib/api/answers/jobs.ts';
-import { didYouMean } from '../../lib/model/did-you-mean.ts';
-import { readParameterText } from '../../lib/model/parameter-text.ts';
-import { type ParameterField, parameterFields, type ParameterValue } from '../../lib/model/parameters.ts';
+import { didYouMean } from '../../lib/core/did-you-mean.ts';
+import { readParameterText } from './parameter-text.ts';
+import { type ParameterField, parameterFields, type ParameterValue } from '../../lib/core/parameters.ts';
 import { jsonObject } from '../options.ts';
 import { UsageError } from '../run-program.ts';
 

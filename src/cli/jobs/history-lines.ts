@@ -1,5 +1,5 @@
 import type { JobHistoryAnswer, TenantHistoryAnswer } from '../../lib/api/answers/history.ts';
-import { parametersText } from '../../lib/model/parameters.ts';
+import { parametersText } from '../../lib/core/parameters.ts';
 import { counted } from '../counted.ts';
 import type { Line, Piece } from '../line.ts';
 import { outcomePiece } from '../outcome-piece.ts';

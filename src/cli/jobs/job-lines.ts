@@ -1,5 +1,5 @@
-import { askedText } from '../../lib/model/named-tenants.ts';
-import { parameterFields, parameterWords, type ParameterField } from '../../lib/model/parameters.ts';
+import { askedText } from '../../lib/access/tenants/named-tenants.ts';
+import { parameterFields, parameterWords, type ParameterField } from '../../lib/core/parameters.ts';
 import { counted } from '../counted.ts';
 import type { Line } from '../line.ts';
 import { table } from '../table.ts';

@@ -1,5 +1,5 @@
 /** The sources of a new job. They pass `npm run check`, and the test passes. */
-import { maxLineLength, titleOf } from '../../lib/runs/query-job-text.ts';
+import { maxLineLength, titleOf } from '../../lib/runs/job/query-job-text.ts';
 
 /** Text of `src/jobs/NAME.ts`. */
 export const jobSource = (name: string): string => `import * as z from 'zod';

@@ -1,7 +1,7 @@
 import { access, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isJobName } from '../../lib/runs/query-job-text.ts';
-import { queryJob } from '../../lib/runs/run.ts';
+import { isJobName } from '../../lib/runs/job/query-job-text.ts';
+import { queryJob } from '../../lib/runs/store/run.ts';
 import { UsageError } from '../run-program.ts';
 import { importNameOf, jobSource, jobTestSource, withJob } from './job-template.ts';
 

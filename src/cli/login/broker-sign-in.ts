@@ -1,9 +1,9 @@
 import * as z from 'zod';
 import type { SignInAnswer } from '../../lib/api/answers/sign-in.ts';
-import { personScope } from '../../lib/model/caller.ts';
-import { cloudNames, clouds } from '../../lib/model/clouds.ts';
-import { parseTenantId, type TenantId } from '../../lib/model/identifiers.ts';
-import { type Fetch, outboundFailure, parseJson, send } from '../../lib/runtime/outbound.ts';
+import { personScope } from '../../lib/core/caller.ts';
+import { cloudNames, clouds } from '../../lib/core/clouds.ts';
+import { parseTenantId, type TenantId } from '../../lib/core/identifiers.ts';
+import { type Fetch, outboundFailure, parseJson, send } from '../../lib/core/outbound.ts';
 import { CommandFailure } from '../command-failure.ts';
 import { isLoopback } from '../remote/loopback.ts';
 

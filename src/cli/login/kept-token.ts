@@ -1,7 +1,7 @@
-import { SignInClient, type SignInClientDeps } from '../../lib/entra/sign-in-client.ts';
-import { BrokerError, SetupError } from '../../lib/model/errors.ts';
-import { Secret } from '../../lib/model/secret.ts';
-import { systemClock } from '../../lib/runtime/clock.ts';
+import { SignInClient, type SignInClientDeps } from '../../operator/setup/sign-in-client.ts';
+import { BrokerError, SetupError } from '../../lib/core/errors.ts';
+import { Secret } from '../../lib/core/secret.ts';
+import { systemClock } from '../../lib/core/clock.ts';
 import { CommandFailure } from '../command-failure.ts';
 import type { KeptSignIn, SignInFiles } from './sign-in-files.ts';
 

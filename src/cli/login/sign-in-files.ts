@@ -2,7 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
-import { parseTenantId } from '../../lib/model/identifiers.ts';
+import { parseTenantId } from '../../lib/core/identifiers.ts';
 
 const tenantId = z.string().transform((text, context) => {
   const id = parseTenantId(text);

@@ -1,6 +1,6 @@
 import { ReadBuffer } from '@modelcontextprotocol/server';
-import { CodedError } from '../../lib/model/errors.ts';
-import { parseJson } from '../../lib/runtime/outbound.ts';
+import { CodedError } from '../../lib/core/errors.ts';
+import { parseJson } from '../../lib/core/outbound.ts';
 import { nextStep } from '../command-failure.ts';
 import type { BrokerClient } from '../remote/broker-client.ts';
 import { clientOf, type Introduction, type Message, messageHeaders, objectOf } from './message-headers.ts';

@@ -1,10 +1,10 @@
 import * as z from 'zod';
-import { azureIdentity } from '../../lib/azure/identity.ts';
-import { createStorage } from '../../lib/azure/storage.ts';
+import { azureIdentity } from '../../lib/config/identity.ts';
+import { createStorage } from '../../lib/config/storage.ts';
 import { settingsSchema } from '../../lib/config/settings.ts';
 import { MapBlobs, mapContainer } from '../../lib/gateway/map-blobs.ts';
-import { clouds } from '../../lib/model/clouds.ts';
-import { systemClock } from '../../lib/runtime/clock.ts';
+import { clouds } from '../../lib/core/clouds.ts';
+import { systemClock } from '../../lib/core/clock.ts';
 import { CommandFailure } from '../command-failure.ts';
 import { readLocalSettings } from '../sign-in/target.ts';
 

@@ -3,11 +3,11 @@ import { readFile } from 'node:fs/promises';
 import { partnerMap } from 'graph-permissions/partner-table';
 import type { PermissionMap } from 'graph-permissions/permission-map';
 import type { PublishedMap } from 'graph-permissions/published-file';
-import { checkUpdate } from '../../lib/judge/map/check-update.ts';
-import { parsePublishedFile } from '../../lib/judge/map/published-file.ts';
-import { type MapOrigin, readStoredMap, type StoredMap, writeStoredMap } from '../../lib/judge/map/stored-map.ts';
+import { checkUpdate } from '../../lib/judge/check-update.ts';
+import { parsePublishedFile } from '../../lib/judge/published-file.ts';
+import { type MapOrigin, readStoredMap, type StoredMap, writeStoredMap } from '../../lib/judge/stored-map.ts';
 import type { MapBlobs } from '../../lib/gateway/map-blobs.ts';
-import { type Fetch, outboundFailure, send } from '../../lib/runtime/outbound.ts';
+import { type Fetch, outboundFailure, send } from '../../lib/core/outbound.ts';
 import { CommandFailure } from '../command-failure.ts';
 
 /** Microsoft's file has 3 MB. */

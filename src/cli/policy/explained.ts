@@ -1,5 +1,5 @@
-import type { Rule } from '../../lib/callers/policy.ts';
-import type { Explanation, ReadingExplanation } from '../../lib/callers/explain.ts';
+import type { Rule } from '../../lib/access/policy/policy.ts';
+import type { Explanation, ReadingExplanation } from '../../lib/access/policy/explain.ts';
 
 /** `conditional`: with an approval of other people, or in an emergency. */
 export type TestResult = 'allowed' | 'conditional' | 'denied';

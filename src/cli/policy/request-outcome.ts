@@ -1,6 +1,6 @@
 import type { PermissionMap } from 'graph-permissions/permission-map';
-import type { AccessPolicy } from '../../lib/callers/policy.ts';
-import type { ExplainedRequest, RequestFinding } from '../../lib/gateway/explain-request.ts';
+import type { AccessPolicy } from '../../lib/access/policy/policy.ts';
+import type { ExplainedRequest, RequestFinding } from '../../lib/gateway/send/explain-request.ts';
 import { settingsSchema } from '../../lib/config/settings.ts';
 import { headOf, notNeeded, resultOf, type TestResult } from './explained.ts';
 import { readLocalSettings } from '../sign-in/target.ts';
@@ -24,7 +24,7 @@ export async function requestOutcome(
   const [method = '', url, ...rest] = request.trim().split(/ +/);
   if (url?.startsWith('/') !== true || rest.length > 0)
     throw new UsageError('--request is not a method and a path, such as "GET /v1.0/users".');
-  const { explainRequest } = await import('../../lib/gateway/explain-request.ts');
+  const { explainRequest } = await import('../../lib/gateway/send/explain-request.ts');
   const { map, note } = resource === 'graph' ? await mapInForce() : { map: undefined, note: [] };
   const order = {
     resource,

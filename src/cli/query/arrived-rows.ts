@@ -1,5 +1,5 @@
 import type { ResultRow } from '../../lib/api/answers/runs.ts';
-import { type Clock, systemClock } from '../../lib/runtime/clock.ts';
+import { type Clock, systemClock } from '../../lib/core/clock.ts';
 import type { BrokerClient } from '../remote/broker-client.ts';
 import { runPath } from '../remote/follow-run.ts';
 

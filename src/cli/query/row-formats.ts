@@ -1,8 +1,8 @@
 import type { ResultRow } from '../../lib/api/answers/runs.ts';
-import { cellsOf, csvLine } from '../../lib/runs/csv.ts';
-import { tenantColumns } from '../../lib/runs/row.ts';
-import { selectedFirst } from '../../lib/runs/selected-columns.ts';
-import { visibleText } from '../../lib/runtime/visible-text.ts';
+import { cellsOf, csvLine } from '../../lib/runs/job/csv.ts';
+import { tenantColumns } from '../../lib/runs/job/row.ts';
+import { selectedFirst } from '../../lib/runs/job/selected-columns.ts';
+import { visibleText } from '../../lib/core/visible-text.ts';
 import { shownLine } from '../line.ts';
 import { type OpenTable, tableFor } from '../table.ts';
 

@@ -1,10 +1,16 @@
 import { partnerMap } from 'graph-permissions/partner-table';
-import { askedProblems } from '../../lib/groups/asked.ts';
+import { askedProblems } from '../../lib/access/tenants/asked.ts';
 import { requiredPermissions } from '../../lib/judge/required-permissions.ts';
-import { type QueryText, readQuery } from '../../lib/queries/query.ts';
-import { literal, maxLineLength, narrowestOf, queryJobText, withoutVersion } from '../../lib/runs/query-job-text.ts';
-import { parseSchedule } from '../../lib/runs/schedule.ts';
-import { selectOf } from '../../lib/runs/selected-columns.ts';
+import { type QueryText, readQuery } from '../../lib/gateway/queries/query.ts';
+import {
+  literal,
+  maxLineLength,
+  narrowestOf,
+  queryJobText,
+  withoutVersion,
+} from '../../lib/runs/job/query-job-text.ts';
+import { parseSchedule } from '../../lib/runs/job/schedule.ts';
+import { selectOf } from '../../lib/runs/job/selected-columns.ts';
 import { writeJobFiles } from '../jobs/new-job.ts';
 import { UsageError } from '../run-program.ts';
 

@@ -1,7 +1,7 @@
-import { adviceFor } from '../../lib/model/advice.ts';
-import { BrokerError, isErrorCode } from '../../lib/model/errors.ts';
-import { type Clock, systemClock } from '../../lib/runtime/clock.ts';
-import { nextAddress } from '../../lib/runtime/link-header.ts';
+import { adviceFor } from '../../lib/core/advice.ts';
+import { BrokerError, isErrorCode } from '../../lib/core/errors.ts';
+import { type Clock, systemClock } from '../../lib/core/clock.ts';
+import { nextAddress } from '../../lib/core/link-header.ts';
 import {
   type Fetch,
   outboundFailure,
@@ -10,7 +10,7 @@ import {
   parseJson,
   send,
   sendForBytes,
-} from '../../lib/runtime/outbound.ts';
+} from '../../lib/core/outbound.ts';
 import { CommandFailure } from '../command-failure.ts';
 import { say } from '../sign-in/output.ts';
 

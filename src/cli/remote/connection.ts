@@ -1,8 +1,8 @@
 import type { AccessToken, TokenCredential } from '@azure/identity';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { BrokerError } from '../../lib/model/errors.ts';
-import type { Fetch } from '../../lib/runtime/outbound.ts';
-import { parseGuid } from '../../lib/model/identifiers.ts';
+import { BrokerError } from '../../lib/core/errors.ts';
+import type { Fetch } from '../../lib/core/outbound.ts';
+import { parseGuid } from '../../lib/core/identifiers.ts';
 import { CommandFailure } from '../command-failure.ts';
 import { UsageError } from '../run-program.ts';
 import { progress, say } from '../sign-in/output.ts';
@@ -134,7 +134,7 @@ export const signInForBroker = async (clientId: string): Promise<string> => (awa
  * @throws UsageError if MANAGED_IDENTITY_CLIENT_ID is wrong.
  */
 export async function machineIdentity(): Promise<TokenCredential> {
-  const { azureIdentity } = await import('../../lib/azure/identity.ts');
+  const { azureIdentity } = await import('../../lib/config/identity.ts');
   if (process.env['IDENTITY_ENDPOINT'] === undefined) return azureIdentity({ hasManagedIdentity: false });
   // A host may have several user-assigned identities, or only one and no system-assigned identity. Then it must be named.
   const name = process.env['MANAGED_IDENTITY_CLIENT_ID'] ?? '';

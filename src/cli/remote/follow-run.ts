@@ -1,7 +1,7 @@
 import type { RunAnswer } from '../../lib/api/answers/runs.ts';
-import { type Clock, systemClock } from '../../lib/runtime/clock.ts';
-import { BrokerError } from '../../lib/model/errors.ts';
-import { outcomeStyle } from '../../lib/model/outcomes.ts';
+import { type Clock, systemClock } from '../../lib/core/clock.ts';
+import { BrokerError } from '../../lib/core/errors.ts';
+import { outcomeStyle } from '../../lib/core/outcomes.ts';
 import { exitCodeOf, exitCodes } from '../exit-codes.ts';
 import { CommandOutcome } from '../run-program.ts';
 import type { BrokerClient } from './broker-client.ts';

@@ -1,5 +1,5 @@
-import { BrokerError } from '../../lib/model/errors.ts';
-import type { OutboundReply } from '../../lib/runtime/outbound.ts';
+import { BrokerError } from '../../lib/core/errors.ts';
+import type { OutboundReply } from '../../lib/core/outbound.ts';
 import { UsageError } from '../run-program.ts';
 import type { BrokerClient, RelayRequest } from './broker-client.ts';
 

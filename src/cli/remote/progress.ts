@@ -1,6 +1,6 @@
-import { visibleText } from '../../lib/runtime/visible-text.ts';
+import { visibleText } from '../../lib/core/visible-text.ts';
 import type { RunAnswer } from '../../lib/api/answers/runs.ts';
-import { outcomeWord } from '../../lib/model/outcomes.ts';
+import { outcomeWord } from '../../lib/core/outcomes.ts';
 
 /** The part of a run that progress shows. */
 export type ProgressRun = Pick<RunAnswer, 'job' | 'outcome' | 'tenants' | 'durationMs' | 'failures'>;

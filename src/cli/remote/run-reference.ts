@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import type { RunsAnswer, RunSummaryAnswer } from '../../lib/api/answers/runs.ts';
-import { BrokerError } from '../../lib/model/errors.ts';
-import { outcomeWord } from '../../lib/model/outcomes.ts';
-import { visibleText } from '../../lib/runtime/visible-text.ts';
+import { BrokerError } from '../../lib/core/errors.ts';
+import { outcomeWord } from '../../lib/core/outcomes.ts';
+import { visibleText } from '../../lib/core/visible-text.ts';
 import { UsageError } from '../run-program.ts';
 import { longTime } from '../times.ts';
 import type { BrokerClient } from './broker-client.ts';

@@ -1,8 +1,8 @@
 import type { RunTenantDetailsAnswer, RunTenantsAnswer } from '../../lib/api/answers/runs.ts';
 import type { TenantDetailsAnswer } from '../../lib/api/answers/tenants.ts';
-import { BrokerError } from '../../lib/model/errors.ts';
-import { parseDomainName, parseTenantId } from '../../lib/model/identifiers.ts';
-import { visibleText } from '../../lib/runtime/visible-text.ts';
+import { BrokerError } from '../../lib/core/errors.ts';
+import { parseDomainName, parseTenantId } from '../../lib/core/identifiers.ts';
+import { visibleText } from '../../lib/core/visible-text.ts';
 import { counted } from '../counted.ts';
 import type { Line } from '../line.ts';
 import { outcomePiece } from '../outcome-piece.ts';

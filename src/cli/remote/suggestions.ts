@@ -1,9 +1,9 @@
 import type { JobsAnswer } from '../../lib/api/answers/jobs.ts';
 import type { RunsAnswer } from '../../lib/api/answers/runs.ts';
 import type { TenantsAnswer } from '../../lib/api/answers/tenants.ts';
-import { namesOfTags } from '../../lib/groups/tag.ts';
-import { outcomeWord } from '../../lib/model/outcomes.ts';
-import { type ParameterField, parameterFields, parameterWords } from '../../lib/model/parameters.ts';
+import { namesOfTags } from '../../lib/tenants/tag.ts';
+import { outcomeWord } from '../../lib/core/outcomes.ts';
+import { type ParameterField, parameterFields, parameterWords } from '../../lib/core/parameters.ts';
 import { counted } from '../counted.ts';
 import { relativeTime } from '../times.ts';
 import type { BrokerClient } from './broker-client.ts';

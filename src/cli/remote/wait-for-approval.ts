@@ -1,5 +1,5 @@
 import type { ApprovalAnswer } from '../../lib/api/answers/approvals.ts';
-import { systemClock } from '../../lib/runtime/clock.ts';
+import { systemClock } from '../../lib/core/clock.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { CommandOutcome } from '../run-program.ts';
 import { say } from '../sign-in/output.ts';

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { SetupError } from '../../lib/model/errors.ts';
+import { SetupError } from '../../lib/core/errors.ts';
 
 /** The command that opens an address, by platform. The address is appended. */
 const openers: Readonly<Partial<Record<NodeJS.Platform, readonly string[]>>> = {

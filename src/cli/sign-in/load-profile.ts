@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
-import { toBrokerError } from '../../lib/model/errors.ts';
-import type { GraphClient } from '../../lib/graph/client.ts';
-import { type PermissionProfile, profileNames, profiles } from '../../lib/setup/permissions.ts';
-import { readProfile } from '../../lib/setup/profile-file.ts';
+import { toBrokerError } from '../../lib/core/errors.ts';
+import type { GraphClient } from '../../lib/microsoft/client.ts';
+import { type PermissionProfile, profileNames, profiles } from '../../lib/consent/permissions.ts';
+import { readProfile } from '../../lib/consent/profile-file.ts';
 import { CommandFailure } from '../command-failure.ts';
 
 /** Loads a built-in profile by name, or one from a file. @throws BrokerError config_invalid; what Graph answers. */

@@ -1,8 +1,8 @@
-import { TokenBroker } from '../../lib/broker/broker.ts';
-import { createResourceRegistry, type ResourceRegistry } from '../../lib/model/resources.ts';
-import { CachedCredentials } from '../../lib/credential/cached-credentials.ts';
-import type { TenantId } from '../../lib/model/identifiers.ts';
-import { silentLogger } from '../../lib/runtime/log.ts';
+import { TokenBroker } from '../../lib/tokens/broker.ts';
+import { createResourceRegistry, type ResourceRegistry } from '../../lib/core/resources.ts';
+import { CachedCredentials } from '../../lib/tokens/credential/cached-credentials.ts';
+import type { TenantId } from '../../lib/core/identifiers.ts';
+import { silentLogger } from '../../lib/core/log.ts';
 import { createDomainResolver } from '../../lib/tenants/domain-resolver.ts';
 import { createTenantDirectory, type TenantDirectory } from '../../lib/tenants/directory.ts';
 import type { Toolbox } from './toolbox.ts';

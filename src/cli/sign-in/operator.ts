@@ -1,6 +1,6 @@
-import { azureCliToken } from '../../lib/azure/identity.ts';
-import type { Secret } from '../../lib/model/secret.ts';
-import { signIn, type SignInMethod } from '../../lib/setup/sign-in.ts';
+import { azureCliToken } from '../../lib/config/identity.ts';
+import type { Secret } from '../../lib/core/secret.ts';
+import { signIn, type SignInMethod } from '../../operator/setup/sign-in.ts';
 import { openBrowser } from './browser.ts';
 import type { DirectoryTarget } from './target.ts';
 import type { Toolbox } from './toolbox.ts';

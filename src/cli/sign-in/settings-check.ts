@@ -1,15 +1,15 @@
 import { readFile } from 'node:fs/promises';
-import { azureIdentity } from '../../lib/azure/identity.ts';
-import { createStorage } from '../../lib/azure/storage.ts';
-import { parsePolicy } from '../../lib/callers/parse-policy.ts';
+import { azureIdentity } from '../../lib/config/identity.ts';
+import { createStorage } from '../../lib/config/storage.ts';
+import { parsePolicy } from '../../lib/access/policy/parse-policy.ts';
 import { parseSettings, type Settings } from '../../lib/config/settings.ts';
-import { journalTable, TableCredentialJournal } from '../../lib/credential/table-credential-journal.ts';
+import { journalTable, TableCredentialJournal } from '../../lib/tokens/credential/table-credential-journal.ts';
 import { MapBlobs, mapContainer } from '../../lib/gateway/map-blobs.ts';
-import { readStoredMap } from '../../lib/judge/map/stored-map.ts';
-import { BrokerError, toBrokerError } from '../../lib/model/errors.ts';
-import type { Check } from '../../lib/setup/doctor.ts';
+import { readStoredMap } from '../../lib/judge/stored-map.ts';
+import { BrokerError, toBrokerError } from '../../lib/core/errors.ts';
+import type { Check } from '../../operator/doctor/doctor.ts';
 import { nextStep } from '../command-failure.ts';
-import { systemClock } from '../../lib/runtime/clock.ts';
+import { systemClock } from '../../lib/core/clock.ts';
 import { parseTarget, type TargetOptions, readLocalSettings } from './target.ts';
 
 /**

@@ -1,4 +1,4 @@
-import { createLogger } from '../../lib/runtime/log.ts';
+import { createLogger } from '../../lib/core/log.ts';
 
 /** Writes warnings and errors to standard error. */
 export const stderrLogger = createLogger((level, line) => {

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { applicationNamePattern, defaultApplication } from '../../lib/model/credential.ts';
+import { applicationNamePattern, defaultApplication } from '../../lib/core/secrets.ts';
 
 /** Adds the options for the partner tenant and the vault, and `--json`. */
 export function addTargetOptions(command: Command): Command {

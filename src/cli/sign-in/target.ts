@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import * as z from 'zod';
 import { settingsSchema } from '../../lib/config/settings.ts';
-import { type Cloud, clouds, withEndpoints } from '../../lib/model/clouds.ts';
-import { BrokerError } from '../../lib/model/errors.ts';
-import type { TenantId } from '../../lib/model/identifiers.ts';
+import { type Cloud, clouds, withEndpoints } from '../../lib/core/clouds.ts';
+import { BrokerError } from '../../lib/core/errors.ts';
+import type { TenantId } from '../../lib/core/identifiers.ts';
 import { CommandFailure } from '../command-failure.ts';
 
 /** Options that replace settings in every command that works on the credential. */

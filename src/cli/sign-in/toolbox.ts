@@ -1,25 +1,25 @@
 import { randomUUID } from 'node:crypto';
 import type { TokenCredential } from '@azure/identity';
-import { azureIdentity, federatedAssertion } from '../../lib/azure/identity.ts';
-import { secretClient } from '../../lib/azure/key-vault.ts';
-import { type Clock, type Random, systemClock } from '../../lib/runtime/clock.ts';
-import type { CredentialStore } from '../../lib/credential/credential-store.ts';
+import { azureIdentity, federatedAssertion } from '../../lib/config/identity.ts';
+import { secretClient } from '../../lib/config/key-vault.ts';
+import { type Clock, type Random, systemClock } from '../../lib/core/clock.ts';
+import type { CredentialStore } from '../../lib/tokens/credential/credential-store.ts';
 import {
   type IdentityTrust,
   type IdentityTrustOptions,
   trustOfAssertion,
-} from '../../lib/credential/identity-trust.ts';
-import { KeyVaultCredentialStore } from '../../lib/credential/key-vault-credential-store.ts';
-import { keyVaultInventory, type VaultInventory } from '../../lib/credential/vault-inventory.ts';
-import { createMsalRedeemer, type Redeemer } from '../../lib/entra/redeemer.ts';
-import { BrokerError } from '../../lib/model/errors.ts';
-import { createGraphClient, type GraphClient } from '../../lib/graph/client.ts';
-import type { ExchangeDeps } from '../../lib/graph/exchange.ts';
-import { createGraphWriter, type GraphWriter } from '../../lib/graph/write.ts';
-import type { Fetch } from '../../lib/runtime/outbound.ts';
-import { Limiter } from '../../lib/runtime/limiter.ts';
-import type { Secret } from '../../lib/model/secret.ts';
-import type { SignInDeps } from '../../lib/setup/sign-in.ts';
+} from '../../lib/tokens/credential/identity-trust.ts';
+import { KeyVaultCredentialStore } from '../../lib/tokens/credential/key-vault-credential-store.ts';
+import { keyVaultInventory, type VaultInventory } from '../../lib/tokens/credential/vault-inventory.ts';
+import { createMsalRedeemer, type Redeemer } from '../../lib/microsoft/redeemer.ts';
+import { BrokerError } from '../../lib/core/errors.ts';
+import { createGraphClient, type GraphClient } from '../../lib/microsoft/client.ts';
+import type { ExchangeDeps } from '../../lib/microsoft/exchange.ts';
+import { createGraphWriter, type GraphWriter } from '../../lib/microsoft/graph.ts';
+import type { Fetch } from '../../lib/core/outbound.ts';
+import { Limiter } from '../../lib/core/limiter.ts';
+import type { Secret } from '../../lib/core/secret.ts';
+import type { SignInDeps } from '../../operator/setup/sign-in.ts';
 import { parseTarget, type Target, type TargetOptions, readLocalSettings } from './target.ts';
 
 /** What the commands that work on the credential need, built from options and environment. */

@@ -1,5 +1,5 @@
-import type { ClientCredential, Credential } from '../../lib/model/credential.ts';
-import type { Redeemer } from '../../lib/entra/redeemer.ts';
+import type { ClientCredential, Credential } from '../../lib/core/secrets.ts';
+import type { Redeemer } from '../../lib/microsoft/redeemer.ts';
 import { operatorToken, type SignInOptions } from './operator.ts';
 import { say } from './output.ts';
 import type { Toolbox } from './toolbox.ts';
@@ -25,7 +25,7 @@ export async function withUsableClient<T>(
     if (credential.client.credential.kind === 'federated') federated.push(credential);
   }
   if (federated.length === 0 || toolbox.target.hasManagedIdentity) return work(toolbox);
-  const { withTemporarySecret } = await import('../../lib/setup/temporary-secret.ts');
+  const { withTemporarySecret } = await import('../../operator/setup/temporary-secret.ts');
   say(
     'This machine does not have the managed identity: an administrator signs in first to add a temporary client secret.',
   );

@@ -1,6 +1,6 @@
-import { adviceFor } from '../../lib/model/advice.ts';
-import { isErrorCode } from '../../lib/model/errors.ts';
-import type { Clock } from '../../lib/runtime/clock.ts';
+import { adviceFor } from '../../lib/core/advice.ts';
+import { isErrorCode } from '../../lib/core/errors.ts';
+import type { Clock } from '../../lib/core/clock.ts';
 import { type Finding, findingsFrom } from './finding.ts';
 import type { Probe, ProbeAnswer } from './probe.ts';
 

@@ -1,4 +1,4 @@
-import { type Fetch, OutboundError, parseJson, send } from '../../lib/runtime/outbound.ts';
+import { type Fetch, OutboundError, parseJson, send } from '../../lib/core/outbound.ts';
 
 /** One answer of the app. All answers are kept, to search them for secrets at the end. */
 export interface ProbeAnswer {

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
-import { duplicateKey, nestingDepth } from '../runtime/duplicate-key.ts';
-import { BrokerError } from '../model/errors.ts';
-import { safeParse } from '../runtime/safe-parse.ts';
+import { duplicateKey, nestingDepth } from '../core/duplicate-key.ts';
+import { BrokerError } from '../core/errors.ts';
+import { safeParse } from '../core/json.ts';
 
 /** Default limit for a request body. */
 export const maxRequestBodyBytes = 64 * 1024;

@@ -1,8 +1,8 @@
 import type { HttpRequest } from '@azure/functions';
 import type * as z from 'zod';
-import type { Caller, CallerRole } from '../model/caller.ts';
-import type { Logger } from '../runtime/log.ts';
-import type { Orchestrations } from '../runtime/orchestrations.ts';
+import type { Caller, CallerRole } from '../core/caller.ts';
+import type { Logger } from '../core/log.ts';
+import type { Orchestrations } from '../core/orchestrations.ts';
 import type { Answer } from './problem.ts';
 import { readRequest } from './read-request.ts';
 import type { Access, RouteDefinition } from './route.ts';

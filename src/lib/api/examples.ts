@@ -1,4 +1,4 @@
-import { adviceFor } from '../model/advice.ts';
+import { adviceFor } from '../core/advice.ts';
 
 /** Made-up values that the examples of several routes share. */
 

@@ -1,4 +1,4 @@
-import { type ErrorCode, errorTable } from '../model/errors.ts';
+import { type ErrorCode, errorTable } from '../core/errors.ts';
 import type { RouteContract } from './route.ts';
 
 /** Failures of the broker's own credential, confirmed in the partner's own tenant. */

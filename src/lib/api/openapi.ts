@@ -1,5 +1,5 @@
-import { callerRoles } from '../model/caller.ts';
-import { errorTable } from '../model/errors.ts';
+import { callerRoles } from '../core/caller.ts';
+import { errorTable } from '../core/errors.ts';
 import { problemSchema } from './answers/problem.ts';
 import { failuresOf } from './failures.ts';
 import { createSchemaCollector, type JsonSchema, type SchemaCollector } from './json-schema.ts';

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { HttpRequest, InvocationContext } from '@azure/functions';
-import type { Caller, CallerRole, CallerVerifier } from '../model/caller.ts';
-import { BrokerError, toBrokerError } from '../model/errors.ts';
-import { parseGuid } from '../model/identifiers.ts';
-import type { Orchestrations } from '../runtime/orchestrations.ts';
-import { errorFields, type Logger } from '../runtime/log.ts';
-import type { AppMetrics } from '../runtime/metrics.ts';
+import type { Caller, CallerRole, CallerVerifier } from '../core/caller.ts';
+import { BrokerError, toBrokerError } from '../core/errors.ts';
+import { parseGuid } from '../core/identifiers.ts';
+import type { Orchestrations } from '../core/orchestrations.ts';
+import { errorFields, type Logger } from '../core/log.ts';
+import type { AppMetrics } from '../core/metrics.ts';
 import type { BoundRoute } from './call.ts';
 import { type Answer, problemAnswer } from './problem.ts';
 import { isOpen } from './route.ts';

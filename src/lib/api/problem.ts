@@ -1,5 +1,5 @@
-import { adviceFor } from '../model/advice.ts';
-import { BrokerError, errorTable, toBrokerError } from '../model/errors.ts';
+import { adviceFor } from '../core/advice.ts';
+import { BrokerError, errorTable, toBrokerError } from '../core/errors.ts';
 
 /** The answer of a handler, in the shape that `@azure/functions` accepts. */
 export interface Answer {

@@ -1,8 +1,8 @@
 import type { AuditLog } from '../audit/audit-log.ts';
-import type { Caller } from '../model/caller.ts';
-import { BrokerError, type ErrorCode } from '../model/errors.ts';
-import type { Clock } from '../runtime/clock.ts';
-import { errorFields, type Logger } from '../runtime/log.ts';
+import type { Caller } from '../core/caller.ts';
+import { BrokerError, type ErrorCode } from '../core/errors.ts';
+import type { Clock } from '../core/clock.ts';
+import { errorFields, type Logger } from '../core/log.ts';
 import type { RouteContract } from './route.ts';
 
 /** What {@link recordRefusals} needs. */

@@ -1,16 +1,16 @@
 import * as z from 'zod';
 import { auditKinds, auditOutcomes } from '../audit/audit-log.ts';
 import { approvalStatuses, decisions } from '../approvals/approval.ts';
-import { maxTagLength, maxTags, tagPattern, tagRule } from '../groups/tag.ts';
-import { parseGuid } from '../model/identifiers.ts';
-import { exportFormats, maxPageRows, rowOrders } from '../runs/export-formats.ts';
-import { reasonSchema } from '../model/justification.ts';
-import { tenantStates } from '../model/outcomes.ts';
-import { windowPattern, windowRule } from '../runs/run-id.ts';
+import { maxTagLength, maxTags, tagPattern, tagRule } from '../tenants/tag.ts';
+import { parseGuid } from '../core/identifiers.ts';
+import { exportFormats, maxPageRows, rowOrders } from '../runs/reading/export-formats.ts';
+import { reasonSchema } from '../core/justification.ts';
+import { tenantStates } from '../core/outcomes.ts';
+import { windowPattern, windowRule } from '../runs/store/run-id.ts';
 import { continuation, limit, withSameFilters } from './page-parameters.ts';
 
 /**
- * Schemas of queries and bodies. `POST /api/tokens` has its schema in lib/broker/issue-token.ts.
+ * Schemas of queries and bodies. `POST /api/tokens` has its schema in lib/tokens/issue-token.ts.
  * All are strict: if a misspelt filter were ignored, the answer would contain more than the caller asked for.
  */
 

@@ -1,6 +1,6 @@
 import type * as z from 'zod';
-import type { CallerRole } from '../model/caller.ts';
-import type { BrokerError, ErrorCode } from '../model/errors.ts';
+import type { CallerRole } from '../core/caller.ts';
+import type { BrokerError, ErrorCode } from '../core/errors.ts';
 import type { Answer } from './problem.ts';
 
 /**

@@ -1,8 +1,8 @@
-import type { ApprovalTerms } from '../callers/approval-keys.ts';
-import { type Caller, callerIdOf } from '../model/caller.ts';
-import { BrokerError } from '../model/errors.ts';
-import type { Justification } from '../model/justification.ts';
-import { errorFields, type Logger, scrub } from '../runtime/log.ts';
+import type { ApprovalTerms } from '../access/policy/approval-keys.ts';
+import { type Caller, callerIdOf } from '../core/caller.ts';
+import { BrokerError } from '../core/errors.ts';
+import type { Justification } from '../core/justification.ts';
+import { errorFields, type Logger, scrub } from '../core/log.ts';
 import { type Approval, partyOf, type Subject } from './approval.ts';
 import { newApprovalId } from './approval-id.ts';
 import type { StoredApproval } from './approval-log.ts';

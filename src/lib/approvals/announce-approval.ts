@@ -1,7 +1,7 @@
-import { isoTime } from '../runtime/clock.ts';
-import { errorFields, type Logger } from '../runtime/log.ts';
-import type { Notice } from '../notifications/notice.ts';
-import { quoted } from '../notifications/quoted.ts';
+import { isoTime } from '../core/clock.ts';
+import { errorFields, type Logger } from '../core/log.ts';
+import type { Notice } from '../notices/notice.ts';
+import { quoted } from '../notices/quoted.ts';
 import { type Approval, standingOf } from './approval.ts';
 import { auditEntryOf } from './approval-audit.ts';
 import type { Approvals } from './approvals.ts';

@@ -1,5 +1,5 @@
 import type { AuditEntry } from '../audit/audit-log.ts';
-import { scrub } from '../runtime/log.ts';
+import { scrub } from '../core/log.ts';
 import type { Approval, DecisionKind, Party } from './approval.ts';
 
 /** The steps of an approval in the audit log. */

@@ -1,9 +1,9 @@
 import type { TableEntity } from '@azure/data-tables';
 import * as z from 'zod';
-import { approvalRanges } from '../callers/approval-keys.ts';
-import { type CallerRole, callerKinds, callerRoles } from '../model/caller.ts';
-import { parseTenantId, type TenantId } from '../model/identifiers.ts';
-import { grants } from '../model/token.ts';
+import { approvalRanges } from '../access/policy/approval-keys.ts';
+import { type CallerRole, callerKinds, callerRoles } from '../core/caller.ts';
+import { parseTenantId, type TenantId } from '../core/identifiers.ts';
+import { grants } from '../core/token.ts';
 import { type Approval, approvalKinds, approvalStatuses, askerKeyOf, decisions, type Subject } from './approval.ts';
 import { rowKeyOf } from './approval-id.ts';
 

@@ -1,4 +1,4 @@
-import type { TenantId } from '../model/identifiers.ts';
+import type { TenantId } from '../core/identifiers.ts';
 import type { Approval, ApprovalStatus } from './approval.ts';
 
 /** A record and the version that it was read at. */

@@ -1,7 +1,7 @@
-import type { Clock } from '../runtime/clock.ts';
-import { withDeadline } from '../runtime/deadline.ts';
-import { errorFields, type Logger } from '../runtime/log.ts';
-import type { Orchestrations } from '../runtime/orchestrations.ts';
+import type { Clock } from '../core/clock.ts';
+import { withDeadline } from '../core/deadline.ts';
+import { errorFields, type Logger } from '../core/log.ts';
+import type { Orchestrations } from '../core/orchestrations.ts';
 
 /** What approvals use of the durable platform. */
 export type ApprovalOrchestrations = Pick<Orchestrations, 'start' | 'state' | 'raise'>;

@@ -1,7 +1,7 @@
 import type { AuditEntry } from '../audit/audit-log.ts';
-import type { ApprovalTerms } from '../callers/approval-keys.ts';
-import type { Caller, CallerRole } from '../model/caller.ts';
-import type { TenantId } from '../model/identifiers.ts';
+import type { ApprovalTerms } from '../access/policy/approval-keys.ts';
+import type { Caller, CallerRole } from '../core/caller.ts';
+import type { TenantId } from '../core/identifiers.ts';
 
 /** What may be approved. */
 export const approvalKinds = ['token', 'request'] as const;

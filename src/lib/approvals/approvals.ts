@@ -1,9 +1,9 @@
 import type { AuditLog } from '../audit/audit-log.ts';
-import type { PolicyStore } from '../callers/policy-store.ts';
-import type { Caller } from '../model/caller.ts';
-import type { ReadableTenants } from '../model/readable-tenants.ts';
-import type { Notifier } from '../notifications/notice.ts';
-import type { Clock } from '../runtime/clock.ts';
+import type { PolicyStore } from '../access/policy/policy-store.ts';
+import type { Caller } from '../core/caller.ts';
+import type { ReadableTenants } from '../access/tenants/readable-tenants.ts';
+import type { Notifier } from '../notices/notice.ts';
+import type { Clock } from '../core/clock.ts';
 import type { ApprovalLog } from './approval-log.ts';
 import type { EmergencyNotices } from './emergency.ts';
 

@@ -1,7 +1,7 @@
-import type { ApprovalTerms } from '../callers/approval-keys.ts';
-import { BrokerError } from '../model/errors.ts';
-import { withDeadline } from '../runtime/deadline.ts';
-import { errorFields } from '../runtime/log.ts';
+import type { ApprovalTerms } from '../access/policy/approval-keys.ts';
+import { BrokerError } from '../core/errors.ts';
+import { withDeadline } from '../core/deadline.ts';
+import { errorFields } from '../core/log.ts';
 import type { Asking } from './admit.ts';
 import type { Approval } from './approval.ts';
 import type { StoredApproval } from './approval-log.ts';

@@ -1,6 +1,6 @@
-import type { ApprovalTerms } from '../callers/approval-keys.ts';
-import { BrokerError } from '../model/errors.ts';
-import { mayRead } from '../model/readable-tenants.ts';
+import type { ApprovalTerms } from '../access/policy/approval-keys.ts';
+import { BrokerError } from '../core/errors.ts';
+import { mayRead } from '../access/tenants/readable-tenants.ts';
 import { type Approval, type ApprovalDecision, stricter } from './approval.ts';
 import type { StoredApproval } from './approval-log.ts';
 import type { Approvals } from './approvals.ts';

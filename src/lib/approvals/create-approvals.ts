@@ -1,5 +1,5 @@
 import type { TableClient } from '@azure/data-tables';
-import type { Logger } from '../runtime/log.ts';
+import type { Logger } from '../core/log.ts';
 import type { Approvals } from './approvals.ts';
 import { EmergencyNotices } from './emergency.ts';
 import { approvalsTable, TableApprovalLog } from './table-approval-log.ts';

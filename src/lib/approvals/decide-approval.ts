@@ -1,10 +1,10 @@
 import type { AuditEntry } from '../audit/audit-log.ts';
-import { deciderRole } from '../callers/approval-keys.ts';
-import type { AccessPolicy } from '../callers/policy.ts';
-import type { Caller } from '../model/caller.ts';
-import { BrokerError, toBrokerError } from '../model/errors.ts';
-import { mayRead } from '../model/readable-tenants.ts';
-import { errorFields, type Logger, scrub } from '../runtime/log.ts';
+import { deciderRole } from '../access/policy/approval-keys.ts';
+import type { AccessPolicy } from '../access/policy/policy.ts';
+import type { Caller } from '../core/caller.ts';
+import { BrokerError, toBrokerError } from '../core/errors.ts';
+import { mayRead } from '../access/tenants/readable-tenants.ts';
+import { errorFields, type Logger, scrub } from '../core/log.ts';
 import { type Approval, type ApprovalDecision, askerKeyOf, type DecisionKind, partyOf } from './approval.ts';
 import { auditEntryOf, outcomeOf } from './approval-audit.ts';
 import type { StoredApproval } from './approval-log.ts';

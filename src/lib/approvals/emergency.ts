@@ -1,13 +1,13 @@
 import { LRUCache } from 'lru-cache';
-import type { Caller } from '../model/caller.ts';
-import { BrokerError } from '../model/errors.ts';
-import type { TenantId } from '../model/identifiers.ts';
-import type { Justification } from '../model/justification.ts';
-import type { Notice, Notifier } from '../notifications/notice.ts';
-import { quoted } from '../notifications/quoted.ts';
-import type { Clock } from '../runtime/clock.ts';
-import { DeadlineError, withDeadline } from '../runtime/deadline.ts';
-import { errorFields, type Logger, scrub } from '../runtime/log.ts';
+import type { Caller } from '../core/caller.ts';
+import { BrokerError } from '../core/errors.ts';
+import type { TenantId } from '../core/identifiers.ts';
+import type { Justification } from '../core/justification.ts';
+import type { Notice, Notifier } from '../notices/notice.ts';
+import { quoted } from '../notices/quoted.ts';
+import type { Clock } from '../core/clock.ts';
+import { DeadlineError, withDeadline } from '../core/deadline.ts';
+import { errorFields, type Logger, scrub } from '../core/log.ts';
 
 /** After a notice, the same caller, rule and tenant send no other for this long. Log and audit have every use. */
 const quietMs = 10 * 60_000;

@@ -1,4 +1,4 @@
-import type { ApprovalTerms } from '../callers/approval-keys.ts';
+import type { ApprovalTerms } from '../access/policy/approval-keys.ts';
 import type { RuleNow } from './rule-now.ts';
 import {
   type Approval,

@@ -1,5 +1,5 @@
-import type { ApprovalTerms } from '../callers/approval-keys.ts';
-import { isoTime } from '../runtime/clock.ts';
+import type { ApprovalTerms } from '../access/policy/approval-keys.ts';
+import { isoTime } from '../core/clock.ts';
 import { type Approval, type ApprovalDecision, consentsOf, standingOf, stricter, underWayUntilMs } from './approval.ts';
 
 /**

@@ -1,5 +1,5 @@
-import type { ApprovalTerms } from '../callers/approval-keys.ts';
-import type { Justification } from '../model/justification.ts';
+import type { ApprovalTerms } from '../access/policy/approval-keys.ts';
+import type { Justification } from '../core/justification.ts';
 import { admit, type Asking } from './admit.ts';
 import type { Approval, Subject } from './approval.ts';
 import type { Approvals } from './approvals.ts';

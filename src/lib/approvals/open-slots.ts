@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import { parseJson } from '../runtime/outbound.ts';
-import { safeParse } from '../runtime/safe-parse.ts';
+import { parseJson } from '../core/outbound.ts';
+import { safeParse } from '../core/json.ts';
 
 /** An open record of an asker. */
 export interface OpenSlot {

@@ -1,4 +1,4 @@
-import { isoTime } from '../runtime/clock.ts';
+import { isoTime } from '../core/clock.ts';
 import { type Approval, consentsOf } from './approval.ts';
 
 /** Seconds after which a caller may look again. People need longer. */

@@ -1,5 +1,5 @@
 import type { TableClient, TransactionAction } from '@azure/data-tables';
-import { isStorageConflict, isStorageMissing } from '../runtime/storage-call.ts';
+import { isStorageConflict, isStorageMissing } from '../core/rows/table.ts';
 import { partitionKey } from './approval-entity.ts';
 import { rowPrefixAt } from './approval-id.ts';
 

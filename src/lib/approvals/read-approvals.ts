@@ -1,6 +1,6 @@
-import { approvalRanges } from '../callers/approval-keys.ts';
-import type { AccessPolicy } from '../callers/policy.ts';
-import type { Caller } from '../model/caller.ts';
+import { approvalRanges } from '../access/policy/approval-keys.ts';
+import type { AccessPolicy } from '../access/policy/policy.ts';
+import type { Caller } from '../core/caller.ts';
 import {
   type Approval,
   type ApprovalStatus,

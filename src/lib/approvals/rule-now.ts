@@ -1,5 +1,5 @@
-import type { ApprovalTerms } from '../callers/approval-keys.ts';
-import type { AccessPolicy } from '../callers/policy.ts';
+import type { ApprovalTerms } from '../access/policy/approval-keys.ts';
+import type { AccessPolicy } from '../access/policy/policy.ts';
 import type { Approval } from './approval.ts';
 
 /** What the rule of an approval asks for in the policy in force. `gone`: it does not exist or asks for no approval. */

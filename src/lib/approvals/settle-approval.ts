@@ -1,4 +1,4 @@
-import type { Logger } from '../runtime/log.ts';
+import type { Logger } from '../core/log.ts';
 import { type Approval, type ApprovalStatus, isClosed, standingOf, underWayUntilMs } from './approval.ts';
 import { recordAsk } from './announce-approval.ts';
 import { auditEntryOf, byTime } from './approval-audit.ts';

@@ -1,14 +1,8 @@
 import type { TableClient, TableEntity, TransactionAction } from '@azure/data-tables';
-import { BrokerError } from '../model/errors.ts';
-import { errorFields, type Logger } from '../runtime/log.ts';
-import { createdTable } from '../runtime/created-table.ts';
-import {
-  isStorageConflict,
-  isStorageMissing,
-  storageCall,
-  unlessConflict,
-  unlessMissing,
-} from '../runtime/storage-call.ts';
+import { BrokerError } from '../core/errors.ts';
+import { errorFields, type Logger } from '../core/log.ts';
+import { createdTable } from '../core/rows/created-table.ts';
+import { isStorageConflict, isStorageMissing, storageCall, unlessConflict, unlessMissing } from '../core/rows/table.ts';
 import { type Approval, askerKeyOf, endsOf } from './approval.ts';
 import { approvalRow, partitionKey, readApproval } from './approval-entity.ts';
 import { rowKeyOf, rowPrefixAt } from './approval-id.ts';

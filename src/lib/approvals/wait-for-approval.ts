@@ -1,6 +1,6 @@
 /**
  * The orchestration of an approval. The platform replays it from its history at every step, possibly with a later build: see
- * lib/runs/fan-out.ts for the rules. The record in the table decides what is served. This only announces the request and
+ * lib/runs/engine/fan-out.ts for the rules. The record in the table decides what is served. This only announces the request and
  * closes the record when its time is over.
  */
 import { type OrchestrationContext, RetryOptions, type Task } from 'durable-functions';

@@ -1,6 +1,6 @@
-import { approvalRanges } from '../callers/approval-keys.ts';
-import { dayMs } from '../model/durations.ts';
-import { errorFields, type Logger } from '../runtime/log.ts';
+import { approvalRanges } from '../access/policy/approval-keys.ts';
+import { dayMs } from '../core/durations.ts';
+import { errorFields, type Logger } from '../core/log.ts';
 import type { AnnounceDeps } from './announce-approval.ts';
 import { announceApproval } from './announce-approval.ts';
 import { type Approval, underWayUntilMs } from './approval.ts';

@@ -1,8 +1,8 @@
-import type { Grant } from '../model/token.ts';
-import type { Caller } from '../model/caller.ts';
-import type { ErrorCode } from '../model/errors.ts';
-import type { TenantId } from '../model/identifiers.ts';
-import type { AwaitedBy } from '../runtime/group-commit.ts';
+import type { Grant } from '../core/token.ts';
+import type { Caller } from '../core/caller.ts';
+import type { ErrorCode } from '../core/errors.ts';
+import type { TenantId } from '../core/identifiers.ts';
+import type { AwaitedBy } from '../core/rows/group-commit.ts';
 
 /**
  * The outcome of a request. A token: `issued` or `denied`. A request through the gateway: `denied`, or `sent`, recorded

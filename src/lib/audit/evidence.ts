@@ -1,18 +1,18 @@
 import type { JWK } from 'jose';
-import { minuteMs } from '../model/durations.ts';
-import { BrokerError, toBrokerError } from '../model/errors.ts';
-import type { Clock } from '../runtime/clock.ts';
-import type { Logger } from '../runtime/log.ts';
-import { once } from '../runtime/once.ts';
-import { partitionKeyAt, rowKeyAt } from './audit-row.ts';
-import { type AuditTable, refusalOf, type StorageRefusal } from './audit-table.ts';
-import { type StoredRecord, storedRecord } from './canonical-row.ts';
-import type { Checkpoint } from './checkpoint.ts';
-import type { CheckpointLog } from './checkpoint-log.ts';
-import { keyIdOf } from './jws-parts.ts';
-import type { CheckpointSigner } from './checkpoint-signer.ts';
-import { storageTimeMs } from './storage-time.ts';
-import { decodeContinuation, encodeContinuation } from './continuation.ts';
+import { minuteMs } from '../core/durations.ts';
+import { BrokerError, toBrokerError } from '../core/errors.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Logger } from '../core/log.ts';
+import { once } from '../core/once.ts';
+import { partitionKeyAt, rowKeyAt } from './log/audit-row.ts';
+import { type AuditTable, refusalOf, type StorageRefusal } from './log/audit-table.ts';
+import { type StoredRecord, storedRecord } from './chain/canonical-row.ts';
+import type { Checkpoint } from './chain/checkpoint.ts';
+import type { CheckpointLog } from './chain/checkpoint-log.ts';
+import { keyIdOf } from './chain/jws-parts.ts';
+import type { CheckpointSigner } from './chain/checkpoint-signer.ts';
+import { storageTimeMs } from './log/storage-time.ts';
+import { decodeContinuation, encodeContinuation } from './log/continuation.ts';
 
 /** Time between two checkpoints after which the last one is late. The timer fires every five minutes. */
 const lateMs = 15 * minuteMs;
@@ -134,7 +134,7 @@ export class AuditEvidence {
     let last: Checkpoint | undefined;
     try {
       // Only the timer needs it.
-      const { writeCheckpoint } = await import('./write-checkpoint.ts');
+      const { writeCheckpoint } = await import('./chain/write-checkpoint.ts');
       const aheadMs = Math.max(0, -(await this.#behindMs()));
       if (aheadMs > minuteMs) log.log('warn', 'audit.clock_ahead', { seconds: Math.round(aheadMs / 1000) });
       const deps = { ...this.#deps, read, clock: { nowMs: () => clock.nowMs() - aheadMs } };
@@ -179,7 +179,7 @@ export class AuditEvidence {
   async #last(): Promise<{ readonly checkpoint?: Checkpoint; readonly hasForeign: boolean }> {
     const { checkpoints, signer } = this.#deps;
     // Its schema is loaded when it is needed.
-    const { ownCheckpoint } = await import('./own-checkpoint.ts');
+    const { ownCheckpoint } = await import('./chain/own-checkpoint.ts');
     const found = await checkpoints.last(async (jws) => (await ownCheckpoint(jws, signer)) !== undefined);
     const { jws, hasForeign = false } = found ?? {};
     const checkpoint = jws === undefined ? undefined : await ownCheckpoint(jws, signer);

@@ -1,6 +1,6 @@
-import { BrokerError } from '../model/errors.ts';
-import type { Clock } from '../runtime/clock.ts';
-import type { AppMetrics } from '../runtime/metrics.ts';
+import { BrokerError } from '../core/errors.ts';
+import type { Clock } from '../core/clock.ts';
+import type { AppMetrics } from '../core/metrics.ts';
 import type { AuditEntry, AuditLog } from './audit-log.ts';
 
 /** What {@link measuredAuditLog} needs. */

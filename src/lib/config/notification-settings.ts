@@ -1,8 +1,8 @@
 import * as z from 'zod';
-import { Secret } from '../model/secret.ts';
-import { webhookForms } from '../notifications/webhook-forms.ts';
+import { Secret } from '../core/secret.ts';
+import { webhookForms } from '../notices/webhook-forms.ts';
 
-/** The settings of notices. lib/notifications checks their values, so that a wrong one disables only notices. */
+/** The settings of notices. lib/notices checks their values, so that a wrong one disables only notices. */
 export const notificationSettings = {
   NOTIFICATION_WEBHOOK: z
     .string()

@@ -1,8 +1,8 @@
 import * as z from 'zod';
-import { type Cloud, cloudNames, clouds, withEndpoints } from '../model/clouds.ts';
-import { BrokerError } from '../model/errors.ts';
+import { type Cloud, cloudNames, clouds, withEndpoints } from '../core/clouds.ts';
+import { BrokerError } from '../core/errors.ts';
 import { notificationSettings } from './notification-settings.ts';
-import { type DomainName, parseDomainName, parseGuid, parseTenantId, type TenantId } from '../model/identifiers.ts';
+import { type DomainName, parseDomainName, parseGuid, parseTenantId, type TenantId } from '../core/identifiers.ts';
 
 /**
  * Every app setting with its meaning and default. `npm run docs` writes `local.settings.sample.json` and

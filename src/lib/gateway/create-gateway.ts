@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { KeyVaultSecrets } from '../credential/key-vault-secrets.ts';
-import type { Cloud } from '../model/clouds.ts';
-import type { Resource } from '../model/token.ts';
-import { FairLimiter } from '../runtime/fair-limiter.ts';
+import { KeyVaultSecrets } from '../tokens/credential/key-vault-secrets.ts';
+import type { Cloud } from '../core/clouds.ts';
+import type { Resource } from '../core/token.ts';
+import { FairLimiter } from '../core/fair-limiter.ts';
 import type { Gateway, GatewayDeps } from './gateway.ts';
-import { GatewayLinks } from './gateway-links.ts';
-import { LargeAnswers } from './large-answers.ts';
-import { LinkKeys } from './link-keys.ts';
-import { createUpstream } from './upstream.ts';
+import { GatewayLinks } from './send/gateway-links.ts';
+import { LargeAnswers } from './send/large-answers.ts';
+import { LinkKeys } from './send/link-keys.ts';
+import { createUpstream } from './send/upstream.ts';
 
 /** Concurrent requests of all callers to one resource, per instance: as many as those of jobs. */
 const concurrency = 64;

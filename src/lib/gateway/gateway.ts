@@ -1,18 +1,18 @@
 import type { PermissionMap } from 'graph-permissions/permission-map';
 import type { Approvals } from '../approvals/approvals.ts';
-import type { PolicyStore } from '../callers/policy-store.ts';
-import type { GatedTokens } from '../broker/gated-tokens.ts';
-import type { RequestedTenantDeps } from '../broker/requested-tenant.ts';
-import type { Caller } from '../model/caller.ts';
-import type { ResourceRegistry } from '../model/resources.ts';
-import type { Resource } from '../model/token.ts';
-import type { Random } from '../runtime/clock.ts';
-import type { FairLimiter } from '../runtime/fair-limiter.ts';
-import type { RequestBudget } from '../runtime/share.ts';
-import type { GatewayLinks } from './gateway-links.ts';
-import type { LargeAnswers } from './large-answers.ts';
-import type { RequestRecordsDeps } from './request-records.ts';
-import type { Upstream } from './upstream.ts';
+import type { PolicyStore } from '../access/policy/policy-store.ts';
+import type { GatedTokens } from '../tokens/gated-tokens.ts';
+import type { RequestedTenantDeps } from '../access/tenants/requested-tenant.ts';
+import type { Caller } from '../core/caller.ts';
+import type { ResourceRegistry } from '../core/resources.ts';
+import type { Resource } from '../core/token.ts';
+import type { Random } from '../core/clock.ts';
+import type { FairLimiter } from '../core/fair-limiter.ts';
+import type { RequestBudget } from '../core/share.ts';
+import type { GatewayLinks } from './send/gateway-links.ts';
+import type { LargeAnswers } from './send/large-answers.ts';
+import type { RequestRecordsDeps } from './send/request-records.ts';
+import type { Upstream } from './send/upstream.ts';
 
 /** What the gateway needs. */
 export interface GatewayDeps extends RequestRecordsDeps, RequestedTenantDeps {

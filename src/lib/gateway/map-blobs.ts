@@ -1,6 +1,6 @@
 import type { ContainerClient } from '@azure/storage-blob';
-import { maximumStoredLength } from '../judge/map/stored-map.ts';
-import { httpStatusOf } from '../runtime/sdk-error.ts';
+import { maximumStoredLength } from '../judge/stored-map.ts';
+import { httpStatusOf } from '../core/sdk-error.ts';
 
 /** The container of the access policy: operators may write it, see docs/deploy.md. */
 export const mapContainer = 'access-policy';

@@ -1,11 +1,11 @@
 import type { PermissionMap } from 'graph-permissions/permission-map';
-import { type MapOrigin, readStoredMap, type StoredMap } from '../judge/map/stored-map.ts';
-import { BrokerError } from '../model/errors.ts';
-import type { Clock } from '../runtime/clock.ts';
-import { withDeadline } from '../runtime/deadline.ts';
-import { KeptCopy } from '../runtime/kept-copy.ts';
-import type { Logger } from '../runtime/log.ts';
-import { once } from '../runtime/once.ts';
+import { type MapOrigin, readStoredMap, type StoredMap } from '../judge/stored-map.ts';
+import { BrokerError } from '../core/errors.ts';
+import type { Clock } from '../core/clock.ts';
+import { withDeadline } from '../core/deadline.ts';
+import { KeptCopy } from '../core/kept-copy.ts';
+import type { Logger } from '../core/log.ts';
+import { once } from '../core/once.ts';
 import type { MapBlobs } from './map-blobs.ts';
 
 /** The permission map in force. */

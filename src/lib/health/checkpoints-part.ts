@@ -1,6 +1,6 @@
 import type { CheckpointState } from '../audit/evidence.ts';
-import { minuteMs } from '../model/durations.ts';
-import { type Clock, isoTime } from '../runtime/clock.ts';
+import { minuteMs } from '../core/durations.ts';
+import { type Clock, isoTime } from '../core/clock.ts';
 
 /** Health of the checkpoints of the audit log. Without them tokens are issued all the same. */
 export interface CheckpointsHealth {

@@ -1,5 +1,5 @@
-import type { HealthStatus } from '../credential/credential-journal.ts';
-import type { AppMetrics, Counter, Histogram } from '../runtime/metrics.ts';
+import type { HealthStatus } from '../tokens/credential/credential-journal.ts';
+import type { AppMetrics, Counter, Histogram } from '../core/metrics.ts';
 import { exposition, type Family, type Line } from './exposition.ts';
 import type { HealthReport } from './health-reporter.ts';
 

@@ -1,9 +1,9 @@
-import type { PolicyStore } from '../callers/policy-store.ts';
-import type { Credentials } from '../credential/create-credentials.ts';
-import type { BrokerError } from '../model/errors.ts';
-import type { Notifications } from '../notifications/notifications.ts';
-import type { Clock } from '../runtime/clock.ts';
-import type { Logger } from '../runtime/log.ts';
+import type { PolicyStore } from '../access/policy/policy-store.ts';
+import type { Credentials } from '../tokens/credential/credentials.ts';
+import type { BrokerError } from '../core/errors.ts';
+import type { Notifications } from '../notices/notices.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Logger } from '../core/log.ts';
 import type { TenantDirectory } from '../tenants/directory.ts';
 import { HealthReporter, type HealthReporterDeps } from './health-reporter.ts';
 import { StateWatch } from './state-watch.ts';

@@ -1,6 +1,6 @@
-import { dayMs } from '../model/durations.ts';
-import type { BrokerError, ErrorCode } from '../model/errors.ts';
-import { isoTime } from '../runtime/clock.ts';
+import { dayMs } from '../core/durations.ts';
+import type { BrokerError, ErrorCode } from '../core/errors.ts';
+import { isoTime } from '../core/clock.ts';
 import { type Finding, fromError } from './finding.ts';
 
 /** Days before an expiry at which health warns, ascending. */

@@ -1,5 +1,5 @@
-import { adviceFor } from '../model/advice.ts';
-import type { ErrorCode } from '../model/errors.ts';
+import { adviceFor } from '../core/advice.ts';
+import type { ErrorCode } from '../core/errors.ts';
 
 /** One problem, or something worth knowing. Severity `notice` does not change the state. */
 export interface Finding {

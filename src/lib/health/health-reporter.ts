@@ -1,17 +1,17 @@
 import type { AuditEvidence } from '../audit/evidence.ts';
-import type { AccessPolicy } from '../callers/policy.ts';
-import type { PolicyState, PolicyStore } from '../callers/policy-store.ts';
-import { type Clock, isoTime } from '../runtime/clock.ts';
-import { withDeadline } from '../runtime/deadline.ts';
-import { BrokerError, toBrokerError } from '../model/errors.ts';
-import { KeptCopy } from '../runtime/kept-copy.ts';
-import type { CachedCredentials } from '../credential/cached-credentials.ts';
-import type { CredentialJournal, HealthStatus, JournalEntry } from '../credential/credential-journal.ts';
-import { type Credential, defaultApplication } from '../model/credential.ts';
+import type { AccessPolicy } from '../access/policy/policy.ts';
+import type { PolicyState, PolicyStore } from '../access/policy/policy-store.ts';
+import { type Clock, isoTime } from '../core/clock.ts';
+import { withDeadline } from '../core/deadline.ts';
+import { BrokerError, toBrokerError } from '../core/errors.ts';
+import { KeptCopy } from '../core/kept-copy.ts';
+import type { CachedCredentials } from '../tokens/credential/cached-credentials.ts';
+import type { CredentialJournal, HealthStatus, JournalEntry } from '../tokens/credential/credential-journal.ts';
+import { type Credential, defaultApplication } from '../core/secrets.ts';
 import { type CheckpointsHealth, checkpointsPart } from './checkpoints-part.ts';
 import { type CredentialHealth, judgeCredential } from './health.ts';
 import type { TenantDirectory } from '../tenants/directory.ts';
-import type { MapOrigin } from '../judge/map/stored-map.ts';
+import type { MapOrigin } from '../judge/stored-map.ts';
 import type { StateWatch } from './state-watch.ts';
 
 /** How long a report is cached, because anyone can call the route. */

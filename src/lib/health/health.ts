@@ -1,12 +1,12 @@
-import { dayMs } from '../model/durations.ts';
-import { isoTime } from '../runtime/clock.ts';
-import { adviceFor, ptbCommand } from '../model/advice.ts';
+import { dayMs } from '../core/durations.ts';
+import { isoTime } from '../core/clock.ts';
+import { adviceFor, ptbCommand } from '../core/advice.ts';
 import { endFindings, nearest } from './end-findings.ts';
 import { type Finding, fromError } from './finding.ts';
-import type { BrokerError, ErrorCode } from '../model/errors.ts';
-import type { CredentialState, HealthStatus, JournalEntry } from '../credential/credential-journal.ts';
-import { rotationOverdueMs } from '../credential/overdue-care.ts';
-import { type Credential, refreshTokenLifeMs } from '../model/credential.ts';
+import type { BrokerError, ErrorCode } from '../core/errors.ts';
+import type { CredentialState, HealthStatus, JournalEntry } from '../tokens/credential/credential-journal.ts';
+import { rotationOverdueMs } from '../tokens/credential/overdue-care.ts';
+import { type Credential, refreshTokenLifeMs } from '../core/secrets.ts';
 
 /** Input for {@link judgeCredential}. */
 export interface CredentialFacts {

@@ -1,10 +1,10 @@
-import { hourMs } from '../model/durations.ts';
-import type { Clock } from '../runtime/clock.ts';
-import { errorFields, type Logger } from '../runtime/log.ts';
-import { withDeadline } from '../runtime/deadline.ts';
-import { retry } from '../runtime/retry.ts';
-import { type Notice, type Notifier, silentNotifier } from '../notifications/notice.ts';
-import type { CredentialJournal, CredentialState, JournalEntry } from '../credential/credential-journal.ts';
+import { hourMs } from '../core/durations.ts';
+import type { Clock } from '../core/clock.ts';
+import { errorFields, type Logger } from '../core/log.ts';
+import { withDeadline } from '../core/deadline.ts';
+import { retry } from '../core/retry.ts';
+import { type Notice, type Notifier, silentNotifier } from '../notices/notice.ts';
+import type { CredentialJournal, CredentialState, JournalEntry } from '../tokens/credential/credential-journal.ts';
 import type { CredentialHealth } from './health.ts';
 
 /** Maximum wait for the notice, and for the journal: health must answer while storage hangs. */

@@ -1,6 +1,6 @@
 import type { PermissionMap } from 'graph-permissions/permission-map';
 import { type JsonObject, readBody } from './reading/body.ts';
-import { partBodies } from './reading/part-bodies.ts';
+import { partBodies } from './part-bodies.ts';
 import { isJson, readHeaders } from './reading/headers.ts';
 import { readTarget } from './reading/target.ts';
 import { quoted, Refusal, unreadable } from './refusal.ts';

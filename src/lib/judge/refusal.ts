@@ -1,4 +1,4 @@
-import { visibleText } from '../runtime/visible-text.ts';
+import { visibleText } from '../core/visible-text.ts';
 import type { Refused } from './verdict.ts';
 
 /** Thrown where a rule refuses a request; `judgeRequest` turns it into a verdict. */

@@ -1,8 +1,8 @@
-import { ptbCommand } from '../model/advice.ts';
-import { isoTime } from '../runtime/clock.ts';
-import type { Notice, Notifier } from '../notifications/notice.ts';
-import { quoted } from '../notifications/quoted.ts';
-import { tenantTitles } from '../notifications/tenant-titles.ts';
+import { ptbCommand } from '../core/advice.ts';
+import { isoTime } from '../core/clock.ts';
+import type { Notice, Notifier } from '../notices/notice.ts';
+import { quoted } from '../notices/quoted.ts';
+import { tenantTitles } from '../notices/tenant-titles.ts';
 import { reasonTexts } from '../tenants/tenant.ts';
 import { eventSeverities } from './event-severities.ts';
 import type { AnnounceEvent } from './follow-tenants.ts';

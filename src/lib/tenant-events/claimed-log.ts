@@ -1,9 +1,9 @@
 import type { TableClient, TransactionAction } from '@azure/data-tables';
-import { minuteMs } from '../model/durations.ts';
-import type { TenantId } from '../model/identifiers.ts';
-import type { Clock } from '../runtime/clock.ts';
-import type { Logger } from '../runtime/log.ts';
-import { isStorageConflict, isStorageMissing, storageCall, unlessMissing } from '../runtime/storage-call.ts';
+import { minuteMs } from '../core/durations.ts';
+import type { TenantId } from '../core/identifiers.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Logger } from '../core/log.ts';
+import { isStorageConflict, isStorageMissing, storageCall, unlessMissing } from '../core/rows/table.ts';
 import { ClaimLost, type LogClaim, type LogHead, type PendingEvent, type TenantChange } from './event-log.ts';
 import {
   eventKey,

@@ -1,6 +1,6 @@
-import { dayMs, hourMs, minuteMs } from '../model/durations.ts';
-import type { TenantId } from '../model/identifiers.ts';
-import type { Clock } from '../runtime/clock.ts';
+import { dayMs, hourMs, minuteMs } from '../core/durations.ts';
+import type { TenantId } from '../core/identifiers.ts';
+import type { Clock } from '../core/clock.ts';
 import type { Derivation } from './derive-events.ts';
 import type { LogClaim, TenantChange } from './event-log.ts';
 import type { ConsentFailure } from './tenant-event.ts';

@@ -1,9 +1,9 @@
-import { defaultApplication } from '../model/credential.ts';
-import { hourMs } from '../model/durations.ts';
-import { BrokerError } from '../model/errors.ts';
-import type { TenantId } from '../model/identifiers.ts';
-import type { AccessToken, CachingTokenSource, TokenRequest } from '../model/token.ts';
-import type { Clock } from '../runtime/clock.ts';
+import { defaultApplication } from '../core/secrets.ts';
+import { hourMs } from '../core/durations.ts';
+import { BrokerError } from '../core/errors.ts';
+import type { TenantId } from '../core/identifiers.ts';
+import type { AccessToken, CachingTokenSource, TokenRequest } from '../core/token.ts';
+import type { Clock } from '../core/clock.ts';
 import type { ObservedConsent } from './tenant-state.ts';
 
 /**

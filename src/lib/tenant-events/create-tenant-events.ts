@@ -2,7 +2,7 @@ import { announceByNotice } from './announce-event.ts';
 import { followTenants } from './follow-tenants.ts';
 import { observeTenants, type ObserveDeps } from './observe-tenants.ts';
 import { TableEventLog, tenantEventsTable } from './table-event-log.ts';
-import { TableToldStates, toldStatesTable } from './table-told-states.ts';
+import { TableToldStates, toldStatesTable } from './announced-states.ts';
 import type { TenantEvents, TenantEventsParts } from './event-services.ts';
 
 /** Puts the events together. Nothing is read or connected before the first use. */

@@ -1,4 +1,4 @@
-import { dayMs, minuteMs } from '../model/durations.ts';
+import { dayMs, minuteMs } from '../core/durations.ts';
 import { type DerivedEvent, endingDays } from './tenant-event.ts';
 import type { Observed, SeenTenant, TenantState } from './tenant-state.ts';
 

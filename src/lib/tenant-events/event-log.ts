@@ -1,4 +1,4 @@
-import type { TenantId } from '../model/identifiers.ts';
+import type { TenantId } from '../core/identifiers.ts';
 import type { DerivedEvent, EventKind, TenantEvent } from './tenant-event.ts';
 import type { TenantState } from './tenant-state.ts';
 

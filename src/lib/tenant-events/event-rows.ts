@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { parseTenantId, type TenantId } from '../model/identifiers.ts';
-import { isoTime } from '../runtime/clock.ts';
-import { parseJson } from '../runtime/outbound.ts';
-import { isJsonObject } from '../graph/reply.ts';
+import { parseTenantId, type TenantId } from '../core/identifiers.ts';
+import { isoTime } from '../core/clock.ts';
+import { parseJson } from '../core/outbound.ts';
+import { isJsonObject } from '../microsoft/reply.ts';
 import type { LogHead } from './event-log.ts';
 import { type DerivedEvent, type EventDetails, type EventKind, eventKinds, type TenantEvent } from './tenant-event.ts';
 import type { TenantState } from './tenant-state.ts';

@@ -1,6 +1,6 @@
 import type { TableClient } from '@azure/data-tables';
-import type { Notifier } from '../notifications/notice.ts';
-import type { Runs } from '../runs/runs.ts';
+import type { Notifier } from '../notices/notice.ts';
+import type { Runs } from '../runs/store/runs.ts';
 import type { CompleteReads } from '../tenants/directory.ts';
 import type { ClaimDeps } from './claimed-log.ts';
 import type { ConsentInTenants } from './consent-in-new.ts';

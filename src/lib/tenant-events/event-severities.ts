@@ -1,4 +1,4 @@
-import type { Severity } from '../notifications/notice.ts';
+import type { Severity } from '../notices/notice.ts';
 import type { EventKind } from './tenant-event.ts';
 
 /** How urgent each kind is, for notices, the command line and the dashboard. */

@@ -1,7 +1,7 @@
-import type { TenantId } from '../model/identifiers.ts';
-import { minuteMs } from '../model/durations.ts';
-import type { Clock } from '../runtime/clock.ts';
-import { errorFields, type Logger } from '../runtime/log.ts';
+import type { TenantId } from '../core/identifiers.ts';
+import { minuteMs } from '../core/durations.ts';
+import type { Clock } from '../core/clock.ts';
+import { errorFields, type Logger } from '../core/log.ts';
 import type { CompleteRead, CompleteReads } from '../tenants/directory.ts';
 import { type ConsentInTenants, consentInNew, withConsentDue } from './consent-in-new.ts';
 import { baselineOf, type Derivation, deriveEvents } from './derive-events.ts';

@@ -1,8 +1,8 @@
-import type { TenantId } from '../model/identifiers.ts';
-import { defaultApplication } from '../model/credential.ts';
-import { errorFields, type Logger } from '../runtime/log.ts';
-import type { Job } from '../runs/job.ts';
-import type { LastResults, LastResultsReader } from '../runs/last-results.ts';
+import type { TenantId } from '../core/identifiers.ts';
+import { defaultApplication } from '../core/secrets.ts';
+import { errorFields, type Logger } from '../core/log.ts';
+import type { Job } from '../runs/job/job.ts';
+import type { LastResults, LastResultsReader } from '../runs/store/last-results.ts';
 import { tagsOf, type TenantTags } from '../tenants/tenant-tags.ts';
 import type { ConsentWatch } from './consent-watch.ts';
 import type { Observations, ObservedConsent, ObservedRole } from './tenant-state.ts';

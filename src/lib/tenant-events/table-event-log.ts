@@ -1,8 +1,8 @@
 import type { TransactionAction } from '@azure/data-tables';
-import { minuteMs } from '../model/durations.ts';
-import { isoTime } from '../runtime/clock.ts';
-import { createdTable } from '../runtime/created-table.ts';
-import { isStorageMissing, storageCall } from '../runtime/storage-call.ts';
+import { minuteMs } from '../core/durations.ts';
+import { isoTime } from '../core/clock.ts';
+import { createdTable } from '../core/rows/created-table.ts';
+import { isStorageMissing, storageCall } from '../core/rows/table.ts';
 import { type ClaimDeps, ClaimedLog, claimMs, type EventTable, readStoredHead } from './claimed-log.ts';
 import { ClaimLost, type EventLog, type EventPage, type EventQuery, type LogClaim } from './event-log.ts';
 import { eventKey, keysOfEvent, partitionKey, placeKey, readEvent, tenantEventKey } from './event-rows.ts';

@@ -1,5 +1,5 @@
-import type { ErrorCode } from '../model/errors.ts';
-import type { TenantId } from '../model/identifiers.ts';
+import type { ErrorCode } from '../core/errors.ts';
+import type { TenantId } from '../core/identifiers.ts';
 import type { ReachabilityReason } from '../tenants/tenant.ts';
 
 /** What can happen to a tenant. */

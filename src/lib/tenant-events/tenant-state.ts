@@ -1,4 +1,4 @@
-import type { TenantId } from '../model/identifiers.ts';
+import type { TenantId } from '../core/identifiers.ts';
 import type { DelegatedTenant } from '../tenants/tenant.ts';
 import { isExcluded } from '../tenants/tenant.ts';
 import type { EndingDays } from './tenant-event.ts';

@@ -1,9 +1,9 @@
-import { minuteMs } from '../model/durations.ts';
-import { isoTime } from '../runtime/clock.ts';
-import { type Kept, KeptCopy, type Load } from '../runtime/kept-copy.ts';
-import { BrokerError, toBrokerError } from '../model/errors.ts';
-import { type DomainName, parseDomainName, parseTenantId, type TenantId } from '../model/identifiers.ts';
-import { errorFields } from '../runtime/log.ts';
+import { minuteMs } from '../core/durations.ts';
+import { isoTime } from '../core/clock.ts';
+import { type Kept, KeptCopy, type Load } from '../core/kept-copy.ts';
+import { BrokerError, toBrokerError } from '../core/errors.ts';
+import { type DomainName, parseDomainName, parseTenantId, type TenantId } from '../core/identifiers.ts';
+import { errorFields } from '../core/log.ts';
 import type { DomainResolver } from './domain-resolver.ts';
 import type { ExcludedDomains } from './excluded-domains.ts';
 import { createTenantListReader, type ListsDeps, usableMs } from './lists.ts';

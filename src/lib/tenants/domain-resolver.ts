@@ -1,8 +1,8 @@
 import { LRUCache } from 'lru-cache';
 import * as z from 'zod';
-import { hourMs, minuteMs } from '../model/durations.ts';
-import type { Clock } from '../runtime/clock.ts';
-import { BrokerError } from '../model/errors.ts';
+import { hourMs, minuteMs } from '../core/durations.ts';
+import type { Clock } from '../core/clock.ts';
+import { BrokerError } from '../core/errors.ts';
 import {
   type Fetch,
   OutboundError,
@@ -11,13 +11,13 @@ import {
   parseJson,
   retryAfterSeconds,
   send,
-} from '../runtime/outbound.ts';
-import { type DomainName, parseTenantId, type TenantId } from '../model/identifiers.ts';
-import { DeadlineError, withDeadline } from '../runtime/deadline.ts';
-import { FairLimiter } from '../runtime/fair-limiter.ts';
-import type { Requester, Requesters } from '../runtime/requesters.ts';
-import { SingleFlight } from '../runtime/single-flight.ts';
-import { safeParse } from '../runtime/safe-parse.ts';
+} from '../core/outbound.ts';
+import { type DomainName, parseTenantId, type TenantId } from '../core/identifiers.ts';
+import { DeadlineError, withDeadline } from '../core/deadline.ts';
+import { FairLimiter } from '../core/fair-limiter.ts';
+import type { Requester, Requesters } from '../core/requesters.ts';
+import { SingleFlight } from '../core/single-flight.ts';
+import { safeParse } from '../core/json.ts';
 
 /** Resolves a domain to the tenant in which it is verified. */
 export interface DomainResolver {

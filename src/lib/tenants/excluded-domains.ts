@@ -1,4 +1,4 @@
-import type { DomainName, TenantId } from '../model/identifiers.ts';
+import type { DomainName, TenantId } from '../core/identifiers.ts';
 
 /**
  * Remembers the tenants that the domains of TENANTS_EXCLUDE have belonged to, for all instances and later starts. A

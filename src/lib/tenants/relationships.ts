@@ -1,6 +1,6 @@
-import { dayMs } from '../model/durations.ts';
-import { parseTenantId, type TenantId } from '../model/identifiers.ts';
-import { type JsonObject, objectOf, textOf } from '../graph/reply.ts';
+import { dayMs } from '../core/durations.ts';
+import { parseTenantId, type TenantId } from '../core/identifiers.ts';
+import { type JsonObject, objectOf, textOf } from '../microsoft/reply.ts';
 import type { ReachabilityReason } from './tenant.ts';
 
 /** The combined result of all GDAP relationships with one customer. */

@@ -1,6 +1,6 @@
-import { BrokerError, toBrokerError } from '../model/errors.ts';
-import { type DomainName, parseTenantId, type TenantId } from '../model/identifiers.ts';
-import { Limiter } from '../runtime/limiter.ts';
+import { BrokerError, toBrokerError } from '../core/errors.ts';
+import { type DomainName, parseTenantId, type TenantId } from '../core/identifiers.ts';
+import { Limiter } from '../core/limiter.ts';
 import type { DomainResolver } from './domain-resolver.ts';
 import type { ExcludedDomains } from './excluded-domains.ts';
 

@@ -1,10 +1,10 @@
 import type { TableClient } from '@azure/data-tables';
-import { dayMs, minuteMs } from '../model/durations.ts';
-import { type DomainName, parseDomainName, parseTenantId, type TenantId } from '../model/identifiers.ts';
-import { type Clock, isoTime } from '../runtime/clock.ts';
-import { KeptCopy } from '../runtime/kept-copy.ts';
-import { createdTable } from '../runtime/created-table.ts';
-import { storageCall, storageItems } from '../runtime/storage-call.ts';
+import { dayMs, minuteMs } from '../core/durations.ts';
+import { type DomainName, parseDomainName, parseTenantId, type TenantId } from '../core/identifiers.ts';
+import { type Clock, isoTime } from '../core/clock.ts';
+import { KeptCopy } from '../core/kept-copy.ts';
+import { createdTable } from '../core/rows/created-table.ts';
+import { storageCall, storageItems } from '../core/rows/table.ts';
 import type { ExcludedDomains } from './excluded-domains.ts';
 
 type Table = Pick<TableClient, 'createTable' | 'listEntities' | 'upsertEntity'>;

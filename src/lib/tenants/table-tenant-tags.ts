@@ -1,13 +1,13 @@
 import type { TableClient, TransactionAction } from '@azure/data-tables';
-import { minuteMs } from '../model/durations.ts';
-import { parseTenantId, type TenantId } from '../model/identifiers.ts';
-import { readTags } from '../groups/tag.ts';
-import { type Clock, isoTime } from '../runtime/clock.ts';
-import { withDeadline } from '../runtime/deadline.ts';
-import { KeptCopy } from '../runtime/kept-copy.ts';
-import { errorFields, type Logger } from '../runtime/log.ts';
-import { createdTable } from '../runtime/created-table.ts';
-import { isRowMissing, isStorageConflict, storageCall, storageItems, unlessMissing } from '../runtime/storage-call.ts';
+import { minuteMs } from '../core/durations.ts';
+import { parseTenantId, type TenantId } from '../core/identifiers.ts';
+import { readTags } from './tag.ts';
+import { type Clock, isoTime } from '../core/clock.ts';
+import { withDeadline } from '../core/deadline.ts';
+import { KeptCopy } from '../core/kept-copy.ts';
+import { errorFields, type Logger } from '../core/log.ts';
+import { createdTable } from '../core/rows/created-table.ts';
+import { isRowMissing, isStorageConflict, storageCall, storageItems, unlessMissing } from '../core/rows/table.ts';
 import type { StoredTags, TagChange, TagList, TenantTags } from './tenant-tags.ts';
 
 type Table = Pick<TableClient, 'createTable' | 'getEntity' | 'listEntities' | 'submitTransaction'>;

@@ -1,5 +1,5 @@
-import { namesOfTags } from '../groups/tag.ts';
-import type { TenantId } from '../model/identifiers.ts';
+import { namesOfTags } from './tag.ts';
+import type { TenantId } from '../core/identifiers.ts';
 
 /** The tags of all tenants at one time. */
 export interface TagList {

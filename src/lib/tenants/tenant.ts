@@ -1,4 +1,4 @@
-import type { DomainName, TenantId } from '../model/identifiers.ts';
+import type { DomainName, TenantId } from '../core/identifiers.ts';
 
 /** The reasons why a tenant is or is not reachable, each with a sentence for people. */
 export const reasonTexts = {

@@ -1,5 +1,5 @@
-import { type DomainName, parseDomainName, parseTenantId, type TenantId } from '../model/identifiers.ts';
-import { type JsonObject, objectOf, textOf } from '../graph/reply.ts';
+import { type DomainName, parseDomainName, parseTenantId, type TenantId } from '../core/identifiers.ts';
+import { type JsonObject, objectOf, textOf } from '../microsoft/reply.ts';
 import { type GdapStanding, gdapStandings } from './relationships.ts';
 import type { TenantSelection } from './selection.ts';
 import { type DelegatedTenant, type ReachabilityReason, type TenantSource, tenantSources } from './tenant.ts';

@@ -1,5 +1,5 @@
 import { decodeJwt } from 'jose';
-import type { Random } from '../../../src/lib/runtime/clock.ts';
+import type { Random } from '../../../src/lib/core/clock.ts';
 import { referenceDecision } from '../../support/reference-policy.ts';
 import { guid } from '../../support/audit-entries.ts';
 import { type Attack, control, type Tally } from '../attack.ts';

@@ -1,5 +1,5 @@
 import { type Access, isOpen } from '../../../src/lib/api/route.ts';
-import { type CallerRole, callerRoles } from '../../../src/lib/model/caller.ts';
+import { type CallerRole, callerRoles } from '../../../src/lib/core/caller.ts';
 import { routes } from '../../../tools/docs/declared-routes.ts';
 import { type Attack, control } from '../attack.ts';
 import { stranger } from '../forge.ts';

@@ -1,12 +1,12 @@
 import { createHash, createSign, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import type { JWK } from 'jose';
-import { toRow } from '../../../src/lib/audit/audit-row.ts';
+import { toRow } from '../../../src/lib/audit/log/audit-row.ts';
 import type { AuditEntry } from '../../../src/lib/audit/audit-log.ts';
-import type { StoredRecord } from '../../../src/lib/audit/canonical-row.ts';
-import { type LinkedRows, RecordChain } from '../../../src/lib/audit/record-chain.ts';
-import type { Evidence } from '../../../src/lib/audit/verify/verify-export.ts';
-import type { CheckpointLog } from '../../../src/lib/audit/checkpoint-log.ts';
-import { writeCheckpoint } from '../../../src/lib/audit/write-checkpoint.ts';
+import type { StoredRecord } from '../../../src/lib/audit/chain/canonical-row.ts';
+import { type LinkedRows, RecordChain } from '../../../src/lib/audit/chain/record-chain.ts';
+import type { Evidence } from '../../../src/operator/audit/verify-export.ts';
+import type { CheckpointLog } from '../../../src/lib/audit/chain/checkpoint-log.ts';
+import { writeCheckpoint } from '../../../src/lib/audit/chain/write-checkpoint.ts';
 import { guid, issued } from '../../support/audit-entries.ts';
 import { writeFirstVersionCheckpoint } from './first-version.ts';
 

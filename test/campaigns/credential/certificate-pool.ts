@@ -1,6 +1,6 @@
 import selfsigned from 'selfsigned';
-import type { CreateCertificate } from '../../../src/lib/credential/client-certificate.ts';
-import { clientCredentialName } from '../../../src/lib/model/credential.ts';
+import type { CreateCertificate } from '../../../src/lib/tokens/credential/client-certificate.ts';
+import { clientCredentialName } from '../../../src/lib/core/secrets.ts';
 
 type Created = Awaited<ReturnType<CreateCertificate>> & { readonly notAfterMs: number };
 

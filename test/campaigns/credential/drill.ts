@@ -1,11 +1,11 @@
-import type { GraphClient } from '../../../src/lib/graph/client.ts';
-import type { JsonObject } from '../../../src/lib/graph/reply.ts';
-import type { GraphWriter } from '../../../src/lib/graph/write.ts';
-import { BrokerError, toBrokerError } from '../../../src/lib/model/errors.ts';
-import { isoTime } from '../../../src/lib/runtime/clock.ts';
-import { revoke } from '../../../src/lib/setup/revoke.ts';
-import { verifyRevocation } from '../../../src/lib/setup/revoke-verify.ts';
-import type { RevokeDeps } from '../../../src/lib/setup/revoke-state.ts';
+import type { GraphClient } from '../../../src/lib/microsoft/client.ts';
+import type { JsonObject } from '../../../src/lib/microsoft/reply.ts';
+import type { GraphWriter } from '../../../src/lib/microsoft/graph.ts';
+import { BrokerError, toBrokerError } from '../../../src/lib/core/errors.ts';
+import { isoTime } from '../../../src/lib/core/clock.ts';
+import { revoke } from '../../../src/operator/revoke/revoke.ts';
+import { verifyRevocation } from '../../../src/operator/revoke/verify.ts';
+import type { RevokeDeps } from '../../../src/operator/revoke/revoke-state.ts';
 import { type Account, accounts, application, type CredentialWorld } from './world.ts';
 
 const principalId = 'principal';

@@ -1,5 +1,5 @@
-import type { CredentialStore } from '../../../src/lib/credential/credential-store.ts';
-import { BrokerError } from '../../../src/lib/model/errors.ts';
+import type { CredentialStore } from '../../../src/lib/tokens/credential/credential-store.ts';
+import { BrokerError } from '../../../src/lib/core/errors.ts';
 
 export interface Disturbance {
   /** Share of the calls that fail. */

@@ -1,5 +1,5 @@
-import type { Notice } from '../../../src/lib/notifications/notice.ts';
-import type { Target } from '../../../src/lib/notifications/target.ts';
+import type { Notice } from '../../../src/lib/notices/notice.ts';
+import type { Target } from '../../../src/lib/notices/target.ts';
 
 /** A chat and a program that accept everything, and count what they are told. They share no code with the broker. */
 export class Receivers {

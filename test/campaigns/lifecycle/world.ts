@@ -1,6 +1,6 @@
 import { uniteTenants } from '../../../src/lib/tenants/union.ts';
-import type { JsonObject } from '../../../src/lib/graph/reply.ts';
-import { parseTenantId, type TenantId } from '../../../src/lib/model/identifiers.ts';
+import type { JsonObject } from '../../../src/lib/microsoft/reply.ts';
+import { parseTenantId, type TenantId } from '../../../src/lib/core/identifiers.ts';
 import type { CompleteRead } from '../../../src/lib/tenants/directory.ts';
 import type { ConsentAttempt } from '../../../src/lib/tenant-events/consent-in-new.ts';
 import type { Observations } from '../../../src/lib/tenant-events/tenant-state.ts';

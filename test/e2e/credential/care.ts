@@ -1,6 +1,6 @@
-import { CachedCredentials } from '../../../src/lib/credential/cached-credentials.ts';
+import { CachedCredentials } from '../../../src/lib/tokens/credential/cached-credentials.ts';
 import { HealthReporter } from '../../../src/lib/health/health-reporter.ts';
-import type { KeepAliveDeps } from '../../../src/lib/credential/keep-alive.ts';
+import type { KeepAliveDeps } from '../../../src/lib/tokens/credential/keep-alive.ts';
 import { StateWatch } from '../../../src/lib/health/state-watch.ts';
 import { MemoryCredentialJournal } from '../../fakes/memory-credential-journal.ts';
 import { recordingLogger } from '../../fakes/recording-logger.ts';

@@ -1,10 +1,10 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { registerCertificate } from '../../../src/lib/credential/client-certificate.ts';
-import { keyMark } from '../../../src/lib/credential/client-keys.ts';
-import { keepAlive } from '../../../src/lib/credential/keep-alive.ts';
-import { redeemAsApplication } from '../../../src/lib/credential/prove-client-credential.ts';
-import { renewClientCredential } from '../../../src/lib/credential/renew-client-credential.ts';
-import { redeemRefreshToken } from '../../../src/lib/credential/store-refresh-token.ts';
+import { registerCertificate } from '../../../src/lib/tokens/credential/client-certificate.ts';
+import { keyMark } from '../../../src/lib/tokens/credential/client-keys.ts';
+import { keepAlive } from '../../../src/lib/tokens/credential/keep-alive.ts';
+import { redeemAsApplication } from '../../../src/lib/tokens/credential/prove-client-credential.ts';
+import { renewClientCredential } from '../../../src/lib/tokens/credential/renew-client-credential.ts';
+import { redeemRefreshToken } from '../../../src/lib/tokens/credential/store-refresh-token.ts';
 import { adminToken } from 'microsoft-cloud/testing';
 import { daysOf } from '../../support/extent.ts';
 import { startCare } from './care.ts';

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CloudOptions } from 'microsoft-cloud';
-import { runSetup } from '../../../src/lib/setup/setup.ts';
+import { runSetup } from '../../../src/operator/setup/setup.ts';
 import { type CommandLine, type Ended, openCommandLine } from './command-line.ts';
 import { browser, startOperator, type TestOperator } from './operator.ts';
 
@@ -50,7 +50,7 @@ export async function startCustomers(options: CloudOptions): Promise<CustomerBen
   const { clientId } = await runSetup(await operator.setupDeps(), operator.setupOptions());
   await operator.consent(browser(cloud));
   const line = await openCommandLine(operator);
-  const { profiles } = await import('../../../src/lib/setup/permissions.ts');
+  const { profiles } = await import('../../../src/lib/consent/permissions.ts');
   const gdap = profiles.gdap.resources.map(({ appId, scopes }) => ({
     appId,
     scopes: scopes.map(({ value }) => value),

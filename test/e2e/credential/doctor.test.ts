@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { createLocalBroker } from '../../../src/cli/sign-in/local-broker.ts';
-import { clouds } from '../../../src/lib/model/clouds.ts';
-import type { Secret } from '../../../src/lib/model/secret.ts';
-import { type Check, examine } from '../../../src/lib/setup/doctor.ts';
+import { clouds } from '../../../src/lib/core/clouds.ts';
+import type { Secret } from '../../../src/lib/core/secret.ts';
+import { type Check, examine } from '../../../src/operator/doctor/doctor.ts';
 import { changeTenant } from 'microsoft-cloud/client';
 import { account } from 'microsoft-cloud/testing';
 import { browser, startOperator, type TestOperator } from './operator.ts';

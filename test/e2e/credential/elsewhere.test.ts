@@ -7,7 +7,7 @@ import {
   partnerCenterAppId,
   type PermissionProfile,
   profiles,
-} from '../../../src/lib/setup/permissions.ts';
+} from '../../../src/lib/consent/permissions.ts';
 import { adminToken, tenantWith } from 'microsoft-cloud/testing';
 import { type CommandLine, type Ended, openCommandLine } from './command-line.ts';
 import { browser, startOperator, type TestOperator } from './operator.ts';

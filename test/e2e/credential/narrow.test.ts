@@ -1,7 +1,7 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { keepAlive } from '../../../src/lib/credential/keep-alive.ts';
+import { keepAlive } from '../../../src/lib/tokens/credential/keep-alive.ts';
 import { projectRoot } from '../../paths.ts';
 import { tenantWith } from 'microsoft-cloud/testing';
 import { startCare } from './care.ts';

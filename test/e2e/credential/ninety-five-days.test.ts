@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { keepAlive } from '../../../src/lib/credential/keep-alive.ts';
+import { keepAlive } from '../../../src/lib/tokens/credential/keep-alive.ts';
 import { daysOf } from '../../support/extent.ts';
 import { startCare } from './care.ts';
 import { browser, startOperator, type TestOperator } from './operator.ts';

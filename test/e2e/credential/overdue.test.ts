@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { azureIdentity } from '../../../src/lib/azure/identity.ts';
-import { secretClient } from '../../../src/lib/azure/key-vault.ts';
-import { KeyVaultCredentialStore } from '../../../src/lib/credential/key-vault-credential-store.ts';
+import { azureIdentity } from '../../../src/lib/config/identity.ts';
+import { secretClient } from '../../../src/lib/config/key-vault.ts';
+import { KeyVaultCredentialStore } from '../../../src/lib/tokens/credential/key-vault-credential-store.ts';
 import { startWatchedDemo, type WatchedDemo } from '../../support/watched-demo.ts';
 import { forgetIdentity } from './operator.ts';
 

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { TokenBroker } from '../../../src/lib/broker/broker.ts';
-import type { TokenRequest } from '../../../src/lib/model/token.ts';
-import { CachedCredentials } from '../../../src/lib/credential/cached-credentials.ts';
-import { parseTenantId, type TenantId } from '../../../src/lib/model/identifiers.ts';
+import { TokenBroker } from '../../../src/lib/tokens/broker.ts';
+import type { TokenRequest } from '../../../src/lib/core/token.ts';
+import { CachedCredentials } from '../../../src/lib/tokens/credential/cached-credentials.ts';
+import { parseTenantId, type TenantId } from '../../../src/lib/core/identifiers.ts';
 import * as control from 'microsoft-cloud/client';
 import { account } from 'microsoft-cloud/testing';
 import { browser, startOperator, type TestOperator } from './operator.ts';

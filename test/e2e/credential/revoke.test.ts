@@ -1,9 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { applicationPath } from '../../../src/lib/credential/client-keys.ts';
-import { issueClientSecret } from '../../../src/lib/credential/client-secret.ts';
-import { redeemAsApplication } from '../../../src/lib/credential/prove-client-credential.ts';
-import type { ClientCredential, Credential } from '../../../src/lib/model/credential.ts';
-import { runSetup } from '../../../src/lib/setup/setup.ts';
+import { applicationPath } from '../../../src/lib/tokens/credential/client-keys.ts';
+import { issueClientSecret } from '../../../src/lib/tokens/credential/client-secret.ts';
+import { redeemAsApplication } from '../../../src/lib/tokens/credential/prove-client-credential.ts';
+import type { ClientCredential, Credential } from '../../../src/lib/core/secrets.ts';
+import { runSetup } from '../../../src/operator/setup/setup.ts';
 import { account, adminToken } from 'microsoft-cloud/testing';
 import { type CommandLine, openCommandLine } from './command-line.ts';
 import { browser, startOperator, type TestOperator } from './operator.ts';

@@ -1,9 +1,9 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { keyMark } from '../../../src/lib/credential/client-keys.ts';
-import { renewClientCredential } from '../../../src/lib/credential/renew-client-credential.ts';
-import { rotateRefreshToken, versionsKept } from '../../../src/lib/credential/rotate.ts';
-import { redeemRefreshToken } from '../../../src/lib/credential/store-refresh-token.ts';
-import { runSetup } from '../../../src/lib/setup/setup.ts';
+import { keyMark } from '../../../src/lib/tokens/credential/client-keys.ts';
+import { renewClientCredential } from '../../../src/lib/tokens/credential/renew-client-credential.ts';
+import { rotateRefreshToken, versionsKept } from '../../../src/lib/tokens/credential/rotate.ts';
+import { redeemRefreshToken } from '../../../src/lib/tokens/credential/store-refresh-token.ts';
+import { runSetup } from '../../../src/operator/setup/setup.ts';
 import type { FaultRule } from 'microsoft-cloud';
 import { MemoryCredentialStore } from '../../fakes/memory-credential-store.ts';
 import { adminToken } from 'microsoft-cloud/testing';

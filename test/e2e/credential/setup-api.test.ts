@@ -1,16 +1,16 @@
 import { approveDeviceCode } from 'microsoft-cloud/client';
 import { account, adminToken } from 'microsoft-cloud/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { readClaims } from '../../../src/lib/entra/token-claims.ts';
-import { callerRoles } from '../../../src/lib/model/caller.ts';
-import { signInClients } from '../../../src/lib/setup/api-application.ts';
+import { readClaims } from '../../../src/lib/microsoft/token-claims.ts';
+import { callerRoles } from '../../../src/lib/core/caller.ts';
+import { signInClients } from '../../../src/operator/setup/api-application.ts';
 import {
   planSetupApi,
   runSetupApi,
   type SetupApiOutcome,
   type SetupApiRequest,
-} from '../../../src/lib/setup/setup-api.ts';
-import { signIn, type SignInMethod } from '../../../src/lib/setup/sign-in.ts';
+} from '../../../src/operator/setup/setup-api.ts';
+import { signIn, type SignInMethod } from '../../../src/operator/setup/sign-in.ts';
 import { browser, startOperator, type TestOperator } from './operator.ts';
 
 let operator: TestOperator;

@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { renewClientCredential } from '../../../src/lib/credential/renew-client-credential.ts';
-import type { Redeemer } from '../../../src/lib/entra/redeemer.ts';
-import { planOnly, runSetup } from '../../../src/lib/setup/setup.ts';
-import { profiles, requiredResourceAccess } from '../../../src/lib/setup/permissions.ts';
+import { renewClientCredential } from '../../../src/lib/tokens/credential/renew-client-credential.ts';
+import type { Redeemer } from '../../../src/lib/microsoft/redeemer.ts';
+import { planOnly, runSetup } from '../../../src/operator/setup/setup.ts';
+import { profiles, requiredResourceAccess } from '../../../src/lib/consent/permissions.ts';
 import { failureReply } from '../../fakes/fake-redeemer.ts';
 import { account } from 'microsoft-cloud/testing';
 import { browser, startOperator, type TestOperator } from './operator.ts';

@@ -1,6 +1,6 @@
 import { readLedger, resetLedger } from 'microsoft-cloud/client';
 import { type RunningChild, startChild } from '../../../src/cli/demo/child.ts';
-import { Limiter } from '../../../src/lib/runtime/limiter.ts';
+import { Limiter } from '../../../src/lib/core/limiter.ts';
 import { appFolder, ptbScript } from '../../paths.ts';
 import { startWatchedDemo, type WatchedDemo } from '../../support/watched-demo.ts';
 

@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import { build } from 'esbuild';
 import { unzipSync } from 'fflate';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { CreateCertificate } from '../../../src/lib/credential/client-certificate.ts';
+import type { CreateCertificate } from '../../../src/lib/tokens/credential/client-certificate.ts';
 import { app } from '../../../tools/build.ts';
 import { hostJsonFor, packageApp } from '../../../tools/package.ts';
 import { projectRoot } from '../../paths.ts';
@@ -72,7 +72,7 @@ describe('npm run package', () => {
     expect(entry).not.toContain('X509CertificateGenerator');
     // Bundled as in the app: a CommonJS package has other exports in a bundle than in Node.js.
     const outdir = join(folder, 'certificate');
-    const source = join(projectRoot, 'src/lib/credential/create-certificate.ts');
+    const source = join(projectRoot, 'src/lib/tokens/credential/create-certificate.ts');
     await build({ ...app, entryPoints: { certificate: source }, outdir });
     const { createCertificate } = (await import(join(outdir, 'certificate.js'))) as {
       createCertificate: CreateCertificate;

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import type { CloudDocument } from 'microsoft-cloud';
-import { errorCodes, errorTable } from '../../../src/lib/model/errors.ts';
+import { errorCodes, errorTable } from '../../../src/lib/core/errors.ts';
 import { eventKinds } from '../../../src/lib/tenant-events/tenant-event.ts';
 import { projectRoot } from '../../paths.ts';
 import { makeEvents } from '../../support/tenant-events.ts';

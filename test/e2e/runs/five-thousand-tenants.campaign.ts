@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { RunView } from '../../../src/lib/runs/run-view.ts';
+import type { RunView } from '../../../src/lib/runs/reading/run-view.ts';
 import { setTenantState } from 'microsoft-cloud/client';
 import { seededRandom } from '../../fakes/fake-clock.ts';
 import { noApp } from '../../support/watched-demo.ts';

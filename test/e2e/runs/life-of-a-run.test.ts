@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { RunChanges } from '../../../src/lib/runs/run-changes.ts';
+import type { RunChanges } from '../../../src/lib/runs/reading/run-changes.ts';
 import { startRunStack, started, type RunStack } from './run-stack.ts';
 
 const tenants = 30;

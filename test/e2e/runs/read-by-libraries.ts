@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { runResults } from '../../../clients/typescript/src/index.ts';
-import type { Row } from '../../../src/lib/runs/row.ts';
+import type { Row } from '../../../src/lib/runs/job/row.ts';
 import type { PowerShell } from '../powershell/powershell.ts';
 import { compare, type Reader } from './read-by-each-client.ts';
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type RunningChild, startChild } from '../../../src/cli/demo/child.ts';
-import type { RunView } from '../../../src/lib/runs/run-view.ts';
+import type { RunView } from '../../../src/lib/runs/reading/run-view.ts';
 import { ptbScript } from '../../paths.ts';
 import { skewedClock } from '../../support/skewed-clock.ts';
 import { tunedApp, type TuningChanges } from '../../support/tuned-app.ts';

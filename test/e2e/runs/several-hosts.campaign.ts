@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { addFault, clearFaults } from 'microsoft-cloud/client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { RunningChild } from '../../../src/cli/demo/child.ts';
-import type { RunView } from '../../../src/lib/runs/run-view.ts';
+import type { RunView } from '../../../src/lib/runs/reading/run-view.ts';
 import { seededRandom } from '../../fakes/fake-clock.ts';
 import { type ThrottledStorage, throttleStorage } from '../../support/throttled-storage.ts';
 import { noApp } from '../../support/watched-demo.ts';

@@ -1,6 +1,6 @@
 import { addFault } from 'microsoft-cloud/client';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { RunView } from '../../../src/lib/runs/run-view.ts';
+import type { RunView } from '../../../src/lib/runs/reading/run-view.ts';
 import { startRunStack, type RunStack, started } from './run-stack.ts';
 
 // One host has ten places for activities. Each activity visits one tenant, which takes longer than all other work.

@@ -4,7 +4,7 @@ import { Command } from 'commander';
 import { expect, it } from 'vitest';
 import { registerRun } from '../../../src/cli/commands/run.ts';
 import { exitCodeOf, exitCodes } from '../../../src/cli/exit-codes.ts';
-import { errorCodes, setupErrorCodes } from '../../../src/lib/model/error-table.ts';
+import { errorCodes, setupErrorCodes } from '../../../src/lib/core/error-table.ts';
 import { projectRoot } from '../../paths.ts';
 
 const page = readFileSync(join(projectRoot, 'docs/cli.md'), 'utf8');

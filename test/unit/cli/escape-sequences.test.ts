@@ -6,7 +6,7 @@ import { advice } from '../../../src/cli/remote/report.ts';
 import { runProgram } from '../../../src/cli/run-program.ts';
 import { print, say } from '../../../src/cli/sign-in/output.ts';
 import { table } from '../../../src/cli/table.ts';
-import { BrokerError } from '../../../src/lib/model/errors.ts';
+import { BrokerError } from '../../../src/lib/core/errors.ts';
 import { Command } from 'commander';
 
 // Clears the screen, starts a new line, and sets the colour with a C1 control.

@@ -2,7 +2,7 @@ import { PassThrough } from 'node:stream';
 import { afterEach, expect, it, vi } from 'vitest';
 import { plainLine, shownLine, styled } from '../../../src/cli/line.ts';
 import { outcomePiece } from '../../../src/cli/outcome-piece.ts';
-import { outcomeTable } from '../../../src/lib/model/outcomes.ts';
+import { outcomeTable } from '../../../src/lib/core/outcomes.ts';
 
 const stream = (isTTY: boolean): NodeJS.WriteStream =>
   Object.assign(new PassThrough(), {

@@ -5,7 +5,7 @@ import { Command } from 'commander';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { registerPolicy } from '../../../src/cli/commands/policy.ts';
 import { runProgram } from '../../../src/cli/run-program.ts';
-import { policyJsonSchema } from '../../../src/lib/callers/policy-document.ts';
+import { policyJsonSchema } from '../../../src/lib/access/policy/policy-document.ts';
 import { projectRoot } from '../../paths.ts';
 import { guid } from '../../support/audit-entries.ts';
 import { captureOutput } from '../../support/captured-output.ts';

@@ -8,7 +8,7 @@ import { exitByRun } from '../../../src/cli/remote/follow-run.ts';
 import { line } from '../../../src/cli/remote/progress.ts';
 import type { CommandOutcome } from '../../../src/cli/run-program.ts';
 import { type RunAnswer, runSchema } from '../../../src/lib/api/answers/runs.ts';
-import { outcomeStyle, outcomeTable, outcomeWord, runOutcomes } from '../../../src/lib/model/outcomes.ts';
+import { outcomeStyle, outcomeTable, outcomeWord, runOutcomes } from '../../../src/lib/core/outcomes.ts';
 import { rendered } from './rendered.ts';
 
 const runWith = (outcome: RunAnswer['outcome']): RunAnswer =>

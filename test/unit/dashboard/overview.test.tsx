@@ -7,7 +7,7 @@ import { briefCounts } from '../../../dashboard/app/job-strips.tsx';
 import { OverviewView } from '../../../dashboard/app/overview-view.tsx';
 import { RunStrip, stripText } from '../../../dashboard/app/run-strip.tsx';
 import { lifeSpent, momentsOf } from '../../../dashboard/app/timeline.ts';
-import { outcomeStyle, outcomeWord, runOutcomes } from '../../../src/lib/model/outcomes.ts';
+import { outcomeStyle, outcomeWord, runOutcomes } from '../../../src/lib/core/outcomes.ts';
 import { createWorld, type World } from '../../e2e/pages/fixture/world.ts';
 import { rendered } from './rendered.ts';
 import { everyRole, signedIn } from './signed-in.tsx';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { initialContent, readForm } from '../../../dashboard/app/parameter-form.ts';
-import { parameterFields } from '../../../src/lib/model/parameters.ts';
+import { parameterFields } from '../../../src/lib/core/parameters.ts';
 
 const fields = parameterFields({
   required: ['level', 'count'],

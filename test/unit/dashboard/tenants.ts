@@ -1,6 +1,6 @@
 import type { Tenant } from '../../../dashboard/app/trouble.ts';
 import type { LastResult } from '../../../src/lib/api/answers/tenants.ts';
-import type { ErrorCode } from '../../../src/lib/model/errors.ts';
+import type { ErrorCode } from '../../../src/lib/core/errors.ts';
 import { reasonTexts } from '../../../src/lib/tenants/tenant.ts';
 
 /** A reachable tenant without results. */

@@ -1,14 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { callerRoles } from '../../../src/lib/model/caller.ts';
-import { decide } from '../../../src/lib/callers/decide.ts';
-import { parsePolicy } from '../../../src/lib/callers/parse-policy.ts';
+import { callerRoles } from '../../../src/lib/core/caller.ts';
+import { decide } from '../../../src/lib/access/policy/decide.ts';
+import { parsePolicy } from '../../../src/lib/access/policy/parse-policy.ts';
 import { settingsSchema } from '../../../src/lib/config/settings.ts';
-import { keyVaultFailure } from '../../../src/lib/credential/key-vault-failure.ts';
-import { adviceFor } from '../../../src/lib/model/advice.ts';
-import { signInClients } from '../../../src/lib/setup/api-application.ts';
-import { parseDomainName } from '../../../src/lib/model/identifiers.ts';
+import { keyVaultFailure } from '../../../src/lib/tokens/credential/key-vault-failure.ts';
+import { adviceFor } from '../../../src/lib/core/advice.ts';
+import { signInClients } from '../../../src/operator/setup/api-application.ts';
+import { parseDomainName } from '../../../src/lib/core/identifiers.ts';
 import { projectRoot } from '../../paths.ts';
 
 const read = (path: string): string => readFileSync(join(projectRoot, path), 'utf8');

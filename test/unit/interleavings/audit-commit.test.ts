@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { type AwaitedBy, GroupCommit } from '../../../src/lib/runtime/group-commit.ts';
-import { Limiter } from '../../../src/lib/runtime/limiter.ts';
+import { type AwaitedBy, GroupCommit } from '../../../src/lib/core/rows/group-commit.ts';
+import { Limiter } from '../../../src/lib/core/limiter.ts';
 import { FakeClock } from '../../fakes/fake-clock.ts';
 
 const numRuns = 2_000;

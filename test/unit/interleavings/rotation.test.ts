@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { rotateRefreshToken, versionsKept } from '../../../src/lib/credential/rotate.ts';
-import type { TenantId } from '../../../src/lib/model/identifiers.ts';
-import { silentLogger } from '../../../src/lib/runtime/log.ts';
+import { rotateRefreshToken, versionsKept } from '../../../src/lib/tokens/credential/rotate.ts';
+import type { TenantId } from '../../../src/lib/core/identifiers.ts';
+import { silentLogger } from '../../../src/lib/core/log.ts';
 import { FakeClock } from '../../fakes/fake-clock.ts';
 import { refreshTokenOf, storeWithCredential } from '../../fakes/memory-credential-store.ts';
 import { RotatingEntra } from '../../fakes/rotating-entra.ts';

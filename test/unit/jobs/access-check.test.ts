@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import accessCheck from '../../../src/jobs/access-check.ts';
-import type { TokenRequest } from '../../../src/lib/model/token.ts';
-import { adviceFor } from '../../../src/lib/model/advice.ts';
-import { BrokerError, type ErrorCode, errorTable } from '../../../src/lib/model/errors.ts';
+import type { TokenRequest } from '../../../src/lib/core/token.ts';
+import { adviceFor } from '../../../src/lib/core/advice.ts';
+import { BrokerError, type ErrorCode, errorTable } from '../../../src/lib/core/errors.ts';
 import { tryJob } from '../../support/try-job.ts';
 
 const graph = { '/organization': { value: [{ id: '1', displayName: 'Contoso' }] } };

@@ -3,7 +3,7 @@ import accessCheck from '../../../src/jobs/access-check.ts';
 import licenceReport from '../../../src/jobs/licence-report.ts';
 import mfaReport from '../../../src/jobs/mfa-report.ts';
 import secretExpiryReport from '../../../src/jobs/secret-expiry-report.ts';
-import { defineJob } from '../../../src/lib/runs/job.ts';
+import { defineJob } from '../../../src/lib/runs/job/job.ts';
 import { tryJob } from '../../support/try-job.ts';
 
 const graph = () => ({ value: [] });

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { jobParameters } from '../../../src/lib/runs/job-parameters.ts';
+import { jobParameters } from '../../../src/lib/runs/job/job-parameters.ts';
 import { loadDocsExample, loadDocsParameters } from '../../support/docs-example.ts';
 import { tryJob } from '../../support/try-job.ts';
 

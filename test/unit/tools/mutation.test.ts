@@ -84,7 +84,13 @@ describe('the mutated folders', () => {
   it('are all of src/lib, the functions, the command line and the workspaces, and each has tests', () => {
     const folders = mutatedFolders();
     expect(folders).toEqual(
-      expect.arrayContaining(['src/lib/broker', 'src/functions', 'src/cli', 'packages/functions-host/src']),
+      expect.arrayContaining([
+        'src/lib/tokens',
+        'src/operator',
+        'src/functions',
+        'src/cli',
+        'packages/functions-host/src',
+      ]),
     );
     expect(folders.filter((folder) => testsOf(folder).length === 0)).toEqual([]);
   });
@@ -101,12 +107,12 @@ it('give each test that starts the Functions host a process of its own', () => {
 describe('testsOf', () => {
   it('finds the tests that mirror a folder and those that import it', () => {
     const tests = testsOf('src/lib/audit');
-    expect(tests).toContain('test/unit/lib/audit/rising-time.test.ts');
+    expect(tests).toContain('test/unit/lib/audit/log/rising-time.test.ts');
     expect(tests).toContain('test/functions/audit-retention.test.ts');
   });
 
   it('leaves out tests that load an app, except where each test has a process of its own', () => {
-    expect(testsOf('src/lib/runtime').filter((test) => test.startsWith('test/functions/reads'))).toEqual([]);
+    expect(testsOf('src/lib/core').filter((test) => test.startsWith('test/functions/reads'))).toEqual([]);
     expect(testsOf('src/functions')).toContain('test/functions/reads.test.ts');
   });
 
@@ -117,14 +123,14 @@ describe('testsOf', () => {
   });
 
   it('leaves out tests that replace modules, also if a helper does it for them', () => {
-    expect(testsOf('src/lib/setup')).not.toContain('test/unit/cli/commands/setup.test.ts');
+    expect(testsOf('src/operator')).not.toContain('test/unit/cli/commands/setup.test.ts');
     expect(testsOf('src/cli')).toContain('test/unit/cli/commands/consent.test.ts');
   });
 
   it('leaves out slow tests, and tests that start a process', () => {
-    const tests = [...testsOf('src/lib/callers'), ...testsOf('src/lib/audit'), ...testsOf('src/lib/broker')];
+    const tests = [...testsOf('src/lib/access'), ...testsOf('src/lib/audit'), ...testsOf('src/lib/tokens')];
     expect(tests.filter((test) => /property|busy|contract\/audit-log/.test(test))).toEqual([]);
-    expect(testsOf('src/lib/runtime')).not.toContain('test/unit/cli/exec/run-child.test.ts');
+    expect(testsOf('src/lib/core')).not.toContain('test/unit/cli/exec/run-child.test.ts');
   });
 });
 

@@ -1,5 +1,5 @@
-import type { CloudName } from '../../../lib/model/clouds.ts';
-import { type Fetch, OutboundError, type OutboundReply, parseJson, send } from '../../../lib/runtime/outbound.ts';
+import type { CloudName } from '../../../lib/core/clouds.ts';
+import { type Fetch, OutboundError, type OutboundReply, parseJson, send } from '../../../lib/core/outbound.ts';
 
 /** Hosts of the query API, "Azure Monitor Log Analytics API request format" (Microsoft Learn, also of Azure in China). */
 export const logAnalyticsUrls: Readonly<Record<CloudName, string>> = {

@@ -1,5 +1,5 @@
-import { type Cloud, clouds, cloudNames } from '../../../lib/model/clouds.ts';
-import { parseGuid } from '../../../lib/model/identifiers.ts';
+import { type Cloud, clouds, cloudNames } from '../../../lib/core/clouds.ts';
+import { parseGuid } from '../../../lib/core/identifiers.ts';
 
 /** The deployment whose resources the checks read, as `azd env get-values` prints it. */
 export interface AzureTarget {

@@ -1,6 +1,6 @@
-import { parseGuid } from '../../../lib/model/identifiers.ts';
-import type { Clock } from '../../../lib/runtime/clock.ts';
-import { parseJson } from '../../../lib/runtime/outbound.ts';
+import { parseGuid } from '../../../lib/core/identifiers.ts';
+import type { Clock } from '../../../lib/core/clock.ts';
+import { parseJson } from '../../../lib/core/outbound.ts';
 import { type Finding, findingsFrom } from '../finding.ts';
 import type { Probe } from '../probe.ts';
 import {

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { approvalKinds, approvalStatuses, decisions } from '../../approvals/approval.ts';
-import { callerKinds, callerRoles } from '../../model/caller.ts';
+import { callerKinds, callerRoles } from '../../core/caller.ts';
 import { count, guid, isoTime } from './shared.ts';
 
 const approvalId = z

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { auditOutcomes } from '../../audit/audit-log.ts';
-import { grants } from '../../model/token.ts';
+import { grants } from '../../core/token.ts';
 import { errorCodeSchema, guid, isoTime } from './shared.ts';
 
 const auditEntrySchema = z

@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import { errorCodes } from '../../model/errors.ts';
-import { healthStatuses } from '../../credential/credential-journal.ts';
+import { errorCodes } from '../../core/errors.ts';
+import { healthStatuses } from '../../tokens/credential/credential-journal.ts';
 import { count, errorCodeSchema, isoTime } from './shared.ts';
 
 const status = z.enum(healthStatuses);

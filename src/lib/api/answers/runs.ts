@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import { runOutcomes, tenantStates } from '../../model/outcomes.ts';
-import { runStatuses } from '../../runs/run.ts';
+import { runOutcomes, tenantStates } from '../../core/outcomes.ts';
+import { runStatuses } from '../../runs/store/run.ts';
 import { count, errorCodeSchema, failureTextSchema, guid, isoTime } from './shared.ts';
 
 export const tenantCountsSchema = z

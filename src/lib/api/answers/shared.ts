@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { errorCodes } from '../../model/errors.ts';
+import { errorCodes } from '../../core/errors.ts';
 
 /** Schemas that several answers share. */
 

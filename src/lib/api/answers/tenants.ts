@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { tenantOutcomes } from '../../runs/run.ts';
+import { tenantOutcomes } from '../../runs/store/run.ts';
 import { type ReachabilityReason, reasonTexts, tenantSources } from '../../tenants/tenant.ts';
 import { count, errorCodeSchema, failureTextSchema, guid, isoTime } from './shared.ts';
 

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { grants } from '../../model/token.ts';
+import { grants } from '../../core/token.ts';
 import { guid, isoTime } from './shared.ts';
 
 export const tokenAnswerSchema = z

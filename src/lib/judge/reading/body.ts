@@ -1,4 +1,4 @@
-import { duplicateKey, nestingDepth } from '../../runtime/duplicate-key.ts';
+import { duplicateKey, nestingDepth } from '../../core/duplicate-key.ts';
 import { quoted, unreadable } from '../refusal.ts';
 
 export type JsonObject = Readonly<Record<string, unknown>>;

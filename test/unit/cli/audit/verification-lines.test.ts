@@ -2,9 +2,9 @@ import type { JWK } from 'jose';
 import { describe, expect, it } from 'vitest';
 import { verificationLines } from '../../../../src/cli/audit/verification-lines.ts';
 import { plainLine } from '../../../../src/cli/line.ts';
-import type { Finding } from '../../../../src/lib/audit/verify/finding.ts';
-import { newTally } from '../../../../src/lib/audit/verify/tally.ts';
-import type { Verification } from '../../../../src/lib/audit/verify/verify-export.ts';
+import type { Finding } from '../../../../src/operator/audit/finding.ts';
+import { newTally } from '../../../../src/operator/audit/tally.ts';
+import type { Verification } from '../../../../src/operator/audit/verify-export.ts';
 
 const key: JWK = { kty: 'EC', crv: 'P-256', x: 'x', y: 'y', kid: 'key-1' };
 const period = { from: '2026-11-24T00:00:00.000Z', to: '2026-11-25T00:00:00.000Z' };

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { registerConsent } from '../../../../src/cli/commands/consent.ts';
-import type { TenantId } from '../../../../src/lib/model/identifiers.ts';
+import type { TenantId } from '../../../../src/lib/core/identifiers.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { FakeRedeemer } from '../../../fakes/fake-redeemer.ts';
 import { type MemoryCredentialStore, storeWithCredential } from '../../../fakes/memory-credential-store.ts';

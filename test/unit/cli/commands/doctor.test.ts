@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { registerDoctor } from '../../../../src/cli/commands/doctor.ts';
-import type { TenantId } from '../../../../src/lib/model/identifiers.ts';
-import type { Fetch } from '../../../../src/lib/runtime/outbound.ts';
+import type { TenantId } from '../../../../src/lib/core/identifiers.ts';
+import type { Fetch } from '../../../../src/lib/core/outbound.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { aadstsFailure, FakeRedeemer } from '../../../fakes/fake-redeemer.ts';
 import { MemoryCredentialStore, refreshTokenOf, storeWithCredential } from '../../../fakes/memory-credential-store.ts';
 import { scriptedFetch } from '../../../fakes/scripted-fetch.ts';
-import { GdapBench, tenantId } from '../../lib/setup/gdap-bench.ts';
+import { GdapBench, tenantId } from '../../operator/doctor/gdap-bench.ts';
 import { clearStage, partner, runOnVault } from './vault-stage.ts';
 
 interface Document {

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { registerRun } from '../../../../src/cli/commands/run.ts';
 import { registerRuns } from '../../../../src/cli/commands/runs.ts';
-import { maxPageRows } from '../../../../src/lib/runs/export-formats.ts';
-import { outcomeWord } from '../../../../src/lib/model/outcomes.ts';
+import { maxPageRows } from '../../../../src/lib/runs/reading/export-formats.ts';
+import { outcomeWord } from '../../../../src/lib/core/outcomes.ts';
 import { runCommand } from './command-stage.ts';
 
 afterEach(() => {

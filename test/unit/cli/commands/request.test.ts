@@ -7,7 +7,7 @@ import { Command } from 'commander';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { registerRequest } from '../../../../src/cli/commands/request.ts';
 import { runProgram } from '../../../../src/cli/run-program.ts';
-import { systemClock } from '../../../../src/lib/runtime/clock.ts';
+import { systemClock } from '../../../../src/lib/core/clock.ts';
 
 const base = 'https://broker.example/api/gateway/contoso.com/graph';
 const users = ['contoso.com', 'get', '/v1.0/users'];

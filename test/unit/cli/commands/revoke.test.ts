@@ -3,7 +3,7 @@ import { registerRevoke } from '../../../../src/cli/commands/revoke.ts';
 import { aadstsFailure } from '../../../fakes/fake-redeemer.ts';
 import { storeWithCredential } from '../../../fakes/memory-credential-store.ts';
 import { problem } from '../../../fakes/scripted-fetch.ts';
-import { clientId, partner, RevokeBench } from '../../lib/setup/revoke-bench.ts';
+import { clientId, partner, RevokeBench } from '../../operator/revoke/revoke-bench.ts';
 import { clearStage, runOnVault, type VaultTools } from './vault-stage.ts';
 
 let bench: RevokeBench;

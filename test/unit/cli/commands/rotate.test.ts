@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { registerRotate } from '../../../../src/cli/commands/rotate.ts';
-import { keyMark } from '../../../../src/lib/credential/client-keys.ts';
-import { BrokerError } from '../../../../src/lib/model/errors.ts';
-import type { TenantId } from '../../../../src/lib/model/identifiers.ts';
+import { keyMark } from '../../../../src/lib/tokens/credential/client-keys.ts';
+import { BrokerError } from '../../../../src/lib/core/errors.ts';
+import type { TenantId } from '../../../../src/lib/core/identifiers.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { aadstsFailure, FakeRedeemer } from '../../../fakes/fake-redeemer.ts';
 import { type MemoryCredentialStore, storeWithCredential } from '../../../fakes/memory-credential-store.ts';

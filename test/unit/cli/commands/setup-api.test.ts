@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { registerSetup } from '../../../../src/cli/commands/setup.ts';
-import { callerRoles } from '../../../../src/lib/model/caller.ts';
+import { callerRoles } from '../../../../src/lib/core/caller.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { FakeRedeemer } from '../../../fakes/fake-redeemer.ts';
 import { MemoryCredentialStore } from '../../../fakes/memory-credential-store.ts';

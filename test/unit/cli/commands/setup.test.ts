@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { registerSetup } from '../../../../src/cli/commands/setup.ts';
-import { applicationTag } from '../../../../src/lib/setup/directory-state.ts';
+import { applicationTag } from '../../../../src/lib/consent/directory-state.ts';
 import { aadstsFailure } from '../../../fakes/fake-redeemer.ts';
 import { refreshTokenOf } from '../../../fakes/memory-credential-store.ts';
-import { partnerTenantId, present, secretOf, SetupBench } from '../../lib/setup/setup-bench.ts';
+import { partnerTenantId, present, secretOf, SetupBench } from '../../operator/setup/setup-bench.ts';
 import { clearStage, partner, runOnVault, type VaultTools } from './vault-stage.ts';
 
 const graphTools = '14d82eec-204b-4c2f-b7e8-296a70dab67e';

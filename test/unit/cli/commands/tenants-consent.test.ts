@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { registerTenantsConsent } from '../../../../src/cli/commands/tenants-consent.ts';
-import type { TenantId } from '../../../../src/lib/model/identifiers.ts';
+import type { TenantId } from '../../../../src/lib/core/identifiers.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { aadstsFailure } from '../../../fakes/fake-redeemer.ts';
 import { type MemoryCredentialStore, storeWithCredential } from '../../../fakes/memory-credential-store.ts';
 import { createJournalFiles } from '../../../../src/cli/customer-consent/journal-files.ts';
-import { graphAppId } from '../../../../src/lib/setup/permissions.ts';
+import { graphAppId } from '../../../../src/lib/consent/permissions.ts';
 import { clientId, CustomerCloud, customerId } from '../customer-consent/customer-cloud.ts';
 import { clearStage, partner, runOnVault, type VaultTools } from './vault-stage.ts';
 

@@ -1,6 +1,6 @@
 import { afterEach, expect, it, vi } from 'vitest';
 import { registerTenants } from '../../../../src/cli/commands/tenants.ts';
-import { systemClock } from '../../../../src/lib/runtime/clock.ts';
+import { systemClock } from '../../../../src/lib/core/clock.ts';
 import { runCommand } from './command-stage.ts';
 
 afterEach(() => {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { registerToken } from '../../../../src/cli/commands/token.ts';
-import { systemClock } from '../../../../src/lib/runtime/clock.ts';
+import { systemClock } from '../../../../src/lib/core/clock.ts';
 import { runCommand } from './command-stage.ts';
 
 let pauses: number;

@@ -1,7 +1,7 @@
-import type { TokenReply } from '../../../../src/lib/entra/judge-token-reply.ts';
-import type { Redemption } from '../../../../src/lib/entra/redeemer.ts';
-import type { Fetch } from '../../../../src/lib/runtime/outbound.ts';
-import { type PermissionProfile, profiles, requiredResourceAccess } from '../../../../src/lib/setup/permissions.ts';
+import type { TokenReply } from '../../../../src/lib/microsoft/token-reply.ts';
+import type { Redemption } from '../../../../src/lib/microsoft/redeemer.ts';
+import type { Fetch } from '../../../../src/lib/core/outbound.ts';
+import { type PermissionProfile, profiles, requiredResourceAccess } from '../../../../src/lib/consent/permissions.ts';
 import type { FakeClock } from '../../../fakes/fake-clock.ts';
 import { aadstsFailure, FakeRedeemer } from '../../../fakes/fake-redeemer.ts';
 import { type Scripted, scriptedFetch, type SeenRequest } from '../../../fakes/scripted-fetch.ts';

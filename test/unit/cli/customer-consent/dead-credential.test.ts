@@ -3,8 +3,8 @@ import { checkConsents } from '../../../../src/cli/customer-consent/check.ts';
 import { giveConsents, resumptionOf } from '../../../../src/cli/customer-consent/give.ts';
 import type { Consents } from '../../../../src/cli/customer-consent/open.ts';
 import { removeConsents } from '../../../../src/cli/customer-consent/remove.ts';
-import { BrokerError, type ErrorCode, errorCodes, errorTable } from '../../../../src/lib/model/errors.ts';
-import { ConsentBench, tenants, wanted } from '../../lib/setup/customer-consent-bench.ts';
+import { BrokerError, type ErrorCode, errorCodes, errorTable } from '../../../../src/lib/core/errors.ts';
+import { ConsentBench, tenants, wanted } from '../../lib/consent/customer-consent-bench.ts';
 
 /** Three reachable customers. Reading the consent of the second one fails with `thrown`. */
 function open(thrown: BrokerError) {

@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { giveConsents, resumptionOf } from '../../../../src/cli/customer-consent/give.ts';
 import type { Consents } from '../../../../src/cli/customer-consent/open.ts';
-import type { JournalEntry } from '../../../../src/lib/setup/consent-journal.ts';
-import { ConsentBench, graph, teams, tenants, wanted } from '../../lib/setup/customer-consent-bench.ts';
+import type { JournalEntry } from '../../../../src/lib/consent/consent-journal.ts';
+import { ConsentBench, graph, teams, tenants, wanted } from '../../lib/consent/customer-consent-bench.ts';
 
 let bench: ConsentBench;
 let entry: JournalEntry;

@@ -3,7 +3,7 @@ import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createJournalFiles, stateFolder } from '../../../../src/cli/customer-consent/journal-files.ts';
-import { parseTenantId } from '../../../../src/lib/model/identifiers.ts';
+import { parseTenantId } from '../../../../src/lib/core/identifiers.ts';
 
 const tenantId = parseTenantId('00000000-0000-4000-8000-000000000001')!;
 const entry = {

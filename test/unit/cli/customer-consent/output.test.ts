@@ -9,9 +9,9 @@ import {
   removeLines,
   withdrawalLines,
 } from '../../../../src/cli/customer-consent/output.ts';
-import type { ConsentOrder } from '../../../../src/lib/setup/consent-order.ts';
-import type { ConsentResult } from '../../../../src/lib/setup/consent-result.ts';
-import type { ScopedResource } from '../../../../src/lib/setup/customer-grants.ts';
+import type { ConsentOrder } from '../../../../src/lib/consent/consent-order.ts';
+import type { ConsentResult } from '../../../../src/lib/consent/consent-result.ts';
+import type { ScopedResource } from '../../../../src/lib/consent/customer-grants.ts';
 import { tenant } from '../../../support/audit-entries.ts';
 
 const graph = (...scopes: string[]): ScopedResource => ({ appId: 'graph-id', name: 'Graph', scopes });

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import type { Consents } from '../../../../src/cli/customer-consent/open.ts';
 import { removeConsents } from '../../../../src/cli/customer-consent/remove.ts';
 import type { Customer } from '../../../../src/cli/customer-consent/select.ts';
-import { ConsentBench, graph, tenants, wanted } from '../../lib/setup/customer-consent-bench.ts';
+import { ConsentBench, graph, tenants, wanted } from '../../lib/consent/customer-consent-bench.ts';
 
 const [consented = '' as never, absent = '' as never] = tenants(2);
 

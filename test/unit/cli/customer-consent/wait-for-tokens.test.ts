@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
 import { waitForTokens } from '../../../../src/cli/customer-consent/wait-for-tokens.ts';
-import type { TenantId } from '../../../../src/lib/model/identifiers.ts';
+import type { TenantId } from '../../../../src/lib/core/identifiers.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
-import { tenants } from '../../lib/setup/customer-consent-bench.ts';
+import { tenants } from '../../lib/consent/customer-consent-bench.ts';
 
 /** Waits for tenants whose tokens take a second each. */
 function bench(issues: (tenantId: TenantId, nowMs: number) => boolean) {

@@ -4,7 +4,7 @@ import { callerTokens, fullCaller } from '../../../../src/cli/demo/caller-token.
 import { createCheckpointKey } from '../../../../src/cli/demo/checkpoint-key.ts';
 import { changeCustomers } from '../../../../src/cli/demo/customer-changes.ts';
 import { askForApproval, localPolicy } from '../../../../src/cli/demo/local-policy.ts';
-import { parsePolicy } from '../../../../src/lib/callers/parse-policy.ts';
+import { parsePolicy } from '../../../../src/lib/access/policy/parse-policy.ts';
 
 const id = (digit: string): string => `${digit.repeat(8)}-0000-4000-8000-000000000000`;
 const roles = ['Tokens.Request', 'Tenants.Read', 'Runs.Read', 'Runs.Write'];

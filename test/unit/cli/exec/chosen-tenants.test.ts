@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { registerExec } from '../../../../src/cli/commands/exec.ts';
 import { chosenTenants } from '../../../../src/cli/exec/chosen-tenants.ts';
-import { BrokerError } from '../../../../src/lib/model/errors.ts';
+import { BrokerError } from '../../../../src/lib/core/errors.ts';
 import { tenant as idOf } from '../../../support/audit-entries.ts';
 import { type Request, runCommand } from '../commands/command-stage.ts';
 

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { openGraphRelay } from '../../../../src/cli/exec/graph-relay.ts';
 import type { LoopbackServer } from '../../../../src/cli/exec/loopback-server.ts';
 import type { BrokerClient } from '../../../../src/cli/remote/broker-client.ts';
-import { BrokerError } from '../../../../src/lib/model/errors.ts';
+import { BrokerError } from '../../../../src/lib/core/errors.ts';
 import { exampleExecTenant as tenant } from './example-tenant.ts';
 
 const brokerUrl = 'https://broker.example';

@@ -6,7 +6,7 @@ import {
 } from '../../../../src/cli/exec/identity-endpoint.ts';
 import { addResource } from '../../../../src/cli/exec/resource-aliases.ts';
 import type { TokenAnswer } from '../../../../src/lib/api/answers/tokens.ts';
-import { BrokerError } from '../../../../src/lib/model/errors.ts';
+import { BrokerError } from '../../../../src/lib/core/errors.ts';
 import { exampleExecTenant as tenant } from './example-tenant.ts';
 
 const startMs = Date.UTC(2026, 0, 1);

@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { linesOf } from '../../../../src/cli/exec/output-lines.ts';
 import { NotStartedError } from '../../../../src/cli/exec/not-started.ts';
 import { type ChildOrder, runChild } from '../../../../src/cli/exec/run-child.ts';
-import { type Clock, systemClock } from '../../../../src/lib/runtime/clock.ts';
+import { type Clock, systemClock } from '../../../../src/lib/core/clock.ts';
 
 // Real programs: small scripts for this Node.js.
 

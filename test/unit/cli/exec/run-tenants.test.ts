@@ -8,7 +8,7 @@ import {
 import { endLine, summaryOf } from '../../../../src/cli/exec/exec.ts';
 import { plainLine } from '../../../../src/cli/line.ts';
 import type { ExecTenant } from '../../../../src/cli/exec/tenant.ts';
-import { systemClock } from '../../../../src/lib/runtime/clock.ts';
+import { systemClock } from '../../../../src/lib/core/clock.ts';
 
 const tenants = Array.from(
   { length: 20 },

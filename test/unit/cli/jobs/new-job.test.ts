@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { importNameOf, jobSource, withJob } from '../../../../src/cli/jobs/job-template.ts';
 import { newJob } from '../../../../src/cli/jobs/new-job.ts';
-import type { Job } from '../../../../src/lib/runs/job.ts';
+import type { Job } from '../../../../src/lib/runs/job/job.ts';
 import { projectRoot } from '../../../paths.ts';
 import { tryJob } from '../../../support/try-job.ts';
 
@@ -73,7 +73,7 @@ it('writes a job with a parameter that works', async () => {
   await mkdir(local, { recursive: true });
   const own = await mkdtemp(join(local, 'new-job-'));
   try {
-    const library = join(projectRoot, 'src/lib/runs/job.ts');
+    const library = join(projectRoot, 'src/lib/runs/job/job.ts');
     await writeFile(join(own, 'job.ts'), jobSource('stale-guests').replace('../lib/runs/job.ts', library));
     const { default: job } = (await import(join(own, 'job.ts'))) as { default: Job };
     const value = [true, false].map((accountEnabled) => ({ userPrincipalName: `${accountEnabled}@x`, accountEnabled }));

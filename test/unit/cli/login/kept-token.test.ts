@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { keptToken, personSignInDeps } from '../../../../src/cli/login/kept-token.ts';
 import { createSignInFiles, type KeptSignIn } from '../../../../src/cli/login/sign-in-files.ts';
-import type { TenantId } from '../../../../src/lib/model/identifiers.ts';
+import type { TenantId } from '../../../../src/lib/core/identifiers.ts';
 
 const tenantId = '99999999-9999-4999-8999-999999999999' as TenantId;
 const renewed = `e30.${Buffer.from(JSON.stringify({ tid: tenantId, scp: 'access_as_user' })).toString('base64url')}.x`;

@@ -6,8 +6,8 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { registerLogin } from '../../../../src/cli/commands/login.ts';
 import { refuseScopeOfOther, refuseTokenOfOther } from '../../../../src/cli/login/other-broker.ts';
 import { places } from '../../../../src/cli/remote/places.ts';
-import type { TenantId } from '../../../../src/lib/model/identifiers.ts';
-import { Secret } from '../../../../src/lib/model/secret.ts';
+import type { TenantId } from '../../../../src/lib/core/identifiers.ts';
+import { Secret } from '../../../../src/lib/core/secret.ts';
 import { runProgram } from '../../../../src/cli/run-program.ts';
 import { runCommand } from '../commands/command-stage.ts';
 

@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { relayMessages } from '../../../../src/cli/mcp/relay.ts';
 import type { RelayRequest } from '../../../../src/cli/remote/broker-client.ts';
-import { BrokerError } from '../../../../src/lib/model/errors.ts';
-import type { OutboundReply } from '../../../../src/lib/runtime/outbound.ts';
+import { BrokerError } from '../../../../src/lib/core/errors.ts';
+import type { OutboundReply } from '../../../../src/lib/core/outbound.ts';
 
 let sent: RelayRequest[];
 let said: string[];

@@ -7,7 +7,7 @@ import { partnerMap } from 'graph-permissions/partner-table';
 import { updateMap, storedMap, type MapUpdate } from '../../../../src/cli/permissions/update-map.ts';
 import { MapBlobs } from '../../../../src/lib/gateway/map-blobs.ts';
 import { MapStore } from '../../../../src/lib/gateway/map-store.ts';
-import { readStoredMap } from '../../../../src/lib/judge/map/stored-map.ts';
+import { readStoredMap } from '../../../../src/lib/judge/stored-map.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { recordingLogger } from '../../../fakes/recording-logger.ts';
 import { type Azurite, emptyAzurite } from '../../../support/azurite.ts';

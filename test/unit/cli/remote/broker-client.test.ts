@@ -4,7 +4,7 @@ import { exitCodeOf, exitCodes } from '../../../../src/cli/exit-codes.ts';
 import { createBrokerClient } from '../../../../src/cli/remote/broker-client.ts';
 import { brokerFetch } from '../../../../src/cli/remote/connection.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
-import type { BrokerError } from '../../../../src/lib/model/errors.ts';
+import type { BrokerError } from '../../../../src/lib/core/errors.ts';
 
 const client = (answer: () => Response | Promise<Response>, clock = new FakeClock()) =>
   createBrokerClient(

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { KeptSignIn } from '../../../../src/cli/login/sign-in-files.ts';
 import { connect, tokenFor } from '../../../../src/cli/remote/connection.ts';
 import { knownAddress, places } from '../../../../src/cli/remote/places.ts';
-import type { TenantId } from '../../../../src/lib/model/identifiers.ts';
+import type { TenantId } from '../../../../src/lib/core/identifiers.ts';
 
 const demoUrl = 'http://127.0.0.1:7071';
 const signIn = (url: string): KeptSignIn => ({

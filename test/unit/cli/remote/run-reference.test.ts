@@ -1,7 +1,7 @@
 import { expect, it, vi } from 'vitest';
 import { withRun } from '../../../../src/cli/remote/run-reference.ts';
 import { UsageError } from '../../../../src/cli/run-program.ts';
-import { BrokerError } from '../../../../src/lib/model/errors.ts';
+import { BrokerError } from '../../../../src/lib/core/errors.ts';
 
 const ids = ['report@manual-b2', 'check@manual-c3', 'report@manual-b1', 'report@a', 'report@ab'];
 const runs = ids.map((runId) => ({ runId, outcome: 'partly_failed', startedAt: '2026-01-01T00:00:00Z' }));

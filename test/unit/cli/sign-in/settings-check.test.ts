@@ -6,9 +6,9 @@ import { BlobServiceClient } from '@azure/storage-blob';
 import { afterEach, expect, it, vi } from 'vitest';
 import { partnerMap } from 'graph-permissions/partner-table';
 import { settingsChecks } from '../../../../src/cli/sign-in/settings-check.ts';
-import { journalTable } from '../../../../src/lib/credential/table-credential-journal.ts';
+import { journalTable } from '../../../../src/lib/tokens/credential/table-credential-journal.ts';
 import { MapBlobs, mapContainer } from '../../../../src/lib/gateway/map-blobs.ts';
-import { writeStoredMap } from '../../../../src/lib/judge/map/stored-map.ts';
+import { writeStoredMap } from '../../../../src/lib/judge/stored-map.ts';
 import { emptyAzurite } from '../../../support/azurite.ts';
 
 afterEach(() => vi.unstubAllEnvs());

@@ -6,8 +6,8 @@ import { nextStep } from '../../../../src/cli/command-failure.ts';
 import { parseTarget, readLocalSettings } from '../../../../src/cli/sign-in/target.ts';
 import { loadProfile } from '../../../../src/cli/sign-in/load-profile.ts';
 import { settingsChecks } from '../../../../src/cli/sign-in/settings-check.ts';
-import { BrokerError } from '../../../../src/lib/model/errors.ts';
-import type { GraphClient } from '../../../../src/lib/graph/client.ts';
+import { BrokerError } from '../../../../src/lib/core/errors.ts';
+import type { GraphClient } from '../../../../src/lib/microsoft/client.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'ptb-environment-'));
 afterAll(() => rmSync(folder, { recursive: true }));

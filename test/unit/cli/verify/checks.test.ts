@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { verify, type VerifyOptions } from '../../../../src/cli/verify/checks.ts';
 import type { Finding } from '../../../../src/cli/verify/finding.ts';
 import { createProbe } from '../../../../src/cli/verify/probe.ts';
-import { checkpointType } from '../../../../src/lib/audit/checkpoint.ts';
+import { checkpointType } from '../../../../src/lib/audit/chain/checkpoint.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { settled } from '../../../support/settled.ts';
 import { callerToken, type Override, knownTenant, runId, serveApp } from './secure-app.ts';

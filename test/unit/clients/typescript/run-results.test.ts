@@ -1,7 +1,7 @@
 import { describe, expect, expectTypeOf, it } from 'vitest';
 import { type ResultRow, runResults, type RunResultsOptions } from '../../../../clients/typescript/src/index.ts';
 import { transientCodes } from '../../../../clients/typescript/src/patiently.ts';
-import { errorCodes, errorTable } from '../../../../src/lib/model/errors.ts';
+import { errorCodes, errorTable } from '../../../../src/lib/core/errors.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { problem } from './fake-broker.ts';
 

@@ -2,7 +2,7 @@ import { HttpRequest } from '@azure/functions';
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { bindRoute } from '../../../../src/lib/api/call.ts';
-import { silentLogger } from '../../../../src/lib/runtime/log.ts';
+import { silentLogger } from '../../../../src/lib/core/log.ts';
 
 const things = bindRoute(
   {

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import * as z from 'zod';
-import { errorTable } from '../../../../src/lib/model/errors.ts';
+import { errorTable } from '../../../../src/lib/core/errors.ts';
 import { openApiDocument } from '../../../../src/lib/api/openapi.ts';
 import { type DocumentedRoute, jsonContent } from '../../../../src/lib/api/route.ts';
 

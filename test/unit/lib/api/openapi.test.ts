@@ -1,7 +1,7 @@
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { describe, expect, it } from 'vitest';
-import { adviceFor } from '../../../../src/lib/model/advice.ts';
-import { errorTable } from '../../../../src/lib/model/errors.ts';
+import { adviceFor } from '../../../../src/lib/core/advice.ts';
+import { errorTable } from '../../../../src/lib/core/errors.ts';
 import { failuresOf } from '../../../../src/lib/api/failures.ts';
 import { documentedPath, openApiDocument } from '../../../../src/lib/api/openapi.ts';
 import { parameterNames } from '../../../../src/lib/api/read-request.ts';

@@ -3,7 +3,7 @@ import { admit } from '../../../../src/lib/approvals/admit.ts';
 import { confirm } from '../../../../src/lib/approvals/confirm-approval.ts';
 import type { ApprovalDecision, Party } from '../../../../src/lib/approvals/approval.ts';
 import { digestOf } from '../../../../src/lib/approvals/digest.ts';
-import { silentLogger } from '../../../../src/lib/runtime/log.ts';
+import { silentLogger } from '../../../../src/lib/core/log.ts';
 import { approval, askedAtMs, decision, minuteMs, person, terms } from '../../../support/approval-records.ts';
 import { memoryApprovals } from '../../../support/approvals.ts';
 import { guid } from '../../../support/audit-entries.ts';

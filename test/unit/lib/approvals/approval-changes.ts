@@ -1,7 +1,7 @@
 import type { Approval } from '../../../../src/lib/approvals/approval.ts';
 import { type Claim, claimApproval } from '../../../../src/lib/approvals/claim-approval.ts';
-import type { ApprovalTerms } from '../../../../src/lib/callers/approval-keys.ts';
-import { silentLogger } from '../../../../src/lib/runtime/log.ts';
+import type { ApprovalTerms } from '../../../../src/lib/access/policy/approval-keys.ts';
+import { silentLogger } from '../../../../src/lib/core/log.ts';
 import type { ReferenceApproval } from '../../../support/reference-approval.ts';
 import { revoke } from './approval-decisions.ts';
 import { type ApprovalWorld, codeOf } from './approval-world.ts';

@@ -1,7 +1,7 @@
 import type { Approval, DecisionKind } from '../../../../src/lib/approvals/approval.ts';
 import { decideApproval } from '../../../../src/lib/approvals/decide-approval.ts';
-import { silentLogger } from '../../../../src/lib/runtime/log.ts';
-import type { CallerRole } from '../../../../src/lib/model/caller.ts';
+import { silentLogger } from '../../../../src/lib/core/log.ts';
+import type { CallerRole } from '../../../../src/lib/core/caller.ts';
 import { guid } from '../../../support/audit-entries.ts';
 import type { End, ReferenceApproval, ReferenceDecision } from '../../../support/reference-approval.ts';
 import { type ApprovalWorld, codeOf, type deciders, people, portal, roleSets } from './approval-world.ts';

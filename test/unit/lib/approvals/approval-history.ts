@@ -13,8 +13,8 @@ import {
 import { approvalInstanceId } from '../../../../src/lib/approvals/approval-orchestrations.ts';
 import { settleApproval } from '../../../../src/lib/approvals/settle-approval.ts';
 import { watchApprovals } from '../../../../src/lib/approvals/watch-approvals.ts';
-import type { ApprovalTerms } from '../../../../src/lib/callers/approval-keys.ts';
-import { silentLogger } from '../../../../src/lib/runtime/log.ts';
+import type { ApprovalTerms } from '../../../../src/lib/access/policy/approval-keys.ts';
+import { silentLogger } from '../../../../src/lib/core/log.ts';
 import { approval } from '../../../support/approval-records.ts';
 import { guid } from '../../../support/audit-entries.ts';
 import { ReferenceApproval } from '../../../support/reference-approval.ts';

@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
 import type { Approval } from '../../../../src/lib/approvals/approval.ts';
 import { announceApproval } from '../../../../src/lib/approvals/announce-approval.ts';
-import { cleanNotice } from '../../../../src/lib/notifications/notice-content.ts';
-import { webhookBody } from '../../../../src/lib/notifications/webhook-bodies.ts';
-import { silentLogger } from '../../../../src/lib/runtime/log.ts';
+import { cleanNotice } from '../../../../src/lib/notices/notice-content.ts';
+import { webhookBody } from '../../../../src/lib/notices/webhook-bodies.ts';
+import { silentLogger } from '../../../../src/lib/core/log.ts';
 import { recordingLogger } from '../../../fakes/recording-logger.ts';
 import { approval, askedAtMs, terms } from '../../../support/approval-records.ts';
 import { memoryApprovals } from '../../../support/approvals.ts';

@@ -1,9 +1,9 @@
 import type { AuditEntry } from '../../../../src/lib/audit/audit-log.ts';
-import type { ApprovalTerms } from '../../../../src/lib/callers/approval-keys.ts';
-import { denyAll } from '../../../../src/lib/callers/policy.ts';
-import type { Caller } from '../../../../src/lib/model/caller.ts';
-import { BrokerError } from '../../../../src/lib/model/errors.ts';
-import { silentLogger } from '../../../../src/lib/runtime/log.ts';
+import type { ApprovalTerms } from '../../../../src/lib/access/policy/approval-keys.ts';
+import { denyAll } from '../../../../src/lib/access/policy/policy.ts';
+import type { Caller } from '../../../../src/lib/core/caller.ts';
+import { BrokerError } from '../../../../src/lib/core/errors.ts';
+import { silentLogger } from '../../../../src/lib/core/log.ts';
 import { seededRandom } from '../../../fakes/fake-clock.ts';
 import { approval, askedAtMs, minuteMs, person } from '../../../support/approval-records.ts';
 import { memoryApprovals } from '../../../support/approvals.ts';

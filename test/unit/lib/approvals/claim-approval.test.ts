@@ -2,8 +2,8 @@ import { expect, it } from 'vitest';
 import type { Approval } from '../../../../src/lib/approvals/approval.ts';
 import { claimApproval } from '../../../../src/lib/approvals/claim-approval.ts';
 import { settleApproval } from '../../../../src/lib/approvals/settle-approval.ts';
-import { denyAll } from '../../../../src/lib/callers/policy.ts';
-import { BrokerError } from '../../../../src/lib/model/errors.ts';
+import { denyAll } from '../../../../src/lib/access/policy/policy.ts';
+import { BrokerError } from '../../../../src/lib/core/errors.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { FakeOrchestrations } from '../../../fakes/fake-orchestrations.ts';
 import { MemoryAuditLog } from '../../../fakes/memory-audit-log.ts';
@@ -11,7 +11,7 @@ import { recordingLogger } from '../../../fakes/recording-logger.ts';
 import { approval, askedAtMs, decision, minuteMs, person, terms } from '../../../support/approval-records.ts';
 import { memoryApprovals } from '../../../support/approvals.ts';
 
-/* The right of one request to leave. What the gateway makes of it: test/unit/lib/gateway/changes-once.test.ts. */
+/* The right of one request to leave. What the gateway makes of it: test/unit/lib/core/changes-once.test.ts. */
 
 const rules = [{ name: approval().subject.rule, approval: terms() }] as never;
 const policy = { current: async () => ({ policy: { ...denyAll, rules } }) as never };

@@ -3,10 +3,10 @@ import { decideApproval } from '../../../../src/lib/approvals/decide-approval.ts
 import { showApproval } from '../../../../src/lib/approvals/read-approvals.ts';
 import { settleApproval } from '../../../../src/lib/approvals/settle-approval.ts';
 import type { AuditEntry } from '../../../../src/lib/audit/audit-log.ts';
-import { denyAll } from '../../../../src/lib/callers/policy.ts';
-import type { Caller } from '../../../../src/lib/model/caller.ts';
-import { BrokerError } from '../../../../src/lib/model/errors.ts';
-import { silentLogger } from '../../../../src/lib/runtime/log.ts';
+import { denyAll } from '../../../../src/lib/access/policy/policy.ts';
+import type { Caller } from '../../../../src/lib/core/caller.ts';
+import { BrokerError } from '../../../../src/lib/core/errors.ts';
+import { silentLogger } from '../../../../src/lib/core/log.ts';
 import { approval, asker, askedAtMs, minuteMs, person, terms } from '../../../support/approval-records.ts';
 import { memoryApprovals } from '../../../support/approvals.ts';
 import { guid } from '../../../support/audit-entries.ts';

@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
 import { decideApproval } from '../../../../src/lib/approvals/decide-approval.ts';
-import { denyAll } from '../../../../src/lib/callers/policy.ts';
-import type { Caller } from '../../../../src/lib/model/caller.ts';
-import { BrokerError } from '../../../../src/lib/model/errors.ts';
+import { denyAll } from '../../../../src/lib/access/policy/policy.ts';
+import type { Caller } from '../../../../src/lib/core/caller.ts';
+import { BrokerError } from '../../../../src/lib/core/errors.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { FakeOrchestrations } from '../../../fakes/fake-orchestrations.ts';
 import { MemoryAuditLog } from '../../../fakes/memory-audit-log.ts';

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { type Emergency, EmergencyNotices } from '../../../../src/lib/approvals/emergency.ts';
-import type { Caller } from '../../../../src/lib/model/caller.ts';
-import type { Notice } from '../../../../src/lib/notifications/notice.ts';
+import type { Caller } from '../../../../src/lib/core/caller.ts';
+import type { Notice } from '../../../../src/lib/notices/notice.ts';
 import { recordingLogger } from '../../../fakes/recording-logger.ts';
 import { asker, askedAtMs, minuteMs } from '../../../support/approval-records.ts';
 import { tenant } from '../../../support/audit-entries.ts';

@@ -5,7 +5,7 @@ import { decideApproval } from '../../../../src/lib/approvals/decide-approval.ts
 import { ruleNow } from '../../../../src/lib/approvals/rule-now.ts';
 import { emergencyReason } from '../../../../src/lib/approvals/emergency.ts';
 import { meetCondition, type RuleCondition } from '../../../../src/lib/approvals/meet-condition.ts';
-import type { Caller } from '../../../../src/lib/model/caller.ts';
+import type { Caller } from '../../../../src/lib/core/caller.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { FakeOrchestrations } from '../../../fakes/fake-orchestrations.ts';
 import { MemoryAuditLog } from '../../../fakes/memory-audit-log.ts';

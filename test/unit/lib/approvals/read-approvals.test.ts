@@ -4,9 +4,9 @@ import { newApprovalId, rowKeyOf, rowPrefixAt } from '../../../../src/lib/approv
 import { pendingAnswer } from '../../../../src/lib/approvals/pending-answer.ts';
 import { listApprovals, showApproval, visible } from '../../../../src/lib/approvals/read-approvals.ts';
 import { summariseApproval, viewApproval } from '../../../../src/lib/approvals/view-approval.ts';
-import type { Caller } from '../../../../src/lib/model/caller.ts';
-import type { ReadableTenants } from '../../../../src/lib/model/readable-tenants.ts';
-import { parsePolicy } from '../../../../src/lib/callers/parse-policy.ts';
+import type { Caller } from '../../../../src/lib/core/caller.ts';
+import type { ReadableTenants } from '../../../../src/lib/access/tenants/readable-tenants.ts';
+import { parsePolicy } from '../../../../src/lib/access/policy/parse-policy.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { MemoryAuditLog } from '../../../fakes/memory-audit-log.ts';
 import { approval, askedAtMs, asker, decision, minuteMs, person, terms } from '../../../support/approval-records.ts';

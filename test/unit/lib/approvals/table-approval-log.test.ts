@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
 import { approvalRow } from '../../../../src/lib/approvals/approval-entity.ts';
 import { type ApprovalTable, TableApprovalLog } from '../../../../src/lib/approvals/table-approval-log.ts';
-import type { CallerRole } from '../../../../src/lib/model/caller.ts';
-import { silentLogger } from '../../../../src/lib/runtime/log.ts';
+import type { CallerRole } from '../../../../src/lib/core/caller.ts';
+import { silentLogger } from '../../../../src/lib/core/log.ts';
 import { approval, askedAtMs, decision, person } from '../../../support/approval-records.ts';
 
 type Row = Readonly<Record<string, unknown>>;

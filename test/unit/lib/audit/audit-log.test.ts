@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { describe } from 'vitest';
-import { createTableAuditLog } from '../../../../src/lib/audit/table-audit-log.ts';
-import { systemClock } from '../../../../src/lib/runtime/clock.ts';
-import { silentLogger } from '../../../../src/lib/runtime/log.ts';
+import { createTableAuditLog } from '../../../../src/lib/audit/log/table-audit-log.ts';
+import { systemClock } from '../../../../src/lib/core/clock.ts';
+import { silentLogger } from '../../../../src/lib/core/log.ts';
 import { MemoryAuditLog } from '../../../fakes/memory-audit-log.ts';
 import { MemoryTable } from '../../../fakes/memory-table.ts';
 import { testAuditLog } from '../../../support/audit-log-contract.ts';

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { measuredAuditLog } from '../../../../src/lib/audit/measured-audit-log.ts';
-import { BrokerError } from '../../../../src/lib/model/errors.ts';
-import { AppMetrics } from '../../../../src/lib/runtime/metrics.ts';
+import { BrokerError } from '../../../../src/lib/core/errors.ts';
+import { AppMetrics } from '../../../../src/lib/core/metrics.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { MemoryAuditLog } from '../../../fakes/memory-audit-log.ts';
 import { denied, issued } from '../../../support/audit-entries.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { signInSettings } from '../../../../src/lib/config/sign-in-settings.ts';
+import { signInSettings } from '../../../../src/lib/config/environment.ts';
 
 const tenantId = '99999999-9999-4999-8999-999999999999';
 const clientId = '33333333-3333-4333-8333-333333333333';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { bodyOf, bytes, json, stage, usersRule } from './stage.ts';
+import { bodyOf, bytes, json, stage, usersRule } from './send/stage.ts';
 
 const code = (expected: string) => expect.objectContaining({ code: expected }) as Error;
 const writes = { ...usersRule, name: 'writes', scopes: ['User.ReadWrite.All'] };

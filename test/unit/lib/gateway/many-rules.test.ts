@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { bytes, contoso, stage, usersRule } from './stage.ts';
+import { bytes, contoso, stage, usersRule } from './send/stage.ts';
 
 const rules = (count: number, more: object): readonly object[] =>
   Array.from({ length: count }, (_, index) => ({ ...usersRule, name: `rule ${index}`, ...more }));

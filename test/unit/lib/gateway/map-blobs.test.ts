@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { MapBlobs } from '../../../../src/lib/gateway/map-blobs.ts';
-import { maximumStoredLength } from '../../../../src/lib/judge/map/stored-map.ts';
+import { maximumStoredLength } from '../../../../src/lib/judge/stored-map.ts';
 
 const current = 'permission-map.json';
 const previous = 'permission-map.previous.json';

@@ -3,7 +3,7 @@ import { buildPermissionMap } from 'graph-permissions/build-map';
 import { partnerMap } from 'graph-permissions/partner-table';
 import type { MapBlobs, MapText } from '../../../../src/lib/gateway/map-blobs.ts';
 import { MapStore } from '../../../../src/lib/gateway/map-store.ts';
-import { readStoredMap, writeStoredMap } from '../../../../src/lib/judge/map/stored-map.ts';
+import { readStoredMap, writeStoredMap } from '../../../../src/lib/judge/stored-map.ts';
 import { FakeClock, settle } from '../../../fakes/fake-clock.ts';
 import { recordingLogger } from '../../../fakes/recording-logger.ts';
 

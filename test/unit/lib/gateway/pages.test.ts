@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { bodyOf, contoso, json, stage, usersRule } from './stage.ts';
+import { bodyOf, contoso, json, stage, usersRule } from './send/stage.ts';
 
 const gateway = `https://broker.example/api/gateway/${contoso}/graph`;
 const graph = 'https://graph.microsoft.com';

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { collectedFacts } from '../../../support/metric-facts.ts';
 import { readExposition } from '../../../support/read-exposition.ts';
 import { metricsText } from '../../../../src/lib/health/collect-metrics.ts';
-import { AppMetrics } from '../../../../src/lib/runtime/metrics.ts';
+import { AppMetrics } from '../../../../src/lib/core/metrics.ts';
 import { exposition } from '../../../../src/lib/health/exposition.ts';
 
 const families = () => readExposition(metricsText(collectedFacts()));

@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { choiceOf, createSetCompiler } from '../../../../src/lib/groups/tenant-set.ts';
-import type { AccessPolicy, Rule } from '../../../../src/lib/callers/policy.ts';
-import type { PolicyState } from '../../../../src/lib/callers/policy-store.ts';
-import { CachedCredentials } from '../../../../src/lib/credential/cached-credentials.ts';
+import { choiceOf, createSetCompiler } from '../../../../src/lib/access/tenants/tenant-set.ts';
+import type { AccessPolicy, Rule } from '../../../../src/lib/access/policy/policy.ts';
+import type { PolicyState } from '../../../../src/lib/access/policy/policy-store.ts';
+import { CachedCredentials } from '../../../../src/lib/tokens/credential/cached-credentials.ts';
 import {
   applicationsInUse,
   HealthReporter,
@@ -10,8 +10,8 @@ import {
 } from '../../../../src/lib/health/health-reporter.ts';
 import { StateWatch } from '../../../../src/lib/health/state-watch.ts';
 import type { CheckpointState } from '../../../../src/lib/audit/evidence.ts';
-import { BrokerError } from '../../../../src/lib/model/errors.ts';
-import { parseTenantId, type TenantId } from '../../../../src/lib/model/identifiers.ts';
+import { BrokerError } from '../../../../src/lib/core/errors.ts';
+import { parseTenantId, type TenantId } from '../../../../src/lib/core/identifiers.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { MemoryCredentialJournal } from '../../../fakes/memory-credential-journal.ts';
 import { type MemoryCredentialStore, storeWithCredential } from '../../../fakes/memory-credential-store.ts';

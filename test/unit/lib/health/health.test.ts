@@ -1,11 +1,11 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Credential } from '../../../../src/lib/model/credential.ts';
+import type { Credential } from '../../../../src/lib/core/secrets.ts';
 import { thresholdOf, warningDays } from '../../../../src/lib/health/end-findings.ts';
 import { type CredentialFacts, judgeCredential } from '../../../../src/lib/health/health.ts';
-import { BrokerError } from '../../../../src/lib/model/errors.ts';
-import { parseTenantId, type TenantId } from '../../../../src/lib/model/identifiers.ts';
-import { Secret } from '../../../../src/lib/model/secret.ts';
+import { BrokerError } from '../../../../src/lib/core/errors.ts';
+import { parseTenantId, type TenantId } from '../../../../src/lib/core/identifiers.ts';
+import { Secret } from '../../../../src/lib/core/secret.ts';
 import { refreshTokenOf } from '../../../fakes/memory-credential-store.ts';
 
 const dayMs = 86_400_000;

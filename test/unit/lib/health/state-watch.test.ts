@@ -1,8 +1,8 @@
 import { beforeEach, expect, test } from 'vitest';
 import type { CredentialHealth } from '../../../../src/lib/health/health.ts';
 import { StateWatch } from '../../../../src/lib/health/state-watch.ts';
-import { BrokerError } from '../../../../src/lib/model/errors.ts';
-import type { Notice } from '../../../../src/lib/notifications/notice.ts';
+import { BrokerError } from '../../../../src/lib/core/errors.ts';
+import type { Notice } from '../../../../src/lib/notices/notice.ts';
 import { FakeClock, settle } from '../../../fakes/fake-clock.ts';
 import { MemoryCredentialJournal } from '../../../fakes/memory-credential-journal.ts';
 import { recordingLogger } from '../../../fakes/recording-logger.ts';

@@ -5,7 +5,7 @@ import {
   maximumStoredLength,
   readStoredMap,
   writeStoredMap,
-} from '../../../../src/lib/judge/map/stored-map.ts';
+} from '../../../../src/lib/judge/stored-map.ts';
 
 const origin = {
   source: 'https://raw.example/permissions.json',

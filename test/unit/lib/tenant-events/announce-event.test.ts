@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Notice } from '../../../../src/lib/notifications/notice.ts';
+import type { Notice } from '../../../../src/lib/notices/notice.ts';
 import { adviceForEvent, announceByNotice, explainEvent } from '../../../../src/lib/tenant-events/announce-event.ts';
 import { eventSeverities } from '../../../../src/lib/tenant-events/event-severities.ts';
 import { eventKinds, type TenantEvent } from '../../../../src/lib/tenant-events/tenant-event.ts';

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { parseTenantId } from '../../../../src/lib/model/identifiers.ts';
+import { parseTenantId } from '../../../../src/lib/core/identifiers.ts';
 import { runLifecycleCampaign } from '../../../campaigns/lifecycle/campaign.ts';
 import { Stage } from '../../../campaigns/lifecycle/stage.ts';
 import type { DelegatedTenant } from '../../../../src/lib/tenants/tenant.ts';

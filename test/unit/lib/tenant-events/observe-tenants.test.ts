@@ -1,10 +1,10 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { clouds } from '../../../../src/lib/model/clouds.ts';
-import { BrokerError } from '../../../../src/lib/model/errors.ts';
-import { createResourceRegistry } from '../../../../src/lib/model/resources.ts';
-import { Secret } from '../../../../src/lib/model/secret.ts';
-import type { CachingTokenSource, TokenRequest } from '../../../../src/lib/model/token.ts';
-import type { Notice } from '../../../../src/lib/notifications/notice.ts';
+import { clouds } from '../../../../src/lib/core/clouds.ts';
+import { BrokerError } from '../../../../src/lib/core/errors.ts';
+import { createResourceRegistry } from '../../../../src/lib/core/resources.ts';
+import { Secret } from '../../../../src/lib/core/secret.ts';
+import type { CachingTokenSource, TokenRequest } from '../../../../src/lib/core/token.ts';
+import type { Notice } from '../../../../src/lib/notices/notice.ts';
 import { announceByNotice } from '../../../../src/lib/tenant-events/announce-event.ts';
 import { ConsentWatch } from '../../../../src/lib/tenant-events/consent-watch.ts';
 import { judgeConsent as judge, judgeRole, observeTenants } from '../../../../src/lib/tenant-events/observe-tenants.ts';

@@ -1,18 +1,18 @@
 import { describe, expect, test } from 'vitest';
-import { createResourceRegistry } from '../../../../src/lib/model/resources.ts';
-import type { AccessToken, TokenRequest, TokenSource } from '../../../../src/lib/model/token.ts';
-import { clouds } from '../../../../src/lib/model/clouds.ts';
-import { BrokerError } from '../../../../src/lib/model/errors.ts';
+import { createResourceRegistry } from '../../../../src/lib/core/resources.ts';
+import type { AccessToken, TokenRequest, TokenSource } from '../../../../src/lib/core/token.ts';
+import { clouds } from '../../../../src/lib/core/clouds.ts';
+import { BrokerError } from '../../../../src/lib/core/errors.ts';
 import {
   type DomainName,
   parseDomainName,
   parseTenantId,
   type TenantId,
-} from '../../../../src/lib/model/identifiers.ts';
-import { Limiter } from '../../../../src/lib/runtime/limiter.ts';
-import { Secret } from '../../../../src/lib/model/secret.ts';
+} from '../../../../src/lib/core/identifiers.ts';
+import { Limiter } from '../../../../src/lib/core/limiter.ts';
+import { Secret } from '../../../../src/lib/core/secret.ts';
 import { createTenantDirectory } from '../../../../src/lib/tenants/directory.ts';
-import { selectTenants } from '../../../../src/lib/tenants/select-tenants.ts';
+import { selectTenants } from '../../../../src/lib/access/tenants/select-tenants.ts';
 import type { WantedTenants } from '../../../../src/lib/tenants/selection.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { MemoryExcludedDomains } from '../../../fakes/memory-excluded-domains.ts';

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import type { DomainName } from '../../../../src/lib/model/identifiers.ts';
+import type { DomainName } from '../../../../src/lib/core/identifiers.ts';
 import { createDomainResolver, type DomainResolver } from '../../../../src/lib/tenants/domain-resolver.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { BrokerError } from '../../../../src/lib/model/errors.ts';
-import { type DomainName, parseTenantId } from '../../../../src/lib/model/identifiers.ts';
+import { BrokerError } from '../../../../src/lib/core/errors.ts';
+import { type DomainName, parseTenantId } from '../../../../src/lib/core/identifiers.ts';
 import { MemoryExcludedDomains } from '../../../fakes/memory-excluded-domains.ts';
 import { resolveSelection, type WantedTenants } from '../../../../src/lib/tenants/selection.ts';
 

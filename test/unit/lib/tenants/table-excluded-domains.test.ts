@@ -1,6 +1,6 @@
 import type { TableClient } from '@azure/data-tables';
 import { describe, expect, test } from 'vitest';
-import { type DomainName, parseTenantId } from '../../../../src/lib/model/identifiers.ts';
+import { type DomainName, parseTenantId } from '../../../../src/lib/core/identifiers.ts';
 import { TableExcludedDomains } from '../../../../src/lib/tenants/table-excluded-domains.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 

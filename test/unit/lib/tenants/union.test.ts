@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { parseTenantId } from '../../../../src/lib/model/identifiers.ts';
+import { parseTenantId } from '../../../../src/lib/core/identifiers.ts';
 import type { TenantSelection } from '../../../../src/lib/tenants/selection.ts';
 import type { DelegatedTenant } from '../../../../src/lib/tenants/tenant.ts';
 import { type TenantLists, uniteTenants } from '../../../../src/lib/tenants/union.ts';

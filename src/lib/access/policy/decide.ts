@@ -1,0 +1,210 @@
+import type { Grant } from '../../core/token.ts';
+import { chooses, domainsIn, missingFact, type TenantFacts, type UnknownFact } from '../tenants/tenant-set.ts';
+import type { DomainName } from '../../core/identifiers.ts';
+import type { Caller } from '../../core/caller.ts';
+import type { ApprovalTerms } from './approval-keys.ts';
+import type { AccessPolicy, Rule } from './policy.ts';
+import { selects } from './selection.ts';
+
+/** The part of a request that the policy decides on. */
+export interface PolicyRequest extends TenantFacts {
+  /** Alias of the resource, e.g. `graph`. */
+  readonly resource: string;
+  /** Empty: all scopes consented to the application. */
+  readonly scopes: readonly string[];
+  /** The grant of the token. Absent: the rule chooses it, as for the gateway. */
+  readonly grant?: Grant;
+  /** Whether the caller wants a token, or the gateway to send a request. Default: `token`. */
+  readonly via?: 'token' | 'gateway';
+  /** Whether the caller declares an emergency. Default: no. */
+  readonly breakGlass?: boolean;
+}
+
+/** The part of a caller that the policy decides on. What is unknown matches no rule that names it. */
+export type PolicyCaller = Pick<Caller, 'applicationId' | 'roles'> & Partial<Pick<Caller, 'objectId' | 'kind'>>;
+
+/** The parts of a rule, in the order of evaluation. */
+const stages = ['caller', 'kind', 'object', 'role', 'grant', 'resource', 'tenant', 'scope'] as const;
+/** A part of a rule that a request may fail to match. */
+export type Stage = (typeof stages)[number];
+
+/** A stage that depends on the caller alone. */
+export type CallerStage = Extract<Stage, 'caller' | 'kind' | 'object' | 'role'>;
+
+/** The request is denied. */
+export interface Denial {
+  readonly allow: false;
+  /** The furthest stage that any rule failed at. */
+  readonly missing: Stage;
+  /** One sentence for the caller. */
+  readonly reason: string;
+  /** A fact that is not known now, and without which a rule for this caller opens no tenant. */
+  readonly unknown?: UnknownFact;
+}
+
+/** The decision of the policy on one request. */
+export type Decision =
+  | {
+      readonly allow: true;
+      /** Name of the rule. */
+      readonly rule: string;
+      /** The broker's application that redeems the token. */
+      readonly application: string;
+      /** All scopes that the token may carry, for `judgeScopes`. Undefined: no limit. */
+      readonly scopes: readonly string[] | undefined;
+      readonly excessScopes: 'refuse' | 'record';
+      /** The approval that the request needs first. Undefined: none. */
+      readonly approval: ApprovalTerms | undefined;
+      /** The rule is for emergencies only. */
+      readonly breakGlass: boolean;
+    }
+  | Denial;
+
+/**
+ * Returns the first rule that allows the request, or a denial. A rule with a condition decides only if none without one
+ * allows the request ({@link conditionRank}). Denies by default. Pure; never throws.
+ */
+export function decide(policy: AccessPolicy, caller: PolicyCaller, request: PolicyRequest): Decision {
+  const failed: Stage[] = [];
+  let conditional: Rule | undefined;
+  const rankOf = (rule: Rule): number => conditionRank(rule, request.breakGlass);
+  for (const rule of policy.rules) {
+    const stage = failedStage(rule, caller, request);
+    if (stage !== undefined) failed.push(stage);
+    else if (rankOf(rule) === 0) return allowedBy(rule);
+    else if (conditional === undefined || rankOf(rule) < rankOf(conditional)) conditional = rule;
+  }
+  if (conditional !== undefined) return allowedBy(conditional);
+  const unknown = unknownFact(policy, caller, request);
+  return { ...denial(failed, caller, request), ...(unknown === undefined ? {} : { unknown }) };
+}
+
+const allowedBy = ({ name, application, scopes, excessScopes, approval, breakGlass }: Rule): Decision => ({
+  allow: true,
+  rule: name,
+  application,
+  scopes,
+  excessScopes,
+  approval,
+  breakGlass,
+});
+
+/**
+ * The place of a rule among those that allow a request, lowest first: rules without a condition, then rules that need an
+ * approval, then rules for emergencies. A caller who declares an emergency wants no approval, so these two change places.
+ * Rules of the same rank keep the order of the policy.
+ */
+export function conditionRank(
+  { approval, breakGlass }: Pick<Rule, 'approval' | 'breakGlass'>,
+  emergency = false,
+): 0 | 1 | 2 {
+  if (approval === undefined && !breakGlass) return 0;
+  return breakGlass === emergency ? 1 : 2;
+}
+
+/** The fact whose lack keeps a rule for this caller from opening any tenant. */
+function unknownFact(policy: AccessPolicy, caller: PolicyCaller, request: PolicyRequest): UnknownFact | undefined {
+  for (const rule of policy.rules) {
+    if (failedBeforeTenant(rule, caller, request) !== undefined) continue;
+    const missing = missingFact(rule.tenants, request);
+    if (missing !== undefined) return missing;
+  }
+  return undefined;
+}
+
+/** What has to be known of a tenant before a request in it can be decided. */
+export interface NeededFacts {
+  readonly tags: boolean;
+  /** Domains in `except`. A tenant that has one of them could otherwise be requested by its id. */
+  readonly domains: readonly DomainName[];
+}
+
+/** The facts that the rules for this caller and request need. Pure. */
+export function neededFacts(policy: AccessPolicy, caller: PolicyCaller, request: TenantlessRequest): NeededFacts {
+  const rules = rulesInSomeTenant(policy, caller, request);
+  return {
+    tags: rules.some(({ tenants }) => tenants.usesTags),
+    domains: domainsIn(rules.map(({ tenants }) => tenants.except)),
+  };
+}
+
+/** The rules that allow the request, in the order of the policy. Pure. */
+export const allowingRules = (policy: AccessPolicy, caller: PolicyCaller, request: PolicyRequest): readonly Rule[] =>
+  policy.rules.filter((rule) => failedStage(rule, caller, request) === undefined);
+
+/** The rules that allow the request in some tenant, in the order of the policy. Pure. */
+export const rulesInSomeTenant = (
+  policy: AccessPolicy,
+  caller: PolicyCaller,
+  request: TenantlessRequest,
+): readonly Rule[] => policy.rules.filter((rule) => failedBeforeTenant(rule, caller, request) === undefined);
+
+/** The part of a request that does not depend on the tenant. */
+export type TenantlessRequest = Pick<PolicyRequest, 'grant' | 'resource' | 'via'>;
+
+/**
+ * Returns the denial if the request is denied in every tenant; undefined if the decision depends on the tenant. Such a
+ * denial needs no request to Entra to find the tenant. Pure.
+ */
+export function denyInAnyTenant(
+  policy: AccessPolicy,
+  caller: PolicyCaller,
+  request: TenantlessRequest,
+): Denial | undefined {
+  const failed: Stage[] = [];
+  for (const rule of policy.rules) {
+    const stage = failedBeforeTenant(rule, caller, request);
+    if (stage === undefined) return undefined;
+    failed.push(stage);
+  }
+  return denial(failed, caller, { ...request, tenantId: undefined, domains: [], scopes: [] });
+}
+
+/** Names the furthest failed stage. The other requirements of the rule are not disclosed to the caller. */
+function denial(failed: readonly Stage[], caller: PolicyCaller, request: PolicyRequest): Denial {
+  const missing = stages.findLast((stage) => failed.includes(stage)) ?? 'caller';
+  return { allow: false, missing, reason: reasons[missing](caller, request) };
+}
+
+/** Returns the first stage of the rule that the request fails, or undefined if the rule allows the request. Pure. */
+export function failedStage(rule: Rule, caller: PolicyCaller, request: PolicyRequest): Stage | undefined {
+  const early = failedBeforeTenant(rule, caller, request);
+  if (early !== undefined) return early;
+  if (!chooses(rule.tenants, request)) return 'tenant';
+  if (!request.scopes.every((scope) => rule.scopes === undefined || rule.scopes.includes(scope))) return 'scope';
+  return undefined;
+}
+
+/** Returns the first stage of the rule that the caller fails, whatever it requests. Pure. */
+export function failedCallerStage(rule: Rule, caller: PolicyCaller): CallerStage | undefined {
+  if (!selects(rule.callers, caller.applicationId)) return 'caller';
+  if (!selects(rule.kinds, caller.kind)) return 'kind';
+  if (!selects(rule.objects, caller.objectId)) return 'object';
+  if (!rule.roles.every((role) => caller.roles.includes(role))) return 'role';
+  return undefined;
+}
+
+function failedBeforeTenant(rule: Rule, caller: PolicyCaller, request: TenantlessRequest): Stage | undefined {
+  // As if it were a rule for other callers, because it must not be the furthest failed one.
+  if (!(request.via === 'gateway' ? rule.gateway : rule.tokens)) return 'caller';
+  const stage = failedCallerStage(rule, caller);
+  if (stage !== undefined) return stage;
+  if (request.grant !== undefined && !rule.grants.has(request.grant)) return 'grant';
+  if (!selects(rule.resources, request.resource)) return 'resource';
+  return undefined;
+}
+
+const reasons: Readonly<Record<Stage, (caller: PolicyCaller, request: PolicyRequest) => string>> = {
+  caller: ({ applicationId }, { via }) =>
+    `No rule${via === 'gateway' ? ' for the gateway' : ''} applies to the application ${applicationId}.`,
+  kind: (caller) => `No rule for this application accepts callers of the kind ${caller.kind ?? 'unknown'}.`,
+  object: (caller) => `No rule for this application names the object id ${caller.objectId ?? '(unknown)'}.`,
+  role: (caller) => `No rule accepts the roles of this caller (${caller.roles.join(', ') || 'none'}).`,
+  grant: (_, request) => `No rule for this caller allows the grant ${request.grant}.`,
+  resource: (_, { resource, grant }) =>
+    `No rule for this caller allows the resource ${resource}${grant === undefined ? '' : ` with the grant ${grant}`}.`,
+  tenant: (_, request) =>
+    `No rule for this caller allows the resource ${request.resource} in the tenant ${request.tenantId ?? request.domains.join(', ')}.`,
+  scope: (_, request) =>
+    `No rule for this caller allows the scopes ${request.scopes.join(', ')} together in this tenant.`,
+};

@@ -1,0 +1,88 @@
+import { chooses, type TenantFacts } from '../tenants/tenant-set.ts';
+import {
+  type CallerStage,
+  type Decision,
+  decide,
+  failedCallerStage,
+  failedStage,
+  type PolicyCaller,
+  type PolicyRequest,
+  type Stage,
+} from './decide.ts';
+import { whyTenant } from './why-tenant.ts';
+import type { AccessPolicy, Rule } from './policy.ts';
+import { limitsReading, readsOf } from './reads.ts';
+
+interface RuleFinding {
+  readonly rule: string;
+  /**
+   * `allows`: this rule decides. `lacks`: the request fails at `missing`. `not reached`: an earlier rule allows.
+   * `not needed`: it allows only on a condition, and the rule that decides comes before it. `no tokens`: the rule only limits
+   * reading.
+   */
+  readonly outcome: 'allows' | 'lacks' | 'not reached' | 'not needed' | 'no tokens';
+  readonly missing?: Stage;
+  /** Why the rule covers the tenant, or why it does not. Only if the rule came as far as the tenant. */
+  readonly because?: string;
+}
+
+/** A decision with the outcome of each rule. */
+export interface Explanation {
+  readonly decision: Decision;
+  /** In the order of the policy. */
+  readonly rules: readonly RuleFinding[];
+}
+
+/** Returns the decision and the outcome of each rule. Pure. */
+export function explain(policy: AccessPolicy, caller: PolicyCaller, request: PolicyRequest): Explanation {
+  const decision = decide(policy, caller, request);
+  const decidedBy = decision.allow ? policy.rules.findIndex(({ name }) => name === decision.rule) : policy.rules.length;
+  const rules = policy.rules.map((rule, index): RuleFinding => {
+    if (index === decidedBy)
+      return { rule: rule.name, outcome: 'allows', because: whyTenant(policy, rule, 'tenants', request) };
+    if (!rule.tokens) return { rule: rule.name, outcome: 'no tokens' };
+    if (index > decidedBy) return { rule: rule.name, outcome: 'not reached' };
+    const missing = failedStage(rule, caller, request);
+    if (missing === undefined) return { rule: rule.name, outcome: 'not needed' };
+    const finding = { rule: rule.name, outcome: 'lacks', missing } as const;
+    return missing === 'tenant' ? { ...finding, because: whyTenant(policy, rule, 'tenants', request) } : finding;
+  });
+  return { decision, rules };
+}
+
+interface ReadingFinding {
+  readonly rule: string;
+  /**
+   * `reads`: the rule opens the tenant. `other tenants`: it opens only others. `lacks`: the caller fails at `missing`, so
+   * the rule opens nothing. `no reads`: the rule does not limit reading.
+   */
+  readonly outcome: 'reads' | 'other tenants' | 'lacks' | 'no reads';
+  readonly missing?: CallerStage;
+  /** Why the rule covers the tenant, or why it does not. */
+  readonly because?: string;
+}
+
+/** Whether a caller may read a tenant, with the outcome of each rule. */
+export interface ReadingExplanation {
+  readonly readable: boolean;
+  /** False if no rule limits the caller, so that it reads all tenants. */
+  readonly limited: boolean;
+  readonly rules: readonly ReadingFinding[];
+}
+
+/** Returns whether the caller may read the tenant, and the outcome of each rule. Pure. */
+export function explainReading(policy: AccessPolicy, caller: PolicyCaller, tenant: TenantFacts): ReadingExplanation {
+  const reads = readsOf(policy, caller);
+  const findingOf = (rule: Rule): ReadingFinding => {
+    if (rule.reads === undefined) return { rule: rule.name, outcome: 'no reads' };
+    const missing = failedCallerStage(rule, caller);
+    if (missing !== undefined) return { rule: rule.name, outcome: 'lacks', missing };
+    const because = whyTenant(policy, rule, 'reads', tenant);
+    return { rule: rule.name, outcome: chooses(rule.reads, tenant) ? 'reads' : 'other tenants', because };
+  };
+  return {
+    readable: reads === '*' || reads.some((choice) => chooses(choice, tenant)),
+    limited: policy.rules.some((rule) => limitsReading(rule, caller)),
+    rules: policy.rules.map(findingOf),
+  };
+}

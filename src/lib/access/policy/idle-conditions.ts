@@ -1,0 +1,72 @@
+import { createCover } from './covers.ts';
+import { conditionRank } from './decide.ts';
+import type { AccessPolicy, Rule } from './policy.ts';
+import { graphPaths, type RequestLimit } from './request-limit.ts';
+import type { Selection } from './selection.ts';
+
+/**
+ * Warns about rules whose approval or emergency nobody ever needs, because a rule without a condition allows the same: such a
+ * rule decides first, wherever it stands (`conditionRank`). A rule that covers only a part is no mistake. Pure.
+ */
+export function idleConditionWarnings({ rules, groups }: AccessPolicy): string[] {
+  const coversTenants = createCover(groups);
+  const covers = (wide: Rule, rule: Rule): boolean =>
+    coversCallers(wide, rule) &&
+    coversTenants({ ...wide.written, choice: wide.tenants }, { ...rule.written, choice: rule.tenants });
+  const free = rules.filter((rule) => !isConditional(rule));
+  return rules.filter(isConditional).flatMap((rule) => {
+    const forTokens = free.find((wide) => coversTokens(wide, rule) && covers(wide, rule));
+    const forRequests = free.find((wide) => coversRequests(wide, rule) && covers(wide, rule));
+    const wide = forTokens ?? forRequests;
+    if (wide === undefined) return [];
+    const isWhole = (forTokens !== undefined || !rule.tokens) && (forRequests !== undefined || !rule.gateway);
+    const on = isWhole ? '' : forTokens === undefined ? ' on requests through the gateway' : ' on tokens';
+    const condition = rule.breakGlass ? 'an emergency' : 'an approval';
+    return [
+      `The rule "${rule.name}" has no effect${on}: the rule "${wide.name}" allows the same without ${condition}. Narrow that rule, for example with "except".`,
+    ];
+  });
+}
+
+const isConditional = (rule: Rule): boolean => conditionRank(rule) > 0;
+
+const coversTokens = (wide: Rule, rule: Rule): boolean =>
+  rule.tokens && wide.tokens && [...rule.grants].every((grant) => wide.grants.has(grant));
+
+/** A caller of the gateway does not choose the grant. */
+const coversRequests = (wide: Rule, rule: Rule): boolean =>
+  rule.gateway && wide.gateway && coversLimit(wide.requests, rule.requests);
+
+const coversCallers = (wide: Rule, rule: Rule): boolean =>
+  contains(wide.callers, rule.callers) &&
+  contains(wide.objects, rule.objects) &&
+  contains(wide.kinds, rule.kinds) &&
+  wide.roles.every((role) => rule.roles.includes(role)) &&
+  contains(wide.resources, rule.resources) &&
+  coversScopes(wide.scopes, rule.scopes);
+
+const contains = (wide: Selection, part: Selection): boolean =>
+  wide === '*' || (part !== '*' && part.size <= wide.size && [...part].every((item) => wide.has(item)));
+
+const coversScopes = (wide: Rule['scopes'], scopes: Rule['scopes']): boolean =>
+  wide === undefined || (scopes?.every((scope) => wide.includes(scope)) ?? false);
+
+/** Without paths, a rule opens all but these. */
+const isNamedOnly = (path: readonly string[]): boolean =>
+  path.some((segment, position) => graphPaths.namedOnly[position] === segment.toLowerCase());
+
+/** Patterns of paths are compared as they are written. */
+function coversLimit(wide: RequestLimit | undefined, limit: RequestLimit | undefined): boolean {
+  if (wide?.paths === undefined && limit?.paths?.some((path) => wide?.cmdlets !== undefined || isNamedOnly(path)))
+    return false;
+  if (wide === undefined) return true;
+  const methods = limit?.methods;
+  if (wide.methods !== undefined && (methods === undefined || [...methods].some((each) => !wide.methods?.has(each))))
+    return false;
+  const patterns = new Set(wide.paths?.map((path) => path.join('/')));
+  if (wide.paths !== undefined && !(limit?.paths?.every((path) => patterns.has(path.join('/'))) ?? false)) return false;
+  return [...(limit?.cmdlets ?? [])].every(([name, parameters]) => {
+    const known = wide.cmdlets?.get(name);
+    return known !== undefined && contains(known, parameters);
+  });
+}

@@ -1,0 +1,193 @@
+import type * as z from 'zod';
+import { didYouMean } from '../../core/did-you-mean.ts';
+import { approvalProblems, termsOf } from './approval-keys.ts';
+import { duplicateKey } from '../../core/duplicate-key.ts';
+import { gatewayProblems, isForGateway } from './gateway-keys.ts';
+import type { AccessPolicy, Rule } from './policy.ts';
+import { type PolicyDocument, policyDocumentSchema, policyJsonSchema, type RuleDocument } from './policy-document.ts';
+import { idleConditionWarnings } from './idle-conditions.ts';
+import { safeParse } from '../../core/json.ts';
+import { requestLimitOf } from './request-limit.ts';
+import { selectionOf } from './selection.ts';
+import { createRuleTenants, groupsOf, tenantListProblems, tenantListWarnings } from './tenant-lists.ts';
+
+/** The result of {@link parsePolicy}. */
+export type ParsedPolicy =
+  | {
+      readonly ok: true;
+      readonly policy: AccessPolicy;
+      /** Sentences about valid but probably unintended content. */
+      readonly warnings: readonly string[];
+    }
+  | {
+      readonly ok: false;
+      /** One sentence per problem, beginning with its place in the document. */
+      readonly problems: readonly string[];
+    };
+
+/** Maximum length of a policy, characters. */
+export const maxPolicyLength = 4 * 1024 * 1024;
+
+/** Checks a policy text and compiles it for decisions. Reports all schema problems, or else all invalid references. Pure. */
+export function parsePolicy(text: string): ParsedPolicy {
+  if (text.length > maxPolicyLength) return invalid('is longer than 4 MiB');
+  // Some editors write a byte order mark.
+  const json = text.replace(/^\uFEFF/, '');
+  let value: unknown;
+  try {
+    value = JSON.parse(json);
+  } catch (error) {
+    // JSON.parse throws only SyntaxError (ECMA-262).
+    return invalid(`is not JSON (${(error as SyntaxError).message})`);
+  }
+  const duplicate = duplicateKey(json);
+  if (duplicate !== undefined)
+    return invalid(`contains the key "${duplicate}" twice in one object; remove one of them`);
+  const parsed = safeParse(policyDocumentSchema, value);
+  if (!parsed.success) {
+    const problems = parsed.error.issues.flatMap((issue) => problemsOf(issue, value));
+    return { ok: false, problems: [...problems, ...missingKeys(value)] };
+  }
+  const problems = referenceProblems(parsed.data);
+  if (problems.length > 0) return { ok: false, problems };
+  const policy = compilePolicy(parsed.data);
+  return { ok: true, warnings: [...warningsOf(parsed.data), ...idleConditionWarnings(policy)], policy };
+}
+
+const invalid = (problem: string): ParsedPolicy => ({ ok: false, problems: [`The policy ${problem}.`] });
+
+/** Checks what the schema cannot express: references, unique names, and keys that depend on each other. */
+function referenceProblems(document: PolicyDocument): string[] {
+  const problems = tenantListProblems(document);
+  const seen = new Set<string>();
+  for (const [index, rule] of document.rules.entries()) {
+    const place = `rules[${index}]`;
+    if (seen.has(rule.name)) problems.push(`${place}.name: another rule has the name "${rule.name}" as well.`);
+    seen.add(rule.name);
+    problems.push(...tokenProblems(rule, place), ...gatewayProblems(rule, place), ...approvalProblems(rule, place));
+    const lists = {
+      'callers.applications': rule.callers.applications,
+      tenants: rule.tenants,
+      resources: rule.resources,
+      reads: rule.reads,
+      scopes: rule.scopes,
+    };
+    for (const [name, list = []] of Object.entries(lists)) {
+      if (list.includes('*') && list.length > 1)
+        problems.push(`${place}.${name}: "*" means all and must be the only entry.`);
+    }
+    if (rule.excessScopes !== undefined && unlimited(rule.scopes)) {
+      problems.push(`${place}.excessScopes: has no effect without a list of scopes.`);
+    }
+  }
+  return problems;
+}
+
+const isReadingOnly = ({ tenants, resources, reads }: Partial<RuleDocument>): boolean =>
+  reads !== undefined && tenants === undefined && resources === undefined;
+
+/** The keys that a rule for tokens lacks. For a document that has other problems too. */
+function missingKeys(document: unknown): string[] {
+  const rules = valueAt(document, ['rules']);
+  if (!Array.isArray(rules)) return [];
+  return rules.flatMap((rule: Partial<RuleDocument> | null, index) =>
+    typeof rule === 'object' && rule !== null ? missingTokenKeys(rule, `rules[${index}]`) : [],
+  );
+}
+
+const missingTokenKeys = (rule: Partial<RuleDocument>, place: string): string[] =>
+  isReadingOnly(rule)
+    ? []
+    : (['tenants', 'resources'] as const)
+        .filter((key) => rule[key] === undefined)
+        .map((key) => `${place}.${key}: is missing.`);
+
+/** Checks that a rule says which tokens it allows, or nothing about tokens and only what may be read. */
+function tokenProblems(rule: RuleDocument, place: string): string[] {
+  if (!isReadingOnly(rule)) return missingTokenKeys(rule, place);
+  return (['scopes', 'grants', 'application', 'excessScopes', 'via', 'requests', 'approval', 'breakGlass'] as const)
+    .filter((key) => rule[key] !== undefined)
+    .map((key) => `${place}.${key}: has no effect without tenants and resources.`);
+}
+
+function warningsOf(document: PolicyDocument): string[] {
+  const wide = document.rules.filter(
+    ({ callers, tenants = [], resources = [] }) =>
+      callers.applications.includes('*') &&
+      callers.objects === undefined &&
+      tenants.includes('*') &&
+      resources.includes('*'),
+  );
+  return [
+    ...tenantListWarnings(document),
+    ...wide.map(({ name }) => `The rule "${name}" allows every caller every resource in every tenant.`),
+  ];
+}
+
+const unlimited = (scopes: readonly string[] | undefined): boolean => scopes === undefined || scopes.includes('*');
+
+function compilePolicy(document: PolicyDocument): AccessPolicy {
+  const groups = groupsOf(document);
+  const tenantsOf = createRuleTenants(groups);
+  return { groups, rules: document.rules.map((rule) => ({ ...compile(rule), ...tenantsOf(rule) })) };
+}
+
+function compile(rule: RuleDocument): Omit<Rule, 'tenants' | 'reads' | 'written'> {
+  return {
+    name: rule.name,
+    callers: selectionOf(rule.callers.applications),
+    objects: rule.callers.objects === undefined ? '*' : selectionOf(rule.callers.objects),
+    kinds: rule.callers.kinds === undefined ? '*' : selectionOf(rule.callers.kinds),
+    roles: rule.callers.roles ?? [],
+    tokens: rule.tenants !== undefined && (rule.via?.includes('token') ?? true),
+    gateway: rule.tenants !== undefined && isForGateway(rule),
+    requests: rule.requests && requestLimitOf(rule.requests),
+    grants: new Set(rule.grants ?? ['delegated']),
+    resources: selectionOf(rule.resources ?? []),
+    scopes: unlimited(rule.scopes) ? undefined : rule.scopes,
+    excessScopes: rule.excessScopes ?? 'refuse',
+    application: rule.application ?? 'default',
+    approval: rule.approval && termsOf(rule.approval),
+    breakGlass: rule.breakGlass === true,
+  };
+}
+
+function problemsOf(issue: z.core.$ZodIssue, document: unknown): string[] {
+  const place = placeOf(issue.path);
+  if (issue.code === 'unrecognized_keys') {
+    const known = knownKeys(issue.path);
+    return issue.keys.map(
+      (key) => `${place}: unknown key "${key}"${didYouMean(key, known) || `; the valid keys are ${known.join(', ')}.`}`,
+    );
+  }
+  const written = valueAt(document, issue.path);
+  if (issue.code === 'invalid_value' && typeof written === 'string') {
+    const known = issue.values.map(String);
+    return [
+      `${place}: "${written.slice(0, 100)}" is not one of ${known.join(', ')}${didYouMean(written, known) || '.'}`,
+    ];
+  }
+  if (issue.code === 'invalid_key') return [`${place}: ${issue.issues[0]?.message ?? issue.message}.`];
+  if (written === undefined) return [`${place}: is missing.`];
+  return [`${place}: ${typeof written === 'string' ? `"${written.slice(0, 100)}" ` : ''}${issue.message}.`];
+}
+
+const placeOf = (path: readonly PropertyKey[]): string =>
+  path
+    .map((step, index) => (typeof step === 'number' ? `[${step}]` : `${index === 0 ? '' : '.'}${String(step)}`))
+    .join('') || 'The policy';
+
+const valueAt = (document: unknown, path: readonly PropertyKey[]): unknown =>
+  path.reduce(
+    (value: unknown, step) => (value as Readonly<Record<PropertyKey, unknown>> | null | undefined)?.[step],
+    document,
+  );
+
+/** Returns the keys that the published schema defines at a place. */
+function knownKeys(path: readonly PropertyKey[]): readonly string[] {
+  const schema = path.reduce<unknown>(
+    (at, step) => (typeof step === 'number' ? valueAt(at, ['items']) : valueAt(at, ['properties', step])),
+    policyJsonSchema(),
+  );
+  return Object.keys(valueAt(schema, ['properties']) ?? {});
+}

@@ -1,0 +1,38 @@
+import type { ContainerClient } from '@azure/storage-blob';
+import type { Clock } from '../core/clock.ts';
+import type { ResourceRegistry } from '../core/resources.ts';
+import type { Logger } from '../core/log.ts';
+import type { AppMetrics } from '../core/metrics.ts';
+import type { AuditLog } from './audit-log.ts';
+import type { AuditTable } from './log/audit-table.ts';
+import { checkpointContainer, createBlobCheckpointLog } from './chain/blob-checkpoint-log.ts';
+import type { CheckpointSigner } from './chain/checkpoint-signer.ts';
+import { AuditEvidence } from './evidence.ts';
+import { measuredAuditLog } from './measured-audit-log.ts';
+import { createTableAuditLog } from './log/table-audit-log.ts';
+
+/** What {@link createAudits} needs. */
+interface AuditDeps {
+  readonly table: (name: string) => Promise<AuditTable>;
+  readonly container: (name: string) => Promise<ContainerClient>;
+  readonly signer: CheckpointSigner;
+  readonly resources: Pick<ResourceRegistry, 'list'>;
+  readonly metrics: AppMetrics;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly newId: () => string;
+  /** Whether an operator has disabled a function of the app. */
+  readonly isFunctionDisabled: (name: string) => boolean;
+}
+
+/** The audit log, and what proves it. */
+export function createAudits(deps: AuditDeps): { readonly audit: AuditLog; readonly evidence: AuditEvidence } {
+  const table = (): Promise<AuditTable> => deps.table('Audit');
+  const checkpoints = createBlobCheckpointLog(() => deps.container(checkpointContainer));
+  const isOff = deps.isFunctionDisabled('checkpoint-audit');
+  const aliases = new Set(deps.resources.list().map(({ alias }) => alias));
+  return {
+    audit: measuredAuditLog(createTableAuditLog({ ...deps, table }), { ...deps, aliases }),
+    evidence: new AuditEvidence({ ...deps, table, checkpoints, isOff }),
+  };
+}

@@ -1,0 +1,151 @@
+import { createHash } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
+import { dayMs, minuteMs } from '../../core/durations.ts';
+import { isoTime } from '../../core/clock.ts';
+import { timeOfKeys } from '../log/audit-row.ts';
+import { canonicalText, hashOf, type StoredRecord } from './canonical-row.ts';
+import { ChainReading, type CoveredPeriod } from './chain-head.ts';
+import { readLink } from './chain-link.ts';
+import { type ChainHead, type Checkpoint, chainLifeMs, overlapMs, settleMs } from './checkpoint.ts';
+
+/** Longest time that one checkpoint is the first to cover. After an outage several follow each other. */
+const longestMs = 10 * minuteMs;
+/** Shortest. Two timers that fire together write one. */
+const shortestMs = minuteMs;
+/** Shortest AUDIT_RETENTION_DAYS. No checkpoint says that later records may be missing, whatever the one before says. */
+const shortestRetentionMs = dayMs;
+/** The process issues tokens meanwhile, so after this many records others get their turn. It takes about 3 ms. */
+const recordsPerTurn = 200;
+/** The same for chains. */
+const chainsPerTurn = 100;
+
+/** A checkpoint as it is stored, with its hash. */
+export interface PreviousCheckpoint {
+  readonly checkpoint: Checkpoint;
+  readonly hash: string;
+}
+
+export interface Collecting {
+  /** Undefined for the first. */
+  readonly previous: PreviousCheckpoint | undefined;
+  readonly nowMs: number;
+  /** Records before this time may be purged from now on. */
+  readonly purgedBeforeMs: number;
+  /** Reads the records of a time: from inclusive, to exclusive. */
+  readonly read: (fromMs: number, toMs: number) => AsyncIterable<StoredRecord>;
+}
+
+/**
+ * What the next checkpoint says. Reads the records that it is the first to cover, and some around them: those that were
+ * written later with an earlier time, and those that fill places between covered ones.
+ * @returns undefined if the previous one is so recent that nothing is left to cover.
+ */
+export async function collectCheckpoint(collecting: Collecting): Promise<Checkpoint | undefined> {
+  const { previous, nowMs, read } = collecting;
+  const before = previous?.checkpoint;
+  const latestMs = nowMs - settleMs;
+  const fromMs = before === undefined ? latestMs - longestMs : Date.parse(before.to);
+  const toMs = Math.min(latestMs, fromMs + longestMs);
+  if (toMs - fromMs < shortestMs) return undefined;
+  // Nothing names a record without a chain later, so those of an instance whose clock is behind need some time.
+  const unchainedFromMs = Date.parse(before?.unchained.to ?? before?.to ?? isoTime(fromMs - overlapMs));
+  const unchained = { fromMs: unchainedFromMs, toMs: Math.max(unchainedFromMs, toMs - overlapMs) };
+  const found = await readRecords(read(fromMs - overlapMs, toMs + settleMs), before, { fromMs, toMs, unchained });
+  const purgedBeforeMs = Math.max(collecting.purgedBeforeMs, Date.parse(before?.purgedBefore ?? isoTime(0)));
+  return {
+    v: 1,
+    number: (before?.number ?? 0) + 1,
+    at: isoTime(nowMs),
+    from: isoTime(fromMs),
+    to: isoTime(toMs),
+    previous: previous?.hash ?? null,
+    purgedBefore: isoTime(Math.min(purgedBeforeMs, nowMs - shortestRetentionMs)),
+    chains: await headsOf(found.chains, before, toMs),
+    unchained: {
+      records: found.unchained.count,
+      digest: await found.unchained.digest(),
+      from: isoTime(unchained.fromMs),
+      to: isoTime(unchained.toMs),
+    },
+  };
+}
+
+interface Periods extends CoveredPeriod {
+  readonly unchained: CoveredPeriod;
+}
+
+interface FoundRecords {
+  readonly chains: ReadonlyMap<string, ChainReading>;
+  /** Hashes of the records without a chain. */
+  readonly unchained: HashSet;
+}
+
+async function readRecords(
+  records: AsyncIterable<StoredRecord>,
+  before: Checkpoint | undefined,
+  periods: Periods,
+): Promise<FoundRecords> {
+  const chains = new Map(before?.chains.map((head) => [head.id, new ChainReading(head.id, head, periods)]));
+  const unchained = new HashSet();
+  let count = 0;
+  for await (const record of records) {
+    count += 1;
+    if (count % recordsPerTurn === 0) await setImmediate();
+    const atMs = timeOfKeys(record.PartitionKey, record.RowKey);
+    // No version writes such keys. Verification names the record.
+    if (atMs === undefined) continue;
+    const text = record['chain'];
+    if (text === undefined) {
+      if (atMs > periods.unchained.fromMs && atMs <= periods.unchained.toMs)
+        unchained.add(hashOf(canonicalText(record)));
+      continue;
+    }
+    const link = readLink(text);
+    if (link === undefined) continue;
+    const reading = chains.get(link.id) ?? new ChainReading(link.id, undefined, periods);
+    chains.set(link.id, reading);
+    const { seq, previous } = link;
+    reading.add({ seq, previous, hash: hashOf(canonicalText(record)), atMs }, record['chainLost']);
+  }
+  return { chains, unchained };
+}
+
+async function headsOf(
+  chains: ReadonlyMap<string, ChainReading>,
+  before: Checkpoint | undefined,
+  toMs: number,
+): Promise<ChainHead[]> {
+  const heads: ChainHead[] = [];
+  let count = 0;
+  for (const reading of chains.values()) {
+    count += 1;
+    if (count % chainsPerTurn === 0) await setImmediate();
+    const head = reading.head(before === undefined);
+    if (head !== undefined && Date.parse(head.at) > toMs - chainLifeMs) heads.push(head);
+  }
+  return heads;
+}
+
+/** The digest of a set of hashes, the same as `setDigest`, in short turns: they are sorted by their first character at once. */
+class HashSet {
+  readonly #groups = new Map<string, string[]>();
+  count = 0;
+
+  add(hash: string): void {
+    this.count += 1;
+    const group = this.#groups.get(hash.slice(0, 1));
+    if (group === undefined) this.#groups.set(hash.slice(0, 1), [hash]);
+    else group.push(hash);
+  }
+
+  async digest(): Promise<string> {
+    const digest = createHash('sha256');
+    let separator = '';
+    for (const first of [...this.#groups.keys()].toSorted()) {
+      digest.update(separator + (this.#groups.get(first) ?? []).toSorted().join('\n'));
+      separator = '\n';
+      await setImmediate();
+    }
+    return digest.digest('base64url');
+  }
+}

@@ -1,0 +1,78 @@
+import { BrokerError } from '../../core/errors.ts';
+import type { Clock } from '../../core/clock.ts';
+import { parseJson } from '../../core/outbound.ts';
+import type { CheckpointLog, StoredCheckpoint } from './checkpoint-log.ts';
+import type { CheckpointSigner } from './checkpoint-signer.ts';
+import { hashOf, type StoredRecord } from './canonical-row.ts';
+import { type Checkpoint, checkpointSchema, checkpointType } from './checkpoint.ts';
+import { ownCheckpoint } from './own-checkpoint.ts';
+import { collectCheckpoint, type PreviousCheckpoint } from './collect-checkpoint.ts';
+
+export interface CheckpointDeps {
+  readonly checkpoints: CheckpointLog;
+  readonly signer: CheckpointSigner;
+  readonly read: (fromMs: number, toMs: number) => AsyncIterable<StoredRecord>;
+  readonly clock: Pick<Clock, 'nowMs'>;
+}
+
+/**
+ * Writes the next checkpoint. If another instance is faster, its checkpoint counts and this one is dropped.
+ * @param retentionMs age at which records are purged.
+ * @returns the checkpoint that was written; `none` if none was due or another instance wrote it; `off` if there is no key and
+ * never was a checkpoint.
+ * @throws BrokerError
+ */
+export async function writeCheckpoint(deps: CheckpointDeps, retentionMs: number): Promise<Checkpoint | 'none' | 'off'> {
+  const { checkpoints, signer } = deps;
+  const key = await signer.current();
+  if ('missing' in key) {
+    // Without a key no line can be verified, and none is built on.
+    if ((await checkpoints.last(async () => true)) === undefined) return 'off';
+    throw new BrokerError('key_vault_unavailable', key.missing);
+  }
+  const before = await checkpoints.last(async (jws) => (await ownCheckpoint(jws, signer)) !== undefined);
+  const nowMs = deps.clock.nowMs();
+  const checkpoint = await collectCheckpoint({
+    previous: await previousOf(before, signer),
+    nowMs,
+    purgedBeforeMs: nowMs - retentionMs,
+    read: deps.read,
+  });
+  if (checkpoint === undefined) return 'none';
+  const signed = `${encode({ alg: 'ES256', kid: key.id, typ: checkpointType })}.${encode(readable(checkpoint))}`;
+  const signature = await signer.sign(key.id, Buffer.from(signed));
+  const jws = `${signed}.${Buffer.from(signature).toString('base64url')}`;
+  return (await checkpoints.append(jws, checkpoint.number, before)) ? checkpoint : 'none';
+}
+
+async function previousOf(
+  before: StoredCheckpoint | undefined,
+  signer: CheckpointSigner,
+): Promise<PreviousCheckpoint | undefined> {
+  if (before?.jws === undefined) return undefined;
+  const checkpoint = await ownCheckpoint(before.jws, signer);
+  if (checkpoint === undefined) throw unreadable();
+  return { checkpoint, hash: hashOf(before.jws) };
+}
+
+/** @throws BrokerError storage_unavailable for what nobody could read once it is signed. */
+function readable(checkpoint: Checkpoint): Checkpoint {
+  const parsed = checkpointSchema.safeParse(checkpoint);
+  if (parsed.success) return parsed.data;
+  throw new BrokerError('storage_unavailable', 'A checkpoint of the audit log could not be made of its records.', {
+    cause: parsed.error,
+  });
+}
+
+const encode = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+
+/** Reads a stored checkpoint without its signature, which auditors verify. @throws BrokerError storage_unavailable. */
+export function readPrevious(jws: string): PreviousCheckpoint {
+  const [, payload = ''] = jws.split('.');
+  const parsed = checkpointSchema.safeParse(parseJson(Buffer.from(payload, 'base64url').toString('utf8')));
+  if (parsed.success) return { checkpoint: parsed.data, hash: hashOf(jws) };
+  throw unreadable();
+}
+
+const unreadable = (): BrokerError =>
+  new BrokerError('storage_unavailable', 'The last checkpoint of the audit log cannot be read.');

@@ -1,0 +1,104 @@
+import * as z from 'zod';
+import { BrokerError } from '../core/errors.ts';
+import type { GraphClient } from '../microsoft/client.ts';
+import { isJsonObject, type JsonObject, textOf } from '../microsoft/reply.ts';
+import { parseGuid } from '../core/identifiers.ts';
+import type { Permission, PermissionProfile, ResourcePermissions } from './permissions.ts';
+
+const names = z.array(z.string().min(1)).default([]);
+
+/** A profile file lists permissions by value or id, per resource. docs/permissions.md has an example. */
+const profileFileSchema = z.strictObject({
+  $schema: z.string().optional(),
+  name: z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'must be lower case letters, digits and hyphens'),
+  resources: z
+    .array(
+      z.strictObject({
+        appId: z.string().transform((text, context) => {
+          const id = parseGuid(text);
+          if (id !== undefined) return id;
+          context.addIssue({ code: 'custom', message: 'is not a GUID' });
+          return z.NEVER;
+        }),
+        scopes: names,
+        roles: names,
+      }),
+    )
+    .min(1, 'names no resource'),
+});
+
+/**
+ * Reads a profile from a file. Looks up every permission at the service principal of its resource, so that a misspelt one
+ * is found before anything is changed.
+ * @throws BrokerError config_invalid that names the wrong field or permission.
+ */
+export async function readProfile(graph: GraphClient, text: string, where: string): Promise<PermissionProfile> {
+  const parsed = profileFileSchema.safeParse(parse(text, where));
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    throw new BrokerError(
+      'config_invalid',
+      `${where}: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'is wrong'}.`,
+    );
+  }
+  return { name: parsed.data.name, resources: await lookUpPermissions(graph, parsed.data.resources, where) };
+}
+
+/** Permissions of one resource by value or id. */
+export interface NamedPermissions {
+  readonly appId: string;
+  readonly scopes: readonly string[];
+  readonly roles: readonly string[];
+}
+
+/**
+ * Looks up each permission at the service principal of its resource in the partner tenant.
+ * @throws BrokerError config_invalid that names the missing resource or permission.
+ */
+export async function lookUpPermissions(
+  graph: GraphClient,
+  named: readonly NamedPermissions[],
+  where: string,
+): Promise<readonly ResourcePermissions[]> {
+  const resources: ResourcePermissions[] = [];
+  for (const { appId, scopes, roles } of named) {
+    const principal = await principalOf(graph, appId, where);
+    const find = (kind: string, wanted: readonly string[]) =>
+      wanted.map((name) => findPermission(principal, kind, name, where));
+    resources.push({
+      appId,
+      name: textOf(principal, 'displayName') ?? appId,
+      scopes: find('oauth2PermissionScopes', scopes),
+      roles: find('appRoles', roles),
+    });
+  }
+  return resources;
+}
+
+function parse(text: string, where: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    throw new BrokerError('config_invalid', `${where}: is not JSON.`);
+  }
+}
+
+async function principalOf(graph: GraphClient, appId: string, where: string): Promise<JsonObject> {
+  const path = `/servicePrincipals?$filter=appId eq '${appId}'&$select=id,appId,displayName,appRoles,oauth2PermissionScopes`;
+  for await (const principal of graph.list(path)) return principal;
+  throw new BrokerError('config_invalid', `${where}: no service principal in the partner tenant has the id ${appId}.`);
+}
+
+function findPermission(principal: JsonObject, kind: string, name: string, where: string): Permission {
+  const list = principal[kind];
+  for (const item of Array.isArray(list) ? list : []) {
+    if (!isJsonObject(item)) continue;
+    const [id, value] = [textOf(item, 'id'), textOf(item, 'value')];
+    if (id !== undefined && value !== undefined && (value === name || id === name.toLowerCase())) {
+      return { id, value, reason: `Requested by ${where}.` };
+    }
+  }
+  const resource = textOf(principal, 'displayName') ?? 'the resource';
+  const permission = kind === 'appRoles' ? 'application permission' : 'delegated permission';
+  throw new BrokerError('config_invalid', `${where}: ${resource} has no ${permission} "${name}".`);
+}

@@ -1,0 +1,200 @@
+import { isJsonObject } from '../../microsoft/reply.ts';
+import { BrokerError } from '../../core/errors.ts';
+import { scrub } from '../../core/log.ts';
+import { objectRow } from '../../runs/job/object-row.ts';
+import type { StoredRow } from '../../runs/job/row.ts';
+import type { QueryRows } from '../../runs/engine/tenant-run.ts';
+import { maxListLength } from '../../runs/store/text-list.ts';
+
+/** What a query keeps of a tenant at most. {@link RowMemory} limits all tenants of an instance together. */
+export const rowLimits = { rows: 50_000, bytes: 16 * 1024 * 1024, rowBytes: 1024 * 1024 } as const;
+
+/** A page of an answer. */
+export interface AnswerPage {
+  readonly rows: readonly StoredRow[];
+  /** Link to the next page, as the gateway rewrote it. */
+  readonly next: string | undefined;
+}
+
+/**
+ * The rows of an answer: the members of `value`, or the one object.
+ * @throws BrokerError request_invalid for an answer that has no rows.
+ */
+export function pageOf(contentType: string | undefined, body: Uint8Array): AnswerPage {
+  if (body.length === 0) return { rows: [], next: undefined };
+  const answer = parsed(
+    contentType,
+    Buffer.from(body)
+      .toString('utf8')
+      .replace(/^\uFEFF/, ''),
+  );
+  if (!isJsonObject(answer)) return { rows: listOf(answer).map(rowOf), next: undefined };
+  const { value } = answer;
+  const next = answer['@odata.nextLink'] ?? answer['@nextLink'];
+  // An object may have a property `value` that is a list, beside others.
+  const isList = next !== undefined || Object.keys(answer).every((name) => name === 'value' || name.includes('@'));
+  if (!Array.isArray(value) || !isList) return { rows: [rowOf(answer)], next: undefined };
+  return { rows: value.map(rowOf), next: typeof next === 'string' ? next : undefined };
+}
+
+const listOf = (answer: unknown): readonly unknown[] => (Array.isArray(answer) ? answer : [answer]);
+
+function parsed(contentType = '', text: string): unknown {
+  // `/users/$count` is a plain number.
+  if (/^text\/plain\b/i.test(contentType) && /^\d{1,15}$/.test(text.trim())) return Number(text);
+  if (!/^application\/(?:[\w.-]+\+)?json\b/i.test(contentType)) {
+    const type = scrub(contentType).slice(0, 60) || 'no type';
+    throw new BrokerError('request_invalid', `Microsoft Graph answers with ${type}; a query reads JSON only.`);
+  }
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new BrokerError('resource_error', 'Microsoft Graph answers with JSON that cannot be read.', { cause });
+  }
+}
+
+const rowOf = (item: unknown): StoredRow => (isJsonObject(item) ? objectRow(item) : { value: item });
+
+/** Memory for rows of all tenants that this instance asks, in bytes. */
+export class RowMemory {
+  readonly #limit: number;
+  #taken = 0;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  /** @throws BrokerError busy if other tenants hold what is left. It does not wait: tenants that hold rows would wait for each other. */
+  take(bytes: number): void {
+    if (this.#taken + bytes > this.#limit) {
+      throw new BrokerError('busy', 'The rows of other tenants take all the memory that this instance has for rows.');
+    }
+    this.#taken += bytes;
+  }
+
+  give(bytes: number): void {
+    this.#taken -= bytes;
+  }
+}
+
+/**
+ * Collects the rows of one tenant, as they are stored. The bytes are kept, and not text: text with one character beyond
+ * Latin-1 takes two bytes for each, and counts to the heap, whose overflow ends the process.
+ */
+export class RowCollector {
+  readonly #memory: RowMemory;
+  readonly #pages: Uint8Array[] = [];
+  readonly #columns = new Set<string>();
+  #columnsLength = 0;
+  #columnsCut = false;
+  #bytes = 0;
+  #count = 0;
+  #tooLarge = 0;
+
+  constructor(memory: RowMemory) {
+    this.#memory = memory;
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /**
+   * A row that is too large is left out.
+   * @returns false if rows were left out because there are too many.
+   * @throws BrokerError busy, see {@link RowMemory}.
+   */
+  add(rows: readonly StoredRow[]): boolean {
+    const lines: string[] = [];
+    let [bytes, isWhole] = [0, true];
+    for (const row of rows) {
+      const safe = safeRow(row);
+      const length = Buffer.byteLength(safe.line) + 1;
+      if (length > rowLimits.rowBytes) {
+        this.#tooLarge += 1;
+        continue;
+      }
+      isWhole = this.#count + lines.length < rowLimits.rows && this.#bytes + bytes + length <= rowLimits.bytes;
+      if (!isWhole) break;
+      for (const name of Object.keys(safe.row)) this.#addColumn(name);
+      lines.push(`${safe.line}\n`);
+      bytes += length;
+    }
+    this.#memory.take(bytes);
+    this.#pages.push(Buffer.from(lines.join('')));
+    this.#bytes += bytes;
+    this.#count += lines.length;
+    return isWhole;
+  }
+
+  #addColumn(name: string): void {
+    if (this.#columns.has(name)) return;
+    const length = JSON.stringify(name).length + 1;
+    if (this.#columnsLength + length > maxColumnsLength) {
+      this.#columnsCut = true;
+      return;
+    }
+    this.#columns.add(name);
+    this.#columnsLength += length;
+  }
+
+  /**
+   * The rows so far. Their memory is given back by `release`.
+   * @param missing why rows are missing.
+   */
+  done(missing?: string): QueryRows {
+    const whys = [missing, this.#tooLarge === 0 ? undefined : tooLarge(this.#tooLarge)].filter(isText);
+    const notes = [...whys, this.#columnsCut ? columnsCut : undefined].filter(isText);
+    return {
+      jsonLines: Buffer.concat(this.#pages.splice(0)),
+      count: this.#count,
+      columns: [...this.#columns],
+      ...(whys.length === 0 ? {} : { missing: whys.join(' ') }),
+      ...(notes.length === whys.length ? {} : { note: notes.join(' ') }),
+      release: () => this.release(),
+    };
+  }
+
+  /** Gives the memory of the rows back. */
+  release(): void {
+    this.#memory.give(this.#bytes);
+    this.#bytes = 0;
+  }
+}
+
+const isText = (text: string | undefined): text is string => text !== undefined;
+
+/** The record of a tenant keeps this many characters of names of columns (`listText`). */
+const maxColumnsLength = maxListLength - 2;
+
+const tooLarge = (rows: number): string => `Rows of more than 1 MiB are left out: ${rows}.`;
+
+const columnsCut = 'The rows have more properties than a CSV shows; JSON Lines have all.';
+
+/**
+ * Text that looks like a token is replaced: rows are kept, and whoever reads them may not be allowed to hold tokens. What is
+ * left is looked at as a whole once more.
+ */
+function safeRow(row: StoredRow): { readonly row: StoredRow; readonly line: string } {
+  const line = JSON.stringify(row);
+  if (scrub(line) === line) return { row, line };
+  const scrubbed = scrubbedObject(row);
+  const safe = JSON.stringify(scrubbed);
+  return scrub(safe) === safe ? { row: scrubbed, line: safe } : removedRow;
+}
+
+const removed = { removed: 'The row looks as if it held a secret.' };
+const removedRow = { row: removed, line: JSON.stringify(removed) };
+
+const scrubbedObject = (row: StoredRow): StoredRow =>
+  Object.fromEntries(Object.entries(row).map(([name, value]) => [scrub(name), scrubbed(name, value)]));
+
+/** @param name of the property, or of the one that has the list: some names give a secret away (`refresh_token`). */
+function scrubbed(name: string, value: unknown): unknown {
+  const isList = Array.isArray(value);
+  const probe = isList ? [] : isJsonObject(value) ? {} : typeof value === 'string' ? scrub(value) : value;
+  const text = JSON.stringify({ [name]: probe });
+  if (scrub(text) !== text) return '[secret]';
+  if (isList) return value.map((item) => scrubbed(name, item));
+  return isJsonObject(value) ? scrubbedObject(value) : probe;
+}

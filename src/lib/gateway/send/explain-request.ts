@@ -1,0 +1,131 @@
+import type { PermissionMap } from 'graph-permissions/permission-map';
+import {
+  conditionRank,
+  failedStage,
+  type PolicyCaller,
+  type PolicyRequest,
+  type Stage,
+} from '../../access/policy/decide.ts';
+import type { ApprovalTerms } from '../../access/policy/approval-keys.ts';
+import type { AccessPolicy, Rule } from '../../access/policy/policy.ts';
+import { whyTenant } from '../../access/policy/why-tenant.ts';
+import type { TenantFacts } from '../../access/tenants/tenant-set.ts';
+import type { TenantId } from '../../core/identifiers.ts';
+import { chooseRule, ruleJudge } from './choose-rule.ts';
+import type { GatewayOrder } from './gateway-request.ts';
+import type { PlainTarget } from './judge-plain.ts';
+import { allowedParts } from './judge-graph.ts';
+
+/** What a rule makes of a request. */
+export interface RequestFinding {
+  readonly rule: string;
+  /**
+   * `allows`: this rule decides. `lacks`: the caller, resource or tenant fails at `missing`. `refuses`: it applies and does
+   * not open the request, for `reason`. `not reached`: an earlier rule allows. `not needed`: it opens the request on a
+   * condition, and another rule comes before it. `no requests`: it is not for the gateway.
+   */
+  readonly outcome: 'allows' | 'lacks' | 'refuses' | 'not reached' | 'not needed' | 'no requests';
+  readonly missing?: Stage;
+  readonly reason?: string;
+  /** Why the rule covers the tenant, or why it does not. Only if the rule came as far as the tenant. */
+  readonly because?: string;
+}
+
+/** The decision about a request, with the outcome of each rule. */
+export interface RequestExplanation {
+  readonly allowed: boolean;
+  /** The rule that decides, or why none allows the request. */
+  readonly rule?: string;
+  readonly reason?: string;
+  /** The approval that the request needs first. Undefined: none. */
+  readonly approval?: ApprovalTerms | undefined;
+  /** The rule is for emergencies only. */
+  readonly breakGlass?: boolean;
+  /** The broker's application whose token goes with the request. */
+  readonly application?: string;
+  /** The request as it would be sent. */
+  readonly sends?: string;
+  /** The permissions of the rule that open it. */
+  readonly permissions?: readonly string[];
+  /** In the order of the policy. */
+  readonly rules: readonly RequestFinding[];
+}
+
+/** A request to explain. */
+export interface ExplainedRequest extends TenantFacts {
+  readonly caller: PolicyCaller;
+  readonly order: Pick<GatewayOrder, 'resource' | 'method' | 'url' | 'body'>;
+  /** Undefined for resources other than Graph. */
+  readonly map: PermissionMap | undefined;
+  /** The address of a resource that the settings add. Absent: it is not known, or the alias is built in. */
+  readonly baseUrl?: string | undefined;
+}
+
+const graphHost = 'graph.microsoft.com';
+/** A link of the gateway needs its key, so a request that follows one is judged as if it were none. */
+const readLink = async (_: string, url: string) => ({ ok: true, url, link: undefined }) as const;
+
+/** Returns the decision and the outcome of each rule, without sending anything. */
+export async function explainRequest(policy: AccessPolicy, asked: ExplainedRequest): Promise<RequestExplanation> {
+  const { caller, map, order: sent, baseUrl = '', ...facts } = asked;
+  const { domains, tenantId } = facts;
+  const { resource } = sent;
+  const request: PolicyRequest = { ...facts, resource, scopes: [], via: 'gateway' };
+  const tenant = tenantId ?? domains[0] ?? '';
+  const order: GatewayOrder = { ...sent, tenant, headers: jsonHeaders(sent), gatewayUrl: '', justification: {} };
+  const target: PlainTarget = { alias: resource, baseUrl, tenantId: tenant as TenantId };
+  const deps = { map, graphHost, readLink };
+  const stages = policy.rules.map((rule) => ({ rule, missing: failedStage(rule, caller, request) }));
+  const applying = stages.filter(({ missing }) => missing === undefined).map(({ rule }) => rule);
+  const judge = ruleJudge(deps, order, target);
+  const choice = await chooseRule(deps, applying, order, target);
+  const chosen = 'rule' in choice ? choice.rule : undefined;
+  const rules: RequestFinding[] = [];
+  for (const { rule, missing } of stages) {
+    const isLater = chosen !== undefined && stages.findIndex((stage) => stage.rule === chosen) < rules.length;
+    const because = { because: whyTenant(policy, rule, 'tenants', facts) };
+    if (rule === chosen) rules.push({ rule: rule.name, outcome: 'allows', ...because });
+    else if (!rule.gateway) rules.push({ rule: rule.name, outcome: 'no requests' });
+    else if (missing !== undefined)
+      rules.push({ rule: rule.name, outcome: 'lacks', missing, ...(missing === 'tenant' ? because : {}) });
+    else if (isLater) rules.push({ rule: rule.name, outcome: 'not reached' });
+    else rules.push(await refusalOf(rule, judge(rule), chosen));
+  }
+  if ('rule' in choice)
+    return {
+      allowed: true,
+      rule: choice.rule.name,
+      approval: choice.rule.approval,
+      breakGlass: choice.rule.breakGlass,
+      application: choice.rule.application,
+      ...sentBy(choice.judged),
+      rules,
+    };
+  return { allowed: false, reason: applying.length === 0 ? 'No rule for the gateway applies.' : choice.reason, rules };
+}
+
+const jsonHeaders = ({ body }: Pick<GatewayOrder, 'body'>): GatewayOrder['headers'] =>
+  body === undefined ? {} : { 'content-type': 'application/json' };
+
+async function refusalOf(
+  rule: Rule,
+  judging: ReturnType<ReturnType<typeof ruleJudge>>,
+  chosen: Rule | undefined,
+): Promise<RequestFinding> {
+  const { name } = rule;
+  const judged = await judging;
+  if (!('allowed' in judged) && chosen !== undefined && conditionRank(chosen) < conditionRank(rule))
+    return { rule: name, outcome: 'not needed' };
+  const reason = 'allowed' in judged ? judged.reason : 'It opens fewer parts of the batch.';
+  return { rule: name, outcome: 'refuses', reason };
+}
+
+function sentBy(judged: Extract<Awaited<ReturnType<typeof chooseRule>>, { rule: Rule }>['judged']) {
+  if (!judged.batch) {
+    const { request, permissions } = judged.verdict;
+    return { sends: `${request.method} ${request.path}`, permissions };
+  }
+  const parts = allowedParts(judged.parts);
+  const permissions = [...new Set(parts.flatMap(({ verdict }) => verdict.permissions))].toSorted();
+  return { sends: `${parts.length} of ${judged.parts.length} parts of the batch`, permissions };
+}

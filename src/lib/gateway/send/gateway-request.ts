@@ -1,0 +1,84 @@
+import { BrokerError } from '../../core/errors.ts';
+import type { Justification } from '../../core/justification.ts';
+import { isForGateway } from './justification-headers.ts';
+
+/** A request that a caller hands to the gateway. */
+export interface GatewayOrder {
+  /** Tenant id or domain, as the caller wrote it. */
+  readonly tenant: string;
+  /** Alias of the resource. */
+  readonly resource: string;
+  readonly method: string;
+  /** Path and query below the address of the resource, still percent-encoded. */
+  readonly url: string;
+  /** Names are lower case. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Undefined without a body. */
+  readonly body: Uint8Array | undefined;
+  /** The address of the gateway for this tenant and resource, without a trailing slash. Links of answers lead there. */
+  readonly gatewayUrl: string;
+  readonly justification: Justification;
+}
+
+/** The address of a gateway request, taken apart. */
+export type OrderAddress = Pick<GatewayOrder, 'tenant' | 'resource' | 'url' | 'gatewayUrl'>;
+
+const address =
+  /^(?<gatewayUrl>https?:\/\/[^/?#]+\/api\/gateway\/(?<tenant>[^/?#]+)\/(?<resource>[^/?#]+))(?<path>\/[^?#]*)?(?:\?(?<query>[^#]*))?$/is;
+
+/**
+ * Takes the address of a request apart. Host and worker have decoded parts of it and resolved dot segments before
+ * (Kestrel; "URL Standard" section 4.4), so only what is left is read, and only that is sent.
+ * @param url As the Functions library reports it.
+ * @param route The tenant and the resource that the host has read in the address. Another reading of them is refused.
+ * @param takesKeys Whether the host asks for a function key, which may stand in the query.
+ * @throws BrokerError request_invalid
+ */
+export function readAddress(
+  url: string,
+  route: Pick<GatewayOrder, 'tenant' | 'resource'>,
+  takesKeys: boolean,
+): OrderAddress {
+  const { gatewayUrl = '', tenant = '', resource = '', path = '/', query = '' } = address.exec(url)?.groups ?? {};
+  if (gatewayUrl === '' || decoded(tenant) !== route.tenant || decoded(resource) !== route.resource) {
+    throw new BrokerError(
+      'request_invalid',
+      'The address can be read in two ways. Send /api/gateway/TENANT/RESOURCE/PATH without dot segments.',
+    );
+  }
+  const options = takesKeys ? withoutFunctionKey(query) : query;
+  return {
+    tenant: route.tenant,
+    resource: route.resource,
+    url: options === '' ? path : `${path}?${options}`,
+    gatewayUrl,
+  };
+}
+
+function decoded(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * A function key may travel in the query as `code`. It belongs to the Functions host, which decodes the name and ignores its
+ * case, and goes no further.
+ */
+const withoutFunctionKey = (query: string): string =>
+  query
+    .split('&')
+    .filter((pair) => decoded(pair.split('=', 1)[0] ?? '')?.toLowerCase() !== 'code')
+    .join('&');
+
+/**
+ * Headers that the front ends of Azure add to every request. Two of them hold the original address, so in other requests
+ * they would be a sign of an attempt to replace it. None is forwarded.
+ */
+const fromFrontEnds = /^(?:x-original-url|x-waws-unencoded-url|x-forwarded-[a-z-]+|x-arr-[a-z-]+)$/;
+
+/** The headers of a request, as the judge reads them. */
+export const orderHeaders = (headers: Iterable<readonly [string, string]>): Readonly<Record<string, string>> =>
+  Object.fromEntries([...headers].filter(([name]) => !fromFrontEnds.test(name) && !isForGateway(name)));

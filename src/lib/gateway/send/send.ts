@@ -1,0 +1,203 @@
+import { longestRecordSeconds } from '../../audit/audit-log.ts';
+import { type Claim, freeClaim } from '../../approvals/claim-approval.ts';
+import type { Met } from '../../approvals/meet-condition.ts';
+import type { Allowed } from '../../judge/verdict.ts';
+import { callerIdOf } from '../../core/caller.ts';
+import type { AccessToken, TokenRequest } from '../../core/token.ts';
+import { isTransientStatus } from '../../microsoft/reply.ts';
+import { OutboundError, outboundFailure, retryAfterSeconds } from '../../core/outbound.ts';
+import { Requesters } from '../../core/requesters.ts';
+import { backOffMs, retry } from '../../core/retry.ts';
+import type { BudgetedRequest } from '../../core/share.ts';
+import type { Authorization } from './authorize.ts';
+import type { GatewayDeps } from '../gateway.ts';
+import type { AnswerPlace } from './large-answers.ts';
+import type { Sender } from './request-records.ts';
+import type { Answer } from './rewrite-answer.ts';
+import { isUnsent, type UpstreamRequest } from './upstream.ts';
+
+/** The rules of the requests of jobs (lib/microsoft/exchange.ts). Only reading is repeated. */
+const attempts = 4;
+const maxWaitSeconds = 20;
+const firstBackOffMs = 1_000;
+
+/** An authorized request, or a part of one. */
+export interface Outgoing {
+  readonly deps: GatewayDeps;
+  readonly sender: Sender;
+  readonly authorization: Pick<Authorization, 'rule' | 'tenantId' | 'resource' | 'baseUrl'>;
+  readonly verdict: Allowed;
+  readonly body: Uint8Array | undefined;
+  /** Asked before each attempt. Nothing leaves if it throws: the approval may have ended or been used in between. */
+  readonly met: Pick<Met, 'confirm' | 'claim'>;
+  /** The end of the whole request. */
+  readonly signal: AbortSignal;
+}
+
+/** An answer as it came, with all its headers, and the token that was sent. */
+export interface Received {
+  readonly answer: Answer;
+  readonly token: AccessToken;
+}
+
+/** What a request needs to leave. */
+interface Leaving {
+  /** Called once, when the request is about to leave. Nothing leaves if it throws. */
+  readonly beforeFirst: () => Promise<void>;
+  /** For the answer, if it is large. */
+  readonly place: AnswerPlace;
+}
+
+/**
+ * Sends a request: reading up to four times after throttling and server errors, everything else once. The tenant is
+ * checked again, with the token, before each attempt: it may have been excluded in between.
+ * @throws BrokerError of the token source; caller_throttled; resource_error if no answer came; what `beforeFirst` throws.
+ */
+export async function sendUpstream(
+  outgoing: Outgoing,
+  tokenRequest: TokenRequest,
+  { beforeFirst, place }: Leaving,
+): Promise<Received> {
+  const { deps, sender, authorization, signal } = outgoing;
+  const requesters = new Requesters({ id: callerIdOf(sender.caller), kind: 'caller' });
+  const limiter = deps.limiterOf(authorization.resource);
+  const counted = countedRequest(outgoing, requesters);
+  let isFirst = true;
+  const attempt = async (): Promise<Received> => {
+    await deps.budgets?.admit(counted, signal);
+    const received = await limiter.run(
+      async () => {
+        const claim = await claimOf(outgoing);
+        const token = await orGivenBack(claim, async () => {
+          if (isFirst) await beforeFirst();
+          isFirst = false;
+          const ready = await deps.tokens.getToken(tokenRequest, signal);
+          await claim.confirm();
+          signal.throwIfAborted();
+          return ready;
+        });
+        return { token, answer: await sendClaimed(deps, claim, upstreamRequest(outgoing, token, place)) };
+      },
+      requesters,
+      signal,
+    );
+    tellThrottled(deps, counted, received.answer);
+    return received;
+  };
+  try {
+    return await retry(attempt, {
+      clock: deps.clock,
+      attempts: isReading(outgoing) ? attempts : 1,
+      afterValue: ({ answer }, count) => pauseMs(deps, answer, count),
+      afterError: (error, count) => (isNetworkFailure(error) ? backOff(deps, count) : undefined),
+      signal,
+    });
+  } catch (error) {
+    if (error instanceof OutboundError) throw outboundFailure(error, 'resource_error', 'The resource');
+    throw error;
+  }
+}
+
+function countedRequest({ authorization, verdict }: Outgoing, requesters: Requesters): BudgetedRequest {
+  const { tenantId, resource, rule } = authorization;
+  const { method, url } = verdict.request;
+  const path = url.slice(url.indexOf('/', url.indexOf('//') + 2));
+  return { resource: resource.alias, tenantId, application: rule.application, method, paths: [path], requesters };
+}
+
+function tellThrottled({ budgets, clock }: GatewayDeps, counted: BudgetedRequest, { status, headers }: Answer): void {
+  const demanded = status === 429 ? demandedSeconds(headers, clock.nowMs()) : undefined;
+  if (demanded !== undefined) budgets?.throttled(counted, demanded, headers['x-ms-throttle-scope']);
+}
+
+const isReading = ({ verdict }: Pick<Outgoing, 'verdict'>): boolean => verdict.request.method === 'GET';
+
+/** @throws BrokerError approval_ended, storage_unavailable */
+async function claimOf({ met, verdict }: Outgoing): Promise<Claim> {
+  if (!isReading({ verdict })) return met.claim();
+  await met.confirm();
+  return { ...freeClaim, confirm: met.confirm };
+}
+
+/** Gives the claim back if the last steps before the request leaves fail. */
+async function orGivenBack<T>(claim: Claim, steps: () => Promise<T>): Promise<T> {
+  try {
+    return await steps();
+  } catch (thrown) {
+    await claim.giveBack();
+    throw thrown;
+  }
+}
+
+async function sendClaimed({ upstream }: GatewayDeps, claim: Claim, request: UpstreamRequest): Promise<Answer> {
+  try {
+    const answer = await upstream(request);
+    await claim.conclude(true);
+    return answer;
+  } catch (thrown) {
+    await (isUnsent(thrown) ? claim.giveBack() : claim.conclude(isTooLarge(thrown)));
+    throw thrown;
+  }
+}
+
+/** What the token of a request must be. */
+export const tokenRequestOf = ({ authorization, sender }: Outgoing, grant: TokenRequest['grant']): TokenRequest => ({
+  tenantId: authorization.tenantId,
+  resource: authorization.resource,
+  grant,
+  application: authorization.rule.application,
+  // It is sent after its record has been written.
+  minimumLifetimeSeconds: 60 + longestRecordSeconds,
+  correlationId: sender.correlationId,
+  callerId: callerIdOf(sender.caller),
+});
+
+/**
+ * The address to send to: that of the verdict. Graph is judged by its public name, and may be reached at another address
+ * (a proxy, a private link, the simulated cloud).
+ */
+export const addressIn = (baseUrl: string, judgedUrl: string): string =>
+  judgedUrl.startsWith(`${baseUrl}/`)
+    ? judgedUrl
+    : `${baseUrl}${judgedUrl.slice(judgedUrl.indexOf('/', judgedUrl.indexOf('//') + 2))}`;
+
+function upstreamRequest(
+  { authorization, verdict, body, sender, signal }: Outgoing,
+  token: AccessToken,
+  place: AnswerPlace,
+): UpstreamRequest {
+  const { method, url, headers } = verdict.request;
+  return {
+    method,
+    url: addressIn(authorization.baseUrl, url),
+    headers: {
+      accept: 'application/json',
+      'client-request-id': sender.correlationId,
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...headers,
+      authorization: `Bearer ${token.secret.reveal()}`,
+    },
+    body,
+    signal,
+    large: () => place.take(signal),
+  };
+}
+
+function pauseMs(deps: GatewayDeps, { status, headers }: Answer, attempt: number): number | undefined {
+  if (!isTransientStatus(status)) return undefined;
+  const demanded = demandedSeconds(headers, deps.clock.nowMs());
+  if (demanded === undefined) return backOff(deps, attempt);
+  return demanded > maxWaitSeconds ? undefined : (demanded + deps.random()) * 1000;
+}
+
+function demandedSeconds({ 'retry-after': value }: Answer['headers'], nowMs: number): number | undefined {
+  return value === undefined ? undefined : retryAfterSeconds(new Headers({ 'retry-after': value }), nowMs);
+}
+
+const backOff = (deps: GatewayDeps, attempt: number): number =>
+  backOffMs(attempt, firstBackOffMs) * (0.5 + deps.random());
+
+/** The resource has answered then, with more than the gateway passes on. */
+const isTooLarge = (error: unknown): boolean => error instanceof OutboundError && error.failure === 'too_large';
+
+const isNetworkFailure = (error: unknown): boolean => error instanceof OutboundError && error.failure === 'network';

@@ -1,0 +1,136 @@
+import { hash } from 'node:crypto';
+import { isJson } from '../../judge/reading/headers.ts';
+import { BrokerError } from '../../core/errors.ts';
+import { duplicateKey, nestingDepth } from '../../core/duplicate-key.ts';
+import { scrub } from '../../core/log.ts';
+import { parseJson } from '../../core/outbound.ts';
+import { visibleText } from '../../core/visible-text.ts';
+import { holdsPublicKeys, isSecretName } from './secret-members.ts';
+
+/** Longest text of a body that a person is asked to read, and that is stored until he has decided, in characters. */
+const maxShownLength = 4_000;
+const maxDepth = 32;
+/** A certificate is longer than this, in bytes. The digest of a shorter value could be guessed. */
+const leastPublicKeyLength = 200;
+
+/** A body as people read it. */
+export interface ShownBody {
+  readonly text: string;
+  /** Whether a part is left out. The digest of the whole would help to guess it. */
+  readonly hidesParts: boolean;
+}
+
+/**
+ * The body of a request for people who approve it: all of its JSON, in the order and with the numbers that are sent. Secrets
+ * are left out. What cannot be shown cannot be approved.
+ * @throws BrokerError request_invalid for a body that is not JSON or too long.
+ */
+export function shownBody(body: Uint8Array, contentType: string | undefined): ShownBody {
+  const json = isJson(contentType) ? utf8(body) : undefined;
+  // Two readers could choose different ones of two equal keys.
+  if (json === undefined || parseJson(json) === undefined || nestingDepth(json) > maxDepth || hasDuplicateKey(json))
+    throw notShown('is not plain JSON', 'Send JSON with each key once and few levels');
+  const view = new JsonView();
+  for (const [token] of json.matchAll(tokens)) view.add(token);
+  // All line breaks are those of the view: JSON writes the ones in texts with escapes.
+  const text = view.text.split('\n').map(visibleText).join('\n');
+  if (text.length > maxShownLength) throw notShown(`is longer than ${maxShownLength} characters`, 'Split the request');
+  return { text, hidesParts: view.hidesParts };
+}
+
+const hasDuplicateKey = (json: string): boolean => duplicateKey(json) !== undefined;
+
+/** The tokens of JSON (RFC 8259 section 2) without the blanks between them. Used only on a text that is JSON. */
+const tokens = /"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\],:]|[^\s"{}[\],:]+/g;
+
+/** An open object or array. */
+interface Level {
+  readonly isObject: boolean;
+  /** The name of the member that its items belong to. Those of an object have their own. */
+  name: string;
+  /** In an object: the next text is a name. */
+  awaitsName: boolean;
+  isEmpty: boolean;
+  /** The object is a certificate of an application or in an object with such. */
+  readonly isPublic: boolean;
+}
+
+/** Writes a JSON text with one member or item per line, token by token. */
+class JsonView {
+  text = '';
+  hidesParts = false;
+  readonly #open: Level[] = [];
+
+  add(token: string): void {
+    const level = this.#open.at(-1);
+    if (token === '}' || token === ']') return this.#close(token);
+    if (token === ':') {
+      this.text += ': ';
+      return;
+    }
+    if (token === ',') {
+      if (level !== undefined) level.awaitsName = level.isObject;
+      this.text += `,${this.#line()}`;
+      return;
+    }
+    if (level?.isEmpty === true) this.text += this.#line();
+    if (level !== undefined) level.isEmpty = false;
+    if (token === '{' || token === '[') this.#opens(token, level);
+    else if (level?.awaitsName === true) {
+      level.name = String(JSON.parse(token));
+      level.awaitsName = false;
+      this.text += this.#string(level.name);
+    } else this.text += this.#scalar(token, level);
+  }
+
+  #opens(token: '{' | '[', level: Level | undefined): void {
+    const isObject = token === '{';
+    const name = level?.name ?? '';
+    const isPublic = level !== undefined && (level.isPublic || holdsPublicKeys(name));
+    this.#open.push({ isObject, name: isObject ? '' : name, awaitsName: isObject, isEmpty: true, isPublic });
+    this.text += token;
+  }
+
+  #close(token: '}' | ']'): void {
+    const level = this.#open.pop();
+    this.text += level?.isEmpty === true ? token : `${this.#line()}${token}`;
+  }
+
+  #scalar(token: string, level: Level | undefined): string {
+    const name = level?.name ?? '';
+    const isText = token.startsWith('"');
+    const value = isText ? String(JSON.parse(token)) : token;
+    const isConstant = token === 'true' || token === 'false' || token === 'null';
+    if (isConstant || value === '' || !isSecretName(name)) return isText ? this.#string(value) : token;
+    const bytes = level?.isPublic === true && name.toLowerCase() === 'key' ? Buffer.from(value, 'base64') : undefined;
+    if (bytes !== undefined && bytes.length >= leastPublicKeyLength)
+      return `"(SHA-256 of the key: ${hash('sha256', bytes, 'hex')})"`;
+    this.hidesParts = true;
+    return '"(hidden)"';
+  }
+
+  /** Alone, because what looks like a secret must not reach into other members. */
+  #string(value: string): string {
+    const scrubbed = scrub(value);
+    this.hidesParts ||= scrubbed !== value;
+    return JSON.stringify(scrubbed);
+  }
+
+  #line(): string {
+    return `\n${' '.repeat(this.#open.length)}`;
+  }
+}
+
+function utf8(body: Uint8Array): string | undefined {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(body);
+  } catch {
+    return undefined;
+  }
+}
+
+const notShown = (what: string, next: string): BrokerError =>
+  new BrokerError(
+    'request_invalid',
+    `The rule needs an approval, and the body ${what}, so people cannot see what they decide on. ${next}, or ask for a rule without approval.`,
+  );

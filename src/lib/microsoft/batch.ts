@@ -1,0 +1,118 @@
+import type { BrokerError } from '../core/errors.ts';
+import { retry } from '../core/retry.ts';
+import { type Binding, exchange, type ExchangeDeps } from './exchange.ts';
+import { itemsOf } from './paging.ts';
+import { failureOf, isTransientStatus, type JsonObject, objectOf, textOf, valueOf } from './reply.ts';
+
+/** One read inside a batch: a path below the version, as for `get`. */
+export interface BatchRequest {
+  readonly id: string;
+  readonly path: string;
+}
+
+/** The outcome of one read. A failure is a value and does not affect the other reads. */
+export type BatchReply =
+  | { readonly id: string; readonly ok: true; readonly value: unknown }
+  | { readonly id: string; readonly ok: false; readonly error: BrokerError };
+
+/** "Combine multiple requests in one HTTP call using JSON batching": Graph accepts at most 20. */
+const maxPerBatch = 20;
+/** Maximum attempts at one batch. Each further attempt contains only the items that may succeed. */
+const attempts = 4;
+/** An item with a longer Retry-After is not sent again. */
+const maxWaitSeconds = 20;
+/** The same limit as for the Retry-After header of a reply (outbound.ts). */
+const maxRetryAfterSeconds = 3_600;
+
+/**
+ * Sends reads in batches of 20. A batch answers 200 even if items in it are throttled. Only these items are sent again,
+ * after the longest Retry-After among them.
+ * @returns one reply per request, in the order of the requests.
+ * @throws BrokerError if a whole batch fails.
+ */
+export async function readBatch(
+  deps: ExchangeDeps,
+  binding: Binding,
+  requests: readonly (BatchRequest & { readonly relativeUrl: string })[],
+  batchUrl: string,
+): Promise<BatchReply[]> {
+  const replies = new Map<string, BatchReply>();
+  for (let start = 0; start < requests.length; start += maxPerBatch) {
+    let open = requests.slice(start, start + maxPerBatch);
+    const attempt = async (): Promise<number> => {
+      const answers = await sendBatch(deps, binding, open, batchUrl);
+      const again: typeof open = [];
+      let waitSeconds = 0;
+      for (const request of open) {
+        const { reply, retryAfter, demanded } = judge(binding, request.id, answers.get(request.id));
+        replies.set(request.id, reply);
+        if (!reply.ok && reply.error.code === 'throttled') tellThrottled(deps, binding, request, demanded);
+        if (retryAfter === undefined || retryAfter > maxWaitSeconds) continue;
+        again.push(request);
+        waitSeconds = Math.max(waitSeconds, retryAfter);
+      }
+      open = again;
+      return waitSeconds;
+    };
+    await retry(attempt, {
+      clock: deps.clock,
+      attempts,
+      afterValue: (waitSeconds) => (open.length === 0 ? undefined : (waitSeconds + deps.random()) * 1000),
+      signal: binding.signal,
+    });
+  }
+  return requests.flatMap(({ id }) => replies.get(id) ?? []);
+}
+
+async function sendBatch(
+  deps: ExchangeDeps,
+  binding: Binding,
+  requests: readonly { readonly id: string; readonly relativeUrl: string }[],
+  batchUrl: string,
+): Promise<Map<string, JsonObject>> {
+  const reply = await exchange(deps, binding, {
+    method: 'POST',
+    url: batchUrl,
+    parts: requests.map(({ relativeUrl }) => `/v1.0${relativeUrl}`),
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({
+      requests: requests.map(({ id, relativeUrl }) => ({ id, method: 'GET', url: relativeUrl })),
+    }),
+  });
+  const items = itemsOf(binding.peer, valueOf(binding.peer, reply, deps.clock.nowMs()), 'responses');
+  return new Map(items.map((item) => [textOf(item, 'id') ?? '', item]));
+}
+
+/** The status of a batch does not say that a part of it was throttled. */
+function tellThrottled(
+  { budgets }: ExchangeDeps,
+  { counted }: Binding,
+  { relativeUrl }: { readonly relativeUrl: string },
+  demanded: number | undefined,
+): void {
+  if (demanded === undefined || counted === undefined) return;
+  budgets?.throttled({ ...counted, method: 'GET', paths: [`/v1.0${relativeUrl}`] }, demanded);
+}
+
+/**
+ * The reply to one item. `retryAfter` (seconds) is set if the item may succeed when sent again, and `demanded` is its
+ * Retry-After.
+ */
+function judge(
+  binding: Binding,
+  id: string,
+  answer: JsonObject | undefined,
+): { reply: BatchReply; retryAfter?: number; demanded?: number | undefined } {
+  const status = typeof answer?.['status'] === 'number' ? answer['status'] : 0;
+  if (status >= 200 && status <= 299) return { reply: { id, ok: true, value: answer?.['body'] } };
+  const headers = objectOf(answer, 'headers') ?? {};
+  const header = Object.entries(headers).find(([name]) => name.toLowerCase() === 'retry-after')?.[1];
+  const seconds = typeof header === 'string' || typeof header === 'number' ? Number(header) : Number.NaN;
+  const demanded = Number.isFinite(seconds) && seconds >= 0 ? Math.min(maxRetryAfterSeconds, seconds) : undefined;
+  const error = failureOf(binding.peer, status, answer?.['body'], demanded);
+  return {
+    reply: { id, ok: false, error },
+    demanded,
+    ...(isTransientStatus(status) ? { retryAfter: demanded ?? 1 } : {}),
+  };
+}

@@ -1,0 +1,117 @@
+import { BrokerError } from '../core/errors.ts';
+import { scrubReply } from '../core/log.ts';
+import { type OutboundReply, parseJson, retryAfterSeconds } from '../core/outbound.ts';
+
+/** An unchecked JSON object. */
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+export const isJsonObject = (value: unknown): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** The value of a property if it is a string, otherwise undefined. */
+export function textOf(object: JsonObject | undefined, name: string): string | undefined {
+  const value = object?.[name];
+  return typeof value === 'string' ? value : undefined;
+}
+
+/** The value of a property if it is an object, otherwise undefined. */
+export function objectOf(object: JsonObject | undefined, name: string): JsonObject | undefined {
+  const value = object?.[name];
+  return isJsonObject(value) ? value : undefined;
+}
+
+/** The objects in a list. Empty if the value is not a list. */
+export const objectsIn = (value: unknown): readonly JsonObject[] =>
+  Array.isArray(value) ? value.filter(isJsonObject) : [];
+
+/** The strings in a list. Empty if the value is not a list. */
+export const textsIn = (value: unknown): readonly string[] =>
+  Array.isArray(value) ? value.filter((item): item is string => typeof item === 'string') : [];
+
+/** The API that answered, as details and logs name it. */
+export type Peer = 'Microsoft Graph' | 'Partner Center' | 'Exchange Online' | 'Azure Resource Manager';
+
+/** Whether the same request may succeed later: throttling and server errors (RFC 9110 section 15.6, Graph "throttling"). */
+export const isTransientStatus = (status: number): boolean =>
+  status === 429 || status === 500 || status === 502 || status === 503 || status === 504;
+
+/**
+ * Codes and messages of Graph for a tenant without a licence for the feature. Their status is 400 or 403, but access is not
+ * the cause ("Authentication methods usage report", error Authentication_RequestFromNonPremiumTenantOrB2CTenant).
+ */
+const licenceMissing =
+  /not applicable to target tenant|NonPremiumTenant|does not have a[n]? .{0,40}licen[cs]e|tenant is not (?:premium|licensed)|AadPremiumLicenseRequired/i;
+
+/** Code and message of an error body: Graph's `{error:{code,message}}` or Partner Center's `{code,description}`. */
+function errorOf(body: unknown): { code: string; message: string } {
+  const outer = isJsonObject(body) ? body : undefined;
+  const inner = objectOf(outer, 'error') ?? outer;
+  const number = inner?.['code'];
+  const code = typeof number === 'number' ? String(number) : (textOf(inner, 'code') ?? '');
+  return {
+    // Scrubbed before they are cut, because half a secret is not recognized.
+    code: scrubReply(code, 100),
+    message: scrubReply(textOf(inner, 'message') ?? textOf(inner, 'description') ?? '', 300),
+  };
+}
+
+/**
+ * The failure for a status and an error body, of a whole reply or of an item in a batch. A pure function.
+ * @param retryAfter seconds.
+ */
+export function failureOf(peer: Peer, status: number, body: unknown, retryAfter: number | undefined): BrokerError {
+  const { code, message } = errorOf(body);
+  const logFields = { peer, status, resourceCode: code || undefined, resourceMessage: message || undefined };
+  const answer = code ? `${status} ${code}` : `${status}`;
+  if (status === 429) {
+    return new BrokerError('throttled', `${peer} throttles the requests for this tenant.`, {
+      logFields,
+      retryAfterSeconds: retryAfter ?? 60,
+    });
+  }
+  if (isTransientStatus(status)) {
+    return new BrokerError('resource_error', `${peer} answers ${answer}.`, {
+      logFields,
+      retryAfterSeconds: retryAfter,
+    });
+  }
+  if ((status === 400 || status === 403) && licenceMissing.test(`${code} ${message}`)) {
+    return new BrokerError(
+      'resource_unavailable',
+      `${peer} reports that the tenant has no licence for this (${answer}).`,
+      { logFields },
+    );
+  }
+  if (status === 401 || status === 403) {
+    return new BrokerError('access_denied', `${peer} refuses access (${answer}).`, { logFields });
+  }
+  if (status >= 400 && status < 500) {
+    // The request is wrong or its object does not exist, so a retry cannot succeed.
+    return new BrokerError('job_failed', `${peer} refuses the request (${answer}).`, { logFields });
+  }
+  return new BrokerError('resource_error', `${peer} answers with an unexpected status (${answer}).`, { logFields });
+}
+
+/**
+ * The JSON value of a reply, undefined for 204.
+ * @throws BrokerError access_denied, resource_unavailable, throttled, job_failed or resource_error.
+ */
+export function valueOf(peer: Peer, reply: OutboundReply, nowMs: number): unknown {
+  if (reply.status === 204) return undefined;
+  // Partner Center's bodies start with a byte order mark.
+  const body = parseJson(reply.body.replace(/^\uFEFF/, ''));
+  if (reply.status < 200 || reply.status > 299) {
+    throw failureOf(peer, reply.status, body, retryAfterSeconds(reply.headers, nowMs));
+  }
+  if (body === undefined) {
+    throw new BrokerError('resource_error', `${peer} sends a reply that is not JSON.`, {
+      logFields: {
+        peer,
+        status: reply.status,
+        contentType: reply.headers.get('content-type') ?? undefined,
+        bytes: reply.body.length,
+      },
+    });
+  }
+  return body;
+}

@@ -1,0 +1,92 @@
+import { createHmac } from 'node:crypto';
+import { BrokerError } from '../core/errors.ts';
+import type { Secret } from '../core/secret.ts';
+import { isoTime } from '../core/clock.ts';
+import type { Notice } from './notice.ts';
+import { noticeId } from './notice-content.ts';
+import { digestOf, isUnresolved, parseAddress, post, type Target, type TargetDeps, unresolved } from './target.ts';
+
+export const signedTitle = 'The signed webhook';
+const signedWebhookSetting = 'NOTIFICATION_SIGNED_WEBHOOK';
+const secretSetting = 'NOTIFICATION_SIGNING_SECRET';
+
+export interface SignedTargetSettings {
+  readonly address: Secret;
+  /** One secret, or two during a rotation, separated by a space. */
+  readonly secrets: Secret | undefined;
+  /** Tells brokers apart, as a URI: the `source` of the events. */
+  readonly source: string;
+}
+
+/**
+ * A webhook for programs: CloudEvents 1.0 in structured mode, signed as Standard Webhooks 1.0 says, with each secret.
+ * @throws BrokerError config_invalid for an unusable address or secret. It quotes neither.
+ */
+export function createSignedTarget(deps: TargetDeps, { address, secrets, source }: SignedTargetSettings): Target {
+  const url = parseAddress(signedWebhookSetting, address);
+  const keys = parseSecrets(secrets);
+  return {
+    name: 'webhook',
+    title: signedTitle,
+    setting: signedWebhookSetting,
+    addressDigest: digestOf(url),
+    bundles: false,
+    send: (notice) => {
+      const id = noticeId(notice);
+      const timestamp = String(Math.floor(deps.clock.nowMs() / 1000));
+      const body = JSON.stringify(cloudEvent(notice, id, source));
+      const headers = {
+        'content-type': 'application/cloudevents+json',
+        'webhook-id': id,
+        'webhook-timestamp': timestamp,
+        'webhook-signature': keys.map((key) => `v1,${sign(key, `${id}.${timestamp}.${body}`)}`).join(' '),
+      };
+      return post(deps, url, headers, body);
+    },
+  };
+}
+
+const sign = (key: Buffer, text: string): string => createHmac('sha256', key).update(text).digest('base64');
+
+/** "CloudEvents", version 1.0.2, with the JSON format. The body is the same on every try. */
+const cloudEvent = (notice: Notice, id: string, source: string): object => ({
+  specversion: '1.0',
+  id,
+  source,
+  type: `partner-token-broker.${notice.kind}`,
+  time: isoTime(notice.atMs),
+  ...(notice.tenantId === undefined ? {} : { subject: notice.tenantId }),
+  datacontenttype: 'application/json',
+  data: {
+    kind: notice.kind,
+    severity: notice.severity,
+    ...(notice.tenantId === undefined ? {} : { tenantId: notice.tenantId }),
+    ...(notice.tenantName === undefined ? {} : { tenantName: notice.tenantName }),
+    title: notice.title,
+    text: notice.text,
+    facts: notice.facts,
+    ...(notice.link === undefined ? {} : { link: notice.link }),
+  },
+});
+
+/** "Standard Webhooks", section "Signature scheme": 24 to 64 random bytes, in base64 behind the prefix. */
+const prefix = 'whsec_';
+const keyBytes = [24, 64] as const;
+
+function parseSecrets(secrets: Secret | undefined): readonly Buffer[] {
+  const wrong = (problem: string): never => {
+    throw new BrokerError('config_invalid', `${secretSetting}: ${problem}`);
+  };
+  if (secrets === undefined) return wrong('is missing. The signed webhook needs it.');
+  const text = secrets.reveal().trim();
+  if (isUnresolved(text)) throw unresolved(secretSetting);
+  const parts = text.split(/\s+/);
+  if (parts.length > 2) return wrong('has more than two secrets.');
+  return parts.map((part, index) => {
+    const base64 = part.slice(prefix.length);
+    const key = Buffer.from(base64, 'base64');
+    const isBase64 = key.toString('base64') === base64;
+    if (part.startsWith(prefix) && isBase64 && key.length >= keyBytes[0] && key.length <= keyBytes[1]) return key;
+    return wrong(`secret ${index + 1} is not ${prefix} and the base64 of ${keyBytes[0]} to ${keyBytes[1]} bytes.`);
+  });
+}

@@ -1,0 +1,113 @@
+import * as z from 'zod';
+import { callerKinds, type CallerRole, callerRoles } from '../../core/caller.ts';
+import { type ErrorCode, isErrorCode } from '../../core/errors.ts';
+import { parseTenantId, type TenantId } from '../../core/identifiers.ts';
+import type { FinishRunResult } from './finish-run.ts';
+import type { PlanRunResult } from './plan-run.ts';
+import { type Asker, type RunPlan, type RunRequest, runStatuses, tenantOutcomes } from '../store/run.ts';
+import type { TenantRunResult } from './tenant-run.ts';
+import type { TenantsVisitResult } from './visit-summary.ts';
+
+/** Schemas for data read from storage and orchestration histories. An older build may have written it. */
+
+const tenantIdSchema = z.custom<TenantId>((value) => parseTenantId(value) === value);
+// An error code that this build does not know counts as `internal`.
+export const errorCodeSchema = z
+  .custom<ErrorCode>((value) => typeof value === 'string')
+  .transform((code) => (isErrorCode(code) ? code : 'internal'));
+const parametersSchema = z.record(z.string(), z.unknown());
+
+const requestedTenants = z.array(tenantIdSchema).optional();
+
+export const askedTenantsSchema = z.object({
+  tenants: z.array(z.string()).optional(),
+  except: z.array(z.string()).optional(),
+});
+
+const askerSchema: z.ZodType<Asker> = z.object({
+  applicationId: z.string(),
+  objectId: z.string(),
+  kind: z.enum(callerKinds),
+  // A role that this build does not know opens nothing.
+  roles: z.array(z.string()).transform((roles) => roles.filter(isRole)),
+  tenantId: tenantIdSchema,
+  name: z.string(),
+  client: z.string().optional(),
+  correlationId: z.string().optional(),
+});
+
+const isRole = (role: string): role is CallerRole => callerRoles.some((known) => known === role);
+
+/** The parameters have another name beside a choice (`requestText`). */
+export const runRequestSchema: z.ZodType<RunRequest> = z.union([
+  z.object({ tenants: requestedTenants, parameters: parametersSchema, asker: askerSchema.optional() }),
+  z
+    .object({
+      tenants: requestedTenants,
+      choice: askedTenantsSchema,
+      given: parametersSchema,
+      asker: askerSchema.optional(),
+    })
+    .transform(({ given, ...request }) => ({ ...request, parameters: given })),
+]);
+
+export const runPlanSchema: z.ZodType<RunPlan> = z.object({
+  job: z.string(),
+  parameters: parametersSchema,
+  asker: askerSchema.optional(),
+  attempt: z.array(z.object({ tenantId: tenantIdSchema, name: z.string(), defaultDomain: z.string().optional() })),
+  decided: z.array(
+    z.object({
+      tenantId: tenantIdSchema,
+      name: z.string(),
+      outcome: z.enum(tenantOutcomes),
+      code: errorCodeSchema.optional(),
+      detail: z.string().optional(),
+      round: z.number(),
+      rows: z.number(),
+      columns: z.array(z.string()),
+      startedAtMs: z.number(),
+      finishedAtMs: z.number(),
+    }),
+  ),
+  warnings: z.array(z.string()).optional(),
+});
+
+export const planRunResultSchema: z.ZodType<PlanRunResult> = z.discriminatedUnion('ok', [
+  z.object({ ok: z.literal(true), attempt: z.number(), total: z.number() }),
+  z.object({
+    ok: z.literal(false),
+    code: errorCodeSchema,
+    detail: z.string(),
+    transient: z.boolean(),
+    retryAfterSeconds: z.number().optional(),
+  }),
+]);
+
+export const tenantRunResultSchema: z.ZodType<TenantRunResult> = z.object({
+  outcome: z.enum([...tenantOutcomes, 'not_attempted']),
+  code: errorCodeSchema.optional(),
+  retryAfterSeconds: z.number().optional(),
+  unrecorded: z.literal(true).optional(),
+});
+
+const indexesSchema = z.array(z.number()).optional();
+
+export const tenantsVisitResultSchema: z.ZodType<TenantsVisitResult> = z.object({
+  retry: indexesSchema,
+  left: indexesSchema,
+  retryAfterSeconds: z.number().optional(),
+  stopCode: errorCodeSchema.optional(),
+  lostBy: errorCodeSchema.optional(),
+});
+
+export const finishRunResultSchema: z.ZodType<FinishRunResult> = z.object({
+  status: z.enum(runStatuses),
+  tenants: z.object({
+    total: z.number(),
+    succeeded: z.number(),
+    failed: z.number(),
+    skipped: z.number(),
+    notAttempted: z.number(),
+  }),
+});

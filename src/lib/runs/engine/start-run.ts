@@ -1,0 +1,131 @@
+import type { AskedTenants } from '../../access/tenants/asked.ts';
+import type { Actor } from '../../core/caller.ts';
+import type { Clock, Random } from '../../core/clock.ts';
+import { BrokerError } from '../../core/errors.ts';
+import type { TenantId } from '../../core/identifiers.ts';
+import type { Logger } from '../../core/log.ts';
+import type { JobRegistry } from '../job/job.ts';
+import { readParameters } from '../job/job-parameters.ts';
+import type { Orchestrations } from '../../core/orchestrations.ts';
+import { type Asker, isEnded } from '../store/run.ts';
+import { isScheduledWindow, type RunId, runIdOf } from '../store/run-id.ts';
+import type { Runs } from '../store/runs.ts';
+
+/** Batch size and retries of a run. They travel in the orchestration's input, so that a replay sees the same values. */
+export interface RunTuning {
+  readonly batchSize: number;
+  readonly groupSize: number;
+  readonly inTurn: boolean;
+  readonly rounds: number;
+  readonly retryDelaySeconds: number;
+}
+
+export interface StartRunDeps {
+  readonly jobs: JobRegistry;
+  readonly runs: Pick<Runs, 'log'>;
+  readonly orchestrations: Orchestrations;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly tuning: RunTuning;
+}
+
+export interface StartRunRequest {
+  readonly job: string;
+  readonly window: string;
+  /** Absent: all delegated tenants. */
+  readonly tenants?: readonly TenantId[];
+  /** Limits these tenants further. Resolved when the run is planned. */
+  readonly choice?: AskedTenants;
+  /** The tenants as the caller asked for them, to be shown. */
+  readonly asked?: AskedTenants;
+  readonly parameters?: Readonly<Record<string, unknown>>;
+  /** `timer`, or the application id of the caller. */
+  readonly startedBy: string;
+  /** Who acted through the application. Absent for a timer. */
+  readonly starter?: Actor;
+  /** Of the request that starts the run. Absent for a timer. */
+  readonly correlationId?: string;
+  /** The request of a query, and who asked for it. Its parameters were checked before. */
+  readonly query?: { readonly path: string; readonly asker: Asker };
+}
+
+/** A record without an orchestration that is younger than this may still be starting. */
+const startGraceMs = 60_000;
+
+/**
+ * Starts a job's run for one window. The record is created first and atomically, because the platform alone would let
+ * two concurrent starts of one instance id both succeed.
+ * The stored parameters contain the defaults, so that a later version of the job cannot change what was meant.
+ * @throws BrokerError job_unknown, request_invalid (also for parameters that the job does not accept), storage_unavailable, run_conflict (the window already has a run, or
+ * the platform an active instance of its id).
+ */
+export async function startRun(deps: StartRunDeps, request: StartRunRequest): Promise<RunId> {
+  const { job, window, startedBy, starter, correlationId, tenants, choice, asked, query } = request;
+  const parameters = parametersOf(deps, request);
+  const runId = runIdOf(job, window);
+  if (startedBy !== 'timer' && isScheduledWindow(window)) {
+    throw new BrokerError(
+      'request_invalid',
+      'Windows in the form of a time are reserved for timers. Choose another name.',
+    );
+  }
+  // An instance without a record: the record was deleted, or the instance was started past this app.
+  if ((await deps.orchestrations.state(runId)) === 'active') throw runConflict(runId);
+  const createdAtMs = deps.clock.nowMs();
+  const claimed = await deps.runs.log.create(
+    {
+      runId,
+      job,
+      window,
+      startedBy,
+      starter,
+      correlationId,
+      createdAtMs,
+      ...(asked && { asked }),
+      ...(query && { query: query.path }),
+    },
+    {
+      parameters,
+      ...(query && { asker: query.asker }),
+      ...(tenants === undefined ? {} : { tenants }),
+      ...(choice === undefined ? {} : { choice }),
+    },
+  );
+  if (!claimed) {
+    await resumeRun(deps, runId);
+    throw runConflict(runId);
+  }
+  await startOrchestration(deps, runId);
+  deps.log.log('info', 'run.started', { runId, startedBy, tenants: tenants?.length });
+  return runId;
+}
+
+function parametersOf({ jobs }: StartRunDeps, { job, query, parameters = {} }: StartRunRequest) {
+  if (query !== undefined) return parameters;
+  const defined = jobs.find(job);
+  if (defined === undefined) throw new BrokerError('job_unknown', `There is no job "${job.slice(0, 40)}".`);
+  return readParameters(defined, parameters);
+}
+
+export const runConflict = (runId: RunId): BrokerError =>
+  new BrokerError('run_conflict', `The run ${runId} already exists.`, { logFields: { runId } });
+
+/**
+ * Starts the orchestration of a run whose process died after creating the record, or whose instance the platform lost
+ * because its storage was reset. Tenants with a record are not started again.
+ * @returns whether the orchestration was started.
+ */
+export async function resumeRun(deps: StartRunDeps, runId: RunId): Promise<boolean> {
+  const run = await deps.runs.log.find(runId);
+  if (run === undefined || isEnded(run.status) || deps.clock.nowMs() - run.createdAtMs < startGraceMs) return false;
+  if ((await deps.orchestrations.state(runId)) !== 'unknown') return false;
+  deps.log.log('warn', 'run.resumed', { runId });
+  await startOrchestration(deps, runId);
+  return true;
+}
+
+async function startOrchestration(deps: StartRunDeps, runId: RunId): Promise<void> {
+  // A literal, because importing fan-out.ts would load the durable library into the command line.
+  await deps.orchestrations.start('fan-out', runId, { runId, ...deps.tuning, jitter: deps.random() });
+}

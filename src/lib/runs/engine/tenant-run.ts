@@ -1,0 +1,235 @@
+import type { Clock } from '../../core/clock.ts';
+import { BrokerError, type ErrorCode, toBrokerError } from '../../core/errors.ts';
+import { parseDomainName, type TenantId } from '../../core/identifiers.ts';
+import type { Secret } from '../../core/secret.ts';
+import { errorFields, type Logger, scrub } from '../../core/log.ts';
+import { type AttemptDeps, type ExecuteDeps, executeJob } from '../job/execute-job.ts';
+import type { JobRegistry, JobTenant } from '../job/job.ts';
+import { readParameters } from '../job/job-parameters.ts';
+import type { RowText, WrittenRows } from '../job/row.ts';
+import {
+  type Asker,
+  longestRetryAfterSeconds,
+  type PlannedTenant,
+  type RunPlan,
+  type RunStop,
+  type TenantRun,
+} from '../store/run.ts';
+import type { RunId } from '../store/run-id.ts';
+import type { Runs } from '../store/runs.ts';
+import { type TraceDeps, TraceRecorder } from '../job/tenant-trace.ts';
+
+/** Input of the activity `tenant-run`. The history stores it, so it is small and contains no secrets. */
+export interface TenantRunInput {
+  readonly runId: RunId;
+  /** Index in the plan's `attempt`. */
+  readonly index: number;
+  /** From 1. */
+  readonly round: number;
+  /** Whether this is the last round, in which a transient failure is final. */
+  readonly last: boolean;
+}
+
+/** Output of the activity. The history stores it. */
+export interface TenantRunResult {
+  readonly outcome: TenantRun['outcome'] | 'not_attempted';
+  readonly code?: ErrorCode | undefined;
+  /** With `retrying`: the peer's Retry-After, in seconds. */
+  readonly retryAfterSeconds?: number | undefined;
+  /** Set if the outcome could not be recorded. */
+  readonly unrecorded?: true | undefined;
+}
+
+/** Records that tenants have already. A tenant that is not in it has none. `unread`: storage did not tell. */
+export type EarlierRecords = ReadonlyMap<TenantId, TenantRun> | 'unread';
+
+/** One tenant of a query. */
+export interface QueryVisit {
+  readonly runId: RunId;
+  readonly asker: Asker;
+  readonly parameters: RunPlan['parameters'];
+  readonly tenantId: TenantId;
+}
+
+/** The rows of a query in one tenant. */
+export interface QueryRows extends Omit<WrittenRows, 'jsonLines'> {
+  readonly jsonLines: RowText;
+  /** Why rows are missing. Absent: these are all. */
+  readonly missing?: string;
+  /** What the answer says beside its rows, or about having none. */
+  readonly note?: string;
+  /** Gives the memory of the rows back, once they are stored. */
+  readonly release?: () => void;
+}
+
+export interface TenantRunDeps extends ExecuteDeps, TraceDeps {
+  /** Sends the request of a query into a tenant, under the rules for its asker. @throws BrokerError */
+  readonly askTenant: (visit: QueryVisit) => Promise<QueryRows>;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly jobs: JobRegistry;
+  readonly runs: Pick<Runs, 'plans' | 'stops'> & {
+    readonly log: Pick<Runs['log'], 'findTenant' | 'findOutcomes' | 'recordTenant'>;
+    readonly results: Pick<Runs['results'], 'putRows'>;
+  };
+  readonly newId: () => string;
+}
+
+/**
+ * Runs the job, or sends the request of a query, for one tenant and records the outcome. Never throws: a failure is a value, and the run decides about
+ * retries. The platform may deliver the same input more than once; the first record wins.
+ * @param earlier the record that a tenant has already, if the caller has looked for it.
+ */
+export async function runTenant(
+  deps: TenantRunDeps,
+  input: TenantRunInput,
+  earlier?: EarlierRecords,
+): Promise<TenantRunResult> {
+  const log = deps.log.child({ runId: input.runId, index: input.index, round: input.round });
+  try {
+    return await visit({ ...deps, log }, input, earlier).catch((thrown: unknown) => stopRun(deps, input.runId, thrown));
+  } catch (thrown) {
+    // Most likely storage failed. The tenant has no record, so the next round tries it again.
+    log.log('error', 'tenant_run.broken', errorFields(thrown));
+    return { outcome: input.last ? 'failed' : 'retrying', code: toBrokerError(thrown).code, unrecorded: true };
+  }
+}
+
+/** @throws the error for which the run must stop, or a failure of storage. */
+async function visit(
+  deps: TenantRunDeps,
+  input: TenantRunInput,
+  known: EarlierRecords | undefined,
+): Promise<TenantRunResult> {
+  const stop = await deps.runs.stops.find(input.runId);
+  if (stop !== undefined) return { outcome: 'not_attempted', code: stop.code };
+  const { plan, recordedBefore } = await deps.runs.plans.get(input.runId);
+  const tenant = plan.attempt[input.index];
+  if (tenant === undefined) throw new BrokerError('internal', 'The plan has no tenant with this index.');
+  const read = known === 'unread' ? undefined : known;
+  const mayHaveRecord =
+    read?.has(tenant.tenantId) ?? (known === 'unread' || input.round > 1 || recordedBefore.has(tenant.tenantId));
+  const earlier = mayHaveRecord
+    ? (read?.get(tenant.tenantId) ?? (await deps.runs.log.findTenant(input.runId, tenant.tenantId)))
+    : undefined;
+  if (earlier !== undefined && (earlier.outcome !== 'retrying' || earlier.round >= input.round))
+    return resultOf(earlier);
+  const misfit = misfitOf(deps.jobs, plan);
+  if (misfit !== undefined) {
+    await deps.runs.stops.stop(input.runId, misfit);
+    return { outcome: 'not_attempted', code: misfit.code };
+  }
+  return attempt({ ...deps, log: deps.log.child({ tenantId: tenant.tenantId }) }, input, plan, tenant);
+}
+
+/** Why the run must stop: an earlier build stored parameters that the job of this build does not accept. */
+function misfitOf(jobs: JobRegistry, { job, parameters }: RunPlan): RunStop | undefined {
+  const defined = jobs.find(job);
+  if (defined === undefined) return undefined;
+  try {
+    readParameters(defined, parameters);
+    return undefined;
+  } catch (thrown) {
+    const { code, detail } = toBrokerError(thrown);
+    return { code, detail: `The job was changed after the run was started. ${detail} Start the job again.` };
+  }
+}
+
+/** Stops the run if the error affects every tenant. @throws the error otherwise; storage_unavailable. */
+async function stopRun({ runs }: TenantRunDeps, runId: RunId, thrown: unknown): Promise<TenantRunResult> {
+  const error = toBrokerError(thrown);
+  if (!stopsRun(error)) throw thrown;
+  await runs.stops.stop(runId, { code: error.code, detail: scrub(error.detail) });
+  return { outcome: 'not_attempted', code: error.code };
+}
+
+const stopsRun = ({ scope, code }: BrokerError): boolean =>
+  scope === 'credential' || code === 'policy_missing' || code === 'plan_changed';
+
+async function attempt(
+  deps: TenantRunDeps,
+  input: TenantRunInput,
+  plan: RunPlan,
+  tenant: PlannedTenant,
+): Promise<TenantRunResult> {
+  const started = { tenantId: tenant.tenantId, name: tenant.name, round: input.round, startedAtMs: deps.clock.nowMs() };
+  const record = async (
+    rest: Pick<TenantRun, 'outcome' | 'code' | 'detail' | 'retryAfterSeconds' | 'rowsName' | 'more' | 'numbers'>,
+    rows = 0,
+    columns: readonly string[] = [],
+  ) =>
+    resultOf(
+      await deps.runs.log.recordTenant(input.runId, {
+        ...started,
+        ...rest,
+        rows,
+        columns,
+        finishedAtMs: deps.clock.nowMs(),
+        trace: trace.result(),
+      }),
+    );
+  const handedOut: Secret[] = [];
+  const trace = new TraceRecorder(deps, handedOut);
+  let written: QueryRows;
+  try {
+    written = await work({ ...deps, trace, handedOut }, input.runId, plan, tenant);
+  } catch (thrown) {
+    const error = toBrokerError(thrown);
+    deps.log.log(
+      error.code === 'job_failed' || error.code === 'internal' ? 'error' : 'warn',
+      'tenant_run.failed',
+      errorFields(thrown),
+    );
+    if (stopsRun(error)) throw error;
+    const outcome = outcomeOf(error, input.last);
+    const retryAfterSeconds = outcome === 'retrying' ? error.retryAfterSeconds : undefined;
+    return record({ outcome, code: error.code, detail: scrub(error.detail), retryAfterSeconds });
+  }
+  const about = aboutRows(written);
+  if (written.count === 0) return record({ outcome: 'succeeded', ...about });
+  // A unique name, so that an overlapping second delivery cannot overwrite the rows of the first record.
+  const rowsName = `${tenant.tenantId}.${deps.newId()}`;
+  await deps.runs.results.putRows(input.runId, rowsName, written.jsonLines).finally(written.release);
+  const { count, columns, numbers } = written;
+  return record({ outcome: 'succeeded', rowsName, ...about, numbers }, count, columns);
+}
+
+/** @throws BrokerError of the job or the query; job_unknown. */
+function work(
+  deps: TenantRunDeps & Omit<AttemptDeps, 'runId'>,
+  runId: RunId,
+  plan: RunPlan,
+  tenant: PlannedTenant,
+): Promise<QueryRows> {
+  const { asker, parameters } = plan;
+  if (asker !== undefined) return deps.askTenant({ runId, asker, parameters, tenantId: tenant.tenantId });
+  const job = deps.jobs.find(plan.job);
+  if (job === undefined) throw new BrokerError('job_unknown', `The job "${plan.job}" is not part of this deployment.`);
+  return executeJob({ ...deps, runId }, job, jobTenant(tenant), parameters);
+}
+
+function aboutRows({ missing, note = missing }: QueryRows): Pick<TenantRun, 'detail' | 'more'> {
+  return { ...(note === undefined ? {} : { detail: scrub(note) }), ...(missing === undefined ? {} : { more: true }) };
+}
+
+/**
+ * A missing licence is not a failure, nor is a tenant that was excluded after the run was planned. A job that timed out is
+ * not retried, because it would time out again.
+ */
+function outcomeOf(error: BrokerError, last: boolean): TenantRun['outcome'] {
+  if (error.code === 'resource_unavailable' || error.code === 'tenant_excluded') return 'skipped';
+  if (!error.transient || error.code === 'job_timed_out' || last) return 'failed';
+  // Retrying earlier than the peer allows would prolong the throttling.
+  return (error.retryAfterSeconds ?? 0) > longestRetryAfterSeconds ? 'failed' : 'retrying';
+}
+
+const resultOf = (record: TenantRun): TenantRunResult => ({
+  outcome: record.outcome,
+  ...(record.code === undefined ? {} : { code: record.code }),
+  ...(record.retryAfterSeconds === undefined ? {} : { retryAfterSeconds: record.retryAfterSeconds }),
+});
+
+function jobTenant({ tenantId, name, defaultDomain }: PlannedTenant): JobTenant {
+  const domain = parseDomainName(defaultDomain);
+  return { tenantId, name, ...(domain === undefined ? {} : { defaultDomain: domain }) };
+}

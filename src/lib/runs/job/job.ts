@@ -1,0 +1,176 @@
+import type * as z from 'zod';
+import { askedProblems } from '../../access/tenants/asked.ts';
+import type { Grant } from '../../core/token.ts';
+import type { GraphClient } from '../../microsoft/client.ts';
+import type { DirectoryRole } from '../../microsoft/directory-roles.ts';
+import type { DomainName, TenantId } from '../../core/identifiers.ts';
+import type { Logger } from '../../core/log.ts';
+import type { Secret } from '../../core/secret.ts';
+import { queryJob } from '../store/run.ts';
+import { type JobParameters, jobParameters, readParameters } from './job-parameters.ts';
+import type { Row } from './row.ts';
+import { parseSchedule, type Schedule } from './schedule.ts';
+
+/** The tenant that a job runs for. */
+export interface JobTenant {
+  readonly tenantId: TenantId;
+  readonly name: string;
+  readonly defaultDomain?: DomainName;
+}
+
+/** The context that a job receives for one tenant. `P`: the type of its parameters. */
+export interface JobContext<P = Readonly<Record<string, unknown>>> {
+  readonly tenant: JobTenant;
+  /** Microsoft Graph in this tenant. Requests its token on first use. Requires `graph` in the job's resources. */
+  readonly graph: GraphClient;
+  /**
+   * Returns a token for one of the job's resources, for APIs that have no client here. Never put it into a row.
+   * @throws BrokerError with the reason why no token is issued.
+   */
+  readonly token: (resource: string, options?: { readonly grant?: Grant }) => Promise<Secret>;
+  readonly log: Logger;
+  /** Aborted when the time limit is reached. Pass it to everything that waits. */
+  readonly signal: AbortSignal;
+  /** The parameters of the run, checked by the job's schema, with its defaults. */
+  readonly parameters: Readonly<P>;
+  readonly nowMs: number;
+}
+
+/** A column of the result. Documents the column and fixes its position in exports. */
+interface Column {
+  readonly name: string;
+  readonly title: string;
+  readonly type: 'text' | 'number' | 'boolean' | 'date';
+  /** False for values that follow from other columns and the date, such as days left: comparisons ignore them. */
+  readonly compare?: false;
+}
+
+/** The type of the parameters of a job that has none. */
+type NoParameters = z.ZodObject<Readonly<Record<string, z.ZodNever>>>;
+
+/** The definition of a job, as its author writes it. */
+export interface JobDefinition<P extends z.ZodObject = NoParameters> {
+  /** 1 to 40 lower case letters, digits and hyphens. Part of URLs and stored names. */
+  readonly name: string;
+  readonly title: string;
+  readonly description?: string;
+  /** NCRONTAB with six fields, in UTC, at most once a minute. Absent: the job runs only on request. */
+  readonly schedule?: string;
+  /** Aliases of the resources that the job may request tokens for. */
+  readonly resources: readonly string[];
+  /**
+   * Permissions that the job needs, by the names an administrator consents to. `graph` sends only requests that one of them
+   * opens. Those of other resources are for documentation.
+   */
+  readonly permissions?: readonly string[];
+  /**
+   * The customers that the job is for, as entries of docs/groups.md. Absent: all. A run visits no other, whatever a request
+   * names.
+   */
+  readonly tenants?: readonly string[];
+  /** Customers that the job is not for, as entries of docs/groups.md. Takes away, whatever `tenants` says. */
+  readonly except?: readonly string[];
+  /** Directory roles of which the service account needs one at the customer, least first. `ptb doctor` checks them. */
+  readonly directoryRoles?: readonly DirectoryRole[];
+  /** The broker application whose credential is used; `default` if absent. */
+  readonly application?: string;
+  /** Time limit per tenant, 1 to 3,600 seconds, including waits for throttling. */
+  readonly timeoutSeconds: number;
+  /** Whether each completed run of the job is told in a notice, with its counts. Absent: only failures are. */
+  readonly notify?: boolean;
+  /** Columns of the result. A row may omit columns but must not have others. Absent: any flat rows. */
+  readonly columns?: readonly Column[];
+  /** Columns that identify a row when two runs are compared. Absent: rows are only added or removed, never changed. */
+  readonly key?: readonly string[];
+  /**
+   * A text column by whose values the history splits the numbers: few values in a tenant, such as products, and never the name
+   * of a person, because the history outlives the rows.
+   */
+  readonly historyBy?: string;
+  /**
+   * What a run of the job can be given. A job with a schedule must be able to run with defaults alone. Stored with each run
+   * and shown to everybody who may read it, so never a secret.
+   */
+  readonly parameters?: P;
+  /** Does the work for one tenant. A thrown BrokerError keeps its code; any other error is recorded as `job_failed`. */
+  run(context: JobContext<z.output<P>>): Promise<readonly Row[] | undefined>;
+}
+
+/** A validated job. */
+export interface Job extends Omit<JobDefinition, 'schedule' | 'application' | 'parameters' | 'run'> {
+  readonly application: string;
+  readonly schedule: Schedule | undefined;
+  readonly parameters: JobParameters;
+  run(context: JobContext): Promise<readonly Row[] | undefined>;
+}
+
+export const jobNamePattern = /^[a-z][a-z0-9-]{0,39}$/;
+
+/**
+ * Validates a definition. Throws at import, so that the first test that imports the job finds a mistake.
+ * @throws TypeError that names the field and the rule.
+ */
+export function defineJob<P extends z.ZodObject = NoParameters>(definition: JobDefinition<P>): Job {
+  const { name, title, timeoutSeconds, resources, schedule, columns } = definition;
+  const wrong = (rule: string): never => {
+    throw new TypeError(`job "${name}": ${rule}`);
+  };
+  if (!jobNamePattern.test(name)) wrong('name must be lower case letters, digits and hyphens, 40 at most');
+  if (name === queryJob) wrong('this name is the one of queries; choose another');
+  if (title.trim() === '') wrong('title must not be empty');
+  if (!Number.isInteger(timeoutSeconds) || timeoutSeconds < 1 || timeoutSeconds > 3600)
+    wrong('timeoutSeconds must be a whole number from 1 to 3600');
+  if (new Set(resources).size !== resources.length) wrong('resources lists a resource twice');
+  if (columns !== undefined && new Set(columns.map((column) => column.name)).size !== columns.length)
+    wrong('columns lists a column twice');
+  if (definition.tenants?.length === 0) wrong('tenants must not be empty; leave it out for all tenants');
+  const [askedProblem] = askedProblems(definition);
+  if (askedProblem !== undefined) wrong(askedProblem);
+  const unlisted = columns && definition.key?.find((name) => !columns.some((column) => column.name === name));
+  if (unlisted !== undefined || definition.key?.length === 0) wrong('key must name columns');
+  if (definition.key?.some((name) => uncompared(definition).has(name)))
+    wrong('key names a column that is not compared');
+  const { historyBy } = definition;
+  if (
+    historyBy !== undefined &&
+    columns?.some((column) => column.name === historyBy && column.type === 'text') !== true
+  )
+    wrong('historyBy must name a column of texts');
+  const reason = (error: unknown): string => (error instanceof Error ? error.message : 'cannot be read');
+  const attempt = <T>(what: string, read: () => T): T => {
+    try {
+      return read();
+    } catch (error) {
+      return wrong(what + reason(error));
+    }
+  };
+  const job: Job = {
+    ...definition,
+    application: definition.application ?? 'default',
+    parameters: attempt('', () => jobParameters(definition.parameters)),
+    schedule: schedule === undefined ? undefined : attempt('schedule ', () => parseSchedule(schedule)),
+  };
+  if (schedule !== undefined)
+    attempt('schedule needs parameters with defaults, because a timer gives none. ', () => readParameters(job, {}));
+  return job;
+}
+
+/** Names of the columns that comparisons ignore. */
+export const uncompared = ({ columns = [] }: Pick<JobDefinition, 'columns'>): ReadonlySet<string> =>
+  new Set(columns.flatMap(({ name, compare }) => (compare === false ? name : [])));
+
+/** All jobs of the app, by name. */
+export interface JobRegistry {
+  find(name: string): Job | undefined;
+  list(): readonly Job[];
+}
+
+/** @throws TypeError when two jobs have the same name. */
+export function createJobRegistry(jobs: readonly Job[]): JobRegistry {
+  const byName = new Map(jobs.map((job) => [job.name, job]));
+  if (byName.size !== jobs.length) {
+    const duplicate = jobs.find((job, index) => jobs.findIndex(({ name }) => name === job.name) !== index);
+    throw new TypeError(`two jobs have the name "${duplicate?.name}"`);
+  }
+  return { find: (name) => byName.get(name), list: () => jobs };
+}

@@ -1,0 +1,105 @@
+import { BrokerError } from '../../core/errors.ts';
+import type { TenantId } from '../../core/identifiers.ts';
+import { type Job, uncompared } from '../job/job.ts';
+import type { Row } from '../job/row.ts';
+import { compareRows, type RowChange } from './row-changes.ts';
+import type { Run, TenantRun } from '../store/run.ts';
+import type { RunId } from '../store/run-id.ts';
+import type { RunLog } from '../store/run-log.ts';
+import type { ReadableRuns } from './readable-runs.ts';
+
+type TenantChange = RowChange & { readonly tenantId: TenantId; readonly name: string };
+
+/** `GET /api/runs/{runId}/changes`. */
+export interface RunChanges {
+  readonly runId: RunId;
+  readonly comparedWith: RunId;
+  readonly changes: readonly TenantChange[];
+  /** Whether changes were omitted because there are too many. */
+  readonly truncated: boolean;
+  /** Number of tenants that succeeded in both runs and were compared. */
+  readonly comparedTenants: number;
+  /** Tenants that succeeded in only one of the runs and were not compared. */
+  readonly onlyBefore: readonly TenantName[];
+  readonly onlyAfter: readonly TenantName[];
+}
+
+interface TenantName {
+  readonly tenantId: TenantId;
+  readonly name: string;
+}
+
+type Source = ReadableRuns;
+
+/** Maximum number of changes returned. */
+const maxChanges = 10_000;
+/** Tenants whose blobs are read concurrently. */
+const concurrentTenants = 8;
+
+/**
+ * Finds the run to compare with: the latest earlier run of the same job that completed over all tenants. Runs over
+ * selected tenants in between are ignored.
+ * @throws BrokerError storage_unavailable
+ */
+export async function previousRun(runLog: RunLog, run: Run): Promise<Run | undefined> {
+  const filter = { job: run.job, createdBeforeMs: run.createdAtMs, limit: Number.MAX_SAFE_INTEGER };
+  const earlier = await runLog.list(filter);
+  return earlier.find(({ status, scope, runId }) => runId !== run.runId && status === 'completed' && scope === 'all');
+}
+
+/** Compares the rows of two runs, tenant by tenant. */
+export async function compareRuns(runs: Source, job: Job | undefined, before: Run, after: Run): Promise<RunChanges> {
+  const [earlier, later] = await Promise.all([succeeded(runs, before.runId), succeeded(runs, after.runId)]);
+  const both = [...later.values()]
+    .filter(({ tenantId }) => earlier.has(tenantId))
+    .toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  const changes: TenantChange[] = [];
+  for (let start = 0; start < both.length && changes.length <= maxChanges; start += concurrentTenants) {
+    const compared = await Promise.all(
+      both.slice(start, start + concurrentTenants).map(async (record) => {
+        const { tenantId, name } = record;
+        const [left, right] = await Promise.all([
+          rowsOf(runs, before.runId, earlier.get(tenantId)),
+          rowsOf(runs, after.runId, record),
+        ]);
+        return compareRows(left, right, job?.key, job && uncompared(job)).map(
+          (change): TenantChange => ({ tenantId, name, ...change }),
+        );
+      }),
+    );
+    changes.push(...compared.flat());
+  }
+  const names = (of: ReadonlyMap<TenantId, TenantRun>, not: ReadonlyMap<TenantId, TenantRun>): TenantName[] =>
+    [...of.values()].flatMap(({ tenantId, name }) => (not.has(tenantId) ? [] : { tenantId, name }));
+  return {
+    runId: after.runId,
+    comparedWith: before.runId,
+    changes: changes.slice(0, maxChanges),
+    truncated: changes.length > maxChanges,
+    comparedTenants: both.length,
+    onlyBefore: names(earlier, later),
+    onlyAfter: names(later, earlier),
+  };
+}
+
+async function succeeded(runs: Source, runId: RunId): Promise<Map<TenantId, TenantRun>> {
+  const records = new Map<TenantId, TenantRun>();
+  for await (const record of runs.log.tenants(runId, 'succeeded')) records.set(record.tenantId, record);
+  return records;
+}
+
+async function rowsOf(runs: Source, runId: RunId, record: TenantRun | undefined): Promise<readonly Row[]> {
+  if (record?.rowsName === undefined) return [];
+  let text = '';
+  for await (const piece of runs.results.rows(runId, record.rowsName)) text += piece;
+  return text.split('\n').flatMap((line) => (line === '' ? [] : [rowIn(line, record.tenantId)]));
+}
+
+/** @throws BrokerError storage_unavailable for a damaged row. */
+function rowIn(line: string, tenantId: TenantId): Row {
+  try {
+    return JSON.parse(line) as Row;
+  } catch (cause) {
+    throw new BrokerError('storage_unavailable', `The stored rows of the tenant ${tenantId} are damaged.`, { cause });
+  }
+}

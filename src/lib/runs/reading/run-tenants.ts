@@ -1,0 +1,120 @@
+import { isoTime } from '../../core/clock.ts';
+import type { LogLevel } from '../../core/log.ts';
+import { adviceFor } from '../../core/advice.ts';
+import { BrokerError, type ErrorCode, errorTable } from '../../core/errors.ts';
+import type { TenantId } from '../../core/identifiers.ts';
+import type { TenantState } from '../../core/outcomes.ts';
+import { isEnded, type Run, type TenantRun } from '../store/run.ts';
+import type { ReadableRuns } from './readable-runs.ts';
+
+/** The public view of one tenant in a run. */
+interface RunTenantView {
+  readonly tenantId: TenantId;
+  readonly name: string;
+  readonly outcome: TenantState;
+  readonly code?: ErrorCode;
+  readonly detail?: string;
+  /** Number of rounds that attempted the tenant. 0: decided without an attempt, or waiting. */
+  readonly attempts: number;
+  readonly rows: number;
+  /** Microsoft Graph has more rows than these. */
+  readonly more?: true;
+  /** Times of the last attempt. */
+  readonly startedAt?: string;
+  readonly finishedAt?: string;
+}
+
+/** `GET /api/runs/{runId}/tenants`. */
+export interface RunTenantsView {
+  readonly runId: string;
+  readonly status: Run['status'];
+  readonly tenants: readonly RunTenantView[];
+  /** Texts for the codes in `tenants`, listed once because many failures share a few codes. */
+  readonly codes: readonly { readonly code: ErrorCode; readonly title: string; readonly advice: string }[];
+}
+
+/** `GET /api/runs/{runId}/tenants/{tenantId}`. */
+export interface RunTenantDetailsView extends RunTenantView {
+  readonly runId: string;
+  readonly title?: string;
+  readonly advice?: string;
+  readonly error?: string;
+  readonly log: readonly {
+    readonly at: string;
+    readonly level: LogLevel;
+    readonly event: string;
+    readonly fields: Readonly<Record<string, string | number | boolean>>;
+  }[];
+  readonly droppedLines: number;
+}
+
+/**
+ * Returns one tenant of a run, with what the job logged and threw in its last attempt.
+ * @throws BrokerError tenant_unknown if the run has no such tenant, plan_changed, storage_unavailable.
+ */
+export async function viewRunTenant(runs: ReadableRuns, run: Run, tenantId: TenantId): Promise<RunTenantDetailsView> {
+  const record = await runs.log.findTenant(run.runId, tenantId);
+  const tenant =
+    record === undefined
+      ? (await viewRunTenants(runs, run)).tenants.find((planned) => planned.tenantId === tenantId)
+      : viewRecord(record);
+  if (tenant === undefined) throw new BrokerError('tenant_unknown', 'The run has no tenant with this id.');
+  const { error, log = [], droppedLines = 0 } = record?.trace ?? {};
+  return {
+    runId: run.runId,
+    ...tenant,
+    ...(tenant.code === undefined ? {} : textOf(tenant.code)),
+    ...(error === undefined ? {} : { error }),
+    log: log.map(({ atMs, ...line }) => ({ at: isoTime(atMs), ...line })),
+    droppedLines,
+  };
+}
+
+/** Returns every tenant of the plan with its current outcome, in plan order. @throws BrokerError storage_unavailable */
+export async function viewRunTenants(runs: ReadableRuns, run: Run, outcome?: TenantState): Promise<RunTenantsView> {
+  const { runId, status } = run;
+  const plan = await runs.results.plan(run);
+  const records = new Map<TenantId, TenantRun>();
+  for await (const record of runs.log.tenants(runId)) records.set(record.tenantId, record);
+  const unvisited = isEnded(status) ? 'not_attempted' : 'waiting';
+  const tenants = [...(plan?.attempt ?? []), ...(plan?.decided ?? [])]
+    .map(({ tenantId, name }): RunTenantView => {
+      const record = records.get(tenantId);
+      return record === undefined ? { tenantId, name, outcome: unvisited, attempts: 0, rows: 0 } : viewRecord(record);
+    })
+    .filter((tenant) => outcome === undefined || tenant.outcome === outcome);
+  const codes = new Set(tenants.flatMap(({ code }) => code ?? []));
+  return { runId, status, tenants, codes: [...codes].map(textOf) };
+}
+
+function viewRecord({
+  tenantId,
+  name,
+  outcome,
+  code,
+  detail,
+  round,
+  attempts,
+  rows,
+  more,
+  startedAtMs,
+  finishedAtMs,
+}: TenantRun): RunTenantView {
+  return {
+    tenantId,
+    name,
+    outcome,
+    ...(code === undefined ? {} : { code }),
+    ...(detail === undefined ? {} : { detail }),
+    attempts: attempts ?? round,
+    rows,
+    ...(more === undefined ? {} : { more }),
+    startedAt: isoTime(startedAtMs),
+    finishedAt: isoTime(finishedAtMs),
+  };
+}
+
+const textOf = (code: ErrorCode): RunTenantsView['codes'][number] => {
+  const { title } = errorTable[code];
+  return { code, title, advice: adviceFor(code, 'operator') };
+};

@@ -1,0 +1,127 @@
+import type {
+  KeyVaultSecret,
+  SecretClient,
+  SecretProperties,
+  UpdateSecretPropertiesOptions,
+} from '@azure/keyvault-secrets';
+import { httpStatusOf } from '../../core/sdk-error.ts';
+import type { StoredVersion } from './credential-store.ts';
+import { isDisabled, keyVaultFailure } from './key-vault-failure.ts';
+import { readVersion, type SecretToStore, versionOf } from './stored-secret.ts';
+
+/** Maximum duration of one request to Key Vault, milliseconds, including the SDK's retries. */
+const deadlineMs = 20_000;
+
+/** The secrets of a Key Vault. All methods throw BrokerError key_vault_unavailable. */
+export class KeyVaultSecrets {
+  readonly #client: SecretClient;
+
+  constructor(client: SecretClient) {
+    this.#client = client;
+  }
+
+  /** The host of the vault. */
+  get host(): string {
+    return new URL(this.#client.vaultUrl).host;
+  }
+
+  /** Returns the properties of the current version of every secret. */
+  list(): Promise<readonly SecretProperties[]> {
+    return guarded(async (signal) => {
+      const listed: SecretProperties[] = [];
+      for await (const properties of this.#client.listPropertiesOfSecrets({ abortSignal: signal })) {
+        listed.push(properties);
+      }
+      return listed;
+    });
+  }
+
+  /** Returns one version, or undefined if it is disabled or does not exist. */
+  async version(name: string, version: string): Promise<KeyVaultSecret | undefined> {
+    return guarded(async (signal) => {
+      try {
+        return await this.#client.getSecret(name, { version, abortSignal: signal });
+      } catch (error) {
+        if (httpStatusOf(error) === 404 || isDisabled(error)) return undefined;
+        throw error;
+      }
+    });
+  }
+
+  /** Returns the current version. It may be disabled although older ones are enabled. */
+  current(name: string, signal?: AbortSignal): Promise<KeyVaultSecret | 'none' | 'disabled'> {
+    return guarded(async (deadline) => {
+      try {
+        return await this.#client.getSecret(name, { abortSignal: deadline });
+      } catch (error) {
+        if (httpStatusOf(error) === 404) return 'none';
+        if (isDisabled(error)) return 'disabled';
+        throw error;
+      }
+    }, signal);
+  }
+
+  /**
+   * Stores a new version. An enabled version recovers a secret that was deleted, and disables its former versions: a
+   * person may have deleted the secret to stop the broker. For the same reason a disabled version does not recover it.
+   * @returns its name.
+   */
+  async set(name: string, secret: SecretToStore): Promise<string> {
+    const version = await guarded(async (signal) => {
+      try {
+        return await this.#write(name, secret, signal);
+      } catch (error) {
+        // Soft delete reserves the name of a deleted secret (409): recover the secret, then write a new version.
+        if (httpStatusOf(error) !== 409 || secret.enabled === false) throw error;
+        return undefined;
+      }
+    });
+    if (version !== undefined) return version;
+    // Each part has a deadline of its own: a slow recovery must not leave the former versions enabled.
+    await guarded(async (signal) => {
+      await (await this.#client.beginRecoverDeletedSecret(name, { abortSignal: signal })).pollUntilDone();
+    });
+    const former = await this.versions(name, readVersion);
+    for (const { version: listed, enabled } of former) {
+      if (enabled) await this.update(name, listed, { enabled: false });
+    }
+    return guarded((signal) => this.#write(name, secret, signal));
+  }
+
+  async #write(name: string, { value, ...options }: SecretToStore, abortSignal: AbortSignal): Promise<string> {
+    return versionOf((await this.#client.setSecret(name, value, { ...options, abortSignal })).properties);
+  }
+
+  /** Returns all versions, newest first. */
+  async versions<T extends StoredVersion>(
+    name: string,
+    read: (listed: SecretProperties) => T,
+    outer?: AbortSignal,
+  ): Promise<readonly T[]> {
+    const versions: T[] = [];
+    await guarded(async (signal) => {
+      try {
+        for await (const properties of this.#client.listPropertiesOfSecretVersions(name, { abortSignal: signal })) {
+          versions.push(read(properties));
+        }
+      } catch (error) {
+        if (httpStatusOf(error) !== 404) throw error;
+      }
+    }, outer);
+    return versions.toSorted((a, b) => b.createdAtMs - a.createdAtMs);
+  }
+
+  /** Properties that are not named stay as they are. */
+  async update(name: string, version: string, changes: UpdateSecretPropertiesOptions): Promise<void> {
+    await guarded((signal) => this.#client.updateSecretProperties(name, version, { ...changes, abortSignal: signal }));
+  }
+}
+
+async function guarded<T>(work: (signal: AbortSignal) => Promise<T>, signal?: AbortSignal): Promise<T> {
+  const deadline = AbortSignal.timeout(deadlineMs);
+  try {
+    return await work(signal ? AbortSignal.any([deadline, signal]) : deadline);
+  } catch (error) {
+    throw keyVaultFailure(error, deadline.aborted);
+  }
+}

@@ -1,0 +1,175 @@
+import { BrokerError } from '../../core/errors.ts';
+import { errorFields, type Logger } from '../../core/log.ts';
+import type { StoredClientCredential, StoredRefreshToken } from '../../core/secrets.ts';
+import type { NewRefreshToken, RefreshTokenVersion, StoredVersion } from './credential-store.ts';
+import { judgeRenewedToken } from './judge-renewed-token.ts';
+import { type RedeemedVersion, redeemInOrder } from './redeem-in-order.ts';
+import { putInUse, refreshTokenVersions } from './staged-version.ts';
+import { storeRefreshToken, type StoreRefreshTokenDeps, type WriteToken } from './store-refresh-token.ts';
+
+export interface RotationDeps extends StoreRefreshTokenDeps {
+  readonly log: Logger;
+}
+
+/** The refresh token that is in use after a rotation. */
+export interface Rotation {
+  readonly application: string;
+  /** User principal name of the account that consented. */
+  readonly account: string;
+  /** Whether the sign-in carried MFA. */
+  readonly mfa: boolean;
+  /** Its version in Key Vault. */
+  readonly version: string;
+  readonly obtainedAtMs: number;
+  readonly expiresAtMs: number;
+  /** Set if Entra accepts each refresh token only once. */
+  readonly isSingleUse?: true;
+  /** Versions that this rotation disabled. */
+  readonly disabledVersions: number;
+  /** All versions in Key Vault, enabled and disabled. */
+  readonly versions: number;
+}
+
+/** Number of versions that stay enabled: the one in use and two to fall back to. */
+export const versionsKept = 3;
+
+/**
+ * Number of versions at which a warning is logged. A secret with more than 500 versions cannot be backed up ("Azure Key
+ * Vault backup").
+ */
+const versionsWarning = 450;
+
+/**
+ * Redeems the stored refresh token and stores the new one that Entra issues with the redemption. Entra does not revoke
+ * the old one, so the store always contains one that works. The credential also survives a killed process, two
+ * rotations at the same time and a failed write; the next run continues from there. A consent during the rotation, or a
+ * person who disables all versions, wins (staged-version.ts).
+ * @throws BrokerError credential_missing, credential_expired, credential_revoked, client_credential_rejected,
+ * interaction_required, entra_unavailable, throttled or key_vault_unavailable. The stored credential is then unchanged.
+ */
+export async function rotateRefreshToken(deps: RotationDeps, application: string): Promise<Rotation> {
+  const { store, clock } = deps;
+  const { client, refreshToken } = await store.load(application);
+  if (refreshToken === undefined) {
+    throw new BrokerError('credential_missing', `The application "${application}" has no refresh token yet.`);
+  }
+  const known = await store.listRefreshTokenVersions(application);
+  const source = await redeemInOrder(deps, application, client, { inForce: refreshToken, known });
+  const renewed = judgeRenewedToken(source.stored, client, source.token, clock.nowMs());
+  const newest = await store.loadRefreshToken(application);
+  const overtaking = newest?.version === refreshToken.version ? undefined : newest?.version;
+  const { stored, isSingleUse } =
+    overtaking === undefined
+      ? await storeRenewed(deps, application, client, { source, renewed, known })
+      : await overtakenBy(deps, application, overtaking);
+  const counts = await disableVersions(deps, application, source.rejected);
+  return {
+    application,
+    account: stored.account,
+    mfa: stored.mfa,
+    version: stored.version,
+    obtainedAtMs: stored.obtainedAtMs,
+    expiresAtMs: stored.expiresAtMs,
+    ...(isSingleUse ? { isSingleUse } : {}),
+    ...counts,
+  };
+}
+
+interface InUse {
+  readonly stored: StoredRefreshToken;
+  readonly isSingleUse?: true | undefined;
+}
+
+/** A consent in the meantime, perhaps by another account, has stored a newer token. That one stays in use. */
+async function overtakenBy(deps: RotationDeps, application: string, version: string): Promise<InUse> {
+  deps.log.log('info', 'credential.rotation_overtaken', { application, version });
+  const stored = await deps.store.loadRefreshToken(application);
+  if (stored !== undefined) return { stored };
+  throw new BrokerError('credential_missing', `The application "${application}" has no refresh token yet.`);
+}
+
+async function storeRenewed(
+  deps: RotationDeps,
+  application: string,
+  client: StoredClientCredential,
+  {
+    source,
+    renewed,
+    known,
+  }: {
+    readonly source: RedeemedVersion;
+    readonly renewed: NewRefreshToken;
+    readonly known: readonly RefreshTokenVersion[];
+  },
+): Promise<InUse> {
+  if (renewed.secret.equals(source.stored.secret)) return { stored: source.stored };
+  const write: WriteToken = async (token) => {
+    const version = await deps.store.stageRefreshToken(application, token);
+    const overtaking = await putInUse(refreshTokenVersions(deps.store, application), { version, known });
+    if (overtaking !== undefined) throw new Overtaken(overtaking);
+  };
+  try {
+    const { refreshToken: stored, isSingleUse } = await storeRefreshToken(
+      { ...deps, write },
+      client,
+      application,
+      renewed,
+    );
+    if (isSingleUse) deps.log.log('warn', 'credential.refresh_token_single_use', { application });
+    return { stored, isSingleUse };
+  } catch (thrown) {
+    if (thrown instanceof Overtaken) return overtakenBy(deps, application, thrown.version);
+    throw thrown;
+  }
+}
+
+/** Somebody else has put another version in use. Never leaves this file. */
+class Overtaken extends Error {
+  readonly version: string;
+
+  constructor(version: string) {
+    super('another version is in use');
+    this.version = version;
+  }
+}
+
+/** Disables rejected versions and those too old to fall back to. A failure is logged and does not fail the rotation. */
+async function disableVersions(
+  deps: RotationDeps,
+  application: string,
+  rejected: readonly string[],
+): Promise<{ disabledVersions: number; versions: number }> {
+  const { store, log } = deps;
+  let disabledVersions = 0;
+  let versions: readonly RefreshTokenVersion[] = [];
+  try {
+    versions = await store.listRefreshTokenVersions(application);
+    for (const { version } of versionsToDisable(versions, rejected)) {
+      await store.disableRefreshTokenVersion(application, version);
+      disabledVersions += 1;
+    }
+  } catch (thrown) {
+    log.log('warn', 'credential.prune_failed', { application, ...errorFields(thrown) });
+  }
+  if (versions.length >= versionsWarning) {
+    log.log('warn', 'credential.versions_near_limit', { application, versions: versions.length, limit: 500 });
+  }
+  return { disabledVersions, versions: versions.length };
+}
+
+/**
+ * Returns the enabled versions beyond the newest {@link versionsKept}, and the enabled ones that Entra rejected. Pure.
+ * @param versions newest first.
+ */
+export function versionsToDisable(
+  versions: readonly RefreshTokenVersion[],
+  rejected: readonly string[],
+): readonly StoredVersion[] {
+  const enabled = versions.filter(({ enabled }) => enabled);
+  const good = enabled.filter(({ version }) => !rejected.includes(version));
+  // Versions that were stored by hand do not displace those that the broker has proven.
+  const usable = [...good.filter(({ isByHand }) => !isByHand), ...good.filter(({ isByHand }) => isByHand)];
+  // If Entra rejected all of them, they stay enabled, so that an operator can examine them.
+  if (usable.length === 0) return [];
+  return [...usable.slice(versionsKept), ...enabled.filter((each) => !usable.includes(each))];
+}

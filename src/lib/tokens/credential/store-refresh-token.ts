@@ -1,0 +1,162 @@
+import type { Clock } from '../../core/clock.ts';
+import { BrokerError, toBrokerError } from '../../core/errors.ts';
+import { type EntraFailure, errorOf, type RedeemedToken, type TokenReply } from '../../microsoft/token-reply.ts';
+import type { Redeemer } from '../../microsoft/redeemer.ts';
+import type { StoredClientCredential, StoredRefreshToken } from '../../core/secrets.ts';
+import type { CredentialStore, NewRefreshToken } from './credential-store.ts';
+import { otherAccountError } from './judge-renewed-token.ts';
+
+export interface StoreRefreshTokenDeps {
+  readonly store: CredentialStore;
+  readonly redeemer: Redeemer;
+  readonly clock: Clock;
+  readonly newId: () => string;
+  /**
+   * Identifier of the resource that the proof requests a token for. The application must have it in the partner tenant.
+   */
+  readonly canaryResource: string;
+}
+
+/** The refresh token in the store, proven to work. */
+export interface StoredAndProven {
+  /** The version in force. It may come from another run that stored one in the meantime. */
+  readonly refreshToken: StoredRefreshToken;
+  /** The result of its redemption. */
+  readonly proof: RedeemedToken;
+  /** Whether Entra refused the stored token after its first use and accepted its successor, which is stored now. */
+  readonly isSingleUse?: true;
+}
+
+/** How a token is written: at once for a consent, staged for a rotation. */
+export type WriteToken = (token: NewRefreshToken) => Promise<void>;
+
+/** Pauses before another attempt to redeem the token: one of Entra's servers may lag. */
+const lagPausesMs = [3_000, 10_000, 30_000] as const;
+
+/**
+ * Redeems a refresh token twice, stores it and reads the version in force back. A token that does not work is never stored,
+ * so a killed process cannot leave one as the newest version. If Entra rejects the token at its second use, it is tried
+ * again for 43 seconds. If Entra accepts each token only once, the last one that it issued is stored. After a transient
+ * failure of the second use, the token is stored and the failure is thrown.
+ * @param deps.write writes the token. Default: as a consent, which is in force at once.
+ * @throws BrokerError key_vault_unavailable, or the failure of the redemption.
+ */
+export async function storeRefreshToken(
+  deps: StoreRefreshTokenDeps & { readonly write?: WriteToken },
+  client: StoredClientCredential,
+  application: string,
+  token: NewRefreshToken,
+): Promise<StoredAndProven> {
+  const { store, write = (written: NewRefreshToken) => save(store, application, written) } = deps;
+  const first = await proven(deps, client, token);
+  const second = await useAgain(deps, client, token, first);
+  if ('successor' in second) return storeSuccessor(deps, application, { ...second, write });
+  await write(token);
+  const stored = await readBack(store, application);
+  if ('failure' in second) throw errorOf(second.failure);
+  if (stored.secret.equals(token.secret)) return { refreshToken: stored, proof: second.proof };
+  // Another run has stored one in the meantime.
+  const reply = await redeemRefreshToken(deps, client, stored);
+  if (!reply.ok) throw errorOf(reply.failure);
+  return { refreshToken: stored, proof: checkedAccount(reply.token, stored) };
+}
+
+type SecondUse =
+  | { readonly proof: RedeemedToken }
+  /** Entra rejects the token after its first use, and accepted its successor. */
+  | { readonly proof: RedeemedToken; readonly successor: NewRefreshToken }
+  /** A failure that says nothing about the token. */
+  | { readonly failure: EntraFailure };
+
+/** @throws BrokerError with the failure, if Entra keeps rejecting the token and its successor. */
+async function useAgain(
+  deps: StoreRefreshTokenDeps,
+  client: StoredClientCredential,
+  token: NewRefreshToken,
+  first: RedeemedToken,
+): Promise<SecondUse> {
+  const reply = await redeemRefreshToken(deps, client, token);
+  if (reply.ok) return { proof: checkedAccount(reply.token, token) };
+  if (!isAboutToken(reply.failure)) return { failure: reply.failure };
+  const successor = first.refreshToken === undefined ? undefined : { ...token, secret: first.refreshToken };
+  for (const pauseMs of [0, ...lagPausesMs]) {
+    if (pauseMs > 0) await deps.clock.sleep(pauseMs);
+    const again = pauseMs === 0 ? undefined : await redeemRefreshToken(deps, client, token);
+    if (again?.ok) return { proof: checkedAccount(again.token, token) };
+    if (successor === undefined) continue;
+    const next = await redeemRefreshToken(deps, client, successor);
+    if (next.ok) return { proof: next.token, successor };
+  }
+  throw errorOf(reply.failure);
+}
+
+/** Stores the last token that Entra issued. It is not redeemed, because that may end it. */
+async function storeSuccessor(
+  { store }: StoreRefreshTokenDeps,
+  application: string,
+  {
+    successor,
+    proof,
+    write,
+  }: { readonly successor: NewRefreshToken; readonly proof: RedeemedToken; readonly write: WriteToken },
+): Promise<StoredAndProven> {
+  checkedAccount(proof, successor);
+  await write({ ...successor, secret: proof.refreshToken ?? successor.secret });
+  return { refreshToken: await readBack(store, application), proof, isSingleUse: true };
+}
+
+async function proven(
+  deps: StoreRefreshTokenDeps,
+  client: StoredClientCredential,
+  token: NewRefreshToken,
+): Promise<RedeemedToken> {
+  const reply = await redeemRefreshToken(deps, client, token);
+  if (!reply.ok) throw errorOf(reply.failure);
+  return checkedAccount(reply.token, token);
+}
+
+/** @throws BrokerError entra_unavailable if the token is for another account. */
+function checkedAccount(token: RedeemedToken, expected: Pick<StoredRefreshToken, 'accountObjectId'>): RedeemedToken {
+  const otherAccount = otherAccountError(expected, token.claims);
+  if (otherAccount !== undefined) throw otherAccount;
+  return token;
+}
+
+async function readBack(store: CredentialStore, application: string): Promise<StoredRefreshToken> {
+  const stored = await store.loadRefreshToken(application);
+  if (stored !== undefined) return stored;
+  throw new BrokerError('key_vault_unavailable', 'Key Vault did not return the refresh token that was just stored.');
+}
+
+/** Stores the token. A write whose reply was lost may have succeeded, so the store is read before the error is thrown. */
+async function save(store: CredentialStore, application: string, token: NewRefreshToken): Promise<void> {
+  try {
+    await store.saveRefreshToken(application, token);
+  } catch (failure) {
+    const stored = await store.loadRefreshToken(application).catch(() => undefined);
+    if (stored?.secret.equals(token.secret) !== true) throw toBrokerError(failure);
+  }
+}
+
+/**
+ * Whether a failure concerns this refresh token. A transient failure says nothing about it, and a rejected client
+ * credential fails with every refresh token.
+ */
+export const isAboutToken = ({ reach, code }: EntraFailure): boolean =>
+  reach !== 'transient' && code !== 'client_credential_rejected';
+
+/** Redeems a refresh token for the canary resource in the application's own tenant. Never throws. */
+export function redeemRefreshToken(
+  deps: Pick<StoreRefreshTokenDeps, 'redeemer' | 'newId' | 'canaryResource'>,
+  client: StoredClientCredential,
+  refreshToken: Pick<StoredRefreshToken, 'secret'>,
+): Promise<TokenReply> {
+  return deps.redeemer.redeem({
+    tenantId: client.tenantId,
+    resourceIdentifier: deps.canaryResource,
+    clientId: client.clientId,
+    clientCredential: client.credential,
+    grant: { kind: 'delegated', refreshToken: refreshToken.secret },
+    correlationId: deps.newId(),
+  });
+}

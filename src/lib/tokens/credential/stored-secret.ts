@@ -1,0 +1,249 @@
+import type { KeyVaultSecret, SecretProperties } from '@azure/keyvault-secrets';
+import { minuteMs } from '../../core/durations.ts';
+import { BrokerError } from '../../core/errors.ts';
+import { parseTenantId } from '../../core/identifiers.ts';
+import { Secret } from '../../core/secret.ts';
+import { certificateEndMs, parseCertificate } from './certificate.ts';
+import {
+  type ClientCredential,
+  refreshTokenLifeMs,
+  type StoredClientCredential,
+  type StoredRefreshToken,
+} from '../../core/secrets.ts';
+import type {
+  ClientCredentialVersion,
+  NewClientCredential,
+  NewRefreshToken,
+  RefreshTokenVersion,
+  StoredVersion,
+} from './credential-store.ts';
+
+/** Converts credentials to Key Vault secrets and back: the value is the secret itself, everything else is in tags. */
+
+/** The content of a new version of a Key Vault secret. */
+export interface SecretToStore {
+  readonly value: string;
+  readonly contentType: string;
+  readonly expiresOn?: Date;
+  readonly enabled?: false;
+  readonly tags: Record<string, string>;
+}
+
+/** Content types tell people who look at the vault what a value is. */
+const contentTypes = {
+  secret: 'client-secret',
+  certificate: 'application/x-pem-file',
+  federated: 'federated-credential',
+} as const;
+
+/** The content type of a version that a run has yet to put in use. */
+const stagedType = 'client-credential-staged';
+
+/** The content type of a version in use. Undefined for an unknown kind. */
+export const clientContentType = (kind: ClientCredential['kind'] | undefined): string | undefined =>
+  kind && contentTypes[kind];
+
+/**
+ * The content type of a refresh token. A staged version is disabled, and does not count as a consent. One that was stored by
+ * hand has neither type: a person can remove the tag that names the consent.
+ */
+export const refreshTokenTypes = { inUse: 'refresh-token', staged: 'refresh-token-staged' } as const;
+
+/** Converts a refresh token. Key Vault shows its end as the expiry of the secret. */
+export const writeRefreshToken = (
+  application: string,
+  token: NewRefreshToken,
+  state: keyof typeof refreshTokenTypes = 'inUse',
+): SecretToStore => ({
+  value: token.secret.reveal(),
+  contentType: refreshTokenTypes[state],
+  ...(state === 'staged' ? { enabled: false } : {}),
+  expiresOn: new Date(token.expiresAtMs),
+  tags: {
+    application,
+    clientId: token.clientId,
+    account: token.account,
+    accountObjectId: token.accountObjectId,
+    obtainedAt: new Date(token.obtainedAtMs).toISOString(),
+    mfa: String(token.mfa),
+    ...(token.consentedAtMs === undefined ? {} : { consentedAt: new Date(token.consentedAtMs).toISOString() }),
+  },
+});
+
+/** @param state `staged` and `proposed`: stored as a disabled version. */
+export function writeClientCredential(
+  application: string,
+  { credential, clientId, tenantId, endsAtMs, keyId }: NewClientCredential,
+  state: 'in use' | 'staged' | 'proposed' = 'in use',
+): SecretToStore {
+  const { kind } = credential;
+  return {
+    value: valueOf(credential),
+    contentType: state === 'staged' ? stagedType : contentTypes[kind],
+    ...(endsAtMs === undefined ? {} : { expiresOn: new Date(endsAtMs) }),
+    ...(state === 'in use' ? {} : { enabled: false }),
+    tags: {
+      application,
+      clientId,
+      tenantId,
+      kind,
+      ...(keyId ? { keyId } : {}),
+      ...(endsAtMs === undefined ? {} : { endsAt: new Date(endsAtMs).toISOString() }),
+      ...(state === 'proposed' ? { proposed: 'true' } : {}),
+    },
+  };
+}
+
+/** Returns the part of a client credential that becomes the value of the Key Vault secret. */
+function valueOf(credential: ClientCredential): string {
+  switch (credential.kind) {
+    case 'secret':
+      return credential.secret.reveal();
+    case 'certificate':
+      return `${credential.privateKey.reveal().trim()}\n${credential.certificate.trim()}\n`;
+    case 'federated':
+      // Key Vault rejects an empty value. This text is not a secret.
+      return 'federated';
+  }
+}
+
+/** Returns the version. @throws BrokerError key_vault_unavailable if the reply has none. */
+export function versionOf(properties: SecretProperties): string {
+  if (typeof properties.version !== 'string' || properties.version === '')
+    throw new BrokerError('key_vault_unavailable', 'Key Vault returned a secret without a version.');
+  return properties.version;
+}
+
+/** Milliseconds, or undefined if the value is not a valid date. The SDK passes on values that it cannot convert. */
+function timeOf(value: unknown): number | undefined {
+  const time = value instanceof Date ? value.getTime() : Number.NaN;
+  return Number.isNaN(time) ? undefined : time;
+}
+
+/** Milliseconds, or undefined if the tag is missing or not a date. */
+const timeIn = (tag: string | undefined): number | undefined => timeOf(new Date(tag ?? ''));
+
+/** The earliest of the times that are known. */
+export function earliest(...times: readonly (number | undefined)[]): number | undefined {
+  const known = times.filter((time) => time !== undefined);
+  return known.length === 0 ? undefined : Math.min(...known);
+}
+
+const isRefreshTokenType = (type: unknown): boolean => Object.values<unknown>(refreshTokenTypes).includes(type);
+
+const isText = (value: unknown): value is string => typeof value === 'string' && value !== '';
+
+/** Returns the tags whose value is a string. The SDK passes on any value in the reply. */
+export function tagsOf(properties: SecretProperties): Readonly<Record<string, string>> {
+  const tags: Readonly<Record<string, unknown>> = properties.tags ?? {};
+  return Object.fromEntries(
+    Object.entries(tags).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
+  );
+}
+
+/** Reads the properties of one version. @throws BrokerError key_vault_unavailable if the reply has no version. */
+export const readVersion = (listed: SecretProperties): StoredVersion => ({
+  version: versionOf(listed),
+  createdAtMs: timeOf(listed.createdOn) ?? 0,
+  enabled: listed.enabled ?? true,
+});
+
+/** Reads the properties of one version. @throws BrokerError key_vault_unavailable if the reply has no version. */
+export function readRefreshTokenVersion(listed: SecretProperties): RefreshTokenVersion {
+  const { account, accountObjectId, clientId, consentedAt } = tagsOf(listed);
+  const consentedAtMs = timeIn(consentedAt);
+  return {
+    ...readVersion(listed),
+    ...(account ? { account } : {}),
+    ...(accountObjectId ? { accountObjectId } : {}),
+    ...(clientId ? { clientId } : {}),
+    ...(consentedAtMs === undefined ? {} : { consentedAtMs }),
+    ...(consentedAtMs === undefined && !isRefreshTokenType(listed.contentType) ? { isByHand: true } : {}),
+    ...(listed.contentType === refreshTokenTypes.staged ? { staged: true } : {}),
+  };
+}
+
+/** Reads the properties of one version. @throws BrokerError key_vault_unavailable if the reply has no version. */
+export function readClientCredentialVersion(listed: SecretProperties): ClientCredentialVersion {
+  const { kind = 'secret', clientId, keyId, proposed } = tagsOf(listed);
+  return {
+    ...readVersion(listed),
+    ...(isKind(kind) ? { kind } : {}),
+    ...(clientId ? { clientId } : {}),
+    ...(keyId ? { keyId } : {}),
+    ...(proposed === 'true' ? { proposed: true } : {}),
+    ...(listed.enabled === false && listed.contentType === stagedType ? { staged: true } : {}),
+  };
+}
+
+/**
+ * Reads a client credential.
+ * @throws BrokerError credential_missing if the value is empty, a tag is missing or the kind is unknown;
+ * client_credential_rejected for a broken certificate; key_vault_unavailable if the reply has no version.
+ */
+export function readClientCredential(stored: KeyVaultSecret): StoredClientCredential {
+  const tags = tagsOf(stored.properties);
+  const clientId = tags['clientId'];
+  const tenantId = parseTenantId(tags['tenantId']);
+  if (!isText(stored.value) || !clientId || !tenantId) {
+    throw new BrokerError(
+      'credential_missing',
+      `The Key Vault secret "${stored.name}" is empty, or lacks the tags clientId and tenantId.`,
+    );
+  }
+  const credential = readCredential(tags['kind'], stored.value, stored.name);
+  // A person can change each of these dates in the vault, except the one in the certificate.
+  const endsAtMs = earliest(timeOf(stored.properties.expiresOn), timeIn(tags['endsAt']), certificateEndMs(credential));
+  return {
+    clientId,
+    tenantId,
+    credential,
+    version: versionOf(stored.properties),
+    ...(endsAtMs === undefined ? {} : { endsAtMs }),
+    ...(tags['keyId'] ? { keyId: tags['keyId'] } : {}),
+  };
+}
+
+const isKind = (kind: string): kind is ClientCredential['kind'] => Object.hasOwn(contentTypes, kind);
+
+function readCredential(kind: string | undefined, value: string, name: string): ClientCredential {
+  if (kind === 'federated') return { kind };
+  if (kind === 'certificate') return parseCertificate(value);
+  if (kind === undefined || kind === 'secret') return { kind: 'secret', secret: new Secret(value) };
+  throw new BrokerError('credential_missing', `The Key Vault secret "${name}" has an unknown kind.`);
+}
+
+/** How far the clock of the machine that stored a token may be ahead of the vault's. */
+const clockToleranceMs = 5 * minuteMs;
+
+/** A token that was stored by hand has no tag. A token cannot be obtained after it was stored: such a tag is wrong. */
+function obtainedAt(tagMs: number | undefined, createdMs: number | undefined): number {
+  if (tagMs === undefined || createdMs === undefined) return tagMs ?? createdMs ?? 0;
+  return tagMs > createdMs + clockToleranceMs ? createdMs : tagMs;
+}
+
+/**
+ * Reads a refresh token. Returns undefined for an empty value.
+ * @throws BrokerError key_vault_unavailable if the reply has no version.
+ */
+export function readRefreshToken(stored: KeyVaultSecret): StoredRefreshToken | undefined {
+  if (!isText(stored.value)) return undefined;
+  const tags = tagsOf(stored.properties);
+  const obtainedAtMs = obtainedAt(timeIn(tags['obtainedAt']), timeOf(stored.properties.createdOn));
+  const consentedAtMs = timeIn(tags['consentedAt']);
+  return {
+    secret: new Secret(stored.value),
+    version: versionOf(stored.properties),
+    obtainedAtMs,
+    // Entra ends it 90 days after its issue, whatever date the vault shows.
+    expiresAtMs: Math.min(
+      timeOf(stored.properties.expiresOn) ?? Number.POSITIVE_INFINITY,
+      obtainedAtMs + refreshTokenLifeMs,
+    ),
+    account: tags['account'] ?? '',
+    accountObjectId: tags['accountObjectId'] ?? '',
+    mfa: tags['mfa'] === 'true',
+    ...(tags['clientId'] ? { clientId: tags['clientId'] } : {}),
+    ...(consentedAtMs === undefined ? {} : { consentedAtMs }),
+  };
+}

@@ -1,0 +1,248 @@
+import { randomUUID } from 'node:crypto';
+import { type CachedCredentials, credentialVersion } from './credential/cached-credentials.ts';
+import type { Credential } from '../core/secrets.ts';
+import type { EntraFailure, RedeemedToken, TokenReply } from '../microsoft/token-reply.ts';
+import type { Redeemer } from '../microsoft/redeemer.ts';
+import { BrokerError, type ErrorCode } from '../core/errors.ts';
+import { FairLimiter } from '../core/fair-limiter.ts';
+import type { Requesters } from '../core/requesters.ts';
+import { backOffMs, retry } from '../core/retry.ts';
+import type { SharedBudgets } from '../core/share.ts';
+import { Canary, type CanarySettings } from './canary.ts';
+import { CredentialState } from './credential-state.ts';
+import type { WitnessDeps } from './witnesses.ts';
+import { readyToRedeem, tellThrottled } from './redemption-pauses.ts';
+import { needsCheck, tenantError, transientError } from './failures.ts';
+import { redemptionOf, type RedemptionRequest } from './redemption-request.ts';
+import { type AccessToken, grants, type TokenRequest } from '../core/token.ts';
+
+/** Attempts of one redemption while Entra is unavailable, and the pauses between them (full jitter, "Retry pattern"). */
+const attempts = 3;
+const pause = { firstMs: 800, maxMs: 4_000 };
+/** Maximum Retry-After that a request waits for. A longer one is passed on to the caller. */
+const maxRetryAfterSeconds = 3;
+/**
+ * Maximum number of requests in the queue. Callers would give up before a longer queue is processed. A requester that
+ * waits for nothing may exceed it, so that others cannot keep it out.
+ */
+const maxQueued = 10_000;
+/** Maximum number of them that one caller may have. */
+const maxQueuedPerCaller = 5_000;
+
+/** Failures that another client credential does not end. */
+const aboutRefreshToken: ReadonlySet<ErrorCode> = new Set([
+  'credential_expired',
+  'credential_revoked',
+  'interaction_required',
+]);
+
+interface RedemptionSettings extends CanarySettings {
+  /** Maximum number of concurrent requests to Entra, of all instances together if `budgets` are given. */
+  readonly entraConcurrency: number;
+}
+
+/** How a redemption waits for its turn. */
+export interface Turn {
+  readonly signal: AbortSignal;
+  /** Those that wait for the redemption. */
+  readonly requesters: Requesters;
+}
+
+interface RedemptionDeps extends WitnessDeps {
+  readonly credentials: CachedCredentials;
+  readonly redeemer: Redeemer;
+  /** What the instances of the app share. Absent: this process is alone. */
+  readonly budgets?: SharedBudgets | undefined;
+}
+
+/**
+ * Carries out redemptions and classifies failures as transient, of the tenant, or of the credential. Before a credential
+ * is declared dead, two checks are made: a redemption for the partner's own tenant (the canary) shows whether the
+ * credential works at all, and Key Vault is read for a newer one.
+ */
+export class Redemptions {
+  readonly #deps: RedemptionDeps;
+  readonly #settings: RedemptionSettings;
+  readonly #limiter: FairLimiter;
+  readonly #states = new Map<string, CredentialState>();
+  readonly #canary: Canary;
+
+  constructor(deps: RedemptionDeps, settings: RedemptionSettings) {
+    this.#deps = deps;
+    this.#settings = settings;
+    this.#limiter = new FairLimiter({
+      limit: deps.budgets?.share('entra') ?? settings.entraConcurrency,
+      maxWaiting: maxQueuedPerCaller,
+      peer: 'Entra',
+    });
+    this.#canary = new Canary(deps, settings);
+  }
+
+  readonly waiting = (): number => this.#limiter.waiting;
+
+  /** Returns the failure of an application's credential, for any grant, while it is dead. */
+  credentialFailure(application: string): BrokerError | undefined {
+    return grants
+      .map((grant) => this.#state({ application, grant }).breaker.error)
+      .find((error) => error !== undefined);
+  }
+
+  /** @throws BrokerError of scope tenant, credential or platform. A failure of scope credential has been confirmed. */
+  async redeem(tokenRequest: TokenRequest, turn: Turn): Promise<AccessToken> {
+    const { tenantId, resource, grant, application, correlationId } = tokenRequest;
+    const request: RedemptionRequest = { ...tokenRequest, resourceIdentifier: resource.identifier };
+    const credential = await this.#usableCredential(request);
+    const token = await this.#redeemWithRetries(request, credential, turn);
+    this.#state(request).recordSuccess(request);
+    this.#deps.log.log('info', 'token.redeemed', {
+      tenantId,
+      resource: resource.alias,
+      grant,
+      application,
+      correlationId,
+    });
+    return {
+      secret: token.accessToken,
+      tenantId,
+      resource,
+      grant,
+      application,
+      scopes: token.scopes,
+      expiresAtMs: token.expiresAtMs,
+      fromCache: false,
+    };
+  }
+
+  /** Checks whether a dead credential has recovered, if a reread or probe is due. Never throws. */
+  async recover(application: string): Promise<void> {
+    const { partnerTenantId: tenantId, canaryResource: resourceIdentifier } = this.#settings;
+    for (const grant of grants) {
+      if (this.#state({ application, grant }).breaker.error === undefined) continue;
+      const request = { application, grant, tenantId, resourceIdentifier, correlationId: randomUUID() };
+      await this.#usableCredential(request).catch(() => undefined);
+    }
+  }
+
+  /** Returns the credential. While it is dead, one request at a time rereads the store or probes; others are refused. */
+  async #usableCredential(request: RedemptionRequest): Promise<Credential> {
+    const { credentials } = this.#deps;
+    const state = this.#state(request);
+    const { breaker } = state;
+    const step = breaker.next();
+    if (step === 'proceed') return this.#withRefreshToken(request, await credentials.get(request.application));
+    if (step !== 'refuse') {
+      const credential = await credentials.reread(request.application);
+      if (await state.hasRecovered(request, credential, step === 'probe')) {
+        breaker.close();
+        return credential;
+      }
+      const older = step === 'probe' ? await this.#olderClient(request, breaker.error) : undefined;
+      if (older !== undefined) {
+        breaker.close();
+        return older;
+      }
+    }
+    // Another request has just closed the breaker. The credential works, but this request has not loaded it.
+    const recovered = 'The credential has just recovered. Try again.';
+    throw breaker.error ?? new BrokerError('entra_unavailable', recovered, { retryAfterSeconds: 1 });
+  }
+
+  /** The credential with an older client credential that works, if the newest may be the cause of the failure. */
+  async #olderClient(request: RedemptionRequest, dead: BrokerError | undefined): Promise<Credential | undefined> {
+    if (dead === undefined || aboutRefreshToken.has(dead.code)) return undefined;
+    const { credentials, redeemer } = this.#deps;
+    const graphIdentifier = this.#settings.canaryResource;
+    const deps = { redeemer, graphIdentifier, newId: () => request.correlationId };
+    // The next probe tries again.
+    return credentials.fallBack(deps, request.application).catch(() => undefined);
+  }
+
+  /** Rereads Key Vault if the cached credential lacks a refresh token: the first consent may have just been given. */
+  async #withRefreshToken(request: RedemptionRequest, credential: Credential): Promise<Credential> {
+    const lacksToken = request.grant === 'delegated' && credential.refreshToken === undefined;
+    return lacksToken ? this.#deps.credentials.reread(request.application) : credential;
+  }
+
+  async #redeemWithRetries(request: RedemptionRequest, credential: Credential, turn: Turn): Promise<RedeemedToken> {
+    const { clock, random } = this.#deps;
+    const reply = await retry(() => this.#send(request, credential, turn), {
+      clock,
+      attempts,
+      afterValue: (last, attempt) => {
+        if (last.ok || last.failure.reach !== 'transient' || last.failure.code === 'throttled') return undefined;
+        const { retryAfterSeconds = 0 } = last.failure;
+        if (retryAfterSeconds > maxRetryAfterSeconds) return undefined;
+        return retryAfterSeconds * 1000 + random() * Math.min(pause.maxMs, backOffMs(attempt, pause.firstMs));
+      },
+      signal: turn.signal,
+    });
+    if (reply.ok) return reply.token;
+    const { failure } = reply;
+    if (failure.reach === 'transient') throw transientError(failure);
+    if (needsCheck(reply)) return this.#confirm(request, credential, failure);
+    throw tenantError(failure);
+  }
+
+  /** Checks a failure that may concern the credential, with the canary and a newer credential. Ends the gate's check. */
+  async #confirm(request: RedemptionRequest, used: Credential, failure: EntraFailure): Promise<RedeemedToken> {
+    const state = this.#state(request);
+    const { breaker, gate } = state;
+    try {
+      if (breaker.error !== undefined && breaker.deadVersion === credentialVersion(used)) throw breaker.error;
+      // An ambiguous failure is usually a policy of the tenant. While the canary succeeds, Key Vault is not read: if it
+      // did not answer, all requests would wait.
+      let error = failure.reach === 'ambiguous' ? await state.classify(request, used, failure) : undefined;
+      if (error !== undefined && error.scope !== 'credential') throw error;
+      const credential = await this.#deps.credentials.reread(request.application);
+      if (credentialVersion(credential) !== credentialVersion(used)) {
+        const reply = await this.#deps.redeemer.redeem(redemptionOf(request, credential));
+        if (reply.ok) return reply.token;
+        error = await state.classify(request, credential, reply.failure);
+      }
+      error ??= await state.classify(request, credential, failure);
+      if (error.scope === 'credential') state.declareDead(request, credential, error);
+      throw error;
+    } finally {
+      gate.endCheck();
+    }
+  }
+
+  /**
+   * Sends one request through the queue. Waits while a failure of the credential is being checked.
+   * @throws BrokerError the failure of the credential, if the credential was declared dead in the meantime.
+   */
+  async #send(request: RedemptionRequest, credential: Credential, { signal, requesters }: Turn): Promise<TokenReply> {
+    const { breaker, gate } = this.#state(request);
+    if (this.#limiter.waiting >= maxQueued && this.#limiter.allWait(requesters)) {
+      throw new BrokerError('busy', 'Too many token requests are waiting for Entra.', { retryAfterSeconds: 10 });
+    }
+    for (;;) {
+      // Outside the queue, so that requests that wait for one credential do not delay requests with others.
+      await gate.opened();
+      await readyToRedeem(this.#deps.budgets, request, signal);
+      const reply = await this.#limiter.run(
+        async () => {
+          if (gate.isClosed) return undefined;
+          if (breaker.error !== undefined && breaker.deadVersion === credentialVersion(credential)) throw breaker.error;
+          const answer = await this.#deps.redeemer.redeem(redemptionOf(request, credential), signal);
+          tellThrottled(this.#deps.budgets, request, answer);
+          // Closed before the next request leaves the queue. `#confirm` ends the check.
+          if (needsCheck(answer)) gate.beginCheck();
+          return answer;
+        },
+        requesters,
+        signal,
+      );
+      if (reply !== undefined) return reply;
+    }
+  }
+
+  #state(request: Pick<RedemptionRequest, 'application' | 'grant'>): CredentialState {
+    const key = `${request.application} ${request.grant}`;
+    const known = this.#states.get(key);
+    if (known !== undefined) return known;
+    const state = new CredentialState({ ...this.#deps, canary: this.#canary }, request.application);
+    this.#states.set(key, state);
+    return state;
+  }
+}

@@ -1,0 +1,104 @@
+import { minuteMs } from '../../lib/core/durations.ts';
+import { overlapMs, settleMs } from '../../lib/audit/chain/checkpoint.ts';
+import { countBefore } from './columns.ts';
+import type { SignedCheckpoint } from './read-checkpoints.ts';
+
+/** A period in milliseconds: from inclusive, to exclusive. Infinite where it has no limit. */
+export interface Period {
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+/** Twice the time between two checkpoints, and some more for a slow start. */
+export const longestPauseMs = 15 * minuteMs;
+
+/** What decides how records and missing places are judged. */
+export interface Limits {
+  /** What was asked for: the period of the export, or the part of it that matters to the auditor. */
+  readonly asked: Period;
+  /** The part of it about which `proven` can be said. Undefined if no checkpoint covers any. */
+  readonly proven: Period | undefined;
+  readonly exportedMs: number;
+  /** Times that checkpoints cover whose predecessors are at hand, too: a record of such a time that they do not know is late. */
+  readonly covered: readonly Period[];
+  /** Up to here the last checkpoint knows all records, whatever the clocks. Negative infinity without checkpoints. */
+  readonly signedUntilMs: number;
+  readonly purge: Purge;
+}
+
+/** Records before these times may have been purged. */
+interface Purge {
+  /** Signed, and moved on by at most {@link longestPauseMs}: the purge goes on after the last checkpoint. */
+  readonly beforeMs: number;
+  /** Moved on by the time since the last checkpoint. Nothing signed says so. */
+  readonly perhapsBeforeMs: number;
+}
+
+/** What an export says about its time. */
+export interface Asked extends Period {
+  readonly exportedMs: number;
+  /** Time of the oldest record. */
+  readonly oldestMs: number;
+}
+
+export function limitsOf(checkpoints: readonly SignedCheckpoint[], asked: Asked): Limits {
+  const last = checkpoints.at(-1);
+  const purge = purgeOf(last, asked);
+  return {
+    asked: { fromMs: asked.fromMs, toMs: asked.toMs },
+    proven: provenPeriod(checkpoints, asked, purge),
+    exportedMs: asked.exportedMs,
+    covered: coveredTimes(checkpoints),
+    signedUntilMs: last === undefined ? Number.NEGATIVE_INFINITY : Date.parse(last.to) - overlapMs,
+    purge,
+  };
+}
+
+/** Without checkpoints nothing says what was purged, but a purge leaves nothing that is older than the oldest record. */
+function purgeOf(last: SignedCheckpoint | undefined, { exportedMs, oldestMs }: Asked): Purge {
+  if (last === undefined) return { beforeMs: oldestMs, perhapsBeforeMs: oldestMs };
+  const signedMs = Date.parse(last.purgedBefore);
+  const passedMs = Math.max(0, exportedMs - Date.parse(last.at));
+  return { beforeMs: signedMs + Math.min(passedMs, longestPauseMs), perhapsBeforeMs: signedMs + passedMs };
+}
+
+/**
+ * The period of the whole checkpoints in it, without what clocks may differ by: at its limits records of other times may
+ * have had the same places, and after it an instance may have written records with an earlier time. What may have been
+ * purged limits it as well.
+ */
+function provenPeriod(
+  checkpoints: readonly SignedCheckpoint[],
+  { fromMs, toMs }: Period,
+  purge: Purge,
+): Period | undefined {
+  const neededMs = Math.max(fromMs, purge.beforeMs);
+  const start = checkpoints.find(
+    ({ number, from }, index) => (index > 0 || number === 1) && Date.parse(from) - overlapMs >= neededMs,
+  );
+  const end = checkpoints.findLast(({ to }) => Date.parse(to) + settleMs <= toMs);
+  if (start === undefined || end === undefined) return undefined;
+  const period = { fromMs: Date.parse(start.from), toMs: Date.parse(end.to) - overlapMs };
+  return period.fromMs < period.toMs ? period : undefined;
+}
+
+function coveredTimes(checkpoints: readonly SignedCheckpoint[]): Period[] {
+  const periods: { fromMs: number; toMs: number }[] = [];
+  let before: SignedCheckpoint | undefined;
+  for (const { number, from, to, ...rest } of checkpoints) {
+    const toMs = Date.parse(to) - overlapMs;
+    const last = periods.at(-1);
+    if (last !== undefined && before?.number === number - 1) last.toMs = Math.max(last.toMs, toMs);
+    else periods.push({ fromMs: Date.parse(from), toMs });
+    before = { number, from, to, ...rest };
+  }
+  return periods;
+}
+
+/** Whether a time lies in one of these periods, which are in order. Here the start is exclusive, and the end inclusive. */
+export function isWithin(periods: readonly Period[], ms: number): boolean {
+  const index = countBefore(periods.length, (each) => (periods[each]?.fromMs ?? ms) < ms) - 1;
+  return ms <= (periods[index]?.toMs ?? Number.NEGATIVE_INFINITY);
+}
+
+export const includes = ({ fromMs, toMs }: Period, ms: number): boolean => ms >= fromMs && ms < toMs;

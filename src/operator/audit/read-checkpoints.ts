@@ -1,0 +1,151 @@
+import type { CryptoKey, JWK, KeyObject } from 'jose';
+import { hourMs } from '../../lib/core/durations.ts';
+import { parseJson } from '../../lib/core/outbound.ts';
+import { hashOf } from '../../lib/audit/chain/canonical-row.ts';
+import { type Checkpoint, checkpointSchema, checkpointType } from '../../lib/audit/chain/checkpoint.ts';
+import type { Finding } from './finding.ts';
+
+/**
+ * A checkpoint says that records may have been purged whose age is AUDIT_RETENTION_DAYS, which is a day or more. This much
+ * less may come from a clock that is ahead.
+ */
+const shortestRetentionMs = 12 * hourMs;
+
+/** A checkpoint whose signature is valid. */
+export interface SignedCheckpoint extends Checkpoint {
+  /** Id of the key that signed it. */
+  readonly keyId: string;
+  readonly hash: string;
+}
+
+/** The checkpoints of an export. */
+export interface ReadCheckpoints {
+  /** In their order. Each follows the one before by number, or a finding says what is missing. */
+  readonly checkpoints: readonly SignedCheckpoint[];
+  /** Numbers of those whose key is not known. They are not used: nobody has verified what they say. */
+  readonly unverified: ReadonlySet<number>;
+  readonly findings: readonly Finding[];
+}
+
+type PublicKey = CryptoKey | KeyObject | Uint8Array;
+
+/** Checks signatures, numbers and links. @param keys the public keys, each with its `kid`. */
+export async function readCheckpoints(signed: readonly string[], keys: readonly JWK[]): Promise<ReadCheckpoints> {
+  const findings: Finding[] = [];
+  const valid: SignedCheckpoint[] = [];
+  const unknown = new Map<string, Set<number>>();
+  const imported = await importKeys(keys, findings);
+  const { compactVerify } = await import('jose');
+  for (const [index, jws] of signed.entries()) {
+    const { kid, payload } = partsOf(jws);
+    const key = imported.get(kid ?? '');
+    if (kid !== undefined && key === undefined) {
+      const numbers = unknown.get(kid) ?? new Set<number>();
+      unknown.set(kid, numbers.add(numberOf(payload)));
+      continue;
+    }
+    const read = await readOne(jws, async () => {
+      if (key !== undefined) await compactVerify(jws, key, { algorithms: ['ES256'] });
+    });
+    if (typeof read === 'string') findings.push({ kind: 'forged', detail: `Checkpoint line ${index + 1}: ${read}.` });
+    else valid.push(read);
+  }
+  findings.push(...[...unknown].flatMap(([kid, numbers]) => [...numbers].map((number) => keyFinding(kid, number))));
+  const unverified = new Set([...unknown.values()].flatMap((numbers) => [...numbers]));
+  const sorted = valid.toSorted((one, other) => one.number - other.number);
+  return { checkpoints: linked(sorted, unverified, findings), unverified, findings };
+}
+
+async function importKeys(keys: readonly JWK[], findings: Finding[]): Promise<ReadonlyMap<string, PublicKey>> {
+  const { importJWK } = await import('jose');
+  const imported = new Map<string, PublicKey>();
+  for (const key of keys) {
+    try {
+      imported.set(key.kid ?? '', await importJWK(key, 'ES256'));
+    } catch {
+      findings.push({
+        kind: 'unproven',
+        detail: `The key ${key.kid ?? 'without an id'} is not a public key of P-256.`,
+      });
+    }
+  }
+  return imported;
+}
+
+function keyFinding(kid: string, number: number): Finding {
+  const detail = `The key ${kid} is needed to verify it. Get it from Key Vault, and give it with --key.`;
+  return { kind: 'unproven', ...(number > 0 ? { checkpoint: number } : {}), detail };
+}
+
+/** The key that a line names, and its payload: both unverified. Without `kid` if the line is not a checkpoint. */
+function partsOf(jws: string): { readonly kid?: string; readonly payload: unknown } {
+  const [header, payload] = jws.split('.').map((part) => parseJson(Buffer.from(part, 'base64url').toString('utf8')));
+  const { kid, typ } = (header ?? {}) as { readonly kid?: unknown; readonly typ?: unknown };
+  return typeof kid === 'string' && typ === checkpointType ? { kid, payload } : { payload };
+}
+
+/** The number that an unverified checkpoint claims; 0 if it has none. */
+function numberOf(payload: unknown): number {
+  const { number } = (payload ?? {}) as { readonly number?: unknown };
+  return typeof number === 'number' && Number.isInteger(number) ? number : 0;
+}
+
+/** @returns why it is not valid, or the checkpoint. */
+async function readOne(jws: string, verify: () => Promise<void>): Promise<SignedCheckpoint | string> {
+  const { kid, payload } = partsOf(jws);
+  if (kid === undefined) return 'it is not a checkpoint';
+  try {
+    await verify();
+  } catch (error) {
+    return `its signature is not valid (${error instanceof Error ? error.message : 'unknown'})`;
+  }
+  const parsed = checkpointSchema.safeParse(payload);
+  if (!parsed.success) return 'it is signed, but this version cannot read it';
+  const { purgedBefore, at, from, to } = parsed.data;
+  if (Date.parse(purgedBefore) > Date.parse(at) - shortestRetentionMs)
+    return `it is signed, but says of records that are not old enough that they may have been purged (before ${purgedBefore}): it was built on a line that no broker wrote`;
+  if (from >= to) return 'it is signed, but its period is empty';
+  return { ...parsed.data, keyId: kid, hash: hashOf(jws) };
+}
+
+/** Keeps those that follow each other. */
+function linked(
+  sorted: readonly SignedCheckpoint[],
+  unverified: ReadonlySet<number>,
+  findings: Finding[],
+): SignedCheckpoint[] {
+  const kept: SignedCheckpoint[] = [];
+  for (const next of sorted) {
+    const before = kept.at(-1);
+    const { number } = next;
+    if (before === undefined || isNext(before, next)) kept.push(next);
+    else if (number === before.number && next.hash === before.hash) continue;
+    else if (number === before.number)
+      findings.push({ kind: 'forged', checkpoint: number, detail: `There are two checkpoints ${number}.` });
+    else if (number > before.number + 1) {
+      findings.push(...missing(before, next, unverified));
+      kept.push(next);
+    } else {
+      const detail = `Checkpoint ${number} does not follow the checkpoint ${before.number} that is here: one of them was replaced.`;
+      findings.push({ kind: 'forged', checkpoint: number, detail });
+      kept.push(next);
+    }
+  }
+  if (kept[0]?.number === 1 && kept[0].previous !== null)
+    findings.push({ kind: 'forged', checkpoint: 1, detail: 'The first checkpoint names one before it.' });
+  return kept;
+}
+
+const isNext = (before: SignedCheckpoint, { number, previous, from }: SignedCheckpoint): boolean =>
+  number === before.number + 1 && previous === before.hash && from === before.to;
+
+/** Those between two checkpoints that are neither here nor wait for their key. */
+function missing(before: SignedCheckpoint, next: SignedCheckpoint, unverified: ReadonlySet<number>): Finding[] {
+  const [first, last] = [before.number + 1, next.number - 1];
+  let known = 0;
+  for (const number of unverified) if (number >= first && number <= last) known += 1;
+  if (known === last - first + 1) return [];
+  const which = first === last ? `Checkpoint ${first} is` : `Checkpoints ${first} to ${last} are`;
+  const between = [before.at, next.at] as const;
+  return [{ kind: 'removed', checkpoint: first, between, detail: `${which} missing.` }];
+}

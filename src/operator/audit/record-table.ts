@@ -1,0 +1,140 @@
+import { hash } from 'node:crypto';
+import { hourMs } from '../../lib/core/durations.ts';
+import { canonicalText, type StoredRecord } from '../../lib/audit/chain/canonical-row.ts';
+import { type LostRange, readLink, readLost } from '../../lib/audit/chain/chain-link.ts';
+import { overlapMs } from '../../lib/audit/chain/checkpoint.ts';
+import { HashColumn, NumberColumn, RowList } from './columns.ts';
+
+/** What is known about a record after its chain was walked. */
+export const standing = {
+  unknown: 0,
+  /** A signature vouches for its content and place. */
+  vouched: 1,
+  /** It agrees with the record after it, for which no signature vouches. */
+  agreeing: 2,
+  /** It is after the last record of its chain that is signed. */
+  uncovered: 3,
+  changed: 4,
+  /** It is there in addition to the right one, or where there was none. */
+  extra: 5,
+} as const;
+
+const endOfTimeMs = 9_999_999_999_999;
+const lastHour = Math.floor(endOfTimeMs / hourMs);
+const largest = 2 ** 32 - 1;
+
+/** What verification keeps of the records: about 90 bytes of each. A row is the number of the record in the export, from 0. */
+export class RecordTable {
+  count = 0;
+  /** Rows of each chain. */
+  readonly chains = new Map<string, RowList>();
+  /** Records without the column `chain`. */
+  readonly unchained = new RowList();
+  /** Records with a column `chain` that no version has written. */
+  readonly unreadable: number[] = [];
+  /** Places that a record says were not written. */
+  readonly lost = new Map<number, readonly LostRange[]>();
+  /** Time that the record shows, where that differs from the time in its key by more than two minutes. */
+  readonly shownMs = new Map<number, number>();
+  /** Records whose keys no version has written: the row key has no time, or the partition key is not that of its hour. */
+  readonly misfits = new Set<number>();
+  /** Time of the oldest record. Infinite if there is none. */
+  oldestMs = Number.POSITIVE_INFINITY;
+  readonly #hash = new HashColumn();
+  readonly #previous = new HashColumn();
+  readonly #seq = new NumberColumn((length) => new Float64Array(length));
+  readonly #behind = new NumberColumn((length) => new Uint32Array(length));
+  readonly #atMs = new NumberColumn((length) => new Float64Array(length));
+  readonly #standing = new NumberColumn((length) => new Uint8Array(length));
+
+  add(record: StoredRecord): void {
+    const row = this.count;
+    this.count += 1;
+    this.#hash.set(row, hash('sha256', canonicalText(record), 'buffer'));
+    this.#addTime(row, record);
+    if (record['chain'] === undefined) {
+      this.unchained.add(row);
+      return;
+    }
+    const link = readLink(record['chain']);
+    if (link === undefined) {
+      this.unreadable.push(row);
+      return;
+    }
+    const rows = this.chains.get(link.id) ?? new RowList();
+    this.chains.set(link.id, rows);
+    rows.add(row);
+    this.#seq.set(row, link.seq);
+    this.#behind.set(row, Math.min(largest, Math.max(0, link.seq - 1 - link.settled)));
+    this.#previous.set(row, Buffer.from(link.previous, 'base64url'));
+    const lost = readLost(record['chainLost']);
+    if (lost.length > 0) this.lost.set(row, lost);
+  }
+
+  #addTime(row: number, { PartitionKey, RowKey, at }: StoredRecord): void {
+    const atMs = timeOf(RowKey);
+    this.#atMs.set(row, atMs);
+    if (Number.isNaN(atMs) || PartitionKey !== partitionOf(atMs)) this.misfits.add(row);
+    if (Number.isNaN(atMs)) return;
+    this.oldestMs = Math.min(this.oldestMs, atMs);
+    const shownMs = typeof at === 'string' ? Date.parse(at) : Number.NaN;
+    if (Math.abs(shownMs - atMs) > overlapMs) this.shownMs.set(row, shownMs);
+  }
+
+  /** SHA-256 of the record. A view. */
+  hash(row: number): Buffer {
+    return this.#hash.get(row);
+  }
+
+  /** Hash of the record before it, as it says. All zero for none. A view. */
+  previous(row: number): Buffer {
+    return this.#previous.get(row);
+  }
+
+  seq(row: number): number {
+    return this.#seq.get(row);
+  }
+
+  /** The place up to which all writes had ended, as the record says. Never the place of the record or a later one. */
+  settled(row: number): number {
+    return this.#seq.get(row) - 1 - this.#behind.get(row);
+  }
+
+  /** Time in its row key, milliseconds. NaN if the key has none. */
+  atMs(row: number): number {
+    return this.#atMs.get(row);
+  }
+
+  standing(row: number): number {
+    return this.#standing.get(row);
+  }
+
+  mark(row: number, value: (typeof standing)[keyof typeof standing]): void {
+    this.#standing.set(row, value);
+  }
+
+  /** Rows at a place of the chain to which `row` belongs. Looks at all its rows. */
+  rowsAt(row: number, seq: number): number[] {
+    for (const { rows } of this.chains.values())
+      if (rows.includes(row)) return [...rows].filter((each) => this.seq(each) === seq);
+    return [];
+  }
+
+  /** Rows of a chain by their place. Several rows may have one place. */
+  inOrder(chain: string): Uint32Array {
+    const rows = this.chains.get(chain)?.rows ?? new Uint32Array(0);
+    // Storage returns the newest first.
+    const reversed = rows.toReversed();
+    const isOrdered = reversed.every(
+      (row, index) => index === 0 || this.seq(reversed[index - 1] ?? 0) <= this.seq(row),
+    );
+    return isOrdered ? reversed : rows.toSorted((one, other) => this.seq(one) - this.seq(other) || one - other);
+  }
+}
+
+function timeOf(rowKey: string): number {
+  const [, digits] = /^(\d{13})-/.exec(rowKey) ?? [];
+  return digits === undefined ? Number.NaN : endOfTimeMs - Number(digits);
+}
+
+const partitionOf = (atMs: number): string => String(lastHour - Math.floor(atMs / hourMs)).padStart(7, '0');

@@ -1,0 +1,163 @@
+import { dayMs } from '../../lib/core/durations.ts';
+import { directoryRoles, roleName } from '../../lib/microsoft/directory-roles.ts';
+import { isoTime } from '../../lib/core/clock.ts';
+import type { AffectedCustomer, Check } from '../doctor/check.ts';
+import { type CustomerAccess, foreignGroups, type Lack, type LackCause, lackCauses, lackOf } from './gdap-access.ts';
+import type { RoleRequirement } from './gdap-access.ts';
+import type { Groups } from './read-gdap.ts';
+
+/** Names that a message lists. JSON has all of them. */
+const listedNames = 3;
+/** Partner Center sends a mail 30 days before the end ("Granular delegated admin privileges expiring notifications"). */
+const endsSoonMs = 30 * dayMs;
+
+/** What is known about the service account's access to its customers. */
+export interface GdapFacts {
+  readonly customers: readonly CustomerAccess[];
+  /** The groups of the account. */
+  readonly groups: Groups;
+  /** Names of other groups, as far as they are known. */
+  readonly otherGroups: Groups;
+  readonly nowMs: number;
+}
+
+const texts: Readonly<Record<LackCause, { reason: string; remedy: string }>> = {
+  pending: { reason: 'The access assignment is still pending', remedy: 'Wait until the assignment is active.' },
+  not_member: {
+    reason: 'The role belongs to a group that the account is not in',
+    remedy: 'Add the account to the group.',
+  },
+  not_assigned: {
+    reason: 'The relationship has the role, but gives it to no group',
+    remedy: 'Assign the role to a security group of the account in Partner Center.',
+  },
+  not_in_relationship: {
+    reason: 'The relationship does not have the role',
+    remedy: 'Request a new relationship with the role: roles cannot be added to a relationship.',
+  },
+};
+
+/** Which customers give the account no role for a purpose, grouped by cause. */
+export function requirementCheck(facts: GdapFacts, requirement: RoleRequirement): Check {
+  const { customers, groups } = facts;
+  const check = `Roles for ${requirement.purpose}`;
+  const known = customers.filter((customer) => customer.known);
+  if (known.length === 0)
+    return { check, status: 'notice', message: 'Not known, because no access assignment could be read.' };
+  const lacking = known.flatMap((customer) => {
+    const lack = lackOf(customer, requirement, groups);
+    return lack === undefined ? [] : [{ customer, lack }];
+  });
+  const [least = '', ...more] = requirement.roles;
+  const roles = `The least role is ${least}${more.length === 0 ? '' : ` (${more.join(', ')} will do, too)`}.`;
+  if (lacking.length === 0)
+    return { check, status: 'ok', message: `All ${known.length} customers give the account a role. ${roles}` };
+  const byCause = Map.groupBy(lacking, ({ lack }) => lack.cause);
+  const found = lackCauses.filter((cause) => byCause.has(cause));
+  const reasons = found.map((cause) => reasonText(facts, cause, byCause.get(cause) ?? []));
+  return {
+    check,
+    status: 'notice',
+    message: `${lacking.length} of ${known.length} customers give the account no role. ${reasons.join(' ')}`,
+    remedy: [roles, ...found.map((cause) => texts[cause].remedy)].join(' '),
+    affected: lacking.map(({ customer, lack }) => ({
+      ...named(customer),
+      cause: lack.cause,
+      ...(lack.groupIds.length === 0 ? {} : { groups: lack.groupIds.map((id) => groupName(facts, id)) }),
+    })),
+  };
+}
+
+function reasonText(
+  facts: GdapFacts,
+  cause: LackCause,
+  lacking: readonly { readonly customer: CustomerAccess; readonly lack: Lack }[],
+): string {
+  const groups = [...new Set(lacking.flatMap(({ lack }) => lack.groupIds))].map((id) => groupName(facts, id));
+  const which = groups.length === 0 ? '' : ` (${someOf(groups)})`;
+  return `${texts[cause].reason}${which}: ${someOf(lacking.map(({ customer }) => customer.name))}.`;
+}
+
+/** The effective roles. Everything that is known about each customer is in `affected`. */
+export function rolesCheck(facts: GdapFacts): Check {
+  const { customers, groups } = facts;
+  const withRoles = customers.filter(({ roleIds }) => roleIds.size > 0).length;
+  const unknown = customers.filter((customer) => !customer.known).length;
+  const counts = `The account has roles at ${withRoles} of ${customers.length} customers with an active relationship.`;
+  const isUseless = withRoles === 0 && unknown === 0 && customers.length > 0;
+  return {
+    check: 'Delegated roles',
+    status: isUseless ? 'warning' : 'ok',
+    message: unknown === 0 ? counts : `${counts} Those of ${unknown} could not be read.`,
+    ...(isUseless
+      ? { remedy: 'Assign the relationships to a security group in Partner Center, and add the account to the group.' }
+      : {}),
+    affected: customers.map((customer) => ({
+      ...named(customer),
+      roles: [...customer.roleIds].map(roleName).toSorted(),
+      groupsWithoutAccount: foreignGroups(customer, groups).map((id) => groupName(facts, id)),
+      relationships: customer.relationships.map(({ id, name, endsAtMs, autoExtends, roleIds, assignments }) => ({
+        id,
+        name,
+        ...(endsAtMs === undefined ? {} : { endsAt: isoTime(endsAtMs) }),
+        autoExtends,
+        roles: roleIds.map(roleName).toSorted(),
+        assignments: assignments?.map((each) => ({
+          group: groupName(facts, each.groupId),
+          status: each.status,
+          roles: each.roleIds.map(roleName).toSorted(),
+        })),
+      })),
+    })),
+  };
+}
+
+/** Which customers are lost within 30 days: no relationship is extended automatically or ends later. */
+export function endsCheck({ customers, nowMs }: GdapFacts): Check {
+  const ending = customers.flatMap((customer) => {
+    const { relationships } = customer;
+    if (relationships.some(({ autoExtends, endsAtMs }) => autoExtends || endsAtMs === undefined)) return [];
+    const lastEndMs = Math.max(...relationships.map(({ endsAtMs = 0 }) => endsAtMs));
+    return lastEndMs - nowMs < endsSoonMs ? [{ ...named(customer), endsAt: isoTime(lastEndMs) }] : [];
+  });
+  const extended = customers.filter(({ relationships }) => relationships.some(({ autoExtends }) => autoExtends)).length;
+  const others = `${extended} of ${customers.length} customers have a relationship that is extended automatically.`;
+  if (ending.length === 0)
+    return { check: 'Relationship ends', status: 'ok', message: `No relationship ends within 30 days. ${others}` };
+  const first = ending.toSorted((a, b) => (a.endsAt < b.endsAt ? -1 : 1));
+  const names = someOf(first.map(({ name, endsAt }) => `${name} (${endsAt.slice(0, 10)})`));
+  return {
+    check: 'Relationship ends',
+    status: 'notice',
+    message: `The relationship of ${ending.length} customers ends within 30 days: ${names}. ${others}`,
+    remedy: 'Extend the relationships in Partner Center, or request new ones.',
+    affected: first,
+  };
+}
+
+/** Relationships with Global Administrator, which Microsoft does not extend automatically. Undefined if there are none. */
+export function globalAdministratorCheck({ customers }: GdapFacts): Check | undefined {
+  const id = directoryRoles['Global Administrator'];
+  const affected = customers
+    .filter(({ relationships }) => relationships.some(({ roleIds }) => roleIds.includes(id)))
+    .map(named);
+  if (affected.length === 0) return undefined;
+  return {
+    check: 'Global Administrator',
+    status: 'notice',
+    message: `The relationship of ${affected.length} customers contains Global Administrator and so cannot be extended automatically: ${someOf(affected.map(({ name }) => name))}.`,
+    remedy: 'Request a new relationship with the least roles, and end the old one.',
+    affected,
+  };
+}
+
+const named = ({ tenantId, name }: CustomerAccess): AffectedCustomer => ({ tenantId, name });
+
+const groupName = ({ groups, otherGroups }: GdapFacts, id: string): string =>
+  groups.get(id) ?? otherGroups.get(id) ?? id;
+
+function someOf(names: readonly string[]): string {
+  const more = names.length - listedNames;
+  const listed = names.slice(0, listedNames).join(', ');
+  return more > 0 ? `${listed} and ${more} more` : listed;
+}

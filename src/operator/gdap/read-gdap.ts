@@ -1,0 +1,171 @@
+import type { BatchReply } from '../../lib/microsoft/batch.ts';
+import type { GraphClient } from '../../lib/microsoft/client.ts';
+import { type JsonObject, isJsonObject, objectOf, objectsIn, textOf } from '../../lib/microsoft/reply.ts';
+import { type BrokerError, toBrokerError } from '../../lib/core/errors.ts';
+import { parseTenantId, type TenantId } from '../../lib/core/identifiers.ts';
+import { Limiter } from '../../lib/core/limiter.ts';
+
+/** A security group that gets roles of a relationship. Its status starts as `pending`. */
+export interface AccessAssignment {
+  readonly groupId: string;
+  readonly status: string;
+  /** Template ids. */
+  readonly roleIds: readonly string[];
+}
+
+export interface GdapRelationship {
+  readonly id: string;
+  readonly name: string;
+  readonly tenantId: TenantId;
+  readonly customer: string;
+  readonly endsAtMs: number | undefined;
+  readonly autoExtends: boolean;
+  /** Template ids of all roles of the relationship. They are fixed when it is created. */
+  readonly roleIds: readonly string[];
+  /** Undefined if they could not be read. */
+  readonly assignments: readonly AccessAssignment[] | undefined;
+}
+
+/** Group names by id. */
+export type Groups = ReadonlyMap<string, string>;
+
+interface Relationships {
+  /** The active relationships that the partner made itself, not those that Microsoft leads (MLT_). */
+  readonly relationships: readonly GdapRelationship[];
+  /** The first reason why assignments could not be read. */
+  readonly unread: BrokerError | undefined;
+}
+
+const relationshipsPath =
+  '/tenantRelationships/delegatedAdminRelationships?$top=300&$select=id,displayName,customer,status,endDateTime,autoExtendDuration,accessDetails';
+/** Sizes of the reads: 3,000 relationships are 150 batches. */
+const perBatch = 20;
+const concurrentBatches = 4;
+
+/**
+ * Reads the groups that the signed-in account is a member of, also through another group ("List a user's memberships",
+ * User.Read). Without Directory.Read.All, Graph hides the names; the id stands for a hidden name.
+ * @throws BrokerError from Graph.
+ */
+export async function readGroups(graph: GraphClient): Promise<Groups> {
+  const groups = new Map<string, string>();
+  for await (const item of graph.list('/me/transitiveMemberOf?$select=id,displayName&$top=999')) {
+    const id = textOf(item, 'id');
+    if (id !== undefined && isGroup(item)) groups.set(id, textOf(item, 'displayName') ?? id);
+  }
+  return groups;
+}
+
+/** The list has directory roles and administrative units, too. */
+const isGroup = (item: JsonObject): boolean => (textOf(item, '@odata.type') ?? '').endsWith('.group');
+
+/**
+ * Reads the active relationships and their access assignments (DelegatedAdminRelationship.Read.All).
+ * @throws BrokerError from Graph, if the list itself cannot be read.
+ */
+export async function readRelationships(graph: GraphClient, nowMs: number): Promise<Relationships> {
+  const found: Omit<GdapRelationship, 'assignments'>[] = [];
+  for await (const item of graph.list(relationshipsPath)) {
+    const relationship = parse(item, nowMs);
+    if (relationship !== undefined) found.push(relationship);
+  }
+  const limiter = new Limiter(concurrentBatches);
+  const chunks = Array.from({ length: Math.ceil(found.length / perBatch) }, (_, at) =>
+    found.slice(at * perBatch, (at + 1) * perBatch),
+  );
+  const read = (await Promise.all(chunks.map((chunk) => limiter.run(() => readChunk(graph, chunk))))).flat();
+  return {
+    relationships: read.flatMap(({ relationship }) => relationship ?? []),
+    unread: read.find(({ failure }) => failure !== undefined)?.failure,
+  };
+}
+
+/** Reads the names of groups. A group whose name cannot be read is missing. */
+export async function readGroupNames(graph: GraphClient, ids: readonly string[]): Promise<Groups> {
+  const requests = ids.map((id) => ({ id, path: `/groups/${encodeURIComponent(id)}?$select=id,displayName` }));
+  const replies = await graph.batch(requests).catch(() => []);
+  return new Map(
+    replies.flatMap((reply) => {
+      const name = reply.ok && isJsonObject(reply.value) ? textOf(reply.value, 'displayName') : undefined;
+      return name === undefined ? [] : [[reply.id, name] as const];
+    }),
+  );
+}
+
+interface ReadRelationship {
+  /** Undefined if it ended meanwhile. */
+  readonly relationship: GdapRelationship | undefined;
+  readonly failure?: BrokerError;
+}
+
+async function readChunk(
+  graph: GraphClient,
+  chunk: readonly Omit<GdapRelationship, 'assignments'>[],
+): Promise<readonly ReadRelationship[]> {
+  let replies: readonly BatchReply[];
+  try {
+    replies = await graph.batch(chunk.map(({ id }) => ({ id, path: assignmentsPath(id) })));
+  } catch (thrown) {
+    const failure = toBrokerError(thrown);
+    return chunk.map((each) => ({ relationship: { ...each, assignments: undefined }, failure }));
+  }
+  const byId = new Map(replies.map((reply) => [reply.id, reply]));
+  return Promise.all(chunk.map((each) => complete(graph, each, byId.get(each.id))));
+}
+
+async function complete(
+  graph: GraphClient,
+  each: Omit<GdapRelationship, 'assignments'>,
+  reply: BatchReply | undefined,
+): Promise<ReadRelationship> {
+  try {
+    if (reply?.ok === true && isJsonObject(reply.value) && reply.value['@odata.nextLink'] === undefined)
+      return { relationship: { ...each, assignments: assignmentsOf(objectsIn(reply.value['value'])) } };
+    if (reply?.ok === false) throw reply.error;
+    // More than one page, or no reply in the batch.
+    const items: JsonObject[] = [];
+    for await (const item of graph.list(assignmentsPath(each.id))) items.push(item);
+    return { relationship: { ...each, assignments: assignmentsOf(items) } };
+  } catch (thrown) {
+    const failure = toBrokerError(thrown);
+    if (failure.logFields['status'] === 404) return { relationship: undefined };
+    return { relationship: { ...each, assignments: undefined }, failure };
+  }
+}
+
+const assignmentsPath = (id: string): string =>
+  `/tenantRelationships/delegatedAdminRelationships/${encodeURIComponent(id)}/accessAssignments`;
+
+const assignmentsOf = (items: readonly JsonObject[]): readonly AccessAssignment[] =>
+  items.map((item) => ({
+    groupId: textOf(objectOf(item, 'accessContainer'), 'accessContainerId') ?? '',
+    status: textOf(item, 'status') ?? 'unknown',
+    roleIds: roleIdsOf(item),
+  }));
+
+const roleIdsOf = (item: JsonObject): readonly string[] =>
+  objectsIn(objectOf(item, 'accessDetails')?.['unifiedRoles']).flatMap(
+    (role) => textOf(role, 'roleDefinitionId')?.toLowerCase() ?? [],
+  );
+
+/** Undefined unless the relationship is active. The status may lag behind the end, so the end decides. */
+function parse(item: JsonObject, nowMs: number): Omit<GdapRelationship, 'assignments'> | undefined {
+  const id = textOf(item, 'id');
+  const customer = objectOf(item, 'customer');
+  const tenantId = parseTenantId(customer?.['tenantId']);
+  const name = textOf(item, 'displayName') ?? '';
+  const status = textOf(item, 'status');
+  const endsAt = Date.parse(textOf(item, 'endDateTime') ?? '');
+  const endsAtMs = Number.isNaN(endsAt) ? undefined : endsAt;
+  if (id === undefined || tenantId === undefined || name.startsWith('MLT_')) return undefined;
+  if ((status !== 'active' && status !== 'expiring') || (endsAtMs !== undefined && endsAtMs <= nowMs)) return undefined;
+  return {
+    id,
+    name,
+    tenantId,
+    customer: textOf(customer, 'displayName') ?? tenantId,
+    endsAtMs,
+    autoExtends: !/^P(?:T?0[DS])$/.test(textOf(item, 'autoExtendDuration') ?? 'P0D'),
+    roleIds: roleIdsOf(item),
+  };
+}

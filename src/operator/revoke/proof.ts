@@ -1,0 +1,105 @@
+import { describeKey } from '../../lib/tokens/credential/registered-keys.ts';
+import type { ApplicationInventory } from '../../lib/tokens/credential/vault-inventory.ts';
+import { BrokerError, toBrokerError } from '../../lib/core/errors.ts';
+import { isoTime } from '../../lib/core/clock.ts';
+import { retry } from '../../lib/core/retry.ts';
+import {
+  allKeys,
+  type EntraKey,
+  isMissing,
+  type KnownAccount,
+  type Registration,
+  type RevocationState,
+  type RevokeDeps,
+} from './revoke-state.ts';
+import { type MissingAccount, proofOfMissing, readValidFromMs } from './revoke-sessions.ts';
+import { keysItem, proveMissing } from './refusals.ts';
+import { type Proof, unread } from './revoke-refusal.ts';
+
+/** Pauses until Graph shows what was just written. */
+const readBackPausesMs = [1_000, 2_000, 4_000] as const;
+
+/**
+ * Proves by reading again that nothing of the credential is left.
+ * @param isKnown keys that may be there. None after a revocation.
+ */
+export async function proveState(
+  deps: RevokeDeps,
+  state: RevocationState,
+  isKnown: (key: EntraKey) => boolean = () => false,
+): Promise<readonly Proof[]> {
+  const keys = await Promise.all(state.registrations.map((registration) => proveKeys(deps, registration, isKnown)));
+  const accounts = await Promise.all(state.accounts.map((account) => proveSessions(deps, account, state)));
+  return [...keys, ...accounts];
+}
+
+async function proveKeys(
+  deps: RevokeDeps,
+  registration: Registration,
+  isKnown: (key: EntraKey) => boolean,
+): Promise<Proof> {
+  const item = keysItem(registration.clientId);
+  try {
+    const left = allKeys(registration).filter((key) => !isKnown(key));
+    if (left.length > 0) {
+      const named = left.map((key) => `${key.kind} ${describeKey(key)}`).join(', ');
+      return { item, proven: false, detail: `Still registered in Entra: ${named}.` };
+    }
+    const other = allKeys(registration).length === 0 ? '' : 'other ';
+    const none = `Entra has no ${other}client secret, certificate or federated credential.`;
+    return { item, proven: true, detail: `${none}${ownersText(registration)}` };
+  } catch (thrown) {
+    if (isMissing(thrown)) return proveMissing(deps, registration);
+    return unread(item, toBrokerError(thrown));
+  }
+}
+
+function ownersText({ otherOwners = [] }: Registration): string {
+  if (otherOwners instanceof BrokerError) return ` Its other owners could not be listed: ${otherOwners.detail}`;
+  return otherOwners.length === 0 ? '' : ` Its other owners can add one: ${otherOwners.join(', ')}.`;
+}
+
+/**
+ * Entra refuses every refresh token that was issued before `signInSessionsValidFromDateTime` ("user:
+ * revokeSignInSessions"). So this also covers the tokens whose values nobody can read any more.
+ */
+async function proveSessions(deps: RevokeDeps, account: KnownAccount, { vault }: RevocationState): Promise<Proof> {
+  const item = `Refresh tokens of ${account.name}`;
+  const sinceMs = vault instanceof BrokerError ? 0 : newestTokenMs(vault, account);
+  try {
+    const validFromMs = await retry(() => readValidFromMs(deps, account), {
+      clock: deps.clock,
+      attempts: readBackPausesMs.length + 1,
+      afterValue: (value, attempt) => (isAfter(value, sinceMs) ? undefined : readBackPausesMs[attempt - 1]),
+    });
+    if (typeof validFromMs === 'object') return { item, ...proofOfMissing(account, validFromMs) };
+    if (validFromMs === undefined) return { item, proven: false, detail: 'Graph does not say when they end.' };
+    const detail = `Entra refuses those that were issued before ${isoTime(validFromMs)}.`;
+    if (isAfter(validFromMs, sinceMs)) return { item, proven: true, detail };
+    return { item, proven: false, detail: `${detail} The newest one in the vault is from ${isoTime(sinceMs)}.` };
+  } catch (thrown) {
+    return unread(item, toBrokerError(thrown));
+  }
+}
+
+/** Graph and Key Vault have times of whole seconds. */
+const isAfter = (validFromMs: number | MissingAccount | undefined, sinceMs: number): boolean =>
+  typeof validFromMs === 'number' && validFromMs >= Math.floor(sinceMs / 1000) * 1000;
+
+/** A version that names no account may belong to any. */
+function newestTokenMs({ refreshToken }: ApplicationInventory, { ids }: KnownAccount): number {
+  const own = refreshToken.filter(({ account, accountObjectId }) => {
+    const named = [account, accountObjectId].flatMap((id) => id ?? []);
+    return named.length === 0 || named.some((id) => ids.includes(id));
+  });
+  return Math.max(0, ...own.map(({ createdAtMs }) => createdAtMs));
+}
+
+/** Proves that the vault hands out nothing. */
+export function proveVault(vault: ApplicationInventory | BrokerError): Proof {
+  const item = 'Versions in Key Vault';
+  if (vault instanceof BrokerError) return unread(item, vault);
+  const enabled = [...vault.client, ...vault.refreshToken].filter((version) => version.enabled);
+  const detail = enabled.length === 0 ? 'None is enabled.' : `${enabled.length} are enabled.`;
+  return { item, proven: enabled.length === 0, detail };
+}

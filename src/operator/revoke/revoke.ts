@@ -1,0 +1,214 @@
+import { BrokerError, toBrokerError } from '../../lib/core/errors.ts';
+import { proveState, proveVault } from './proof.ts';
+import { readRevocationState } from './read-state.ts';
+import type { RevocationState, RevokeDeps, RevokeOptions } from './revoke-state.ts';
+import { accountsIn } from './revoke-accounts.ts';
+import type { RevokeResult, RevokeStep } from './revoke-step.ts';
+import { callerSteps, planSteps } from './steps.ts';
+import { type Proof, unread } from './revoke-refusal.ts';
+import { RevokedValues } from './tries.ts';
+
+/** Pauses before the state is read again and what is left is planned again. */
+const roundPausesMs = [0, 1_000, 2_000, 4_000] as const;
+
+/** How often everything is proven again because something was added during the proof. */
+const maxProofs = 3;
+
+const lastLook = 'Changes during the proof';
+
+export interface RevokeOutcome {
+  /** One result for each step that was started. */
+  readonly results: readonly RevokeResult[];
+  /** Empty if the revocation was interrupted. */
+  readonly proof: readonly Proof[];
+  /** Whether every step was done and everything is proven. */
+  readonly proven: boolean;
+}
+
+export interface RevokeProgress {
+  readonly report?: (result: RevokeResult) => void;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Plans the revocation of a leaked credential. Changes nothing.
+ * @throws BrokerError as {@link readRevocationState}.
+ */
+export async function planRevocation(deps: RevokeDeps, options: RevokeOptions): Promise<readonly RevokeStep[]> {
+  return stepsFor(deps, options, await readRevocationState(deps, options));
+}
+
+const stepsFor = (deps: RevokeDeps, options: RevokeOptions, state: RevocationState): readonly RevokeStep[] => [
+  ...planSteps(deps, options, state),
+  ...callerSteps(deps, options.callersApplicationId),
+];
+
+/**
+ * Revokes a leaked credential. Reads what is there, removes it and reads again until nothing is left, because a renewal
+ * or a consent may add something meanwhile. Then proves that nothing redeems any more.
+ * @throws BrokerError as {@link readRevocationState}, before the first change.
+ */
+export async function revoke(
+  deps: RevokeDeps,
+  options: RevokeOptions,
+  { report = () => undefined, signal }: RevokeProgress = {},
+): Promise<RevokeOutcome> {
+  const run = new RevocationRun(deps, options, { report, signal });
+  await run.start();
+  try {
+    await run.untilNothingIsLeft();
+    return await run.prove();
+  } catch (thrown) {
+    if (signal?.aborted !== true) throw thrown;
+    return { results: run.results, proof: [], proven: false };
+  }
+}
+
+class RevocationRun {
+  readonly #deps: RevokeDeps;
+  readonly #options: RevokeOptions;
+  readonly #report: (result: RevokeResult) => void;
+  readonly #signal: AbortSignal | undefined;
+  readonly #values: RevokedValues;
+  readonly #results = new Map<string, RevokeResult>();
+  #state: RevocationState = { vault: { client: [], refreshToken: [] }, accounts: [], unnamed: [], registrations: [] };
+
+  constructor(deps: RevokeDeps, options: RevokeOptions, { report, signal }: Required<RevokeProgress>) {
+    this.#deps = deps;
+    this.#options = options;
+    this.#report = report;
+    this.#signal = signal;
+    this.#values = new RevokedValues(deps, signal);
+  }
+
+  get results(): readonly RevokeResult[] {
+    return [...this.#results.values()];
+  }
+
+  async start(): Promise<void> {
+    this.#state = await readRevocationState(this.#deps, this.#options);
+  }
+
+  async untilNothingIsLeft(): Promise<void> {
+    for (const pauseMs of roundPausesMs) {
+      this.#signal?.throwIfAborted();
+      if (pauseMs > 0) await this.#deps.clock.sleep(pauseMs, this.#signal);
+      if (this.#pending().length === 0) break;
+      await this.#round();
+      this.#state = await readRevocationState(this.#deps, this.#options, this.#values.tried);
+    }
+    this.#settle();
+  }
+
+  async #round(): Promise<void> {
+    const { vault } = this.#state;
+    if (!(vault instanceof BrokerError)) await this.#values.read(this.#options, vault);
+    await this.#applyAll(this.#pending(), 'first');
+    await this.#values.tryRefreshTokens();
+    // A token that still works shows its account, which no tag may name.
+    this.#state = { ...this.#state, ...accountsIn(vault, this.#options, this.#values.tried) };
+    const found = this.#pending().filter(({ phase, text }) => phase === 'first' && !this.#results.has(text));
+    await this.#applyAll(found, 'first');
+    if (found.length > 0) await this.#values.tryRefreshTokens();
+    await this.#applyAll(this.#pending(), 'second');
+  }
+
+  async #applyAll(steps: readonly RevokeStep[], wanted: RevokeStep['phase']): Promise<void> {
+    for (const step of steps.filter(({ phase }) => phase === wanted)) await this.#apply(step);
+  }
+
+  /** The steps that are left. A step that leaves no trace to read is repeated only if a new refresh token appeared. */
+  #pending(): readonly RevokeStep[] {
+    const { vault } = this.#state;
+    const hasNewToken = !(vault instanceof BrokerError) && vault.refreshToken.some(({ enabled }) => enabled);
+    return stepsFor(this.#deps, this.#options, this.#state).filter(({ text, isUnread }) => {
+      const earlier = this.#results.get(text);
+      if (earlier === undefined) return true;
+      if (earlier.done) return isUnread !== true || hasNewToken;
+      // Nobody gets more rights or gives an option while the command runs.
+      return earlier.code !== 'access_denied' && earlier.code !== 'request_invalid';
+    });
+  }
+
+  async #apply(step: RevokeStep): Promise<void> {
+    this.#signal?.throwIfAborted();
+    const result = await step.run().then(
+      (): RevokeResult => ({ step: step.text, done: true }),
+      (thrown: unknown): RevokeResult => this.#failed(step, thrown),
+    );
+    this.#record(result);
+  }
+
+  #record(result: RevokeResult): void {
+    const earlier = this.#results.get(result.step);
+    this.#results.set(result.step, result);
+    if (earlier?.done !== result.done || earlier.detail !== result.detail) this.#report(result);
+  }
+
+  #failed({ text, needs }: RevokeStep, thrown: unknown): RevokeResult {
+    const { code, detail } = toBrokerError(thrown);
+    if (this.#signal?.aborted === true && thrown === this.#signal.reason) {
+      return { step: text, done: false, code, detail: 'Interrupted. Run the command again.' };
+    }
+    const advice = code === 'access_denied' && needs !== undefined ? ` ${needs} Then run the command again.` : '';
+    return { step: text, done: false, code, detail: `${detail}${advice}` };
+  }
+
+  /**
+   * A failed step that is no longer planned was done after all, by a later round or by somebody else. A part that could not
+   * be read is not planned either, and shows nothing.
+   */
+  #settle(): void {
+    const { vault, registrations } = this.#state;
+    const parts = registrations.flatMap(({ keys, federated, ownReference }) => [keys, federated, ownReference]);
+    if ([vault, ...parts].some((part) => part instanceof BrokerError)) return;
+    const planned = new Set(stepsFor(this.#deps, this.#options, this.#state).map(({ text }) => text));
+    for (const [text, { done }] of this.#results) {
+      if (!done && !planned.has(text)) this.#record({ step: text, done: true });
+    }
+  }
+
+  /**
+   * Proves everything. The attempts at Entra may wait for 98 seconds and something may be added meanwhile, so everything is
+   * read again after them, and what is there is revoked, too.
+   */
+  async prove(): Promise<RevokeOutcome> {
+    for (let nth = 1; nth <= maxProofs; nth += 1) {
+      const read = await this.#proveRead();
+      const isDone = this.#isDone(read);
+      const values = await this.#values.prove({ isCovered: isDone, waits: isDone });
+      if (!isDone || !values.every(({ proven }) => proven)) return this.#outcome([...read, ...values], false);
+      const state = await readRevocationState(this.#deps, this.#options, this.#values.tried).catch(toBrokerError);
+      if (state instanceof BrokerError) return this.#outcome([...read, ...values, unread(lastLook, state)], false);
+      this.#state = state;
+      const last = await this.#proveRead();
+      if (this.#isDone(last) && this.#pending().length === 0) return this.#recorded([...last, ...values]);
+      await this.untilNothingIsLeft();
+    }
+    const detail = `Something was added during each of ${maxProofs} proofs. Stop what adds it and run the command again.`;
+    return this.#outcome([...(await this.#proveRead()), { item: lastLook, proven: false, detail }], false);
+  }
+
+  async #proveRead(): Promise<readonly Proof[]> {
+    return [...(await proveState(this.#deps, this.#state)), proveVault(this.#state.vault)];
+  }
+
+  #isDone(read: readonly Proof[]): boolean {
+    return this.results.every(({ done }) => done) && read.every(({ proven }) => proven);
+  }
+
+  /** The second pass needs to know when the revocation ended. */
+  async #recorded(proof: readonly Proof[]): Promise<RevokeOutcome> {
+    try {
+      await this.#deps.inventory.recordRevocation(this.#options.application);
+    } catch (thrown) {
+      const failed = unread('Record of the revocation in Key Vault', toBrokerError(thrown));
+      return this.#outcome([...proof, failed], false);
+    }
+    return this.#outcome(proof, true);
+  }
+
+  #outcome(proof: readonly Proof[], proven: boolean): RevokeOutcome {
+    return { results: this.results, proof, proven };
+  }
+}

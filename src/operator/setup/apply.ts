@@ -1,0 +1,199 @@
+import type { CertificateDeps } from '../../lib/tokens/credential/client-certificate.ts';
+import { clientKeys } from '../../lib/tokens/credential/client-keys.ts';
+import { issueAndStore, type IssueAndStoreDeps } from '../../lib/tokens/credential/issue-and-store.ts';
+import { federatedClient } from '../../lib/tokens/credential/proposed-credential.ts';
+import { isRefused, proveClientCredential } from '../../lib/tokens/credential/prove-client-credential.ts';
+import { BrokerError } from '../../lib/core/errors.ts';
+import { type JsonObject, textOf } from '../../lib/microsoft/reply.ts';
+import { applicationTag, type DirectoryState, type RegisteredApplication } from '../../lib/consent/directory-state.ts';
+import { retryUntilReplicated } from './replication.ts';
+import { requiredResourceAccess } from '../../lib/consent/permissions.ts';
+import { redirectUri, type SetupOptions, type SetupStep, signInAudience } from './plan.ts';
+
+/** `graphIdentifier`, the identifier of Microsoft Graph in Entra, is also the base address of references. */
+export interface ApplyDeps extends CertificateDeps, IssueAndStoreDeps {}
+
+/** Applies the steps of a plan. Keeps the ids of created objects for later steps. */
+export class SetupRun {
+  readonly #deps: ApplyDeps;
+  readonly #options: SetupOptions;
+  readonly #state: DirectoryState;
+  readonly #resourceIds: Map<string, string>;
+  #objectId: string;
+  #clientId: string;
+  #principalId: string;
+
+  constructor(deps: ApplyDeps, options: SetupOptions, state: DirectoryState) {
+    this.#deps = deps;
+    this.#options = options;
+    this.#state = state;
+    this.#resourceIds = new Map(state.resourceIds);
+    this.#objectId = state.application?.objectId ?? '';
+    this.#clientId = state.application?.clientId ?? '';
+    this.#principalId = state.principalId ?? '';
+  }
+
+  get clientId(): string {
+    return this.#clientId;
+  }
+
+  get #path(): string {
+    return `/applications/${this.#objectId}`;
+  }
+
+  /** @throws BrokerError from Graph or Key Vault. A client credential that could not be stored is removed again. */
+  async apply(step: SetupStep): Promise<void> {
+    const { writer } = this.#deps;
+    switch (step.kind) {
+      case 'create_application':
+        return this.#createApplication();
+      case 'update_application':
+        return writer.patch(this.#path, this.#updated());
+      case 'create_principal':
+        this.#principalId = await this.#createPrincipal(this.#clientId);
+        return;
+      case 'create_resource_principal':
+        this.#resourceIds.set(step.resource.appId, await this.#createPrincipal(step.resource.appId));
+        return;
+      case 'grant_scopes':
+        return this.#grantScopes(step.resource.appId, step.scopes, step.grantId);
+      case 'withdraw_scopes':
+        return writer.remove(`/oauth2PermissionGrants/${step.grantId}`);
+      case 'grant_role':
+        return this.#grantRole(step.resource.appId, step.roleId);
+      case 'withdraw_role':
+        return writer.remove(`/servicePrincipals/${this.#principalId}/appRoleAssignments/${step.roleGrantId}`);
+      case 'own_itself':
+        return this.#addReference(`${this.#path}/owners/$ref`);
+      case 'join_admin_agents':
+        return this.#addReference(`/groups/${step.groupId}/members/$ref`);
+      case 'trust_managed_identity':
+        await this.#retryUntilReplicated(() =>
+          writer.post(`${this.#path}/federatedIdentityCredentials`, {
+            name: `partner-token-broker-${this.#deps.newId().slice(0, 8)}`,
+            issuer: step.trust.issuer,
+            subject: step.trust.subject,
+            audiences: [step.trust.audience],
+          }),
+        );
+        return;
+      case 'add_secret':
+        return this.#addClientCredential('secret');
+      case 'add_certificate':
+        return this.#addClientCredential('certificate');
+      case 'store_federated':
+        return this.#useManagedIdentity();
+    }
+  }
+
+  async #createApplication(): Promise<void> {
+    const created = await this.#deps.writer.post('/applications', {
+      displayName: this.#options.displayName,
+      signInAudience,
+      tags: [applicationTag(this.#options.application)],
+      web: { redirectUris: [redirectUri] },
+      requiredResourceAccess: requiredResourceAccess(this.#options.profile),
+    });
+    this.#objectId = required(created, 'id');
+    this.#clientId = required(created, 'appId');
+  }
+
+  #updated(): JsonObject {
+    const { application } = this.#state;
+    return {
+      signInAudience,
+      tags: [...new Set([...(application?.tags ?? []), applicationTag(this.#options.application)])],
+      ...otherPlatforms(application),
+      web: { redirectUris: [...new Set([...(application?.redirectUris ?? []), redirectUri])] },
+      requiredResourceAccess: requiredResourceAccess(this.#options.profile),
+    };
+  }
+
+  async #createPrincipal(appId: string): Promise<string> {
+    return required(
+      await this.#retryUntilReplicated(() => this.#deps.writer.post('/servicePrincipals', { appId })),
+      'id',
+    );
+  }
+
+  async #grantScopes(appId: string, scopes: readonly string[], grantId: string | undefined): Promise<void> {
+    const scope = scopes.join(' ');
+    if (grantId !== undefined) return this.#deps.writer.patch(`/oauth2PermissionGrants/${grantId}`, { scope });
+    const resourceId = this.#resourceIds.get(appId) ?? '';
+    const body = { clientId: this.#principalId, consentType: 'AllPrincipals', resourceId, scope };
+    await this.#retryUntilReplicated(() => this.#deps.writer.post('/oauth2PermissionGrants', body));
+  }
+
+  async #grantRole(appId: string, appRoleId: string): Promise<void> {
+    const body = { principalId: this.#principalId, resourceId: this.#resourceIds.get(appId) ?? '', appRoleId };
+    await this.#retryUntilReplicated(() =>
+      this.#deps.writer.post(`/servicePrincipals/${this.#principalId}/appRoleAssignments`, body),
+    );
+  }
+
+  /** Adds the application's service principal to a collection of references. Succeeds if it is a member already. */
+  async #addReference(path: string): Promise<void> {
+    const body = { '@odata.id': `${this.#deps.graphIdentifier}/v1.0/directoryObjects/${this.#principalId}` };
+    await this.#retryUntilReplicated(async () => {
+      await this.#deps.writer.post(path, body).catch((thrown: unknown) => {
+        if (!/already exist/i.test(messageOf(thrown))) throw thrown;
+      });
+    });
+  }
+
+  async #addClientCredential(kind: 'secret' | 'certificate'): Promise<void> {
+    const { application } = this.#options;
+    const keys = clientKeys(this.#deps, application, this.#path, kind);
+    const retryingKeys = { ...keys, issue: () => this.#retryUntilReplicated(() => keys.issue()) };
+    await issueAndStore(this.#deps, application, retryingKeys, {
+      owner: this.#owner,
+      write: (credential) => this.#deps.store.saveClientCredential(application, credential),
+      isNewApplication: true,
+    });
+  }
+
+  /**
+   * Stores the managed identity. If this machine cannot prove that Entra accepts it, a client credential that works stays
+   * in use until the app has proven the identity, however soon it ends.
+   */
+  async #useManagedIdentity(): Promise<void> {
+    const { store } = this.#deps;
+    const { application } = this.#options;
+    const { stored } = this.#state;
+    const identity = federatedClient(this.#owner);
+    const hasWorking = stored?.clientId === this.#clientId && !(await isRefused(this.#deps, stored));
+    const isAccepted = (): Promise<boolean> =>
+      proveClientCredential(this.#deps, identity).then(
+        () => true,
+        () => false,
+      );
+    if (hasWorking && !(await isAccepted())) await store.proposeClientCredential(application, identity);
+    else await store.saveClientCredential(application, identity);
+  }
+
+  get #owner() {
+    return { clientId: this.#clientId, tenantId: this.#options.partnerTenantId };
+  }
+
+  #retryUntilReplicated<T>(work: () => Promise<T>): Promise<T> {
+    return retryUntilReplicated(this.#deps.clock, work);
+  }
+}
+
+/** The other platforms without {@link redirectUri}. Entra accepts an address on one platform only. */
+const otherPlatforms = (application: RegisteredApplication | undefined): JsonObject =>
+  Object.fromEntries(
+    Object.entries(application?.otherRedirectUris ?? {})
+      .filter(([, addresses]) => addresses.includes(redirectUri))
+      .map(([platform, addresses]) => [platform, { redirectUris: addresses.filter((each) => each !== redirectUri) }]),
+  );
+
+/** The error message of Graph, if the error has one. */
+const messageOf = (thrown: unknown): string =>
+  thrown instanceof BrokerError ? String(thrown.logFields['resourceMessage'] ?? '') : '';
+
+function required(created: JsonObject, property: string): string {
+  const value = textOf(created, property);
+  if (value !== undefined && value !== '') return value;
+  throw new BrokerError('resource_error', `Microsoft Graph created an object without ${property}.`);
+}

@@ -1,0 +1,154 @@
+import { minuteMs } from '../../lib/core/durations.ts';
+import { isoTime } from '../../lib/core/clock.ts';
+import { type ClientCredential, refreshTokenLifeMs, type StoredClientCredential } from '../../lib/core/secrets.ts';
+import { isSameName, lastConsent } from '../../lib/tokens/credential/in-force.ts';
+import type { NewRefreshToken } from '../../lib/tokens/credential/credential-store.ts';
+import { storeRefreshToken, type StoreRefreshTokenDeps } from '../../lib/tokens/credential/store-refresh-token.ts';
+import type { RedeemedToken } from '../../lib/microsoft/token-reply.ts';
+import { SetupError } from '../../lib/core/errors.ts';
+import { signIn, type SignInDeps, type SignInMethod } from './sign-in.ts';
+
+interface ConsentDeps extends StoreRefreshTokenDeps, SignInDeps {}
+
+export interface ConsentOptions {
+  /** Name of the application in Key Vault. */
+  readonly application: string;
+  /** User principal name of the account that must sign in. Absent: any account, see `confirmAccount`. */
+  readonly account?: string | undefined;
+  /**
+   * Asks whether another account may replace the one that consented last. Called only if `account` is absent. Absent: it
+   * may not.
+   */
+  readonly confirmAccount?: ((former: string, account: string) => Promise<boolean>) | undefined;
+  readonly method: SignInMethod;
+  /** Replaces the stored client credential if that does not work on this machine (see temporary-secret.ts). */
+  readonly clientCredential?: ClientCredential | undefined;
+}
+
+/** Describes the stored refresh token, without the token. */
+export interface ConsentOutcome {
+  readonly application: string;
+  readonly account: string;
+  readonly mfa: boolean;
+  readonly obtainedAt: string;
+  readonly expiresAt: string;
+  /** Scopes of the access token that proved the refresh token. */
+  readonly scopes: readonly string[];
+  /** How far this machine's clock is ahead of Entra's, seconds. Absent if both agree within a few minutes. */
+  readonly clockAheadSeconds?: number;
+}
+
+/**
+ * Signs the service account in and stores its refresh token. Checks the token before storing it and proves it afterwards.
+ * @throws BrokerError credential_missing before setup, key_vault_unavailable. SetupError sign_in_refused for a wrong
+ * account or tenant, or a sign-in without MFA. Nothing is stored then.
+ */
+export async function obtainConsent(deps: ConsentDeps, options: ConsentOptions): Promise<ConsentOutcome> {
+  const { client: stored } = await deps.store.load(options.application);
+  const client = { ...stored, credential: options.clientCredential ?? stored.credential };
+  const token = await signIn(deps, options.method, {
+    tenantId: client.tenantId,
+    clientId: client.clientId,
+    clientCredential: client.credential,
+    // The refresh token serves every resource. The access token shows tenant, account and MFA.
+    scopes: [`${deps.canaryResource}/.default`, 'offline_access'],
+    account: options.account,
+  });
+  const checked = checkConsent(token, client, options.account, deps.clock.nowMs());
+  if (options.account === undefined) await confirmChange(deps, options, checked);
+  const { refreshToken, proof } = await storeRefreshToken(deps, client, options.application, checked);
+  if (refreshToken.accountObjectId !== checked.accountObjectId) {
+    throw new SetupError(
+      'sign_in_refused',
+      `${refreshToken.account} consented at the same time and is in force. To replace it, consent again.`,
+    );
+  }
+  const aheadSeconds = clockAheadSeconds(token);
+  return {
+    application: options.application,
+    account: refreshToken.account,
+    mfa: refreshToken.mfa,
+    obtainedAt: isoTime(refreshToken.obtainedAtMs),
+    expiresAt: isoTime(refreshToken.expiresAtMs),
+    scopes: proof.scopes,
+    ...(aheadSeconds === undefined ? {} : { clockAheadSeconds: aheadSeconds }),
+  };
+}
+
+/** Entra accepts assertions up to 5 minutes before and after its own time. */
+const clockToleranceMs = 4 * minuteMs;
+
+/**
+ * How far this machine's clock is ahead of Entra's, seconds; negative if it is behind. Undefined if both agree within four
+ * minutes, or if the token does not show it. Pure.
+ */
+export function clockAheadSeconds({ expiresAtMs, claims }: RedeemedToken): number | undefined {
+  const aheadMs = claims.expiresAtMs === undefined ? 0 : expiresAtMs - claims.expiresAtMs;
+  return Math.abs(aheadMs) < clockToleranceMs ? undefined : Math.round(aheadMs / 1000);
+}
+
+/** @throws SetupError sign_in_refused if another account consented last, and may not be replaced. */
+export async function confirmChange(
+  { store }: Pick<ConsentDeps, 'store'>,
+  { application, confirmAccount }: Pick<ConsentOptions, 'application' | 'confirmAccount'>,
+  { account, accountObjectId }: NewRefreshToken,
+): Promise<void> {
+  const former = lastConsent(await store.listRefreshTokenVersions(application));
+  if (former.accountObjectId === undefined || former.accountObjectId === accountObjectId) return;
+  // A person changed the object id in the tags. It is the same account.
+  if (isSameName(former.account, account)) return;
+  const formerAccount = former.account ?? former.accountObjectId;
+  if (await confirmAccount?.(formerAccount, account)) return;
+  throw new SetupError(
+    'sign_in_refused',
+    `${account} signed in, but ${formerAccount} consented last. Nothing was stored. To replace it, name the account with --account.`,
+  );
+}
+
+/**
+ * Checks that the tokens of a sign-in may become the credential. Pure.
+ * @throws SetupError sign_in_refused with the reason.
+ */
+export function checkConsent(
+  token: RedeemedToken,
+  client: Pick<StoredClientCredential, 'clientId' | 'tenantId'>,
+  account: string | undefined,
+  nowMs: number,
+): NewRefreshToken {
+  const { claims, refreshToken } = token;
+  const { username, objectId, tenantId, authenticationMethods } = claims;
+  if (refreshToken === undefined) {
+    throw new SetupError(
+      'sign_in_refused',
+      'Entra issued no refresh token: the application lacks the scope offline_access.',
+    );
+  }
+  if (tenantId !== client.tenantId) {
+    throw new SetupError(
+      'sign_in_refused',
+      `The sign-in was for the tenant ${tenantId ?? '(unknown)'}, but the partner tenant is ${client.tenantId}.`,
+    );
+  }
+  if (username === undefined || objectId === undefined) {
+    throw new SetupError('sign_in_refused', 'The token does not name the account that signed in.');
+  }
+  if (account !== undefined && username.toLowerCase() !== account.toLowerCase()) {
+    throw new SetupError('sign_in_refused', `${username} signed in, but the account must be ${account}.`);
+  }
+  if (authenticationMethods?.includes('mfa') !== true) {
+    throw new SetupError(
+      'sign_in_refused',
+      `${username} signed in without MFA, which Partner Center requires. Register the account for Microsoft MFA.`,
+    );
+  }
+  return {
+    secret: refreshToken,
+    clientId: client.clientId,
+    account: username,
+    accountObjectId: objectId,
+    mfa: true,
+    consentedAtMs: nowMs,
+    obtainedAtMs: nowMs,
+    expiresAtMs: nowMs + refreshTokenLifeMs,
+  };
+}

@@ -1,0 +1,238 @@
+import type { GraphClient } from '../../lib/microsoft/client.ts';
+import { objectOf, objectsIn, textOf } from '../../lib/microsoft/reply.ts';
+import type { GraphWriter } from '../../lib/microsoft/graph.ts';
+import type { CallerRole } from '../../lib/core/caller.ts';
+import { BrokerError } from '../../lib/core/errors.ts';
+import type { TenantId } from '../../lib/core/identifiers.ts';
+import type { Clock } from '../../lib/core/clock.ts';
+import {
+  type ApiApplication,
+  type ApiChanges,
+  apiIdentifier,
+  changesOf,
+  newApiApplication,
+} from './api-application.ts';
+import { firstOf, requiredText } from './graph-objects.ts';
+import { retryUntilReplicated } from './replication.ts';
+import { asSetupError } from './setup-failure.ts';
+import { readSignIn, type SignInIds, type SignInState, signInSteps, type Step } from './sign-in-application.ts';
+
+export interface SetupApiDeps {
+  /** Microsoft Graph with the token of the operator. */
+  readonly graph: GraphClient;
+  readonly writer: GraphWriter;
+  readonly clock: Pick<Clock, 'sleep'>;
+}
+
+export interface SetupApiRequest {
+  readonly tenantId: TenantId;
+  /** The last part of the App ID URI, which identifies the application. */
+  readonly name: string;
+  readonly displayName: string;
+  /** Object id of a person, group or service principal that gets the roles. Absent: nobody does. */
+  readonly principal: string | undefined;
+  readonly roles: readonly CallerRole[];
+  /** Addresses of dashboards in which people sign in, `https://APP.azurewebsites.net/api/dashboard`. */
+  readonly pageRedirects: readonly string[];
+  /** Let people sign in with a device code. Absent: that stays as it is, and is not allowed at first. */
+  readonly allowDeviceCode?: boolean | undefined;
+}
+
+export interface SetupApiPlan {
+  /** The value of BROKER_AUDIENCES: client id and App ID URI. Absent while the application does not exist. */
+  readonly audiences?: readonly [clientId: string, identifier: string];
+  readonly steps: readonly string[];
+}
+
+export interface SetupApiOutcome extends Required<SetupApiPlan> {
+  readonly clientId: string;
+  /** The value of SIGN_IN_CLIENT_ID. */
+  readonly signInClientId: string;
+}
+
+interface State {
+  readonly signIn: SignInState;
+  readonly application: ApiApplication | undefined;
+  readonly principalId: string | undefined;
+  readonly requiresRole: boolean;
+  /** Ids of the app roles that the principal has. */
+  readonly assigned: readonly string[];
+}
+
+/** Ids that earlier steps created. */
+interface Ids extends SignInIds {
+  objectId: string;
+  clientId: string;
+  principalId: string;
+}
+
+type ApiStep = Step<Ids>;
+
+/** Changes nothing. @throws SetupError operator_forbidden, setup_refused; BrokerError from Graph. */
+export async function planSetupApi(deps: SetupApiDeps, request: SetupApiRequest): Promise<SetupApiPlan> {
+  const state = await readState(deps.graph, request).catch(asSetupError);
+  return planOf(request, state, stepsOf(deps, request, state));
+}
+
+/**
+ * Sets up the application that callers request tokens for, and the one through which people sign in: app roles, the scope
+ * and clients for people, service principals, consent, and the roles of one principal. A second run finds nothing to do. After an interruption the next run
+ * continues.
+ * @param confirm called with the plan before the first change. Throws to cancel. Not called for an empty plan.
+ * @throws SetupError operator_forbidden, setup_refused; BrokerError from Graph; what `confirm` throws.
+ */
+export async function runSetupApi(
+  deps: SetupApiDeps,
+  request: SetupApiRequest,
+  confirm: (plan: SetupApiPlan) => Promise<void> = () => Promise.resolve(),
+): Promise<SetupApiOutcome> {
+  const state = await readState(deps.graph, request).catch(asSetupError);
+  const steps = stepsOf(deps, request, state);
+  if (steps.length > 0) await confirm(planOf(request, state, steps));
+  const ids = idsOf(state);
+  for (const step of steps) await step.run(ids).catch(asSetupError);
+  const { clientId, signInClientId } = ids;
+  return {
+    clientId,
+    signInClientId,
+    audiences: [clientId, apiIdentifier(request.tenantId, request.name)],
+    steps: steps.map(({ text }) => text),
+  };
+}
+
+const idsOf = ({ application, principalId = '', signIn }: State): Ids => ({
+  objectId: application?.objectId ?? '',
+  clientId: application?.clientId ?? '',
+  principalId,
+  signInObjectId: signIn.application?.objectId ?? '',
+  signInClientId: signIn.application?.clientId ?? '',
+  signInPrincipalId: signIn.principalId ?? '',
+});
+
+const planOf = (request: SetupApiRequest, { application }: State, steps: readonly ApiStep[]): SetupApiPlan => ({
+  ...(application === undefined
+    ? {}
+    : { audiences: [application.clientId, apiIdentifier(request.tenantId, request.name)] }),
+  steps: steps.map(({ text }) => text),
+});
+
+function stepsOf(deps: SetupApiDeps, request: SetupApiRequest, state: State): readonly ApiStep[] {
+  const { application, principalId, requiresRole, assigned, signIn } = state;
+  const changes = changesOf(application ?? nothing, signIn.application?.clientId);
+  const missing = changes.roles.filter(
+    (role) => request.roles.some((wanted) => wanted === role['value']) && !assigned.includes(String(role['id'])),
+  );
+  const roleIds = missing.map((role) => String(role['id']));
+  return [
+    ...signInSteps(deps, request, signIn),
+    application === undefined && createApplication(deps, request),
+    application !== undefined &&
+      changes.differences.length > 0 && {
+        text: `Change the application: ${changes.differences.join(', ')}`,
+        run: (ids: Ids) => change(deps, ids, changesOf(application, ids.signInClientId)),
+      },
+    principalId === undefined && createPrincipal(deps),
+    principalId !== undefined &&
+      !requiresRole && {
+        text: 'Require an app role of every caller',
+        run: (ids: Ids) =>
+          deps.writer.patch(`/servicePrincipals/${ids.principalId}`, { appRoleAssignmentRequired: true }),
+      },
+    request.principal !== undefined &&
+      roleIds.length > 0 && {
+        text: `Assign to ${request.principal}: ${missing.map((role) => String(role['value'])).join(', ')}`,
+        run: (ids: Ids) => assign(deps, ids, request.principal ?? '', roleIds),
+      },
+  ].filter((step) => step !== false);
+}
+
+const nothing: ApiApplication = {
+  objectId: '',
+  clientId: '',
+  signInAudience: '',
+  tokenVersion: undefined,
+  roles: [],
+  scopes: [],
+  clients: [],
+};
+
+const createApplication = (deps: SetupApiDeps, request: SetupApiRequest): ApiStep => {
+  const identifier = apiIdentifier(request.tenantId, request.name);
+  return {
+    text: `Create the application "${request.displayName}" with the App ID URI ${identifier} and its app roles`,
+    run: async (ids) => {
+      const created = await deps.writer.post('/applications', newApiApplication(request.displayName, identifier));
+      ids.objectId = requiredText(created, 'id');
+      ids.clientId = requiredText(created, 'appId');
+      await change(deps, ids, changesOf(nothing, ids.signInClientId));
+    },
+  };
+};
+
+async function change({ writer, clock }: SetupApiDeps, { objectId }: Ids, changes: ApiChanges): Promise<void> {
+  const path = `/applications/${objectId}`;
+  await retryUntilReplicated(clock, () => writer.patch(path, changes.body));
+  await retryUntilReplicated(clock, () => writer.patch(path, changes.bodyWithClients));
+}
+
+/** Entra issues no token for the application to a principal without an assigned role. */
+const createPrincipal = ({ writer, clock }: SetupApiDeps): ApiStep => ({
+  text: 'Create its service principal, which requires an app role of every caller',
+  run: async (ids) => {
+    const body = { appId: ids.clientId, appRoleAssignmentRequired: true };
+    ids.principalId = requiredText(
+      await retryUntilReplicated(clock, () => writer.post('/servicePrincipals', body)),
+      'id',
+    );
+  },
+});
+
+async function assign(
+  { writer, clock }: SetupApiDeps,
+  { principalId: resourceId }: Ids,
+  principalId: string,
+  roleIds: readonly string[],
+): Promise<void> {
+  const path = `/servicePrincipals/${resourceId}/appRoleAssignedTo`;
+  for (const appRoleId of roleIds) {
+    await retryUntilReplicated(clock, async () => {
+      await writer.post(path, { principalId, resourceId, appRoleId }).catch((thrown: unknown) => {
+        const message = thrown instanceof BrokerError ? String(thrown.logFields['resourceMessage']) : '';
+        if (!/already exist/i.test(message)) throw thrown;
+      });
+    });
+  }
+}
+
+async function readState(graph: GraphClient, request: SetupApiRequest): Promise<State> {
+  const application = await findApiApplication(graph, apiIdentifier(request.tenantId, request.name));
+  const filter = `$filter=appId eq '${application?.clientId}'&$select=id,appId,appRoleAssignmentRequired`;
+  const principal = application && (await firstOf(graph, `/servicePrincipals?${filter}`));
+  const principalId = textOf(principal, 'id');
+  const assigned: string[] = [];
+  if (principalId !== undefined && request.principal !== undefined) {
+    for await (const each of graph.list(`/servicePrincipals/${principalId}/appRoleAssignedTo`)) {
+      if (textOf(each, 'principalId') === request.principal) assigned.push(textOf(each, 'appRoleId') ?? '');
+    }
+  }
+  const requiresRole = principal?.['appRoleAssignmentRequired'] === true;
+  return { application, principalId, requiresRole, assigned, signIn: await readSignIn(graph, request) };
+}
+
+/** Finds the application by its App ID URI, which is unique in the tenant and does not change with the display name. */
+async function findApiApplication(graph: GraphClient, identifier: string): Promise<ApiApplication | undefined> {
+  const filter = encodeURIComponent(`identifierUris/any(uri:uri eq '${identifier}')`);
+  const found = await firstOf(graph, `/applications?$filter=${filter}&$select=id,appId,signInAudience,appRoles,api`);
+  if (found === undefined) return undefined;
+  const api = objectOf(found, 'api');
+  const version = api?.['requestedAccessTokenVersion'];
+  return {
+    objectId: requiredText(found, 'id'),
+    clientId: requiredText(found, 'appId'),
+    signInAudience: textOf(found, 'signInAudience') ?? '',
+    tokenVersion: typeof version === 'number' ? version : undefined,
+    roles: objectsIn(found['appRoles']),
+    scopes: objectsIn(api?.['oauth2PermissionScopes']),
+    clients: objectsIn(api?.['preAuthorizedApplications']),
+  };
+}

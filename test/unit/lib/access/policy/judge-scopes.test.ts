@@ -1,0 +1,55 @@
+import { describe, expect, it } from 'vitest';
+import { judgeScopes, type ScopeLimit } from '../../../../../src/lib/access/policy/judge-scopes.ts';
+
+const limit = (scopes: string[] | undefined, excessScopes: ScopeLimit['excessScopes'] = 'refuse'): ScopeLimit => ({
+  scopes,
+  excessScopes,
+});
+const graph = 'https://graph.microsoft.com';
+
+describe('judgeScopes with a rule that names scopes', () => {
+  it.each<[string, string[], string[]]>([
+    ['exactly the named scopes', ['User.Read', 'Mail.Read'], []],
+    ['fewer scopes', ['Mail.Read'], []],
+    ['one more scope', ['User.Read', 'Mail.Read', 'Mail.Send'], ['Mail.Send']],
+    ['additional OpenID Connect scopes', ['openid', 'profile', 'email', 'offline_access', 'User.Read'], []],
+    ['resource prefixes', [`${graph}/User.Read`, `${graph}/.default`], []],
+    ['one more scope with a resource prefix', [`${graph}//Mail.Send`, 'User.Read'], ['Mail.Send']],
+    ['a named scope in other capitals', ['user.read'], ['user.read']],
+    ['a scope that a named one is a prefix of', ['User.Read.All'], ['User.Read.All']],
+    ['the same excess twice', ['Mail.Send', `${graph}/Mail.Send`], ['Mail.Send']],
+  ])('judges a token with %s', (_name, carried, excess) => {
+    const refusing = judgeScopes(limit(['User.Read', 'Mail.Read']), carried);
+    expect(refusing).toMatchObject({ allow: excess.length === 0, excess });
+    expect(judgeScopes(limit(['User.Read', 'Mail.Read'], 'record'), carried)).toEqual({ allow: true, excess });
+  });
+
+  it('refuses a token whose scopes are unknown', () => {
+    for (const unknown of [[], ['.default'], [`${graph}/.default`]]) {
+      expect(judgeScopes(limit(['User.Read']), unknown)).toEqual({
+        allow: false,
+        excess: [],
+        reason: 'The scopes of the token are unknown.',
+      });
+    }
+  });
+
+  it('names at most five excess scopes', () => {
+    const many = Array.from({ length: 150 }, (_, index) => `Scope${index}.Read`);
+    const judged = judgeScopes(limit(['User.Read']), many);
+    expect(judged).toMatchObject({
+      reason:
+        'The token would carry scopes that the rule does not allow: Scope0.Read, Scope1.Read, Scope2.Read, Scope3.Read, Scope4.Read and 145 more.',
+    });
+    expect(judged.excess).toHaveLength(150);
+    const reasonOf = (count: number): unknown =>
+      (judgeScopes(limit(['User.Read']), many.slice(0, count)) as { reason?: string }).reason;
+    expect(reasonOf(2)).toBe('The token would carry scopes that the rule does not allow: Scope0.Read, Scope1.Read.');
+    expect(reasonOf(5)).toMatch(/Scope3\.Read, Scope4\.Read\.$/);
+    expect(reasonOf(6)).toMatch(/Scope4\.Read and 1 more\.$/);
+  });
+});
+
+it('allows any scopes when the rule sets no limit', () => {
+  expect(judgeScopes(limit(undefined), ['Everything.All'])).toEqual({ allow: true, excess: [] });
+});

@@ -1,0 +1,51 @@
+import { describe, expect, it } from 'vitest';
+import { adviceFor, ptbCommand } from '../../../../src/lib/core/advice.ts';
+import { errorCodes, setupErrorCodes } from '../../../../src/lib/core/error-table.ts';
+
+describe('adviceFor an operator', () => {
+  it.each([
+    [
+      'credential_missing',
+      'Run `ptb setup` and then `ptb consent`.',
+      'Run `ptb setup --application reader` and then `ptb consent --application reader`.',
+    ],
+    [
+      'client_credential_rejected',
+      'Run `ptb rotate --client-credential`. If Entra rejects that too, run `ptb setup`, or `ptb setup --credential federated` to work without a secret.',
+      'Run `ptb rotate --client-credential --application reader`. If Entra rejects that too, run `ptb setup --application reader`, or `ptb setup --credential federated --application reader` to work without a secret.',
+    ],
+    [
+      'consent_required',
+      'Run `ptb tenants consent --tenant <id>`, wait about three minutes, then try again.',
+      'Run `ptb tenants consent --tenant <id> --application reader`, wait about three minutes, then try again.',
+    ],
+  ] as const)('names the application unless it is the default one: %s', (code, advice, named) => {
+    expect(adviceFor(code, 'operator')).toBe(advice);
+    expect(adviceFor(code, 'operator', 'default')).toBe(advice);
+    expect(adviceFor(code, 'operator', 'reader')).toBe(named);
+  });
+
+  it('names no application in commands that take none', () => {
+    expect(adviceFor('caller_forbidden', 'operator', 'reader')).toContain('`ptb policy test` explains the decision.');
+    expect(adviceFor('tenant_not_delegated', 'operator', 'reader')).toContain('`ptb tenants` shows the reason');
+  });
+
+  it('exists for the codes of the command line as well', () => {
+    expect(adviceFor('setup_refused', 'operator', 'reader')).toContain('`ptb setup --application reader`');
+    for (const code of setupErrorCodes) expect(adviceFor(code, 'operator')).toMatch(/^[A-Z].*\.$/);
+  });
+});
+
+describe('adviceFor a caller', () => {
+  it.each(errorCodes)('names no command and no setting of the operator: %s', (code) => {
+    expect(adviceFor(code, 'caller')).toMatch(/^[A-Z].*\.$/);
+    expect(adviceFor(code, 'caller')).not.toMatch(/`|\bptb\b|[A-Z]+_[A-Z]+/);
+  });
+});
+
+describe('ptbCommand', () => {
+  it('adds --application for another application than the default one', () => {
+    expect(ptbCommand('rotate')).toBe('`ptb rotate`');
+    expect(ptbCommand('rotate', 'reader')).toBe('`ptb rotate --application reader`');
+  });
+});

@@ -1,0 +1,105 @@
+import { describe, expect, it } from 'vitest';
+import { BrokerError } from '../../../../../src/lib/core/errors.ts';
+import {
+  isRowMissing,
+  isStorageConflict,
+  isStorageMissing,
+  isStorageRangeInvalid,
+  storageCall,
+  storageItems,
+  unlessConflict,
+  unlessMissing,
+} from '../../../../../src/lib/core/rows/table.ts';
+import { httpStatusOf } from '../../../../../src/lib/core/sdk-error.ts';
+
+const rest = (statusCode: unknown, code?: unknown): object => ({ statusCode, code });
+
+describe('storageCall', () => {
+  it('classifies failures by their status', () => {
+    expect([rest(409), rest(412), rest(404), rest('409'), null, 'text'].map(isStorageConflict)).toEqual([
+      true,
+      true,
+      false,
+      false,
+      false,
+      false,
+    ]);
+    expect([rest(404), rest(409)].map(isStorageMissing)).toEqual([true, false]);
+    expect([rest(416), rest(404), null].map(isStorageRangeInvalid)).toEqual([true, false, false]);
+    expect([httpStatusOf(rest(503)), httpStatusOf(undefined)]).toEqual([503, undefined]);
+  });
+
+  // The clients of tables and blobs keep the code of the service in different places.
+  it.each([
+    [rest(404, 'TableNotFound'), false],
+    [{ statusCode: 404, details: { odataError: { code: 'TableNotFound' } } }, false],
+    [{ statusCode: 404, code: 'REST', details: { odataError: { code: 'ResourceNotFound' } } }, true],
+    [{ statusCode: 404, code: 'TableNotFound', details: null }, false],
+    [{ statusCode: 404, code: 'TableNotFound', details: 'text' }, false],
+    [rest(404, 'ResourceNotFound'), true],
+    [rest(404), true],
+    [rest(409, 'ResourceNotFound'), false],
+    [null, false],
+  ])('tells from %j whether only the row is missing: %j', (thrown, expected) => {
+    expect(isRowMissing(thrown)).toBe(expected);
+  });
+
+  it('throws storage_unavailable with status and code for the log, without the message', async () => {
+    const thrown = Object.assign(new Error('the request was …'), rest(503, 'ServerBusy'));
+    await expect(storageCall(() => Promise.reject(thrown))).rejects.toMatchObject({
+      code: 'storage_unavailable',
+      logFields: { status: 503, storageCode: 'ServerBusy' },
+    });
+    await expect(storageCall(() => Promise.reject(new Error('text')))).rejects.toMatchObject({
+      logFields: { status: undefined, storageCode: undefined },
+    });
+    await expect(storageCall(() => Promise.reject(rest(500, 3) as Error))).rejects.toMatchObject({
+      logFields: { status: 500, storageCode: undefined },
+    });
+  });
+
+  it('throws a BrokerError unchanged', async () => {
+    const error = new BrokerError('run_not_found', 'There is no such run.');
+    await expect(storageCall(() => Promise.reject(error))).rejects.toBe(error);
+    await expect(storageCall(async () => 3)).resolves.toBe(3);
+  });
+
+  it('converts failures during iteration with storageItems', async () => {
+    const items = async function* () {
+      yield 1;
+      throw rest(500);
+    };
+    const seen: number[] = [];
+    const read = async (): Promise<void> => {
+      for await (const item of storageItems(items())) seen.push(item);
+    };
+    await expect(read()).rejects.toMatchObject({ code: 'storage_unavailable' });
+    expect(seen).toEqual([1]);
+  });
+});
+
+describe('unlessMissing', () => {
+  const failing = (thrown: object) => () => Promise.reject(thrown);
+
+  it('returns what is read, and undefined for what does not exist', async () => {
+    await expect(unlessMissing(async () => 3)).resolves.toBe(3);
+    await expect(unlessMissing(failing(rest(404, 'TableNotFound')))).resolves.toBeUndefined();
+    await expect(unlessMissing(failing(rest(404)), isRowMissing)).resolves.toBeUndefined();
+  });
+
+  it('throws other failures unchanged', async () => {
+    const [denied, noTable] = [rest(403), rest(404, 'TableNotFound')];
+    await expect(unlessMissing(failing(denied))).rejects.toBe(denied);
+    await expect(unlessMissing(failing(noTable), isRowMissing)).rejects.toBe(noTable);
+  });
+});
+
+describe('unlessConflict', () => {
+  it('tells whether another writer was first, and throws other failures unchanged', async () => {
+    const missing = rest(404);
+    await expect(unlessConflict(async () => undefined)).resolves.toBe(true);
+    for (const status of [409, 412])
+      await expect(unlessConflict(() => Promise.reject(rest(status)))).resolves.toBe(false);
+    await expect(unlessConflict(() => Promise.reject(missing))).rejects.toBe(missing);
+  });
+});

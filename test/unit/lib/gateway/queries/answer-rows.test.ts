@@ -1,0 +1,223 @@
+import { describe, expect, it } from 'vitest';
+import { pageOf, RowCollector, RowMemory, rowLimits } from '../../../../../src/lib/gateway/queries/answer-rows.ts';
+import { listText, readList } from '../../../../../src/lib/runs/store/text-list.ts';
+
+const page = (text: string, type: string | undefined = 'application/json; charset=utf-8') =>
+  pageOf(type, Buffer.from(text));
+
+describe('the rows of an answer', () => {
+  it('are the members of value, without annotations but the type', () => {
+    const members = [
+      { '@odata.type': '#user', '@odata.etag': 'x', id: '1', 'members@odata.nextLink': 'y', a: { b: [1] } },
+    ];
+    expect(page(JSON.stringify({ '@odata.context': 'c', '@odata.nextLink': 'next', value: members }))).toEqual({
+      rows: [{ '@odata.type': '#user', id: '1', a: { b: [1] } }],
+      next: 'next',
+    });
+  });
+
+  it.each([
+    ['{"@odata.context":"c","id":"1"}', [{ id: '1' }]],
+    ['{"@odata.context":"c","value":"text"}', [{ value: 'text' }]],
+    ['{"value":["a",null,2]}', [{ value: 'a' }, { value: null }, { value: 2 }]],
+    ['[{"id":1}]', [{ id: 1 }]],
+    [
+      '{"@odata.context":"c","id":"String {1} Name x","value":["a","b"]}',
+      [{ id: 'String {1} Name x', value: ['a', 'b'] }],
+    ],
+    ['{"total":2,"value":[{"id":1}],"@odata.nextLink":"next"}', [{ id: 1 }]],
+    ['{"value":[]}', []],
+    ['', []],
+    ['\u{FEFF}{"value":[{"id":1}]}', [{ id: 1 }]],
+    ['{"id":"a\u{FEFF}"}', [{ id: 'a\u{FEFF}' }]],
+  ])('of %s', (text, rows) => {
+    expect(page(text).rows).toEqual(rows);
+  });
+
+  it('do not hide the columns of the tenant', () => {
+    const text = JSON.stringify({ value: [{ tenantId: 'other', tenantName: 'n', id: 1 }] });
+    expect(page(text).rows).toEqual([{ 'graph.tenantId': 'other', 'graph.tenantName': 'n', id: 1 }]);
+  });
+
+  it('keep a property with the name __proto__ as data', () => {
+    const [row] = page('{"value":[{"__proto__":{"polluted":1}}]}').rows;
+    expect(JSON.stringify(row)).toBe('{"__proto__":{"polluted":1}}');
+    expect(({} as { polluted?: number }).polluted).toBeUndefined();
+  });
+
+  it.each(['text/plain', 'TEXT/PLAIN; charset=utf-8'])('are the number of a plain count with %s', (type) => {
+    expect(pageOf(type, Buffer.from('42\r\n')).rows).toEqual([{ value: 42 }]);
+  });
+
+  it.each(['application/json', 'Application/JSON', 'application/vnd.ms+json', 'application/x.y-z+json; charset=utf-8'])(
+    'are read with %s',
+    (type) => {
+      expect(pageOf(type, Buffer.from('{"id":1}')).rows).toEqual([{ id: 1 }]);
+    },
+  );
+
+  it('go on at the link of the older form of OData, and at no link that is not a text', () => {
+    expect(page('{"value":[],"@nextLink":"older"}').next).toBe('older');
+    expect(page('{"value":[{"id":1}],"@odata.nextLink":5}')).toEqual({ rows: [{ id: 1 }], next: undefined });
+  });
+
+  it.each<readonly [string | undefined, string, string]>([
+    ...['12a', 'a12', '1234567890123456', '1.5'].map(
+      (text) => ['text/plain', text, 'Microsoft Graph answers with text/plain; a query reads JSON only.'] as const,
+    ),
+    ...['x-text/plain', 'text/plainer', 'x-application/json', 'application/a b+json', 'application/+json'].map(
+      (type) => [type, '12', `Microsoft Graph answers with ${type}; a query reads JSON only.`] as const,
+    ),
+    [`x/${'y'.repeat(80)}`, 'x', `Microsoft Graph answers with x/${'y'.repeat(58)}; a query reads JSON only.`],
+    ['text/plain', 'a text', 'Microsoft Graph answers with text/plain; a query reads JSON only.'],
+    ['image/jpeg', 'x', 'Microsoft Graph answers with image/jpeg; a query reads JSON only.'],
+    [undefined, '{}', 'Microsoft Graph answers with no type; a query reads JSON only.'],
+    ['application/json', '{"value":', 'Microsoft Graph answers with JSON that cannot be read.'],
+  ])('cannot be read from %s %j', (type, text, detail) => {
+    expect(() => pageOf(type, Buffer.from(text))).toThrow(expect.objectContaining({ detail }) as Error);
+  });
+});
+
+const collector = (memory = new RowMemory(Number.POSITIVE_INFINITY)) => new RowCollector(memory);
+const linesOf = (rows: RowCollector) =>
+  Buffer.from(rows.done().jsonLines as string)
+    .toString()
+    .split('\n')
+    .slice(0, -1);
+
+describe('collected rows', () => {
+  it('have no text that looks like a token, at any depth', () => {
+    const token = `eyJ${'a'.repeat(40)}.eyJ${'b'.repeat(40)}.${'c'.repeat(40)}`;
+    const rows = collector();
+    rows.add([{ a: { list: ['x', `Bearer ${token}`], [token]: 1 }, [token]: 2 }, { b: 'plain' }]);
+    const { jsonLines, columns } = rows.done();
+    const lines = Buffer.from(jsonLines as string)
+      .toString()
+      .split('\n');
+    expect(lines.join()).not.toContain('eyJ');
+    expect(lines[1]).toBe('{"b":"plain"}');
+    expect(JSON.parse(lines[0] ?? '')).toMatchObject({ a: { list: ['x', expect.any(String)] } });
+    expect(columns.join()).not.toContain('eyJ');
+  });
+
+  it('have no value that its name gives away as a secret', () => {
+    const rows = collector();
+    rows.add([
+      { refresh_token: 'opaque', id: 1, nested: { access_token: 'abcdef', code: '0123456789abcdef0123', code2: 'x' } },
+      {
+        access_token: { inner: 'abcdef' },
+        client_secret: ['abc', 'def'],
+        assertion: 12,
+        text: 'see access_token=" here',
+      },
+      { 'access_token="': 'abcdef' },
+      { code: 'short', tokens: 'refresh', n: null },
+    ]);
+    expect(linesOf(rows).map((line) => JSON.parse(line) as unknown)).toEqual([
+      { refresh_token: '[secret]', id: 1, nested: { access_token: '[secret]', code: '[secret]', code2: 'x' } },
+      { access_token: '[secret]', client_secret: '[secret]', assertion: '[secret]', text: '[secret]' },
+      { removed: expect.any(String) as string },
+      { code: 'short', tokens: 'refresh', n: null },
+    ]);
+  });
+
+  it('end at the limits', () => {
+    const many = collector();
+    const row = { id: 1 };
+    expect(many.add(Array.from({ length: rowLimits.rows }, () => row))).toBe(true);
+    expect(many.add([row])).toBe(false);
+    expect(many.done('why')).toMatchObject({ count: rowLimits.rows, columns: ['id'], missing: 'why' });
+    const large = collector();
+    const part = { text: 'x'.repeat(rowLimits.rowBytes - 100) };
+    expect(large.add(Array.from({ length: 17 }, () => part))).toBe(false);
+    expect(large.count).toBe(16);
+  });
+
+  it('hold a row of exactly the largest size, and exactly as many bytes as are kept', () => {
+    const rows = collector();
+    // With quotes, braces, the name, and the end of the line.
+    const text = 'x'.repeat(rowLimits.rowBytes - '{"t":""}\n'.length);
+    expect(rows.add([{ t: text }, { t: `${text}x` }])).toBe(true);
+    expect(rows.done()).toMatchObject({ count: 1, missing: 'Rows of more than 1 MiB are left out: 1.' });
+    const full = collector();
+    expect(full.add(Array.from({ length: 16 }, () => ({ t: text })))).toBe(true);
+    expect(full.add([{}])).toBe(false);
+  });
+
+  it('count the rows of all pages for the limit', () => {
+    const rows = collector();
+    const half = Array.from({ length: rowLimits.rows / 2 }, () => ({ id: 1 }));
+    expect([rows.add(half), rows.add(half.slice(1)), rows.add(half.slice(0, 2))]).toEqual([true, true, false]);
+    expect(rows.count).toBe(rowLimits.rows);
+  });
+
+  it('are whole without a row', () => {
+    expect(collector().add([])).toBe(true);
+  });
+
+  it('lack a row that is too large in bytes, and no other', () => {
+    const huge = collector();
+    const text = '\u{1F600}'.repeat(rowLimits.rowBytes / 4);
+    expect(huge.add([{ id: 1 }, { text }, { id: 2 }])).toBe(true);
+    expect(huge.done('Why.')).toMatchObject({
+      count: 2,
+      columns: ['id'],
+      missing: 'Why. Rows of more than 1 MiB are left out: 1.',
+    });
+  });
+
+  it('say that the list of their columns was cut', () => {
+    const rows = collector();
+    rows.add([Object.fromEntries(Array.from({ length: 3_001 }, (_, index) => [`customProperty${index}`, 1]))]);
+    rows.add([{ ['x'.repeat(29_900)]: 1, id: 1 }]);
+    const { columns, note, missing } = rows.done();
+    expect(JSON.stringify(columns).length).toBeLessThanOrEqual(30_000);
+    expect(readList(listText(columns))).toEqual(columns);
+    expect([note, missing]).toEqual([
+      'The rows have more properties than a CSV shows; JSON Lines have all.',
+      undefined,
+    ]);
+    expect(columns).not.toContain('x'.repeat(29_900));
+  });
+
+  it('say each reason once, and both what is missing and what else there is to know', () => {
+    const rows = collector();
+    rows.add([{ ['x'.repeat(30_001)]: 1 }, { t: 'x'.repeat(rowLimits.rowBytes) }]);
+    expect(rows.done()).toMatchObject({
+      missing: 'Rows of more than 1 MiB are left out: 1.',
+      note: 'Rows of more than 1 MiB are left out: 1. The rows have more properties than a CSV shows; JSON Lines have all.',
+    });
+  });
+
+  it('list a column once, and up to exactly the length that the record of a tenant keeps', () => {
+    const rows = collector();
+    // Two quotes and a comma for each name, and two brackets around all.
+    const name = 'x'.repeat(29_998 - 3);
+    rows.add([{ [name]: 1 }, { [name]: 2 }]);
+    expect(rows.done()).toMatchObject({ columns: [name] });
+    expect(rows.done()).not.toHaveProperty('note');
+    const longer = collector();
+    longer.add([{ [`${name}x`]: 1 }]);
+    expect(longer.done()).toMatchObject({ columns: [], note: expect.any(String) as string });
+  });
+
+  it('may take exactly the memory that is left', () => {
+    const memory = new RowMemory(9);
+    collector(memory).add([{ id: 1 }]);
+    expect(() => collector(memory).add([{}])).toThrow(expect.objectContaining({ code: 'busy' }) as Error);
+  });
+
+  it('share the memory of all tenants until they are stored', () => {
+    const memory = new RowMemory(20);
+    const [first, second] = [collector(memory), collector(memory)];
+    first.add([{ id: 1 }]);
+    first.add([{ id: 2 }]);
+    expect(() => second.add([{ id: 3 }])).toThrow(expect.objectContaining({ code: 'busy' }) as Error);
+    const { jsonLines, release } = first.done();
+    expect(jsonLines).toEqual(Buffer.from('{"id":1}\n{"id":2}\n'));
+    expect(() => second.add([{ id: 3 }])).toThrow(expect.objectContaining({ code: 'busy' }) as Error);
+    release?.();
+    second.add([{ id: 3 }]);
+    expect(second.count).toBe(1);
+  });
+});

@@ -1,0 +1,86 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { expect, it } from 'vitest';
+import { LargeAnswers } from '../../../../../src/lib/gateway/send/large-answers.ts';
+import { json, stage } from './stage.ts';
+
+const { signal } = new AbortController();
+
+/** Whether a place is free for a moment. */
+async function isFree(answers: LargeAnswers): Promise<boolean> {
+  const place = answers.place('somebody');
+  const taken = await Promise.race([place.take(signal).then(() => true), turn(false)]);
+  place.leave();
+  return taken;
+}
+
+it('a place is taken once, and free when it is left', async () => {
+  const answers = new LargeAnswers(2);
+  const [one, other] = [answers.place('a'), answers.place('b')];
+  await one.take(signal);
+  await one.take(signal);
+  await other.take(signal);
+  expect(await isFree(answers)).toBe(false);
+  one.leave();
+  expect(await isFree(answers)).toBe(true);
+  other.leave();
+});
+
+it('a place that is left before its turn comes is not kept', async () => {
+  const answers = new LargeAnswers(1);
+  const [one, waiting] = [answers.place('a'), answers.place('b')];
+  await one.take(signal);
+  void waiting.take(signal);
+  waiting.leave();
+  one.leave();
+  await turn();
+  expect(await isFree(answers)).toBe(true);
+});
+
+it('one caller gets half of the places, and leaves the others to others', async () => {
+  const answers = new LargeAnswers(4);
+  const order: string[] = [];
+  const take = (caller: string) => {
+    const place = answers.place(caller);
+    void place.take(signal).then(() => order.push(caller));
+    return place;
+  };
+  const [first] = ['a', 'a', 'a', 'a', 'b', 'c', 'c'].map(take);
+  await turn();
+  expect(order).toEqual(['a', 'a', 'b', 'c']);
+  first?.leave();
+  await turn();
+  expect(order).toEqual(['a', 'a', 'b', 'c', 'a']);
+});
+
+it('the wait ends with the signal', async () => {
+  const answers = new LargeAnswers(1);
+  const one = answers.place('a');
+  await one.take(signal);
+  const controller = new AbortController();
+  const waiting = answers.place('b').take(controller.signal);
+  controller.abort(new Error('over'));
+  await expect(waiting).rejects.toThrow('over');
+  one.leave();
+  expect(await isFree(answers)).toBe(true);
+});
+
+it.each([
+  ['returned', json({ value: [] })],
+  ['refused', json('', { headers: {} })],
+  ['missing', new Error('broken')],
+])('a request whose answer is %s leaves its place', async (_, answer) => {
+  const { deps, send } = stage();
+  const answers = new LargeAnswers(1);
+  let isTaken = false;
+  Object.assign(deps, {
+    largeAnswers: answers,
+    upstream: async ({ large }: { large: () => Promise<void> }) => {
+      await large();
+      isTaken = !(await isFree(answers));
+      if (answer instanceof Error) throw answer;
+      return answer;
+    },
+  });
+  await send('/v1.0/users').catch(() => undefined);
+  expect([isTaken, await isFree(answers)]).toEqual([true, true]);
+});

@@ -1,0 +1,179 @@
+import { describe, expect, it } from 'vitest';
+import { type Announcement, beat, type Budget, equalPart } from '../../../../../src/lib/microsoft/budgets/beat.ts';
+import { emptyLedger, type Entry, type Ledger, noDemand } from '../../../../../src/lib/microsoft/budgets/ledger.ts';
+
+const nobody: ReadonlySet<string> = new Set();
+const jobs = (background: number, held = 0) => ({ ...noDemand, background, runs: 1, held });
+const entry = (share: number, background = 0): Entry => ({
+  ...noDemand,
+  share,
+  background,
+  runs: background > 0 ? 1 : 0,
+});
+const ledgerOf = (entries: Readonly<Record<string, Entry>>, ids = Object.keys(entries), name = 'x'): Ledger => ({
+  members: Object.fromEntries(ids.map((id) => [id, 1])),
+  budgets: { [name]: entries },
+  pauses: {},
+});
+
+/** A beat of a member for one budget `x`. */
+const says = (budget: Budget, id: string, wants: Announcement['wants'][string] | undefined, before: Ledger) =>
+  beat(before, {
+    id,
+    count: 7,
+    budgetOf: () => budget,
+    wants: wants === undefined ? {} : { x: wants },
+    gone: nobody,
+    pauses: {},
+  });
+
+describe('a number of operations', () => {
+  const eight: Budget = { total: 8, whole: true };
+
+  it('belongs to the only member, and the ledger says what it wants and what it waits for', () => {
+    const { ledger, limits } = beat(emptyLedger, {
+      id: 'a',
+      count: 3,
+      budgetOf: () => eight,
+      wants: { x: { interactive: 4, callers: 2, background: 5, runs: 1, held: 1 } },
+      gone: nobody,
+      pauses: { graph: 900 },
+    });
+    expect(ledger).toEqual({
+      members: { a: 3 },
+      budgets: { x: { a: { interactive: 4, callers: 2, background: 5, runs: 1, share: 8 } } },
+      pauses: { graph: 900 },
+    });
+    expect(limits).toEqual({ x: 8 });
+  });
+
+  it('is listed also for a member that wants none of it now', () => {
+    expect(says(eight, 'a', { ...noDemand, held: 0 }, emptyLedger).ledger.budgets).toEqual({ x: { a: entry(8) } });
+  });
+
+  it('is not listed for a member that does not use it', () => {
+    const { ledger, limits } = says(eight, 'a', undefined, emptyLedger);
+    expect([ledger.budgets, limits]).toEqual([{}, {}]);
+  });
+
+  it('gives a new member what is free, and the rest when the other has given it up', () => {
+    const first = says(eight, 'b', jobs(100), ledgerOf({ a: entry(6, 100) }));
+    expect(first.limits).toEqual({ x: 2 });
+    const gaveUp = says(eight, 'a', jobs(100), first.ledger);
+    expect(gaveUp.limits).toEqual({ x: 4 });
+    expect(says(eight, 'b', jobs(100), gaveUp.ledger).limits).toEqual({ x: 4 });
+  });
+
+  it('stays claimed as far as work uses it, above what the member may use from now on', () => {
+    const { ledger, limits } = says(eight, 'a', jobs(100, 6), ledgerOf({ a: entry(8, 100), b: entry(0, 100) }));
+    expect(limits).toEqual({ x: 4 });
+    expect(ledger.budgets['x']?.['a']?.share).toBe(6);
+    expect(says(eight, 'b', jobs(100), ledger).limits).toEqual({ x: 2 });
+  });
+
+  it('is never less than nothing, if others claim more than there is', () => {
+    expect(says(eight, 'c', jobs(100), ledgerOf({ a: entry(6, 9), b: entry(5, 9) })).limits).toEqual({ x: 0 });
+  });
+
+  it('does not belong to a member that is gone or that no longer is one', () => {
+    const before = ledgerOf({ a: entry(8, 100), old: entry(8, 100) }, ['a']);
+    const announcement = { id: 'b', count: 1, budgetOf: () => eight, wants: { x: jobs(100) }, pauses: {} };
+    const { ledger, limits } = beat(before, { ...announcement, gone: new Set(['a']) });
+    expect(limits).toEqual({ x: 8 });
+    expect(ledger.members).toEqual({ b: 1 });
+    expect(Object.keys(ledger.budgets['x'] ?? {})).toEqual(['b']);
+  });
+
+  it.each([
+    [16, 15],
+    [15, 15],
+  ])('of %i keeps one unit for a member that has none, from 16 on', (total, limit) => {
+    const others = ledgerOf({ b: entry(0) });
+    expect(says({ total, whole: true }, 'a', jobs(100), others).limits).toEqual({ x: limit });
+  });
+
+  it('of 16 belongs to a member that is alone', () => {
+    expect(says({ total: 16, whole: true }, 'a', jobs(100), emptyLedger).limits).toEqual({ x: 16 });
+  });
+
+  it('is one for each member only if there are more members than units', () => {
+    const two: Budget = { total: 2, whole: true };
+    expect(says(two, 'b', jobs(5), ledgerOf({ a: entry(2, 5) })).limits).toEqual({ x: 0 });
+    expect(says(two, 'c', jobs(5), ledgerOf({ a: entry(1, 5), b: entry(1, 5) })).limits).toEqual({ x: 1 });
+  });
+
+  it('is wholly free while the only other member has no entry', () => {
+    expect(says(eight, 'a', jobs(100), ledgerOf({}, ['b'])).limits).toEqual({ x: 8 });
+  });
+});
+
+describe('a rate', () => {
+  const twelve: Budget = { total: 12, whole: false };
+
+  it('has equal parts with room for one more member, halved', () => {
+    expect(equalPart(twelve, 1)).toBe(3);
+    expect(equalPart(twelve, 2)).toBe(2);
+  });
+
+  it('is listed from the moment at which a member wants more than its equal part', () => {
+    expect(says(twelve, 'a', jobs(3), emptyLedger)).toMatchObject({ ledger: { budgets: {} }, limits: {} });
+    const { ledger, limits } = says(twelve, 'a', jobs(3.1), emptyLedger);
+    expect(limits).toEqual({ x: 12 });
+    expect(ledger.budgets).toEqual({ x: { a: { ...noDemand, background: 3.1, runs: 1, share: 12 } } });
+  });
+
+  it('is not listed for a member among others that wants no more than its equal part', () => {
+    const { ledger, limits } = says(twelve, 'a', jobs(2), { ...emptyLedger, members: { a: 1, b: 1 } });
+    expect([ledger.budgets, limits]).toEqual([{}, {}]);
+  });
+
+  it('counts the wishes of callers and jobs together', () => {
+    const both = { interactive: 2, callers: 1, background: 2, runs: 1, held: 0 };
+    expect(says(twelve, 'a', both, emptyLedger).limits).toEqual({ x: 12 });
+  });
+
+  it('leaves an equal part to a member that has not seen that it is listed', () => {
+    expect(says(twelve, 'a', jobs(10), ledgerOf({}, ['a', 'b'])).limits).toEqual({ x: 10 });
+    expect(says(twelve, 'a', jobs(10), ledgerOf({ b: entry(5, 1) }, ['a', 'b'])).limits).toEqual({ x: 7 });
+  });
+
+  it('gives each an equal part again when nobody wants more', () => {
+    const { limits } = says(twelve, 'a', jobs(2), ledgerOf({ a: entry(9, 9), b: entry(3, 2) }));
+    expect(limits).toEqual({ x: 2 });
+    expect(says(twelve, 'a', jobs(2), ledgerOf({ a: entry(1, 9), b: entry(3, 2.1) })).limits['x']).toBeGreaterThan(2);
+  });
+
+  it.each([
+    ['nobody wants or holds more than an equal part', { b: entry(2, 2) }, 1, false],
+    ['another wants more', { b: entry(2, 2.1) }, 1, true],
+    ['another holds more', { b: entry(2.1, 1) }, 1, true],
+    ['another has not seen that it is listed', {}, 1, true],
+    ['the member itself wants more', { b: entry(2, 2) }, 2.1, true],
+  ])('is listed as long as needed: %s', (_, others, wants, isListed) => {
+    const { ledger } = says(twelve, 'a', jobs(wants), ledgerOf({ a: entry(3, 3), ...others }, ['a', 'b']));
+    expect(Object.keys(ledger.budgets)).toEqual(isListed ? ['x'] : []);
+  });
+
+  it('is a part of the ledger for those that do not want any of it', () => {
+    const { ledger, limits } = says(twelve, 'b', undefined, ledgerOf({ a: entry(8, 9) }, ['a', 'b']));
+    expect(ledger.budgets['x']?.['a']).toEqual(entry(8, 9));
+    expect(ledger.budgets['x']?.['b']).toEqual(entry(limits['x'] ?? Number.NaN));
+    expect(limits['x']).toBeLessThanOrEqual(4);
+  });
+
+  it('is never one unit for each, however many members there are', () => {
+    const one: Budget = { total: 1, whole: false };
+    expect(says(one, 'c', jobs(5), ledgerOf({ a: entry(0.5, 5), b: entry(0.5, 5) })).limits).toEqual({ x: 0 });
+  });
+
+  it('that this version does not know stays what others wrote', () => {
+    const { ledger, limits } = says(
+      { total: 0, whole: false },
+      'b',
+      undefined,
+      ledgerOf({ a: entry(8, 9) }, ['a', 'b']),
+    );
+    expect(limits).toEqual({ x: 0 });
+    expect(ledger.budgets['x']?.['a']).toEqual(entry(8, 9));
+  });
+});

@@ -1,0 +1,103 @@
+import { describe, expect, it } from 'vitest';
+import { Pauses } from '../../../../../src/lib/microsoft/budgets/pauses.ts';
+import { seededRandom } from '../../../../fakes/fake-clock.ts';
+
+describe('a pause', () => {
+  it('of an unknown name is over, and a known one ends at its time', () => {
+    const pauses = new Pauses();
+    expect(pauses.leftMs('x', 100)).toBe(0);
+    pauses.extend('x', 150);
+    expect([pauses.leftMs('x', 100), pauses.leftMs('x', 150), pauses.leftMs('x', 151)]).toEqual([50, 0, 0]);
+    expect(pauses.leftMs('y', 100)).toBe(0);
+  });
+
+  it('becomes longer, never shorter, and says whether it did', () => {
+    const pauses = new Pauses();
+    expect(pauses.extend('x', 150)).toBe(true);
+    expect(pauses.extend('x', 150)).toBe(false);
+    expect(pauses.extend('x', 149)).toBe(false);
+    expect(pauses.leftMs('x', 0)).toBe(150);
+    expect(pauses.extend('x', 151)).toBe(true);
+    expect(pauses.leftMs('x', 0)).toBe(151);
+  });
+
+  it('of another instance is shorter by the age of the ledger', () => {
+    const pauses = new Pauses();
+    pauses.join({ x: 5_000, y: 2_000 }, 2_000, 10_000);
+    expect([pauses.leftMs('x', 10_000), pauses.leftMs('y', 10_000)]).toEqual([3_000, 0]);
+  });
+
+  it('of another instance that is over is not taken', () => {
+    const pauses = new Pauses();
+    pauses.join({ x: 2_000 }, 2_000, 1_000);
+    expect(pauses.extend('x', 999)).toBe(true);
+  });
+
+  it('is not made longer by what is not known exactly, and is by more', () => {
+    const pauses = new Pauses();
+    pauses.extend('x', 10_000);
+    pauses.join({ x: 15_000 }, 0, 0);
+    expect(pauses.leftMs('x', 0)).toBe(10_000);
+    pauses.join({ x: 15_001 }, 0, 0);
+    expect(pauses.leftMs('x', 0)).toBe(15_001);
+    pauses.join({ x: 3_000 }, 0, 0);
+    expect(pauses.leftMs('x', 0)).toBe(15_001);
+  });
+
+  it('that is over here and not yet elsewhere does not begin again', () => {
+    const pauses = new Pauses();
+    pauses.extend('x', 10_000);
+    expect(pauses.shared(14_999)).toEqual({});
+    pauses.join({ x: 1_000 }, 0, 14_000);
+    expect(pauses.leftMs('x', 14_000)).toBe(0);
+    // A new one does, a few seconds later.
+    expect(pauses.shared(15_000)).toEqual({});
+    pauses.join({ x: 1_000 }, 0, 15_000);
+    expect(pauses.leftMs('x', 15_000)).toBe(1_000);
+  });
+
+  it.each([1, 2, 3, 4, 5])('ends within seconds everywhere, however many instances pass it on (seed %i)', (seed) => {
+    const random = seededRandom(seed);
+    const instances = Array.from({ length: 16 }, () => ({ pauses: new Pauses(), nextMs: 4_000 + random() * 3_000 }));
+    instances[0]?.pauses.extend('x', 14_000);
+    let ledger = { pauses: {}, writtenAtMs: 0 };
+    let lastMs = 0;
+    for (let beats = 0; beats < 16 * 20; beats += 1) {
+      const [next] = instances.toSorted((a, b) => a.nextMs - b.nextMs);
+      const nowMs = next!.nextMs;
+      next!.nextMs += 2_500 + random() * 800;
+      // The age by the date of a reply, which is in whole seconds.
+      next!.pauses.join(ledger.pauses, Math.max(0, Math.floor(nowMs / 1000) * 1000 - ledger.writtenAtMs), nowMs);
+      ledger = { pauses: next!.pauses.shared(nowMs), writtenAtMs: nowMs };
+      const left = instances.map(({ pauses }) => pauses.leftMs('x', nowMs));
+      // By then all have had a beat since.
+      if (nowMs > 10_500 && nowMs < 14_000) expect(Math.min(...left)).toBeGreaterThan(0);
+      if (Math.max(...left) > 0) lastMs = nowMs;
+    }
+    expect(lastMs).toBeLessThan(14_000 + 5_000);
+  });
+});
+
+describe('what the ledger says of pauses', () => {
+  it('is the time that is left, in whole milliseconds, of those that are not over', () => {
+    const pauses = new Pauses();
+    pauses.extend('x', 150.4);
+    pauses.extend('over', 100);
+    pauses.extend('y', 101);
+    expect(pauses.shared(100)).toEqual({ x: 50, y: 1 });
+    // One that is over everywhere is forgotten.
+    expect(pauses.extend('over', 90)).toBe(false);
+    pauses.shared(5_100);
+    expect(pauses.extend('over', 90)).toBe(true);
+  });
+
+  it('is the 200 longest', () => {
+    const pauses = new Pauses();
+    for (let n = 1; n <= 250; n += 1) pauses.extend(`p${n}`, n);
+    const shared = pauses.shared(0);
+    expect(Object.keys(shared)).toHaveLength(200);
+    expect(shared).toMatchObject({ p250: 250, p51: 51 });
+    expect(shared).not.toHaveProperty('p50');
+    expect(pauses.leftMs('p50', 0)).toBe(50);
+  });
+});

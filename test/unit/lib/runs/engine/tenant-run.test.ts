@@ -1,0 +1,581 @@
+import { describe, expect, test } from 'vitest';
+import { BrokerError, type ErrorCode } from '../../../../../src/lib/core/errors.ts';
+import { announceRun } from '../../../../../src/lib/runs/engine/announce-run.ts';
+import { exportRun } from '../../../../../src/lib/runs/reading/export-run.ts';
+import { finishRun } from '../../../../../src/lib/runs/engine/finish-run.ts';
+import { settle } from '../../../../fakes/fake-clock.ts';
+import { rerunRequest } from '../../../../../src/lib/runs/engine/rerun.ts';
+import type { Asker, RunPlan, TenantRun } from '../../../../../src/lib/runs/store/run.ts';
+import { createRunPlans } from '../../../../../src/lib/runs/store/run-plans.ts';
+import { createRunStops } from '../../../../../src/lib/runs/store/run-stops.ts';
+import { type QueryRows, type QueryVisit, runTenant } from '../../../../../src/lib/runs/engine/tenant-run.ts';
+import { readPages } from '../../../../support/result-pages.ts';
+import { handedOut, runId, stageRun, tenantId } from '../store/stage.ts';
+
+const fail = (code: ErrorCode, retryAfterSeconds?: number) => async () =>
+  Promise.reject(new BrokerError(code, `It is ${code}.`, { retryAfterSeconds }));
+
+describe('runTenant', () => {
+  test('stores rows and a record, and returns only the outcome', async () => {
+    const { attempt, runLog, results } = await stageRun(async () => [{ a: 1 }, { a: 2, b: 'x' }]);
+    expect(await attempt(1)).toEqual({ outcome: 'succeeded' });
+    expect(await runLog.findTenant(runId, tenantId(1))).toMatchObject({
+      name: 'Tenant 1',
+      outcome: 'succeeded',
+      rows: 2,
+      columns: ['a', 'b'],
+      round: 1,
+    });
+    let rows = '';
+    const { rowsName = '' } = (await runLog.findTenant(runId, tenantId(1))) ?? {};
+    for await (const piece of results.rows(runId, rowsName)) rows += piece;
+    expect(rows).toBe('{"a":1}\n{"a":2,"b":"x"}\n');
+  });
+
+  test.each<[ErrorCode, 'failed' | 'retrying' | 'skipped']>([
+    ['consent_required', 'failed'],
+    ['blocked_by_policy', 'failed'],
+    ['job_failed', 'failed'],
+    ['job_timed_out', 'failed'],
+    ['resource_unavailable', 'skipped'],
+    ['throttled', 'retrying'],
+    ['entra_unavailable', 'retrying'],
+    ['resource_error', 'retrying'],
+  ])('maps the failure %s to %s', async (code, outcome) => {
+    const { attempt, runLog } = await stageRun(fail(code));
+    expect(await attempt(0)).toEqual({ outcome, code });
+    expect(await runLog.findTenant(runId, tenantId(0))).toMatchObject({
+      outcome,
+      code,
+      detail: `It is ${code}.`,
+      rows: 0,
+    });
+  });
+
+  test('returns Retry-After unless it is the last round', async () => {
+    const { attempt } = await stageRun(fail('throttled', 90));
+    const result = { outcome: 'retrying', code: 'throttled', retryAfterSeconds: 90 };
+    expect(await attempt(0)).toEqual(result);
+    // Delivered again: the same delay.
+    expect(await attempt(0)).toEqual(result);
+    expect(await attempt(1, { round: 3, last: true })).toEqual({ outcome: 'failed', code: 'throttled' });
+  });
+
+  test('does not retry when Retry-After exceeds the limit of a run', async () => {
+    const { attempt } = await stageRun(fail('throttled', 901));
+    expect(await attempt(0)).toEqual({ outcome: 'failed', code: 'throttled' });
+    const patient = await stageRun(fail('throttled', 900));
+    expect(await patient.attempt(0)).toMatchObject({ outcome: 'retrying', retryAfterSeconds: 900 });
+  });
+
+  test('removes a quoted token from the record and the stop reason', async () => {
+    const jwt = 'eyJhbGciOiJub25lIn0.eyJ0aWQiOiJ4In0.signature';
+    for (const code of ['job_failed', 'credential_revoked'] as const) {
+      const { attempt, runLog } = await stageRun(async ({ token }) => {
+        const opaque = (await token('graph')).reveal();
+        throw new BrokerError(code, code === 'job_failed' ? `Bearer ${jwt} refused` : `${opaque} refused`);
+      });
+      await attempt(0);
+      const kept = JSON.stringify([await runLog.findTenant(runId, tenantId(0)), await runLog.find(runId)]);
+      expect(kept).toContain(code);
+      expect(kept).not.toContain(jwt);
+      expect(kept).not.toContain(handedOut);
+    }
+  });
+
+  test('records an unexpected throw as job_failed, with its text and the log only in the trace', async () => {
+    const { attempt, runLog, logger } = await stageRun(async ({ token, log }) => {
+      const opaque = (await token('graph')).reveal();
+      log.log('info', 'probe.read', { opaque });
+      throw new Error(`details of the customer, ${opaque}`);
+    });
+    // The history of the orchestration stores the result.
+    expect(await attempt(0)).toEqual({ outcome: 'failed', code: 'job_failed' });
+    const { trace, ...rest } = (await runLog.findTenant(runId, tenantId(0))) ?? {};
+    expect(JSON.stringify(rest)).not.toContain('details of the customer');
+    expect(trace?.error).toMatch(/^Error: details of the customer, \[secret\]\n {4}at /);
+    expect(trace?.log).toMatchObject([{ level: 'info', event: 'probe.read', fields: { opaque: '[secret]' } }]);
+    expect(logger.lines.some(({ level, line }) => level === 'error' && line.includes('details of the customer'))).toBe(
+      true,
+    );
+  });
+
+  test('fails with job_unknown when the deployment no longer contains the job', async () => {
+    const { deps, attempt } = await stageRun(async () => []);
+    Object.assign(deps, { jobs: { find: () => undefined, list: () => [] } });
+    expect(await attempt(0)).toEqual({ outcome: 'failed', code: 'job_unknown' });
+  });
+});
+
+test('keeps the log of an attempt that succeeds, also without rows', async () => {
+  const { attempt, runLog } = await stageRun(async ({ log, tenant }) => {
+    log.log('warn', 'probe.odd');
+    return tenant.tenantId === tenantId(0) ? [] : [{ a: 1 }];
+  });
+  for (const index of [0, 1]) {
+    await attempt(index);
+    const record = await runLog.findTenant(runId, tenantId(index));
+    expect(record).toMatchObject({ outcome: 'succeeded', trace: { log: [{ event: 'probe.odd' }] } });
+    expect(record?.trace?.error).toBeUndefined();
+  }
+});
+
+describe('repeated attempts', () => {
+  test('leave one record, even if two run concurrently', async () => {
+    let count = 0;
+    const { attempt, runLog } = await stageRun(async () => [{ count: ++count }]);
+    await Promise.all([attempt(0), attempt(0)]);
+    await attempt(0);
+    expect(await runLog.countTenants(runId)).toMatchObject({ succeeded: 1 });
+  });
+
+  test('that overlap keep the rows of the recorded attempt', async () => {
+    const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    let count = 0;
+    const { deps, attempt, results, runLog } = await stageRun(async () => {
+      const number = count++;
+      await gates[number]?.promise;
+      return Array.from({ length: number + 1 }, () => ({ number }));
+    });
+    const attempts = [attempt(0), attempt(0)];
+    gates[0]?.resolve();
+    await attempts[0];
+    gates[1]?.resolve();
+    await Promise.all(attempts);
+    await finishRun(deps, { runId });
+    const run = await runLog.find(runId);
+    const [text = ''] = await readPages({ log: runLog, results }, run!, { format: 'jsonl' });
+    expect(await runLog.findTenant(runId, tenantId(0))).toMatchObject({ rows: 1 });
+    expect(text.trim().split('\n')).toHaveLength(1);
+    expect(text).toContain('"number":0');
+  });
+
+  test('in a later round skip a tenant that has succeeded', async () => {
+    const { attempt, started } = await stageRun(async () => []);
+    await attempt(0);
+    expect(await attempt(0, { round: 2 })).toEqual({ outcome: 'succeeded' });
+    expect(started).toHaveLength(1);
+  });
+
+  test('in a later round retry a transient failure once', async () => {
+    let failing = true;
+    const { attempt, started, runLog } = await stageRun(async () => (failing ? fail('throttled')() : []));
+    await attempt(0);
+    failing = false;
+    expect(await attempt(0, { round: 2 })).toEqual({ outcome: 'succeeded' });
+    expect(await attempt(0, { round: 2 })).toEqual({ outcome: 'succeeded' });
+    expect(started).toHaveLength(2);
+    expect(await runLog.findTenant(runId, tenantId(0))).toMatchObject({ outcome: 'succeeded', round: 2 });
+  });
+
+  test('by a new process skip tenants that an earlier process recorded', async () => {
+    const { deps, attempt, started, runLog } = await stageRun(async () => [], 3);
+    await attempt(0);
+    const plans = createRunPlans({ results: deps.runs.results, runLog });
+    const restarted = { ...deps, runs: { ...deps.runs, plans, stops: createRunStops({ runLog, clock: deps.clock }) } };
+    const again = (index: number) => runTenant(restarted, { runId, index, round: 1, last: false });
+    expect(await again(0)).toEqual({ outcome: 'succeeded' });
+    expect(await again(1)).toEqual({ outcome: 'succeeded' });
+    expect(started).toEqual([tenantId(0), tenantId(1)]);
+  });
+
+  test('read the plan once per run', async () => {
+    const { attempt, results } = await stageRun(async () => [], 50);
+    await Promise.all(Array.from({ length: 50 }, (_, index) => attempt(index)));
+    expect(results.planReads).toBe(1);
+  });
+});
+
+describe('a storage failure', () => {
+  test('makes the tenant retryable and never throws', async () => {
+    const { attempt, runLog, logger } = await stageRun(async () => []);
+    runLog.broken = true;
+    const lost = { code: 'storage_unavailable', unrecorded: true };
+    expect(await attempt(0)).toEqual({ outcome: 'retrying', ...lost });
+    expect(await attempt(0, { last: true })).toEqual({ outcome: 'failed', ...lost });
+    expect(logger.events()).toContain('tenant_run.broken');
+    runLog.broken = false;
+    expect(await attempt(0, { round: 2 })).toEqual({ outcome: 'succeeded' });
+  });
+});
+
+describe('a credential failure', () => {
+  test('stops the run, starts no further tenant and records the reason', async () => {
+    const { attempt, started, runLog } = await stageRun(fail('credential_revoked'), 100);
+    expect(await attempt(0)).toEqual({ outcome: 'not_attempted', code: 'credential_revoked' });
+    for (let index = 1; index < 100; index += 1)
+      expect(await attempt(index)).toEqual({ outcome: 'not_attempted', code: 'credential_revoked' });
+    expect(started).toHaveLength(1);
+    expect((await runLog.find(runId))?.stoppedBy).toEqual({
+      code: 'credential_revoked',
+      detail: 'It is credential_revoked.',
+    });
+    expect(await runLog.findTenant(runId, tenantId(0))).toBeUndefined();
+  });
+
+  test('affects only the attempts in progress', async () => {
+    const gate = Promise.withResolvers<void>();
+    const { attempt, started } = await stageRun(async () => {
+      await gate.promise;
+      return fail('credential_expired')();
+    }, 100);
+    const concurrency = 8;
+    let next = 0;
+    const worker = async (): Promise<void> => {
+      for (let index = next++; index < 100; index = next++) await attempt(index);
+    };
+    const workers = Array.from({ length: concurrency }, worker);
+    await settle();
+    gate.resolve();
+    await Promise.all(workers);
+    expect(started.length).toBeLessThanOrEqual(concurrency);
+  });
+
+  test('with the scope of one tenant does not stop the run', async () => {
+    const { attempt, started } = await stageRun(async () =>
+      Promise.reject(new BrokerError('interaction_required', 'MFA.', { scope: 'tenant' })),
+    );
+    expect(await attempt(0)).toEqual({ outcome: 'failed', code: 'interaction_required' });
+    await attempt(1);
+    expect(started).toHaveLength(2);
+  });
+
+  test('recorded by another process stops this one within a second', async () => {
+    const { attempt, started, clock, runLog } = await stageRun(async () => [], 10);
+    await attempt(0);
+    await runLog.change(runId, { stoppedBy: { code: 'credential_revoked', detail: 'Seen elsewhere.' } });
+    await clock.advance(1_000);
+    expect(await attempt(1)).toEqual({ outcome: 'not_attempted', code: 'credential_revoked' });
+    expect(started).toHaveLength(1);
+  });
+
+  test('is checked once per second instead of once per tenant', async () => {
+    const { attempt, clock, runLog, deps } = await stageRun(async () => [], 100);
+    // The record is also read once with the plan, for its digest.
+    await deps.runs.plans.get(runId);
+    const before = runLog.finds;
+    await Promise.all(Array.from({ length: 50 }, (_, index) => attempt(index)));
+    await clock.advance(1_000);
+    for (let index = 50; index < 100; index += 1) await attempt(index);
+    expect(runLog.finds - before).toBe(2);
+  });
+});
+
+test('a tenant that was excluded after the run was planned is skipped', async () => {
+  const { attempt, runLog } = await stageRun(fail('tenant_excluded'), 2);
+  expect(await attempt(0)).toEqual({ outcome: 'skipped', code: 'tenant_excluded' });
+  expect(await runLog.findTenant(runId, tenantId(0))).toMatchObject({ outcome: 'skipped', code: 'tenant_excluded' });
+});
+
+describe('a run without a policy in force', () => {
+  test('ends as failed with policy_missing after its first tenant, without a failure per tenant', async () => {
+    const { deps, attempt, started, runLog } = await stageRun(fail('policy_missing'), 100);
+    for (let index = 0; index < 100; index += 1)
+      expect(await attempt(index)).toEqual({ outcome: 'not_attempted', code: 'policy_missing' });
+    expect(started).toHaveLength(1);
+    expect(await finishRun(deps, { runId })).toMatchObject({
+      status: 'failed',
+      tenants: { failed: 0, notAttempted: 100 },
+    });
+    expect((await runLog.find(runId))?.stoppedBy?.code).toBe('policy_missing');
+  });
+});
+
+describe('a plan that was changed after it was stored', () => {
+  const forged = (count: number): RunPlan => ({
+    job: 'probe',
+    parameters: { forged: true },
+    attempt: Array.from({ length: count }, (_, index) => ({ tenantId: tenantId(50 + index), name: 'Forged' })),
+    decided: [],
+  });
+
+  test('ends the run as failed with plan_changed and starts no tenant', async () => {
+    const { deps, attempt, started, results, runLog } = await stageRun(async () => [], 3);
+    results.overwritePlan(runId, forged(3));
+    for (const index of [0, 1, 2])
+      expect(await attempt(index)).toEqual({ outcome: 'not_attempted', code: 'plan_changed' });
+    expect(started).toEqual([]);
+    expect(await finishRun(deps, { runId })).toMatchObject({ status: 'failed', tenants: { notAttempted: 3 } });
+    expect((await runLog.find(runId))?.stoppedBy).toEqual({
+      code: 'plan_changed',
+      detail: `The stored plan of the run ${runId} is not the one that the run was started with.`,
+    });
+  });
+
+  test('ends the run as failed when it is changed after the last tenant', async () => {
+    const { deps, attempt, results, runLog } = await stageRun(async () => [], 1);
+    await attempt(0);
+    results.overwritePlan(runId, forged(0));
+    expect(await finishRun(deps, { runId })).toMatchObject({ status: 'failed', tenants: { succeeded: 1 } });
+    expect((await runLog.find(runId))?.stoppedBy?.code).toBe('plan_changed');
+  });
+
+  test('does not add tenants to a rerun', async () => {
+    const { deps, results, runLog } = await stageRun(async () => [], 1);
+    results.overwritePlan(runId, forged(3));
+    await finishRun(deps, { runId });
+    await expect(rerunRequest(deps.runs, (await runLog.find(runId))!)).rejects.toMatchObject({ code: 'plan_changed' });
+  });
+
+  test('is not checked for a run that an older build planned, which recorded no digest', async () => {
+    const { attempt, runLog } = await stageRun(async () => [], 1);
+    await runLog.change(runId, { planDigest: undefined });
+    expect(await attempt(0)).toEqual({ outcome: 'succeeded' });
+  });
+});
+
+test('a cancelled run starts no further tenant', async () => {
+  const { attempt, started, clock, runLog } = await stageRun(async () => [], 10);
+  await attempt(0);
+  await runLog.change(runId, { cancelRequestedAtMs: clock.nowMs() });
+  await clock.advance(1_000);
+  expect(await attempt(1)).toEqual({ outcome: 'not_attempted', code: 'run_cancelled' });
+  expect(started).toHaveLength(1);
+});
+
+test('a cancelled run starts no further tenant although the clock was set back an hour', async () => {
+  const { attempt, started, clock, runLog } = await stageRun(async () => [], 10);
+  await attempt(0);
+  await runLog.change(runId, { cancelRequestedAtMs: clock.nowMs() });
+  await clock.advance(-3_600_000);
+  expect(await attempt(1)).toEqual({ outcome: 'not_attempted', code: 'run_cancelled' });
+  expect(started).toHaveLength(1);
+});
+
+describe('finishRun', () => {
+  test('counts the records, and counts tenants waiting for a retry as failed', async () => {
+    let round = 0;
+    const { deps, attempt, runLog } = await stageRun(async () => (round++ === 0 ? fail('throttled')() : []), 4);
+    await attempt(0);
+    await attempt(1);
+    await attempt(2);
+    expect(await finishRun(deps, { runId })).toEqual({
+      status: 'completed',
+      tenants: { total: 4, succeeded: 2, failed: 2, skipped: 0, notAttempted: 0 },
+    });
+    expect(await runLog.findTenant(runId, tenantId(0))).toMatchObject({
+      outcome: 'failed',
+      code: 'throttled',
+      attempts: 1,
+    });
+    expect(await runLog.find(runId)).toMatchObject({ status: 'completed', finishedAtMs: deps.clock.nowMs() });
+  });
+
+  test.each([
+    ['internal', {}],
+    ['storage_unavailable', { lostBy: 'storage_unavailable' }],
+  ] as const)('adds a record for an attempted tenant without one, as failed with %s', async (code, more) => {
+    const { deps, attempt, runLog } = await stageRun(async () => [], 2);
+    await attempt(0);
+    expect(await finishRun(deps, { runId, ...more })).toEqual({
+      status: 'completed',
+      tenants: { total: 2, succeeded: 1, failed: 1, skipped: 0, notAttempted: 0 },
+    });
+    expect(await runLog.findTenant(runId, tenantId(1))).toMatchObject({
+      name: 'Tenant 1',
+      outcome: 'failed',
+      code,
+      attempts: 1,
+    });
+  });
+
+  test('ends as cancelled after a cancellation between two rounds, even if the first call failed half-way', async () => {
+    const { deps, attempt, runLog } = await stageRun(fail('throttled'), 2);
+    await attempt(0);
+    await attempt(1);
+    await runLog.change(runId, { cancelRequestedAtMs: 1 });
+    const change = runLog.change.bind(runLog);
+    runLog.change = async () => Promise.reject(new BrokerError('storage_unavailable', 'Away.'));
+    await expect(finishRun(deps, { runId })).rejects.toMatchObject({ code: 'storage_unavailable' });
+    runLog.change = change;
+    expect(await finishRun(deps, { runId })).toMatchObject({ status: 'cancelled', tenants: { failed: 2 } });
+    expect(await runLog.findTenant(runId, tenantId(0))).toMatchObject({
+      outcome: 'failed',
+      code: 'run_cancelled',
+      detail: expect.stringContaining('Microsoft throttles') as string,
+    });
+  });
+
+  test('ends as cancelled without a notice when cancelled before planning', async () => {
+    const { deps, clock, runLog } = await stageRun(async () => []);
+    const other = 'probe@w2';
+    await runLog.create(
+      { runId: other, job: 'probe', window: 'w2', startedBy: 'timer', createdAtMs: clock.nowMs() },
+      { parameters: {} },
+    );
+    await runLog.change(other, { cancelRequestedAtMs: 1 });
+    const stoppedBy = { code: 'directory_unavailable', detail: 'Away.' } as const;
+    expect(await finishRun(deps, { runId: other, stoppedBy })).toMatchObject({ status: 'cancelled' });
+    expect((await runLog.find(other))?.stoppedBy).toBeUndefined();
+    const send = async () => Promise.reject(new Error('nothing to tell'));
+    expect(
+      await announceRun({ ...deps, notifier: { send }, clock, dashboardUrl: undefined }, { runId: other }),
+    ).toEqual({
+      announced: false,
+    });
+  });
+
+  test('returns the same result when repeated', async () => {
+    const { deps, clock, runLog, attempt } = await stageRun(async () => [], 1);
+    await attempt(0);
+    const first = await finishRun(deps, { runId });
+    const ended = (await runLog.find(runId))?.finishedAtMs;
+    await clock.advance(5_000);
+    expect(await finishRun(deps, { runId, stoppedBy: { code: 'internal', detail: '' } })).toEqual(first);
+    expect((await runLog.find(runId))?.finishedAtMs).toBe(ended);
+  });
+
+  test('ends as failed with the first reason when the run was stopped', async () => {
+    const { deps, attempt, runLog } = await stageRun(fail('credential_revoked'), 5);
+    await attempt(0);
+    expect(await finishRun(deps, { runId, stoppedBy: { code: 'credential_expired', detail: 'Later.' } })).toMatchObject(
+      { status: 'failed', tenants: { notAttempted: 5 } },
+    );
+    expect((await runLog.find(runId))?.stoppedBy?.code).toBe('credential_revoked');
+  });
+
+  test('uses the reason from the orchestration if no tenant recorded one', async () => {
+    const { deps, runLog } = await stageRun(async () => [], 5);
+    await finishRun(deps, { runId, stoppedBy: { code: 'directory_unavailable', detail: 'Away.' } });
+    expect(await runLog.find(runId)).toMatchObject({
+      status: 'failed',
+      stoppedBy: { code: 'directory_unavailable', detail: 'Away.' },
+    });
+  });
+
+  test('ends as cancelled if tenants are left, and as completed if the cancellation came too late', async () => {
+    const early = await stageRun(async () => [], 2);
+    await early.attempt(0);
+    await early.runLog.change(runId, { cancelRequestedAtMs: 1 });
+    expect(await finishRun(early.deps, { runId })).toMatchObject({
+      status: 'cancelled',
+      tenants: { succeeded: 1, notAttempted: 1 },
+    });
+    const late = await stageRun(async () => [], 1);
+    await late.attempt(0);
+    await late.runLog.change(runId, { cancelRequestedAtMs: 1 });
+    expect(await finishRun(late.deps, { runId })).toMatchObject({ status: 'completed' });
+  });
+});
+
+test('a tenant that waited for a retry keeps its trace when the run is closed', async () => {
+  const { deps, attempt, runLog } = await stageRun(async ({ log }) => {
+    log.log('warn', 'probe.slow');
+    throw new BrokerError('throttled', 'Later.', { retryAfterSeconds: 30 });
+  });
+  expect(await attempt(0)).toMatchObject({ outcome: 'retrying' });
+  await runLog.change(runId, { cancelRequestedAtMs: 1 });
+  await finishRun(deps, { runId });
+  const record = await runLog.findTenant(runId, tenantId(0));
+  expect(record).toMatchObject({ outcome: 'failed', code: 'run_cancelled', trace: { log: [{ event: 'probe.slow' }] } });
+  expect(record?.trace?.error).toContain('Later.');
+});
+
+describe('a tenant of a query', () => {
+  const asker: Asker = {
+    applicationId: 'cccccccc-0000-4000-8000-000000000001',
+    objectId: 'cccccccc-0000-4000-8000-00000000000a',
+    kind: 'user',
+    roles: ['Requests.Send'],
+    tenantId: tenantId(9),
+    name: 'ada@partner.example',
+  };
+
+  async function staged(askTenant: (visit: QueryVisit) => Promise<QueryRows>) {
+    const staged = await stageRun(async () => []);
+    const query = 'query@w';
+    const parameters = { path: '/v1.0/users', allPages: false };
+    await staged.runLog.create(
+      {
+        runId: query,
+        job: 'query',
+        window: 'w',
+        startedBy: asker.applicationId,
+        createdAtMs: 0,
+        query: parameters.path,
+      },
+      { parameters, asker },
+    );
+    const attempt = [{ tenantId: tenantId(0), name: 'Tenant 0', defaultDomain: 'zero.example' }];
+    const { digest } = await staged.results.putPlan(query, { job: 'query', parameters, asker, attempt, decided: [] });
+    await staged.runLog.change(query, { status: 'running', startedAtMs: 0, planDigest: digest });
+    const visits: QueryVisit[] = [];
+    const deps = {
+      ...staged.deps,
+      askTenant: (visit: QueryVisit) => {
+        visits.push(visit);
+        return askTenant(visit);
+      },
+    };
+    const visit = (input = {}) => runTenant(deps, { runId: query, index: 0, round: 1, last: false, ...input });
+    return { ...staged, visit, visits, record: () => staged.runLog.findTenant(query, tenantId(0)), query, parameters };
+  }
+
+  const rows = { jsonLines: '{"id":1,"a":{"b":[1]}}\n', count: 1, columns: ['id', 'a'] };
+
+  test('is asked for the caller that the plan keeps, and its rows may be nested', async () => {
+    const { visit, visits, record, query, parameters, started, runLog, results } = await staged(async () => rows);
+    expect(await visit()).toEqual({ outcome: 'succeeded' });
+    expect(visits).toEqual([{ runId: query, asker, parameters, tenantId: tenantId(0) }]);
+    expect(started).toEqual([]);
+    expect(await record()).toMatchObject({ outcome: 'succeeded', rows: 1, columns: ['id', 'a'] });
+    const run = (await runLog.find(query))!;
+    expect((await readPages({ log: runLog, results }, run, { format: 'csv' })).join('')).toBe(
+      `\uFEFFtenantId,tenantName,tenantDomain,id,a\r\n${tenantId(0)},Tenant 0,zero.example,1,"{""b"":[1]}"\r\n`,
+    );
+  });
+
+  test.each([
+    [
+      { ...rows, missing: 'Cut.' },
+      { more: true, detail: 'Cut.' },
+    ],
+    [
+      { jsonLines: '', count: 0, columns: [], note: 'Not there.' },
+      { detail: 'Not there.', rows: 0 },
+    ],
+  ])('says what is missing: %#', async (answer, expected) => {
+    const { visit, record } = await staged(async () => answer);
+    await visit();
+    expect(await record()).toMatchObject({ outcome: 'succeeded', ...expected });
+  });
+
+  test.each([false, true])('gives its memory back once its rows are stored, or cannot be: %s', async (isBroken) => {
+    const released: number[] = [];
+    const { visit, results } = await staged(async () => ({ ...rows, release: () => void released.push(1) }));
+    const putRows = results.putRows.bind(results);
+    results.putRows = async (...given) => {
+      expect(released).toEqual([]);
+      if (isBroken) throw new Error('broken');
+      return putRows(...given);
+    };
+    await visit();
+    expect(released).toEqual([1]);
+  });
+
+  test.each<[ErrorCode, TenantRun['outcome']]>([
+    ['caller_forbidden', 'failed'],
+    ['busy', 'retrying'],
+    ['request_invalid', 'failed'],
+    ['tenant_excluded', 'skipped'],
+    ['throttled', 'retrying'],
+    ['audit_unavailable', 'retrying'],
+  ])('maps the failure %s to %s', async (code, outcome) => {
+    const { visit, record } = await staged(fail(code));
+    expect(await visit()).toMatchObject({ outcome, code });
+    expect(await record()).toMatchObject({ outcome, code });
+  });
+
+  test('is announced to nobody, and leaves no file', async () => {
+    const { visit, query, deps, runLog, results, clock } = await staged(async () => rows);
+    await visit();
+    await runLog.change(query, { status: 'failed', stoppedBy: { code: 'credential_revoked', detail: 'x' } });
+    const sent: unknown[] = [];
+    const notifier = { send: async (notice: unknown) => void sent.push(notice) };
+    expect(await announceRun({ ...deps, notifier, dashboardUrl: undefined }, { runId: query })).toEqual({
+      announced: false,
+    });
+    expect(await exportRun({ ...deps, clock, runs: { log: runLog, results } }, query)).toEqual({ exported: false });
+    expect(sent).toEqual([]);
+  });
+});

@@ -1,0 +1,232 @@
+import { describe, expect, it } from 'vitest';
+import { BrokerError } from '../../../../../src/lib/core/errors.ts';
+import type { JobContext } from '../../../../../src/lib/runs/job/job.ts';
+import { visitTenants } from '../../../../../src/lib/runs/engine/visit-tenants.ts';
+import type { VisitTenantsInput } from '../../../../../src/lib/runs/engine/visit-summary.ts';
+import { createTenantSlots, requestersOf } from '../../../../../src/lib/runs/engine/tenant-slots.ts';
+import type { BudgetedRequest } from '../../../../../src/lib/core/share.ts';
+import { settle } from '../../../../fakes/fake-clock.ts';
+import { runId, type RunStage, stageRun, startRun, tenantId, recordOf } from '../store/stage.ts';
+
+const input: VisitTenantsInput = { runId, indexes: [0, 1, 2, 3], round: 1, last: false };
+
+interface VisitStage extends RunStage {
+  readonly visit: (more?: Partial<VisitTenantsInput>) => ReturnType<typeof visitTenants>;
+}
+
+async function stageVisit(run: (context: JobContext) => Promise<unknown>, slots = 20): Promise<VisitStage> {
+  const stage = await stageRun(run, 6);
+  const tenantSlots = createTenantSlots(slots);
+  return { ...stage, visit: (more) => visitTenants({ ...stage.deps, tenantSlots }, { ...input, ...more }) };
+}
+
+async function outcomes({ runLog }: RunStage): Promise<string[]> {
+  const found: string[] = [];
+  for await (const { tenantId: id, outcome, code } of runLog.tenants(runId))
+    found.push(`${id.slice(-1)} ${outcome} ${code ?? ''}`);
+  return found;
+}
+
+const numberOf = ({ tenant }: JobContext): number => Number(tenant.tenantId.slice(-1));
+
+describe('visitTenants', () => {
+  it('gives each tenant a record and an outcome of its own, and tells the orchestration only what it needs', async () => {
+    const stage = await stageVisit(async (context) => {
+      if (numberOf(context) === 1) throw new BrokerError('consent_required', 'No consent.');
+      if (numberOf(context) === 2) throw new BrokerError('throttled', 'Later.', { retryAfterSeconds: 40 });
+      return [{ n: numberOf(context) }];
+    });
+    expect(await stage.visit()).toEqual({ retry: [2], retryAfterSeconds: 40 });
+    expect(await outcomes(stage)).toEqual([
+      '0 succeeded ',
+      '1 failed consent_required',
+      '2 retrying throttled',
+      '3 succeeded ',
+    ]);
+    expect(await stage.visit({ indexes: [4, 5] })).toEqual({});
+  });
+
+  it('looks for the record of each tenant by itself if it cannot read those of the group, and logs that', async () => {
+    const stage = await stageVisit(async () => []);
+    await stage.runLog.recordTenants(runId, [recordOf(0)]);
+    stage.runLog.findOutcomes = () => Promise.reject(new BrokerError('storage_unavailable', 'It is away.'));
+    expect(await stage.visit()).toEqual({});
+    expect(stage.started).toEqual([tenantId(1), tenantId(2), tenantId(3)]);
+    expect(JSON.parse(stage.logger.lines[0]?.line ?? '')).toMatchObject({
+      event: 'tenant_run.records_unread',
+      level: 'warn',
+      runId,
+      code: 'storage_unavailable',
+    });
+  });
+
+  it('visits the tenants side by side, within the limit of the process', async () => {
+    let now = 0;
+    let most = 0;
+    const stage = await stageVisit(async () => {
+      most = Math.max(most, (now += 1));
+      await Promise.resolve();
+      await new Promise((done) => setImmediate(done));
+      now -= 1;
+      return [];
+    }, 3);
+    await Promise.all([stage.visit(), stage.visit({ indexes: [4, 5] })]);
+    expect(most).toBe(3);
+  });
+
+  it('visits a tenant with a record no more, whichever process wrote it', async () => {
+    const stage = await stageVisit(async () => []);
+    // This process has read the run before another one recorded the tenants and was killed.
+    await stage.deps.runs.plans.get(runId);
+    await stage.runLog.recordTenants(runId, [
+      recordOf(0),
+      recordOf(1, { outcome: 'retrying', code: 'throttled', retryAfterSeconds: 7 }),
+    ]);
+    expect(await stage.visit()).toEqual({ retry: [1], retryAfterSeconds: 7 });
+    expect(stage.started).toEqual([tenantId(2), tenantId(3)]);
+    await stage.visit({ round: 2 });
+    expect(stage.started).toEqual([tenantId(2), tenantId(3), tenantId(1)]);
+  });
+
+  it.each([
+    ['probe@small', 'another run of the same job', 2 * 5],
+    ['query@small', 'a query, for which a caller waits', 5],
+  ])('gives places to a small run (%s, %s) while a large one waits for them', async (small, _, within) => {
+    const ends: (() => void)[] = [];
+    const stage = await stageRun(() => new Promise((done) => ends.push(() => done([]))), 40);
+    await startRun(stage, small, 5, 900);
+    const deps = { ...stage.deps, tenantSlots: createTenantSlots(2) };
+    const visit = (id: string, count: number) =>
+      visitTenants(deps, { ...input, runId: id, indexes: Array.from({ length: count }, (__, index) => index) });
+    const large = visit(runId, 40);
+    await expect.poll(() => ends.length).toBe(2);
+    const both = [large, visit(small, 5)];
+    await settle();
+    for (let at = 0; at < ends.length; at += 1) {
+      ends[at]?.();
+      await settle();
+    }
+    await Promise.all(both);
+    const places = stage.started.flatMap((id, place) => (id >= tenantId(900) ? [place - 2] : []));
+    expect(places).toHaveLength(5);
+    expect(Math.max(...places)).toBeLessThan(within);
+  });
+
+  it('asks for tokens and sends requests in the turn of the run, not of the job', async () => {
+    const stage = await stageRun(
+      async ({ graph }) => {
+        await graph.get('/organization');
+        return [];
+      },
+      1,
+      { permissions: ['Organization.Read.All'] },
+    );
+    const { tokens } = stage.deps;
+    const asked: unknown[] = [];
+    const deps = {
+      ...stage.deps,
+      tenantSlots: createTenantSlots(2),
+      tokens: {
+        ...tokens,
+        getToken: (...given: Parameters<typeof tokens.getToken>) => {
+          asked.push(given[0].runId);
+          return tokens.getToken(...given);
+        },
+      },
+      budgets: {
+        admit: async ({ requesters }: BudgetedRequest) => void asked.push(...requesters.all),
+        throttled: () => undefined,
+      },
+    };
+    expect(await visitTenants(deps, { ...input, indexes: [0] })).toEqual({});
+    expect(asked).toEqual([{ id: runId, kind: 'background' }, runId]);
+  });
+
+  it('sends the request of a small run while many of a large one wait', async () => {
+    const ends: (() => void)[] = [];
+    const sent: string[] = [];
+    const stage = await stageRun(
+      async ({ graph, tenant }) => {
+        const isSmall = tenant.tenantId >= tenantId(900);
+        const path = isSmall ? '/organization?$select=id' : '/organization';
+        await Promise.all(Array.from({ length: isSmall ? 1 : 40 }, () => graph.get(path)));
+        return [];
+      },
+      1,
+      { permissions: ['Organization.Read.All'] },
+    );
+    await startRun(stage, 'probe@small', 1, 900);
+    const deps = {
+      ...stage.deps,
+      tenantSlots: createTenantSlots(4),
+      requestSlots: createTenantSlots(2),
+      fetch: async (url: string) => {
+        sent.push(url.includes('select') ? 'small' : 'large');
+        await new Promise<void>((done) => ends.push(done));
+        return Response.json({});
+      },
+    };
+    const large = visitTenants(deps, { ...input, indexes: [0] });
+    await expect.poll(() => sent.length).toBe(2);
+    const both = [large, visitTenants(deps, { ...input, runId: 'probe@small', indexes: [0] })];
+    await settle();
+    for (let at = 0; at < ends.length; at += 1) {
+      ends[at]?.();
+      await settle();
+    }
+    expect(await Promise.all(both)).toEqual([{}, {}]);
+    expect(sent).toHaveLength(41);
+    expect(sent.indexOf('small')).toBeLessThan(5);
+  });
+
+  it('looks for each record by itself if it could not look for all of them', async () => {
+    const stage = await stageVisit(async () => []);
+    await stage.deps.runs.plans.get(runId);
+    await stage.runLog.recordTenants(runId, [
+      recordOf(0),
+      recordOf(2, { outcome: 'failed', code: 'consent_required' }),
+    ]);
+    stage.runLog.findOutcomes = () => Promise.reject(new BrokerError('storage_unavailable', 'Storage is away.'));
+    expect(await stage.visit()).toEqual({});
+    expect(stage.started).toEqual([tenantId(1), tenantId(3)]);
+  });
+
+  it('ends a tenant that hangs at its deadline, and records the others before', async () => {
+    const stage = await stageVisit(async (context) => (numberOf(context) === 2 ? new Promise(() => undefined) : []));
+    const visited = stage.visit();
+    await expect.poll(() => outcomes(stage)).toEqual(['0 succeeded ', '1 succeeded ', '3 succeeded ']);
+    await stage.clock.advance(60_000);
+    expect(await visited).toEqual({});
+    expect(await outcomes(stage)).toContain('2 failed job_timed_out');
+  });
+
+  it('starts no tenant after ten minutes, and returns it for another activity', async () => {
+    const stage = await stageVisit(async () => []);
+    const full = createTenantSlots(1);
+    let free: () => void = () => undefined;
+    const held = full.run(() => new Promise<void>((done) => (free = done)), requestersOf(runId));
+    const visited = visitTenants({ ...stage.deps, tenantSlots: full }, input);
+    await stage.clock.advance(10 * 60_000);
+    free();
+    expect(await visited).toEqual({ left: [0, 1, 2, 3] });
+    await held;
+    expect(stage.started).toEqual([]);
+    expect(await outcomes(stage)).toEqual([]);
+  });
+
+  it('stops at a failure that concerns every tenant, and returns the reason', async () => {
+    const stage = await stageVisit(async () => {
+      throw new BrokerError('credential_revoked', 'Revoked.');
+    }, 1);
+    expect(await stage.visit()).toEqual({ stopCode: 'credential_revoked' });
+    expect(stage.started).toHaveLength(1);
+  });
+
+  it('returns the tenants to retry if storage fails, and the reason if this was the last round', async () => {
+    const stage = await stageVisit(async () => []);
+    stage.runLog.broken = true;
+    expect(await stage.visit()).toEqual({ retry: [0, 1, 2, 3] });
+    expect(await stage.visit({ last: true })).toEqual({ lostBy: 'storage_unavailable' });
+    expect(stage.started).toEqual([]);
+  });
+});

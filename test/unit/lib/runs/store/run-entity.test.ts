@@ -1,0 +1,209 @@
+import { describe, expect, it } from 'vitest';
+import type { TableEntityResult } from '@azure/data-tables';
+import {
+  changeProperties,
+  numbersProperties,
+  outcomeOf,
+  readRequest,
+  readRun,
+  readTenantRun,
+  requestProperties,
+  runProperties,
+  tenantRunEntity,
+  tenantRunProperties,
+} from '../../../../../src/lib/runs/store/run-entity.ts';
+import { askedProperties, parametersProperties } from '../../../../../src/lib/runs/store/parameters-entity.ts';
+import type { TenantRun } from '../../../../../src/lib/runs/store/run.ts';
+import { tenantId } from './stage.ts';
+
+const atMs = Date.UTC(2026, 10, 24);
+const read = (properties: object): TableEntityResult<Record<string, unknown>> => ({
+  etag: '',
+  partitionKey: 'probe',
+  rowKey: 'w',
+  ...properties,
+});
+
+describe('the entity of a run', () => {
+  it('has the parameters that were stored, and none if the text is damaged or of another form', () => {
+    const stored = parametersProperties({ days: 3, parts: ['a'] });
+    expect(readRun(read(stored)).parameters).toEqual({ days: 3, parts: ['a'] });
+    for (const parameters of ['{"days":', '{"days":{"a":1}}', '[]', '', 7])
+      expect(readRun(read({ parameters })).parameters).toBeUndefined();
+    expect(() => parametersProperties({ note: 'x'.repeat(30_000) })).toThrow(
+      expect.objectContaining({ code: 'request_invalid' }),
+    );
+  });
+
+  it('has what was asked for, if it fits', () => {
+    const asked = { tenants: ['tag:managed'], except: ['contoso.com'] };
+    expect(readRun(read(askedProperties(asked))).asked).toEqual(asked);
+    expect(askedProperties({ tenants: ['x'.repeat(30_000)] })).toEqual({});
+    expect(askedProperties(undefined)).toEqual({});
+    for (const text of ['{"tenants":[1]}', '{', '"x"', 7]) expect(readRun(read({ asked: text })).asked).toBeUndefined();
+  });
+
+  it('keeps a choice in a form that versions without choices refuse', () => {
+    const request = {
+      tenants: [tenantId(1)],
+      choice: { tenants: ['group:gold'], except: ['tag:trial'] },
+      parameters: { days: 3 },
+    };
+    expect(readRequest(read(requestProperties(request)))).toEqual(request);
+    // An earlier version requires `parameters`, and ignores what it does not know.
+    expect(JSON.parse(requestProperties(request)['request0'] ?? '')).not.toHaveProperty('parameters');
+    const plain = { tenants: [tenantId(1)], parameters: { days: 3 } };
+    expect(requestProperties(plain)).toEqual({ request0: JSON.stringify(plain) });
+    expect(readRequest(read({ request0: JSON.stringify(plain) }))).toEqual(plain);
+  });
+
+  it('holds only changed fields, without secrets and with bounded texts', () => {
+    expect(changeProperties({})).toEqual({});
+    const token = `eyJ${'a'.repeat(20)}.eyJ${'b'.repeat(40)}.c`;
+    const changed = changeProperties({
+      status: 'failed',
+      startedAtMs: atMs,
+      finishedAtMs: atMs,
+      tenants: { total: 1, succeeded: 0, failed: 1, skipped: 0, notAttempted: 0 },
+      stoppedBy: { code: 'credential_revoked', detail: `${token} ${'x'.repeat(2_000)}` },
+      cancelRequestedAtMs: atMs,
+      warnings: ['one', `with ${token}`],
+      planDigest: 'd1',
+    });
+    expect(changed).toMatchObject({
+      status: 'failed',
+      startedAt: '2026-11-24T00:00:00.000Z',
+      finishedAt: '2026-11-24T00:00:00.000Z',
+      total: 1,
+      stopCode: 'credential_revoked',
+      cancelRequestedAt: '2026-11-24T00:00:00.000Z',
+      warnings: '["one","with [secret]"]',
+      planDigest: 'd1',
+    });
+    expect(readRun(read(changed)).planDigest).toBe('d1');
+    expect(String(changed['stopDetail'])).toHaveLength(1_000);
+    expect(JSON.stringify(changed)).not.toContain('eyJ');
+  });
+
+  it('is read back, even if properties have unexpected types', () => {
+    expect(readRun(read({}))).toEqual({
+      runId: 'probe@w',
+      job: 'probe',
+      window: 'w',
+      status: 'pending',
+      startedBy: '',
+      createdAtMs: 0,
+      scope: 'all',
+      startedAtMs: undefined,
+      finishedAtMs: undefined,
+      tenants: { total: 0, succeeded: 0, failed: 0, skipped: 0, notAttempted: 0 },
+      stoppedBy: undefined,
+      cancelRequestedAtMs: undefined,
+      warnings: undefined,
+    });
+    const odd = read({
+      status: 3,
+      createdAt: 'never',
+      total: 'many',
+      stopCode: 'no such code',
+      warnings: '{',
+      scope: 'selected',
+    });
+    expect(readRun(odd)).toMatchObject({
+      status: 'pending',
+      createdAtMs: 0,
+      scope: 'selected',
+      stoppedBy: undefined,
+      warnings: [],
+    });
+    expect(readRun(read({ stopCode: 'throttled', warnings: '["a",1]' }))).toMatchObject({
+      stoppedBy: { code: 'throttled', detail: '' },
+      warnings: ['a'],
+    });
+    expect(readRun(read({ warnings: '{}' })).warnings).toEqual([]);
+  });
+
+  it('splits a large request over several properties', () => {
+    const request = { tenants: Array.from({ length: 2_000 }, (_, index) => tenantId(index)), parameters: { a: 1 } };
+    const pieces = requestProperties(request);
+    expect(Object.keys(pieces).length).toBeGreaterThan(2);
+    expect(Math.max(...Object.values(pieces).map((piece) => piece.length))).toBeLessThanOrEqual(30_000);
+    expect(readRequest(read(pieces))).toEqual(request);
+    expect(readRequest(read({}))).toBeUndefined();
+  });
+});
+
+describe('the entity of a tenant run', () => {
+  const record: TenantRun = {
+    tenantId: tenantId(1),
+    name: 'n'.repeat(600),
+    outcome: 'retrying',
+    code: 'throttled',
+    detail: 'wait',
+    round: 2,
+    attempts: 1,
+    rows: 3,
+    rowsName: 'rows',
+    columns: ['a', 'b'],
+    retryAfterSeconds: 7,
+    startedAtMs: atMs,
+    finishedAtMs: atMs + 1,
+  };
+
+  it('is read back as written, with a bounded name', () => {
+    expect(readTenantRun(read(tenantRunEntity('probe@w', record)))).toEqual({ ...record, name: 'n'.repeat(500) });
+  });
+
+  it('is read with defaults for missing properties', () => {
+    const { code: _c, detail: _d, rowsName: _r, retryAfterSeconds: _s, attempts: _a, ...bare } = record;
+    const entity = tenantRunEntity('probe@w', { ...bare, name: 'x' });
+    expect(Object.keys(entity)).not.toContain('code');
+    expect(readTenantRun(read(entity))).toMatchObject({
+      code: undefined,
+      detail: undefined,
+      rowsName: undefined,
+      retryAfterSeconds: undefined,
+      attempts: undefined,
+    });
+    expect(readTenantRun(read({ rowKey: tenantId(2) }))).toMatchObject({
+      name: tenantId(2),
+      outcome: 'failed',
+      startedAtMs: 0,
+      finishedAtMs: 0,
+      columns: [],
+    });
+  });
+
+  it('is ignored if the row key is not a tenant id', () => {
+    expect(readTenantRun(read({ rowKey: 'something else' }))).toBeUndefined();
+    expect(outcomeOf('skipped')).toBe('skipped');
+    expect(outcomeOf(undefined)).toBe('failed');
+  });
+
+  it('drops column names that do not fit', () => {
+    const columns = Array.from({ length: 400 }, (_, index) => `${'c'.repeat(200)}${index}`);
+    const entity = tenantRunEntity('probe@w', { ...record, columns });
+    expect(String(entity['columns']).length).toBeLessThanOrEqual(30_000);
+    expect(readTenantRun(read(entity))?.columns.length).toBeGreaterThan(100);
+  });
+});
+
+it('takes null for a property that is not there, as Azure answers for one that is selected', () => {
+  const record: TenantRun = {
+    tenantId: tenantId(1),
+    name: 'Contoso',
+    outcome: 'succeeded',
+    round: 2,
+    rows: 0,
+    columns: [],
+    startedAtMs: atMs,
+    finishedAtMs: atMs,
+  };
+  const nullsFor = (names: readonly string[], entity: object) =>
+    read({ ...Object.fromEntries(names.map((name) => [name, null])), ...entity });
+  const stored = read(tenantRunEntity('probe@w', record));
+  const names = [...tenantRunProperties, ...numbersProperties];
+  expect(readTenantRun(nullsFor(names, stored))).toEqual(readTenantRun(stored));
+  const run = read({ status: 'completed', createdAt: new Date(atMs).toISOString() });
+  expect(readRun(nullsFor(runProperties, run))).toEqual(readRun(run));
+});

@@ -1,0 +1,148 @@
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { brokerCallerId, recordTokens } from '../../../../src/lib/tokens/recorded-tokens.ts';
+import { GatedTokens } from '../../../../src/lib/tokens/gated-tokens.ts';
+import type { AccessToken, TokenRequest, TokenSource } from '../../../../src/lib/core/token.ts';
+import { BrokerError } from '../../../../src/lib/core/errors.ts';
+import type { TenantId } from '../../../../src/lib/core/identifiers.ts';
+import { Secret } from '../../../../src/lib/core/secret.ts';
+import type { DelegatedTenant } from '../../../../src/lib/tenants/tenant.ts';
+import { FakeClock } from '../../../fakes/fake-clock.ts';
+import { MemoryAuditLog } from '../../../fakes/memory-audit-log.ts';
+import { delegatedTenant } from '../../../support/delegated-tenant.ts';
+
+const tenantId = 'bbbbbbbb-0000-4000-8000-000000000001' as TenantId;
+const partnerTenantId = 'aaaaaaaa-0000-4000-8000-000000000000' as TenantId;
+const reachable = delegatedTenant(tenantId, 'Contoso');
+const request: TokenRequest = {
+  tenantId,
+  resource: { alias: 'graph', identifier: 'https://graph.microsoft.com' },
+  grant: 'delegated',
+  application: 'reader',
+  minimumLifetimeSeconds: 60,
+  correlationId: 'cccccccc-0000-4000-8000-000000000000',
+};
+
+let audit: MemoryAuditLog;
+let listed: DelegatedTenant;
+let answer: (request: TokenRequest) => Promise<AccessToken>;
+const forgotten: TenantId[] = [];
+let tokens: TokenSource;
+const clock = new FakeClock();
+beforeEach(() => {
+  audit = new MemoryAuditLog();
+  answer = async () => ({
+    ...request,
+    secret: new Secret('the token'),
+    scopes: ['User.Read.All'],
+    expiresAtMs: clock.nowMs() + 3_600_000,
+    fromCache: true,
+  });
+  listed = reachable;
+  const source = {
+    getToken: (received: TokenRequest) => answer(received),
+    getNewerToken: async () => undefined,
+    forgetTenant: (tenant: TenantId) => void forgotten.push(tenant),
+  };
+  tokens = recordTokens({
+    tokens: new GatedTokens({
+      tokens: source,
+      policy: { current: async () => ({ policy: { rules: [], groups: new Map() }, state: 'current', loadedAtMs: 0 }) },
+      directory: { find: async () => listed, excludes: async () => false },
+      partnerTenantId,
+    }),
+    audit,
+    clock,
+    newId: () => 'token-id',
+    partnerTenantId,
+  });
+});
+
+describe('recordTokens', () => {
+  it('records everything but the token before the job receives it', async () => {
+    const token = await tokens.getToken({ ...request, purpose: 'job:licence-report' });
+    expect(audit.entries).toEqual([
+      {
+        atMs: clock.nowMs(),
+        correlationId: request.correlationId,
+        tokenId: 'token-id',
+        outcome: 'issued',
+        caller: { applicationId: brokerCallerId, objectId: brokerCallerId, kind: 'application' },
+        rule: 'job:licence-report',
+        tenantId,
+        resource: 'graph',
+        scopes: ['User.Read.All'],
+        grant: 'delegated',
+        application: 'reader',
+        expiresAtMs: token.expiresAtMs,
+        fromCache: true,
+        tokenFingerprint: new Secret('the token').fingerprint(),
+      },
+    ]);
+    expect(JSON.stringify(audit.entries)).not.toContain('the token');
+  });
+
+  it('records the id that the token has in the logs of the tenant', async () => {
+    const issue = answer;
+    const claims = Buffer.from(JSON.stringify({ uti: 'AbC-1' })).toString('base64url');
+    answer = async (received) => ({ ...(await issue(received)), secret: new Secret(`e30.${claims}.x`) });
+    await tokens.getToken(request);
+    expect(audit.entries).toMatchObject([{ outcome: 'issued', uti: 'AbC-1' }]);
+  });
+
+  it('requests three seconds more than the minimum lifetime, for the audit record', async () => {
+    const lifetimes: number[] = [];
+    const issue = answer;
+    answer = (received) => {
+      lifetimes.push(received.minimumLifetimeSeconds);
+      return issue(received);
+    };
+    await tokens.getToken(request);
+    expect(lifetimes).toEqual([63]);
+  });
+
+  it('returns no token when its audit record is not durable', async () => {
+    audit.down = true;
+    await expect(tokens.getToken(request)).rejects.toMatchObject({ code: 'audit_unavailable' });
+  });
+
+  it('says that jobs wait for the records, so that callers need not wait for them', async () => {
+    const record = vi.spyOn(audit, 'record');
+    await tokens.getToken(request);
+    answer = () => Promise.reject(new BrokerError('consent_required', 'no'));
+    await tokens.getToken(request).catch(() => undefined);
+    expect(record.mock.calls).toEqual([
+      [expect.objectContaining({ outcome: 'issued' }), { awaitedBy: 'job' }],
+      [expect.objectContaining({ outcome: 'denied' }), { awaitedBy: 'job' }],
+    ]);
+  });
+
+  it('records a refusal with its code, and with rule broker when the request has no purpose', async () => {
+    answer = () => Promise.reject(new BrokerError('consent_required', 'no'));
+    await expect(tokens.getToken(request)).rejects.toMatchObject({ code: 'consent_required' });
+    expect(audit.entries).toMatchObject([{ outcome: 'denied', code: 'consent_required', rule: 'broker', scopes: [] }]);
+  });
+
+  it('refuses a tenant that was excluded after the run was planned, although its token is cached, and records that', async () => {
+    await tokens.getToken(request);
+    listed = { ...reachable, reachable: false, reason: 'excluded' };
+    await expect(tokens.getToken(request)).rejects.toMatchObject({ code: 'tenant_excluded' });
+    expect(audit.entries.slice(1)).toMatchObject([{ outcome: 'denied', code: 'tenant_excluded', tenantId }]);
+  });
+
+  it("refuses the partner's own tenant, which no plan contains", async () => {
+    await expect(tokens.getToken({ ...request, tenantId: partnerTenantId })).rejects.toMatchObject({
+      code: 'tenant_not_delegated',
+    });
+  });
+
+  it('throws the original error when the refusal cannot be recorded', async () => {
+    audit.down = true;
+    answer = () => Promise.reject(new BrokerError('consent_required', 'no'));
+    await expect(tokens.getToken(request)).rejects.toMatchObject({ code: 'consent_required' });
+  });
+});
+
+it('forwards forgetTenant to the token source', () => {
+  tokens.forgetTenant(tenantId);
+  expect(forgotten).toEqual([tenantId]);
+});

@@ -1,0 +1,34 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { ClientCredential } from '../../../../src/lib/core/secrets.ts';
+import { readVaultState } from '../../../../src/operator/setup/read-vault-state.ts';
+import { partnerTenantId, secretOf, SetupBench } from './setup-bench.ts';
+
+let bench: SetupBench;
+beforeEach(() => {
+  bench = new SetupBench();
+});
+
+describe('readVaultState', () => {
+  const remembered = async () => (await readVaultState(bench.store, 'default')).remembered;
+  const save = (credential: ClientCredential) =>
+    bench.store.saveClientCredential('default', { clientId: 'client', tenantId: partnerTenantId, credential });
+
+  it('remembers nothing before the first setup', async () => {
+    expect(await remembered()).toEqual({ clientId: undefined, kind: undefined });
+  });
+
+  it('remembers the kind in use or proposed, and the last one after a revocation', async () => {
+    await save(secretOf('s').credential);
+    expect(await remembered()).toEqual({ clientId: 'client', kind: 'secret' });
+    const identity = { clientId: 'client', tenantId: partnerTenantId, credential: { kind: 'federated' } } as const;
+    await bench.store.proposeClientCredential('default', identity);
+    expect((await remembered()).kind).toBe('federated');
+    await save(secretOf('renewed').credential);
+    expect((await remembered()).kind).toBe('secret');
+    await save(identity.credential);
+    for (const { version } of await bench.store.listClientCredentialVersions('default')) {
+      await bench.store.disableClientCredentialVersion('default', version);
+    }
+    expect(await remembered()).toEqual({ clientId: 'client', kind: 'federated' });
+  });
+});
