@@ -3,7 +3,7 @@ import { systemClock } from '../src/lib/core/clock.ts';
 import { CachedCredentials } from '../src/lib/tokens/credential/cached-credentials.ts';
 import type { TenantId } from '../src/lib/core/identifiers.ts';
 import { silentLogger } from '../src/lib/core/log.ts';
-import { Secret } from '../src/lib/core/secret.ts';
+import { Secret } from '../src/lib/core/secrets.ts';
 import { storeWithCredential } from '../test/fakes/memory-credential-store.ts';
 import { type Bench, type Figure, figure, type Goal, microsecondsPerCall, round } from './measure.ts';
 import { filledLru, filledMsal, filledOctokit, type Lookup, type PeerData } from './peers.ts';

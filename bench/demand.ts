@@ -1,5 +1,5 @@
 import { seededRandom } from '../test/fakes/fake-clock.ts';
-import { hourMs, minuteMs } from '../src/lib/core/durations.ts';
+import { hourMs, minuteMs } from '../src/lib/core/clock.ts';
 
 /** A request for a token at a moment of the day. */
 export interface Demand {

@@ -1,7 +1,7 @@
 import { decide, type PolicyCaller, type PolicyRequest } from '../src/lib/access/policy/decide.ts';
 import { parsePolicy } from '../src/lib/access/policy/parse-policy.ts';
 import type { AccessPolicy } from '../src/lib/access/policy/policy.ts';
-import { namesOfTags } from '../src/lib/tenants/tag.ts';
+import { namesOfTags } from '../src/lib/tenants/tags.ts';
 import { parseGuid, parseTenantId, type TenantId } from '../src/lib/core/identifiers.ts';
 import { type Bench, figure, microsecondsPerCall, round } from './measure.ts';
 

@@ -10,50 +10,49 @@ import { join } from 'node:path';
 import type { InvocationContext } from '@azure/functions';
 import type { TokenCredential } from '@azure/identity';
 import { readableTenants } from './lib/access/tenants/visible-tenants.ts';
-import { createApprovals } from './lib/approvals/create-approvals.ts';
+import { createApprovals } from './lib/approvals/approvals.ts';
 import { createAudits } from './lib/audit/audits.ts';
-import { createCheckpointSigner } from './lib/config/checkpoint-key.ts';
+import { createCheckpointSigner, secretClient } from './lib/config/key-vault.ts';
 import { azureIdentity, federatedAssertion, type IdentityOptions } from './lib/config/identity.ts';
-import { secretClient } from './lib/config/key-vault.ts';
 import { createStorage, type Storage } from './lib/config/storage.ts';
 import { TokenBroker } from './lib/tokens/broker.ts';
-import { GatedTokens } from './lib/tokens/gated-tokens.ts';
-import { recordTokens } from './lib/tokens/recorded-tokens.ts';
+import { GatedTokens, recordTokens } from './lib/tokens/gated-tokens.ts';
 import { createLazyBudgets } from './lib/microsoft/budgets/lazy-budgets.ts';
 import { createCallers } from './lib/access/sign-in/callers.ts';
-import { type CallerAuthLevel, callerAuthLevel } from './lib/config/caller-auth-level.ts';
-import { dashboardAddress } from './lib/config/dashboard-address.ts';
-import { functionDisabled } from './lib/config/function-disabled.ts';
+import {
+  authoritySettings,
+  type CallerAuthLevel,
+  callerAuthLevel,
+  dashboardAddress,
+  functionDisabled,
+  type SignInSettings,
+  signInSettings,
+} from './lib/config/environment.ts';
 import { parseSettings, type Settings } from './lib/config/settings.ts';
-import { authoritySettings, type SignInSettings, signInSettings } from './lib/config/environment.ts';
 import { tuning } from './lib/config/tuning.ts';
 import { createCredentials, type Credentials } from './lib/tokens/credential/credentials.ts';
 import { type IdentityTrust, trustOfAssertion } from './lib/tokens/credential/identity-trust.ts';
 import type { JournalWitness } from './lib/tokens/credential/credential-journal.ts';
-import { measuredRedeemer } from './lib/microsoft/measured-redeemer.ts';
-import { createMsalRedeemer, type Redeemer } from './lib/microsoft/redeemer.ts';
-import { createGateway } from './lib/gateway/create-gateway.ts';
-import { MapBlobs, mapContainer } from './lib/gateway/map-blobs.ts';
-import { MapStore } from './lib/gateway/map-store.ts';
-import { createHealth } from './lib/health/create-health.ts';
+import { createMsalRedeemer, measuredRedeemer, type Redeemer } from './lib/microsoft/redeemer.ts';
+import { createGateway } from './lib/gateway/gateway.ts';
+import { MapBlobs, mapContainer, MapStore } from './lib/gateway/map-store.ts';
+import { createHealth } from './lib/health/health-reporter.ts';
 import type { Caller } from './lib/core/caller.ts';
 import { createResourceRegistry } from './lib/core/resources.ts';
 import { createNotifications } from './lib/notices/notices.ts';
-import { createLimiters } from './lib/runs/engine/create-limiters.ts';
+import { createLimiters } from './lib/runs/engine/visit-tenants.ts';
 import { createRuns } from './lib/runs/store/create-runs.ts';
-import { ConsentWatch } from './lib/tenant-events/consent-watch.ts';
+import { ConsentWatch } from './lib/tenant-events/observe-tenants.ts';
 import { lazyTenantEvents } from './lib/tenant-events/tenant-events.ts';
 import { systemClock } from './lib/core/clock.ts';
-import { withJobPositions } from './lib/core/job-positions.ts';
-import { createInvocationLog } from './lib/core/invocation-log.ts';
-import { createLogger, type Logger } from './lib/core/log.ts';
+import { createInvocationLog, createLogger, type Logger, withJobPositions } from './lib/core/log.ts';
 import { AppMetrics } from './lib/core/metrics.ts';
-import { once } from './lib/core/once.ts';
+import { once } from './lib/core/single-flight.ts';
 import { createTenantDirectory } from './lib/tenants/directory.ts';
 import { createDomainResolver } from './lib/tenants/domain-resolver.ts';
 import { createIsChosen } from './lib/access/tenants/selected-tenants.ts';
 import { TableTenantTags, tenantTagsTable } from './lib/tenants/table-tenant-tags.ts';
-import { excludedDomainsTable, TableExcludedDomains } from './lib/tenants/table-excluded-domains.ts';
+import { excludedDomainsTable, TableExcludedDomains } from './lib/tenants/excluded-domains.ts';
 import { policySource } from './policy-source.ts';
 import type { Runtime, Services } from './services.ts';
 

@@ -2,8 +2,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { TokenCredential } from '@azure/identity';
-import { policyFromBlob, policyFromFile } from './lib/access/policy/policy-sources.ts';
-import type { ReadPolicy } from './lib/access/policy/policy-store.ts';
+import { policyFromBlob, policyFromFile, type ReadPolicy } from './lib/access/policy/policy-store.ts';
 
 /**
  * The policy file or blob that ACCESS_POLICY names.

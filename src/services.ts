@@ -12,22 +12,21 @@ import type { Gateway } from './lib/gateway/gateway.ts';
 import type { MapStore } from './lib/gateway/map-store.ts';
 import type { HealthReporter } from './lib/health/health-reporter.ts';
 import type { ResourceRegistry } from './lib/core/resources.ts';
-import type { TokenSource } from './lib/core/token.ts';
+import type { TokenSource } from './lib/core/secrets.ts';
 import type { Notifier } from './lib/notices/notice.ts';
 import type { Notifications } from './lib/notices/notices.ts';
 import type { Runs } from './lib/runs/store/runs.ts';
 import type { RunTuning } from './lib/runs/engine/start-run.ts';
 import type { Clock, Random } from './lib/core/clock.ts';
 import type { FairLimiter } from './lib/core/fair-limiter.ts';
-import type { Limiter } from './lib/core/limiter.ts';
+import type { Limiter, Turns } from './lib/core/limiter.ts';
 import type { Logger } from './lib/core/log.ts';
 import type { AppMetrics } from './lib/core/metrics.ts';
 import type { Fetch } from './lib/core/outbound.ts';
 import type { AllBudgets } from './lib/core/share.ts';
-import type { Turns } from './lib/core/turns.ts';
-import type { TenantEvents } from './lib/tenant-events/event-services.ts';
+import type { TenantEvents } from './lib/tenant-events/tenant-events.ts';
 import type { TenantDirectory } from './lib/tenants/directory.ts';
-import type { TenantTags } from './lib/tenants/tenant-tags.ts';
+import type { TenantTags } from './lib/tenants/tags.ts';
 
 /** The side effects that the composition root passes to all other code. */
 export interface Runtime {

@@ -1,5 +1,4 @@
-import { adviceFor } from '../../src/lib/core/advice.ts';
-import { errorTable, isErrorCode } from '../../src/lib/core/errors.ts';
+import { adviceFor, errorTable, isErrorCode } from '../../src/lib/core/errors.ts';
 import { jsonIn } from './json-in.ts';
 import type { SignInProblem } from './sign-in-problem.ts';
 

@@ -1,12 +1,16 @@
 import type { ApprovalAnswer, ApprovalsAnswer } from '../../src/lib/api/answers/approvals.ts';
 import type { AuditAnswer } from '../../src/lib/api/answers/audit.ts';
-import type { EventsAnswer } from '../../src/lib/api/answers/events.ts';
+import type {
+  ChangedTagsAnswer,
+  EventsAnswer,
+  TenantDetailsAnswer,
+  TenantsAnswer,
+} from '../../src/lib/api/answers/tenants.ts';
 import type { JobHistoryAnswer, TenantHistoryAnswer } from '../../src/lib/api/answers/history.ts';
 import type { HealthReportAnswer, HealthWord } from '../../src/lib/api/answers/health.ts';
-import type { CheckedQueryAnswer } from '../../src/lib/api/answers/queries.ts';
-import type { JobsAnswer } from '../../src/lib/api/answers/jobs.ts';
 import type {
   CancelledRunAnswer,
+  CheckedQueryAnswer,
   ResultsAnswer,
   RunAnswer,
   RunChangesAnswer,
@@ -15,7 +19,7 @@ import type {
   RunTenantsAnswer,
   StartedRunAnswer,
 } from '../../src/lib/api/answers/runs.ts';
-import type { ChangedTagsAnswer, TenantDetailsAnswer, TenantsAnswer } from '../../src/lib/api/answers/tenants.ts';
+import type { JobsAnswer } from '../../src/lib/api/answers/jobs.ts';
 import type { DecisionKind } from '../../src/lib/approvals/approval.ts';
 import { type Clock, systemClock } from '../../src/lib/core/clock.ts';
 import { apiUrl } from '../shared/api-base.ts';

@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import type { CheckedQueryAnswer } from '../../src/lib/api/answers/queries.ts';
+import type { CheckedQueryAnswer } from '../../src/lib/api/answers/runs.ts';
 import { useAction } from './action.tsx';
 import { ApiFailure } from './api-failure.ts';
 import { useSignedIn } from './context.ts';

@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { ApprovalAnswer } from '../../src/lib/api/answers/approvals.ts';
 import type { DecisionKind } from '../../src/lib/approvals/approval.ts';
-import { reasonLength } from '../../src/lib/core/justification.ts';
+import { reasonLength } from '../../src/lib/core/caller.ts';
 import { useAction } from './action.tsx';
 import type { ApiFailure } from './api-failure.ts';
 import { ApprovalDetails, ApprovalFacts } from './approval-facts.tsx';

@@ -1,7 +1,6 @@
 import { useState } from 'preact/hooks';
 import type { RunTenant, RunTenantsAnswer } from '../../src/lib/api/answers/runs.ts';
-import { adviceForTenant } from '../../src/lib/core/advice.ts';
-import { isErrorCode } from '../../src/lib/core/errors.ts';
+import { adviceForTenant, isErrorCode } from '../../src/lib/core/errors.ts';
 import { Sentence } from '../shared/text.tsx';
 import { count } from './format.ts';
 

@@ -1,7 +1,6 @@
-import type { EventView } from '../../src/lib/api/answers/events.ts';
-import { tenantTitles } from '../../src/lib/notices/tenant-titles.ts';
-import { eventSeverities } from '../../src/lib/tenant-events/event-severities.ts';
-import type { EventKind } from '../../src/lib/tenant-events/tenant-event.ts';
+import type { EventView } from '../../src/lib/api/answers/tenants.ts';
+import { tenantTitles } from '../../src/lib/notices/notice.ts';
+import { type EventKind, eventSeverities } from '../../src/lib/tenant-events/tenant-event.ts';
 import { Sentence } from '../shared/text.tsx';
 import { Time } from './pieces.tsx';
 import { tenantLink } from './route.ts';

@@ -1,5 +1,5 @@
 import { useRef, useState } from 'preact/hooks';
-import type { EventsAnswer, EventView } from '../../src/lib/api/answers/events.ts';
+import type { EventsAnswer, EventView } from '../../src/lib/api/answers/tenants.ts';
 import type { ApiFailure } from './api-failure.ts';
 import type { Api } from './api.ts';
 import { useSignedIn } from './context.ts';

@@ -1,4 +1,4 @@
-import type { NoSignIn, SignInAnswer } from '../../src/lib/api/answers/sign-in.ts';
+import type { NoSignIn, SignInAnswer } from '../../src/lib/api/answers/shared.ts';
 import { setupApiCommand } from '../../src/lib/core/text.ts';
 import type { Session } from './session.ts';
 

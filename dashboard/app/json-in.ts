@@ -1,4 +1,4 @@
-import { visibleText } from '../../src/lib/core/visible-text.ts';
+import { visibleText } from '../../src/lib/core/text.ts';
 
 /**
  * The JSON in a response, with control characters in its texts as visible escape sequences: customers choose some of the

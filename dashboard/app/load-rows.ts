@@ -1,6 +1,5 @@
 import type { ResultRow, ResultsAnswer } from '../../src/lib/api/answers/runs.ts';
-import type { Clock } from '../../src/lib/core/clock.ts';
-import { backOffMs } from '../../src/lib/core/retry.ts';
+import { backOffMs, type Clock } from '../../src/lib/core/clock.ts';
 import { ApiFailure } from './api-failure.ts';
 
 /** The page holds no more rows than this, so that a large run does not exhaust the memory of the browser. */

@@ -15,8 +15,8 @@ import {
   type TokenEndpointResponse,
   validateAuthResponse,
 } from 'oauth4webapi';
-import type { SignInAnswer } from '../../src/lib/api/answers/sign-in.ts';
-import { authorizationServer } from '../../src/lib/microsoft/authorization-server.ts';
+import type { SignInAnswer } from '../../src/lib/api/answers/shared.ts';
+import { authorizationServer } from '../../src/lib/microsoft/redeemer.ts';
 import { noAnswer, SignInProblem, signInProblem } from './sign-in-problem.ts';
 
 /** What Microsoft issued. It stays in the memory of the page. */

@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks';
-import type { CheckedQueryAnswer } from '../../src/lib/api/answers/queries.ts';
+import type { CheckedQueryAnswer } from '../../src/lib/api/answers/runs.ts';
 import { isJobName, narrowestOf, queryJobText } from '../../src/lib/runs/job/query-job-text.ts';
 import { Command, CopyButton } from './copy.tsx';
 import { scheduleWords } from './schedule-words.ts';

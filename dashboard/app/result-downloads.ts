@@ -1,6 +1,5 @@
 import type { RunAnswer } from '../../src/lib/api/answers/runs.ts';
-import type { Clock } from '../../src/lib/core/clock.ts';
-import { backOffMs, retry } from '../../src/lib/core/retry.ts';
+import { backOffMs, type Clock, retry } from '../../src/lib/core/clock.ts';
 import { ApiFailure } from './api-failure.ts';
 import { type LoadedPages, noPages, resultFile } from './result-file.ts';
 

@@ -1,5 +1,5 @@
 import { jsonArray } from '../../src/cli/jobs/json-array.ts';
-import { nextAddress } from '../../src/lib/core/link-header.ts';
+import { nextAddress } from '../../src/lib/core/outbound.ts';
 
 /** The largest `limit` of `GET /api/runs/{runId}/results`. */
 const maxPageRows = 50_000;

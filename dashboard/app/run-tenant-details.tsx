@@ -1,6 +1,5 @@
 import type { RunTenant, RunTenantsAnswer } from '../../src/lib/api/answers/runs.ts';
-import { adviceForTenant } from '../../src/lib/core/advice.ts';
-import { isErrorCode } from '../../src/lib/core/errors.ts';
+import { adviceForTenant, isErrorCode } from '../../src/lib/core/errors.ts';
 import { Sentence } from '../shared/text.tsx';
 import { Drawer } from './drawer.tsx';
 import { count, duration } from './format.ts';

@@ -1,4 +1,4 @@
-import { namesOfTags } from '../../src/lib/tenants/tag.ts';
+import { namesOfTags } from '../../src/lib/tenants/tags.ts';
 import { endsSoon, isWell, rankOf, type Tenant, troublesOf } from './trouble.ts';
 
 /** Filter and order of the tenants. They are part of the address, so that users can share what they see. */

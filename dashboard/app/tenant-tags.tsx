@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { ChangedTagsAnswer, TenantDetailsAnswer } from '../../src/lib/api/answers/tenants.ts';
-import { maxTags, nameOfTag, parseTag, tagRule } from '../../src/lib/tenants/tag.ts';
+import { maxTags, nameOfTag, parseTag, tagRule } from '../../src/lib/tenants/tags.ts';
 import { useAction } from './action.tsx';
 import { useAnnounce } from './announcer.tsx';
 import type { ApiFailure } from './api-failure.ts';

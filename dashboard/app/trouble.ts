@@ -1,6 +1,5 @@
 import type { LastResult, TenantsAnswer } from '../../src/lib/api/answers/tenants.ts';
-import { adviceFor } from '../../src/lib/core/advice.ts';
-import { errorTable, isErrorCode } from '../../src/lib/core/errors.ts';
+import { adviceFor, errorTable, isErrorCode } from '../../src/lib/core/errors.ts';
 import { outcomeStyle } from '../../src/lib/core/outcomes.ts';
 
 export type Tenant = TenantsAnswer['tenants'][number];

@@ -1,5 +1,5 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import type { NoSignIn, SignInAnswer } from '../../src/lib/api/answers/sign-in.ts';
+import type { NoSignIn, SignInAnswer } from '../../src/lib/api/answers/shared.ts';
 import { apiUrl } from '../shared/api-base.ts';
 import type { ApiFailure } from './api-failure.ts';
 import { readPublic } from './api.ts';

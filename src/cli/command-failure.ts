@@ -1,5 +1,10 @@
-import { adviceFor } from '../lib/core/advice.ts';
-import { BrokerError, type BrokerErrorOptions, type CodedError, type ErrorCode } from '../lib/core/errors.ts';
+import {
+  adviceFor,
+  BrokerError,
+  type BrokerErrorOptions,
+  type CodedError,
+  type ErrorCode,
+} from '../lib/core/errors.ts';
 
 /** An error of a command that knows a better next step than {@link adviceFor} has for its code. */
 export class CommandFailure extends BrokerError {

@@ -1,6 +1,6 @@
 import { styleText } from 'node:util';
 import type { OutcomeStyle } from '../lib/core/outcomes.ts';
-import { visibleText } from '../lib/core/visible-text.ts';
+import { visibleText } from '../lib/core/text.ts';
 
 /** How a text looks on a terminal: the tone of an outcome, or its weight in a line. */
 type Look = OutcomeStyle['tone'] | 'strong';

@@ -1,7 +1,7 @@
 import { CommanderError, type Command } from 'commander';
 import { CodedError } from '../lib/core/errors.ts';
 import { scrub } from '../lib/core/log.ts';
-import { visibleText } from '../lib/core/visible-text.ts';
+import { visibleText } from '../lib/core/text.ts';
 import { nextStep } from './command-failure.ts';
 import { type ExitCode, exitCodeOf, exitCodes } from './exit-codes.ts';
 import { shownLine, styled } from './line.ts';

@@ -1,5 +1,5 @@
 import { default as truncatedWidth } from 'fast-string-truncated-width';
-import { visibleText } from '../lib/core/visible-text.ts';
+import { visibleText } from '../lib/core/text.ts';
 import { type Line, type Piece, styled } from './line.ts';
 
 /** A column of a table. A plain string is its head. */

@@ -1,8 +1,6 @@
 import * as df from 'durable-functions';
-import { announceApproval } from '../lib/approvals/announce-approval.ts';
-import { approvalInputSchema } from '../lib/approvals/approval-schemas.ts';
-import { approvalOrchestrationName } from '../lib/approvals/approval-orchestrations.ts';
-import { settleApproval } from '../lib/approvals/settle-approval.ts';
+import { announceApproval, settleApproval } from '../lib/approvals/watch-approvals.ts';
+import { approvalInputSchema, approvalOrchestrationName } from '../lib/approvals/approval-log.ts';
 import { announceApprovalName, settleApprovalName, waitForApproval } from '../lib/approvals/wait-for-approval.ts';
 import { activity } from './activity.ts';
 

@@ -1,11 +1,16 @@
 import type { ApprovalAnswer, ApprovalsAnswer } from '../lib/api/answers/approvals.ts';
 import { exampleApproval, exampleApprovalId, exampleApprovalSummary } from '../lib/api/examples.ts';
 import { decisionSchema, listApprovalsQuerySchema } from '../lib/api/requests.ts';
-import { jsonContent, type RouteDocument } from '../lib/api/route.ts';
+import { directoryFailures, jsonContent, type RouteDocument } from '../lib/api/route.ts';
 import { decideApproval } from '../lib/approvals/decide-approval.ts';
-import { listApprovals, showApproval, visible, type VisibleApproval } from '../lib/approvals/read-approvals.ts';
-import { summariseApproval, viewApproval } from '../lib/approvals/view-approval.ts';
-import { directoryFailures } from '../lib/api/failures.ts';
+import {
+  listApprovals,
+  showApproval,
+  summariseApproval,
+  viewApproval,
+  visible,
+  type VisibleApproval,
+} from '../lib/approvals/read-approvals.ts';
 import { route } from './route.ts';
 
 const noStore = { 'cache-control': 'no-store' };

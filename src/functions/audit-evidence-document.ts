@@ -3,7 +3,7 @@ import { jsonContent, type RouteDocument } from '../lib/api/route.ts';
 
 /** Documents `GET /audit/records`. */
 export async function documentRecords(): Promise<RouteDocument> {
-  const { auditRecordsAnswerSchema } = await import('../lib/api/answers/audit-evidence.ts');
+  const { auditRecordsAnswerSchema } = await import('../lib/api/answers/audit.ts');
   const record = {
     PartitionKey: '2278946',
     RowKey: '8204487001879-7c9e6679-7425-40de-944b-e07fc1f90ae7',
@@ -37,7 +37,7 @@ export async function documentRecords(): Promise<RouteDocument> {
 
 /** Documents `GET /audit/checkpoints`. */
 export async function documentCheckpoints(): Promise<RouteDocument> {
-  const { auditCheckpointsAnswerSchema } = await import('../lib/api/answers/audit-evidence.ts');
+  const { auditCheckpointsAnswerSchema } = await import('../lib/api/answers/audit.ts');
   const kid = 'https://contoso.vault.azure.net/keys/audit-checkpoints/0d9a1b6f2a3c4e5f8091a2b3c4d5e6f7';
   // A scanner for leaks takes a whole JWS for a token, so this one is as short as the schema allows.
   const jws = `${Buffer.from('{"alg":"ES256"}').toString('base64url')}.e30.AAAA`;

@@ -1,11 +1,10 @@
 import { bootLog, type Services } from '../composition.ts';
-import type { AuditCheckpointsAnswer, AuditRecordsAnswer } from '../lib/api/answers/audit-evidence.ts';
+import type { AuditCheckpointsAnswer, AuditRecordsAnswer } from '../lib/api/answers/audit.ts';
 import { readableTenants } from '../lib/access/tenants/visible-tenants.ts';
-import { auditCheckpointsQuerySchema, auditRecordsQuerySchema } from '../lib/api/evidence-requests.ts';
+import { auditCheckpointsQuerySchema, auditRecordsQuerySchema } from '../lib/api/requests.ts';
 import type { Caller } from '../lib/core/caller.ts';
-import { dayMs } from '../lib/core/durations.ts';
+import { dayMs, isoTime } from '../lib/core/clock.ts';
 import { BrokerError } from '../lib/core/errors.ts';
-import { isoTime } from '../lib/core/clock.ts';
 import { route } from './route.ts';
 import { timer } from './timer.ts';
 

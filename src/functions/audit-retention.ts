@@ -1,6 +1,6 @@
 import { bootLog, type Services } from '../composition.ts';
 import { longestLifeMs } from '../lib/approvals/watch-approvals.ts';
-import { dayMs } from '../lib/core/durations.ts';
+import { dayMs } from '../lib/core/clock.ts';
 import { timer } from './timer.ts';
 
 /**

@@ -8,17 +8,14 @@ import {
   exampleTime,
   exampleTokenId,
 } from '../lib/api/examples.ts';
-import { directoryFailures } from '../lib/api/failures.ts';
+import { directoryFailures, jsonContent, type RouteDocument } from '../lib/api/route.ts';
 import { auditQuerySchema } from '../lib/api/requests.ts';
-import { readableTenants } from '../lib/access/tenants/visible-tenants.ts';
-import { jsonContent, type RouteDocument } from '../lib/api/route.ts';
-import { mayRead, type ReadableTenants } from '../lib/access/tenants/readable-tenants.ts';
+import { mayRead, readableTenants, type ReadableTenants } from '../lib/access/tenants/visible-tenants.ts';
 import type { AuditEntry } from '../lib/audit/audit-log.ts';
 import { type Caller, callerIdOf } from '../lib/core/caller.ts';
-import { dayMs } from '../lib/core/durations.ts';
+import { dayMs, isoTime } from '../lib/core/clock.ts';
 import { BrokerError } from '../lib/core/errors.ts';
 import { parseDomainName, parseTenantId, type TenantId } from '../lib/core/identifiers.ts';
-import { isoTime } from '../lib/core/clock.ts';
 import { tenantIdFor } from './readable.ts';
 import { route } from './route.ts';
 

@@ -2,7 +2,7 @@ import type { Services } from '../composition.ts';
 import type { Caller } from '../lib/core/caller.ts';
 import { BrokerError } from '../lib/core/errors.ts';
 import { parseDomainName, parseTenantId, type TenantId } from '../lib/core/identifiers.ts';
-import { mayRead, type ReadableTenants } from '../lib/access/tenants/readable-tenants.ts';
+import { mayRead, type ReadableTenants } from '../lib/access/tenants/visible-tenants.ts';
 import type { DelegatedTenant } from '../lib/tenants/tenant.ts';
 import { tenantIdFor } from './readable.ts';
 

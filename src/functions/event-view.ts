@@ -1,6 +1,6 @@
-import type { EventView } from '../lib/api/answers/events.ts';
+import type { EventView } from '../lib/api/answers/tenants.ts';
 import { isoTime } from '../lib/core/clock.ts';
-import { adviceForEvent, explainEvent } from '../lib/tenant-events/announce-event.ts';
+import { adviceForEvent, explainEvent } from '../lib/tenant-events/create-tenant-events.ts';
 import type { TenantEvent } from '../lib/tenant-events/tenant-event.ts';
 
 /** An event as the API shows it. */

@@ -18,7 +18,7 @@ const order =
   'The newest first. Follow `continuation` until it is absent: a page may be empty although older events exist. To wait for later events, send the highest `sequence` that you have seen as `after`.';
 
 export async function documentEvents(): Promise<RouteDocument> {
-  const { eventsAnswerSchema } = await import('../lib/api/answers/events.ts');
+  const { eventsAnswerSchema } = await import('../lib/api/answers/tenants.ts');
   const example = { events: [viewEvent(exampleEvent)], continuation: '128', lookedAt: exampleTime };
   return {
     group: 'Tenants',
@@ -30,7 +30,7 @@ export async function documentEvents(): Promise<RouteDocument> {
 }
 
 export async function documentTenantEvents(): Promise<RouteDocument> {
-  const { eventsAnswerSchema } = await import('../lib/api/answers/events.ts');
+  const { eventsAnswerSchema } = await import('../lib/api/answers/tenants.ts');
   const example = { events: [viewEvent(exampleEvent)], lookedAt: exampleTime };
   return {
     group: 'Tenants',

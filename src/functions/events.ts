@@ -1,11 +1,10 @@
 import type * as z from 'zod';
 import type { Services } from '../composition.ts';
-import type { EventsAnswer } from '../lib/api/answers/events.ts';
-import { eventsQuerySchema, tenantEventsQuerySchema } from '../lib/api/event-requests.ts';
-import { directoryFailures } from '../lib/api/failures.ts';
-import { readableTenants } from '../lib/access/tenants/visible-tenants.ts';
+import type { EventsAnswer } from '../lib/api/answers/tenants.ts';
+import { eventsQuerySchema, tenantEventsQuerySchema } from '../lib/api/requests.ts';
+import { directoryFailures } from '../lib/api/route.ts';
+import { mayRead, readableTenants } from '../lib/access/tenants/visible-tenants.ts';
 import { parseTenantId, type TenantId } from '../lib/core/identifiers.ts';
-import { mayRead } from '../lib/access/tenants/readable-tenants.ts';
 import { isoTime } from '../lib/core/clock.ts';
 import type { EventQuery } from '../lib/tenant-events/event-log.ts';
 import { findReadable } from './customer.ts';

@@ -13,18 +13,16 @@ import {
   tenantRunName,
   visitTenantsName,
 } from '../lib/runs/engine/fan-out.ts';
-import type { TenantGroups } from '../lib/access/tenants/tenant-groups.ts';
+import type { TenantGroups } from '../lib/access/tenants/tenant-set.ts';
 import { BrokerError } from '../lib/core/errors.ts';
 import { errorFields } from '../lib/core/log.ts';
-import { once } from '../lib/core/once.ts';
+import { once } from '../lib/core/single-flight.ts';
 import { announceRun } from '../lib/runs/engine/announce-run.ts';
-import { exportRun } from '../lib/runs/reading/export-run.ts';
+import { exportRun } from '../lib/runs/reading/result-page.ts';
 import { finishRun } from '../lib/runs/engine/finish-run.ts';
-import { givingWay } from '../lib/runs/engine/giving-way.ts';
+import { givingWay, visitInTurn, type VisitTenantsDeps } from '../lib/runs/engine/visit-tenants.ts';
 import { errorCodeSchema } from '../lib/runs/engine/run-schemas.ts';
 import { runTenant } from '../lib/runs/engine/tenant-run.ts';
-import { visitInTurn } from '../lib/runs/engine/visit-in-turn.ts';
-import type { VisitTenantsDeps } from '../lib/runs/engine/visit-tenants.ts';
 import { activity, durableActivity } from './activity.ts';
 import { jobRegistry } from './job-registry.ts';
 

@@ -1,8 +1,7 @@
 import { exampleRunId } from '../lib/api/examples.ts';
 import { BrokerError } from '../lib/core/errors.ts';
-import { parseRunId } from '../lib/runs/store/run-id.ts';
+import { parseRunId, type Run } from '../lib/runs/store/run.ts';
 import type { RunLog } from '../lib/runs/store/run-log.ts';
-import type { Run } from '../lib/runs/store/run.ts';
 
 /** Documents the path parameter that the routes of one run share. */
 export const runIdParameter = {

@@ -1,9 +1,7 @@
 import { registeredAuthLevel } from '../composition.ts';
 import { exampleDomain } from '../lib/api/examples.ts';
-import { conditionFailures, tenantTokenFailures } from '../lib/api/failures.ts';
-import type { Answer } from '../lib/api/problem.ts';
-import type { RouteDocument } from '../lib/api/route.ts';
-import { once } from '../lib/core/once.ts';
+import { type Answer, conditionFailures, type RouteDocument, tenantTokenFailures } from '../lib/api/route.ts';
+import { once } from '../lib/core/single-flight.ts';
 import { documentPending } from './pending-document.ts';
 import { rotateIfOverdue } from './rotation.ts';
 import { route } from './route.ts';
@@ -48,7 +46,7 @@ route(
 );
 
 /** Loaded at the first request, to keep start-up short. Once, because each `import()` passes through the module loader. */
-const loadGateway = once(() => import('../lib/gateway/send/receive-request.ts'));
+const loadGateway = once(() => import('../lib/gateway/send/serve-request.ts'));
 
 /** An answer may be HTML. Opened in a browser, it must not run as a page of the broker. */
 const inert = "sandbox; default-src 'none'";

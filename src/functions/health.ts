@@ -2,13 +2,11 @@ import * as z from 'zod';
 import type { Services } from '../composition.ts';
 import type { HealthReportAnswer, HealthWord, Misconfigured } from '../lib/api/answers/health.ts';
 import { exampleTime } from '../lib/api/examples.ts';
-import type { Answer } from '../lib/api/problem.ts';
+import { type Answer, jsonContent, type RouteDocument } from '../lib/api/route.ts';
 import { mayReadEveryTenant } from '../lib/access/tenants/visible-tenants.ts';
-import { jsonContent, type RouteDocument } from '../lib/api/route.ts';
 import type { HealthReport } from '../lib/health/health-reporter.ts';
-import { adviceFor } from '../lib/core/advice.ts';
+import { adviceFor, type BrokerError } from '../lib/core/errors.ts';
 import type { Caller } from '../lib/core/caller.ts';
-import type { BrokerError } from '../lib/core/errors.ts';
 import { rotateIfOverdue } from './rotation.ts';
 import { route } from './route.ts';
 

@@ -1,14 +1,14 @@
 import type { Services } from '../composition.ts';
 import type { JobHistoryAnswer, TenantHistoryAnswer } from '../lib/api/answers/history.ts';
-import { directoryFailures } from '../lib/api/failures.ts';
-import { jobHistoryQuerySchema, tenantHistoryQuerySchema } from '../lib/api/history-requests.ts';
+import { directoryFailures } from '../lib/api/route.ts';
+import { jobHistoryQuerySchema, tenantHistoryQuerySchema } from '../lib/api/requests.ts';
 import { readableTenants } from '../lib/access/tenants/visible-tenants.ts';
-import type { AskedTenants } from '../lib/access/tenants/asked.ts';
+import type { AskedTenants } from '../lib/access/tenants/selected-tenants.ts';
 import type { Caller } from '../lib/core/caller.ts';
 import type { TenantId } from '../lib/core/identifiers.ts';
 import type { JobHistoryDeps, WantedTenants } from '../lib/runs/reading/job-history.ts';
 import { withReadDeadline } from '../lib/runs/reading/visible-runs.ts';
-import { once } from '../lib/core/once.ts';
+import { once } from '../lib/core/single-flight.ts';
 import { findReadable } from './customer.ts';
 import { jobRegistry } from './job-registry.ts';
 import { askedBy } from './readable.ts';

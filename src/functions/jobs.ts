@@ -1,13 +1,12 @@
 import type { JobsAnswer } from '../lib/api/answers/jobs.ts';
 import { exampleDomain } from '../lib/api/examples.ts';
-import { directoryFailures } from '../lib/api/failures.ts';
+import { directoryFailures, jsonContent, type RouteDocument } from '../lib/api/route.ts';
 import { maxStartRunBytes, startRunSchema } from '../lib/api/requests.ts';
 import { mayReadEveryTenant } from '../lib/access/tenants/visible-tenants.ts';
-import { jsonContent, type RouteDocument } from '../lib/api/route.ts';
 import { actorOf } from '../lib/core/caller.ts';
 import { isoTime } from '../lib/core/clock.ts';
 import type { Job } from '../lib/runs/job/job.ts';
-import { manualWindow } from '../lib/runs/store/run-id.ts';
+import { manualWindow } from '../lib/runs/store/run.ts';
 import { startRun } from '../lib/runs/engine/start-run.ts';
 import { jobRegistry } from './job-registry.ts';
 import { runDeps } from './orchestrations.ts';
@@ -98,7 +97,7 @@ async function documentJobs(): Promise<RouteDocument> {
 }
 
 async function documentStart(): Promise<RouteDocument> {
-  const { startRunBody } = await import('../lib/api/answers/start-run-document.ts');
+  const { startRunBody } = await import('../lib/api/answers/jobs.ts');
   return {
     group: 'Jobs and runs',
     summary: 'Start a run',

@@ -2,10 +2,9 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import { signInOfPeople } from '../composition.ts';
 import { type StaticFile, staticAnswer, staticFile } from '../lib/api/page-answer.ts';
-import type { Answer } from '../lib/api/problem.ts';
-import { type AnswerDocument, documentRoutes, type RouteDocument } from '../lib/api/route.ts';
+import { type Answer, type AnswerDocument, documentRoutes, type RouteDocument } from '../lib/api/route.ts';
 import { BrokerError } from '../lib/core/errors.ts';
-import { once } from '../lib/core/once.ts';
+import { once } from '../lib/core/single-flight.ts';
 import { createPageFiles, type PageFiles } from './page-files.ts';
 import { declaredRoutes, route } from './route.ts';
 

@@ -1,11 +1,11 @@
-import type { CheckedQueryAnswer } from '../lib/api/answers/queries.ts';
+import type { CheckedQueryAnswer } from '../lib/api/answers/runs.ts';
 import { exampleDomain } from '../lib/api/examples.ts';
 import { jsonContent, type RouteDocument } from '../lib/api/route.ts';
 import { documentStartedRun } from './started-run.ts';
 
 /** Documents `POST /queries`. */
 export async function documentQueries(): Promise<RouteDocument> {
-  const { checkedQuerySchema } = await import('../lib/api/answers/queries.ts');
+  const { checkedQuerySchema } = await import('../lib/api/answers/runs.ts');
   const checked: CheckedQueryAnswer = {
     path: '/v1.0/users?$select=displayName,accountEnabled',
     request: 'GET /v1.0/users',

@@ -1,5 +1,5 @@
-import type { CheckedQueryAnswer } from '../lib/api/answers/queries.ts';
-import { directoryFailures } from '../lib/api/failures.ts';
+import type { CheckedQueryAnswer } from '../lib/api/answers/runs.ts';
+import { directoryFailures } from '../lib/api/route.ts';
 import { maxStartRunBytes, querySchema } from '../lib/api/requests.ts';
 import { rotateIfOverdue } from './rotation.ts';
 import { route } from './route.ts';

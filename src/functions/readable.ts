@@ -1,17 +1,21 @@
 import type { Services } from '../composition.ts';
-import { readableTenants } from '../lib/access/tenants/visible-tenants.ts';
+import { readableTenants, type ReadableTenants } from '../lib/access/tenants/visible-tenants.ts';
 import { rulesInSomeTenant } from '../lib/access/policy/decide.ts';
-import type { AskedTenants } from '../lib/access/tenants/asked.ts';
+import { type AskedTenants, tenantsOfChoices } from '../lib/access/tenants/selected-tenants.ts';
 import { type Caller, callerIdOf } from '../lib/core/caller.ts';
 import { BrokerError } from '../lib/core/errors.ts';
 import { parseDomainName, parseTenantId, type TenantId } from '../lib/core/identifiers.ts';
-import type { ReadableTenants } from '../lib/access/tenants/readable-tenants.ts';
-import { chosenRuns } from '../lib/runs/reading/chosen-runs.ts';
-import { type ReadableRuns, readableRuns, tenantsOfRun } from '../lib/runs/reading/readable-runs.ts';
-import { noRuns, withoutAnswers, withOwnQueries } from '../lib/runs/reading/own-queries.ts';
+import {
+  chosenRuns,
+  noRuns,
+  type ReadableRuns,
+  readableRuns,
+  tenantsOfRun,
+  withoutAnswers,
+  withOwnQueries,
+} from '../lib/runs/reading/visible-runs.ts';
 import type { Run } from '../lib/runs/store/run.ts';
-import { once } from '../lib/core/once.ts';
-import { tenantsOfChoices } from '../lib/access/tenants/chosen-tenants.ts';
+import { once } from '../lib/core/single-flight.ts';
 import { findRun } from './find-run.ts';
 import { type ChosenTenants, choosing } from './tenant-choice.ts';
 

@@ -1,10 +1,8 @@
 import { bootLog, type Services } from '../composition.ts';
-import { createCertificate } from '../lib/tokens/credential/create-certificate.ts';
-import { claimedCare, type ClaimedCareDeps } from '../lib/tokens/credential/claimed-care.ts';
-import type { KeepAliveResult } from '../lib/tokens/credential/keep-alive.ts';
+import { createCertificate } from '../lib/tokens/credential/client-certificate.ts';
+import { claimedCare, type ClaimedCareDeps, type KeepAliveResult } from '../lib/tokens/credential/keep-alive.ts';
 import { BrokerError } from '../lib/core/errors.ts';
-import { createGraphClient } from '../lib/microsoft/client.ts';
-import { createGraphWriter } from '../lib/microsoft/graph.ts';
+import { createGraphClient, createGraphWriter } from '../lib/microsoft/graph.ts';
 import { timer } from './timer.ts';
 
 /** Daily, not on the hour, when many timers fire. A missed day is harmless: a refresh token is valid for 90 days. */

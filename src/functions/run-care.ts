@@ -1,9 +1,8 @@
 import { bootLog, isFunctionDisabled, type Services } from '../composition.ts';
 import type { Orchestrations } from '../lib/core/orchestrations.ts';
 import { watchApprovals } from '../lib/approvals/watch-approvals.ts';
-import { createPermissionWarnings } from '../lib/runs/job/job-permissions.ts';
-import { purgeRuns } from '../lib/runs/engine/purge-runs.ts';
-import { watchRuns } from '../lib/runs/engine/watch-runs.ts';
+import { createPermissionWarnings } from '../lib/runs/job/job.ts';
+import { purgeRuns, watchRuns } from '../lib/runs/engine/watch-runs.ts';
 import { errorFields } from '../lib/core/log.ts';
 import { jobRegistry } from './job-registry.ts';
 import { runDeps, scheduleName } from './orchestrations.ts';

@@ -1,8 +1,7 @@
 import type { RunTenantDetailsAnswer } from '../lib/api/answers/runs.ts';
 import { exampleEnd, exampleOtherTenantId, exampleRunId, exampleTime } from '../lib/api/examples.ts';
 import { jsonContent, type RouteDocument } from '../lib/api/route.ts';
-import { adviceFor } from '../lib/core/advice.ts';
-import { BrokerError, errorTable } from '../lib/core/errors.ts';
+import { adviceFor, BrokerError, errorTable } from '../lib/core/errors.ts';
 import { parseTenantId } from '../lib/core/identifiers.ts';
 import { readInTime } from '../lib/runs/reading/visible-runs.ts';
 import { viewRunTenant } from '../lib/runs/reading/run-tenants.ts';

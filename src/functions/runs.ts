@@ -7,9 +7,8 @@ import {
   exampleSummary,
   exampleTime,
 } from '../lib/api/examples.ts';
-import { directoryFailures } from '../lib/api/failures.ts';
+import { directoryFailures, jsonContent, type RouteDocument } from '../lib/api/route.ts';
 import { listRunsQuerySchema, runTenantsQuerySchema } from '../lib/api/requests.ts';
-import { jsonContent, type RouteDocument } from '../lib/api/route.ts';
 import { readInTime } from '../lib/runs/reading/visible-runs.ts';
 import { viewRunTenants } from '../lib/runs/reading/run-tenants.ts';
 import { summarise, viewRun } from '../lib/runs/reading/run-view.ts';

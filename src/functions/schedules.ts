@@ -1,10 +1,9 @@
 import { bootLog, type Services } from '../composition.ts';
-import { adviceFor } from '../lib/core/advice.ts';
-import { BrokerError, errorTable, toBrokerError } from '../lib/core/errors.ts';
+import { adviceFor, BrokerError, errorTable, toBrokerError } from '../lib/core/errors.ts';
 import { errorFields } from '../lib/core/log.ts';
 import type { Notice } from '../lib/notices/notice.ts';
 import type { Job } from '../lib/runs/job/job.ts';
-import { scheduledWindow } from '../lib/runs/store/run-id.ts';
+import { scheduledWindow } from '../lib/runs/store/run.ts';
 import type { Orchestrations } from '../lib/core/orchestrations.ts';
 import { startRun } from '../lib/runs/engine/start-run.ts';
 import { jobRegistry } from './job-registry.ts';

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { signInOfPeople } from '../composition.ts';
-import type { NoSignIn, SignInAnswer } from '../lib/api/answers/sign-in.ts';
+import type { NoSignIn, SignInAnswer } from '../lib/api/answers/shared.ts';
 import { exampleTenantId } from '../lib/api/examples.ts';
 import { jsonContent, type RouteDocument } from '../lib/api/route.ts';
 import { setupApiCommand } from '../lib/core/text.ts';
@@ -17,7 +17,7 @@ route({ name: 'sign-in', method: 'GET', path: '/sign-in', access: 'anonymous', f
 });
 
 async function document(): Promise<RouteDocument> {
-  const { noSignInSchema, signInAnswerSchema } = await import('../lib/api/answers/sign-in.ts');
+  const { noSignInSchema, signInAnswerSchema } = await import('../lib/api/answers/shared.ts');
   const example: SignInAnswer = {
     entraEndpoint: 'https://login.microsoftonline.com',
     tenantId: exampleTenantId,

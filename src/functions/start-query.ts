@@ -1,20 +1,16 @@
 import type { Services } from '../composition.ts';
-import { readableTenants } from '../lib/access/tenants/visible-tenants.ts';
-import type { AskedTenants } from '../lib/access/tenants/asked.ts';
+import { readableTenants, type ReadableTenants } from '../lib/access/tenants/visible-tenants.ts';
+import { type AskedTenants, knowTenants, tenantsOfChoices } from '../lib/access/tenants/selected-tenants.ts';
 import { chooses } from '../lib/access/tenants/tenant-set.ts';
 import { actorOf, type Caller, callerIdOf } from '../lib/core/caller.ts';
 import { BrokerError } from '../lib/core/errors.ts';
 import type { TenantId } from '../lib/core/identifiers.ts';
-import type { ReadableTenants } from '../lib/access/tenants/readable-tenants.ts';
-import { once } from '../lib/core/once.ts';
+import { once } from '../lib/core/single-flight.ts';
 import type { Orchestrations } from '../lib/core/orchestrations.ts';
 import { scrub } from '../lib/core/log.ts';
-import type { Query, QueryText } from '../lib/gateway/queries/query.ts';
-import type { OpenedQuery } from '../lib/gateway/queries/open-query.ts';
-import { queryJob, type RunRequest } from '../lib/runs/store/run.ts';
-import { manualWindow, type RunId, runIdOf } from '../lib/runs/store/run-id.ts';
+import type { OpenedQuery, Query, QueryText } from '../lib/gateway/queries/query.ts';
+import { manualWindow, queryJob, type RunId, runIdOf, type RunRequest } from '../lib/runs/store/run.ts';
 import { startRun } from '../lib/runs/engine/start-run.ts';
-import { knowTenants, tenantsOfChoices } from '../lib/access/tenants/chosen-tenants.ts';
 import { runDeps } from './orchestrations.ts';
 import { chosenBy } from './tenant-choice.ts';
 import { tenantsAmong, type TenantsToVisit } from './tenants-to-visit.ts';
@@ -44,7 +40,7 @@ export interface CheckedQuery {
 /** Loaded at the first query, to keep start-up short. */
 const loadQueries = once(async () => ({
   ...(await import('../lib/gateway/queries/query.ts')),
-  ...(await import('../lib/gateway/queries/open-query.ts')),
+  ...(await import('../lib/gateway/queries/query.ts')),
 }));
 
 /** The first characters of `User-Agent`, which names a program, for example `ptb/1.0`. */

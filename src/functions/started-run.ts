@@ -1,7 +1,6 @@
 import type { StartedRunAnswer } from '../lib/api/answers/runs.ts';
-import type { Answer } from '../lib/api/problem.ts';
-import { type AnswerDocument, jsonContent } from '../lib/api/route.ts';
-import type { RunId } from '../lib/runs/store/run-id.ts';
+import { type Answer, type AnswerDocument, jsonContent } from '../lib/api/route.ts';
+import type { RunId } from '../lib/runs/store/run.ts';
 
 const locationOf = (runId: RunId): string => `/api/runs/${encodeURIComponent(runId)}`;
 

@@ -1,11 +1,22 @@
 import type { Services } from '../composition.ts';
-import { type AskedTenants, choiceAsked } from '../lib/access/tenants/asked.ts';
-import { noGroups, type TenantGroups } from '../lib/access/tenants/tenant-groups.ts';
-import { choiceOf, chooses, createSetCompiler, type TenantChoice } from '../lib/access/tenants/tenant-set.ts';
+import {
+  type AskedTenants,
+  candidatesOf,
+  choiceAsked,
+  knowTenants,
+  knowTenantsForLimited,
+} from '../lib/access/tenants/selected-tenants.ts';
+import {
+  choiceOf,
+  chooses,
+  createSetCompiler,
+  noGroups,
+  type TenantChoice,
+  type TenantGroups,
+} from '../lib/access/tenants/tenant-set.ts';
 import { type Caller, callerIdOf } from '../lib/core/caller.ts';
 import type { TenantId } from '../lib/core/identifiers.ts';
-import type { ReadableTenants } from '../lib/access/tenants/readable-tenants.ts';
-import { candidatesOf, knowTenants, knowTenantsForLimited } from '../lib/access/tenants/chosen-tenants.ts';
+import type { ReadableTenants } from '../lib/access/tenants/visible-tenants.ts';
 
 /**
  * The groups of the policy that a caller may know about: all, or those that contain a tenant that it may read.

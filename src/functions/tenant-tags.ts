@@ -1,8 +1,7 @@
 import type { ChangedTagsAnswer } from '../lib/api/answers/tenants.ts';
-import { directoryFailures } from '../lib/api/failures.ts';
+import { directoryFailures, jsonContent, type RouteDocument } from '../lib/api/route.ts';
 import { readableTenants } from '../lib/access/tenants/visible-tenants.ts';
 import { tagsSchema } from '../lib/api/requests.ts';
-import { jsonContent, type RouteDocument } from '../lib/api/route.ts';
 import { changeTags } from '../lib/tenants/tags.ts';
 import { findCustomer } from './customer.ts';
 import { route } from './route.ts';

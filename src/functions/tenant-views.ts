@@ -2,9 +2,9 @@ import type { Services } from '../composition.ts';
 import { exampleDomain, exampleOtherTenantId } from '../lib/api/examples.ts';
 import { isoTime } from '../lib/core/clock.ts';
 import { errorFields, type Logger } from '../lib/core/log.ts';
-import type { LastResults } from '../lib/runs/store/last-results.ts';
+import type { LastResults } from '../lib/runs/store/schedule-log.ts';
 import { type DelegatedTenant, reasonTexts } from '../lib/tenants/tenant.ts';
-import type { TenantMarks } from '../lib/access/tenants/tenant-marks.ts';
+import type { TenantMarks } from '../lib/access/tenants/visible-tenants.ts';
 import { jobRegistry } from './job-registry.ts';
 
 /** Replaces the warnings of the directory for a caller whose reading is limited: they may name any tenant. */

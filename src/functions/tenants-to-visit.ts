@@ -1,13 +1,16 @@
 import type { Services } from '../composition.ts';
-import { readableTenants } from '../lib/access/tenants/visible-tenants.ts';
-import { type AskedTenants, askedProblems } from '../lib/access/tenants/asked.ts';
+import { mayRead, readableTenants, type ReadableTenants } from '../lib/access/tenants/visible-tenants.ts';
+import {
+  askedProblems,
+  type AskedTenants,
+  knowTenants,
+  notFound,
+  selectTenants,
+} from '../lib/access/tenants/selected-tenants.ts';
 import { chooses } from '../lib/access/tenants/tenant-set.ts';
 import { type Caller, callerIdOf } from '../lib/core/caller.ts';
 import { BrokerError } from '../lib/core/errors.ts';
 import type { TenantId } from '../lib/core/identifiers.ts';
-import { mayRead, type ReadableTenants } from '../lib/access/tenants/readable-tenants.ts';
-import { knowTenants, notFound } from '../lib/access/tenants/chosen-tenants.ts';
-import { selectTenants } from '../lib/access/tenants/select-tenants.ts';
 import { tenantIdFor } from './readable.ts';
 import { chosenBy } from './tenant-choice.ts';
 

@@ -1,13 +1,10 @@
 import type { TenantsAnswer } from '../lib/api/answers/tenants.ts';
 import { exampleEnd, exampleRunId, exampleTime } from '../lib/api/examples.ts';
-import { directoryFailures } from '../lib/api/failures.ts';
-import { readableTenants } from '../lib/access/tenants/visible-tenants.ts';
-import { jsonContent, type RouteDocument } from '../lib/api/route.ts';
+import { directoryFailures, jsonContent, type RouteDocument } from '../lib/api/route.ts';
+import { mayRead, readableTenants, readMarks, type TenantMarks } from '../lib/access/tenants/visible-tenants.ts';
 import { tenantsQuerySchema } from '../lib/api/requests.ts';
-import { mayRead } from '../lib/access/tenants/readable-tenants.ts';
 import { isoTime } from '../lib/core/clock.ts';
 import type { DelegatedTenant } from '../lib/tenants/tenant.ts';
-import { readMarks, type TenantMarks } from '../lib/access/tenants/tenant-marks.ts';
 import { route } from './route.ts';
 import { choosing } from './tenant-choice.ts';
 import { exampleTenant, incompleteList, noLastResults, readLastResults, viewTenant } from './tenant-views.ts';

@@ -1,11 +1,9 @@
-import type { Resource } from '../lib/core/token.ts';
+import type { Resource } from '../lib/core/secrets.ts';
 import { issueToken, tokenRequestSchema } from '../lib/tokens/issue-token.ts';
-import type { PendingApprovalAnswer } from '../lib/api/answers/approvals.ts';
-import type { TokenAnswer } from '../lib/api/answers/tokens.ts';
+import type { PendingApprovalAnswer, TokenAnswer } from '../lib/api/answers/approvals.ts';
 import { exampleDomain, exampleTenantId, exampleTokenId } from '../lib/api/examples.ts';
-import { conditionFailures, tenantTokenFailures } from '../lib/api/failures.ts';
-import { jsonContent, type RouteDocument } from '../lib/api/route.ts';
-import { pendingAnswer } from '../lib/approvals/pending-answer.ts';
+import { conditionFailures, jsonContent, type RouteDocument, tenantTokenFailures } from '../lib/api/route.ts';
+import { pendingAnswer } from '../lib/approvals/meet-condition.ts';
 import { documentPending } from './pending-document.ts';
 import { isoTime } from '../lib/core/clock.ts';
 import { rotateIfOverdue } from './rotation.ts';
@@ -63,7 +61,7 @@ export const retirementHeaders = ({
 });
 
 async function document(): Promise<RouteDocument> {
-  const { tokenAnswerSchema } = await import('../lib/api/answers/tokens.ts');
+  const { tokenAnswerSchema } = await import('../lib/api/answers/approvals.ts');
   const example = {
     accessToken: '(the token)',
     tokenType: 'Bearer',

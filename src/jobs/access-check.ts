@@ -1,6 +1,5 @@
 import * as z from 'zod';
-import { adviceFor } from '../lib/core/advice.ts';
-import { errorTable, toBrokerError } from '../lib/core/errors.ts';
+import { adviceFor, errorTable, toBrokerError } from '../lib/core/errors.ts';
 import { defineJob, type JobContext } from '../lib/runs/job/job.ts';
 import type { Row } from '../lib/runs/job/row.ts';
 

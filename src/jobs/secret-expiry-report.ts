@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { dayMs } from '../lib/core/durations.ts';
+import { dayMs } from '../lib/core/clock.ts';
 import { defineJob } from '../lib/runs/job/job.ts';
 import type { Row } from '../lib/runs/job/row.ts';
 

@@ -1,4 +1,4 @@
-import { visibleText } from '../../src/lib/core/visible-text.ts';
+import { visibleText } from '../../src/lib/core/text.ts';
 import type { Verdict } from './attack.ts';
 
 const shownBreaks = 10;

@@ -2,8 +2,7 @@ import { environmentOf } from 'microsoft-cloud';
 import { vi } from 'vitest';
 import type { Services } from '../../src/composition.ts';
 import type { TenantId } from '../../src/lib/core/identifiers.ts';
-import { Secret } from '../../src/lib/core/secret.ts';
-import type { AccessToken } from '../../src/lib/core/token.ts';
+import { type AccessToken, Secret } from '../../src/lib/core/secrets.ts';
 import { startOperator, type TestOperator } from '../e2e/credential/operator.ts';
 import { refreshTokenOf } from '../fakes/memory-credential-store.ts';
 

@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { fullCaller } from '../../src/cli/demo/caller-token.ts';
 import { settingsSchema } from '../../src/lib/config/settings.ts';
 import { tuning } from '../../src/lib/config/tuning.ts';
-import { requestersOf } from '../../src/lib/runs/engine/tenant-slots.ts';
+import { requestersOf } from '../../src/lib/runs/engine/visit-tenants.ts';
 import type { TestOperator } from '../e2e/credential/operator.ts';
 import { type App, compose, heldWork, startStoredCloud, surroundings, tokenFor } from './composed.ts';
 import type { OpenedStorage } from './fake-storage.ts';

@@ -1,7 +1,6 @@
 import { TableClient } from '@azure/data-tables';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { Approval } from '../../src/lib/approvals/approval.ts';
-import { newApprovalId } from '../../src/lib/approvals/approval-id.ts';
+import { type Approval, newApprovalId } from '../../src/lib/approvals/approval.ts';
 import type { ApprovalLog } from '../../src/lib/approvals/approval-log.ts';
 import { closed } from '../../src/lib/approvals/judge-decision.ts';
 import { TableApprovalLog } from '../../src/lib/approvals/table-approval-log.ts';

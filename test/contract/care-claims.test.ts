@@ -1,7 +1,7 @@
 import { TableClient } from '@azure/data-tables';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type CareClaims, TableCareClaims } from '../../src/lib/tokens/credential/maintenance-claims.ts';
-import { journalTable, TableCredentialJournal } from '../../src/lib/tokens/credential/table-credential-journal.ts';
+import { journalTable, TableCredentialJournal } from '../../src/lib/tokens/credential/credential-journal.ts';
 import { MemoryCareClaims } from '../fakes/memory-care-claims.ts';
 import { type Azurite, emptyAzurite } from '../support/azurite.ts';
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CachedCredentials } from '../../src/lib/tokens/credential/cached-credentials.ts';
 import { parseTenantId, type TenantId } from '../../src/lib/core/identifiers.ts';
-import { Secret } from '../../src/lib/core/secret.ts';
+import { Secret } from '../../src/lib/core/secrets.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { refreshTokenOf } from '../fakes/memory-credential-store.ts';
 import { recordingLogger } from '../fakes/recording-logger.ts';

@@ -1,8 +1,11 @@
 import type { TenantId } from '../../src/lib/core/identifiers.ts';
 import { TableClient } from '@azure/data-tables';
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { CredentialJournal } from '../../src/lib/tokens/credential/credential-journal.ts';
-import { journalTable, TableCredentialJournal } from '../../src/lib/tokens/credential/table-credential-journal.ts';
+import {
+  type CredentialJournal,
+  journalTable,
+  TableCredentialJournal,
+} from '../../src/lib/tokens/credential/credential-journal.ts';
 import { MemoryCredentialJournal } from '../fakes/memory-credential-journal.ts';
 import { type Azurite, emptyAzurite } from '../support/azurite.ts';
 

@@ -1,8 +1,11 @@
 import { TableClient } from '@azure/data-tables';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type DomainName, parseTenantId } from '../../src/lib/core/identifiers.ts';
-import type { ExcludedDomains } from '../../src/lib/tenants/excluded-domains.ts';
-import { excludedDomainsTable, TableExcludedDomains } from '../../src/lib/tenants/table-excluded-domains.ts';
+import {
+  type ExcludedDomains,
+  excludedDomainsTable,
+  TableExcludedDomains,
+} from '../../src/lib/tenants/excluded-domains.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { MemoryExcludedDomains } from '../fakes/memory-excluded-domains.ts';
 import { type Azurite, emptyAzurite } from '../support/azurite.ts';

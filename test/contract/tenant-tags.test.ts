@@ -2,7 +2,7 @@ import { TableClient } from '@azure/data-tables';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { parseTenantId } from '../../src/lib/core/identifiers.ts';
 import { TableTenantTags } from '../../src/lib/tenants/table-tenant-tags.ts';
-import { tagNamesOf, tagsOf, type TenantTags } from '../../src/lib/tenants/tenant-tags.ts';
+import { tagNamesOf, tagsOf, type TenantTags } from '../../src/lib/tenants/tags.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { MemoryTenantTags } from '../fakes/memory-tenant-tags.ts';
 import { recordingLogger } from '../fakes/recording-logger.ts';

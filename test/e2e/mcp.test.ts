@@ -17,7 +17,7 @@ import { callerTokens } from '../../src/cli/demo/caller-token.ts';
 import { plainEnvironment, projectRoot, ptbScript } from '../paths.ts';
 import { examplesIn } from '../support/doc-examples.ts';
 import { promptInjections } from '../support/prompt-injections.ts';
-import { plainText } from '../../src/lib/api/mcp/customer-data.ts';
+import { plainText } from '../../src/lib/api/mcp/tool.ts';
 import { tokenOfPerson } from '../support/person-token.ts';
 import { skippedBecause } from '../support/skipped.ts';
 import { findInspector } from '../../tools/get-inspector.ts';

@@ -2,10 +2,9 @@ import { X509Certificate } from 'node:crypto';
 import type { TokenReply } from '../../src/lib/microsoft/token-reply.ts';
 import type { Redeemer, Redemption } from '../../src/lib/microsoft/redeemer.ts';
 import { BrokerError } from '../../src/lib/core/errors.ts';
-import type { GraphClient } from '../../src/lib/microsoft/client.ts';
+import type { GraphClient, GraphWriter } from '../../src/lib/microsoft/graph.ts';
 import type { JsonObject } from '../../src/lib/microsoft/reply.ts';
-import type { GraphWriter } from '../../src/lib/microsoft/graph.ts';
-import { Secret } from '../../src/lib/core/secret.ts';
+import { Secret } from '../../src/lib/core/secrets.ts';
 import { aadstsFailure } from './fake-redeemer.ts';
 
 /**

@@ -1,7 +1,6 @@
 import { createPublicKey } from 'node:crypto';
 import selfsigned from 'selfsigned';
-import type { CreateCertificate } from '../../src/lib/tokens/credential/client-certificate.ts';
-import { createCertificate } from '../../src/lib/tokens/credential/create-certificate.ts';
+import { type CreateCertificate, createCertificate } from '../../src/lib/tokens/credential/client-certificate.ts';
 
 /** Key pairs in turn, so that a certificate never has the key of the one before it. */
 const keyPairs = 3;

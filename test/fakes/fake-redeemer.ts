@@ -1,7 +1,7 @@
 import type { TokenReply } from '../../src/lib/microsoft/token-reply.ts';
 import type { Redeemer, Redemption } from '../../src/lib/microsoft/redeemer.ts';
 import { aadstsMeanings } from '../../src/lib/microsoft/aadsts.ts';
-import { Secret } from '../../src/lib/core/secret.ts';
+import { Secret } from '../../src/lib/core/secrets.ts';
 import type { FakeClock } from './fake-clock.ts';
 
 /** A scripted Entra: counts requests and answers as the test says, by default with a token. */

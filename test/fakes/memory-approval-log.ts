@@ -1,8 +1,6 @@
-import type { Approval } from '../../src/lib/approvals/approval.ts';
+import { type Approval, askerKeyOf, rowKeyOf } from '../../src/lib/approvals/approval.ts';
 import { BrokerError } from '../../src/lib/core/errors.ts';
-import { askerKeyOf } from '../../src/lib/approvals/approval.ts';
 import { approvalRow, readApproval } from '../../src/lib/approvals/approval-entity.ts';
-import { rowKeyOf } from '../../src/lib/approvals/approval-id.ts';
 import type {
   ApprovalLog,
   ApprovalPage,

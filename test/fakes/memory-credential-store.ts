@@ -2,22 +2,24 @@ import {
   type ClientCredential,
   type Credential,
   refreshTokenLifeMs,
+  Secret,
   type StoredClientCredential,
   type StoredRefreshToken,
 } from '../../src/lib/core/secrets.ts';
-import type {
-  ClientCredentialVersion,
-  CredentialStore,
-  NewClientCredential,
-  NewRefreshToken,
-  RefreshTokenVersion,
+import {
+  type ClientCredentialVersion,
+  type CredentialStore,
+  type NewClientCredential,
+  type NewRefreshToken,
+  readNewest,
+  refreshTokensInOrder,
+  type RefreshTokenVersion,
+  skippedRefreshTokens,
 } from '../../src/lib/tokens/credential/credential-store.ts';
-import { readNewest, refreshTokensInOrder, skippedRefreshTokens } from '../../src/lib/tokens/credential/in-force.ts';
 import { earliest } from '../../src/lib/tokens/credential/stored-secret.ts';
-import { dayMs } from '../../src/lib/core/durations.ts';
+import { dayMs } from '../../src/lib/core/clock.ts';
 import { BrokerError } from '../../src/lib/core/errors.ts';
 import type { TenantId } from '../../src/lib/core/identifiers.ts';
-import { Secret } from '../../src/lib/core/secret.ts';
 
 interface Kept<T> {
   readonly version: string;

@@ -1,5 +1,11 @@
-import { decodeLedger, encodeLedger, emptyLedger, type Ledger } from '../../src/lib/microsoft/budgets/ledger.ts';
-import type { LedgerStore, StoredLedger } from '../../src/lib/microsoft/budgets/ledger-store.ts';
+import {
+  decodeLedger,
+  emptyLedger,
+  encodeLedger,
+  type Ledger,
+  type LedgerStore,
+  type StoredLedger,
+} from '../../src/lib/microsoft/budgets/ledger.ts';
 import type { FakeClock } from './fake-clock.ts';
 
 /** More requests than any test needs. Processes that never rest would keep it busy for ever. */

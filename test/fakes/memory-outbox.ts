@@ -1,5 +1,4 @@
-import type { Notice } from '../../src/lib/notices/notice.ts';
-import { noticeId } from '../../src/lib/notices/notice-content.ts';
+import { type Notice, noticeId } from '../../src/lib/notices/notice.ts';
 import type { Backlog, Delivery, Outbox, TargetState } from '../../src/lib/notices/outbox.ts';
 import type { TargetName } from '../../src/lib/notices/target.ts';
 

@@ -3,6 +3,7 @@ import type { TenantId } from '../../src/lib/core/identifiers.ts';
 import type { ParameterValues } from '../../src/lib/core/parameters.ts';
 import {
   type Run,
+  type RunId,
   type RunPlan,
   type RunRequest,
   scopeOf,
@@ -10,7 +11,6 @@ import {
   type TenantRun,
 } from '../../src/lib/runs/store/run.ts';
 import type { RowText } from '../../src/lib/runs/job/row.ts';
-import type { RunId } from '../../src/lib/runs/store/run-id.ts';
 import { checkPlanDigest, digestOf, type PlannedRun, type StoredPlan } from '../../src/lib/runs/store/stored-plan.ts';
 import type {
   NewRun,

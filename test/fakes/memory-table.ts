@@ -1,5 +1,5 @@
 import type { PipelineRequest, PipelineResponse } from '@azure/core-rest-pipeline';
-import type { AuditTable } from '../../src/lib/audit/log/audit-table.ts';
+import type { AuditTable } from '../../src/lib/audit/log/insert-rows.ts';
 import type { AuditRow } from '../../src/lib/audit/log/audit-row.ts';
 
 type Row = AuditRow & Readonly<Record<string, unknown>>;

@@ -1,6 +1,6 @@
 import { BrokerError } from '../../src/lib/core/errors.ts';
 import type { TenantId } from '../../src/lib/core/identifiers.ts';
-import type { StoredTags, TagChange, TagList, TenantTags } from '../../src/lib/tenants/tenant-tags.ts';
+import type { StoredTags, TagChange, TagList, TenantTags } from '../../src/lib/tenants/tags.ts';
 
 /** Tags in memory. test/contract/tenant-tags.test.ts runs against them and the real ones. */
 export class MemoryTenantTags implements TenantTags {

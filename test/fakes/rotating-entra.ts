@@ -1,6 +1,6 @@
 import type { TokenReply } from '../../src/lib/microsoft/token-reply.ts';
 import type { Redeemer, Redemption } from '../../src/lib/microsoft/redeemer.ts';
-import { Secret } from '../../src/lib/core/secret.ts';
+import { Secret } from '../../src/lib/core/secrets.ts';
 import { aadstsFailure } from './fake-redeemer.ts';
 
 const defaultAccount = '22222222-2222-4222-8222-222222222222';

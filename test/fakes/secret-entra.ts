@@ -4,7 +4,7 @@ import type { Redeemer, Redemption } from '../../src/lib/microsoft/redeemer.ts';
 import type { JsonObject } from '../../src/lib/microsoft/reply.ts';
 import type { GraphWriter } from '../../src/lib/microsoft/graph.ts';
 import { BrokerError } from '../../src/lib/core/errors.ts';
-import { Secret } from '../../src/lib/core/secret.ts';
+import { Secret } from '../../src/lib/core/secrets.ts';
 import { aadstsFailure, failureReply } from './fake-redeemer.ts';
 
 const dayMs = 86_400_000;

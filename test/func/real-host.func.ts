@@ -8,7 +8,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { runDemoJobs } from '../../src/cli/demo/run-demo.ts';
 import type { Demo } from '../../src/cli/demo/start-demo.ts';
 import { startDemo } from '../../src/cli/demo/start-demo.ts';
-import { nextAddress } from '../../src/lib/core/link-header.ts';
+import { nextAddress } from '../../src/lib/core/outbound.ts';
 import { projectRoot, ptbScript } from '../paths.ts';
 import { skippedBecause } from '../support/skipped.ts';
 import { packedApp } from '../support/packed-app.ts';

@@ -1,11 +1,11 @@
 import { installCoreModule, Registry } from 'functions-host/testing';
 import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Services } from '../../src/composition.ts';
-import { clouds } from '../../src/lib/core/clouds.ts';
+import { clouds } from '../../src/lib/core/resources.ts';
 import { BrokerError } from '../../src/lib/core/errors.ts';
 import type { Notice } from '../../src/lib/notices/notice.ts';
-import { createTenantSlots } from '../../src/lib/runs/engine/tenant-slots.ts';
-import { Turns } from '../../src/lib/core/turns.ts';
+import { createTenantSlots } from '../../src/lib/runs/engine/visit-tenants.ts';
+import { Turns } from '../../src/lib/core/limiter.ts';
 import { type RunStage, runId, stageRun, tenantId } from '../unit/lib/runs/store/stage.ts';
 
 let services: Partial<Services>;

@@ -4,7 +4,7 @@ import type { Services } from '../../src/composition.ts';
 import '../../src/functions/gateway.ts';
 import '../../src/functions/tokens.ts';
 import { boundRoutes } from '../../src/functions/route.ts';
-import type { Answer } from '../../src/lib/api/problem.ts';
+import type { Answer } from '../../src/lib/api/route.ts';
 import { BrokerError } from '../../src/lib/core/errors.ts';
 import { silentLogger } from '../../src/lib/core/log.ts';
 import { FakeOrchestrations } from '../fakes/fake-orchestrations.ts';

@@ -1,9 +1,8 @@
 import { beforeEach, expect, it, vi } from 'vitest';
 import type { Services } from '../../src/composition.ts';
 import { rotateCredentials } from '../../src/functions/rotation.ts';
-import type { ClaimedCareDeps } from '../../src/lib/tokens/credential/claimed-care.ts';
-import type { KeepAliveResult } from '../../src/lib/tokens/credential/keep-alive.ts';
-import { clouds } from '../../src/lib/core/clouds.ts';
+import type { ClaimedCareDeps, KeepAliveResult } from '../../src/lib/tokens/credential/keep-alive.ts';
+import { clouds } from '../../src/lib/core/resources.ts';
 import { BrokerError } from '../../src/lib/core/errors.ts';
 import { recordingLogger } from '../fakes/recording-logger.ts';
 
@@ -11,7 +10,7 @@ const cared = vi.hoisted(() => ({
   deps: [] as ClaimedCareDeps[],
   outcome: (_application: string): KeepAliveResult | undefined => undefined,
 }));
-vi.mock('../../src/lib/tokens/credential/claimed-care.ts', () => ({
+vi.mock('../../src/lib/tokens/credential/keep-alive.ts', () => ({
   claimedCare: async (deps: ClaimedCareDeps, application: string) => {
     cared.deps.push(deps);
     return cared.outcome(application);

@@ -6,7 +6,7 @@ import type { TenantsAnswer } from '../../src/lib/api/answers/tenants.ts';
 import { parsePolicy } from '../../src/lib/access/policy/parse-policy.ts';
 import type { PolicyStore } from '../../src/lib/access/policy/policy-store.ts';
 import { BrokerError } from '../../src/lib/core/errors.ts';
-import type { LastResults } from '../../src/lib/runs/store/last-results.ts';
+import type { LastResults } from '../../src/lib/runs/store/schedule-log.ts';
 import type { DelegatedTenant } from '../../src/lib/tenants/tenant.ts';
 import { MemoryTenantTags } from '../fakes/memory-tenant-tags.ts';
 import { recordingLogger } from '../fakes/recording-logger.ts';

@@ -1,7 +1,6 @@
 import { expect, it } from 'vitest';
 import { retirementHeaders } from '../../src/functions/tokens.ts';
-import { clouds } from '../../src/lib/core/clouds.ts';
-import { createResourceRegistry } from '../../src/lib/core/resources.ts';
+import { clouds, createResourceRegistry } from '../../src/lib/core/resources.ts';
 
 it('announces that Azure AD Graph is retired, and nothing else', () => {
   const resources = createResourceRegistry(clouds.public, []);

@@ -6,7 +6,7 @@ import { createMsalRedeemer } from '../../src/lib/microsoft/redeemer.ts';
 import { errorTable } from '../../src/lib/core/errors.ts';
 import type { TenantId } from '../../src/lib/core/identifiers.ts';
 import { createLogger } from '../../src/lib/core/log.ts';
-import { Secret } from '../../src/lib/core/secret.ts';
+import { Secret } from '../../src/lib/core/secrets.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { clientSecret, entraReplies, refreshToken, tenantId } from './genuine.ts';
 import { damaged, type RawReply } from './mutate.ts';

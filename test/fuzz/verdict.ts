@@ -1,5 +1,5 @@
 import { BrokerError, errorTable } from '../../src/lib/core/errors.ts';
-import { problemOf } from '../../src/lib/api/problem.ts';
+import { problemOf } from '../../src/lib/api/route.ts';
 import { createLogger, errorFields } from '../../src/lib/core/log.ts';
 import { casesOf } from '../support/extent.ts';
 import { canaries } from './genuine.ts';

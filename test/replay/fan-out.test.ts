@@ -1,13 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import hostJson from '../../host.json' with { type: 'json' };
 import { BrokerError } from '../../src/lib/core/errors.ts';
-import type { FanOutInput } from '../../src/lib/runs/engine/batches.ts';
-import { fanOut, fanOutBatch } from '../../src/lib/runs/engine/fan-out.ts';
+import { fanOut, fanOutBatch, type FanOutInput } from '../../src/lib/runs/engine/fan-out.ts';
 import type { FinishRunInput } from '../../src/lib/runs/engine/finish-run.ts';
-import { runIdOf } from '../../src/lib/runs/store/run-id.ts';
+import { runIdOf } from '../../src/lib/runs/store/run.ts';
 import type { PlanRunResult } from '../../src/lib/runs/engine/plan-run.ts';
 import type { TenantRunInput, TenantRunResult } from '../../src/lib/runs/engine/tenant-run.ts';
-import { summaryOf, type VisitTenantsInput } from '../../src/lib/runs/engine/visit-summary.ts';
+import { summaryOf, type VisitTenantsInput } from '../../src/lib/runs/engine/run-schemas.ts';
 import { type DriverOptions, drive, newJournal } from './driver.ts';
 import { eventTypes } from './sdk.ts';
 

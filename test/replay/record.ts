@@ -7,12 +7,11 @@ import { access, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import hostJson from '../../host.json' with { type: 'json' };
 import { waitForApproval } from '../../src/lib/approvals/wait-for-approval.ts';
-import type { Settled } from '../../src/lib/approvals/approval-schemas.ts';
-import type { FanOutInput } from '../../src/lib/runs/engine/batches.ts';
-import { fanOut, fanOutBatch } from '../../src/lib/runs/engine/fan-out.ts';
+import type { Settled } from '../../src/lib/approvals/approval-log.ts';
+import { fanOut, fanOutBatch, type FanOutInput } from '../../src/lib/runs/engine/fan-out.ts';
 import type { PlanRunResult } from '../../src/lib/runs/engine/plan-run.ts';
 import type { TenantRunInput, TenantRunResult } from '../../src/lib/runs/engine/tenant-run.ts';
-import { summaryOf, type TenantsVisitResult, type VisitTenantsInput } from '../../src/lib/runs/engine/visit-summary.ts';
+import { summaryOf, type TenantsVisitResult, type VisitTenantsInput } from '../../src/lib/runs/engine/run-schemas.ts';
 import { drive, newJournal } from './driver.ts';
 import type { HistoryEvent } from './sdk.ts';
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { Settled } from '../../src/lib/approvals/approval-schemas.ts';
+import type { Settled } from '../../src/lib/approvals/approval-log.ts';
 import { waitForApproval } from '../../src/lib/approvals/wait-for-approval.ts';
 import { drive, newJournal } from './driver.ts';
 

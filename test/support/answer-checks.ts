@@ -1,6 +1,6 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
-import type { JsonSchema } from '../../src/lib/api/json-schema.ts';
+import type { JsonSchema } from '../../src/lib/api/openapi.ts';
 
 /** The parts of an answer that are checked. */
 interface SeenAnswer {

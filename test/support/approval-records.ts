@@ -1,5 +1,5 @@
 import type { Approval, ApprovalDecision, Party } from '../../src/lib/approvals/approval.ts';
-import type { ApprovalTerms } from '../../src/lib/access/policy/approval-keys.ts';
+import type { ApprovalTerms } from '../../src/lib/access/policy/policy.ts';
 import type { TenantId } from '../../src/lib/core/identifiers.ts';
 import { guid, tenant } from './audit-entries.ts';
 

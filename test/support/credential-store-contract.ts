@@ -2,7 +2,7 @@ import { inspect } from 'node:util';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { CredentialStore } from '../../src/lib/tokens/credential/credential-store.ts';
 import { parseTenantId, type TenantId } from '../../src/lib/core/identifiers.ts';
-import { Secret } from '../../src/lib/core/secret.ts';
+import { Secret } from '../../src/lib/core/secrets.ts';
 import { refreshTokenOf } from '../fakes/memory-credential-store.ts';
 import { LeakScan } from './leak-scan.ts';
 

@@ -1,11 +1,15 @@
 import type { TableClient } from '@azure/data-tables';
 import { beforeEach, expect, test } from 'vitest';
 import type { TenantId } from '../../src/lib/core/identifiers.ts';
-import { ClaimLost, type LogClaim, type TenantChange } from '../../src/lib/tenant-events/event-log.ts';
+import {
+  ClaimLost,
+  type LogClaim,
+  type TenantChange,
+  type TenantState,
+} from '../../src/lib/tenant-events/event-log.ts';
 import { TableEventLog } from '../../src/lib/tenant-events/table-event-log.ts';
 import { TableToldStates } from '../../src/lib/tenant-events/announced-states.ts';
 import type { DerivedEvent } from '../../src/lib/tenant-events/tenant-event.ts';
-import type { TenantState } from '../../src/lib/tenant-events/tenant-state.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { recordingLogger } from '../fakes/recording-logger.ts';
 import { tenant } from './audit-entries.ts';

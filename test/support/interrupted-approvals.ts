@@ -1,6 +1,5 @@
 import type { Approvals } from '../../src/lib/approvals/approvals.ts';
-import type { ApprovalLog } from '../../src/lib/approvals/approval-log.ts';
-import type { ApprovalOrchestrations } from '../../src/lib/approvals/approval-orchestrations.ts';
+import type { ApprovalLog, ApprovalOrchestrations } from '../../src/lib/approvals/approval-log.ts';
 import { BrokerError } from '../../src/lib/core/errors.ts';
 import type { InstanceState } from '../../src/lib/core/orchestrations.ts';
 import type { MemoryApprovalLog } from '../fakes/memory-approval-log.ts';

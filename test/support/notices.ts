@@ -2,7 +2,7 @@ import { Deliveries } from '../../src/lib/notices/deliveries.ts';
 import type { Filter } from '../../src/lib/notices/filter.ts';
 import type { Notice } from '../../src/lib/notices/notice.ts';
 import type { Outbox } from '../../src/lib/notices/outbox.ts';
-import { OutboxNotifier } from '../../src/lib/notices/outbox-notifier.ts';
+import { OutboxNotifier } from '../../src/lib/notices/open-notices.ts';
 import type { Target } from '../../src/lib/notices/target.ts';
 import type { Interrupter } from '../fakes/interruption.ts';
 import type { MemoryOutbox } from '../fakes/memory-outbox.ts';

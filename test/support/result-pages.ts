@@ -1,4 +1,4 @@
-import type { ExportFormat } from '../../src/lib/runs/reading/export-formats.ts';
+import type { ExportFormat } from '../../src/lib/runs/reading/page-position.ts';
 import type { Job } from '../../src/lib/runs/job/job.ts';
 import { readResultPage } from '../../src/lib/runs/reading/result-page.ts';
 import type { ResultSource } from '../../src/lib/runs/reading/result-rows.ts';

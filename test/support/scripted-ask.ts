@@ -1,4 +1,4 @@
-import type { Ask, RouteAnswer, RouteRequest } from '../../src/lib/api/mcp/ask.ts';
+import type { Ask, RouteAnswer, RouteRequest } from '../../src/lib/api/mcp/tool.ts';
 
 /** Answers requests of tools, and keeps them. */
 export interface ScriptedAsk {

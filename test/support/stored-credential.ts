@@ -3,9 +3,8 @@ import { postForm } from 'microsoft-cloud/testing';
 import { decodeJwt } from 'jose';
 import { secretNames } from '../../src/lib/tokens/credential/key-vault-credential-store.ts';
 import { writeClientCredential, writeRefreshToken } from '../../src/lib/tokens/credential/stored-secret.ts';
-import { refreshTokenLifeMs } from '../../src/lib/core/secrets.ts';
+import { refreshTokenLifeMs, Secret } from '../../src/lib/core/secrets.ts';
 import { parseTenantId, type TenantId } from '../../src/lib/core/identifiers.ts';
-import { Secret } from '../../src/lib/core/secret.ts';
 import { openVault } from './simulated-vault.ts';
 
 const application = 'default';

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { EventsAnswer } from '../../src/lib/api/answers/events.ts';
+import type { EventsAnswer } from '../../src/lib/api/answers/tenants.ts';
 import type { Demo } from '../../src/cli/demo/start-demo.ts';
 
 type Running = Pick<Demo, 'callerToken' | 'masterKey' | 'url'>;

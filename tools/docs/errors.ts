@@ -1,4 +1,4 @@
-import { adviceFor } from '../../src/lib/core/advice.ts';
+import { adviceFor } from '../../src/lib/core/errors.ts';
 import {
   type ErrorCode,
   errorCodes,

@@ -1,5 +1,5 @@
 import { open } from 'node:fs/promises';
-import type { AuditCheckpointsAnswer, AuditRecordsAnswer } from '../../lib/api/answers/audit-evidence.ts';
+import type { AuditCheckpointsAnswer, AuditRecordsAnswer } from '../../lib/api/answers/audit.ts';
 import { overlapMs } from '../../lib/audit/chain/checkpoint.ts';
 import { readPrevious } from '../../lib/audit/chain/write-checkpoint.ts';
 import type { BrokerClient } from '../remote/broker-client.ts';

@@ -2,10 +2,10 @@ import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { JWK } from 'jose';
 import * as z from 'zod';
-import type { StoredRecord } from '../../lib/audit/chain/canonical-row.ts';
+import type { StoredRecord } from '../../lib/audit/chain/checkpoint.ts';
 import type { Period } from '../../operator/audit/period.ts';
 import type { Evidence } from '../../operator/audit/verify-export.ts';
-import { minuteMs } from '../../lib/core/durations.ts';
+import { minuteMs } from '../../lib/core/clock.ts';
 import { parseJson } from '../../lib/core/outbound.ts';
 import { UsageError } from '../run-program.ts';
 

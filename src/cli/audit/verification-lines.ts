@@ -1,8 +1,6 @@
 import type { JWK } from 'jose';
-import type { Finding } from '../../operator/audit/finding.ts';
-import { isTampering } from '../../operator/audit/finding.ts';
-import { verdictOf } from '../../operator/audit/verdict.ts';
-import type { Verification } from '../../operator/audit/verify-export.ts';
+import { type Finding, isTampering } from '../../operator/audit/read-checkpoints.ts';
+import { verdictOf, type Verification } from '../../operator/audit/verify-export.ts';
 import { counted } from '../counted.ts';
 import { type Line, styled } from '../line.ts';
 import { thumbprintOf } from './trusted-keys.ts';

@@ -1,8 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { verdictOf } from '../../operator/audit/verdict.ts';
-import { verifyExport } from '../../operator/audit/verify-export.ts';
+import { verdictOf, verifyExport } from '../../operator/audit/verify-export.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { connect, type ConnectionFlags } from '../remote/connection.ts';
 import { CommandOutcome, UsageError } from '../run-program.ts';

@@ -1,8 +1,8 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { ApprovalAnswer, ApprovalsAnswer } from '../../lib/api/answers/approvals.ts';
 import { approvalStatuses, type ApprovalStatus, type DecisionKind } from '../../lib/approvals/approval.ts';
-import { reasonSchema } from '../../lib/core/justification.ts';
-import { visibleText } from '../../lib/core/visible-text.ts';
+import { reasonSchema } from '../../lib/core/caller.ts';
+import { visibleText } from '../../lib/core/text.ts';
 import { wholeNumberOption } from '../options.ts';
 import { addConnectionOptions, connect, type ConnectionFlags } from '../remote/connection.ts';
 import { print, say } from '../sign-in/output.ts';

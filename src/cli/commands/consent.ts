@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
-import { type ClientCredential, defaultApplication } from '../../lib/core/secrets.ts';
-import type { Secret } from '../../lib/core/secret.ts';
+import { type ClientCredential, defaultApplication, type Secret } from '../../lib/core/secrets.ts';
 import type { ConsentOutcome } from '../../operator/setup/consent.ts';
 import type { TargetOptions } from '../sign-in/target.ts';
 import { interruptible } from '../sign-in/interruptible.ts';

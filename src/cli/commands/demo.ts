@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { outcomeStyle } from '../../lib/core/outcomes.ts';
-import { visibleJson, visibleText } from '../../lib/core/visible-text.ts';
+import { visibleJson, visibleText } from '../../lib/core/text.ts';
 import type { Demo } from '../demo/start-demo.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { CommandOutcome, UsageError } from '../run-program.ts';

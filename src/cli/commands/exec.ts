@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
-import { type Grant, grants } from '../../lib/core/token.ts';
+import { type Grant, grants } from '../../lib/core/secrets.ts';
 import { counted } from '../counted.ts';
 import { refuseNamesInCode } from '../exec/names-in-code.ts';
 import type { ResourceAliases } from '../exec/resource-aliases.ts';

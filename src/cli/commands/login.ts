@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { callerRoles } from '../../lib/core/caller.ts';
-import type { SignInAnswer } from '../../lib/api/answers/sign-in.ts';
+import type { SignInAnswer } from '../../lib/api/answers/shared.ts';
 import type { RedeemedToken } from '../../lib/microsoft/token-reply.ts';
 import type { TenantId } from '../../lib/core/identifiers.ts';
 import { isoTime } from '../../lib/core/clock.ts';

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import type { StoredMap } from '../../lib/judge/stored-map.ts';
-import type { Requirement } from '../../lib/judge/required-permissions.ts';
-import { type Grant, grants } from '../../lib/core/token.ts';
+import type { Requirement } from '../../lib/judge/judge.ts';
+import { type Grant, grants } from '../../lib/core/secrets.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { CommandOutcome, UsageError } from '../run-program.ts';
 import { print } from '../sign-in/output.ts';
@@ -52,7 +52,7 @@ async function show(
     return print(json, document, describe(stored, map.permissions.length));
   }
   if (path?.startsWith('/') !== true) throw new UsageError('Give a path that starts with "/" after the method.');
-  const { requiredPermissions } = await import('../../lib/judge/required-permissions.ts');
+  const { requiredPermissions } = await import('../../lib/judge/judge.ts');
   const url = /^\/(?:v1\.0|beta)\//i.test(path) ? path : `/v1.0${path}`;
   const request = { method: method.toUpperCase(), url, body: undefined };
   const required = requiredPermissions(map, request, { scheme: grant, host: 'graph.microsoft.com' });

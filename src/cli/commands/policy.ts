@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { type Grant, grants } from '../../lib/core/token.ts';
+import { type Grant, grants } from '../../lib/core/secrets.ts';
 import { type CallerKind, callerKinds, type CallerRole, callerRoles } from '../../lib/core/caller.ts';
 import type { ParsedPolicy } from '../../lib/access/policy/parse-policy.ts';
 import type { AccessPolicy } from '../../lib/access/policy/policy.ts';
@@ -142,7 +142,7 @@ async function testPolicy(options: TestOptions, command: Command): Promise<void>
 
 /** What `tag:` entries may name of the tags on the command line. */
 async function tagFacts(written: readonly string[] = [], command: Command): Promise<ReadonlySet<string>> {
-  const { namesOfTags, readTags } = await import('../../lib/tenants/tag.ts');
+  const { namesOfTags, readTags } = await import('../../lib/tenants/tags.ts');
   const read = readTags(written);
   if ('problems' in read) command.error(`error: --tag: ${read.problems.join(' ')}`);
   return namesOfTags(read.tags);

@@ -4,7 +4,7 @@ import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { OutboundReply } from '../../lib/core/outbound.ts';
-import { visibleBlocks } from '../../lib/core/visible-text.ts';
+import { visibleBlocks } from '../../lib/core/text.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { styled } from '../line.ts';
 import type { BrokerClient, RelayRequest } from '../remote/broker-client.ts';

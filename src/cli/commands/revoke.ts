@@ -1,11 +1,10 @@
 import type { Command } from 'commander';
 import { tuning } from '../../lib/config/tuning.ts';
 import type { IdentityTrust } from '../../lib/tokens/credential/identity-trust.ts';
-import type { GraphClient } from '../../lib/microsoft/client.ts';
-import { ptbCommand } from '../../lib/core/advice.ts';
-import type { RevokeDeps, RevokeOptions } from '../../operator/revoke/revoke-state.ts';
-import type { RevokeResult } from '../../operator/revoke/revoke-step.ts';
-import type { Proof } from '../../operator/revoke/revoke-refusal.ts';
+import type { GraphClient } from '../../lib/microsoft/graph.ts';
+import { ptbCommand } from '../../lib/core/errors.ts';
+import type { RevokeDeps, RevokeOptions, RevokeResult } from '../../operator/revoke/state.ts';
+import type { Proof } from '../../operator/revoke/refusals.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import { CommandOutcome, UsageError } from '../run-program.ts';
 import type { Target, TargetOptions } from '../sign-in/target.ts';

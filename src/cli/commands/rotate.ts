@@ -56,7 +56,7 @@ async function rotateToken(toolbox: Toolbox, flags: RotateFlags): Promise<void> 
 async function rotateClientCredential(toolbox: Toolbox, flags: RotateFlags): Promise<void> {
   const [{ renewClientCredential }, { createCertificate }, { stderrLogger }] = await Promise.all([
     import('../../lib/tokens/credential/renew-client-credential.ts'),
-    import('../../lib/tokens/credential/create-certificate.ts'),
+    import('../../lib/tokens/credential/client-certificate.ts'),
     import('../sign-in/stderr-logger.ts'),
   ]);
   const deps: RenewalDeps = {

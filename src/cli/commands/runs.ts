@@ -10,9 +10,9 @@ import type {
   RunsAnswer,
   StartedRunAnswer,
 } from '../../lib/api/answers/runs.ts';
-import { exportFormats, maxPageRows } from '../../lib/runs/reading/export-formats.ts';
+import { exportFormats, maxPageRows } from '../../lib/runs/reading/page-position.ts';
 import { jsonArray } from '../jobs/json-array.ts';
-import { visibleBlocks } from '../../lib/core/visible-text.ts';
+import { visibleBlocks } from '../../lib/core/text.ts';
 import { counted } from '../counted.ts';
 import { styled } from '../line.ts';
 import { outcomePiece } from '../outcome-piece.ts';

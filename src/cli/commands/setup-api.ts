@@ -94,8 +94,8 @@ async function prepare(
   const target = parseDirectory(flags, process.env, await readLocalSettings());
   const [{ operatorToken }, { readClaims }, { createGraphClient }, { createGraphWriter }] = await Promise.all([
     import('../sign-in/operator.ts'),
-    import('../../lib/microsoft/token-claims.ts'),
-    import('../../lib/microsoft/client.ts'),
+    import('../../lib/microsoft/token-reply.ts'),
+    import('../../lib/microsoft/graph.ts'),
     import('../../lib/microsoft/graph.ts'),
   ]);
   const fetch = (url: string, init: RequestInit): Promise<Response> => globalThis.fetch(url, init);

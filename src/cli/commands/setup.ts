@@ -55,7 +55,7 @@ async function setup(flags: SetupFlags, signal: AbortSignal): Promise<void> {
   const toolbox = await openToolbox(flags, signal);
   const { client, writer } = toolbox.graph(await operatorToken(toolbox, flags, setupScopes));
   const request = await setupRequest(toolbox, flags, client);
-  const { createCertificate } = await import('../../lib/tokens/credential/create-certificate.ts');
+  const { createCertificate } = await import('../../lib/tokens/credential/client-certificate.ts');
   const deps: SetupDeps = {
     ...toolbox,
     graph: client,
@@ -83,7 +83,7 @@ async function setupRequest(toolbox: Toolbox, flags: SetupFlags, graph: SetupDep
   const { target, store } = toolbox;
   const [{ findManagedIdentity }, { readVaultState }, { loadProfile }] = await Promise.all([
     import('../../operator/setup/vault-state.ts'),
-    import('../../operator/setup/read-vault-state.ts'),
+    import('../../operator/setup/vault-state.ts'),
     import('../sign-in/load-profile.ts'),
   ]);
   const suffix = flags.application === 'default' ? '' : ` (${flags.application})`;

@@ -1,9 +1,8 @@
 import { type Command, Option } from 'commander';
-import type { EventsAnswer, EventView } from '../../lib/api/answers/events.ts';
+import type { EventsAnswer, EventView } from '../../lib/api/answers/tenants.ts';
 import { toBrokerError } from '../../lib/core/errors.ts';
 import { type Clock, systemClock } from '../../lib/core/clock.ts';
-import { eventSeverities } from '../../lib/tenant-events/event-severities.ts';
-import { eventKinds } from '../../lib/tenant-events/tenant-event.ts';
+import { eventKinds, eventSeverities } from '../../lib/tenant-events/tenant-event.ts';
 import { type Line, styled } from '../line.ts';
 import { wholeNumberOption } from '../options.ts';
 import type { BrokerClient } from '../remote/broker-client.ts';

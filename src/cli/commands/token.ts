@@ -1,7 +1,6 @@
 import { type Command, Option } from 'commander';
-import { grants } from '../../lib/core/token.ts';
-import type { PendingApprovalAnswer } from '../../lib/api/answers/approvals.ts';
-import type { TokenAnswer } from '../../lib/api/answers/tokens.ts';
+import { grants } from '../../lib/core/secrets.ts';
+import type { PendingApprovalAnswer, TokenAnswer } from '../../lib/api/answers/approvals.ts';
 import type { TenantDetailsAnswer } from '../../lib/api/answers/tenants.ts';
 import { counted } from '../counted.ts';
 import type { BrokerClient } from '../remote/broker-client.ts';

@@ -1,11 +1,16 @@
 import { toBrokerError } from '../../lib/core/errors.ts';
 import type { TenantId } from '../../lib/core/identifiers.ts';
-import { type ConsentOrder, isWhole, planConsent, planResumption } from '../../lib/consent/consent-order.ts';
-import { type ConsentResult, failedResult } from '../../lib/consent/consent-result.ts';
-import type { JournalEntry } from '../../lib/consent/consent-journal.ts';
-import type { CustomerConsent } from '../../lib/consent/customer-grants.ts';
+import {
+  type ConsentOrder,
+  type ConsentResult,
+  failedResult,
+  isWhole,
+  planConsent,
+  planResumption,
+  propagationSeconds,
+} from '../../lib/consent/consent-result.ts';
+import type { CustomerConsent, JournalEntry } from '../../lib/consent/customer-grants.ts';
 import { consentInTenants } from '../../lib/consent/customer-consent.ts';
-import { propagationSeconds } from '../../lib/consent/confirm-consent.ts';
 import { counted } from '../counted.ts';
 import { say } from '../sign-in/output.ts';
 import type { ConsentFlags, Consents } from './open.ts';

@@ -3,7 +3,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { parseTenantId } from '../../lib/core/identifiers.ts';
-import type { ConsentJournal, JournalEntry } from '../../lib/consent/consent-journal.ts';
+import type { ConsentJournal, JournalEntry } from '../../lib/consent/customer-grants.ts';
 import { CommandFailure } from '../command-failure.ts';
 
 type Variables = Readonly<Record<string, string | undefined>>;

@@ -1,12 +1,11 @@
 import { defaultApplication } from '../../lib/core/secrets.ts';
 import { toBrokerError } from '../../lib/core/errors.ts';
 import type { TenantId } from '../../lib/core/identifiers.ts';
-import { type ConsentTokens, createConsentTokens } from '../../lib/consent/consent-tokens.ts';
+import { type ConsentTokens, createConsentTokens, readRegistration } from '../../lib/consent/registration.ts';
 import type { ConsentRun } from '../../lib/consent/customer-consent.ts';
 import { type CustomerConsent, customerResources, type ScopedResource } from '../../lib/consent/customer-grants.ts';
 import { PartnerCenterConsents } from '../../lib/consent/partner-center-consents.ts';
-import { readCustomerConsent } from '../../lib/consent/read-customer-consent.ts';
-import { readRegistration } from '../../lib/consent/registration.ts';
+import { readCustomerConsent } from '../../lib/consent/consent-problem.ts';
 import { CommandFailure } from '../command-failure.ts';
 import { createLocalBroker, type LocalBroker } from '../sign-in/local-broker.ts';
 import { loadProfile } from '../sign-in/load-profile.ts';

@@ -1,6 +1,5 @@
 import type { TenantId } from '../../lib/core/identifiers.ts';
-import type { ConsentOrder } from '../../lib/consent/consent-order.ts';
-import type { ConsentResult } from '../../lib/consent/consent-result.ts';
+import type { ConsentOrder, ConsentResult } from '../../lib/consent/consent-result.ts';
 import { describeScopes, isGranted, type ScopedResource } from '../../lib/consent/customer-grants.ts';
 import { counted } from '../counted.ts';
 import type { CheckedTenant } from './check.ts';

@@ -1,5 +1,5 @@
 import type { TenantId } from '../../lib/core/identifiers.ts';
-import { withdrawConsents, type WithdrawalResult } from '../../lib/consent/withdraw-consent.ts';
+import { type WithdrawalResult, withdrawConsents } from '../../lib/consent/customer-consent.ts';
 import { say } from '../sign-in/output.ts';
 import { type ConsentFlags, type Consents, requirePartnerCenter } from './open.ts';
 import { type Customer, readCustomers, selectCustomers } from './select.ts';

@@ -2,7 +2,7 @@ import { BrokerError, SetupError, toBrokerError } from '../../lib/core/errors.ts
 import type { TenantId } from '../../lib/core/identifiers.ts';
 import { readingProblem, type ConsentProblem } from '../../lib/consent/consent-problem.ts';
 import type { CustomerConsent } from '../../lib/consent/customer-grants.ts';
-import { selectTenants } from '../../lib/access/tenants/select-tenants.ts';
+import { selectTenants } from '../../lib/access/tenants/selected-tenants.ts';
 import { say } from '../sign-in/output.ts';
 import type { ConsentFlags, Consents } from './open.ts';
 

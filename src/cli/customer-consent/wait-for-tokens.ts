@@ -1,7 +1,7 @@
 import type { TenantId } from '../../lib/core/identifiers.ts';
 import type { Clock } from '../../lib/core/clock.ts';
 import { Limiter } from '../../lib/core/limiter.ts';
-import { propagationSeconds } from '../../lib/consent/confirm-consent.ts';
+import { propagationSeconds } from '../../lib/consent/consent-result.ts';
 import { counted } from '../counted.ts';
 import { progress } from '../sign-in/output.ts';
 import type { Consents } from './open.ts';

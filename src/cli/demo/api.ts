@@ -1,7 +1,6 @@
 import type { HealthReportAnswer } from '../../lib/api/answers/health.ts';
 import type { RunAnswer, RunTenantsAnswer } from '../../lib/api/answers/runs.ts';
-import { adviceFor } from '../../lib/core/advice.ts';
-import { isErrorCode } from '../../lib/core/errors.ts';
+import { adviceFor, isErrorCode } from '../../lib/core/errors.ts';
 
 export interface TenantView {
   readonly tenantId: string;

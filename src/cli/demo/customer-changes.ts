@@ -1,8 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { changeTenant } from 'microsoft-cloud/client';
-import type { EventsAnswer } from '../../lib/api/answers/events.ts';
-import type { TenantsAnswer } from '../../lib/api/answers/tenants.ts';
-import { dayMs } from '../../lib/core/durations.ts';
+import type { EventsAnswer, TenantsAnswer } from '../../lib/api/answers/tenants.ts';
+import { dayMs } from '../../lib/core/clock.ts';
 import type { Demo } from './start-demo.ts';
 
 type Changing = Pick<Demo, 'callerToken' | 'cloud' | 'masterKey' | 'url'>;

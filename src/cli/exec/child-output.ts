@@ -2,7 +2,7 @@ import { createWriteStream } from 'node:fs';
 import { join } from 'node:path';
 import { once } from 'node:events';
 import { pipeline } from 'node:stream/promises';
-import { visibleJson, visibleText } from '../../lib/core/visible-text.ts';
+import { visibleJson, visibleText } from '../../lib/core/text.ts';
 import { linesOf } from './output-lines.ts';
 import { type ExecTenant, labelOf } from './tenant.ts';
 

@@ -1,5 +1,5 @@
 import type { TenantsAnswer } from '../../lib/api/answers/tenants.ts';
-import { type AskedTenants, askedProblems } from '../../lib/access/tenants/asked.ts';
+import { askedProblems, type AskedTenants } from '../../lib/access/tenants/selected-tenants.ts';
 import { BrokerError } from '../../lib/core/errors.ts';
 import { parseDomainName, parseTenantId } from '../../lib/core/identifiers.ts';
 import type { BrokerClient } from '../remote/broker-client.ts';

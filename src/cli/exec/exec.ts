@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import type { TokenAnswer } from '../../lib/api/answers/tokens.ts';
-import type { Grant } from '../../lib/core/token.ts';
+import type { TokenAnswer } from '../../lib/api/answers/approvals.ts';
+import type { Grant } from '../../lib/core/secrets.ts';
 import { type Clock, systemClock } from '../../lib/core/clock.ts';
 import { counted } from '../counted.ts';
 import { styled } from '../line.ts';

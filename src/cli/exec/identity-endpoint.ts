@@ -1,6 +1,6 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { TokenAnswer } from '../../lib/api/answers/tokens.ts';
+import type { TokenAnswer } from '../../lib/api/answers/approvals.ts';
 import { BrokerError } from '../../lib/core/errors.ts';
 import { listenOnLoopback, type LoopbackServer } from './loopback-server.ts';
 import { aliasOf, type ResourceAliases } from './resource-aliases.ts';

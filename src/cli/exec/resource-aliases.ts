@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from 'commander';
-import { clouds } from '../../lib/core/clouds.ts';
+import { clouds } from '../../lib/core/resources.ts';
 
 /** The resources that a child may get tokens for: by identifier, without a trailing slash and in lower case, the alias. */
 export type ResourceAliases = ReadonlyMap<string, string>;

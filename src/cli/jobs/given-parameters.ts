@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { JobsAnswer } from '../../lib/api/answers/jobs.ts';
-import { didYouMean } from '../../lib/core/did-you-mean.ts';
+import { didYouMean } from '../../lib/core/text.ts';
 import { readParameterText } from './parameter-text.ts';
 import { type ParameterField, parameterFields, type ParameterValue } from '../../lib/core/parameters.ts';
 import { jsonObject } from '../options.ts';

@@ -1,6 +1,5 @@
 import type { PermissionMap } from 'graph-permissions/permission-map';
-import { judgeRequest } from '../../lib/judge/judge.ts';
-import { type Requirement, requiredPermissions, unneededPermissions } from '../../lib/judge/required-permissions.ts';
+import { judgeRequest, requiredPermissions, type Requirement, unneededPermissions } from '../../lib/judge/judge.ts';
 import type { GatewayRequest, Grant } from '../../lib/judge/verdict.ts';
 
 /** Requests of a job to Microsoft Graph that differ only in ids. */

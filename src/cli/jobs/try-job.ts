@@ -12,7 +12,7 @@ import type {
   RunTenantsAnswer,
   StartedRunAnswer,
 } from '../../lib/api/answers/runs.ts';
-import { MapBlobs, mapContainer } from '../../lib/gateway/map-blobs.ts';
+import { MapBlobs, mapContainer } from '../../lib/gateway/map-store.ts';
 import type { Demo } from '../demo/start-demo.ts';
 import { storedMap, updateMap } from '../permissions/update-map.ts';
 import { type BrokerClient, createBrokerClient } from '../remote/broker-client.ts';

@@ -1,7 +1,7 @@
 import * as z from 'zod';
-import type { SignInAnswer } from '../../lib/api/answers/sign-in.ts';
+import type { SignInAnswer } from '../../lib/api/answers/shared.ts';
 import { personScope } from '../../lib/core/caller.ts';
-import { cloudNames, clouds } from '../../lib/core/clouds.ts';
+import { cloudNames, clouds } from '../../lib/core/resources.ts';
 import { parseTenantId, type TenantId } from '../../lib/core/identifiers.ts';
 import { type Fetch, outboundFailure, parseJson, send } from '../../lib/core/outbound.ts';
 import { CommandFailure } from '../command-failure.ts';

@@ -1,6 +1,6 @@
 import { SignInClient, type SignInClientDeps } from '../../operator/setup/sign-in-client.ts';
 import { BrokerError, SetupError } from '../../lib/core/errors.ts';
-import { Secret } from '../../lib/core/secret.ts';
+import { Secret } from '../../lib/core/secrets.ts';
 import { systemClock } from '../../lib/core/clock.ts';
 import { CommandFailure } from '../command-failure.ts';
 import type { KeptSignIn, SignInFiles } from './sign-in-files.ts';

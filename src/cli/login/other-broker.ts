@@ -1,5 +1,5 @@
-import { readClaims } from '../../lib/microsoft/token-claims.ts';
-import type { Secret } from '../../lib/core/secret.ts';
+import { readClaims } from '../../lib/microsoft/token-reply.ts';
+import type { Secret } from '../../lib/core/secrets.ts';
 import { CommandFailure } from '../command-failure.ts';
 import { isLoopback } from '../remote/loopback.ts';
 import type { KeptSignIn } from './sign-in-files.ts';

@@ -1,8 +1,6 @@
 import type { ResultRow } from '../../lib/api/answers/runs.ts';
-import { cellsOf, csvLine } from '../../lib/runs/job/csv.ts';
-import { tenantColumns } from '../../lib/runs/job/row.ts';
-import { selectedFirst } from '../../lib/runs/job/selected-columns.ts';
-import { visibleText } from '../../lib/core/visible-text.ts';
+import { cellsOf, csvLine, selectedFirst, tenantColumns } from '../../lib/runs/job/row.ts';
+import { visibleText } from '../../lib/core/text.ts';
 import { shownLine } from '../line.ts';
 import { type OpenTable, tableFor } from '../table.ts';
 

@@ -1,6 +1,6 @@
 import { partnerMap } from 'graph-permissions/partner-table';
-import { askedProblems } from '../../lib/access/tenants/asked.ts';
-import { requiredPermissions } from '../../lib/judge/required-permissions.ts';
+import { askedProblems } from '../../lib/access/tenants/selected-tenants.ts';
+import { requiredPermissions } from '../../lib/judge/judge.ts';
 import { type QueryText, readQuery } from '../../lib/gateway/queries/query.ts';
 import {
   literal,
@@ -9,8 +9,8 @@ import {
   queryJobText,
   withoutVersion,
 } from '../../lib/runs/job/query-job-text.ts';
-import { parseSchedule } from '../../lib/runs/job/schedule.ts';
-import { selectOf } from '../../lib/runs/job/selected-columns.ts';
+import { parseSchedule } from '../../lib/runs/job/job.ts';
+import { selectOf } from '../../lib/runs/job/row.ts';
 import { writeJobFiles } from '../jobs/new-job.ts';
 import { UsageError } from '../run-program.ts';
 

@@ -1,9 +1,8 @@
-import { adviceFor } from '../../lib/core/advice.ts';
-import { BrokerError, isErrorCode } from '../../lib/core/errors.ts';
+import { adviceFor, BrokerError, isErrorCode } from '../../lib/core/errors.ts';
 import { type Clock, systemClock } from '../../lib/core/clock.ts';
-import { nextAddress } from '../../lib/core/link-header.ts';
 import {
   type Fetch,
+  nextAddress,
   outboundFailure,
   type OutboundReply,
   type OutboundRequest,

@@ -1,4 +1,4 @@
-import { visibleText } from '../../lib/core/visible-text.ts';
+import { visibleText } from '../../lib/core/text.ts';
 import type { RunAnswer } from '../../lib/api/answers/runs.ts';
 import { outcomeWord } from '../../lib/core/outcomes.ts';
 

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { RunsAnswer, RunSummaryAnswer } from '../../lib/api/answers/runs.ts';
 import { BrokerError } from '../../lib/core/errors.ts';
 import { outcomeWord } from '../../lib/core/outcomes.ts';
-import { visibleText } from '../../lib/core/visible-text.ts';
+import { visibleText } from '../../lib/core/text.ts';
 import { UsageError } from '../run-program.ts';
 import { longTime } from '../times.ts';
 import type { BrokerClient } from './broker-client.ts';

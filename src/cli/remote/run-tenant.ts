@@ -2,7 +2,7 @@ import type { RunTenantDetailsAnswer, RunTenantsAnswer } from '../../lib/api/ans
 import type { TenantDetailsAnswer } from '../../lib/api/answers/tenants.ts';
 import { BrokerError } from '../../lib/core/errors.ts';
 import { parseDomainName, parseTenantId } from '../../lib/core/identifiers.ts';
-import { visibleText } from '../../lib/core/visible-text.ts';
+import { visibleText } from '../../lib/core/text.ts';
 import { counted } from '../counted.ts';
 import type { Line } from '../line.ts';
 import { outcomePiece } from '../outcome-piece.ts';

@@ -1,7 +1,7 @@
 import type { JobsAnswer } from '../../lib/api/answers/jobs.ts';
 import type { RunsAnswer } from '../../lib/api/answers/runs.ts';
 import type { TenantsAnswer } from '../../lib/api/answers/tenants.ts';
-import { namesOfTags } from '../../lib/tenants/tag.ts';
+import { namesOfTags } from '../../lib/tenants/tags.ts';
 import { outcomeWord } from '../../lib/core/outcomes.ts';
 import { type ParameterField, parameterFields, parameterWords } from '../../lib/core/parameters.ts';
 import { counted } from '../counted.ts';

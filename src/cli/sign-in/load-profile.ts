@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { toBrokerError } from '../../lib/core/errors.ts';
-import type { GraphClient } from '../../lib/microsoft/client.ts';
+import type { GraphClient } from '../../lib/microsoft/graph.ts';
 import { type PermissionProfile, profileNames, profiles } from '../../lib/consent/permissions.ts';
 import { readProfile } from '../../lib/consent/profile-file.ts';
 import { CommandFailure } from '../command-failure.ts';

@@ -1,5 +1,5 @@
 import { azureCliToken } from '../../lib/config/identity.ts';
-import type { Secret } from '../../lib/core/secret.ts';
+import type { Secret } from '../../lib/core/secrets.ts';
 import { signIn, type SignInMethod } from '../../operator/setup/sign-in.ts';
 import { openBrowser } from './browser.ts';
 import type { DirectoryTarget } from './target.ts';

@@ -1,5 +1,5 @@
 import type { Readable, Writable } from 'node:stream';
-import { visibleJson, visibleText } from '../../lib/core/visible-text.ts';
+import { visibleJson, visibleText } from '../../lib/core/text.ts';
 import { type Line, shownLine } from '../line.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { CommandOutcome } from '../run-program.ts';

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import * as z from 'zod';
 import { settingsSchema } from '../../lib/config/settings.ts';
-import { type Cloud, clouds, withEndpoints } from '../../lib/core/clouds.ts';
+import { type Cloud, clouds, withEndpoints } from '../../lib/core/resources.ts';
 import { BrokerError } from '../../lib/core/errors.ts';
 import type { TenantId } from '../../lib/core/identifiers.ts';
 import { CommandFailure } from '../command-failure.ts';

@@ -13,12 +13,11 @@ import { KeyVaultCredentialStore } from '../../lib/tokens/credential/key-vault-c
 import { keyVaultInventory, type VaultInventory } from '../../lib/tokens/credential/vault-inventory.ts';
 import { createMsalRedeemer, type Redeemer } from '../../lib/microsoft/redeemer.ts';
 import { BrokerError } from '../../lib/core/errors.ts';
-import { createGraphClient, type GraphClient } from '../../lib/microsoft/client.ts';
+import { createGraphClient, createGraphWriter, type GraphClient, type GraphWriter } from '../../lib/microsoft/graph.ts';
 import type { ExchangeDeps } from '../../lib/microsoft/exchange.ts';
-import { createGraphWriter, type GraphWriter } from '../../lib/microsoft/graph.ts';
 import type { Fetch } from '../../lib/core/outbound.ts';
 import { Limiter } from '../../lib/core/limiter.ts';
-import type { Secret } from '../../lib/core/secret.ts';
+import type { Secret } from '../../lib/core/secrets.ts';
 import type { SignInDeps } from '../../operator/setup/sign-in.ts';
 import { parseTarget, type Target, type TargetOptions, readLocalSettings } from './target.ts';
 

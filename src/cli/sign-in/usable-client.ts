@@ -25,7 +25,7 @@ export async function withUsableClient<T>(
     if (credential.client.credential.kind === 'federated') federated.push(credential);
   }
   if (federated.length === 0 || toolbox.target.hasManagedIdentity) return work(toolbox);
-  const { withTemporarySecret } = await import('../../operator/setup/temporary-secret.ts');
+  const { withTemporarySecret } = await import('../../operator/setup/consent.ts');
   say(
     'This machine does not have the managed identity: an administrator signs in first to add a temporary client secret.',
   );

@@ -1,5 +1,4 @@
-import { adviceFor } from '../../lib/core/advice.ts';
-import { isErrorCode } from '../../lib/core/errors.ts';
+import { adviceFor, isErrorCode } from '../../lib/core/errors.ts';
 import type { Clock } from '../../lib/core/clock.ts';
 import { type Finding, findingsFrom } from './finding.ts';
 import type { Probe, ProbeAnswer } from './probe.ts';

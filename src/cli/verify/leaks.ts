@@ -1,5 +1,5 @@
 import { checkpointType } from '../../lib/audit/chain/checkpoint.ts';
-import { partOf } from '../../lib/audit/chain/jws-parts.ts';
+import { partOf } from '../../lib/audit/chain/checkpoint-log.ts';
 import type { ProbeAnswer } from './probe.ts';
 
 /**

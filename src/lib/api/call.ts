@@ -3,9 +3,8 @@ import type * as z from 'zod';
 import type { Caller, CallerRole } from '../core/caller.ts';
 import type { Logger } from '../core/log.ts';
 import type { Orchestrations } from '../core/orchestrations.ts';
-import type { Answer } from './problem.ts';
+import type { Access, Answer, RouteDefinition } from './route.ts';
 import { readRequest } from './read-request.ts';
-import type { Access, RouteDefinition } from './route.ts';
 
 type CallerOf<A extends Access> = A extends CallerRole | readonly CallerRole[]
   ? Caller

@@ -1,4 +1,4 @@
-import { adviceFor } from '../core/advice.ts';
+import { adviceFor } from '../core/errors.ts';
 
 /** Made-up values that the examples of several routes share. */
 

@@ -1,10 +1,154 @@
+import * as z from 'zod';
 import { callerRoles } from '../core/caller.ts';
 import { errorTable } from '../core/errors.ts';
-import { problemSchema } from './answers/problem.ts';
-import { failuresOf } from './failures.ts';
-import { createSchemaCollector, type JsonSchema, type SchemaCollector } from './json-schema.ts';
-import type { Access, Content, DocumentedRoute } from './route.ts';
-import { samplesOf } from './samples.ts';
+import { problemSchema } from './answers/shared.ts';
+import { type Access, type Content, type DocumentedRoute, failuresOf } from './route.ts';
+
+export type JsonSchema = Readonly<Record<string, unknown>>;
+
+/** Converts zod schemas to JSON Schema 2020-12, the dialect of OpenAPI 3.1, and collects those with an id. */
+interface SchemaCollector {
+  /** The schema of a request: before defaults and transformations. */
+  input(schema: z.ZodType): JsonSchema;
+  /** The schema of an answer. It allows unknown properties, so that a new property does not break clients. */
+  output(schema: z.ZodType): JsonSchema;
+  /** The collected schemas by id, in alphabetical order. */
+  components(): Readonly<Record<string, JsonSchema>>;
+}
+
+function createSchemaCollector(): SchemaCollector {
+  const collected = new Map<string, JsonSchema>();
+  const convert = (schema: z.ZodType, io: 'input' | 'output'): JsonSchema => {
+    // Wrapped in an object, so that an outermost schema with an id becomes a reference too.
+    const { properties, $defs = {} } = z.toJSONSchema(z.object({ root: schema }), {
+      io,
+      override: ({ jsonSchema }) => tidy(jsonSchema, io),
+    });
+    for (const [id, definition] of Object.entries($defs)) {
+      const { id: _id, ...rest } = definition;
+      collected.set(id, moveReferences(rest));
+    }
+    return moveReferences(properties?.['root']);
+  };
+  return {
+    input: (schema) => convert(schema, 'input'),
+    output: (schema) => convert(schema, 'output'),
+    components: () => Object.fromEntries([...collected].toSorted(([a], [b]) => (a < b ? -1 : 1))),
+  };
+}
+
+/** Removes noise: the bounds of a safe integer and the patterns of known formats. */
+function tidy(schema: z.core.JSONSchema.BaseSchema, io: 'input' | 'output'): void {
+  if (io === 'output' && schema.additionalProperties === false) delete schema.additionalProperties;
+  if (schema.maximum === Number.MAX_SAFE_INTEGER) delete schema.maximum;
+  if (schema.minimum === Number.MIN_SAFE_INTEGER) delete schema.minimum;
+  if (schema.format !== undefined) delete schema.pattern;
+  delete schema.propertyNames;
+}
+
+const moveReferences = (schema: unknown): JsonSchema =>
+  JSON.parse(JSON.stringify(schema).replaceAll('"#/$defs/', '"#/components/schemas/')) as JsonSchema;
+
+/** A request in one language. The documentation shows it and a test runs it. */
+interface CodeSample {
+  readonly lang: 'Shell' | 'PowerShell' | 'TypeScript';
+  readonly label: string;
+  readonly source: string;
+}
+
+/**
+ * The request of a route in curl, PowerShell and TypeScript. The samples read `BROKER_URL` (without `/api`) and
+ * `CALLER_TOKEN` from the environment, so that no token ends up in a shell's history.
+ */
+export function samplesOf(route: DocumentedRoute): readonly CodeSample[] {
+  return [
+    { lang: 'Shell', label: 'curl', source: curl(route) },
+    { lang: 'PowerShell', label: 'PowerShell', source: powerShell(route) },
+    { lang: 'TypeScript', label: 'TypeScript', source: typeScript(route) },
+  ];
+}
+
+/** Path and query with the example values: `/api/jobs/access-check/runs`. */
+export function addressOf(route: DocumentedRoute): string {
+  const { pathParameters = {}, queryExample = {} } = route;
+  const path = route.path.replaceAll(/\{(\*?)(\w+)\}/g, (_, catchAll: string, name: string) => {
+    const example = pathParameters[name]?.example ?? '';
+    return catchAll === '' ? encodeURIComponent(example) : example;
+  });
+  const query = new URLSearchParams(queryExample).toString();
+  return `/api${path}${query === '' ? '' : `?${query}`}`;
+}
+
+const answersWithJson = ({ answers, queryExample }: DocumentedRoute): boolean =>
+  answers[0]?.contents[0]?.mediaType === 'application/json' && queryExample?.['format'] === undefined;
+
+function curl(route: DocumentedRoute): string {
+  return [
+    `curl -sS --fail-with-body ${curlMethod(route)}"$BROKER_URL${addressOf(route)}"`,
+    `  -H "authorization: Bearer $CALLER_TOKEN"`,
+    ...(route.bodyExample === undefined
+      ? []
+      : [`  -H 'content-type: application/json'`, `  -d '${JSON.stringify(route.bodyExample)}'`]),
+  ].join(' \\\n');
+}
+
+/** With a body, curl sends POST by itself. */
+const curlMethod = ({ method, bodyExample }: DocumentedRoute): string =>
+  method === 'GET' || (method === 'POST' && bodyExample !== undefined) ? '' : `-X ${method} `;
+
+function powerShell(route: DocumentedRoute): string {
+  const { method, bodyExample: body } = route;
+  const words = ['Invoke-RestMethod', `"$env:BROKER_URL${addressOf(route)}"`];
+  if (method !== 'GET') words.push(`-Method ${method.charAt(0)}${method.slice(1).toLowerCase()}`);
+  words.push('-Headers $headers');
+  if (body !== undefined) words.push("-ContentType 'application/json' -Body $body");
+  return [
+    '$headers = @{ Authorization = "Bearer $env:CALLER_TOKEN" }',
+    ...(body === undefined ? [] : [`$body = ${powerShellValue(body)} | ConvertTo-Json`]),
+    words.join(' '),
+  ].join('\n');
+}
+
+function powerShellValue(value: unknown): string {
+  if (Array.isArray(value)) return `@(${value.map(powerShellValue).join(', ')})`;
+  if (typeof value === 'object' && value !== null) {
+    const entries = Object.entries(value).map(([name, item]) => `${name} = ${powerShellValue(item)}`);
+    return `@{ ${entries.join('; ')} }`;
+  }
+  if (typeof value === 'string') return `'${value.replaceAll("'", "''")}'`;
+  // `$true`, `$false`, `$null`: PowerShell would run the bare words as commands.
+  return typeof value === 'number' ? String(value) : `$${String(value)}`;
+}
+
+function typeScript(route: DocumentedRoute): string {
+  const { method, bodyExample: body } = route;
+  const headers = [
+    'authorization: `Bearer ${env.CALLER_TOKEN}`',
+    ...(body === undefined ? [] : ["'content-type': 'application/json'"]),
+  ];
+  return [
+    "import { env } from 'node:process';",
+    '',
+    `const response = await fetch(\`\${env.BROKER_URL}${addressOf(route)}\`, {`,
+    ...(method === 'GET' ? [] : [`  method: '${method}',`]),
+    `  headers: { ${headers.join(', ')} },`,
+    ...(body === undefined ? [] : [`  body: JSON.stringify(${typeScriptValue(body)}),`]),
+    '});',
+    'if (!response.ok) throw new Error(await response.text());',
+    `console.log(await response.${answersWithJson(route) ? 'json' : 'text'}());`,
+  ].join('\n');
+}
+
+function typeScriptValue(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(typeScriptValue).join(', ')}]`;
+  if (typeof value === 'object' && value !== null) {
+    const entries = Object.entries(value).map(([name, item]) => `${name}: ${typeScriptValue(item)}`);
+    return `{ ${entries.join(', ')} }`;
+  }
+  return typeof value === 'string'
+    ? `'${value.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`
+    : JSON.stringify(value);
+}
 
 /** Version of the API, not of the program. A change that can break a caller raises the first number. */
 const apiVersion = '1.0.0';

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Answer } from './problem.ts';
+import type { Answer } from './route.ts';
 
 /** A public file: a page, script, style sheet or the OpenAPI document. */
 export interface StaticFile {

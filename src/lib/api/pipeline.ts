@@ -1,15 +1,85 @@
 import { randomUUID } from 'node:crypto';
 import type { HttpRequest, InvocationContext } from '@azure/functions';
+import type { AuditLog } from '../audit/audit-log.ts';
 import type { Caller, CallerRole, CallerVerifier } from '../core/caller.ts';
-import { BrokerError, toBrokerError } from '../core/errors.ts';
+import type { Clock } from '../core/clock.ts';
+import { BrokerError, type ErrorCode, toBrokerError } from '../core/errors.ts';
 import { parseGuid } from '../core/identifiers.ts';
-import type { Orchestrations } from '../core/orchestrations.ts';
 import { errorFields, type Logger } from '../core/log.ts';
 import type { AppMetrics } from '../core/metrics.ts';
+import type { Orchestrations } from '../core/orchestrations.ts';
 import type { BoundRoute } from './call.ts';
-import { type Answer, problemAnswer } from './problem.ts';
-import { isOpen } from './route.ts';
-import { earlyRefusals, handlerRefusals, recordRefusals, type RefusalDeps } from './record-refusal.ts';
+import { type Answer, isOpen, problemAnswer, type RouteContract } from './route.ts';
+
+/** What {@link recordRefusals} needs. */
+export interface RefusalDeps {
+  readonly audit: Pick<AuditLog, 'record'>;
+  readonly clock: Clock;
+  readonly newId: () => string;
+  readonly callers: {
+    /** Throws for a caller whose refusals fill the audit log. They are still logged and answered. */
+    readonly refusalRecords: { take(caller: Caller): void };
+  };
+}
+
+/** A request of a verified caller. */
+interface RefusedRequest {
+  readonly route: RouteContract;
+  /** The method of the request: a route may serve several. */
+  readonly method: string;
+  readonly caller: Caller;
+  readonly correlationId: string;
+  readonly log: Logger;
+}
+
+/** Refusals of a request before its handler runs. */
+const earlyRefusals: readonly ErrorCode[] = ['caller_forbidden', 'request_invalid', 'request_too_large'];
+/** Refusals by a handler. Its other failures concern what was requested, and not who requested it. */
+const handlerRefusals: readonly ErrorCode[] = ['caller_forbidden'];
+
+/**
+ * Does `work`, and records a failure with one of the codes in the audit log. The failure is thrown even if its record
+ * cannot be written, after up to 3 s: a refusal must not depend on storage.
+ * @throws what `work` throws.
+ */
+export async function recordRefusals<T>(
+  deps: RefusalDeps,
+  request: RefusedRequest,
+  codes: readonly ErrorCode[],
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (thrown) {
+    if (thrown instanceof BrokerError && codes.includes(thrown.code)) await record(deps, request, thrown.code);
+    throw thrown;
+  }
+}
+
+async function record(
+  deps: RefusalDeps,
+  { route, method, caller, correlationId, log }: RefusedRequest,
+  code: ErrorCode,
+) {
+  try {
+    deps.callers.refusalRecords.take(caller);
+  } catch {
+    return;
+  }
+  const { applicationId, objectId, kind } = caller;
+  await deps.audit
+    .record({
+      atMs: deps.clock.nowMs(),
+      correlationId,
+      tokenId: deps.newId(),
+      outcome: 'denied',
+      code,
+      caller: { applicationId, objectId, kind },
+      route: `${method} ${route.path}`,
+      scopes: [],
+    })
+    .catch((failure: unknown) => log.log('error', 'audit.denial_not_recorded', errorFields(failure)));
+}
 
 /** The services that the pipeline itself uses. */
 export interface PipelineServices extends RefusalDeps {

@@ -1,7 +1,119 @@
 import type { HttpRequest } from '@azure/functions';
 import type * as z from 'zod';
-import { check, readBytes, readJson } from './body.ts';
+import { BrokerError } from '../core/errors.ts';
+import { duplicateKey, nestingDepth, safeParse } from '../core/json.ts';
 import type { RouteDefinition } from './route.ts';
+
+/** Default limit for a request body. */
+export const maxRequestBodyBytes = 64 * 1024;
+/** Deeper values overflow the stack of code that walks them, such as JSON.stringify. */
+const maxDepth = 64;
+
+/** zod names every unknown key, and a body has room for thousands. */
+const maxMessageLength = 300;
+
+/** The part of a request that is read here. `HttpRequest` of `@azure/functions` and the global `Request` have it. */
+export interface RequestBody {
+  readonly headers: { get(name: string): string | null };
+  readonly body: unknown;
+}
+
+/**
+ * Reads and parses a JSON body. An absent body counts as `{}`.
+ * @throws BrokerError request_too_large; request_invalid, which names the first wrong field, for a value that differs
+ * from the schema, a key that an object contains twice, and more than 64 levels.
+ */
+export async function readJson<T>(
+  request: RequestBody,
+  schema: z.ZodType<T>,
+  maxBytes: number = maxRequestBodyBytes,
+): Promise<T> {
+  const declared = Number(request.headers.get('content-length') ?? '0');
+  if (declared > maxBytes) throw tooLarge(maxBytes);
+  const text = await readText(request.body, maxBytes);
+  if (text === '') requireArrived(request);
+  let value: unknown;
+  try {
+    value = text === '' ? {} : JSON.parse(text);
+  } catch {
+    throw new BrokerError('request_invalid', 'The body is not valid JSON.');
+  }
+  if (nestingDepth(text) > maxDepth)
+    throw new BrokerError('request_invalid', `The body is nested deeper than ${maxDepth} levels.`);
+  const duplicate = duplicateKey(text);
+  if (duplicate !== undefined)
+    throw new BrokerError(
+      'request_invalid',
+      `The body contains the key "${duplicate.slice(0, 100)}" twice in one object.`,
+    );
+  return check(value, schema, 'body');
+}
+
+/**
+ * Parses a value from outside.
+ * @throws BrokerError request_invalid, which names the first wrong field and never its value: that may be a secret.
+ */
+export function check<T>(value: unknown, schema: z.ZodType<T>, where: string): T {
+  const parsed = safeParse(schema, value);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const path = issue && issue.path.length > 0 ? issue.path.join('.') : where;
+  const message = issue?.message ?? 'is not valid';
+  const short = message.length > maxMessageLength ? `${message.slice(0, maxMessageLength)}…` : message;
+  throw new BrokerError('request_invalid', `${path}: ${short}.`);
+}
+
+// Rejects invalid UTF-8 instead of replacing it (RFC 8259 section 8.1).
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+async function readText(body: unknown, maxBytes: number): Promise<string> {
+  const bytes = await readChunks(body, maxBytes);
+  try {
+    return utf8.decode(bytes);
+  } catch {
+    throw new BrokerError('request_invalid', 'The body is not UTF-8.');
+  }
+}
+
+/**
+ * Reads a body as it is.
+ * @returns undefined without a body.
+ * @throws BrokerError request_too_large; request_invalid for a body that the host has dropped.
+ */
+export async function readBytes(
+  request: RequestBody,
+  maxBytes: number = maxRequestBodyBytes,
+): Promise<Uint8Array | undefined> {
+  const declared = Number(request.headers.get('content-length') ?? '0');
+  if (declared > maxBytes) throw tooLarge(maxBytes);
+  const bytes = await readChunks(request.body, maxBytes);
+  if (bytes.length > 0) return bytes;
+  requireArrived(request);
+  return undefined;
+}
+
+function requireArrived({ headers }: RequestBody): void {
+  if (headers.get('transfer-encoding') === null) return;
+  throw new BrokerError(
+    'request_invalid',
+    'The body did not arrive. Send it with Content-Length: the host drops a body that is sent in chunks.',
+  );
+}
+
+async function readChunks(body: unknown, maxBytes: number): Promise<Buffer> {
+  if (body === null || body === undefined) return Buffer.alloc(0);
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of body as AsyncIterable<Uint8Array>) {
+    size += chunk.byteLength;
+    if (size > maxBytes) throw tooLarge(maxBytes);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+const tooLarge = (maxBytes: number): BrokerError =>
+  new BrokerError('request_too_large', `The body is larger than ${maxBytes / 1024} KiB.`);
 
 /** Path parameters, query and body of a request as the handler gets them. */
 interface ParsedRequest {

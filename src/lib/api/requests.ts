@@ -1,13 +1,23 @@
 import * as z from 'zod';
-import { auditKinds, auditOutcomes } from '../audit/audit-log.ts';
 import { approvalStatuses, decisions } from '../approvals/approval.ts';
-import { maxTagLength, maxTags, tagPattern, tagRule } from '../tenants/tag.ts';
+import { auditKinds, auditOutcomes } from '../audit/audit-log.ts';
+import { reasonSchema } from '../core/caller.ts';
 import { parseGuid } from '../core/identifiers.ts';
-import { exportFormats, maxPageRows, rowOrders } from '../runs/reading/export-formats.ts';
-import { reasonSchema } from '../core/justification.ts';
 import { tenantStates } from '../core/outcomes.ts';
-import { windowPattern, windowRule } from '../runs/store/run-id.ts';
-import { continuation, limit, withSameFilters } from './page-parameters.ts';
+import { exportFormats, maxPageRows, rowOrders } from '../runs/reading/page-position.ts';
+import { windowPattern, windowRule } from '../runs/store/run.ts';
+import { eventKinds } from '../tenant-events/tenant-event.ts';
+import { maxTagLength, maxTags, tagPattern, tagRule } from '../tenants/tags.ts';
+
+/** The parameter `limit` of a list. @param most the highest number that a caller may send. */
+const limit = (most: number, byDefault: number, description: string) =>
+  z.coerce.number().int().min(1).max(most).default(byDefault).meta({ description });
+
+/** The parameter `continuation` of a list. @param most length of the longest one, in characters. */
+const continuation = (most: number, description: string) =>
+  z.string().min(1).max(most).optional().meta({ description });
+
+const withSameFilters = 'The `continuation` of the previous answer. Send it with the same filters.';
 
 /**
  * Schemas of queries and bodies. `POST /api/tokens` has its schema in lib/tokens/issue-token.ts.
@@ -80,7 +90,7 @@ const tenantList = z
   .optional();
 
 /** Filters by tenants, as several routes have them. */
-export const tenantFilter = {
+const tenantFilter = {
   tenants: tenantList.meta({
     description:
       'Limits the answer to these tenants: tenant ids, domains, `group:NAME`, `tag:NAME` and `tag:NAME=VALUE`, with commas between them. Default: all.',
@@ -152,7 +162,7 @@ export const runTenantsQuerySchema = z.strictObject({
 });
 
 /** A time in a query, as milliseconds. */
-export const time = z
+const time = z
   .union([z.iso.datetime({ offset: true }), z.iso.date()], {
     error: 'is not an ISO 8601 time such as 2026-11-24 or 2026-11-24T09:30:00Z',
   })
@@ -208,4 +218,62 @@ export const decisionSchema = z.strictObject({
     description: 'approve, deny: on a pending request. revoke: ends a pending or an approved one.',
   }),
   reason: reasonSchema.meta({ description: 'Why. The asker and auditors read it. 10 to 500 characters.' }),
+});
+
+/** An empty text is no place: as 0, it would be the end of the log, or all of it. */
+const place = z
+  .string()
+  .regex(/^\d{1,12}$/, 'is not the `sequence` or `continuation` of an answer')
+  .transform(Number);
+
+/** The query of `GET /api/tenants/{tenant}/events`. Strict, like those in requests.ts. */
+export const tenantEventsQuerySchema = z.strictObject({
+  kind: z.enum(eventKinds).optional().meta({ description: 'Limits the answer to events of this kind.' }),
+  since: time
+    .optional()
+    .meta({ description: 'Limits the answer to events that were noticed at this time or later, ISO 8601.' }),
+  after: place.optional().meta({ description: 'Limits the answer to events with a higher `sequence`.' }),
+  limit: limit(500, 100, 'Maximum number of events in the answer.'),
+  continuation: place.optional().meta({ description: withSameFilters }),
+});
+
+/** The query of `GET /api/events`. */
+export const eventsQuerySchema = tenantEventsQuerySchema.extend(tenantFilter);
+
+const withSameRange = 'The `continuation` of the previous answer. Send it with the same range.';
+
+/** The query of `GET /api/audit/records`. */
+export const auditRecordsQuerySchema = z.strictObject({
+  from: time.optional().meta({ description: 'Start of the range, inclusive, ISO 8601. Default: the oldest record.' }),
+  to: time.optional().meta({ description: 'End of the range, exclusive, ISO 8601. Default: now.' }),
+  continuation: continuation(1024, withSameRange),
+});
+
+/** The query of `GET /api/audit/checkpoints`. */
+export const auditCheckpointsQuerySchema = z.strictObject({
+  from: time.optional().meta({ description: 'Start of the records that they cover, ISO 8601. Default: the first.' }),
+  continuation: continuation(1024, withSameRange),
+});
+
+const history = {
+  since: time.optional().meta({
+    description:
+      'Limits the answer to runs that started at this time or later, ISO 8601. Default: 90 days before `until`.',
+  }),
+  until: time
+    .optional()
+    .meta({ description: 'Limits the answer to runs that started before, ISO 8601. Default: now.' }),
+  value: z.string().min(1).max(100).optional().meta({
+    description:
+      'Counts only rows with this value of the column by which the job splits its history: one of `split.values`.',
+  }),
+};
+
+/** The query of `GET /api/jobs/{job}/history`. Strict, like those in requests.ts. */
+export const jobHistoryQuerySchema = z.strictObject({ ...history, ...tenantFilter });
+
+/** The query of `GET /api/tenants/{tenant}/history`. */
+export const tenantHistoryQuerySchema = z.strictObject({
+  job: z.string().min(1).max(40).meta({ description: 'Name of the job.' }),
+  ...history,
 });

@@ -1,7 +1,61 @@
 import type * as z from 'zod';
 import type { CallerRole } from '../core/caller.ts';
-import type { BrokerError, ErrorCode } from '../core/errors.ts';
-import type { Answer } from './problem.ts';
+import { adviceFor, BrokerError, type ErrorCode, errorTable, toBrokerError } from '../core/errors.ts';
+
+/** The answer of a handler, in the shape that `@azure/functions` accepts. */
+export interface Answer {
+  status: number;
+  headers?: Record<string, string>;
+  /** Complete before the answer starts, so that no failure can interrupt it. */
+  body?: string | Uint8Array<ArrayBuffer>;
+  jsonBody?: unknown;
+}
+
+/** Problem details (RFC 9457) with extension members. The correlation id replaces `instance`. */
+interface Problem {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly detail: string;
+  readonly code: string;
+  readonly advice: string;
+  readonly correlationId: string;
+  readonly retryAfterSeconds?: number;
+}
+
+/** The page that a problem's `type` refers to. */
+const catalogue = 'https://github.com/partner-token-broker/partner-token-broker/blob/main/docs/errors.md';
+
+/** The problem document for an error. It contains nothing from the error's cause or log fields. */
+export function problemOf(error: BrokerError, correlationId: string): Problem {
+  const { status, title } = errorTable[error.code];
+  return {
+    type: `${catalogue}#${error.code}`,
+    title,
+    status,
+    detail: error.detail,
+    code: error.code,
+    advice: adviceFor(error.code, 'caller'),
+    correlationId,
+    ...(error.retryAfterSeconds === undefined ? {} : { retryAfterSeconds: error.retryAfterSeconds }),
+  };
+}
+
+/** Turns any thrown value into an `application/problem+json` answer. */
+export function problemAnswer(thrown: unknown, correlationId: string): Answer {
+  const problem = problemOf(toBrokerError(thrown), correlationId);
+  return {
+    status: problem.status,
+    headers: {
+      'content-type': 'application/problem+json',
+      'cache-control': 'no-store',
+      ...(problem.retryAfterSeconds === undefined ? {} : { 'retry-after': String(problem.retryAfterSeconds) }),
+      // A 401 names the authentication scheme (RFC 9110 section 11.6.1).
+      ...(problem.status === 401 ? { 'www-authenticate': 'Bearer' } : {}),
+    },
+    body: JSON.stringify(problem),
+  };
+}
 
 /**
  * Who may call a route: a caller with the named app role, or one of them; `optional`: anyone, and an authenticated caller gets more;
@@ -106,3 +160,62 @@ export const documentRoutes = (routes: readonly RouteDefinition[]): Promise<read
 /** Whether the route is open to requests without a token. */
 export const isOpen = (access: Access): access is 'optional' | 'anonymous' =>
   access === 'optional' || access === 'anonymous';
+
+/** Failures of the broker's own credential, confirmed in the partner's own tenant. */
+const credentialFailures = [
+  'credential_missing',
+  'credential_expired',
+  'credential_revoked',
+  'client_credential_rejected',
+  'consent_required',
+  'interaction_required',
+  'blocked_by_policy',
+] as const satisfies readonly ErrorCode[];
+
+/** Failures of reading the list of tenants. */
+export const directoryFailures = [
+  ...credentialFailures,
+  'directory_unavailable',
+] as const satisfies readonly ErrorCode[];
+
+/** Failures of obtaining a token for a caller in the tenant that it names, and of recording it. */
+export const tenantTokenFailures = [
+  'resource_not_allowed',
+  'tenant_unknown',
+  'tenant_not_delegated',
+  'tenant_excluded',
+  'policy_missing',
+  ...directoryFailures,
+  'resource_unavailable',
+  'access_denied',
+  'throttled',
+  'entra_request_rejected',
+  'key_vault_unavailable',
+  'storage_unavailable',
+  'audit_unavailable',
+] as const satisfies readonly ErrorCode[];
+
+/** Failures to meet the condition of a rule. */
+export const conditionFailures = [
+  'approval_ended',
+  'too_many_approvals',
+  'reason_required',
+] as const satisfies readonly ErrorCode[];
+
+/** Codes that the pipeline may answer with before the handler runs. */
+function commonFailures({ access, query, body, rawBody }: RouteContract): readonly ErrorCode[] {
+  const request: readonly ErrorCode[] = [
+    ...(query === undefined && body === undefined && !rawBody ? [] : (['request_invalid'] as const)),
+    ...(body === undefined && !rawBody ? [] : (['request_too_large'] as const)),
+    'internal',
+  ];
+  if (access === 'anonymous') return request;
+  const gate: readonly ErrorCode[] = ['caller_unauthenticated', 'caller_throttled', 'entra_unavailable', ...request];
+  return access === 'optional' ? gate : ['config_invalid', ...gate, 'caller_forbidden'];
+}
+
+/** All codes that a route may answer with, in the order of the error table. */
+export function failuresOf(route: RouteContract): readonly ErrorCode[] {
+  const codes = new Set<ErrorCode>([...commonFailures(route), ...route.failures]);
+  return (Object.keys(errorTable) as ErrorCode[]).filter((code) => codes.has(code));
+}

@@ -1,18 +1,144 @@
-import type { ApprovalTerms } from '../access/policy/approval-keys.ts';
-import { type Caller, callerIdOf } from '../core/caller.ts';
+import type { ApprovalTerms } from '../access/policy/policy.ts';
+import { mayRead } from '../access/tenants/visible-tenants.ts';
+import { type Caller, callerIdOf, type Justification } from '../core/caller.ts';
+import { isoTime } from '../core/clock.ts';
 import { BrokerError } from '../core/errors.ts';
-import type { Justification } from '../core/justification.ts';
 import { errorFields, type Logger, scrub } from '../core/log.ts';
-import { type Approval, partyOf, type Subject } from './approval.ts';
-import { newApprovalId } from './approval-id.ts';
-import type { StoredApproval } from './approval-log.ts';
 import {
   approvalInstanceId,
   approvalOrchestrationName,
   type ApprovalOrchestrations,
-} from './approval-orchestrations.ts';
+  type StoredApproval,
+} from './approval-log.ts';
+import {
+  type Approval,
+  type ApprovalDecision,
+  consentsOf,
+  newApprovalId,
+  partyOf,
+  standingOf,
+  stricter,
+  type Subject,
+  underWayUntilMs,
+} from './approval.ts';
 import type { Approvals } from './approvals.ts';
-import { endedError, serves } from './confirm-approval.ts';
+import { ruleNow } from './judge-decision.ts';
+
+/**
+ * The clock of an instance may be this far behind the one that recorded the approval, in milliseconds. If it is further
+ * behind, it was set back, and would prolong the validity.
+ */
+const maxClockLagMs = 5 * 60_000;
+
+/** Whether a record serves a request now. */
+type Serving =
+  | { readonly serves: true }
+  | {
+      readonly serves: false;
+      /** Whether it waits for decisions. */
+      readonly waits: boolean;
+      /** One sentence for the caller. */
+      readonly reason: string;
+    };
+
+const no = (reason: string): Serving => ({ serves: false, waits: false, reason });
+
+/**
+ * Judges whether a record serves the request that it is for, by the stricter of what it was asked under and the policy in
+ * force. Pure.
+ * @param terms what the rule asks for now.
+ * @param accepts whether the policy in force still accepts the person who decided.
+ */
+export function judgeServing(
+  approval: Approval,
+  terms: ApprovalTerms,
+  nowMs: number,
+  accepts: (decision: ApprovalDecision) => boolean,
+): Serving {
+  switch (standingOf(approval, nowMs, terms)) {
+    case 'pending':
+      return { serves: false, waits: true, reason: 'It waits for decisions.' };
+    case 'denied':
+      return no('The request was denied.');
+    case 'revoked':
+      return no('The approval was revoked.');
+    case 'expired':
+      return no('The request expired before enough people approved it.');
+    case 'used':
+      return no(usedReason(approval, nowMs));
+    case 'ended':
+      return no('The approval is no longer valid.');
+    case 'approved':
+      break;
+  }
+  if (nowMs < (approval.approvedAtMs ?? Infinity) - maxClockLagMs)
+    return no('The clock of this instance is wrong, so the validity of the approval is unknown.');
+  const both = stricter(approval.terms, terms);
+  if (consentsOf(approval, both).filter(accepts).length < both.count)
+    return no('The access policy has become stricter, and the decisions no longer suffice.');
+  return { serves: true };
+}
+
+/** A change that may have happened is never repeated: only a person can find out. */
+function usedReason(approval: Approval, nowMs: number): string {
+  const { use } = approval;
+  const at = isoTime(use?.atMs ?? 0);
+  if (nowMs < underWayUntilMs(approval))
+    return `The request has been on its way since ${at}. Repeat it in a few minutes to learn what became of it: it is sent again only if it did not leave.`;
+  return use?.answered === true
+    ? `The request was sent at ${at}, and an approval serves a change once.`
+    : `The request left at ${at} and may have reached Microsoft, but the broker knows no answer. Find out whether the change was made before you ask again.`;
+}
+
+/**
+ * Makes sure that an approval is still in force: right before a token is handed out or a request that reads leaves, because it may
+ * have been revoked since.
+ * @throws BrokerError approval_ended
+ */
+export async function confirm(deps: Approvals, { id }: Approval, terms: ApprovalTerms): Promise<void> {
+  await servingApproval(deps, id, terms);
+}
+
+/** The record as it is now, if it serves. @throws BrokerError approval_ended, storage_unavailable */
+export async function servingApproval(deps: Approvals, id: string, terms: ApprovalTerms): Promise<StoredApproval> {
+  const found = await deps.approvalLog.find(id);
+  if (found === undefined) throw new BrokerError('approval_ended', `The approval ${id} was removed.`);
+  const serving = await serves(deps, found.approval, terms);
+  if (serving.serves) return found;
+  throw endedError(found.approval, serving.reason);
+}
+
+/**
+ * Judges a record by the policy in force, and by the terms under which the request was admitted: the policy may have changed
+ * since.
+ */
+export async function serves(deps: Approvals, approval: Approval, admitted: ApprovalTerms): Promise<Serving> {
+  const now = ruleNow((await deps.policy.current()).policy, approval);
+  if (now === 'gone')
+    return { serves: false, waits: false, reason: 'The rule asks for no approval any more, or is gone.' };
+  const terms = stricter(admitted, now);
+  const accepted = new Set<ApprovalDecision>();
+  for (const decision of approval.decisions)
+    if (approval.status === 'approved' && (await isAccepted(deps, approval, decision))) accepted.add(decision);
+  return judgeServing(approval, terms, deps.clock.nowMs(), (decision) => accepted.has(decision));
+}
+
+/**
+ * Whether the policy in force lets the person decide for this tenant, through the application of the setting in force. The
+ * policy knows only the roles that the person had.
+ */
+async function isAccepted(
+  deps: Approvals,
+  { subject }: Approval,
+  { decider, roles }: ApprovalDecision,
+): Promise<boolean> {
+  if (decider.applicationId !== deps.signInClientId) return false;
+  return mayRead(await deps.readableBy({ ...decider, roles }), subject.tenantId);
+}
+
+/** @param reason why it serves no more, one sentence. */
+export const endedError = ({ id }: Pick<Approval, 'id'>, reason: string): BrokerError =>
+  new BrokerError('approval_ended', `${reason} The approval is ${id}.`, { logFields: { approvalId: id } });
 
 /** Requests of one caller that wait for decisions at the same time. */
 const maxOpenApprovals = 20;
@@ -26,7 +152,7 @@ export interface Asking {
 }
 
 /** A request may be served under the approval, or waits for it. */
-export interface Admission {
+interface Admission {
   readonly admitted: boolean;
   readonly approval: Approval;
 }

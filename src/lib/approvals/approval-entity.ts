@@ -1,11 +1,18 @@
 import type { TableEntity } from '@azure/data-tables';
 import * as z from 'zod';
-import { approvalRanges } from '../access/policy/approval-keys.ts';
+import { approvalRanges } from '../access/policy/policy.ts';
 import { type CallerRole, callerKinds, callerRoles } from '../core/caller.ts';
 import { parseTenantId, type TenantId } from '../core/identifiers.ts';
-import { grants } from '../core/token.ts';
-import { type Approval, approvalKinds, approvalStatuses, askerKeyOf, decisions, type Subject } from './approval.ts';
-import { rowKeyOf } from './approval-id.ts';
+import { grants } from '../core/secrets.ts';
+import {
+  type Approval,
+  approvalKinds,
+  approvalStatuses,
+  askerKeyOf,
+  decisions,
+  rowKeyOf,
+  type Subject,
+} from './approval.ts';
 
 /*
  * The row of an approval (docs/storage-schema.md). What queries filter by has a column of its own; the rest is one JSON

@@ -1,11 +1,14 @@
-import type { AuditLog } from '../audit/audit-log.ts';
+import type { TableClient } from '@azure/data-tables';
 import type { PolicyStore } from '../access/policy/policy-store.ts';
+import type { ReadableTenants } from '../access/tenants/visible-tenants.ts';
+import type { AuditLog } from '../audit/audit-log.ts';
 import type { Caller } from '../core/caller.ts';
-import type { ReadableTenants } from '../access/tenants/readable-tenants.ts';
-import type { Notifier } from '../notices/notice.ts';
 import type { Clock } from '../core/clock.ts';
+import type { Logger } from '../core/log.ts';
+import type { Notifier } from '../notices/notice.ts';
 import type { ApprovalLog } from './approval-log.ts';
-import type { EmergencyNotices } from './emergency.ts';
+import { EmergencyNotices } from './emergency.ts';
+import { approvalsTable, TableApprovalLog } from './table-approval-log.ts';
 
 /** What approvals need. */
 export interface Approvals {
@@ -25,4 +28,19 @@ export interface Approvals {
   readonly newId: () => string;
   /** Address of the dashboard, for links in notices. Undefined: it is not known. */
   readonly dashboardUrl: string | undefined;
+}
+
+/** Where the parts of approvals come from. */
+interface ApprovalsParts extends Omit<Approvals, 'approvalLog' | 'emergencies'> {
+  readonly log: Logger;
+  readonly storage: { table(name: string): Promise<TableClient> };
+}
+
+/** Puts approvals together. Nothing is read or connected before the first use. */
+export function createApprovals({ storage, ...deps }: ApprovalsParts): Approvals {
+  return {
+    ...deps,
+    approvalLog: new TableApprovalLog(() => storage.table(approvalsTable), deps.log),
+    emergencies: new EmergencyNotices(deps),
+  };
 }

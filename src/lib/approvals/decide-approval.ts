@@ -1,23 +1,67 @@
+import { type AccessPolicy, deciderRole } from '../access/policy/policy.ts';
+import { mayRead } from '../access/tenants/visible-tenants.ts';
 import type { AuditEntry } from '../audit/audit-log.ts';
-import { deciderRole } from '../access/policy/approval-keys.ts';
-import type { AccessPolicy } from '../access/policy/policy.ts';
 import type { Caller } from '../core/caller.ts';
 import { BrokerError, toBrokerError } from '../core/errors.ts';
-import { mayRead } from '../access/tenants/readable-tenants.ts';
 import { errorFields, type Logger, scrub } from '../core/log.ts';
-import { type Approval, type ApprovalDecision, askerKeyOf, type DecisionKind, partyOf } from './approval.ts';
-import { auditEntryOf, outcomeOf } from './approval-audit.ts';
-import type { StoredApproval } from './approval-log.ts';
-import { type ApprovalOrchestrations, wake } from './approval-orchestrations.ts';
+import { type ApprovalOrchestrations, type StoredApproval, wake } from './approval-log.ts';
+import {
+  type Approval,
+  type ApprovalDecision,
+  askerKeyOf,
+  type DecisionKind,
+  type Party,
+  partyOf,
+} from './approval.ts';
 import type { Approvals } from './approvals.ts';
-import { judgeDecision } from './judge-decision.ts';
-import { ruleNow } from './rule-now.ts';
+import { judgeDecision, ruleNow } from './judge-decision.ts';
+
+/** The steps of an approval in the audit log. */
+type Step = Pick<AuditEntry, 'outcome' | 'atMs' | 'writtenMs' | 'code'> & {
+  readonly correlationId?: string;
+  readonly reason?: string | undefined;
+};
+
+/** The broker itself, when time ends an approval: the nil UUID, as for its jobs. */
+const nobody = '00000000-0000-0000-0000-000000000000';
+export const byTime = { applicationId: nobody, objectId: nobody, kind: 'application' } as const;
+
+/**
+ * The audit entry of one step.
+ * @param actor who asked or decided, or {@link byTime}.
+ */
+export function auditEntryOf(
+  { id, subject, correlationId }: Approval,
+  { applicationId, objectId, kind }: Pick<Party, 'applicationId' | 'objectId' | 'kind'>,
+  { reason, ...step }: Step,
+): AuditEntry {
+  const { audit, rule, tenantId } = subject;
+  return {
+    ...audit,
+    correlationId,
+    ...step,
+    kind: 'approval',
+    approvalId: id,
+    tokenId: nobody,
+    caller: { applicationId, objectId, kind },
+    rule,
+    tenantId,
+    ...(reason === undefined ? {} : { reason: scrub(reason) }),
+  };
+}
+
+/** How the audit log calls a decision. */
+const outcomeOf: Readonly<Record<DecisionKind, AuditEntry['outcome']>> = {
+  approve: 'approved',
+  deny: 'denied',
+  revoke: 'revoked',
+};
 
 /** Attempts at writing a decision while others write to the same record. */
 const attempts = 8;
 
 /** A person who decides, and the log of that request. */
-export interface Deciding {
+interface Deciding {
   readonly caller: Caller;
   readonly correlationId: string;
   readonly log: Logger;

@@ -1,12 +1,9 @@
 import { LRUCache } from 'lru-cache';
-import type { Caller } from '../core/caller.ts';
+import type { Caller, Justification } from '../core/caller.ts';
 import { BrokerError } from '../core/errors.ts';
 import type { TenantId } from '../core/identifiers.ts';
-import type { Justification } from '../core/justification.ts';
-import type { Notice, Notifier } from '../notices/notice.ts';
-import { quoted } from '../notices/quoted.ts';
-import type { Clock } from '../core/clock.ts';
-import { DeadlineError, withDeadline } from '../core/deadline.ts';
+import { type Notice, type Notifier, quoted } from '../notices/notice.ts';
+import { type Clock, DeadlineError, withDeadline } from '../core/clock.ts';
 import { errorFields, type Logger, scrub } from '../core/log.ts';
 
 /** After a notice, the same caller, rule and tenant send no other for this long. Log and audit have every use. */

@@ -1,17 +1,24 @@
-import type { ApprovalTerms } from '../access/policy/approval-keys.ts';
-import type { RuleNow } from './rule-now.ts';
+import type { AccessPolicy, ApprovalTerms } from '../access/policy/policy.ts';
 import {
   type Approval,
   type ApprovalDecision,
-  type DecisionKind,
   consentsOf,
+  type DecisionKind,
   personOf,
   standingOf,
   stricter,
 } from './approval.ts';
 
+/** What the rule of an approval asks for in the policy in force. `gone`: it does not exist or asks for no approval. */
+export type RuleNow = ApprovalTerms | 'gone';
+
+/** What the rule of an approval asks for in a policy. */
+export function ruleNow({ rules }: AccessPolicy, { subject }: Pick<Approval, 'subject'>): RuleNow {
+  return rules.find(({ name }) => name === subject.rule)?.approval ?? 'gone';
+}
+
 /** Why a decision is refused. `forbidden`: for this person. `conflict`: for everybody, in the present state. */
-export interface DecisionRefusal {
+interface DecisionRefusal {
   readonly kind: 'forbidden' | 'conflict';
   /** One or two sentences: what is wrong, and the next step. */
   readonly reason: string;

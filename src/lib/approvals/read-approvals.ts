@@ -1,20 +1,23 @@
-import { approvalRanges } from '../access/policy/approval-keys.ts';
-import type { AccessPolicy } from '../access/policy/policy.ts';
+import { type AccessPolicy, approvalRanges } from '../access/policy/policy.ts';
 import type { Caller } from '../core/caller.ts';
+import { isoTime } from '../core/clock.ts';
+import type { ApprovalQuery } from './approval-log.ts';
 import {
   type Approval,
+  type ApprovalDecision,
   type ApprovalStatus,
   askerKeyOf,
+  consentsOf,
   type DecisionKind,
+  isChange,
   isClosed,
+  type Party,
   partyOf,
   standingOf,
 } from './approval.ts';
-import type { ApprovalQuery } from './approval-log.ts';
 import type { Approvals } from './approvals.ts';
 import { approvalNotFound, isAsker, isDecider, readableApproval } from './decide-approval.ts';
-import { ruleNow } from './rule-now.ts';
-import { possibleDecisions } from './judge-decision.ts';
+import { possibleDecisions, ruleNow } from './judge-decision.ts';
 
 /** An approval as one caller sees it. */
 export interface VisibleApproval {
@@ -28,7 +31,7 @@ interface DecidingRules extends Pick<Approvals, 'signInClientId'> {
 }
 
 /** What a caller wants to see. */
-export interface ApprovalFilter {
+interface ApprovalFilter {
   readonly status?: ApprovalStatus | undefined;
   /** Only what the caller asked for. */
   readonly mine?: boolean | undefined;
@@ -105,4 +108,59 @@ export const visible = (
           signInClientId,
         )
       : [],
+});
+
+const viewParty = ({ objectId, applicationId, kind, name }: Party) => ({ objectId, applicationId, kind, name });
+
+const time = <K extends string>(name: K, ms: number | undefined) =>
+  (ms === undefined ? {} : { [name]: isoTime(ms) }) as { [name in K]?: string };
+
+/** An approval in a list of the API. */
+export function summariseApproval(approval: Approval, nowMs: number, possibleDecisions: readonly DecisionKind[]) {
+  const { id, subject, asker, reason, terms, askedAtMs, expiresAtMs, approvedAtMs, validUntilMs, use, closedAtMs } =
+    approval;
+  const { kind, title, rule, tenantId, facts } = subject;
+  return {
+    id,
+    kind,
+    title,
+    status: standingOf(approval, nowMs),
+    rule,
+    tenantId,
+    facts,
+    asker: viewParty(asker),
+    ...(reason === undefined ? {} : { reason }),
+    askedAt: isoTime(askedAtMs),
+    expiresAt: isoTime(expiresAtMs),
+    approvalsNeeded: terms.count,
+    approvalsGiven: consentsOf(approval, terms).length,
+    ...time('approvedAt', approvedAtMs),
+    ...time('validUntil', validUntilMs),
+    servedOnce: isChange(subject),
+    ...(use === undefined ? {} : { use: { at: isoTime(use.atMs), answered: use.answered } }),
+    ...time('closedAt', closedAtMs),
+    possibleDecisions,
+  };
+}
+
+/** An approval with everything that is decided on. */
+export function viewApproval(approval: Approval, nowMs: number, possibleDecisions: readonly DecisionKind[]) {
+  const { subject, terms, decisions, correlationId } = approval;
+  return {
+    ...summariseApproval(approval, nowMs, possibleDecisions),
+    // The record is closed a little after its time is over.
+    details: isClosed(standingOf(approval, nowMs)) ? [] : subject.details,
+    digest: subject.digest,
+    from: terms.from,
+    validMinutes: terms.validMinutes,
+    decisions: decisions.map(viewDecision),
+    correlationId,
+  };
+}
+
+const viewDecision = ({ decision, decider, reason, atMs }: ApprovalDecision) => ({
+  decision,
+  decider: viewParty(decider),
+  reason,
+  at: isoTime(atMs),
 });

@@ -4,8 +4,7 @@
  * closes the record when its time is over.
  */
 import { type OrchestrationContext, RetryOptions, type Task } from 'durable-functions';
-import { decidedEventName } from './approval-orchestrations.ts';
-import { approvalInputSchema, settledSchema } from './approval-schemas.ts';
+import { approvalInputSchema, decidedEventName, settledSchema } from './approval-log.ts';
 
 export const announceApprovalName = 'announce-approval';
 export const settleApprovalName = 'settle-approval';

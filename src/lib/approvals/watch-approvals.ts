@@ -1,17 +1,155 @@
-import { approvalRanges } from '../access/policy/approval-keys.ts';
-import { dayMs } from '../core/durations.ts';
+import { approvalRanges } from '../access/policy/policy.ts';
+import { dayMs, isoTime } from '../core/clock.ts';
 import { errorFields, type Logger } from '../core/log.ts';
-import type { AnnounceDeps } from './announce-approval.ts';
-import { announceApproval } from './announce-approval.ts';
-import { type Approval, underWayUntilMs } from './approval.ts';
+import { type Notice, quoted } from '../notices/notice.ts';
 import {
   approvalInstanceId,
   approvalOrchestrationName,
   type ApprovalOrchestrations,
-} from './approval-orchestrations.ts';
-import { settleApproval } from './settle-approval.ts';
+  type Settled,
+  type StoredApproval,
+} from './approval-log.ts';
+import { type Approval, type ApprovalStatus, isClosed, standingOf, underWayUntilMs } from './approval.ts';
+import type { Approvals } from './approvals.ts';
+import { auditEntryOf, byTime } from './decide-approval.ts';
+import { closed } from './judge-decision.ts';
 
-export type WatchApprovalsDeps = AnnounceDeps & {
+/** What {@link announceApproval} needs. */
+type AnnounceDeps = Pick<Approvals, 'approvalLog' | 'audit' | 'clock' | 'notifier' | 'dashboardUrl'> & {
+  readonly log: Logger;
+};
+
+type Mark = Pick<Approval, 'askRecorded'> | Pick<Approval, 'announced'>;
+
+/**
+ * Puts a new request into the audit log and sends a notice about it. Implements the activity `announce-approval`, so each
+ * part is noted in the record, and repeated until it is. A process killed in between repeats one part.
+ * @throws BrokerError of the notifier, storage_unavailable, audit_unavailable: the platform repeats it.
+ */
+export async function announceApproval(
+  deps: AnnounceDeps,
+  { approvalId }: { readonly approvalId: string },
+): Promise<{ announced: boolean }> {
+  const approval = (await deps.approvalLog.find(approvalId))?.approval;
+  if (approval === undefined) return { announced: false };
+  await recordAsk(deps, approval);
+  if (approval.announced || standingOf(approval, deps.clock.nowMs()) !== 'pending') return { announced: false };
+  try {
+    await deps.notifier.send(noticeOf(approval, deps.dashboardUrl));
+  } catch (thrown) {
+    deps.log.log('warn', 'approval.not_announced', { approvalId, ...errorFields(thrown) });
+    throw thrown;
+  }
+  await note(deps, approvalId, { announced: true });
+  return { announced: true };
+}
+
+/** Puts the request into the audit log, unless it is there. @throws BrokerError storage_unavailable, audit_unavailable */
+async function recordAsk(deps: Pick<Approvals, 'approvalLog' | 'audit' | 'clock'>, approval: Approval): Promise<void> {
+  const { id, asker, reason, askedAtMs, askRecorded } = approval;
+  if (askRecorded) return;
+  const step = { outcome: 'asked', atMs: askedAtMs, writtenMs: deps.clock.nowMs(), reason } as const;
+  await deps.audit.record(auditEntryOf(approval, asker, step));
+  await note(deps, id, { askRecorded: true });
+}
+
+/** Others may write to the record at the same time. If all attempts fail, the part is repeated. */
+async function note(deps: Pick<Approvals, 'approvalLog'>, id: string, mark: Mark): Promise<void> {
+  for (let attempt = 1; attempt <= 5; attempt += 1) {
+    const stored = await deps.approvalLog.find(id);
+    if (stored === undefined || (await deps.approvalLog.change({ ...stored.approval, ...mark }, stored.version)))
+      return;
+  }
+}
+
+/** Without what is asked for: the chat may be read by people who must not see data of customers. */
+function noticeOf(approval: Approval, dashboardUrl: string | undefined): Notice {
+  const { id, subject, asker, reason, terms, expiresAtMs } = approval;
+  const people = terms.count === 1 ? 'Another person' : `${terms.count} other people`;
+  return {
+    kind: 'approval.needed',
+    key: id,
+    severity: 'warning',
+    tenantId: subject.tenantId,
+    atMs: approval.askedAtMs,
+    title: `Approval needed: ${subject.rule}`,
+    text: `${people} must approve the request before ${isoTime(expiresAtMs)}. \`ptb approvals show ${id}\` shows it, and so does the dashboard.`,
+    facts: [
+      { name: 'Asked by', value: asker.name },
+      ...(reason === undefined ? [] : [{ name: 'Reason', value: quoted(reason) }]),
+      { name: 'For', value: subject.kind === 'token' ? 'a token' : 'a request through the gateway' },
+      { name: 'Tenant', value: subject.tenantId },
+      { name: 'Approval', value: id },
+    ],
+    ...(dashboardUrl === undefined ? {} : { link: `${dashboardUrl}#/approvals/${id}` }),
+  };
+}
+
+/** What {@link settleApproval} needs. */
+type SettleDeps = Pick<Approvals, 'approvalLog' | 'audit' | 'clock'> & { readonly log: Logger };
+
+/** Attempts while others write to the same record. */
+const attempts = 8;
+
+/**
+ * Closes a record whose time is over, and puts its end into the audit log. Implements the activity `settle-approval`, so it
+ * may run any number of times.
+ * @returns when to look again, or that the record is settled for ever.
+ * @throws BrokerError storage_unavailable, audit_unavailable: the platform repeats it.
+ */
+export async function settleApproval(
+  deps: SettleDeps,
+  { approvalId }: { readonly approvalId: string },
+): Promise<Settled> {
+  for (let attempt = 1; attempt <= attempts; attempt += 1) {
+    const stored = await deps.approvalLog.find(approvalId);
+    // It was removed after its retention time.
+    if (stored === undefined) return { settled: true };
+    const outcome = await step(deps, stored);
+    if (outcome !== 'changed meanwhile') return outcome;
+  }
+  return { settled: false, wakeAtMs: deps.clock.nowMs() };
+}
+
+async function step(deps: SettleDeps, { approval, version }: StoredApproval): Promise<Settled | 'changed meanwhile'> {
+  const nowMs = deps.clock.nowMs();
+  const status = standingOf(approval, nowMs);
+  const isOver = isClosed(status) && nowMs >= underWayUntilMs(approval);
+  if (isOver && approval.closedAtMs === undefined) {
+    const end = closed(approval, status, endedAtMs(approval, status), false);
+    if (!(await deps.approvalLog.change(end, version))) return 'changed meanwhile';
+    deps.log.log('info', 'approval.closed', { approvalId: approval.id, status });
+    // Reads the new version.
+    return 'changed meanwhile';
+  }
+  if (approval.endRecorded) return { settled: true };
+  // Its announcement may have failed for good.
+  if (!approval.askRecorded) {
+    await recordAsk(deps, approval);
+    return 'changed meanwhile';
+  }
+  if (!isOver) return { settled: false, wakeAtMs: nextEndMs(approval) };
+  // Recorded before it is noted, so that no end is missing. A process killed in between records it twice.
+  if (status === 'expired' || status === 'used' || status === 'ended') {
+    const entry = { outcome: status, atMs: approval.closedAtMs ?? nowMs, writtenMs: deps.clock.nowMs() };
+    await deps.audit.record(auditEntryOf(approval, byTime, entry));
+  }
+  const isNoted = await deps.approvalLog.change({ ...approval, endRecorded: true }, version);
+  return isNoted ? { settled: true } : 'changed meanwhile';
+}
+
+function nextEndMs(approval: Approval): number {
+  const { status, expiresAtMs, validUntilMs } = approval;
+  if (status === 'used') return underWayUntilMs(approval);
+  return status === 'pending' ? expiresAtMs : (validUntilMs ?? expiresAtMs);
+}
+
+function endedAtMs({ use, expiresAtMs, validUntilMs }: Approval, status: ApprovalStatus): number {
+  if (status === 'used') return use?.atMs ?? expiresAtMs;
+  return status === 'expired' ? expiresAtMs : (validUntilMs ?? expiresAtMs);
+}
+
+type WatchApprovalsDeps = AnnounceDeps & {
   readonly orchestrations: ApprovalOrchestrations;
   readonly log: Logger;
 };

@@ -3,12 +3,11 @@ import type { Clock } from '../core/clock.ts';
 import type { ResourceRegistry } from '../core/resources.ts';
 import type { Logger } from '../core/log.ts';
 import type { AppMetrics } from '../core/metrics.ts';
-import type { AuditLog } from './audit-log.ts';
-import type { AuditTable } from './log/audit-table.ts';
+import { type AuditLog, measuredAuditLog } from './audit-log.ts';
+import type { AuditTable } from './log/insert-rows.ts';
 import { checkpointContainer, createBlobCheckpointLog } from './chain/blob-checkpoint-log.ts';
-import type { CheckpointSigner } from './chain/checkpoint-signer.ts';
+import type { CheckpointSigner } from './chain/checkpoint-log.ts';
 import { AuditEvidence } from './evidence.ts';
-import { measuredAuditLog } from './measured-audit-log.ts';
 import { createTableAuditLog } from './log/table-audit-log.ts';
 
 /** What {@link createAudits} needs. */

@@ -1,18 +1,13 @@
 import type { JWK } from 'jose';
-import { minuteMs } from '../core/durations.ts';
+import { type Clock, minuteMs } from '../core/clock.ts';
 import { BrokerError, toBrokerError } from '../core/errors.ts';
-import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/log.ts';
-import { once } from '../core/once.ts';
+import { once } from '../core/single-flight.ts';
 import { partitionKeyAt, rowKeyAt } from './log/audit-row.ts';
-import { type AuditTable, refusalOf, type StorageRefusal } from './log/audit-table.ts';
-import { type StoredRecord, storedRecord } from './chain/canonical-row.ts';
-import type { Checkpoint } from './chain/checkpoint.ts';
-import type { CheckpointLog } from './chain/checkpoint-log.ts';
-import { keyIdOf } from './chain/jws-parts.ts';
-import type { CheckpointSigner } from './chain/checkpoint-signer.ts';
-import { storageTimeMs } from './log/storage-time.ts';
-import { decodeContinuation, encodeContinuation } from './log/continuation.ts';
+import { type AuditTable, refusalOf, type StorageRefusal } from './log/insert-rows.ts';
+import { type Checkpoint, type StoredRecord, storedRecord } from './chain/checkpoint.ts';
+import { type CheckpointLog, type CheckpointSigner, keyIdOf } from './chain/checkpoint-log.ts';
+import { decodeContinuation, encodeContinuation, storageTimeMs } from './log/query-rows.ts';
 
 /** Time between two checkpoints after which the last one is late. The timer fires every five minutes. */
 const lateMs = 15 * minuteMs;
@@ -179,7 +174,7 @@ export class AuditEvidence {
   async #last(): Promise<{ readonly checkpoint?: Checkpoint; readonly hasForeign: boolean }> {
     const { checkpoints, signer } = this.#deps;
     // Its schema is loaded when it is needed.
-    const { ownCheckpoint } = await import('./chain/own-checkpoint.ts');
+    const { ownCheckpoint } = await import('./chain/write-checkpoint.ts');
     const found = await checkpoints.last(async (jws) => (await ownCheckpoint(jws, signer)) !== undefined);
     const { jws, hasForeign = false } = found ?? {};
     const checkpoint = jws === undefined ? undefined : await ownCheckpoint(jws, signer);

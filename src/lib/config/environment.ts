@@ -1,7 +1,40 @@
 import { personScope } from '../core/caller.ts';
-import { clouds, withEndpoints } from '../core/clouds.ts';
 import { parseGuid, type TenantId } from '../core/identifiers.ts';
+import { clouds, withEndpoints } from '../core/resources.ts';
 import { definedOnly, settingsSchema } from './settings.ts';
+
+/** The authorization level that the Functions host enforces, in addition to the checks of the app. */
+export type CallerAuthLevel = 'anonymous' | 'function';
+
+/**
+ * Reads FUNCTION_KEYS, which registrations need before the other settings are validated. Every value other than `off`
+ * requires a key: a misspelt setting must not remove a check.
+ */
+export function callerAuthLevel(environment: Readonly<Record<string, string | undefined>>): CallerAuthLevel {
+  const { FUNCTION_KEYS: value = '' } = environment;
+  return value === '' || value === 'off' ? 'anonymous' : 'function';
+}
+
+/**
+ * The address of the dashboard of this app, for links in notices. Undefined where no host names the app. The platform sets
+ * `WEBSITE_HOSTNAME` to its own name of the app, and with a port only on a developer's machine.
+ */
+export function dashboardAddress(environment: Readonly<Record<string, string | undefined>>): string | undefined {
+  const host = environment['WEBSITE_HOSTNAME'];
+  if (host === undefined || host === '') return undefined;
+  const isLocal = /^(?:localhost|127\.0\.0\.1)(?::\d+)?$/.test(host);
+  return `${isLocal ? 'http' : 'https'}://${host}/api/dashboard`;
+}
+
+/**
+ * Whether an app setting disables a function, so that the host never calls it ("How to disable functions in Azure
+ * Functions", Microsoft Learn). Plans that allow no periods in setting names use single underscores instead.
+ * Double underscores disable nothing (measured with host 4.1037).
+ */
+export function functionDisabled(environment: Readonly<Record<string, string | undefined>>, name: string): boolean {
+  const settings = [`AzureWebJobs.${name}.Disabled`, `AzureWebJobs_${name}_Disabled`];
+  return settings.some((setting) => ['true', '1'].includes(environment[setting]?.toLowerCase() ?? ''));
+}
 
 /** What a person's client needs to sign in: the dashboard, and `ptb login`. Nothing of it is secret. */
 export interface SignInSettings {

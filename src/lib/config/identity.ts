@@ -1,7 +1,7 @@
 import type { TokenCredential } from '@azure/identity';
 import { SetupError } from '../core/errors.ts';
 import type { TenantId } from '../core/identifiers.ts';
-import { Secret } from '../core/secret.ts';
+import { Secret } from '../core/secrets.ts';
 
 export interface IdentityOptions {
   /** Client id of the user-assigned managed identity. If absent, the system-assigned identity is used. */

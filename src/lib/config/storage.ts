@@ -4,8 +4,7 @@ import type { TokenCredential } from '@azure/identity';
 import type { ContainerClient } from '@azure/storage-blob';
 import type { Settings } from './settings.ts';
 import { BrokerError } from '../core/errors.ts';
-import type { Clock } from '../core/clock.ts';
-import { withDeadline } from '../core/deadline.ts';
+import { type Clock, withDeadline } from '../core/clock.ts';
 
 type StorageSettings = Pick<
   Settings,

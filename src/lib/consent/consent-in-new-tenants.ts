@@ -1,21 +1,15 @@
-import { adviceFor } from '../core/advice.ts';
-import type { CloudEndpoints } from '../core/clouds.ts';
-import { defaultApplication } from '../core/secrets.ts';
-import { BrokerError, type ErrorCode, SetupError, toBrokerError } from '../core/errors.ts';
+import { adviceFor, BrokerError, type ErrorCode, SetupError, toBrokerError } from '../core/errors.ts';
+import type { CloudEndpoints } from '../core/resources.ts';
+import { defaultApplication, type TokenSource } from '../core/secrets.ts';
 import type { TenantId } from '../core/identifiers.ts';
-import type { TokenSource } from '../core/token.ts';
 import { errorFields } from '../core/log.ts';
 import type { ConsentAttempt, ConsentInTenants } from '../tenant-events/consent-in-new.ts';
-import { planConsent } from './consent-order.ts';
-import { readingProblem, repeatCommand } from './consent-problem.ts';
-import { type ConsentResult, failedResult } from './consent-result.ts';
-import { type ConsentTokensDeps, createConsentTokens } from './consent-tokens.ts';
+import { type ConsentResult, failedResult, planConsent } from './consent-result.ts';
+import { readCustomerConsent, readingProblem, repeatCommand } from './consent-problem.ts';
+import { type ConsentTokensDeps, createConsentTokens, readRegistration } from './registration.ts';
 import { consentInTenants, type ConsentRun } from './customer-consent.ts';
 import { type CustomerConsent, customerResources, type ScopedResource } from './customer-grants.ts';
-import { PartnerCenterConsents } from './partner-center-consents.ts';
-import { readCustomerConsent } from './read-customer-consent.ts';
-import { readRegistration } from './registration.ts';
-import { type RecordedConsentsDeps, recordGiven } from './recorded-consents.ts';
+import { PartnerCenterConsents, type RecordedConsentsDeps, recordGiven } from './partner-center-consents.ts';
 
 /** Stands for a rule of the policy in audit records. */
 const rule = 'auto-consent';

@@ -1,11 +1,154 @@
-import type { ErrorCode } from '../core/errors.ts';
+import type { Clock } from '../core/clock.ts';
+import { type BrokerError, type ErrorCode, ptbCommand, toBrokerError } from '../core/errors.ts';
 import type { TenantId } from '../core/identifiers.ts';
-import type { ConfirmedConsent } from './confirm-consent.ts';
 import { type ConsentProblem, isSuccess, isUnknown, problemOf, readingProblem } from './consent-problem.ts';
-import type { ConsentOrder, GivenConsent } from './consent-order.ts';
-import { describeScopes, isGranted, type ScopedResource } from './customer-grants.ts';
-import { ptbCommand } from '../core/advice.ts';
+import {
+  compareConsent,
+  type CustomerConsent,
+  describeScopes,
+  isGranted,
+  type JournalEntry,
+  mergeScopes,
+  type ScopedResource,
+  scopesIn,
+} from './customer-grants.ts';
 import type { ConsentAnswer } from './partner-center-consents.ts';
+
+/** What to do in one customer. */
+export interface ConsentOrder {
+  readonly tenantId: TenantId;
+  readonly name: string;
+  /** What to consent to, one request each. */
+  readonly give: readonly ScopedResource[];
+  /** Withdraw the whole consent first. */
+  readonly withdrawsFirst: boolean;
+  /** The grants before a withdrawal, by this run or by an interrupted one. */
+  readonly former?: readonly ScopedResource[];
+  readonly already: readonly ScopedResource[];
+  /** Resources of the profile that are consented with fewer scopes. They need a withdrawal. */
+  readonly outdated: readonly ScopedResource[];
+  /** Whether all grants are known, so that a withdrawal loses none. */
+  readonly canRenew: boolean;
+  /** Resources of the profile that the customer does not have. */
+  readonly unavailable: readonly ScopedResource[];
+}
+
+/** Answers per resource, and the problem that ended the work in this customer, if one did. */
+export interface GivenConsent {
+  readonly answers: ReadonlyMap<ScopedResource, ConsentAnswer>;
+  readonly ended: ConsentProblem | undefined;
+  /** Whether Partner Center refuses the token, so that no further customer need be tried. */
+  readonly isTokenRefused: boolean;
+}
+
+interface Customer {
+  readonly tenantId: TenantId;
+  readonly name: string;
+}
+
+/**
+ * Plans how a customer gets the consent that the profile asks for. Resources without any consent are added. Further scopes
+ * of a resource need a withdrawal of everything ("GDAP FAQ"), which happens only with `renew`; then every existing grant is
+ * given again, also those that the profile does not name. Pure.
+ */
+export function planConsent(
+  { tenantId, name }: Customer,
+  wanted: readonly ScopedResource[],
+  consent: CustomerConsent,
+  renew: boolean,
+): ConsentOrder {
+  const { missing, unavailable } = compareConsent(wanted, consent);
+  const isPartial = ({ appId }: ScopedResource): boolean => scopesIn(consent.grants, appId).length > 0;
+  const available = wanted.filter((each) => !unavailable.includes(each));
+  const canRenew = consent.isComplete;
+  const order = {
+    tenantId,
+    name,
+    unavailable,
+    canRenew,
+    already: available.filter((each) => isGranted(consent, each)),
+  };
+  if (renew && canRenew && missing.some(isPartial)) {
+    const give = mergeScopes(consent.grants, available);
+    return { ...order, give, withdrawsFirst: true, former: consent.grants, already: [], outdated: [] };
+  }
+  const give = missing.filter((each) => !isPartial(each));
+  return { ...order, give, withdrawsFirst: false, outdated: missing.filter(isPartial) };
+}
+
+/**
+ * Whether nothing that an interrupted run may have withdrawn is missing, so that the customer is planned like any other: it
+ * was interrupted before the withdrawal, or after everything was given again.
+ */
+export const isWhole = ({ before }: JournalEntry, consent: CustomerConsent | undefined): boolean =>
+  consent !== undefined && before.every((each) => isGranted(consent, each));
+
+/**
+ * Plans to give what an interrupted run withdrew.
+ * @param consent undefined if it cannot be read, or was withdrawn so recently that the directory may still show it.
+ */
+export function planResumption(entry: JournalEntry, consent: CustomerConsent | undefined): ConsentOrder {
+  const { tenantId, name, before, after } = entry;
+  const already = consent === undefined ? [] : after.filter((each) => isGranted(consent, each));
+  const give = after.filter((each) => !already.includes(each));
+  return {
+    tenantId,
+    name,
+    give,
+    withdrawsFirst: false,
+    former: before,
+    already,
+    outdated: [],
+    canRenew: true,
+    unavailable: [],
+  };
+}
+
+interface ConfirmDeps {
+  readonly clock: Clock;
+  readonly read: (tenantId: TenantId) => Promise<CustomerConsent>;
+}
+
+/** A consent is visible within a minute, as partners report, and takes effect everywhere after about three. */
+export const propagationSeconds = 180;
+
+const firstPauseMs = 1_000;
+const longestPauseMs = 15_000;
+
+/** The consent as it was last read, or why it could not be read. */
+type ConfirmedConsent =
+  | { readonly consent: CustomerConsent; readonly error?: undefined }
+  | { readonly consent?: undefined; readonly error: BrokerError };
+
+/** Reads the consent until it includes all of the resources, for at most {@link propagationSeconds}. */
+export const confirmConsent = (
+  deps: ConfirmDeps,
+  tenantId: TenantId,
+  resources: readonly ScopedResource[],
+): Promise<ConfirmedConsent> =>
+  readUntil(deps, tenantId, (consent) => resources.every((resource) => isGranted(consent, resource)));
+
+/** Reads the consent until nothing is granted any more. */
+export const confirmWithdrawal = (deps: ConfirmDeps, tenantId: TenantId): Promise<ConfirmedConsent> =>
+  readUntil(deps, tenantId, ({ grants }) => grants.length === 0);
+
+async function readUntil(
+  { clock, read }: ConfirmDeps,
+  tenantId: TenantId,
+  isDone: (consent: CustomerConsent) => boolean,
+): Promise<ConfirmedConsent> {
+  const endMs = clock.nowMs() + propagationSeconds * 1000;
+  for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(2 * pauseMs, longestPauseMs)) {
+    // Until the consent has reached Entra, reading fails in several ways. None of them is final.
+    const last = await read(tenantId).then(
+      (consent): ConfirmedConsent => ({ consent }),
+      (thrown: unknown): ConfirmedConsent => ({ error: toBrokerError(thrown) }),
+    );
+    if (last.consent !== undefined && isDone(last.consent)) return last;
+    if (clock.nowMs() + pauseMs > endMs) return last;
+    await clock.sleep(pauseMs);
+  }
+}
 
 /**
  * `consented`: given and read back. `already`: it was there. `unavailable`: the customer does not have the resource.

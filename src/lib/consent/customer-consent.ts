@@ -1,9 +1,7 @@
 import type { Clock } from '../core/clock.ts';
-import { Limiter } from '../core/limiter.ts';
+import type { ErrorCode } from '../core/errors.ts';
 import type { TenantId } from '../core/identifiers.ts';
-import { confirmConsent } from './confirm-consent.ts';
-import type { ConsentJournal } from './consent-journal.ts';
-import type { ConsentOrder, GivenConsent } from './consent-order.ts';
+import { Limiter } from '../core/limiter.ts';
 import {
   concernsCustomer,
   type ConsentProblem,
@@ -13,8 +11,22 @@ import {
   isWithdrawalRefused,
   problemOf,
 } from './consent-problem.ts';
-import { type ConsentResult, judgeConsent, resultOf } from './consent-result.ts';
-import { type CustomerConsent, describeScopes, isGranted, type ScopedResource } from './customer-grants.ts';
+import {
+  confirmConsent,
+  confirmWithdrawal,
+  type ConsentOrder,
+  type ConsentResult,
+  type GivenConsent,
+  judgeConsent,
+  resultOf,
+} from './consent-result.ts';
+import {
+  type ConsentJournal,
+  type CustomerConsent,
+  describeScopes,
+  isGranted,
+  type ScopedResource,
+} from './customer-grants.ts';
 import type { ConsentAnswer, PartnerCenterConsents } from './partner-center-consents.ts';
 
 export interface ConsentRun {
@@ -157,3 +169,68 @@ const mayHaveWorked = (answer: ConsentAnswer): boolean =>
 /** The resources whose grants must become visible. */
 const awaited = ({ answers }: GivenConsent): readonly ScopedResource[] =>
   [...answers].flatMap(([resource, answer]) => (isSuccess(answer) || answer.status === 409 ? [resource] : []));
+
+export interface WithdrawalResult {
+  readonly tenantId: TenantId;
+  /** `absent`: there was no consent. */
+  readonly outcome: 'removed' | 'absent' | 'failed';
+  readonly code?: ErrorCode;
+  readonly detail?: string;
+  readonly nextStep?: string;
+}
+
+const withdrawals = 8;
+
+/**
+ * Withdraws the consent in many tenants, independently of each other, and reads each one back. The service principal stays
+ * in the customer tenant, without grants.
+ * @returns the results of the tenants that were started before the signal was aborted.
+ */
+export async function withdrawConsents(
+  run: ConsentRun,
+  tenantIds: readonly TenantId[],
+  report: (result: WithdrawalResult) => void = () => undefined,
+): Promise<readonly WithdrawalResult[]> {
+  const limiter = new Limiter(withdrawals);
+  let refused: ConsentProblem | undefined;
+  const one = async (tenantId: TenantId): Promise<readonly WithdrawalResult[]> => {
+    const answer = await limiter.run(async () => {
+      if (run.signal.aborted) return undefined;
+      if (refused !== undefined) return refused;
+      const got = await run.consents.withdraw(tenantId);
+      if (isTokenRefused(got)) refused = problemOf(got, run.application);
+      return got;
+    });
+    if (answer === undefined) return [];
+    const result: WithdrawalResult =
+      'nextStep' in answer ? { tenantId, outcome: 'failed', ...answer } : await judge(run, tenantId, answer);
+    report(result);
+    return [result];
+  };
+  return (await Promise.all(tenantIds.map(one))).flat();
+}
+
+async function judge(
+  run: ConsentRun,
+  tenantId: TenantId,
+  answer: Awaited<ReturnType<ConsentRun['consents']['withdraw']>>,
+): Promise<WithdrawalResult> {
+  const failed = (problem: ConsentProblem): WithdrawalResult => ({ tenantId, outcome: 'failed', ...problem });
+  const isGone = answer.status === 404 && answer.code !== unknownCustomer;
+  if (!isSuccess(answer) && !isUnknown(answer) && !isGone) return failed(problemOf(answer, run.application));
+  const { consent } = await confirmWithdrawal(run, tenantId);
+  if (consent?.grants.length === 0) {
+    await run.journal.drop(tenantId);
+    return { tenantId, outcome: isGone ? 'absent' : 'removed' };
+  }
+  if (!isSuccess(answer)) return failed(problemOf(answer, run.application));
+  const still = consent === undefined ? '' : ` It still has ${describeScopes(consent.grants)}.`;
+  return failed({
+    code: 'resource_error',
+    detail: `Partner Center withdrew the consent, but that could not be confirmed in the customer tenant.${still}`,
+    nextStep: 'Run the command again in a few minutes, or look at the enterprise application in the customer tenant.',
+  });
+}
+
+/** "Partner Center REST error codes": the customer is not found. */
+const unknownCustomer = '60003';

@@ -1,3 +1,4 @@
+import type { TenantId } from '../core/identifiers.ts';
 import { graphAppId, partnerCenterAppId, type PermissionProfile, signInScopes } from './permissions.ts';
 
 /** Delegated permissions of one resource, by value. */
@@ -86,4 +87,27 @@ function subtract(
     const scopes = each.scopes.filter((scope) => !known.has(scope));
     return scopes.length === 0 ? [] : [{ ...each, scopes }];
   });
+}
+
+/** A consent that is withdrawn to be given again. */
+export interface JournalEntry {
+  readonly tenantId: TenantId;
+  /** Name of the customer. */
+  readonly name: string;
+  readonly startedAtMs: number;
+  /** What was consented before the withdrawal. */
+  readonly before: readonly ScopedResource[];
+  /** What is to be consented after it. */
+  readonly after: readonly ScopedResource[];
+}
+
+/**
+ * Remembers withdrawn consents until they are given again. Partner Center can extend a consent only by withdrawing all of
+ * it first, so the journal is the only record of the former grants if the command is killed in between.
+ */
+export interface ConsentJournal {
+  /** Resolves once the entry is on disk. */
+  save(entry: JournalEntry): Promise<void>;
+  list(): Promise<readonly JournalEntry[]>;
+  drop(tenantId: TenantId): Promise<void>;
 }

@@ -1,7 +1,9 @@
-import type { KeyMark } from '../tokens/credential/client-keys.ts';
-import type { ListedKeys } from '../tokens/credential/registered-keys.ts';
 import type { StoredClientCredential } from '../core/secrets.ts';
-import type { JsonObject } from '../microsoft/reply.ts';
+import type { GraphClient } from '../microsoft/graph.ts';
+import { type JsonObject, objectOf, objectsIn, textOf, textsIn } from '../microsoft/reply.ts';
+import type { KeyMark } from '../tokens/credential/client-keys.ts';
+import { type ListedKeys, listedKeys } from '../tokens/credential/registered-keys.ts';
+import { graphAppId, type PermissionProfile } from './permissions.ts';
 
 /** The security group that Microsoft creates in every partner tenant. Its members have access to customer tenants. */
 export const adminAgentsName = 'AdminAgents';
@@ -24,19 +26,19 @@ export interface RegisteredApplication {
 }
 
 /** A consent on behalf of all users to scopes of one resource. */
-export interface ScopeGrant {
+interface ScopeGrant {
   readonly id: string;
   readonly resourceId: string;
   readonly scopes: readonly string[];
 }
 
-export interface RoleGrant {
+interface RoleGrant {
   readonly id: string;
   readonly resourceId: string;
   readonly roleId: string;
 }
 
-export interface FederatedTrust {
+interface FederatedTrust {
   readonly id: string;
   readonly name: string;
   readonly issuer: string;
@@ -72,3 +74,185 @@ export const applicationTag = (application: string): string => `partner-token-br
 /** A permission of `requiredResourceAccess` as a comparable string. */
 export const permissionKey = (resourceAppId: string, type: string, id: string): string =>
   `${resourceAppId} ${type} ${id}`.toLowerCase();
+
+interface Names {
+  readonly application: string;
+  readonly displayName: string;
+}
+
+/** The part of the state that comes from the vault. */
+export type VaultState = Pick<DirectoryState, 'stored' | 'isProposed' | 'mark'>;
+
+/**
+ * Reads everything that a plan depends on. Changes nothing.
+ * @param application from {@link findApplication}.
+ * @throws BrokerError from Graph.
+ */
+export async function readDirectoryState(
+  graph: GraphClient,
+  application: RegisteredApplication | undefined,
+  profile: PermissionProfile,
+  vault: VaultState,
+): Promise<DirectoryState> {
+  const appIds = new Set([graphAppId, ...profile.resources.map(({ appId }) => appId)]);
+  const [principal, resourceIds, adminAgentsId] = await Promise.all([
+    application && findPrincipal(graph, application.clientId, 'id,appId,passwordCredentials,keyCredentials'),
+    principalsOf(graph, [...appIds]),
+    findAdminAgents(graph),
+  ]);
+  const principalId = principal && textOf(principal, 'id');
+  const [scopeGrants, roleGrants, isAdminAgent] =
+    principalId === undefined
+      ? [[], [], false]
+      : await Promise.all([
+          readScopeGrants(graph, principalId),
+          readRoleGrants(graph, principalId),
+          adminAgentsId === undefined ? false : isMember(graph, principalId, adminAgentsId),
+        ]);
+  const [federatedTrusts, isOwner] =
+    application === undefined
+      ? [[], false]
+      : await Promise.all([
+          readFederatedTrusts(graph, application.objectId),
+          principalId === undefined ? false : isOwnerOf(graph, application.objectId, principalId),
+        ]);
+  return {
+    application,
+    principalId,
+    ...(principal === undefined ? {} : { principalKeys: listedKeys(principal) }),
+    resourceIds,
+    scopeGrants,
+    roleGrants,
+    federatedTrusts,
+    adminAgentsId,
+    isAdminAgent,
+    isOwner,
+    ...vault,
+  };
+}
+
+const applicationFields =
+  '$select=id,appId,displayName,signInAudience,tags,web,spa,publicClient,requiredResourceAccess,passwordCredentials,keyCredentials';
+
+/** Finds the application that the vault names, or else the one with this display name and the tag of setup. */
+export async function findApplication(
+  graph: GraphClient,
+  wanted: Names,
+  clientId: string | undefined,
+): Promise<RegisteredApplication | undefined> {
+  const known = clientId === undefined ? undefined : await readApplicationOf(graph, clientId);
+  if (known !== undefined) return known;
+  const name = encodeURIComponent(wanted.displayName.replaceAll("'", "''"));
+  const sameName = graph.list(`/applications?$filter=displayName eq '${name}'&${applicationFields}`);
+  // Display names are not unique in Entra. The application that callers request tokens for may have the same one.
+  for await (const candidate of sameName) {
+    if (textsIn(candidate['tags']).includes(applicationTag(wanted.application))) return readApplication(candidate);
+  }
+  return undefined;
+}
+
+/** Reads an application by client id. */
+export async function readApplicationOf(
+  graph: GraphClient,
+  clientId: string,
+): Promise<RegisteredApplication | undefined> {
+  const known = await first(graph, `/applications?$filter=appId eq '${clientId}'&${applicationFields}`);
+  return known && readApplication(known);
+}
+
+function readApplication(found: JsonObject): RegisteredApplication {
+  const redirectUris = (platform: string) => textsIn(objectOf(found, platform)?.['redirectUris']);
+  return {
+    objectId: textOf(found, 'id') ?? '',
+    clientId: textOf(found, 'appId') ?? '',
+    displayName: textOf(found, 'displayName') ?? '',
+    signInAudience: textOf(found, 'signInAudience') ?? '',
+    tags: textsIn(found['tags']),
+    redirectUris: redirectUris('web'),
+    otherRedirectUris: { spa: redirectUris('spa'), publicClient: redirectUris('publicClient') },
+    permissions: objectsIn(found['requiredResourceAccess']).flatMap((resource) =>
+      objectsIn(resource['resourceAccess']).map((access) =>
+        permissionKey(
+          textOf(resource, 'resourceAppId') ?? '',
+          textOf(access, 'type') ?? '',
+          textOf(access, 'id') ?? '',
+        ),
+      ),
+    ),
+    secrets: objectsIn(found['passwordCredentials']),
+    keyCredentials: objectsIn(found['keyCredentials']),
+  };
+}
+
+const findPrincipal = (graph: GraphClient, appId: string, fields: string): Promise<JsonObject | undefined> =>
+  first(graph, `/servicePrincipals?$filter=appId eq '${appId}'&$select=${fields}`);
+
+async function principalsOf(graph: GraphClient, appIds: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  const found = new Map<string, string>();
+  for (const appId of appIds) {
+    const id = textOf(await findPrincipal(graph, appId, 'id,appId'), 'id');
+    if (id !== undefined) found.set(appId, id);
+  }
+  return found;
+}
+
+async function findAdminAgents(graph: GraphClient): Promise<string | undefined> {
+  return textOf(await first(graph, `/groups?$filter=displayName eq '${adminAgentsName}'&$select=id,displayName`), 'id');
+}
+
+/** Reads the consents on behalf of all users that a service principal has. */
+export async function readScopeGrants(graph: GraphClient, principalId: string): Promise<ScopeGrant[]> {
+  const grants: ScopeGrant[] = [];
+  for await (const grant of graph.list(`/oauth2PermissionGrants?$filter=clientId eq '${principalId}'`)) {
+    if (textOf(grant, 'consentType') !== 'AllPrincipals') continue;
+    const scopes = (textOf(grant, 'scope') ?? '').split(' ').filter((scope) => scope !== '');
+    grants.push({ id: textOf(grant, 'id') ?? '', resourceId: textOf(grant, 'resourceId') ?? '', scopes });
+  }
+  return grants;
+}
+
+async function readRoleGrants(graph: GraphClient, principalId: string): Promise<RoleGrant[]> {
+  const grants: RoleGrant[] = [];
+  for await (const grant of graph.list(`/servicePrincipals/${principalId}/appRoleAssignments`)) {
+    grants.push({
+      id: textOf(grant, 'id') ?? '',
+      resourceId: textOf(grant, 'resourceId') ?? '',
+      roleId: textOf(grant, 'appRoleId') ?? '',
+    });
+  }
+  return grants;
+}
+
+async function readFederatedTrusts(graph: GraphClient, objectId: string): Promise<FederatedTrust[]> {
+  const trusts: FederatedTrust[] = [];
+  for await (const trust of graph.list(`/applications/${objectId}/federatedIdentityCredentials`)) {
+    trusts.push({
+      id: textOf(trust, 'id') ?? '',
+      name: textOf(trust, 'name') ?? '',
+      issuer: textOf(trust, 'issuer') ?? '',
+      subject: textOf(trust, 'subject') ?? '',
+      audiences: textsIn(trust['audiences']),
+    });
+  }
+  return trusts;
+}
+
+/** Reads the groups of the member, because the list of group members omits service principals ("List group members"). */
+async function isMember(graph: GraphClient, principalId: string, groupId: string): Promise<boolean> {
+  for await (const group of graph.list(`/servicePrincipals/${principalId}/memberOf?$select=id`)) {
+    if (textOf(group, 'id') === groupId) return true;
+  }
+  return false;
+}
+
+async function isOwnerOf(graph: GraphClient, objectId: string, principalId: string): Promise<boolean> {
+  for await (const owner of graph.list(`/applications/${objectId}/owners?$select=id`)) {
+    if (textOf(owner, 'id') === principalId) return true;
+  }
+  return false;
+}
+
+async function first(graph: GraphClient, path: string): Promise<JsonObject | undefined> {
+  for await (const item of graph.list(path)) return item;
+  return undefined;
+}

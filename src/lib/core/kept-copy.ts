@@ -1,5 +1,4 @@
-import type { Clock } from './clock.ts';
-import { DeadlineError, withDeadline } from './deadline.ts';
+import { type Clock, DeadlineError, withDeadline } from './clock.ts';
 import { SingleFlight } from './single-flight.ts';
 
 export interface KeptCopySettings<T> {

@@ -1,5 +1,26 @@
 import { BrokerError } from './errors.ts';
 
+/** The HTTP status of an error that an Azure SDK has thrown (`RestError.statusCode`), if a reply came. */
+export function httpStatusOf(thrown: unknown): number | undefined {
+  const status = typeof thrown === 'object' && thrown !== null ? Reflect.get(thrown, 'statusCode') : undefined;
+  return typeof status === 'number' ? status : undefined;
+}
+
+/**
+ * The header `Link` (RFC 8288) between the pages of an answer.
+ *
+ * @returns a link to the same path with this query. It is relative, so that it stays right behind a proxy that changes
+ * the address of the API.
+ */
+export const nextLink = (query: Readonly<Record<string, string>>): string =>
+  `<?${new URLSearchParams(query).toString()}>; rel="next"`;
+
+/** The target of the link to the next page, resolved against the address of this one. Undefined on the last page. */
+export function nextAddress(link: string | null, address: string): string | undefined {
+  const [, target] = /<([^<>]*)>\s*;\s*rel="?next\b/.exec(link ?? '') ?? [];
+  return target === undefined ? undefined : new URL(target, address).href;
+}
+
 /** The `fetch` of the platform, or that of a test. */
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
@@ -22,7 +43,7 @@ export interface OutboundReply<Body = string> {
 }
 
 /** Why no complete reply arrived. */
-export type OutboundFailure = 'timeout' | 'aborted' | 'network' | 'too_large';
+type OutboundFailure = 'timeout' | 'aborted' | 'network' | 'too_large';
 
 export class OutboundError extends Error {
   override readonly name = 'OutboundError';

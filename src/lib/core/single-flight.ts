@@ -1,4 +1,19 @@
-import { type Requester, Requesters } from './requesters.ts';
+import { type Requester, Requesters } from './share.ts';
+
+/**
+ * A function that calls `make` at its first call and then returns the same result. Concurrent callers share one call.
+ * Caches the first success. A failure is not cached.
+ */
+export function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => {
+    made ??= make().catch((thrown: unknown) => {
+      made = undefined;
+      throw thrown;
+    });
+    return made;
+  };
+}
 
 /** Work that concurrent calls share. `requesters` are those of the callers that wait for it. */
 type SharedWork<T> = (signal: AbortSignal, requesters: Requesters) => Promise<T>;

@@ -1,3 +1,71 @@
+/** Returns `; did you mean "…"?` with the candidate closest to the written text, or `''` if none is close. Pure. */
+export function didYouMean(written: string, candidates: readonly string[]): string {
+  // At most a third of the letters may differ. More than that is another word.
+  const limit = Math.max(1, Math.floor(written.length / 3));
+  const best = candidates
+    .map((candidate) => ({ candidate, distance: editDistance(written.toLowerCase(), candidate.toLowerCase()) }))
+    .toSorted((one, other) => one.distance - other.distance)[0];
+  return best !== undefined && best.distance <= limit ? `; did you mean "${best.candidate}"?` : '';
+}
+
+/** Optimal string alignment distance: each insertion, deletion, substitution and swap of neighbours counts one. */
+function editDistance(one: string, other: string): number {
+  let beforePrevious: number[] = [];
+  let previous = Array.from({ length: other.length + 1 }, (_, column) => column);
+  for (let row = 1; row <= one.length; row += 1) {
+    const current = [row];
+    for (let column = 1; column <= other.length; column += 1) {
+      const cost = one[row - 1] === other[column - 1] ? 0 : 1;
+      const swapped = row > 1 && column > 1 && one[row - 1] === other[column - 2] && one[row - 2] === other[column - 1];
+      current[column] = Math.min(
+        at(previous, column) + 1,
+        at(current, column - 1) + 1,
+        at(previous, column - 1) + cost,
+        swapped ? at(beforePrevious, column - 2) + 1 : Number.POSITIVE_INFINITY,
+      );
+    }
+    beforePrevious = previous;
+    previous = current;
+  }
+  return at(previous, other.length);
+}
+
+const at = (row: readonly number[], column: number): number => row[column] ?? Number.POSITIVE_INFINITY;
+
+/**
+ * Characters that a terminal or a browser obeys instead of showing: control characters (they start escape sequences and
+ * lines), line and paragraph separators, and controls of the writing direction (Unicode Standard Annex 9). Also halves of
+ * characters. Invisible characters that belong to names, such as the joiners in emoji, are not among them.
+ */
+const commands = /[\p{Cc}\p{Cs}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu;
+
+const short: Readonly<Record<string, string>> = { '\b': '\\b', '\f': '\\f', '\n': '\\n', '\r': '\\r', '\t': '\\t' };
+
+const escaped = (character: string): string =>
+  short[character] ?? `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+
+/**
+ * Shows a text from outside, such as the name of a customer, on one line: each character of `commands` becomes its JSON
+ * escape sequence.
+ */
+export const visibleText = (text: string): string => text.replaceAll(commands, escaped);
+
+/** One line of JSON. Such characters are escaped, so it is safe to show and has the same value. */
+export const visibleJson = (value: unknown): string => visibleText(JSON.stringify(value));
+
+const lineBreaks = new Set(['\n', '\r', '\t']);
+
+/** Shows UTF-8 text of several lines in the same way, except for tabs and line breaks. */
+export async function* visibleBlocks(blocks: AsyncIterable<Uint8Array>): AsyncGenerator<string, void, undefined> {
+  const decoder = new TextDecoder();
+  for await (const block of blocks) {
+    const text = decoder.decode(block, { stream: true });
+    yield text.replaceAll(commands, (character, index: number) =>
+      lineBreaks.has(character) && (character !== '\r' || text[index + 1] === '\n') ? character : escaped(character),
+    );
+  }
+}
+
 /** What of a broker's sign-in names its applications. */
 export interface NamedApplications {
   readonly tenantId: string;

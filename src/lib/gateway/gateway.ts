@@ -1,18 +1,19 @@
+import { randomBytes } from 'node:crypto';
 import type { PermissionMap } from 'graph-permissions/permission-map';
-import type { Approvals } from '../approvals/approvals.ts';
 import type { PolicyStore } from '../access/policy/policy-store.ts';
-import type { GatedTokens } from '../tokens/gated-tokens.ts';
 import type { RequestedTenantDeps } from '../access/tenants/requested-tenant.ts';
+import type { Approvals } from '../approvals/approvals.ts';
 import type { Caller } from '../core/caller.ts';
-import type { ResourceRegistry } from '../core/resources.ts';
-import type { Resource } from '../core/token.ts';
 import type { Random } from '../core/clock.ts';
-import type { FairLimiter } from '../core/fair-limiter.ts';
+import { FairLimiter } from '../core/fair-limiter.ts';
+import type { Cloud, ResourceRegistry } from '../core/resources.ts';
+import type { Resource } from '../core/secrets.ts';
 import type { RequestBudget } from '../core/share.ts';
-import type { GatewayLinks } from './send/gateway-links.ts';
-import type { LargeAnswers } from './send/large-answers.ts';
+import { KeyVaultSecrets } from '../tokens/credential/key-vault-secrets.ts';
+import type { GatedTokens } from '../tokens/gated-tokens.ts';
+import { GatewayLinks, LinkKeys } from './send/gateway-links.ts';
 import type { RequestRecordsDeps } from './send/request-records.ts';
-import type { Upstream } from './send/upstream.ts';
+import { createUpstream, LargeAnswers, type Upstream } from './send/upstream.ts';
 
 /** What the gateway needs. */
 export interface GatewayDeps extends RequestRecordsDeps, RequestedTenantDeps {
@@ -42,4 +43,60 @@ export interface GatewayDeps extends RequestRecordsDeps, RequestedTenantDeps {
 export interface Gateway extends GatewayDeps {
   /** How many requests wait for their turn, by the alias of their resource. A resource that had no request is absent. */
   readonly waiting: () => ReadonlyMap<string, number>;
+}
+
+/** Concurrent requests of all callers to one resource, per instance: as many as those of jobs. */
+const concurrency = 64;
+/** Large answers in memory, per instance: each takes up to 100 MB while it is edited. */
+const largeAnswers = 8;
+/** Waiting requests of one caller to one resource. */
+const maximumWaiting = 100;
+
+/** Where the gateway's parts come from. */
+interface GatewayParts
+  extends Omit<GatewayDeps, 'links' | 'upstream' | 'largeAnswers' | 'limiterOf' | 'graphHost' | 'addressOf'> {
+  readonly vault: ConstructorParameters<typeof KeyVaultSecrets>[0];
+}
+
+/** Puts the gateway together. Nothing is read or connected before the first request. */
+export function createGateway(parts: GatewayParts, cloud: Cloud): Gateway {
+  const { vault, ...deps } = parts;
+  const limiters = new Map<string, FairLimiter>();
+  return {
+    ...deps,
+    links: new GatewayLinks(new LinkKeys({ ...deps, secrets: new KeyVaultSecrets(vault), randomBytes })),
+    upstream: createUpstream(),
+    largeAnswers: new LargeAnswers(largeAnswers),
+    limiterOf: ({ alias }) => {
+      const limiter =
+        limiters.get(alias) ??
+        new FairLimiter({ limit: concurrency, maxWaiting: maximumWaiting, peer: `the resource ${alias}` });
+      limiters.set(alias, limiter);
+      return limiter;
+    },
+    waiting: () => new Map([...limiters].map(([alias, { waiting }]) => [alias, waiting])),
+    graphHost: new URL(cloud.resources.graph).host,
+    addressOf: (resource) => addressOf(cloud, resource),
+  };
+}
+
+/**
+ * The address of a resource without a trailing slash. Undefined for one that Entra knows by its application id only, and for
+ * another name of Microsoft Graph: the permission map judges the requests to `graph`, and would not judge those.
+ */
+function addressOf({ endpoints, resources }: Cloud, { alias, identifier }: Resource): string | undefined {
+  const own: Readonly<Record<string, string>> = {
+    graph: endpoints.graph,
+    'aad-graph': endpoints.aadGraph,
+    exchange: endpoints.exchange,
+    'partner-center': endpoints.partnerCenter,
+    arm: endpoints.arm,
+  };
+  if (Object.hasOwn(own, alias)) return own[alias]?.replace(/\/$/, '');
+  if (!/^https?:\/\//i.test(identifier) || !URL.canParse(identifier)) return undefined;
+  const { host, hostname } = new URL(identifier);
+  const graph = new URL(resources.graph).hostname;
+  const named = hostname.replace(/\.$/, '');
+  const isGraph = host === new URL(endpoints.graph).host || named === graph || named.endsWith(`.${graph}`);
+  return isGraph ? undefined : identifier.replace(/\/$/, '');
 }

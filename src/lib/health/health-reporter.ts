@@ -1,18 +1,56 @@
-import type { AuditEvidence } from '../audit/evidence.ts';
-import type { AccessPolicy } from '../access/policy/policy.ts';
 import type { PolicyState, PolicyStore } from '../access/policy/policy-store.ts';
-import { type Clock, isoTime } from '../core/clock.ts';
-import { withDeadline } from '../core/deadline.ts';
+import type { AccessPolicy } from '../access/policy/policy.ts';
+import type { AuditEvidence, CheckpointState } from '../audit/evidence.ts';
+import { type Clock, isoTime, minuteMs, withDeadline } from '../core/clock.ts';
 import { BrokerError, toBrokerError } from '../core/errors.ts';
 import { KeptCopy } from '../core/kept-copy.ts';
+import type { Logger } from '../core/log.ts';
+import { type Credential, defaultApplication } from '../core/secrets.ts';
+import type { MapOrigin } from '../judge/stored-map.ts';
+import type { Notifications } from '../notices/notices.ts';
+import type { TenantDirectory } from '../tenants/directory.ts';
 import type { CachedCredentials } from '../tokens/credential/cached-credentials.ts';
 import type { CredentialJournal, HealthStatus, JournalEntry } from '../tokens/credential/credential-journal.ts';
-import { type Credential, defaultApplication } from '../core/secrets.ts';
-import { type CheckpointsHealth, checkpointsPart } from './checkpoints-part.ts';
+import type { Credentials } from '../tokens/credential/credentials.ts';
 import { type CredentialHealth, judgeCredential } from './health.ts';
-import type { TenantDirectory } from '../tenants/directory.ts';
-import type { MapOrigin } from '../judge/stored-map.ts';
-import type { StateWatch } from './state-watch.ts';
+import { StateWatch } from './state-watch.ts';
+
+/** Health of the checkpoints of the audit log. Without them tokens are issued all the same. */
+interface CheckpointsHealth {
+  readonly status: 'ok' | 'degraded';
+  /** `off` if an operator has disabled their timer. Absent if it cannot be read. */
+  readonly state?: CheckpointState['state'];
+  readonly lastAt?: string;
+  readonly problem?: string;
+}
+
+/** @param failure why the state cannot be read, in a sentence. */
+function checkpointsPart(
+  state: CheckpointState | undefined,
+  failure: string | undefined,
+  clock: Pick<Clock, 'nowMs'>,
+): CheckpointsHealth {
+  if (state === undefined) return { status: 'degraded', ...(failure === undefined ? {} : { problem: failure }) };
+  const { state: name, lastAtMs, problem, hasForeign = false } = state;
+  const facts = { state: name, ...(lastAtMs === undefined ? {} : { lastAt: isoTime(lastAtMs) }) };
+  if (name === 'off') return { status: 'ok', ...facts };
+  if (name === 'late') return { status: 'degraded', ...facts, problem: lateText(lastAtMs, problem, clock) };
+  return hasForeign ? { status: 'degraded', ...facts, problem: foreignText } : { status: 'ok', ...facts };
+}
+
+const foreignText =
+  'The container of the checkpoints has lines that the app did not write. They are passed over. Find out who wrote them, and keep a copy.';
+
+function lateText(lastAtMs: number | undefined, problem: string | undefined, clock: Pick<Clock, 'nowMs'>): string {
+  const minutes = lastAtMs === undefined ? undefined : Math.floor((clock.nowMs() - lastAtMs) / minuteMs);
+  const age =
+    minutes === undefined
+      ? 'No checkpoint of the audit log was written.'
+      : `The last checkpoint of the audit log is ${minutes} minutes old.`;
+  const why =
+    problem ?? 'Check that the timer `checkpoint-audit` runs, and its event `audit.checkpoint_failed` in the log.';
+  return `${age} ${why} Records since then are not signed; tokens are issued all the same.`;
+}
 
 /** How long a report is cached, because anyone can call the route. */
 const reportLifeMs = 15_000;
@@ -227,4 +265,49 @@ function overall({
   if (storage.status === 'down' || states.every((status) => status === 'down')) return 'down';
   const parts = [policy, keyVault, notifications, tenants, permissionMap, auditCheckpoints].map(({ status }) => status);
   return [...states, ...parts].every((status) => status === 'ok') ? 'ok' : 'degraded';
+}
+
+interface HealthDeps {
+  readonly credentials: Credentials;
+  readonly policy: PolicyStore;
+  readonly notifications: Notifications;
+  readonly directory: Pick<TenantDirectory, 'settingsWarnings'>;
+  readonly permissionMap: HealthReporterDeps['permissionMap'];
+  readonly evidence: HealthReporterDeps['evidence'];
+  readonly broker: {
+    credentialFailure(application: string): BrokerError | undefined;
+    recover(application: string): Promise<void>;
+  };
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export function createHealth({
+  credentials,
+  policy,
+  notifications,
+  directory,
+  permissionMap,
+  evidence,
+  broker,
+  clock,
+  log,
+}: HealthDeps): HealthReporter {
+  const { cached, journal } = credentials;
+  return new HealthReporter({
+    credentials: cached,
+    credentialFailure: (application) => {
+      // A health request also probes a credential that was declared dead.
+      void broker.recover(application);
+      return broker.credentialFailure(application);
+    },
+    journal,
+    policy,
+    watch: new StateWatch({ journal, clock, log, notifier: notifications.notifier }),
+    notifications,
+    directory,
+    permissionMap,
+    evidence,
+    clock,
+  });
 }

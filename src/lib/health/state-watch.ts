@@ -1,8 +1,5 @@
-import { hourMs } from '../core/durations.ts';
-import type { Clock } from '../core/clock.ts';
+import { type Clock, hourMs, retry, withDeadline } from '../core/clock.ts';
 import { errorFields, type Logger } from '../core/log.ts';
-import { withDeadline } from '../core/deadline.ts';
-import { retry } from '../core/retry.ts';
 import { type Notice, type Notifier, silentNotifier } from '../notices/notice.ts';
 import type { CredentialJournal, CredentialState, JournalEntry } from '../tokens/credential/credential-journal.ts';
 import type { CredentialHealth } from './health.ts';

@@ -1,23 +1,23 @@
-import { openings, type Method, type PermissionMap } from 'graph-permissions/permission-map';
-import type { Question } from './question.ts';
+import { type Method, openings, type PermissionMap, type Scheme } from 'graph-permissions/permission-map';
 import type { JsonObject } from './reading/body.ts';
-import { isJson } from './reading/headers.ts';
-import type { OptionsReading } from './reading/options.ts';
-import { noQuery } from './reading/query.ts';
-import type { Target } from './reading/target.ts';
-import { notPermitted, Refusal, unreadable } from './refusal.ts';
+import { noQuery, type OptionsReading } from './reading/query.ts';
+import { isJson, type Target } from './reading/target.ts';
 import { type BodyReading, continuedNames, readRequest, type RequestReading } from './request-reading.ts';
-import { type Location, resolve } from './resolve.ts';
+import { type Location, type Question, resolve } from './resolve.ts';
 import { answerLimits } from './rules/answer-limits.ts';
 import { judgeBody } from './rules/judge-body.ts';
-import { judgeQuery } from './rules/judge-query.ts';
-import { lookUpsFor } from './rules/look-ups.ts';
-import { openedBy } from './rules/opened-by.ts';
-import { ownPath } from './rules/own-path.ts';
-import { judgeSearchedTypes, searchedTypes } from './rules/search-types.ts';
-import { refuseRoots, refuseSpecialEndpoints } from './rules/special-endpoints.ts';
-import { refuseWriteThroughNavigation } from './rules/writes-through-navigations.ts';
-import type { Allowed, GatewayRequest, Grant, Verdict } from './verdict.ts';
+import { judgeQuery, judgeSearchedTypes, searchedTypes } from './rules/judge-query.ts';
+import { openedBy, refuseWriteThroughNavigation } from './rules/opened-by.ts';
+import { lookUpsFor, ownPath, refuseRoots, refuseSpecialEndpoints } from './rules/special-endpoints.ts';
+import {
+  type Allowed,
+  type GatewayRequest,
+  type Grant,
+  notPermitted,
+  Refusal,
+  unreadable,
+  type Verdict,
+} from './verdict.ts';
 
 /**
  * Judges one request to Microsoft Graph: allowed if the rule's permissions open its method and path in the permission map,
@@ -180,3 +180,56 @@ function suggestions(question: Question): readonly string[] {
   }
   return found;
 }
+
+/** Which permissions a request needs. */
+export type Requirement =
+  /** Each of these opens the whole request alone; or, if none does, an example of a set that does, which is minimal. */
+  | { readonly opened: true; readonly anyOf: readonly string[]; readonly together: readonly string[] }
+  /** No permissions open it. */
+  | { readonly opened: false; readonly reason: string };
+
+/** The permissions that a request needs, by the rules of the judge. Takes milliseconds. Pure. */
+export function requiredPermissions(
+  map: PermissionMap,
+  request: GatewayRequest,
+  { scheme, host }: { scheme: Scheme; host: string },
+): Requirement {
+  const verdictOf = (permissions: Iterable<string>) => {
+    const grant: Grant = { scheme, permissions: new Set(permissions), beta: true, me: true, host };
+    return judgeRequest(map, grant, request);
+  };
+  const all = verdictOf(map.permissions);
+  if (!all.allowed) return { opened: false, reason: all.reason };
+  const anyOf = all.permissions.filter((permission) => verdictOf([permission]).allowed);
+  if (anyOf.length > 0) return { opened: true, anyOf, together: [] };
+  let together = all.permissions.toSorted(narrowFirst);
+  for (const permission of together.toReversed()) {
+    const without = together.filter((other) => other !== permission);
+    if (verdictOf(without).allowed) together = without;
+  }
+  return { opened: true, anyOf: [], together: together.toSorted() };
+}
+
+/**
+ * The permissions without which every one of these requests is still opened by the others. Pure.
+ * @param permissions What a job or rule names.
+ */
+export function unneededPermissions(
+  map: PermissionMap,
+  requests: readonly GatewayRequest[],
+  { permissions, scheme, host }: { permissions: readonly string[]; scheme: Scheme; host: string },
+): readonly string[] {
+  return permissions.filter((permission) => {
+    const others = new Set(permissions.filter((other) => other !== permission));
+    const grant: Grant = { scheme, permissions: others, beta: true, me: true, host };
+    return requests.every((request) => judgeRequest(map, grant, request).allowed);
+  });
+}
+
+/** Permissions to read come first, and those for the whole directory last. */
+function narrowFirst(one: string, other: string): number {
+  return breadth(one) - breadth(other) || (one < other ? -1 : 1);
+}
+
+const breadth = (permission: string): number =>
+  (permission.startsWith('Directory.') ? 2 : 0) + (/\.Read(?:Basic)?(?:\.|$)/.test(permission) ? 0 : 1);

@@ -1,12 +1,9 @@
 import { type Method, methods } from 'graph-permissions/permission-map';
 import { type BodyNames, type JsonObject, readBody } from './reading/body.ts';
-import { readHeaders } from './reading/headers.ts';
-import { type OptionsReading, readOptions } from './reading/options.ts';
+import { readHeaders, readTarget, type Target } from './reading/target.ts';
+import { mergeQueries, type OptionsReading, type QueryUse, readOptions, readQueryUse } from './reading/query.ts';
 import { type PathReading, readPath } from './reading/path.ts';
-import { mergeQueries, type QueryUse, readQueryUse } from './reading/query.ts';
-import { readTarget, type Target } from './reading/target.ts';
-import { notPermitted, quoted, unreadable } from './refusal.ts';
-import type { GatewayRequest } from './verdict.ts';
+import { type GatewayRequest, notPermitted, quoted, unreadable } from './verdict.ts';
 
 /**
  * What a request says, whatever a rule allows. Each part is read when it is first asked for and then kept, because a caller

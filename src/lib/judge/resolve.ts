@@ -1,4 +1,3 @@
-import { callSegment } from 'graph-permissions/template';
 import {
   childOf,
   type MapNode,
@@ -8,10 +7,12 @@ import {
   type Scheme,
   wildcard,
 } from 'graph-permissions/permission-map';
-import type { Part } from './reading/part.ts';
-import { notPermitted, quoted, unreadable } from './refusal.ts';
-import { knownTypes } from './rules/directory-types.ts';
-import { hasNamedKeys, isWellKnownName } from './rules/named-keys.ts';
+import { callSegment } from 'graph-permissions/template';
+import type { BodyNames } from './reading/body.ts';
+import type { Part } from './reading/path.ts';
+import type { QueryUse } from './reading/query.ts';
+import { hasNamedKeys, isWellKnownName, knownTypes } from './rules/directory-types.ts';
+import { type Grant, notPermitted, quoted, unreadable } from './verdict.ts';
 
 /** A place in the permission map that a path leads to. */
 export interface Location {
@@ -239,3 +240,23 @@ export function placeOf(map: PermissionMap, template: readonly string[]): Locati
     rootOf(map),
   );
 }
+
+/** One thing that a request does: a method on a place, with the properties that it names. */
+export interface Question {
+  readonly map: PermissionMap;
+  readonly grant: Grant;
+  readonly method: Method;
+  readonly location: Location;
+  /** The place belongs to the signed-in account, and the rule allows that. */
+  readonly own: boolean;
+  readonly query: QueryUse;
+  /** Names of the properties in a JSON body; undefined without a body. */
+  readonly bodyKeys: readonly string[] | undefined;
+  /** Names of the members of a JSON body at any depth; undefined without a body. */
+  readonly bodyNames?: BodyNames | undefined;
+  /** The types of objects that a search asks for; undefined for other requests. */
+  readonly searchedTypes: readonly string[] | undefined;
+}
+
+/** Returns why a permission does not open a place, although the map lists it there; undefined if it does. */
+export type PermissionRule = (permission: string, question: Question) => string | undefined;

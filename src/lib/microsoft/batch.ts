@@ -1,8 +1,7 @@
 import type { BrokerError } from '../core/errors.ts';
-import { retry } from '../core/retry.ts';
+import { retry } from '../core/clock.ts';
 import { type Binding, exchange, type ExchangeDeps } from './exchange.ts';
-import { itemsOf } from './paging.ts';
-import { failureOf, isTransientStatus, type JsonObject, objectOf, textOf, valueOf } from './reply.ts';
+import { failureOf, isTransientStatus, itemsOf, type JsonObject, objectOf, textOf, valueOf } from './reply.ts';
 
 /** One read inside a batch: a path below the version, as for `get`. */
 export interface BatchRequest {

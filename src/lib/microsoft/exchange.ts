@@ -1,4 +1,4 @@
-import type { Clock, Random } from '../core/clock.ts';
+import { backOffMs, type Clock, type Random, retry } from '../core/clock.ts';
 import { BrokerError } from '../core/errors.ts';
 import {
   type Fetch,
@@ -8,9 +8,8 @@ import {
   retryAfterSeconds,
   send,
 } from '../core/outbound.ts';
-import type { Secret } from '../core/secret.ts';
+import type { Secret } from '../core/secrets.ts';
 import type { Limiter } from '../core/limiter.ts';
-import { backOffMs, retry } from '../core/retry.ts';
 import type { BudgetedRequest, RequestBudget } from '../core/share.ts';
 import { isTransientStatus, type Peer } from './reply.ts';
 

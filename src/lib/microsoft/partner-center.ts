@@ -1,6 +1,5 @@
 import { type Binding, exchange, type ExchangeDeps } from './exchange.ts';
-import { itemsOf, pages } from './paging.ts';
-import { isJsonObject, type JsonObject, objectOf, textOf, valueOf } from './reply.ts';
+import { isJsonObject, itemsOf, type JsonObject, objectOf, pages, textOf, valueOf } from './reply.ts';
 
 /** Reads Partner Center as the partner's service account. */
 export interface PartnerCenterClient {

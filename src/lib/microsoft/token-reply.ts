@@ -1,10 +1,87 @@
 import * as z from 'zod';
 import { BrokerError, type ErrorCode, type LogFields } from '../core/errors.ts';
-import { parseJson, type OutboundReply, retryAfterSeconds } from '../core/outbound.ts';
-import { Secret } from '../core/secret.ts';
-import { meaningOf, type Reach } from './aadsts.ts';
-import { readClaims, type TokenClaims } from './token-claims.ts';
 import { safeParse } from '../core/json.ts';
+import { type OutboundReply, parseJson, retryAfterSeconds } from '../core/outbound.ts';
+import { type AccessToken, Secret } from '../core/secrets.ts';
+import { meaningOf, type Reach } from './aadsts.ts';
+
+/**
+ * The claims of an access token. Microsoft documents access tokens as opaque to clients ("Access tokens in the Microsoft
+ * identity platform"), so every field may be absent. The claims authenticate nobody: they show whether the token is for
+ * the right tenant, which scopes it has and whether it has the MFA claim.
+ */
+export interface TokenClaims {
+  readonly tenantId?: string;
+  /** `aud`: the resource that the token is for. */
+  readonly audience?: string;
+  readonly objectId?: string;
+  readonly username?: string;
+  readonly clientId?: string;
+  /** `uti`: `uniqueTokenIdentifier` in the tenant's sign-in and audit logs. */
+  readonly tokenIdentifier?: string;
+  /** `exp`, by Entra's clock. */
+  readonly expiresAtMs?: number;
+  /**
+   * `scp` and `roles`. A delegated token has both if app roles of the resource are assigned to the service account
+   * ("Access token claims reference").
+   */
+  readonly scopes?: readonly string[];
+  /** `amr`: how the user signed in. Partner Center requires `mfa`. */
+  readonly authenticationMethods?: readonly string[];
+}
+
+/** The claims of a JWT; an empty object if the token is not a readable JWT. Never throws. */
+export function readClaims(token: string): TokenClaims {
+  const [, payload, signature] = token.split('.');
+  if (payload === undefined || signature === undefined) return {};
+  const claims = parseJson(Buffer.from(payload, 'base64url').toString('utf8'));
+  if (typeof claims !== 'object' || claims === null || Array.isArray(claims)) return {};
+  const read = claims as Record<string, unknown>;
+  const tenantId = text(read['tid'])?.toLowerCase();
+  const audience = text(read['aud']);
+  const objectId = text(read['oid']);
+  const username = text(read['upn']) ?? text(read['unique_name']) ?? text(read['preferred_username']);
+  const clientId = text(read['appid']) ?? text(read['azp']);
+  const tokenIdentifier = text(read['uti']);
+  const [scp, roles] = [words(read['scp']), words(read['roles'])];
+  // A resource may authorize by either, so a rule must name both.
+  const scopes =
+    scp === undefined && roles === undefined ? undefined : [...new Set([...(scp ?? []), ...(roles ?? [])])];
+  const authenticationMethods = words(read['amr']);
+  const expiresAtMs = typeof read['exp'] === 'number' ? read['exp'] * 1000 : undefined;
+  return {
+    ...(tenantId === undefined ? {} : { tenantId }),
+    ...(audience === undefined ? {} : { audience }),
+    ...(objectId === undefined ? {} : { objectId }),
+    ...(username === undefined ? {} : { username }),
+    ...(clientId === undefined ? {} : { clientId }),
+    ...(tokenIdentifier === undefined ? {} : { tokenIdentifier }),
+    ...(expiresAtMs === undefined ? {} : { expiresAtMs }),
+    ...(scopes === undefined ? {} : { scopes }),
+    ...(authenticationMethods === undefined ? {} : { authenticationMethods }),
+  };
+}
+
+const text = (value: unknown): string | undefined =>
+  typeof value === 'string' && value.length <= 1024 ? value : undefined;
+
+function words(value: unknown): readonly string[] | undefined {
+  if (typeof value === 'string') return value.split(' ').filter((word) => word !== '');
+  if (Array.isArray(value)) return value.filter((word): word is string => typeof word === 'string');
+  return undefined;
+}
+
+/** By token, because a cached token is used many times. */
+const tokenIdentifiers = new WeakMap<Secret, string>();
+
+/** The id of a token in the logs of its tenant. */
+export function utiOf({ secret }: Pick<AccessToken, 'secret'>): string | undefined {
+  const known = tokenIdentifiers.get(secret);
+  if (known !== undefined) return known;
+  const { tokenIdentifier } = readClaims(secret.reveal());
+  if (tokenIdentifier !== undefined) tokenIdentifiers.set(secret, tokenIdentifier);
+  return tokenIdentifier;
+}
 
 /** A token that Entra issued. */
 export interface RedeemedToken {

@@ -1,4 +1,4 @@
-import { type AskedTenants, askedProblems } from '../access/tenants/asked.ts';
+import { askedProblems, type AskedTenants } from '../access/tenants/selected-tenants.ts';
 import { BrokerError } from '../core/errors.ts';
 import type { TenantId } from '../core/identifiers.ts';
 import { type Notice, noticeKinds, severities, type Severity } from './notice.ts';

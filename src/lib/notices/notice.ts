@@ -1,4 +1,7 @@
+import { createHash } from 'node:crypto';
 import type { TenantId } from '../core/identifiers.ts';
+import { scrub } from '../core/log.ts';
+import { visibleText } from '../core/text.ts';
 
 /** What notices tell of. */
 export const noticeKinds = [
@@ -68,3 +71,55 @@ export interface Notifier {
 
 /** Sends nothing, for deployments without a webhook. */
 export const silentNotifier: Notifier = { send: () => Promise.resolve() };
+
+/** The id of a notice for receivers and storage: 32 hexadecimal digits that follow from its kind and key. */
+export const noticeId = ({ kind, key }: Pick<Notice, 'kind' | 'key'>): string =>
+  createHash('sha256')
+    .update(JSON.stringify([kind, key]))
+    .digest('hex')
+    .slice(0, 32);
+
+/**
+ * The notice as it may be stored and sent: all text is scrubbed, cut to a readable length and well-formed, and title and facts
+ * are one line each.
+ */
+export const cleanNotice = (notice: Notice): Notice => ({
+  ...notice,
+  title: cut(visibleText(scrub(notice.title)), 150),
+  ...(notice.tenantName === undefined ? {} : { tenantName: cut(visibleText(scrub(notice.tenantName)), 100) }),
+  text: cut(scrub(notice.text), 1500),
+  facts: notice.facts
+    .slice(0, 20)
+    .map(({ name, value }) => ({ name: cut(scrub(name), 60), value: cut(visibleText(scrub(value)), 300) })),
+});
+
+/** No half of a character is left at the cut: storage and receivers may refuse one. */
+export const cut = (text: string, length: number): string =>
+  (text.length > length ? `${text.slice(0, length - 1)}…` : text).toWellFormed();
+
+/** What each kind says of a tenant, behind its name. */
+export const tenantTitles: Readonly<Record<TenantNoticeKind, string>> = {
+  'tenant.appeared': 'new customer tenant',
+  'tenant.reachable': 'access for the first time',
+  'tenant.back': 'access is back',
+  'tenant.lost': 'access is lost',
+  'tenant.excluded': 'excluded by the settings',
+  'tenant.included': 'no longer excluded',
+  'tenant.ending': 'the GDAP relationship ends soon',
+  'tenant.extended': 'the GDAP relationship was extended',
+  'tenant.consent_missing': 'the consent is missing',
+  'tenant.consent_differs': 'the consent lacks permissions',
+  'tenant.consent_given': 'the consent is there again',
+  'tenant.role_missing': 'a job was refused access',
+  'tenant.role_given': 'jobs have access again',
+  'tenant.tags_changed': 'the tags were changed',
+  'tenant.auto_consented': 'the broker consented',
+  'tenant.auto_consent_failed': 'the broker could not consent',
+};
+
+/**
+ * A text that a caller wrote, for a notice. Chats turn addresses into links, and people trust the links of a notice. So `://`
+ * and the dots of names are put in brackets.
+ */
+export const quoted = (text: string): string =>
+  text.replaceAll('://', '[:]//').replaceAll(/\.(?=[\p{L}\p{N}])/gu, '[.]');

@@ -1,12 +1,11 @@
 import type { TableClient } from '@azure/data-tables';
 import type { TenantId } from '../core/identifiers.ts';
-import type { Secret } from '../core/secret.ts';
+import type { Secret } from '../core/secrets.ts';
 import type { Logger } from '../core/log.ts';
-import { once } from '../core/once.ts';
+import { once } from '../core/single-flight.ts';
 import type { IsChosen } from './filter.ts';
 import { type Notifier, silentNotifier } from './notice.ts';
-import type { TargetDeps } from './target.ts';
-import type { WebhookForm } from './webhook-forms.ts';
+import type { TargetDeps, WebhookForm } from './target.ts';
 
 /** The notices of the app. */
 export interface Notifications {

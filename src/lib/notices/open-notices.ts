@@ -1,17 +1,59 @@
+import { type Clock, dayMs, hourMs, isoTime } from '../core/clock.ts';
 import { toBrokerError } from '../core/errors.ts';
-import { dayMs, hourMs } from '../core/durations.ts';
-import { isoTime } from '../core/clock.ts';
-import { errorFields } from '../core/log.ts';
-import { chatTitle, createChatTarget } from './chat-target.ts';
+import { errorFields, type Logger } from '../core/log.ts';
 import { Deliveries } from './deliveries.ts';
-import { parseFilter } from './filter.ts';
+import { type Filter, parseFilter } from './filter.ts';
+import { cleanNotice, type Notice, type Notifier, silentNotifier } from './notice.ts';
 import type { Notifications, NotificationsDeps, NotificationSettings } from './notices.ts';
-import { silentNotifier } from './notice.ts';
-import { OutboxNotifier } from './outbox-notifier.ts';
-import { noticesTable, TableOutbox } from './table-outbox.ts';
 import type { Outbox } from './outbox.ts';
-import { createSignedTarget, signedTitle } from './webhooks.ts';
+import { noticesTable, TableOutbox } from './table-outbox.ts';
 import type { Target } from './target.ts';
+import { chatTitle, createChatTarget, createSignedTarget, signedTitle } from './webhooks.ts';
+
+interface OutboxNotifierDeps {
+  readonly outbox: Outbox;
+  readonly deliveries: Pick<Deliveries, 'deliverDue'>;
+  readonly targets: readonly Target[];
+  readonly filter: Filter;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Runs work that may outlive the current invocation. */
+  readonly background: (work: () => void) => void;
+}
+
+/** Puts notices into the outbox, and has them delivered at once, unless more follow. */
+export class OutboxNotifier implements Notifier {
+  readonly #deps: OutboxNotifierDeps;
+
+  constructor(deps: OutboxNotifierDeps) {
+    this.#deps = deps;
+  }
+
+  /**
+   * Stores the notice. While storage does not work, sends it to every target once: that the broker is down must become known.
+   * @throws BrokerError storage_unavailable if it could neither be stored nor sent to all.
+   */
+  async send(notice: Notice, { moreFollow = false }: { readonly moreFollow?: boolean } = {}): Promise<void> {
+    const { outbox, deliveries, targets, filter, clock, log, background } = this.#deps;
+    const clean = cleanNotice(notice);
+    try {
+      await outbox.add(
+        clean,
+        targets.map(({ name }) => name),
+        clock.nowMs(),
+      );
+    } catch (thrown) {
+      log.log('warn', 'notice.not_stored', { kind: notice.kind, ...errorFields(thrown) });
+      const arrived = targets.map(async (target) => {
+        const isWanted = await filter(target.name, clean).catch(() => undefined);
+        return isWanted === false || (isWanted === true && (await target.send(clean)).is === 'delivered');
+      });
+      if ((await Promise.all(arrived)).every(Boolean)) return;
+      throw thrown;
+    }
+    if (!moreFollow) background(() => void deliveries.deliverDue());
+  }
+}
 
 /** A notice that waits for longer is said in health. */
 const lateMs = hourMs;

@@ -1,9 +1,14 @@
 import type { TableClient, TransactionAction } from '@azure/data-tables';
 import { isoTime } from '../core/clock.ts';
-import { createdTable } from '../core/rows/created-table.ts';
-import { isRowMissing, isStorageConflict, storageCall, storageItems, unlessMissing } from '../core/rows/table.ts';
-import type { Notice } from './notice.ts';
-import { noticeId } from './notice-content.ts';
+import {
+  createdTable,
+  isRowMissing,
+  isStorageConflict,
+  storageCall,
+  storageItems,
+  unlessMissing,
+} from '../core/rows/table.ts';
+import { type Notice, noticeId } from './notice.ts';
 import type { Backlog, Delivery, Outbox, TargetState } from './outbox.ts';
 import {
   deliveryKey,

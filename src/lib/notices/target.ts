@@ -1,9 +1,13 @@
 import { createHash } from 'node:crypto';
-import { BrokerError } from '../core/errors.ts';
-import type { Secret } from '../core/secret.ts';
 import type { Clock } from '../core/clock.ts';
+import { BrokerError } from '../core/errors.ts';
 import { type Fetch, OutboundError, type OutboundReply, retryAfterSeconds, sendForStatus } from '../core/outbound.ts';
+import type { Secret } from '../core/secrets.ts';
 import type { Notice } from './notice.ts';
+
+/** The products whose incoming webhooks are supported. Their bodies differ. */
+export const webhookForms = ['teams', 'slack'] as const;
+export type WebhookForm = (typeof webhookForms)[number];
 
 export const targetNames = ['chat', 'webhook'] as const;
 /** `chat`: Teams or Slack. `webhook`: a program, which gets signed requests. */

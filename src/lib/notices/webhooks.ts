@@ -1,16 +1,94 @@
 import { createHmac } from 'node:crypto';
-import { BrokerError } from '../core/errors.ts';
-import type { Secret } from '../core/secret.ts';
 import { isoTime } from '../core/clock.ts';
-import type { Notice } from './notice.ts';
-import { noticeId } from './notice-content.ts';
-import { digestOf, isUnresolved, parseAddress, post, type Target, type TargetDeps, unresolved } from './target.ts';
+import { BrokerError } from '../core/errors.ts';
+import type { Secret } from '../core/secrets.ts';
+import { type Notice, noticeId } from './notice.ts';
+import {
+  digestOf,
+  isUnresolved,
+  parseAddress,
+  post,
+  type Target,
+  type TargetDeps,
+  unresolved,
+  type WebhookForm,
+} from './target.ts';
+
+/** `slack` for Slack's hosts; otherwise `teams`, a workflow ("When a Teams webhook request is received"). */
+export const formOf = (url: URL): WebhookForm =>
+  /(?:^|\.)slack(?:-gov)?\.com$/.test(url.hostname) ? 'slack' : 'teams';
+
+const linkText = 'Open in the dashboard';
+
+/** The body for the webhook of a chat. @param notice a clean one. */
+export const webhookBody = (form: WebhookForm, notice: Notice): string =>
+  JSON.stringify(form === 'slack' ? slackBody(notice) : teamsBody(notice));
+
+/** "Create and send messages with incoming webhooks" (Slack). The text is mrkdwn, in which three characters are special. */
+function slackBody({ severity, title, text, facts, link }: Notice): object {
+  const escape = (plain: string): string =>
+    plain.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+  const sign = { info: ':information_source:', warning: ':warning:', critical: ':red_circle:' }[severity];
+  const lines = facts.map(({ name, value }) => `• *${escape(name)}*: ${escape(value)}`);
+  const open = link === undefined ? [] : [`<${escape(link)}|${linkText}>`];
+  return { text: [`${sign} *${escape(title)}*`, escape(text), ...lines, ...open].join('\n') };
+}
+
+/** "Send adaptive cards using an incoming webhook" (Microsoft Teams), Adaptive Card 1.4. */
+function teamsBody({ severity, title, text, facts, link }: Notice): object {
+  const color = { info: 'Default', warning: 'Warning', critical: 'Attention' }[severity];
+  return {
+    type: 'message',
+    attachments: [
+      {
+        contentType: 'application/vnd.microsoft.card.adaptive',
+        contentUrl: null,
+        content: {
+          $schema: 'http://adaptivecards.io/schemas/adaptive-card.json',
+          type: 'AdaptiveCard',
+          version: '1.4',
+          body: [
+            { type: 'TextBlock', size: 'Medium', weight: 'Bolder', wrap: true, color, text: plain(title) },
+            { type: 'TextBlock', wrap: true, text: plain(text) },
+            { type: 'FactSet', facts: facts.map(({ name, value }) => ({ title: name, value: plain(value) })) },
+          ],
+          ...(link === undefined ? {} : { actions: [{ type: 'Action.OpenUrl', title: linkText, url: link }] }),
+        },
+      },
+    ],
+  };
+}
+
+/** Escapes Markdown, which cards interpret: a customer's name must not become a link or an image. */
+const plain = (text: string): string => text.replace(/[[\]()*_~`#!<>\\]/g, (character) => `\\${character}`);
+
+export const chatTitle = 'The notification webhook';
+const chatSetting = 'NOTIFICATION_WEBHOOK';
+
+/**
+ * The incoming webhook of a chat in Teams or Slack. Anybody who knows its address can post to it, so the address is a secret.
+ * @param form if absent, the address decides.
+ * @throws BrokerError config_invalid if the address is not an https address.
+ */
+export function createChatTarget(deps: TargetDeps, address: Secret, form?: WebhookForm): Target {
+  const url = parseAddress(chatSetting, address);
+  const body = form ?? formOf(url);
+  const headers = { 'content-type': 'application/json' };
+  return {
+    name: 'chat',
+    title: chatTitle,
+    setting: chatSetting,
+    addressDigest: digestOf(url),
+    bundles: true,
+    send: (notice) => post(deps, url, headers, webhookBody(body, notice)),
+  };
+}
 
 export const signedTitle = 'The signed webhook';
 const signedWebhookSetting = 'NOTIFICATION_SIGNED_WEBHOOK';
 const secretSetting = 'NOTIFICATION_SIGNING_SECRET';
 
-export interface SignedTargetSettings {
+interface SignedTargetSettings {
   readonly address: Secret;
   /** One secret, or two during a rotation, separated by a space. */
   readonly secrets: Secret | undefined;

@@ -1,8 +1,7 @@
 import type { TableClient, TransactionAction } from '@azure/data-tables';
-import { createdTable } from '../core/rows/created-table.ts';
-import { storageCall, unlessMissing } from '../core/rows/table.ts';
+import { createdTable, storageCall, unlessMissing } from '../core/rows/table.ts';
 import type { ToldState, ToldStates } from './event-log.ts';
-import { readState, stateRow, statePrefix, tenantOfStateRow } from './event-rows.ts';
+import { readState, statePrefix, stateRow, tenantOfStateRow } from './claimed-log.ts';
 
 export const toldStatesTable = 'TenantEventsTold';
 

@@ -1,10 +1,8 @@
-import { dayMs, hourMs, minuteMs } from '../core/durations.ts';
+import { type Clock, dayMs, hourMs, minuteMs } from '../core/clock.ts';
 import type { TenantId } from '../core/identifiers.ts';
-import type { Clock } from '../core/clock.ts';
 import type { Derivation } from './derive-events.ts';
-import type { LogClaim, TenantChange } from './event-log.ts';
+import type { LogClaim, TenantChange, TenantState } from './event-log.ts';
 import type { ConsentFailure } from './tenant-event.ts';
-import type { TenantState } from './tenant-state.ts';
 
 /** `given`: the consent is there and was read back. `later`: another attempt may work. `refused`: a person has to act. */
 export type ConsentAttempt =

@@ -1,6 +1,6 @@
-import { dayMs, minuteMs } from '../core/durations.ts';
+import { dayMs, minuteMs } from '../core/clock.ts';
 import { type DerivedEvent, endingDays } from './tenant-event.ts';
-import type { Observed, SeenTenant, TenantState } from './tenant-state.ts';
+import type { Observed, SeenTenant, TenantState } from './event-log.ts';
 
 /** The state of a tenant after a read, and what happened since the state before. */
 export interface Derivation {

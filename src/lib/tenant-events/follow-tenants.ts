@@ -1,13 +1,20 @@
 import type { TenantId } from '../core/identifiers.ts';
-import { minuteMs } from '../core/durations.ts';
-import type { Clock } from '../core/clock.ts';
+import { type Clock, minuteMs } from '../core/clock.ts';
 import { errorFields, type Logger } from '../core/log.ts';
 import type { CompleteRead, CompleteReads } from '../tenants/directory.ts';
 import { type ConsentInTenants, consentInNew, withConsentDue } from './consent-in-new.ts';
 import { baselineOf, type Derivation, deriveEvents } from './derive-events.ts';
-import { ClaimLost, type EventLog, type LogClaim, type TenantChange, type ToldStates } from './event-log.ts';
+import {
+  ClaimLost,
+  type EventLog,
+  type LogClaim,
+  type Observations,
+  seenTenant,
+  type TenantChange,
+  type TenantState,
+  type ToldStates,
+} from './event-log.ts';
 import type { TenantEvent } from './tenant-event.ts';
-import { type Observations, seenTenant, type TenantState } from './tenant-state.ts';
 
 /**
  * Tells people of an event. To announce it again changes nothing.

@@ -1,11 +1,20 @@
 import type { TransactionAction } from '@azure/data-tables';
-import { minuteMs } from '../core/durations.ts';
-import { isoTime } from '../core/clock.ts';
-import { createdTable } from '../core/rows/created-table.ts';
-import { isStorageMissing, storageCall } from '../core/rows/table.ts';
-import { type ClaimDeps, ClaimedLog, claimMs, type EventTable, readStoredHead } from './claimed-log.ts';
+import { isoTime, minuteMs } from '../core/clock.ts';
+import { createdTable, isStorageMissing, storageCall } from '../core/rows/table.ts';
+import {
+  type ClaimDeps,
+  ClaimedLog,
+  claimMs,
+  eventKey,
+  type EventTable,
+  keysOfEvent,
+  partitionKey,
+  placeKey,
+  readEvent,
+  readStoredHead,
+  tenantEventKey,
+} from './claimed-log.ts';
 import { ClaimLost, type EventLog, type EventPage, type EventQuery, type LogClaim } from './event-log.ts';
-import { eventKey, keysOfEvent, partitionKey, placeKey, readEvent, tenantEventKey } from './event-rows.ts';
 import type { TenantEvent } from './tenant-event.ts';
 
 export const tenantEventsTable = 'TenantEvents';

@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../core/errors.ts';
 import type { TenantId } from '../core/identifiers.ts';
+import type { Severity } from '../notices/notice.ts';
 import type { ReachabilityReason } from '../tenants/tenant.ts';
 
 /** What can happen to a tenant. */
@@ -76,3 +77,23 @@ export interface TenantEvent extends DerivedEvent {
   /** The customer's name at that time. */
   readonly tenantName: string;
 }
+
+/** How urgent each kind is, for notices, the command line and the dashboard. */
+export const eventSeverities: Readonly<Record<EventKind, Severity>> = {
+  appeared: 'info',
+  reachable: 'info',
+  back: 'info',
+  lost: 'critical',
+  excluded: 'info',
+  included: 'info',
+  ending: 'warning',
+  extended: 'info',
+  consent_missing: 'warning',
+  consent_differs: 'warning',
+  consent_given: 'info',
+  role_missing: 'warning',
+  role_given: 'info',
+  tags_changed: 'info',
+  auto_consented: 'info',
+  auto_consent_failed: 'warning',
+};

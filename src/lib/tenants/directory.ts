@@ -1,15 +1,13 @@
-import { minuteMs } from '../core/durations.ts';
-import { isoTime } from '../core/clock.ts';
+import { isoTime, minuteMs } from '../core/clock.ts';
 import { type Kept, KeptCopy, type Load } from '../core/kept-copy.ts';
 import { BrokerError, toBrokerError } from '../core/errors.ts';
 import { type DomainName, parseDomainName, parseTenantId, type TenantId } from '../core/identifiers.ts';
 import { errorFields } from '../core/log.ts';
 import type { DomainResolver } from './domain-resolver.ts';
 import type { ExcludedDomains } from './excluded-domains.ts';
-import { createTenantListReader, type ListsDeps, usableMs } from './lists.ts';
+import { createTenantListReader, type ListsDeps, uniteTenants, usableMs } from './lists.ts';
 import { resolveSelection, type WantedTenants } from './selection.ts';
 import type { DelegatedTenant, TenantSource } from './tenant.ts';
-import { uniteTenants } from './union.ts';
 
 /** The list of tenants at one point in time. */
 export interface TenantList {

@@ -1,7 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import * as z from 'zod';
-import { hourMs, minuteMs } from '../core/durations.ts';
-import type { Clock } from '../core/clock.ts';
+import { type Clock, DeadlineError, hourMs, minuteMs, withDeadline } from '../core/clock.ts';
 import { BrokerError } from '../core/errors.ts';
 import {
   type Fetch,
@@ -13,9 +12,8 @@ import {
   send,
 } from '../core/outbound.ts';
 import { type DomainName, parseTenantId, type TenantId } from '../core/identifiers.ts';
-import { DeadlineError, withDeadline } from '../core/deadline.ts';
 import { FairLimiter } from '../core/fair-limiter.ts';
-import type { Requester, Requesters } from '../core/requesters.ts';
+import type { Requester, Requesters } from '../core/share.ts';
 import { SingleFlight } from '../core/single-flight.ts';
 import { safeParse } from '../core/json.ts';
 

@@ -1,4 +1,8 @@
-import type { DomainName, TenantId } from '../core/identifiers.ts';
+import type { TableClient } from '@azure/data-tables';
+import { type Clock, dayMs, isoTime, minuteMs } from '../core/clock.ts';
+import { type DomainName, parseDomainName, parseTenantId, type TenantId } from '../core/identifiers.ts';
+import { KeptCopy } from '../core/kept-copy.ts';
+import { createdTable, storageCall, storageItems } from '../core/rows/table.ts';
 
 /**
  * Remembers the tenants that the domains of TENANTS_EXCLUDE have belonged to, for all instances and later starts. A
@@ -9,4 +13,60 @@ export interface ExcludedDomains {
   tenantsOf(domain: DomainName): Promise<ReadonlySet<TenantId>>;
   /** Idempotent. @throws BrokerError storage_unavailable. */
   add(domain: DomainName, tenantId: TenantId): Promise<void>;
+}
+
+type Table = Pick<TableClient, 'createTable' | 'listEntities' | 'upsertEntity'>;
+type Known = Map<DomainName, Set<TenantId>>;
+
+export const excludedDomainsTable = 'ExcludedDomains';
+/** How soon an instance sees what another one has remembered. The lists of customers are read as often. */
+const freshMs = 10 * minuteMs;
+
+/** Stores one row per domain and tenant: partition key domain, row key tenant id. Reads the table into memory. */
+export class TableExcludedDomains implements ExcludedDomains {
+  readonly #clock: Clock;
+  readonly #table: () => Promise<Table>;
+  readonly #copy: KeptCopy<Known>;
+
+  /** @param open returns the table's client. The table is created on first use. */
+  constructor(open: () => Promise<Table>, deps: { readonly clock: Clock }) {
+    this.#clock = deps.clock;
+    this.#table = createdTable(open);
+    this.#copy = new KeptCopy(deps, {
+      freshMs: () => freshMs,
+      usableMs: dayMs,
+      pauseMs: (_failure, isCopyServed) => (isCopyServed ? minuteMs : 0),
+    });
+  }
+
+  async tenantsOf(domain: DomainName): Promise<ReadonlySet<TenantId>> {
+    return new Set((await this.#known()).get(domain));
+  }
+
+  async add(domain: DomainName, tenantId: TenantId): Promise<void> {
+    const entity = { partitionKey: domain, rowKey: tenantId, seenAt: isoTime(this.#clock.nowMs()) };
+    await storageCall(async () => (await this.#table()).upsertEntity(entity, 'Merge'));
+    remember(await this.#known(), domain, tenantId);
+  }
+
+  async #known(): Promise<Known> {
+    return (await this.#copy.get(() => this.#read())).value;
+  }
+
+  async #read(): Promise<Known> {
+    const known: Known = new Map();
+    const table = await storageCall(this.#table);
+    for await (const { partitionKey, rowKey } of storageItems(table.listEntities())) {
+      const domain = parseDomainName(partitionKey);
+      const tenantId = parseTenantId(rowKey);
+      if (domain !== undefined && tenantId !== undefined) remember(known, domain, tenantId);
+    }
+    return known;
+  }
+}
+
+function remember(known: Known, domain: DomainName, tenantId: TenantId): void {
+  const tenants = known.get(domain) ?? new Set<TenantId>();
+  tenants.add(tenantId);
+  known.set(domain, tenants);
 }

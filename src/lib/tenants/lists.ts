@@ -1,18 +1,187 @@
-import { dayMs } from '../core/durations.ts';
-import type { ResourceRegistry } from '../core/resources.ts';
-import type { TokenSource } from '../core/token.ts';
-import { isoTime } from '../core/clock.ts';
-import { type Kept, KeptCopy } from '../core/kept-copy.ts';
+import { dayMs, isoTime } from '../core/clock.ts';
 import { BrokerError, toBrokerError } from '../core/errors.ts';
-import { createGraphClient } from '../microsoft/client.ts';
-import type { Binding, ExchangeDeps } from '../microsoft/exchange.ts';
-import { createPartnerCenterClient } from '../microsoft/partner-center.ts';
-import type { JsonObject } from '../microsoft/reply.ts';
-import type { CloudEndpoints } from '../core/clouds.ts';
-import type { TenantId } from '../core/identifiers.ts';
+import { type DomainName, parseDomainName, parseTenantId, type TenantId } from '../core/identifiers.ts';
+import { type Kept, KeptCopy } from '../core/kept-copy.ts';
 import { errorFields, type Logger } from '../core/log.ts';
-import type { TenantSource } from './tenant.ts';
-import type { TenantLists } from './union.ts';
+import type { CloudEndpoints, ResourceRegistry } from '../core/resources.ts';
+import type { TokenSource } from '../core/secrets.ts';
+import type { Binding, ExchangeDeps } from '../microsoft/exchange.ts';
+import { createGraphClient } from '../microsoft/graph.ts';
+import { createPartnerCenterClient } from '../microsoft/partner-center.ts';
+import { type JsonObject, objectOf, textOf } from '../microsoft/reply.ts';
+import type { TenantSelection } from './selection.ts';
+import { type DelegatedTenant, type ReachabilityReason, type TenantSource, tenantSources } from './tenant.ts';
+
+/** The combined result of all GDAP relationships with one customer. */
+interface GdapStanding {
+  readonly tenantId: TenantId;
+  readonly name: string | undefined;
+  readonly reason: ReachabilityReason;
+  readonly active: boolean;
+  readonly endsAtMs: number | undefined;
+}
+
+interface Relationship {
+  readonly tenantId: TenantId;
+  readonly name: string | undefined;
+  readonly status: string;
+  readonly endsAtMs: number | undefined;
+  readonly renewsItself: boolean;
+  readonly microsoftLed: boolean;
+}
+
+/** Partner Center sends a mail 30 days before the end ("Granular delegated admin privileges expiring notifications"). */
+const expiringSoonMs = 30 * dayMs;
+
+/**
+ * One standing per customer. A customer often has several relationships, some of which have ended. Any active one gives
+ * access, and the latest end counts.
+ */
+export function gdapStandings(items: readonly JsonObject[], nowMs: number): Map<TenantId, GdapStanding> {
+  const byTenant = Map.groupBy(
+    items.flatMap((item) => parse(item) ?? []),
+    ({ tenantId }) => tenantId,
+  );
+  return new Map(
+    [...byTenant].map(([tenantId, relationships]) => [tenantId, standing(tenantId, relationships, nowMs)]),
+  );
+}
+
+/** A `delegatedAdminRelationship`. Undefined if it has no customer yet (a request that no customer has opened). */
+function parse(item: JsonObject): Relationship | undefined {
+  const customer = objectOf(item, 'customer');
+  const tenantId = parseTenantId(customer?.['tenantId']);
+  if (tenantId === undefined) return undefined;
+  const endsAtMs = Date.parse(textOf(item, 'endDateTime') ?? '');
+  const extension = textOf(item, 'autoExtendDuration') ?? 'P0D';
+  return {
+    tenantId,
+    name: textOf(customer, 'displayName'),
+    status: textOf(item, 'status') ?? 'unknown',
+    endsAtMs: Number.isNaN(endsAtMs) ? undefined : endsAtMs,
+    renewsItself: !/^P(?:T?0[DS])$/.test(extension),
+    microsoftLed: (textOf(item, 'displayName') ?? '').startsWith('MLT_'),
+  };
+}
+
+function standing(tenantId: TenantId, relationships: readonly Relationship[], nowMs: number): GdapStanding {
+  // "expiring" is still active. The status may lag behind the end date, so the date decides.
+  const active = relationships.filter(
+    ({ status, endsAtMs, microsoftLed }) =>
+      !microsoftLed && (status === 'active' || status === 'expiring') && (endsAtMs === undefined || endsAtMs > nowMs),
+  );
+  const counted = active.length > 0 ? active : relationships;
+  const ends = counted.flatMap(({ endsAtMs }) => endsAtMs ?? []);
+  const endsAtMs = ends.length === 0 ? undefined : Math.max(...ends);
+  const renewed = active.some(({ renewsItself, endsAtMs: end }) => renewsItself || end === undefined);
+  const soon = !renewed && endsAtMs !== undefined && endsAtMs - nowMs < expiringSoonMs;
+  return {
+    tenantId,
+    name: relationships.find(({ name }) => name)?.name,
+    active: active.length > 0,
+    reason: active.length === 0 ? whyNot(relationships, nowMs) : soon ? 'gdap_expiring' : 'gdap_active',
+    endsAtMs,
+  };
+}
+
+const pendingStatuses = new Set(['created', 'approvalPending', 'approved', 'activating']);
+const endedStatuses = new Set(['terminationRequested', 'terminating', 'terminated']);
+
+/** The most useful reason: a pending request before an ended relationship, a transition relationship last. */
+function whyNot(relationships: readonly Relationship[], nowMs: number): ReachabilityReason {
+  const own = relationships.filter(({ microsoftLed }) => !microsoftLed);
+  if (own.length === 0) return 'gdap_microsoft_led';
+  if (own.some(({ status }) => pendingStatuses.has(status))) return 'gdap_pending';
+  const latest = own.toSorted((a, b) => (b.endsAtMs ?? nowMs) - (a.endsAtMs ?? nowMs))[0];
+  return latest !== undefined && endedStatuses.has(latest.status) ? 'gdap_terminated' : 'gdap_expired';
+}
+
+/** The items of the three lists as received. */
+export interface TenantLists {
+  readonly relationships: readonly JsonObject[];
+  readonly contracts: readonly JsonObject[];
+  readonly customers: readonly JsonObject[];
+}
+
+/** The facts that the lists have about one tenant. */
+interface Entry {
+  readonly tenantId: TenantId;
+  readonly names: Partial<Record<TenantSource, string>>;
+  readonly domains: Partial<Record<TenantSource, DomainName>>;
+  reseller: boolean;
+}
+
+/** Merges the lists by tenant id. Each tenant has the reason why it is or is not reachable. Sorted by name, then id. */
+export function uniteTenants(lists: TenantLists, selection: TenantSelection, nowMs: number): DelegatedTenant[] {
+  const standings = gdapStandings(lists.relationships, nowMs);
+  const entries = collect(lists, standings);
+  const tenants = [...entries.values()].map((entry) => decide(entry, standings.get(entry.tenantId), selection));
+  return tenants.toSorted(
+    (a, b) => compare(a.name.toLowerCase(), b.name.toLowerCase()) || compare(a.tenantId, b.tenantId),
+  );
+}
+
+// Does not use the locale: indexes into the sorted list are stored, so the order must be the same on every machine.
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+function collect(lists: TenantLists, standings: Map<TenantId, GdapStanding>): Map<TenantId, Entry> {
+  const entries = new Map<TenantId, Entry>();
+  const at = (tenantId: TenantId, source: TenantSource, name: string | undefined): Entry => {
+    const entry = entries.get(tenantId) ?? { tenantId, names: {}, domains: {}, reseller: false };
+    entries.set(tenantId, entry);
+    entry.names[source] ??= name?.trim() ?? '';
+    return entry;
+  };
+  for (const { tenantId, name } of standings.values()) at(tenantId, 'relationships', name);
+  for (const contract of lists.contracts) {
+    const tenantId = parseTenantId(contract['customerId']);
+    if (tenantId === undefined) continue;
+    const entry = at(tenantId, 'contracts', textOf(contract, 'displayName'));
+    noteDomain(entry, 'contracts', contract['defaultDomainName']);
+    entry.reseller = true;
+  }
+  for (const customer of lists.customers) {
+    const profile = objectOf(customer, 'companyProfile');
+    const tenantId = parseTenantId(profile?.['tenantId'] ?? customer['id']);
+    if (tenantId === undefined) continue;
+    const entry = at(tenantId, 'partner-center', textOf(profile, 'companyName'));
+    noteDomain(entry, 'partner-center', profile?.['domain']);
+    entry.reseller ||= textOf(customer, 'relationshipToPartner')?.toLowerCase() === 'reseller';
+  }
+  return entries;
+}
+
+/** Keeps the first valid domain of each list. */
+function noteDomain({ domains }: Entry, source: TenantSource, value: unknown): void {
+  const domain = domains[source] ?? parseDomainName(value);
+  if (domain !== undefined) domains[source] = domain;
+}
+
+function decide(entry: Entry, gdap: GdapStanding | undefined, selection: TenantSelection): DelegatedTenant {
+  const { tenantId, names, domains, reseller } = entry;
+  const { include, exclude } = selection;
+  // A contract has the name and domain of the day on which it was signed, so it comes last.
+  const domain = domains['partner-center'] ?? domains.contracts;
+  const relationship = gdap ? 'gdap' : reseller ? 'dap' : 'none';
+  const standing: ReachabilityReason =
+    gdap?.reason ??
+    (reseller ? (selection.withoutGdap === 'allow' ? 'reseller_contract' : 'no_gdap') : 'no_relationship');
+  const reason: ReachabilityReason = exclude.has(tenantId)
+    ? 'excluded'
+    : include !== 'all' && !include.has(tenantId)
+      ? 'not_included'
+      : standing;
+  return {
+    tenantId,
+    name: names['partner-center'] || names.relationships || names.contracts || domain || tenantId,
+    defaultDomain: domain,
+    relationship,
+    ...(gdap?.endsAtMs === undefined ? {} : { relationshipEndsAtMs: gdap.endsAtMs }),
+    reachable: reason === standing && (gdap?.active ?? standing === 'reseller_contract'),
+    reason,
+    sources: tenantSources.filter((source) => names[source] !== undefined),
+  };
+}
 
 export interface ListsDeps extends ExchangeDeps {
   readonly tokens: TokenSource;
@@ -42,7 +211,7 @@ interface ReadLists {
 }
 
 /** Reads the three lists of customers as the partner's service account. */
-export interface TenantListReader {
+interface TenantListReader {
   /**
    * Reads all three lists. The relationships are required, because they decide which tenants are reachable. The other two
    * add names, domains and customers without GDAP. If access to one of these is refused, that is a warning. If one fails

@@ -1,14 +1,17 @@
 import type { TableClient, TransactionAction } from '@azure/data-tables';
-import { minuteMs } from '../core/durations.ts';
+import { type Clock, isoTime, minuteMs, withDeadline } from '../core/clock.ts';
 import { parseTenantId, type TenantId } from '../core/identifiers.ts';
-import { readTags } from './tag.ts';
-import { type Clock, isoTime } from '../core/clock.ts';
-import { withDeadline } from '../core/deadline.ts';
+import { readTags, type StoredTags, type TagChange, type TagList, type TenantTags } from './tags.ts';
 import { KeptCopy } from '../core/kept-copy.ts';
 import { errorFields, type Logger } from '../core/log.ts';
-import { createdTable } from '../core/rows/created-table.ts';
-import { isRowMissing, isStorageConflict, storageCall, storageItems, unlessMissing } from '../core/rows/table.ts';
-import type { StoredTags, TagChange, TagList, TenantTags } from './tenant-tags.ts';
+import {
+  createdTable,
+  isRowMissing,
+  isStorageConflict,
+  storageCall,
+  storageItems,
+  unlessMissing,
+} from '../core/rows/table.ts';
 
 type Table = Pick<TableClient, 'createTable' | 'getEntity' | 'listEntities' | 'submitTransaction'>;
 

@@ -1,17 +1,30 @@
-import { minuteMs } from '../core/durations.ts';
-import type { CachedCredentials } from './credential/cached-credentials.ts';
-import { DeadlineError, withDeadline } from '../core/deadline.ts';
+import { DeadlineError, minuteMs, withDeadline } from '../core/clock.ts';
 import { BrokerError, toBrokerError } from '../core/errors.ts';
-import type { Redeemer } from '../microsoft/redeemer.ts';
 import type { TenantId } from '../core/identifiers.ts';
 import { errorFields } from '../core/log.ts';
-import { requesterOf, renewal } from './requester-of.ts';
-import { Redemptions, type Turn } from './redemptions.ts';
-import type { SharedBudgets } from '../core/share.ts';
+import type { AccessToken, CachingTokenSource, Resource, TokenRequest } from '../core/secrets.ts';
+import type { Requester, SharedBudgets } from '../core/share.ts';
 import { SingleFlight } from '../core/single-flight.ts';
-import type { AccessToken, CachingTokenSource, Resource, TokenRequest } from '../core/token.ts';
-import type { WitnessDeps } from './witnesses.ts';
+import type { Redeemer } from '../microsoft/redeemer.ts';
+import type { CachedCredentials } from './credential/cached-credentials.ts';
+import { Redemptions, type Turn } from './redemptions.ts';
 import { cacheKey, TokenCache } from './token-cache.ts';
+import type { WitnessDeps } from './witnesses.ts';
+
+/** Renewals ahead of time. Their callers already have a token. */
+export const renewal: Requester = { id: 'renewal', kind: 'background' };
+
+/** Returns on whose behalf a token is requested: a caller, a run, or the broker itself while it answers callers. */
+export function requesterOf({
+  callerId,
+  runId,
+  purpose,
+}: Pick<TokenRequest, 'callerId' | 'runId' | 'purpose'>): Requester {
+  if (callerId !== undefined) return { id: callerId, kind: 'caller' };
+  const background = runId ?? purpose;
+  if (background !== undefined) return { id: background, kind: 'background' };
+  return { id: 'broker', kind: 'broker' };
+}
 
 /** Maximum wait for a token. The front end of App Service gives up after 230 seconds, and callers usually earlier. */
 const maxWaitMs = minuteMs;
@@ -23,7 +36,7 @@ const tenantFailureLifeMs = 3 * minuteMs;
 const rejectedLifeMs = minuteMs;
 
 /** What a {@link TokenBroker} needs. */
-export interface BrokerDeps extends WitnessDeps {
+interface BrokerDeps extends WitnessDeps {
   readonly credentials: CachedCredentials;
   readonly redeemer: Redeemer;
   /** What the instances of the app share. Absent: this process is alone. */
@@ -33,7 +46,7 @@ export interface BrokerDeps extends WitnessDeps {
 }
 
 /** Settings of a {@link TokenBroker}. */
-export interface BrokerSettings {
+interface BrokerSettings {
   readonly partnerTenantId: TenantId;
   /** The resource of the canary redemption: one that every application may use in the partner tenant. */
   readonly canaryResource: string;
@@ -44,7 +57,7 @@ export interface BrokerSettings {
 }
 
 /** Number of tokens issued since the start, and how many of them came from the cache. */
-export interface TokenCounts {
+interface TokenCounts {
   readonly issued: number;
   readonly fromCache: number;
 }

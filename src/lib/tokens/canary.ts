@@ -1,11 +1,39 @@
 import type { Clock } from '../core/clock.ts';
-import { credentialVersion } from './credential/cached-credentials.ts';
-import type { Credential } from '../core/secrets.ts';
-import type { EntraFailure, TokenReply } from '../microsoft/token-reply.ts';
-import type { Redeemer } from '../microsoft/redeemer.ts';
+import { BrokerError } from '../core/errors.ts';
 import type { TenantId } from '../core/identifiers.ts';
+import type { Credential, TokenRequest } from '../core/secrets.ts';
 import { SingleFlight } from '../core/single-flight.ts';
-import { redemptionOf, type RedemptionRequest, type RedemptionTarget } from './redemption-request.ts';
+import type { Redeemer, Redemption } from '../microsoft/redeemer.ts';
+import type { EntraFailure, TokenReply } from '../microsoft/token-reply.ts';
+import { credentialVersion } from './credential/cached-credentials.ts';
+
+/** The part of a token request that a redemption needs. */
+export type RedemptionRequest = Pick<TokenRequest, 'tenantId' | 'grant' | 'application' | 'correlationId'> & {
+  readonly resourceIdentifier: string;
+};
+
+/** The tenant and the resource that a token is for. */
+export type RedemptionTarget = Pick<RedemptionRequest, 'tenantId' | 'resourceIdentifier'>;
+
+/**
+ * Builds the redemption of a request with a credential.
+ * @throws BrokerError `credential_missing` if the grant is delegated and there is no refresh token yet.
+ */
+export function redemptionOf(request: RedemptionRequest, credential: Credential): Redemption {
+  const { tenantId, resourceIdentifier, correlationId } = request;
+  const common = {
+    tenantId,
+    resourceIdentifier,
+    correlationId,
+    clientId: credential.client.clientId,
+    clientCredential: credential.client.credential,
+  };
+  if (request.grant === 'application') return { ...common, grant: { kind: 'application' } };
+  if (credential.refreshToken === undefined) {
+    throw new BrokerError('credential_missing', `The application "${request.application}" has no refresh token yet.`);
+  }
+  return { ...common, grant: { kind: 'delegated', refreshToken: credential.refreshToken.secret } };
+}
 
 /**
  * How long a successful canary is reused. It is reused only for failures that usually concern one tenant, so that a run

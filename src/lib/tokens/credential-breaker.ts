@@ -1,5 +1,109 @@
-import type { Clock } from '../core/clock.ts';
-import type { BrokerError } from '../core/errors.ts';
+import { type Clock, minuteMs } from '../core/clock.ts';
+import { BrokerError, type ErrorCode, errorTable } from '../core/errors.ts';
+import type { TenantId } from '../core/identifiers.ts';
+import type { EntraFailure, TokenReply } from '../microsoft/token-reply.ts';
+
+/**
+ * AADSTS numbers of failures that may concern the credential although the canary in the partner tenant succeeds:
+ * delegated administration blocked for risk in the partner tenant (530034), an application that is not multi-tenant
+ * (50194), the partner's own outbound cross-tenant policy (500212). That policy may also name single organisations
+ * ("Cross-tenant access overview", organizational settings), and then concerns only those.
+ */
+const hiddenFromCanary: ReadonlySet<number> = new Set([530034, 50194, 500212]);
+
+/**
+ * One tenant may have its own reason for a failure. The credential is suspected when this many tenants report the failure
+ * within this time, and no customer tenant received a token in between.
+ */
+const suspectedFromTenants = 3;
+const withinMs = 10 * minuteMs;
+
+/** Distinguishes failures for all customer tenants from failures for some, for one application and grant. */
+export class WidespreadFailures {
+  readonly #clock: Clock;
+  /** Time of the last report, by AADSTS number and tenant. */
+  readonly #seen = new Map<number, Map<TenantId, number>>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Records that a token was issued for a customer tenant. */
+  clear(): void {
+    this.#seen.clear();
+  }
+
+  /** Records a failure. Returns whether enough tenants have reported it to suspect the credential. */
+  recordFailure(failure: EntraFailure, tenantId: TenantId): boolean {
+    const aadsts = failure.logFields['aadsts'];
+    if (typeof aadsts !== 'number' || !isHiddenFromCanary(failure)) return false;
+    const nowMs = this.#clock.nowMs();
+    const recent = [...(this.#seen.get(aadsts) ?? [])].filter(([, atMs]) => nowMs - atMs < withinMs);
+    const tenants = new Map([...recent, [tenantId, nowMs] as const].slice(-suspectedFromTenants));
+    this.#seen.set(aadsts, tenants);
+    return tenants.size >= suspectedFromTenants;
+  }
+}
+
+/** Whether a failure may concern the credential although the canary succeeded. Such a failure keeps its error code. */
+export const isHiddenFromCanary = ({ logFields }: Pick<EntraFailure, 'logFields'>): boolean => {
+  const { aadsts } = logFields;
+  return typeof aadsts === 'number' && hiddenFromCanary.has(aadsts);
+};
+
+/** Retry-After while a new client credential replicates between the servers of Entra, seconds. */
+const replicationRetrySeconds = 10;
+
+/** Returns the error for a failure of one tenant: the credential works elsewhere, or the reply says so. */
+export function tenantError(failure: EntraFailure): BrokerError {
+  // A failure that is hidden from the canary keeps its code, because its remedy is in the partner tenant.
+  const aboutCredential = errorTable[failure.code].scope === 'credential' && !isHiddenFromCanary(failure);
+  if (aboutCredential && failure.code === 'client_credential_rejected') return replicationError(failure);
+  // If the partner's own tenant issues tokens, a policy of this tenant is the reason for "grant revoked".
+  const code: ErrorCode = aboutCredential ? 'interaction_required' : failure.code;
+  return new BrokerError(code, failure.detail, {
+    logFields: failure.logFields,
+    ...(errorTable[code].scope === 'tenant' ? {} : { scope: failure.reach === 'request' ? 'platform' : 'tenant' }),
+  });
+}
+
+/** No tenant policy rejects a client credential that works elsewhere, so this server of Entra does not know it yet. */
+const replicationError = ({ detail, logFields }: EntraFailure): BrokerError =>
+  new BrokerError(
+    'entra_unavailable',
+    `The client credential works in the partner tenant. A new one takes about a minute to reach all servers of Entra. Entra replied: ${detail}`,
+    { logFields, retryAfterSeconds: replicationRetrySeconds },
+  );
+
+/** Returns the error for a failure of the credential, which the canary or a customer tenant has confirmed. */
+export function credentialError(failure: EntraFailure): BrokerError {
+  return new BrokerError(credentialCode(failure), failure.detail, {
+    logFields: failure.logFields,
+    scope: 'credential',
+  });
+}
+
+function credentialCode(failure: EntraFailure): ErrorCode {
+  const { code } = failure;
+  if (errorTable[code].scope === 'credential' || isHiddenFromCanary(failure)) return code;
+  // If the partner tenant does not know the application, it was deleted or disabled, or its id is wrong. Consent does
+  // not help.
+  return code === 'consent_required' ? 'client_credential_rejected' : 'credential_revoked';
+}
+
+/** Returns the error for a transient failure. Callers must not retry before its `retryAfterSeconds`. */
+export function transientError(failure: EntraFailure): BrokerError {
+  const loop = failure.logFields['aadsts'] === 50196;
+  return new BrokerError(failure.code, failure.detail, {
+    logFields: failure.logFields,
+    // Entra's loop detection lasts for minutes and sends no Retry-After ("invalid_grant 50196", MSAL throttling page).
+    retryAfterSeconds: loop ? 300 : (failure.retryAfterSeconds ?? (failure.code === 'throttled' ? 60 : 5)),
+  });
+}
+
+/** Whether the reply is a failure that may concern the credential. */
+export const needsCheck = (reply: TokenReply): boolean =>
+  !reply.ok && (reply.failure.reach === 'credential' || reply.failure.reach === 'ambiguous');
 
 /** Interval between reads of the store while the credential is dead. A new version takes effect within a minute. */
 const rereadIntervalMs = 30_000;
@@ -22,7 +126,7 @@ interface Dead {
  * What a request may do now. `proceed`: the credential is not known to be dead. `reread`: read the store. `probe`: read
  * the store and try the credential. `refuse`: fail with the known error.
  */
-export type NextStep = 'proceed' | 'reread' | 'probe' | 'refuse';
+type NextStep = 'proceed' | 'reread' | 'probe' | 'refuse';
 
 /** Records that a credential is dead, so that requests for other tenants fail without a request to Entra. */
 export class CredentialBreaker {

@@ -1,15 +1,51 @@
-import { credentialVersion } from './credential/cached-credentials.ts';
-import type { Credential } from '../core/secrets.ts';
-import type { EntraFailure } from '../microsoft/token-reply.ts';
 import type { BrokerError } from '../core/errors.ts';
 import { errorFields } from '../core/log.ts';
-import type { Canary } from './canary.ts';
-import { CredentialBreaker } from './credential-breaker.ts';
-import { CheckGate } from './check-gate.ts';
-import { isHiddenFromCanary, WidespreadFailures } from './widespread-failures.ts';
-import { credentialError, tenantError, transientError } from './failures.ts';
-import type { RedemptionRequest, RedemptionTarget } from './redemption-request.ts';
-import { Witnesses, type WitnessDeps } from './witnesses.ts';
+import type { Credential } from '../core/secrets.ts';
+import type { EntraFailure } from '../microsoft/token-reply.ts';
+import type { Canary, RedemptionRequest, RedemptionTarget } from './canary.ts';
+import {
+  CredentialBreaker,
+  credentialError,
+  isHiddenFromCanary,
+  tenantError,
+  transientError,
+  WidespreadFailures,
+} from './credential-breaker.ts';
+import { credentialVersion } from './credential/cached-credentials.ts';
+import { type WitnessDeps, Witnesses } from './witnesses.ts';
+
+/**
+ * Holds back the requests of a credential while a failure that may concern the credential is being checked. Otherwise
+ * each free place in the queue would send one more request that fails in the same way.
+ */
+export class CheckGate {
+  /** Number of checks in progress. */
+  #checks = 0;
+  #gate: { promise: Promise<void>; resolve(): void } | undefined;
+
+  get isClosed(): boolean {
+    return this.#gate !== undefined;
+  }
+
+  /** Closes the gate for one check. Each call needs one call of {@link endCheck}. */
+  beginCheck(): void {
+    this.#checks += 1;
+    this.#gate ??= Promise.withResolvers<void>();
+  }
+
+  /** Opens the gate if this was the last check in progress. */
+  endCheck(): void {
+    this.#checks -= 1;
+    if (this.#checks > 0) return;
+    this.#gate?.resolve();
+    this.#gate = undefined;
+  }
+
+  /** Resolves once no check is in progress, at once if there is none. */
+  async opened(): Promise<void> {
+    while (this.#gate !== undefined) await this.#gate.promise;
+  }
+}
 
 /** What the witnesses show. `unclear` carries a transient failure, if there was one. */
 interface Testimony {
@@ -20,7 +56,7 @@ interface Testimony {
 /** Number of witnesses with the same failure that confirm it. Fewer confirm it if there are no more. */
 const confirmations = 3;
 
-export interface CredentialStateDeps extends WitnessDeps {
+interface CredentialStateDeps extends WitnessDeps {
   readonly canary: Canary;
 }
 

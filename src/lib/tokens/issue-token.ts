@@ -1,19 +1,7 @@
 import * as z from 'zod';
-import { type AuditEntry, type AuditLog, longestRecordSeconds } from '../audit/audit-log.ts';
-import type { Asking } from '../approvals/admit.ts';
-import type { Approval } from '../approvals/approval.ts';
-import type { Approvals } from '../approvals/approvals.ts';
-import { meetCondition } from '../approvals/meet-condition.ts';
-import { callerIdOf } from '../core/caller.ts';
-import { utiOf } from '../microsoft/token-uti.ts';
-import { denyInAnyTenant } from '../access/policy/decide.ts';
-import { judgeScopes, type ScopeLimit } from '../access/policy/judge-scopes.ts';
+import { type Decision, type Denial, denyInAnyTenant } from '../access/policy/decide.ts';
 import type { PolicyStore } from '../access/policy/policy-store.ts';
-import type { Clock } from '../core/clock.ts';
-import { BrokerError, type ErrorCode, toBrokerError } from '../core/errors.ts';
-import { reasonSchema } from '../core/justification.ts';
-import { errorFields, scrub } from '../core/log.ts';
-import type { GatedTokens } from './gated-tokens.ts';
+import { judgeScopes, type ScopeLimit } from '../access/policy/policy.ts';
 import {
   decideForTenant,
   denialError,
@@ -22,9 +10,81 @@ import {
   type RequestedTenantDeps,
   type TenantAccess,
 } from '../access/tenants/requested-tenant.ts';
-import { type AllowedToken, tokenSubject } from './token-subject.ts';
+import type { Asking } from '../approvals/admit.ts';
+import { type Approval, digestOf, type Fact, partyOf, type Subject } from '../approvals/approval.ts';
+import type { Approvals } from '../approvals/approvals.ts';
+import { meetCondition } from '../approvals/meet-condition.ts';
+import { type AuditEntry, type AuditLog, longestRecordSeconds } from '../audit/audit-log.ts';
+import { type Caller, callerIdOf, reasonSchema } from '../core/caller.ts';
+import type { Clock } from '../core/clock.ts';
+import { BrokerError, type ErrorCode, toBrokerError } from '../core/errors.ts';
+import type { TenantId } from '../core/identifiers.ts';
+import { errorFields, scrub } from '../core/log.ts';
 import type { ResourceRegistry } from '../core/resources.ts';
-import { type AccessToken, grants, type TokenRequest } from '../core/token.ts';
+import { type AccessToken, type Grant, grants, type Resource, type TokenRequest } from '../core/secrets.ts';
+import { utiOf } from '../microsoft/token-reply.ts';
+import type { GatedTokens } from './gated-tokens.ts';
+
+/** A token that a rule allows. */
+export interface AllowedToken {
+  readonly tenantId: TenantId;
+  /** Undefined if the directory does not list the tenant. */
+  readonly tenantName: string | undefined;
+  readonly resource: Resource;
+  readonly rule: Exclude<Decision, Denial>;
+}
+
+/**
+ * Describes a token order for people who approve it. Bound to the approval: the caller, the tenant, the resource, the
+ * requested scopes, the grant, and what the rule makes of them. The minimum lifetime changes nothing.
+ */
+export function tokenSubject(
+  { tenantId, tenantName, resource, rule }: AllowedToken,
+  { scopes, grant }: { readonly scopes: readonly string[]; readonly grant: Grant },
+  caller: Caller,
+): Subject {
+  const asked = [...new Set(scopes)].toSorted();
+  const limit = rule.scopes === undefined ? null : [...rule.scopes].toSorted();
+  const facts: Fact[] = [
+    { name: 'Tenant', value: tenantName === undefined ? tenantId : `${tenantName} (${tenantId})` },
+    { name: 'Resource', value: `${resource.alias} (${resource.identifier})` },
+    { name: 'Requested scopes', value: asked.length === 0 ? 'everything that was consented' : asked.join(', ') },
+    {
+      name: 'The token may carry',
+      value: limit === null ? 'everything that was consented' : `${limit.join(', ')}${more(rule.excessScopes)}`,
+    },
+    { name: 'Acts as', value: grant === 'delegated' ? 'the service account' : 'the application itself' },
+    { name: "The broker's application", value: rule.application },
+    {
+      name: 'Note',
+      value:
+        'A token that was handed out works until it expires, for up to 90 minutes. Revoking the approval does not end it.',
+    },
+  ];
+  return {
+    kind: 'token',
+    digest: digestOf('token', partyOf(caller), [
+      tenantId,
+      resource.alias,
+      resource.identifier,
+      asked,
+      grant,
+      rule.rule,
+      rule.application,
+      limit,
+      rule.excessScopes,
+    ]),
+    title: `a token for ${resource.alias} in ${tenantName ?? tenantId}`,
+    facts,
+    details: [],
+    tenantId,
+    rule: rule.rule,
+    audit: { resource: resource.alias, scopes: asked, grant, application: rule.application },
+  };
+}
+
+const more = (excess: 'refuse' | 'record'): string =>
+  excess === 'record' ? ', and what was consented beyond that' : '';
 
 /** Maximum of `minimumLifetimeSeconds`. Entra's tokens live 60 to 90 minutes ("Access tokens", token lifetime). */
 const maxLifetimeSeconds = 3_000;
@@ -82,13 +142,13 @@ export interface IssueDeps extends RequestedTenantDeps {
 }
 
 /** A token, and the id of its audit record. */
-export interface IssuedToken {
+interface IssuedToken {
   readonly token: AccessToken;
   readonly tokenId: string;
 }
 
 /** The token waits for an approval. */
-export interface PendingToken {
+interface PendingToken {
   readonly pending: Approval;
 }
 

@@ -1,20 +1,56 @@
 import { randomUUID } from 'node:crypto';
-import { type CachedCredentials, credentialVersion } from './credential/cached-credentials.ts';
-import type { Credential } from '../core/secrets.ts';
-import type { EntraFailure, RedeemedToken, TokenReply } from '../microsoft/token-reply.ts';
-import type { Redeemer } from '../microsoft/redeemer.ts';
+import { backOffMs, retry } from '../core/clock.ts';
 import { BrokerError, type ErrorCode } from '../core/errors.ts';
 import { FairLimiter } from '../core/fair-limiter.ts';
-import type { Requesters } from '../core/requesters.ts';
-import { backOffMs, retry } from '../core/retry.ts';
-import type { SharedBudgets } from '../core/share.ts';
-import { Canary, type CanarySettings } from './canary.ts';
+import { type AccessToken, type Credential, grants, type TokenRequest } from '../core/secrets.ts';
+import type { Requesters, SharedBudgets } from '../core/share.ts';
+import type { Redeemer } from '../microsoft/redeemer.ts';
+import type { EntraFailure, RedeemedToken, TokenReply } from '../microsoft/token-reply.ts';
+import { Canary, type CanarySettings, redemptionOf, type RedemptionRequest } from './canary.ts';
+import { needsCheck, tenantError, transientError } from './credential-breaker.ts';
 import { CredentialState } from './credential-state.ts';
+import { type CachedCredentials, credentialVersion } from './credential/cached-credentials.ts';
 import type { WitnessDeps } from './witnesses.ts';
-import { readyToRedeem, tellThrottled } from './redemption-pauses.ts';
-import { needsCheck, tenantError, transientError } from './failures.ts';
-import { redemptionOf, type RedemptionRequest } from './redemption-request.ts';
-import { type AccessToken, grants, type TokenRequest } from '../core/token.ts';
+
+/** "AADSTS90055 TenantThrottlingError". */
+const tenantThrottled = 90055;
+
+/**
+ * The pauses that concern a request. Entra says of a tenant that it is throttled as a whole. What it means by a 429 without a
+ * number is not documented, so that stops the same request only: no caller can stop others.
+ */
+const namesOf = ({ tenantId, application, resourceIdentifier, grant }: RedemptionRequest) => ({
+  tenant: `entra ${tenantId} ${application}`,
+  request: `entra ${tenantId} ${application} ${resourceIdentifier} ${grant}`,
+});
+
+/** Tells all instances how long Entra wants to be left alone. */
+export function tellThrottled(budgets: SharedBudgets | undefined, request: RedemptionRequest, reply: TokenReply): void {
+  if (reply.ok) return;
+  const { code, retryAfterSeconds, logFields } = reply.failure;
+  if (code !== 'throttled' || retryAfterSeconds === undefined) return;
+  const { tenant, request: same } = namesOf(request);
+  budgets?.pause(logFields['aadsts'] === tenantThrottled ? tenant : same, retryAfterSeconds * 1000);
+}
+
+/**
+ * Resolves when the share of this process is known.
+ * @throws BrokerError `throttled` while Entra wants to be left alone, whichever instance has heard it; the reason of the signal.
+ */
+export async function readyToRedeem(
+  budgets: SharedBudgets | undefined,
+  request: RedemptionRequest,
+  signal: AbortSignal,
+): Promise<void> {
+  if (budgets === undefined) return;
+  await budgets.ready(signal);
+  const { tenant, request: same } = namesOf(request);
+  const leftMs = Math.max(budgets.pausedMs(tenant), budgets.pausedMs(same));
+  if (leftMs <= 0) return;
+  throw new BrokerError('throttled', 'Entra throttles the requests for this tenant.', {
+    retryAfterSeconds: Math.ceil(leftMs / 1000),
+  });
+}
 
 /** Attempts of one redemption while Entra is unavailable, and the pauses between them (full jitter, "Retry pattern"). */
 const attempts = 3;

@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 import type { Clock, Random } from '../core/clock.ts';
 import type { BrokerError } from '../core/errors.ts';
 import type { TenantId } from '../core/identifiers.ts';
-import type { AccessToken, TokenRequest } from '../core/token.ts';
+import type { AccessToken, TokenRequest } from '../core/secrets.ts';
 
 /** A token that expires sooner is never returned, whatever minimum lifetime the request has. */
 const usableSeconds = 60;

@@ -1,9 +1,7 @@
-import { hourMs } from '../core/durations.ts';
+import { type Clock, hourMs, type Random, withDeadline } from '../core/clock.ts';
 import { parseTenantId, type TenantId } from '../core/identifiers.ts';
-import type { Clock, Random } from '../core/clock.ts';
-import { withDeadline } from '../core/deadline.ts';
 import { errorFields, type Logger } from '../core/log.ts';
-import type { RedemptionTarget } from './redemption-request.ts';
+import type { RedemptionTarget } from './canary.ts';
 
 /** Keeps the last target that received a token, across restarts. */
 export interface WitnessStore {

@@ -1,12 +1,47 @@
+import { overlapMs, setDigest } from '../../lib/audit/chain/checkpoint.ts';
 import { isoTime } from '../../lib/core/clock.ts';
-import type { RowFinding } from './finding.ts';
 import { type Gap, judgeGaps } from './judge-gaps.ts';
-import { includes, type Limits } from './period.ts';
+import { includes, isWithin, type Limits } from './period.ts';
+import type { RowFinding, SignedCheckpoint, Tally } from './read-checkpoints.ts';
 import { type RecordTable, standing } from './record-table.ts';
 import type { SignedChain } from './signed-chains.ts';
-import { signedStanding, type Unsigned, unsignedStanding } from './standing-of.ts';
-import type { Tally } from './tally.ts';
-import { type Misplaced, type WalkedChain, walkChain } from './walk-chain.ts';
+import { type Misplaced, walkChain, type WalkedChain } from './walk-chain.ts';
+
+/**
+ * How a record stands for which no signature vouches.
+ * - `newer`: after what the last checkpoint covers.
+ * - `earlier`: before what the first checkpoint covers.
+ * - `outside`: beyond what was asked for.
+ * - `late`: checkpoints cover its time and do not know it.
+ * - `uncovered`: the checkpoints of its time are not at hand.
+ * - `backdated`: its key has a time that is not signed yet, and it shows one that is.
+ * - `future`: after the export.
+ */
+type Unsigned = 'newer' | 'earlier' | 'outside' | 'late' | 'uncovered' | 'backdated' | 'future';
+
+function unsignedStanding(table: RecordTable, row: number, limits: Limits): Unsigned {
+  const { asked, covered, exportedMs } = limits;
+  const atMs = table.atMs(row);
+  const shownMs = table.shownMs.get(row) ?? atMs;
+  const [first] = covered;
+  if (isWithin(covered, atMs)) return 'late';
+  if (isWithin(covered, shownMs)) return 'backdated';
+  if (!includes(asked, atMs)) return includes(asked, shownMs) ? 'backdated' : 'outside';
+  if (atMs > exportedMs + overlapMs) return 'future';
+  if (first === undefined || atMs > limits.signedUntilMs) return 'newer';
+  return atMs <= first.fromMs ? 'earlier' : 'uncovered';
+}
+
+/**
+ * How a record stands for which a signature vouches. Of the time before the first checkpoint only such records are known
+ * that the chains of that checkpoint name, so `proven` cannot be said of it.
+ */
+function signedStanding(atMs: number, limits: Limits): 'proven' | 'newer' | 'earlier' | 'outside' {
+  const { asked, covered, proven, signedUntilMs } = limits;
+  if (proven !== undefined && includes(proven, atMs)) return 'proven';
+  if (atMs >= signedUntilMs) return 'newer';
+  return includes(asked, atMs) && atMs < (covered[0]?.fromMs ?? atMs) ? 'earlier' : 'outside';
+}
 
 /**
  * An instance has at most four writes of 100 records under way. A chain that lacks more records has lost them in other ways:
@@ -97,7 +132,7 @@ function* judgeRows({ table, limits, tally }: ChainEvidence, rows: Uint32Array):
 }
 
 /** Counts a record that nothing signed knows, and says what is wrong with it. */
-export function* countUnsigned({ table, limits, tally }: ChainEvidence, row: number): Iterable<RowFinding> {
+function* countUnsigned({ table, limits, tally }: ChainEvidence, row: number): Iterable<RowFinding> {
   const found = unsignedStanding(table, row, limits);
   const finding = unsignedFindings[found];
   if (finding !== undefined) yield { ...finding, row };
@@ -106,7 +141,7 @@ export function* countUnsigned({ table, limits, tally }: ChainEvidence, row: num
   else tally.unsigned += 1;
 }
 
-export const misfitFinding = (row: number): RowFinding => ({ kind: 'inserted', row, detail: misfitDetail });
+const misfitFinding = (row: number): RowFinding => ({ kind: 'inserted', row, detail: misfitDetail });
 
 function changedFindings(table: RecordTable, { rows, isContradicted }: Misplaced): RowFinding[] {
   const kept = rows.find((row) => table.standing(row) === standing.vouched);
@@ -171,3 +206,59 @@ function gapFinding({ why, first, last, afterMs, beforeMs }: Gap, isTooMuch: boo
   const between = isKnown ? { between: [isoTime(afterMs), isoTime(beforeMs)] as const } : {};
   return [{ ...finding, first, last, ...between }];
 }
+
+/** The time of the records without a chain that a checkpoint covers: after, up to. Older ones cover what they cover. */
+function coveredPeriod({ from, to, unchained }: SignedCheckpoint): readonly [number, number] {
+  return [Date.parse(unchained.from ?? from), Date.parse(unchained.to ?? to)];
+}
+
+/** Compares the records without a chain with what the checkpoint of their time says about all of them. */
+export function judgeUnchained(evidence: ChainEvidence, checkpoints: readonly SignedCheckpoint[]): RowFinding[] {
+  const { table, tally } = evidence;
+  const findings: RowFinding[] = [];
+  const sorted = table.unchained.rows.filter((row) => !table.misfits.has(row));
+  sorted.sort((one, other) => table.atMs(one) - table.atMs(other));
+  for (const row of table.unchained.rows) {
+    if (!table.misfits.has(row)) continue;
+    tally.tampered += 1;
+    findings.push(misfitFinding(row));
+  }
+  let next = 0;
+  /** The rows up to a time, which no call before has returned. */
+  const rowsUntil = (ms: number): Uint32Array => {
+    const start = next;
+    while (next < sorted.length && table.atMs(sorted[next] ?? 0) <= ms) next += 1;
+    return sorted.subarray(start, next);
+  };
+  for (const checkpoint of checkpoints) {
+    const [afterMs, untilMs] = coveredPeriod(checkpoint);
+    for (const row of rowsUntil(afterMs)) findings.push(...countUnsigned(evidence, row));
+    findings.push(...judgeSet(evidence, checkpoint, rowsUntil(untilMs)));
+  }
+  for (const row of rowsUntil(Number.POSITIVE_INFINITY)) findings.push(...countUnsigned(evidence, row));
+  return findings;
+}
+
+function judgeSet(evidence: ChainEvidence, checkpoint: SignedCheckpoint, rows: Uint32Array): RowFinding[] {
+  const { table, limits, tally } = evidence;
+  const { number, unchained } = checkpoint;
+  const [afterMs, untilMs] = coveredPeriod(checkpoint);
+  if (isAtEdge(limits, afterMs, untilMs)) {
+    tally.outside += rows.length;
+    return [];
+  }
+  if (setDigest([...rows].map((row) => table.hash(row).toString('base64url'))) === unchained.digest) {
+    for (const row of rows) tally[signedStanding(table.atMs(row), limits)] += 1;
+    return [];
+  }
+  tally.tampered += rows.length;
+  const difference = rows.length - unchained.records;
+  const kind = difference > 0 ? 'inserted' : difference < 0 ? 'removed' : 'changed';
+  const detail = `Of the records without a chain there were ${unchained.records}, and ${rows.length} are there.`;
+  const between = [unchained.from ?? checkpoint.from, unchained.to ?? checkpoint.to] as const;
+  return [{ kind, checkpoint: number, between, detail }];
+}
+
+/** Whether some of the records of a checkpoint are not in the export, or may have been purged. */
+const isAtEdge = ({ asked, purge }: Limits, afterMs: number, untilMs: number): boolean =>
+  afterMs < asked.fromMs || untilMs >= asked.toMs || afterMs < purge.beforeMs;

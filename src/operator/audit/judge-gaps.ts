@@ -1,9 +1,7 @@
 import { overlapMs } from '../../lib/audit/chain/checkpoint.ts';
-import { countBefore } from './columns.ts';
+import { countBefore, type RecordTable, standing } from './record-table.ts';
 import type { Limits } from './period.ts';
-import { type PlaceRange, Ranges } from './ranges.ts';
-import { type RecordTable, standing } from './record-table.ts';
-import type { SignedChain } from './signed-chains.ts';
+import { type PlaceRange, Ranges, type SignedChain } from './signed-chains.ts';
 
 /**
  * Why there is no record at some places of a chain. `unknown`: they lie at or beyond a limit of the period. `undated`: the

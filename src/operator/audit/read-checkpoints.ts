@@ -1,9 +1,58 @@
 import type { CryptoKey, JWK, KeyObject } from 'jose';
-import { hourMs } from '../../lib/core/durations.ts';
+import { type Checkpoint, checkpointSchema, checkpointType, hashOf } from '../../lib/audit/chain/checkpoint.ts';
+import { hourMs } from '../../lib/core/clock.ts';
 import { parseJson } from '../../lib/core/outbound.ts';
-import { hashOf } from '../../lib/audit/chain/canonical-row.ts';
-import { type Checkpoint, checkpointSchema, checkpointType } from '../../lib/audit/chain/checkpoint.ts';
-import type { Finding } from './finding.ts';
+
+/** Tampering, by what happened to records or checkpoints. */
+type Tampering = 'changed' | 'removed' | 'reordered' | 'truncated' | 'inserted' | 'forged';
+
+/**
+ * What verification found. `unproven`: nothing speaks for tampering, but nothing signed speaks against it either.
+ * `crash`: records that an instance was writing when it ended; nobody got what they were for.
+ */
+export interface Finding {
+  readonly kind: Tampering | 'unproven' | 'crash';
+  /** What it is about, in one sentence. */
+  readonly detail: string;
+  readonly chain?: string;
+  /** Places in the chain, both inclusive. */
+  readonly first?: number;
+  readonly last?: number;
+  /** Keys of the record in the table. */
+  readonly record?: { readonly partitionKey: string; readonly rowKey: string };
+  /** Number of a checkpoint. */
+  readonly checkpoint?: number;
+  /** When the records were written, as far as it is known: ISO 8601. */
+  readonly between?: readonly [string, string];
+}
+
+/** A finding about a record, whose keys are read later. */
+export interface RowFinding extends Omit<Finding, 'record'> {
+  /** Number of the record in the export, from 0. */
+  readonly row?: number;
+}
+
+export const isTampering = ({ kind }: Pick<Finding, 'kind'>): boolean => kind !== 'unproven' && kind !== 'crash';
+
+/**
+ * How many records there are of each standing. Each record of the export counts once.
+ * - `proven`: in the period of the verdict, and a signature vouches for content and place.
+ * - `newer`: after that period; at most those of its last minutes are signed.
+ * - `earlier`: before the first checkpoint at hand. Nothing signed knows all records of that time.
+ * - `unsigned`: within the period, and nothing signed vouches for them. A finding names them.
+ * - `outside`: beyond the period that was asked for, or at its limits.
+ * - `tampered`: a finding says what is wrong with them.
+ */
+export interface Tally {
+  proven: number;
+  newer: number;
+  earlier: number;
+  unsigned: number;
+  outside: number;
+  tampered: number;
+}
+
+export const newTally = (): Tally => ({ proven: 0, newer: 0, earlier: 0, unsigned: 0, outside: 0, tampered: 0 });
 
 /**
  * A checkpoint says that records may have been purged whose age is AUDIT_RETENTION_DAYS, which is a day or more. This much

@@ -1,9 +1,125 @@
 import { hash } from 'node:crypto';
-import { hourMs } from '../../lib/core/durations.ts';
-import { canonicalText, type StoredRecord } from '../../lib/audit/chain/canonical-row.ts';
-import { type LostRange, readLink, readLost } from '../../lib/audit/chain/chain-link.ts';
-import { overlapMs } from '../../lib/audit/chain/checkpoint.ts';
-import { HashColumn, NumberColumn, RowList } from './columns.ts';
+import {
+  canonicalText,
+  hashOf,
+  type LostRange,
+  overlapMs,
+  readLink,
+  readLost,
+  type StoredRecord,
+} from '../../lib/audit/chain/checkpoint.ts';
+import { hourMs } from '../../lib/core/clock.ts';
+
+/*
+ * Growing columns outside the heap of JavaScript objects: an audit log has millions of records, and an object for each
+ * would need ten times as much memory.
+ */
+
+const rowsPerChunk = 2 ** 15;
+
+interface Chunk<T> {
+  [index: number]: T;
+}
+
+/** Numbers by row. */
+class NumberColumn<A extends Chunk<number>> {
+  readonly #create: (length: number) => A;
+  readonly #chunks: A[] = [];
+
+  constructor(create: (length: number) => A) {
+    this.#create = create;
+  }
+
+  /** Zero for a row that was not set. */
+  get(row: number): number {
+    return this.#chunks[Math.floor(row / rowsPerChunk)]?.[row % rowsPerChunk] ?? 0;
+  }
+
+  set(row: number, value: number): void {
+    const index = Math.floor(row / rowsPerChunk);
+    for (let next = this.#chunks.length; next <= index; next += 1) this.#chunks.push(this.#create(rowsPerChunk));
+    const chunk = this.#chunks[index];
+    if (chunk !== undefined) chunk[row % rowsPerChunk] = value;
+  }
+}
+
+const hashBytes = 32;
+
+/** SHA-256 hashes by row. */
+class HashColumn {
+  readonly #chunks: Buffer[] = [];
+
+  set(row: number, value: Buffer): void {
+    const index = Math.floor(row / rowsPerChunk);
+    for (let next = this.#chunks.length; next <= index; next += 1)
+      this.#chunks.push(Buffer.alloc(rowsPerChunk * hashBytes));
+    const chunk = this.#chunks[index];
+    if (chunk !== undefined) value.copy(chunk, (row % rowsPerChunk) * hashBytes, 0, hashBytes);
+  }
+
+  /** A view, not a copy. All zero for a row that was not set. */
+  get(row: number): Buffer {
+    const start = (row % rowsPerChunk) * hashBytes;
+    return this.#chunks[Math.floor(row / rowsPerChunk)]?.subarray(start, start + hashBytes) ?? Buffer.alloc(hashBytes);
+  }
+}
+
+/** Numbers of rows, in the order in which they were added. */
+class RowList {
+  #rows = new Uint32Array(16);
+  #count = 0;
+
+  add(row: number): void {
+    if (this.#count === this.#rows.length) {
+      const larger = new Uint32Array(this.#count * 2);
+      larger.set(this.#rows);
+      this.#rows = larger;
+    }
+    this.#rows[this.#count] = row;
+    this.#count += 1;
+  }
+
+  /** A view of the rows so far. Rows that are added later are not in it. */
+  get rows(): Uint32Array {
+    return this.#rows.subarray(0, this.#count);
+  }
+}
+
+/** How many of `count` ordered items are before a limit, by bisection. */
+export function countBefore(count: number, isBefore: (index: number) => boolean): number {
+  let [low, high] = [0, count];
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    if (isBefore(middle)) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** More changed records than this are not compared with each other. */
+export const maxCompared = 100;
+
+/** Parts of a record that can be exchanged with another one: its keys, its time, its place. What is left is its content. */
+const exchangeable = [['PartitionKey', 'RowKey'], ['at'], ['chain', 'chainLost']] as const;
+
+/**
+ * Whether a record with the hash `expected` results from these two, if they exchange some of their parts. Then nobody
+ * wrote anything new: records were put into each other's places.
+ */
+export function isExchanged(record: StoredRecord, other: StoredRecord, expected: string): boolean {
+  for (let choice = 1; choice < 2 ** exchangeable.length; choice += 1) {
+    const taken = new Set(exchangeable.flatMap((names, index) => ((choice >> index) & 1 ? names : [])));
+    if (mix(record, other, taken) === expected || mix(other, record, taken) === expected) return true;
+  }
+  return hashOf(canonicalText(other)) === expected;
+}
+
+/** The hash of `record` with the columns `taken` from `other`. */
+function mix(record: StoredRecord, other: StoredRecord, taken: ReadonlySet<string>): string {
+  const columns = Object.entries(record).filter(([name]) => !taken.has(name));
+  const others = Object.entries(other).filter(([name]) => taken.has(name));
+  return hashOf(canonicalText(Object.fromEntries([...columns, ...others])));
+}
 
 /** What is known about a record after its chain was walked. */
 export const standing = {

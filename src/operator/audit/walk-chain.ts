@@ -1,6 +1,5 @@
 import { type RecordTable, standing } from './record-table.ts';
-import type { PlaceRange } from './ranges.ts';
-import type { SignedChain } from './signed-chains.ts';
+import type { PlaceRange, SignedChain } from './signed-chains.ts';
 
 /** A place whose record is known by its hash, and what is there instead. */
 export interface Misplaced {

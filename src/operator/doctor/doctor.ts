@@ -1,23 +1,172 @@
-import { judgeCredential } from '../../lib/health/health.ts';
-import { ptbCommand } from '../../lib/core/advice.ts';
-import { probeMfa } from '../../lib/tokens/credential/mfa-probe.ts';
-import type { Credential } from '../../lib/core/secrets.ts';
-import type { CheckKeysDeps } from '../../lib/tokens/credential/check-keys.ts';
-import type { CredentialStore } from '../../lib/tokens/credential/credential-store.ts';
-import type { TokenSource } from '../../lib/core/token.ts';
-import type { Resource } from '../../lib/core/token.ts';
-import type { GraphClient } from '../../lib/microsoft/client.ts';
-import type { Secret } from '../../lib/core/secret.ts';
+import { adminAgentsName } from '../../lib/consent/directory-state.ts';
 import type { Clock } from '../../lib/core/clock.ts';
-import { type BrokerError, isErrorCode } from '../../lib/core/errors.ts';
-import type { Fetch } from '../../lib/core/outbound.ts';
+import { BrokerError, isErrorCode, ptbCommand } from '../../lib/core/errors.ts';
 import type { TenantId } from '../../lib/core/identifiers.ts';
-import { attempt, type Check, ok, skipped } from './check.ts';
-import { keysCheck } from './checks.ts';
-import { type CustomerCheckDeps, customerChecks } from './doctor-customers.ts';
-import { type GdapCheckDeps, gdapChecks } from './doctor-gdap.ts';
+import type { Fetch } from '../../lib/core/outbound.ts';
+import {
+  type Credential,
+  defaultApplication,
+  type Resource,
+  type Secret,
+  type TokenSource,
+} from '../../lib/core/secrets.ts';
+import { judgeCredential } from '../../lib/health/health.ts';
+import { consentRoles } from '../../lib/microsoft/directory-roles.ts';
+import type { GraphClient } from '../../lib/microsoft/graph.ts';
+import type { TenantDirectory } from '../../lib/tenants/directory.ts';
+import { type DelegatedTenant, reasonTexts } from '../../lib/tenants/tenant.ts';
+import type { CredentialStore } from '../../lib/tokens/credential/credential-store.ts';
+import { type CheckKeysDeps, probeMfa } from '../../lib/tokens/credential/keep-alive.ts';
+import {
+  customerAccess,
+  endsCheck,
+  foreignGroups,
+  type GdapFacts,
+  globalAdministratorCheck,
+  requirementCheck,
+  type RoleRequirement,
+  rolesCheck,
+} from '../gdap/judge-gdap.ts';
+import { type Groups, readGroupNames, readGroups, readRelationships } from '../gdap/read-gdap.ts';
+import { attempt, type Check, failed, keysCheck, ok, skipped } from './checks.ts';
 
-export type { Check } from './check.ts';
+interface CustomerCheckDeps {
+  readonly application: string;
+  readonly directory: Pick<TenantDirectory, 'snapshot'>;
+  /** Requests a token of the service account for Microsoft Graph in a customer's tenant. */
+  readonly token: (tenantId: TenantId) => Promise<unknown>;
+  /** Check only this customer: a tenant id or domain. */
+  readonly customer?: string | undefined;
+}
+
+/** Number of customers to try before the check fails. */
+const maxCustomers = 5;
+
+/** Checks the list of customers, and a token for one of them. */
+async function* customerChecks(deps: CustomerCheckDeps): AsyncGenerator<Check, void, undefined> {
+  // The list is always read with the default application.
+  const list = await attempt(defaultApplication, 'Customers', () => deps.directory.snapshot());
+  if (!list.ok) {
+    yield list.check;
+    yield skipped('Customer token');
+    return;
+  }
+  const { tenants, warnings } = list.value;
+  const reachable = tenants.filter((tenant) => tenant.reachable);
+  const counts = `${tenants.length} customers, ${reachable.length} of them with delegated access.`;
+  if (tenants.length === 0) {
+    yield {
+      check: 'Customers',
+      status: 'warning',
+      message: 'Microsoft lists no customers.',
+      remedy:
+        'Add the service account to the group AdminAgents. An account outside the group gets an empty list and no error.',
+    };
+    yield skipped('Customer token');
+    return;
+  }
+  yield warnings.length === 0
+    ? ok('Customers', counts)
+    : { check: 'Customers', status: 'warning', message: `${counts} ${warnings.join(' ')}` };
+  yield await customerTokenCheck(deps, tenants);
+}
+
+async function customerTokenCheck(deps: CustomerCheckDeps, tenants: readonly DelegatedTenant[]): Promise<Check> {
+  const wanted = deps.customer?.toLowerCase();
+  const candidates =
+    wanted === undefined
+      ? tenants.filter(({ reachable }) => reachable).slice(0, maxCustomers)
+      : tenants.filter(({ tenantId, defaultDomain }) => tenantId === wanted || defaultDomain === wanted);
+  const [first] = candidates;
+  if (first === undefined) {
+    const detail = wanted === undefined ? 'No customer has delegated access.' : `"${wanted}" is not a customer.`;
+    return failed(deps.application, 'Customer token', new BrokerError('tenant_not_delegated', detail));
+  }
+  if (!first.reachable)
+    return failed(
+      deps.application,
+      'Customer token',
+      new BrokerError('tenant_not_delegated', reasonTexts[first.reason]),
+    );
+  let last: Check = skipped('Customer token');
+  for (const { tenantId, name } of candidates) {
+    const result = await attempt(deps.application, 'Customer token', () => deps.token(tenantId));
+    if (result.ok) return ok('Customer token', `Entra issued a token for ${name}.`);
+    last = { ...result.check, message: `${name}: ${result.check.message}` };
+  }
+  return last;
+}
+
+interface GdapCheckDeps {
+  readonly application: string;
+  readonly clock: Clock;
+  /** What the jobs of this application need. */
+  readonly requirements: readonly RoleRequirement[];
+}
+
+/**
+ * Checks which roles the service account has at its customers. Nothing here is a failure: the account may lack a role on
+ * purpose, and an application with few permissions cannot read the relationships.
+ * @param graph Microsoft Graph in the partner tenant, as the service account.
+ */
+export async function* gdapChecks(deps: GdapCheckDeps, graph: GraphClient): AsyncGenerator<Check, void, undefined> {
+  const { application, clock, requirements } = deps;
+  const groups = await attempt(application, adminAgentsName, () => readGroups(graph));
+  yield groups.ok
+    ? adminAgentsCheck(groups.value)
+    : unreadable(adminAgentsName, 'groups of the account', groups.failure);
+  const read = await attempt(application, 'Delegated roles', () => readRelationships(graph, clock.nowMs()));
+  if (!read.ok) yield unreadable('Delegated roles', 'delegated relationships', read.failure);
+  if (!read.ok || !groups.ok) return;
+  const { relationships, unread } = read.value;
+  const customers = customerAccess(relationships, groups.value);
+  const others = [...new Set(customers.flatMap((customer) => foreignGroups(customer, groups.value)))];
+  const facts: GdapFacts = {
+    customers,
+    groups: groups.value,
+    otherGroups: await readGroupNames(graph, others),
+    nowMs: clock.nowMs(),
+  };
+  if (unread !== undefined) yield unreadable('Access assignments', 'access assignments of some customers', unread);
+  yield rolesCheck(facts);
+  if (customers.length === 0) return;
+  yield endsCheck(facts);
+  const globalAdministrator = globalAdministratorCheck(facts);
+  if (globalAdministrator !== undefined) yield globalAdministrator;
+  for (const requirement of [{ purpose: 'consent', roles: consentRoles }, ...requirements])
+    yield requirementCheck(facts, requirement);
+}
+
+function adminAgentsCheck(groups: Groups): Check {
+  if ([...groups.values()].includes(adminAgentsName))
+    return ok(adminAgentsName, `The account is a member of ${adminAgentsName}.`);
+  // Without Directory.Read.All, Graph lists the groups without their names.
+  if ([...groups].some(([id, name]) => id === name))
+    return {
+      check: adminAgentsName,
+      status: 'notice',
+      message: `Whether the account is a member of ${adminAgentsName} is not known, because Graph hides the names of its groups.`,
+      remedy: neededPermissions,
+    };
+  return {
+    check: adminAgentsName,
+    status: 'warning',
+    message: `The account is not a member of ${adminAgentsName}, so Partner Center refuses it and Graph lists no customers.`,
+    remedy: `Add the service account to the group ${adminAgentsName} of the partner tenant.`,
+  };
+}
+
+const unreadable = (check: string, what: string, { code, detail }: BrokerError): Check => ({
+  check,
+  status: 'notice',
+  message: `The ${what} could not be read (${code}): ${detail}`,
+  remedy: neededPermissions,
+});
+
+const neededPermissions =
+  'Delegated roles are only known to an application with User.Read, Directory.Read.All and DelegatedAdminRelationship.Read.All, whose account is in AdminAgents.';
+
+export type { Check } from './checks.ts';
 
 export interface DoctorDeps extends Omit<CustomerCheckDeps, 'token'>, GdapCheckDeps {
   readonly partnerTenantId: TenantId;

@@ -1,5 +1,5 @@
 import type { BatchReply } from '../../lib/microsoft/batch.ts';
-import type { GraphClient } from '../../lib/microsoft/client.ts';
+import type { GraphClient } from '../../lib/microsoft/graph.ts';
 import { type JsonObject, isJsonObject, objectOf, objectsIn, textOf } from '../../lib/microsoft/reply.ts';
 import { type BrokerError, toBrokerError } from '../../lib/core/errors.ts';
 import { parseTenantId, type TenantId } from '../../lib/core/identifiers.ts';

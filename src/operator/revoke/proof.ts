@@ -1,8 +1,7 @@
 import { describeKey } from '../../lib/tokens/credential/registered-keys.ts';
 import type { ApplicationInventory } from '../../lib/tokens/credential/vault-inventory.ts';
 import { BrokerError, toBrokerError } from '../../lib/core/errors.ts';
-import { isoTime } from '../../lib/core/clock.ts';
-import { retry } from '../../lib/core/retry.ts';
+import { isoTime, retry } from '../../lib/core/clock.ts';
 import {
   allKeys,
   type EntraKey,
@@ -11,10 +10,9 @@ import {
   type Registration,
   type RevocationState,
   type RevokeDeps,
-} from './revoke-state.ts';
-import { type MissingAccount, proofOfMissing, readValidFromMs } from './revoke-sessions.ts';
-import { keysItem, proveMissing } from './refusals.ts';
-import { type Proof, unread } from './revoke-refusal.ts';
+} from './state.ts';
+import { type MissingAccount, proofOfMissing, readValidFromMs } from './steps.ts';
+import { keysItem, type Proof, proveMissing, unread } from './refusals.ts';
 
 /** Pauses until Graph shows what was just written. */
 const readBackPausesMs = [1_000, 2_000, 4_000] as const;

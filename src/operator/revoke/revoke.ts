@@ -1,11 +1,9 @@
 import { BrokerError, toBrokerError } from '../../lib/core/errors.ts';
 import { proveState, proveVault } from './proof.ts';
-import { readRevocationState } from './read-state.ts';
-import type { RevocationState, RevokeDeps, RevokeOptions } from './revoke-state.ts';
-import { accountsIn } from './revoke-accounts.ts';
-import type { RevokeResult, RevokeStep } from './revoke-step.ts';
+import { accountsIn, readRevocationState } from './read-state.ts';
+import type { RevocationState, RevokeDeps, RevokeOptions, RevokeResult, RevokeStep } from './state.ts';
 import { callerSteps, planSteps } from './steps.ts';
-import { type Proof, unread } from './revoke-refusal.ts';
+import { type Proof, unread } from './refusals.ts';
 import { RevokedValues } from './tries.ts';
 
 /** Pauses before the state is read again and what is left is planned again. */

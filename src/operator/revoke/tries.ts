@@ -1,9 +1,8 @@
-import type { ApplicationInventory, InventoryVersion } from '../../lib/tokens/credential/vault-inventory.ts';
-import type { TokenReply } from '../../lib/microsoft/token-reply.ts';
-import type { ClientCredential } from '../../lib/core/secrets.ts';
+import { retry } from '../../lib/core/clock.ts';
 import { BrokerError, toBrokerError } from '../../lib/core/errors.ts';
-import type { Secret } from '../../lib/core/secret.ts';
-import { retry } from '../../lib/core/retry.ts';
+import type { ClientCredential, Secret } from '../../lib/core/secrets.ts';
+import type { TokenReply } from '../../lib/microsoft/token-reply.ts';
+import type { ApplicationInventory, InventoryVersion } from '../../lib/tokens/credential/vault-inventory.ts';
 import {
   aadstsOf,
   isFinal,
@@ -14,19 +13,44 @@ import {
   refusalsOfClient,
   refusalsOfToken,
   worstOf,
-} from './revoke-refusal.ts';
-import {
-  coveredClient,
-  coveredToken,
-  noApplication,
-  noClient,
-  noIdentity,
-  proofOfUntried,
-  refusedFirst,
-  unreadable,
-  type Untried,
-} from './revoke-untried.ts';
-import type { RevokeDeps, RevokeOptions, TokenOwner, TriedTokens } from './revoke-state.ts';
+} from './refusals.ts';
+import type { RevokeDeps, RevokeOptions, TokenOwner, TriedTokens } from './state.ts';
+
+/** A value that could not be tried. */
+interface Untried {
+  readonly item: string;
+  readonly reason: string;
+  /** What proves that it does not work, if the keys and the sessions are gone. */
+  readonly covered: string;
+}
+
+/** @param isCovered whether the keys and the sessions are proven to be gone. */
+const proofOfUntried = ({ item, reason, covered }: Untried, isCovered: boolean): Proof => ({
+  item,
+  proven: isCovered,
+  detail: `It was not tried: ${reason} ${isCovered ? covered : uncoveredText}`,
+});
+
+const uncoveredText = 'The keys or the sessions are not proven to be gone, so it may work.';
+const noApplication = 'Key Vault does not name its application.';
+const noIdentity = 'Only the app has the managed identity.';
+const noClient = 'The vault holds no client credential for it that this machine can use.';
+
+const unreadable = (failure: BrokerError | undefined): string =>
+  `Its value cannot be read. ${failure?.detail ?? 'It is empty, or was disabled meanwhile.'}`;
+
+const refusedFirst = (what: string, reply: TokenReply): string =>
+  `Entra no longer ${what} (AADSTS${String(aadstsOf(reply))}).`;
+
+const coveredClient = (item: string): Omit<Untried, 'reason'> => ({
+  item,
+  covered: 'Its proof is that the keys are removed.',
+});
+
+const coveredToken = (account: string | false | undefined): string =>
+  account === undefined || account === false
+    ? 'Its proof is that the keys are removed and the sessions revoked.'
+    : `Its proof is that the keys are removed, and the sessions of ${account} revoked. If it belongs to another account, run the command again with --account.`;
 
 interface ClientValue {
   readonly item: string;

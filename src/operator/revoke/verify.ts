@@ -1,22 +1,20 @@
 import { applicationPath } from '../../lib/tokens/credential/client-keys.ts';
-import { heldEntries, readValues } from '../../lib/tokens/credential/held-keys.ts';
+import { heldEntries, readValues } from '../../lib/tokens/credential/registered-keys.ts';
 import { type IdentityTrust, isTrustIn } from '../../lib/tokens/credential/identity-trust.ts';
 import type { ApplicationInventory, InventoryVersion } from '../../lib/tokens/credential/vault-inventory.ts';
-import { minuteMs } from '../../lib/core/durations.ts';
+import { isoTime, minuteMs } from '../../lib/core/clock.ts';
 import { BrokerError } from '../../lib/core/errors.ts';
-import { isoTime } from '../../lib/core/clock.ts';
-import { readRevocationState } from './read-state.ts';
-import { accountsIn } from './revoke-accounts.ts';
-import { longestAccessTokenMs } from './state.ts';
-import { proveState, proveVault } from './proof.ts';
+import { accountsIn, readRevocationState } from './read-state.ts';
 import {
   type EntraKey,
+  longestAccessTokenMs,
   type Registration,
   type RevocationState,
   type RevokeDeps,
   type RevokeOptions,
-} from './revoke-state.ts';
-import { type Proof, unread } from './revoke-refusal.ts';
+} from './state.ts';
+import { proveState, proveVault } from './proof.ts';
+import { type Proof, unread } from './refusals.ts';
 import { RevokedValues } from './tries.ts';
 
 /** The time in which some of Entra's servers may not have known the revocation yet. */

@@ -1,14 +1,33 @@
+import { applicationTag, type DirectoryState, type RegisteredApplication } from '../../lib/consent/directory-state.ts';
+import { requiredResourceAccess } from '../../lib/consent/permissions.ts';
+import { type Clock, retry } from '../../lib/core/clock.ts';
+import { BrokerError } from '../../lib/core/errors.ts';
+import { graphStatus } from '../../lib/microsoft/graph.ts';
+import { type JsonObject, textOf } from '../../lib/microsoft/reply.ts';
 import type { CertificateDeps } from '../../lib/tokens/credential/client-certificate.ts';
 import { clientKeys } from '../../lib/tokens/credential/client-keys.ts';
-import { issueAndStore, type IssueAndStoreDeps } from '../../lib/tokens/credential/issue-and-store.ts';
-import { federatedClient } from '../../lib/tokens/credential/proposed-credential.ts';
 import { isRefused, proveClientCredential } from '../../lib/tokens/credential/prove-client-credential.ts';
-import { BrokerError } from '../../lib/core/errors.ts';
-import { type JsonObject, textOf } from '../../lib/microsoft/reply.ts';
-import { applicationTag, type DirectoryState, type RegisteredApplication } from '../../lib/consent/directory-state.ts';
-import { retryUntilReplicated } from './replication.ts';
-import { requiredResourceAccess } from '../../lib/consent/permissions.ts';
+import {
+  federatedClient,
+  issueAndStore,
+  type IssueAndStoreDeps,
+} from '../../lib/tokens/credential/renew-client-credential.ts';
 import { redirectUri, type SetupOptions, type SetupStep, signInAudience } from './plan.ts';
+
+/** Pauses until a new object is replicated ("Microsoft Graph best practices", eventual consistency). */
+const replicationPausesMs = [1_000, 2_000, 4_000, 8_000, 15_000] as const;
+
+/** Retries while Graph answers 400 or 404, as it does for a new object until all of its servers have it. */
+export function retryUntilReplicated<T>(clock: Pick<Clock, 'sleep'>, work: () => Promise<T>): Promise<T> {
+  return retry(work, {
+    clock,
+    attempts: replicationPausesMs.length + 1,
+    afterError: (error, attempt) => {
+      const status = graphStatus(error);
+      return status === 400 || status === 404 ? replicationPausesMs[attempt - 1] : undefined;
+    },
+  });
+}
 
 /** `graphIdentifier`, the identifier of Microsoft Graph in Entra, is also the base address of references. */
 export interface ApplyDeps extends CertificateDeps, IssueAndStoreDeps {}

@@ -18,7 +18,7 @@ import {
   type ResourcePermissions,
   signInScopes,
 } from '../../lib/consent/permissions.ts';
-import { isExactly } from '../../lib/consent/registered-profile.ts';
+import { isExactly } from '../../lib/consent/profile-file.ts';
 
 /** The desired state. */
 export interface SetupOptions extends IdentityTrustOptions {

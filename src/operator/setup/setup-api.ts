@@ -1,6 +1,5 @@
-import type { GraphClient } from '../../lib/microsoft/client.ts';
+import type { GraphClient, GraphWriter } from '../../lib/microsoft/graph.ts';
 import { objectOf, objectsIn, textOf } from '../../lib/microsoft/reply.ts';
-import type { GraphWriter } from '../../lib/microsoft/graph.ts';
 import type { CallerRole } from '../../lib/core/caller.ts';
 import { BrokerError } from '../../lib/core/errors.ts';
 import type { TenantId } from '../../lib/core/identifiers.ts';
@@ -12,10 +11,17 @@ import {
   changesOf,
   newApiApplication,
 } from './api-application.ts';
-import { firstOf, requiredText } from './graph-objects.ts';
-import { retryUntilReplicated } from './replication.ts';
-import { asSetupError } from './setup-failure.ts';
-import { readSignIn, type SignInIds, type SignInState, signInSteps, type Step } from './sign-in-application.ts';
+import {
+  firstOf,
+  readSignIn,
+  requiredText,
+  type SignInIds,
+  type SignInState,
+  signInSteps,
+  type Step,
+} from './sign-in-application.ts';
+import { retryUntilReplicated } from './apply.ts';
+import { asSetupError } from './setup.ts';
 
 export interface SetupApiDeps {
   /** Microsoft Graph with the token of the operator. */

@@ -1,13 +1,105 @@
-import type { GraphClient } from '../../lib/microsoft/client.ts';
-import { adoptionNotes, unknownKeyNotes } from './adoption-notes.ts';
-import { type ApplyDeps, SetupRun } from './apply.ts';
-import { describeStep } from './describe-step.ts';
+import {
+  adminAgentsName,
+  type DirectoryState,
+  findApplication,
+  readDirectoryState,
+} from '../../lib/consent/directory-state.ts';
 import { type PermissionProfile, profiles } from '../../lib/consent/permissions.ts';
-import { planSetup, type SetupOptions } from './plan.ts';
-import { findApplication, readDirectoryState } from '../../lib/consent/read-directory-state.ts';
-import { readVaultState } from './read-vault-state.ts';
-import { registeredProfile } from '../../lib/consent/registered-profile.ts';
-import { asSetupError } from './setup-failure.ts';
+import { registeredProfile } from '../../lib/consent/profile-file.ts';
+import { ptbCommand, SetupError, toBrokerError } from '../../lib/core/errors.ts';
+import type { GraphClient } from '../../lib/microsoft/graph.ts';
+import { registeredKeys } from '../../lib/tokens/credential/client-keys.ts';
+import { identityTrust, type IdentityTrustOptions } from '../../lib/tokens/credential/identity-trust.ts';
+import { namesOf, unknownKeys } from '../../lib/tokens/credential/registered-keys.ts';
+import { type ApplyDeps, SetupRun } from './apply.ts';
+import { planSetup, type SetupOptions, type SetupStep } from './plan.ts';
+import { readVaultState } from './vault-state.ts';
+
+/** Throws errors of Graph as SetupError: here they concern the operator or the policies of the partner tenant here, not a customer or a job. */
+export function asSetupError(thrown: unknown): never {
+  const { code, detail, logFields } = toBrokerError(thrown);
+  if (code === 'access_denied') throw new SetupError('operator_forbidden', detail, { cause: thrown, logFields });
+  if (code !== 'job_failed') throw thrown;
+  const message = typeof logFields['resourceMessage'] === 'string' ? ` ${logFields['resourceMessage']}` : '';
+  throw new SetupError('setup_refused', `${detail}${message}`, { cause: thrown, logFields });
+}
+
+/** Describes a step for the plan that an operator reads. */
+export function describeStep(step: SetupStep, options: SetupOptions): string {
+  switch (step.kind) {
+    case 'create_application':
+      return `Create the multi-tenant application "${options.displayName}" with the permissions of the profile ${options.profile.name}`;
+    case 'update_application':
+      return `Change the application: ${step.differences.join(', ')}`;
+    case 'create_principal':
+      return 'Create its service principal in the partner tenant';
+    case 'create_resource_principal':
+      return `Create the service principal of ${step.resource.name} in the partner tenant`;
+    case 'grant_scopes':
+      return `Consent for all users: ${step.resource.name}: ${step.scopes.join(' ')}`;
+    case 'withdraw_scopes':
+      return 'Withdraw a consent that the profile does not include';
+    case 'grant_role':
+      return `Consent for the application: ${step.resource.name}: ${step.value}`;
+    case 'withdraw_role':
+      return 'Withdraw an application permission that the profile does not include';
+    case 'own_itself':
+      return 'Make the application its own owner, so that it can renew its client credential';
+    case 'join_admin_agents':
+      return `Add the service principal to the group ${adminAgentsName}, for customers that still have DAP instead of GDAP`;
+    case 'add_secret':
+      return 'Create a client secret and store it in Key Vault';
+    case 'add_certificate':
+      return 'Create a certificate, store it in Key Vault and register it with the application';
+    case 'trust_managed_identity':
+      return `Trust the managed identity ${step.trust.subject} instead of a secret`;
+    case 'store_federated':
+      return 'Use the managed identity as the client credential, once Entra accepts it';
+  }
+}
+
+/**
+ * Warnings before setup takes over an existing application, which another broker with another vault may be using. Pure.
+ */
+function adoptionNotes({ application, stored, mark }: DirectoryState): readonly string[] {
+  if (application === undefined || application.clientId === stored?.clientId) return [];
+  const { displayName, clientId, secrets, keyCredentials } = application;
+  const others = registeredKeys([...secrets, ...keyCredentials], mark).filter(({ ours }) => !ours);
+  if (others.length === 0) return [];
+  return [
+    `The application "${displayName}" (client id ${clientId}) exists already and has client credentials that this vault does not hold (${others.length}). Setup does not change them. If another broker uses them, give this broker its own application with --display-name. If not, remove them in Entra.`,
+  ];
+}
+
+/**
+ * Names the keys that this vault does not hold, except those of {@link adoptionNotes}. After a revocation, an access token
+ * from before it may have added one. Pure.
+ */
+export function unknownKeyNotes(
+  state: DirectoryState,
+  options: Pick<SetupOptions, 'application' | 'managedIdentityObjectId' | keyof IdentityTrustOptions>,
+  nowMs: number,
+): readonly string[] {
+  const { application, stored, mark, federatedTrusts } = state;
+  if (application === undefined) return [];
+  const isAdoption = adoptionNotes(state).length > 0;
+  const lists = {
+    secrets: application.secrets,
+    certificates: application.keyCredentials,
+    trusts: federatedTrusts.map((trust) => ({ ...trust })),
+    ofPrincipal: state.principalKeys,
+  };
+  const { managedIdentityObjectId } = options;
+  const trust = managedIdentityObjectId === undefined ? undefined : identityTrust(options, managedIdentityObjectId);
+  const unknown = unknownKeys(lists, { mark, stored, trust }, nowMs).filter(
+    ({ kind, isMarked }) => !isAdoption || !isMarked || kind === 'federated credential',
+  );
+  if (unknown.length === 0) return [];
+  const revoke = ptbCommand('revoke', options.application);
+  return [
+    `The application has keys in Entra that this vault does not hold: ${namesOf(unknown)}. Setup does not change them. If neither another broker nor somebody of yours added them, treat it as an incident and run ${revoke}.`,
+  ];
+}
 
 /** The options of the operator. */
 export interface SetupRequest extends Omit<SetupOptions, 'profile'> {

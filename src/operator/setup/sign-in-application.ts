@@ -1,10 +1,22 @@
-import type { GraphClient } from '../../lib/microsoft/client.ts';
-import { type JsonObject, objectOf, textOf, textsIn } from '../../lib/microsoft/reply.ts';
-import type { GraphWriter } from '../../lib/microsoft/graph.ts';
-import type { TenantId } from '../../lib/core/identifiers.ts';
 import type { Clock } from '../../lib/core/clock.ts';
-import { firstOf, requiredText } from './graph-objects.ts';
-import { retryUntilReplicated } from './replication.ts';
+import { BrokerError } from '../../lib/core/errors.ts';
+import type { TenantId } from '../../lib/core/identifiers.ts';
+import type { GraphClient, GraphWriter } from '../../lib/microsoft/graph.ts';
+import { type JsonObject, objectOf, textOf, textsIn } from '../../lib/microsoft/reply.ts';
+import { retryUntilReplicated } from './apply.ts';
+
+/** The first object of a list, or undefined if it is empty. */
+export async function firstOf(graph: GraphClient, path: string): Promise<JsonObject | undefined> {
+  for await (const item of graph.list(path)) return item;
+  return undefined;
+}
+
+/** @throws BrokerError resource_error if the property is missing or empty. */
+export function requiredText(object: JsonObject, property: string): string {
+  const value = textOf(object, property);
+  if (value !== undefined && value !== '') return value;
+  throw new BrokerError('resource_error', `Microsoft Graph returned an object without ${property}.`);
+}
 
 /**
  * The application through which people sign in: to the dashboard in a browser, and with `ptb login`. It is public, so it

@@ -1,13 +1,166 @@
+import { createPrivateKey } from 'node:crypto';
 import type { AuthorizationServer, Client, ClientAuth, DeviceAuthorizationResponse } from 'oauth4webapi';
-import type { ClientCredential } from '../../lib/core/secrets.ts';
-import { BrokerError, SetupError } from '../../lib/core/errors.ts';
+import type { Clock } from '../../lib/core/clock.ts';
+import { BrokerError, type CodedError, SetupError } from '../../lib/core/errors.ts';
 import type { TenantId } from '../../lib/core/identifiers.ts';
-import type { Secret } from '../../lib/core/secret.ts';
-import { authorizationServer, type OAuthLibrary } from '../../lib/microsoft/authorization-server.ts';
-import { clientAuthentication } from './client-authentication.ts';
-import type { RedeemedToken } from '../../lib/microsoft/token-reply.ts';
-import { SignInExchange, type SignInExchangeDeps } from './sign-in-exchange.ts';
-import { signInFailure } from './sign-in-failure.ts';
+import { type Fetch, outboundFailure, type OutboundReply, send } from '../../lib/core/outbound.ts';
+import type { ClientCredential, Secret } from '../../lib/core/secrets.ts';
+import { aadstsMeanings } from '../../lib/microsoft/aadsts.ts';
+import { authorizationServer, type OAuthLibrary } from '../../lib/microsoft/redeemer.ts';
+import { type EntraFailure, errorOf, judgeTokenReply, type RedeemedToken } from '../../lib/microsoft/token-reply.ts';
+
+/** RFC 7523 section 2.2: the client authenticates with a signed JWT. */
+const assertionType = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
+
+interface ClientAuthenticationDeps {
+  readonly oauth: OAuthLibrary;
+  /** The assertion of a federated credential: the managed identity's token for `api://AzureADTokenExchange`. */
+  readonly federatedAssertion: () => Promise<string>;
+}
+
+/**
+ * How an application authenticates at the token endpoint. A public client has no credential.
+ * @throws DOMException if the private key of a certificate is not an RSA key.
+ */
+async function clientAuthentication(
+  deps: ClientAuthenticationDeps,
+  credential: ClientCredential | undefined,
+): Promise<ClientAuth> {
+  switch (credential?.kind) {
+    case undefined:
+      return deps.oauth.None();
+    case 'secret':
+      return deps.oauth.ClientSecretPost(credential.secret.reveal());
+    case 'certificate':
+      return certificateAuthentication(deps.oauth, credential);
+    case 'federated':
+      return async (_server, client, body) => {
+        body.set('client_id', client.client_id);
+        body.set('client_assertion_type', assertionType);
+        body.set('client_assertion', await deps.federatedAssertion());
+      };
+  }
+}
+
+/** "Microsoft identity platform application authentication certificate credentials": PS256, with the thumbprint in `x5t#S256`. */
+async function certificateAuthentication(
+  oauth: OAuthLibrary,
+  credential: Extract<ClientCredential, { kind: 'certificate' }>,
+): Promise<ClientAuth> {
+  const der = createPrivateKey(credential.privateKey.reveal()).export({ type: 'pkcs8', format: 'der' });
+  const algorithm = { name: 'RSA-PSS', hash: 'SHA-256' };
+  const key = await crypto.subtle.importKey('pkcs8', new Uint8Array(der), algorithm, false, ['sign']);
+  const thumbprint = Buffer.from(credential.thumbprintSha256, 'hex').toString('base64url');
+  return (server, client, body, headers) =>
+    oauth.PrivateKeyJwt(key, {
+      [oauth.modifyAssertion]: (header, payload) => {
+        header['x5t#S256'] = thumbprint;
+        // The library sets the issuer. Entra requires the address of the token endpoint.
+        payload['aud'] = server.token_endpoint ?? server.issuer;
+      },
+    })(server, client, body, headers);
+}
+
+/** The cause by OAuth error (RFC 6749 section 4.1.2.1, RFC 8628 section 3.5), if the person can act on it. */
+const refusals: Readonly<Record<string, string>> = {
+  access_denied: 'The sign-in was cancelled, or the consent was declined.',
+  authorization_declined: 'The sign-in was declined on the other device.',
+  expired_token: 'The code expired before anyone signed in with it.',
+  bad_verification_code: 'Entra no longer accepts the device code.',
+  login_required: 'Entra requires the account to sign in again.',
+};
+
+/**
+ * Converts a failed sign-in to a coded error. A failure that the person did not cause (wrong client secret, Entra down)
+ * keeps its own code.
+ */
+export function signInFailure(thrown: unknown, failure: EntraFailure | undefined): CodedError {
+  const options = { cause: thrown, logFields: failure?.logFields };
+  // The redirect may carry the error, with the AADSTS number in its description.
+  const description = fieldOf(thrown, 'error_description');
+  const number = /AADSTS(\d{3,9})/.exec(description ?? '')?.[1];
+  const meaning = number === undefined ? undefined : aadstsMeanings.get(Number(number))?.meaning;
+  if (meaning !== undefined) {
+    return new SetupError('sign_in_refused', `${meaning.slice(0, -1)} (AADSTS${number}).`, options);
+  }
+  const oauthError = failure?.logFields['entraError'] ?? fieldOf(thrown, 'error');
+  const refusal = typeof oauthError === 'string' ? refusals[oauthError] : undefined;
+  if (refusal !== undefined) return new SetupError('sign_in_refused', refusal, options);
+  if (thrown instanceof BrokerError) return asSignIn(thrown);
+  if (oauthError !== undefined) {
+    const named = number === undefined ? '' : ` (AADSTS${number})`;
+    return new SetupError('sign_in_refused', `Entra answered the sign-in with ${String(oauthError)}${named}.`, options);
+  }
+  return new SetupError('sign_in_refused', "Entra's reply does not belong to this sign-in and was discarded.", options);
+}
+
+/** Replaces codes whose title and advice concern redemption: during a sign-in, the person can correct the cause. */
+function asSignIn(error: BrokerError): CodedError {
+  const personal = new Set(['interaction_required', 'blocked_by_policy', 'credential_revoked', 'credential_expired']);
+  if (!personal.has(error.code)) return error;
+  return new SetupError('sign_in_refused', error.detail, { cause: error, logFields: error.logFields });
+}
+
+function fieldOf(thrown: unknown, name: string): string | undefined {
+  const value = (thrown as Record<string, unknown> | undefined)?.[name];
+  return typeof value === 'string' ? value : undefined;
+}
+
+const timeoutMs = 30_000;
+const maxReplyBytes = 256 * 1024;
+
+interface SignInExchangeDeps {
+  readonly fetch: Fetch;
+  readonly clock: Clock;
+}
+
+/** One exchange with Entra. oauth4webapi sends its request through `fetch`. The exchange keeps the unchanged reply. */
+export class SignInExchange {
+  readonly #deps: SignInExchangeDeps;
+  readonly #signal: AbortSignal | undefined;
+  #reply: OutboundReply | undefined;
+  #sentAtMs = 0;
+
+  constructor(deps: SignInExchangeDeps, signal: AbortSignal | undefined) {
+    this.#deps = deps;
+    this.#signal = signal;
+  }
+
+  readonly fetch = async (
+    url: string,
+    init: { readonly headers: Record<string, string>; readonly body: URLSearchParams },
+  ): Promise<Response> => {
+    this.#sentAtMs = this.#deps.clock.nowMs();
+    const reply = await send(this.#deps.fetch, {
+      method: 'POST',
+      url,
+      headers: { ...init.headers, 'content-type': 'application/x-www-form-urlencoded' },
+      body: init.body.toString(),
+      timeoutMs,
+      maxBodyBytes: maxReplyBytes,
+      signal: this.#signal,
+    }).catch((error: unknown): never => {
+      throw outboundFailure(error, 'entra_unavailable', 'Entra');
+    });
+    this.#reply = reply;
+    return new Response(reply.body, { status: reply.status, headers: reply.headers });
+  };
+
+  /** Why Entra issued no token. Undefined if it issued one or if no reply arrived. */
+  get failure(): EntraFailure | undefined {
+    if (this.#reply === undefined) return undefined;
+    const judged = judgeTokenReply(this.#reply, this.#sentAtMs);
+    return judged.ok ? undefined : judged.failure;
+  }
+
+  /** The token in the reply. @throws BrokerError if there is none. */
+  token(): RedeemedToken {
+    if (this.#reply === undefined) throw new BrokerError('entra_unavailable', 'No request was sent to Entra.');
+    const judged = judgeTokenReply(this.#reply, this.#sentAtMs);
+    if (judged.ok) return judged.token;
+    throw errorOf(judged.failure);
+  }
+}
 
 export interface SignInClientDeps extends SignInExchangeDeps {
   readonly loadOAuth: () => Promise<OAuthLibrary>;

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { TableClient } from '@azure/data-tables';
-import { journalTable } from '../../../src/lib/tokens/credential/table-credential-journal.ts';
+import { journalTable } from '../../../src/lib/tokens/credential/credential-journal.ts';
 import { type Attack, control } from '../attack.ts';
 import { attacker, victim } from '../forge.ts';
 import { threeBlockedCustomers } from '../../support/simulated-brokers.ts';

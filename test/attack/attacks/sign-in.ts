@@ -1,6 +1,6 @@
 import { ask } from '../ask.ts';
 import { type Attack, control, type Tally } from '../attack.ts';
-import { listenOnLoopback } from '../../../src/operator/setup/loopback.ts';
+import { listenOnLoopback } from '../../../src/operator/setup/sign-in.ts';
 
 const state = 'the-state-of-this-sign-in';
 

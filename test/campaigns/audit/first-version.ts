@@ -1,9 +1,15 @@
-import type { StoredRecord } from '../../../src/lib/audit/chain/canonical-row.ts';
-import { canonicalText, hashOf } from '../../../src/lib/audit/chain/canonical-row.ts';
-import { type ChainLink, readLink } from '../../../src/lib/audit/chain/chain-link.ts';
-import type { CheckpointLog } from '../../../src/lib/audit/chain/checkpoint-log.ts';
-import type { CheckpointSigner } from '../../../src/lib/audit/chain/checkpoint-signer.ts';
-import { type ChainHead, type Checkpoint, checkpointType, setDigest } from '../../../src/lib/audit/chain/checkpoint.ts';
+import {
+  canonicalText,
+  type ChainHead,
+  type ChainLink,
+  type Checkpoint,
+  checkpointType,
+  hashOf,
+  readLink,
+  setDigest,
+  type StoredRecord,
+} from '../../../src/lib/audit/chain/checkpoint.ts';
+import type { CheckpointLog, CheckpointSigner } from '../../../src/lib/audit/chain/checkpoint-log.ts';
 
 /*
  * How the first version with checkpoints wrote them. Its checkpoints are in the storage of deployments, and it can be led

@@ -1,4 +1,4 @@
-import type { StoredRecord } from '../../../src/lib/audit/chain/canonical-row.ts';
+import type { StoredRecord } from '../../../src/lib/audit/chain/checkpoint.ts';
 import { digest, type Expected, keyAt, payloadOf, pick, placeOf, type Random, type Row, sha, timeOf } from './rows.ts';
 import type { AuditWorld, Exported } from './world.ts';
 

@@ -2,7 +2,7 @@ import { createHash, createSign, generateKeyPairSync, type KeyObject } from 'nod
 import type { JWK } from 'jose';
 import { toRow } from '../../../src/lib/audit/log/audit-row.ts';
 import type { AuditEntry } from '../../../src/lib/audit/audit-log.ts';
-import type { StoredRecord } from '../../../src/lib/audit/chain/canonical-row.ts';
+import type { StoredRecord } from '../../../src/lib/audit/chain/checkpoint.ts';
 import { type LinkedRows, RecordChain } from '../../../src/lib/audit/chain/record-chain.ts';
 import type { Evidence } from '../../../src/operator/audit/verify-export.ts';
 import type { CheckpointLog } from '../../../src/lib/audit/chain/checkpoint-log.ts';

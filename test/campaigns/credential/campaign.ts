@@ -1,6 +1,6 @@
 import { judgeCredential } from '../../../src/lib/health/health.ts';
-import { refreshTokensInOrder } from '../../../src/lib/tokens/credential/in-force.ts';
-import { Secret } from '../../../src/lib/core/secret.ts';
+import { refreshTokensInOrder } from '../../../src/lib/tokens/credential/credential-store.ts';
+import { Secret } from '../../../src/lib/core/secrets.ts';
 import { calm, restart, type Step, steps } from './steps.ts';
 import { application, type CredentialWorld as World, CredentialWorld, dayMs } from './world.ts';
 

@@ -1,11 +1,10 @@
-import type { GraphClient } from '../../../src/lib/microsoft/client.ts';
+import type { GraphClient, GraphWriter } from '../../../src/lib/microsoft/graph.ts';
 import type { JsonObject } from '../../../src/lib/microsoft/reply.ts';
-import type { GraphWriter } from '../../../src/lib/microsoft/graph.ts';
 import { BrokerError, toBrokerError } from '../../../src/lib/core/errors.ts';
 import { isoTime } from '../../../src/lib/core/clock.ts';
 import { revoke } from '../../../src/operator/revoke/revoke.ts';
 import { verifyRevocation } from '../../../src/operator/revoke/verify.ts';
-import type { RevokeDeps } from '../../../src/operator/revoke/revoke-state.ts';
+import type { RevokeDeps } from '../../../src/operator/revoke/state.ts';
 import { type Account, accounts, application, type CredentialWorld } from './world.ts';
 
 const principalId = 'principal';

@@ -1,6 +1,6 @@
 import { BrokerError } from '../../../src/lib/core/errors.ts';
 import type { TenantId } from '../../../src/lib/core/identifiers.ts';
-import { Secret } from '../../../src/lib/core/secret.ts';
+import { Secret } from '../../../src/lib/core/secrets.ts';
 import { drill } from './drill.ts';
 import { accounts, application, type CredentialWorld, dayMs, hourMs } from './world.ts';
 

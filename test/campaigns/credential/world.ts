@@ -7,10 +7,9 @@ import { rotateRefreshToken } from '../../../src/lib/tokens/credential/rotate.ts
 import { storeRefreshToken } from '../../../src/lib/tokens/credential/store-refresh-token.ts';
 import type { VaultInventory } from '../../../src/lib/tokens/credential/vault-inventory.ts';
 import type { GraphWriter } from '../../../src/lib/microsoft/graph.ts';
-import { type Credential, refreshTokenLifeMs } from '../../../src/lib/core/secrets.ts';
+import { type Credential, refreshTokenLifeMs, Secret } from '../../../src/lib/core/secrets.ts';
 import { BrokerError } from '../../../src/lib/core/errors.ts';
 import type { TenantId } from '../../../src/lib/core/identifiers.ts';
-import { Secret } from '../../../src/lib/core/secret.ts';
 import { silentLogger } from '../../../src/lib/core/log.ts';
 import { MemoryCredentialJournal } from '../../fakes/memory-credential-journal.ts';
 import { MemoryCredentialStore } from '../../fakes/memory-credential-store.ts';

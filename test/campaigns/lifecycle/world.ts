@@ -1,9 +1,9 @@
-import { uniteTenants } from '../../../src/lib/tenants/union.ts';
+import { uniteTenants } from '../../../src/lib/tenants/lists.ts';
 import type { JsonObject } from '../../../src/lib/microsoft/reply.ts';
 import { parseTenantId, type TenantId } from '../../../src/lib/core/identifiers.ts';
 import type { CompleteRead } from '../../../src/lib/tenants/directory.ts';
 import type { ConsentAttempt } from '../../../src/lib/tenant-events/consent-in-new.ts';
-import type { Observations } from '../../../src/lib/tenant-events/tenant-state.ts';
+import type { Observations } from '../../../src/lib/tenant-events/event-log.ts';
 import { judgeConsent, judgeRole } from '../../../src/lib/tenant-events/observe-tenants.ts';
 
 export const dayMs = 86_400_000;

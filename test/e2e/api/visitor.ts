@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import type { JsonSchema } from '../../../src/lib/api/json-schema.ts';
+import type { JsonSchema } from '../../../src/lib/api/openapi.ts';
 import type { RouteContract } from '../../../src/lib/api/route.ts';
 import { createAnswerChecks } from '../../support/answer-checks.ts';
 import { routes } from '../../../tools/docs/declared-routes.ts';

@@ -3,11 +3,10 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { TokenBroker } from '../../../src/lib/tokens/broker.ts';
 import { CachedCredentials } from '../../../src/lib/tokens/credential/cached-credentials.ts';
 import { aadstsMeanings, aadstsVariants } from '../../../src/lib/microsoft/aadsts.ts';
-import { BrokerError, errorTable } from '../../../src/lib/core/errors.ts';
+import { adviceFor, BrokerError, errorTable } from '../../../src/lib/core/errors.ts';
 import type { TenantId } from '../../../src/lib/core/identifiers.ts';
-import { Secret } from '../../../src/lib/core/secret.ts';
+import { Secret } from '../../../src/lib/core/secrets.ts';
 import { silentLogger } from '../../../src/lib/core/log.ts';
-import { adviceFor } from '../../../src/lib/core/advice.ts';
 import { changeTenant } from 'microsoft-cloud/client';
 import { browser, startOperator, type TestOperator } from './operator.ts';
 

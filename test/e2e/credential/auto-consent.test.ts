@@ -1,10 +1,10 @@
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { createLocalBroker } from '../../../src/cli/sign-in/local-broker.ts';
 import type { Toolbox } from '../../../src/cli/sign-in/toolbox.ts';
-import { clouds } from '../../../src/lib/core/clouds.ts';
+import { clouds } from '../../../src/lib/core/resources.ts';
 import { BrokerError } from '../../../src/lib/core/errors.ts';
 import { parseTenantId, type TenantId } from '../../../src/lib/core/identifiers.ts';
-import type { TokenRequest } from '../../../src/lib/core/token.ts';
+import type { TokenRequest } from '../../../src/lib/core/secrets.ts';
 import { consentInNewTenants } from '../../../src/lib/consent/consent-in-new-tenants.ts';
 import { MemoryAuditLog } from '../../fakes/memory-audit-log.ts';
 import { type CustomerBench, exchangeAppId, graphAppId, startCustomers } from './customer-bench.ts';

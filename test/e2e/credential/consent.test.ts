@@ -1,8 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import * as control from 'microsoft-cloud/client';
 import { redeemAsApplication } from '../../../src/lib/tokens/credential/prove-client-credential.ts';
-import { obtainConsent } from '../../../src/operator/setup/consent.ts';
-import { withTemporarySecret } from '../../../src/operator/setup/temporary-secret.ts';
+import { obtainConsent, withTemporarySecret } from '../../../src/operator/setup/consent.ts';
 import { account, adminToken } from 'microsoft-cloud/testing';
 import { browser, startOperator, type TestOperator } from './operator.ts';
 

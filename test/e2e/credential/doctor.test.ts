@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { createLocalBroker } from '../../../src/cli/sign-in/local-broker.ts';
-import { clouds } from '../../../src/lib/core/clouds.ts';
-import type { Secret } from '../../../src/lib/core/secret.ts';
+import { clouds } from '../../../src/lib/core/resources.ts';
+import type { Secret } from '../../../src/lib/core/secrets.ts';
 import { type Check, examine } from '../../../src/operator/doctor/doctor.ts';
 import { changeTenant } from 'microsoft-cloud/client';
 import { account } from 'microsoft-cloud/testing';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { TokenBroker } from '../../../src/lib/tokens/broker.ts';
-import type { TokenRequest } from '../../../src/lib/core/token.ts';
+import type { TokenRequest } from '../../../src/lib/core/secrets.ts';
 import { CachedCredentials } from '../../../src/lib/tokens/credential/cached-credentials.ts';
 import { parseTenantId, type TenantId } from '../../../src/lib/core/identifiers.ts';
 import * as control from 'microsoft-cloud/client';

@@ -1,6 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { applicationPath } from '../../../src/lib/tokens/credential/client-keys.ts';
-import { issueClientSecret } from '../../../src/lib/tokens/credential/client-secret.ts';
+import { applicationPath, issueClientSecret } from '../../../src/lib/tokens/credential/client-keys.ts';
 import { redeemAsApplication } from '../../../src/lib/tokens/credential/prove-client-credential.ts';
 import type { ClientCredential, Credential } from '../../../src/lib/core/secrets.ts';
 import { runSetup } from '../../../src/operator/setup/setup.ts';

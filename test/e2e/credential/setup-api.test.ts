@@ -1,7 +1,7 @@
 import { approveDeviceCode } from 'microsoft-cloud/client';
 import { account, adminToken } from 'microsoft-cloud/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { readClaims } from '../../../src/lib/microsoft/token-claims.ts';
+import { readClaims } from '../../../src/lib/microsoft/token-reply.ts';
 import { callerRoles } from '../../../src/lib/core/caller.ts';
 import { signInClients } from '../../../src/operator/setup/api-application.ts';
 import {

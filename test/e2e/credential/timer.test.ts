@@ -5,7 +5,7 @@ import { HttpRequest } from '@azure/functions';
 import { TableClient } from '@azure/data-tables';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import type { Services } from '../../../src/composition.ts';
-import { journalTable, TableCredentialJournal } from '../../../src/lib/tokens/credential/table-credential-journal.ts';
+import { journalTable, TableCredentialJournal } from '../../../src/lib/tokens/credential/credential-journal.ts';
 import { environmentOf } from 'microsoft-cloud';
 import { type Azurite, startAzurite } from '../../support/azurite.ts';
 import { account } from 'microsoft-cloud/testing';

@@ -72,7 +72,7 @@ describe('npm run package', () => {
     expect(entry).not.toContain('X509CertificateGenerator');
     // Bundled as in the app: a CommonJS package has other exports in a bundle than in Node.js.
     const outdir = join(folder, 'certificate');
-    const source = join(projectRoot, 'src/lib/tokens/credential/create-certificate.ts');
+    const source = join(projectRoot, 'src/lib/tokens/credential/client-certificate.ts');
     await build({ ...app, entryPoints: { certificate: source }, outdir });
     const { createCertificate } = (await import(join(outdir, 'certificate.js'))) as {
       createCertificate: CreateCertificate;

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import type { Page } from 'playwright-core';
-import { once } from '../../../src/lib/core/once.ts';
+import { once } from '../../../src/lib/core/single-flight.ts';
 
 const axe = once(() => readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8'));
 

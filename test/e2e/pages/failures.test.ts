@@ -1,8 +1,7 @@
 import type { Route } from 'playwright-core';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import type { HealthReportAnswer, Misconfigured } from '../../../src/lib/api/answers/health.ts';
-import { adviceFor } from '../../../src/lib/core/advice.ts';
-import type { ErrorCode } from '../../../src/lib/core/errors.ts';
+import { adviceFor, type ErrorCode } from '../../../src/lib/core/errors.ts';
 import { tokenOfCaller } from '../../support/running-demo.ts';
 import { noBrowser, openPage } from './browser.ts';
 import { dashboardFixture, type DashboardFixture } from './dashboard-fixture.ts';

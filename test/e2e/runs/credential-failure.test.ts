@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { adviceFor } from '../../../src/lib/core/advice.ts';
-import { errorTable } from '../../../src/lib/core/errors.ts';
+import { adviceFor, errorTable } from '../../../src/lib/core/errors.ts';
 import { startRunStack, started, type RunStack } from './run-stack.ts';
 
 const tenants = 200;

@@ -5,7 +5,7 @@ import { addFault } from 'microsoft-cloud/client';
 import { callerTokens } from '../../../src/cli/demo/caller-token.ts';
 import type { AuditAnswer } from '../../../src/lib/api/answers/audit.ts';
 import type { ResultRow, RunAnswer, RunTenantsAnswer } from '../../../src/lib/api/answers/runs.ts';
-import { nextAddress } from '../../../src/lib/core/link-header.ts';
+import { nextAddress } from '../../../src/lib/core/outbound.ts';
 import { startRunStack, type RunStack } from './run-stack.ts';
 
 // One stack for all. The portal may read users of four customers, the console everything everywhere.

@@ -3,7 +3,7 @@ import { get, type IncomingMessage } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Demo, startDemo } from '../../../src/cli/demo/start-demo.ts';
-import { nextAddress } from '../../../src/lib/core/link-header.ts';
+import { nextAddress } from '../../../src/lib/core/outbound.ts';
 import { skippedBecause } from '../../support/skipped.ts';
 import { quiet } from '../../support/watched-demo.ts';
 import { runsIn, writeRun, type WrittenRun } from '../../support/written-run.ts';

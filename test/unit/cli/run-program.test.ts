@@ -4,8 +4,7 @@ import { registerVerify } from '../../../src/cli/commands/verify.ts';
 import { CommandFailure } from '../../../src/cli/command-failure.ts';
 import { exitCodeOf, exitCodes } from '../../../src/cli/exit-codes.ts';
 import { runProgram } from '../../../src/cli/run-program.ts';
-import { adviceFor } from '../../../src/lib/core/advice.ts';
-import { BrokerError, SetupError } from '../../../src/lib/core/errors.ts';
+import { adviceFor, BrokerError, SetupError } from '../../../src/lib/core/errors.ts';
 
 afterEach(() => {
   vi.restoreAllMocks();

@@ -7,7 +7,7 @@ import { eventsLink, parseEventsFilter, tenantsIn } from '../../../dashboard/app
 import { kindTitle } from '../../../dashboard/app/event-list.tsx';
 import { EventsView } from '../../../dashboard/app/events-view.tsx';
 import { TenantEvents } from '../../../dashboard/app/tenant-events.tsx';
-import type { EventsAnswer, EventView } from '../../../src/lib/api/answers/events.ts';
+import type { EventsAnswer, EventView } from '../../../src/lib/api/answers/tenants.ts';
 import { eventKinds } from '../../../src/lib/tenant-events/tenant-event.ts';
 import { rendered } from './rendered.ts';
 import { signedIn } from './signed-in.tsx';

@@ -1,12 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { TokenBroker } from '../../../src/lib/tokens/broker.ts';
-import type { TokenRequest } from '../../../src/lib/core/token.ts';
+import { Secret, type TokenRequest } from '../../../src/lib/core/secrets.ts';
 import { CachedCredentials } from '../../../src/lib/tokens/credential/cached-credentials.ts';
 import type { Redeemer, Redemption } from '../../../src/lib/microsoft/redeemer.ts';
 import type { TenantId } from '../../../src/lib/core/identifiers.ts';
 import { silentLogger } from '../../../src/lib/core/log.ts';
-import { Secret } from '../../../src/lib/core/secret.ts';
 import { SingleFlight } from '../../../src/lib/core/single-flight.ts';
 import { FakeClock } from '../../fakes/fake-clock.ts';
 import { aadstsFailure } from '../../fakes/fake-redeemer.ts';

@@ -1,8 +1,7 @@
 import { expect, test } from 'vitest';
 import accessCheck from '../../../src/jobs/access-check.ts';
-import type { TokenRequest } from '../../../src/lib/core/token.ts';
-import { adviceFor } from '../../../src/lib/core/advice.ts';
-import { BrokerError, type ErrorCode, errorTable } from '../../../src/lib/core/errors.ts';
+import type { TokenRequest } from '../../../src/lib/core/secrets.ts';
+import { adviceFor, BrokerError, type ErrorCode, errorTable } from '../../../src/lib/core/errors.ts';
 import { tryJob } from '../../support/try-job.ts';
 
 const graph = { '/organization': { value: [{ id: '1', displayName: 'Contoso' }] } };

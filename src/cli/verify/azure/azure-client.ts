@@ -1,4 +1,4 @@
-import type { CloudName } from '../../../lib/core/clouds.ts';
+import type { CloudName } from '../../../lib/core/resources.ts';
 import { type Fetch, OutboundError, type OutboundReply, parseJson, send } from '../../../lib/core/outbound.ts';
 
 /** Hosts of the query API, "Azure Monitor Log Analytics API request format" (Microsoft Learn, also of Azure in China). */

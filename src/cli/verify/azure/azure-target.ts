@@ -1,4 +1,4 @@
-import { type Cloud, clouds, cloudNames } from '../../../lib/core/clouds.ts';
+import { type Cloud, cloudNames, clouds } from '../../../lib/core/resources.ts';
 import { parseGuid } from '../../../lib/core/identifiers.ts';
 
 /** The deployment whose resources the checks read, as `azd env get-values` prints it. */

@@ -1,6 +1,6 @@
 import type { AccessToken, TokenCredential } from '@azure/identity';
 import type { Clock } from '../../../lib/core/clock.ts';
-import { once } from '../../../lib/core/once.ts';
+import { once } from '../../../lib/core/single-flight.ts';
 
 /** A token is renewed this long before it expires. */
 const renewBeforeMs = 300_000;

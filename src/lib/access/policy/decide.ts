@@ -1,10 +1,16 @@
-import type { Grant } from '../../core/token.ts';
-import { chooses, domainsIn, missingFact, type TenantFacts, type UnknownFact } from '../tenants/tenant-set.ts';
-import type { DomainName } from '../../core/identifiers.ts';
 import type { Caller } from '../../core/caller.ts';
-import type { ApprovalTerms } from './approval-keys.ts';
-import type { AccessPolicy, Rule } from './policy.ts';
-import { selects } from './selection.ts';
+import type { DomainName } from '../../core/identifiers.ts';
+import type { Grant } from '../../core/secrets.ts';
+import {
+  chooses,
+  domainsIn,
+  missingFact,
+  type TenantChoice,
+  type TenantFacts,
+  type UnknownFact,
+} from '../tenants/tenant-set.ts';
+import type { AccessPolicy, ApprovalTerms, Rule } from './policy.ts';
+import { selects } from './request-limit.ts';
 
 /** The part of a request that the policy decides on. */
 export interface PolicyRequest extends TenantFacts {
@@ -140,7 +146,7 @@ export const rulesInSomeTenant = (
 ): readonly Rule[] => policy.rules.filter((rule) => failedBeforeTenant(rule, caller, request) === undefined);
 
 /** The part of a request that does not depend on the tenant. */
-export type TenantlessRequest = Pick<PolicyRequest, 'grant' | 'resource' | 'via'>;
+type TenantlessRequest = Pick<PolicyRequest, 'grant' | 'resource' | 'via'>;
 
 /**
  * Returns the denial if the request is denied in every tenant; undefined if the decision depends on the tenant. Such a
@@ -208,3 +214,33 @@ const reasons: Readonly<Record<Stage, (caller: PolicyCaller, request: PolicyRequ
   scope: (_, request) =>
     `No rule for this caller allows the scopes ${request.scopes.join(', ')} together in this tenant.`,
 };
+
+/** A rule that limits reading. */
+type ReadingRule = Rule & { readonly reads: TenantChoice };
+
+/** What a caller may read: `"*"` without a limit, else the tenants of all these choices together. */
+export type Reads = '*' | readonly TenantChoice[];
+
+/**
+ * Whether a rule limits what the caller may read. Its roles do not matter here: a caller must not escape a limit because
+ * it lacks a role of the rule.
+ */
+export function limitsReading(rule: Rule, caller: PolicyCaller): rule is ReadingRule {
+  const stage = failedCallerStage(rule, caller);
+  return rule.reads !== undefined && (stage === undefined || stage === 'role');
+}
+
+/**
+ * Returns the tenants whose data the caller may read: what the rules for it list together. A caller that no rule limits
+ * may read everything that its app roles open. Pure.
+ */
+export function readsOf(policy: AccessPolicy, caller: PolicyCaller): Reads {
+  const limits = policy.rules.filter((rule) => limitsReading(rule, caller));
+  if (limits.length === 0) return '*';
+  const open = limits.filter((rule) => failedCallerStage(rule, caller) === undefined).map(({ reads }) => reads);
+  return open.some(isUnlimited) ? '*' : open;
+}
+
+/** Whether a choice is `"*"` without any `except`: data of no tenant and of the partner's own is included. */
+const isUnlimited = ({ tenants, except }: TenantChoice): boolean =>
+  tenants.all && except.names.size === 0 && except.tags.length === 0;

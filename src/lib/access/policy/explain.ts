@@ -1,17 +1,66 @@
-import { chooses, type TenantFacts } from '../tenants/tenant-set.ts';
+import {
+  chooses,
+  missingFact,
+  type TenantEntry,
+  type TenantFacts,
+  type TenantGroups,
+  textOfEntry,
+} from '../tenants/tenant-set.ts';
 import {
   type CallerStage,
-  type Decision,
   decide,
+  type Decision,
   failedCallerStage,
   failedStage,
+  limitsReading,
   type PolicyCaller,
   type PolicyRequest,
+  readsOf,
   type Stage,
 } from './decide.ts';
-import { whyTenant } from './why-tenant.ts';
 import type { AccessPolicy, Rule } from './policy.ts';
-import { limitsReading, readsOf } from './reads.ts';
+
+/**
+ * Returns which entry of a list contains a tenant, with the groups that lead to it, such as `group:gold → tag:managed`;
+ * undefined if none does. Pure.
+ */
+export function whyContained(
+  entries: readonly TenantEntry[],
+  groups: TenantGroups,
+  facts: TenantFacts,
+): string | undefined {
+  for (const entry of entries) {
+    if (entry.kind === 'group') {
+      const why = whyContained(groups.get(entry.group) ?? [], groups, facts);
+      if (why !== undefined) return `${textOfEntry(entry)} → ${why}`;
+    } else if (isFor(entry, facts)) return textOfEntry(entry);
+  }
+  return undefined;
+}
+
+function isFor(entry: Exclude<TenantEntry, { kind: 'group' }>, facts: TenantFacts): boolean {
+  if (entry.kind === 'all') return facts.isPartnerTenant !== true;
+  if (entry.kind === 'id') return entry.tenantId === facts.tenantId;
+  return entry.kind === 'domain' ? facts.domains.includes(entry.domain) : (facts.tags?.has(entry.tag) ?? false);
+}
+
+/**
+ * Says why a list of a rule covers a tenant or does not: the entry that names it, such as `tenants: group:gold → tag:managed`,
+ * what takes it away, or what is not known.
+ */
+export function whyTenant(
+  { groups }: AccessPolicy,
+  { written, tenants, reads }: Rule,
+  list: 'tenants' | 'reads',
+  facts: TenantFacts,
+): string {
+  const missing = missingFact(list === 'reads' && reads !== undefined ? reads : tenants, facts);
+  if (missing === 'tags') return 'the rule names a tag, and the tags of the tenant are not known';
+  if (missing === 'domains') return 'the tenant of a domain in except is not known';
+  const out = whyContained(written.except, groups, facts);
+  if (out !== undefined) return `except: ${out}`;
+  return `${list}: ${whyContained(written[list], groups, facts) ?? 'no entry for the tenant'}`;
+}
 
 interface RuleFinding {
   readonly rule: string;

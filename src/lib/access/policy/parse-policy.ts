@@ -1,15 +1,147 @@
 import type * as z from 'zod';
-import { didYouMean } from '../../core/did-you-mean.ts';
-import { approvalProblems, termsOf } from './approval-keys.ts';
-import { duplicateKey } from '../../core/duplicate-key.ts';
-import { gatewayProblems, isForGateway } from './gateway-keys.ts';
-import type { AccessPolicy, Rule } from './policy.ts';
-import { type PolicyDocument, policyDocumentSchema, policyJsonSchema, type RuleDocument } from './policy-document.ts';
+import { duplicateKey, safeParse } from '../../core/json.ts';
+import { didYouMean } from '../../core/text.ts';
+import {
+  choiceOf,
+  createSetCompiler,
+  noGroups,
+  parseEntry,
+  readGroups,
+  type TenantChoice,
+  type TenantEntry,
+  type TenantGroups,
+  unknownGroups,
+} from '../tenants/tenant-set.ts';
 import { idleConditionWarnings } from './idle-conditions.ts';
-import { safeParse } from '../../core/json.ts';
-import { requestLimitOf } from './request-limit.ts';
-import { selectionOf } from './selection.ts';
-import { createRuleTenants, groupsOf, tenantListProblems, tenantListWarnings } from './tenant-lists.ts';
+import { type PolicyDocument, policyDocumentSchema, policyJsonSchema, type RuleDocument } from './policy-document.ts';
+import { type AccessPolicy, approvalProblems, type Rule, termsOf, type WrittenTenants } from './policy.ts';
+import { requestLimitOf, selectionOf } from './request-limit.ts';
+
+/** Whether a rule lets the gateway send requests. */
+const isForGateway = ({ via }: Pick<RuleDocument, 'via'>): boolean => via?.includes('gateway') ?? false;
+
+/**
+ * Checks the keys of a rule that concern the gateway. Through it a rule has to name what it allows: the permissions for
+ * Graph, and the requests for every other resource, because no published map of permissions exists for those.
+ */
+function gatewayProblems(rule: RuleDocument, place: string): string[] {
+  // `tokenProblems` reports the keys of a rule that only limits reading.
+  if (rule.resources === undefined) return [];
+  if (isForGateway(rule)) return requiredKeys(rule, rule.resources, place);
+  return rule.requests === undefined
+    ? []
+    : [`${place}.requests: has no effect without the gateway; add "via": ["gateway"].`];
+}
+
+/** Aliases whose address cannot be one of Exchange. */
+const neverExchange: ReadonlySet<string> = new Set(['graph', 'aad-graph', 'partner-center', 'arm']);
+
+function requiredKeys(rule: RuleDocument, resources: readonly string[], place: string): string[] {
+  const { scopes, requests, via, excessScopes } = rule;
+  const all = resources.includes('*');
+  const problems: string[] = [];
+  if ((all || resources.includes('graph')) && (scopes === undefined || scopes.includes('*'))) {
+    problems.push(
+      `${place}.scopes: a rule for the gateway names the permissions that open its requests to graph; list them, such as User.Read.All.`,
+    );
+  }
+  const limited = requests?.paths !== undefined || requests?.cmdlets !== undefined;
+  const others = resources.filter((resource) => resource !== 'graph');
+  if (others.length > 0 && !limited) {
+    const named = all ? 'resources other than graph' : others.join(', ');
+    problems.push(
+      `${place}.requests: is the only limit of the gateway for ${named}; list paths, or cmdlets for exchange.`,
+    );
+  }
+  if (requests?.cmdlets !== undefined && resources.every((resource) => neverExchange.has(resource)))
+    problems.push(`${place}.requests.cmdlets: has no effect without the resource exchange.`);
+  if (excessScopes !== undefined && via?.includes('token') === false)
+    problems.push(`${place}.excessScopes: has no effect, because the gateway hands out no token.`);
+  return [...problems, ...unversionedPaths(rule, resources, place)];
+}
+
+/** A path of Graph without its version would never match. */
+function unversionedPaths({ requests }: RuleDocument, resources: readonly string[], place: string): string[] {
+  if (!resources.every((resource) => resource === 'graph')) return [];
+  return (requests?.paths ?? [])
+    .filter((path) => !/^\/(?:v1\.0|beta)(?:\/|$)/i.test(path))
+    .map(
+      (path) => `${place}.requests.paths: "${path}" does not start with /v1.0/ or /beta/; start it with one of them.`,
+    );
+}
+
+const listNames = ['tenants', 'except', 'reads'] as const;
+
+/** The schema has checked each entry. */
+const entriesOf = (texts: readonly string[] = []): readonly TenantEntry[] =>
+  texts.flatMap((text) => parseEntry(text) ?? []);
+
+/** The groups of a policy. */
+const groupsOf = ({ tenantGroups = {} }: PolicyDocument): TenantGroups => {
+  const read = readGroups(tenantGroups);
+  return read.ok ? read.groups : noGroups;
+};
+
+/** Checks what the schema cannot: that groups exist and do not contain themselves. */
+function tenantListProblems({ tenantGroups = {}, rules }: PolicyDocument): string[] {
+  const read = readGroups(tenantGroups);
+  const known = new Map(Object.entries(tenantGroups));
+  return [
+    ...(read.ok ? [] : read.problems.map(({ group, problem }) => `tenantGroups.${group}: ${problem}`)),
+    ...rules.flatMap((rule, index) =>
+      listNames.flatMap((name) =>
+        unknownGroups(entriesOf(rule[name]), known).map((problem) => `rules[${index}].${name}: ${problem}`),
+      ),
+    ),
+  ];
+}
+
+/** Warns about groups that nothing names, and about domains in `except`. */
+function tenantListWarnings(document: PolicyDocument): string[] {
+  const { tenantGroups = {}, rules } = document;
+  const lists = [...rules.flatMap((rule) => listNames.map((name) => rule[name] ?? [])), ...Object.values(tenantGroups)];
+  const used = new Set(lists.flat());
+  const compile = createSetCompiler(groupsOf(document));
+  return [
+    ...Object.keys(tenantGroups)
+      .filter((name) => !used.has(`group:${name}`))
+      .map((name) => `No rule uses the group "${name}"; runs and jobs may.`),
+    ...rules.flatMap(({ name, except }) => {
+      const { domainLists } = compile(entriesOf(except));
+      const [[first] = []] = domainLists;
+      if (first === undefined) return [];
+      const isOne = domainLists.length === 1 && domainLists[0]?.length === 1;
+      return [
+        `The rule "${name}" excepts ${isOne ? `the domain ${first}` : `domains such as ${first}`}. A customer can remove a domain from its tenant; name the tenant id instead.`,
+      ];
+    }),
+  ];
+}
+
+/** The lists of tenants of a rule, compiled and as they are written. */
+interface RuleTenants {
+  readonly tenants: TenantChoice;
+  readonly reads: TenantChoice | undefined;
+  readonly written: WrittenTenants;
+}
+
+/** Returns what compiles the lists of the rules of one policy. */
+function createRuleTenants(groups: TenantGroups): (rule: RuleDocument) => RuleTenants {
+  const compile = createSetCompiler(groups);
+  return (rule) => {
+    const written = {
+      tenants: entriesOf(rule.tenants),
+      except: entriesOf(rule.except),
+      reads: entriesOf(rule.reads),
+    };
+    const except = compile(written.except);
+    return {
+      tenants: choiceOf(compile(written.tenants), except),
+      reads: rule.reads && choiceOf(compile(written.reads), except),
+      written,
+    };
+  };
+}
 
 /** The result of {@link parsePolicy}. */
 export type ParsedPolicy =

@@ -1,10 +1,9 @@
 import * as z from 'zod';
-import { grants } from '../../core/token.ts';
-import { applicationNamePattern } from '../../core/secrets.ts';
+import { applicationNamePattern, grants } from '../../core/secrets.ts';
 import { callerKinds, callerRoles } from '../../core/caller.ts';
-import { approvalRanges } from './approval-keys.ts';
-import { entryRule } from '../tenants/entry.ts';
-import { maxTagLength } from '../../tenants/tag.ts';
+import { approvalRanges } from './policy.ts';
+import { entryRule } from '../tenants/tenant-set.ts';
+import { maxTagLength } from '../../tenants/tags.ts';
 import { requestMethods } from './request-limit.ts';
 
 /**

@@ -1,10 +1,11 @@
-import { dayMs } from '../../core/durations.ts';
-import { type Clock, isoTime } from '../../core/clock.ts';
-import { withDeadline } from '../../core/deadline.ts';
-import { KeptCopy, type Kept } from '../../core/kept-copy.ts';
+import { createHash } from 'node:crypto';
+import type { BlobClient } from '@azure/storage-blob';
+import { type Clock, dayMs, isoTime, withDeadline } from '../../core/clock.ts';
+import { type Kept, KeptCopy } from '../../core/kept-copy.ts';
 import { errorFields, type Logger } from '../../core/log.ts';
+import { httpStatusOf } from '../../core/outbound.ts';
+import { maxPolicyLength, parsePolicy } from './parse-policy.ts';
 import { type AccessPolicy, denyAll } from './policy.ts';
-import { parsePolicy } from './parse-policy.ts';
 
 /** A policy text, and a tag that changes whenever the text changes. */
 export interface PolicyText {
@@ -53,7 +54,7 @@ interface GoodPolicy {
 }
 
 /** What a policy store needs. */
-export interface PolicyStoreDeps {
+interface PolicyStoreDeps {
   readonly read: ReadPolicy;
   readonly clock: Clock;
   readonly log: Logger;
@@ -160,3 +161,37 @@ const summary = (problems: readonly string[]): string =>
   problems.length <= 3
     ? problems.join(' ')
     : `${problems.slice(0, 3).join(' ')} And ${problems.length - 3} more; see \`ptb policy check\`.`;
+
+/**
+ * Reads the policy from a file. A missing file means that there is no policy.
+ * @param readFile Reads the text of that file.
+ */
+export function policyFromFile(readFile: () => Promise<string>): ReadPolicy {
+  return async () => {
+    try {
+      const text = await readFile();
+      return { text, etag: createHash('sha256').update(text).digest('hex') };
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+      throw error;
+    }
+  };
+}
+
+/** Reads the policy from a blob, which can change without a deployment. A missing blob means that there is no policy. */
+export function policyFromBlob(blob: Pick<BlobClient, 'download'>): ReadPolicy {
+  return async (abortSignal) => {
+    try {
+      // One byte more than the limit, so that a longer blob is refused for its length and not truncated to another
+      // meaning.
+      const reply = await blob.download(0, maxPolicyLength + 1, { abortSignal });
+      const chunks: Buffer[] = [];
+      for await (const chunk of reply.readableStreamBody ?? []) chunks.push(Buffer.from(chunk));
+      const text = Buffer.concat(chunks).toString('utf8');
+      return { text, etag: createHash('sha256').update(text).digest('hex') };
+    } catch (error) {
+      if (httpStatusOf(error) === 404) return undefined;
+      throw error;
+    }
+  };
+}

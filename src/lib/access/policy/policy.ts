@@ -1,12 +1,109 @@
-import type { TenantEntry } from '../tenants/entry.ts';
-import { noGroups, type TenantGroups } from '../tenants/tenant-groups.ts';
-import type { TenantChoice } from '../tenants/tenant-set.ts';
-import type { Grant } from '../../core/token.ts';
 import type { CallerRole } from '../../core/caller.ts';
-import type { ScopeLimit } from './judge-scopes.ts';
-import type { RequestLimit } from './request-limit.ts';
-import type { ApprovalTerms } from './approval-keys.ts';
-import type { Selection } from './selection.ts';
+import type { Grant } from '../../core/secrets.ts';
+import { noGroups, type TenantChoice, type TenantEntry, type TenantGroups } from '../tenants/tenant-set.ts';
+import type { RequestLimit, Selection } from './request-limit.ts';
+
+/** What approval the requests under a rule need. */
+export interface ApprovalTerms {
+  /** App roles that a decider must hold, all of them. */
+  readonly from: readonly CallerRole[];
+  /** How many people must approve. */
+  readonly count: number;
+  /** How long a request waits for decisions. */
+  readonly expiresMinutes: number;
+  /** How long the approved request is served. */
+  readonly validMinutes: number;
+}
+
+/**
+ * The least and the largest value of each term. Five days span a weekend, and keep the timer of an orchestration within the
+ * six days that the platform can wait at once. More than a day of validity is a right and not an exception.
+ */
+export const approvalRanges = {
+  count: [1, 10],
+  expiresMinutes: [5, 7_200],
+  validMinutes: [1, 1_440],
+} as const satisfies Partial<Record<keyof ApprovalTerms, readonly [number, number]>>;
+
+/** The role that every decider must hold. */
+export const deciderRole: CallerRole = 'Approvals.Decide';
+
+/** `approval` as written in a rule. */
+interface ApprovalDocument {
+  readonly from?: readonly CallerRole[] | undefined;
+  readonly count?: number | undefined;
+  readonly expiresMinutes?: number | undefined;
+  readonly validMinutes?: number | undefined;
+}
+
+/** Fills in the defaults. */
+export const termsOf = ({
+  from = [],
+  count = 1,
+  expiresMinutes = 60,
+  validMinutes = 60,
+}: ApprovalDocument): ApprovalTerms => ({
+  from: [...new Set<CallerRole>([deciderRole, ...from])],
+  count,
+  expiresMinutes,
+  validMinutes,
+});
+
+/** Checks the keys of a rule that put a condition on its requests. */
+export const approvalProblems = (
+  { approval, breakGlass }: { readonly approval?: unknown; readonly breakGlass?: true | undefined },
+  place: string,
+): string[] =>
+  approval === undefined || breakGlass === undefined
+    ? []
+    : [`${place}.breakGlass: a rule for emergencies does not wait for an approval; write two rules.`];
+
+/** The scopes that a rule allows. */
+export interface ScopeLimit {
+  /** Undefined: no limit. */
+  readonly scopes: readonly string[] | undefined;
+  /** Whether a token with other scopes is refused, or issued and its other scopes recorded. */
+  readonly excessScopes: 'refuse' | 'record';
+}
+
+/** Whether a token may be issued. `excess`: the scopes that its rule does not name, for the audit record. */
+type ScopeJudgement =
+  | { readonly allow: true; readonly excess: readonly string[] }
+  | { readonly allow: false; readonly excess: readonly string[]; readonly reason: string };
+
+/**
+ * Entra adds these scopes to delegated tokens (OpenID Connect Core 1.0 sections 5.4 and 11). They give no access to data
+ * of the tenant, so a rule need not name them.
+ */
+const openIdScopes = new Set(['openid', 'profile', 'email', 'offline_access']);
+
+/**
+ * Judges the scopes of an issued token. Entra issues every scope consented to the application, whatever the request
+ * names. Pure.
+ * @param tokenScopes Scopes as reported by Entra, short (`User.Read`) or prefixed with the resource.
+ */
+export function judgeScopes(limit: ScopeLimit, tokenScopes: readonly string[]): ScopeJudgement {
+  if (limit.scopes === undefined) return { allow: true, excess: [] };
+  const named = tokenScopes.map(shortName).filter((scope) => scope !== '.default');
+  const allowed = new Set(limit.scopes);
+  const excess = [...new Set(named.filter((scope) => !allowed.has(scope) && !openIdScopes.has(scope)))];
+  if (limit.excessScopes === 'record') return { allow: true, excess };
+  // The token may carry scopes that cannot be read, so it cannot be checked against the rule.
+  if (named.length === 0) return { allow: false, excess, reason: 'The scopes of the token are unknown.' };
+  if (excess.length > 0)
+    return {
+      allow: false,
+      excess,
+      reason: `The token would carry scopes that the rule does not allow: ${listed(excess)}.`,
+    };
+  return { allow: true, excess };
+}
+
+/** `https://graph.microsoft.com/User.Read` → `User.Read`. A token is for one resource, so the prefix is redundant. */
+const shortName = (scope: string): string => scope.slice(scope.lastIndexOf('/') + 1);
+
+const listed = (scopes: readonly string[]): string =>
+  scopes.length <= 5 ? scopes.join(', ') : `${scopes.slice(0, 5).join(', ')} and ${scopes.length - 5} more`;
 
 /** One rule with its groups resolved and its defaults filled in. */
 export interface Rule extends ScopeLimit {
@@ -57,3 +154,7 @@ export interface AccessPolicy {
 
 /** The policy in force while none can be loaded: denies every request. */
 export const denyAll: AccessPolicy = { rules: [], groups: noGroups };
+
+/** The grant of the token behind the gateway: delegated, or application if the rule has only that. */
+export const grantOf = ({ grants }: Pick<Rule, 'grants'>): Grant =>
+  grants.has('delegated') ? 'delegated' : 'application';

@@ -1,4 +1,13 @@
-import { type Selection, selectionOf, selects } from './selection.ts';
+/** All items, or the listed ones. */
+export type Selection = '*' | ReadonlySet<string>;
+
+/** A list of a policy as a selection. Ids, domains and aliases ignore case. */
+export const selectionOf = (items: readonly string[]): Selection =>
+  items.includes('*') ? '*' : new Set(items.map((item) => item.toLowerCase()));
+
+/** Whether a selection contains an item, given in lower case. What is unknown is only in `"*"`. */
+export const selects = (selection: Selection, item: string | undefined): boolean =>
+  selection === '*' || (item !== undefined && selection.has(item));
 
 /** The methods that the gateway sends. */
 export const requestMethods = ['GET', 'POST', 'PATCH', 'PUT', 'DELETE'] as const;

@@ -1,7 +1,6 @@
 import { importJWK, type CryptoKey } from 'jose';
 import * as z from 'zod';
-import { dayMs, hourMs } from '../../core/durations.ts';
-import type { Clock } from '../../core/clock.ts';
+import { type Clock, dayMs, hourMs } from '../../core/clock.ts';
 import { KeptCopy } from '../../core/kept-copy.ts';
 import { BrokerError } from '../../core/errors.ts';
 import { type Fetch, outboundFailure, parseJson, retryAfterSeconds, send } from '../../core/outbound.ts';

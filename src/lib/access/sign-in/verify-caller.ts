@@ -1,18 +1,220 @@
 import { hash } from 'node:crypto';
 import { compactVerify } from 'jose';
 import { LRUCache } from 'lru-cache';
-import { hourMs } from '../../core/durations.ts';
-import type { Clock } from '../../core/clock.ts';
-import type { CloudName } from '../../core/clouds.ts';
+import * as z from 'zod';
+import { type Caller, type CallerRole, callerRoles, type CallerVerifier } from '../../core/caller.ts';
+import { type Clock, hourMs } from '../../core/clock.ts';
 import { BrokerError } from '../../core/errors.ts';
-import type { Fetch } from '../../core/outbound.ts';
-import type { TenantId } from '../../core/identifiers.ts';
+import { parseGuid, type TenantId } from '../../core/identifiers.ts';
+import { duplicateKey, safeParse } from '../../core/json.ts';
 import type { Logger } from '../../core/log.ts';
-import type { CallerVerifier } from '../../core/caller.ts';
-import { bearerToken, parseCompactJwt, Refusal, type RefusalReason } from './compact-jwt.ts';
-import { acceptedIssuers } from './issuers.ts';
-import { type ClaimExpectations, type JudgedClaims, judgeClaims } from './judge-claims.ts';
+import type { Fetch } from '../../core/outbound.ts';
+import type { CloudName } from '../../core/resources.ts';
 import { createSigningKeys, type SigningKeys } from './signing-keys.ts';
+
+/** Maximum length of the Authorization header, bytes: Node's default limit for all headers of a request. */
+const maxAuthorizationBytes = 16 * 1024;
+
+/** Why a token is refused. For the log; the response has a sentence instead. */
+type RefusalReason =
+  | 'missing'
+  | 'too_large'
+  | 'malformed'
+  | 'duplicate_claim'
+  | 'algorithm'
+  | 'key_unknown'
+  | 'signature'
+  | 'expired'
+  | 'not_yet_valid'
+  | 'issuer'
+  | 'audience'
+  | 'tenant'
+  | 'claims';
+
+/** The token is refused, for {@link Refusal.reason}. */
+class Refusal extends Error {
+  override readonly name = 'Refusal';
+  readonly reason: RefusalReason;
+  constructor(reason: RefusalReason, options?: ErrorOptions) {
+    super(reason, options);
+    this.reason = reason;
+  }
+}
+
+/**
+ * Returns the token of `Authorization: Bearer …` (RFC 6750 section 2.1). The scheme is case-insensitive.
+ * @throws Refusal `missing`, `too_large` or `malformed`.
+ */
+function bearerToken(authorization: string | null): string {
+  if (authorization === null || authorization === '') throw new Refusal('missing');
+  if (authorization.length > maxAuthorizationBytes) throw new Refusal('too_large');
+  const token = /^bearer +([A-Za-z0-9_.-]+)$/i.exec(authorization)?.[1];
+  if (token === undefined) throw new Refusal('malformed');
+  return token;
+}
+
+// Entra's key ids are base64url of 20 to 32 bytes. Other texts (paths, quotes, URLs) must not cause a request for keys.
+const keyIdPattern = /^[A-Za-z0-9_-]{1,128}$/;
+
+/** The parts of a signed JWT that matter here. The signature has not been verified. */
+interface CompactJwt {
+  readonly keyId: string;
+  readonly payload: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * Splits a signed JWT (RFC 7519, RFC 7515 section 7.1) and checks its form. The signature is not verified.
+ * @throws Refusal if the algorithm is not RS256, if header or payload is not a JSON object in canonical base64url, or if
+ * an object contains a key twice.
+ */
+function parseCompactJwt(token: string): CompactJwt {
+  const [header, payload, signature, ...rest] = token.split('.');
+  if (header === undefined || payload === undefined || !signature || rest.length > 0) throw new Refusal('malformed');
+  const { alg, typ, kid, crit } = jsonObject(header);
+  decode(signature);
+  // RFC 8725 section 3.1: the verifier determines the algorithm, not the token.
+  if (alg !== 'RS256') throw new Refusal('algorithm');
+  if (typ !== 'JWT' || crit !== undefined) throw new Refusal('malformed');
+  if (typeof kid !== 'string' || !keyIdPattern.test(kid)) throw new Refusal('key_unknown');
+  return { keyId: kid, payload: jsonObject(payload) };
+}
+
+/** Rejects base64url that is not canonical: unused trailing bits would allow several spellings of one token. */
+function decode(part: string): Buffer {
+  const bytes = Buffer.from(part, 'base64url');
+  if (bytes.toString('base64url') !== part) throw new Refusal('malformed');
+  return bytes;
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+function jsonObject(part: string): Readonly<Record<string, unknown>> {
+  const bytes = decode(part);
+  let text: string;
+  let value: unknown;
+  try {
+    text = utf8.decode(bytes);
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new Refusal('malformed', { cause });
+  }
+  if (!isObject(value)) throw new Refusal('malformed');
+  if (duplicateKey(text) !== undefined) throw new Refusal('duplicate_claim');
+  return value;
+}
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/**
+ * Base of the issuer of v1 tokens, per cloud. An application receives v1 tokens until its manifest sets
+ * `requestedAccessTokenVersion` to 2 ("Access tokens", Microsoft identity platform). Azure Government uses the issuer of
+ * the public cloud.
+ */
+const v1IssuerBase: Readonly<Record<CloudName, string>> = {
+  public: 'https://sts.windows.net',
+  usgovernment: 'https://sts.windows.net',
+  china: 'https://sts.chinacloudapi.cn',
+};
+
+/** Accepted issuers of one tenant, each with the token version that it issues. */
+type Issuers = ReadonlyMap<string, '1.0' | '2.0'>;
+
+/**
+ * Returns the issuers of a tenant.
+ * @param entraEndpoint Authority base without a trailing slash: `https://login.microsoftonline.com`.
+ */
+function acceptedIssuers(entraEndpoint: string, cloud: CloudName, tenantId: TenantId): Issuers {
+  return new Map([
+    [`${entraEndpoint}/${tenantId}/v2.0`, '2.0'],
+    [`${v1IssuerBase[cloud]}/${tenantId}/`, '1.0'],
+  ]);
+}
+
+/** The values that the claims of an accepted token must have. */
+interface ClaimExpectations {
+  readonly issuers: Issuers;
+  /** The broker application's client id and its `api://…` identifier. */
+  readonly audiences: readonly string[];
+  readonly tenantId: TenantId;
+}
+
+/** The result of {@link judgeClaims}. */
+interface JudgedClaims {
+  readonly caller: Caller;
+  readonly expiresAtMs: number;
+}
+
+/** Accepted difference between the clocks of Entra and of this host, seconds. */
+const clockSkewSeconds = 60;
+
+const guid = z.string().transform((value, context) => {
+  const parsed = parseGuid(value);
+  if (parsed === undefined) context.addIssue('not a GUID');
+  return parsed ?? z.NEVER;
+});
+const seconds = z.int().nonnegative();
+
+// "Access token claims reference" (Microsoft identity platform). Other claims are ignored.
+const claimsSchema = z.object({
+  iss: z.string(),
+  aud: z.string(),
+  tid: guid,
+  oid: guid,
+  ver: z.enum(['1.0', '2.0']),
+  iat: seconds,
+  nbf: seconds,
+  exp: seconds,
+  azp: guid.optional(),
+  appid: guid.optional(),
+  idtyp: z.enum(['app', 'user']).optional(),
+  scp: z.string().optional(),
+  roles: z.array(z.string()).max(200).optional(),
+  preferred_username: z.string().optional(),
+  upn: z.string().optional(),
+  app_displayname: z.string().optional(),
+});
+type Claims = z.output<typeof claimsSchema>;
+
+/**
+ * Checks the claims of an access token and returns the caller. Pure.
+ * @param payload Claims of a token whose signature has been verified.
+ * @throws Refusal for the first claim that differs from the expectation.
+ */
+function judgeClaims(payload: unknown, expected: ClaimExpectations, nowMs: number): JudgedClaims {
+  const parsed = safeParse(claimsSchema, payload);
+  if (!parsed.success) throw new Refusal('claims', { cause: parsed.error });
+  const claims = parsed.data;
+  const now = nowMs / 1000;
+  if (claims.exp + clockSkewSeconds <= now) throw new Refusal('expired');
+  if (claims.nbf - clockSkewSeconds > now || claims.iat - clockSkewSeconds > now) throw new Refusal('not_yet_valid');
+  if (claims.exp <= claims.nbf) throw new Refusal('claims');
+  if (expected.issuers.get(claims.iss) !== claims.ver) throw new Refusal('issuer');
+  if (claims.tid !== expected.tenantId) throw new Refusal('tenant');
+  if (!expected.audiences.includes(claims.aud)) throw new Refusal('audience');
+  return { caller: callerOf(claims, expected.tenantId), expiresAtMs: claims.exp * 1000 };
+}
+
+function callerOf(claims: Claims, tenantId: TenantId): Caller {
+  // Only access tokens name the requesting application. An ID token is refused here, because it does not.
+  const applicationId = claims.ver === '2.0' ? claims.azp : claims.appid;
+  if (applicationId === undefined) throw new Refusal('claims');
+  // A token with `scp` was issued for a user. `idtyp` is an optional claim; if present, it must agree.
+  const kind = claims.scp === undefined ? 'application' : 'user';
+  if (claims.idtyp !== undefined && claims.idtyp !== (kind === 'application' ? 'app' : 'user'))
+    throw new Refusal('claims');
+  return {
+    applicationId,
+    objectId: claims.oid,
+    kind,
+    roles: callerRoles.filter((role: CallerRole) => claims.roles?.includes(role)),
+    tenantId,
+    name: printable(claims.preferred_username ?? claims.upn ?? claims.app_displayname ?? applicationId),
+  };
+}
+
+/** Limits a name to one line of at most 100 characters: users choose it, and the log contains it. */
+const printable = (name: string): string => name.toWellFormed().replaceAll(/\p{C}/gu, ' ').slice(0, 100);
 
 /** Which tokens are accepted. */
 export interface CallerVerifierSettings {

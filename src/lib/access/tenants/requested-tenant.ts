@@ -1,7 +1,13 @@
+import { type Caller, callerIdOf } from '../../core/caller.ts';
+import { BrokerError, toBrokerError } from '../../core/errors.ts';
+import { type DomainName, parseDomainName, parseTenantId, type TenantId } from '../../core/identifiers.ts';
+import type { TenantDirectory } from '../../tenants/directory.ts';
+import { tagNamesOf, type TenantTags } from '../../tenants/tags.ts';
+import type { DelegatedTenant } from '../../tenants/tenant.ts';
 import {
+  decide,
   type Decision,
   type Denial,
-  decide,
   type NeededFacts,
   neededFacts,
   type PolicyCaller,
@@ -9,13 +15,44 @@ import {
 } from '../policy/decide.ts';
 import type { AccessPolicy } from '../policy/policy.ts';
 import type { TenantFacts } from './tenant-set.ts';
-import { type Caller, callerIdOf } from '../../core/caller.ts';
-import { BrokerError } from '../../core/errors.ts';
-import { type DomainName, parseDomainName, parseTenantId, type TenantId } from '../../core/identifiers.ts';
-import type { TenantDirectory } from '../../tenants/directory.ts';
-import { type DomainOwners, ownersOf } from './domain-owners.ts';
-import type { DelegatedTenant } from '../../tenants/tenant.ts';
-import { tagNamesOf, type TenantTags } from '../../tenants/tenant-tags.ts';
+
+/** The tenants of some domains. */
+export interface DomainOwners {
+  /** Undefined for a domain that no tenant has. */
+  readonly byDomain: ReadonlyMap<DomainName, TenantId | undefined>;
+  /** Domains whose tenant cannot be found out now. */
+  readonly unresolved: ReadonlySet<DomainName>;
+  /** The failure of the first of these. */
+  readonly failure: unknown;
+}
+
+/** Concurrent lookups. Lower than the domain resolver's concurrency, so that a long list does not delay other callers. */
+const concurrency = 4;
+
+/** Finds out which tenants own domains. Entra decides; its answers are cached for an hour. Throws only what is a fault. */
+export async function ownersOf(
+  directory: Pick<TenantDirectory, 'tenantOf'>,
+  domains: readonly DomainName[],
+  callerId?: string,
+): Promise<DomainOwners> {
+  const byDomain = new Map<DomainName, TenantId | undefined>();
+  const unresolved = new Set<DomainName>();
+  let failure: unknown;
+  for (let first = 0; first < domains.length; first += concurrency) {
+    const few = domains.slice(first, first + concurrency);
+    const found = await Promise.allSettled(few.map((domain) => directory.tenantOf(domain, undefined, callerId)));
+    for (const [index, domain] of few.entries()) {
+      const each = found[index];
+      if (each?.status === 'fulfilled') byDomain.set(domain, each.value);
+      else {
+        if (toBrokerError(each?.reason).code === 'internal') throw each?.reason;
+        unresolved.add(domain);
+        failure ??= each?.reason;
+      }
+    }
+  }
+  return { byDomain, unresolved, failure };
+}
 
 /** What the functions of this file need. */
 export interface RequestedTenantDeps {
@@ -25,7 +62,7 @@ export interface RequestedTenantDeps {
 }
 
 /** How a request names a tenant. */
-export type TenantReference =
+type TenantReference =
   | { readonly kind: 'id'; readonly tenantId: TenantId }
   | { readonly kind: 'domain'; readonly domain: DomainName };
 
@@ -42,7 +79,7 @@ export function parseReference(text: string): TenantReference {
 }
 
 /** The tenant that a request is about. */
-export interface RequestedTenant {
+interface RequestedTenant {
   /** Undefined if no tenant owns the domain. */
   readonly tenantId: TenantId | undefined;
   /** The domain that the request names. Entra has confirmed that the tenant owns it. */

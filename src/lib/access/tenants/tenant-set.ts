@@ -1,6 +1,146 @@
-import type { DomainName, TenantId } from '../../core/identifiers.ts';
-import type { TenantEntry } from './entry.ts';
-import { noGroups, type TenantGroups } from './tenant-groups.ts';
+import { type DomainName, parseDomainName, parseTenantId, type TenantId } from '../../core/identifiers.ts';
+import { didYouMean } from '../../core/text.ts';
+import { maxTagLength, parseTag, tagRule } from '../../tenants/tags.ts';
+
+/**
+ * One entry of a list of tenants. Lists have the same entries wherever tenants are named: in rules of the policy, in
+ * groups, in jobs, in runs and on the command line.
+ */
+export type TenantEntry =
+  | { readonly kind: 'all' }
+  | { readonly kind: 'id'; readonly tenantId: TenantId }
+  | { readonly kind: 'domain'; readonly domain: DomainName }
+  /** Names of groups are compared exactly. */
+  | { readonly kind: 'group'; readonly group: string }
+  | { readonly kind: 'tag'; readonly tag: string };
+
+const groupPattern = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
+
+/** Whether a text can be the name of a group. */
+const isGroupName = (text: string): boolean => text.length <= maxTagLength && groupPattern.test(text);
+
+/** Returns the entry that a text stands for; undefined if it is none. */
+export function parseEntry(text: string): TenantEntry | undefined {
+  if (text === '*') return { kind: 'all' };
+  if (text.startsWith('group:')) {
+    const group = text.slice('group:'.length);
+    return isGroupName(group) ? { kind: 'group', group } : undefined;
+  }
+  if (text.startsWith('tag:')) {
+    const tag = parseTag(text.slice('tag:'.length));
+    return tag === undefined ? undefined : { kind: 'tag', tag };
+  }
+  const tenantId = parseTenantId(text);
+  if (tenantId !== undefined) return { kind: 'id', tenantId };
+  const domain = parseDomainName(text);
+  return domain === undefined ? undefined : { kind: 'domain', domain };
+}
+
+/** Why a text is no entry. Ends a sentence that begins with the text. */
+export function entryRule(text: string): string {
+  if (text.startsWith('tag:')) return tagRule;
+  if (text.startsWith('group:'))
+    return `does not name a group: use at most ${maxTagLength} letters, digits, "-", "_" and ".", and start with a letter or digit`;
+  return 'is neither a tenant id, a domain, "group:NAME", "tag:NAME" nor "*"';
+}
+
+/** An entry as it is written. */
+export function textOfEntry(entry: TenantEntry): string {
+  if (entry.kind === 'id') return entry.tenantId;
+  if (entry.kind === 'domain') return entry.domain;
+  if (entry.kind === 'group') return `group:${entry.group}`;
+  return entry.kind === 'tag' ? `tag:${entry.tag}` : '*';
+}
+
+/** The tenant groups of the policy: their entries by name. */
+export type TenantGroups = ReadonlyMap<string, readonly TenantEntry[]>;
+
+/** The groups of a policy that has none. */
+export const noGroups: TenantGroups = new Map();
+
+/** How deep groups may hold groups. */
+const maxDepth = 10;
+/** How many names of groups a message lists. */
+const maxListed = 20;
+
+/** A problem with a group. */
+interface GroupProblem {
+  readonly group: string;
+  /** Ends a sentence that begins with the place of the group. */
+  readonly problem: string;
+}
+
+/** Groups that were read, or what is wrong with them. */
+type ReadGroups =
+  | { readonly ok: true; readonly groups: TenantGroups }
+  | { readonly ok: false; readonly problems: readonly GroupProblem[] };
+
+/** Reads groups as they are written: lists of tenant ids, domains, `group:NAME` and `tag:NAME`. */
+export function readGroups(written: Readonly<Record<string, readonly string[]>>): ReadGroups {
+  const problems: GroupProblem[] = [];
+  const groups = new Map<string, readonly TenantEntry[]>();
+  for (const [group, texts] of Object.entries(written)) {
+    const entries: TenantEntry[] = [];
+    for (const text of texts) {
+      const entry = parseEntry(text);
+      if (entry === undefined) problems.push({ group, problem: `"${text.slice(0, 100)}" ${entryRule(text)}.` });
+      else if (entry.kind === 'all') problems.push({ group, problem: 'cannot hold "*"; write "*" where you use it.' });
+      else entries.push(entry);
+    }
+    groups.set(group, entries);
+  }
+  for (const [group, entries] of groups)
+    for (const unknown of unknownGroups(entries, groups)) problems.push({ group, problem: unknown });
+  if (problems.length === 0) problems.push(...nestingProblems(groups));
+  return problems.length > 0 ? { ok: false, problems } : { ok: true, groups };
+}
+
+/** One end of a sentence for each group of a list that does not exist. */
+export const unknownGroups = (entries: readonly TenantEntry[], groups: ReadonlyMap<string, unknown>): string[] =>
+  entries.flatMap((entry) =>
+    entry.kind === 'group' && !groups.has(entry.group) ? [unknownGroup(entry.group, [...groups.keys()])] : [],
+  );
+
+/** Says that a group does not exist, and which do. */
+export function unknownGroup(group: string, known: readonly string[]): string {
+  if (known.length === 0) return `unknown group "${group}"; the policy has no groups.`;
+  const more = known.length > maxListed ? ` and ${known.length - maxListed} more` : '';
+  const hint = didYouMean(group, known);
+  return `unknown group "${group}"${hint === '' ? ';' : hint} ${hint === '' ? 'the' : 'The'} groups are ${known.slice(0, maxListed).join(', ')}${more}.`;
+}
+
+const heldBy = (groups: TenantGroups, group: string): readonly string[] =>
+  (groups.get(group) ?? []).flatMap((entry) => (entry.kind === 'group' ? [entry.group] : []));
+
+/** Groups that contain themselves, or that are nested too deep. Without recursion, because chains may be long. */
+function nestingProblems(groups: TenantGroups): GroupProblem[] {
+  const levels = new Map<string, number>();
+  let open = [...groups.keys()];
+  for (let level = 1; open.length > 0; level += 1) {
+    const resolved = open.filter((group) => heldBy(groups, group).every((held) => levels.has(held)));
+    if (resolved.length === 0) return [containsItself(groups, open)];
+    if (level > maxDepth)
+      return [{ group: resolved[0] ?? '', problem: `holds groups in more than ${maxDepth} levels; use fewer.` }];
+    for (const group of resolved) levels.set(group, level);
+    open = open.filter((group) => !levels.has(group));
+  }
+  return [];
+}
+
+/** @param open Groups each of which holds one of them. */
+function containsItself(groups: TenantGroups, open: readonly string[]): GroupProblem {
+  const unresolved = new Set(open);
+  const chain: string[] = [];
+  const places = new Map<string, number>();
+  let group = open[0] ?? '';
+  while (!places.has(group)) {
+    places.set(group, chain.length);
+    chain.push(group);
+    group = heldBy(groups, group).find((held) => unresolved.has(held)) ?? '';
+  }
+  const circle = [...chain.slice(places.get(group)), group];
+  return { group, problem: `contains itself: ${circle.join(' → ')}.` };
+}
 
 /** What is known of a tenant when lists of tenants are evaluated. */
 export interface TenantFacts {
@@ -42,7 +182,7 @@ export interface TenantChoice {
 }
 
 /** Compiles lists. Lists with the same entries share a set, because many rules may name the same large groups. */
-export type SetCompiler = (entries: readonly TenantEntry[]) => TenantSet;
+type SetCompiler = (entries: readonly TenantEntry[]) => TenantSet;
 
 /** @param groups Read by `readGroups`, so they do not contain themselves. */
 export function createSetCompiler(groups: TenantGroups = noGroups): SetCompiler {

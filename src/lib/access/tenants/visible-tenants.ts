@@ -1,14 +1,23 @@
-import type { PolicyStore } from '../policy/policy-store.ts';
-import { readsOf } from '../policy/reads.ts';
 import type { Caller } from '../../core/caller.ts';
-import { BrokerError } from '../../core/errors.ts';
-import type { ReadableTenants } from './readable-tenants.ts';
-import { tenantsOfChoices } from './chosen-tenants.ts';
+import { BrokerError, toBrokerError } from '../../core/errors.ts';
+import type { TenantId } from '../../core/identifiers.ts';
+import { errorFields, type Logger } from '../../core/log.ts';
 import type { TenantDirectory } from '../../tenants/directory.ts';
-import type { TenantTags } from '../../tenants/tenant-tags.ts';
+import { tagsOf, type TenantTags } from '../../tenants/tags.ts';
+import { readsOf } from '../policy/decide.ts';
+import type { PolicyStore } from '../policy/policy-store.ts';
+import { type KnowledgeDeps, knowTenants, tenantsOfChoices } from './selected-tenants.ts';
+import { choiceOf, chooses, createSetCompiler, type TenantGroups } from './tenant-set.ts';
+
+/** The tenants whose data a caller may see. `"*"`: no limit, also for data that belongs to no tenant. */
+export type ReadableTenants = '*' | ReadonlySet<TenantId>;
+
+/** Whether the caller may see data of the tenant. Data without a tenant is only for callers without a limit. */
+export const mayRead = (readable: ReadableTenants, tenantId: TenantId | undefined): boolean =>
+  readable === '*' || (tenantId !== undefined && readable.has(tenantId));
 
 /** What {@link readableTenants} needs. */
-export interface ReadingDeps {
+interface ReadingDeps {
   readonly callers: { readonly policy: PolicyStore };
   readonly directory: Pick<TenantDirectory, 'tenantOf' | 'list'>;
   readonly tenantTags: Pick<TenantTags, 'current'>;
@@ -34,4 +43,58 @@ export async function readableTenants(deps: ReadingDeps, caller: Caller): Promis
     throw new BrokerError('caller_forbidden', 'No access policy is in force, so nobody may read data of customers.');
   const reads = readsOf(policy, caller);
   return reads === '*' ? reads : tenantsOfChoices(deps, reads);
+}
+
+/** The tags and groups of tenants, for people to see. */
+export interface TenantMarks {
+  /** Both are absent if they could not be read: none is not the same as unknown. */
+  of(tenantId: TenantId): { readonly tags?: readonly string[]; readonly groups?: readonly string[] };
+  /** What could not be read, in sentences. */
+  readonly warnings: readonly string[];
+}
+
+/** Reads tags and works out groups. Never throws: a list of tenants is useful without them. */
+export async function readMarks(
+  deps: KnowledgeDeps & { readonly log: Logger },
+  groups: TenantGroups,
+): Promise<TenantMarks> {
+  const compile = createSetCompiler(groups);
+  const none = compile([]);
+  const choices = [...groups.keys()].map((group) => ({
+    group,
+    choice: choiceOf(compile([{ kind: 'group', group }]), none),
+  }));
+  const warnings: string[] = [];
+  const read = async <T>(what: string, reading: Promise<T>): Promise<T | undefined> => {
+    try {
+      return await reading;
+    } catch (thrown) {
+      deps.log.log('warn', 'tenants.marks_failed', errorFields(thrown));
+      warnings.push(`The ${what} of the tenants are not known now (${toBrokerError(thrown).code}).`);
+      return undefined;
+    }
+  };
+  const [list, known] = await Promise.all([
+    read('tags', deps.tenantTags.current()),
+    read(
+      'groups',
+      knowTenants(
+        deps,
+        choices.map(({ choice }) => choice),
+      ),
+    ),
+  ]);
+  return {
+    of: (tenantId) => {
+      const tags = list && tagsOf(list, tenantId);
+      const facts = known?.factsOf(tenantId);
+      return {
+        ...(tags === undefined ? {} : { tags }),
+        ...(facts === undefined
+          ? {}
+          : { groups: choices.filter(({ choice }) => chooses(choice, facts)).map(({ group }) => group) }),
+      };
+    },
+    warnings,
+  };
 }

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { approvalKinds, approvalStatuses, decisions } from '../../approvals/approval.ts';
 import { callerKinds, callerRoles } from '../../core/caller.ts';
+import { grants } from '../../core/secrets.ts';
 import { count, guid, isoTime } from './shared.ts';
 
 const approvalId = z
@@ -96,3 +97,23 @@ export const pendingApprovalSchema = z
   })
   .meta({ id: 'PendingApproval', description: 'The request waits for the approval of other people.' });
 export type PendingApprovalAnswer = z.output<typeof pendingApprovalSchema>;
+
+export const tokenAnswerSchema = z
+  .object({
+    accessToken: z
+      .string()
+      .meta({ description: 'The access token for the `Authorization` header of requests to the resource. A secret.' }),
+    tokenType: z.literal('Bearer'),
+    expiresAt: isoTime,
+    expiresInSeconds: z.int().min(0),
+    tenantId: guid,
+    resource: z.string(),
+    scopes: z
+      .array(z.string())
+      .readonly()
+      .meta({ description: 'What the token contains: delegated scopes or app roles.' }),
+    grant: z.enum(grants),
+    tokenId: guid.meta({ description: 'Identifies this token in the audit log.' }),
+  })
+  .meta({ id: 'Token' });
+export type TokenAnswer = z.output<typeof tokenAnswerSchema>;

@@ -1,4 +1,6 @@
 import * as z from 'zod';
+import type { Job } from '../../runs/job/job.ts';
+import { startRunSchema } from '../requests.ts';
 import { isoTime } from './shared.ts';
 
 const columnSchema = z
@@ -49,3 +51,41 @@ const jobSchema = z
 
 export const jobsAnswerSchema = z.object({ jobs: z.array(jobSchema).readonly() }).meta({ id: 'Jobs' });
 export type JobsAnswer = z.output<typeof jobsAnswerSchema>;
+
+/**
+ * The body of `POST /api/jobs/{job}/runs` with the parameters of each job, for the OpenAPI document. The job is in the path,
+ * and OpenAPI cannot choose a schema by a path parameter. So `parameters` is any of the jobs' schemas, each with the job's
+ * name: generators make a union of named types of it. A path of its own for each job would be exact, but would repeat the
+ * operation with all its answers.
+ */
+export function startRunBody(jobs: readonly Job[]): z.ZodObject {
+  const withParameters = jobs.filter(({ parameters }) => parameters.fields.length > 0);
+  const ids = new Map<string, number>();
+  const schemas = withParameters.map(({ name, parameters }) =>
+    parameters.schema.meta({
+      id: uniqueName(schemaName(name), ids),
+      description: `Parameters of the job \`${name}\`.`,
+    }),
+  );
+  const without = jobs.length > schemas.length ? [z.strictObject({}).meta({ description: 'Of every other job.' })] : [];
+  return startRunSchema.extend({
+    parameters: z
+      .union([...schemas, ...without])
+      .optional()
+      .meta({ description: 'Parameters of the job in the path. An unknown name is refused.' }),
+  });
+}
+
+/** `access-check` becomes `AccessCheckParameters`. */
+const schemaName = (job: string): string =>
+  `${job
+    .split('-')
+    .map((word) => word.charAt(0).toUpperCase() + word.slice(1))
+    .join('')}Parameters`;
+
+/** `a-1` and `a1` have the same words: the second one becomes `A1Parameters2`. No job's own name ends with a digit. */
+function uniqueName(name: string, used: Map<string, number>): string {
+  const count = (used.get(name) ?? 0) + 1;
+  used.set(name, count);
+  return count === 1 ? name : `${name}${count}`;
+}

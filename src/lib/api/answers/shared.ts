@@ -18,3 +18,37 @@ export const failureTextSchema = z.object({
   title: z.string(),
   advice: z.string().meta({ description: 'What to do about the failure.' }),
 });
+
+/** The body of every failure (RFC 9457). */
+export const problemSchema = z
+  .object({
+    type: z.url().meta({ description: 'Address of the description of the code.' }),
+    title: z.string(),
+    status: z.int().min(400).max(599),
+    detail: z.string().meta({ description: 'What went wrong in this case.' }),
+    code: errorCodeSchema,
+    advice: z.string().meta({ description: 'What to do about the failure.' }),
+    correlationId: guid.meta({ description: 'Identifies the request in the log.' }),
+    retryAfterSeconds: z
+      .int()
+      .min(0)
+      .optional()
+      .meta({ description: 'Seconds until the same request may succeed. Also in the `Retry-After` header.' }),
+  })
+  .meta({ id: 'Problem', description: 'A failure (RFC 9457).' });
+
+export const signInAnswerSchema = z
+  .object({
+    entraEndpoint: z.string().meta({ description: 'Base address of the authorities. `/{tenantId}` follows.' }),
+    tenantId: guid,
+    clientId: guid.meta({ description: 'The public client through which people sign in.' }),
+    scope: z.string().meta({ description: "The delegated scope of the broker's own application." }),
+  })
+  .meta({ id: 'SignIn', description: 'How a person gets a token for this broker. Nothing of it is secret.' });
+
+export const noSignInSchema = z
+  .object({ problem: z.string(), advice: z.string() })
+  .meta({ id: 'NoSignIn', description: 'Why people cannot sign in: a setting is missing or wrong.' });
+
+export type SignInAnswer = z.output<typeof signInAnswerSchema>;
+export type NoSignIn = z.output<typeof noSignInSchema>;

@@ -1,17 +1,23 @@
 import type { CallToolResult } from '@modelcontextprotocol/server';
-import { check } from '../body.ts';
-import { recordRefusals, type RefusalDeps } from '../record-refusal.ts';
+import { check } from '../read-request.ts';
+import { recordRefusals, type RefusalDeps } from '../pipeline.ts';
 import type { RouteContract } from '../route.ts';
-import { adviceFor } from '../../core/advice.ts';
+import { adviceFor, BrokerError, type ErrorCode, errorTable, toBrokerError } from '../../core/errors.ts';
 import type { Caller } from '../../core/caller.ts';
-import { BrokerError, type ErrorCode, errorTable, toBrokerError } from '../../core/errors.ts';
 import type { JobRegistry } from '../../runs/job/job.ts';
-import { parseRunId } from '../../runs/store/run-id.ts';
+import { parseRunId } from '../../runs/store/run.ts';
 import { errorFields, type Logger, scrub } from '../../core/log.ts';
-import type { Ask } from './ask.ts';
-import { maxDataBytes, sizeOf } from './bounds.ts';
-import { dataNotice, framedText, plainValue } from './customer-data.ts';
-import type { Named, Tool, ToolResult } from './tool.ts';
+import {
+  type Ask,
+  dataNotice,
+  framedText,
+  maxDataBytes,
+  type Named,
+  plainValue,
+  sizeOf,
+  type Tool,
+  type ToolResult,
+} from './tool.ts';
 
 export interface CallDeps extends RefusalDeps {
   readonly jobs: JobRegistry;

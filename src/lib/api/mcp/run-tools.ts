@@ -1,11 +1,150 @@
-import { maxContinuation } from '../requests.ts';
 import * as z from 'zod';
-import type { RunAnswer, RunsAnswer, RunSummaryAnswer } from '../answers/runs.ts';
-import { jsonOf } from './ask.ts';
-import { fit, maxDataBytes, shortenedNote, shortText } from './bounds.ts';
-import { countCutTenants, cutTenantsNotes, cutTenantsShape } from './cut-tenants.ts';
-import { maxRows, readRows, rowsPage } from './read-rows.ts';
-import { defineTool } from './tool.ts';
+import { BrokerError } from '../../core/errors.ts';
+import { isEnded } from '../../runs/store/run.ts';
+import type { ResultsAnswer, RunAnswer, RunsAnswer, RunSummaryAnswer, StartedRunAnswer } from '../answers/runs.ts';
+import { maxContinuation } from '../requests.ts';
+import { chosenTenants, countCutTenants, cutTenantsNotes, cutTenantsShape } from './tenant-tools.ts';
+import {
+  type Ask,
+  defineTool,
+  fit,
+  jsonOf,
+  maxDataBytes,
+  shortenedNote,
+  shortText,
+  sizeOf,
+  type ToolContext,
+  withoutQuery,
+} from './tool.ts';
+
+/** Some rows of a run. */
+interface RowsPage {
+  readonly rows: readonly Readonly<Record<string, unknown>>[];
+  readonly continuation?: string;
+}
+
+/** The same, with what an agent must know about them. */
+interface NotedRows {
+  readonly page: RowsPage;
+  readonly notes: readonly string[];
+}
+
+/** Largest page in rows. */
+const maxRows = 500;
+
+/** Of {@link RowsPage}, for the output of a tool. */
+const rowsPage = z.object({
+  rows: z.array(z.record(z.string(), z.unknown())).readonly(),
+  continuation: z.string().optional().meta({
+    description: 'For read_rows. Present if there are more rows, or if the run has not ended.',
+  }),
+});
+
+/**
+ * The orders of the rows, by the letter before a continuation. A run in progress is read as tenants finish. One that has ended
+ * is read in the order of the plan, whose continuations are short: a model has to copy them.
+ */
+const orders = { p: 'plan', a: 'arrival' } as const;
+type OrderLetter = keyof typeof orders;
+
+/** Which rows to read. */
+interface RowsRequest {
+  readonly limit: number;
+  /** Of an earlier page. */
+  readonly continuation?: string | undefined;
+}
+
+/**
+ * Reads as many rows as fit into an answer, at least one. A row that is too large alone is shortened, and a note says so.
+ * @throws BrokerError request_invalid for a wrong continuation, or as the routes do.
+ */
+async function readRows(ask: Ask, runId: string, { limit, continuation }: RowsRequest): Promise<NotedRows> {
+  const { letter, position } =
+    continuation === undefined ? { letter: await letterOf(ask, runId), position: undefined } : parse(continuation);
+  for (let most = limit; ; ) {
+    const query = { format: 'json', order: orders[letter], limit: String(most), continuation: position };
+    const page = jsonOf(await ask({ route: 'runs-results', path: { runId }, query })) as ResultsAnswer;
+    const next = page.continuation === undefined ? {} : { continuation: `${letter}.${page.continuation}` };
+    if (sizeOf(page.rows) <= maxDataBytes) return { page: { rows: page.rows, ...next }, notes: [] };
+    const { items } = fit(page.rows);
+    if (page.rows.length === 1) return { page: { rows: items, ...next }, notes: [shortenedNote] };
+    // A continuation stands after the last row of its page, so a shorter page is asked for.
+    most = items.length;
+  }
+}
+
+async function letterOf(ask: Ask, runId: string): Promise<OrderLetter> {
+  const { status } = jsonOf(await ask({ route: 'runs-show', path: { runId } })) as RunAnswer;
+  return isEnded(status) ? 'p' : 'a';
+}
+
+function parse(continuation: string): { readonly letter: OrderLetter; readonly position: string } {
+  const [letter, position] = [continuation.charAt(0), continuation.slice(2)];
+  if ((letter === 'p' || letter === 'a') && continuation.charAt(1) === '.' && position !== '')
+    return { letter, position };
+  throw new BrokerError('request_invalid', 'continuation: is none of an earlier answer.');
+}
+
+/** Time between looks at a query, milliseconds. */
+const pauseMs = 1_000;
+const maxWaitSeconds = 60;
+
+export const queryTenants = defineTool({
+  name: 'query_tenants',
+  title: 'Ask many tenants the same',
+  description:
+    'Sends the same GET to Microsoft Graph in many customer tenants, as a run under your rules, and returns the first rows: one for each object, with its tenant. Without tenants it asks every tenant that your rules cover. If the run takes longer than the wait, or there are more rows, go on with read_rows; read_run shows the tenants that failed, and why. Cannot change anything. Select few properties.',
+  roles: ['Requests.Send'],
+  onlyReads: false,
+  input: z.strictObject({
+    path: z.string().min(1).max(4_000).meta({
+      description: 'Path and query at Microsoft Graph, such as /v1.0/users?$filter=accountEnabled eq false.',
+    }),
+    select: z.array(z.string().max(200)).min(1).max(100).optional().meta({ description: 'Names for $select.' }),
+    allPages: z.boolean().optional().meta({ description: 'Read all pages of each tenant. Default: the first one.' }),
+    ...chosenTenants,
+    limit: z.int().min(1).max(maxRows).default(100).meta({ description: 'Most rows in this answer.' }),
+    waitSeconds: z.int().min(0).max(maxWaitSeconds).default(20).meta({
+      description: 'How long to wait for the end of the run.',
+    }),
+  }),
+  output: rowsPage.extend({
+    runId: z.string(),
+    status: z.string().meta({ description: 'pending and running: not ended yet.' }),
+    progress: z.object({ done: z.int(), retrying: z.int(), total: z.int() }),
+    failed: z.int().meta({ description: 'Tenants that failed so far: read_run shows them.' }),
+    ...cutTenantsShape,
+  }),
+  about: ({ path }) => ({ path: withoutQuery(path) }),
+  run: async ({ limit, waitSeconds, ...body }, context) => {
+    const { ask, client } = context;
+    const headers = client === undefined ? {} : { 'user-agent': client.replaceAll(/[^\x20-\x7e]/g, '?') };
+    const { runId } = jsonOf(await ask({ route: 'queries-start', headers, body })) as StartedRunAnswer;
+    const { status, progress, tenants } = await untilEnded(context, runId, waitSeconds * 1_000);
+    const { page, notes: rowNotes } = await readRows(ask, runId, { limit });
+    const cutTenants = await countCutTenants(ask, runId);
+    const notes = [
+      ...cutTenantsNotes(cutTenants),
+      ...rowNotes,
+      ...(isEnded(status) ? [] : ['The run has not ended: more rows follow.']),
+      ...(page.continuation === undefined ? [] : ['For more rows, call read_rows with runId and continuation.']),
+      ...(tenants.failed === 0
+        ? []
+        : [`${tenants.failed} ${tenants.failed === 1 ? 'tenant' : 'tenants'} failed: read_run says why.`]),
+    ];
+    return { notes, data: { runId, status, progress, failed: tenants.failed, cutTenants, ...page } };
+  },
+});
+
+/** Waits for the end of a run, but not longer than that. @returns the run as it is then. */
+async function untilEnded({ ask, clock }: ToolContext, runId: string, waitMs: number): Promise<RunAnswer> {
+  const untilMs = clock.nowMs() + waitMs;
+  for (;;) {
+    const run = jsonOf(await ask({ route: 'runs-show', path: { runId } })) as RunAnswer;
+    if (isEnded(run.status) || clock.nowMs() >= untilMs) return run;
+    await clock.sleep(Math.min(pauseMs, untilMs - clock.nowMs()));
+  }
+}
 
 /** Of the routes. Whoever may send requests reads the runs of its own queries. */
 const runReaders = ['Runs.Read', 'Requests.Send'] as const;

@@ -8,16 +8,37 @@ import {
   WebStandardStreamableHTTPServerTransport,
 } from '@modelcontextprotocol/server';
 import * as z from 'zod';
-import type { Answer } from '../problem.ts';
 import type { CallerRole } from '../../core/caller.ts';
-import { duplicateKey, nestingDepth } from '../../core/duplicate-key.ts';
-import type { Logger } from '../../core/log.ts';
-import { dataNotice } from './customer-data.ts';
-import type { Tool } from './tool.ts';
+import { duplicateKey, nestingDepth } from '../../core/json.ts';
+import { type Logger, scrub } from '../../core/log.ts';
+import { visibleText } from '../../core/text.ts';
+import type { Answer } from '../route.ts';
+import { dataNotice, type Tool } from './tool.ts';
 import { instructions, tools } from './tools.ts';
 
+/** Clients of the revision 2026-07-28 send it with each request. */
+const clientInfoKey = 'io.modelcontextprotocol/clientInfo';
+const maxLength = 128;
+
+/**
+ * What the client calls itself: `clientInfo` of the message, else the header User-Agent. Clients before the revision
+ * 2026-07-28 send `clientInfo` with `initialize` only, and the server keeps no session. Nobody has checked it: the verified
+ * identity is the caller.
+ */
+export function clientNameOf(message: unknown, userAgent: string | null): string | undefined {
+  const { params } = objectOf(message);
+  const info = objectOf(objectOf(objectOf(params)['_meta'])[clientInfoKey] ?? objectOf(params)['clientInfo']);
+  const { name, version } = info;
+  const own = typeof name === 'string' ? `${name}${typeof version === 'string' ? ` ${version}` : ''}` : undefined;
+  const text = own ?? userAgent ?? '';
+  return text === '' ? undefined : visibleText(scrub(text)).slice(0, maxLength);
+}
+
+const objectOf = (value: unknown): Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
+
 /** An HTTP request at the MCP endpoint, of a caller that was authenticated. */
-export interface McpRequest {
+interface McpRequest {
   readonly method: string;
   readonly url: string;
   readonly headers: Iterable<readonly [string, string]>;

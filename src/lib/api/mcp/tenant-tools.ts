@@ -1,8 +1,8 @@
 import * as z from 'zod';
+import { parseRunId, queryJob } from '../../runs/store/run.ts';
+import type { RunTenantsAnswer } from '../answers/runs.ts';
 import type { TenantsAnswer } from '../answers/tenants.ts';
-import { jsonOf } from './ask.ts';
-import { fit, maxDataBytes, shortenedNote, sizeOf } from './bounds.ts';
-import { defineTool } from './tool.ts';
+import { type Ask, defineTool, fit, jsonOf, maxDataBytes, shortenedNote, sizeOf } from './tool.ts';
 
 const tenantEntry = z.string().min(1).max(253);
 
@@ -82,3 +82,30 @@ function viewTenant(one: TenantsAnswer['tenants'][number]): z.input<typeof tenan
   const { tenantId, name, defaultDomain, reachable, explanation, tags, groups } = one;
   return { tenantId, name, defaultDomain, reachable, explanation, tags, groups };
 }
+
+/**
+ * The number of tenants in which Microsoft Graph has more rows than a query read, so far. 0 for a run of a job, which returns
+ * all its rows.
+ * @throws BrokerError as the route does.
+ */
+export async function countCutTenants(ask: Ask, runId: string): Promise<number> {
+  if (parseRunId(runId)?.job !== queryJob) return 0;
+  const answer = await ask({ route: 'runs-tenants', path: { runId }, query: { outcome: 'succeeded' } });
+  const { tenants } = jsonOf(answer) as RunTenantsAnswer;
+  return tenants.filter(({ more }) => more === true).length;
+}
+
+/** Of the answers of tools. */
+export const cutTenantsShape = {
+  cutTenants: z.int().meta({
+    description: 'Tenants of a query in which Microsoft Graph has more rows than were read: the rows are not all.',
+  }),
+};
+
+/** The rows of such tenants must not pass for all. */
+export const cutTenantsNotes = (count: number): readonly string[] =>
+  count === 0
+    ? []
+    : [
+        `The rows are not all: Microsoft Graph has more in ${count} ${count === 1 ? 'tenant' : 'tenants'}. Ask with allPages; if that was set, ask for less, with $filter, $select or fewer tenants.`,
+      ];

@@ -1,10 +1,15 @@
 import type { BlobClient, ContainerClient } from '@azure/storage-blob';
 import { BrokerError } from '../../core/errors.ts';
-import { once } from '../../core/once.ts';
-import { httpStatusOf } from '../../core/sdk-error.ts';
+import { once } from '../../core/single-flight.ts';
+import { httpStatusOf } from '../../core/outbound.ts';
 import { isStorageConflict, isStorageMissing, storageCall, unlessMissing } from '../../core/rows/table.ts';
-import type { BlobEnd, CheckpointLog, CheckpointPage, StoredCheckpoint } from './checkpoint-log.ts';
-import { partOf } from './jws-parts.ts';
+import {
+  type BlobEnd,
+  type CheckpointLog,
+  type CheckpointPage,
+  partOf,
+  type StoredCheckpoint,
+} from './checkpoint-log.ts';
 
 /** The container of the checkpoints. infra/app/storage.bicep gives it a retention policy. */
 export const checkpointContainer = 'audit-checkpoints';

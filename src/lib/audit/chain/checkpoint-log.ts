@@ -1,3 +1,31 @@
+import type { JWK } from 'jose';
+import { parseJson } from '../../core/outbound.ts';
+
+/** The key that signs, in its newest version; or why there is none, in one sentence. */
+export type KeyInUse = { readonly id: string } | { readonly missing: string };
+
+/** Signs with a key that stays in Key Vault. */
+export interface CheckpointSigner {
+  /** @throws BrokerError key_vault_unavailable, also for a key that is disabled. */
+  current(): Promise<KeyInUse>;
+  /** ES256 (RFC 7518) over the bytes. @throws BrokerError key_vault_unavailable. */
+  sign(keyId: string, data: Uint8Array): Promise<Uint8Array>;
+  /** The public key with this id; undefined if the vault has no such version. @throws BrokerError key_vault_unavailable. */
+  publicKey(keyId: string): Promise<JWK | undefined>;
+}
+
+/** A part of a JWS, unverified: the header (0) or the payload (1). Empty if it has none that can be read. */
+export function partOf(jws: string, index: 0 | 1): Readonly<Record<string, unknown>> {
+  const part = parseJson(Buffer.from(jws.split('.')[index] ?? '', 'base64url').toString('utf8'));
+  return typeof part === 'object' && part !== null ? { ...part } : {};
+}
+
+/** The id of the key that a JWS names; empty if it names none. */
+export function keyIdOf(jws: string): string {
+  const { kid } = partOf(jws, 0);
+  return typeof kid === 'string' ? kid : '';
+}
+
 /** The last stored checkpoint, and where the next one goes. */
 export interface StoredCheckpoint {
   /** Absent if there are only lines that the app has not written. */

@@ -1,7 +1,103 @@
 import { hash } from 'node:crypto';
 import * as z from 'zod';
-import { minuteMs } from '../../core/durations.ts';
-import { chainIdPattern } from './chain-link.ts';
+import { minuteMs } from '../../core/clock.ts';
+
+/*
+ * The form in which a stored record is hashed (docs/audit.md): the JSON of RFC 8785 over both keys and all columns. A
+ * record is flat, and JSON.stringify writes its strings, numbers and booleans as RFC 8785 demands, so only the order of the
+ * names is left: by UTF-16 code units, which is the order of `sort`.
+ */
+
+/** A stored record with the names of storage: `PartitionKey`, `RowKey` and its columns. */
+export type StoredRecord = Readonly<Record<string, unknown>> & {
+  readonly PartitionKey: string;
+  readonly RowKey: string;
+};
+
+/** The canonical JSON of a record. Columns that are undefined do not exist in storage, so they are left out. */
+export const canonicalText = (record: Readonly<Record<string, unknown>>): string =>
+  JSON.stringify(record, Object.keys(record).toSorted());
+
+/** SHA-256 in base64url, 43 characters. @param text canonical. */
+export const hashOf = (text: string): string => hash('sha256', text, 'base64url');
+
+/** What storage adds to each record. It changes without the record. */
+const ofStorage = /^(?:etag|timestamp|odata\..*)$/i;
+
+/** The record of an entity as the SDK returns it. */
+export function storedRecord(entity: Readonly<Record<string, unknown>>): StoredRecord {
+  const record: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(entity))
+    if (name !== 'partitionKey' && name !== 'rowKey' && !ofStorage.test(name)) record[name] = columnOf(value);
+  return { ...record, PartitionKey: String(entity['partitionKey']), RowKey: String(entity['rowKey']) };
+}
+
+/**
+ * The broker writes text, numbers and booleans. Whatever else somebody puts into a column becomes text that names its type,
+ * so that it can be hashed and exported, and equals no value of the broker.
+ */
+function columnOf(value: unknown): unknown {
+  if (typeof value === 'string' || typeof value === 'boolean' || value === null || value === undefined) return value;
+  if (typeof value === 'number') return Number.isFinite(value) ? value : `Edm.Double:${value}`;
+  if (typeof value === 'bigint') return `Edm.Int64:${value}`;
+  if (value instanceof Uint8Array) return `Edm.Binary:${Buffer.from(value).toString('base64')}`;
+  // Also an invalid date, which has no ISO form.
+  if (value instanceof Date) return `Edm.DateTime:${value.getTime()}`;
+  return `other:${JSON.stringify(value)}`;
+}
+
+/*
+ * What a record says about its place in the chain of its instance, in two columns (docs/audit.md). Each process that writes
+ * records has a chain of its own.
+ */
+
+/** The column `chain`. */
+export interface ChainLink {
+  /** Id of the chain: a random UUID. */
+  readonly id: string;
+  /** Place of the record in it, from 1, without gaps. */
+  readonly seq: number;
+  /** All places up to this one are settled: the record is durable, or its write has failed and {@link LostRange} says so. */
+  readonly settled: number;
+  /** Hash of the record before. Empty for the first. */
+  readonly previous: string;
+}
+
+/** Places whose write failed. Nobody got what those records were for, and each of them may exist or not. */
+export interface LostRange {
+  readonly first: number;
+  readonly last: number;
+  /** Hash of the record before the first. Empty if that is the start of the chain. */
+  readonly before: string;
+}
+
+export const writeLink = ({ id, seq, settled, previous }: ChainLink): string => `${id}.${seq}.${settled}.${previous}`;
+
+/** The id of a chain, as `randomUUID` writes it. A checkpoint accepts no other. */
+const chainIdPattern = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+const linkPattern = /^([0-9a-f-]{36})\.([1-9]\d{0,14})\.(\d{1,15})\.([\w-]{43}|)$/;
+
+/** The link in the column `chain`; undefined for text that no version has written. */
+export function readLink(text: unknown): ChainLink | undefined {
+  const [, id, seq, settled, previous] = (typeof text === 'string' ? linkPattern.exec(text) : null) ?? [];
+  if (id === undefined || previous === undefined || !chainIdPattern.test(id)) return undefined;
+  return { id, seq: Number(seq), settled: Number(settled), previous };
+}
+
+export const writeLost = (ranges: readonly LostRange[]): string =>
+  ranges.map(({ first, last, before }) => `${first}-${last}.${before}`).join(' ');
+
+const lostPattern = /^([1-9]\d{0,14})-([1-9]\d{0,14})\.([\w-]{43}|)$/;
+
+/** The ranges in the column `chainLost`. Ignores what no version has written: it excuses nothing. */
+export function readLost(text: unknown): readonly LostRange[] {
+  if (typeof text !== 'string') return [];
+  return text.split(' ').flatMap((part) => {
+    const [, first, last, before] = lostPattern.exec(part) ?? [];
+    return before === undefined ? [] : [{ first: Number(first), last: Number(last), before }];
+  });
+}
 
 /*
  * A checkpoint is a signed statement about all chains (docs/audit.md). It is a JWS in compact form (RFC 7515), so that any

@@ -1,12 +1,19 @@
 import { createHash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
-import { dayMs, minuteMs } from '../../core/durations.ts';
-import { isoTime } from '../../core/clock.ts';
+import { dayMs, isoTime, minuteMs } from '../../core/clock.ts';
 import { timeOfKeys } from '../log/audit-row.ts';
-import { canonicalText, hashOf, type StoredRecord } from './canonical-row.ts';
+import {
+  canonicalText,
+  type ChainHead,
+  chainLifeMs,
+  type Checkpoint,
+  hashOf,
+  overlapMs,
+  readLink,
+  settleMs,
+  type StoredRecord,
+} from './checkpoint.ts';
 import { ChainReading, type CoveredPeriod } from './chain-head.ts';
-import { readLink } from './chain-link.ts';
-import { type ChainHead, type Checkpoint, chainLifeMs, overlapMs, settleMs } from './checkpoint.ts';
 
 /** Longest time that one checkpoint is the first to cover. After an outage several follow each other. */
 const longestMs = 10 * minuteMs;

@@ -1,7 +1,6 @@
-import { hourMs } from '../../core/durations.ts';
+import { hourMs } from '../../core/clock.ts';
 import type { AuditRow } from '../log/audit-row.ts';
-import { canonicalText, hashOf } from './canonical-row.ts';
-import { type LostRange, writeLink, writeLost } from './chain-link.ts';
+import { canonicalText, hashOf, type LostRange, writeLink, writeLost } from './checkpoint.ts';
 
 /** After this time without a record the next one starts a new chain, so that checkpoints can forget old ones. */
 const longestPauseMs = hourMs;

@@ -1,8 +1,7 @@
 import type { TableEntity } from '@azure/data-tables';
 import * as z from 'zod';
-import { hourMs } from '../../core/durations.ts';
-import { grants } from '../../core/token.ts';
-import { isoTime } from '../../core/clock.ts';
+import { hourMs, isoTime } from '../../core/clock.ts';
+import { grants } from '../../core/secrets.ts';
 import { isErrorCode } from '../../core/errors.ts';
 import { parseDomainName, parseTenantId } from '../../core/identifiers.ts';
 import { scrub } from '../../core/log.ts';

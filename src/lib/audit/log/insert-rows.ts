@@ -1,5 +1,71 @@
 import type { HttpClient, PipelineRequest, PipelineRequestOptions } from '@azure/core-rest-pipeline';
-import type { AuditTable } from './audit-table.ts';
+import type { TableClient } from '@azure/data-tables';
+import { backOffMs, type Clock, hourMs, minuteMs, retry, withDeadline } from '../../core/clock.ts';
+import type { Logger } from '../../core/log.ts';
+import { httpStatusOf } from '../../core/outbound.ts';
+
+/** The part of the SDK's table client that the audit log uses. */
+export type AuditTable = Pick<
+  TableClient,
+  'submitTransaction' | 'createTable' | 'listEntities' | 'pipeline' | 'url' | 'tableName'
+>;
+
+/** Maximum entities per transaction ("Performing entity group transactions", Azure Table storage). */
+export const maxTransaction = 100;
+
+/** A refusal by storage: its error code (such as `EntityAlreadyExists`) and HTTP status, if a reply arrived. */
+export interface StorageRefusal {
+  readonly code: string | undefined;
+  readonly status: number | undefined;
+}
+
+/** Reads the fields of an SDK error, so that the SDK's error class need not be loaded. */
+export function refusalOf(error: unknown): StorageRefusal {
+  if (typeof error !== 'object' || error === null) return { code: undefined, status: undefined };
+  const details: unknown = Reflect.get(error, 'details');
+  // A transaction's error has `code`. A single request's error has the code among the headers in `details`.
+  const code: unknown =
+    typeof details === 'object' && details !== null && 'errorCode' in details
+      ? details.errorCode
+      : Reflect.get(error, 'code');
+  return {
+    code: typeof code === 'string' ? code : undefined,
+    status: httpStatusOf(error),
+  };
+}
+
+/** Smaller steps back are usual when a clock is adjusted, and a checkpoint reads that far back. */
+const unnoticedMs = minuteMs;
+/** A larger step back ends an error of the clock, and what was recorded before it has the wrong time. */
+const longestMs = hourMs;
+
+/**
+ * The time of a record, if the clock of the instance is set back by up to an hour: the latest time that it has shown. Thus no
+ * record gets a time that a checkpoint has covered already.
+ */
+export class RisingTime {
+  readonly #clock: Pick<Clock, 'nowMs'>;
+  readonly #log: Logger;
+  #latestMs = Number.NEGATIVE_INFINITY;
+  #isBehind = false;
+
+  constructor(clock: Pick<Clock, 'nowMs'>, log: Logger) {
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  /** @param atMs by the clock. */
+  of(atMs: number): number {
+    const nowMs = this.#clock.nowMs();
+    const behindMs = this.#latestMs - nowMs;
+    const isBehind = behindMs > unnoticedMs && behindMs <= longestMs;
+    if (isBehind && !this.#isBehind) this.#log.log('warn', 'audit.clock_set_back', { seconds: behindMs / 1000 });
+    this.#isBehind = isBehind;
+    if (isBehind) return atMs + behindMs;
+    this.#latestMs = behindMs > longestMs ? nowMs : Math.max(this.#latestMs, nowMs);
+    return atMs;
+  }
+}
 
 /**
  * Builds the transaction that inserts rows ("Performing entity group transactions"). The SDK builds the same text by
@@ -116,3 +182,49 @@ function judge(status: number, body: string, rows: number): void {
   if (refused !== undefined) throw new InsertRefusal(refused, code);
   if (statuses.length !== rows) throw new InsertRefusal(undefined, undefined);
 }
+
+/** Timeout of one attempt, so that a lost packet costs one attempt and not the record. */
+const attemptMs = 1_000;
+const attempts = 4;
+const firstPauseMs = 50;
+
+interface WriteRowsDeps {
+  readonly table: AuditTable;
+  readonly transport: Transport;
+  readonly clock: Clock;
+  readonly newId: () => string;
+}
+
+/**
+ * Writes rows of one partition atomically and resolves once they are durable. The refusal `EntityAlreadyExists` counts as
+ * success: a row key is never reused, so an earlier attempt (by this function or by the SDK) succeeded although its reply
+ * was lost. The transaction is atomic, so all of its rows exist.
+ * @throws the last error of {@link insertRows}.
+ */
+export async function writeRows(deps: WriteRowsDeps, rows: readonly string[], signal: AbortSignal): Promise<void> {
+  const { clock, table, newId } = deps;
+  await retry(
+    async () => {
+      try {
+        await withDeadline(clock, attemptMs, (attemptSignal) => insertRows(deps, rows, newId(), attemptSignal), signal);
+      } catch (error) {
+        if (refusalOf(error).code !== 'EntityAlreadyExists') throw error;
+      }
+    },
+    {
+      clock,
+      attempts,
+      afterError: async (error, attempt) => {
+        const { code, status } = refusalOf(error);
+        if (signal.aborted || !isTransient(code, status)) return undefined;
+        if (code !== 'TableNotFound') return backOffMs(attempt, firstPauseMs, 4);
+        await table.createTable({ abortSignal: signal });
+        return 0;
+      },
+      signal,
+    },
+  );
+}
+
+const isTransient = (code: string | undefined, status: number | undefined): boolean =>
+  code === 'TableNotFound' || status === undefined || status === 408 || status === 429 || status >= 500;

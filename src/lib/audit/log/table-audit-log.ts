@@ -1,17 +1,13 @@
 import type { Clock } from '../../core/clock.ts';
 import { BrokerError } from '../../core/errors.ts';
 import type { Logger } from '../../core/log.ts';
-import { once } from '../../core/once.ts';
+import { once } from '../../core/single-flight.ts';
 import { type AuditEntry, type AuditLog, type AuditPage, longestRecordSeconds } from '../audit-log.ts';
 import { type AuditRow, toRow } from './audit-row.ts';
-import { type AuditTable, maxTransaction, refusalOf } from './audit-table.ts';
+import { type AuditTable, loadTransport, maxTransaction, refusalOf, RisingTime, writeRows } from './insert-rows.ts';
 import { GroupCommit } from '../../core/rows/group-commit.ts';
-import { loadTransport } from './insert-rows.ts';
-import { purgeRows } from './purge-rows.ts';
-import { queryRows } from './query-rows.ts';
+import { purgeRows, queryRows } from './query-rows.ts';
 import { RecordChain } from '../chain/record-chain.ts';
-import { RisingTime } from './rising-time.ts';
-import { writeRows } from './write-rows.ts';
 
 /** Maximum time that a caller waits for its record. */
 const deadlineMs = longestRecordSeconds * 1000;

@@ -1,5 +1,4 @@
-import type { Clock } from '../clock.ts';
-import { DeadlineError, noLongerNeeded, withDeadline } from '../deadline.ts';
+import { type Clock, DeadlineError, noLongerNeeded, withDeadline } from '../clock.ts';
 
 export interface GroupCommitSettings<T> {
   /** Only items of the same group share a write. */

@@ -1,5 +1,20 @@
 import { BrokerError } from '../errors.ts';
-import { httpStatusOf } from '../sdk-error.ts';
+import { httpStatusOf } from '../outbound.ts';
+import { once } from '../single-flight.ts';
+
+/** Quotes an OData string literal: quotes inside are doubled. */
+export const quoted = (text: string): string => `'${text.replaceAll("'", "''")}'`;
+
+/**
+ * Opens a table once, and creates it if it does not exist. A failure is not kept.
+ * @param open returns the table's client.
+ */
+export const createdTable = <T extends { createTable(): Promise<void> }>(open: () => Promise<T>): (() => Promise<T>) =>
+  once(async () => {
+    const table = await open();
+    await table.createTable();
+    return table;
+  });
 
 /** Whether the entity already exists (409) or was changed concurrently (412). */
 export const isStorageConflict = (thrown: unknown): boolean =>

@@ -1,10 +1,9 @@
 import { isJsonObject } from '../../microsoft/reply.ts';
 import { BrokerError } from '../../core/errors.ts';
 import { scrub } from '../../core/log.ts';
-import { objectRow } from '../../runs/job/object-row.ts';
-import type { StoredRow } from '../../runs/job/row.ts';
+import { objectRow, type StoredRow } from '../../runs/job/row.ts';
 import type { QueryRows } from '../../runs/engine/tenant-run.ts';
-import { maxListLength } from '../../runs/store/text-list.ts';
+import { maxListLength } from '../../runs/store/run-entity.ts';
 
 /** What a query keeps of a tenant at most. {@link RowMemory} limits all tenants of an instance together. */
 export const rowLimits = { rows: 50_000, bytes: 16 * 1024 * 1024, rowBytes: 1024 * 1024 } as const;

@@ -1,28 +1,221 @@
+import { setImmediate } from 'node:timers/promises';
+import type { PermissionMap } from 'graph-permissions/permission-map';
 import {
   allowingRules,
-  type Denial,
+  conditionRank,
   decide,
+  type Denial,
   denyInAnyTenant,
   neededFacts,
   type PolicyCaller,
 } from '../../access/policy/decide.ts';
-import type { AccessPolicy, Rule } from '../../access/policy/policy.ts';
+import { type AccessPolicy, grantOf, type Rule } from '../../access/policy/policy.ts';
+import { graphPaths, namesSegment, type RequestLimit } from '../../access/policy/request-limit.ts';
 import { byProvenDomains, denialError, findTenant, parseReference } from '../../access/tenants/requested-tenant.ts';
 import type { TenantFacts } from '../../access/tenants/tenant-set.ts';
-import { readPath } from '../../judge/reading/path.ts';
-import { readTarget } from '../../judge/reading/target.ts';
-import type { Refused } from '../../judge/verdict.ts';
 import { type Caller, callerIdOf } from '../../core/caller.ts';
 import { BrokerError } from '../../core/errors.ts';
 import type { TenantId } from '../../core/identifiers.ts';
-import type { Resource } from '../../core/token.ts';
 import { scrub } from '../../core/log.ts';
-import { type Choice, chooseRule } from './choose-rule.ts';
+import type { Resource } from '../../core/secrets.ts';
+import { type BatchReading, type BatchVerdict, isBatch, judgeBatch, readBatch } from '../../judge/batch.ts';
+import { judgeReading } from '../../judge/judge.ts';
+import { readPath } from '../../judge/reading/path.ts';
+import { isJson, readTarget } from '../../judge/reading/target.ts';
+import { once, readRequest, type RequestReading } from '../../judge/request-reading.ts';
+import {
+  type Allowed,
+  type GatewayRequest,
+  type Grant,
+  Refusal,
+  type Refused,
+  unreadable,
+  type Verdict,
+} from '../../judge/verdict.ts';
 import type { GatewayDeps } from '../gateway.ts';
 import type { GatewayOrder } from './gateway-request.ts';
-import { pathOf, readPlainUrl } from './plain-url.ts';
+import { judgePlain, pathOf, plainBody, type PlainTarget, readPlainUrl, refuseUnlisted } from './judge-plain.ts';
+import type { LinkReading } from './links.ts';
 import type { RequestFacts } from './request-records.ts';
-import { grantOf } from './rule-grant.ts';
+
+/** A part of a batch with its verdict. */
+export type JudgedPart = Extract<BatchVerdict, { readable: true }>['parts'][number];
+
+/** What a rule makes of a request to Graph: one verdict, or one for each part of a batch. */
+type GraphVerdict =
+  | { readonly batch: false; readonly verdict: Verdict }
+  | { readonly batch: true; readonly parts: readonly JudgedPart[] };
+
+/** A request to Graph, which each rule of the caller judges. */
+type GraphReading =
+  | { readonly batch: false; readonly host: string; readonly reading: RequestReading }
+  | { readonly batch: true; readonly host: string; readonly reading: BatchReading };
+
+/** Prepares a request for the judge. Nothing is read yet. */
+const readGraph = (request: GatewayRequest, host: string): GraphReading =>
+  isBatch(request, host)
+    ? { batch: true, host, reading: readBatch(request, host) }
+    : { batch: false, host, reading: readRequest(request, host) };
+
+/** Judges a request to Graph by the scopes of a rule, and then by its `requests`. Pure. */
+function judgeGraph(map: PermissionMap, rule: Rule, asked: GraphReading): GraphVerdict {
+  const grant: Grant = {
+    scheme: grantOf(rule),
+    permissions: new Set(rule.scopes),
+    beta: namesSegment(rule.requests, 0, 'beta'),
+    me: namesSegment(rule.requests, 1, 'me'),
+    host: asked.host,
+  };
+  if (!asked.batch) {
+    return { batch: false, verdict: narrowed(judgeReading(map, grant, asked.reading), rule.requests) };
+  }
+  const judged = judgeBatch(map, grant, asked.reading);
+  if (!judged.readable) return { batch: false, verdict: judged };
+  // A part that depends on a refused one is not sent either: `sendBatch` sees that that one failed.
+  const parts = judged.parts.map((part) => ({ ...part, verdict: narrowed(part.verdict, rule.requests) }));
+  return { batch: true, parts };
+}
+
+function narrowed(verdict: Verdict, limit: RequestLimit | undefined): Verdict {
+  if (!verdict.allowed || limit === undefined) return verdict;
+  try {
+    refuseUnlisted(limit, verdict.request, graphPaths);
+    return verdict;
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    return { allowed: false, kind: error.kind, reason: error.message };
+  }
+}
+
+/** The verdicts that let a request go out. */
+export const allowedParts = (parts: readonly JudgedPart[]): readonly (JudgedPart & { readonly verdict: Allowed })[] =>
+  parts.filter((part): part is JudgedPart & { readonly verdict: Allowed } => part.verdict.allowed);
+
+/** What a rule lets out: one request, or the allowed parts of a batch. */
+type Judged =
+  | { readonly batch: false; readonly verdict: Allowed; readonly cmdlet: string | undefined }
+  | { readonly batch: true; readonly parts: readonly JudgedPart[] };
+
+/** The rule that serves a request. */
+interface Choice {
+  readonly rule: Rule;
+  readonly judged: Judged;
+}
+
+/** What the rules are asked about. */
+interface JudgeDeps {
+  /** Undefined for resources other than Graph. */
+  readonly map: PermissionMap | undefined;
+  /** Host of Graph in the cloud. */
+  readonly graphHost: string;
+  /** Reads the links of the gateway, which belong to one rule. @throws BrokerError key_vault_unavailable */
+  readonly readLink: (rule: string, url: string) => Promise<LinkReading>;
+}
+
+/**
+ * Chooses the first rule that lets the request out. Of a batch, the first rule that lets every part out, or else the one
+ * that lets out most. A rule with a condition is asked only if none without one lets anything out (`conditionRank`).
+ * @param rules Rules of the caller for the resource in the tenant, in the order of the policy; at least one.
+ * @returns the rule, or the refusal of the rule that came furthest.
+ */
+export async function chooseRule(
+  deps: JudgeDeps,
+  rules: readonly Rule[],
+  order: GatewayOrder,
+  target: PlainTarget,
+): Promise<Choice | Refused> {
+  const judge = ruleJudge(deps, order, target);
+  const refusals: Refused[] = [];
+  for (const equals of byCondition(rules, order)) {
+    const choice = await chooseAmong(judge, equals, refusals);
+    if (choice !== undefined) return choice;
+  }
+  // A rule that could read the request came further than one that could not.
+  return refusals.find(({ kind }) => kind !== 'unreadable') ?? refusals[0] ?? nothing;
+}
+
+/** The rules in groups of the same rank, lowest first. */
+const byCondition = (rules: readonly Rule[], { justification }: GatewayOrder): readonly (readonly Rule[])[] =>
+  [0, 1, 2]
+    .map((rank) => rules.filter((rule) => conditionRank(rule, justification.breakGlass) === rank))
+    .filter((group) => group.length > 0);
+
+/** @param refusals takes those of these rules. */
+async function chooseAmong(
+  judge: ReturnType<typeof ruleJudge>,
+  rules: readonly Rule[],
+  refusals: Refused[],
+): Promise<Choice | undefined> {
+  let best: { readonly choice: Choice; readonly allowed: number } | undefined;
+  for (const rule of rules) {
+    // Other requests and the deadline get their turn between two rules.
+    if (rule !== rules[0] || refusals.length > 0) await setImmediate();
+    const judged = await judge(rule);
+    if ('allowed' in judged) {
+      refusals.push(judged);
+      continue;
+    }
+    if (!judged.batch) return { rule, judged };
+    const allowed = allowedParts(judged.parts).length;
+    if (allowed === judged.parts.length) return { rule, judged };
+    if (best === undefined || allowed > best.allowed) best = { choice: { rule, judged }, allowed };
+  }
+  return best?.choice;
+}
+
+const nothing: Refused = { allowed: false, kind: 'not-permitted', reason: 'No rule opens the request; ask for one.' };
+
+/**
+ * Returns what one rule makes of a request. The request is read once, whatever the number of rules.
+ * @throws BrokerError of `readLink`.
+ */
+export function ruleJudge(
+  deps: JudgeDeps,
+  order: GatewayOrder,
+  target: PlainTarget,
+): (rule: Rule) => Promise<Judged | Refused> {
+  const body = once(() => bodyText(order));
+  const plain = once(() => plainBody(body()));
+  const readings = new Map<string, GraphReading>();
+  /** A link belongs to one rule, so for all others its URL stays the caller's. */
+  const graphReading = ({ url, link }: Extract<LinkReading, { ok: true }>): GraphReading => {
+    const known = readings.get(url);
+    if (known !== undefined && link === undefined) return known;
+    const reading = readGraph({ ...order, url, body: body(), link }, deps.graphHost);
+    if (link === undefined) readings.set(url, reading);
+    return reading;
+  };
+  return async (rule) => {
+    const reading = await deps.readLink(rule.name, order.url);
+    if (!reading.ok) return { allowed: false, kind: 'not-permitted', reason: reading.reason };
+    try {
+      if (deps.map === undefined) {
+        const asked = { ...order, url: reading.url };
+        return { batch: false, ...judgePlain(rule.requests ?? noRequests, asked, target, plain()) };
+      }
+      const judged = judgeGraph(deps.map, rule, graphReading(reading));
+      if (judged.batch) return judged;
+      return judged.verdict.allowed ? { batch: false, verdict: judged.verdict, cmdlet: undefined } : judged.verdict;
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      return { allowed: false, kind: error.kind, reason: error.message };
+    }
+  };
+}
+
+/** `parsePolicy` demands `requests` of such a rule. */
+const noRequests = { methods: undefined, paths: [], cmdlets: undefined };
+
+/** Rejects invalid UTF-8 in JSON. Of other bodies the judge reads only whether there is one. */
+function bodyText({ body, headers }: GatewayOrder): string {
+  if (body === undefined) return '';
+  if (!isJson(headers['content-type'])) return Buffer.from(body).toString('latin1');
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body);
+  } catch {
+    throw unreadable('The body is not UTF-8; send JSON in UTF-8.');
+  }
+}
 
 /** A request that a rule lets out. */
 export interface Authorization extends Choice {

@@ -6,15 +6,13 @@ import {
   type PolicyRequest,
   type Stage,
 } from '../../access/policy/decide.ts';
-import type { ApprovalTerms } from '../../access/policy/approval-keys.ts';
-import type { AccessPolicy, Rule } from '../../access/policy/policy.ts';
-import { whyTenant } from '../../access/policy/why-tenant.ts';
+import type { AccessPolicy, ApprovalTerms, Rule } from '../../access/policy/policy.ts';
+import { whyTenant } from '../../access/policy/explain.ts';
 import type { TenantFacts } from '../../access/tenants/tenant-set.ts';
 import type { TenantId } from '../../core/identifiers.ts';
-import { chooseRule, ruleJudge } from './choose-rule.ts';
+import { allowedParts, chooseRule, ruleJudge } from './authorize.ts';
 import type { GatewayOrder } from './gateway-request.ts';
 import type { PlainTarget } from './judge-plain.ts';
-import { allowedParts } from './judge-graph.ts';
 
 /** What a rule makes of a request. */
 export interface RequestFinding {

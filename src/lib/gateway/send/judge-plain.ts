@@ -1,14 +1,224 @@
-import { otherPaths, type RequestLimit, requestMethods } from '../../access/policy/request-limit.ts';
-import { readHeaders } from '../../judge/reading/headers.ts';
-import { notPermitted, quoted, unreadable } from '../../judge/refusal.ts';
-import { once } from '../../judge/request-reading.ts';
-import type { Allowed } from '../../judge/verdict.ts';
+import {
+  cmdletRefusal,
+  type Comparison,
+  opensMethod,
+  opensPath,
+  otherPaths,
+  type RequestLimit,
+  requestMethods,
+} from '../../access/policy/request-limit.ts';
 import type { TenantId } from '../../core/identifiers.ts';
-import { checkInvokeCommand, type CmdletCall, judgeCmdlet, readCmdlet, runsCmdlet } from './exchange-cmdlet.ts';
-import { adminSegments, checkAnchor, isExchangeHost } from './exchange-tenant.ts';
+import { readBody } from '../../judge/reading/body.ts';
+import { decode, encode, refuseEncodedSeparators } from '../../judge/reading/path.ts';
+import { isJson, readHeaders } from '../../judge/reading/target.ts';
+import { once } from '../../judge/request-reading.ts';
+import { type Allowed, notPermitted, quoted, unreadable } from '../../judge/verdict.ts';
 import type { GatewayOrder } from './gateway-request.ts';
-import { pathOf, readPlainUrl } from './plain-url.ts';
-import { refuseUnlisted } from './refuse-unlisted.ts';
+
+/** @throws Refusal if `requests` of a rule does not open the method and the path. */
+export function refuseUnlisted(
+  limit: RequestLimit,
+  { method, path }: { readonly method: string; readonly path: string },
+  comparison: Comparison,
+): void {
+  if (opensMethod(limit, method) && opensPath(limit, path, comparison)) return;
+  throw notPermitted(`The requests that the rule lists do not include ${method} ${path}; ask for a rule that does.`);
+}
+
+/** The URL of a request to a resource without a permission map, read. */
+interface PlainUrl {
+  /** Decoded. */
+  readonly segments: readonly string[];
+  /** Without its question mark; '' without one. */
+  readonly query: string;
+}
+
+/** Longest URL that is read, in characters, as for Graph. */
+const maximumLength = 16_384;
+/** RFC 3986 section 3.4, with the characters that senders leave as they are. */
+const queryText = /^[\w.~!$&'()*+,;=:@/?%"<>[\]{}|^`-]*$/;
+
+/**
+ * Reads path and query of a request to a resource whose paths the broker does not know.
+ * @param url Path and query, percent-encoded.
+ * @throws Refusal for every form that two readers could understand differently.
+ */
+export function readPlainUrl(url: string): PlainUrl {
+  if (url.length > maximumLength) throw unreadable(`The URL is longer than ${maximumLength} characters; send less.`);
+  const [path = ''] = url.split('?', 1);
+  refuseEncodedSeparators(path);
+  if (/[;\\#]/.test(path)) throw unreadable('The path contains a semicolon, backslash or "#"; remove it.');
+  const segments = path
+    .replace(/(?<=[^/])\/$/, '')
+    .slice(1)
+    .split('/')
+    .map(readSegment);
+  if (segments.some((segment) => segment.startsWith('$') || segment === '')) {
+    throw unreadable(
+      'The path is empty, or has an empty segment or one that starts with "$", such as a batch; send single requests.',
+    );
+  }
+  const query = url.slice(path.length + 1);
+  refuseUnclearQuery(query);
+  return { segments, query };
+}
+
+function readSegment(written: string): string {
+  const segment = decode(written, 'URL');
+  if (/^\.+$/.test(segment)) throw unreadable('The path contains a dot segment; send the path without it.');
+  return segment;
+}
+
+function refuseUnclearQuery(query: string): void {
+  if (!queryText.test(query))
+    throw unreadable('The query contains characters that must be percent-encoded; encode them.');
+  const seen = new Set<string>();
+  for (const name of optionNames(query)) {
+    if (seen.has(name.toLowerCase()))
+      throw unreadable(`The query option ${quoted(name)} is given twice; give it once.`);
+    seen.add(name.toLowerCase());
+  }
+}
+
+/** The names of the options in a query, decoded. @throws Refusal for one that cannot be decoded. */
+const optionNames = (query: string): readonly string[] =>
+  query === '' ? [] : query.split('&').map((pair) => decode(pair, 'URL').split('=', 1)[0] ?? '');
+
+/** The path to send. */
+export const pathOf = (segments: readonly string[]): string => `/${segments.map(encode).join('/')}`;
+
+/** How a request names its tenant, and the tenant that it was found to be. */
+interface RequestedTenant {
+  readonly asked: string;
+  readonly tenantId: TenantId;
+}
+
+/** Exchange and its compliance service answer under several names. All of them read the tenant in the path. */
+const exchangeDomains = [
+  'outlook.office365.com',
+  'outlook.office.com',
+  'outlook.com',
+  'office365.us',
+  'webmail.apps.mil',
+  'partner.outlook.cn',
+];
+
+/** Whether the address of a resource leads to Exchange. @param baseUrl '' if it is not known. */
+export function isExchangeHost(baseUrl: string): boolean {
+  if (!URL.canParse(baseUrl)) return false;
+  const host = new URL(baseUrl).hostname.toLowerCase().replace(/\.$/, '');
+  return exchangeDomains.some((domain) => host === domain || host.endsWith(`.${domain}`));
+}
+
+/**
+ * The segments to send: in `/adminapi/VERSION/TENANT/…` the tenant by its id. Exchange reads the tenant in the path, so it
+ * must be that of the request. Other paths stay as they are.
+ * @throws Refusal for another tenant, and for an administration path of another form.
+ */
+export function adminSegments(segments: readonly string[], tenant: RequestedTenant): readonly string[] {
+  const [root = '', version = '', named, ...rest] = segments;
+  if (root.toLowerCase() !== 'adminapi') return segments;
+  if (!/^(?:beta|v\d+\.\d+)$/i.test(version) || named === undefined) {
+    throw unreadable('The path does not have the form /adminapi/beta/TENANT/NAME; send it so.');
+  }
+  if (!isTenant(named, tenant)) {
+    throw notPermitted('The path names another tenant than the request; name the same tenant in both places.');
+  }
+  return ['adminapi', version.toLowerCase(), tenant.tenantId, ...rest];
+}
+
+/**
+ * Checks `X-AnchorMailbox`, by which Exchange finds the server of a mailbox: `UPN:NAME@DOMAIN`, or the same with a tenant id.
+ * @throws Refusal for a mailbox in another domain than the one that the request names.
+ */
+export function checkAnchor(anchor: string, tenant: RequestedTenant): void {
+  const [name = '', domain, ...others] = anchor.split('@');
+  if (name !== '' && domain !== undefined && others.length === 0 && isTenant(domain.trim(), tenant)) return;
+  throw notPermitted(
+    'X-AnchorMailbox names no mailbox of the tenant as the request names it; send UPN:NAME@TENANT, with TENANT as in the address.',
+  );
+}
+
+function isTenant(named: string, { asked, tenantId }: RequestedTenant): boolean {
+  const text = named.toLowerCase();
+  return text === tenantId || text === asked.toLowerCase();
+}
+
+/** `POST /adminapi/beta/TENANT/InvokeCommand` of Exchange Online: the cmdlet is in the body. */
+const invokeCommand = 'invokecommand';
+const cmdletName = /^[A-Za-z]+-[A-Za-z0-9]+$/;
+const parameterName = /^[A-Za-z][A-Za-z0-9]*$/;
+
+/** Whether a path runs a cmdlet, however it is written. */
+export const runsCmdlet = (segments: readonly string[]): boolean =>
+  segments.some((segment) => segment.toLowerCase().includes(invokeCommand));
+
+/** Options that shape the answer of a cmdlet. Another one might name a cmdlet. */
+const answerOptions = new Set(['$select', '$top', '$skip', '$skiptoken', '$count']);
+
+/**
+ * Checks everything of InvokeCommand but its body.
+ * @param segments With the tenant by its id (`adminSegments`).
+ * @returns the segments to send.
+ * @throws Refusal for another method, path, query option or media type.
+ */
+export function checkInvokeCommand(
+  method: string,
+  segments: readonly string[],
+  query: string,
+  contentType: string | undefined,
+): readonly string[] {
+  const [root, version = '', tenant = '', command = '', ...rest] = segments;
+  if (root !== 'adminapi' || command.toLowerCase() !== invokeCommand || rest.length > 0 || method !== 'POST') {
+    throw unreadable('A cmdlet is not sent as POST /adminapi/beta/TENANT/InvokeCommand; send it so.');
+  }
+  const option = optionNames(query).find((name) => !answerOptions.has(name.toLowerCase()));
+  if (option !== undefined) {
+    throw unreadable(`InvokeCommand has the query option ${quoted(option)}; send the cmdlet in the body alone.`);
+  }
+  if (!isJson(contentType)) throw unreadable('The cmdlet is not JSON; send Content-Type application/json.');
+  return [root, version, tenant, 'InvokeCommand'];
+}
+
+/** A cmdlet that a request runs. */
+interface CmdletCall {
+  readonly name: string;
+  /** Names. */
+  readonly parameters: readonly string[];
+}
+
+/** Reads the body of InvokeCommand. @throws Refusal for a body of another form. */
+export function readCmdlet(body: string): CmdletCall {
+  const { CmdletInput: input, ...others } = readBody(body).value;
+  if (!isObject(input) || Object.keys(others).length > 0) {
+    throw unreadable(
+      'The body is not {"CmdletInput": {"CmdletName": …, "Parameters": {…}}}; send that and nothing else.',
+    );
+  }
+  const { CmdletName: cmdlet, Parameters: parameters = {}, ...further } = input;
+  if (
+    typeof cmdlet !== 'string' ||
+    !cmdletName.test(cmdlet) ||
+    !isObject(parameters) ||
+    Object.keys(further).length > 0
+  ) {
+    throw unreadable('CmdletInput is not {"CmdletName": "Verb-Noun", "Parameters": {…}}; send that and nothing else.');
+  }
+  const names = Object.keys(parameters);
+  if (!names.every((name) => parameterName.test(name)))
+    throw unreadable('A parameter of the cmdlet has a name that parameters do not have; correct it.');
+  return { name: cmdlet, parameters: names };
+}
+
+/** @returns the name of the cmdlet. @throws Refusal for a cmdlet or parameter that the rule does not list. */
+export function judgeCmdlet(limit: RequestLimit, { name, parameters }: CmdletCall): string {
+  const refusal = cmdletRefusal(limit, name, parameters);
+  if (refusal !== undefined) throw notPermitted(refusal);
+  return name;
+}
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** A resource without a permission map, in the tenant of the request. */
 export interface PlainTarget {
@@ -19,7 +229,7 @@ export interface PlainTarget {
 }
 
 /** An allowed request, and the cmdlet that it runs. */
-export interface PlainVerdict {
+interface PlainVerdict {
   readonly verdict: Allowed;
   readonly cmdlet: string | undefined;
 }

@@ -1,6 +1,6 @@
 import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto';
 import type { TenantId } from '../../core/identifiers.ts';
-import type { Secret } from '../../core/secret.ts';
+import type { Secret } from '../../core/secrets.ts';
 
 /**
  * Links in answers lead back to the gateway. Each carries a MAC, because the token in a link hides the query that it

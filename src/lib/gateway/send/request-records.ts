@@ -5,8 +5,8 @@ import type { Met } from '../../approvals/meet-condition.ts';
 import type { Asking } from '../../approvals/admit.ts';
 import type { Caller } from '../../core/caller.ts';
 import { type ErrorCode, toBrokerError } from '../../core/errors.ts';
-import type { AccessToken } from '../../core/token.ts';
-import { utiOf } from '../../microsoft/token-uti.ts';
+import type { AccessToken } from '../../core/secrets.ts';
+import { utiOf } from '../../microsoft/token-reply.ts';
 import type { Clock } from '../../core/clock.ts';
 import { errorFields, scrub } from '../../core/log.ts';
 

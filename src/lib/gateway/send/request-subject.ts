@@ -1,11 +1,10 @@
 import { hash } from 'node:crypto';
-import { type Fact, partyOf, type Subject } from '../../approvals/approval.ts';
-import { digestOf } from '../../approvals/digest.ts';
+import { digestOf, type Fact, partyOf, type Subject } from '../../approvals/approval.ts';
 import type { Allowed } from '../../judge/verdict.ts';
 import type { Caller } from '../../core/caller.ts';
 import { BrokerError } from '../../core/errors.ts';
 import type { Authorization } from './authorize.ts';
-import { grantOf } from './rule-grant.ts';
+import { grantOf } from '../../access/policy/policy.ts';
 import { type ShownBody, shownBody } from './shown-body.ts';
 
 /** Longest query, path and value of a header that a person is asked to read, in characters. */

@@ -1,6 +1,5 @@
 import { BrokerError } from '../../core/errors.ts';
-import type { AnswerLimits } from '../../judge/verdict.ts';
-import { typeAnnotations, visibleParts } from '../../judge/visible-parts.ts';
+import { type AnswerLimits, typeAnnotations, visibleParts } from '../../judge/verdict.ts';
 import type { RewriteLink } from './gateway-links.ts';
 import { editJson, type JsonEdits, JsonTextError } from './json-text.ts';
 

@@ -1,20 +1,19 @@
+import { type Claim, freeClaim, type Met } from '../../approvals/meet-condition.ts';
 import { longestRecordSeconds } from '../../audit/audit-log.ts';
-import { type Claim, freeClaim } from '../../approvals/claim-approval.ts';
-import type { Met } from '../../approvals/meet-condition.ts';
-import type { Allowed } from '../../judge/verdict.ts';
 import { callerIdOf } from '../../core/caller.ts';
-import type { AccessToken, TokenRequest } from '../../core/token.ts';
-import { isTransientStatus } from '../../microsoft/reply.ts';
+import { backOffMs, retry } from '../../core/clock.ts';
+import { BrokerError, toBrokerError } from '../../core/errors.ts';
 import { OutboundError, outboundFailure, retryAfterSeconds } from '../../core/outbound.ts';
-import { Requesters } from '../../core/requesters.ts';
-import { backOffMs, retry } from '../../core/retry.ts';
-import type { BudgetedRequest } from '../../core/share.ts';
-import type { Authorization } from './authorize.ts';
+import type { AccessToken, Secret, TokenRequest } from '../../core/secrets.ts';
+import { type BudgetedRequest, Requesters } from '../../core/share.ts';
+import type { Allowed } from '../../judge/verdict.ts';
+import { isTransientStatus } from '../../microsoft/reply.ts';
+import { utiOf } from '../../microsoft/token-reply.ts';
 import type { GatewayDeps } from '../gateway.ts';
-import type { AnswerPlace } from './large-answers.ts';
-import type { Sender } from './request-records.ts';
+import type { Authorization } from './authorize.ts';
+import { recordOf, type RequestFacts, type RequestOutcome, type Sender } from './request-records.ts';
 import type { Answer } from './rewrite-answer.ts';
-import { isUnsent, type UpstreamRequest } from './upstream.ts';
+import { type AnswerPlace, isUnsent, type UpstreamRequest } from './upstream.ts';
 
 /** The rules of the requests of jobs (lib/microsoft/exchange.ts). Only reading is repeated. */
 const attempts = 4;
@@ -35,7 +34,7 @@ export interface Outgoing {
 }
 
 /** An answer as it came, with all its headers, and the token that was sent. */
-export interface Received {
+interface Received {
   readonly answer: Answer;
   readonly token: AccessToken;
 }
@@ -53,7 +52,7 @@ interface Leaving {
  * checked again, with the token, before each attempt: it may have been excluded in between.
  * @throws BrokerError of the token source; caller_throttled; resource_error if no answer came; what `beforeFirst` throws.
  */
-export async function sendUpstream(
+async function sendUpstream(
   outgoing: Outgoing,
   tokenRequest: TokenRequest,
   { beforeFirst, place }: Leaving,
@@ -201,3 +200,123 @@ const backOff = (deps: GatewayDeps, attempt: number): number =>
 const isTooLarge = (error: unknown): boolean => error instanceof OutboundError && error.failure === 'too_large';
 
 const isNetworkFailure = (error: unknown): boolean => error instanceof OutboundError && error.failure === 'network';
+
+/** Shorter parts of a token could stand in an answer by chance. */
+const shortestPart = 24;
+
+/** An escaped ASCII letter, digit or sign in JSON. JSON inside of JSON has several backslashes; a match starts at the first. */
+const escapedSign = /(?<!\\)\\+u00([2-7][\da-f])/gi;
+
+/**
+ * Whether an answer contains the token that went with its request. Its signature alone counts, because the rest of a token
+ * is worth nothing without it. In JSON, each of its characters may be written as an escape.
+ */
+function quotesToken({ headers, body }: Answer, token: Secret): boolean {
+  const value = token.reveal();
+  const signature = value.slice(value.lastIndexOf('.') + 1);
+  const sought = signature.length >= shortestPart ? signature : value;
+  if (Object.values(headers).some((text) => text.includes(sought))) return true;
+  const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+  if (bytes.includes(sought, 0, 'latin1')) return true;
+  if (!bytes.includes(String.raw`\u00`)) return false;
+  const decoded = bytes
+    .toString('latin1')
+    .replace(escapedSign, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)));
+  return decoded.includes(sought);
+}
+
+/**
+ * Headers of an answer that reach the caller. `Location` is among them, because it is rewritten before. Never cookies,
+ * `WWW-Authenticate` or headers that concern one connection (RFC 9110 section 7.6.1).
+ */
+const returned: ReadonlySet<string> = new Set([
+  'content-disposition',
+  'content-language',
+  'content-type',
+  'client-request-id',
+  'etag',
+  'last-modified',
+  'location',
+  'odata-version',
+  'preference-applied',
+  'request-id',
+  'retry-after',
+  'x-ms-request-id',
+]);
+
+/** The headers of an answer that may reach the caller. Values that no header may have are dropped. */
+export const answerHeaders = (headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    Object.entries(headers).filter(([name, value]) => returned.has(name) && /^[\t\x20-\x7e]*$/.test(value)),
+  );
+
+/** The id that the resource gave to the request. */
+export const requestIdOf = (headers: Readonly<Record<string, string>>): string | undefined =>
+  headers['request-id'] ?? headers['x-ms-request-id'];
+
+/** What is ready before a request leaves. */
+export interface Prepared<T> {
+  readonly tokenRequest: TokenRequest;
+  /** The token that the record describes. */
+  readonly token: AccessToken;
+  /** Reads the answer. What it throws is recorded as the outcome. */
+  readonly read: (answer: Answer) => T;
+}
+
+/**
+ * Sends a request with its records. The first is written when the request has its place in the queue, right before it
+ * leaves. A request that fails before that is recorded as denied.
+ * @returns what `read` makes of the answer. It never contains the token.
+ * @throws BrokerError
+ */
+export async function sendRecorded<T>(
+  outgoing: Outgoing,
+  facts: RequestFacts,
+  prepare: () => Promise<Prepared<T>>,
+): Promise<T> {
+  const record = recordOf(outgoing.deps, outgoing.sender);
+  const place = outgoing.deps.largeAnswers.place(callerIdOf(outgoing.sender.caller));
+  const progress: { isSent: boolean; outcome: RequestOutcome } = { isSent: false, outcome: {} };
+  try {
+    const { tokenRequest, token, read } = await prepare();
+    const beforeFirst = async (): Promise<void> => {
+      await record.sent(facts, token, outgoing.body);
+      progress.isSent = true;
+    };
+    const received = await sendUpstream(outgoing, tokenRequest, { beforeFirst, place });
+    const isQuoted = quotesToken(received.answer, received.token.secret);
+    progress.outcome = outcomeOf(received, isQuoted);
+    const result = read(usable(received.answer, isQuoted));
+    record.ended(facts, progress.outcome);
+    return result;
+  } catch (thrown) {
+    if (progress.isSent) record.ended(facts, { ...progress.outcome, code: toBrokerError(thrown).code });
+    else await record.denied(facts, thrown);
+    throw thrown;
+  } finally {
+    place.leave();
+  }
+}
+
+function outcomeOf({ answer, token }: Received, isQuoted: boolean): RequestOutcome {
+  // A header may be what repeats the token.
+  const requestId = isQuoted ? undefined : requestIdOf(answer.headers);
+  const uti = utiOf(token);
+  return {
+    status: answer.status,
+    bytes: answer.body.length,
+    ...(requestId === undefined ? {} : { requestId }),
+    ...(uti === undefined ? {} : { uti }),
+  };
+}
+
+/** @throws BrokerError resource_error for an answer that must not reach the caller. */
+function usable(answer: Answer, isQuoted: boolean): Answer {
+  if (answer.status < 200 || answer.status > 599) {
+    throw new BrokerError('resource_error', 'The resource answers with a status that does not exist.');
+  }
+  if (isQuoted) {
+    throw new BrokerError('resource_error', 'The resource repeats the token in its answer, so the answer was dropped.');
+  }
+  return { ...answer, headers: answerHeaders(answer.headers) };
+}

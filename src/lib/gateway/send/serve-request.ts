@@ -1,27 +1,92 @@
-import type { Allowed } from '../../judge/verdict.ts';
+import { grantOf, type Rule } from '../../access/policy/policy.ts';
 import type { Approval } from '../../approvals/approval.ts';
-import { conditionRefusal } from './condition-refusal.ts';
-import { type ConditionOutcome, type EmergencyUse, meetCondition } from '../../approvals/meet-condition.ts';
-import { pendingAnswer } from '../../approvals/pending-answer.ts';
+import {
+  type ConditionOutcome,
+  type EmergencyUse,
+  meetCondition,
+  pendingAnswer,
+} from '../../approvals/meet-condition.ts';
 import { callerIdOf } from '../../core/caller.ts';
+import { DeadlineError, withDeadline } from '../../core/clock.ts';
 import { BrokerError } from '../../core/errors.ts';
-import type { AccessToken, TokenRequest } from '../../core/token.ts';
-import { DeadlineError, withDeadline } from '../../core/deadline.ts';
 import { errorFields, scrub } from '../../core/log.ts';
-import { type Authorization, authorize, factsOf, type KnownFacts, readablePath, refusalError } from './authorize.ts';
+import { parseJson } from '../../core/outbound.ts';
+import type { AccessToken, TokenRequest } from '../../core/secrets.ts';
+import type { Allowed } from '../../judge/verdict.ts';
 import type { GatewayDeps } from '../gateway.ts';
-import type { GatewayOrder } from './gateway-request.ts';
-import type { JudgedPart } from './judge-graph.ts';
+import {
+  type Authorization,
+  authorize,
+  factsOf,
+  type JudgedPart,
+  type KnownFacts,
+  readablePath,
+  refusalError,
+} from './authorize.ts';
+import { type GatewayOrder, justificationOf, orderHeaders, readAddress } from './gateway-request.ts';
 import { rootUrlOf } from './links.ts';
-import { checkLookUps } from './look-ups.ts';
 import { recordOf, type RequestFacts, type Sender } from './request-records.ts';
 import { requestSubject } from './request-subject.ts';
 import { type Answer, rewriteAnswer } from './rewrite-answer.ts';
-import { grantOf } from './rule-grant.ts';
-import { addressIn, type Outgoing, tokenRequestOf } from './send.ts';
 import { sendBatch } from './send-batch.ts';
-import { sendRecorded } from './send-recorded.ts';
+import { addressIn, type Outgoing, type Prepared, sendRecorded, tokenRequestOf } from './send.ts';
 import { maximumAnswerBytes } from './upstream.ts';
+
+/** Why a rule serves no request of a run. Undefined: it has no condition. */
+export function conditionRefusal({
+  name,
+  approval,
+  breakGlass,
+}: Pick<Rule, 'name' | 'approval' | 'breakGlass'>): BrokerError | undefined {
+  if (approval === undefined && !breakGlass) return undefined;
+  const condition = breakGlass ? 'is for emergencies' : 'needs an approval';
+  return new BrokerError(
+    'caller_forbidden',
+    `Only the rule "${name}" opens the request, and it ${condition}, which a query cannot wait for or declare. Send the request to each tenant by itself: \`ptb request\`.`,
+  );
+}
+
+/**
+ * Looks at the objects whose properties decide whether the request may be sent. Each look-up is a request of its own, with
+ * its own records.
+ * @param facts What the record of the request says.
+ * @throws BrokerError caller_forbidden if a condition does not hold; resource_error if that is unknown.
+ */
+async function checkLookUps(
+  outgoing: Outgoing,
+  facts: RequestFacts,
+  ready: Omit<Prepared<unknown>, 'read'>,
+): Promise<void> {
+  for (const { url } of outgoing.verdict.lookUps) {
+    const { pathname: path } = new URL(url);
+    const verdict = { ...outgoing.verdict, request: { method: 'GET', url, path, headers: {} } as const };
+    const lookUp = { ...outgoing, verdict, body: undefined };
+    const prepare = async () => ({ ...ready, read: (answer: Answer) => answer });
+    const { status, body } = await sendRecorded(lookUp, { ...facts, method: 'GET', path }, prepare);
+    // The same answer as for a group to which roles can be assigned: the caller may not read which ids exist.
+    if (status === 404) throw notChangeable();
+    refuseRoleAssignable(status === 200 ? parseJson(Buffer.from(body).toString('utf8')) : undefined);
+  }
+}
+
+/** Graph leaves the property out, or answers null, for a group to which no directory role can be assigned. */
+function refuseRoleAssignable(group: unknown): void {
+  if (typeof group !== 'object' || group === null) {
+    throw new BrokerError(
+      'resource_error',
+      'Microsoft Graph did not say whether roles can be assigned to the group, so the request was not sent.',
+    );
+  }
+  const assignable: unknown = (group as { readonly isAssignableToRole?: unknown }).isAssignableToRole ?? false;
+  if (assignable === false) return;
+  throw notChangeable();
+}
+
+const notChangeable = (): BrokerError =>
+  new BrokerError(
+    'caller_forbidden',
+    'The group does not exist, or directory roles can be assigned to it; a rule needs RoleManagement.ReadWrite.Directory to change such a group.',
+  );
 
 /** The whole time of a request, milliseconds: Graph's own gateway gives up after 100 s. */
 const deadlineMs = 100_000;
@@ -191,4 +256,43 @@ async function recordRefused(
   const { path: _path, ...facts } = { ...asked, method: scrub(method) };
   const path = readablePath({ resource: 'graph', url });
   await recordOf(deps, sender).denied(path === undefined ? facts : { ...facts, path }, error);
+}
+
+/** A request as the Functions host hands it over. */
+export interface ReceivedRequest {
+  readonly method: string;
+  /** The whole address. */
+  readonly url: string;
+  readonly headers: Iterable<readonly [string, string]>;
+  /** Undefined without a body. */
+  readonly body: Uint8Array | undefined;
+  /** What the host has read in the address. */
+  readonly route: Pick<GatewayOrder, 'tenant' | 'resource'>;
+  /** Whether the host asks for a function key. */
+  readonly takesKeys: boolean;
+}
+
+/**
+ * Reads a request and serves it. One that cannot be read is recorded like every other refusal.
+ * @throws BrokerError
+ */
+export async function receiveRequest(deps: GatewayDeps, received: ReceivedRequest, sender: Sender): Promise<Answer> {
+  let order: GatewayOrder;
+  try {
+    order = readOrder(received);
+  } catch (thrown) {
+    const { method, route } = received;
+    const facts = { tenantAsked: scrub(route.tenant), resource: route.resource, method, scopes: [] };
+    await recordOf(deps, sender).denied(facts, thrown);
+    throw thrown;
+  }
+  return serveRequest(deps, order, sender);
+}
+
+function readOrder({ method, url, headers: sent, body, route, takesKeys }: ReceivedRequest): GatewayOrder {
+  const headers = orderHeaders(sent);
+  if ((headers['content-encoding'] ?? 'identity') !== 'identity')
+    throw new BrokerError('request_invalid', 'The body has a content coding; send it without one.');
+  const justification = justificationOf(Object.fromEntries(sent));
+  return { ...readAddress(url, route, takesKeys), method, headers, body, justification };
 }

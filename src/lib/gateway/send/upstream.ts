@@ -1,11 +1,172 @@
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import type { Dispatcher } from 'undici';
+import { FairLimiter } from '../../core/fair-limiter.ts';
 import { OutboundError } from '../../core/outbound.ts';
-import { once } from '../../core/once.ts';
-import { collectAnswer, type Reading } from './collect-answer.ts';
-import { smallAnswerBytes } from './large-answers.ts';
+import { Requesters } from '../../core/share.ts';
+import { once } from '../../core/single-flight.ts';
 import type { Answer } from './rewrite-answer.ts';
+
+/** Answers up to this size, in bytes, are read without a place. */
+const smallAnswerBytes = 2 * 1024 * 1024;
+
+/** The place of one request among those that hold a large answer. */
+export interface AnswerPlace {
+  /** Waits for the place; at once if the request has it. @throws the reason of the signal. */
+  take(signal: AbortSignal): Promise<void>;
+  /** Gives the place back, or ends the wait for it. */
+  leave(): void;
+}
+
+/**
+ * Limits how many large answers are in memory. While one is decompressed and edited, it takes several times its size, and
+ * the limit of requests alone would let them fill the memory of the app. A place may be held until the deadline of its
+ * request, so one caller gets half of the places, and callers take turns.
+ */
+export class LargeAnswers {
+  readonly #limiter: FairLimiter;
+
+  /** @param limit Large answers at the same time, at least 1. */
+  constructor(limit: number) {
+    this.#limiter = new FairLimiter({
+      limit,
+      maxRunning: Math.ceil(limit / 2),
+      // The requests of a caller are limited before.
+      maxWaiting: Number.POSITIVE_INFINITY,
+      peer: 'large requests',
+    });
+  }
+
+  /** @param caller Id of the caller, for example the object id of its service principal. */
+  place(caller: string): AnswerPlace {
+    const requesters = new Requesters({ id: caller, kind: 'caller' });
+    let taken: Promise<void> | undefined;
+    let end: (() => void) | undefined;
+    let isLeft = false;
+    const held = (resolve: () => void) =>
+      new Promise<void>((leave) => {
+        end = leave;
+        if (isLeft) leave();
+        resolve();
+      });
+    return {
+      take: (signal) =>
+        (taken ??= new Promise((resolve, reject) => {
+          this.#limiter.run(() => held(resolve), requesters, signal).catch(reject);
+        })),
+      leave: () => {
+        isLeft = true;
+        end?.();
+      },
+    };
+  }
+}
+
+/** An answer as it came from the connection. */
+interface CollectedAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** Not decompressed. */
+  readonly body: Buffer;
+}
+
+/** How long a request may take, and when its answer may be large. */
+interface Reading {
+  /** The end of the request and of the reading of its answer. */
+  readonly signal: AbortSignal;
+  /** Waits until an answer of more than `smallAnswerBytes` may be held. */
+  readonly large: () => Promise<void>;
+}
+
+/**
+ * Sends one request and collects its answer. `request()` of undici does the same through a stream, which takes twice the
+ * processor time for a short answer.
+ * @throws the reason of the signal, an error of `large`, or an error of undici.
+ */
+export function collectAnswer(
+  dispatcher: Dispatcher,
+  options: Dispatcher.DispatchOptions,
+  { signal, large }: Reading,
+): Promise<CollectedAnswer> {
+  const { promise, resolve, reject } = Promise.withResolvers<CollectedAnswer>();
+  const collector = new Collector({ resolve, reject, large });
+  const abort = (): void => collector.abort(asError(signal.reason));
+  const end = (): void => signal.removeEventListener('abort', abort);
+  signal.addEventListener('abort', abort, { once: true });
+  promise.then(end, end);
+  if (signal.aborted) abort();
+  else dispatcher.dispatch(options, collector);
+  return promise;
+}
+
+interface Outcome {
+  readonly resolve: (answer: CollectedAnswer) => void;
+  readonly reject: (error: Error) => void;
+  readonly large: Reading['large'];
+}
+
+class Collector implements Dispatcher.DispatchHandler {
+  readonly #outcome: Outcome;
+  readonly #chunks: Buffer[] = [];
+  #size = 0;
+  #isAsked = false;
+  #aborted: Error | undefined;
+  #controller: Dispatcher.DispatchController | undefined;
+  #status = 0;
+  #headers: CollectedAnswer['headers'] = {};
+
+  constructor(outcome: Outcome) {
+    this.#outcome = outcome;
+  }
+
+  /** Ends the request. One that waits for its connection does not leave any more. */
+  abort(reason: Error): void {
+    this.#aborted = reason;
+    this.#controller?.abort(reason);
+    this.#outcome.reject(reason);
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.#aborted !== undefined) controller.abort(this.#aborted);
+  }
+
+  onResponseStart(_: Dispatcher.DispatchController, status: number, headers: CollectedAnswer['headers']): void {
+    // An interim answer comes before the final one (RFC 9110 section 15.2).
+    this.#status = status;
+    this.#headers = headers;
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.#chunks.push(chunk);
+    this.#size += chunk.length;
+    if (this.#size <= smallAnswerBytes || this.#isAsked) return;
+    this.#isAsked = true;
+    controller.pause();
+    void this.#waitForPlace(controller);
+  }
+
+  async #waitForPlace(controller: Dispatcher.DispatchController): Promise<void> {
+    try {
+      await this.#outcome.large();
+      controller.resume();
+    } catch (error) {
+      this.abort(asError(error));
+    }
+  }
+
+  onResponseEnd(): void {
+    const [first, ...others] = this.#chunks;
+    const body = first !== undefined && others.length === 0 ? first : Buffer.concat(this.#chunks, this.#size);
+    this.#outcome.resolve({ status: this.#status, headers: this.#headers, body });
+  }
+
+  onResponseError(_: Dispatcher.DispatchController, error: Error): void {
+    this.#outcome.reject(error);
+  }
+}
+
+const asError = (thrown: unknown): Error => (thrown instanceof Error ? thrown : new Error(String(thrown)));
 
 /** One request to a resource. */
 export interface UpstreamRequest extends Reading {

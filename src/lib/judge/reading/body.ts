@@ -1,5 +1,5 @@
-import { duplicateKey, nestingDepth } from '../../core/duplicate-key.ts';
-import { quoted, unreadable } from '../refusal.ts';
+import { duplicateKey, nestingDepth } from '../../core/json.ts';
+import { quoted, unreadable } from '../verdict.ts';
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 

@@ -1,4 +1,4 @@
-import type { PermissionRule, Question } from '../question.ts';
+import type { PermissionRule, Question } from '../resolve.ts';
 import type { PropertyPath } from '../reading/filter.ts';
 import { operationOf } from 'graph-permissions/reads';
 

@@ -1,17 +1,14 @@
 import { type Method, methods, opens } from 'graph-permissions/permission-map';
-import { notPermitted, quoted, unreadable } from '../refusal.ts';
+import { notPermitted, quoted, unreadable } from '../verdict.ts';
 import type { JsonObject } from '../reading/body.ts';
 import { readPath } from '../reading/path.ts';
 import { noQuery } from '../reading/query.ts';
 import { readTarget } from '../reading/target.ts';
-import { type Location, navigate, resolve } from '../resolve.ts';
-import { openedBy } from './opened-by.ts';
-import type { Question } from '../question.ts';
+import { type Location, navigate, type Question, resolve } from '../resolve.ts';
+import { createsMember, openedBy } from './opened-by.ts';
 import { directoryTypes, leadsToDirectoryObjects } from './directory-types.ts';
-import { writeProperty } from './property-permissions.ts';
-import { readableType } from './readable-types.ts';
-import { navigationNames } from './navigation-names.ts';
-import { createsMember } from './writes-through-navigations.ts';
+import { readableType, writeProperty } from './answer-limits.ts';
+import { navigationNames } from './judge-query.ts';
 
 interface Binding {
   /** The paths where the bound object is what the request is about. */

@@ -1,7 +1,47 @@
 import type { Method } from 'graph-permissions/permission-map';
+import { encode, type Part } from '../reading/path.ts';
 import type { QueryUse } from '../reading/query.ts';
-import { notPermitted, quoted, unreadable } from '../refusal.ts';
-import type { Location } from '../resolve.ts';
+import type { Location, Question } from '../resolve.ts';
+import { type Grant, type LookUp, notPermitted, quoted, unreadable } from '../verdict.ts';
+
+/** Requests that change a group, its members or owners. A team's id is the id of its group. */
+const changesGroup =
+  /^(?:groups\/\{\}(?:\/(?:members|owners)(?:\/\{\})?(?:\/\$ref)?|\/team)?|teams\/\{\}(?:\/members(?:\/(?:\{\}|add|remove))?)?)$/;
+
+/**
+ * A group to which directory roles can be assigned changes only with RoleManagement.ReadWrite.Directory ("Use Microsoft
+ * Entra groups to manage role assignments"). The token behind the gateway may carry it, so a rule without it needs a look
+ * at the group.
+ */
+export function lookUpsFor(
+  { method, location, grant }: Question,
+  base: string,
+  parts: readonly Part[],
+): readonly LookUp[] {
+  if (method === 'GET' || grant.permissions.has('RoleManagement.ReadWrite.Directory')) return [];
+  if (!changesGroup.test(location.path)) return [];
+  const url = `${base}/groups/${encode(parts[1]?.text ?? '')}?$select=isAssignableToRole`;
+  return [{ condition: 'group-is-not-role-assignable', url }];
+}
+
+/**
+ * Whether a path is below the signed-in account: `/me`, or `/users/` with its id or user principal name.
+ * @throws Refusal for `/me` where the rule does not name it, or the token is the application's.
+ */
+export function ownPath(parts: readonly Part[], grant: Grant): boolean {
+  const [first, second] = parts;
+  const root = first?.text.toLowerCase();
+  if (root === 'me') {
+    if (grant.scheme === 'application') throw notPermitted('An application has no /me; request /users/{id}.');
+    if (!grant.me)
+      throw notPermitted('The rule does not allow /me; request /users/{id}, or add a path of /me to the rule.');
+    return true;
+  }
+  if (root !== 'users' || grant.scheme === 'application' || !grant.me || grant.signedIn === undefined) return false;
+  if (second?.kind !== 'word' && second?.kind !== 'key') return false;
+  const { id, userPrincipalName } = grant.signedIn;
+  return [id, userPrincipalName].some((name) => name !== '' && name.toLowerCase() === second.text.toLowerCase());
+}
 
 /** Last segments whose answer holds an address that works without a token. */
 const addresses =

@@ -1,15 +1,81 @@
-import { withDeadline } from '../../core/deadline.ts';
-import type { Clock, Random } from '../../core/clock.ts';
+import { type Clock, type Random, withDeadline } from '../../core/clock.ts';
 import { errorFields, type Logger } from '../../core/log.ts';
 import type { Share, ShareUser } from '../../core/share.ts';
-import { beat, type Budget, equalPart } from './beat.ts';
-import { type Demand, mapValues } from './ledger.ts';
-import type { LedgerStore } from './ledger-store.ts';
-import { MembersSeen } from './members-seen.ts';
-import { Pauses } from './pauses.ts';
-import { Pulse } from './heartbeat.ts';
+import { beat, type Budget, equalPart, Pulse } from './heartbeat.ts';
+import { type Demand, type LedgerStore, mapValues, type StoredLedger } from './ledger.ts';
 
-export interface KeeperDeps {
+/** The date of a reply is in whole seconds. */
+const dateResolutionMs = 1_000;
+
+interface Seen {
+  readonly beat: number;
+  /** The latest moment at which this beat can have been written, by the clock of this process. */
+  readonly atMs: number;
+}
+
+/** Finds members that have stopped to write. Compares no clocks of instances: it measures how long a beat stays the same. */
+export class MembersSeen {
+  readonly #seen = new Map<string, Seen>();
+
+  /** @returns the members whose last beat is at least `afterMs` old. */
+  look({ ledger, ageMs }: StoredLedger, nowMs: number, afterMs: number): Set<string> {
+    const gone = new Set<string>();
+    for (const [id, beat] of Object.entries(ledger.members)) {
+      const known = this.#seen.get(id);
+      const seen = known?.beat === beat ? known : { beat, atMs: nowMs - Math.max(0, ageMs - dateResolutionMs) };
+      this.#seen.set(id, seen);
+      if (nowMs - seen.atMs >= afterMs) gone.add(id);
+    }
+    for (const id of this.#seen.keys()) if (!(id in ledger.members)) this.#seen.delete(id);
+    return gone;
+  }
+}
+
+/** Number of pauses in the ledger. The longest are kept. */
+const maxShared = 200;
+
+/**
+ * How much later the same pause may end by the ledger of another instance. Each that passes a pause on knows its age in whole
+ * seconds only, and all have heard of it after one beat. If smaller differences counted, many instances would make a pause
+ * longer and longer.
+ */
+const driftMs = 5_000;
+
+/** When requests may leave again, by name. The times are of the clock of this process, and only durations are shared. */
+export class Pauses {
+  readonly #untilMs = new Map<string, number>();
+
+  /** Milliseconds until requests of this name may leave; 0: now. */
+  leftMs(name: string, nowMs: number): number {
+    return Math.max(0, (this.#untilMs.get(name) ?? 0) - nowMs);
+  }
+
+  /** Begins a pause, or makes it longer. @returns false if it was as long already. */
+  extend(name: string, untilMs: number): boolean {
+    if ((this.#untilMs.get(name) ?? 0) >= untilMs) return false;
+    this.#untilMs.set(name, untilMs);
+    return true;
+  }
+
+  /** Takes over the pauses of a ledger. */
+  join(pauses: Readonly<Record<string, number>>, ageMs: number, nowMs: number): void {
+    for (const [name, leftMs] of Object.entries(pauses)) {
+      const untilMs = nowMs + leftMs - ageMs;
+      const knownMs = this.#untilMs.get(name);
+      if (knownMs === undefined ? untilMs > nowMs : untilMs - knownMs > driftMs) this.#untilMs.set(name, untilMs);
+    }
+  }
+
+  /** The pauses for the ledger: milliseconds that are left. Forgets those that are over everywhere. */
+  shared(nowMs: number): Record<string, number> {
+    for (const [name, untilMs] of this.#untilMs) if (untilMs + driftMs <= nowMs) this.#untilMs.delete(name);
+    const left = [...this.#untilMs].filter(([, untilMs]) => untilMs > nowMs);
+    const longest = left.toSorted(([, a], [, b]) => b - a).slice(0, maxShared);
+    return Object.fromEntries(longest.map(([name, untilMs]) => [name, Math.round(untilMs - nowMs)]));
+  }
+}
+
+interface KeeperDeps {
   readonly store: LedgerStore;
   /** A clock that nobody sets: milliseconds since any moment. */
   readonly clock: Clock;
@@ -19,7 +85,7 @@ export interface KeeperDeps {
   readonly background: (work: () => void) => void;
 }
 
-export interface KeeperSettings {
+interface KeeperSettings {
   /** Distinguishes this process from all others that share the budgets. */
   readonly id: string;
   readonly budgetOf: (name: string) => Budget;

@@ -1,4 +1,4 @@
-import { once } from '../../core/once.ts';
+import { once } from '../../core/single-flight.ts';
 import type { BudgetDeps } from './create-budgets.ts';
 import type { AllBudgets, BudgetedRequest, RequestBudget, Share, ShareUser } from '../../core/share.ts';
 

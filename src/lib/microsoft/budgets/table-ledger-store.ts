@@ -1,8 +1,12 @@
 import type { TableClient } from '@azure/data-tables';
-import { createdTable } from '../../core/rows/created-table.ts';
-import { isStorageConflict, isStorageMissing, storageCall, unlessMissing } from '../../core/rows/table.ts';
-import { decodeLedger, emptyLedger, encodeLedger, type Ledger } from './ledger.ts';
-import type { LedgerStore, StoredLedger } from './ledger-store.ts';
+import {
+  createdTable,
+  isStorageConflict,
+  isStorageMissing,
+  storageCall,
+  unlessMissing,
+} from '../../core/rows/table.ts';
+import { decodeLedger, emptyLedger, encodeLedger, type Ledger, type LedgerStore, type StoredLedger } from './ledger.ts';
 
 export const budgetsTable = 'Budgets';
 const key = { partitionKey: 'budgets', rowKey: 'ledger' };

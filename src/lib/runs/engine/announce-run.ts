@@ -1,13 +1,10 @@
-import { adviceFor } from '../../core/advice.ts';
-import { errorTable } from '../../core/errors.ts';
+import { adviceFor, errorTable } from '../../core/errors.ts';
 import { outcomeWord, runOutcome } from '../../core/outcomes.ts';
-import type { Notice, Notifier } from '../../notices/notice.ts';
-import { quoted } from '../../notices/quoted.ts';
+import { type Notice, type Notifier, quoted } from '../../notices/notice.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { JobRegistry } from '../job/job.ts';
-import { queryJob, type Run, type TenantRun } from '../store/run.ts';
+import { queryJob, type Run, type RunId, type TenantRun } from '../store/run.ts';
 import { previousRun } from '../reading/run-changes.ts';
-import type { RunId } from '../store/run-id.ts';
 import type { Runs } from '../store/runs.ts';
 
 export interface AnnounceRunDeps {

@@ -5,18 +5,24 @@ import { errorFields, type Logger } from '../../core/log.ts';
 import { incompleteList, type TenantDirectory } from '../../tenants/directory.ts';
 import { type DelegatedTenant, isExcluded, reasonTexts } from '../../tenants/tenant.ts';
 import type { JobRegistry } from '../job/job.ts';
-import { resolveRunChoice, type RunChoice, type RunChoiceDeps } from '../store/run-choice.ts';
+import {
+  checkPlanRequest,
+  resolveRunChoice,
+  type RunChoice,
+  type RunChoiceDeps,
+  type StoredPlan,
+} from '../store/stored-plan.ts';
 import {
   isEnded,
   longestRetryAfterSeconds,
+  parseRunId,
   type Run,
+  type RunId,
   type RunPlan,
   type RunRequest,
   type TenantRun,
 } from '../store/run.ts';
-import { parseRunId, type RunId } from '../store/run-id.ts';
 import type { Runs } from '../store/runs.ts';
-import { checkPlanRequest, type StoredPlan } from '../store/stored-plan.ts';
 
 export interface PlanRunDeps extends RunChoiceDeps {
   readonly clock: Clock;

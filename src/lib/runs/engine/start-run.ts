@@ -1,14 +1,21 @@
-import type { AskedTenants } from '../../access/tenants/asked.ts';
+import type { AskedTenants } from '../../access/tenants/selected-tenants.ts';
 import type { Actor } from '../../core/caller.ts';
 import type { Clock, Random } from '../../core/clock.ts';
 import { BrokerError } from '../../core/errors.ts';
 import type { TenantId } from '../../core/identifiers.ts';
 import type { Logger } from '../../core/log.ts';
-import type { JobRegistry } from '../job/job.ts';
-import { readParameters } from '../job/job-parameters.ts';
 import type { Orchestrations } from '../../core/orchestrations.ts';
-import { type Asker, isEnded } from '../store/run.ts';
-import { isScheduledWindow, type RunId, runIdOf } from '../store/run-id.ts';
+import { readParameters } from '../job/job-parameters.ts';
+import type { JobRegistry } from '../job/job.ts';
+import {
+  type Asker,
+  isEnded,
+  isScheduledWindow,
+  type Run,
+  type RunId,
+  runIdOf,
+  type RunRequest,
+} from '../store/run.ts';
 import type { Runs } from '../store/runs.ts';
 
 /** Batch size and retries of a run. They travel in the orchestration's input, so that a replay sees the same values. */
@@ -30,7 +37,7 @@ export interface StartRunDeps {
   readonly tuning: RunTuning;
 }
 
-export interface StartRunRequest {
+interface StartRunRequest {
   readonly job: string;
   readonly window: string;
   /** Absent: all delegated tenants. */
@@ -128,4 +135,25 @@ export async function resumeRun(deps: StartRunDeps, runId: RunId): Promise<boole
 async function startOrchestration(deps: StartRunDeps, runId: RunId): Promise<void> {
   // A literal, because importing fan-out.ts would load the durable library into the command line.
   await deps.orchestrations.start('fan-out', runId, { runId, ...deps.tuning, jitter: deps.random() });
+}
+
+/**
+ * Returns the request for a rerun: the failed and not attempted tenants, with the original parameters. Skipped tenants
+ * (excluded, or without the licence) are not repeated. A run without a plan is repeated as a whole.
+ * @throws BrokerError request_invalid while the run is active, or when no tenant is left.
+ */
+export async function rerunRequest(runs: Pick<Runs, 'log' | 'results'>, run: Run): Promise<RunRequest> {
+  if (!isEnded(run.status)) throw new BrokerError('request_invalid', 'The run has not ended yet.');
+  const asked = (await runs.log.request(run.runId)) ?? { parameters: {} };
+  const plan = await runs.results.plan(run);
+  if (plan === undefined) return asked;
+  const done = new Set<TenantId>();
+  const left = new Set<TenantId>();
+  for await (const { tenantId, outcome } of runs.log.tenants(run.runId)) {
+    (outcome === 'succeeded' || outcome === 'skipped' ? done : left).add(tenantId);
+  }
+  for (const { tenantId } of plan.attempt) if (!done.has(tenantId)) left.add(tenantId);
+  if (left.size === 0)
+    throw new BrokerError('request_invalid', 'Every tenant of the run has succeeded or was skipped.');
+  return { tenants: [...left], parameters: asked.parameters };
 }

@@ -1,7 +1,7 @@
 import type { Clock } from '../../core/clock.ts';
 import { BrokerError, type ErrorCode, toBrokerError } from '../../core/errors.ts';
 import { parseDomainName, type TenantId } from '../../core/identifiers.ts';
-import type { Secret } from '../../core/secret.ts';
+import type { Secret } from '../../core/secrets.ts';
 import { errorFields, type Logger, scrub } from '../../core/log.ts';
 import { type AttemptDeps, type ExecuteDeps, executeJob } from '../job/execute-job.ts';
 import type { JobRegistry, JobTenant } from '../job/job.ts';
@@ -11,11 +11,11 @@ import {
   type Asker,
   longestRetryAfterSeconds,
   type PlannedTenant,
+  type RunId,
   type RunPlan,
   type RunStop,
   type TenantRun,
 } from '../store/run.ts';
-import type { RunId } from '../store/run-id.ts';
 import type { Runs } from '../store/runs.ts';
 import { type TraceDeps, TraceRecorder } from '../job/tenant-trace.ts';
 

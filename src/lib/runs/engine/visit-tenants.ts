@@ -1,9 +1,25 @@
-import { minuteMs } from '../../core/durations.ts';
-import type { FairLimiter } from '../../core/fair-limiter.ts';
+import { minuteMs, withDeadline } from '../../core/clock.ts';
+import { FairLimiter } from '../../core/fair-limiter.ts';
+import { Turns } from '../../core/limiter.ts';
 import { errorFields } from '../../core/log.ts';
+import type { Orchestrations } from '../../core/orchestrations.ts';
+import { Requesters } from '../../core/share.ts';
+import { parseRunId, queryJob, type RunId } from '../store/run.ts';
+import { summaryOf, type TenantsVisitResult, type VisitTenantsInput } from './run-schemas.ts';
 import { type EarlierRecords, runTenant, type TenantRunDeps, type TenantRunResult } from './tenant-run.ts';
-import { requestersOf } from './tenant-slots.ts';
-import { summaryOf, type TenantsVisitResult, type VisitTenantsInput } from './visit-summary.ts';
+
+/**
+ * The places for tenants that a process visits at a time. Runs take turns, so that a small one does not wait for a large one
+ * that started before. From 16 places on, a run alone leaves one free: visits may hang for minutes.
+ * @param places at least 1.
+ */
+export const createTenantSlots = (places: number): FairLimiter =>
+  // The activities limit how many tenants wait.
+  new FairLimiter({ limit: places, maxWaiting: Number.POSITIVE_INFINITY, peer: 'visits of tenants' });
+
+/** Who waits for the places of a run. The asker of a query waits for its answer, so queries come before jobs. */
+export const requestersOf = (runId: RunId): Requesters =>
+  new Requesters({ id: runId, kind: parseRunId(runId)?.job === queryJob ? 'caller' : 'background' });
 
 export interface VisitTenantsDeps extends TenantRunDeps {
   /** Tenants that this process visits at a time, over all activities. Runs take turns. */
@@ -61,4 +77,73 @@ async function recordedBefore(
     log.log('warn', 'tenant_run.records_unread', { runId, ...errorFields(thrown) });
     return 'unread';
   }
+}
+
+/** Longest wait for the platform. Without an answer the activity would not end, nor would its batch and its run. */
+const tellWithinMs = 30_000;
+
+interface VisitInTurnDeps extends VisitTenantsDeps {
+  readonly orchestrations: Pick<Orchestrations, 'raise'>;
+}
+
+/** As `visitTenants`. Meanwhile tells the run that an instance has taken these tenants, if the run waits for that. Never throws. */
+export async function visitInTurn(
+  deps: VisitInTurnDeps,
+  { takenEvent, ...input }: VisitTenantsInput,
+): Promise<TenantsVisitResult> {
+  const told = takenEvent === undefined ? undefined : tellRun(deps, input.runId, takenEvent);
+  const result = await visitTenants(deps, input);
+  await told;
+  return result;
+}
+
+async function tellRun({ orchestrations, clock, log }: VisitInTurnDeps, runId: RunId, event: string): Promise<void> {
+  try {
+    await withDeadline(clock, tellWithinMs, () => orchestrations.raise(runId, event));
+  } catch (thrown) {
+    // The run starts its next batch when this one has ended.
+    log.log('warn', 'run.next_batch_late', { runId, ...errorFields(thrown) });
+  }
+}
+
+/**
+ * The same side effects, which take a turn before they begin. A run visits many tenants side by side, and replies for them
+ * often arrive together. Without turns, a request of a caller would wait several times until all of them are worked on.
+ */
+export function givingWay(deps: VisitTenantsDeps, turns: Turns): VisitTenantsDeps {
+  const { fetch, tokens, tenantSlots, runs } = deps;
+  return {
+    ...deps,
+    fetch: turns.before(fetch),
+    tokens: {
+      getToken: turns.before((...given) => tokens.getToken(...given)),
+      forgetTenant: (tenantId) => tokens.forgetTenant(tenantId),
+    },
+    tenantSlots: { run: (work, ...given) => tenantSlots.run(turns.before(work), ...given) },
+    runs: {
+      ...runs,
+      log: {
+        findTenant: (...given) => runs.log.findTenant(...given),
+        findOutcomes: (...given) => runs.log.findOutcomes(...given),
+        recordTenant: turns.before((...given) => runs.log.recordTenant(...given)),
+      },
+      results: { putRows: turns.before((...given) => runs.results.putRows(...given)) },
+    },
+  };
+}
+
+/** What limits the work of runs, and of the tenant directory, in this process. */
+export function createLimiters(most: { readonly resourceConcurrency: number; readonly tenantConcurrency: number }) {
+  const requestSlots = new FairLimiter({
+    limit: most.resourceConcurrency,
+    // The tenants under way limit how many requests wait.
+    maxWaiting: Number.POSITIVE_INFINITY,
+    peer: 'the resources',
+  });
+  return {
+    requestSlots,
+    limiter: requestSlots.as({ id: 'broker', kind: 'broker' }),
+    tenantSlots: createTenantSlots(most.tenantConcurrency),
+    turns: new Turns(setImmediate),
+  };
 }

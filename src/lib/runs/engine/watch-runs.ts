@@ -1,17 +1,131 @@
-import { dayMs, hourMs } from '../../core/durations.ts';
-import { errorFields } from '../../core/log.ts';
+import { type Clock, dayMs, hourMs, minuteMs } from '../../core/clock.ts';
+import { BrokerError } from '../../core/errors.ts';
+import { errorFields, type Logger } from '../../core/log.ts';
+import type { Orchestrations } from '../../core/orchestrations.ts';
+import { once } from '../../core/single-flight.ts';
+import type { Job, JobRegistry } from '../job/job.ts';
+import { exportRun, type ExportRunDeps } from '../reading/result-page.ts';
+import { isEnded, type Run, type RunId, runIdOf, scheduledWindow } from '../store/run.ts';
+import type { Runs } from '../store/runs.ts';
 import { announceRun, type AnnounceRunDeps } from './announce-run.ts';
-import { exportRun, type ExportRunDeps } from '../reading/export-run.ts';
-import { type FinishRunDeps, finishRun } from './finish-run.ts';
-import { isEnded, type Run } from '../store/run.ts';
-import { startMissed, type StartMissedDeps } from './start-missed.ts';
-import { resumeRun } from './start-run.ts';
-import { once } from '../../core/once.ts';
+import { finishRun, type FinishRunDeps } from './finish-run.ts';
+import { resumeRun, startRun, type StartRunDeps } from './start-run.ts';
 
-export type WatchRunsDeps = StartMissedDeps & FinishRunDeps & AnnounceRunDeps & ExportRunDeps;
+interface PurgeRunsDeps {
+  readonly jobs: JobRegistry;
+  readonly runs: Pick<Runs, 'log' | 'results' | 'history'>;
+  readonly orchestrations: Orchestrations;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** How long runs and their results are kept, in days. */
+  readonly retentionDays: number;
+  /** Whether an operator has disabled the job's timer. */
+  readonly timerIsOff: (job: string) => boolean;
+}
+
+/** How long the platform's histories are kept. Run records hold the results; histories only help to analyse faults. */
+const historyDays = 14;
+/**
+ * How long the history of results is kept, in days: a year, and a month to compare it with the year before. Longer if runs are
+ * kept longer.
+ */
+const historyOfResultsDays = 400;
+/** Time for deleting runs, to stay within the function's time limit of ten minutes. The next call continues. */
+const maxMs = 8 * minuteMs;
+
+/**
+ * Deletes runs older than the retention time, then the platform's histories. Rows are deleted first and the run's
+ * record last, so that the next purge can continue an interrupted one. Active runs are kept, and so is the latest run
+ * of each timer: a monthly job must not look new to `startMissed`.
+ * @returns how many runs and histories were deleted.
+ */
+export async function purgeRuns(deps: PurgeRunsDeps): Promise<{ runs: number; histories: number }> {
+  const nowMs = deps.clock.nowMs();
+  const all = await deps.runs.log.list({ limit: Number.MAX_SAFE_INTEGER });
+  const lastOfTimers = new Set(deps.jobs.list().map((job) => lastOfTimer(deps, all, job)));
+  const oldestMs = nowMs - deps.retentionDays * dayMs;
+  const old = all.filter((run) => run.createdAtMs < oldestMs && isEnded(run.status) && !lastOfTimers.has(run.runId));
+  let [runs, left] = [0, old.length];
+  for (const { runId } of old.toReversed()) {
+    if (deps.clock.nowMs() - nowMs >= maxMs) break;
+    left -= 1;
+    try {
+      await deps.runs.results.remove(runId);
+      await deps.runs.log.remove(runId);
+      runs += 1;
+    } catch (thrown) {
+      deps.log.log('error', 'run.purge_failed', { runId, ...errorFields(thrown) });
+    }
+  }
+  const histories = await deps.orchestrations.purge(nowMs - Math.min(historyDays, deps.retentionDays) * dayMs);
+  await purgeHistory(deps, nowMs - Math.max(historyOfResultsDays, deps.retentionDays) * dayMs);
+  if (runs + histories + left > 0) deps.log.log('info', 'run.purged', { runs, histories, left });
+  return { runs, histories };
+}
+
+async function purgeHistory({ runs, log }: PurgeRunsDeps, startedBeforeMs: number): Promise<void> {
+  try {
+    const purged = await runs.history.purge(startedBeforeMs);
+    if (purged > 0) log.log('info', 'history.purged', { runs: purged });
+  } catch (thrown) {
+    log.log('error', 'history.purge_failed', errorFields(thrown));
+  }
+}
+
+/** @param runs newest first. */
+function lastOfTimer(deps: PurgeRunsDeps, runs: readonly Run[], { name, schedule }: Job): RunId | undefined {
+  if (schedule === undefined || deps.timerIsOff(name)) return undefined;
+  return runs.find(({ job, startedBy }) => job === name && startedBy === 'timer')?.runId;
+}
+
+interface StartMissedDeps extends StartRunDeps {
+  /** Whether an operator has disabled the job's timer. */
+  readonly timerIsOff: (job: string) => boolean;
+  readonly runs: Pick<Runs, 'log' | 'schedules'>;
+}
+
+/** Oldest window that is still started late. An older report would soon be superseded by the next one. */
+const maxAgeMs = 6 * hourMs;
+/** Time that the timer itself gets to start the run. */
+const graceMs = 2 * minuteMs;
+
+/**
+ * Starts the latest scheduled window of a job if its timer failed to. The platform does not retry a failed timer.
+ * @returns the started run, or undefined if nothing was missed.
+ * @throws BrokerError the errors of startRun.
+ */
+async function startMissed(deps: StartMissedDeps, job: Job): Promise<RunId | undefined> {
+  if (job.schedule === undefined || deps.timerIsOff(job.name)) return undefined;
+  const nowMs = deps.clock.nowMs();
+  // Also when nothing was missed, so that the time is stored long before the first window.
+  const firstSeenMs = await deps.runs.schedules.firstSeenMs(job.name, () => firstEvidenceMs(deps, job.name, nowMs));
+  const scheduledAtMs = job.schedule.latestAtMs(nowMs);
+  if (scheduledAtMs === undefined || nowMs - scheduledAtMs < graceMs || nowMs - scheduledAtMs > maxAgeMs)
+    return undefined;
+  // A new job first runs at its next scheduled time, not at an earlier one.
+  if (firstSeenMs > scheduledAtMs + graceMs) return undefined;
+  const window = scheduledWindow(scheduledAtMs);
+  if ((await deps.runs.log.find(runIdOf(job.name, window))) !== undefined) return undefined;
+  try {
+    const runId = await startRun(deps, { job: job.name, window, startedBy: 'timer' });
+    deps.log.log('warn', 'run.missed_start', { runId });
+    return runId;
+  } catch (thrown) {
+    if (thrown instanceof BrokerError && thrown.code === 'run_conflict') return undefined;
+    throw thrown;
+  }
+}
+
+/** When the timer of a job first ran, or now. Versions of the app before the schedule log left only the runs. */
+async function firstEvidenceMs({ runs }: StartMissedDeps, job: string, nowMs: number): Promise<number> {
+  const earlier = await runs.log.list({ job, limit: Number.MAX_SAFE_INTEGER });
+  return earlier.findLast(({ startedBy }) => startedBy === 'timer')?.createdAtMs ?? nowMs;
+}
+
+type WatchRunsDeps = StartMissedDeps & FinishRunDeps & AnnounceRunDeps & ExportRunDeps;
 
 /** The watchdog's actions, as run ids. */
-export interface Watched {
+interface Watched {
   /** Runs that their timer failed to start. */
   readonly started: readonly string[];
   /** Runs whose orchestration was never started or was lost, and is now started. */

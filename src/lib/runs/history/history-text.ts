@@ -1,24 +1,232 @@
-import { jsonRecord } from './json-record.ts';
-import { NumbersSum } from './numbers-sum.ts';
-import { Packer, Unpacker } from './packed-numbers.ts';
-import { joinPieces, maxPiecesLength, pieceNames, piecesOf } from './pieces.ts';
+import { parseTenantId, type TenantId } from '../../core/identifiers.ts';
 import {
+  type HistoryOutcome,
+  historyOutcomes,
   type HistoryPart,
+  type HistorySplit,
   type HistoryTenant,
   type HistoryTotals,
   maxSplitValues,
+  type NamedNumbers,
+  NumbersSum,
   type OutcomeNumbers,
+  type TenantPoint,
 } from './result-history.ts';
-import type { TenantNumbers } from './tenant-numbers.ts';
+import type { Numbers, TenantNumbers } from './tenant-numbers.ts';
 
-const property = 'totals';
+/** The object that a text contains as JSON, or an empty one. */
+export function jsonRecord(text: string): Readonly<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+  } catch {
+    return {};
+  }
+}
+
+/** A property of a table holds at most 32,768 characters ("Understanding the Table service data model"). */
+const pieceLength = 30_000;
+/** An entity takes at most 1 MiB, two bytes for a character. */
+const maxPieces = 16;
+/** A piece may be one character shorter, so that it ends with a whole one. */
+const maxPiecesLength = (pieceLength - 1) * maxPieces;
+
+/** Splits a text over the properties `{name}0`, `{name}1` … Storage need not keep half of a surrogate pair. */
+export function piecesOf(name: string, text: string): Record<string, string> {
+  const pieces: Record<string, string> = {};
+  for (let start = 0, at = 0; start < text.length; at += 1) {
+    const end = start + pieceLength;
+    const piece = text.slice(start, isInsidePair(text, end) ? end - 1 : end);
+    pieces[`${name}${at}`] = piece;
+    start += piece.length;
+  }
+  return pieces;
+}
+
+/** Whether the character at this place and the one before it are a surrogate pair. */
+const isInsidePair = (text: string, at: number): boolean => (text.codePointAt(at - 1) ?? 0) > 0xff_ff;
+
+const pieceNames = (name: string): string[] => Array.from({ length: maxPieces }, (_, at) => `${name}${at}`);
+
+/** The text that {@link piecesOf} has split. */
+export const joinPieces = (name: string, row: Readonly<Record<string, unknown>>): string =>
+  pieceNames(name)
+    .map((piece) => row[piece])
+    .filter((piece) => typeof piece === 'string')
+    .join('');
+
+/**
+ * Numbers of several tenants as JSON. Names and values are written once for all of them, as `names`, `by` and `values`. A tenant
+ * has `[[rows, …]]`, one number for each name, and if its numbers are split `[[rows, …], [[value, rows, …], …]]`, where `value`
+ * is a place in `values`.
+ */
+
+/** Texts that are written once. */
+class Dictionary {
+  readonly texts: string[] = [];
+  /** As JSON, in characters. */
+  length = 0;
+  readonly #places = new Map<string, number>();
+
+  placeOf(text: string): number {
+    const known = this.#places.get(text);
+    if (known !== undefined) return known;
+    this.#places.set(text, this.texts.length);
+    this.length += JSON.stringify(text).length + 1;
+    return this.texts.push(text) - 1;
+  }
+}
+
+/** Packs the numbers of tenants of one run. */
+class Packer {
+  readonly #names = new Dictionary();
+  readonly #values = new Dictionary();
+  #by: string | undefined;
+
+  /** Length of what `dictionary` returns, as JSON, in characters. */
+  get length(): number {
+    return this.#names.length + this.#values.length;
+  }
+
+  /** The column of the split is the same for all: tenants of a run have one job, unless it is deployed again meanwhile. */
+  pack({ names, all, split }: TenantNumbers, withSplit = true): unknown[] {
+    const places = names.map((name) => this.#names.placeOf(name));
+    const line = aligned(all, places);
+    if (!withSplit || split === undefined || (this.#by ?? split.by) !== split.by) return [line];
+    this.#by = split.by;
+    return [line, split.values.map(([value, numbers]) => [this.#values.placeOf(value), ...aligned(numbers, places)])];
+  }
+
+  dictionary(): Readonly<Record<string, unknown>> {
+    const names = this.#names.texts;
+    return this.#by === undefined ? { names } : { names, by: this.#by, values: this.#values.texts };
+  }
+}
+
+/** The numbers at the places of their names. */
+function aligned([rows, ...more]: Numbers, places: readonly number[]): (number | null)[] {
+  const line: (number | null)[] = [rows];
+  for (const [at, number] of more.entries()) line[(places[at] ?? 0) + 1] = number;
+  return Array.from(line, (number) => number ?? null);
+}
+
+/**
+ * Reads packed numbers. What is damaged counts as missing. Of the names and values, a tenant has only its own: those of others
+ * may be secret for whoever reads.
+ */
+class Unpacker {
+  readonly #names: readonly string[];
+  readonly #by: string | undefined;
+  readonly #values: readonly string[];
+  readonly #part: HistoryPart | undefined;
+
+  /** @param part of the rows. Default: all. */
+  constructor({ names, by, values }: Readonly<Record<string, unknown>>, part: HistoryPart | undefined) {
+    this.#names = textsIn(names);
+    this.#by = typeof by === 'string' ? by : undefined;
+    this.#values = textsIn(values);
+    this.#part = part;
+  }
+
+  /** The wanted numbers of a tenant. @returns undefined if they were not counted. */
+  unpack(packed: readonly unknown[]): NamedNumbers | undefined {
+    const [line, parts] = packed;
+    const all = this.#numbersIn(line);
+    if (this.#part === undefined || all?.numbers[0] === 0) return all;
+    if (all === undefined || this.#by !== this.#part.by || !Array.isArray(parts)) return undefined;
+    const place = this.#values.indexOf(this.#part.value);
+    const found: unknown = parts.find((part) => Array.isArray(part) && part[0] === place);
+    return Array.isArray(found) ? this.#numbersIn(found.slice(1)) : { names: [], numbers: [0] };
+  }
+
+  /** How the numbers of a tenant are split. @returns undefined if they are not. */
+  splitOf([, parts]: readonly unknown[]): HistorySplit | undefined {
+    if (this.#by === undefined || !Array.isArray(parts)) return undefined;
+    const values = parts.flatMap((part) => (Array.isArray(part) ? (this.#values[Number(part[0])] ?? []) : []));
+    return { by: this.#by, values };
+  }
+
+  #numbersIn(line: unknown): NamedNumbers | undefined {
+    if (!Array.isArray(line) || typeof line[0] !== 'number') return undefined;
+    const [rows, ...more] = line as [number, ...unknown[]];
+    const known = this.#names.flatMap((name, at) => {
+      const number = more[at];
+      return typeof number === 'number' ? [[name, number] as const] : [];
+    });
+    return { names: known.map(([name]) => name), numbers: [rows, ...known.map(([, number]) => number)] };
+  }
+}
+
+const textsIn = (value: unknown): readonly string[] =>
+  Array.isArray(value) ? value.filter((text) => typeof text === 'string') : [];
+
+const shardProperty = 'tenants';
+export const shardProperties: readonly string[] = pieceNames(shardProperty);
+
+/** What surrounds names, values and tenants, in characters. */
+const frameLength = 200;
+/** Splits fill at most half of a row, so that there is room for further tenants without them. */
+const maxSplitLength = maxPiecesLength / 2;
+
+/** Writes what a run brought in some tenants: packed numbers, or the outcome, under the id of each tenant. */
+export class ShardText {
+  readonly #packer = new Packer();
+  readonly #tenants: string[] = [];
+  #length = 0;
+
+  /** @throws RangeError if the row is full. Before that, tenants lose their split. */
+  add({ tenantId, outcome, rows, numbers = { names: [], all: [rows] } }: HistoryTenant): void {
+    const hasRoom = this.#length + this.#packer.length < maxSplitLength;
+    const packed = outcome === 'succeeded' ? this.#packer.pack(numbers, hasRoom) : outcome;
+    const text = `"${tenantId}":${JSON.stringify(packed)}`;
+    this.#tenants.push(text);
+    this.#length += text.length + 1;
+    if (this.#length + this.#packer.length + frameLength > maxPiecesLength)
+      throw new RangeError('the history of these tenants is too long for a row');
+  }
+
+  properties(): Record<string, string> {
+    const dictionary = JSON.stringify(this.#packer.dictionary()).slice(0, -1);
+    return piecesOf(shardProperty, `${dictionary},"tenants":{${this.#tenants.join(',')}}}`);
+  }
+}
+
+/** Reads what {@link ShardText} has written. */
+export class ReadShard {
+  readonly #unpacker: Unpacker;
+  readonly #tenants: Readonly<Record<string, unknown>>;
+
+  constructor(row: Readonly<Record<string, unknown>>, part: HistoryPart | undefined) {
+    const content = jsonRecord(joinPieces(shardProperty, row));
+    this.#unpacker = new Unpacker(content, part);
+    const { tenants } = content;
+    this.#tenants = typeof tenants === 'object' && tenants !== null ? (tenants as Record<string, unknown>) : {};
+  }
+
+  tenantIds(): readonly TenantId[] {
+    return Object.keys(this.#tenants).flatMap((id) => parseTenantId(id) ?? []);
+  }
+
+  /** @returns undefined if the run did not concern the tenant. */
+  point(tenantId: TenantId): TenantPoint | undefined {
+    const entry = Object.hasOwn(this.#tenants, tenantId) ? this.#tenants[tenantId] : undefined;
+    if (Array.isArray(entry)) {
+      const [found, split] = [this.#unpacker.unpack(entry), this.#unpacker.splitOf(entry)];
+      return { outcome: 'succeeded', ...(found && { found }), ...(split && { split }) };
+    }
+    const outcome = historyOutcomes.find((known): known is HistoryOutcome => known === entry);
+    return outcome && { outcome };
+  }
+}
+
+const totalsProperty = 'totals';
 const outcomeProperties = {
   succeeded: 'succeeded',
   failed: 'failed',
   skipped: 'skipped',
   not_attempted: 'notAttempted',
 };
-export const totalsProperties: readonly string[] = [...Object.values(outcomeProperties), ...pieceNames(property)];
+export const totalsProperties: readonly string[] = [...Object.values(outcomeProperties), ...pieceNames(totalsProperty)];
 
 /** Adds what a run brought in all tenants. */
 export class Totals {
@@ -53,7 +261,7 @@ export class Totals {
       name,
       this.#outcomes[outcome as keyof OutcomeNumbers],
     ]);
-    return { ...Object.fromEntries(outcomes), ...piecesOf(property, text) };
+    return { ...Object.fromEntries(outcomes), ...piecesOf(totalsProperty, text) };
   }
 
   /** @param most values of the split. Those with the fewest rows are left out. */
@@ -82,7 +290,7 @@ export class Totals {
 
 /** Reads what {@link Totals} has written. @param part of the rows. Default: all. */
 export function readTotals(row: Readonly<Record<string, unknown>>, part: HistoryPart | undefined): HistoryTotals {
-  const content = jsonRecord(joinPieces(property, row));
+  const content = jsonRecord(joinPieces(totalsProperty, row));
   const total = Array.isArray(content['total']) ? content['total'] : [];
   const unpacker = new Unpacker(content, part);
   const split = unpacker.splitOf(total);

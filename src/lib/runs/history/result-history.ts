@@ -1,6 +1,6 @@
 import type { TenantId } from '../../core/identifiers.ts';
 import type { ParameterValues } from '../../core/parameters.ts';
-import type { Numbers, TenantNumbers } from './tenant-numbers.ts';
+import { type Numbers, plainNumber, type TenantNumbers } from './tenant-numbers.ts';
 
 export const endedStatuses = ['completed', 'failed', 'cancelled'] as const;
 
@@ -123,4 +123,54 @@ export interface ResultHistory {
   ): Promise<ReadonlyMap<string, TenantPoint>>;
   /** Deletes what is kept of runs that started before. @returns the number of runs. */
   purge(startedBeforeMs: number): Promise<number>;
+}
+
+/** Adds the numbers of several tenants by name. A name that a tenant does not have adds nothing. */
+export class NumbersSum {
+  /** Number of tenants. */
+  counted = 0;
+  #rows = 0;
+  readonly #sums = new Map<string, number | null>();
+
+  add(names: readonly string[], [rows, ...more]: Numbers): void {
+    this.counted += 1;
+    this.#rows += rows;
+    for (const [at, name] of names.entries()) {
+      if (this.#sums.size >= maxSums && !this.#sums.has(name)) continue;
+      const number = more[at] ?? null;
+      const sum = this.#sums.get(name) ?? null;
+      this.#sums.set(name, number === null ? sum : (sum ?? 0) + number);
+    }
+  }
+
+  /** @param names of the numbers, in this order. Default: those that were added. */
+  result(names: readonly string[] = [...this.#sums.keys()]): NamedNumbers {
+    const sums = names.map((name) => this.#sums.get(name) ?? null);
+    return { names, numbers: [this.#rows, ...sums.map((sum) => (sum === null ? null : plainNumber(sum)))] };
+  }
+}
+
+/** Adds what one run brought in some tenants. */
+export class SumOfTenants {
+  readonly #outcomes = { succeeded: 0, failed: 0, skipped: 0, not_attempted: 0 };
+  readonly #sum = new NumbersSum();
+  readonly #values = new Set<string>();
+  #by: string | undefined;
+
+  add({ outcome, found, split }: TenantPoint): void {
+    this.#outcomes[outcome] += 1;
+    if (found !== undefined) this.#sum.add(found.names, found.numbers);
+    if (split === undefined) return;
+    this.#by ??= split.by;
+    for (const value of split.values) if (this.#values.size < maxSplitValues) this.#values.add(value);
+  }
+
+  result(): HistoryTotals {
+    const { counted } = this.#sum;
+    return {
+      outcomes: this.#outcomes,
+      ...(counted === 0 ? {} : { sum: { ...this.#sum.result(), counted } }),
+      ...(this.#by === undefined ? {} : { split: { by: this.#by, values: [...this.#values].toSorted() } }),
+    };
+  }
 }

@@ -1,35 +1,127 @@
 import type { TableClient, TransactionAction } from '@azure/data-tables';
 import type { TenantId } from '../../core/identifiers.ts';
-import { createdTable } from '../../core/rows/created-table.ts';
 import { Limiter } from '../../core/limiter.ts';
-import { quoted } from '../../core/rows/storage-filter.ts';
-import { isStorageMissing, storageCall, storageItems } from '../../core/rows/table.ts';
+import { parameterValuesSchema } from '../../core/parameters.ts';
+import { createdTable, isStorageMissing, quoted, storageCall, storageItems } from '../../core/rows/table.ts';
 import {
-  historyRows,
-  type HistoryRow,
-  keyRange,
-  keysOfRun,
-  readKey,
-  readRun,
-  runPrefix,
-  runProperties,
-  shardOf,
-  shardPrefix,
-  shards,
-} from './history-rows.ts';
+  jsonRecord,
+  ReadShard,
+  readTotals,
+  shardProperties,
+  ShardText,
+  Totals,
+  totalsProperties,
+} from './history-text.ts';
 import {
+  endedStatuses,
+  historyKey,
   type HistoryPeriod,
   type HistoryReading,
   type HistoryRun,
   type HistoryTenant,
   type HistoryTotals,
-  historyKey,
   type ResultHistory,
+  SumOfTenants,
   type TenantPoint,
 } from './result-history.ts';
-import { ReadShard, shardProperties } from './shard-text.ts';
-import { SumOfTenants } from './sum-of-tenants.ts';
-import { readTotals, totalsProperties } from './history-text.ts';
+
+/** A row of the table ResultHistory (docs/storage-schema.md). */
+type HistoryRow = { partitionKey: string; rowKey: string } & Record<string, string | number>;
+
+/**
+ * The tenants of a run are spread over so many rows. All of them and the row of the run fit into one transaction of 100, and a
+ * row of 5,000 tenants has about 80: the history of one tenant is a query that reads little of the others.
+ */
+const shards = 64;
+
+/** Tenant ids are random, so their end spreads them evenly. */
+const shardOf = (tenantId: TenantId): number => Number.parseInt(tenantId.slice(-2), 16) % shards;
+
+const largestMs = 9_999_999_999_999;
+
+/** Prefix of the keys of the runs' own rows. */
+const runPrefix = 'run';
+
+const shardPrefix = (shard: number): string => `t${String(shard).padStart(2, '0')}`;
+
+/** Newer runs have smaller keys, so that they come first. */
+const timeKey = (ms: number): string => String(Math.min(largestMs, Math.max(0, largestMs - ms))).padStart(13, '0');
+
+const keyOf = (prefix: string, { startedAtMs, window }: Pick<HistoryRun, 'startedAtMs' | 'window'>): string =>
+  `${prefix}-${timeKey(startedAtMs)}-${window}`;
+
+/** When the run of a row started, and its window. Undefined for another key. */
+function readKey(rowKey: unknown): Pick<HistoryRun, 'startedAtMs' | 'window'> | undefined {
+  const [, time, window] = /^\w{3}-(\d{13})-(.+)$/.exec(String(rowKey)) ?? [];
+  return time === undefined || window === undefined ? undefined : { startedAtMs: largestMs - Number(time), window };
+}
+
+/** The keys with this prefix whose runs belong to the period, as conditions of a query: from, and below. */
+const keyRange = (
+  prefix: string,
+  { sinceMs, untilMs }: Pick<HistoryPeriod, 'sinceMs' | 'untilMs'>,
+): { readonly from: string; readonly below: string } => ({
+  from: `${prefix}-${timeKey(untilMs - 1)}-`,
+  below: `${prefix}-${timeKey(sinceMs - 1)}-`,
+});
+
+/** The keys of all rows of a run. @param prefixes those of its shards, as its own row names them. */
+const keysOfRun = (run: Pick<HistoryRun, 'startedAtMs' | 'window'>, prefixes: readonly string[]): string[] =>
+  [...prefixes, runPrefix].map((prefix) => keyOf(prefix, run));
+
+/** The rows of a run. The run's own row is the last one. @throws RangeError for tenants that do not fit. */
+function historyRows(run: HistoryRun, tenants: readonly HistoryTenant[]): readonly HistoryRow[] {
+  const texts = new Map<number, ShardText>();
+  const totals = new Totals();
+  for (const tenant of tenants) {
+    const shard = shardOf(tenant.tenantId);
+    const text = texts.get(shard) ?? new ShardText();
+    texts.set(shard, text);
+    text.add(tenant);
+    totals.add(tenant);
+  }
+  const row = (prefix: string, properties: Record<string, string | number>): HistoryRow => ({
+    partitionKey: run.job,
+    rowKey: keyOf(prefix, run),
+    ...properties,
+  });
+  const written = [...texts].toSorted(([a], [b]) => a - b);
+  return [
+    ...written.map(([shard, text]) => row(shardPrefix(shard), text.properties())),
+    row(runPrefix, {
+      ...propertiesOf(run),
+      shards: written.map(([shard]) => shardPrefix(shard)).join(' '),
+      ...totals.properties(),
+    }),
+  ];
+}
+
+/** Properties of a run's own row without its totals. */
+const runProperties = ['rowKey', 'status', 'scope', 'scheduled', 'parameters'] as const;
+
+const propertiesOf = (run: HistoryRun): Record<string, string | number> => ({
+  status: run.status,
+  scope: run.scope,
+  ...(run.isScheduled ? { scheduled: 1 } : {}),
+  ...(run.parameters === undefined ? {} : { parameters: JSON.stringify(run.parameters) }),
+});
+
+/** @returns undefined for a row that is not one of a run. */
+function readRun(job: string, row: Readonly<Record<string, unknown>>): HistoryRun | undefined {
+  const key = readKey(row['rowKey']);
+  if (key === undefined) return undefined;
+  const text = row['parameters'];
+  const parameters = typeof text === 'string' ? parameterValuesSchema.safeParse(jsonRecord(text)).data : undefined;
+  return {
+    runId: `${job}@${key.window}`,
+    job,
+    ...key,
+    status: endedStatuses.find((status) => status === row['status']) ?? 'failed',
+    scope: row['scope'] === 'all' ? 'all' : 'selected',
+    isScheduled: row['scheduled'] === 1,
+    ...(parameters && { parameters }),
+  };
+}
 
 export const historyTable = 'ResultHistory';
 

@@ -1,21 +1,82 @@
 import { randomUUID } from 'node:crypto';
-import type { ResourceRegistry } from '../../core/resources.ts';
-import type { TokenSource } from '../../core/token.ts';
-import { noLongerNeeded } from '../../core/deadline.ts';
+import { setImmediate } from 'node:timers/promises';
+import type { PermissionMap } from 'graph-permissions/permission-map';
+import { noLongerNeeded } from '../../core/clock.ts';
 import { BrokerError } from '../../core/errors.ts';
-import { createGraphClient } from '../../microsoft/client.ts';
-import type { ExchangeDeps } from '../../microsoft/exchange.ts';
 import type { FairLimiter } from '../../core/fair-limiter.ts';
 import type { Logger } from '../../core/log.ts';
-import type { Secret } from '../../core/secret.ts';
-import { Requesters } from '../../core/requesters.ts';
-import { type Job, type JobContext, type JobTenant, uncompared } from './job.ts';
+import type { ResourceRegistry } from '../../core/resources.ts';
+import type { Secret, TokenSource } from '../../core/secrets.ts';
+import { Requesters } from '../../core/share.ts';
+import { type Grant, type VisibleParts, visibleParts } from '../../judge/verdict.ts';
+import type { ExchangeDeps } from '../../microsoft/exchange.ts';
+import { createGraphClient, type RequestGate } from '../../microsoft/graph.ts';
+import { isJsonObject } from '../../microsoft/reply.ts';
+import type { RunId } from '../store/run.ts';
 import { readParameters } from './job-parameters.ts';
-import { jobGate, type JobGateDeps } from './job-gate.ts';
-import { writeRows, type WrittenRows } from './row.ts';
-import type { RunId } from '../store/run-id.ts';
-import { secretForms } from './secret-forms.ts';
+import { type Job, type JobContext, type JobTenant, uncompared } from './job.ts';
+import { secretForms, writeRows, type WrittenRows } from './row.ts';
 import type { TraceRecorder } from './tenant-trace.ts';
+
+interface JobGateDeps {
+  /** The permission map in force. @throws BrokerError storage_unavailable */
+  readonly permissionMap: () => Promise<PermissionMap>;
+  /** Base address of Microsoft Graph. */
+  readonly graphUrl: string;
+}
+
+/**
+ * Holds a job's Graph client to the `permissions` of its definition, by the judge that holds callers of the gateway to their
+ * rule. The token carries everything that the application was consented for, so without this a job could use, and come to
+ * depend on, permissions that it does not declare.
+ */
+export const jobGate = ({ permissionMap, graphUrl }: JobGateDeps, job: Pick<Job, 'permissions'>): RequestGate => {
+  const grant: Grant = {
+    scheme: 'delegated',
+    permissions: new Set(job.permissions),
+    beta: true,
+    me: true,
+    host: new URL(graphUrl).host,
+  };
+  return {
+    admit: async ({ path, headers, selected }) => {
+      const link = selected === undefined ? undefined : { selected };
+      // Loaded at the first request of a job, to keep start-up short.
+      const { judgeRequest } = await import('../../judge/judge.ts');
+      const verdict = judgeRequest(await permissionMap(), grant, { method: 'GET', url: path, headers, link });
+      if (!verdict.allowed) {
+        // A job that repeats a refused request for ever must not keep the process from everything else.
+        await setImmediate();
+        // The judge speaks of the rule of a caller. Here the definition of the job takes its place.
+        const reason = verdict.reason.replaceAll(/\b([Tt])he rule\b/g, '$1he job');
+        throw new BrokerError('job_failed', `The request was not sent. ${reason}`);
+      }
+      const { request, answer } = verdict;
+      return {
+        path: request.url.slice(`https://${grant.host}`.length),
+        headers: request.headers,
+        selected: verdict.selected,
+        visible: (value) => visible(value, visibleParts(answer)),
+      };
+    },
+  };
+};
+
+/** The part of an answer that a token with only these permissions would have got. */
+function visible(value: unknown, parts: VisibleParts, within: readonly string[] = []): unknown {
+  if (Array.isArray(value)) return value.map((item) => visible(item, parts, within));
+  if (!isJsonObject(value)) return value;
+  const members = Object.entries(value).map(([name, item]) => ({
+    name,
+    item,
+    text: typeof item === 'string' ? item : undefined,
+  }));
+  return Object.fromEntries(
+    (parts.kept(members, within) ?? members)
+      .filter(({ name }) => !parts.hides(name))
+      .map(({ name, item }) => [name, visible(item, parts, [...within, name])]),
+  );
+}
 
 export interface ExecuteDeps extends Omit<ExchangeDeps, 'limiter'>, JobGateDeps {
   /** Limits the concurrent requests of all runs of the process. Runs take turns. */

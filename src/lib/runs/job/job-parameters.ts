@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { didYouMean } from '../../core/did-you-mean.ts';
+import { didYouMean } from '../../core/text.ts';
 import { BrokerError } from '../../core/errors.ts';
 import {
   type ParameterField,

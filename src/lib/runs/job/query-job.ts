@@ -1,8 +1,6 @@
-import { consistencyHeader } from '../../microsoft/consistency.ts';
+import { consistencyHeader } from '../../microsoft/graph.ts';
 import { defineJob, type Job, type JobDefinition } from './job.ts';
-import { objectRow } from './object-row.ts';
-import type { Row, RowValue } from './row.ts';
-import { selectedFirst } from './selected-columns.ts';
+import { objectRow, type Row, type RowValue, selectedFirst } from './row.ts';
 
 /** The definition of a job that asks every tenant the same. */
 export interface QueryJobDefinition

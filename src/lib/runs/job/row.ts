@@ -1,8 +1,27 @@
 import { BrokerError } from '../../core/errors.ts';
-import { type Counting, RowCounter, type TenantNumbers } from '../history/tenant-numbers.ts';
 import { scrub } from '../../core/log.ts';
-import type { Secret } from '../../core/secret.ts';
-import { secretForms } from './secret-forms.ts';
+import type { Secret } from '../../core/secrets.ts';
+import type { JsonObject } from '../../microsoft/reply.ts';
+import { type Counting, RowCounter, type TenantNumbers } from '../history/tenant-numbers.ts';
+
+/** Minimum length of an encoded form; shorter ones would match by chance. */
+const minFormLength = 16;
+
+/**
+ * Returns the texts that reveal a secret: the secret itself, and its base64 and base64url forms. Inside a longer encoded
+ * text the secret can start at three offsets within a group of three bytes. Each form contains only the characters that
+ * do not depend on neighbouring bytes.
+ */
+export function secretForms(secret: Secret): readonly string[] {
+  const bytes = Buffer.from(secret.reveal());
+  const encoded = [0, 1, 2].flatMap((offset) => {
+    const shifted = Buffer.concat([Buffer.alloc(offset), bytes]);
+    const first = Math.ceil((offset * 8) / 6);
+    const last = Math.floor((shifted.length * 8) / 6);
+    return (['base64', 'base64url'] as const).map((form) => shifted.toString(form).slice(first, last));
+  });
+  return [secret.reveal(), ...new Set(encoded.filter((text) => text.length >= minFormLength))];
+}
 
 export type RowValue = string | number | boolean | null;
 
@@ -78,4 +97,87 @@ function checkRow(row: unknown, index: number, forbidden: readonly string[]): as
 
 function refuse(why: string): never {
   throw new BrokerError('job_failed', why);
+}
+
+/** Annotations describe the answer and not the object, and their links lead elsewhere. The type is part of the object. */
+const isKept = (name: string): boolean => name === '@odata.type' || !name.includes('@');
+
+const reserved: ReadonlySet<string> = new Set(tenantColumns);
+
+/** A property with the name of a column of the tenant gets `graph.` before it, so that neither hides the other. */
+const columnOf = (property: string): string => (reserved.has(property) ? `graph.${property}` : property);
+
+/** An object of Microsoft Graph as a row. */
+export const objectRow = (object: JsonObject): StoredRow =>
+  Object.fromEntries(
+    Object.entries(object)
+      .filter(([name]) => isKept(name))
+      .map(([name, value]) => [columnOf(name), value]),
+  );
+
+/**
+ * Finds a formula sign, ASCII or full-width, where a spreadsheet may start a cell: at the start of the text, or after a
+ * character that another separator setting or a lost quote turns into the end of a cell. Blanks, invisible characters
+ * and quotes in front of the sign do not count. Each match takes a whole run of such characters, so the search is linear.
+ * `\t-\r` is tab, line feed, vertical tab, form feed and carriage return.
+ */
+const cellStart = /(?:^|[;\t-\r\u0085\u2028\u2029])[;\s\p{C}\p{Z}"]*(?<sign>[=+\-@＝＋－＠])?/gu;
+
+/**
+ * Formats a CSV cell (RFC 4180). A text that a spreadsheet could evaluate as a formula gets an apostrophe before the sign
+ * (OWASP "CSV injection"), because customers choose some of these texts. Numbers stay unchanged, including negative ones.
+ * A nested value is written as JSON.
+ */
+export function csvCell(given: unknown): string {
+  if (given === null || given === undefined) return '';
+  if (typeof given === 'number' || typeof given === 'boolean') return String(given);
+  const value = typeof given === 'string' ? given : JSON.stringify(given);
+  const signs = value.replaceAll(cellStart, (found: string, sign: string | undefined) =>
+    sign === undefined ? found : `${found.slice(0, -1)}'${sign}`,
+  );
+  const text = /^[\t\r\n]/.test(value) ? `'${signs}` : signs;
+  return /[",;\t\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+/** Formats a line of CSV with its line break. */
+export const csvLine = (cells: readonly unknown[]): string => `${cells.map(csvCell).join(',')}\r\n`;
+
+/** The cells of a row under these columns. A column that the row lacks is empty, also if its name is `constructor`. */
+export const cellsOf = (row: StoredRow, columns: readonly string[]): unknown[] =>
+  columns.map((name) => (Object.hasOwn(row, name) ? (row[name] ?? null) : null));
+
+/** The names in `$select` of a path, in order. Graph accepts the option without its dollar sign and in another case. */
+export function selectOf(path: string): readonly string[] {
+  const at = path.indexOf('?');
+  const options = at < 0 ? [] : path.slice(at + 1).split('&');
+  for (const option of options) {
+    const [name = '', value = ''] = option.split('=', 2).map(decoded);
+    if (/^\$?select$/i.test(name))
+      return value
+        .split(',')
+        .map((each) => each.trim())
+        .filter((each) => each !== '');
+  }
+  return [];
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text.replaceAll('+', ' '));
+  } catch {
+    return text;
+  }
+}
+
+/**
+ * The columns of a query: those of `$select` in its order, then the others as they were found. Graph ignores the case of a
+ * name in `$select`, and answers with its own spelling.
+ */
+export function selectedFirst(path: string, found: readonly string[]): readonly string[] {
+  const spelled = new Map(found.map((name) => [name.toLowerCase(), name]));
+  const selected = selectOf(path).map((name) => {
+    const column = columnOf(name);
+    return spelled.get(column.toLowerCase()) ?? column;
+  });
+  return [...new Set([...selected, ...found])];
 }

@@ -1,7 +1,7 @@
-import { Secret } from '../../core/secret.ts';
+import { Secret } from '../../core/secrets.ts';
 import type { Clock } from '../../core/clock.ts';
 import { type Logger, type LogLevel, type LogValue, scrub } from '../../core/log.ts';
-import { secretForms } from './secret-forms.ts';
+import { secretForms } from './row.ts';
 
 /** One line that a job logged. */
 export interface TracedLine {

@@ -1,23 +1,50 @@
-import type {
-  HistoryPart,
-  HistoryPeriod,
-  HistoryReading,
-  HistoryRun,
-  HistorySplit,
-  HistoryTotals,
-  NamedNumbers,
-  ResultHistory,
-  TenantPoint,
-} from '../history/result-history.ts';
-import { historyKey, maxSplitValues, maxSums } from '../history/result-history.ts';
-import { dayMs } from '../../core/durations.ts';
+import { dayMs, isoTime } from '../../core/clock.ts';
 import { BrokerError } from '../../core/errors.ts';
 import type { TenantId } from '../../core/identifiers.ts';
 import type { ParameterValues } from '../../core/parameters.ts';
-import { isoTime } from '../../core/clock.ts';
-import { comparableRuns } from './comparable-runs.ts';
+import {
+  historyKey,
+  type HistoryPart,
+  type HistoryPeriod,
+  type HistoryReading,
+  type HistoryRun,
+  type HistorySplit,
+  type HistoryTotals,
+  maxSplitValues,
+  maxSums,
+  type NamedNumbers,
+  type ResultHistory,
+  type TenantPoint,
+} from '../history/result-history.ts';
+import { readParameters } from '../job/job-parameters.ts';
 import { type Job, jobNamePattern } from '../job/job.ts';
 import type { TenantCounts } from '../store/run.ts';
+
+/**
+ * The runs that had the same parameters as the newest scheduled run, or without one as the newest run. Other parameters may
+ * mean other rows: a report about 60 days is no peak in those about 30. Parameters that the job got later have their defaults.
+ * @param runs newest first.
+ */
+function comparableRuns(
+  job: Job | undefined,
+  runs: readonly HistoryRun[],
+): { readonly comparable: readonly HistoryRun[]; readonly parameters: ParameterValues | undefined } {
+  const usual = runs.find(({ isScheduled }) => isScheduled) ?? runs[0];
+  const text = textOf(job, usual?.parameters);
+  return {
+    comparable: runs.filter(({ parameters }) => textOf(job, parameters) === text),
+    parameters: usual?.parameters,
+  };
+}
+
+function textOf(job: Job | undefined, parameters: ParameterValues = {}): string {
+  try {
+    return JSON.stringify(job === undefined ? parameters : readParameters(job, parameters));
+  } catch {
+    // An earlier version of the job accepted them.
+    return JSON.stringify(parameters);
+  }
+}
 
 /** Runs in an answer. */
 const maxRuns = 1_000;

@@ -2,10 +2,24 @@ import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import { BrokerError } from '../../core/errors.ts';
 import { parseTenantId, type TenantId } from '../../core/identifiers.ts';
-import { parseJson } from '../../core/outbound.ts';
 import { safeParse } from '../../core/json.ts';
-import type { ExportFormat } from './export-formats.ts';
-import type { RunId } from '../store/run-id.ts';
+import { parseJson } from '../../core/outbound.ts';
+import type { RunId } from '../store/run.ts';
+
+export const exportFormats = ['json', 'jsonl', 'csv'] as const;
+export type ExportFormat = (typeof exportFormats)[number];
+
+/** Largest `limit` of `GET /api/runs/{runId}/results`. Clients that want all rows send it. */
+export const maxPageRows = 50_000;
+
+export const exportContentTypes: Readonly<Record<ExportFormat, string>> = {
+  json: 'application/json',
+  jsonl: 'application/jsonl',
+  csv: 'text/csv; charset=utf-8',
+};
+
+/** The order of the rows in pages. */
+export const rowOrders = ['plan', 'arrival'] as const;
 
 /** A row in the results of a run: the first one of a page. */
 export interface RowPosition {

@@ -3,7 +3,7 @@ import type { TenantId } from '../../core/identifiers.ts';
 import { type RowPosition, wrongContinuation } from './page-position.ts';
 import type { Row, StoredRow } from '../job/row.ts';
 import type { Run, RunPlan, TenantRun } from '../store/run.ts';
-import type { ReadableRuns } from './readable-runs.ts';
+import type { ReadableRuns } from './visible-runs.ts';
 
 export type ResultSource = Pick<ReadableRuns, 'log' | 'results'>;
 

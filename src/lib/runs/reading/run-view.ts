@@ -1,13 +1,11 @@
-import type { AskedTenants } from '../../access/tenants/asked.ts';
+import type { AskedTenants } from '../../access/tenants/selected-tenants.ts';
 import type { Actor } from '../../core/caller.ts';
 import { isoTime } from '../../core/clock.ts';
-import { adviceFor } from '../../core/advice.ts';
-import { type ErrorCode, errorTable } from '../../core/errors.ts';
+import { adviceFor, type ErrorCode, errorTable } from '../../core/errors.ts';
 import type { TenantId } from '../../core/identifiers.ts';
 import type { ParameterValues } from '../../core/parameters.ts';
 import { type RunOutcome, runOutcome } from '../../core/outcomes.ts';
-import { isEnded, type Run, type RunStatus, type TenantCounts, type TenantRun } from '../store/run.ts';
-import type { RunId } from '../store/run-id.ts';
+import { isEnded, type Run, type RunId, type RunStatus, type TenantCounts, type TenantRun } from '../store/run.ts';
 import type { RunLog } from '../store/run-log.ts';
 
 /** The public view of a failed tenant. */

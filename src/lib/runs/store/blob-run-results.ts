@@ -1,15 +1,13 @@
 import { pipeline, Readable } from 'node:stream';
 import { createGunzip, createGzip } from 'node:zlib';
 import type { ContainerClient } from '@azure/storage-blob';
-import type { RunPlan } from './run.ts';
+import type { RunId, RunPlan } from './run.ts';
 import type { RowText } from '../job/row.ts';
-import type { RunId } from './run-id.ts';
 import type { RunResults, StoredFormat } from './run-log.ts';
 import { runPlanSchema } from '../engine/run-schemas.ts';
 import { checkPlanDigest, digestOf, type PlannedRun, type StoredPlan } from './stored-plan.ts';
-import type { Clock } from '../../core/clock.ts';
-import { withDeadline } from '../../core/deadline.ts';
-import { once } from '../../core/once.ts';
+import { type Clock, withDeadline } from '../../core/clock.ts';
+import { once } from '../../core/single-flight.ts';
 import { isStorageConflict, isStorageMissing, isStorageRangeInvalid, storageCall } from '../../core/rows/table.ts';
 
 const resultsContainer = 'results';

@@ -1,12 +1,9 @@
 import type { TableClient } from '@azure/data-tables';
 import type { Caller } from '../../core/caller.ts';
-import { minuteMs } from '../../core/durations.ts';
+import { type Clock, minuteMs } from '../../core/clock.ts';
 import { BrokerError } from '../../core/errors.ts';
-import type { Clock } from '../../core/clock.ts';
-import { createdTable } from '../../core/rows/created-table.ts';
-import { isRowMissing, storageCall, unlessConflict, unlessMissing } from '../../core/rows/table.ts';
-import { isEnded } from './run.ts';
-import type { RunId } from './run-id.ts';
+import { createdTable, isRowMissing, storageCall, unlessConflict, unlessMissing } from '../../core/rows/table.ts';
+import { isEnded, type RunId } from './run.ts';
 import type { RunLog } from './run-log.ts';
 
 /** Active queries of one caller. All runs share the places of an instance, so further ones would keep jobs waiting. */

@@ -1,11 +1,19 @@
-import type { Actor } from '../../core/caller.ts';
 import type { TableEntityResult } from '@azure/data-tables';
-import { numbersText, readNumbersText } from '../history/tenant-numbers.ts';
-import { type ErrorCode, isErrorCode } from '../../core/errors.ts';
+import * as z from 'zod';
+import type { AskedTenants } from '../../access/tenants/selected-tenants.ts';
+import type { Actor } from '../../core/caller.ts';
+import { BrokerError, type ErrorCode, isErrorCode } from '../../core/errors.ts';
 import { parseTenantId } from '../../core/identifiers.ts';
 import { scrub } from '../../core/log.ts';
+import { type ParameterValues, parameterValuesSchema } from '../../core/parameters.ts';
+import { askedTenantsSchema, runRequestSchema } from '../engine/run-schemas.ts';
+import { numbersText, readNumbersText } from '../history/tenant-numbers.ts';
+import type { TenantTrace } from '../job/tenant-trace.ts';
+import type { RunChange } from './run-log.ts';
 import {
+  parseRunId,
   type Run,
+  type RunId,
   type RunRequest,
   type RunStatus,
   runStatuses,
@@ -13,15 +21,94 @@ import {
   tenantOutcomes,
   type TenantRun,
 } from './run.ts';
-import { parseRunId, type RunId } from './run-id.ts';
-import type { RunChange } from './run-log.ts';
-import { runRequestSchema } from '../engine/run-schemas.ts';
-import { readAskedText, readParametersText } from './parameters-entity.ts';
-import { listText, readList } from './text-list.ts';
-import { readTrace, traceProperties } from './trace-entity.ts';
+
+/** A property holds at most 32,768 characters. */
+const maxLength = 30_000;
+
+/** The parameters apart from the request, which may name thousands of tenants. Absent if the run has none. */
+export function parametersProperties(parameters: RunRequest['parameters']): Record<string, string> {
+  const text = JSON.stringify(parameters);
+  if (text.length > maxLength)
+    throw new BrokerError('request_invalid', `The parameters take more than ${maxLength} characters.`);
+  return text === '{}' ? {} : { parameters: text };
+}
+
+/** @returns undefined for a run without parameters, and one of an earlier version. */
+const readParametersText = (text: string | undefined): ParameterValues | undefined =>
+  parameterValuesSchema.safeParse(jsonOf(text)).data;
+
+/** What was asked for, to be shown. Absent if it does not fit, because nothing is decided by it. */
+export function askedProperties(asked: AskedTenants | undefined): Record<string, string> {
+  const text = asked === undefined ? '' : JSON.stringify(asked);
+  return text === '' || text.length > maxLength ? {} : { asked: text };
+}
+
+const readAskedText = (text: string | undefined): AskedTenants | undefined =>
+  askedTenantsSchema.safeParse(jsonOf(text)).data;
+
+function jsonOf(text: string | undefined): unknown {
+  try {
+    return JSON.parse(text ?? '');
+  } catch {
+    return undefined;
+  }
+}
+
+/** Longest text of a list, in characters. A property of a table holds at most 32,768. */
+export const maxListLength = 30_000;
+
+/** Serializes a list of texts as JSON. Texts that do not fit into one property are dropped. */
+export function listText(texts: readonly string[]): string {
+  let length = 2;
+  const fitting = texts.filter((text) => (length += JSON.stringify(text).length + 1) <= maxListLength);
+  return JSON.stringify(fitting);
+}
+
+export function readList(text: string | undefined): string[] {
+  try {
+    const list: unknown = JSON.parse(text ?? '[]');
+    return Array.isArray(list) ? list.filter((item) => typeof item === 'string') : [];
+  } catch {
+    return [];
+  }
+}
+
+/** The properties of the table TenantRuns that hold a trace (docs/storage-schema.md). */
+export function traceProperties(trace: TenantTrace | undefined): Record<string, string | number> {
+  if (trace === undefined) return {};
+  const { error, log, droppedLines } = trace;
+  return { ...(error === undefined ? {} : { error }), log: JSON.stringify(log), droppedLines };
+}
+
+const lineSchema = z.object({
+  atMs: z.number(),
+  level: z.enum(['debug', 'info', 'warn', 'error']),
+  event: z.string(),
+  fields: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
+});
+
+const propertiesSchema = z.object({
+  error: z.string().optional().catch(undefined),
+  log: z.array(lineSchema).catch([]),
+  droppedLines: z.number().catch(0),
+});
+
+/** Reads a trace. @returns undefined without one. A log that somebody changed counts as empty. */
+export function readTrace(entity: Readonly<Record<string, unknown>>): TenantTrace | undefined {
+  if (entity['log'] === undefined) return undefined;
+  return propertiesSchema.parse({ ...entity, log: parsed(entity['log']) });
+}
+
+function parsed(text: unknown): unknown {
+  try {
+    return typeof text === 'string' ? JSON.parse(text) : undefined;
+  } catch {
+    return undefined;
+  }
+}
 
 /** An entity of the tables Runs and TenantRuns (docs/storage-schema.md). Times are ISO 8601. */
-export type Entity = { partitionKey: string; rowKey: string } & Record<string, string | number>;
+type Entity = { partitionKey: string; rowKey: string } & Record<string, string | number>;
 type Read = TableEntityResult<Record<string, unknown>>;
 
 export interface Keys {

@@ -1,9 +1,8 @@
 import type { Caller } from '../../core/caller.ts';
 import type { TenantId } from '../../core/identifiers.ts';
-import type { ExportFormat } from '../reading/export-formats.ts';
-import type { Run, RunPlan, RunRequest, TenantOutcome, TenantRun } from './run.ts';
+import type { ExportFormat } from '../reading/page-position.ts';
+import type { Run, RunId, RunPlan, RunRequest, TenantOutcome, TenantRun } from './run.ts';
 import type { RowText } from '../job/row.ts';
-import type { RunId } from './run-id.ts';
 import type { PlannedRun, StoredPlan } from './stored-plan.ts';
 
 /** The fields of a run's record that may change. */

@@ -1,10 +1,112 @@
+import { LRUCache } from 'lru-cache';
+import type { Clock } from '../../core/clock.ts';
+import { BrokerError } from '../../core/errors.ts';
+import type { TenantId } from '../../core/identifiers.ts';
 import type { ResultHistory } from '../history/result-history.ts';
-import type { LastResultsReader } from './last-results.ts';
 import type { QuerySlots } from './query-slots.ts';
 import type { RunLog, RunResults } from './run-log.ts';
-import type { RunPlans } from './run-plans.ts';
-import type { RunStops } from './run-stops.ts';
-import type { ScheduleLog } from './schedule-log.ts';
+import { isEnded, type RunId, type RunPlan, type RunStop } from './run.ts';
+import type { LastResultsReader, ScheduleLog } from './schedule-log.ts';
+
+/** What a process remembers about a run that it executes. */
+interface KnownRun {
+  readonly plan: RunPlan;
+  /** Tenants that had a record when this process first read the run. After a crash they are not started again. */
+  readonly recordedBefore: ReadonlySet<TenantId>;
+}
+
+/** Caches plans per process, because thousands of activities each need one entry of the same plan. */
+interface RunPlans {
+  /** @throws BrokerError run_not_found if the run has no plan, plan_changed if the stored one is not the run's. */
+  get(runId: RunId): Promise<KnownRun>;
+}
+
+/** Number of plans in memory. A plan of 5,000 tenants takes about 1 MB. */
+const maxPlans = 8;
+
+export function createRunPlans(deps: {
+  readonly results: Pick<RunResults, 'plan'>;
+  readonly runLog: Pick<RunLog, 'find' | 'tenants'>;
+}): RunPlans {
+  const known = new LRUCache<RunId, Promise<KnownRun>>({ max: maxPlans });
+  const read = async (runId: RunId): Promise<KnownRun> => {
+    const run = await deps.runLog.find(runId);
+    const plan = run && (await deps.results.plan(run));
+    if (plan === undefined) throw new BrokerError('run_not_found', `The plan of the run ${runId} no longer exists.`);
+    const recordedBefore = new Set<TenantId>();
+    for await (const { tenantId } of deps.runLog.tenants(runId)) recordedBefore.add(tenantId);
+    return { plan, recordedBefore };
+  };
+  return {
+    get: (runId) => {
+      const found = known.get(runId);
+      if (found !== undefined) return found;
+      const reading = read(runId);
+      known.set(runId, reading);
+      reading.catch(() => known.delete(runId));
+      return reading;
+    },
+  };
+}
+
+/** Tells the tenant runs of this process whether their run was stopped. */
+export interface RunStops {
+  /** Why no further tenant may be attempted (`run_cancelled` or a credential failure), or undefined to continue. */
+  find(runId: RunId): Promise<RunStop | undefined>;
+  /** Stops the run: immediately in this process, within {@link rereadMs} in others. */
+  stop(runId: RunId, why: RunStop): Promise<void>;
+  /** Removes the run from memory after it has ended. */
+  forget(runId: RunId): void;
+}
+
+/** Limits reads to one per run and second, instead of one per tenant. */
+const rereadMs = 1_000;
+
+interface Known {
+  stop: RunStop | undefined;
+  readAtMs: number;
+  reading: Promise<RunStop | undefined> | undefined;
+}
+
+export function createRunStops(deps: { readonly runLog: RunLog; readonly clock: Clock }): RunStops {
+  const known = new Map<RunId, Known>();
+  const at = (runId: RunId): Known => {
+    const entry = known.get(runId) ?? { stop: undefined, readAtMs: -Infinity, reading: undefined };
+    known.set(runId, entry);
+    return entry;
+  };
+  const read = async (runId: RunId): Promise<RunStop | undefined> => {
+    const run = await deps.runLog.find(runId);
+    if (run === undefined) throw new BrokerError('run_not_found', `The record of the run ${runId} no longer exists.`);
+    if (run.stoppedBy !== undefined) return run.stoppedBy;
+    if (run.cancelRequestedAtMs !== undefined) return { code: 'run_cancelled', detail: 'The run was cancelled.' };
+    // The watchdog ended the run while its batches were still executing.
+    return isEnded(run.status) ? { code: 'not_attempted', detail: 'The run has ended.' } : undefined;
+  };
+  return {
+    find: async (runId) => {
+      const entry = at(runId);
+      // A clock that is set back must not hide a cancellation.
+      const isRecent = Math.abs(deps.clock.nowMs() - entry.readAtMs) < rereadMs;
+      if (entry.stop !== undefined || isRecent) return entry.stop;
+      entry.reading ??= read(runId).finally(() => {
+        entry.reading = undefined;
+      });
+      const stop = await entry.reading;
+      entry.stop ??= stop;
+      entry.readAtMs = deps.clock.nowMs();
+      return entry.stop;
+    },
+    stop: async (runId, why) => {
+      const entry = at(runId);
+      // Keep the first reason: later ones are its consequences.
+      if (entry.stop !== undefined) return;
+      entry.stop = why;
+      await deps.runLog.change(runId, { stoppedBy: why });
+    },
+    forget: (runId) => void known.delete(runId),
+  };
+}
 
 /** Access to stored runs, with the in-memory caches over them. */
 export interface Runs {

@@ -1,9 +1,87 @@
 import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
+import {
+  type AskedTenants,
+  choiceAsked,
+  type KnowledgeDeps,
+  knowTenants,
+  listed,
+  notFound,
+  type TenantKnowledge,
+} from '../../access/tenants/selected-tenants.ts';
+import { chooses, missingFact, type TenantChoice, type TenantGroups } from '../../access/tenants/tenant-set.ts';
 import { BrokerError } from '../../core/errors.ts';
-import type { RunChoice } from './run-choice.ts';
-import type { RunId } from './run-id.ts';
-import type { Run, RunPlan, RunRequest } from './run.ts';
+import type { TenantId } from '../../core/identifiers.ts';
+import type { Job } from '../job/job.ts';
+import type { Run, RunId, RunPlan, RunRequest } from './run.ts';
+
+export interface RunChoiceDeps extends KnowledgeDeps {
+  /** The groups of the policy in force. @throws BrokerError policy_missing. */
+  readonly groups: () => Promise<TenantGroups>;
+}
+
+/** Which tenants a run is for, as it was resolved at one time. */
+export interface RunChoice {
+  /**
+   * Whether the tenant is part of the run. One that the job is not for is part of a run that was asked to visit it, so
+   * that whoever asked learns why it was skipped.
+   */
+  isIncluded(tenantId: TenantId): boolean;
+  /** Whether the job is for the tenant. */
+  isOfJob(tenantId: TenantId): boolean;
+  /** What is named and does not exist, and which of these tenants cannot be judged, in sentences. */
+  warningsFor(tenantIds: readonly TenantId[]): readonly string[];
+}
+
+function warningsOf(
+  choices: readonly TenantChoice[],
+  known: TenantKnowledge,
+  tenantIds: readonly TenantId[],
+): readonly string[] {
+  const isUnknown = (tenantId: TenantId): boolean =>
+    choices.some((choice) => missingFact(choice, known.factsOf(tenantId)) !== undefined);
+  const unknown = tenantIds.filter(isUnknown);
+  return [
+    ...notFound(choices, known),
+    ...(unknown.length === 0
+      ? []
+      : [`The tags of these tenants cannot be read, so they are left out: ${listed(unknown)}.`]),
+  ];
+}
+
+const limits = ({ tenants, except }: AskedTenants): boolean => tenants !== undefined || except !== undefined;
+
+/**
+ * Resolves what a run is for: the request, and the job's own lists. Reads groups, tags and the owners of domains only if one
+ * of them is named.
+ * @throws BrokerError request_invalid for an unknown group, policy_missing if a group is named and no policy is in force, or
+ * as `knowTenants` does.
+ */
+export async function resolveRunChoice(
+  deps: RunChoiceDeps,
+  job: Pick<Job, 'tenants' | 'except'> | undefined,
+  { tenants, choice = {} }: RunRequest,
+): Promise<RunChoice> {
+  const asked = [choice, job ?? {}];
+  const namesGroup = asked.some(({ tenants = [], except = [] }) =>
+    [...tenants, ...except].some((entry) => entry.startsWith('group:')),
+  );
+  const groups = namesGroup ? await deps.groups() : undefined;
+  const [requested, ofJob] = asked.map((each) => (limits(each) ? choiceAsked(each, groups) : undefined));
+  const choices = [requested, ofJob].flatMap((each) => each ?? []);
+  const known = choices.length === 0 ? undefined : await knowTenants(deps, choices);
+  const fits = (each: TenantChoice | undefined, tenantId: TenantId): boolean =>
+    each === undefined || known === undefined || chooses(each, known.factsOf(tenantId));
+  const named = tenants && new Set(tenants);
+  const isOfJob = (tenantId: TenantId): boolean => fits(ofJob, tenantId);
+  const isForAll = tenants === undefined && requested === undefined;
+  return {
+    isIncluded: (tenantId) =>
+      named?.has(tenantId) !== false && fits(requested, tenantId) && (!isForAll || isOfJob(tenantId)),
+    isOfJob,
+    warningsFor: (tenantIds) => (known === undefined ? [] : warningsOf(choices, known, tenantIds)),
+  };
+}
 
 /** A run as far as its plan is concerned. */
 export type PlannedRun = Pick<Run, 'runId' | 'planDigest'>;

@@ -1,41 +1,173 @@
 import type { TableClient, TableEntityQueryOptions, TransactionAction } from '@azure/data-tables';
+import { type Clock, DeadlineError, withDeadline } from '../../core/clock.ts';
 import { BrokerError } from '../../core/errors.ts';
 import type { TenantId } from '../../core/identifiers.ts';
-import { type Run, type RunRequest, scopeOf, type TenantOutcome, type TenantRun } from './run.ts';
+import { httpStatusOf } from '../../core/outbound.ts';
+import { GroupCommit } from '../../core/rows/group-commit.ts';
 import {
+  createdTable,
+  isRowMissing,
+  isStorageConflict,
+  isStorageMissing,
+  quoted,
+  storageCall,
+  storageItems,
+  unlessConflict,
+  unlessMissing,
+} from '../../core/rows/table.ts';
+import {
+  askedProperties,
   changeProperties,
   type Keys,
   keysOf,
   maxRequestLength,
   numbersProperties,
   outcomeOf,
+  parametersProperties,
   readRequest,
   readRun,
   readTenantRun,
   requestProperties,
   requestText,
   runProperties,
+  starterProperties,
   tenantRunEntity,
   tenantRunProperties,
   textAt,
-  starterProperties,
 } from './run-entity.ts';
-import { askedProperties, parametersProperties } from './parameters-entity.ts';
-import { filterOf, NewestRuns } from './run-filter.ts';
-import type { RunId } from './run-id.ts';
 import type { NewRun, OutcomeCounts, RunChange, RunFilter, RunLog } from './run-log.ts';
-import { TenantRecords } from './tenant-records.ts';
-import type { Clock } from '../../core/clock.ts';
-import { createdTable } from '../../core/rows/created-table.ts';
-import { quoted } from '../../core/rows/storage-filter.ts';
-import {
-  isRowMissing,
-  isStorageConflict,
-  isStorageMissing,
-  storageCall,
-  storageItems,
-  unlessMissing,
-} from '../../core/rows/table.ts';
+import { type Run, type RunId, type RunRequest, scopeOf, type TenantOutcome, type TenantRun } from './run.ts';
+
+/** The filter as OData conditions of the table Runs. Undefined: every run. */
+export function filterOf({ job, active, starter, createdBeforeMs }: Omit<RunFilter, 'limit'>): string | undefined {
+  const conditions = [
+    job === undefined ? [] : `PartitionKey eq ${quoted(job)}`,
+    active === true ? "(status eq 'pending' or status eq 'running')" : [],
+    starter === undefined
+      ? []
+      : `startedBy eq ${quoted(starter.applicationId)} and starterObject eq ${quoted(starter.objectId)}`,
+    // ISO 8601 in UTC sorts by time.
+    createdBeforeMs === undefined ? [] : `createdAt lt ${quoted(new Date(createdBeforeMs).toISOString())}`,
+  ].flat();
+  return conditions.length === 0 ? undefined : conditions.join(' and ');
+}
+
+/** Collects the newest of many runs. It holds at most twice as many as are wanted. */
+export class NewestRuns {
+  readonly #limit: number;
+  #runs: Run[] = [];
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  add(run: Run): void {
+    this.#runs.push(run);
+    if (this.#runs.length >= 2 * this.#limit) this.#runs = [...this.list()];
+  }
+
+  /** The newest first. */
+  list(): readonly Run[] {
+    return this.#runs.toSorted((a, b) => b.createdAtMs - a.createdAtMs).slice(0, this.#limit);
+  }
+}
+
+/**
+ * A transaction may have 4 MiB ("Performing entity group transactions", Azure Table storage), and a record with the longest
+ * trace has about 80 KiB.
+ */
+const maxBatch = 25;
+/** One insert is in flight, so that records gather. This many do not wait for it: storage may have lost it. */
+const sideBySideFrom = 5;
+/**
+ * Longest wait for a shared insert, and again for a record that is then written alone. The SDK waits for a reply without a
+ * limit.
+ */
+const deadlineMs = 30_000;
+
+type Entity = ReturnType<typeof tenantRunEntity>;
+
+/**
+ * Writes records of tenants. Those of a run that arrive during an insert share the next one: one transaction replaces
+ * several requests to storage.
+ */
+export class TenantRecords {
+  readonly #table: () => Promise<TableClient>;
+  readonly #clock: Clock;
+  readonly #inserts: GroupCommit<Entity>;
+
+  constructor(table: () => Promise<TableClient>, clock: Clock) {
+    this.#table = table;
+    this.#clock = clock;
+    this.#inserts = new GroupCommit<Entity>(
+      { clock, write: async (entities, signal) => insert(await table(), entities, signal) },
+      {
+        groupOf: ({ partitionKey }) => partitionKey,
+        maxBatch,
+        maxWrites: 4,
+        sideBySideFrom,
+        patienceMs: 0,
+        maxWaiting: Number.POSITIVE_INFINITY,
+        deadlineMs,
+      },
+    );
+  }
+
+  /**
+   * Writes a record unless one of the same or a later round exists.
+   * @returns the record that is now stored.
+   * @throws DeadlineError, or the failure of the SDK.
+   */
+  async record(runId: RunId, record: TenantRun): Promise<TenantRun> {
+    const entity = tenantRunEntity(runId, record);
+    if (await this.#insertWithOthers(entity)) return record;
+    return withDeadline(this.#clock, deadlineMs, (signal) => this.#recordAlone(entity, record, signal));
+  }
+
+  async #recordAlone(entity: Entity, record: TenantRun, abortSignal: AbortSignal): Promise<TenantRun> {
+    const { partitionKey, rowKey } = entity;
+    const table = await this.#table();
+    for (;;) {
+      if (await unlessConflict(() => table.createEntity(entity, { abortSignal }))) return record;
+      const found = await unlessMissing(() => table.getEntity(partitionKey, rowKey, { abortSignal }), isRowMissing);
+      const earlier = found && readTenantRun(found);
+      if (found === undefined || earlier === undefined) continue;
+      if (earlier.round >= record.round) return earlier;
+      try {
+        await table.updateEntity(entity, 'Replace', { etag: found.etag, abortSignal });
+        return record;
+      } catch (thrown) {
+        if (!isStorageConflict(thrown) && !isStorageMissing(thrown)) throw thrown;
+      }
+    }
+  }
+
+  /**
+   * @returns false if storage refused the record, or one that shared its transaction. Also false if there was no answer in
+   * time: perhaps only the insert before this one has none.
+   */
+  async #insertWithOthers(entity: Entity): Promise<boolean> {
+    try {
+      await this.#inserts.commit(entity, 'job');
+      return true;
+    } catch (thrown) {
+      if (thrown instanceof DeadlineError) return false;
+      const status = httpStatusOf(thrown);
+      if (status !== undefined && status >= 400 && status < 500) return false;
+      throw thrown;
+    }
+  }
+}
+
+async function insert(table: TableClient, entities: readonly Entity[], abortSignal: AbortSignal): Promise<void> {
+  const [only, ...others] = entities;
+  if (only !== undefined && others.length === 0) await table.createEntity(only, { abortSignal });
+  else
+    await table.submitTransaction(
+      entities.map((entity): TransactionAction => ['create', entity]),
+      { abortSignal },
+    );
+}
 
 const runsTable = 'Runs';
 const tenantRunsTable = 'TenantRuns';

@@ -3,10 +3,8 @@ import { KeptCopy } from '../../core/kept-copy.ts';
 import { type BrokerError, toBrokerError } from '../../core/errors.ts';
 import { errorFields, type Logger } from '../../core/log.ts';
 import type { Credential, StoredClientCredential } from '../../core/secrets.ts';
-import type { CredentialStore } from './credential-store.ts';
-import { UnreadableCredentialError } from './in-force.ts';
-import type { RedeemAsApplicationDeps } from './prove-client-credential.ts';
-import { type FindClientDeps, findWorkingClient } from './working-client.ts';
+import { type CredentialStore, UnreadableCredentialError } from './credential-store.ts';
+import { type FindClientDeps, findWorkingClient, type RedeemAsApplicationDeps } from './prove-client-credential.ts';
 
 /** The outcome of the last read of one application's credential. */
 export interface LastRead {

@@ -1,12 +1,10 @@
 import { X509Certificate } from 'node:crypto';
-import { dayMs } from '../../core/durations.ts';
-import type { Clock } from '../../core/clock.ts';
+import { type Clock, dayMs } from '../../core/clock.ts';
 import { BrokerError } from '../../core/errors.ts';
-import type { GraphClient } from '../../microsoft/client.ts';
-import { isJsonObject, type JsonObject, textOf } from '../../microsoft/reply.ts';
-import type { GraphWriter } from '../../microsoft/graph.ts';
-import { parseCertificate } from './certificate.ts';
 import { type ClientCredential, clientCredentialName, type StoredClientCredential } from '../../core/secrets.ts';
+import type { GraphClient, GraphWriter } from '../../microsoft/graph.ts';
+import { isJsonObject, type JsonObject, textOf } from '../../microsoft/reply.ts';
+import { parseCertificate } from './stored-secret.ts';
 
 /** A certificate lives longer than a secret, because its private key is never sent to Entra. */
 const certificateLifeMs = 365 * dayMs;
@@ -29,7 +27,7 @@ export interface CertificateDeps {
 
 type Certificate = Extract<ClientCredential, { kind: 'certificate' }>;
 
-export interface RegisteredCertificate {
+interface RegisteredCertificate {
   readonly credential: Certificate;
   readonly keyId: string;
   readonly endsAtMs: number;
@@ -155,3 +153,24 @@ function entryOf({ certificate }: Certificate, keyId: string, displayName: strin
     endDateTime: validToDate.toISOString(),
   };
 }
+
+/**
+ * Creates a self-signed certificate with a 3072-bit RSA key: Entra accepts no elliptic curves for client assertions.
+ * Loads the library at first use, about once a year, so that it does not slow down the start.
+ */
+export const createCertificate: CreateCertificate = async ({ commonName, notBeforeMs, notAfterMs }) => {
+  // The library is CommonJS: in a bundle it has only the default export.
+  const { default: selfsigned } = await import('selfsigned');
+  const created = await selfsigned.generate([{ name: 'commonName', value: commonName }], {
+    keyType: 'rsa',
+    keySize: 3072,
+    algorithm: 'sha256',
+    notBeforeDate: new Date(notBeforeMs),
+    notAfterDate: new Date(notAfterMs),
+    extensions: [
+      { name: 'keyUsage', digitalSignature: true, critical: true },
+      { name: 'extKeyUsage', clientAuth: true },
+    ],
+  });
+  return { certificate: created.cert, privateKey: created.private };
+};

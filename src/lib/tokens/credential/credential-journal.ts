@@ -1,5 +1,7 @@
-import type { ErrorCode } from '../../core/errors.ts';
-import type { TenantId } from '../../core/identifiers.ts';
+import type { TableClient } from '@azure/data-tables';
+import { type ErrorCode, isErrorCode } from '../../core/errors.ts';
+import { parseTenantId, type TenantId } from '../../core/identifiers.ts';
+import { createdTable, storageCall, unlessConflict, unlessMissing } from '../../core/rows/table.ts';
 
 /** Health of an application's credential. `degraded`: it works, but needs attention. `down`: it does not work. */
 export const healthStatuses = ['ok', 'degraded', 'down'] as const;
@@ -50,3 +52,114 @@ export interface CredentialJournal {
   /** @returns whether this call changed the state. Of several instances, only that one announces the change. */
   changeState(application: string, state: CredentialState, atMs: number): Promise<boolean>;
 }
+
+const partitionKey = 'credential';
+export const journalTable = 'CredentialJournal';
+
+type Table = Pick<TableClient, 'createTable' | 'getEntity' | 'upsertEntity' | 'updateEntity' | 'createEntity'>;
+type Entity = Readonly<Record<string, unknown>>;
+
+/** The journal in Azure Table storage. It has one row per application; the row key is the application's name. */
+export class TableCredentialJournal implements CredentialJournal {
+  readonly #open: () => Promise<Table>;
+  readonly #createdTable: () => Promise<Table>;
+
+  /** @param open returns the table's client. The table is created before the first write. */
+  constructor(open: () => Promise<Table>) {
+    this.#open = open;
+    this.#createdTable = createdTable(open);
+  }
+
+  async read(application: string): Promise<JournalEntry> {
+    return readEntry(await this.#get(application));
+  }
+
+  recordRotation(application: string, atMs: number): Promise<void> {
+    return this.#merge(application, { rotatedAt: new Date(atMs) });
+  }
+
+  recordFailure(application: string, { atMs, code, detail }: JournalFailure): Promise<void> {
+    return this.#merge(application, { failedAt: new Date(atMs), failureCode: code, failureDetail: detail });
+  }
+
+  recordWitness(application: string, { tenantId, resourceIdentifier }: JournalWitness): Promise<void> {
+    return this.#merge(application, { witnessTenantId: tenantId, witnessResource: resourceIdentifier });
+  }
+
+  recordMfaProbe(application: string, { atMs, compliant }: NonNullable<JournalEntry['mfaProbe']>): Promise<void> {
+    return this.#merge(application, { mfaProbedAt: new Date(atMs), mfaCompliant: compliant });
+  }
+
+  recordUnknownKeys(application: string, keys: string): Promise<void> {
+    return this.#merge(application, { unknownKeys: keys });
+  }
+
+  async changeState(application: string, state: CredentialState, atMs: number): Promise<boolean> {
+    const found = await this.#get(application);
+    const current = found && readEntry(found).state;
+    if (current?.status === state.status && current.thresholdDays === state.thresholdDays) return false;
+    const entity = {
+      partitionKey,
+      rowKey: application,
+      status: state.status,
+      // A merge keeps properties that are absent here, so 0 stands for "no threshold".
+      thresholdDays: state.thresholdDays ?? 0,
+      stateSince: new Date(atMs),
+    };
+    return guarded(async () => {
+      const table = await this.#createdTable();
+      const etag = found?.['etag'];
+      // False if another instance has changed the state. It announces the change.
+      return unlessConflict(() =>
+        typeof etag === 'string' ? table.updateEntity(entity, 'Merge', { etag }) : table.createEntity(entity),
+      );
+    });
+  }
+
+  #get(application: string): Promise<Entity | undefined> {
+    return guarded(async () => {
+      const table = await this.#open();
+      return unlessMissing<Entity>(() => table.getEntity(partitionKey, application));
+    });
+  }
+
+  #merge(application: string, properties: Record<string, Date | string | boolean>): Promise<void> {
+    return guarded(async () => {
+      const table = await this.#createdTable();
+      await table.upsertEntity({ partitionKey, rowKey: application, ...properties }, 'Merge');
+    });
+  }
+}
+
+const guarded = <T>(work: () => Promise<T>): Promise<T> =>
+  storageCall(work, 'The credential journal cannot be read or written.');
+
+function readEntry(entity: Entity | undefined): JournalEntry {
+  if (entity === undefined) return {};
+  const status = healthStatuses.find((each) => each === entity['status']);
+  const thresholdDays = Number(entity['thresholdDays'] ?? 0);
+  const [stateSince, rotatedAt, failedAt, mfaProbedAt] = ['stateSince', 'rotatedAt', 'failedAt', 'mfaProbedAt'].map(
+    (name) => msOf(entity[name]),
+  );
+  const witnessTenantId = parseTenantId(entity['witnessTenantId']);
+  const witnessResource = entity['witnessResource'];
+  const [code, detail, unknownKeys] = [entity['failureCode'], entity['failureDetail'], entity['unknownKeys']];
+  return {
+    ...(status === undefined || stateSince === undefined
+      ? {}
+      : { state: { status, sinceMs: stateSince, ...(thresholdDays > 0 ? { thresholdDays } : {}) } }),
+    ...(rotatedAt === undefined ? {} : { rotatedAtMs: rotatedAt }),
+    ...(failedAt === undefined || !isErrorCode(code)
+      ? {}
+      : { failure: { atMs: failedAt, code, detail: typeof detail === 'string' ? detail : '' } }),
+    ...(witnessTenantId === undefined || typeof witnessResource !== 'string'
+      ? {}
+      : { witness: { tenantId: witnessTenantId, resourceIdentifier: witnessResource } }),
+    ...(mfaProbedAt === undefined
+      ? {}
+      : { mfaProbe: { atMs: mfaProbedAt, compliant: entity['mfaCompliant'] === true } }),
+    ...(typeof unknownKeys === 'string' && unknownKeys !== '' ? { unknownKeys } : {}),
+  };
+}
+
+const msOf = (value: unknown): number | undefined => (value instanceof Date ? value.getTime() : undefined);

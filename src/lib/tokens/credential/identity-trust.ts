@@ -1,5 +1,5 @@
 import type { TenantId } from '../../core/identifiers.ts';
-import { readClaims } from '../../microsoft/token-claims.ts';
+import { readClaims } from '../../microsoft/token-reply.ts';
 
 /**
  * The federated credential by which an application trusts a managed identity. Entra compares all three with the

@@ -1,14 +1,94 @@
-import type { Clock } from '../../core/clock.ts';
+import { type Clock, minuteMs } from '../../core/clock.ts';
 import { BrokerError, toBrokerError } from '../../core/errors.ts';
 import { errorFields, type Logger } from '../../core/log.ts';
-import { checkKeys, type CheckKeysDeps } from './check-keys.ts';
+import { type Fetch, outboundFailure, send } from '../../core/outbound.ts';
+import type { Secret } from '../../core/secrets.ts';
+import { graphStatus } from '../../microsoft/graph.ts';
 import type { CredentialJournal } from './credential-journal.ts';
-import { probeMfa, type MfaProbeDeps } from './mfa-probe.ts';
+import type { CredentialStore } from './credential-store.ts';
+import type { IdentityTrust } from './identity-trust.ts';
+import type { CareClaims } from './maintenance-claims.ts';
+import { redeemAsApplication, type RedeemAsApplicationDeps, workingClient } from './prove-client-credential.ts';
+import { namesOf, readKeyLists, readKeyMark, unknownKeys } from './registered-keys.ts';
 import { renewClientCredential } from './renew-client-credential.ts';
-import { removeFormerCredentials, type RenewalDeps } from './superseded-keys.ts';
-import { type Rotation, type RotationDeps, rotateRefreshToken } from './rotate.ts';
+import { rotateRefreshToken, type Rotation, type RotationDeps } from './rotate.ts';
 import { redeemRefreshToken } from './store-refresh-token.ts';
-import { workingClient } from './working-client.ts';
+import { removeFormerCredentials, type RenewalDeps } from './superseded-keys.ts';
+
+interface MfaProbeDeps {
+  readonly fetch: Fetch;
+  readonly clock: Clock;
+  /** Base address of Partner Center without a trailing slash. */
+  readonly partnerCenterEndpoint: string;
+}
+
+const timeoutMs = 30_000;
+const maxBodyBytes = 4 * 1024 * 1024;
+
+/**
+ * Whether Partner Center finds MFA in a delegated token. The request header `ValidateMfa: true` makes it report this in
+ * the response header `isMfaCompliant` ("Mandating MFA for your partner tenant", App+User). Where Partner Center
+ * enforces MFA, it answers 401 with code 900421.
+ * @returns undefined if the reply does not contain the answer.
+ * @throws BrokerError resource_error if Partner Center cannot be reached, throttles, or answers 5xx.
+ */
+export async function probeMfa(deps: MfaProbeDeps, token: Secret): Promise<boolean | undefined> {
+  const reply = await send(deps.fetch, {
+    method: 'GET',
+    url: `${deps.partnerCenterEndpoint}/v1/customers?size=1`,
+    headers: { authorization: `Bearer ${token.reveal()}`, accept: 'application/json', ValidateMfa: 'true' },
+    timeoutMs,
+    maxBodyBytes,
+  }).catch((error: unknown): never => {
+    throw outboundFailure(error, 'resource_error', 'Partner Center');
+  });
+  const compliant = reply.headers.get('ismfacompliant')?.toLowerCase();
+  if (compliant === 'true' || compliant === 'false') return compliant === 'true';
+  if (reply.status === 401 && reply.body.includes('900421')) return false;
+  if (reply.status >= 500 || reply.status === 429) {
+    throw new BrokerError('resource_error', `Partner Center answered HTTP ${reply.status}.`);
+  }
+  return undefined;
+}
+
+export interface CheckKeysDeps extends RedeemAsApplicationDeps {
+  readonly store: CredentialStore;
+  readonly journal: CredentialJournal;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly graphOf: RenewalDeps['graphOf'];
+  /**
+   * The federated credential that the managed identity of this program needs. Undefined if it has none.
+   * @throws Error if the identity does not answer.
+   */
+  readonly identityTrust: () => Promise<IdentityTrust | undefined>;
+}
+
+/**
+ * Names keys of the application that this vault does not hold: somebody who had an access token may have added one. Warns
+ * about a key once, because another broker may keep its key for years. Does nothing if the application may not read itself.
+ * Failures are logged.
+ */
+export async function checkKeys(deps: CheckKeysDeps, application: string): Promise<void> {
+  const { store, journal, clock, log } = deps;
+  try {
+    const { client } = await store.load(application);
+    const reply = await redeemAsApplication(deps, client);
+    if (!reply.ok) return;
+    const { graph } = deps.graphOf(reply.token.accessToken);
+    const lists = await readKeyLists(graph, client.clientId);
+    const mark = await readKeyMark(store, application);
+    const trust = lists.trusts.length === 0 ? undefined : await deps.identityTrust();
+    const known = { mark, stored: client, trust };
+    const keys = namesOf(unknownKeys(lists, known, clock.nowMs()));
+    const before = (await journal.read(application)).unknownKeys ?? '';
+    if (keys !== '') log.log(keys === before ? 'info' : 'warn', 'credential.unknown_keys', { application, keys });
+    if (keys !== before) await journal.recordUnknownKeys(application, keys);
+  } catch (thrown) {
+    if (graphStatus(thrown) === 403) return;
+    log.log('warn', 'credential.key_check_failed', { application, ...errorFields(thrown) });
+  }
+}
 
 export interface KeepAliveDeps extends RotationDeps, MfaProbeDeps {
   readonly journal: CredentialJournal;
@@ -142,4 +222,43 @@ async function writeToJournal(deps: KeepAliveDeps, write: () => Promise<void>): 
   } catch (thrown) {
     deps.log.log('warn', 'credential.journal_unavailable', errorFields(thrown));
   }
+}
+
+export interface ClaimedCareDeps extends KeepAliveDeps {
+  readonly claims: CareClaims;
+}
+
+/** The default time limit of a function on Flex Consumption. After it, the holder of a claim no longer runs. */
+const claimMs = 30 * minuteMs;
+
+/**
+ * Runs {@link keepAlive}, unless another instance is running it.
+ * @param unlessEndedSinceMs given if a request, not the timer, starts the maintenance: nothing is done if another one
+ * ended after this time, or if the claims cannot be read or written. The timer works without claims, too, because two
+ * rotations at the same time do no harm.
+ * @returns undefined if nothing was done.
+ */
+export async function claimedCare(
+  deps: ClaimedCareDeps,
+  application: string,
+  unlessEndedSinceMs?: number,
+): Promise<KeepAliveResult | undefined> {
+  const atMs = deps.clock.nowMs();
+  const request = { atMs, untilMs: atMs + claimMs, unlessEndedSinceMs };
+  try {
+    if (!(await deps.claims.claim(application, request))) {
+      deps.log.log('info', 'credential.care_in_progress', { application });
+      return undefined;
+    }
+  } catch (thrown) {
+    deps.log.log('warn', 'credential.journal_unavailable', errorFields(thrown));
+    if (unlessEndedSinceMs !== undefined) return undefined;
+  }
+  const result = await keepAlive(deps, application);
+  try {
+    await deps.claims.end(application, deps.clock.nowMs());
+  } catch (thrown) {
+    deps.log.log('warn', 'credential.journal_unavailable', errorFields(thrown));
+  }
+  return result;
 }

@@ -1,15 +1,18 @@
 import type { SecretClient } from '@azure/keyvault-secrets';
 import { BrokerError, toBrokerError } from '../../core/errors.ts';
 import type { Credential, StoredClientCredential, StoredRefreshToken } from '../../core/secrets.ts';
-import type {
-  ClientCredentialVersion,
-  CredentialStore,
-  NewClientCredential,
-  NewRefreshToken,
-  RefreshTokenVersion,
-  StoredVersion,
+import {
+  type ClientCredentialVersion,
+  type CredentialStore,
+  type NewClientCredential,
+  type NewRefreshToken,
+  readNewest,
+  type ReadVersion,
+  refreshTokensInOrder,
+  type RefreshTokenVersion,
+  skippedRefreshTokens,
+  type StoredVersion,
 } from './credential-store.ts';
-import { readNewest, type ReadVersion, refreshTokensInOrder, skippedRefreshTokens } from './in-force.ts';
 import { KeyVaultSecrets } from './key-vault-secrets.ts';
 import {
   clientContentType,

@@ -1,7 +1,6 @@
 import type { TableClient } from '@azure/data-tables';
-import { minuteMs } from '../../core/durations.ts';
-import { createdTable } from '../../core/rows/created-table.ts';
-import { storageCall, unlessConflict, unlessMissing } from '../../core/rows/table.ts';
+import { minuteMs } from '../../core/clock.ts';
+import { createdTable, storageCall, unlessConflict, unlessMissing } from '../../core/rows/table.ts';
 
 export interface ClaimRequest {
   readonly atMs: number;

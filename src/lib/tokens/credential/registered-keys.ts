@@ -1,20 +1,140 @@
-import type { GraphClient } from '../../microsoft/client.ts';
+import { X509Certificate } from 'node:crypto';
+import { toBrokerError } from '../../core/errors.ts';
+import { type ClientCredential, clientCredentialName, type StoredClientCredential } from '../../core/secrets.ts';
+import { visibleText } from '../../core/text.ts';
+import { type GraphClient, graphStatus } from '../../microsoft/graph.ts';
 import { type JsonObject, objectsIn, textOf, textsIn } from '../../microsoft/reply.ts';
-import { clientCredentialName, type StoredClientCredential } from '../../core/secrets.ts';
-import { visibleText } from '../../core/visible-text.ts';
-import { graphStatus } from '../../microsoft/graph.ts';
-import { applicationPath, type KeyMark, orphanAgeMs } from './client-keys.ts';
-import { isValueOf } from './end-in-entra.ts';
-import { heldEntries } from './held-keys.ts';
+import { applicationPath, isOlderThan, type KeyMark, keyMark, orphanAgeMs } from './client-keys.ts';
+import type { ClientCredentialVersion, CredentialStore, StoredVersion } from './credential-store.ts';
 import { type IdentityTrust, isTrustIn, type ListedTrust } from './identity-trust.ts';
+
+type Stored = Pick<StoredClientCredential, 'credential' | 'keyId'>;
+
+/**
+ * Compares what Entra shows of a value: the first characters of a secret, or the certificate. Graph returns the certificate
+ * itself only for a single object. Otherwise this compares the field that holds its thumbprint, which whoever adds a
+ * certificate may set to another value ("keyCredential resource type", customKeyIdentifier). Pure.
+ */
+export function isValueOf(entry: JsonObject, { credential }: Pick<Stored, 'credential'>): boolean {
+  if (credential.kind === 'federated') return false;
+  if (credential.kind === 'secret') {
+    const hint = textOf(entry, 'hint');
+    return hint !== undefined && hint !== '' && credential.secret.reveal().startsWith(hint);
+  }
+  const own = new X509Certificate(credential.certificate);
+  const key = textOf(entry, 'key');
+  if (key !== undefined && key !== '') return fingerprintOf(key) === own.fingerprint256;
+  const thumbprint = Buffer.from(own.fingerprint.replaceAll(':', ''), 'hex');
+  // Graph's documentation and its answers differ in the form.
+  return ['hex', 'base64'].some(
+    (form) =>
+      textOf(entry, 'customKeyIdentifier')?.toLowerCase() ===
+      thumbprint.toString(form as 'hex' | 'base64').toLowerCase(),
+  );
+}
+
+/** Undefined if it is not a certificate. */
+function fingerprintOf(key: string): string | undefined {
+  try {
+    return new X509Certificate(Buffer.from(key, 'base64')).fingerprint256;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * When a client credential that works ends, by Entra's list. A person may have stored it without the id of its key, or
+ * with that of another. If several entries fit, the earliest end that is not past counts. Pure.
+ * @param entries all entries of its kind in Entra.
+ * @returns undefined if no entry fits.
+ */
+export function endInEntra(entries: readonly JsonObject[], client: Stored, nowMs: number): number | undefined {
+  const byId = entries.filter((entry) => client.keyId !== undefined && textOf(entry, 'keyId') === client.keyId);
+  const byValue = entries.filter((entry) => isValueOf(entry, client));
+  const both = byId.filter((entry) => byValue.includes(entry));
+  const found = [both, byValue, byId].find(({ length }) => length > 0) ?? [];
+  const ends = found.map((entry) => Date.parse(textOf(entry, 'endDateTime') ?? '')).filter((end) => !Number.isNaN(end));
+  const future = ends.filter((end) => end > nowMs);
+  return ends.length === 0 ? undefined : Math.min(...(future.length > 0 ? future : ends));
+}
+
+type ListedKind = 'secret' | 'certificate';
+
+interface HeldVersions {
+  readonly versions: readonly (StoredVersion &
+    Pick<ClientCredentialVersion, 'keyId' | 'staged'> & { readonly kind?: string })[];
+  readonly values: KeyMark['values'];
+}
+
+/** Reads the mark of an application with the values of its enabled versions. @throws BrokerError key_vault_unavailable. */
+export async function readKeyMark(store: CredentialStore, application: string): Promise<KeyMark> {
+  const versions = await store.listClientCredentialVersions(application);
+  return keyMark(store.vault, application, versions, await readValues(store, application, versions));
+}
+
+/** Reads the values of the enabled versions. Leaves out one that cannot be read. @throws BrokerError key_vault_unavailable. */
+export async function readValues(
+  store: Pick<CredentialStore, 'loadClientCredentialVersion'>,
+  application: string,
+  versions: readonly StoredVersion[],
+): Promise<KeyMark['values']> {
+  const values = new Map<string, ClientCredential>();
+  for (const { version, enabled } of versions) {
+    if (!enabled) continue;
+    try {
+      const client = await store.loadClientCredentialVersion(application, version);
+      if (client !== undefined) values.set(version, client.credential);
+    } catch (thrown) {
+      if (toBrokerError(thrown).transient) throw thrown;
+    }
+  }
+  return values;
+}
+
+/**
+ * Selects the entries of an application that this vault holds: those of an enabled version, or of a staged one of a run
+ * that may be about to enable it. Not those of a disabled version, because whoever has a certificate that was revoked can
+ * add it again with its old id. Pure.
+ *
+ * The id alone proves nothing, because whoever adds a certificate chooses its id. So the kind and the value must agree, and
+ * no two entries may have the same id.
+ */
+export function heldEntries(
+  kind: ListedKind,
+  entries: readonly JsonObject[],
+  { versions, values }: HeldVersions,
+  nowMs: number,
+): ReadonlySet<JsonObject> {
+  const idOf = (entry: JsonObject): string => textOf(entry, 'keyId') ?? '';
+  return new Set(
+    entries.filter(
+      (entry) =>
+        entries.filter((other) => idOf(other) === idOf(entry)).length === 1 &&
+        versions.some(
+          (version) =>
+            version.keyId === idOf(entry) &&
+            (version.kind === undefined || version.kind === kind) &&
+            (version.enabled
+              ? mayBeValueOf(kind, entry, values.get(version.version))
+              : version.staged === true && !isOlderThan(orphanAgeMs, version.createdAtMs, nowMs)),
+        ),
+    ),
+  );
+}
+
+/** Entra chooses the id of a secret, and may not show how its value begins. */
+function mayBeValueOf(kind: ListedKind, entry: JsonObject, credential: ClientCredential | undefined): boolean {
+  if (kind === 'secret' && (credential === undefined || (textOf(entry, 'hint') ?? '') === '')) return true;
+  return credential?.kind === kind && isValueOf(entry, { credential });
+}
 
 /** A key with which somebody can authenticate as an application. */
 export type KeyKind = 'client secret' | 'certificate' | 'federated credential';
 
-type ListedKind = Exclude<KeyKind, 'federated credential'>;
+type UnknownKind = Exclude<KeyKind, 'federated credential'>;
 
 /** A key that this vault does not hold. */
-export interface UnknownKey {
+interface UnknownKey {
   readonly kind: KeyKind;
   readonly id: string;
   readonly name: string;
@@ -31,13 +151,13 @@ export interface ListedKeys {
 }
 
 /** The keys of an application as Graph lists them. */
-export interface KeyLists extends ListedKeys {
+interface KeyLists extends ListedKeys {
   readonly trusts: readonly JsonObject[];
   /** Those of its service principal, which Entra accepts, too. Undefined if they could not be read. */
   readonly ofPrincipal?: ListedKeys | undefined;
 }
 
-export interface KnownKeys {
+interface KnownKeys {
   readonly mark: KeyMark;
   /** The stored client credential. A person may have stored it without the id of its key. */
   readonly stored: StoredClientCredential | undefined;
@@ -77,9 +197,9 @@ export const listedKeys = (holder: JsonObject): ListedKeys => ({
 
 /** Selects the keys that this vault does not hold. Pure. */
 export function unknownKeys(lists: KeyLists, known: KnownKeys, nowMs: number): readonly UnknownKey[] {
-  const describeEntry = (kind: ListedKind, entry: JsonObject): UnknownKey =>
+  const describeEntry = (kind: UnknownKind, entry: JsonObject): UnknownKey =>
     describe(kind, textOf(entry, 'keyId'), textOf(entry, 'displayName'));
-  const unknownIn = (kind: ListedKind, entries: readonly JsonObject[]): UnknownKey[] => {
+  const unknownIn = (kind: UnknownKind, entries: readonly JsonObject[]): UnknownKey[] => {
     const held = heldEntries(kind === 'certificate' ? kind : 'secret', entries, known.mark, nowMs);
     return entries
       .filter((entry) => !held.has(entry) && !isKnown(entry, known, nowMs))

@@ -1,20 +1,154 @@
-import { dayMs } from '../../core/durations.ts';
-import type { Clock } from '../../core/clock.ts';
+import { type Clock, dayMs } from '../../core/clock.ts';
+import { ptbCommand, toBrokerError } from '../../core/errors.ts';
 import { errorFields } from '../../core/log.ts';
-import { toBrokerError } from '../../core/errors.ts';
-import { ptbCommand } from '../../core/advice.ts';
-import { applicationPath, type ClientKeys, clientKeys } from './client-keys.ts';
-import type { ClientCredentialVersion } from './credential-store.ts';
-import { endInEntra } from './end-in-entra.ts';
-import type { JsonObject } from '../../microsoft/reply.ts';
 import type { ClientCredential, StoredClientCredential } from '../../core/secrets.ts';
-import { issueAndStore } from './issue-and-store.ts';
-import { adoptProposed } from './proposed-credential.ts';
-import { isRefused, proveClientCredential } from './prove-client-credential.ts';
+import type { JsonObject } from '../../microsoft/reply.ts';
+import { errorOf } from '../../microsoft/token-reply.ts';
+import { applicationPath, type ClientKeys, clientKeys } from './client-keys.ts';
+import type { ClientCredentialVersion, CredentialStore, NewClientCredential } from './credential-store.ts';
+import {
+  isRefused,
+  proveClientCredential,
+  type RedeemAsApplicationDeps,
+  redeemRepeatedly,
+  type UsableClient,
+  workingClient,
+  type WorkingClientDeps,
+} from './prove-client-credential.ts';
+import { endInEntra } from './registered-keys.ts';
 import { versionsKept } from './rotate.ts';
 import { clientVersions, putInUse, type StagedVersion } from './staged-version.ts';
 import { isForbidden, removeSuperseded, type RenewalDeps } from './superseded-keys.ts';
-import { workingClient } from './working-client.ts';
+
+interface UndoableWrite {
+  readonly credential: NewClientCredential;
+  /** Writes the credential. @returns the new version. */
+  readonly write: () => Promise<string>;
+  /** Removes the credential from Entra. */
+  readonly undo: () => Promise<void>;
+}
+
+/**
+ * Stores a client credential that is already registered in Entra, or removes it from Entra if Key Vault refuses the write.
+ * A write whose reply was lost may have succeeded, or may still arrive. Nothing is undone then: an unstored credential is
+ * removed from Entra by a later run, see client-keys.ts.
+ * @returns the new version.
+ * @throws BrokerError from the store, or what `undo` throws.
+ */
+export async function storeOrUndo(
+  store: Pick<CredentialStore, 'listClientCredentialVersions'>,
+  application: string,
+  { credential: { keyId }, write, undo }: UndoableWrite,
+): Promise<string> {
+  try {
+    return await write();
+  } catch (failure) {
+    const versions = await store.listClientCredentialVersions(application).catch(() => undefined);
+    const landed = versions?.find((version) => keyId !== undefined && version.keyId === keyId);
+    if (landed !== undefined) return landed.version;
+    if (versions !== undefined && wasRefused(failure)) await undo();
+    throw failure;
+  }
+}
+
+/** Whether Key Vault answered that it did not store the credential. */
+function wasRefused(failure: unknown): boolean {
+  const status = toBrokerError(failure).logFields['httpStatus'];
+  return typeof status === 'number' && status >= 400 && status < 500 && status !== 408;
+}
+
+export interface IssueAndStoreDeps extends RedeemAsApplicationDeps {
+  readonly store: CredentialStore;
+  readonly clock: Clock;
+}
+
+interface IssueAndStoreOptions {
+  /** The application that the credential belongs to. */
+  readonly owner: Pick<StoredClientCredential, 'clientId' | 'tenantId'>;
+  /** Writes the credential to the vault. @returns the new version. */
+  readonly write: (credential: NewClientCredential) => Promise<string>;
+  /** See {@link proveClientCredential}. */
+  readonly isNewApplication?: boolean;
+}
+
+interface IssuedAndStored {
+  readonly version: string;
+  /** Removes the credential from Entra. */
+  readonly undo: () => Promise<void>;
+}
+
+/**
+ * Issues a client credential, proves that it works, and then stores it. The vault therefore always contains a working
+ * credential. If the proof fails, or Key Vault refuses the write, the credential is removed from Entra.
+ * @param application name in the vault.
+ * @throws BrokerError client_credential_rejected, key_vault_unavailable, entra_unavailable, or from Graph.
+ */
+export async function issueAndStore(
+  deps: IssueAndStoreDeps,
+  application: string,
+  keys: ClientKeys,
+  { owner: { clientId, tenantId }, write, isNewApplication = false }: IssueAndStoreOptions,
+): Promise<IssuedAndStored> {
+  const issued = await keys.issue();
+  const undo = () => keys.remove([issued.keyId]);
+  const credential = { clientId, tenantId, ...issued };
+  try {
+    await proveClientCredential(deps, credential, {
+      beforeRetry: async () => keys.restore?.(issued),
+      isNewApplication,
+    });
+  } catch (thrown) {
+    await undo();
+    throw thrown;
+  }
+  const version = await storeOrUndo(deps.store, application, { credential, write: () => write(credential), undo });
+  return { version, undo };
+}
+
+/**
+ * Changes an application from a secret or certificate to the managed identity. Only the app has the identity, so setup
+ * cannot prove that Entra accepts it. For some minutes after the trust is created, Entra accepts it only now and then
+ * (AADSTS70021). Setup therefore stores a disabled version, the proposal, and the daily timer tries it.
+ */
+
+/**
+ * Whether the vault contains a proposal newer than every version that is or was in use. A later renewal or setup cancels a
+ * proposal, also if its version is disabled again. Pure.
+ * @param versions newest first.
+ */
+export function isProposed(versions: readonly ClientCredentialVersion[]): boolean {
+  const newerCount = versions.findIndex(({ staged, proposed }) => staged !== true && proposed !== true);
+  return versions.slice(0, Math.max(0, newerCount)).some(({ proposed }) => proposed === true);
+}
+
+/** Returns the application with the managed identity as its client credential. */
+export const federatedClient = ({ clientId, tenantId }: Omit<UsableClient, 'credential'>): UsableClient => ({
+  clientId,
+  tenantId,
+  credential: { kind: 'federated' },
+});
+
+/**
+ * Starts using the proposed managed identity if Entra accepts it. Otherwise the credential in use stays.
+ * @throws BrokerError key_vault_unavailable, credential_missing or client_credential_rejected from the store.
+ */
+export async function adoptProposed(deps: WorkingClientDeps, application: string): Promise<void> {
+  const { client } = await deps.store.load(application);
+  if (client.credential.kind === 'federated') return;
+  const known = await deps.store.listClientCredentialVersions(application);
+  if (!isProposed(known)) return;
+  const proposed = federatedClient(client);
+  const reply = await redeemRepeatedly(deps, proposed);
+  if (reply.ok) {
+    const version = await deps.store.stageClientCredential(application, proposed);
+    const overtaking = await putInUse(clientVersions(deps.store, application), { version, known });
+    if (overtaking !== undefined) return;
+    deps.log.log('info', 'credential.identity_in_use', { application });
+  } else {
+    const failure = errorFields(errorOf(reply.failure));
+    deps.log.log('warn', 'credential.identity_not_accepted', { application, ...failure });
+  }
+}
 
 export interface Renewal {
   readonly application: string;

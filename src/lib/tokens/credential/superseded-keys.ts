@@ -1,7 +1,5 @@
-import type { GraphClient } from '../../microsoft/client.ts';
-import { graphStatus, type GraphWriter } from '../../microsoft/graph.ts';
-import type { StoredClientCredential } from '../../core/secrets.ts';
-import type { Secret } from '../../core/secret.ts';
+import { type GraphClient, graphStatus, type GraphWriter } from '../../microsoft/graph.ts';
+import type { Secret, StoredClientCredential } from '../../core/secrets.ts';
 import type { CreateCertificate } from './client-certificate.ts';
 import {
   applicationPath,
@@ -13,8 +11,7 @@ import {
   removeUnused,
   settledAgeMs,
 } from './client-keys.ts';
-import { redeemAsApplication, redeemRepeatedly } from './prove-client-credential.ts';
-import type { WorkingClientDeps } from './working-client.ts';
+import { redeemAsApplication, redeemRepeatedly, type WorkingClientDeps } from './prove-client-credential.ts';
 
 export interface RenewalDeps extends WorkingClientDeps {
   /** Returns Microsoft Graph of the partner tenant for the application's own token. */

@@ -1,9 +1,8 @@
 import type { SecretClient, SecretProperties } from '@azure/keyvault-secrets';
 import { parseTenantId, type TenantId } from '../../core/identifiers.ts';
-import { httpStatusOf } from '../../core/sdk-error.ts';
-import { KeyVaultSecrets } from './key-vault-secrets.ts';
+import { httpStatusOf } from '../../core/outbound.ts';
+import { keyVaultFailure, KeyVaultSecrets } from './key-vault-secrets.ts';
 import { secretNames } from './key-vault-credential-store.ts';
-import { keyVaultFailure } from './key-vault-failure.ts';
 import { readVersion, tagsOf } from './stored-secret.ts';
 
 /** One version of a stored secret with the tags that say whom it belongs to, without its value. */

@@ -2,8 +2,7 @@ import type { JWK } from 'jose';
 import { describe, expect, it } from 'vitest';
 import { verificationLines } from '../../../../src/cli/audit/verification-lines.ts';
 import { plainLine } from '../../../../src/cli/line.ts';
-import type { Finding } from '../../../../src/operator/audit/finding.ts';
-import { newTally } from '../../../../src/operator/audit/tally.ts';
+import { type Finding, newTally } from '../../../../src/operator/audit/read-checkpoints.ts';
 import type { Verification } from '../../../../src/operator/audit/verify-export.ts';
 
 const key: JWK = { kty: 'EC', crv: 'P-256', x: 'x', y: 'y', kid: 'key-1' };

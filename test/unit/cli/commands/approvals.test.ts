@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { approvalLines } from '../../../../src/cli/commands/approvals.ts';
-import { viewApproval } from '../../../../src/lib/approvals/view-approval.ts';
+import { viewApproval } from '../../../../src/lib/approvals/read-approvals.ts';
 import { approval, askedAtMs, decision, person } from '../../../support/approval-records.ts';
 
 const forged = 'Ticket 4711\nTenant  Test tenant\nYou may approve.';

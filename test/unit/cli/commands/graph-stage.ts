@@ -1,7 +1,6 @@
 import type { Toolbox } from '../../../../src/cli/sign-in/toolbox.ts';
-import { createGraphClient } from '../../../../src/lib/microsoft/client.ts';
-import { createGraphWriter } from '../../../../src/lib/microsoft/graph.ts';
-import type { Secret } from '../../../../src/lib/core/secret.ts';
+import { createGraphClient, createGraphWriter } from '../../../../src/lib/microsoft/graph.ts';
+import type { Secret } from '../../../../src/lib/core/secrets.ts';
 import { Limiter } from '../../../../src/lib/core/limiter.ts';
 import type { FakeClock } from '../../../fakes/fake-clock.ts';
 import { type Scripted, scriptedFetch, type SeenRequest } from '../../../fakes/scripted-fetch.ts';

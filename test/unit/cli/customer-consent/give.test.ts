@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { giveConsents, resumptionOf } from '../../../../src/cli/customer-consent/give.ts';
 import type { Consents } from '../../../../src/cli/customer-consent/open.ts';
-import type { JournalEntry } from '../../../../src/lib/consent/consent-journal.ts';
+import type { JournalEntry } from '../../../../src/lib/consent/customer-grants.ts';
 import { ConsentBench, graph, teams, tenants, wanted } from '../../lib/consent/customer-consent-bench.ts';
 
 let bench: ConsentBench;

@@ -9,8 +9,7 @@ import {
   removeLines,
   withdrawalLines,
 } from '../../../../src/cli/customer-consent/output.ts';
-import type { ConsentOrder } from '../../../../src/lib/consent/consent-order.ts';
-import type { ConsentResult } from '../../../../src/lib/consent/consent-result.ts';
+import type { ConsentOrder, ConsentResult } from '../../../../src/lib/consent/consent-result.ts';
 import type { ScopedResource } from '../../../../src/lib/consent/customer-grants.ts';
 import { tenant } from '../../../support/audit-entries.ts';
 

@@ -5,7 +5,7 @@ import {
   openIdentityEndpoint,
 } from '../../../../src/cli/exec/identity-endpoint.ts';
 import { addResource } from '../../../../src/cli/exec/resource-aliases.ts';
-import type { TokenAnswer } from '../../../../src/lib/api/answers/tokens.ts';
+import type { TokenAnswer } from '../../../../src/lib/api/answers/approvals.ts';
 import { BrokerError } from '../../../../src/lib/core/errors.ts';
 import { exampleExecTenant as tenant } from './example-tenant.ts';
 

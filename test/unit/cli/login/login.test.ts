@@ -7,7 +7,7 @@ import { registerLogin } from '../../../../src/cli/commands/login.ts';
 import { refuseScopeOfOther, refuseTokenOfOther } from '../../../../src/cli/login/other-broker.ts';
 import { places } from '../../../../src/cli/remote/places.ts';
 import type { TenantId } from '../../../../src/lib/core/identifiers.ts';
-import { Secret } from '../../../../src/lib/core/secret.ts';
+import { Secret } from '../../../../src/lib/core/secrets.ts';
 import { runProgram } from '../../../../src/cli/run-program.ts';
 import { runCommand } from '../commands/command-stage.ts';
 

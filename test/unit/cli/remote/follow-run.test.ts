@@ -2,8 +2,7 @@ import { expect, test, vi } from 'vitest';
 import { exitCodes } from '../../../../src/cli/exit-codes.ts';
 import type { BrokerClient } from '../../../../src/cli/remote/broker-client.ts';
 import { exitByRun, followRun } from '../../../../src/cli/remote/follow-run.ts';
-import { adviceFor } from '../../../../src/lib/core/advice.ts';
-import { BrokerError, type ErrorCode, errorTable } from '../../../../src/lib/core/errors.ts';
+import { adviceFor, BrokerError, type ErrorCode, errorTable } from '../../../../src/lib/core/errors.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 
 const clock = new FakeClock();

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { operatorToken } from '../../../../src/cli/sign-in/operator.ts';
-import { clouds } from '../../../../src/lib/core/clouds.ts';
+import { clouds } from '../../../../src/lib/core/resources.ts';
 import { tenant } from '../../../support/audit-entries.ts';
 
 let folder: string;

@@ -6,8 +6,8 @@ import { BlobServiceClient } from '@azure/storage-blob';
 import { afterEach, expect, it, vi } from 'vitest';
 import { partnerMap } from 'graph-permissions/partner-table';
 import { settingsChecks } from '../../../../src/cli/sign-in/settings-check.ts';
-import { journalTable } from '../../../../src/lib/tokens/credential/table-credential-journal.ts';
-import { MapBlobs, mapContainer } from '../../../../src/lib/gateway/map-blobs.ts';
+import { journalTable } from '../../../../src/lib/tokens/credential/credential-journal.ts';
+import { MapBlobs, mapContainer } from '../../../../src/lib/gateway/map-store.ts';
 import { writeStoredMap } from '../../../../src/lib/judge/stored-map.ts';
 import { emptyAzurite } from '../../../support/azurite.ts';
 

@@ -7,7 +7,7 @@ import { parseTarget, readLocalSettings } from '../../../../src/cli/sign-in/targ
 import { loadProfile } from '../../../../src/cli/sign-in/load-profile.ts';
 import { settingsChecks } from '../../../../src/cli/sign-in/settings-check.ts';
 import { BrokerError } from '../../../../src/lib/core/errors.ts';
-import type { GraphClient } from '../../../../src/lib/microsoft/client.ts';
+import type { GraphClient } from '../../../../src/lib/microsoft/graph.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'ptb-environment-'));
 afterAll(() => rmSync(folder, { recursive: true }));

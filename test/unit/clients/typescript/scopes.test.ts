@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseScopes, standardResources } from '../../../../clients/typescript/src/scopes.ts';
-import { clouds } from '../../../../src/lib/core/clouds.ts';
+import { clouds } from '../../../../src/lib/core/resources.ts';
 
 const parse = (...scopes: string[]) => parseScopes(scopes, standardResources);
 

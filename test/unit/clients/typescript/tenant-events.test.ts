@@ -1,6 +1,6 @@
 import { describe, expect, expectTypeOf, it } from 'vitest';
 import { type TenantEvent, tenantEvents, type TenantEventsFilter } from '../../../../clients/typescript/src/index.ts';
-import type { EventView } from '../../../../src/lib/api/answers/events.ts';
+import type { EventView } from '../../../../src/lib/api/answers/tenants.ts';
 import { answering, problem } from './fake-broker.ts';
 
 const event = (sequence: number): TenantEvent => ({

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
-import { failuresOf } from '../../../../src/lib/api/failures.ts';
-import type { RouteContract } from '../../../../src/lib/api/route.ts';
+import { failuresOf, type RouteContract } from '../../../../src/lib/api/route.ts';
 import { type ErrorCode, errorTable } from '../../../../src/lib/core/errors.ts';
 
 const route: RouteContract = { name: 'route', method: 'GET', path: '/route', access: 'Audit.Read', failures: [] };

@@ -1,8 +1,7 @@
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { describe, expect, it } from 'vitest';
-import { adviceFor } from '../../../../src/lib/core/advice.ts';
-import { errorTable } from '../../../../src/lib/core/errors.ts';
-import { failuresOf } from '../../../../src/lib/api/failures.ts';
+import { adviceFor, errorTable } from '../../../../src/lib/core/errors.ts';
+import { failuresOf } from '../../../../src/lib/api/route.ts';
 import { documentedPath, openApiDocument } from '../../../../src/lib/api/openapi.ts';
 import { parameterNames } from '../../../../src/lib/api/read-request.ts';
 import { createAnswerChecks } from '../../../support/answer-checks.ts';

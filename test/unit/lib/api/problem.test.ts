@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { problemAnswer } from '../../../../src/lib/api/problem.ts';
-import { adviceFor } from '../../../../src/lib/core/advice.ts';
-import { BrokerError, type ErrorCode, errorTable } from '../../../../src/lib/core/errors.ts';
+import { problemAnswer } from '../../../../src/lib/api/route.ts';
+import { adviceFor, BrokerError, type ErrorCode, errorTable } from '../../../../src/lib/core/errors.ts';
 
 const codes = Object.keys(errorTable) as ErrorCode[];
 

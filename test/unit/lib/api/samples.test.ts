@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { DocumentedRoute } from '../../../../src/lib/api/route.ts';
 import { startRunSchema } from '../../../../src/lib/api/requests.ts';
-import { addressOf, samplesOf } from '../../../../src/lib/api/samples.ts';
+import { addressOf, samplesOf } from '../../../../src/lib/api/openapi.ts';
 
 const route: DocumentedRoute = {
   name: 'things-do',

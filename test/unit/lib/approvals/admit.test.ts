@@ -1,8 +1,6 @@
 import { expect, it } from 'vitest';
-import { admit } from '../../../../src/lib/approvals/admit.ts';
-import { confirm } from '../../../../src/lib/approvals/confirm-approval.ts';
-import type { ApprovalDecision, Party } from '../../../../src/lib/approvals/approval.ts';
-import { digestOf } from '../../../../src/lib/approvals/digest.ts';
+import { admit, confirm } from '../../../../src/lib/approvals/admit.ts';
+import { type ApprovalDecision, digestOf, type Party } from '../../../../src/lib/approvals/approval.ts';
 import { silentLogger } from '../../../../src/lib/core/log.ts';
 import { approval, askedAtMs, decision, minuteMs, person, terms } from '../../../support/approval-records.ts';
 import { memoryApprovals } from '../../../support/approvals.ts';

@@ -1,6 +1,6 @@
 import type { Approval } from '../../../../src/lib/approvals/approval.ts';
-import { type Claim, claimApproval } from '../../../../src/lib/approvals/claim-approval.ts';
-import type { ApprovalTerms } from '../../../../src/lib/access/policy/approval-keys.ts';
+import { type Claim, claimApproval } from '../../../../src/lib/approvals/meet-condition.ts';
+import type { ApprovalTerms } from '../../../../src/lib/access/policy/policy.ts';
 import { silentLogger } from '../../../../src/lib/core/log.ts';
 import type { ReferenceApproval } from '../../../support/reference-approval.ts';
 import { revoke } from './approval-decisions.ts';

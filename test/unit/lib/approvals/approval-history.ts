@@ -1,6 +1,5 @@
-import { admit } from '../../../../src/lib/approvals/admit.ts';
-import { confirm } from '../../../../src/lib/approvals/confirm-approval.ts';
-import { announceApproval } from '../../../../src/lib/approvals/announce-approval.ts';
+import { admit, confirm } from '../../../../src/lib/approvals/admit.ts';
+import { announceApproval, settleApproval, watchApprovals } from '../../../../src/lib/approvals/watch-approvals.ts';
 import {
   type Approval,
   type ApprovalKind,
@@ -10,10 +9,8 @@ import {
   isChange,
   isClosed,
 } from '../../../../src/lib/approvals/approval.ts';
-import { approvalInstanceId } from '../../../../src/lib/approvals/approval-orchestrations.ts';
-import { settleApproval } from '../../../../src/lib/approvals/settle-approval.ts';
-import { watchApprovals } from '../../../../src/lib/approvals/watch-approvals.ts';
-import type { ApprovalTerms } from '../../../../src/lib/access/policy/approval-keys.ts';
+import { approvalInstanceId } from '../../../../src/lib/approvals/approval-log.ts';
+import type { ApprovalTerms } from '../../../../src/lib/access/policy/policy.ts';
 import { silentLogger } from '../../../../src/lib/core/log.ts';
 import { approval } from '../../../support/approval-records.ts';
 import { guid } from '../../../support/audit-entries.ts';

@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
 import type { Approval } from '../../../../src/lib/approvals/approval.ts';
-import { announceApproval } from '../../../../src/lib/approvals/announce-approval.ts';
-import { cleanNotice } from '../../../../src/lib/notices/notice-content.ts';
-import { webhookBody } from '../../../../src/lib/notices/webhook-bodies.ts';
+import { announceApproval } from '../../../../src/lib/approvals/watch-approvals.ts';
+import { cleanNotice } from '../../../../src/lib/notices/notice.ts';
+import { webhookBody } from '../../../../src/lib/notices/webhooks.ts';
 import { silentLogger } from '../../../../src/lib/core/log.ts';
 import { recordingLogger } from '../../../fakes/recording-logger.ts';
 import { approval, askedAtMs, terms } from '../../../support/approval-records.ts';

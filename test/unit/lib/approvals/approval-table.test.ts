@@ -1,9 +1,7 @@
 import type { TransactionAction } from '@azure/data-tables';
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { Approval } from '../../../../src/lib/approvals/approval.ts';
-import { askerKeyOf } from '../../../../src/lib/approvals/approval.ts';
+import { type Approval, askerKeyOf, rowKeyOf, rowPrefixAt } from '../../../../src/lib/approvals/approval.ts';
 import { approvalRow } from '../../../../src/lib/approvals/approval-entity.ts';
-import { rowKeyOf, rowPrefixAt } from '../../../../src/lib/approvals/approval-id.ts';
 import { type ApprovalTable, TableApprovalLog } from '../../../../src/lib/approvals/table-approval-log.ts';
 import { recordingLogger } from '../../../fakes/recording-logger.ts';
 import { approval, askedAtMs, asker, minuteMs, person } from '../../../support/approval-records.ts';

@@ -1,6 +1,5 @@
 import type { AuditEntry } from '../../../../src/lib/audit/audit-log.ts';
-import type { ApprovalTerms } from '../../../../src/lib/access/policy/approval-keys.ts';
-import { denyAll } from '../../../../src/lib/access/policy/policy.ts';
+import { type ApprovalTerms, denyAll } from '../../../../src/lib/access/policy/policy.ts';
 import type { Caller } from '../../../../src/lib/core/caller.ts';
 import { BrokerError } from '../../../../src/lib/core/errors.ts';
 import { silentLogger } from '../../../../src/lib/core/log.ts';

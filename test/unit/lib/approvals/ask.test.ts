@@ -1,10 +1,9 @@
 import { expect, it } from 'vitest';
 import { admit } from '../../../../src/lib/approvals/admit.ts';
-import { announceApproval } from '../../../../src/lib/approvals/announce-approval.ts';
-import type { Approval } from '../../../../src/lib/approvals/approval.ts';
-import { digestOf } from '../../../../src/lib/approvals/digest.ts';
+import { announceApproval } from '../../../../src/lib/approvals/watch-approvals.ts';
+import { type Approval, digestOf } from '../../../../src/lib/approvals/approval.ts';
 import { denyAll } from '../../../../src/lib/access/policy/policy.ts';
-import type { Justification } from '../../../../src/lib/core/justification.ts';
+import type { Justification } from '../../../../src/lib/core/caller.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { FakeOrchestrations } from '../../../fakes/fake-orchestrations.ts';
 import { MemoryAuditLog } from '../../../fakes/memory-audit-log.ts';

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import type { Approval } from '../../../../src/lib/approvals/approval.ts';
-import { claimApproval } from '../../../../src/lib/approvals/claim-approval.ts';
-import { settleApproval } from '../../../../src/lib/approvals/settle-approval.ts';
+import { claimApproval } from '../../../../src/lib/approvals/meet-condition.ts';
+import { settleApproval } from '../../../../src/lib/approvals/watch-approvals.ts';
 import { denyAll } from '../../../../src/lib/access/policy/policy.ts';
 import { BrokerError } from '../../../../src/lib/core/errors.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';

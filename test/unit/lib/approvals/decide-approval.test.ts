@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { decideApproval } from '../../../../src/lib/approvals/decide-approval.ts';
 import { showApproval } from '../../../../src/lib/approvals/read-approvals.ts';
-import { settleApproval } from '../../../../src/lib/approvals/settle-approval.ts';
+import { settleApproval } from '../../../../src/lib/approvals/watch-approvals.ts';
 import type { AuditEntry } from '../../../../src/lib/audit/audit-log.ts';
 import { denyAll } from '../../../../src/lib/access/policy/policy.ts';
 import type { Caller } from '../../../../src/lib/core/caller.ts';

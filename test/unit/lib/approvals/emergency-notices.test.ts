@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { createApprovals } from '../../../../src/lib/approvals/create-approvals.ts';
+import { createApprovals } from '../../../../src/lib/approvals/approvals.ts';
 import { type Emergency, EmergencyNotices } from '../../../../src/lib/approvals/emergency.ts';
 import type { Caller } from '../../../../src/lib/core/caller.ts';
 import type { Notice } from '../../../../src/lib/notices/notice.ts';

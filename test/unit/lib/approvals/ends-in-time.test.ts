@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { closed } from '../../../../src/lib/approvals/judge-decision.ts';
-import { settleApproval } from '../../../../src/lib/approvals/settle-approval.ts';
+import { settleApproval } from '../../../../src/lib/approvals/watch-approvals.ts';
 import type { Approval } from '../../../../src/lib/approvals/approval.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { MemoryAuditLog } from '../../../fakes/memory-audit-log.ts';

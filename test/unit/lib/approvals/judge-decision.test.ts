@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Approval, ApprovalDecision } from '../../../../src/lib/approvals/approval.ts';
-import { judgeDecision, possibleDecisions } from '../../../../src/lib/approvals/judge-decision.ts';
-import type { RuleNow } from '../../../../src/lib/approvals/rule-now.ts';
+import { judgeDecision, possibleDecisions, type RuleNow } from '../../../../src/lib/approvals/judge-decision.ts';
 import { approval, asker, askedAtMs, decision, minuteMs, person, terms } from '../../../support/approval-records.ts';
 import { guid, tenant } from '../../../support/audit-entries.ts';
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Approval } from '../../../../src/lib/approvals/approval.ts';
-import { judgeServing } from '../../../../src/lib/approvals/judge-serving.ts';
-import type { ApprovalTerms } from '../../../../src/lib/access/policy/approval-keys.ts';
+import { judgeServing } from '../../../../src/lib/approvals/admit.ts';
+import type { ApprovalTerms } from '../../../../src/lib/access/policy/policy.ts';
 import { approval, asker, askedAtMs, decision, minuteMs, person, terms } from '../../../support/approval-records.ts';
 
 const [ada, ben] = [person(2), person(3)];

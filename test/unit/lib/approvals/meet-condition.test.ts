@@ -1,8 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { admit } from '../../../../src/lib/approvals/admit.ts';
-import { confirm } from '../../../../src/lib/approvals/confirm-approval.ts';
+import { admit, confirm } from '../../../../src/lib/approvals/admit.ts';
 import { decideApproval } from '../../../../src/lib/approvals/decide-approval.ts';
-import { ruleNow } from '../../../../src/lib/approvals/rule-now.ts';
+import { ruleNow } from '../../../../src/lib/approvals/judge-decision.ts';
 import { emergencyReason } from '../../../../src/lib/approvals/emergency.ts';
 import { meetCondition, type RuleCondition } from '../../../../src/lib/approvals/meet-condition.ts';
 import type { Caller } from '../../../../src/lib/core/caller.ts';

@@ -1,11 +1,15 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { Approval } from '../../../../src/lib/approvals/approval.ts';
-import { newApprovalId, rowKeyOf, rowPrefixAt } from '../../../../src/lib/approvals/approval-id.ts';
-import { pendingAnswer } from '../../../../src/lib/approvals/pending-answer.ts';
-import { listApprovals, showApproval, visible } from '../../../../src/lib/approvals/read-approvals.ts';
-import { summariseApproval, viewApproval } from '../../../../src/lib/approvals/view-approval.ts';
+import { type Approval, newApprovalId, rowKeyOf, rowPrefixAt } from '../../../../src/lib/approvals/approval.ts';
+import { pendingAnswer } from '../../../../src/lib/approvals/meet-condition.ts';
+import {
+  listApprovals,
+  showApproval,
+  summariseApproval,
+  viewApproval,
+  visible,
+} from '../../../../src/lib/approvals/read-approvals.ts';
 import type { Caller } from '../../../../src/lib/core/caller.ts';
-import type { ReadableTenants } from '../../../../src/lib/access/tenants/readable-tenants.ts';
+import type { ReadableTenants } from '../../../../src/lib/access/tenants/visible-tenants.ts';
 import { parsePolicy } from '../../../../src/lib/access/policy/parse-policy.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { MemoryAuditLog } from '../../../fakes/memory-audit-log.ts';

@@ -1,7 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Approval } from '../../../../src/lib/approvals/approval.ts';
-import { settleApproval } from '../../../../src/lib/approvals/settle-approval.ts';
-import { watchApprovals } from '../../../../src/lib/approvals/watch-approvals.ts';
+import { settleApproval, watchApprovals } from '../../../../src/lib/approvals/watch-approvals.ts';
 import { openPolicy } from '../../../support/open-policy.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { FakeOrchestrations } from '../../../fakes/fake-orchestrations.ts';

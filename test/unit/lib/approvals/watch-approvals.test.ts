@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { Approval } from '../../../../src/lib/approvals/approval.ts';
-import { approvalInstanceId } from '../../../../src/lib/approvals/approval-orchestrations.ts';
+import { approvalInstanceId } from '../../../../src/lib/approvals/approval-log.ts';
 import { watchApprovals } from '../../../../src/lib/approvals/watch-approvals.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { FakeOrchestrations } from '../../../fakes/fake-orchestrations.ts';

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { measuredAuditLog } from '../../../../src/lib/audit/measured-audit-log.ts';
+import { measuredAuditLog } from '../../../../src/lib/audit/audit-log.ts';
 import { BrokerError } from '../../../../src/lib/core/errors.ts';
 import { AppMetrics } from '../../../../src/lib/core/metrics.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';

@@ -2,7 +2,7 @@ import type { TokenCredential } from '@azure/identity';
 import { describe, expect, test } from 'vitest';
 import { federatedAssertion } from '../../../../src/lib/config/identity.ts';
 import { createStorage } from '../../../../src/lib/config/storage.ts';
-import { type CloudName, clouds } from '../../../../src/lib/core/clouds.ts';
+import { type CloudName, clouds } from '../../../../src/lib/core/resources.ts';
 import { parseTenantId } from '../../../../src/lib/core/identifiers.ts';
 import type { DirectoryState } from '../../../../src/lib/consent/directory-state.ts';
 import { profiles } from '../../../../src/lib/consent/permissions.ts';

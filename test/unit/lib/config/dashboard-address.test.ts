@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { dashboardAddress } from '../../../../src/lib/config/dashboard-address.ts';
+import { dashboardAddress } from '../../../../src/lib/config/environment.ts';
 
 it.each([
   ['func.azurewebsites.net', 'https://func.azurewebsites.net/api/dashboard'],

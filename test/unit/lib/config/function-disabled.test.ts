@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { functionDisabled } from '../../../../src/lib/config/function-disabled.ts';
+import { functionDisabled } from '../../../../src/lib/config/environment.ts';
 
 test.each([
   ['AzureWebJobs.schedule-x.Disabled', 'true', true],

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { callerAuthLevel } from '../../../../src/lib/config/caller-auth-level.ts';
+import { callerAuthLevel } from '../../../../src/lib/config/environment.ts';
 import { parseSettings, settingsSchema } from '../../../../src/lib/config/settings.ts';
 
 const valid = {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { createStorage } from '../../../../src/lib/config/storage.ts';
-import { clouds } from '../../../../src/lib/core/clouds.ts';
+import { clouds } from '../../../../src/lib/core/resources.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 
 const identity = async () => ({ getToken: () => Promise.resolve(null) });

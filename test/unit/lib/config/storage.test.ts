@@ -3,8 +3,8 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { createStorage } from '../../../../src/lib/config/storage.ts';
-import { clouds } from '../../../../src/lib/core/clouds.ts';
-import { DeadlineError } from '../../../../src/lib/core/deadline.ts';
+import { clouds } from '../../../../src/lib/core/resources.ts';
+import { DeadlineError } from '../../../../src/lib/core/clock.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 
 const cloud = clouds.public;

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { BrokerError } from '../../../../src/lib/core/errors.ts';
-import { confirmConsent, confirmWithdrawal } from '../../../../src/lib/consent/confirm-consent.ts';
+import { confirmConsent, confirmWithdrawal } from '../../../../src/lib/consent/consent-result.ts';
 import { type CustomerConsent, noConsent, type ScopedResource } from '../../../../src/lib/consent/customer-grants.ts';
 import { exchange, graph, tenants } from './customer-consent-bench.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { planConsent, planResumption } from '../../../../src/lib/consent/consent-order.ts';
+import { planConsent, planResumption } from '../../../../src/lib/consent/consent-result.ts';
 import { compareConsent, customerResources, noConsent } from '../../../../src/lib/consent/customer-grants.ts';
 import { graphAppId, partnerCenterAppId, profiles } from '../../../../src/lib/consent/permissions.ts';
 import { exchange, graph, teams, tenants, wanted } from './customer-consent-bench.ts';

@@ -1,14 +1,14 @@
 import { parseTenantId, type TenantId } from '../../../../src/lib/core/identifiers.ts';
-import { Secret } from '../../../../src/lib/core/secret.ts';
-import type { JournalEntry } from '../../../../src/lib/consent/consent-journal.ts';
-import { type ConsentOrder, planConsent } from '../../../../src/lib/consent/consent-order.ts';
-import { consentInTenants, type ConsentRun } from '../../../../src/lib/consent/customer-consent.ts';
+import { Secret } from '../../../../src/lib/core/secrets.ts';
 import {
   type CustomerConsent,
+  type JournalEntry,
   mergeScopes,
   noConsent,
   type ScopedResource,
 } from '../../../../src/lib/consent/customer-grants.ts';
+import { type ConsentOrder, planConsent } from '../../../../src/lib/consent/consent-result.ts';
+import { consentInTenants, type ConsentRun } from '../../../../src/lib/consent/customer-consent.ts';
 import { PartnerCenterConsents } from '../../../../src/lib/consent/partner-center-consents.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { type Scripted, scriptedFetch, type SeenRequest } from '../../../fakes/scripted-fetch.ts';

@@ -1,10 +1,8 @@
 import type { AuditEntry } from '../../../../src/lib/audit/audit-log.ts';
-import { clouds } from '../../../../src/lib/core/clouds.ts';
+import { clouds, createResourceRegistry } from '../../../../src/lib/core/resources.ts';
 import type { BrokerError } from '../../../../src/lib/core/errors.ts';
 import { parseTenantId, type TenantId } from '../../../../src/lib/core/identifiers.ts';
-import { createResourceRegistry } from '../../../../src/lib/core/resources.ts';
-import { Secret } from '../../../../src/lib/core/secret.ts';
-import type { AccessToken, TokenRequest } from '../../../../src/lib/core/token.ts';
+import { type AccessToken, Secret, type TokenRequest } from '../../../../src/lib/core/secrets.ts';
 import { Limiter } from '../../../../src/lib/core/limiter.ts';
 import { consentInNewTenants } from '../../../../src/lib/consent/consent-in-new-tenants.ts';
 import { type PermissionProfile, profiles, requiredResourceAccess } from '../../../../src/lib/consent/permissions.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { BrokerError } from '../../../../src/lib/core/errors.ts';
-import { Secret } from '../../../../src/lib/core/secret.ts';
+import { Secret } from '../../../../src/lib/core/secrets.ts';
 import { PartnerCenterConsents } from '../../../../src/lib/consent/partner-center-consents.ts';
 import { inTurn, type Scripted, scriptedFetch } from '../../../fakes/scripted-fetch.ts';
 import { graph, refusal, tenants } from './customer-consent-bench.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { createGraphClient } from '../../../../src/lib/microsoft/client.ts';
+import { createGraphClient } from '../../../../src/lib/microsoft/graph.ts';
 import { Limiter } from '../../../../src/lib/core/limiter.ts';
-import { Secret } from '../../../../src/lib/core/secret.ts';
+import { Secret } from '../../../../src/lib/core/secrets.ts';
 import { findManagedIdentity } from '../../../../src/operator/setup/vault-state.ts';
 import { readProfile } from '../../../../src/lib/consent/profile-file.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { createGraphClient } from '../../../../src/lib/microsoft/client.ts';
+import { createGraphClient } from '../../../../src/lib/microsoft/graph.ts';
 import { BrokerError } from '../../../../src/lib/core/errors.ts';
-import { Secret } from '../../../../src/lib/core/secret.ts';
+import { Secret } from '../../../../src/lib/core/secrets.ts';
 import { Limiter } from '../../../../src/lib/core/limiter.ts';
 import { noConsent } from '../../../../src/lib/consent/customer-grants.ts';
-import { isConsentAbsent, readCustomerConsent } from '../../../../src/lib/consent/read-customer-consent.ts';
+import { isConsentAbsent, readCustomerConsent } from '../../../../src/lib/consent/consent-problem.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { problem, scriptedFetch, type SeenRequest } from '../../../fakes/scripted-fetch.ts';
 import { graph, tenants, wanted } from './customer-consent-bench.ts';

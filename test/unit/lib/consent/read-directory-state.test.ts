@@ -1,11 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import type { StoredClientCredential } from '../../../../src/lib/core/secrets.ts';
-import { createGraphClient } from '../../../../src/lib/microsoft/client.ts';
+import { Secret, type StoredClientCredential } from '../../../../src/lib/core/secrets.ts';
+import { createGraphClient } from '../../../../src/lib/microsoft/graph.ts';
 import { Limiter } from '../../../../src/lib/core/limiter.ts';
-import { Secret } from '../../../../src/lib/core/secret.ts';
-import { applicationTag } from '../../../../src/lib/consent/directory-state.ts';
+import { applicationTag, findApplication, readDirectoryState } from '../../../../src/lib/consent/directory-state.ts';
 import { profiles } from '../../../../src/lib/consent/permissions.ts';
-import { findApplication, readDirectoryState } from '../../../../src/lib/consent/read-directory-state.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { type Scripted, scriptedFetch, type SeenRequest } from '../../../fakes/scripted-fetch.ts';
 

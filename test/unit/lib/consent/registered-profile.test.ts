@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
-import type { GraphClient } from '../../../../src/lib/microsoft/client.ts';
+import type { GraphClient } from '../../../../src/lib/microsoft/graph.ts';
 import { permissionKey } from '../../../../src/lib/consent/directory-state.ts';
 import { graphAppId, profiles, requiredResourceAccess } from '../../../../src/lib/consent/permissions.ts';
-import { registeredProfile } from '../../../../src/lib/consent/registered-profile.ts';
+import { registeredProfile } from '../../../../src/lib/consent/profile-file.ts';
 
 const graph = (scopes: object[], roles: object[]): GraphClient =>
   ({

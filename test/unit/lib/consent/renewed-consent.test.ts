@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { planResumption } from '../../../../src/lib/consent/consent-order.ts';
+import { planResumption } from '../../../../src/lib/consent/consent-result.ts';
 import { ConsentBench, graph, refusal, teams, tenants } from './customer-consent-bench.ts';
 
 let bench: ConsentBench;

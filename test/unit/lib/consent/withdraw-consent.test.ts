@@ -1,5 +1,5 @@
 import { beforeEach, expect, it } from 'vitest';
-import { withdrawConsents } from '../../../../src/lib/consent/withdraw-consent.ts';
+import { withdrawConsents } from '../../../../src/lib/consent/customer-consent.ts';
 import { ConsentBench, graph, refusal, tenants } from './customer-consent-bench.ts';
 
 let bench: ConsentBench;

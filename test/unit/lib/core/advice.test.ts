@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { adviceFor, ptbCommand } from '../../../../src/lib/core/advice.ts';
+import { adviceFor, ptbCommand } from '../../../../src/lib/core/errors.ts';
 import { errorCodes, setupErrorCodes } from '../../../../src/lib/core/error-table.ts';
 
 describe('adviceFor an operator', () => {

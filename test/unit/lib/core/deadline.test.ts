@@ -1,7 +1,6 @@
 import { getEventListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
-import { systemClock } from '../../../../src/lib/core/clock.ts';
-import { DeadlineError, withDeadline } from '../../../../src/lib/core/deadline.ts';
+import { DeadlineError, systemClock, withDeadline } from '../../../../src/lib/core/clock.ts';
 import { FakeClock, settle } from '../../../fakes/fake-clock.ts';
 
 const never = (): Promise<never> => new Promise(() => undefined);

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { didYouMean } from '../../../../src/lib/core/did-you-mean.ts';
+import { didYouMean } from '../../../../src/lib/core/text.ts';
 
 it.each([
   ['tenant', ['tenants', 'resources', 'name'], '; did you mean "tenants"?'],

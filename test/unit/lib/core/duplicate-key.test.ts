@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { duplicateKey, nestingDepth } from '../../../../src/lib/core/duplicate-key.ts';
+import { duplicateKey, nestingDepth } from '../../../../src/lib/core/json.ts';
 
 it.each<[string, string | undefined]>([
   ['{"a":1,"a":2}', 'a'],

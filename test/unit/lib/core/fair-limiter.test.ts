@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FairLimiter } from '../../../../src/lib/core/fair-limiter.ts';
-import { type Requester, Requesters } from '../../../../src/lib/core/requesters.ts';
+import { type Requester, Requesters } from '../../../../src/lib/core/share.ts';
 import { settle } from '../../../fakes/fake-clock.ts';
 
 const caller = (id: string): Requester => ({ id, kind: 'caller' });

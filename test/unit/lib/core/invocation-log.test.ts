@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createInvocationLog } from '../../../../src/lib/core/invocation-log.ts';
-import type { LogLevel } from '../../../../src/lib/core/log.ts';
+import { createInvocationLog, type LogLevel } from '../../../../src/lib/core/log.ts';
 
 function setUp() {
   const orphaned: string[] = [];

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { reasonSchema } from '../../../../src/lib/core/justification.ts';
-import { justificationOf } from '../../../../src/lib/gateway/send/justification-headers.ts';
+import { reasonSchema } from '../../../../src/lib/core/caller.ts';
+import { justificationOf } from '../../../../src/lib/gateway/send/gateway-request.ts';
 
 it.each(['\n', '\r', '\t', '\u0000', '\u001b[2J', '\u0085', '\u2028', '\u202e', '\u2066', '\ud800'])(
   'a reason with %j is refused',

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { describe, expect, it } from 'vitest';
-import { DeadlineError } from '../../../../src/lib/core/deadline.ts';
+import { DeadlineError } from '../../../../src/lib/core/clock.ts';
 import { settle } from '../../../fakes/fake-clock.ts';
 import { fresh, stage, usable } from './kept-copy-stage.ts';
 

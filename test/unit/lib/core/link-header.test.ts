@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { nextAddress, nextLink } from '../../../../src/lib/core/link-header.ts';
+import { nextAddress, nextLink } from '../../../../src/lib/core/outbound.ts';
 
 const address = 'https://proxy.example/prefix/api/runs/a%40b/results?format=csv';
 

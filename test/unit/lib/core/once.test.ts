@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { once } from '../../../../src/lib/core/once.ts';
+import { once } from '../../../../src/lib/core/single-flight.ts';
 
 describe('once', () => {
   it('calls make once, at the first call, also for concurrent callers', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Requester, Requesters } from '../../../../src/lib/core/requesters.ts';
+import { type Requester, Requesters } from '../../../../src/lib/core/share.ts';
 import { SingleFlight } from '../../../../src/lib/core/single-flight.ts';
 import { settle } from '../../../fakes/fake-clock.ts';
 

@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
-import { createResourceRegistry } from '../../../../src/lib/core/resources.ts';
-import { clouds } from '../../../../src/lib/core/clouds.ts';
+import { clouds, createResourceRegistry } from '../../../../src/lib/core/resources.ts';
 
 const defender = ['defender', 'https://api.securitycenter.microsoft.com'] as const;
 

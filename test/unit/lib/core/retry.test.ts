@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { backOffMs, retry, type RetryOptions } from '../../../../src/lib/core/retry.ts';
+import { backOffMs, retry, type RetryOptions } from '../../../../src/lib/core/clock.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 
 /** Work with the given outcomes. Records the time of each attempt, in milliseconds from the start. */

@@ -2,7 +2,7 @@ import { inspect } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { BrokerError } from '../../../../src/lib/core/errors.ts';
 import { createLogger, errorFields, scrub, scrubReply, silentLogger } from '../../../../src/lib/core/log.ts';
-import { Secret } from '../../../../src/lib/core/secret.ts';
+import { Secret } from '../../../../src/lib/core/secrets.ts';
 
 const canary = 'canary-7f3a';
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { visibleBlocks, visibleJson, visibleText } from '../../../../src/lib/core/visible-text.ts';
+import { visibleBlocks, visibleJson, visibleText } from '../../../../src/lib/core/text.ts';
 
 it.each([
   ['clears the screen', '\u001b[2J', '\\u001b[2J'],

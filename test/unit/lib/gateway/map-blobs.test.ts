@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { MapBlobs } from '../../../../src/lib/gateway/map-blobs.ts';
+import { MapBlobs } from '../../../../src/lib/gateway/map-store.ts';
 import { maximumStoredLength } from '../../../../src/lib/judge/stored-map.ts';
 
 const current = 'permission-map.json';

@@ -1,8 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { buildPermissionMap } from 'graph-permissions/build-map';
 import { partnerMap } from 'graph-permissions/partner-table';
-import type { MapBlobs, MapText } from '../../../../src/lib/gateway/map-blobs.ts';
-import { MapStore } from '../../../../src/lib/gateway/map-store.ts';
+import { type MapBlobs, MapStore, type MapText } from '../../../../src/lib/gateway/map-store.ts';
 import { readStoredMap, writeStoredMap } from '../../../../src/lib/judge/stored-map.ts';
 import { FakeClock, settle } from '../../../fakes/fake-clock.ts';
 import { recordingLogger } from '../../../fakes/recording-logger.ts';

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { endFindings } from '../../../../src/lib/health/end-findings.ts';
+import { endFindings } from '../../../../src/lib/health/health.ts';
 
 const dayMs = 86_400_000;
 const endsAtMs = Date.parse('2026-11-24T05:00:00Z');

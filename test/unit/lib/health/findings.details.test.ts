@@ -1,12 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import type { Credential } from '../../../../src/lib/core/secrets.ts';
-import { endFindings, nearest } from '../../../../src/lib/health/end-findings.ts';
-import { type CredentialFacts, judgeCredential } from '../../../../src/lib/health/health.ts';
+import { type Credential, Secret } from '../../../../src/lib/core/secrets.ts';
+import { type CredentialFacts, endFindings, judgeCredential, nearest } from '../../../../src/lib/health/health.ts';
 import { StateWatch } from '../../../../src/lib/health/state-watch.ts';
-import { BrokerError } from '../../../../src/lib/core/errors.ts';
-import { adviceFor } from '../../../../src/lib/core/advice.ts';
+import { adviceFor, BrokerError } from '../../../../src/lib/core/errors.ts';
 import { parseTenantId } from '../../../../src/lib/core/identifiers.ts';
-import { Secret } from '../../../../src/lib/core/secret.ts';
 import type { Notice } from '../../../../src/lib/notices/notice.ts';
 import { FakeClock, settle } from '../../../fakes/fake-clock.ts';
 import { MemoryCredentialJournal } from '../../../fakes/memory-credential-journal.ts';

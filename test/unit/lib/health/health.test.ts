@@ -1,11 +1,9 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Credential } from '../../../../src/lib/core/secrets.ts';
-import { thresholdOf, warningDays } from '../../../../src/lib/health/end-findings.ts';
-import { type CredentialFacts, judgeCredential } from '../../../../src/lib/health/health.ts';
+import { type Credential, Secret } from '../../../../src/lib/core/secrets.ts';
+import { type CredentialFacts, judgeCredential, thresholdOf, warningDays } from '../../../../src/lib/health/health.ts';
 import { BrokerError } from '../../../../src/lib/core/errors.ts';
 import { parseTenantId, type TenantId } from '../../../../src/lib/core/identifiers.ts';
-import { Secret } from '../../../../src/lib/core/secret.ts';
 import { refreshTokenOf } from '../../../fakes/memory-credential-store.ts';
 
 const dayMs = 86_400_000;

@@ -4,8 +4,7 @@ import { partnerEntries, partnerMap } from 'graph-permissions/partner-table';
 import { childOf, type MapNode, openings } from 'graph-permissions/permission-map';
 import { supplement } from 'graph-permissions/supplement';
 import { judgeRequest } from '../../../../src/lib/judge/judge.ts';
-import { loadPermissionMap, storePermissionMap } from '../../../../src/lib/judge/stored-map.ts';
-import { parsePublishedFile } from '../../../../src/lib/judge/published-file.ts';
+import { loadPermissionMap, parsePublishedFile, storePermissionMap } from '../../../../src/lib/judge/stored-map.ts';
 import {
   besidePublishedPermissions,
   noPublishedPermissions,

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { quoted } from '../../../../src/lib/judge/refusal.ts';
+import { type GatewayRequest, quoted } from '../../../../src/lib/judge/verdict.ts';
 import { continuedNames, hiddenNames, once, readRequest } from '../../../../src/lib/judge/request-reading.ts';
-import type { GatewayRequest } from '../../../../src/lib/judge/verdict.ts';
 
 const reading = (url: string, more: Partial<GatewayRequest> = {}) =>
   readRequest({ method: 'GET', url, ...more }, 'graph.microsoft.com');

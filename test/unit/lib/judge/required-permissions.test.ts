@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { partnerMap } from 'graph-permissions/partner-table';
 import type { Scheme } from 'graph-permissions/permission-map';
-import { requiredPermissions } from '../../../../src/lib/judge/required-permissions.ts';
+import { requiredPermissions } from '../../../../src/lib/judge/judge.ts';
 
 const map = partnerMap();
 const required = (url: string, scheme: Scheme = 'delegated', method = 'GET') =>

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { AnswerLimits } from '../../../../src/lib/judge/verdict.ts';
-import { visibleParts } from '../../../../src/lib/judge/visible-parts.ts';
+import { type AnswerLimits, visibleParts } from '../../../../src/lib/judge/verdict.ts';
 
 const limits = (more: Partial<AnswerLimits> = {}): AnswerLimits => ({
   remove: [],

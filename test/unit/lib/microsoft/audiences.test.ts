@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isAudienceOf } from '../../../../src/lib/microsoft/audiences.ts';
+import { isAudienceOf } from '../../../../src/lib/microsoft/redeemer.ts';
 
 const teams = '48ac35b8-9aa8-4d74-927d-1f4a14a0b239';
 const defender = 'fc780465-2017-40d4-a0c5-307022471b92';

@@ -1,12 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import type { BrokerError } from '../../../../src/lib/core/errors.ts';
-import { createGraphClient } from '../../../../src/lib/microsoft/client.ts';
-import { pages } from '../../../../src/lib/microsoft/paging.ts';
+import { createGraphClient, createGraphWriter, graphStatus } from '../../../../src/lib/microsoft/graph.ts';
+import { isJsonObject, pages } from '../../../../src/lib/microsoft/reply.ts';
 import { createPartnerCenterClient } from '../../../../src/lib/microsoft/partner-center.ts';
-import { isJsonObject } from '../../../../src/lib/microsoft/reply.ts';
-import { createGraphWriter, graphStatus } from '../../../../src/lib/microsoft/graph.ts';
 import { Limiter } from '../../../../src/lib/core/limiter.ts';
-import { Secret } from '../../../../src/lib/core/secret.ts';
+import { Secret } from '../../../../src/lib/core/secrets.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { inTurn, problem, type Scripted, scriptedFetch, type SeenRequest } from '../../../fakes/scripted-fetch.ts';
 

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import type { BrokerError } from '../../../../src/lib/core/errors.ts';
-import { createGraphClient, type GraphClient } from '../../../../src/lib/microsoft/client.ts';
+import { createGraphClient, type GraphClient } from '../../../../src/lib/microsoft/graph.ts';
 import type { JsonObject } from '../../../../src/lib/microsoft/reply.ts';
 import { Limiter } from '../../../../src/lib/core/limiter.ts';
-import { Secret } from '../../../../src/lib/core/secret.ts';
+import { Secret } from '../../../../src/lib/core/secrets.ts';
 import { FakeClock, settle } from '../../../fakes/fake-clock.ts';
 import { inTurn, problem, type Scripted, scriptedFetch, type SeenRequest } from '../../../fakes/scripted-fetch.ts';
 

@@ -1,6 +1,5 @@
 import { expect, it } from 'vitest';
-import { measuredRedeemer } from '../../../../src/lib/microsoft/measured-redeemer.ts';
-import type { Redeemer } from '../../../../src/lib/microsoft/redeemer.ts';
+import { measuredRedeemer, type Redeemer } from '../../../../src/lib/microsoft/redeemer.ts';
 import { AppMetrics } from '../../../../src/lib/core/metrics.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 

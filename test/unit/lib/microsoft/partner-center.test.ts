@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { createPartnerCenterClient } from '../../../../src/lib/microsoft/partner-center.ts';
 import type { JsonObject } from '../../../../src/lib/microsoft/reply.ts';
 import { Limiter } from '../../../../src/lib/core/limiter.ts';
-import { Secret } from '../../../../src/lib/core/secret.ts';
+import { Secret } from '../../../../src/lib/core/secrets.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { inTurn, type Scripted, scriptedFetch, type SeenRequest } from '../../../fakes/scripted-fetch.ts';
 

@@ -4,7 +4,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { createMsalRedeemer, type Redeemer, type Redemption } from '../../../../src/lib/microsoft/redeemer.ts';
 import { BrokerError } from '../../../../src/lib/core/errors.ts';
 import type { TenantId } from '../../../../src/lib/core/identifiers.ts';
-import { Secret } from '../../../../src/lib/core/secret.ts';
+import { Secret } from '../../../../src/lib/core/secrets.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { readAssertion } from '../../../support/client-assertion.ts';
 

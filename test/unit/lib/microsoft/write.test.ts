@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { BrokerError } from '../../../../src/lib/core/errors.ts';
 import { createGraphWriter, graphStatus } from '../../../../src/lib/microsoft/graph.ts';
 import { Limiter } from '../../../../src/lib/core/limiter.ts';
-import { Secret } from '../../../../src/lib/core/secret.ts';
+import { Secret } from '../../../../src/lib/core/secrets.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { inTurn, problem, type Scripted, scriptedFetch, type SeenRequest } from '../../../fakes/scripted-fetch.ts';
 

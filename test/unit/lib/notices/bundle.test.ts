@@ -1,11 +1,10 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { parseTenantId } from '../../../../src/lib/core/identifiers.ts';
-import { bundleOf } from '../../../../src/lib/notices/bundle.ts';
+import { bundleOf } from '../../../../src/lib/notices/deliveries.ts';
 import type { Filter } from '../../../../src/lib/notices/filter.ts';
-import type { Notice } from '../../../../src/lib/notices/notice.ts';
-import { cleanNotice, noticeId } from '../../../../src/lib/notices/notice-content.ts';
+import { cleanNotice, type Notice, noticeId } from '../../../../src/lib/notices/notice.ts';
 import type { Outcome, Target } from '../../../../src/lib/notices/target.ts';
-import { webhookBody } from '../../../../src/lib/notices/webhook-bodies.ts';
+import { webhookBody } from '../../../../src/lib/notices/webhooks.ts';
 import { BrokerError } from '../../../../src/lib/core/errors.ts';
 import { FakeClock, settle } from '../../../fakes/fake-clock.ts';
 import { Interrupter, type Interruption } from '../../../fakes/interruption.ts';

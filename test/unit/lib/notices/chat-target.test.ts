@@ -1,11 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test, vi } from 'vitest';
-import { createChatTarget } from '../../../../src/lib/notices/chat-target.ts';
-import type { Notice } from '../../../../src/lib/notices/notice.ts';
-import { cleanNotice } from '../../../../src/lib/notices/notice-content.ts';
+import { createChatTarget } from '../../../../src/lib/notices/webhooks.ts';
+import { cleanNotice, type Notice } from '../../../../src/lib/notices/notice.ts';
 import { createNotifications } from '../../../../src/lib/notices/notices.ts';
 import { parseTenantId } from '../../../../src/lib/core/identifiers.ts';
-import { Secret } from '../../../../src/lib/core/secret.ts';
+import { Secret } from '../../../../src/lib/core/secrets.ts';
 import type { Fetch } from '../../../../src/lib/core/outbound.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { recordingLogger } from '../../../fakes/recording-logger.ts';

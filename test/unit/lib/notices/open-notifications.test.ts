@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from 'vitest';
 import { parseTenantId } from '../../../../src/lib/core/identifiers.ts';
-import { Secret } from '../../../../src/lib/core/secret.ts';
+import { Secret } from '../../../../src/lib/core/secrets.ts';
 import { createNotifications, type NotificationSettings } from '../../../../src/lib/notices/notices.ts';
 import { FakeClock, settle } from '../../../fakes/fake-clock.ts';
 import { recordingLogger } from '../../../fakes/recording-logger.ts';

@@ -1,6 +1,6 @@
 import type { TableClient } from '@azure/data-tables';
 import { describe, expect, test } from 'vitest';
-import { noticeId } from '../../../../src/lib/notices/notice-content.ts';
+import { noticeId } from '../../../../src/lib/notices/notice.ts';
 import type { Delivery } from '../../../../src/lib/notices/outbox.ts';
 import { TableOutbox } from '../../../../src/lib/notices/table-outbox.ts';
 import type { Target } from '../../../../src/lib/notices/target.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { cleanNotice } from '../../../../src/lib/notices/notice-content.ts';
-import { formOf, webhookBody } from '../../../../src/lib/notices/webhook-bodies.ts';
+import { cleanNotice } from '../../../../src/lib/notices/notice.ts';
+import { formOf, webhookBody } from '../../../../src/lib/notices/webhooks.ts';
 import { noticeOf } from '../../../support/notices.ts';
 
 const notice = noticeOf('a', {

@@ -1,8 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import type { Notice } from '../../../../src/lib/notices/notice.ts';
-import { adviceForEvent, announceByNotice, explainEvent } from '../../../../src/lib/tenant-events/announce-event.ts';
-import { eventSeverities } from '../../../../src/lib/tenant-events/event-severities.ts';
-import { eventKinds, type TenantEvent } from '../../../../src/lib/tenant-events/tenant-event.ts';
+import {
+  adviceForEvent,
+  announceByNotice,
+  explainEvent,
+} from '../../../../src/lib/tenant-events/create-tenant-events.ts';
+import { eventKinds, eventSeverities, type TenantEvent } from '../../../../src/lib/tenant-events/tenant-event.ts';
 import { tenant } from '../../../support/audit-entries.ts';
 
 const endsAtMs = Date.UTC(2026, 10, 30);

@@ -1,10 +1,10 @@
 import { beforeEach, expect, it } from 'vitest';
 import { parseTenantId, type TenantId } from '../../../../src/lib/core/identifiers.ts';
-import { adviceForEvent, explainEvent } from '../../../../src/lib/tenant-events/announce-event.ts';
+import { adviceForEvent, explainEvent } from '../../../../src/lib/tenant-events/create-tenant-events.ts';
 import type { ConsentAttempt } from '../../../../src/lib/tenant-events/consent-in-new.ts';
 import { observeTenants } from '../../../../src/lib/tenant-events/observe-tenants.ts';
-import type { LastResults } from '../../../../src/lib/runs/store/last-results.ts';
-import type { ObservedConsent } from '../../../../src/lib/tenant-events/tenant-state.ts';
+import type { LastResults } from '../../../../src/lib/runs/store/schedule-log.ts';
+import type { ObservedConsent } from '../../../../src/lib/tenant-events/event-log.ts';
 import type { DelegatedTenant } from '../../../../src/lib/tenants/tenant.ts';
 import { later, Stage } from '../../../campaigns/lifecycle/stage.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';

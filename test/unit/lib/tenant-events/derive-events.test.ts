@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { baselineOf, deriveEvents } from '../../../../src/lib/tenant-events/derive-events.ts';
-import type { SeenTenant, TenantState } from '../../../../src/lib/tenant-events/tenant-state.ts';
+import type { SeenTenant, TenantState } from '../../../../src/lib/tenant-events/event-log.ts';
 import { tenant } from '../../../support/audit-entries.ts';
 
 const dayMs = 86_400_000;

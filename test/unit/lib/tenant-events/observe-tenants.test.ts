@@ -1,13 +1,15 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { clouds } from '../../../../src/lib/core/clouds.ts';
+import { clouds, createResourceRegistry } from '../../../../src/lib/core/resources.ts';
 import { BrokerError } from '../../../../src/lib/core/errors.ts';
-import { createResourceRegistry } from '../../../../src/lib/core/resources.ts';
-import { Secret } from '../../../../src/lib/core/secret.ts';
-import type { CachingTokenSource, TokenRequest } from '../../../../src/lib/core/token.ts';
+import { type CachingTokenSource, Secret, type TokenRequest } from '../../../../src/lib/core/secrets.ts';
 import type { Notice } from '../../../../src/lib/notices/notice.ts';
-import { announceByNotice } from '../../../../src/lib/tenant-events/announce-event.ts';
-import { ConsentWatch } from '../../../../src/lib/tenant-events/consent-watch.ts';
-import { judgeConsent as judge, judgeRole, observeTenants } from '../../../../src/lib/tenant-events/observe-tenants.ts';
+import { announceByNotice } from '../../../../src/lib/tenant-events/create-tenant-events.ts';
+import {
+  ConsentWatch,
+  judgeConsent as judge,
+  judgeRole,
+  observeTenants,
+} from '../../../../src/lib/tenant-events/observe-tenants.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { recordingLogger } from '../../../fakes/recording-logger.ts';
 import { tenant } from '../../../support/audit-entries.ts';

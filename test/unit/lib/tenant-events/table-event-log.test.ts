@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { TenantId } from '../../../../src/lib/core/identifiers.ts';
-import { keysOfEvent, readEvent, readHead, readState } from '../../../../src/lib/tenant-events/event-rows.ts';
+import { keysOfEvent, readEvent, readHead, readState } from '../../../../src/lib/tenant-events/claimed-log.ts';
 import { TableEventLog } from '../../../../src/lib/tenant-events/table-event-log.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { recordingLogger } from '../../../fakes/recording-logger.ts';

@@ -1,8 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Caller } from '../../../../src/lib/core/caller.ts';
 import { BrokerError } from '../../../../src/lib/core/errors.ts';
-import { changeTags, type TagOrder } from '../../../../src/lib/tenants/tags.ts';
-import type { TagChange } from '../../../../src/lib/tenants/tenant-tags.ts';
+import { changeTags, type TagChange, type TagOrder } from '../../../../src/lib/tenants/tags.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { MemoryAuditLog } from '../../../fakes/memory-audit-log.ts';
 import { MemoryTenantTags } from '../../../fakes/memory-tenant-tags.ts';

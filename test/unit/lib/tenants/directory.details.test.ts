@@ -1,12 +1,11 @@
 import { expect, test } from 'vitest';
-import { clouds } from '../../../../src/lib/core/clouds.ts';
+import { clouds, createResourceRegistry } from '../../../../src/lib/core/resources.ts';
 import { BrokerError } from '../../../../src/lib/core/errors.ts';
 import { type DomainName, parseTenantId, type TenantId } from '../../../../src/lib/core/identifiers.ts';
-import { createResourceRegistry } from '../../../../src/lib/core/resources.ts';
-import { Secret } from '../../../../src/lib/core/secret.ts';
+import { Secret } from '../../../../src/lib/core/secrets.ts';
 import { Limiter } from '../../../../src/lib/core/limiter.ts';
 import { createTenantDirectory, type DirectoryDeps } from '../../../../src/lib/tenants/directory.ts';
-import { selectTenants } from '../../../../src/lib/access/tenants/select-tenants.ts';
+import { selectTenants } from '../../../../src/lib/access/tenants/selected-tenants.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { MemoryExcludedDomains } from '../../../fakes/memory-excluded-domains.ts';
 import { recordingLogger } from '../../../fakes/recording-logger.ts';

@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { createResourceRegistry } from '../../../../src/lib/core/resources.ts';
-import type { AccessToken, TokenRequest, TokenSource } from '../../../../src/lib/core/token.ts';
-import { clouds } from '../../../../src/lib/core/clouds.ts';
+import { clouds, createResourceRegistry } from '../../../../src/lib/core/resources.ts';
+import { type AccessToken, Secret, type TokenRequest, type TokenSource } from '../../../../src/lib/core/secrets.ts';
 import { BrokerError } from '../../../../src/lib/core/errors.ts';
 import {
   type DomainName,
@@ -10,9 +9,8 @@ import {
   type TenantId,
 } from '../../../../src/lib/core/identifiers.ts';
 import { Limiter } from '../../../../src/lib/core/limiter.ts';
-import { Secret } from '../../../../src/lib/core/secret.ts';
 import { createTenantDirectory } from '../../../../src/lib/tenants/directory.ts';
-import { selectTenants } from '../../../../src/lib/access/tenants/select-tenants.ts';
+import { selectTenants } from '../../../../src/lib/access/tenants/selected-tenants.ts';
 import type { WantedTenants } from '../../../../src/lib/tenants/selection.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { MemoryExcludedDomains } from '../../../fakes/memory-excluded-domains.ts';

@@ -1,7 +1,7 @@
 import type { TableClient } from '@azure/data-tables';
 import { describe, expect, test } from 'vitest';
 import { type DomainName, parseTenantId } from '../../../../src/lib/core/identifiers.ts';
-import { TableExcludedDomains } from '../../../../src/lib/tenants/table-excluded-domains.ts';
+import { TableExcludedDomains } from '../../../../src/lib/tenants/excluded-domains.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 
 // test/contract/excluded-domains.test.ts runs the same class against a real table.

@@ -1,7 +1,7 @@
 import type { TransactionAction } from '@azure/data-tables';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { TableTenantTags } from '../../../../src/lib/tenants/table-tenant-tags.ts';
-import { tagNamesOf, tagsOf } from '../../../../src/lib/tenants/tenant-tags.ts';
+import { tagNamesOf, tagsOf } from '../../../../src/lib/tenants/tags.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { recordingLogger } from '../../../fakes/recording-logger.ts';
 import { tenant } from '../../../support/audit-entries.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { namesOfTags, parseTag, readTags } from '../../../../src/lib/tenants/tag.ts';
+import { namesOfTags, parseTag, readTags } from '../../../../src/lib/tenants/tags.ts';
 
 describe('parseTag', () => {
   it.each([

@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { gdapStandings } from '../../../../src/lib/tenants/relationships.ts';
+import { gdapStandings, type TenantLists, uniteTenants } from '../../../../src/lib/tenants/lists.ts';
 import { isExcluded } from '../../../../src/lib/tenants/tenant.ts';
-import { type TenantLists, uniteTenants } from '../../../../src/lib/tenants/union.ts';
 
 const nowMs = Date.parse('2026-11-24T00:00:00Z');
 const dayMs = 24 * 3_600_000;

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { parseTenantId } from '../../../../src/lib/core/identifiers.ts';
 import type { TenantSelection } from '../../../../src/lib/tenants/selection.ts';
 import type { DelegatedTenant } from '../../../../src/lib/tenants/tenant.ts';
-import { type TenantLists, uniteTenants } from '../../../../src/lib/tenants/union.ts';
+import { type TenantLists, uniteTenants } from '../../../../src/lib/tenants/lists.ts';
 
 const nowMs = Date.parse('2026-11-24T00:00:00Z');
 const day = 24 * 3_600_000;

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { TokenBroker } from '../../../../src/lib/tokens/broker.ts';
 import { BrokerError } from '../../../../src/lib/core/errors.ts';
-import { Secret } from '../../../../src/lib/core/secret.ts';
+import { Secret } from '../../../../src/lib/core/secrets.ts';
 import { type FakeClock, settle } from '../../../fakes/fake-clock.ts';
 import { aadstsFailure, type FakeRedeemer, failureReply } from '../../../fakes/fake-redeemer.ts';
 import { type MemoryCredentialStore, refreshTokenOf } from '../../../fakes/memory-credential-store.ts';

@@ -1,8 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Canary } from '../../../../src/lib/tokens/canary.ts';
 import type { EntraFailure, TokenReply } from '../../../../src/lib/microsoft/token-reply.ts';
-import type { Credential } from '../../../../src/lib/core/secrets.ts';
-import { Secret } from '../../../../src/lib/core/secret.ts';
+import { type Credential, Secret } from '../../../../src/lib/core/secrets.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { aadstsFailure, FakeRedeemer, failureReply } from '../../../fakes/fake-redeemer.ts';
 import { graph, partner, request } from './stage.ts';

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { CheckGate } from '../../../../src/lib/tokens/check-gate.ts';
+import { CheckGate } from '../../../../src/lib/tokens/credential-state.ts';
 import { settle } from '../../../fakes/fake-clock.ts';
 
 /** Counts those that the gate has let through. */

@@ -3,8 +3,7 @@ import { GatedTokens } from '../../../../src/lib/tokens/gated-tokens.ts';
 import type { PolicyState } from '../../../../src/lib/access/policy/policy-store.ts';
 import { BrokerError } from '../../../../src/lib/core/errors.ts';
 import type { TenantId } from '../../../../src/lib/core/identifiers.ts';
-import { Secret } from '../../../../src/lib/core/secret.ts';
-import type { AccessToken, TokenRequest } from '../../../../src/lib/core/token.ts';
+import { type AccessToken, Secret, type TokenRequest } from '../../../../src/lib/core/secrets.ts';
 import type { DelegatedTenant } from '../../../../src/lib/tenants/tenant.ts';
 import { delegatedTenant } from '../../../support/delegated-tenant.ts';
 

@@ -7,17 +7,20 @@ import {
   tokenRequestSchema,
 } from '../../../../src/lib/tokens/issue-token.ts';
 import { GatedTokens } from '../../../../src/lib/tokens/gated-tokens.ts';
-import { createResourceRegistry } from '../../../../src/lib/core/resources.ts';
-import type { AccessToken, CachingTokenSource, TokenRequest } from '../../../../src/lib/core/token.ts';
+import { clouds, createResourceRegistry } from '../../../../src/lib/core/resources.ts';
+import {
+  type AccessToken,
+  type CachingTokenSource,
+  Secret,
+  type TokenRequest,
+} from '../../../../src/lib/core/secrets.ts';
 import type { Caller } from '../../../../src/lib/core/caller.ts';
 import type { PolicyStore } from '../../../../src/lib/access/policy/policy-store.ts';
 import { parsePolicy } from '../../../../src/lib/access/policy/parse-policy.ts';
-import { clouds } from '../../../../src/lib/core/clouds.ts';
 import { BrokerError } from '../../../../src/lib/core/errors.ts';
-import { check } from '../../../../src/lib/api/body.ts';
+import { check } from '../../../../src/lib/api/read-request.ts';
 import type { DomainName, TenantId } from '../../../../src/lib/core/identifiers.ts';
 import { silentLogger } from '../../../../src/lib/core/log.ts';
-import { Secret } from '../../../../src/lib/core/secret.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { FakeOrchestrations } from '../../../fakes/fake-orchestrations.ts';
 import { MemoryTenantTags } from '../../../fakes/memory-tenant-tags.ts';

@@ -1,10 +1,8 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { brokerCallerId, recordTokens } from '../../../../src/lib/tokens/recorded-tokens.ts';
-import { GatedTokens } from '../../../../src/lib/tokens/gated-tokens.ts';
-import type { AccessToken, TokenRequest, TokenSource } from '../../../../src/lib/core/token.ts';
+import { brokerCallerId, GatedTokens, recordTokens } from '../../../../src/lib/tokens/gated-tokens.ts';
+import { type AccessToken, Secret, type TokenRequest, type TokenSource } from '../../../../src/lib/core/secrets.ts';
 import { BrokerError } from '../../../../src/lib/core/errors.ts';
 import type { TenantId } from '../../../../src/lib/core/identifiers.ts';
-import { Secret } from '../../../../src/lib/core/secret.ts';
 import type { DelegatedTenant } from '../../../../src/lib/tenants/tenant.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { MemoryAuditLog } from '../../../fakes/memory-audit-log.ts';

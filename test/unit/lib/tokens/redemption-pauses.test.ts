@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { readyToRedeem, tellThrottled } from '../../../../src/lib/tokens/redemption-pauses.ts';
+import { readyToRedeem, tellThrottled } from '../../../../src/lib/tokens/redemptions.ts';
 import { wholeBudget } from '../../../../src/lib/core/share.ts';
 import { aadstsFailure, failureReply } from '../../../fakes/fake-redeemer.ts';
 import { tenant } from './stage.ts';

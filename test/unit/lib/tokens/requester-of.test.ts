@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { renewal, requesterOf } from '../../../../src/lib/tokens/requester-of.ts';
+import { renewal, requesterOf } from '../../../../src/lib/tokens/broker.ts';
 import { request } from './stage.ts';
 
 it('waits in the queue of the caller, else in that of the job, else in that of the broker itself', () => {

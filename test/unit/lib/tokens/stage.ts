@@ -1,5 +1,5 @@
 import { TokenBroker } from '../../../../src/lib/tokens/broker.ts';
-import type { TokenRequest } from '../../../../src/lib/core/token.ts';
+import type { TokenRequest } from '../../../../src/lib/core/secrets.ts';
 import { CachedCredentials } from '../../../../src/lib/tokens/credential/cached-credentials.ts';
 import type { Redeemer } from '../../../../src/lib/microsoft/redeemer.ts';
 import type { TenantId } from '../../../../src/lib/core/identifiers.ts';

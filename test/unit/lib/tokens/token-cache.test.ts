@@ -1,8 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { BrokerError } from '../../../../src/lib/core/errors.ts';
 import type { TenantId } from '../../../../src/lib/core/identifiers.ts';
-import { Secret } from '../../../../src/lib/core/secret.ts';
-import type { AccessToken } from '../../../../src/lib/core/token.ts';
+import { type AccessToken, Secret } from '../../../../src/lib/core/secrets.ts';
 import { TokenCache } from '../../../../src/lib/tokens/token-cache.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type AllowedToken, tokenSubject } from '../../../../src/lib/tokens/token-subject.ts';
+import { type AllowedToken, tokenSubject } from '../../../../src/lib/tokens/issue-token.ts';
 import type { Caller } from '../../../../src/lib/core/caller.ts';
 import { partner, tenant } from './stage.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { RedemptionTarget } from '../../../../src/lib/tokens/redemption-request.ts';
+import type { RedemptionTarget } from '../../../../src/lib/tokens/canary.ts';
 import { type WitnessDeps, Witnesses } from '../../../../src/lib/tokens/witnesses.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { recordingLogger } from '../../../fakes/recording-logger.ts';

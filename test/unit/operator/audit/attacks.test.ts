@@ -1,15 +1,13 @@
 import { runInNewContext } from 'node:vm';
 import { setFlagsFromString } from 'node:v8';
 import { describe, expect, it } from 'vitest';
-import type { StoredRecord } from '../../../../src/lib/audit/chain/canonical-row.ts';
+import type { StoredRecord } from '../../../../src/lib/audit/chain/checkpoint.ts';
 import { judgeChain } from '../../../../src/operator/audit/judge-chain.ts';
 import { limitsOf } from '../../../../src/operator/audit/period.ts';
-import type { SignedCheckpoint } from '../../../../src/operator/audit/read-checkpoints.ts';
+import { newTally, type SignedCheckpoint } from '../../../../src/operator/audit/read-checkpoints.ts';
 import { RecordTable } from '../../../../src/operator/audit/record-table.ts';
 import { signedChains, unsignedChain } from '../../../../src/operator/audit/signed-chains.ts';
-import { newTally } from '../../../../src/operator/audit/tally.ts';
-import { verdictOf } from '../../../../src/operator/audit/verdict.ts';
-import { verifyExport } from '../../../../src/operator/audit/verify-export.ts';
+import { verdictOf, verifyExport } from '../../../../src/operator/audit/verify-export.ts';
 import { digest, keyAt, payloadOf, placeOf, type Row, timeOf } from '../../../campaigns/audit/rows.ts';
 import { AuditWorld, evidenceOf, type Exported } from '../../../campaigns/audit/world.ts';
 import { seededRandom } from '../../../fakes/fake-clock.ts';

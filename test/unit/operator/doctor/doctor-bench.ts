@@ -1,10 +1,9 @@
 import type { IdentityTrust } from '../../../../src/lib/tokens/credential/identity-trust.ts';
-import type { GraphClient } from '../../../../src/lib/microsoft/client.ts';
+import type { GraphClient } from '../../../../src/lib/microsoft/graph.ts';
 import type { JsonObject } from '../../../../src/lib/microsoft/reply.ts';
 import { BrokerError } from '../../../../src/lib/core/errors.ts';
 import type { TenantId } from '../../../../src/lib/core/identifiers.ts';
-import { Secret } from '../../../../src/lib/core/secret.ts';
-import type { TokenRequest } from '../../../../src/lib/core/token.ts';
+import { Secret, type TokenRequest } from '../../../../src/lib/core/secrets.ts';
 import { type Check, type DoctorDeps, examine } from '../../../../src/operator/doctor/doctor.ts';
 import type { DelegatedTenant } from '../../../../src/lib/tenants/tenant.ts';
 import { GdapBench } from './gdap-bench.ts';

@@ -1,9 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { JsonObject } from '../../../../src/lib/microsoft/reply.ts';
-import type { ClientCredential } from '../../../../src/lib/core/secrets.ts';
+import { type ClientCredential, Secret, type TokenRequest } from '../../../../src/lib/core/secrets.ts';
 import { BrokerError } from '../../../../src/lib/core/errors.ts';
-import { Secret } from '../../../../src/lib/core/secret.ts';
-import type { TokenRequest } from '../../../../src/lib/core/token.ts';
 import type { Check } from '../../../../src/operator/doctor/doctor.ts';
 import { unknownKeysNote } from '../../../../src/operator/doctor/checks.ts';
 import { FakeRedeemer } from '../../../fakes/fake-redeemer.ts';

@@ -1,6 +1,6 @@
-import { createGraphClient, type GraphClient } from '../../../../src/lib/microsoft/client.ts';
+import { createGraphClient, type GraphClient } from '../../../../src/lib/microsoft/graph.ts';
 import { type DirectoryRole, directoryRoles } from '../../../../src/lib/microsoft/directory-roles.ts';
-import { Secret } from '../../../../src/lib/core/secret.ts';
+import { Secret } from '../../../../src/lib/core/secrets.ts';
 import { Limiter } from '../../../../src/lib/core/limiter.ts';
 import { type FakeClock, seededRandom } from '../../../fakes/fake-clock.ts';
 import { problem, type Scripted, scriptedFetch, type SeenRequest } from '../../../fakes/scripted-fetch.ts';

@@ -1,6 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { TokenReply } from '../../../../src/lib/microsoft/token-reply.ts';
-import type { TokenClaims } from '../../../../src/lib/microsoft/token-claims.ts';
+import type { TokenClaims, TokenReply } from '../../../../src/lib/microsoft/token-reply.ts';
 import { BrokerError } from '../../../../src/lib/core/errors.ts';
 import type { RevokeOutcome } from '../../../../src/operator/revoke/revoke.ts';
 import { aadstsFailure, failureReply } from '../../../fakes/fake-redeemer.ts';

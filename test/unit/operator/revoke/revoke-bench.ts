@@ -1,11 +1,10 @@
 import type { ListedTrust } from '../../../../src/lib/tokens/credential/identity-trust.ts';
 import type { ApplicationInventory, VaultInventory } from '../../../../src/lib/tokens/credential/vault-inventory.ts';
-import { createGraphClient } from '../../../../src/lib/microsoft/client.ts';
-import { createGraphWriter } from '../../../../src/lib/microsoft/graph.ts';
+import { createGraphClient, createGraphWriter } from '../../../../src/lib/microsoft/graph.ts';
 import type { JsonObject } from '../../../../src/lib/microsoft/reply.ts';
 import type { BrokerError } from '../../../../src/lib/core/errors.ts';
 import type { TenantId } from '../../../../src/lib/core/identifiers.ts';
-import { Secret } from '../../../../src/lib/core/secret.ts';
+import { Secret } from '../../../../src/lib/core/secrets.ts';
 import type { Redeemer } from '../../../../src/lib/microsoft/redeemer.ts';
 import { Limiter } from '../../../../src/lib/core/limiter.ts';
 import {
@@ -14,9 +13,9 @@ import {
   type RevokeOutcome,
   type RevokeProgress,
 } from '../../../../src/operator/revoke/revoke.ts';
-import type { RevokeDeps, RevokeOptions } from '../../../../src/operator/revoke/revoke-state.ts';
+import type { RevokeDeps, RevokeOptions } from '../../../../src/operator/revoke/state.ts';
 import { verifyRevocation, type VerifyOptions } from '../../../../src/operator/revoke/verify.ts';
-import type { Proof } from '../../../../src/operator/revoke/revoke-refusal.ts';
+import type { Proof } from '../../../../src/operator/revoke/refusals.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { aadstsFailure, FakeRedeemer } from '../../../fakes/fake-redeemer.ts';
 import {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { InventoryVersion } from '../../../../src/lib/tokens/credential/vault-inventory.ts';
 import { BrokerError } from '../../../../src/lib/core/errors.ts';
-import { accountsIn } from '../../../../src/operator/revoke/revoke-accounts.ts';
+import { accountsIn } from '../../../../src/operator/revoke/read-state.ts';
 import { problem } from '../../../fakes/scripted-fetch.ts';
 import { RevokeBench } from './revoke-bench.ts';
 

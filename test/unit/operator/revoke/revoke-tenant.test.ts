@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { TenantId } from '../../../../src/lib/core/identifiers.ts';
-import { Secret } from '../../../../src/lib/core/secret.ts';
+import { Secret } from '../../../../src/lib/core/secrets.ts';
 import { aadstsFailure } from '../../../fakes/fake-redeemer.ts';
 import { problem } from '../../../fakes/scripted-fetch.ts';
 import { clientId, partner, RevokeBench } from './revoke-bench.ts';

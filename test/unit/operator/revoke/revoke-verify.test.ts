@@ -1,10 +1,10 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { X509Certificate } from 'node:crypto';
-import { parseCertificate } from '../../../../src/lib/tokens/credential/certificate.ts';
-import { createCertificate } from '../../../../src/lib/tokens/credential/create-certificate.ts';
+import { parseCertificate } from '../../../../src/lib/tokens/credential/stored-secret.ts';
+import { createCertificate } from '../../../../src/lib/tokens/credential/client-certificate.ts';
 import { BrokerError } from '../../../../src/lib/core/errors.ts';
-import { Secret } from '../../../../src/lib/core/secret.ts';
-import type { Proof } from '../../../../src/operator/revoke/revoke-refusal.ts';
+import { Secret } from '../../../../src/lib/core/secrets.ts';
+import type { Proof } from '../../../../src/operator/revoke/refusals.ts';
 import { refreshTokenOf } from '../../../fakes/memory-credential-store.ts';
 import { problem } from '../../../fakes/scripted-fetch.ts';
 import { accountId, clientId, partner, RevokeBench } from './revoke-bench.ts';

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { BrokerError } from '../../../../src/lib/core/errors.ts';
 import { otherApplications, stillUsable } from '../../../../src/operator/revoke/state.ts';
 import { unblockCallers } from '../../../../src/operator/revoke/steps.ts';
-import { Secret } from '../../../../src/lib/core/secret.ts';
+import { Secret } from '../../../../src/lib/core/secrets.ts';
 import { aadstsFailure, failureReply } from '../../../fakes/fake-redeemer.ts';
 import { refreshTokenOf } from '../../../fakes/memory-credential-store.ts';
 import { problem } from '../../../fakes/scripted-fetch.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { identityTrust } from '../../../../src/lib/tokens/credential/identity-trust.ts';
-import { unknownKeyNotes } from '../../../../src/operator/setup/adoption-notes.ts';
+import { unknownKeyNotes } from '../../../../src/operator/setup/setup.ts';
 import { application, done, nowMs, options } from './plan-bench.ts';
 
 describe('unknownKeyNotes', () => {

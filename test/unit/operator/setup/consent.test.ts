@@ -1,9 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import type { RedeemedToken } from '../../../../src/lib/microsoft/token-reply.ts';
-import type { TokenClaims } from '../../../../src/lib/microsoft/token-claims.ts';
+import type { RedeemedToken, TokenClaims } from '../../../../src/lib/microsoft/token-reply.ts';
 import { MemoryCredentialStore, refreshTokenOf } from '../../../fakes/memory-credential-store.ts';
 import { parseTenantId } from '../../../../src/lib/core/identifiers.ts';
-import { Secret } from '../../../../src/lib/core/secret.ts';
+import { Secret } from '../../../../src/lib/core/secrets.ts';
 import { checkConsent, clockAheadSeconds, confirmChange } from '../../../../src/operator/setup/consent.ts';
 
 const partner = parseTenantId('99999999-9999-4999-8999-999999999999')!;

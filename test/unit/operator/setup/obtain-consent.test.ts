@@ -1,7 +1,7 @@
 import * as oauth from 'oauth4webapi';
 import { beforeEach, expect, it } from 'vitest';
 import { parseTenantId } from '../../../../src/lib/core/identifiers.ts';
-import { Secret } from '../../../../src/lib/core/secret.ts';
+import { Secret } from '../../../../src/lib/core/secrets.ts';
 import { obtainConsent, type ConsentOptions } from '../../../../src/operator/setup/consent.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { FakeRedeemer } from '../../../fakes/fake-redeemer.ts';

@@ -1,6 +1,5 @@
-import type { StoredClientCredential } from '../../../../src/lib/core/secrets.ts';
+import { Secret, type StoredClientCredential } from '../../../../src/lib/core/secrets.ts';
 import { parseTenantId } from '../../../../src/lib/core/identifiers.ts';
-import { Secret } from '../../../../src/lib/core/secret.ts';
 import {
   applicationTag,
   type DirectoryState,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { describeStep } from '../../../../src/operator/setup/describe-step.ts';
+import { describeStep } from '../../../../src/operator/setup/setup.ts';
 import { graphAppId, profiles } from '../../../../src/lib/consent/permissions.ts';
 import { application, changed, done, idOf, kinds, options, plan } from './plan-bench.ts';
 

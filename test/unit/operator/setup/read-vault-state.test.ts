@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { ClientCredential } from '../../../../src/lib/core/secrets.ts';
-import { readVaultState } from '../../../../src/operator/setup/read-vault-state.ts';
+import { readVaultState } from '../../../../src/operator/setup/vault-state.ts';
 import { partnerTenantId, secretOf, SetupBench } from './setup-bench.ts';
 
 let bench: SetupBench;

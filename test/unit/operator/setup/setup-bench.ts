@@ -1,9 +1,8 @@
 import { keyMark } from '../../../../src/lib/tokens/credential/client-keys.ts';
-import { createCertificate } from '../../../../src/lib/tokens/credential/create-certificate.ts';
-import { createGraphClient } from '../../../../src/lib/microsoft/client.ts';
-import { createGraphWriter } from '../../../../src/lib/microsoft/graph.ts';
+import { createCertificate } from '../../../../src/lib/tokens/credential/client-certificate.ts';
+import { createGraphClient, createGraphWriter } from '../../../../src/lib/microsoft/graph.ts';
 import { parseTenantId } from '../../../../src/lib/core/identifiers.ts';
-import { Secret } from '../../../../src/lib/core/secret.ts';
+import { Secret } from '../../../../src/lib/core/secrets.ts';
 import { Limiter } from '../../../../src/lib/core/limiter.ts';
 import { applicationTag } from '../../../../src/lib/consent/directory-state.ts';
 import { graphAppId } from '../../../../src/lib/consent/permissions.ts';

@@ -1,11 +1,9 @@
 import { generateKeyPairSync } from 'node:crypto';
 import * as oauth from 'oauth4webapi';
 import { beforeEach, describe, expect, test } from 'vitest';
-import type { ClientCredential } from '../../../../src/lib/core/secrets.ts';
-import { type BrowserSignIn, SignInClient } from '../../../../src/operator/setup/sign-in-client.ts';
-import { SignInExchange } from '../../../../src/operator/setup/sign-in-exchange.ts';
+import { type ClientCredential, Secret } from '../../../../src/lib/core/secrets.ts';
+import { type BrowserSignIn, SignInClient, SignInExchange } from '../../../../src/operator/setup/sign-in-client.ts';
 import { parseTenantId } from '../../../../src/lib/core/identifiers.ts';
-import { Secret } from '../../../../src/lib/core/secret.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { type Scripted, scriptedFetch, type SeenRequest } from '../../../fakes/scripted-fetch.ts';
 import { readAssertion } from '../../../support/client-assertion.ts';

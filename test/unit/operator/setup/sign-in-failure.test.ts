@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { aadstsMeanings } from '../../../../src/lib/microsoft/aadsts.ts';
 import type { EntraFailure } from '../../../../src/lib/microsoft/token-reply.ts';
-import { signInFailure } from '../../../../src/operator/setup/sign-in-failure.ts';
+import { signInFailure } from '../../../../src/operator/setup/sign-in-client.ts';
 import { BrokerError, type ErrorCode } from '../../../../src/lib/core/errors.ts';
 
 const failure = (entraError?: string): EntraFailure => ({

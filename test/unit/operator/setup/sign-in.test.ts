@@ -2,8 +2,12 @@ import { get } from 'node:http';
 import * as oauth from 'oauth4webapi';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { parseTenantId } from '../../../../src/lib/core/identifiers.ts';
-import { type LoopbackListener, listenOnLoopback } from '../../../../src/operator/setup/loopback.ts';
-import { signIn, type SignInMethod } from '../../../../src/operator/setup/sign-in.ts';
+import {
+  listenOnLoopback,
+  type LoopbackListener,
+  signIn,
+  type SignInMethod,
+} from '../../../../src/operator/setup/sign-in.ts';
 import { FakeClock, settle } from '../../../fakes/fake-clock.ts';
 import { scriptedFetch } from '../../../fakes/scripted-fetch.ts';
 

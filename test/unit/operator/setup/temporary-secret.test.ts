@@ -1,10 +1,9 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { StoredClientCredential } from '../../../../src/lib/core/secrets.ts';
+import { Secret, type StoredClientCredential } from '../../../../src/lib/core/secrets.ts';
 import { createGraphWriter } from '../../../../src/lib/microsoft/graph.ts';
 import type { TenantId } from '../../../../src/lib/core/identifiers.ts';
 import { Limiter } from '../../../../src/lib/core/limiter.ts';
-import { Secret } from '../../../../src/lib/core/secret.ts';
-import { withTemporarySecret } from '../../../../src/operator/setup/temporary-secret.ts';
+import { withTemporarySecret } from '../../../../src/operator/setup/consent.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { aadstsFailure, FakeRedeemer } from '../../../fakes/fake-redeemer.ts';
 import { problem, type Scripted, scriptedFetch, type SeenRequest } from '../../../fakes/scripted-fetch.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { approvalProblems, deciderRole, termsOf } from '../../../../../src/lib/access/policy/approval-keys.ts';
+import { approvalProblems, deciderRole, termsOf } from '../../../../../src/lib/access/policy/policy.ts';
 import { conditionRank, decide } from '../../../../../src/lib/access/policy/decide.ts';
 import { explain } from '../../../../../src/lib/access/policy/explain.ts';
 import { parsePolicy } from '../../../../../src/lib/access/policy/parse-policy.ts';

@@ -1,8 +1,12 @@
 import { expect, it } from 'vitest';
-import { createCover, type WrittenChoice } from '../../../../../src/lib/access/policy/covers.ts';
-import { parseEntry } from '../../../../../src/lib/access/tenants/entry.ts';
-import { readGroups, type TenantGroups } from '../../../../../src/lib/access/tenants/tenant-groups.ts';
-import { choiceOf, createSetCompiler } from '../../../../../src/lib/access/tenants/tenant-set.ts';
+import { createCover, type WrittenChoice } from '../../../../../src/lib/access/policy/idle-conditions.ts';
+import {
+  choiceOf,
+  createSetCompiler,
+  parseEntry,
+  readGroups,
+  type TenantGroups,
+} from '../../../../../src/lib/access/tenants/tenant-set.ts';
 import { tenant } from '../../../../support/audit-entries.ts';
 
 const one = tenant(1);

@@ -10,7 +10,7 @@ import {
 } from '../../../../../src/lib/access/policy/decide.ts';
 import { parsePolicy } from '../../../../../src/lib/access/policy/parse-policy.ts';
 import type { AccessPolicy } from '../../../../../src/lib/access/policy/policy.ts';
-import { namesOfTags } from '../../../../../src/lib/tenants/tag.ts';
+import { namesOfTags } from '../../../../../src/lib/tenants/tags.ts';
 import { type DomainName, parseDomainName, type TenantId } from '../../../../../src/lib/core/identifiers.ts';
 import { seededRandom } from '../../../../fakes/fake-clock.ts';
 import { guid, tenant } from '../../../../support/audit-entries.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { judgeScopes, type ScopeLimit } from '../../../../../src/lib/access/policy/judge-scopes.ts';
+import { judgeScopes, type ScopeLimit } from '../../../../../src/lib/access/policy/policy.ts';
 
 const limit = (scopes: string[] | undefined, excessScopes: ScopeLimit['excessScopes'] = 'refuse'): ScopeLimit => ({
   scopes,

@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import type { BlobClient } from '@azure/storage-blob';
 import { describe, expect, it } from 'vitest';
 import { maxPolicyLength } from '../../../../../src/lib/access/policy/parse-policy.ts';
-import { policyFromBlob, policyFromFile } from '../../../../../src/lib/access/policy/policy-sources.ts';
+import { policyFromBlob, policyFromFile } from '../../../../../src/lib/access/policy/policy-store.ts';
 
 // policy-sources.test.ts reads files and the blobs of Azurite. This file checks which failures mean "no policy".
 

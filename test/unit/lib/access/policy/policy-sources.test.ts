@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BlobServiceClient } from '@azure/storage-blob';
 import { expect, it } from 'vitest';
-import { policyFromBlob, policyFromFile } from '../../../../../src/lib/access/policy/policy-sources.ts';
+import { policyFromBlob, policyFromFile } from '../../../../../src/lib/access/policy/policy-store.ts';
 import { emptyAzurite } from '../../../../support/azurite.ts';
 import { startTcpProxy } from '../../../../support/tcp-proxy.ts';
 

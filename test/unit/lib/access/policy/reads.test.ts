@@ -1,9 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { decide, denyInAnyTenant } from '../../../../../src/lib/access/policy/decide.ts';
+import { decide, denyInAnyTenant, type Reads, readsOf } from '../../../../../src/lib/access/policy/decide.ts';
 import { explain, explainReading } from '../../../../../src/lib/access/policy/explain.ts';
 import { parsePolicy } from '../../../../../src/lib/access/policy/parse-policy.ts';
 import type { AccessPolicy } from '../../../../../src/lib/access/policy/policy.ts';
-import { type Reads, readsOf } from '../../../../../src/lib/access/policy/reads.ts';
 import { guid, tenant } from '../../../../support/audit-entries.ts';
 
 const caller = { applicationId: guid(1), objectId: guid(2), kind: 'user', roles: ['Runs.Read'] } as const;

@@ -3,7 +3,7 @@ import {
   createCallerRateLimit,
   type LimitedCaller,
   type RateLimitSettings,
-} from '../../../../../src/lib/access/sign-in/rate-limit.ts';
+} from '../../../../../src/lib/access/sign-in/callers.ts';
 import { BrokerError } from '../../../../../src/lib/core/errors.ts';
 import { FakeClock } from '../../../../fakes/fake-clock.ts';
 

@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { type AskedTenants, askedProblems, choiceAsked } from '../../../../../src/lib/access/tenants/asked.ts';
-import { readGroups } from '../../../../../src/lib/access/tenants/tenant-groups.ts';
-import { chooses } from '../../../../../src/lib/access/tenants/tenant-set.ts';
+import {
+  askedProblems,
+  type AskedTenants,
+  choiceAsked,
+} from '../../../../../src/lib/access/tenants/selected-tenants.ts';
+import { chooses, readGroups } from '../../../../../src/lib/access/tenants/tenant-set.ts';
 import { tenant } from '../../../../support/audit-entries.ts';
 
 const one = tenant(1);

@@ -1,17 +1,17 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { choiceAsked } from '../../../../../src/lib/access/tenants/asked.ts';
-import { readGroups } from '../../../../../src/lib/access/tenants/tenant-groups.ts';
-import { BrokerError } from '../../../../../src/lib/core/errors.ts';
-import type { DomainName, TenantId } from '../../../../../src/lib/core/identifiers.ts';
 import {
+  choiceAsked,
   knowTenants,
   knowTenantsForLimited,
   notFound,
   tenantsOfChoices,
-} from '../../../../../src/lib/access/tenants/chosen-tenants.ts';
-import { ownersOf } from '../../../../../src/lib/access/tenants/domain-owners.ts';
+} from '../../../../../src/lib/access/tenants/selected-tenants.ts';
+import { readGroups } from '../../../../../src/lib/access/tenants/tenant-set.ts';
+import { BrokerError } from '../../../../../src/lib/core/errors.ts';
+import type { DomainName, TenantId } from '../../../../../src/lib/core/identifiers.ts';
+import { ownersOf } from '../../../../../src/lib/access/tenants/requested-tenant.ts';
 import type { DelegatedTenant } from '../../../../../src/lib/tenants/tenant.ts';
-import { readMarks } from '../../../../../src/lib/access/tenants/tenant-marks.ts';
+import { readMarks } from '../../../../../src/lib/access/tenants/visible-tenants.ts';
 import { MemoryTenantTags } from '../../../../fakes/memory-tenant-tags.ts';
 import { recordingLogger } from '../../../../fakes/recording-logger.ts';
 import { tenant } from '../../../../support/audit-entries.ts';

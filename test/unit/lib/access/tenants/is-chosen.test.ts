@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { readGroups } from '../../../../../src/lib/access/tenants/tenant-groups.ts';
+import { readGroups } from '../../../../../src/lib/access/tenants/tenant-set.ts';
 import { type DomainName, parseTenantId } from '../../../../../src/lib/core/identifiers.ts';
 import { createIsChosen } from '../../../../../src/lib/access/tenants/selected-tenants.ts';
 

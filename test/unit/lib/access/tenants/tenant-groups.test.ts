@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readGroups, unknownGroup } from '../../../../../src/lib/access/tenants/tenant-groups.ts';
+import { readGroups, unknownGroup } from '../../../../../src/lib/access/tenants/tenant-set.ts';
 
 const problemsOf = (written: Record<string, string[]>): string[] => {
   const read = readGroups(written);

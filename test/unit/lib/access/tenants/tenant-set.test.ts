@@ -1,16 +1,17 @@
 import { describe, expect, it } from 'vitest';
-import { parseEntry } from '../../../../../src/lib/access/tenants/entry.ts';
-import { namesOfTags } from '../../../../../src/lib/tenants/tag.ts';
-import { readGroups, type TenantGroups } from '../../../../../src/lib/access/tenants/tenant-groups.ts';
 import {
   choiceOf,
   chooses,
   createSetCompiler,
   domainsIn,
   missingFact,
+  parseEntry,
+  readGroups,
   type TenantFacts,
+  type TenantGroups,
 } from '../../../../../src/lib/access/tenants/tenant-set.ts';
-import { whyContained } from '../../../../../src/lib/access/policy/why.ts';
+import { namesOfTags } from '../../../../../src/lib/tenants/tags.ts';
+import { whyContained } from '../../../../../src/lib/access/policy/explain.ts';
 import type { DomainName } from '../../../../../src/lib/core/identifiers.ts';
 import { tenant } from '../../../../support/audit-entries.ts';
 

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import * as z from 'zod';
-import { startRunBody } from '../../../../../src/lib/api/answers/start-run-document.ts';
+import { startRunBody } from '../../../../../src/lib/api/answers/jobs.ts';
 import { defineJob } from '../../../../../src/lib/runs/job/job.ts';
 
 const job = (name: string, parameters = z.object({ days: z.number().default(1) })) =>

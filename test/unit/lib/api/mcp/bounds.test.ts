@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { fit, shortened, sizeOf } from '../../../../../src/lib/api/mcp/bounds.ts';
+import { fit, shortened, sizeOf } from '../../../../../src/lib/api/mcp/tool.ts';
 
 const items = Array.from({ length: 10 }, (_, index) => ({ index, text: 'x'.repeat(80) }));
 

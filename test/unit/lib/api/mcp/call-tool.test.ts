@@ -1,8 +1,7 @@
 import * as z from 'zod';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { type CallDeps, callTool, type ToolCaller } from '../../../../../src/lib/api/mcp/call-tool.ts';
-import { dataNotice } from '../../../../../src/lib/api/mcp/customer-data.ts';
-import { defineTool, type Tool } from '../../../../../src/lib/api/mcp/tool.ts';
+import { dataNotice, defineTool, type Tool } from '../../../../../src/lib/api/mcp/tool.ts';
 import { BrokerError } from '../../../../../src/lib/core/errors.ts';
 import { tools } from '../../../../../src/lib/api/mcp/tools.ts';
 import { createJobRegistry } from '../../../../../src/lib/runs/job/job.ts';

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { clientNameOf } from '../../../../../src/lib/api/mcp/client-name.ts';
+import { clientNameOf } from '../../../../../src/lib/api/mcp/serve-mcp.ts';
 
 const withMeta = (info: unknown) => ({
   method: 'tools/call',

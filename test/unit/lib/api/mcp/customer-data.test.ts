@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { framedText, plainText, plainValue } from '../../../../../src/lib/api/mcp/customer-data.ts';
+import { framedText, plainText, plainValue } from '../../../../../src/lib/api/mcp/tool.ts';
 import { promptInjections } from '../../../../support/prompt-injections.ts';
 
 const mark = '5f0c0000-0000-4000-8000-00000000abcd';

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
-import { maxDataBytes, sizeOf } from '../../../../../src/lib/api/mcp/bounds.ts';
-import type { Tool, ToolResult } from '../../../../../src/lib/api/mcp/tool.ts';
+import { maxDataBytes, sizeOf, type Tool, type ToolResult } from '../../../../../src/lib/api/mcp/tool.ts';
 import { tools } from '../../../../../src/lib/api/mcp/tools.ts';
 import { createJobRegistry, defineJob } from '../../../../../src/lib/runs/job/job.ts';
 import { FakeClock } from '../../../../fakes/fake-clock.ts';

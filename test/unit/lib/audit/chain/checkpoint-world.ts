@@ -2,8 +2,12 @@ import { createSign, generateKeyPairSync } from 'node:crypto';
 import type { JWK } from 'jose';
 import type { AuditEntry } from '../../../../../src/lib/audit/audit-log.ts';
 import { toRow } from '../../../../../src/lib/audit/log/audit-row.ts';
-import { canonicalText, hashOf, type StoredRecord } from '../../../../../src/lib/audit/chain/canonical-row.ts';
-import type { Checkpoint } from '../../../../../src/lib/audit/chain/checkpoint.ts';
+import {
+  canonicalText,
+  type Checkpoint,
+  hashOf,
+  type StoredRecord,
+} from '../../../../../src/lib/audit/chain/checkpoint.ts';
 import { RecordChain } from '../../../../../src/lib/audit/chain/record-chain.ts';
 import { writeCheckpoint } from '../../../../../src/lib/audit/chain/write-checkpoint.ts';
 import { auditStartMs, guid, issued } from '../../../../support/audit-entries.ts';

@@ -1,7 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { storedRecord } from '../../../../../src/lib/audit/chain/canonical-row.ts';
-import { checkpointSchema, setDigest } from '../../../../../src/lib/audit/chain/checkpoint.ts';
+import { checkpointSchema, setDigest, storedRecord } from '../../../../../src/lib/audit/chain/checkpoint.ts';
 import { collectCheckpoint } from '../../../../../src/lib/audit/chain/collect-checkpoint.ts';
 import type { RecordChain } from '../../../../../src/lib/audit/chain/record-chain.ts';
 import { auditStartMs } from '../../../../support/audit-entries.ts';

@@ -2,8 +2,7 @@ import type { PipelineRequest, PipelineResponse } from '@azure/core-rest-pipelin
 import { AzureNamedKeyCredential, TableClient } from '@azure/data-tables';
 import { describe, expect, it } from 'vitest';
 import { toRow } from '../../../../../src/lib/audit/log/audit-row.ts';
-import { refusalOf } from '../../../../../src/lib/audit/log/audit-table.ts';
-import { insertRows, loadTransport } from '../../../../../src/lib/audit/log/insert-rows.ts';
+import { insertRows, loadTransport, refusalOf } from '../../../../../src/lib/audit/log/insert-rows.ts';
 import { auditStartMs, guid, issued } from '../../../../support/audit-entries.ts';
 
 const entities = [1, 2, 3].map((number) => toRow(issued({ tokenId: guid(number), atMs: auditStartMs }), guid(number)));

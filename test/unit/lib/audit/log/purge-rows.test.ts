@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { AuditTable } from '../../../../../src/lib/audit/log/audit-table.ts';
-import { purgeRows } from '../../../../../src/lib/audit/log/purge-rows.ts';
+import type { AuditTable } from '../../../../../src/lib/audit/log/insert-rows.ts';
+import { purgeRows } from '../../../../../src/lib/audit/log/query-rows.ts';
 import { auditStartMs } from '../../../../support/audit-entries.ts';
 
 /** Rows by partition. Another instance deletes the rows in `gone` after they have been listed. */

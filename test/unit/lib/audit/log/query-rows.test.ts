@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { AuditTable } from '../../../../../src/lib/audit/log/audit-table.ts';
+import type { AuditTable } from '../../../../../src/lib/audit/log/insert-rows.ts';
 import { type AuditRow, toRow } from '../../../../../src/lib/audit/log/audit-row.ts';
-import { decodeContinuation } from '../../../../../src/lib/audit/log/continuation.ts';
-import { queryRows } from '../../../../../src/lib/audit/log/query-rows.ts';
+import { decodeContinuation, queryRows } from '../../../../../src/lib/audit/log/query-rows.ts';
 import { silentLogger } from '../../../../../src/lib/core/log.ts';
 import { FakeClock } from '../../../../fakes/fake-clock.ts';
 import { auditStartMs, guid, issued, tenant } from '../../../../support/audit-entries.ts';

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { AuditQuery } from '../../../../../src/lib/audit/audit-log.ts';
 import { toRow } from '../../../../../src/lib/audit/log/audit-row.ts';
-import { type AuditTable, refusalOf } from '../../../../../src/lib/audit/log/audit-table.ts';
+import { type AuditTable, refusalOf } from '../../../../../src/lib/audit/log/insert-rows.ts';
 import { createTableAuditLog } from '../../../../../src/lib/audit/log/table-audit-log.ts';
 import type { TenantId } from '../../../../../src/lib/core/identifiers.ts';
 import { auditStartMs, guid, issued, tenant } from '../../../../support/audit-entries.ts';

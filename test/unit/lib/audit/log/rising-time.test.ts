@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { RisingTime } from '../../../../../src/lib/audit/log/rising-time.ts';
+import { RisingTime } from '../../../../../src/lib/audit/log/insert-rows.ts';
 import { recordingLogger } from '../../../../fakes/recording-logger.ts';
 
 const minute = 60_000;

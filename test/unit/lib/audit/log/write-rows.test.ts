@@ -1,8 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { toRow } from '../../../../../src/lib/audit/log/audit-row.ts';
-import type { AuditTable } from '../../../../../src/lib/audit/log/audit-table.ts';
-import type { Transport } from '../../../../../src/lib/audit/log/insert-rows.ts';
-import { writeRows } from '../../../../../src/lib/audit/log/write-rows.ts';
+import { type AuditTable, type Transport, writeRows } from '../../../../../src/lib/audit/log/insert-rows.ts';
 import { guid, issued } from '../../../../support/audit-entries.ts';
 import { FakeClock } from '../../../../fakes/fake-clock.ts';
 

@@ -10,7 +10,7 @@ import {
   unlessConflict,
   unlessMissing,
 } from '../../../../../src/lib/core/rows/table.ts';
-import { httpStatusOf } from '../../../../../src/lib/core/sdk-error.ts';
+import { httpStatusOf } from '../../../../../src/lib/core/outbound.ts';
 
 const rest = (statusCode: unknown, code?: unknown): object => ({ statusCode, code });
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { pageOf, RowCollector, RowMemory, rowLimits } from '../../../../../src/lib/gateway/queries/answer-rows.ts';
-import { listText, readList } from '../../../../../src/lib/runs/store/text-list.ts';
+import { listText, readList } from '../../../../../src/lib/runs/store/run-entity.ts';
 
 const page = (text: string, type: string | undefined = 'application/json; charset=utf-8') =>
   pageOf(type, Buffer.from(text));

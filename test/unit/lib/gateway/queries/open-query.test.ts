@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { openQuery } from '../../../../../src/lib/gateway/queries/open-query.ts';
+import { openQuery } from '../../../../../src/lib/gateway/queries/query.ts';
 import { portal, stage, usersRule } from '../send/stage.ts';
 
 const open = (rules: readonly object[], path: string, caller = portal) =>

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { queryHeaders, type QueryText, readQuery } from '../../../../../src/lib/gateway/queries/query.ts';
-import { selectedFirst, selectOf } from '../../../../../src/lib/runs/job/selected-columns.ts';
+import { selectedFirst, selectOf } from '../../../../../src/lib/runs/job/row.ts';
 
 it.each([
   ['/v1.0/users', '/v1.0/users'],

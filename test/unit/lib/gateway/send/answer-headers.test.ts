@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { answerHeaders, requestIdOf } from '../../../../../src/lib/gateway/send/answer-headers.ts';
+import { answerHeaders, requestIdOf } from '../../../../../src/lib/gateway/send/send.ts';
 
 describe('the headers of an answer', () => {
   it('are listed, and have only values that a header may have', () => {

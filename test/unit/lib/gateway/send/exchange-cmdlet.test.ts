@@ -5,7 +5,7 @@ import {
   judgeCmdlet,
   readCmdlet,
   runsCmdlet,
-} from '../../../../../src/lib/gateway/send/exchange-cmdlet.ts';
+} from '../../../../../src/lib/gateway/send/judge-plain.ts';
 
 const unreadable = expect.objectContaining({ kind: 'unreadable' }) as Error;
 

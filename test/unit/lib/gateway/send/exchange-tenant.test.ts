@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { adminSegments, checkAnchor, isExchangeHost } from '../../../../../src/lib/gateway/send/exchange-tenant.ts';
-import { Refusal } from '../../../../../src/lib/judge/refusal.ts';
+import { adminSegments, checkAnchor, isExchangeHost } from '../../../../../src/lib/gateway/send/judge-plain.ts';
+import { Refusal } from '../../../../../src/lib/judge/verdict.ts';
 import { contoso } from './stage.ts';
 
 const tenant = { asked: 'Contoso.com', tenantId: contoso };

@@ -1,9 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { requestLimitOf } from '../../../../../src/lib/access/policy/request-limit.ts';
-import { judgePlain, plainBody, type PlainTarget } from '../../../../../src/lib/gateway/send/judge-plain.ts';
-import { readPlainUrl } from '../../../../../src/lib/gateway/send/plain-url.ts';
-import { Refusal } from '../../../../../src/lib/judge/refusal.ts';
+import {
+  judgePlain,
+  plainBody,
+  type PlainTarget,
+  readPlainUrl,
+} from '../../../../../src/lib/gateway/send/judge-plain.ts';
+import { Refusal } from '../../../../../src/lib/judge/verdict.ts';
 import { contoso } from './stage.ts';
 
 const arm: PlainTarget = { alias: 'arm', baseUrl: 'https://management.azure.com', tenantId: contoso };

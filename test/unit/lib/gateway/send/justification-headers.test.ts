@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { justificationOf } from '../../../../../src/lib/gateway/send/justification-headers.ts';
+import { justificationOf } from '../../../../../src/lib/gateway/send/gateway-request.ts';
 
 describe('what a caller says about a request', () => {
   it('is nothing by default', () => {

@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { expect, it } from 'vitest';
-import { LargeAnswers } from '../../../../../src/lib/gateway/send/large-answers.ts';
+import { LargeAnswers } from '../../../../../src/lib/gateway/send/upstream.ts';
 import { json, stage } from './stage.ts';
 
 const { signal } = new AbortController();

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { GatewayLinks } from '../../../../../src/lib/gateway/send/gateway-links.ts';
-import { linkKeyName, LinkKeys } from '../../../../../src/lib/gateway/send/link-keys.ts';
+import { GatewayLinks, linkKeyName, LinkKeys } from '../../../../../src/lib/gateway/send/gateway-links.ts';
 import type { KeyVaultSecrets } from '../../../../../src/lib/tokens/credential/key-vault-secrets.ts';
 import { BrokerError } from '../../../../../src/lib/core/errors.ts';
 import type { TenantId } from '../../../../../src/lib/core/identifiers.ts';

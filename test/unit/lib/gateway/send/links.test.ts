@@ -9,7 +9,7 @@ import {
   signLink,
 } from '../../../../../src/lib/gateway/send/links.ts';
 import type { TenantId } from '../../../../../src/lib/core/identifiers.ts';
-import { Secret } from '../../../../../src/lib/core/secret.ts';
+import { Secret } from '../../../../../src/lib/core/secrets.ts';
 
 const newKey = (): Secret => new Secret(randomBytes(32).toString('base64url'));
 const key = newKey();

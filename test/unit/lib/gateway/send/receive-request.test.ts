@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { receiveRequest } from '../../../../../src/lib/gateway/send/receive-request.ts';
+import { receiveRequest } from '../../../../../src/lib/gateway/send/serve-request.ts';
 import { FakeOrchestrations } from '../../../../fakes/fake-orchestrations.ts';
 import { recordingLogger } from '../../../../fakes/recording-logger.ts';
 import { portal, stage } from './stage.ts';

@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
 import type { AuditLog } from '../../../../../src/lib/audit/audit-log.ts';
-import { utiOf } from '../../../../../src/lib/microsoft/token-uti.ts';
+import { utiOf } from '../../../../../src/lib/microsoft/token-reply.ts';
 import { recordOf } from '../../../../../src/lib/gateway/send/request-records.ts';
-import { Secret } from '../../../../../src/lib/core/secret.ts';
+import { Secret } from '../../../../../src/lib/core/secrets.ts';
 import { silentLogger } from '../../../../../src/lib/core/log.ts';
 import { FakeClock } from '../../../../fakes/fake-clock.ts';
 import { FakeOrchestrations } from '../../../../fakes/fake-orchestrations.ts';

@@ -1,10 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { readBody } from '../../../../../src/lib/judge/reading/body.ts';
-import { isJson, readHeaders } from '../../../../../src/lib/judge/reading/headers.ts';
-import { readOptions } from '../../../../../src/lib/judge/reading/options.ts';
-import { partBodies } from '../../../../../src/lib/judge/part-bodies.ts';
-import { readQueryUse } from '../../../../../src/lib/judge/reading/query.ts';
-import { readTarget } from '../../../../../src/lib/judge/reading/target.ts';
+import { isJson, readHeaders, readTarget } from '../../../../../src/lib/judge/reading/target.ts';
+import { readOptions, readQueryUse } from '../../../../../src/lib/judge/reading/query.ts';
+import { partBodies } from '../../../../../src/lib/judge/batch.ts';
 
 const host = 'graph.microsoft.com';
 

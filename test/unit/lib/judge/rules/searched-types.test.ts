@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { judgeSearchedTypes, searchedTypes } from '../../../../../src/lib/judge/rules/search-types.ts';
+import { judgeSearchedTypes, searchedTypes } from '../../../../../src/lib/judge/rules/judge-query.ts';
 import type { Grant } from '../../../../../src/lib/judge/verdict.ts';
 
 const grant = (permissions: readonly string[], more: Partial<Grant> = {}): Grant => ({

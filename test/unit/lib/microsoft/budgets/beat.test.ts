@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Announcement, beat, type Budget, equalPart } from '../../../../../src/lib/microsoft/budgets/beat.ts';
+import { type Announcement, beat, type Budget, equalPart } from '../../../../../src/lib/microsoft/budgets/heartbeat.ts';
 import { emptyLedger, type Entry, type Ledger, noDemand } from '../../../../../src/lib/microsoft/budgets/ledger.ts';
 
 const nobody: ReadonlySet<string> = new Set();

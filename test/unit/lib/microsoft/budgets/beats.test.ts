@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { LedgerStore } from '../../../../../src/lib/microsoft/budgets/ledger-store.ts';
+import type { LedgerStore } from '../../../../../src/lib/microsoft/budgets/ledger.ts';
 import type { FakeClock } from '../../../../fakes/fake-clock.ts';
 import type { MemoryLedgerStore } from '../../../../fakes/memory-ledger-store.ts';
 import { beatOf, nothing, stage, user } from './keeper-stage.ts';

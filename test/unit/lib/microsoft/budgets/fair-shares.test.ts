@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { fairShares } from '../../../../../src/lib/microsoft/budgets/fair-shares.ts';
-import { type Demand, noDemand } from '../../../../../src/lib/microsoft/budgets/ledger.ts';
+import { type Demand, fairShares, noDemand } from '../../../../../src/lib/microsoft/budgets/ledger.ts';
 
 const callers = (interactive: number, count = 1): Demand => ({ ...noDemand, interactive, callers: count });
 const jobs = (background: number, count = 1): Demand => ({ ...noDemand, background, runs: count });

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { budgetNamed } from '../../../../../src/lib/microsoft/budgets/budgets.ts';
-import { unitsOf } from '../../../../../src/lib/microsoft/budgets/graph-limits.ts';
+import { budgetNamed, unitsOf } from '../../../../../src/lib/microsoft/budgets/budgets.ts';
 import { spendsOf } from '../../../../../src/lib/microsoft/budgets/request-budgets.ts';
 
 describe('the units of a request to Microsoft Graph', () => {

@@ -1,7 +1,6 @@
-import type { Budget } from '../../../../../src/lib/microsoft/budgets/beat.ts';
+import type { Budget } from '../../../../../src/lib/microsoft/budgets/heartbeat.ts';
 import { BudgetKeeper } from '../../../../../src/lib/microsoft/budgets/budget-keeper.ts';
-import type { Ledger } from '../../../../../src/lib/microsoft/budgets/ledger.ts';
-import type { LedgerStore } from '../../../../../src/lib/microsoft/budgets/ledger-store.ts';
+import type { Ledger, LedgerStore } from '../../../../../src/lib/microsoft/budgets/ledger.ts';
 import type { ShareUser, Usage } from '../../../../../src/lib/core/share.ts';
 import { FakeClock } from '../../../../fakes/fake-clock.ts';
 import { MemoryLedgerStore } from '../../../../fakes/memory-ledger-store.ts';

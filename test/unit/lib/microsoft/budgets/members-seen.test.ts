@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { emptyLedger } from '../../../../../src/lib/microsoft/budgets/ledger.ts';
-import { MembersSeen } from '../../../../../src/lib/microsoft/budgets/members-seen.ts';
+import { MembersSeen } from '../../../../../src/lib/microsoft/budgets/budget-keeper.ts';
 
 const afterMs = 6_000;
 const stored = (members: Record<string, number>, ageMs = 0) => ({

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Pauses } from '../../../../../src/lib/microsoft/budgets/pauses.ts';
+import { Pauses } from '../../../../../src/lib/microsoft/budgets/budget-keeper.ts';
 import { seededRandom } from '../../../../fakes/fake-clock.ts';
 
 describe('a pause', () => {

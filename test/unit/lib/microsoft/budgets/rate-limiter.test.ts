@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { RateLimiter } from '../../../../../src/lib/microsoft/budgets/rate-limiter.ts';
-import { type Requester, Requesters } from '../../../../../src/lib/core/requesters.ts';
-import type { ShareUser } from '../../../../../src/lib/core/share.ts';
+import { RateLimiter } from '../../../../../src/lib/microsoft/budgets/request-budgets.ts';
+import { type Requester, Requesters, type ShareUser } from '../../../../../src/lib/core/share.ts';
 import { FakeClock } from '../../../../fakes/fake-clock.ts';
 
 const job: Requester = { id: 'job:a', kind: 'background' };

@@ -1,8 +1,7 @@
 import { BudgetKeeper } from '../../../../../src/lib/microsoft/budgets/budget-keeper.ts';
 import { budgetNamed } from '../../../../../src/lib/microsoft/budgets/budgets.ts';
 import { RequestBudgets } from '../../../../../src/lib/microsoft/budgets/request-budgets.ts';
-import { type Requester, Requesters } from '../../../../../src/lib/core/requesters.ts';
-import type { BudgetedRequest } from '../../../../../src/lib/core/share.ts';
+import { type BudgetedRequest, type Requester, Requesters } from '../../../../../src/lib/core/share.ts';
 import { FakeClock, seededRandom } from '../../../../fakes/fake-clock.ts';
 import { MemoryLedgerStore } from '../../../../fakes/memory-ledger-store.ts';
 import { silentLogger } from '../../../../../src/lib/core/log.ts';

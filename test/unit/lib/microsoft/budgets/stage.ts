@@ -1,7 +1,7 @@
 import { BudgetKeeper } from '../../../../../src/lib/microsoft/budgets/budget-keeper.ts';
-import type { Budget } from '../../../../../src/lib/microsoft/budgets/beat.ts';
+import type { Budget } from '../../../../../src/lib/microsoft/budgets/heartbeat.ts';
 import { FairLimiter } from '../../../../../src/lib/core/fair-limiter.ts';
-import { Requesters } from '../../../../../src/lib/core/requesters.ts';
+import { Requesters } from '../../../../../src/lib/core/share.ts';
 import { FakeClock, seededRandom } from '../../../../fakes/fake-clock.ts';
 import { MemoryLedgerStore } from '../../../../fakes/memory-ledger-store.ts';
 import { recordingLogger } from '../../../../fakes/recording-logger.ts';

@@ -1,9 +1,12 @@
 import { expect, it } from 'vitest';
-import { givingWay } from '../../../../../src/lib/runs/engine/giving-way.ts';
+import {
+  createTenantSlots,
+  givingWay,
+  visitTenants,
+  type VisitTenantsDeps,
+} from '../../../../../src/lib/runs/engine/visit-tenants.ts';
 import type { JobContext } from '../../../../../src/lib/runs/job/job.ts';
-import { visitTenants, type VisitTenantsDeps } from '../../../../../src/lib/runs/engine/visit-tenants.ts';
-import { createTenantSlots } from '../../../../../src/lib/runs/engine/tenant-slots.ts';
-import { Turns } from '../../../../../src/lib/core/turns.ts';
+import { Turns } from '../../../../../src/lib/core/limiter.ts';
 import { settle } from '../../../../fakes/fake-clock.ts';
 import { recordOf, runId, stageRun, tenantId } from '../store/stage.ts';
 

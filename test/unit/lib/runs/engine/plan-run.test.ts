@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { parseEntry } from '../../../../../src/lib/access/tenants/entry.ts';
-import { noGroups, type TenantGroups } from '../../../../../src/lib/access/tenants/tenant-groups.ts';
+import { noGroups, parseEntry, type TenantGroups } from '../../../../../src/lib/access/tenants/tenant-set.ts';
 import { BrokerError } from '../../../../../src/lib/core/errors.ts';
 import type { DomainName } from '../../../../../src/lib/core/identifiers.ts';
 import { createJobRegistry, defineJob, type JobDefinition } from '../../../../../src/lib/runs/job/job.ts';

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import * as z from 'zod';
 import { createJobRegistry, defineJob } from '../../../../../src/lib/runs/job/job.ts';
 import { startRunSchema } from '../../../../../src/lib/api/requests.ts';
-import { parseRunId } from '../../../../../src/lib/runs/store/run-id.ts';
+import { parseRunId } from '../../../../../src/lib/runs/store/run.ts';
 import { startRun, type StartRunDeps } from '../../../../../src/lib/runs/engine/start-run.ts';
 import { FakeOrchestrations } from '../../../../fakes/fake-orchestrations.ts';
 import { FakeClock } from '../../../../fakes/fake-clock.ts';

@@ -1,13 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { BrokerError, type ErrorCode } from '../../../../../src/lib/core/errors.ts';
 import { announceRun } from '../../../../../src/lib/runs/engine/announce-run.ts';
-import { exportRun } from '../../../../../src/lib/runs/reading/export-run.ts';
+import { exportRun } from '../../../../../src/lib/runs/reading/result-page.ts';
 import { finishRun } from '../../../../../src/lib/runs/engine/finish-run.ts';
 import { settle } from '../../../../fakes/fake-clock.ts';
-import { rerunRequest } from '../../../../../src/lib/runs/engine/rerun.ts';
+import { rerunRequest } from '../../../../../src/lib/runs/engine/start-run.ts';
 import type { Asker, RunPlan, TenantRun } from '../../../../../src/lib/runs/store/run.ts';
-import { createRunPlans } from '../../../../../src/lib/runs/store/run-plans.ts';
-import { createRunStops } from '../../../../../src/lib/runs/store/run-stops.ts';
+import { createRunPlans, createRunStops } from '../../../../../src/lib/runs/store/runs.ts';
 import { type QueryRows, type QueryVisit, runTenant } from '../../../../../src/lib/runs/engine/tenant-run.ts';
 import { readPages } from '../../../../support/result-pages.ts';
 import { handedOut, runId, stageRun, tenantId } from '../store/stage.ts';

@@ -1,6 +1,5 @@
 import { expect, it } from 'vitest';
-import { createTenantSlots } from '../../../../../src/lib/runs/engine/tenant-slots.ts';
-import { visitInTurn } from '../../../../../src/lib/runs/engine/visit-in-turn.ts';
+import { createTenantSlots, visitInTurn } from '../../../../../src/lib/runs/engine/visit-tenants.ts';
 import { runId, stageRun, tenantId } from '../store/stage.ts';
 
 const input = { runId, indexes: [0, 1], round: 1, last: false };

@@ -1,9 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { BrokerError } from '../../../../../src/lib/core/errors.ts';
 import type { JobContext } from '../../../../../src/lib/runs/job/job.ts';
-import { visitTenants } from '../../../../../src/lib/runs/engine/visit-tenants.ts';
-import type { VisitTenantsInput } from '../../../../../src/lib/runs/engine/visit-summary.ts';
-import { createTenantSlots, requestersOf } from '../../../../../src/lib/runs/engine/tenant-slots.ts';
+import { createTenantSlots, requestersOf, visitTenants } from '../../../../../src/lib/runs/engine/visit-tenants.ts';
+import type { VisitTenantsInput } from '../../../../../src/lib/runs/engine/run-schemas.ts';
 import type { BudgetedRequest } from '../../../../../src/lib/core/share.ts';
 import { settle } from '../../../../fakes/fake-clock.ts';
 import { runId, type RunStage, stageRun, startRun, tenantId, recordOf } from '../store/stage.ts';

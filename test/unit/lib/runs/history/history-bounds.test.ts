@@ -1,6 +1,6 @@
 import type { TableClient } from '@azure/data-tables';
 import { describe, expect, it } from 'vitest';
-import { joinPieces, piecesOf } from '../../../../../src/lib/runs/history/pieces.ts';
+import { joinPieces, piecesOf } from '../../../../../src/lib/runs/history/history-text.ts';
 import { historyKey } from '../../../../../src/lib/runs/history/result-history.ts';
 import { TableHistory } from '../../../../../src/lib/runs/history/table-history.ts';
 import type { TenantNumbers } from '../../../../../src/lib/runs/history/tenant-numbers.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { csvCell } from '../../../../../src/lib/runs/job/csv.ts';
+import { csvCell } from '../../../../../src/lib/runs/job/row.ts';
 
 describe('csvCell', () => {
   test('reads a megabyte of separators and blanks in linear time', () => {

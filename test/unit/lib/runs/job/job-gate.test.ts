@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { partnerMap } from 'graph-permissions/partner-table';
 import { BrokerError } from '../../../../../src/lib/core/errors.ts';
-import { jobGate } from '../../../../../src/lib/runs/job/job-gate.ts';
+import { jobGate } from '../../../../../src/lib/runs/job/execute-job.ts';
 import { defineJob, type JobContext } from '../../../../../src/lib/runs/job/job.ts';
 import type { Row } from '../../../../../src/lib/runs/job/row.ts';
 import { tryJob } from '../../../../support/try-job.ts';

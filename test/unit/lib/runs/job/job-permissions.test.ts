@@ -1,7 +1,7 @@
 import { partnerMap } from 'graph-permissions/partner-table';
 import { expect, test } from 'vitest';
 import { jobs } from '../../../../../src/jobs/index.ts';
-import { createPermissionWarnings } from '../../../../../src/lib/runs/job/job-permissions.ts';
+import { createPermissionWarnings } from '../../../../../src/lib/runs/job/job.ts';
 import { recordingLogger } from '../../../../fakes/recording-logger.ts';
 
 test('a declared permission that the map does not contain is told once', () => {

@@ -1,8 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { jobs } from '../../../../../src/jobs/index.ts';
-import { createJobRegistry, defineJob, type JobDefinition } from '../../../../../src/lib/runs/job/job.ts';
-import { parseRunId, runIdOf, scheduledWindow } from '../../../../../src/lib/runs/store/run-id.ts';
-import { parseSchedule } from '../../../../../src/lib/runs/job/schedule.ts';
+import {
+  createJobRegistry,
+  defineJob,
+  type JobDefinition,
+  parseSchedule,
+} from '../../../../../src/lib/runs/job/job.ts';
+import { parseRunId, runIdOf, scheduledWindow } from '../../../../../src/lib/runs/store/run.ts';
 
 const definition: JobDefinition = {
   name: 'one',

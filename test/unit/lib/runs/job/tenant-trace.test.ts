@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { Secret } from '../../../../../src/lib/core/secret.ts';
+import { Secret } from '../../../../../src/lib/core/secrets.ts';
 import { TraceRecorder } from '../../../../../src/lib/runs/job/tenant-trace.ts';
-import { readTrace, traceProperties } from '../../../../../src/lib/runs/store/trace-entity.ts';
+import { readTrace, traceProperties } from '../../../../../src/lib/runs/store/run-entity.ts';
 import { FakeClock } from '../../../../fakes/fake-clock.ts';
 import { recordingLogger } from '../../../../fakes/recording-logger.ts';
 

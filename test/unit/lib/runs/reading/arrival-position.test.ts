@@ -3,7 +3,7 @@ import {
   type ArrivalPages,
   decodeArrivals,
   encodeArrivals,
-} from '../../../../../src/lib/runs/reading/arrival-position.ts';
+} from '../../../../../src/lib/runs/reading/result-arrival.ts';
 
 const tenantIds = Array.from({ length: 20 }, (_, at) => `tenant-${at}`);
 const pages: ArrivalPages = { runId: 'job@w', format: 'jsonl', tenantIds };

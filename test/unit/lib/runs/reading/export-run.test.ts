@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { BrokerError } from '../../../../../src/lib/core/errors.ts';
-import { exportRun } from '../../../../../src/lib/runs/reading/export-run.ts';
+import { exportRun } from '../../../../../src/lib/runs/reading/result-page.ts';
 import { readPages } from '../../../../support/result-pages.ts';
 import { runId, stageRun } from '../store/stage.ts';
 

@@ -1,6 +1,5 @@
 import { expect, it } from 'vitest';
-import { noRuns, withOwnQueries } from '../../../../../src/lib/runs/reading/own-queries.ts';
-import { readableRuns } from '../../../../../src/lib/runs/reading/readable-runs.ts';
+import { noRuns, readableRuns, withOwnQueries } from '../../../../../src/lib/runs/reading/visible-runs.ts';
 import { MemoryRunLog, MemoryRunResults } from '../../../../fakes/memory-run-log.ts';
 import { guid, tenant } from '../../../../support/audit-entries.ts';
 

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { TenantId } from '../../../../../src/lib/core/identifiers.ts';
 import { BrokerError } from '../../../../../src/lib/core/errors.ts';
-import { readableRuns, tenantsOfRun } from '../../../../../src/lib/runs/reading/readable-runs.ts';
+import { readableRuns, tenantsOfRun } from '../../../../../src/lib/runs/reading/visible-runs.ts';
 import type { Run, TenantRun } from '../../../../../src/lib/runs/store/run.ts';
 import { MemoryRunLog, MemoryRunResults } from '../../../../fakes/memory-run-log.ts';
 import { recordOf, tenantId } from '../store/stage.ts';

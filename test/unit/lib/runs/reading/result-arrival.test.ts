@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { readableRuns } from '../../../../../src/lib/runs/reading/readable-runs.ts';
+import { readableRuns } from '../../../../../src/lib/runs/reading/visible-runs.ts';
 import { readArrivalPage } from '../../../../../src/lib/runs/reading/result-arrival.ts';
 import { maxPageBytes } from '../../../../../src/lib/runs/reading/result-page.ts';
 import { runId, stageRun, tenantId } from '../store/stage.ts';

@@ -1,12 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it, test, vi } from 'vitest';
 import { BrokerError } from '../../../../../src/lib/core/errors.ts';
-import { cellsOf, csvLine } from '../../../../../src/lib/runs/job/csv.ts';
-import type { ExportFormat } from '../../../../../src/lib/runs/reading/export-formats.ts';
+import { cellsOf, csvLine, type Row } from '../../../../../src/lib/runs/job/row.ts';
+import type { ExportFormat } from '../../../../../src/lib/runs/reading/page-position.ts';
 import { defineJob, type Job } from '../../../../../src/lib/runs/job/job.ts';
-import { readableRuns } from '../../../../../src/lib/runs/reading/readable-runs.ts';
+import { readableRuns } from '../../../../../src/lib/runs/reading/visible-runs.ts';
 import { maxPageBytes, type PageRequest, readResultPage } from '../../../../../src/lib/runs/reading/result-page.ts';
-import type { Row } from '../../../../../src/lib/runs/job/row.ts';
 import { readPages } from '../../../../support/result-pages.ts';
 import { runId, stageRun, tenantId } from '../store/stage.ts';
 

@@ -1,10 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { defineJob } from '../../../../../src/lib/runs/job/job.ts';
-import { rerunRequest } from '../../../../../src/lib/runs/engine/rerun.ts';
+import { rerunRequest } from '../../../../../src/lib/runs/engine/start-run.ts';
 import type { Row } from '../../../../../src/lib/runs/job/row.ts';
-import { compareRows } from '../../../../../src/lib/runs/reading/row-changes.ts';
+import { compareRows, compareRuns, previousRun } from '../../../../../src/lib/runs/reading/run-changes.ts';
 import type { Run, TenantOutcome } from '../../../../../src/lib/runs/store/run.ts';
-import { compareRuns, previousRun } from '../../../../../src/lib/runs/reading/run-changes.ts';
 import { MemoryRunLog, MemoryRunResults } from '../../../../fakes/memory-run-log.ts';
 import { tenantId } from '../store/stage.ts';
 

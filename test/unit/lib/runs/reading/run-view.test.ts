@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it, test } from 'vitest';
 import type { TenantId } from '../../../../../src/lib/core/identifiers.ts';
 import type { Run, TenantRun } from '../../../../../src/lib/runs/store/run.ts';
-import { createRunPlans } from '../../../../../src/lib/runs/store/run-plans.ts';
+import { createRunPlans } from '../../../../../src/lib/runs/store/runs.ts';
 import { summarise, viewRun } from '../../../../../src/lib/runs/reading/run-view.ts';
 import { MemoryRunLog, MemoryRunResults } from '../../../../fakes/memory-run-log.ts';
 import { tenantId } from '../store/stage.ts';

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { createLastResults } from '../../../../../src/lib/runs/store/last-results.ts';
+import { createLastResults } from '../../../../../src/lib/runs/store/schedule-log.ts';
 import type { RunStatus, TenantRun } from '../../../../../src/lib/runs/store/run.ts';
 import { FakeClock } from '../../../../fakes/fake-clock.ts';
 import { MemoryRunLog } from '../../../../fakes/memory-run-log.ts';

@@ -1,6 +1,6 @@
 import type { TableClient } from '@azure/data-tables';
 import { expect, it } from 'vitest';
-import { RecentCountsRunLog } from '../../../../../src/lib/runs/store/recent-counts.ts';
+import { RecentCountsRunLog } from '../../../../../src/lib/runs/store/create-runs.ts';
 import { FakeClock } from '../../../../fakes/fake-clock.ts';
 
 /** A log whose table takes `readMs` for each reading of its rows, and the number of readings so far. */

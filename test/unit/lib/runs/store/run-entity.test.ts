@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import type { TableEntityResult } from '@azure/data-tables';
 import {
+  askedProperties,
   changeProperties,
   numbersProperties,
   outcomeOf,
+  parametersProperties,
   readRequest,
   readRun,
   readTenantRun,
@@ -12,7 +14,6 @@ import {
   tenantRunEntity,
   tenantRunProperties,
 } from '../../../../../src/lib/runs/store/run-entity.ts';
-import { askedProperties, parametersProperties } from '../../../../../src/lib/runs/store/parameters-entity.ts';
 import type { TenantRun } from '../../../../../src/lib/runs/store/run.ts';
 import { tenantId } from './stage.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Run } from '../../../../../src/lib/runs/store/run.ts';
-import { filterOf, NewestRuns } from '../../../../../src/lib/runs/store/run-filter.ts';
+import { filterOf, NewestRuns } from '../../../../../src/lib/runs/store/table-run-log.ts';
 
 describe('NewestRuns', () => {
   it('keeps the newest of many, whatever their order', () => {

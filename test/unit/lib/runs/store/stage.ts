@@ -1,7 +1,6 @@
 import { partnerMap } from 'graph-permissions/partner-table';
-import { createResourceRegistry } from '../../../../../src/lib/core/resources.ts';
-import type { AccessToken, TokenRequest, TokenSource } from '../../../../../src/lib/core/token.ts';
-import { clouds } from '../../../../../src/lib/core/clouds.ts';
+import { clouds, createResourceRegistry } from '../../../../../src/lib/core/resources.ts';
+import { type AccessToken, Secret, type TokenRequest, type TokenSource } from '../../../../../src/lib/core/secrets.ts';
 import { parseTenantId, type TenantId } from '../../../../../src/lib/core/identifiers.ts';
 import { TableHistory } from '../../../../../src/lib/runs/history/table-history.ts';
 import type { FinishRunDeps } from '../../../../../src/lib/runs/engine/finish-run.ts';
@@ -11,18 +10,15 @@ import {
   type JobContext,
   type JobDefinition,
 } from '../../../../../src/lib/runs/job/job.ts';
-import type { RunPlan, TenantRun } from '../../../../../src/lib/runs/store/run.ts';
-import { parseRunId, type RunId } from '../../../../../src/lib/runs/store/run-id.ts';
-import { createRunPlans } from '../../../../../src/lib/runs/store/run-plans.ts';
-import { createRunStops } from '../../../../../src/lib/runs/store/run-stops.ts';
-import { createTenantSlots } from '../../../../../src/lib/runs/engine/tenant-slots.ts';
+import { parseRunId, type RunId, type RunPlan, type TenantRun } from '../../../../../src/lib/runs/store/run.ts';
+import { createRunPlans, createRunStops } from '../../../../../src/lib/runs/store/runs.ts';
+import { createTenantSlots } from '../../../../../src/lib/runs/engine/visit-tenants.ts';
 import {
   runTenant,
   type TenantRunDeps,
   type TenantRunInput,
   type TenantRunResult,
 } from '../../../../../src/lib/runs/engine/tenant-run.ts';
-import { Secret } from '../../../../../src/lib/core/secret.ts';
 import { FakeClock } from '../../../../fakes/fake-clock.ts';
 import { MemoryRunLog, MemoryRunResults } from '../../../../fakes/memory-run-log.ts';
 import { recordingLogger } from '../../../../fakes/recording-logger.ts';

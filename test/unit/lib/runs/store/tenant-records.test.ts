@@ -1,6 +1,6 @@
 import type { TableClient, TransactionAction } from '@azure/data-tables';
 import { expect, it } from 'vitest';
-import { TenantRecords } from '../../../../../src/lib/runs/store/tenant-records.ts';
+import { TenantRecords } from '../../../../../src/lib/runs/store/table-run-log.ts';
 import { FakeClock, settle } from '../../../../fakes/fake-clock.ts';
 import { recordOf, tenantId } from './stage.ts';
 

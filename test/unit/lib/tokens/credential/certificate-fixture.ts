@@ -1,9 +1,9 @@
 import type { Clock } from '../../../../../src/lib/core/clock.ts';
 import {
   type CreateCertificate,
+  createCertificate,
   registerCertificate,
 } from '../../../../../src/lib/tokens/credential/client-certificate.ts';
-import { createCertificate } from '../../../../../src/lib/tokens/credential/create-certificate.ts';
 import {
   type Renewal,
   renewClientCredential,

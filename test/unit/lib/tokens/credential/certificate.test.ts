@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { parseCertificate } from '../../../../../src/lib/tokens/credential/certificate.ts';
-import { createCertificate } from '../../../../../src/lib/tokens/credential/create-certificate.ts';
+import { parseCertificate } from '../../../../../src/lib/tokens/credential/stored-secret.ts';
+import { createCertificate } from '../../../../../src/lib/tokens/credential/client-certificate.ts';
 
 let created: { certificate: string; privateKey: string };
 let issuer: string;

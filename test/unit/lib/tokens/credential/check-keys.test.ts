@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { checkKeys } from '../../../../../src/lib/tokens/credential/check-keys.ts';
+import { checkKeys } from '../../../../../src/lib/tokens/credential/keep-alive.ts';
 import type { IdentityTrust } from '../../../../../src/lib/tokens/credential/identity-trust.ts';
 import { BrokerError } from '../../../../../src/lib/core/errors.ts';
 import type { JsonObject } from '../../../../../src/lib/microsoft/reply.ts';

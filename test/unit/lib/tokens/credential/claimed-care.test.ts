@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { claimedCare } from '../../../../../src/lib/tokens/credential/claimed-care.ts';
+import { claimedCare } from '../../../../../src/lib/tokens/credential/keep-alive.ts';
 import type { TenantId } from '../../../../../src/lib/core/identifiers.ts';
 import { FakeClock } from '../../../../fakes/fake-clock.ts';
 import { MemoryCareClaims } from '../../../../fakes/memory-care-claims.ts';

@@ -3,13 +3,13 @@ import {
   clientSecretLifeMs,
   issueClientSecret,
   removeClientSecret,
-} from '../../../../../src/lib/tokens/credential/client-secret.ts';
-import { storeOrUndo } from '../../../../../src/lib/tokens/credential/store-or-undo.ts';
+} from '../../../../../src/lib/tokens/credential/client-keys.ts';
+import { storeOrUndo } from '../../../../../src/lib/tokens/credential/renew-client-credential.ts';
 import type { NewClientCredential } from '../../../../../src/lib/tokens/credential/credential-store.ts';
 import { BrokerError } from '../../../../../src/lib/core/errors.ts';
 import type { GraphWriter } from '../../../../../src/lib/microsoft/graph.ts';
 import type { TenantId } from '../../../../../src/lib/core/identifiers.ts';
-import { Secret } from '../../../../../src/lib/core/secret.ts';
+import { Secret } from '../../../../../src/lib/core/secrets.ts';
 import { FakeClock } from '../../../../fakes/fake-clock.ts';
 import { MemoryCredentialStore } from '../../../../fakes/memory-credential-store.ts';
 

@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { expect, it } from 'vitest';
-import { createCertificate } from '../../../../../src/lib/tokens/credential/create-certificate.ts';
+import { createCertificate } from '../../../../../src/lib/tokens/credential/client-certificate.ts';
 import { startMs } from './certificate-fixture.ts';
 
 it('a new certificate has a key of 3,072 bits, its name and its period, and is for clients that sign', async () => {

@@ -1,8 +1,8 @@
 import { X509Certificate } from 'node:crypto';
 import selfsigned from 'selfsigned';
 import { describe, expect, it } from 'vitest';
-import { endInEntra, isValueOf } from '../../../../../src/lib/tokens/credential/end-in-entra.ts';
-import { Secret } from '../../../../../src/lib/core/secret.ts';
+import { endInEntra, isValueOf } from '../../../../../src/lib/tokens/credential/registered-keys.ts';
+import { Secret } from '../../../../../src/lib/core/secrets.ts';
 
 const nowMs = Date.UTC(2026, 0, 1);
 const inDays = (days: number): string => new Date(nowMs + days * 86_400_000).toISOString();

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { CachedCredentials, credentialVersion } from '../../../../../src/lib/tokens/credential/cached-credentials.ts';
 import type { TenantId } from '../../../../../src/lib/core/identifiers.ts';
-import { Secret } from '../../../../../src/lib/core/secret.ts';
+import { Secret } from '../../../../../src/lib/core/secrets.ts';
 import { FakeClock } from '../../../../fakes/fake-clock.ts';
 import { aadstsFailure, FakeRedeemer } from '../../../../fakes/fake-redeemer.ts';
 import { type MemoryCredentialStore, storeWithCredential } from '../../../../fakes/memory-credential-store.ts';

@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import type { RefreshTokenVersion } from '../../../../../src/lib/tokens/credential/credential-store.ts';
 import {
   isSameName,
   lastConsent,
   readNewest,
   refreshTokensInOrder,
+  type RefreshTokenVersion,
   skippedRefreshTokens,
   trueAccount,
   UnreadableCredentialError,
-} from '../../../../../src/lib/tokens/credential/in-force.ts';
+} from '../../../../../src/lib/tokens/credential/credential-store.ts';
 import { BrokerError } from '../../../../../src/lib/core/errors.ts';
 
 const a = { accountObjectId: 'a', account: 'a@partner.example' };

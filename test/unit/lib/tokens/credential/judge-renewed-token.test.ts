@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { refreshTokenLifeMs, type StoredRefreshToken } from '../../../../../src/lib/core/secrets.ts';
-import { judgeRenewedToken } from '../../../../../src/lib/tokens/credential/judge-renewed-token.ts';
+import { refreshTokenLifeMs, Secret, type StoredRefreshToken } from '../../../../../src/lib/core/secrets.ts';
+import { judgeRenewedToken } from '../../../../../src/lib/tokens/credential/store-refresh-token.ts';
 import type { RedeemedToken } from '../../../../../src/lib/microsoft/token-reply.ts';
-import { Secret } from '../../../../../src/lib/core/secret.ts';
 import { refreshTokenOf } from '../../../../fakes/memory-credential-store.ts';
 
 const nowMs = Date.UTC(2026, 10, 24);

@@ -1,6 +1,6 @@
 import { RestError } from '@azure/core-rest-pipeline';
 import { expect, it } from 'vitest';
-import { isDisabled, keyVaultFailure } from '../../../../../src/lib/tokens/credential/key-vault-failure.ts';
+import { isDisabled, keyVaultFailure } from '../../../../../src/lib/tokens/credential/key-vault-secrets.ts';
 import { errorFields } from '../../../../../src/lib/core/log.ts';
 
 it('does not log the SDK message about an unreadable reply, because it quotes the secret', () => {

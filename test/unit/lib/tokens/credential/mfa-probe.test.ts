@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { probeMfa } from '../../../../../src/lib/tokens/credential/mfa-probe.ts';
-import { Secret } from '../../../../../src/lib/core/secret.ts';
+import { probeMfa } from '../../../../../src/lib/tokens/credential/keep-alive.ts';
+import { Secret } from '../../../../../src/lib/core/secrets.ts';
 import { FakeClock } from '../../../../fakes/fake-clock.ts';
 import { scriptedFetch } from '../../../../fakes/scripted-fetch.ts';
 

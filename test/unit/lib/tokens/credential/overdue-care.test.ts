@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { OverdueCare } from '../../../../../src/lib/tokens/credential/overdue-care.ts';
+import { OverdueCare } from '../../../../../src/lib/tokens/credential/credentials.ts';
 import { BrokerError } from '../../../../../src/lib/core/errors.ts';
 import type { TenantId } from '../../../../../src/lib/core/identifiers.ts';
 import { FakeClock } from '../../../../fakes/fake-clock.ts';

@@ -3,10 +3,10 @@ import {
   adoptProposed,
   federatedClient,
   isProposed,
-} from '../../../../../src/lib/tokens/credential/proposed-credential.ts';
+} from '../../../../../src/lib/tokens/credential/renew-client-credential.ts';
 import { provenSuccesses } from '../../../../../src/lib/tokens/credential/prove-client-credential.ts';
 import type { TenantId } from '../../../../../src/lib/core/identifiers.ts';
-import { Secret } from '../../../../../src/lib/core/secret.ts';
+import { Secret } from '../../../../../src/lib/core/secrets.ts';
 import { FakeClock } from '../../../../fakes/fake-clock.ts';
 import { aadstsFailure, FakeRedeemer } from '../../../../fakes/fake-redeemer.ts';
 import { MemoryCredentialStore } from '../../../../fakes/memory-credential-store.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseCertificate } from '../../../../../src/lib/tokens/credential/certificate.ts';
+import { parseCertificate } from '../../../../../src/lib/tokens/credential/stored-secret.ts';
 import { keyMark } from '../../../../../src/lib/tokens/credential/client-keys.ts';
 import { versionsKept } from '../../../../../src/lib/tokens/credential/rotate.ts';
 import { BrokerError } from '../../../../../src/lib/core/errors.ts';

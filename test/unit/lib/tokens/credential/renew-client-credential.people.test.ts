@@ -1,12 +1,14 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { keyMark } from '../../../../../src/lib/tokens/credential/client-keys.ts';
 import { proveClientCredential } from '../../../../../src/lib/tokens/credential/prove-client-credential.ts';
-import { renewClientCredential } from '../../../../../src/lib/tokens/credential/renew-client-credential.ts';
+import {
+  federatedClient,
+  renewClientCredential,
+} from '../../../../../src/lib/tokens/credential/renew-client-credential.ts';
 import { removeFormerCredentials } from '../../../../../src/lib/tokens/credential/superseded-keys.ts';
-import { federatedClient } from '../../../../../src/lib/tokens/credential/proposed-credential.ts';
 import { BrokerError } from '../../../../../src/lib/core/errors.ts';
 import type { TenantId } from '../../../../../src/lib/core/identifiers.ts';
-import { Secret } from '../../../../../src/lib/core/secret.ts';
+import { Secret } from '../../../../../src/lib/core/secrets.ts';
 import { seededRandom } from '../../../../fakes/fake-clock.ts';
 import { MemoryCredentialStore, refreshTokenOf } from '../../../../fakes/memory-credential-store.ts';
 import { recordingLogger } from '../../../../fakes/recording-logger.ts';

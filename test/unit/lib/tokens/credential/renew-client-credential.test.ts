@@ -10,7 +10,7 @@ import { BrokerError } from '../../../../../src/lib/core/errors.ts';
 import type { EntraFailure } from '../../../../../src/lib/microsoft/token-reply.ts';
 import type { JsonObject } from '../../../../../src/lib/microsoft/reply.ts';
 import type { TenantId } from '../../../../../src/lib/core/identifiers.ts';
-import { Secret } from '../../../../../src/lib/core/secret.ts';
+import { Secret } from '../../../../../src/lib/core/secrets.ts';
 import { FakeClock } from '../../../../fakes/fake-clock.ts';
 import { aadstsFailure, FakeRedeemer, failureReply } from '../../../../fakes/fake-redeemer.ts';
 import { MemoryCredentialStore, refreshTokenOf } from '../../../../fakes/memory-credential-store.ts';

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { rotateRefreshToken } from '../../../../../src/lib/tokens/credential/rotate.ts';
 import type { NewRefreshToken } from '../../../../../src/lib/tokens/credential/credential-store.ts';
 import type { TenantId } from '../../../../../src/lib/core/identifiers.ts';
-import { Secret } from '../../../../../src/lib/core/secret.ts';
+import { Secret } from '../../../../../src/lib/core/secrets.ts';
 import { FakeClock } from '../../../../fakes/fake-clock.ts';
 import { aadstsFailure } from '../../../../fakes/fake-redeemer.ts';
 import {

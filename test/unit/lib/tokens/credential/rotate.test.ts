@@ -7,7 +7,7 @@ import {
 } from '../../../../../src/lib/tokens/credential/rotate.ts';
 import { BrokerError } from '../../../../../src/lib/core/errors.ts';
 import { parseTenantId, type TenantId } from '../../../../../src/lib/core/identifiers.ts';
-import { Secret } from '../../../../../src/lib/core/secret.ts';
+import { Secret } from '../../../../../src/lib/core/secrets.ts';
 import { FakeClock } from '../../../../fakes/fake-clock.ts';
 import { aadstsFailure, failureReply } from '../../../../fakes/fake-redeemer.ts';
 import { Interrupter, type Interruption } from '../../../../fakes/interruption.ts';

@@ -1,9 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { StoredClientCredential } from '../../../../../src/lib/core/secrets.ts';
+import { Secret, type StoredClientCredential } from '../../../../../src/lib/core/secrets.ts';
 import { storeRefreshToken } from '../../../../../src/lib/tokens/credential/store-refresh-token.ts';
 import { BrokerError } from '../../../../../src/lib/core/errors.ts';
 import type { TenantId } from '../../../../../src/lib/core/identifiers.ts';
-import { Secret } from '../../../../../src/lib/core/secret.ts';
 import { FakeClock } from '../../../../fakes/fake-clock.ts';
 import { aadstsFailure, FakeRedeemer, failureReply } from '../../../../fakes/fake-redeemer.ts';
 import {

@@ -14,9 +14,8 @@ import {
   writeClientCredential,
   writeRefreshToken,
 } from '../../../../../src/lib/tokens/credential/stored-secret.ts';
-import { refreshTokenLifeMs } from '../../../../../src/lib/core/secrets.ts';
+import { refreshTokenLifeMs, Secret } from '../../../../../src/lib/core/secrets.ts';
 import { parseTenantId } from '../../../../../src/lib/core/identifiers.ts';
-import { Secret } from '../../../../../src/lib/core/secret.ts';
 
 // What is in the vault of an installation must stay readable, so the tests name tags and content types in full.
 

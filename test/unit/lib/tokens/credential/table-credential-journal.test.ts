@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { TableClient } from '@azure/data-tables';
-import { TableCredentialJournal } from '../../../../../src/lib/tokens/credential/table-credential-journal.ts';
+import { TableCredentialJournal } from '../../../../../src/lib/tokens/credential/credential-journal.ts';
 import { BrokerError } from '../../../../../src/lib/core/errors.ts';
 
 // Failures that a real table does not produce on demand. test/contract/credential-journal.test.ts covers the rest.

@@ -2,13 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { X509Certificate } from 'node:crypto';
 import { keyMark } from '../../../../../src/lib/tokens/credential/client-keys.ts';
 import { identityTrust } from '../../../../../src/lib/tokens/credential/identity-trust.ts';
-import { createCertificate } from '../../../../../src/lib/tokens/credential/create-certificate.ts';
-import { parseCertificate } from '../../../../../src/lib/tokens/credential/certificate.ts';
+import { createCertificate } from '../../../../../src/lib/tokens/credential/client-certificate.ts';
+import { parseCertificate } from '../../../../../src/lib/tokens/credential/stored-secret.ts';
 import { describeKey, namesOf, unknownKeys } from '../../../../../src/lib/tokens/credential/registered-keys.ts';
-import type { StoredClientCredential } from '../../../../../src/lib/core/secrets.ts';
+import { Secret, type StoredClientCredential } from '../../../../../src/lib/core/secrets.ts';
 import type { JsonObject } from '../../../../../src/lib/microsoft/reply.ts';
 import type { TenantId } from '../../../../../src/lib/core/identifiers.ts';
-import { Secret } from '../../../../../src/lib/core/secret.ts';
 
 const partner = '99999999-9999-4999-8999-999999999999' as TenantId;
 const nowMs = Date.UTC(2026, 10, 24);

@@ -1,2 +1,0 @@
-/** Quotes an OData string literal: quotes inside are doubled. */
-export const quoted = (text: string): string => `'${text.replaceAll("'", "''")}'`;
