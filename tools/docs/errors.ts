@@ -17,6 +17,13 @@ const scopes: Readonly<Record<ErrorScope, string>> = {
   platform: 'Microsoft, the network or the deployment',
 };
 
+/** The advice that most codes have for callers. It stands before the codes, once. */
+const usualAdvice = ((): string => {
+  const byText = Map.groupBy(errorCodes, (code) => adviceFor(code, 'caller'));
+  const [[text] = ['']] = [...byText].toSorted(([, a], [, b]) => b.length - a.length);
+  return text;
+})();
+
 function errorSection(code: ErrorCode): string {
   const { status, scope, retry, title } = errorTable[code];
   const [caller, operator] = [adviceFor(code, 'caller'), adviceFor(code, 'operator')];
@@ -25,7 +32,9 @@ function errorSection(code: ErrorCode): string {
     '',
     `${title}. HTTP ${status}, ${scope}${retry === 'later' ? ', **retry later**' : ''}.`,
     '',
-    ...(caller === operator ? [`- ${caller}`] : [`- Caller: ${caller}`, `- Operator: ${operator}`]),
+    ...(caller === operator
+      ? [`- ${caller}`]
+      : [...(caller === usualAdvice ? [] : [`- Caller: ${caller}`]), `- Operator: ${operator}`]),
     '',
   ].join('\n');
 }
@@ -59,7 +68,9 @@ export function errorDocs(): string {
     '',
     '## Codes',
     '',
-    'Each code has an HTTP status and a scope. With **retry later**, the same request may succeed after a while; otherwise somebody must act first.',
+    'Each code has an HTTP status and a scope. With **retry later**, the same request may succeed after a while; otherwise somebody must act first. Where a code has no advice for the caller, it is:',
+    '',
+    `> ${usualAdvice}`,
     '',
     '| scope | affects |',
     '|---|---|',
