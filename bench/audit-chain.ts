@@ -30,9 +30,10 @@ export const auditChain: Bench = {
     const paired = rootBefore === undefined ? undefined : await pairedTokens(rootBefore);
     return {
       title: 'Chain of audit records',
-      setting: `Records of about 1 KB, ${batch} in a transaction. Throughput: POST /api/tokens with a cached token and 50 connections, audit in Azurite, this version and the last one without chains in turn${rootBefore === undefined ? ' (not measured: PTB_BUILD_BEFORE names no build)' : ''}.`,
+      setting: `Records of about 1 KB, ${batch} in a transaction. Throughput: POST /api/tokens with a cached token and 50 connections, audit in Azurite, alternating with the last version without chains${rootBefore === undefined ? ' (not measured: PTB_BUILD_BEFORE names no build)' : ''}.`,
       engine: embeddedHost,
       figures: [...inProcess, ...(paired?.figures ?? [])],
+      ...(paired === undefined ? {} : { cases: sides.map((side) => names[side]) }),
       goals: paired?.goals ?? [],
     };
   },
@@ -88,6 +89,7 @@ async function verification(): Promise<Figure> {
 
 const sides = ['before', 'after'] as const;
 type Side = (typeof sides)[number];
+const names: Readonly<Record<Side, string>> = { before: 'without chains', after: 'with chains' };
 
 async function pairedTokens(before: string): Promise<{ figures: Figure[]; goals: Goal[] }> {
   const running = { before: await startSide(before), after: await startSide(ownBuild) };
@@ -123,7 +125,6 @@ async function startSide(appFolder: string) {
 }
 
 function resultOf(samples: Readonly<Record<Side, readonly TimedLoad[]>>): { figures: Figure[]; goals: Goal[] } {
-  const names = { before: 'without chains', after: 'with chains' };
   const of = (side: Side, what: string, unit: string, value: (sample: TimedLoad) => number): Figure =>
     figure(`${names[side]}: ${what}`, unit, samples[side].map(value));
   const ratios = (value: (sample: TimedLoad) => number): number[] =>

@@ -40,7 +40,8 @@ const peers: readonly Peer[] = [
   { name: msalName, fill: (tenants) => filledMsal(data, tenants), calls: (tenants) => (tenants > 1_000 ? 10 : 200) },
 ];
 
-const nameOf = (peer: string, tenants: number): string => `${peer}, ${tenants} tenants`;
+const caseOf = (tenants: number): string => `${tenants} tenants`;
+const nameOf = (peer: string, tenants: number): string => `${peer}, ${caseOf(tenants)}`;
 const fewName = `${nameOf(broker, mostTenants)}, ${fewTenants} of them asked for`;
 
 /** A lookup in the broker's cache, compared with MSAL's own cache, which users have today. `lru-cache` is the lower bound. */
@@ -63,8 +64,9 @@ export const cachedToken: Bench = {
     return {
       title: 'Cached token, in process',
       setting:
-        'Tokens of 1.8 KB, no network. MSAL: one confidential client, one account and one access token per tenant in its own cache. Octokit: one app and one installation token per tenant in its own cache. Where only ten of 10,000 tenants are asked for, their keys and tokens stay in the caches of the processor: the difference is the time of main memory, which grows while other work uses the same caches.',
+        'Tokens of 1.8 KB, no network. MSAL: one confidential client, Octokit: one app, each with one token per tenant in its own cache. Where only ten of 10,000 tenants are asked for, their keys and tokens stay in the caches of the processor: the difference is the time of main memory, which grows while other work uses the same caches.',
       figures,
+      cases: tenantCounts.map(caseOf),
       goals: goalsOf(figures),
       charts: [
         {

@@ -115,7 +115,7 @@ function resultOf({ starts: times, loads: samples, large }: Samples): BenchResul
   const after = figure(`memory after reading ${many.read.toLocaleString('en')} of them`, 'MiB', [large.mebibytesAfter]);
   return {
     title: 'Simulated cloud',
-    setting: `The published build, \`--json\`. Start: from the start of the process until it reports that it is ready; ${starts} alternating runs of this version and of the last one that generated no data for Graph. Throughput: GET requests over HTTPS to the simulated Graph in a tenant of ${many.users} users, the usual requests of reports with filters, pages and counts in turn, ${connections} connections for ${seconds} s, ${rounds} rounds; a separate process sends the load (autocannon). Memory: resident, before and after ${many.read.toLocaleString('en')} tenants were read, of each the users, groups, licences and sign-ins.`,
+    setting: `The published build, \`--json\`. Start: until the process reports that it is ready, alternating with the last version that generated no data for Graph. Throughput: requests of reports over HTTPS with filters, pages and counts in a tenant of ${many.users} users, ${connections} connections for ${seconds} s; a separate process sends the load (autocannon). Memory: resident, before and after the users, groups, licences and sign-ins of ${many.read.toLocaleString('en')} tenants were read.`,
     figures: [before, now, ...loadFigures(samples), startOfMany, ...memoryFigures(size, large), after],
     goals: goalsOf({ samples, ratio: now.median / before.median, startOfMany, after }),
   };

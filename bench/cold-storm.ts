@@ -105,7 +105,7 @@ function resultOf(storms: readonly Storm[], script: readonly number[]): Awaited<
   return {
     title: 'Tokens for three resources in 1,000 tenants, empty cache',
     engine: embeddedHost,
-    setting: `Every request to the simulated Entra takes at least ${delayMs} ms; at most ${concurrency} are in flight. The bound is requests × delay ÷ concurrency. The script's time was measured over ${sampleTenants} tenants and scaled up; it requests one token after the other and writes no audit record.`,
+    setting: `A request to Entra takes at least ${delayMs} ms; at most ${concurrency} are in flight. Bound: requests × delay ÷ concurrency. The script requests one token after the other and writes no audit record; it was measured over ${sampleTenants} tenants and scaled up.`,
     figures: [
       ours,
       figure('bound', 's', [boundSeconds]),

@@ -31,7 +31,8 @@ function resultOf(measured: Samples): BenchResult {
   const slowest = load.median + Math.max(overview.median, shown.median);
   return {
     title: 'Dashboard over 5,000 customers',
-    setting: `Chromium without a sandbox, 1440 × 900, seven rounds. A fixture answers the API, so the figures are those of the page: the broker's own time comes on top. The matrix is scrolled from the first row to the last in 6 s.`,
+    setting:
+      "Chromium without a sandbox, 1440 × 900. A fixture answers the API, so the broker's own time comes on top. The matrix is scrolled from the first row to the last in 6 s.",
     figures: [
       load,
       overview,

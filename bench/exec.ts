@@ -79,9 +79,9 @@ function resultOf(reachable: number, bare: readonly number[], ours: readonly num
   return {
     title: 'A program per tenant',
     setting:
-      `\`ptb exec\` over ${reachable} simulated tenants, ${parallel} at a time, beside a loop that starts the same program ` +
-      `as often. The program sleeps ${programMs} ms. ${pairs} pairs in turn, after one to warm up. Times are of whole ` +
-      'processes: `ptb` also starts, signs in and lists the tenants.',
+      `\`ptb exec\` over ${reachable} simulated tenants, ${parallel} at a time, alternating with a loop that starts the same ` +
+      `program as often, after one pair to warm up. The program sleeps ${programMs} ms. Times are of whole processes: ` +
+      '`ptb` also starts, signs in and lists the tenants.',
     figures: [figure('loop', 's', bare), figure('ptb exec', 's', ours), ratios, added],
     goals: [
       { goal: 'at most 1.2 of the loop', reached: ratios.median <= 1.2, value: `${round(ratios.median)}` },

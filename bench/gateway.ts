@@ -119,8 +119,9 @@ function resultOf(samples: Samples): BenchResult {
   return {
     title: 'Request through the gateway',
     engine: embeddedHost,
-    setting: `\`GET ${path}\` from the simulated Graph, for ${seconds} s with ${connections} connections and then with one, ${rounds} alternating rounds; a separate process sends the load (autocannon). Before a request leaves, the broker verifies the caller's token, evaluates the policy, judges the request and waits until Azurite, on the same cores, has the audit record. Compared on the same host: a function that sends the request with undici and a fixed token, and checks and records nothing.`,
+    setting: `\`GET ${path}\` from the simulated Graph, for ${seconds} s with ${connections} connections and then with one, alternating; a separate process sends the load (autocannon). Before a request leaves, the broker verifies the caller's token, evaluates the policy, judges the request and waits until Azurite, on the same cores, has the audit record. Compared on the same host: a function that sends the request with undici and a fixed token, and checks and records nothing.`,
     figures: [...subjects.flatMap((subject) => figuresOf(subject, samples[subject])), storage, share, added],
+    cases: subjects.map((subject) => names[subject]),
     goals: [
       goalOf(
         `at least ${goalShare} of the throughput of the reverse proxy`,

@@ -18,8 +18,10 @@ export interface BenchResult {
   /** The Functions host that ran the app. Absent if the figures do not depend on one. */
   readonly engine?: string;
   readonly figures: readonly Figure[];
-  /** If present, each name of a figure is `CASE: MEASURE`, and the report has a row for each of these cases. */
+  /** The report compares these cases in one table. Names of their figures are `CASE: MEASURE` or `MEASURE, CASE`. */
   readonly cases?: readonly string[];
+  /** Starts of measures that the report leaves out, because they only explain others. */
+  readonly unlisted?: readonly string[];
   readonly goals: readonly Goal[];
   readonly charts?: readonly Chart[];
 }

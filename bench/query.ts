@@ -107,7 +107,7 @@ function resultOf(firsts: readonly Measured[], laters: readonly Measured[]): Ben
   };
   return {
     title: 'A query over many tenants',
-    setting: `\`ptb query --all-pages\` in a process of its own over ${count} tenants, ${rows} rows in all. Each request to the simulated Entra and Graph takes at least ${delayMs} ms. Times are from the start of that process. The first query after the start of the app finds no token, and neither policy nor list of tenants read; ${further} more follow. ${products} starts.`,
+    setting: `\`ptb query --all-pages\` over ${count} tenants, ${rows} rows in all. Requests to Entra and Graph take at least ${delayMs} ms. Times are from the start of the process of \`ptb\`. The first query after the start of the app finds no token, and neither policy nor list of tenants read; ${further} more follow. ${products} starts.`,
     engine: embeddedHost,
     figures: [
       firstRows.first,

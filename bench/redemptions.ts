@@ -69,7 +69,7 @@ function resultOf(cases: readonly Case[]): BenchResult {
   return {
     title: 'Redemptions by number of instances',
     setting:
-      "The product's own brokers, one for each instance, on a simulated clock for 24 hours, so that other load on the machine changes nothing. Four jobs over all tenants in the night, of which three use the same tokens; ten token requests of scripts and a session of a person per tenant and day (15 requests through the gateway, a minute apart; ten sessions if busy), mostly in working hours, and more for some tenants (Zipf, 0.9). Each request meets a random instance, and so does each group of 25 tenants of a job. Tokens live 60 to 90 minutes. One instance has the figures that several would have with a shared cache.",
+      'One broker for each instance, on a simulated clock for 24 hours. Four jobs over all tenants in the night, of which three use the same tokens; per tenant and day, ten token requests of scripts and a session of a person (15 requests through the gateway, a minute apart; ten sessions if busy), mostly in working hours, and more for some tenants (Zipf, 0.9). Each request meets a random instance, and so does each group of 25 tenants of a job. Tokens live 60 to 90 minutes. One instance has the figures that several would have with a shared cache.',
     figures: cases.flatMap(figuresOf),
     cases: cases.map(caseName),
     goals: goalsOf(cases),

@@ -5,19 +5,19 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { drawChart } from './charts.ts';
-import { type BenchResult, type Figure, type Goal, type Results, shown } from './measure.ts';
+import { type BenchResult, embeddedHost, type Figure, type Results, shown } from './measure.ts';
 import { withFigures } from './readme.ts';
 
 const head = `# Benchmarks
 
-Written by \`npm run bench\`. Do not edit by hand. \`npm run bench -- NAME\` repeats one benchmark.
+Written by \`npm run bench\`. Do not edit by hand. \`npm run bench -- NAME\` repeats one benchmark. \`bench/results.json\` also has
+the figures that only explain others.
 
-Each figure is the median of its samples, with their range. Each benchmark says what it simulates and with which delays.
-Compared variants ran on the same machine within the same minutes, alternating where other load could matter.
-
-Where a Functions host ran the app, its name is given. The embedded host runs the app in its own process. Microsoft's host
-is slower: it talks to a Node.js worker and keeps its queues in the storage account. With host 4.1037, DurableTask 3.19 and
-Azurite, two runs over 1,000 tenants took 21.3 s and 15.3 s, and 9.6 s and 4.0 s on the embedded host.
+Figures are medians, with the range of the samples. Compared variants ran within the same minutes, alternating where other
+load could matter. The cloud is simulated, with the stated delays. A benchmark that needs a Functions host uses the embedded
+one, unless it names another. Microsoft's host is slower, because it talks to a Node.js worker and keeps its queues in the
+storage account: with host 4.1037, DurableTask 3.19 and Azurite, two runs over 1,000 tenants took 21.3 s and 15.3 s, and 9.6 s
+and 4.0 s on the embedded host.
 `;
 
 /** @param root Folder of the project. */
@@ -43,58 +43,111 @@ function reportText({ machine, results }: Results): string {
   const reached = goals.filter((goal) => goal.reached).length;
   return [
     head,
-    `Machine: ${cpu}, ${cores} cores, ${memoryGiB} GiB, Node.js ${node}. Host, storage, simulated cloud and load share it.\n`,
-    `Goals reached: ${reached} of ${goals.length}.\n`,
+    `Machine: ${cpu}, ${cores} cores, ${memoryGiB} GiB, Node.js ${node}, shared by host, storage, simulated cloud and load.\n`,
+    '## Goals\n',
+    `${reached} of ${goals.length} are reached.\n`,
+    '| benchmark | goal | measured |',
+    '|---|---|--:|',
+    ...Object.values(results).flatMap(goalRows),
+    '',
     ...Object.entries(results).map(([name, result]) => section(name, result)),
   ].join('\n');
 }
 
-function section(name: string, { title, setting, engine, figures, cases, goals, charts = [] }: BenchResult): string {
+/** One row for each goal. The first one links to the section of the benchmark. */
+const goalRows = ({ title, goals }: BenchResult): string[] =>
+  goals.map(({ goal, reached, value }, index) => {
+    const benchmark = index === 0 ? `[${title}](#${anchorOf(title)})` : '';
+    return `| ${benchmark} | ${goal} | ${reached ? value : `**missed:** ${value}`} |`;
+  });
+
+/** The anchor that GitHub gives a heading. */
+const anchorOf = (heading: string): string =>
+  heading
+    .toLowerCase()
+    .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
+    .replaceAll(' ', '-');
+
+function section(name: string, result: BenchResult): string {
+  const { title, setting, engine, goals, charts = [] } = result;
+  const reasons = goals.flatMap(({ reason }) => (reason === undefined ? [] : [`Missed because ${reason}.\n`]));
   return [
     `## ${title}\n`,
-    `${setting} (\`npm run bench -- ${name}\`)\n`,
-    ...(engine === undefined ? [] : [`Functions host: ${engine}.\n`]),
+    `Benchmark \`${name}\`${samplesOf(result)}. ${setting}\n`,
+    ...(engine === undefined || engine === embeddedHost ? [] : [`Functions host: ${engine}.\n`]),
+    ...reasons,
     ...charts.map((chart) => `![${chart.title}](benchmarks/${chart.file}.svg)\n`),
-    ...(cases === undefined ? rows(figures) : rowsByCase(figures, cases)),
-    '',
-    '| goal | | value |',
-    '|---|---|--:|',
-    ...goals.map(goalRow),
-    '',
+    ...tables(result),
   ].join('\n');
 }
 
-const rows = (figures: readonly Figure[]): string[] => [
-  '| measured | median | range | samples |',
-  '|---|--:|--:|--:|',
-  ...figures.map(row),
-];
+/** More cases than this are rows of a table, with a column for each measure; fewer are columns. */
+const widest = 4;
 
-/** A row for each case and a column for each measure, for benchmarks that take one sample of each. */
-function rowsByCase(figures: readonly Figure[], cases: readonly string[]): string[] {
-  const measureOf = (name: string): string => name.slice(name.indexOf(': ') + 2);
-  const columns = new Map(figures.map(({ name, unit }) => [measureOf(name), unit]));
-  const byName = new Map(figures.map((each) => [each.name, each]));
-  const cell = (name: string): string => {
-    const found = byName.get(name);
-    return found === undefined ? '' : shown(found.median);
-  };
+function samplesOf({ figures }: BenchResult): string {
+  const counts = figures.map(({ samples }) => samples).filter((samples) => samples > 1);
+  if (counts.length === 0) return '';
+  const [least, most] = [Math.min(...counts), Math.max(...counts)];
+  return `, ${least === most ? least : `${least} to ${most}`} samples`;
+}
+
+function tables({ figures, cases = [], unlisted = [] }: BenchResult): string[] {
+  const cells = figures
+    .map((each) => ({ ...splitName(each, cases), each }))
+    .filter(({ measure }) => !unlisted.some((start) => measure.startsWith(start)));
+  const single = cells.filter((cell) => cell.ofCase === undefined).map(({ each }) => each);
+  const rows = single.map((each) => `| ${each.name} | ${withUnit(shown(each.median), each.unit)}${range(each)} |`);
   return [
-    `| | ${[...columns].map(([measure, unit]) => (measure.includes(unit) ? measure : `${measure}, ${unit}`)).join(' | ')} |`,
-    `|---|${'--:|'.repeat(columns.size)}`,
-    ...cases.map(
-      (one) => `| ${one} | ${[...columns.keys()].map((measure) => cell(`${one}: ${measure}`)).join(' | ')} |`,
-    ),
+    ...(cases.length === 0 ? [] : [...matrix(cells, cases), '']),
+    ...(rows.length === 0 ? [] : ['| measured | median |', '|---|--:|', ...rows, '']),
   ];
 }
 
-function row({ name, unit, median, min, max, samples }: Figure): string {
-  const range = samples > 1 ? `${shown(min)} to ${shown(max)}` : '';
-  return `| ${name} | ${shown(median)} ${unit} | ${range} | ${samples} |`;
+interface Cell {
+  readonly ofCase: string | undefined;
+  readonly measure: string;
+  readonly each: Figure;
 }
 
-const goalRow = ({ goal, reached, value, reason }: Goal): string =>
-  `| ${goal} | ${reached ? 'reached' : `**missed**${reason === undefined ? '' : `: ${reason}`}`} | ${value} |`;
+function matrix(cells: readonly Cell[], cases: readonly string[]): string[] {
+  const ofCases = cells.filter((cell) => cell.ofCase !== undefined);
+  const measures = [...new Set(ofCases.map(({ measure }) => measure))];
+  const text = (ofCase: string, measure: string): string => {
+    const found = ofCases.find((cell) => cell.ofCase === ofCase && cell.measure === measure)?.each;
+    return found === undefined ? '' : `${shown(found.median)}${range(found)}`;
+  };
+  const [rows, columns, textOf] =
+    cases.length > widest
+      ? [cases, measures, text]
+      : [measures, cases, (measure: string, ofCase: string): string => text(ofCase, measure)];
+  return [
+    `| | ${columns.join(' | ')} |`,
+    `|---|${'--:|'.repeat(columns.length)}`,
+    ...rows.map((row) => `| ${row} | ${columns.map((column) => textOf(row, column)).join(' | ')} |`),
+  ];
+}
+
+/** Takes the case out of the name of a figure, and adds the unit to the measure. */
+function splitName({ name, unit }: Figure, cases: readonly string[]): Omit<Cell, 'each'> {
+  const labelled = (measure: string): string => (isNamed(measure, unit) ? measure : `${measure}, ${unit}`);
+  for (const ofCase of cases) {
+    if (name.startsWith(`${ofCase}: `)) return { ofCase, measure: labelled(name.slice(ofCase.length + 2)) };
+    if (name.endsWith(`, ${ofCase}`)) return { ofCase, measure: labelled(name.slice(0, -ofCase.length - 2)) };
+  }
+  return { ofCase: undefined, measure: name };
+}
+
+/** Whether the measure needs no unit, as in "requests per tenant" and for a share. */
+const isNamed = (measure: string, unit: string): boolean =>
+  unit === '' || unit === 'of 1' || ` ${measure} `.includes(` ${unit} `);
+
+const withUnit = (value: string, unit: string): string => (unit === '' ? value : `${value} ${unit}`);
+
+/** Empty if all samples look the same. */
+function range({ min, max }: Figure): string {
+  const [from, to] = [shown(min), shown(max)];
+  return from === to ? '' : ` (${from}–${to})`;
+}
 
 if (import.meta.main) {
   const all = JSON.parse(readFileSync(join(import.meta.dirname, 'results.json'), 'utf8')) as Results;

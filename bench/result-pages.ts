@@ -47,7 +47,7 @@ function resultOf(
   const page = figure('first page of 1,000 rows, JSON', 'ms', first);
   return {
     title: 'Pages of results',
-    setting: `A run over ${tenants.toLocaleString('en')} tenants with ${rows.toLocaleString('en')} rows in Azurite. One request at a time. The job does not declare its columns, so the first page of a CSV reads the record of each tenant.`,
+    setting: `A run over ${tenants.toLocaleString('en')} tenants with ${rows.toLocaleString('en')} rows in Azurite; one request at a time. The job declares no columns, so the first page of a CSV reads the record of each tenant.`,
     engine: embeddedHost,
     figures: [
       page,

@@ -47,13 +47,19 @@ export const startUp: Bench = {
       figure(`${variant.name}: size`, 'MB', [variant.megabytes]),
       figure(`${variant.name}: archive`, 'MB', [variant.zipMegabytes]),
     ]);
-    return { title: 'Start-up and size of the package', setting, engine: embeddedHost, figures, goals: goals(figures) };
+    return {
+      title: 'Start-up and size of the package',
+      setting,
+      engine: embeddedHost,
+      figures,
+      cases: variants.map(({ name }) => name),
+      goals: goals(figures),
+    };
   },
 };
 
 const setting =
-  `${runs} alternating runs each, after one warm-up run. All files are in the page cache, which favours the unbundled ` +
-  'app: in Azure it reads each of its files from a mounted archive. First token: embedded host, simulated cloud.';
+  'Alternating runs after one to warm up. All files are in the page cache, which favours the unbundled app: in Azure it reads each of its files from a mounted archive.';
 
 function goals(figures: readonly Figure[]) {
   const median = (name: string): number => figures.find((found) => found.name === name)?.median ?? Number.NaN;

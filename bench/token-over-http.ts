@@ -95,7 +95,7 @@ function resultOf(samples: Samples): BenchResult {
   return {
     title: 'Cached token over HTTP',
     engine: embeddedHost,
-    setting: `${connections} connections for ${seconds} s, ${rounds} alternating rounds; a separate process sends the load (autocannon). Before each answer, the broker verifies the caller's token, evaluates the policy and waits until the storage acknowledges the audit record. In one variant the storage is Azurite on the same cores. In the other, a separate process acknowledges the audit transactions after ${storageMs} ms, like a storage account with its own processors. Compared on the same host: a function that answers \`{}\`, and one that reads the request and sends an answer as long as a token answer.`,
+    setting: `${connections} connections for ${seconds} s, alternating; a separate process sends the load (autocannon). Before each answer, the broker verifies the caller's token, evaluates the policy and waits until the storage acknowledges the audit record: Azurite on the same cores, or a separate process after ${storageMs} ms, like a storage account with its own processors. Compared on the same host: a function that answers \`{}\`, and one that reads the request and answers as many bytes as a token answer has.`,
     figures: [
       ...subjects.flatMap((subject) => figuresOf(subject, samples[subject])),
       figure(
@@ -108,6 +108,8 @@ function resultOf(samples: Samples): BenchResult {
       shareOf(samples, 'apart', 'empty'),
       shareOf(samples, 'apart', 'same'),
     ],
+    cases: subjects.map((subject) => names[subject]),
+    unlisted: ['latency p50', 'share of the throughput of the empty function'],
     goals: [goalOf(ofSame, samples)],
     charts: [
       {

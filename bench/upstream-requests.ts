@@ -27,7 +27,7 @@ export const upstreamRequests: Bench = {
       return {
         title: 'Requests to Entra and Key Vault: three jobs over 1,000 tenants in one hour',
         engine: embeddedHost,
-        setting: `${jobs.join(', ')} one after the other, by the broker and by scripts that redeem a token for each need and cache nothing (counted over ${sampleTenants} tenants and scaled up; ${vaultReadsPerScript} reads of Key Vault per script). The broker's count includes the requests that list the tenants.`,
+        setting: `${jobs.join(', ')} one after the other. The scripts redeem a token for each need and cache nothing (counted over ${sampleTenants} tenants and scaled up; ${vaultReadsPerScript} reads of Key Vault each). The broker's count includes the requests that list the tenants.`,
         figures: [
           figure('broker, token requests to Entra', 'requests', [totals.entraTokenRequests]),
           figure('scripts, token requests to Entra', 'requests', [script]),

@@ -1,4 +1,4 @@
-// Alert rules over the structured log. Each line is a JSON object whose `event` docs/operations.md explains. The rules use
+// Alert rules over the structured log. Each line is a JSON object whose `event` docs/log.md explains. The rules use
 // level and event prefix, so that they also cover new error events of a known kind. They read the level in the line:
 // the host guesses the severity of lines that are written after an invocation ended (category Host.Function.Console).
 @description('Prefix of the rule names.')

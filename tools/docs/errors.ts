@@ -11,11 +11,18 @@ import {
 import { aadstsMeanings, aadstsVariants } from '../../src/lib/microsoft/aadsts.ts';
 
 const scopes: Readonly<Record<ErrorScope, string>> = {
-  caller: 'The request, token or policy of the caller.',
-  tenant: 'One tenant; others are not affected.',
-  credential: "The broker's own credential; every tenant is affected.",
-  platform: 'Microsoft, the network or the deployment.',
+  caller: 'the request, token or policy of the caller',
+  tenant: 'one tenant',
+  credential: "the broker's own credential, so every tenant",
+  platform: 'Microsoft, the network or the deployment',
 };
+
+/** The advice that most codes have for callers. It stands before the codes, once. */
+const usualAdvice = ((): string => {
+  const byText = Map.groupBy(errorCodes, (code) => adviceFor(code, 'caller'));
+  const [[text] = ['']] = [...byText].toSorted(([, a], [, b]) => b.length - a.length);
+  return text;
+})();
 
 function errorSection(code: ErrorCode): string {
   const { status, scope, retry, title } = errorTable[code];
@@ -23,10 +30,11 @@ function errorSection(code: ErrorCode): string {
   return [
     `### ${code}`,
     '',
-    `${title}.`,
+    `${title}. HTTP ${status}, ${scope}${retry === 'later' ? ', **retry later**' : ''}.`,
     '',
-    `- HTTP ${status} · ${scope} · retry ${retry}`,
-    ...(caller === operator ? [`- ${caller}`] : [`- Caller: ${caller}`, `- Operator: ${operator}`]),
+    ...(caller === operator
+      ? [`- ${caller}`]
+      : [...(caller === usualAdvice ? [] : [`- Caller: ${caller}`]), `- Operator: ${operator}`]),
     '',
   ].join('\n');
 }
@@ -54,13 +62,15 @@ export function errorDocs(): string {
   return [
     '# Errors',
     '',
-    'Every error has one of these codes, with the same title everywhere. Switch on `code`, never on text. The advice depends on the reader: HTTP problem documents (`application/problem+json`) carry the advice for the *caller*; run records, health, notices, the dashboard and the command line carry the advice for the *operator*. For `config_invalid` and `caller_unauthenticated` the command line names its options and environment variables instead.',
+    '<!-- Written by `npm run docs` from src/lib/core/error-table.ts and src/lib/microsoft/aadsts.ts. Do not edit by hand. -->',
     '',
-    '`npm run docs` generates this file from `src/lib/core/error-table.ts` and `src/lib/microsoft/aadsts.ts`.',
+    'Every error has one of these codes. Switch on `code`, never on text. HTTP problem documents (`application/problem+json`) carry the advice for the *caller*; run records, health, notices, the dashboard and the command line that for the *operator*. For `config_invalid` and `caller_unauthenticated` the command line names its options and variables instead.',
     '',
     '## Codes',
     '',
-    'The first line of each code has the HTTP status, the scope, and whether the same request may succeed *later* or *never* before somebody acts.',
+    'Each code has an HTTP status and a scope. With **retry later**, the same request may succeed after a while; otherwise somebody must act first. Where a code has no advice for the caller, it is:',
+    '',
+    `> ${usualAdvice}`,
     '',
     '| scope | affects |',
     '|---|---|',
@@ -69,12 +79,12 @@ export function errorDocs(): string {
     ...errorCodes.map(errorSection),
     '## Codes of the command line',
     '',
-    'Only `ptb` commands that sign an operator in end with these. No HTTP route answers with them.',
+    'Only `ptb` commands that sign an operator in end with these, no HTTP route.',
     '',
     ...setupErrorCodes.map(setupSection),
     '## AADSTS numbers',
     '',
-    "Entra names its reasons by number. Microsoft says that the numbers are for diagnosis and may change, so they only refine what `error` and the HTTP status say. A number that is not listed is judged by those two. *Reach* is what the number suggests. For `ambiguous` and `credential` the broker first redeems a token for the partner's own tenant before it draws a conclusion.",
+    "Microsoft says that these numbers are for diagnosis and may change, so they only refine what `error` and the HTTP status say. A number that is not listed is judged by those two. *Reach* is what the number suggests; for `ambiguous` and `credential` the broker first redeems a token for the partner's own tenant.",
     '',
     '| AADSTS | code | reach | meaning |',
     '|---|---|---|---|',

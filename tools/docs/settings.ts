@@ -47,9 +47,9 @@ const introduction = `# Settings
 <!-- Written by \`npm run docs\` from src/lib/config/settings.ts. Do not edit by hand. -->
 
 The app reads these settings from its environment: app settings in Azure, \`local.settings.json\` on a laptop (copy
-\`local.settings.sample.json\`). An empty value counts as absent, and names that are not listed here are ignored. Only
-\`NOTIFICATION_WEBHOOK\` and \`NOTIFICATION_SIGNING_SECRET\` are secrets, and \`NOTIFICATION_SIGNED_WEBHOOK\` may be one, so
-make them [Key Vault references](deploy.md#choices). The credential is in Key Vault, and the app reaches the vault and the storage account with its managed identity.
+\`local.settings.sample.json\`). An empty value counts as absent; other names are ignored. Only \`NOTIFICATION_WEBHOOK\` and
+\`NOTIFICATION_SIGNING_SECRET\` are secrets, and \`NOTIFICATION_SIGNED_WEBHOOK\` may be one: make them
+[Key Vault references](deploy.md#choices). The app reaches the vault and the storage account with its managed identity.
 
 The app starts even if a setting is missing or wrong. \`GET /api/health\` then names the setting, and every route for
 callers answers 503 \`config_invalid\` until you correct it and restart the app. A wrong \`NOTIFICATION_…\` setting stops only

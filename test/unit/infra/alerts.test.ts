@@ -50,8 +50,8 @@ describe('the alert rules', { timeout: 600_000, ...skippedBecause(noBicep) }, ()
     expect(problems).toEqual(Object.keys(rules).map((name) => [name, []]));
   });
 
-  it('share their tables with the queries in docs/operations.md, which are valid too', async () => {
-    const page = await readFile(join(projectRoot, 'docs/operations.md'), 'utf8');
+  it('share their tables with the queries in docs/log.md, which are valid too', async () => {
+    const page = await readFile(join(projectRoot, 'docs/log.md'), 'utf8');
     const queries = [...page.matchAll(/^```kusto\n(.*?)^```$/gms)].map(([, query]) => query ?? '');
     expect(queries.length).toBeGreaterThan(0);
     expect(queries.flatMap(problemsOf)).toEqual([]);
