@@ -73,7 +73,7 @@ beforeAll(async () => {
   await run(process.execPath, [join(source, 'prepare.mjs'), join(stage, 'dist')]);
   for (const name of readdirSync(source, { withFileTypes: true }))
     if (name.isFile()) cpSync(join(source, name.name), join(stage, name.name));
-  for (const name of ['src', 'recordings']) cpSync(join(source, name), join(stage, name), { recursive: true });
+  for (const name of ['src', 'docs', 'recordings']) cpSync(join(source, name), join(stage, name), { recursive: true });
   const { stdout } = await npm(stage, 'pack', '--json', '--pack-destination', folder);
   const reports = JSON.parse(stdout) as readonly Packed[] | Readonly<Record<string, Packed>>;
   packed = (Array.isArray(reports) ? reports : Object.values(reports))[0] as Packed;
@@ -92,6 +92,12 @@ describe('the packed package', () => {
     expect(others.toSorted()).toEqual([
       'LICENSE',
       'README.md',
+      'docs/behaviour.md',
+      'docs/control.md',
+      'docs/fidelity.md',
+      'docs/graph.md',
+      'docs/recording.md',
+      'docs/tenants.md',
       'package.json',
       'recordings/documentation.jsonl',
       'requests.md',

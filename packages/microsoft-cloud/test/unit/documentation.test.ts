@@ -1,19 +1,18 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { faultKinds } from '../../src/faults/rule.ts';
 import { tenantStates, tenantTraits } from '../../src/population/tenant.ts';
 
 const packageRoot = join(import.meta.dirname, '../..');
-const page = readFileSync(join(packageRoot, 'README.md'), 'utf8');
-const fidelity = readFileSync(join(packageRoot, 'docs/fidelity.md'), 'utf8');
-const rows = [...`${page}\n${fidelity}`.matchAll(/^\| .+ \| (.+) \| (\S+\.test\.ts) \|$/gm)].map(
-  ([, title = '', file = '']) => ({
-    file,
-    title,
-  }),
-);
-const examples = [...page.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code]) => code);
+const read = (path: string): string => readFileSync(join(packageRoot, path), 'utf8');
+const pages = ['README.md', ...globSync('docs/*.md', { cwd: packageRoot })].map(read).join('\n');
+/** Rows of docs/fidelity.md, which end with title and file, and lines of docs/behaviour.md. */
+const rows = [
+  ...pages.matchAll(/^\| .+ \| (?<title>.+) \| (?<file>\S+\.test\.ts) \|$/gm),
+  ...pages.matchAll(/^- (?<file>\S+\.test\.ts): (?<title>.+)$/gm),
+].map(({ groups: { title = '', file = '' } = {} }) => ({ file, title }));
+const examples = [...read('README.md').matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code]) => code);
 
 /** The examples import the sources, so that the tests need no build. A user imports the package. */
 const withPackageName = (code: string): string =>
@@ -21,7 +20,7 @@ const withPackageName = (code: string): string =>
     .replace("'../../src/index.ts'", "'microsoft-cloud'")
     .replace("'../../src/testing.ts'", "'microsoft-cloud/testing'");
 
-describe('README.md', () => {
+describe('the documentation', () => {
   it('lists more than 40 behaviours with their tests', () => {
     expect(rows.length).toBeGreaterThan(40);
   });
@@ -38,6 +37,6 @@ describe('README.md', () => {
   });
 
   it('explains every tenant state, trait and fault kind', () => {
-    for (const name of [...tenantStates, ...tenantTraits, ...faultKinds]) expect(page).toContain(`\`${name}\``);
+    for (const name of [...tenantStates, ...tenantTraits, ...faultKinds]) expect(pages).toContain(`\`${name}\``);
   });
 });
