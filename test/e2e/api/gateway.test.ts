@@ -219,6 +219,7 @@ describe('docs/gateway.md', () => {
     /is valid: 1 rule[\s\S]*\nexit code 1\n$/,
     /"value":\[\{/,
     /"displayName":/,
+    /"displayName":/,
     /^(?:[0-9a-f-]{36}\n){5,}$/,
     /"id":"1","status":200[\s\S]*"id":"2","status":403/,
     /^(?:\{"tenantId":"[^\n]*"accountEnabled":(?:true|false)\}\n){5,}$/,
