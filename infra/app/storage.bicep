@@ -71,7 +71,7 @@ resource policyContainer 'Microsoft.Storage/storageAccounts/blobServices/contain
 
 // Checkpoints of the audit log. While the policy is there, they can be appended to, and neither changed nor deleted. It is not
 // locked, so that the environment can be deleted: until it is, whoever may manage the account can delete the policy, and then
-// the container. So can the app itself, with the role that the host needs (roles.bicep). docs/audit.md says how to lock it.
+// the container. So can the app itself, with the role that the host needs (roles.bicep). To lock it: docs/audit-evidence.md.
 resource checkpointContainer 'Microsoft.Storage/storageAccounts/blobServices/containers@2025-01-01' = {
   parent: blobs
   name: 'audit-checkpoints'

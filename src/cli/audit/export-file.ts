@@ -11,7 +11,7 @@ import { UsageError } from '../run-program.ts';
 
 /*
  * The file of `ptb audit export`: JSON Lines. First what the export is, then checkpoints and public keys, then the records,
- * last how many there are. docs/audit.md describes it, so that others can read it too.
+ * last how many there are. docs/audit-evidence.md describes it, so that others can read it too.
  */
 
 const keySchema = z.looseObject({
