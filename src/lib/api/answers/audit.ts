@@ -113,7 +113,7 @@ export const auditCheckpointsAnswerSchema = z
     checkpoints: z
       .array(z.string())
       .readonly()
-      .meta({ description: 'Each a JWS in compact form, oldest first. docs/audit.md describes the payload.' }),
+      .meta({ description: 'Each a JWS in compact form, oldest first. docs/audit-evidence.md describes the payload.' }),
     keys: z
       .array(z.looseObject({}))
       .readonly()

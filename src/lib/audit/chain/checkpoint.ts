@@ -100,8 +100,8 @@ export function readLost(text: unknown): readonly LostRange[] {
 }
 
 /*
- * A checkpoint is a signed statement about all chains (docs/audit.md). It is a JWS in compact form (RFC 7515), so that any
- * JWS library verifies it, and it contains the hash of the one before.
+ * A checkpoint is a signed statement about all chains (docs/audit-evidence.md). It is a JWS in compact form (RFC 7515), so
+ * that any JWS library verifies it, and it contains the hash of the one before.
  */
 
 /** A checkpoint covers records up to this long before it is written. By then every write has ended. */
