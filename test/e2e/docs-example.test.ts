@@ -15,7 +15,7 @@ afterAll(async () => {
   await cloud.stop();
 });
 
-it('the example job of docs/jobs.md finds guests in the simulated cloud', async () => {
+it('the example job of docs/write-a-job.md finds guests in the simulated cloud', async () => {
   const nowMs = Date.now();
   const found = [];
   for (const { tenantId } of cloud.document.tenants) {

@@ -4,9 +4,9 @@ import type { ZodObject } from 'zod';
 import type { Job } from '../../src/lib/runs/job/job.ts';
 import { projectRoot } from '../paths.ts';
 
-/** Loads the parameters shown in docs/jobs.md. */
+/** Loads the parameters shown in docs/write-a-job.md. */
 export async function loadDocsParameters(): Promise<ZodObject> {
-  const text = await readFile(join(projectRoot, 'docs/jobs.md'), 'utf8');
+  const text = await readFile(join(projectRoot, 'docs/write-a-job.md'), 'utf8');
   const [, code = ''] = /```ts\n([^`]*export const parameters =[^`]*)```/.exec(text) ?? [];
   await mkdir(join(projectRoot, '.local'), { recursive: true });
   const folder = await mkdtemp(join(projectRoot, '.local', 'docs-example-'));
@@ -19,9 +19,9 @@ export async function loadDocsParameters(): Promise<ZodObject> {
   }
 }
 
-/** Loads the job shown in docs/jobs.md. Only its import path is changed. */
+/** Loads the job shown in docs/write-a-job.md. Only its import path is changed. */
 export async function loadDocsExample(): Promise<{ readonly job: Job; remove(): Promise<void> }> {
-  const text = await readFile(join(projectRoot, 'docs/jobs.md'), 'utf8');
+  const text = await readFile(join(projectRoot, 'docs/write-a-job.md'), 'utf8');
   const [, code = ''] = /```ts\n(import [^`]* defineJob\(\{[\s\S]*?)```/.exec(text) ?? [];
   await mkdir(join(projectRoot, '.local'), { recursive: true });
   const folder = await mkdtemp(join(projectRoot, '.local', 'docs-example-'));

@@ -46,7 +46,7 @@ service account may do through the application; in a customer tenant its GDAP ro
 permissions are what the application may do by itself in the partner tenant. Partner Center cannot consent to them in
 customer tenants.
 
-In customer tenants, [\`ptb tenants consent\`](credential.md#consent-in-customer-tenants) consents to the delegated
+In customer tenants, [\`ptb tenants consent\`](consent.md) consents to the delegated
 permissions, without those for Partner Center, which is called with tokens of the partner tenant only.
 
 Without \`--profile\`, an existing application keeps its registered permissions. To change the profile, or to adopt

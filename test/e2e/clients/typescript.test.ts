@@ -209,7 +209,11 @@ describe('README example', () => {
   /** Runs the example with this number against the demo. @returns what it prints. */
   async function runExample(index: number, replace: readonly (readonly [string, string])[]): Promise<string> {
     const readme = await readFile(join(projectRoot, 'clients/typescript/README.md'), 'utf8');
-    const example = [...readme.matchAll(/^```ts\n([\s\S]*?)^```$/gm)][index]?.[1] ?? '';
+    // The first block is the connection that all examples use.
+    const [connection = '', ...examples] = [...readme.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(
+      ([, code]) => code ?? '',
+    );
+    const example = connection + (examples[index] ?? '');
     const { clientId, clientSecret } = fullCaller(demo.cloud);
     const replacements = [
       ['partner-token-broker-client', join(projectRoot, 'clients/typescript/src/index.ts')],

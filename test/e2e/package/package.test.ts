@@ -15,7 +15,7 @@ import { projectRoot } from '../../paths.ts';
 import { packedApp, type PackedApp, packedPolicy } from '../../support/packed-app.ts';
 
 /**
- * Start-up time grows with the code that is loaded at start. A larger budget needs a reason (docs/deploy.md, "Size"). The
+ * Start-up time grows with the code that is loaded at start. A larger budget needs a reason (CONTRIBUTING.md). The
  * last ones: for the entry the rules for the credential in force, result pages, readable tenants and fair queues, 45 kB in
  * all; for the archive undici, 147 kB, which the gateway loads with its first request, the gateway with its judge, 50 kB,
  * the pages of the dashboard, 30 kB, approvals, tags, groups and parameters of jobs with their pages, 130 kB, the library

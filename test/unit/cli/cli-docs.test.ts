@@ -25,7 +25,7 @@ it('docs/cli.md lists the error codes of each exit code', () => {
   }
 });
 
-it('docs/cli.md lists every PTB_ and BROKER_ variable that the command line reads', () => {
+it('docs/cli.md and docs/exec.md list every PTB_ and BROKER_ variable that the command line reads', () => {
   const folder = join(projectRoot, 'src/cli');
   // demo/environment-file.ts writes variables for scripts and reads none.
   const sources = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(
@@ -34,7 +34,8 @@ it('docs/cli.md lists every PTB_ and BROKER_ variable that the command line read
   const read = sources.flatMap(
     (path) => readFileSync(join(folder, path), 'utf8').match(/\b(?:PTB|BROKER)_[A-Z_]+/g) ?? [],
   );
-  const listed = [...page.matchAll(/^\| `([A-Z_]+)` \|/gm)].map(([, name = '']) => name);
+  const pages = page + readFileSync(join(projectRoot, 'docs/exec.md'), 'utf8');
+  const listed = [...pages.matchAll(/^\| `([A-Z_]+)` \|/gm)].map(([, name = '']) => name);
   expect(listed.toSorted()).toEqual([...new Set(read)].toSorted());
 });
 

@@ -9,7 +9,7 @@ beforeAll(async () => {
 });
 afterAll(() => example.remove());
 
-test('the parameters in docs/jobs.md can be those of a job', async () => {
+test('the parameters in docs/write-a-job.md can be those of a job', async () => {
   const { fields } = jobParameters(await loadDocsParameters());
   expect(fields.map(({ name, kind }) => [name, kind])).toEqual([
     ['days', 'number'],
@@ -21,7 +21,7 @@ test('the parameters in docs/jobs.md can be those of a job', async () => {
 test.each([
   [undefined, ['old#EXT#', 'never#EXT#']],
   [10, ['new#EXT#', 'old#EXT#', 'never#EXT#']],
-])('the job in docs/jobs.md finds guests without a sign-in for its days, %s', async (days, users) => {
+])('the job in docs/write-a-job.md finds guests without a sign-in for its days, %s', async (days, users) => {
   const signedIn = (lastSignInDateTime: string) => ({ signInActivity: { lastSignInDateTime } });
   const { rows, requests } = await tryJob(example.job, {
     ...(days === undefined ? {} : { parameters: { days } }),
@@ -41,7 +41,7 @@ test.each([
   expect(requests[0]?.url.searchParams.get('$filter')).toBe("userType eq 'Guest'");
 });
 
-test('the test in docs/jobs.md passes', async () => {
+test('the test in docs/write-a-job.md passes', async () => {
   const { rows } = await tryJob(example.job, { graph: { '/users': { value: [{ userPrincipalName: 'a#EXT#' }] } } });
   expect(rows).toEqual([{ user: 'a#EXT#', lastSignIn: null }]);
 });
