@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks';
 import type { JobsAnswer } from '../../src/lib/api/answers/jobs.ts';
-import { askedText } from '../../src/lib/access/tenants/selected-tenants.ts';
+import { askedText } from '../../src/lib/core/text.ts';
 import type { RunSummaryAnswer } from '../../src/lib/api/answers/runs.ts';
 import { Sentence } from '../shared/text.tsx';
 import { useRole, useSignedIn } from './context.ts';

@@ -16,7 +16,7 @@ import {
   validateAuthResponse,
 } from 'oauth4webapi';
 import type { SignInAnswer } from '../../src/lib/api/answers/shared.ts';
-import { authorizationServer } from '../../src/lib/microsoft/redeemer.ts';
+import { authorizationServer } from '../../src/lib/microsoft/authorization-server.ts';
 import { noAnswer, SignInProblem, signInProblem } from './sign-in-problem.ts';
 
 /** What Microsoft issued. It stays in the memory of the page. */

@@ -1,6 +1,6 @@
 import type { RunAnswer } from '../../src/lib/api/answers/runs.ts';
 import { outcomeWord } from '../../src/lib/core/outcomes.ts';
-import { askedText } from '../../src/lib/access/tenants/selected-tenants.ts';
+import { askedText } from '../../src/lib/core/text.ts';
 import { parametersText } from '../../src/lib/core/parameters.ts';
 import { isEnded } from '../../src/lib/runs/store/run.ts';
 import { Notice, Sentence } from '../shared/text.tsx';

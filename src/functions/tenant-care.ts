@@ -1,5 +1,5 @@
 import { bootLog, type Services } from '../composition.ts';
-import { defaultApplication } from '../lib/core/secrets.ts';
+import { defaultApplication } from '../lib/core/identifiers.ts';
 import type { ConsentInTenants } from '../lib/tenant-events/consent-in-new.ts';
 import { jobRegistry } from './job-registry.ts';
 import { timer } from './timer.ts';

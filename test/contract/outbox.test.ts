@@ -1,7 +1,6 @@
 import { TableClient } from '@azure/data-tables';
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { Outbox } from '../../src/lib/notices/outbox.ts';
-import { noticeId } from '../../src/lib/notices/notice.ts';
+import { noticeId, type Outbox } from '../../src/lib/notices/outbox.ts';
 import { TableOutbox } from '../../src/lib/notices/table-outbox.ts';
 import { MemoryOutbox } from '../fakes/memory-outbox.ts';
 import { type Azurite, emptyAzurite } from '../support/azurite.ts';

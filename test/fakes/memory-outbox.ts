@@ -1,5 +1,5 @@
-import { type Notice, noticeId } from '../../src/lib/notices/notice.ts';
-import type { Backlog, Delivery, Outbox, TargetState } from '../../src/lib/notices/outbox.ts';
+import type { Notice } from '../../src/lib/notices/notice.ts';
+import { type Backlog, type Delivery, noticeId, type Outbox, type TargetState } from '../../src/lib/notices/outbox.ts';
 import type { TargetName } from '../../src/lib/notices/target.ts';
 
 const keyOf = ({ target, noticeId: id }: Pick<Delivery, 'target' | 'noticeId'>): string => `${target} ${id}`;

@@ -26,7 +26,7 @@ export async function loadDocsExample(): Promise<{ readonly job: Job; remove(): 
   await mkdir(join(projectRoot, '.local'), { recursive: true });
   const folder = await mkdtemp(join(projectRoot, '.local', 'docs-example-'));
   const file = join(folder, 'stale-guests.ts');
-  await writeFile(file, code.replace("'../lib/runs/job.ts'", `'${join(projectRoot, 'src/lib/runs/job/job.ts')}'`));
+  await writeFile(file, code.replace("'../lib/runs/job/job.ts'", `'${join(projectRoot, 'src/lib/runs/job/job.ts')}'`));
   const { default: job } = (await import(file)) as { default: Job };
   return { job, remove: () => rm(folder, { recursive: true, force: true }) };
 }

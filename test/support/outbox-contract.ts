@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { parseTenantId } from '../../src/lib/core/identifiers.ts';
-import { type Notice, noticeId } from '../../src/lib/notices/notice.ts';
-import type { Delivery, Outbox } from '../../src/lib/notices/outbox.ts';
+import type { Notice } from '../../src/lib/notices/notice.ts';
+import { type Delivery, noticeId, type Outbox } from '../../src/lib/notices/outbox.ts';
 import type { TargetName } from '../../src/lib/notices/target.ts';
 
 export const atMs = Date.UTC(2026, 10, 24);

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import { type ClientCredential, defaultApplication, type Secret } from '../../lib/core/secrets.ts';
+import type { ClientCredential, Secret } from '../../lib/core/secrets.ts';
+import { defaultApplication } from '../../lib/core/identifiers.ts';
 import type { ConsentOutcome } from '../../operator/setup/consent.ts';
 import type { TargetOptions } from '../sign-in/target.ts';
 import { interruptible } from '../sign-in/interruptible.ts';

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { JobsAnswer } from '../../lib/api/answers/jobs.ts';
 import type { RunAnswer, StartedRunAnswer } from '../../lib/api/answers/runs.ts';
-import { askedText } from '../../lib/access/tenants/selected-tenants.ts';
+import { askedText } from '../../lib/core/text.ts';
 import { parametersText } from '../../lib/core/parameters.ts';
 import { counted } from '../counted.ts';
 import { addParameterOptions, givenParameters, jobNamed, type ParameterFlags } from '../jobs/given-parameters.ts';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { defaultApplication } from '../../lib/core/secrets.ts';
+import { defaultApplication } from '../../lib/core/identifiers.ts';
 import type { ConsentResult } from '../../lib/consent/consent-result.ts';
 import { counted } from '../counted.ts';
 import type { Consents } from '../customer-consent/open.ts';

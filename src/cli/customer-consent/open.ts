@@ -1,6 +1,5 @@
-import { defaultApplication } from '../../lib/core/secrets.ts';
 import { toBrokerError } from '../../lib/core/errors.ts';
-import type { TenantId } from '../../lib/core/identifiers.ts';
+import { defaultApplication, type TenantId } from '../../lib/core/identifiers.ts';
 import { type ConsentTokens, createConsentTokens, readRegistration } from '../../lib/consent/registration.ts';
 import type { ConsentRun } from '../../lib/consent/customer-consent.ts';
 import { type CustomerConsent, customerResources, type ScopedResource } from '../../lib/consent/customer-grants.ts';

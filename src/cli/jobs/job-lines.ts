@@ -1,4 +1,4 @@
-import { askedText } from '../../lib/access/tenants/selected-tenants.ts';
+import { askedText } from '../../lib/core/text.ts';
 import { parameterFields, parameterWords, type ParameterField } from '../../lib/core/parameters.ts';
 import { counted } from '../counted.ts';
 import type { Line } from '../line.ts';

@@ -3,7 +3,7 @@ import { maxLineLength, titleOf } from '../../lib/runs/job/query-job-text.ts';
 
 /** Text of `src/jobs/NAME.ts`. */
 export const jobSource = (name: string): string => `import * as z from 'zod';
-import { defineJob } from '../lib/runs/job.ts';
+import { defineJob } from '../lib/runs/job/job.ts';
 
 const user = z.object({ userPrincipalName: z.string(), accountEnabled: z.boolean().nullish() });
 

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { applicationNamePattern, defaultApplication } from '../../lib/core/secrets.ts';
+import { applicationNamePattern } from '../../lib/core/secrets.ts';
+import { defaultApplication } from '../../lib/core/identifiers.ts';
 
 /** Adds the options for the partner tenant and the vault, and `--json`. */
 export function addTargetOptions(command: Command): Command {

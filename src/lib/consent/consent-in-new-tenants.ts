@@ -1,7 +1,7 @@
 import { adviceFor, BrokerError, type ErrorCode, SetupError, toBrokerError } from '../core/errors.ts';
 import type { CloudEndpoints } from '../core/resources.ts';
-import { defaultApplication, type TokenSource } from '../core/secrets.ts';
-import type { TenantId } from '../core/identifiers.ts';
+import type { TokenSource } from '../core/secrets.ts';
+import { defaultApplication, type TenantId } from '../core/identifiers.ts';
 import { errorFields } from '../core/log.ts';
 import type { ConsentAttempt, ConsentInTenants } from '../tenant-events/consent-in-new.ts';
 import { type ConsentResult, failedResult, planConsent } from './consent-result.ts';

@@ -1,6 +1,5 @@
 import { adviceFor, BrokerError, type ErrorCode, ptbCommand, toBrokerError } from '../core/errors.ts';
-import type { TenantId } from '../core/identifiers.ts';
-import { defaultApplication } from '../core/secrets.ts';
+import { defaultApplication, type TenantId } from '../core/identifiers.ts';
 import type { BatchReply } from '../microsoft/batch.ts';
 import type { GraphClient } from '../microsoft/graph.ts';
 import { isJsonObject, type JsonObject, objectsIn, textOf } from '../microsoft/reply.ts';

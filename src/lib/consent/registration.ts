@@ -1,14 +1,7 @@
 import { SetupError, toBrokerError } from '../core/errors.ts';
-import type { TenantId } from '../core/identifiers.ts';
+import { defaultApplication, type TenantId } from '../core/identifiers.ts';
 import type { CloudEndpoints, ResourceRegistry } from '../core/resources.ts';
-import {
-  type AccessToken,
-  defaultApplication,
-  type Grant,
-  type Resource,
-  type Secret,
-  type TokenSource,
-} from '../core/secrets.ts';
+import type { AccessToken, Grant, Resource, Secret, TokenSource } from '../core/secrets.ts';
 import type { ExchangeDeps } from '../microsoft/exchange.ts';
 import { createGraphClient, type GraphClient } from '../microsoft/graph.ts';
 import { isAudienceOf } from '../microsoft/redeemer.ts';

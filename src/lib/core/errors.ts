@@ -7,7 +7,7 @@ import {
   type SetupErrorCode,
   setupErrorTable,
 } from './error-table.ts';
-import { defaultApplication } from './secrets.ts';
+import { defaultApplication } from './identifiers.ts';
 
 export { type ErrorCode, errorCodes, errorTable, isErrorCode } from './error-table.ts';
 

@@ -28,3 +28,5 @@ export function parseDomainName(value: unknown): DomainName | undefined {
   const lower = value.toLowerCase();
   return domainPattern.test(lower) ? (lower as DomainName) : undefined;
 }
+
+export const defaultApplication = 'default';

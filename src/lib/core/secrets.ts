@@ -182,7 +182,5 @@ export const refreshTokenLifeMs = 90 * dayMs;
  */
 export const clientCredentialName = 'partner-token-broker';
 
-export const defaultApplication = 'default';
-
 /** An application's name is part of a Key Vault secret's name, so it has only letters, digits and hyphens. */
 export const applicationNamePattern = /^[a-z][a-z0-9-]{0,31}$/;

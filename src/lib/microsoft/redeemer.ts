@@ -1,5 +1,4 @@
 import type { ConfidentialClientApplication, Configuration } from '@azure/msal-node';
-import type { AuthorizationServer } from 'oauth4webapi';
 import { type Clock, withDeadline } from '../core/clock.ts';
 import { BrokerError } from '../core/errors.ts';
 import type { TenantId } from '../core/identifiers.ts';
@@ -8,27 +7,9 @@ import type { AppMetrics } from '../core/metrics.ts';
 import { type Fetch, OutboundError, outboundFailure } from '../core/outbound.ts';
 import { clouds } from '../core/resources.ts';
 import type { ClientCredential, Grant, Secret } from '../core/secrets.ts';
+import { authorizationServer } from './authorization-server.ts';
 import { CapturingNetworkClient } from './network-client.ts';
 import { type EntraFailure, judgeTokenReply, type TokenReply } from './token-reply.ts';
-
-/** The OAuth library for interactive sign-ins. Loaded at the first sign-in, never by the function app. */
-export type OAuthLibrary = typeof import('oauth4webapi');
-
-/**
- * Entra's metadata for one tenant. It is not discovered, because the addresses are fixed ("OpenID Connect on the Microsoft
- * identity platform").
- */
-export function authorizationServer(entraEndpoint: string, tenantId: string): AuthorizationServer {
-  const base = `${entraEndpoint}/${tenantId}`;
-  return {
-    issuer: `${base}/v2.0`,
-    authorization_endpoint: `${base}/oauth2/v2.0/authorize`,
-    token_endpoint: `${base}/oauth2/v2.0/token`,
-    device_authorization_endpoint: `${base}/oauth2/v2.0/devicecode`,
-    end_session_endpoint: `${base}/oauth2/v2.0/logout`,
-    jwks_uri: `${base}/discovery/v2.0/keys`,
-  };
-}
 
 /** Application ids of the built-in resources by alias. Version 2.0 tokens have them as `aud`. */
 const applicationIds: Readonly<Record<string, string>> = {

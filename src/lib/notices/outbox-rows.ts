@@ -1,8 +1,8 @@
 import * as z from 'zod';
 import { parseTenantId } from '../core/identifiers.ts';
 import { isoTime } from '../core/clock.ts';
-import { type Notice, noticeId, type NoticeKind, severities } from './notice.ts';
-import type { Delivery, TargetState } from './outbox.ts';
+import { type Notice, type NoticeKind, severities } from './notice.ts';
+import { type Delivery, noticeId, type TargetState } from './outbox.ts';
 import { type TargetName, targetNames } from './target.ts';
 
 export const partitionKey = 'notices';

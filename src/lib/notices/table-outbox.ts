@@ -8,8 +8,8 @@ import {
   storageItems,
   unlessMissing,
 } from '../core/rows/table.ts';
-import { type Notice, noticeId } from './notice.ts';
-import type { Backlog, Delivery, Outbox, TargetState } from './outbox.ts';
+import type { Notice } from './notice.ts';
+import { type Backlog, type Delivery, noticeId, type Outbox, type TargetState } from './outbox.ts';
 import {
   deliveryKey,
   deliveryRow,

@@ -2,7 +2,8 @@ import { createHmac } from 'node:crypto';
 import { isoTime } from '../core/clock.ts';
 import { BrokerError } from '../core/errors.ts';
 import type { Secret } from '../core/secrets.ts';
-import { type Notice, noticeId } from './notice.ts';
+import type { Notice } from './notice.ts';
+import { noticeId } from './outbox.ts';
 import {
   digestOf,
   isUnresolved,

@@ -1,8 +1,8 @@
 import { type Clock, hourMs } from '../core/clock.ts';
 import { BrokerError } from '../core/errors.ts';
-import type { TenantId } from '../core/identifiers.ts';
+import { defaultApplication, type TenantId } from '../core/identifiers.ts';
 import { errorFields, type Logger } from '../core/log.ts';
-import { type AccessToken, type CachingTokenSource, defaultApplication, type TokenRequest } from '../core/secrets.ts';
+import type { AccessToken, CachingTokenSource, TokenRequest } from '../core/secrets.ts';
 import type { Job } from '../runs/job/job.ts';
 import type { LastResults, LastResultsReader } from '../runs/store/schedule-log.ts';
 import { tagsOf, type TenantTags } from '../tenants/tags.ts';

@@ -1,15 +1,9 @@
 import { adminAgentsName } from '../../lib/consent/directory-state.ts';
 import type { Clock } from '../../lib/core/clock.ts';
 import { BrokerError, isErrorCode, ptbCommand } from '../../lib/core/errors.ts';
-import type { TenantId } from '../../lib/core/identifiers.ts';
+import { defaultApplication, type TenantId } from '../../lib/core/identifiers.ts';
 import type { Fetch } from '../../lib/core/outbound.ts';
-import {
-  type Credential,
-  defaultApplication,
-  type Resource,
-  type Secret,
-  type TokenSource,
-} from '../../lib/core/secrets.ts';
+import type { Credential, Resource, Secret, TokenSource } from '../../lib/core/secrets.ts';
 import { judgeCredential } from '../../lib/health/health.ts';
 import { consentRoles } from '../../lib/microsoft/directory-roles.ts';
 import type { GraphClient } from '../../lib/microsoft/graph.ts';

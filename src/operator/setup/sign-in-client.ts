@@ -6,7 +6,7 @@ import type { TenantId } from '../../lib/core/identifiers.ts';
 import { type Fetch, outboundFailure, type OutboundReply, send } from '../../lib/core/outbound.ts';
 import type { ClientCredential, Secret } from '../../lib/core/secrets.ts';
 import { aadstsMeanings } from '../../lib/microsoft/aadsts.ts';
-import { authorizationServer, type OAuthLibrary } from '../../lib/microsoft/redeemer.ts';
+import { authorizationServer, type OAuthLibrary } from '../../lib/microsoft/authorization-server.ts';
 import { type EntraFailure, errorOf, judgeTokenReply, type RedeemedToken } from '../../lib/microsoft/token-reply.ts';
 
 /** RFC 7523 section 2.2: the client authenticates with a signed JWT. */

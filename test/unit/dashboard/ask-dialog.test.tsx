@@ -104,7 +104,7 @@ describe('the dialog that asks many tenants', () => {
     await type('#job-name', 'guest-list');
     expect(
       root.querySelector('.query-job pre')?.textContent,
-    ).toBe(`import { defineQueryJob } from '../lib/runs/query-job.ts';
+    ).toBe(`import { defineQueryJob } from '../lib/runs/job/query-job.ts';
 
 /** Runs with these permissions, and not under the rules of whoever saved the query. */
 export default defineQueryJob({

@@ -1,6 +1,6 @@
 import { build } from 'esbuild';
 import { expect, it } from 'vitest';
-import { withJobPositions } from '../../../src/lib/core/log.ts';
+import { withJobPositions } from '../../../src/lib/core/invocation-log.ts';
 import { jobsMapOf } from '../../../tools/jobs-map.ts';
 
 const job = `import { name } from '../lib/name.ts';

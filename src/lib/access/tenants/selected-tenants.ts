@@ -1,5 +1,6 @@
 import { BrokerError } from '../../core/errors.ts';
 import { type DomainName, parseTenantId, type TenantId } from '../../core/identifiers.ts';
+import { listed } from '../../core/text.ts';
 import type { TenantDirectory } from '../../tenants/directory.ts';
 import { namesOfTags, type TagList, tagNamesOf, type TenantTags } from '../../tenants/tags.ts';
 import type { DelegatedTenant } from '../../tenants/tenant.ts';
@@ -20,27 +21,6 @@ import {
   type TenantGroups,
   unknownGroups,
 } from './tenant-set.ts';
-
-/** How many names a sentence lists. */
-const maxListed = 20;
-
-/** Names for a sentence. */
-export const listed = (names: readonly string[]): string =>
-  names.length > maxListed
-    ? `${names.slice(0, maxListed).join(', ')} and ${names.length - maxListed} more`
-    : names.join(', ');
-
-/** What a run was asked to visit, in words. */
-export function askedText({
-  tenants,
-  except,
-}: {
-  readonly tenants?: readonly string[] | undefined;
-  readonly except?: readonly string[] | undefined;
-}): string {
-  const named = tenants === undefined ? 'all' : listed(tenants);
-  return except === undefined ? named : `${named}, except ${listed(except)}`;
-}
 
 /** Tenants as somebody asks for them: lists of tenant ids, domains, `group:NAME` and `tag:NAME`. */
 export interface AskedTenants {

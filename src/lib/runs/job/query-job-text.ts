@@ -25,7 +25,7 @@ export const queryJobText = ({
   permissions,
   tenants,
   except,
-}: QueryJobText): string => `import { defineQueryJob } from '../lib/runs/query-job.ts';
+}: QueryJobText): string => `import { defineQueryJob } from '../lib/runs/job/query-job.ts';
 
 /** Runs with these permissions, and not under the rules of whoever saved the query. */
 export default defineQueryJob({

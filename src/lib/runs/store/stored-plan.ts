@@ -5,10 +5,10 @@ import {
   choiceAsked,
   type KnowledgeDeps,
   knowTenants,
-  listed,
   notFound,
   type TenantKnowledge,
 } from '../../access/tenants/selected-tenants.ts';
+import { listed } from '../../core/text.ts';
 import { chooses, missingFact, type TenantChoice, type TenantGroups } from '../../access/tenants/tenant-set.ts';
 import { BrokerError } from '../../core/errors.ts';
 import type { TenantId } from '../../core/identifiers.ts';

@@ -74,7 +74,7 @@ it('writes a job with a parameter that works', async () => {
   const own = await mkdtemp(join(local, 'new-job-'));
   try {
     const library = join(projectRoot, 'src/lib/runs/job/job.ts');
-    await writeFile(join(own, 'job.ts'), jobSource('stale-guests').replace('../lib/runs/job.ts', library));
+    await writeFile(join(own, 'job.ts'), jobSource('stale-guests').replace('../lib/runs/job/job.ts', library));
     const { default: job } = (await import(join(own, 'job.ts'))) as { default: Job };
     const value = [true, false].map((accountEnabled) => ({ userPrincipalName: `${accountEnabled}@x`, accountEnabled }));
     const users = async (parameters: object) =>

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import type { Approval } from '../../../../src/lib/approvals/approval.ts';
 import { announceApproval } from '../../../../src/lib/approvals/watch-approvals.ts';
-import { cleanNotice } from '../../../../src/lib/notices/notice.ts';
+import { cleanNotice } from '../../../../src/lib/notices/outbox.ts';
 import { webhookBody } from '../../../../src/lib/notices/webhooks.ts';
 import { silentLogger } from '../../../../src/lib/core/log.ts';
 import { recordingLogger } from '../../../fakes/recording-logger.ts';

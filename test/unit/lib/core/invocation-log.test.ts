@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { createInvocationLog, type LogLevel } from '../../../../src/lib/core/log.ts';
+import type { LogLevel } from '../../../../src/lib/core/log.ts';
+import { createInvocationLog } from '../../../../src/lib/core/invocation-log.ts';
 
 function setUp() {
   const orphaned: string[] = [];

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test, vi } from 'vitest';
 import { createChatTarget } from '../../../../src/lib/notices/webhooks.ts';
-import { cleanNotice, type Notice } from '../../../../src/lib/notices/notice.ts';
+import type { Notice } from '../../../../src/lib/notices/notice.ts';
+import { cleanNotice } from '../../../../src/lib/notices/outbox.ts';
 import { createNotifications } from '../../../../src/lib/notices/notices.ts';
 import { parseTenantId } from '../../../../src/lib/core/identifiers.ts';
 import { Secret } from '../../../../src/lib/core/secrets.ts';

@@ -2,7 +2,7 @@ import { Webhook, WebhookVerificationError } from 'standardwebhooks';
 import { describe, expect, test } from 'vitest';
 import { parseTenantId } from '../../../../src/lib/core/identifiers.ts';
 import { Secret } from '../../../../src/lib/core/secrets.ts';
-import { noticeId } from '../../../../src/lib/notices/notice.ts';
+import { noticeId } from '../../../../src/lib/notices/outbox.ts';
 import { createSignedTarget } from '../../../../src/lib/notices/webhooks.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { type Scripted, scriptedFetch, type SeenRequest } from '../../../fakes/scripted-fetch.ts';

@@ -1,7 +1,6 @@
 import type { TableClient } from '@azure/data-tables';
 import { describe, expect, test } from 'vitest';
-import { noticeId } from '../../../../src/lib/notices/notice.ts';
-import type { Delivery } from '../../../../src/lib/notices/outbox.ts';
+import { type Delivery, noticeId } from '../../../../src/lib/notices/outbox.ts';
 import { TableOutbox } from '../../../../src/lib/notices/table-outbox.ts';
 import type { Target } from '../../../../src/lib/notices/target.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';

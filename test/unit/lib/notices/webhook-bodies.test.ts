@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { cleanNotice } from '../../../../src/lib/notices/notice.ts';
+import { cleanNotice } from '../../../../src/lib/notices/outbox.ts';
 import { formOf, webhookBody } from '../../../../src/lib/notices/webhooks.ts';
 import { noticeOf } from '../../../support/notices.ts';
 

@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Caller } from '../../../../src/lib/core/caller.ts';
 import { BrokerError } from '../../../../src/lib/core/errors.ts';
-import { changeTags, type TagChange, type TagOrder } from '../../../../src/lib/tenants/tags.ts';
+import type { TagChange } from '../../../../src/lib/tenants/tags.ts';
+import { changeTags, type TagOrder } from '../../../../src/lib/tenants/change-tags.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { MemoryAuditLog } from '../../../fakes/memory-audit-log.ts';
 import { MemoryTenantTags } from '../../../fakes/memory-tenant-tags.ts';

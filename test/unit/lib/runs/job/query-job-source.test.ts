@@ -15,7 +15,7 @@ const bodyOf = (more: Partial<QueryJobText>): string[] =>
     .filter((line) => line.startsWith('  '));
 
 it('a job has a name, a title, a path without a version and permissions', () => {
-  expect(queryJobText(query)).toBe(`import { defineQueryJob } from '../lib/runs/query-job.ts';
+  expect(queryJobText(query)).toBe(`import { defineQueryJob } from '../lib/runs/job/query-job.ts';
 
 /** Runs with these permissions, and not under the rules of whoever saved the query. */
 export default defineQueryJob({
