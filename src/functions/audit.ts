@@ -10,13 +10,13 @@ import {
 } from '../lib/api/examples.ts';
 import { directoryFailures, jsonContent, type RouteDocument } from '../lib/api/route.ts';
 import { auditQuerySchema } from '../lib/api/requests.ts';
-import { mayRead, readableTenants, type ReadableTenants } from '../lib/access/tenants/visible-tenants.ts';
+import { type Reader, tenantIdFor } from '../lib/access/tenants/named-tenants.ts';
+import { mayRead, readableTenants } from '../lib/access/tenants/visible-tenants.ts';
 import type { AuditEntry } from '../lib/audit/audit-log.ts';
-import { type Caller, callerIdOf } from '../lib/core/caller.ts';
+import { callerIdOf } from '../lib/core/caller.ts';
 import { dayMs, isoTime } from '../lib/core/clock.ts';
 import { BrokerError } from '../lib/core/errors.ts';
 import { parseDomainName, parseTenantId, type TenantId } from '../lib/core/identifiers.ts';
-import { tenantIdFor } from './readable.ts';
 import { route } from './route.ts';
 
 export const audit = route(
@@ -63,11 +63,6 @@ export const audit = route(
     return { status: 200, headers: { 'cache-control': 'no-store' }, jsonBody: answer };
   },
 );
-
-interface Reader {
-  readonly caller: Caller;
-  readonly readable: ReadableTenants;
-}
 
 /**
  * Accepts the id of any tenant, because the history of a tenant outlives its place in the directory. The answer to a

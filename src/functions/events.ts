@@ -3,13 +3,12 @@ import type { Services } from '../composition.ts';
 import type { EventsAnswer } from '../lib/api/answers/tenants.ts';
 import { eventsQuerySchema, tenantEventsQuerySchema } from '../lib/api/requests.ts';
 import { directoryFailures } from '../lib/api/route.ts';
+import { choosing, findReadable } from '../lib/access/tenants/named-tenants.ts';
 import { mayRead, readableTenants } from '../lib/access/tenants/visible-tenants.ts';
 import { parseTenantId, type TenantId } from '../lib/core/identifiers.ts';
 import { isoTime } from '../lib/core/clock.ts';
 import type { EventQuery } from '../lib/tenant-events/event-log.ts';
-import { findReadable } from './customer.ts';
 import { route } from './route.ts';
-import { choosing } from './tenant-choice.ts';
 
 const noStore = { 'cache-control': 'no-store' };
 

@@ -2,6 +2,7 @@ import type { Services } from '../composition.ts';
 import type { JobHistoryAnswer, TenantHistoryAnswer } from '../lib/api/answers/history.ts';
 import { directoryFailures } from '../lib/api/route.ts';
 import { jobHistoryQuerySchema, tenantHistoryQuerySchema } from '../lib/api/requests.ts';
+import { findReadable, requestedBy } from '../lib/access/tenants/named-tenants.ts';
 import { readableTenants } from '../lib/access/tenants/visible-tenants.ts';
 import type { AskedTenants } from '../lib/access/tenants/selected-tenants.ts';
 import type { Caller } from '../lib/core/caller.ts';
@@ -9,9 +10,7 @@ import type { TenantId } from '../lib/core/identifiers.ts';
 import type { JobHistoryDeps, WantedTenants } from '../lib/runs/reading/job-history.ts';
 import { withReadDeadline } from '../lib/runs/reading/visible-runs.ts';
 import { once } from '../lib/core/single-flight.ts';
-import { findReadable } from './customer.ts';
 import { jobRegistry } from './job-registry.ts';
-import { askedBy } from './readable.ts';
 import { route } from './route.ts';
 
 /** Loaded for the first reader, to keep start-up short. */
@@ -76,7 +75,7 @@ async function wantedTenants(
   asked: AskedTenants,
 ): Promise<WantedTenants | undefined> {
   const readable = await readableTenants(services, caller);
-  const chosen = await askedBy(services, { caller, readable }, asked);
+  const chosen = await requestedBy(services, { caller, readable }, asked);
   if (readable === '*') return chosen && { isWanted: chosen.isChosen, among: chosen.among };
   const isWanted = (tenantId: TenantId): boolean => readable.has(tenantId) && chosen?.isChosen(tenantId) !== false;
   return { isWanted, among: new Set([...readable].filter(isWanted)) };

@@ -2,6 +2,7 @@ import type { JobsAnswer } from '../lib/api/answers/jobs.ts';
 import { exampleDomain } from '../lib/api/examples.ts';
 import { directoryFailures, jsonContent, type RouteDocument } from '../lib/api/route.ts';
 import { maxStartRunBytes, startRunSchema } from '../lib/api/requests.ts';
+import { tenantsToVisit } from '../lib/access/tenants/named-tenants.ts';
 import { mayReadEveryTenant } from '../lib/access/tenants/visible-tenants.ts';
 import { actorOf } from '../lib/core/caller.ts';
 import { isoTime } from '../lib/core/clock.ts';
@@ -12,7 +13,6 @@ import { jobRegistry } from './job-registry.ts';
 import { runDeps } from './orchestrations.ts';
 import { route } from './route.ts';
 import { documentStartedRun, startedRunAnswer } from './started-run.ts';
-import { tenantsToVisit } from './tenants-to-visit.ts';
 
 route(
   { name: 'jobs', method: 'GET', path: '/jobs', access: 'Runs.Read', failures: [], document: documentJobs },

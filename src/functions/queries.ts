@@ -1,10 +1,20 @@
 import type { CheckedQueryAnswer } from '../lib/api/answers/runs.ts';
 import { directoryFailures } from '../lib/api/route.ts';
+import { scrub } from '../lib/core/log.ts';
+import { once } from '../lib/core/single-flight.ts';
+import type { CheckedQuery } from '../lib/gateway/queries/start-query.ts';
+import { runDeps } from './orchestrations.ts';
 import { maxStartRunBytes, querySchema } from '../lib/api/requests.ts';
 import { rotateIfOverdue } from './rotation.ts';
 import { route } from './route.ts';
-import { type CheckedQuery, checkQuery, clientOf, startQuery } from './start-query.ts';
 import { startedRunAnswer } from './started-run.ts';
+
+/** Loaded at the first query, to keep start-up short. */
+export const loadQueries = once(() => import('../lib/gateway/queries/start-query.ts'));
+
+/** The first characters of `User-Agent`, which names a program, for example `ptb/1.0`. */
+export const clientOf = (headers: { get(name: string): string | null }): string | undefined =>
+  scrub((headers.get('user-agent') ?? '').replaceAll(/[^\x20-\x7e]/g, '')).slice(0, 120) || undefined;
 
 /** Asks Microsoft Graph the same in many tenants, under the rules of the caller. */
 route(
@@ -21,9 +31,10 @@ route(
   },
   async (services, { request: { headers }, body, caller, correlationId, orchestrations }) => {
     rotateIfOverdue(services);
+    const { checkQuery, startQuery } = await loadQueries();
     if (body.check === true) return { status: 200, jsonBody: viewCheck(await checkQuery(services, caller, body)) };
     const asking = { caller, client: clientOf(headers), correlationId };
-    return startedRunAnswer(await startQuery(services, orchestrations, asking, body));
+    return startedRunAnswer(await startQuery(runDeps(services, orchestrations), asking, body));
   },
 );
 

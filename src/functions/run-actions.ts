@@ -1,13 +1,12 @@
 import type { CancelledRunAnswer } from '../lib/api/answers/runs.ts';
-import { exampleRunId } from '../lib/api/examples.ts';
+import { exampleRunId, runIdParameter } from '../lib/api/examples.ts';
 import { jsonContent, type RouteDocument } from '../lib/api/route.ts';
 import { actorOf } from '../lib/core/caller.ts';
 import { rerunRequest, startRun } from '../lib/runs/engine/start-run.ts';
+import { controllableRun, runWriters } from '../lib/runs/reading/visible-runs.ts';
 import { isEnded, manualWindow, queryJob } from '../lib/runs/store/run.ts';
-import { runIdParameter } from './find-run.ts';
 import { runDeps } from './orchestrations.ts';
-import { controllableRun, runWriters } from './readable.ts';
-import { clientOf, repeatQuery } from './start-query.ts';
+import { clientOf, loadQueries } from './queries.ts';
 import { route } from './route.ts';
 import { documentStartedRun, startedRunAnswer } from './started-run.ts';
 
@@ -26,7 +25,9 @@ route(
     const request = await rerunRequest(services.runs, run);
     if (run.job === queryJob) {
       const client = clientOf(headers);
-      return startedRunAnswer(await repeatQuery(services, orchestrations, { caller, client, correlationId }, request));
+      const { repeatQuery } = await loadQueries();
+      const deps = runDeps(services, orchestrations);
+      return startedRunAnswer(await repeatQuery(deps, { caller, client, correlationId }, request));
     }
     const { tenants, choice, parameters } = request;
     const runId = await startRun(runDeps(services, orchestrations), {

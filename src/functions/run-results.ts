@@ -1,19 +1,17 @@
 import type { Services } from '../composition.ts';
 import type { RunChangesAnswer } from '../lib/api/answers/runs.ts';
-import { exampleDomain, exampleRunId, exampleTenantId } from '../lib/api/examples.ts';
+import { exampleDomain, exampleRunId, exampleTenantId, runIdParameter } from '../lib/api/examples.ts';
 import { directoryFailures, jsonContent, type RouteDocument } from '../lib/api/route.ts';
 import { changesQuerySchema, resultsQuerySchema } from '../lib/api/requests.ts';
 import { BrokerError } from '../lib/core/errors.ts';
 import { exportContentTypes } from '../lib/runs/reading/page-position.ts';
 import { compareRuns, previousRun } from '../lib/runs/reading/run-changes.ts';
-import { type ReadableRuns, readInTime } from '../lib/runs/reading/visible-runs.ts';
+import { findRun, readInTime, runReaders, type RunSource, visibleRuns } from '../lib/runs/reading/visible-runs.ts';
 import { readResultPage } from '../lib/runs/reading/result-page.ts';
 import { parseRunId, queryJob, type Run } from '../lib/runs/store/run.ts';
 import { nextLink } from '../lib/core/outbound.ts';
 import { once } from '../lib/core/single-flight.ts';
-import { findRun, runIdParameter } from './find-run.ts';
 import { jobRegistry } from './job-registry.ts';
-import { chosenRunsFor, runReaders, runsFor } from './readable.ts';
 import { route } from './route.ts';
 
 /** Loaded for the first reader of rows that arrive, to keep start-up short. */
@@ -31,7 +29,7 @@ export const downloadResults = route(
   },
   async (services, { caller, path, query }) => {
     const { format, tenants, except } = query;
-    const runs = await chosenRunsFor(services, caller, query);
+    const runs = await visibleRuns(services, caller, query);
     const run = await findRun(runs.log, path.runId);
     const { text, continuation } = await readInTime(services.clock, runs, async (inTime) =>
       query.order === 'arrival'
@@ -72,7 +70,7 @@ export const compareWithEarlierRun = route(
     document: documentChanges,
   },
   async (services, { caller, path, query }) => {
-    const runs = await runsFor(services, caller);
+    const runs = await visibleRuns(services, caller);
     const run = await findRun(runs.log, path.runId);
     if (run.job === queryJob) throw new BrokerError('request_invalid', 'A query cannot be compared with another one.');
     // Earlier runs over all tenants are no secret of any tenant.
@@ -91,7 +89,7 @@ async function runBefore({ log }: Services['runs'], run: Run): Promise<Run> {
   throw new BrokerError('run_not_found', 'The job has no earlier completed run over all tenants to compare with.');
 }
 
-async function namedRun({ log }: ReadableRuns, job: string, runId: string): Promise<Run> {
+async function namedRun({ log }: RunSource, job: string, runId: string): Promise<Run> {
   const run = parseRunId(runId)?.job === job ? await log.find(runId) : undefined;
   if (run === undefined) throw new BrokerError('run_not_found', 'The job has no run with this id to compare with.');
   return run;

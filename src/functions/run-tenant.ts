@@ -1,12 +1,10 @@
 import type { RunTenantDetailsAnswer } from '../lib/api/answers/runs.ts';
-import { exampleEnd, exampleOtherTenantId, exampleRunId, exampleTime } from '../lib/api/examples.ts';
+import { exampleEnd, exampleOtherTenantId, exampleRunId, exampleTime, runIdParameter } from '../lib/api/examples.ts';
 import { jsonContent, type RouteDocument } from '../lib/api/route.ts';
 import { adviceFor, BrokerError, errorTable } from '../lib/core/errors.ts';
 import { parseTenantId } from '../lib/core/identifiers.ts';
-import { readInTime } from '../lib/runs/reading/visible-runs.ts';
+import { findRun, readInTime, runReaders, visibleRuns } from '../lib/runs/reading/visible-runs.ts';
 import { viewRunTenant } from '../lib/runs/reading/run-tenants.ts';
-import { findRun, runIdParameter } from './find-run.ts';
-import { runReaders, runsFor } from './readable.ts';
 import { route } from './route.ts';
 
 route(
@@ -21,7 +19,7 @@ route(
   async (services, { caller, path }) => {
     const tenantId = parseTenantId(path.tenantId);
     if (tenantId === undefined) throw new BrokerError('request_invalid', 'The tenant must be given by its id, a GUID.');
-    const runs = await runsFor(services, caller);
+    const runs = await visibleRuns(services, caller);
     const answer: RunTenantDetailsAnswer = await readInTime(services.clock, runs, async (inTime) =>
       viewRunTenant(inTime, await findRun(inTime.log, path.runId), tenantId),
     );

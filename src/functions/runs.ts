@@ -6,14 +6,13 @@ import {
   exampleRunId,
   exampleSummary,
   exampleTime,
+  runIdParameter,
 } from '../lib/api/examples.ts';
 import { directoryFailures, jsonContent, type RouteDocument } from '../lib/api/route.ts';
 import { listRunsQuerySchema, runTenantsQuerySchema } from '../lib/api/requests.ts';
-import { readInTime } from '../lib/runs/reading/visible-runs.ts';
+import { findRun, readInTime, runReaders, visibleRuns } from '../lib/runs/reading/visible-runs.ts';
 import { viewRunTenants } from '../lib/runs/reading/run-tenants.ts';
 import { summarise, viewRun } from '../lib/runs/reading/run-view.ts';
-import { findRun, runIdParameter } from './find-run.ts';
-import { chosenRunsFor, runReaders, runsFor } from './readable.ts';
 import { route } from './route.ts';
 
 route(
@@ -27,7 +26,7 @@ route(
     document: documentList,
   },
   async (services, { caller, query: { job, limit } }) => {
-    const runs = await runsFor(services, caller);
+    const runs = await visibleRuns(services, caller);
     const list = await runs.log.list({ limit, ...(job === undefined ? {} : { job }) });
     const nowMs = services.clock.nowMs();
     return { status: 200, jsonBody: { runs: list.map((run) => summarise(run, nowMs)) } satisfies RunsAnswer };
@@ -44,7 +43,7 @@ export const showRun = route(
     document: documentShow,
   },
   async (services, { caller, path }) => {
-    const runs = await runsFor(services, caller);
+    const runs = await visibleRuns(services, caller);
     const answer: RunAnswer = await readInTime(services.clock, runs, async ({ log }) =>
       viewRun(log, await findRun(log, path.runId), services.clock.nowMs()),
     );
@@ -63,7 +62,7 @@ export const listRunTenants = route(
     document: documentTenants,
   },
   async (services, { caller, path, query }) => {
-    const runs = await chosenRunsFor(services, caller, query);
+    const runs = await visibleRuns(services, caller, query);
     const answer: RunTenantsAnswer = await readInTime(services.clock, runs, async (inTime) =>
       viewRunTenants(inTime, await findRun(inTime.log, path.runId), query.outcome),
     );

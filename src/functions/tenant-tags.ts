@@ -1,9 +1,9 @@
 import type { ChangedTagsAnswer } from '../lib/api/answers/tenants.ts';
 import { directoryFailures, jsonContent, type RouteDocument } from '../lib/api/route.ts';
+import { findCustomer } from '../lib/access/tenants/named-tenants.ts';
 import { readableTenants } from '../lib/access/tenants/visible-tenants.ts';
 import { tagsSchema } from '../lib/api/requests.ts';
 import { changeTags } from '../lib/tenants/change-tags.ts';
-import { findCustomer } from './customer.ts';
 import { route } from './route.ts';
 import { exampleTenant } from './tenant-views.ts';
 

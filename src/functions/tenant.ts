@@ -2,14 +2,14 @@ import type { Services } from '../composition.ts';
 import type { TenantDetailsAnswer } from '../lib/api/answers/tenants.ts';
 import { exampleEnd, exampleFailureText, exampleRunId, exampleTime } from '../lib/api/examples.ts';
 import { directoryFailures, jsonContent, type RouteDocument } from '../lib/api/route.ts';
+import { findCustomer } from '../lib/access/tenants/named-tenants.ts';
 import { readableTenants, readMarks } from '../lib/access/tenants/visible-tenants.ts';
 import { adviceForTenant, errorTable } from '../lib/core/errors.ts';
 import type { TenantId } from '../lib/core/identifiers.ts';
 import { isoTime } from '../lib/core/clock.ts';
 import { errorFields, type Logger } from '../lib/core/log.ts';
-import { readInTime } from '../lib/runs/reading/visible-runs.ts';
+import { readInTime, VisibleRuns } from '../lib/runs/reading/visible-runs.ts';
 import { readTenantHistory, type TenantResult } from '../lib/runs/reading/run-tenants.ts';
-import { findCustomer } from './customer.ts';
 import { jobRegistry } from './job-registry.ts';
 import { route } from './route.ts';
 import {
@@ -71,7 +71,8 @@ async function readHistory(
 ): Promise<readonly TenantResult[] | undefined> {
   const jobs = jobRegistry.list().map(({ name }) => name);
   try {
-    return await readInTime(clock, runs, ({ log: inTime }) => readTenantHistory(inTime, tenantId, jobs));
+    const all = new VisibleRuns(runs, { tenants: '*' });
+    return await readInTime(clock, all, ({ log: inTime }) => readTenantHistory(inTime, tenantId, jobs));
   } catch (thrown) {
     log.log('warn', 'tenants.history_failed', errorFields(thrown));
     return undefined;

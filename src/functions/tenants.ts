@@ -1,12 +1,12 @@
 import type { TenantsAnswer } from '../lib/api/answers/tenants.ts';
 import { exampleEnd, exampleRunId, exampleTime } from '../lib/api/examples.ts';
 import { directoryFailures, jsonContent, type RouteDocument } from '../lib/api/route.ts';
+import { choosing } from '../lib/access/tenants/named-tenants.ts';
 import { mayRead, readableTenants, readMarks, type TenantMarks } from '../lib/access/tenants/visible-tenants.ts';
 import { tenantsQuerySchema } from '../lib/api/requests.ts';
 import { isoTime } from '../lib/core/clock.ts';
 import type { DelegatedTenant } from '../lib/tenants/tenant.ts';
 import { route } from './route.ts';
-import { choosing } from './tenant-choice.ts';
 import { exampleTenant, incompleteList, noLastResults, readLastResults, viewTenant } from './tenant-views.ts';
 
 export const tenants = route(

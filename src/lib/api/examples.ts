@@ -69,3 +69,8 @@ export const exampleApproval = {
   decisions: [],
   correlationId: exampleCorrelationId,
 };
+
+/** Documents the path parameter that the routes of one run share. */
+export const runIdParameter = {
+  runId: { description: '`job@window`, percent-encoded like any path segment.', example: exampleRunId },
+};

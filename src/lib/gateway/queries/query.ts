@@ -33,7 +33,7 @@ export interface QueryText {
 }
 
 /** Longest path with its query, in characters. It is stored with the run and shown in lists. */
-export const maxPathLength = 4_000;
+const maxPathLength = 4_000;
 
 /** A property, or a path to one: `displayName`, `signInActivity/lastSignInDateTime`, `extension_4711_level`. */
 const propertyName = /^[A-Za-z_][\w.]*(?:\/[A-Za-z_][\w.]*)*$/;
@@ -79,7 +79,7 @@ export const queryHeaders = ({ path }: Query): Readonly<Record<string, string>> 
 const wrongPath = (problem: string): BrokerError => new BrokerError('request_invalid', `path: ${problem}`);
 
 /** A rule that opens a query. */
-export interface OpeningRule {
+interface OpeningRule {
   readonly name: string;
   /** Permissions of the rule that open the request. */
   readonly permissions: readonly string[];

@@ -3,9 +3,9 @@ import type { TenantId } from '../../core/identifiers.ts';
 import { type RowPosition, wrongContinuation } from './page-position.ts';
 import type { Row, StoredRow } from '../job/row.ts';
 import type { Run, RunPlan, TenantRun } from '../store/run.ts';
-import type { ReadableRuns } from './visible-runs.ts';
+import type { RunSource } from './visible-runs.ts';
 
-export type ResultSource = Pick<ReadableRuns, 'log' | 'results'>;
+export type ResultSource = RunSource;
 
 /** Some consecutive rows of one tenant. */
 export interface RowsPart {

@@ -4,7 +4,7 @@ import { type Job, uncompared } from '../job/job.ts';
 import type { Row, RowValue } from '../job/row.ts';
 import type { RunLog } from '../store/run-log.ts';
 import type { Run, RunId, TenantRun } from '../store/run.ts';
-import type { ReadableRuns } from './visible-runs.ts';
+import type { RunSource } from './visible-runs.ts';
 
 /** One difference between a tenant's rows in two runs. */
 type RowChange =
@@ -68,7 +68,7 @@ interface TenantName {
   readonly name: string;
 }
 
-type Source = ReadableRuns;
+type Source = RunSource;
 
 /** Maximum number of changes returned. */
 const maxChanges = 10_000;

@@ -6,7 +6,7 @@ import type { LogLevel } from '../../core/log.ts';
 import type { TenantState } from '../../core/outcomes.ts';
 import type { RunLog } from '../store/run-log.ts';
 import { isEnded, type Run, type TenantOutcome, type TenantRun } from '../store/run.ts';
-import type { ReadableRuns } from './visible-runs.ts';
+import type { RunSource } from './visible-runs.ts';
 
 /** The public view of one tenant in a run. */
 interface RunTenantView {
@@ -53,7 +53,7 @@ interface RunTenantDetailsView extends RunTenantView {
  * Returns one tenant of a run, with what the job logged and threw in its last attempt.
  * @throws BrokerError tenant_unknown if the run has no such tenant, plan_changed, storage_unavailable.
  */
-export async function viewRunTenant(runs: ReadableRuns, run: Run, tenantId: TenantId): Promise<RunTenantDetailsView> {
+export async function viewRunTenant(runs: RunSource, run: Run, tenantId: TenantId): Promise<RunTenantDetailsView> {
   const record = await runs.log.findTenant(run.runId, tenantId);
   const tenant =
     record === undefined
@@ -72,7 +72,7 @@ export async function viewRunTenant(runs: ReadableRuns, run: Run, tenantId: Tena
 }
 
 /** Returns every tenant of the plan with its current outcome, in plan order. @throws BrokerError storage_unavailable */
-export async function viewRunTenants(runs: ReadableRuns, run: Run, outcome?: TenantState): Promise<RunTenantsView> {
+export async function viewRunTenants(runs: RunSource, run: Run, outcome?: TenantState): Promise<RunTenantsView> {
   const { runId, status } = run;
   const plan = await runs.results.plan(run);
   const records = new Map<TenantId, TenantRun>();

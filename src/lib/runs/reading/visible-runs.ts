@@ -1,8 +1,12 @@
-import { mayRead, type ReadableTenants } from '../../access/tenants/visible-tenants.ts';
+import { rulesInSomeTenant } from '../../access/policy/decide.ts';
+import { type NamedTenantsDeps, requestedBy } from '../../access/tenants/named-tenants.ts';
+import { type AskedTenants, tenantsOfChoices } from '../../access/tenants/selected-tenants.ts';
+import { mayRead, readableTenants, type ReadableTenants } from '../../access/tenants/visible-tenants.ts';
 import type { Caller } from '../../core/caller.ts';
 import { type Clock, DeadlineError, withDeadline } from '../../core/clock.ts';
 import { BrokerError } from '../../core/errors.ts';
 import { parseTenantId, type TenantId } from '../../core/identifiers.ts';
+import { once } from '../../core/single-flight.ts';
 import type { OutcomeCounts, RunFilter, RunLog, RunResults } from '../store/run-log.ts';
 import {
   isEnded,
@@ -16,15 +20,28 @@ import {
   type TenantRun,
 } from '../store/run.ts';
 import type { Runs } from '../store/runs.ts';
-import type { StoredPlan } from '../store/stored-plan.ts';
+import type { PlannedRun, StoredPlan } from '../store/stored-plan.ts';
 
-/** Stored runs as a caller sees them. Throws the same errors as RunLog. */
-export interface ReadableRuns {
+/** What readers of runs read from. Throws the same errors as RunLog. */
+export interface RunSource {
   readonly log: Pick<RunLog, 'find' | 'list' | 'tenants' | 'findTenant' | 'findOutcome' | 'countTenants'>;
   readonly results: Pick<RunResults, 'plan' | 'rows'>;
 }
 
-type Source = Pick<Runs, 'log' | 'results'>;
+/** What a caller may see of the stored runs. */
+interface Visibility {
+  /** The tenants of whose part in runs it may know. Undefined: it sees no run but its own queries. */
+  readonly tenants: ReadableTenants | undefined;
+  /** Who sees its own queries whole, and the tenants of which it may still read the answers. */
+  readonly asker?: { readonly caller: Asker; readonly covered: () => Promise<ReadonlySet<TenantId>> };
+  /** Limits records, counts and plans to the tenants that it asks for. Runs over others stay: they have none of these. */
+  readonly isChosen?: ((tenantId: TenantId) => boolean) | undefined;
+  /** Once it is aborted, every read throws its reason, also one that has begun to yield. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+type Asker = Pick<Caller, 'applicationId' | 'objectId'>;
+type StoredRuns = Pick<Runs, 'log' | 'results'>;
 
 /** Maximum runs in a list for a limited caller: their counts are read run by run. */
 const maxListed = 50;
@@ -32,102 +49,121 @@ const maxListed = 50;
 const maxExamined = 1_000;
 const concurrentRuns = 8;
 
-/**
- * Limits stored runs to the tenants that a caller may read. Everything that is shown of runs goes through it: plans,
- * records, rows and counts contain only these tenants. A run over other selected tenants does not exist for the caller.
- */
-export function readableRuns(runs: Source, readable: ReadableTenants): ReadableRuns {
-  return readable === '*' ? runs : new LimitedRuns(runs, readable);
-}
-
 const unclearTenants =
   'The list of tenants was incomplete or outdated when the run was planned, or a tag or domain that the run names has no tenant.';
+const notCovered = 'No rule of the caller for the gateway covers this tenant any more';
 
 /**
- * The tenants of a run that is not over all of them: those of the request, or of the plan if groups or tags were asked for.
- * Undefined if they are not known: the run is over all, or not planned.
- * @throws as RunLog.
+ * Stored runs as a caller sees them: which runs exist for it, which records, and which rows. Everything that is shown of
+ * runs goes through it.
+ *
+ * A run over tenants of which the caller sees none does not exist for it; of others it sees the part of its tenants. The
+ * gateway answered the requests of a query to its asker alone, so nobody else sees the rows and the details of failures.
+ * Who ran what, where and with which outcome stays visible.
  */
-export async function tenantsOfRun({ log, results }: Source, run: Run): Promise<readonly TenantId[] | undefined> {
-  if (run.scope === 'all') return undefined;
-  const requested = (await log.request(run.runId))?.tenants;
-  if (requested !== undefined) return requested;
-  const plan = await planIfUnchanged(results, run);
-  return plan && [...plan.attempt, ...plan.decided].map(({ tenantId }) => tenantId);
-}
+export class VisibleRuns implements RunSource {
+  readonly #runs: StoredRuns;
+  readonly #visibility: Visibility;
+  readonly #own = new Map<RunId, Promise<boolean>>();
 
-/** A run whose stored plan was changed has failed. It is listed with the tenants that have a record. */
-async function planIfUnchanged(results: Pick<RunResults, 'plan'>, run: Run): Promise<RunPlan | undefined> {
-  try {
-    return await results.plan(run);
-  } catch (thrown) {
-    if (thrown instanceof BrokerError && thrown.code === 'plan_changed') return undefined;
-    throw thrown;
-  }
-}
-
-class LimitedRuns implements ReadableRuns {
-  readonly #runs: Source;
-  readonly #readable: ReadonlySet<TenantId>;
-
-  constructor(runs: Source, readable: ReadonlySet<TenantId>) {
+  constructor(runs: StoredRuns, visibility: Visibility) {
     this.#runs = runs;
-    this.#readable = readable;
+    this.#visibility = visibility;
   }
 
-  readonly log: ReadableRuns['log'] = {
-    find: async (runId) => {
-      const run = await this.#runs.log.find(runId);
-      return run && ((await this.#covers(run)) ? this.#limit(run) : undefined);
-    },
-    list: async (filter) => this.#list(filter),
-    tenants: (runId, outcome) => this.#tenants(runId, outcome),
-    findTenant: async (runId, tenantId) =>
-      mayRead(this.#readable, tenantId) ? this.#runs.log.findTenant(runId, tenantId) : undefined,
-    findOutcome: async (runId, tenantId) =>
-      mayRead(this.#readable, tenantId) ? this.#runs.log.findOutcome(runId, tenantId) : undefined,
+  readonly log: RunSource['log'] = {
+    find: async (runId) => this.#seen(await this.#read(this.#runs.log.find(runId))),
+    list: (filter) => this.#list(filter),
+    tenants: (runId, outcome) => this.#records(runId, outcome),
+    findTenant: (runId, tenantId) => this.#record(runId, tenantId, () => this.#runs.log.findTenant(runId, tenantId)),
+    findOutcome: (runId, tenantId) => this.#record(runId, tenantId, () => this.#runs.log.findOutcome(runId, tenantId)),
     countTenants: (runId) => this.#count(runId),
   };
 
-  readonly results: ReadableRuns['results'] = {
-    plan: async (run) => {
-      const plan = await this.#runs.results.plan(run);
-      return plan && this.#limitPlan(plan);
-    },
-    // The name comes from a record or begins with a tenant of the plan, both of which are limited.
-    rows: (runId, rowsName, fromByte) => this.#runs.results.rows(runId, rowsName, fromByte),
+  readonly results: RunSource['results'] = {
+    plan: (run) => this.#plan(run),
+    rows: (runId, rowsName, fromByte) => this.#rows(runId, rowsName, fromByte),
   };
 
+  /** The same runs for at most a time: an answer that nobody waits for must not keep storage busy. */
+  until(signal: AbortSignal): VisibleRuns {
+    return new VisibleRuns(this.#runs, { ...this.#visibility, signal });
+  }
+
+  /** Whether the run is a query that the caller asked. */
+  async #isOwn(runId: RunId): Promise<boolean> {
+    const { asker } = this.#visibility;
+    if (asker === undefined || !isQuery(runId)) return false;
+    const known = this.#own.get(runId) ?? this.#runs.log.find(runId).then((run) => isAskedBy(run, asker.caller));
+    this.#own.set(runId, known);
+    known.catch(() => this.#own.delete(runId));
+    return known;
+  }
+
+  /** The tenants of a run of which the caller sees something. Undefined: it sees nothing of the run. */
+  async #tenantsIn(runId: RunId): Promise<ReadableTenants | undefined> {
+    this.#visibility.signal?.throwIfAborted();
+    return (await this.#isOwn(runId)) ? '*' : this.#visibility.tenants;
+  }
+
+  /** The run as the caller sees it. */
+  async #seen(run: Run | undefined): Promise<Run | undefined> {
+    const tenants = run && (await this.#tenantsIn(run.runId));
+    if (run === undefined || tenants === undefined || tenants === '*') return tenants && run;
+    return (await this.#concerns(run, tenants)) ? this.#limited(run, tenants) : undefined;
+  }
+
+  /** Newest first: own queries, and other runs. */
   async #list(filter: RunFilter): Promise<readonly Run[]> {
+    const { tenants, asker } = this.#visibility;
+    const ofQueries = filter.job === undefined || filter.job === queryJob;
+    const own =
+      asker && ofQueries
+        ? await this.#read(this.#runs.log.list({ ...filter, job: queryJob, starter: asker.caller }))
+        : [];
+    const ids = new Set(own.map(({ runId }) => runId));
+    const others = tenants === '*' ? await this.#read(this.#runs.log.list(filter)) : await this.#listLimited(filter);
+    return [...own, ...others.filter(({ runId }) => !ids.has(runId))]
+      .toSorted((a, b) => b.createdAtMs - a.createdAtMs)
+      .slice(0, filter.limit);
+  }
+
+  async #listLimited(filter: RunFilter): Promise<readonly Run[]> {
+    const { tenants } = this.#visibility;
+    if (tenants === undefined || tenants === '*') return [];
     const limit = Math.min(filter.limit, maxListed);
-    const candidates = await this.#runs.log.list({ ...filter, limit: maxExamined });
+    const candidates = await this.#read(this.#runs.log.list({ ...filter, limit: maxExamined }));
     const found: Run[] = [];
     for (let start = 0; start < candidates.length && found.length < limit; start += concurrentRuns) {
       const some = candidates.slice(start, start + concurrentRuns);
-      const covered = await Promise.all(some.map((run) => this.#covers(run)));
-      found.push(...some.filter((_, index) => covered[index]));
+      const concerned = await Promise.all(some.map((run) => this.#concerns(run, tenants)));
+      found.push(...some.filter((_, index) => concerned[index]));
     }
     const listed: Run[] = [];
     for (let start = 0; start < Math.min(limit, found.length); start += concurrentRuns) {
       const some = found.slice(start, Math.min(limit, start + concurrentRuns));
-      listed.push(...(await Promise.all(some.map((run) => this.#limit(run)))));
+      listed.push(...(await Promise.all(some.map((run) => this.#limited(run, tenants)))));
     }
     return listed;
   }
 
-  /** Whether the run was meant for a tenant that the caller may read. */
-  async #covers(run: Run): Promise<boolean> {
+  /** Whether the run was meant for one of the tenants. */
+  async #concerns(run: Run, visible: ReadonlySet<TenantId>): Promise<boolean> {
     if (run.scope === 'all') return true;
     const tenants = await tenantsOfRun(this.#runs, run);
-    return tenants?.some((tenantId) => this.#readable.has(tenantId)) ?? false;
+    return tenants?.some((tenantId) => visible.has(tenantId)) ?? false;
   }
 
-  /** The run with the counts of the readable tenants, and without texts that may name others. */
-  async #limit(run: Run): Promise<Run> {
-    const [plan, counts] = await Promise.all([planIfUnchanged(this.results, run), this.#count(run.runId)]);
+  /** The run with the counts of the visible tenants, and without texts that may name others. */
+  async #limited(run: Run, visible: ReadonlySet<TenantId>): Promise<Run> {
+    const sees = (tenantId: TenantId): boolean => visible.has(tenantId);
+    const [plan, counts] = await Promise.all([
+      planIfUnchanged(this.#runs.results, run),
+      this.#countOf(run.runId, sees),
+    ]);
     const { succeeded, failed, skipped } = counts;
     const done = succeeded + failed + skipped;
-    const planned = plan === undefined ? done : plan.attempt.length + plan.decided.length;
+    const planned = plan === undefined ? done : tenantsOfPlan(plan).filter(sees).length;
     const total = Math.max(done, planned);
     const notAttempted = isEnded(run.status) ? total - done : 0;
     const tenants: TenantCounts = { total, succeeded, failed, skipped, notAttempted };
@@ -145,204 +181,196 @@ class LimitedRuns implements ReadableRuns {
     };
   }
 
-  #limitPlan(plan: StoredPlan): StoredPlan {
-    const isReadable = ({ tenantId }: { readonly tenantId: TenantId }): boolean => mayRead(this.#readable, tenantId);
-    return { ...plan, attempt: plan.attempt.filter(isReadable), decided: plan.decided.filter(isReadable) };
+  /** Whether the caller sees a tenant's part of a run of which it sees these tenants. */
+  #sees(tenants: ReadableTenants, tenantId: TenantId): boolean {
+    return mayRead(tenants, tenantId) && this.#visibility.isChosen?.(tenantId) !== false;
   }
 
-  async *#tenants(runId: RunId, outcome?: TenantOutcome): AsyncGenerator<TenantRun, void, undefined> {
-    for await (const record of this.#runs.log.tenants(runId, outcome))
-      if (mayRead(this.#readable, record.tenantId)) yield record;
+  /** The record as the caller sees it. */
+  async #shown(runId: RunId, record: TenantRun): Promise<TenantRun> {
+    const { asker } = this.#visibility;
+    if (asker === undefined || !(await this.#isOwn(runId))) {
+      if (!isQuery(runId)) return record;
+      const { detail: _detail, trace: _trace, ...rest } = record;
+      return rest;
+    }
+    const hasAnswer = record.rowsName !== undefined || record.detail !== undefined;
+    if (!hasAnswer || (await asker.covered()).has(record.tenantId)) return record;
+    const { rowsName: _rowsName, trace: _trace, ...rest } = record;
+    return { ...rest, detail: `${notCovered}, so the answer is not shown.` };
+  }
+
+  async #record(
+    runId: RunId,
+    tenantId: TenantId,
+    find: () => Promise<TenantRun | undefined>,
+  ): Promise<TenantRun | undefined> {
+    const tenants = await this.#tenantsIn(runId);
+    const record = tenants !== undefined && this.#sees(tenants, tenantId) ? await find() : undefined;
+    return record && this.#shown(runId, record);
+  }
+
+  async *#records(runId: RunId, outcome?: TenantOutcome): AsyncGenerator<TenantRun, void, undefined> {
+    const tenants = await this.#tenantsIn(runId);
+    if (tenants === undefined) return;
+    for await (const record of this.#runs.log.tenants(runId, outcome)) {
+      this.#visibility.signal?.throwIfAborted();
+      if (this.#sees(tenants, record.tenantId)) yield await this.#shown(runId, record);
+    }
   }
 
   async #count(runId: RunId): Promise<OutcomeCounts> {
+    const tenants = await this.#tenantsIn(runId);
+    if (tenants === '*' && this.#visibility.isChosen === undefined) return this.#runs.log.countTenants(runId);
+    return this.#countOf(runId, (tenantId) => tenants !== undefined && this.#sees(tenants, tenantId));
+  }
+
+  async #countOf(runId: RunId, sees: (tenantId: TenantId) => boolean): Promise<OutcomeCounts> {
     const counts = { succeeded: 0, failed: 0, skipped: 0, retrying: 0 };
-    for await (const { outcome } of this.#tenants(runId)) counts[outcome] += 1;
+    if (this.#visibility.tenants === undefined && !(await this.#isOwn(runId))) return counts;
+    for await (const { tenantId, outcome } of this.#runs.log.tenants(runId)) {
+      this.#visibility.signal?.throwIfAborted();
+      if (sees(tenantId)) counts[outcome] += 1;
+    }
     return counts;
   }
-}
 
-/** Limits runs to the tenants that a caller asks for. Runs over other tenants stay: they have none of these. */
-export function chosenRuns({ log, results }: ReadableRuns, isChosen: (tenantId: TenantId) => boolean): ReadableRuns {
-  const chosen = ({ tenantId }: { readonly tenantId: TenantId }): boolean => isChosen(tenantId);
-  const tenants: ReadableRuns['log']['tenants'] = async function* (runId, outcome) {
-    for await (const record of log.tenants(runId, outcome)) if (chosen(record)) yield record;
-  };
-  const one =
-    (find: typeof log.findTenant): typeof log.findTenant =>
-    async (runId, tenantId): Promise<TenantRun | undefined> =>
-      isChosen(tenantId) ? find(runId, tenantId) : undefined;
-  return {
-    log: {
-      find: (runId) => log.find(runId),
-      list: (filter) => log.list(filter),
-      tenants,
-      findTenant: one((...args) => log.findTenant(...args)),
-      findOutcome: one((...args) => log.findOutcome(...args)),
-      countTenants: async (runId) => {
-        const counts = { succeeded: 0, failed: 0, skipped: 0, retrying: 0 };
-        for await (const { outcome } of tenants(runId)) counts[outcome] += 1;
-        return counts;
-      },
-    },
-    results: {
-      plan: async (run) => {
-        const plan = await results.plan(run);
-        return plan && { ...plan, attempt: plan.attempt.filter(chosen), decided: plan.decided.filter(chosen) };
-      },
-      rows: (...args) => results.rows(...args),
-    },
-  };
-}
+  async #plan(run: PlannedRun): Promise<StoredPlan | undefined> {
+    const tenants = await this.#tenantsIn(run.runId);
+    const plan = tenants && (await this.#runs.results.plan(run));
+    if (plan === undefined || tenants === undefined) return undefined;
+    const isSeen = ({ tenantId }: { readonly tenantId: TenantId }): boolean => this.#sees(tenants, tenantId);
+    return { ...plan, attempt: plan.attempt.filter(isSeen), decided: plan.decided.filter(isSeen) };
+  }
 
-/** Whether the caller asked for this query. */
-const isOwnQuery = (run: Run, { applicationId, objectId }: Pick<Caller, 'applicationId' | 'objectId'>): boolean =>
-  run.job === queryJob && run.startedBy === applicationId && run.starter?.objectId === objectId;
+  /** The name comes from a record or begins with a tenant of the plan, both of which are limited. */
+  async *#rows(runId: RunId, rowsName: string, fromByte?: number): AsyncGenerator<string, void, undefined> {
+    const { asker, signal } = this.#visibility;
+    if ((await this.#tenantsIn(runId)) === undefined) return;
+    if (isQuery(runId)) {
+      if (asker === undefined || !(await this.#isOwn(runId))) {
+        const text = 'Only whoever asked a query reads its rows. Ask it again: its request is in the run.';
+        throw new BrokerError('caller_forbidden', text);
+      }
+      // A continuation may name rows without their record.
+      const tenantId = parseTenantId(rowsName.split('.', 1)[0] ?? '');
+      if (tenantId === undefined || !(await asker.covered()).has(tenantId))
+        throw new BrokerError('caller_forbidden', `${notCovered}.`);
+    }
+    for await (const text of this.#runs.results.rows(runId, rowsName, fromByte)) {
+      signal?.throwIfAborted();
+      yield text;
+    }
+  }
 
-/**
- * The same runs, without what Microsoft Graph answered to the queries of others: rows, and the details of failures. The gateway
- * answered these requests to their asker alone, under its rules. Who ran what, where and with which outcome stays visible.
- */
-export function withoutAnswers(runs: ReadableRuns): ReadableRuns {
-  const shown = (runId: RunId, record: TenantRun): TenantRun => {
-    if (!isQuery(runId)) return record;
-    const { detail: _detail, trace: _trace, ...rest } = record;
-    return rest;
-  };
-  const found = (runId: RunId, record: TenantRun | undefined): TenantRun | undefined => record && shown(runId, record);
-  return {
-    log: {
-      find: (runId) => runs.log.find(runId),
-      list: (filter) => runs.log.list(filter),
-      tenants: async function* (runId, outcome) {
-        for await (const record of runs.log.tenants(runId, outcome)) yield shown(runId, record);
-      },
-      findTenant: async (runId, tenantId) => found(runId, await runs.log.findTenant(runId, tenantId)),
-      findOutcome: async (runId, tenantId) => found(runId, await runs.log.findOutcome(runId, tenantId)),
-      countTenants: (runId) => runs.log.countTenants(runId),
-    },
-    results: {
-      plan: (run) => runs.results.plan(run),
-      rows: (runId, rowsName, fromByte) => {
-        if (!isQuery(runId)) return runs.results.rows(runId, rowsName, fromByte);
-        throw new BrokerError(
-          'caller_forbidden',
-          'Only whoever asked a query reads its rows. Ask it again: its request is in the run.',
-        );
-      },
-    },
-  };
+  #read<T>(reading: Promise<T>): Promise<T> {
+    this.#visibility.signal?.throwIfAborted();
+    return reading;
+  }
 }
 
 const isQuery = (runId: RunId): boolean => parseRunId(runId)?.job === queryJob;
 
-/** No run. */
-export const noRuns: ReadableRuns = {
-  log: {
-    find: async () => undefined,
-    list: async () => [],
-    tenants: none,
-    findTenant: async () => undefined,
-    findOutcome: async () => undefined,
-    countTenants: async () => ({ succeeded: 0, failed: 0, skipped: 0, retrying: 0 }),
-  },
-  results: { plan: async () => undefined, rows: none },
-};
+const isAskedBy = (run: Run | undefined, { applicationId, objectId }: Asker): boolean =>
+  run?.job === queryJob && run.startedBy === applicationId && run.starter?.objectId === objectId;
 
-async function* none(): AsyncGenerator<never, void, undefined> {
-  // Nothing to yield.
+const tenantsOfPlan = ({ attempt, decided }: RunPlan): TenantId[] =>
+  [...attempt, ...decided].map(({ tenantId }) => tenantId);
+
+/**
+ * The tenants of a run that is not over all of them: those of the request, or of the plan if groups or tags were asked for.
+ * Undefined if they are not known: the run is over all, or not planned.
+ * @throws as RunLog.
+ */
+export async function tenantsOfRun({ log, results }: StoredRuns, run: Run): Promise<readonly TenantId[] | undefined> {
+  if (run.scope === 'all') return undefined;
+  const requested = (await log.request(run.runId))?.tenants;
+  if (requested !== undefined) return requested;
+  const plan = await planIfUnchanged(results, run);
+  return plan && tenantsOfPlan(plan);
 }
 
-/** Tenants of which a caller may read what it asked before. Called when an answer is read. */
-type CoveredTenants = () => Promise<ReadonlySet<TenantId>>;
+/** A run whose stored plan was changed has failed. It is listed with the tenants that have a record. */
+async function planIfUnchanged(results: Pick<RunResults, 'plan'>, run: Run): Promise<RunPlan | undefined> {
+  try {
+    return await results.plan(run);
+  } catch (thrown) {
+    if (thrown instanceof BrokerError && thrown.code === 'plan_changed') return undefined;
+    throw thrown;
+  }
+}
 
-/** Own queries. Of a tenant that is not covered any more, they show the outcome alone. */
-function ownQueries({ log, results }: ReadableRuns, covered: CoveredTenants): ReadableRuns {
-  const shown = async (record: TenantRun | undefined): Promise<TenantRun | undefined> => {
-    const hasAnswer = record?.rowsName !== undefined || record?.detail !== undefined;
-    if (!hasAnswer || (await covered()).has(record.tenantId)) return record;
-    const { rowsName: _rowsName, trace: _trace, ...rest } = record;
-    return {
-      ...rest,
-      detail: 'No rule of the caller for the gateway covers this tenant any more, so the answer is not shown.',
-    };
-  };
-  return {
-    log: {
-      find: (runId) => log.find(runId),
-      list: (filter) => log.list(filter),
-      tenants: async function* (runId, outcome) {
-        for await (const record of log.tenants(runId, outcome)) yield (await shown(record)) ?? record;
-      },
-      findTenant: async (runId, tenantId) => shown(await log.findTenant(runId, tenantId)),
-      findOutcome: async (runId, tenantId) => shown(await log.findOutcome(runId, tenantId)),
-      countTenants: (runId) => log.countTenants(runId),
-    },
-    results: {
-      plan: (run) => results.plan(run),
-      rows: async function* (runId, rowsName, fromByte) {
-        // A continuation may name rows without their record.
-        const tenantId = parseTenantId(rowsName.split('.', 1)[0] ?? '');
-        if (tenantId === undefined || !(await covered()).has(tenantId)) {
-          throw new BrokerError(
-            'caller_forbidden',
-            'No rule of the caller for the gateway covers this tenant any more.',
-          );
-        }
-        yield* results.rows(runId, rowsName, fromByte);
-      },
-    },
-  };
+/** What is needed to know which runs a caller sees. */
+export interface VisibleRunsDeps extends NamedTenantsDeps {
+  readonly runs: StoredRuns;
+}
+
+/** Those who may read runs, and those who may ask queries, which read their own. */
+export const runReaders = ['Runs.Read', 'Requests.Send'] as const;
+/** Those who may control runs, and those who may ask queries, which control their own. */
+export const runWriters = ['Runs.Write', 'Requests.Send'] as const;
+
+/**
+ * The stored runs as the caller may see them.
+ * @param asked limits them to the tenants that the caller asks for.
+ * @throws BrokerError like `readableTenants` and `requestedBy`.
+ */
+export async function visibleRuns(
+  deps: VisibleRunsDeps,
+  caller: Caller,
+  asked: AskedTenants = {},
+): Promise<VisibleRuns> {
+  const readable = await readableTenants(deps, caller);
+  const chosen = await requestedBy(deps, { caller, readable }, asked);
+  const covered = once(() => coveredTenants(deps, caller));
+  return new VisibleRuns(deps.runs, {
+    tenants: caller.roles.includes('Runs.Read') ? readable : undefined,
+    isChosen: chosen?.isChosen,
+    ...(caller.roles.includes('Requests.Send') ? { asker: { caller, covered } } : {}),
+  });
 }
 
 /**
- * Adds the queries of a caller to the runs that it may read: the gateway has answered these requests to it.
- * @param others the other runs, as the caller may see them.
+ * The tenants that the rules of the caller for the gateway cover now, without those that are excluded.
+ * @throws BrokerError as `tenantsOfChoices` does.
  */
-export function withOwnQueries(
-  runs: Pick<Runs, 'log' | 'results'>,
-  others: ReadableRuns,
-  caller: Pick<Caller, 'applicationId' | 'objectId'>,
-  covered: CoveredTenants,
-): ReadableRuns {
-  const answers = ownQueries(runs, covered);
-  const found = new Map<RunId, Promise<ReadableRuns>>();
-  const find = async (runId: RunId): Promise<ReadableRuns> => {
-    const run = await runs.log.find(runId);
-    return run !== undefined && isOwnQuery(run, caller) ? answers : others;
-  };
-  /** The runs through which the caller sees this one. */
-  const seen = (runId: RunId): Promise<ReadableRuns> => {
-    if (!isQuery(runId)) return Promise.resolve(others);
-    const known = found.get(runId) ?? find(runId);
-    found.set(runId, known);
-    known.catch(() => found.delete(runId));
-    return known;
-  };
-  return {
-    log: {
-      find: async (runId) => (await seen(runId)).log.find(runId),
-      list: async (filter) => {
-        const isForQueries = filter.job === undefined || filter.job === queryJob;
-        const own = isForQueries ? await runs.log.list({ ...filter, job: queryJob, starter: caller }) : [];
-        const ids = new Set(own.map(({ runId }) => runId));
-        const rest = (await others.log.list(filter)).filter(({ runId }) => !ids.has(runId));
-        return [...own, ...rest].toSorted((a, b) => b.createdAtMs - a.createdAtMs).slice(0, filter.limit);
-      },
-      tenants: async function* (runId, outcome) {
-        yield* (await seen(runId)).log.tenants(runId, outcome);
-      },
-      findTenant: async (runId, tenantId) => (await seen(runId)).log.findTenant(runId, tenantId),
-      findOutcome: async (runId, tenantId) => (await seen(runId)).log.findOutcome(runId, tenantId),
-      countTenants: async (runId) => (await seen(runId)).log.countTenants(runId),
-    },
-    results: {
-      plan: async (run) => (await seen(run.runId)).results.plan(run),
-      rows: async function* (runId, rowsName, fromByte) {
-        yield* (await seen(runId)).results.rows(runId, rowsName, fromByte);
-      },
-    },
-  };
+async function coveredTenants(deps: VisibleRunsDeps, caller: Caller): Promise<ReadonlySet<TenantId>> {
+  const { policy } = await deps.callers.policy.current();
+  const rules = rulesInSomeTenant(policy, caller, { resource: 'graph', via: 'gateway' });
+  const covered = await tenantsOfChoices(
+    deps,
+    rules.map(({ tenants }) => tenants),
+  );
+  if (covered.size === 0) return covered;
+  const left = new Set(covered);
+  for (const { tenantId, reachable, reason } of await deps.directory.list())
+    if (!reachable && reason === 'excluded') left.delete(tenantId);
+  return left;
+}
+
+/** @throws BrokerError run_not_found. */
+export async function findRun(runLog: Pick<RunLog, 'find'>, runId: string): Promise<Run> {
+  const run = parseRunId(runId) === undefined ? undefined : await runLog.find(runId);
+  if (run === undefined) throw new BrokerError('run_not_found', 'No run has this id.');
+  return run;
+}
+
+/**
+ * Returns a run that the caller may repeat or cancel: an own query, or any with the role Runs.Write. A caller whose reading
+ * is limited must be able to read all its tenants, so that it affects no other.
+ * @throws BrokerError run_not_found, caller_forbidden, or like `readableTenants`.
+ */
+export async function controllableRun(deps: VisibleRunsDeps, caller: Caller, runId: string): Promise<Run> {
+  const readable = await readableTenants(deps, caller);
+  const stored = isQuery(runId) ? await deps.runs.log.find(runId) : undefined;
+  if (stored && caller.roles.includes('Requests.Send') && isAskedBy(stored, caller)) return stored;
+  const tenants = caller.roles.includes('Runs.Write') ? readable : undefined;
+  await findRun(new VisibleRuns(deps.runs, { tenants }).log, runId);
+  const run = await findRun(deps.runs.log, runId);
+  if (readable === '*') return run;
+  const ofRun = await tenantsOfRun(deps.runs, run);
+  if (ofRun?.every((tenantId) => readable.has(tenantId)) === true) return run;
+  throw new BrokerError('caller_forbidden', 'The run covers tenants that this caller may not read.');
 }
 
 /**
@@ -352,13 +380,12 @@ export function withOwnQueries(
 const readSeconds = 60;
 
 /**
- * Reads from stored runs for an answer. After the time, nothing more is read: an answer that nobody waits for must not
- * keep storage busy.
+ * Reads from stored runs for an answer. After the time, nothing more is read.
  * @param read receives the runs to read from.
  * @throws BrokerError storage_unavailable if that takes too long.
  */
-export const readInTime = <T>(clock: Clock, runs: ReadableRuns, read: (runs: ReadableRuns) => Promise<T>): Promise<T> =>
-  withReadDeadline(clock, (signal) => read(untilAborted(runs, signal)));
+export const readInTime = <T>(clock: Clock, runs: VisibleRuns, read: (runs: RunSource) => Promise<T>): Promise<T> =>
+  withReadDeadline(clock, (signal) => read(runs.until(signal)));
 
 /** The same for another source. @param read must end when its signal is aborted. */
 export async function withReadDeadline<T>(clock: Clock, read: (signal: AbortSignal) => Promise<T>): Promise<T> {
@@ -368,33 +395,4 @@ export async function withReadDeadline<T>(clock: Clock, read: (signal: AbortSign
     if (!(thrown instanceof DeadlineError)) throw thrown;
     throw new BrokerError('storage_unavailable', `Storage did not return the data within ${readSeconds} seconds.`);
   }
-}
-
-/** The same runs. Once the signal is aborted, every read throws its reason, also one that has begun to yield. */
-function untilAborted({ log, results }: ReadableRuns, signal: AbortSignal): ReadableRuns {
-  const once = async <R>(read: () => Promise<R>): Promise<R> => {
-    signal.throwIfAborted();
-    return read();
-  };
-  async function* each<R>(read: () => AsyncIterable<R>): AsyncGenerator<R, void, undefined> {
-    signal.throwIfAborted();
-    for await (const item of read()) {
-      signal.throwIfAborted();
-      yield item;
-    }
-  }
-  return {
-    log: {
-      find: (...args) => once(() => log.find(...args)),
-      list: (...args) => once(() => log.list(...args)),
-      findTenant: (...args) => once(() => log.findTenant(...args)),
-      findOutcome: (...args) => once(() => log.findOutcome(...args)),
-      countTenants: (...args) => once(() => log.countTenants(...args)),
-      tenants: (...args) => each(() => log.tenants(...args)),
-    },
-    results: {
-      plan: (...args) => once(() => results.plan(...args)),
-      rows: (...args) => each(() => results.rows(...args)),
-    },
-  };
 }

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { noRuns, readableRuns, withOwnQueries } from '../../../../../src/lib/runs/reading/visible-runs.ts';
+import { VisibleRuns } from '../../../../../src/lib/runs/reading/visible-runs.ts';
 import { MemoryRunLog, MemoryRunResults } from '../../../../fakes/memory-run-log.ts';
 import { guid, tenant } from '../../../../support/audit-entries.ts';
 
@@ -50,7 +50,7 @@ async function collected<T>(items: AsyncIterable<T>): Promise<T[]> {
   return all;
 }
 
-async function seen(runs: ReturnType<typeof withOwnQueries>, runId: string): Promise<number> {
+async function seen(runs: VisibleRuns, runId: string): Promise<number> {
   const found = await runs.log.find(runId);
   const plan = await runs.results.plan({ runId });
   const counts = await runs.log.countTenants(runId);
@@ -63,9 +63,13 @@ async function seen(runs: ReturnType<typeof withOwnQueries>, runId: string): Pro
 
 const covered = async () => new Set([tenant(1)]);
 
+/** What a caller sees who asks queries and may read no runs. */
+const ownQueries = (runs: Awaited<ReturnType<typeof stage>>, tenants = [tenant(1)]): VisibleRuns =>
+  new VisibleRuns(runs, { tenants: undefined, asker: { caller: me, covered: async () => new Set(tenants) } });
+
 it('shows a caller without Runs.Read its own queries whole, and nothing else', async () => {
   const runs = await stage();
-  const own = withOwnQueries(runs, noRuns, me, covered);
+  const own = ownQueries(runs);
   expect(await seen(own, 'query@mine')).toBe(7);
   for (const other of ['query@other0', 'query@other1', 'licence-report@mine', 'query@none', 'nonsense'])
     expect([other, await seen(own, other)]).toEqual([other, 0]);
@@ -74,9 +78,9 @@ it('shows a caller without Runs.Read its own queries whole, and nothing else', a
 });
 
 it('counts nothing where there is no run, and asks for no queries in a list of another job', async () => {
-  expect(await noRuns.log.countTenants('query@none')).toEqual({ succeeded: 0, failed: 0, skipped: 0, retrying: 0 });
   const runs = await stage();
-  const own = withOwnQueries(runs, noRuns, me, covered);
+  const own = ownQueries(runs);
+  expect(await own.log.countTenants('query@none')).toEqual({ succeeded: 0, failed: 0, skipped: 0, retrying: 0 });
   const asked: unknown[] = [];
   const list = runs.log.list.bind(runs.log);
   runs.log.list = async (filter) => {
@@ -91,10 +95,10 @@ it('counts nothing where there is no run, and asks for no queries in a list of a
 
 it('adds them to what a caller with a limit may read, newest first and each once', async () => {
   const runs = await stage();
-  const limited = withOwnQueries(runs, readableRuns(runs, new Set([tenant(9)])), me, covered);
+  const limited = new VisibleRuns(runs, { tenants: new Set([tenant(9)]), asker: { caller: me, covered } });
   expect(await seen(limited, 'query@mine')).toBe(7);
   expect(await limited.log.find('query@other0')).toBeUndefined();
-  const wide = withOwnQueries(runs, runs, me, covered);
+  const wide = new VisibleRuns(runs, { tenants: '*', asker: { caller: me, covered } });
   expect((await wide.log.list({ limit: 3 })).map(({ runId }) => runId)).toEqual([
     'licence-report@mine',
     'query@other1',
@@ -110,13 +114,58 @@ it('lists them however many queries others have asked since', async () => {
     const run = { runId: `query@${window}`, job: 'query', window, startedBy: 'other', createdAtMs: 10_000 + count };
     await runs.log.create(run, { parameters: {} });
   }
-  const own = withOwnQueries(runs, noRuns, me, covered);
+  const own = ownQueries(runs);
   expect((await own.log.list({ limit: 9 })).map(({ runId }) => runId)).toEqual(['query@mine']);
+});
+
+it('shows others who asked what and where, without the answers', async () => {
+  const runs = await stage();
+  const reader = new VisibleRuns(runs, { tenants: '*' });
+  expect((await reader.log.find('query@mine'))?.runId).toBe('query@mine');
+  const [record] = await collected(reader.log.tenants('query@mine'));
+  expect(record).toMatchObject({ outcome: 'succeeded', rows: 1 });
+  const failed = {
+    name: 'Fabrikam',
+    outcome: 'failed',
+    round: 1,
+    rows: 0,
+    columns: [],
+    startedAtMs: 0,
+    finishedAtMs: 1,
+  } as const;
+  await runs.log.recordTenant('query@mine', { tenantId: tenant(2), ...failed, detail: 'What Graph said.' });
+  expect(await reader.log.findOutcome('query@mine', tenant(2))).not.toHaveProperty('detail');
+  await expect(collected(reader.results.rows('query@mine', `${tenant(1)}.a`))).rejects.toMatchObject({
+    code: 'caller_forbidden',
+  });
+});
+
+it('limits records, counts and plans to chosen tenants, and leaves the list of runs as it is', async () => {
+  const runs = await stage();
+  const chosen = new VisibleRuns(runs, { tenants: '*', isChosen: (tenantId) => tenantId === tenant(2) });
+  expect(await chosen.log.list({ limit: 9 })).toHaveLength(4);
+  expect(await collected(chosen.log.tenants('licence-report@mine'))).toEqual([]);
+  expect(await chosen.log.findTenant('licence-report@mine', tenant(1))).toBeUndefined();
+  expect(await chosen.log.countTenants('licence-report@mine')).toMatchObject({ succeeded: 0 });
+  expect((await chosen.results.plan({ runId: 'licence-report@mine' }))?.attempt).toEqual([]);
+});
+
+it('reads nothing once its signal is aborted, also within a list', async () => {
+  const runs = await stage();
+  const aborting = new AbortController();
+  const inTime = new VisibleRuns(runs, { tenants: '*' }).until(aborting.signal);
+  const records = inTime.log.tenants('licence-report@mine')[Symbol.asyncIterator]();
+  aborting.abort(new Error('too late'));
+  await expect(records.next()).rejects.toThrow('too late');
+  await expect(inTime.log.find('licence-report@mine')).rejects.toThrow('too late');
+  await expect(inTime.log.list({ limit: 1 })).rejects.toThrow('too late');
+  await expect(inTime.results.plan({ runId: 'licence-report@mine' })).rejects.toThrow('too late');
+  await expect(collected(inTime.results.rows('licence-report@mine', `${tenant(1)}.a`))).rejects.toThrow('too late');
 });
 
 it('tries again after a failure of storage', async () => {
   const runs = await stage();
-  const own = withOwnQueries(runs, noRuns, me, covered);
+  const own = ownQueries(runs);
   runs.log.broken = true;
   await expect(own.log.find('query@mine')).rejects.toMatchObject({ code: 'storage_unavailable' });
   runs.log.broken = false;
@@ -125,7 +174,7 @@ it('tries again after a failure of storage', async () => {
 
 it('shows no answer of a tenant that is not covered any more, and its outcome', async () => {
   const runs = await stage();
-  const own = withOwnQueries(runs, noRuns, me, async () => new Set([tenant(2)]));
+  const own = ownQueries(runs, [tenant(2)]);
   const detail = 'No rule of the caller for the gateway covers this tenant any more, so the answer is not shown.';
   const one = await own.log.findTenant('query@mine', tenant(1));
   expect(one).toMatchObject({ outcome: 'succeeded', rows: 1, detail });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { readableRuns } from '../../../../../src/lib/runs/reading/visible-runs.ts';
+import { VisibleRuns } from '../../../../../src/lib/runs/reading/visible-runs.ts';
 import { readArrivalPage } from '../../../../../src/lib/runs/reading/result-arrival.ts';
 import { maxPageBytes } from '../../../../../src/lib/runs/reading/result-page.ts';
 import { runId, stageRun, tenantId } from '../store/stage.ts';
@@ -134,7 +134,7 @@ describe('rows in the order of arrival', () => {
     for (const index of [0, 1, 2]) await attempt(index);
     await finish();
     const run = (await runLog.find(runId))!;
-    const limited = readableRuns(runs, new Set([tenantId(1)]));
+    const limited = new VisibleRuns(runs, { tenants: new Set([tenantId(1)]) });
     const request = { format: 'jsonl', limit: 1 } as const;
     const { text, continuation } = await readArrivalPage(limited, run, request);
     expect(rowsIn(text)).toEqual(['1.0']);

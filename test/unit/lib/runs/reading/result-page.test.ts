@@ -4,7 +4,7 @@ import { BrokerError } from '../../../../../src/lib/core/errors.ts';
 import { cellsOf, csvLine, type Row } from '../../../../../src/lib/runs/job/row.ts';
 import type { ExportFormat } from '../../../../../src/lib/runs/reading/page-position.ts';
 import { defineJob, type Job } from '../../../../../src/lib/runs/job/job.ts';
-import { readableRuns } from '../../../../../src/lib/runs/reading/visible-runs.ts';
+import { VisibleRuns } from '../../../../../src/lib/runs/reading/visible-runs.ts';
 import { maxPageBytes, type PageRequest, readResultPage } from '../../../../../src/lib/runs/reading/result-page.ts';
 import { readPages } from '../../../../support/result-pages.ts';
 import { runId, stageRun, tenantId } from '../store/stage.ts';
@@ -330,7 +330,7 @@ describe('a continuation', () => {
       ],
       3,
     );
-    const limited = readableRuns({ log: runLog, results }, new Set([tenantId(1)]));
+    const limited = new VisibleRuns({ log: runLog, results }, { tenants: new Set([tenantId(1)]) });
     const pages = await readPages(limited, run, { format: 'jsonl', limit: 1 });
     expect(pages.join('').match(/"tenant":\d/g)).toEqual(['"tenant":1', '"tenant":1']);
     const { continuation } = await page({ limit: 1 });

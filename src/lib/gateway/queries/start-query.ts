@@ -1,19 +1,29 @@
-import type { Services } from '../composition.ts';
-import { readableTenants, type ReadableTenants } from '../lib/access/tenants/visible-tenants.ts';
-import { type AskedTenants, knowTenants, tenantsOfChoices } from '../lib/access/tenants/selected-tenants.ts';
-import { chooses } from '../lib/access/tenants/tenant-set.ts';
-import { actorOf, type Caller, callerIdOf } from '../lib/core/caller.ts';
-import { BrokerError } from '../lib/core/errors.ts';
-import type { TenantId } from '../lib/core/identifiers.ts';
-import { once } from '../lib/core/single-flight.ts';
-import type { Orchestrations } from '../lib/core/orchestrations.ts';
-import { scrub } from '../lib/core/log.ts';
-import type { OpenedQuery, Query, QueryText } from '../lib/gateway/queries/query.ts';
-import { manualWindow, queryJob, type RunId, runIdOf, type RunRequest } from '../lib/runs/store/run.ts';
-import { startRun } from '../lib/runs/engine/start-run.ts';
-import { runDeps } from './orchestrations.ts';
-import { chosenBy } from './tenant-choice.ts';
-import { tenantsAmong, type TenantsToVisit } from './tenants-to-visit.ts';
+import {
+  chosenBy,
+  type NamedTenantsDeps,
+  tenantsAmong,
+  type TenantsToVisit,
+} from '../../access/tenants/named-tenants.ts';
+import { type AskedTenants, knowTenants, tenantsOfChoices } from '../../access/tenants/selected-tenants.ts';
+import { chooses } from '../../access/tenants/tenant-set.ts';
+import { readableTenants, type ReadableTenants } from '../../access/tenants/visible-tenants.ts';
+import { actorOf, type Caller, callerIdOf } from '../../core/caller.ts';
+import { BrokerError } from '../../core/errors.ts';
+import type { TenantId } from '../../core/identifiers.ts';
+import { startRun, type StartRunDeps } from '../../runs/engine/start-run.ts';
+import { manualWindow, queryJob, type RunId, runIdOf, type RunRequest } from '../../runs/store/run.ts';
+import type { Runs } from '../../runs/store/runs.ts';
+import type { Gateway } from '../gateway.ts';
+import { type OpenedQuery, openQuery, type Query, type QueryText, readQuery } from './query.ts';
+
+/** What it takes to check a query. */
+interface QueryDeps extends NamedTenantsDeps {
+  readonly gateway: Gateway;
+}
+
+/** What it takes to start one. */
+type StartQueryDeps = QueryDeps &
+  StartRunDeps & { readonly runs: Pick<Runs, 'querySlots'>; readonly newId: () => string };
 
 /** Who asks, and what the program calls itself. */
 export interface Asking {
@@ -37,33 +47,22 @@ export interface CheckedQuery {
   readonly open: number;
 }
 
-/** Loaded at the first query, to keep start-up short. */
-const loadQueries = once(async () => ({
-  ...(await import('../lib/gateway/queries/query.ts')),
-  ...(await import('../lib/gateway/queries/query.ts')),
-}));
-
-/** The first characters of `User-Agent`, which names a program, for example `ptb/1.0`. */
-export const clientOf = (headers: { get(name: string): string | null }): string | undefined =>
-  scrub((headers.get('user-agent') ?? '').replaceAll(/[^\x20-\x7e]/g, '')).slice(0, 120) || undefined;
-
 /**
  * Checks a query: what it sends, under which rules, and where. The tenants that the caller may name are those that it may
  * read, and those of its rules for the gateway. The answer tells nothing about others.
  * @throws BrokerError request_invalid, caller_forbidden if no rule opens the request in any chosen tenant, or as
  * `readQuery`, `openQuery` and `tenantsToVisit` do.
  */
-export async function checkQuery(services: Services, caller: Caller, asked: QueryRequest): Promise<CheckedQuery> {
-  const { readQuery, openQuery } = await loadQueries();
+export async function checkQuery(deps: QueryDeps, caller: Caller, asked: QueryRequest): Promise<CheckedQuery> {
   const query = readQuery(asked);
-  const opened = await openQuery(services.gateway, caller, query);
-  const readable = await namable(services, caller, opened);
+  const opened = await openQuery(deps.gateway, caller, query);
+  const readable = await namable(deps, caller, opened);
   const limit = 'that it may read, or that a rule for the gateway covers';
   const { tenants, except } = asked;
-  const limits = await tenantsAmong(services, { caller, readable, limit }, { tenants, except });
-  const chosen = await customersOf(services, caller, limits);
+  const limits = await tenantsAmong(deps, { caller, readable, limit }, { tenants, except });
+  const chosen = await customersOf(deps, caller, limits);
   const inForce = await tenantsOfChoices(
-    services,
+    deps,
     opened.rules.map((rule) => rule.tenants),
   );
   const open = chosen.filter((tenantId) => inForce.has(tenantId)).length;
@@ -77,17 +76,16 @@ export async function checkQuery(services: Services, caller: Caller, asked: Quer
 
 /** @throws BrokerError busy for too many active queries of the caller; as {@link checkQuery} and `startRun` do. */
 export async function startQuery(
-  services: Services,
-  orchestrations: Orchestrations,
+  deps: StartQueryDeps,
   { caller, client, correlationId }: Asking,
   asked: QueryRequest,
 ): Promise<RunId> {
-  const { query, limits } = await checkQuery(services, caller, asked);
-  const window = manualWindow(services.newId());
-  await services.runs.querySlots.take(caller, runIdOf(queryJob, window));
+  const { query, limits } = await checkQuery(deps, caller, asked);
+  const window = manualWindow(deps.newId());
+  await deps.runs.querySlots.take(caller, runIdOf(queryJob, window));
   const { applicationId, objectId, kind, roles, tenantId, name } = caller;
   const asker = { applicationId, objectId, kind, roles, tenantId, name, correlationId, ...(client && { client }) };
-  return startRun(runDeps(services, orchestrations), {
+  return startRun(deps, {
     job: queryJob,
     window,
     startedBy: applicationId,
@@ -105,8 +103,7 @@ export async function startQuery(
  * @throws BrokerError as {@link startQuery} does.
  */
 export async function repeatQuery(
-  services: Services,
-  orchestrations: Orchestrations,
+  deps: StartQueryDeps,
   asking: Asking,
   { tenants, choice = {}, parameters }: RunRequest,
 ): Promise<RunId> {
@@ -115,28 +112,28 @@ export async function repeatQuery(
   }
   const { path, allPages } = parameters;
   const query = { path: typeof path === 'string' ? path : '', allPages: allPages === true };
-  return startQuery(services, orchestrations, asking, { ...query, ...choice, ...(tenants && { tenants }) });
+  return startQuery(deps, asking, { ...query, ...choice, ...(tenants && { tenants }) });
 }
 
 /** The tenants that the caller may name. */
-async function namable(services: Services, caller: Caller, opened: OpenedQuery): Promise<ReadableTenants> {
+async function namable(deps: QueryDeps, caller: Caller, opened: OpenedQuery): Promise<ReadableTenants> {
   const reads = caller.roles.includes('Tenants.Read') || caller.roles.includes('Runs.Read');
-  const readable = reads ? await readableTenants(services, caller) : new Set<TenantId>();
+  const readable = reads ? await readableTenants(deps, caller) : new Set<TenantId>();
   if (readable === '*') return readable;
-  return new Set([...readable, ...(await tenantsOfChoices(services, opened.covered))]);
+  return new Set([...readable, ...(await tenantsOfChoices(deps, opened.covered))]);
 }
 
 /** The customers that the run will visit, as far as it is known now. */
 async function customersOf(
-  services: Services,
+  deps: QueryDeps,
   caller: Caller,
   { tenants, choice }: TenantsToVisit,
 ): Promise<readonly TenantId[]> {
-  const customers = (await services.directory.list()).map(({ tenantId }) => tenantId);
+  const customers = (await deps.directory.list()).map(({ tenantId }) => tenantId);
   const named = tenants && new Set(tenants);
   const within = named === undefined ? customers : customers.filter((tenantId) => named.has(tenantId));
   if (choice === undefined) return within;
-  const chosen = await chosenBy(services, '*', choice);
-  const known = await knowTenants(services, [chosen], callerIdOf(caller));
+  const chosen = await chosenBy(deps, '*', choice);
+  const known = await knowTenants(deps, [chosen], callerIdOf(caller));
   return within.filter((tenantId) => chooses(chosen, known.factsOf(tenantId)));
 }

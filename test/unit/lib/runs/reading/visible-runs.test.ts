@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { TenantId } from '../../../../../src/lib/core/identifiers.ts';
 import { BrokerError } from '../../../../../src/lib/core/errors.ts';
-import { readableRuns, tenantsOfRun } from '../../../../../src/lib/runs/reading/visible-runs.ts';
+import { tenantsOfRun, VisibleRuns } from '../../../../../src/lib/runs/reading/visible-runs.ts';
 import type { Run, TenantRun } from '../../../../../src/lib/runs/store/run.ts';
 import { MemoryRunLog, MemoryRunResults } from '../../../../fakes/memory-run-log.ts';
 import { recordOf, tenantId } from '../store/stage.ts';
@@ -15,7 +15,8 @@ beforeEach(() => {
   log = new MemoryRunLog();
   results = new MemoryRunResults();
 });
-const readable = (...numbers: readonly number[]) => readableRuns({ log, results }, new Set(numbers.map(tenantId)));
+const readable = (...numbers: readonly number[]) =>
+  new VisibleRuns({ log, results }, { tenants: new Set(numbers.map(tenantId)) });
 
 async function add(runId: string, change: Partial<Run> = {}, only?: readonly TenantId[]): Promise<Run> {
   const [job = '', window = ''] = runId.split('@');
@@ -101,12 +102,12 @@ describe('of a run over all tenants, a limited caller sees', () => {
     const changed = Object.assign(Object.create(results) as MemoryRunResults, {
       plan: () => Promise.reject(new BrokerError('plan_changed', 'It was changed.')),
     });
-    const { log: seen } = readableRuns({ log, results: changed }, new Set([tenantId(1)]));
+    const { log: seen } = new VisibleRuns({ log, results: changed }, { tenants: new Set([tenantId(1)]) });
     expect((await seen.find(run.runId))?.tenants).toMatchObject({ total: 1, succeeded: 1 });
     const away = Object.assign(Object.create(results) as MemoryRunResults, {
       plan: () => Promise.reject(new BrokerError('storage_unavailable', 'It is away.')),
     });
-    const failing = readableRuns({ log, results: away }, new Set([tenantId(1)]));
+    const failing = new VisibleRuns({ log, results: away }, { tenants: new Set([tenantId(1)]) });
     await expect(failing.log.find(run.runId)).rejects.toMatchObject({ code: 'storage_unavailable' });
   });
 });
@@ -159,7 +160,7 @@ describe('a list for a limited caller', () => {
 
 it('a caller who may read every tenant sees the runs as they are', async () => {
   await add('job@w', { asked: { tenants: ['tag:two'] } });
-  const runs = readableRuns({ log, results }, '*');
+  const runs = new VisibleRuns({ log, results }, { tenants: '*' });
   expect(await runs.log.find('job@w')).toEqual(await log.find('job@w'));
   expect(numbers(await all(runs.log.tenants('job@w')))).toEqual([1, 2, 3, 4]);
 });
