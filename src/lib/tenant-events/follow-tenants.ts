@@ -102,7 +102,7 @@ async function store(
     else if (before === undefined || tenant.relationship === 'gdap' || read.refused.length === 0)
       add(tenantId, before, deriveEvents(before, seen, nowMs));
   }
-  // A list that is refused says of no tenant that it has gone.
+  // A failed list proves no absence.
   if (read.refused.length === 0) {
     for (const [tenantId, before] of states)
       if (before !== undefined && !listed.has(tenantId)) add(tenantId, before, deriveEvents(before, undefined, nowMs));

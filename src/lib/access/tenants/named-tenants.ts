@@ -214,7 +214,7 @@ export async function tenantsAmong(
 ): Promise<TenantsToVisit> {
   const { readable } = reader;
   const [problem] = readable === '*' ? [] : askedProblems({ tenants: named, except: excepted });
-  // A limit hides whether a tenant exists, and not that an entry is none.
+  // Malformed entries are always reported.
   if (problem !== undefined) throw new BrokerError('request_invalid', problem);
   const tenants = isForAll({ tenants: named }) ? undefined : named;
   const except = excepted?.length === 0 ? undefined : excepted;

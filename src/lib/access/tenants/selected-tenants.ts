@@ -107,7 +107,7 @@ export async function knowTenants(
 
 /**
  * As `knowTenants` for a choice of a caller who may not know all customers. What it gets while Entra does not answer must not
- * depend on the lists: a domain in `tenants` whose tenant cannot be found out is as one that no tenant has, and for a domain
+ * depend on the lists: a domain in `tenants` that cannot be resolved matches nothing, and for a domain
  * in `except` the lists are not asked.
  * @throws BrokerError as `knowTenants` does; for a domain in `except` alone.
  */
