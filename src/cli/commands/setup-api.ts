@@ -92,10 +92,9 @@ async function prepare(
 ): Promise<{ readonly deps: SetupApiDeps; readonly request: SetupApiRequest }> {
   const { parseDirectory, readLocalSettings } = await import('../sign-in/target.ts');
   const target = parseDirectory(flags, process.env, await readLocalSettings());
-  const [{ operatorToken }, { readClaims }, { createGraphClient }, { createGraphWriter }] = await Promise.all([
+  const [{ operatorToken }, { readClaims }, { createGraphClient, createGraphWriter }] = await Promise.all([
     import('../sign-in/operator.ts'),
     import('../../lib/microsoft/token-reply.ts'),
-    import('../../lib/microsoft/graph.ts'),
     import('../../lib/microsoft/graph.ts'),
   ]);
   const fetch = (url: string, init: RequestInit): Promise<Response> => globalThis.fetch(url, init);

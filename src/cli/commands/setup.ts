@@ -81,8 +81,7 @@ async function setup(flags: SetupFlags, signal: AbortSignal): Promise<void> {
 
 async function setupRequest(toolbox: Toolbox, flags: SetupFlags, graph: SetupDeps['graph']): Promise<SetupRequest> {
   const { target, store } = toolbox;
-  const [{ findManagedIdentity }, { readVaultState }, { loadProfile }] = await Promise.all([
-    import('../../operator/setup/vault-state.ts'),
+  const [{ findManagedIdentity, readVaultState }, { loadProfile }] = await Promise.all([
     import('../../operator/setup/vault-state.ts'),
     import('../sign-in/load-profile.ts'),
   ]);
