@@ -29,24 +29,18 @@ describe('the running app', () => {
 
 describe('SECURITY.md', () => {
   const security = readFileSync(join(projectRoot, 'SECURITY.md'), 'utf8');
-  const table = /## Tests of the promises\n([^]*?)\n## /.exec(security)?.[1] ?? '';
-  const rows = table.split('\n').filter((line) => /^\| \d/.test(line));
+  const promises = /## What is promised\n([^]*?)\n## /.exec(security)?.[1]?.match(/^\d+\. \*\*.*$/gm) ?? [];
 
   it.each(allAttacks)('names the attack $name beside the promise that it attacks', ({ name, promise }) => {
-    const number = security
-      .split('\n')
-      .find((line) => line.includes(`. **${promise}`))
-      ?.split('.')[0];
-    const row = rows.find((line) => line.startsWith(`| ${number}. `)) ?? '';
-    expect(row.split('|')[2]).toMatch(new RegExp(`[[ ]${name}[\\],]`));
+    const line = promises.find((text) => text.includes(`. **${promise}`)) ?? '';
+    expect(line).toMatch(new RegExp(`[[ ]${name}[\\],]`));
   });
 
-  it('names tests that exist, for every promise', () => {
-    const promises = /## What is promised\n([^]*?)\n## /.exec(security)?.[1]?.match(/^\d+\. \*\*/gm) ?? [];
-    expect(rows).toHaveLength(promises.length);
-    for (const row of rows) {
-      const files = [...row.matchAll(/\]\(([^)]+)\)/g)].map(([, file = '']) => file);
-      expect({ row, count: files.length }).not.toMatchObject({ count: 0 });
+  it('names attacks or tests that exist, for every promise', () => {
+    expect(promises.length).toBeGreaterThan(5);
+    for (const line of promises) {
+      const files = [...line.matchAll(/\]\((test\/[^)]+)\)/g)].map(([, file = '']) => file);
+      expect({ line, count: files.length }).not.toMatchObject({ count: 0 });
       for (const file of files) expect([file, existsSync(join(projectRoot, file))]).toEqual([file, true]);
     }
   });

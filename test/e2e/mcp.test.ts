@@ -382,7 +382,7 @@ describe('docs/agents.md', () => {
       ...blocks.flatMap(({ servers, mcpServers }) => Object.values(servers ?? mcpServers ?? {})),
       { command: /^command = "(.*)"$/m.exec(toml)?.[1], args: JSON.parse(args) as string[] },
     ].filter(({ command }) => command !== undefined);
-    expect(configured).toHaveLength(3);
+    expect(configured).toHaveLength(2);
     for (const { command, args: words = [] } of configured) {
       expect(command).toBe('node');
       const placed = words.map((word) => word.replace('/path/to/partner-token-broker', projectRoot));

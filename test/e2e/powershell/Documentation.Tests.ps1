@@ -43,13 +43,17 @@ Describe 'docs/powershell.md and docs/gateway.md' {
         }
     }
 
-    It 'has a replacement for each published snippet' {
+    It 'has a replacement for each published command' {
         $text = Get-Content -Raw (Join-Path $testEnvironment.projectRoot docs/powershell.md)
         $guide = $text.Substring($text.IndexOf('## From the published scripts'))
-        foreach ($section in [regex]::Split($guide, '(?m)^### ') | Select-Object -Skip 1) {
-            $section | Should -Match 'Published'
-            $section | Should -Match '(\*\*Example\*\*[^\n]*\n\n```powershell|Now, once.*\n\n```sh\nnpx ptb)'
+        $items = [regex]::Matches($guide, '(?m)^- (?<published>[^:]+(`[^`]+`[^:]*)?): (?<now>.*)$')
+        $items.Count | Should -BeGreaterThan 5
+        foreach ($item in $items) {
+            $now = $item.Groups['now'].Value
+            $now | Should -Match '`(npx ptb|\w+-Partner)'
+            foreach ($name in [regex]::Matches($now, '\w+-Partner\w+').Value) { Get-Command $name -Module PartnerTokenBroker | Should -Not -BeNullOrEmpty }
         }
+        $items.Count | Should -Be ([regex]::Matches($guide, '(?m)^- ').Count)
     }
 
     It 'contains no secret in the replacements' {

@@ -9,7 +9,7 @@ import { projectRoot } from '../../paths.ts';
 
 const page = readFileSync(join(projectRoot, 'docs/cli.md'), 'utf8');
 const codesIn = (text: string): string[] => [...text.matchAll(/`([^`]+)`/g)].map(([, name = '']) => name);
-const rows = [...page.matchAll(/^\| (\d+) \| [^|]+ \| ([^|]*) ?\|$/gm)].map(([, exitCode, codes = '']) => ({
+const rows = [...page.matchAll(/^- `(\d+)`: .*?(?:Error codes?: (.*))?$/gm)].map(([, exitCode, codes = '']) => ({
   exitCode: Number(exitCode),
   codes,
 }));
@@ -35,7 +35,7 @@ it('docs/cli.md and docs/exec.md list every PTB_ and BROKER_ variable that the c
     (path) => readFileSync(join(folder, path), 'utf8').match(/\b(?:PTB|BROKER)_[A-Z_]+/g) ?? [],
   );
   const pages = page + readFileSync(join(projectRoot, 'docs/exec.md'), 'utf8');
-  const listed = [...pages.matchAll(/^\| `([A-Z_]+)` \|/gm)].map(([, name = '']) => name);
+  const listed = [...pages.matchAll(/^- `([A-Z_]+)`: /gm)].map(([, name = '']) => name);
   expect(listed.toSorted()).toEqual([...new Set(read)].toSorted());
 });
 
@@ -43,5 +43,5 @@ it('ptb run --help describes exit code 4 as docs/cli.md does', () => {
   const program = new Command('ptb');
   registerRun(program);
   expect(program.commands[0]?.description()).toContain('4 if a person must sign in or consent');
-  expect(page).toContain('| 4 | a person must sign in, consent');
+  expect(page).toContain('- `4`: a person must sign in, consent');
 });
