@@ -10,7 +10,7 @@ import { withFigures } from './readme.ts';
 
 const head = `# Benchmarks
 
-Written by \`npm run bench\`; do not edit by hand. \`bench/results.json\` has all figures.
+Written by \`npm run bench\`. \`bench/results.json\` has all figures.
 
 Figures are medians; a range follows where the samples differ by more than a fifth of it. The cloud is simulated, and the
 Functions host the embedded one. Microsoft's host (4.1037, DurableTask 3.19, Azurite) is slower: 21.3 s and 15.3 s for two runs
