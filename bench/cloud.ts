@@ -115,8 +115,9 @@ function resultOf({ starts: times, loads: samples, large }: Samples): BenchResul
   const after = figure(`memory after reading ${many.read.toLocaleString('en')} of them`, 'MiB', [large.mebibytesAfter]);
   return {
     title: 'Simulated cloud',
-    setting: `The published build, \`--json\`. Start: until the process reports that it is ready, alternating with the last version that generated no data for Graph. Throughput: requests of reports over HTTPS with filters, pages and counts in a tenant of ${many.users} users, ${connections} connections for ${seconds} s; a separate process sends the load (autocannon). Memory: resident, before and after the users, groups, licences and sign-ins of ${many.read.toLocaleString('en')} tenants were read.`,
+    setting: `Requests of reports over HTTPS with filters, pages and counts in a tenant of ${many.users} users, ${connections} connections for ${seconds} s. Memory is resident.`,
     figures: [before, now, ...loadFigures(samples), startOfMany, ...memoryFigures(size, large), after],
+    unlisted: ['start with 25 tenants, before', 'throughput', 'start with 5,000', 'memory after'],
     goals: goalsOf({ samples, ratio: now.median / before.median, startOfMany, after }),
   };
 }
@@ -160,9 +161,9 @@ function goalsOf({ samples, ratio, startOfMany, after }: Measured): readonly Goa
   // Processor time, because the load may take a part of the core.
   const perCore = 1e6 / medianOf(samples, ({ cpu }) => cpu.app);
   return [
-    goal('at least 2,000 requests per second on one core', `${Math.round(perCore)} requests/s`, perCore >= 2000),
+    goal('at least 2,000 requests/s on one core', `${Math.round(perCore)} requests/s`, perCore >= 2000),
     // Two runs of the same version differ by as much.
-    goal('start with 25 tenants no slower than before (at most 1.05 times)', `${round(ratio)} times`, ratio <= 1.05),
+    goal('start with 25 tenants at most 1.05 times that of the version before', `${round(ratio)} times`, ratio <= 1.05),
     goal(
       '5,000 tenants of 200 users start in at most 5 s',
       `${round(startOfMany.median / 1000)} s`,

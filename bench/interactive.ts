@@ -114,7 +114,7 @@ function resultOf(done: readonly Round[]): BenchResult {
       times,
     );
     goals.push({
-      goal: `${kind}: p99 during the run at most ${mostTimes} times that at rest`,
+      goal: `${kind}: p99 at most ${mostTimes} times that at rest`,
       reached: times.median <= mostTimes,
       value: `${round(times.median)} times`,
     });
@@ -122,10 +122,10 @@ function resultOf(done: readonly Round[]): BenchResult {
   return {
     title: 'Callers during a run',
     engine: embeddedHost,
-    setting: `${callers} callers ask for tokens over HTTP, each ${pauseMs} ms after its last answer: at rest for ${restSeconds} s, then while ${job} visits ${tenants.toLocaleString('en')} tenants in the same process; in turn, after one run to warm up. One in ten tokens is not in the cache. Requests to Entra and Graph take at least ${delayMs} ms; the audit log is acknowledged after ${storageMs} ms, like that of a storage account with its own processors. On Flex Consumption, runs and callers have instances of their own, so only the limits that instances share remain.`,
+    setting: `${callers} callers ask for tokens over HTTP, each ${pauseMs} ms after its last answer: at rest for ${restSeconds} s, then while ${job} visits ${tenants.toLocaleString('en')} tenants in the same process. One in ten tokens is not in the cache. Entra and Graph take at least ${delayMs} ms, the audit log ${storageMs} ms.`,
     figures,
     cases: kinds,
-    unlisted: ['p50'],
+    unlisted: ['p50', 'p99 during the run by', 'run'],
     goals,
   };
 }

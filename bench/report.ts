@@ -10,14 +10,11 @@ import { withFigures } from './readme.ts';
 
 const head = `# Benchmarks
 
-Written by \`npm run bench\`. Do not edit by hand. \`npm run bench -- NAME\` repeats one benchmark. \`bench/results.json\` also has
-the figures that only explain others.
+Written by \`npm run bench\`. \`bench/results.json\` has all figures.
 
-Figures are medians, with the range of the samples. Compared variants ran within the same minutes, alternating where other
-load could matter. The cloud is simulated, with the stated delays. A benchmark that needs a Functions host uses the embedded
-one, unless it names another. Microsoft's host is slower, because it talks to a Node.js worker and keeps its queues in the
-storage account: with host 4.1037, DurableTask 3.19 and Azurite, two runs over 1,000 tenants took 21.3 s and 15.3 s, and 9.6 s
-and 4.0 s on the embedded host.
+Figures are medians; a range follows where the samples differ by more than a fifth of it. The cloud is simulated, and the
+Functions host the embedded one. Microsoft's host (4.1037, DurableTask 3.19, Azurite) is slower: 21.3 s and 15.3 s for two runs
+over 1,000 tenants, in place of 9.6 s and 4.0 s.
 `;
 
 /** @param root Folder of the project. */
@@ -46,19 +43,17 @@ function reportText({ machine, results }: Results): string {
     `Machine: ${cpu}, ${cores} cores, ${memoryGiB} GiB, Node.js ${node}, shared by host, storage, simulated cloud and load.\n`,
     '## Goals\n',
     `${reached} of ${goals.length} are reached.\n`,
-    '| benchmark | goal | measured |',
-    '|---|---|--:|',
-    ...Object.values(results).flatMap(goalRows),
+    ...Object.entries(results).flatMap(([name, result]) => goalLines(name, result)),
     '',
     ...Object.entries(results).map(([name, result]) => section(name, result)),
   ].join('\n');
 }
 
-/** One row for each goal. The first one links to the section of the benchmark. */
-const goalRows = ({ title, goals }: BenchResult): string[] =>
+/** One line for each goal. The first one links to the section of the benchmark. */
+const goalLines = (name: string, { title, goals }: BenchResult): string[] =>
   goals.map(({ goal, reached, value }, index) => {
-    const benchmark = index === 0 ? `[${title}](#${anchorOf(title)})` : '';
-    return `| ${benchmark} | ${goal} | ${reached ? value : `**missed:** ${value}`} |`;
+    const benchmark = index === 0 ? `[${name}](#${anchorOf(title)}): ` : '';
+    return `- ${benchmark}${goal}: ${reached ? value : `**missed, ${value}**`}`;
   });
 
 /** The anchor that GitHub gives a heading. */
@@ -73,7 +68,7 @@ function section(name: string, result: BenchResult): string {
   const reasons = goals.flatMap(({ reason }) => (reason === undefined ? [] : [`Missed because ${reason}.\n`]));
   return [
     `## ${title}\n`,
-    `Benchmark \`${name}\`${samplesOf(result)}. ${setting}\n`,
+    `\`${name}\`${samplesOf(result)}. ${setting}\n`,
     ...(engine === undefined || engine === embeddedHost ? [] : [`Functions host: ${engine}.\n`]),
     ...reasons,
     ...charts.map((chart) => `![${chart.title}](benchmarks/${chart.file}.svg)\n`),
@@ -96,11 +91,8 @@ function tables({ figures, cases = [], unlisted = [] }: BenchResult): string[] {
     .map((each) => ({ ...splitName(each, cases), each }))
     .filter(({ measure }) => !unlisted.some((start) => measure.startsWith(start)));
   const single = cells.filter((cell) => cell.ofCase === undefined).map(({ each }) => each);
-  const rows = single.map((each) => `| ${each.name} | ${withUnit(shown(each.median), each.unit)}${range(each)} |`);
-  return [
-    ...(cases.length === 0 ? [] : [...matrix(cells, cases), '']),
-    ...(rows.length === 0 ? [] : ['| measured | median |', '|---|--:|', ...rows, '']),
-  ];
+  const lines = single.map((each) => `- ${each.name}: ${withUnit(shown(each.median), each.unit)}${range(each)}`);
+  return [...(cases.length === 0 ? [] : [...matrix(cells, cases), '']), ...(lines.length === 0 ? [] : [...lines, ''])];
 }
 
 interface Cell {
@@ -143,11 +135,9 @@ const isNamed = (measure: string, unit: string): boolean =>
 
 const withUnit = (value: string, unit: string): string => (unit === '' ? value : `${value} ${unit}`);
 
-/** Empty if all samples look the same. */
-function range({ min, max }: Figure): string {
-  const [from, to] = [shown(min), shown(max)];
-  return from === to ? '' : ` (${from}–${to})`;
-}
+/** Empty if the samples differ by at most a fifth of the median. */
+const range = ({ median, min, max }: Figure): string =>
+  max - min <= median / 5 ? '' : ` (${shown(min)}–${shown(max)})`;
 
 if (import.meta.main) {
   const all = JSON.parse(readFileSync(join(import.meta.dirname, 'results.json'), 'utf8')) as Results;

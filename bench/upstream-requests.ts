@@ -27,7 +27,7 @@ export const upstreamRequests: Bench = {
       return {
         title: 'Requests to Entra and Key Vault: three jobs over 1,000 tenants in one hour',
         engine: embeddedHost,
-        setting: `${jobs.join(', ')} one after the other. The scripts redeem a token for each need and cache nothing (counted over ${sampleTenants} tenants and scaled up; ${vaultReadsPerScript} reads of Key Vault each). The broker's count includes the requests that list the tenants.`,
+        setting: `${jobs.join(', ')} one after the other. The scripts cache nothing; scaled up from ${sampleTenants} tenants. The broker also lists the tenants.`,
         figures: [
           figure('broker, token requests to Entra', 'requests', [totals.entraTokenRequests]),
           figure('scripts, token requests to Entra', 'requests', [script]),
@@ -35,9 +35,10 @@ export const upstreamRequests: Bench = {
           figure('scripts, reads of Key Vault', 'requests', [vaultReadsPerScript * jobs.length]),
           figure('broker, requests to Graph', 'requests', [totals.graphRequests]),
         ],
+        unlisted: ['broker, requests to Graph'],
         goals: [
           {
-            goal: 'one redemption per tenant and resource in the hour, and at most five for the partner tenant',
+            goal: 'one redemption per tenant and resource, and five for the partner tenant',
             reached: totals.entraTokenRequests <= leastEntra + 5,
             value: `${totals.entraTokenRequests - leastEntra} beyond ${leastEntra}`,
           },

@@ -151,7 +151,7 @@ var rules = [
   {
     name: 'secret-read-by-another'
     title: 'Somebody other than the app read a secret'
-    description: 'Expected while `ptb setup`, `ptb consent` or `ptb doctor` runs. Otherwise an incident.'
+    description: 'Any `ptb` command that reads secrets raises it. Expected while an operator runs one; otherwise an incident.'
     severity: 1
     query: 'AZKVAuditLogs | where OperationName == "SecretGet" ${vaultByOthers}'
     frequency: 'PT15M'

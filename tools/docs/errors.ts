@@ -13,16 +13,12 @@ import { aadstsMeanings, aadstsVariants } from '../../src/lib/microsoft/aadsts.t
 const scopes: Readonly<Record<ErrorScope, string>> = {
   caller: 'the request, token or policy of the caller',
   tenant: 'one tenant',
-  credential: "the broker's own credential, so every tenant",
+  credential: "the broker's credential, so every tenant",
   platform: 'Microsoft, the network or the deployment',
 };
 
-/** The advice that most codes have for callers. It stands before the codes, once. */
-const usualAdvice = ((): string => {
-  const byText = Map.groupBy(errorCodes, (code) => adviceFor(code, 'caller'));
-  const [[text] = ['']] = [...byText].toSorted(([, a], [, b]) => b.length - a.length);
-  return text;
-})();
+/** Advice that the page gives once, before the codes. */
+const sendsToOperator = (advice: string): boolean => /^(?:Ask|Tell) the operator|give the operator/i.test(advice);
 
 function errorSection(code: ErrorCode): string {
   const { status, scope, retry, title } = errorTable[code];
@@ -32,30 +28,34 @@ function errorSection(code: ErrorCode): string {
     '',
     `${title}. HTTP ${status}, ${scope}${retry === 'later' ? ', **retry later**' : ''}.`,
     '',
-    ...(caller === operator
-      ? [`- ${caller}`]
-      : [...(caller === usualAdvice ? [] : [`- Caller: ${caller}`]), `- Operator: ${operator}`]),
+    ...(caller === operator || sendsToOperator(caller)
+      ? [operator]
+      : [`- Caller: ${caller}`, `- Operator: ${operator}`]),
     '',
   ].join('\n');
 }
 
 const setupSection = (code: SetupErrorCode): string =>
-  [`### ${code}`, '', `${setupErrorTable[code].title}.`, '', `- ${adviceFor(code, 'operator')}`, ''].join('\n');
+  [`### ${code}`, '', `${setupErrorTable[code].title}. ${adviceFor(code, 'operator')}`, ''].join('\n');
 
-/** One row per meaning: Entra has several numbers for most of them. A number with a second meaning comes last. */
-function aadstsRows(): string[] {
-  const entries = [...aadstsMeanings.entries()].toSorted(([a], [b]) => a - b);
-  const byMeaning = Map.groupBy(
-    entries,
-    ([, { code, reach, meaning }]) => `[${code}](#${code}) | ${reach} | ${meaning}`,
-  );
-  return [
-    ...[...byMeaning].map(([row, group]) => `| ${group.map(([number]) => number).join(' ')} | ${row} |`),
-    ...aadstsVariants.map(
-      ({ number, condition, code, reach, meaning }) =>
-        `| ${number} ${condition} | [${code}](#${code}) | ${reach} | ${meaning} |`,
+/** By code, one line per meaning: Entra has several numbers for most of them. A number with a second meaning comes last. */
+function aadstsLines(): string[] {
+  const numbered = [...aadstsMeanings.entries()]
+    .toSorted(([a], [b]) => a - b)
+    .map(([number, { code, meaning }]) => ({ number: `${number}`, code, meaning }));
+  const others = aadstsVariants.map(({ number, condition, code, meaning }) => ({
+    number: `${number} ${condition}`,
+    code,
+    meaning,
+  }));
+  return [...Map.groupBy([...numbered, ...others], ({ code }) => code)].flatMap(([code, ofCode]) => [
+    `[${code}](#${code}):`,
+    '',
+    ...[...Map.groupBy(ofCode, ({ meaning }) => meaning)].map(
+      ([meaning, same]) => `- ${same.map(({ number }) => number).join(', ')}: ${meaning}`,
     ),
-  ];
+    '',
+  ]);
 }
 
 export function errorDocs(): string {
@@ -64,17 +64,13 @@ export function errorDocs(): string {
     '',
     '<!-- Written by `npm run docs` from src/lib/core/error-table.ts and src/lib/microsoft/aadsts.ts. Do not edit by hand. -->',
     '',
-    'Every error has one of these codes. Switch on `code`, never on text. HTTP problem documents (`application/problem+json`) carry the advice for the *caller*; run records, health, notices, the dashboard and the command line that for the *operator*. For `config_invalid` and `caller_unauthenticated` the command line names its options and variables instead.',
+    "Switch on `code`, never on text. With **retry later**, the same request may succeed after a while; otherwise somebody must act first. An answer (`application/problem+json`) carries advice for the caller; run records, health, notices, the dashboard and the command line carry that for the operator. Where only the operator can act, this page has the operator's advice, and a caller gives the operator the correlation id.",
     '',
     '## Codes',
     '',
-    'Each code has an HTTP status and a scope. With **retry later**, the same request may succeed after a while; otherwise somebody must act first. Where a code has no advice for the caller, it is:',
-    '',
-    `> ${usualAdvice}`,
-    '',
-    '| scope | affects |',
-    '|---|---|',
-    ...Object.entries(scopes).map(([scope, text]) => `| ${scope} | ${text} |`),
+    `After the HTTP status stands what the error affects: ${Object.entries(scopes)
+      .map(([scope, text]) => `**${scope}** (${text})`)
+      .join(', ')}.`,
     '',
     ...errorCodes.map(errorSection),
     '## Codes of the command line',
@@ -84,11 +80,8 @@ export function errorDocs(): string {
     ...setupErrorCodes.map(setupSection),
     '## AADSTS numbers',
     '',
-    "Microsoft says that these numbers are for diagnosis and may change, so they only refine what `error` and the HTTP status say. A number that is not listed is judged by those two. *Reach* is what the number suggests; for `ambiguous` and `credential` the broker first redeems a token for the partner's own tenant.",
+    "Microsoft says that these numbers may change, so they only refine what `error` and the HTTP status say; these two judge a number that is not listed. Where a number may concern the credential, the broker first redeems a token for the partner's own tenant.",
     '',
-    '| AADSTS | code | reach | meaning |',
-    '|---|---|---|---|',
-    ...aadstsRows(),
-    '',
+    ...aadstsLines(),
   ].join('\n');
 }

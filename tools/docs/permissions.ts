@@ -7,15 +7,14 @@ import {
 } from '../../src/lib/consent/permissions.ts';
 
 const descriptions: Readonly<Record<ProfileName, string>> = {
-  gdap: 'What the tenant directory, the built-in jobs and the resources of the broker need. `ptb setup` uses this profile for a new application unless you name another. It leaves out Azure AD Graph, which Microsoft retired on 2025-08-31.',
-  reader:
-    'For a second application that can only read: the least permissions that the built-in reports need. The permission for Partner Center is used in the partner tenant to consent to the application in customer tenants.',
+  gdap: 'What the tenant directory, the built-in jobs and the resources of the broker need: the default for a new application. It leaves out Azure AD Graph, which Microsoft retired on 2025-08-31.',
+  reader: 'For a second application that can only read: the least permissions that the built-in reports need.',
   legacy:
-    'Exactly the permissions of the published secure application model script. Azure AD Graph is retired: applications created since September 2024 cannot use it. Choose this profile only for scripts of the published method that you cannot change yet.',
+    'Exactly the permissions of the published secure application model script, for scripts that you cannot change yet. Applications created since September 2024 cannot use Azure AD Graph.',
 };
 
-const rows = (kind: string, permissions: readonly Permission[]): string[] =>
-  permissions.map(({ id, value, reason }) => `| ${kind} | \`${value}\` | \`${id}\` | ${reason} |`);
+const lines = (kind: string, permissions: readonly Permission[]): string[] =>
+  permissions.map(({ id, value, reason }) => `- \`${value}\` (${kind}, \`${id}\`): ${reason}`);
 
 function profileSection(name: ProfileName): string {
   const resources = profiles[name].resources.map(({ appId, name: resource, scopes, roles }) =>
@@ -24,10 +23,8 @@ function profileSection(name: ProfileName): string {
       '',
       `Application id \`${appId}\`.`,
       '',
-      '| kind | permission | id | why |',
-      '|---|---|---|---|',
-      ...rows('delegated', scopes),
-      ...rows('application', roles),
+      ...lines('delegated', scopes),
+      ...lines('application', roles),
       '',
     ].join('\n'),
   );
@@ -38,29 +35,23 @@ const introduction = `# Permissions
 
 <!-- Written by \`npm run docs\` from src/lib/consent/permissions.ts. Do not edit by hand. -->
 
-Run \`ptb\` as \`npx ptb\` in a clone that was built with \`npm ci && npm run build\`.
+\`ptb setup --profile NAME\` gives one of the broker's applications exactly the permissions of a profile, consents to them in
+the partner tenant and removes grants beyond them. Without \`--profile\`, an existing application keeps its permissions: name
+the profile again to change it, or to adopt permissions that a release added.
 
-\`ptb setup --profile NAME\` gives one of the broker's applications exactly the permissions of a profile. The
-command consents to them in the partner tenant and removes grants beyond them. Delegated permissions limit what the
-service account may do through the application; in a customer tenant its GDAP roles limit it further. Application
-permissions are what the application may do by itself in the partner tenant. Partner Center cannot consent to them in
+Delegated permissions limit what the service account may do through the application; in a customer tenant its GDAP roles limit
+it further, and [\`ptb tenants consent\`](consent.md) consents to them, except those for Partner Center. Application
+permissions are what the application may do by itself in the partner tenant; Partner Center cannot consent to them in
 customer tenants.
 
-In customer tenants, [\`ptb tenants consent\`](consent.md) consents to the delegated
-permissions, without those for Partner Center, which is called with tokens of the partner tenant only.
-
-Without \`--profile\`, an existing application keeps its registered permissions. To change the profile, or to adopt
-permissions that a release added to it, name the profile again.
-
-In addition to the profile, ${signInScopes.map((scope) => `\`${scope}\``).join(', ')} are consented for Microsoft Graph. Without
-them nobody can sign in and Entra issues no refresh token.
+In addition, ${signInScopes.map((scope) => `\`${scope}\``).join(', ')} are consented for Microsoft Graph: without them nobody can sign in and
+Entra issues no refresh token.
 `;
 
 const profileFiles = `## Your own profile
 
-Entra puts every scope that an application was consented to into its tokens, whatever the request names. To limit what
-tokens can do ([why](policy.md#scopes)), set up several applications, each with its own refresh token, and name one of
-them in each policy rule.
+A token carries every scope that its application was consented to. To limit tokens ([why](policy.md#scopes)), set up several
+applications, each with its own refresh token, and name one of them in each policy rule.
 
 \`\`\`json
 {
@@ -78,17 +69,14 @@ ptb consent --application users
 ptb tenants consent --application users
 \`\`\`
 
-Set up the application \`default\` first: its token lists the customers, and reads the consent of an application that lacks
-\`Directory.Read.All\`. The second resource in the example is Partner Center. It accepts a consent only with a token of the
-application that is consented, so leave it out only if the application is consented in another way.
-
-\`scopes\` are delegated permissions and \`roles\` are application permissions, each by value or by id. \`ptb setup\`
-looks each up at the resource's service principal in the partner tenant, so that it reports a misspelt permission before
-it changes anything.
-
-If the roles do not include \`Application.ReadWrite.OwnedBy\` of Microsoft Graph, the application cannot renew its own
-secret or certificate. Run \`ptb setup --application users\` in the last 30 days of the credential, or use
-\`--credential federated\`, which needs no renewal ([credential.md](credential.md#which-client-credential)).
+- Set up \`default\` first: its token lists the customers, and reads the consent of an application that lacks
+  \`Directory.Read.All\`.
+- The second resource is Partner Center. It accepts a consent only with a token of the application that is consented.
+- \`scopes\` are delegated permissions and \`roles\` application permissions, by value or id. \`ptb setup\` reports a
+  misspelt one before it changes anything.
+- Without \`Application.ReadWrite.OwnedBy\` of Microsoft Graph, the application cannot renew its own secret or certificate. Run
+  \`ptb setup --application users\` in its last 30 days, or use
+  [\`--credential federated\`](credential.md#which-client-credential).
 `;
 
 /** docs/permissions.md: the permissions of each profile. */

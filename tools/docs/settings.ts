@@ -46,14 +46,13 @@ const introduction = `# Settings
 
 <!-- Written by \`npm run docs\` from src/lib/config/settings.ts. Do not edit by hand. -->
 
-The app reads these settings from its environment: app settings in Azure, \`local.settings.json\` on a laptop (copy
-\`local.settings.sample.json\`). An empty value counts as absent; other names are ignored. Only \`NOTIFICATION_WEBHOOK\` and
-\`NOTIFICATION_SIGNING_SECRET\` are secrets, and \`NOTIFICATION_SIGNED_WEBHOOK\` may be one: make them
-[Key Vault references](deploy.md#choices). The app reaches the vault and the storage account with its managed identity.
+App settings in Azure, \`local.settings.json\` on a laptop (copy \`local.settings.sample.json\`). An empty value counts as
+absent. Only \`NOTIFICATION_WEBHOOK\` and \`NOTIFICATION_SIGNING_SECRET\` are secrets, and \`NOTIFICATION_SIGNED_WEBHOOK\` may be
+one: make them [Key Vault references](deploy.md#choices).
 
 The app starts even if a setting is missing or wrong. \`GET /api/health\` then names the setting, and every route for
 callers answers 503 \`config_invalid\` until you correct it and restart the app. A wrong \`NOTIFICATION_…\` setting stops only
-[notices](notices.md): health is \`degraded\` and gives the reason, which the app also logs once at each start.
+[notices](notices.md): health is \`degraded\` and gives the reason.
 `;
 
 const platformSettings = `
@@ -61,25 +60,20 @@ const platformSettings = `
 
 The Functions host reads these settings, not the app. \`infra/\` sets them.
 
-| setting | meaning |
-|---|---|
-| \`AzureWebJobsStorage__credential\`, \`AzureWebJobsStorage__clientId\` | \`managedidentity\` and the client id of the identity: how the host accesses storage without a key |
-| \`AzureWebJobsStorage__queueServiceUri\` | queue endpoint of the storage account, for runs |
-| \`APPLICATIONINSIGHTS_CONNECTION_STRING\` | where logs go. It is not a secret: Application Insights accepts logs only from an identity |
-| \`APPLICATIONINSIGHTS_AUTHENTICATION_STRING\` | \`ClientId=…;Authorization=AAD\`: the identity that sends the logs |
-| \`DURABLE_TASK_SCHEDULER_CONNECTION_STRING\`, \`TASKHUB_NAME\` | only with the Durable Task Scheduler, see [deploy.md](deploy.md) |
+- \`AzureWebJobsStorage__credential\`, \`AzureWebJobsStorage__clientId\`: \`managedidentity\` and the client id of the identity.
+- \`AzureWebJobsStorage__queueServiceUri\`: queue endpoint of the storage account, for runs.
+- \`APPLICATIONINSIGHTS_CONNECTION_STRING\`: where logs go. Not a secret: only an identity may send.
+- \`APPLICATIONINSIGHTS_AUTHENTICATION_STRING\`: \`ClientId=…;Authorization=AAD\`, the identity that sends.
+- \`DURABLE_TASK_SCHEDULER_CONNECTION_STRING\`, \`TASKHUB_NAME\`: only with the Durable Task Scheduler.
 `;
 
 /** docs/settings.md */
 export function settingsDocs(): string {
-  const cell = (text: string): string => text.replaceAll('|', '\\|');
-  const rows = describeSettings().map(({ name, description, required, defaultValue }) => {
-    const byDefault = required ? '**required**' : defaultValue === undefined ? '' : `\`${defaultValue}\``;
-    return `| \`${name}\` | ${byDefault} | ${cell(description)} |`;
+  const lines = describeSettings().map(({ name, description, required, defaultValue }) => {
+    const byDefault = required ? ' (**required**)' : defaultValue === undefined ? '' : ` (\`${defaultValue}\`)`;
+    return `- \`${name}\`${byDefault}: ${description}`;
   });
   const storage =
     '\nSet one of `AzureWebJobsStorage`, `AzureWebJobsStorage__accountName` and `AzureWebJobsStorage__tableServiceUri`.\n';
-  return [introduction, '| setting | default | meaning |', '|---|---|---|', ...rows, storage + platformSettings].join(
-    '\n',
-  );
+  return [introduction, 'Defaults stand in parentheses.\n', ...lines, storage + platformSettings].join('\n');
 }

@@ -73,7 +73,7 @@ it('labels with quotes, backslashes and line breaks are escaped', () => {
 });
 
 it('docs/metrics.md lists every metric with its type and labels, and no other', () => {
-  const rows = [...readFileSync('docs/metrics.md', 'utf8').matchAll(/^\| `(\w+)` \| (\w+) \| ([^|]*)\|/gm)];
+  const rows = [...readFileSync('docs/metrics.md', 'utf8').matchAll(/^- `(\w+)` \((\w+)(?:; ([^)]*))?\): /gm)];
   const documented = rows.map(
     ([, name, type, labels = '']) => `${name} ${type} ${labels.replaceAll(/[`,]/g, '').trim()}`,
   );
