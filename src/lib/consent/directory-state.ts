@@ -1,6 +1,6 @@
 import type { StoredClientCredential } from '../core/secrets.ts';
 import type { GraphClient } from '../microsoft/graph.ts';
-import { type JsonObject, objectOf, objectsIn, textOf, textsIn } from '../microsoft/reply.ts';
+import { type JsonObject, objectOf, objectsIn, textOf, textsIn } from '../core/objects.ts';
 import type { KeyMark } from '../tokens/credential/client-keys.ts';
 import { type ListedKeys, listedKeys } from '../tokens/credential/registered-keys.ts';
 import { graphAppId, type PermissionProfile } from './permissions.ts';

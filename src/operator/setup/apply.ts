@@ -3,7 +3,7 @@ import { requiredResourceAccess } from '../../lib/consent/permissions.ts';
 import { type Clock, retry } from '../../lib/core/clock.ts';
 import { BrokerError } from '../../lib/core/errors.ts';
 import { graphStatus } from '../../lib/microsoft/graph.ts';
-import { type JsonObject, textOf } from '../../lib/microsoft/reply.ts';
+import { type JsonObject, textOf } from '../../lib/core/objects.ts';
 import type { CertificateDeps } from '../../lib/tokens/credential/client-certificate.ts';
 import { clientKeys } from '../../lib/tokens/credential/client-keys.ts';
 import { isRefused, proveClientCredential } from '../../lib/tokens/credential/prove-client-credential.ts';

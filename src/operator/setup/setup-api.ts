@@ -1,5 +1,5 @@
 import type { GraphClient, GraphWriter } from '../../lib/microsoft/graph.ts';
-import { objectOf, objectsIn, textOf } from '../../lib/microsoft/reply.ts';
+import { objectOf, objectsIn, textOf } from '../../lib/core/objects.ts';
 import type { CallerRole } from '../../lib/core/caller.ts';
 import { BrokerError } from '../../lib/core/errors.ts';
 import type { TenantId } from '../../lib/core/identifiers.ts';

@@ -2,7 +2,7 @@ import type { Clock } from '../../lib/core/clock.ts';
 import { BrokerError } from '../../lib/core/errors.ts';
 import type { TenantId } from '../../lib/core/identifiers.ts';
 import type { GraphClient, GraphWriter } from '../../lib/microsoft/graph.ts';
-import { type JsonObject, objectOf, textOf, textsIn } from '../../lib/microsoft/reply.ts';
+import { type JsonObject, objectOf, textOf, textsIn } from '../../lib/core/objects.ts';
 import { retryUntilReplicated } from './apply.ts';
 
 /** The first object of a list, or undefined if it is empty. */
