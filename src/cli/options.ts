@@ -1,4 +1,6 @@
 import { InvalidArgumentError } from 'commander';
+import { isObject } from '../lib/core/objects.ts';
+import { parseJson } from '../lib/core/outbound.ts';
 
 /** Returns a parser for an option that is a whole number in a range. */
 export function wholeNumberOption(smallest: number, largest: number): (text: string) => number {
@@ -14,12 +16,7 @@ export const portOption = wholeNumberOption(0, 65_535);
 
 /** Reads a JSON object. @throws InvalidArgumentError for another text. */
 export function jsonObject(text: string): Readonly<Record<string, unknown>> {
-  try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value === 'object' && value !== null && !Array.isArray(value))
-      return value as Readonly<Record<string, unknown>>;
-  } catch {
-    // The error below names the option.
-  }
+  const value = parseJson(text);
+  if (isObject(value)) return value;
   throw new InvalidArgumentError('It must be a JSON object.');
 }

@@ -3,7 +3,7 @@ import type { TokenReply } from '../../src/lib/microsoft/token-reply.ts';
 import type { Redeemer, Redemption } from '../../src/lib/microsoft/redeemer.ts';
 import { BrokerError } from '../../src/lib/core/errors.ts';
 import type { GraphClient, GraphWriter } from '../../src/lib/microsoft/graph.ts';
-import type { JsonObject } from '../../src/lib/microsoft/reply.ts';
+import type { JsonObject } from '../../src/lib/core/objects.ts';
 import { Secret } from '../../src/lib/core/secrets.ts';
 import { aadstsFailure } from './fake-redeemer.ts';
 

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import type { TokenReply } from '../../src/lib/microsoft/token-reply.ts';
 import type { Redeemer, Redemption } from '../../src/lib/microsoft/redeemer.ts';
-import type { JsonObject } from '../../src/lib/microsoft/reply.ts';
+import type { JsonObject } from '../../src/lib/core/objects.ts';
 import type { GraphWriter } from '../../src/lib/microsoft/graph.ts';
 import { BrokerError } from '../../src/lib/core/errors.ts';
 import { Secret } from '../../src/lib/core/secrets.ts';

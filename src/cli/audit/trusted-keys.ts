@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { JWK } from 'jose';
 import * as z from 'zod';
@@ -39,4 +39,4 @@ const base64url = (text: string): string => Buffer.from(text, 'base64').toString
 
 /** RFC 7638: the same for the same key, whatever names it. */
 export const thumbprintOf = ({ crv, kty, x, y }: JWK): string =>
-  createHash('sha256').update(JSON.stringify({ crv, kty, x, y })).digest('base64url');
+  hash('sha256', JSON.stringify({ crv, kty, x, y }), 'base64url');

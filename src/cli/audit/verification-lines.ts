@@ -90,15 +90,8 @@ function countLines(verification: Verification): string[] {
 
 const lineOf = (count: number, text: string): string[] => (count === 0 ? [] : [`${count} ${text}`]);
 
-function placeLines({
-  unchained,
-  lost,
-  crashed,
-  purged,
-  beyond,
-  withoutOutcome,
-  purgedBefore,
-}: Verification): string[] {
+function placeLines(verification: Verification): string[] {
+  const { unchained, lost, crashed, purged, beyond, withoutOutcome, purgedBefore } = verification;
   const old = unchained.first === undefined ? '' : `, from ${unchained.first} to ${unchained.last}`;
   const before = purgedBefore === undefined ? '' : ` before ${purgedBefore}`;
   return [

@@ -84,18 +84,8 @@ function registerVerify(audit: Command): void {
   });
 }
 
-async function showAudit({
-  from,
-  to,
-  caller,
-  tenant,
-  outcome,
-  kind,
-  approval,
-  breakGlass,
-  limit,
-  ...flags
-}: AuditFlags): Promise<void> {
+async function showAudit({ from, to, limit, ...flags }: AuditFlags): Promise<void> {
+  const { caller, tenant, outcome, kind, approval, breakGlass } = flags;
   const client = await connect(flags);
   const entries: Entry[] = [];
   let page: AuditAnswer | undefined;
@@ -139,25 +129,16 @@ const outcomeOf = ({ outcome, code, status, breakGlass }: Entry): string =>
   (breakGlass ? 'EMERGENCY ' : '') + (code ?? (status === undefined ? outcome : `${outcome} ${status}`));
 
 /** The resource of a token, or the request to it, the step of an approval, the tags that a tenant got and lost, or a tool. */
-const subjectOf = ({
-  resource,
-  route,
-  method,
-  path,
-  cmdlet,
-  tagsAdded = [],
-  tagsRemoved = [],
-  ...entry
-}: Entry): string =>
+const subjectOf = (entry: Entry): string =>
   [
     entry.kind === 'approval' ? `approval ${entry.approvalId}:` : undefined,
     entry.tool === undefined ? undefined : `tool ${entry.tool}`,
     entry.client === undefined ? undefined : `by ${entry.client}`,
-    resource ?? route,
-    method,
-    cmdlet ?? path,
-    ...tagsAdded.map((tag) => `+${tag}`),
-    ...tagsRemoved.map((tag) => `-${tag}`),
+    entry.resource ?? entry.route,
+    entry.method,
+    entry.cmdlet ?? entry.path,
+    ...(entry.tagsAdded ?? []).map((tag) => `+${tag}`),
+    ...(entry.tagsRemoved ?? []).map((tag) => `-${tag}`),
   ]
     .filter((part) => part !== undefined)
     .join(' ');

@@ -1,6 +1,8 @@
 import { once } from 'node:events';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
+import { asObject } from '../../lib/core/objects.ts';
+import { parseJson } from '../../lib/core/outbound.ts';
 import { outcomeStyle } from '../../lib/core/outcomes.ts';
 import { visibleJson, visibleText } from '../../lib/core/text.ts';
 import type { Demo } from '../demo/start-demo.ts';
@@ -103,13 +105,8 @@ function showJobErrors(write: (text: string) => void): (line: string) => void {
   };
 }
 
-function readFields(line: string): Readonly<Record<string, string>> {
-  try {
-    return JSON.parse(line.slice(line.indexOf('{'))) as Record<string, string>;
-  } catch {
-    return {};
-  }
-}
+const readFields = (line: string) =>
+  asObject(parseJson(line.slice(line.indexOf('{')))) as Readonly<Record<string, string>>;
 
 /** Writes the addresses before the first run, so that they can be used while the runs make no progress. */
 async function describeDemo(running: Demo): Promise<{ remove(): Promise<void> }> {

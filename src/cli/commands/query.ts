@@ -68,13 +68,7 @@ async function runQuery(path: string, flags: QueryFlags): Promise<void> {
     throw new UsageError('--schedule needs --save: a query that is not saved runs once.');
   const client = await connect(flags);
   const { tenant, except, select, allPages } = flags;
-  const body = {
-    path,
-    ...(select ? { select } : {}),
-    ...(allPages ? { allPages } : {}),
-    ...(tenant ? { tenants: tenant } : {}),
-    ...(except ? { except } : {}),
-  };
+  const body = { path, select, allPages, tenants: tenant, except };
   if (flags.dryRun) {
     const checked = (await client.post('/queries', { ...body, check: true })) as CheckedQueryAnswer;
     print(flags.json, checked, checkedLines(checked));

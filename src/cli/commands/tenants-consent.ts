@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { defaultApplication } from '../../lib/core/identifiers.ts';
+import { defined } from '../../lib/core/objects.ts';
 import type { ConsentResult } from '../../lib/consent/consent-result.ts';
 import { counted } from '../counted.ts';
 import type { Consents } from '../customer-consent/open.ts';
@@ -60,11 +61,7 @@ async function tenantsConsent(flags: TenantsConsentFlags, signal: AbortSignal): 
     import('../sign-in/usable-client.ts'),
   ]);
   const { partnerTenant, vault, tenant } = flags;
-  const target = {
-    ...(partnerTenant ? { tenant: partnerTenant } : {}),
-    ...(vault ? { vault } : {}),
-    tenantOption: '--partner-tenant',
-  };
+  const target = defined({ tenant: partnerTenant, vault, tenantOption: '--partner-tenant' });
   const work = async (toolbox: Toolbox): Promise<void> => {
     const consents = await openConsents(toolbox, { ...flags, customers: tenant });
     if (flags.check) await check(consents, flags);

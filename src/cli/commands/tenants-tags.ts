@@ -46,7 +46,7 @@ async function tagTenant(tenant: string, { add, remove, set, clear, ...flags }: 
     print(flags.json, { tenantId, name, tags, groups }, [`Tags of ${name}: ${shown}`]);
     return;
   }
-  const order = all === undefined ? { ...(add ? { add } : {}), ...(remove ? { remove } : {}) } : { tags: all };
+  const order = all === undefined ? { add, remove } : { tags: all };
   const answer = (await client.put(`${path}/tags`, order)) as ChangedTagsAnswer;
   const { added, removed, tags } = answer;
   const changes = [...added.map((each) => `added ${each}`), ...removed.map((each) => `removed ${each}`)];

@@ -1,3 +1,4 @@
+import { defined } from '../../lib/core/objects.ts';
 import type { ExecTenant } from './tenant.ts';
 
 /**
@@ -78,16 +79,17 @@ export const childEnvironment = (
   common: CommonEnvironment,
   tenant: ExecTenant,
   { identity, graphUrl, folder }: ChildAccess,
-): NodeJS.ProcessEnv => ({
-  ...common,
-  IDENTITY_ENDPOINT: identity.url,
-  IDENTITY_HEADER: identity.header,
-  PTB_TENANT_ID: tenant.tenantId,
-  PTB_TENANT_NAME: tenant.name,
-  ...(tenant.defaultDomain === undefined ? {} : { PTB_TENANT_DOMAIN: tenant.defaultDomain }),
-  ...(graphUrl === undefined ? {} : { PTB_GRAPH_URL: graphUrl }),
-  ...(folder === undefined ? {} : { PTB_OUTPUT_DIR: folder }),
-});
+): NodeJS.ProcessEnv =>
+  defined({
+    ...common,
+    IDENTITY_ENDPOINT: identity.url,
+    IDENTITY_HEADER: identity.header,
+    PTB_TENANT_ID: tenant.tenantId,
+    PTB_TENANT_NAME: tenant.name,
+    PTB_TENANT_DOMAIN: tenant.defaultDomain,
+    PTB_GRAPH_URL: graphUrl,
+    PTB_OUTPUT_DIR: folder,
+  });
 
 /**
  * The hosts that are reached without the operator's proxy, and the address of the child's endpoints: requests to these

@@ -1,8 +1,9 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { parseTenantId, type TenantId } from '../../lib/core/identifiers.ts';
+import { parseJson } from '../../lib/core/outbound.ts';
 import { UsageError } from '../run-program.ts';
 
 /** What is known of the tenants of one command, in a file beside their folders. */
@@ -37,7 +38,7 @@ export async function openJournal(
   append: Append = appendFile,
 ): Promise<ExecJournal> {
   const file = join(folder, fileName);
-  const digest = createHash('sha256').update(JSON.stringify(command)).digest('hex');
+  const digest = hash('sha256', JSON.stringify(command), 'hex');
   const earlier = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
     throw error;
@@ -74,14 +75,7 @@ export async function openJournal(
   };
 }
 
-const linesOf = (text: string): unknown[] =>
-  text.split('\n').map((line): unknown => {
-    try {
-      return JSON.parse(line);
-    } catch {
-      return undefined;
-    }
-  });
+const linesOf = (text: string): unknown[] => text.split('\n').map(parseJson);
 
 const commandOf = (text: string): string | undefined => headSchema.safeParse(linesOf(text)[0]).data?.command;
 

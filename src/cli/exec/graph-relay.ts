@@ -1,11 +1,10 @@
-import { timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { BrokerError, errorTable } from '../../lib/core/errors.ts';
 import type { OutboundReply } from '../../lib/core/outbound.ts';
 import type { BrokerClient, RelayRequest } from '../remote/broker-client.ts';
 import { gatewayAddress, type GatewayTarget } from '../remote/gateway-request.ts';
 import { UsageError } from '../run-program.ts';
-import { listenOnLoopback, type LoopbackServer } from './loopback-server.ts';
+import { isSame, listenOnLoopback, type LoopbackServer, Refusal } from './loopback-server.ts';
 import { type ExecTenant, labelOf } from './tenant.ts';
 
 /** What the relay of one child needs. */
@@ -70,15 +69,6 @@ export async function openGraphRelay(deps: RelayDeps): Promise<LoopbackServer> {
 /** Where the gateway's links to this tenant start. */
 const addressOf = (target: GatewayTarget): string => gatewayAddress(target, '/').slice(0, -1);
 
-/** A request that is not sent to the broker. */
-class Refusal extends Error {
-  readonly status: number;
-  constructor(status: number, message: string) {
-    super(message);
-    this.status = status;
-  }
-}
-
 async function readRequest(request: IncomingMessage, base: string, target: GatewayTarget): Promise<RelayRequest> {
   const { url = '', headers } = request;
   const end = url.indexOf('/', 1);
@@ -107,11 +97,6 @@ function addressAt(target: GatewayTarget, path: string): string {
     if (error instanceof UsageError) throw new Refusal(400, error.message);
     throw error;
   }
-}
-
-function isSame(given: string, expected: string): boolean {
-  const [one, other] = [Buffer.from(given), Buffer.from(expected)];
-  return one.length === other.length && timingSafeEqual(one, other);
 }
 
 async function readBody(request: IncomingMessage): Promise<Uint8Array<ArrayBuffer>> {

@@ -1,8 +1,7 @@
-import { timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TokenAnswer } from '../../lib/api/answers/approvals.ts';
 import { BrokerError } from '../../lib/core/errors.ts';
-import { listenOnLoopback, type LoopbackServer } from './loopback-server.ts';
+import { isSame, listenOnLoopback, type LoopbackServer, Refusal } from './loopback-server.ts';
 import { aliasOf, type ResourceAliases } from './resource-aliases.ts';
 import { type ExecTenant, labelOf } from './tenant.ts';
 
@@ -72,15 +71,6 @@ export async function openIdentityEndpoint(deps: IdentityDeps): Promise<Identity
   return { url: `${server.url}/msi/token`, header, refused: () => refused, close };
 }
 
-/** A request that gets no token, with the HTTP status of the answer. */
-class Refusal extends Error {
-  readonly status: number;
-  constructor(status: number, message: string) {
-    super(message);
-    this.status = status;
-  }
-}
-
 /** @throws Refusal */
 function resourceOf(
   { method, url = '', headers }: IncomingMessage,
@@ -104,12 +94,6 @@ function resourceOf(
   if (alias === undefined)
     throw new Refusal(403, `The resource ${identifier.slice(0, 200)} is not among those of --resource.`);
   return { alias, identifier };
-}
-
-function isSame(given: string | readonly string[] | undefined, expected: string): boolean {
-  if (typeof given !== 'string') return false;
-  const [one, other] = [Buffer.from(given), Buffer.from(expected)];
-  return one.length === other.length && timingSafeEqual(one, other);
 }
 
 const tokenJson = ({ accessToken, expiresAt, tokenType }: TokenAnswer, resource: string): object => ({

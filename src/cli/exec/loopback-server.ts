@@ -1,3 +1,4 @@
+import { timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
@@ -30,4 +31,20 @@ export async function listenOnLoopback(serve: Serve): Promise<LoopbackServer> {
         server.closeAllConnections();
       }),
   };
+}
+
+/** A request that is not served, with the HTTP status of the answer. */
+export class Refusal extends Error {
+  readonly status: number;
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
+/** Whether a request has the secret. Takes as long for every wrong one of the same length. */
+export function isSame(given: string | readonly string[] | undefined, expected: string): boolean {
+  if (typeof given !== 'string') return false;
+  const [one, other] = [Buffer.from(given), Buffer.from(expected)];
+  return one.length === other.length && timingSafeEqual(one, other);
 }

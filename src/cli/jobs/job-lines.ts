@@ -8,31 +8,20 @@ import type { JobAnswer } from './given-parameters.ts';
 
 /** Describes a job for people: what it does, when it runs, and what it can be given. */
 export function jobLines(job: JobAnswer): Line[] {
-  const {
-    name,
-    title,
-    description,
-    schedule,
-    nextAt,
-    resources,
-    permissions = [],
-    timeoutSeconds,
-    tenants,
-    except,
-  } = job;
+  const { name, description, schedule, nextAt, resources, permissions = [], tenants, except } = job;
   // A broker of an earlier version does not describe parameters.
   const { parameters } = job as Partial<JobAnswer>;
   const fields = parameters === undefined ? undefined : parameterFields(parameters);
   const next = nextAt === undefined ? '' : `, next at ${exactTime(nextAt)}`;
   return [
-    `${name}: ${title}`,
+    `${name}: ${job.title}`,
     ...(description === undefined ? [] : [description]),
     '',
     `Schedule: ${schedule === undefined ? 'on demand' : `${schedule} (UTC)${next}`}`,
     ...(tenants === undefined && except === undefined ? [] : [`Tenants: ${askedText({ tenants, except })}`]),
     `Resources: ${resources.length === 0 ? 'none' : resources.join(', ')}`,
     `Permissions: ${permissions.length === 0 ? 'none' : permissions.join(', ')}`,
-    `Time limit: ${counted(timeoutSeconds, 'second')} for each tenant`,
+    `Time limit: ${counted(job.timeoutSeconds, 'second')} for each tenant`,
     '',
     ...(fields === undefined
       ? ['This broker does not describe the parameters of its jobs.']

@@ -144,10 +144,7 @@ export async function runJob(
   // Reads the directory, so that its requests are not taken for those of the job.
   await client.get('/tenants');
   const { requests: before } = await readLedger(control);
-  const started = (await client.post(`/jobs/${job}/runs`, {
-    ...(tenants === undefined ? {} : { tenants }),
-    ...(parameters === undefined ? {} : { parameters }),
-  })) as StartedRunAnswer;
+  const started = (await client.post(`/jobs/${job}/runs`, { tenants, parameters })) as StartedRunAnswer;
   const run = await followRun(client, started.runId, progress);
   const { requests } = await readLedger(control);
   const byJob = requests

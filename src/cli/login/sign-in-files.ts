@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { hash, randomUUID } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
@@ -40,8 +40,7 @@ export interface SignInFiles {
 /** @param stateFolder see `stateFolder`. */
 export function createSignInFiles(stateFolder: string): SignInFiles {
   const place = join(stateFolder, 'sign-ins');
-  const fileOf = (url: string): string =>
-    join(place, `${createHash('sha256').update(url).digest('hex').slice(0, 16)}.json`);
+  const fileOf = (url: string): string => join(place, `${hash('sha256', url, 'hex').slice(0, 16)}.json`);
   return {
     find: (url) => readSignIn(fileOf(url)),
     list: async () => {

@@ -1,3 +1,5 @@
+import { asObject } from '../../lib/core/objects.ts';
+
 /** A request or a notification of JSON-RPC 2.0. */
 export interface Message {
   readonly method: string;
@@ -23,8 +25,8 @@ export function messageHeaders(
   { method, params }: Message,
   { revision, client }: Introduction,
 ): Readonly<Record<string, string>> {
-  const { _meta: meta, name, uri } = objectOf(params);
-  const own = objectOf(meta)[versionKey];
+  const { _meta: meta, name, uri } = asObject(params);
+  const own = asObject(meta)[versionKey];
   const target = typeof name === 'string' ? name : uri;
   return {
     'content-type': 'application/json',
@@ -46,7 +48,7 @@ const named: ReadonlySet<string> = new Set(['tools/call', 'resources/read', 'pro
 
 /** What a client calls itself in `initialize`. */
 export function clientOf({ params }: Message): string | undefined {
-  const { name, version } = objectOf(objectOf(params)['clientInfo']);
+  const { name, version } = asObject(asObject(params)['clientInfo']);
   if (typeof name !== 'string') return undefined;
   const text = typeof version === 'string' ? `${name} ${version}` : name;
   return asciiOf(text).replaceAll(/[()]/g, ' ').slice(0, maxClientLength);
@@ -58,7 +60,3 @@ const asciiOf = (text: string): string => text.replaceAll(/[^\x20-\x7e]/g, '?').
 /** "Value Encoding" of the same specification. */
 const headerValue = (text: string): string =>
   asciiOf(text) === text && !text.startsWith('=?base64?') ? text : `=?base64?${Buffer.from(text).toString('base64')}?=`;
-
-/** An object, or an empty one for anything else. */
-export const objectOf = (value: unknown): Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {};

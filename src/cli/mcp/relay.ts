@@ -1,9 +1,10 @@
 import { ReadBuffer } from '@modelcontextprotocol/server';
 import { CodedError } from '../../lib/core/errors.ts';
+import { asObject } from '../../lib/core/objects.ts';
 import { parseJson } from '../../lib/core/outbound.ts';
 import { nextStep } from '../command-failure.ts';
 import type { BrokerClient } from '../remote/broker-client.ts';
-import { clientOf, type Introduction, type Message, messageHeaders, objectOf } from './message-headers.ts';
+import { clientOf, type Introduction, type Message, messageHeaders } from './message-headers.ts';
 
 /** The streams of the command. */
 export interface RelayStreams {
@@ -41,8 +42,8 @@ export async function relayMessages(
     if (id !== undefined) open.delete(id);
     for (const reply of replies) {
       if (message.method === 'initialize') introduction = { ...introduction, revision: revisionOf(reply) };
-      if (id === undefined) say(`The broker refused a notification: ${JSON.stringify(objectOf(reply)['error'])}`);
-      else if (!request.cancelled) await write(isAnswer(reply) ? { ...objectOf(reply), id } : reply);
+      if (id === undefined) say(`The broker refused a notification: ${JSON.stringify(asObject(reply)['error'])}`);
+      else if (!request.cancelled) await write(isAnswer(reply) ? { ...asObject(reply), id } : reply);
     }
   };
   for await (const chunk of input) {
@@ -69,7 +70,7 @@ function* messagesIn(buffer: ReadBuffer, say: RelayStreams['say']): Generator<Me
 }
 
 function cancel(open: ReadonlyMap<Id, { cancelled: boolean }>, { params }: Message): void {
-  const request = open.get(idOf(objectOf(params)['requestId']) ?? '');
+  const request = open.get(idOf(asObject(params)['requestId']) ?? '');
   if (request !== undefined) request.cancelled = true;
 }
 
@@ -104,12 +105,12 @@ function failure(thrown: unknown): unknown {
 }
 
 /** An error has no id where the broker could not read it. */
-const isAnswer = (reply: unknown): boolean => 'result' in objectOf(reply) || 'error' in objectOf(reply);
+const isAnswer = (reply: unknown): boolean => 'result' in asObject(reply) || 'error' in asObject(reply);
 
 const idOf = (value: unknown): Id | undefined =>
   typeof value === 'string' || typeof value === 'number' ? value : undefined;
 
 function revisionOf(reply: unknown): string | undefined {
-  const { protocolVersion } = objectOf(objectOf(reply)['result']);
+  const { protocolVersion } = asObject(asObject(reply)['result']);
   return typeof protocolVersion === 'string' ? protocolVersion : undefined;
 }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { partnerMap } from 'graph-permissions/partner-table';
 import type { PermissionMap } from 'graph-permissions/permission-map';
@@ -53,7 +53,7 @@ export async function updateMap(deps: UpdateDeps, source: { url: string } | { fi
   const origin: MapOrigin = {
     source: 'file' in source ? source.file : source.url,
     retrievedAt: new Date(deps.nowMs()).toISOString(),
-    sha256: createHash('sha256').update(bytes).digest('hex'),
+    sha256: hash('sha256', bytes, 'hex'),
   };
   const unchanged = former?.origin.sha256 === origin.sha256;
   if (!unchanged) await deps.blobs.replace(writeStoredMap({ origin, map: read.map }));

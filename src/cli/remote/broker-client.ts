@@ -1,5 +1,6 @@
 import { adviceFor, BrokerError, isErrorCode } from '../../lib/core/errors.ts';
 import { type Clock, systemClock } from '../../lib/core/clock.ts';
+import { asObject } from '../../lib/core/objects.ts';
 import {
   type Fetch,
   nextAddress,
@@ -193,10 +194,7 @@ const checkAddress = 'Check BROKER_URL (or --url), and that the broker is runnin
 
 /** Turns the broker's problem document back into the error. */
 function errorOf(reply: OutboundReply, baseUrl: string): BrokerError {
-  const problem = parseJson(reply.body);
-  const { code, detail, retryAfterSeconds } = (
-    typeof problem === 'object' && problem !== null ? problem : {}
-  ) as Record<string, unknown>;
+  const { code, detail, retryAfterSeconds } = asObject(parseJson(reply.body));
   if (isErrorCode(code)) {
     const text = typeof detail === 'string' ? detail : '';
     const options = typeof retryAfterSeconds === 'number' ? { retryAfterSeconds } : {};

@@ -10,6 +10,7 @@ import { BrokerError, toBrokerError } from '../../lib/core/errors.ts';
 import type { Check } from '../../operator/doctor/doctor.ts';
 import { nextStep } from '../command-failure.ts';
 import { systemClock } from '../../lib/core/clock.ts';
+import { defined } from '../../lib/core/objects.ts';
 import { parseTarget, type TargetOptions, readLocalSettings } from './target.ts';
 
 /**
@@ -21,12 +22,8 @@ export async function* settingsChecks(options: TargetOptions): AsyncGenerator<Ch
   try {
     const local = await readLocalSettings();
     parseTarget(options, process.env, local);
-    given = {
-      ...local,
-      ...process.env,
-      ...(options.tenant === undefined ? {} : { PARTNER_TENANT_ID: options.tenant }),
-      ...(options.vault === undefined ? {} : { KEY_VAULT_URL: options.vault }),
-    };
+    const named = defined({ PARTNER_TENANT_ID: options.tenant, KEY_VAULT_URL: options.vault });
+    given = { ...local, ...process.env, ...named };
   } catch (thrown) {
     yield failed('Settings', toBrokerError(thrown));
     return;

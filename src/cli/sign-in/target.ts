@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import * as z from 'zod';
-import { settingsSchema } from '../../lib/config/settings.ts';
+import { presentIn, settingsSchema } from '../../lib/config/settings.ts';
 import { type Cloud, clouds, withEndpoints } from '../../lib/core/resources.ts';
 import { BrokerError } from '../../lib/core/errors.ts';
 import type { TenantId } from '../../lib/core/identifiers.ts';
+import { defined } from '../../lib/core/objects.ts';
 import { CommandFailure } from '../command-failure.ts';
 
 /** Options that replace settings in every command that works on the credential. */
@@ -72,9 +73,9 @@ export function parseDirectory(options: TargetOptions, environment: Variables, l
 }
 
 const givenVariables = (options: TargetOptions, environment: Variables, local: Variables): Variables => ({
-  ...present(local),
-  ...present(environment),
-  ...present({ PARTNER_TENANT_ID: options.tenant, KEY_VAULT_URL: options.vault }),
+  ...presentIn(local),
+  ...presentIn(environment),
+  ...presentIn({ PARTNER_TENANT_ID: options.tenant, KEY_VAULT_URL: options.vault }),
 });
 
 function parsed<Schema extends z.ZodType>(schema: Schema, given: Variables, options: TargetOptions): z.output<Schema> {
@@ -92,11 +93,6 @@ function parsed<Schema extends z.ZodType>(schema: Schema, given: Variables, opti
 }
 
 function directoryOf(data: z.output<typeof directorySchema>): DirectoryTarget {
-  const replaced = Object.fromEntries(
-    Object.entries(data.CLOUD_ENDPOINTS ?? {}).filter(([, url]) => url !== undefined),
-  );
+  const replaced = defined(data.CLOUD_ENDPOINTS ?? {});
   return { partnerTenantId: data.PARTNER_TENANT_ID, cloud: withEndpoints(clouds[data.MICROSOFT_CLOUD], replaced) };
 }
-
-const present = (variables: Variables): Variables =>
-  Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== undefined && value !== ''));

@@ -1,5 +1,6 @@
 import { adviceFor, isErrorCode } from '../../lib/core/errors.ts';
 import type { Clock } from '../../lib/core/clock.ts';
+import { asObject } from '../../lib/core/objects.ts';
 import { type Finding, findingsFrom } from './finding.ts';
 import type { Probe, ProbeAnswer } from './probe.ts';
 
@@ -91,7 +92,7 @@ export async function run(probe: Probe, options: CallerOptions): Promise<Finding
 
 function judgeRun(runId: string, { json }: ProbeAnswer): Finding {
   const { status, tenants, durationMs } = json;
-  const counts = typeof tenants === 'object' && tenants !== null ? (tenants as Record<string, unknown>) : {};
+  const counts = asObject(tenants);
   if (status === 'completed' && counts['succeeded'] === 1) {
     return passed('run', `${runId} completed in ${(Number(durationMs) / 1000).toFixed(1)} s`);
   }

@@ -1,3 +1,4 @@
+import { asObject } from '../../lib/core/objects.ts';
 import { type Fetch, OutboundError, parseJson, send } from '../../lib/core/outbound.ts';
 
 /** One answer of the app. All answers are kept, to search them for secrets at the end. */
@@ -54,16 +55,12 @@ async function exchange(
   const sent = method === 'POST' ? { 'content-type': 'application/json', ...headers } : headers;
   try {
     const reply = await send(fetch, { method, url: absolute, headers: sent, timeoutMs, maxBodyBytes, ...content });
-    const json = parseJson(reply.body);
-    return { ...reply, method, path, json: isObject(json) ? json : {} };
+    return { ...reply, method, path, json: asObject(parseJson(reply.body)) };
   } catch (error) {
     if (!(error instanceof OutboundError)) throw error;
     return { method, path, status: 0, headers: new Headers(), body: '', json: {}, failure: error.failure };
   }
 }
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** Whether the app has answered any request. */
 export const isReached = (probe: Probe): boolean => probe.answers.some(({ status }) => status !== 0);

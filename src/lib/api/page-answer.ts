@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Answer } from './route.ts';
 
 /** A public file: a page, script, style sheet or the OpenAPI document. */
@@ -10,7 +10,7 @@ export interface StaticFile {
 }
 
 export function staticFile(text: string, contentType: string): StaticFile {
-  return { text, contentType, etag: `"${createHash('sha256').update(text).digest('base64url').slice(0, 22)}"` };
+  return { text, contentType, etag: `"${hash('sha256', text, 'base64url').slice(0, 22)}"` };
 }
 
 /**

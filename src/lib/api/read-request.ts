@@ -2,6 +2,8 @@ import type { HttpRequest } from '@azure/functions';
 import type * as z from 'zod';
 import { BrokerError } from '../core/errors.ts';
 import { duplicateKey, nestingDepth, safeParse } from '../core/json.ts';
+import { parseJson } from '../core/outbound.ts';
+import { utf8Text } from '../core/text.ts';
 import type { RouteDefinition } from './route.ts';
 
 /** Default limit for a request body. */
@@ -30,14 +32,14 @@ export async function readJson<T>(
 ): Promise<T> {
   const declared = Number(request.headers.get('content-length') ?? '0');
   if (declared > maxBytes) throw tooLarge(maxBytes);
-  const text = await readText(request.body, maxBytes);
-  if (text === '') requireArrived(request);
-  let value: unknown;
-  try {
-    value = text === '' ? {} : JSON.parse(text);
-  } catch {
-    throw new BrokerError('request_invalid', 'The body is not valid JSON.');
+  const text = utf8Text(await readChunks(request.body, maxBytes));
+  if (text === undefined) throw new BrokerError('request_invalid', 'The body is not UTF-8.');
+  if (text === '') {
+    requireArrived(request);
+    return check({}, schema, 'body');
   }
+  const value = parseJson(text);
+  if (value === undefined) throw new BrokerError('request_invalid', 'The body is not valid JSON.');
   if (nestingDepth(text) > maxDepth)
     throw new BrokerError('request_invalid', `The body is nested deeper than ${maxDepth} levels.`);
   const duplicate = duplicateKey(text);
@@ -61,18 +63,6 @@ export function check<T>(value: unknown, schema: z.ZodType<T>, where: string): T
   const message = issue?.message ?? 'is not valid';
   const short = message.length > maxMessageLength ? `${message.slice(0, maxMessageLength)}…` : message;
   throw new BrokerError('request_invalid', `${path}: ${short}.`);
-}
-
-// Rejects invalid UTF-8 instead of replacing it (RFC 8259 section 8.1).
-const utf8 = new TextDecoder('utf-8', { fatal: true });
-
-async function readText(body: unknown, maxBytes: number): Promise<string> {
-  const bytes = await readChunks(body, maxBytes);
-  try {
-    return utf8.decode(bytes);
-  } catch {
-    throw new BrokerError('request_invalid', 'The body is not UTF-8.');
-  }
 }
 
 /**

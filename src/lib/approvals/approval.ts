@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { ApprovalTerms } from '../access/policy/policy.ts';
 import type { AuditEntry } from '../audit/audit-log.ts';
 import type { Caller, CallerRole } from '../core/caller.ts';
@@ -221,8 +221,8 @@ type DigestPart = string | number | boolean | null | readonly DigestPart[];
  * two requests share a text.
  */
 export const digestOf = (kind: ApprovalKind, asker: Party, parts: readonly DigestPart[]): string =>
-  createHash('sha256')
-    .update(
-      JSON.stringify(['approval-1', kind, asker.tenantId, asker.applicationId, asker.objectId, asker.kind, parts]),
-    )
-    .digest('hex');
+  hash(
+    'sha256',
+    JSON.stringify(['approval-1', kind, asker.tenantId, asker.applicationId, asker.objectId, asker.kind, parts]),
+    'hex',
+  );

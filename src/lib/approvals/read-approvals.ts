@@ -1,6 +1,7 @@
 import { type AccessPolicy, approvalRanges } from '../access/policy/policy.ts';
 import type { Caller } from '../core/caller.ts';
 import { isoTime } from '../core/clock.ts';
+import { defined } from '../core/objects.ts';
 import type { ApprovalQuery } from './approval-log.ts';
 import {
   type Approval,
@@ -51,13 +52,13 @@ export async function listApprovals(
   const isOwn = mine === true || !isDecider(caller);
   const readable = isOwn ? '*' : await deps.readableBy(caller);
   const nowMs = deps.clock.nowMs();
-  const query: ApprovalQuery = {
+  const query: ApprovalQuery = defined({
     limit,
     ...(status === undefined ? {} : written(status, nowMs)),
-    ...(isOwn ? { askerKey: askerKeyOf(partyOf(caller)) } : {}),
-    ...(readable === '*' ? {} : { tenantIds: readable }),
-    ...(continuation === undefined ? {} : { after: continuation }),
-  };
+    askerKey: isOwn ? askerKeyOf(partyOf(caller)) : undefined,
+    tenantIds: readable === '*' ? undefined : readable,
+    after: continuation,
+  });
   const { approvals, ...rest } = await deps.approvalLog.list(query);
   const { policy } = await deps.policy.current();
   const { signInClientId } = deps;
@@ -120,7 +121,7 @@ export function summariseApproval(approval: Approval, nowMs: number, possibleDec
   const { id, subject, asker, reason, terms, askedAtMs, expiresAtMs, approvedAtMs, validUntilMs, use, closedAtMs } =
     approval;
   const { kind, title, rule, tenantId, facts } = subject;
-  return {
+  return defined({
     id,
     kind,
     title,
@@ -129,7 +130,7 @@ export function summariseApproval(approval: Approval, nowMs: number, possibleDec
     tenantId,
     facts,
     asker: viewParty(asker),
-    ...(reason === undefined ? {} : { reason }),
+    reason,
     askedAt: isoTime(askedAtMs),
     expiresAt: isoTime(expiresAtMs),
     approvalsNeeded: terms.count,
@@ -137,10 +138,10 @@ export function summariseApproval(approval: Approval, nowMs: number, possibleDec
     ...time('approvedAt', approvedAtMs),
     ...time('validUntil', validUntilMs),
     servedOnce: isChange(subject),
-    ...(use === undefined ? {} : { use: { at: isoTime(use.atMs), answered: use.answered } }),
+    use: use === undefined ? undefined : { at: isoTime(use.atMs), answered: use.answered },
     ...time('closedAt', closedAtMs),
     possibleDecisions,
-  };
+  });
 }
 
 /** An approval with everything that is decided on. */

@@ -1,7 +1,8 @@
 import { personScope } from '../core/caller.ts';
 import { parseGuid, type TenantId } from '../core/identifiers.ts';
+import { defined } from '../core/objects.ts';
 import { clouds, withEndpoints } from '../core/resources.ts';
-import { definedOnly, settingsSchema } from './settings.ts';
+import { presentIn, settingsSchema } from './settings.ts';
 
 /** The authorization level that the Functions host enforces, in addition to the checks of the app. */
 export type CallerAuthLevel = 'anonymous' | 'function';
@@ -62,12 +63,11 @@ const schema = settingsSchema.pick({
 export function authoritySettings(
   environment: Readonly<Record<string, string | undefined>>,
 ): (Omit<SignInSettings, 'clientId'> & { readonly clientId: string | undefined }) | string {
-  const present = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
-  const { success, data, error } = schema.safeParse(present);
+  const { success, data, error } = schema.safeParse(presentIn(environment));
   if (!success) return `The setting ${String(error.issues[0]?.path[0])} is missing or wrong.`;
   const { SIGN_IN_CLIENT_ID: clientId, PARTNER_TENANT_ID: tenantId, BROKER_AUDIENCES: audiences } = data;
   const resource = audiences.find((audience) => parseGuid(audience) === undefined) ?? audiences[0];
-  const { endpoints } = withEndpoints(clouds[data.MICROSOFT_CLOUD], definedOnly(data.CLOUD_ENDPOINTS ?? {}));
+  const { endpoints } = withEndpoints(clouds[data.MICROSOFT_CLOUD], defined(data.CLOUD_ENDPOINTS ?? {}));
   return { entraEndpoint: endpoints.entra, tenantId, clientId, scope: `${resource}/${personScope}` };
 }
 

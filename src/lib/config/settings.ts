@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { BrokerError } from '../core/errors.ts';
 import { type DomainName, parseDomainName, parseGuid, parseTenantId, type TenantId } from '../core/identifiers.ts';
+import { defined } from '../core/objects.ts';
 import { type Cloud, cloudNames, clouds, withEndpoints } from '../core/resources.ts';
 import { Secret } from '../core/secrets.ts';
 import { webhookForms } from '../notices/target.ts';
@@ -234,10 +235,7 @@ export interface Settings extends Omit<RawSettings, 'MICROSOFT_CLOUD' | 'CLOUD_E
  * @throws BrokerError `config_invalid`, which names every missing or invalid setting and never quotes a value.
  */
 export function parseSettings(environment: Readonly<Record<string, string | undefined>>): Settings {
-  // An empty app setting counts as absent: the portal does not distinguish the two.
-  const present = Object.fromEntries(
-    Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''),
-  );
+  const present = presentIn(environment);
   const parsed = settingsSchema.safeParse(present);
   const problems = parsed.success
     ? []
@@ -252,7 +250,7 @@ export function parseSettings(environment: Readonly<Record<string, string | unde
     throw new BrokerError('config_invalid', `${problems.join('; ')}.`);
   }
   const { MICROSOFT_CLOUD, CLOUD_ENDPOINTS, ...rest } = parsed.data;
-  return { ...rest, cloud: withEndpoints(clouds[MICROSOFT_CLOUD], definedOnly(CLOUD_ENDPOINTS ?? {})) };
+  return { ...rest, cloud: withEndpoints(clouds[MICROSOFT_CLOUD], defined(CLOUD_ENDPOINTS ?? {})) };
 }
 
 // zod describes an absent setting as "expected string, received undefined".
@@ -261,9 +259,8 @@ function explain(issue: z.core.$ZodIssue, present: Readonly<Record<string, unkno
   return name in present ? issue.message : issue.code === 'invalid_type' ? 'is missing' : issue.message;
 }
 
-/** Without properties that are undefined. */
-export function definedOnly<T extends object>(value: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(value).filter(([, item]) => item !== undefined)) as {
-    [K in keyof T]?: Exclude<T[K], undefined>;
-  };
-}
+type Variables = Readonly<Record<string, string | undefined>>;
+
+/** The settings that have a value. An empty one counts as absent: the portal does not distinguish the two. */
+export const presentIn = (environment: Variables): Variables =>
+  Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''));

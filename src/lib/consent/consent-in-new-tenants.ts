@@ -105,13 +105,8 @@ async function readIn(
 /** Right after a relationship has begun, Partner Center may not know the customer yet, and no role is assigned. */
 const passing: ReadonlySet<ErrorCode> = new Set(['access_denied', 'interaction_required', 'tenant_unknown']);
 
-function attemptOf({
-  outcome,
-  resources,
-  code = 'internal',
-  detail = '',
-  nextStep = '',
-}: ConsentResult): ConsentAttempt {
+function attemptOf(result: ConsentResult): ConsentAttempt {
+  const { outcome, resources, code = 'internal', detail = '', nextStep = '' } = result;
   if (outcome !== 'failed') return { outcome: 'given' };
   const { scope, transient } = new BrokerError(code, detail);
   const isUnconfirmed = resources.some((resource) => resource.outcome === 'unconfirmed');

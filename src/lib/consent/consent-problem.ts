@@ -2,7 +2,7 @@ import { adviceFor, BrokerError, type ErrorCode, ptbCommand, toBrokerError } fro
 import { defaultApplication, type TenantId } from '../core/identifiers.ts';
 import type { BatchReply } from '../microsoft/batch.ts';
 import type { GraphClient } from '../microsoft/graph.ts';
-import { isJsonObject, type JsonObject, objectsIn, textOf } from '../microsoft/reply.ts';
+import { isObject, type JsonObject, objectsIn, textOf } from '../core/objects.ts';
 import { type CustomerConsent, mergeScopes, noConsent, type ScopedResource } from './customer-grants.ts';
 import { readScopeGrants } from './directory-state.ts';
 import type { ConsentAnswer } from './partner-center-consents.ts';
@@ -118,7 +118,7 @@ async function readConsent(
 
 function valueIn(reply: BatchReply): JsonObject {
   if (!reply.ok) throw reply.error;
-  if (isJsonObject(reply.value)) return reply.value;
+  if (isObject(reply.value)) return reply.value;
   throw new BrokerError('resource_error', 'Microsoft Graph sends a service principal that is not an object.');
 }
 

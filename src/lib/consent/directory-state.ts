@@ -1,6 +1,6 @@
 import type { StoredClientCredential } from '../core/secrets.ts';
 import type { GraphClient } from '../microsoft/graph.ts';
-import { type JsonObject, objectOf, objectsIn, textOf, textsIn } from '../microsoft/reply.ts';
+import { type JsonObject, objectOf, objectsIn, textOf, textsIn } from '../core/objects.ts';
 import type { KeyMark } from '../tokens/credential/client-keys.ts';
 import { type ListedKeys, listedKeys } from '../tokens/credential/registered-keys.ts';
 import { graphAppId, type PermissionProfile } from './permissions.ts';
@@ -156,7 +156,7 @@ export async function readApplicationOf(
   graph: GraphClient,
   clientId: string,
 ): Promise<RegisteredApplication | undefined> {
-  const known = await first(graph, `/applications?$filter=appId eq '${clientId}'&${applicationFields}`);
+  const known = await firstOf(graph, `/applications?$filter=appId eq '${clientId}'&${applicationFields}`);
   return known && readApplication(known);
 }
 
@@ -185,7 +185,7 @@ function readApplication(found: JsonObject): RegisteredApplication {
 }
 
 const findPrincipal = (graph: GraphClient, appId: string, fields: string): Promise<JsonObject | undefined> =>
-  first(graph, `/servicePrincipals?$filter=appId eq '${appId}'&$select=${fields}`);
+  firstOf(graph, `/servicePrincipals?$filter=appId eq '${appId}'&$select=${fields}`);
 
 async function principalsOf(graph: GraphClient, appIds: readonly string[]): Promise<ReadonlyMap<string, string>> {
   const found = new Map<string, string>();
@@ -197,7 +197,10 @@ async function principalsOf(graph: GraphClient, appIds: readonly string[]): Prom
 }
 
 async function findAdminAgents(graph: GraphClient): Promise<string | undefined> {
-  return textOf(await first(graph, `/groups?$filter=displayName eq '${adminAgentsName}'&$select=id,displayName`), 'id');
+  return textOf(
+    await firstOf(graph, `/groups?$filter=displayName eq '${adminAgentsName}'&$select=id,displayName`),
+    'id',
+  );
 }
 
 /** Reads the consents on behalf of all users that a service principal has. */
@@ -252,7 +255,8 @@ async function isOwnerOf(graph: GraphClient, objectId: string, principalId: stri
   return false;
 }
 
-async function first(graph: GraphClient, path: string): Promise<JsonObject | undefined> {
+/** The first object of a list, or undefined if it is empty. */
+export async function firstOf(graph: GraphClient, path: string): Promise<JsonObject | undefined> {
   for await (const item of graph.list(path)) return item;
   return undefined;
 }

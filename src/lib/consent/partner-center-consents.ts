@@ -12,7 +12,7 @@ import {
   send,
 } from '../core/outbound.ts';
 import type { Secret } from '../core/secrets.ts';
-import { isJsonObject, textOf } from '../microsoft/reply.ts';
+import { isObject, textOf } from '../core/objects.ts';
 import { brokerCallerId } from '../tokens/gated-tokens.ts';
 import type { ScopedResource } from './customer-grants.ts';
 
@@ -139,7 +139,7 @@ const noAnswer = ({ detail }: BrokerError): ConsentAnswer => ({
 /** Partner Center's error bodies are `{code, description}`, after a byte order mark. */
 function answerOf({ status, headers, body }: OutboundReply, nowMs: number): ConsentAnswer {
   const parsed = parseJson(body.replace(/^\uFEFF/, ''));
-  const error = isJsonObject(parsed) ? parsed : undefined;
+  const error = isObject(parsed) ? parsed : undefined;
   const code = error?.['code'];
   return {
     status,

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { BrokerError, SetupError, toBrokerError } from '../core/errors.ts';
 import { parseGuid } from '../core/identifiers.ts';
 import type { GraphClient } from '../microsoft/graph.ts';
-import { isJsonObject, type JsonObject, textOf } from '../microsoft/reply.ts';
+import { isObject, type JsonObject, textOf } from '../core/objects.ts';
 import { permissionKey, type RegisteredApplication } from './directory-state.ts';
 import {
   type Permission,
@@ -100,7 +100,7 @@ async function principalOf(graph: GraphClient, appId: string, where: string): Pr
 function findPermission(principal: JsonObject, kind: string, name: string, where: string): Permission {
   const list = principal[kind];
   for (const item of Array.isArray(list) ? list : []) {
-    if (!isJsonObject(item)) continue;
+    if (!isObject(item)) continue;
     const [id, value] = [textOf(item, 'id'), textOf(item, 'value')];
     if (id !== undefined && value !== undefined && (value === name || id === name.toLowerCase())) {
       return { id, value, reason: `Requested by ${where}.` };

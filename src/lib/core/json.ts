@@ -1,7 +1,101 @@
 import * as z from 'zod';
 
-// The JSON tokens that matter here (RFC 8259 section 2). Numbers and literals are skipped.
-const tokenPattern = /"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\]:]/g;
+/** Thrown for a text that is no JSON, or is nested too deeply. */
+export class JsonTextError extends Error {
+  override readonly name = 'JsonTextError';
+}
+
+/** A part of a JSON text: a bracket, the name of a member, a string that is a value, or a number or literal. */
+export type JsonToken = '{' | '}' | '[' | ']' | 'name' | 'string' | 'scalar';
+
+const scalar = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/y;
+const escape = /\\(?:["\\/bfnrt]|u[\da-fA-F]{4})/y;
+
+/** The place behind what the pattern finds at this place; -1 if it finds nothing. */
+function placeBehind(pattern: RegExp, json: string, at: number): number {
+  pattern.lastIndex = at;
+  return pattern.test(json) ? pattern.lastIndex : -1;
+}
+
+function skipBlanks(json: string, at: number): number {
+  let next = at;
+  for (let code = json.charCodeAt(next); code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09; )
+    code = json.charCodeAt((next += 1));
+  return next;
+}
+
+function skipString(json: string, at: number): number {
+  for (let next = json[at] === '"' ? at + 1 : json.length; next < json.length; next += 1) {
+    const code = json.charCodeAt(next);
+    if (code === 0x22) return next + 1;
+    if (code < 0x20) break;
+    if (code === 0x5c) next = placeBehind(escape, json, next) - 1;
+    if (next < 0) break;
+  }
+  throw new JsonTextError('a string is no JSON');
+}
+
+/**
+ * Tells the tokens of a JSON text (RFC 8259) in their order, without blanks, commas and colons. Accepts what JSON.parse
+ * accepts, in time linear in the length of the text, and builds nothing. It does not recurse, so no text exhausts the stack.
+ * @param visit gets the place of the token and the place behind it.
+ * @param maxDepth how many objects and arrays a value may be in.
+ * @throws JsonTextError
+ */
+export function scanJson(
+  json: string,
+  visit: (token: JsonToken, from: number, to: number) => void,
+  maxDepth = Number.POSITIVE_INFINITY,
+): void {
+  /** The brackets that close what is open. */
+  const open: ('}' | ']')[] = [];
+  let at = skipBlanks(json, 0);
+  for (;;) {
+    if (open.length > maxDepth) throw new JsonTextError('the text is nested too deeply');
+    const from = at;
+    const sign = json[from];
+    const isOpening = sign === '{' || sign === '[';
+    if (isOpening) {
+      open.push(sign === '{' ? '}' : ']');
+      visit(sign, from, (at += 1));
+    } else if (sign === '"') visit('string', from, (at = skipString(json, from)));
+    else {
+      at = placeBehind(scalar, json, from);
+      if (at === -1) throw new JsonTextError('a value is no JSON');
+      visit('scalar', from, at);
+    }
+    at = skipBlanks(json, at);
+    let isBehindValue = !isOpening;
+    let closing = open.at(-1);
+    while (closing !== undefined && json[at] === closing) {
+      open.pop();
+      visit(closing, at, (at += 1));
+      at = skipBlanks(json, at);
+      closing = open.at(-1);
+      isBehindValue = true;
+    }
+    if (closing === undefined) break;
+    if (isBehindValue) at = skipSign(',', json, at);
+    if (closing === '}') {
+      const end = skipString(json, at);
+      visit('name', at, end);
+      at = skipSign(':', json, skipBlanks(json, end));
+    }
+  }
+  if (at !== json.length) throw new JsonTextError('something follows the value');
+}
+
+/** Skips a sign and the blanks behind it. */
+function skipSign(sign: ',' | ':', json: string, at: number): number {
+  if (json[at] !== sign) throw new JsonTextError('a comma or colon is missing');
+  return skipBlanks(json, at + 1);
+}
+
+/** What the string at a place says, without quotes and escapes. */
+export function stringAt(json: string, from: number, to: number): string {
+  const text = json.slice(from + 1, to - 1);
+  return text.includes('\\') ? (JSON.parse(json.slice(from, to)) as string) : text;
+}
 
 /**
  * Returns the first key that an object in a JSON text contains twice, or undefined. JSON.parse keeps the last value,
@@ -9,27 +103,20 @@ const tokenPattern = /"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\]:]/g;
  * @param json Text that JSON.parse accepts.
  */
 export function duplicateKey(json: string): string | undefined {
-  // One set of keys per open object; undefined for an open array.
+  /** One set of keys per open object; undefined for an open array. */
   const open: (Set<string> | undefined)[] = [];
-  let lastString: string | undefined;
-  for (const [token] of json.matchAll(tokenPattern)) {
-    if (token.startsWith('"')) {
-      lastString = token;
-      continue;
-    }
-    if (token === '{') open.push(new Set());
-    else if (token === '[') open.push(undefined);
+  let found: string | undefined;
+  scanJson(json, (token, from, to) => {
+    if (token === '{' || token === '[') open.push(token === '{' ? new Set() : undefined);
     else if (token === '}' || token === ']') open.pop();
-    else if (lastString !== undefined) {
-      // Parsed, because a key may be written with escapes.
-      const key = String(JSON.parse(lastString));
+    else if (token === 'name') {
+      const key = stringAt(json, from, to);
       const keys = open.at(-1);
-      if (keys?.has(key)) return key;
+      if (keys?.has(key)) found ??= key;
       keys?.add(key);
     }
-    lastString = undefined;
-  }
-  return undefined;
+  });
+  return found;
 }
 
 /**
@@ -39,10 +126,10 @@ export function duplicateKey(json: string): string | undefined {
 export function nestingDepth(json: string): number {
   let depth = 0;
   let deepest = 0;
-  for (const [token] of json.matchAll(tokenPattern)) {
+  scanJson(json, (token) => {
     if (token === '{' || token === '[') deepest = Math.max(deepest, (depth += 1));
     else if (token === '}' || token === ']') depth -= 1;
-  }
+  });
   return deepest;
 }
 

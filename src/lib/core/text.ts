@@ -66,6 +66,17 @@ export async function* visibleBlocks(blocks: AsyncIterable<Uint8Array>): AsyncGe
   }
 }
 
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+/** The text of UTF-8 bytes, without a byte order mark. Undefined for other bytes: none is replaced (RFC 8259 section 8.1). */
+export function utf8Text(bytes: Uint8Array): string | undefined {
+  try {
+    return utf8.decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
 /** What of a broker's sign-in names its applications. */
 export interface NamedApplications {
   readonly tenantId: string;

@@ -252,20 +252,11 @@ function policyPart({ state, policy, problem }: PolicyState): HealthReport['poli
 /**
  * `down` if no token can be issued at all; `degraded` if only some applications are down or another part has a problem.
  */
-function overall({
-  applications,
-  policy,
-  storage,
-  keyVault,
-  notifications,
-  tenants,
-  permissionMap,
-  auditCheckpoints,
-}: Omit<HealthReport, 'status' | 'checkedAt'>): HealthStatus {
+function overall({ applications, ...parts }: Omit<HealthReport, 'status' | 'checkedAt'>): HealthStatus {
   const states = applications.map(({ state }) => state.status);
-  if (storage.status === 'down' || states.every((status) => status === 'down')) return 'down';
-  const parts = [policy, keyVault, notifications, tenants, permissionMap, auditCheckpoints].map(({ status }) => status);
-  return [...states, ...parts].every((status) => status === 'ok') ? 'ok' : 'degraded';
+  if (parts.storage.status === 'down' || states.every((status) => status === 'down')) return 'down';
+  const all = [...states, ...Object.values(parts).map(({ status }) => status)];
+  return all.every((status) => status === 'ok') ? 'ok' : 'degraded';
 }
 
 interface HealthDeps {
@@ -283,19 +274,9 @@ interface HealthDeps {
   readonly log: Logger;
 }
 
-export function createHealth({
-  credentials,
-  policy,
-  notifications,
-  directory,
-  permissionMap,
-  evidence,
-  broker,
-  clock,
-  log,
-}: HealthDeps): HealthReporter {
-  const { cached, journal } = credentials;
+export function createHealth({ credentials: { cached, journal }, broker, ...deps }: HealthDeps): HealthReporter {
   return new HealthReporter({
+    ...deps,
     credentials: cached,
     credentialFailure: (application) => {
       // A health request also probes a credential that was declared dead.
@@ -303,12 +284,6 @@ export function createHealth({
       return broker.credentialFailure(application);
     },
     journal,
-    policy,
-    watch: new StateWatch({ journal, clock, log, notifier: notifications.notifier }),
-    notifications,
-    directory,
-    permissionMap,
-    evidence,
-    clock,
+    watch: new StateWatch({ ...deps, journal, notifier: deps.notifications.notifier }),
   });
 }

@@ -1,5 +1,6 @@
 import { dayMs, isoTime } from '../core/clock.ts';
 import { adviceFor, type BrokerError, type ErrorCode, ptbCommand } from '../core/errors.ts';
+import { defined } from '../core/objects.ts';
 import { type Credential, refreshTokenLifeMs } from '../core/secrets.ts';
 import type { CredentialState, HealthStatus, JournalEntry } from '../tokens/credential/credential-journal.ts';
 import { rotationOverdueMs } from '../tokens/credential/credentials.ts';
@@ -166,20 +167,19 @@ function refreshTokenFields(refreshToken: Credential['refreshToken'], nowMs: num
 }
 
 function journalFields({ application, journal: { rotatedAtMs, failure, mfaProbe } }: CredentialFacts) {
-  return {
-    ...(rotatedAtMs === undefined ? {} : { lastRotation: isoTime(rotatedAtMs) }),
-    ...(failure === undefined
-      ? {}
-      : {
-          lastFailure: {
+  return defined({
+    lastRotation: rotatedAtMs === undefined ? undefined : isoTime(rotatedAtMs),
+    lastFailure:
+      failure === undefined
+        ? undefined
+        : {
             at: isoTime(failure.atMs),
             code: failure.code,
             meaning: failure.detail,
             advice: adviceFor(failure.code, 'operator', application),
           },
-        }),
-    ...(mfaProbe === undefined ? {} : { mfaProbe: { at: isoTime(mfaProbe.atMs), compliant: mfaProbe.compliant } }),
-  };
+    mfaProbe: mfaProbe === undefined ? undefined : { at: isoTime(mfaProbe.atMs), compliant: mfaProbe.compliant },
+  });
 }
 
 function deadFindings({ application, credential, readFailure, dead, needsRefreshToken }: CredentialFacts): Finding[] {

@@ -1,12 +1,12 @@
 import type { PermissionMap } from 'graph-permissions/permission-map';
+import { scanJson, stringAt } from '../core/json.ts';
+import { isObject } from '../core/objects.ts';
 import { judgeReading } from './judge.ts';
-import { type JsonObject, readBody } from './reading/body.ts';
+import { readBody } from './reading/body.ts';
 import { isJson, readHeaders, readTarget } from './reading/target.ts';
 import { once, readRequest, type RequestReading } from './request-reading.ts';
 import { type GatewayRequest, type Grant, quoted, Refusal, type Refused, unreadable, type Verdict } from './verdict.ts';
 
-/** The JSON tokens that matter here (RFC 8259 section 2). Numbers and literals are skipped. */
-const tokenPattern = /"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\]:,]/g;
 /** Objects and arrays that are open in a part: the batch, the list of its parts, the part. */
 const partDepth = 3;
 
@@ -18,25 +18,20 @@ const partDepth = 3;
 export function partBodies(batch: string): readonly (string | undefined)[] {
   const bodies: (string | undefined)[] = [];
   let depth = 0;
-  let lastString = '';
+  let isBody = false;
   /** Where the value of the part's current key starts. */
-  let value: { readonly key: string; readonly start: number } | undefined;
-  for (const { 0: token, index } of batch.matchAll(tokenPattern)) {
-    const inPart = depth === partDepth;
-    if (token === '{' || token === '[') {
-      depth += 1;
-      if (token === '{' && depth === partDepth) bodies.push(undefined);
-    } else if (token === ':') {
-      // The key is parsed, because it may be written with escapes.
-      if (inPart) value = { key: String(JSON.parse(lastString)), start: index + 1 };
-    } else if (token === ',' || token === '}' || token === ']') {
-      if (inPart && value?.key === 'body') bodies[bodies.length - 1] = batch.slice(value.start, index).trim();
-      if (inPart) value = undefined;
-      if (token !== ',') depth -= 1;
-    } else {
-      lastString = token;
+  let start = 0;
+  scanJson(batch, (token, from, to) => {
+    const [opens, closes] = [token === '{' || token === '[', token === '}' || token === ']'];
+    if (closes) depth -= 1;
+    if (depth === partDepth) {
+      if (!closes) start = from;
+      if (token === 'name') isBody = stringAt(batch, from, to) === 'body';
+      else if (isBody && !opens) bodies[bodies.length - 1] = batch.slice(start, to);
     }
-  }
+    if (opens) depth += 1;
+    if (token === '{' && depth === partDepth) bodies.push(undefined);
+  });
   return bodies;
 }
 
@@ -144,9 +139,6 @@ function readPart(value: unknown, bodyText: string | undefined): Part {
   }
   return { id, method, url, headers: headers as Readonly<Record<string, string>>, body: bodyText, dependsOn };
 }
-
-const isObject = (value: unknown): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 function judgePart(
   map: PermissionMap,

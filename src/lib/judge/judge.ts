@@ -1,5 +1,5 @@
 import { type Method, openings, type PermissionMap, type Scheme } from 'graph-permissions/permission-map';
-import type { JsonObject } from './reading/body.ts';
+import type { JsonObject } from '../core/objects.ts';
 import { noQuery, type OptionsReading } from './reading/query.ts';
 import { isJson, type Target } from './reading/target.ts';
 import { type BodyReading, continuedNames, readRequest, type RequestReading } from './request-reading.ts';

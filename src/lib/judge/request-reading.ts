@@ -1,5 +1,6 @@
 import { type Method, methods } from 'graph-permissions/permission-map';
-import { type BodyNames, type JsonObject, readBody } from './reading/body.ts';
+import type { JsonObject } from '../core/objects.ts';
+import { type BodyNames, readBody } from './reading/body.ts';
 import { readHeaders, readTarget, type Target } from './reading/target.ts';
 import { mergeQueries, type OptionsReading, type QueryUse, readOptions, readQueryUse } from './reading/query.ts';
 import { type PathReading, readPath } from './reading/path.ts';

@@ -1,9 +1,10 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { childOf, type Method, openings, type PermissionMap, type Scheme } from 'graph-permissions/permission-map';
 import { notTheFile, parsePublishedFile as parse, type PublishedMap } from 'graph-permissions/published-file';
 import { templateSegments } from 'graph-permissions/template';
 import * as z from 'zod';
 import { duplicateKey, safeParse } from '../core/json.ts';
+import { parseJson } from '../core/outbound.ts';
 
 /**
  * Reads Microsoft's published permission file for the judge. Another parser than ours may read another value of a key that
@@ -66,15 +67,7 @@ export function readStoredMap(text: string): StoredMap {
   return { origin, map: loadPermissionMap(json) };
 }
 
-const digest = (text: string): string => createHash('sha256').update(text).digest('hex');
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return undefined;
-  }
-}
+const digest = (text: string): string => hash('sha256', text, 'hex');
 
 /**
  * Reads the prebuilt form. The caller has checked the text's digest, so only its format is checked.

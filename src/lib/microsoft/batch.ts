@@ -1,7 +1,8 @@
 import type { BrokerError } from '../core/errors.ts';
 import { retry } from '../core/clock.ts';
 import { type Binding, exchange, type ExchangeDeps } from './exchange.ts';
-import { failureOf, isTransientStatus, itemsOf, type JsonObject, objectOf, textOf, valueOf } from './reply.ts';
+import { type JsonObject, objectOf, textOf } from '../core/objects.ts';
+import { failureOf, isTransientStatus, itemsOf, valueOf } from './reply.ts';
 
 /** One read inside a batch: a path below the version, as for `get`. */
 export interface BatchRequest {

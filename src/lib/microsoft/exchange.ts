@@ -48,7 +48,8 @@ export interface ExchangeRequest {
   readonly parts?: readonly string[];
 }
 
-const attempts = 4;
+/** How often a request is sent at most. */
+export const attempts = 4;
 const limits = {
   timeoutMs: 100_000, // Graph's gateway has a timeout of 100 s.
   maxBodyBytes: 20 * 1024 * 1024, // A page of 999 users with all properties stays below.
@@ -69,7 +70,10 @@ export async function exchange(deps: ExchangeDeps, binding: Binding, request: Ex
   const outcome = await retry(() => sendOnce(deps, binding, request, limits), {
     clock: deps.clock,
     attempts,
-    afterValue: (reply, attempt) => delayMs(reply, attempt, deps),
+    afterValue: (reply, attempt) =>
+      reply instanceof BrokerError
+        ? pauseMs(deps, attempt)
+        : pauseMs(deps, attempt, reply.status, retryAfterSeconds(reply.headers, deps.clock.nowMs())),
     signal: binding.signal,
   });
   if (outcome instanceof BrokerError) throw outcome;
@@ -120,11 +124,21 @@ export async function sendOnce(
   }
 }
 
-function delayMs(outcome: OutboundReply | BrokerError, attempt: number, deps: ExchangeDeps): number | undefined {
-  if (!(outcome instanceof BrokerError) && !isTransientStatus(outcome.status)) return undefined;
-  const demanded = outcome instanceof BrokerError ? undefined : retryAfterSeconds(outcome.headers, deps.clock.nowMs());
-  if (demanded === undefined) return backOffMs(attempt, 1_000) * (0.5 + deps.random());
-  return demanded > maxWaitSeconds ? undefined : (demanded + deps.random()) * 1000;
+/**
+ * Milliseconds until a request is sent again; undefined: the answer is final.
+ * @param attempt how many attempts have been made, from 1.
+ * @param status of the answer. Undefined: none came.
+ * @param demanded its Retry-After, seconds.
+ */
+export function pauseMs(
+  { random }: Pick<ExchangeDeps, 'random'>,
+  attempt: number,
+  status?: number,
+  demanded?: number,
+): number | undefined {
+  if (status !== undefined && !isTransientStatus(status)) return undefined;
+  if (demanded === undefined) return backOffMs(attempt, 1_000) * (0.5 + random());
+  return demanded > maxWaitSeconds ? undefined : (demanded + random()) * 1000;
 }
 
 /**

@@ -3,7 +3,8 @@ import { BrokerError } from '../core/errors.ts';
 import { type OutboundReply, retryAfterSeconds } from '../core/outbound.ts';
 import { type BatchReply, type BatchRequest, readBatch } from './batch.ts';
 import { type Binding, exchange, type ExchangeDeps, requireOrigin, sendOnce } from './exchange.ts';
-import { isJsonObject, itemsOf, type JsonObject, pages, textOf, valueOf } from './reply.ts';
+import { isObject, type JsonObject, textOf } from '../core/objects.ts';
+import { itemsOf, pages, valueOf } from './reply.ts';
 
 /** A request that a client is about to send. */
 interface GatedRequest {
@@ -111,7 +112,7 @@ export function createGraphClient(
   const read: Reader = (url, options, selected) => gatedRead({ deps, bound, gate }, url, options, selected);
   const get = async (path: string, options: ReadOptions = {}): Promise<JsonObject> => {
     const { value } = await read(binding.baseUrl + versioned(path), options);
-    if (isJsonObject(value)) return value;
+    if (isObject(value)) return value;
     throw new BrokerError('resource_error', 'Microsoft Graph sends a value that is not an object.');
   };
 
@@ -123,7 +124,7 @@ export function createGraphClient(
     const items = pages(bound.peer, { key: binding.baseUrl + versioned(path) }, async ({ key }) => {
       const { value: page, ...first } = await read(key, options, selected);
       ({ selected } = first);
-      const next = isJsonObject(page) ? textOf(page, '@odata.nextLink') : undefined;
+      const next = isObject(page) ? textOf(page, '@odata.nextLink') : undefined;
       return { items: itemsOf(bound.peer, page, 'value'), next: next === undefined ? undefined : { key: next } };
     });
     for await (const item of items) yield options.shape === undefined ? item : shaped(options.shape, item);
@@ -234,7 +235,7 @@ export function createGraphWriter(deps: ExchangeDeps, binding: Omit<Binding, 'pe
     post: async (path, body) => {
       const reply = await post(deps, bound, url(path), JSON.stringify(body));
       const value = valueOf(bound.peer, reply, deps.clock.nowMs());
-      return isJsonObject(value) ? value : {};
+      return isObject(value) ? value : {};
     },
     patch: async (path, body) => {
       const request = { method: 'PATCH', url: url(path), headers: json, body: JSON.stringify(body) } as const;

@@ -1,5 +1,6 @@
 import { type Binding, exchange, type ExchangeDeps } from './exchange.ts';
-import { isJsonObject, itemsOf, type JsonObject, objectOf, pages, textOf, valueOf } from './reply.ts';
+import { isObject, type JsonObject, objectOf, textOf } from '../core/objects.ts';
+import { itemsOf, pages, valueOf } from './reply.ts';
 
 /** Reads Partner Center as the partner's service account. */
 export interface PartnerCenterClient {
@@ -40,12 +41,12 @@ interface CustomersPage {
  * ("/customers?size=…&seekOperation=Next"). Some APIs include the version in it.
  */
 function nextOf(baseUrl: string, page: unknown): CustomersPage | undefined {
-  const next = objectOf(isJsonObject(page) ? objectOf(page, 'links') : undefined, 'next');
+  const next = objectOf(isObject(page) ? objectOf(page, 'links') : undefined, 'next');
   const uri = textOf(next, 'uri');
   if (uri === undefined) return undefined;
   const headers: Record<string, string> = {};
   for (const header of Array.isArray(next?.['headers']) ? next['headers'] : []) {
-    const [name, value] = isJsonObject(header) ? [textOf(header, 'key'), textOf(header, 'value')] : [];
+    const [name, value] = isObject(header) ? [textOf(header, 'key'), textOf(header, 'value')] : [];
     // Only the continuation token is copied: a reply must not set other headers of the request.
     if (name?.toLowerCase() === 'ms-continuationtoken' && value !== undefined) headers['MS-ContinuationToken'] = value;
   }

@@ -1,7 +1,7 @@
 import type { ConfidentialClientApplication, Configuration } from '@azure/msal-node';
 import { type Clock, withDeadline } from '../core/clock.ts';
 import { BrokerError } from '../core/errors.ts';
-import type { TenantId } from '../core/identifiers.ts';
+import { parseGuid, type TenantId } from '../core/identifiers.ts';
 import { scrubReply } from '../core/log.ts';
 import type { AppMetrics } from '../core/metrics.ts';
 import { type Fetch, OutboundError, outboundFailure } from '../core/outbound.ts';
@@ -46,8 +46,7 @@ const namesOf: ReadonlyMap<string, ReadonlySet<string>> = new Map(
   ),
 );
 
-const guid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
-const isGuid = (text: string): boolean => guid.test(text);
+const isGuid = (text: string): boolean => parseGuid(text) !== undefined;
 
 /**
  * Whether a token with this `aud` is for the resource. Version 2.0 tokens of a resource in RESOURCES have its application

@@ -1,32 +1,7 @@
 import { BrokerError } from '../core/errors.ts';
 import { scrubReply } from '../core/log.ts';
+import { isObject, type JsonObject, objectOf, textOf } from '../core/objects.ts';
 import { type OutboundReply, parseJson, retryAfterSeconds } from '../core/outbound.ts';
-
-/** An unchecked JSON object. */
-export type JsonObject = Readonly<Record<string, unknown>>;
-
-export const isJsonObject = (value: unknown): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
-/** The value of a property if it is a string, otherwise undefined. */
-export function textOf(object: JsonObject | undefined, name: string): string | undefined {
-  const value = object?.[name];
-  return typeof value === 'string' ? value : undefined;
-}
-
-/** The value of a property if it is an object, otherwise undefined. */
-export function objectOf(object: JsonObject | undefined, name: string): JsonObject | undefined {
-  const value = object?.[name];
-  return isJsonObject(value) ? value : undefined;
-}
-
-/** The objects in a list. Empty if the value is not a list. */
-export const objectsIn = (value: unknown): readonly JsonObject[] =>
-  Array.isArray(value) ? value.filter(isJsonObject) : [];
-
-/** The strings in a list. Empty if the value is not a list. */
-export const textsIn = (value: unknown): readonly string[] =>
-  Array.isArray(value) ? value.filter((item): item is string => typeof item === 'string') : [];
 
 /** The API that answered, as details and logs name it. */
 export type Peer = 'Microsoft Graph' | 'Partner Center' | 'Exchange Online' | 'Azure Resource Manager';
@@ -44,7 +19,7 @@ const licenceMissing =
 
 /** Code and message of an error body: Graph's `{error:{code,message}}` or Partner Center's `{code,description}`. */
 function errorOf(body: unknown): { code: string; message: string } {
-  const outer = isJsonObject(body) ? body : undefined;
+  const outer = isObject(body) ? body : undefined;
   const inner = objectOf(outer, 'error') ?? outer;
   const number = inner?.['code'];
   const code = typeof number === 'number' ? String(number) : (textOf(inner, 'code') ?? '');
@@ -150,7 +125,7 @@ export async function* pages<Next extends { readonly key: string }>(
  * @throws BrokerError resource_error if the property is not a list.
  */
 export function itemsOf(peer: Peer, page: unknown, property: string): readonly JsonObject[] {
-  const items = isJsonObject(page) ? page[property] : undefined;
+  const items = isObject(page) ? page[property] : undefined;
   if (!Array.isArray(items)) throw new BrokerError('resource_error', `${peer} sends a page without a list.`);
-  return items.filter(isJsonObject);
+  return items.filter(isObject);
 }

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { BrokerError, type ErrorCode, type LogFields } from '../core/errors.ts';
 import { safeParse } from '../core/json.ts';
+import { defined, isObject } from '../core/objects.ts';
 import { type OutboundReply, parseJson, retryAfterSeconds } from '../core/outbound.ts';
 import { type AccessToken, Secret } from '../core/secrets.ts';
 import { meaningOf, type Reach } from './aadsts.ts';
@@ -34,32 +35,23 @@ export interface TokenClaims {
 export function readClaims(token: string): TokenClaims {
   const [, payload, signature] = token.split('.');
   if (payload === undefined || signature === undefined) return {};
-  const claims = parseJson(Buffer.from(payload, 'base64url').toString('utf8'));
-  if (typeof claims !== 'object' || claims === null || Array.isArray(claims)) return {};
-  const read = claims as Record<string, unknown>;
-  const tenantId = text(read['tid'])?.toLowerCase();
-  const audience = text(read['aud']);
-  const objectId = text(read['oid']);
-  const username = text(read['upn']) ?? text(read['unique_name']) ?? text(read['preferred_username']);
-  const clientId = text(read['appid']) ?? text(read['azp']);
-  const tokenIdentifier = text(read['uti']);
+  const read = parseJson(Buffer.from(payload, 'base64url').toString('utf8'));
+  if (!isObject(read)) return {};
   const [scp, roles] = [words(read['scp']), words(read['roles'])];
   // A resource may authorize by either, so a rule must name both.
   const scopes =
     scp === undefined && roles === undefined ? undefined : [...new Set([...(scp ?? []), ...(roles ?? [])])];
-  const authenticationMethods = words(read['amr']);
-  const expiresAtMs = typeof read['exp'] === 'number' ? read['exp'] * 1000 : undefined;
-  return {
-    ...(tenantId === undefined ? {} : { tenantId }),
-    ...(audience === undefined ? {} : { audience }),
-    ...(objectId === undefined ? {} : { objectId }),
-    ...(username === undefined ? {} : { username }),
-    ...(clientId === undefined ? {} : { clientId }),
-    ...(tokenIdentifier === undefined ? {} : { tokenIdentifier }),
-    ...(expiresAtMs === undefined ? {} : { expiresAtMs }),
-    ...(scopes === undefined ? {} : { scopes }),
-    ...(authenticationMethods === undefined ? {} : { authenticationMethods }),
-  };
+  return defined({
+    tenantId: text(read['tid'])?.toLowerCase(),
+    audience: text(read['aud']),
+    objectId: text(read['oid']),
+    username: text(read['upn']) ?? text(read['unique_name']) ?? text(read['preferred_username']),
+    clientId: text(read['appid']) ?? text(read['azp']),
+    tokenIdentifier: text(read['uti']),
+    expiresAtMs: typeof read['exp'] === 'number' ? read['exp'] * 1000 : undefined,
+    scopes,
+    authenticationMethods: words(read['amr']),
+  });
 }
 
 const text = (value: unknown): string | undefined =>
@@ -218,9 +210,9 @@ function judgeFailure(
     ...(body
       ? { entraError: isWord(body.error) ? body.error : 'not understood' }
       : { entraReply: reply.body.trimStart().startsWith('<') ? 'html' : 'not understood' }),
-    ...(body?.suberror ? { suberror: body.suberror } : {}),
-    ...(body?.trace_id ? { traceId: body.trace_id } : {}),
-    ...(body?.correlation_id ? { entraCorrelationId: body.correlation_id } : {}),
+    suberror: body?.suberror || undefined,
+    traceId: body?.trace_id || undefined,
+    entraCorrelationId: body?.correlation_id || undefined,
   };
   const failure = (code: ErrorCode, reach: Reach, detail: string): EntraFailure => ({
     code,

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { scrub } from '../core/log.ts';
 import { visibleText } from '../core/text.ts';
 import { cut, type Notice } from './notice.ts';
@@ -67,10 +67,7 @@ export interface Outbox {
 
 /** The id of a notice for receivers and storage: 32 hexadecimal digits that follow from its kind and key. */
 export const noticeId = ({ kind, key }: Pick<Notice, 'kind' | 'key'>): string =>
-  createHash('sha256')
-    .update(JSON.stringify([kind, key]))
-    .digest('hex')
-    .slice(0, 32);
+  hash('sha256', JSON.stringify([kind, key]), 'hex').slice(0, 32);
 
 /**
  * The notice as it may be stored and sent: all text is scrubbed, cut to a readable length and well-formed, and title and facts

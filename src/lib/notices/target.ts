@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Clock } from '../core/clock.ts';
 import { BrokerError } from '../core/errors.ts';
 import { type Fetch, OutboundError, type OutboundReply, retryAfterSeconds, sendForStatus } from '../core/outbound.ts';
@@ -115,4 +115,4 @@ export const unresolved = (setting: string): BrokerError =>
     `${setting}: the Key Vault reference was not resolved. Check its secret name, and that the identity of the app may read the secret.`,
   );
 
-export const digestOf = (url: URL): string => createHash('sha256').update(url.href).digest('hex').slice(0, 16);
+export const digestOf = (url: URL): string => hash('sha256', url.href, 'hex').slice(0, 16);

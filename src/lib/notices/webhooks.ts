@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { isoTime } from '../core/clock.ts';
 import { BrokerError } from '../core/errors.ts';
+import { defined } from '../core/objects.ts';
 import type { Secret } from '../core/secrets.ts';
 import type { Notice } from './notice.ts';
 import { noticeId } from './outbox.ts';
@@ -136,16 +137,16 @@ const cloudEvent = (notice: Notice, id: string, source: string): object => ({
   time: isoTime(notice.atMs),
   ...(notice.tenantId === undefined ? {} : { subject: notice.tenantId }),
   datacontenttype: 'application/json',
-  data: {
+  data: defined({
     kind: notice.kind,
     severity: notice.severity,
-    ...(notice.tenantId === undefined ? {} : { tenantId: notice.tenantId }),
-    ...(notice.tenantName === undefined ? {} : { tenantName: notice.tenantName }),
+    tenantId: notice.tenantId,
+    tenantName: notice.tenantName,
     title: notice.title,
     text: notice.text,
     facts: notice.facts,
-    ...(notice.link === undefined ? {} : { link: notice.link }),
-  },
+    link: notice.link,
+  }),
 });
 
 /** "Standard Webhooks", section "Signature scheme": 24 to 64 random bytes, in base64 behind the prefix. */

@@ -1,11 +1,11 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { TableClient, TransactionAction } from '@azure/data-tables';
 import { type Clock, isoTime, minuteMs } from '../core/clock.ts';
 import { parseTenantId, type TenantId } from '../core/identifiers.ts';
 import type { Logger } from '../core/log.ts';
 import { parseJson } from '../core/outbound.ts';
 import { isStorageConflict, isStorageMissing, storageCall, unlessMissing } from '../core/rows/table.ts';
-import { isJsonObject } from '../microsoft/reply.ts';
+import { isObject } from '../core/objects.ts';
 import {
   ClaimLost,
   type LogClaim,
@@ -50,7 +50,7 @@ export const tenantOfStateRow = (rowKey: string | undefined): TenantId | undefin
 /** Undefined if the text is no state. Somebody may have changed it by hand. */
 export function readState(text: unknown): TenantState | undefined {
   const value = typeof text === 'string' ? parseJson(text) : undefined;
-  if (!isJsonObject(value)) return undefined;
+  if (!isObject(value)) return undefined;
   const { name, isListed, isExcluded, access } = value;
   const isState =
     typeof name === 'string' &&
@@ -65,10 +65,7 @@ function placedEvent(
   derived: DerivedEvent,
   { tenantId, name, sequence, atMs }: { tenantId: TenantId; name: string; sequence: number; atMs: number },
 ): TenantEvent {
-  const id = createHash('sha256')
-    .update(JSON.stringify([tenantId, sequence, derived]))
-    .digest('hex')
-    .slice(0, 32);
+  const id = hash('sha256', JSON.stringify([tenantId, sequence, derived]), 'hex').slice(0, 32);
   return { id, sequence, atMs, tenantId, tenantName: name, ...derived };
 }
 
@@ -96,7 +93,7 @@ export function readEvent(row: Columns): TenantEvent | undefined {
   const [tenant, atMs] = [parseTenantId(tenantId), Date.parse(String(at))];
   const more = typeof details === 'string' ? parseJson(details) : undefined;
   const isEvent = typeof id === 'string' && typeof sequence === 'number' && typeof kind === 'string' && kinds.has(kind);
-  if (!isEvent || tenant === undefined || Number.isNaN(atMs) || !isJsonObject(more)) return undefined;
+  if (!isEvent || tenant === undefined || Number.isNaN(atMs) || !isObject(more)) return undefined;
   return {
     id,
     sequence,

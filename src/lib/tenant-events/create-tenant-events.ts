@@ -105,14 +105,8 @@ function noticeOf(event: TenantEvent): Notice {
 }
 
 /** Puts the events together. Nothing is read or connected before the first use. */
-export function createTenantEvents({
-  storage,
-  notifier,
-  directory,
-  runs,
-  dashboardUrl,
-  ...deps
-}: TenantEventsParts): TenantEvents {
+export function createTenantEvents(parts: TenantEventsParts): TenantEvents {
+  const { storage, notifier, directory, runs, dashboardUrl, ...deps } = parts;
   const eventLog = new TableEventLog(() => storage.table(tenantEventsTable), deps);
   const toldStates = new TableToldStates(() => storage.table(toldStatesTable));
   const announce = announceByNotice(notifier, dashboardUrl);

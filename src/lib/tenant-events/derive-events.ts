@@ -1,4 +1,5 @@
 import { dayMs, minuteMs } from '../core/clock.ts';
+import { defined } from '../core/objects.ts';
 import { type DerivedEvent, endingDays } from './tenant-event.ts';
 import type { Observed, SeenTenant, TenantState } from './event-log.ts';
 
@@ -127,7 +128,7 @@ function deriveConsent(
   // The time of an observation is stored with a change only: it is newer in each read, and storing it costs a write.
   if (was !== undefined && (isSame || (wasGood && isGood))) return { state: { consent: was } };
   const { jobs, scopes, application } = seen;
-  const more = { ...(jobs ? { jobs } : {}), ...(scopes ? { scopes } : {}), ...(application ? { application } : {}) };
+  const more = defined({ jobs, scopes, application });
   const kind = isGood ? 'consent_given' : seen.state === 'missing' ? 'consent_missing' : 'consent_differs';
   return { state: { consent: seen }, events: isGood && wasGood ? [] : [{ kind, ...more }] };
 }

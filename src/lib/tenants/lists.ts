@@ -8,7 +8,7 @@ import type { TokenSource } from '../core/secrets.ts';
 import type { Binding, ExchangeDeps } from '../microsoft/exchange.ts';
 import { createGraphClient } from '../microsoft/graph.ts';
 import { createPartnerCenterClient } from '../microsoft/partner-center.ts';
-import { type JsonObject, objectOf, textOf } from '../microsoft/reply.ts';
+import { type JsonObject, objectOf, textOf } from '../core/objects.ts';
 import type { TenantSelection } from './selection.ts';
 import { type DelegatedTenant, type ReachabilityReason, type TenantSource, tenantSources } from './tenant.ts';
 

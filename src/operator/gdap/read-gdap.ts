@@ -1,6 +1,6 @@
 import type { BatchReply } from '../../lib/microsoft/batch.ts';
 import type { GraphClient } from '../../lib/microsoft/graph.ts';
-import { type JsonObject, isJsonObject, objectOf, objectsIn, textOf } from '../../lib/microsoft/reply.ts';
+import { isObject, type JsonObject, objectOf, objectsIn, textOf } from '../../lib/core/objects.ts';
 import { type BrokerError, toBrokerError } from '../../lib/core/errors.ts';
 import { parseTenantId, type TenantId } from '../../lib/core/identifiers.ts';
 import { Limiter } from '../../lib/core/limiter.ts';
@@ -86,7 +86,7 @@ export async function readGroupNames(graph: GraphClient, ids: readonly string[])
   const replies = await graph.batch(requests).catch(() => []);
   return new Map(
     replies.flatMap((reply) => {
-      const name = reply.ok && isJsonObject(reply.value) ? textOf(reply.value, 'displayName') : undefined;
+      const name = reply.ok && isObject(reply.value) ? textOf(reply.value, 'displayName') : undefined;
       return name === undefined ? [] : [[reply.id, name] as const];
     }),
   );
@@ -119,7 +119,7 @@ async function complete(
   reply: BatchReply | undefined,
 ): Promise<ReadRelationship> {
   try {
-    if (reply?.ok === true && isJsonObject(reply.value) && reply.value['@odata.nextLink'] === undefined)
+    if (reply?.ok === true && isObject(reply.value) && reply.value['@odata.nextLink'] === undefined)
       return { relationship: { ...each, assignments: assignmentsOf(objectsIn(reply.value['value'])) } };
     if (reply?.ok === false) throw reply.error;
     // More than one page, or no reply in the batch.

@@ -1,6 +1,6 @@
 import { BrokerError, toBrokerError } from '../../lib/core/errors.ts';
 import type { GraphClient } from '../../lib/microsoft/graph.ts';
-import { isJsonObject, type JsonObject, textOf } from '../../lib/microsoft/reply.ts';
+import { isObject, type JsonObject, textOf } from '../../lib/core/objects.ts';
 import { applicationPath } from '../../lib/tokens/credential/client-keys.ts';
 import { listedTrust } from '../../lib/tokens/credential/registered-keys.ts';
 import type { ApplicationInventory, InventoryVersion } from '../../lib/tokens/credential/vault-inventory.ts';
@@ -229,7 +229,7 @@ function keysIn(holder: JsonObject | undefined, path: string): readonly EntraKey
   if (holder === undefined) return [];
   const read = (kind: EntraKey['kind'], field: string): EntraKey[] => {
     const listed = holder[field];
-    if (!Array.isArray(listed) || !listed.every(isJsonObject)) {
+    if (!Array.isArray(listed) || !listed.every(isObject)) {
       throw new BrokerError('resource_error', `Microsoft Graph did not return ${field} of ${path}.`);
     }
     return listed.map((entry) => ({

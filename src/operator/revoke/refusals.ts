@@ -1,7 +1,7 @@
 import { type BrokerError, toBrokerError } from '../../lib/core/errors.ts';
 import type { TenantId } from '../../lib/core/identifiers.ts';
 import { Secret } from '../../lib/core/secrets.ts';
-import { type JsonObject, textOf } from '../../lib/microsoft/reply.ts';
+import { type JsonObject, textOf } from '../../lib/core/objects.ts';
 import type { TokenReply } from '../../lib/microsoft/token-reply.ts';
 import type { Registration, RevokeDeps } from './state.ts';
 

@@ -3,7 +3,7 @@ import { BrokerError, type ErrorCode, toBrokerError } from '../../lib/core/error
 import type { TenantId } from '../../lib/core/identifiers.ts';
 import { type GraphClient, graphStatus, type GraphWriter } from '../../lib/microsoft/graph.ts';
 import type { Redeemer } from '../../lib/microsoft/redeemer.ts';
-import type { JsonObject } from '../../lib/microsoft/reply.ts';
+import type { JsonObject } from '../../lib/core/objects.ts';
 import type { CredentialStore } from '../../lib/tokens/credential/credential-store.ts';
 import type { ListedTrust } from '../../lib/tokens/credential/identity-trust.ts';
 import type { KeyKind } from '../../lib/tokens/credential/registered-keys.ts';

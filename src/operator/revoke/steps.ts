@@ -1,6 +1,6 @@
 import { BrokerError } from '../../lib/core/errors.ts';
 import { graphStatus, type GraphWriter } from '../../lib/microsoft/graph.ts';
-import { type JsonObject, textOf } from '../../lib/microsoft/reply.ts';
+import { type JsonObject, textOf } from '../../lib/core/objects.ts';
 import { describeKey } from '../../lib/tokens/credential/registered-keys.ts';
 import type { ApplicationInventory, InventoryVersion } from '../../lib/tokens/credential/vault-inventory.ts';
 import { readRegistration } from './read-state.ts';

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
-import type { JsonObject } from '../../lib/microsoft/reply.ts';
+import { hash } from 'node:crypto';
+import type { JsonObject } from '../../lib/core/objects.ts';
 import { type CallerRole, callerRoles, personScope } from '../../lib/core/caller.ts';
 import type { TenantId } from '../../lib/core/identifiers.ts';
 
@@ -52,7 +52,7 @@ export const apiIdentifier = (tenantId: TenantId, name: string): string => `api:
 
 /** An id that is the same on every run. It has to be unique within the application only. */
 function stableId(value: string): string {
-  const hex = createHash('sha256').update(`partner-token-broker:${value}`).digest('hex');
+  const hex = hash('sha256', `partner-token-broker:${value}`, 'hex');
   // The layout of RFC 9562, version 8.
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }

@@ -2,8 +2,8 @@ import { applicationTag, type DirectoryState, type RegisteredApplication } from 
 import { requiredResourceAccess } from '../../lib/consent/permissions.ts';
 import { type Clock, retry } from '../../lib/core/clock.ts';
 import { BrokerError } from '../../lib/core/errors.ts';
-import { graphStatus } from '../../lib/microsoft/graph.ts';
-import { type JsonObject, textOf } from '../../lib/microsoft/reply.ts';
+import { graphStatus, type GraphWriter } from '../../lib/microsoft/graph.ts';
+import { type JsonObject, textOf } from '../../lib/core/objects.ts';
 import type { CertificateDeps } from '../../lib/tokens/credential/client-certificate.ts';
 import { clientKeys } from '../../lib/tokens/credential/client-keys.ts';
 import { isRefused, proveClientCredential } from '../../lib/tokens/credential/prove-client-credential.ts';
@@ -28,6 +28,31 @@ export function retryUntilReplicated<T>(clock: Pick<Clock, 'sleep'>, work: () =>
     },
   });
 }
+
+/** @throws BrokerError resource_error if the property is missing or empty. */
+export function requiredText(object: JsonObject, property: string): string {
+  const value = textOf(object, property);
+  if (value !== undefined && value !== '') return value;
+  throw new BrokerError('resource_error', `Microsoft Graph returned an object without ${property}.`);
+}
+
+interface PostDeps {
+  readonly writer: GraphWriter;
+  readonly clock: Pick<Clock, 'sleep'>;
+}
+
+/** Creates the service principal of an application. @returns its id. */
+export const createPrincipal = async ({ writer, clock }: PostDeps, body: JsonObject): Promise<string> =>
+  requiredText(await retryUntilReplicated(clock, () => writer.post('/servicePrincipals', body)), 'id');
+
+/** Adds a member to a collection. Succeeds if it is there already. */
+export const addOnce = ({ writer, clock }: PostDeps, path: string, body: JsonObject): Promise<void> =>
+  retryUntilReplicated(clock, async () => {
+    await writer.post(path, body).catch((thrown: unknown) => {
+      const message = thrown instanceof BrokerError ? String(thrown.logFields['resourceMessage']) : '';
+      if (!/already exist/i.test(message)) throw thrown;
+    });
+  });
 
 /** `graphIdentifier`, the identifier of Microsoft Graph in Entra, is also the base address of references. */
 export interface ApplyDeps extends CertificateDeps, IssueAndStoreDeps {}
@@ -69,10 +94,10 @@ export class SetupRun {
       case 'update_application':
         return writer.patch(this.#path, this.#updated());
       case 'create_principal':
-        this.#principalId = await this.#createPrincipal(this.#clientId);
+        this.#principalId = await createPrincipal(this.#deps, { appId: this.#clientId });
         return;
       case 'create_resource_principal':
-        this.#resourceIds.set(step.resource.appId, await this.#createPrincipal(step.resource.appId));
+        this.#resourceIds.set(step.resource.appId, await createPrincipal(this.#deps, { appId: step.resource.appId }));
         return;
       case 'grant_scopes':
         return this.#grantScopes(step.resource.appId, step.scopes, step.grantId);
@@ -113,8 +138,8 @@ export class SetupRun {
       web: { redirectUris: [redirectUri] },
       requiredResourceAccess: requiredResourceAccess(this.#options.profile),
     });
-    this.#objectId = required(created, 'id');
-    this.#clientId = required(created, 'appId');
+    this.#objectId = requiredText(created, 'id');
+    this.#clientId = requiredText(created, 'appId');
   }
 
   #updated(): JsonObject {
@@ -126,13 +151,6 @@ export class SetupRun {
       web: { redirectUris: [...new Set([...(application?.redirectUris ?? []), redirectUri])] },
       requiredResourceAccess: requiredResourceAccess(this.#options.profile),
     };
-  }
-
-  async #createPrincipal(appId: string): Promise<string> {
-    return required(
-      await this.#retryUntilReplicated(() => this.#deps.writer.post('/servicePrincipals', { appId })),
-      'id',
-    );
   }
 
   async #grantScopes(appId: string, scopes: readonly string[], grantId: string | undefined): Promise<void> {
@@ -150,14 +168,10 @@ export class SetupRun {
     );
   }
 
-  /** Adds the application's service principal to a collection of references. Succeeds if it is a member already. */
-  async #addReference(path: string): Promise<void> {
-    const body = { '@odata.id': `${this.#deps.graphIdentifier}/v1.0/directoryObjects/${this.#principalId}` };
-    await this.#retryUntilReplicated(async () => {
-      await this.#deps.writer.post(path, body).catch((thrown: unknown) => {
-        if (!/already exist/i.test(messageOf(thrown))) throw thrown;
-      });
-    });
+  /** Adds the application's service principal to a collection of references. */
+  #addReference(path: string): Promise<void> {
+    const reference = `${this.#deps.graphIdentifier}/v1.0/directoryObjects/${this.#principalId}`;
+    return addOnce(this.#deps, path, { '@odata.id': reference });
   }
 
   async #addClientCredential(kind: 'secret' | 'certificate'): Promise<void> {
@@ -206,13 +220,3 @@ const otherPlatforms = (application: RegisteredApplication | undefined): JsonObj
       .filter(([, addresses]) => addresses.includes(redirectUri))
       .map(([platform, addresses]) => [platform, { redirectUris: addresses.filter((each) => each !== redirectUri) }]),
   );
-
-/** The error message of Graph, if the error has one. */
-const messageOf = (thrown: unknown): string =>
-  thrown instanceof BrokerError ? String(thrown.logFields['resourceMessage'] ?? '') : '';
-
-function required(created: JsonObject, property: string): string {
-  const value = textOf(created, property);
-  if (value !== undefined && value !== '') return value;
-  throw new BrokerError('resource_error', `Microsoft Graph created an object without ${property}.`);
-}

@@ -1,7 +1,7 @@
+import { firstOf } from '../../lib/consent/directory-state.ts';
 import type { GraphClient, GraphWriter } from '../../lib/microsoft/graph.ts';
-import { objectOf, objectsIn, textOf } from '../../lib/microsoft/reply.ts';
+import { objectOf, objectsIn, textOf } from '../../lib/core/objects.ts';
 import type { CallerRole } from '../../lib/core/caller.ts';
-import { BrokerError } from '../../lib/core/errors.ts';
 import type { TenantId } from '../../lib/core/identifiers.ts';
 import type { Clock } from '../../lib/core/clock.ts';
 import {
@@ -11,16 +11,8 @@ import {
   changesOf,
   newApiApplication,
 } from './api-application.ts';
-import {
-  firstOf,
-  readSignIn,
-  requiredText,
-  type SignInIds,
-  type SignInState,
-  signInSteps,
-  type Step,
-} from './sign-in-application.ts';
-import { retryUntilReplicated } from './apply.ts';
+import { readSignIn, type SignInIds, type SignInState, signInSteps, type Step } from './sign-in-application.ts';
+import { addOnce, createPrincipal, requiredText, retryUntilReplicated } from './apply.ts';
 import { asSetupError } from './setup.ts';
 
 export interface SetupApiDeps {
@@ -137,7 +129,14 @@ function stepsOf(deps: SetupApiDeps, request: SetupApiRequest, state: State): re
         text: `Change the application: ${changes.differences.join(', ')}`,
         run: (ids: Ids) => change(deps, ids, changesOf(application, ids.signInClientId)),
       },
-    principalId === undefined && createPrincipal(deps),
+    principalId === undefined && {
+      text: 'Create its service principal, which requires an app role of every caller',
+      run: async (ids: Ids) => {
+        // Entra then issues no token for the application to a principal without an assigned role.
+        const body = { appId: ids.clientId, appRoleAssignmentRequired: true };
+        ids.principalId = await createPrincipal(deps, body);
+      },
+    },
     principalId !== undefined &&
       !requiresRole && {
         text: 'Require an app role of every caller',
@@ -181,33 +180,14 @@ async function change({ writer, clock }: SetupApiDeps, { objectId }: Ids, change
   await retryUntilReplicated(clock, () => writer.patch(path, changes.bodyWithClients));
 }
 
-/** Entra issues no token for the application to a principal without an assigned role. */
-const createPrincipal = ({ writer, clock }: SetupApiDeps): ApiStep => ({
-  text: 'Create its service principal, which requires an app role of every caller',
-  run: async (ids) => {
-    const body = { appId: ids.clientId, appRoleAssignmentRequired: true };
-    ids.principalId = requiredText(
-      await retryUntilReplicated(clock, () => writer.post('/servicePrincipals', body)),
-      'id',
-    );
-  },
-});
-
 async function assign(
-  { writer, clock }: SetupApiDeps,
+  deps: SetupApiDeps,
   { principalId: resourceId }: Ids,
   principalId: string,
   roleIds: readonly string[],
 ): Promise<void> {
   const path = `/servicePrincipals/${resourceId}/appRoleAssignedTo`;
-  for (const appRoleId of roleIds) {
-    await retryUntilReplicated(clock, async () => {
-      await writer.post(path, { principalId, resourceId, appRoleId }).catch((thrown: unknown) => {
-        const message = thrown instanceof BrokerError ? String(thrown.logFields['resourceMessage']) : '';
-        if (!/already exist/i.test(message)) throw thrown;
-      });
-    });
-  }
+  for (const appRoleId of roleIds) await addOnce(deps, path, { principalId, resourceId, appRoleId });
 }
 
 async function readState(graph: GraphClient, request: SetupApiRequest): Promise<State> {

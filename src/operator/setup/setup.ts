@@ -7,6 +7,7 @@ import {
 import { type PermissionProfile, profiles } from '../../lib/consent/permissions.ts';
 import { registeredProfile } from '../../lib/consent/profile-file.ts';
 import { ptbCommand, SetupError, toBrokerError } from '../../lib/core/errors.ts';
+import { defined } from '../../lib/core/objects.ts';
 import type { GraphClient } from '../../lib/microsoft/graph.ts';
 import { registeredKeys } from '../../lib/tokens/credential/client-keys.ts';
 import { identityTrust, type IdentityTrustOptions } from '../../lib/tokens/credential/identity-trust.ts';
@@ -167,15 +168,15 @@ export async function runSetup(
   }
   const { client, refreshToken } = await deps.store.load(options.application);
   const { kind } = client.credential;
-  return {
+  return defined({
     ...plan,
     clientId: run.clientId,
     changed: steps.length > 0,
     consented: refreshToken !== undefined,
     credential: kind,
-    ...(options.credential === 'federated' && kind !== 'federated' ? { proposed: 'federated' } : {}),
-    ...(client.endsAtMs === undefined ? {} : { endsAtMs: client.endsAtMs }),
-  };
+    proposed: options.credential === 'federated' && kind !== 'federated' ? 'federated' : undefined,
+    endsAtMs: client.endsAtMs,
+  });
 }
 
 async function prepare(deps: SetupDeps, request: SetupRequest) {

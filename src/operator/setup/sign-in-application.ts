@@ -1,22 +1,9 @@
+import { firstOf, readScopeGrants } from '../../lib/consent/directory-state.ts';
 import type { Clock } from '../../lib/core/clock.ts';
-import { BrokerError } from '../../lib/core/errors.ts';
 import type { TenantId } from '../../lib/core/identifiers.ts';
 import type { GraphClient, GraphWriter } from '../../lib/microsoft/graph.ts';
-import { type JsonObject, objectOf, textOf, textsIn } from '../../lib/microsoft/reply.ts';
-import { retryUntilReplicated } from './apply.ts';
-
-/** The first object of a list, or undefined if it is empty. */
-export async function firstOf(graph: GraphClient, path: string): Promise<JsonObject | undefined> {
-  for await (const item of graph.list(path)) return item;
-  return undefined;
-}
-
-/** @throws BrokerError resource_error if the property is missing or empty. */
-export function requiredText(object: JsonObject, property: string): string {
-  const value = textOf(object, property);
-  if (value !== undefined && value !== '') return value;
-  throw new BrokerError('resource_error', `Microsoft Graph returned an object without ${property}.`);
-}
+import { type JsonObject, objectOf, textOf, textsIn } from '../../lib/core/objects.ts';
+import { createPrincipal, requiredText, retryUntilReplicated } from './apply.ts';
 
 /**
  * The application through which people sign in: to the dashboard in a browser, and with `ptb login`. It is public, so it
@@ -107,11 +94,7 @@ async function findSignIn(graph: GraphClient, identifier: string): Promise<SignI
 
 async function readGrant(graph: GraphClient, principalId: string): Promise<SignInState['grant']> {
   const resourceId = await graphPrincipal(graph);
-  for await (const grant of graph.list(`/oauth2PermissionGrants?$filter=clientId eq '${principalId}'`)) {
-    if (textOf(grant, 'consentType') !== 'AllPrincipals' || textOf(grant, 'resourceId') !== resourceId) continue;
-    return { id: requiredText(grant, 'id'), scopes: (textOf(grant, 'scope') ?? '').split(' ').filter(Boolean) };
-  }
-  return undefined;
+  return (await readScopeGrants(graph, principalId)).find((grant) => grant.resourceId === resourceId);
 }
 
 const graphPrincipal = async (graph: GraphClient): Promise<string> =>
@@ -129,7 +112,12 @@ export function signInSteps(deps: Deps, request: SignInRequest, state: SignInSta
         text: `Change the application for sign-in: ${differences.join(', ')}`,
         run: (ids: SignInIds) => deps.writer.patch(`/applications/${ids.signInObjectId}`, body),
       },
-    principalId === undefined && createPrincipal(deps),
+    principalId === undefined && {
+      text: 'Create the service principal of the application for sign-in',
+      run: async (ids: SignInIds) => {
+        ids.signInPrincipalId = await createPrincipal(deps, { appId: ids.signInClientId });
+      },
+    },
     missing.length > 0 && {
       text: `Consent to ${missing.join(', ')} of the sign-in, for everybody in the tenant`,
       run: (ids: SignInIds) => consent(deps, ids, grant),
@@ -172,15 +160,6 @@ const createApplication = ({ writer }: Deps, request: SignInRequest, body: JsonO
     },
   };
 };
-
-const createPrincipal = ({ writer, clock }: Deps): Step<SignInIds> => ({
-  text: 'Create the service principal of the application for sign-in',
-  run: async (ids) => {
-    const body = { appId: ids.signInClientId };
-    const created = await retryUntilReplicated(clock, () => writer.post('/servicePrincipals', body));
-    ids.signInPrincipalId = requiredText(created, 'id');
-  },
-});
 
 async function consent(
   { graph, writer, clock }: Deps,

@@ -210,22 +210,20 @@ export class SignInClient {
   readonly #deps: SignInClientDeps;
   readonly #request: SignInRequest;
   readonly #oauth: OAuthLibrary;
-  readonly #server: AuthorizationServer;
-  readonly #client: Client;
-  readonly #authentication: ClientAuth;
+  /** What every request of the library takes. */
+  readonly #parties: readonly [AuthorizationServer, Client, ClientAuth];
 
   private constructor(deps: SignInClientDeps, request: SignInRequest, { oauth, server, authentication }: Protocol) {
     this.#deps = deps;
     this.#request = request;
     this.#oauth = oauth;
-    this.#server = server;
-    this.#client = {
+    const client = {
       client_id: request.clientId,
       // The library reads the machine's clock, which may differ from `deps.clock` and may be wrong by minutes.
       [oauth.clockSkew]: Math.round((deps.clock.nowMs() - Date.now()) / 1000),
       [oauth.clockTolerance]: 300,
     };
-    this.#authentication = authentication;
+    this.#parties = [server, client, authentication];
   }
 
   /** @throws DOMException if the private key of a certificate is not an RSA key. */
@@ -245,7 +243,7 @@ export class SignInClient {
     const codeVerifier = this.#oauth.generateRandomCodeVerifier();
     const state = this.#oauth.generateRandomState();
     const nonce = this.#oauth.generateRandomNonce();
-    const url = new URL(this.#server.authorization_endpoint ?? '');
+    const url = new URL(this.#parties[0].authorization_endpoint ?? '');
     const { account, clientId } = this.#request;
     const parameters: Record<string, string> = {
       client_id: clientId,
@@ -271,25 +269,17 @@ export class SignInClient {
    */
   async finishBrowser(signIn: BrowserSignIn, callback: URLSearchParams, signal?: AbortSignal): Promise<RedeemedToken> {
     const oauth = this.#oauth;
-    const exchange = new SignInExchange(this.#deps, signal);
-    try {
-      const parameters = oauth.validateAuthResponse(this.#server, this.#client, callback, signIn.state);
-      const response = await oauth.authorizationCodeGrantRequest(
-        this.#server,
-        this.#client,
-        this.#authentication,
-        parameters,
-        signIn.redirectUri,
-        signIn.codeVerifier,
-        { [oauth.customFetch]: exchange.fetch },
-      );
+    const [server, client] = this.#parties;
+    const { redirectUri, codeVerifier, state, nonce } = signIn;
+    return this.#exchange(signal, async (exchange, options) => {
+      const parameters = oauth.validateAuthResponse(server, client, callback, state);
+      const code = [parameters, redirectUri, codeVerifier] as const;
+      const response = await oauth.authorizationCodeGrantRequest(...this.#parties, ...code, options);
       const token = exchange.token();
-      const expectations = { expectedNonce: signIn.nonce, requireIdToken: true };
-      await oauth.processAuthorizationCodeResponse(this.#server, this.#client, response, expectations);
+      const expectations = { expectedNonce: nonce, requireIdToken: true };
+      await oauth.processAuthorizationCodeResponse(server, client, response, expectations);
       return token;
-    } catch (error) {
-      throw signInFailure(error, exchange.failure);
-    }
+    });
   }
 
   /** @throws BrokerError if Entra does not start a device code flow for this application. */
@@ -297,22 +287,14 @@ export class SignInClient {
     signal?: AbortSignal,
   ): Promise<{ readonly code: DeviceCode; readonly grant: DeviceAuthorizationResponse }> {
     const oauth = this.#oauth;
-    const exchange = new SignInExchange(this.#deps, signal);
-    try {
-      const response = await oauth.deviceAuthorizationRequest(
-        this.#server,
-        this.#client,
-        this.#authentication,
-        { scope: this.#scope },
-        { [oauth.customFetch]: exchange.fetch },
-      );
+    const [server, client] = this.#parties;
+    return this.#exchange(signal, async (exchange, options) => {
+      const response = await oauth.deviceAuthorizationRequest(...this.#parties, { scope: this.#scope }, options);
       if (response.status !== 200) exchange.token();
-      const grant = await oauth.processDeviceAuthorizationResponse(this.#server, this.#client, response);
+      const grant = await oauth.processDeviceAuthorizationResponse(server, client, response);
       const { user_code: userCode, verification_uri: verificationUri, expires_in: expiresInSeconds } = grant;
       return { grant, code: { userCode, verificationUri, expiresInSeconds } };
-    } catch (error) {
-      throw signInFailure(error, exchange.failure);
-    }
+    });
   }
 
   /**
@@ -323,6 +305,7 @@ export class SignInClient {
   async finishDevice(grant: DeviceAuthorizationResponse, signal?: AbortSignal): Promise<RedeemedToken> {
     const { clock } = this.#deps;
     const oauth = this.#oauth;
+    const [server, client] = this.#parties;
     const endMs = clock.nowMs() + grant.expires_in * 1000;
     // RFC 8628 section 3.5: 5 seconds by default, 5 more after each slow_down.
     let intervalMs = (grant.interval ?? 5) * 1000;
@@ -330,15 +313,10 @@ export class SignInClient {
       await clock.sleep(intervalMs, signal);
       const exchange = new SignInExchange(this.#deps, signal);
       try {
-        const response = await oauth.deviceCodeGrantRequest(
-          this.#server,
-          this.#client,
-          this.#authentication,
-          grant.device_code,
-          { [oauth.customFetch]: exchange.fetch },
-        );
+        const options = { [oauth.customFetch]: exchange.fetch };
+        const response = await oauth.deviceCodeGrantRequest(...this.#parties, grant.device_code, options);
         const token = exchange.token();
-        await oauth.processDeviceCodeResponse(this.#server, this.#client, response);
+        await oauth.processDeviceCodeResponse(server, client, response);
         return token;
       } catch (error) {
         const entraError = exchange.failure?.logFields['entraError'];
@@ -357,19 +335,28 @@ export class SignInClient {
    */
   async refresh(refreshToken: Secret, signal?: AbortSignal): Promise<RedeemedToken> {
     const oauth = this.#oauth;
+    const [server, client] = this.#parties;
+    return this.#exchange(signal, async (exchange, options) => {
+      // Without a scope, Entra issues a token for Microsoft Graph.
+      const withScope = { ...options, additionalParameters: { scope: this.#scope } };
+      const response = await oauth.refreshTokenGrantRequest(...this.#parties, refreshToken.reveal(), withScope);
+      const token = exchange.token();
+      await oauth.processRefreshTokenResponse(server, client, response);
+      return token;
+    });
+  }
+
+  /** @param work gets the exchange, and the options of the library with which it sends its request. */
+  async #exchange<T>(
+    signal: AbortSignal | undefined,
+    work: (
+      exchange: SignInExchange,
+      options: Record<OAuthLibrary['customFetch'], SignInExchange['fetch']>,
+    ) => Promise<T>,
+  ): Promise<T> {
     const exchange = new SignInExchange(this.#deps, signal);
     try {
-      const response = await oauth.refreshTokenGrantRequest(
-        this.#server,
-        this.#client,
-        this.#authentication,
-        refreshToken.reveal(),
-        // Without a scope, Entra issues a token for Microsoft Graph.
-        { [oauth.customFetch]: exchange.fetch, additionalParameters: { scope: this.#scope } },
-      );
-      const token = exchange.token();
-      await oauth.processRefreshTokenResponse(this.#server, this.#client, response);
-      return token;
+      return await work(exchange, { [this.#oauth.customFetch]: exchange.fetch });
     } catch (error) {
       throw signInFailure(error, exchange.failure);
     }

@@ -2,7 +2,7 @@ import type { VaultState } from '../../lib/consent/directory-state.ts';
 import { BrokerError, toBrokerError } from '../../lib/core/errors.ts';
 import type { ClientCredential, StoredClientCredential } from '../../lib/core/secrets.ts';
 import type { GraphClient } from '../../lib/microsoft/graph.ts';
-import { textOf } from '../../lib/microsoft/reply.ts';
+import { textOf } from '../../lib/core/objects.ts';
 import { keyMark } from '../../lib/tokens/credential/client-keys.ts';
 import type { CredentialStore } from '../../lib/tokens/credential/credential-store.ts';
 import { readValues } from '../../lib/tokens/credential/registered-keys.ts';

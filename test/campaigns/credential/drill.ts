@@ -1,5 +1,5 @@
 import type { GraphClient, GraphWriter } from '../../../src/lib/microsoft/graph.ts';
-import type { JsonObject } from '../../../src/lib/microsoft/reply.ts';
+import type { JsonObject } from '../../../src/lib/core/objects.ts';
 import { BrokerError, toBrokerError } from '../../../src/lib/core/errors.ts';
 import { isoTime } from '../../../src/lib/core/clock.ts';
 import { revoke } from '../../../src/operator/revoke/revoke.ts';

@@ -1,5 +1,5 @@
 import { uniteTenants } from '../../../src/lib/tenants/lists.ts';
-import type { JsonObject } from '../../../src/lib/microsoft/reply.ts';
+import type { JsonObject } from '../../../src/lib/core/objects.ts';
 import { parseTenantId, type TenantId } from '../../../src/lib/core/identifiers.ts';
 import type { CompleteRead } from '../../../src/lib/tenants/directory.ts';
 import type { ConsentAttempt } from '../../../src/lib/tenant-events/consent-in-new.ts';

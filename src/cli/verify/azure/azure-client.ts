@@ -1,3 +1,4 @@
+import { isObject, type JsonObject, objectsIn } from '../../../lib/core/objects.ts';
 import type { CloudName } from '../../../lib/core/resources.ts';
 import { type Fetch, OutboundError, type OutboundReply, parseJson, send } from '../../../lib/core/outbound.ts';
 
@@ -16,9 +17,8 @@ export interface AzureClientDeps {
   readonly logsUrl: string;
 }
 
-export type AzureObject = Readonly<Record<string, unknown>>;
 /** One row of a query, by column. */
-export type LogRow = AzureObject;
+export type LogRow = JsonObject;
 
 /** Azure did not give what a check needs, so the check cannot say anything. The message names the next step. */
 export class AzureUnavailable extends Error {
@@ -38,17 +38,17 @@ export class AzureClient {
   }
 
   /** @param path begins with a slash and contains the api-version. */
-  async get(path: string): Promise<AzureObject> {
+  async get(path: string): Promise<JsonObject> {
     return this.#read(`${this.#deps.armUrl}${path}`);
   }
 
   /** Returns the items of all pages of a list. */
-  async list(path: string): Promise<readonly AzureObject[]> {
-    const items: AzureObject[] = [];
+  async list(path: string): Promise<readonly JsonObject[]> {
+    const items: JsonObject[] = [];
     let url: string | undefined = `${this.#deps.armUrl}${path}`;
     for (let page = 0; url !== undefined && page < maxPages; page += 1) {
-      const answer: AzureObject = await this.#read(url);
-      items.push(...objectsAt(answer, 'value'));
+      const answer: JsonObject = await this.#read(url);
+      items.push(...objectsIn(answer['value']));
       const next = answer['nextLink'];
       // The token must not reach another host.
       url = typeof next === 'string' && next.startsWith(`${this.#deps.armUrl}/`) ? next : undefined;
@@ -65,7 +65,7 @@ export class AzureClient {
     return rowsOf(answerOf(reply, 'Log Analytics', 'the role Log Analytics Reader on the resource group'));
   }
 
-  async #read(url: string): Promise<AzureObject> {
+  async #read(url: string): Promise<JsonObject> {
     return answerOf(
       await this.#exchange(this.#deps.armUrl, url),
       'Azure Resource Manager',
@@ -96,7 +96,7 @@ function notSignedIn(cause: unknown): never {
   throw new AzureUnavailable('needs a sign-in to Azure: run `az login` (or `azd auth login`)', { cause });
 }
 
-function answerOf({ status, body }: OutboundReply, peer: string, right: string): AzureObject {
+function answerOf({ status, body }: OutboundReply, peer: string, right: string): JsonObject {
   const json = parseJson(body);
   if (status === 200 && isObject(json)) return json;
   if (status === 401 || status === 403) throw new AzureUnavailable(`${peer} answers ${status}: you need ${right}`);
@@ -109,9 +109,9 @@ function answerOf({ status, body }: OutboundReply, peer: string, right: string):
 }
 
 /** The rows of the first table ("Azure Monitor Log Analytics API response format"). */
-function rowsOf(answer: AzureObject): readonly LogRow[] {
-  const [table = {}] = objectsAt(answer, 'tables');
-  const columns = objectsAt(table, 'columns').map(({ name }) => String(name));
+function rowsOf(answer: JsonObject): readonly LogRow[] {
+  const [table = {}] = objectsIn(answer['tables']);
+  const columns = objectsIn(table['columns']).map(({ name }) => String(name));
   const rows = table['rows'];
   return Array.isArray(rows)
     ? rows.map((row: unknown) =>
@@ -120,19 +120,4 @@ function rowsOf(answer: AzureObject): readonly LogRow[] {
         ),
       )
     : [];
-}
-
-const isObject = (value: unknown): value is AzureObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
-/** The object at `name`; an empty one if there is none. */
-export function objectAt(parent: AzureObject, name: string): AzureObject {
-  const value = parent[name];
-  return isObject(value) ? value : {};
-}
-
-/** The objects in the list at `name`. */
-export function objectsAt(parent: AzureObject, name: string): readonly AzureObject[] {
-  const value = parent[name];
-  return Array.isArray(value) ? value.filter(isObject) : [];
 }

@@ -1,16 +1,10 @@
 import { parseGuid } from '../../../lib/core/identifiers.ts';
 import type { Clock } from '../../../lib/core/clock.ts';
+import { asObject, type JsonObject, objectsIn } from '../../../lib/core/objects.ts';
 import { parseJson } from '../../../lib/core/outbound.ts';
 import { type Finding, findingsFrom } from '../finding.ts';
 import type { Probe } from '../probe.ts';
-import {
-  type AzureClient,
-  type AzureObject,
-  AzureUnavailable,
-  type LogRow,
-  objectAt,
-  objectsAt,
-} from './azure-client.ts';
+import { type AzureClient, AzureUnavailable, type LogRow } from './azure-client.ts';
 import type { AzureTarget } from './azure-target.ts';
 import { groupPath } from './platform-checks.ts';
 
@@ -120,12 +114,12 @@ function vaultAudit(principalId: string): Expectation {
 }
 
 /** The fields of a log line. */
-function lineOf(row: LogRow): AzureObject {
-  return objectAt({ line: parseJson(String(row['Message'])) }, 'line');
+function lineOf(row: LogRow): JsonObject {
+  return asObject(parseJson(String(row['Message'])));
 }
 
 /** Sends a request that the app logs, and waits until the logs show what they should. */
-export async function checkLogs(deps: LogDeps, site: AzureObject): Promise<readonly Finding[]> {
+export async function checkLogs(deps: LogDeps, site: JsonObject): Promise<readonly Finding[]> {
   const correlationId = deps.newId();
   await deps.probe.ask('POST', '/api/tokens', { headers: { 'x-correlation-id': correlationId } });
   try {
@@ -167,7 +161,7 @@ async function waitFor(
 /** The workspace of the resource group. The template creates one. */
 async function findWorkspace({ azure, target }: LogDeps): Promise<string> {
   const path = `${groupPath(target)}/Microsoft.OperationalInsights/workspaces?api-version=2023-09-01`;
-  const ids = (await azure.list(path)).flatMap((item) => parseGuid(objectAt(item, 'properties')['customerId']) ?? []);
+  const ids = (await azure.list(path)).flatMap((item) => parseGuid(asObject(item['properties'])['customerId']) ?? []);
   const [id] = ids;
   if (id !== undefined && ids.length === 1) return id;
   throw new AzureUnavailable(
@@ -176,9 +170,9 @@ async function findWorkspace({ azure, target }: LogDeps): Promise<string> {
 }
 
 /** Object id of the app's identity. */
-function principalOf(site: AzureObject): string | undefined {
-  const identities = Object.values(objectAt(objectAt(site, 'identity'), 'userAssignedIdentities'));
-  return objectsAt({ identities }, 'identities')
+function principalOf(site: JsonObject): string | undefined {
+  const identities = Object.values(asObject(asObject(site['identity'])['userAssignedIdentities']));
+  return objectsIn(identities)
     .map(({ principalId }) => parseGuid(principalId))
     .find((id) => id !== undefined);
 }

@@ -1,6 +1,7 @@
+import { asObject, type JsonObject, objectsIn } from '../../../lib/core/objects.ts';
 import { type Finding, findingsFrom } from '../finding.ts';
 import { isReached, type Probe } from '../probe.ts';
-import { type AzureClient, type AzureObject, AzureUnavailable, objectAt, objectsAt } from './azure-client.ts';
+import { type AzureClient, AzureUnavailable } from './azure-client.ts';
 import type { AzureTarget } from './azure-target.ts';
 import { expectedFunctions } from './functions.ts';
 
@@ -25,13 +26,13 @@ const sitePath = (target: AzureTarget): string =>
   `${groupPath(target)}/Microsoft.Web/sites/${encodeURIComponent(target.functionApp)}`;
 
 /** The function app, as Azure Resource Manager describes it. */
-export const readSite = (azure: AzureClient, target: AzureTarget): Promise<AzureObject> =>
+export const readSite = (azure: AzureClient, target: AzureTarget): Promise<JsonObject> =>
   azure.get(`${sitePath(target)}?${webVersion}`);
 
 /** The app runs a version of Node.js that its region offers. Azure accepts others too, and the app then never starts. */
-async function runtime({ azure }: PlatformDeps, site: AzureObject): Promise<Finding> {
-  const properties = objectAt(site, 'properties');
-  const { name, version } = objectAt(objectAt(properties, 'functionAppConfig'), 'runtime');
+async function runtime({ azure }: PlatformDeps, site: JsonObject): Promise<Finding> {
+  const properties = asObject(site['properties']);
+  const { name, version } = asObject(asObject(properties['functionAppConfig'])['runtime']);
   const label = `${String(name)} ${String(version)}`;
   const { state } = properties;
   if (state !== 'Running') {
@@ -56,17 +57,17 @@ async function flexVersions(azure: AzureClient, location: string): Promise<reado
     `/providers/Microsoft.Web/locations/${encodeURIComponent(location)}/functionAppStacks?${stacksVersion}&removeHiddenStacks=true&removeDeprecatedStacks=true&stack=node`,
   );
   const versions = stacks
-    .flatMap((stack) => objectsAt(objectAt(stack, 'properties'), 'majorVersions'))
-    .flatMap((major) => objectsAt(major, 'minorVersions'))
-    .map((minor) => objectAt(objectAt(minor, 'stackSettings'), 'linuxRuntimeSettings'))
+    .flatMap((stack) => objectsIn(asObject(stack['properties'])['majorVersions']))
+    .flatMap((major) => objectsIn(major['minorVersions']))
+    .map((minor) => asObject(asObject(minor['stackSettings'])['linuxRuntimeSettings']))
     // Clients of Microsoft read the list under both names.
     .flatMap((settings) => [
-      ...objectsAt(settings, 'Sku'),
-      ...objectsAt(settings, 'skus'),
-      ...objectsAt(settings, 'sku'),
+      ...objectsIn(settings['Sku']),
+      ...objectsIn(settings['skus']),
+      ...objectsIn(settings['sku']),
     ])
     .filter(({ skuCode }) => skuCode === 'FC1')
-    .map((sku) => objectAt(objectAt(sku, 'functionAppConfigProperties'), 'runtime'))
+    .map((sku) => asObject(asObject(sku['functionAppConfigProperties'])['runtime']))
     .flatMap(({ name, version }) => (name === 'node' && typeof version === 'string' ? [version] : []));
   return [...new Set(versions)].toSorted();
 }
@@ -85,7 +86,7 @@ async function functions({ azure, target, scheduledJobs }: PlatformDeps): Promis
     );
   }
   const disabled = listed.flatMap(({ name, properties }) =>
-    objectAt({ properties }, 'properties')['isDisabled'] === true ? [String(name).split('/').at(-1)] : [],
+    asObject(properties)['isDisabled'] === true ? [String(name).split('/').at(-1)] : [],
   );
   return disabled.length === 0
     ? passed('functions', `${names.length} functions are listed, none is disabled`)
@@ -97,10 +98,10 @@ async function functions({ azure, target, scheduledJobs }: PlatformDeps): Promis
 }
 
 /** Whether the master key opens /admin is what the deployment asked for. Without a key, /admin is closed either way. */
-async function adminIsolation({ target, probe }: PlatformDeps, site: AzureObject): Promise<Finding> {
+async function adminIsolation({ target, probe }: PlatformDeps, site: JsonObject): Promise<Finding> {
   const check = 'admin-isolation';
   const seen = await describeAdmin(probe);
-  const isolated = objectAt(site, 'properties')['functionsRuntimeAdminIsolationEnabled'];
+  const isolated = asObject(site['properties'])['functionsRuntimeAdminIsolationEnabled'];
   if (typeof isolated !== 'boolean') return skipped(check, `Azure does not name the property; ${seen.text}`);
   const state = `the property is ${isolated ? 'on' : 'off'}; ${seen.text}`;
   if (!seen.closed) return failed(check, state, 'Run `azd provision` with ADMIN_ISOLATION=true.');
@@ -124,7 +125,7 @@ async function basicCredentials({ azure, target }: PlatformDeps): Promise<Findin
   const check = 'basic-credentials';
   const listed = await azure.list(`${sitePath(target)}/basicPublishingCredentialsPolicies?${webVersion}`);
   const allow = new Map(
-    listed.map((policy) => [String(policy['name']).split('/').at(-1), objectAt(policy, 'properties')['allow']]),
+    listed.map((policy) => [String(policy['name']).split('/').at(-1), asObject(policy['properties'])['allow']]),
   );
   const open = ['ftp', 'scm'].filter((name) => allow.get(name) !== false);
   return open.length === 0
@@ -136,7 +137,7 @@ async function basicCredentials({ azure, target }: PlatformDeps): Promise<Findin
       );
 }
 
-const checks: readonly [string, (deps: PlatformDeps, site: AzureObject) => Promise<Finding>][] = [
+const checks: readonly [string, (deps: PlatformDeps, site: JsonObject) => Promise<Finding>][] = [
   ['runtime', runtime],
   ['functions', functions],
   ['admin-isolation', adminIsolation],
@@ -146,7 +147,7 @@ const checks: readonly [string, (deps: PlatformDeps, site: AzureObject) => Promi
 export const platformCheckNames = checks.map(([name]) => name);
 
 /** Runs each check. One that Azure gives no answer for is skipped with the reason. */
-export async function checkPlatform(deps: PlatformDeps, site: AzureObject): Promise<readonly Finding[]> {
+export async function checkPlatform(deps: PlatformDeps, site: JsonObject): Promise<readonly Finding[]> {
   const findings: Finding[] = [];
   for (const [name, check] of checks) {
     try {

@@ -1,6 +1,7 @@
+import type { JsonObject } from '../../../lib/core/objects.ts';
 import { type Finding, findingsFrom } from '../finding.ts';
 import { isReached } from '../probe.ts';
-import { type AzureObject, AzureUnavailable } from './azure-client.ts';
+import { AzureUnavailable } from './azure-client.ts';
 import { checkLogs, logCheckNames, type LogDeps } from './log-checks.ts';
 import { checkPlatform, describeAdmin, platformCheckNames, type PlatformDeps, readSite } from './platform-checks.ts';
 
@@ -9,7 +10,7 @@ import { checkPlatform, describeAdmin, platformCheckNames, type PlatformDeps, re
  * @returns findings that are skipped with the reason if Azure cannot be read.
  */
 export async function verifyAzure(deps: PlatformDeps & LogDeps): Promise<readonly Finding[]> {
-  let site: AzureObject;
+  let site: JsonObject;
   try {
     site = await readSite(deps.azure, deps.target);
   } catch (thrown) {

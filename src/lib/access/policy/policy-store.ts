@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { BlobClient } from '@azure/storage-blob';
 import { type Clock, dayMs, isoTime, withDeadline } from '../../core/clock.ts';
 import { type Kept, KeptCopy } from '../../core/kept-copy.ts';
@@ -170,7 +170,7 @@ export function policyFromFile(readFile: () => Promise<string>): ReadPolicy {
   return async () => {
     try {
       const text = await readFile();
-      return { text, etag: createHash('sha256').update(text).digest('hex') };
+      return { text, etag: hash('sha256', text, 'hex') };
     } catch (error) {
       if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
       throw error;
@@ -188,7 +188,7 @@ export function policyFromBlob(blob: Pick<BlobClient, 'download'>): ReadPolicy {
       const chunks: Buffer[] = [];
       for await (const chunk of reply.readableStreamBody ?? []) chunks.push(Buffer.from(chunk));
       const text = Buffer.concat(chunks).toString('utf8');
-      return { text, etag: createHash('sha256').update(text).digest('hex') };
+      return { text, etag: hash('sha256', text, 'hex') };
     } catch (error) {
       if (httpStatusOf(error) === 404) return undefined;
       throw error;

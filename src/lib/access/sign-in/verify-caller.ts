@@ -8,6 +8,7 @@ import { BrokerError } from '../../core/errors.ts';
 import { parseGuid, type TenantId } from '../../core/identifiers.ts';
 import { duplicateKey, safeParse } from '../../core/json.ts';
 import type { Logger } from '../../core/log.ts';
+import { isObject } from '../../core/objects.ts';
 import type { Fetch } from '../../core/outbound.ts';
 import type { CloudName } from '../../core/resources.ts';
 import { createSigningKeys, type SigningKeys } from './signing-keys.ts';
@@ -102,9 +103,6 @@ function jsonObject(part: string): Readonly<Record<string, unknown>> {
   if (duplicateKey(text) !== undefined) throw new Refusal('duplicate_claim');
   return value;
 }
-
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /**
  * Base of the issuer of v1 tokens, per cloud. An application receives v1 tokens until its manifest sets

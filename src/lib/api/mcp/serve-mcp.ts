@@ -11,7 +11,9 @@ import * as z from 'zod';
 import type { CallerRole } from '../../core/caller.ts';
 import { duplicateKey, nestingDepth } from '../../core/json.ts';
 import { type Logger, scrub } from '../../core/log.ts';
-import { visibleText } from '../../core/text.ts';
+import { asObject } from '../../core/objects.ts';
+import { parseJson } from '../../core/outbound.ts';
+import { utf8Text, visibleText } from '../../core/text.ts';
 import type { Answer } from '../route.ts';
 import { dataNotice, type Tool } from './tool.ts';
 import { instructions, tools } from './tools.ts';
@@ -26,16 +28,13 @@ const maxLength = 128;
  * identity is the caller.
  */
 export function clientNameOf(message: unknown, userAgent: string | null): string | undefined {
-  const { params } = objectOf(message);
-  const info = objectOf(objectOf(objectOf(params)['_meta'])[clientInfoKey] ?? objectOf(params)['clientInfo']);
+  const { params } = asObject(message);
+  const info = asObject(asObject(asObject(params)['_meta'])[clientInfoKey] ?? asObject(params)['clientInfo']);
   const { name, version } = info;
   const own = typeof name === 'string' ? `${name}${typeof version === 'string' ? ` ${version}` : ''}` : undefined;
   const text = own ?? userAgent ?? '';
   return text === '' ? undefined : visibleText(scrub(text)).slice(0, maxLength);
 }
-
-const objectOf = (value: unknown): Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
 
 /** An HTTP request at the MCP endpoint, of a caller that was authenticated. */
 interface McpRequest {
@@ -67,8 +66,8 @@ const maxDepth = 64;
  */
 export async function serveMcp(parts: McpParts, { method, url, headers, body }: McpRequest): Promise<Answer> {
   if (method !== 'POST') return protocolError(405, -32_000, 'Send a message with POST: there are no sessions.');
-  const text = textOf(body);
-  const message = text === undefined ? undefined : parsed(text);
+  const text = body && utf8Text(body);
+  const message = text === undefined ? undefined : parseJson(text);
   if (text === undefined || message === undefined)
     return protocolError(400, ProtocolErrorCode.ParseError, 'The body is not JSON in UTF-8.');
   if (Array.isArray(message))
@@ -133,25 +132,6 @@ function describe({ name, title, description, input, output, onlyReads }: Tool) 
       openWorldHint: true,
     },
   };
-}
-
-// Rejects invalid UTF-8 instead of replacing it.
-const utf8 = new TextDecoder('utf-8', { fatal: true });
-
-function textOf(body: Uint8Array | undefined): string | undefined {
-  try {
-    return body === undefined ? undefined : utf8.decode(body);
-  } catch {
-    return undefined;
-  }
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return undefined;
-  }
 }
 
 function protocolError(status: number, code: number, message: string): Answer {

@@ -3,6 +3,7 @@ import type { AuditEntry } from '../../audit/audit-log.ts';
 import type { CallerRole } from '../../core/caller.ts';
 import type { Clock } from '../../core/clock.ts';
 import { BrokerError } from '../../core/errors.ts';
+import { isObject, type JsonObject } from '../../core/objects.ts';
 import type { JobRegistry } from '../../runs/job/job.ts';
 
 /** A request to a route of the broker's own API. */
@@ -163,8 +164,6 @@ function withShortTexts(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, withShortTexts(item)]));
 }
 
-type JsonObject = Readonly<Record<string, unknown>>;
-
 /** Small members as they are, while they fit. The others share what is left. */
 function withFewerMembers(value: JsonObject, maxBytes: number): JsonObject {
   const members = Object.entries(value).filter(([, item]) => item !== undefined);
@@ -193,9 +192,6 @@ function trimmed(value: unknown, maxBytes: number): unknown {
   if (Array.isArray(value)) return value.slice(0, countFitting(value, maxBytes));
   return isObject(value) ? withFewerMembers(value, maxBytes) : value;
 }
-
-const isObject = (value: unknown): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** What a tool may use. */
 export interface ToolContext {

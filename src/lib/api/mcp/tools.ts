@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { reasonSchema } from '../../core/caller.ts';
 import { BrokerError } from '../../core/errors.ts';
 import { nestingDepth } from '../../core/json.ts';
+import { isObject } from '../../core/objects.ts';
 import { parseJson } from '../../core/outbound.ts';
 import { windowPattern, windowRule } from '../../runs/store/run.ts';
 import type { JobsAnswer } from '../answers/jobs.ts';
@@ -210,12 +211,13 @@ function contentOf(headers: RouteAnswer['headers'], text: string): unknown {
   const type = headers['content-type'] ?? '';
   if (text === '') return null;
   if (/^application\/(?:[\w.-]+\+)?json\b/i.test(type)) {
-    if (nestingDepth(text) > maxDepth)
-      throw new BrokerError('resource_error', `The answer is nested deeper than ${maxDepth} levels.`);
     // Some services begin with a byte order mark.
-    const value = parseJson(text.replace(/^\uFEFF/, ''));
-    if (value !== undefined) return value;
-    throw new BrokerError('resource_error', 'Microsoft Graph answers with JSON that cannot be read.');
+    const json = text.replace(/^\uFEFF/, '');
+    const value = parseJson(json);
+    if (value === undefined)
+      throw new BrokerError('resource_error', 'Microsoft Graph answers with JSON that cannot be read.');
+    if (nestingDepth(json) <= maxDepth) return value;
+    throw new BrokerError('resource_error', `The answer is nested deeper than ${maxDepth} levels.`);
   }
   if (/^text\//i.test(type)) return text;
   throw new BrokerError('resource_error', 'The answer is neither JSON nor text, which this tool does not return.');
@@ -223,9 +225,6 @@ function contentOf(headers: RouteAnswer['headers'], text: string): unknown {
 
 /** A link leads to the gateway: `https://HOST/api/gateway/TENANT/graph/v1.0/…`. */
 const pathOfLink = (link: string): string | undefined => /\/api\/gateway\/[^/]+\/[^/]+(\/.*)$/.exec(link)?.[1];
-
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** All tools, in the order in which clients see them. */
 export const tools: readonly Tool[] = [

@@ -1,5 +1,6 @@
 import type { JWK } from 'jose';
 import { parseJson } from '../../core/outbound.ts';
+import { asObject } from '../../core/objects.ts';
 
 /** The key that signs, in its newest version; or why there is none, in one sentence. */
 export type KeyInUse = { readonly id: string } | { readonly missing: string };
@@ -16,8 +17,7 @@ export interface CheckpointSigner {
 
 /** A part of a JWS, unverified: the header (0) or the payload (1). Empty if it has none that can be read. */
 export function partOf(jws: string, index: 0 | 1): Readonly<Record<string, unknown>> {
-  const part = parseJson(Buffer.from(jws.split('.')[index] ?? '', 'base64url').toString('utf8'));
-  return typeof part === 'object' && part !== null ? { ...part } : {};
+  return asObject(parseJson(Buffer.from(jws.split('.')[index] ?? '', 'base64url').toString('utf8')));
 }
 
 /** The id of the key that a JWS names; empty if it names none. */

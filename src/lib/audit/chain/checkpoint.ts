@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import * as z from 'zod';
 import { minuteMs } from '../../core/clock.ts';
+import { parseGuid } from '../../core/identifiers.ts';
 
 /*
  * The form in which a stored record is hashed (docs/audit.md): the JSON of RFC 8785 over both keys and all columns. A
@@ -73,15 +74,15 @@ export interface LostRange {
 
 export const writeLink = ({ id, seq, settled, previous }: ChainLink): string => `${id}.${seq}.${settled}.${previous}`;
 
-/** The id of a chain, as `randomUUID` writes it. A checkpoint accepts no other. */
-const chainIdPattern = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+/** Whether the id of a chain is as `randomUUID` writes it. A checkpoint accepts no other. */
+const isChainId = (id: string): boolean => parseGuid(id) === id;
 
 const linkPattern = /^([0-9a-f-]{36})\.([1-9]\d{0,14})\.(\d{1,15})\.([\w-]{43}|)$/;
 
 /** The link in the column `chain`; undefined for text that no version has written. */
 export function readLink(text: unknown): ChainLink | undefined {
   const [, id, seq, settled, previous] = (typeof text === 'string' ? linkPattern.exec(text) : null) ?? [];
-  if (id === undefined || previous === undefined || !chainIdPattern.test(id)) return undefined;
+  if (id === undefined || previous === undefined || !isChainId(id)) return undefined;
   return { id, seq: Number(seq), settled: Number(settled), previous };
 }
 
@@ -122,7 +123,7 @@ const place = z.number().int().min(1);
 
 const chainHeadSchema = z.object({
   /** Id of the chain. */
-  id: z.string().regex(chainIdPattern),
+  id: z.string().refine(isChainId),
   /** Place and hash of its last record. */
   seq: place,
   head: digest,

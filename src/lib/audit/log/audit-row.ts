@@ -5,6 +5,7 @@ import { grants } from '../../core/secrets.ts';
 import { isErrorCode } from '../../core/errors.ts';
 import { parseDomainName, parseTenantId } from '../../core/identifiers.ts';
 import { scrub } from '../../core/log.ts';
+import { defined } from '../../core/objects.ts';
 import { type AuditEntry, auditOutcomes } from '../audit-log.ts';
 
 /*
@@ -185,12 +186,3 @@ function join(list: readonly string[]): string {
 }
 
 const split = (list: string): string[] => list.split(' ').filter((item) => item !== '');
-
-type Defined<T> = { [K in keyof T as undefined extends T[K] ? never : K]: T[K] } & {
-  [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined>;
-};
-
-function defined<T extends object>(value: T): Defined<T>;
-function defined(value: object): object {
-  return Object.fromEntries(Object.entries(value).filter(([, item]) => item !== undefined));
-}

@@ -102,17 +102,8 @@ const isWanted = ({ tenantId, kind }: AuditEntry, query: AuditQuery): boolean =>
   (query.tenantIds === undefined || (tenantId !== undefined && query.tenantIds.has(tenantId))) &&
   (query.kind === undefined || (kind ?? 'token') === query.kind);
 
-function filterOf({
-  fromMs,
-  toMs,
-  caller,
-  tenantId,
-  tenantIds,
-  outcome,
-  kind,
-  breakGlass,
-  approvalId,
-}: AuditQuery): string {
+function filterOf(query: AuditQuery): string {
+  const { fromMs, toMs, caller, tenantId, tenantIds, outcome, kind, breakGlass, approvalId } = query;
   // Keys count down, so later times come first. `fromMs` is inclusive, `toMs` exclusive.
   const conditions = [
     `PartitionKey ge '${partitionKeyAt(toMs)}'`,

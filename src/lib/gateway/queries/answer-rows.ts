@@ -1,4 +1,4 @@
-import { isJsonObject } from '../../microsoft/reply.ts';
+import { isObject } from '../../core/objects.ts';
 import { BrokerError } from '../../core/errors.ts';
 import { scrub } from '../../core/log.ts';
 import { objectRow, type StoredRow } from '../../runs/job/row.ts';
@@ -27,7 +27,7 @@ export function pageOf(contentType: string | undefined, body: Uint8Array): Answe
       .toString('utf8')
       .replace(/^\uFEFF/, ''),
   );
-  if (!isJsonObject(answer)) return { rows: listOf(answer).map(rowOf), next: undefined };
+  if (!isObject(answer)) return { rows: listOf(answer).map(rowOf), next: undefined };
   const { value } = answer;
   const next = answer['@odata.nextLink'] ?? answer['@nextLink'];
   // An object may have a property `value` that is a list, beside others.
@@ -52,7 +52,7 @@ function parsed(contentType = '', text: string): unknown {
   }
 }
 
-const rowOf = (item: unknown): StoredRow => (isJsonObject(item) ? objectRow(item) : { value: item });
+const rowOf = (item: unknown): StoredRow => (isObject(item) ? objectRow(item) : { value: item });
 
 /** Memory for rows of all tenants that this instance asks, in bytes. */
 export class RowMemory {
@@ -191,9 +191,9 @@ const scrubbedObject = (row: StoredRow): StoredRow =>
 /** @param name of the property, or of the one that has the list: some names give a secret away (`refresh_token`). */
 function scrubbed(name: string, value: unknown): unknown {
   const isList = Array.isArray(value);
-  const probe = isList ? [] : isJsonObject(value) ? {} : typeof value === 'string' ? scrub(value) : value;
+  const probe = isList ? [] : isObject(value) ? {} : typeof value === 'string' ? scrub(value) : value;
   const text = JSON.stringify({ [name]: probe });
   if (scrub(text) !== text) return '[secret]';
   if (isList) return value.map((item) => scrubbed(name, item));
-  return isJsonObject(value) ? scrubbedObject(value) : probe;
+  return isObject(value) ? scrubbedObject(value) : probe;
 }

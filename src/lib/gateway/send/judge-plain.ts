@@ -8,6 +8,7 @@ import {
   requestMethods,
 } from '../../access/policy/request-limit.ts';
 import type { TenantId } from '../../core/identifiers.ts';
+import { isObject } from '../../core/objects.ts';
 import { readBody } from '../../judge/reading/body.ts';
 import { decode, encode, refuseEncodedSeparators } from '../../judge/reading/path.ts';
 import { isJson, readHeaders } from '../../judge/reading/target.ts';
@@ -216,9 +217,6 @@ export function judgeCmdlet(limit: RequestLimit, { name, parameters }: CmdletCal
   if (refusal !== undefined) throw notPermitted(refusal);
   return name;
 }
-
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** A resource without a permission map, in the tenant of the request. */
 export interface PlainTarget {

@@ -5,6 +5,7 @@ import type { Met } from '../../approvals/meet-condition.ts';
 import type { Asking } from '../../approvals/admit.ts';
 import type { Caller } from '../../core/caller.ts';
 import { type ErrorCode, toBrokerError } from '../../core/errors.ts';
+import { defined } from '../../core/objects.ts';
 import type { AccessToken } from '../../core/secrets.ts';
 import { utiOf } from '../../microsoft/token-reply.ts';
 import type { Clock } from '../../core/clock.ts';
@@ -107,6 +108,3 @@ const entryOf = ({ path, ...facts }: RequestFacts, happened: Happened): RequestF
   ...(path === undefined ? {} : { path: scrub(path) }),
   ...defined(happened),
 });
-
-const defined = <T extends object>(value: T): T =>
-  Object.fromEntries(Object.entries(value).filter(([, item]) => item !== undefined)) as T;

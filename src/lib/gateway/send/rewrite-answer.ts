@@ -1,7 +1,8 @@
 import { BrokerError } from '../../core/errors.ts';
+import { JsonTextError, scanJson, stringAt } from '../../core/json.ts';
+import { utf8Text } from '../../core/text.ts';
 import { type AnswerLimits, typeAnnotations, visibleParts } from '../../judge/verdict.ts';
 import type { RewriteLink } from './gateway-links.ts';
-import { editJson, type JsonEdits, JsonTextError } from './json-text.ts';
 
 /** An answer of a resource. Header names are lower case. */
 export interface Answer {
@@ -38,7 +39,8 @@ export const isJson = (contentType: string | undefined): boolean =>
   /^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i.test(contentType ?? '');
 
 function rewriteJson(body: Uint8Array, rules: AnswerRules, isSuccess: boolean): Uint8Array {
-  const text = decode(body);
+  const text = utf8Text(body);
+  if (text === undefined) throw new BrokerError('resource_error', 'The resource answers with text that is not UTF-8.');
   // An error is no object of the directory.
   const limits = isSuccess ? rules.limits : { ...rules.limits, typedMembers: [] };
   const names = namesOf(limits);
@@ -50,14 +52,6 @@ function rewriteJson(body: Uint8Array, rules: AnswerRules, isSuccess: boolean): 
   } catch (error) {
     if (!(error instanceof JsonTextError)) throw error;
     throw new BrokerError('resource_error', 'The resource answers with JSON that cannot be read.', { cause: error });
-  }
-}
-
-function decode(body: Uint8Array): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(body);
-  } catch (cause) {
-    throw new BrokerError('resource_error', 'The resource answers with text that is not UTF-8.', { cause });
   }
 }
 
@@ -92,3 +86,105 @@ const isLink = (name: string): boolean => linkNames.some((link) => name.endsWith
 /** At the end, some services write an empty text. */
 const isPlainLink = (name: string, { plainLinks = false }: AnswerLimits, within: readonly string[]): boolean =>
   plainLinks && name === plainName && within.length === 0;
+
+/** A member of an object in a JSON text. */
+interface Member {
+  readonly name: string;
+  /** The value, if it is a text. */
+  readonly text: string | undefined;
+  /** Name and value as JSON. */
+  readonly json: string;
+}
+
+/** What to change in a JSON text. */
+export interface JsonEdits {
+  /**
+   * The JSON of the value to put in place; `drop` removes the member, undefined leaves it.
+   * @param within As for `object`.
+   */
+  member(
+    name: string,
+    text: string | undefined,
+    within: readonly string[],
+  ): { readonly value: string } | 'drop' | undefined;
+  /**
+   * The members that an object keeps; undefined for all. Called after its members were edited.
+   * @param within The names of the members that the object is in, from the outside. It changes after the call.
+   */
+  object(members: readonly Member[], within: readonly string[]): readonly Member[] | undefined;
+}
+
+/** Graph's answers are nested less than ten levels. */
+const maximumDepth = 64;
+/** Graph's objects have less than 200 members. All members of an object are held until its end. */
+const maximumMembers = 10_000;
+
+/** An object or array whose end was not read yet. */
+interface Level {
+  readonly from: number;
+  readonly members: Member[];
+  /** Members of the object so far, dropped ones too. */
+  count: number;
+  /** A member of the object was edited or dropped. */
+  isChanged: boolean;
+  /** Where the name of the current member stands. */
+  key: { readonly from: number; readonly to: number };
+  /** What changed in the array, with what stands before it. */
+  readonly pieces: string[];
+  /** The text before this place is in the pieces. */
+  copied: number;
+}
+
+/**
+ * Edits a JSON text. What is not edited stays as it is written: parsing and writing it again would round large numbers and
+ * drop repeated names. Takes time linear in the text's length, and builds nothing for what stays.
+ * @returns the whole text. Blanks around an edited one are left out.
+ * @throws JsonTextError
+ */
+export function editJson(source: string, edits: JsonEdits): string {
+  const open: Level[] = [];
+  const within: string[] = [];
+  let whole = source;
+  const value = (from: number, to: number, edited: string | undefined, text?: string): void => {
+    const level = open.at(-1);
+    if (level === undefined) whole = edited ?? source;
+    else if (source[level.from] === '[') {
+      if (edited === undefined) return;
+      level.pieces.push(source.slice(level.copied, from), edited);
+      level.copied = to;
+    } else {
+      const { key } = level;
+      const name = within.pop() ?? '';
+      const edit = edits.member(name, text, within);
+      level.isChanged ||= edit !== undefined || edited !== undefined;
+      if (edit === 'drop') return;
+      const written = edit === undefined ? edited : edit.value;
+      const json = written === undefined ? source.slice(key.from, to) : `${source.slice(key.from, key.to)}:${written}`;
+      level.members.push({ name, text, json });
+    }
+  };
+  const editedObject = ({ members, isChanged }: Level): string | undefined => {
+    const kept = edits.object(members, within);
+    return kept === undefined && !isChanged ? undefined : `{${(kept ?? members).map(({ json }) => json).join(',')}}`;
+  };
+  scanJson(
+    source,
+    (token, from, to) => {
+      const level = open.at(-1);
+      if (token === '{' || token === '[') {
+        open.push({ from, members: [], count: 0, isChanged: false, key: { from, to }, pieces: [], copied: from });
+      } else if (token === 'name' && level !== undefined) {
+        if ((level.count += 1) > maximumMembers) throw new JsonTextError('an object has too many members');
+        level.key = { from, to };
+        within.push(stringAt(source, from, to));
+      } else if (level !== undefined && (token === '}' || token === ']')) {
+        open.pop();
+        const { pieces, copied } = level;
+        if (token === '}') value(level.from, to, editedObject(level));
+        else value(level.from, to, pieces.length === 0 ? undefined : pieces.join('') + source.slice(copied, to));
+      } else value(from, to, undefined, token === 'string' ? stringAt(source, from, to) : undefined);
+    },
+    maximumDepth,
+  );
+  return whole;
+}

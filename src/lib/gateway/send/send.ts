@@ -1,24 +1,19 @@
 import { type Claim, freeClaim, type Met } from '../../approvals/meet-condition.ts';
 import { longestRecordSeconds } from '../../audit/audit-log.ts';
 import { callerIdOf } from '../../core/caller.ts';
-import { backOffMs, retry } from '../../core/clock.ts';
+import { retry } from '../../core/clock.ts';
 import { BrokerError, toBrokerError } from '../../core/errors.ts';
 import { OutboundError, outboundFailure, retryAfterSeconds } from '../../core/outbound.ts';
 import type { AccessToken, Secret, TokenRequest } from '../../core/secrets.ts';
 import { type BudgetedRequest, Requesters } from '../../core/share.ts';
 import type { Allowed } from '../../judge/verdict.ts';
-import { isTransientStatus } from '../../microsoft/reply.ts';
+import { attempts, pauseMs } from '../../microsoft/exchange.ts';
 import { utiOf } from '../../microsoft/token-reply.ts';
 import type { GatewayDeps } from '../gateway.ts';
 import type { Authorization } from './authorize.ts';
 import { recordOf, type RequestFacts, type RequestOutcome, type Sender } from './request-records.ts';
 import type { Answer } from './rewrite-answer.ts';
 import { type AnswerPlace, isUnsent, type UpstreamRequest } from './upstream.ts';
-
-/** The rules of the requests of jobs (lib/microsoft/exchange.ts). Only reading is repeated. */
-const attempts = 4;
-const maxWaitSeconds = 20;
-const firstBackOffMs = 1_000;
 
 /** An authorized request, or a part of one. */
 export interface Outgoing {
@@ -48,7 +43,7 @@ interface Leaving {
 }
 
 /**
- * Sends a request: reading up to four times after throttling and server errors, everything else once. The tenant is
+ * Sends a request: reading up to four times, as the requests of jobs are, everything else once. The tenant is
  * checked again, with the token, before each attempt: it may have been excluded in between.
  * @throws BrokerError of the token source; caller_throttled; resource_error if no answer came; what `beforeFirst` throws.
  */
@@ -87,8 +82,8 @@ async function sendUpstream(
     return await retry(attempt, {
       clock: deps.clock,
       attempts: isReading(outgoing) ? attempts : 1,
-      afterValue: ({ answer }, count) => pauseMs(deps, answer, count),
-      afterError: (error, count) => (isNetworkFailure(error) ? backOff(deps, count) : undefined),
+      afterValue: ({ answer }, count) => pauseMs(deps, count, answer.status, demandedSeconds(deps, answer)),
+      afterError: (error, count) => (isNetworkFailure(error) ? pauseMs(deps, count) : undefined),
       signal,
     });
   } catch (error) {
@@ -104,9 +99,9 @@ function countedRequest({ authorization, verdict }: Outgoing, requesters: Reques
   return { resource: resource.alias, tenantId, application: rule.application, method, paths: [path], requesters };
 }
 
-function tellThrottled({ budgets, clock }: GatewayDeps, counted: BudgetedRequest, { status, headers }: Answer): void {
-  const demanded = status === 429 ? demandedSeconds(headers, clock.nowMs()) : undefined;
-  if (demanded !== undefined) budgets?.throttled(counted, demanded, headers['x-ms-throttle-scope']);
+function tellThrottled(deps: GatewayDeps, counted: BudgetedRequest, answer: Answer): void {
+  const demanded = answer.status === 429 ? demandedSeconds(deps, answer) : undefined;
+  if (demanded !== undefined) deps.budgets?.throttled(counted, demanded, answer.headers['x-ms-throttle-scope']);
 }
 
 const isReading = ({ verdict }: Pick<Outgoing, 'verdict'>): boolean => verdict.request.method === 'GET';
@@ -182,19 +177,10 @@ function upstreamRequest(
   };
 }
 
-function pauseMs(deps: GatewayDeps, { status, headers }: Answer, attempt: number): number | undefined {
-  if (!isTransientStatus(status)) return undefined;
-  const demanded = demandedSeconds(headers, deps.clock.nowMs());
-  if (demanded === undefined) return backOff(deps, attempt);
-  return demanded > maxWaitSeconds ? undefined : (demanded + deps.random()) * 1000;
+function demandedSeconds({ clock }: GatewayDeps, { headers }: Answer): number | undefined {
+  const { 'retry-after': value } = headers;
+  return value === undefined ? undefined : retryAfterSeconds(new Headers({ 'retry-after': value }), clock.nowMs());
 }
-
-function demandedSeconds({ 'retry-after': value }: Answer['headers'], nowMs: number): number | undefined {
-  return value === undefined ? undefined : retryAfterSeconds(new Headers({ 'retry-after': value }), nowMs);
-}
-
-const backOff = (deps: GatewayDeps, attempt: number): number =>
-  backOffMs(attempt, firstBackOffMs) * (0.5 + deps.random());
 
 /** The resource has answered then, with more than the gateway passes on. */
 const isTooLarge = (error: unknown): boolean => error instanceof OutboundError && error.failure === 'too_large';

@@ -1,9 +1,9 @@
 import { hash } from 'node:crypto';
 import { BrokerError } from '../../core/errors.ts';
-import { duplicateKey, nestingDepth } from '../../core/json.ts';
+import { duplicateKey, type JsonToken, nestingDepth, scanJson, stringAt } from '../../core/json.ts';
 import { scrub } from '../../core/log.ts';
 import { parseJson } from '../../core/outbound.ts';
-import { visibleText } from '../../core/text.ts';
+import { utf8Text, visibleText } from '../../core/text.ts';
 import { isJson } from '../../judge/reading/target.ts';
 
 /*
@@ -48,30 +48,28 @@ export interface ShownBody {
  * @throws BrokerError request_invalid for a body that is not JSON or too long.
  */
 export function shownBody(body: Uint8Array, contentType: string | undefined): ShownBody {
-  const json = isJson(contentType) ? utf8(body) : undefined;
+  const json = isJson(contentType) ? utf8Text(body) : undefined;
   // Two readers could choose different ones of two equal keys.
-  if (json === undefined || parseJson(json) === undefined || nestingDepth(json) > maxDepth || hasDuplicateKey(json))
+  if (
+    json === undefined ||
+    parseJson(json) === undefined ||
+    nestingDepth(json) > maxDepth ||
+    duplicateKey(json) !== undefined
+  )
     throw notShown('is not plain JSON', 'Send JSON with each key once and few levels');
-  const view = new JsonView();
-  for (const [token] of json.matchAll(tokens)) view.add(token);
+  const view = new JsonView(json);
+  scanJson(json, (token, from, to) => view.add(token, from, to));
   // All line breaks are those of the view: JSON writes the ones in texts with escapes.
   const text = view.text.split('\n').map(visibleText).join('\n');
   if (text.length > maxShownLength) throw notShown(`is longer than ${maxShownLength} characters`, 'Split the request');
   return { text, hidesParts: view.hidesParts };
 }
 
-const hasDuplicateKey = (json: string): boolean => duplicateKey(json) !== undefined;
-
-/** The tokens of JSON (RFC 8259 section 2) without the blanks between them. Used only on a text that is JSON. */
-const tokens = /"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\],:]|[^\s"{}[\],:]+/g;
-
 /** An open object or array. */
 interface Level {
   readonly isObject: boolean;
   /** The name of the member that its items belong to. Those of an object have their own. */
   name: string;
-  /** In an object: the next text is a name. */
-  awaitsName: boolean;
   isEmpty: boolean;
   /** The object is a certificate of an application or in an object with such. */
   readonly isPublic: boolean;
@@ -81,47 +79,42 @@ interface Level {
 class JsonView {
   text = '';
   hidesParts = false;
+  readonly #json: string;
   readonly #open: Level[] = [];
 
-  add(token: string): void {
+  constructor(json: string) {
+    this.#json = json;
+  }
+
+  add(token: JsonToken, from: number, to: number): void {
+    if (token === '}' || token === ']') {
+      this.text += this.#open.pop()?.isEmpty === true ? token : `${this.#line()}${token}`;
+      return;
+    }
     const level = this.#open.at(-1);
-    if (token === '}' || token === ']') return this.#close(token);
-    if (token === ':') {
-      this.text += ': ';
-      return;
+    if (level !== undefined && level.isObject === (token === 'name')) {
+      this.text += `${level.isEmpty ? '' : ','}${this.#line()}`;
+      level.isEmpty = false;
     }
-    if (token === ',') {
-      if (level !== undefined) level.awaitsName = level.isObject;
-      this.text += `,${this.#line()}`;
-      return;
-    }
-    if (level?.isEmpty === true) this.text += this.#line();
-    if (level !== undefined) level.isEmpty = false;
-    if (token === '{' || token === '[') this.#opens(token, level);
-    else if (level?.awaitsName === true) {
-      level.name = String(JSON.parse(token));
-      level.awaitsName = false;
-      this.text += this.#string(level.name);
-    } else this.text += this.#scalar(token, level);
+    if (token === 'name' && level !== undefined) {
+      level.name = stringAt(this.#json, from, to);
+      this.text += `${this.#string(level.name)}: `;
+    } else if (token === '{' || token === '[') this.#opens(token, level);
+    else this.text += this.#value(this.#json.slice(from, to), level);
   }
 
   #opens(token: '{' | '[', level: Level | undefined): void {
     const isObject = token === '{';
     const name = level?.name ?? '';
     const isPublic = level !== undefined && (level.isPublic || holdsPublicKeys(name));
-    this.#open.push({ isObject, name: isObject ? '' : name, awaitsName: isObject, isEmpty: true, isPublic });
+    this.#open.push({ isObject, name: isObject ? '' : name, isEmpty: true, isPublic });
     this.text += token;
   }
 
-  #close(token: '}' | ']'): void {
-    const level = this.#open.pop();
-    this.text += level?.isEmpty === true ? token : `${this.#line()}${token}`;
-  }
-
-  #scalar(token: string, level: Level | undefined): string {
+  #value(token: string, level: Level | undefined): string {
     const name = level?.name ?? '';
     const isText = token.startsWith('"');
-    const value = isText ? String(JSON.parse(token)) : token;
+    const value = isText ? stringAt(token, 0, token.length) : token;
     const isConstant = token === 'true' || token === 'false' || token === 'null';
     if (isConstant || value === '' || !isSecretName(name)) return isText ? this.#string(value) : token;
     const bytes = level?.isPublic === true && name.toLowerCase() === 'key' ? Buffer.from(value, 'base64') : undefined;
@@ -140,14 +133,6 @@ class JsonView {
 
   #line(): string {
     return `\n${' '.repeat(this.#open.length)}`;
-  }
-}
-
-function utf8(body: Uint8Array): string | undefined {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(body);
-  } catch {
-    return undefined;
   }
 }
 

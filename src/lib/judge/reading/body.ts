@@ -1,7 +1,7 @@
 import { duplicateKey, nestingDepth } from '../../core/json.ts';
+import { isObject, type JsonObject } from '../../core/objects.ts';
+import { parseJson } from '../../core/outbound.ts';
 import { quoted, unreadable } from '../verdict.ts';
-
-export type JsonObject = Readonly<Record<string, unknown>>;
 
 /** Largest body that is read, in characters. Graph accepts 4 MB. */
 const maximumLength = 4 * 1024 * 1024;
@@ -20,25 +20,16 @@ export interface ReadBody {
  */
 export function readBody(text: string): ReadBody {
   if (text.length > maximumLength) throw unreadable(`The body is longer than ${maximumLength} characters; send less.`);
-  const body = parse(text);
-  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
-    throw unreadable('The body is not a JSON object; send one.');
-  }
+  const body = parseJson(text);
+  if (body === undefined) throw unreadable('The body is not JSON; send JSON with Content-Type application/json.');
+  if (!isObject(body)) throw unreadable('The body is not a JSON object; send one.');
   if (nestingDepth(text) > maximumDepth)
     throw unreadable(`The body nests deeper than ${maximumDepth} levels; send less.`);
   // Before the keys are compared, which takes half a second for a body of very many names.
   const names = namesIn(body);
   const twice = duplicateKey(text) ?? (inTwoCases(names) ? keyInTwoCases(body) : undefined);
   if (twice !== undefined) throw unreadable(`The body contains the key ${quoted(twice)} twice; send it once.`);
-  return { value: body as JsonObject, names };
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw unreadable('The body is not JSON; send JSON with Content-Type application/json.');
-  }
+  return { value: body, names };
 }
 
 /** Whether any two names differ only in case, wherever they stand. Few bodies have such names. */

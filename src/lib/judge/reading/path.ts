@@ -1,3 +1,4 @@
+import { parseGuid } from '../../core/identifiers.ts';
 import { unreadable } from '../verdict.ts';
 
 /** Encoded characters that servers and proxies decode at different times, which changes where a path is split. */
@@ -62,7 +63,6 @@ export const encode = (text: string): string =>
     : encodeURIComponent(text).replaceAll(/%(?:40|3A|2C|3D|24)/g, (sequence) => decodeURIComponent(sequence));
 
 const shape = /^([A-Za-z_][\w.]*)\((.*)\)$/s;
-const guid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 const plainValue = /^[\w.:+-]+$/;
 /** Characters that keys have. Other letters of Unicode that look like separators are left out. */
 const keyText = /^[\p{L}\p{N} ._~!+,=:@#|&*$()'"<>[\]{}-]*$/u;
@@ -107,7 +107,7 @@ interface Argument {
 }
 
 function keyed(collection: string, { value, text }: Argument): SegmentReading {
-  if (!text.startsWith("'") && !guid.test(value) && !/^\d+$/.test(value)) {
+  if (!text.startsWith("'") && parseGuid(value) === undefined && !/^\d+$/.test(value)) {
     throw unreadable("A key in parentheses has no quotes; write name('key').");
   }
   return {

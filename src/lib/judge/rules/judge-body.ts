@@ -1,6 +1,6 @@
 import { type Method, methods, opens } from 'graph-permissions/permission-map';
 import { notPermitted, quoted, unreadable } from '../verdict.ts';
-import type { JsonObject } from '../reading/body.ts';
+import type { JsonObject } from '../../core/objects.ts';
 import { readPath } from '../reading/path.ts';
 import { noQuery } from '../reading/query.ts';
 import { readTarget } from '../reading/target.ts';

@@ -1,4 +1,4 @@
-import type { JsonObject } from '../reading/body.ts';
+import type { JsonObject } from '../../core/objects.ts';
 import type { PropertyPath } from '../reading/filter.ts';
 import { type Expansion, noQuery, type QueryUse } from '../reading/query.ts';
 import { type Location, navigate, placeOf, type Question } from '../resolve.ts';

@@ -2,6 +2,7 @@ import type { Clock } from '../../core/clock.ts';
 import { BrokerError, type ErrorCode, toBrokerError } from '../../core/errors.ts';
 import type { TenantId } from '../../core/identifiers.ts';
 import { errorFields, type Logger } from '../../core/log.ts';
+import { defined } from '../../core/objects.ts';
 import { incompleteList, type TenantDirectory } from '../../tenants/directory.ts';
 import { type DelegatedTenant, isExcluded, reasonTexts } from '../../tenants/tenant.ts';
 import type { JobRegistry } from '../job/job.ts';
@@ -110,10 +111,10 @@ async function makePlan(deps: PlanRunDeps, job: string, request: ResolvedRequest
   const isAttempted = ({ reachable, tenantId }: DelegatedTenant): boolean => reachable && choice.isOfJob(tenantId);
   const warnings = [...list.warnings, ...choice.warningsFor(named.map(({ tenantId }) => tenantId))];
   const nowMs = deps.clock.nowMs();
-  return {
+  return defined({
     job,
     parameters: request.parameters,
-    ...(request.asker === undefined ? {} : { asker: request.asker }),
+    asker: request.asker,
     attempt: tenants.filter(isAttempted).map(({ tenantId, name, defaultDomain }) => ({
       tenantId,
       name,
@@ -122,8 +123,8 @@ async function makePlan(deps: PlanRunDeps, job: string, request: ResolvedRequest
     decided: tenants
       .filter((tenant) => !isAttempted(tenant))
       .map((tenant) => decided(tenant, choice.isOfJob(tenant.tenantId), nowMs)),
-    ...(warnings.length === 0 ? {} : { warnings }),
-  };
+    warnings: warnings.length === 0 ? undefined : warnings,
+  });
 }
 
 /** Selects the requested tenants. One that has since left the directory stays in the run as unreachable. */

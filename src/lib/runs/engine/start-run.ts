@@ -4,6 +4,7 @@ import type { Clock, Random } from '../../core/clock.ts';
 import { BrokerError } from '../../core/errors.ts';
 import type { TenantId } from '../../core/identifiers.ts';
 import type { Logger } from '../../core/log.ts';
+import { defined } from '../../core/objects.ts';
 import type { Orchestrations } from '../../core/orchestrations.ts';
 import { readParameters } from '../job/job-parameters.ts';
 import type { JobRegistry } from '../job/job.ts';
@@ -92,12 +93,7 @@ export async function startRun(deps: StartRunDeps, request: StartRunRequest): Pr
       ...(asked && { asked }),
       ...(query && { query: query.path }),
     },
-    {
-      parameters,
-      ...(query && { asker: query.asker }),
-      ...(tenants === undefined ? {} : { tenants }),
-      ...(choice === undefined ? {} : { choice }),
-    },
+    defined({ parameters, ...(query && { asker: query.asker }), tenants, choice }),
   );
   if (!claimed) {
     await resumeRun(deps, runId);

@@ -3,6 +3,7 @@ import { BrokerError, type ErrorCode, toBrokerError } from '../../core/errors.ts
 import { parseDomainName, type TenantId } from '../../core/identifiers.ts';
 import type { Secret } from '../../core/secrets.ts';
 import { errorFields, type Logger, scrub } from '../../core/log.ts';
+import { defined } from '../../core/objects.ts';
 import { type AttemptDeps, type ExecuteDeps, executeJob } from '../job/execute-job.ts';
 import type { JobRegistry, JobTenant } from '../job/job.ts';
 import { readParameters } from '../job/job-parameters.ts';
@@ -209,7 +210,7 @@ function work(
 }
 
 function aboutRows({ missing, note = missing }: QueryRows): Pick<TenantRun, 'detail' | 'more'> {
-  return { ...(note === undefined ? {} : { detail: scrub(note) }), ...(missing === undefined ? {} : { more: true }) };
+  return defined({ detail: note && scrub(note), more: missing === undefined ? undefined : true });
 }
 
 /**
@@ -223,11 +224,8 @@ function outcomeOf(error: BrokerError, last: boolean): TenantRun['outcome'] {
   return (error.retryAfterSeconds ?? 0) > longestRetryAfterSeconds ? 'failed' : 'retrying';
 }
 
-const resultOf = (record: TenantRun): TenantRunResult => ({
-  outcome: record.outcome,
-  ...(record.code === undefined ? {} : { code: record.code }),
-  ...(record.retryAfterSeconds === undefined ? {} : { retryAfterSeconds: record.retryAfterSeconds }),
-});
+const resultOf = (record: TenantRun): TenantRunResult =>
+  defined({ outcome: record.outcome, code: record.code, retryAfterSeconds: record.retryAfterSeconds });
 
 function jobTenant({ tenantId, name, defaultDomain }: PlannedTenant): JobTenant {
   const domain = parseDomainName(defaultDomain);

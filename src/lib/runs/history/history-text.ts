@@ -1,4 +1,6 @@
 import { parseTenantId, type TenantId } from '../../core/identifiers.ts';
+import { asObject, type JsonObject } from '../../core/objects.ts';
+import { parseJson } from '../../core/outbound.ts';
 import {
   type HistoryOutcome,
   historyOutcomes,
@@ -15,14 +17,7 @@ import {
 import type { Numbers, TenantNumbers } from './tenant-numbers.ts';
 
 /** The object that a text contains as JSON, or an empty one. */
-export function jsonRecord(text: string): Readonly<Record<string, unknown>> {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
-  } catch {
-    return {};
-  }
-}
+export const jsonRecord = (text: string): JsonObject => asObject(parseJson(text));
 
 /** A property of a table holds at most 32,768 characters ("Understanding the Table service data model"). */
 const pieceLength = 30_000;
@@ -199,8 +194,7 @@ export class ReadShard {
   constructor(row: Readonly<Record<string, unknown>>, part: HistoryPart | undefined) {
     const content = jsonRecord(joinPieces(shardProperty, row));
     this.#unpacker = new Unpacker(content, part);
-    const { tenants } = content;
-    this.#tenants = typeof tenants === 'object' && tenants !== null ? (tenants as Record<string, unknown>) : {};
+    this.#tenants = asObject(content['tenants']);
   }
 
   tenantIds(): readonly TenantId[] {

@@ -1,4 +1,5 @@
 import type { TenantId } from '../../core/identifiers.ts';
+import { defined } from '../../core/objects.ts';
 import type { ParameterValues } from '../../core/parameters.ts';
 import { type Numbers, plainNumber, type TenantNumbers } from './tenant-numbers.ts';
 
@@ -167,10 +168,10 @@ export class SumOfTenants {
 
   result(): HistoryTotals {
     const { counted } = this.#sum;
-    return {
+    return defined({
       outcomes: this.#outcomes,
-      ...(counted === 0 ? {} : { sum: { ...this.#sum.result(), counted } }),
-      ...(this.#by === undefined ? {} : { split: { by: this.#by, values: [...this.#values].toSorted() } }),
-    };
+      sum: counted === 0 ? undefined : { ...this.#sum.result(), counted },
+      split: this.#by === undefined ? undefined : { by: this.#by, values: [...this.#values].toSorted() },
+    });
   }
 }

@@ -11,7 +11,7 @@ import { Requesters } from '../../core/share.ts';
 import { type Grant, type VisibleParts, visibleParts } from '../../judge/verdict.ts';
 import type { ExchangeDeps } from '../../microsoft/exchange.ts';
 import { createGraphClient, type RequestGate } from '../../microsoft/graph.ts';
-import { isJsonObject } from '../../microsoft/reply.ts';
+import { isObject } from '../../core/objects.ts';
 import type { RunId } from '../store/run.ts';
 import { readParameters } from './job-parameters.ts';
 import { type Job, type JobContext, type JobTenant, uncompared } from './job.ts';
@@ -65,7 +65,7 @@ export const jobGate = ({ permissionMap, graphUrl }: JobGateDeps, job: Pick<Job,
 /** The part of an answer that a token with only these permissions would have got. */
 function visible(value: unknown, parts: VisibleParts, within: readonly string[] = []): unknown {
   if (Array.isArray(value)) return value.map((item) => visible(item, parts, within));
-  if (!isJsonObject(value)) return value;
+  if (!isObject(value)) return value;
   const members = Object.entries(value).map(([name, item]) => ({
     name,
     item,

@@ -1,7 +1,7 @@
 import { BrokerError } from '../../core/errors.ts';
 import { scrub } from '../../core/log.ts';
 import type { Secret } from '../../core/secrets.ts';
-import type { JsonObject } from '../../microsoft/reply.ts';
+import type { JsonObject } from '../../core/objects.ts';
 import { type Counting, RowCounter, type TenantNumbers } from '../history/tenant-numbers.ts';
 
 /** Minimum length of an encoded form; shorter ones would match by chance. */

@@ -1,6 +1,7 @@
 import { dayMs, isoTime } from '../../core/clock.ts';
 import { BrokerError } from '../../core/errors.ts';
 import type { TenantId } from '../../core/identifiers.ts';
+import { defined } from '../../core/objects.ts';
 import type { ParameterValues } from '../../core/parameters.ts';
 import {
   historyKey,
@@ -249,16 +250,16 @@ function describe<P extends { readonly split?: HistorySplit }>(
     points.map(([, { split }]) => (split?.by === by ? (split?.values ?? []) : [])),
     maxSplitValues,
   );
-  return {
+  return defined({
     job: period.job,
     since: isoTime(period.sinceMs),
     until: isoTime(period.untilMs),
-    ...(parameters === undefined ? {} : { parameters }),
+    parameters,
     otherParameters,
     truncated,
     columns: names.map((name) => ({ name, title: titleOf(job, name) })),
-    ...(by === undefined ? {} : { split: { column: by, title: titleOf(job, by), values: values.toSorted() } }),
-  };
+    split: by === undefined ? undefined : { column: by, title: titleOf(job, by), values: values.toSorted() },
+  });
 }
 
 function titleOf(job: Job | undefined, name: string): string {

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import * as z from 'zod';
 import { BrokerError } from '../../core/errors.ts';
 import { parseTenantId, type TenantId } from '../../core/identifiers.ts';
@@ -64,7 +64,7 @@ const tokenSchema = z.strictObject({
   header: z.string().optional(),
 });
 
-export const digest = (text: string): string => createHash('sha256').update(text).digest('base64url').slice(0, 16);
+export const digest = (text: string): string => hash('sha256', text, 'base64url').slice(0, 16);
 
 export const headerDigest = (columns: readonly string[]): string => digest(JSON.stringify(columns));
 

@@ -3,6 +3,7 @@ import { adviceFor, BrokerError, type ErrorCode, errorTable } from '../../core/e
 import type { TenantId } from '../../core/identifiers.ts';
 import { Limiter } from '../../core/limiter.ts';
 import type { LogLevel } from '../../core/log.ts';
+import { defined } from '../../core/objects.ts';
 import type { TenantState } from '../../core/outcomes.ts';
 import type { RunLog } from '../store/run-log.ts';
 import { isEnded, type Run, type TenantOutcome, type TenantRun } from '../store/run.ts';
@@ -88,32 +89,19 @@ export async function viewRunTenants(runs: RunSource, run: Run, outcome?: Tenant
   return { runId, status, tenants, codes: [...codes].map(textOf) };
 }
 
-function viewRecord({
-  tenantId,
-  name,
-  outcome,
-  code,
-  detail,
-  round,
-  attempts,
-  rows,
-  more,
-  startedAtMs,
-  finishedAtMs,
-}: TenantRun): RunTenantView {
-  return {
-    tenantId,
-    name,
-    outcome,
-    ...(code === undefined ? {} : { code }),
-    ...(detail === undefined ? {} : { detail }),
-    attempts: attempts ?? round,
-    rows,
-    ...(more === undefined ? {} : { more }),
-    startedAt: isoTime(startedAtMs),
-    finishedAt: isoTime(finishedAtMs),
-  };
-}
+const viewRecord = (record: TenantRun): RunTenantView =>
+  defined({
+    tenantId: record.tenantId,
+    name: record.name,
+    outcome: record.outcome,
+    code: record.code,
+    detail: record.detail,
+    attempts: record.attempts ?? record.round,
+    rows: record.rows,
+    more: record.more,
+    startedAt: isoTime(record.startedAtMs),
+    finishedAt: isoTime(record.finishedAtMs),
+  });
 
 const textOf = (code: ErrorCode): RunTenantsView['codes'][number] => {
   const { title } = errorTable[code];

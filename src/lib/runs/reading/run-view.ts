@@ -3,6 +3,7 @@ import type { Actor } from '../../core/caller.ts';
 import { isoTime } from '../../core/clock.ts';
 import { adviceFor, type ErrorCode, errorTable } from '../../core/errors.ts';
 import type { TenantId } from '../../core/identifiers.ts';
+import { defined } from '../../core/objects.ts';
 import type { ParameterValues } from '../../core/parameters.ts';
 import { type RunOutcome, runOutcome } from '../../core/outcomes.ts';
 import { isEnded, type Run, type RunId, type RunStatus, type TenantCounts, type TenantRun } from '../store/run.ts';
@@ -61,24 +62,24 @@ export interface RunView extends RunSummary {
 export function summarise(run: Run, nowMs: number, tenants = run.tenants): RunSummary {
   const startedAtMs = run.startedAtMs ?? run.createdAtMs;
   const { stoppedBy } = run;
-  return {
+  return defined({
     runId: run.runId,
     job: run.job,
-    ...(run.query === undefined ? {} : { query: run.query }),
+    query: run.query,
     window: run.window,
     status: run.status,
     outcome: runOutcome({ status: run.status, tenants }),
     tenants,
     startedBy: run.startedBy,
-    ...(run.starter === undefined ? {} : { starter: run.starter }),
-    ...(run.correlationId === undefined ? {} : { correlationId: run.correlationId }),
+    starter: run.starter,
+    correlationId: run.correlationId,
     startedAt: isoTime(startedAtMs),
-    ...(run.finishedAtMs === undefined ? {} : { finishedAt: isoTime(run.finishedAtMs) }),
+    finishedAt: run.finishedAtMs === undefined ? undefined : isoTime(run.finishedAtMs),
     durationMs: Math.max(0, (run.finishedAtMs ?? nowMs) - startedAtMs),
-    ...(run.cancelRequestedAtMs === undefined ? {} : { cancelRequested: true }),
-    ...(stoppedBy === undefined ? {} : { stoppedBy: { ...textOf(stoppedBy.code), detail: stoppedBy.detail } }),
+    cancelRequested: run.cancelRequestedAtMs === undefined ? undefined : true,
+    stoppedBy: stoppedBy === undefined ? undefined : { ...textOf(stoppedBy.code), detail: stoppedBy.detail },
     warnings: run.warnings ?? [],
-  };
+  });
 }
 
 /** Returns the full view of a run. While the run is active, the counts come from the tenants' records. */
@@ -94,13 +95,13 @@ export async function viewRun(
     for await (const record of runLog.tenants(run.runId, 'failed')) failures.push(viewFailure(record));
   }
   const done = tenants.succeeded + tenants.failed + tenants.skipped;
-  return {
+  return defined({
     ...summarise(run, nowMs, tenants),
     progress: { done, retrying: counts.retrying, total: tenants.total },
     failures: failures.toSorted((a, b) => a.name.localeCompare(b.name, 'en')),
-    ...(run.parameters === undefined ? {} : { parameters: run.parameters }),
-    ...(run.asked === undefined ? {} : { asked: run.asked }),
-  };
+    parameters: run.parameters,
+    asked: run.asked,
+  });
 }
 
 /** Tenants that need no attempt have a record before the number of tenants is known. They count from then on. */

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import {
   type AskedTenants,
@@ -92,7 +92,7 @@ export interface StoredPlan extends RunPlan {
   readonly digest: string;
 }
 
-export const digestOf = (text: string | Uint8Array): string => createHash('sha256').update(text).digest('hex');
+export const digestOf = (text: string | Uint8Array): string => hash('sha256', text, 'hex');
 
 /**
  * Checks that a stored plan is the one whose digest the run's record has. Runs that an older build planned have none.

@@ -3,7 +3,7 @@ import { type Clock, dayMs } from '../../core/clock.ts';
 import { BrokerError } from '../../core/errors.ts';
 import { type ClientCredential, clientCredentialName, type StoredClientCredential } from '../../core/secrets.ts';
 import type { GraphClient, GraphWriter } from '../../microsoft/graph.ts';
-import { isJsonObject, type JsonObject, textOf } from '../../microsoft/reply.ts';
+import { isObject, type JsonObject, textOf } from '../../core/objects.ts';
 import { parseCertificate } from './stored-secret.ts';
 
 /** A certificate lives longer than a secret, because its private key is never sent to Entra. */
@@ -97,7 +97,7 @@ export async function listCertificates(
 ): Promise<readonly JsonObject[]> {
   const application = await graph.get(`${applicationPath}?$select=id,keyCredentials`);
   const listed = application['keyCredentials'];
-  if (Array.isArray(listed) && listed.every(isJsonObject)) return listed;
+  if (Array.isArray(listed) && listed.every(isObject)) return listed;
   // Treating this as an empty list would make the next write delete all other certificates.
   throw new BrokerError('resource_error', 'Microsoft Graph did not return the certificates of the application.');
 }

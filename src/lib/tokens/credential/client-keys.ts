@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { type Clock, dayMs, hourMs, minuteMs } from '../../core/clock.ts';
 import { BrokerError, toBrokerError } from '../../core/errors.ts';
 import {
@@ -8,7 +8,7 @@ import {
   type StoredClientCredential,
 } from '../../core/secrets.ts';
 import type { GraphWriter } from '../../microsoft/graph.ts';
-import { type JsonObject, objectsIn, textOf } from '../../microsoft/reply.ts';
+import { type JsonObject, objectsIn, textOf } from '../../core/objects.ts';
 import {
   type CertificateDeps,
   listCertificates,
@@ -193,7 +193,7 @@ const clientCertificates = (deps: CertificateDeps, path: string, name: string): 
  * read them.
  */
 const keyName = (vault: string, application: string): string =>
-  `${clientCredentialName}:${createHash('sha256').update(`${vault}/${application}`).digest('hex').slice(0, 12)}`;
+  `${clientCredentialName}:${hash('sha256', `${vault}/${application}`, 'hex').slice(0, 12)}`;
 
 /** Identifies the client credentials in Entra that are stored in this vault under one application's name. */
 export interface KeyMark {

@@ -1,6 +1,7 @@
 import type { TableClient } from '@azure/data-tables';
 import { type ErrorCode, isErrorCode } from '../../core/errors.ts';
 import { parseTenantId, type TenantId } from '../../core/identifiers.ts';
+import { defined } from '../../core/objects.ts';
 import { createdTable, storageCall, unlessConflict, unlessMissing } from '../../core/rows/table.ts';
 
 /** Health of an application's credential. `degraded`: it works, but needs attention. `down`: it does not work. */
@@ -144,22 +145,23 @@ function readEntry(entity: Entity | undefined): JournalEntry {
   const witnessTenantId = parseTenantId(entity['witnessTenantId']);
   const witnessResource = entity['witnessResource'];
   const [code, detail, unknownKeys] = [entity['failureCode'], entity['failureDetail'], entity['unknownKeys']];
-  return {
-    ...(status === undefined || stateSince === undefined
-      ? {}
-      : { state: { status, sinceMs: stateSince, ...(thresholdDays > 0 ? { thresholdDays } : {}) } }),
-    ...(rotatedAt === undefined ? {} : { rotatedAtMs: rotatedAt }),
-    ...(failedAt === undefined || !isErrorCode(code)
-      ? {}
-      : { failure: { atMs: failedAt, code, detail: typeof detail === 'string' ? detail : '' } }),
-    ...(witnessTenantId === undefined || typeof witnessResource !== 'string'
-      ? {}
-      : { witness: { tenantId: witnessTenantId, resourceIdentifier: witnessResource } }),
-    ...(mfaProbedAt === undefined
-      ? {}
-      : { mfaProbe: { atMs: mfaProbedAt, compliant: entity['mfaCompliant'] === true } }),
-    ...(typeof unknownKeys === 'string' && unknownKeys !== '' ? { unknownKeys } : {}),
-  };
+  return defined({
+    state:
+      status === undefined || stateSince === undefined
+        ? undefined
+        : { status, sinceMs: stateSince, ...(thresholdDays > 0 ? { thresholdDays } : {}) },
+    rotatedAtMs: rotatedAt,
+    failure:
+      failedAt === undefined || !isErrorCode(code)
+        ? undefined
+        : { atMs: failedAt, code, detail: typeof detail === 'string' ? detail : '' },
+    witness:
+      witnessTenantId === undefined || typeof witnessResource !== 'string'
+        ? undefined
+        : { tenantId: witnessTenantId, resourceIdentifier: witnessResource },
+    mfaProbe: mfaProbedAt === undefined ? undefined : { atMs: mfaProbedAt, compliant: entity['mfaCompliant'] === true },
+    unknownKeys: typeof unknownKeys === 'string' && unknownKeys !== '' ? unknownKeys : undefined,
+  });
 }
 
 const msOf = (value: unknown): number | undefined => (value instanceof Date ? value.getTime() : undefined);

@@ -1,4 +1,5 @@
 import { BrokerError } from '../../core/errors.ts';
+import { defined } from '../../core/objects.ts';
 import type {
   ClientCredential,
   Credential,
@@ -135,11 +136,11 @@ export function lastConsent(versions: readonly RefreshTokenVersion[]): LastConse
   const inUse = versions.filter(({ staged }) => !staged);
   const newest = inUse.find(({ isByHand }) => !isByHand);
   const named = ofSameConsent(inUse, newest).find(({ accountObjectId }) => accountObjectId !== undefined);
-  return {
-    ...(newest?.consentedAtMs === undefined ? {} : { consentedAtMs: newest.consentedAtMs }),
-    ...(named?.accountObjectId === undefined ? {} : { accountObjectId: named.accountObjectId }),
-    ...(named?.account === undefined ? {} : { account: named.account }),
-  };
+  return defined({
+    consentedAtMs: newest?.consentedAtMs,
+    accountObjectId: named?.accountObjectId,
+    account: named?.account,
+  });
 }
 
 function ofSameConsent(

@@ -3,7 +3,7 @@ import { toBrokerError } from '../../core/errors.ts';
 import { type ClientCredential, clientCredentialName, type StoredClientCredential } from '../../core/secrets.ts';
 import { visibleText } from '../../core/text.ts';
 import { type GraphClient, graphStatus } from '../../microsoft/graph.ts';
-import { type JsonObject, objectsIn, textOf, textsIn } from '../../microsoft/reply.ts';
+import { type JsonObject, objectsIn, textOf, textsIn } from '../../core/objects.ts';
 import { applicationPath, isOlderThan, type KeyMark, keyMark, orphanAgeMs } from './client-keys.ts';
 import type { ClientCredentialVersion, CredentialStore, StoredVersion } from './credential-store.ts';
 import { type IdentityTrust, isTrustIn, type ListedTrust } from './identity-trust.ts';

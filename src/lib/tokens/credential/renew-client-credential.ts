@@ -2,7 +2,7 @@ import { type Clock, dayMs } from '../../core/clock.ts';
 import { ptbCommand, toBrokerError } from '../../core/errors.ts';
 import { errorFields } from '../../core/log.ts';
 import type { ClientCredential, StoredClientCredential } from '../../core/secrets.ts';
-import type { JsonObject } from '../../microsoft/reply.ts';
+import type { JsonObject } from '../../core/objects.ts';
 import { errorOf } from '../../microsoft/token-reply.ts';
 import { applicationPath, type ClientKeys, clientKeys } from './client-keys.ts';
 import type { ClientCredentialVersion, CredentialStore, NewClientCredential } from './credential-store.ts';

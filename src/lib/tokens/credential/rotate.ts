@@ -1,6 +1,7 @@
 import { minuteMs, retry } from '../../core/clock.ts';
 import { BrokerError } from '../../core/errors.ts';
 import { errorFields, type Logger } from '../../core/log.ts';
+import { defined } from '../../core/objects.ts';
 import type { StoredClientCredential, StoredRefreshToken } from '../../core/secrets.ts';
 import { errorOf, type RedeemedToken, type TokenClaims, type TokenReply } from '../../microsoft/token-reply.ts';
 import {
@@ -90,10 +91,7 @@ function withTrueAccount(
   { objectId, username }: TokenClaims,
   known: readonly RefreshTokenVersion[],
 ): StoredRefreshToken {
-  const named = {
-    ...(objectId === undefined ? {} : { accountObjectId: objectId }),
-    ...(username === undefined ? {} : { account: username }),
-  };
+  const named = defined({ accountObjectId: objectId, account: username });
   const { accountObjectId = '', account = '' } = trueAccount(stored, named, known);
   return { ...stored, accountObjectId, account: account || stored.account };
 }

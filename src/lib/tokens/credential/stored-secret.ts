@@ -3,6 +3,7 @@ import type { KeyVaultSecret, SecretProperties } from '@azure/keyvault-secrets';
 import { minuteMs } from '../../core/clock.ts';
 import { BrokerError } from '../../core/errors.ts';
 import { parseTenantId } from '../../core/identifiers.ts';
+import { defined } from '../../core/objects.ts';
 import {
   type ClientCredential,
   refreshTokenLifeMs,
@@ -118,21 +119,21 @@ export function writeClientCredential(
   state: 'in use' | 'staged' | 'proposed' = 'in use',
 ): SecretToStore {
   const { kind } = credential;
-  return {
+  return defined({
     value: valueOf(credential),
     contentType: state === 'staged' ? stagedType : contentTypes[kind],
-    ...(endsAtMs === undefined ? {} : { expiresOn: new Date(endsAtMs) }),
-    ...(state === 'in use' ? {} : { enabled: false }),
-    tags: {
+    expiresOn: endsAtMs === undefined ? undefined : new Date(endsAtMs),
+    enabled: state === 'in use' ? undefined : false,
+    tags: defined({
       application,
       clientId,
       tenantId,
       kind,
-      ...(keyId ? { keyId } : {}),
-      ...(endsAtMs === undefined ? {} : { endsAt: new Date(endsAtMs).toISOString() }),
-      ...(state === 'proposed' ? { proposed: 'true' } : {}),
-    },
-  };
+      keyId: keyId || undefined,
+      endsAt: endsAtMs === undefined ? undefined : new Date(endsAtMs).toISOString(),
+      proposed: state === 'proposed' ? 'true' : undefined,
+    }),
+  });
 }
 
 /** Returns the part of a client credential that becomes the value of the Key Vault secret. */
@@ -193,28 +194,28 @@ export const readVersion = (listed: SecretProperties): StoredVersion => ({
 export function readRefreshTokenVersion(listed: SecretProperties): RefreshTokenVersion {
   const { account, accountObjectId, clientId, consentedAt } = tagsOf(listed);
   const consentedAtMs = timeIn(consentedAt);
-  return {
+  return defined({
     ...readVersion(listed),
-    ...(account ? { account } : {}),
-    ...(accountObjectId ? { accountObjectId } : {}),
-    ...(clientId ? { clientId } : {}),
-    ...(consentedAtMs === undefined ? {} : { consentedAtMs }),
-    ...(consentedAtMs === undefined && !isRefreshTokenType(listed.contentType) ? { isByHand: true } : {}),
-    ...(listed.contentType === refreshTokenTypes.staged ? { staged: true } : {}),
-  };
+    account: account || undefined,
+    accountObjectId: accountObjectId || undefined,
+    clientId: clientId || undefined,
+    consentedAtMs,
+    isByHand: consentedAtMs === undefined && !isRefreshTokenType(listed.contentType) ? true : undefined,
+    staged: listed.contentType === refreshTokenTypes.staged ? true : undefined,
+  });
 }
 
 /** Reads the properties of one version. @throws BrokerError key_vault_unavailable if the reply has no version. */
 export function readClientCredentialVersion(listed: SecretProperties): ClientCredentialVersion {
   const { kind = 'secret', clientId, keyId, proposed } = tagsOf(listed);
-  return {
+  return defined({
     ...readVersion(listed),
-    ...(isKind(kind) ? { kind } : {}),
-    ...(clientId ? { clientId } : {}),
-    ...(keyId ? { keyId } : {}),
-    ...(proposed === 'true' ? { proposed: true } : {}),
-    ...(listed.enabled === false && listed.contentType === stagedType ? { staged: true } : {}),
-  };
+    kind: isKind(kind) ? kind : undefined,
+    clientId: clientId || undefined,
+    keyId: keyId || undefined,
+    proposed: proposed === 'true' ? true : undefined,
+    staged: listed.enabled === false && listed.contentType === stagedType ? true : undefined,
+  });
 }
 
 /**
@@ -235,14 +236,14 @@ export function readClientCredential(stored: KeyVaultSecret): StoredClientCreden
   const credential = readCredential(tags['kind'], stored.value, stored.name);
   // A person can change each of these dates in the vault, except the one in the certificate.
   const endsAtMs = earliest(timeOf(stored.properties.expiresOn), timeIn(tags['endsAt']), certificateEndMs(credential));
-  return {
+  return defined({
     clientId,
     tenantId,
     credential,
     version: versionOf(stored.properties),
-    ...(endsAtMs === undefined ? {} : { endsAtMs }),
-    ...(tags['keyId'] ? { keyId: tags['keyId'] } : {}),
-  };
+    endsAtMs,
+    keyId: tags['keyId'] || undefined,
+  });
 }
 
 const isKind = (kind: string): kind is ClientCredential['kind'] => Object.hasOwn(contentTypes, kind);
@@ -272,7 +273,7 @@ export function readRefreshToken(stored: KeyVaultSecret): StoredRefreshToken | u
   const tags = tagsOf(stored.properties);
   const obtainedAtMs = obtainedAt(timeIn(tags['obtainedAt']), timeOf(stored.properties.createdOn));
   const consentedAtMs = timeIn(tags['consentedAt']);
-  return {
+  return defined({
     secret: new Secret(stored.value),
     version: versionOf(stored.properties),
     obtainedAtMs,
@@ -284,7 +285,7 @@ export function readRefreshToken(stored: KeyVaultSecret): StoredRefreshToken | u
     account: tags['account'] ?? '',
     accountObjectId: tags['accountObjectId'] ?? '',
     mfa: tags['mfa'] === 'true',
-    ...(tags['clientId'] ? { clientId: tags['clientId'] } : {}),
-    ...(consentedAtMs === undefined ? {} : { consentedAtMs }),
-  };
+    clientId: tags['clientId'] || undefined,
+    consentedAtMs,
+  });
 }

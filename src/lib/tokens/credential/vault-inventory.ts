@@ -1,5 +1,6 @@
 import type { SecretClient, SecretProperties } from '@azure/keyvault-secrets';
 import { parseTenantId, type TenantId } from '../../core/identifiers.ts';
+import { defined } from '../../core/objects.ts';
 import { httpStatusOf } from '../../core/outbound.ts';
 import { keyVaultFailure, KeyVaultSecrets } from './key-vault-secrets.ts';
 import { secretNames } from './key-vault-credential-store.ts';
@@ -95,16 +96,16 @@ function versionsOf(client: SecretClient, name: string): Promise<readonly Invent
 function inventoryVersion(properties: SecretProperties): InventoryVersion {
   const { clientId, keyId, kind, account, accountObjectId, ...tags } = tagsOf(properties);
   const tenantId = parseTenantId(tags['tenantId']);
-  return {
+  return defined({
     ...readVersion(properties),
-    ...(clientId ? { clientId } : {}),
-    ...(tenantId ? { tenantId } : {}),
-    ...(keyId ? { keyId } : {}),
-    ...(kind ? { kind } : {}),
-    ...(account ? { account } : {}),
-    ...(accountObjectId ? { accountObjectId } : {}),
-    ...(tags['proposed'] === 'true' ? { proposed: true } : {}),
-  };
+    clientId: clientId || undefined,
+    tenantId: tenantId || undefined,
+    keyId: keyId || undefined,
+    kind: kind || undefined,
+    account: account || undefined,
+    accountObjectId: accountObjectId || undefined,
+    proposed: tags['proposed'] === 'true' ? true : undefined,
+  });
 }
 
 async function ifFound(work: () => Promise<void>): Promise<void> {

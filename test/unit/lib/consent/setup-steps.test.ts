@@ -131,7 +131,7 @@ describe('a step of setup', () => {
       bench.graph = ({ method }) => (method === 'POST' ? answer : undefined);
       await expect(runSetup(bench.deps(), options)).rejects.toMatchObject({
         code: 'resource_error',
-        detail: expect.stringMatching(/^Microsoft Graph created an object without (id|appId)\.$/) as string,
+        detail: expect.stringMatching(/^Microsoft Graph returned an object without (id|appId)\.$/) as string,
       });
     },
   );

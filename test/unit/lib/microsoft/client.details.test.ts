@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { BrokerError } from '../../../../src/lib/core/errors.ts';
 import { createGraphClient, createGraphWriter, graphStatus } from '../../../../src/lib/microsoft/graph.ts';
-import { isJsonObject, pages } from '../../../../src/lib/microsoft/reply.ts';
+import { isObject } from '../../../../src/lib/core/objects.ts';
+import { pages } from '../../../../src/lib/microsoft/reply.ts';
 import { createPartnerCenterClient } from '../../../../src/lib/microsoft/partner-center.ts';
 import { Limiter } from '../../../../src/lib/core/limiter.ts';
 import { Secret } from '../../../../src/lib/core/secrets.ts';
@@ -314,6 +315,6 @@ test.each([
   ['text', false],
   [1, false],
   [undefined, false],
-])('isJsonObject of %j is %s', (value, is) => {
-  expect(isJsonObject(value)).toBe(is);
+])('isObject of %j is %s', (value, is) => {
+  expect(isObject(value)).toBe(is);
 });

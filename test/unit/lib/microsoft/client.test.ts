@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { BrokerError } from '../../../../src/lib/core/errors.ts';
 import { createGraphClient, type GraphClient } from '../../../../src/lib/microsoft/graph.ts';
-import type { JsonObject } from '../../../../src/lib/microsoft/reply.ts';
+import type { JsonObject } from '../../../../src/lib/core/objects.ts';
 import { Limiter } from '../../../../src/lib/core/limiter.ts';
 import { Secret } from '../../../../src/lib/core/secrets.ts';
 import { FakeClock, settle } from '../../../fakes/fake-clock.ts';

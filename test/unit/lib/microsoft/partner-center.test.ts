@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { createPartnerCenterClient } from '../../../../src/lib/microsoft/partner-center.ts';
-import type { JsonObject } from '../../../../src/lib/microsoft/reply.ts';
+import type { JsonObject } from '../../../../src/lib/core/objects.ts';
 import { Limiter } from '../../../../src/lib/core/limiter.ts';
 import { Secret } from '../../../../src/lib/core/secrets.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';

@@ -1,13 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { BrokerError } from '../../../../src/lib/core/errors.ts';
-import {
-  failureOf,
-  isJsonObject,
-  isTransientStatus,
-  objectOf,
-  textOf,
-  valueOf,
-} from '../../../../src/lib/microsoft/reply.ts';
+import { isObject, objectOf, textOf } from '../../../../src/lib/core/objects.ts';
+import { failureOf, isTransientStatus, valueOf } from '../../../../src/lib/microsoft/reply.ts';
 
 const nowMs = Date.UTC(2026, 10, 24);
 const reply = (status: number, body: string, headers: Record<string, string> = {}) => ({
@@ -139,10 +133,10 @@ describe('valueOf', () => {
   });
 });
 
-describe('isJsonObject, textOf and objectOf', () => {
+describe('isObject, textOf and objectOf', () => {
   it('accept only objects as objects', () => {
-    for (const other of [null, undefined, [], 'text', 3, true]) expect(isJsonObject(other)).toBe(false);
-    expect(isJsonObject({})).toBe(true);
+    for (const other of [null, undefined, [], 'text', 3, true]) expect(isObject(other)).toBe(false);
+    expect(isObject({})).toBe(true);
   });
 
   it('return only texts and objects', () => {

@@ -1,6 +1,6 @@
 import type { IdentityTrust } from '../../../../src/lib/tokens/credential/identity-trust.ts';
 import type { GraphClient } from '../../../../src/lib/microsoft/graph.ts';
-import type { JsonObject } from '../../../../src/lib/microsoft/reply.ts';
+import type { JsonObject } from '../../../../src/lib/core/objects.ts';
 import { BrokerError } from '../../../../src/lib/core/errors.ts';
 import type { TenantId } from '../../../../src/lib/core/identifiers.ts';
 import { Secret, type TokenRequest } from '../../../../src/lib/core/secrets.ts';

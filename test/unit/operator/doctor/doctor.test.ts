@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { JsonObject } from '../../../../src/lib/microsoft/reply.ts';
+import type { JsonObject } from '../../../../src/lib/core/objects.ts';
 import { type ClientCredential, Secret, type TokenRequest } from '../../../../src/lib/core/secrets.ts';
 import { BrokerError } from '../../../../src/lib/core/errors.ts';
 import type { Check } from '../../../../src/operator/doctor/doctor.ts';

@@ -1,7 +1,7 @@
 import type { ListedTrust } from '../../../../src/lib/tokens/credential/identity-trust.ts';
 import type { ApplicationInventory, VaultInventory } from '../../../../src/lib/tokens/credential/vault-inventory.ts';
 import { createGraphClient, createGraphWriter } from '../../../../src/lib/microsoft/graph.ts';
-import type { JsonObject } from '../../../../src/lib/microsoft/reply.ts';
+import type { JsonObject } from '../../../../src/lib/core/objects.ts';
 import type { BrokerError } from '../../../../src/lib/core/errors.ts';
 import type { TenantId } from '../../../../src/lib/core/identifiers.ts';
 import { Secret } from '../../../../src/lib/core/secrets.ts';

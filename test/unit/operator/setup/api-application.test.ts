@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { JsonObject } from '../../../../src/lib/microsoft/reply.ts';
+import type { JsonObject } from '../../../../src/lib/core/objects.ts';
 import { callerRoles } from '../../../../src/lib/core/caller.ts';
 import { parseTenantId } from '../../../../src/lib/core/identifiers.ts';
 import {

@@ -1,7 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { editJson, type JsonEdits } from '../../../../../src/lib/gateway/send/json-text.ts';
-import { type Answer, type AnswerRules, rewriteAnswer } from '../../../../../src/lib/gateway/send/rewrite-answer.ts';
+import {
+  type Answer,
+  type AnswerRules,
+  editJson,
+  type JsonEdits,
+  rewriteAnswer,
+} from '../../../../../src/lib/gateway/send/rewrite-answer.ts';
 import type { AnswerLimits } from '../../../../../src/lib/judge/verdict.ts';
 
 const json = { 'content-type': 'application/json;odata.metadata=minimal' };

@@ -9,7 +9,7 @@ import {
   renewClientCredential,
 } from '../../../../../src/lib/tokens/credential/renew-client-credential.ts';
 import { BrokerError } from '../../../../../src/lib/core/errors.ts';
-import type { JsonObject } from '../../../../../src/lib/microsoft/reply.ts';
+import type { JsonObject } from '../../../../../src/lib/core/objects.ts';
 import type { TenantId } from '../../../../../src/lib/core/identifiers.ts';
 import { CertificateEntra } from '../../../../fakes/certificate-entra.ts';
 import type { Interrupter } from '../../../../fakes/interruption.ts';

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { checkKeys } from '../../../../../src/lib/tokens/credential/keep-alive.ts';
 import type { IdentityTrust } from '../../../../../src/lib/tokens/credential/identity-trust.ts';
 import { BrokerError } from '../../../../../src/lib/core/errors.ts';
-import type { JsonObject } from '../../../../../src/lib/microsoft/reply.ts';
+import type { JsonObject } from '../../../../../src/lib/core/objects.ts';
 import type { GraphWriter } from '../../../../../src/lib/microsoft/graph.ts';
 import type { TenantId } from '../../../../../src/lib/core/identifiers.ts';
 import { FakeClock } from '../../../../fakes/fake-clock.ts';

@@ -3,7 +3,7 @@ import { parseCertificate } from '../../../../../src/lib/tokens/credential/store
 import { keyMark } from '../../../../../src/lib/tokens/credential/client-keys.ts';
 import { versionsKept } from '../../../../../src/lib/tokens/credential/rotate.ts';
 import { BrokerError } from '../../../../../src/lib/core/errors.ts';
-import type { JsonObject } from '../../../../../src/lib/microsoft/reply.ts';
+import type { JsonObject } from '../../../../../src/lib/core/objects.ts';
 import { aadstsFailure } from '../../../../fakes/fake-redeemer.ts';
 import { refreshTokenOf } from '../../../../fakes/memory-credential-store.ts';
 import { recordingLogger } from '../../../../fakes/recording-logger.ts';

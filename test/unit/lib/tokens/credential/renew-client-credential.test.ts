@@ -8,7 +8,7 @@ import { removeFormerCredentials, type RenewalDeps } from '../../../../../src/li
 import { provenSuccesses } from '../../../../../src/lib/tokens/credential/prove-client-credential.ts';
 import { BrokerError } from '../../../../../src/lib/core/errors.ts';
 import type { EntraFailure } from '../../../../../src/lib/microsoft/token-reply.ts';
-import type { JsonObject } from '../../../../../src/lib/microsoft/reply.ts';
+import type { JsonObject } from '../../../../../src/lib/core/objects.ts';
 import type { TenantId } from '../../../../../src/lib/core/identifiers.ts';
 import { Secret } from '../../../../../src/lib/core/secrets.ts';
 import { FakeClock } from '../../../../fakes/fake-clock.ts';

@@ -6,7 +6,7 @@ import { createCertificate } from '../../../../../src/lib/tokens/credential/clie
 import { parseCertificate } from '../../../../../src/lib/tokens/credential/stored-secret.ts';
 import { describeKey, namesOf, unknownKeys } from '../../../../../src/lib/tokens/credential/registered-keys.ts';
 import { Secret, type StoredClientCredential } from '../../../../../src/lib/core/secrets.ts';
-import type { JsonObject } from '../../../../../src/lib/microsoft/reply.ts';
+import type { JsonObject } from '../../../../../src/lib/core/objects.ts';
 import type { TenantId } from '../../../../../src/lib/core/identifiers.ts';
 
 const partner = '99999999-9999-4999-8999-999999999999' as TenantId;
