@@ -32,20 +32,24 @@ export class EntityTable {
     return row;
   };
 
-  createEntity = async (entity: Key & Entity): Promise<void> => {
+  createEntity = async (entity: Key & Entity): Promise<{ etag: string }> => {
     if (this.#find(entity) !== undefined) throw refusal(409, 'EntityAlreadyExists');
-    this.#put(entity, {});
+    return this.#put(entity, {});
   };
 
   upsertEntity = async (entity: Key & Entity, mode: UpdateMode): Promise<void> => {
     this.#put(entity, mode === 'Merge' ? (this.#find(entity) ?? {}) : {});
   };
 
-  updateEntity = async (entity: Key & Entity, mode: UpdateMode, { etag }: { readonly etag: string }): Promise<void> => {
+  updateEntity = async (
+    entity: Key & Entity,
+    mode: UpdateMode,
+    { etag }: { readonly etag: string },
+  ): Promise<{ etag: string }> => {
     const row = this.#find(entity);
     if (row === undefined) throw refusal(404, 'ResourceNotFound');
     if (row.etag !== etag) throw refusal(412, 'UpdateConditionNotSatisfied');
-    this.#put(entity, mode === 'Merge' ? row : {});
+    return this.#put(entity, mode === 'Merge' ? row : {});
   };
 
   get client(): TableClient {
@@ -57,9 +61,11 @@ export class EntityTable {
     return this.rows.get(`${partitionKey}/${rowKey}`);
   }
 
-  #put(entity: Key & Entity, over: Entity): void {
+  #put(entity: Key & Entity, over: Entity): { etag: string } {
     this.#versions += 1;
-    this.rows.set(`${entity.partitionKey}/${entity.rowKey}`, { ...over, ...entity, etag: `v${this.#versions}` });
+    const etag = `v${this.#versions}`;
+    this.rows.set(`${entity.partitionKey}/${entity.rowKey}`, { ...over, ...entity, etag });
+    return { etag };
   }
 
   #failIfDue(): void {

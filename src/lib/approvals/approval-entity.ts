@@ -2,7 +2,9 @@ import type { TableEntity } from '@azure/data-tables';
 import * as z from 'zod';
 import { approvalRanges } from '../access/policy/policy.ts';
 import { type CallerRole, callerKinds, callerRoles } from '../core/caller.ts';
+import { isoTime } from '../core/clock.ts';
 import { parseTenantId, type TenantId } from '../core/identifiers.ts';
+import { column, Columns, flag, json, oneOf, type Properties, text, time } from '../core/rows/columns.ts';
 import { grants } from '../core/secrets.ts';
 import {
   type Approval,
@@ -26,7 +28,7 @@ const tenantId = z
   .string()
   .transform((text) => parseTenantId(text))
   .refine((id): id is TenantId => id !== undefined, 'is not a tenant id');
-const time = z.iso.datetime().transform((text) => Date.parse(text));
+const isoTimeSchema = z.iso.datetime().transform((at) => Date.parse(at));
 const partySchema = z.object({
   tenantId,
   applicationId: z.string(),
@@ -67,99 +69,86 @@ const documentSchema = z.object({
     validMinutes: z.number(),
   }),
   correlationId: z.string(),
-  use: z.object({ id: z.string(), at: time, answered: z.boolean() }).optional(),
+  use: z
+    .object({ id: z.string(), at: isoTimeSchema, answered: z.boolean() })
+    .transform(({ at, ...use }) => ({ ...use, atMs: at }))
+    .optional(),
   decisions: z.array(
-    z.object({
-      id: z.string(),
-      decision: z.enum(decisions),
-      decider: partySchema,
-      roles: heldRoles,
-      reason: z.string(),
-      at: time,
-    }),
+    z
+      .object({
+        id: z.string(),
+        decision: z.enum(decisions),
+        decider: partySchema,
+        roles: heldRoles,
+        reason: z.string(),
+        at: isoTimeSchema,
+      })
+      .transform(({ at, ...decision }) => ({ ...decision, atMs: at })),
   ),
 });
 
-const rowSchema = z.object({
-  id: z.string(),
-  digest: z.string(),
-  asker: z.string(),
-  tenantId,
-  status: z.enum(approvalStatuses),
-  askedAt: time,
-  expiresAt: time,
-  approvedAt: time.optional(),
-  validUntil: time.optional(),
-  closedAt: time.optional(),
-  askRecorded: z.boolean(),
-  announced: z.boolean(),
-  endRecorded: z.boolean(),
-  document: z.string(),
-  details: z.string().optional(),
+type Document = Pick<Approval, 'asker' | 'reason' | 'terms' | 'correlationId' | 'use' | 'decisions'> & {
+  readonly subject: Omit<Subject, 'digest' | 'tenantId' | 'details'>;
+};
+
+/** JSON has no undefined members, which zod cannot know. */
+const document = json(documentSchema as unknown as z.ZodType<Document>, (stored) => {
+  const { subject, asker, reason, terms, correlationId, use } = stored;
+  return {
+    subject,
+    asker,
+    reason,
+    terms,
+    correlationId,
+    use: use && { id: use.id, at: isoTime(use.atMs), answered: use.answered },
+    decisions: stored.decisions.map(({ atMs, ...decision }) => ({ ...decision, at: isoTime(atMs) })),
+  };
 });
 
-type Described = Omit<Subject, 'digest' | 'tenantId' | 'details'>;
-
-const iso = (ms: number): string => new Date(ms).toISOString();
-const optionalTime = (name: string, ms: number | undefined): Record<string, string> =>
-  ms === undefined ? {} : { [name]: iso(ms) };
+const columns = new Columns({
+  id: text,
+  digest: text,
+  asker: text,
+  tenantId: column(parseTenantId),
+  status: oneOf(approvalStatuses),
+  askedAtMs: time,
+  expiresAtMs: time,
+  approvedAtMs: time.optional(),
+  validUntilMs: time.optional(),
+  closedAtMs: time.optional(),
+  askRecorded: flag,
+  announced: flag,
+  endRecorded: flag,
+  document,
+  details: json<Subject['details']>(factsSchema).optional(),
+});
 
 /** The row of an approval. */
 export function approvalRow(approval: Approval): TableEntity {
-  const { id, subject, asker, reason, terms, correlationId, use, status } = approval;
+  const { id, subject, asker } = approval;
   const { digest, tenantId: customer, details, ...described } = subject;
   const rowKey = rowKeyOf(id);
   if (rowKey === undefined) throw new Error(`not the id of an approval: ${id}`);
-  const decided = approval.decisions.map(({ atMs, ...decision }) => ({ ...decision, at: iso(atMs) }));
-  return {
-    partitionKey,
-    rowKey,
-    id,
+  const fields = {
+    ...approval,
     digest,
     asker: askerKeyOf(asker),
     tenantId: customer,
-    status,
-    askedAt: iso(approval.askedAtMs),
-    expiresAt: iso(approval.expiresAtMs),
-    ...optionalTime('approvedAt', approval.approvedAtMs),
-    ...optionalTime('validUntil', approval.validUntilMs),
-    ...optionalTime('closedAt', approval.closedAtMs),
-    askRecorded: approval.askRecorded,
-    announced: approval.announced,
-    endRecorded: approval.endRecorded,
-    document: JSON.stringify({
-      subject: described,
-      asker,
-      reason,
-      terms,
-      correlationId,
-      use: use && { id: use.id, at: iso(use.atMs), answered: use.answered },
-      decisions: decided,
-    }),
-    ...(details.length === 0 ? {} : { details: JSON.stringify(details) }),
+    document: { ...approval, subject: described },
+    details: details.length === 0 ? undefined : details,
   };
+  return { partitionKey, rowKey, ...columns.encode(fields) };
 }
 
-/** @throws ZodError or SyntaxError for a row that no version of the broker wrote. A request is not served by such a row. */
-export function readApproval(row: unknown): Approval {
-  const { document, details = '[]', digest, tenantId: customer, ...columns } = rowSchema.parse(row);
-  const { subject, decisions: decided, reason, use, ...rest } = documentSchema.parse(JSON.parse(document));
+/** @throws TypeError for a row that no version of the broker wrote. A request is not served by such a row. */
+export function readApproval(row: Properties): Approval {
+  const { document: read, details = [], digest, tenantId: customer, asker: _, ...fields } = columns.require(row);
+  const absent = { reason: undefined, use: undefined, approvedAtMs: undefined, validUntilMs: undefined };
   return {
-    ...rest,
-    id: columns.id,
-    reason,
-    use: use && { id: use.id, atMs: use.at, answered: use.answered },
-    // JSON has no undefined members, which zod cannot know.
-    subject: { ...(subject as Described), digest, tenantId: customer, details: factsSchema.parse(JSON.parse(details)) },
-    askedAtMs: columns.askedAt,
-    expiresAtMs: columns.expiresAt,
-    status: columns.status,
-    decisions: decided.map(({ at, ...decision }) => ({ ...decision, atMs: at })),
-    approvedAtMs: columns.approvedAt,
-    validUntilMs: columns.validUntil,
-    closedAtMs: columns.closedAt,
-    askRecorded: columns.askRecorded,
-    announced: columns.announced,
-    endRecorded: columns.endRecorded,
+    ...absent,
+    closedAtMs: undefined,
+    ...read,
+    ...fields,
+    subject: { ...read.subject, digest, tenantId: customer, details },
   };
 }

@@ -1,8 +1,10 @@
 import * as z from 'zod';
 import { type Clock, withDeadline } from '../core/clock.ts';
+import { BrokerError } from '../core/errors.ts';
 import type { TenantId } from '../core/identifiers.ts';
 import { errorFields, type Logger } from '../core/log.ts';
 import type { Orchestrations } from '../core/orchestrations.ts';
+import { untilWritten } from '../core/rows/table.ts';
 import type { Approval, ApprovalStatus } from './approval.ts';
 
 /** A record and the version that it was read at. */
@@ -58,6 +60,16 @@ export interface ApprovalLog {
   /** Deletes the records of requests made before a time. @returns how many. */
   purge(beforeMs: number): Promise<number>;
 }
+
+/**
+ * Repeats a change of a record while others write to it.
+ * @param attempt returns undefined if somebody has written since it read.
+ * @throws BrokerError storage_unavailable after eight attempts.
+ */
+export const whileOthersWrite = <T>(attempt: (number: number) => Promise<T | undefined>): Promise<T> =>
+  untilWritten(8, attempt, () => {
+    throw new BrokerError('storage_unavailable', 'Others write to the approval at the same time.');
+  });
 
 /** What approvals use of the durable platform. */
 export type ApprovalOrchestrations = Pick<Orchestrations, 'start' | 'state' | 'raise'>;

@@ -4,7 +4,7 @@ import type { AuditEntry } from '../audit/audit-log.ts';
 import type { Caller } from '../core/caller.ts';
 import { BrokerError, toBrokerError } from '../core/errors.ts';
 import { errorFields, type Logger, scrub } from '../core/log.ts';
-import { type ApprovalOrchestrations, type StoredApproval, wake } from './approval-log.ts';
+import { type ApprovalOrchestrations, type StoredApproval, wake, whileOthersWrite } from './approval-log.ts';
 import {
   type Approval,
   type ApprovalDecision,
@@ -57,9 +57,6 @@ const outcomeOf: Readonly<Record<DecisionKind, AuditEntry['outcome']>> = {
   revoke: 'revoked',
 };
 
-/** Attempts at writing a decision while others write to the same record. */
-const attempts = 8;
-
 /** A person who decides, and the log of that request. */
 interface Deciding {
   readonly caller: Caller;
@@ -90,18 +87,16 @@ export async function decideApproval(
   const record = (approval: Approval, step: Pick<AuditEntry, 'outcome' | 'atMs' | 'code'>): Promise<void> =>
     deps.audit.record(auditEntryOf(approval, made.decider, { ...step, correlationId, reason }));
   let recorded: Approval | undefined;
-  const write = async (): Promise<Approval> => {
-    for (let attempt = 1; attempt <= attempts; attempt += 1) {
+  const write = (): Promise<Approval> =>
+    whileOthersWrite(async () => {
       const stored = await decidableApproval(deps, id, caller);
       // Storage repeats a write whose reply was lost, and then reports a conflict with itself.
       if (isMadeIn(stored.approval, made)) return stored.approval;
       const decided = judged(stored, made, await deps.policy.current(), deps.signInClientId);
       if (recorded === undefined) await record(decided, { outcome: outcomeOf[decision], atMs: made.atMs });
       recorded = decided;
-      if (await deps.approvalLog.change(decided, stored.version)) return decided;
-    }
-    throw new BrokerError('storage_unavailable', 'Others write to the approval at the same time.');
-  };
+      return (await deps.approvalLog.change(decided, stored.version)) ? decided : undefined;
+    });
   const decided = await write().catch(async (thrown: unknown) => {
     if (recorded === undefined) throw thrown;
     // The write may have succeeded although its reply was lost.

@@ -4,14 +4,12 @@ import { isoTime, withDeadline } from '../core/clock.ts';
 import { BrokerError } from '../core/errors.ts';
 import { errorFields } from '../core/log.ts';
 import { admit, type Asking, confirm, endedError, serves, servingApproval } from './admit.ts';
-import { type StoredApproval, wake } from './approval-log.ts';
+import { type StoredApproval, wake, whileOthersWrite } from './approval-log.ts';
 import { type Approval, consentsOf, type Subject } from './approval.ts';
 import type { Approvals } from './approvals.ts';
 import { type Emergency, emergencyReason } from './emergency.ts';
 import { closed, isRevoked } from './judge-decision.ts';
 
-/** Attempts at a write while others write to the same record. */
-const attempts = 8;
 /** The caller waits this long, at most, for what became of its request to be noted, in milliseconds. */
 const longestNoteMs = 3_000;
 
@@ -50,16 +48,15 @@ export async function claimApproval(
   const use = { id: deps.newId(), atMs: deps.clock.nowMs(), answered: false };
   const claim = { approvalId: id, useId: use.id };
   try {
-    for (let attempt = 1; attempt <= attempts; attempt += 1) {
+    return await whileOthersWrite(async (attempt) => {
       // Storage repeats a write whose reply was lost, and then reports a conflict with itself.
       const own = attempt > 1 ? await claimed(deps, claim) : undefined;
       const { approval, version } = own ?? (await servingApproval(deps, id, terms));
-      if (own !== undefined || (await deps.approvalLog.change({ ...approval, status: 'used', use }, version))) {
-        const confirm = (): Promise<void> => confirmStill(deps, claim, terms);
-        return { ...settlementOf(deps, claim, asking), confirm };
-      }
-    }
-    throw new BrokerError('storage_unavailable', 'Others write to the approval at the same time.');
+      const isWritten =
+        own !== undefined || (await deps.approvalLog.change({ ...approval, status: 'used', use }, version));
+      if (!isWritten) return undefined;
+      return { ...settlementOf(deps, claim, asking), confirm: () => confirmStill(deps, claim, terms) };
+    });
   } catch (thrown) {
     // The write may have succeeded although its reply was lost.
     if (!(thrown instanceof BrokerError && thrown.code === 'approval_ended')) {
@@ -128,13 +125,12 @@ async function claimed(
   return isHeld ? stored : undefined;
 }
 
-async function write(deps: Approvals, claim: ClaimId, change: (approval: Approval) => Approval): Promise<void> {
-  for (let attempt = 1; attempt <= attempts; attempt += 1) {
+const write = (deps: Approvals, claim: ClaimId, change: (approval: Approval) => Approval): Promise<boolean> =>
+  whileOthersWrite(async () => {
     const held = await claimed(deps, claim);
-    if (held === undefined || (await deps.approvalLog.change(change(held.approval), held.version))) return;
-  }
-  throw new BrokerError('storage_unavailable', 'Others write to the approval at the same time.');
-}
+    const isDone = held === undefined || (await deps.approvalLog.change(change(held.approval), held.version));
+    return isDone || undefined;
+  });
 
 /** What a rule for emergencies opens. */
 export type EmergencyUse = Omit<Emergency, 'rule' | 'reason'>;

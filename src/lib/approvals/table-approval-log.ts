@@ -1,17 +1,11 @@
-import type { TableClient, TableEntity, TransactionAction } from '@azure/data-tables';
+import type { TableClient } from '@azure/data-tables';
 import * as z from 'zod';
+import { isoTime } from '../core/clock.ts';
 import { BrokerError } from '../core/errors.ts';
-import { safeParse } from '../core/json.ts';
 import { errorFields, type Logger } from '../core/log.ts';
-import { parseJson } from '../core/outbound.ts';
-import {
-  createdTable,
-  isStorageConflict,
-  isStorageMissing,
-  storageCall,
-  unlessConflict,
-  unlessMissing,
-} from '../core/rows/table.ts';
+import { Columns, json, text, time } from '../core/rows/columns.ts';
+import { wrongContinuation } from '../core/rows/continuation.ts';
+import { type Keys, keysOf, putAction, readPage, type Row, Table, untilWritten } from '../core/rows/table.ts';
 import { approvalRow, partitionKey, readApproval } from './approval-entity.ts';
 import type { ApprovalLog, ApprovalPage, ApprovalQuery, Creation, StoredApproval } from './approval-log.ts';
 import { type Approval, askerKeyOf, endsOf, rowKeyOf, rowPrefixAt } from './approval.ts';
@@ -23,94 +17,18 @@ interface OpenSlot {
   readonly untilMs: number;
 }
 
-const schema = z.array(z.object({ id: z.string(), untilMs: z.number() }));
-
-/** Reads the open records in the row of an asker. An unreadable row counts as none: it limits only the number. */
-function readSlots(row: Readonly<Record<string, unknown>> | undefined): readonly OpenSlot[] {
-  const text = row?.['open'];
-  const parsed = safeParse(schema, typeof text === 'string' ? parseJson(text) : []);
-  return parsed.success ? parsed.data : [];
-}
-
-/** The columns of the row of an asker. */
-const slotsOf = (open: readonly OpenSlot[], nowMs: number): { open: string; askedAt: string } => ({
-  open: JSON.stringify(open),
-  askedAt: new Date(nowMs).toISOString(),
+/** The row of an asker. One that cannot be read has no open records: it limits only their number. */
+const slotColumns = new Columns({
+  open: json(z.array(z.object({ id: z.string(), untilMs: z.number() }))).or([]),
+  askedAtMs: time.or(0),
 });
-
-/** Limit of "Performing entity group transactions" (Azure Table storage). */
-const maxPerTransaction = 100;
-
-type PurgedTable = Pick<TableClient, 'listEntities' | 'submitTransaction' | 'deleteEntity'>;
-
-/**
- * Deletes the records of requests made before a time, and then the rows that only refer to such. Those have the time of the
- * latest request in `askedAt`. In this order no record loses its reference, and a reference without its record means nothing.
- * @returns the number of deleted records.
- * @throws the storage SDK's error. Rows deleted before the failure stay deleted.
- */
-async function purgeApprovals(table: PurgedTable, beforeMs: number): Promise<number> {
-  const before = new Date(beforeMs).toISOString();
-  const partition = `PartitionKey eq '${partitionKey}'`;
-  const deleted = await purgeRows(
-    table,
-    `${partition} and RowKey ge '${rowPrefixAt(beforeMs - 1_000)}' and RowKey lt 'r.'`,
-  );
-  await purgeReferences(table, `${partition} and RowKey ge 'd-' and RowKey lt 'd.' and askedAt lt '${before}'`);
-  await purgeReferences(table, `${partition} and RowKey ge 's-' and RowKey lt 's.' and askedAt lt '${before}'`);
-  return deleted;
-}
-
-/** Each only as it was read: the caller may ask again at the same moment, and the row then refers to the new record. */
-async function purgeReferences(table: PurgedTable, filter: string): Promise<void> {
-  for await (const { rowKey, etag } of table.listEntities({ queryOptions: { filter } })) {
-    if (rowKey === undefined) continue;
-    try {
-      await table.deleteEntity(partitionKey, rowKey, { etag });
-    } catch (thrown) {
-      if (!isStorageConflict(thrown) && !isStorageMissing(thrown)) throw thrown;
-    }
-  }
-}
-
-async function purgeRows(table: PurgedTable, filter: string): Promise<number> {
-  let deleted = 0;
-  const query = { queryOptions: { filter, select: ['PartitionKey', 'RowKey'] } };
-  for await (const page of table.listEntities(query).byPage({ maxPageSize: maxPerTransaction })) {
-    const rows = page.flatMap(({ rowKey }) => (rowKey === undefined ? [] : [rowKey]));
-    deleted += await deleteRows(table, rows);
-  }
-  return deleted;
-}
-
-async function deleteRows(table: Pick<TableClient, 'submitTransaction'>, rowKeys: readonly string[]): Promise<number> {
-  if (rowKeys.length === 0) return 0;
-  try {
-    await table.submitTransaction(rowKeys.map((rowKey): TransactionAction => ['delete', { partitionKey, rowKey }]));
-    return rowKeys.length;
-  } catch (thrown) {
-    if (!isStorageMissing(thrown)) throw thrown;
-    // Another instance may purge too. One missing row fails the whole transaction, so halve it to isolate the row.
-    if (rowKeys.length === 1) return 0;
-    const middle = rowKeys.length >> 1;
-    return (await deleteRows(table, rowKeys.slice(0, middle))) + (await deleteRows(table, rowKeys.slice(middle)));
-  }
-}
+/** The row of a digest: its latest record. */
+const latestColumns = new Columns({ id: text.lenient(), askedAtMs: time.or(0) });
 
 export const approvalsTable = 'Approvals';
 
-/** The part of the SDK's client that is used here. */
-export type ApprovalTable = Pick<
-  TableClient,
-  'createTable' | 'getEntity' | 'updateEntity' | 'deleteEntity' | 'submitTransaction' | 'listEntities'
->;
-
-type Row = Readonly<Record<string, unknown>> & { readonly etag?: string };
-
 /** Attempts at a new record while other requests of the same asker write theirs. */
 const attempts = 5;
-/** Rows that one query looks at, at most: with filters, storage returns a page after 1,000 rows even if none matches. */
-const maxReplies = 10;
 
 /**
  * Approvals in one table with one partition, so that each change is one transaction. Beside the records it has a row for
@@ -118,110 +36,102 @@ const maxReplies = 10;
  * moment make one record, and cannot exceed the limit together.
  */
 export class TableApprovalLog implements ApprovalLog {
-  readonly #table: () => Promise<ApprovalTable>;
+  readonly #table: Table;
   readonly #log: Logger;
 
   /** @param table returns the table's client. The table is created on first use. */
-  constructor(table: () => Promise<ApprovalTable>, log: Logger) {
+  constructor(table: () => Promise<TableClient>, log: Logger) {
     this.#log = log;
-    this.#table = createdTable(table);
+    this.#table = new Table(table);
   }
 
   async find(id: string): Promise<StoredApproval | undefined> {
     const rowKey = rowKeyOf(id);
-    const row = rowKey === undefined ? undefined : await this.#get(rowKey);
+    const row = rowKey === undefined ? undefined : await this.#table.find({ partitionKey, rowKey });
     return row && stored(row);
   }
 
   async current(digest: string): Promise<StoredApproval | undefined> {
-    const id = (await this.#get(latestKey(digest)))?.['id'];
-    return typeof id === 'string' ? this.find(id) : undefined;
+    const { id } = latestOf(await this.#table.find(latestKey(digest)));
+    return id === undefined ? undefined : this.find(id);
   }
 
-  async create(approval: Approval, replaces: string | undefined, maxOpen: number): Promise<Creation> {
-    for (let attempt = 1; attempt <= attempts; attempt += 1) {
-      const latest = await this.#get(latestKey(approval.subject.digest));
-      if (latest?.['id'] === approval.id) return 'created';
-      // A row that names a record that was purged names nothing.
-      if (latest !== undefined && latest['id'] !== replaces && (await this.find(String(latest['id']))) !== undefined)
-        return 'outrun';
-      const slotsRow = await this.#get(slotsKey(approval));
-      const open = await this.#open(readSlots(slotsRow), approval.askedAtMs, maxOpen);
-      if (open.length >= maxOpen) return 'full';
-      const slots = [...open, { id: approval.id, untilMs: endsOf(approval).expiresAtMs }];
-      const actions: TransactionAction[] = [
-        ['create', approvalRow(approval)],
-        written(latest, {
-          partitionKey,
-          rowKey: latestKey(approval.subject.digest),
-          id: approval.id,
-          askedAt: new Date(approval.askedAtMs).toISOString(),
-        }),
-        written(slotsRow, { partitionKey, rowKey: slotsKey(approval), ...slotsOf(slots, approval.askedAtMs) }),
-      ];
-      if (await this.#submit(actions)) return 'created';
-    }
-    throw new BrokerError('caller_throttled', 'Other requests of this caller for approvals are under way.', {
-      retryAfterSeconds: 1,
-    });
+  create(approval: Approval, replaces: string | undefined, maxOpen: number): Promise<Creation> {
+    const { id, asker, subject, askedAtMs } = approval;
+    const [digestKey, askerKey] = [latestKey(subject.digest), { partitionKey, rowKey: `s-${askerKeyOf(asker)}` }];
+    return untilWritten<Creation>(
+      attempts,
+      async () => {
+        const latest = await this.#table.find(digestKey);
+        const latestId = latestOf(latest).id;
+        if (latestId === id) return 'created';
+        // A row that names a record that was purged names nothing.
+        if (latestId !== undefined && latestId !== replaces && (await this.find(latestId)) !== undefined)
+          return 'outrun';
+        const slots = await this.#table.find(askerKey);
+        const open = await this.#open(slotColumns.decode(slots ?? {})?.open ?? [], askedAtMs, maxOpen);
+        if (open.length >= maxOpen) return 'full';
+        const taken = [...open, { id, untilMs: endsOf(approval).expiresAtMs }];
+        const isWritten = await this.#table.submitIfUnchanged([
+          ['create', approvalRow(approval)],
+          putAction({ ...digestKey, ...latestColumns.encode({ id, askedAtMs }) }, latest?.etag),
+          putAction({ ...askerKey, ...slotColumns.encode({ open: taken, askedAtMs }) }, slots?.etag),
+        ]);
+        return isWritten ? 'created' : undefined;
+      },
+      () => {
+        throw new BrokerError('caller_throttled', 'Other requests of this caller for approvals are under way.', {
+          retryAfterSeconds: 1,
+        });
+      },
+    );
   }
 
   async change(approval: Approval, version: string): Promise<boolean> {
-    return storageCall(async () => {
-      try {
-        await (await this.#table()).updateEntity(approvalRow(approval), 'Replace', { etag: version });
-        return true;
-      } catch (thrown) {
-        if (isStorageConflict(thrown) || isStorageMissing(thrown)) return false;
-        throw thrown;
-      }
-    });
+    return (await this.#table.putIfUnchanged(approvalRow(approval), version)) !== undefined;
   }
 
   async list({ statuses, askerKey, tenantIds, sinceMs, limit, after }: ApprovalQuery): Promise<ApprovalPage> {
-    const afterKey = after === undefined ? undefined : rowKeyOf(after);
-    if (after !== undefined && afterKey === undefined)
-      throw new BrokerError('request_invalid', 'The continuation is not valid. Send the one from the previous page.');
+    const afterKey = after === undefined ? 'r-' : rowKeyOf(after);
+    if (afterKey === undefined) throw wrongContinuation('is not valid');
     const filter = [
       `PartitionKey eq '${partitionKey}'`,
-      `RowKey gt '${afterKey ?? 'r-'}'`,
+      `RowKey gt '${afterKey}'`,
       `RowKey lt '${sinceMs === undefined ? 'r.' : `${rowPrefixAt(sinceMs)}.`}'`,
       ...(statuses === undefined ? [] : [`(${statuses.map((status) => `status eq '${status}'`).join(' or ')})`]),
       ...(askerKey === undefined ? [] : [`asker eq '${askerKey}'`]),
     ].join(' and ');
-    return storageCall(async () => {
-      const pages = (await this.#table()).listEntities({ queryOptions: { filter } }).byPage({ maxPageSize: limit });
-      const approvals: StoredApproval[] = [];
-      let last: string | undefined;
-      let replies = 0;
-      for await (const page of pages) {
-        replies += 1;
-        for (const row of page) {
-          const found = this.#readable(row);
-          if (found === undefined) continue;
-          last = found.approval.id;
-          if (tenantIds === undefined || tenantIds.has(found.approval.subject.tenantId)) approvals.push(found);
-          if (approvals.length >= limit) return { approvals, continuation: last };
-        }
-        if (page.continuationToken === undefined) return { approvals };
-        if (replies >= maxReplies && last !== undefined) return { approvals, continuation: last };
-      }
-      return { approvals };
-    });
+    const { items, last } = await readPage(
+      this.#table.pages({ filter }, { size: limit + 1 }),
+      limit,
+      (row) => this.#readable(row),
+      ({ approval }) => tenantIds === undefined || tenantIds.has(approval.subject.tenantId),
+    );
+    return { approvals: items, ...(last && { continuation: last.approval.id }) };
   }
 
   async *unsettled(sinceMs: number): AsyncGenerator<StoredApproval, void, undefined> {
     const filter = `PartitionKey eq '${partitionKey}' and RowKey gt 'r-' and RowKey lt '${rowPrefixAt(sinceMs)}.' and endRecorded eq false`;
-    const rows = await storageCall(async () => (await this.#table()).listEntities({ queryOptions: { filter } }));
-    const found: StoredApproval[] = [];
-    await storageCall(async () => {
-      for await (const row of rows) found.push(...[this.#readable(row)].filter((each) => each !== undefined));
-    });
-    yield* found;
+    for await (const row of this.#table.rows({ filter })) {
+      const found = this.#readable(row);
+      if (found !== undefined) yield found;
+    }
   }
 
+  /**
+   * Deletes the records, and then the rows that only refer to such. Those have the time of the latest request in `askedAt`.
+   * In this order no record loses its reference, and a reference without its record means nothing.
+   */
   async purge(beforeMs: number): Promise<number> {
-    return storageCall(async () => purgeApprovals(await this.#table(), beforeMs));
+    const partition = `PartitionKey eq '${partitionKey}'`;
+    const records = `${partition} and RowKey ge '${rowPrefixAt(beforeMs - 1_000)}' and RowKey lt 'r.'`;
+    const removed = await this.#table.removeRange(records);
+    for (const kind of ['d', 's']) {
+      const filter = `${partition} and RowKey ge '${kind}-' and RowKey lt '${kind}.' and askedAt lt '${isoTime(beforeMs)}'`;
+      // Each only as it was read: the caller may ask again at the same moment, and the row then refers to the new record.
+      for await (const row of this.#table.rows({ filter })) await this.#table.remove(keysOf(row), row.etag);
+    }
+    return removed;
   }
 
   /** The records of an asker that still wait. One that was decided is looked at only if the asker has no place left. */
@@ -233,39 +143,16 @@ export class TableApprovalLog implements ApprovalLog {
   }
 
   /** One row that cannot be read must not hide the others. A later version of the broker may have written it. */
-  #readable(row: object): StoredApproval | undefined {
+  #readable(row: Row): StoredApproval | undefined {
     try {
       return stored(row);
     } catch (thrown) {
-      this.#log.log('error', 'approval.unreadable', {
-        rowKey: String(Reflect.get(row, 'rowKey')),
-        ...errorFields(thrown),
-      });
+      this.#log.log('error', 'approval.unreadable', { rowKey: row.rowKey, ...errorFields(thrown) });
       return undefined;
     }
   }
-
-  #get(rowKey: string): Promise<Row | undefined> {
-    return storageCall(async () => {
-      const table = await this.#table();
-      return unlessMissing<Row>(() => table.getEntity(partitionKey, rowKey));
-    });
-  }
-
-  /** @returns false if a row was written by another request since it was read. */
-  #submit(actions: TransactionAction[]): Promise<boolean> {
-    return storageCall(() => unlessConflict(async () => (await this.#table()).submitTransaction(actions)));
-  }
 }
 
-const latestKey = (digest: string): string => `d-${digest}`;
-const slotsKey = ({ asker }: Approval): string => `s-${askerKeyOf(asker)}`;
-
-/** Creates the row, or replaces the version that was read. */
-const written = (before: Row | undefined, row: TableEntity): TransactionAction =>
-  before?.etag === undefined ? ['create', row] : ['update', row, 'Replace', { etag: before.etag }];
-
-function stored(row: object): StoredApproval {
-  const etag: unknown = Reflect.get(row, 'etag');
-  return { approval: readApproval(row), version: String(etag) };
-}
+const latestKey = (digest: string): Keys => ({ partitionKey, rowKey: `d-${digest}` });
+const latestOf = (row: Row | undefined): { readonly id?: string } => latestColumns.decode(row ?? {}) ?? {};
+const stored = (row: Row): StoredApproval => ({ approval: readApproval(row), version: row.etag });

@@ -1,6 +1,7 @@
 import { approvalRanges } from '../access/policy/policy.ts';
 import { dayMs, isoTime } from '../core/clock.ts';
 import { errorFields, type Logger } from '../core/log.ts';
+import { untilWritten } from '../core/rows/table.ts';
 import { type Notice, quoted } from '../notices/notice.ts';
 import {
   approvalInstanceId,
@@ -54,13 +55,17 @@ async function recordAsk(deps: Pick<Approvals, 'approvalLog' | 'audit' | 'clock'
 }
 
 /** Others may write to the record at the same time. If all attempts fail, the part is repeated. */
-async function note(deps: Pick<Approvals, 'approvalLog'>, id: string, mark: Mark): Promise<void> {
-  for (let attempt = 1; attempt <= 5; attempt += 1) {
-    const stored = await deps.approvalLog.find(id);
-    if (stored === undefined || (await deps.approvalLog.change({ ...stored.approval, ...mark }, stored.version)))
-      return;
-  }
-}
+const note = (deps: Pick<Approvals, 'approvalLog'>, id: string, mark: Mark): Promise<boolean> =>
+  untilWritten(
+    5,
+    async () => {
+      const stored = await deps.approvalLog.find(id);
+      const isDone =
+        stored === undefined || (await deps.approvalLog.change({ ...stored.approval, ...mark }, stored.version));
+      return isDone || undefined;
+    },
+    () => false,
+  );
 
 /** Without what is asked for: the chat may be read by people who must not see data of customers. */
 function noticeOf(approval: Approval, dashboardUrl: string | undefined): Notice {
@@ -101,32 +106,34 @@ export async function settleApproval(
   deps: SettleDeps,
   { approvalId }: { readonly approvalId: string },
 ): Promise<Settled> {
-  for (let attempt = 1; attempt <= attempts; attempt += 1) {
-    const stored = await deps.approvalLog.find(approvalId);
-    // It was removed after its retention time.
-    if (stored === undefined) return { settled: true };
-    const outcome = await step(deps, stored);
-    if (outcome !== 'changed meanwhile') return outcome;
-  }
-  return { settled: false, wakeAtMs: deps.clock.nowMs() };
+  return untilWritten<Settled>(
+    attempts,
+    async () => {
+      const stored = await deps.approvalLog.find(approvalId);
+      // It was removed after its retention time.
+      return stored === undefined ? { settled: true } : step(deps, stored);
+    },
+    () => ({ settled: false, wakeAtMs: deps.clock.nowMs() }),
+  );
 }
 
-async function step(deps: SettleDeps, { approval, version }: StoredApproval): Promise<Settled | 'changed meanwhile'> {
+/** @returns undefined if the record has changed. */
+async function step(deps: SettleDeps, { approval, version }: StoredApproval): Promise<Settled | undefined> {
   const nowMs = deps.clock.nowMs();
   const status = standingOf(approval, nowMs);
   const isOver = isClosed(status) && nowMs >= underWayUntilMs(approval);
   if (isOver && approval.closedAtMs === undefined) {
     const end = closed(approval, status, endedAtMs(approval, status), false);
-    if (!(await deps.approvalLog.change(end, version))) return 'changed meanwhile';
+    if (!(await deps.approvalLog.change(end, version))) return undefined;
     deps.log.log('info', 'approval.closed', { approvalId: approval.id, status });
     // Reads the new version.
-    return 'changed meanwhile';
+    return undefined;
   }
   if (approval.endRecorded) return { settled: true };
   // Its announcement may have failed for good.
   if (!approval.askRecorded) {
     await recordAsk(deps, approval);
-    return 'changed meanwhile';
+    return undefined;
   }
   if (!isOver) return { settled: false, wakeAtMs: nextEndMs(approval) };
   // Recorded before it is noted, so that no end is missing. A process killed in between records it twice.
@@ -135,7 +142,7 @@ async function step(deps: SettleDeps, { approval, version }: StoredApproval): Pr
     await deps.audit.record(auditEntryOf(approval, byTime, entry));
   }
   const isNoted = await deps.approvalLog.change({ ...approval, endRecorded: true }, version);
-  return isNoted ? { settled: true } : 'changed meanwhile';
+  return isNoted ? { settled: true } : undefined;
 }
 
 function nextEndMs(approval: Approval): number {

@@ -43,6 +43,21 @@ export const systemClock: Clock = {
 /** ISO 8601 in UTC with milliseconds, the format of every time in the API. */
 export const isoTime = (ms: number): string => new Date(ms).toISOString();
 
+/** Difference between the clocks of two instances up to which a stored time in the future counts. */
+const clockToleranceMs = 5 * minuteMs;
+
+/**
+ * Whether a stored time, such as the end of a claim, is still to come. One that is further ahead than anybody writes is from
+ * before a clock was set back, and does not count. Pure.
+ * @param mostMs how far ahead it is written.
+ */
+export const isAhead = (
+  atMs: number | undefined,
+  nowMs: number,
+  mostMs: number,
+  toleranceMs = clockToleranceMs,
+): boolean => atMs !== undefined && atMs > nowMs && atMs - nowMs <= mostMs + toleranceMs;
+
 /** The work did not end before its deadline. */
 export class DeadlineError extends Error {
   override readonly name = 'DeadlineError';

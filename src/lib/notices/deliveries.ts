@@ -1,4 +1,4 @@
-import { type Clock, dayMs, hourMs, minuteMs } from '../core/clock.ts';
+import { type Clock, dayMs, hourMs, isAhead, minuteMs } from '../core/clock.ts';
 import { toBrokerError } from '../core/errors.ts';
 import { Limiter } from '../core/limiter.ts';
 import { errorFields, type Logger } from '../core/log.ts';
@@ -17,33 +17,33 @@ const maxPauseMs = hourMs;
 const stopMs = dayMs;
 /** How long an instance has a notice for itself: more than twice what a request and two calls to storage may take. */
 const claimMs = 4 * minuteMs;
-/** Clocks of instances differ by less. */
+/**
+ * Clocks of instances differ by less. Longer than for other claims: docs/notices.md promises that only a clock that was set
+ * back by less than this and the longest pause delays notices.
+ */
 const skewMs = 10 * minuteMs;
 
 /** Whether the next failure is the last. */
 const isOver = ({ addedAtMs }: Delivery, nowMs: number): boolean => nowMs - addedAtMs >= giveUpMs;
 
-/**
- * Whether a stored time is still to come. One that is further ahead than anybody writes is from before the clock was set back,
- * and does not count.
- */
-const isAhead = (atMs: number | undefined, nowMs: number, mostMs: number): boolean =>
-  atMs !== undefined && atMs > nowMs && atMs - nowMs <= mostMs + skewMs;
+/** Whether a stored time is still to come. */
+const isToCome = (atMs: number | undefined, nowMs: number, mostMs: number): boolean =>
+  isAhead(atMs, nowMs, mostMs, skewMs);
 
 /** Whether an instance has a claim on the delivery. */
-const isClaimed = ({ claimedUntilMs }: Delivery, nowMs: number): boolean => isAhead(claimedUntilMs, nowMs, claimMs);
+const isClaimed = ({ claimedUntilMs }: Delivery, nowMs: number): boolean => isToCome(claimedUntilMs, nowMs, claimMs);
 
 /** Whether the delivery may be tried now. */
 const isDue = (delivery: Delivery, nowMs: number): boolean =>
-  !isAhead(delivery.nextAtMs, nowMs, maxPauseMs) && !isClaimed(delivery, nowMs);
+  !isToCome(delivery.nextAtMs, nowMs, maxPauseMs) && !isClaimed(delivery, nowMs);
 
 /** Whether the receiver wants no request now. */
 const isPaused = (state: TargetState | undefined, nowMs: number): boolean =>
-  isAhead(state?.pausedUntilMs, nowMs, maxPauseMs);
+  isToCome(state?.pausedUntilMs, nowMs, maxPauseMs);
 
 /** Whether the receiver has answered 410 within the last day. */
 const isStopped = (state: TargetState | undefined, nowMs: number): boolean =>
-  state?.stoppedAtMs !== undefined && isAhead(state.stoppedAtMs + stopMs, nowMs, stopMs);
+  state?.stoppedAtMs !== undefined && isToCome(state.stoppedAtMs + stopMs, nowMs, stopMs);
 
 /** The end of a pause that begins now. */
 const pauseEndMs = (retryAfterMs: number, nowMs: number): number => nowMs + Math.min(retryAfterMs, maxPauseMs);

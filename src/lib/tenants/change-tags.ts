@@ -4,6 +4,7 @@ import type { Clock } from '../core/clock.ts';
 import { BrokerError, type ErrorCode, toBrokerError } from '../core/errors.ts';
 import type { TenantId } from '../core/identifiers.ts';
 import { errorFields, type Logger } from '../core/log.ts';
+import { untilWritten } from '../core/rows/table.ts';
 import { nameOfTag, readTags, type TenantTags } from './tags.ts';
 
 /** How tags change: `tags` replaces them all; `add` and `remove` change some. */
@@ -47,19 +48,20 @@ const maxAttempts = 5;
  */
 export async function changeTags(deps: ChangeTagsDeps, order: TagOrder, by: TagChanger): Promise<ChangedTags> {
   checkOrder(order);
-  for (let attempt = 0; attempt < maxAttempts; attempt += 1) {
+  const attempt = async (): Promise<ChangedTags | undefined> => {
     const { tags: before, etag } = await deps.tenantTags.stored(by.tenantId);
     const tags = changed(before, order);
     const added = tags.filter((tag) => !before.includes(tag));
     const removed = before.filter((tag) => !tags.includes(tag));
     const result = { tags, added, removed };
     if (added.length === 0 && removed.length === 0) return result;
-    if (await replaceRecorded(deps, result, by, etag)) {
-      by.log.log('info', 'tags.changed', { tenantId: by.tenantId, added: added.length, removed: removed.length });
-      return result;
-    }
-  }
-  throw new BrokerError('busy', 'Others are changing the tags of this tenant.', { retryAfterSeconds: 1 });
+    if (!(await replaceRecorded(deps, result, by, etag))) return undefined;
+    by.log.log('info', 'tags.changed', { tenantId: by.tenantId, added: added.length, removed: removed.length });
+    return result;
+  };
+  return untilWritten(maxAttempts, attempt, () => {
+    throw new BrokerError('busy', 'Others are changing the tags of this tenant.', { retryAfterSeconds: 1 });
+  });
 }
 
 async function replaceRecorded(

@@ -2,7 +2,7 @@ import type { TableClient } from '@azure/data-tables';
 import { type Clock, dayMs, isoTime, minuteMs } from '../core/clock.ts';
 import { type DomainName, parseDomainName, parseTenantId, type TenantId } from '../core/identifiers.ts';
 import { KeptCopy } from '../core/kept-copy.ts';
-import { createdTable, storageCall, storageItems } from '../core/rows/table.ts';
+import { Table } from '../core/rows/table.ts';
 
 /**
  * Remembers the tenants that the domains of TENANTS_EXCLUDE have belonged to, for all instances and later starts. A
@@ -15,7 +15,6 @@ export interface ExcludedDomains {
   add(domain: DomainName, tenantId: TenantId): Promise<void>;
 }
 
-type Table = Pick<TableClient, 'createTable' | 'listEntities' | 'upsertEntity'>;
 type Known = Map<DomainName, Set<TenantId>>;
 
 export const excludedDomainsTable = 'ExcludedDomains';
@@ -25,13 +24,13 @@ const freshMs = 10 * minuteMs;
 /** Stores one row per domain and tenant: partition key domain, row key tenant id. Reads the table into memory. */
 export class TableExcludedDomains implements ExcludedDomains {
   readonly #clock: Clock;
-  readonly #table: () => Promise<Table>;
+  readonly #table: Table;
   readonly #copy: KeptCopy<Known>;
 
   /** @param open returns the table's client. The table is created on first use. */
-  constructor(open: () => Promise<Table>, deps: { readonly clock: Clock }) {
+  constructor(open: () => Promise<TableClient>, deps: { readonly clock: Clock }) {
     this.#clock = deps.clock;
-    this.#table = createdTable(open);
+    this.#table = new Table(open);
     this.#copy = new KeptCopy(deps, {
       freshMs: () => freshMs,
       usableMs: dayMs,
@@ -45,7 +44,7 @@ export class TableExcludedDomains implements ExcludedDomains {
 
   async add(domain: DomainName, tenantId: TenantId): Promise<void> {
     const entity = { partitionKey: domain, rowKey: tenantId, seenAt: isoTime(this.#clock.nowMs()) };
-    await storageCall(async () => (await this.#table()).upsertEntity(entity, 'Merge'));
+    await this.#table.put(entity, 'Merge');
     remember(await this.#known(), domain, tenantId);
   }
 
@@ -55,8 +54,7 @@ export class TableExcludedDomains implements ExcludedDomains {
 
   async #read(): Promise<Known> {
     const known: Known = new Map();
-    const table = await storageCall(this.#table);
-    for await (const { partitionKey, rowKey } of storageItems(table.listEntities())) {
+    for await (const { partitionKey, rowKey } of this.#table.rows()) {
       const domain = parseDomainName(partitionKey);
       const tenantId = parseTenantId(rowKey);
       if (domain !== undefined && tenantId !== undefined) remember(known, domain, tenantId);

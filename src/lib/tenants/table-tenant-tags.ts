@@ -1,25 +1,24 @@
-import type { TableClient, TransactionAction } from '@azure/data-tables';
-import { type Clock, isoTime, minuteMs, withDeadline } from '../core/clock.ts';
+import type { TableClient } from '@azure/data-tables';
+import { type Clock, minuteMs, withDeadline } from '../core/clock.ts';
 import { parseTenantId, type TenantId } from '../core/identifiers.ts';
 import { readTags, type StoredTags, type TagChange, type TagList, type TenantTags } from './tags.ts';
+import { BrokerError } from '../core/errors.ts';
 import { KeptCopy } from '../core/kept-copy.ts';
 import { errorFields, type Logger } from '../core/log.ts';
-import {
-  createdTable,
-  isRowMissing,
-  isStorageConflict,
-  storageCall,
-  storageItems,
-  unlessMissing,
-} from '../core/rows/table.ts';
-
-type Table = Pick<TableClient, 'createTable' | 'getEntity' | 'listEntities' | 'submitTransaction'>;
+import { Columns, text, time, words } from '../core/rows/columns.ts';
+import { putAction, type Row, Table } from '../core/rows/table.ts';
 
 export const tenantTagsTable = 'TenantTags';
 /** One partition, so that a change and the mark that tells of it are one transaction. */
 const partitionKey = 'tags';
 /** The row that every change replaces. As long as it is the same, no other row has changed. */
 const markKey = 'mark';
+const columns = new Columns({
+  tags: words,
+  changedAtMs: time.lenient(),
+  changedBy: text.lenient(),
+  changeId: text.lenient(),
+});
 
 /** How soon an instance sees a change by another one. It reads one row as often, and all only after a change. */
 const freshMs = 10_000;
@@ -45,13 +44,13 @@ export interface TableTenantTagsDeps {
 /** Stores one row per tenant. Keeps the whole table in memory. */
 export class TableTenantTags implements TenantTags {
   readonly #deps: TableTenantTagsDeps;
-  readonly #table: () => Promise<Table>;
+  readonly #table: Table;
   readonly #copy: KeptCopy<ReadList>;
 
   /** @param open returns the table's client. The table is created on first use. */
-  constructor(open: () => Promise<Table>, deps: TableTenantTagsDeps) {
+  constructor(open: () => Promise<TableClient>, deps: TableTenantTagsDeps) {
     this.#deps = deps;
-    this.#table = createdTable(open);
+    this.#table = new Table(open, 'The tags of the tenants cannot be read.');
     this.#copy = new KeptCopy(deps, {
       freshMs: () => freshMs,
       usableMs,
@@ -65,41 +64,27 @@ export class TableTenantTags implements TenantTags {
   }
 
   async stored(tenantId: TenantId): Promise<StoredTags> {
-    return storageCall(async () => {
-      const row = await this.#find(tenantId);
-      if (row === undefined) return { tags: [], etag: undefined };
-      const tags = tagsIn(row);
-      if (tags === undefined) throw new TypeError('The record of the tags cannot be read.');
-      return { tags, etag: row.etag };
-    }, 'The tags of the tenant cannot be read.');
+    const unreadable = 'The tags of the tenant cannot be read.';
+    const row = await this.#table.saying(unreadable).find({ partitionKey, rowKey: tenantId });
+    const tags = row && tagsIn(row);
+    if (row !== undefined && tags === undefined) throw new BrokerError('storage_unavailable', unreadable);
+    return { tags: tags ?? [], etag: row?.etag };
   }
 
   async replace({ tenantId, tags, changedBy }: TagChange, etag: string | undefined): Promise<boolean> {
-    const changedAt = isoTime(this.#deps.clock.nowMs());
+    const table = this.#table.saying('The tags could not be stored.');
     const changeId = this.#deps.newId();
-    const row = { partitionKey, rowKey: tenantId, tags: tags.join(' '), changedAt, changedBy, changeId };
-    const mark = { partitionKey, rowKey: markKey, mark: changeId };
-    const actions: TransactionAction[] = [
-      etag === undefined ? ['create', row] : ['update', row, 'Replace', { etag }],
-      ['upsert', mark, 'Replace'],
-    ];
-    const isStored = await storageCall(async () => {
-      try {
-        await (await this.#table()).submitTransaction(actions);
-        return true;
-      } catch (thrown) {
-        if (!isStorageConflict(thrown)) throw thrown;
-        // If the reply was lost, the storage library sends the transaction again, and it conflicts with itself.
-        return (await this.#find(tenantId))?.['changeId'] === changeId;
-      }
-    }, 'The tags could not be stored.');
+    const key = { partitionKey, rowKey: tenantId };
+    const row = { ...key, ...columns.encode({ tags, changedAtMs: this.#deps.clock.nowMs(), changedBy, changeId }) };
+    const isStored =
+      (await table.submitIfUnchanged([
+        putAction(row, etag),
+        ['upsert', { partitionKey, rowKey: markKey, mark: changeId }, 'Replace'],
+      ])) ||
+      // If the reply was lost, the storage library sends the transaction again, and it conflicts with itself.
+      (await table.find(key))?.['changeId'] === changeId;
     if (isStored) await this.#see(changeId);
     return isStored;
-  }
-
-  async #find(rowKey: string, abortSignal?: AbortSignal) {
-    const table = await this.#table();
-    return unlessMissing(() => table.getEntity(partitionKey, rowKey, abortSignal && { abortSignal }), isRowMissing);
   }
 
   /** Reads until this instance knows a change of its own. A read that was under way may be from before it. */
@@ -111,20 +96,17 @@ export class TableTenantTags implements TenantTags {
   }
 
   #read(): Promise<ReadList> {
-    return withDeadline(this.#deps.clock, readTimeoutMs, (signal) =>
-      storageCall(() => this.#readChanges(signal), 'The tags of the tenants cannot be read.'),
-    );
+    return withDeadline(this.#deps.clock, readTimeoutMs, (signal) => this.#readChanges(signal));
   }
 
   async #readChanges(abortSignal: AbortSignal): Promise<ReadList> {
-    const table = await this.#table();
     const nowMs = this.#deps.clock.nowMs();
     // Before the rows: a change that comes in between is then seen by the next read.
-    const mark = (await this.#find(markKey, abortSignal))?.['mark'];
+    const mark = (await this.#table.find({ partitionKey, rowKey: markKey }, { abortSignal }))?.['mark'];
     const known = this.#copy.peek()?.value;
     if (known !== undefined && known.mark === mark && Math.abs(nowMs - known.readAtMs) < rereadMs) return known;
     const byTenant = new Map<TenantId, readonly string[] | undefined>();
-    for await (const row of storageItems(table.listEntities({ abortSignal }))) {
+    for await (const row of this.#table.rows({}, abortSignal)) {
       const tenantId = parseTenantId(row.rowKey);
       if (tenantId === undefined) continue;
       const tags = tagsIn(row);
@@ -135,9 +117,8 @@ export class TableTenantTags implements TenantTags {
   }
 }
 
-function tagsIn(row: Readonly<Record<string, unknown>>): readonly string[] | undefined {
-  const text = row['tags'];
-  if (typeof text !== 'string') return undefined;
-  const read = readTags(text.split(' ').filter((tag) => tag !== ''));
-  return 'tags' in read ? read.tags : undefined;
+function tagsIn(row: Row): readonly string[] | undefined {
+  const stored = columns.decode(row)?.tags;
+  const read = stored && readTags(stored);
+  return read !== undefined && 'tags' in read ? read.tags : undefined;
 }

@@ -1,7 +1,7 @@
 import type { BlobClient, ContainerClient } from '@azure/storage-blob';
-import { BrokerError } from '../../core/errors.ts';
 import { once } from '../../core/single-flight.ts';
 import { httpStatusOf } from '../../core/outbound.ts';
+import { wrongContinuation } from '../../core/rows/continuation.ts';
 import { isStorageConflict, isStorageMissing, storageCall, unlessMissing } from '../../core/rows/table.ts';
 import {
   type BlobEnd,
@@ -199,8 +199,7 @@ async function pageOf(
 ): Promise<CheckpointPage> {
   const [, number, byte] =
     continuation === undefined ? ['', startAt(blobs, fromMs), 0] : (continuationPattern.exec(continuation) ?? []);
-  if (number === undefined)
-    throw new BrokerError('request_invalid', 'The continuation is not valid. Send the one from the previous page.');
+  if (number === undefined) throw wrongContinuation('is not valid');
   const index = blobs.findIndex((blob) => blob.number >= Number(number));
   const found = blobs[index];
   if (found === undefined) return { checkpoints: [] };

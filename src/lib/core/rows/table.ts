@@ -1,3 +1,13 @@
+import type {
+  GetTableEntityOptions,
+  TableClient,
+  TableEntity,
+  TableEntityQueryOptions,
+  TableEntityResult,
+  TableEntityResultPage,
+  TransactionAction,
+  UpdateMode,
+} from '@azure/data-tables';
 import { BrokerError } from '../errors.ts';
 import { httpStatusOf } from '../outbound.ts';
 import { once } from '../single-flight.ts';
@@ -5,18 +15,240 @@ import { once } from '../single-flight.ts';
 /** Quotes an OData string literal: quotes inside are doubled. */
 export const quoted = (text: string): string => `'${text.replaceAll("'", "''")}'`;
 
-/**
- * Opens a table once, and creates it if it does not exist. A failure is not kept.
- * @param open returns the table's client.
- */
-export const createdTable = <T extends { createTable(): Promise<void> }>(open: () => Promise<T>): (() => Promise<T>) =>
-  once(async () => {
-    const table = await open();
-    await table.createTable();
-    return table;
-  });
+export interface Keys {
+  readonly partitionKey: string;
+  readonly rowKey: string;
+}
 
-/** Whether the entity already exists (409) or was changed concurrently (412). */
+/** A row as it was read, with its version. */
+export type Row = TableEntityResult<Record<string, unknown>>;
+/** Rows that storage returned together. */
+export type RowPage = TableEntityResultPage<Record<string, unknown>>;
+
+/** Limits of "Performing entity group transactions" (Azure Table storage): 100 rows of one partition, and 4 MiB. */
+const maxPerTransaction = 100;
+const maxBytes = 3 * 1024 * 1024;
+/** Most rows that storage returns at once. */
+const maxPerPage = 1_000;
+/** Replies of storage for one page of items, at most: with filters, none of many rows may match. */
+const maxReplies = 10;
+
+interface PageOptions {
+  readonly size?: number;
+  readonly continuation?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * A table of Azure Table storage. It is created at its first use. All methods throw BrokerError storage_unavailable, also if
+ * somebody has deleted the table since: then no row is known to be missing.
+ */
+export class Table {
+  /** The SDK's client, for what is not here. Throws the SDK's errors. */
+  readonly client: () => Promise<TableClient>;
+  readonly #detail: string | undefined;
+
+  /**
+   * @param open returns the table's client.
+   * @param detail of the errors.
+   */
+  constructor(open: () => Promise<TableClient>, detail?: string, isCreated = false) {
+    this.client = once(async () => {
+      const client = await open();
+      if (!isCreated) await client.createTable();
+      return client;
+    });
+    this.#detail = detail;
+  }
+
+  /** The same table, with another detail of the errors. */
+  saying(detail: string): Table {
+    return new Table(this.client, detail, true);
+  }
+
+  /** @returns undefined if there is no such row. */
+  find({ partitionKey, rowKey }: Keys, options: GetTableEntityOptions = {}): Promise<Row | undefined> {
+    return this.#call((client) =>
+      unlessMissing<Row>(() => client.getEntity(partitionKey, rowKey, options), isRowMissing),
+    );
+  }
+
+  /** The rows that a query finds, in the order of their keys. */
+  async *rows(queryOptions: TableEntityQueryOptions = {}, signal?: AbortSignal): AsyncGenerator<Row, void, undefined> {
+    for await (const row of storageItems(await this.#list(queryOptions, signal), this.#detail)) {
+      signal?.throwIfAborted();
+      yield row;
+    }
+  }
+
+  /** The same in pages. One may be empty although more follow: storage looks at a limited number of rows for each. */
+  async *pages(
+    queryOptions: TableEntityQueryOptions,
+    { size = maxPerPage, continuation, signal }: PageOptions = {},
+  ): AsyncGenerator<RowPage, void, undefined> {
+    const from = continuation === undefined ? {} : { continuationToken: continuation };
+    const list = await this.#list(queryOptions, signal);
+    yield* storageItems(list.byPage({ maxPageSize: Math.min(size, maxPerPage), ...from }), this.#detail);
+  }
+
+  /**
+   * Creates a row, or changes the version that was read.
+   * @param version its ETag. Undefined: there was no such row.
+   * @returns the new version; undefined if somebody has written or removed the row since.
+   */
+  async putIfUnchanged(
+    row: TableEntity,
+    version: string | undefined,
+    { mode = 'Replace', ...options }: { readonly mode?: UpdateMode; readonly abortSignal?: AbortSignal } = {},
+  ): Promise<string | undefined> {
+    const written = await this.#unlessLost((client) =>
+      version === undefined
+        ? client.createEntity(row, options)
+        : client.updateEntity(row, mode, { ...options, etag: version }),
+    );
+    return written === 'lost' ? undefined : written.etag;
+  }
+
+  /** Writes a row, whatever is there. With `Merge`, properties that are absent stay. */
+  async put(row: TableEntity, mode: UpdateMode = 'Replace'): Promise<void> {
+    await this.#call((client) => client.upsertEntity(row, mode));
+  }
+
+  /** Writes rows of one partition, whatever is there, in as few transactions as storage takes, in their order. */
+  async putAll(rows: readonly TableEntity[]): Promise<void> {
+    let together: TransactionAction[] = [];
+    let bytes = 0;
+    const write = async (): Promise<void> => {
+      if (together.length > 0) await this.submit(together);
+      together = [];
+      bytes = 0;
+    };
+    for (const row of rows) {
+      const size = Buffer.byteLength(JSON.stringify(row)) + 1_000;
+      if (together.length >= maxPerTransaction || bytes + size > maxBytes) await write();
+      bytes += size;
+      together.push(['upsert', row, 'Replace']);
+    }
+    await write();
+  }
+
+  /** @param version its ETag. Default: any. @returns false if the row is gone, or has another version. */
+  async remove({ partitionKey, rowKey }: Keys, version?: string): Promise<boolean> {
+    const options = version === undefined ? {} : { etag: version };
+    return (await this.#unlessLost((client) => client.deleteEntity(partitionKey, rowKey, options))) !== 'lost';
+  }
+
+  /** Does all of it, or nothing. Throws if a row has another version as well. */
+  async submit(actions: TransactionAction[]): Promise<void> {
+    await this.#call((client) => client.submitTransaction(actions));
+  }
+
+  /** The same. @returns false if somebody has written or removed one of the rows since it was read. */
+  async submitIfUnchanged(actions: TransactionAction[]): Promise<boolean> {
+    return (await this.#unlessLost((client) => client.submitTransaction(actions))) !== 'lost';
+  }
+
+  /**
+   * Deletes rows, in their order. Rows of one partition share transactions. Rows that are gone already are passed over:
+   * another instance may purge too.
+   * @returns those that were there.
+   */
+  async removeAll(rows: readonly Keys[]): Promise<readonly Keys[]> {
+    const removed: Keys[] = [];
+    for (const together of Map.groupBy(rows, ({ partitionKey }) => partitionKey).values())
+      for (let first = 0; first < together.length; first += maxPerTransaction)
+        removed.push(...(await this.#removeTogether(together.slice(first, first + maxPerTransaction))));
+    return removed;
+  }
+
+  /** One row that is gone fails the whole transaction, so it is halved until that row is alone. */
+  async #removeTogether(rows: readonly Keys[]): Promise<readonly Keys[]> {
+    const actions = rows.map(({ partitionKey, rowKey }): TransactionAction => ['delete', { partitionKey, rowKey }]);
+    if (await this.submitIfUnchanged(actions)) return rows;
+    if (rows.length <= 1) return [];
+    const middle = rows.length >> 1;
+    return [
+      ...(await this.#removeTogether(rows.slice(0, middle))),
+      ...(await this.#removeTogether(rows.slice(middle))),
+    ];
+  }
+
+  /** Deletes the rows that a filter finds, page by page. @returns their number. What is deleted before a failure stays so. */
+  async removeRange(filter: string): Promise<number> {
+    let removed = 0;
+    for await (const page of this.pages({ filter, select: ['partitionKey', 'rowKey'] }))
+      removed += (await this.removeAll(page.map(keysOf))).length;
+    return removed;
+  }
+
+  async #list(queryOptions: TableEntityQueryOptions, signal?: AbortSignal) {
+    const options = signal === undefined ? { queryOptions } : { queryOptions, abortSignal: signal };
+    return this.#call(async (client) => client.listEntities(options));
+  }
+
+  #call<T>(work: (client: TableClient) => Promise<T>): Promise<T> {
+    return storageCall(async () => work(await this.client()), this.#detail);
+  }
+
+  #unlessLost<T>(write: (client: TableClient) => Promise<T>): Promise<T | 'lost'> {
+    return this.#call((client) => write(client).catch(ifLost));
+  }
+}
+
+export const keysOf = ({ partitionKey = '', rowKey = '' }: Partial<Keys>): Keys => ({ partitionKey, rowKey });
+
+/**
+ * One page of what rows say.
+ * @param pages ask for one row more than `limit`, which tells whether there is another page.
+ * @returns up to `limit` wanted items, and the item after which the next page begins; none on the last page. It looks at ten
+ * replies of storage at most, so there may be fewer items although more follow.
+ */
+export async function readPage<T>(
+  pages: AsyncIterable<RowPage>,
+  limit: number,
+  read: (row: Row) => T | undefined,
+  isWanted: (item: T) => boolean,
+): Promise<{ readonly items: readonly T[]; readonly last?: T }> {
+  const items: T[] = [];
+  let last: T | undefined;
+  let replies = 0;
+  for await (const page of pages) {
+    replies += 1;
+    for (const item of page.map(read)) {
+      if (item === undefined) continue;
+      const wanted = isWanted(item);
+      if (wanted && items.length === limit && last !== undefined) return { items, last };
+      if (wanted) items.push(item);
+      last = item;
+    }
+    if (page.continuationToken === undefined) break;
+    if (replies >= maxReplies && last !== undefined) return { items, last };
+  }
+  return { items };
+}
+
+/** In a transaction: creates a row, or replaces the version that was read. */
+export const putAction = (row: TableEntity, version: string | undefined): TransactionAction =>
+  version === undefined ? ['create', row] : ['update', row, 'Replace', { etag: version }];
+
+/**
+ * Repeats an attempt to read, change and write something as long as others write in between.
+ * @param attempt returns undefined in that case. It gets its number, from 1.
+ * @param otherwise what to do after the last attempt.
+ */
+export async function untilWritten<T>(
+  attempts: number,
+  attempt: (number: number) => Promise<T | undefined>,
+  otherwise: () => T,
+): Promise<T> {
+  for (let number = 1; number <= attempts; number += 1) {
+    const written = await attempt(number);
+    if (written !== undefined) return written;
+  }
+  return otherwise();
+}
+
+/** Whether the entity or blob already exists (409) or was changed concurrently (412). */
 export const isStorageConflict = (thrown: unknown): boolean =>
   httpStatusOf(thrown) === 409 || httpStatusOf(thrown) === 412;
 
@@ -33,6 +265,13 @@ export const isStorageRangeInvalid = (thrown: unknown): boolean => httpStatusOf(
 export const isRowMissing = (thrown: unknown): boolean =>
   isStorageMissing(thrown) && storageCodeOf(thrown) !== 'TableNotFound';
 
+/** Whether somebody else has written or removed the row. A table that is being deleted conflicts as well. */
+function ifLost(thrown: unknown): 'lost' {
+  const isLost = isStorageConflict(thrown) ? storageCodeOf(thrown) !== 'TableBeingDeleted' : isRowMissing(thrown);
+  if (isLost) return 'lost';
+  throw thrown;
+}
+
 /** @returns undefined if what is read does not exist. @param isMissing tells which failures mean that. */
 export async function unlessMissing<T>(
   read: () => Promise<T>,
@@ -42,17 +281,6 @@ export async function unlessMissing<T>(
     return await read();
   } catch (thrown) {
     if (isMissing(thrown)) return undefined;
-    throw thrown;
-  }
-}
-
-/** @returns false if another writer was first: the entity exists already, or was changed since it was read. */
-export async function unlessConflict(write: () => Promise<unknown>): Promise<boolean> {
-  try {
-    await write();
-    return true;
-  } catch (thrown) {
-    if (isStorageConflict(thrown)) return false;
     throw thrown;
   }
 }
@@ -71,11 +299,11 @@ export async function storageCall<T>(operation: () => Promise<T>, detail?: strin
 }
 
 /** Like {@link storageCall}, for an iteration that fetches its pages lazily. */
-export async function* storageItems<T>(items: AsyncIterable<T>): AsyncGenerator<T, void, undefined> {
+export async function* storageItems<T>(items: AsyncIterable<T>, detail?: string): AsyncGenerator<T, void, undefined> {
   try {
     yield* items;
   } catch (thrown) {
-    throw storageFailure(thrown);
+    throw storageFailure(thrown, detail);
   }
 }
 
@@ -99,3 +327,20 @@ function storageCodeOf(thrown: unknown): string | undefined {
 
 const propertyOf = (value: unknown, name: string): unknown =>
   typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
+
+export const createdTable = <T extends { createTable(): Promise<void> }>(open: () => Promise<T>): (() => Promise<T>) =>
+  once(async () => {
+    const table = await open();
+    await table.createTable();
+    return table;
+  });
+
+export async function unlessConflict(write: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await write();
+    return true;
+  } catch (thrown) {
+    if (isStorageConflict(thrown)) return false;
+    throw thrown;
+  }
+}

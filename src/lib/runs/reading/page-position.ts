@@ -1,9 +1,7 @@
 import { hash } from 'node:crypto';
 import * as z from 'zod';
-import { BrokerError } from '../../core/errors.ts';
 import { parseTenantId, type TenantId } from '../../core/identifiers.ts';
-import { safeParse } from '../../core/json.ts';
-import { parseJson } from '../../core/outbound.ts';
+import { decodeContinuation, encodeContinuation, wrongContinuation } from '../../core/rows/continuation.ts';
 import type { RunId } from '../store/run.ts';
 
 export const exportFormats = ['json', 'jsonl', 'csv'] as const;
@@ -71,7 +69,7 @@ export const headerDigest = (columns: readonly string[]): string => digest(JSON.
 /** Encodes where the next page starts. The token contains no secret, and decoding it trusts nothing in it. */
 export function encodePosition(pages: Pages, { position, columns, header }: NextPage): string {
   const fits = columns !== undefined && Buffer.byteLength(JSON.stringify(columns)) <= maxColumnsBytes;
-  const token: z.input<typeof tokenSchema> = {
+  const start: z.input<typeof tokenSchema> = {
     run: digest(pages.runId),
     format: pages.format,
     tenant: position.tenantId,
@@ -80,23 +78,23 @@ export function encodePosition(pages: Pages, { position, columns, header }: Next
     columns: fits ? [...columns] : undefined,
     header,
   };
-  return Buffer.from(JSON.stringify(token)).toString('base64url');
+  return encodeContinuation(start);
 }
 
 /** @throws BrokerError request_invalid for a text that `encodePosition` did not return for these pages. */
 export function decodePosition({ runId, format }: Pages, continuation: string): NextPage {
-  const parsed = safeParse(tokenSchema, parseJson(Buffer.from(continuation, 'base64url').toString('utf8')));
-  const tenantId = parsed.success ? parseTenantId(parsed.data.tenant) : undefined;
-  if (!parsed.success || tenantId === undefined) throw wrongContinuation('is not valid');
-  const { run, attempt, offset, columns, header } = parsed.data;
+  const {
+    run,
+    format: ofFormat,
+    tenant,
+    attempt,
+    offset,
+    columns,
+    header,
+  } = decodeContinuation(tokenSchema, continuation);
+  const tenantId = parseTenantId(tenant);
+  if (tenantId === undefined) throw wrongContinuation('is not valid');
   if (run !== digest(runId)) throw wrongContinuation('belongs to another run');
-  if (parsed.data.format !== format) throw wrongContinuation(`belongs to pages of the format ${parsed.data.format}`);
+  if (ofFormat !== format) throw wrongContinuation(`belongs to pages of the format ${ofFormat}`);
   return { position: { tenantId, attempt, offset }, columns, header };
 }
-
-/** @param problem completes the sentence "The continuation …". */
-export const wrongContinuation = (problem: string): BrokerError =>
-  new BrokerError(
-    'request_invalid',
-    `The continuation ${problem}. Send the one of the previous page unchanged, or none to start with the first page.`,
-  );

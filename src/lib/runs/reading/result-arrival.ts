@@ -1,10 +1,9 @@
 import * as z from 'zod';
 import { BrokerError } from '../../core/errors.ts';
 import type { TenantId } from '../../core/identifiers.ts';
-import { safeParse } from '../../core/json.ts';
-import { parseJson } from '../../core/outbound.ts';
+import { decodeContinuation, encodeContinuation, wrongContinuation } from '../../core/rows/continuation.ts';
 import { isEnded, type PlannedTenant, type Run, type RunId, type TenantRun } from '../store/run.ts';
-import { digest, type ExportFormat, wrongContinuation } from './page-position.ts';
+import { digest, type ExportFormat } from './page-position.ts';
 import { attemptOf, maxPageBytes, type PageRequest, type ResultPage, textOf } from './result-page.ts';
 import { partsAt, type Place, type ResultSource, rowOf, type RowsPart, tenantCells } from './result-rows.ts';
 
@@ -95,8 +94,8 @@ const planDigest = ({ tenantIds }: ArrivalPages): string => (tenantIds === undef
 
 /** Encodes which rows are left. Two bits for each tenant, so that nothing is kept between two pages. */
 export function encodeArrivals(pages: ArrivalPages, { done, ready, open }: Arrivals): string {
-  const token = { run: digest(pages.runId), format: pages.format, plan: planDigest(pages), open };
-  return `${Buffer.from(JSON.stringify(token)).toString('base64url')}.${done.toString()}.${ready.toString()}`;
+  const start = { run: digest(pages.runId), format: pages.format, plan: planDigest(pages), open };
+  return `${encodeContinuation(start)}.${done.toString()}.${ready.toString()}`;
 }
 
 /** @throws BrokerError request_invalid for a text that `encodeArrivals` did not return for these pages. */
@@ -105,9 +104,7 @@ export function decodeArrivals(pages: ArrivalPages, continuation: string | undef
   const nothing: Arrivals = { done: PlaceSet.of(size), ready: PlaceSet.of(size), open: undefined };
   if (continuation === undefined) return nothing;
   const [head = '', doneText = '', readyText = ''] = continuation.split('.', 3);
-  const parsed = safeParse(tokenSchema, parseJson(Buffer.from(head, 'base64url').toString('utf8')));
-  if (!parsed.success) throw wrongContinuation('is not valid');
-  const { run, format, plan, open } = parsed.data;
+  const { run, format, plan, open } = decodeContinuation(tokenSchema, head);
   if (run !== digest(pages.runId)) throw wrongContinuation('belongs to another run');
   if (format !== pages.format) throw wrongContinuation(`belongs to pages of the format ${format}`);
   // The pages before the run had its plan returned nothing.

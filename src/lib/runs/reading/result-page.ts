@@ -1,17 +1,11 @@
 import type { Clock } from '../../core/clock.ts';
 import { errorFields, type Logger } from '../../core/log.ts';
+import { wrongContinuation } from '../../core/rows/continuation.ts';
 import type { Job, JobRegistry } from '../job/job.ts';
 import { cellsOf, csvLine, selectedFirst, type StoredRow, tenantColumns } from '../job/row.ts';
 import { isEnded, queryJob, type Run, type RunId } from '../store/run.ts';
 import type { Runs } from '../store/runs.ts';
-import {
-  decodePosition,
-  encodePosition,
-  type ExportFormat,
-  headerDigest,
-  type RowPosition,
-  wrongContinuation,
-} from './page-position.ts';
+import { decodePosition, encodePosition, type ExportFormat, headerDigest, type RowPosition } from './page-position.ts';
 import {
   resultParts,
   type ResultSource,

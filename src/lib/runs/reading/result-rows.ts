@@ -1,6 +1,7 @@
 import { BrokerError } from '../../core/errors.ts';
 import type { TenantId } from '../../core/identifiers.ts';
-import { type RowPosition, wrongContinuation } from './page-position.ts';
+import { wrongContinuation } from '../../core/rows/continuation.ts';
+import type { RowPosition } from './page-position.ts';
 import type { Row, StoredRow } from '../job/row.ts';
 import type { Run, RunPlan, TenantRun } from '../store/run.ts';
 import type { RunSource } from './visible-runs.ts';

@@ -2,7 +2,8 @@ import type { TableClient } from '@azure/data-tables';
 import type { Caller } from '../../core/caller.ts';
 import { type Clock, minuteMs } from '../../core/clock.ts';
 import { BrokerError } from '../../core/errors.ts';
-import { createdTable, isRowMissing, storageCall, unlessConflict, unlessMissing } from '../../core/rows/table.ts';
+import { Columns, dateTime, type Fields, text } from '../../core/rows/columns.ts';
+import { type Keys, Table } from '../../core/rows/table.ts';
 import { isEnded, type RunId } from './run.ts';
 import type { RunLog } from './run-log.ts';
 
@@ -13,20 +14,16 @@ const maxActive = 4;
 const startMs = minuteMs;
 
 type Holder = Pick<Caller, 'applicationId' | 'objectId'>;
-type Table = Pick<TableClient, 'createTable' | 'getEntity' | 'createEntity' | 'updateEntity'>;
 
 export interface QuerySlotsDeps {
   /** The client of the table. The table is created on first use. */
-  readonly table: () => Promise<Table>;
+  readonly table: () => Promise<TableClient>;
   readonly runLog: Pick<RunLog, 'find'>;
   readonly clock: Clock;
 }
 
-interface Slot {
-  readonly etag: string;
-  readonly runId: RunId;
-  readonly takenAtMs: number;
-}
+const columns = new Columns({ runId: text.or(''), takenAtMs: dateTime.or(0) });
+type Slot = Fields<typeof columns>;
 
 /**
  * The places for active queries of each caller. Each place is a row that only one of several requests can write, so a caller
@@ -35,11 +32,11 @@ interface Slot {
  */
 export class QuerySlots {
   readonly #deps: QuerySlotsDeps;
-  readonly #table: () => Promise<Table>;
+  readonly #table: Table;
 
   constructor(deps: QuerySlotsDeps) {
     this.#deps = deps;
-    this.#table = createdTable(() => deps.table());
+    this.#table = new Table(() => deps.table());
   }
 
   /**
@@ -60,13 +57,15 @@ export class QuerySlots {
   }
 
   /** @returns the run that holds the place; undefined if it is taken for this run now. */
-  async #takeAt(key: Key, runId: RunId): Promise<RunId | undefined> {
+  async #takeAt(key: Keys, runId: RunId): Promise<RunId | undefined> {
     for (;;) {
-      const slot = await this.#find(key);
+      const row = await this.#table.find(key);
+      const slot = row && columns.decode(row);
       // The SDK repeats a request that got no answer, so this call may have taken it already.
       if (slot?.runId === runId) return undefined;
       if (slot !== undefined && (await this.#isHeld(slot))) return slot.runId;
-      if (await this.#write(key, runId, slot)) return undefined;
+      const taken = { ...key, ...columns.encode({ runId, takenAtMs: this.#deps.clock.nowMs() }) };
+      if ((await this.#table.putIfUnchanged(taken, row?.etag)) !== undefined) return undefined;
     }
   }
 
@@ -75,33 +74,6 @@ export class QuerySlots {
     // Both ways, so that a place is not kept for long by a clock that was set back.
     return run === undefined ? Math.abs(this.#deps.clock.nowMs() - takenAtMs) < startMs : !isEnded(run.status);
   }
-
-  #find({ partitionKey, rowKey }: Key): Promise<Slot | undefined> {
-    return storageCall(async () => {
-      const table = await this.#table();
-      const row = await unlessMissing(() => table.getEntity(partitionKey, rowKey), isRowMissing);
-      if (row === undefined) return undefined;
-      const { etag, runId, takenAt } = row;
-      const takenAtMs = takenAt instanceof Date ? takenAt.getTime() : 0;
-      return { etag, runId: typeof runId === 'string' ? runId : '', takenAtMs };
-    });
-  }
-
-  /** @returns false if another request was faster. */
-  #write(key: Key, runId: RunId, over: Slot | undefined): Promise<boolean> {
-    const entity = { ...key, runId, takenAt: new Date(this.#deps.clock.nowMs()) };
-    return storageCall(async () => {
-      const table = await this.#table();
-      return unlessConflict(() =>
-        over === undefined ? table.createEntity(entity) : table.updateEntity(entity, 'Replace', { etag: over.etag }),
-      );
-    });
-  }
-}
-
-interface Key {
-  readonly partitionKey: string;
-  readonly rowKey: string;
 }
 
 /** Keys must not contain a slash ("Understanding the Table service data model"). */

@@ -2,7 +2,8 @@ import type { TableClient } from '@azure/data-tables';
 import { type Clock, isoTime } from '../../core/clock.ts';
 import type { ErrorCode } from '../../core/errors.ts';
 import type { TenantId } from '../../core/identifiers.ts';
-import { createdTable, storageCall, unlessConflict, unlessMissing } from '../../core/rows/table.ts';
+import { Columns, time } from '../../core/rows/columns.ts';
+import { Table } from '../../core/rows/table.ts';
 import { SingleFlight } from '../../core/single-flight.ts';
 import type { RunLog } from './run-log.ts';
 import type { TenantOutcome } from './run.ts';
@@ -18,15 +19,16 @@ export interface ScheduleLog {
 
 const schedulesTable = 'Schedules';
 const partitionKey = 'schedule';
+const columns = new Columns({ firstSeenAtMs: time });
 
 /** The schedule log in Azure Table storage, with one row per job. Each instance reads a row once. */
 export class TableScheduleLog implements ScheduleLog {
-  readonly #table: () => Promise<TableClient>;
+  readonly #table: Table;
   readonly #known = new Map<string, number>();
 
   /** @param table returns the client for a table name. The table is created on first use. */
   constructor(table: (name: string) => Promise<TableClient>) {
-    this.#table = createdTable(() => table(schedulesTable));
+    this.#table = new Table(() => table(schedulesTable));
   }
 
   async firstSeenMs(job: string, initialMs: () => Promise<number>): Promise<number> {
@@ -37,20 +39,16 @@ export class TableScheduleLog implements ScheduleLog {
     return firstSeenMs;
   }
 
-  #find(job: string): Promise<number | undefined> {
-    return storageCall(async () => {
-      const table = await this.#table();
-      const row = await unlessMissing(() => table.getEntity(partitionKey, job));
-      const ms = Date.parse(String(row?.['firstSeenAt']));
-      return Number.isNaN(ms) ? undefined : ms;
-    });
+  async #find(job: string): Promise<number | undefined> {
+    const row = await this.#table.find({ partitionKey, rowKey: job });
+    return row && columns.decode(row)?.firstSeenAtMs;
   }
 
-  async #create(job: string, firstSeenMs: number): Promise<number> {
-    const entity = { partitionKey, rowKey: job, firstSeenAt: new Date(firstSeenMs).toISOString() };
-    const created = await storageCall(() => unlessConflict(async () => (await this.#table()).createEntity(entity)));
+  async #create(job: string, firstSeenAtMs: number): Promise<number> {
+    const row = { partitionKey, rowKey: job, ...columns.encode({ firstSeenAtMs }) };
+    const isCreated = (await this.#table.putIfUnchanged(row, undefined)) !== undefined;
     // Another instance was first, or the row has no readable time.
-    return created ? firstSeenMs : ((await this.#find(job)) ?? firstSeenMs);
+    return isCreated ? firstSeenAtMs : ((await this.#find(job)) ?? firstSeenAtMs);
   }
 }
 

@@ -1,8 +1,8 @@
 import type { TableClient } from '@azure/data-tables';
 import { type ErrorCode, isErrorCode } from '../../core/errors.ts';
 import { parseTenantId, type TenantId } from '../../core/identifiers.ts';
-import { defined } from '../../core/objects.ts';
-import { createdTable, storageCall, unlessConflict, unlessMissing } from '../../core/rows/table.ts';
+import { column, Columns, dateTime, flag, group, oneOf, text } from '../../core/rows/columns.ts';
+import { type Row, Table } from '../../core/rows/table.ts';
 
 /** Health of an application's credential. `degraded`: it works, but needs attention. `down`: it does not work. */
 export const healthStatuses = ['ok', 'degraded', 'down'] as const;
@@ -57,111 +57,84 @@ export interface CredentialJournal {
 const partitionKey = 'credential';
 export const journalTable = 'CredentialJournal';
 
-type Table = Pick<TableClient, 'createTable' | 'getEntity' | 'upsertEntity' | 'updateEntity' | 'createEntity'>;
-type Entity = Readonly<Record<string, unknown>>;
+const columns = new Columns({
+  state: group({
+    status: oneOf(healthStatuses),
+    // A merge keeps properties that are absent, so 0 stands for "no threshold".
+    thresholdDays: column((value) => (typeof value === 'number' && value > 0 ? value : undefined)).lenient(),
+    sinceMs: dateTime.as('stateSince'),
+  }).lenient(),
+  rotatedAtMs: dateTime.lenient(),
+  failure: group({
+    atMs: dateTime.as('failedAt'),
+    code: column((value) => (isErrorCode(value) ? value : undefined)).as('failureCode'),
+    detail: text.or('').as('failureDetail'),
+  }).lenient(),
+  witness: group({
+    tenantId: column(parseTenantId).as('witnessTenantId'),
+    resourceIdentifier: text.as('witnessResource'),
+  }).lenient(),
+  mfaProbe: group({ atMs: dateTime.as('mfaProbedAt'), compliant: flag.or(false).as('mfaCompliant') }).lenient(),
+  unknownKeys: column((value) => (typeof value === 'string' && value !== '' ? value : undefined)).lenient(),
+});
 
 /** The journal in Azure Table storage. It has one row per application; the row key is the application's name. */
 export class TableCredentialJournal implements CredentialJournal {
-  readonly #open: () => Promise<Table>;
-  readonly #createdTable: () => Promise<Table>;
+  readonly #table: Table;
 
-  /** @param open returns the table's client. The table is created before the first write. */
-  constructor(open: () => Promise<Table>) {
-    this.#open = open;
-    this.#createdTable = createdTable(open);
+  /** @param open returns the table's client. The table is created on first use. */
+  constructor(open: () => Promise<TableClient>) {
+    this.#table = new Table(open, 'The credential journal cannot be read or written.');
   }
 
   async read(application: string): Promise<JournalEntry> {
-    return readEntry(await this.#get(application));
+    return entryOf(await this.#find(application));
   }
 
-  recordRotation(application: string, atMs: number): Promise<void> {
-    return this.#merge(application, { rotatedAt: new Date(atMs) });
+  recordRotation(application: string, rotatedAtMs: number): Promise<void> {
+    return this.#merge(application, { rotatedAtMs });
   }
 
-  recordFailure(application: string, { atMs, code, detail }: JournalFailure): Promise<void> {
-    return this.#merge(application, { failedAt: new Date(atMs), failureCode: code, failureDetail: detail });
+  recordFailure(application: string, failure: JournalFailure): Promise<void> {
+    return this.#merge(application, { failure });
   }
 
-  recordWitness(application: string, { tenantId, resourceIdentifier }: JournalWitness): Promise<void> {
-    return this.#merge(application, { witnessTenantId: tenantId, witnessResource: resourceIdentifier });
+  recordWitness(application: string, witness: JournalWitness): Promise<void> {
+    return this.#merge(application, { witness });
   }
 
-  recordMfaProbe(application: string, { atMs, compliant }: NonNullable<JournalEntry['mfaProbe']>): Promise<void> {
-    return this.#merge(application, { mfaProbedAt: new Date(atMs), mfaCompliant: compliant });
+  recordMfaProbe(application: string, mfaProbe: NonNullable<JournalEntry['mfaProbe']>): Promise<void> {
+    return this.#merge(application, { mfaProbe });
   }
 
-  recordUnknownKeys(application: string, keys: string): Promise<void> {
-    return this.#merge(application, { unknownKeys: keys });
+  recordUnknownKeys(application: string, unknownKeys: string): Promise<void> {
+    return this.#merge(application, { unknownKeys });
   }
 
-  async changeState(application: string, state: CredentialState, atMs: number): Promise<boolean> {
-    const found = await this.#get(application);
-    const current = found && readEntry(found).state;
+  async changeState(application: string, state: CredentialState, sinceMs: number): Promise<boolean> {
+    const found = await this.#find(application);
+    const current = entryOf(found).state;
     if (current?.status === state.status && current.thresholdDays === state.thresholdDays) return false;
-    const entity = {
-      partitionKey,
-      rowKey: application,
-      status: state.status,
-      // A merge keeps properties that are absent here, so 0 stands for "no threshold".
-      thresholdDays: state.thresholdDays ?? 0,
-      stateSince: new Date(atMs),
-    };
-    return guarded(async () => {
-      const table = await this.#createdTable();
-      const etag = found?.['etag'];
-      // False if another instance has changed the state. It announces the change.
-      return unlessConflict(() =>
-        typeof etag === 'string' ? table.updateEntity(entity, 'Merge', { etag }) : table.createEntity(entity),
-      );
+    const row = rowOf(application, {
+      state: { status: state.status, thresholdDays: state.thresholdDays ?? 0, sinceMs },
     });
+    // False if another instance has changed the state. It announces the change.
+    return (await this.#table.putIfUnchanged(row, found?.etag, { mode: 'Merge' })) !== undefined;
   }
 
-  #get(application: string): Promise<Entity | undefined> {
-    return guarded(async () => {
-      const table = await this.#open();
-      return unlessMissing<Entity>(() => table.getEntity(partitionKey, application));
-    });
+  #find(application: string): Promise<Row | undefined> {
+    return this.#table.find({ partitionKey, rowKey: application });
   }
 
-  #merge(application: string, properties: Record<string, Date | string | boolean>): Promise<void> {
-    return guarded(async () => {
-      const table = await this.#createdTable();
-      await table.upsertEntity({ partitionKey, rowKey: application, ...properties }, 'Merge');
-    });
+  #merge(application: string, entry: JournalEntry): Promise<void> {
+    return this.#table.put(rowOf(application, entry), 'Merge');
   }
 }
 
-const guarded = <T>(work: () => Promise<T>): Promise<T> =>
-  storageCall(work, 'The credential journal cannot be read or written.');
+const entryOf = (row: Row | undefined): JournalEntry => (row && columns.decode(row)) ?? {};
 
-function readEntry(entity: Entity | undefined): JournalEntry {
-  if (entity === undefined) return {};
-  const status = healthStatuses.find((each) => each === entity['status']);
-  const thresholdDays = Number(entity['thresholdDays'] ?? 0);
-  const [stateSince, rotatedAt, failedAt, mfaProbedAt] = ['stateSince', 'rotatedAt', 'failedAt', 'mfaProbedAt'].map(
-    (name) => msOf(entity[name]),
-  );
-  const witnessTenantId = parseTenantId(entity['witnessTenantId']);
-  const witnessResource = entity['witnessResource'];
-  const [code, detail, unknownKeys] = [entity['failureCode'], entity['failureDetail'], entity['unknownKeys']];
-  return defined({
-    state:
-      status === undefined || stateSince === undefined
-        ? undefined
-        : { status, sinceMs: stateSince, ...(thresholdDays > 0 ? { thresholdDays } : {}) },
-    rotatedAtMs: rotatedAt,
-    failure:
-      failedAt === undefined || !isErrorCode(code)
-        ? undefined
-        : { atMs: failedAt, code, detail: typeof detail === 'string' ? detail : '' },
-    witness:
-      witnessTenantId === undefined || typeof witnessResource !== 'string'
-        ? undefined
-        : { tenantId: witnessTenantId, resourceIdentifier: witnessResource },
-    mfaProbe: mfaProbedAt === undefined ? undefined : { atMs: mfaProbedAt, compliant: entity['mfaCompliant'] === true },
-    unknownKeys: typeof unknownKeys === 'string' && unknownKeys !== '' ? unknownKeys : undefined,
-  });
-}
-
-const msOf = (value: unknown): number | undefined => (value instanceof Date ? value.getTime() : undefined);
+const rowOf = (application: string, entry: JournalEntry) => ({
+  partitionKey,
+  rowKey: application,
+  ...columns.encode(entry),
+});

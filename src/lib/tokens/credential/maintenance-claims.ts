@@ -1,6 +1,7 @@
 import type { TableClient } from '@azure/data-tables';
-import { minuteMs } from '../../core/clock.ts';
-import { createdTable, storageCall, unlessConflict, unlessMissing } from '../../core/rows/table.ts';
+import { isAhead } from '../../core/clock.ts';
+import { Columns, dateTime } from '../../core/rows/columns.ts';
+import { type Row, Table } from '../../core/rows/table.ts';
 
 export interface ClaimRequest {
   readonly atMs: number;
@@ -23,77 +24,45 @@ export interface CareClaims {
   end(application: string, atMs: number): Promise<void>;
 }
 
-/** Difference between two clocks up to which a time in the future counts. */
-const clockToleranceMs = 5 * minuteMs;
-
-/**
- * Whether somebody holds the claim, or ended a maintenance too recently. Times that a right clock cannot have written do
- * not count: a clock was set back since. Pure.
- */
+/** Whether somebody holds the claim, or ended a maintenance too recently. Pure. */
 export function isClaimed(
-  found: { readonly untilMs: number; readonly endedMs?: number | undefined },
+  { claimedUntilMs, endedAtMs }: { readonly claimedUntilMs?: number; readonly endedAtMs?: number },
   { atMs, untilMs, unlessEndedSinceMs }: ClaimRequest,
 ): boolean {
-  if (found.untilMs > atMs && found.untilMs <= untilMs + clockToleranceMs) return true;
-  const endedMs = found.endedMs ?? 0;
-  return unlessEndedSinceMs !== undefined && endedMs > unlessEndedSinceMs && endedMs <= atMs + clockToleranceMs;
+  if (isAhead(claimedUntilMs, atMs, untilMs - atMs)) return true;
+  return unlessEndedSinceMs !== undefined && isAhead(endedAtMs, unlessEndedSinceMs, atMs - unlessEndedSinceMs);
 }
 
 /** Not the partition of the journal's entries: a claim must not conflict with a change of state. */
 const partitionKey = 'care';
-
-type Table = Pick<TableClient, 'createTable' | 'getEntity' | 'upsertEntity' | 'updateEntity' | 'createEntity'>;
-
-interface Claim {
-  readonly etag: string;
-  readonly untilMs: number;
-  readonly endedMs: number | undefined;
-}
+const columns = new Columns({ claimedUntilMs: dateTime.lenient(), endedAtMs: dateTime.lenient() });
 
 /** The claims in the journal's table, with one row per application. */
 export class TableCareClaims implements CareClaims {
-  readonly #table: () => Promise<Table>;
+  readonly #table: Table;
 
   /** @param open returns the table's client. The table is created on first use. */
-  constructor(open: () => Promise<Table>) {
-    this.#table = createdTable(open);
+  constructor(open: () => Promise<TableClient>) {
+    this.#table = new Table(open, 'The claims of the credential journal cannot be read or written.');
   }
 
   async lastEndedMs(application: string): Promise<number | undefined> {
-    return (await this.#find(application))?.endedMs;
+    return columns.decode((await this.#find(application)) ?? {})?.endedAtMs;
   }
 
-  async claim(application: string, { atMs, untilMs, unlessEndedSinceMs }: ClaimRequest): Promise<boolean> {
+  async claim(application: string, request: ClaimRequest): Promise<boolean> {
     const found = await this.#find(application);
-    if (found !== undefined && isClaimed(found, { atMs, untilMs, unlessEndedSinceMs })) return false;
-    const entity = { partitionKey, rowKey: application, claimedUntil: new Date(untilMs) };
-    return guarded(async () => {
-      const table = await this.#table();
-      return unlessConflict(() =>
-        found === undefined ? table.createEntity(entity) : table.updateEntity(entity, 'Merge', { etag: found.etag }),
-      );
-    });
+    if (isClaimed(columns.decode(found ?? {}) ?? {}, request)) return false;
+    const row = { partitionKey, rowKey: application, ...columns.encode({ claimedUntilMs: request.untilMs }) };
+    return (await this.#table.putIfUnchanged(row, found?.etag, { mode: 'Merge' })) !== undefined;
   }
 
   end(application: string, atMs: number): Promise<void> {
-    const entity = { partitionKey, rowKey: application, claimedUntil: new Date(atMs), endedAt: new Date(atMs) };
-    return guarded(async () => {
-      await (await this.#table()).upsertEntity(entity, 'Merge');
-    });
+    const ended = columns.encode({ claimedUntilMs: atMs, endedAtMs: atMs });
+    return this.#table.put({ partitionKey, rowKey: application, ...ended }, 'Merge');
   }
 
-  #find(application: string): Promise<Claim | undefined> {
-    return guarded(async () => {
-      const table = await this.#table();
-      const entity = await unlessMissing(() =>
-        table.getEntity<{ claimedUntil?: unknown; endedAt?: unknown }>(partitionKey, application),
-      );
-      return entity && { etag: entity.etag, untilMs: msOf(entity.claimedUntil) ?? 0, endedMs: msOf(entity.endedAt) };
-    });
+  #find(application: string): Promise<Row | undefined> {
+    return this.#table.find({ partitionKey, rowKey: application });
   }
 }
-
-const guarded = <T>(work: () => Promise<T>): Promise<T> =>
-  storageCall(work, 'The claims of the credential journal cannot be read or written.');
-
-const msOf = (value: unknown): number | undefined => (value instanceof Date ? value.getTime() : undefined);

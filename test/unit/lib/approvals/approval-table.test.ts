@@ -1,8 +1,8 @@
-import type { TransactionAction } from '@azure/data-tables';
+import type { TableClient, TransactionAction } from '@azure/data-tables';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { type Approval, askerKeyOf, rowKeyOf, rowPrefixAt } from '../../../../src/lib/approvals/approval.ts';
 import { approvalRow } from '../../../../src/lib/approvals/approval-entity.ts';
-import { type ApprovalTable, TableApprovalLog } from '../../../../src/lib/approvals/table-approval-log.ts';
+import { TableApprovalLog } from '../../../../src/lib/approvals/table-approval-log.ts';
 import { recordingLogger } from '../../../fakes/recording-logger.ts';
 import { approval, askedAtMs, asker, minuteMs, person } from '../../../support/approval-records.ts';
 
@@ -36,7 +36,7 @@ class Table {
     const known = this.rows.get(String(row['rowKey']));
     if (known === undefined) throw refusal(404);
     if (known['etag'] !== etag) throw refusal(412);
-    this.put(mode === 'Replace' ? row : { ...known, ...row });
+    return this.put(mode === 'Replace' ? row : { ...known, ...row });
   };
 
   deleteEntity = async (_partition: string, rowKey: string, { etag }: { etag?: string }) => {
@@ -78,7 +78,9 @@ class Table {
 
   put(row: Row) {
     this.#versions += 1;
-    this.rows.set(String(row['rowKey']), { ...row, etag: `v${this.#versions}` });
+    const etag = `v${this.#versions}`;
+    this.rows.set(String(row['rowKey']), { ...row, etag });
+    return { etag };
   }
 }
 
@@ -88,7 +90,7 @@ let log: TableApprovalLog;
 beforeEach(() => {
   table = new Table();
   recorded = recordingLogger();
-  log = new TableApprovalLog(async () => table as unknown as ApprovalTable, recorded.log);
+  log = new TableApprovalLog(async () => table as unknown as TableClient, recorded.log);
 });
 
 /** An approval by a number, for a subject of its own. */
@@ -216,7 +218,8 @@ describe('list', () => {
 
   it('asks for the range and the columns of the query', async () => {
     expect(await filterOf({})).toBe("PartitionKey eq 'approvals' and RowKey gt 'r-' and RowKey lt 'r.'");
-    expect(table.queries.at(-1)?.maxPageSize).toBe(5);
+    // One more tells whether there is another page.
+    expect(table.queries.at(-1)?.maxPageSize).toBe(6);
     const { id } = numbered(1);
     expect(await filterOf({ after: id, statuses: ['pending', 'expired'], askerKey: 'a.b.c', sinceMs: askedAtMs })).toBe(
       `PartitionKey eq 'approvals' and RowKey gt '${rowKeyOf(id)}' and RowKey lt '${rowPrefixAt(askedAtMs)}.' and (status eq 'pending' or status eq 'expired') and asker eq 'a.b.c'`,
@@ -299,9 +302,9 @@ describe('purge', () => {
       `${partition} and RowKey ge 's-' and RowKey lt 's.' and ${before}`,
     ]);
     // The references go one by one, each as it was read.
-    expect(table.queries.map(({ maxPageSize }) => maxPageSize)).toEqual([100, undefined, undefined]);
+    expect(table.queries.map(({ maxPageSize }) => maxPageSize)).toEqual([1000, undefined, undefined]);
     // A million rows are read for their keys only.
-    expect(table.queries[0]?.select).toEqual(['PartitionKey', 'RowKey']);
+    expect(table.queries[0]?.select).toEqual(['partitionKey', 'rowKey']);
     expect(table.transactions[0]).toEqual([
       ['delete', 'r-1'],
       ['delete', 'r-2'],

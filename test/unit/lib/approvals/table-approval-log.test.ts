@@ -1,6 +1,7 @@
+import type { TableClient } from '@azure/data-tables';
 import { expect, it } from 'vitest';
 import { approvalRow } from '../../../../src/lib/approvals/approval-entity.ts';
-import { type ApprovalTable, TableApprovalLog } from '../../../../src/lib/approvals/table-approval-log.ts';
+import { TableApprovalLog } from '../../../../src/lib/approvals/table-approval-log.ts';
 import type { CallerRole } from '../../../../src/lib/core/caller.ts';
 import { silentLogger } from '../../../../src/lib/core/log.ts';
 import { approval, askedAtMs, decision, person } from '../../../support/approval-records.ts';
@@ -33,7 +34,7 @@ function table(rows = new Map<string, Row>()) {
       };
     },
   };
-  return { rows, put, log: new TableApprovalLog(async () => api as unknown as ApprovalTable, silentLogger) };
+  return { rows, put, log: new TableApprovalLog(async () => api as unknown as TableClient, silentLogger) };
 }
 
 const other = approval({ id: '20261124t050001-00000001' });

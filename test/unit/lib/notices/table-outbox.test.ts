@@ -174,7 +174,8 @@ describe('storage that fails', () => {
       throw Object.assign(new Error('InternalError'), { statusCode: 500 });
     };
     // A list fails when it is read.
-    const list = () => ({ [Symbol.asyncIterator]: () => ({ next: async () => away() }) });
+    const items = { [Symbol.asyncIterator]: () => ({ next: async () => away() }) };
+    const list = () => ({ ...items, byPage: () => items });
     replace(new Proxy(new TransactionTable(), { get: (_, method) => (method === 'listEntities' ? list : away) }));
     await expect(calls(outbox, read)[name]?.()).rejects.toMatchObject({ code: 'storage_unavailable' });
   });
@@ -184,7 +185,7 @@ describe('storage that fails', () => {
     const deleting = new TransactionTable();
     await deleting.createTable();
     deleting.submitTransaction = () => {
-      throw Object.assign(new Error('TableBeingDeleted'), { statusCode: 409 });
+      throw Object.assign(new Error('Conflict'), { statusCode: 409, code: 'TableBeingDeleted' });
     };
     replace(deleting);
     await expect(outbox.add(notice('b'), ['chat'], atMs)).rejects.toMatchObject({ code: 'storage_unavailable' });

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { TenantId } from '../../../../src/lib/core/identifiers.ts';
-import { keysOfEvent, readEvent, readHead, readState } from '../../../../src/lib/tenant-events/claimed-log.ts';
+import { headColumns, keysOfEvent, readEvent, stateColumns } from '../../../../src/lib/tenant-events/claimed-log.ts';
 import { TableEventLog } from '../../../../src/lib/tenant-events/table-event-log.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { recordingLogger } from '../../../fakes/recording-logger.ts';
@@ -90,7 +90,7 @@ describe('a row that somebody changed', () => {
     [{ claimedUntil: 'soon' }, { claimedUntilMs: 0 }],
     [{ claimedUntil: 5 }, { claimedUntilMs: 0 }],
   ])('of the head with %j counts as %j', (change_, expected) => {
-    const read = readHead({ ...head, ...change_ });
+    const read = headColumns.decode({ ...head, ...change_ });
     expect(read).toEqual({
       sequence: 3,
       announced: 2,
@@ -103,9 +103,11 @@ describe('a row that somebody changed', () => {
 
   it('of the head keeps the times that can be read', () => {
     const at = '2026-11-24T00:00:00Z';
-    expect(readHead({ ...head, baselineAt: at, readAt: 'x' })).toMatchObject({ baselineAtMs: Date.parse(at) });
-    expect(readHead({ ...head, baselineAt: 'x', readAt: at })).toMatchObject({ readAtMs: Date.parse(at) });
-    expect(Object.keys(readHead({ ...head, baselineAt: 'x', readAt: 5 }))).toEqual([
+    expect(headColumns.decode({ ...head, baselineAt: at, readAt: 'x' })).toMatchObject({
+      baselineAtMs: Date.parse(at),
+    });
+    expect(headColumns.decode({ ...head, baselineAt: 'x', readAt: at })).toMatchObject({ readAtMs: Date.parse(at) });
+    expect(Object.keys(headColumns.decode({ ...head, baselineAt: 'x', readAt: 5 }) ?? {})).toEqual([
       'sequence',
       'announced',
       'claimId',
@@ -123,11 +125,12 @@ describe('a row that somebody changed', () => {
       JSON.stringify({ ...state('x'), ...change_ }),
     ),
   ])('of a state is none: %j', (text) => {
-    expect(readState(text)).toBeUndefined();
+    expect(stateColumns.decode({ state: text })).toBeUndefined();
   });
 
   it.each(['never', 'open', 'lost'] as const)('of a state with the access %s is one', (access) => {
-    expect(readState(JSON.stringify({ ...state('x'), access }))).toEqual({ ...state('x'), access });
+    const read = stateColumns.decode({ state: JSON.stringify({ ...state('x'), access }) });
+    expect(read).toEqual({ state: { ...state('x'), access } });
   });
 
   const row = {
@@ -160,19 +163,20 @@ describe('a row that somebody changed', () => {
     { details: '[]' },
     { details: undefined },
   ])('of an event is none with %j', (change_) => {
-    expect(readEvent(row)).toEqual(event);
+    expect(readEvent(row)).toEqual({ event });
     expect(readEvent({ ...row, ...change_ })).toBeUndefined();
   });
 
   it('of an event without a name has the id of its tenant for it', () => {
-    expect(readEvent({ ...row, tenantName: undefined })).toEqual({ ...event, tenantName: tenant(1) });
+    expect(readEvent({ ...row, tenantName: undefined })?.event).toEqual({ ...event, tenantName: tenant(1) });
   });
 
   it('of an event that names no tenant or place is deleted alone', () => {
     const rowKey = 'e-1';
     const tenantId: TenantId = tenant(1);
-    expect(keysOfEvent({ rowKey, tenantId, sequence: 1 })).toEqual([`t-${tenantId}-999999999998`, rowKey]);
-    expect(keysOfEvent({ rowKey, sequence: 1 })).toEqual([rowKey]);
-    expect(keysOfEvent({ rowKey, tenantId, sequence: '1' })).toEqual([rowKey]);
+    const keysOf = (row: object): string[] => keysOfEvent(row).map((key) => key.rowKey);
+    expect(keysOf({ rowKey, tenantId, sequence: 1 })).toEqual([`t-${tenantId}-999999999998`, rowKey]);
+    expect(keysOf({ rowKey, sequence: 1 })).toEqual([rowKey]);
+    expect(keysOf({ rowKey, tenantId, sequence: '1' })).toEqual([rowKey]);
   });
 });

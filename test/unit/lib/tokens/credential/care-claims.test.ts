@@ -10,17 +10,17 @@ describe('isClaimed', () => {
   const request = { atMs: 10 * minute, untilMs: 40 * minute };
 
   it.each<[string, Parameters<typeof isClaimed>[0], number | undefined, boolean]>([
-    ['nobody', { untilMs: 0 }, undefined, false],
-    ['a holder', { untilMs: 10 * minute + 1 }, undefined, true],
-    ['a claim that has just lapsed', { untilMs: 10 * minute }, undefined, false],
-    ['a claim as far ahead as clocks may differ', { untilMs: 45 * minute }, undefined, true],
-    ['a claim that no right clock wrote', { untilMs: 45 * minute + 1 }, undefined, false],
-    ['an end that does not matter', { untilMs: 0, endedMs: 9 * minute }, undefined, false],
-    ['an end after the time', { untilMs: 0, endedMs: 5 * minute + 1 }, 5 * minute, true],
-    ['an end at the time', { untilMs: 0, endedMs: 5 * minute }, 5 * minute, false],
-    ['an end as far ahead as clocks may differ', { untilMs: 0, endedMs: 15 * minute }, 0, true],
-    ['an end that no right clock wrote', { untilMs: 0, endedMs: 15 * minute + 1 }, 0, false],
-    ['no end', { untilMs: 0, endedMs: undefined }, 0, false],
+    ['nobody', { claimedUntilMs: 0 }, undefined, false],
+    ['a holder', { claimedUntilMs: 10 * minute + 1 }, undefined, true],
+    ['a claim that has just lapsed', { claimedUntilMs: 10 * minute }, undefined, false],
+    ['a claim as far ahead as clocks may differ', { claimedUntilMs: 45 * minute }, undefined, true],
+    ['a claim that no right clock wrote', { claimedUntilMs: 45 * minute + 1 }, undefined, false],
+    ['an end that does not matter', { claimedUntilMs: 0, endedAtMs: 9 * minute }, undefined, false],
+    ['an end after the time', { claimedUntilMs: 0, endedAtMs: 5 * minute + 1 }, 5 * minute, true],
+    ['an end at the time', { claimedUntilMs: 0, endedAtMs: 5 * minute }, 5 * minute, false],
+    ['an end as far ahead as clocks may differ', { claimedUntilMs: 0, endedAtMs: 15 * minute }, 0, true],
+    ['an end that no right clock wrote', { claimedUntilMs: 0, endedAtMs: 15 * minute + 1 }, 0, false],
+    ['no end', { claimedUntilMs: 0 }, 0, false],
   ])('by %s', (_, found, unlessEndedSinceMs, expected) => {
     expect(isClaimed(found, { ...request, unlessEndedSinceMs })).toBe(expected);
   });
