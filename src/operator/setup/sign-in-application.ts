@@ -1,3 +1,4 @@
+import { graphAppId } from '../../lib/consent/permissions.ts';
 import type { Clock } from '../../lib/core/clock.ts';
 import { BrokerError } from '../../lib/core/errors.ts';
 import type { TenantId } from '../../lib/core/identifiers.ts';
@@ -72,7 +73,6 @@ export interface Step<Ids> {
   run(ids: Ids): Promise<void>;
 }
 
-const graphAppId = '00000003-0000-0000-c000-000000000000';
 /** Where `ptb login` waits for the code. Entra ignores the port. */
 const loopback = 'http://localhost';
 /** Without this consent, a tenant whose users may not consent asks an administrator at the first sign-in. */
