@@ -5,7 +5,7 @@ import { readableTenants } from '../lib/access/tenants/visible-tenants.ts';
 import { tagsSchema } from '../lib/api/requests.ts';
 import { changeTags } from '../lib/tenants/change-tags.ts';
 import { route } from './route.ts';
-import { exampleTenant } from './tenant-views.ts';
+import { exampleTenant } from './tenants.ts';
 
 route(
   {

@@ -12,14 +12,7 @@ import { readInTime, VisibleRuns } from '../lib/runs/reading/visible-runs.ts';
 import { readTenantHistory, type TenantResult } from '../lib/runs/reading/run-tenants.ts';
 import { jobRegistry } from './job-registry.ts';
 import { route } from './route.ts';
-import {
-  exampleTenant,
-  incompleteList,
-  noHistory,
-  noLastResults,
-  readLastResults,
-  viewTenant,
-} from './tenant-views.ts';
+import { exampleTenant, incompleteList, noHistory, noLastResults, readLastResults, viewTenant } from './tenants.ts';
 
 route(
   {
