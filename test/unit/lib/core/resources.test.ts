@@ -68,13 +68,14 @@ describe('what is compared with the table of resources', () => {
     const section = read('docs/policy.md').split('\n## Resources\n')[1]?.split('\n## ')[0] ?? '';
     const ofBroker = builtIn.flatMap(([alias, { endpoint }]) => (endpoint === undefined ? [] : [alias]));
     expect(quotedIn(/^The broker itself uses.*?\./m.exec(section)?.[0]).toSorted()).toEqual(ofBroker.toSorted());
-    const rows = builtIn.flatMap(([alias, { endpoint, identifiers, applicationId }]) => {
-      if (endpoint !== undefined) return [];
-      const identifier = identifiers.public === applicationId ? 'the application id' : `\`${identifiers.public}\``;
-      const owner = aliasByName.get(applicationId);
-      return `| \`${alias}\` | ${identifier} | ${owner === alias ? `\`${applicationId}\`` : 'that of Exchange Online'} |`;
-    });
-    expect(section.split('\n').filter((line) => line.startsWith('| `'))).toEqual(rows);
+    const further = builtIn.filter(([, { endpoint }]) => endpoint === undefined);
+    const entries = section.split('\n').filter((line) => line.startsWith('- `'));
+    expect(entries.map((line) => /^- `([^`]+)`/.exec(line)?.[1])).toEqual(further.map(([alias]) => alias));
+    for (const [index, [alias, { identifiers, applicationId }]] of further.entries()) {
+      expect(entries[index]).toContain(`\`${identifiers.public}\``);
+      const isShared = aliasByName.get(applicationId) !== alias;
+      expect(entries[index]).toContain(isShared ? 'that of Exchange Online' : `\`${applicationId}\``);
+    }
   });
 
   it('what the PowerShell module completes', () => {
