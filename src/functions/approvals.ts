@@ -1,7 +1,9 @@
+import * as df from 'durable-functions';
 import type { ApprovalAnswer, ApprovalsAnswer } from '../lib/api/answers/approvals.ts';
 import { exampleApproval, exampleApprovalId, exampleApprovalSummary } from '../lib/api/examples.ts';
 import { decisionSchema, listApprovalsQuerySchema } from '../lib/api/requests.ts';
 import { directoryFailures, jsonContent, type RouteDocument } from '../lib/api/route.ts';
+import { approvalInputSchema, approvalOrchestrationName } from '../lib/approvals/approval-log.ts';
 import { decideApproval } from '../lib/approvals/decide-approval.ts';
 import {
   listApprovals,
@@ -11,6 +13,9 @@ import {
   visible,
   type VisibleApproval,
 } from '../lib/approvals/read-approvals.ts';
+import { announceApprovalName, settleApprovalName, waitForApproval } from '../lib/approvals/wait-for-approval.ts';
+import { announceApproval, settleApproval } from '../lib/approvals/watch-approvals.ts';
+import { activity } from './activity.ts';
 import { route } from './route.ts';
 
 const noStore = { 'cache-control': 'no-store' };
@@ -85,6 +90,16 @@ route(
 
 const answerOf = ({ approval, possibleDecisions }: VisibleApproval, nowMs: number): ApprovalAnswer =>
   viewApproval(approval, nowMs, possibleDecisions);
+
+df.app.orchestration(approvalOrchestrationName, waitForApproval);
+
+activity(announceApprovalName, approvalInputSchema, ({ approvals, log }, input) =>
+  announceApproval({ ...approvals, log }, input),
+);
+
+activity(settleApprovalName, approvalInputSchema, ({ approvals, log }, input) =>
+  settleApproval({ ...approvals, log }, input),
+);
 
 const idParameter = { approvalId: { description: 'Id of the approval.', example: exampleApprovalId } };
 

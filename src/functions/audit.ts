@@ -1,5 +1,5 @@
-import type { Services } from '../composition.ts';
-import type { AuditAnswer } from '../lib/api/answers/audit.ts';
+import { bootLog, type Services } from '../composition.ts';
+import type { AuditAnswer, AuditCheckpointsAnswer, AuditRecordsAnswer } from '../lib/api/answers/audit.ts';
 import {
   exampleCallerId,
   exampleCorrelationId,
@@ -9,15 +9,19 @@ import {
   exampleTokenId,
 } from '../lib/api/examples.ts';
 import { directoryFailures, jsonContent, type RouteDocument } from '../lib/api/route.ts';
-import { auditQuerySchema } from '../lib/api/requests.ts';
+import { auditCheckpointsQuerySchema, auditQuerySchema, auditRecordsQuerySchema } from '../lib/api/requests.ts';
 import { type Reader, tenantIdFor } from '../lib/access/tenants/named-tenants.ts';
 import { mayRead, readableTenants } from '../lib/access/tenants/visible-tenants.ts';
+import { longestLifeMs } from '../lib/approvals/watch-approvals.ts';
 import type { AuditEntry } from '../lib/audit/audit-log.ts';
-import { callerIdOf } from '../lib/core/caller.ts';
+import { type Caller, callerIdOf } from '../lib/core/caller.ts';
 import { dayMs, isoTime } from '../lib/core/clock.ts';
 import { BrokerError } from '../lib/core/errors.ts';
 import { parseDomainName, parseTenantId, type TenantId } from '../lib/core/identifiers.ts';
 import { route } from './route.ts';
+import { timer } from './timer.ts';
+
+const uncached = { 'cache-control': 'no-store' };
 
 export const audit = route(
   {
@@ -27,7 +31,7 @@ export const audit = route(
     access: 'Audit.Read',
     query: auditQuerySchema,
     failures: ['tenant_unknown', ...directoryFailures, 'storage_unavailable'],
-    document,
+    document: documentLog,
   },
   async (services, { caller: reader, query }) => {
     const { audit, clock } = services;
@@ -60,7 +64,7 @@ export const audit = route(
       entries: page.entries.map(viewEntry),
       ...(page.continuation === undefined ? {} : { continuation: page.continuation }),
     };
-    return { status: 200, headers: { 'cache-control': 'no-store' }, jsonBody: answer };
+    return { status: 200, headers: uncached, jsonBody: answer };
   },
 );
 
@@ -93,7 +97,109 @@ const viewEntry = ({ atMs, expiresAtMs, ...entry }: AuditEntry) => ({
   ...(expiresAtMs === undefined ? {} : { expiresAt: isoTime(expiresAtMs) }),
 });
 
-async function document(): Promise<RouteDocument> {
+route(
+  {
+    name: 'audit-records',
+    method: 'GET',
+    path: '/audit/records',
+    access: 'Audit.Read',
+    query: auditRecordsQuerySchema,
+    failures: ['storage_unavailable'],
+    document: documentRecords,
+  },
+  async (services, { caller, query: { from = 0, to, continuation } }) => {
+    await refuseLimited(services, caller);
+    // Another instance may be ahead, and a checkpoint names what it has written.
+    const toMs = to ?? (await services.evidence.latestMs()) + 1;
+    if (from >= toMs) throw new BrokerError('request_invalid', 'from: is not before `to`.');
+    const page = await services.evidence.records(from, toMs, continuation);
+    const answer: AuditRecordsAnswer = { from: isoTime(from), to: isoTime(toMs), ...page };
+    return { status: 200, headers: uncached, jsonBody: answer };
+  },
+);
+
+route(
+  {
+    name: 'audit-checkpoints',
+    method: 'GET',
+    path: '/audit/checkpoints',
+    access: 'Audit.Read',
+    query: auditCheckpointsQuerySchema,
+    failures: ['storage_unavailable', 'key_vault_unavailable'],
+    document: documentCheckpoints,
+  },
+  async (services, { caller, query: { from = 0, continuation } }) => {
+    await refuseLimited(services, caller);
+    const answer: AuditCheckpointsAnswer = await services.evidence.checkpoints(from, continuation);
+    return { status: 200, headers: uncached, jsonBody: answer };
+  },
+);
+
+/** A part of the records proves nothing, so only callers that may read all of them get any. */
+async function refuseLimited(services: Services, caller: Caller): Promise<void> {
+  if ((await readableTenants(services, caller)) === '*') return;
+  const detail = 'The policy limits this caller to some tenants, and an export has the records of all.';
+  throw new BrokerError('caller_forbidden', detail);
+}
+
+/** Writes the next checkpoint over all chains of the audit log. A failure delays no token. */
+export async function writeCheckpoint({
+  evidence,
+  log,
+  settings,
+}: Pick<Services, 'evidence' | 'log' | 'settings'>): Promise<void> {
+  const written = await evidence.write(settings.AUDIT_RETENTION_DAYS * dayMs);
+  if (written === undefined) return;
+  const { number, to, chains } = written;
+  log.log('info', 'audit.checkpoint_written', { number, to, chains: chains.length });
+}
+
+timer(
+  {
+    name: 'checkpoint-audit',
+    schedule: '40 */5 * * * *',
+    logFailure: (fields) => bootLog.log('error', 'audit.checkpoint_failed', fields),
+  },
+  writeCheckpoint,
+);
+
+/**
+ * Deletes audit records, events of tenants and approvals that are older than AUDIT_RETENTION_DAYS. Approvals stay longer if
+ * that is shorter than an approval may be open, and records while no checkpoint says that they may be missing.
+ */
+export async function purgeAudit({
+  approvals,
+  audit,
+  clock,
+  evidence,
+  log,
+  settings,
+  tenantEvents,
+}: Pick<Services, 'approvals' | 'audit' | 'clock' | 'evidence' | 'log' | 'settings' | 'tenantEvents'>): Promise<void> {
+  const nowMs = clock.nowMs();
+  const beforeMs = nowMs - settings.AUDIT_RETENTION_DAYS * dayMs;
+  // A checkpoint first has to say that these records may be missing, or their purge looks like tampering.
+  const purgedMs = Math.min(beforeMs, (await evidence.purgeLimitMs()) ?? beforeMs);
+  const days = Math.floor((beforeMs - purgedMs) / dayMs);
+  // The last checkpoint is always some minutes old.
+  if (days > 0) log.log('info', 'audit.purge_waits', { days });
+  const deleted = await audit.purge(purgedMs);
+  const deletedApprovals = await approvals.approvalLog.purge(Math.min(beforeMs, nowMs - longestLifeMs));
+  const deletedEvents = await tenantEvents.purge(beforeMs);
+  const { AUDIT_RETENTION_DAYS: retentionDays } = settings;
+  log.log('info', 'audit.purged', { deleted, deletedApprovals, deletedEvents, retentionDays });
+}
+
+timer(
+  {
+    name: 'purge-audit',
+    schedule: '0 13 3 * * *',
+    logFailure: (fields) => bootLog.log('error', 'audit.purge_failed', fields),
+  },
+  purgeAudit,
+);
+
+async function documentLog(): Promise<RouteDocument> {
   const { auditAnswerSchema } = await import('../lib/api/answers/audit.ts');
   const entry = {
     at: '2026-11-24T04:59:58.120Z',
@@ -124,5 +230,66 @@ async function document(): Promise<RouteDocument> {
       'Every issued and every denied token request, every request through the gateway, and every step of an approval, newest first. Such a request has an entry from before it left (`sent`) and one with its outcome, which share `tokenId`. Tokens themselves are never included. Follow `continuation` until it is absent: a page may be empty although older entries exist. A caller that the policy limits to some tenants (`reads`) gets only their entries.',
     queryExample: { tenant: exampleDomain, limit: '50' },
     answers: [{ status: 200, description: 'One page.', contents: [jsonContent(auditAnswerSchema, example)] }],
+  };
+}
+
+async function documentRecords(): Promise<RouteDocument> {
+  const { auditRecordsAnswerSchema } = await import('../lib/api/answers/audit.ts');
+  const record = {
+    PartitionKey: '2278946',
+    RowKey: '8204487001879-7c9e6679-7425-40de-944b-e07fc1f90ae7',
+    at: '2026-11-24T04:59:58.120Z',
+    chain: '5f0c1c5e-8f0d-4a4a-9d3b-0d6c7b1f2a11.42.41.n4bQgYhMfWWaL-qgxVrQFaO_TxsrC4Is0V1sFbDwCgg',
+    outcome: 'issued',
+    tenantId: exampleTenantId,
+    tokenId: exampleTokenId,
+  };
+  return {
+    group: 'Audit',
+    summary: 'Read stored audit records',
+    description:
+      'The records as they are stored, with their place in the chain of their instance, newest first. `ptb audit export` and `ptb audit verify` use them. Follow `continuation` until it is absent. Only for callers whose reading the policy does not limit.',
+    queryExample: { from: '2026-11-24', to: '2026-11-25' },
+    answers: [
+      {
+        status: 200,
+        description: 'One page.',
+        contents: [
+          jsonContent(auditRecordsAnswerSchema, {
+            from: '2026-11-24T00:00:00.000Z',
+            to: '2026-11-25T00:00:00.000Z',
+            records: [record],
+          }),
+        ],
+      },
+    ],
+  };
+}
+
+async function documentCheckpoints(): Promise<RouteDocument> {
+  const { auditCheckpointsAnswerSchema } = await import('../lib/api/answers/audit.ts');
+  const kid = 'https://contoso.vault.azure.net/keys/audit-checkpoints/0d9a1b6f2a3c4e5f8091a2b3c4d5e6f7';
+  // A scanner for leaks takes a whole JWS for a token, so this one is as short as the schema allows.
+  const jws = `${Buffer.from('{"alg":"ES256"}').toString('base64url')}.e30.AAAA`;
+  const key = {
+    kty: 'EC',
+    crv: 'P-256',
+    x: 'MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4',
+    y: '4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM',
+    kid,
+  };
+  return {
+    group: 'Audit',
+    summary: 'Read signed checkpoints',
+    description:
+      'The checkpoints of the audit log, oldest first, from one that was written before `from`. Each is a JWS (RFC 7515), and contains the hash of the one before. `keys` has the public keys (RFC 7517) that verify them. Follow `continuation` until it is absent. Only for callers whose reading the policy does not limit.',
+    queryExample: { from: '2026-11-24' },
+    answers: [
+      {
+        status: 200,
+        description: 'One page.',
+        contents: [jsonContent(auditCheckpointsAnswerSchema, { checkpoints: [jws], keys: [key] })],
+      },
+    ],
   };
 }

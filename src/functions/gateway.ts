@@ -2,7 +2,6 @@ import { registeredAuthLevel } from '../composition.ts';
 import { exampleDomain } from '../lib/api/examples.ts';
 import { type Answer, conditionFailures, type RouteDocument, tenantTokenFailures } from '../lib/api/route.ts';
 import { once } from '../lib/core/single-flight.ts';
-import { documentPending } from './pending-document.ts';
 import { rotateIfOverdue } from './rotation.ts';
 import { route } from './route.ts';
 
@@ -52,6 +51,7 @@ const loadGateway = once(() => import('../lib/gateway/send/serve-request.ts'));
 const inert = "sandbox; default-src 'none'";
 
 async function document(): Promise<RouteDocument> {
+  const { documentPending } = await import('../lib/api/answers/approvals.ts');
   return {
     group: 'Gateway',
     summary: 'Send a request into a tenant',
@@ -72,7 +72,7 @@ async function document(): Promise<RouteDocument> {
         description: 'The answer of the resource. Its status may be any other.',
         contents: [{ mediaType: 'application/json' }],
       },
-      await documentPending(),
+      documentPending(),
     ],
   };
 }

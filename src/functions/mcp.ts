@@ -1,22 +1,20 @@
 import { HttpRequest } from '@azure/functions';
 import { authorityOfCallers, type Services } from '../composition.ts';
 import type { Call } from '../lib/api/call.ts';
+import type { ProtectedResource } from '../lib/api/answers/shared.ts';
+import { exampleTenantId } from '../lib/api/examples.ts';
 import { answerCaller } from '../lib/api/pipeline.ts';
-import { type Answer, problemAnswer } from '../lib/api/route.ts';
+import { type Answer, jsonContent, problemAnswer, type RouteDocument } from '../lib/api/route.ts';
 import type { Ask, RouteRequest } from '../lib/api/mcp/tool.ts';
 import { BrokerError } from '../lib/core/errors.ts';
 import { once } from '../lib/core/single-flight.ts';
 import { jobRegistry } from './job-registry.ts';
-import type { ProtectedResource } from './mcp-document.ts';
 import { rotateIfOverdue } from './rotation.ts';
 import { boundRoutes, route } from './route.ts';
 
 const mcpPath = '/mcp';
 /** Functions serves everything below `/api`, so the document is not where RFC 9728 section 3.1 would put it. A 401 names it. */
 const metadataPath = '/.well-known/oauth-protected-resource';
-
-/** Their texts are longer than those of other routes, so they are not part of the start. */
-const loadDocuments = () => import('./mcp-document.ts');
 
 /** The address of this app at the time of a request, without a path. */
 const originOf = (url: string): string => new URL(url).origin;
@@ -40,7 +38,7 @@ const definition = {
   refusesWebPages: true,
   challenge,
   failures: ['audit_unavailable'],
-  document: async () => (await loadDocuments()).documentMcp(),
+  document: documentMcp,
 } as const;
 
 /** The Model Context Protocol: tools for agents, each of which is a request to a route of this API by the same caller. */
@@ -112,7 +110,7 @@ route(
     path: metadataPath,
     access: 'anonymous',
     failures: ['config_invalid'],
-    document: async () => (await loadDocuments()).documentMetadata(),
+    document: documentMetadata,
   },
   async (_services, { request, correlationId }) => {
     const settings = authorityOfCallers();
@@ -131,3 +129,55 @@ route(
     };
   },
 );
+
+async function documentMcp(): Promise<RouteDocument> {
+  const { mcpMessageSchema } = await import('../lib/api/answers/shared.ts');
+  const error = { jsonrpc: '2.0', error: { code: -32_700, message: 'The body is not JSON in UTF-8.' }, id: null };
+  const refusals = [
+    [400, 'A message that cannot be read or that does not fit its revision of the protocol, or a batch.'],
+    [404, 'An unknown method of the revision 2026-07-28.'],
+    [405, 'Any method but POST: there are no sessions.'],
+    [415, 'A body that is not `application/json`.'],
+  ] as const;
+  return {
+    group: 'Agents',
+    summary: 'Model Context Protocol for agents',
+    description:
+      'Tools for AI agents, as one message of the Model Context Protocol (streamable HTTP, revisions 2026-07-28, 2025-11-25 and 2025-06-18) per request, without a session. Each tool stands for a route of this API and needs its role; a caller sees the tools that its roles open. No tool changes data of a customer. Each call of a tool is on record, with what the client calls itself, before the tool does anything. Results are at most about 40 kB, and mark what comes from customers. A failure of a tool is a result with `isError`. Requests with the header `Origin` are refused.',
+    bodyExample: { jsonrpc: '2.0', id: 1, method: 'tools/list' },
+    answers: [
+      {
+        status: 200,
+        description: 'The answer to the message.',
+        contents: [
+          jsonContent(mcpMessageSchema, { jsonrpc: '2.0', id: 1, result: { tools: [] } }),
+          { mediaType: 'text/event-stream' },
+        ],
+      },
+      { status: 202, description: 'The message was a notification.', contents: [] },
+      ...refusals.map(([status, description]) => ({
+        status,
+        description,
+        contents: [jsonContent(mcpMessageSchema, error)],
+      })),
+    ],
+  };
+}
+
+async function documentMetadata(): Promise<RouteDocument> {
+  const { protectedResourceSchema } = await import('../lib/api/answers/shared.ts');
+  const example = {
+    resource: 'https://NAME.azurewebsites.net/api/mcp',
+    resource_name: 'Partner Token Broker',
+    authorization_servers: [`https://login.microsoftonline.com/${exampleTenantId}/v2.0`],
+    scopes_supported: [`api://${exampleTenantId}/partner-token-broker-prod/access_as_user`],
+    bearer_methods_supported: ['header'],
+  };
+  return {
+    group: 'Pages',
+    summary: 'How MCP clients sign in',
+    description:
+      'The metadata of the MCP endpoint as a protected resource (RFC 9728): the authority and the scope of a token. The challenge of a 401 at `/api/mcp` names this address.',
+    answers: [{ status: 200, description: 'The metadata.', contents: [jsonContent(protectedResourceSchema, example)] }],
+  };
+}

@@ -1,11 +1,13 @@
 import { join } from 'node:path';
 import * as z from 'zod';
 import { signInOfPeople } from '../composition.ts';
-import { type StaticFile, staticAnswer, staticFile } from '../lib/api/page-answer.ts';
-import { type Answer, type AnswerDocument, documentRoutes, type RouteDocument } from '../lib/api/route.ts';
+import type { NoSignIn, SignInAnswer } from '../lib/api/answers/shared.ts';
+import { exampleTenantId } from '../lib/api/examples.ts';
+import { createPageFiles, type PageFiles, type StaticFile, staticAnswer, staticFile } from '../lib/api/page-answer.ts';
+import { type Answer, type AnswerDocument, documentRoutes, jsonContent, type RouteDocument } from '../lib/api/route.ts';
 import { BrokerError } from '../lib/core/errors.ts';
 import { once } from '../lib/core/single-flight.ts';
-import { createPageFiles, type PageFiles } from './page-files.ts';
+import { setupApiCommand } from '../lib/core/text.ts';
 import { declaredRoutes, route } from './route.ts';
 
 // The pages contain no data: they call the API with the token of their reader.
@@ -96,6 +98,19 @@ route(
   asset(),
 );
 
+/** The next step for whoever deploys the broker. */
+const advice = `Run \`npx ${setupApiCommand(undefined, '--url ADDRESS --no-roles')}\` with the address of the function app, and put the sign-in client that it prints into the app setting SIGN_IN_CLIENT_ID. NAME is the last part of the App ID URI in BROKER_AUDIENCES, with azd partner-token-broker-ENVIRONMENT.`;
+
+route(
+  { name: 'sign-in', method: 'GET', path: '/sign-in', access: 'anonymous', failures: [], document: documentSignIn },
+  async () => {
+    const settings = signInOfPeople();
+    const jsonBody: SignInAnswer | NoSignIn =
+      typeof settings === 'string' ? { problem: settings, advice } : { ...settings };
+    return { status: 200, headers: { 'cache-control': 'no-store' }, jsonBody };
+  },
+);
+
 /** 200 with the file in one of the media types, and 304. */
 const fileAnswers = (description: string, contents: AnswerDocument['contents']): readonly AnswerDocument[] => [
   { status: 200, description, contents },
@@ -142,5 +157,28 @@ async function documentAssets(): Promise<RouteDocument> {
       { mediaType: 'text/css' },
       { mediaType: 'image/svg+xml' },
     ]),
+  };
+}
+
+async function documentSignIn(): Promise<RouteDocument> {
+  const { noSignInSchema, signInAnswerSchema } = await import('../lib/api/answers/shared.ts');
+  const example: SignInAnswer = {
+    entraEndpoint: 'https://login.microsoftonline.com',
+    tenantId: exampleTenantId,
+    clientId: '6f1d9a53-8f0e-4c39-9d2f-6f7c4c7d1a10',
+    scope: `api://${exampleTenantId}/partner-token-broker-prod/access_as_user`,
+  };
+  return {
+    group: 'Pages',
+    summary: 'How people sign in',
+    description:
+      'What the dashboard and `ptb login` need to sign a person in with Microsoft: authorization code with PKCE, or device code. If people cannot sign in, the answer says which setting is missing.',
+    answers: [
+      {
+        status: 200,
+        description: 'The authority, the client and the scope, or why there are none.',
+        contents: [jsonContent(z.union([signInAnswerSchema, noSignInSchema]), example)],
+      },
+    ],
   };
 }

@@ -1,5 +1,6 @@
 import type { CheckedQueryAnswer } from '../lib/api/answers/runs.ts';
-import { directoryFailures } from '../lib/api/route.ts';
+import { exampleDomain } from '../lib/api/examples.ts';
+import { directoryFailures, jsonContent, type RouteDocument } from '../lib/api/route.ts';
 import { scrub } from '../lib/core/log.ts';
 import { once } from '../lib/core/single-flight.ts';
 import type { CheckedQuery } from '../lib/gateway/queries/start-query.ts';
@@ -7,7 +8,7 @@ import { runDeps } from './orchestrations.ts';
 import { maxStartRunBytes, querySchema } from '../lib/api/requests.ts';
 import { rotateIfOverdue } from './rotation.ts';
 import { route } from './route.ts';
-import { startedRunAnswer } from './started-run.ts';
+import { documentStartedRun, startedRunAnswer } from './started-run.ts';
 
 /** Loaded at the first query, to keep start-up short. */
 export const loadQueries = once(() => import('../lib/gateway/queries/start-query.ts'));
@@ -27,7 +28,7 @@ route(
     maxBodyBytes: maxStartRunBytes,
     durable: true,
     failures: ['tenant_unknown', ...directoryFailures, 'entra_unavailable', 'busy', 'storage_unavailable'],
-    document: async () => (await import('./queries-document.ts')).documentQueries(),
+    document,
   },
   async (services, { request: { headers }, body, caller, correlationId, orchestrations }) => {
     rotateIfOverdue(services);
@@ -45,3 +46,33 @@ const viewCheck = ({ query, opened, chosen, open }: CheckedQuery): CheckedQueryA
   rules: opened.rules.map(({ name, permissions }) => ({ rule: name, permissions })),
   tenants: { chosen, open },
 });
+
+async function document(): Promise<RouteDocument> {
+  const { checkedQuerySchema } = await import('../lib/api/answers/runs.ts');
+  const checked: CheckedQueryAnswer = {
+    path: '/v1.0/users?$select=displayName,accountEnabled',
+    request: 'GET /v1.0/users',
+    anyOf: ['User.Read.All', 'User.ReadWrite.All', 'Directory.Read.All'],
+    rules: [{ rule: 'helpdesk reads users', permissions: ['User.Read.All'] }],
+    tenants: { chosen: 25, open: 25 },
+  };
+  return {
+    group: 'Gateway',
+    summary: 'Ask many tenants',
+    description:
+      'Sends one GET to Microsoft Graph in each of the tenants, as a run. The gateway judges and sends each request under the rules for this caller that are in force at that moment, and records it; a tenant that no rule opens gets a refusal. A query that no rule opens in any tenant is refused at once. Rules with an approval, and those for emergencies, serve no query. Read the rows with `GET /runs/{runId}/results?order=arrival`. Whoever asked reads and cancels the run with the role `Requests.Send`; others need the roles for runs, and see no rows. A caller has at most four active queries. A row has the columns of its tenant, then the properties of the object: nested values stay nested, and a property with the name of one of these columns gets `graph.` before it.',
+    bodyExample: {
+      path: '/v1.0/users',
+      select: ['displayName', 'accountEnabled'],
+      tenants: [exampleDomain, 'tag:managed'],
+    },
+    answers: [
+      await documentStartedRun('query@manual-8d9f7a54-0d0c-4c5e-9a51-9f3a2f6a2b7e'),
+      {
+        status: 200,
+        description: 'With `check`: the query may start. Nothing was started.',
+        contents: [jsonContent(checkedQuerySchema, checked)],
+      },
+    ],
+  };
+}

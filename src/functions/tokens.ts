@@ -4,7 +4,6 @@ import type { PendingApprovalAnswer, TokenAnswer } from '../lib/api/answers/appr
 import { exampleDomain, exampleTenantId, exampleTokenId } from '../lib/api/examples.ts';
 import { conditionFailures, jsonContent, type RouteDocument, tenantTokenFailures } from '../lib/api/route.ts';
 import { pendingAnswer } from '../lib/approvals/meet-condition.ts';
-import { documentPending } from './pending-document.ts';
 import { isoTime } from '../lib/core/clock.ts';
 import { rotateIfOverdue } from './rotation.ts';
 import { route } from './route.ts';
@@ -61,7 +60,7 @@ export const retirementHeaders = ({
 });
 
 async function document(): Promise<RouteDocument> {
-  const { tokenAnswerSchema } = await import('../lib/api/answers/approvals.ts');
+  const { documentPending, tokenAnswerSchema } = await import('../lib/api/answers/approvals.ts');
   const example = {
     accessToken: '(the token)',
     tokenType: 'Bearer',
@@ -89,7 +88,7 @@ async function document(): Promise<RouteDocument> {
           Sunset: 'When Microsoft retired the resource, if it did (RFC 8594).',
         },
       },
-      await documentPending(),
+      documentPending(),
     ],
   };
 }

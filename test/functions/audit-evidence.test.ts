@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { Services } from '../../src/composition.ts';
-import { writeCheckpoint } from '../../src/functions/audit-evidence.ts';
+import { writeCheckpoint } from '../../src/functions/audit.ts';
 import { recordingLogger } from '../fakes/recording-logger.ts';
 
 const day = 24 * 3_600_000;

@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from 'vitest';
 import type { Services } from '../../src/composition.ts';
-import { purgeAudit } from '../../src/functions/audit-retention.ts';
+import { purgeAudit } from '../../src/functions/audit.ts';
 import type { AuditEntry } from '../../src/lib/audit/audit-log.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { MemoryAuditLog } from '../fakes/memory-audit-log.ts';

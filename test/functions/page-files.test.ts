@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { HttpRequest } from '@azure/functions';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createPageFiles } from '../../src/functions/page-files.ts';
+import { createPageFiles } from '../../src/lib/api/page-answer.ts';
 import { asset, page } from '../../src/functions/pages.ts';
 
 let folder: string;

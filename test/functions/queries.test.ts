@@ -59,7 +59,6 @@ beforeAll(async () => {
   await import('../../src/functions/runs.ts');
   await import('../../src/functions/run-results.ts');
   await import('../../src/functions/run-actions.ts');
-  await import('../../src/functions/run-tenant.ts');
   routes = (await import('../../src/functions/route.ts')).boundRoutes();
 });
 

@@ -37,7 +37,7 @@ async function stage(settings: Partial<Services['settings']>) {
 }
 
 beforeAll(async () => {
-  await import('../../src/functions/run-care.ts');
+  await import('../../src/functions/run-timers.ts');
 });
 // The app's own jobs have schedules. Without their timers, only the run of the test concerns the watchdog.
 beforeEach(() => {

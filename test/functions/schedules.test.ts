@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Services } from '../../src/composition.ts';
-import { fireSchedule, startScheduled } from '../../src/functions/schedules.ts';
+import { fireSchedule, startScheduled } from '../../src/functions/run-timers.ts';
 import licenceReport from '../../src/jobs/licence-report.ts';
 import { BrokerError } from '../../src/lib/core/errors.ts';
 import type { Notice } from '../../src/lib/notices/notice.ts';

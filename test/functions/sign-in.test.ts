@@ -1,7 +1,6 @@
 import { HttpRequest } from '@azure/functions';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import '../../src/functions/pages.ts';
-import '../../src/functions/sign-in.ts';
 import { boundRoutes } from '../../src/functions/route.ts';
 import { silentLogger } from '../../src/lib/core/log.ts';
 import { guid, tenant } from '../support/audit-entries.ts';

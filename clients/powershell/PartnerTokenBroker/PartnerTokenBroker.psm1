@@ -15,6 +15,7 @@ foreach ($folder in 'Private', 'Public') {
 $resourceNames = {
     # The third argument of a completer is the text typed so far.
     $typed = $args[2]
-    'graph', 'aad-graph', 'exchange', 'partner-center', 'arm' | Where-Object { $_ -like "$typed*" }
+    $known = 'graph', 'aad-graph', 'partner-center', 'exchange', 'arm', 'office-management', 'defender', 'teams', 'compliance'
+    $known | Where-Object { $_ -like "$typed*" }
 }
 Register-ArgumentCompleter -CommandName Get-PartnerToken -ParameterName Resource -ScriptBlock $resourceNames

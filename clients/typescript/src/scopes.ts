@@ -1,27 +1,35 @@
 /** URL or identifier of a resource, without trailing slash → alias in the broker. */
 export type ResourceNames = Readonly<Record<string, string>>;
 
-/** The built-in resources of the broker, in Microsoft's three clouds. */
+/** The built-in resources of the broker by address in Microsoft's three clouds and by application id. */
 export const standardResources: ResourceNames = {
   'https://graph.microsoft.com': 'graph',
   'https://graph.microsoft.us': 'graph',
   'https://microsoftgraph.chinacloudapi.cn': 'graph',
+  '00000003-0000-0000-c000-000000000000': 'graph',
   'https://graph.windows.net': 'aad-graph',
   'https://graph.microsoftazure.us': 'aad-graph',
   'https://graph.chinacloudapi.cn': 'aad-graph',
+  '00000002-0000-0000-c000-000000000000': 'aad-graph',
+  'https://api.partnercenter.microsoft.com': 'partner-center',
+  'https://partner.partnercenterapi.microsoftonline.cn': 'partner-center',
+  'fa3d9a0c-3fb0-42cc-9193-47c7ecd2edbd': 'partner-center',
   'https://outlook.office365.com': 'exchange',
   'https://outlook.office365.us': 'exchange',
   'https://partner.outlook.cn': 'exchange',
-  'https://api.partnercenter.microsoft.com': 'partner-center',
-  'https://partner.partnercenterapi.microsoftonline.cn': 'partner-center',
+  '00000002-0000-0ff1-ce00-000000000000': 'exchange',
   'https://management.azure.com': 'arm',
-  'https://management.core.windows.net': 'arm',
   'https://management.usgovcloudapi.net': 'arm',
-  'https://management.core.usgovcloudapi.net': 'arm',
   'https://management.chinacloudapi.cn': 'arm',
+  'https://management.core.windows.net': 'arm',
+  'https://management.core.usgovcloudapi.net': 'arm',
   'https://management.core.chinacloudapi.cn': 'arm',
+  '797f4846-ba00-4fd7-ba43-dac1f8f63013': 'arm',
   'https://manage.office.com': 'office-management',
+  'c5393580-f805-4401-95e8-94b7a6ef2fc2': 'office-management',
   'https://api.securitycenter.microsoft.com': 'defender',
+  'fc780465-2017-40d4-a0c5-307022471b92': 'defender',
+  '48ac35b8-9aa8-4d74-927d-1f4a14a0b239': 'teams',
   'https://ps.compliance.protection.outlook.com': 'compliance',
 };
 

@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
 import type { StoredMap } from '../../lib/judge/stored-map.ts';
 import type { Requirement } from '../../lib/judge/judge.ts';
+import { publicGraphHost } from '../../lib/core/resources.ts';
 import { type Grant, grants } from '../../lib/core/secrets.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { CommandOutcome, UsageError } from '../run-program.ts';
@@ -55,7 +56,7 @@ async function show(
   const { requiredPermissions } = await import('../../lib/judge/judge.ts');
   const url = /^\/(?:v1\.0|beta)\//i.test(path) ? path : `/v1.0${path}`;
   const request = { method: method.toUpperCase(), url, body: undefined };
-  const required = requiredPermissions(map, request, { scheme: grant, host: 'graph.microsoft.com' });
+  const required = requiredPermissions(map, request, { scheme: grant, host: publicGraphHost });
   print(json, { method: request.method, url, grant, ...required }, [
     ...requirementLines(`${request.method} ${url}`, required),
     ...(hasBody(request.method) ? [bodyNote] : []),

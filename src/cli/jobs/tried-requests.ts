@@ -1,5 +1,6 @@
 import type { PermissionMap } from 'graph-permissions/permission-map';
 import { judgeRequest, requiredPermissions, type Requirement, unneededPermissions } from '../../lib/judge/judge.ts';
+import { publicGraphHost } from '../../lib/core/resources.ts';
 import type { GatewayRequest, Grant } from '../../lib/judge/verdict.ts';
 
 /** Requests of a job to Microsoft Graph that differ only in ids. */
@@ -26,7 +27,7 @@ interface Declared {
   readonly resources: readonly string[];
 }
 
-const judgeOptions = { scheme: 'delegated', host: 'graph.microsoft.com' } as const;
+const judgeOptions = { scheme: 'delegated', host: publicGraphHost } as const;
 
 /**
  * The permissions that the requests of a job need, beside those that it declares. Pure.

@@ -2,6 +2,7 @@ import type { PermissionMap } from 'graph-permissions/permission-map';
 import type { AccessPolicy } from '../../lib/access/policy/policy.ts';
 import type { ExplainedRequest, RequestFinding } from '../../lib/gateway/send/explain-request.ts';
 import { settingsSchema } from '../../lib/config/settings.ts';
+import { judgedBy } from '../../lib/core/resources.ts';
 import { headOf, notNeeded, resultOf, type TestResult } from './explained.ts';
 import { readLocalSettings } from '../sign-in/target.ts';
 import { UsageError } from '../run-program.ts';
@@ -25,7 +26,7 @@ export async function requestOutcome(
   if (url?.startsWith('/') !== true || rest.length > 0)
     throw new UsageError('--request is not a method and a path, such as "GET /v1.0/users".');
   const { explainRequest } = await import('../../lib/gateway/send/explain-request.ts');
-  const { map, note } = resource === 'graph' ? await mapInForce() : { map: undefined, note: [] };
+  const { map, note } = judgedBy(resource) === 'permissions' ? await mapInForce() : { map: undefined, note: [] };
   const order = {
     resource,
     method: method.toUpperCase(),

@@ -1,5 +1,6 @@
 import { partnerMap } from 'graph-permissions/partner-table';
 import { askedProblems } from '../../lib/access/tenants/selected-tenants.ts';
+import { publicGraphHost } from '../../lib/core/resources.ts';
 import { requiredPermissions } from '../../lib/judge/judge.ts';
 import { type QueryText, readQuery } from '../../lib/gateway/queries/query.ts';
 import {
@@ -55,7 +56,7 @@ function checkSchedule(schedule: string): void {
 /** The narrowest permissions by the built-in map. */
 function permissionsFor(url: string): readonly string[] {
   const request = { method: 'GET', url };
-  const required = requiredPermissions(partnerMap(), request, { scheme: 'delegated', host: 'graph.microsoft.com' });
+  const required = requiredPermissions(partnerMap(), request, { scheme: 'delegated', host: publicGraphHost });
   if (!required.opened) throw new UsageError(`No permission of the built-in map opens the request: ${required.reason}`);
   return narrowestOf(required.anyOf, required.together);
 }

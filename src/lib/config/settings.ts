@@ -2,7 +2,14 @@ import * as z from 'zod';
 import { BrokerError } from '../core/errors.ts';
 import { type DomainName, parseDomainName, parseGuid, parseTenantId, type TenantId } from '../core/identifiers.ts';
 import { defined } from '../core/objects.ts';
-import { type Cloud, cloudNames, clouds, withEndpoints } from '../core/resources.ts';
+import {
+  type Cloud,
+  type CloudEndpoints,
+  cloudNames,
+  clouds,
+  endpointNames,
+  withEndpoints,
+} from '../core/resources.ts';
 import { Secret } from '../core/secrets.ts';
 import { webhookForms } from '../notices/target.ts';
 
@@ -93,19 +100,15 @@ const endpoints = z
   })
   .pipe(
     z.strictObject(
-      {
-        entra: webAddress.optional(),
-        graph: webAddress.optional(),
-        aadGraph: webAddress.optional(),
-        partnerCenter: webAddress.optional(),
-        exchange: webAddress.optional(),
-        arm: webAddress.optional(),
-      },
+      Object.fromEntries(endpointNames.map((name) => [name, webAddress.optional()])) as Record<
+        keyof CloudEndpoints,
+        z.ZodOptional<typeof webAddress>
+      >,
       // zod's message would quote the unknown keys.
       {
         error: ({ code }) =>
           code === 'unrecognized_keys'
-            ? 'has an unknown key. The keys are entra, graph, aadGraph, partnerCenter, exchange and arm'
+            ? `has an unknown key. The keys are ${endpointNames.join(', ').replace(/, (?=\w+$)/, ' and ')}`
             : 'is not a JSON object',
       },
     ),
@@ -154,8 +157,7 @@ export const settingsSchema = z.object({
     .default('public')
     .meta({ description: 'The Microsoft cloud: public, usgovernment or china.' }),
   CLOUD_ENDPOINTS: endpoints.optional().meta({
-    description:
-      'JSON object that replaces addresses of the cloud: entra, graph, aadGraph, partnerCenter, exchange, arm. Use it for local development and for private endpoints.',
+    description: `JSON object that replaces addresses of the cloud: ${endpointNames.join(', ')}. Use it for local development and for private endpoints.`,
   }),
   MANAGED_IDENTITY_CLIENT_ID: guidNamed(parseGuid, 'client id').optional().meta({
     description:

@@ -3,6 +3,8 @@
  * compares). Ids: "Microsoft Graph permissions reference" and the service principals of the resources.
  */
 
+import { builtInResources } from '../core/resources.ts';
+
 /** A permission of a resource: its id, its value in a token, and why the broker needs it. */
 export interface Permission {
   readonly id: string;
@@ -31,7 +33,7 @@ export type ProfileName = (typeof profileNames)[number];
 const published = 'Requested by the published secure application model script.';
 
 const aadGraph: ResourcePermissions = {
-  appId: '00000002-0000-0000-c000-000000000000',
+  appId: builtInResources['aad-graph'].applicationId,
   name: 'Azure AD Graph',
   scopes: [
     { id: 'a42657d6-7f20-40e3-b6f0-cee03008a62a', value: 'Directory.AccessAsUser.All', reason: published },
@@ -46,14 +48,14 @@ const graphRoles: readonly Permission[] = [
 ];
 
 const microsoftGraph: ResourcePermissions = {
-  appId: '00000003-0000-0000-c000-000000000000',
+  appId: builtInResources.graph.applicationId,
   name: 'Microsoft Graph',
   scopes: [],
   roles: graphRoles,
 };
 
 const partnerCenter: ResourcePermissions = {
-  appId: 'fa3d9a0c-3fb0-42cc-9193-47c7ecd2edbd',
+  appId: builtInResources['partner-center'].applicationId,
   name: 'Microsoft Partner Center',
   scopes: [
     {
@@ -140,7 +142,7 @@ const gdapGraph: ResourcePermissions = {
 };
 
 const exchange: ResourcePermissions = {
-  appId: '00000002-0000-0ff1-ce00-000000000000',
+  appId: builtInResources.exchange.applicationId,
   name: 'Office 365 Exchange Online',
   scopes: [
     {
@@ -153,7 +155,7 @@ const exchange: ResourcePermissions = {
 };
 
 const azureResourceManager: ResourcePermissions = {
-  appId: '797f4846-ba00-4fd7-ba43-dac1f8f63013',
+  appId: builtInResources.arm.applicationId,
   name: 'Azure Resource Manager',
   scopes: [
     {

@@ -1,10 +1,9 @@
 import { SetupError, toBrokerError } from '../core/errors.ts';
 import { defaultApplication, type TenantId } from '../core/identifiers.ts';
-import type { CloudEndpoints, ResourceRegistry } from '../core/resources.ts';
+import { type CloudEndpoints, isAudienceOf, type ResourceRegistry } from '../core/resources.ts';
 import type { AccessToken, Grant, Resource, Secret, TokenSource } from '../core/secrets.ts';
 import type { ExchangeDeps } from '../microsoft/exchange.ts';
 import { createGraphClient, type GraphClient } from '../microsoft/graph.ts';
-import { isAudienceOf } from '../microsoft/redeemer.ts';
 import { readApplicationOf, type RegisteredApplication } from './directory-state.ts';
 import type { PermissionProfile } from './permissions.ts';
 import { registeredProfile } from './profile-file.ts';

@@ -6,7 +6,7 @@ import type { Approvals } from '../approvals/approvals.ts';
 import type { Caller } from '../core/caller.ts';
 import type { Random } from '../core/clock.ts';
 import { FairLimiter } from '../core/fair-limiter.ts';
-import type { Cloud, ResourceRegistry } from '../core/resources.ts';
+import { type Cloud, factsOf, type ResourceRegistry } from '../core/resources.ts';
 import type { Resource } from '../core/secrets.ts';
 import type { RequestBudget } from '../core/share.ts';
 import { KeyVaultSecrets } from '../tokens/credential/key-vault-secrets.ts';
@@ -85,14 +85,8 @@ export function createGateway(parts: GatewayParts, cloud: Cloud): Gateway {
  * another name of Microsoft Graph: the permission map judges the requests to `graph`, and would not judge those.
  */
 function addressOf({ endpoints, resources }: Cloud, { alias, identifier }: Resource): string | undefined {
-  const own: Readonly<Record<string, string>> = {
-    graph: endpoints.graph,
-    'aad-graph': endpoints.aadGraph,
-    exchange: endpoints.exchange,
-    'partner-center': endpoints.partnerCenter,
-    arm: endpoints.arm,
-  };
-  if (Object.hasOwn(own, alias)) return own[alias]?.replace(/\/$/, '');
+  const endpoint = factsOf(alias)?.endpoint;
+  if (endpoint !== undefined) return endpoints[endpoint].replace(/\/$/, '');
   if (!/^https?:\/\//i.test(identifier) || !URL.canParse(identifier)) return undefined;
   const { host, hostname } = new URL(identifier);
   const graph = new URL(resources.graph).hostname;

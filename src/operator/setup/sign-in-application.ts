@@ -1,4 +1,5 @@
 import { firstOf, readScopeGrants } from '../../lib/consent/directory-state.ts';
+import { graphAppId } from '../../lib/consent/permissions.ts';
 import type { Clock } from '../../lib/core/clock.ts';
 import type { TenantId } from '../../lib/core/identifiers.ts';
 import type { GraphClient, GraphWriter } from '../../lib/microsoft/graph.ts';
@@ -59,7 +60,6 @@ export interface Step<Ids> {
   run(ids: Ids): Promise<void>;
 }
 
-const graphAppId = '00000003-0000-0000-c000-000000000000';
 /** Where `ptb login` waits for the code. Entra ignores the port. */
 const loopback = 'http://localhost';
 /** Without this consent, a tenant whose users may not consent asks an administrator at the first sign-in. */

@@ -12,7 +12,7 @@ function Get-PartnerToken {
     Tenant id, or a domain of the tenant.
 
     .PARAMETER Resource
-    Alias of the resource: graph, exchange, arm, partner-center, aad-graph, or an alias that the operator of the broker added.
+    Alias of the resource: graph, exchange, arm, partner-center, aad-graph, office-management, defender, teams, compliance, or an alias that the operator of the broker added.
 
     .PARAMETER Scope
     Required scopes. The policy must allow each of them. Entra includes all consented scopes in the token anyway.

@@ -1,5 +1,6 @@
 import type * as z from 'zod';
 import { duplicateKey, safeParse } from '../../core/json.ts';
+import { factsOf, judgedBy } from '../../core/resources.ts';
 import { didYouMean } from '../../core/text.ts';
 import {
   choiceOf,
@@ -33,27 +34,32 @@ function gatewayProblems(rule: RuleDocument, place: string): string[] {
     : [`${place}.requests: has no effect without the gateway; add "via": ["gateway"].`];
 }
 
-/** Aliases whose address cannot be one of Exchange. */
-const neverExchange: ReadonlySet<string> = new Set(['graph', 'aad-graph', 'partner-center', 'arm']);
+/** RESOURCES may give other aliases an address of Exchange. */
+function neverExchange(alias: string): boolean {
+  const facts = factsOf(alias);
+  return facts?.endpoint !== undefined && facts.judgedBy !== 'cmdlets';
+}
+
+const isJudgedByPermissions = (alias: string): boolean => judgedBy(alias) === 'permissions';
 
 function requiredKeys(rule: RuleDocument, resources: readonly string[], place: string): string[] {
   const { scopes, requests, via, excessScopes } = rule;
   const all = resources.includes('*');
   const problems: string[] = [];
-  if ((all || resources.includes('graph')) && (scopes === undefined || scopes.includes('*'))) {
+  if ((all || resources.some(isJudgedByPermissions)) && (scopes === undefined || scopes.includes('*'))) {
     problems.push(
       `${place}.scopes: a rule for the gateway names the permissions that open its requests to graph; list them, such as User.Read.All.`,
     );
   }
   const limited = requests?.paths !== undefined || requests?.cmdlets !== undefined;
-  const others = resources.filter((resource) => resource !== 'graph');
+  const others = resources.filter((resource) => !isJudgedByPermissions(resource));
   if (others.length > 0 && !limited) {
     const named = all ? 'resources other than graph' : others.join(', ');
     problems.push(
       `${place}.requests: is the only limit of the gateway for ${named}; list paths, or cmdlets for exchange.`,
     );
   }
-  if (requests?.cmdlets !== undefined && resources.every((resource) => neverExchange.has(resource)))
+  if (requests?.cmdlets !== undefined && resources.every(neverExchange))
     problems.push(`${place}.requests.cmdlets: has no effect without the resource exchange.`);
   if (excessScopes !== undefined && via?.includes('token') === false)
     problems.push(`${place}.excessScopes: has no effect, because the gateway hands out no token.`);
@@ -62,7 +68,7 @@ function requiredKeys(rule: RuleDocument, resources: readonly string[], place: s
 
 /** A path of Graph without its version would never match. */
 function unversionedPaths({ requests }: RuleDocument, resources: readonly string[], place: string): string[] {
-  if (!resources.every((resource) => resource === 'graph')) return [];
+  if (!resources.every(isJudgedByPermissions)) return [];
   return (requests?.paths ?? [])
     .filter((path) => !/^\/(?:v1\.0|beta)(?:\/|$)/i.test(path))
     .map(

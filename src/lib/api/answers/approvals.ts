@@ -2,6 +2,8 @@ import * as z from 'zod';
 import { approvalKinds, approvalStatuses, decisions } from '../../approvals/approval.ts';
 import { callerKinds, callerRoles } from '../../core/caller.ts';
 import { grants } from '../../core/secrets.ts';
+import { exampleApprovalId } from '../examples.ts';
+import { type AnswerDocument, jsonContent } from '../route.ts';
 import { count, guid, isoTime } from './shared.ts';
 
 const approvalId = z
@@ -85,7 +87,7 @@ export const approvalSchema = z
 export type ApprovalAnswer = z.output<typeof approvalSchema>;
 
 /** The body of 202. */
-export const pendingApprovalSchema = z
+const pendingApprovalSchema = z
   .object({
     approvalId,
     status: z.literal('pending'),
@@ -117,3 +119,26 @@ export const tokenAnswerSchema = z
   })
   .meta({ id: 'Token' });
 export type TokenAnswer = z.output<typeof tokenAnswerSchema>;
+
+/** Documents the answer 202 of a route whose rules may need an approval. */
+export function documentPending(): AnswerDocument {
+  const example = {
+    approvalId: exampleApprovalId,
+    status: 'pending',
+    rule: 'helpdesk may block users of gold tenants',
+    detail: 'The request waits until one more person approves it. Send the same request again once it is approved.',
+    approvalsNeeded: 1,
+    approvalsGiven: 0,
+    expiresAt: '2026-11-24T06:00:00.000Z',
+  };
+  return {
+    status: 202,
+    description: 'The request waits for an approval. Send the same request again after it.',
+    contents: [jsonContent(pendingApprovalSchema, example)],
+    headers: {
+      Location: 'Address of the approval.',
+      'Retry-After': 'Seconds until it is worth asking again.',
+      'x-approval-id': 'Id of the approval. An answer of the resource never has it.',
+    },
+  };
+}

@@ -52,3 +52,18 @@ export const noSignInSchema = z
 
 export type SignInAnswer = z.output<typeof signInAnswerSchema>;
 export type NoSignIn = z.output<typeof noSignInSchema>;
+
+/** One message of JSON-RPC 2.0. */
+export const mcpMessageSchema = z.looseObject({ jsonrpc: z.literal('2.0') }).meta({ id: 'McpMessage' });
+
+/** Metadata of a protected resource (RFC 9728). */
+export const protectedResourceSchema = z
+  .object({
+    resource: z.string(),
+    resource_name: z.string(),
+    authorization_servers: z.array(z.string()),
+    scopes_supported: z.array(z.string()),
+    bearer_methods_supported: z.array(z.string()),
+  })
+  .meta({ id: 'ProtectedResource' });
+export type ProtectedResource = z.output<typeof protectedResourceSchema>;

@@ -17,6 +17,7 @@ import { type Caller, callerIdOf } from '../../core/caller.ts';
 import { BrokerError } from '../../core/errors.ts';
 import type { TenantId } from '../../core/identifiers.ts';
 import { scrub } from '../../core/log.ts';
+import { judgedBy } from '../../core/resources.ts';
 import type { Resource } from '../../core/secrets.ts';
 import { type BatchReading, type BatchVerdict, isBatch, judgeBatch, readBatch } from '../../judge/batch.ts';
 import { judgeReading } from '../../judge/judge.ts';
@@ -246,7 +247,7 @@ export const factsOf = (order: GatewayOrder): KnownFacts => {
 /** Canonical as the judge reads it, without query; undefined for a path that cannot be read. */
 export function readablePath({ resource, url }: Pick<GatewayOrder, 'resource' | 'url'>): string | undefined {
   try {
-    if (resource !== 'graph') return pathOf(readPlainUrl(url).segments);
+    if (judgedBy(resource) !== 'permissions') return pathOf(readPlainUrl(url).segments);
     const { version, path } = readTarget(url, 'graph');
     return `/${version}${readPath(path).slashed}`;
   } catch {
@@ -324,7 +325,7 @@ async function choose(
   const owner = { caller: callerIdOf(caller), tenantId, resource: resource.alias };
   const choice = await chooseRule(
     {
-      map: resource.alias === 'graph' ? await deps.permissionMap() : undefined,
+      map: judgedBy(resource.alias) === 'permissions' ? await deps.permissionMap() : undefined,
       graphHost: deps.graphHost,
       readLink: (rule, url) => deps.links.read({ ...owner, rule }, url),
     },

@@ -10,6 +10,7 @@ import type { AccessPolicy, ApprovalTerms, Rule } from '../../access/policy/poli
 import { whyTenant } from '../../access/policy/explain.ts';
 import type { TenantFacts } from '../../access/tenants/tenant-set.ts';
 import type { TenantId } from '../../core/identifiers.ts';
+import { publicGraphHost } from '../../core/resources.ts';
 import { allowedParts, chooseRule, ruleJudge } from './authorize.ts';
 import type { GatewayOrder } from './gateway-request.ts';
 import type { PlainTarget } from './judge-plain.ts';
@@ -59,7 +60,6 @@ export interface ExplainedRequest extends TenantFacts {
   readonly baseUrl?: string | undefined;
 }
 
-const graphHost = 'graph.microsoft.com';
 /** A link of the gateway needs its key, so a request that follows one is judged as if it were none. */
 const readLink = async (_: string, url: string) => ({ ok: true, url, link: undefined }) as const;
 
@@ -72,7 +72,7 @@ export async function explainRequest(policy: AccessPolicy, asked: ExplainedReque
   const tenant = tenantId ?? domains[0] ?? '';
   const order: GatewayOrder = { ...sent, tenant, headers: jsonHeaders(sent), gatewayUrl: '', justification: {} };
   const target: PlainTarget = { alias: resource, baseUrl, tenantId: tenant as TenantId };
-  const deps = { map, graphHost, readLink };
+  const deps = { map, graphHost: publicGraphHost, readLink };
   const stages = policy.rules.map((rule) => ({ rule, missing: failedStage(rule, caller, request) }));
   const applying = stages.filter(({ missing }) => missing === undefined).map(({ rule }) => rule);
   const judge = ruleJudge(deps, order, target);

@@ -9,6 +9,7 @@ import {
 } from '../../access/policy/request-limit.ts';
 import type { TenantId } from '../../core/identifiers.ts';
 import { isObject } from '../../core/objects.ts';
+import { judgedBy } from '../../core/resources.ts';
 import { readBody } from '../../judge/reading/body.ts';
 import { decode, encode, refuseEncodedSeparators } from '../../judge/reading/path.ts';
 import { isJson, readHeaders } from '../../judge/reading/target.ts';
@@ -293,7 +294,7 @@ export function judgePlain(
 /** @throws Refusal for the address of Exchange with a path, which would hide the tenant in the path of a request. */
 function leadsToExchange({ alias, baseUrl }: PlainTarget): boolean {
   // The address of these may be a proxy or the simulated cloud.
-  if (alias === 'exchange' || alias === 'compliance') return true;
+  if (judgedBy(alias) === 'cmdlets') return true;
   if (!isExchangeHost(baseUrl)) return false;
   if (new URL(baseUrl).pathname === '/') return true;
   throw notPermitted(

@@ -170,8 +170,17 @@ describe('resources of a program', () => {
 
   it('may be those of the setting RESOURCES, with their identifier', () => {
     expect(aliasOf(addResource('billing=api://billing'), 'api://Billing/')).toBe('billing');
-    expect(() => addResource('billing')).toThrow('is not one of graph, aad-graph, exchange');
+    expect(() => addResource('billing')).toThrow(
+      'is not one of graph, aad-graph, partner-center, exchange, arm, office-management',
+    );
     expect(() => addResource('constructor')).toThrow('The resource constructor is not one of');
+  });
+
+  it('are known by their application id, which compliance shares with exchange', () => {
+    expect(aliasOf(addResource('teams'), '48AC35B8-9aa8-4d74-927d-1f4a14a0b239')).toBe('teams');
+    const exchange = '00000002-0000-0ff1-ce00-000000000000/.default';
+    expect(aliasOf(addResource('compliance', addResource('exchange')), exchange)).toBe('exchange');
+    expect(aliasOf(addResource('compliance'), exchange)).toBeUndefined();
   });
 
   it('are known by the older names that Az and the Azure CLI send', () => {
