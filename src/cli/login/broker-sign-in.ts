@@ -5,6 +5,7 @@ import { cloudNames, clouds } from '../../lib/core/resources.ts';
 import { parseTenantId, type TenantId } from '../../lib/core/identifiers.ts';
 import { type Fetch, outboundFailure, parseJson, send } from '../../lib/core/outbound.ts';
 import { CommandFailure } from '../command-failure.ts';
+import { checkAddress } from '../remote/broker-client.ts';
 import { isLoopback } from '../remote/loopback.ts';
 
 const answerSchema = z.union([
@@ -14,7 +15,6 @@ const answerSchema = z.union([
 
 const timeoutMs = 30_000;
 const maxBodyBytes = 64 * 1024;
-const checkAddress = 'Check BROKER_URL (or --url), and that the broker is running.';
 
 /**
  * Asks a broker how people sign in to it. The answer decides where the person types a password and who gets the token, so

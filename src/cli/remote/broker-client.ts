@@ -190,7 +190,7 @@ const tooLong = ({ code, detail }: BrokerError, seconds: number): BrokerError =>
   );
 
 /** The broker did not answer, so its log does not have the request. */
-const checkAddress = 'Check BROKER_URL (or --url), and that the broker is running.';
+export const checkAddress = 'Check BROKER_URL (or --url), and that the broker is running.';
 
 /** Turns the broker's problem document back into the error. */
 function errorOf(reply: OutboundReply, baseUrl: string): BrokerError {

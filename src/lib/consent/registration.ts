@@ -1,5 +1,6 @@
 import { SetupError, toBrokerError } from '../core/errors.ts';
 import { defaultApplication, type TenantId } from '../core/identifiers.ts';
+import { defined } from '../core/objects.ts';
 import { type CloudEndpoints, isAudienceOf, type ResourceRegistry } from '../core/resources.ts';
 import type { AccessToken, Grant, Resource, Secret, TokenSource } from '../core/secrets.ts';
 import type { ExchangeDeps } from '../microsoft/exchange.ts';
@@ -35,15 +36,9 @@ export interface ConsentTokens {
 export function createConsentTokens(deps: ConsentTokensDeps): ConsentTokens {
   const { ownTokens, customerTokens, purpose, resources, endpoints, partnerTenantId, newId } = deps;
   const tokenFor = (resource: Resource, application: string, grant: Grant, tenantId: TenantId): Promise<AccessToken> =>
-    (tenantId === partnerTenantId ? ownTokens : customerTokens).getToken({
-      tenantId,
-      resource,
-      grant,
-      application,
-      minimumLifetimeSeconds: 60,
-      correlationId: newId(),
-      ...(purpose === undefined ? {} : { purpose }),
-    });
+    (tenantId === partnerTenantId ? ownTokens : customerTokens).getToken(
+      defined({ tenantId, resource, grant, application, minimumLifetimeSeconds: 60, correlationId: newId(), purpose }),
+    );
   const graph: ConsentTokens['graph'] = async (application, grant, tenantId) =>
     (await tokenFor(resources.get('graph'), application, grant, tenantId)).secret;
   return {

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import type { TenantId } from './identifiers.ts';
+import { visibleText } from './text.ts';
 
 /** The app roles of the broker's application in Entra. Each opens a part of the API. */
 export const callerRoles = [
@@ -68,12 +69,6 @@ export interface CallerVerifier {
 export const reasonLength = { least: 10, most: 500 } as const;
 
 /**
- * Characters that start a line, or change how a terminal or a browser shows the text around them: control characters, line
- * and paragraph separators, and controls of the writing direction (Unicode Standard Annex 9). Also halves of characters.
- */
-const commands = /[\p{Cc}\p{Cs}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/u;
-
-/**
  * Why a caller wants something, or why a person decides, on one line: it must not look like other lines of what deciders
  * read. Blanks at its ends do not count.
  */
@@ -82,7 +77,7 @@ export const reasonSchema = z
   .trim()
   .min(reasonLength.least)
   .max(reasonLength.most)
-  .refine((text) => !commands.test(text), 'must be one line without control characters');
+  .refine((text) => visibleText(text) === text, 'must be one line without control characters');
 
 /** What a caller says about a request beside the request itself. */
 export interface Justification {

@@ -8,6 +8,7 @@ import {
   readLost,
   type StoredRecord,
 } from '../../lib/audit/chain/checkpoint.ts';
+import { endOfTimeMs, lastHour } from '../../lib/audit/log/audit-row.ts';
 import { hourMs } from '../../lib/core/clock.ts';
 
 /*
@@ -135,8 +136,6 @@ export const standing = {
   extra: 5,
 } as const;
 
-const endOfTimeMs = 9_999_999_999_999;
-const lastHour = Math.floor(endOfTimeMs / hourMs);
 const largest = 2 ** 32 - 1;
 
 /** What verification keeps of the records: about 90 bytes of each. A row is the number of the record in the export, from 0. */

@@ -1,7 +1,7 @@
 import { type BrokerError, toBrokerError } from '../../lib/core/errors.ts';
 import type { TenantId } from '../../lib/core/identifiers.ts';
 import { Secret } from '../../lib/core/secrets.ts';
-import { type JsonObject, textOf } from '../../lib/core/objects.ts';
+import { defined, type JsonObject, textOf } from '../../lib/core/objects.ts';
 import type { TokenReply } from '../../lib/microsoft/token-reply.ts';
 import type { Registration, RevokeDeps } from './state.ts';
 
@@ -72,12 +72,8 @@ export function proofOf(item: string, reply: TokenReply, final: readonly unknown
 }
 
 /** The proof for a part that could not be read. */
-export const unread = (item: string, failure: BrokerError): Proof => ({
-  item,
-  proven: false,
-  detail: failure.detail,
-  ...(failure.transient ? { inconclusive: true } : {}),
-});
+export const unread = (item: string, failure: BrokerError): Proof =>
+  defined({ item, proven: false, detail: failure.detail, inconclusive: failure.transient ? true : undefined });
 
 export const keysItem = (clientId: string): string => `Keys of the application ${clientId}`;
 

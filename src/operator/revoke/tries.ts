@@ -2,6 +2,7 @@ import { retry } from '../../lib/core/clock.ts';
 import { BrokerError, toBrokerError } from '../../lib/core/errors.ts';
 import type { ClientCredential, Secret } from '../../lib/core/secrets.ts';
 import type { TokenReply } from '../../lib/microsoft/token-reply.ts';
+import { replicationPausesMs } from '../../lib/tokens/credential/prove-client-credential.ts';
 import type { ApplicationInventory, InventoryVersion } from '../../lib/tokens/credential/vault-inventory.ts';
 import {
   aadstsOf,
@@ -72,8 +73,6 @@ interface ProveOptions {
   readonly waits: boolean;
 }
 
-/** Pauses for a revocation or removal that has not reached all of Entra's servers, 98 seconds in total. */
-const replicationPausesMs = [3_000, 5_000, 10_000, 20_000, 30_000, 30_000] as const;
 /** Shorter, because the keys are still there: they are removed next. */
 const firstPausesMs = [1_000, 2_000] as const;
 

@@ -15,8 +15,9 @@ import { type AuditEntry, auditOutcomes } from '../audit-log.ts';
  */
 
 /** The largest number of 13 digits. As a time it is in November 2286. */
-const endOfTimeMs = 9_999_999_999_999;
-const lastHour = Math.floor(endOfTimeMs / hourMs);
+export const endOfTimeMs = 9_999_999_999_999;
+/** The hours until then. */
+export const lastHour = Math.floor(endOfTimeMs / hourMs);
 
 const clamp = (ms: number): number => Math.min(endOfTimeMs, Math.max(0, Math.floor(ms)));
 

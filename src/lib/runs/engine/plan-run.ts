@@ -70,13 +70,7 @@ export async function planRun(deps: PlanRunDeps, input: { readonly runId: RunId 
     const { code, detail, transient, retryAfterSeconds } = toBrokerError(thrown);
     // If the peer asks for a longer delay than a run may wait, the next scheduled run tries again.
     const retries = transient && (retryAfterSeconds ?? 0) <= longestRetryAfterSeconds;
-    return {
-      ok: false,
-      code,
-      detail,
-      transient: retries,
-      ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
-    };
+    return defined({ ok: false, code, detail, transient: retries, retryAfterSeconds });
   }
 }
 
@@ -115,11 +109,9 @@ async function makePlan(deps: PlanRunDeps, job: string, request: ResolvedRequest
     job,
     parameters: request.parameters,
     asker: request.asker,
-    attempt: tenants.filter(isAttempted).map(({ tenantId, name, defaultDomain }) => ({
-      tenantId,
-      name,
-      ...(defaultDomain === undefined ? {} : { defaultDomain }),
-    })),
+    attempt: tenants
+      .filter(isAttempted)
+      .map(({ tenantId, name, defaultDomain }) => defined({ tenantId, name, defaultDomain })),
     decided: tenants
       .filter((tenant) => !isAttempted(tenant))
       .map((tenant) => decided(tenant, choice.isOfJob(tenant.tenantId), nowMs)),

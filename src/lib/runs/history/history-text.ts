@@ -1,5 +1,5 @@
 import { parseTenantId, type TenantId } from '../../core/identifiers.ts';
-import { asObject, type JsonObject } from '../../core/objects.ts';
+import { asObject, type JsonObject, textsIn } from '../../core/objects.ts';
 import { parseJson } from '../../core/outbound.ts';
 import {
   Columns,
@@ -132,9 +132,6 @@ class Unpacker {
     return { names: known.map(([name]) => name), numbers: [rows, ...known.map(([, number]) => number)] };
   }
 }
-
-const textsIn = (value: unknown): readonly string[] =>
-  Array.isArray(value) ? value.filter((text) => typeof text === 'string') : [];
 
 export const shardColumns = new Columns({ tenants: pieces(maxPieces).lenient() });
 

@@ -27,8 +27,8 @@ interface ProofOptions {
   readonly isNewApplication?: boolean;
 }
 
-/** Pauses between attempts, 98 seconds in total: a new credential takes time to reach all of Entra's servers. */
-const replicationPausesMs = [3_000, 5_000, 10_000, 20_000, 30_000, 30_000] as const;
+/** Pauses between attempts, 98 seconds in total: a change of a credential takes time to reach all of Entra's servers. */
+export const replicationPausesMs = [3_000, 5_000, 10_000, 20_000, 30_000, 30_000] as const;
 
 /**
  * Number of successes in a row that prove a credential. Each request may reach another of Entra's servers, so while four of

@@ -2,7 +2,7 @@ import { type Clock, dayMs } from '../../core/clock.ts';
 import { ptbCommand, toBrokerError } from '../../core/errors.ts';
 import { errorFields } from '../../core/log.ts';
 import type { ClientCredential, StoredClientCredential } from '../../core/secrets.ts';
-import type { JsonObject } from '../../core/objects.ts';
+import { defined, type JsonObject } from '../../core/objects.ts';
 import { errorOf } from '../../microsoft/token-reply.ts';
 import { applicationPath, type ClientKeys, clientKeys } from './client-keys.ts';
 import type { ClientCredentialVersion, CredentialStore, NewClientCredential } from './credential-store.ts';
@@ -264,13 +264,7 @@ async function replace(
     const { client: stored } = await store.load(application);
     await proveClientCredential(deps, stored, { beforeRetry: async () => keys.restore?.(stored) });
     await disableOldVersions(deps, application, stored);
-    return {
-      application,
-      kind: stored.credential.kind,
-      renewed: true,
-      ...(stored.endsAtMs === undefined ? {} : { endsAtMs: stored.endsAtMs }),
-      removed: 0,
-    };
+    return defined({ application, kind: stored.credential.kind, renewed: true, endsAtMs: stored.endsAtMs, removed: 0 });
   } finally {
     await restoreStored(deps, application, keys);
   }
