@@ -85,6 +85,8 @@ async function runIn(
     NO_PROXY: '127.0.0.1,localhost',
     // Keeps the tests away from the user's certificate stores and caches.
     HOME: folder,
+    // NuGet writes its configuration here, or into the current folder if there is no such folder.
+    XDG_CONFIG_HOME: folder,
     // A zone in which local time differs from UTC.
     TZ: 'America/New_York',
     PATH: [join(standIns, 'bin'), process.env['PATH']].join(delimiter),
