@@ -5,8 +5,26 @@ import { defaultServerConditions } from 'vite';
 import { defineConfig } from 'vitest/config';
 import { LongestFirst } from './test/longest-first.ts';
 
+// `npm test` runs the projects whose names do not start with `rest`, and `npm run test:rest` the others. Every test file is
+// in one project. The projects differ in what their files share.
+
+const files = (...patterns: readonly string[]): string[] =>
+  globSync(patterns, { cwd: import.meta.dirname }).map((path) => path.replaceAll('\\', '/'));
+const without = (all: readonly string[], ...some: readonly (readonly string[])[]): string[] =>
+  all.filter((path) => !some.some((each) => each.includes(path)));
+
+const all = files('test/**/*.test.{ts,tsx}', 'packages/*/test/**/*.test.ts');
+
+/** These replace modules, or use the managed identity, whose tokens MSAL keeps in static memory. */
+const ownWorker = /\bvi\.(?:mock|doMock|resetModules)\(|IDENTITY_ENDPOINT/;
+const canShare = (path: string): boolean => !ownWorker.test(readFileSync(join(import.meta.dirname, path), 'utf8'));
+
+const lowLevel = all.filter((path) =>
+  /^(?:test\/(?:unit|contract|functions|replay|composition)|packages\/[^/]+\/test\/unit)\//.test(path),
+);
+
 /** Tests that share workers: most take milliseconds, so loading what they import would take longest. */
-const shared = [
+const units = files(
   // The dashboard's tests replace modules and need a DOM, and those of infra and tools start compilers. Jobs, openapi,
   // registrations, durable and app-loading load an app, which a process can do only once.
   'test/unit/!(dashboard|infra|jobs|support|tools)/**/!(openapi).test.ts',
@@ -15,41 +33,47 @@ const shared = [
   'packages/functions-host/test/unit/!(app-loading|durable)/**/*.test.ts',
   'packages/graph-permissions/test/unit/*.test.ts',
   'packages/microsoft-cloud/test/unit/**/*.test.ts',
-  'packages/microsoft-cloud/test/e2e/*.test.ts',
   'test/contract/!(credential-hand-edits|credential-store).test.ts',
-];
-
-/** These replace modules, or use the managed identity, whose tokens MSAL keeps in static memory. */
-const ownWorker = /\bvi\.(?:mock|doMock|resetModules)\(|IDENTITY_ENDPOINT/;
-const needsOwnWorker = (path: string): boolean => ownWorker.test(readFileSync(join(import.meta.dirname, path), 'utf8'));
-const allShared = globSync(shared, { cwd: import.meta.dirname });
-const unshared = allShared.filter(needsOwnWorker);
+).filter(canShare);
 
 /** The dashboard's tests share workers that have a DOM. */
-const dashboard = globSync('test/unit/dashboard/*.test.{ts,tsx}', { cwd: import.meta.dirname }).filter(
-  (path) => !needsOwnWorker(path),
+const dashboard = files('test/unit/dashboard/*.test.{ts,tsx}').filter(canShare);
+
+/** Tests that start compilers and other programs. They share workers, too. */
+const tools = files('test/unit/{infra,support,tools}/*.test.ts', 'test/contract/credential-{hand-edits,store}.test.ts');
+
+/** The main job and, for each surface, one end-to-end test. */
+const surfaces = [
+  'test/e2e/main-job.test.ts',
+  'test/e2e/api/contract.test.ts',
+  'test/e2e/remote-commands.test.ts',
+  'test/e2e/powershell/main-commands.test.ts',
+  'test/e2e/clients/typescript.test.ts',
+  'test/e2e/mcp.test.ts',
+  'test/e2e/package/deployed.test.ts',
+  'packages/functions-host/test/e2e/web.test.ts',
+  'packages/microsoft-cloud/test/e2e/library.test.ts',
+];
+
+/** The surface of the browser. */
+const surfacePages = ['test/e2e/pages/dashboard.test.ts'];
+
+const rest = without(all, lowLevel, surfaces, surfacePages);
+const restPages = rest.filter((path) => path.startsWith('test/e2e/pages/'));
+
+/** They load an app, which a process can do only once, replace modules, or use the managed identity. */
+const restAlone = rest.filter(
+  (path) =>
+    /^(?:test\/(?:attack|chaos|func|e2e\/powershell)|packages\/[^/]+\/test\/examples)\//.test(path) ||
+    ['test/e2e/credential/timer.test.ts', 'packages/functions-host/test/e2e/library.test.ts'].includes(path) ||
+    (path.startsWith('packages/microsoft-cloud/test/e2e/') && !canShare(path)),
 );
 
-/** They share a browser, and many of them a demo. */
-const pages = 'test/e2e/pages/*.test.ts';
+/** Tests restore what they replace, because the files of a worker share it. `npm run test:stress` runs them in random order. */
+const shared = { isolate: false, unstubEnvs: true, unstubGlobals: true, restoreMocks: true };
 
-/**
- * They test other processes, start compilers, or run commands of `ptb`. To start a worker and to load the same modules for
- * each of them would take one to two seconds of processor time.
- */
-const processes = [
-  'test/durable-engine/*.test.ts',
-  'test/e2e/{api,clients,cloud,instances,package,recipes,runs}/*.test.ts',
-  'test/e2e/*.test.ts',
-  // The other file composes the app, which a process can do only once.
-  'test/e2e/credential/!(timer).test.ts',
-  'test/contract/credential-{hand-edits,store}.test.ts',
-  'test/unit/{infra,support,tools}/*.test.ts',
-  'test/fuzz/*.test.ts',
-  // The other file loads an app.
-  'packages/functions-host/test/e2e/!(library).test.ts',
-  'packages/microsoft-cloud/test/package/*.test.ts',
-];
+/** Page tests share a browser, and many of them a demo. */
+const browser = { isolate: false, globalSetup: ['test/e2e/pages/browser-server.ts', 'test/e2e/pages/shared-demo.ts'] };
 
 const conditions = ['workspace-source', ...defaultServerConditions];
 
@@ -59,39 +83,16 @@ export default defineConfig({
   environments: { __vitest__: { resolve: { conditions } } },
   test: {
     projects: [
-      {
-        extends: true,
-        test: {
-          name: 'shared',
-          include: shared,
-          exclude: unshared,
-          // The files of a worker share its modules, so every test restores what it replaces. `npm run test:stress` runs
-          // them in random order.
-          isolate: false,
-          unstubEnvs: true,
-          unstubGlobals: true,
-          restoreMocks: true,
-        },
-      },
-      {
-        extends: true,
-        test: {
-          name: 'isolated',
-          include: ['test/**/*.test.{ts,tsx}', 'packages/*/test/**/*.test.ts'],
-          exclude: [...allShared.filter((path) => !unshared.includes(path)), ...dashboard, ...processes, pages],
-        },
-      },
+      { extends: true, test: { name: 'units', include: units, ...shared } },
+      { extends: true, test: { name: 'alone', include: without(lowLevel, units, dashboard, tools) } },
       { extends: true, test: { name: 'dashboard', include: dashboard, environment: 'happy-dom', isolate: false } },
-      { extends: true, test: { name: 'processes', include: processes, isolate: false } },
-      {
-        extends: true,
-        test: {
-          name: 'pages',
-          include: [pages],
-          isolate: false,
-          globalSetup: ['test/e2e/pages/browser-server.ts', 'test/e2e/pages/shared-demo.ts'],
-        },
-      },
+      { extends: true, test: { name: 'tools', include: tools, isolate: false } },
+      // To start a worker and to load the same modules for each of these would take one to two seconds of processor time.
+      { extends: true, test: { name: 'surfaces', include: surfaces, isolate: false } },
+      { extends: true, test: { name: 'pages', include: surfacePages, ...browser } },
+      { extends: true, test: { name: 'rest', include: without(rest, restPages, restAlone), isolate: false } },
+      { extends: true, test: { name: 'rest-alone', include: restAlone } },
+      { extends: true, test: { name: 'rest-pages', include: restPages, ...browser } },
     ],
     sequence: process.env['TEST_ORDER'] === 'random' ? { shuffle: { files: true } } : { sequencer: LongestFirst },
     // More than the cores, because end-to-end tests also wait: for each other's processes, and for real time to pass.

@@ -9,13 +9,14 @@ const longest = [
   'test/attack/attack.test.ts',
   'test/e2e/pages/',
   'test/chaos/campaign.test.ts',
-  // Here come the files of the project `processes`.
+  // Here come the files of the project `rest`.
   'test/func/',
   'test/durable-engine/',
   'test/e2e/runs/',
   'test/e2e/',
   'test/fuzz/requests.test.ts',
   'test/fuzz/',
+  // Here come the files of the project `tools`.
   'test/unit/infra/',
   'packages/microsoft-cloud/test/e2e/',
   'test/contract/',
@@ -24,9 +25,11 @@ const longest = [
 
 /** The places of projects whose files follow each other, because only then do they share workers. */
 const placeOfProject: Readonly<Record<string, number>> = {
-  processes: longest.indexOf('test/func/') - 0.5,
+  surfaces: -1,
+  rest: longest.indexOf('test/func/') - 0.5,
+  tools: longest.indexOf('test/unit/infra/') - 0.5,
   dashboard: longest.length + 1,
-  shared: longest.length + 2,
+  units: longest.length + 2,
 };
 
 /** Where a file is in the list of the longest. */

@@ -9,11 +9,14 @@ export interface SkippedTest {
   readonly reason?: string | undefined;
 }
 
-/** The lines to print. Tests of one file with the same reason follow one heading. */
+/** The lines to print. Tests with the same reason follow one heading. */
 export function skippedLines(tests: readonly SkippedTest[]): string[] {
   if (tests.length === 0) return [];
-  const groups = Map.groupBy(tests, ({ file, reason = 'no reason given' }) => `${file}: ${reason}`);
-  const lines = [...groups].flatMap(([heading, group]) => [`  ${heading}`, ...group.map(({ name }) => `    ${name}`)]);
+  const groups = Map.groupBy(tests, ({ reason = 'no reason given' }) => reason);
+  const lines = [...groups].flatMap(([reason, group]) => [
+    `  ${reason}`,
+    ...group.map(({ file, name }) => `    ${file}: ${name}`),
+  ]);
   return [`${tests.length} skipped ${tests.length === 1 ? 'test' : 'tests'}:`, ...lines];
 }
 

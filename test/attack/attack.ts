@@ -6,7 +6,7 @@ import type { Stage } from './stage.ts';
 export interface AttackOptions {
   readonly seed: number;
   readonly random: Random;
-  /** The extent of `npm run attack`. False: the short form of `npm test`. */
+  /** The extent of `npm run attack`. False: the short form of `npm run test:all`. */
   readonly full: boolean;
 }
 

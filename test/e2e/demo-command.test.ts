@@ -2,8 +2,6 @@ import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -195,33 +193,5 @@ describe('ptb demo', () => {
         throttled: expect.any(Number) as number,
       },
     });
-  });
-
-  test('reports in one sentence that the port is in use', async () => {
-    const holder = createServer().listen(0, '127.0.0.1');
-    await once(holder, 'listening');
-    const { port } = holder.address() as AddressInfo;
-    const failed = await run(
-      process.execPath,
-      [ptbScript, 'demo', '--app', appFolder, '--once', '--tenants', '1', '--port', String(port)],
-      { cwd: folder },
-    ).catch((error: unknown) => error as { code: number; stderr: string });
-    holder.close();
-    expect(failed).toMatchObject({ code: 1 });
-    // Before anything was started.
-    expect(failed.stderr).toMatch(
-      new RegExp(`^ptb: Port ${port} is taken by another program, .* npm start -- --port 0\n$`),
-    );
-  });
-
-  test.each([
-    [['--tenants', 'many'], 'It must be a whole number from 1 to 20000.'],
-    [['--faults', 'no-such-set'], 'no-such-set'],
-  ])('rejects %j and names the next step', async (args, sentence) => {
-    const failed = await run(process.execPath, [ptbScript, 'demo', '--app', appFolder, '--once', ...args], {
-      cwd: folder,
-    }).catch((error: unknown) => error as { code: number; stderr: string });
-    expect(failed).toMatchObject({ code: 2 });
-    expect(failed.stderr).toContain(sentence);
   });
 });

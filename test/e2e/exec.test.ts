@@ -6,6 +6,7 @@ import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Demo } from '../../src/cli/demo/start-demo.ts';
 import { plainEnvironment, projectRoot, ptbScript } from '../paths.ts';
+import { runInProcess } from '../support/command-in-process.ts';
 import { startQuietDemo } from '../support/running-demo.ts';
 
 // `ptb exec` in processes of its own, with programs that use Microsoft's libraries, against a running broker.
@@ -25,18 +26,20 @@ beforeEach(async () => {
   return () => rm(folder, { recursive: true, force: true });
 });
 
-/** Starts the command. The operator's own variables must not reach the programs. */
+/** The operator's own variables must not reach the programs. */
+const environment = (): NodeJS.ProcessEnv => ({
+  ...plainEnvironment(),
+  BROKER_URL: demo.url,
+  PTB_TOKEN: token,
+  AZURE_CLIENT_ID: 'c0ffee00-0000-4000-8000-000000000000',
+  AZURE_CLIENT_SECRET: 'the secret of another identity',
+  AZURE_TENANT_ID: demo.cloud.tenants[0]?.tenantId,
+});
+
+/** Starts the command in a process of its own. */
 function start(args: readonly string[], more: NodeJS.ProcessEnv = {}): ChildProcess {
-  const env = {
-    ...plainEnvironment(),
-    BROKER_URL: demo.url,
-    PTB_TOKEN: token,
-    AZURE_CLIENT_ID: 'c0ffee00-0000-4000-8000-000000000000',
-    AZURE_CLIENT_SECRET: 'the secret of another identity',
-    AZURE_TENANT_ID: demo.cloud.tenants[0]?.tenantId,
-    ...more,
-  };
-  return spawn(process.execPath, [ptbScript, 'exec', ...args], { cwd: folder, env });
+  const options = { cwd: folder, env: { ...environment(), ...more } };
+  return spawn(process.execPath, [ptbScript, 'exec', ...args], options);
 }
 
 async function ended(child: ChildProcess) {
@@ -47,6 +50,15 @@ async function ended(child: ChildProcess) {
   return { exitCode, ...output };
 }
 const ptbExec = (...args: string[]) => ended(start(args));
+
+/** Runs the command in this process, for arguments with which it starts no program. */
+const withoutPrograms = (...args: string[]) =>
+  runInProcess(['exec', ...args], {
+    environment: environment(),
+    folder,
+    control: demo.cloud.control,
+    account: 'nobody',
+  });
 
 /** Writes a program and returns its file. It may import the packages of the project. */
 async function program(source: string): Promise<string> {
@@ -287,12 +299,12 @@ describe('ptb exec', () => {
     [['--parallel', '0', '--', 'true'], 2, 'It must be a whole number from 1 to 64.'],
     [[], 2, "missing required argument 'program'"],
   ])('refuses %j', async (args, exitCode, message) => {
-    const refused = await ptbExec(...args);
+    const refused = await withoutPrograms(...args);
     expect([refused.exitCode, refused.stderr]).toEqual([exitCode, expect.stringContaining(message)]);
   });
 
   it('shows with --dry-run what it would run', async () => {
-    const { exitCode, stdout } = await ptbExec('--dry-run', '--json', '--', 'program', '--domain={domain}');
+    const { exitCode, stdout } = await withoutPrograms('--dry-run', '--json', '--', 'program', '--domain={domain}');
     const lines = stdout
       .trim()
       .split('\n')

@@ -10,7 +10,7 @@ export default defineConfig({
     ...shared,
     include: [
       'test/fuzz/*.test.ts',
-      'test/unit/lib/{approvals,callers}/*.property.test.ts',
+      'test/unit/lib/**/*.property.test.ts',
       'test/unit/tools/regular-expressions.test.ts',
       'packages/microsoft-cloud/test/unit/every-list.property.test.ts',
       'test/e2e/credential/{certificate,ninety-five-days}.test.ts',

@@ -1,22 +1,15 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { projectRoot } from '../paths.ts';
+import { readFileSync } from 'node:fs';
 
-/** Why tests beside Microsoft's published permission file are skipped. */
+/** Why tests of Microsoft's published permission file are skipped. */
 export const noPublishedPermissions =
-  'there is no published permission file; set PTB_TEST_PERMISSIONS to a copy of permissions.json of microsoftgraph/microsoft-graph-devx-content';
+  'PTB_TEST_PERMISSIONS does not name a copy of permissions.json of microsoftgraph/microsoft-graph-devx-content';
 
 /**
- * Microsoft's published permission file, which the repository does not contain: the file that `PTB_TEST_PERMISSIONS` names,
- * else `../shared/data/graph-permissions.json` beside the project. Undefined if there is none.
+ * Microsoft's published permission file, which the repository does not contain: the text of the file that
+ * `PTB_TEST_PERMISSIONS` names. Undefined without the variable.
+ * @throws Error if the file cannot be read.
  */
-export const publishedPermissions = (): string | undefined => textOf(permissionFile());
-
-/** A file beside the published permission file; undefined if there is none. */
-export const besidePublishedPermissions = (name: string): string | undefined =>
-  textOf(join(dirname(permissionFile()), name));
-
-const textOf = (file: string): string | undefined => (existsSync(file) ? readFileSync(file, 'utf8') : undefined);
-
-const permissionFile = (): string =>
-  process.env['PTB_TEST_PERMISSIONS'] ?? join(projectRoot, '../shared/data/graph-permissions.json');
+export function publishedPermissions(): string | undefined {
+  const file = process.env['PTB_TEST_PERMISSIONS'];
+  return file === undefined ? undefined : readFileSync(file, 'utf8');
+}

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { partnerMap } from 'graph-permissions/partner-table';
 import type { PermissionMap } from 'graph-permissions/permission-map';
 import { parsePublishedFile } from '../../src/lib/judge/stored-map.ts';
@@ -20,6 +19,7 @@ import type { Row } from '../../src/lib/runs/job/row.ts';
 import type { TriedPermissions } from '../../tools/job-permissions-reporter.ts';
 import { recordingLogger } from '../fakes/recording-logger.ts';
 import { type Scripted, scriptedFetch, type SeenRequest } from '../fakes/scripted-fetch.ts';
+import { publishedPermissions } from './published-permissions.ts';
 
 declare module 'vitest' {
   interface TaskMeta {
@@ -116,8 +116,8 @@ function report(job: Job, unneeded: readonly string[]): void {
 
 /** The table of the project, or the published file that PTB_TEST_PERMISSIONS names. */
 const permissionMap = once(async (): Promise<PermissionMap> => {
-  const file = process.env['PTB_TEST_PERMISSIONS'];
-  return file === undefined ? partnerMap() : parsePublishedFile(await readFile(file, 'utf8')).map;
+  const json = publishedPermissions();
+  return json === undefined ? partnerMap() : parsePublishedFile(json).map;
 });
 
 async function unneededBy(job: Job, seen: readonly SeenRequest[]): Promise<readonly string[]> {

@@ -1,12 +1,12 @@
-# Runs the Pester tests in this folder and writes their results as JSON.
-param([Parameter(Mandatory)] [string] $ResultPath, [string] $Filter = '*')
+# Runs Pester files of this folder, whose names are separated by commas, and writes their results as JSON.
+param([Parameter(Mandatory)] [string] $Files, [Parameter(Mandatory)] [string] $ResultPath, [string] $Filter = '*')
 
 $ErrorActionPreference = 'Stop'
 $ProgressPreference = 'SilentlyContinue'
 Import-Module Pester -MinimumVersion 5.7
 
 $configuration = New-PesterConfiguration
-$configuration.Run.Path = $PSScriptRoot
+$configuration.Run.Path = @($Files -split ',' | ForEach-Object { Join-Path $PSScriptRoot $_ })
 $configuration.Run.PassThru = $true
 $configuration.Run.Exit = $false
 $configuration.Filter.FullName = $Filter

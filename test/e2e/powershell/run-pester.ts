@@ -27,8 +27,11 @@ interface PesterOutcome {
 /** Number of customer tenants. It is high enough to include every tenant state. */
 const tenants = 25;
 
-/** Starts the app as `npm start` does, runs all Pester tests against it, and stops it. */
-export async function runPester(shell: PowerShell): Promise<PesterOutcome> {
+/**
+ * Starts the app as `npm start` does, runs Pester tests against it, and stops it.
+ * @param files names of Pester files in this folder.
+ */
+export async function runPester(shell: PowerShell, files: readonly string[]): Promise<PesterOutcome> {
   const folder = await mkdtemp(join(tmpdir(), 'ptb-powershell-'));
   const demo = await startWatchedDemo({ tenants });
   try {
@@ -57,7 +60,7 @@ export async function runPester(shell: PowerShell): Promise<PesterOutcome> {
         eventTenants,
       };
       await writeFile(environmentPath, JSON.stringify(environment), { mode: 0o600 });
-      return await runIn(shell, folder, environmentPath, cloud.caCertificatePath);
+      return await runIn(shell, files, folder, environmentPath, cloud.caCertificatePath);
     } finally {
       await servers.stop();
     }
@@ -69,6 +72,7 @@ export async function runPester(shell: PowerShell): Promise<PesterOutcome> {
 
 async function runIn(
   shell: PowerShell,
+  files: readonly string[],
   folder: string,
   environmentPath: string,
   caPath: string,
@@ -76,7 +80,7 @@ async function runIn(
   const resultPath = join(folder, 'pester.json');
   const standIns = join(import.meta.dirname, 'stand-ins');
   const filter = process.env['PESTER_FILTER'];
-  const args = ['-ResultPath', resultPath, ...(filter ? ['-Filter', filter] : [])];
+  const args = ['-Files', files.join(','), '-ResultPath', resultPath, ...(filter ? ['-Filter', filter] : [])];
   const { code, output } = await runScript(shell, join(import.meta.dirname, 'run-pester.ps1'), args, {
     PTB_TEST_ENVIRONMENT: environmentPath,
     // .NET on Linux trusts the certificates in this file: those of the simulated cloud.
@@ -85,6 +89,8 @@ async function runIn(
     NO_PROXY: '127.0.0.1,localhost',
     // Keeps the tests away from the user's certificate stores and caches.
     HOME: folder,
+    // NuGet writes its configuration here, or into the current folder if there is no such folder.
+    XDG_CONFIG_HOME: folder,
     // A zone in which local time differs from UTC.
     TZ: 'America/New_York',
     PATH: [join(standIns, 'bin'), process.env['PATH']].join(delimiter),

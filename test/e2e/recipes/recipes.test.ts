@@ -142,7 +142,7 @@ function run(command: string, env: NodeJS.ProcessEnv): Promise<Output> {
 const healthy = (): string[] =>
   demo.cloud.tenants.filter(({ state }) => state === 'ok').map(({ tenantId }) => tenantId);
 
-/** Programs that take long to start run for these in `npm test`, and for all in `npm run test:scale`. */
+/** Programs that take long to start run for these in `npm run test:all`, and for all in `npm run test:scale`. */
 const few = 2;
 const someTenants = (): string[] => [...healthy().slice(0, few), tenantOf(demo, 'no_consent').tenantId];
 

@@ -42,7 +42,9 @@ it.each([
   const framework = /<TargetFramework>net([\d.]+)</.exec(
     readFileSync(join(projectRoot, 'tools/host-options/HostOptions.csproj'), 'utf8'),
   )?.[1];
-  expect(text).toMatch(/setup-dotnet@[^]*\.\/\.ci\/install-tools\n[^]*npm test\n[^]*PTB_CHROMIUM/);
+  expect(text).toMatch(
+    /setup-dotnet@[^]*\.\/\.ci\/install-tools\n[^]*npm test\n[^]*PTB_CHROMIUM[^]*npm run test:rest\n[^]*PTB_CHROMIUM/,
+  );
   expect(text).toContain(`dotnet-version: ${framework}.x`);
 });
 

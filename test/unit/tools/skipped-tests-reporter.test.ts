@@ -6,21 +6,20 @@ import { skippedLines } from '../../../tools/skipped-tests-reporter.ts';
 import { projectRoot } from '../../paths.ts';
 
 describe('skippedLines', () => {
-  it('names each test under its file and reason', () => {
-    const file = 'a.test.ts';
+  it('says each reason once, above the tests that it skips', () => {
     expect(
       skippedLines([
-        { file, name: 'pages > opens', reason: 'no browser' },
-        { file, name: 'pages > closes', reason: 'no browser' },
-        { file, name: 'shell' },
+        { file: 'a.test.ts', name: 'pages > open', reason: 'no browser' },
+        { file: 'a.test.ts', name: 'shell' },
+        { file: 'b.test.ts', name: 'pages > close', reason: 'no browser' },
       ]),
     ).toEqual([
       '3 skipped tests:',
-      '  a.test.ts: no browser',
-      '    pages > opens',
-      '    pages > closes',
-      '  a.test.ts: no reason given',
-      '    shell',
+      '  no browser',
+      '    a.test.ts: pages > open',
+      '    b.test.ts: pages > close',
+      '  no reason given',
+      '    a.test.ts: shell',
     ]);
   });
 
@@ -70,12 +69,12 @@ describe('the reporter', () => {
     expect(await printed({})).toBe(
       [
         '3 skipped tests:',
-        '  some.test.ts: no browser',
-        '    a suite > opens a page',
-        '  some.test.ts: no reason given',
-        '    is forgotten',
-        '  some.test.ts: no network',
-        '    ends early',
+        '  no browser',
+        '    some.test.ts: a suite > opens a page',
+        '  no reason given',
+        '    some.test.ts: is forgotten',
+        '  no network',
+        '    some.test.ts: ends early',
       ].join('\n'),
     );
   });

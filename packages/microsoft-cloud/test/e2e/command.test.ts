@@ -5,7 +5,6 @@ import { access, mkdtemp, rm } from 'node:fs/promises';
 import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { assignment } from '../../src/command.ts';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { CloudDocument } from '../../src/index.ts';
 
@@ -69,12 +68,7 @@ describe('microsoft-cloud', () => {
 
   it.each([
     [['--faults', 'nonsense'], /There is no fault set "nonsense". Use one of none, flaky/],
-    [['--tenants', 'many'], /whole number/],
-    [['--port', '70000'], /whole number/],
-    [['--tenants', '100001'], /from 0 to 100000/],
     [['--colour', 'red'], /unknown option '--colour'/],
-    [['surplus'], /too many arguments/],
-    [['--permissions', 'missing.json'], /The permission file missing\.json cannot be used: ENOENT/],
   ])('rejects %j with exit code 2', async (args, message) => {
     const { exited, errors, output } = await run(...args);
     expect((await exited)[0]).toBe(2);
@@ -174,28 +168,9 @@ describe('microsoft-cloud', () => {
     );
   });
 
-  it('writes variables for PowerShell on Windows and for POSIX shells elsewhere', () => {
-    expect(assignment(['A', String.raw`C:\it's`], 'win32')).toBe(String.raw`$env:A='C:\it''s'`);
-    expect(assignment(['A', "it's"], 'linux')).toBe(String.raw`A='it'\''s'`);
-    expect(assignment(['A', 'https://localhost:1'], 'darwin')).toBe('A=https://localhost:1');
-  });
-
-  it('documents every option and the exit codes in --help', async () => {
+  it('exits with 0 for --help', async () => {
     const { exited, output } = await run('--help');
     expect((await exited)[0]).toBe(0);
-    for (const option of [
-      'tenants',
-      'users-per-tenant',
-      'faults',
-      'seed',
-      'delay-ms',
-      'port',
-      'host',
-      'plain',
-      'permissions',
-      'json',
-    ])
-      expect(output).toContain(`--${option} `);
-    expect(output).toMatch(/Exit codes: 0 .* 1 .* 2 /);
+    expect(output).toContain('--tenants ');
   });
 });

@@ -7,25 +7,29 @@ import { publishedPermissions } from '../../../support/published-permissions.ts'
 import { bodyCases } from './cases/body.ts';
 import { type Case, judged } from './cases/case.ts';
 import { formCases } from './cases/form.ts';
+import { listedCases, publishedCases } from './cases/listed-requests.ts';
 import { partnerCases } from './cases/partner-requests.ts';
 import { permissionCases } from './cases/permissions.ts';
 import { queryCases } from './cases/query.ts';
 
-const tables: Readonly<Record<string, readonly Case[]>> = {
+type Tables = Readonly<Record<string, readonly Case[]>>;
+
+const tables: Tables = {
   'the form of a request': formCases,
   'the query': queryCases,
   permissions: permissionCases,
   'the body': bodyCases,
   'requests of partners': partnerCases,
+  'requests that Microsoft lists': listedCases,
 };
 
 /** The verdict as the table writes it: `allow`, or as much of the reason as the table has. */
 const shown = (verdict: Verdict, expected: string): string =>
   verdict.allowed ? 'allow' : verdict.reason.includes(expected) ? expected : verdict.reason;
 
-function describeTables(map: () => PermissionMap): void {
+function describeTables(map: () => PermissionMap, described: Tables): void {
   const loaded = map();
-  for (const [name, cases] of Object.entries(tables)) {
+  for (const [name, cases] of Object.entries(described)) {
     it.each(cases.map((each) => [each[1].slice(0, 160), each[2], each[0], each] as const))(
       `judges ${name}: %s with "%s" → %s`,
       (_request, _permissions, expected, each) => {
@@ -36,7 +40,7 @@ function describeTables(map: () => PermissionMap): void {
 }
 
 describe('judgeRequest with its own table', () => {
-  describeTables(partnerMap);
+  describeTables(partnerMap, tables);
 
   it('has at least 300 cases', () => {
     expect(Object.values(tables).flat().length).toBeGreaterThanOrEqual(300);
@@ -45,5 +49,6 @@ describe('judgeRequest with its own table', () => {
 
 const json = publishedPermissions();
 describe.skipIf(json === undefined)("judgeRequest with Microsoft's published permission file", () => {
-  if (json !== undefined) describeTables(() => parsePublishedFile(json).map);
+  const published: Tables = { ...tables, 'requests that only the file lists': publishedCases };
+  if (json !== undefined) describeTables(() => parsePublishedFile(json).map, published);
 });

@@ -3,13 +3,8 @@ import type { MapEntry } from 'graph-permissions/build-map';
 import { partnerEntries, partnerMap } from 'graph-permissions/partner-table';
 import { childOf, type MapNode, openings } from 'graph-permissions/permission-map';
 import { supplement } from 'graph-permissions/supplement';
-import { judgeRequest } from '../../../../src/lib/judge/judge.ts';
 import { loadPermissionMap, parsePublishedFile, storePermissionMap } from '../../../../src/lib/judge/stored-map.ts';
-import {
-  besidePublishedPermissions,
-  noPublishedPermissions,
-  publishedPermissions,
-} from '../../../support/published-permissions.ts';
+import { noPublishedPermissions, publishedPermissions } from '../../../support/published-permissions.ts';
 import { publishedFile } from '../../../support/published-file.ts';
 import { skippedBecause } from '../../../support/skipped.ts';
 import { factsOf } from '../../../fuzz/judge/facts.ts';
@@ -89,48 +84,5 @@ describe(
       expect(permissions).toBeGreaterThan(500);
       expect(skippedPaths.filter((path) => !path.includes(':')).length).toBeLessThan(40);
     });
-  },
-);
-
-interface PublishedCases {
-  readonly signedIn: { readonly id: string; readonly upn: string };
-  readonly cases: readonly {
-    readonly method: string;
-    readonly url: string;
-    readonly scopes: readonly string[];
-    readonly scheme: string;
-    readonly expect: string;
-    readonly why: string;
-    readonly body?: object;
-  }[];
-}
-
-const cases = json === undefined ? undefined : besidePublishedPermissions('gateway-cases.json');
-describe(
-  'the cases beside the published file',
-  skippedBecause(cases === undefined ? noPublishedPermissions : undefined),
-  () => {
-    if (json === undefined || cases === undefined) return;
-    const { map } = parsePublishedFile(json);
-    const { signedIn, cases: list } = JSON.parse(cases) as PublishedCases;
-
-    it.each(list.map((each) => [each.expect, each.method, each.url, each.scopes.join(' '), each.why, each] as const))(
-      '%s %s %s with "%s": %s',
-      (expected, method, url, _scopes, _why, { scopes, scheme, body }) => {
-        const verdict = judgeRequest(
-          map,
-          {
-            scheme: scheme === 'Application' ? 'application' : 'delegated',
-            permissions: new Set(scopes),
-            signedIn: { id: signedIn.id, userPrincipalName: signedIn.upn },
-            beta: true,
-            me: true,
-            host: 'graph.microsoft.com',
-          },
-          { method, url, body: body === undefined ? undefined : JSON.stringify(body) },
-        );
-        expect(verdict.allowed ? 'allow' : 'deny').toBe(expected);
-      },
-    );
   },
 );

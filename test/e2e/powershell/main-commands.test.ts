@@ -1,0 +1,3 @@
+import { declarePesterTests } from './pester-tests.ts';
+
+await declarePesterTests('main');
