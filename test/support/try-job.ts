@@ -1,6 +1,6 @@
 import { partnerMap } from 'graph-permissions/partner-table';
 import type { PermissionMap } from 'graph-permissions/permission-map';
-import { parsePublishedFile } from '../../src/lib/judge/stored-map.ts';
+import { parsePublishedFile } from '../../src/cli/permissions/published-file.ts';
 import { type RunnerTestCase, TestRunner } from 'vitest';
 import { jobs } from '../../src/jobs/index.ts';
 import { unneededPermissions } from '../../src/lib/judge/judge.ts';

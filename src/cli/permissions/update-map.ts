@@ -3,14 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { partnerMap } from 'graph-permissions/partner-table';
 import type { PermissionMap } from 'graph-permissions/permission-map';
 import type { PublishedMap } from 'graph-permissions/published-file';
-import {
-  checkUpdate,
-  type MapOrigin,
-  parsePublishedFile,
-  readStoredMap,
-  type StoredMap,
-  writeStoredMap,
-} from '../../lib/judge/stored-map.ts';
+import { type MapOrigin, readStoredMap, type StoredMap, writeStoredMap } from '../../lib/judge/stored-map.ts';
+import { checkUpdate, parsePublishedFile } from './published-file.ts';
 import type { MapBlobs } from '../../lib/gateway/map-store.ts';
 import { type Fetch, outboundFailure, send } from '../../lib/core/outbound.ts';
 import { CommandFailure } from '../command-failure.ts';

@@ -328,7 +328,7 @@ function storageCodeOf(thrown: unknown): string | undefined {
 const propertyOf = (value: unknown, name: string): unknown =>
   typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
 
-export const createdTable = <T extends { createTable(): Promise<void> }>(open: () => Promise<T>): (() => Promise<T>) =>
+const createdTable = <T extends { createTable(): Promise<void> }>(open: () => Promise<T>): (() => Promise<T>) =>
   once(async () => {
     const table = await open();
     await table.createTable();

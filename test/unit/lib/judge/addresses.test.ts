@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { judgeRequest } from '../../../../src/lib/judge/judge.ts';
-import { parsePublishedFile } from '../../../../src/lib/judge/stored-map.ts';
+import { parsePublishedFile } from '../../../../src/cli/permissions/published-file.ts';
 import type { Verdict } from '../../../../src/lib/judge/verdict.ts';
 
 const item = '/v1.0/drives/0a1b/items/0a1c';

@@ -3,7 +3,7 @@ import { partnerEntries, partnerMap } from 'graph-permissions/partner-table';
 import type { Method, Scheme } from 'graph-permissions/permission-map';
 import { templateSegments } from 'graph-permissions/template';
 import { describe, expect, it } from 'vitest';
-import { checkUpdate } from '../../../../src/lib/judge/stored-map.ts';
+import { checkUpdate } from '../../../../src/cli/permissions/published-file.ts';
 
 const entry = (method: Method, path: string, scheme: Scheme, permission: string): MapEntry => ({
   segments: templateSegments(path) ?? [],

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { partnerMap } from 'graph-permissions/partner-table';
 import type { PermissionMap } from 'graph-permissions/permission-map';
-import { parsePublishedFile } from '../../../../src/lib/judge/stored-map.ts';
+import { parsePublishedFile } from '../../../../src/cli/permissions/published-file.ts';
 import type { Verdict } from '../../../../src/lib/judge/verdict.ts';
 import { publishedPermissions } from '../../../support/published-permissions.ts';
 import { bodyCases } from './cases/body.ts';

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { buildPermissionMap } from 'graph-permissions/build-map';
 import type { PermissionMap } from 'graph-permissions/permission-map';
 import { tableEntries } from 'graph-permissions/table';
-import { parsePublishedFile } from '../../../../src/lib/judge/stored-map.ts';
+import { parsePublishedFile } from '../../../../src/cli/permissions/published-file.ts';
 import { publishedPermissions } from '../../../support/published-permissions.ts';
 import { type Case, judged, somebody } from './cases/case.ts';
 
