@@ -43,7 +43,7 @@ export function registerRun(program: Command): void {
 async function startRun(job: string, { tenant, except, window, ...flags }: RunFlags): Promise<void> {
   const client = await connect(flags);
   const parameters = await givenParameters(flags, async () => jobNamed((await client.get('/jobs')) as JobsAnswer, job));
-  const body = { tenants: tenant, except, parameters, window };
+  const body = { tenants: tenant, except, parameters, window: window || undefined };
   const started = (await client.post(`/jobs/${encodeURIComponent(job)}/runs`, body)) as StartedRunAnswer;
   if (!flags.wait) {
     print(flags.json, started, [`Started ${started.runId}.`, `Follow it with: ptb runs watch ${started.runId}`]);

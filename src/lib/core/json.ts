@@ -1,6 +1,6 @@
 import * as z from 'zod';
 
-/** Thrown for a text that is no JSON, or is nested too deeply. */
+/** Thrown for a text that is not JSON, or is nested too deeply. */
 export class JsonTextError extends Error {
   override readonly name = 'JsonTextError';
 }
@@ -32,7 +32,7 @@ function skipString(json: string, at: number): number {
     if (code === 0x5c) next = placeBehind(escape, json, next) - 1;
     if (next < 0) break;
   }
-  throw new JsonTextError('a string is no JSON');
+  throw new JsonTextError('a string is not JSON');
 }
 
 /**
@@ -61,7 +61,7 @@ export function scanJson(
     } else if (sign === '"') visit('string', from, (at = skipString(json, from)));
     else {
       at = placeBehind(scalar, json, from);
-      if (at === -1) throw new JsonTextError('a value is no JSON');
+      if (at === -1) throw new JsonTextError('a value is not JSON');
       visit('scalar', from, at);
     }
     at = skipBlanks(json, at);

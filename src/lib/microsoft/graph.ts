@@ -3,7 +3,7 @@ import { BrokerError } from '../core/errors.ts';
 import { type OutboundReply, retryAfterSeconds } from '../core/outbound.ts';
 import { type BatchReply, type BatchRequest, readBatch } from './batch.ts';
 import { type Binding, exchange, type ExchangeDeps, requireOrigin, sendOnce } from './exchange.ts';
-import { isObject, type JsonObject, textOf } from '../core/objects.ts';
+import { asObject, isObject, type JsonObject, textOf } from '../core/objects.ts';
 import { itemsOf, pages, valueOf } from './reply.ts';
 
 /** A request that a client is about to send. */
@@ -124,7 +124,7 @@ export function createGraphClient(
     const items = pages(bound.peer, { key: binding.baseUrl + versioned(path) }, async ({ key }) => {
       const { value: page, ...first } = await read(key, options, selected);
       ({ selected } = first);
-      const next = isObject(page) ? textOf(page, '@odata.nextLink') : undefined;
+      const next = textOf(asObject(page), '@odata.nextLink');
       return { items: itemsOf(bound.peer, page, 'value'), next: next === undefined ? undefined : { key: next } };
     });
     for await (const item of items) yield options.shape === undefined ? item : shaped(options.shape, item);
@@ -234,8 +234,7 @@ export function createGraphWriter(deps: ExchangeDeps, binding: Omit<Binding, 'pe
   return {
     post: async (path, body) => {
       const reply = await post(deps, bound, url(path), JSON.stringify(body));
-      const value = valueOf(bound.peer, reply, deps.clock.nowMs());
-      return isObject(value) ? value : {};
+      return asObject(valueOf(bound.peer, reply, deps.clock.nowMs()));
     },
     patch: async (path, body) => {
       const request = { method: 'PATCH', url: url(path), headers: json, body: JSON.stringify(body) } as const;

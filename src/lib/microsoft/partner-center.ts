@@ -1,5 +1,5 @@
 import { type Binding, exchange, type ExchangeDeps } from './exchange.ts';
-import { isObject, type JsonObject, objectOf, textOf } from '../core/objects.ts';
+import { asObject, isObject, type JsonObject, objectOf, textOf } from '../core/objects.ts';
 import { itemsOf, pages, valueOf } from './reply.ts';
 
 /** Reads Partner Center as the partner's service account. */
@@ -41,7 +41,7 @@ interface CustomersPage {
  * ("/customers?size=…&seekOperation=Next"). Some APIs include the version in it.
  */
 function nextOf(baseUrl: string, page: unknown): CustomersPage | undefined {
-  const next = objectOf(isObject(page) ? objectOf(page, 'links') : undefined, 'next');
+  const next = objectOf(objectOf(asObject(page), 'links'), 'next');
   const uri = textOf(next, 'uri');
   if (uri === undefined) return undefined;
   const headers: Record<string, string> = {};

@@ -2,7 +2,7 @@ import type { GatewayDeps } from '../gateway.ts';
 import type { Sender } from '../send/request-records.ts';
 import type { Answer } from '../send/rewrite-answer.ts';
 import { serveRequest } from '../send/serve-request.ts';
-import { isObject, objectOf, textOf } from '../../core/objects.ts';
+import { asObject, objectOf, textOf } from '../../core/objects.ts';
 import { failureOf } from '../../microsoft/reply.ts';
 import { BrokerError } from '../../core/errors.ts';
 import { minuteMs } from '../../core/clock.ts';
@@ -131,7 +131,7 @@ function readAnswer({ status, headers, body }: Answer, nowMs: number): AnswerPag
   const reply = parseJson(Buffer.from(body).toString('utf8'));
   const failure = failureOf('Microsoft Graph', status, reply, retryAfterSeconds(new Headers(headers), nowMs));
   if (failure.code !== 'job_failed') throw failure;
-  const message = textOf(objectOf(isObject(reply) ? reply : undefined, 'error'), 'message') ?? '';
+  const message = textOf(objectOf(asObject(reply), 'error'), 'message') ?? '';
   const text = `${failure.detail} ${scrubReply(message, 300)}`.trim();
   throw new BrokerError('request_invalid', text, { logFields: failure.logFields });
 }
