@@ -78,7 +78,7 @@ describe('the alert rules', { timeout: 600_000, ...skippedBecause(noBicep) }, ()
     expect(queries.filter((query) => mentionsLevel.test(query.split('errorScope = ')[1] ?? ''))).toHaveLength(4);
   });
 
-  it('find lines of every category, and host.json passes the two that the app writes to', async () => {
+  it('find lines of every category, and host.json passes only the two that the app writes to', async () => {
     const overLog = Object.values(rules).filter(({ query }) => query.startsWith('AppTraces'));
     expect(overLog.filter(({ query }) => /\bProperties\b/.test(query))).toEqual([]);
     const { logging } = JSON.parse(await readFile(join(projectRoot, 'host.json'), 'utf8')) as {
@@ -87,7 +87,15 @@ describe('the alert rules', { timeout: 600_000, ...skippedBecause(noBicep) }, ()
         applicationInsights: { samplingSettings: { excludedTypes: string } };
       };
     };
-    expect(logging.logLevel).toMatchObject({ Function: 'Information', 'Host.Function.Console': 'Information' });
+    expect(logging.logLevel).toEqual({
+      default: 'Warning',
+      Function: 'Warning',
+      'Function.*.User': 'Information',
+      'Host.Function.Console': 'Information',
+      // Request telemetry, which `host-failures` reads.
+      'Host.Results': 'Information',
+      'Host.Aggregator': 'Information',
+    });
     expect(logging.applicationInsights.samplingSettings.excludedTypes.split(';')).toContain('Trace');
   });
 
