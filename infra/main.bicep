@@ -61,7 +61,7 @@ param alwaysReadyDurableInstances int = 0
 param zoneRedundant bool = false
 
 @allowed(['azureStorage', 'durableTaskScheduler'])
-@description('Storage backend for the state of runs. For durableTaskScheduler, build the package with `npm run package -- --durable-backend durableTaskScheduler`.')
+@description('Storage backend for the state of runs. For durableTaskScheduler, build the package with DURABLE_BACKEND=durableTaskScheduler in the environment.')
 param durableBackend string = 'azureStorage'
 
 @description('Whether only private endpoints reach storage and vault.')

@@ -124,15 +124,23 @@ export async function packageApp(
   };
 }
 
+/**
+ * The backend that the option names, else the variable DURABLE_BACKEND of the azd environment, which also decides what
+ * infra/main.bicep creates.
+ * @throws Error if the name is not known.
+ */
+export function chosenBackend(option: string | undefined, variable: string | undefined): DurableBackend {
+  const chosen = option ?? (variable || durableBackends[0]);
+  const backend = durableBackends.find((name) => name === chosen);
+  if (backend !== undefined) return backend;
+  throw new Error(`--durable-backend (or DURABLE_BACKEND) is one of ${durableBackends.join(', ')}, not "${chosen}"`);
+}
+
 async function main(): Promise<void> {
   const { values } = parseArgs({
-    options: {
-      out: { type: 'string', default: 'out' },
-      'durable-backend': { type: 'string', default: 'azureStorage' },
-    },
+    options: { out: { type: 'string', default: 'out' }, 'durable-backend': { type: 'string' } },
   });
-  const backend = durableBackends.find((name) => name === values['durable-backend']);
-  if (backend === undefined) throw new Error(`--durable-backend is one of ${durableBackends.join(', ')}`);
+  const backend = chosenBackend(values['durable-backend'], process.env['DURABLE_BACKEND']);
   const root = join(import.meta.dirname, '..');
   const out = resolve(root, values.out);
   const { files, bytes, zipBytes } = await packageApp(root, out, backend);

@@ -1,6 +1,7 @@
 // Alert rules over the structured log. Each line is a JSON object whose `event` docs/log.md explains. The rules use
 // level and event prefix, so that they also cover new error events of a known kind. They read the level in the line:
 // the host guesses the severity of lines that are written after an invocation ended (category Host.Function.Console).
+// A request that the app never saw has no line: `host-failures` reads the requests themselves.
 @description('Prefix of the rule names.')
 param rulePrefix string
 
@@ -110,6 +111,18 @@ var rules = [
     description: 'More than five unexpected errors in a quarter of an hour.'
     severity: 2
     query: '${events}| where event in ("request.failed", "mcp.tool_failed") and code == "internal"'
+    frequency: 'PT15M'
+    window: 'PT15M'
+    operator: 'GreaterThan'
+    threshold: 5
+  }
+  // The app turns every failure into an answer, which is a success to the host, even if it has the status 500.
+  {
+    name: 'host-failures'
+    title: 'The Functions host fails requests'
+    description: 'More than five requests in a quarter of an hour failed without an answer of the app: its process ended, or a body was larger than FUNCTIONS_REQUEST_BODY_SIZE_LIMIT. See docs/operations.md, "Alerts".'
+    severity: 2
+    query: 'AppRequests | where Success == false and toint(ResultCode) >= 500'
     frequency: 'PT15M'
     window: 'PT15M'
     operator: 'GreaterThan'

@@ -142,8 +142,11 @@ resource functionApp 'Microsoft.Web/sites@2025-03-01' = {
     name: 'appsettings'
     properties: union(
       {
-        // Bytes. The host reads a whole body before the app can refuse it. The largest that the app accepts has 512 KiB.
-        FUNCTIONS_REQUEST_BODY_SIZE_LIMIT: '1048576'
+        // Bytes. The host reads a whole body before the app can refuse it, and answers a longer one itself: 500, without a
+        // line in the log. The largest that a route accepts has 4 MiB (src/functions/gateway.ts).
+        FUNCTIONS_REQUEST_BODY_SIZE_LIMIT: '5242880'
+        // Without it, the host answers `/` with a page of its own.
+        AzureWebJobsDisableHomepage: 'true'
         AzureWebJobsStorage__credential: 'managedidentity'
         AzureWebJobsStorage__clientId: identityClientId
         AzureWebJobsStorage__blobServiceUri: account.properties.primaryEndpoints.blob

@@ -64,6 +64,8 @@ The Functions host reads these settings, not the app. \`infra/\` sets them.
 - \`AzureWebJobsStorage__queueServiceUri\`: queue endpoint of the storage account, for runs.
 - \`APPLICATIONINSIGHTS_CONNECTION_STRING\`: where logs go. Not a secret: only an identity may send.
 - \`APPLICATIONINSIGHTS_AUTHENTICATION_STRING\`: \`ClientId=…;Authorization=AAD\`, the identity that sends.
+- \`FUNCTIONS_REQUEST_BODY_SIZE_LIMIT\`: bytes. Larger bodies reach neither app nor audit log.
+- \`AzureWebJobsDisableHomepage\`: \`true\`, or the host shows its own page at \`/\`.
 - \`DURABLE_TASK_SCHEDULER_CONNECTION_STRING\`, \`TASKHUB_NAME\`: only with the Durable Task Scheduler.
 `;
 

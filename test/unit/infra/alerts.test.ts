@@ -59,10 +59,10 @@ describe('the alert rules', { timeout: 600_000, ...skippedBecause(noBicep) }, ()
 
   it('share their tables with the queries of `ptb verify`, which are valid too', async () => {
     const source = await readFile(join(projectRoot, 'src/cli/verify/azure/log-checks.ts'), 'utf8');
-    const queries = [...source.matchAll(/query:\s*`([^`]+)`/g)].map(([, query = '']) =>
+    const queries = [...source.matchAll(/query:\s*([`'])(.+?)\1,\n/g)].map(([, , query = '']) =>
       query.replaceAll(/\$\{\w+\}/g, 'x'),
     );
-    expect(queries.length).toBeGreaterThan(2);
+    expect(queries.length).toBeGreaterThan(3);
     expect(queries.flatMap(problemsOf)).toEqual([]);
   });
 
@@ -78,7 +78,7 @@ describe('the alert rules', { timeout: 600_000, ...skippedBecause(noBicep) }, ()
     expect(queries.filter((query) => mentionsLevel.test(query.split('errorScope = ')[1] ?? ''))).toHaveLength(4);
   });
 
-  it('find lines of every category, and host.json passes the two that the app writes to', async () => {
+  it('find lines of every category, and host.json passes only the two that the app writes to', async () => {
     const overLog = Object.values(rules).filter(({ query }) => query.startsWith('AppTraces'));
     expect(overLog.filter(({ query }) => /\bProperties\b/.test(query))).toEqual([]);
     const { logging } = JSON.parse(await readFile(join(projectRoot, 'host.json'), 'utf8')) as {
@@ -87,7 +87,15 @@ describe('the alert rules', { timeout: 600_000, ...skippedBecause(noBicep) }, ()
         applicationInsights: { samplingSettings: { excludedTypes: string } };
       };
     };
-    expect(logging.logLevel).toMatchObject({ Function: 'Information', 'Host.Function.Console': 'Information' });
+    expect(logging.logLevel).toEqual({
+      default: 'Warning',
+      Function: 'Warning',
+      'Function.*.User': 'Information',
+      'Host.Function.Console': 'Information',
+      // Request telemetry, which `host-failures` reads.
+      'Host.Results': 'Information',
+      'Host.Aggregator': 'Information',
+    });
     expect(logging.applicationInsights.samplingSettings.excludedTypes.split(';')).toContain('Trace');
   });
 
@@ -100,6 +108,7 @@ describe('the alert rules', { timeout: 600_000, ...skippedBecause(noBicep) }, ()
     ['audit-unavailable', 1, 'GreaterThan 0', 'PT15M', 'PT15M'],
     ['configuration-refused', 1, 'GreaterThan 0', 'PT15M', 'PT15M'],
     ['errors', 2, 'GreaterThan 5', 'PT15M', 'PT15M'],
+    ['host-failures', 2, 'GreaterThan 5', 'PT15M', 'PT15M'],
     ['refusals', 3, 'GreaterThan 100', 'PT15M', 'PT15M'],
     ['emergency-rule-used', 1, 'GreaterThan 0', 'PT5M', 'PT5M'],
     ['notices-undelivered', 2, 'GreaterThan 0', 'PT15M', 'PT15M'],
@@ -109,7 +118,7 @@ describe('the alert rules', { timeout: 600_000, ...skippedBecause(noBicep) }, ()
     ['records-deleted-by-another', 1, 'GreaterThan 0', 'PT15M', 'PT15M'],
     ['blobs-changed-by-another', 1, 'GreaterThan 0', 'PT15M', 'PT15M'],
   ] as const)('raise %s with severity %i, if the count is %s in %s', (...expected) => {
-    expect(Object.keys(rules)).toHaveLength(15);
+    expect(Object.keys(rules)).toHaveLength(16);
     const [name] = expected;
     const { resource, query, operator, threshold } = rules[name]!;
     const { severity, windowSize, evaluationFrequency } = resource.properties ?? {};
@@ -180,6 +189,16 @@ describe('the alert rules', { timeout: 600_000, ...skippedBecause(noBicep) }, ()
     const names = ['credential-broken', 'credential-warning', 'run-failed', 'audit-unavailable'];
     const row = { event, level, errorScope, code: '' };
     expect(firing(names, row)).toEqual(expected === undefined ? [] : [expected]);
+  });
+
+  it.each([
+    ['a body above the limit of the host, or a worker that ended', '500', false, true],
+    ['a worker that is not there', '503', false, true],
+    ['a failure that the app answered or passed on', '502', true, false],
+    ['a request that the host refused', '404', false, false],
+    ['a timer or an activity that threw, about which the app writes a line', '0', false, false],
+  ])('count %s (%s, success %s) as a failure of the host: %s', (_what, ResultCode, Success, expected) => {
+    expect(firing(['host-failures'], { ResultCode, Success })).toEqual(expected ? ['host-failures'] : []);
   });
 
   const storageRules = ['records-deleted-by-another', 'blobs-changed-by-another'];

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { chosenBackend } from '../../../tools/package.ts';
 import { projectRoot } from '../../paths.ts';
 import { azdSchema } from './azd-schema.ts';
 
@@ -72,6 +73,31 @@ describe('azure.yaml', () => {
 
   it('deploys the archive of `npm run package`', () => {
     expect(document.services['broker']).toMatchObject({ dist: 'out/app.zip', remoteBuild: false });
+  });
+
+  it('runs the same commands on Windows, without arguments after `--`, which npm in PowerShell can lose', () => {
+    const commandsOf = ({ posix, windows }: Hook): string[][] => [
+      posix.run.split('&&').map((command) => command.trim()),
+      windows.run
+        .trim()
+        .split('\n')
+        .filter((line) => !/^\$\w+Preference = /.test(line)),
+    ];
+    for (const hook of hooks) {
+      const [posix = [], windows] = commandsOf(hook);
+      expect(windows).toEqual(posix);
+      expect(posix.filter((command) => / -- /.test(command))).toEqual([]);
+    }
+  });
+
+  it('packages for the backend in DURABLE_BACKEND, for which azd also provisions, unless an option names one', () => {
+    expect(chosenBackend(undefined, undefined)).toBe('azureStorage');
+    expect(chosenBackend(undefined, '')).toBe('azureStorage');
+    expect(chosenBackend(undefined, 'durableTaskScheduler')).toBe('durableTaskScheduler');
+    expect(chosenBackend('azureStorage', 'durableTaskScheduler')).toBe('azureStorage');
+    expect(() => chosenBackend(undefined, 'mssql')).toThrow(
+      'is one of azureStorage, durableTaskScheduler, not "mssql"',
+    );
   });
 
   it('stops at the first command that fails, also on Windows', () => {

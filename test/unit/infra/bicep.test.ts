@@ -172,6 +172,7 @@ describe('infra/main.bicep', { timeout: 600_000, ...skippedBecause(noBicep) }, (
     const known = new Set(Object.keys(settingsSchema.shape));
     expect(Object.keys(settings).filter((name) => !known.has(name))).toEqual([
       'FUNCTIONS_REQUEST_BODY_SIZE_LIMIT',
+      'AzureWebJobsDisableHomepage',
       'AzureWebJobsStorage__credential',
       'AzureWebJobsStorage__clientId',
       'AzureWebJobsStorage__queueServiceUri',

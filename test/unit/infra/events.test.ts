@@ -47,6 +47,17 @@ describe('the alert rules', () => {
     expect(listedAlerts.map(({ name, severity }) => `${name} ${severity}`)).toEqual(rules);
   });
 
+  it('cost what docs/costs.md counts', () => {
+    const frequencies = [...read('infra/app/alerts.bicep').matchAll(/^ {4}frequency: '(\w+)'$/gm)].map(
+      ([, text]) => text,
+    );
+    const others = frequencies.filter((text) => text !== 'PT5M').length;
+    const [, counted, sum] =
+      /^- Alert rules: (\d+) at \$0\.50 .* and one at \$1\.50 .* \*\*([\d.]+),/m.exec(read('docs/costs.md')) ?? [];
+    expect(frequencies.length - others).toBe(1);
+    expect([Number(counted), Number(sum)]).toEqual([others, others * 0.5 + 1.5]);
+  });
+
   it('link to a remedy if their severity is 0 or 1', () => {
     const urgent = listedAlerts.filter(({ severity }) => severity < 2);
     expect(urgent.length).toBeGreaterThan(5);

@@ -99,7 +99,8 @@ const retention = (days: number): Expected => ({
 });
 
 const settings = (more: Expected): Expected => ({
-  FUNCTIONS_REQUEST_BODY_SIZE_LIMIT: '1048576',
+  FUNCTIONS_REQUEST_BODY_SIZE_LIMIT: '5242880',
+  AzureWebJobsDisableHomepage: 'true',
   AzureWebJobsStorage__credential: 'managedidentity',
   AzureWebJobsStorage__clientId: `[${identity}.clientId]`,
   AzureWebJobsStorage__blobServiceUri: `[${storage}.primaryEndpoints.blob]`,

@@ -3,14 +3,10 @@
  * (Microsoft Learn), one page per table.
  */
 export const logTables: Readonly<Record<string, string>> = {
-  AppTraces: `AppRoleInstance: string, AppRoleName: string, AppVersion: string, _BilledSize: real, ClientBrowser: string,
-    ClientCity: string, ClientCountryOrRegion: string, ClientIP: string, ClientModel: string, ClientOS: string,
-    ClientStateOrProvince: string, ClientType: string, IKey: string, _IsBillable: string, ItemCount: int,
-    Measurements: dynamic, Message: string, OperationId: string, OperationName: string, ParentId: string,
-    Properties: dynamic, ReferencedItemId: string, ReferencedType: string, ResourceGUID: string, _ResourceId: string,
-    SDKVersion: string, SessionId: string, SeverityLevel: int, SourceSystem: string, _SubscriptionId: string,
-    SyntheticSource: string, TenantId: string, TimeGenerated: datetime, Type: string, UserAccountId: string,
-    UserAuthenticatedId: string, UserId: string`,
+  AppTraces: applicationInsightsColumns('Message: string, SeverityLevel: int'),
+  AppRequests: applicationInsightsColumns(
+    'DurationMs: real, Id: string, Name: string, PerformanceBucket: string, ResultCode: string, Source: string, Success: bool, Url: string',
+  ),
   AZKVAuditLogs: `AddressAuthorizationType: string, Algorithm: string, AppliedAssignmentId: string, _BilledSize: real,
     CallerIpAddress: string, CertificateIssuerProperties: dynamic, CertificatePolicyProperties: dynamic,
     CertificateProperties: dynamic, CertificateRequestProperties: dynamic, ClientInfo: string, CorrelationId: string,
@@ -32,6 +28,16 @@ export const logTables: Readonly<Record<string, string>> = {
     'SourceUri',
   ]),
 };
+
+function applicationInsightsColumns(more: string): string {
+  return `AppRoleInstance: string, AppRoleName: string, AppVersion: string, _BilledSize: real, ClientBrowser: string,
+    ClientCity: string, ClientCountryOrRegion: string, ClientIP: string, ClientModel: string, ClientOS: string,
+    ClientStateOrProvince: string, ClientType: string, IKey: string, _IsBillable: string, ItemCount: int,
+    Measurements: dynamic, OperationId: string, OperationName: string, ParentId: string, Properties: dynamic,
+    ReferencedItemId: string, ReferencedType: string, ResourceGUID: string, _ResourceId: string, SDKVersion: string,
+    SessionId: string, SourceSystem: string, _SubscriptionId: string, SyntheticSource: string, TenantId: string,
+    TimeGenerated: datetime, Type: string, UserAccountId: string, UserAuthenticatedId: string, UserId: string, ${more}`;
+}
 
 function storageColumns(more: readonly string[]): string {
   return `AccountName: string, AuthenticationHash: string, AuthenticationType: string, AuthorizationDetails: dynamic,

@@ -14,6 +14,13 @@ const threshold = z
   .transform((text) => text.toLowerCase())
   .pipe(z.enum([...hostLogLevels, 'none']));
 
+const logLevels = z
+  .record(z.string(), threshold)
+  .refine(
+    (levels) => Object.keys(levels).every((key) => key.split('*').length <= 2),
+    'a category may contain one * at most',
+  );
+
 // The rule of AzureStorageOptions.ValidateHubName of the Durable Task extension.
 const hubName = z
   .string()
@@ -21,7 +28,7 @@ const hubName = z
 
 const schema = z.looseObject({
   version: z.literal('2.0', 'must be "2.0"'),
-  logging: z.looseObject({ logLevel: z.record(z.string(), threshold).optional() }).optional(),
+  logging: z.looseObject({ logLevel: logLevels.optional() }).optional(),
   extensions: z
     .looseObject({
       http: z

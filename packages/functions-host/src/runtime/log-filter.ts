@@ -3,7 +3,7 @@ import { type HostLog, type HostLogCategory, type HostLogLevel, hostLogLevels } 
 /** The lowest level that is written; `none` for nothing. */
 export type LogThreshold = HostLogLevel | 'none';
 
-/** `logging.logLevel` of host.json: thresholds by prefix of a category, and `default`. */
+/** `logging.logLevel` of host.json: `default`, and thresholds by the start of a category, in which one `*` is any text. */
 export type LogLevels = Readonly<Record<string, LogThreshold>>;
 
 /** The name of a category on the platform (Microsoft: "Configure monitoring for Azure Functions"). */
@@ -14,16 +14,20 @@ export function categoryName(category: HostLogCategory, functionName: string | u
   return category === 'user' ? `Function.${functionName}.User` : `Function.${functionName}`;
 }
 
-/** Whether an entry is written. The longest prefix of its category decides, without regard to case, as in .NET. */
+/**
+ * Whether an entry is written. The longest key that matches its category decides, without regard to case, as in .NET
+ * (LoggerRuleSelector).
+ */
 export function isLogged(levels: LogLevels, level: HostLogLevel, category: string): boolean {
   const name = category.toLowerCase();
   let threshold: LogThreshold = 'information';
   let longest = -1;
   for (const [key, candidate] of Object.entries(levels)) {
-    const prefix = key.toLowerCase() === 'default' ? '' : key.toLowerCase();
-    if (prefix.length <= longest || !name.startsWith(prefix)) continue;
+    const pattern = key.toLowerCase() === 'default' ? '' : key.toLowerCase();
+    const [start = '', end = ''] = pattern.split('*');
+    if (pattern.length <= longest || !name.startsWith(start) || !name.endsWith(end)) continue;
     threshold = candidate;
-    longest = prefix.length;
+    longest = pattern.length;
   }
   return threshold !== 'none' && hostLogLevels.indexOf(level) >= hostLogLevels.indexOf(threshold);
 }

@@ -45,6 +45,14 @@ describe('parseHostJson', () => {
     expect(parseHostJson({ version: '2.0', logging }).logLevels).toEqual({ default: 'warning', 'Host.Http': 'none' });
   });
 
+  it('refuses a category with two wildcards, as the host does', () => {
+    const levels = (category: string): unknown => ({ version: '2.0', logging: { logLevel: { [category]: 'None' } } });
+    expect(parseHostJson(levels('Function.*.User')).logLevels).toEqual({ 'Function.*.User': 'none' });
+    expect(() => parseHostJson(levels('*.x.*'))).toThrow(
+      new HostStartError('host.json: logging.logLevel: a category may contain one * at most.'),
+    );
+  });
+
   it('has limits of its own for what host.json does not limit', () => {
     const { durable, logLevels } = parseHostJson({ version: '2.0' });
     expect(logLevels).toEqual({});

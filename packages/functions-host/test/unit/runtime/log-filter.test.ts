@@ -21,6 +21,20 @@ describe('isLogged', () => {
     expect(isLogged(levels, level, category)).toBe(expected);
   });
 
+  it('matches what is before and after one `*` in a key, as .NET does', () => {
+    const wild: LogLevels = {
+      default: 'warning',
+      Function: 'warning',
+      'Function.*.User': 'information',
+      '*.Quiet': 'none',
+    };
+    const logged = ['Function.a.User', 'function.B.user', 'Function.a', 'Function.a.User.More', 'Host.Quiet'].map(
+      (name) => isLogged(wild, 'information', name),
+    );
+    expect(logged).toEqual([true, true, false, false, false]);
+    expect([isLogged(wild, 'warning', 'Function.a'), isLogged(wild, 'critical', 'Host.Quiet')]).toEqual([true, false]);
+  });
+
   it('admits information and more without levels', () => {
     expect([isLogged({}, 'debug', 'x'), isLogged({}, 'information', 'x')]).toEqual([false, true]);
   });
