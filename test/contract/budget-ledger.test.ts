@@ -17,9 +17,9 @@ const open = (name: string, connection = azurite.connectionString) =>
     }),
   );
 
-const ledger = (beat: number): Ledger => ({
-  members: { a: beat },
-  budgets: { entra: { a: { ...noDemand, share: 8, background: 3, runs: 1 }, b: { ...noDemand, share: 0 } } },
+const ledger = (count: number): Ledger => ({
+  members: { a: count },
+  budgets: { entra: { a: { ...noDemand, share: 8, background: 3 }, b: { ...noDemand, share: 0 } } },
   pauses: { 'graph x': 12_000 },
 });
 
@@ -45,7 +45,7 @@ it('lets one of several concurrent writers replace a version', async () => {
 
 it('keeps the ledger of 16 instances with 200 budgets in use', async () => {
   const ids = Array.from({ length: 16 }, (_, n) => `member${n}`);
-  const entry = { interactive: 123.45, callers: 10, background: 345.67, runs: 3, share: 233.33 };
+  const entry = { interactive: 123.45, background: 345.67, share: 233.33 };
   const large: Ledger = {
     members: Object.fromEntries(ids.map((id) => [id, 1_000_000])),
     budgets: Object.fromEntries(

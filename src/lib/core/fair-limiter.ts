@@ -1,73 +1,6 @@
 import { BrokerError } from './errors.ts';
 import type { Limiter } from './limiter.ts';
-import { type Requester, Requesters, type Share, type Usage, wholeBudget } from './share.ts';
-
-interface Running {
-  readonly isInteractive: boolean;
-  count: number;
-}
-
-/** Waiting operations by requester. */
-type Waiting = ReadonlyMap<string, { readonly tickets: ReadonlySet<unknown> }>;
-
-/** Counts the operations that run, by requester, and what was needed since the last reading. */
-class UsageMeter {
-  readonly #running = new Map<string, Running>();
-  #active = { interactive: 0, background: 0 };
-  #most = { interactive: 0, background: 0 };
-  /** Requesters whose operations have started since the last reading. */
-  #started = new Map<string, boolean>();
-
-  get active(): number {
-    return this.#active.interactive + this.#active.background;
-  }
-
-  activeOf(id: string): number {
-    return this.#running.get(id)?.count ?? 0;
-  }
-
-  entered({ id, kind }: Requester): void {
-    const isInteractive = kind !== 'background';
-    const running = this.#running.get(id);
-    if (running === undefined) this.#running.set(id, { isInteractive, count: 1 });
-    else running.count += 1;
-    this.#started.set(id, isInteractive);
-    const name = isInteractive ? 'interactive' : 'background';
-    this.#active[name] += 1;
-    this.#most[name] = Math.max(this.#most[name], this.#active[name]);
-  }
-
-  left({ id, kind }: Requester): void {
-    this.#active[kind === 'background' ? 'background' : 'interactive'] -= 1;
-    const running = this.#running.get(id);
-    if (running === undefined) return;
-    running.count -= 1;
-    if (running.count === 0) this.#running.delete(id);
-  }
-
-  /** What was needed since the last reading, and starts the next. */
-  read(interactive: Waiting, background: Waiting): Usage {
-    const callers = new Set(interactive.keys());
-    const runs = new Set(background.keys());
-    for (const [id, { isInteractive }] of this.#running) (isInteractive ? callers : runs).add(id);
-    for (const [id, isInteractive] of this.#started) (isInteractive ? callers : runs).add(id);
-    const most = this.#most;
-    this.#most = { ...this.#active };
-    this.#started = new Map();
-    return {
-      interactive: Math.max(most.interactive, this.#active.interactive + sizeOf(interactive)),
-      callers: callers.size,
-      background: Math.max(most.background, this.#active.background + sizeOf(background)),
-      runs: runs.size,
-    };
-  }
-}
-
-function sizeOf(queues: Waiting): number {
-  let size = 0;
-  for (const { tickets } of queues.values()) size += tickets.size;
-  return size;
-}
+import { type Demand, type Requester, Requesters, type Share, type ShareUser, wholeBudget } from './share.ts';
 
 interface FairLimiterSettings {
   /** Maximum number of concurrent operations, or the share that says how many there may be now. */
@@ -84,7 +17,7 @@ interface FairLimiterSettings {
 
 /** One of this many turns goes to the background while others wait, too, so that jobs end. */
 const backgroundTurn = 8;
-/** From this limit on, a requester alone leaves one place free, so that another one does not wait for its operations. */
+/** From this limit on, a requester alone leaves one slot free, so that another one does not wait for its operations. */
 const minLimitWithReserve = 16;
 const retryAfterSeconds = 10;
 
@@ -104,27 +37,55 @@ interface Queue {
 }
 type Queues = Map<string, Queue>;
 
+export const kindOf = ({ kind }: Requester): keyof Demand => (kind === 'background' ? 'background' : 'interactive');
+
+function unitsOf(queues: Queues): number {
+  let sum = 0;
+  for (const { tickets } of queues.values()) for (const { units } of tickets) sum += units;
+  return sum;
+}
+
 /**
  * Runs at most `limit` operations concurrently. Each requester has its own queue, and the queues take turns, so that one
  * requester with many operations does not delay the others. Callers and the broker come before background work.
  */
-export class FairLimiter {
+export class FairLimiter implements ShareUser {
   readonly #settings: FairLimiterSettings;
   readonly #share: Share;
-  readonly #meter = new UsageMeter();
-  readonly #interactive: Queues = new Map();
-  readonly #background: Queues = new Map();
+  /** Running operations by requester and by kind, and the most of each kind since the last reading. */
+  readonly #runningOf = new Map<string, number>();
+  #running = { interactive: 0, background: 0 };
+  #most = { interactive: 0, background: 0 };
+  readonly #queues: Readonly<Record<keyof Demand, Queues>> = { interactive: new Map(), background: new Map() };
   #waiting = 0;
   #turnsSinceBackground = 0;
 
   constructor(settings: FairLimiterSettings) {
     this.#settings = settings;
     this.#share = typeof settings.limit === 'number' ? wholeBudget(settings.limit) : settings.limit;
-    this.#share.attach({
-      usage: () => this.#meter.read(this.#interactive, this.#background),
-      held: () => this.#meter.active,
-      changed: () => this.#fill(),
-    });
+    this.#share.attach(this);
+  }
+
+  demand(): Demand {
+    const { interactive, background } = this.#running;
+    const [most, waiting] = [this.#most, this.waitingUnits()];
+    this.#most = { interactive, background };
+    return {
+      interactive: Math.max(most.interactive, interactive + waiting.interactive),
+      background: Math.max(most.background, background + waiting.background),
+    };
+  }
+
+  waitingUnits(): Demand {
+    return { interactive: unitsOf(this.#queues.interactive), background: unitsOf(this.#queues.background) };
+  }
+
+  held(): number {
+    return this.#running.interactive + this.#running.background;
+  }
+
+  changed(): void {
+    this.#fill();
   }
 
   get waiting(): number {
@@ -138,7 +99,7 @@ export class FairLimiter {
 
   /** Whether an operation of each of the requesters waits. */
   allWait(requesters: Requesters): boolean {
-    return requesters.all.every((requester) => this.#queuesFor(requester).has(requester.id));
+    return requesters.all.every((requester) => this.#queues[kindOf(requester)].has(requester.id));
   }
 
   /**
@@ -153,13 +114,9 @@ export class FairLimiter {
     try {
       return await work();
     } finally {
-      this.#meter.left(requester);
+      this.#leave(requester);
       this.#fill();
     }
-  }
-
-  #queuesFor({ kind }: Requester): Queues {
-    return kind === 'background' ? this.#background : this.#interactive;
   }
 
   async #enter(requesters: Requesters, units: number, signal: AbortSignal | undefined): Promise<Requester> {
@@ -205,9 +162,9 @@ export class FairLimiter {
 
   /** Where nothing waits, an operation needs no queue, which would take most of the time of this class. */
   #startAtOnce(requesters: Requesters, units: number): Requester | undefined {
-    if (this.#waiting > 0 || this.#meter.active >= this.#share.amount()) return undefined;
+    if (this.#waiting > 0 || this.held() >= this.#share.amount()) return undefined;
     const most = this.#maxPerRequester();
-    const free = requesters.all.filter(({ id }) => this.#meter.activeOf(id) < most);
+    const free = requesters.all.filter(({ id }) => (this.#runningOf.get(id) ?? 0) < most);
     const requester = free.find(({ kind }) => kind !== 'background') ?? free[0];
     if (requester === undefined) return undefined;
     this.#turnsSinceBackground = 0;
@@ -216,8 +173,18 @@ export class FairLimiter {
   }
 
   #start(requester: Requester, units: number): void {
-    this.#meter.entered(requester);
+    const kind = kindOf(requester);
+    this.#runningOf.set(requester.id, (this.#runningOf.get(requester.id) ?? 0) + 1);
+    this.#running[kind] += 1;
+    this.#most[kind] = Math.max(this.#most[kind], this.#running[kind]);
     this.#settings.onStart?.(units, requester);
+  }
+
+  #leave(requester: Requester): void {
+    const others = (this.#runningOf.get(requester.id) ?? 0) - 1;
+    if (others > 0) this.#runningOf.set(requester.id, others);
+    else this.#runningOf.delete(requester.id);
+    this.#running[kindOf(requester)] -= 1;
   }
 
   #maxPerRequester(): number {
@@ -225,9 +192,9 @@ export class FairLimiter {
     return this.#settings.maxRunning ?? limit - (limit >= minLimitWithReserve ? 1 : 0);
   }
 
-  /** Starts waiting operations while there are free places. */
+  /** Starts waiting operations while there are free slots. */
   #fill(): void {
-    while (this.#waiting > 0 && this.#meter.active < this.#share.amount()) {
+    while (this.#waiting > 0 && this.held() < this.#share.amount()) {
       const next = this.#next();
       if (next === undefined) return;
       const { ticket, requester } = next;
@@ -240,15 +207,15 @@ export class FairLimiter {
   #next(): { readonly ticket: Ticket; readonly requester: Requester } | undefined {
     const most = this.#maxPerRequester();
     const isBackgroundTurn = this.#turnsSinceBackground >= backgroundTurn - 1;
-    const order = isBackgroundTurn ? [this.#background, this.#interactive] : [this.#interactive, this.#background];
-    for (const queues of order) {
+    const { interactive, background } = this.#queues;
+    for (const queues of isBackgroundTurn ? [background, interactive] : [interactive, background]) {
       for (const [id, queue] of queues) {
         const [ticket] = queue.tickets;
-        if (ticket === undefined || this.#meter.activeOf(id) >= most) continue;
+        if (ticket === undefined || (this.#runningOf.get(id) ?? 0) >= most) continue;
         // The requester's next turn comes after those of all others.
         queues.delete(id);
         queues.set(id, queue);
-        const backgroundWaits = queues !== this.#background && this.#background.size > 0;
+        const backgroundWaits = queues !== background && background.size > 0;
         this.#turnsSinceBackground = backgroundWaits ? this.#turnsSinceBackground + 1 : 0;
         return { ticket, requester: queue.requester };
       }
@@ -258,7 +225,7 @@ export class FairLimiter {
 
   /** Adds the ticket to the requester's queue, unless that is full. */
   #queue(ticket: Ticket, requester: Requester, maxWaiting = this.#settings.maxWaiting): void {
-    const queues = this.#queuesFor(requester);
+    const queues = this.#queues[kindOf(requester)];
     const queue = queues.get(requester.id) ?? { requester, tickets: new Set() };
     if (requester.kind === 'caller' && queue.tickets.size >= maxWaiting) return;
     queue.tickets.add(ticket);
@@ -267,7 +234,7 @@ export class FairLimiter {
   }
 
   #unqueue(ticket: Ticket, requester: Requester): void {
-    const queues = this.#queuesFor(requester);
+    const queues = this.#queues[kindOf(requester)];
     const queue = queues.get(requester.id);
     queue?.tickets.delete(ticket);
     if (queue?.tickets.size === 0) queues.delete(requester.id);

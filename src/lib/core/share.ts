@@ -60,21 +60,18 @@ export class Requesters {
 
 const keyOf = ({ id, kind }: Requester): string => `${kind} ${id}`;
 
-/** What waits for units of a share and what uses them, for those who divide the budget. */
-export interface Usage {
-  /** Units that callers could use now: in use and waited for. */
+/** Units of a budget that could be used: in use and waited for. */
+export interface Demand {
+  /** For callers, and for the broker's own answers to them. */
   readonly interactive: number;
-  /** Number of callers behind them. */
-  readonly callers: number;
-  /** The same for jobs and renewals ahead of time. */
+  /** For jobs and renewals ahead of time. */
   readonly background: number;
-  readonly runs: number;
 }
 
 /** The user of a share. */
 export interface ShareUser {
-  /** What was used and waited for since the last call. */
-  usage(): Usage;
+  /** What was used since the last call, and what waits now. */
+  demand(): Demand;
   /** Units that cannot be given back yet, because work uses them. */
   held(): number;
   /** Called after the amount has changed. */
@@ -90,7 +87,7 @@ export interface Share {
    * cheap.
    */
   wanted(isShort: boolean): void;
-  /** @param user is asked until the process ends, or until it is released. */
+  /** @param user is asked at each heartbeat from now on. */
   attach(user: ShareUser): void;
 }
 
@@ -104,8 +101,6 @@ export const wholeBudget = (units: number): Share => ({
 /** Budgets that all instances of the app share. */
 export interface SharedBudgets {
   share(name: string): Share;
-  /** Forgets the user of a share. */
-  release(name: string): void;
   /** Resolves when the shares are known, after about a second at most. @throws the reason of the signal. */
   ready(signal?: AbortSignal): Promise<void>;
   /** Stops the requests of this name on all instances for `ms` milliseconds. */

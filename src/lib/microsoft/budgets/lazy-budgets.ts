@@ -1,6 +1,6 @@
-import { once } from '../../core/single-flight.ts';
-import type { BudgetDeps } from './create-budgets.ts';
 import type { AllBudgets, BudgetedRequest, RequestBudget, Share, ShareUser } from '../../core/share.ts';
+import { once } from '../../core/single-flight.ts';
+import type { BudgetDeps } from './request-budgets.ts';
 
 /** Budgets that are loaded when they are first used, to keep start-up short. Before that, every share is 0. */
 export class LazyBudgets implements AllBudgets {
@@ -12,8 +12,7 @@ export class LazyBudgets implements AllBudgets {
     this.#load = once(async () => {
       const loaded = await load();
       for (const [name, user] of this.#users) loaded.share(name).attach(user);
-      this.#loaded = loaded;
-      return loaded;
+      return (this.#loaded = loaded);
     });
   }
 
@@ -28,11 +27,6 @@ export class LazyBudgets implements AllBudgets {
         share()?.attach(user);
       },
     };
-  }
-
-  release(name: string): void {
-    this.#users.delete(name);
-    this.#loaded?.release(name);
   }
 
   async ready(signal?: AbortSignal): Promise<void> {
@@ -59,6 +53,6 @@ export class LazyBudgets implements AllBudgets {
 /** The budgets of the app. They, and the client of their table, are loaded with the first request to Entra. */
 export const createLazyBudgets = (deps: BudgetDeps, entraConcurrency: number): LazyBudgets =>
   new LazyBudgets(async () => {
-    const { createBudgets } = await import('./create-budgets.ts');
+    const { createBudgets } = await import('./request-budgets.ts');
     return createBudgets(deps, entraConcurrency);
   });

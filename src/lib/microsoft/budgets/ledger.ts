@@ -1,96 +1,35 @@
-const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
+import * as z from 'zod';
+import type { Demand } from '../../core/share.ts';
 
-/** A number from 0; anything else counts as 0. */
-const numberIn = (value: unknown): number =>
-  typeof value === 'number' && Number.isFinite(value) && value > 0 ? value : 0;
-
-/** What a member wants of a budget. All numbers are 0 or more. */
-export interface Demand {
-  /** Units that callers could use, and how many callers wait for them. */
-  readonly interactive: number;
-  readonly callers: number;
-  /** Units that jobs and renewals ahead of time could use, and how many runs wait for them. */
-  readonly background: number;
-  readonly runs: number;
+/** A limit that all instances share. */
+export interface Budget {
+  /** Units, or units per second. At least 1 unit if `whole`. */
+  readonly total: number;
+  /**
+   * A number of concurrent operations, which is divided into whole units and always listed in the ledger. Otherwise a rate,
+   * which an instance lists only while somebody wants more than the unlisted part.
+   */
+  readonly whole: boolean;
 }
 
-export const noDemand: Demand = { interactive: 0, callers: 0, background: 0, runs: 0 };
+export const noDemand: Demand = { interactive: 0, background: 0 };
 
-/** The part of a budget that a member holds. */
+/** What an instance wants of a budget, and the part that it holds. */
 export interface Entry extends Demand {
   readonly share: number;
 }
 
 /**
- * Who shares the budgets, and how. There is one for all budgets, so that a member pays for one row however many budgets it
- * uses. It holds no time: clocks of instances differ.
+ * The row through which instances share the budgets. There is one for all budgets, so that an instance pays for one row
+ * however many budgets it uses. It contains no time, because clocks of instances differ.
  */
 export interface Ledger {
-  /** By id of the member: a number that grows with each of its writes. */
+  /** By id of the instance: a number that grows with each of its heartbeats. */
   readonly members: Readonly<Record<string, number>>;
-  /** By name of the budget and id of the member. Of a budget that is not listed, each member holds an equal part. */
+  /** By name of the budget and id of the instance. An instance without an entry holds the unlisted part of a rate. */
   readonly budgets: Readonly<Record<string, Readonly<Record<string, Entry>>>>;
-  /** By name of a budget or a part of one: milliseconds from the write of the ledger until requests may leave again. */
+  /** By name of the requests: milliseconds from the write of the ledger until they may leave again. */
   readonly pauses: Readonly<Record<string, number>>;
-}
-
-export const emptyLedger: Ledger = { members: {}, budgets: {}, pauses: {} };
-
-type Row = readonly [share: number, interactive: number, callers: number, background: number, runs: number];
-
-const twoDecimals = (value: number): number => Math.round(value * 100) / 100;
-
-const rowOf = (entry: Entry): Row | 0 => {
-  const { share, interactive, callers, background, runs } = entry;
-  if (share + interactive + background === 0) return 0;
-  // A share is rounded down, so that the parts never exceed the whole.
-  return [Math.floor(share * 100) / 100, twoDecimals(interactive), callers, twoDecimals(background), runs];
-};
-
-/** A record with the same names. */
-export const mapValues = <T, U>(
-  record: Readonly<Record<string, T>>,
-  change: (value: T, name: string) => U,
-): Record<string, U> => Object.fromEntries(Object.entries(record).map(([name, value]) => [name, change(value, name)]));
-
-/** The ledger as text of about 20 characters for each member and budget. */
-export const encodeLedger = ({ members, budgets, pauses }: Ledger): string =>
-  JSON.stringify({ v: 1, m: members, b: mapValues(budgets, (entries) => mapValues(entries, rowOf)), p: pauses });
-
-/** Reads what {@link encodeLedger} wrote. Anything else, as from a newer version, is an empty ledger. Never throws. */
-export function decodeLedger(text: string): Ledger {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return emptyLedger;
-  }
-  if (!isRecord(value) || value['v'] !== 1) return emptyLedger;
-  return {
-    members: numbersIn(value['m']),
-    budgets: mapValues(recordsIn(value['b']), (entries) => mapValues(entries, entryOf)),
-    pauses: numbersIn(value['p']),
-  };
-}
-
-const recordsIn = (value: unknown): Record<string, Readonly<Record<string, unknown>>> =>
-  isRecord(value)
-    ? Object.fromEntries(Object.entries(value).flatMap(([name, item]) => (isRecord(item) ? [[name, item]] : [])))
-    : {};
-
-const numbersIn = (value: unknown): Record<string, number> =>
-  isRecord(value) ? mapValues(value, (item) => numberIn(item)) : {};
-
-function entryOf(row: unknown): Entry {
-  const [share, interactive, callers, background, runs] = Array.isArray(row) ? row.map(numberIn) : [];
-  return {
-    share: share ?? 0,
-    interactive: interactive ?? 0,
-    callers: callers ?? 0,
-    background: background ?? 0,
-    runs: runs ?? 0,
-  };
 }
 
 /** A ledger as it was read. */
@@ -102,87 +41,166 @@ export interface StoredLedger {
   readonly ageMs: number;
 }
 
-/** Keeps the ledger. Both methods throw if the store does not answer in time. */
+/** Stores the ledger. Both methods throw if the store does not answer in time. */
 export interface LedgerStore {
   read(): Promise<StoredLedger>;
   /** Replaces the version that was read. @returns false if somebody else has replaced it. */
   write(ledger: Ledger, version: string | undefined): Promise<boolean>;
 }
 
-/** How much of a budget goes to the background while callers could use all of it, so that jobs end. */
-const backgroundPart = 1 / 8;
+export const emptyLedger: Ledger = { members: {}, budgets: {}, pauses: {} };
 
-interface Claim {
-  readonly id: string;
-  readonly want: number;
-  /** Number of callers or runs behind it, at least 1 if it wants anything. */
-  readonly weight: number;
+/** A record with the same names. */
+export const mapValues = <T, U>(
+  record: Readonly<Record<string, T>>,
+  change: (value: T, name: string) => U,
+): Record<string, U> => Object.fromEntries(Object.entries(record).map(([name, value]) => [name, change(value, name)]));
+
+const pick = <T>(record: Readonly<Record<string, T>>, isWanted: (name: string) => boolean): Record<string, T> =>
+  Object.fromEntries(Object.entries(record).filter(([name]) => isWanted(name)));
+
+const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
+
+export const wantedOf = ({ interactive, background }: Demand): number => interactive + background;
+
+const twoDecimals = (value: number): number => Math.round(value * 100) / 100;
+
+/**
+ * The ledger as text of about 20 characters for each instance and budget. A share is rounded down, so that the sum does not
+ * grow. The zeros are numbers of callers and runs, by which earlier versions divided the budget.
+ */
+export const encodeLedger = ({ members, budgets, pauses }: Ledger): string => {
+  const encodeEntry = ({ share, interactive, background }: Entry): readonly number[] | 0 =>
+    share + interactive + background === 0
+      ? 0
+      : [Math.floor(share * 100) / 100, twoDecimals(interactive), 0, twoDecimals(background), 0];
+  const encoded = mapValues(budgets, (entries) => mapValues(entries, encodeEntry));
+  return JSON.stringify({ v: 1, m: members, b: encoded, p: pauses });
+};
+
+const amount = z.number().nonnegative().catch(0);
+const amounts = z.record(z.string(), amount).catch({});
+const entry = z
+  .array(amount)
+  .catch([])
+  .transform(([share = 0, interactive = 0, , background = 0]): Entry => ({ share, interactive, background }));
+const stored = z.object({
+  v: z.literal(1),
+  m: amounts,
+  b: z.record(z.string(), z.record(z.string(), entry).catch({})).catch({}),
+  p: amounts,
+});
+
+/** Reads what {@link encodeLedger} wrote. Anything else, as from a newer version, is an empty ledger. Never throws. */
+export function decodeLedger(text: string): Ledger {
+  try {
+    const { m: members, b: budgets, p: pauses } = stored.parse(JSON.parse(text));
+    return { members, budgets, pauses };
+  } catch {
+    return emptyLedger;
+  }
 }
 
 /**
- * Divides a budget among members by what they want. Callers come before the background, which gets one eighth at least.
- * Within each, requesters are equal, wherever they are: nobody gets more than it wants while others want more, and a member
- * with three callers gets three times as much as one with one. What nobody wants is divided equally, for those who want more
- * before the next division. Pure.
- * @param whole The shares are whole numbers. Their sum is `total` in any case.
+ * The part of a rate that an instance without an entry uses: half of an equal part, with room for one more instance. Eight
+ * instances that start together, and know of each other only seconds later, stay within the budget.
+ */
+export const unlistedPart = ({ total, whole }: Budget, members: number): number =>
+  whole ? 0 : total / (members + 1) / 2;
+
+/** What an instance says in a heartbeat. */
+export interface Heartbeat {
+  readonly id: string;
+  /** A number that the instance says once. */
+  readonly count: number;
+  readonly budgetOf: (name: string) => Budget;
+  /** What it wants of the budgets that it uses, and the units that it cannot give back yet. */
+  readonly wants: Readonly<Record<string, Demand & { readonly held: number }>>;
+  /** Instances whose lease has expired. Their shares are free. */
+  readonly expired: ReadonlySet<string>;
+  /** The pauses of the ledger, and what this instance has heard. */
+  readonly pauses: Ledger['pauses'];
+}
+
+interface Outcome {
+  readonly ledger: Ledger;
+  /** What the instance may use from now on, by name of the budget. It may still hold more. */
+  readonly limits: Readonly<Record<string, number>>;
+  /** Whether nothing is to be moved soon: neither to this instance, nor from it, nor to others that have started with it. */
+  readonly isSettled: boolean;
+}
+
+/** From this size on, a budget that several share keeps one unit for an instance that has none yet. */
+const minTotalWithReserve = 16;
+
+/**
+ * The ledger after a heartbeat. The shares never exceed the budget: an instance takes only what is free, and others give up
+ * what is above their part at their own next heartbeat. Pure.
+ */
+export function afterHeartbeat(before: Ledger, { id, count, budgetOf, wants, expired, pauses }: Heartbeat): Outcome {
+  const others = pick(before.members, (other) => other !== id && !expired.has(other));
+  const members = { ...others, [id]: count };
+  const size = Object.keys(members).length;
+  const budgets: Record<string, Readonly<Record<string, Entry>>> = {};
+  const limits: Record<string, number> = {};
+  let isSettled = id in before.members;
+  for (const name of new Set([...Object.keys(before.budgets), ...Object.keys(wants)])) {
+    const { total, whole } = budgetOf(name);
+    const { held, ...own } = wants[name] ?? { ...noDemand, held: 0 };
+    const theirs = pick(before.budgets[name] ?? {}, (other) => other in others);
+    const demands = { ...theirs, [id]: own };
+    const part = unlistedPart({ total, whole }, size);
+    const isQuiet = !whole && Object.values(demands).every((demand) => wantedOf(demand) <= part);
+    const reserve = whole && size > 1 && total >= minTotalWithReserve ? 1 : 0;
+    const target = isQuiet ? part : (fairShares(total - reserve, demands, whole)[id] ?? 0);
+    const free = total - sum(Object.keys(others).map((other) => theirs[other]?.share ?? part));
+    // With more instances than units, each may use one.
+    const limit = Math.max(whole && total < size ? 1 : 0, Math.min(target, free));
+    limits[name] = limit;
+    if (limit < target / 2 || held > limit) isSettled = false;
+    const isUnlisted = isQuiet && limit === part;
+    // What work still uses stays claimed, also above the limit.
+    const entries = isUnlisted ? theirs : { ...theirs, [id]: { ...own, share: Math.max(held, limit) } };
+    if (Object.keys(entries).length > 0) budgets[name] = entries;
+  }
+  return { ledger: { members, budgets, pauses }, limits, isSettled };
+}
+
+/** How much of a budget goes to the background while callers could use all of it, so that jobs end. */
+const backgroundPart = 1 / 8;
+
+/**
+ * Divides a budget among instances by what they want. Callers come before the background, which gets one eighth at least.
+ * Within each, no instance gets more than it wants while another wants more than it gets. What nobody wants is divided
+ * equally, for those who want more before the next division. Pure.
+ * @param whole The shares are whole numbers, each less than 1 from the exact one. Their sum is `total` in any case.
  */
 export function fairShares(
   total: number,
   demands: Readonly<Record<string, Demand>>,
   whole: boolean,
 ): Readonly<Record<string, number>> {
-  const members = Object.entries(demands).toSorted(([a], [b]) => (a < b ? -1 : 1));
-  const shares = new Map(members.map(([id]) => [id, 0]));
-  const give = (available: number, claims: readonly Claim[]): void => {
-    for (const [id, part] of waterFill(available, claims)) shares.set(id, (shares.get(id) ?? 0) + part);
-  };
-  const left = (): number => total - sum(shares.values());
-  const background = members.map(([id, { background: want, runs: weight }]) => ({ id, want, weight }));
-  const interactive = members.map(([id, { interactive: want, callers: weight }]) => ({ id, want, weight }));
-  const kept = Math.min(total * backgroundPart, sum(background.map(({ want }) => want)));
-  give(total - kept, interactive);
-  give(left(), background);
-  give(
-    left(),
-    members.map(([id]) => ({ id, want: total, weight: 1 })),
-  );
-  return Object.fromEntries(whole ? rounded(total, shares) : shares);
-}
-
-/** Raises all claims together, each by its weight, until they are met or nothing is left. */
-function waterFill(available: number, claims: readonly Claim[]): Map<string, number> {
-  const given = new Map<string, number>();
-  let open = claims.filter(({ want }) => want > 0);
-  let left = available;
-  while (open.length > 0 && left > 0) {
-    const level = left / sum(open.map(weightOf));
-    const met = open.filter((claim) => claim.want <= level * weightOf(claim));
-    // If none is met, all get what is left.
-    for (const claim of met.length === 0 ? open : met) {
-      const part = Math.min(claim.want, level * weightOf(claim));
-      given.set(claim.id, part);
-      left -= part;
+  const ids = Object.keys(demands).toSorted();
+  const shares = Object.fromEntries(ids.map((id) => [id, 0]));
+  const give = (most: number, wantOf: (demand: Demand) => number): void => {
+    let available = most;
+    const claims = Object.entries(demands).map(([id, demand]) => ({ id, want: wantOf(demand) }));
+    for (const [at, { id, want }] of claims.toSorted((a, b) => a.want - b.want).entries()) {
+      const part = Math.min(want, available / (claims.length - at));
+      shares[id] = (shares[id] ?? 0) + part;
+      available -= part;
     }
-    open = met.length === 0 ? [] : open.filter((claim) => !met.includes(claim));
-  }
-  return given;
-}
-
-const weightOf = ({ weight }: Claim): number => Math.max(1, weight);
-
-/** Whole numbers with the sum `total`, each less than 1 from its share: those that lose most are rounded up. */
-function rounded(total: number, shares: ReadonlyMap<string, number>): Map<string, number> {
-  const floors = new Map([...shares].map(([id, share]) => [id, Math.floor(share + 1e-9)]));
-  const missing = Math.max(0, Math.round(total - sum(floors.values())));
-  const losses = [...shares].map(([id, share]) => ({ id, loss: share - (floors.get(id) ?? 0) }));
-  for (const { id } of losses.toSorted((a, b) => b.loss - a.loss).slice(0, missing)) {
-    floors.set(id, (floors.get(id) ?? 0) + 1);
-  }
-  return floors;
-}
-
-function sum(values: Iterable<number>): number {
-  let total = 0;
-  for (const value of values) total += value;
-  return total;
+  };
+  const kept = Math.min(total * backgroundPart, sum(Object.values(demands).map(({ background }) => background)));
+  give(total - kept, ({ interactive }) => interactive);
+  give(total - sum(Object.values(shares)), ({ background }) => background);
+  give(total - sum(Object.values(shares)), () => total);
+  if (!whole) return shares;
+  let [exact, given] = [0, 0];
+  return mapValues(shares, (share) => {
+    exact += share;
+    const part = Math.round(exact) - given;
+    given += part;
+    return part;
+  });
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { budgetNamed, unitsOf } from '../../../../../src/lib/microsoft/budgets/budgets.ts';
-import { spendsOf } from '../../../../../src/lib/microsoft/budgets/request-budgets.ts';
+import { budgetNamed, unitsOf } from '../../../../../src/lib/microsoft/budgets/graph-limits.ts';
+import { spendsOf } from '../../../../../src/lib/microsoft/budgets/graph-limits.ts';
 
 describe('the units of a request to Microsoft Graph', () => {
   it.each([

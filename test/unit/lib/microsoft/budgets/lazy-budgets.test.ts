@@ -9,7 +9,7 @@ import { requestTo } from './rate-stage.ts';
 const request = requestTo('/v1.0/users?$select=id', { id: 'job:a', kind: 'background' });
 const user = (name: string): ShareUser & { readonly name: string } => ({
   name,
-  usage: () => ({ interactive: 0, callers: 0, background: 1, runs: 1 }),
+  demand: () => ({ interactive: 0, background: 1 }),
   held: () => 0,
   changed: () => undefined,
 });
@@ -28,7 +28,6 @@ function stage() {
       wanted: (isShort) => void told.push(['wanted', name, isShort]),
       attach: (attached) => void told.push(['attach', name, attached]),
     }),
-    release: (name) => void told.push(['release', name]),
     ready: tell('ready'),
     pause: (...args) => void told.push(['pause', ...args]),
     pausedMs: () => 700,
@@ -49,17 +48,14 @@ describe('budgets that are not loaded', () => {
     share.wanted(true);
     budgets.pause('graph', 5);
     budgets.throttled(request, 5);
-    budgets.release('graph');
     expect([share.amount(), budgets.pausedMs('graph'), told, loads()]).toEqual([0, 0, [], 0]);
   });
 
   it('load once, for whoever is first, and know the users that came before', async () => {
     const { budgets, told, loads } = stage();
-    const [kept, former] = [user('kept'), user('former')];
+    const kept = user('kept');
     const share = budgets.share('entra');
     share.attach(kept);
-    budgets.share('gone').attach(former);
-    budgets.release('gone');
     const { signal } = new AbortController();
     await Promise.all([budgets.ready(signal), budgets.admit(request, signal)]);
     expect(told).toEqual([
@@ -88,7 +84,6 @@ it('budgets that are loaded pass everything on', async () => {
   share.attach(late);
   share.wanted(true);
   share.wanted(false);
-  budgets.release('graph');
   budgets.pause('graph', 5);
   budgets.throttled(request, 5, 'Tenant/x');
   await budgets.admit(request);
@@ -97,7 +92,6 @@ it('budgets that are loaded pass everything on', async () => {
     ['attach', 'graph', late],
     ['wanted', 'graph', true],
     ['wanted', 'graph', false],
-    ['release', 'graph'],
     ['pause', 'graph', 5],
     ['throttled', request, 5, 'Tenant/x'],
     ['admit', request, undefined],
@@ -127,7 +121,7 @@ describe('the budgets of the app', () => {
     );
     const ledger = (): Record<string, unknown> =>
       JSON.parse(String(table.rows.get('budgets/ledger')?.['ledger0'] ?? '{}')) as Record<string, unknown>;
-    return { budgets, names, clock, ledger };
+    return { budgets, names, ledger };
   };
 
   it('are kept in a table, under the first eight characters of an id', async () => {
@@ -137,7 +131,7 @@ describe('the budgets of the app', () => {
     await budgets.ready();
     expect(share.amount()).toBe(12);
     expect(names).toEqual(['Budgets']);
-    expect(ledger()).toMatchObject({ m: { '12345678': 1 }, b: { entra: { '12345678': [12, 0, 0, 1, 1] } } });
+    expect(ledger()).toMatchObject({ m: { '12345678': 1 }, b: { entra: { '12345678': [12, 0, 0, 1, 0] } } });
   });
 
   it('admit requests, and hold back those for which the resource asks', async () => {
@@ -148,16 +142,5 @@ describe('the budgets of the app', () => {
     expect(budgets.pausedMs(`graph ${request.tenantId}`)).toBeGreaterThan(50_000);
     budgets.pause('graph default', 30_000);
     expect(budgets.pausedMs('graph default')).toBeGreaterThan(20_000);
-  });
-
-  it('forget the user of a share that is released', async () => {
-    const { budgets, clock, ledger } = open();
-    await budgets.ready();
-    budgets.share('entra').attach(user('entra'));
-    budgets.release('entra');
-    await clock.advance(10_000);
-    const { m, b } = ledger() as { m: Record<string, number>; b: object };
-    expect(m['12345678']).toBeGreaterThan(1);
-    expect(b).toEqual({});
   });
 });

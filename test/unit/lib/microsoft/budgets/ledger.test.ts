@@ -11,7 +11,7 @@ const ledger: Ledger = {
   members: { a: 3, b: 1 },
   budgets: {
     entra: {
-      a: { share: 8, interactive: 1.5, callers: 2, background: 3.25, runs: 1 },
+      a: { share: 8, interactive: 1.5, background: 3.25 },
       b: { ...noDemand, share: 0 },
     },
   },
@@ -26,7 +26,7 @@ it('a member that wants and holds nothing costs one character', () => {
   expect(JSON.parse(encodeLedger(ledger))).toEqual({
     v: 1,
     m: { a: 3, b: 1 },
-    b: { entra: { a: [8, 1.5, 2, 3.25, 1], b: 0 } },
+    b: { entra: { a: [8, 1.5, 0, 3.25, 0], b: 0 } },
     p: { 'graph x': 12_000 },
   });
   for (const more of [{ share: 0.5 }, { interactive: 0.5 }, { background: 0.5 }]) {
@@ -37,9 +37,15 @@ it('a member that wants and holds nothing costs one character', () => {
 });
 
 it('a share is rounded down, so that the parts never exceed the whole, and a demand to the nearest', () => {
-  const entry = { share: 2.6666, interactive: 1.006, callers: 1, background: 0.004, runs: 0 };
+  const entry = { share: 2.6666, interactive: 1.006, background: 0.004 };
   const { budgets } = decodeLedger(encodeLedger({ ...ledger, budgets: { entra: { a: entry } } }));
   expect(budgets['entra']?.['a']).toEqual({ ...entry, share: 2.66, interactive: 1.01, background: 0 });
+});
+
+it('a ledger of an earlier version, which counted callers and runs, is read without them', () => {
+  expect(decodeLedger('{"v":1,"m":{"a":3},"b":{"entra":{"a":[8,1.5,2,3.25,1]}},"p":{}}').budgets).toEqual({
+    entra: { a: { share: 8, interactive: 1.5, background: 3.25 } },
+  });
 });
 
 it.each(['', '{', '[]', 'null', '7', '{"m":{"a":1}}', '{"v":2,"m":{"a":1}}'])('%j is an empty ledger', (text) => {
@@ -49,7 +55,7 @@ it.each(['', '{', '[]', 'null', '7', '{"m":{"a":1}}', '{"v":2,"m":{"a":1}}'])('%
 it('parts that no version wrote count for nothing', () => {
   expect(decodeLedger('{"v":1,"m":7,"b":{"x":3,"entra":{"a":[-1,"x",null,1e999],"b":5}},"p":[1]}')).toEqual({
     members: {},
-    budgets: { entra: { a: { ...noDemand, share: 0 }, b: { ...noDemand, share: 0 } } },
+    budgets: { x: {}, entra: { a: { ...noDemand, share: 0 }, b: { ...noDemand, share: 0 } } },
     pauses: {},
   });
 });

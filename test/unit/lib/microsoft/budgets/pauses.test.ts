@@ -1,6 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { Pauses } from '../../../../../src/lib/microsoft/budgets/budget-keeper.ts';
+import { emptyLedger } from '../../../../../src/lib/microsoft/budgets/ledger.ts';
 import { seededRandom } from '../../../../fakes/fake-clock.ts';
+
+const stored = (pauses: Record<string, number>, ageMs: number) => ({
+  ledger: { ...emptyLedger, pauses },
+  version: '1',
+  ageMs,
+});
 
 describe('a pause', () => {
   it('of an unknown name is over, and a known one ends at its time', () => {
@@ -23,24 +30,24 @@ describe('a pause', () => {
 
   it('of another instance is shorter by the age of the ledger', () => {
     const pauses = new Pauses();
-    pauses.join({ x: 5_000, y: 2_000 }, 2_000, 10_000);
+    pauses.join(stored({ x: 5_000, y: 2_000 }, 2_000), 10_000);
     expect([pauses.leftMs('x', 10_000), pauses.leftMs('y', 10_000)]).toEqual([3_000, 0]);
   });
 
   it('of another instance that is over is not taken', () => {
     const pauses = new Pauses();
-    pauses.join({ x: 2_000 }, 2_000, 1_000);
+    pauses.join(stored({ x: 2_000 }, 2_000), 1_000);
     expect(pauses.extend('x', 999)).toBe(true);
   });
 
   it('is not made longer by what is not known exactly, and is by more', () => {
     const pauses = new Pauses();
     pauses.extend('x', 10_000);
-    pauses.join({ x: 15_000 }, 0, 0);
+    pauses.join(stored({ x: 15_000 }, 0), 0);
     expect(pauses.leftMs('x', 0)).toBe(10_000);
-    pauses.join({ x: 15_001 }, 0, 0);
+    pauses.join(stored({ x: 15_001 }, 0), 0);
     expect(pauses.leftMs('x', 0)).toBe(15_001);
-    pauses.join({ x: 3_000 }, 0, 0);
+    pauses.join(stored({ x: 3_000 }, 0), 0);
     expect(pauses.leftMs('x', 0)).toBe(15_001);
   });
 
@@ -48,11 +55,11 @@ describe('a pause', () => {
     const pauses = new Pauses();
     pauses.extend('x', 10_000);
     expect(pauses.shared(14_999)).toEqual({});
-    pauses.join({ x: 1_000 }, 0, 14_000);
+    pauses.join(stored({ x: 1_000 }, 0), 14_000);
     expect(pauses.leftMs('x', 14_000)).toBe(0);
     // A new one does, a few seconds later.
     expect(pauses.shared(15_000)).toEqual({});
-    pauses.join({ x: 1_000 }, 0, 15_000);
+    pauses.join(stored({ x: 1_000 }, 0), 15_000);
     expect(pauses.leftMs('x', 15_000)).toBe(1_000);
   });
 
@@ -62,15 +69,16 @@ describe('a pause', () => {
     instances[0]?.pauses.extend('x', 14_000);
     let ledger = { pauses: {}, writtenAtMs: 0 };
     let lastMs = 0;
-    for (let beats = 0; beats < 16 * 20; beats += 1) {
+    for (let count = 0; count < 16 * 20; count += 1) {
       const [next] = instances.toSorted((a, b) => a.nextMs - b.nextMs);
       const nowMs = next!.nextMs;
       next!.nextMs += 2_500 + random() * 800;
       // The age by the date of a reply, which is in whole seconds.
-      next!.pauses.join(ledger.pauses, Math.max(0, Math.floor(nowMs / 1000) * 1000 - ledger.writtenAtMs), nowMs);
+      const ageMs = Math.max(0, Math.floor(nowMs / 1000) * 1000 - ledger.writtenAtMs);
+      next!.pauses.join(stored(ledger.pauses, ageMs), nowMs);
       ledger = { pauses: next!.pauses.shared(nowMs), writtenAtMs: nowMs };
       const left = instances.map(({ pauses }) => pauses.leftMs('x', nowMs));
-      // By then all have had a beat since.
+      // By then all have had a heartbeat since.
       if (nowMs > 10_500 && nowMs < 14_000) expect(Math.min(...left)).toBeGreaterThan(0);
       if (Math.max(...left) > 0) lastMs = nowMs;
     }

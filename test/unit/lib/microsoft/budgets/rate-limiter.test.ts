@@ -10,18 +10,17 @@ const caller: Requester = { id: 'caller', kind: 'caller' };
 function stage(rate = 10) {
   const clock = new FakeClock(0);
   const share = { rate, wanted: [] as boolean[], user: undefined as ShareUser | undefined };
-  const limiter = new RateLimiter(clock, {
-    share: {
+  const limiter = new RateLimiter(
+    clock,
+    {
       amount: () => share.rate,
       wanted: (isShort) => void share.wanted.push(isShort),
       attach: (user) => {
         share.user = user;
       },
     },
-    burst: 5,
-    perSecond: 10,
-    peer: 'Microsoft Graph',
-  });
+    { burst: 5, perSecond: 10 },
+  );
   const left: number[] = [];
   const take = (units: number, requester = job, signal?: AbortSignal): Promise<void> =>
     limiter.take(units, new Requesters(requester), signal).then(() => void left.push(clock.nowMs()));
@@ -129,38 +128,38 @@ describe('requests of a rate', () => {
   });
 });
 
-describe('what a rate is asked at a beat', () => {
-  it('is the units per second since the last time, of callers and of jobs', async () => {
+describe('the demand for a rate', () => {
+  it('is the units per second since the last time, for callers and for jobs', async () => {
     const { clock, share, take } = stage();
     await take(2, caller);
     await take(1, { id: 'broker', kind: 'broker' });
     await take(4);
     await clock.advance(2_000);
-    expect(share.user?.usage()).toEqual({ interactive: 1.5, callers: 2, background: 2, runs: 1 });
+    expect(share.user?.demand()).toEqual({ interactive: 1.5, background: 2 });
     await take(1);
     await clock.advance(1_000);
-    expect(share.user?.usage()).toEqual({ interactive: 0, callers: 0, background: 1, runs: 1 });
+    expect(share.user?.demand()).toEqual({ interactive: 0, background: 1 });
     await clock.advance(1_000);
-    expect(share.user?.usage()).toEqual({ interactive: 0, callers: 0, background: 0, runs: 0 });
+    expect(share.user?.demand()).toEqual({ interactive: 0, background: 0 });
   });
 
   it('is counted over a tenth of a second at least', async () => {
     const { share, take } = stage();
     await take(2, caller);
-    expect(share.user?.usage().interactive).toBe(20);
+    expect(share.user?.demand().interactive).toBe(20);
   });
 
-  it('contains what waits, as if each cost what the others did', async () => {
+  it('contains what would let all that waits leave within 100 ms', async () => {
     const { clock, share, take } = stage();
     await take(4);
     await take(6);
     for (let n = 0; n < 3; n += 1) void take(6, caller);
-    void take(6);
+    void take(5);
     await clock.advance(10);
-    // 10 units in a tenth of a second, and 5 for each that waits.
-    expect(share.user?.usage()).toEqual({ interactive: 15, callers: 1, background: 105, runs: 1 });
+    // 10 units in a tenth of a second at least.
+    expect(share.user?.demand()).toEqual({ interactive: 180, background: 150 });
     // Nothing has been spent since.
-    expect(share.user?.usage()).toEqual({ interactive: 3, callers: 1, background: 1, runs: 1 });
+    expect(share.user?.demand()).toEqual({ interactive: 180, background: 50 });
   });
 
   it('is nothing that it cannot give back', async () => {

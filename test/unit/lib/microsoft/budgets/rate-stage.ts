@@ -1,5 +1,5 @@
 import { BudgetKeeper } from '../../../../../src/lib/microsoft/budgets/budget-keeper.ts';
-import { budgetNamed } from '../../../../../src/lib/microsoft/budgets/budgets.ts';
+import { budgetNamed } from '../../../../../src/lib/microsoft/budgets/graph-limits.ts';
 import { RequestBudgets } from '../../../../../src/lib/microsoft/budgets/request-budgets.ts';
 import { type BudgetedRequest, type Requester, Requesters } from '../../../../../src/lib/core/share.ts';
 import { FakeClock, seededRandom } from '../../../../fakes/fake-clock.ts';
@@ -33,10 +33,15 @@ export function rateStage(limit: { requests: number; windowMs: number }, seed = 
   const upstream = { throttled: 0, sent: sentMs };
   const start = (skewMs = 0) => {
     const own = { nowMs: () => clock.nowMs() + skewMs, sleep: clock.sleep.bind(clock) };
-    const budgets = new BudgetKeeper(
-      { store: store.client(), clock: own, random, log: silentLogger, background: (work) => work() },
-      { id: `i${instances++}`, budgetOf: budgetNamed(32) },
-    );
+    const budgets = new BudgetKeeper({
+      id: `i${instances++}`,
+      budgetOf: budgetNamed(32),
+      store: store.client(),
+      clock: own,
+      random,
+      log: silentLogger,
+      background: (work) => work(),
+    });
     return { budgets, requests: new RequestBudgets({ budgets, clock: own, random }) };
   };
   type Instance = ReturnType<typeof start>;

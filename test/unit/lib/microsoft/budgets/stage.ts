@@ -1,5 +1,5 @@
 import { BudgetKeeper } from '../../../../../src/lib/microsoft/budgets/budget-keeper.ts';
-import type { Budget } from '../../../../../src/lib/microsoft/budgets/heartbeat.ts';
+import type { Budget } from '../../../../../src/lib/microsoft/budgets/ledger.ts';
 import { FairLimiter } from '../../../../../src/lib/core/fair-limiter.ts';
 import { Requesters } from '../../../../../src/lib/core/share.ts';
 import { FakeClock, seededRandom } from '../../../../fakes/fake-clock.ts';
@@ -46,19 +46,18 @@ export function stage(limit: number, seed = 1) {
     const client = store.client();
     const untilDeath = <T>(work: () => Promise<T>): Promise<T> =>
       life.signal.aborted ? new Promise<T>(() => undefined) : work();
-    const keeper = new BudgetKeeper(
-      {
-        store: {
-          read: () => untilDeath(() => client.read()),
-          write: (ledger, version) => untilDeath(() => client.write(ledger, version)),
-        },
-        clock: { nowMs: () => clock.nowMs() + skewMs, sleep: (ms, signal) => clock.sleep(ms, signal) },
-        random,
-        log: log.log,
-        background: (work) => work(),
+    const keeper = new BudgetKeeper({
+      store: {
+        read: () => untilDeath(() => client.read()),
+        write: (ledger, version) => untilDeath(() => client.write(ledger, version)),
       },
-      { id: `i${instances.length}`, budgetOf: (): Budget => ({ total: limit, whole: true }) },
-    );
+      clock: { nowMs: () => clock.nowMs() + skewMs, sleep: (ms, signal) => clock.sleep(ms, signal) },
+      random,
+      log: log.log,
+      background: (work) => work(),
+      id: `i${instances.length}`,
+      budgetOf: (): Budget => ({ total: limit, whole: true }),
+    });
     const limiter = new FairLimiter({ limit: keeper.share('entra'), maxWaiting: 1e6, peer: 'Entra' });
     const instance: Instance = { keeper, limiter, log, inFlight: 0, done: 0, kill: () => life.abort() };
     dead.set(instance, life.signal);

@@ -1,29 +1,32 @@
 import { describe, expect, it } from 'vitest';
-import { type Announcement, beat, type Budget, equalPart } from '../../../../../src/lib/microsoft/budgets/heartbeat.ts';
-import { emptyLedger, type Entry, type Ledger, noDemand } from '../../../../../src/lib/microsoft/budgets/ledger.ts';
+import {
+  afterHeartbeat,
+  type Budget,
+  emptyLedger,
+  type Entry,
+  type Heartbeat,
+  type Ledger,
+  noDemand,
+  unlistedPart,
+} from '../../../../../src/lib/microsoft/budgets/ledger.ts';
 
 const nobody: ReadonlySet<string> = new Set();
-const jobs = (background: number, held = 0) => ({ ...noDemand, background, runs: 1, held });
-const entry = (share: number, background = 0): Entry => ({
-  ...noDemand,
-  share,
-  background,
-  runs: background > 0 ? 1 : 0,
-});
+const jobs = (background: number, held = 0) => ({ ...noDemand, background, held });
+const entry = (share: number, background = 0): Entry => ({ ...noDemand, share, background });
 const ledgerOf = (entries: Readonly<Record<string, Entry>>, ids = Object.keys(entries), name = 'x'): Ledger => ({
   members: Object.fromEntries(ids.map((id) => [id, 1])),
   budgets: { [name]: entries },
   pauses: {},
 });
 
-/** A beat of a member for one budget `x`. */
-const says = (budget: Budget, id: string, wants: Announcement['wants'][string] | undefined, before: Ledger) =>
-  beat(before, {
+/** A heartbeat of an instance for one budget `x`. */
+const says = (budget: Budget, id: string, wants: Heartbeat['wants'][string] | undefined, before: Ledger) =>
+  afterHeartbeat(before, {
     id,
     count: 7,
     budgetOf: () => budget,
     wants: wants === undefined ? {} : { x: wants },
-    gone: nobody,
+    expired: nobody,
     pauses: {},
   });
 
@@ -31,17 +34,17 @@ describe('a number of operations', () => {
   const eight: Budget = { total: 8, whole: true };
 
   it('belongs to the only member, and the ledger says what it wants and what it waits for', () => {
-    const { ledger, limits } = beat(emptyLedger, {
+    const { ledger, limits } = afterHeartbeat(emptyLedger, {
       id: 'a',
       count: 3,
       budgetOf: () => eight,
-      wants: { x: { interactive: 4, callers: 2, background: 5, runs: 1, held: 1 } },
-      gone: nobody,
+      wants: { x: { interactive: 4, background: 5, held: 1 } },
+      expired: nobody,
       pauses: { graph: 900 },
     });
     expect(ledger).toEqual({
       members: { a: 3 },
-      budgets: { x: { a: { interactive: 4, callers: 2, background: 5, runs: 1, share: 8 } } },
+      budgets: { x: { a: { interactive: 4, background: 5, share: 8 } } },
       pauses: { graph: 900 },
     });
     expect(limits).toEqual({ x: 8 });
@@ -78,7 +81,7 @@ describe('a number of operations', () => {
   it('does not belong to a member that is gone or that no longer is one', () => {
     const before = ledgerOf({ a: entry(8, 100), old: entry(8, 100) }, ['a']);
     const announcement = { id: 'b', count: 1, budgetOf: () => eight, wants: { x: jobs(100) }, pauses: {} };
-    const { ledger, limits } = beat(before, { ...announcement, gone: new Set(['a']) });
+    const { ledger, limits } = afterHeartbeat(before, { ...announcement, expired: new Set(['a']) });
     expect(limits).toEqual({ x: 8 });
     expect(ledger.members).toEqual({ b: 1 });
     expect(Object.keys(ledger.budgets['x'] ?? {})).toEqual(['b']);
@@ -111,24 +114,24 @@ describe('a rate', () => {
   const twelve: Budget = { total: 12, whole: false };
 
   it('has equal parts with room for one more member, halved', () => {
-    expect(equalPart(twelve, 1)).toBe(3);
-    expect(equalPart(twelve, 2)).toBe(2);
+    expect(unlistedPart(twelve, 1)).toBe(3);
+    expect(unlistedPart(twelve, 2)).toBe(2);
   });
 
   it('is listed from the moment at which a member wants more than its equal part', () => {
-    expect(says(twelve, 'a', jobs(3), emptyLedger)).toMatchObject({ ledger: { budgets: {} }, limits: {} });
+    expect(says(twelve, 'a', jobs(3), emptyLedger)).toMatchObject({ ledger: { budgets: {} }, limits: { x: 3 } });
     const { ledger, limits } = says(twelve, 'a', jobs(3.1), emptyLedger);
     expect(limits).toEqual({ x: 12 });
-    expect(ledger.budgets).toEqual({ x: { a: { ...noDemand, background: 3.1, runs: 1, share: 12 } } });
+    expect(ledger.budgets).toEqual({ x: { a: { ...noDemand, background: 3.1, share: 12 } } });
   });
 
   it('is not listed for a member among others that wants no more than its equal part', () => {
     const { ledger, limits } = says(twelve, 'a', jobs(2), { ...emptyLedger, members: { a: 1, b: 1 } });
-    expect([ledger.budgets, limits]).toEqual([{}, {}]);
+    expect([ledger.budgets, limits]).toEqual([{}, { x: 2 }]);
   });
 
   it('counts the wishes of callers and jobs together', () => {
-    const both = { interactive: 2, callers: 1, background: 2, runs: 1, held: 0 };
+    const both = { interactive: 2, background: 2, held: 0 };
     expect(says(twelve, 'a', both, emptyLedger).limits).toEqual({ x: 12 });
   });
 
@@ -145,13 +148,24 @@ describe('a rate', () => {
 
   it.each([
     ['nobody wants or holds more than an equal part', { b: entry(2, 2) }, 1, false],
+    ['another has no entry either', {}, 1, false],
     ['another wants more', { b: entry(2, 2.1) }, 1, true],
-    ['another holds more', { b: entry(2.1, 1) }, 1, true],
-    ['another has not seen that it is listed', {}, 1, true],
+    ['another holds so much that less is left', { b: entry(10.1, 1) }, 1, true],
     ['the member itself wants more', { b: entry(2, 2) }, 2.1, true],
-  ])('is listed as long as needed: %s', (_, others, wants, isListed) => {
+  ])('is listed by a member as long as needed: %s', (_, others, wants, isListed) => {
     const { ledger } = says(twelve, 'a', jobs(wants), ledgerOf({ a: entry(3, 3), ...others }, ['a', 'b']));
-    expect(Object.keys(ledger.budgets)).toEqual(isListed ? ['x'] : []);
+    expect(ledger.budgets['x']?.['a'] !== undefined).toBe(isListed);
+    expect(ledger.budgets['x']?.['b']).toEqual(Object.values(others)[0]);
+  });
+
+  it('is listed by a member that may use exactly its equal part, while another wants more', () => {
+    const { ledger, limits } = says(twelve, 'a', jobs(1), ledgerOf({ b: entry(10, 12) }, ['a', 'b']));
+    expect(limits).toEqual({ x: 1 });
+    const second = says(twelve, 'b', jobs(12), ledger);
+    expect(second.limits).toEqual({ x: 11 });
+    expect(
+      says(twelve, 'a', jobs(2), ledgerOf({ b: entry(10, 10) }, ['a', 'b'])).ledger.budgets['x']?.['a']?.share,
+    ).toBe(2);
   });
 
   it('is a part of the ledger for those that do not want any of it', () => {
@@ -175,5 +189,18 @@ describe('a rate', () => {
     );
     expect(limits).toEqual({ x: 0 });
     expect(ledger.budgets['x']?.['a']).toEqual(entry(8, 9));
+  });
+});
+
+describe('a heartbeat is followed by another soon', () => {
+  const eight: Budget = { total: 8, whole: true };
+  it.each<[string, Ledger, ReturnType<typeof jobs>, boolean]>([
+    ['if the member is new', ledgerOf({}, []), jobs(3), false],
+    ['not if it has what it should have', ledgerOf({ a: entry(4, 9), b: entry(4, 9) }), jobs(9, 4), true],
+    ['if it has less than half of that', ledgerOf({ a: entry(1, 9), b: entry(7, 9) }), jobs(9), false],
+    ['not if it has half', ledgerOf({ a: entry(1, 9), b: entry(6, 9) }), jobs(9), true],
+    ['if it holds more than it may use', ledgerOf({ a: entry(8, 9), b: entry(0, 9) }), jobs(9, 5), false],
+  ])('%s', (_, before, wants, isSettled) => {
+    expect(says(eight, 'a', wants, before).isSettled).toBe(isSettled);
   });
 });

@@ -1,4 +1,5 @@
-import type { Budget } from './heartbeat.ts';
+import type { BudgetedRequest } from '../../core/share.ts';
+import type { Budget } from './ledger.ts';
 
 /**
  * Limits of Microsoft Graph for one application in one customer tenant, and what requests cost ("Microsoft Graph
@@ -8,7 +9,7 @@ import type { Budget } from './heartbeat.ts';
  * Not counted: 130,000 requests in 10 seconds of one application in all tenants, because fewer than 20 instances cannot send
  * that many; and the limits of mailboxes, sites, Teams and Intune, which the answers tell.
  */
-interface RateLimit {
+export interface RateLimit {
   readonly perSecond: number;
   /** Units that may leave at once, of all instances together. */
   readonly burst: number;
@@ -29,9 +30,7 @@ export const graphLimits = {
   'graph-access': { perSecond: 1, burst: 1 },
 } as const satisfies Readonly<Record<string, RateLimit>>;
 
-export type GraphLimit = keyof typeof graphLimits;
-
-const isGraphLimit = (name: string): name is GraphLimit => Object.hasOwn(graphLimits, name);
+type GraphLimit = keyof typeof graphLimits;
 
 const reports = [
   'auditlogs',
@@ -60,11 +59,14 @@ const costs: ReadonlyMap<string, number> = new Map([
   ['users', 2],
 ]);
 
+/** The segments of a path below the version, in lower case. */
+export const segmentsOf = (path: string): readonly string[] =>
+  (path.split('?')[0] ?? '').toLowerCase().split('/').slice(2);
+
 /** The limit by which Graph counts a request apart from all others; undefined for most. Pure. */
 export function limitOf(path: string): 'graph-reports' | 'graph-access' | undefined {
-  const [, , ...segments] = (path.split('?')[0] ?? '').toLowerCase().split('/');
-  const below = segments.join('/');
-  const isBelow = (start: string): boolean => below === start || below.startsWith(`${start}/`);
+  const below = `${segmentsOf(path).join('/')}/`;
+  const isBelow = (start: string): boolean => below.startsWith(`${start}/`);
   if (reports.some(isBelow)) return 'graph-reports';
   return access.some(isBelow) ? 'graph-access' : undefined;
 }
@@ -75,17 +77,28 @@ export function limitOf(path: string): 'graph-reports' | 'graph-access' | undefi
  */
 export function unitsOf(method: string, path: string): number {
   if (method !== 'GET') return 1;
-  const [address = '', query = ''] = path.split('?');
-  const last = address.toLowerCase().split('/').at(-1) ?? '';
-  const options = new Map(
-    query.split('&').map((option) => {
-      const [name = '', value = ''] = option.split('=');
-      return [name.toLowerCase().replace('%24', '').replace('$', ''), value];
-    }),
-  );
-  const top = Number(options.get('top') ?? Number.NaN);
-  const change = (options.has('expand') ? 1 : 0) - (options.has('select') ? 1 : 0) - (top < 20 ? 1 : 0);
-  return Math.max(1, (costs.get(last) ?? 1) + change);
+  const options = new URLSearchParams((path.split('?')[1] ?? '').toLowerCase());
+  const option = (name: string): string | null => options.get(name) ?? options.get(`$${name}`);
+  const isShort = Number(option('top') ?? Number.NaN) < 20;
+  const change = (option('expand') === null ? 0 : 1) - (option('select') === null ? 0 : 1) - (isShort ? 1 : 0);
+  return Math.max(1, (costs.get(segmentsOf(path).at(-1) ?? '') ?? 1) + change);
+}
+
+interface Spend {
+  readonly limit: GraphLimit;
+  readonly units: number;
+}
+
+/** What a request spends of which limit. Pure. */
+export function spendsOf({ method, paths }: Pick<BudgetedRequest, 'method' | 'paths'>): readonly Spend[] {
+  const units = new Map<GraphLimit, number>();
+  const add = (limit: GraphLimit, more: number): void => void units.set(limit, (units.get(limit) ?? 0) + more);
+  for (const path of paths) {
+    const apart = limitOf(path);
+    add(apart ?? 'graph-units', apart === undefined ? unitsOf(method, path) : 1);
+    if (method !== 'GET') add('graph-writes', 1);
+  }
+  return [...units].map(([limit, spent]) => ({ limit, units: spent }));
 }
 
 /**
@@ -96,7 +109,7 @@ export const budgetNamed =
   (entraConcurrency: number) =>
   (name: string): Budget => {
     if (name === 'entra') return { total: entraConcurrency, whole: true };
-    const limit = name.slice(0, name.indexOf(' '));
+    const limit = Object.entries(graphLimits).find(([known]) => name.startsWith(`${known} `));
     // An unknown one is from a newer version. It is kept in the ledger, and this version gives it nothing.
-    return { total: isGraphLimit(limit) ? graphLimits[limit].perSecond : 0, whole: false };
+    return { total: limit?.[1].perSecond ?? 0, whole: false };
   };
