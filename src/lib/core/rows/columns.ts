@@ -51,6 +51,13 @@ export class Column<T, IsOptional extends boolean = false> {
     return this.#changed(false, (bound) => ({ read: (row) => bound.read(row) ?? value }));
   }
 
+  /** A value that cannot be read counts as this one, and an absent one as absent. */
+  damagedAs(value: T): Column<T, IsOptional> {
+    return this.#changed(this.isOptional, (bound) => ({
+      read: (row) => bound.read(row) ?? (bound.names.every((name) => isAbsent(row, name)) ? undefined : value),
+    }));
+  }
+
   /** Changes the value before it is written. */
   after(prepare: (value: T) => T): Column<T, IsOptional> {
     return this.#changed(this.isOptional, (bound) => ({ write: (value, row) => bound.write(prepare(value), row) }));
@@ -88,6 +95,12 @@ export function column(
 export const text = column((value) => (typeof value === 'string' ? value : undefined));
 export const number = column((value) => (typeof value === 'number' ? value : undefined));
 export const flag = column((value) => (typeof value === 'boolean' ? value : undefined));
+
+/** True is stored as 1, and false not at all. */
+export const mark = column(
+  (value) => (value === 1 ? true : undefined),
+  () => 1,
+).lenient();
 
 export const oneOf = <T extends string>(values: readonly T[]): Column<T> =>
   column((value) => values.find((known) => known === value));
@@ -134,6 +147,9 @@ export const words = column(
 /** A property holds at most 32,768 characters ("Understanding the Table service data model"). */
 const pieceLength = 30_000;
 
+/** Characters that fit into so many {@link pieces} in any case. */
+export const lengthOfPieces = (most: number): number => (pieceLength - 1) * most;
+
 /** Whether the character at this place and the one before it are a surrogate pair. */
 const isInsidePair = (value: string, at: number): boolean => (value.codePointAt(at - 1) ?? 0) > 0xff_ff;
 
@@ -170,9 +186,13 @@ type OptionalOf<S> = { [K in keyof S]: S[K] extends { readonly isOptional: true 
 type Read<S> = { readonly [K in Exclude<keyof S, OptionalOf<S>>]: ValueOf<S[K]> } & {
   readonly [K in OptionalOf<S>]?: ValueOf<S[K]>;
 };
+/** Also with undefined for what may be absent. */
+type Loose<T> = T extends string | number | boolean | readonly unknown[]
+  ? T
+  : { [K in keyof T]: T extends Record<K, T[K]> ? T[K] : T[K] | undefined };
 /** What is written. An undefined field is left out. */
-type Input<S> = { readonly [K in Exclude<keyof S, OptionalOf<S>>]: ValueOf<S[K]> } & {
-  readonly [K in OptionalOf<S>]?: ValueOf<S[K]> | undefined;
+type Input<S> = { readonly [K in Exclude<keyof S, OptionalOf<S>>]: Loose<ValueOf<S[K]>> } & {
+  readonly [K in OptionalOf<S>]?: Loose<ValueOf<S[K]>> | undefined;
 };
 
 /** The columns of a kind of row, listed once: what is written, read and selected follows from the list. */

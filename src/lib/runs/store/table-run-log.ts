@@ -1,42 +1,24 @@
-import type { TableClient, TableEntityQueryOptions, TransactionAction } from '@azure/data-tables';
+import type { TableClient, TransactionAction } from '@azure/data-tables';
 import { type Clock, DeadlineError, withDeadline } from '../../core/clock.ts';
-import { BrokerError } from '../../core/errors.ts';
 import type { TenantId } from '../../core/identifiers.ts';
 import { httpStatusOf } from '../../core/outbound.ts';
 import { GroupCommit } from '../../core/rows/group-commit.ts';
+import { quoted, type Row, storageCall, Table } from '../../core/rows/table.ts';
 import {
-  createdTable,
-  isRowMissing,
-  isStorageConflict,
-  isStorageMissing,
-  quoted,
-  storageCall,
-  storageItems,
-  unlessConflict,
-  unlessMissing,
-} from '../../core/rows/table.ts';
-import {
-  askedProperties,
-  changeProperties,
-  type Keys,
-  keysOf,
-  maxRequestLength,
-  numbersProperties,
-  outcomeOf,
-  parametersProperties,
+  keysOfRun,
+  newRunRow,
+  numbersNames,
+  outcomeColumns,
   readRequest,
   readRun,
   readTenantRun,
-  requestProperties,
-  requestText,
-  runProperties,
-  starterProperties,
-  tenantRunEntity,
-  tenantRunProperties,
-  textAt,
+  runColumns,
+  runNames,
+  tenantNames,
+  tenantRunRow,
 } from './run-entity.ts';
 import type { NewRun, OutcomeCounts, RunChange, RunFilter, RunLog } from './run-log.ts';
-import { type Run, type RunId, type RunRequest, scopeOf, type TenantOutcome, type TenantRun } from './run.ts';
+import type { Run, RunId, RunRequest, TenantOutcome, TenantRun } from './run.ts';
 
 /** The filter as OData conditions of the table Runs. Undefined: every run. */
 export function filterOf({ job, active, starter, createdBeforeMs }: Omit<RunFilter, 'limit'>): string | undefined {
@@ -85,22 +67,22 @@ const sideBySideFrom = 5;
  */
 const deadlineMs = 30_000;
 
-type Entity = ReturnType<typeof tenantRunEntity>;
+type Entity = ReturnType<typeof tenantRunRow>;
 
 /**
  * Writes records of tenants. Those of a run that arrive during an insert share the next one: one transaction replaces
  * several requests to storage.
  */
 export class TenantRecords {
-  readonly #table: () => Promise<TableClient>;
+  readonly #table: Table;
   readonly #clock: Clock;
   readonly #inserts: GroupCommit<Entity>;
 
-  constructor(table: () => Promise<TableClient>, clock: Clock) {
+  constructor(table: Table, clock: Clock) {
     this.#table = table;
     this.#clock = clock;
     this.#inserts = new GroupCommit<Entity>(
-      { clock, write: async (entities, signal) => insert(await table(), entities, signal) },
+      { clock, write: async (entities, signal) => insert(await table.client(), entities, signal) },
       {
         groupOf: ({ partitionKey }) => partitionKey,
         maxBatch,
@@ -119,26 +101,18 @@ export class TenantRecords {
    * @throws DeadlineError, or the failure of the SDK.
    */
   async record(runId: RunId, record: TenantRun): Promise<TenantRun> {
-    const entity = tenantRunEntity(runId, record);
+    const entity = tenantRunRow(runId, record);
     if (await this.#insertWithOthers(entity)) return record;
     return withDeadline(this.#clock, deadlineMs, (signal) => this.#recordAlone(entity, record, signal));
   }
 
   async #recordAlone(entity: Entity, record: TenantRun, abortSignal: AbortSignal): Promise<TenantRun> {
-    const { partitionKey, rowKey } = entity;
-    const table = await this.#table();
+    let found: Row | undefined;
     for (;;) {
-      if (await unlessConflict(() => table.createEntity(entity, { abortSignal }))) return record;
-      const found = await unlessMissing(() => table.getEntity(partitionKey, rowKey, { abortSignal }), isRowMissing);
+      if ((await this.#table.putIfUnchanged(entity, found?.etag, { abortSignal })) !== undefined) return record;
+      found = await this.#table.find(entity, { abortSignal });
       const earlier = found && readTenantRun(found);
-      if (found === undefined || earlier === undefined) continue;
-      if (earlier.round >= record.round) return earlier;
-      try {
-        await table.updateEntity(entity, 'Replace', { etag: found.etag, abortSignal });
-        return record;
-      } catch (thrown) {
-        if (!isStorageConflict(thrown) && !isStorageMissing(thrown)) throw thrown;
-      }
+      if (earlier !== undefined && earlier.round >= record.round) return earlier;
     }
   }
 
@@ -172,65 +146,42 @@ async function insert(table: TableClient, entities: readonly Entity[], abortSign
 const runsTable = 'Runs';
 const tenantRunsTable = 'TenantRuns';
 
-/** Limit of "Performing entity group transactions" (Azure Table storage): 100 entities of one partition. */
-const maxPerTransaction = 100;
-
 /** A filter may have 15 comparisons ("Querying tables and entities", Azure Table storage). One is that of the partition. */
 const maxComparisons = 14;
 
 /** Stores the run log in two tables: Runs (partition job, row window) and TenantRuns (partition run id, row tenant id). */
 export class TableRunLog implements RunLog {
-  readonly #runs: () => Promise<TableClient>;
-  readonly #tenantRuns: () => Promise<TableClient>;
+  readonly #runs: Table;
+  readonly #tenantRuns: Table;
   readonly #tenantRecords: TenantRecords;
   readonly #newId: () => string;
 
   /** @param table returns the client for a table name. The table is created on first use. */
   constructor(table: (name: string) => Promise<TableClient>, newId: () => string, clock: Clock) {
     this.#newId = newId;
-    this.#runs = createdTable(() => table(runsTable));
-    this.#tenantRuns = createdTable(() => table(tenantRunsTable));
+    this.#runs = new Table(() => table(runsTable));
+    this.#tenantRuns = new Table(() => table(tenantRunsTable));
     this.#tenantRecords = new TenantRecords(this.#tenantRuns, clock);
   }
 
   async create(run: NewRun, request: RunRequest): Promise<boolean> {
-    if (requestText(request).length > maxRequestLength)
-      throw new BrokerError('request_invalid', 'The parameters and tenants of the run are too large to store.');
-    const parameters = parametersProperties(request.parameters);
-    const keys = { partitionKey: run.job, rowKey: run.window };
     const claimId = this.#newId();
-    try {
-      const table = await this.#runs();
-      await table.createEntity({
-        ...keys,
-        claimId,
-        status: 'pending',
-        startedBy: run.startedBy,
-        ...starterProperties(run.starter),
-        createdAt: new Date(run.createdAtMs).toISOString(),
-        scope: scopeOf(request),
-        ...requestProperties(request),
-        ...parameters,
-        ...askedProperties(run.asked),
-        ...(run.query === undefined ? {} : { query: run.query }),
-        ...(run.correlationId === undefined ? {} : { correlationId: run.correlationId }),
-      });
-      return true;
-    } catch (thrown) {
-      // The SDK retries requests that got no answer, so the existing row may be the one this call wrote.
-      if (isStorageConflict(thrown)) return (await this.#get(this.#runs, keys, ['claimId']))?.['claimId'] === claimId;
-      return storageCall(() => Promise.reject(thrown));
-    }
+    const row = newRunRow(run, request, claimId);
+    if ((await this.#runs.putIfUnchanged(row, undefined)) !== undefined) return true;
+    // The SDK retries requests that got no answer, so the existing row may be the one this call wrote.
+    return (await this.#runs.find(row, selected(['claimId'])))?.['claimId'] === claimId;
   }
 
   async find(runId: RunId): Promise<Run | undefined> {
-    const entity = await this.#get(this.#runs, keysOf(runId), [...runProperties, 'parameters', 'asked']);
-    return entity && readRun(entity);
+    const keys = keysOfRun(runId);
+    const row = keys && (await this.#runs.find(keys, selected([...keyNames, ...runColumns.names])));
+    return row && readRun(row);
   }
 
   async request(runId: RunId): Promise<RunRequest | undefined> {
-    const entity = await this.#get(this.#runs, keysOf(runId));
-    return entity && readRequest(entity);
+    const keys = keysOfRun(runId);
+    const row = keys && (await this.#runs.find(keys));
+    return row && readRequest(row);
   }
 
   async list({ limit, ...filter }: RunFilter): Promise<readonly Run[]> {
@@ -241,63 +192,40 @@ export class TableRunLog implements RunLog {
   }
 
   async *runs(filter: Omit<RunFilter, 'limit'>): AsyncGenerator<Run, void, undefined> {
-    const text = filterOf(filter);
-    const query = { select: [...runProperties], ...(text === undefined ? {} : { filter: text }) };
-    for await (const entity of this.#query(this.#runs, query)) yield readRun(entity);
+    const conditions = filterOf(filter);
+    const query = { select: [...keyNames, ...runNames], ...(conditions === undefined ? {} : { filter: conditions }) };
+    for await (const row of this.#runs.rows(query)) yield readRun(row);
   }
 
   async change(runId: RunId, change: RunChange): Promise<void> {
-    const keys = keysOf(runId);
+    const keys = keysOfRun(runId);
     if (keys === undefined) return;
-    await storageCall(async () => (await this.#runs()).updateEntity({ ...keys, ...changeProperties(change) }, 'Merge'));
+    const row = { ...keys, ...runColumns.change(change) };
+    await storageCall(async () => (await this.#runs.client()).updateEntity(row, 'Merge'));
   }
 
   async remove(runId: RunId): Promise<void> {
-    let batch: TransactionAction[] = [];
-    const flush = async (): Promise<void> => {
-      const actions = batch;
-      batch = [];
-      if (actions.length > 0) await storageCall(async () => (await this.#tenantRuns()).submitTransaction(actions));
-    };
-    const query = { filter: `PartitionKey eq ${quoted(runId)}`, select: ['partitionKey', 'rowKey'] };
-    for await (const { partitionKey = '', rowKey = '' } of this.#query(this.#tenantRuns, query)) {
-      batch.push(['delete', { partitionKey, rowKey }]);
-      if (batch.length === maxPerTransaction) await flush();
-    }
-    await flush();
-    const keys = keysOf(runId);
-    if (keys === undefined) return;
-    await storageCall(async () => {
-      try {
-        await (await this.#runs()).deleteEntity(keys.partitionKey, keys.rowKey);
-      } catch (thrown) {
-        if (!isStorageMissing(thrown)) throw thrown;
-      }
-    });
+    await this.#tenantRuns.removeRange(`PartitionKey eq ${quoted(runId)}`);
+    const keys = keysOfRun(runId);
+    if (keys !== undefined) await this.#runs.remove(keys);
   }
 
   async recordTenant(runId: RunId, record: TenantRun): Promise<TenantRun> {
     return storageCall(() => this.#tenantRecords.record(runId, record));
   }
 
-  async recordTenants(runId: RunId, records: readonly TenantRun[]): Promise<void> {
-    for (let start = 0; start < records.length; start += maxPerTransaction) {
-      const actions = records
-        .slice(start, start + maxPerTransaction)
-        .map((record): TransactionAction => ['upsert', tenantRunEntity(runId, record), 'Replace']);
-      await storageCall(async () => (await this.#tenantRuns()).submitTransaction(actions));
-    }
+  recordTenants(runId: RunId, records: readonly TenantRun[]): Promise<void> {
+    return this.#tenantRuns.putAll(records.map((record) => tenantRunRow(runId, record)));
   }
 
   async findTenant(runId: RunId, tenantId: TenantId): Promise<TenantRun | undefined> {
-    const entity = await this.#get(this.#tenantRuns, { partitionKey: runId, rowKey: tenantId });
-    return entity && readTenantRun(entity);
+    const row = await this.#tenantRuns.find({ partitionKey: runId, rowKey: tenantId });
+    return row && readTenantRun(row);
   }
 
   async findOutcome(runId: RunId, tenantId: TenantId): Promise<TenantRun | undefined> {
-    const keys = { partitionKey: runId, rowKey: tenantId };
-    const entity = await this.#get(this.#tenantRuns, keys, [...tenantRunProperties]);
-    return entity && readTenantRun(entity);
+    const row = await this.#tenantRuns.find({ partitionKey: runId, rowKey: tenantId }, selected(tenantNames));
+    return row && readTenantRun(row);
   }
 
   async findOutcomes(runId: RunId, tenantIds: readonly TenantId[]): Promise<readonly TenantRun[]> {
@@ -314,41 +242,32 @@ export class TableRunLog implements RunLog {
   }
 
   numbers(runId: RunId): ReturnType<RunLog['numbers']> {
-    return this.#records(runId, undefined, numbersProperties);
+    return this.#records(runId, undefined, numbersNames);
   }
 
   /** @param condition an OData filter. */
   async *#records(
     runId: RunId,
     condition?: string,
-    properties: readonly string[] = tenantRunProperties,
+    names: readonly string[] = tenantNames,
   ): AsyncGenerator<TenantRun, void, undefined> {
-    const more = condition === undefined ? '' : ` and ${condition}`;
-    const query = { filter: `PartitionKey eq ${quoted(runId)}${more}`, select: [...properties] };
-    for await (const entity of this.#query(this.#tenantRuns, query)) {
-      const record = readTenantRun(entity);
+    for await (const row of this.#rowsOf(runId, names, condition)) {
+      const record = readTenantRun(row);
       if (record !== undefined) yield record;
     }
   }
 
   async countTenants(runId: RunId): Promise<OutcomeCounts> {
     const counts = { succeeded: 0, failed: 0, skipped: 0, retrying: 0 };
-    const query = { filter: `PartitionKey eq ${quoted(runId)}`, select: ['outcome'] };
-    for await (const entity of this.#query(this.#tenantRuns, query)) counts[outcomeOf(textAt(entity, 'outcome'))] += 1;
+    for await (const row of this.#rowsOf(runId, outcomeColumns.names)) counts[outcomeColumns.require(row).outcome] += 1;
     return counts;
   }
 
-  async *#query(table: () => Promise<TableClient>, queryOptions: TableEntityQueryOptions) {
-    const client = await storageCall(table);
-    yield* storageItems(client.listEntities({ queryOptions }));
-  }
-
-  async #get(table: () => Promise<TableClient>, keys: Keys | undefined, select?: string[]) {
-    if (keys === undefined) return undefined;
-    const options = select === undefined ? {} : { queryOptions: { select } };
-    return storageCall(async () => {
-      const client = await table();
-      return unlessMissing(() => client.getEntity(keys.partitionKey, keys.rowKey, options), isRowMissing);
-    });
+  #rowsOf(runId: RunId, select: readonly string[], condition?: string): AsyncIterable<Row> {
+    const more = condition === undefined ? '' : ` and ${condition}`;
+    return this.#tenantRuns.rows({ filter: `PartitionKey eq ${quoted(runId)}${more}`, select: [...select] });
   }
 }
+
+const keyNames = ['partitionKey', 'rowKey'];
+const selected = (names: readonly string[]) => ({ queryOptions: { select: [...names] } });

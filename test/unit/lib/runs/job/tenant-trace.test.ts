@@ -1,9 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { Secret } from '../../../../../src/lib/core/secrets.ts';
-import { TraceRecorder } from '../../../../../src/lib/runs/job/tenant-trace.ts';
-import { readTrace, traceProperties } from '../../../../../src/lib/runs/store/run-entity.ts';
+import { type TenantTrace, TraceRecorder } from '../../../../../src/lib/runs/job/tenant-trace.ts';
+import { tenantColumns } from '../../../../../src/lib/runs/store/run-entity.ts';
 import { FakeClock } from '../../../../fakes/fake-clock.ts';
 import { recordingLogger } from '../../../../fakes/recording-logger.ts';
+
+const traceProperties = (trace: TenantTrace | undefined) => tenantColumns.change({ trace });
+const readTrace = (row: object): TenantTrace | undefined => tenantColumns.require({ ...row }).trace;
 
 const token = new Secret('opaque-token-of-one-resource-0123456789');
 const started = () => {

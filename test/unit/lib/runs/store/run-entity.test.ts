@@ -1,46 +1,72 @@
 import { describe, expect, it } from 'vitest';
-import type { TableEntityResult } from '@azure/data-tables';
 import {
-  askedProperties,
-  changeProperties,
-  numbersProperties,
-  outcomeOf,
-  parametersProperties,
+  newRunRow,
+  numbersNames,
+  outcomeColumns,
   readRequest,
   readRun,
   readTenantRun,
-  requestProperties,
-  runProperties,
-  tenantRunEntity,
-  tenantRunProperties,
+  runColumns,
+  runNames,
+  tenantNames,
+  tenantRunRow,
 } from '../../../../../src/lib/runs/store/run-entity.ts';
-import type { TenantRun } from '../../../../../src/lib/runs/store/run.ts';
+import type { NewRun } from '../../../../../src/lib/runs/store/run-log.ts';
+import type { RunRequest, TenantRun } from '../../../../../src/lib/runs/store/run.ts';
 import { tenantId } from './stage.ts';
 
 const atMs = Date.UTC(2026, 10, 24);
-const read = (properties: object): TableEntityResult<Record<string, unknown>> => ({
+const read = (properties: object) => ({
   etag: '',
   partitionKey: 'probe',
   rowKey: 'w',
   ...properties,
 });
 
+const run = { runId: 'probe@w', job: 'probe', window: 'w', startedBy: 'timer', createdAtMs: atMs };
+/** The row of a new run, without what every row has. */
+function written(request: Partial<RunRequest>, more: Partial<NewRun> = {}): Record<string, unknown> {
+  const row = newRunRow({ ...run, ...more }, { parameters: {}, ...request }, 'claim-1');
+  const {
+    partitionKey: _p,
+    rowKey: _r,
+    claimId: _i,
+    status: _s,
+    startedBy: _b,
+    createdAt: _c,
+    scope: _o,
+    ...rest
+  } = row;
+  return rest;
+}
+const requestProperties = (request: RunRequest): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(written(request)).flatMap(([name, value]) =>
+      name.startsWith('request') ? [[name, String(value)]] : [],
+    ),
+  );
+const asked = (tenants: NewRun['asked']) => {
+  const { asked: text } = written({}, { asked: tenants });
+  return text === undefined ? {} : { asked: text };
+};
+
 describe('the entity of a run', () => {
   it('has the parameters that were stored, and none if the text is damaged or of another form', () => {
-    const stored = parametersProperties({ days: 3, parts: ['a'] });
+    const stored = written({ parameters: { days: 3, parts: ['a'] } });
     expect(readRun(read(stored)).parameters).toEqual({ days: 3, parts: ['a'] });
     for (const parameters of ['{"days":', '{"days":{"a":1}}', '[]', '', 7])
       expect(readRun(read({ parameters })).parameters).toBeUndefined();
-    expect(() => parametersProperties({ note: 'x'.repeat(30_000) })).toThrow(
+    expect(written({})).not.toHaveProperty('parameters');
+    expect(() => written({ parameters: { note: 'x'.repeat(30_000) } })).toThrow(
       expect.objectContaining({ code: 'request_invalid' }),
     );
   });
 
   it('has what was asked for, if it fits', () => {
-    const asked = { tenants: ['tag:managed'], except: ['contoso.com'] };
-    expect(readRun(read(askedProperties(asked))).asked).toEqual(asked);
-    expect(askedProperties({ tenants: ['x'.repeat(30_000)] })).toEqual({});
-    expect(askedProperties(undefined)).toEqual({});
+    const tenants = { tenants: ['tag:managed'], except: ['contoso.com'] };
+    expect(readRun(read(asked(tenants))).asked).toEqual(tenants);
+    expect(asked({ tenants: ['x'.repeat(30_000)] })).toEqual({});
+    expect(asked(undefined)).toEqual({});
     for (const text of ['{"tenants":[1]}', '{', '"x"', 7]) expect(readRun(read({ asked: text })).asked).toBeUndefined();
   });
 
@@ -59,9 +85,9 @@ describe('the entity of a run', () => {
   });
 
   it('holds only changed fields, without secrets and with bounded texts', () => {
-    expect(changeProperties({})).toEqual({});
+    expect(runColumns.change({})).toEqual({});
     const token = `eyJ${'a'.repeat(20)}.eyJ${'b'.repeat(40)}.c`;
-    const changed = changeProperties({
+    const changed = runColumns.change({
       status: 'failed',
       startedAtMs: atMs,
       finishedAtMs: atMs,
@@ -110,13 +136,8 @@ describe('the entity of a run', () => {
       warnings: '{',
       scope: 'selected',
     });
-    expect(readRun(odd)).toMatchObject({
-      status: 'pending',
-      createdAtMs: 0,
-      scope: 'selected',
-      stoppedBy: undefined,
-      warnings: [],
-    });
+    expect(readRun(odd)).toMatchObject({ status: 'pending', createdAtMs: 0, scope: 'selected', warnings: [] });
+    expect(readRun(odd).stoppedBy).toBeUndefined();
     expect(readRun(read({ stopCode: 'throttled', warnings: '["a",1]' }))).toMatchObject({
       stoppedBy: { code: 'throttled', detail: '' },
       warnings: ['a'],
@@ -152,20 +173,14 @@ describe('the entity of a tenant run', () => {
   };
 
   it('is read back as written, with a bounded name', () => {
-    expect(readTenantRun(read(tenantRunEntity('probe@w', record)))).toEqual({ ...record, name: 'n'.repeat(500) });
+    expect(readTenantRun(read(tenantRunRow('probe@w', record)))).toEqual({ ...record, name: 'n'.repeat(500) });
   });
 
   it('is read with defaults for missing properties', () => {
     const { code: _c, detail: _d, rowsName: _r, retryAfterSeconds: _s, attempts: _a, ...bare } = record;
-    const entity = tenantRunEntity('probe@w', { ...bare, name: 'x' });
+    const entity = tenantRunRow('probe@w', { ...bare, name: 'x' });
     expect(Object.keys(entity)).not.toContain('code');
-    expect(readTenantRun(read(entity))).toMatchObject({
-      code: undefined,
-      detail: undefined,
-      rowsName: undefined,
-      retryAfterSeconds: undefined,
-      attempts: undefined,
-    });
+    expect(readTenantRun(read(entity))).toEqual({ ...bare, name: 'x' });
     expect(readTenantRun(read({ rowKey: tenantId(2) }))).toMatchObject({
       name: tenantId(2),
       outcome: 'failed',
@@ -177,13 +192,13 @@ describe('the entity of a tenant run', () => {
 
   it('is ignored if the row key is not a tenant id', () => {
     expect(readTenantRun(read({ rowKey: 'something else' }))).toBeUndefined();
-    expect(outcomeOf('skipped')).toBe('skipped');
-    expect(outcomeOf(undefined)).toBe('failed');
+    expect(outcomeColumns.require({ outcome: 'skipped' })).toEqual({ outcome: 'skipped' });
+    expect(outcomeColumns.require({})).toEqual({ outcome: 'failed' });
   });
 
   it('drops column names that do not fit', () => {
     const columns = Array.from({ length: 400 }, (_, index) => `${'c'.repeat(200)}${index}`);
-    const entity = tenantRunEntity('probe@w', { ...record, columns });
+    const entity = tenantRunRow('probe@w', { ...record, columns });
     expect(String(entity['columns']).length).toBeLessThanOrEqual(30_000);
     expect(readTenantRun(read(entity))?.columns.length).toBeGreaterThan(100);
   });
@@ -202,9 +217,9 @@ it('takes null for a property that is not there, as Azure answers for one that i
   };
   const nullsFor = (names: readonly string[], entity: object) =>
     read({ ...Object.fromEntries(names.map((name) => [name, null])), ...entity });
-  const stored = read(tenantRunEntity('probe@w', record));
-  const names = [...tenantRunProperties, ...numbersProperties];
+  const stored = read(tenantRunRow('probe@w', record));
+  const names = [...tenantNames, ...numbersNames];
   expect(readTenantRun(nullsFor(names, stored))).toEqual(readTenantRun(stored));
-  const run = read({ status: 'completed', createdAt: new Date(atMs).toISOString() });
-  expect(readRun(nullsFor(runProperties, run))).toEqual(readRun(run));
+  const stopped = read({ status: 'completed', createdAt: new Date(atMs).toISOString() });
+  expect(readRun(nullsFor(runNames, stopped))).toEqual(readRun(stopped));
 });

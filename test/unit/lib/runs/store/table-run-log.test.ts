@@ -52,7 +52,8 @@ it('rejects a request that is too large, and finds nothing for an invalid run id
 });
 
 it('removes records, ignores missing ones, and reports storage failures', async () => {
-  const none = async function* (): AsyncGenerator<object> {};
+  const nothing = async function* (): AsyncGenerator<object> {};
+  const none = () => ({ byPage: nothing });
   const deleted: string[] = [];
   const gone = logOn({
     listEntities: none,
@@ -73,7 +74,7 @@ it('removes records, ignores missing ones, and reports storage failures', async 
 it('writes a tenant record again if the conflicting one has disappeared', async () => {
   let creations = 0;
   const log = logOn({
-    createEntity: () => ((creations += 1) === 1 ? Promise.reject(conflict) : Promise.resolve()),
+    createEntity: () => ((creations += 1) === 1 ? Promise.reject(conflict) : Promise.resolve({ etag: 'e' })),
     getEntity: fail(missing),
   });
   expect(await log.recordTenant('probe@w', record)).toBe(record);

@@ -1,5 +1,6 @@
 import type { TableClient, TransactionAction } from '@azure/data-tables';
 import { expect, it } from 'vitest';
+import { Table } from '../../../../../src/lib/core/rows/table.ts';
 import { TenantRecords } from '../../../../../src/lib/runs/store/table-run-log.ts';
 import { FakeClock, settle } from '../../../../fakes/fake-clock.ts';
 import { recordOf, tenantId } from './stage.ts';
@@ -17,13 +18,14 @@ interface Insert {
 /** A table in which the test ends each insert. */
 function stage() {
   const inserts: Insert[] = [];
-  const insert = (rows: readonly string[], signal?: AbortSignal): Promise<void> => {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    inserts.push({ rows, signal, done: resolve, fail: reject });
+  const insert = (rows: readonly string[], signal?: AbortSignal): Promise<object> => {
+    const { promise, resolve, reject } = Promise.withResolvers<object>();
+    inserts.push({ rows, signal, done: () => resolve({ etag: 'e2' }), fail: reject });
     return promise;
   };
   type Options = { readonly abortSignal?: AbortSignal };
   const client = {
+    createTable: async () => undefined,
     createEntity: ({ rowKey }: { readonly rowKey: string }, { abortSignal }: Options = {}) =>
       insert([rowKey], abortSignal),
     submitTransaction: (actions: readonly TransactionAction[], { abortSignal }: Options) =>
@@ -40,7 +42,7 @@ function stage() {
     }),
   };
   const clock = new FakeClock();
-  const records = new TenantRecords(async () => client as unknown as TableClient, clock);
+  const records = new TenantRecords(new Table(async () => client as unknown as TableClient), clock);
   const outcomes: unknown[] = [];
   const record = async (index: number, runId = 'probe@w'): Promise<void> => {
     await records.record(runId, recordOf(index)).then(
