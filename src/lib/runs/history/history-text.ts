@@ -1,4 +1,14 @@
 import { parseTenantId, type TenantId } from '../../core/identifiers.ts';
+import { parseJson } from '../../core/outbound.ts';
+import {
+  Columns,
+  group,
+  lengthOfPieces,
+  number,
+  pieces,
+  type Properties,
+  type Stored,
+} from '../../core/rows/columns.ts';
 import {
   type HistoryOutcome,
   historyOutcomes,
@@ -9,51 +19,19 @@ import {
   maxSplitValues,
   type NamedNumbers,
   NumbersSum,
-  type OutcomeNumbers,
   type TenantPoint,
 } from './result-history.ts';
 import type { Numbers, TenantNumbers } from './tenant-numbers.ts';
 
 /** The object that a text contains as JSON, or an empty one. */
-export function jsonRecord(text: string): Readonly<Record<string, unknown>> {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
-  } catch {
-    return {};
-  }
+function jsonRecord(text: string | undefined): Readonly<Record<string, unknown>> {
+  const value = parseJson(text ?? '');
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
 }
 
-/** A property of a table holds at most 32,768 characters ("Understanding the Table service data model"). */
-const pieceLength = 30_000;
 /** An entity takes at most 1 MiB, two bytes for a character. */
 const maxPieces = 16;
-/** A piece may be one character shorter, so that it ends with a whole one. */
-const maxPiecesLength = (pieceLength - 1) * maxPieces;
-
-/** Splits a text over the properties `{name}0`, `{name}1` … Storage need not keep half of a surrogate pair. */
-export function piecesOf(name: string, text: string): Record<string, string> {
-  const pieces: Record<string, string> = {};
-  for (let start = 0, at = 0; start < text.length; at += 1) {
-    const end = start + pieceLength;
-    const piece = text.slice(start, isInsidePair(text, end) ? end - 1 : end);
-    pieces[`${name}${at}`] = piece;
-    start += piece.length;
-  }
-  return pieces;
-}
-
-/** Whether the character at this place and the one before it are a surrogate pair. */
-const isInsidePair = (text: string, at: number): boolean => (text.codePointAt(at - 1) ?? 0) > 0xff_ff;
-
-const pieceNames = (name: string): string[] => Array.from({ length: maxPieces }, (_, at) => `${name}${at}`);
-
-/** The text that {@link piecesOf} has split. */
-export const joinPieces = (name: string, row: Readonly<Record<string, unknown>>): string =>
-  pieceNames(name)
-    .map((piece) => row[piece])
-    .filter((piece) => typeof piece === 'string')
-    .join('');
+const maxPiecesLength = lengthOfPieces(maxPieces);
 
 /**
  * Numbers of several tenants as JSON. Names and values are written once for all of them, as `names`, `by` and `values`. A tenant
@@ -160,8 +138,7 @@ class Unpacker {
 const textsIn = (value: unknown): readonly string[] =>
   Array.isArray(value) ? value.filter((text) => typeof text === 'string') : [];
 
-const shardProperty = 'tenants';
-export const shardProperties: readonly string[] = pieceNames(shardProperty);
+export const shardColumns = new Columns({ tenants: pieces(maxPieces).lenient() });
 
 /** What surrounds names, values and tenants, in characters. */
 const frameLength = 200;
@@ -185,9 +162,10 @@ export class ShardText {
       throw new RangeError('the history of these tenants is too long for a row');
   }
 
-  properties(): Record<string, string> {
+  /** The properties of the row. */
+  properties(): Record<string, Stored> {
     const dictionary = JSON.stringify(this.#packer.dictionary()).slice(0, -1);
-    return piecesOf(shardProperty, `${dictionary},"tenants":{${this.#tenants.join(',')}}}`);
+    return shardColumns.encode({ tenants: `${dictionary},"tenants":{${this.#tenants.join(',')}}}` });
   }
 }
 
@@ -196,8 +174,8 @@ export class ReadShard {
   readonly #unpacker: Unpacker;
   readonly #tenants: Readonly<Record<string, unknown>>;
 
-  constructor(row: Readonly<Record<string, unknown>>, part: HistoryPart | undefined) {
-    const content = jsonRecord(joinPieces(shardProperty, row));
+  constructor(row: Properties, part: HistoryPart | undefined) {
+    const content = jsonRecord(shardColumns.require(row).tenants);
     this.#unpacker = new Unpacker(content, part);
     const { tenants } = content;
     this.#tenants = typeof tenants === 'object' && tenants !== null ? (tenants as Record<string, unknown>) : {};
@@ -219,14 +197,11 @@ export class ReadShard {
   }
 }
 
-const totalsProperty = 'totals';
-const outcomeProperties = {
-  succeeded: 'succeeded',
-  failed: 'failed',
-  skipped: 'skipped',
-  not_attempted: 'notAttempted',
-};
-export const totalsProperties: readonly string[] = [...Object.values(outcomeProperties), ...pieceNames(totalsProperty)];
+const count = number.or(0);
+export const totalsColumns = new Columns({
+  outcomes: group({ succeeded: count, failed: count, skipped: count, not_attempted: count.as('notAttempted') }),
+  totals: pieces(maxPieces).lenient(),
+});
 
 /** Adds what a run brought in all tenants. */
 export class Totals {
@@ -252,16 +227,13 @@ export class Totals {
     }
   }
 
-  properties(): Record<string, string | number> {
+  /** The properties of the row. */
+  properties(): Record<string, Stored> {
     let values = maxSplitValues;
-    let text = this.#text(values);
+    let totals = this.#text(values);
     // With many columns, fewer values fit into a row. Without values, the text always does.
-    while (text.length > maxPiecesLength) text = this.#text((values = Math.floor(values / 2)));
-    const outcomes = Object.entries(outcomeProperties).map(([outcome, name]): [string, number] => [
-      name,
-      this.#outcomes[outcome as keyof OutcomeNumbers],
-    ]);
-    return { ...Object.fromEntries(outcomes), ...piecesOf(totalsProperty, text) };
+    while (totals.length > maxPiecesLength) totals = this.#text((values = Math.floor(values / 2)));
+    return totalsColumns.encode({ outcomes: this.#outcomes, totals });
   }
 
   /** @param most values of the split. Those with the fewest rows are left out. */
@@ -289,8 +261,9 @@ export class Totals {
 }
 
 /** Reads what {@link Totals} has written. @param part of the rows. Default: all. */
-export function readTotals(row: Readonly<Record<string, unknown>>, part: HistoryPart | undefined): HistoryTotals {
-  const content = jsonRecord(joinPieces(totalsProperty, row));
+export function readTotals(row: Properties, part: HistoryPart | undefined): HistoryTotals {
+  const { outcomes, totals } = totalsColumns.require(row);
+  const content = jsonRecord(totals);
   const total = Array.isArray(content['total']) ? content['total'] : [];
   const unpacker = new Unpacker(content, part);
   const split = unpacker.splitOf(total);
@@ -298,14 +271,8 @@ export function readTotals(row: Readonly<Record<string, unknown>>, part: History
   const counted = numberIn(content, part === undefined ? 'counted' : 'splitCounted');
   // The sum of no tenant is not zero.
   const sum = isLeftOut || counted === 0 ? undefined : unpacker.unpack(total);
-  const { succeeded, failed, skipped, not_attempted } = outcomeProperties;
   return {
-    outcomes: {
-      succeeded: numberIn(row, succeeded),
-      failed: numberIn(row, failed),
-      skipped: numberIn(row, skipped),
-      not_attempted: numberIn(row, not_attempted),
-    },
+    outcomes,
     ...(sum && { sum: { ...sum, counted } }),
     ...(split && { split }),
   };

@@ -15,7 +15,7 @@ export type HistoryOutcome = (typeof historyOutcomes)[number];
 export const maxSums = 100;
 export const maxSplitValues = 500;
 
-export type OutcomeNumbers = Readonly<Record<HistoryOutcome, number>>;
+type OutcomeNumbers = Readonly<Record<HistoryOutcome, number>>;
 
 /** An ended run. */
 export interface HistoryRun {

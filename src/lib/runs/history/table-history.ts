@@ -1,17 +1,10 @@
-import type { TableClient, TransactionAction } from '@azure/data-tables';
+import type { TableClient, TableEntity } from '@azure/data-tables';
 import type { TenantId } from '../../core/identifiers.ts';
 import { Limiter } from '../../core/limiter.ts';
 import { parameterValuesSchema } from '../../core/parameters.ts';
-import { createdTable, isStorageMissing, quoted, storageCall, storageItems } from '../../core/rows/table.ts';
-import {
-  jsonRecord,
-  ReadShard,
-  readTotals,
-  shardProperties,
-  ShardText,
-  Totals,
-  totalsProperties,
-} from './history-text.ts';
+import { Columns, json, mark, oneOf, type Stored, words } from '../../core/rows/columns.ts';
+import { quoted, type Row, Table } from '../../core/rows/table.ts';
+import { ReadShard, readTotals, shardColumns, ShardText, Totals, totalsColumns } from './history-text.ts';
 import {
   endedStatuses,
   historyKey,
@@ -24,9 +17,6 @@ import {
   SumOfTenants,
   type TenantPoint,
 } from './result-history.ts';
-
-/** A row of the table ResultHistory (docs/storage-schema.md). */
-type HistoryRow = { partitionKey: string; rowKey: string } & Record<string, string | number>;
 
 /**
  * The tenants of a run are spread over so many rows. All of them and the row of the run fit into one transaction of 100, and a
@@ -56,21 +46,26 @@ function readKey(rowKey: unknown): Pick<HistoryRun, 'startedAtMs' | 'window'> | 
   return time === undefined || window === undefined ? undefined : { startedAtMs: largestMs - Number(time), window };
 }
 
-/** The keys with this prefix whose runs belong to the period, as conditions of a query: from, and below. */
-const keyRange = (
-  prefix: string,
-  { sinceMs, untilMs }: Pick<HistoryPeriod, 'sinceMs' | 'untilMs'>,
-): { readonly from: string; readonly below: string } => ({
-  from: `${prefix}-${timeKey(untilMs - 1)}-`,
-  below: `${prefix}-${timeKey(sinceMs - 1)}-`,
-});
+/** The rows of a job with this prefix whose runs belong to the period. */
+const filterOf = (prefix: string, { job, sinceMs, untilMs }: HistoryPeriod): string =>
+  [
+    `PartitionKey eq ${quoted(job)}`,
+    `RowKey ge ${quoted(`${prefix}-${timeKey(untilMs - 1)}-`)}`,
+    `RowKey lt ${quoted(`${prefix}-${timeKey(sinceMs - 1)}-`)}`,
+  ].join(' and ');
 
-/** The keys of all rows of a run. @param prefixes those of its shards, as its own row names them. */
-const keysOfRun = (run: Pick<HistoryRun, 'startedAtMs' | 'window'>, prefixes: readonly string[]): string[] =>
-  [...prefixes, runPrefix].map((prefix) => keyOf(prefix, run));
+/** A run's own row, without its totals. */
+const runColumns = new Columns({
+  status: oneOf(endedStatuses).or('failed'),
+  scope: oneOf(['all', 'selected'] as const).or('selected'),
+  isScheduled: mark.as('scheduled'),
+  parameters: json(parameterValuesSchema).lenient(),
+});
+/** The prefixes of the other rows of the run. */
+const shardsColumns = new Columns({ shards: words.or([]) });
 
 /** The rows of a run. The run's own row is the last one. @throws RangeError for tenants that do not fit. */
-function historyRows(run: HistoryRun, tenants: readonly HistoryTenant[]): readonly HistoryRow[] {
+function historyRows(run: HistoryRun, tenants: readonly HistoryTenant[]): readonly TableEntity[] {
   const texts = new Map<number, ShardText>();
   const totals = new Totals();
   for (const tenant of tenants) {
@@ -80,7 +75,7 @@ function historyRows(run: HistoryRun, tenants: readonly HistoryTenant[]): readon
     text.add(tenant);
     totals.add(tenant);
   }
-  const row = (prefix: string, properties: Record<string, string | number>): HistoryRow => ({
+  const row = (prefix: string, properties: Record<string, Stored>): TableEntity => ({
     partitionKey: run.job,
     rowKey: keyOf(prefix, run),
     ...properties,
@@ -89,70 +84,42 @@ function historyRows(run: HistoryRun, tenants: readonly HistoryTenant[]): readon
   return [
     ...written.map(([shard, text]) => row(shardPrefix(shard), text.properties())),
     row(runPrefix, {
-      ...propertiesOf(run),
-      shards: written.map(([shard]) => shardPrefix(shard)).join(' '),
+      ...runColumns.encode({ ...run, isScheduled: run.isScheduled || undefined }),
+      ...shardsColumns.encode({ shards: written.map(([shard]) => shardPrefix(shard)) }),
       ...totals.properties(),
     }),
   ];
 }
 
-/** Properties of a run's own row without its totals. */
-const runProperties = ['rowKey', 'status', 'scope', 'scheduled', 'parameters'] as const;
-
-const propertiesOf = (run: HistoryRun): Record<string, string | number> => ({
-  status: run.status,
-  scope: run.scope,
-  ...(run.isScheduled ? { scheduled: 1 } : {}),
-  ...(run.parameters === undefined ? {} : { parameters: JSON.stringify(run.parameters) }),
-});
-
 /** @returns undefined for a row that is not one of a run. */
-function readRun(job: string, row: Readonly<Record<string, unknown>>): HistoryRun | undefined {
-  const key = readKey(row['rowKey']);
-  if (key === undefined) return undefined;
-  const text = row['parameters'];
-  const parameters = typeof text === 'string' ? parameterValuesSchema.safeParse(jsonRecord(text)).data : undefined;
-  return {
-    runId: `${job}@${key.window}`,
-    job,
-    ...key,
-    status: endedStatuses.find((status) => status === row['status']) ?? 'failed',
-    scope: row['scope'] === 'all' ? 'all' : 'selected',
-    isScheduled: row['scheduled'] === 1,
-    ...(parameters && { parameters }),
-  };
+function readRun(job: string, row: Row): HistoryRun | undefined {
+  const key = readKey(row.rowKey);
+  return key && { runId: `${job}@${key.window}`, job, ...key, isScheduled: false, ...runColumns.require(row) };
 }
 
 export const historyTable = 'ResultHistory';
-
-type Table = Pick<TableClient, 'createTable' | 'listEntities' | 'submitTransaction'>;
-
-/** Limits of "Performing entity group transactions" (Azure Table storage): 100 rows, and a payload below 4 MiB. */
-const maxRows = 100;
-const maxBytes = 3 * 1024 * 1024;
 
 /** Queries of a reading at a time. */
 const concurrentQueries = 8;
 
 /** The history in one table: partition job, rows of shards and of runs (docs/storage-schema.md). */
 export class TableHistory implements ResultHistory {
-  readonly #table: () => Promise<Table>;
+  readonly #table: Table;
 
   /** @param open returns the table's client. The table is created on first use. */
-  constructor(open: () => Promise<Table>) {
-    this.#table = createdTable(open);
+  constructor(open: () => Promise<TableClient>) {
+    this.#table = new Table(open);
   }
 
   /** @throws RangeError if there are too many tenants for the rows. */
   async add(run: HistoryRun, tenants: readonly HistoryTenant[]): Promise<void> {
-    for (const actions of transactionsOf(historyRows(run, tenants)))
-      await storageCall(async () => (await this.#table()).submitTransaction(actions));
+    await this.#table.putAll(historyRows(run, tenants));
   }
 
   async runs(period: HistoryPeriod, limit: number, signal?: AbortSignal): Promise<readonly HistoryRun[]> {
     const found: HistoryRun[] = [];
     if (limit < 1) return found;
-    for await (const row of this.#rows(runPrefix, period, runProperties, signal)) {
+    for await (const row of this.#rows(runPrefix, period, runColumns.names, signal)) {
       const run = readRun(period.job, row);
       if (run !== undefined) found.push(run);
       if (found.length >= limit) break;
@@ -165,8 +132,8 @@ export class TableHistory implements ResultHistory {
     { part, signal }: HistoryReading = {},
   ): Promise<ReadonlyMap<string, HistoryTotals>> {
     const found = new Map<string, HistoryTotals>();
-    for await (const row of this.#rows(runPrefix, period, totalsProperties, signal)) {
-      const key = readKey(row['rowKey']);
+    for await (const row of this.#rows(runPrefix, period, totalsColumns.names, signal)) {
+      const key = readKey(row.rowKey);
       if (key !== undefined) found.set(historyKey(key), readTotals(row, part));
     }
     return found;
@@ -179,8 +146,8 @@ export class TableHistory implements ResultHistory {
   ): Promise<ReadonlyMap<string, HistoryTotals>> {
     const sums = new Map<string, SumOfTenants>();
     const read = async (shard: number, ended: AbortSignal): Promise<void> => {
-      for await (const row of this.#rows(shardPrefix(shard), period, shardProperties, ended)) {
-        const key = readKey(row['rowKey']);
+      for await (const row of this.#rows(shardPrefix(shard), period, shardColumns.names, ended)) {
+        const key = readKey(row.rowKey);
         if (key === undefined) continue;
         const read = new ReadShard(row, part);
         for (const tenantId of read.tenantIds()) {
@@ -202,8 +169,8 @@ export class TableHistory implements ResultHistory {
     { part, signal }: HistoryReading = {},
   ): Promise<ReadonlyMap<string, TenantPoint>> {
     const found = new Map<string, TenantPoint>();
-    for await (const row of this.#rows(shardPrefix(shardOf(tenantId)), period, shardProperties, signal)) {
-      const key = readKey(row['rowKey']);
+    for await (const row of this.#rows(shardPrefix(shardOf(tenantId)), period, shardColumns.names, signal)) {
+      const key = readKey(row.rowKey);
       const point = key && new ReadShard(row, part).point(tenantId);
       if (key !== undefined && point !== undefined) found.set(historyKey(key), point);
     }
@@ -214,65 +181,40 @@ export class TableHistory implements ResultHistory {
     let purged = 0;
     for await (const job of this.#jobs()) {
       const period = { job, sinceMs: 0, untilMs: startedBeforeMs };
-      for await (const row of this.#rows(runPrefix, period, ['rowKey', 'shards'])) {
-        const key = readKey(row['rowKey']);
+      for await (const row of this.#rows(runPrefix, period, shardsColumns.names)) {
+        const key = readKey(row.rowKey);
         if (key === undefined) continue;
-        await this.#remove(job, keysOfRun(key, String(row['shards']).split(' ').filter(Boolean)));
+        // The run's own row last, so that the others are found again after a failure.
+        const prefixes = [...shardsColumns.require(row).shards, runPrefix];
+        await this.#table.removeAll(prefixes.map((prefix) => ({ partitionKey: job, rowKey: keyOf(prefix, key) })));
         purged += 1;
       }
-      await inEach(allShards, (shard) => this.#removeOrphans(shardPrefix(shard), period));
+      // A large run whose last transaction failed has rows of tenants, and none of its own.
+      await inEach(allShards, async (shard) => {
+        await this.#table.removeRange(filterOf(shardPrefix(shard), period));
+      });
     }
     return purged;
   }
 
-  /** A large run whose last transaction failed has rows of tenants, and none of its own. */
-  async #removeOrphans(prefix: string, period: HistoryPeriod): Promise<void> {
-    const rowKeys: string[] = [];
-    for await (const { rowKey } of this.#rows(prefix, period, [])) rowKeys.push(String(rowKey));
-    for (let start = 0; start < rowKeys.length; start += maxRows)
-      await this.#remove(period.job, rowKeys.slice(start, start + maxRows));
-  }
-
   /** The jobs that have a history. A query for each of them, because the next one is the first row after its partition. */
   async *#jobs(): AsyncGenerator<string, void, undefined> {
-    const table = await storageCall(this.#table);
-    for (let job = ''; ; ) {
-      const queryOptions = { filter: `PartitionKey gt ${quoted(job)}`, select: ['partitionKey'] };
-      const [next] = await storageCall(async () => firstOf(table.listEntities({ queryOptions })));
-      if (next?.partitionKey === undefined) return;
-      yield (job = next.partitionKey);
-    }
+    for (let job = await this.#jobAfter(''); job !== undefined; job = await this.#jobAfter(job)) yield job;
   }
 
-  async #remove(partitionKey: string, rowKeys: readonly string[]): Promise<void> {
-    const actions = rowKeys.map((rowKey): TransactionAction => ['delete', { partitionKey, rowKey }]);
-    await storageCall(async () => {
-      const table = await this.#table();
-      try {
-        await table.submitTransaction(actions);
-      } catch (thrown) {
-        if (!isStorageMissing(thrown)) throw thrown;
-        // The SDK repeats a transaction that got no answer. Then all rows are gone; otherwise one of them was.
-        for (const action of actions) await table.submitTransaction([action]).catch(ifMissing);
-      }
-    });
+  async #jobAfter(job: string): Promise<string | undefined> {
+    const query = { filter: `PartitionKey gt ${quoted(job)}`, select: ['partitionKey'] };
+    for await (const [row] of this.#table.pages(query, { size: 1 })) if (row !== undefined) return row.partitionKey;
+    return undefined;
   }
 
-  async *#rows(
+  #rows(
     prefix: string,
     period: HistoryPeriod,
-    properties: readonly string[],
-    abortSignal?: AbortSignal,
-  ): AsyncGenerator<Readonly<Record<string, unknown>>, void, undefined> {
-    const { from, below } = keyRange(prefix, period);
-    const filter = `PartitionKey eq ${quoted(period.job)} and RowKey ge ${quoted(from)} and RowKey lt ${quoted(below)}`;
-    const table = await storageCall(this.#table);
-    const queryOptions = { filter, select: ['rowKey', ...properties] };
-    const options = abortSignal === undefined ? { queryOptions } : { queryOptions, abortSignal };
-    for await (const row of storageItems(table.listEntities(options))) {
-      abortSignal?.throwIfAborted();
-      yield row;
-    }
+    names: readonly string[],
+    signal?: AbortSignal,
+  ): AsyncGenerator<Row, void, undefined> {
+    return this.#table.rows({ filter: filterOf(prefix, period), select: ['rowKey', ...names] }, signal);
   }
 }
 
@@ -293,29 +235,4 @@ async function inEach(
     failed.abort(thrown);
     throw thrown;
   }
-}
-
-function ifMissing(thrown: unknown): void {
-  if (!isStorageMissing(thrown)) throw thrown;
-}
-
-async function firstOf<T>(pages: { byPage(options: { maxPageSize: number }): AsyncIterable<readonly T[]> }) {
-  for await (const page of pages.byPage({ maxPageSize: 1 })) if (page.length > 0) return page;
-  return [];
-}
-
-/** Splits rows into as few transactions as storage takes, in their order. */
-function transactionsOf(rows: readonly HistoryRow[]): TransactionAction[][] {
-  const transactions: TransactionAction[][] = [[]];
-  let bytes = 0;
-  for (const row of rows) {
-    const size = Buffer.byteLength(JSON.stringify(row)) + 1_000;
-    const last = transactions.at(-1) ?? [];
-    const isFull = last.length >= maxRows || (last.length > 0 && bytes + size > maxBytes);
-    const open = isFull ? [] : last;
-    if (isFull) transactions.push(open);
-    bytes = isFull ? size : bytes + size;
-    open.push(['upsert', row, 'Replace']);
-  }
-  return transactions;
 }
