@@ -8,9 +8,11 @@ import type {
   TransactionAction,
   UpdateMode,
 } from '@azure/data-tables';
+import * as z from 'zod';
 import { BrokerError } from '../errors.ts';
 import { httpStatusOf } from '../outbound.ts';
 import { once } from '../single-flight.ts';
+import { decodeContinuation } from './continuation.ts';
 
 /** Quotes an OData string literal: quotes inside are doubled. */
 export const quoted = (text: string): string => `'${text.replaceAll("'", "''")}'`;
@@ -89,6 +91,23 @@ export class Table {
     const from = continuation === undefined ? {} : { continuationToken: continuation };
     const list = await this.#list(queryOptions, signal);
     yield* storageItems(list.byPage({ maxPageSize: Math.min(size, maxPerPage), ...from }), this.#detail);
+  }
+
+  /**
+   * One page, for callers who ask for the next one.
+   * @param continuation of the page before.
+   * @throws BrokerError request_invalid also, for a continuation that no page has returned.
+   */
+  async page(
+    queryOptions: TableEntityQueryOptions,
+    { continuation, ...options }: PageOptions,
+  ): Promise<{ readonly rows: readonly Row[]; readonly continuation?: string }> {
+    const from = continuation === undefined ? undefined : sdkToken(continuation);
+    for await (const rows of this.pages(queryOptions, { ...options, continuation: from })) {
+      const next = rows.continuationToken;
+      return next === undefined ? { rows } : { rows, continuation: Buffer.from(next, 'base64').toString('base64url') };
+    }
+    return { rows: [] };
   }
 
   /**
@@ -195,6 +214,15 @@ export class Table {
   }
 }
 
+const longestContinuation = 1_024;
+const tokenSchema = z.strictObject({ nextPartitionKey: z.string(), nextRowKey: z.string().optional() });
+
+/** The SDK's token is a JSON object in base64. Only the expected properties are passed to it. */
+function sdkToken(continuation: string): string {
+  const start = decodeContinuation(tokenSchema, continuation.length <= longestContinuation ? continuation : '');
+  return Buffer.from(JSON.stringify(start)).toString('base64');
+}
+
 export const keysOf = ({ partitionKey = '', rowKey = '' }: Partial<Keys>): Keys => ({ partitionKey, rowKey });
 
 /**
@@ -262,7 +290,7 @@ export const isStorageRangeInvalid = (thrown: unknown): boolean => httpStatusOf(
  * Whether the entity does not exist, but its table does ("Table service error codes", Microsoft Learn). For rows in a table
  * that was created before: if that does not exist, somebody has deleted it, and no row is known to be missing.
  */
-export const isRowMissing = (thrown: unknown): boolean =>
+const isRowMissing = (thrown: unknown): boolean =>
   isStorageMissing(thrown) && storageCodeOf(thrown) !== 'TableNotFound';
 
 /** Whether somebody else has written or removed the row. A table that is being deleted conflicts as well. */
@@ -299,7 +327,7 @@ export async function storageCall<T>(operation: () => Promise<T>, detail?: strin
 }
 
 /** Like {@link storageCall}, for an iteration that fetches its pages lazily. */
-export async function* storageItems<T>(items: AsyncIterable<T>, detail?: string): AsyncGenerator<T, void, undefined> {
+async function* storageItems<T>(items: AsyncIterable<T>, detail?: string): AsyncGenerator<T, void, undefined> {
   try {
     yield* items;
   } catch (thrown) {
@@ -318,29 +346,15 @@ function storageFailure(
   });
 }
 
-/** The service's own code. The table client keeps it in the parsed body. */
-function storageCodeOf(thrown: unknown): string | undefined {
+/** The service's own code, such as `EntityAlreadyExists`. The table client keeps it in the parsed body or among the headers. */
+export function storageCodeOf(thrown: unknown): string | undefined {
+  const details = propertyOf(thrown, 'details');
   const code =
-    propertyOf(propertyOf(propertyOf(thrown, 'details'), 'odataError'), 'code') ?? propertyOf(thrown, 'code');
+    propertyOf(propertyOf(details, 'odataError'), 'code') ??
+    propertyOf(details, 'errorCode') ??
+    propertyOf(thrown, 'code');
   return typeof code === 'string' ? code : undefined;
 }
 
 const propertyOf = (value: unknown, name: string): unknown =>
   typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
-
-export const createdTable = <T extends { createTable(): Promise<void> }>(open: () => Promise<T>): (() => Promise<T>) =>
-  once(async () => {
-    const table = await open();
-    await table.createTable();
-    return table;
-  });
-
-export async function unlessConflict(write: () => Promise<unknown>): Promise<boolean> {
-  try {
-    await write();
-    return true;
-  } catch (thrown) {
-    if (isStorageConflict(thrown)) return false;
-    throw thrown;
-  }
-}
