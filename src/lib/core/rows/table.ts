@@ -125,7 +125,7 @@ export class Table {
         ? client.createEntity(row, options)
         : client.updateEntity(row, mode, { ...options, etag: version }),
     );
-    return written === 'lost' ? undefined : written.etag;
+    return written === 'lost' ? undefined : (written.etag ?? '');
   }
 
   /** Writes a row, whatever is there. With `Merge`, properties that are absent stay. */
@@ -183,7 +183,10 @@ export class Table {
   /** One row that is gone fails the whole transaction, so it is halved until that row is alone. */
   async #removeTogether(rows: readonly Keys[]): Promise<readonly Keys[]> {
     const actions = rows.map(({ partitionKey, rowKey }): TransactionAction => ['delete', { partitionKey, rowKey }]);
-    if (await this.submitIfUnchanged(actions)) return rows;
+    const isDone = await this.#call((client) =>
+      unlessMissing(() => client.submitTransaction(actions).then(() => true), isRowMissing),
+    );
+    if (isDone === true) return rows;
     if (rows.length <= 1) return [];
     const middle = rows.length >> 1;
     return [
@@ -242,7 +245,8 @@ export async function readPage<T>(
   let replies = 0;
   for await (const page of pages) {
     replies += 1;
-    for (const item of page.map(read)) {
+    for (const row of page) {
+      const item = read(row);
       if (item === undefined) continue;
       const wanted = isWanted(item);
       if (wanted && items.length === limit && last !== undefined) return { items, last };

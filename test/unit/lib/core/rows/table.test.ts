@@ -56,9 +56,9 @@ describe('removeAll', () => {
     expect([memory.rows.size, transactions]).toEqual([0, [4, 1]]);
   });
 
-  it('ends at any other failure', async () => {
+  it.each([503, 409])('ends at any other failure (%i)', async (status) => {
     const { memory, table } = await stage(keysOf(3));
-    memory.submitTransaction = fail(rest(503, 'ServerBusy'));
+    memory.submitTransaction = fail(rest(status));
     await expect(table.removeAll(keysOf(3))).rejects.toMatchObject({ code: 'storage_unavailable' });
   });
 });
