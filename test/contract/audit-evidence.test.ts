@@ -71,7 +71,7 @@ function evidence(): AuditEvidence {
     signer,
     clock,
     log: silentLogger,
-    storageTime: async () => (storageTime === undefined ? clock.nowMs() : storageTime(table)),
+    storageTime: async (stored) => (storageTime === undefined ? clock.nowMs() : storageTime(stored)),
     isOff,
   });
 }

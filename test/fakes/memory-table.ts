@@ -1,5 +1,5 @@
 import type { PipelineRequest, PipelineResponse } from '@azure/core-rest-pipeline';
-import type { AuditTable } from '../../src/lib/audit/log/insert-rows.ts';
+import type { TableClient } from '@azure/data-tables';
 import type { AuditRow } from '../../src/lib/audit/log/audit-row.ts';
 
 type Row = AuditRow & Readonly<Record<string, unknown>>;
@@ -72,8 +72,8 @@ export class MemoryTable {
     for (const [, row] of actions) this.rows.delete(keyOf(row));
   }
 
-  get asTable(): AuditTable {
-    return this as unknown as AuditTable;
+  get asTable(): TableClient {
+    return this as unknown as TableClient;
   }
 
   /** @returns the status line and body of each part of the answer. */
@@ -118,7 +118,7 @@ function parseTransaction({ method, url, headers, body }: PipelineRequest, table
     if (!outer?.includes('Content-Type: application/http') || line !== `POST ${tableUrl} HTTP/1.1`)
       throw new TypeError(part);
     const { PartitionKey, RowKey, ...columns } = JSON.parse(json) as Record<string, unknown>;
-    return { ...columns, partitionKey: String(PartitionKey), rowKey: String(RowKey) } as Row;
+    return { ...columns, partitionKey: String(PartitionKey), rowKey: String(RowKey) };
   });
 }
 

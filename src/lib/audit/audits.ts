@@ -1,10 +1,10 @@
+import type { TableClient } from '@azure/data-tables';
 import type { ContainerClient } from '@azure/storage-blob';
 import type { Clock } from '../core/clock.ts';
 import type { ResourceRegistry } from '../core/resources.ts';
 import type { Logger } from '../core/log.ts';
 import type { AppMetrics } from '../core/metrics.ts';
 import { type AuditLog, measuredAuditLog } from './audit-log.ts';
-import type { AuditTable } from './log/insert-rows.ts';
 import { checkpointContainer, createBlobCheckpointLog } from './chain/blob-checkpoint-log.ts';
 import type { CheckpointSigner } from './chain/checkpoint-log.ts';
 import { AuditEvidence } from './evidence.ts';
@@ -12,7 +12,7 @@ import { createTableAuditLog } from './log/table-audit-log.ts';
 
 /** What {@link createAudits} needs. */
 interface AuditDeps {
-  readonly table: (name: string) => Promise<AuditTable>;
+  readonly table: (name: string) => Promise<TableClient>;
   readonly container: (name: string) => Promise<ContainerClient>;
   readonly signer: CheckpointSigner;
   readonly resources: Pick<ResourceRegistry, 'list'>;
@@ -26,7 +26,7 @@ interface AuditDeps {
 
 /** The audit log, and what proves it. */
 export function createAudits(deps: AuditDeps): { readonly audit: AuditLog; readonly evidence: AuditEvidence } {
-  const table = (): Promise<AuditTable> => deps.table('Audit');
+  const table = (): Promise<TableClient> => deps.table('Audit');
   const checkpoints = createBlobCheckpointLog(() => deps.container(checkpointContainer));
   const isOff = deps.isFunctionDisabled('checkpoint-audit');
   const aliases = new Set(deps.resources.list().map(({ alias }) => alias));

@@ -1,13 +1,12 @@
+import type { TableClient } from '@azure/data-tables';
 import type { JWK } from 'jose';
 import { type Clock, minuteMs } from '../core/clock.ts';
-import { BrokerError, toBrokerError } from '../core/errors.ts';
+import { toBrokerError } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
-import { once } from '../core/single-flight.ts';
-import { partitionKeyAt, rowKeyAt } from './log/audit-row.ts';
-import { type AuditTable, refusalOf, type StorageRefusal } from './log/insert-rows.ts';
+import { Table } from '../core/rows/table.ts';
 import { type Checkpoint, type StoredRecord, storedRecord } from './chain/checkpoint.ts';
 import { type CheckpointLog, type CheckpointSigner, keyIdOf } from './chain/checkpoint-log.ts';
-import { decodeContinuation, encodeContinuation, storageTimeMs } from './log/query-rows.ts';
+import { periodFilter, storageTimeMs, unreadable } from './log/query-rows.ts';
 
 /** Time between two checkpoints after which the last one is late. The timer fires every five minutes. */
 const lateMs = 15 * minuteMs;
@@ -48,7 +47,7 @@ export interface CheckpointState {
 }
 
 export interface EvidenceDeps {
-  readonly table: () => Promise<AuditTable>;
+  readonly table: () => Promise<TableClient>;
   readonly checkpoints: CheckpointLog;
   readonly signer: CheckpointSigner;
   readonly clock: Clock;
@@ -62,7 +61,7 @@ export interface EvidenceDeps {
 /** What proves the audit log: its stored records, and the checkpoints that sign them. */
 export class AuditEvidence {
   readonly #deps: EvidenceDeps;
-  readonly #table: () => Promise<AuditTable>;
+  readonly #table: Table;
   readonly #storageTime: typeof storageTimeMs;
   readonly #startMs: number;
   #problem: string | undefined;
@@ -71,7 +70,7 @@ export class AuditEvidence {
     this.#deps = deps;
     this.#storageTime = deps.storageTime ?? storageTimeMs;
     this.#startMs = deps.clock.nowMs();
-    this.#table = once(deps.table);
+    this.#table = new Table(deps.table, unreadable);
   }
 
   /**
@@ -79,28 +78,9 @@ export class AuditEvidence {
    * @throws BrokerError storage_unavailable; request_invalid for an invalid continuation.
    */
   async records(fromMs: number, toMs: number, continuation?: string, size = largestPage): Promise<RecordPage> {
-    // Keys count down, so later times come first.
-    const filter = [
-      `PartitionKey ge '${partitionKeyAt(toMs)}'`,
-      `PartitionKey le '${partitionKeyAt(fromMs)}'`,
-      `RowKey ge '${rowKeyAt(toMs - 1)}'`,
-      `RowKey lt '${rowKeyAt(fromMs - 1)}'`,
-    ].join(' and ');
-    const continuationToken = continuation === undefined ? {} : { continuationToken: decodeContinuation(continuation) };
-    try {
-      const pages = (await this.#table())
-        .listEntities({ queryOptions: { filter } })
-        .byPage({ maxPageSize: size, ...continuationToken });
-      const page = await pages.next();
-      if (page.done === true) return { records: [] };
-      const next = page.value.continuationToken;
-      const records = page.value.map(storedRecord);
-      return next === undefined ? { records } : { records, continuation: encodeContinuation(next) };
-    } catch (error) {
-      const refusal = refusalOf(error);
-      if (refusal.code === 'TableNotFound') return { records: [] };
-      throw unreadable(error, refusal);
-    }
+    const filter = periodFilter(fromMs, toMs);
+    const { rows, ...rest } = await this.#table.page({ filter }, { size, continuation });
+    return { records: rows.map(storedRecord), ...rest };
   }
 
   /** One page of checkpoints, from one before `fromMs`. @throws BrokerError. */
@@ -183,15 +163,8 @@ export class AuditEvidence {
 
   /** How far the clock of this instance is behind that of storage, milliseconds. Negative if it is ahead. */
   async #behindMs(): Promise<number> {
-    try {
-      const table = await this.#table();
-      const storageMs = await this.#storageTime(table);
-      return storageMs === undefined ? 0 : storageMs - this.#deps.clock.nowMs();
-    } catch (error) {
-      const { code, status } = refusalOf(error);
-      if (code === 'TableNotFound') return 0;
-      throw unreadable(error, { code, status });
-    }
+    const storageMs = await this.#storageTime(this.#table);
+    return storageMs === undefined ? 0 : storageMs - this.#deps.clock.nowMs();
   }
 
   async *#read(fromMs: number, toMs: number): AsyncIterable<StoredRecord> {
@@ -203,9 +176,3 @@ export class AuditEvidence {
     } while (continuation !== undefined);
   }
 }
-
-const unreadable = (cause: unknown, { code, status }: StorageRefusal): BrokerError =>
-  new BrokerError('storage_unavailable', 'The audit log could not be read.', {
-    cause,
-    logFields: { storageCode: code, status },
-  });

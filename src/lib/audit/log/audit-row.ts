@@ -1,11 +1,23 @@
-import type { TableEntity } from '@azure/data-tables';
-import * as z from 'zod';
-import { hourMs, isoTime } from '../../core/clock.ts';
-import { grants } from '../../core/secrets.ts';
+import { callerKinds } from '../../core/caller.ts';
+import { hourMs } from '../../core/clock.ts';
 import { isErrorCode } from '../../core/errors.ts';
 import { parseDomainName, parseTenantId } from '../../core/identifiers.ts';
 import { scrub } from '../../core/log.ts';
-import { defined } from '../../core/objects.ts';
+import {
+  type Column,
+  column,
+  Columns,
+  flag,
+  group,
+  number,
+  oneOf,
+  type Properties,
+  type Stored,
+  text,
+  time,
+} from '../../core/rows/columns.ts';
+import type { Keys } from '../../core/rows/table.ts';
+import { grants } from '../../core/secrets.ts';
 import { type AuditEntry, auditOutcomes } from '../audit-log.ts';
 
 /*
@@ -16,7 +28,6 @@ import { type AuditEntry, auditOutcomes } from '../audit-log.ts';
 
 /** The largest number of 13 digits. As a time it is in November 2286. */
 export const endOfTimeMs = 9_999_999_999_999;
-/** The hours until then. */
 export const lastHour = Math.floor(endOfTimeMs / hourMs);
 
 const clamp = (ms: number): number => Math.min(endOfTimeMs, Math.max(0, Math.floor(ms)));
@@ -46,91 +57,67 @@ const maxName = 128;
  */
 const maxList = 8_000;
 
-// Columns beside the keys. Lists are joined by spaces, which a scope cannot contain.
-const rowSchema = z.object({
-  at: z.iso.datetime(),
-  correlationId: z.string(),
-  tokenId: z.string(),
-  outcome: z.enum(auditOutcomes),
-  code: z.string().optional(),
-  callerApplication: z.string(),
-  callerObject: z.string(),
-  callerKind: z.enum(['application', 'user']),
-  rule: z.string().optional(),
-  tenantId: z.string().optional(),
-  tenantAsked: z.string().optional(),
-  resource: z.string().optional(),
-  scopes: z.string(),
-  grant: z.enum(grants).optional(),
-  route: z.string().optional(),
-  application: z.string().optional(),
-  expiresAt: z.iso.datetime().optional(),
-  tokenFingerprint: z.string().optional(),
-  fromCache: z.boolean().optional(),
-  excessScopes: z.string().optional(),
-  approvalId: z.string().optional(),
-  breakGlass: z.literal(true).optional(),
-  reason: z.string().optional(),
-  // Tokens have none of these.
-  kind: z.enum(['request', 'approval', 'tags', 'tool']).optional(),
-  tool: z.string().optional(),
-  client: z.string().optional(),
-  method: z.string().optional(),
-  path: z.string().optional(),
-  cmdlet: z.string().optional(),
-  bodySha256: z.string().optional(),
-  uti: z.string().optional(),
-  status: z.number().optional(),
-  requestId: z.string().optional(),
-  bytes: z.number().optional(),
-  run: z.string().optional(),
-  tagsAdded: z.string().optional(),
-  tagsRemoved: z.string().optional(),
-});
-export type AuditRow = TableEntity<z.output<typeof rowSchema>>;
+const clipped = (length: number): Column<string> => text.after((value) => clip(value, length));
+/** Text of callers, of Microsoft or of the policy. */
+const outside = clipped(maxText);
+const name = clipped(maxName);
+/** Joined by spaces, which a scope cannot contain. */
+const list = column(
+  (value): readonly string[] | undefined =>
+    typeof value === 'string' ? value.split(' ').filter((item) => item !== '') : undefined,
+  join,
+);
 
-/** Columns with text of callers, of Microsoft or of the policy. */
-const clipped = [
-  ['resource', maxText],
-  ['rule', maxText],
-  ['tenantAsked', maxText],
-  ['correlationId', maxText],
-  ['tokenId', maxText],
-  ['application', maxText],
-  ['path', maxText],
-  ['reason', maxText],
-  ['approvalId', maxName],
-  ['run', maxName],
-  ['method', maxName],
-  ['cmdlet', maxName],
-  ['uti', maxName],
-  ['requestId', maxName],
-  ['client', maxName],
-] as const;
+const columns = new Columns({
+  atMs: time,
+  correlationId: outside,
+  tokenId: outside,
+  outcome: oneOf(auditOutcomes),
+  // A code that this version does not know counts as none.
+  code: column((value) => (isErrorCode(value) ? value : undefined)).lenient(),
+  caller: group({
+    applicationId: text.as('callerApplication'),
+    objectId: text.as('callerObject'),
+    kind: oneOf(callerKinds).as('callerKind'),
+  }),
+  rule: outside.optional(),
+  tenantId: column(parseTenantId).lenient(),
+  tenantAsked: outside.optional(),
+  resource: outside.optional(),
+  scopes: list,
+  grant: oneOf(grants).optional(),
+  route: text.optional(),
+  application: outside.optional(),
+  expiresAtMs: time.optional(),
+  tokenFingerprint: text.optional(),
+  fromCache: flag.optional(),
+  excessScopes: list.optional(),
+  approvalId: name.optional(),
+  breakGlass: column((value) => (value === true ? value : undefined)).optional(),
+  reason: outside.optional(),
+  // Tokens have none of these.
+  kind: oneOf(['request', 'approval', 'tags', 'tool'] as const).optional(),
+  tool: text.optional(),
+  client: name.optional(),
+  method: name.optional(),
+  path: outside.optional(),
+  cmdlet: name.optional(),
+  bodySha256: text.optional(),
+  uti: name.optional(),
+  status: number.optional(),
+  requestId: name.optional(),
+  bytes: number.optional(),
+  run: name.optional(),
+  tagsAdded: list.optional(),
+  tagsRemoved: list.optional(),
+});
+export type AuditRow = Keys & Readonly<Record<string, Stored>>;
 
 /** @param id Never used for another row, so that a write can safely be repeated. */
 export function toRow(entry: AuditEntry, id: string): AuditRow {
-  const { atMs, writtenMs = atMs, caller, scopes, excessScopes, tagsAdded, tagsRemoved, expiresAtMs, ...rest } = entry;
-  const row: AuditRow = {
-    partitionKey: partitionKeyAt(writtenMs),
-    rowKey: `${rowKeyAt(writtenMs)}-${id}`,
-    at: isoTime(atMs),
-    ...rest,
-    ...askedText(entry),
-    callerApplication: caller.applicationId,
-    callerObject: caller.objectId,
-    callerKind: caller.kind,
-    scopes: join(scopes),
-    ...(excessScopes === undefined ? {} : { excessScopes: join(excessScopes) }),
-    ...(tagsAdded === undefined ? {} : { tagsAdded: join(tagsAdded) }),
-    ...(tagsRemoved === undefined ? {} : { tagsRemoved: join(tagsRemoved) }),
-    ...(expiresAtMs === undefined ? {} : { expiresAt: isoTime(expiresAtMs) }),
-  };
-  for (const [column, length] of clipped) {
-    const text = row[column];
-    if (text !== undefined) row[column] = clip(text, length);
-  }
-  return row;
+  const { atMs, writtenMs = atMs } = entry;
+  const keys = { partitionKey: partitionKeyAt(writtenMs), rowKey: `${rowKeyAt(writtenMs)}-${id}` };
+  return Object.assign(columns.encode(entry, keys), askedText(entry));
 }
 
 /** The aliases of the setting RESOURCES. */
@@ -140,7 +127,7 @@ const aliasPattern = /^[a-z][a-z0-9-]{0,31}$/i;
  * Keeps what a caller sent as the tenant or the resource only in the form that these have. Any other text may be a secret
  * that was pasted by mistake, and readers of the audit log must not find it.
  */
-function askedText({ tenantAsked, resource }: AuditEntry): Partial<Pick<AuditRow, 'tenantAsked' | 'resource'>> {
+function askedText({ tenantAsked, resource }: AuditEntry): Partial<Pick<AuditEntry, 'tenantAsked' | 'resource'>> {
   const isTenant = (text: string): boolean => (parseTenantId(text) ?? parseDomainName(text)) !== undefined;
   const kept = (text: string, isKnownForm: boolean, otherwise: string): string =>
     isKnownForm && scrub(text) === text ? text : otherwise;
@@ -153,24 +140,7 @@ function askedText({ tenantAsked, resource }: AuditEntry): Partial<Pick<AuditRow
 }
 
 /** The entry of a row, or undefined for a row that no version of the broker wrote. */
-export function fromRow(row: unknown): AuditEntry | undefined {
-  const parsed = rowSchema.safeParse(row);
-  if (!parsed.success) return undefined;
-  const { at, callerApplication, callerObject, callerKind, expiresAt, code, tenantId, ...rest } = parsed.data;
-  const { scopes, excessScopes, tagsAdded, tagsRemoved } = rest;
-  return defined({
-    ...rest,
-    atMs: Date.parse(at),
-    caller: { applicationId: callerApplication, objectId: callerObject, kind: callerKind },
-    scopes: split(scopes),
-    excessScopes: excessScopes === undefined ? undefined : split(excessScopes),
-    tagsAdded: tagsAdded === undefined ? undefined : split(tagsAdded),
-    tagsRemoved: tagsRemoved === undefined ? undefined : split(tagsRemoved),
-    expiresAtMs: expiresAt === undefined ? undefined : Date.parse(expiresAt),
-    code: isErrorCode(code) ? code : undefined,
-    tenantId: parseTenantId(tenantId),
-  });
-}
+export const fromRow = (row: Properties): AuditEntry | undefined => columns.decode(row);
 
 /** Matches nearly all text. The test is cheaper than the replacements below. */
 const printableAscii = /^[\x20-\x7e]*$/;
@@ -185,5 +155,3 @@ function join(list: readonly string[]): string {
   const short = list.join(' ').slice(0, maxList);
   return printableAscii.test(short) ? short : short.replaceAll(/[^\x20-\x7e]/g, '?');
 }
-
-const split = (list: string): string[] => list.split(' ').filter((item) => item !== '');

@@ -3,36 +3,10 @@ import type { TableClient } from '@azure/data-tables';
 import { backOffMs, type Clock, hourMs, minuteMs, retry, withDeadline } from '../../core/clock.ts';
 import type { Logger } from '../../core/log.ts';
 import { httpStatusOf } from '../../core/outbound.ts';
-
-/** The part of the SDK's table client that the audit log uses. */
-export type AuditTable = Pick<
-  TableClient,
-  'submitTransaction' | 'createTable' | 'listEntities' | 'pipeline' | 'url' | 'tableName'
->;
+import { storageCodeOf } from '../../core/rows/table.ts';
 
 /** Maximum entities per transaction ("Performing entity group transactions", Azure Table storage). */
 export const maxTransaction = 100;
-
-/** A refusal by storage: its error code (such as `EntityAlreadyExists`) and HTTP status, if a reply arrived. */
-export interface StorageRefusal {
-  readonly code: string | undefined;
-  readonly status: number | undefined;
-}
-
-/** Reads the fields of an SDK error, so that the SDK's error class need not be loaded. */
-export function refusalOf(error: unknown): StorageRefusal {
-  if (typeof error !== 'object' || error === null) return { code: undefined, status: undefined };
-  const details: unknown = Reflect.get(error, 'details');
-  // A transaction's error has `code`. A single request's error has the code among the headers in `details`.
-  const code: unknown =
-    typeof details === 'object' && details !== null && 'errorCode' in details
-      ? details.errorCode
-      : Reflect.get(error, 'code');
-  return {
-    code: typeof code === 'string' ? code : undefined,
-    status: httpStatusOf(error),
-  };
-}
 
 /** Smaller steps back are usual when a clock is adjusted, and a checkpoint reads that far back. */
 const unnoticedMs = minuteMs;
@@ -75,7 +49,7 @@ export class RisingTime {
 
 const lineEnd = '\r\n';
 
-/** Storage refused the transaction and stored none of its rows. `refusalOf` reads it. */
+/** Storage refused the transaction and stored none of its rows. */
 class InsertRefusal extends Error {
   override readonly name = 'InsertRefusal';
   readonly code: string | undefined;
@@ -111,7 +85,7 @@ export async function loadTransport(): Promise<Transport> {
  * @throws InsertRefusal, or the pipeline's error if no reply arrived.
  */
 export async function insertRows(
-  { table, transport }: { readonly table: AuditTable; readonly transport: Transport },
+  { table, transport }: { readonly table: TableClient; readonly transport: Transport },
   rows: readonly string[],
   id: string,
   abortSignal: AbortSignal,
@@ -189,7 +163,7 @@ const attempts = 4;
 const firstPauseMs = 50;
 
 interface WriteRowsDeps {
-  readonly table: AuditTable;
+  readonly table: TableClient;
   readonly transport: Transport;
   readonly clock: Clock;
   readonly newId: () => string;
@@ -208,15 +182,15 @@ export async function writeRows(deps: WriteRowsDeps, rows: readonly string[], si
       try {
         await withDeadline(clock, attemptMs, (attemptSignal) => insertRows(deps, rows, newId(), attemptSignal), signal);
       } catch (error) {
-        if (refusalOf(error).code !== 'EntityAlreadyExists') throw error;
+        if (storageCodeOf(error) !== 'EntityAlreadyExists') throw error;
       }
     },
     {
       clock,
       attempts,
       afterError: async (error, attempt) => {
-        const { code, status } = refusalOf(error);
-        if (signal.aborted || !isTransient(code, status)) return undefined;
+        const code = storageCodeOf(error);
+        if (signal.aborted || !isTransient(code, httpStatusOf(error))) return undefined;
         if (code !== 'TableNotFound') return backOffMs(attempt, firstPauseMs, 4);
         await table.createTable({ abortSignal: signal });
         return 0;

@@ -1,50 +1,31 @@
-import type { TransactionAction } from '@azure/data-tables';
-import * as z from 'zod';
 import type { Clock } from '../../core/clock.ts';
 import { BrokerError } from '../../core/errors.ts';
 import { parseGuid } from '../../core/identifiers.ts';
-import { safeParse } from '../../core/json.ts';
 import type { Logger } from '../../core/log.ts';
-import { parseJson } from '../../core/outbound.ts';
+import { storageCall, type Table } from '../../core/rows/table.ts';
 import { type AuditEntry, type AuditOutcome, auditOutcomes, type AuditPage, type AuditQuery } from '../audit-log.ts';
 import { fromRow, partitionKeyAt, rowKeyAt } from './audit-row.ts';
-import { type AuditTable, maxTransaction, refusalOf } from './insert-rows.ts';
 
-/*
- * The position at which a query continues. The SDK's token is a JSON object in base64. The API uses base64url, because
- * the token is part of a URL. Callers send it back, so only the expected properties are passed to the SDK.
- */
-
-const maxLength = 1024;
-const tokenSchema = z.strictObject({ nextPartitionKey: z.string(), nextRowKey: z.string().optional() });
-
-export const encodeContinuation = (sdkToken: string): string => Buffer.from(sdkToken, 'base64').toString('base64url');
-
-/**
- * The SDK's token for a continuation of the API.
- * @throws BrokerError request_invalid if `encodeContinuation` cannot have returned it.
- */
-export function decodeContinuation(continuation: string): string {
-  const json = continuation.length <= maxLength ? Buffer.from(continuation, 'base64url').toString('utf8') : '';
-  const parsed = safeParse(tokenSchema, parseJson(json));
-  if (!parsed.success)
-    throw new BrokerError('request_invalid', 'The continuation is not valid. Send the one from the previous page.');
-  return Buffer.from(JSON.stringify(parsed.data)).toString('base64');
-}
+/** The detail of an error. */
+export const unreadable = 'The audit log could not be read.';
 
 /**
  * The time of storage, milliseconds, to the second; undefined if it does not tell. Instances differ, and one whose clock is
  * ahead must not sign a time that has not come.
- * @throws the storage SDK's error.
+ * @throws BrokerError storage_unavailable
  */
-export async function storageTimeMs(table: AuditTable): Promise<number | undefined> {
+export async function storageTimeMs(table: Table): Promise<number | undefined> {
   let date: string | undefined;
   // No row has such a key, so the answer is empty.
-  const options = { queryOptions: { filter: "PartitionKey eq ''" } };
-  await table
-    .listEntities({ ...options, onResponse: ({ headers }) => (date = headers.get('date')) })
-    .byPage({ maxPageSize: 1 })
-    .next();
+  const queryOptions = { filter: "PartitionKey eq ''" };
+  await storageCall(
+    async () =>
+      (await table.client())
+        .listEntities({ queryOptions, onResponse: ({ headers }) => (date = headers.get('date')) })
+        .byPage({ maxPageSize: 1 })
+        .next(),
+    unreadable,
+  );
   const ms = Date.parse(date ?? '');
   return Number.isFinite(ms) ? ms : undefined;
 }
@@ -62,39 +43,34 @@ const maxFilteredTenants = 6;
 
 /**
  * One page of entries, newest first.
- * @throws BrokerError request_invalid for an invalid filter or continuation; otherwise the storage SDK's error.
+ * @throws BrokerError request_invalid for an invalid filter or continuation; storage_unavailable.
  */
 export async function queryRows(
-  deps: { readonly table: AuditTable; readonly clock: Clock; readonly log: Logger },
+  deps: { readonly table: Table; readonly clock: Clock; readonly log: Logger },
   query: AuditQuery,
 ): Promise<AuditPage> {
   const { tenantIds } = query;
   if (tenantIds?.size === 0) return { entries: [] };
   const filter = filterOf(query);
   const startMs = deps.clock.nowMs();
-  const abortSignal = AbortSignal.timeout(timeoutMs);
+  const signal = AbortSignal.timeout(timeoutMs);
   const limit = Math.min(1000, Math.max(1, query.limit));
   const entries: AuditEntry[] = [];
-  let continuation = query.continuation === undefined ? undefined : decodeContinuation(query.continuation);
+  let { continuation } = query;
   for (let replies = 0; replies < maxReplies; replies += 1) {
-    const pages = deps.table.listEntities({ queryOptions: { filter }, abortSignal }).byPage({
-      maxPageSize: limit - entries.length,
-      ...(continuation === undefined ? {} : { continuationToken: continuation }),
-    });
-    const reply = await pages.next();
-    if (reply.done === true) return { entries };
-    for (const row of reply.value) {
+    const reply = await deps.table.page({ filter }, { size: limit - entries.length, continuation, signal });
+    for (const row of reply.rows) {
       const entry = fromRow(row);
       if (entry !== undefined) {
         // Storage counts the row against the page even if it is not returned, so the continuation stays exact.
         if (isWanted(entry, query)) entries.push(entry);
       } else deps.log.log('warn', 'audit.row_unreadable', { partitionKey: row.partitionKey, rowKey: row.rowKey });
     }
-    continuation = reply.value.continuationToken;
+    ({ continuation } = reply);
     if (continuation === undefined) return { entries };
     if (entries.length >= limit || deps.clock.nowMs() - startMs >= lastRequestMs) break;
   }
-  return continuation === undefined ? { entries } : { entries, continuation: encodeContinuation(continuation) };
+  return continuation === undefined ? { entries } : { entries, continuation };
 }
 
 /** Conditions that storage cannot check: many tenants, and a column that older rows lack. */
@@ -102,15 +78,27 @@ const isWanted = ({ tenantId, kind }: AuditEntry, query: AuditQuery): boolean =>
   (query.tenantIds === undefined || (tenantId !== undefined && query.tenantIds.has(tenantId))) &&
   (query.kind === undefined || (kind ?? 'token') === query.kind);
 
-function filterOf(query: AuditQuery): string {
-  const { fromMs, toMs, caller, tenantId, tenantIds, outcome, kind, breakGlass, approvalId } = query;
-  // Keys count down, so later times come first. `fromMs` is inclusive, `toMs` exclusive.
-  const conditions = [
+/** The records of a time: from inclusive, to exclusive. Keys count down, so later times come first. */
+export const periodFilter = (fromMs: number, toMs: number): string =>
+  [
     `PartitionKey ge '${partitionKeyAt(toMs)}'`,
     `PartitionKey le '${partitionKeyAt(fromMs)}'`,
     `RowKey ge '${rowKeyAt(toMs - 1)}'`,
     `RowKey lt '${rowKeyAt(fromMs - 1)}'`,
-  ];
+  ].join(' and ');
+
+function filterOf({
+  fromMs,
+  toMs,
+  caller,
+  tenantId,
+  tenantIds,
+  outcome,
+  kind,
+  breakGlass,
+  approvalId,
+}: AuditQuery): string {
+  const conditions = [periodFilter(fromMs, toMs)];
   if (caller !== undefined) conditions.push(`callerApplication eq '${guid(caller, 'caller')}'`);
   if (tenantId !== undefined) conditions.push(`tenantId eq '${guid(tenantId, 'tenant')}'`);
   else if (tenantIds !== undefined && tenantIds.size <= maxFilteredTenants)
@@ -144,47 +132,13 @@ function knownOutcome(value: AuditOutcome): AuditOutcome {
 /**
  * Deletes the rows older than `beforeMs`, page by page.
  * @returns the number of deleted rows.
- * @throws the storage SDK's error. Rows deleted before the failure stay deleted.
+ * @throws BrokerError storage_unavailable. Rows deleted before the failure stay deleted.
  */
-export async function purgeRows(table: AuditTable, beforeMs: number): Promise<number> {
+export async function purgeRows(table: Table, beforeMs: number): Promise<number> {
   const partition = partitionKeyAt(beforeMs);
   // First the hour of `beforeMs`, then all older hours: two key ranges, so that storage does not scan the table.
   return (
-    (await purgeRange(table, `PartitionKey eq '${partition}' and RowKey ge '${rowKeyAt(beforeMs - 1)}'`)) +
-    (await purgeRange(table, `PartitionKey gt '${partition}'`))
+    (await table.removeRange(`PartitionKey eq '${partition}' and RowKey ge '${rowKeyAt(beforeMs - 1)}'`)) +
+    (await table.removeRange(`PartitionKey gt '${partition}'`))
   );
-}
-
-async function purgeRange(table: AuditTable, filter: string): Promise<number> {
-  const pages = table
-    .listEntities({ queryOptions: { filter, select: ['PartitionKey', 'RowKey'] } })
-    .byPage({ maxPageSize: 1000 });
-  let deleted = 0;
-  for await (const page of pages) {
-    const addresses = page.flatMap(({ partitionKey, rowKey }) =>
-      partitionKey === undefined || rowKey === undefined ? [] : [{ partitionKey, rowKey }],
-    );
-    for (const rows of Object.values(Object.groupBy(addresses, (row) => row.partitionKey))) {
-      for (const batch of slices(rows ?? [], maxTransaction)) deleted += await deleteRows(table, batch);
-    }
-  }
-  return deleted;
-}
-
-const slices = <T>(items: readonly T[], size: number): T[][] =>
-  Array.from({ length: Math.ceil(items.length / size) }, (_, index) => items.slice(index * size, (index + 1) * size));
-
-type RowAddress = { readonly partitionKey: string; readonly rowKey: string };
-
-async function deleteRows(table: AuditTable, rows: readonly RowAddress[]): Promise<number> {
-  try {
-    await table.submitTransaction(rows.map((row): TransactionAction => ['delete', row]));
-    return rows.length;
-  } catch (error) {
-    if (refusalOf(error).code !== 'ResourceNotFound') throw error;
-    // Another instance may purge too. One missing row fails the whole transaction, so halve it to isolate the row.
-    if (rows.length === 1) return 0;
-    const middle = rows.length >> 1;
-    return (await deleteRows(table, rows.slice(0, middle))) + (await deleteRows(table, rows.slice(middle)));
-  }
 }

@@ -1,12 +1,15 @@
+import type { TableClient } from '@azure/data-tables';
 import type { Clock } from '../../core/clock.ts';
 import { BrokerError } from '../../core/errors.ts';
 import type { Logger } from '../../core/log.ts';
 import { once } from '../../core/single-flight.ts';
-import { type AuditEntry, type AuditLog, type AuditPage, longestRecordSeconds } from '../audit-log.ts';
+import { type AuditEntry, type AuditLog, longestRecordSeconds } from '../audit-log.ts';
 import { type AuditRow, toRow } from './audit-row.ts';
-import { type AuditTable, loadTransport, maxTransaction, refusalOf, RisingTime, writeRows } from './insert-rows.ts';
+import { loadTransport, maxTransaction, RisingTime, writeRows } from './insert-rows.ts';
+import { httpStatusOf } from '../../core/outbound.ts';
 import { GroupCommit } from '../../core/rows/group-commit.ts';
-import { purgeRows, queryRows } from './query-rows.ts';
+import { storageCodeOf, Table } from '../../core/rows/table.ts';
+import { purgeRows, queryRows, unreadable } from './query-rows.ts';
 import { RecordChain } from '../chain/record-chain.ts';
 
 /** Maximum time that a caller waits for its record. */
@@ -22,7 +25,7 @@ const maxWaiting = 5_000;
 
 export interface TableAuditLogDeps {
   /** Opens the table, which need not exist yet. Called at first use, and again after a failure. */
-  readonly table: () => Promise<AuditTable>;
+  readonly table: () => Promise<TableClient>;
   readonly clock: Clock;
   readonly log: Logger;
   /** Returns a new UUID. */
@@ -33,6 +36,7 @@ export interface TableAuditLogDeps {
 export function createTableAuditLog(deps: TableAuditLogDeps): AuditLog {
   const { clock, log, newId } = deps;
   const open = once(() => deps.table());
+  const stored = new Table(open, unreadable);
   const commits = groupCommits(deps, open);
   const times = new RisingTime(clock, log);
 
@@ -44,36 +48,19 @@ export function createTableAuditLog(deps: TableAuditLogDeps): AuditLog {
         const row = toRow({ ...entry, ...timed }, newId());
         await commits.commit(row, awaitedBy);
       } catch (error) {
-        throw failure('audit_unavailable', 'The audit record could not be written.', error);
+        throw new BrokerError('audit_unavailable', 'The audit record could not be written.', {
+          cause: error,
+          logFields: { storageCode: storageCodeOf(error), status: httpStatusOf(error) },
+        });
       }
     },
-    query: async (query): Promise<AuditPage> => {
-      try {
-        return await queryRows({ table: await open(), clock, log }, query);
-      } catch (error) {
-        if (error instanceof BrokerError) throw error;
-        if (refusalOf(error).code === 'TableNotFound') return { entries: [] };
-        throw failure('storage_unavailable', 'The audit log could not be read.', error);
-      }
-    },
-    purge: async (beforeMs): Promise<number> => {
-      try {
-        return await purgeRows(await open(), beforeMs);
-      } catch (error) {
-        if (refusalOf(error).code === 'TableNotFound') return 0;
-        throw failure('storage_unavailable', 'Old audit records could not be deleted.', error);
-      }
-    },
+    query: (query) => queryRows({ table: stored, clock, log }, query),
+    purge: (beforeMs) => purgeRows(stored.saying('Old audit records could not be deleted.'), beforeMs),
   };
 }
 
-function failure(code: 'audit_unavailable' | 'storage_unavailable', detail: string, cause: unknown): BrokerError {
-  const refusal = refusalOf(cause);
-  return new BrokerError(code, detail, { cause, logFields: { storageCode: refusal.code, status: refusal.status } });
-}
-
 /** Writes rows in groups, each with its place in the chain of this process. */
-function groupCommits({ clock, newId }: TableAuditLogDeps, open: () => Promise<AuditTable>): GroupCommit<AuditRow> {
+function groupCommits({ clock, newId }: TableAuditLogDeps, open: () => Promise<TableClient>): GroupCommit<AuditRow> {
   const transport = once(loadTransport);
   const chain = new RecordChain(newId);
   const write = async (rows: readonly AuditRow[], signal: AbortSignal): Promise<void> => {

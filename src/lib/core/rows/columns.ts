@@ -206,17 +206,23 @@ export class Columns<S extends Schema> {
     this.names = [...this.#bound.values()].flatMap(({ names }) => names);
   }
 
-  /** The properties of a row. Fields without a column are left out. */
-  encode(fields: Input<S>): Record<string, Stored> {
-    return this.change(fields);
+  /**
+   * The properties of a row. Fields without a column are left out.
+   * @param row to which they are added.
+   */
+  encode<R extends Record<string, Stored>>(fields: Input<S>, row?: R): R & Record<string, Stored> {
+    return this.change(fields, row);
   }
 
   /** The properties of some fields, to be merged into a row. */
-  change(fields: Partial<Input<S>>): Record<string, Stored> {
-    const row: Record<string, Stored> = {};
-    for (const [field, value] of Object.entries(fields))
-      if (value !== undefined) this.#bound.get(field)?.write(value, row);
-    return row;
+  change<R extends Record<string, Stored>>(fields: Partial<Input<S>>, row?: R): R & Record<string, Stored> {
+    const written: Record<string, Stored> = row ?? {};
+    // Not `Object.entries`: every token waits for a row.
+    for (const field in fields) {
+      const value: unknown = fields[field as keyof typeof fields];
+      if (value !== undefined) this.#bound.get(field)?.write(value, written);
+    }
+    return written as R & Record<string, Stored>;
   }
 
   /** @returns undefined for a row that cannot be read. */
@@ -253,7 +259,7 @@ export const group = <S extends Schema>(schema: S): Column<Read<S>> =>
     return {
       names: columns.names,
       write: (value, row) => {
-        Object.assign(row, columns.change(value as Partial<Input<S>>));
+        columns.change(value as Partial<Input<S>>, row);
       },
       read: (row) => columns.decode(row),
       mayLack: () => false,

@@ -8,9 +8,11 @@ import type {
   TransactionAction,
   UpdateMode,
 } from '@azure/data-tables';
+import * as z from 'zod';
 import { BrokerError } from '../errors.ts';
 import { httpStatusOf } from '../outbound.ts';
 import { once } from '../single-flight.ts';
+import { decodeContinuation } from './continuation.ts';
 
 /** Quotes an OData string literal: quotes inside are doubled. */
 export const quoted = (text: string): string => `'${text.replaceAll("'", "''")}'`;
@@ -92,6 +94,23 @@ export class Table {
   }
 
   /**
+   * One page, for callers who ask for the next one.
+   * @param continuation of the page before.
+   * @throws BrokerError request_invalid also, for a continuation that no page has returned.
+   */
+  async page(
+    queryOptions: TableEntityQueryOptions,
+    { continuation, ...options }: PageOptions,
+  ): Promise<{ readonly rows: readonly Row[]; readonly continuation?: string }> {
+    const from = continuation === undefined ? undefined : sdkToken(continuation);
+    for await (const rows of this.pages(queryOptions, { ...options, continuation: from })) {
+      const next = rows.continuationToken;
+      return next === undefined ? { rows } : { rows, continuation: Buffer.from(next, 'base64').toString('base64url') };
+    }
+    return { rows: [] };
+  }
+
+  /**
    * Creates a row, or changes the version that was read.
    * @param version its ETag. Undefined: there was no such row.
    * @returns the new version; undefined if somebody has written or removed the row since.
@@ -106,7 +125,7 @@ export class Table {
         ? client.createEntity(row, options)
         : client.updateEntity(row, mode, { ...options, etag: version }),
     );
-    return written === 'lost' ? undefined : written.etag;
+    return written === 'lost' ? undefined : (written.etag ?? '');
   }
 
   /** Writes a row, whatever is there. With `Merge`, properties that are absent stay. */
@@ -164,7 +183,10 @@ export class Table {
   /** One row that is gone fails the whole transaction, so it is halved until that row is alone. */
   async #removeTogether(rows: readonly Keys[]): Promise<readonly Keys[]> {
     const actions = rows.map(({ partitionKey, rowKey }): TransactionAction => ['delete', { partitionKey, rowKey }]);
-    if (await this.submitIfUnchanged(actions)) return rows;
+    const isDone = await this.#call((client) =>
+      unlessMissing(() => client.submitTransaction(actions).then(() => true), isRowMissing),
+    );
+    if (isDone === true) return rows;
     if (rows.length <= 1) return [];
     const middle = rows.length >> 1;
     return [
@@ -195,6 +217,15 @@ export class Table {
   }
 }
 
+const longestContinuation = 1_024;
+const tokenSchema = z.strictObject({ nextPartitionKey: z.string(), nextRowKey: z.string().optional() });
+
+/** The SDK's token is a JSON object in base64. Only the expected properties are passed to it. */
+function sdkToken(continuation: string): string {
+  const start = decodeContinuation(tokenSchema, continuation.length <= longestContinuation ? continuation : '');
+  return Buffer.from(JSON.stringify(start)).toString('base64');
+}
+
 export const keysOf = ({ partitionKey = '', rowKey = '' }: Partial<Keys>): Keys => ({ partitionKey, rowKey });
 
 /**
@@ -214,7 +245,8 @@ export async function readPage<T>(
   let replies = 0;
   for await (const page of pages) {
     replies += 1;
-    for (const item of page.map(read)) {
+    for (const row of page) {
+      const item = read(row);
       if (item === undefined) continue;
       const wanted = isWanted(item);
       if (wanted && items.length === limit && last !== undefined) return { items, last };
@@ -262,7 +294,7 @@ export const isStorageRangeInvalid = (thrown: unknown): boolean => httpStatusOf(
  * Whether the entity does not exist, but its table does ("Table service error codes", Microsoft Learn). For rows in a table
  * that was created before: if that does not exist, somebody has deleted it, and no row is known to be missing.
  */
-export const isRowMissing = (thrown: unknown): boolean =>
+const isRowMissing = (thrown: unknown): boolean =>
   isStorageMissing(thrown) && storageCodeOf(thrown) !== 'TableNotFound';
 
 /** Whether somebody else has written or removed the row. A table that is being deleted conflicts as well. */
@@ -299,7 +331,7 @@ export async function storageCall<T>(operation: () => Promise<T>, detail?: strin
 }
 
 /** Like {@link storageCall}, for an iteration that fetches its pages lazily. */
-export async function* storageItems<T>(items: AsyncIterable<T>, detail?: string): AsyncGenerator<T, void, undefined> {
+async function* storageItems<T>(items: AsyncIterable<T>, detail?: string): AsyncGenerator<T, void, undefined> {
   try {
     yield* items;
   } catch (thrown) {
@@ -318,29 +350,15 @@ function storageFailure(
   });
 }
 
-/** The service's own code. The table client keeps it in the parsed body. */
-function storageCodeOf(thrown: unknown): string | undefined {
+/** The service's own code, such as `EntityAlreadyExists`. The table client keeps it in the parsed body or among the headers. */
+export function storageCodeOf(thrown: unknown): string | undefined {
+  const details = propertyOf(thrown, 'details');
   const code =
-    propertyOf(propertyOf(propertyOf(thrown, 'details'), 'odataError'), 'code') ?? propertyOf(thrown, 'code');
+    propertyOf(propertyOf(details, 'odataError'), 'code') ??
+    propertyOf(details, 'errorCode') ??
+    propertyOf(thrown, 'code');
   return typeof code === 'string' ? code : undefined;
 }
 
 const propertyOf = (value: unknown, name: string): unknown =>
   typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
-
-const createdTable = <T extends { createTable(): Promise<void> }>(open: () => Promise<T>): (() => Promise<T>) =>
-  once(async () => {
-    const table = await open();
-    await table.createTable();
-    return table;
-  });
-
-export async function unlessConflict(write: () => Promise<unknown>): Promise<boolean> {
-  try {
-    await write();
-    return true;
-  } catch (thrown) {
-    if (isStorageConflict(thrown)) return false;
-    throw thrown;
-  }
-}

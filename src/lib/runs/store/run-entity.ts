@@ -141,9 +141,9 @@ export function readRequest(row: Properties): RunRequest | undefined {
   return stored === undefined ? undefined : runRequestSchema.parse(JSON.parse(stored));
 }
 
-export function readRun(row: Properties): Run {
-  const [job, window] = [String(row['partitionKey'] ?? ''), String(row['rowKey'] ?? '')];
-  return { runId: `${job}@${window}`, job, window, ...runColumns.require(row) };
+export function readRun(row: Partial<Keys>): Run {
+  const { partitionKey: job = '', rowKey: window = '' } = row;
+  return { runId: `${job}@${window}`, job, window, ...runColumns.require({ ...row }) };
 }
 
 const lineSchema = z.object({

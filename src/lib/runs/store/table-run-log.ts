@@ -1,6 +1,5 @@
 import type { TableClient, TransactionAction } from '@azure/data-tables';
 import { type Clock, DeadlineError, withDeadline } from '../../core/clock.ts';
-import { BrokerError } from '../../core/errors.ts';
 import type { TenantId } from '../../core/identifiers.ts';
 import { httpStatusOf } from '../../core/outbound.ts';
 import { GroupCommit } from '../../core/rows/group-commit.ts';

@@ -1,6 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { partnerMap } from 'graph-permissions/partner-table';
-import { loadPermissionMap, maximumStoredLength, readStoredMap, writeStoredMap } from '../../../../src/lib/judge/stored-map.ts';
+import {
+  loadPermissionMap,
+  maximumStoredLength,
+  readStoredMap,
+  writeStoredMap,
+} from '../../../../src/lib/judge/stored-map.ts';
 
 const origin = {
   source: 'https://raw.example/permissions.json',

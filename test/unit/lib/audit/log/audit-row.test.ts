@@ -78,9 +78,10 @@ describe('text from outside', () => {
     const columns = Object.fromEntries([...textColumns, ...nameColumns].map((name) => [name, long('x')]));
     const scopes = [long('x')];
     const row = toRow(issued({ ...columns, scopes, excessScopes: scopes }), guid(1));
-    expect(textColumns.map((name) => row[name]?.length)).toEqual(textColumns.map(() => 512));
-    expect(nameColumns.map((name) => row[name]?.length)).toEqual(nameColumns.map(() => 128));
-    expect([row.scopes.length, row.excessScopes?.length]).toEqual([8_000, 8_000]);
+    const lengthOf = (name: string): number => String(row[name]).length;
+    expect(textColumns.map(lengthOf)).toEqual(textColumns.map(() => 512));
+    expect(nameColumns.map(lengthOf)).toEqual(nameColumns.map(() => 128));
+    expect([lengthOf('scopes'), lengthOf('excessScopes')]).toEqual([8_000, 8_000]);
     expect(100 * Buffer.byteLength(JSON.stringify(row))).toBeLessThan(4 * 1024 * 1024);
   });
 

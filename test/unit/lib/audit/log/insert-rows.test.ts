@@ -2,7 +2,9 @@ import type { PipelineRequest, PipelineResponse } from '@azure/core-rest-pipelin
 import { AzureNamedKeyCredential, TableClient } from '@azure/data-tables';
 import { describe, expect, it } from 'vitest';
 import { toRow } from '../../../../../src/lib/audit/log/audit-row.ts';
-import { insertRows, loadTransport, refusalOf } from '../../../../../src/lib/audit/log/insert-rows.ts';
+import { insertRows, loadTransport } from '../../../../../src/lib/audit/log/insert-rows.ts';
+import { httpStatusOf } from '../../../../../src/lib/core/outbound.ts';
+import { storageCodeOf } from '../../../../../src/lib/core/rows/table.ts';
 import { auditStartMs, guid, issued } from '../../../../support/audit-entries.ts';
 
 const entities = [1, 2, 3].map((number) => toRow(issued({ tokenId: guid(number), atMs: auditStartMs }), guid(number)));
@@ -118,7 +120,10 @@ describe('insertRows', () => {
     ['an empty reply', 202, ''],
   ])('throws a refusal without a code or status for %s', async (_, status, body) => {
     const thrown = await insert(tableThatAnswers(status, body).table).catch((error: unknown) => error);
-    expect(refusalOf(thrown)).toEqual({ code: undefined, status: undefined });
+    expect({ code: storageCodeOf(thrown), status: httpStatusOf(thrown) }).toEqual({
+      code: undefined,
+      status: undefined,
+    });
   });
 
   it.each([
@@ -130,6 +135,6 @@ describe('insertRows', () => {
     [undefined, 500, 500, '<html>no code</html>'],
   ])('throws a refusal with the code %s and the status %i', async (code, refused, status, body) => {
     const thrown = await insert(tableThatAnswers(status, body).table).catch((error: unknown) => error);
-    expect(refusalOf(thrown)).toEqual({ code, status: refused });
+    expect({ code: storageCodeOf(thrown), status: httpStatusOf(thrown) }).toEqual({ code, status: refused });
   });
 });

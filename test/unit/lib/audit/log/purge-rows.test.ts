@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { AuditTable } from '../../../../../src/lib/audit/log/insert-rows.ts';
+import type { TableClient } from '@azure/data-tables';
+import { Table } from '../../../../../src/lib/core/rows/table.ts';
 import { purgeRows } from '../../../../../src/lib/audit/log/query-rows.ts';
 import { auditStartMs } from '../../../../support/audit-entries.ts';
 
@@ -10,19 +11,21 @@ function tableOf(rows: Readonly<Record<string, readonly string[]>>, gone: readon
   const transactions: number[] = [];
   const page = Object.entries(rows).flatMap(([partitionKey, keys]) => keys.map((rowKey) => ({ partitionKey, rowKey })));
   const table = {
+    createTable: async () => undefined,
     listEntities: ({ queryOptions }: { queryOptions: { filter: string } }) => {
       filters.push(queryOptions.filter);
-      const pages = filters.length === 1 ? [[...page, {}]] : [];
+      const pages = filters.length === 1 ? [page] : [];
       return { byPage: () => pages };
     },
     submitTransaction: async (actions: readonly (readonly [string, { rowKey: string }])[]) => {
       transactions.push(actions.length);
       if (failure !== undefined) throw failure;
-      if (actions.some(([, { rowKey }]) => gone.includes(rowKey))) throw { code: 'ResourceNotFound', statusCode: 404 };
+      if (actions.some(([, { rowKey }]) => gone.includes(rowKey)))
+        throw Object.assign(new Error('missing'), { code: 'ResourceNotFound', statusCode: 404 });
       deleted.push(...actions.map(([, { rowKey }]) => rowKey));
     },
   };
-  return { table: table as unknown as AuditTable, filters, deleted, transactions };
+  return { table: new Table(async () => table as unknown as TableClient), filters, deleted, transactions };
 }
 const keys = (count: number): string[] => Array.from({ length: count }, (_, index) => `row-${index}`);
 
@@ -45,6 +48,9 @@ describe('purgeRows', () => {
 
   it('throws any other failure', async () => {
     const busy = { code: 'ServerBusy', statusCode: 503 };
-    await expect(purgeRows(tableOf({ a: keys(2) }, [], busy).table, auditStartMs)).rejects.toBe(busy);
+    await expect(purgeRows(tableOf({ a: keys(2) }, [], busy).table, auditStartMs)).rejects.toMatchObject({
+      code: 'storage_unavailable',
+      logFields: { storageCode: 'ServerBusy', status: 503 },
+    });
   });
 });

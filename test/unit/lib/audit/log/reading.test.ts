@@ -1,7 +1,7 @@
+import type { TableClient } from '@azure/data-tables';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { AuditQuery } from '../../../../../src/lib/audit/audit-log.ts';
 import { toRow } from '../../../../../src/lib/audit/log/audit-row.ts';
-import { type AuditTable, refusalOf } from '../../../../../src/lib/audit/log/insert-rows.ts';
 import { createTableAuditLog } from '../../../../../src/lib/audit/log/table-audit-log.ts';
 import type { TenantId } from '../../../../../src/lib/core/identifiers.ts';
 import { auditStartMs, guid, issued, tenant } from '../../../../support/audit-entries.ts';
@@ -21,7 +21,11 @@ beforeEach(() => {
 type Page = { readonly rows: readonly object[]; readonly continuationToken?: string };
 
 /** An audit log over a table with the given pages or failure. */
-function logOver(pages: () => readonly Page[], open: () => Promise<void> = async () => undefined) {
+function logOver(
+  pages: () => readonly Page[],
+  open: () => Promise<void> = async () => undefined,
+  createTable = async (): Promise<void> => undefined,
+) {
   const filters: string[] = [];
   const listEntities = ({ queryOptions }: { queryOptions: { filter: string } }) => {
     filters.push(queryOptions.filter);
@@ -33,10 +37,10 @@ function logOver(pages: () => readonly Page[], open: () => Promise<void> = async
       },
     };
   };
-  const table = async (): Promise<AuditTable> => {
+  const table = async (): Promise<TableClient> => {
     opened += 1;
     await open();
-    return { listEntities } as unknown as AuditTable;
+    return { createTable, listEntities } as unknown as TableClient;
   };
   const log = createTableAuditLog({ table, clock: new FakeClock(), log: logged.log, newId: () => guid(7) });
   return { log, filters };
@@ -46,10 +50,15 @@ const failing = (error: unknown) => (): never => {
 };
 
 describe('createTableAuditLog without a table', () => {
-  const none = failing({ statusCode: 404, details: { errorCode: 'TableNotFound' } });
-
   it('returns no entries and purges none', async () => {
-    const { log } = logOver(none);
+    let isCreated = false;
+    const { log } = logOver(
+      () => (isCreated ? [] : failing({ statusCode: 404, details: { errorCode: 'TableNotFound' } })()),
+      undefined,
+      async () => {
+        isCreated = true;
+      },
+    );
     expect(await log.query(query)).toEqual({ entries: [] });
     expect(await log.purge(auditStartMs)).toBe(0);
   });
@@ -104,13 +113,4 @@ describe('a page of the audit log', () => {
     }
     expect(filters).toHaveLength(1);
   });
-});
-
-describe('refusalOf', () => {
-  it.each([undefined, null, 'text', 7, {}, { statusCode: '404', code: 404 }])(
-    'finds no code and no status in %j',
-    (thrown) => {
-      expect(refusalOf(thrown)).toEqual({ code: undefined, status: undefined });
-    },
-  );
 });

@@ -1,6 +1,7 @@
+import type { TableClient } from '@azure/data-tables';
 import { describe, expect, it } from 'vitest';
 import { toRow } from '../../../../../src/lib/audit/log/audit-row.ts';
-import { type AuditTable, type Transport, writeRows } from '../../../../../src/lib/audit/log/insert-rows.ts';
+import { type Transport, writeRows } from '../../../../../src/lib/audit/log/insert-rows.ts';
 import { guid, issued } from '../../../../support/audit-entries.ts';
 import { FakeClock } from '../../../../fakes/fake-clock.ts';
 
@@ -24,7 +25,7 @@ function storage(...replies: readonly ({ status: number; bodyAsText: string } | 
       },
     },
     createTable: async () => void (created += 1),
-  } as unknown as AuditTable;
+  } as unknown as TableClient;
   const transport = { client: {}, createRequest: () => ({}) } as unknown as Transport;
   const write = async (signal = new AbortController().signal): Promise<unknown> => {
     const rows = [JSON.stringify(toRow(issued(), guid(1)))];

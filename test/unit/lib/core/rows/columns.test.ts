@@ -82,10 +82,8 @@ describe('the columns of a row', () => {
         expect(columns.names).toEqual(expect.arrayContaining(Object.keys(columns.encode(value))));
       }),
     );
-    expect(columns.names).toEqual([
-      ...['name', 'bytes', 'isOpen', 'state', 'startedAt', 'seenAt', 'note', 'endedAt', 'more', 'places', 'tags'],
-      ...['long0', 'long1', 'long2', 'byId', 'byTitle'],
-    ]);
+    const others = 'name bytes isOpen state startedAt seenAt note endedAt more places tags';
+    expect(columns.names.join(' ')).toBe(`${others} long0 long1 long2 byId byTitle`);
   });
 
   it('read the same if storage answers null for what a row lacks', () => {

@@ -1,13 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { BrokerError } from '../../../../../src/lib/core/errors.ts';
 import {
-  isRowMissing,
   isStorageConflict,
   isStorageMissing,
   isStorageRangeInvalid,
   storageCall,
-  storageItems,
-  unlessConflict,
   unlessMissing,
 } from '../../../../../src/lib/core/rows/table.ts';
 import { httpStatusOf } from '../../../../../src/lib/core/outbound.ts';
@@ -29,21 +26,6 @@ describe('storageCall', () => {
     expect([httpStatusOf(rest(503)), httpStatusOf(undefined)]).toEqual([503, undefined]);
   });
 
-  // The clients of tables and blobs keep the code of the service in different places.
-  it.each([
-    [rest(404, 'TableNotFound'), false],
-    [{ statusCode: 404, details: { odataError: { code: 'TableNotFound' } } }, false],
-    [{ statusCode: 404, code: 'REST', details: { odataError: { code: 'ResourceNotFound' } } }, true],
-    [{ statusCode: 404, code: 'TableNotFound', details: null }, false],
-    [{ statusCode: 404, code: 'TableNotFound', details: 'text' }, false],
-    [rest(404, 'ResourceNotFound'), true],
-    [rest(404), true],
-    [rest(409, 'ResourceNotFound'), false],
-    [null, false],
-  ])('tells from %j whether only the row is missing: %j', (thrown, expected) => {
-    expect(isRowMissing(thrown)).toBe(expected);
-  });
-
   it('throws storage_unavailable with status and code for the log, without the message', async () => {
     const thrown = Object.assign(new Error('the request was …'), rest(503, 'ServerBusy'));
     await expect(storageCall(() => Promise.reject(thrown))).rejects.toMatchObject({
@@ -63,19 +45,6 @@ describe('storageCall', () => {
     await expect(storageCall(() => Promise.reject(error))).rejects.toBe(error);
     await expect(storageCall(async () => 3)).resolves.toBe(3);
   });
-
-  it('converts failures during iteration with storageItems', async () => {
-    const items = async function* () {
-      yield 1;
-      throw rest(500);
-    };
-    const seen: number[] = [];
-    const read = async (): Promise<void> => {
-      for await (const item of storageItems(items())) seen.push(item);
-    };
-    await expect(read()).rejects.toMatchObject({ code: 'storage_unavailable' });
-    expect(seen).toEqual([1]);
-  });
 });
 
 describe('unlessMissing', () => {
@@ -84,22 +53,11 @@ describe('unlessMissing', () => {
   it('returns what is read, and undefined for what does not exist', async () => {
     await expect(unlessMissing(async () => 3)).resolves.toBe(3);
     await expect(unlessMissing(failing(rest(404, 'TableNotFound')))).resolves.toBeUndefined();
-    await expect(unlessMissing(failing(rest(404)), isRowMissing)).resolves.toBeUndefined();
   });
 
   it('throws other failures unchanged', async () => {
-    const [denied, noTable] = [rest(403), rest(404, 'TableNotFound')];
+    const denied = rest(403);
     await expect(unlessMissing(failing(denied))).rejects.toBe(denied);
-    await expect(unlessMissing(failing(noTable), isRowMissing)).rejects.toBe(noTable);
-  });
-});
-
-describe('unlessConflict', () => {
-  it('tells whether another writer was first, and throws other failures unchanged', async () => {
-    const missing = rest(404);
-    await expect(unlessConflict(async () => undefined)).resolves.toBe(true);
-    for (const status of [409, 412])
-      await expect(unlessConflict(() => Promise.reject(rest(status)))).resolves.toBe(false);
-    await expect(unlessConflict(() => Promise.reject(missing))).rejects.toBe(missing);
+    await expect(unlessMissing(failing(denied), () => false)).rejects.toBe(denied);
   });
 });
