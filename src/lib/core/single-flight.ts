@@ -40,26 +40,6 @@ export class SingleFlight<T> {
     flight.waiters += 1;
     if (requester !== undefined) flight.requesters.add(requester);
     if (signal === undefined) return flight.result;
-    return this.#waitFor(key, flight, { signal, requester });
-  }
-
-  #start(key: string, work: SharedWork<T>): Flight<T> {
-    const controller = new AbortController();
-    const requesters = new Requesters();
-    // Deferred by a microtask, so that the flight is in the map before the work starts.
-    const result = Promise.resolve()
-      .then(() => work(controller.signal, requesters))
-      .finally(() => this.#forget(key, flight));
-    const flight: Flight<T> = { result, controller, requesters, waiters: 0 };
-    this.#flights.set(key, flight);
-    return flight;
-  }
-
-  async #waitFor(
-    key: string,
-    flight: Flight<T>,
-    { signal, requester }: { readonly signal: AbortSignal; readonly requester: Requester | undefined },
-  ): Promise<T> {
     const { promise: aborted, reject } = Promise.withResolvers<never>();
     const leave = (): void => {
       reject(signal.reason);
@@ -76,6 +56,18 @@ export class SingleFlight<T> {
     } finally {
       signal.removeEventListener('abort', leave);
     }
+  }
+
+  #start(key: string, work: SharedWork<T>): Flight<T> {
+    const controller = new AbortController();
+    const requesters = new Requesters();
+    // Deferred by a microtask, so that the flight is in the map before the work starts.
+    const result = Promise.resolve()
+      .then(() => work(controller.signal, requesters))
+      .finally(() => this.#forget(key, flight));
+    const flight: Flight<T> = { result, controller, requesters, waiters: 0 };
+    this.#flights.set(key, flight);
+    return flight;
   }
 
   #forget(key: string, flight: Flight<T>): void {

@@ -2,13 +2,13 @@ import { addFault, readLedger } from 'microsoft-cloud/client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Instances, startInstances, usedPart } from './instances.ts';
 
-// The steady state, which budgets.test.ts is too short for. A place is also taken while the hosts build a request and read its
+// The steady state, which budgets.test.ts is too short for. A slot is also taken while the hosts build a request and read its
 // answer. So Entra answers as slowly as the real one, and this time counts little.
 
 const limit = 8;
 const delayMs = 400;
 const resources = ['exchange', 'arm'];
-/** Requests of one host at a time: more than its places, and few enough that each is answered within its minute. */
+/** Requests of one host at a time: more than its slots, and few enough that each is answered within its minute. */
 const atOnce = 12;
 let instances: Instances;
 beforeAll(async () => {
