@@ -226,9 +226,8 @@ function judgeResource(
 ): Judged {
   const consent = confirmed?.consent;
   const refused = (): Judged => ({ resource, outcome: 'failed', problem: problemOf(answer, application) });
-  if (consent !== undefined && isGranted(consent, resource)) {
+  if (consent !== undefined && isGranted(consent, resource))
     return { resource, outcome: answer.status === 409 ? 'already' : 'consented' };
-  }
   if (consent?.absent.has(resource.appId) && !isUnknown(answer)) return { resource, outcome: 'unavailable' };
   if (confirmed === undefined || (!isSuccess(answer) && answer.status !== 409)) return refused();
   if (answer.status === 409 && consent !== undefined) return refused();

@@ -145,9 +145,8 @@ export async function findApplication(
   const name = encodeURIComponent(wanted.displayName.replaceAll("'", "''"));
   const sameName = graph.list(`/applications?$filter=displayName eq '${name}'&${applicationFields}`);
   // Display names are not unique in Entra. The application that callers request tokens for may have the same one.
-  for await (const candidate of sameName) {
+  for await (const candidate of sameName)
     if (textsIn(candidate['tags']).includes(applicationTag(wanted.application))) return readApplication(candidate);
-  }
   return undefined;
 }
 
@@ -242,16 +241,14 @@ async function readFederatedTrusts(graph: GraphClient, objectId: string): Promis
 
 /** Reads the groups of the member, because the list of group members omits service principals ("List group members"). */
 async function isMember(graph: GraphClient, principalId: string, groupId: string): Promise<boolean> {
-  for await (const group of graph.list(`/servicePrincipals/${principalId}/memberOf?$select=id`)) {
+  for await (const group of graph.list(`/servicePrincipals/${principalId}/memberOf?$select=id`))
     if (textOf(group, 'id') === groupId) return true;
-  }
   return false;
 }
 
 async function isOwnerOf(graph: GraphClient, objectId: string, principalId: string): Promise<boolean> {
-  for await (const owner of graph.list(`/applications/${objectId}/owners?$select=id`)) {
+  for await (const owner of graph.list(`/applications/${objectId}/owners?$select=id`))
     if (textOf(owner, 'id') === principalId) return true;
-  }
   return false;
 }
 

@@ -102,9 +102,8 @@ function findPermission(principal: JsonObject, kind: string, name: string, where
   for (const item of Array.isArray(list) ? list : []) {
     if (!isObject(item)) continue;
     const [id, value] = [textOf(item, 'id'), textOf(item, 'value')];
-    if (id !== undefined && value !== undefined && (value === name || id === name.toLowerCase())) {
+    if (id !== undefined && value !== undefined && (value === name || id === name.toLowerCase()))
       return { id, value, reason: `Requested by ${where}.` };
-    }
   }
   const resource = textOf(principal, 'displayName') ?? 'the resource';
   const permission = kind === 'appRoles' ? 'application permission' : 'delegated permission';

@@ -79,9 +79,8 @@ export async function readRegistration(
   const readAs = async (grant: Grant): Promise<ReadRegistration> => {
     const graph = tokens.graphIn(defaultApplication, grant, partnerTenantId);
     const registered = await readApplicationOf(graph, clientId);
-    if (registered === undefined) {
+    if (registered === undefined)
       throw new SetupError('setup_refused', `The partner tenant has no application with the client id ${clientId}.`);
-    }
     return { registered, profile: await profileOf(graph, registered) };
   };
   try {

@@ -6,7 +6,7 @@ import { errorFields } from '../core/log.ts';
 import type { DomainResolver } from './domain-resolver.ts';
 import type { ExcludedDomains } from './excluded-domains.ts';
 import { createTenantListReader, type ListsDeps, uniteTenants, usableMs } from './lists.ts';
-import { resolveSelection, type WantedTenants } from './selection.ts';
+import { resolveServedTenants, type WantedTenants } from './selection.ts';
 import type { DelegatedTenant, TenantSource } from './tenant.ts';
 
 /** The list of tenants at one point in time. */
@@ -144,7 +144,7 @@ export function createTenantDirectory(deps: DirectoryDeps, wanted: WantedTenants
     tenantOf,
     tenantByEntra: (domain, signal, callerId) => deps.domains.tenantOf(domain, signal, callerId),
     excludes: async (tenantId, signal) =>
-      (await resolveSelection(deps, wanted, signal)).selection.exclude.has(tenantId),
+      (await resolveServedTenants(deps, wanted, signal)).selection.exclude.has(tenantId),
     settingsWarnings: () => copy.peek()?.value.settingsWarnings ?? [],
     completeRead: (sinceMs, signal) => completeRead(copy, load, sinceMs, signal),
   };
@@ -180,7 +180,7 @@ function createLoad(deps: DirectoryDeps, wanted: WantedTenants): Load<Directory>
   const report = createReport(deps);
   return async (signal) => {
     const nowMs = deps.clock.nowMs();
-    const [read, chosen] = await Promise.all([lists.read(signal), resolveSelection(deps, wanted, signal)]);
+    const [read, chosen] = await Promise.all([lists.read(signal), resolveServedTenants(deps, wanted, signal)]);
     report(chosen.warnings);
     const tenants = uniteTenants(read.lists, chosen.selection, nowMs);
     return {

@@ -9,7 +9,7 @@ import type { Binding, ExchangeDeps } from '../microsoft/exchange.ts';
 import { createGraphClient } from '../microsoft/graph.ts';
 import { createPartnerCenterClient } from '../microsoft/partner-center.ts';
 import { type JsonObject, objectOf, textOf } from '../core/objects.ts';
-import type { TenantSelection } from './selection.ts';
+import type { ServedTenants } from './selection.ts';
 import { type DelegatedTenant, type ReachabilityReason, type TenantSource, tenantSources } from './tenant.ts';
 
 /** The combined result of all GDAP relationships with one customer. */
@@ -112,7 +112,7 @@ interface Entry {
 }
 
 /** Merges the lists by tenant id. Each tenant has the reason why it is or is not reachable. Sorted by name, then id. */
-export function uniteTenants(lists: TenantLists, selection: TenantSelection, nowMs: number): DelegatedTenant[] {
+export function uniteTenants(lists: TenantLists, selection: ServedTenants, nowMs: number): DelegatedTenant[] {
   const standings = gdapStandings(lists.relationships, nowMs);
   const entries = collect(lists, standings);
   const tenants = [...entries.values()].map((entry) => decide(entry, standings.get(entry.tenantId), selection));
@@ -157,7 +157,7 @@ function noteDomain({ domains }: Entry, source: TenantSource, value: unknown): v
   if (domain !== undefined) domains[source] = domain;
 }
 
-function decide(entry: Entry, gdap: GdapStanding | undefined, selection: TenantSelection): DelegatedTenant {
+function decide(entry: Entry, gdap: GdapStanding | undefined, selection: ServedTenants): DelegatedTenant {
   const { tenantId, names, domains, reseller } = entry;
   const { include, exclude } = selection;
   // A contract has the name and domain of the day on which it was signed, so it comes last.

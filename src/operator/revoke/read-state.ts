@@ -229,9 +229,8 @@ function keysIn(holder: JsonObject | undefined, path: string): readonly EntraKey
   if (holder === undefined) return [];
   const read = (kind: EntraKey['kind'], field: string): EntraKey[] => {
     const listed = holder[field];
-    if (!Array.isArray(listed) || !listed.every(isObject)) {
+    if (!Array.isArray(listed) || !listed.every(isObject))
       throw new BrokerError('resource_error', `Microsoft Graph did not return ${field} of ${path}.`);
-    }
     return listed.map((entry) => ({
       kind,
       id: textOf(entry, 'keyId') ?? '',
@@ -265,9 +264,8 @@ async function readOwnReference(
   principalId: string | undefined,
 ): Promise<string | undefined> {
   for await (const owner of graph.list(`${objectPath}/owners`)) {
-    if (principalId !== undefined && textOf(owner, 'id') === principalId) {
+    if (principalId !== undefined && textOf(owner, 'id') === principalId)
       return `${objectPath}/owners/${principalId}/$ref`;
-    }
   }
   return undefined;
 }

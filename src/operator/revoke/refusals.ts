@@ -64,9 +64,8 @@ export function proofOf(item: string, reply: TokenReply, final: readonly unknown
   const { detail, logFields } = reply.failure;
   const { aadsts } = logFields;
   const number = typeof aadsts === 'number' ? { aadsts } : {};
-  if (final.includes(aadsts)) {
+  if (final.includes(aadsts))
     return { item, proven: true, ...number, detail: `Entra refuses it (AADSTS${String(aadsts)}).` };
-  }
   const inconclusive = aadsts === wrongClock ? {} : { inconclusive: true as const };
   return { item, proven: false, ...number, detail: `This proves nothing: ${detail}`, ...inconclusive };
 }
@@ -111,9 +110,8 @@ const unconfirmed = (clientId: string): string =>
 /** The application among those that were deleted within 30 days (Graph "List deletedItems"). */
 async function findDeleted({ graph }: RevokeDeps, clientId: string): Promise<JsonObject | undefined> {
   const path = '/directory/deletedItems/microsoft.graph.application?$select=id,appId,deletedDateTime';
-  for await (const application of graph.list(path)) {
+  for await (const application of graph.list(path))
     if (textOf(application, 'appId')?.toLowerCase() === clientId.toLowerCase()) return application;
-  }
   return undefined;
 }
 

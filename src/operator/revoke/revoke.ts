@@ -145,9 +145,8 @@ class RevocationRun {
 
   #failed({ text, needs }: RevokeStep, thrown: unknown): RevokeResult {
     const { code, detail } = toBrokerError(thrown);
-    if (this.#signal?.aborted === true && thrown === this.#signal.reason) {
+    if (this.#signal?.aborted === true && thrown === this.#signal.reason)
       return { step: text, done: false, code, detail: 'Interrupted. Run the command again.' };
-    }
     const advice = code === 'access_denied' && needs !== undefined ? ` ${needs} Then run the command again.` : '';
     return { step: text, done: false, code, detail: `${detail}${advice}` };
   }
@@ -161,9 +160,8 @@ class RevocationRun {
     const parts = registrations.flatMap(({ keys, federated, ownReference }) => [keys, federated, ownReference]);
     if ([vault, ...parts].some((part) => part instanceof BrokerError)) return;
     const planned = new Set(stepsFor(this.#deps, this.#options, this.#state).map(({ text }) => text));
-    for (const [text, { done }] of this.#results) {
+    for (const [text, { done }] of this.#results)
       if (!done && !planned.has(text)) this.#record({ step: text, done: true });
-    }
   }
 
   /**

@@ -133,12 +133,10 @@ export function checkConsent(
       `The sign-in was for the tenant ${tenantId ?? '(unknown)'}, but the partner tenant is ${client.tenantId}.`,
     );
   }
-  if (username === undefined || objectId === undefined) {
+  if (username === undefined || objectId === undefined)
     throw new SetupError('sign_in_refused', 'The token does not name the account that signed in.');
-  }
-  if (account !== undefined && username.toLowerCase() !== account.toLowerCase()) {
+  if (account !== undefined && username.toLowerCase() !== account.toLowerCase())
     throw new SetupError('sign_in_refused', `${username} signed in, but the account must be ${account}.`);
-  }
   if (authenticationMethods?.includes('mfa') !== true) {
     throw new SetupError(
       'sign_in_refused',

@@ -197,9 +197,8 @@ async function readState(graph: GraphClient, request: SetupApiRequest): Promise<
   const principalId = textOf(principal, 'id');
   const assigned: string[] = [];
   if (principalId !== undefined && request.principal !== undefined) {
-    for await (const each of graph.list(`/servicePrincipals/${principalId}/appRoleAssignedTo`)) {
+    for await (const each of graph.list(`/servicePrincipals/${principalId}/appRoleAssignedTo`))
       if (textOf(each, 'principalId') === request.principal) assigned.push(textOf(each, 'appRoleId') ?? '');
-    }
   }
   const requiresRole = principal?.['appRoleAssignmentRequired'] === true;
   return { application, principalId, requiresRole, assigned, signIn: await readSignIn(graph, request) };

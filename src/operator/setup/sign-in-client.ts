@@ -80,9 +80,8 @@ export function signInFailure(thrown: unknown, failure: EntraFailure | undefined
   const description = fieldOf(thrown, 'error_description');
   const number = /AADSTS(\d{3,9})/.exec(description ?? '')?.[1];
   const meaning = number === undefined ? undefined : aadstsMeanings.get(Number(number))?.meaning;
-  if (meaning !== undefined) {
+  if (meaning !== undefined)
     return new SetupError('sign_in_refused', `${meaning.slice(0, -1)} (AADSTS${number}).`, options);
-  }
   const oauthError = failure?.logFields['entraError'] ?? fieldOf(thrown, 'error');
   const refusal = typeof oauthError === 'string' ? refusals[oauthError] : undefined;
   if (refusal !== undefined) return new SetupError('sign_in_refused', refusal, options);

@@ -3,12 +3,12 @@ import { duplicateKey, safeParse } from '../../core/json.ts';
 import { factsOf, judgedBy } from '../../core/resources.ts';
 import { didYouMean } from '../../core/text.ts';
 import {
-  choiceOf,
+  selectionOf,
   createSetCompiler,
   noGroups,
   parseEntry,
   readGroups,
-  type TenantChoice,
+  type TenantSelection,
   type TenantEntry,
   type TenantGroups,
   unknownGroups,
@@ -16,7 +16,7 @@ import {
 import { idleConditionWarnings } from './idle-conditions.ts';
 import { type PolicyDocument, policyDocumentSchema, policyJsonSchema, type RuleDocument } from './policy-document.ts';
 import { type AccessPolicy, approvalProblems, type Rule, termsOf, type WrittenTenants } from './policy.ts';
-import { requestLimitOf, selectionOf } from './request-limit.ts';
+import { requestLimitOf, allowListOf } from './request-limit.ts';
 
 /** Whether a rule lets the gateway send requests. */
 const isForGateway = ({ via }: Pick<RuleDocument, 'via'>): boolean => via?.includes('gateway') ?? false;
@@ -126,8 +126,8 @@ function tenantListWarnings(document: PolicyDocument): string[] {
 
 /** The lists of tenants of a rule, compiled and as they are written. */
 interface RuleTenants {
-  readonly tenants: TenantChoice;
-  readonly reads: TenantChoice | undefined;
+  readonly tenants: TenantSelection;
+  readonly reads: TenantSelection | undefined;
   readonly written: WrittenTenants;
 }
 
@@ -142,8 +142,8 @@ function createRuleTenants(groups: TenantGroups): (rule: RuleDocument) => RuleTe
     };
     const except = compile(written.except);
     return {
-      tenants: choiceOf(compile(written.tenants), except),
-      reads: rule.reads && choiceOf(compile(written.reads), except),
+      tenants: selectionOf(compile(written.tenants), except),
+      reads: rule.reads && selectionOf(compile(written.reads), except),
       written,
     };
   };
@@ -214,9 +214,8 @@ function referenceProblems(document: PolicyDocument): string[] {
       if (list.includes('*') && list.length > 1)
         problems.push(`${place}.${name}: "*" means all and must be the only entry.`);
     }
-    if (rule.excessScopes !== undefined && unlimited(rule.scopes)) {
+    if (rule.excessScopes !== undefined && unlimited(rule.scopes))
       problems.push(`${place}.excessScopes: has no effect without a list of scopes.`);
-    }
   }
   return problems;
 }
@@ -273,15 +272,15 @@ function compilePolicy(document: PolicyDocument): AccessPolicy {
 function compile(rule: RuleDocument): Omit<Rule, 'tenants' | 'reads' | 'written'> {
   return {
     name: rule.name,
-    callers: selectionOf(rule.callers.applications),
-    objects: rule.callers.objects === undefined ? '*' : selectionOf(rule.callers.objects),
-    kinds: rule.callers.kinds === undefined ? '*' : selectionOf(rule.callers.kinds),
+    callers: allowListOf(rule.callers.applications),
+    objects: rule.callers.objects === undefined ? '*' : allowListOf(rule.callers.objects),
+    kinds: rule.callers.kinds === undefined ? '*' : allowListOf(rule.callers.kinds),
     roles: rule.callers.roles ?? [],
     tokens: rule.tenants !== undefined && (rule.via?.includes('token') ?? true),
     gateway: rule.tenants !== undefined && isForGateway(rule),
     requests: rule.requests && requestLimitOf(rule.requests),
     grants: new Set(rule.grants ?? ['delegated']),
-    resources: selectionOf(rule.resources ?? []),
+    resources: allowListOf(rule.resources ?? []),
     scopes: unlimited(rule.scopes) ? undefined : rule.scopes,
     excessScopes: rule.excessScopes ?? 'refuse',
     application: rule.application ?? 'default',

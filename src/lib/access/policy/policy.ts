@@ -1,7 +1,7 @@
 import type { CallerRole } from '../../core/caller.ts';
 import type { Grant } from '../../core/secrets.ts';
-import { noGroups, type TenantChoice, type TenantEntry, type TenantGroups } from '../tenants/tenant-set.ts';
-import type { RequestLimit, Selection } from './request-limit.ts';
+import { noGroups, type TenantSelection, type TenantEntry, type TenantGroups } from '../tenants/tenant-set.ts';
+import type { RequestLimit, AllowList } from './request-limit.ts';
 
 /** What approval the requests under a rule need. */
 export interface ApprovalTerms {
@@ -109,11 +109,11 @@ const listed = (scopes: readonly string[]): string =>
 export interface Rule extends ScopeLimit {
   readonly name: string;
   /** Application ids in lower case. */
-  readonly callers: Selection;
+  readonly callers: AllowList;
   /** Object ids of people and service principals in lower case. */
-  readonly objects: Selection;
+  readonly objects: AllowList;
   /** Kinds of callers. */
-  readonly kinds: Selection;
+  readonly kinds: AllowList;
   /** The caller must hold all of them. */
   readonly roles: readonly CallerRole[];
   /** False for a rule that hands out no token: it is for the gateway alone, or only limits reading. */
@@ -124,13 +124,13 @@ export interface Rule extends ScopeLimit {
   readonly requests: RequestLimit | undefined;
   readonly grants: ReadonlySet<Grant>;
   /** Aliases of resources. */
-  readonly resources: Selection;
+  readonly resources: AllowList;
   /** `tenants` without `except`. */
-  readonly tenants: TenantChoice;
+  readonly tenants: TenantSelection;
   /** The broker's application that redeems the token. */
   readonly application: string;
   /** `reads` without `except`: what the callers may read. Undefined: the rule does not limit reading. */
-  readonly reads: TenantChoice | undefined;
+  readonly reads: TenantSelection | undefined;
   /** The lists of tenants as they are written, to explain a decision. */
   readonly written: WrittenTenants;
   /** What approval each request needs. Undefined: none. */
