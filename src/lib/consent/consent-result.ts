@@ -1,6 +1,7 @@
 import type { Clock } from '../core/clock.ts';
-import { type BrokerError, type ErrorCode, ptbCommand, toBrokerError } from '../core/errors.ts';
+import { type BrokerError, ptbCommand, toBrokerError } from '../core/errors.ts';
 import type { TenantId } from '../core/identifiers.ts';
+import { defined } from '../core/objects.ts';
 import { type ConsentProblem, isSuccess, isUnknown, problemOf, readingProblem } from './consent-problem.ts';
 import {
   compareConsent,
@@ -41,18 +42,13 @@ export interface GivenConsent {
   readonly isTokenRefused: boolean;
 }
 
-interface Customer {
-  readonly tenantId: TenantId;
-  readonly name: string;
-}
-
 /**
  * Plans how a customer gets the consent that the profile asks for. Resources without any consent are added. Further scopes
  * of a resource need a withdrawal of everything ("GDAP FAQ"), which happens only with `renew`; then every existing grant is
  * given again, also those that the profile does not name. Pure.
  */
 export function planConsent(
-  { tenantId, name }: Customer,
+  { tenantId, name }: Pick<ConsentOrder, 'tenantId' | 'name'>,
   wanted: readonly ScopedResource[],
   consent: CustomerConsent,
   renew: boolean,
@@ -61,13 +57,8 @@ export function planConsent(
   const isPartial = ({ appId }: ScopedResource): boolean => scopesIn(consent.grants, appId).length > 0;
   const available = wanted.filter((each) => !unavailable.includes(each));
   const canRenew = consent.isComplete;
-  const order = {
-    tenantId,
-    name,
-    unavailable,
-    canRenew,
-    already: available.filter((each) => isGranted(consent, each)),
-  };
+  const already = available.filter((each) => isGranted(consent, each));
+  const order = { tenantId, name, unavailable, canRenew, already };
   if (renew && canRenew && missing.some(isPartial)) {
     const give = mergeScopes(consent.grants, available);
     return { ...order, give, withdrawsFirst: true, former: consent.grants, already: [], outdated: [] };
@@ -91,17 +82,8 @@ export function planResumption(entry: JournalEntry, consent: CustomerConsent | u
   const { tenantId, name, before, after } = entry;
   const already = consent === undefined ? [] : after.filter((each) => isGranted(consent, each));
   const give = after.filter((each) => !already.includes(each));
-  return {
-    tenantId,
-    name,
-    give,
-    withdrawsFirst: false,
-    former: before,
-    already,
-    outdated: [],
-    canRenew: true,
-    unavailable: [],
-  };
+  const former = { former: before, outdated: [], unavailable: [] };
+  return { tenantId, name, give, withdrawsFirst: false, already, canRenew: true, ...former };
 }
 
 interface ConfirmDeps {
@@ -164,14 +146,11 @@ interface ResourceResult {
   readonly detail?: string;
 }
 
-export interface ConsentResult {
+export interface ConsentResult extends Partial<ConsentProblem> {
   readonly tenantId: TenantId;
   /** `failed` if anything that the customer could consent to is missing. */
   readonly outcome: 'consented' | 'already' | 'failed';
   readonly resources: readonly ResourceResult[];
-  readonly code?: ErrorCode;
-  readonly detail?: string;
-  readonly nextStep?: string;
 }
 
 /** The outcome for one resource, with the problem if there is one. */
@@ -196,7 +175,14 @@ export function judgeConsent(
   confirmed: ConfirmedConsent | undefined,
   application: string,
 ): readonly Judged[] {
-  const lackingProblem = lacking(outdated, application, canRenew);
+  const renewal = ptbCommand('tenants consent --renew', application);
+  const lacking: ConsentProblem = {
+    code: 'consent_required',
+    detail: `The consent lacks ${describeScopes(outdated)}.`,
+    nextStep: canRenew
+      ? `Run ${renewal}, which withdraws the consent and gives it again with these permissions.`
+      : `Consent to the application default in this customer first: with it, ${renewal} reads all grants before it withdraws them.`,
+  };
   return [
     ...give.map((resource): Judged => {
       const answer = answers.get(resource);
@@ -205,18 +191,10 @@ export function judgeConsent(
         : judgeResource(resource, answer, confirmed, application);
     }),
     ...already.map((resource): Judged => ({ resource, outcome: 'already' })),
-    ...outdated.map((resource): Judged => ({ resource, outcome: 'outdated', problem: lackingProblem })),
+    ...outdated.map((resource): Judged => ({ resource, outcome: 'outdated', problem: lacking })),
     ...unavailable.map((resource): Judged => ({ resource, outcome: 'unavailable' })),
   ];
 }
-
-const lacking = (outdated: readonly ScopedResource[], application: string, canRenew: boolean): ConsentProblem => ({
-  code: 'consent_required',
-  detail: `The consent lacks ${describeScopes(outdated)}.`,
-  nextStep: canRenew
-    ? `Run ${ptbCommand('tenants consent --renew', application)}, which withdraws the consent and gives it again with these permissions.`
-    : `Consent to the application default in this customer first: with it, ${ptbCommand('tenants consent --renew', application)} reads all grants before it withdraws them.`,
-});
 
 function judgeResource(
   resource: ScopedResource,
@@ -255,7 +233,7 @@ export function resultOf(
 ): ConsentResult {
   const resources = judged.map(({ resource, outcome, problem }): ResourceResult => {
     const { appId, name, scopes } = resource;
-    return { appId, resource: name, outcome, scopes, ...(problem === undefined ? {} : { detail: problem.detail }) };
+    return defined({ appId, resource: name, outcome, scopes, detail: problem?.detail });
   });
   const problem = ended ?? judged.find((each) => each.problem !== undefined)?.problem;
   if (problem !== undefined) {
@@ -273,11 +251,8 @@ export function resultOf(
       nextStep: 'Check the licences of the customer, or leave the customer out with TENANTS_EXCLUDE.',
     };
   }
-  return {
-    tenantId,
-    outcome: judged.some(({ outcome }) => outcome === 'consented') ? 'consented' : 'already',
-    resources,
-  };
+  const isGiven = judged.some(({ outcome }) => outcome === 'consented');
+  return { tenantId, outcome: isGiven ? 'consented' : 'already', resources };
 }
 
 const describeProblem = ({ resource, outcome, problem }: Judged): string =>

@@ -1,5 +1,4 @@
 import type { Clock } from '../core/clock.ts';
-import type { ErrorCode } from '../core/errors.ts';
 import type { TenantId } from '../core/identifiers.ts';
 import { Limiter } from '../core/limiter.ts';
 import {
@@ -170,16 +169,11 @@ const mayHaveWorked = (answer: ConsentAnswer): boolean =>
 const awaited = ({ answers }: GivenConsent): readonly ScopedResource[] =>
   [...answers].flatMap(([resource, answer]) => (isSuccess(answer) || answer.status === 409 ? [resource] : []));
 
-export interface WithdrawalResult {
+export interface WithdrawalResult extends Partial<ConsentProblem> {
   readonly tenantId: TenantId;
   /** `absent`: there was no consent. */
   readonly outcome: 'removed' | 'absent' | 'failed';
-  readonly code?: ErrorCode;
-  readonly detail?: string;
-  readonly nextStep?: string;
 }
-
-const withdrawals = 8;
 
 /**
  * Withdraws the consent in many tenants, independently of each other, and reads each one back. The service principal stays
@@ -191,7 +185,7 @@ export async function withdrawConsents(
   tenantIds: readonly TenantId[],
   report: (result: WithdrawalResult) => void = () => undefined,
 ): Promise<readonly WithdrawalResult[]> {
-  const limiter = new Limiter(withdrawals);
+  const limiter = new Limiter(concurrency);
   let refused: ConsentProblem | undefined;
   const one = async (tenantId: TenantId): Promise<readonly WithdrawalResult[]> => {
     const answer = await limiter.run(async () => {
@@ -210,11 +204,7 @@ export async function withdrawConsents(
   return (await Promise.all(tenantIds.map(one))).flat();
 }
 
-async function judge(
-  run: ConsentRun,
-  tenantId: TenantId,
-  answer: Awaited<ReturnType<ConsentRun['consents']['withdraw']>>,
-): Promise<WithdrawalResult> {
+async function judge(run: ConsentRun, tenantId: TenantId, answer: ConsentAnswer): Promise<WithdrawalResult> {
   const failed = (problem: ConsentProblem): WithdrawalResult => ({ tenantId, outcome: 'failed', ...problem });
   const isGone = answer.status === 404 && answer.code !== unknownCustomer;
   if (!isSuccess(answer) && !isUnknown(answer) && !isGone) return failed(problemOf(answer, run.application));

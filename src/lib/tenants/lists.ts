@@ -244,14 +244,14 @@ export function createTenantListReader(deps: ListsDeps): TenantListReader {
           name: 'The list of contracts',
           source: 'contracts',
           copy: contractCopy,
-          load: () => all(graph.list(contractsPath)),
+          load: () => Array.fromAsync(graph.list(contractsPath)),
           signal,
         }),
         readOptional(deps, {
           name: 'The list of Partner Center customers',
           source: 'partner-center',
           copy: customerCopy,
-          load: () => all(partnerCenter.customers()),
+          load: () => Array.fromAsync(partnerCenter.customers()),
           signal,
         }),
       ]);
@@ -328,33 +328,18 @@ async function readOptional(
   };
 }
 
-async function readRelationships(items: AsyncIterable<JsonObject>): Promise<JsonObject[]> {
-  let relationships: JsonObject[];
-  try {
-    relationships = await all(items);
-  } catch (thrown) {
+async function readRelationships(items: AsyncIterable<JsonObject>): Promise<Items> {
+  const relationships = await Array.fromAsync(items).catch((thrown: unknown): never => {
     const error = toBrokerError(thrown);
-    if (error.scope === 'credential' || error.code === 'internal') throw error;
-    throw new BrokerError(
-      'directory_unavailable',
-      `The delegated relationships cannot be read (${error.code}): ${error.detail}`,
-      {
-        cause: thrown,
-        retryAfterSeconds: error.retryAfterSeconds,
-        logFields: error.logFields,
-      },
-    );
-  }
+    const { code, detail, retryAfterSeconds, logFields } = error;
+    if (error.scope === 'credential' || code === 'internal') throw error;
+    const problem = `The delegated relationships cannot be read (${code}): ${detail}`;
+    throw new BrokerError('directory_unavailable', problem, { cause: thrown, retryAfterSeconds, logFields });
+  });
   // Graph answers 200 with an empty list to accounts outside AdminAgents (microsoft-graph-docs issue 8921).
   if (relationships.length > 0) return relationships;
   throw new BrokerError(
     'directory_unavailable',
     'Microsoft Graph returned an empty list of delegated relationships. It does so for accounts that are not in the group AdminAgents.',
   );
-}
-
-async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
-  const collected: T[] = [];
-  for await (const item of items) collected.push(item);
-  return collected;
 }

@@ -85,19 +85,16 @@ export function judgeChain(evidence: ChainEvidence, chain: string, signed: Signe
       ...judgeRows(evidence, rows),
       ...gaps.flatMap((gap) => gapFinding(gap, isTooMuch)),
       ...agreeingFindings(walked, evidence),
-    ].map((finding) => withPlace(table, chain, finding)),
+    ].map((finding: RowFinding) => {
+      const seq = finding.row === undefined ? undefined : table.seq(finding.row);
+      return { ...finding, chain, ...(seq === undefined ? {} : { first: seq, last: seq }) };
+    }),
     changed: walked.changed,
     lost: sizeOf('lost'),
     crashed: sizeOf('crash'),
     purged: sizeOf('purged'),
     beyond: sizeOf('unknown'),
   };
-}
-
-function withPlace(table: RecordTable, chain: string, finding: RowFinding): RowFinding {
-  if (finding.row === undefined) return { ...finding, chain };
-  const seq = table.seq(finding.row);
-  return { ...finding, chain, first: seq, last: seq };
 }
 
 const revivedDetail = 'The chain had ended hours before, and no instance continues such a chain.';
@@ -140,8 +137,6 @@ function* countUnsigned({ table, limits, tally }: ChainEvidence, row: number): I
   else if (found === 'newer' || found === 'earlier' || found === 'outside') tally[found] += 1;
   else tally.unsigned += 1;
 }
-
-const misfitFinding = (row: number): RowFinding => ({ kind: 'inserted', row, detail: misfitDetail });
 
 function changedFindings(table: RecordTable, { rows, isContradicted }: Misplaced): RowFinding[] {
   const kept = rows.find((row) => table.standing(row) === standing.vouched);
@@ -221,7 +216,7 @@ export function judgeUnchained(evidence: ChainEvidence, checkpoints: readonly Si
   for (const row of table.unchained.rows) {
     if (!table.misfits.has(row)) continue;
     tally.tampered += 1;
-    findings.push(misfitFinding(row));
+    findings.push({ kind: 'inserted', row, detail: misfitDetail });
   }
   let next = 0;
   /** The rows up to a time, which no call before has returned. */

@@ -1,6 +1,7 @@
 import type { CryptoKey, JWK, KeyObject } from 'jose';
 import { type Checkpoint, checkpointSchema, checkpointType, hashOf } from '../../lib/audit/chain/checkpoint.ts';
 import { hourMs } from '../../lib/core/clock.ts';
+import { asObject } from '../../lib/core/objects.ts';
 import { parseJson } from '../../lib/core/outbound.ts';
 
 /** Tampering, by what happened to records or checkpoints. */
@@ -112,10 +113,8 @@ async function importKeys(keys: readonly JWK[], findings: Finding[]): Promise<Re
     try {
       imported.set(key.kid ?? '', await importJWK(key, 'ES256'));
     } catch {
-      findings.push({
-        kind: 'unproven',
-        detail: `The key ${key.kid ?? 'without an id'} is not a public key of P-256.`,
-      });
+      const detail = `The key ${key.kid ?? 'without an id'} is not a public key of P-256.`;
+      findings.push({ kind: 'unproven', detail });
     }
   }
   return imported;
@@ -129,13 +128,13 @@ function keyFinding(kid: string, number: number): Finding {
 /** The key that a line names, and its payload: both unverified. Without `kid` if the line is not a checkpoint. */
 function partsOf(jws: string): { readonly kid?: string; readonly payload: unknown } {
   const [header, payload] = jws.split('.').map((part) => parseJson(Buffer.from(part, 'base64url').toString('utf8')));
-  const { kid, typ } = (header ?? {}) as { readonly kid?: unknown; readonly typ?: unknown };
+  const { kid, typ } = asObject(header);
   return typeof kid === 'string' && typ === checkpointType ? { kid, payload } : { payload };
 }
 
 /** The number that an unverified checkpoint claims; 0 if it has none. */
 function numberOf(payload: unknown): number {
-  const { number } = (payload ?? {}) as { readonly number?: unknown };
+  const { number } = asObject(payload);
   return typeof number === 'number' && Number.isInteger(number) ? number : 0;
 }
 

@@ -18,16 +18,12 @@ import { hourMs } from '../../lib/core/clock.ts';
 
 const rowsPerChunk = 2 ** 15;
 
-interface Chunk<T> {
-  [index: number]: T;
-}
-
 /** Numbers by row. */
-class NumberColumn<A extends Chunk<number>> {
-  readonly #create: (length: number) => A;
-  readonly #chunks: A[] = [];
+class NumberColumn {
+  readonly #create: (length: number) => Record<number, number>;
+  readonly #chunks: Record<number, number>[] = [];
 
-  constructor(create: (length: number) => A) {
+  constructor(create: (length: number) => Record<number, number>) {
     this.#create = create;
   }
 

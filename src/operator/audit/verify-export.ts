@@ -7,7 +7,6 @@ import {
   type Finding,
   isTampering,
   newTally,
-  type ReadCheckpoints,
   readCheckpoints,
   type RowFinding,
   type SignedCheckpoint,
@@ -143,10 +142,18 @@ export interface Verification {
 /** Checks an export. Pure but for reading it. @throws what reading the records throws. */
 export async function verifyExport(evidence: Evidence): Promise<Verification> {
   const read = await readCheckpoints(evidence.checkpoints, evidence.keys);
-  const { table, withoutOutcome } = await readRecords(evidence.records());
+  const table = new RecordTable();
+  const requests = new OpenRequests();
+  for await (const record of evidence.records()) {
+    table.add(record);
+    requests.see(record);
+  }
   const limits = limitsOf(read.checkpoints, { ...evidence, oldestMs: table.oldestMs });
+  const { proven } = limits;
   const tally = newTally();
-  const chains = judgeChains({ table, limits, tally }, read);
+  const signed = signedChains(read.checkpoints);
+  const ids = [...new Set([...table.chains.keys(), ...signed.keys()])];
+  const chains = ids.map((id) => judgeChain({ table, limits, tally }, id, signed.get(id) ?? unsignedChain));
   const findings = [
     ...read.findings,
     ...chains.flatMap((chain) => chain.findings),
@@ -159,7 +166,7 @@ export async function verifyExport(evidence: Evidence): Promise<Verification> {
   const changed = chains.flatMap((chain) => chain.changed);
   return {
     findings: await nameRecords(findings, { table, changed, records: evidence.records }),
-    ...periodOf(limits),
+    ...(proven && { period: { from: isoTime(proven.fromMs), to: isoTime(proven.toMs) } }),
     records: table.count,
     counts: tally,
     unchained: summaryOf(table),
@@ -168,28 +175,10 @@ export async function verifyExport(evidence: Evidence): Promise<Verification> {
     purged: total(({ purged }) => purged),
     beyond: total(({ beyond }) => beyond),
     chains: chains.length,
-    withoutOutcome,
+    withoutOutcome: requests.count,
     checkpoints: read.checkpoints.map(({ number, at, keyId }) => ({ number, at, keyId })),
     ...(read.checkpoints.length === 0 ? {} : { purgedBefore: isoTime(limits.purge.beforeMs) }),
   };
-}
-
-async function readRecords(
-  records: AsyncIterable<StoredRecord>,
-): Promise<{ readonly table: RecordTable; readonly withoutOutcome: number }> {
-  const table = new RecordTable();
-  const requests = new OpenRequests();
-  for await (const record of records) {
-    table.add(record);
-    requests.see(record);
-  }
-  return { table, withoutOutcome: requests.count };
-}
-
-function judgeChains(evidence: ChainEvidence, { checkpoints }: ReadCheckpoints): ChainFindings[] {
-  const signed = signedChains(checkpoints);
-  const ids = new Set([...evidence.table.chains.keys(), ...signed.keys()]);
-  return [...ids].map((id) => judgeChain(evidence, id, signed.get(id) ?? unsignedChain));
 }
 
 function* unreadable({ table, tally }: ChainEvidence): Iterable<RowFinding> {
@@ -205,9 +194,6 @@ function* judgeEarlier({ earlier }: Tally, { covered, proven }: Limits): Iterabl
   const detail = `${earlier} records are older than the first checkpoint that is here. Nothing signed says which records there were before, or earlier checkpoints were removed.${hint}`;
   yield { kind: 'unproven', detail };
 }
-
-const periodOf = ({ proven }: Limits): Pick<Verification, 'period'> =>
-  proven === undefined ? {} : { period: { from: isoTime(proven.fromMs), to: isoTime(proven.toMs) } };
 
 function summaryOf(table: RecordTable): Verification['unchained'] {
   const { rows } = table.unchained;

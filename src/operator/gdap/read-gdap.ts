@@ -29,13 +29,6 @@ export interface GdapRelationship {
 /** Group names by id. */
 export type Groups = ReadonlyMap<string, string>;
 
-interface Relationships {
-  /** The active relationships that the partner made itself, not those that Microsoft leads (MLT_). */
-  readonly relationships: readonly GdapRelationship[];
-  /** The first reason why assignments could not be read. */
-  readonly unread: BrokerError | undefined;
-}
-
 const relationshipsPath =
   '/tenantRelationships/delegatedAdminRelationships?$top=300&$select=id,displayName,customer,status,endDateTime,autoExtendDuration,accessDetails';
 /** Sizes of the reads: 3,000 relationships are 150 batches. */
@@ -51,31 +44,29 @@ export async function readGroups(graph: GraphClient): Promise<Groups> {
   const groups = new Map<string, string>();
   for await (const item of graph.list('/me/transitiveMemberOf?$select=id,displayName&$top=999')) {
     const id = textOf(item, 'id');
-    if (id !== undefined && isGroup(item)) groups.set(id, textOf(item, 'displayName') ?? id);
+    // The list has directory roles and administrative units, too.
+    const isGroup = textOf(item, '@odata.type')?.endsWith('.group') === true;
+    if (id !== undefined && isGroup) groups.set(id, textOf(item, 'displayName') ?? id);
   }
   return groups;
 }
-
-/** The list has directory roles and administrative units, too. */
-const isGroup = (item: JsonObject): boolean => (textOf(item, '@odata.type') ?? '').endsWith('.group');
 
 /**
  * Reads the active relationships and their access assignments (DelegatedAdminRelationship.Read.All).
  * @throws BrokerError from Graph, if the list itself cannot be read.
  */
-export async function readRelationships(graph: GraphClient, nowMs: number): Promise<Relationships> {
-  const found: Omit<GdapRelationship, 'assignments'>[] = [];
-  for await (const item of graph.list(relationshipsPath)) {
-    const relationship = parse(item, nowMs);
-    if (relationship !== undefined) found.push(relationship);
-  }
+export async function readRelationships(graph: GraphClient, nowMs: number) {
+  const items = await Array.fromAsync(graph.list(relationshipsPath));
+  const found = items.flatMap((item) => parse(item, nowMs) ?? []);
   const limiter = new Limiter(concurrentBatches);
   const chunks = Array.from({ length: Math.ceil(found.length / perBatch) }, (_, at) =>
     found.slice(at * perBatch, (at + 1) * perBatch),
   );
   const read = (await Promise.all(chunks.map((chunk) => limiter.run(() => readChunk(graph, chunk))))).flat();
   return {
+    /** Those that the partner made itself, not those that Microsoft leads (MLT_). */
     relationships: read.flatMap(({ relationship }) => relationship ?? []),
+    /** The first reason why assignments could not be read. */
     unread: read.find(({ failure }) => failure !== undefined)?.failure,
   };
 }
@@ -123,8 +114,7 @@ async function complete(
       return { relationship: { ...each, assignments: assignmentsOf(objectsIn(reply.value['value'])) } };
     if (reply?.ok === false) throw reply.error;
     // More than one page, or no reply in the batch.
-    const items: JsonObject[] = [];
-    for await (const item of graph.list(assignmentsPath(each.id))) items.push(item);
+    const items = await Array.fromAsync(graph.list(assignmentsPath(each.id)));
     return { relationship: { ...each, assignments: assignmentsOf(items) } };
   } catch (thrown) {
     const failure = toBrokerError(thrown);

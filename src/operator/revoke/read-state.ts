@@ -212,17 +212,12 @@ export async function readRegistration({ graph }: Pick<RevokeDeps, 'graph'>, cli
       ).catch(toBrokerError),
     };
   } catch (thrown) {
-    const failure = isMissing(thrown) ? missing(clientId, thrown) : toBrokerError(thrown);
+    const error = toBrokerError(thrown);
+    const detail = `Microsoft Graph does not know the application ${clientId} (404). Check --tenant, and run the command again.`;
+    const failure = isMissing(thrown) ? new BrokerError('job_failed', detail, { logFields: error.logFields }) : error;
     return { clientId, keys: failure, federated: failure, ownReference: undefined };
   }
 }
-
-const missing = (clientId: string, thrown: unknown): BrokerError =>
-  new BrokerError(
-    'job_failed',
-    `Microsoft Graph does not know the application ${clientId} (404). Check --tenant, and run the command again.`,
-    { logFields: toBrokerError(thrown).logFields },
-  );
 
 /** @throws BrokerError resource_error for an invalid reply, which must not look like an empty list. */
 function keysIn(holder: JsonObject | undefined, path: string): readonly EntraKey[] {
@@ -243,31 +238,24 @@ function keysIn(holder: JsonObject | undefined, path: string): readonly EntraKey
   return [...read('client secret', 'passwordCredentials'), ...read('certificate', 'keyCredentials')];
 }
 
-async function readTrusts(graph: GraphClient, objectPath: string): Promise<readonly EntraKey[]> {
-  const trusts: EntraKey[] = [];
-  for await (const trust of graph.list(`${objectPath}/federatedIdentityCredentials`)) {
-    trusts.push({
-      kind: 'federated credential',
-      id: textOf(trust, 'id') ?? '',
-      name: textOf(trust, 'name') ?? '',
-      trust: listedTrust(trust),
-      holder: objectPath,
-      startsAtMs: Number.NaN,
-    });
-  }
-  return trusts;
-}
+const readTrusts = (graph: GraphClient, objectPath: string): Promise<readonly EntraKey[]> =>
+  Array.fromAsync(graph.list(`${objectPath}/federatedIdentityCredentials`), (trust) => ({
+    kind: 'federated credential',
+    id: textOf(trust, 'id') ?? '',
+    name: textOf(trust, 'name') ?? '',
+    trust: listedTrust(trust),
+    holder: objectPath,
+    startsAtMs: Number.NaN,
+  }));
 
 async function readOwnReference(
   graph: GraphClient,
   objectPath: string,
   principalId: string | undefined,
 ): Promise<string | undefined> {
-  for await (const owner of graph.list(`${objectPath}/owners`)) {
-    if (principalId !== undefined && textOf(owner, 'id') === principalId)
-      return `${objectPath}/owners/${principalId}/$ref`;
-  }
-  return undefined;
+  const owners = await Array.fromAsync(graph.list(`${objectPath}/owners`), (owner) => textOf(owner, 'id'));
+  const isOwner = principalId !== undefined && owners.includes(principalId);
+  return isOwner ? `${objectPath}/owners/${principalId}/$ref` : undefined;
 }
 
 /** Names of the owners of the application and of its service principal, without the service principal itself. */

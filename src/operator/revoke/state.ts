@@ -42,10 +42,7 @@ export interface KnownAccount {
 }
 
 /** The account that a refresh token was issued to, as Entra names it. */
-export interface TokenOwner {
-  readonly id: string;
-  readonly name: string;
-}
+export type TokenOwner = Readonly<Record<'id' | 'name', string>>;
 
 /** By version: the owner of the refresh token, or whether Entra refuses the token itself, or that neither is known. */
 export type TriedTokens = ReadonlyMap<string, TokenOwner | 'refused' | 'unknown'>;

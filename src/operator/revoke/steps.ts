@@ -36,17 +36,15 @@ function sessionSteps(
 ): RevokeStep[] {
   // A deleted and purged secret leaves no version. Tokens that Entra refused need no account.
   const hasNoToken = vault instanceof BrokerError || vault.refreshToken.length === 0;
+  const finding = `Find the account of ${unnamed.length} version(s) of the refresh token that name none, and revoke its sessions: ${unnamed.join(', ')}`;
   const isUnknown = accounts.length === 0 && hasNoToken && named !== false;
   return [
     ...accounts.map((account) => sessionStep(deps, account)),
     ...(isUnknown ? [failingStep('Revoke all sessions of the service account', noAccount, 'first')] : []),
     // The tokens are tried before the second phase. Then this step is planned only for those that are left.
-    ...(unnamed.length === 0 ? [] : [failingStep(findingText(unnamed), noOwner)]),
+    ...(unnamed.length === 0 ? [] : [failingStep(finding, noOwner)]),
   ];
 }
-
-const findingText = (versions: readonly string[]): string =>
-  `Find the account of ${versions.length} version(s) of the refresh token that name none, and revoke its sessions: ${versions.join(', ')}`;
 
 const sessionStep = (deps: RevokeDeps, account: KnownAccount): RevokeStep => ({
   text: `Revoke all sessions of ${account.name}, which ends every refresh token of the account, for every application`,
@@ -175,10 +173,14 @@ function ownershipSteps({ writer }: RevokeDeps, { clientId, ownReference }: Regi
 
 function keySteps(deps: RevokeDeps, registration: Registration): RevokeStep[] {
   const { clientId, keys, federated } = registration;
-  const isUnreadable = keys instanceof BrokerError && keys === federated;
-  if (isUnreadable) {
+  if (keys instanceof BrokerError && keys === federated) {
     const step = failingStep(`Remove the keys from the application ${clientId}`, keys);
-    return [isMissing(keys) ? { ...step, isUnread: true, run: () => expectMissing(deps, registration) } : step];
+    // An application that was deleted permanently has no keys.
+    const run = async (): Promise<void> => {
+      const { proven, detail } = await proveMissing(deps, registration);
+      if (!proven) throw new BrokerError('job_failed', detail);
+    };
+    return [isMissing(keys) ? { ...step, isUnread: true, run } : step];
   }
   return [
     ...(keys instanceof BrokerError
@@ -188,12 +190,6 @@ function keySteps(deps: RevokeDeps, registration: Registration): RevokeStep[] {
       ? [failingStep(`Remove the federated credentials from the application ${clientId}`, federated)]
       : removalSteps(deps, registration, federated)),
   ];
-}
-
-/** An application that was deleted permanently has no keys. @throws BrokerError job_failed if that is not proven. */
-async function expectMissing(deps: RevokeDeps, registration: Registration): Promise<void> {
-  const { proven, detail } = await proveMissing(deps, registration);
-  if (!proven) throw new BrokerError('job_failed', detail);
 }
 
 function removalSteps(deps: RevokeDeps, { clientId }: Registration, keys: readonly EntraKey[]): RevokeStep[] {
@@ -227,28 +223,21 @@ function versionSteps({ store }: RevokeDeps, application: string, vault: Applica
   const disableAll = (
     part: string,
     listed: readonly InventoryVersion[],
-    disable: (application: string, version: string) => Promise<void>,
+    disable: (version: string) => Promise<void>,
   ): RevokeStep[] => {
     const enabled = listed.filter((version) => version.enabled);
-    if (enabled.length === 0) return [];
-    return [
-      {
-        text: `Disable ${enabled.length} version(s) of the ${part} in Key Vault`,
-        phase: 'second',
-        run: async () => {
-          // Oldest first: after an interruption the newest is left, and the next run disables it.
-          for (const { version } of enabled.toReversed()) await disable(application, version);
-        },
-      },
-    ];
+    const text = `Disable ${enabled.length} version(s) of the ${part} in Key Vault`;
+    // Oldest first: after an interruption the newest is left, and the next run disables it.
+    const run = async (): Promise<void> => {
+      for (const { version } of enabled.toReversed()) await disable(version);
+    };
+    return enabled.length === 0 ? [] : [{ text, phase: 'second', run }];
   };
+  const disableToken = (version: string) => store.disableRefreshTokenVersion(application, version);
+  const disableClient = (version: string) => store.disableClientCredentialVersion(application, version);
   return [
-    ...disableAll('refresh token', vault.refreshToken, (name, version) =>
-      store.disableRefreshTokenVersion(name, version),
-    ),
-    ...disableAll('client credential', vault.client, (name, version) =>
-      store.disableClientCredentialVersion(name, version),
-    ),
+    ...disableAll('refresh token', vault.refreshToken, disableToken),
+    ...disableAll('client credential', vault.client, disableClient),
   ];
 }
 

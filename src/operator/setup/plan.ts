@@ -68,17 +68,20 @@ const ownedApplicationsRole = '18a4783c-866b-4cc7-a460-3d5e5662c884';
  */
 export function planSetup(options: SetupOptions, state: DirectoryState, nowMs: number): SetupStep[] {
   if (state.adminAgentsId === undefined) {
-    throw new BrokerError(
-      'config_invalid',
-      `The tenant ${options.partnerTenantId} has no group ${adminAgentsName}, so it is not a partner tenant. Check PARTNER_TENANT_ID.`,
-    );
+    const detail = `The tenant ${options.partnerTenantId} has no group ${adminAgentsName}, so it is not a partner tenant. Check PARTNER_TENANT_ID.`;
+    throw new BrokerError('config_invalid', detail);
   }
+  const roles = options.profile.resources.flatMap((resource) => resource.roles);
+  const renewsItself = roles.some(({ id }) => id === ownedApplicationsRole);
   return [
     ...planApplication(options, state),
     ...options.profile.resources.flatMap((resource) => planResource(resource, state)),
-    ...planSignInScopes(options, state),
+    // A profile without permissions for Microsoft Graph needs the sign-in scopes, too.
+    ...(options.profile.resources.some(({ appId }) => appId === graphAppId)
+      ? []
+      : planResource({ appId: graphAppId, name: 'Microsoft Graph', scopes: [], roles: [] }, state)),
     ...planWithdrawals(options, state),
-    ...planOwnership(options, state),
+    ...(renewsItself && !state.isOwner ? [{ kind: 'own_itself' } as const] : []),
     ...(state.isAdminAgent ? [] : [{ kind: 'join_admin_agents', groupId: state.adminAgentsId } as const]),
     ...planCredential(options, state, nowMs),
   ];
@@ -131,12 +134,6 @@ const scopesOf = ({ appId, scopes }: ResourcePermissions): readonly string[] => 
   ...(appId === graphAppId ? signInScopes : []),
 ];
 
-/** A profile without permissions for Microsoft Graph needs the sign-in scopes, too. */
-function planSignInScopes(options: SetupOptions, state: DirectoryState): SetupStep[] {
-  if (options.profile.resources.some(({ appId }) => appId === graphAppId)) return [];
-  return planResource({ appId: graphAppId, name: 'Microsoft Graph', scopes: [], roles: [] }, state);
-}
-
 /** Withdraws permissions that are not in the profile, whether from an earlier profile or granted by hand. */
 function planWithdrawals(options: SetupOptions, state: DirectoryState): SetupStep[] {
   const wanted = new Map(
@@ -156,13 +153,6 @@ function planWithdrawals(options: SetupOptions, state: DirectoryState): SetupSte
   ];
 }
 
-function planOwnership(options: SetupOptions, state: DirectoryState): SetupStep[] {
-  const renewsItself = options.profile.resources.some(({ roles }) =>
-    roles.some(({ id }) => id === ownedApplicationsRole),
-  );
-  return renewsItself && !state.isOwner ? [{ kind: 'own_itself' }] : [];
-}
-
 /** Creates a new client credential only if the stored one is missing, of another kind, unknown to Entra or expiring soon. */
 function planCredential(options: SetupOptions, state: DirectoryState, nowMs: number): SetupStep[] {
   const { application, stored } = state;
@@ -179,7 +169,11 @@ function planCredential(options: SetupOptions, state: DirectoryState, nowMs: num
       return usable && known ? [] : [{ kind: 'add_certificate' }];
     }
     case 'federated': {
-      const trust = managedIdentityTrust(options);
+      if (options.managedIdentityObjectId === undefined) {
+        const detail = "a federated credential needs the function app's user-assigned managed identity.";
+        throw new BrokerError('config_invalid', `MANAGED_IDENTITY_CLIENT_ID: ${detail}`);
+      }
+      const trust = identityTrust(options, options.managedIdentityObjectId);
       const trusted = state.federatedTrusts.some(
         ({ issuer, subject, audiences }) =>
           issuer === trust.issuer && subject === trust.subject && audiences.includes(trust.audience),
@@ -191,16 +185,6 @@ function planCredential(options: SetupOptions, state: DirectoryState, nowMs: num
       ];
     }
   }
-}
-
-function managedIdentityTrust(options: SetupOptions): IdentityTrust {
-  if (options.managedIdentityObjectId === undefined) {
-    throw new BrokerError(
-      'config_invalid',
-      "MANAGED_IDENTITY_CLIENT_ID: a federated credential needs the function app's user-assigned managed identity.",
-    );
-  }
-  return identityTrust(options, options.managedIdentityObjectId);
 }
 
 function sameSet(left: readonly string[], right: readonly string[]): boolean {

@@ -8,14 +8,13 @@ import {
   noGroups,
   parseEntry,
   readGroups,
-  type TenantSelection,
   type TenantEntry,
   type TenantGroups,
   unknownGroups,
 } from '../tenants/tenant-set.ts';
 import { idleConditionWarnings } from './idle-conditions.ts';
 import { type PolicyDocument, policyDocumentSchema, policyJsonSchema, type RuleDocument } from './policy-document.ts';
-import { type AccessPolicy, approvalProblems, type Rule, termsOf, type WrittenTenants } from './policy.ts';
+import { type AccessPolicy, approvalProblems, type Rule, termsOf } from './policy.ts';
 import { requestLimitOf, allowListOf } from './request-limit.ts';
 
 /** Whether a rule lets the gateway send requests. */
@@ -34,19 +33,13 @@ function gatewayProblems(rule: RuleDocument, place: string): string[] {
     : [`${place}.requests: has no effect without the gateway; add "via": ["gateway"].`];
 }
 
-/** RESOURCES may give other aliases an address of Exchange. */
-function neverExchange(alias: string): boolean {
-  const facts = factsOf(alias);
-  return facts?.endpoint !== undefined && facts.judgedBy !== 'cmdlets';
-}
-
 const isJudgedByPermissions = (alias: string): boolean => judgedBy(alias) === 'permissions';
 
 function requiredKeys(rule: RuleDocument, resources: readonly string[], place: string): string[] {
   const { scopes, requests, via, excessScopes } = rule;
   const all = resources.includes('*');
   const problems: string[] = [];
-  if ((all || resources.some(isJudgedByPermissions)) && (scopes === undefined || scopes.includes('*'))) {
+  if ((all || resources.some(isJudgedByPermissions)) && unlimited(scopes)) {
     problems.push(
       `${place}.scopes: a rule for the gateway names the permissions that open its requests to graph; list them, such as User.Read.All.`,
     );
@@ -59,7 +52,10 @@ function requiredKeys(rule: RuleDocument, resources: readonly string[], place: s
       `${place}.requests: is the only limit of the gateway for ${named}; list paths, or cmdlets for exchange.`,
     );
   }
-  if (requests?.cmdlets !== undefined && resources.every(neverExchange))
+  // RESOURCES may give other aliases an address of Exchange.
+  const facts = resources.map(factsOf);
+  const isExchange = facts.some((each) => each?.endpoint === undefined || each.judgedBy === 'cmdlets');
+  if (requests?.cmdlets !== undefined && !isExchange)
     problems.push(`${place}.requests.cmdlets: has no effect without the resource exchange.`);
   if (excessScopes !== undefined && via?.includes('token') === false)
     problems.push(`${place}.excessScopes: has no effect, because the gateway hands out no token.`);
@@ -122,31 +118,6 @@ function tenantListWarnings(document: PolicyDocument): string[] {
       ];
     }),
   ];
-}
-
-/** The lists of tenants of a rule, compiled and as they are written. */
-interface RuleTenants {
-  readonly tenants: TenantSelection;
-  readonly reads: TenantSelection | undefined;
-  readonly written: WrittenTenants;
-}
-
-/** Returns what compiles the lists of the rules of one policy. */
-function createRuleTenants(groups: TenantGroups): (rule: RuleDocument) => RuleTenants {
-  const compile = createSetCompiler(groups);
-  return (rule) => {
-    const written = {
-      tenants: entriesOf(rule.tenants),
-      except: entriesOf(rule.except),
-      reads: entriesOf(rule.reads),
-    };
-    const except = compile(written.except);
-    return {
-      tenants: selectionOf(compile(written.tenants), except),
-      reads: rule.reads && selectionOf(compile(written.reads), except),
-      written,
-    };
-  };
 }
 
 /** The result of {@link parsePolicy}. */
@@ -265,7 +236,16 @@ const unlimited = (scopes: readonly string[] | undefined): boolean => scopes ===
 
 function compilePolicy(document: PolicyDocument): AccessPolicy {
   const groups = groupsOf(document);
-  const tenantsOf = createRuleTenants(groups);
+  const compileList = createSetCompiler(groups);
+  const tenantsOf = (rule: RuleDocument): Pick<Rule, 'tenants' | 'reads' | 'written'> => {
+    const written = { tenants: entriesOf(rule.tenants), except: entriesOf(rule.except), reads: entriesOf(rule.reads) };
+    const except = compileList(written.except);
+    return {
+      tenants: selectionOf(compileList(written.tenants), except),
+      reads: rule.reads && selectionOf(compileList(written.reads), except),
+      written,
+    };
+  };
   return { groups, rules: document.rules.map((rule) => ({ ...compile(rule), ...tenantsOf(rule) })) };
 }
 

@@ -29,12 +29,7 @@ export const approvalRanges = {
 export const deciderRole: CallerRole = 'Approvals.Decide';
 
 /** `approval` as written in a rule. */
-interface ApprovalDocument {
-  readonly from?: readonly CallerRole[] | undefined;
-  readonly count?: number | undefined;
-  readonly expiresMinutes?: number | undefined;
-  readonly validMinutes?: number | undefined;
-}
+type ApprovalDocument = { readonly [Term in keyof ApprovalTerms]?: ApprovalTerms[Term] | undefined };
 
 /** Fills in the defaults. */
 export const termsOf = ({
@@ -90,13 +85,12 @@ export function judgeScopes(limit: ScopeLimit, tokenScopes: readonly string[]): 
   if (limit.excessScopes === 'record') return { allow: true, excess };
   // The token may carry scopes that cannot be read, so it cannot be checked against the rule.
   if (named.length === 0) return { allow: false, excess, reason: 'The scopes of the token are unknown.' };
-  if (excess.length > 0)
-    return {
-      allow: false,
-      excess,
-      reason: `The token would carry scopes that the rule does not allow: ${listed(excess)}.`,
-    };
-  return { allow: true, excess };
+  if (excess.length === 0) return { allow: true, excess };
+  return {
+    allow: false,
+    excess,
+    reason: `The token would carry scopes that the rule does not allow: ${listed(excess)}.`,
+  };
 }
 
 /** `https://graph.microsoft.com/User.Read` → `User.Read`. A token is for one resource, so the prefix is redundant. */

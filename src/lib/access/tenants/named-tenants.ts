@@ -10,19 +10,13 @@ import {
   type RequestedTenants,
   candidatesOf,
   requestedSelection,
+  knowGroups,
   knowTenants,
   knowTenantsForLimited,
   notFound,
   selectTenants,
 } from './selected-tenants.ts';
-import {
-  selectionOf,
-  selects,
-  createSetCompiler,
-  noGroups,
-  type TenantSelection,
-  type TenantGroups,
-} from './tenant-set.ts';
+import { selects, noGroups, type TenantSelection, type TenantGroups } from './tenant-set.ts';
 import { isVisible, visibleTenants, type VisibleTenants } from './visible-tenants.ts';
 
 /** Who names tenants, and the tenants that it may see. */
@@ -46,19 +40,8 @@ async function visibleGroups(deps: NamedTenantsDeps, visible: VisibleTenants): P
   const { groups } = (await deps.callers.policy.current()).policy;
   if (visible === '*' || groups.size === 0) return groups;
   if (visible.size === 0) return noGroups;
-  const compile = createSetCompiler(groups);
-  const none = compile([]);
-  const selections = [...groups.keys()].map(
-    (group) => [group, selectionOf(compile([{ kind: 'group', group }]), none)] as const,
-  );
-  const known = await knowTenants(
-    deps,
-    selections.map(([, selection]) => selection),
-  );
-  const facts = [...visible].map((tenantId) => known.factsOf(tenantId));
-  const open = new Set(
-    selections.filter(([, selection]) => facts.some((tenant) => selects(selection, tenant))).map(([group]) => group),
-  );
+  const groupsOf = await knowGroups(deps, groups);
+  const open = new Set([...visible].flatMap(groupsOf));
   return new Map([...groups].filter(([group]) => open.has(group)));
 }
 

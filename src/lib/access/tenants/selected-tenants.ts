@@ -142,6 +142,21 @@ function knowledgeOf({ byDomain }: Pick<DomainOwners, 'byDomain'>, tags: TagList
   };
 }
 
+/** Returns what names the groups of a tenant. @throws BrokerError as `knowTenants` does. */
+export async function knowGroups(
+  deps: KnowledgeDeps,
+  groups: TenantGroups,
+): Promise<(tenantId: TenantId) => readonly string[]> {
+  const compile = createSetCompiler(groups);
+  const none = compile([]);
+  const selections = [...groups.keys()].map((group) => selectionOf(compile([{ kind: 'group', group }]), none));
+  const known = await knowTenants(deps, selections);
+  return (tenantId) => {
+    const facts = known.factsOf(tenantId);
+    return [...groups.keys()].filter((_, index) => selections[index] && selects(selections[index], facts));
+  };
+}
+
 /** What selections name and no tenant has, one sentence for tags and one for domains. */
 export function notFound(
   selections: readonly TenantSelection[],

@@ -6,8 +6,9 @@ import type { TenantDirectory } from '../../tenants/directory.ts';
 import { tagsOf, type TenantTags } from '../../tenants/tags.ts';
 import { readsOf } from '../policy/decide.ts';
 import type { PolicyStore } from '../policy/policy-store.ts';
-import { type KnowledgeDeps, knowTenants, tenantsOfSelections } from './selected-tenants.ts';
-import { selectionOf, selects, createSetCompiler, type TenantGroups } from './tenant-set.ts';
+import { defined } from '../../core/objects.ts';
+import { knowGroups, type KnowledgeDeps, tenantsOfSelections } from './selected-tenants.ts';
+import type { TenantGroups } from './tenant-set.ts';
 
 /** The tenants whose data a caller may see. `"*"`: no limit, also for data that belongs to no tenant. */
 export type VisibleTenants = '*' | ReadonlySet<TenantId>;
@@ -58,12 +59,6 @@ export async function readMarks(
   deps: KnowledgeDeps & { readonly log: Logger },
   groups: TenantGroups,
 ): Promise<TenantMarks> {
-  const compile = createSetCompiler(groups);
-  const none = compile([]);
-  const selections = [...groups.keys()].map((group) => ({
-    group,
-    selection: selectionOf(compile([{ kind: 'group', group }]), none),
-  }));
   const warnings: string[] = [];
   const read = async <T>(what: string, reading: Promise<T>): Promise<T | undefined> => {
     try {
@@ -74,27 +69,12 @@ export async function readMarks(
       return undefined;
     }
   };
-  const [list, known] = await Promise.all([
+  const [list, groupsOf] = await Promise.all([
     read('tags', deps.tenantTags.current()),
-    read(
-      'groups',
-      knowTenants(
-        deps,
-        selections.map(({ selection }) => selection),
-      ),
-    ),
+    read('groups', knowGroups(deps, groups)),
   ]);
   return {
-    of: (tenantId) => {
-      const tags = list && tagsOf(list, tenantId);
-      const facts = known?.factsOf(tenantId);
-      return {
-        ...(tags === undefined ? {} : { tags }),
-        ...(facts === undefined
-          ? {}
-          : { groups: selections.filter(({ selection }) => selects(selection, facts)).map(({ group }) => group) }),
-      };
-    },
+    of: (tenantId) => defined({ tags: list && tagsOf(list, tenantId), groups: groupsOf?.(tenantId) }),
     warnings,
   };
 }
