@@ -35,10 +35,10 @@ export const consentInNewTenants =
         tenants.map(async (tenant) => ({ tenant, consent: await readIn(run, tenant.tenantId) })),
       );
       const unread = read.flatMap(({ consent }) => ('outcome' in consent ? [consent] : []));
-      const orders = read.flatMap(({ tenant, consent }) =>
+      const plans = read.flatMap(({ tenant, consent }) =>
         'outcome' in consent ? [] : [planConsent(tenant, wanted, consent, false)],
       );
-      const results = [...unread, ...(await consentInTenants(run, orders))];
+      const results = [...unread, ...(await consentInTenants(run, plans))];
       return new Map(results.map((result) => [result.tenantId, attemptOf(result)]));
     } catch (thrown) {
       // It concerns no tenant alone, such as a credential that is refused.

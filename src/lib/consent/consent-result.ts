@@ -16,7 +16,7 @@ import {
 import type { ConsentAnswer } from './partner-center-consents.ts';
 
 /** What to do in one customer. */
-export interface ConsentOrder {
+export interface ConsentPlan {
   readonly tenantId: TenantId;
   readonly name: string;
   /** What to consent to, one request each. */
@@ -48,23 +48,23 @@ export interface GivenConsent {
  * given again, also those that the profile does not name. Pure.
  */
 export function planConsent(
-  { tenantId, name }: Pick<ConsentOrder, 'tenantId' | 'name'>,
+  { tenantId, name }: Pick<ConsentPlan, 'tenantId' | 'name'>,
   wanted: readonly ScopedResource[],
   consent: CustomerConsent,
   renew: boolean,
-): ConsentOrder {
+): ConsentPlan {
   const { missing, unavailable } = compareConsent(wanted, consent);
   const isPartial = ({ appId }: ScopedResource): boolean => scopesIn(consent.grants, appId).length > 0;
   const available = wanted.filter((each) => !unavailable.includes(each));
   const canRenew = consent.isComplete;
   const already = available.filter((each) => isGranted(consent, each));
-  const order = { tenantId, name, unavailable, canRenew, already };
+  const plan = { tenantId, name, unavailable, canRenew, already };
   if (renew && canRenew && missing.some(isPartial)) {
     const give = mergeScopes(consent.grants, available);
-    return { ...order, give, withdrawsFirst: true, former: consent.grants, already: [], outdated: [] };
+    return { ...plan, give, withdrawsFirst: true, former: consent.grants, already: [], outdated: [] };
   }
   const give = missing.filter((each) => !isPartial(each));
-  return { ...order, give, withdrawsFirst: false, outdated: missing.filter(isPartial) };
+  return { ...plan, give, withdrawsFirst: false, outdated: missing.filter(isPartial) };
 }
 
 /**
@@ -78,7 +78,7 @@ export const isWhole = ({ before }: JournalEntry, consent: CustomerConsent | und
  * Plans to give what an interrupted run withdrew.
  * @param consent undefined if it cannot be read, or was withdrawn so recently that the directory may still show it.
  */
-export function planResumption(entry: JournalEntry, consent: CustomerConsent | undefined): ConsentOrder {
+export function planResumption(entry: JournalEntry, consent: CustomerConsent | undefined): ConsentPlan {
   const { tenantId, name, before, after } = entry;
   const already = consent === undefined ? [] : after.filter((each) => isGranted(consent, each));
   const give = after.filter((each) => !already.includes(each));
@@ -168,9 +168,9 @@ export const failedResult = (tenantId: TenantId, problem: ConsentProblem): Conse
   ...problem,
 });
 
-/** Judges every resource of an order by the answers of Partner Center and by what the customer's directory shows. */
+/** Judges every resource of an plan by the answers of Partner Center and by what the customer's directory shows. */
 export function judgeConsent(
-  { give, already, outdated, unavailable, canRenew }: ConsentOrder,
+  { give, already, outdated, unavailable, canRenew }: ConsentPlan,
   { answers, ended }: GivenConsent,
   confirmed: ConfirmedConsent | undefined,
   application: string,
@@ -215,11 +215,8 @@ function judgeResource(
 function unconfirmed({ error }: ConfirmedConsent, application: string): ConsentProblem {
   const detail = 'Partner Center accepted the consent, but it could not be confirmed in the customer tenant';
   if (error === undefined) {
-    return {
-      code: 'consent_required',
-      detail: `${detail} within three minutes.`,
-      nextStep: 'Run the command again in a few minutes.',
-    };
+    const nextStep = 'Run the command again in a few minutes.';
+    return { code: 'consent_required', detail: `${detail} within three minutes.`, nextStep };
   }
   const problem = readingProblem(error, application);
   return { ...problem, detail: `${detail}. ${problem.detail}` };
@@ -227,7 +224,7 @@ function unconfirmed({ error }: ConfirmedConsent, application: string): ConsentP
 
 /** Sums up the resources of a customer. */
 export function resultOf(
-  { tenantId }: Pick<ConsentOrder, 'tenantId'>,
+  { tenantId }: Pick<ConsentPlan, 'tenantId'>,
   { ended }: Pick<GivenConsent, 'ended'>,
   judged: readonly Judged[],
 ): ConsentResult {

@@ -177,11 +177,14 @@ const createCopy = (deps: DirectoryDeps): KeptCopy<Directory> =>
 
 function createLoad(deps: DirectoryDeps, wanted: WantedTenants): Load<Directory> {
   const lists = createTenantListReader(deps);
-  const report = createReport(deps);
+  let reported = '';
   return async (signal) => {
     const nowMs = deps.clock.nowMs();
     const [read, chosen] = await Promise.all([lists.read(signal), resolveServedTenants(deps, wanted, signal)]);
-    report(chosen.warnings);
+    // Only when they change, because the lists are read every ten minutes.
+    const message = chosen.warnings.join(' ');
+    if (message !== '' && message !== reported) deps.log.log('warn', 'tenants.domain_unresolved', { message });
+    reported = message;
     const tenants = uniteTenants(read.lists, chosen.selection, nowMs);
     return {
       tenants,
@@ -193,16 +196,6 @@ function createLoad(deps: DirectoryDeps, wanted: WantedTenants): Load<Directory>
       refused: read.refused,
       ...indexesOf(tenants),
     };
-  };
-}
-
-/** Logs warnings about the settings when they change, because the lists are read every ten minutes. */
-function createReport({ log }: Pick<DirectoryDeps, 'log'>): (warnings: readonly string[]) => void {
-  let reported = '';
-  return (warnings) => {
-    const message = warnings.join(' ');
-    if (message !== '' && message !== reported) log.log('warn', 'tenants.domain_unresolved', { message });
-    reported = message;
   };
 }
 

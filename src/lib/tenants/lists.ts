@@ -13,7 +13,7 @@ import type { ServedTenants } from './selection.ts';
 import { type DelegatedTenant, type ReachabilityReason, type TenantSource, tenantSources } from './tenant.ts';
 
 /** The combined result of all GDAP relationships with one customer. */
-interface GdapStanding {
+interface GdapState {
   readonly tenantId: TenantId;
   readonly name: string | undefined;
   readonly reason: ReachabilityReason;
@@ -34,21 +34,19 @@ interface Relationship {
 const expiringSoonMs = 30 * dayMs;
 
 /**
- * One standing per customer. A customer often has several relationships, some of which have ended. Any active one gives
+ * One state per customer. A customer often has several relationships, some of which have ended. Any active one gives
  * access, and the latest end counts.
  */
-export function gdapStandings(items: readonly JsonObject[], nowMs: number): Map<TenantId, GdapStanding> {
+export function gdapStates(items: readonly JsonObject[], nowMs: number): Map<TenantId, GdapState> {
   const byTenant = Map.groupBy(
-    items.flatMap((item) => parse(item) ?? []),
+    items.flatMap((item) => parseRelationship(item) ?? []),
     ({ tenantId }) => tenantId,
   );
-  return new Map(
-    [...byTenant].map(([tenantId, relationships]) => [tenantId, standing(tenantId, relationships, nowMs)]),
-  );
+  return new Map([...byTenant].map(([tenantId, relationships]) => [tenantId, stateOf(tenantId, relationships, nowMs)]));
 }
 
 /** A `delegatedAdminRelationship`. Undefined if it has no customer yet (a request that no customer has opened). */
-function parse(item: JsonObject): Relationship | undefined {
+export function parseRelationship(item: JsonObject): Relationship | undefined {
   const customer = objectOf(item, 'customer');
   const tenantId = parseTenantId(customer?.['tenantId']);
   if (tenantId === undefined) return undefined;
@@ -64,12 +62,12 @@ function parse(item: JsonObject): Relationship | undefined {
   };
 }
 
-function standing(tenantId: TenantId, relationships: readonly Relationship[], nowMs: number): GdapStanding {
-  // "expiring" is still active. The status may lag behind the end date, so the date decides.
-  const active = relationships.filter(
-    ({ status, endsAtMs, microsoftLed }) =>
-      !microsoftLed && (status === 'active' || status === 'expiring') && (endsAtMs === undefined || endsAtMs > nowMs),
-  );
+/** "expiring" is still active. The status may lag behind the end date, so the date decides. */
+export const isActive = ({ status, endsAtMs, microsoftLed }: Relationship, nowMs: number): boolean =>
+  !microsoftLed && (status === 'active' || status === 'expiring') && (endsAtMs === undefined || endsAtMs > nowMs);
+
+function stateOf(tenantId: TenantId, relationships: readonly Relationship[], nowMs: number): GdapState {
+  const active = relationships.filter((relationship) => isActive(relationship, nowMs));
   const counted = active.length > 0 ? active : relationships;
   const ends = counted.flatMap(({ endsAtMs }) => endsAtMs ?? []);
   const endsAtMs = ends.length === 0 ? undefined : Math.max(...ends);
@@ -113,9 +111,9 @@ interface Entry {
 
 /** Merges the lists by tenant id. Each tenant has the reason why it is or is not reachable. Sorted by name, then id. */
 export function uniteTenants(lists: TenantLists, selection: ServedTenants, nowMs: number): DelegatedTenant[] {
-  const standings = gdapStandings(lists.relationships, nowMs);
-  const entries = collect(lists, standings);
-  const tenants = [...entries.values()].map((entry) => decide(entry, standings.get(entry.tenantId), selection));
+  const states = gdapStates(lists.relationships, nowMs);
+  const entries = collect(lists, states);
+  const tenants = [...entries.values()].map((entry) => decide(entry, states.get(entry.tenantId), selection));
   return tenants.toSorted(
     (a, b) => compare(a.name.toLowerCase(), b.name.toLowerCase()) || compare(a.tenantId, b.tenantId),
   );
@@ -124,7 +122,7 @@ export function uniteTenants(lists: TenantLists, selection: ServedTenants, nowMs
 // Does not use the locale: indexes into the sorted list are stored, so the order must be the same on every machine.
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
-function collect(lists: TenantLists, standings: Map<TenantId, GdapStanding>): Map<TenantId, Entry> {
+function collect(lists: TenantLists, states: Map<TenantId, GdapState>): Map<TenantId, Entry> {
   const entries = new Map<TenantId, Entry>();
   const at = (tenantId: TenantId, source: TenantSource, name: string | undefined): Entry => {
     const entry = entries.get(tenantId) ?? { tenantId, names: {}, domains: {}, reseller: false };
@@ -132,7 +130,7 @@ function collect(lists: TenantLists, standings: Map<TenantId, GdapStanding>): Ma
     entry.names[source] ??= name?.trim() ?? '';
     return entry;
   };
-  for (const { tenantId, name } of standings.values()) at(tenantId, 'relationships', name);
+  for (const { tenantId, name } of states.values()) at(tenantId, 'relationships', name);
   for (const contract of lists.contracts) {
     const tenantId = parseTenantId(contract['customerId']);
     if (tenantId === undefined) continue;
@@ -157,27 +155,27 @@ function noteDomain({ domains }: Entry, source: TenantSource, value: unknown): v
   if (domain !== undefined) domains[source] = domain;
 }
 
-function decide(entry: Entry, gdap: GdapStanding | undefined, selection: ServedTenants): DelegatedTenant {
+function decide(entry: Entry, gdap: GdapState | undefined, selection: ServedTenants): DelegatedTenant {
   const { tenantId, names, domains, reseller } = entry;
   const { include, exclude } = selection;
   // A contract has the name and domain of the day on which it was signed, so it comes last.
   const domain = domains['partner-center'] ?? domains.contracts;
   const relationship = gdap ? 'gdap' : reseller ? 'dap' : 'none';
-  const standing: ReachabilityReason =
+  const own: ReachabilityReason =
     gdap?.reason ??
     (reseller ? (selection.withoutGdap === 'allow' ? 'reseller_contract' : 'no_gdap') : 'no_relationship');
   const reason: ReachabilityReason = exclude.has(tenantId)
     ? 'excluded'
     : include !== 'all' && !include.has(tenantId)
       ? 'not_included'
-      : standing;
+      : own;
   return {
     tenantId,
     name: names['partner-center'] || names.relationships || names.contracts || domain || tenantId,
     defaultDomain: domain,
     relationship,
     ...(gdap?.endsAtMs === undefined ? {} : { relationshipEndsAtMs: gdap.endsAtMs }),
-    reachable: reason === standing && (gdap?.active ?? standing === 'reseller_contract'),
+    reachable: reason === own && (gdap?.active ?? own === 'reseller_contract'),
     reason,
     sources: tenantSources.filter((source) => names[source] !== undefined),
   };

@@ -16,7 +16,7 @@ export interface Finding {
   /** What it is about, in one sentence. */
   readonly detail: string;
   readonly chain?: string;
-  /** Places in the chain, both inclusive. */
+  /** Sequences in the chain, both inclusive. */
   readonly first?: number;
   readonly last?: number;
   /** Keys of the record in the table. */
@@ -36,12 +36,12 @@ export interface RowFinding extends Omit<Finding, 'record'> {
 export const isTampering = ({ kind }: Pick<Finding, 'kind'>): boolean => kind !== 'unproven' && kind !== 'crash';
 
 /**
- * How many records there are of each standing. Each record of the export counts once.
- * - `proven`: in the period of the verdict, and a signature vouches for content and place.
+ * How many records there are of each state. Each record of the export counts once.
+ * - `proven`: in the period of the verdict, and a signature vouches for content and sequence.
  * - `newer`: after that period; at most those of its last minutes are signed.
  * - `earlier`: before the first checkpoint at hand. Nothing signed knows all records of that time.
  * - `unsigned`: within the period, and nothing signed vouches for them. A finding names them.
- * - `outside`: beyond the period that was asked for, or at its limits.
+ * - `outside`: beyond the period that was requested, or at its limits.
  * - `tampered`: a finding says what is wrong with them.
  */
 export interface Tally {

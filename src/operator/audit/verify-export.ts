@@ -40,7 +40,7 @@ interface Naming {
 }
 
 /**
- * Gives findings the keys of their records, and finds out which changed records are records of other places: those are
+ * Gives findings the keys of their records, and finds out which changed records are records of other sequences: those are
  * named reordered.
  */
 async function nameRecords(findings: readonly RowFinding[], naming: Naming): Promise<readonly Finding[]> {
@@ -123,14 +123,14 @@ export interface Verification {
   /** The period about which `proven` can be said: start inclusive, end exclusive. Absent if no checkpoint covers any. */
   readonly period?: { readonly from: string; readonly to: string };
   readonly records: number;
-  /** The records by their standing. Their sum is `records`. */
+  /** The records by their state. Their sum is `records`. */
   readonly counts: Readonly<Tally>;
   /** Records without a chain, which older versions write. */
   readonly unchained: { readonly records: number; readonly first?: string; readonly last?: string };
-  /** Places without a record. The instance ended or storage failed while it wrote them, and nobody got what they were for. */
+  /** Sequences without a record. The instance ended or storage failed while it wrote them, and nobody got what they were for. */
   readonly lost: number;
   readonly crashed: number;
-  /** Places whose records retention has purged, or that lie at or beyond the limits of the period. */
+  /** Sequences whose records retention has purged, or that lie at or beyond the limits of the period. */
   readonly purged: number;
   readonly beyond: number;
   readonly chains: number;
@@ -210,7 +210,7 @@ function summaryOf(table: RecordTable): Verification['unchained'] {
 /**
  * What verification amounts to.
  * - `tampered`: something is not as it was written.
- * - `unproven`: nothing speaks for tampering, but something in the period that was asked for is not signed.
+ * - `unproven`: nothing speaks for tampering, but something in the period that was requested is not signed.
  * - `proven`: in the period of the verification each record is as it was written, and none is missing.
  */
 type Verdict = 'tampered' | 'unproven' | 'proven';

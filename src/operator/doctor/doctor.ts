@@ -15,13 +15,13 @@ import {
   customerAccess,
   endsCheck,
   foreignGroups,
-  type GdapFacts,
+  type Facts,
   globalAdministratorCheck,
   requirementCheck,
   type RoleRequirement,
   rolesCheck,
-} from '../gdap/judge-gdap.ts';
-import { type Groups, readGroupNames, readGroups, readRelationships } from '../gdap/read-gdap.ts';
+} from '../gdap/judge.ts';
+import { type Groups, readGroupNames, readGroups, readRelationships } from '../gdap/read.ts';
 import { attempt, type Check, failed, keysCheck, ok, skipped } from './checks.ts';
 
 interface CustomerCheckDeps {
@@ -113,7 +113,7 @@ export async function* gdapChecks(deps: GdapCheckDeps, graph: GraphClient): Asyn
   const { relationships, unread } = read.value;
   const customers = customerAccess(relationships, groups.value);
   const others = [...new Set(customers.flatMap((customer) => foreignGroups(customer, groups.value)))];
-  const facts: GdapFacts = {
+  const facts: Facts = {
     customers,
     groups: groups.value,
     otherGroups: await readGroupNames(graph, others),

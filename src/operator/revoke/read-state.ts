@@ -10,7 +10,7 @@ import {
   isMissing,
   type KnownAccount,
   type Registration,
-  type RevocationState,
+  type State,
   type RevokeDeps,
   type RevokeOptions,
   type TokenOwner,
@@ -50,7 +50,7 @@ export function accountsIn(
   vault: ApplicationInventory | BrokerError,
   { account }: Pick<RevokeOptions, 'account'>,
   tried: TriedTokens,
-): Pick<RevocationState, 'accounts' | 'unnamed'> {
+): Pick<State, 'accounts' | 'unnamed'> {
   const versions = vault instanceof BrokerError ? [] : vault.refreshToken;
   const isCovered = (version: InventoryVersion): boolean => isRevoked(vault, version);
   const accounts = withOwners(withNamed(taggedAccounts(versions, tried, isCovered), account), tried);
@@ -122,11 +122,11 @@ function withOwners(known: readonly KnownAccount[], tried: TriedTokens): readonl
  * @throws BrokerError request_invalid for an application that the vault does not know, or that belongs to another tenant;
  * key_vault_unavailable when neither the vault nor the operator names an account or a client id.
  */
-export async function readRevocationState(
+export async function readState(
   deps: RevokeDeps,
   options: RevokeOptions,
   tried: TriedTokens = new Map(),
-): Promise<RevocationState> {
+): Promise<State> {
   const vault = await deps.inventory.read(options.application).catch(toBrokerError);
   const isNamed = typeof options.account === 'string' || options.clientId !== undefined;
   if (vault instanceof BrokerError && !isNamed) throw vault;

@@ -87,7 +87,7 @@ const transientAttempts = 3;
  * The values that the vault held when the revocation started, to try them at Entra. They are kept in memory only, and the
  * tokens that Entra may still issue are discarded.
  */
-export class RevokedValues {
+export class Values {
   readonly #deps: RevokeDeps;
   readonly #signal: AbortSignal | undefined;
   /** The client ids that the operator and the vault name. */

@@ -12,7 +12,7 @@ import {
   issueAndStore,
   type IssueAndStoreDeps,
 } from '../../lib/tokens/credential/renew-client-credential.ts';
-import { redirectUri, type SetupOptions, type SetupStep, signInAudience } from './plan.ts';
+import { redirectUri, type SetupOptions, type Step, signInAudience } from './plan.ts';
 
 /** Pauses until a new object is replicated ("Microsoft Graph best practices", eventual consistency). */
 const replicationPausesMs = [1_000, 2_000, 4_000, 8_000, 15_000] as const;
@@ -58,7 +58,7 @@ export const addOnce = ({ writer, clock }: PostDeps, path: string, body: JsonObj
 export interface ApplyDeps extends CertificateDeps, IssueAndStoreDeps {}
 
 /** Applies the steps of a plan. Keeps the ids of created objects for later steps. */
-export class SetupRun {
+export class StepRunner {
   readonly #deps: ApplyDeps;
   readonly #options: SetupOptions;
   readonly #state: DirectoryState;
@@ -86,7 +86,7 @@ export class SetupRun {
   }
 
   /** @throws BrokerError from Graph or Key Vault. A client credential that could not be stored is removed again. */
-  async apply(step: SetupStep): Promise<void> {
+  async apply(step: Step): Promise<void> {
     const { writer } = this.#deps;
     switch (step.kind) {
       case 'create_application':

@@ -276,9 +276,7 @@ export class SignInClient {
   }
 
   /** @throws BrokerError if Entra does not start a device code flow for this application. */
-  async startDevice(
-    signal?: AbortSignal,
-  ): Promise<{ readonly code: DeviceCode; readonly grant: DeviceAuthorizationResponse }> {
+  async startDevice(signal?: AbortSignal) {
     const oauth = this.#oauth;
     const [server, client] = this.#parties;
     return this.#exchange(signal, async (exchange, options) => {

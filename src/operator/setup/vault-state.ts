@@ -55,8 +55,6 @@ export async function findManagedIdentity(graph: GraphClient, clientId: string |
     const id = textOf(principal, 'id');
     if (textOf(principal, 'servicePrincipalType') === 'ManagedIdentity' && id !== undefined) return id;
   }
-  throw new BrokerError(
-    'config_invalid',
-    `MANAGED_IDENTITY_CLIENT_ID: no managed identity of the partner tenant has the client id ${clientId}.`,
-  );
+  const detail = `MANAGED_IDENTITY_CLIENT_ID: no managed identity of the partner tenant has the client id ${clientId}.`;
+  throw new BrokerError('config_invalid', detail);
 }

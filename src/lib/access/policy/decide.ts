@@ -9,7 +9,7 @@ import {
   type TenantFacts,
   type UnknownFact,
 } from '../tenants/tenant-set.ts';
-import type { AccessPolicy, ApprovalTerms, Rule } from './policy.ts';
+import type { AccessPolicy, Rule } from './policy.ts';
 import { allows } from './request-limit.ts';
 
 /** The part of a request that the policy decides on. */
@@ -50,20 +50,11 @@ export interface Denial {
 
 /** The decision of the policy on one request. */
 export type Decision =
-  | {
+  | ({
       readonly allow: true;
       /** Name of the rule. */
       readonly rule: string;
-      /** The broker's application that redeems the token. */
-      readonly application: string;
-      /** All scopes that the token may carry, for `judgeScopes`. Undefined: no limit. */
-      readonly scopes: readonly string[] | undefined;
-      readonly excessScopes: 'refuse' | 'record';
-      /** The approval that the request needs first. Undefined: none. */
-      readonly approval: ApprovalTerms | undefined;
-      /** The rule is for emergencies only. */
-      readonly breakGlass: boolean;
-    }
+    } & Pick<Rule, 'application' | 'scopes' | 'excessScopes' | 'approval' | 'breakGlass'>)
   | Denial;
 
 /**
@@ -82,12 +73,12 @@ export function decide(policy: AccessPolicy, caller: PolicyCaller, request: Poli
   }
   if (conditional !== undefined) return allowedBy(conditional);
   const unknown = unknownFact(policy, caller, request);
-  return { ...denial(failed, caller, request), ...(unknown === undefined ? {} : { unknown }) };
+  return { ...denial(failed, caller, request), ...(unknown && { unknown }) };
 }
 
-const allowedBy = ({ name, application, scopes, excessScopes, approval, breakGlass }: Rule): Decision => ({
+const allowedBy = ({ name: rule, application, scopes, excessScopes, approval, breakGlass }: Rule): Decision => ({
   allow: true,
-  rule: name,
+  rule,
   application,
   scopes,
   excessScopes,
@@ -96,8 +87,8 @@ const allowedBy = ({ name, application, scopes, excessScopes, approval, breakGla
 });
 
 /**
- * The place of a rule among those that allow a request, lowest first: rules without a condition, then rules that need an
- * approval, then rules for emergencies. A caller who declares an emergency wants no approval, so these two change places.
+ * The rank of a rule among those that allow a request, lowest first: rules without a condition, then rules that need an
+ * approval, then rules for emergencies. A caller who declares an emergency wants no approval, so these two change ranks.
  * Rules of the same rank keep the order of the policy.
  */
 export function conditionRank(

@@ -47,11 +47,11 @@ export const termsOf = ({
 /** Checks the keys of a rule that put a condition on its requests. */
 export const approvalProblems = (
   { approval, breakGlass }: { readonly approval?: unknown; readonly breakGlass?: true | undefined },
-  place: string,
+  location: string,
 ): string[] =>
   approval === undefined || breakGlass === undefined
     ? []
-    : [`${place}.breakGlass: a rule for emergencies does not wait for an approval; write two rules.`];
+    : [`${location}.breakGlass: a rule for emergencies does not wait for an approval; write two rules.`];
 
 /** The scopes that a rule allows. */
 export interface ScopeLimit {

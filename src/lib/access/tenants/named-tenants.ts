@@ -132,15 +132,16 @@ export async function tenantIdFor(
  * @throws BrokerError request_invalid; tenant_unknown, also for a tenant that the caller may not read; entra_unavailable.
  */
 export async function findVisible(deps: NamedTenantsDeps, reader: Reader, reference: string): Promise<TenantId> {
-  requireReference(reference);
-  const tenantId = await tenantIdFor(deps, reader, reference);
-  if (tenantId !== undefined && isVisible(reader.visible, tenantId)) return tenantId;
+  const tenantId = await visibleIdOf(deps, reader, reference);
+  if (tenantId !== undefined) return tenantId;
   throw new BrokerError('tenant_unknown', 'No tenant that this caller may read has this id or domain.');
 }
 
-function requireReference(reference: string): void {
+async function visibleIdOf(deps: NamedTenantsDeps, reader: Reader, reference: string): Promise<TenantId | undefined> {
   if (parseTenantId(reference) === undefined && parseDomainName(reference) === undefined)
     throw new BrokerError('request_invalid', 'The tenant must be given by its id or one of its domains.');
+  const tenantId = await tenantIdFor(deps, reader, reference);
+  return isVisible(reader.visible, tenantId) ? tenantId : undefined;
 }
 
 /**
@@ -153,9 +154,8 @@ export async function findCustomer(
   reader: Reader,
   reference: string,
 ): Promise<DelegatedTenant> {
-  requireReference(reference);
-  const tenantId = await tenantIdFor(deps, reader, reference);
-  const found = isVisible(reader.visible, tenantId) && tenantId && (await deps.directory.find(tenantId));
+  const tenantId = await visibleIdOf(deps, reader, reference);
+  const found = tenantId && (await deps.directory.find(tenantId));
   if (found) return found;
   throw new BrokerError(
     'tenant_unknown',

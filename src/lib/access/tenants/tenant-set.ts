@@ -66,7 +66,7 @@ const maxListed = 20;
 /** A problem with a group. */
 interface GroupProblem {
   readonly group: string;
-  /** Ends a sentence that begins with the place of the group. */
+  /** Ends a sentence that begins with the location of the group. */
   readonly problem: string;
 }
 
@@ -131,14 +131,14 @@ function nestingProblems(groups: TenantGroups): GroupProblem[] {
 function containsItself(groups: TenantGroups, open: readonly string[]): GroupProblem {
   const unresolved = new Set(open);
   const chain: string[] = [];
-  const places = new Map<string, number>();
+  const indexes = new Map<string, number>();
   let group = open[0] ?? '';
-  while (!places.has(group)) {
-    places.set(group, chain.length);
+  while (!indexes.has(group)) {
+    indexes.set(group, chain.length);
     chain.push(group);
     group = heldBy(groups, group).find((held) => unresolved.has(held)) ?? '';
   }
-  const circle = [...chain.slice(places.get(group)), group];
+  const circle = [...chain.slice(indexes.get(group)), group];
   return { group, problem: `contains itself: ${circle.join(' → ')}.` };
 }
 

@@ -2,8 +2,9 @@ import type { BatchReply } from '../../lib/microsoft/batch.ts';
 import type { GraphClient } from '../../lib/microsoft/graph.ts';
 import { isObject, type JsonObject, objectOf, objectsIn, textOf } from '../../lib/core/objects.ts';
 import { type BrokerError, toBrokerError } from '../../lib/core/errors.ts';
-import { parseTenantId, type TenantId } from '../../lib/core/identifiers.ts';
+import type { TenantId } from '../../lib/core/identifiers.ts';
 import { Limiter } from '../../lib/core/limiter.ts';
+import { isActive, parseRelationship } from '../../lib/tenants/lists.ts';
 
 /** A security group that gets roles of a relationship. Its status starts as `pending`. */
 export interface AccessAssignment {
@@ -13,7 +14,7 @@ export interface AccessAssignment {
   readonly roleIds: readonly string[];
 }
 
-export interface GdapRelationship {
+export interface Relationship {
   readonly id: string;
   readonly name: string;
   readonly tenantId: TenantId;
@@ -85,13 +86,13 @@ export async function readGroupNames(graph: GraphClient, ids: readonly string[])
 
 interface ReadRelationship {
   /** Undefined if it ended meanwhile. */
-  readonly relationship: GdapRelationship | undefined;
+  readonly relationship: Relationship | undefined;
   readonly failure?: BrokerError;
 }
 
 async function readChunk(
   graph: GraphClient,
-  chunk: readonly Omit<GdapRelationship, 'assignments'>[],
+  chunk: readonly Omit<Relationship, 'assignments'>[],
 ): Promise<readonly ReadRelationship[]> {
   let replies: readonly BatchReply[];
   try {
@@ -106,7 +107,7 @@ async function readChunk(
 
 async function complete(
   graph: GraphClient,
-  each: Omit<GdapRelationship, 'assignments'>,
+  each: Omit<Relationship, 'assignments'>,
   reply: BatchReply | undefined,
 ): Promise<ReadRelationship> {
   try {
@@ -138,24 +139,19 @@ const roleIdsOf = (item: JsonObject): readonly string[] =>
     (role) => textOf(role, 'roleDefinitionId')?.toLowerCase() ?? [],
   );
 
-/** Undefined unless the relationship is active. The status may lag behind the end, so the end decides. */
-function parse(item: JsonObject, nowMs: number): Omit<GdapRelationship, 'assignments'> | undefined {
+/** Undefined unless the relationship is active. */
+function parse(item: JsonObject, nowMs: number): Omit<Relationship, 'assignments'> | undefined {
   const id = textOf(item, 'id');
-  const customer = objectOf(item, 'customer');
-  const tenantId = parseTenantId(customer?.['tenantId']);
-  const name = textOf(item, 'displayName') ?? '';
-  const status = textOf(item, 'status');
-  const endsAt = Date.parse(textOf(item, 'endDateTime') ?? '');
-  const endsAtMs = Number.isNaN(endsAt) ? undefined : endsAt;
-  if (id === undefined || tenantId === undefined || name.startsWith('MLT_')) return undefined;
-  if ((status !== 'active' && status !== 'expiring') || (endsAtMs !== undefined && endsAtMs <= nowMs)) return undefined;
+  const read = parseRelationship(item);
+  if (id === undefined || read === undefined || !isActive(read, nowMs)) return undefined;
+  const { tenantId, name: customer = tenantId, endsAtMs, renewsItself: autoExtends } = read;
   return {
     id,
-    name,
+    name: textOf(item, 'displayName') ?? '',
     tenantId,
-    customer: textOf(customer, 'displayName') ?? tenantId,
+    customer,
     endsAtMs,
-    autoExtends: !/^P(?:T?0[DS])$/.test(textOf(item, 'autoExtendDuration') ?? 'P0D'),
+    autoExtends,
     roleIds: roleIdsOf(item),
   };
 }
