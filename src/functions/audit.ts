@@ -11,7 +11,7 @@ import {
 import { directoryFailures, jsonContent, type RouteDocument } from '../lib/api/route.ts';
 import { auditCheckpointsQuerySchema, auditQuerySchema, auditRecordsQuerySchema } from '../lib/api/requests.ts';
 import { type Reader, tenantIdFor } from '../lib/access/tenants/named-tenants.ts';
-import { mayRead, readableTenants } from '../lib/access/tenants/visible-tenants.ts';
+import { isVisible, visibleTenants } from '../lib/access/tenants/visible-tenants.ts';
 import { longestLifeMs } from '../lib/approvals/watch-approvals.ts';
 import type { AuditEntry } from '../lib/audit/audit-log.ts';
 import { type Caller, callerIdOf } from '../lib/core/caller.ts';
@@ -35,23 +35,21 @@ export const audit = route(
   },
   async (services, { caller: reader, query }) => {
     const { audit, clock } = services;
-    const readable = await readableTenants(services, reader);
+    const visible = await visibleTenants(services, reader);
     // One millisecond after now, because the range excludes its end.
     const toMs = query.to ?? clock.nowMs() + 1;
     const fromMs = query.from ?? toMs - dayMs;
     if (fromMs >= toMs) throw new BrokerError('request_invalid', 'from: is not before `to`.');
     const { caller, outcome, kind, approval, breakGlass, limit, continuation } = query;
     const tenantId =
-      query.tenant === undefined
-        ? undefined
-        : await resolveTenant(services, { caller: reader, readable }, query.tenant);
+      query.tenant === undefined ? undefined : await resolveTenant(services, { caller: reader, visible }, query.tenant);
     const page = await audit.query({
       fromMs,
       toMs,
       limit,
       ...(caller === undefined ? {} : { caller }),
       ...(tenantId === undefined ? {} : { tenantId }),
-      ...(readable === '*' ? {} : { tenantIds: readable }),
+      ...(visible === '*' ? {} : { tenantIds: visible }),
       ...(outcome === undefined ? {} : { outcome }),
       ...(kind === undefined ? {} : { kind }),
       ...(approval === undefined ? {} : { approvalId: approval }),
@@ -76,10 +74,10 @@ async function resolveTenant(services: Services, reader: Reader, reference: stri
   if (parseTenantId(reference) === undefined && parseDomainName(reference) === undefined)
     throw new BrokerError('request_invalid', 'tenant: is neither a tenant id (GUID) nor a domain name.');
   const tenantId =
-    reader.readable === '*'
+    reader.visible === '*'
       ? await customerId(services, reader, reference)
       : await tenantIdFor(services, reader, reference);
-  if (tenantId !== undefined && mayRead(reader.readable, tenantId)) return tenantId;
+  if (tenantId !== undefined && isVisible(reader.visible, tenantId)) return tenantId;
   throw new BrokerError('caller_forbidden', 'No rule lets this caller read this tenant.');
 }
 
@@ -137,7 +135,7 @@ route(
 
 /** A part of the records proves nothing, so only callers that may read all of them get any. */
 async function refuseLimited(services: Services, caller: Caller): Promise<void> {
-  if ((await readableTenants(services, caller)) === '*') return;
+  if ((await visibleTenants(services, caller)) === '*') return;
   const detail = 'The policy limits this caller to some tenants, and an export has the records of all.';
   throw new BrokerError('caller_forbidden', detail);
 }

@@ -4,8 +4,8 @@ import type { EventsAnswer } from '../lib/api/answers/tenants.ts';
 import { exampleOtherTenantId, exampleTime } from '../lib/api/examples.ts';
 import { eventsQuerySchema, tenantEventsQuerySchema } from '../lib/api/requests.ts';
 import { directoryFailures, jsonContent, type RouteDocument } from '../lib/api/route.ts';
-import { choosing, findReadable } from '../lib/access/tenants/named-tenants.ts';
-import { mayRead, readableTenants } from '../lib/access/tenants/visible-tenants.ts';
+import { selectedBy, findVisible } from '../lib/access/tenants/named-tenants.ts';
+import { isVisible, visibleTenants } from '../lib/access/tenants/visible-tenants.ts';
 import { defaultApplication, parseTenantId, type TenantId } from '../lib/core/identifiers.ts';
 import { isoTime } from '../lib/core/clock.ts';
 import type { ConsentInTenants } from '../lib/tenant-events/consent-in-new.ts';
@@ -30,16 +30,16 @@ route(
     document: documentEvents,
   },
   async (services, { caller, query }) => {
-    const readable = await readableTenants(services, caller);
+    const visible = await visibleTenants(services, caller);
     const { tenants, except } = query;
     const only = tenants?.length === 1 && except === undefined ? parseTenantId(tenants[0]) : undefined;
     // The log finds the events of one tenant without looking at those of all others.
-    if (only !== undefined && mayRead(readable, only)) return answer(services, query, { tenantId: only });
+    if (only !== undefined && isVisible(visible, only)) return answer(services, query, { tenantId: only });
     const isUnlimited = tenants === undefined && except === undefined;
-    const isAsked = isUnlimited ? undefined : (await choosing(services, { caller, readable }, query)).isChosen;
-    if (readable === '*') return answer(services, query, { isChosen: isAsked });
-    const isChosen = (tenantId: TenantId): boolean => readable.has(tenantId) && isAsked?.(tenantId) !== false;
-    return answer(services, query, { isChosen });
+    const isAsked = isUnlimited ? undefined : (await selectedBy(services, { caller, visible }, query)).isSelected;
+    if (visible === '*') return answer(services, query, { isSelected: isAsked });
+    const isSelected = (tenantId: TenantId): boolean => visible.has(tenantId) && isAsked?.(tenantId) !== false;
+    return answer(services, query, { isSelected });
   },
 );
 
@@ -54,15 +54,15 @@ route(
     document: documentTenantEvents,
   },
   async (services, { caller, path, query }) => {
-    const readable = await readableTenants(services, caller);
-    return answer(services, query, { tenantId: await findReadable(services, { caller, readable }, path.tenant) });
+    const visible = await visibleTenants(services, caller);
+    return answer(services, query, { tenantId: await findVisible(services, { caller, visible }, path.tenant) });
   },
 );
 
 async function answer(
   { tenantEvents }: Services,
   { continuation, kind, since, after, limit }: Query,
-  tenants: Pick<EventQuery, 'tenantId' | 'isChosen'>,
+  tenants: Pick<EventQuery, 'tenantId' | 'isSelected'>,
 ) {
   const { events, before, readAtMs } = await tenantEvents.query({
     ...tenants,

@@ -3,7 +3,7 @@ import type { Services } from '../composition.ts';
 import type { HealthReportAnswer, HealthWord, Misconfigured } from '../lib/api/answers/health.ts';
 import { exampleTime } from '../lib/api/examples.ts';
 import { type Answer, jsonContent, type RouteDocument } from '../lib/api/route.ts';
-import { mayReadEveryTenant } from '../lib/access/tenants/visible-tenants.ts';
+import { seesEveryTenant } from '../lib/access/tenants/visible-tenants.ts';
 import type { HealthReport } from '../lib/health/health-reporter.ts';
 import { adviceFor, type BrokerError } from '../lib/core/errors.ts';
 import type { Caller } from '../lib/core/caller.ts';
@@ -31,7 +31,7 @@ export const health = route(
 /** The report without texts that may name tenants which the caller may not read. */
 async function reportFor(services: Services, caller: Caller, report: HealthReport): Promise<HealthReportAnswer> {
   const { tenants } = report;
-  const isOpen = tenants.problem === undefined || (await mayReadEveryTenant(services.callers.policy, caller));
+  const isOpen = tenants.problem === undefined || (await seesEveryTenant(services.callers.policy, caller));
   return {
     ...report,
     tenants: isOpen ? tenants : { ...tenants, problem: hiddenProblem },

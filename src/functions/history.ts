@@ -3,9 +3,9 @@ import type { JobHistoryAnswer, TenantHistoryAnswer } from '../lib/api/answers/h
 import { exampleOtherTenantId, exampleRunId, exampleTime } from '../lib/api/examples.ts';
 import { directoryFailures, jsonContent, type RouteDocument } from '../lib/api/route.ts';
 import { jobHistoryQuerySchema, tenantHistoryQuerySchema } from '../lib/api/requests.ts';
-import { findReadable, requestedBy } from '../lib/access/tenants/named-tenants.ts';
-import { readableTenants } from '../lib/access/tenants/visible-tenants.ts';
-import type { AskedTenants } from '../lib/access/tenants/selected-tenants.ts';
+import { findVisible, requestedBy } from '../lib/access/tenants/named-tenants.ts';
+import { visibleTenants } from '../lib/access/tenants/visible-tenants.ts';
+import type { RequestedTenants } from '../lib/access/tenants/selected-tenants.ts';
 import type { Caller } from '../lib/core/caller.ts';
 import type { TenantId } from '../lib/core/identifiers.ts';
 import type { JobHistoryDeps, WantedTenants } from '../lib/runs/reading/job-history.ts';
@@ -50,8 +50,8 @@ route(
     document: documentTenantHistory,
   },
   async (services, { caller, path, query }) => {
-    const readable = await readableTenants(services, caller);
-    const tenantId = await findReadable(services, { caller, readable }, path.tenant);
+    const visible = await visibleTenants(services, caller);
+    const tenantId = await findVisible(services, { caller, visible }, path.tenant);
     const { readJobHistoryOfTenant } = await loadReaders();
     const { job } = query;
     const history = await reading(services, job, (deps) =>
@@ -73,13 +73,13 @@ const periodOf = ({ since, until, value }: Asked) => ({ sinceMs: since, untilMs:
 async function wantedTenants(
   services: Services,
   caller: Caller,
-  asked: AskedTenants,
+  asked: RequestedTenants,
 ): Promise<WantedTenants | undefined> {
-  const readable = await readableTenants(services, caller);
-  const chosen = await requestedBy(services, { caller, readable }, asked);
-  if (readable === '*') return chosen && { isWanted: chosen.isChosen, among: chosen.among };
-  const isWanted = (tenantId: TenantId): boolean => readable.has(tenantId) && chosen?.isChosen(tenantId) !== false;
-  return { isWanted, among: new Set([...readable].filter(isWanted)) };
+  const visible = await visibleTenants(services, caller);
+  const selected = await requestedBy(services, { caller, visible }, asked);
+  if (visible === '*') return selected && { isWanted: selected.isSelected, among: selected.among };
+  const isWanted = (tenantId: TenantId): boolean => visible.has(tenantId) && selected?.isSelected(tenantId) !== false;
+  return { isWanted, among: new Set([...visible].filter(isWanted)) };
 }
 
 const reading = <T>({ clock, runs }: Services, job: string, read: (deps: JobHistoryDeps) => Promise<T>): Promise<T> =>

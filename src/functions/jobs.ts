@@ -3,7 +3,7 @@ import { exampleDomain } from '../lib/api/examples.ts';
 import { directoryFailures, jsonContent, type RouteDocument } from '../lib/api/route.ts';
 import { maxStartRunBytes, startRunSchema } from '../lib/api/requests.ts';
 import { tenantsToVisit } from '../lib/access/tenants/named-tenants.ts';
-import { mayReadEveryTenant } from '../lib/access/tenants/visible-tenants.ts';
+import { seesEveryTenant } from '../lib/access/tenants/visible-tenants.ts';
 import { actorOf } from '../lib/core/caller.ts';
 import { isoTime } from '../lib/core/clock.ts';
 import type { Job } from '../lib/runs/job/job.ts';
@@ -19,7 +19,7 @@ route(
   async ({ clock, callers }, { caller }) => {
     const nowMs = clock.nowMs();
     // The lists of a job may name any tenant.
-    const showsTenants = await mayReadEveryTenant(callers.policy, caller);
+    const showsTenants = await seesEveryTenant(callers.policy, caller);
     const list = jobRegistry.list().map((job) => ({
       ...viewJob(job, nowMs),
       ...(showsTenants ? { tenants: job.tenants, except: job.except } : {}),

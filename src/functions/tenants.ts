@@ -9,8 +9,8 @@ import {
   exampleTime,
 } from '../lib/api/examples.ts';
 import { directoryFailures, jsonContent, type RouteDocument } from '../lib/api/route.ts';
-import { choosing, findCustomer } from '../lib/access/tenants/named-tenants.ts';
-import { mayRead, readableTenants, readMarks, type TenantMarks } from '../lib/access/tenants/visible-tenants.ts';
+import { selectedBy, findCustomer } from '../lib/access/tenants/named-tenants.ts';
+import { isVisible, visibleTenants, readMarks, type TenantMarks } from '../lib/access/tenants/visible-tenants.ts';
 import { tagsSchema, tenantsQuerySchema } from '../lib/api/requests.ts';
 import { isoTime } from '../lib/core/clock.ts';
 import { adviceForTenant, errorTable } from '../lib/core/errors.ts';
@@ -35,14 +35,14 @@ export const tenants = route(
     document: documentList,
   },
   async (services, { caller, query, log }) => {
-    const readable = await readableTenants(services, caller);
-    const { isChosen } = await choosing(services, { caller, readable }, query);
+    const visible = await visibleTenants(services, caller);
+    const { isSelected } = await selectedBy(services, { caller, visible }, query);
     const list = await services.directory.snapshot();
     const { asOfMs } = list;
-    const readableList = list.tenants.filter(({ tenantId }) => mayRead(readable, tenantId));
-    const tenants = readableList.filter(({ tenantId }) => isChosen(tenantId));
+    const visibleList = list.tenants.filter(({ tenantId }) => isVisible(visible, tenantId));
+    const tenants = visibleList.filter(({ tenantId }) => isSelected(tenantId));
     // The warnings may name any tenant.
-    const warnings = readable === '*' || list.warnings.length === 0 ? list.warnings : [incompleteList];
+    const warnings = visible === '*' || list.warnings.length === 0 ? list.warnings : [incompleteList];
     const { groups } = (await services.callers.policy.current()).policy;
     const [last, marks] = await Promise.all([
       readLastResults(services.runs, log),
@@ -50,7 +50,7 @@ export const tenants = route(
     ]);
     const answer: TenantsAnswer = {
       tenants: tenants.map((tenant) => viewTenant(tenant, last, marks)),
-      groups: readable === '*' ? [...groups.keys()] : namesOf(readableList, marks),
+      groups: visible === '*' ? [...groups.keys()] : namesOf(visibleList, marks),
       warnings: [...warnings, ...marks.warnings, ...(last === undefined ? [noLastResults] : [])],
       asOf: isoTime(asOfMs),
     };
@@ -73,8 +73,8 @@ route(
     document: documentShow,
   },
   async (services, { caller, path, log }) => {
-    const readable = await readableTenants(services, caller);
-    const found = await findCustomer(services, { caller, readable }, path.tenant);
+    const visible = await visibleTenants(services, caller);
+    const found = await findCustomer(services, { caller, visible }, path.tenant);
     const { groups } = (await services.callers.policy.current()).policy;
     const [list, last, history, marks] = await Promise.all([
       services.directory.snapshot(),
@@ -83,7 +83,7 @@ route(
       readMarks({ ...services, log }, groups),
     ]);
     // The warnings may name any tenant.
-    const warnings = readable === '*' || list.warnings.length === 0 ? list.warnings : [incompleteList];
+    const warnings = visible === '*' || list.warnings.length === 0 ? list.warnings : [incompleteList];
     const codes = new Set([...(last?.get(found.tenantId) ?? []), ...(history ?? [])].flatMap(({ code }) => code ?? []));
     const answer: TenantDetailsAnswer = {
       ...viewTenant(found, last, marks),
@@ -132,8 +132,8 @@ route(
     document: documentTags,
   },
   async (services, { caller, path, body, correlationId, log }) => {
-    const readable = await readableTenants(services, caller);
-    const { tenantId } = await findCustomer(services, { caller, readable }, path.tenant);
+    const visible = await visibleTenants(services, caller);
+    const { tenantId } = await findCustomer(services, { caller, visible }, path.tenant);
     const changed = await changeTags(services, body, { tenantId, caller, correlationId, log });
     return { status: 200, jsonBody: { tenantId, ...changed } satisfies ChangedTagsAnswer };
   },

@@ -17,7 +17,7 @@ import { TableHistory } from '../../src/lib/runs/history/table-history.ts';
 import type { TenantNumbers } from '../../src/lib/runs/history/tenant-numbers.ts';
 import { createLastResults } from '../../src/lib/runs/store/schedule-log.ts';
 import type { TenantRun } from '../../src/lib/runs/store/run.ts';
-import { readableTenants } from '../../src/lib/access/tenants/visible-tenants.ts';
+import { visibleTenants } from '../../src/lib/access/tenants/visible-tenants.ts';
 import { TableEventLog } from '../../src/lib/tenant-events/table-event-log.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { FakeOrchestrations } from '../fakes/fake-orchestrations.ts';
@@ -148,7 +148,7 @@ beforeEach(async () => {
   ]);
   const approvals: Services['approvals'] = {
     ...memoryApprovals({ audit, policy: { current: async () => policy }, clock }),
-    readableBy: (who) => readableTenants(services, who),
+    visibleTo: (who) => visibleTenants(services, who),
   };
   for (const [index, who] of [contoso, hidden].entries()) {
     const record = approval();

@@ -15,7 +15,7 @@ export function memoryApprovals(
   return {
     ...deps,
     approvalLog: new MemoryApprovalLog(),
-    readableBy: async () => '*',
+    visibleTo: async () => '*',
     signInClientId: guid(0xa),
     notifier,
     emergencies: new EmergencyNotices({ notifier, clock: deps.clock }),

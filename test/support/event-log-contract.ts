@@ -75,16 +75,16 @@ export function eventLogContract(open: () => TableClient): void {
     expect(await placesOf({ after: 2 })).toEqual([4, 3]);
     expect(await placesOf({ kind: 'lost' })).toEqual([3]);
     expect(await placesOf({ sinceMs: clock.nowMs() })).toEqual([4]);
-    expect(await placesOf({ isChosen: (tenantId: TenantId) => tenantId === tenant(2) })).toEqual([3]);
+    expect(await placesOf({ isSelected: (tenantId: TenantId) => tenantId === tenant(2) })).toEqual([3]);
   });
 
   test('continues a page behind the events of other tenants', async () => {
     const claim = await claimed();
     for (const each of [1, 2, 1, 2]) await claim.commit([change(tenant(each), tags('y'))]);
-    const isChosen = (tenantId: TenantId): boolean => tenantId === tenant(1);
-    const page = await newLog().query({ limit: 1, isChosen });
+    const isSelected = (tenantId: TenantId): boolean => tenantId === tenant(1);
+    const page = await newLog().query({ limit: 1, isSelected });
     expect(page.events.map(({ sequence }) => sequence)).toEqual([3]);
-    const next = await newLog().query({ limit: 1, isChosen, before: page.before });
+    const next = await newLog().query({ limit: 1, isSelected, before: page.before });
     expect(next.events.map(({ sequence }) => sequence)).toEqual([1]);
   });
 

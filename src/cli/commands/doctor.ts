@@ -3,7 +3,7 @@ import type { Secret } from '../../lib/core/secrets.ts';
 import { visibleJson, visibleText } from '../../lib/core/text.ts';
 import type { Job } from '../../lib/runs/job/job.ts';
 import type { Check } from '../../operator/doctor/doctor.ts';
-import type { RoleRequirement } from '../../operator/gdap/judge-gdap.ts';
+import type { RoleRequirement } from '../../operator/gdap/judge.ts';
 import { type ExitCode, exitCodeOf, exitCodes } from '../exit-codes.ts';
 import { shownLine, type Styled, styled } from '../line.ts';
 import { CommandOutcome } from '../run-program.ts';

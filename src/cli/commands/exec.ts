@@ -120,15 +120,15 @@ async function runExec(programName: string, args: readonly string[], flags: Exec
 
 /**
  * The reachable tenants that the options choose.
- * @throws BrokerError as `chosenTenants` does.
+ * @throws BrokerError as `selectedTenants` does.
  * @throws UsageError if no tenant is left.
  */
 async function reachableTenants(
   client: Awaited<ReturnType<typeof connect>>,
   { tenant = [], tenants = [], except = [] }: ExecFlags,
 ): Promise<readonly ExecTenant[]> {
-  const { chosenTenants } = await import('../exec/chosen-tenants.ts');
-  const chosen = await chosenTenants(client, { tenants: [...tenant, ...tenants], except });
+  const { selectedTenants } = await import('../exec/chosen-tenants.ts');
+  const chosen = await selectedTenants(client, { tenants: [...tenant, ...tenants], except });
   for (const warning of chosen.warnings) say(warning);
   const reachable = chosen.tenants.filter(({ reachable: isReachable }) => isReachable);
   const left = chosen.tenants.length - reachable.length;

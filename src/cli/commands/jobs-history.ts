@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { JobHistoryAnswer, TenantHistoryAnswer } from '../../lib/api/answers/history.ts';
-import { chosenTenants, type TenantFlags } from '../remote/chosen-tenants.ts';
+import { selectedTenants, type TenantFlags } from '../remote/chosen-tenants.ts';
 import { addConnectionOptions, connect, type ConnectionFlags } from '../remote/connection.ts';
 import { print } from '../sign-in/output.ts';
 
@@ -31,7 +31,7 @@ export function registerJobHistory(jobs: Command): void {
 }
 
 async function showHistory(job: string, { column, json, ...flags }: HistoryFlags): Promise<void> {
-  const { one, query } = chosenTenants(flags);
+  const { one, query } = selectedTenants(flags);
   const { value, since, until } = flags;
   const path =
     one === undefined ? `/jobs/${encodeURIComponent(job)}/history` : `/tenants/${encodeURIComponent(one)}/history`;

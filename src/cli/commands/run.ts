@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { JobsAnswer } from '../../lib/api/answers/jobs.ts';
 import type { RunAnswer, StartedRunAnswer } from '../../lib/api/answers/runs.ts';
-import { askedText } from '../../lib/core/text.ts';
+import { requestedText } from '../../lib/core/text.ts';
 import { parametersText } from '../../lib/core/parameters.ts';
 import { counted } from '../counted.ts';
 import { addParameterOptions, givenParameters, jobNamed, type ParameterFlags } from '../jobs/given-parameters.ts';
@@ -63,7 +63,7 @@ export function runLines(run: RunAnswer): Line[] {
     run.outcome === 'starting'
       ? 'The number of tenants is not known yet.'
       : `${counted(total, 'tenant')}: ${succeeded} succeeded, ${failed} failed, ${skipped} skipped, ${notAttempted} not attempted`,
-    ...(run.asked === undefined ? [] : [`Tenants: ${askedText(run.asked)}`]),
+    ...(run.asked === undefined ? [] : [`Tenants: ${requestedText(run.asked)}`]),
     ...(run.parameters === undefined ? [] : [`Parameters: ${parametersText(run.parameters)}`]),
     ...run.warnings.map((warning) => `Note: ${warning}`),
     ...(run.stoppedBy === undefined

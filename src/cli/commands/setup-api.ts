@@ -5,7 +5,8 @@ import { parseGuid } from '../../lib/core/identifiers.ts';
 import { applicationUriNamePattern } from '../../lib/core/text.ts';
 import { systemClock } from '../../lib/core/clock.ts';
 import { Limiter } from '../../lib/core/limiter.ts';
-import type { SetupApiDeps, SetupApiOutcome, SetupApiPlan, SetupApiRequest } from '../../operator/setup/setup-api.ts';
+import type { OperatorGraph } from '../../operator/setup/sign-in-application.ts';
+import type { SetupApiOutcome, SetupApiPlan, SetupApiRequest } from '../../operator/setup/setup-api.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { CommandOutcome } from '../run-program.ts';
 import { interruptible } from '../sign-in/interruptible.ts';
@@ -89,7 +90,7 @@ async function setupApi(flags: SetupApiFlags, signal: AbortSignal): Promise<void
 async function prepare(
   flags: SetupApiFlags,
   signal: AbortSignal,
-): Promise<{ readonly deps: SetupApiDeps; readonly request: SetupApiRequest }> {
+): Promise<{ readonly deps: OperatorGraph; readonly request: SetupApiRequest }> {
   const { parseDirectory, readLocalSettings } = await import('../sign-in/target.ts');
   const target = parseDirectory(flags, process.env, await readLocalSettings());
   const [{ operatorToken }, { readClaims }, { createGraphClient, createGraphWriter }] = await Promise.all([

@@ -6,7 +6,7 @@ import { eventKinds, eventSeverities } from '../../lib/tenant-events/tenant-even
 import { type Line, styled } from '../line.ts';
 import { wholeNumberOption } from '../options.ts';
 import type { BrokerClient } from '../remote/broker-client.ts';
-import { chosenTenants, type TenantFlags } from '../remote/chosen-tenants.ts';
+import { selectedTenants, type TenantFlags } from '../remote/chosen-tenants.ts';
 import { addConnectionOptions, connect, type ConnectionFlags } from '../remote/connection.ts';
 import { interruptible } from '../sign-in/interruptible.ts';
 import { print, say } from '../sign-in/output.ts';
@@ -81,7 +81,7 @@ async function readEvents(
   { kind, since, ...flags }: Pick<EventsFlags, 'tenant' | 'except' | 'kind' | 'since'>,
   { limit, after }: { readonly limit: number; readonly after?: number },
 ): Promise<readonly EventView[]> {
-  const { one, query } = chosenTenants(flags);
+  const { one, query } = selectedTenants(flags);
   const path = one === undefined ? '/events' : `/tenants/${encodeURIComponent(one)}/events`;
   const found: EventView[] = [];
   let continuation: string | undefined;

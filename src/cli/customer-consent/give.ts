@@ -1,7 +1,7 @@
 import { toBrokerError } from '../../lib/core/errors.ts';
 import type { TenantId } from '../../lib/core/identifiers.ts';
 import {
-  type ConsentOrder,
+  type ConsentPlan,
   type ConsentResult,
   failedResult,
   isWhole,
@@ -26,7 +26,7 @@ export interface GiveFlags extends ConsentFlags {
 
 export interface GiveOutcome {
   /** Customers in which something is to be given, with dryRun only. */
-  readonly planned: readonly ConsentOrder[];
+  readonly planned: readonly ConsentPlan[];
   readonly results: readonly ConsentResult[];
   readonly names: ReadonlyMap<TenantId, string>;
   /** How many of the consented tenants issue tokens now; with `wait` only. */
@@ -40,7 +40,7 @@ export interface GiveOutcome {
 export async function giveConsents(
   consents: Consents,
   flags: GiveFlags,
-  confirmWithdrawals: (orders: readonly ConsentOrder[]) => Promise<void>,
+  confirmWithdrawals: (orders: readonly ConsentPlan[]) => Promise<void>,
 ): Promise<GiveOutcome> {
   const customers = await selectCustomers(consents, flags);
   const names = new Map(customers.map(({ tenantId, name }) => [tenantId, name]));
@@ -66,7 +66,7 @@ export async function giveConsents(
   return { planned: [], results, names, working: await waitForTokens(consents, consented) };
 }
 
-const planOf = ({ wanted }: Consents, { renew }: GiveFlags, read: ReadCustomer): readonly ConsentOrder[] =>
+const planOf = ({ wanted }: Consents, { renew }: GiveFlags, read: ReadCustomer): readonly ConsentPlan[] =>
   read.consent === undefined ? [] : [planConsent(read.customer, wanted, read.consent, renew === true)];
 
 /** Gives again what an interrupted run withdrew, whichever customers this run is for. */
@@ -88,7 +88,7 @@ async function resume(
 export async function resumptionOf(
   { read, run: { clock, journal } }: Pick<Consents, 'read' | 'run'>,
   entry: JournalEntry,
-): Promise<readonly ConsentOrder[]> {
+): Promise<readonly ConsentPlan[]> {
   const isSettled = clock.nowMs() - entry.startedAtMs >= propagationSeconds * 1000;
   const consent = isSettled ? await readOrUndefined(read, entry.tenantId) : undefined;
   if (!isWhole(entry, consent)) return [planResumption(entry, consent)];
@@ -104,7 +104,7 @@ const readOrUndefined = (read: Consents['read'], tenantId: TenantId): Promise<Cu
 
 async function carryOut(
   consents: Consents,
-  orders: readonly ConsentOrder[],
+  orders: readonly ConsentPlan[],
   names: ReadonlyMap<TenantId, string>,
 ): Promise<readonly ConsentResult[]> {
   const { signal } = consents.toolbox;

@@ -1,5 +1,5 @@
 import type { TenantId } from '../../lib/core/identifiers.ts';
-import type { ConsentOrder, ConsentResult } from '../../lib/consent/consent-result.ts';
+import type { ConsentPlan, ConsentResult } from '../../lib/consent/consent-result.ts';
 import { describeScopes, isGranted, type ScopedResource } from '../../lib/consent/customer-grants.ts';
 import { counted } from '../counted.ts';
 import type { CheckedTenant } from './check.ts';
@@ -53,11 +53,11 @@ export function giveLines(outcome: GiveOutcome, { dryRun, wait }: { dryRun?: boo
 }
 
 /** What a customer gets, for the plan. */
-const changeOf = (order: ConsentOrder): string =>
+const changeOf = (order: ConsentPlan): string =>
   `${order.withdrawsFirst ? 'withdraw the consent, and give it again with' : 'consent to'} ${describeScopes(additionsOf(order))}`;
 
 /** The permissions that the customer does not have yet. */
-const additionsOf = ({ give, former = [] }: ConsentOrder): readonly ScopedResource[] =>
+const additionsOf = ({ give, former = [] }: ConsentPlan): readonly ScopedResource[] =>
   give
     .filter((each) => !isGranted({ grants: former }, each))
     .map((each) => {
@@ -66,7 +66,7 @@ const additionsOf = ({ give, former = [] }: ConsentOrder): readonly ScopedResour
     });
 
 /** The withdrawals for the confirmation, one line per kind of change. */
-export function withdrawalLines(orders: readonly ConsentOrder[]): string[] {
+export function withdrawalLines(orders: readonly ConsentPlan[]): string[] {
   return [
     ...grouped(orders.map((order) => ({ key: describeScopes(additionsOf(order)), name: order.name }))).map(
       ([added, names]) => `${namesOf(names)}: add ${added}`,

@@ -1,5 +1,5 @@
 import type { TenantsAnswer } from '../../lib/api/answers/tenants.ts';
-import { askedProblems, type AskedTenants } from '../../lib/access/tenants/selected-tenants.ts';
+import { requestedProblems, type RequestedTenants } from '../../lib/access/tenants/selected-tenants.ts';
 import { BrokerError } from '../../lib/core/errors.ts';
 import { parseDomainName, parseTenantId } from '../../lib/core/identifiers.ts';
 import type { BrokerClient } from '../remote/broker-client.ts';
@@ -8,7 +8,7 @@ import { UsageError } from '../run-program.ts';
 type Tenant = TenantsAnswer['tenants'][number];
 
 /** The tenants that some options choose, reachable or not. */
-export interface ChosenTenants {
+export interface SelectedTenants {
   readonly tenants: readonly Tenant[];
   /** What the broker says about its list. */
   readonly warnings: readonly string[];
@@ -27,11 +27,11 @@ const lookUps = 8;
  * @throws BrokerError for an id or domain that is unknown: one that is spelled wrongly in `except` would otherwise take nothing
  * away; or whatever the broker answers.
  */
-export async function chosenTenants(
+export async function selectedTenants(
   client: Pick<BrokerClient, 'get'>,
-  { tenants = [], except = [] }: AskedTenants,
-): Promise<ChosenTenants> {
-  const [problem] = askedProblems({ tenants, except });
+  { tenants = [], except = [] }: RequestedTenants,
+): Promise<SelectedTenants> {
+  const [problem] = requestedProblems({ tenants, except });
   if (problem !== undefined) throw new UsageError(problem);
   const reader = new ListReader(client);
   await checkDomains(client, [...tenants, ...except]);

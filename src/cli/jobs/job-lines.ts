@@ -1,4 +1,4 @@
-import { askedText } from '../../lib/core/text.ts';
+import { requestedText } from '../../lib/core/text.ts';
 import { parameterFields, parameterWords, type ParameterField } from '../../lib/core/parameters.ts';
 import { counted } from '../counted.ts';
 import type { Line } from '../line.ts';
@@ -18,7 +18,7 @@ export function jobLines(job: JobAnswer): Line[] {
     ...(description === undefined ? [] : [description]),
     '',
     `Schedule: ${schedule === undefined ? 'on demand' : `${schedule} (UTC)${next}`}`,
-    ...(tenants === undefined && except === undefined ? [] : [`Tenants: ${askedText({ tenants, except })}`]),
+    ...(tenants === undefined && except === undefined ? [] : [`Tenants: ${requestedText({ tenants, except })}`]),
     `Resources: ${resources.length === 0 ? 'none' : resources.join(', ')}`,
     `Permissions: ${permissions.length === 0 ? 'none' : permissions.join(', ')}`,
     `Time limit: ${counted(job.timeoutSeconds, 'second')} for each tenant`,

@@ -1,5 +1,5 @@
 import { partnerMap } from 'graph-permissions/partner-table';
-import { askedProblems } from '../../lib/access/tenants/selected-tenants.ts';
+import { requestedProblems } from '../../lib/access/tenants/selected-tenants.ts';
 import { publicGraphHost } from '../../lib/core/resources.ts';
 import { requiredPermissions } from '../../lib/judge/judge.ts';
 import { type QueryText, readQuery } from '../../lib/gateway/queries/query.ts';
@@ -36,7 +36,7 @@ export async function saveQuery(
 ): Promise<readonly string[]> {
   const { path } = readQuery(text);
   if (schedule !== undefined) checkSchedule(schedule);
-  const [problem] = askedProblems({ tenants, except });
+  const [problem] = requestedProblems({ tenants, except });
   if (problem !== undefined) throw new UsageError(problem);
   const permissions = permissionsFor(path);
   return writeJobFiles(folder, name, () => ({

@@ -1,5 +1,5 @@
 import type { ApprovalTerms } from '../access/policy/policy.ts';
-import { mayRead } from '../access/tenants/visible-tenants.ts';
+import { isVisible } from '../access/tenants/visible-tenants.ts';
 import { type Caller, callerIdOf, type Justification } from '../core/caller.ts';
 import { isoTime } from '../core/clock.ts';
 import { BrokerError } from '../core/errors.ts';
@@ -133,7 +133,7 @@ async function isAccepted(
   { decider, roles }: ApprovalDecision,
 ): Promise<boolean> {
   if (decider.applicationId !== deps.signInClientId) return false;
-  return mayRead(await deps.readableBy({ ...decider, roles }), subject.tenantId);
+  return isVisible(await deps.visibleTo({ ...decider, roles }), subject.tenantId);
 }
 
 /** @param reason why it serves no more, one sentence. */

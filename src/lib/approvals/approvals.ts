@@ -1,6 +1,6 @@
 import type { TableClient } from '@azure/data-tables';
 import type { PolicyStore } from '../access/policy/policy-store.ts';
-import type { ReadableTenants } from '../access/tenants/visible-tenants.ts';
+import type { VisibleTenants } from '../access/tenants/visible-tenants.ts';
 import type { AuditLog } from '../audit/audit-log.ts';
 import type { Caller } from '../core/caller.ts';
 import type { Clock } from '../core/clock.ts';
@@ -19,7 +19,7 @@ export interface Approvals {
    * The tenants whose data a person may read by the policy in force: he decides on requests for these only.
    * @throws BrokerError caller_forbidden while no policy is in force; entra_unavailable.
    */
-  readonly readableBy: (person: Caller) => Promise<ReadableTenants>;
+  readonly visibleTo: (person: Caller) => Promise<VisibleTenants>;
   /** The application through which people sign in, in lower case. People approve through no other. Undefined: it is not set. */
   readonly signInClientId: string | undefined;
   readonly notifier: Notifier;

@@ -1,5 +1,5 @@
 import { type AccessPolicy, deciderRole } from '../access/policy/policy.ts';
-import { mayRead } from '../access/tenants/visible-tenants.ts';
+import { isVisible } from '../access/tenants/visible-tenants.ts';
 import type { AuditEntry } from '../audit/audit-log.ts';
 import type { Caller } from '../core/caller.ts';
 import { BrokerError, toBrokerError } from '../core/errors.ts';
@@ -149,7 +149,7 @@ async function decidableApproval(deps: Approvals, id: string, caller: Caller): P
   const own = await deps.approvalLog.find(id);
   if (own !== undefined && isAsker(own.approval, caller)) return own;
   if (!isDecider(caller)) throw approvalNotFound();
-  return readableApproval(deps, id, caller);
+  return visibleApproval(deps, id, caller);
 }
 
 /** Whether the caller asked for it, through the same application. */
@@ -162,9 +162,9 @@ export const isDecider = ({ roles }: Caller): boolean => roles.includes(deciderR
  * An approval that a person may see because of his role: one for a tenant whose data the policy lets him read.
  * @throws BrokerError approval_not_found, which does not tell whether it exists.
  */
-export async function readableApproval(deps: Approvals, id: string, caller: Caller): Promise<StoredApproval> {
+export async function visibleApproval(deps: Approvals, id: string, caller: Caller): Promise<StoredApproval> {
   const stored = await deps.approvalLog.find(id);
-  if (stored !== undefined && mayRead(await deps.readableBy(caller), stored.approval.subject.tenantId)) return stored;
+  if (stored !== undefined && isVisible(await deps.visibleTo(caller), stored.approval.subject.tenantId)) return stored;
   throw approvalNotFound();
 }
 

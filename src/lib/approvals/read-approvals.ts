@@ -17,7 +17,7 @@ import {
   standingOf,
 } from './approval.ts';
 import type { Approvals } from './approvals.ts';
-import { approvalNotFound, isAsker, isDecider, readableApproval } from './decide-approval.ts';
+import { approvalNotFound, isAsker, isDecider, visibleApproval } from './decide-approval.ts';
 import { possibleDecisions, ruleNow } from './judge-decision.ts';
 
 /** An approval as one caller sees it. */
@@ -42,7 +42,7 @@ interface ApprovalFilter {
 
 /**
  * Lists approvals, newest first: to deciders those for tenants that they may read, to others what they asked for.
- * @throws BrokerError storage_unavailable, request_invalid for a wrong continuation; of `readableBy`.
+ * @throws BrokerError storage_unavailable, request_invalid for a wrong continuation; of `visibleTo`.
  */
 export async function listApprovals(
   deps: Approvals,
@@ -50,13 +50,13 @@ export async function listApprovals(
   { status, mine, limit, continuation }: ApprovalFilter,
 ): Promise<{ readonly approvals: readonly VisibleApproval[]; readonly continuation?: string }> {
   const isOwn = mine === true || !isDecider(caller);
-  const readable = isOwn ? '*' : await deps.readableBy(caller);
+  const tenants = isOwn ? '*' : await deps.visibleTo(caller);
   const nowMs = deps.clock.nowMs();
   const query: ApprovalQuery = defined({
     limit,
     ...(status === undefined ? {} : written(status, nowMs)),
     askerKey: isOwn ? askerKeyOf(partyOf(caller)) : undefined,
-    tenantIds: readable === '*' ? undefined : readable,
+    tenantIds: tenants === '*' ? undefined : tenants,
     after: continuation,
   });
   const { approvals, ...rest } = await deps.approvalLog.list(query);
@@ -81,7 +81,7 @@ function written(status: ApprovalStatus, nowMs: number): Pick<ApprovalQuery, 'st
 
 /**
  * One approval, for its asker and for those who decide in its tenant.
- * @throws BrokerError approval_not_found, which does not tell whether it exists; storage_unavailable; of `readableBy`.
+ * @throws BrokerError approval_not_found, which does not tell whether it exists; storage_unavailable; of `visibleTo`.
  */
 export async function showApproval(deps: Approvals, caller: Caller, id: string): Promise<VisibleApproval> {
   const rules = { ...(await deps.policy.current()), signInClientId: deps.signInClientId };
@@ -89,7 +89,7 @@ export async function showApproval(deps: Approvals, caller: Caller, id: string):
   const own = (await deps.approvalLog.find(id))?.approval;
   if (own !== undefined && isAsker(own, caller)) return visible(rules, own, caller, nowMs);
   if (!isDecider(caller)) throw approvalNotFound();
-  return visible(rules, (await readableApproval(deps, id, caller)).approval, caller, nowMs);
+  return visible(rules, (await visibleApproval(deps, id, caller)).approval, caller, nowMs);
 }
 
 /** An approval with what the caller could decide now. */

@@ -32,10 +32,8 @@ const deadlineMs = 20_000;
 /** The key that signs the checkpoints of the audit log. It stays in the vault, which signs. */
 export function createCheckpointSigner(vaultUrl: string, identity: () => Promise<TokenCredential>): CheckpointSigner {
   const open = once(async () => {
-    const [{ CryptographyClient, KeyClient }, credential] = await Promise.all([
-      import('@azure/keyvault-keys'),
-      identity(),
-    ]);
+    const sdk = import('@azure/keyvault-keys');
+    const [{ CryptographyClient, KeyClient }, credential] = await Promise.all([sdk, identity()]);
     const options = vaultClientOptions(vaultUrl);
     return {
       keys: new KeyClient(vaultUrl, credential, options),

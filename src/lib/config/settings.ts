@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { BrokerError } from '../core/errors.ts';
 import { type DomainName, parseDomainName, parseGuid, parseTenantId, type TenantId } from '../core/identifiers.ts';
 import { defined } from '../core/objects.ts';
+import { parseJson } from '../core/outbound.ts';
 import {
   type Cloud,
   type CloudEndpoints,
@@ -13,37 +14,31 @@ import {
 import { Secret } from '../core/secrets.ts';
 import { webhookForms } from '../notices/target.ts';
 
+const optionalText = z.string().optional();
+const optionalSecret = z
+  .string()
+  .transform((text) => new Secret(text))
+  .optional();
+
 /** The settings of notices. lib/notices checks their values, so that a wrong one disables only notices. */
 const notificationSettings = {
-  NOTIFICATION_WEBHOOK: z
-    .string()
-    .transform((address) => new Secret(address))
-    .optional()
-    .meta({
-      description:
-        'Address of an incoming webhook (Teams workflow, Slack) that receives [notices](notices.md). Anybody who knows the address can post to it, so use a Key Vault reference.',
-    }),
+  NOTIFICATION_WEBHOOK: optionalSecret.meta({
+    description:
+      'Address of an incoming webhook (Teams workflow, Slack) that receives [notices](notices.md). Anybody who knows the address can post to it, so use a Key Vault reference.',
+  }),
   NOTIFICATION_FORM: z
     .enum(webhookForms)
     .optional()
     .meta({ description: 'Message format of the webhook: teams or slack. If absent, its address decides.' }),
-  NOTIFICATION_SIGNED_WEBHOOK: z
-    .string()
-    .transform((address) => new Secret(address))
-    .optional()
-    .meta({
-      description:
-        'Https address of a program that receives notices as signed CloudEvents: [notices.md](notices.md). Needs NOTIFICATION_SIGNING_SECRET.',
-    }),
-  NOTIFICATION_SIGNING_SECRET: z
-    .string()
-    .transform((secrets) => new Secret(secrets))
-    .optional()
-    .meta({
-      description:
-        'Secret that signs these notices: `whsec_` and the base64 of 24 to 64 random bytes. During a rotation two, separated by a space. Use a Key Vault reference.',
-    }),
-  NOTIFICATION_FILTER: z.string().optional().meta({
+  NOTIFICATION_SIGNED_WEBHOOK: optionalSecret.meta({
+    description:
+      'Https address of a program that receives notices as signed CloudEvents: [notices.md](notices.md). Needs NOTIFICATION_SIGNING_SECRET.',
+  }),
+  NOTIFICATION_SIGNING_SECRET: optionalSecret.meta({
+    description:
+      'Secret that signs these notices: `whsec_` and the base64 of 24 to 64 random bytes. During a rotation two, separated by a space. Use a Key Vault reference.',
+  }),
+  NOTIFICATION_FILTER: optionalText.meta({
     description:
       'Which notices are sent, such as `severity=warning; webhook kind=run.*,credential.changed tenants=tag:gold`: [notices.md](notices.md#filters). If absent, all.',
   }),
@@ -91,12 +86,9 @@ const webAddress = z.url({ protocol: /^https?$/ }).transform((address) => addres
 const endpoints = z
   .string()
   .transform((text, context): unknown => {
-    try {
-      return JSON.parse(text);
-    } catch {
-      context.addIssue({ code: 'custom', message: 'is not JSON' });
-      return z.NEVER;
-    }
+    const value = parseJson(text);
+    if (value === undefined) context.addIssue({ code: 'custom', message: 'is not JSON' });
+    return value;
   })
   .pipe(
     z.strictObject(
@@ -208,21 +200,18 @@ export const settingsSchema = z.object({
   }),
   ...notificationSettings,
   RUN_RETENTION_DAYS: wholeNumber(1, 3650, 90).meta({ description: 'Days that runs and their results are kept.' }),
-  AzureWebJobsStorage: z.string().optional().meta({
+  AzureWebJobsStorage: optionalText.meta({
     description: 'Storage connection string, for local use. In Azure, use the identity-based settings below.',
   }),
-  AzureWebJobsStorage__accountName: z
-    .string()
-    .optional()
-    .meta({ description: 'Name of the storage account, which the app accesses with its managed identity.' }),
-  AzureWebJobsStorage__blobServiceUri: z
-    .string()
-    .optional()
-    .meta({ description: 'Blob endpoint of the storage account, if it is not the standard one.' }),
-  AzureWebJobsStorage__tableServiceUri: z
-    .string()
-    .optional()
-    .meta({ description: 'Table endpoint of the storage account, if it is not the standard one.' }),
+  AzureWebJobsStorage__accountName: optionalText.meta({
+    description: 'Name of the storage account, which the app accesses with its managed identity.',
+  }),
+  AzureWebJobsStorage__blobServiceUri: optionalText.meta({
+    description: 'Blob endpoint of the storage account, if it is not the standard one.',
+  }),
+  AzureWebJobsStorage__tableServiceUri: optionalText.meta({
+    description: 'Table endpoint of the storage account, if it is not the standard one.',
+  }),
 });
 
 type RawSettings = z.output<typeof settingsSchema>;
@@ -242,11 +231,8 @@ export function parseSettings(environment: Readonly<Record<string, string | unde
   const problems = parsed.success
     ? []
     : parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${explain(issue, present)}`);
-  const value =
-    present['AzureWebJobsStorage'] ??
-    present['AzureWebJobsStorage__accountName'] ??
-    present['AzureWebJobsStorage__tableServiceUri'];
-  if (value === undefined)
+  const storage = ['AzureWebJobsStorage', 'AzureWebJobsStorage__accountName', 'AzureWebJobsStorage__tableServiceUri'];
+  if (storage.every((name) => present[name] === undefined))
     problems.push('AzureWebJobsStorage: is missing (or AzureWebJobsStorage__accountName for the managed identity)');
   if (!parsed.success || problems.length > 0) {
     throw new BrokerError('config_invalid', `${problems.join('; ')}.`);

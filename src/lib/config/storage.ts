@@ -6,14 +6,7 @@ import type { Settings } from './settings.ts';
 import { BrokerError } from '../core/errors.ts';
 import { type Clock, withDeadline } from '../core/clock.ts';
 
-type StorageSettings = Pick<
-  Settings,
-  | 'cloud'
-  | 'AzureWebJobsStorage'
-  | 'AzureWebJobsStorage__accountName'
-  | 'AzureWebJobsStorage__blobServiceUri'
-  | 'AzureWebJobsStorage__tableServiceUri'
->;
+type StorageSettings = Pick<Settings, 'cloud' | Extract<keyof Settings, `AzureWebJobsStorage${string}`>>;
 
 /** Tables and blobs of one account, which is accessed with a connection string (local) or an identity (Azure). */
 export interface Storage {

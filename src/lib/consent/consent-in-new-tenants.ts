@@ -8,7 +8,7 @@ import { type ConsentResult, failedResult, planConsent } from './consent-result.
 import { readCustomerConsent, readingProblem, repeatCommand } from './consent-problem.ts';
 import { type ConsentTokensDeps, createConsentTokens, readRegistration } from './registration.ts';
 import { consentInTenants, type ConsentRun } from './customer-consent.ts';
-import { type CustomerConsent, customerResources, type ScopedResource } from './customer-grants.ts';
+import { type CustomerConsent, customerResources } from './customer-grants.ts';
 import { PartnerCenterConsents, type RecordedConsentsDeps, recordGiven } from './partner-center-consents.ts';
 
 /** Stands for a rule of the policy in audit records. */
@@ -31,12 +31,14 @@ export const consentInNewTenants =
   async (tenants) => {
     try {
       const { run, wanted } = await open(deps);
-      const read = await Promise.all(tenants.map(async (tenant) => ({ tenant, consent: await readIn(run, tenant) })));
+      const read = await Promise.all(
+        tenants.map(async (tenant) => ({ tenant, consent: await readIn(run, tenant.tenantId) })),
+      );
       const unread = read.flatMap(({ consent }) => ('outcome' in consent ? [consent] : []));
-      const orders = read.flatMap(({ tenant, consent }) =>
+      const plans = read.flatMap(({ tenant, consent }) =>
         'outcome' in consent ? [] : [planConsent(tenant, wanted, consent, false)],
       );
-      const results = [...unread, ...(await consentInTenants(run, orders))];
+      const results = [...unread, ...(await consentInTenants(run, plans))];
       return new Map(results.map((result) => [result.tenantId, attemptOf(result)]));
     } catch (thrown) {
       // It concerns no tenant alone, such as a credential that is refused.
@@ -47,12 +49,7 @@ export const consentInNewTenants =
     }
   };
 
-interface Opened {
-  readonly run: ConsentRun;
-  readonly wanted: readonly ScopedResource[];
-}
-
-async function open(deps: NewTenantsDeps): Promise<Opened> {
+async function open(deps: NewTenantsDeps) {
   const { clock, customerTokens, endpoints, partnerTenantId } = deps;
   const tokens = createConsentTokens({ ...deps, purpose: rule });
   const clientId = await deps.clientId();
@@ -60,12 +57,9 @@ async function open(deps: NewTenantsDeps): Promise<Opened> {
   const wanted = customerResources(profile);
   if (wanted.length === 0)
     throw new BrokerError('config_invalid', 'The application has no permissions that customers could consent to.');
-  const { displayName } = registered;
   const token = () => tokens.partnerCenter(defaultApplication);
-  const consents = new PartnerCenterConsents(
-    { ...deps, partnerCenterEndpoint: endpoints.partnerCenter, token },
-    { clientId, displayName },
-  );
+  const partnerCenterEndpoint = endpoints.partnerCenter;
+  const consents = new PartnerCenterConsents({ ...deps, partnerCenterEndpoint, token }, registered);
   const readers = {
     graph: (reader: string, tenantId: TenantId) => tokens.graphIn(reader, 'delegated', tenantId),
     scopesOfToken: tokens.scopesFor,
@@ -89,10 +83,7 @@ async function open(deps: NewTenantsDeps): Promise<Opened> {
 const never = (): Promise<never> => Promise.reject(new TypeError('A consent would be withdrawn.'));
 
 /** @returns a result if the consent cannot be read. @throws BrokerError if the credential itself failed. */
-async function readIn(
-  { read, application }: ConsentRun,
-  { tenantId }: { readonly tenantId: TenantId },
-): Promise<CustomerConsent | ConsentResult> {
+async function readIn({ read, application }: ConsentRun, tenantId: TenantId): Promise<CustomerConsent | ConsentResult> {
   try {
     return await read(tenantId);
   } catch (thrown) {

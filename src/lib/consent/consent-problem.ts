@@ -11,17 +11,7 @@ interface ReadConsentDeps {
   /** Microsoft Graph in a customer tenant, with the token of one of the broker's applications. */
   readonly graph: (application: string, tenantId: TenantId) => GraphClient;
   /** The scopes of a token of an application for a resource in a customer tenant. */
-  readonly scopesOfToken: (
-    application: string,
-    tenantId: TenantId,
-    resourceAppId: string,
-  ) => Promise<readonly string[]>;
-}
-
-interface ConsentedApplication {
-  /** Its name in Key Vault. */
-  readonly application: string;
-  readonly clientId: string;
+  readonly scopesOfToken: (application: string, tenantId: TenantId, appId: string) => Promise<readonly string[]>;
 }
 
 /** Entra's numbers for an application that is consented, but switched off or restricted by the customer. */
@@ -35,7 +25,7 @@ const restrictedByCustomer: ReadonlySet<unknown> = new Set([70001, 7000112, 5010
  */
 export async function readCustomerConsent(
   deps: ReadConsentDeps,
-  { application, clientId }: ConsentedApplication,
+  { application, clientId }: { readonly application: string; readonly clientId: string },
   wanted: readonly ScopedResource[],
   tenantId: TenantId,
 ): Promise<CustomerConsent> {
@@ -162,11 +152,8 @@ export function problemOf(answer: ConsentAnswer, application: string): ConsentPr
   if (status === 0) return { code: 'resource_error', detail: message, nextStep: repeatCommand };
   if (status === 401) return refusedToken(answer, number, application);
   if (status === 403 && blockedCodes.has(code)) {
-    return {
-      code: 'blocked_by_policy',
-      detail: `A policy of the customer blocks service providers (Partner Center answers ${number}).`,
-      nextStep: adviceFor('blocked_by_policy', 'operator'),
-    };
+    const detail = `A policy of the customer blocks service providers (Partner Center answers ${number}).`;
+    return { code: 'blocked_by_policy', detail, nextStep: adviceFor('blocked_by_policy', 'operator') };
   }
   if (status === 403) return { ...roleMissing, detail: `Partner Center refuses access to this customer (${number}).` };
   if (status === 404) {
@@ -185,11 +172,8 @@ export function problemOf(answer: ConsentAnswer, application: string): ConsentPr
   }
   if (status === 429) {
     const wait = retryAfterSeconds === undefined ? 'a minute' : `${retryAfterSeconds} seconds`;
-    return {
-      code: 'throttled',
-      detail: `Partner Center throttles the requests (${number}).`,
-      nextStep: `Wait ${wait}. ${repeatCommand}`,
-    };
+    const detail = `Partner Center throttles the requests (${number}).`;
+    return { code: 'throttled', detail, nextStep: `Wait ${wait}. ${repeatCommand}` };
   }
   if (status >= 500)
     return { code: 'resource_error', detail: `Partner Center answers ${number}.`, nextStep: repeatCommand };

@@ -1,6 +1,7 @@
 import type { Clock } from '../core/clock.ts';
-import { type BrokerError, type ErrorCode, ptbCommand, toBrokerError } from '../core/errors.ts';
+import { type BrokerError, ptbCommand, toBrokerError } from '../core/errors.ts';
 import type { TenantId } from '../core/identifiers.ts';
+import { defined } from '../core/objects.ts';
 import { type ConsentProblem, isSuccess, isUnknown, problemOf, readingProblem } from './consent-problem.ts';
 import {
   compareConsent,
@@ -15,7 +16,7 @@ import {
 import type { ConsentAnswer } from './partner-center-consents.ts';
 
 /** What to do in one customer. */
-export interface ConsentOrder {
+export interface ConsentPlan {
   readonly tenantId: TenantId;
   readonly name: string;
   /** What to consent to, one request each. */
@@ -41,39 +42,29 @@ export interface GivenConsent {
   readonly isTokenRefused: boolean;
 }
 
-interface Customer {
-  readonly tenantId: TenantId;
-  readonly name: string;
-}
-
 /**
  * Plans how a customer gets the consent that the profile asks for. Resources without any consent are added. Further scopes
  * of a resource need a withdrawal of everything ("GDAP FAQ"), which happens only with `renew`; then every existing grant is
  * given again, also those that the profile does not name. Pure.
  */
 export function planConsent(
-  { tenantId, name }: Customer,
+  { tenantId, name }: Pick<ConsentPlan, 'tenantId' | 'name'>,
   wanted: readonly ScopedResource[],
   consent: CustomerConsent,
   renew: boolean,
-): ConsentOrder {
+): ConsentPlan {
   const { missing, unavailable } = compareConsent(wanted, consent);
   const isPartial = ({ appId }: ScopedResource): boolean => scopesIn(consent.grants, appId).length > 0;
   const available = wanted.filter((each) => !unavailable.includes(each));
   const canRenew = consent.isComplete;
-  const order = {
-    tenantId,
-    name,
-    unavailable,
-    canRenew,
-    already: available.filter((each) => isGranted(consent, each)),
-  };
+  const already = available.filter((each) => isGranted(consent, each));
+  const plan = { tenantId, name, unavailable, canRenew, already };
   if (renew && canRenew && missing.some(isPartial)) {
     const give = mergeScopes(consent.grants, available);
-    return { ...order, give, withdrawsFirst: true, former: consent.grants, already: [], outdated: [] };
+    return { ...plan, give, withdrawsFirst: true, former: consent.grants, already: [], outdated: [] };
   }
   const give = missing.filter((each) => !isPartial(each));
-  return { ...order, give, withdrawsFirst: false, outdated: missing.filter(isPartial) };
+  return { ...plan, give, withdrawsFirst: false, outdated: missing.filter(isPartial) };
 }
 
 /**
@@ -87,21 +78,12 @@ export const isWhole = ({ before }: JournalEntry, consent: CustomerConsent | und
  * Plans to give what an interrupted run withdrew.
  * @param consent undefined if it cannot be read, or was withdrawn so recently that the directory may still show it.
  */
-export function planResumption(entry: JournalEntry, consent: CustomerConsent | undefined): ConsentOrder {
+export function planResumption(entry: JournalEntry, consent: CustomerConsent | undefined): ConsentPlan {
   const { tenantId, name, before, after } = entry;
   const already = consent === undefined ? [] : after.filter((each) => isGranted(consent, each));
   const give = after.filter((each) => !already.includes(each));
-  return {
-    tenantId,
-    name,
-    give,
-    withdrawsFirst: false,
-    former: before,
-    already,
-    outdated: [],
-    canRenew: true,
-    unavailable: [],
-  };
+  const former = { former: before, outdated: [], unavailable: [] };
+  return { tenantId, name, give, withdrawsFirst: false, already, canRenew: true, ...former };
 }
 
 interface ConfirmDeps {
@@ -164,14 +146,11 @@ interface ResourceResult {
   readonly detail?: string;
 }
 
-export interface ConsentResult {
+export interface ConsentResult extends Partial<ConsentProblem> {
   readonly tenantId: TenantId;
   /** `failed` if anything that the customer could consent to is missing. */
   readonly outcome: 'consented' | 'already' | 'failed';
   readonly resources: readonly ResourceResult[];
-  readonly code?: ErrorCode;
-  readonly detail?: string;
-  readonly nextStep?: string;
 }
 
 /** The outcome for one resource, with the problem if there is one. */
@@ -189,14 +168,21 @@ export const failedResult = (tenantId: TenantId, problem: ConsentProblem): Conse
   ...problem,
 });
 
-/** Judges every resource of an order by the answers of Partner Center and by what the customer's directory shows. */
+/** Judges every resource of an plan by the answers of Partner Center and by what the customer's directory shows. */
 export function judgeConsent(
-  { give, already, outdated, unavailable, canRenew }: ConsentOrder,
+  { give, already, outdated, unavailable, canRenew }: ConsentPlan,
   { answers, ended }: GivenConsent,
   confirmed: ConfirmedConsent | undefined,
   application: string,
 ): readonly Judged[] {
-  const lackingProblem = lacking(outdated, application, canRenew);
+  const renewal = ptbCommand('tenants consent --renew', application);
+  const lacking: ConsentProblem = {
+    code: 'consent_required',
+    detail: `The consent lacks ${describeScopes(outdated)}.`,
+    nextStep: canRenew
+      ? `Run ${renewal}, which withdraws the consent and gives it again with these permissions.`
+      : `Consent to the application default in this customer first: with it, ${renewal} reads all grants before it withdraws them.`,
+  };
   return [
     ...give.map((resource): Judged => {
       const answer = answers.get(resource);
@@ -205,18 +191,10 @@ export function judgeConsent(
         : judgeResource(resource, answer, confirmed, application);
     }),
     ...already.map((resource): Judged => ({ resource, outcome: 'already' })),
-    ...outdated.map((resource): Judged => ({ resource, outcome: 'outdated', problem: lackingProblem })),
+    ...outdated.map((resource): Judged => ({ resource, outcome: 'outdated', problem: lacking })),
     ...unavailable.map((resource): Judged => ({ resource, outcome: 'unavailable' })),
   ];
 }
-
-const lacking = (outdated: readonly ScopedResource[], application: string, canRenew: boolean): ConsentProblem => ({
-  code: 'consent_required',
-  detail: `The consent lacks ${describeScopes(outdated)}.`,
-  nextStep: canRenew
-    ? `Run ${ptbCommand('tenants consent --renew', application)}, which withdraws the consent and gives it again with these permissions.`
-    : `Consent to the application default in this customer first: with it, ${ptbCommand('tenants consent --renew', application)} reads all grants before it withdraws them.`,
-});
 
 function judgeResource(
   resource: ScopedResource,
@@ -226,9 +204,8 @@ function judgeResource(
 ): Judged {
   const consent = confirmed?.consent;
   const refused = (): Judged => ({ resource, outcome: 'failed', problem: problemOf(answer, application) });
-  if (consent !== undefined && isGranted(consent, resource)) {
+  if (consent !== undefined && isGranted(consent, resource))
     return { resource, outcome: answer.status === 409 ? 'already' : 'consented' };
-  }
   if (consent?.absent.has(resource.appId) && !isUnknown(answer)) return { resource, outcome: 'unavailable' };
   if (confirmed === undefined || (!isSuccess(answer) && answer.status !== 409)) return refused();
   if (answer.status === 409 && consent !== undefined) return refused();
@@ -238,11 +215,8 @@ function judgeResource(
 function unconfirmed({ error }: ConfirmedConsent, application: string): ConsentProblem {
   const detail = 'Partner Center accepted the consent, but it could not be confirmed in the customer tenant';
   if (error === undefined) {
-    return {
-      code: 'consent_required',
-      detail: `${detail} within three minutes.`,
-      nextStep: 'Run the command again in a few minutes.',
-    };
+    const nextStep = 'Run the command again in a few minutes.';
+    return { code: 'consent_required', detail: `${detail} within three minutes.`, nextStep };
   }
   const problem = readingProblem(error, application);
   return { ...problem, detail: `${detail}. ${problem.detail}` };
@@ -250,13 +224,13 @@ function unconfirmed({ error }: ConfirmedConsent, application: string): ConsentP
 
 /** Sums up the resources of a customer. */
 export function resultOf(
-  { tenantId }: Pick<ConsentOrder, 'tenantId'>,
+  { tenantId }: Pick<ConsentPlan, 'tenantId'>,
   { ended }: Pick<GivenConsent, 'ended'>,
   judged: readonly Judged[],
 ): ConsentResult {
   const resources = judged.map(({ resource, outcome, problem }): ResourceResult => {
     const { appId, name, scopes } = resource;
-    return { appId, resource: name, outcome, scopes, ...(problem === undefined ? {} : { detail: problem.detail }) };
+    return defined({ appId, resource: name, outcome, scopes, detail: problem?.detail });
   });
   const problem = ended ?? judged.find((each) => each.problem !== undefined)?.problem;
   if (problem !== undefined) {
@@ -274,11 +248,8 @@ export function resultOf(
       nextStep: 'Check the licences of the customer, or leave the customer out with TENANTS_EXCLUDE.',
     };
   }
-  return {
-    tenantId,
-    outcome: judged.some(({ outcome }) => outcome === 'consented') ? 'consented' : 'already',
-    resources,
-  };
+  const isGiven = judged.some(({ outcome }) => outcome === 'consented');
+  return { tenantId, outcome: isGiven ? 'consented' : 'already', resources };
 }
 
 const describeProblem = ({ resource, outcome, problem }: Judged): string =>

@@ -1,5 +1,4 @@
 import type { Clock } from '../core/clock.ts';
-import type { ErrorCode } from '../core/errors.ts';
 import type { TenantId } from '../core/identifiers.ts';
 import { Limiter } from '../core/limiter.ts';
 import {
@@ -14,7 +13,7 @@ import {
 import {
   confirmConsent,
   confirmWithdrawal,
-  type ConsentOrder,
+  type ConsentPlan,
   type ConsentResult,
   type GivenConsent,
   judgeConsent,
@@ -55,30 +54,30 @@ const pausesAfterWithdrawalMs = [2_000, 5_000, 10_000] as const;
  */
 export async function consentInTenants(
   run: ConsentRun,
-  orders: readonly ConsentOrder[],
+  plans: readonly ConsentPlan[],
   report: (result: ConsentResult) => void = () => undefined,
 ): Promise<readonly ConsentResult[]> {
   const limiter = new Limiter(concurrency);
   let refused: ConsentProblem | undefined;
-  const one = async (order: ConsentOrder): Promise<readonly ConsentResult[]> => {
+  const one = async (plan: ConsentPlan): Promise<readonly ConsentResult[]> => {
     const given = await limiter.run(async (): Promise<GivenConsent | undefined> => {
       if (run.signal.aborted) return undefined;
-      if (refused !== undefined && order.give.length > 0)
+      if (refused !== undefined && plan.give.length > 0)
         return { answers: new Map(), ended: refused, isTokenRefused: true };
-      const done = await giveIn(run, order);
+      const done = await giveIn(run, plan);
       if (done.isTokenRefused) refused = done.ended;
       return done;
     });
     if (given === undefined) return [];
     // Outside of the limiter, because a consent may take a minute to become visible.
-    const result = await finish(run, order, given);
+    const result = await finish(run, plan, given);
     report(result);
     return [result];
   };
-  return (await Promise.all(orders.map(one))).flat();
+  return (await Promise.all(plans.map(one))).flat();
 }
 
-async function giveIn(run: ConsentRun, order: ConsentOrder): Promise<GivenConsent> {
+async function giveIn(run: ConsentRun, plan: ConsentPlan): Promise<GivenConsent> {
   const answers = new Map<ScopedResource, ConsentAnswer>();
   const endedBy = (answer: ConsentAnswer): GivenConsent => ({
     answers,
@@ -86,16 +85,16 @@ async function giveIn(run: ConsentRun, order: ConsentOrder): Promise<GivenConsen
     isTokenRefused: isTokenRefused(answer),
   });
   let hasAccess = false;
-  if (order.withdrawsFirst) {
-    const refused = await withdrawFirst(run, order);
+  if (plan.withdrawsFirst) {
+    const refused = await withdrawFirst(run, plan);
     if (refused !== undefined) return endedBy(refused);
     hasAccess = true;
   }
-  const pausesMs: number[] = order.former === undefined ? [] : [...pausesAfterWithdrawalMs];
-  for (const resource of order.give) {
-    const answer = await giveOne(run, order, resource, pausesMs);
+  const pausesMs: number[] = plan.former === undefined ? [] : [...pausesAfterWithdrawalMs];
+  for (const resource of plan.give) {
+    const answer = await giveOne(run, plan, resource, pausesMs);
     answers.set(resource, answer);
-    await giveBack(run, order, resource, answers);
+    await giveBack(run, plan, resource, answers);
     if (isSuccess(answer)) hasAccess = true;
     else if (concernsCustomer(answer, hasAccess)) return endedBy(answer);
   }
@@ -105,7 +104,7 @@ async function giveIn(run: ConsentRun, order: ConsentOrder): Promise<GivenConsen
 /** @returns the answer if the consent certainly still exists. */
 async function withdrawFirst(
   { consents, journal, clock }: ConsentRun,
-  { tenantId, name, give, former = [] }: ConsentOrder,
+  { tenantId, name, give, former = [] }: ConsentPlan,
 ): Promise<ConsentAnswer | undefined> {
   await journal.save({ tenantId, name, startedAtMs: clock.nowMs(), before: former, after: give });
   const answer = await consents.withdraw(tenantId);
@@ -117,7 +116,7 @@ async function withdrawFirst(
 /** Consents to one resource. @param pausesMs before further attempts after a 409. Removes those that it used. */
 async function giveOne(
   { consents, clock }: ConsentRun,
-  { tenantId }: ConsentOrder,
+  { tenantId }: ConsentPlan,
   resource: ScopedResource,
   pausesMs: number[],
 ): Promise<ConsentAnswer> {
@@ -133,7 +132,7 @@ async function giveOne(
 /** After a refusal of further scopes, gives at least those again that the customer had consented to. */
 async function giveBack(
   { consents }: ConsentRun,
-  { tenantId, former = [] }: ConsentOrder,
+  { tenantId, former = [] }: ConsentPlan,
   resource: ScopedResource,
   answers: Map<ScopedResource, ConsentAnswer>,
 ): Promise<void> {
@@ -144,18 +143,18 @@ async function giveBack(
 }
 
 /** Reads back what was given, and forgets the journal entry once nothing that was withdrawn is missing. */
-async function finish(run: ConsentRun, order: ConsentOrder, given: GivenConsent): Promise<ConsentResult> {
-  const { tenantId, former } = order;
+async function finish(run: ConsentRun, plan: ConsentPlan, given: GivenConsent): Promise<ConsentResult> {
+  const { tenantId, former } = plan;
   const isReadBack = [...given.answers.values()].some(mayHaveWorked);
   const confirmed = isReadBack ? await confirmConsent(run, tenantId, awaited(given)) : undefined;
-  const result = resultOf(order, given, judgeConsent(order, given, confirmed, run.application));
+  const result = resultOf(plan, given, judgeConsent(plan, given, confirmed, run.application));
   if (former === undefined) return result;
   const hasFormer = former.every((each) => confirmed?.consent !== undefined && isGranted(confirmed.consent, each));
   if (result.outcome !== 'failed' || hasFormer) {
     await run.journal.drop(tenantId);
     return result;
   }
-  const isWithdrawn = given.answers.size > 0 || !order.withdrawsFirst;
+  const isWithdrawn = given.answers.size > 0 || !plan.withdrawsFirst;
   return isWithdrawn ? { ...result, detail: `${result.detail} ${unfinished}` } : result;
 }
 
@@ -170,16 +169,11 @@ const mayHaveWorked = (answer: ConsentAnswer): boolean =>
 const awaited = ({ answers }: GivenConsent): readonly ScopedResource[] =>
   [...answers].flatMap(([resource, answer]) => (isSuccess(answer) || answer.status === 409 ? [resource] : []));
 
-export interface WithdrawalResult {
+export interface WithdrawalResult extends Partial<ConsentProblem> {
   readonly tenantId: TenantId;
   /** `absent`: there was no consent. */
   readonly outcome: 'removed' | 'absent' | 'failed';
-  readonly code?: ErrorCode;
-  readonly detail?: string;
-  readonly nextStep?: string;
 }
-
-const withdrawals = 8;
 
 /**
  * Withdraws the consent in many tenants, independently of each other, and reads each one back. The service principal stays
@@ -191,7 +185,7 @@ export async function withdrawConsents(
   tenantIds: readonly TenantId[],
   report: (result: WithdrawalResult) => void = () => undefined,
 ): Promise<readonly WithdrawalResult[]> {
-  const limiter = new Limiter(withdrawals);
+  const limiter = new Limiter(concurrency);
   let refused: ConsentProblem | undefined;
   const one = async (tenantId: TenantId): Promise<readonly WithdrawalResult[]> => {
     const answer = await limiter.run(async () => {
@@ -210,11 +204,7 @@ export async function withdrawConsents(
   return (await Promise.all(tenantIds.map(one))).flat();
 }
 
-async function judge(
-  run: ConsentRun,
-  tenantId: TenantId,
-  answer: Awaited<ReturnType<ConsentRun['consents']['withdraw']>>,
-): Promise<WithdrawalResult> {
+async function judge(run: ConsentRun, tenantId: TenantId, answer: ConsentAnswer): Promise<WithdrawalResult> {
   const failed = (problem: ConsentProblem): WithdrawalResult => ({ tenantId, outcome: 'failed', ...problem });
   const isGone = answer.status === 404 && answer.code !== unknownCustomer;
   if (!isSuccess(answer) && !isUnknown(answer) && !isGone) return failed(problemOf(answer, run.application));

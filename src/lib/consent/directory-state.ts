@@ -75,11 +75,6 @@ export const applicationTag = (application: string): string => `partner-token-br
 export const permissionKey = (resourceAppId: string, type: string, id: string): string =>
   `${resourceAppId} ${type} ${id}`.toLowerCase();
 
-interface Names {
-  readonly application: string;
-  readonly displayName: string;
-}
-
 /** The part of the state that comes from the vault. */
 export type VaultState = Pick<DirectoryState, 'stored' | 'isProposed' | 'mark'>;
 
@@ -95,26 +90,28 @@ export async function readDirectoryState(
   vault: VaultState,
 ): Promise<DirectoryState> {
   const appIds = new Set([graphAppId, ...profile.resources.map(({ appId }) => appId)]);
-  const [principal, resourceIds, adminAgentsId] = await Promise.all([
+  const [principal, resourceIds, adminAgents] = await Promise.all([
     application && findPrincipal(graph, application.clientId, 'id,appId,passwordCredentials,keyCredentials'),
     principalsOf(graph, [...appIds]),
-    findAdminAgents(graph),
+    firstOf(graph, `/groups?$filter=displayName eq '${adminAgentsName}'&$select=id,displayName`),
   ]);
-  const principalId = principal && textOf(principal, 'id');
+  const principalId = textOf(principal, 'id');
+  const adminAgentsId = textOf(adminAgents, 'id');
   const [scopeGrants, roleGrants, isAdminAgent] =
     principalId === undefined
       ? [[], [], false]
       : await Promise.all([
           readScopeGrants(graph, principalId),
           readRoleGrants(graph, principalId),
-          adminAgentsId === undefined ? false : isMember(graph, principalId, adminAgentsId),
+          // The list of group members omits service principals ("List group members").
+          adminAgentsId !== undefined && isListed(graph, `/servicePrincipals/${principalId}/memberOf`, adminAgentsId),
         ]);
   const [federatedTrusts, isOwner] =
     application === undefined
       ? [[], false]
       : await Promise.all([
           readFederatedTrusts(graph, application.objectId),
-          principalId === undefined ? false : isOwnerOf(graph, application.objectId, principalId),
+          principalId !== undefined && isListed(graph, `/applications/${application.objectId}/owners`, principalId),
         ]);
   return {
     application,
@@ -137,7 +134,7 @@ const applicationFields =
 /** Finds the application that the vault names, or else the one with this display name and the tag of setup. */
 export async function findApplication(
   graph: GraphClient,
-  wanted: Names,
+  wanted: { readonly application: string; readonly displayName: string },
   clientId: string | undefined,
 ): Promise<RegisteredApplication | undefined> {
   const known = clientId === undefined ? undefined : await readApplicationOf(graph, clientId);
@@ -145,9 +142,8 @@ export async function findApplication(
   const name = encodeURIComponent(wanted.displayName.replaceAll("'", "''"));
   const sameName = graph.list(`/applications?$filter=displayName eq '${name}'&${applicationFields}`);
   // Display names are not unique in Entra. The application that callers request tokens for may have the same one.
-  for await (const candidate of sameName) {
+  for await (const candidate of sameName)
     if (textsIn(candidate['tags']).includes(applicationTag(wanted.application))) return readApplication(candidate);
-  }
   return undefined;
 }
 
@@ -196,13 +192,6 @@ async function principalsOf(graph: GraphClient, appIds: readonly string[]): Prom
   return found;
 }
 
-async function findAdminAgents(graph: GraphClient): Promise<string | undefined> {
-  return textOf(
-    await firstOf(graph, `/groups?$filter=displayName eq '${adminAgentsName}'&$select=id,displayName`),
-    'id',
-  );
-}
-
 /** Reads the consents on behalf of all users that a service principal has. */
 export async function readScopeGrants(graph: GraphClient, principalId: string): Promise<ScopeGrant[]> {
   const grants: ScopeGrant[] = [];
@@ -214,44 +203,24 @@ export async function readScopeGrants(graph: GraphClient, principalId: string): 
   return grants;
 }
 
-async function readRoleGrants(graph: GraphClient, principalId: string): Promise<RoleGrant[]> {
-  const grants: RoleGrant[] = [];
-  for await (const grant of graph.list(`/servicePrincipals/${principalId}/appRoleAssignments`)) {
-    grants.push({
-      id: textOf(grant, 'id') ?? '',
-      resourceId: textOf(grant, 'resourceId') ?? '',
-      roleId: textOf(grant, 'appRoleId') ?? '',
-    });
-  }
-  return grants;
-}
+const readRoleGrants = (graph: GraphClient, principalId: string): Promise<RoleGrant[]> =>
+  Array.fromAsync(graph.list(`/servicePrincipals/${principalId}/appRoleAssignments`), (grant) => ({
+    id: textOf(grant, 'id') ?? '',
+    resourceId: textOf(grant, 'resourceId') ?? '',
+    roleId: textOf(grant, 'appRoleId') ?? '',
+  }));
 
-async function readFederatedTrusts(graph: GraphClient, objectId: string): Promise<FederatedTrust[]> {
-  const trusts: FederatedTrust[] = [];
-  for await (const trust of graph.list(`/applications/${objectId}/federatedIdentityCredentials`)) {
-    trusts.push({
-      id: textOf(trust, 'id') ?? '',
-      name: textOf(trust, 'name') ?? '',
-      issuer: textOf(trust, 'issuer') ?? '',
-      subject: textOf(trust, 'subject') ?? '',
-      audiences: textsIn(trust['audiences']),
-    });
-  }
-  return trusts;
-}
+const readFederatedTrusts = (graph: GraphClient, objectId: string): Promise<FederatedTrust[]> =>
+  Array.fromAsync(graph.list(`/applications/${objectId}/federatedIdentityCredentials`), (trust) => ({
+    id: textOf(trust, 'id') ?? '',
+    name: textOf(trust, 'name') ?? '',
+    issuer: textOf(trust, 'issuer') ?? '',
+    subject: textOf(trust, 'subject') ?? '',
+    audiences: textsIn(trust['audiences']),
+  }));
 
-/** Reads the groups of the member, because the list of group members omits service principals ("List group members"). */
-async function isMember(graph: GraphClient, principalId: string, groupId: string): Promise<boolean> {
-  for await (const group of graph.list(`/servicePrincipals/${principalId}/memberOf?$select=id`)) {
-    if (textOf(group, 'id') === groupId) return true;
-  }
-  return false;
-}
-
-async function isOwnerOf(graph: GraphClient, objectId: string, principalId: string): Promise<boolean> {
-  for await (const owner of graph.list(`/applications/${objectId}/owners?$select=id`)) {
-    if (textOf(owner, 'id') === principalId) return true;
-  }
+async function isListed(graph: GraphClient, path: string, id: string): Promise<boolean> {
+  for await (const item of graph.list(`${path}?$select=id`)) if (textOf(item, 'id') === id) return true;
   return false;
 }
 

@@ -1,6 +1,6 @@
 import type { AuditEntry, AuditLog } from '../audit/audit-log.ts';
 import { backOffMs, type Clock, retry } from '../core/clock.ts';
-import { type BrokerError, toBrokerError } from '../core/errors.ts';
+import { toBrokerError } from '../core/errors.ts';
 import type { TenantId } from '../core/identifiers.ts';
 import { errorFields, type Logger } from '../core/log.ts';
 import {
@@ -12,9 +12,10 @@ import {
   send,
 } from '../core/outbound.ts';
 import type { Secret } from '../core/secrets.ts';
-import { isObject, textOf } from '../core/objects.ts';
+import { asObject, defined, textOf } from '../core/objects.ts';
 import { brokerCallerId } from '../tokens/gated-tokens.ts';
 import type { ScopedResource } from './customer-grants.ts';
+import type { RegisteredApplication } from './directory-state.ts';
 
 interface PartnerCenterDeps {
   readonly fetch: Fetch;
@@ -27,10 +28,7 @@ interface PartnerCenterDeps {
 }
 
 /** The application as the partner tenant registers it. Partner Center refuses another display name. */
-interface Registration {
-  readonly clientId: string;
-  readonly displayName: string;
-}
+type Registration = Pick<RegisteredApplication, 'clientId' | 'displayName'>;
 
 /** The final answer of Partner Center. Status 0: no answer arrived. */
 export interface ConsentAnswer {
@@ -112,11 +110,13 @@ export class PartnerCenterConsents {
         'MS-CorrelationId': requestId,
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       },
-      ...(body === undefined ? {} : { body }),
+      ...defined({ body }),
       timeoutMs,
       maxBodyBytes,
     }).catch((error: unknown) => outboundFailure(error, 'resource_error', 'Partner Center'));
-    return 'status' in sent ? answerOf(sent, clock.nowMs()) : noAnswer(sent);
+    return 'status' in sent
+      ? answerOf(sent, clock.nowMs())
+      : { status: 0, code: '', message: sent.detail, retryAfterSeconds: undefined };
   }
 
   /** Spaces requests at least {@link intervalMs} apart. */
@@ -129,18 +129,10 @@ export class PartnerCenterConsents {
   }
 }
 
-const noAnswer = ({ detail }: BrokerError): ConsentAnswer => ({
-  status: 0,
-  code: '',
-  message: detail,
-  retryAfterSeconds: undefined,
-});
-
 /** Partner Center's error bodies are `{code, description}`, after a byte order mark. */
 function answerOf({ status, headers, body }: OutboundReply, nowMs: number): ConsentAnswer {
-  const parsed = parseJson(body.replace(/^\uFEFF/, ''));
-  const error = isObject(parsed) ? parsed : undefined;
-  const code = error?.['code'];
+  const error = asObject(parseJson(body.replace(/^\uFEFF/, '')));
+  const { code } = error;
   return {
     status,
     code: (typeof code === 'number' ? String(code) : (textOf(error, 'code') ?? '')).slice(0, 100),

@@ -54,18 +54,19 @@ const microsoftGraph: ResourcePermissions = {
   roles: graphRoles,
 };
 
-const partnerCenter: ResourcePermissions = {
-  appId: builtInResources['partner-center'].applicationId,
-  name: 'Microsoft Partner Center',
-  scopes: [
-    {
-      id: '1cebfa2a-fb4d-419e-b5f9-839b4383e05a',
-      value: 'user_impersonation',
-      reason: 'Lists customers, consents in their tenants and proves MFA to Partner Center.',
-    },
-  ],
+/** A resource of which the broker needs one delegated permission. */
+const withScope = (appId: string, name: string, scope: Permission): ResourcePermissions => ({
+  appId,
+  name,
+  scopes: [scope],
   roles: [],
-};
+});
+
+const partnerCenter = withScope(builtInResources['partner-center'].applicationId, 'Microsoft Partner Center', {
+  id: '1cebfa2a-fb4d-419e-b5f9-839b4383e05a',
+  value: 'user_impersonation',
+  reason: 'Lists customers, consents in their tenants and proves MFA to Partner Center.',
+});
 
 const gdapGraphScopes: readonly Permission[] = [
   {
@@ -141,31 +142,17 @@ const gdapGraph: ResourcePermissions = {
   ],
 };
 
-const exchange: ResourcePermissions = {
-  appId: builtInResources.exchange.applicationId,
-  name: 'Office 365 Exchange Online',
-  scopes: [
-    {
-      id: 'ab4f2b77-0b06-4fc1-a9de-02113fc2ab7c',
-      value: 'Exchange.Manage',
-      reason: 'The resource exchange: access-check tests it, and callers get tokens for it.',
-    },
-  ],
-  roles: [],
-};
+const exchange = withScope(builtInResources.exchange.applicationId, 'Office 365 Exchange Online', {
+  id: 'ab4f2b77-0b06-4fc1-a9de-02113fc2ab7c',
+  value: 'Exchange.Manage',
+  reason: 'The resource exchange: access-check tests it, and callers get tokens for it.',
+});
 
-const azureResourceManager: ResourcePermissions = {
-  appId: builtInResources.arm.applicationId,
-  name: 'Azure Resource Manager',
-  scopes: [
-    {
-      id: '41094075-9dad-400e-a0bd-54e686782033',
-      value: 'user_impersonation',
-      reason: 'The resource arm: access-check tests it, and callers get tokens for it.',
-    },
-  ],
-  roles: [],
-};
+const azureResourceManager = withScope(builtInResources.arm.applicationId, 'Azure Resource Manager', {
+  id: '41094075-9dad-400e-a0bd-54e686782033',
+  value: 'user_impersonation',
+  reason: 'The resource arm: access-check tests it, and callers get tokens for it.',
+});
 
 /**
  * `legacy` is exactly the list of the published script. `gdap` is what the tenant directory, the jobs and the resources

@@ -1,9 +1,10 @@
 import * as z from 'zod';
 import { BrokerError, SetupError, toBrokerError } from '../core/errors.ts';
 import { parseGuid } from '../core/identifiers.ts';
+import { parseJson } from '../core/outbound.ts';
 import type { GraphClient } from '../microsoft/graph.ts';
-import { isObject, type JsonObject, textOf } from '../core/objects.ts';
-import { permissionKey, type RegisteredApplication } from './directory-state.ts';
+import { type JsonObject, objectsIn, textOf } from '../core/objects.ts';
+import { firstOf, permissionKey, type RegisteredApplication } from './directory-state.ts';
 import {
   type Permission,
   type PermissionProfile,
@@ -41,13 +42,13 @@ const profileFileSchema = z.strictObject({
  * @throws BrokerError config_invalid that names the wrong field or permission.
  */
 export async function readProfile(graph: GraphClient, text: string, where: string): Promise<PermissionProfile> {
-  const parsed = profileFileSchema.safeParse(parse(text, where));
+  const value = parseJson(text);
+  if (value === undefined) throw new BrokerError('config_invalid', `${where}: is not JSON.`);
+  const parsed = profileFileSchema.safeParse(value);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
-    throw new BrokerError(
-      'config_invalid',
-      `${where}: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'is wrong'}.`,
-    );
+    const problem = `${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'is wrong'}`;
+    throw new BrokerError('config_invalid', `${where}: ${problem}.`);
   }
   return { name: parsed.data.name, resources: await lookUpPermissions(graph, parsed.data.resources, where) };
 }
@@ -83,28 +84,18 @@ async function lookUpPermissions(
   return resources;
 }
 
-function parse(text: string, where: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    throw new BrokerError('config_invalid', `${where}: is not JSON.`);
-  }
-}
-
 async function principalOf(graph: GraphClient, appId: string, where: string): Promise<JsonObject> {
   const path = `/servicePrincipals?$filter=appId eq '${appId}'&$select=id,appId,displayName,appRoles,oauth2PermissionScopes`;
-  for await (const principal of graph.list(path)) return principal;
+  const principal = await firstOf(graph, path);
+  if (principal !== undefined) return principal;
   throw new BrokerError('config_invalid', `${where}: no service principal in the partner tenant has the id ${appId}.`);
 }
 
 function findPermission(principal: JsonObject, kind: string, name: string, where: string): Permission {
-  const list = principal[kind];
-  for (const item of Array.isArray(list) ? list : []) {
-    if (!isObject(item)) continue;
+  for (const item of objectsIn(principal[kind])) {
     const [id, value] = [textOf(item, 'id'), textOf(item, 'value')];
-    if (id !== undefined && value !== undefined && (value === name || id === name.toLowerCase())) {
+    if (id !== undefined && value !== undefined && (value === name || id === name.toLowerCase()))
       return { id, value, reason: `Requested by ${where}.` };
-    }
   }
   const resource = textOf(principal, 'displayName') ?? 'the resource';
   const permission = kind === 'appRoles' ? 'application permission' : 'delegated permission';

@@ -59,12 +59,6 @@ export function createConsentTokens(deps: ConsentTokensDeps): ConsentTokens {
   };
 }
 
-/** One of the broker's applications as the partner tenant registers it, and the permissions that customers consent to. */
-interface ReadRegistration {
-  readonly registered: RegisteredApplication;
-  readonly profile: PermissionProfile;
-}
-
 /**
  * Reads an application in the partner tenant with the default application: another one may lack the permission. The service
  * account reads, or the application itself if its scopes do not suffice (profile legacy).
@@ -75,13 +69,12 @@ export async function readRegistration(
   tokens: Pick<ConsentTokens, 'graphIn'>,
   { clientId, partnerTenantId }: { readonly clientId: string; readonly partnerTenantId: TenantId },
   profileOf: (graph: GraphClient, registered: RegisteredApplication) => Promise<PermissionProfile> = registeredProfile,
-): Promise<ReadRegistration> {
-  const readAs = async (grant: Grant): Promise<ReadRegistration> => {
+) {
+  const readAs = async (grant: Grant) => {
     const graph = tokens.graphIn(defaultApplication, grant, partnerTenantId);
     const registered = await readApplicationOf(graph, clientId);
-    if (registered === undefined) {
+    if (registered === undefined)
       throw new SetupError('setup_refused', `The partner tenant has no application with the client id ${clientId}.`);
-    }
     return { registered, profile: await profileOf(graph, registered) };
   };
   try {

@@ -115,7 +115,7 @@ export const listed = (names: readonly string[]): string =>
     : names.join(', ');
 
 /** What a run was asked to visit, in words. */
-export function askedText({
+export function requestedText({
   tenants,
   except,
 }: {

@@ -1,4 +1,4 @@
-import { askedProblems, type AskedTenants } from '../access/tenants/selected-tenants.ts';
+import { requestedProblems, type RequestedTenants } from '../access/tenants/selected-tenants.ts';
 import { BrokerError } from '../core/errors.ts';
 import type { TenantId } from '../core/identifiers.ts';
 import { type Notice, noticeKinds, severities, type Severity } from './notice.ts';
@@ -13,11 +13,11 @@ interface FilterRule {
   /** Kinds, and beginnings of kinds with the dot. */
   readonly kinds?: readonly string[];
   /** Limits notices about a tenant to these. */
-  readonly asked?: AskedTenants;
+  readonly asked?: RequestedTenants;
 }
 
 /** Whether lists of tenants contain a tenant. @throws BrokerError if it cannot be found out now. */
-export type IsChosen = (asked: AskedTenants, tenantId: TenantId) => Promise<boolean>;
+export type IsSelected = (asked: RequestedTenants, tenantId: TenantId) => Promise<boolean>;
 
 /** Decides whether a target gets a notice. @throws BrokerError if it cannot be decided now. */
 export type Filter = (target: TargetName, notice: Notice) => Promise<boolean>;
@@ -29,7 +29,7 @@ const setting = 'NOTIFICATION_FILTER';
  * of its rules lets it through, or if it has no rule. A notice about no tenant passes `tenants` and `except`.
  * @throws BrokerError config_invalid. It names rule and word by number, because health is public.
  */
-export function parseFilter(text: string | undefined, isChosen: IsChosen): Filter {
+export function parseFilter(text: string | undefined, isSelected: IsSelected): Filter {
   const rules = (text ?? '').split(';').flatMap((part, index) => {
     const words = part.trim().split(/\s+/);
     return words[0] === '' ? [] : [readRule(words, index + 1)];
@@ -37,15 +37,19 @@ export function parseFilter(text: string | undefined, isChosen: IsChosen): Filte
   return async (target, notice) => {
     const own = rules.filter((rule) => rule.target === undefined || rule.target === target);
     if (own.length === 0) return true;
-    for (const rule of own) if (await admits(rule, notice, isChosen)) return true;
+    for (const rule of own) if (await admits(rule, notice, isSelected)) return true;
     return false;
   };
 }
 
-async function admits({ severity, kinds, asked }: FilterRule, notice: Notice, isChosen: IsChosen): Promise<boolean> {
+async function admits(
+  { severity, kinds, asked }: FilterRule,
+  notice: Notice,
+  isSelected: IsSelected,
+): Promise<boolean> {
   if (severity !== undefined && severities.indexOf(notice.severity) < severities.indexOf(severity)) return false;
   if (kinds !== undefined && !kinds.some((kind) => notice.kind === kind || isBelow(notice.kind, kind))) return false;
-  return asked === undefined || notice.tenantId === undefined || isChosen(asked, notice.tenantId);
+  return asked === undefined || notice.tenantId === undefined || isSelected(asked, notice.tenantId);
 }
 
 /** `run.*` stands for all kinds that begin with `run.`. */
@@ -84,7 +88,7 @@ function readCondition(rule: FilterRule, word: string, wrong: (problem: string) 
   }
   if (name === 'tenants' || name === 'except') {
     if (rule.asked?.[name] !== undefined) wrong(`repeats ${name}`);
-    if (list.length === 0 || askedProblems({ [name]: list }).length > 0)
+    if (list.length === 0 || requestedProblems({ [name]: list }).length > 0)
       wrong(`is not ${name}= and tenant ids, domains, group:NAME and tag:NAME`);
     return { asked: { ...rule.asked, [name]: list } };
   }

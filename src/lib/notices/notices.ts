@@ -3,7 +3,7 @@ import type { TenantId } from '../core/identifiers.ts';
 import type { Secret } from '../core/secrets.ts';
 import type { Logger } from '../core/log.ts';
 import { once } from '../core/single-flight.ts';
-import type { IsChosen } from './filter.ts';
+import type { IsSelected } from './filter.ts';
 import { type Notifier, silentNotifier } from './notice.ts';
 import type { TargetDeps, WebhookForm } from './target.ts';
 
@@ -31,7 +31,7 @@ export interface NotificationsDeps extends TargetDeps {
   /** With the tenant where no host names the app, tells brokers apart. */
   readonly dashboardUrl: string | undefined;
   readonly partnerTenantId: TenantId;
-  readonly isChosen: IsChosen;
+  readonly isSelected: IsSelected;
 }
 
 export interface NotificationSettings {

@@ -78,7 +78,7 @@ export function openNotifications(deps: NotificationsDeps, settings: Notificatio
       return undefined;
     }
   };
-  const filter = attempt('No notices are sent', () => parseFilter(settings.NOTIFICATION_FILTER, deps.isChosen));
+  const filter = attempt('No notices are sent', () => parseFilter(settings.NOTIFICATION_FILTER, deps.isSelected));
   const made = makersOf(deps, settings).flatMap(({ title, make }) => attempt(`${title} gets no notices`, make) ?? []);
   // Without the filter, a target could get what it must not.
   const targets = filter === undefined ? [] : made;

@@ -86,7 +86,7 @@ export interface EventQuery {
   /** Only events of this tenant. */
   readonly tenantId?: TenantId | undefined;
   /** Only events of tenants for which this returns true. */
-  readonly isChosen?: ((tenantId: TenantId) => boolean) | undefined;
+  readonly isSelected?: ((tenantId: TenantId) => boolean) | undefined;
   readonly kind?: EventKind | undefined;
   readonly sinceMs?: number | undefined;
   /** Only events after this place in the log. */

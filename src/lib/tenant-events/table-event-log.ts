@@ -43,11 +43,11 @@ export class TableEventLog implements EventLog {
   }
 
   async query(query: EventQuery): Promise<EventPage> {
-    const { limit, isChosen } = query;
+    const { limit, isSelected } = query;
     const table = this.#table.saying('The events of the tenants cannot be read.');
     // Storage cannot choose tenants.
-    const pages = table.pages({ filter: filterOf(query) }, isChosen === undefined ? { size: limit + 1 } : {});
-    const isWanted = ({ tenantId }: TenantEvent): boolean => isChosen === undefined || isChosen(tenantId);
+    const pages = table.pages({ filter: filterOf(query) }, isSelected === undefined ? { size: limit + 1 } : {});
+    const isWanted = ({ tenantId }: TenantEvent): boolean => isSelected === undefined || isSelected(tenantId);
     const [{ items, last }, head] = await Promise.all([
       readPage(pages, limit, (row) => this.#readable(row), isWanted),
       readHead(table),

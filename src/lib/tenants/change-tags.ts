@@ -8,7 +8,7 @@ import { untilWritten } from '../core/rows/table.ts';
 import { nameOfTag, readTags, type TenantTags } from './tags.ts';
 
 /** How tags change: `tags` replaces them all; `add` and `remove` change some. */
-export interface TagOrder {
+export interface TagRequest {
   readonly tags?: readonly string[] | undefined;
   /** A tag with the same name and another value is replaced. */
   readonly add?: readonly string[] | undefined;
@@ -46,11 +46,11 @@ const maxAttempts = 5;
  * change then fails, a second record says so.
  * @throws BrokerError request_invalid, audit_unavailable, storage_unavailable; busy while others change the same tenant.
  */
-export async function changeTags(deps: ChangeTagsDeps, order: TagOrder, by: TagChanger): Promise<ChangedTags> {
-  checkOrder(order);
+export async function changeTags(deps: ChangeTagsDeps, request: TagRequest, by: TagChanger): Promise<ChangedTags> {
+  checkRequest(request);
   const attempt = async (): Promise<ChangedTags | undefined> => {
     const { tags: before, etag } = await deps.tenantTags.stored(by.tenantId);
-    const tags = changed(before, order);
+    const tags = changed(before, request);
     const added = tags.filter((tag) => !before.includes(tag));
     const removed = before.filter((tag) => !tags.includes(tag));
     const result = { tags, added, removed };
@@ -99,7 +99,7 @@ async function replaceRecorded(
   }
 }
 
-function checkOrder({ tags, add = [], remove = [] }: TagOrder): void {
+function checkRequest({ tags, add = [], remove = [] }: TagRequest): void {
   const refuse = (detail: string): never => {
     throw new BrokerError('request_invalid', detail);
   };
@@ -112,7 +112,7 @@ function checkOrder({ tags, add = [], remove = [] }: TagOrder): void {
   if (both !== undefined) refuse(`\`add\` and \`remove\` both name the tag "${nameOfTag(both)}".`);
 }
 
-function changed(before: readonly string[], { tags, add = [], remove = [] }: TagOrder): readonly string[] {
+function changed(before: readonly string[], { tags, add = [], remove = [] }: TagRequest): readonly string[] {
   if (tags !== undefined) return parsed(tags);
   const removed = new Set(parsed(remove));
   const kept = before.filter((tag) => !removed.has(tag) && !removed.has(nameOfTag(tag)));

@@ -6,7 +6,7 @@ import { errorFields } from '../core/log.ts';
 import type { DomainResolver } from './domain-resolver.ts';
 import type { ExcludedDomains } from './excluded-domains.ts';
 import { createTenantListReader, type ListsDeps, uniteTenants, usableMs } from './lists.ts';
-import { resolveSelection, type WantedTenants } from './selection.ts';
+import { resolveServedTenants, type WantedTenants } from './selection.ts';
 import type { DelegatedTenant, TenantSource } from './tenant.ts';
 
 /** The list of tenants at one point in time. */
@@ -144,7 +144,7 @@ export function createTenantDirectory(deps: DirectoryDeps, wanted: WantedTenants
     tenantOf,
     tenantByEntra: (domain, signal, callerId) => deps.domains.tenantOf(domain, signal, callerId),
     excludes: async (tenantId, signal) =>
-      (await resolveSelection(deps, wanted, signal)).selection.exclude.has(tenantId),
+      (await resolveServedTenants(deps, wanted, signal)).selection.exclude.has(tenantId),
     settingsWarnings: () => copy.peek()?.value.settingsWarnings ?? [],
     completeRead: (sinceMs, signal) => completeRead(copy, load, sinceMs, signal),
   };
@@ -177,11 +177,14 @@ const createCopy = (deps: DirectoryDeps): KeptCopy<Directory> =>
 
 function createLoad(deps: DirectoryDeps, wanted: WantedTenants): Load<Directory> {
   const lists = createTenantListReader(deps);
-  const report = createReport(deps);
+  let reported = '';
   return async (signal) => {
     const nowMs = deps.clock.nowMs();
-    const [read, chosen] = await Promise.all([lists.read(signal), resolveSelection(deps, wanted, signal)]);
-    report(chosen.warnings);
+    const [read, chosen] = await Promise.all([lists.read(signal), resolveServedTenants(deps, wanted, signal)]);
+    // Only when they change, because the lists are read every ten minutes.
+    const message = chosen.warnings.join(' ');
+    if (message !== '' && message !== reported) deps.log.log('warn', 'tenants.domain_unresolved', { message });
+    reported = message;
     const tenants = uniteTenants(read.lists, chosen.selection, nowMs);
     return {
       tenants,
@@ -193,16 +196,6 @@ function createLoad(deps: DirectoryDeps, wanted: WantedTenants): Load<Directory>
       refused: read.refused,
       ...indexesOf(tenants),
     };
-  };
-}
-
-/** Logs warnings about the settings when they change, because the lists are read every ten minutes. */
-function createReport({ log }: Pick<DirectoryDeps, 'log'>): (warnings: readonly string[]) => void {
-  let reported = '';
-  return (warnings) => {
-    const message = warnings.join(' ');
-    if (message !== '' && message !== reported) log.log('warn', 'tenants.domain_unresolved', { message });
-    reported = message;
   };
 }
 

@@ -9,11 +9,11 @@ import type { Binding, ExchangeDeps } from '../microsoft/exchange.ts';
 import { createGraphClient } from '../microsoft/graph.ts';
 import { createPartnerCenterClient } from '../microsoft/partner-center.ts';
 import { type JsonObject, objectOf, textOf } from '../core/objects.ts';
-import type { TenantSelection } from './selection.ts';
+import type { ServedTenants } from './selection.ts';
 import { type DelegatedTenant, type ReachabilityReason, type TenantSource, tenantSources } from './tenant.ts';
 
 /** The combined result of all GDAP relationships with one customer. */
-interface GdapStanding {
+interface GdapState {
   readonly tenantId: TenantId;
   readonly name: string | undefined;
   readonly reason: ReachabilityReason;
@@ -34,21 +34,19 @@ interface Relationship {
 const expiringSoonMs = 30 * dayMs;
 
 /**
- * One standing per customer. A customer often has several relationships, some of which have ended. Any active one gives
+ * One state per customer. A customer often has several relationships, some of which have ended. Any active one gives
  * access, and the latest end counts.
  */
-export function gdapStandings(items: readonly JsonObject[], nowMs: number): Map<TenantId, GdapStanding> {
+export function gdapStates(items: readonly JsonObject[], nowMs: number): Map<TenantId, GdapState> {
   const byTenant = Map.groupBy(
-    items.flatMap((item) => parse(item) ?? []),
+    items.flatMap((item) => parseRelationship(item) ?? []),
     ({ tenantId }) => tenantId,
   );
-  return new Map(
-    [...byTenant].map(([tenantId, relationships]) => [tenantId, standing(tenantId, relationships, nowMs)]),
-  );
+  return new Map([...byTenant].map(([tenantId, relationships]) => [tenantId, stateOf(tenantId, relationships, nowMs)]));
 }
 
 /** A `delegatedAdminRelationship`. Undefined if it has no customer yet (a request that no customer has opened). */
-function parse(item: JsonObject): Relationship | undefined {
+export function parseRelationship(item: JsonObject): Relationship | undefined {
   const customer = objectOf(item, 'customer');
   const tenantId = parseTenantId(customer?.['tenantId']);
   if (tenantId === undefined) return undefined;
@@ -64,12 +62,12 @@ function parse(item: JsonObject): Relationship | undefined {
   };
 }
 
-function standing(tenantId: TenantId, relationships: readonly Relationship[], nowMs: number): GdapStanding {
-  // "expiring" is still active. The status may lag behind the end date, so the date decides.
-  const active = relationships.filter(
-    ({ status, endsAtMs, microsoftLed }) =>
-      !microsoftLed && (status === 'active' || status === 'expiring') && (endsAtMs === undefined || endsAtMs > nowMs),
-  );
+/** "expiring" is still active. The status may lag behind the end date, so the date decides. */
+export const isActive = ({ status, endsAtMs, microsoftLed }: Relationship, nowMs: number): boolean =>
+  !microsoftLed && (status === 'active' || status === 'expiring') && (endsAtMs === undefined || endsAtMs > nowMs);
+
+function stateOf(tenantId: TenantId, relationships: readonly Relationship[], nowMs: number): GdapState {
+  const active = relationships.filter((relationship) => isActive(relationship, nowMs));
   const counted = active.length > 0 ? active : relationships;
   const ends = counted.flatMap(({ endsAtMs }) => endsAtMs ?? []);
   const endsAtMs = ends.length === 0 ? undefined : Math.max(...ends);
@@ -112,10 +110,10 @@ interface Entry {
 }
 
 /** Merges the lists by tenant id. Each tenant has the reason why it is or is not reachable. Sorted by name, then id. */
-export function uniteTenants(lists: TenantLists, selection: TenantSelection, nowMs: number): DelegatedTenant[] {
-  const standings = gdapStandings(lists.relationships, nowMs);
-  const entries = collect(lists, standings);
-  const tenants = [...entries.values()].map((entry) => decide(entry, standings.get(entry.tenantId), selection));
+export function uniteTenants(lists: TenantLists, selection: ServedTenants, nowMs: number): DelegatedTenant[] {
+  const states = gdapStates(lists.relationships, nowMs);
+  const entries = collect(lists, states);
+  const tenants = [...entries.values()].map((entry) => decide(entry, states.get(entry.tenantId), selection));
   return tenants.toSorted(
     (a, b) => compare(a.name.toLowerCase(), b.name.toLowerCase()) || compare(a.tenantId, b.tenantId),
   );
@@ -124,7 +122,7 @@ export function uniteTenants(lists: TenantLists, selection: TenantSelection, now
 // Does not use the locale: indexes into the sorted list are stored, so the order must be the same on every machine.
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
-function collect(lists: TenantLists, standings: Map<TenantId, GdapStanding>): Map<TenantId, Entry> {
+function collect(lists: TenantLists, states: Map<TenantId, GdapState>): Map<TenantId, Entry> {
   const entries = new Map<TenantId, Entry>();
   const at = (tenantId: TenantId, source: TenantSource, name: string | undefined): Entry => {
     const entry = entries.get(tenantId) ?? { tenantId, names: {}, domains: {}, reseller: false };
@@ -132,7 +130,7 @@ function collect(lists: TenantLists, standings: Map<TenantId, GdapStanding>): Ma
     entry.names[source] ??= name?.trim() ?? '';
     return entry;
   };
-  for (const { tenantId, name } of standings.values()) at(tenantId, 'relationships', name);
+  for (const { tenantId, name } of states.values()) at(tenantId, 'relationships', name);
   for (const contract of lists.contracts) {
     const tenantId = parseTenantId(contract['customerId']);
     if (tenantId === undefined) continue;
@@ -157,27 +155,27 @@ function noteDomain({ domains }: Entry, source: TenantSource, value: unknown): v
   if (domain !== undefined) domains[source] = domain;
 }
 
-function decide(entry: Entry, gdap: GdapStanding | undefined, selection: TenantSelection): DelegatedTenant {
+function decide(entry: Entry, gdap: GdapState | undefined, selection: ServedTenants): DelegatedTenant {
   const { tenantId, names, domains, reseller } = entry;
   const { include, exclude } = selection;
   // A contract has the name and domain of the day on which it was signed, so it comes last.
   const domain = domains['partner-center'] ?? domains.contracts;
   const relationship = gdap ? 'gdap' : reseller ? 'dap' : 'none';
-  const standing: ReachabilityReason =
+  const own: ReachabilityReason =
     gdap?.reason ??
     (reseller ? (selection.withoutGdap === 'allow' ? 'reseller_contract' : 'no_gdap') : 'no_relationship');
   const reason: ReachabilityReason = exclude.has(tenantId)
     ? 'excluded'
     : include !== 'all' && !include.has(tenantId)
       ? 'not_included'
-      : standing;
+      : own;
   return {
     tenantId,
     name: names['partner-center'] || names.relationships || names.contracts || domain || tenantId,
     defaultDomain: domain,
     relationship,
     ...(gdap?.endsAtMs === undefined ? {} : { relationshipEndsAtMs: gdap.endsAtMs }),
-    reachable: reason === standing && (gdap?.active ?? standing === 'reseller_contract'),
+    reachable: reason === own && (gdap?.active ?? own === 'reseller_contract'),
     reason,
     sources: tenantSources.filter((source) => names[source] !== undefined),
   };
@@ -244,14 +242,14 @@ export function createTenantListReader(deps: ListsDeps): TenantListReader {
           name: 'The list of contracts',
           source: 'contracts',
           copy: contractCopy,
-          load: () => all(graph.list(contractsPath)),
+          load: () => Array.fromAsync(graph.list(contractsPath)),
           signal,
         }),
         readOptional(deps, {
           name: 'The list of Partner Center customers',
           source: 'partner-center',
           copy: customerCopy,
-          load: () => all(partnerCenter.customers()),
+          load: () => Array.fromAsync(partnerCenter.customers()),
           signal,
         }),
       ]);
@@ -328,33 +326,18 @@ async function readOptional(
   };
 }
 
-async function readRelationships(items: AsyncIterable<JsonObject>): Promise<JsonObject[]> {
-  let relationships: JsonObject[];
-  try {
-    relationships = await all(items);
-  } catch (thrown) {
+async function readRelationships(items: AsyncIterable<JsonObject>): Promise<Items> {
+  const relationships = await Array.fromAsync(items).catch((thrown: unknown): never => {
     const error = toBrokerError(thrown);
-    if (error.scope === 'credential' || error.code === 'internal') throw error;
-    throw new BrokerError(
-      'directory_unavailable',
-      `The delegated relationships cannot be read (${error.code}): ${error.detail}`,
-      {
-        cause: thrown,
-        retryAfterSeconds: error.retryAfterSeconds,
-        logFields: error.logFields,
-      },
-    );
-  }
+    const { code, detail, retryAfterSeconds, logFields } = error;
+    if (error.scope === 'credential' || code === 'internal') throw error;
+    const problem = `The delegated relationships cannot be read (${code}): ${detail}`;
+    throw new BrokerError('directory_unavailable', problem, { cause: thrown, retryAfterSeconds, logFields });
+  });
   // Graph answers 200 with an empty list to accounts outside AdminAgents (microsoft-graph-docs issue 8921).
   if (relationships.length > 0) return relationships;
   throw new BrokerError(
     'directory_unavailable',
     'Microsoft Graph returned an empty list of delegated relationships. It does so for accounts that are not in the group AdminAgents.',
   );
-}
-
-async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
-  const collected: T[] = [];
-  for await (const item of items) collected.push(item);
-  return collected;
 }

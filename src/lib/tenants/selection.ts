@@ -15,14 +15,14 @@ export interface WantedTenants {
 }
 
 /** The included and excluded tenants by id, so that wrong domains in a list of customers do not affect them. */
-export interface TenantSelection {
+export interface ServedTenants {
   readonly include: ReadonlySet<TenantId> | 'all';
   /** Overrides `include`. */
   readonly exclude: ReadonlySet<TenantId>;
   readonly withoutGdap: WantedTenants['withoutGdap'];
 }
 
-export interface SelectionDeps {
+export interface ServedTenantsDeps {
   readonly domains: DomainResolver;
   readonly excludedDomains: ExcludedDomains;
 }
@@ -37,11 +37,11 @@ const concurrency = 4;
  * @throws BrokerError directory_unavailable if Entra does not resolve a domain or storage does not answer, because an
  * excluded tenant could otherwise get tokens.
  */
-export async function resolveSelection(
-  deps: SelectionDeps,
+export async function resolveServedTenants(
+  deps: ServedTenantsDeps,
   wanted: WantedTenants,
   signal?: AbortSignal,
-): Promise<{ readonly selection: TenantSelection; readonly warnings: readonly string[] }> {
+): Promise<{ readonly selection: ServedTenants; readonly warnings: readonly string[] }> {
   const currentTenant = (domain: DomainName): Promise<TenantId | undefined> => deps.domains.tenantOf(domain, signal);
   const [include, exclude] = await Promise.all([
     resolveList('TENANTS_INCLUDE', wanted.include, signal, async (domain) => ({

@@ -3,7 +3,7 @@ import { isoTime } from '../../lib/core/clock.ts';
 import { type Gap, judgeGaps } from './judge-gaps.ts';
 import { includes, isWithin, type Limits } from './period.ts';
 import type { RowFinding, SignedCheckpoint, Tally } from './read-checkpoints.ts';
-import { type RecordTable, standing } from './record-table.ts';
+import { type RecordTable, recordState } from './record-table.ts';
 import type { SignedChain } from './signed-chains.ts';
 import { type Misplaced, walkChain, type WalkedChain } from './walk-chain.ts';
 
@@ -11,7 +11,7 @@ import { type Misplaced, walkChain, type WalkedChain } from './walk-chain.ts';
  * How a record stands for which no signature vouches.
  * - `newer`: after what the last checkpoint covers.
  * - `earlier`: before what the first checkpoint covers.
- * - `outside`: beyond what was asked for.
+ * - `outside`: beyond what was requested.
  * - `late`: checkpoints cover its time and do not know it.
  * - `uncovered`: the checkpoints of its time are not at hand.
  * - `backdated`: its key has a time that is not signed yet, and it shows one that is.
@@ -19,14 +19,14 @@ import { type Misplaced, walkChain, type WalkedChain } from './walk-chain.ts';
  */
 type Unsigned = 'newer' | 'earlier' | 'outside' | 'late' | 'uncovered' | 'backdated' | 'future';
 
-function unsignedStanding(table: RecordTable, row: number, limits: Limits): Unsigned {
-  const { asked, covered, exportedMs } = limits;
+function unsignedState(table: RecordTable, row: number, limits: Limits): Unsigned {
+  const { requested, covered, exportedMs } = limits;
   const atMs = table.atMs(row);
   const shownMs = table.shownMs.get(row) ?? atMs;
   const [first] = covered;
   if (isWithin(covered, atMs)) return 'late';
   if (isWithin(covered, shownMs)) return 'backdated';
-  if (!includes(asked, atMs)) return includes(asked, shownMs) ? 'backdated' : 'outside';
+  if (!includes(requested, atMs)) return includes(requested, shownMs) ? 'backdated' : 'outside';
   if (atMs > exportedMs + overlapMs) return 'future';
   if (first === undefined || atMs > limits.signedUntilMs) return 'newer';
   return atMs <= first.fromMs ? 'earlier' : 'uncovered';
@@ -36,11 +36,11 @@ function unsignedStanding(table: RecordTable, row: number, limits: Limits): Unsi
  * How a record stands for which a signature vouches. Of the time before the first checkpoint only such records are known
  * that the chains of that checkpoint name, so `proven` cannot be said of it.
  */
-function signedStanding(atMs: number, limits: Limits): 'proven' | 'newer' | 'earlier' | 'outside' {
-  const { asked, covered, proven, signedUntilMs } = limits;
+function signedState(atMs: number, limits: Limits): 'proven' | 'newer' | 'earlier' | 'outside' {
+  const { requested, covered, proven, signedUntilMs } = limits;
   if (proven !== undefined && includes(proven, atMs)) return 'proven';
   if (atMs >= signedUntilMs) return 'newer';
-  return includes(asked, atMs) && atMs < (covered[0]?.fromMs ?? atMs) ? 'earlier' : 'outside';
+  return includes(requested, atMs) && atMs < (covered[0]?.fromMs ?? atMs) ? 'earlier' : 'outside';
 }
 
 /**
@@ -53,7 +53,7 @@ const largestCrash = 400;
 export interface ChainFindings {
   readonly findings: readonly RowFinding[];
   readonly changed: readonly Misplaced[];
-  /** Places without a record. */
+  /** Sequences without a record. */
   readonly lost: number;
   readonly crashed: number;
   readonly purged: number;
@@ -78,26 +78,23 @@ export function judgeChain(evidence: ChainEvidence, chain: string, signed: Signe
   const isTooMuch = sizeOf('crash', 'lost') > largestCrash;
   return {
     findings: [
-      ...walked.changed.flatMap((place) => changedFindings(table, place)),
+      ...walked.changed.flatMap((seq) => changedFindings(table, seq)),
       ...walked.extra.map((row) => ({ kind: 'inserted' as const, row, detail: 'It has a place that is not free.' })),
       ...walked.doubted.map((seq) => ({ kind: 'unproven' as const, first: seq, last: seq, detail: doubtedDetail })),
       ...signed.revived.map((seq) => ({ kind: 'inserted' as const, first: seq, last: seq, detail: revivedDetail })),
       ...judgeRows(evidence, rows),
       ...gaps.flatMap((gap) => gapFinding(gap, isTooMuch)),
       ...agreeingFindings(walked, evidence),
-    ].map((finding) => withPlace(table, chain, finding)),
+    ].map((finding: RowFinding) => {
+      const seq = finding.row === undefined ? undefined : table.seq(finding.row);
+      return { ...finding, chain, ...(seq === undefined ? {} : { first: seq, last: seq }) };
+    }),
     changed: walked.changed,
     lost: sizeOf('lost'),
     crashed: sizeOf('crash'),
     purged: sizeOf('purged'),
     beyond: sizeOf('unknown'),
   };
-}
-
-function withPlace(table: RecordTable, chain: string, finding: RowFinding): RowFinding {
-  if (finding.row === undefined) return { ...finding, chain };
-  const seq = table.seq(finding.row);
-  return { ...finding, chain, first: seq, last: seq };
 }
 
 const revivedDetail = 'The chain had ended hours before, and no instance continues such a chain.';
@@ -120,20 +117,20 @@ const misfitDetail = 'Its keys are none that a version has written: they have no
 /** Counts the records of a chain after its walk, and names those that nothing signed knows. */
 function* judgeRows({ table, limits, tally }: ChainEvidence, rows: Uint32Array): Iterable<RowFinding> {
   for (const row of rows) {
-    const known = table.standing(row);
-    if (known === standing.changed || known === standing.extra) tally.tampered += 1;
+    const known = table.state(row);
+    if (known === recordState.changed || known === recordState.extra) tally.tampered += 1;
     else if (table.misfits.has(row)) {
       tally.tampered += 1;
       yield { kind: 'inserted', row, detail: misfitDetail };
-    } else if (known === standing.vouched) tally[signedStanding(table.atMs(row), limits)] += 1;
-    else if (known === standing.agreeing) tally[isOpen(table.atMs(row), limits) ? 'unsigned' : 'outside'] += 1;
+    } else if (known === recordState.vouched) tally[signedState(table.atMs(row), limits)] += 1;
+    else if (known === recordState.agreeing) tally[isOpen(table.atMs(row), limits) ? 'unsigned' : 'outside'] += 1;
     else yield* countUnsigned({ table, limits, tally }, row);
   }
 }
 
 /** Counts a record that nothing signed knows, and says what is wrong with it. */
 function* countUnsigned({ table, limits, tally }: ChainEvidence, row: number): Iterable<RowFinding> {
-  const found = unsignedStanding(table, row, limits);
+  const found = unsignedState(table, row, limits);
   const finding = unsignedFindings[found];
   if (finding !== undefined) yield { ...finding, row };
   if (found === 'late') tally.tampered += 1;
@@ -141,10 +138,8 @@ function* countUnsigned({ table, limits, tally }: ChainEvidence, row: number): I
   else tally.unsigned += 1;
 }
 
-const misfitFinding = (row: number): RowFinding => ({ kind: 'inserted', row, detail: misfitDetail });
-
 function changedFindings(table: RecordTable, { rows, isContradicted }: Misplaced): RowFinding[] {
-  const kept = rows.find((row) => table.standing(row) === standing.vouched);
+  const kept = rows.find((row) => table.state(row) === recordState.vouched);
   if (isContradicted && kept !== undefined)
     return [{ kind: 'changed', row: kept, detail: 'Checkpoints and later records knew different contents of it.' }];
   return rows.map((row, index) => ({
@@ -158,15 +153,16 @@ function changedFindings(table: RecordTable, { rows, isContradicted }: Misplaced
  * Whether a record should be signed whose next one is not there. If the period has an end, so have the chains: then the next
  * record lies beyond it.
  */
-const isOpen = (atMs: number, { asked, proven }: Limits): boolean =>
-  includes(asked, atMs) && (proven === undefined || asked.toMs === Number.POSITIVE_INFINITY || atMs < proven.toMs);
+const isOpen = (atMs: number, { requested, proven }: Limits): boolean =>
+  includes(requested, atMs) &&
+  (proven === undefined || requested.toMs === Number.POSITIVE_INFINITY || atMs < proven.toMs);
 
 /** Records after which one is missing or changed. */
 function agreeingFindings({ agreeing, kept }: WalkedChain, { table, limits }: ChainEvidence): RowFinding[] {
   if (agreeing.length === 0) return [];
   const open = new Set<number>();
   for (const row of kept)
-    if (table.standing(row) === standing.agreeing && isOpen(table.atMs(row), limits)) open.add(table.seq(row));
+    if (table.state(row) === recordState.agreeing && isOpen(table.atMs(row), limits)) open.add(table.seq(row));
   return agreeing
     .filter(([first, last]) => hasAny(open, first, last))
     .map(([first, last]) => ({
@@ -177,8 +173,8 @@ function agreeingFindings({ agreeing, kept }: WalkedChain, { table, limits }: Ch
     }));
 }
 
-function hasAny(places: ReadonlySet<number>, first: number, last: number): boolean {
-  for (let place = first; place <= last; place += 1) if (places.has(place)) return true;
+function hasAny(seqs: ReadonlySet<number>, first: number, last: number): boolean {
+  for (let seq = first; seq <= last; seq += 1) if (seqs.has(seq)) return true;
   return false;
 }
 
@@ -221,7 +217,7 @@ export function judgeUnchained(evidence: ChainEvidence, checkpoints: readonly Si
   for (const row of table.unchained.rows) {
     if (!table.misfits.has(row)) continue;
     tally.tampered += 1;
-    findings.push(misfitFinding(row));
+    findings.push({ kind: 'inserted', row, detail: misfitDetail });
   }
   let next = 0;
   /** The rows up to a time, which no call before has returned. */
@@ -248,7 +244,7 @@ function judgeSet(evidence: ChainEvidence, checkpoint: SignedCheckpoint, rows: U
     return [];
   }
   if (setDigest([...rows].map((row) => table.hash(row).toString('base64url'))) === unchained.digest) {
-    for (const row of rows) tally[signedStanding(table.atMs(row), limits)] += 1;
+    for (const row of rows) tally[signedState(table.atMs(row), limits)] += 1;
     return [];
   }
   tally.tampered += rows.length;
@@ -260,5 +256,5 @@ function judgeSet(evidence: ChainEvidence, checkpoint: SignedCheckpoint, rows: U
 }
 
 /** Whether some of the records of a checkpoint are not in the export, or may have been purged. */
-const isAtEdge = ({ asked, purge }: Limits, afterMs: number, untilMs: number): boolean =>
-  afterMs < asked.fromMs || untilMs >= asked.toMs || afterMs < purge.beforeMs;
+const isAtEdge = ({ requested, purge }: Limits, afterMs: number, untilMs: number): boolean =>
+  afterMs < requested.fromMs || untilMs >= requested.toMs || afterMs < purge.beforeMs;

@@ -1,10 +1,10 @@
 import { overlapMs } from '../../lib/audit/chain/checkpoint.ts';
-import { countBefore, type RecordTable, standing } from './record-table.ts';
+import { countBefore, type RecordTable, recordState } from './record-table.ts';
 import type { Limits } from './period.ts';
-import { type PlaceRange, Ranges, type SignedChain } from './signed-chains.ts';
+import { type SequenceRange, Ranges, type SignedChain } from './signed-chains.ts';
 
 /**
- * Why there is no record at some places of a chain. `unknown`: they lie at or beyond a limit of the period. `undated`: the
+ * Why there is no record at some sequences of a chain. `unknown`: they lie at or beyond a limit of the period. `undated`: the
  * record was there, and nothing says when it was written. `perhapsPurged`: retention may have purged it since the last
  * checkpoint.
  */
@@ -20,13 +20,13 @@ export interface Gap {
 /** The records of a chain, as they were found. */
 export interface FoundChain {
   readonly table: RecordTable;
-  /** All its records, by place. */
+  /** All its records, by sequence. */
   readonly rows: Uint32Array;
-  /** Those that belong to it, by place. */
+  /** Those that belong to it, by sequence. */
   readonly kept: Uint32Array;
 }
 
-/** Explains all places without a record, between the first and the last that are known to have been used. */
+/** Explains all sequences without a record, between the first and the last that are known to have been used. */
 export function judgeGaps(found: FoundChain, signed: SignedChain, limits: Limits): readonly Gap[] {
   const { table, rows } = found;
   const claims = [new Claims(found, isVouched), new Claims(found, () => true)];
@@ -37,7 +37,7 @@ export function judgeGaps(found: FoundChain, signed: SignedChain, limits: Limits
     [signed.absent, signed.described, ...claims.map(({ lost }) => lost)],
     [...signed.steps.map(({ seq }) => seq), ...claims.map(({ settled }) => settled)],
   );
-  const times = new PlaceTimes(found, signed, limits);
+  const times = new SequenceTimes(found, signed, limits);
   const isTail = (first: number): boolean => first > lastUsed && first > 1 && lastUsed > 0;
   return missingRanges(found, end, cuts).map(([first, last]): Gap => {
     const [afterMs, beforeMs] = times.of(first, last);
@@ -49,24 +49,24 @@ export function judgeGaps(found: FoundChain, signed: SignedChain, limits: Limits
   });
 }
 
-const isVouched = ({ table }: FoundChain, row: number): boolean => table.standing(row) === standing.vouched;
+const isVouched = ({ table }: FoundChain, row: number): boolean => table.state(row) === recordState.vouched;
 
 /** What the time alone explains. */
-function timeWhy(afterMs: number, beforeMs: number, { asked, purge }: Limits): Gap['why'] | undefined {
+function timeWhy(afterMs: number, beforeMs: number, { requested, purge }: Limits): Gap['why'] | undefined {
   if (beforeMs <= purge.beforeMs) return 'purged';
-  return beforeMs <= asked.fromMs || afterMs >= asked.toMs || beforeMs > asked.toMs ? 'unknown' : undefined;
+  return beforeMs <= requested.fromMs || afterMs >= requested.toMs || beforeMs > requested.toMs ? 'unknown' : undefined;
 }
 
 /** Why a record that was there once is gone. */
-function durableWhy(afterMs: number, { asked, purge }: Limits): Gap['why'] {
+function durableWhy(afterMs: number, { requested, purge }: Limits): Gap['why'] {
   if (afterMs === Number.NEGATIVE_INFINITY) return 'undated';
   if (afterMs < purge.beforeMs) return 'purged';
-  if (afterMs < asked.fromMs) return 'unknown';
+  if (afterMs < requested.fromMs) return 'unknown';
   return afterMs < purge.perhapsBeforeMs ? 'perhapsPurged' : 'removed';
 }
 
 /**
- * What records of a chain say about the places before them. What a record without a signature says can accuse, but does not
+ * What records of a chain say about the sequences before them. What a record without a signature says can accuse, but does not
  * excuse what signed ones say.
  */
 class Claims {
@@ -77,7 +77,7 @@ class Claims {
   constructor(found: FoundChain, isHeard: (found: FoundChain, row: number) => boolean) {
     const { table, kept } = found;
     let settled = 0;
-    const lost: PlaceRange[] = [];
+    const lost: SequenceRange[] = [];
     for (const row of kept) {
       if (!isHeard(found, row)) continue;
       settled = Math.max(settled, table.settled(row));
@@ -87,19 +87,19 @@ class Claims {
     this.lost = new Ranges(lost);
   }
 
-  /** Whether they say that the record of a place was durable. */
-  names(place: number): boolean {
-    return place <= this.settled && !this.lost.covers(place);
+  /** Whether they say that the record of a sequence was durable. */
+  names(seq: number): boolean {
+    return seq <= this.settled && !this.lost.covers(seq);
   }
 }
 
-/** The places after which another explanation may hold. */
+/** The sequences after which another explanation may hold. */
 function cutsOf(ranges: readonly Ranges[], ends: readonly number[]): readonly number[] {
   const edges = ranges.flatMap(({ list }) => list.flatMap(([first, last]) => [first - 1, last]));
   return [...new Set([...ends, ...edges])].toSorted((one, other) => one - other);
 }
 
-/** The places from 1 to `end` without a record, cut into ranges. */
+/** The sequences from 1 to `end` without a record, cut into ranges. */
 function missingRanges({ table, rows }: FoundChain, end: number, cuts: readonly number[]): [number, number][] {
   const ranges: [number, number][] = [];
   let next = 1;
@@ -118,8 +118,8 @@ function missingRanges({ table, rows }: FoundChain, end: number, cuts: readonly 
   return ranges;
 }
 
-/** When the records at places without one were written. */
-class PlaceTimes {
+/** When the records at sequences without one were written. */
+class SequenceTimes {
   readonly #found: FoundChain;
   readonly #signed: SignedChain;
   readonly #signedUntilMs: number;
@@ -145,14 +145,14 @@ class PlaceTimes {
   }
 
   /**
-   * Times of the nearest records, below and above a place without one. Among signed places only records count for which a
+   * Times of the nearest records, below and above a sequence without one. Among signed sequences only records count for which a
    * signature vouches.
    */
-  #neighbours(place: number): readonly [number | undefined, number | undefined] {
+  #neighbours(seq: number): readonly [number | undefined, number | undefined] {
     const { table, kept } = this.#found;
-    const next = countBefore(kept.length, (index) => table.seq(kept[index] ?? 0) < place);
+    const next = countBefore(kept.length, (index) => table.seq(kept[index] ?? 0) < seq);
     const isHeard = (row: number): boolean =>
-      !table.misfits.has(row) && (place > this.#signed.lastSeq || isVouched(this.#found, row));
+      !table.misfits.has(row) && (seq > this.#signed.lastSeq || isVouched(this.#found, row));
     const atMs = (row: number | undefined): number | undefined =>
       row !== undefined && isHeard(row) ? table.atMs(row) : undefined;
     return [atMs(kept[next - 1]), atMs(kept[next])];

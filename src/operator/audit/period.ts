@@ -12,10 +12,10 @@ export interface Period {
 /** Twice the time between two checkpoints, and some more for a slow start. */
 const longestPauseMs = 15 * minuteMs;
 
-/** What decides how records and missing places are judged. */
+/** What decides how records and missing sequences are judged. */
 export interface Limits {
-  /** What was asked for: the period of the export, or the part of it that matters to the auditor. */
-  readonly asked: Period;
+  /** What was requested: the period of the export, or the part of it that matters to the auditor. */
+  readonly requested: Period;
   /** The part of it about which `proven` can be said. Undefined if no checkpoint covers any. */
   readonly proven: Period | undefined;
   readonly exportedMs: number;
@@ -35,19 +35,19 @@ interface Purge {
 }
 
 /** What an export says about its time. */
-interface Asked extends Period {
+interface RequestedPeriod extends Period {
   readonly exportedMs: number;
   /** Time of the oldest record. */
   readonly oldestMs: number;
 }
 
-export function limitsOf(checkpoints: readonly SignedCheckpoint[], asked: Asked): Limits {
+export function limitsOf(checkpoints: readonly SignedCheckpoint[], requested: RequestedPeriod): Limits {
   const last = checkpoints.at(-1);
-  const purge = purgeOf(last, asked);
+  const purge = purgeOf(last, requested);
   return {
-    asked: { fromMs: asked.fromMs, toMs: asked.toMs },
-    proven: provenPeriod(checkpoints, asked, purge),
-    exportedMs: asked.exportedMs,
+    requested: { fromMs: requested.fromMs, toMs: requested.toMs },
+    proven: provenPeriod(checkpoints, requested, purge),
+    exportedMs: requested.exportedMs,
     covered: coveredTimes(checkpoints),
     signedUntilMs: last === undefined ? Number.NEGATIVE_INFINITY : Date.parse(last.to) - overlapMs,
     purge,
@@ -55,7 +55,7 @@ export function limitsOf(checkpoints: readonly SignedCheckpoint[], asked: Asked)
 }
 
 /** Without checkpoints nothing says what was purged, but a purge leaves nothing that is older than the oldest record. */
-function purgeOf(last: SignedCheckpoint | undefined, { exportedMs, oldestMs }: Asked): Purge {
+function purgeOf(last: SignedCheckpoint | undefined, { exportedMs, oldestMs }: RequestedPeriod): Purge {
   if (last === undefined) return { beforeMs: oldestMs, perhapsBeforeMs: oldestMs };
   const signedMs = Date.parse(last.purgedBefore);
   const passedMs = Math.max(0, exportedMs - Date.parse(last.at));
@@ -64,7 +64,7 @@ function purgeOf(last: SignedCheckpoint | undefined, { exportedMs, oldestMs }: A
 
 /**
  * The period of the whole checkpoints in it, without what clocks may differ by: at its limits records of other times may
- * have had the same places, and after it an instance may have written records with an earlier time. What may have been
+ * have had the same sequences, and after it an instance may have written records with an earlier time. What may have been
  * purged limits it as well.
  */
 function provenPeriod(
@@ -105,17 +105,17 @@ export const includes = ({ fromMs, toMs }: Period, ms: number): boolean => ms >=
 
 /**
  * Says for how long no checkpoint was written: nothing signed has fixed the records of that time until its end. And says
- * which part of the period that was asked for no checkpoint covers.
+ * which part of the period that was requested no checkpoint covers.
  */
 export function judgeCheckpointTimes({ checkpoints, unverified }: ReadCheckpoints, limits: Limits): Finding[] {
-  const { asked, exportedMs } = limits;
+  const { requested, exportedMs } = limits;
   const findings: Finding[] = [...judgeStart(checkpoints, unverified, limits)];
   for (const [index, { number, at }] of checkpoints.entries()) {
     const next = checkpoints[index + 1];
     // Missing checkpoints are a finding of their own.
     if (next !== undefined && next.number !== number + 1) continue;
-    const endMs = next === undefined ? Math.min(exportedMs, asked.toMs) : Date.parse(next.at);
-    if (endMs < asked.fromMs || Date.parse(at) > asked.toMs) continue;
+    const endMs = next === undefined ? Math.min(exportedMs, requested.toMs) : Date.parse(next.at);
+    if (endMs < requested.fromMs || Date.parse(at) > requested.toMs) continue;
     const minutes = Math.round((endMs - Date.parse(at)) / minuteMs);
     if (minutes * minuteMs <= longestPauseMs) continue;
     const between = [at, isoTime(endMs)] as const;
@@ -128,17 +128,17 @@ export function judgeCheckpointTimes({ checkpoints, unverified }: ReadCheckpoint
 function* judgeStart(
   checkpoints: readonly SignedCheckpoint[],
   unverified: ReadonlySet<number>,
-  { asked, purge, proven }: Limits,
+  { requested, purge, proven }: Limits,
 ): Iterable<Finding> {
   const [oldest] = checkpoints;
   if (oldest === undefined) return;
   const { number, from } = oldest;
-  const neededMs = Math.max(asked.fromMs, purge.beforeMs);
+  const neededMs = Math.max(requested.fromMs, purge.beforeMs);
   if (number > 1 && Date.parse(from) > neededMs) {
     const kind = unverified.has(number - 1) ? 'unproven' : 'removed';
     const detail = `The checkpoints before ${number} are ${kind === 'removed' ? 'missing' : 'not verified'}, although their records are not purged.`;
     yield { kind, checkpoint: number - 1, detail };
-  } else if (proven !== undefined && Number.isFinite(asked.fromMs) && proven.fromMs > neededMs + longestPauseMs) {
+  } else if (proven !== undefined && Number.isFinite(requested.fromMs) && proven.fromMs > neededMs + longestPauseMs) {
     const between = [isoTime(neededMs), isoTime(proven.fromMs)] as const;
     yield { kind: 'unproven', between, detail: 'No checkpoint covers the start of the period that was asked for.' };
   }

@@ -1,6 +1,7 @@
 import type { CryptoKey, JWK, KeyObject } from 'jose';
 import { type Checkpoint, checkpointSchema, checkpointType, hashOf } from '../../lib/audit/chain/checkpoint.ts';
 import { hourMs } from '../../lib/core/clock.ts';
+import { asObject } from '../../lib/core/objects.ts';
 import { parseJson } from '../../lib/core/outbound.ts';
 
 /** Tampering, by what happened to records or checkpoints. */
@@ -15,7 +16,7 @@ export interface Finding {
   /** What it is about, in one sentence. */
   readonly detail: string;
   readonly chain?: string;
-  /** Places in the chain, both inclusive. */
+  /** Sequences in the chain, both inclusive. */
   readonly first?: number;
   readonly last?: number;
   /** Keys of the record in the table. */
@@ -35,12 +36,12 @@ export interface RowFinding extends Omit<Finding, 'record'> {
 export const isTampering = ({ kind }: Pick<Finding, 'kind'>): boolean => kind !== 'unproven' && kind !== 'crash';
 
 /**
- * How many records there are of each standing. Each record of the export counts once.
- * - `proven`: in the period of the verdict, and a signature vouches for content and place.
+ * How many records there are of each state. Each record of the export counts once.
+ * - `proven`: in the period of the verdict, and a signature vouches for content and sequence.
  * - `newer`: after that period; at most those of its last minutes are signed.
  * - `earlier`: before the first checkpoint at hand. Nothing signed knows all records of that time.
  * - `unsigned`: within the period, and nothing signed vouches for them. A finding names them.
- * - `outside`: beyond the period that was asked for, or at its limits.
+ * - `outside`: beyond the period that was requested, or at its limits.
  * - `tampered`: a finding says what is wrong with them.
  */
 export interface Tally {
@@ -112,10 +113,8 @@ async function importKeys(keys: readonly JWK[], findings: Finding[]): Promise<Re
     try {
       imported.set(key.kid ?? '', await importJWK(key, 'ES256'));
     } catch {
-      findings.push({
-        kind: 'unproven',
-        detail: `The key ${key.kid ?? 'without an id'} is not a public key of P-256.`,
-      });
+      const detail = `The key ${key.kid ?? 'without an id'} is not a public key of P-256.`;
+      findings.push({ kind: 'unproven', detail });
     }
   }
   return imported;
@@ -129,13 +128,13 @@ function keyFinding(kid: string, number: number): Finding {
 /** The key that a line names, and its payload: both unverified. Without `kid` if the line is not a checkpoint. */
 function partsOf(jws: string): { readonly kid?: string; readonly payload: unknown } {
   const [header, payload] = jws.split('.').map((part) => parseJson(Buffer.from(part, 'base64url').toString('utf8')));
-  const { kid, typ } = (header ?? {}) as { readonly kid?: unknown; readonly typ?: unknown };
+  const { kid, typ } = asObject(header);
   return typeof kid === 'string' && typ === checkpointType ? { kid, payload } : { payload };
 }
 
 /** The number that an unverified checkpoint claims; 0 if it has none. */
 function numberOf(payload: unknown): number {
-  const { number } = (payload ?? {}) as { readonly number?: unknown };
+  const { number } = asObject(payload);
   return typeof number === 'number' && Number.isInteger(number) ? number : 0;
 }
 

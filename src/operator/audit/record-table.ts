@@ -18,16 +18,12 @@ import { hourMs } from '../../lib/core/clock.ts';
 
 const rowsPerChunk = 2 ** 15;
 
-interface Chunk<T> {
-  [index: number]: T;
-}
-
 /** Numbers by row. */
-class NumberColumn<A extends Chunk<number>> {
-  readonly #create: (length: number) => A;
-  readonly #chunks: A[] = [];
+class NumberColumn {
+  readonly #create: (length: number) => Record<number, number>;
+  readonly #chunks: Record<number, number>[] = [];
 
-  constructor(create: (length: number) => A) {
+  constructor(create: (length: number) => Record<number, number>) {
     this.#create = create;
   }
 
@@ -100,7 +96,7 @@ export function countBefore(count: number, isBefore: (index: number) => boolean)
 /** More changed records than this are not compared with each other. */
 export const maxCompared = 100;
 
-/** Parts of a record that can be exchanged with another one: its keys, its time, its place. What is left is its content. */
+/** Parts of a record that can be exchanged with another one: its keys, its time, its sequence. What is left is its content. */
 const exchangeable = [['PartitionKey', 'RowKey'], ['at'], ['chain', 'chainLost']] as const;
 
 /**
@@ -123,9 +119,9 @@ function mix(record: StoredRecord, other: StoredRecord, taken: ReadonlySet<strin
 }
 
 /** What is known about a record after its chain was walked. */
-export const standing = {
+export const recordState = {
   unknown: 0,
-  /** A signature vouches for its content and place. */
+  /** A signature vouches for its content and sequence. */
   vouched: 1,
   /** It agrees with the record after it, for which no signature vouches. */
   agreeing: 2,
@@ -147,7 +143,7 @@ export class RecordTable {
   readonly unchained = new RowList();
   /** Records with a column `chain` that no version has written. */
   readonly unreadable: number[] = [];
-  /** Places that a record says were not written. */
+  /** Sequences that a record says were not written. */
   readonly lost = new Map<number, readonly LostRange[]>();
   /** Time that the record shows, where that differs from the time in its key by more than two minutes. */
   readonly shownMs = new Map<number, number>();
@@ -160,7 +156,7 @@ export class RecordTable {
   readonly #seq = new NumberColumn((length) => new Float64Array(length));
   readonly #behind = new NumberColumn((length) => new Uint32Array(length));
   readonly #atMs = new NumberColumn((length) => new Float64Array(length));
-  readonly #standing = new NumberColumn((length) => new Uint8Array(length));
+  readonly #state = new NumberColumn((length) => new Uint8Array(length));
 
   add(record: StoredRecord): void {
     const row = this.count;
@@ -210,7 +206,7 @@ export class RecordTable {
     return this.#seq.get(row);
   }
 
-  /** The place up to which all writes had ended, as the record says. Never the place of the record or a later one. */
+  /** The sequence up to which all writes had ended, as the record says. Never the sequence of the record or a later one. */
   settled(row: number): number {
     return this.#seq.get(row) - 1 - this.#behind.get(row);
   }
@@ -220,22 +216,22 @@ export class RecordTable {
     return this.#atMs.get(row);
   }
 
-  standing(row: number): number {
-    return this.#standing.get(row);
+  state(row: number): number {
+    return this.#state.get(row);
   }
 
-  mark(row: number, value: (typeof standing)[keyof typeof standing]): void {
-    this.#standing.set(row, value);
+  mark(row: number, value: (typeof recordState)[keyof typeof recordState]): void {
+    this.#state.set(row, value);
   }
 
-  /** Rows at a place of the chain to which `row` belongs. Looks at all its rows. */
+  /** Rows at a sequence of the chain to which `row` belongs. Looks at all its rows. */
   rowsAt(row: number, seq: number): number[] {
     for (const { rows } of this.chains.values())
       if (rows.includes(row)) return [...rows].filter((each) => this.seq(each) === seq);
     return [];
   }
 
-  /** Rows of a chain by their place. Several rows may have one place. */
+  /** Rows of a chain by their sequence. Several rows may have one sequence. */
   inOrder(chain: string): Uint32Array {
     const rows = this.chains.get(chain)?.rows ?? new Uint32Array(0);
     // Storage returns the newest first.

@@ -2,15 +2,15 @@ import { type ChainHead, overlapMs, settleMs } from '../../lib/audit/chain/check
 import type { SignedCheckpoint } from './read-checkpoints.ts';
 import { countBefore } from './record-table.ts';
 
-/** First and last place, both inclusive. */
-export type PlaceRange = readonly [first: number, last: number];
+/** First and last sequence, both inclusive. */
+export type SequenceRange = readonly [first: number, last: number];
 
-/** A set of places, as ranges that neither touch nor overlap, in order. */
+/** A set of sequences, as ranges that neither touch nor overlap, in order. */
 export class Ranges {
-  readonly list: readonly PlaceRange[];
+  readonly list: readonly SequenceRange[];
 
   /** @param ranges in any order; they may overlap. One whose end is before its start is empty. */
-  constructor(ranges: Iterable<PlaceRange>) {
+  constructor(ranges: Iterable<SequenceRange>) {
     const list: [number, number][] = [];
     const sorted = [...ranges].filter(([first, last]) => first <= last).toSorted(([one], [other]) => one - other);
     for (const [first, last] of sorted) {
@@ -21,15 +21,15 @@ export class Ranges {
     this.list = list;
   }
 
-  covers(place: number): boolean {
-    const index = countBefore(this.list.length, (each) => (this.list[each]?.[0] ?? 0) <= place) - 1;
-    return (this.list[index]?.[1] ?? Number.NEGATIVE_INFINITY) >= place;
+  covers(seq: number): boolean {
+    const index = countBefore(this.list.length, (each) => (this.list[each]?.[0] ?? 0) <= seq) - 1;
+    return (this.list[index]?.[1] ?? Number.NEGATIVE_INFINITY) >= seq;
   }
 
-  /** These places but those of other ranges. */
+  /** These sequences but those of other ranges. */
   without(others: Ranges): Ranges {
     if (others.list.length === 0) return this;
-    const rest: PlaceRange[] = [];
+    const rest: SequenceRange[] = [];
     let index = 0;
     for (const [first, last] of this.list) {
       let next = first;
@@ -47,7 +47,7 @@ export class Ranges {
 
 /** One step of a chain from checkpoint to checkpoint. */
 interface SignedStep {
-  /** Last place of the chain in that checkpoint. */
+  /** Last sequence of the chain in that checkpoint. */
   readonly seq: number;
   /** No record of the step was there before this time. Infinite if that is not known. */
   readonly afterMs: number;
@@ -58,19 +58,19 @@ interface SignedStep {
 /** What all checkpoints at hand say about one chain. */
 export interface SignedChain {
   /**
-   * Hashes that were signed for a place: of heads, and of the records before holes. More than one means that what the table
+   * Hashes that were signed for a sequence: of heads, and of the records before holes. More than one means that what the table
    * held was changed between two checkpoints.
    */
   readonly hashes: ReadonlyMap<number, readonly Buffer[]>;
-  /** Places about which a checkpoint says whether there was a record. */
+  /** Sequences about which a checkpoint says whether there was a record. */
   readonly described: Ranges;
   /** Those of them without one. A later checkpoint may say that a record came late, but not that a signed one is gone. */
   readonly absent: Ranges;
-  /** Last place that is signed; 0 if none is. */
+  /** Last sequence that is signed; 0 if none is. */
   readonly lastSeq: number;
   /** Steps that went on, in order. */
   readonly steps: readonly SignedStep[];
-  /** The first record that a checkpoint has read: its place, and a time before which no record was there. */
+  /** The first record that a checkpoint has read: its sequence, and a time before which no record was there. */
   readonly first: number;
   readonly sinceMs: number;
   /** Heads of the chain after checkpoints had forgotten it, which takes two hours. An instance starts a new chain after one. */
@@ -114,15 +114,15 @@ export function signedChains(checkpoints: readonly SignedCheckpoint[]): Readonly
 interface Moment extends Omit<SignedStep, 'seq'> {
   /** Number of the checkpoint. */
   readonly number: number;
-  /** Whether the head describes all places since the one before, because the checkpoint before is at hand. */
+  /** Whether the head describes all sequences since the one before, because the checkpoint before is at hand. */
   readonly describesAll: boolean;
 }
 
 class ChainReader {
   readonly #hashes = new Map<number, Buffer[]>();
-  readonly #described: PlaceRange[] = [];
-  readonly #absent: PlaceRange[] = [];
-  readonly #late: PlaceRange[] = [];
+  readonly #described: SequenceRange[] = [];
+  readonly #absent: SequenceRange[] = [];
+  readonly #late: SequenceRange[] = [];
   readonly #steps: SignedStep[] = [];
   readonly #first: number;
   readonly #sinceMs: number;
@@ -171,9 +171,9 @@ class ChainReader {
     };
   }
 
-  #addHash(place: number, text: string): void {
-    const known = this.#hashes.get(place) ?? [];
-    this.#hashes.set(place, known);
+  #addHash(seq: number, text: string): void {
+    const known = this.#hashes.get(seq) ?? [];
+    this.#hashes.set(seq, known);
     const hash = Buffer.from(text, 'base64url');
     if (!known.some((each) => each.equals(hash))) known.push(hash);
   }

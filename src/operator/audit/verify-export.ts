@@ -7,7 +7,6 @@ import {
   type Finding,
   isTampering,
   newTally,
-  type ReadCheckpoints,
   readCheckpoints,
   type RowFinding,
   type SignedCheckpoint,
@@ -41,7 +40,7 @@ interface Naming {
 }
 
 /**
- * Gives findings the keys of their records, and finds out which changed records are records of other places: those are
+ * Gives findings the keys of their records, and finds out which changed records are records of other sequences: those are
  * named reordered.
  */
 async function nameRecords(findings: readonly RowFinding[], naming: Naming): Promise<readonly Finding[]> {
@@ -124,14 +123,14 @@ export interface Verification {
   /** The period about which `proven` can be said: start inclusive, end exclusive. Absent if no checkpoint covers any. */
   readonly period?: { readonly from: string; readonly to: string };
   readonly records: number;
-  /** The records by their standing. Their sum is `records`. */
+  /** The records by their state. Their sum is `records`. */
   readonly counts: Readonly<Tally>;
   /** Records without a chain, which older versions write. */
   readonly unchained: { readonly records: number; readonly first?: string; readonly last?: string };
-  /** Places without a record. The instance ended or storage failed while it wrote them, and nobody got what they were for. */
+  /** Sequences without a record. The instance ended or storage failed while it wrote them, and nobody got what they were for. */
   readonly lost: number;
   readonly crashed: number;
-  /** Places whose records retention has purged, or that lie at or beyond the limits of the period. */
+  /** Sequences whose records retention has purged, or that lie at or beyond the limits of the period. */
   readonly purged: number;
   readonly beyond: number;
   readonly chains: number;
@@ -143,10 +142,18 @@ export interface Verification {
 /** Checks an export. Pure but for reading it. @throws what reading the records throws. */
 export async function verifyExport(evidence: Evidence): Promise<Verification> {
   const read = await readCheckpoints(evidence.checkpoints, evidence.keys);
-  const { table, withoutOutcome } = await readRecords(evidence.records());
+  const table = new RecordTable();
+  const requests = new OpenRequests();
+  for await (const record of evidence.records()) {
+    table.add(record);
+    requests.see(record);
+  }
   const limits = limitsOf(read.checkpoints, { ...evidence, oldestMs: table.oldestMs });
+  const { proven } = limits;
   const tally = newTally();
-  const chains = judgeChains({ table, limits, tally }, read);
+  const signed = signedChains(read.checkpoints);
+  const ids = [...new Set([...table.chains.keys(), ...signed.keys()])];
+  const chains = ids.map((id) => judgeChain({ table, limits, tally }, id, signed.get(id) ?? unsignedChain));
   const findings = [
     ...read.findings,
     ...chains.flatMap((chain) => chain.findings),
@@ -159,7 +166,7 @@ export async function verifyExport(evidence: Evidence): Promise<Verification> {
   const changed = chains.flatMap((chain) => chain.changed);
   return {
     findings: await nameRecords(findings, { table, changed, records: evidence.records }),
-    ...periodOf(limits),
+    ...(proven && { period: { from: isoTime(proven.fromMs), to: isoTime(proven.toMs) } }),
     records: table.count,
     counts: tally,
     unchained: summaryOf(table),
@@ -168,28 +175,10 @@ export async function verifyExport(evidence: Evidence): Promise<Verification> {
     purged: total(({ purged }) => purged),
     beyond: total(({ beyond }) => beyond),
     chains: chains.length,
-    withoutOutcome,
+    withoutOutcome: requests.count,
     checkpoints: read.checkpoints.map(({ number, at, keyId }) => ({ number, at, keyId })),
     ...(read.checkpoints.length === 0 ? {} : { purgedBefore: isoTime(limits.purge.beforeMs) }),
   };
-}
-
-async function readRecords(
-  records: AsyncIterable<StoredRecord>,
-): Promise<{ readonly table: RecordTable; readonly withoutOutcome: number }> {
-  const table = new RecordTable();
-  const requests = new OpenRequests();
-  for await (const record of records) {
-    table.add(record);
-    requests.see(record);
-  }
-  return { table, withoutOutcome: requests.count };
-}
-
-function judgeChains(evidence: ChainEvidence, { checkpoints }: ReadCheckpoints): ChainFindings[] {
-  const signed = signedChains(checkpoints);
-  const ids = new Set([...evidence.table.chains.keys(), ...signed.keys()]);
-  return [...ids].map((id) => judgeChain(evidence, id, signed.get(id) ?? unsignedChain));
 }
 
 function* unreadable({ table, tally }: ChainEvidence): Iterable<RowFinding> {
@@ -206,9 +195,6 @@ function* judgeEarlier({ earlier }: Tally, { covered, proven }: Limits): Iterabl
   yield { kind: 'unproven', detail };
 }
 
-const periodOf = ({ proven }: Limits): Pick<Verification, 'period'> =>
-  proven === undefined ? {} : { period: { from: isoTime(proven.fromMs), to: isoTime(proven.toMs) } };
-
 function summaryOf(table: RecordTable): Verification['unchained'] {
   const { rows } = table.unchained;
   let [first, last] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
@@ -224,7 +210,7 @@ function summaryOf(table: RecordTable): Verification['unchained'] {
 /**
  * What verification amounts to.
  * - `tampered`: something is not as it was written.
- * - `unproven`: nothing speaks for tampering, but something in the period that was asked for is not signed.
+ * - `unproven`: nothing speaks for tampering, but something in the period that was requested is not signed.
  * - `proven`: in the period of the verification each record is as it was written, and none is missing.
  */
 type Verdict = 'tampered' | 'unproven' | 'proven';

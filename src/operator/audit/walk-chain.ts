@@ -1,7 +1,7 @@
-import { type RecordTable, standing } from './record-table.ts';
-import type { PlaceRange, SignedChain } from './signed-chains.ts';
+import { type RecordTable, recordState } from './record-table.ts';
+import type { SequenceRange, SignedChain } from './signed-chains.ts';
 
-/** A place whose record is known by its hash, and what is there instead. */
+/** A sequence whose record is known by its hash, and what is there instead. */
 export interface Misplaced {
   readonly seq: number;
   /** The hash that the record had. */
@@ -12,20 +12,20 @@ export interface Misplaced {
   readonly isContradicted: boolean;
 }
 
-/** What walking a chain has found. Each record of the chain has its standing in the table now. */
+/** What walking a chain has found. Each record of the chain has its state in the table now. */
 export interface WalkedChain {
   readonly changed: readonly Misplaced[];
   /** Rows of records that are there in addition to the right one, or where there was none. */
   readonly extra: readonly number[];
-  /** Records of which nothing signed speaks, but which agree with those after them: ranges of places. */
-  readonly agreeing: readonly PlaceRange[];
-  /** Signed places whose hash a record that is not signed contradicts. */
+  /** Records of which nothing signed speaks, but which agree with those after them: ranges of sequences. */
+  readonly agreeing: readonly SequenceRange[];
+  /** Signed sequences whose hash a record that is not signed contradicts. */
   readonly doubted: readonly number[];
-  /** Rows of the records that belong to the chain, by place. */
+  /** Rows of the records that belong to the chain, by sequence. */
   readonly kept: Uint32Array;
 }
 
-/** What the records after a place say about it. */
+/** What the records after a sequence say about it. */
 interface Expected {
   readonly hashes: readonly Buffer[];
   readonly isSigned: boolean;
@@ -34,7 +34,7 @@ interface Expected {
 /**
  * Walks from the last record of a chain to the first. A signed hash vouches for a record, a vouched record for the one
  * before it. After a record that is missing or changed, the next signed hash is needed.
- * @param rows the records of the chain by their place.
+ * @param rows the records of the chain by their sequence.
  */
 export function walkChain(table: RecordTable, rows: Uint32Array, signed: SignedChain): WalkedChain {
   const walk = new Walk(table, rows.length, signed);
@@ -51,7 +51,7 @@ export function walkChain(table: RecordTable, rows: Uint32Array, signed: SignedC
 class Walk implements WalkedChain {
   readonly changed: Misplaced[] = [];
   readonly extra: number[] = [];
-  readonly agreeing: PlaceRange[] = [];
+  readonly agreeing: SequenceRange[] = [];
   readonly doubted: number[] = [];
   readonly #table: RecordTable;
   readonly #signed: SignedChain;
@@ -114,7 +114,7 @@ class Walk implements WalkedChain {
       const isChanged = right === undefined && isExpected;
       if (row === right) this.#keep(row, isSigned);
       else {
-        this.#table.mark(row, isChanged ? standing.changed : standing.extra);
+        this.#table.mark(row, isChanged ? recordState.changed : recordState.extra);
         if (!isChanged) this.extra.push(row);
       }
     }
@@ -125,7 +125,7 @@ class Walk implements WalkedChain {
     this.#keptFrom -= 1;
     this.#kept[this.#keptFrom] = row;
     const isUncovered = seq > this.#signed.lastSeq;
-    this.#table.mark(row, isUncovered ? standing.uncovered : isSigned ? standing.vouched : standing.agreeing);
+    this.#table.mark(row, isUncovered ? recordState.uncovered : isSigned ? recordState.vouched : recordState.agreeing);
     if (!isUncovered && !isSigned) this.#addAgreeing(seq);
     this.#expect(seq - 1, this.#table.previous(row), isSigned);
     for (const { first, before } of this.#table.lost.get(row) ?? [])

@@ -105,9 +105,8 @@ export async function keysCheck(
       remedy: `If neither another broker nor somebody of yours added them, treat it as an incident and run ${ptbCommand('revoke', application)}. Otherwise remove them in Entra once they are not needed.`,
     };
   } catch (thrown) {
-    if (graphStatus(thrown) === 403) {
+    if (graphStatus(thrown) === 403)
       return { check, status: 'skipped', message: 'Not checked, because the application may not read itself.' };
-    }
     return { check, status: 'notice', message: `The keys could not be read: ${toBrokerError(thrown).detail}` };
   }
 }

@@ -15,13 +15,13 @@ import {
   customerAccess,
   endsCheck,
   foreignGroups,
-  type GdapFacts,
+  type Facts,
   globalAdministratorCheck,
   requirementCheck,
   type RoleRequirement,
   rolesCheck,
-} from '../gdap/judge-gdap.ts';
-import { type Groups, readGroupNames, readGroups, readRelationships } from '../gdap/read-gdap.ts';
+} from '../gdap/judge.ts';
+import { type Groups, readGroupNames, readGroups, readRelationships } from '../gdap/read.ts';
 import { attempt, type Check, failed, keysCheck, ok, skipped } from './checks.ts';
 
 interface CustomerCheckDeps {
@@ -76,12 +76,10 @@ async function customerTokenCheck(deps: CustomerCheckDeps, tenants: readonly Del
     const detail = wanted === undefined ? 'No customer has delegated access.' : `"${wanted}" is not a customer.`;
     return failed(deps.application, 'Customer token', new BrokerError('tenant_not_delegated', detail));
   }
-  if (!first.reachable)
-    return failed(
-      deps.application,
-      'Customer token',
-      new BrokerError('tenant_not_delegated', reasonTexts[first.reason]),
-    );
+  if (!first.reachable) {
+    const failure = new BrokerError('tenant_not_delegated', reasonTexts[first.reason]);
+    return failed(deps.application, 'Customer token', failure);
+  }
   let last: Check = skipped('Customer token');
   for (const { tenantId, name } of candidates) {
     const result = await attempt(deps.application, 'Customer token', () => deps.token(tenantId));
@@ -115,7 +113,7 @@ export async function* gdapChecks(deps: GdapCheckDeps, graph: GraphClient): Asyn
   const { relationships, unread } = read.value;
   const customers = customerAccess(relationships, groups.value);
   const others = [...new Set(customers.flatMap((customer) => foreignGroups(customer, groups.value)))];
-  const facts: GdapFacts = {
+  const facts: Facts = {
     customers,
     groups: groups.value,
     otherGroups: await readGroupNames(graph, others),
@@ -194,18 +192,15 @@ export async function* examine(deps: DoctorDeps): AsyncGenerator<Check, void, un
     yield* needPartnerTenant.map(skipped);
     return;
   }
-  const own = await attempt(deps.application, 'Client credential', () =>
-    token(deps, deps.partnerTenantId, deps.graph, 'application'),
-  );
+  const ownToken = (grant: 'delegated' | 'application') => token(deps, deps.partnerTenantId, deps.graph, grant);
+  const own = await attempt(deps.application, 'Client credential', () => ownToken('application'));
   yield own.ok ? ok('Client credential', 'Entra accepts the client credential.') : own.check;
   if (own.ok) yield await keysCheck(deps, read.value.client, deps.partnerGraph(own.value.secret));
   if (read.value.refreshToken === undefined) {
     yield* needPartnerTenant.map(skipped);
     return;
   }
-  const partner = await attempt(deps.application, 'Partner tenant', () =>
-    token(deps, deps.partnerTenantId, deps.graph, 'delegated'),
-  );
+  const partner = await attempt(deps.application, 'Partner tenant', () => ownToken('delegated'));
   yield partner.ok
     ? ok('Partner tenant', `Entra issued a token with the scopes ${partner.value.scopes.join(' ')}.`)
     : partner.check;
@@ -226,18 +221,16 @@ const identityMissing =
 
 /** Checks the stored credential without a request: account, MFA, expiry. */
 function storedChecks(deps: DoctorDeps, credential: Credential): Check[] {
-  const health = judgeCredential(
-    { application: deps.application, needsRefreshToken: true, credential, journal: {} },
-    deps.clock.nowMs(),
-  );
+  const stored = { application: deps.application, needsRefreshToken: true, credential, journal: {} };
+  const { account, daysLeft, clientCredential, findings } = judgeCredential(stored, deps.clock.nowMs());
+  const { kind, daysLeft: clientDaysLeft } = clientCredential ?? {};
+  const left = clientDaysLeft === undefined ? '' : `, ${clientDaysLeft} days left`;
   const summary =
-    health.account === undefined
-      ? `A client credential (${health.clientCredential?.kind}) and no refresh token.`
-      : `Refresh token of ${health.account}, ${health.daysLeft} days left; client credential: ${health.clientCredential?.kind}${
-          health.clientCredential?.daysLeft === undefined ? '' : `, ${health.clientCredential.daysLeft} days left`
-        }.`;
-  if (health.findings.length === 0) return [ok('Credential', summary)];
-  return health.findings.map(({ severity, code, message, advice }) => ({
+    account === undefined
+      ? `A client credential (${kind}) and no refresh token.`
+      : `Refresh token of ${account}, ${daysLeft} days left; client credential: ${kind}${left}.`;
+  if (findings.length === 0) return [ok('Credential', summary)];
+  return findings.map(({ severity, code, message, advice }) => ({
     check: 'Credential',
     status: severity === 'down' ? 'failed' : severity === 'degraded' ? 'warning' : 'notice',
     message,
@@ -251,7 +244,12 @@ async function partnerCenterCheck(deps: DoctorDeps): Promise<Check> {
     const { secret } = await token(deps, deps.partnerTenantId, deps.partnerCenter, 'delegated');
     return probeMfa(deps, secret);
   });
-  if (!result.ok) return isNotPermitted(result.failure) ? notPermitted : result.check;
+  // AADSTS650057: the application is not registered for the resource. A profile without Partner Center does not need it.
+  if (!result.ok && result.failure.logFields['aadsts'] === 650057) {
+    const message = 'Not checked, because the application has no permission for Partner Center.';
+    return { check: 'Partner Center', status: 'skipped', message };
+  }
+  if (!result.ok) return result.check;
   if (result.value === true) return ok('Partner Center', 'Partner Center answers and finds MFA in the token.');
   if (result.value === undefined) {
     const message = 'Partner Center answers, but does not report whether the token carries MFA.';
@@ -266,24 +264,8 @@ async function partnerCenterCheck(deps: DoctorDeps): Promise<Check> {
   };
 }
 
-/** AADSTS650057: the application is not registered for the resource. */
-const isNotPermitted = ({ logFields }: BrokerError): boolean => logFields['aadsts'] === 650057;
-
-/** An application whose profile omits Partner Center does not need it. */
-const notPermitted: Check = {
-  check: 'Partner Center',
-  status: 'skipped',
-  message: 'Not checked, because the application has no permission for Partner Center.',
-};
-
 function token(deps: DoctorDeps, tenantId: TenantId, resource: Resource, grant: 'delegated' | 'application') {
-  const { application } = deps;
-  return deps.tokens.getToken({
-    tenantId,
-    resource,
-    grant,
-    application,
-    minimumLifetimeSeconds: 0,
-    correlationId: deps.newId(),
-  });
+  const { application, newId } = deps;
+  const wanted = { tenantId, resource, grant, application, minimumLifetimeSeconds: 0, correlationId: newId() };
+  return deps.tokens.getToken(wanted);
 }

@@ -8,7 +8,7 @@ import {
   isMissing,
   type KnownAccount,
   type Registration,
-  type RevocationState,
+  type State,
   type RevokeDeps,
 } from './state.ts';
 import { type MissingAccount, proofOfMissing, readValidFromMs } from './steps.ts';
@@ -23,7 +23,7 @@ const readBackPausesMs = [1_000, 2_000, 4_000] as const;
  */
 export async function proveState(
   deps: RevokeDeps,
-  state: RevocationState,
+  state: State,
   isKnown: (key: EntraKey) => boolean = () => false,
 ): Promise<readonly Proof[]> {
   const keys = await Promise.all(state.registrations.map((registration) => proveKeys(deps, registration, isKnown)));
@@ -61,7 +61,7 @@ function ownersText({ otherOwners = [] }: Registration): string {
  * Entra refuses every refresh token that was issued before `signInSessionsValidFromDateTime` ("user:
  * revokeSignInSessions"). So this also covers the tokens whose values nobody can read any more.
  */
-async function proveSessions(deps: RevokeDeps, account: KnownAccount, { vault }: RevocationState): Promise<Proof> {
+async function proveSessions(deps: RevokeDeps, account: KnownAccount, { vault }: State): Promise<Proof> {
   const item = `Refresh tokens of ${account.name}`;
   const sinceMs = vault instanceof BrokerError ? 0 : newestTokenMs(vault, account);
   try {

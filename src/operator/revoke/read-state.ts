@@ -10,7 +10,7 @@ import {
   isMissing,
   type KnownAccount,
   type Registration,
-  type RevocationState,
+  type State,
   type RevokeDeps,
   type RevokeOptions,
   type TokenOwner,
@@ -50,7 +50,7 @@ export function accountsIn(
   vault: ApplicationInventory | BrokerError,
   { account }: Pick<RevokeOptions, 'account'>,
   tried: TriedTokens,
-): Pick<RevocationState, 'accounts' | 'unnamed'> {
+): Pick<State, 'accounts' | 'unnamed'> {
   const versions = vault instanceof BrokerError ? [] : vault.refreshToken;
   const isCovered = (version: InventoryVersion): boolean => isRevoked(vault, version);
   const accounts = withOwners(withNamed(taggedAccounts(versions, tried, isCovered), account), tried);
@@ -122,11 +122,11 @@ function withOwners(known: readonly KnownAccount[], tried: TriedTokens): readonl
  * @throws BrokerError request_invalid for an application that the vault does not know, or that belongs to another tenant;
  * key_vault_unavailable when neither the vault nor the operator names an account or a client id.
  */
-export async function readRevocationState(
+export async function readState(
   deps: RevokeDeps,
   options: RevokeOptions,
   tried: TriedTokens = new Map(),
-): Promise<RevocationState> {
+): Promise<State> {
   const vault = await deps.inventory.read(options.application).catch(toBrokerError);
   const isNamed = typeof options.account === 'string' || options.clientId !== undefined;
   if (vault instanceof BrokerError && !isNamed) throw vault;
@@ -212,26 +212,20 @@ export async function readRegistration({ graph }: Pick<RevokeDeps, 'graph'>, cli
       ).catch(toBrokerError),
     };
   } catch (thrown) {
-    const failure = isMissing(thrown) ? missing(clientId, thrown) : toBrokerError(thrown);
+    const error = toBrokerError(thrown);
+    const detail = `Microsoft Graph does not know the application ${clientId} (404). Check --tenant, and run the command again.`;
+    const failure = isMissing(thrown) ? new BrokerError('job_failed', detail, { logFields: error.logFields }) : error;
     return { clientId, keys: failure, federated: failure, ownReference: undefined };
   }
 }
-
-const missing = (clientId: string, thrown: unknown): BrokerError =>
-  new BrokerError(
-    'job_failed',
-    `Microsoft Graph does not know the application ${clientId} (404). Check --tenant, and run the command again.`,
-    { logFields: toBrokerError(thrown).logFields },
-  );
 
 /** @throws BrokerError resource_error for an invalid reply, which must not look like an empty list. */
 function keysIn(holder: JsonObject | undefined, path: string): readonly EntraKey[] {
   if (holder === undefined) return [];
   const read = (kind: EntraKey['kind'], field: string): EntraKey[] => {
     const listed = holder[field];
-    if (!Array.isArray(listed) || !listed.every(isObject)) {
+    if (!Array.isArray(listed) || !listed.every(isObject))
       throw new BrokerError('resource_error', `Microsoft Graph did not return ${field} of ${path}.`);
-    }
     return listed.map((entry) => ({
       kind,
       id: textOf(entry, 'keyId') ?? '',
@@ -244,32 +238,24 @@ function keysIn(holder: JsonObject | undefined, path: string): readonly EntraKey
   return [...read('client secret', 'passwordCredentials'), ...read('certificate', 'keyCredentials')];
 }
 
-async function readTrusts(graph: GraphClient, objectPath: string): Promise<readonly EntraKey[]> {
-  const trusts: EntraKey[] = [];
-  for await (const trust of graph.list(`${objectPath}/federatedIdentityCredentials`)) {
-    trusts.push({
-      kind: 'federated credential',
-      id: textOf(trust, 'id') ?? '',
-      name: textOf(trust, 'name') ?? '',
-      trust: listedTrust(trust),
-      holder: objectPath,
-      startsAtMs: Number.NaN,
-    });
-  }
-  return trusts;
-}
+const readTrusts = (graph: GraphClient, objectPath: string): Promise<readonly EntraKey[]> =>
+  Array.fromAsync(graph.list(`${objectPath}/federatedIdentityCredentials`), (trust) => ({
+    kind: 'federated credential',
+    id: textOf(trust, 'id') ?? '',
+    name: textOf(trust, 'name') ?? '',
+    trust: listedTrust(trust),
+    holder: objectPath,
+    startsAtMs: Number.NaN,
+  }));
 
 async function readOwnReference(
   graph: GraphClient,
   objectPath: string,
   principalId: string | undefined,
 ): Promise<string | undefined> {
-  for await (const owner of graph.list(`${objectPath}/owners`)) {
-    if (principalId !== undefined && textOf(owner, 'id') === principalId) {
-      return `${objectPath}/owners/${principalId}/$ref`;
-    }
-  }
-  return undefined;
+  const owners = await Array.fromAsync(graph.list(`${objectPath}/owners`), (owner) => textOf(owner, 'id'));
+  const isOwner = principalId !== undefined && owners.includes(principalId);
+  return isOwner ? `${objectPath}/owners/${principalId}/$ref` : undefined;
 }
 
 /** Names of the owners of the application and of its service principal, without the service principal itself. */

@@ -64,9 +64,8 @@ export function proofOf(item: string, reply: TokenReply, final: readonly unknown
   const { detail, logFields } = reply.failure;
   const { aadsts } = logFields;
   const number = typeof aadsts === 'number' ? { aadsts } : {};
-  if (final.includes(aadsts)) {
+  if (final.includes(aadsts))
     return { item, proven: true, ...number, detail: `Entra refuses it (AADSTS${String(aadsts)}).` };
-  }
   const inconclusive = aadsts === wrongClock ? {} : { inconclusive: true as const };
   return { item, proven: false, ...number, detail: `This proves nothing: ${detail}`, ...inconclusive };
 }
@@ -87,33 +86,29 @@ export async function proveMissing(
   { clientId, isConfirmed }: Pick<Registration, 'clientId' | 'isConfirmed'>,
 ): Promise<Proof> {
   const item = keysItem(clientId);
-  const unproven = (detail: string): Proof => ({ item, proven: false, detail });
   const reply = await redeemMadeUp(deps, clientId, deps.partnerTenantId);
   if (reply.ok || reply.failure.logFields['aadsts'] !== 700016) {
     const said = reply.ok ? 'It issued a token.' : reply.failure.detail;
-    return unproven(
-      `Microsoft Graph does not know the application ${clientId} (404), but Entra does not say that it is gone: ${said} Check --tenant, and run the command again.`,
-    );
+    const detail = `Microsoft Graph does not know the application ${clientId} (404), but Entra does not say that it is gone: ${said} Check --tenant, and run the command again.`;
+    return { item, proven: false, detail };
   }
   const deleted = await findDeleted(deps, clientId).catch(toBrokerError);
   if (deleted instanceof Error) return unread(item, deleted);
-  if (deleted !== undefined) return unproven(restorable(deps, clientId, deleted));
-  if (isConfirmed !== true) return unproven(unconfirmed(clientId));
-  return { item, proven: true, aadsts: 700016, detail: 'Neither Graph nor Entra knows the application.' };
+  if (deleted !== undefined) {
+    const detail = `The application ${clientId} was deleted at ${textOf(deleted, 'deletedDateTime')}. For 30 days it can be restored with its keys. Delete it permanently: az rest --method DELETE --url ${deps.graphIdentifier}/v1.0/directory/deletedItems/${textOf(deleted, 'id')}. Or restore it, so that its keys can be removed. Then run the command again.`;
+    return { item, proven: false, detail };
+  }
+  if (isConfirmed === true)
+    return { item, proven: true, aadsts: 700016, detail: 'Neither Graph nor Entra knows the application.' };
+  const detail = `Microsoft Graph does not know the application ${clientId} (404). The id may be wrong, because only --client-id or a single version in Key Vault names it. Check --client-id, --tenant and the tag clientId, and correct the wrong one. If the tag is right and the application was deleted permanently, confirm that with --client-id ${clientId}.`;
+  return { item, proven: false, detail };
 }
-
-const restorable = ({ graphIdentifier }: RevokeDeps, clientId: string, deleted: JsonObject): string =>
-  `The application ${clientId} was deleted at ${textOf(deleted, 'deletedDateTime')}. For 30 days it can be restored with its keys. Delete it permanently: az rest --method DELETE --url ${graphIdentifier}/v1.0/directory/deletedItems/${textOf(deleted, 'id')}. Or restore it, so that its keys can be removed. Then run the command again.`;
-
-const unconfirmed = (clientId: string): string =>
-  `Microsoft Graph does not know the application ${clientId} (404). The id may be wrong, because only --client-id or a single version in Key Vault names it. Check --client-id, --tenant and the tag clientId, and correct the wrong one. If the tag is right and the application was deleted permanently, confirm that with --client-id ${clientId}.`;
 
 /** The application among those that were deleted within 30 days (Graph "List deletedItems"). */
 async function findDeleted({ graph }: RevokeDeps, clientId: string): Promise<JsonObject | undefined> {
   const path = '/directory/deletedItems/microsoft.graph.application?$select=id,appId,deletedDateTime';
-  for await (const application of graph.list(path)) {
+  for await (const application of graph.list(path))
     if (textOf(application, 'appId')?.toLowerCase() === clientId.toLowerCase()) return application;
-  }
   return undefined;
 }
 

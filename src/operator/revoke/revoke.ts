@@ -1,10 +1,10 @@
 import { BrokerError, toBrokerError } from '../../lib/core/errors.ts';
 import { proveState, proveVault } from './proof.ts';
-import { accountsIn, readRevocationState } from './read-state.ts';
-import type { RevocationState, RevokeDeps, RevokeOptions, RevokeResult, RevokeStep } from './state.ts';
+import { accountsIn, readState } from './read-state.ts';
+import type { State, RevokeDeps, RevokeOptions, RevokeResult, Step } from './state.ts';
 import { callerSteps, planSteps } from './steps.ts';
 import { type Proof, unread } from './refusals.ts';
-import { RevokedValues } from './tries.ts';
+import { Values } from './tries.ts';
 
 /** Pauses before the state is read again and what is left is planned again. */
 const roundPausesMs = [0, 1_000, 2_000, 4_000] as const;
@@ -14,7 +14,7 @@ const maxProofs = 3;
 
 const lastLook = 'Changes during the proof';
 
-export interface RevokeOutcome {
+export interface Outcome {
   /** One result for each step that was started. */
   readonly results: readonly RevokeResult[];
   /** Empty if the revocation was interrupted. */
@@ -23,20 +23,20 @@ export interface RevokeOutcome {
   readonly proven: boolean;
 }
 
-export interface RevokeProgress {
+export interface Progress {
   readonly report?: (result: RevokeResult) => void;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
  * Plans the revocation of a leaked credential. Changes nothing.
- * @throws BrokerError as {@link readRevocationState}.
+ * @throws BrokerError as {@link readState}.
  */
-export async function planRevocation(deps: RevokeDeps, options: RevokeOptions): Promise<readonly RevokeStep[]> {
-  return stepsFor(deps, options, await readRevocationState(deps, options));
+export async function planRevocation(deps: RevokeDeps, options: RevokeOptions): Promise<readonly Step[]> {
+  return stepsFor(deps, options, await readState(deps, options));
 }
 
-const stepsFor = (deps: RevokeDeps, options: RevokeOptions, state: RevocationState): readonly RevokeStep[] => [
+const stepsFor = (deps: RevokeDeps, options: RevokeOptions, state: State): readonly Step[] => [
   ...planSteps(deps, options, state),
   ...callerSteps(deps, options.callersApplicationId),
 ];
@@ -44,15 +44,14 @@ const stepsFor = (deps: RevokeDeps, options: RevokeOptions, state: RevocationSta
 /**
  * Revokes a leaked credential. Reads what is there, removes it and reads again until nothing is left, because a renewal
  * or a consent may add something meanwhile. Then proves that nothing redeems any more.
- * @throws BrokerError as {@link readRevocationState}, before the first change.
+ * @throws BrokerError as {@link readState}, before the first change.
  */
 export async function revoke(
   deps: RevokeDeps,
   options: RevokeOptions,
-  { report = () => undefined, signal }: RevokeProgress = {},
-): Promise<RevokeOutcome> {
-  const run = new RevocationRun(deps, options, { report, signal });
-  await run.start();
+  { report = () => undefined, signal }: Progress = {},
+): Promise<Outcome> {
+  const run = new Run(deps, options, { report, signal }, await readState(deps, options));
   try {
     await run.untilNothingIsLeft();
     return await run.prove();
@@ -62,29 +61,26 @@ export async function revoke(
   }
 }
 
-class RevocationRun {
+class Run {
   readonly #deps: RevokeDeps;
   readonly #options: RevokeOptions;
   readonly #report: (result: RevokeResult) => void;
   readonly #signal: AbortSignal | undefined;
-  readonly #values: RevokedValues;
+  readonly #values: Values;
   readonly #results = new Map<string, RevokeResult>();
-  #state: RevocationState = { vault: { client: [], refreshToken: [] }, accounts: [], unnamed: [], registrations: [] };
+  #state: State;
 
-  constructor(deps: RevokeDeps, options: RevokeOptions, { report, signal }: Required<RevokeProgress>) {
+  constructor(deps: RevokeDeps, options: RevokeOptions, { report, signal }: Required<Progress>, state: State) {
     this.#deps = deps;
     this.#options = options;
     this.#report = report;
     this.#signal = signal;
-    this.#values = new RevokedValues(deps, signal);
+    this.#values = new Values(deps, signal);
+    this.#state = state;
   }
 
   get results(): readonly RevokeResult[] {
     return [...this.#results.values()];
-  }
-
-  async start(): Promise<void> {
-    this.#state = await readRevocationState(this.#deps, this.#options);
   }
 
   async untilNothingIsLeft(): Promise<void> {
@@ -93,7 +89,7 @@ class RevocationRun {
       if (pauseMs > 0) await this.#deps.clock.sleep(pauseMs, this.#signal);
       if (this.#pending().length === 0) break;
       await this.#round();
-      this.#state = await readRevocationState(this.#deps, this.#options, this.#values.tried);
+      this.#state = await readState(this.#deps, this.#options, this.#values.tried);
     }
     this.#settle();
   }
@@ -111,12 +107,12 @@ class RevocationRun {
     await this.#applyAll(this.#pending(), 'second');
   }
 
-  async #applyAll(steps: readonly RevokeStep[], wanted: RevokeStep['phase']): Promise<void> {
+  async #applyAll(steps: readonly Step[], wanted: Step['phase']): Promise<void> {
     for (const step of steps.filter(({ phase }) => phase === wanted)) await this.#apply(step);
   }
 
   /** The steps that are left. A step that leaves no trace to read is repeated only if a new refresh token appeared. */
-  #pending(): readonly RevokeStep[] {
+  #pending(): readonly Step[] {
     const { vault } = this.#state;
     const hasNewToken = !(vault instanceof BrokerError) && vault.refreshToken.some(({ enabled }) => enabled);
     return stepsFor(this.#deps, this.#options, this.#state).filter(({ text, isUnread }) => {
@@ -128,7 +124,7 @@ class RevocationRun {
     });
   }
 
-  async #apply(step: RevokeStep): Promise<void> {
+  async #apply(step: Step): Promise<void> {
     this.#signal?.throwIfAborted();
     const result = await step.run().then(
       (): RevokeResult => ({ step: step.text, done: true }),
@@ -143,11 +139,10 @@ class RevocationRun {
     if (earlier?.done !== result.done || earlier.detail !== result.detail) this.#report(result);
   }
 
-  #failed({ text, needs }: RevokeStep, thrown: unknown): RevokeResult {
+  #failed({ text, needs }: Step, thrown: unknown): RevokeResult {
     const { code, detail } = toBrokerError(thrown);
-    if (this.#signal?.aborted === true && thrown === this.#signal.reason) {
+    if (this.#signal?.aborted === true && thrown === this.#signal.reason)
       return { step: text, done: false, code, detail: 'Interrupted. Run the command again.' };
-    }
     const advice = code === 'access_denied' && needs !== undefined ? ` ${needs} Then run the command again.` : '';
     return { step: text, done: false, code, detail: `${detail}${advice}` };
   }
@@ -161,22 +156,21 @@ class RevocationRun {
     const parts = registrations.flatMap(({ keys, federated, ownReference }) => [keys, federated, ownReference]);
     if ([vault, ...parts].some((part) => part instanceof BrokerError)) return;
     const planned = new Set(stepsFor(this.#deps, this.#options, this.#state).map(({ text }) => text));
-    for (const [text, { done }] of this.#results) {
+    for (const [text, { done }] of this.#results)
       if (!done && !planned.has(text)) this.#record({ step: text, done: true });
-    }
   }
 
   /**
    * Proves everything. The attempts at Entra may wait for 98 seconds and something may be added meanwhile, so everything is
    * read again after them, and what is there is revoked, too.
    */
-  async prove(): Promise<RevokeOutcome> {
+  async prove(): Promise<Outcome> {
     for (let nth = 1; nth <= maxProofs; nth += 1) {
       const read = await this.#proveRead();
       const isDone = this.#isDone(read);
       const values = await this.#values.prove({ isCovered: isDone, waits: isDone });
       if (!isDone || !values.every(({ proven }) => proven)) return this.#outcome([...read, ...values], false);
-      const state = await readRevocationState(this.#deps, this.#options, this.#values.tried).catch(toBrokerError);
+      const state = await readState(this.#deps, this.#options, this.#values.tried).catch(toBrokerError);
       if (state instanceof BrokerError) return this.#outcome([...read, ...values, unread(lastLook, state)], false);
       this.#state = state;
       const last = await this.#proveRead();
@@ -196,7 +190,7 @@ class RevocationRun {
   }
 
   /** The second pass needs to know when the revocation ended. */
-  async #recorded(proof: readonly Proof[]): Promise<RevokeOutcome> {
+  async #recorded(proof: readonly Proof[]): Promise<Outcome> {
     try {
       await this.#deps.inventory.recordRevocation(this.#options.application);
     } catch (thrown) {
@@ -206,7 +200,7 @@ class RevocationRun {
     return this.#outcome(proof, true);
   }
 
-  #outcome(proof: readonly Proof[], proven: boolean): RevokeOutcome {
+  #outcome(proof: readonly Proof[], proven: boolean): Outcome {
     return { results: this.results, proof, proven };
   }
 }

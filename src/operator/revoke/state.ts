@@ -42,10 +42,7 @@ export interface KnownAccount {
 }
 
 /** The account that a refresh token was issued to, as Entra names it. */
-export interface TokenOwner {
-  readonly id: string;
-  readonly name: string;
-}
+export type TokenOwner = Readonly<Record<'id' | 'name', string>>;
 
 /** By version: the owner of the refresh token, or whether Entra refuses the token itself, or that neither is known. */
 export type TriedTokens = ReadonlyMap<string, TokenOwner | 'refused' | 'unknown'>;
@@ -80,7 +77,7 @@ export interface Registration {
 }
 
 /** What is really there, in the vault and in Entra. */
-export interface RevocationState {
+export interface State {
   readonly vault: ApplicationInventory | BrokerError;
   readonly accounts: readonly KnownAccount[];
   /** Versions of the refresh token whose account nobody knows. */
@@ -99,7 +96,7 @@ export function allKeys({ keys, federated }: Registration): readonly EntraKey[] 
 }
 
 /** One step of a revocation. Every step is tried, even if others fail. */
-export interface RevokeStep {
+export interface Step {
   readonly text: string;
   /** Steps before the proof of the refresh tokens, which needs a client credential that still works. */
   readonly phase: 'first' | 'second';
@@ -118,7 +115,7 @@ export interface RevokeResult {
 }
 
 /** A step that fails, for a part that could not be read. It shows in the results that this part is left to do. */
-export const failingStep = (text: string, failure: BrokerError, phase: RevokeStep['phase'] = 'second'): RevokeStep => ({
+export const failingStep = (text: string, failure: BrokerError, phase: Step['phase'] = 'second'): Step => ({
   text,
   phase,
   run: () => Promise.reject(failure),

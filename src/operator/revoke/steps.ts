@@ -11,10 +11,10 @@ import {
   isMissing,
   type KnownAccount,
   type Registration,
-  type RevocationState,
+  type State,
   type RevokeDeps,
   type RevokeOptions,
-  type RevokeStep,
+  type Step,
 } from './state.ts';
 
 const forSessions =
@@ -32,23 +32,21 @@ const noOwner = new BrokerError(
 function sessionSteps(
   deps: RevokeDeps,
   { account: named }: RevokeOptions,
-  { vault, accounts, unnamed }: RevocationState,
-): RevokeStep[] {
+  { vault, accounts, unnamed }: State,
+): Step[] {
   // A deleted and purged secret leaves no version. Tokens that Entra refused need no account.
   const hasNoToken = vault instanceof BrokerError || vault.refreshToken.length === 0;
+  const finding = `Find the account of ${unnamed.length} version(s) of the refresh token that name none, and revoke its sessions: ${unnamed.join(', ')}`;
   const isUnknown = accounts.length === 0 && hasNoToken && named !== false;
   return [
     ...accounts.map((account) => sessionStep(deps, account)),
     ...(isUnknown ? [failingStep('Revoke all sessions of the service account', noAccount, 'first')] : []),
     // The tokens are tried before the second phase. Then this step is planned only for those that are left.
-    ...(unnamed.length === 0 ? [] : [failingStep(findingText(unnamed), noOwner)]),
+    ...(unnamed.length === 0 ? [] : [failingStep(finding, noOwner)]),
   ];
 }
 
-const findingText = (versions: readonly string[]): string =>
-  `Find the account of ${versions.length} version(s) of the refresh token that name none, and revoke its sessions: ${versions.join(', ')}`;
-
-const sessionStep = (deps: RevokeDeps, account: KnownAccount): RevokeStep => ({
+const sessionStep = (deps: RevokeDeps, account: KnownAccount): Step => ({
   text: `Revoke all sessions of ${account.name}, which ends every refresh token of the account, for every application`,
   phase: 'first',
   needs: forSessions,
@@ -151,7 +149,7 @@ const forKeys = 'Sign in as an Application Administrator or Cloud Application Ad
  * itself, by which a token from before the revocation could add a key; the sessions, which ends the leaked refresh token;
  * the keys, which could redeem another one; the copies in the vault. A part that cannot be read becomes a step that fails.
  */
-export function planSteps(deps: RevokeDeps, options: RevokeOptions, state: RevocationState): readonly RevokeStep[] {
+export function planSteps(deps: RevokeDeps, options: RevokeOptions, state: State): readonly Step[] {
   const { vault, registrations } = state;
   return [
     ...registrations.flatMap((registration) => ownershipSteps(deps, registration)),
@@ -166,19 +164,23 @@ export function planSteps(deps: RevokeDeps, options: RevokeOptions, state: Revoc
 
 const noClientId = new BrokerError('request_invalid', 'Key Vault does not name the application. Give --client-id.');
 
-function ownershipSteps({ writer }: RevokeDeps, { clientId, ownReference }: Registration): RevokeStep[] {
+function ownershipSteps({ writer }: RevokeDeps, { clientId, ownReference }: Registration): Step[] {
   if (ownReference === undefined) return [];
   const text = `Take away the ownership that the application ${clientId} has of itself, so that its tokens cannot add keys`;
   if (ownReference instanceof BrokerError) return [failingStep(text, ownReference, 'first')];
   return [{ text, phase: 'first', needs: forKeys, run: () => writer.remove(ownReference) }];
 }
 
-function keySteps(deps: RevokeDeps, registration: Registration): RevokeStep[] {
+function keySteps(deps: RevokeDeps, registration: Registration): Step[] {
   const { clientId, keys, federated } = registration;
-  const isUnreadable = keys instanceof BrokerError && keys === federated;
-  if (isUnreadable) {
+  if (keys instanceof BrokerError && keys === federated) {
     const step = failingStep(`Remove the keys from the application ${clientId}`, keys);
-    return [isMissing(keys) ? { ...step, isUnread: true, run: () => expectMissing(deps, registration) } : step];
+    // An application that was deleted permanently has no keys.
+    const run = async (): Promise<void> => {
+      const { proven, detail } = await proveMissing(deps, registration);
+      if (!proven) throw new BrokerError('job_failed', detail);
+    };
+    return [isMissing(keys) ? { ...step, isUnread: true, run } : step];
   }
   return [
     ...(keys instanceof BrokerError
@@ -190,13 +192,7 @@ function keySteps(deps: RevokeDeps, registration: Registration): RevokeStep[] {
   ];
 }
 
-/** An application that was deleted permanently has no keys. @throws BrokerError job_failed if that is not proven. */
-async function expectMissing(deps: RevokeDeps, registration: Registration): Promise<void> {
-  const { proven, detail } = await proveMissing(deps, registration);
-  if (!proven) throw new BrokerError('job_failed', detail);
-}
-
-function removalSteps(deps: RevokeDeps, { clientId }: Registration, keys: readonly EntraKey[]): RevokeStep[] {
+function removalSteps(deps: RevokeDeps, { clientId }: Registration, keys: readonly EntraKey[]): Step[] {
   const { writer } = deps;
   return keys.map((key) => ({
     text: `Remove the ${key.kind} ${describeKey(key)} from the application ${clientId}`,
@@ -223,47 +219,34 @@ async function isListed(deps: RevokeDeps, clientId: string, { kind, id }: EntraK
 }
 
 /** Disables the versions in Key Vault, those of the refresh token first. */
-function versionSteps({ store }: RevokeDeps, application: string, vault: ApplicationInventory): RevokeStep[] {
+function versionSteps({ store }: RevokeDeps, application: string, vault: ApplicationInventory): Step[] {
   const disableAll = (
     part: string,
     listed: readonly InventoryVersion[],
-    disable: (application: string, version: string) => Promise<void>,
-  ): RevokeStep[] => {
+    disable: (version: string) => Promise<void>,
+  ): Step[] => {
     const enabled = listed.filter((version) => version.enabled);
-    if (enabled.length === 0) return [];
-    return [
-      {
-        text: `Disable ${enabled.length} version(s) of the ${part} in Key Vault`,
-        phase: 'second',
-        run: async () => {
-          // Oldest first: after an interruption the newest is left, and the next run disables it.
-          for (const { version } of enabled.toReversed()) await disable(application, version);
-        },
-      },
-    ];
+    const text = `Disable ${enabled.length} version(s) of the ${part} in Key Vault`;
+    // Oldest first: after an interruption the newest is left, and the next run disables it.
+    const run = async (): Promise<void> => {
+      for (const { version } of enabled.toReversed()) await disable(version);
+    };
+    return enabled.length === 0 ? [] : [{ text, phase: 'second', run }];
   };
+  const disableToken = (version: string) => store.disableRefreshTokenVersion(application, version);
+  const disableClient = (version: string) => store.disableClientCredentialVersion(application, version);
   return [
-    ...disableAll('refresh token', vault.refreshToken, (name, version) =>
-      store.disableRefreshTokenVersion(name, version),
-    ),
-    ...disableAll('client credential', vault.client, (name, version) =>
-      store.disableClientCredentialVersion(name, version),
-    ),
+    ...disableAll('refresh token', vault.refreshToken, disableToken),
+    ...disableAll('client credential', vault.client, disableClient),
   ];
 }
 
 /** Blocks the callers of the broker. */
-export function callerSteps({ writer }: Pick<RevokeDeps, 'writer'>, appId: string | undefined): RevokeStep[] {
+export function callerSteps({ writer }: Pick<RevokeDeps, 'writer'>, appId: string | undefined): Step[] {
   if (appId === undefined) return [];
-  return [
-    {
-      text: `Disable sign-in to the broker application ${appId}, so that no caller gets a new token for it`,
-      phase: 'second',
-      needs: forKeys,
-      isUnread: true,
-      run: () => writer.patch(`/servicePrincipals(appId='${appId}')`, { accountEnabled: false }),
-    },
-  ];
+  const text = `Disable sign-in to the broker application ${appId}, so that no caller gets a new token for it`;
+  const run = () => writer.patch(`/servicePrincipals(appId='${appId}')`, { accountEnabled: false });
+  return [{ text, phase: 'second', needs: forKeys, isUnread: true, run }];
 }
 
 /** Enables sign-in for callers again after a revocation. */

@@ -87,7 +87,7 @@ const transientAttempts = 3;
  * The values that the vault held when the revocation started, to try them at Entra. They are kept in memory only, and the
  * tokens that Entra may still issue are discarded.
  */
-export class RevokedValues {
+export class Values {
   readonly #deps: RevokeDeps;
   readonly #signal: AbortSignal | undefined;
   /** The client ids that the operator and the vault name. */
@@ -113,9 +113,8 @@ export class RevokedValues {
 
   /** Reads the values of all enabled versions. A value that cannot be read is named in the proof. */
   async read({ application, account, clientId }: RevokeOptions, vault: ApplicationInventory): Promise<void> {
-    for (const id of [clientId, ...vault.client.map((version) => version.clientId)]) {
+    for (const id of [clientId, ...vault.client.map((version) => version.clientId)])
       if (id !== undefined) this.#clientIds.add(id);
-    }
     for (const version of vault.client) await this.#readClient(application, version);
     for (const version of vault.refreshToken) {
       await this.#readToken(application, version, {

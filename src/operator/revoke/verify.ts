@@ -4,18 +4,18 @@ import { type IdentityTrust, isTrustIn } from '../../lib/tokens/credential/ident
 import type { ApplicationInventory, InventoryVersion } from '../../lib/tokens/credential/vault-inventory.ts';
 import { isoTime, minuteMs } from '../../lib/core/clock.ts';
 import { BrokerError } from '../../lib/core/errors.ts';
-import { accountsIn, readRevocationState } from './read-state.ts';
+import { accountsIn, readState } from './read-state.ts';
 import {
   type EntraKey,
   longestAccessTokenMs,
   type Registration,
-  type RevocationState,
+  type State,
   type RevokeDeps,
   type RevokeOptions,
 } from './state.ts';
 import { proveState, proveVault } from './proof.ts';
 import { type Proof, unread } from './refusals.ts';
-import { RevokedValues } from './tries.ts';
+import { Values } from './tries.ts';
 
 /** The time in which some of Entra's servers may not have known the revocation yet. */
 const replicationMs = 5 * minuteMs;
@@ -28,23 +28,23 @@ export interface VerifyOptions extends RevokeOptions {
 /**
  * The second pass of a revocation, after the last access token from before it has expired: such a token may have added a
  * key. Reads and proves, and changes nothing. After the renewal, the new keys of this vault are known.
- * @throws BrokerError as {@link readRevocationState}, key_vault_unavailable, and what `options.identity` throws.
+ * @throws BrokerError as {@link readState}, key_vault_unavailable, and what `options.identity` throws.
  */
 export async function verifyRevocation(
   deps: RevokeDeps,
   options: VerifyOptions,
   signal?: AbortSignal,
 ): Promise<readonly Proof[]> {
-  const state = await readRevocationState(deps, options);
+  const state = await readState(deps, options);
   const { vault } = state;
   const revokedAtMs = vault instanceof BrokerError ? undefined : vault.revokedAtMs;
-  const renewed = vault instanceof BrokerError ? noVersions : enabledSince(vault, revokedAtMs);
+  const renewed = vault instanceof BrokerError ? noVersions : enabledIn(vault, 'after', revokedAtMs);
   const identity = usesIdentity(vault, revokedAtMs) ? await options.identity?.() : undefined;
   const held = await heldKeys(deps, options.application, renewed.client, state.registrations);
   const isKnown = (key: EntraKey): boolean =>
     held.has(key) || (key.trust !== undefined && isTrustIn(identity, key.trust));
-  const values = new RevokedValues(deps, signal);
-  const former = vault instanceof BrokerError ? vault : enabledBefore(vault, revokedAtMs);
+  const values = new Values(deps, signal);
+  const former = vault instanceof BrokerError ? vault : enabledIn(vault, 'before', revokedAtMs);
   // Without a record, the versions may be in use, and a refresh token may be valid for one redemption only.
   if (!(former instanceof BrokerError) && revokedAtMs !== undefined) await values.read(options, former);
   const proofs = await proveState(deps, stateBefore(state, options), isKnown);
@@ -60,7 +60,7 @@ export async function verifyRevocation(
 }
 
 /** Whether the managed identity is in use or proposed since the revocation. A proposed version is disabled. */
-const usesIdentity = (vault: RevocationState['vault'], revokedAtMs = Number.POSITIVE_INFINITY): boolean =>
+const usesIdentity = (vault: State['vault'], revokedAtMs = Number.POSITIVE_INFINITY): boolean =>
   !(vault instanceof BrokerError) &&
   vault.client.some(
     ({ kind, enabled, proposed, createdAtMs }) =>
@@ -104,17 +104,14 @@ const select = (
 ): ApplicationInventory => ({ client: client.filter(isSelected), refreshToken: refreshToken.filter(isSelected) });
 
 /**
- * The revocation was recorded when no version was enabled any more. Key Vault has times of whole seconds, so a version of
- * the same second may be older than the record.
+ * The enabled versions from before or after the revocation. It was recorded when no version was enabled any more. Key Vault
+ * has times of whole seconds, so a version of the same second may be older than the record.
  */
-const enabledSince = (vault: ApplicationInventory, sinceMs = Number.POSITIVE_INFINITY): ApplicationInventory =>
-  select(vault, ({ enabled, createdAtMs }) => enabled && createdAtMs > sinceMs);
-
-const enabledBefore = (vault: ApplicationInventory, sinceMs = Number.POSITIVE_INFINITY): ApplicationInventory =>
-  select(vault, ({ enabled, createdAtMs }) => enabled && createdAtMs <= sinceMs);
+const enabledIn = (vault: ApplicationInventory, when: 'before' | 'after', atMs = Number.POSITIVE_INFINITY) =>
+  select(vault, ({ enabled, createdAtMs }) => enabled && createdAtMs > atMs === (when === 'after'));
 
 /** Leaves out what was stored after the revocation, enabled or not, and the accounts that only consented then. */
-function stateBefore(state: RevocationState, options: RevokeOptions): RevocationState {
+function stateBefore(state: State, options: RevokeOptions): State {
   const { vault } = state;
   if (vault instanceof BrokerError || vault.revokedAtMs === undefined) return state;
   const { revokedAtMs } = vault;

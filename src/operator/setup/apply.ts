@@ -12,7 +12,7 @@ import {
   issueAndStore,
   type IssueAndStoreDeps,
 } from '../../lib/tokens/credential/renew-client-credential.ts';
-import { redirectUri, type SetupOptions, type SetupStep, signInAudience } from './plan.ts';
+import { redirectUri, type SetupOptions, type Step, signInAudience } from './plan.ts';
 
 /** Pauses until a new object is replicated ("Microsoft Graph best practices", eventual consistency). */
 const replicationPausesMs = [1_000, 2_000, 4_000, 8_000, 15_000] as const;
@@ -58,7 +58,7 @@ export const addOnce = ({ writer, clock }: PostDeps, path: string, body: JsonObj
 export interface ApplyDeps extends CertificateDeps, IssueAndStoreDeps {}
 
 /** Applies the steps of a plan. Keeps the ids of created objects for later steps. */
-export class SetupRun {
+export class StepRunner {
   readonly #deps: ApplyDeps;
   readonly #options: SetupOptions;
   readonly #state: DirectoryState;
@@ -86,7 +86,7 @@ export class SetupRun {
   }
 
   /** @throws BrokerError from Graph or Key Vault. A client credential that could not be stored is removed again. */
-  async apply(step: SetupStep): Promise<void> {
+  async apply(step: Step): Promise<void> {
     const { writer } = this.#deps;
     switch (step.kind) {
       case 'create_application':
@@ -104,7 +104,11 @@ export class SetupRun {
       case 'withdraw_scopes':
         return writer.remove(`/oauth2PermissionGrants/${step.grantId}`);
       case 'grant_role':
-        return this.#grantRole(step.resource.appId, step.roleId);
+        return this.#post(`/servicePrincipals/${this.#principalId}/appRoleAssignments`, {
+          principalId: this.#principalId,
+          resourceId: this.#resourceIds.get(step.resource.appId) ?? '',
+          appRoleId: step.roleId,
+        });
       case 'withdraw_role':
         return writer.remove(`/servicePrincipals/${this.#principalId}/appRoleAssignments/${step.roleGrantId}`);
       case 'own_itself':
@@ -112,15 +116,12 @@ export class SetupRun {
       case 'join_admin_agents':
         return this.#addReference(`/groups/${step.groupId}/members/$ref`);
       case 'trust_managed_identity':
-        await this.#retryUntilReplicated(() =>
-          writer.post(`${this.#path}/federatedIdentityCredentials`, {
-            name: `partner-token-broker-${this.#deps.newId().slice(0, 8)}`,
-            issuer: step.trust.issuer,
-            subject: step.trust.subject,
-            audiences: [step.trust.audience],
-          }),
-        );
-        return;
+        return this.#post(`${this.#path}/federatedIdentityCredentials`, {
+          name: `partner-token-broker-${this.#deps.newId().slice(0, 8)}`,
+          issuer: step.trust.issuer,
+          subject: step.trust.subject,
+          audiences: [step.trust.audience],
+        });
       case 'add_secret':
         return this.#addClientCredential('secret');
       case 'add_certificate':
@@ -158,14 +159,7 @@ export class SetupRun {
     if (grantId !== undefined) return this.#deps.writer.patch(`/oauth2PermissionGrants/${grantId}`, { scope });
     const resourceId = this.#resourceIds.get(appId) ?? '';
     const body = { clientId: this.#principalId, consentType: 'AllPrincipals', resourceId, scope };
-    await this.#retryUntilReplicated(() => this.#deps.writer.post('/oauth2PermissionGrants', body));
-  }
-
-  async #grantRole(appId: string, appRoleId: string): Promise<void> {
-    const body = { principalId: this.#principalId, resourceId: this.#resourceIds.get(appId) ?? '', appRoleId };
-    await this.#retryUntilReplicated(() =>
-      this.#deps.writer.post(`/servicePrincipals/${this.#principalId}/appRoleAssignments`, body),
-    );
+    return this.#post('/oauth2PermissionGrants', body);
   }
 
   /** Adds the application's service principal to a collection of references. */
@@ -177,7 +171,7 @@ export class SetupRun {
   async #addClientCredential(kind: 'secret' | 'certificate'): Promise<void> {
     const { application } = this.#options;
     const keys = clientKeys(this.#deps, application, this.#path, kind);
-    const retryingKeys = { ...keys, issue: () => this.#retryUntilReplicated(() => keys.issue()) };
+    const retryingKeys = { ...keys, issue: () => retryUntilReplicated(this.#deps.clock, () => keys.issue()) };
     await issueAndStore(this.#deps, application, retryingKeys, {
       owner: this.#owner,
       write: (credential) => this.#deps.store.saveClientCredential(application, credential),
@@ -208,8 +202,9 @@ export class SetupRun {
     return { clientId: this.#clientId, tenantId: this.#options.partnerTenantId };
   }
 
-  #retryUntilReplicated<T>(work: () => Promise<T>): Promise<T> {
-    return retryUntilReplicated(this.#deps.clock, work);
+  /** Posts what refers to an object that may be new. */
+  async #post(path: string, body: JsonObject): Promise<void> {
+    await retryUntilReplicated(this.#deps.clock, () => this.#deps.writer.post(path, body));
   }
 }
 

@@ -1,6 +1,7 @@
 import { type Clock, hourMs, isoTime, minuteMs } from '../../lib/core/clock.ts';
 import { SetupError, toBrokerError } from '../../lib/core/errors.ts';
 import { type ClientCredential, refreshTokenLifeMs, type StoredClientCredential } from '../../lib/core/secrets.ts';
+import { defined } from '../../lib/core/objects.ts';
 import type { GraphWriter } from '../../lib/microsoft/graph.ts';
 import type { RedeemedToken } from '../../lib/microsoft/token-reply.ts';
 import { applicationPath, issueClientSecret, removeClientSecret } from '../../lib/tokens/credential/client-keys.ts';
@@ -62,21 +63,17 @@ export async function obtainConsent(deps: ConsentDeps, options: ConsentOptions):
   if (options.account === undefined) await confirmChange(deps, options, checked);
   const { refreshToken, proof } = await storeRefreshToken(deps, client, options.application, checked);
   if (refreshToken.accountObjectId !== checked.accountObjectId) {
-    throw new SetupError(
-      'sign_in_refused',
-      `${refreshToken.account} consented at the same time and is in force. To replace it, consent again.`,
-    );
+    throw refused(`${refreshToken.account} consented at the same time and is in force. To replace it, consent again.`);
   }
-  const aheadSeconds = clockAheadSeconds(token);
-  return {
+  return defined({
     application: options.application,
     account: refreshToken.account,
     mfa: refreshToken.mfa,
     obtainedAt: isoTime(refreshToken.obtainedAtMs),
     expiresAt: isoTime(refreshToken.expiresAtMs),
     scopes: proof.scopes,
-    ...(aheadSeconds === undefined ? {} : { clockAheadSeconds: aheadSeconds }),
-  };
+    clockAheadSeconds: clockAheadSeconds(token),
+  });
 }
 
 /** Entra accepts assertions up to 5 minutes before and after its own time. */
@@ -103,11 +100,12 @@ export async function confirmChange(
   if (isSameName(former.account, account)) return;
   const formerAccount = former.account ?? former.accountObjectId;
   if (await confirmAccount?.(formerAccount, account)) return;
-  throw new SetupError(
-    'sign_in_refused',
+  throw refused(
     `${account} signed in, but ${formerAccount} consented last. Nothing was stored. To replace it, name the account with --account.`,
   );
 }
+
+const refused = (detail: string): SetupError => new SetupError('sign_in_refused', detail);
 
 /**
  * Checks that the tokens of a sign-in may become the credential. Pure.
@@ -121,29 +119,19 @@ export function checkConsent(
 ): NewRefreshToken {
   const { claims, refreshToken } = token;
   const { username, objectId, tenantId, authenticationMethods } = claims;
-  if (refreshToken === undefined) {
-    throw new SetupError(
-      'sign_in_refused',
-      'Entra issued no refresh token: the application lacks the scope offline_access.',
-    );
-  }
+  if (refreshToken === undefined)
+    throw refused('Entra issued no refresh token: the application lacks the scope offline_access.');
   if (tenantId !== client.tenantId) {
-    throw new SetupError(
-      'sign_in_refused',
-      `The sign-in was for the tenant ${tenantId ?? '(unknown)'}, but the partner tenant is ${client.tenantId}.`,
-    );
+    const named = tenantId ?? '(unknown)';
+    throw refused(`The sign-in was for the tenant ${named}, but the partner tenant is ${client.tenantId}.`);
   }
-  if (username === undefined || objectId === undefined) {
-    throw new SetupError('sign_in_refused', 'The token does not name the account that signed in.');
-  }
-  if (account !== undefined && username.toLowerCase() !== account.toLowerCase()) {
-    throw new SetupError('sign_in_refused', `${username} signed in, but the account must be ${account}.`);
-  }
+  if (username === undefined || objectId === undefined)
+    throw refused('The token does not name the account that signed in.');
+  if (account !== undefined && username.toLowerCase() !== account.toLowerCase())
+    throw refused(`${username} signed in, but the account must be ${account}.`);
   if (authenticationMethods?.includes('mfa') !== true) {
-    throw new SetupError(
-      'sign_in_refused',
-      `${username} signed in without MFA, which Partner Center requires. Register the account for Microsoft MFA.`,
-    );
+    const remedy = 'Register the account for Microsoft MFA.';
+    throw refused(`${username} signed in without MFA, which Partner Center requires. ${remedy}`);
   }
   return {
     secret: refreshToken,

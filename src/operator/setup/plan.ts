@@ -6,12 +6,7 @@ import {
 } from '../../lib/tokens/credential/identity-trust.ts';
 import { renewBeforeMs } from '../../lib/tokens/credential/renew-client-credential.ts';
 import { BrokerError } from '../../lib/core/errors.ts';
-import {
-  adminAgentsName,
-  applicationTag,
-  type DirectoryState,
-  type RegisteredApplication,
-} from '../../lib/consent/directory-state.ts';
+import { adminAgentsName, applicationTag, type DirectoryState } from '../../lib/consent/directory-state.ts';
 import {
   graphAppId,
   type PermissionProfile,
@@ -33,7 +28,7 @@ export interface SetupOptions extends IdentityTrustOptions {
 }
 
 /** One change. Steps are applied in order, so a step may use what an earlier one created. */
-export type SetupStep =
+export type Step =
   | { readonly kind: 'create_application' }
   | { readonly kind: 'update_application'; readonly differences: readonly string[] }
   | { readonly kind: 'create_principal' }
@@ -66,31 +61,35 @@ const ownedApplicationsRole = '18a4783c-866b-4cc7-a460-3d5e5662c884';
  * Plans the changes from the current state to the desired one. Returns none if an earlier run did them all. Pure.
  * @throws BrokerError config_invalid when the tenant is not a partner tenant, or an option is missing.
  */
-export function planSetup(options: SetupOptions, state: DirectoryState, nowMs: number): SetupStep[] {
+export function planSteps(options: SetupOptions, state: DirectoryState, nowMs: number): Step[] {
   if (state.adminAgentsId === undefined) {
-    throw new BrokerError(
-      'config_invalid',
-      `The tenant ${options.partnerTenantId} has no group ${adminAgentsName}, so it is not a partner tenant. Check PARTNER_TENANT_ID.`,
-    );
+    const detail = `The tenant ${options.partnerTenantId} has no group ${adminAgentsName}, so it is not a partner tenant. Check PARTNER_TENANT_ID.`;
+    throw new BrokerError('config_invalid', detail);
   }
+  const roles = options.profile.resources.flatMap((resource) => resource.roles);
+  const renewsItself = roles.some(({ id }) => id === ownedApplicationsRole);
   return [
     ...planApplication(options, state),
     ...options.profile.resources.flatMap((resource) => planResource(resource, state)),
-    ...planSignInScopes(options, state),
+    // A profile without permissions for Microsoft Graph needs the sign-in scopes, too.
+    ...(options.profile.resources.some(({ appId }) => appId === graphAppId)
+      ? []
+      : planResource({ appId: graphAppId, name: 'Microsoft Graph', scopes: [], roles: [] }, state)),
     ...planWithdrawals(options, state),
-    ...planOwnership(options, state),
+    ...(renewsItself && !state.isOwner ? [{ kind: 'own_itself' } as const] : []),
     ...(state.isAdminAgent ? [] : [{ kind: 'join_admin_agents', groupId: state.adminAgentsId } as const]),
     ...planCredential(options, state, nowMs),
   ];
 }
 
-function planApplication(options: SetupOptions, state: DirectoryState): SetupStep[] {
+function planApplication(options: SetupOptions, state: DirectoryState): Step[] {
   const { application } = state;
   if (application === undefined) return [{ kind: 'create_application' }, { kind: 'create_principal' }];
   const differences = [
     ...(application.signInAudience === signInAudience ? [] : ['make it multi-tenant']),
     ...(application.redirectUris.includes(redirectUri) ? [] : [`add the redirect address ${redirectUri}`]),
-    ...(isOnOtherPlatform(application)
+    // Refresh tokens of the single-page platform live 24 hours, and a public client may not authenticate with a credential.
+    ...(Object.values(application.otherRedirectUris).some((addresses) => addresses.includes(redirectUri))
       ? [`remove ${redirectUri} from the other platforms, so that refresh tokens live 90 days`]
       : []),
     ...(isExactly(application.permissions, options.profile)
@@ -104,11 +103,7 @@ function planApplication(options: SetupOptions, state: DirectoryState): SetupSte
   ];
 }
 
-/** Refresh tokens of the single-page platform live 24 hours, and a public client may not authenticate with a credential. */
-const isOnOtherPlatform = ({ otherRedirectUris }: RegisteredApplication): boolean =>
-  Object.values(otherRedirectUris).some((addresses) => addresses.includes(redirectUri));
-
-function planResource(resource: ResourcePermissions, state: DirectoryState): SetupStep[] {
+function planResource(resource: ResourcePermissions, state: DirectoryState): Step[] {
   const { appId, name } = resource;
   const resourceId = state.resourceIds.get(appId);
   const named = { appId, name };
@@ -131,14 +126,8 @@ const scopesOf = ({ appId, scopes }: ResourcePermissions): readonly string[] => 
   ...(appId === graphAppId ? signInScopes : []),
 ];
 
-/** A profile without permissions for Microsoft Graph needs the sign-in scopes, too. */
-function planSignInScopes(options: SetupOptions, state: DirectoryState): SetupStep[] {
-  if (options.profile.resources.some(({ appId }) => appId === graphAppId)) return [];
-  return planResource({ appId: graphAppId, name: 'Microsoft Graph', scopes: [], roles: [] }, state);
-}
-
 /** Withdraws permissions that are not in the profile, whether from an earlier profile or granted by hand. */
-function planWithdrawals(options: SetupOptions, state: DirectoryState): SetupStep[] {
+function planWithdrawals(options: SetupOptions, state: DirectoryState): Step[] {
   const wanted = new Map(
     options.profile.resources.map((resource) => [state.resourceIds.get(resource.appId), resource]),
   );
@@ -156,15 +145,8 @@ function planWithdrawals(options: SetupOptions, state: DirectoryState): SetupSte
   ];
 }
 
-function planOwnership(options: SetupOptions, state: DirectoryState): SetupStep[] {
-  const renewsItself = options.profile.resources.some(({ roles }) =>
-    roles.some(({ id }) => id === ownedApplicationsRole),
-  );
-  return renewsItself && !state.isOwner ? [{ kind: 'own_itself' }] : [];
-}
-
 /** Creates a new client credential only if the stored one is missing, of another kind, unknown to Entra or expiring soon. */
-function planCredential(options: SetupOptions, state: DirectoryState, nowMs: number): SetupStep[] {
+function planCredential(options: SetupOptions, state: DirectoryState, nowMs: number): Step[] {
   const { application, stored } = state;
   const usable =
     stored !== undefined &&
@@ -179,7 +161,11 @@ function planCredential(options: SetupOptions, state: DirectoryState, nowMs: num
       return usable && known ? [] : [{ kind: 'add_certificate' }];
     }
     case 'federated': {
-      const trust = managedIdentityTrust(options);
+      if (options.managedIdentityObjectId === undefined) {
+        const detail = "a federated credential needs the function app's user-assigned managed identity.";
+        throw new BrokerError('config_invalid', `MANAGED_IDENTITY_CLIENT_ID: ${detail}`);
+      }
+      const trust = identityTrust(options, options.managedIdentityObjectId);
       const trusted = state.federatedTrusts.some(
         ({ issuer, subject, audiences }) =>
           issuer === trust.issuer && subject === trust.subject && audiences.includes(trust.audience),
@@ -191,16 +177,6 @@ function planCredential(options: SetupOptions, state: DirectoryState, nowMs: num
       ];
     }
   }
-}
-
-function managedIdentityTrust(options: SetupOptions): IdentityTrust {
-  if (options.managedIdentityObjectId === undefined) {
-    throw new BrokerError(
-      'config_invalid',
-      "MANAGED_IDENTITY_CLIENT_ID: a federated credential needs the function app's user-assigned managed identity.",
-    );
-  }
-  return identityTrust(options, options.managedIdentityObjectId);
 }
 
 function sameSet(left: readonly string[], right: readonly string[]): boolean {

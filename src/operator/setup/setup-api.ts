@@ -1,9 +1,7 @@
 import { firstOf } from '../../lib/consent/directory-state.ts';
-import type { GraphClient, GraphWriter } from '../../lib/microsoft/graph.ts';
+import type { GraphClient } from '../../lib/microsoft/graph.ts';
 import { objectOf, objectsIn, textOf } from '../../lib/core/objects.ts';
 import type { CallerRole } from '../../lib/core/caller.ts';
-import type { TenantId } from '../../lib/core/identifiers.ts';
-import type { Clock } from '../../lib/core/clock.ts';
 import {
   type ApiApplication,
   type ApiChanges,
@@ -11,29 +9,24 @@ import {
   changesOf,
   newApiApplication,
 } from './api-application.ts';
-import { readSignIn, type SignInIds, type SignInState, signInSteps, type Step } from './sign-in-application.ts';
+import {
+  findByIdentifier,
+  readSignIn,
+  type OperatorGraph,
+  type SignInIds,
+  type SignInRequest,
+  type SignInState,
+  signInSteps,
+  type Step,
+} from './sign-in-application.ts';
 import { addOnce, createPrincipal, requiredText, retryUntilReplicated } from './apply.ts';
 import { asSetupError } from './setup.ts';
 
-export interface SetupApiDeps {
-  /** Microsoft Graph with the token of the operator. */
-  readonly graph: GraphClient;
-  readonly writer: GraphWriter;
-  readonly clock: Pick<Clock, 'sleep'>;
-}
-
-export interface SetupApiRequest {
-  readonly tenantId: TenantId;
-  /** The last part of the App ID URI, which identifies the application. */
-  readonly name: string;
+export interface SetupApiRequest extends SignInRequest {
   readonly displayName: string;
   /** Object id of a person, group or service principal that gets the roles. Absent: nobody does. */
   readonly principal: string | undefined;
   readonly roles: readonly CallerRole[];
-  /** Addresses of dashboards in which people sign in, `https://APP.azurewebsites.net/api/dashboard`. */
-  readonly pageRedirects: readonly string[];
-  /** Let people sign in with a device code. Absent: that stays as it is, and is not allowed at first. */
-  readonly allowDeviceCode?: boolean | undefined;
 }
 
 export interface SetupApiPlan {
@@ -67,7 +60,7 @@ interface Ids extends SignInIds {
 type ApiStep = Step<Ids>;
 
 /** Changes nothing. @throws SetupError operator_forbidden, setup_refused; BrokerError from Graph. */
-export async function planSetupApi(deps: SetupApiDeps, request: SetupApiRequest): Promise<SetupApiPlan> {
+export async function planSetupApi(deps: OperatorGraph, request: SetupApiRequest): Promise<SetupApiPlan> {
   const state = await readState(deps.graph, request).catch(asSetupError);
   return planOf(request, state, stepsOf(deps, request, state));
 }
@@ -80,7 +73,7 @@ export async function planSetupApi(deps: SetupApiDeps, request: SetupApiRequest)
  * @throws SetupError operator_forbidden, setup_refused; BrokerError from Graph; what `confirm` throws.
  */
 export async function runSetupApi(
-  deps: SetupApiDeps,
+  deps: OperatorGraph,
   request: SetupApiRequest,
   confirm: (plan: SetupApiPlan) => Promise<void> = () => Promise.resolve(),
 ): Promise<SetupApiOutcome> {
@@ -108,13 +101,11 @@ const idsOf = ({ application, principalId = '', signIn }: State): Ids => ({
 });
 
 const planOf = (request: SetupApiRequest, { application }: State, steps: readonly ApiStep[]): SetupApiPlan => ({
-  ...(application === undefined
-    ? {}
-    : { audiences: [application.clientId, apiIdentifier(request.tenantId, request.name)] }),
+  ...(application && { audiences: [application.clientId, apiIdentifier(request.tenantId, request.name)] }),
   steps: steps.map(({ text }) => text),
 });
 
-function stepsOf(deps: SetupApiDeps, request: SetupApiRequest, state: State): readonly ApiStep[] {
+function stepsOf(deps: OperatorGraph, request: SetupApiRequest, state: State): readonly ApiStep[] {
   const { application, principalId, requiresRole, assigned, signIn } = state;
   const changes = changesOf(application ?? nothing, signIn.application?.clientId);
   const missing = changes.roles.filter(
@@ -146,7 +137,11 @@ function stepsOf(deps: SetupApiDeps, request: SetupApiRequest, state: State): re
     request.principal !== undefined &&
       roleIds.length > 0 && {
         text: `Assign to ${request.principal}: ${missing.map((role) => String(role['value'])).join(', ')}`,
-        run: (ids: Ids) => assign(deps, ids, request.principal ?? '', roleIds),
+        run: async ({ principalId: resourceId }: Ids) => {
+          const path = `/servicePrincipals/${resourceId}/appRoleAssignedTo`;
+          const principal = { principalId: request.principal, resourceId };
+          for (const appRoleId of roleIds) await addOnce(deps, path, { ...principal, appRoleId });
+        },
       },
   ].filter((step) => step !== false);
 }
@@ -161,7 +156,7 @@ const nothing: ApiApplication = {
   clients: [],
 };
 
-const createApplication = (deps: SetupApiDeps, request: SetupApiRequest): ApiStep => {
+const createApplication = (deps: OperatorGraph, request: SetupApiRequest): ApiStep => {
   const identifier = apiIdentifier(request.tenantId, request.name);
   return {
     text: `Create the application "${request.displayName}" with the App ID URI ${identifier} and its app roles`,
@@ -174,20 +169,10 @@ const createApplication = (deps: SetupApiDeps, request: SetupApiRequest): ApiSte
   };
 };
 
-async function change({ writer, clock }: SetupApiDeps, { objectId }: Ids, changes: ApiChanges): Promise<void> {
+async function change({ writer, clock }: OperatorGraph, { objectId }: Ids, changes: ApiChanges): Promise<void> {
   const path = `/applications/${objectId}`;
   await retryUntilReplicated(clock, () => writer.patch(path, changes.body));
   await retryUntilReplicated(clock, () => writer.patch(path, changes.bodyWithClients));
-}
-
-async function assign(
-  deps: SetupApiDeps,
-  { principalId: resourceId }: Ids,
-  principalId: string,
-  roleIds: readonly string[],
-): Promise<void> {
-  const path = `/servicePrincipals/${resourceId}/appRoleAssignedTo`;
-  for (const appRoleId of roleIds) await addOnce(deps, path, { principalId, resourceId, appRoleId });
 }
 
 async function readState(graph: GraphClient, request: SetupApiRequest): Promise<State> {
@@ -197,18 +182,15 @@ async function readState(graph: GraphClient, request: SetupApiRequest): Promise<
   const principalId = textOf(principal, 'id');
   const assigned: string[] = [];
   if (principalId !== undefined && request.principal !== undefined) {
-    for await (const each of graph.list(`/servicePrincipals/${principalId}/appRoleAssignedTo`)) {
+    for await (const each of graph.list(`/servicePrincipals/${principalId}/appRoleAssignedTo`))
       if (textOf(each, 'principalId') === request.principal) assigned.push(textOf(each, 'appRoleId') ?? '');
-    }
   }
   const requiresRole = principal?.['appRoleAssignmentRequired'] === true;
   return { application, principalId, requiresRole, assigned, signIn: await readSignIn(graph, request) };
 }
 
-/** Finds the application by its App ID URI, which is unique in the tenant and does not change with the display name. */
 async function findApiApplication(graph: GraphClient, identifier: string): Promise<ApiApplication | undefined> {
-  const filter = encodeURIComponent(`identifierUris/any(uri:uri eq '${identifier}')`);
-  const found = await firstOf(graph, `/applications?$filter=${filter}&$select=id,appId,signInAudience,appRoles,api`);
+  const found = await findByIdentifier(graph, identifier, 'id,appId,signInAudience,appRoles,api');
   if (found === undefined) return undefined;
   const api = objectOf(found, 'api');
   const version = api?.['requestedAccessTokenVersion'];

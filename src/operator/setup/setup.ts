@@ -12,8 +12,8 @@ import type { GraphClient } from '../../lib/microsoft/graph.ts';
 import { registeredKeys } from '../../lib/tokens/credential/client-keys.ts';
 import { identityTrust, type IdentityTrustOptions } from '../../lib/tokens/credential/identity-trust.ts';
 import { namesOf, unknownKeys } from '../../lib/tokens/credential/registered-keys.ts';
-import { type ApplyDeps, SetupRun } from './apply.ts';
-import { planSetup, type SetupOptions, type SetupStep } from './plan.ts';
+import { type ApplyDeps, StepRunner } from './apply.ts';
+import { planSteps, type SetupOptions, type Step } from './plan.ts';
 import { readVaultState } from './vault-state.ts';
 
 /** Throws errors of Graph as SetupError: here they concern the operator or the policies of the partner tenant here, not a customer or a job. */
@@ -26,7 +26,7 @@ export function asSetupError(thrown: unknown): never {
 }
 
 /** Describes a step for the plan that an operator reads. */
-export function describeStep(step: SetupStep, options: SetupOptions): string {
+export function describeStep(step: Step, options: SetupOptions): string {
   switch (step.kind) {
     case 'create_application':
       return `Create the multi-tenant application "${options.displayName}" with the permissions of the profile ${options.profile.name}`;
@@ -112,10 +112,10 @@ export interface SetupDeps extends ApplyDeps {
   /** Microsoft Graph with the token of the operator. */
   readonly graph: GraphClient;
   /** Receives progress. */
-  readonly report: (progress: SetupProgress) => void;
+  readonly report: (progress: Progress) => void;
 }
 
-type SetupProgress = { readonly step: string; readonly state: 'started' | 'done' };
+type Progress = { readonly step: string; readonly state: 'started' | 'done' };
 
 export interface SetupPlan {
   readonly application: string;
@@ -159,7 +159,7 @@ export async function runSetup(
 ): Promise<SetupOutcome> {
   const { plan, steps, state, options } = await prepare(deps, request);
   if (steps.length > 0) await confirm(plan);
-  const run = new SetupRun(deps, options, state);
+  const run = new StepRunner(deps, options, state);
   for (const step of steps) {
     const text = describeStep(step, options);
     deps.report({ step: text, state: 'started' });
@@ -189,7 +189,7 @@ async function prepare(deps: SetupDeps, request: SetupRequest) {
       : undefined;
   const options: SetupOptions = { ...request, profile: request.profile ?? kept ?? profiles.gdap };
   const state = await readDirectoryState(deps.graph, application, options.profile, vault).catch(asSetupError);
-  const steps = planSetup(options, state, deps.clock.nowMs());
+  const steps = planSteps(options, state, deps.clock.nowMs());
   const plan: SetupPlan = {
     application: options.application,
     steps: steps.map((step) => describeStep(step, options)),

@@ -28,11 +28,11 @@ export interface SignInState {
   readonly grant: { readonly id: string; readonly scopes: readonly string[] } | undefined;
 }
 
-interface SignInRequest {
+export interface SignInRequest {
   readonly tenantId: TenantId;
-  /** Name of the broker's own application. */
+  /** Name of the broker's own application: the last part of its App ID URI, which identifies it. */
   readonly name: string;
-  /** The addresses of dashboards. Those that are registered stay. */
+  /** Addresses of dashboards, `https://APP.azurewebsites.net/api/dashboard`. Those that are registered stay. */
   readonly pageRedirects: readonly string[];
   /**
    * Allow the device code flow. Otherwise it stays as it is, which is forbidden in a new application: whoever makes a
@@ -41,7 +41,8 @@ interface SignInRequest {
   readonly allowDeviceCode?: boolean | undefined;
 }
 
-interface Deps {
+export interface OperatorGraph {
+  /** Microsoft Graph with the token of the operator. */
   readonly graph: GraphClient;
   readonly writer: GraphWriter;
   readonly clock: Pick<Clock, 'sleep'>;
@@ -73,14 +74,21 @@ export async function readSignIn(graph: GraphClient, request: SignInRequest): Pr
   if (application === undefined) return { application, principalId: undefined, grant: undefined };
   const ofApplication = `$filter=appId eq '${application.clientId}'&$select=id`;
   const principalId = textOf(await firstOf(graph, `/servicePrincipals?${ofApplication}`), 'id');
-  const grant = principalId === undefined ? undefined : await readGrant(graph, principalId);
-  return { application, principalId, grant };
+  if (principalId === undefined) return { application, principalId, grant: undefined };
+  const resourceId = await graphPrincipal(graph);
+  const grants = await readScopeGrants(graph, principalId);
+  return { application, principalId, grant: grants.find((grant) => grant.resourceId === resourceId) };
+}
+
+/** Finds an application by its App ID URI, which is unique in the tenant and does not change with the display name. */
+export function findByIdentifier(graph: GraphClient, identifier: string, fields: string) {
+  const filter = encodeURIComponent(`identifierUris/any(uri:uri eq '${identifier}')`);
+  return firstOf(graph, `/applications?$filter=${filter}&$select=${fields}`);
 }
 
 async function findSignIn(graph: GraphClient, identifier: string): Promise<SignInApplication | undefined> {
-  const filter = encodeURIComponent(`identifierUris/any(uri:uri eq '${identifier}')`);
-  const select = 'id,appId,signInAudience,isFallbackPublicClient,publicClient,spa';
-  const found = await firstOf(graph, `/applications?$filter=${filter}&$select=${select}`);
+  const fields = 'id,appId,signInAudience,isFallbackPublicClient,publicClient,spa';
+  const found = await findByIdentifier(graph, identifier, fields);
   if (found === undefined) return undefined;
   return {
     objectId: requiredText(found, 'id'),
@@ -92,16 +100,15 @@ async function findSignIn(graph: GraphClient, identifier: string): Promise<SignI
   };
 }
 
-async function readGrant(graph: GraphClient, principalId: string): Promise<SignInState['grant']> {
-  const resourceId = await graphPrincipal(graph);
-  return (await readScopeGrants(graph, principalId)).find((grant) => grant.resourceId === resourceId);
-}
-
 const graphPrincipal = async (graph: GraphClient): Promise<string> =>
   requiredText((await firstOf(graph, `/servicePrincipals?$filter=appId eq '${graphAppId}'&$select=id`)) ?? {}, 'id');
 
 /** The steps that remain. They come before those of the broker's own application, which names the client. */
-export function signInSteps(deps: Deps, request: SignInRequest, state: SignInState): readonly Step<SignInIds>[] {
+export function signInSteps(
+  deps: OperatorGraph,
+  request: SignInRequest,
+  state: SignInState,
+): readonly Step<SignInIds>[] {
   const { application, principalId, grant } = state;
   const { body, differences } = changesOf(application, request);
   const missing = consentedScopes.filter((scope) => grant?.scopes.includes(scope) !== true);
@@ -148,7 +155,7 @@ function changesOf(
   };
 }
 
-const createApplication = ({ writer }: Deps, request: SignInRequest, body: JsonObject): Step<SignInIds> => {
+const createApplication = ({ writer }: OperatorGraph, request: SignInRequest, body: JsonObject): Step<SignInIds> => {
   const displayName = `Partner Token Broker sign-in (${request.name})`;
   return {
     text: `Create the application "${displayName}", through which people sign in`,
@@ -162,7 +169,7 @@ const createApplication = ({ writer }: Deps, request: SignInRequest, body: JsonO
 };
 
 async function consent(
-  { graph, writer, clock }: Deps,
+  { graph, writer, clock }: OperatorGraph,
   { signInPrincipalId: clientId }: SignInIds,
   grant: SignInState['grant'],
 ): Promise<void> {

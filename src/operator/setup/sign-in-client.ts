@@ -4,6 +4,7 @@ import type { Clock } from '../../lib/core/clock.ts';
 import { BrokerError, type CodedError, SetupError } from '../../lib/core/errors.ts';
 import type { TenantId } from '../../lib/core/identifiers.ts';
 import { type Fetch, outboundFailure, type OutboundReply, send } from '../../lib/core/outbound.ts';
+import { asObject, textOf } from '../../lib/core/objects.ts';
 import type { ClientCredential, Secret } from '../../lib/core/secrets.ts';
 import { aadstsMeanings } from '../../lib/microsoft/aadsts.ts';
 import { authorizationServer, type OAuthLibrary } from '../../lib/microsoft/authorization-server.ts';
@@ -12,32 +13,27 @@ import { type EntraFailure, errorOf, judgeTokenReply, type RedeemedToken } from 
 /** RFC 7523 section 2.2: the client authenticates with a signed JWT. */
 const assertionType = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 
-interface ClientAuthenticationDeps {
-  readonly oauth: OAuthLibrary;
-  /** The assertion of a federated credential: the managed identity's token for `api://AzureADTokenExchange`. */
-  readonly federatedAssertion: () => Promise<string>;
-}
-
 /**
  * How an application authenticates at the token endpoint. A public client has no credential.
  * @throws DOMException if the private key of a certificate is not an RSA key.
  */
 async function clientAuthentication(
-  deps: ClientAuthenticationDeps,
+  oauth: OAuthLibrary,
+  { federatedAssertion }: Pick<SignInClientDeps, 'federatedAssertion'>,
   credential: ClientCredential | undefined,
 ): Promise<ClientAuth> {
   switch (credential?.kind) {
     case undefined:
-      return deps.oauth.None();
+      return oauth.None();
     case 'secret':
-      return deps.oauth.ClientSecretPost(credential.secret.reveal());
+      return oauth.ClientSecretPost(credential.secret.reveal());
     case 'certificate':
-      return certificateAuthentication(deps.oauth, credential);
+      return certificateAuthentication(oauth, credential);
     case 'federated':
       return async (_server, client, body) => {
         body.set('client_id', client.client_id);
         body.set('client_assertion_type', assertionType);
-        body.set('client_assertion', await deps.federatedAssertion());
+        body.set('client_assertion', await federatedAssertion());
       };
   }
 }
@@ -77,13 +73,12 @@ const refusals: Readonly<Record<string, string>> = {
 export function signInFailure(thrown: unknown, failure: EntraFailure | undefined): CodedError {
   const options = { cause: thrown, logFields: failure?.logFields };
   // The redirect may carry the error, with the AADSTS number in its description.
-  const description = fieldOf(thrown, 'error_description');
+  const description = textOf(asObject(thrown), 'error_description');
   const number = /AADSTS(\d{3,9})/.exec(description ?? '')?.[1];
   const meaning = number === undefined ? undefined : aadstsMeanings.get(Number(number))?.meaning;
-  if (meaning !== undefined) {
+  if (meaning !== undefined)
     return new SetupError('sign_in_refused', `${meaning.slice(0, -1)} (AADSTS${number}).`, options);
-  }
-  const oauthError = failure?.logFields['entraError'] ?? fieldOf(thrown, 'error');
+  const oauthError = failure?.logFields['entraError'] ?? textOf(asObject(thrown), 'error');
   const refusal = typeof oauthError === 'string' ? refusals[oauthError] : undefined;
   if (refusal !== undefined) return new SetupError('sign_in_refused', refusal, options);
   if (thrown instanceof BrokerError) return asSignIn(thrown);
@@ -99,11 +94,6 @@ function asSignIn(error: BrokerError): CodedError {
   const personal = new Set(['interaction_required', 'blocked_by_policy', 'credential_revoked', 'credential_expired']);
   if (!personal.has(error.code)) return error;
   return new SetupError('sign_in_refused', error.detail, { cause: error, logFields: error.logFields });
-}
-
-function fieldOf(thrown: unknown, name: string): string | undefined {
-  const value = (thrown as Record<string, unknown> | undefined)?.[name];
-  return typeof value === 'string' ? value : undefined;
 }
 
 const timeoutMs = 30_000;
@@ -146,17 +136,19 @@ export class SignInExchange {
     return new Response(reply.body, { status: reply.status, headers: reply.headers });
   };
 
+  get #judged() {
+    return this.#reply && judgeTokenReply(this.#reply, this.#sentAtMs);
+  }
+
   /** Why Entra issued no token. Undefined if it issued one or if no reply arrived. */
   get failure(): EntraFailure | undefined {
-    if (this.#reply === undefined) return undefined;
-    const judged = judgeTokenReply(this.#reply, this.#sentAtMs);
-    return judged.ok ? undefined : judged.failure;
+    return this.#judged?.ok === false ? this.#judged.failure : undefined;
   }
 
   /** The token in the reply. @throws BrokerError if there is none. */
   token(): RedeemedToken {
-    if (this.#reply === undefined) throw new BrokerError('entra_unavailable', 'No request was sent to Entra.');
-    const judged = judgeTokenReply(this.#reply, this.#sentAtMs);
+    const judged = this.#judged;
+    if (judged === undefined) throw new BrokerError('entra_unavailable', 'No request was sent to Entra.');
     if (judged.ok) return judged.token;
     throw errorOf(judged.failure);
   }
@@ -164,6 +156,7 @@ export class SignInExchange {
 
 export interface SignInClientDeps extends SignInExchangeDeps {
   readonly loadOAuth: () => Promise<OAuthLibrary>;
+  /** The assertion of a federated credential: the managed identity's token for `api://AzureADTokenExchange`. */
   readonly federatedAssertion: () => Promise<string>;
 }
 
@@ -195,13 +188,6 @@ export interface DeviceCode {
   readonly expiresInSeconds: number;
 }
 
-/** The protocol library with the parties of one sign-in. */
-interface Protocol {
-  readonly oauth: OAuthLibrary;
-  readonly server: AuthorizationServer;
-  readonly authentication: ClientAuth;
-}
-
 /**
  * Signs a person in, with an authorization code and PKCE (RFC 7636) or with a device code (RFC 8628). oauth4webapi
  * implements the protocol and its checks. `judgeTokenReply` interprets the replies, as it does for redemptions.
@@ -213,7 +199,12 @@ export class SignInClient {
   /** What every request of the library takes. */
   readonly #parties: readonly [AuthorizationServer, Client, ClientAuth];
 
-  private constructor(deps: SignInClientDeps, request: SignInRequest, { oauth, server, authentication }: Protocol) {
+  private constructor(
+    deps: SignInClientDeps,
+    request: SignInRequest,
+    oauth: OAuthLibrary,
+    [server, authentication]: readonly [AuthorizationServer, ClientAuth],
+  ) {
     this.#deps = deps;
     this.#request = request;
     this.#oauth = oauth;
@@ -229,9 +220,11 @@ export class SignInClient {
   /** @throws DOMException if the private key of a certificate is not an RSA key. */
   static async create(deps: SignInClientDeps, entraEndpoint: string, request: SignInRequest): Promise<SignInClient> {
     const oauth = await deps.loadOAuth();
-    const server = authorizationServer(entraEndpoint, request.tenantId);
-    const authentication = await clientAuthentication({ ...deps, oauth }, request.clientCredential);
-    return new SignInClient(deps, request, { oauth, server, authentication });
+    const authentication = await clientAuthentication(oauth, deps, request.clientCredential);
+    return new SignInClient(deps, request, oauth, [
+      authorizationServer(entraEndpoint, request.tenantId),
+      authentication,
+    ]);
   }
 
   get #scope(): string {
@@ -283,9 +276,7 @@ export class SignInClient {
   }
 
   /** @throws BrokerError if Entra does not start a device code flow for this application. */
-  async startDevice(
-    signal?: AbortSignal,
-  ): Promise<{ readonly code: DeviceCode; readonly grant: DeviceAuthorizationResponse }> {
+  async startDevice(signal?: AbortSignal) {
     const oauth = this.#oauth;
     const [server, client] = this.#parties;
     return this.#exchange(signal, async (exchange, options) => {

@@ -1,6 +1,5 @@
-import type { VaultState } from '../../lib/consent/directory-state.ts';
 import { BrokerError, toBrokerError } from '../../lib/core/errors.ts';
-import type { ClientCredential, StoredClientCredential } from '../../lib/core/secrets.ts';
+import type { StoredClientCredential } from '../../lib/core/secrets.ts';
 import type { GraphClient } from '../../lib/microsoft/graph.ts';
 import { textOf } from '../../lib/core/objects.ts';
 import { keyMark } from '../../lib/tokens/credential/client-keys.ts';
@@ -8,19 +7,13 @@ import type { CredentialStore } from '../../lib/tokens/credential/credential-sto
 import { readValues } from '../../lib/tokens/credential/registered-keys.ts';
 import { isProposed } from '../../lib/tokens/credential/renew-client-credential.ts';
 
-/** What the vault knows about an application, including disabled versions. */
-interface Remembered {
-  /** Known after a revocation, too, so that setup finds the same application again. */
-  readonly clientId: string | undefined;
-  /** The kind of client credential that was requested last: the default for setup. */
-  readonly kind: ClientCredential['kind'] | undefined;
-}
-
-/** @throws BrokerError key_vault_unavailable. */
-export async function readVaultState(
-  store: CredentialStore,
-  application: string,
-): Promise<VaultState & { readonly remembered: Remembered }> {
+/**
+ * `remembered`: what the vault knows about an application, including disabled versions. The client id is known after a
+ * revocation, too, so that setup finds the same application again. The kind of client credential that was requested last is
+ * the default for setup.
+ * @throws BrokerError key_vault_unavailable.
+ */
+export async function readVaultState(store: CredentialStore, application: string) {
   const stored = await storedClient(store, application);
   const versions = await store.listClientCredentialVersions(application);
   const waits = stored !== undefined && isProposed(versions);
@@ -62,8 +55,6 @@ export async function findManagedIdentity(graph: GraphClient, clientId: string |
     const id = textOf(principal, 'id');
     if (textOf(principal, 'servicePrincipalType') === 'ManagedIdentity' && id !== undefined) return id;
   }
-  throw new BrokerError(
-    'config_invalid',
-    `MANAGED_IDENTITY_CLIENT_ID: no managed identity of the partner tenant has the client id ${clientId}.`,
-  );
+  const detail = `MANAGED_IDENTITY_CLIENT_ID: no managed identity of the partner tenant has the client id ${clientId}.`;
+  throw new BrokerError('config_invalid', detail);
 }

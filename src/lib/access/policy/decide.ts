@@ -2,15 +2,15 @@ import type { Caller } from '../../core/caller.ts';
 import type { DomainName } from '../../core/identifiers.ts';
 import type { Grant } from '../../core/secrets.ts';
 import {
-  chooses,
+  selects,
   domainsIn,
   missingFact,
-  type TenantChoice,
+  type TenantSelection,
   type TenantFacts,
   type UnknownFact,
 } from '../tenants/tenant-set.ts';
-import type { AccessPolicy, ApprovalTerms, Rule } from './policy.ts';
-import { selects } from './request-limit.ts';
+import type { AccessPolicy, Rule } from './policy.ts';
+import { allows } from './request-limit.ts';
 
 /** The part of a request that the policy decides on. */
 export interface PolicyRequest extends TenantFacts {
@@ -50,20 +50,11 @@ export interface Denial {
 
 /** The decision of the policy on one request. */
 export type Decision =
-  | {
+  | ({
       readonly allow: true;
       /** Name of the rule. */
       readonly rule: string;
-      /** The broker's application that redeems the token. */
-      readonly application: string;
-      /** All scopes that the token may carry, for `judgeScopes`. Undefined: no limit. */
-      readonly scopes: readonly string[] | undefined;
-      readonly excessScopes: 'refuse' | 'record';
-      /** The approval that the request needs first. Undefined: none. */
-      readonly approval: ApprovalTerms | undefined;
-      /** The rule is for emergencies only. */
-      readonly breakGlass: boolean;
-    }
+    } & Pick<Rule, 'application' | 'scopes' | 'excessScopes' | 'approval' | 'breakGlass'>)
   | Denial;
 
 /**
@@ -82,12 +73,12 @@ export function decide(policy: AccessPolicy, caller: PolicyCaller, request: Poli
   }
   if (conditional !== undefined) return allowedBy(conditional);
   const unknown = unknownFact(policy, caller, request);
-  return { ...denial(failed, caller, request), ...(unknown === undefined ? {} : { unknown }) };
+  return { ...denial(failed, caller, request), ...(unknown && { unknown }) };
 }
 
-const allowedBy = ({ name, application, scopes, excessScopes, approval, breakGlass }: Rule): Decision => ({
+const allowedBy = ({ name: rule, application, scopes, excessScopes, approval, breakGlass }: Rule): Decision => ({
   allow: true,
-  rule: name,
+  rule,
   application,
   scopes,
   excessScopes,
@@ -96,8 +87,8 @@ const allowedBy = ({ name, application, scopes, excessScopes, approval, breakGla
 });
 
 /**
- * The place of a rule among those that allow a request, lowest first: rules without a condition, then rules that need an
- * approval, then rules for emergencies. A caller who declares an emergency wants no approval, so these two change places.
+ * The rank of a rule among those that allow a request, lowest first: rules without a condition, then rules that need an
+ * approval, then rules for emergencies. A caller who declares an emergency wants no approval, so these two change ranks.
  * Rules of the same rank keep the order of the policy.
  */
 export function conditionRank(
@@ -176,16 +167,16 @@ function denial(failed: readonly Stage[], caller: PolicyCaller, request: PolicyR
 export function failedStage(rule: Rule, caller: PolicyCaller, request: PolicyRequest): Stage | undefined {
   const early = failedBeforeTenant(rule, caller, request);
   if (early !== undefined) return early;
-  if (!chooses(rule.tenants, request)) return 'tenant';
+  if (!selects(rule.tenants, request)) return 'tenant';
   if (!request.scopes.every((scope) => rule.scopes === undefined || rule.scopes.includes(scope))) return 'scope';
   return undefined;
 }
 
 /** Returns the first stage of the rule that the caller fails, whatever it requests. Pure. */
 export function failedCallerStage(rule: Rule, caller: PolicyCaller): CallerStage | undefined {
-  if (!selects(rule.callers, caller.applicationId)) return 'caller';
-  if (!selects(rule.kinds, caller.kind)) return 'kind';
-  if (!selects(rule.objects, caller.objectId)) return 'object';
+  if (!allows(rule.callers, caller.applicationId)) return 'caller';
+  if (!allows(rule.kinds, caller.kind)) return 'kind';
+  if (!allows(rule.objects, caller.objectId)) return 'object';
   if (!rule.roles.every((role) => caller.roles.includes(role))) return 'role';
   return undefined;
 }
@@ -196,7 +187,7 @@ function failedBeforeTenant(rule: Rule, caller: PolicyCaller, request: Tenantles
   const stage = failedCallerStage(rule, caller);
   if (stage !== undefined) return stage;
   if (request.grant !== undefined && !rule.grants.has(request.grant)) return 'grant';
-  if (!selects(rule.resources, request.resource)) return 'resource';
+  if (!allows(rule.resources, request.resource)) return 'resource';
   return undefined;
 }
 
@@ -216,10 +207,10 @@ const reasons: Readonly<Record<Stage, (caller: PolicyCaller, request: PolicyRequ
 };
 
 /** A rule that limits reading. */
-type ReadingRule = Rule & { readonly reads: TenantChoice };
+type ReadingRule = Rule & { readonly reads: TenantSelection };
 
 /** What a caller may read: `"*"` without a limit, else the tenants of all these choices together. */
-export type Reads = '*' | readonly TenantChoice[];
+export type Reads = '*' | readonly TenantSelection[];
 
 /**
  * Whether a rule limits what the caller may read. Its roles do not matter here: a caller must not escape a limit because
@@ -241,6 +232,6 @@ export function readsOf(policy: AccessPolicy, caller: PolicyCaller): Reads {
   return open.some(isUnlimited) ? '*' : open;
 }
 
-/** Whether a choice is `"*"` without any `except`: data of no tenant and of the partner's own is included. */
-const isUnlimited = ({ tenants, except }: TenantChoice): boolean =>
+/** Whether a selection is `"*"` without any `except`: data of no tenant and of the partner's own is included. */
+const isUnlimited = ({ tenants, except }: TenantSelection): boolean =>
   tenants.all && except.names.size === 0 && except.tags.length === 0;

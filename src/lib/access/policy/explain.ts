@@ -1,5 +1,5 @@
 import {
-  chooses,
+  selects,
   missingFact,
   type TenantEntry,
   type TenantFacts,
@@ -127,10 +127,10 @@ export function explainReading(policy: AccessPolicy, caller: PolicyCaller, tenan
     const missing = failedCallerStage(rule, caller);
     if (missing !== undefined) return { rule: rule.name, outcome: 'lacks', missing };
     const because = whyTenant(policy, rule, 'reads', tenant);
-    return { rule: rule.name, outcome: chooses(rule.reads, tenant) ? 'reads' : 'other tenants', because };
+    return { rule: rule.name, outcome: selects(rule.reads, tenant) ? 'reads' : 'other tenants', because };
   };
   return {
-    readable: reads === '*' || reads.some((choice) => chooses(choice, tenant)),
+    readable: reads === '*' || reads.some((selection) => selects(selection, tenant)),
     limited: policy.rules.some((rule) => limitsReading(rule, caller)),
     rules: policy.rules.map(findingOf),
   };

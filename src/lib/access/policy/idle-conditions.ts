@@ -1,6 +1,6 @@
 import { nameOfTag } from '../../tenants/tags.ts';
 import {
-  type TenantChoice,
+  type TenantSelection,
   type TenantEntry,
   type TenantGroups,
   type TenantSet,
@@ -8,7 +8,7 @@ import {
 } from '../tenants/tenant-set.ts';
 import { conditionRank } from './decide.ts';
 import type { AccessPolicy, Rule } from './policy.ts';
-import { graphPaths, type RequestLimit, type Selection } from './request-limit.ts';
+import { graphPaths, type RequestLimit, type AllowList } from './request-limit.ts';
 
 /** A list as it is written, and compiled. */
 interface List {
@@ -16,18 +16,18 @@ interface List {
   readonly set: TenantSet;
 }
 
-/** A choice with its lists as they are written. */
-export interface WrittenChoice {
-  readonly choice: TenantChoice;
+/** A selection with its lists as they are written. */
+export interface WrittenSelection {
+  readonly selection: TenantSelection;
   readonly tenants: readonly TenantEntry[];
   readonly except: readonly TenantEntry[];
 }
 
 /**
- * Returns what tells whether one choice contains every tenant of another, by the names in their lists: whether a tag, a domain
+ * Returns what tells whether one selection contains every tenant of another, by the names in their lists: whether a tag, a domain
  * and an id mean the same tenant is not known. Keeps what it learns about lists.
  */
-export function createCover(groups: TenantGroups): (wide: WrittenChoice, part: WrittenChoice) => boolean {
+export function createCover(groups: TenantGroups): (wide: WrittenSelection, part: WrittenSelection) => boolean {
   const written = new Map<readonly TenantEntry[], ReadonlySet<string>>();
   const textsOf = (entries: readonly TenantEntry[]): ReadonlySet<string> => {
     const texts = written.get(entries) ?? new Set(entries.map(textOfEntry));
@@ -43,14 +43,14 @@ export function createCover(groups: TenantGroups): (wide: WrittenChoice, part: W
     (entry.kind === 'id' && wide.set.names.has(entry.tenantId)) ||
     (entry.kind === 'domain' && wide.set.names.has(entry.domain));
   return (wide, part) => {
-    const wideTenants = { entries: wide.tenants, set: wide.choice.tenants };
+    const wideTenants = { entries: wide.tenants, set: wide.selection.tenants };
     if (!part.tenants.every((entry) => holds(wideTenants, entry))) return false;
-    const except = { entries: part.except, set: part.choice.except };
+    const except = { entries: part.except, set: part.selection.except };
     if (wide.except.every((entry) => holds(except, entry))) return true;
-    const { tenants } = part.choice;
-    if (tenants.all || tenants.tags.length > 0 || wide.choice.except.tags.length > 0) return false;
+    const { tenants } = part.selection;
+    if (tenants.all || tenants.tags.length > 0 || wide.selection.except.tags.length > 0) return false;
     for (const name of tenants.names)
-      if (wide.choice.except.names.has(name) && !part.choice.except.names.has(name)) return false;
+      if (wide.selection.except.names.has(name) && !part.selection.except.names.has(name)) return false;
     return true;
   };
 }
@@ -63,7 +63,7 @@ export function idleConditionWarnings({ rules, groups }: AccessPolicy): string[]
   const coversTenants = createCover(groups);
   const covers = (wide: Rule, rule: Rule): boolean =>
     coversCallers(wide, rule) &&
-    coversTenants({ ...wide.written, choice: wide.tenants }, { ...rule.written, choice: rule.tenants });
+    coversTenants({ ...wide.written, selection: wide.tenants }, { ...rule.written, selection: rule.tenants });
   const free = rules.filter((rule) => !isConditional(rule));
   return rules.filter(isConditional).flatMap((rule) => {
     const forTokens = free.find((wide) => coversTokens(wide, rule) && covers(wide, rule));
@@ -96,7 +96,7 @@ const coversCallers = (wide: Rule, rule: Rule): boolean =>
   contains(wide.resources, rule.resources) &&
   coversScopes(wide.scopes, rule.scopes);
 
-const contains = (wide: Selection, part: Selection): boolean =>
+const contains = (wide: AllowList, part: AllowList): boolean =>
   wide === '*' || (part !== '*' && part.size <= wide.size && [...part].every((item) => wide.has(item)));
 
 const coversScopes = (wide: Rule['scopes'], scopes: Rule['scopes']): boolean =>

@@ -3,20 +3,19 @@ import { duplicateKey, safeParse } from '../../core/json.ts';
 import { factsOf, judgedBy } from '../../core/resources.ts';
 import { didYouMean } from '../../core/text.ts';
 import {
-  choiceOf,
+  selectionOf,
   createSetCompiler,
   noGroups,
   parseEntry,
   readGroups,
-  type TenantChoice,
   type TenantEntry,
   type TenantGroups,
   unknownGroups,
 } from '../tenants/tenant-set.ts';
 import { idleConditionWarnings } from './idle-conditions.ts';
 import { type PolicyDocument, policyDocumentSchema, policyJsonSchema, type RuleDocument } from './policy-document.ts';
-import { type AccessPolicy, approvalProblems, type Rule, termsOf, type WrittenTenants } from './policy.ts';
-import { requestLimitOf, selectionOf } from './request-limit.ts';
+import { type AccessPolicy, approvalProblems, type Rule, termsOf } from './policy.ts';
+import { requestLimitOf, allowListOf } from './request-limit.ts';
 
 /** Whether a rule lets the gateway send requests. */
 const isForGateway = ({ via }: Pick<RuleDocument, 'via'>): boolean => via?.includes('gateway') ?? false;
@@ -25,30 +24,24 @@ const isForGateway = ({ via }: Pick<RuleDocument, 'via'>): boolean => via?.inclu
  * Checks the keys of a rule that concern the gateway. Through it a rule has to name what it allows: the permissions for
  * Graph, and the requests for every other resource, because no published map of permissions exists for those.
  */
-function gatewayProblems(rule: RuleDocument, place: string): string[] {
+function gatewayProblems(rule: RuleDocument, location: string): string[] {
   // `tokenProblems` reports the keys of a rule that only limits reading.
   if (rule.resources === undefined) return [];
-  if (isForGateway(rule)) return requiredKeys(rule, rule.resources, place);
+  if (isForGateway(rule)) return requiredKeys(rule, rule.resources, location);
   return rule.requests === undefined
     ? []
-    : [`${place}.requests: has no effect without the gateway; add "via": ["gateway"].`];
-}
-
-/** RESOURCES may give other aliases an address of Exchange. */
-function neverExchange(alias: string): boolean {
-  const facts = factsOf(alias);
-  return facts?.endpoint !== undefined && facts.judgedBy !== 'cmdlets';
+    : [`${location}.requests: has no effect without the gateway; add "via": ["gateway"].`];
 }
 
 const isJudgedByPermissions = (alias: string): boolean => judgedBy(alias) === 'permissions';
 
-function requiredKeys(rule: RuleDocument, resources: readonly string[], place: string): string[] {
+function requiredKeys(rule: RuleDocument, resources: readonly string[], location: string): string[] {
   const { scopes, requests, via, excessScopes } = rule;
   const all = resources.includes('*');
   const problems: string[] = [];
-  if ((all || resources.some(isJudgedByPermissions)) && (scopes === undefined || scopes.includes('*'))) {
+  if ((all || resources.some(isJudgedByPermissions)) && unlimited(scopes)) {
     problems.push(
-      `${place}.scopes: a rule for the gateway names the permissions that open its requests to graph; list them, such as User.Read.All.`,
+      `${location}.scopes: a rule for the gateway names the permissions that open its requests to graph; list them, such as User.Read.All.`,
     );
   }
   const limited = requests?.paths !== undefined || requests?.cmdlets !== undefined;
@@ -56,23 +49,27 @@ function requiredKeys(rule: RuleDocument, resources: readonly string[], place: s
   if (others.length > 0 && !limited) {
     const named = all ? 'resources other than graph' : others.join(', ');
     problems.push(
-      `${place}.requests: is the only limit of the gateway for ${named}; list paths, or cmdlets for exchange.`,
+      `${location}.requests: is the only limit of the gateway for ${named}; list paths, or cmdlets for exchange.`,
     );
   }
-  if (requests?.cmdlets !== undefined && resources.every(neverExchange))
-    problems.push(`${place}.requests.cmdlets: has no effect without the resource exchange.`);
+  // RESOURCES may give other aliases an address of Exchange.
+  const facts = resources.map(factsOf);
+  const isExchange = facts.some((each) => each?.endpoint === undefined || each.judgedBy === 'cmdlets');
+  if (requests?.cmdlets !== undefined && !isExchange)
+    problems.push(`${location}.requests.cmdlets: has no effect without the resource exchange.`);
   if (excessScopes !== undefined && via?.includes('token') === false)
-    problems.push(`${place}.excessScopes: has no effect, because the gateway hands out no token.`);
-  return [...problems, ...unversionedPaths(rule, resources, place)];
+    problems.push(`${location}.excessScopes: has no effect, because the gateway hands out no token.`);
+  return [...problems, ...unversionedPaths(rule, resources, location)];
 }
 
 /** A path of Graph without its version would never match. */
-function unversionedPaths({ requests }: RuleDocument, resources: readonly string[], place: string): string[] {
+function unversionedPaths({ requests }: RuleDocument, resources: readonly string[], location: string): string[] {
   if (!resources.every(isJudgedByPermissions)) return [];
   return (requests?.paths ?? [])
     .filter((path) => !/^\/(?:v1\.0|beta)(?:\/|$)/i.test(path))
     .map(
-      (path) => `${place}.requests.paths: "${path}" does not start with /v1.0/ or /beta/; start it with one of them.`,
+      (path) =>
+        `${location}.requests.paths: "${path}" does not start with /v1.0/ or /beta/; start it with one of them.`,
     );
 }
 
@@ -124,31 +121,6 @@ function tenantListWarnings(document: PolicyDocument): string[] {
   ];
 }
 
-/** The lists of tenants of a rule, compiled and as they are written. */
-interface RuleTenants {
-  readonly tenants: TenantChoice;
-  readonly reads: TenantChoice | undefined;
-  readonly written: WrittenTenants;
-}
-
-/** Returns what compiles the lists of the rules of one policy. */
-function createRuleTenants(groups: TenantGroups): (rule: RuleDocument) => RuleTenants {
-  const compile = createSetCompiler(groups);
-  return (rule) => {
-    const written = {
-      tenants: entriesOf(rule.tenants),
-      except: entriesOf(rule.except),
-      reads: entriesOf(rule.reads),
-    };
-    const except = compile(written.except);
-    return {
-      tenants: choiceOf(compile(written.tenants), except),
-      reads: rule.reads && choiceOf(compile(written.reads), except),
-      written,
-    };
-  };
-}
-
 /** The result of {@link parsePolicy}. */
 export type ParsedPolicy =
   | {
@@ -159,7 +131,7 @@ export type ParsedPolicy =
     }
   | {
       readonly ok: false;
-      /** One sentence per problem, beginning with its place in the document. */
+      /** One sentence per problem, beginning with its location in the document. */
       readonly problems: readonly string[];
     };
 
@@ -199,10 +171,14 @@ function referenceProblems(document: PolicyDocument): string[] {
   const problems = tenantListProblems(document);
   const seen = new Set<string>();
   for (const [index, rule] of document.rules.entries()) {
-    const place = `rules[${index}]`;
-    if (seen.has(rule.name)) problems.push(`${place}.name: another rule has the name "${rule.name}" as well.`);
+    const location = `rules[${index}]`;
+    if (seen.has(rule.name)) problems.push(`${location}.name: another rule has the name "${rule.name}" as well.`);
     seen.add(rule.name);
-    problems.push(...tokenProblems(rule, place), ...gatewayProblems(rule, place), ...approvalProblems(rule, place));
+    problems.push(
+      ...tokenProblems(rule, location),
+      ...gatewayProblems(rule, location),
+      ...approvalProblems(rule, location),
+    );
     const lists = {
       'callers.applications': rule.callers.applications,
       tenants: rule.tenants,
@@ -212,11 +188,10 @@ function referenceProblems(document: PolicyDocument): string[] {
     };
     for (const [name, list = []] of Object.entries(lists)) {
       if (list.includes('*') && list.length > 1)
-        problems.push(`${place}.${name}: "*" means all and must be the only entry.`);
+        problems.push(`${location}.${name}: "*" means all and must be the only entry.`);
     }
-    if (rule.excessScopes !== undefined && unlimited(rule.scopes)) {
-      problems.push(`${place}.excessScopes: has no effect without a list of scopes.`);
-    }
+    if (rule.excessScopes !== undefined && unlimited(rule.scopes))
+      problems.push(`${location}.excessScopes: has no effect without a list of scopes.`);
   }
   return problems;
 }
@@ -233,19 +208,19 @@ function missingKeys(document: unknown): string[] {
   );
 }
 
-const missingTokenKeys = (rule: Partial<RuleDocument>, place: string): string[] =>
+const missingTokenKeys = (rule: Partial<RuleDocument>, location: string): string[] =>
   isReadingOnly(rule)
     ? []
     : (['tenants', 'resources'] as const)
         .filter((key) => rule[key] === undefined)
-        .map((key) => `${place}.${key}: is missing.`);
+        .map((key) => `${location}.${key}: is missing.`);
 
 /** Checks that a rule says which tokens it allows, or nothing about tokens and only what may be read. */
-function tokenProblems(rule: RuleDocument, place: string): string[] {
-  if (!isReadingOnly(rule)) return missingTokenKeys(rule, place);
+function tokenProblems(rule: RuleDocument, location: string): string[] {
+  if (!isReadingOnly(rule)) return missingTokenKeys(rule, location);
   return (['scopes', 'grants', 'application', 'excessScopes', 'via', 'requests', 'approval', 'breakGlass'] as const)
     .filter((key) => rule[key] !== undefined)
-    .map((key) => `${place}.${key}: has no effect without tenants and resources.`);
+    .map((key) => `${location}.${key}: has no effect without tenants and resources.`);
 }
 
 function warningsOf(document: PolicyDocument): string[] {
@@ -266,22 +241,31 @@ const unlimited = (scopes: readonly string[] | undefined): boolean => scopes ===
 
 function compilePolicy(document: PolicyDocument): AccessPolicy {
   const groups = groupsOf(document);
-  const tenantsOf = createRuleTenants(groups);
+  const compileList = createSetCompiler(groups);
+  const tenantsOf = (rule: RuleDocument): Pick<Rule, 'tenants' | 'reads' | 'written'> => {
+    const written = { tenants: entriesOf(rule.tenants), except: entriesOf(rule.except), reads: entriesOf(rule.reads) };
+    const except = compileList(written.except);
+    return {
+      tenants: selectionOf(compileList(written.tenants), except),
+      reads: rule.reads && selectionOf(compileList(written.reads), except),
+      written,
+    };
+  };
   return { groups, rules: document.rules.map((rule) => ({ ...compile(rule), ...tenantsOf(rule) })) };
 }
 
 function compile(rule: RuleDocument): Omit<Rule, 'tenants' | 'reads' | 'written'> {
   return {
     name: rule.name,
-    callers: selectionOf(rule.callers.applications),
-    objects: rule.callers.objects === undefined ? '*' : selectionOf(rule.callers.objects),
-    kinds: rule.callers.kinds === undefined ? '*' : selectionOf(rule.callers.kinds),
+    callers: allowListOf(rule.callers.applications),
+    objects: rule.callers.objects === undefined ? '*' : allowListOf(rule.callers.objects),
+    kinds: rule.callers.kinds === undefined ? '*' : allowListOf(rule.callers.kinds),
     roles: rule.callers.roles ?? [],
     tokens: rule.tenants !== undefined && (rule.via?.includes('token') ?? true),
     gateway: rule.tenants !== undefined && isForGateway(rule),
     requests: rule.requests && requestLimitOf(rule.requests),
     grants: new Set(rule.grants ?? ['delegated']),
-    resources: selectionOf(rule.resources ?? []),
+    resources: allowListOf(rule.resources ?? []),
     scopes: unlimited(rule.scopes) ? undefined : rule.scopes,
     excessScopes: rule.excessScopes ?? 'refuse',
     application: rule.application ?? 'default',
@@ -291,26 +275,27 @@ function compile(rule: RuleDocument): Omit<Rule, 'tenants' | 'reads' | 'written'
 }
 
 function problemsOf(issue: z.core.$ZodIssue, document: unknown): string[] {
-  const place = placeOf(issue.path);
+  const location = locationOf(issue.path);
   if (issue.code === 'unrecognized_keys') {
     const known = knownKeys(issue.path);
     return issue.keys.map(
-      (key) => `${place}: unknown key "${key}"${didYouMean(key, known) || `; the valid keys are ${known.join(', ')}.`}`,
+      (key) =>
+        `${location}: unknown key "${key}"${didYouMean(key, known) || `; the valid keys are ${known.join(', ')}.`}`,
     );
   }
   const written = valueAt(document, issue.path);
   if (issue.code === 'invalid_value' && typeof written === 'string') {
     const known = issue.values.map(String);
     return [
-      `${place}: "${written.slice(0, 100)}" is not one of ${known.join(', ')}${didYouMean(written, known) || '.'}`,
+      `${location}: "${written.slice(0, 100)}" is not one of ${known.join(', ')}${didYouMean(written, known) || '.'}`,
     ];
   }
-  if (issue.code === 'invalid_key') return [`${place}: ${issue.issues[0]?.message ?? issue.message}.`];
-  if (written === undefined) return [`${place}: is missing.`];
-  return [`${place}: ${typeof written === 'string' ? `"${written.slice(0, 100)}" ` : ''}${issue.message}.`];
+  if (issue.code === 'invalid_key') return [`${location}: ${issue.issues[0]?.message ?? issue.message}.`];
+  if (written === undefined) return [`${location}: is missing.`];
+  return [`${location}: ${typeof written === 'string' ? `"${written.slice(0, 100)}" ` : ''}${issue.message}.`];
 }
 
-const placeOf = (path: readonly PropertyKey[]): string =>
+const locationOf = (path: readonly PropertyKey[]): string =>
   path
     .map((step, index) => (typeof step === 'number' ? `[${step}]` : `${index === 0 ? '' : '.'}${String(step)}`))
     .join('') || 'The policy';
@@ -321,7 +306,7 @@ const valueAt = (document: unknown, path: readonly PropertyKey[]): unknown =>
     document,
   );
 
-/** Returns the keys that the published schema defines at a place. */
+/** Returns the keys that the published schema defines at a location. */
 function knownKeys(path: readonly PropertyKey[]): readonly string[] {
   const schema = path.reduce<unknown>(
     (at, step) => (typeof step === 'number' ? valueAt(at, ['items']) : valueAt(at, ['properties', step])),

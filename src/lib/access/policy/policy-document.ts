@@ -91,28 +91,19 @@ const callersSchema = z.strictObject({
   }),
 });
 
-const minutes = ([least, most]: readonly [number, number], standard: number, meaning: string) =>
-  z
-    .number()
-    .int()
-    .min(least)
-    .max(most)
-    .optional()
-    .meta({ description: `${meaning} ${least} to ${most} minutes. Absent: ${standard}.` });
+const wholeNumber = ([least, most]: readonly [number, number]) => z.number().int().min(least).max(most).optional();
 
-const [fewest, most] = approvalRanges.count;
+const minutes = (range: readonly [number, number], standard: number, meaning: string) =>
+  wholeNumber(range).meta({ description: `${meaning} ${range.join(' to ')} minutes. Absent: ${standard}.` });
+
 const approvalSchema = z.strictObject({
   from: limited(z.enum(callerRoles)).optional().meta({
     description:
       'App roles that a decider must hold, all of them. Approvals.Decide is always required. Absent: Approvals.Decide.',
   }),
-  count: z
-    .number()
-    .int()
-    .min(fewest)
-    .max(most)
-    .optional()
-    .meta({ description: `How many people must approve, ${fewest} to ${most}. Absent: 1.` }),
+  count: wholeNumber(approvalRanges.count).meta({
+    description: `How many people must approve, ${approvalRanges.count.join(' to ')}. Absent: 1.`,
+  }),
   expiresMinutes: minutes(approvalRanges.expiresMinutes, 60, 'How long the request waits for decisions.'),
   validMinutes: minutes(approvalRanges.validMinutes, 60, 'How long the approved request is served.'),
 });

@@ -3,6 +3,7 @@ import type { BlobClient } from '@azure/storage-blob';
 import { type Clock, dayMs, isoTime, withDeadline } from '../../core/clock.ts';
 import { type Kept, KeptCopy } from '../../core/kept-copy.ts';
 import { errorFields, type Logger } from '../../core/log.ts';
+import { defined } from '../../core/objects.ts';
 import { httpStatusOf } from '../../core/outbound.ts';
 import { maxPolicyLength, parsePolicy } from './parse-policy.ts';
 import { type AccessPolicy, denyAll } from './policy.ts';
@@ -137,23 +138,15 @@ class SourcedPolicyStore implements PolicyStore {
   #stateOf(kept: Kept<GoodPolicy | undefined> | undefined): PolicyState {
     const problem = this.#problem;
     const loadedAtMs = this.#good?.loadedAtMs ?? 0;
-    if (kept?.value === undefined)
-      return {
-        policy: denyAll,
-        state: 'deny-all',
-        problem: `${problem} Every request is denied.`,
-        ...(problem === unreadable && loadedAtMs === 0 ? { isTransient: true } : {}),
-        loadedAtMs,
-      };
+    if (kept?.value === undefined) {
+      const isTransient = problem === unreadable && loadedAtMs === 0 ? true : undefined;
+      const denied = `${problem} Every request is denied.`;
+      return defined({ policy: denyAll, state: 'deny-all', problem: denied, isTransient, loadedAtMs });
+    }
     const { policy } = kept.value;
     if (problem === undefined) return { policy, state: 'current', loadedAtMs };
-    const until = isoTime(kept.asOfMs + lastGoodMs);
-    return {
-      policy,
-      state: 'last-good',
-      problem: `${problem} The last good policy stays in force until ${until}.`,
-      loadedAtMs,
-    };
+    const note = `${problem} The last good policy stays in force until ${isoTime(kept.asOfMs + lastGoodMs)}.`;
+    return { policy, state: 'last-good', problem: note, loadedAtMs };
   }
 }
 

@@ -1,7 +1,7 @@
 import type { CallerRole } from '../../core/caller.ts';
 import type { Grant } from '../../core/secrets.ts';
-import { noGroups, type TenantChoice, type TenantEntry, type TenantGroups } from '../tenants/tenant-set.ts';
-import type { RequestLimit, Selection } from './request-limit.ts';
+import { noGroups, type TenantSelection, type TenantEntry, type TenantGroups } from '../tenants/tenant-set.ts';
+import type { RequestLimit, AllowList } from './request-limit.ts';
 
 /** What approval the requests under a rule need. */
 export interface ApprovalTerms {
@@ -29,12 +29,7 @@ export const approvalRanges = {
 export const deciderRole: CallerRole = 'Approvals.Decide';
 
 /** `approval` as written in a rule. */
-interface ApprovalDocument {
-  readonly from?: readonly CallerRole[] | undefined;
-  readonly count?: number | undefined;
-  readonly expiresMinutes?: number | undefined;
-  readonly validMinutes?: number | undefined;
-}
+type ApprovalDocument = { readonly [Term in keyof ApprovalTerms]?: ApprovalTerms[Term] | undefined };
 
 /** Fills in the defaults. */
 export const termsOf = ({
@@ -52,11 +47,11 @@ export const termsOf = ({
 /** Checks the keys of a rule that put a condition on its requests. */
 export const approvalProblems = (
   { approval, breakGlass }: { readonly approval?: unknown; readonly breakGlass?: true | undefined },
-  place: string,
+  location: string,
 ): string[] =>
   approval === undefined || breakGlass === undefined
     ? []
-    : [`${place}.breakGlass: a rule for emergencies does not wait for an approval; write two rules.`];
+    : [`${location}.breakGlass: a rule for emergencies does not wait for an approval; write two rules.`];
 
 /** The scopes that a rule allows. */
 export interface ScopeLimit {
@@ -90,13 +85,12 @@ export function judgeScopes(limit: ScopeLimit, tokenScopes: readonly string[]): 
   if (limit.excessScopes === 'record') return { allow: true, excess };
   // The token may carry scopes that cannot be read, so it cannot be checked against the rule.
   if (named.length === 0) return { allow: false, excess, reason: 'The scopes of the token are unknown.' };
-  if (excess.length > 0)
-    return {
-      allow: false,
-      excess,
-      reason: `The token would carry scopes that the rule does not allow: ${listed(excess)}.`,
-    };
-  return { allow: true, excess };
+  if (excess.length === 0) return { allow: true, excess };
+  return {
+    allow: false,
+    excess,
+    reason: `The token would carry scopes that the rule does not allow: ${listed(excess)}.`,
+  };
 }
 
 /** `https://graph.microsoft.com/User.Read` → `User.Read`. A token is for one resource, so the prefix is redundant. */
@@ -109,11 +103,11 @@ const listed = (scopes: readonly string[]): string =>
 export interface Rule extends ScopeLimit {
   readonly name: string;
   /** Application ids in lower case. */
-  readonly callers: Selection;
+  readonly callers: AllowList;
   /** Object ids of people and service principals in lower case. */
-  readonly objects: Selection;
+  readonly objects: AllowList;
   /** Kinds of callers. */
-  readonly kinds: Selection;
+  readonly kinds: AllowList;
   /** The caller must hold all of them. */
   readonly roles: readonly CallerRole[];
   /** False for a rule that hands out no token: it is for the gateway alone, or only limits reading. */
@@ -124,13 +118,13 @@ export interface Rule extends ScopeLimit {
   readonly requests: RequestLimit | undefined;
   readonly grants: ReadonlySet<Grant>;
   /** Aliases of resources. */
-  readonly resources: Selection;
+  readonly resources: AllowList;
   /** `tenants` without `except`. */
-  readonly tenants: TenantChoice;
+  readonly tenants: TenantSelection;
   /** The broker's application that redeems the token. */
   readonly application: string;
   /** `reads` without `except`: what the callers may read. Undefined: the rule does not limit reading. */
-  readonly reads: TenantChoice | undefined;
+  readonly reads: TenantSelection | undefined;
   /** The lists of tenants as they are written, to explain a decision. */
   readonly written: WrittenTenants;
   /** What approval each request needs. Undefined: none. */

@@ -1,13 +1,13 @@
 /** All items, or the listed ones. */
-export type Selection = '*' | ReadonlySet<string>;
+export type AllowList = '*' | ReadonlySet<string>;
 
-/** A list of a policy as a selection. Ids, domains and aliases ignore case. */
-export const selectionOf = (items: readonly string[]): Selection =>
+/** A list of a policy as an allow list. Ids, domains and aliases ignore case. */
+export const allowListOf = (items: readonly string[]): AllowList =>
   items.includes('*') ? '*' : new Set(items.map((item) => item.toLowerCase()));
 
-/** Whether a selection contains an item, given in lower case. What is unknown is only in `"*"`. */
-export const selects = (selection: Selection, item: string | undefined): boolean =>
-  selection === '*' || (item !== undefined && selection.has(item));
+/** Whether a list contains an item, given in lower case. What is unknown is only in `"*"`. */
+export const allows = (list: AllowList, item: string | undefined): boolean =>
+  list === '*' || (item !== undefined && list.has(item));
 
 /** The methods that the gateway sends. */
 export const requestMethods = ['GET', 'POST', 'PATCH', 'PUT', 'DELETE'] as const;
@@ -26,7 +26,7 @@ export interface RequestLimit {
   /** Patterns of paths, as segments. Undefined: all. */
   readonly paths: readonly (readonly string[])[] | undefined;
   /** Cmdlets of Exchange in lower case, and the parameters in lower case that each may have. Undefined: none. */
-  readonly cmdlets: ReadonlyMap<string, Selection> | undefined;
+  readonly cmdlets: ReadonlyMap<string, AllowList> | undefined;
 }
 
 const segmentsOf = (path: string): readonly string[] => path.slice(1).split('/');
@@ -36,7 +36,7 @@ export const requestLimitOf = ({ methods, paths, cmdlets }: RequestsDocument): R
   methods: methods && new Set(methods),
   paths: paths?.map(segmentsOf),
   cmdlets:
-    cmdlets && new Map(Object.entries(cmdlets).map(([name, list]) => [name.toLowerCase(), selectionOf(list)] as const)),
+    cmdlets && new Map(Object.entries(cmdlets).map(([name, list]) => [name.toLowerCase(), allowListOf(list)] as const)),
 });
 
 /** Whether a path matches a pattern: `*` stands for one segment, `**` at the end for the rest, which may be nothing. */
@@ -91,7 +91,7 @@ export function cmdletRefusal(
 ): string | undefined {
   const allowed = cmdlets?.get(cmdlet.toLowerCase());
   if (allowed === undefined) return `The rule does not list the cmdlet ${cmdlet}; use one that it lists.`;
-  const excess = parameters.filter((name) => !selects(allowed, name.toLowerCase()));
+  const excess = parameters.filter((name) => !allows(allowed, name.toLowerCase()));
   if (excess.length === 0) return undefined;
   return `The rule does not list the parameters ${excess.join(', ')} of ${cmdlet}; leave them out.`;
 }

@@ -56,16 +56,11 @@ export function createCallerRateLimit(deps: { readonly clock: Clock }, settings:
       const waitSeconds = Math.max(applications.waitSeconds(application), person ? people.waitSeconds(person) : 0);
       if (waitSeconds > 0) {
         const isPerson = person !== undefined && people.waitSeconds(person) > 0;
-        throw new BrokerError(
-          'caller_throttled',
-          isPerson
-            ? `The person exceeded the limit of ${people.perMinute} requests per minute.`
-            : `The caller exceeded its limit of ${requestsPerMinute} requests per minute.`,
-          {
-            retryAfterSeconds: waitSeconds,
-            logFields: { caller: applicationId, person: isPerson ? objectId : undefined },
-          },
-        );
+        const detail = isPerson
+          ? `The person exceeded the limit of ${people.perMinute} requests per minute.`
+          : `The caller exceeded its limit of ${requestsPerMinute} requests per minute.`;
+        const logFields = { caller: applicationId, person: isPerson ? objectId : undefined };
+        throw new BrokerError('caller_throttled', detail, { retryAfterSeconds: waitSeconds, logFields });
       }
       application.tokens -= 1;
       if (person !== undefined) person.tokens -= 1;

@@ -39,7 +39,7 @@ const rsaKeySchema = z.object({
   issuer: z.string().optional(),
 });
 
-interface SigningKeysDeps {
+export interface SigningKeysDeps {
   readonly fetch: Fetch;
   readonly clock: Clock;
   readonly log: Logger;

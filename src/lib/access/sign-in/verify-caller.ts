@@ -3,34 +3,35 @@ import { compactVerify } from 'jose';
 import { LRUCache } from 'lru-cache';
 import * as z from 'zod';
 import { type Caller, type CallerRole, callerRoles, type CallerVerifier } from '../../core/caller.ts';
-import { type Clock, hourMs } from '../../core/clock.ts';
+import { hourMs } from '../../core/clock.ts';
 import { BrokerError } from '../../core/errors.ts';
 import { parseGuid, type TenantId } from '../../core/identifiers.ts';
 import { duplicateKey, safeParse } from '../../core/json.ts';
-import type { Logger } from '../../core/log.ts';
-import { isObject } from '../../core/objects.ts';
-import type { Fetch } from '../../core/outbound.ts';
+import { isObject, type JsonObject } from '../../core/objects.ts';
 import type { CloudName } from '../../core/resources.ts';
-import { createSigningKeys, type SigningKeys } from './signing-keys.ts';
+import { createSigningKeys, type SigningKeys, type SigningKeysDeps } from './signing-keys.ts';
 
 /** Maximum length of the Authorization header, bytes: Node's default limit for all headers of a request. */
 const maxAuthorizationBytes = 16 * 1024;
 
-/** Why a token is refused. For the log; the response has a sentence instead. */
-type RefusalReason =
-  | 'missing'
-  | 'too_large'
-  | 'malformed'
-  | 'duplicate_claim'
-  | 'algorithm'
-  | 'key_unknown'
-  | 'signature'
-  | 'expired'
-  | 'not_yet_valid'
-  | 'issuer'
-  | 'audience'
-  | 'tenant'
-  | 'claims';
+/** Why a token is refused, for the log, and what the caller is told. */
+const details = {
+  missing: 'The request has no Authorization header.',
+  too_large: 'The Authorization header is longer than 16 KiB.',
+  malformed: 'The Authorization header does not contain a well-formed bearer token.',
+  duplicate_claim: 'The token contains a claim or a header field twice.',
+  algorithm: 'The token is not signed with RS256.',
+  key_unknown: 'The token is not signed with a key of this Entra tenant.',
+  signature: 'The signature of the token is invalid.',
+  expired: 'The token has expired.',
+  not_yet_valid: 'The token is not valid yet. Check that the clocks are synchronized.',
+  issuer: 'The issuer of the token is not the Entra tenant of the broker.',
+  audience: 'The token was issued for another application. Request a token for the broker.',
+  tenant: 'The token was issued in another tenant than that of the broker.',
+  claims: 'The token lacks a claim of an Entra access token, or its claims contradict each other.',
+} as const;
+
+type RefusalReason = keyof typeof details;
 
 /** The token is refused, for {@link Refusal.reason}. */
 class Refusal extends Error {
@@ -57,18 +58,12 @@ function bearerToken(authorization: string | null): string {
 // Entra's key ids are base64url of 20 to 32 bytes. Other texts (paths, quotes, URLs) must not cause a request for keys.
 const keyIdPattern = /^[A-Za-z0-9_-]{1,128}$/;
 
-/** The parts of a signed JWT that matter here. The signature has not been verified. */
-interface CompactJwt {
-  readonly keyId: string;
-  readonly payload: Readonly<Record<string, unknown>>;
-}
-
 /**
  * Splits a signed JWT (RFC 7519, RFC 7515 section 7.1) and checks its form. The signature is not verified.
  * @throws Refusal if the algorithm is not RS256, if header or payload is not a JSON object in canonical base64url, or if
  * an object contains a key twice.
  */
-function parseCompactJwt(token: string): CompactJwt {
+function parseCompactJwt(token: string): { readonly keyId: string; readonly payload: JsonObject } {
   const [header, payload, signature, ...rest] = token.split('.');
   if (header === undefined || payload === undefined || !signature || rest.length > 0) throw new Refusal('malformed');
   const { alg, typ, kid, crit } = jsonObject(header);
@@ -89,7 +84,7 @@ function decode(part: string): Buffer {
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-function jsonObject(part: string): Readonly<Record<string, unknown>> {
+function jsonObject(part: string): JsonObject {
   const bytes = decode(part);
   let text: string;
   let value: unknown;
@@ -115,23 +110,10 @@ const v1IssuerBase: Readonly<Record<CloudName, string>> = {
   china: 'https://sts.chinacloudapi.cn',
 };
 
-/** Accepted issuers of one tenant, each with the token version that it issues. */
-type Issuers = ReadonlyMap<string, '1.0' | '2.0'>;
-
-/**
- * Returns the issuers of a tenant.
- * @param entraEndpoint Authority base without a trailing slash: `https://login.microsoftonline.com`.
- */
-function acceptedIssuers(entraEndpoint: string, cloud: CloudName, tenantId: TenantId): Issuers {
-  return new Map([
-    [`${entraEndpoint}/${tenantId}/v2.0`, '2.0'],
-    [`${v1IssuerBase[cloud]}/${tenantId}/`, '1.0'],
-  ]);
-}
-
 /** The values that the claims of an accepted token must have. */
 interface ClaimExpectations {
-  readonly issuers: Issuers;
+  /** Accepted issuers, each with the token version that it issues. */
+  readonly issuers: ReadonlyMap<string, '1.0' | '2.0'>;
   /** The broker application's client id and its `api://…` identifier. */
   readonly audiences: readonly string[];
   readonly tenantId: TenantId;
@@ -231,41 +213,23 @@ const maxCachedTokens = 5_000;
 /** Maximum time that a verified token is cached, and so stays accepted after Entra withdraws its key. */
 const maxCachedMs = hourMs;
 
-/** What the caller is told for each reason. */
-const details: Readonly<Record<RefusalReason, string>> = {
-  missing: 'The request has no Authorization header.',
-  too_large: 'The Authorization header is longer than 16 KiB.',
-  malformed: 'The Authorization header does not contain a well-formed bearer token.',
-  duplicate_claim: 'The token contains a claim or a header field twice.',
-  algorithm: 'The token is not signed with RS256.',
-  key_unknown: 'The token is not signed with a key of this Entra tenant.',
-  signature: 'The signature of the token is invalid.',
-  expired: 'The token has expired.',
-  not_yet_valid: 'The token is not valid yet. Check that the clocks are synchronized.',
-  issuer: 'The issuer of the token is not the Entra tenant of the broker.',
-  audience: 'The token was issued for another application. Request a token for the broker.',
-  tenant: 'The token was issued in another tenant than that of the broker.',
-  claims: 'The token lacks a claim of an Entra access token, or its claims contradict each other.',
-};
-
 /**
  * Creates a verifier of callers' access tokens. It ignores the headers that App Service authentication sets, because a
  * caller can forge them where that feature is off.
  * @throws BrokerError `config_invalid` if `audiences` is empty.
  */
-export function createCallerVerifier(
-  deps: {
-    readonly fetch: Fetch;
-    readonly clock: Clock;
-    readonly log: Logger;
-    readonly background?: (work: () => void) => void;
-  },
-  settings: CallerVerifierSettings,
-): CallerVerifier {
+export function createCallerVerifier(deps: SigningKeysDeps, settings: CallerVerifierSettings): CallerVerifier {
   const { entraEndpoint, cloud = 'public', tenantId, audiences } = settings;
   if (audiences.length === 0) throw new BrokerError('config_invalid', 'No audience is set for caller tokens.');
   const keys = createSigningKeys(deps, { url: `${entraEndpoint}/${tenantId}/discovery/v2.0/keys`, tenantId });
-  const expected: ClaimExpectations = { issuers: acceptedIssuers(entraEndpoint, cloud, tenantId), audiences, tenantId };
+  const expected: ClaimExpectations = {
+    issuers: new Map([
+      [`${entraEndpoint}/${tenantId}/v2.0`, '2.0'],
+      [`${v1IssuerBase[cloud]}/${tenantId}/`, '1.0'],
+    ]),
+    audiences,
+    tenantId,
+  };
   const verified = new LRUCache<string, JudgedClaims & { readonly untilMs: number }>({ max: maxCachedTokens });
 
   return {

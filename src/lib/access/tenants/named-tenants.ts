@@ -6,22 +6,23 @@ import type { TenantTags } from '../../tenants/tags.ts';
 import type { DelegatedTenant } from '../../tenants/tenant.ts';
 import type { PolicyStore } from '../policy/policy-store.ts';
 import {
-  askedProblems,
-  type AskedTenants,
+  requestedProblems,
+  type RequestedTenants,
   candidatesOf,
-  choiceAsked,
+  requestedSelection,
+  knowGroups,
   knowTenants,
   knowTenantsForLimited,
   notFound,
   selectTenants,
 } from './selected-tenants.ts';
-import { choiceOf, chooses, createSetCompiler, noGroups, type TenantChoice, type TenantGroups } from './tenant-set.ts';
-import { mayRead, readableTenants, type ReadableTenants } from './visible-tenants.ts';
+import { selects, noGroups, type TenantSelection, type TenantGroups } from './tenant-set.ts';
+import { isVisible, visibleTenants, type VisibleTenants } from './visible-tenants.ts';
 
 /** Who names tenants, and the tenants that it may see. */
 export interface Reader {
   readonly caller: Caller;
-  readonly readable: ReadableTenants;
+  readonly visible: VisibleTenants;
 }
 
 /** What it takes to find out which tenants a caller names. */
@@ -35,83 +36,73 @@ export interface NamedTenantsDeps {
  * The groups of the policy that a caller may know about: all, or those that contain a tenant that it may read.
  * @throws BrokerError if what the groups contain cannot be found out.
  */
-async function visibleGroups(deps: NamedTenantsDeps, readable: ReadableTenants): Promise<TenantGroups> {
+async function visibleGroups(deps: NamedTenantsDeps, visible: VisibleTenants): Promise<TenantGroups> {
   const { groups } = (await deps.callers.policy.current()).policy;
-  if (readable === '*' || groups.size === 0) return groups;
-  if (readable.size === 0) return noGroups;
-  const compile = createSetCompiler(groups);
-  const none = compile([]);
-  const choices = [...groups.keys()].map(
-    (group) => [group, choiceOf(compile([{ kind: 'group', group }]), none)] as const,
-  );
-  const known = await knowTenants(
-    deps,
-    choices.map(([, choice]) => choice),
-  );
-  const facts = [...readable].map((tenantId) => known.factsOf(tenantId));
-  const visible = new Set(
-    choices.filter(([, choice]) => facts.some((tenant) => chooses(choice, tenant))).map(([group]) => group),
-  );
-  return new Map([...groups].filter(([group]) => visible.has(group)));
+  if (visible === '*' || groups.size === 0) return groups;
+  if (visible.size === 0) return noGroups;
+  const groupsOf = await knowGroups(deps, groups);
+  const open = new Set([...visible].flatMap(groupsOf));
+  return new Map([...groups].filter(([group]) => open.has(group)));
 }
 
 /**
  * What a caller asks for, by the groups of the policy in force.
  * @throws BrokerError request_invalid for wrong entries and unknown groups, or as `visibleGroups` does.
  */
-export async function chosenBy(
+export async function selectionFor(
   deps: NamedTenantsDeps,
-  readable: ReadableTenants,
-  asked: AskedTenants,
-): Promise<TenantChoice> {
+  visible: VisibleTenants,
+  requested: RequestedTenants,
+): Promise<TenantSelection> {
   const { groups } = (await deps.callers.policy.current()).policy;
-  const namesGroup = [...(asked.tenants ?? []), ...(asked.except ?? [])].some((entry) => entry.startsWith('group:'));
-  return choiceAsked(asked, groups, namesGroup ? await visibleGroups(deps, readable) : groups);
+  const namesGroup = [...(requested.tenants ?? []), ...(requested.except ?? [])].some((entry) =>
+    entry.startsWith('group:'),
+  );
+  return requestedSelection(requested, groups, namesGroup ? await visibleGroups(deps, visible) : groups);
 }
 
 /** The tenants that a caller asks for. */
-export interface ChosenTenants {
-  readonly isChosen: (tenantId: TenantId) => boolean;
+export interface SelectedTenants {
+  readonly isSelected: (tenantId: TenantId) => boolean;
   /** Contains all of them. Undefined: any customer may be one. */
   readonly among: ReadonlySet<TenantId> | undefined;
 }
 
 /**
  * The tenants that a caller asks for.
- * @throws BrokerError as {@link chosenBy} does; storage_unavailable, or a failure to find out the tenant of a domain.
+ * @throws BrokerError as {@link selectionFor} does; storage_unavailable, or a failure to find out the tenant of a domain.
  */
-export async function choosing(
+export async function selectedBy(
   deps: NamedTenantsDeps,
-  { caller, readable }: Reader,
-  asked: AskedTenants,
-): Promise<ChosenTenants> {
-  const choice = await chosenBy(deps, readable, asked);
+  { caller, visible }: Reader,
+  requested: RequestedTenants,
+): Promise<SelectedTenants> {
+  const selection = await selectionFor(deps, visible, requested);
   const known =
-    readable === '*'
-      ? await knowTenants(deps, [choice], callerIdOf(caller))
-      : await knowTenantsForLimited(deps, choice, callerIdOf(caller));
+    visible === '*'
+      ? await knowTenants(deps, [selection], callerIdOf(caller))
+      : await knowTenantsForLimited(deps, selection, callerIdOf(caller));
   return {
-    isChosen: (tenantId) => chooses(choice, known.factsOf(tenantId)),
-    among: choice.tenants.all ? undefined : new Set(candidatesOf(choice, known)),
+    isSelected: (tenantId) => selects(selection, known.factsOf(tenantId)),
+    among: selection.tenants.all ? undefined : new Set(candidatesOf(selection, known)),
   };
 }
 
 /**
  * The tenants that a reader of runs asks for. Undefined: all.
- * @throws BrokerError caller_forbidden for a group or tag without the role Tenants.Read, and like `choosing`.
+ * @throws BrokerError caller_forbidden for a group or tag without the role Tenants.Read, and like `selectedBy`.
  */
 export async function requestedBy(
   deps: NamedTenantsDeps,
   reader: Reader,
-  asked: AskedTenants,
-): Promise<ChosenTenants | undefined> {
-  if (asked.tenants === undefined && asked.except === undefined) return undefined;
-  const named = [...(asked.tenants ?? []), ...(asked.except ?? [])];
+  requested: RequestedTenants,
+): Promise<SelectedTenants | undefined> {
+  if (requested.tenants === undefined && requested.except === undefined) return undefined;
+  const named = [...(requested.tenants ?? []), ...(requested.except ?? [])];
   // The answer tells who is in a group or has a tag.
-  if (named.some((entry) => /^(?:group|tag):/.test(entry)) && !reader.caller.roles.includes('Tenants.Read')) {
+  if (named.some((entry) => /^(?:group|tag):/.test(entry)) && !reader.caller.roles.includes('Tenants.Read'))
     throw new BrokerError('caller_forbidden', 'Choosing by group or tag needs the app role Tenants.Read.');
-  }
-  return choosing(deps, reader, asked);
+  return selectedBy(deps, reader, requested);
 }
 
 /**
@@ -131,7 +122,7 @@ export async function tenantIdFor(
   try {
     return await directory.tenantOf(domain, undefined, callerIdOf(reader.caller));
   } catch (thrown) {
-    if (reader.readable === '*' || !(thrown instanceof BrokerError) || !thrown.transient) throw thrown;
+    if (reader.visible === '*' || !(thrown instanceof BrokerError) || !thrown.transient) throw thrown;
     return undefined;
   }
 }
@@ -140,16 +131,17 @@ export async function tenantIdFor(
  * The id of the tenant that a caller names in a path, for what outlives its place in the directory.
  * @throws BrokerError request_invalid; tenant_unknown, also for a tenant that the caller may not read; entra_unavailable.
  */
-export async function findReadable(deps: NamedTenantsDeps, reader: Reader, reference: string): Promise<TenantId> {
-  requireReference(reference);
-  const tenantId = await tenantIdFor(deps, reader, reference);
-  if (tenantId !== undefined && mayRead(reader.readable, tenantId)) return tenantId;
+export async function findVisible(deps: NamedTenantsDeps, reader: Reader, reference: string): Promise<TenantId> {
+  const tenantId = await visibleIdOf(deps, reader, reference);
+  if (tenantId !== undefined) return tenantId;
   throw new BrokerError('tenant_unknown', 'No tenant that this caller may read has this id or domain.');
 }
 
-function requireReference(reference: string): void {
+async function visibleIdOf(deps: NamedTenantsDeps, reader: Reader, reference: string): Promise<TenantId | undefined> {
   if (parseTenantId(reference) === undefined && parseDomainName(reference) === undefined)
     throw new BrokerError('request_invalid', 'The tenant must be given by its id or one of its domains.');
+  const tenantId = await tenantIdFor(deps, reader, reference);
+  return isVisible(reader.visible, tenantId) ? tenantId : undefined;
 }
 
 /**
@@ -162,13 +154,12 @@ export async function findCustomer(
   reader: Reader,
   reference: string,
 ): Promise<DelegatedTenant> {
-  requireReference(reference);
-  const tenantId = await tenantIdFor(deps, reader, reference);
-  const found = mayRead(reader.readable, tenantId) && tenantId && (await deps.directory.find(tenantId));
+  const tenantId = await visibleIdOf(deps, reader, reference);
+  const found = tenantId && (await deps.directory.find(tenantId));
   if (found) return found;
   throw new BrokerError(
     'tenant_unknown',
-    reader.readable === '*' || parseTenantId(reference) !== undefined
+    reader.visible === '*' || parseTenantId(reference) !== undefined
       ? 'The tenant is not among the customer tenants.'
       : 'No customer tenant that this caller may read has this domain, or the domain cannot be looked up now. Use the id of the tenant.',
   );
@@ -182,8 +173,8 @@ interface LimitedReader extends Reader {
 /** The tenants of a new run, as `startRun` takes them. */
 export interface TenantsToVisit {
   readonly tenants?: readonly TenantId[];
-  readonly choice?: AskedTenants;
-  readonly asked?: AskedTenants;
+  readonly choice?: RequestedTenants;
+  readonly asked?: RequestedTenants;
 }
 
 /**
@@ -191,74 +182,77 @@ export interface TenantsToVisit {
  * would take nothing away. Groups and tags are resolved when the run is planned; for a caller whose reading is limited they
  * are resolved now, to tenants that it may read. The answer to it does not tell whether another tenant exists or has a tag.
  * @throws BrokerError request_invalid for wrong entries, unknown groups, and if no customer is left; tenant_unknown;
- * caller_forbidden, or like `selectTenants`, `knowTenants` and `readableTenants`.
+ * caller_forbidden, or like `selectTenants`, `knowTenants` and `visibleTenants`.
  */
 export async function tenantsToVisit(
   deps: NamedTenantsDeps,
   caller: Caller,
-  asked: AskedTenants,
+  requested: RequestedTenants,
 ): Promise<TenantsToVisit> {
-  const reader: LimitedReader = { caller, readable: await readableTenants(deps, caller), limit: 'that it may read' };
-  if (isForAll(asked) && reader.readable !== '*') throw notAllowed(reader);
-  return tenantsAmong(deps, reader, asked);
+  const reader: LimitedReader = { caller, visible: await visibleTenants(deps, caller), limit: 'that it may read' };
+  if (isForAll(requested) && reader.visible !== '*') throw notAllowed(reader);
+  return tenantsAmong(deps, reader, requested);
 }
 
-const isForAll = ({ tenants }: AskedTenants): boolean =>
+const isForAll = ({ tenants }: RequestedTenants): boolean =>
   tenants === undefined || (tenants.length === 1 && tenants[0] === '*');
 
 /** As {@link tenantsToVisit} for given limits. A caller with a limit that names no tenants gets those within it. */
 export async function tenantsAmong(
   deps: NamedTenantsDeps,
   reader: LimitedReader,
-  { tenants: named, except: excepted }: AskedTenants,
+  { tenants: named, except: excepted }: RequestedTenants,
 ): Promise<TenantsToVisit> {
-  const { readable } = reader;
-  const [problem] = readable === '*' ? [] : askedProblems({ tenants: named, except: excepted });
+  const { visible } = reader;
+  const [problem] = visible === '*' ? [] : requestedProblems({ tenants: named, except: excepted });
   // Malformed entries are always reported.
   if (problem !== undefined) throw new BrokerError('request_invalid', problem);
   const tenants = isForAll({ tenants: named }) ? undefined : named;
   const except = excepted?.length === 0 ? undefined : excepted;
-  if (tenants === undefined && except === undefined) {
-    return readable === '*' ? {} : { tenants: await chosenNow(deps, reader, {}) };
-  }
-  const asked = { ...(tenants && { tenants }), ...(except && { except }) };
+  if (tenants === undefined && except === undefined)
+    return visible === '*' ? {} : { tenants: await selectedNow(deps, reader, {}) };
+  const requested = { ...(tenants && { tenants }), ...(except && { except }) };
   const namesOnly = tenants?.every(isName) === true;
   // The most frequent request, and its answer to what is neither an id nor a domain.
-  if (namesOnly && except === undefined) return { tenants: await idsOf(deps, reader, tenants), asked };
-  const choice = await withIds(deps, reader, asked);
-  const chosen = await chosenNow(deps, reader, choice);
-  if (readable !== '*') return { tenants: chosen, asked };
-  if (!namesOnly) return { choice, asked };
-  return { tenants: await idsOf(deps, reader, tenants), choice: { except: choice.except }, asked };
+  if (namesOnly && except === undefined) return { tenants: await idsOf(deps, reader, tenants), asked: requested };
+  const byId = await withIds(deps, reader, requested);
+  const selected = await selectedNow(deps, reader, byId);
+  if (visible !== '*') return { tenants: selected, asked: requested };
+  if (!namesOnly) return { choice: byId, asked: requested };
+  return { tenants: await idsOf(deps, reader, tenants), choice: { except: byId.except }, asked: requested };
 }
 
 const isName = (entry: string): boolean => entry !== '*' && !entry.startsWith('group:') && !entry.startsWith('tag:');
 
 /** Checks the entries, and replaces domains by the ids of their tenants. */
-async function withIds(deps: NamedTenantsDeps, reader: LimitedReader, asked: AskedTenants): Promise<AskedTenants> {
-  await chosenBy(deps, reader.readable, asked);
+async function withIds(
+  deps: NamedTenantsDeps,
+  reader: LimitedReader,
+  requested: RequestedTenants,
+): Promise<RequestedTenants> {
+  await selectionFor(deps, reader.visible, requested);
   const resolved = async (entries: readonly string[] | undefined): Promise<readonly string[] | undefined> =>
     entries && [...(await idsOf(deps, reader, entries.filter(isName))), ...entries.filter((entry) => !isName(entry))];
-  const [tenants, except] = [await resolved(asked.tenants), await resolved(asked.except)];
+  const [tenants, except] = [await resolved(requested.tenants), await resolved(requested.except)];
   return { ...(tenants && { tenants }), ...(except && { except }) };
 }
 
-/** The customers that are chosen now. @throws BrokerError if there is none. */
-async function chosenNow(
+/** The customers that are selected now. @throws BrokerError if there is none. */
+async function selectedNow(
   deps: NamedTenantsDeps,
   reader: LimitedReader,
-  asked: AskedTenants,
+  requested: RequestedTenants,
 ): Promise<readonly TenantId[]> {
-  const { caller, readable } = reader;
-  const choice = await chosenBy(deps, readable, asked);
-  const known = await knowTenants(deps, [choice], callerIdOf(caller));
+  const { caller, visible } = reader;
+  const selection = await selectionFor(deps, visible, requested);
+  const known = await knowTenants(deps, [selection], callerIdOf(caller));
   const customers = (await deps.directory.list()).map(({ tenantId }) => tenantId);
-  const chosen = customers.filter((id) => mayRead(readable, id) && chooses(choice, known.factsOf(id)));
-  if (chosen.length > 0) return chosen;
-  if (readable !== '*') throw notAllowed(reader);
+  const selected = customers.filter((id) => isVisible(visible, id) && selects(selection, known.factsOf(id)));
+  if (selected.length > 0) return selected;
+  if (visible !== '*') throw notAllowed(reader);
   throw new BrokerError(
     'request_invalid',
-    ['`tenants` and `except` leave no customer to visit.', ...notFound([choice], known)].join(' '),
+    ['`tenants` and `except` leave no customer to visit.', ...notFound([selection], known)].join(' '),
   );
 }
 
@@ -269,17 +263,17 @@ async function idsOf(
   names: readonly string[],
 ): Promise<readonly TenantId[]> {
   if (names.length === 0) return [];
-  const { caller, readable } = reader;
-  if (readable === '*') return onlyIds(await selectTenants(deps.directory, names, undefined, callerIdOf(caller)));
+  const { caller, visible } = reader;
+  if (visible === '*') return onlyIds(await selectTenants(deps.directory, names, undefined, callerIdOf(caller)));
   const wanted: TenantId[] = [];
   for (const name of names) {
     const tenantId = await tenantIdFor(deps, reader, name);
     // The directory is not asked about a tenant that the caller may not read: its failure would tell who is a customer.
-    if (tenantId === undefined || !mayRead(readable, tenantId)) throw notAllowed(reader);
+    if (tenantId === undefined || !isVisible(visible, tenantId)) throw notAllowed(reader);
     wanted.push(tenantId);
   }
-  const chosen = await selectTenants(deps.directory, wanted, undefined, callerIdOf(caller)).catch(hideUnknown);
-  if (chosen.length > 0) return onlyIds(chosen);
+  const selected = await selectTenants(deps.directory, wanted, undefined, callerIdOf(caller)).catch(hideUnknown);
+  if (selected.length > 0) return onlyIds(selected);
   throw notAllowed(reader);
 }
 

@@ -7,15 +7,15 @@ import type { DelegatedTenant } from '../../tenants/tenant.ts';
 import type { PolicyStore } from '../policy/policy-store.ts';
 import { type DomainOwners, ownersOf } from './requested-tenant.ts';
 import {
-  choiceOf,
-  chooses,
+  selectionOf,
+  selects,
   createSetCompiler,
   domainsIn,
   entryRule,
   missingFact,
   noGroups,
   parseEntry,
-  type TenantChoice,
+  type TenantSelection,
   type TenantEntry,
   type TenantFacts,
   type TenantGroups,
@@ -23,7 +23,7 @@ import {
 } from './tenant-set.ts';
 
 /** Tenants as somebody asks for them: lists of tenant ids, domains, `group:NAME` and `tag:NAME`. */
-export interface AskedTenants {
+export interface RequestedTenants {
   /** `["*"]` and absent: all customers. */
   readonly tenants?: readonly string[] | undefined;
   /** Taken away from `tenants`. */
@@ -33,7 +33,7 @@ export interface AskedTenants {
 const maxProblems = 5;
 
 /** What is wrong with the entries themselves, one sentence each. Groups are not looked up. */
-export function askedProblems({ tenants = [], except = [] }: AskedTenants): readonly string[] {
+export function requestedProblems({ tenants = [], except = [] }: RequestedTenants): readonly string[] {
   const wrong = (list: string, entries: readonly string[]): string[] =>
     entries.flatMap((text) =>
       parseEntry(text) === undefined ? [`${list}: "${text.slice(0, 100)}" ${entryRule(text)}.`] : [],
@@ -47,26 +47,26 @@ export function askedProblems({ tenants = [], except = [] }: AskedTenants): read
 }
 
 /**
- * Compiles what is asked for.
+ * Compiles requested tenants.
  * @param groups of the policy.
- * @param visible the groups that the asking caller may know about; the others do not exist for it.
+ * @param visible the groups that the requesting caller may know about; the others do not exist for it.
  * @throws BrokerError request_invalid for entries that are none, and for unknown groups.
  */
-export function choiceAsked(
-  asked: AskedTenants,
+export function requestedSelection(
+  requested: RequestedTenants,
   groups: TenantGroups = noGroups,
   visible: ReadonlyMap<string, unknown> = groups,
-): TenantChoice {
-  const tenants = entriesOf(asked.tenants ?? ['*']);
-  const except = entriesOf(asked.except ?? []);
+): TenantSelection {
+  const tenants = entriesOf(requested.tenants ?? ['*']);
+  const except = entriesOf(requested.except ?? []);
   const problems = [
-    ...askedProblems(asked),
+    ...requestedProblems(requested),
     ...unknownGroups(tenants, visible).map((problem) => `tenants: ${problem}`),
     ...unknownGroups(except, visible).map((problem) => `except: ${problem}`),
   ];
   if (problems.length > 0) throw new BrokerError('request_invalid', problems.slice(0, maxProblems).join(' '));
   const compile = createSetCompiler(groups);
-  return choiceOf(compile(tenants), compile(except));
+  return selectionOf(compile(tenants), compile(except));
 }
 
 const entriesOf = (texts: readonly string[]): readonly TenantEntry[] => texts.flatMap((text) => parseEntry(text) ?? []);
@@ -77,43 +77,43 @@ export interface KnowledgeDeps {
   readonly tenantTags: Pick<TenantTags, 'current'>;
 }
 
-/** What is known to evaluate some choices for any customer tenant. */
+/** What is known to evaluate some selections for any customer tenant. */
 export interface TenantKnowledge {
   factsOf(tenantId: TenantId): TenantFacts;
-  /** Domains of the choices that no tenant has. */
+  /** Domains of the selections that no tenant has. */
   readonly unowned: readonly DomainName[];
   readonly tags: TagList | undefined;
   readonly ownerOf: (domain: DomainName) => TenantId | undefined;
 }
 
 /**
- * Finds out what some choices need: the owners of their domains, and the tags if they name one.
+ * Finds out what some selections need: the owners of their domains, and the tags if they name one.
  * @throws BrokerError storage_unavailable, or a failure to find out the tenant of a domain. Without it, a tenant could be
  * missing, or be included although it is excepted.
  */
 export async function knowTenants(
   { directory, tenantTags }: KnowledgeDeps,
-  choices: readonly TenantChoice[],
+  selections: readonly TenantSelection[],
   callerId?: string,
 ): Promise<TenantKnowledge> {
-  const domains = domainsIn(choices.flatMap(({ tenants, except }) => [tenants, except]));
+  const domains = domainsIn(selections.flatMap(({ tenants, except }) => [tenants, except]));
   const [owners, tags] = await Promise.all([
     ownersOf(directory, domains, callerId),
-    choices.some(({ usesTags }) => usesTags) ? tenantTags.current() : undefined,
+    selections.some(({ usesTags }) => usesTags) ? tenantTags.current() : undefined,
   ]);
   if (owners.failure !== undefined) throw owners.failure;
   return knowledgeOf(owners, tags);
 }
 
 /**
- * As `knowTenants` for a choice of a caller who may not know all customers. What it gets while Entra does not answer must not
+ * As `knowTenants` for a selection of a caller who may not know all customers. What it gets while Entra does not answer must not
  * depend on the lists: a domain in `tenants` that cannot be resolved matches nothing, and for a domain
  * in `except` the lists are not asked.
  * @throws BrokerError as `knowTenants` does; for a domain in `except` alone.
  */
 export async function knowTenantsForLimited(
   deps: KnowledgeDeps & { readonly directory: Pick<TenantDirectory, 'tenantByEntra'> },
-  { tenants, except, usesTags }: TenantChoice,
+  { tenants, except, usesTags }: TenantSelection,
   callerId: string,
 ): Promise<TenantKnowledge> {
   const { directory, tenantTags } = deps;
@@ -142,10 +142,28 @@ function knowledgeOf({ byDomain }: Pick<DomainOwners, 'byDomain'>, tags: TagList
   };
 }
 
-/** What choices name and no tenant has, one sentence for tags and one for domains. */
-export function notFound(choices: readonly TenantChoice[], { tags, unowned }: TenantKnowledge): readonly string[] {
+/** Returns what names the groups of a tenant. @throws BrokerError as `knowTenants` does. */
+export async function knowGroups(
+  deps: KnowledgeDeps,
+  groups: TenantGroups,
+): Promise<(tenantId: TenantId) => readonly string[]> {
+  const compile = createSetCompiler(groups);
+  const none = compile([]);
+  const selections = [...groups.keys()].map((group) => selectionOf(compile([{ kind: 'group', group }]), none));
+  const known = await knowTenants(deps, selections);
+  return (tenantId) => {
+    const facts = known.factsOf(tenantId);
+    return [...groups.keys()].filter((_, index) => selections[index] && selects(selections[index], facts));
+  };
+}
+
+/** What selections name and no tenant has, one sentence for tags and one for domains. */
+export function notFound(
+  selections: readonly TenantSelection[],
+  { tags, unowned }: TenantKnowledge,
+): readonly string[] {
   const given = new Set([...(tags?.byTenant.values() ?? [])].flatMap((own = []) => [...namesOfTags(own)]));
-  const named = new Set(choices.flatMap(({ tenants, except }) => [...tenants.tags, ...except.tags]));
+  const named = new Set(selections.flatMap(({ tenants, except }) => [...tenants.tags, ...except.tags]));
   const missing = [...named].filter((tag) => !given.has(tag));
   return [
     ...(missing.length === 0 ? [] : [`No tenant has a tag ${listed(missing)}.`]),
@@ -154,26 +172,26 @@ export function notFound(choices: readonly TenantChoice[], { tags, unowned }: Te
 }
 
 /**
- * The tenants of some choices, customers or not. `"*"` means the customers in the directory.
+ * The tenants of some selections, customers or not. `"*"` means the customers in the directory.
  * @throws BrokerError as `knowTenants` does, and as the directory does for `"*"`.
  */
-export async function tenantsOfChoices(
+export async function tenantsOfSelections(
   deps: KnowledgeDeps & { readonly directory: Pick<TenantDirectory, 'list'> },
-  choices: readonly TenantChoice[],
+  selections: readonly TenantSelection[],
 ): Promise<ReadonlySet<TenantId>> {
-  const known = await knowTenants(deps, choices);
-  const isForAll = choices.some(({ tenants }) => tenants.all);
+  const known = await knowTenants(deps, selections);
+  const isForAll = selections.some(({ tenants }) => tenants.all);
   const customers = isForAll ? (await deps.directory.list()).map(({ tenantId }) => tenantId) : [];
-  const chosen = new Set<TenantId>();
-  for (const choice of choices) {
-    const candidates = choice.tenants.all ? customers : candidatesOf(choice, known);
-    for (const tenantId of candidates) if (chooses(choice, known.factsOf(tenantId))) chosen.add(tenantId);
+  const selected = new Set<TenantId>();
+  for (const selection of selections) {
+    const candidates = selection.tenants.all ? customers : candidatesOf(selection, known);
+    for (const tenantId of candidates) if (selects(selection, known.factsOf(tenantId))) selected.add(tenantId);
   }
-  return chosen;
+  return selected;
 }
 
-/** The tenants that a choice without `"*"` may contain. */
-export function candidatesOf({ tenants }: TenantChoice, { ownerOf, tags }: TenantKnowledge): readonly TenantId[] {
+/** The tenants that a selection without `"*"` may contain. */
+export function candidatesOf({ tenants }: TenantSelection, { ownerOf, tags }: TenantKnowledge): readonly TenantId[] {
   const named = [...tenants.names].flatMap((name) => parseTenantId(name) ?? []);
   const owners = domainsIn([tenants]).flatMap((domain) => ownerOf(domain) ?? []);
   const tagged = [...(tags?.byTenant ?? [])].flatMap(([tenantId, own = []]) => {
@@ -211,20 +229,20 @@ export async function selectTenants(
   return (await directory.list(signal)).filter(({ tenantId }) => wanted.has(tenantId));
 }
 
-type IsChosenDeps = Pick<KnowledgeDeps, 'tenantTags'> & { readonly policy: PolicyStore };
+type IsSelectedDeps = Pick<KnowledgeDeps, 'tenantTags'> & { readonly policy: PolicyStore };
 
 /**
  * Returns what tells whether lists of tenants contain a tenant, with the groups of the policy in force. It throws BrokerError
  * `request_invalid` for an unknown group, `storage_unavailable` if the tags of the tenant cannot be read, and a failure to find
  * out the tenant of a domain.
  */
-export const createIsChosen =
-  ({ policy: policies, tenantTags }: IsChosenDeps, directory: () => KnowledgeDeps['directory']) =>
-  async (asked: AskedTenants, tenantId: TenantId): Promise<boolean> => {
+export const createIsSelected =
+  ({ policy: policies, tenantTags }: IsSelectedDeps, directory: () => KnowledgeDeps['directory']) =>
+  async (requested: RequestedTenants, tenantId: TenantId): Promise<boolean> => {
     const { policy } = await policies.current();
-    const choice = choiceAsked(asked, policy.groups);
-    const facts = (await knowTenants({ tenantTags, directory: directory() }, [choice])).factsOf(tenantId);
-    if (missingFact(choice, facts) !== undefined)
+    const selection = requestedSelection(requested, policy.groups);
+    const facts = (await knowTenants({ tenantTags, directory: directory() }, [selection])).factsOf(tenantId);
+    if (missingFact(selection, facts) !== undefined)
       throw new BrokerError('storage_unavailable', 'The tags of the tenant cannot be read.');
-    return chooses(choice, facts);
+    return selects(selection, facts);
   };

@@ -66,7 +66,7 @@ const maxListed = 20;
 /** A problem with a group. */
 interface GroupProblem {
   readonly group: string;
-  /** Ends a sentence that begins with the place of the group. */
+  /** Ends a sentence that begins with the location of the group. */
   readonly problem: string;
 }
 
@@ -131,14 +131,14 @@ function nestingProblems(groups: TenantGroups): GroupProblem[] {
 function containsItself(groups: TenantGroups, open: readonly string[]): GroupProblem {
   const unresolved = new Set(open);
   const chain: string[] = [];
-  const places = new Map<string, number>();
+  const indexes = new Map<string, number>();
   let group = open[0] ?? '';
-  while (!places.has(group)) {
-    places.set(group, chain.length);
+  while (!indexes.has(group)) {
+    indexes.set(group, chain.length);
     chain.push(group);
     group = heldBy(groups, group).find((held) => unresolved.has(held)) ?? '';
   }
-  const circle = [...chain.slice(places.get(group)), group];
+  const circle = [...chain.slice(indexes.get(group)), group];
   return { group, problem: `contains itself: ${circle.join(' → ')}.` };
 }
 
@@ -149,13 +149,13 @@ export interface TenantFacts {
   /** Domains in lower case that are proven to belong to the tenant. */
   readonly domains: readonly DomainName[];
   /**
-   * What `tag:` entries may name of the tenant (`namesOfTags`). Undefined: the tags cannot be read, and a choice that
-   * names a tag chooses nothing.
+   * What `tag:` entries may name of the tenant (`namesOfTags`). Undefined: the tags cannot be read, and a selection that
+   * names a tag selects nothing.
    */
   readonly tags?: ReadonlySet<string> | undefined;
   /** Whether this is the partner's own tenant. `"*"` means every customer tenant, so a list must name the partner tenant. */
   readonly isPartnerTenant?: boolean | undefined;
-  /** Domains whose tenant cannot be found out now. A choice that has one of them in `except` chooses nothing. */
+  /** Domains whose tenant cannot be found out now. A selection that has one of them in `except` selects nothing. */
   readonly unresolved?: ReadonlySet<DomainName> | undefined;
 }
 
@@ -174,7 +174,7 @@ export interface TenantSet {
 }
 
 /** The tenants of one list without those of another. */
-export interface TenantChoice {
+export interface TenantSelection {
   readonly tenants: TenantSet;
   /** Takes away, whatever `tenants` says. */
   readonly except: TenantSet;
@@ -232,8 +232,8 @@ export function domainsIn(sets: Iterable<TenantSet>): readonly DomainName[] {
   return lists.size <= 1 ? first : [...new Set([...lists].flat())];
 }
 
-/** A choice of two compiled lists. */
-export const choiceOf = (tenants: TenantSet, except: TenantSet): TenantChoice => ({
+/** A selection of two compiled lists. */
+export const selectionOf = (tenants: TenantSet, except: TenantSet): TenantSelection => ({
   tenants,
   except,
   usesTags: tenants.tags.length > 0 || except.tags.length > 0,
@@ -250,11 +250,11 @@ const namesIt = ({ names }: TenantSet, { tenantId, domains }: TenantFacts): bool
 const hasTag = ({ tags }: TenantSet, known: TenantFacts['tags']): boolean =>
   tags.some((tag) => known?.has(tag) === true);
 
-/** What a choice would have to know of a tenant and is not known. */
+/** What a selection would have to know of a tenant and is not known. */
 export type UnknownFact = 'tags' | 'domains';
 
-/** The fact that is missing to decide a choice; undefined if nothing is missing. Pure. */
-export function missingFact({ except, usesTags }: TenantChoice, facts: TenantFacts): UnknownFact | undefined {
+/** The fact that is missing to decide a selection; undefined if nothing is missing. Pure. */
+export function missingFact({ except, usesTags }: TenantSelection, facts: TenantFacts): UnknownFact | undefined {
   if (usesTags && facts.tags === undefined) return 'tags';
   const { unresolved } = facts;
   if (unresolved === undefined || unresolved.size === 0) return undefined;
@@ -263,6 +263,8 @@ export function missingFact({ except, usesTags }: TenantChoice, facts: TenantFac
     : undefined;
 }
 
-/** Whether a choice contains a tenant. While a fact is missing that it depends on, it contains none. Pure. */
-export const chooses = (choice: TenantChoice, facts: TenantFacts): boolean =>
-  missingFact(choice, facts) === undefined && contains(choice.tenants, facts) && !contains(choice.except, facts);
+/** Whether a selection contains a tenant. While a fact is missing that it depends on, it contains none. Pure. */
+export const selects = (selection: TenantSelection, facts: TenantFacts): boolean =>
+  missingFact(selection, facts) === undefined &&
+  contains(selection.tenants, facts) &&
+  !contains(selection.except, facts);

@@ -6,17 +6,18 @@ import type { TenantDirectory } from '../../tenants/directory.ts';
 import { tagsOf, type TenantTags } from '../../tenants/tags.ts';
 import { readsOf } from '../policy/decide.ts';
 import type { PolicyStore } from '../policy/policy-store.ts';
-import { type KnowledgeDeps, knowTenants, tenantsOfChoices } from './selected-tenants.ts';
-import { choiceOf, chooses, createSetCompiler, type TenantGroups } from './tenant-set.ts';
+import { defined } from '../../core/objects.ts';
+import { knowGroups, type KnowledgeDeps, tenantsOfSelections } from './selected-tenants.ts';
+import type { TenantGroups } from './tenant-set.ts';
 
 /** The tenants whose data a caller may see. `"*"`: no limit, also for data that belongs to no tenant. */
-export type ReadableTenants = '*' | ReadonlySet<TenantId>;
+export type VisibleTenants = '*' | ReadonlySet<TenantId>;
 
 /** Whether the caller may see data of the tenant. Data without a tenant is only for callers without a limit. */
-export const mayRead = (readable: ReadableTenants, tenantId: TenantId | undefined): boolean =>
-  readable === '*' || (tenantId !== undefined && readable.has(tenantId));
+export const isVisible = (visible: VisibleTenants, tenantId: TenantId | undefined): boolean =>
+  visible === '*' || (tenantId !== undefined && visible.has(tenantId));
 
-/** What {@link readableTenants} needs. */
+/** What {@link visibleTenants} needs. */
 interface ReadingDeps {
   readonly callers: { readonly policy: PolicyStore };
   readonly directory: Pick<TenantDirectory, 'tenantOf' | 'list'>;
@@ -24,7 +25,7 @@ interface ReadingDeps {
 }
 
 /** Whether nothing limits what the caller may see. False while no policy is in force, because it may have a limit. */
-export async function mayReadEveryTenant(policies: PolicyStore, caller: Caller): Promise<boolean> {
+export async function seesEveryTenant(policies: PolicyStore, caller: Caller): Promise<boolean> {
   const { policy, state } = await policies.current();
   return state !== 'deny-all' && readsOf(policy, caller) === '*';
 }
@@ -37,12 +38,12 @@ export async function mayReadEveryTenant(policies: PolicyStore, caller: Caller):
  * `entra_unavailable` if the tenant of a domain cannot be found out; `storage_unavailable` if a rule names a tag and the
  * tags cannot be read; for `"*"` with an `except`, an error of the directory.
  */
-export async function readableTenants(deps: ReadingDeps, caller: Caller): Promise<ReadableTenants> {
+export async function visibleTenants(deps: ReadingDeps, caller: Caller): Promise<VisibleTenants> {
   const { policy, state } = await deps.callers.policy.current();
   if (state === 'deny-all')
     throw new BrokerError('caller_forbidden', 'No access policy is in force, so nobody may read data of customers.');
   const reads = readsOf(policy, caller);
-  return reads === '*' ? reads : tenantsOfChoices(deps, reads);
+  return reads === '*' ? reads : tenantsOfSelections(deps, reads);
 }
 
 /** The tags and groups of tenants, for people to see. */
@@ -58,12 +59,6 @@ export async function readMarks(
   deps: KnowledgeDeps & { readonly log: Logger },
   groups: TenantGroups,
 ): Promise<TenantMarks> {
-  const compile = createSetCompiler(groups);
-  const none = compile([]);
-  const choices = [...groups.keys()].map((group) => ({
-    group,
-    choice: choiceOf(compile([{ kind: 'group', group }]), none),
-  }));
   const warnings: string[] = [];
   const read = async <T>(what: string, reading: Promise<T>): Promise<T | undefined> => {
     try {
@@ -74,27 +69,12 @@ export async function readMarks(
       return undefined;
     }
   };
-  const [list, known] = await Promise.all([
+  const [list, groupsOf] = await Promise.all([
     read('tags', deps.tenantTags.current()),
-    read(
-      'groups',
-      knowTenants(
-        deps,
-        choices.map(({ choice }) => choice),
-      ),
-    ),
+    read('groups', knowGroups(deps, groups)),
   ]);
   return {
-    of: (tenantId) => {
-      const tags = list && tagsOf(list, tenantId);
-      const facts = known?.factsOf(tenantId);
-      return {
-        ...(tags === undefined ? {} : { tags }),
-        ...(facts === undefined
-          ? {}
-          : { groups: choices.filter(({ choice }) => chooses(choice, facts)).map(({ group }) => group) }),
-      };
-    },
+    of: (tenantId) => defined({ tags: list && tagsOf(list, tenantId), groups: groupsOf?.(tenantId) }),
     warnings,
   };
 }

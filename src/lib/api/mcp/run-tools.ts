@@ -3,7 +3,7 @@ import { BrokerError } from '../../core/errors.ts';
 import { isEnded } from '../../runs/store/run.ts';
 import type { ResultsAnswer, RunAnswer, RunsAnswer, RunSummaryAnswer, StartedRunAnswer } from '../answers/runs.ts';
 import { maxContinuation } from '../requests.ts';
-import { chosenTenants, countCutTenants, cutTenantsNotes, cutTenantsShape } from './tenant-tools.ts';
+import { selectedTenants, countCutTenants, cutTenantsNotes, cutTenantsShape } from './tenant-tools.ts';
 import {
   type Ask,
   defineTool,
@@ -102,7 +102,7 @@ export const queryTenants = defineTool({
     }),
     select: z.array(z.string().max(200)).min(1).max(100).optional().meta({ description: 'Names for $select.' }),
     allPages: z.boolean().optional().meta({ description: 'Read all pages of each tenant. Default: the first one.' }),
-    ...chosenTenants,
+    ...selectedTenants,
     limit: z.int().min(1).max(maxRows).default(100).meta({ description: 'Most rows in this answer.' }),
     waitSeconds: z.int().min(0).max(maxWaitSeconds).default(20).meta({
       description: 'How long to wait for the end of the run.',

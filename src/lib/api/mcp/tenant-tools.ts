@@ -7,7 +7,7 @@ import { type Ask, defineTool, fit, jsonOf, maxDataBytes, shortenedNote, sizeOf 
 const tenantEntry = z.string().min(1).max(253);
 
 /** Tenants of a tool that works on several, written as in docs/groups.md. */
-export const chosenTenants = {
+export const selectedTenants = {
   tenants: z.array(tenantEntry).min(1).max(500).optional().meta({
     description: 'Only these tenants: tenant ids, domains, group:NAME, tag:NAME, tag:NAME=VALUE.',
   }),
@@ -37,7 +37,7 @@ export const listTenants = defineTool({
   onlyReads: true,
   input: z.strictObject({
     search: z.string().min(1).max(100).optional().meta({ description: 'A part of the name, domain or id.' }),
-    ...chosenTenants,
+    ...selectedTenants,
     skip: z.int().min(0).default(0).meta({ description: 'nextSkip of the previous answer.' }),
   }),
   output: z.object({

@@ -9,7 +9,7 @@ import { windowPattern, windowRule } from '../../runs/store/run.ts';
 import type { JobsAnswer } from '../answers/jobs.ts';
 import type { StartedRunAnswer } from '../answers/runs.ts';
 import { listRuns, queryTenants, readRowsTool, readRun } from './run-tools.ts';
-import { chosenTenants, listTenants } from './tenant-tools.ts';
+import { selectedTenants, listTenants } from './tenant-tools.ts';
 import {
   defineTool,
   fit,
@@ -88,7 +88,7 @@ const startJob = defineTool({
   onlyReads: false,
   input: z.strictObject({
     job: z.string().min(1).max(40).meta({ description: 'name of list_jobs.' }),
-    ...chosenTenants,
+    ...selectedTenants,
     parameters: z
       .record(z.string().max(100), parameterValue)
       .optional()

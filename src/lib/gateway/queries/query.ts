@@ -1,7 +1,7 @@
 import { conditionRank, denyInAnyTenant, rulesInSomeTenant } from '../../access/policy/decide.ts';
 import { grantOf, type Rule } from '../../access/policy/policy.ts';
 import { denialError } from '../../access/tenants/requested-tenant.ts';
-import type { TenantChoice } from '../../access/tenants/tenant-set.ts';
+import type { TenantSelection } from '../../access/tenants/tenant-set.ts';
 import type { Caller } from '../../core/caller.ts';
 import { BrokerError } from '../../core/errors.ts';
 import type { TenantId } from '../../core/identifiers.ts';
@@ -83,7 +83,7 @@ interface OpeningRule {
   readonly name: string;
   /** Permissions of the rule that open the request. */
   readonly permissions: readonly string[];
-  readonly tenants: TenantChoice;
+  readonly tenants: TenantSelection;
 }
 
 /** A query that some rule opens in some tenant. */
@@ -95,7 +95,7 @@ export interface OpenedQuery {
   /** In the order of the policy. */
   readonly rules: readonly OpeningRule[];
   /** Tenants of every rule for this caller, whether it opens the request or not. */
-  readonly covered: readonly TenantChoice[];
+  readonly covered: readonly TenantSelection[];
 }
 
 /**

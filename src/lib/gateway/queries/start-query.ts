@@ -1,12 +1,12 @@
 import {
-  chosenBy,
+  selectionFor,
   type NamedTenantsDeps,
   tenantsAmong,
   type TenantsToVisit,
 } from '../../access/tenants/named-tenants.ts';
-import { type AskedTenants, knowTenants, tenantsOfChoices } from '../../access/tenants/selected-tenants.ts';
-import { chooses } from '../../access/tenants/tenant-set.ts';
-import { readableTenants, type ReadableTenants } from '../../access/tenants/visible-tenants.ts';
+import { type RequestedTenants, knowTenants, tenantsOfSelections } from '../../access/tenants/selected-tenants.ts';
+import { selects } from '../../access/tenants/tenant-set.ts';
+import { visibleTenants, type VisibleTenants } from '../../access/tenants/visible-tenants.ts';
 import { actorOf, type Caller, callerIdOf } from '../../core/caller.ts';
 import { BrokerError } from '../../core/errors.ts';
 import type { TenantId } from '../../core/identifiers.ts';
@@ -34,7 +34,7 @@ export interface Asking {
 }
 
 /** A query over some tenants, as a caller sends it. */
-export type QueryRequest = QueryText & AskedTenants;
+export type QueryRequest = QueryText & RequestedTenants;
 
 /** A query that may start. */
 export interface CheckedQuery {
@@ -56,12 +56,12 @@ export interface CheckedQuery {
 export async function checkQuery(deps: QueryDeps, caller: Caller, asked: QueryRequest): Promise<CheckedQuery> {
   const query = readQuery(asked);
   const opened = await openQuery(deps.gateway, caller, query);
-  const readable = await namable(deps, caller, opened);
+  const visible = await namable(deps, caller, opened);
   const limit = 'that it may read, or that a rule for the gateway covers';
   const { tenants, except } = asked;
-  const limits = await tenantsAmong(deps, { caller, readable, limit }, { tenants, except });
+  const limits = await tenantsAmong(deps, { caller, visible, limit }, { tenants, except });
   const chosen = await customersOf(deps, caller, limits);
-  const inForce = await tenantsOfChoices(
+  const inForce = await tenantsOfSelections(
     deps,
     opened.rules.map((rule) => rule.tenants),
   );
@@ -116,11 +116,11 @@ export async function repeatQuery(
 }
 
 /** The tenants that the caller may name. */
-async function namable(deps: QueryDeps, caller: Caller, opened: OpenedQuery): Promise<ReadableTenants> {
+async function namable(deps: QueryDeps, caller: Caller, opened: OpenedQuery): Promise<VisibleTenants> {
   const reads = caller.roles.includes('Tenants.Read') || caller.roles.includes('Runs.Read');
-  const readable = reads ? await readableTenants(deps, caller) : new Set<TenantId>();
-  if (readable === '*') return readable;
-  return new Set([...readable, ...(await tenantsOfChoices(deps, opened.covered))]);
+  const visible = reads ? await visibleTenants(deps, caller) : new Set<TenantId>();
+  if (visible === '*') return visible;
+  return new Set([...visible, ...(await tenantsOfSelections(deps, opened.covered))]);
 }
 
 /** The customers that the run will visit, as far as it is known now. */
@@ -133,7 +133,7 @@ async function customersOf(
   const named = tenants && new Set(tenants);
   const within = named === undefined ? customers : customers.filter((tenantId) => named.has(tenantId));
   if (choice === undefined) return within;
-  const chosen = await chosenBy(deps, '*', choice);
-  const known = await knowTenants(deps, [chosen], callerIdOf(caller));
-  return within.filter((tenantId) => chooses(chosen, known.factsOf(tenantId)));
+  const selected = await selectionFor(deps, '*', choice);
+  const known = await knowTenants(deps, [selected], callerIdOf(caller));
+  return within.filter((tenantId) => selects(selected, known.factsOf(tenantId)));
 }

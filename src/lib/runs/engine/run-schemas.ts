@@ -63,7 +63,7 @@ const parametersSchema = z.record(z.string(), z.unknown());
 
 const requestedTenants = z.array(tenantIdSchema).optional();
 
-export const askedTenantsSchema = z.object({
+export const requestedTenantsSchema = z.object({
   tenants: z.array(z.string()).optional(),
   except: z.array(z.string()).optional(),
 });
@@ -88,7 +88,7 @@ export const runRequestSchema: z.ZodType<RunRequest> = z.union([
   z
     .object({
       tenants: requestedTenants,
-      choice: askedTenantsSchema,
+      choice: requestedTenantsSchema,
       given: parametersSchema,
       asker: askerSchema.optional(),
     })

@@ -1,4 +1,4 @@
-import type { AskedTenants } from '../../access/tenants/selected-tenants.ts';
+import type { RequestedTenants } from '../../access/tenants/selected-tenants.ts';
 import type { Actor } from '../../core/caller.ts';
 import type { Clock, Random } from '../../core/clock.ts';
 import { BrokerError } from '../../core/errors.ts';
@@ -44,9 +44,9 @@ interface StartRunRequest {
   /** Absent: all delegated tenants. */
   readonly tenants?: readonly TenantId[];
   /** Limits these tenants further. Resolved when the run is planned. */
-  readonly choice?: AskedTenants;
+  readonly choice?: RequestedTenants;
   /** The tenants as the caller asked for them, to be shown. */
-  readonly asked?: AskedTenants;
+  readonly asked?: RequestedTenants;
   readonly parameters?: Readonly<Record<string, unknown>>;
   /** `timer`, or the application id of the caller. */
   readonly startedBy: string;

@@ -1,7 +1,7 @@
 import { Cron } from 'croner';
 import type { PermissionMap } from 'graph-permissions/permission-map';
 import type * as z from 'zod';
-import { askedProblems } from '../../access/tenants/selected-tenants.ts';
+import { requestedProblems } from '../../access/tenants/selected-tenants.ts';
 import type { DomainName, TenantId } from '../../core/identifiers.ts';
 import type { Logger } from '../../core/log.ts';
 import type { Grant, Secret } from '../../core/secrets.ts';
@@ -185,8 +185,8 @@ export function defineJob<P extends z.ZodObject = NoParameters>(definition: JobD
   if (columns !== undefined && new Set(columns.map((column) => column.name)).size !== columns.length)
     wrong('columns lists a column twice');
   if (definition.tenants?.length === 0) wrong('tenants must not be empty; leave it out for all tenants');
-  const [askedProblem] = askedProblems(definition);
-  if (askedProblem !== undefined) wrong(askedProblem);
+  const [requestedProblem] = requestedProblems(definition);
+  if (requestedProblem !== undefined) wrong(requestedProblem);
   const unlisted = columns && definition.key?.find((name) => !columns.some((column) => column.name === name));
   if (unlisted !== undefined || definition.key?.length === 0) wrong('key must name columns');
   if (definition.key?.some((name) => uncompared(definition).has(name)))

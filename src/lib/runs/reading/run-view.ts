@@ -1,4 +1,4 @@
-import type { AskedTenants } from '../../access/tenants/selected-tenants.ts';
+import type { RequestedTenants } from '../../access/tenants/selected-tenants.ts';
 import type { Actor } from '../../core/caller.ts';
 import { isoTime } from '../../core/clock.ts';
 import { adviceFor, type ErrorCode, errorTable } from '../../core/errors.ts';
@@ -56,7 +56,7 @@ export interface RunView extends RunSummary {
   /** What the job was given, with the defaults that were applied. */
   readonly parameters?: ParameterValues;
   /** The tenants as they were asked for. */
-  readonly asked?: AskedTenants;
+  readonly asked?: RequestedTenants;
 }
 
 export function summarise(run: Run, nowMs: number, tenants = run.tenants): RunSummary {

@@ -1,7 +1,7 @@
 import { rulesInSomeTenant } from '../../access/policy/decide.ts';
 import { type NamedTenantsDeps, requestedBy } from '../../access/tenants/named-tenants.ts';
-import { type AskedTenants, tenantsOfChoices } from '../../access/tenants/selected-tenants.ts';
-import { mayRead, readableTenants, type ReadableTenants } from '../../access/tenants/visible-tenants.ts';
+import { type RequestedTenants, tenantsOfSelections } from '../../access/tenants/selected-tenants.ts';
+import { isVisible, visibleTenants, type VisibleTenants } from '../../access/tenants/visible-tenants.ts';
 import type { Caller } from '../../core/caller.ts';
 import { type Clock, DeadlineError, withDeadline } from '../../core/clock.ts';
 import { BrokerError } from '../../core/errors.ts';
@@ -31,11 +31,11 @@ export interface RunSource {
 /** What a caller may see of the stored runs. */
 interface Visibility {
   /** The tenants of whose part in runs it may know. Undefined: it sees no run but its own queries. */
-  readonly tenants: ReadableTenants | undefined;
+  readonly tenants: VisibleTenants | undefined;
   /** Who sees its own queries whole, and the tenants of which it may still read the answers. */
   readonly asker?: { readonly caller: Asker; readonly covered: () => Promise<ReadonlySet<TenantId>> };
   /** Limits records, counts and plans to the tenants that it asks for. Runs over others stay: they have none of these. */
-  readonly isChosen?: ((tenantId: TenantId) => boolean) | undefined;
+  readonly isSelected?: ((tenantId: TenantId) => boolean) | undefined;
   /** Once it is aborted, every read throws its reason, also one that has begun to yield. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -101,7 +101,7 @@ export class VisibleRuns implements RunSource {
   }
 
   /** The tenants of a run of which the caller sees something. Undefined: it sees nothing of the run. */
-  async #tenantsIn(runId: RunId): Promise<ReadableTenants | undefined> {
+  async #tenantsIn(runId: RunId): Promise<VisibleTenants | undefined> {
     this.#visibility.signal?.throwIfAborted();
     return (await this.#isOwn(runId)) ? '*' : this.#visibility.tenants;
   }
@@ -182,8 +182,8 @@ export class VisibleRuns implements RunSource {
   }
 
   /** Whether the caller sees a tenant's part of a run of which it sees these tenants. */
-  #sees(tenants: ReadableTenants, tenantId: TenantId): boolean {
-    return mayRead(tenants, tenantId) && this.#visibility.isChosen?.(tenantId) !== false;
+  #sees(tenants: VisibleTenants, tenantId: TenantId): boolean {
+    return isVisible(tenants, tenantId) && this.#visibility.isSelected?.(tenantId) !== false;
   }
 
   /** The record as the caller sees it. */
@@ -221,7 +221,7 @@ export class VisibleRuns implements RunSource {
 
   async #count(runId: RunId): Promise<OutcomeCounts> {
     const tenants = await this.#tenantsIn(runId);
-    if (tenants === '*' && this.#visibility.isChosen === undefined) return this.#runs.log.countTenants(runId);
+    if (tenants === '*' && this.#visibility.isSelected === undefined) return this.#runs.log.countTenants(runId);
     return this.#countOf(runId, (tenantId) => tenants !== undefined && this.#sees(tenants, tenantId));
   }
 
@@ -313,31 +313,31 @@ export const runWriters = ['Runs.Write', 'Requests.Send'] as const;
 /**
  * The stored runs as the caller may see them.
  * @param asked limits them to the tenants that the caller asks for.
- * @throws BrokerError like `readableTenants` and `requestedBy`.
+ * @throws BrokerError like `visibleTenants` and `requestedBy`.
  */
 export async function visibleRuns(
   deps: VisibleRunsDeps,
   caller: Caller,
-  asked: AskedTenants = {},
+  asked: RequestedTenants = {},
 ): Promise<VisibleRuns> {
-  const readable = await readableTenants(deps, caller);
-  const chosen = await requestedBy(deps, { caller, readable }, asked);
+  const visible = await visibleTenants(deps, caller);
+  const selected = await requestedBy(deps, { caller, visible }, asked);
   const covered = once(() => coveredTenants(deps, caller));
   return new VisibleRuns(deps.runs, {
-    tenants: caller.roles.includes('Runs.Read') ? readable : undefined,
-    isChosen: chosen?.isChosen,
+    tenants: caller.roles.includes('Runs.Read') ? visible : undefined,
+    isSelected: selected?.isSelected,
     ...(caller.roles.includes('Requests.Send') ? { asker: { caller, covered } } : {}),
   });
 }
 
 /**
  * The tenants that the rules of the caller for the gateway cover now, without those that are excluded.
- * @throws BrokerError as `tenantsOfChoices` does.
+ * @throws BrokerError as `tenantsOfSelections` does.
  */
 async function coveredTenants(deps: VisibleRunsDeps, caller: Caller): Promise<ReadonlySet<TenantId>> {
   const { policy } = await deps.callers.policy.current();
   const rules = rulesInSomeTenant(policy, caller, { resource: 'graph', via: 'gateway' });
-  const covered = await tenantsOfChoices(
+  const covered = await tenantsOfSelections(
     deps,
     rules.map(({ tenants }) => tenants),
   );
@@ -358,18 +358,18 @@ export async function findRun(runLog: Pick<RunLog, 'find'>, runId: string): Prom
 /**
  * Returns a run that the caller may repeat or cancel: an own query, or any with the role Runs.Write. A caller whose reading
  * is limited must be able to read all its tenants, so that it affects no other.
- * @throws BrokerError run_not_found, caller_forbidden, or like `readableTenants`.
+ * @throws BrokerError run_not_found, caller_forbidden, or like `visibleTenants`.
  */
 export async function controllableRun(deps: VisibleRunsDeps, caller: Caller, runId: string): Promise<Run> {
-  const readable = await readableTenants(deps, caller);
+  const visible = await visibleTenants(deps, caller);
   const stored = isQuery(runId) ? await deps.runs.log.find(runId) : undefined;
   if (stored && caller.roles.includes('Requests.Send') && isAskedBy(stored, caller)) return stored;
-  const tenants = caller.roles.includes('Runs.Write') ? readable : undefined;
+  const tenants = caller.roles.includes('Runs.Write') ? visible : undefined;
   await findRun(new VisibleRuns(deps.runs, { tenants }).log, runId);
   const run = await findRun(deps.runs.log, runId);
-  if (readable === '*') return run;
+  if (visible === '*') return run;
   const ofRun = await tenantsOfRun(deps.runs, run);
-  if (ofRun?.every((tenantId) => readable.has(tenantId)) === true) return run;
+  if (ofRun?.every((tenantId) => visible.has(tenantId)) === true) return run;
   throw new BrokerError('caller_forbidden', 'The run covers tenants that this caller may not read.');
 }
 

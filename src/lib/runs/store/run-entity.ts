@@ -1,6 +1,6 @@
 import type { TableEntity } from '@azure/data-tables';
 import * as z from 'zod';
-import type { AskedTenants } from '../../access/tenants/selected-tenants.ts';
+import type { RequestedTenants } from '../../access/tenants/selected-tenants.ts';
 import { BrokerError, isErrorCode } from '../../core/errors.ts';
 import { parseTenantId } from '../../core/identifiers.ts';
 import { scrub } from '../../core/log.ts';
@@ -21,7 +21,7 @@ import {
   time,
 } from '../../core/rows/columns.ts';
 import type { Keys } from '../../core/rows/table.ts';
-import { askedTenantsSchema, runRequestSchema } from '../engine/run-schemas.ts';
+import { requestedTenantsSchema, runRequestSchema } from '../engine/run-schemas.ts';
 import { numbersText, readNumbersText } from '../history/tenant-numbers.ts';
 import type { TenantTrace } from '../job/tenant-trace.ts';
 import type { NewRun } from './run-log.ts';
@@ -94,7 +94,7 @@ const listed = {
 const shown = {
   ...listed,
   parameters: json(parameterValuesSchema).lenient(),
-  asked: json<AskedTenants>(askedTenantsSchema).lenient(),
+  asked: json<RequestedTenants>(requestedTenantsSchema).lenient(),
 };
 
 /** Enough to list runs. */

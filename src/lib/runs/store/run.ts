@@ -1,4 +1,4 @@
-import type { AskedTenants } from '../../access/tenants/selected-tenants.ts';
+import type { RequestedTenants } from '../../access/tenants/selected-tenants.ts';
 import type { Actor, Caller } from '../../core/caller.ts';
 import { BrokerError, type ErrorCode } from '../../core/errors.ts';
 import type { TenantId } from '../../core/identifiers.ts';
@@ -71,7 +71,7 @@ export interface RunRequest {
   /** Tenant ids; absent: all delegated tenants. */
   readonly tenants?: readonly TenantId[] | undefined;
   /** Limits these tenants further. Resolved when the run is planned. */
-  readonly choice?: AskedTenants | undefined;
+  readonly choice?: RequestedTenants | undefined;
   readonly parameters: Readonly<Record<string, unknown>>;
   /** Of a query. Absent: the run is one of a job. */
   readonly asker?: Asker | undefined;
@@ -128,7 +128,7 @@ export interface Run {
    * The tenants as the caller asked for them. Only `RunLog.find` returns them. Absent if nothing limits the run, for a rerun,
    * if the text is too long to show, and in a record of an earlier version.
    */
-  readonly asked?: AskedTenants | undefined;
+  readonly asked?: RequestedTenants | undefined;
   /** Path and query of the request that a query sends in each tenant. Absent for a job. */
   readonly query?: string | undefined;
   /** SHA-256 of the stored plan. A plan with another digest is not used. */

@@ -1,15 +1,15 @@
 import { hash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import {
-  type AskedTenants,
-  choiceAsked,
+  type RequestedTenants,
+  requestedSelection,
   type KnowledgeDeps,
   knowTenants,
   notFound,
   type TenantKnowledge,
 } from '../../access/tenants/selected-tenants.ts';
 import { listed } from '../../core/text.ts';
-import { chooses, missingFact, type TenantChoice, type TenantGroups } from '../../access/tenants/tenant-set.ts';
+import { selects, missingFact, type TenantSelection, type TenantGroups } from '../../access/tenants/tenant-set.ts';
 import { BrokerError } from '../../core/errors.ts';
 import type { TenantId } from '../../core/identifiers.ts';
 import type { Job } from '../job/job.ts';
@@ -34,7 +34,7 @@ export interface RunChoice {
 }
 
 function warningsOf(
-  choices: readonly TenantChoice[],
+  choices: readonly TenantSelection[],
   known: TenantKnowledge,
   tenantIds: readonly TenantId[],
 ): readonly string[] {
@@ -49,7 +49,7 @@ function warningsOf(
   ];
 }
 
-const limits = ({ tenants, except }: AskedTenants): boolean => tenants !== undefined || except !== undefined;
+const limits = ({ tenants, except }: RequestedTenants): boolean => tenants !== undefined || except !== undefined;
 
 /**
  * Resolves what a run is for: the request, and the job's own lists. Reads groups, tags and the owners of domains only if one
@@ -67,11 +67,11 @@ export async function resolveRunChoice(
     [...tenants, ...except].some((entry) => entry.startsWith('group:')),
   );
   const groups = namesGroup ? await deps.groups() : undefined;
-  const [requested, ofJob] = asked.map((each) => (limits(each) ? choiceAsked(each, groups) : undefined));
+  const [requested, ofJob] = asked.map((each) => (limits(each) ? requestedSelection(each, groups) : undefined));
   const choices = [requested, ofJob].flatMap((each) => each ?? []);
   const known = choices.length === 0 ? undefined : await knowTenants(deps, choices);
-  const fits = (each: TenantChoice | undefined, tenantId: TenantId): boolean =>
-    each === undefined || known === undefined || chooses(each, known.factsOf(tenantId));
+  const fits = (each: TenantSelection | undefined, tenantId: TenantId): boolean =>
+    each === undefined || known === undefined || selects(each, known.factsOf(tenantId));
   const named = tenants && new Set(tenants);
   const isOfJob = (tenantId: TenantId): boolean => fits(ofJob, tenantId);
   const isForAll = tenants === undefined && requested === undefined;

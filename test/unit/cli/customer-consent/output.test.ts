@@ -9,7 +9,7 @@ import {
   removeLines,
   withdrawalLines,
 } from '../../../../src/cli/customer-consent/output.ts';
-import type { ConsentOrder, ConsentResult } from '../../../../src/lib/consent/consent-result.ts';
+import type { ConsentPlan, ConsentResult } from '../../../../src/lib/consent/consent-result.ts';
 import type { ScopedResource } from '../../../../src/lib/consent/customer-grants.ts';
 import { tenant } from '../../../support/audit-entries.ts';
 
@@ -19,7 +19,7 @@ const names = new Map(
   ['Contoso', 'Fabrikam', 'Tailspin', 'Adatum'].map((name, index) => [tenant(index + 1), name] as const),
 );
 
-const order = (number: number, more: Partial<ConsentOrder> = {}): ConsentOrder => ({
+const order = (number: number, more: Partial<ConsentPlan> = {}): ConsentPlan => ({
   tenantId: tenant(number),
   name: names.get(tenant(number)) ?? '',
   give: [graph('User.Read.All')],

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { registerExec } from '../../../../src/cli/commands/exec.ts';
-import { chosenTenants } from '../../../../src/cli/exec/chosen-tenants.ts';
+import { selectedTenants } from '../../../../src/cli/exec/chosen-tenants.ts';
 import { BrokerError } from '../../../../src/lib/core/errors.ts';
 import { tenant as idOf } from '../../../support/audit-entries.ts';
 import { type Request, runCommand } from '../commands/command-stage.ts';
@@ -51,11 +51,11 @@ function stage(all: readonly Customer[] = customers) {
     return found;
   };
   const choose = async (tenants?: readonly string[], except?: readonly string[]): Promise<string[]> =>
-    (await chosenTenants({ get }, { tenants, except })).tenants.map(({ tenantId }) => tenantId);
+    (await selectedTenants({ get }, { tenants, except })).tenants.map(({ tenantId }) => tenantId);
   return { get, choose, paths };
 }
 
-describe('chosenTenants', () => {
+describe('selectedTenants', () => {
   it('finds 500 ids in one read of the list', async () => {
     const { choose, paths } = stage();
     expect(await choose(idsOf(500))).toEqual(idsOf(500));
@@ -84,7 +84,7 @@ describe('chosenTenants', () => {
     const { get } = stage();
     const old = async (path: string, query?: Readonly<Record<string, string>>): Promise<unknown> =>
       path === '/tenants' ? { tenants: customers.slice(1), warnings: [] } : get(path, query);
-    const { tenants } = await chosenTenants({ get: old }, { tenants: idsOf(2) });
+    const { tenants } = await selectedTenants({ get: old }, { tenants: idsOf(2) });
     expect(tenants.map(({ tenantId }) => tenantId)).toEqual(idsOf(2));
   });
 
@@ -129,10 +129,10 @@ describe('chosenTenants', () => {
   it('says each warning of the broker once, and passes other failures on', async () => {
     const { get } = stage();
     const asked = { tenants: [idOf(1), 'tag:even'], except: ['customer5.example'] };
-    expect((await chosenTenants({ get }, asked)).warnings).toEqual(['The list is old.']);
+    expect((await selectedTenants({ get }, asked)).warnings).toEqual(['The list is old.']);
     const failure = new BrokerError('storage_unavailable', 'No answer.');
     const failing = { get: () => Promise.reject(failure) };
-    await expect(chosenTenants(failing, { tenants: ['x.example'] })).rejects.toBe(failure);
+    await expect(selectedTenants(failing, { tenants: ['x.example'] })).rejects.toBe(failure);
   });
 });
 

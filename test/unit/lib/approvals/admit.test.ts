@@ -87,7 +87,7 @@ it('an approver without a role that the rule asks for now does not count any mor
   await expect(confirm(deps, used, more)).rejects.toMatchObject({
     code: 'approval_ended',
   });
-  const blind = { ...deps, readableBy: async () => new Set<never>() };
+  const blind = { ...deps, visibleTo: async () => new Set<never>() };
   await expect(confirm(blind, used, terms())).rejects.toMatchObject({
     code: 'approval_ended',
   });
@@ -121,11 +121,11 @@ it('the policy in force judges what an approver may read by the roles that he ha
   await approve((await ask('body')).approval.id, made);
   const { approval: used } = await ask('body');
   const judged: unknown[] = [];
-  const readableBy: typeof deps.readableBy = async (reader) => {
+  const visibleTo: typeof deps.visibleTo = async (reader) => {
     judged.push(reader);
     return '*';
   };
-  await confirm({ ...deps, readableBy }, used, terms());
+  await confirm({ ...deps, visibleTo }, used, terms());
   expect(judged).toEqual([{ ...person(2), roles: made.roles }]);
 });
 

@@ -67,7 +67,7 @@ export class ApprovalWorld {
       ...interrupted(memory, this.killer),
       approvalLog: interruptedLog(this.log, this.killer),
       newId: () => `${(this.#ids += 1).toString(16).padStart(8, '0')}-0000-4000-8000-000000000000`,
-      readableBy: async ({ objectId }: Caller) => (this.reads(objectId) ? ('*' as const) : new Set<never>()),
+      visibleTo: async ({ objectId }: Caller) => (this.reads(objectId) ? ('*' as const) : new Set<never>()),
       log: silentLogger,
       orchestrations: this.orchestrations,
     };

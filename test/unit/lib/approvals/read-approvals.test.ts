@@ -9,7 +9,7 @@ import {
   visible,
 } from '../../../../src/lib/approvals/read-approvals.ts';
 import type { Caller } from '../../../../src/lib/core/caller.ts';
-import type { ReadableTenants } from '../../../../src/lib/access/tenants/visible-tenants.ts';
+import type { VisibleTenants } from '../../../../src/lib/access/tenants/visible-tenants.ts';
 import { parsePolicy } from '../../../../src/lib/access/policy/parse-policy.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { MemoryAuditLog } from '../../../fakes/memory-audit-log.ts';
@@ -34,12 +34,12 @@ const policy = { current: async () => ({ policy: parsed.policy, state: 'current'
 
 let clock: FakeClock;
 let approvals: ReturnType<typeof memoryApprovals>;
-let readable: ReadableTenants;
+let tenants: VisibleTenants;
 beforeEach(() => {
   clock = new FakeClock(askedAtMs);
-  readable = '*';
+  tenants = '*';
   const memory = memoryApprovals({ audit: new MemoryAuditLog(), policy, clock });
-  approvals = { ...memory, readableBy: async () => readable };
+  approvals = { ...memory, visibleTo: async () => tenants };
 });
 
 let stored = 0;
@@ -59,12 +59,12 @@ describe('listApprovals', () => {
     const mine = await store();
     const other = await store({ asker: person(4) });
     const elsewhere = await store({ asker: person(4), ...inTenant(0x22) });
-    readable = new Set([approval().subject.tenantId]);
+    tenants = new Set([approval().subject.tenantId]);
     expect(await listed(decider)).toEqual([other, mine]);
     expect(await listed(own)).toEqual([mine]);
     expect(await listed(stranger)).toEqual([]);
     expect(await listed({ ...own, roles: ['Approvals.Decide'] }, { mine: true })).toEqual([mine]);
-    readable = '*';
+    tenants = '*';
     expect(await listed(decider)).toEqual([elsewhere, other, mine]);
   });
 
@@ -126,7 +126,7 @@ describe('showApproval', () => {
     const shown = async (caller: Caller) => (await showApproval(approvals, caller, id)).approval.id;
     expect(await shown(own)).toBe(id);
     expect(await shown(decider)).toBe(id);
-    readable = new Set();
+    tenants = new Set();
     expect(await shown(own)).toBe(id);
     await expect(shown(decider)).rejects.toMatchObject({ code: 'approval_not_found' });
   });

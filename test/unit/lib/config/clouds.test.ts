@@ -6,7 +6,7 @@ import { type CloudName, clouds } from '../../../../src/lib/core/resources.ts';
 import { parseTenantId } from '../../../../src/lib/core/identifiers.ts';
 import type { DirectoryState } from '../../../../src/lib/consent/directory-state.ts';
 import { profiles } from '../../../../src/lib/consent/permissions.ts';
-import { planSetup } from '../../../../src/operator/setup/plan.ts';
+import { planSteps } from '../../../../src/operator/setup/plan.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 
 function identity() {
@@ -59,7 +59,7 @@ describe.each(cases)('the cloud %s', (name, audience, suffix) => {
       entraEndpoint: cloud.endpoints.entra,
       federationAudience: cloud.federationAudience,
     } as const;
-    const steps = planSetup(options, emptyTenant, 0);
+    const steps = planSteps(options, emptyTenant, 0);
     expect(steps.filter(({ kind }) => kind === 'trust_managed_identity')).toEqual([
       expect.objectContaining({ trust: expect.objectContaining({ audience }) as object }),
     ]);

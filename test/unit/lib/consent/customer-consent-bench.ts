@@ -7,7 +7,7 @@ import {
   noConsent,
   type ScopedResource,
 } from '../../../../src/lib/consent/customer-grants.ts';
-import { type ConsentOrder, planConsent } from '../../../../src/lib/consent/consent-result.ts';
+import { type ConsentPlan, planConsent } from '../../../../src/lib/consent/consent-result.ts';
 import { consentInTenants, type ConsentRun } from '../../../../src/lib/consent/customer-consent.ts';
 import { PartnerCenterConsents } from '../../../../src/lib/consent/partner-center-consents.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
@@ -110,13 +110,13 @@ export class ConsentBench {
     };
   }
 
-  orders(count: number, renew = false, resources = wanted): ConsentOrder[] {
+  orders(count: number, renew = false, resources = wanted): ConsentPlan[] {
     return tenants(count).map((tenantId, at) =>
       planConsent({ tenantId, name: `Customer ${at}` }, resources, this.read(tenantId), renew),
     );
   }
 
-  async give(orders: readonly ConsentOrder[]) {
+  async give(orders: readonly ConsentPlan[]) {
     const results = consentInTenants(this.run, orders);
     await this.clock.advance(900_000);
     return results;

@@ -11,7 +11,7 @@ import {
   stored,
 } from '../../operator/setup/plan-bench.ts';
 
-describe('planSetup of the client credential', () => {
+describe('planSteps of the client credential', () => {
   const certificate = {
     ...stored,
     credential: { kind: 'certificate', privateKey: new Secret('k'), certificate: 'c', thumbprintSha256: 't' },

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { choiceOf, createSetCompiler } from '../../../../src/lib/access/tenants/tenant-set.ts';
+import { selectionOf, createSetCompiler } from '../../../../src/lib/access/tenants/tenant-set.ts';
 import type { AccessPolicy, Rule } from '../../../../src/lib/access/policy/policy.ts';
 import type { PolicyState } from '../../../../src/lib/access/policy/policy-store.ts';
 import { CachedCredentials } from '../../../../src/lib/tokens/credential/cached-credentials.ts';
@@ -43,7 +43,7 @@ beforeEach(async () => {
 });
 
 const compile = createSetCompiler();
-const anywhere = choiceOf(compile([{ kind: 'all' }]), compile([]));
+const anywhere = selectionOf(compile([{ kind: 'all' }]), compile([]));
 
 const rule = (application: string, ...grants: ('delegated' | 'application')[]): Rule => ({
   name: application,

@@ -165,7 +165,7 @@ describe('createNotifications', () => {
       storage: { table: () => Promise.reject(new Error('no storage')) },
       dashboardUrl: undefined,
       partnerTenantId: parseTenantId('99999999-9999-4999-8999-999999999999')!,
-      isChosen: async () => true,
+      isSelected: async () => true,
     };
     const settings = { NOTIFICATION_WEBHOOK: address === undefined ? undefined : new Secret(address) };
     return { ...createNotifications(deps, settings), recorder, seen };

@@ -1,12 +1,12 @@
 import { describe, expect, test, vi } from 'vitest';
 import { parseTenantId } from '../../../../src/lib/core/identifiers.ts';
-import { type IsChosen, parseFilter } from '../../../../src/lib/notices/filter.ts';
+import { type IsSelected, parseFilter } from '../../../../src/lib/notices/filter.ts';
 import type { Notice } from '../../../../src/lib/notices/notice.ts';
 import { noticeOf } from '../../../support/notices.ts';
 
 const gold = parseTenantId('00000000-0000-4000-8000-000000000001')!;
 const other = parseTenantId('00000000-0000-4000-8000-000000000002')!;
-const isChosen: IsChosen = async (_, tenantId) => tenantId === gold;
+const isSelected: IsSelected = async (_, tenantId) => tenantId === gold;
 
 const info = noticeOf('a', { severity: 'info', kind: 'credential.changed' });
 const warning = noticeOf('a', { severity: 'warning', kind: 'run.more-failures' });
@@ -14,7 +14,7 @@ const critical = noticeOf('a', { severity: 'critical', kind: 'emergency.used', t
 const ofOther = { ...critical, tenantId: other };
 
 async function passed(text: string | undefined, target: 'chat' | 'webhook' = 'chat'): Promise<string[]> {
-  const filter = parseFilter(text, isChosen);
+  const filter = parseFilter(text, isSelected);
   const names: [string, Notice][] = Object.entries({ info, warning, critical, ofOther });
   const through: string[] = [];
   for (const [name, notice] of names) if (await filter(target, notice)) through.push(name);
@@ -50,7 +50,7 @@ test('a rule without a target is for every target', async () => {
 });
 
 test('asks for tenants with both lists, and only if the rest lets the notice through', async () => {
-  const asks = vi.fn<IsChosen>(async () => true);
+  const asks = vi.fn<IsSelected>(async () => true);
   const filter = parseFilter('severity=critical tenants=group:a,tag:b=c except=contoso.com', asks);
   expect(await filter('chat', { ...info, tenantId: gold })).toBe(false);
   expect(asks).not.toHaveBeenCalled();
@@ -89,7 +89,7 @@ describe('wrong text', () => {
     ['chat webhook', 'rule 1, word 2 names a target, which belongs at the beginning of a rule'],
     ['pasted-secret', 'rule 1, word 1 is none of'],
   ])('"%s" is refused: %s', (text, problem) => {
-    const parse = () => parseFilter(text, isChosen);
+    const parse = () => parseFilter(text, isSelected);
     expect(parse).toThrow(
       expect.objectContaining({ code: 'config_invalid', detail: expect.stringContaining(problem) }),
     );

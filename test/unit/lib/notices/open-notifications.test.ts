@@ -42,7 +42,7 @@ function app(settings: NotificationSettings = both, dashboardUrl?: string) {
     storage: { table: async () => table.client },
     dashboardUrl,
     partnerTenantId,
-    isChosen: async () => true,
+    isSelected: async () => true,
   };
   return { ...createNotifications(deps, settings), seen, recorder, started };
 }

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { Caller } from '../../../../src/lib/core/caller.ts';
 import { BrokerError } from '../../../../src/lib/core/errors.ts';
 import type { TagChange } from '../../../../src/lib/tenants/tags.ts';
-import { changeTags, type TagOrder } from '../../../../src/lib/tenants/change-tags.ts';
+import { changeTags, type TagRequest } from '../../../../src/lib/tenants/change-tags.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { MemoryAuditLog } from '../../../fakes/memory-audit-log.ts';
 import { MemoryTenantTags } from '../../../fakes/memory-tenant-tags.ts';
@@ -30,7 +30,7 @@ beforeEach(() => {
 });
 
 let ids = 0;
-const change = (order: TagOrder, tags: Pick<MemoryTenantTags, 'stored' | 'replace'> = tenantTags) =>
+const change = (order: TagRequest, tags: Pick<MemoryTenantTags, 'stored' | 'replace'> = tenantTags) =>
   changeTags({ tenantTags: tags, audit, clock, newId: () => `id-${(ids += 1)}` }, order, {
     tenantId: one,
     caller,
@@ -39,7 +39,7 @@ const change = (order: TagOrder, tags: Pick<MemoryTenantTags, 'stored' | 'replac
   });
 
 describe('changeTags', () => {
-  it.each<[TagOrder, string[], string[], string[]]>([
+  it.each<[TagRequest, string[], string[], string[]]>([
     [{ tags: ['B', 'a'] }, ['a', 'b'], ['a', 'b'], ['managed', 'tier=gold']],
     [{ tags: [] }, [], [], ['managed', 'tier=gold']],
     [{ add: ['vip'] }, ['managed', 'tier=gold', 'vip'], ['vip'], []],
@@ -75,7 +75,7 @@ describe('changeTags', () => {
     });
   });
 
-  it.each<TagOrder>([
+  it.each<TagRequest>([
     { tags: ['managed', 'tier=gold'] },
     { add: ['MANAGED'] },
     { remove: ['other', 'tier=silver'] },
@@ -86,7 +86,7 @@ describe('changeTags', () => {
     expect(logged.lines).toEqual([]);
   });
 
-  it.each<[TagOrder, RegExp]>([
+  it.each<[TagRequest, RegExp]>([
     [{}, /^Nothing is asked for/],
     [{ add: [], remove: [] }, /^Nothing is asked for/],
     [{ tags: [], add: ['a'] }, /^`tags` replaces all tags/],

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { BrokerError } from '../../../../src/lib/core/errors.ts';
 import { type DomainName, parseTenantId } from '../../../../src/lib/core/identifiers.ts';
 import { MemoryExcludedDomains } from '../../../fakes/memory-excluded-domains.ts';
-import { resolveSelection, type WantedTenants } from '../../../../src/lib/tenants/selection.ts';
+import { resolveServedTenants, type WantedTenants } from '../../../../src/lib/tenants/selection.ts';
 
 const one = parseTenantId('00000000-0000-4000-8000-000000000001')!;
 const two = parseTenantId('00000000-0000-4000-8000-000000000002')!;
@@ -27,18 +27,18 @@ const domains = (answer: () => Promise<typeof two | undefined>) => {
   };
 };
 
-describe('resolveSelection', () => {
+describe('resolveServedTenants', () => {
   test('keeps ids and resolves domains with Entra', async () => {
     const entra = domains(async () => two);
-    const { selection, warnings } = await resolveSelection(entra, wanted({ include: [one], exclude: [domain] }));
+    const { selection, warnings } = await resolveServedTenants(entra, wanted({ include: [one], exclude: [domain] }));
     expect(selection).toEqual({ include: new Set([one]), exclude: new Set([two]), withoutGdap: 'deny' });
     expect([warnings, entra.lookedUp]).toEqual([[], [domain]]);
   });
 
   test('includes all tenants for an empty list, and none for a list with only a domain that no tenant has', async () => {
     const unknown = domains(async () => undefined);
-    expect((await resolveSelection(unknown, wanted({}))).selection.include).toBe('all');
-    const { selection, warnings } = await resolveSelection(unknown, wanted({ include: [domain] }));
+    expect((await resolveServedTenants(unknown, wanted({}))).selection.include).toBe('all');
+    const { selection, warnings } = await resolveServedTenants(unknown, wanted({ include: [domain] }));
     expect(selection.include).toEqual(new Set());
     expect(warnings).toEqual([
       'TENANTS_INCLUDE contains the domain two.example, which no tenant has. The entry has no effect.',
@@ -49,7 +49,7 @@ describe('resolveSelection', () => {
     const silent = domains(() =>
       Promise.reject(new BrokerError('entra_unavailable', 'Silent.', { retryAfterSeconds: 60, logFields: { a: 1 } })),
     );
-    await expect(resolveSelection(silent, wanted({ exclude: [domain] }))).rejects.toMatchObject({
+    await expect(resolveServedTenants(silent, wanted({ exclude: [domain] }))).rejects.toMatchObject({
       code: 'directory_unavailable',
       detail: 'A domain in TENANTS_EXCLUDE could not be resolved to a tenant (entra_unavailable): Silent.',
       retryAfterSeconds: 60,
@@ -60,10 +60,10 @@ describe('resolveSelection', () => {
   test('throws an internal error and the reason of the signal unchanged', async () => {
     const bug = new TypeError('x is not a function');
     const broken = domains(() => Promise.reject(bug));
-    await expect(resolveSelection(broken, wanted({ exclude: [domain] }))).rejects.toBe(bug);
+    await expect(resolveServedTenants(broken, wanted({ exclude: [domain] }))).rejects.toBe(bug);
     const reason = new Error('left');
     const signal = AbortSignal.abort(reason);
-    await expect(resolveSelection(broken, wanted({ exclude: [domain] }), signal)).rejects.toBe(reason);
+    await expect(resolveServedTenants(broken, wanted({ exclude: [domain] }), signal)).rejects.toBe(reason);
   });
 });
 
@@ -72,7 +72,7 @@ describe('a domain in TENANTS_EXCLUDE', () => {
     const entra: { owner: typeof two | undefined } = { owner: two };
     const deps = domains(async () => entra.owner);
     const excluded = async () => {
-      const { selection, warnings } = await resolveSelection(deps, wanted({ exclude: [domain] }));
+      const { selection, warnings } = await resolveServedTenants(deps, wanted({ exclude: [domain] }));
       return { excluded: [...selection.exclude], warnings };
     };
     return { deps, entra, excluded };
@@ -126,6 +126,6 @@ describe('a domain in TENANTS_EXCLUDE', () => {
       warnings: ['TENANTS_EXCLUDE contains the domain two.example, which no tenant has. The entry has no effect.'],
     });
     deps.excludedDomains.broken = true;
-    expect((await resolveSelection(deps, wanted({ include: [domain] }))).selection.include).toEqual(new Set());
+    expect((await resolveServedTenants(deps, wanted({ include: [domain] }))).selection.include).toEqual(new Set());
   });
 });

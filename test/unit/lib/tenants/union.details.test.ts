@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { gdapStandings, type TenantLists, uniteTenants } from '../../../../src/lib/tenants/lists.ts';
+import { gdapStates, type TenantLists, uniteTenants } from '../../../../src/lib/tenants/lists.ts';
 import { isExcluded } from '../../../../src/lib/tenants/tenant.ts';
 
 const nowMs = Date.parse('2026-11-24T00:00:00Z');
@@ -14,9 +14,9 @@ const relationship = (status: string, days: number | undefined, more: object = {
   ...(days === undefined ? {} : { endDateTime: new Date(nowMs + days * dayMs).toISOString() }),
   ...more,
 });
-const standing = (...relationships: Record<string, unknown>[]) => [...gdapStandings(relationships, nowMs).values()][0];
+const standing = (...relationships: Record<string, unknown>[]) => [...gdapStates(relationships, nowMs).values()][0];
 
-describe('gdapStandings', () => {
+describe('gdapStates', () => {
   test.each([
     [
       'the one that ends last is terminated',
@@ -44,7 +44,7 @@ describe('gdapStandings', () => {
 
   test('ignores items without a customer, and takes the first name that is not empty', () => {
     const unnamed = relationship('active', 100, { customer: { tenantId: a } });
-    expect(gdapStandings([relationship('created', 1, { customer: undefined })], nowMs).size).toBe(0);
+    expect(gdapStates([relationship('created', 1, { customer: undefined })], nowMs).size).toBe(0);
     expect(standing(unnamed)).toMatchObject({ name: undefined });
     expect(standing(unnamed, relationship('active', 100))).toMatchObject({ name: 'Contoso' });
   });

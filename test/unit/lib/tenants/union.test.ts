@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { parseTenantId } from '../../../../src/lib/core/identifiers.ts';
-import type { TenantSelection } from '../../../../src/lib/tenants/selection.ts';
+import type { ServedTenants } from '../../../../src/lib/tenants/selection.ts';
 import type { DelegatedTenant } from '../../../../src/lib/tenants/tenant.ts';
 import { type TenantLists, uniteTenants } from '../../../../src/lib/tenants/lists.ts';
 
@@ -38,7 +38,7 @@ const customer = (tenantId: string, relationshipToPartner: string, more: object 
   relationshipToPartner,
 });
 
-function unite(lists: Partial<TenantLists>, selection: Partial<TenantSelection> = {}): DelegatedTenant[] {
+function unite(lists: Partial<TenantLists>, selection: Partial<ServedTenants> = {}): DelegatedTenant[] {
   return uniteTenants(
     { relationships: [], contracts: [], customers: [], ...lists },
     { include: 'all', exclude: new Set(), withoutGdap: 'allow', ...selection },
@@ -197,7 +197,7 @@ describe('uniteTenants with include and exclude', () => {
     relationships: [relationship(a, 'active', at(100)), relationship(b, 'active', at(100))],
     contracts: [contract(a)],
   };
-  const reasons = (selection: Partial<TenantSelection>): [string, boolean][] =>
+  const reasons = (selection: Partial<ServedTenants>): [string, boolean][] =>
     unite(lists, selection)
       .toSorted((x, y) => (x.tenantId < y.tenantId ? -1 : 1))
       .map(({ reason, reachable }) => [reason, reachable]);

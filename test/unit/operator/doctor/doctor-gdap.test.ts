@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Check } from '../../../../src/operator/doctor/checks.ts';
 import { gdapChecks } from '../../../../src/operator/doctor/doctor.ts';
-import type { RoleRequirement } from '../../../../src/operator/gdap/judge-gdap.ts';
+import type { RoleRequirement } from '../../../../src/operator/gdap/judge.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { problem } from '../../../fakes/scripted-fetch.ts';
 import { GdapBench, type PlannedRelationship, tenantId } from './gdap-bench.ts';

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { TokenClaims, TokenReply } from '../../../../src/lib/microsoft/token-reply.ts';
 import { BrokerError } from '../../../../src/lib/core/errors.ts';
-import type { RevokeOutcome } from '../../../../src/operator/revoke/revoke.ts';
+import type { Outcome } from '../../../../src/operator/revoke/revoke.ts';
 import { aadstsFailure, failureReply } from '../../../fakes/fake-redeemer.ts';
 import { refreshTokenOf } from '../../../fakes/memory-credential-store.ts';
 import { problem } from '../../../fakes/scripted-fetch.ts';
@@ -11,7 +11,7 @@ import { accountId, RevokeBench } from './revoke-bench.ts';
 
 const other = { objectId: 'other-id', username: 'other@partner.example' };
 const sessionsOf = (id: string): string => `POST /v1.0/users/${id}/revokeSignInSessions`;
-const failed = ({ results }: RevokeOutcome): readonly string[] =>
+const failed = ({ results }: Outcome): readonly string[] =>
   results.filter(({ done }) => !done).map(({ detail }) => detail ?? '');
 
 let bench: RevokeBench;
@@ -165,7 +165,7 @@ describe('a refresh token whose client Entra refuses', () => {
   beforeEach(() => {
     bench.secrets = [];
   });
-  const tokens = ({ proof }: RevokeOutcome) => proof.filter(({ item }) => item.startsWith('Refresh token of version'));
+  const tokens = ({ proof }: Outcome) => proof.filter(({ item }) => item.startsWith('Refresh token of version'));
 
   it('is proven by the sessions of the account that its version names, which the proof says', async () => {
     const outcome = await bench.revoke();

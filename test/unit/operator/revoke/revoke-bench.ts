@@ -7,12 +7,7 @@ import type { TenantId } from '../../../../src/lib/core/identifiers.ts';
 import { Secret } from '../../../../src/lib/core/secrets.ts';
 import type { Redeemer } from '../../../../src/lib/microsoft/redeemer.ts';
 import { Limiter } from '../../../../src/lib/core/limiter.ts';
-import {
-  planRevocation,
-  revoke,
-  type RevokeOutcome,
-  type RevokeProgress,
-} from '../../../../src/operator/revoke/revoke.ts';
+import { planRevocation, revoke, type Outcome, type Progress } from '../../../../src/operator/revoke/revoke.ts';
 import type { RevokeDeps, RevokeOptions } from '../../../../src/operator/revoke/state.ts';
 import { verifyRevocation, type VerifyOptions } from '../../../../src/operator/revoke/verify.ts';
 import type { Proof } from '../../../../src/operator/revoke/refusals.ts';
@@ -206,7 +201,7 @@ export class RevokeBench {
     return steps.map(({ text }) => text);
   }
 
-  revoke(options: Partial<RevokeOptions> = {}, progress: RevokeProgress = {}): Promise<RevokeOutcome> {
+  revoke(options: Partial<RevokeOptions> = {}, progress: Progress = {}): Promise<Outcome> {
     const report = ({ step, done }: { readonly step: string; readonly done: boolean }): void => {
       this.reported.push(`${done ? 'done' : 'FAILED'} ${step}`);
     };

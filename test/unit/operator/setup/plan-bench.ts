@@ -7,7 +7,7 @@ import {
   type RegisteredApplication,
 } from '../../../../src/lib/consent/directory-state.ts';
 import { graphAppId, profiles, requiredResourceAccess } from '../../../../src/lib/consent/permissions.ts';
-import { planSetup, type SetupOptions } from '../../../../src/operator/setup/plan.ts';
+import { planSteps, type SetupOptions } from '../../../../src/operator/setup/plan.ts';
 
 export const nowMs = Date.UTC(2026, 10, 24);
 export const day = 86_400_000;
@@ -73,6 +73,6 @@ export const done: DirectoryState = {
 };
 
 export const plan = (state: Partial<DirectoryState>, more: Partial<SetupOptions> = {}) =>
-  planSetup({ ...options, ...more }, { ...done, ...state }, nowMs);
+  planSteps({ ...options, ...more }, { ...done, ...state }, nowMs);
 export const kinds = (...asked: Parameters<typeof plan>): string[] => plan(...asked).map(({ kind }) => kind);
 export const changed = (more: Partial<RegisteredApplication>) => plan({ application: { ...application, ...more } });

@@ -3,7 +3,7 @@ import { describeStep } from '../../../../src/operator/setup/setup.ts';
 import { graphAppId, profiles } from '../../../../src/lib/consent/permissions.ts';
 import { application, changed, done, idOf, kinds, options, plan } from './plan-bench.ts';
 
-describe('planSetup', () => {
+describe('planSteps', () => {
   it('returns no steps when everything is set up', () => {
     expect(plan({})).toEqual([]);
   });

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import { createCover, type WrittenChoice } from '../../../../../src/lib/access/policy/idle-conditions.ts';
+import { createCover, type WrittenSelection } from '../../../../../src/lib/access/policy/idle-conditions.ts';
 import {
-  choiceOf,
+  selectionOf,
   createSetCompiler,
   parseEntry,
   readGroups,
@@ -28,7 +28,7 @@ type Lists = readonly [tenants: readonly string[], except?: readonly string[]];
 function covers(wide: Lists, part: Lists): boolean {
   const groups = groupsRead();
   const compile = createSetCompiler(groups);
-  const written = ([tenantTexts, exceptTexts = []]: Lists): WrittenChoice => {
+  const written = ([tenantTexts, exceptTexts = []]: Lists): WrittenSelection => {
     const [tenants = [], except = []] = [tenantTexts, exceptTexts].map((texts) =>
       texts.map((text) => {
         const entry = parseEntry(text);
@@ -36,7 +36,7 @@ function covers(wide: Lists, part: Lists): boolean {
         return entry;
       }),
     );
-    return { tenants, except, choice: choiceOf(compile(tenants), compile(except)) };
+    return { tenants, except, selection: selectionOf(compile(tenants), compile(except)) };
   };
   return createCover(groups)(written(wide), written(part));
 }
@@ -60,7 +60,7 @@ it.each<[wide: Lists, part: Lists]>([
   [[['tag:tier=gold', one]], [['tag:tier=gold']]],
   [[[one]], [[]]],
   [[[one]], [['group:empty']]],
-  // Whatever the wide choice takes away, the other takes away as well.
+  // Whatever the wide selection takes away, the other takes away as well.
   [
     [['*'], ['tag:hipaa']],
     [['*'], ['tag:hipaa', one]],

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
-  choiceOf,
-  chooses,
+  selectionOf,
+  selects,
   createSetCompiler,
   domainsIn,
   missingFact,
@@ -26,7 +26,7 @@ const entries = (texts: readonly string[]) => texts.map((text) => parseEntry(tex
 // A new compiler each time: it remembers, so a later test would not compile.
 const choice = (tenants: readonly string[], except: readonly string[] = []) => {
   const compile = createSetCompiler(groups);
-  return choiceOf(compile(entries(tenants)), compile(entries(except)));
+  return selectionOf(compile(entries(tenants)), compile(entries(except)));
 };
 const facts = (more: Partial<TenantFacts> & { readonly own?: readonly string[] } = {}): TenantFacts => ({
   tenantId: tenant(9),
@@ -60,29 +60,29 @@ describe('chooses', () => {
     ['except by its own id', [one], [one], facts({ tenantId: one }), false],
     ['an empty list', [], [], facts({ tenantId: one }), false],
   ])('decides about %s', (_, tenants, except, known, expected) => {
-    expect(chooses(choice(tenants, except), known)).toBe(expected);
+    expect(selects(choice(tenants, except), known)).toBe(expected);
   });
 
   it('opens nothing while the tags are not known, if a tag is named anywhere', () => {
     const unknown = facts({ tenantId: one, tags: undefined });
-    expect(chooses(choice([one, 'tag:managed']), unknown)).toBe(false);
-    expect(chooses(choice(['group:gold']), unknown)).toBe(false);
-    expect(chooses(choice([one], ['tag:hipaa']), unknown)).toBe(false);
-    expect(chooses(choice([one], ['group:regulated']), unknown)).toBe(false);
-    expect(chooses(choice([one], [tenant(2)]), unknown)).toBe(true);
+    expect(selects(choice([one, 'tag:managed']), unknown)).toBe(false);
+    expect(selects(choice(['group:gold']), unknown)).toBe(false);
+    expect(selects(choice([one], ['tag:hipaa']), unknown)).toBe(false);
+    expect(selects(choice([one], ['group:regulated']), unknown)).toBe(false);
+    expect(selects(choice([one], [tenant(2)]), unknown)).toBe(true);
     expect(missingFact(choice([one], ['tag:hipaa']), unknown)).toBe('tags');
   });
 
   it('opens nothing while the tenant of a domain in except is not known', () => {
     const unknown = facts({ tenantId: one, unresolved: new Set([domain('fabrikam.com')]) });
-    expect(chooses(choice([one], ['group:regulated']), unknown)).toBe(false);
+    expect(selects(choice([one], ['group:regulated']), unknown)).toBe(false);
     expect(missingFact(choice([one], ['fabrikam.com']), unknown)).toBe('domains');
     const another = new Set([domain('contoso.com'), domain('fabrikam.com')]);
     expect(missingFact(choice([one], ['fabrikam.com']), { ...unknown, unresolved: another })).toBe('domains');
     expect(missingFact(choice([one], ['other.com']), unknown)).toBeUndefined();
     // Not to know who owns a domain in `tenants` opens nothing by itself.
-    expect(chooses(choice([one, 'fabrikam.com']), unknown)).toBe(true);
-    expect(chooses(choice([one], ['contoso.com']), unknown)).toBe(true);
+    expect(selects(choice([one, 'fabrikam.com']), unknown)).toBe(true);
+    expect(selects(choice([one], ['contoso.com']), unknown)).toBe(true);
   });
 });
 

@@ -142,7 +142,7 @@ it('shows others who asked what and where, without the answers', async () => {
 
 it('limits records, counts and plans to chosen tenants, and leaves the list of runs as it is', async () => {
   const runs = await stage();
-  const chosen = new VisibleRuns(runs, { tenants: '*', isChosen: (tenantId) => tenantId === tenant(2) });
+  const chosen = new VisibleRuns(runs, { tenants: '*', isSelected: (tenantId) => tenantId === tenant(2) });
   expect(await chosen.log.list({ limit: 9 })).toHaveLength(4);
   expect(await collected(chosen.log.tenants('licence-report@mine'))).toEqual([]);
   expect(await chosen.log.findTenant('licence-report@mine', tenant(1))).toBeUndefined();

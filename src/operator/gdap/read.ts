@@ -2,8 +2,9 @@ import type { BatchReply } from '../../lib/microsoft/batch.ts';
 import type { GraphClient } from '../../lib/microsoft/graph.ts';
 import { isObject, type JsonObject, objectOf, objectsIn, textOf } from '../../lib/core/objects.ts';
 import { type BrokerError, toBrokerError } from '../../lib/core/errors.ts';
-import { parseTenantId, type TenantId } from '../../lib/core/identifiers.ts';
+import type { TenantId } from '../../lib/core/identifiers.ts';
 import { Limiter } from '../../lib/core/limiter.ts';
+import { isActive, parseRelationship } from '../../lib/tenants/lists.ts';
 
 /** A security group that gets roles of a relationship. Its status starts as `pending`. */
 export interface AccessAssignment {
@@ -13,7 +14,7 @@ export interface AccessAssignment {
   readonly roleIds: readonly string[];
 }
 
-export interface GdapRelationship {
+export interface Relationship {
   readonly id: string;
   readonly name: string;
   readonly tenantId: TenantId;
@@ -28,13 +29,6 @@ export interface GdapRelationship {
 
 /** Group names by id. */
 export type Groups = ReadonlyMap<string, string>;
-
-interface Relationships {
-  /** The active relationships that the partner made itself, not those that Microsoft leads (MLT_). */
-  readonly relationships: readonly GdapRelationship[];
-  /** The first reason why assignments could not be read. */
-  readonly unread: BrokerError | undefined;
-}
 
 const relationshipsPath =
   '/tenantRelationships/delegatedAdminRelationships?$top=300&$select=id,displayName,customer,status,endDateTime,autoExtendDuration,accessDetails';
@@ -51,31 +45,29 @@ export async function readGroups(graph: GraphClient): Promise<Groups> {
   const groups = new Map<string, string>();
   for await (const item of graph.list('/me/transitiveMemberOf?$select=id,displayName&$top=999')) {
     const id = textOf(item, 'id');
-    if (id !== undefined && isGroup(item)) groups.set(id, textOf(item, 'displayName') ?? id);
+    // The list has directory roles and administrative units, too.
+    const isGroup = textOf(item, '@odata.type')?.endsWith('.group') === true;
+    if (id !== undefined && isGroup) groups.set(id, textOf(item, 'displayName') ?? id);
   }
   return groups;
 }
-
-/** The list has directory roles and administrative units, too. */
-const isGroup = (item: JsonObject): boolean => (textOf(item, '@odata.type') ?? '').endsWith('.group');
 
 /**
  * Reads the active relationships and their access assignments (DelegatedAdminRelationship.Read.All).
  * @throws BrokerError from Graph, if the list itself cannot be read.
  */
-export async function readRelationships(graph: GraphClient, nowMs: number): Promise<Relationships> {
-  const found: Omit<GdapRelationship, 'assignments'>[] = [];
-  for await (const item of graph.list(relationshipsPath)) {
-    const relationship = parse(item, nowMs);
-    if (relationship !== undefined) found.push(relationship);
-  }
+export async function readRelationships(graph: GraphClient, nowMs: number) {
+  const items = await Array.fromAsync(graph.list(relationshipsPath));
+  const found = items.flatMap((item) => parse(item, nowMs) ?? []);
   const limiter = new Limiter(concurrentBatches);
   const chunks = Array.from({ length: Math.ceil(found.length / perBatch) }, (_, at) =>
     found.slice(at * perBatch, (at + 1) * perBatch),
   );
   const read = (await Promise.all(chunks.map((chunk) => limiter.run(() => readChunk(graph, chunk))))).flat();
   return {
+    /** Those that the partner made itself, not those that Microsoft leads (MLT_). */
     relationships: read.flatMap(({ relationship }) => relationship ?? []),
+    /** The first reason why assignments could not be read. */
     unread: read.find(({ failure }) => failure !== undefined)?.failure,
   };
 }
@@ -94,13 +86,13 @@ export async function readGroupNames(graph: GraphClient, ids: readonly string[])
 
 interface ReadRelationship {
   /** Undefined if it ended meanwhile. */
-  readonly relationship: GdapRelationship | undefined;
+  readonly relationship: Relationship | undefined;
   readonly failure?: BrokerError;
 }
 
 async function readChunk(
   graph: GraphClient,
-  chunk: readonly Omit<GdapRelationship, 'assignments'>[],
+  chunk: readonly Omit<Relationship, 'assignments'>[],
 ): Promise<readonly ReadRelationship[]> {
   let replies: readonly BatchReply[];
   try {
@@ -115,7 +107,7 @@ async function readChunk(
 
 async function complete(
   graph: GraphClient,
-  each: Omit<GdapRelationship, 'assignments'>,
+  each: Omit<Relationship, 'assignments'>,
   reply: BatchReply | undefined,
 ): Promise<ReadRelationship> {
   try {
@@ -123,8 +115,7 @@ async function complete(
       return { relationship: { ...each, assignments: assignmentsOf(objectsIn(reply.value['value'])) } };
     if (reply?.ok === false) throw reply.error;
     // More than one page, or no reply in the batch.
-    const items: JsonObject[] = [];
-    for await (const item of graph.list(assignmentsPath(each.id))) items.push(item);
+    const items = await Array.fromAsync(graph.list(assignmentsPath(each.id)));
     return { relationship: { ...each, assignments: assignmentsOf(items) } };
   } catch (thrown) {
     const failure = toBrokerError(thrown);
@@ -148,24 +139,19 @@ const roleIdsOf = (item: JsonObject): readonly string[] =>
     (role) => textOf(role, 'roleDefinitionId')?.toLowerCase() ?? [],
   );
 
-/** Undefined unless the relationship is active. The status may lag behind the end, so the end decides. */
-function parse(item: JsonObject, nowMs: number): Omit<GdapRelationship, 'assignments'> | undefined {
+/** Undefined unless the relationship is active. */
+function parse(item: JsonObject, nowMs: number): Omit<Relationship, 'assignments'> | undefined {
   const id = textOf(item, 'id');
-  const customer = objectOf(item, 'customer');
-  const tenantId = parseTenantId(customer?.['tenantId']);
-  const name = textOf(item, 'displayName') ?? '';
-  const status = textOf(item, 'status');
-  const endsAt = Date.parse(textOf(item, 'endDateTime') ?? '');
-  const endsAtMs = Number.isNaN(endsAt) ? undefined : endsAt;
-  if (id === undefined || tenantId === undefined || name.startsWith('MLT_')) return undefined;
-  if ((status !== 'active' && status !== 'expiring') || (endsAtMs !== undefined && endsAtMs <= nowMs)) return undefined;
+  const read = parseRelationship(item);
+  if (id === undefined || read === undefined || !isActive(read, nowMs)) return undefined;
+  const { tenantId, name: customer = tenantId, endsAtMs, renewsItself: autoExtends } = read;
   return {
     id,
-    name,
+    name: textOf(item, 'displayName') ?? '',
     tenantId,
-    customer: textOf(customer, 'displayName') ?? tenantId,
+    customer,
     endsAtMs,
-    autoExtends: !/^P(?:T?0[DS])$/.test(textOf(item, 'autoExtendDuration') ?? 'P0D'),
+    autoExtends,
     roleIds: roleIdsOf(item),
   };
 }

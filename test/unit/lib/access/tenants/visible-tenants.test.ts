@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { mayReadEveryTenant, readableTenants } from '../../../../../src/lib/access/tenants/visible-tenants.ts';
+import { seesEveryTenant, visibleTenants } from '../../../../../src/lib/access/tenants/visible-tenants.ts';
 import { parsePolicy } from '../../../../../src/lib/access/policy/parse-policy.ts';
 import type { PolicyStore } from '../../../../../src/lib/access/policy/policy-store.ts';
 import { denyAll } from '../../../../../src/lib/access/policy/policy.ts';
@@ -25,8 +25,8 @@ function storeOf(reads: readonly string[] | undefined): PolicyStore {
 }
 const nothing: PolicyStore = { current: async () => ({ policy: denyAll, state: 'deny-all', loadedAtMs: 0 }) };
 
-const readable = (policy: PolicyStore) =>
-  readableTenants(
+const visible = (policy: PolicyStore) =>
+  visibleTenants(
     {
       callers: { policy },
       directory: { tenantOf: async () => undefined, list: async () => [] },
@@ -37,17 +37,17 @@ const readable = (policy: PolicyStore) =>
 
 describe('what a caller may read', () => {
   it('is everything if no rule limits it', async () => {
-    expect(await readable(storeOf(undefined))).toBe('*');
-    expect(await mayReadEveryTenant(storeOf(undefined), caller)).toBe(true);
+    expect(await visible(storeOf(undefined))).toBe('*');
+    expect(await seesEveryTenant(storeOf(undefined), caller)).toBe(true);
   });
 
   it('is what its rules name', async () => {
-    expect(await readable(storeOf([tenant(1), tenant(2)]))).toEqual(new Set([tenant(1), tenant(2)]));
-    expect(await mayReadEveryTenant(storeOf([tenant(1)]), caller)).toBe(false);
+    expect(await visible(storeOf([tenant(1), tenant(2)]))).toEqual(new Set([tenant(1), tenant(2)]));
+    expect(await seesEveryTenant(storeOf([tenant(1)]), caller)).toBe(false);
   });
 
   it('is nothing while no policy is in force, because it may limit the caller', async () => {
-    await expect(readable(nothing)).rejects.toMatchObject({ code: 'caller_forbidden' });
-    expect(await mayReadEveryTenant(nothing, caller)).toBe(false);
+    await expect(visible(nothing)).rejects.toMatchObject({ code: 'caller_forbidden' });
+    expect(await seesEveryTenant(nothing, caller)).toBe(false);
   });
 });

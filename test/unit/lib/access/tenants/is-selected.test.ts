@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
 import { readGroups } from '../../../../../src/lib/access/tenants/tenant-set.ts';
 import { type DomainName, parseTenantId } from '../../../../../src/lib/core/identifiers.ts';
-import { createIsChosen } from '../../../../../src/lib/access/tenants/selected-tenants.ts';
+import { createIsSelected } from '../../../../../src/lib/access/tenants/selected-tenants.ts';
 
 const [one, two, damaged] = [1, 2, 3].map((n) => parseTenantId(`00000000-0000-4000-8000-00000000000${n}`)!);
 const read = readGroups({ gold: [one!, 'tag:vip'] });
 const groups = read.ok ? read.groups : new Map();
-const isChosen = createIsChosen(
+const isSelected = createIsSelected(
   {
     policy: { current: async () => ({ policy: { rules: [], groups }, state: 'current', loadedAtMs: 0 }) },
     tenantTags: {
@@ -29,10 +29,10 @@ test.each([
   [{ except: ['tag:vip'] }, true, false],
   [{ tenants: ['group:gold'], except: ['contoso.com'] }, true, false],
 ])('%o chooses by groups, tags and domains', async (asked, first, second) => {
-  expect([await isChosen(asked, one!), await isChosen(asked, two!)]).toEqual([first, second]);
+  expect([await isSelected(asked, one!), await isSelected(asked, two!)]).toEqual([first, second]);
 });
 
 test('fails for an unknown group, and for tags that cannot be read', async () => {
-  await expect(isChosen({ tenants: ['group:typo'] }, one!)).rejects.toMatchObject({ code: 'request_invalid' });
-  await expect(isChosen({ tenants: ['tag:vip'] }, damaged!)).rejects.toMatchObject({ code: 'storage_unavailable' });
+  await expect(isSelected({ tenants: ['group:typo'] }, one!)).rejects.toMatchObject({ code: 'request_invalid' });
+  await expect(isSelected({ tenants: ['tag:vip'] }, damaged!)).rejects.toMatchObject({ code: 'storage_unavailable' });
 });

@@ -1,10 +1,10 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import {
-  choiceAsked,
+  requestedSelection,
   knowTenants,
   knowTenantsForLimited,
   notFound,
-  tenantsOfChoices,
+  tenantsOfSelections,
 } from '../../../../../src/lib/access/tenants/selected-tenants.ts';
 import { readGroups } from '../../../../../src/lib/access/tenants/tenant-set.ts';
 import { BrokerError } from '../../../../../src/lib/core/errors.ts';
@@ -55,9 +55,10 @@ const deps = () => ({ directory, tenantTags });
 
 const read = readGroups({ gold: ['tag:tier=gold', 'two.com'], empty: [] });
 const groups = read.ok ? read.groups : new Map();
-const choice = (tenants: readonly string[], except: readonly string[] = []) => choiceAsked({ tenants, except }, groups);
+const choice = (tenants: readonly string[], except: readonly string[] = []) =>
+  requestedSelection({ tenants, except }, groups);
 
-describe('tenantsOfChoices', () => {
+describe('tenantsOfSelections', () => {
   it.each<[tenants: string[], except: string[], expected: TenantId[]]>([
     [['*'], [], [one, two, three]],
     [['*'], [two], [one, three]],
@@ -73,23 +74,25 @@ describe('tenantsOfChoices', () => {
     [['group:empty'], [], []],
     [['tag:tier'], [two, 'tag:managed'], []],
   ])('%j without %j', async (tenants, except, expected) => {
-    expect([...(await tenantsOfChoices(deps(), [choice(tenants, except)]))].toSorted()).toEqual(expected);
+    expect([...(await tenantsOfSelections(deps(), [choice(tenants, except)]))].toSorted()).toEqual(expected);
   });
 
   it('takes several choices together, each with its own except', async () => {
     const choices = [choice([one, two], [two]), choice(['two.com'], [one])];
-    expect(await tenantsOfChoices(deps(), choices)).toEqual(new Set([one, two]));
-    expect(await tenantsOfChoices(deps(), [])).toEqual(new Set());
+    expect(await tenantsOfSelections(deps(), choices)).toEqual(new Set([one, two]));
+    expect(await tenantsOfSelections(deps(), [])).toEqual(new Set());
   });
 
   it('reads neither tags nor the list of customers if nothing names them', async () => {
     tenantTags.broken = true;
     const failing = { ...directory, list: () => Promise.reject(away) };
-    expect(await tenantsOfChoices({ directory: failing, tenantTags }, [choice(['one.com'])])).toEqual(new Set([one]));
-    await expect(tenantsOfChoices(deps(), [choice(['tag:tier'])])).rejects.toMatchObject({
+    expect(await tenantsOfSelections({ directory: failing, tenantTags }, [choice(['one.com'])])).toEqual(
+      new Set([one]),
+    );
+    await expect(tenantsOfSelections(deps(), [choice(['tag:tier'])])).rejects.toMatchObject({
       code: 'storage_unavailable',
     });
-    await expect(tenantsOfChoices({ directory: failing, tenantTags }, [choice(['*'])])).rejects.toBe(away);
+    await expect(tenantsOfSelections({ directory: failing, tenantTags }, [choice(['*'])])).rejects.toBe(away);
   });
 
   it('chooses no tenant whose tags cannot be read if a choice names a tag', async () => {
@@ -101,14 +104,14 @@ describe('tenantsOfChoices', () => {
         ] as const),
       }),
     };
-    const chosen = await tenantsOfChoices({ directory, tenantTags: unreadable }, [choice([one, two], ['tag:x'])]);
+    const chosen = await tenantsOfSelections({ directory, tenantTags: unreadable }, [choice([one, two], ['tag:x'])]);
     expect(chosen).toEqual(new Set([two]));
   });
 
   it('fails if the tenant of any domain cannot be found out', async () => {
     owners.set('two.com', away);
-    await expect(tenantsOfChoices(deps(), [choice(['one.com', 'two.com'])])).rejects.toBe(away);
-    await expect(tenantsOfChoices(deps(), [choice([one], ['two.com'])])).rejects.toBe(away);
+    await expect(tenantsOfSelections(deps(), [choice(['one.com', 'two.com'])])).rejects.toBe(away);
+    await expect(tenantsOfSelections(deps(), [choice([one], ['two.com'])])).rejects.toBe(away);
   });
 });
 

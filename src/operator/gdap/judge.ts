@@ -2,7 +2,7 @@ import { dayMs, isoTime } from '../../lib/core/clock.ts';
 import type { TenantId } from '../../lib/core/identifiers.ts';
 import { type DirectoryRole, directoryRoles, roleName } from '../../lib/microsoft/directory-roles.ts';
 import type { AffectedCustomer, Check } from '../doctor/checks.ts';
-import type { AccessAssignment, GdapRelationship, Groups } from './read-gdap.ts';
+import type { AccessAssignment, Relationship, Groups } from './read.ts';
 
 /** What something needs in a customer's tenant. One of the roles is enough; the least privileged comes first. */
 export interface RoleRequirement {
@@ -15,7 +15,7 @@ export interface RoleRequirement {
 interface CustomerAccess {
   readonly tenantId: TenantId;
   readonly name: string;
-  readonly relationships: readonly GdapRelationship[];
+  readonly relationships: readonly Relationship[];
   /** Template ids of the roles that the account has through active assignments to its groups. */
   readonly roleIds: ReadonlySet<string>;
   /** False if assignments of the customer could not be read, so that `roleIds` may be incomplete. */
@@ -26,7 +26,7 @@ interface CustomerAccess {
  * Effective roles by customer, which can only be read at home, because a GDAP account is no object in the customer's
  * tenant: relationship → access assignment → group → member. A pure function.
  */
-export function customerAccess(relationships: readonly GdapRelationship[], groups: Groups): readonly CustomerAccess[] {
+export function customerAccess(relationships: readonly Relationship[], groups: Groups): readonly CustomerAccess[] {
   const byTenant = Map.groupBy(relationships, ({ tenantId }) => tenantId);
   return [...byTenant].map(([tenantId, own]) => ({
     tenantId,
@@ -43,8 +43,23 @@ export function customerAccess(relationships: readonly GdapRelationship[], group
 }
 
 /** Why the account lacks a role, from the easiest remedy to the hardest. */
-const lackCauses = ['pending', 'not_member', 'not_assigned', 'not_in_relationship'] as const;
-type LackCause = (typeof lackCauses)[number];
+const texts = {
+  pending: { reason: 'The access assignment is still pending', remedy: 'Wait until the assignment is active.' },
+  not_member: {
+    reason: 'The role belongs to a group that the account is not in',
+    remedy: 'Add the account to the group.',
+  },
+  not_assigned: {
+    reason: 'The relationship has the role, but gives it to no group',
+    remedy: 'Assign the role to a security group of the account in Partner Center.',
+  },
+  not_in_relationship: {
+    reason: 'The relationship does not have the role',
+    remedy: 'Request a new relationship with the role: roles cannot be added to a relationship.',
+  },
+} as const;
+const lackCauses = Object.keys(texts) as LackCause[];
+type LackCause = keyof typeof texts;
 
 interface Lack {
   readonly cause: LackCause;
@@ -88,7 +103,7 @@ const listedNames = 3;
 const endsSoonMs = 30 * dayMs;
 
 /** What is known about the service account's access to its customers. */
-export interface GdapFacts {
+export interface Facts {
   readonly customers: readonly CustomerAccess[];
   /** The groups of the account. */
   readonly groups: Groups;
@@ -97,24 +112,8 @@ export interface GdapFacts {
   readonly nowMs: number;
 }
 
-const texts: Readonly<Record<LackCause, { reason: string; remedy: string }>> = {
-  pending: { reason: 'The access assignment is still pending', remedy: 'Wait until the assignment is active.' },
-  not_member: {
-    reason: 'The role belongs to a group that the account is not in',
-    remedy: 'Add the account to the group.',
-  },
-  not_assigned: {
-    reason: 'The relationship has the role, but gives it to no group',
-    remedy: 'Assign the role to a security group of the account in Partner Center.',
-  },
-  not_in_relationship: {
-    reason: 'The relationship does not have the role',
-    remedy: 'Request a new relationship with the role: roles cannot be added to a relationship.',
-  },
-};
-
 /** Which customers give the account no role for a purpose, grouped by cause. */
-export function requirementCheck(facts: GdapFacts, requirement: RoleRequirement): Check {
+export function requirementCheck(facts: Facts, requirement: RoleRequirement): Check {
   const { customers, groups } = facts;
   const check = `Roles for ${requirement.purpose}`;
   const known = customers.filter((customer) => customer.known);
@@ -145,7 +144,7 @@ export function requirementCheck(facts: GdapFacts, requirement: RoleRequirement)
 }
 
 function reasonText(
-  facts: GdapFacts,
+  facts: Facts,
   cause: LackCause,
   lacking: readonly { readonly customer: CustomerAccess; readonly lack: Lack }[],
 ): string {
@@ -155,7 +154,7 @@ function reasonText(
 }
 
 /** The effective roles. Everything that is known about each customer is in `affected`. */
-export function rolesCheck(facts: GdapFacts): Check {
+export function rolesCheck(facts: Facts): Check {
   const { customers, groups } = facts;
   const withRoles = customers.filter(({ roleIds }) => roleIds.size > 0).length;
   const unknown = customers.filter((customer) => !customer.known).length;
@@ -189,7 +188,7 @@ export function rolesCheck(facts: GdapFacts): Check {
 }
 
 /** Which customers are lost within 30 days: no relationship is extended automatically or ends later. */
-export function endsCheck({ customers, nowMs }: GdapFacts): Check {
+export function endsCheck({ customers, nowMs }: Facts): Check {
   const ending = customers.flatMap((customer) => {
     const { relationships } = customer;
     if (relationships.some(({ autoExtends, endsAtMs }) => autoExtends || endsAtMs === undefined)) return [];
@@ -212,7 +211,7 @@ export function endsCheck({ customers, nowMs }: GdapFacts): Check {
 }
 
 /** Relationships with Global Administrator, which Microsoft does not extend automatically. Undefined if there are none. */
-export function globalAdministratorCheck({ customers }: GdapFacts): Check | undefined {
+export function globalAdministratorCheck({ customers }: Facts): Check | undefined {
   const id = directoryRoles['Global Administrator'];
   const affected = customers
     .filter(({ relationships }) => relationships.some(({ roleIds }) => roleIds.includes(id)))
@@ -229,8 +228,7 @@ export function globalAdministratorCheck({ customers }: GdapFacts): Check | unde
 
 const named = ({ tenantId, name }: CustomerAccess): AffectedCustomer => ({ tenantId, name });
 
-const groupName = ({ groups, otherGroups }: GdapFacts, id: string): string =>
-  groups.get(id) ?? otherGroups.get(id) ?? id;
+const groupName = ({ groups, otherGroups }: Facts, id: string): string => groups.get(id) ?? otherGroups.get(id) ?? id;
 
 function someOf(names: readonly string[]): string {
   const more = names.length - listedNames;
