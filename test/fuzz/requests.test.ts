@@ -171,12 +171,12 @@ async function ask({
 function judge(sent: Sent, { status, headers, text }: Awaited<ReturnType<typeof ask>>): void {
   scan.scan({ where: `${sent.method} ${sent.path}`, content: text });
   if (headers['set-cookie'] !== undefined) throw new Error('a header was injected');
-  // The host's own errors have no body: unknown route or method, malformed URL, too large a body or headers.
-  if (text === '' && [400, 404, 405, 413, 431].includes(status)) return;
+  // The host's own errors have no body: unknown route or method, malformed URL, too long a URL, too large headers.
+  if (text === '' && [400, 404, 405, 414, 431].includes(status)) return;
   if (sent.method === 'HEAD' || status < 400) return;
   const problem = JSON.parse(text) as { code?: unknown; jsonrpc?: unknown };
   // Messages that cannot be read get an error of JSON-RPC, as the Model Context Protocol demands.
-  if (sent.path.startsWith('/api/mcp') && status === 400 && problem.jsonrpc === '2.0') return;
+  if (sent.path.startsWith('/api/mcp') && [400, 405, 406, 415].includes(status) && problem.jsonrpc === '2.0') return;
   if (headers['content-type'] !== 'application/problem+json' || !isErrorCode(problem.code))
     throw new Error(`${status} is no problem of ours: ${text.slice(0, 200)}`);
   if (status === 500 || problem.code === 'internal') throw new Error(`${status}: ${text.slice(0, 300)}`);

@@ -72,6 +72,7 @@ export function serveApp(app: LoadedApp): RunningHost {
     findFunction: (name) => functions.find(name),
     keys,
     requireKeys: options.requireKeys,
+    showHomepage: process.env['AzureWebJobsDisableHomepage']?.toLowerCase() !== 'true',
     cors: options.cors,
     customHeaders: hostJson.http.customHeaders,
     gate: new RequestGate(hostJson.http.maxConcurrentRequests, hostJson.http.maxOutstandingRequests),

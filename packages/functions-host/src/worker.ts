@@ -8,8 +8,9 @@ import { type InvocationOutcome, Invoker } from './app/invoker.ts';
 import { loadApp } from './app/load-app.ts';
 import { Registry } from './app/registry.ts';
 import { type NamedData, triggerOf } from './app/rpc.ts';
-import { BodyTooLargeError, requestUrl, sendEmpty } from './http/exchange.ts';
+import { sendEmpty } from './http/exchange.ts';
 import { runHttpTrigger } from './http/http-trigger.ts';
+import { addressOf } from './http/request-address.ts';
 import { findRoute, httpRoute, sortRoutes } from './http/router.ts';
 import type { HostLog } from './runtime/host-log.ts';
 
@@ -57,12 +58,13 @@ export async function startWorker(folder: string, log: HostLog): Promise<AppWork
   );
   const deps = { invoker, extraInputs, streamUrl, maxBodyBytes, log, stopping: new AbortController().signal };
   server.on('request', (request, response) => {
-    const url = requestUrl(request);
-    const match = findRoute(routes, request.method ?? 'GET', url.pathname);
+    const url = addressOf(request);
+    if (url === undefined) return sendEmpty(response, 400);
+    const match = findRoute(routes, request.method ?? 'GET', url.path);
     const target = match && functions?.find(match.route.functionName);
     if (target === undefined) return sendEmpty(response, functions === undefined ? 503 : 404);
-    runHttpTrigger(deps, target, { request, response, url, params: match?.params ?? {} }).catch((error: unknown) => {
-      sendEmpty(response, error instanceof BodyTooLargeError ? 413 : 500, { connection: 'close' });
+    runHttpTrigger(deps, target, { request, response, url, params: match?.params ?? {} }).catch(() => {
+      sendEmpty(response, 500, { connection: 'close' });
     });
   });
   return {

@@ -352,7 +352,7 @@ describe('Exchange', () => {
 
 describe('bad input is refused and not forwarded', () => {
   /** Sent as written; `T` is the tenant. */
-  const paths: readonly (readonly [what: string, path: string, status: number, code: string])[] = [
+  const paths: readonly (readonly [what: string, path: string, status: number, code: string | undefined])[] = [
     ['an unknown tenant', '/99999999-1111-4111-8111-999999999999/graph/v1.0/users', 403, 'tenant_not_delegated'],
     ['a tenant that is no tenant', '/a%20b/graph/v1.0/users', 400, 'request_invalid'],
     ['an unknown resource', '/T/none/v1.0/users', 400, 'resource_not_allowed'],
@@ -366,7 +366,19 @@ describe('bad input is refused and not forwarded', () => {
     ['dot segments', '/T/graph/v1.0/users/../subscribedSkus', 403, 'caller_forbidden'],
     ['encoded dot segments', '/T/graph/v1.0/users/%2e%2e/subscribedSkus', 403, 'caller_forbidden'],
     ['double encoded dot segments', '/T/graph/v1.0/users/%252e%252e/subscribedSkus', 400, 'request_invalid'],
-    ['NUL', '/T/graph/v1.0/users/a%00b', 400, 'request_invalid'],
+    ['double encoded letters', '/T/graph/v1.0/%2575sers', 400, 'request_invalid'],
+    [
+      'double encoded dot segments to what is allowed',
+      '/T/graph/v1.0/subscribedSkus/%252e%252e/users',
+      400,
+      'request_invalid',
+    ],
+    ['a double encoded number sign', '/T/graph/v1.0/users/x%2523y', 400, 'request_invalid'],
+    ['a percent sign', '/T/graph/v1.0/users/%zz', 400, 'request_invalid'],
+    ['a path that is not UTF-8', '/T/graph/v1.0/users/%ff', 400, 'request_invalid'],
+    ['a backslash', String.raw`/T/graph/v1.0/users\x`, 400, 'request_invalid'],
+    // The host refuses it.
+    ['NUL', '/T/graph/v1.0/users/a%00b', 400, undefined],
     ['overlong UTF-8 in the query', '/T/graph/v1.0/users?$filter=%c0%ae', 400, 'request_invalid'],
     ['another case', '/T/graph/V1.0/SUBSCRIBEDSKUS', 403, 'caller_forbidden'],
     ['a matrix parameter', '/T/graph/v1.0/users;v=1', 400, 'request_invalid'],
@@ -408,8 +420,10 @@ describe('bad input is refused and not forwarded', () => {
       400,
     ],
     ['a key twice', '/v1.0/users/x', { method: 'PATCH', body: '{"jobTitle":"a","JobTitle":"b"}' }, 400],
+    // A method is case-sensitive, and `fetch` sends this one as it is.
+    ['a method in lower case', '/v1.0/users/x', { method: 'patch', body: {} }, 400],
     ['a body of more than 4 MiB', '/v1.0/users/x', { method: 'PATCH', body: 'x'.repeat(4 * 1024 * 1024 + 1) }, 413],
-    ['1 MB of $filter', `/v1.0/users?$filter=${'a'.repeat(1_000_000)}`, {}, 431],
+    ['1 MB of $filter', `/v1.0/users?$filter=${'a'.repeat(1_000_000)}`, {}, 414],
   ];
 
   it.each(requests)('%s', async (_, path, asked, status) => {

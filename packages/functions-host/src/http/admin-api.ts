@@ -27,8 +27,7 @@ export async function answerAdminApi(
     const uptime = Math.floor(deps.nowMs() - deps.startedAtMs);
     const status = { id: 'local', state: 'Running', version: '4.1000.0-local', processUptime: uptime, errors: [] };
     sendJson(response, 200, JSON.stringify(status));
-  } else if (collection === 'host' && name === 'ping') sendEmpty(response, 200);
-  else if (collection === 'functions' && name === undefined && method === 'GET')
+  } else if (collection === 'functions' && name === undefined && method === 'GET')
     sendJson(response, 200, JSON.stringify(deps.functions));
   else if (collection === 'functions' && name !== undefined && method === 'GET') {
     const found = find(deps.functions, name);

@@ -13,6 +13,7 @@ import {
 } from './durable-call.ts';
 import { listOrPurge, statusOrPurge } from './durable-instances.ts';
 import { sendEmpty, sendJson } from './exchange.ts';
+import type { RequestAddress } from './request-address.ts';
 
 export interface DurableApiDeps {
   readonly operations: DurableClient;
@@ -24,7 +25,7 @@ export interface DurableApiDeps {
 interface UrlExchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
-  readonly url: URL;
+  readonly url: RequestAddress;
 }
 
 /**

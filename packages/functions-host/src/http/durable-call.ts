@@ -1,11 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { readBody, sendJson } from './exchange.ts';
+import type { RequestAddress } from './request-address.ts';
 
 /** One request to the HTTP API of the Durable Task extension. */
 export interface DurableCall {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
-  readonly url: URL;
+  readonly url: RequestAddress;
   readonly method: string;
   readonly maxBodyBytes: number;
 }

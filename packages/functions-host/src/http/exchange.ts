@@ -1,18 +1,23 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-/** A request body exceeds the limit. */
+/** A request body exceeds the limit, so it is answered with 500, as by the real host. */
 export class BodyTooLargeError extends Error {
   override readonly name = 'BodyTooLargeError';
+
+  /** @param maxBytes the limit. */
+  constructor(maxBytes: number) {
+    super(`The body of a request has more than ${maxBytes} bytes.`);
+  }
 }
 
 /** Reads the whole body. @throws BodyTooLargeError as soon as Content-Length or the bytes read exceed `maxBytes`. */
 export async function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
-  if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw new BodyTooLargeError();
+  if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw new BodyTooLargeError(maxBytes);
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     size += chunk.byteLength;
-    if (size > maxBytes) throw new BodyTooLargeError();
+    if (size > maxBytes) throw new BodyTooLargeError(maxBytes);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);
@@ -22,6 +27,12 @@ export async function readBody(request: IncomingMessage, maxBytes: number): Prom
 export function sendEmpty(response: ServerResponse, status: number, headers: Record<string, string> = {}): void {
   response.writeHead(status, { 'content-length': '0', ...headers });
   response.end();
+}
+
+/** Sends a page in ASCII. */
+export function sendHtml(response: ServerResponse, html: string): void {
+  response.writeHead(200, { 'content-type': 'text/html', 'content-length': String(html.length) });
+  response.end(html);
 }
 
 /** Sends a JSON text. */
@@ -37,12 +48,4 @@ export function sendJson(
     ...headers,
   });
   response.end(json);
-}
-
-/** The absolute URL of a request, as the app sees it. @throws TypeError if target or host are not part of one. */
-export function requestUrl(request: IncomingMessage): URL {
-  // The request target can also be an absolute URL (RFC 9112 section 3.2.2).
-  const target = request.url ?? '/';
-  const host = request.headers.host || 'localhost';
-  return new URL(target.startsWith('/') ? `http://${host}${target}` : target);
 }

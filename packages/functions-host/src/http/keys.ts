@@ -11,10 +11,11 @@ export interface HostKeys {
 /** 32 random bytes in base64url, because keys are used in query strings. */
 export const newKey = (): string => randomBytes(32).toString('base64url');
 
-/** The key that a request presents in its header or, without one, in its query. */
+/** The key that a request presents in its header or, without one, in its query, whose names ignore case. */
 export function presentedKey(request: IncomingMessage, query: URLSearchParams): string | undefined {
   const header = request.headers['x-functions-key'];
-  return (typeof header === 'string' && header !== '' ? header : undefined) ?? query.get('code') ?? undefined;
+  if (typeof header === 'string' && header !== '') return header;
+  return [...query].find(([name]) => name.toLowerCase() === 'code')?.[1];
 }
 
 /** Whether `presented` is one of `accepted`. Takes the same time for any wrong key of the right length. */

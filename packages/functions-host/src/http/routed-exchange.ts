@@ -3,6 +3,7 @@ import type { Invoker } from '../app/invoker.ts';
 import type { RegisteredFunction } from '../app/registry.ts';
 import type { NamedData } from '../app/rpc.ts';
 import type { HostLog } from '../runtime/host-log.ts';
+import type { RequestAddress } from './request-address.ts';
 
 export interface HttpTriggerDeps {
   readonly invoker: Invoker;
@@ -20,6 +21,6 @@ export interface HttpTriggerDeps {
 export interface RoutedExchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
-  readonly url: URL;
+  readonly url: RequestAddress;
   readonly params: Readonly<Record<string, string>>;
 }

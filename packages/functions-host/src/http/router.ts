@@ -56,32 +56,16 @@ export function sortRoutes(routes: readonly HttpRoute[]): HttpRoute[] {
  * Finds the first route that matches path and method. If the most specific route does not list the method, a less
  * specific one can match.
  * @param routes in the order of {@link sortRoutes}.
- * @param pathname percent-encoded.
+ * @param method in upper case.
+ * @param path decoded.
  */
-export function findRoute(routes: readonly HttpRoute[], method: string, pathname: string): RouteMatch | undefined {
-  const path = decodePath(pathname);
-  if (!path) return undefined;
+export function findRoute(routes: readonly HttpRoute[], method: string, path: string): RouteMatch | undefined {
+  const trimmed = path.replace(/^\//, '').replace(/\/$/, '');
+  const segments = trimmed === '' ? [] : trimmed.split('/');
   for (const route of routes) {
     if (!route.methods.includes(method)) continue;
-    const params = matchTemplate(route.template, path);
+    const params = matchTemplate(route.template, segments);
     if (params) return { route, params };
   }
   return undefined;
 }
-
-function decodePath(pathname: string): string[] | undefined {
-  const segments = pathname.replace(/^\//, '').replace(/\/$/, '').split('/');
-  if (segments.length === 1 && segments[0] === '') return [];
-  try {
-    return segments.map((segment) => decodeSegment(segment));
-  } catch {
-    return undefined;
-  }
-}
-
-/** Decodes a path segment. `%2F` stays, as in ASP.NET: decoded, it could not be told from a separator. */
-const decodeSegment = (segment: string): string =>
-  segment
-    .split(/(%2f)/i)
-    .map((part, index) => (index % 2 === 1 ? part : decodeURIComponent(part)))
-    .join('');

@@ -1,16 +1,18 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { IncomingTrace } from '../app/trace-context.ts';
 import type { RpcCookie, RpcHttp, RpcHttpRequest, TypedData } from '../app/rpc.ts';
+import { writtenMethod } from './method-case.ts';
+import type { RequestAddress } from './request-address.ts';
 
 /** The request in the format of the worker protocol. Repeated query keys and headers are joined with a comma. */
 export function toRpcRequest(
   request: IncomingMessage,
-  url: URL,
+  url: Pick<RequestAddress, 'href' | 'searchParams'>,
   params: Readonly<Record<string, string>>,
   body: Buffer,
 ): RpcHttpRequest {
   return {
-    method: request.method ?? 'GET',
+    method: writtenMethod(request),
     url: url.href,
     headers: joinedHeaders(request),
     query: joinedQuery(url),
@@ -19,10 +21,12 @@ export function toRpcRequest(
   };
 }
 
-export function joinedHeaders(request: IncomingMessage): Record<string, string> {
+/** All of them, also those of which `request.headers` keeps the first. An empty value adds no comma, as in ASP.NET. */
+export function joinedHeaders({ rawHeaders }: IncomingMessage): Record<string, string> {
   const headers: Record<string, string> = {};
-  for (const [name, value] of Object.entries(request.headers)) {
-    if (value !== undefined) headers[name] = Array.isArray(value) ? value.join(',') : value;
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = (rawHeaders[at] ?? '').toLowerCase();
+    headers[name] = [headers[name], rawHeaders[at + 1]].filter(Boolean).join(',');
   }
   return headers;
 }
@@ -34,7 +38,7 @@ export function incomingTrace({ headers }: IncomingMessage): IncomingTrace {
   return { traceParent: text(headers['traceparent']), traceState: text(headers['tracestate']) };
 }
 
-export function joinedQuery(url: URL): Record<string, string> {
+export function joinedQuery(url: Pick<RequestAddress, 'searchParams'>): Record<string, string> {
   const query: Record<string, string> = {};
   for (const [name, value] of url.searchParams) query[name] = name in query ? `${query[name]},${value}` : value;
   return query;

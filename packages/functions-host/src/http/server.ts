@@ -1,5 +1,6 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { RegisteredFunction } from '../app/registry.ts';
 import type { CorsSettings } from '../app/settings.ts';
 import { rpcPath, webhookPath } from '../durable/client-links.ts';
@@ -9,10 +10,13 @@ import { HostStartError } from '../runtime/host-start-error.ts';
 import { type AdminApiDeps, answerAdminApi } from './admin-api.ts';
 import { applyCors } from './cors.ts';
 import { answerDurableApi, type DurableApiDeps } from './durable-api.ts';
-import { BodyTooLargeError, requestUrl, sendEmpty } from './exchange.ts';
+import { BodyTooLargeError, sendEmpty, sendHtml } from './exchange.ts';
 import { runHttpTrigger } from './http-trigger.ts';
 import { authorize, type HostKeys, presentedKey } from './keys.ts';
+import { acceptLowerCase, type ParseError, writtenMethod } from './method-case.ts';
+import { addressOf, type RequestAddress } from './request-address.ts';
 import type { RequestGate } from './request-gate.ts';
+import { limitStatus, maxHeaderSize } from './request-limits.ts';
 import type { HttpTriggerDeps } from './routed-exchange.ts';
 import { findRoute, type HttpRoute } from './router.ts';
 
@@ -21,6 +25,8 @@ interface ServerDeps {
   readonly findFunction: (name: string) => RegisteredFunction | undefined;
   readonly keys: HostKeys;
   readonly requireKeys: boolean;
+  /** Whether `/` shows that the host runs, unless a function serves it. */
+  readonly showHomepage: boolean;
   readonly cors: CorsSettings | undefined;
   readonly customHeaders: Readonly<Record<string, string>>;
   readonly gate: RequestGate;
@@ -34,18 +40,23 @@ interface ServerDeps {
 // its next SYN.
 const backlog = 4096;
 
-/** The limit of the real host's server (Kestrel, MaxRequestHeadersTotalSize) in bytes: 32 KB. More gets 431. */
-const maxHeaderSize = 32_768;
-
 /** The HTTP server of the host. Answers 503 until {@link HostServer.serve} is called. */
 export class HostServer {
   readonly #server: Server;
   readonly #stopping = new AbortController();
+  /** The latest response of each connection. */
+  readonly #responses = new WeakMap<Duplex, ServerResponse>();
   #deps: ServerDeps | undefined;
 
   constructor() {
     this.#server = createServer({ maxHeaderSize }, (request, response) => {
+      this.#responses.set(request.socket, response);
+      // The written method is kept for a connection, so no other request follows on it.
+      response.shouldKeepAlive &&= writtenMethod(request) === request.method;
       void this.#answer(request, response);
+    });
+    this.#server.on('clientError', (error: ParseError, socket) => {
+      if (!acceptLowerCase(this.#server, error, socket)) this.#refuse(error, socket);
     });
     // Connections must survive a pause in a debugger.
     this.#server.keepAliveTimeout = 65_000;
@@ -97,45 +108,53 @@ export class HostServer {
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const deps = this.#deps;
+    if (deps) logRequest(deps.log, request, response);
+    const refusal = limitStatus(request);
+    if (refusal !== undefined) {
+      sendEmpty(response, refusal, { connection: 'close' });
+      return;
+    }
     if (!deps) {
       sendEmpty(response, 503);
       return;
     }
-    logRequest(deps.log, request, response);
     try {
       if (deps.cors && applyCors(deps.cors, request, response)) sendEmpty(response, 204);
       else await dispatch(deps, request, response);
     } catch (error) {
-      if (!(error instanceof BodyTooLargeError)) deps.log('error', 'system', `A request failed: ${stackOf(error)}`);
+      if (error instanceof BodyTooLargeError) deps.log('warning', 'system', error.message);
+      else deps.log('error', 'system', `A request failed: ${stackOf(error)}`);
       if (response.headersSent) response.destroy();
-      else sendEmpty(response, error instanceof BodyTooLargeError ? 413 : 500, { connection: 'close' });
+      else sendEmpty(response, 500, { connection: 'close' });
     }
   }
-}
 
-/** A name or an address, and a port. Kestrel, the server of the real host, answers 400 to everything else. */
-const hostValue = /^[^@/?#\\\s]*$/;
-
-function urlOf(request: IncomingMessage): URL | undefined {
-  if (!hostValue.test(request.headers.host ?? '')) return undefined;
-  try {
-    return requestUrl(request);
-  } catch {
-    return undefined;
+  /** Ends a connection on which the parser of Node.js has found an error or has waited too long. */
+  #refuse({ code }: ParseError, socket: Duplex): void {
+    const response = this.#responses.get(socket);
+    // A status would become part of the body that is being sent.
+    if (socket.writable && (response === undefined || response.writableFinished || !response.headersSent)) {
+      const status = code === 'HPE_HEADER_OVERFLOW' ? 431 : code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 408 : 400;
+      socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`);
+    }
+    socket.destroy();
   }
 }
 
 async function dispatch(deps: ServerDeps, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const url = urlOf(request);
+  const url = addressOf(request);
   if (!url) {
-    sendEmpty(response, 400);
+    sendEmpty(response, 400, { connection: 'close' });
     return;
   }
-  const admin = segmentsBelow(url.pathname, '/admin');
-  const webhook = segmentsBelow(url.pathname, webhookPath);
-  const rpc = segmentsBelow(url.pathname, rpcPath);
+  const admin = segmentsBelow(url.path, '/admin');
+  const webhook = segmentsBelow(url.path, webhookPath);
+  const rpc = segmentsBelow(url.path, rpcPath);
   const exchange = { request, response, url };
-  if (admin) {
+  // Probes have no key.
+  if (admin?.join('/').toLowerCase() === 'host/ping' && /^(?:GET|POST)$/.test(request.method ?? ''))
+    sendEmpty(response, 200);
+  else if (admin) {
     const status = authorize(deps.keys, presentedKey(request, url.searchParams), [deps.keys.master]);
     if (status === 200) await answerAdminApi(deps.admin, admin, request, response);
     else sendEmpty(response, status);
@@ -153,13 +172,16 @@ async function dispatchToFunction(
   deps: ServerDeps,
   request: IncomingMessage,
   response: ServerResponse,
-  url: URL,
+  url: RequestAddress,
 ): Promise<void> {
   for (const [name, value] of Object.entries(deps.customHeaders)) response.setHeader(name, value);
-  const match = findRoute(deps.routes, request.method ?? 'GET', url.pathname);
+  const match = findRoute(deps.routes, request.method ?? 'GET', url.path);
   const target = match && deps.findFunction(match.route.functionName);
   if (!match || !target) {
-    sendEmpty(response, url.pathname === '/' ? 204 : 404);
+    // As HomepageMiddleware of the real host, whatever the method is.
+    if (url.path !== '/') sendEmpty(response, 404);
+    else if (deps.showHomepage) sendHtml(response, homepage);
+    else sendEmpty(response, 204);
     return;
   }
   const status = deps.requireKeys
@@ -196,18 +218,16 @@ function logRequest(log: HostLog, request: IncomingMessage, response: ServerResp
   });
 }
 
-/** The decoded path segments below `base`, or undefined when the path is not below it. */
-function segmentsBelow(pathname: string, base: string): string[] | undefined {
-  if (!pathname.toLowerCase().startsWith(`${base}/`)) return undefined;
-  try {
-    return pathname
-      .slice(base.length + 1)
-      .replace(/\/$/, '')
-      .split('/')
-      .map((segment) => decodeURIComponent(segment));
-  } catch {
-    return undefined;
-  }
+const homepage = '<!doctype html><title>functions-host</title><p>The Functions host is running.</p>';
+
+/** The segments below `base` of a decoded path, or undefined when the path is not below it. */
+function segmentsBelow(path: string, base: string): string[] | undefined {
+  if (!path.toLowerCase().startsWith(`${base}/`)) return undefined;
+  const segments = path
+    .slice(base.length + 1)
+    .replace(/\/$/, '')
+    .split('/');
+  return segments.map((segment) => segment.replaceAll(/%2f/gi, '/'));
 }
 
 // Only the app itself may use the API without a key. Requests from web pages are rejected: they carry an Origin header,

@@ -23,13 +23,14 @@ export async function runStreamed(
   exchange: RoutedExchange,
 ): Promise<void> {
   const { request, response, url } = exchange;
-  if (Number(request.headers['content-length'] ?? 0) > deps.maxBodyBytes) throw new BodyTooLargeError();
+  if (Number(request.headers['content-length'] ?? 0) > deps.maxBodyBytes)
+    throw new BodyTooLargeError(deps.maxBodyBytes);
   // The real host reads a body of known length for the trigger metadata before it forwards the request.
   const hasBody = Number(request.headers['content-length'] ?? 0) > 0;
   const body = hasBody ? await readBody(request, deps.maxBodyBytes) : undefined;
   const invocationId = randomUUID();
   const reply = forwardRequest({
-    url: new URL(`${url.pathname}${url.search}`, streamUrl),
+    url: new URL(url.forwarded, streamUrl),
     request,
     body,
     maxBodyBytes: deps.maxBodyBytes,
@@ -47,7 +48,7 @@ export async function runStreamed(
   const outcome = await Promise.race([running, reply.refused, reply.lost]);
   if (outcome === undefined) {
     deps.invoker.forget(running);
-    if (reply.tooLarge()) throw new BodyTooLargeError();
+    if (reply.tooLarge()) throw new BodyTooLargeError(deps.maxBodyBytes);
     return giveUp(deps, target, response);
   }
   if (typeof outcome === 'string') {
@@ -55,7 +56,7 @@ export async function runStreamed(
     deps.invoker.forget(running);
     return neverAnswered(deps, target, response, outcome);
   }
-  if (reply.tooLarge()) throw new BodyTooLargeError();
+  if (reply.tooLarge()) throw new BodyTooLargeError(deps.maxBodyBytes);
   if (!outcome.ok) {
     deps.log('error', 'system', `Executed with an error: ${stackOf(outcome.error)}`, target.metadata.name);
     await neverAnswered(deps, target, response, 'The function failed.');
@@ -147,7 +148,7 @@ function forwardRequest({ url, request, body, maxBodyBytes, headers }: ForwardOp
   if (body === undefined) {
     request.on('data', (chunk: Buffer) => {
       size += chunk.byteLength;
-      if (size > maxBodyBytes) outgoing.destroy(new BodyTooLargeError());
+      if (size > maxBodyBytes) outgoing.destroy(new BodyTooLargeError(maxBodyBytes));
     });
     request.pipe(outgoing);
   } else outgoing.end(body);

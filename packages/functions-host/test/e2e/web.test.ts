@@ -1,6 +1,9 @@
+import { once } from 'node:events';
 import { request as httpRequest } from 'node:http';
+import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type HostProcess, startHost } from '../../src/testing.ts';
+import { ask } from '../unit/http/request.ts';
 import { buildApp, removeFolder } from './built-app.ts';
 
 interface ReceivedRequest {
@@ -65,9 +68,40 @@ describe('the HTTP server', () => {
       ['/svc/v1/items/9', { method: 'DELETE' }],
       ['/api/items/9'],
       ['/items/9'],
-      ['/svc/v1/items/%zz'],
     ];
     for (const [path, init] of paths) expect([path, (await call(path, init)).status]).toEqual([path, 404]);
+  });
+
+  // What the library makes of an address that Microsoft's host 4.1037 has decoded before.
+  it.each([
+    ['/svc/v1/items/%2541lice', '/svc/v1/items/%41lice', { id: '%41lice' }],
+    ['/svc/v1/files/a/%252e%252e/b', '/svc/v1/files/b', { path: 'a/%2e%2e/b' }],
+    ['/svc/v1/files/%24batch', '/svc/v1/files/$batch', { path: '$batch' }],
+    ['/svc/v1/items/a%2523b', '/svc/v1/items/a%23b', { id: 'a%23b' }],
+    ['/svc/v1/items/%zz', '/svc/v1/items/%25zz', { id: '%zz' }],
+    ['/svc/v1/items/%ff', '/svc/v1/items/%ff', { id: '%ff' }],
+    [String.raw`/svc/v1/items/a\b`, '/svc/v1/items/a%5Cb', { id: String.raw`a\b` }],
+  ])('passes %s as %s', async (path, seen, params) => {
+    const { port } = new URL(host.url);
+    const request = JSON.parse((await ask(Number(port), path)).body) as ReceivedRequest;
+    expect([request.url, request.params]).toEqual([`${host.url}${seen}`, params]);
+  });
+
+  it('accepts a method in lower case', async () => {
+    const { port } = new URL(host.url);
+    const socket = connect(Number(port), '127.0.0.1');
+    socket.write('get /svc/v1/items/9 HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    const [answer] = (await once(socket, 'data')) as [Buffer];
+    expect(answer.toString()).toMatch(/^HTTP\/1\.1 200 /);
+    socket.destroy();
+  });
+
+  it('shows a page at /, unless AzureWebJobsDisableHomepage is true', async () => {
+    const page = await call('/');
+    expect([page.status, page.headers.get('content-type')]).toEqual([200, 'text/html']);
+    const other = await startHost(folder, [], { AzureWebJobsDisableHomepage: 'True' });
+    expect((await fetch(other.url)).status).toBe(204);
+    await other.end();
   });
 
   it.each(['127.0.0.1@evil.example', 'evil.example/?', 'evil.example#'])(
@@ -156,11 +190,11 @@ describe('the HTTP server', () => {
     expect(await codes('/svc/v1/items/9')).toEqual([200, 200, 200, 200, 200, 200]);
   });
 
-  it('returns 413 for a body over the limit on functions, the durable API and the admin API', async () => {
+  it('returns 500 for a body over the limit on functions, the durable API and the admin API', async () => {
     const body = 'x'.repeat(2001);
     expect((await call('/svc/v1/items/9', { method: 'POST', body: body.slice(1) })).status).toBe(200);
     const urls = ['/svc/v1/items/9', '/durabletask/orchestrators/x', `/admin/functions/x?code=${host.masterKey}`];
-    for (const url of urls) expect([url, (await call(url, { method: 'POST', body })).status]).toEqual([url, 413]);
+    for (const url of urls) expect([url, (await call(url, { method: 'POST', body })).status]).toEqual([url, 500]);
   });
 
   it('requires the master key for the admin API', async () => {
@@ -202,9 +236,22 @@ describe('HTTP streaming', () => {
     expect(chunks).toEqual(['FIRST', 'SECOND']);
   });
 
-  it('returns 413 for a body over the limit, with and without Content-Length', async () => {
+  it('sends no other status within a response when the body of the request is no HTTP', async () => {
+    const { port } = new URL(host.url);
+    const socket = connect(Number(port), '127.0.0.1');
+    const closed = once(socket, 'close');
+    let answer = '';
+    socket.on('data', (chunk: Buffer) => (answer += chunk.toString()));
+    socket.write('POST /api/upper/me HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n');
+    await expect.poll(() => answer).toContain('FIRST');
+    socket.write('no length\r\n');
+    await closed;
+    expect(answer.match(/HTTP\/1\.1/g)).toEqual(['HTTP/1.1']);
+  });
+
+  it('returns 500 for a body over the limit, with and without Content-Length', async () => {
     const url = `${host.url}/api/upper/me`;
-    expect((await fetch(url, { method: 'POST', body: 'x'.repeat(2001) })).status).toBe(413);
+    expect((await fetch(url, { method: 'POST', body: 'x'.repeat(2001) })).status).toBe(500);
     const code = await new Promise((resolve, reject) => {
       const request = httpRequest(`${host.url}/api/collect`, { method: 'POST' }, (response) =>
         resolve(response.resume().statusCode),
@@ -212,6 +259,6 @@ describe('HTTP streaming', () => {
       request.on('error', reject).write('x'.repeat(1500));
       request.end('x'.repeat(1500));
     });
-    expect(code).toBe(413);
+    expect(code).toBe(500);
   });
 });

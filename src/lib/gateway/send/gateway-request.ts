@@ -73,24 +73,31 @@ type OrderAddress = Pick<GatewayOrder, 'tenant' | 'resource' | 'url' | 'gatewayU
 const address =
   /^(?<gatewayUrl>https?:\/\/[^/?#]+\/api\/gateway\/(?<tenant>[^/?#]+)\/(?<resource>[^/?#]+))(?<path>\/[^?#]*)?(?:\?(?<query>[^#]*))?$/is;
 
+/** What the host has read in the address of a request. */
+export interface HostReading extends Pick<GatewayOrder, 'tenant' | 'resource'> {
+  /** Path below the address of the resource, decoded once. An encoded slash stays encoded. */
+  readonly path: string;
+}
+
+/** A sequence that is still encoded in a decoded path: it was encoded twice, or is not UTF-8. */
+const encodedTwice = /%(?!2f)[0-9a-f]{2}/i;
+
 /**
- * Takes the address of a request apart. Host and worker have decoded parts of it and resolved dot segments before
- * (Kestrel; "URL Standard" section 4.4), so only what is left is read, and only that is sent.
+ * Takes the address of a request apart. The host has decoded it and the worker resolves dot segments in what is left
+ * (Kestrel; "URL Standard" section 4.4), so only that is read, and only that is sent. A path that was encoded twice is
+ * refused, because the request would name another object than the caller wrote.
  * @param url As the Functions library reports it.
- * @param route The tenant and the resource that the host has read in the address. Another reading of them is refused.
+ * @param route Another reading of the tenant or the resource is refused.
  * @param takesKeys Whether the host asks for a function key, which may stand in the query.
  * @throws BrokerError request_invalid
  */
-export function readAddress(
-  url: string,
-  route: Pick<GatewayOrder, 'tenant' | 'resource'>,
-  takesKeys: boolean,
-): OrderAddress {
+export function readAddress(url: string, route: HostReading, takesKeys: boolean): OrderAddress {
   const { gatewayUrl = '', tenant = '', resource = '', path = '/', query = '' } = address.exec(url)?.groups ?? {};
-  if (gatewayUrl === '' || decoded(tenant) !== route.tenant || decoded(resource) !== route.resource) {
+  const isOther = decoded(tenant) !== route.tenant || decoded(resource) !== route.resource;
+  if (gatewayUrl === '' || isOther || encodedTwice.test(route.path)) {
     throw new BrokerError(
       'request_invalid',
-      'The address can be read in two ways. Send /api/gateway/TENANT/RESOURCE/PATH without dot segments.',
+      'The address can be read in two ways. Send /api/gateway/TENANT/RESOURCE/PATH without dot segments, and encode it once.',
     );
   }
   const options = takesKeys ? withoutFunctionKey(query) : query;

@@ -23,7 +23,7 @@ import {
   readablePath,
   refusalError,
 } from './authorize.ts';
-import { type GatewayOrder, justificationOf, orderHeaders, readAddress } from './gateway-request.ts';
+import { type GatewayOrder, type HostReading, justificationOf, orderHeaders, readAddress } from './gateway-request.ts';
 import { rootUrlOf } from './links.ts';
 import { recordOf, type RequestFacts, type Sender } from './request-records.ts';
 import { requestSubject } from './request-subject.ts';
@@ -266,8 +266,7 @@ export interface ReceivedRequest {
   readonly headers: Iterable<readonly [string, string]>;
   /** Undefined without a body. */
   readonly body: Uint8Array | undefined;
-  /** What the host has read in the address. */
-  readonly route: Pick<GatewayOrder, 'tenant' | 'resource'>;
+  readonly route: HostReading;
   /** Whether the host asks for a function key. */
   readonly takesKeys: boolean;
 }

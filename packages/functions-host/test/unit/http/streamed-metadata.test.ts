@@ -5,7 +5,7 @@ import { streamedMetadata } from '../../../src/http/streamed-metadata.ts';
 
 function metadataOf(query: string, params: Record<string, string>, body?: string): Record<string, unknown> {
   const exchange = {
-    request: { headers: { accept: '*/*' } } as unknown as IncomingMessage,
+    request: { rawHeaders: ['Accept', '*/*'] } as unknown as IncomingMessage,
     url: new URL(`http://host.test/api/a${query}`),
     params,
   } as unknown as RoutedExchange;

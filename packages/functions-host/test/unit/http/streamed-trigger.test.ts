@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { afterEach, expect, it } from 'vitest';
 import type { RegisteredFunction } from '../../../src/app/registry.ts';
 import { BodyTooLargeError } from '../../../src/http/exchange.ts';
+import { addressOf, type RequestAddress } from '../../../src/http/request-address.ts';
 import type { HttpTriggerDeps } from '../../../src/http/routed-exchange.ts';
 import { runStreamed } from '../../../src/http/streamed-trigger.ts';
 
@@ -42,7 +43,7 @@ async function stage(streamPort: number, maxBodyBytes = 1_000_000) {
   } as unknown as HttpTriggerDeps;
   const arrived = Promise.withResolvers<void>();
   const port = await listening((request, response) => {
-    const url = new URL(`http://127.0.0.1${request.url}`);
+    const url = addressOf(request) as RequestAddress;
     arrived.resolve();
     runStreamed(deps, deps.streamUrl ?? '', target, { request, response, url, params: {} }).then(
       () => outcome.resolve('settled'),

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { orderHeaders, readAddress } from '../../../../../src/lib/gateway/send/gateway-request.ts';
 
-const route = { tenant: 'contoso.com', resource: 'graph' };
+const named = { tenant: 'contoso.com', resource: 'graph' };
+const route = { ...named, path: 'v1.0/users' };
 const base = 'https://broker.example/api/gateway/contoso.com/graph';
 
 describe('readAddress', () => {
@@ -20,7 +21,7 @@ describe('readAddress', () => {
     [`${base}/v1.0/users?$filter=code=1`, '/v1.0/users?$filter=code=1'],
     [`${base}//evil.example/x`, '//evil.example/x'],
   ])('%s', (url, expected) => {
-    expect(readAddress(url, route, true)).toEqual({ ...route, url: expected, gatewayUrl: base });
+    expect(readAddress(url, route, true)).toEqual({ ...named, url: expected, gatewayUrl: base });
   });
 
   it('keeps the option code of the resource if the host asks for no key', () => {
@@ -29,7 +30,7 @@ describe('readAddress', () => {
 
   it('keeps the address as it was written for links', () => {
     const written = 'http://localhost:7071/API/Gateway/a%2Eb/graph';
-    expect(readAddress(`${written}/x`, { tenant: 'a.b', resource: 'graph' }, true).gatewayUrl).toBe(written);
+    expect(readAddress(`${written}/x`, { ...route, tenant: 'a.b' }, true).gatewayUrl).toBe(written);
   });
 
   it.each([
@@ -42,6 +43,33 @@ describe('readAddress', () => {
     'https://broker.example/api/gateway/%E0%A4/graph/x',
   ])('refuses %s, which the host has read otherwise', (url) => {
     expect(() => readAddress(url, route, true)).toThrow(/request_invalid: The address can be read in two ways/);
+  });
+});
+
+describe('a path that the host has decoded', () => {
+  const read =
+    (path: string, url = `${base}/${path}`) =>
+    () =>
+      readAddress(url, { ...route, path }, true);
+
+  // As Microsoft's host 4.1037 hands over %252e%252e, %2541, %2523, %25c3%25bc, and %ff.
+  it.each([
+    ['v1.0/subscribedSkus/%2e%2e/users', `${base}/v1.0/users`],
+    ['v1.0/users/%41lice', undefined],
+    ['v1.0/users/x%23y', undefined],
+    ['v1.0/users/%c3%BC', undefined],
+    ['v1.0/users/%ff', undefined],
+  ])('and that is still encoded is refused: %s', (path, url) => {
+    expect(read(path, url)).toThrow(/request_invalid: The address can be read in two ways/);
+  });
+
+  it.each([
+    ['v1.0/users/a%2fb%2Fc', undefined],
+    ['v1.0/users/100%', `${base}/v1.0/users/100%25`],
+    ['v1.0/users/%zz', `${base}/v1.0/users/%25zz`],
+    ['', base],
+  ])('is left to the judge otherwise: %s', (path, url) => {
+    expect(read(path, url)).not.toThrow();
   });
 });
 

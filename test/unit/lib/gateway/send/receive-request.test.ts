@@ -13,7 +13,7 @@ function receive(url: string, headers: Readonly<Record<string, string>> = {}) {
     url,
     headers: Object.entries(headers),
     body: undefined,
-    route: { tenant: 'contoso.com', resource: 'graph' },
+    route: { tenant: 'contoso.com', resource: 'graph', path: 'v1.0/users' },
     takesKeys: false,
   };
   const sender = {
