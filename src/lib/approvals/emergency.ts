@@ -4,7 +4,8 @@ import { BrokerError } from '../core/errors.ts';
 import type { TenantId } from '../core/identifiers.ts';
 import { type Notice, type Notifier, quoted } from '../notices/notice.ts';
 import { type Clock, DeadlineError, withDeadline } from '../core/clock.ts';
-import { errorFields, type Logger, scrub } from '../core/log.ts';
+import { errorFields, scrub } from '../core/log.ts';
+import type { Asking } from './admit.ts';
 
 /** After a notice, the same caller, rule and tenant send no other for this long. Log and audit have every use. */
 const quietMs = 10 * 60_000;
@@ -31,12 +32,6 @@ interface Told {
   readonly tenants: Set<TenantId>;
 }
 
-/** Who uses the rule, and the log of that request. */
-interface Using {
-  readonly caller: Caller;
-  readonly log: Logger;
-}
-
 /** Tells people that a rule for emergencies is used. */
 export class EmergencyNotices {
   readonly #deps: { readonly notifier: Notifier; readonly clock: Clock };
@@ -51,7 +46,7 @@ export class EmergencyNotices {
    * rule and tenant. The one for the sixth tenant is the last: it says that more may follow. Waits up to three seconds until the
    * notice is stored. Never throws.
    */
-  async tell(emergency: Emergency, { caller, log }: Using): Promise<void> {
+  async tell(emergency: Emergency, { caller, log }: Pick<Asking, 'caller' | 'log'>): Promise<void> {
     const { clock, notifier } = this.#deps;
     const { tenantId } = emergency;
     log.log('warn', 'emergency.served', { ...emergency, caller: caller.applicationId, object: caller.objectId });
@@ -81,9 +76,8 @@ export class EmergencyNotices {
 /** The key has the time in steps, so that uses on several instances are one notice. */
 function noticeOf(
   { rule, reason, tenantId, resource, request }: Emergency,
-  use: { readonly caller: Caller; readonly atMs: number; readonly moreFollow: boolean },
+  { caller, atMs, moreFollow }: { readonly caller: Caller; readonly atMs: number; readonly moreFollow: boolean },
 ): Notice {
-  const { caller, atMs, moreFollow } = use;
   const { name, objectId, applicationId } = caller;
   const step = Math.floor(atMs / quietMs);
   const more = moreFollow

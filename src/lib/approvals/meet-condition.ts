@@ -1,4 +1,4 @@
-import type { ApprovalTerms } from '../access/policy/policy.ts';
+import type { ApprovalTerms, Rule } from '../access/policy/policy.ts';
 import type { Justification } from '../core/caller.ts';
 import { isoTime, withDeadline } from '../core/clock.ts';
 import { BrokerError } from '../core/errors.ts';
@@ -88,32 +88,37 @@ function settlementOf(
 ): Pick<Claim, 'giveBack' | 'conclude'> {
   const { approvalId } = claim;
   const note = async (change: (approval: Approval) => Approval): Promise<void> => {
+    const write = () =>
+      whileOthersWrite(async () => {
+        const held = await claimed(deps, claim);
+        const isDone = held === undefined || (await deps.approvalLog.change(change(held.approval), held.version));
+        return isDone || undefined;
+      });
     try {
-      await withDeadline(deps.clock, longestNoteMs, () => write(deps, claim, change));
+      await withDeadline(deps.clock, longestNoteMs, write);
     } catch (thrown) {
       // The approval stays used, and its outcome unknown.
       log.log('error', 'approval.use_not_noted', { approvalId, ...errorFields(thrown) });
     }
   };
   return {
-    giveBack: () => note((approval) => givenBack(approval, deps.clock.nowMs())),
+    giveBack: () =>
+      note((approval) => {
+        const free: Approval = { ...approval, status: 'approved', use: undefined };
+        // A revocation that came meanwhile takes effect.
+        return isRevoked(approval) ? closed(free, 'revoked', deps.clock.nowMs(), approval.askRecorded) : free;
+      }),
     conclude: async (answered) => {
-      await note((approval) => concluded(approval, answered, deps.clock.nowMs()));
+      await note((approval) => {
+        const use = approval.use && { ...approval.use, answered };
+        return closed({ ...approval, use }, 'used', deps.clock.nowMs(), false);
+      });
       log.log('info', 'approval.used', { approvalId, answered });
       // It closes the approval later without this.
       await wake(deps.clock, approvalId, { log, orchestrations });
     },
   };
 }
-
-/** A revocation that came meanwhile takes effect. */
-function givenBack(approval: Approval, nowMs: number): Approval {
-  const free: Approval = { ...approval, status: 'approved', use: undefined };
-  return isRevoked(approval) ? closed(free, 'revoked', nowMs, approval.askRecorded) : free;
-}
-
-const concluded = (approval: Approval, answered: boolean, nowMs: number): Approval =>
-  closed({ ...approval, use: approval.use && { ...approval.use, answered } }, 'used', nowMs, false);
 
 /** The record, as long as it is claimed and not closed. A claim that was given up for its age is final. */
 async function claimed(
@@ -124,13 +129,6 @@ async function claimed(
   const isHeld = stored?.approval.use?.id === useId && stored.approval.closedAtMs === undefined;
   return isHeld ? stored : undefined;
 }
-
-const write = (deps: Approvals, claim: ClaimId, change: (approval: Approval) => Approval): Promise<boolean> =>
-  whileOthersWrite(async () => {
-    const held = await claimed(deps, claim);
-    const isDone = held === undefined || (await deps.approvalLog.change(change(held.approval), held.version));
-    return isDone || undefined;
-  });
 
 /** What a rule for emergencies opens. */
 export type EmergencyUse = Omit<Emergency, 'rule' | 'reason'>;
@@ -143,11 +141,7 @@ interface Described {
 }
 
 /** What a rule demands before it serves. */
-export interface RuleCondition {
-  readonly name: string;
-  readonly approval: ApprovalTerms | undefined;
-  readonly breakGlass: boolean;
-}
+export type RuleCondition = Pick<Rule, 'name' | 'approval' | 'breakGlass'>;
 
 /** A condition that is met: what the audit record says about it. */
 export interface Met {

@@ -5,7 +5,6 @@ import { defined } from '../core/objects.ts';
 import type { ApprovalQuery } from './approval-log.ts';
 import {
   type Approval,
-  type ApprovalDecision,
   type ApprovalStatus,
   askerKeyOf,
   consentsOf,
@@ -17,18 +16,13 @@ import {
   standingOf,
 } from './approval.ts';
 import type { Approvals } from './approvals.ts';
-import { approvalNotFound, isAsker, isDecider, readableApproval } from './decide-approval.ts';
+import { isAsker, isDecider, visibleApproval } from './decide-approval.ts';
 import { possibleDecisions, ruleNow } from './judge-decision.ts';
 
 /** An approval as one caller sees it. */
 export interface VisibleApproval {
   readonly approval: Approval;
   readonly possibleDecisions: readonly DecisionKind[];
-}
-
-/** What the possible decisions follow from. */
-interface DecidingRules extends Pick<Approvals, 'signInClientId'> {
-  readonly policy: AccessPolicy;
 }
 
 /** What a caller wants to see. */
@@ -60,13 +54,11 @@ export async function listApprovals(
     after: continuation,
   });
   const { approvals, ...rest } = await deps.approvalLog.list(query);
-  const { policy } = await deps.policy.current();
-  const { signInClientId } = deps;
+  const rules = { ...(await deps.policy.current()), signInClientId: deps.signInClientId };
   return {
     approvals: approvals
-      .map(({ approval }) => approval)
-      .filter((approval) => status === undefined || standingOf(approval, nowMs) === status)
-      .map((approval) => visible({ policy, signInClientId }, approval, caller, nowMs)),
+      .filter(({ approval }) => status === undefined || standingOf(approval, nowMs) === status)
+      .map(({ approval }) => visible(rules, approval, caller, nowMs)),
     ...rest,
   };
 }
@@ -86,30 +78,21 @@ function written(status: ApprovalStatus, nowMs: number): Pick<ApprovalQuery, 'st
 export async function showApproval(deps: Approvals, caller: Caller, id: string): Promise<VisibleApproval> {
   const rules = { ...(await deps.policy.current()), signInClientId: deps.signInClientId };
   const nowMs = deps.clock.nowMs();
-  const own = (await deps.approvalLog.find(id))?.approval;
-  if (own !== undefined && isAsker(own, caller)) return visible(rules, own, caller, nowMs);
-  if (!isDecider(caller)) throw approvalNotFound();
-  return visible(rules, (await readableApproval(deps, id, caller)).approval, caller, nowMs);
+  return visible(rules, (await visibleApproval(deps, id, caller)).approval, caller, nowMs);
 }
 
 /** An approval with what the caller could decide now. */
 export const visible = (
-  { policy, signInClientId }: DecidingRules,
+  { policy, signInClientId }: Pick<Approvals, 'signInClientId'> & { readonly policy: AccessPolicy },
   approval: Approval,
   caller: Caller,
   nowMs: number,
-): VisibleApproval => ({
-  approval,
-  possibleDecisions:
-    isDecider(caller) || isAsker(approval, caller)
-      ? possibleDecisions(
-          approval,
-          { decider: partyOf(caller), roles: caller.roles, atMs: nowMs },
-          ruleNow(policy, approval),
-          signInClientId,
-        )
-      : [],
-});
+): VisibleApproval => {
+  if (!isDecider(caller) && !isAsker(approval, caller)) return { approval, possibleDecisions: [] };
+  const deciding = { decider: partyOf(caller), roles: caller.roles, atMs: nowMs };
+  const now = ruleNow(policy, approval);
+  return { approval, possibleDecisions: possibleDecisions(approval, deciding, now, signInClientId) };
+};
 
 const viewParty = ({ objectId, applicationId, kind, name }: Party) => ({ objectId, applicationId, kind, name });
 
@@ -154,14 +137,12 @@ export function viewApproval(approval: Approval, nowMs: number, possibleDecision
     digest: subject.digest,
     from: terms.from,
     validMinutes: terms.validMinutes,
-    decisions: decisions.map(viewDecision),
+    decisions: decisions.map(({ decision, decider, reason, atMs }) => ({
+      decision,
+      decider: viewParty(decider),
+      reason,
+      at: isoTime(atMs),
+    })),
     correlationId,
   };
 }
-
-const viewDecision = ({ decision, decider, reason, atMs }: ApprovalDecision) => ({
-  decision,
-  decider: viewParty(decider),
-  reason,
-  at: isoTime(atMs),
-});

@@ -93,9 +93,6 @@ function noticeOf(approval: Approval, dashboardUrl: string | undefined): Notice 
 /** What {@link settleApproval} needs. */
 type SettleDeps = Pick<Approvals, 'approvalLog' | 'audit' | 'clock'> & { readonly log: Logger };
 
-/** Attempts while others write to the same record. */
-const attempts = 8;
-
 /**
  * Closes a record whose time is over, and puts its end into the audit log. Implements the activity `settle-approval`, so it
  * may run any number of times.
@@ -107,7 +104,7 @@ export async function settleApproval(
   { approvalId }: { readonly approvalId: string },
 ): Promise<Settled> {
   return untilWritten<Settled>(
-    attempts,
+    8,
     async () => {
       const stored = await deps.approvalLog.find(approvalId);
       // It was removed after its retention time.
@@ -156,10 +153,7 @@ function endedAtMs({ use, expiresAtMs, validUntilMs }: Approval, status: Approva
   return status === 'expired' ? expiresAtMs : (validUntilMs ?? expiresAtMs);
 }
 
-type WatchApprovalsDeps = AnnounceDeps & {
-  readonly orchestrations: ApprovalOrchestrations;
-  readonly log: Logger;
-};
+type WatchApprovalsDeps = AnnounceDeps & { readonly orchestrations: ApprovalOrchestrations };
 
 /** A record without an orchestration that is younger than this may still be starting. */
 const startGraceMs = 60_000;

@@ -10,7 +10,7 @@ import { type Cloud, factsOf, type ResourceRegistry } from '../core/resources.ts
 import type { Resource } from '../core/secrets.ts';
 import type { RequestBudget } from '../core/share.ts';
 import { KeyVaultSecrets } from '../tokens/credential/key-vault-secrets.ts';
-import type { GatedTokens } from '../tokens/gated-tokens.ts';
+import type { GatedTokens } from '../tokens/issue-token.ts';
 import { GatewayLinks, LinkKeys } from './send/gateway-links.ts';
 import type { RequestRecordsDeps } from './send/request-records.ts';
 import { createUpstream, LargeAnswers, type Upstream } from './send/upstream.ts';

@@ -20,33 +20,32 @@ import { versionsKept } from './rotate.ts';
 import { clientVersions, putInUse, type StagedVersion } from './staged-version.ts';
 import { isForbidden, removeSuperseded, type RenewalDeps } from './superseded-keys.ts';
 
-interface UndoableWrite {
-  readonly credential: NewClientCredential;
-  /** Writes the credential. @returns the new version. */
-  readonly write: () => Promise<string>;
-  /** Removes the credential from Entra. */
-  readonly undo: () => Promise<void>;
-}
-
 /**
  * Stores a client credential that is already registered in Entra, or removes it from Entra if Key Vault refuses the write.
  * A write whose reply was lost may have succeeded, or may still arrive. Nothing is undone then: an unstored credential is
  * removed from Entra by a later run, see client-keys.ts.
+ * @param change.write writes the credential, and returns the new version.
+ * @param change.undo removes the credential from Entra.
  * @returns the new version.
  * @throws BrokerError from the store, or what `undo` throws.
  */
 export async function storeOrUndo(
   store: Pick<CredentialStore, 'listClientCredentialVersions'>,
   application: string,
-  { credential: { keyId }, write, undo }: UndoableWrite,
+  change: {
+    readonly credential: Pick<NewClientCredential, 'keyId'>;
+    readonly write: () => Promise<string>;
+    readonly undo: () => Promise<void>;
+  },
 ): Promise<string> {
+  const { keyId } = change.credential;
   try {
-    return await write();
+    return await change.write();
   } catch (failure) {
     const versions = await store.listClientCredentialVersions(application).catch(() => undefined);
     const landed = versions?.find((version) => keyId !== undefined && version.keyId === keyId);
     if (landed !== undefined) return landed.version;
-    if (versions !== undefined && wasRefused(failure)) await undo();
+    if (versions !== undefined && wasRefused(failure)) await change.undo();
     throw failure;
   }
 }

@@ -6,7 +6,7 @@ import {
   type TokenOrder,
   tokenRequestSchema,
 } from '../../../../src/lib/tokens/issue-token.ts';
-import { GatedTokens } from '../../../../src/lib/tokens/gated-tokens.ts';
+import { GatedTokens } from '../../../../src/lib/tokens/issue-token.ts';
 import { clouds, createResourceRegistry } from '../../../../src/lib/core/resources.ts';
 import {
   type AccessToken,

@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { partnerMap } from 'graph-permissions/partner-table';
-import { GatedTokens } from '../../../../../src/lib/tokens/gated-tokens.ts';
+import { GatedTokens } from '../../../../../src/lib/tokens/issue-token.ts';
 import { parsePolicy } from '../../../../../src/lib/access/policy/parse-policy.ts';
 import { createCallerRateLimit } from '../../../../../src/lib/access/sign-in/callers.ts';
 import type { PolicyState } from '../../../../../src/lib/access/policy/policy-store.ts';
