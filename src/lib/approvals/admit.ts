@@ -1,15 +1,10 @@
 import type { ApprovalTerms } from '../access/policy/policy.ts';
 import { mayRead } from '../access/tenants/visible-tenants.ts';
-import { type Caller, callerIdOf, type Justification } from '../core/caller.ts';
+import { callerIdOf, type Justification } from '../core/caller.ts';
 import { isoTime, minuteMs } from '../core/clock.ts';
 import { BrokerError } from '../core/errors.ts';
-import { errorFields, type Logger, scrub } from '../core/log.ts';
-import {
-  approvalInstanceId,
-  approvalOrchestrationName,
-  type ApprovalOrchestrations,
-  type StoredApproval,
-} from './approval-log.ts';
+import { errorFields, scrub } from '../core/log.ts';
+import { approvalInstanceId, approvalOrchestrationName, type Asking, type StoredApproval } from './approval-log.ts';
 import {
   type Approval,
   type ApprovalDecision,
@@ -136,14 +131,6 @@ export const endedError = ({ id }: Pick<Approval, 'id'>, reason: string): Broker
 
 /** Requests of one caller that wait for decisions at the same time. */
 const maxOpenApprovals = 20;
-
-/** Who asks, and the log of that request. */
-export interface Asking {
-  readonly caller: Caller;
-  readonly correlationId: string;
-  readonly log: Logger;
-  readonly orchestrations: ApprovalOrchestrations;
-}
 
 /** A request may be served under the approval, or waits for it. */
 interface Admission {

@@ -5,8 +5,7 @@ import type { Caller } from '../core/caller.ts';
 import { BrokerError, toBrokerError } from '../core/errors.ts';
 import type { TenantId } from '../core/identifiers.ts';
 import { errorFields, scrub } from '../core/log.ts';
-import type { Asking } from './admit.ts';
-import { type StoredApproval, wake, whileOthersWrite } from './approval-log.ts';
+import { type Asking, type StoredApproval, wake, whileOthersWrite } from './approval-log.ts';
 import {
   type Approval,
   type ApprovalDecision,

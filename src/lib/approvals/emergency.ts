@@ -5,7 +5,7 @@ import type { TenantId } from '../core/identifiers.ts';
 import { type Notice, type Notifier, quoted } from '../notices/notice.ts';
 import { type Clock, DeadlineError, withDeadline } from '../core/clock.ts';
 import { errorFields, scrub } from '../core/log.ts';
-import type { Asking } from './admit.ts';
+import type { Asking } from './approval-log.ts';
 
 /** After a notice, the same caller, rule and tenant send no other for this long. Log and audit have every use. */
 const quietMs = 10 * 60_000;

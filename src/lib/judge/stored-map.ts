@@ -105,8 +105,9 @@ const known: readonly (readonly [Method, string, Scheme, string, 'opens' | 'does
  * @returns what is wrong; empty if nothing is.
  */
 export function checkUpdate(before: PermissionMap, after: PermissionMap): readonly string[] {
-  const problems = known.flatMap(([method, path, scheme, permission, expected]) => {
-    const isOpen = isOpenedBy(after, { method, path, scheme, permission });
+  const problems = known.flatMap((pair) => {
+    const [method, path, scheme, permission, expected] = pair;
+    const isOpen = isOpenedBy(after, pair);
     if (isOpen === (expected === 'opens')) return [];
     return [`The file says that ${permission} (${scheme}) ${isOpen ? 'opens' : 'does not open'} ${method} ${path}.`];
   });
@@ -125,14 +126,7 @@ const counts: Readonly<Record<string, (map: PermissionMap) => number>> = {
 const countNodes = (node: PermissionMap['root']): number =>
   1 + Object.values(node[1] ?? {}).reduce((sum, child) => sum + countNodes(child), 0);
 
-interface Pair {
-  readonly method: Method;
-  readonly path: string;
-  readonly scheme: Scheme;
-  readonly permission: string;
-}
-
-function isOpenedBy(map: PermissionMap, { method, path, scheme, permission }: Pair): boolean {
+function isOpenedBy(map: PermissionMap, [method, path, scheme, permission]: (typeof known)[number]): boolean {
   const node = (templateSegments(path) ?? []).reduce<PermissionMap['root'] | undefined>(
     (at, segment) => at && childOf(at, segment),
     map.root,

@@ -10,7 +10,7 @@ import {
   type RequestedTenantDeps,
   type TenantAccess,
 } from '../access/tenants/requested-tenant.ts';
-import type { Asking } from '../approvals/admit.ts';
+import type { Asking } from '../approvals/approval-log.ts';
 import { digestOf, type Fact, partyOf, type Subject } from '../approvals/approval.ts';
 import type { Approvals } from '../approvals/approvals.ts';
 import { type ConditionOutcome, meetCondition } from '../approvals/meet-condition.ts';

@@ -14,7 +14,7 @@ import { startRun, type StartRunDeps } from '../../runs/engine/start-run.ts';
 import { manualWindow, queryJob, type RunId, runIdOf, type RunRequest } from '../../runs/store/run.ts';
 import type { Runs } from '../../runs/store/runs.ts';
 import type { Gateway } from '../gateway.ts';
-import { type OpenedQuery, openQuery, type Query, type QueryText, readQuery } from './query.ts';
+import { type OpenedQuery, openQuery, type Query, type QueryText, readQuery, storedQuery } from './query.ts';
 
 /** What it takes to check a query. */
 interface QueryDeps extends NamedTenantsDeps {
@@ -110,9 +110,7 @@ export async function repeatQuery(
   if (!asking.caller.roles.includes('Requests.Send')) {
     throw new BrokerError('caller_forbidden', 'Asking a query again takes the app role Requests.Send.');
   }
-  const { path, allPages } = parameters;
-  const query = { path: typeof path === 'string' ? path : '', allPages: allPages === true };
-  return startQuery(deps, asking, { ...query, ...choice, ...(tenants && { tenants }) });
+  return startQuery(deps, asking, { ...storedQuery(parameters), ...choice, ...(tenants && { tenants }) });
 }
 
 /** The tenants that the caller may name. */

@@ -17,9 +17,10 @@ import { type Caller, callerIdOf } from '../../core/caller.ts';
 import { BrokerError } from '../../core/errors.ts';
 import type { TenantId } from '../../core/identifiers.ts';
 import { scrub } from '../../core/log.ts';
+import { defined } from '../../core/objects.ts';
 import { judgedBy } from '../../core/resources.ts';
 import type { Resource } from '../../core/secrets.ts';
-import { type BatchReading, type BatchVerdict, isBatch, judgeBatch, readBatch } from '../../judge/batch.ts';
+import { type BatchReading, isBatch, judgeBatch, type JudgedPart, readBatch } from '../../judge/batch.ts';
 import { judgeReading } from '../../judge/judge.ts';
 import { readPath } from '../../judge/reading/path.ts';
 import { isJson, readTarget } from '../../judge/reading/target.ts';
@@ -28,7 +29,7 @@ import {
   type Allowed,
   type GatewayRequest,
   type Grant,
-  Refusal,
+  orRefused,
   type Refused,
   unreadable,
   type Verdict,
@@ -38,9 +39,6 @@ import type { GatewayOrder } from './gateway-request.ts';
 import { judgePlain, pathOf, plainBody, type PlainTarget, readPlainUrl, refuseUnlisted } from './judge-plain.ts';
 import type { LinkReading } from './links.ts';
 import type { RequestFacts } from './request-records.ts';
-
-/** A part of a batch with its verdict. */
-export type JudgedPart = Extract<BatchVerdict, { readable: true }>['parts'][number];
 
 /** What a rule makes of a request to Graph: one verdict, or one for each part of a batch. */
 type GraphVerdict =
@@ -79,18 +77,13 @@ function judgeGraph(map: PermissionMap, rule: Rule, asked: GraphReading): GraphV
 
 function narrowed(verdict: Verdict, limit: RequestLimit | undefined): Verdict {
   if (!verdict.allowed || limit === undefined) return verdict;
-  try {
-    refuseUnlisted(limit, verdict.request, graphPaths);
-    return verdict;
-  } catch (error) {
-    if (!(error instanceof Refusal)) throw error;
-    return { allowed: false, kind: error.kind, reason: error.message };
-  }
+  return orRefused(() => refuseUnlisted(limit, verdict.request, graphPaths)) ?? verdict;
 }
 
-/** The verdicts that let a request go out. */
-export const allowedParts = (parts: readonly JudgedPart[]): readonly (JudgedPart & { readonly verdict: Allowed })[] =>
-  parts.filter((part): part is JudgedPart & { readonly verdict: Allowed } => part.verdict.allowed);
+/** A part of a batch that may be sent. */
+export type AllowedPart = JudgedPart & { readonly verdict: Allowed };
+
+export const isAllowed = (part: JudgedPart): part is AllowedPart => part.verdict.allowed;
 
 /** What a rule lets out: one request, or the allowed parts of a batch. */
 type Judged =
@@ -114,6 +107,11 @@ interface JudgeDeps {
 }
 
 /**
+ * Leaves a URL as it is. A link of the gateway needs its key, so a request that follows one is judged as if it were none.
+ */
+export const withoutLinks: JudgeDeps['readLink'] = async (_, url) => ({ ok: true, url, link: undefined });
+
+/**
  * Chooses the first rule that lets the request out. Of a batch, the first rule that lets every part out, or else the one
  * that lets out most. A rule with a condition is asked only if none without one lets anything out (`conditionRank`).
  * @param rules Rules of the caller for the resource in the tenant, in the order of the policy; at least one.
@@ -127,19 +125,14 @@ export async function chooseRule(
 ): Promise<Choice | Refused> {
   const judge = ruleJudge(deps, order, target);
   const refusals: Refused[] = [];
-  for (const equals of byCondition(rules, order)) {
+  for (const rank of [0, 1, 2]) {
+    const equals = rules.filter((rule) => conditionRank(rule, order.justification.breakGlass) === rank);
     const choice = await chooseAmong(judge, equals, refusals);
     if (choice !== undefined) return choice;
   }
   // A rule that could read the request came further than one that could not.
   return refusals.find(({ kind }) => kind !== 'unreadable') ?? refusals[0] ?? nothing;
 }
-
-/** The rules in groups of the same rank, lowest first. */
-const byCondition = (rules: readonly Rule[], { justification }: GatewayOrder): readonly (readonly Rule[])[] =>
-  [0, 1, 2]
-    .map((rank) => rules.filter((rule) => conditionRank(rule, justification.breakGlass) === rank))
-    .filter((group) => group.length > 0);
 
 /** @param refusals takes those of these rules. */
 async function chooseAmong(
@@ -157,7 +150,7 @@ async function chooseAmong(
       continue;
     }
     if (!judged.batch) return { rule, judged };
-    const allowed = allowedParts(judged.parts).length;
+    const allowed = judged.parts.filter(isAllowed).length;
     if (allowed === judged.parts.length) return { rule, judged };
     if (best === undefined || allowed > best.allowed) best = { choice: { rule, judged }, allowed };
   }
@@ -189,18 +182,16 @@ export function ruleJudge(
   return async (rule) => {
     const reading = await deps.readLink(rule.name, order.url);
     if (!reading.ok) return { allowed: false, kind: 'not-permitted', reason: reading.reason };
-    try {
+    return orRefused(() => {
       if (deps.map === undefined) {
-        const asked = { ...order, url: reading.url };
-        return { batch: false, ...judgePlain(rule.requests ?? noRequests, asked, target, plain()) };
+        const request = { ...order, url: reading.url };
+        return { batch: false, ...judgePlain(rule.requests ?? noRequests, request, target, plain()) } as const;
       }
       const judged = judgeGraph(deps.map, rule, graphReading(reading));
       if (judged.batch) return judged;
-      return judged.verdict.allowed ? { batch: false, verdict: judged.verdict, cmdlet: undefined } : judged.verdict;
-    } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
-      return { allowed: false, kind: error.kind, reason: error.message };
-    }
+      const { verdict } = judged;
+      return verdict.allowed ? ({ batch: false, verdict, cmdlet: undefined } as const) : verdict;
+    });
   };
 }
 
@@ -232,17 +223,15 @@ export interface Authorization extends Choice {
 export type KnownFacts = { -readonly [K in keyof RequestFacts]: RequestFacts[K] };
 
 /** The facts that a request itself shows. */
-export const factsOf = (order: GatewayOrder): KnownFacts => {
-  const path = readablePath(order);
-  return {
+export const factsOf = (order: GatewayOrder): KnownFacts =>
+  defined({
     // The text of the caller may contain anything, even a secret pasted by mistake.
     tenantAsked: scrub(order.tenant),
     resource: order.resource,
     method: order.method,
     scopes: [],
-    ...(path === undefined ? {} : { path }),
-  };
-};
+    path: readablePath(order),
+  });
 
 /** Canonical as the judge reads it, without query; undefined for a path that cannot be read. */
 export function readablePath({ resource, url }: Pick<GatewayOrder, 'resource' | 'url'>): string | undefined {
@@ -291,11 +280,17 @@ export async function authorize(
     throw new BrokerError('resource_not_allowed', `The resource ${resource.alias} has no address to send requests to.`);
   }
   const { tenantId } = tenant;
-  const choice = await choose(deps, rules, order, { caller, resource, baseUrl, tenantId });
+  const { alias } = resource;
+  const owner = { caller: callerIdOf(caller), tenantId, resource: alias };
+  const judging = {
+    map: judgedBy(alias) === 'permissions' ? await deps.permissionMap() : undefined,
+    graphHost: deps.graphHost,
+    readLink: (rule: string, url: string) => deps.links.read({ ...owner, rule }, url),
+  };
+  const choice = await chooseRule(judging, rules, order, { alias, baseUrl, tenantId });
+  if (!('rule' in choice)) throw refusalError(choice);
   const { rule } = choice;
-  facts.rule = rule.name;
-  facts.application = rule.application;
-  facts.grant = grantOf(rule);
+  Object.assign(facts, { rule: rule.name, application: rule.application, grant: grantOf(rule) });
   return { ...choice, tenantId, tenantName: tenant.listed?.name, resource, baseUrl };
 }
 
@@ -310,31 +305,6 @@ function rulesFor(policy: AccessPolicy, caller: PolicyCaller, request: Request):
 function sameRules(one: readonly Rule[] | Denial, other: readonly Rule[] | Denial): boolean {
   if ('missing' in one) return 'missing' in other && one.missing === other.missing;
   return !('missing' in other) && one.length === other.length && one.every((rule, index) => rule === other[index]);
-}
-
-interface Asked extends Pick<Authorization, 'resource' | 'baseUrl' | 'tenantId'> {
-  readonly caller: Caller;
-}
-
-async function choose(
-  deps: GatewayDeps,
-  rules: readonly Rule[],
-  order: GatewayOrder,
-  { caller, resource, baseUrl, tenantId }: Asked,
-): Promise<Choice> {
-  const owner = { caller: callerIdOf(caller), tenantId, resource: resource.alias };
-  const choice = await chooseRule(
-    {
-      map: judgedBy(resource.alias) === 'permissions' ? await deps.permissionMap() : undefined,
-      graphHost: deps.graphHost,
-      readLink: (rule, url) => deps.links.read({ ...owner, rule }, url),
-    },
-    rules,
-    order,
-    { alias: resource.alias, baseUrl, tenantId },
-  );
-  if ('rule' in choice) return choice;
-  throw refusalError(choice);
 }
 
 /** A refusal of the judge as an error. */

@@ -5,9 +5,6 @@ import { safeParse } from '../../core/json.ts';
 /** Headers for the gateway itself. None is forwarded. */
 const names = { reason: 'x-reason', askAgain: 'x-ask-again', breakGlass: 'x-break-glass' } as const;
 
-/** Whether a header, in lower case, is for the gateway itself. */
-const isForGateway = (name: string): boolean => Object.values<string>(names).includes(name);
-
 /**
  * Reads what a caller says about a request. A reason may be percent-encoded UTF-8, because a header holds ASCII only.
  * @param headers Names are lower case.
@@ -67,9 +64,6 @@ export interface GatewayOrder {
   readonly justification: Justification;
 }
 
-/** The address of a gateway request, taken apart. */
-type OrderAddress = Pick<GatewayOrder, 'tenant' | 'resource' | 'url' | 'gatewayUrl'>;
-
 const address =
   /^(?<gatewayUrl>https?:\/\/[^/?#]+\/api\/gateway\/(?<tenant>[^/?#]+)\/(?<resource>[^/?#]+))(?<path>\/[^?#]*)?(?:\?(?<query>[^#]*))?$/is;
 
@@ -85,7 +79,7 @@ export function readAddress(
   url: string,
   route: Pick<GatewayOrder, 'tenant' | 'resource'>,
   takesKeys: boolean,
-): OrderAddress {
+): Pick<GatewayOrder, 'tenant' | 'resource' | 'url' | 'gatewayUrl'> {
   const { gatewayUrl = '', tenant = '', resource = '', path = '/', query = '' } = address.exec(url)?.groups ?? {};
   if (gatewayUrl === '' || decoded(tenant) !== route.tenant || decoded(resource) !== route.resource) {
     throw new BrokerError(
@@ -128,4 +122,6 @@ const fromFrontEnds = /^(?:x-original-url|x-waws-unencoded-url|x-forwarded-[a-z-
 
 /** The headers of a request, as the judge reads them. */
 export const orderHeaders = (headers: Iterable<readonly [string, string]>): Readonly<Record<string, string>> =>
-  Object.fromEntries([...headers].filter(([name]) => !fromFrontEnds.test(name) && !isForGateway(name)));
+  Object.fromEntries(
+    [...headers].filter(([name]) => !fromFrontEnds.test(name) && !Object.values<string>(names).includes(name)),
+  );

@@ -227,12 +227,6 @@ export interface PlainTarget {
   readonly tenantId: TenantId;
 }
 
-/** An allowed request, and the cmdlet that it runs. */
-interface PlainVerdict {
-  readonly verdict: Allowed;
-  readonly cmdlet: string | undefined;
-}
-
 /** Headers of Exchange beside those that are forwarded to every resource. They route the request and shape the answer. */
 const exchangeHeaders = ['x-anchormailbox', 'x-responseformat', 'x-serializationlevel'];
 
@@ -251,6 +245,7 @@ export const plainBody = (text: string): PlainBody => ({
 
 /**
  * Judges a request to a resource other than Graph by `requests` of the rule alone.
+ * @returns the allowed request, and the cmdlet that it runs.
  * @throws Refusal
  */
 export function judgePlain(
@@ -258,7 +253,7 @@ export function judgePlain(
   order: Pick<GatewayOrder, 'tenant' | 'method' | 'url' | 'headers'>,
   target: PlainTarget,
   body: PlainBody,
-): PlainVerdict {
+): { readonly verdict: Allowed; readonly cmdlet: string | undefined } {
   const method = requestMethods.find((known) => known === order.method);
   if (method === undefined) {
     throw unreadable(`The method ${quoted(order.method)} is not one of ${requestMethods.join(', ')}; use one of them.`);

@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import type { AuditEntry, AuditLog } from '../../audit/audit-log.ts';
 import type { AwaitedBy } from '../../core/rows/group-commit.ts';
 import type { Met } from '../../approvals/meet-condition.ts';
-import type { Asking } from '../../approvals/admit.ts';
+import type { Asking } from '../../approvals/approval-log.ts';
 import type { Caller } from '../../core/caller.ts';
 import { type ErrorCode, toBrokerError } from '../../core/errors.ts';
 import { defined } from '../../core/objects.ts';
@@ -65,7 +65,7 @@ export function recordOf(deps: RequestRecordsDeps, { caller, correlationId, log,
     correlationId,
     tokenId: deps.newId(),
     caller: { applicationId, objectId, kind },
-    ...(run === undefined ? {} : { run }),
+    ...defined({ run }),
   } as const;
   const sender: AwaitedBy = run === undefined ? 'caller' : 'job';
   const write = (facts: RequestFacts, more: Happened, awaitedBy: AwaitedBy = sender): Promise<void> =>

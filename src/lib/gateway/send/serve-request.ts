@@ -1,28 +1,22 @@
-import { grantOf, type Rule } from '../../access/policy/policy.ts';
-import type { Approval } from '../../approvals/approval.ts';
+import { grantOf } from '../../access/policy/policy.ts';
 import {
   type ConditionOutcome,
   type EmergencyUse,
   meetCondition,
   pendingAnswer,
+  type RuleCondition,
 } from '../../approvals/meet-condition.ts';
 import { callerIdOf } from '../../core/caller.ts';
 import { DeadlineError, withDeadline } from '../../core/clock.ts';
 import { BrokerError } from '../../core/errors.ts';
 import { errorFields, scrub } from '../../core/log.ts';
+import { defined, isObject } from '../../core/objects.ts';
 import { parseJson } from '../../core/outbound.ts';
 import type { AccessToken, TokenRequest } from '../../core/secrets.ts';
+import type { JudgedPart } from '../../judge/batch.ts';
 import type { Allowed } from '../../judge/verdict.ts';
 import type { GatewayDeps } from '../gateway.ts';
-import {
-  type Authorization,
-  authorize,
-  factsOf,
-  type JudgedPart,
-  type KnownFacts,
-  readablePath,
-  refusalError,
-} from './authorize.ts';
+import { type Authorization, authorize, factsOf, type KnownFacts, readablePath, refusalError } from './authorize.ts';
 import { type GatewayOrder, justificationOf, orderHeaders, readAddress } from './gateway-request.ts';
 import { rootUrlOf } from './links.ts';
 import { recordOf, type RequestFacts, type Sender } from './request-records.ts';
@@ -33,11 +27,7 @@ import { addressIn, type Outgoing, type Prepared, sendRecorded, tokenRequestOf }
 import { maximumAnswerBytes } from './upstream.ts';
 
 /** Why a rule serves no request of a run. Undefined: it has no condition. */
-export function conditionRefusal({
-  name,
-  approval,
-  breakGlass,
-}: Pick<Rule, 'name' | 'approval' | 'breakGlass'>): BrokerError | undefined {
+export function conditionRefusal({ name, approval, breakGlass }: RuleCondition): BrokerError | undefined {
   if (approval === undefined && !breakGlass) return undefined;
   const condition = breakGlass ? 'is for emergencies' : 'needs an approval';
   return new BrokerError(
@@ -65,21 +55,15 @@ async function checkLookUps(
     const { status, body } = await sendRecorded(lookUp, { ...facts, method: 'GET', path }, prepare);
     // The same answer as for a group to which roles can be assigned: the caller may not read which ids exist.
     if (status === 404) throw notChangeable();
-    refuseRoleAssignable(status === 200 ? parseJson(Buffer.from(body).toString('utf8')) : undefined);
+    const group = status === 200 ? parseJson(Buffer.from(body).toString('utf8')) : undefined;
+    if (!isObject(group))
+      throw new BrokerError(
+        'resource_error',
+        'Microsoft Graph did not say whether roles can be assigned to the group, so the request was not sent.',
+      );
+    // Graph leaves the property out, or answers null, for a group to which no directory role can be assigned.
+    if ((group['isAssignableToRole'] ?? false) !== false) throw notChangeable();
   }
-}
-
-/** Graph leaves the property out, or answers null, for a group to which no directory role can be assigned. */
-function refuseRoleAssignable(group: unknown): void {
-  if (typeof group !== 'object' || group === null) {
-    throw new BrokerError(
-      'resource_error',
-      'Microsoft Graph did not say whether roles can be assigned to the group, so the request was not sent.',
-    );
-  }
-  const assignable: unknown = (group as { readonly isAssignableToRole?: unknown }).isAssignableToRole ?? false;
-  if (assignable === false) return;
-  throw notChangeable();
 }
 
 const notChangeable = (): BrokerError =>
@@ -120,7 +104,11 @@ async function serve(deps: GatewayDeps, order: GatewayOrder, sender: Sender, sig
     await recordOf(deps, sender).denied(facts, thrown);
     throw thrown;
   }
-  if ('pending' in condition) return pendingReply(condition.pending);
+  if ('pending' in condition) {
+    const { status, headers, body } = pendingAnswer(condition.pending);
+    const json = { ...headers, 'content-type': 'application/json' };
+    return { status, headers: json, body: Buffer.from(JSON.stringify(body)) };
+  }
   const { judged } = authorization;
   const { met } = condition;
   Object.assign(facts, met.facts);
@@ -151,23 +139,14 @@ function emergencyUse({ tenantId, resource, judged }: Authorization): EmergencyU
   return { tenantId, resource: resource.alias, request };
 }
 
-function pendingReply(approval: Approval): Answer {
-  const { status, headers, body } = pendingAnswer(approval);
-  return {
-    status,
-    headers: { ...headers, 'content-type': 'application/json' },
-    body: Buffer.from(JSON.stringify(body)),
-  };
-}
-
 interface Served extends Outgoing {
   readonly gatewayUrl: string;
 }
 
 /** What the record says about a judged request. */
 function requestFacts(facts: KnownFacts, { request, permissions }: Allowed, cmdlet?: string): RequestFacts {
-  const judged = { ...facts, method: request.method, path: request.path, scopes: permissions };
-  return cmdlet === undefined ? judged : { ...judged, cmdlet };
+  const { method, path } = request;
+  return { ...facts, method, path, scopes: permissions, ...defined({ cmdlet }) };
 }
 
 /** Sends one judged request, with its records. @throws BrokerError */
@@ -255,7 +234,7 @@ async function recordRefused(
   // The text of the caller may contain anything, even a secret pasted by mistake.
   const { path: _path, ...facts } = { ...asked, method: scrub(method) };
   const path = readablePath({ resource: 'graph', url });
-  await recordOf(deps, sender).denied(path === undefined ? facts : { ...facts, path }, error);
+  await recordOf(deps, sender).denied({ ...facts, ...defined({ path }) }, error);
 }
 
 /** A request as the Functions host hands it over. */
@@ -279,7 +258,12 @@ export interface ReceivedRequest {
 export async function receiveRequest(deps: GatewayDeps, received: ReceivedRequest, sender: Sender): Promise<Answer> {
   let order: GatewayOrder;
   try {
-    order = readOrder(received);
+    const { method, url, body, route, takesKeys } = received;
+    const headers = orderHeaders(received.headers);
+    if ((headers['content-encoding'] ?? 'identity') !== 'identity')
+      throw new BrokerError('request_invalid', 'The body has a content coding; send it without one.');
+    const justification = justificationOf(Object.fromEntries(received.headers));
+    order = { ...readAddress(url, route, takesKeys), method, headers, body, justification };
   } catch (thrown) {
     const { method, route } = received;
     const facts = { tenantAsked: scrub(route.tenant), resource: route.resource, method, scopes: [] };
@@ -287,12 +271,4 @@ export async function receiveRequest(deps: GatewayDeps, received: ReceivedReques
     throw thrown;
   }
   return serveRequest(deps, order, sender);
-}
-
-function readOrder({ method, url, headers: sent, body, route, takesKeys }: ReceivedRequest): GatewayOrder {
-  const headers = orderHeaders(sent);
-  if ((headers['content-encoding'] ?? 'identity') !== 'identity')
-    throw new BrokerError('request_invalid', 'The body has a content coding; send it without one.');
-  const justification = justificationOf(Object.fromEntries(sent));
-  return { ...readAddress(url, route, takesKeys), method, headers, body, justification };
 }
