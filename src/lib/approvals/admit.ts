@@ -4,14 +4,19 @@ import { callerIdOf, type Justification } from '../core/caller.ts';
 import { isoTime, minuteMs } from '../core/clock.ts';
 import { BrokerError } from '../core/errors.ts';
 import { errorFields, scrub } from '../core/log.ts';
-import { approvalInstanceId, approvalOrchestrationName, type Asking, type StoredApproval } from './approval-log.ts';
+import {
+  approvalInstanceId,
+  approvalOrchestrationName,
+  type ApprovalRequester,
+  type StoredApproval,
+} from './approval-log.ts';
 import {
   type Approval,
   type ApprovalDecision,
   consentsOf,
   newApprovalId,
   partyOf,
-  standingOf,
+  stateOf,
   stricter,
   type Subject,
   underWayUntilMs,
@@ -57,7 +62,7 @@ export function judgeServing(
   nowMs: number,
   accepts: (decision: ApprovalDecision) => boolean,
 ): Serving {
-  const status = standingOf(approval, nowMs, terms);
+  const status = stateOf(approval, nowMs, terms);
   if (status === 'pending') return { serves: false, waits: true, reason: 'It waits for decisions.' };
   if (status === 'used') return no(usedReason(approval, nowMs));
   if (status !== 'approved') return no(ends[status]);
@@ -149,14 +154,14 @@ export async function admit(
   deps: Approvals,
   subject: Subject,
   terms: ApprovalTerms,
-  { reason, askAgain, ...asking }: Asking & Justification,
+  { reason, askAgain, ...requester }: ApprovalRequester & Justification,
 ): Promise<Admission> {
   const latest = await deps.approvalLog.current(subject.digest);
   if (latest !== undefined) {
     const admission = await admissionBy(deps, latest, terms, askAgain === true);
     if (admission !== undefined) return admission;
   }
-  const approval = newApproval(deps, { subject, terms, reason }, asking);
+  const approval = newApproval(deps, { subject, terms, reason }, requester);
   switch (await deps.approvalLog.create(approval, latest?.approval.id, maxOpenApprovals)) {
     case 'full':
       throw new BrokerError(
@@ -170,7 +175,7 @@ export async function admit(
       throw new BrokerError('storage_unavailable', 'The approval was changed at the same time.');
     }
     case 'created':
-      await startOrchestration(approval, asking);
+      await startOrchestration(approval, requester);
       return { admitted: false, approval };
   }
 }
@@ -192,7 +197,7 @@ async function admissionBy(
 function newApproval(
   deps: Approvals,
   { subject, terms, reason }: Pick<Approval, 'subject' | 'terms' | 'reason'>,
-  { caller, correlationId }: Pick<Asking, 'caller' | 'correlationId'>,
+  { caller, correlationId }: Pick<ApprovalRequester, 'caller' | 'correlationId'>,
 ): Approval {
   const askedAtMs = deps.clock.nowMs();
   return {
@@ -219,7 +224,7 @@ function newApproval(
 /** If it cannot be started, the watchdog starts it: the record exists. */
 async function startOrchestration(
   { id, asker, subject }: Approval,
-  { log, orchestrations }: Omit<Asking, 'caller'>,
+  { log, orchestrations }: Omit<ApprovalRequester, 'caller'>,
 ): Promise<void> {
   const { rule, tenantId } = subject;
   log.log('info', 'approval.asked', { approvalId: id, rule, tenantId, caller: callerIdOf(asker) });

@@ -75,8 +75,8 @@ export const whileOthersWrite = <T>(attempt: (number: number) => Promise<T | und
 /** What approvals use of the durable platform. */
 export type ApprovalOrchestrations = Pick<Orchestrations, 'start' | 'state' | 'raise'>;
 
-/** Who asks, and the log of that request. */
-export interface Asking {
+/** Who requests or decides, and the log of that request. */
+export interface ApprovalRequester {
   readonly caller: Caller;
   readonly correlationId: string;
   readonly log: Logger;
@@ -98,7 +98,7 @@ const longestWakeMs = 3_000;
 export async function wake(
   clock: Clock,
   approvalId: string,
-  { orchestrations, log }: Pick<Asking, 'orchestrations' | 'log'>,
+  { orchestrations, log }: Pick<ApprovalRequester, 'orchestrations' | 'log'>,
 ): Promise<void> {
   const raise = (): Promise<void> => orchestrations.raise(approvalInstanceId(approvalId), decidedEventName);
   try {

@@ -113,7 +113,7 @@ export interface Approval {
   readonly askedAtMs: number;
   /** When a pending request expires. */
   readonly expiresAtMs: number;
-  /** As it was last written. Time may have ended it since: see `standingOf`. */
+  /** As it was last written. Time may have ended it since: see `stateOf`. */
   readonly status: ApprovalStatus;
   readonly decisions: readonly ApprovalDecision[];
   readonly approvedAtMs: number | undefined;
@@ -153,7 +153,7 @@ export function endsOf(
 }
 
 /** The status with what time has done to it. Ends are exclusive. Pure. */
-export function standingOf(
+export function stateOf(
   approval: Approval,
   nowMs: number,
   terms?: Pick<ApprovalTerms, 'expiresMinutes' | 'validMinutes'>,

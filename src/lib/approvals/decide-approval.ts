@@ -5,7 +5,7 @@ import type { Caller } from '../core/caller.ts';
 import { BrokerError, toBrokerError } from '../core/errors.ts';
 import type { TenantId } from '../core/identifiers.ts';
 import { errorFields, scrub } from '../core/log.ts';
-import { type Asking, type StoredApproval, wake, whileOthersWrite } from './approval-log.ts';
+import { type ApprovalRequester, type StoredApproval, wake, whileOthersWrite } from './approval-log.ts';
 import {
   type Approval,
   type ApprovalDecision,
@@ -67,7 +67,7 @@ export async function decideApproval(
   deps: Approvals,
   id: string,
   { decision, reason }: { readonly decision: DecisionKind; readonly reason: string },
-  { caller, correlationId, log, orchestrations }: Asking,
+  { caller, correlationId, log, orchestrations }: ApprovalRequester,
 ): Promise<Approval> {
   const made: ApprovalDecision = {
     id: deps.newId(),
@@ -116,7 +116,7 @@ const isMadeIn = ({ decisions }: Approval, { id }: ApprovalDecision): boolean =>
   decisions.some((earlier) => earlier.id === id);
 
 /** Whether the caller asked for it, through the same application. */
-export const isAsker = ({ asker }: Approval, caller: Caller): boolean =>
+export const isRequester = ({ asker }: Approval, caller: Caller): boolean =>
   askerKeyOf(asker) === askerKeyOf(partyOf(caller));
 
 export const isDecider = ({ roles }: Caller): boolean => roles.includes(deciderRole);
@@ -129,7 +129,8 @@ export async function visibleApproval(deps: Approvals, id: string, caller: Calle
   const stored = await deps.approvalLog.find(id);
   const readable = async (tenantId: TenantId): Promise<boolean> =>
     isDecider(caller) && mayRead(await deps.readableBy(caller), tenantId);
-  if (stored && (isAsker(stored.approval, caller) || (await readable(stored.approval.subject.tenantId)))) return stored;
+  if (stored && (isRequester(stored.approval, caller) || (await readable(stored.approval.subject.tenantId))))
+    return stored;
   throw new BrokerError(
     'approval_not_found',
     'There is no such approval, or it is for a tenant that you may not read.',

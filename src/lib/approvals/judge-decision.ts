@@ -7,7 +7,7 @@ import {
   type DecisionKind,
   decisions,
   personOf,
-  standingOf,
+  stateOf,
   stricter,
 } from './approval.ts';
 
@@ -52,7 +52,7 @@ export function judgeDecision(
   const terms = now === 'gone' ? approval.terms : stricter(approval.terms, now);
   const refusal = personRefusal(approval, made) ?? approverRefusal(made, terms, signInClientId);
   if (refusal !== undefined) return refusal;
-  const status = standingOf(approval, made.atMs, now === 'gone' ? undefined : now);
+  const status = stateOf(approval, made.atMs, now === 'gone' ? undefined : now);
   if (status === 'used' && made.decision === 'revoke') return revokedUnderWay(approval, made);
   if (status !== 'pending' && status !== 'approved') return conflict(`${ends[status]} The caller can ask again.`);
   const expiresAtMs = Math.min(approval.expiresAtMs, approval.askedAtMs + terms.expiresMinutes * minuteMs);
@@ -149,10 +149,10 @@ export const closed = (
 /** The decisions that a person, or the asker, could make now. Pure. */
 export const possibleDecisions = (
   approval: Approval,
-  asking: Pick<ApprovalDecision, 'decider' | 'roles' | 'atMs'>,
+  deciding: Pick<ApprovalDecision, 'decider' | 'roles' | 'atMs'>,
   now: RuleNow,
   signInClientId: string | undefined,
 ): readonly DecisionKind[] =>
   decisions.filter(
-    (decision) => 'id' in judgeDecision(approval, { ...asking, id: '', reason: '', decision }, now, signInClientId),
+    (decision) => 'id' in judgeDecision(approval, { ...deciding, id: '', reason: '', decision }, now, signInClientId),
   );

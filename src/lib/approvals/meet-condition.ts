@@ -4,7 +4,7 @@ import { isoTime, withDeadline } from '../core/clock.ts';
 import { BrokerError } from '../core/errors.ts';
 import { errorFields } from '../core/log.ts';
 import { admit, confirm, endedError, serves, servingApproval } from './admit.ts';
-import { type Asking, type StoredApproval, wake, whileOthersWrite } from './approval-log.ts';
+import { type ApprovalRequester, type StoredApproval, wake, whileOthersWrite } from './approval-log.ts';
 import { type Approval, consentsOf, type Subject } from './approval.ts';
 import type { Approvals } from './approvals.ts';
 import { type Emergency, emergencyReason } from './emergency.ts';
@@ -43,7 +43,7 @@ export async function claimApproval(
   deps: Approvals,
   { id }: Pick<Approval, 'id'>,
   terms: ApprovalTerms,
-  asking: Pick<Asking, 'log' | 'orchestrations'>,
+  requester: Pick<ApprovalRequester, 'log' | 'orchestrations'>,
 ): Promise<Claim> {
   const use = { id: deps.newId(), atMs: deps.clock.nowMs(), answered: false };
   const claim = { approvalId: id, useId: use.id };
@@ -55,12 +55,12 @@ export async function claimApproval(
       const isWritten =
         own !== undefined || (await deps.approvalLog.change({ ...approval, status: 'used', use }, version));
       if (!isWritten) return undefined;
-      return { ...settlementOf(deps, claim, asking), confirm: () => confirmStill(deps, claim, terms) };
+      return { ...settlementOf(deps, claim, requester), confirm: () => confirmStill(deps, claim, terms) };
     });
   } catch (thrown) {
     // The write may have succeeded although its reply was lost.
     if (!(thrown instanceof BrokerError && thrown.code === 'approval_ended')) {
-      await settlementOf(deps, claim, asking).giveBack();
+      await settlementOf(deps, claim, requester).giveBack();
     }
     throw thrown;
   }
@@ -84,7 +84,7 @@ async function confirmStill(deps: Approvals, claim: ClaimId, terms: ApprovalTerm
 function settlementOf(
   deps: Approvals,
   claim: ClaimId,
-  { log, orchestrations }: Pick<Asking, 'log' | 'orchestrations'>,
+  { log, orchestrations }: Pick<ApprovalRequester, 'log' | 'orchestrations'>,
 ): Pick<Claim, 'giveBack' | 'conclude'> {
   const { approvalId } = claim;
   const note = async (change: (approval: Approval) => Approval): Promise<void> => {
@@ -134,7 +134,7 @@ async function claimed(
 export type EmergencyUse = Omit<Emergency, 'rule' | 'reason'>;
 
 /** What a request is, for people who approve it or learn of an emergency. */
-interface Described {
+interface RequestDescription {
   /** Called only for a rule that needs an approval. @throws BrokerError request_invalid */
   readonly subject: () => Subject;
   readonly emergency: () => EmergencyUse;
@@ -144,7 +144,7 @@ interface Described {
 export type RuleCondition = Pick<Rule, 'name' | 'approval' | 'breakGlass'>;
 
 /** A condition that is met: what the audit record says about it. */
-export interface Met {
+export interface MetCondition {
   readonly facts: { readonly approvalId?: string; readonly breakGlass?: true; readonly reason?: string };
   /**
    * Called right before the token is handed out or a request that reads leaves.
@@ -159,7 +159,7 @@ export interface Met {
 }
 
 /** The condition of the rule is met, or an approval is pending. */
-export type ConditionOutcome = { readonly met: Met } | { readonly pending: Approval };
+export type ConditionOutcome = { readonly met: MetCondition } | { readonly pending: Approval };
 
 const unconditional: ConditionOutcome = {
   met: { facts: {}, confirm: () => Promise.resolve(), claim: () => Promise.resolve(freeClaim) },
@@ -172,24 +172,28 @@ const unconditional: ConditionOutcome = {
 export async function meetCondition(
   deps: Approvals,
   { name, approval: terms, breakGlass }: RuleCondition,
-  { subject, emergency }: Described,
-  asking: Asking & Justification,
+  { subject, emergency }: RequestDescription,
+  requester: ApprovalRequester & Justification,
 ): Promise<ConditionOutcome> {
   if (breakGlass) {
-    const reason = emergencyReason(name, asking);
-    const told = deps.emergencies.tell({ ...emergency(), rule: name, reason }, asking);
+    const reason = emergencyReason(name, requester);
+    const announced = deps.emergencies.announce({ ...emergency(), rule: name, reason }, requester);
     return {
-      met: { facts: { breakGlass: true, reason }, confirm: () => told, claim: () => told.then(() => freeClaim) },
+      met: {
+        facts: { breakGlass: true, reason },
+        confirm: () => announced,
+        claim: () => announced.then(() => freeClaim),
+      },
     };
   }
   if (terms === undefined) return unconditional;
-  const { admitted, approval } = await admit(deps, subject(), terms, asking);
+  const { admitted, approval } = await admit(deps, subject(), terms, requester);
   if (!admitted) return { pending: approval };
   return {
     met: {
       facts: { approvalId: approval.id },
       confirm: () => confirm(deps, approval, terms),
-      claim: () => claimApproval(deps, approval, terms, asking),
+      claim: () => claimApproval(deps, approval, terms, requester),
     },
   };
 }

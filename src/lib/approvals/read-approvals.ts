@@ -13,10 +13,10 @@ import {
   isClosed,
   type Party,
   partyOf,
-  standingOf,
+  stateOf,
 } from './approval.ts';
 import type { Approvals } from './approvals.ts';
-import { isAsker, isDecider, visibleApproval } from './decide-approval.ts';
+import { isRequester, isDecider, visibleApproval } from './decide-approval.ts';
 import { possibleDecisions, ruleNow } from './judge-decision.ts';
 
 /** An approval as one caller sees it. */
@@ -57,7 +57,7 @@ export async function listApprovals(
   const rules = { ...(await deps.policy.current()), signInClientId: deps.signInClientId };
   return {
     approvals: approvals
-      .filter(({ approval }) => status === undefined || standingOf(approval, nowMs) === status)
+      .filter(({ approval }) => status === undefined || stateOf(approval, nowMs) === status)
       .map(({ approval }) => visible(rules, approval, caller, nowMs)),
     ...rest,
   };
@@ -88,7 +88,7 @@ export const visible = (
   caller: Caller,
   nowMs: number,
 ): VisibleApproval => {
-  if (!isDecider(caller) && !isAsker(approval, caller)) return { approval, possibleDecisions: [] };
+  if (!isDecider(caller) && !isRequester(approval, caller)) return { approval, possibleDecisions: [] };
   const deciding = { decider: partyOf(caller), roles: caller.roles, atMs: nowMs };
   const now = ruleNow(policy, approval);
   return { approval, possibleDecisions: possibleDecisions(approval, deciding, now, signInClientId) };
@@ -108,7 +108,7 @@ export function summariseApproval(approval: Approval, nowMs: number, possibleDec
     id,
     kind,
     title,
-    status: standingOf(approval, nowMs),
+    status: stateOf(approval, nowMs),
     rule,
     tenantId,
     facts,
@@ -133,7 +133,7 @@ export function viewApproval(approval: Approval, nowMs: number, possibleDecision
   return {
     ...summariseApproval(approval, nowMs, possibleDecisions),
     // The record is closed a little after its time is over.
-    details: isClosed(standingOf(approval, nowMs)) ? [] : subject.details,
+    details: isClosed(stateOf(approval, nowMs)) ? [] : subject.details,
     digest: subject.digest,
     from: terms.from,
     validMinutes: terms.validMinutes,

@@ -207,7 +207,7 @@ function renewalAdvice({ application, credential }: CredentialFacts): string {
     : `${renew}, or ${ptbCommand('setup --credential federated', application)} to work without a secret.`;
 }
 
-/** A secret that a person stored without its expiry may end any day. The daily care looks its end up in Entra. */
+/** A secret that a person stored without its expiry may end any day. The daily maintenance looks its end up in Entra. */
 function unknownEndFindings({ credential }: CredentialFacts): Finding[] {
   if (credential?.client.credential.kind !== 'secret' || credential.client.endsAtMs !== undefined) return [];
   const { version } = credential.client;
@@ -255,7 +255,7 @@ function rotationFindings({ application, credential, journal }: CredentialFacts,
   ];
 }
 
-/** A notice, because the key may be another broker's. The daily care warns once about each key. */
+/** A notice, because the key may be another broker's. The daily maintenance warns once about each key. */
 function keyFindings({ application, journal: { unknownKeys } }: CredentialFacts): Finding[] {
   if (unknownKeys === undefined) return [];
   const message = `The application has keys in Entra that this vault does not hold: ${unknownKeys}.`;

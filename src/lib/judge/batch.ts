@@ -108,9 +108,9 @@ function readParts(request: GatewayRequest, host: string): readonly PartReading[
   const ids = new Set(parts.map(({ id }) => id.toLowerCase()));
   if (ids.size < parts.length) throw unreadable('Two parts of the batch have the same id; give each its own.');
   return parts.map((part) => {
-    const asked = asRequest(part, version);
+    const requested = asRequest(part, version);
     const { id, dependsOn, method, body } = part;
-    return { id, dependsOn, method, url: asked.url, body, reading: readRequest(asked, host) };
+    return { id, dependsOn, method, url: requested.url, body, reading: readRequest(requested, host) };
   });
 }
 

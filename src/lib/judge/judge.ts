@@ -45,16 +45,16 @@ function judge(map: PermissionMap, grant: Grant, reading: RequestReading): Allow
   reading.headers();
   const location = resolve(map, parts, { method, scheme: grant.scheme });
   const own = ownPath(parts, grant);
-  const asked = { map, grant, method, location, own, query: noQuery, bodyKeys: undefined, searchedTypes: undefined };
+  const base = { map, grant, method, location, own, query: noQuery, bodyKeys: undefined, searchedTypes: undefined };
   // Before query and body are read, which takes longer.
-  if (!isListed(asked)) throw notOpened(asked, []);
+  if (!isListed(base)) throw notOpened(base, []);
   const body = readRequestBody(method, location, reading);
   const query = reading.query();
   refuseUnclearOptions(options, location);
   refuseSpecialEndpoints(method, location, answersJson(target, options));
   refuseWriteThroughNavigation(method, location);
   const question: Question = {
-    ...asked,
+    ...base,
     query,
     bodyKeys: body === undefined ? undefined : Object.keys(body.value),
     bodyNames: body?.names,

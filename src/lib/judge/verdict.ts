@@ -32,7 +32,7 @@ export interface Grant {
   readonly host: string;
 }
 
-/** The request to send. Nothing of the caller's text is sent in its place. */
+/** The request to send. Nothing of the caller's text is sent instead. */
 interface CanonicalRequest {
   readonly method: Method;
   /** Absolute URL. */

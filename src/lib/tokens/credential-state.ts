@@ -16,7 +16,7 @@ import { type WitnessDeps, Witnesses } from './witnesses.ts';
 
 /**
  * Holds back the requests of a credential while a failure that may concern the credential is being checked. Otherwise
- * each free place in the queue would send one more request that fails in the same way.
+ * each free slot would send one more request that fails in the same way.
  */
 export class CheckGate {
   /** Number of checks in progress. */

@@ -10,7 +10,7 @@ import {
   type RequestedTenantDeps,
   type TenantAccess,
 } from '../access/tenants/requested-tenant.ts';
-import type { Asking } from '../approvals/approval-log.ts';
+import type { ApprovalRequester } from '../approvals/approval-log.ts';
 import { digestOf, type Fact, partyOf, type Subject } from '../approvals/approval.ts';
 import type { Approvals } from '../approvals/approvals.ts';
 import { type ConditionOutcome, meetCondition } from '../approvals/meet-condition.ts';
@@ -106,7 +106,7 @@ export interface AllowedToken {
 }
 
 /**
- * Describes a token order for people who approve it. Bound to the approval: the caller, the tenant, the resource, the
+ * Describes a requested token for people who approve it. Bound to the approval: the caller, the tenant, the resource, the
  * requested scopes, the grant, and what the rule makes of them. The minimum lifetime changes nothing.
  */
 export function tokenSubject(
@@ -114,14 +114,17 @@ export function tokenSubject(
   { scopes, grant }: { readonly scopes: readonly string[]; readonly grant: Grant },
   caller: Caller,
 ): Subject {
-  const asked = [...new Set(scopes)].toSorted();
+  const requested = [...new Set(scopes)].toSorted();
   const limit = rule.scopes === undefined ? null : [...rule.scopes].toSorted();
   const { alias, identifier } = resource;
-  const parts = [tenantId, alias, identifier, asked, grant, rule.rule, rule.application, limit, rule.excessScopes];
+  const parts = [tenantId, alias, identifier, requested, grant, rule.rule, rule.application, limit, rule.excessScopes];
   const facts: Fact[] = [
     { name: 'Tenant', value: tenantName === undefined ? tenantId : `${tenantName} (${tenantId})` },
     { name: 'Resource', value: `${resource.alias} (${resource.identifier})` },
-    { name: 'Requested scopes', value: asked.length === 0 ? 'everything that was consented' : asked.join(', ') },
+    {
+      name: 'Requested scopes',
+      value: requested.length === 0 ? 'everything that was consented' : requested.join(', '),
+    },
     {
       name: 'The token may carry',
       value: limit === null ? 'everything that was consented' : `${limit.join(', ')}${more(rule.excessScopes)}`,
@@ -142,7 +145,7 @@ export function tokenSubject(
     details: [],
     tenantId,
     rule: rule.rule,
-    audit: { resource: resource.alias, scopes: asked, grant, application: rule.application },
+    audit: { resource: resource.alias, scopes: requested, grant, application: rule.application },
   };
 }
 
@@ -190,7 +193,7 @@ export const tokenRequestSchema = z.strictObject({
   }),
 });
 /** A checked {@link tokenRequestSchema}. */
-export type TokenOrder = z.output<typeof tokenRequestSchema>;
+export type RequestedToken = z.output<typeof tokenRequestSchema>;
 
 /** What {@link issueToken} needs. */
 export interface IssueDeps extends RequestedTenantDeps {
@@ -218,8 +221,8 @@ type RecordFields = { -readonly [K in keyof AuditEntry]?: AuditEntry[K] };
  */
 export async function issueToken(
   deps: IssueDeps,
-  order: TokenOrder,
-  requester: Asking,
+  requested: RequestedToken,
+  requester: ApprovalRequester,
 ): Promise<{ readonly token: AccessToken; readonly tokenId: string } | PendingToken> {
   const tokenId = deps.newId();
   const { caller, correlationId, log } = requester;
@@ -231,16 +234,16 @@ export async function issueToken(
     outcome,
     caller: { applicationId: caller.applicationId, objectId: caller.objectId, kind: caller.kind },
     // The text of the caller may contain anything, even a secret pasted by mistake.
-    tenantAsked: scrub(order.tenant),
-    resource: order.resource,
-    scopes: order.scopes,
-    grant: order.grant,
+    tenantAsked: scrub(requested.tenant),
+    resource: requested.resource,
+    scopes: requested.scopes,
+    grant: requested.grant,
     ...(code === undefined ? {} : { code }),
     ...fields,
   });
   let token: AccessToken | PendingToken;
   try {
-    token = await obtainToken(deps, order, requester, fields);
+    token = await obtainToken(deps, requested, requester, fields);
   } catch (thrown) {
     await deps.audit
       .record(entry('denied', toBrokerError(thrown).code))
@@ -254,23 +257,23 @@ export async function issueToken(
 
 async function obtainToken(
   deps: IssueDeps,
-  order: TokenOrder,
-  requester: Asking,
+  requested: RequestedToken,
+  requester: ApprovalRequester,
   fields: RecordFields,
 ): Promise<AccessToken | PendingToken> {
-  const { scopes, grant, breakGlass } = order;
+  const { scopes, grant, breakGlass } = requested;
   const { caller, correlationId } = requester;
-  const resource = deps.resources.get(order.resource);
+  const resource = deps.resources.get(requested.resource);
   const access = { caller, resource: resource.alias, scopes, grant, ...(breakGlass === true ? { breakGlass } : {}) };
-  const { tenantId, tenantName, rule } = await authorize(deps, access, order, fields);
+  const { tenantId, tenantName, rule } = await authorize(deps, access, requested, fields);
   const condition = await meetCondition(
     deps.approvals,
     { ...rule, name: rule.rule },
     {
-      subject: () => tokenSubject({ tenantId, tenantName, resource, rule }, order, caller),
+      subject: () => tokenSubject({ tenantId, tenantName, resource, rule }, requested, caller),
       emergency: () => ({ tenantId, resource: resource.alias, request: 'a token' }),
     },
-    { ...order, ...requester },
+    { ...requested, ...requester },
   );
   if ('pending' in condition) return condition;
   Object.assign(fields, condition.met.facts);
@@ -280,7 +283,7 @@ async function obtainToken(
     grant,
     application: rule.application,
     // The token is returned only after its record has been written.
-    minimumLifetimeSeconds: order.minimumLifetimeSeconds + longestRecordSeconds,
+    minimumLifetimeSeconds: requested.minimumLifetimeSeconds + longestRecordSeconds,
     correlationId,
     callerId: callerIdOf(caller),
   };
@@ -310,10 +313,10 @@ function factsOf(token: AccessToken) {
 async function authorize(
   deps: IssueDeps,
   access: TenantAccess,
-  order: TokenOrder,
+  requested: RequestedToken,
   fields: RecordFields,
 ): Promise<Omit<AllowedToken, 'resource'>> {
-  const reference = parseReference(order.tenant);
+  const reference = parseReference(requested.tenant);
   if (reference.kind === 'id') fields.tenantId = reference.tenantId;
   const { policy } = await deps.policy.current();
   // Before the tenant of a domain is looked up, so that a caller without any rule causes no request to Entra.

@@ -25,7 +25,11 @@ const namesOf = ({ tenantId, application, resourceIdentifier, grant }: Redemptio
 });
 
 /** Tells all instances how long Entra wants to be left alone. */
-export function tellThrottled(budgets: SharedBudgets | undefined, request: RedemptionRequest, reply: TokenReply): void {
+export function reportThrottled(
+  budgets: SharedBudgets | undefined,
+  request: RedemptionRequest,
+  reply: TokenReply,
+): void {
   if (reply.ok) return;
   const { code, retryAfterSeconds, logFields } = reply.failure;
   if (code !== 'throttled' || retryAfterSeconds === undefined) return;
@@ -256,7 +260,7 @@ export class Redemptions {
           if (gate.isClosed) return undefined;
           if (breaker.error !== undefined && breaker.deadVersion === credentialVersion(credential)) throw breaker.error;
           const answer = await this.#deps.redeemer.redeem(redemptionOf(request, credential), signal);
-          tellThrottled(this.#deps.budgets, request, answer);
+          reportThrottled(this.#deps.budgets, request, answer);
           // Closed before the next request leaves the queue. `#confirm` ends the check.
           if (needsCheck(answer)) gate.beginCheck();
           return answer;

@@ -50,13 +50,13 @@ export async function askTenant(deps: AskTenantDeps, visit: QueryVisit): Promise
   }
 }
 
-interface Asking extends AskTenantDeps {
+interface TenantQuery extends AskTenantDeps {
   readonly visit: QueryVisit;
   readonly query: Query;
   readonly sender: Sender;
 }
 
-async function readPages({ visit, query, sender, ...deps }: Asking, rows: RowCollector): Promise<QueryRows> {
+async function readPages({ visit, query, sender, ...deps }: TenantQuery, rows: RowCollector): Promise<QueryRows> {
   const { clock } = deps.gateway;
   const untilMs = clock.nowMs() + pageLimits.ms;
   const request = {

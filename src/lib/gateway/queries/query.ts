@@ -12,8 +12,7 @@ import { consistencyHeader } from '../../microsoft/graph.ts';
 import { selectOf } from '../../runs/job/row.ts';
 import type { GatewayDeps } from '../gateway.ts';
 import { chooseRule, refusalError, ruleJudge, withoutLinks } from '../send/authorize.ts';
-import type { GatewayOrder } from '../send/gateway-request.ts';
-import type { PlainTarget } from '../send/judge-plain.ts';
+import type { NonGraphTarget } from '../send/judge-non-graph.ts';
 import { carriesMac } from '../send/links.ts';
 import { conditionRefusal } from '../send/serve-request.ts';
 
@@ -41,7 +40,7 @@ const propertyName = /^[A-Za-z_][\w.]*(?:\/[A-Za-z_][\w.]*)*$/;
 
 /**
  * Reads a query. A path without a version is one of `v1.0`. Whether a rule opens it, and whether Microsoft Graph could read it
- * in another way, the judge decides (`open-query.ts`).
+ * in another way, the judge decides (`openQuery`).
  * @throws BrokerError request_invalid
  */
 export function readQuery({ path: given, select = [], allPages = false }: QueryText): Query {
@@ -107,19 +106,28 @@ export interface OpenedQuery {
 export async function openQuery(deps: GatewayDeps, caller: Caller, query: Query): Promise<OpenedQuery> {
   if (carriesMac(query.path)) throw invalid('path: is a link of an answer. A query follows links itself: all pages.');
   const { policy } = await deps.policy.current();
-  const asked = { resource: 'graph', via: 'gateway' } as const;
-  const denial = denyInAnyTenant(policy, caller, asked);
+  const requested = { resource: 'graph', via: 'gateway' } as const;
+  const denial = denyInAnyTenant(policy, caller, requested);
   if (denial !== undefined) throw denialError(denial);
-  const rules = rulesInSomeTenant(policy, caller, asked);
+  const rules = rulesInSomeTenant(policy, caller, requested);
   const map = await deps.permissionMap();
-  const order = orderOf(query);
+  const request = {
+    tenant: '',
+    resource: 'graph',
+    method: 'GET',
+    url: query.path,
+    headers: queryHeaders(query),
+    body: undefined,
+    gatewayUrl: '',
+    justification: {},
+  };
   const host = deps.graphHost;
   const judging = { map, graphHost: host, readLink: withoutLinks };
-  const choice = await chooseRule(judging, rules, order, noTarget);
+  const choice = await chooseRule(judging, rules, request, noTarget);
   if (!('rule' in choice)) throw refusalError(choice);
   const refusal = conditionRefusal(choice.rule);
   if (refusal !== undefined) throw refusal;
-  const judge = ruleJudge(judging, order, noTarget);
+  const judge = ruleJudge(judging, request, noTarget);
   const opening: OpeningRule[] = [];
   for (const rule of rules.filter((each) => conditionRank(each) === 0)) {
     const judged = await judge(rule);
@@ -127,7 +135,7 @@ export async function openQuery(deps: GatewayDeps, caller: Caller, query: Query)
     opening.push({ name: rule.name, permissions: judged.verdict.permissions, tenants: rule.tenants });
   }
   const { judged, rule: chosen } = choice;
-  const required = requiredPermissions(map, order, { scheme: grantOf(chosen), host });
+  const required = requiredPermissions(map, request, { scheme: grantOf(chosen), host });
   return {
     // A batch is no GET.
     request: judged.batch ? '' : `GET ${judged.verdict.request.path}`,
@@ -137,16 +145,5 @@ export async function openQuery(deps: GatewayDeps, caller: Caller, query: Query)
   };
 }
 
-const orderOf = (query: Query): GatewayOrder & { readonly body: undefined } => ({
-  tenant: '',
-  resource: 'graph',
-  method: 'GET',
-  url: query.path,
-  headers: queryHeaders(query),
-  body: undefined,
-  gatewayUrl: '',
-  justification: {},
-});
-
 /** A request to Graph is judged without its tenant. */
-const noTarget: PlainTarget = { alias: 'graph', baseUrl: '', tenantId: '' as TenantId };
+const noTarget: NonGraphTarget = { alias: 'graph', baseUrl: '', tenantId: '' as TenantId };

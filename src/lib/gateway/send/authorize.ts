@@ -35,8 +35,15 @@ import {
   type Verdict,
 } from '../../judge/verdict.ts';
 import type { GatewayDeps } from '../gateway.ts';
-import type { GatewayOrder } from './gateway-request.ts';
-import { judgePlain, pathOf, plainBody, type PlainTarget, readPlainUrl, refuseUnlisted } from './judge-plain.ts';
+import type { CallerRequest } from './gateway-request.ts';
+import {
+  judgeNonGraph,
+  pathOf,
+  nonGraphBody,
+  type NonGraphTarget,
+  readNonGraphUrl,
+  refuseUnlisted,
+} from './judge-non-graph.ts';
 import type { LinkReading } from './links.ts';
 import type { RequestFacts } from './request-records.ts';
 
@@ -57,18 +64,18 @@ const readGraph = (request: GatewayRequest, host: string): GraphReading =>
     : { batch: false, host, reading: readRequest(request, host) };
 
 /** Judges a request to Graph by the scopes of a rule, and then by its `requests`. Pure. */
-function judgeGraph(map: PermissionMap, rule: Rule, asked: GraphReading): GraphVerdict {
+function judgeGraph(map: PermissionMap, rule: Rule, requested: GraphReading): GraphVerdict {
   const grant: Grant = {
     scheme: grantOf(rule),
     permissions: new Set(rule.scopes),
     beta: namesSegment(rule.requests, 0, 'beta'),
     me: namesSegment(rule.requests, 1, 'me'),
-    host: asked.host,
+    host: requested.host,
   };
-  if (!asked.batch) {
-    return { batch: false, verdict: narrowed(judgeReading(map, grant, asked.reading), rule.requests) };
+  if (!requested.batch) {
+    return { batch: false, verdict: narrowed(judgeReading(map, grant, requested.reading), rule.requests) };
   }
-  const judged = judgeBatch(map, grant, asked.reading);
+  const judged = judgeBatch(map, grant, requested.reading);
   if (!judged.readable) return { batch: false, verdict: judged };
   // A part that depends on a refused one is not sent either: `sendBatch` sees that that one failed.
   const parts = judged.parts.map((part) => ({ ...part, verdict: narrowed(part.verdict, rule.requests) }));
@@ -96,7 +103,7 @@ interface Choice {
   readonly judged: Judged;
 }
 
-/** What the rules are asked about. */
+/** What judging a request needs. */
 interface JudgeDeps {
   /** Undefined for resources other than Graph. */
   readonly map: PermissionMap | undefined;
@@ -120,13 +127,13 @@ export const withoutLinks: JudgeDeps['readLink'] = async (_, url) => ({ ok: true
 export async function chooseRule(
   deps: JudgeDeps,
   rules: readonly Rule[],
-  order: GatewayOrder,
-  target: PlainTarget,
+  request: CallerRequest,
+  target: NonGraphTarget,
 ): Promise<Choice | Refused> {
-  const judge = ruleJudge(deps, order, target);
+  const judge = ruleJudge(deps, request, target);
   const refusals: Refused[] = [];
   for (const rank of [0, 1, 2]) {
-    const equals = rules.filter((rule) => conditionRank(rule, order.justification.breakGlass) === rank);
+    const equals = rules.filter((rule) => conditionRank(rule, request.justification.breakGlass) === rank);
     const choice = await chooseAmong(judge, equals, refusals);
     if (choice !== undefined) return choice;
   }
@@ -142,7 +149,7 @@ async function chooseAmong(
 ): Promise<Choice | undefined> {
   let best: { readonly choice: Choice; readonly allowed: number } | undefined;
   for (const rule of rules) {
-    // Other requests and the deadline get their turn between two rules.
+    // Yields to other requests and the deadline between two rules.
     if (rule !== rules[0] || refusals.length > 0) await setImmediate();
     const judged = await judge(rule);
     if ('allowed' in judged) {
@@ -165,27 +172,28 @@ const nothing: Refused = { allowed: false, kind: 'not-permitted', reason: 'No ru
  */
 export function ruleJudge(
   deps: JudgeDeps,
-  order: GatewayOrder,
-  target: PlainTarget,
+  request: CallerRequest,
+  target: NonGraphTarget,
 ): (rule: Rule) => Promise<Judged | Refused> {
-  const body = once(() => bodyText(order));
-  const plain = once(() => plainBody(body()));
+  const body = once(() => bodyText(request));
+  const plain = once(() => nonGraphBody(body()));
   const readings = new Map<string, GraphReading>();
   /** A link belongs to one rule, so for all others its URL stays the caller's. */
   const graphReading = ({ url, link }: Extract<LinkReading, { ok: true }>): GraphReading => {
     const known = readings.get(url);
     if (known !== undefined && link === undefined) return known;
-    const reading = readGraph({ ...order, url, body: body(), link }, deps.graphHost);
+    const reading = readGraph({ ...request, url, body: body(), link }, deps.graphHost);
     if (link === undefined) readings.set(url, reading);
     return reading;
   };
   return async (rule) => {
-    const reading = await deps.readLink(rule.name, order.url);
+    const reading = await deps.readLink(rule.name, request.url);
     if (!reading.ok) return { allowed: false, kind: 'not-permitted', reason: reading.reason };
     return orRefused(() => {
       if (deps.map === undefined) {
-        const request = { ...order, url: reading.url };
-        return { batch: false, ...judgePlain(rule.requests ?? noRequests, request, target, plain()) } as const;
+        const { requests = noRequests } = rule;
+        const judged = judgeNonGraph(requests, { ...request, url: reading.url }, target, plain());
+        return { batch: false, ...judged } as const;
       }
       const judged = judgeGraph(deps.map, rule, graphReading(reading));
       if (judged.batch) return judged;
@@ -199,7 +207,7 @@ export function ruleJudge(
 const noRequests = { methods: undefined, paths: [], cmdlets: undefined };
 
 /** Rejects invalid UTF-8 in JSON. Of other bodies the judge reads only whether there is one. */
-function bodyText({ body, headers }: GatewayOrder): string {
+function bodyText({ body, headers }: CallerRequest): string {
   if (body === undefined) return '';
   if (!isJson(headers['content-type'])) return Buffer.from(body).toString('latin1');
   try {
@@ -223,20 +231,20 @@ export interface Authorization extends Choice {
 export type KnownFacts = { -readonly [K in keyof RequestFacts]: RequestFacts[K] };
 
 /** The facts that a request itself shows. */
-export const factsOf = (order: GatewayOrder): KnownFacts =>
+export const factsOf = (request: CallerRequest): KnownFacts =>
   defined({
     // The text of the caller may contain anything, even a secret pasted by mistake.
-    tenantAsked: scrub(order.tenant),
-    resource: order.resource,
-    method: order.method,
+    tenantAsked: scrub(request.tenant),
+    resource: request.resource,
+    method: request.method,
     scopes: [],
-    path: readablePath(order),
+    path: readablePath(request),
   });
 
 /** Canonical as the judge reads it, without query; undefined for a path that cannot be read. */
-export function readablePath({ resource, url }: Pick<GatewayOrder, 'resource' | 'url'>): string | undefined {
+export function readablePath({ resource, url }: Pick<CallerRequest, 'resource' | 'url'>): string | undefined {
   try {
-    if (judgedBy(resource) !== 'permissions') return pathOf(readPlainUrl(url).segments);
+    if (judgedBy(resource) !== 'permissions') return pathOf(readNonGraphUrl(url).segments);
     const { version, path } = readTarget(url, 'graph');
     return `/${version}${readPath(path).slashed}`;
   } catch {
@@ -251,25 +259,25 @@ export function readablePath({ resource, url }: Pick<GatewayOrder, 'resource' | 
  */
 export async function authorize(
   deps: GatewayDeps,
-  order: GatewayOrder,
+  request: CallerRequest,
   caller: Caller,
   facts: KnownFacts,
 ): Promise<Authorization> {
-  const resource = deps.resources.get(order.resource);
-  const reference = parseReference(order.tenant);
+  const resource = deps.resources.get(request.resource);
+  const reference = parseReference(request.tenant);
   if (reference.kind === 'id') facts.tenantId = reference.tenantId;
   const { policy } = await deps.policy.current();
-  const request = { resource: resource.alias, via: 'gateway' } as const;
+  const access = { resource: resource.alias, via: 'gateway' } as const;
   // Before the tenant of a domain is looked up, so that a caller without any rule causes no request to Entra.
-  const early = denyInAnyTenant(policy, caller, request);
+  const early = denyInAnyTenant(policy, caller, access);
   if (early !== undefined) throw denialError(early);
 
   const tenant = await findTenant(deps, reference, callerIdOf(caller));
   if (tenant.tenantId !== undefined) facts.tenantId = tenant.tenantId;
   const rules = await byProvenDomains(deps, callerIdOf(caller), tenant, {
-    decideBy: (proven) => rulesFor(policy, caller, { ...request, ...proven }),
+    decideBy: (proven) => rulesFor(policy, caller, { ...access, ...proven }),
     isSame: sameRules,
-    needed: neededFacts(policy, caller, request),
+    needed: neededFacts(policy, caller, access),
   });
   if ('missing' in rules) throw denialError(rules);
   // After the decision, so that a caller without a rule learns nothing about tenants.
@@ -287,7 +295,7 @@ export async function authorize(
     graphHost: deps.graphHost,
     readLink: (rule: string, url: string) => deps.links.read({ ...owner, rule }, url),
   };
-  const choice = await chooseRule(judging, rules, order, { alias, baseUrl, tenantId });
+  const choice = await chooseRule(judging, rules, request, { alias, baseUrl, tenantId });
   if (!('rule' in choice)) throw refusalError(choice);
   const { rule } = choice;
   Object.assign(facts, { rule: rule.name, application: rule.application, grant: grantOf(rule) });
@@ -297,9 +305,9 @@ export async function authorize(
 type Request = TenantFacts & { readonly resource: string; readonly via: 'gateway' };
 
 function rulesFor(policy: AccessPolicy, caller: PolicyCaller, request: Request): readonly Rule[] | Denial {
-  const asked = { ...request, scopes: [] };
-  const decision = decide(policy, caller, asked);
-  return decision.allow ? allowingRules(policy, caller, asked) : decision;
+  const requested = { ...request, scopes: [] };
+  const decision = decide(policy, caller, requested);
+  return decision.allow ? allowingRules(policy, caller, requested) : decision;
 }
 
 function sameRules(one: readonly Rule[] | Denial, other: readonly Rule[] | Denial): boolean {

@@ -12,8 +12,8 @@ import type { TenantFacts } from '../../access/tenants/tenant-set.ts';
 import type { TenantId } from '../../core/identifiers.ts';
 import { publicGraphHost } from '../../core/resources.ts';
 import { chooseRule, isAllowed, ruleJudge, withoutLinks } from './authorize.ts';
-import type { GatewayOrder } from './gateway-request.ts';
-import type { PlainTarget } from './judge-plain.ts';
+import type { CallerRequest } from './gateway-request.ts';
+import type { NonGraphTarget } from './judge-non-graph.ts';
 
 /** What a rule makes of a request. */
 export interface RequestFinding {
@@ -53,7 +53,7 @@ export interface RequestExplanation {
 /** A request to explain. */
 export interface ExplainedRequest extends TenantFacts {
   readonly caller: PolicyCaller;
-  readonly order: Pick<GatewayOrder, 'resource' | 'method' | 'url' | 'body'>;
+  readonly callerRequest: Pick<CallerRequest, 'resource' | 'method' | 'url' | 'body'>;
   /** Undefined for resources other than Graph. */
   readonly map: PermissionMap | undefined;
   /** The address of a resource that the settings add. Absent: it is not known, or the alias is built in. */
@@ -61,20 +61,20 @@ export interface ExplainedRequest extends TenantFacts {
 }
 
 /** Returns the decision and the outcome of each rule, without sending anything. */
-export async function explainRequest(policy: AccessPolicy, asked: ExplainedRequest): Promise<RequestExplanation> {
-  const { caller, map, order: sent, baseUrl = '', ...facts } = asked;
+export async function explainRequest(policy: AccessPolicy, explained: ExplainedRequest): Promise<RequestExplanation> {
+  const { caller, map, callerRequest: sent, baseUrl = '', ...facts } = explained;
   const { domains, tenantId } = facts;
   const { resource } = sent;
   const request: PolicyRequest = { ...facts, resource, scopes: [], via: 'gateway' };
   const tenant = tenantId ?? domains[0] ?? '';
-  const headers: GatewayOrder['headers'] = sent.body === undefined ? {} : { 'content-type': 'application/json' };
-  const order: GatewayOrder = { ...sent, tenant, headers, gatewayUrl: '', justification: {} };
-  const target: PlainTarget = { alias: resource, baseUrl, tenantId: tenant as TenantId };
+  const headers: CallerRequest['headers'] = sent.body === undefined ? {} : { 'content-type': 'application/json' };
+  const callerRequest: CallerRequest = { ...sent, tenant, headers, gatewayUrl: '', justification: {} };
+  const target: NonGraphTarget = { alias: resource, baseUrl, tenantId: tenant as TenantId };
   const deps = { map, graphHost: publicGraphHost, readLink: withoutLinks };
   const stages = policy.rules.map((rule) => ({ rule, missing: failedStage(rule, caller, request) }));
   const applying = stages.filter(({ missing }) => missing === undefined).map(({ rule }) => rule);
-  const judge = ruleJudge(deps, order, target);
-  const choice = await chooseRule(deps, applying, order, target);
+  const judge = ruleJudge(deps, callerRequest, target);
+  const choice = await chooseRule(deps, applying, callerRequest, target);
   const chosen = 'rule' in choice ? choice.rule : undefined;
   const rules: RequestFinding[] = [];
   for (const { rule, missing } of stages) {

@@ -47,7 +47,7 @@ const invalid = (name: string, rule: string): BrokerError =>
   new BrokerError('request_invalid', `The header ${name} ${rule}.`);
 
 /** A request that a caller hands to the gateway. */
-export interface GatewayOrder {
+export interface CallerRequest {
   /** Tenant id or domain, as the caller wrote it. */
   readonly tenant: string;
   /** Alias of the resource. */
@@ -77,9 +77,9 @@ const address =
  */
 export function readAddress(
   url: string,
-  route: Pick<GatewayOrder, 'tenant' | 'resource'>,
+  route: Pick<CallerRequest, 'tenant' | 'resource'>,
   takesKeys: boolean,
-): Pick<GatewayOrder, 'tenant' | 'resource' | 'url' | 'gatewayUrl'> {
+): Pick<CallerRequest, 'tenant' | 'resource' | 'url' | 'gatewayUrl'> {
   const { gatewayUrl = '', tenant = '', resource = '', path = '/', query = '' } = address.exec(url)?.groups ?? {};
   if (gatewayUrl === '' || decoded(tenant) !== route.tenant || decoded(resource) !== route.resource) {
     throw new BrokerError(
@@ -121,7 +121,7 @@ const withoutFunctionKey = (query: string): string =>
 const fromFrontEnds = /^(?:x-original-url|x-waws-unencoded-url|x-forwarded-[a-z-]+|x-arr-[a-z-]+)$/;
 
 /** The headers of a request, as the judge reads them. */
-export const orderHeaders = (headers: Iterable<readonly [string, string]>): Readonly<Record<string, string>> =>
+export const callerHeaders = (headers: Iterable<readonly [string, string]>): Readonly<Record<string, string>> =>
   Object.fromEntries(
     [...headers].filter(([name]) => !fromFrontEnds.test(name) && !Object.values<string>(names).includes(name)),
   );

@@ -1,4 +1,4 @@
-import { type Claim, freeClaim, type Met } from '../../approvals/meet-condition.ts';
+import { type Claim, freeClaim, type MetCondition } from '../../approvals/meet-condition.ts';
 import { longestRecordSeconds } from '../../audit/audit-log.ts';
 import { callerIdOf } from '../../core/caller.ts';
 import { retry } from '../../core/clock.ts';
@@ -24,7 +24,7 @@ export interface Outgoing {
   readonly verdict: Allowed;
   readonly body: Uint8Array | undefined;
   /** Asked before each attempt. Nothing leaves if it throws: the approval may have ended or been used in between. */
-  readonly met: Pick<Met, 'confirm' | 'claim'>;
+  readonly met: Pick<MetCondition, 'confirm' | 'claim'>;
   /** The end of the whole request. */
   readonly signal: AbortSignal;
 }

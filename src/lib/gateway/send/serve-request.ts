@@ -17,7 +17,7 @@ import type { JudgedPart } from '../../judge/batch.ts';
 import type { Allowed } from '../../judge/verdict.ts';
 import type { GatewayDeps } from '../gateway.ts';
 import { type Authorization, authorize, factsOf, type KnownFacts, readablePath, refusalError } from './authorize.ts';
-import { type GatewayOrder, justificationOf, orderHeaders, readAddress } from './gateway-request.ts';
+import { type CallerRequest, justificationOf, callerHeaders, readAddress } from './gateway-request.ts';
 import { rootUrlOf } from './links.ts';
 import { recordOf, type RequestFacts, type Sender } from './request-records.ts';
 import { requestSubject } from './request-subject.ts';
@@ -84,22 +84,22 @@ const batchConcurrency = 4;
  * @returns what the caller may see of the resource's answer. It never contains the token.
  * @throws BrokerError
  */
-export async function serveRequest(deps: GatewayDeps, order: GatewayOrder, sender: Sender): Promise<Answer> {
+export async function serveRequest(deps: GatewayDeps, request: CallerRequest, sender: Sender): Promise<Answer> {
   try {
-    return await withDeadline(deps.clock, deadlineMs, (signal) => serve(deps, order, sender, signal));
+    return await withDeadline(deps.clock, deadlineMs, (signal) => serve(deps, request, sender, signal));
   } catch (error) {
     if (!(error instanceof DeadlineError)) throw error;
     throw new BrokerError('resource_error', 'The resource did not answer in time.', { cause: error });
   }
 }
 
-async function serve(deps: GatewayDeps, order: GatewayOrder, sender: Sender, signal: AbortSignal): Promise<Answer> {
-  const facts = factsOf(order);
+async function serve(deps: GatewayDeps, request: CallerRequest, sender: Sender, signal: AbortSignal): Promise<Answer> {
+  const facts = factsOf(request);
   let authorization: Authorization;
   let condition: ConditionOutcome;
   try {
-    authorization = await authorize(deps, order, sender.caller, facts);
-    condition = await conditionOf(deps, order, sender, authorization);
+    authorization = await authorize(deps, request, sender.caller, facts);
+    condition = await conditionOf(deps, request, sender, authorization);
   } catch (thrown) {
     await recordOf(deps, sender).denied(facts, thrown);
     throw thrown;
@@ -112,16 +112,16 @@ async function serve(deps: GatewayDeps, order: GatewayOrder, sender: Sender, sig
   const { judged } = authorization;
   const { met } = condition;
   Object.assign(facts, met.facts);
-  const common = { deps, sender, authorization, signal, met, gatewayUrl: order.gatewayUrl };
+  const common = { deps, sender, authorization, signal, met, gatewayUrl: request.gatewayUrl };
   if (judged.batch) return serveBatch(common, facts, judged.parts);
   const { verdict, cmdlet } = judged;
-  return serveOne({ ...common, verdict, body: order.body }, requestFacts(facts, verdict, cmdlet));
+  return serveOne({ ...common, verdict, body: request.body }, requestFacts(facts, verdict, cmdlet));
 }
 
 /** @throws BrokerError for a batch that needs an approval, for a run, and as {@link meetCondition} does. */
 async function conditionOf(
   deps: GatewayDeps,
-  { body, justification }: GatewayOrder,
+  { body, justification }: CallerRequest,
   sender: Sender,
   authorization: Authorization,
 ): Promise<ConditionOutcome> {
@@ -223,7 +223,7 @@ function takeParts({ deps, sender }: Pick<Served, 'deps' | 'sender'>, parts: rea
 /** Records a part that no rule opens. Like every refusal, its record names no rule. Above the limit it is only logged. */
 async function recordRefused(
   { deps, sender }: Pick<Served, 'deps' | 'sender'>,
-  { rule: _rule, application: _application, grant: _grant, ...asked }: KnownFacts,
+  { rule: _rule, application: _application, grant: _grant, ...requested }: KnownFacts,
   { method, url, verdict }: JudgedPart,
   isThrottled: boolean,
 ): Promise<void> {
@@ -232,7 +232,7 @@ async function recordRefused(
   sender.log.log('warn', 'request.part_failed', errorFields(error));
   if (isThrottled) return;
   // The text of the caller may contain anything, even a secret pasted by mistake.
-  const { path: _path, ...facts } = { ...asked, method: scrub(method) };
+  const { path: _path, ...facts } = { ...requested, method: scrub(method) };
   const path = readablePath({ resource: 'graph', url });
   await recordOf(deps, sender).denied({ ...facts, ...defined({ path }) }, error);
 }
@@ -246,7 +246,7 @@ export interface ReceivedRequest {
   /** Undefined without a body. */
   readonly body: Uint8Array | undefined;
   /** What the host has read in the address. */
-  readonly route: Pick<GatewayOrder, 'tenant' | 'resource'>;
+  readonly route: Pick<CallerRequest, 'tenant' | 'resource'>;
   /** Whether the host asks for a function key. */
   readonly takesKeys: boolean;
 }
@@ -256,19 +256,19 @@ export interface ReceivedRequest {
  * @throws BrokerError
  */
 export async function receiveRequest(deps: GatewayDeps, received: ReceivedRequest, sender: Sender): Promise<Answer> {
-  let order: GatewayOrder;
+  let request: CallerRequest;
   try {
     const { method, url, body, route, takesKeys } = received;
-    const headers = orderHeaders(received.headers);
+    const headers = callerHeaders(received.headers);
     if ((headers['content-encoding'] ?? 'identity') !== 'identity')
       throw new BrokerError('request_invalid', 'The body has a content coding; send it without one.');
     const justification = justificationOf(Object.fromEntries(received.headers));
-    order = { ...readAddress(url, route, takesKeys), method, headers, body, justification };
+    request = { ...readAddress(url, route, takesKeys), method, headers, body, justification };
   } catch (thrown) {
     const { method, route } = received;
     const facts = { tenantAsked: scrub(route.tenant), resource: route.resource, method, scopes: [] };
     await recordOf(deps, sender).denied(facts, thrown);
     throw thrown;
   }
-  return serveRequest(deps, order, sender);
+  return serveRequest(deps, request, sender);
 }

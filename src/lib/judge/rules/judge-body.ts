@@ -148,8 +148,8 @@ function judgeReference(body: JsonObject, question: Question): readonly string[]
 function judgeTypes(body: JsonObject, question: Question): readonly string[] {
   if (question.location.template.at(-1) !== 'getbyids') return [];
   const { types } = body;
-  const asked = Array.isArray(types) && types.length > 0 ? types : Object.keys(directoryTypes);
-  return asked.flatMap((type: unknown) => {
+  const requested = Array.isArray(types) && types.length > 0 ? types : Object.keys(directoryTypes);
+  return requested.flatMap((type: unknown) => {
     const found = readableType(String(type).toLowerCase(), question);
     if (found.length > 0) return found;
     throw notPermitted(

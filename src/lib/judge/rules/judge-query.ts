@@ -108,8 +108,8 @@ const permissionsByType: Readonly<Record<string, readonly string[]>> = {
 export function searchedTypes(body: JsonObject | undefined): readonly string[] {
   const requests: unknown = body?.['requests'];
   const types = (Array.isArray(requests) ? requests : []).flatMap((request: unknown): unknown[] => {
-    const asked: unknown = (request as { entityTypes?: unknown } | null)?.entityTypes;
-    return Array.isArray(asked) && asked.length > 0 ? asked : [undefined];
+    const requested: unknown = (request as { entityTypes?: unknown } | null)?.entityTypes;
+    return Array.isArray(requested) && requested.length > 0 ? requested : [undefined];
   });
   if (types.length > 0 && types.every((type) => typeof type === 'string')) return [...new Set(types)];
   throw unreadable('The search does not name its entityTypes; list them in every request of the body.');

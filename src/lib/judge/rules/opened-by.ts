@@ -111,7 +111,7 @@ function ownObjects(listedAsOwn: boolean): PermissionRule {
     if (!limited || own) return undefined;
     const [root = '', ...rest] = location.template;
     if (rest.length === 0 && exceptions[permission]?.includes(root) === true) return undefined;
-    // A search with a delegated permission looks only where the account may look; `search-types.ts` checks its types.
+    // A search with a delegated permission looks only where the account may look; `judge-query.ts` checks its types.
     if (searchedTypes !== undefined) return undefined;
     return 'covers only the signed-in account, and the path or the rule does not';
   };

@@ -206,7 +206,7 @@ const probe = (deps: KeepAliveDeps, application: string): Promise<void> =>
 const writeToJournal = ({ log }: Pick<KeepAliveDeps, 'log'>, write: () => Promise<void>): Promise<void> =>
   attempt(log, 'credential.journal_unavailable', {}, write);
 
-export interface ClaimedCareDeps extends KeepAliveDeps {
+export interface ClaimedMaintenanceDeps extends KeepAliveDeps {
   readonly claims: CareClaims;
 }
 
@@ -220,8 +220,8 @@ const claimMs = 30 * minuteMs;
  * rotations at the same time do no harm.
  * @returns undefined if nothing was done.
  */
-export async function claimedCare(
-  deps: ClaimedCareDeps,
+export async function claimedMaintenance(
+  deps: ClaimedMaintenanceDeps,
   application: string,
   unlessEndedSinceMs?: number,
 ): Promise<KeepAliveResult | undefined> {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { orderHeaders, readAddress } from '../../../../../src/lib/gateway/send/gateway-request.ts';
+import { callerHeaders, readAddress } from '../../../../../src/lib/gateway/send/gateway-request.ts';
 
 const route = { tenant: 'contoso.com', resource: 'graph' };
 const base = 'https://broker.example/api/gateway/contoso.com/graph';
@@ -53,5 +53,5 @@ it('headers of front ends do not look like attempts to replace the address', () 
     'x-http-method-override': 'DELETE',
     Accept: 'application/json',
   });
-  expect(orderHeaders(headers)).toEqual({ accept: 'application/json', 'x-http-method-override': 'DELETE' });
+  expect(callerHeaders(headers)).toEqual({ accept: 'application/json', 'x-http-method-override': 'DELETE' });
 });
