@@ -16,7 +16,7 @@ import { createCheckpointSigner, secretClient } from './lib/config/key-vault.ts'
 import { azureIdentity, federatedAssertion, type IdentityOptions } from './lib/config/identity.ts';
 import { createStorage, type Storage } from './lib/config/storage.ts';
 import { TokenBroker } from './lib/tokens/broker.ts';
-import { GatedTokens, recordTokens } from './lib/tokens/gated-tokens.ts';
+import { GatedTokens, recordTokens } from './lib/tokens/issue-token.ts';
 import { createLazyBudgets } from './lib/microsoft/budgets/lazy-budgets.ts';
 import { createCallers } from './lib/access/sign-in/callers.ts';
 import {

@@ -1,6 +1,10 @@
 import { bootLog, type Services } from '../composition.ts';
 import { createCertificate } from '../lib/tokens/credential/client-certificate.ts';
-import { claimedCare, type ClaimedCareDeps, type KeepAliveResult } from '../lib/tokens/credential/keep-alive.ts';
+import {
+  claimedMaintenance,
+  type ClaimedMaintenanceDeps,
+  type KeepAliveResult,
+} from '../lib/tokens/credential/keep-alive.ts';
 import { BrokerError } from '../lib/core/errors.ts';
 import { createGraphClient, createGraphWriter } from '../lib/microsoft/graph.ts';
 import { timer } from './timer.ts';
@@ -23,7 +27,7 @@ export async function rotateCredentials(
   const { credentials, health, log } = services;
   const outcomes: KeepAliveResult[] = [];
   for (const application of applications ?? (await credentials.store.listApplications())) {
-    const outcome = await claimedCare(careDeps(services), application, unlessEndedSinceMs);
+    const outcome = await claimedMaintenance(careDeps(services), application, unlessEndedSinceMs);
     if (outcome === undefined) continue;
     outcomes.push(outcome);
     // This instance must redeem the new credential from now on.
@@ -45,7 +49,7 @@ export function rotateIfOverdue(services: Services): void {
   );
 }
 
-function careDeps(services: Services): ClaimedCareDeps {
+function careDeps(services: Services): ClaimedMaintenanceDeps {
   const { endpoints, resources } = services.settings.cloud;
   return {
     ...services,
@@ -58,7 +62,7 @@ function careDeps(services: Services): ClaimedCareDeps {
 }
 
 /** The application renews its own credential. It has the permission to change its own registration only. */
-function renewalDeps(services: Services): NonNullable<ClaimedCareDeps['renewal']> {
+function renewalDeps(services: Services): NonNullable<ClaimedMaintenanceDeps['renewal']> {
   const { endpoints, resources } = services.settings.cloud;
   return {
     graphIdentifier: resources.graph,

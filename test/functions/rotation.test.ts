@@ -1,17 +1,17 @@
 import { beforeEach, expect, it, vi } from 'vitest';
 import type { Services } from '../../src/composition.ts';
 import { rotateCredentials } from '../../src/functions/rotation.ts';
-import type { ClaimedCareDeps, KeepAliveResult } from '../../src/lib/tokens/credential/keep-alive.ts';
+import type { ClaimedMaintenanceDeps, KeepAliveResult } from '../../src/lib/tokens/credential/keep-alive.ts';
 import { clouds } from '../../src/lib/core/resources.ts';
 import { BrokerError } from '../../src/lib/core/errors.ts';
 import { recordingLogger } from '../fakes/recording-logger.ts';
 
 const cared = vi.hoisted(() => ({
-  deps: [] as ClaimedCareDeps[],
+  deps: [] as ClaimedMaintenanceDeps[],
   outcome: (_application: string): KeepAliveResult | undefined => undefined,
 }));
 vi.mock('../../src/lib/tokens/credential/keep-alive.ts', () => ({
-  claimedCare: async (deps: ClaimedCareDeps, application: string) => {
+  claimedMaintenance: async (deps: ClaimedMaintenanceDeps, application: string) => {
     cared.deps.push(deps);
     return cared.outcome(application);
   },

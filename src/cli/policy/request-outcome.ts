@@ -7,7 +7,7 @@ import { headOf, notNeeded, resultOf, type TestResult } from './explained.ts';
 import { readLocalSettings } from '../sign-in/target.ts';
 import { UsageError } from '../run-program.ts';
 
-interface AskedRequest extends Omit<ExplainedRequest, 'order' | 'map'> {
+interface AskedRequest extends Omit<ExplainedRequest, 'callerRequest' | 'map'> {
   /** Method and path, as on the command line. */
   readonly request: string;
 }
@@ -33,7 +33,12 @@ export async function requestOutcome(
     url,
     body: body === undefined ? undefined : Buffer.from(body),
   };
-  const explanation = await explainRequest(policy, { ...asked, order, map, baseUrl: await addedAddress(resource) });
+  const explanation = await explainRequest(policy, {
+    ...asked,
+    callerRequest: order,
+    map,
+    baseUrl: await addedAddress(resource),
+  });
   const headline = explanation.allowed
     ? `${headOf(explanation.rule ?? '', explanation)}: sends ${explanation.sends}${by(explanation.permissions)}, with a token of the application ${explanation.application}.`
     : `Denied. ${explanation.reason}`;

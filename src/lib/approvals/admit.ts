@@ -1,13 +1,13 @@
 import type { ApprovalTerms } from '../access/policy/policy.ts';
 import { isVisible } from '../access/tenants/visible-tenants.ts';
-import { type Caller, callerIdOf, type Justification } from '../core/caller.ts';
-import { isoTime } from '../core/clock.ts';
+import { callerIdOf, type Justification } from '../core/caller.ts';
+import { isoTime, minuteMs } from '../core/clock.ts';
 import { BrokerError } from '../core/errors.ts';
-import { errorFields, type Logger, scrub } from '../core/log.ts';
+import { errorFields, scrub } from '../core/log.ts';
 import {
   approvalInstanceId,
   approvalOrchestrationName,
-  type ApprovalOrchestrations,
+  type ApprovalRequester,
   type StoredApproval,
 } from './approval-log.ts';
 import {
@@ -16,7 +16,7 @@ import {
   consentsOf,
   newApprovalId,
   partyOf,
-  standingOf,
+  stateOf,
   stricter,
   type Subject,
   underWayUntilMs,
@@ -28,7 +28,7 @@ import { ruleNow } from './judge-decision.ts';
  * The clock of an instance may be this far behind the one that recorded the approval, in milliseconds. If it is further
  * behind, it was set back, and would prolong the validity.
  */
-const maxClockLagMs = 5 * 60_000;
+const maxClockLagMs = 5 * minuteMs;
 
 /** Whether a record serves a request now. */
 type Serving =
@@ -40,6 +40,13 @@ type Serving =
       /** One sentence for the caller. */
       readonly reason: string;
     };
+
+const ends = {
+  denied: 'The request was denied.',
+  revoked: 'The approval was revoked.',
+  expired: 'The request expired before enough people approved it.',
+  ended: 'The approval is no longer valid.',
+};
 
 const no = (reason: string): Serving => ({ serves: false, waits: false, reason });
 
@@ -55,22 +62,10 @@ export function judgeServing(
   nowMs: number,
   accepts: (decision: ApprovalDecision) => boolean,
 ): Serving {
-  switch (standingOf(approval, nowMs, terms)) {
-    case 'pending':
-      return { serves: false, waits: true, reason: 'It waits for decisions.' };
-    case 'denied':
-      return no('The request was denied.');
-    case 'revoked':
-      return no('The approval was revoked.');
-    case 'expired':
-      return no('The request expired before enough people approved it.');
-    case 'used':
-      return no(usedReason(approval, nowMs));
-    case 'ended':
-      return no('The approval is no longer valid.');
-    case 'approved':
-      break;
-  }
+  const status = stateOf(approval, nowMs, terms);
+  if (status === 'pending') return { serves: false, waits: true, reason: 'It waits for decisions.' };
+  if (status === 'used') return no(usedReason(approval, nowMs));
+  if (status !== 'approved') return no(ends[status]);
   if (nowMs < (approval.approvedAtMs ?? Infinity) - maxClockLagMs)
     return no('The clock of this instance is wrong, so the validity of the approval is unknown.');
   const both = stricter(approval.terms, terms);
@@ -114,8 +109,7 @@ export async function servingApproval(deps: Approvals, id: string, terms: Approv
  */
 export async function serves(deps: Approvals, approval: Approval, admitted: ApprovalTerms): Promise<Serving> {
   const now = ruleNow((await deps.policy.current()).policy, approval);
-  if (now === 'gone')
-    return { serves: false, waits: false, reason: 'The rule asks for no approval any more, or is gone.' };
+  if (now === 'gone') return no('The rule asks for no approval any more, or is gone.');
   const terms = stricter(admitted, now);
   const accepted = new Set<ApprovalDecision>();
   for (const decision of approval.decisions)
@@ -143,14 +137,6 @@ export const endedError = ({ id }: Pick<Approval, 'id'>, reason: string): Broker
 /** Requests of one caller that wait for decisions at the same time. */
 const maxOpenApprovals = 20;
 
-/** Who asks, and the log of that request. */
-export interface Asking {
-  readonly caller: Caller;
-  readonly correlationId: string;
-  readonly log: Logger;
-  readonly orchestrations: ApprovalOrchestrations;
-}
-
 /** A request may be served under the approval, or waits for it. */
 interface Admission {
   readonly admitted: boolean;
@@ -168,17 +154,20 @@ export async function admit(
   deps: Approvals,
   subject: Subject,
   terms: ApprovalTerms,
-  { reason, askAgain, ...asking }: Asking & Justification,
+  { reason, askAgain, ...requester }: ApprovalRequester & Justification,
 ): Promise<Admission> {
   const latest = await deps.approvalLog.current(subject.digest);
   if (latest !== undefined) {
     const admission = await admissionBy(deps, latest, terms, askAgain === true);
     if (admission !== undefined) return admission;
   }
-  const approval = newApproval(deps, { subject, terms, reason }, asking);
+  const approval = newApproval(deps, { subject, terms, reason }, requester);
   switch (await deps.approvalLog.create(approval, latest?.approval.id, maxOpenApprovals)) {
     case 'full':
-      throw tooMany();
+      throw new BrokerError(
+        'too_many_approvals',
+        `${maxOpenApprovals} requests of this caller wait for an approval already.`,
+      );
     case 'outrun': {
       const first = await deps.approvalLog.current(subject.digest);
       const admission = first && (await admissionBy(deps, first, terms, false));
@@ -186,13 +175,10 @@ export async function admit(
       throw new BrokerError('storage_unavailable', 'The approval was changed at the same time.');
     }
     case 'created':
-      await startOrchestration(approval, asking);
+      await startOrchestration(approval, requester);
       return { admitted: false, approval };
   }
 }
-
-const tooMany = (): BrokerError =>
-  new BrokerError('too_many_approvals', `${maxOpenApprovals} requests of this caller wait for an approval already.`);
 
 /** Undefined if the caller asks again for what has ended. @throws BrokerError approval_ended */
 async function admissionBy(
@@ -211,7 +197,7 @@ async function admissionBy(
 function newApproval(
   deps: Approvals,
   { subject, terms, reason }: Pick<Approval, 'subject' | 'terms' | 'reason'>,
-  { caller, correlationId }: Pick<Asking, 'caller' | 'correlationId'>,
+  { caller, correlationId }: Pick<ApprovalRequester, 'caller' | 'correlationId'>,
 ): Approval {
   const askedAtMs = deps.clock.nowMs();
   return {
@@ -222,7 +208,7 @@ function newApproval(
     terms,
     correlationId,
     askedAtMs,
-    expiresAtMs: askedAtMs + terms.expiresMinutes * 60_000,
+    expiresAtMs: askedAtMs + terms.expiresMinutes * minuteMs,
     status: 'pending',
     decisions: [],
     approvedAtMs: undefined,
@@ -238,14 +224,10 @@ function newApproval(
 /** If it cannot be started, the watchdog starts it: the record exists. */
 async function startOrchestration(
   { id, asker, subject }: Approval,
-  { log, orchestrations }: Omit<Asking, 'caller'>,
+  { log, orchestrations }: Omit<ApprovalRequester, 'caller'>,
 ): Promise<void> {
-  log.log('info', 'approval.asked', {
-    approvalId: id,
-    rule: subject.rule,
-    tenantId: subject.tenantId,
-    caller: callerIdOf(asker),
-  });
+  const { rule, tenantId } = subject;
+  log.log('info', 'approval.asked', { approvalId: id, rule, tenantId, caller: callerIdOf(asker) });
   try {
     await orchestrations.start(approvalOrchestrationName, approvalInstanceId(id), { approvalId: id });
   } catch (thrown) {

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import type { Caller } from '../core/caller.ts';
 import { type Clock, withDeadline } from '../core/clock.ts';
 import { BrokerError } from '../core/errors.ts';
 import type { TenantId } from '../core/identifiers.ts';
@@ -74,6 +75,14 @@ export const whileOthersWrite = <T>(attempt: (number: number) => Promise<T | und
 /** What approvals use of the durable platform. */
 export type ApprovalOrchestrations = Pick<Orchestrations, 'start' | 'state' | 'raise'>;
 
+/** Who requests or decides, and the log of that request. */
+export interface ApprovalRequester {
+  readonly caller: Caller;
+  readonly correlationId: string;
+  readonly log: Logger;
+  readonly orchestrations: ApprovalOrchestrations;
+}
+
 /** Name of the orchestration. */
 export const approvalOrchestrationName = 'approval';
 /** Event that wakes it after a decision. */
@@ -89,7 +98,7 @@ const longestWakeMs = 3_000;
 export async function wake(
   clock: Clock,
   approvalId: string,
-  { orchestrations, log }: { readonly orchestrations: Pick<Orchestrations, 'raise'>; readonly log: Logger },
+  { orchestrations, log }: Pick<ApprovalRequester, 'orchestrations' | 'log'>,
 ): Promise<void> {
   const raise = (): Promise<void> => orchestrations.raise(approvalInstanceId(approvalId), decidedEventName);
   try {

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import type { ApprovalTerms } from '../access/policy/policy.ts';
 import type { AuditEntry } from '../audit/audit-log.ts';
 import type { Caller, CallerRole } from '../core/caller.ts';
+import { minuteMs } from '../core/clock.ts';
 import type { TenantId } from '../core/identifiers.ts';
 
 /*
@@ -93,7 +94,7 @@ interface ApprovalUse {
 }
 
 /** A request that left without an answer for this long, in milliseconds, lost its process: its whole time is shorter. */
-const longestUseMs = 5 * 60_000;
+const longestUseMs = 5 * minuteMs;
 
 /** Until then, the request that holds the approval may still be answered, or give it back. 0: no request holds it. */
 export const underWayUntilMs = ({ use, closedAtMs }: Pick<Approval, 'use' | 'closedAtMs'>): number =>
@@ -112,7 +113,7 @@ export interface Approval {
   readonly askedAtMs: number;
   /** When a pending request expires. */
   readonly expiresAtMs: number;
-  /** As it was last written. Time may have ended it since: see `standingOf`. */
+  /** As it was last written. Time may have ended it since: see `stateOf`. */
   readonly status: ApprovalStatus;
   readonly decisions: readonly ApprovalDecision[];
   readonly approvedAtMs: number | undefined;
@@ -139,25 +140,20 @@ export const isChange = ({ kind, audit }: Pick<Subject, 'kind' | 'audit'>): bool
 /** Whether a status is final. */
 export const isClosed = (status: ApprovalStatus): boolean => status !== 'pending' && status !== 'approved';
 
-const minuteMs = 60_000;
-
 /** When the request stops waiting and when its validity ends, under the stricter of two terms. */
 export function endsOf(
   { askedAtMs, expiresAtMs, approvedAtMs, validUntilMs }: Approval,
   terms?: Pick<ApprovalTerms, 'expiresMinutes' | 'validMinutes'>,
 ): { readonly expiresAtMs: number; readonly validUntilMs: number } {
-  const approvedMs = approvedAtMs ?? 0;
+  const { expiresMinutes = Infinity, validMinutes = Infinity } = terms ?? {};
   return {
-    expiresAtMs: terms === undefined ? expiresAtMs : Math.min(expiresAtMs, askedAtMs + terms.expiresMinutes * minuteMs),
-    validUntilMs:
-      terms === undefined
-        ? (validUntilMs ?? 0)
-        : Math.min(validUntilMs ?? 0, approvedMs + terms.validMinutes * minuteMs),
+    expiresAtMs: Math.min(expiresAtMs, askedAtMs + expiresMinutes * minuteMs),
+    validUntilMs: Math.min(validUntilMs ?? 0, (approvedAtMs ?? 0) + validMinutes * minuteMs),
   };
 }
 
 /** The status with what time has done to it. Ends are exclusive. Pure. */
-export function standingOf(
+export function stateOf(
   approval: Approval,
   nowMs: number,
   terms?: Pick<ApprovalTerms, 'expiresMinutes' | 'validMinutes'>,
@@ -180,21 +176,21 @@ export const stricter = (one: ApprovalTerms, other: ApprovalTerms): ApprovalTerm
  * The decisions that count as consent: of people with all roles of the terms, each once, and not through the application that
  * asked as itself. Pure.
  */
-export function consentsOf(approval: Approval, { from }: Pick<ApprovalTerms, 'from'>): readonly ApprovalDecision[] {
+export function consentsOf(
+  { asker, decisions: made }: Approval,
+  { from }: Pick<ApprovalTerms, 'from'>,
+): readonly ApprovalDecision[] {
   const people = new Set<string>();
-  return approval.decisions.filter(({ decision, decider, roles }) => {
+  return made.filter(({ decision, decider, roles }) => {
     const person = personOf(decider);
-    if (decision !== 'approve' || decider.kind !== 'user' || person === personOf(approval.asker)) return false;
-    if (isThroughAsker(approval.asker, decider)) return false;
+    if (decision !== 'approve' || decider.kind !== 'user' || person === personOf(asker)) return false;
+    // An application that requested as itself shows the token of the person.
+    if (asker.kind === 'application' && asker.applicationId === decider.applicationId) return false;
     if (people.has(person) || !from.every((role) => roles.includes(role))) return false;
     people.add(person);
     return true;
   });
 }
-
-/** Whether an application that asked as itself shows the token of the person. */
-const isThroughAsker = (asker: Party, decider: Party): boolean =>
-  asker.kind === 'application' && asker.applicationId === decider.applicationId;
 
 /** The same person behind two applications is one. */
 export const personOf = ({ tenantId, objectId }: Pick<Party, 'tenantId' | 'objectId'>): string =>

@@ -1,10 +1,11 @@
-import { type AccessPolicy, deciderRole } from '../access/policy/policy.ts';
+import { deciderRole } from '../access/policy/policy.ts';
 import { isVisible } from '../access/tenants/visible-tenants.ts';
 import type { AuditEntry } from '../audit/audit-log.ts';
 import type { Caller } from '../core/caller.ts';
 import { BrokerError, toBrokerError } from '../core/errors.ts';
-import { errorFields, type Logger, scrub } from '../core/log.ts';
-import { type ApprovalOrchestrations, type StoredApproval, wake, whileOthersWrite } from './approval-log.ts';
+import type { TenantId } from '../core/identifiers.ts';
+import { errorFields, scrub } from '../core/log.ts';
+import { type ApprovalRequester, type StoredApproval, wake, whileOthersWrite } from './approval-log.ts';
 import {
   type Approval,
   type ApprovalDecision,
@@ -57,14 +58,6 @@ const outcomeOf: Readonly<Record<DecisionKind, AuditEntry['outcome']>> = {
   revoke: 'revoked',
 };
 
-/** A person who decides, and the log of that request. */
-interface Deciding {
-  readonly caller: Caller;
-  readonly correlationId: string;
-  readonly log: Logger;
-  readonly orchestrations: ApprovalOrchestrations;
-}
-
 /**
  * Records the decision of a person, or that the asker revokes the request. It holds as soon as this returns, on every instance: they all read the one record.
  * @throws BrokerError approval_not_found; caller_forbidden for a person who may not decide on it; approval_conflict if it can
@@ -74,7 +67,7 @@ export async function decideApproval(
   deps: Approvals,
   id: string,
   { decision, reason }: { readonly decision: DecisionKind; readonly reason: string },
-  { caller, correlationId, log, orchestrations }: Deciding,
+  { caller, correlationId, log, orchestrations }: ApprovalRequester,
 ): Promise<Approval> {
   const made: ApprovalDecision = {
     id: deps.newId(),
@@ -89,24 +82,29 @@ export async function decideApproval(
   let recorded: Approval | undefined;
   const write = (): Promise<Approval> =>
     whileOthersWrite(async () => {
-      const stored = await decidableApproval(deps, id, caller);
+      const { approval, version } = await visibleApproval(deps, id, caller);
       // Storage repeats a write whose reply was lost, and then reports a conflict with itself.
-      if (isMadeIn(stored.approval, made)) return stored.approval;
-      const decided = judged(stored, made, await deps.policy.current(), deps.signInClientId);
+      if (isMadeIn(approval, made)) return approval;
+      const rule = ruleNow((await deps.policy.current()).policy, approval);
+      const decided = judgeDecision(approval, made, rule, deps.signInClientId);
+      if (!('id' in decided)) {
+        const code = decided.kind === 'forbidden' ? 'caller_forbidden' : 'approval_conflict';
+        throw new BrokerError(code, decided.reason, { logFields: { approvalId: id } });
+      }
       if (recorded === undefined) await record(decided, { outcome: outcomeOf[decision], atMs: made.atMs });
       recorded = decided;
-      return (await deps.approvalLog.change(decided, stored.version)) ? decided : undefined;
+      return (await deps.approvalLog.change(decided, version)) ? decided : undefined;
     });
   const decided = await write().catch(async (thrown: unknown) => {
     if (recorded === undefined) throw thrown;
     // The write may have succeeded although its reply was lost.
-    const held = await storedDecision(deps, id, made);
-    if (held !== 'absent' && held !== 'unknown') return held;
+    const held = await deps.approvalLog.find(id).catch(() => 'unknown' as const);
+    if (held === 'unknown') throw thrown;
+    if (held !== undefined && isMadeIn(held.approval, made)) return held.approval;
     // The audit log says that he decided, and he did not.
-    if (held === 'absent')
-      await record(recorded, { outcome: 'failed', atMs: deps.clock.nowMs(), code: toBrokerError(thrown).code }).catch(
-        (failure: unknown) => log.log('error', 'audit.failure_not_recorded', errorFields(failure)),
-      );
+    await record(recorded, { outcome: 'failed', atMs: deps.clock.nowMs(), code: toBrokerError(thrown).code }).catch(
+      (failure: unknown) => log.log('error', 'audit.failure_not_recorded', errorFields(failure)),
+    );
     throw thrown;
   });
   log.log('info', 'approval.decided', { approvalId: id, decision, status: decided.status, decider: caller.objectId });
@@ -117,56 +115,24 @@ export async function decideApproval(
 const isMadeIn = ({ decisions }: Approval, { id }: ApprovalDecision): boolean =>
   decisions.some((earlier) => earlier.id === id);
 
-/** The record that holds a decision, if it can be read. */
-async function storedDecision(
-  { approvalLog }: Approvals,
-  id: string,
-  made: ApprovalDecision,
-): Promise<Approval | 'absent' | 'unknown'> {
-  try {
-    const approval = (await approvalLog.find(id))?.approval;
-    return approval !== undefined && isMadeIn(approval, made) ? approval : 'absent';
-  } catch {
-    return 'unknown';
-  }
-}
-
-function judged(
-  { approval }: StoredApproval,
-  made: ApprovalDecision,
-  { policy }: { readonly policy: AccessPolicy },
-  signInClientId: string | undefined,
-): Approval {
-  const outcome = judgeDecision(approval, made, ruleNow(policy, approval), signInClientId);
-  if ('id' in outcome) return outcome;
-  throw new BrokerError(outcome.kind === 'forbidden' ? 'caller_forbidden' : 'approval_conflict', outcome.reason, {
-    logFields: { approvalId: approval.id },
-  });
-}
-
-/** An approval that the caller asked for, or may decide on. @throws BrokerError approval_not_found */
-async function decidableApproval(deps: Approvals, id: string, caller: Caller): Promise<StoredApproval> {
-  const own = await deps.approvalLog.find(id);
-  if (own !== undefined && isAsker(own.approval, caller)) return own;
-  if (!isDecider(caller)) throw approvalNotFound();
-  return visibleApproval(deps, id, caller);
-}
-
 /** Whether the caller asked for it, through the same application. */
-export const isAsker = ({ asker }: Approval, caller: Caller): boolean =>
+export const isRequester = ({ asker }: Approval, caller: Caller): boolean =>
   askerKeyOf(asker) === askerKeyOf(partyOf(caller));
 
 export const isDecider = ({ roles }: Caller): boolean => roles.includes(deciderRole);
 
 /**
- * An approval that a person may see because of his role: one for a tenant whose data the policy lets him read.
+ * An approval that the caller requested, or, for a decider, one for a tenant whose data the policy lets him read.
  * @throws BrokerError approval_not_found, which does not tell whether it exists.
  */
 export async function visibleApproval(deps: Approvals, id: string, caller: Caller): Promise<StoredApproval> {
   const stored = await deps.approvalLog.find(id);
-  if (stored !== undefined && isVisible(await deps.visibleTo(caller), stored.approval.subject.tenantId)) return stored;
-  throw approvalNotFound();
+  const readable = async (tenantId: TenantId): Promise<boolean> =>
+    isDecider(caller) && isVisible(await deps.visibleTo(caller), tenantId);
+  if (stored && (isRequester(stored.approval, caller) || (await readable(stored.approval.subject.tenantId))))
+    return stored;
+  throw new BrokerError(
+    'approval_not_found',
+    'There is no such approval, or it is for a tenant that you may not read.',
+  );
 }
-
-export const approvalNotFound = (): BrokerError =>
-  new BrokerError('approval_not_found', 'There is no such approval, or it is for a tenant that you may not read.');

@@ -4,7 +4,8 @@ import { BrokerError } from '../core/errors.ts';
 import type { TenantId } from '../core/identifiers.ts';
 import { type Notice, type Notifier, quoted } from '../notices/notice.ts';
 import { type Clock, DeadlineError, withDeadline } from '../core/clock.ts';
-import { errorFields, type Logger, scrub } from '../core/log.ts';
+import { errorFields, scrub } from '../core/log.ts';
+import type { ApprovalRequester } from './approval-log.ts';
 
 /** After a notice, the same caller, rule and tenant send no other for this long. Log and audit have every use. */
 const quietMs = 10 * 60_000;
@@ -25,22 +26,16 @@ export interface Emergency {
 /** After this many notices of one caller and rule within the quiet time, one notice announces that more tenants follow. */
 const mostTenants = 5;
 
-/** What was told about one caller and rule. */
-interface Told {
+/** The tenants whose notices were sent for one caller and rule. */
+interface Announced {
   readonly sinceMs: number;
   readonly tenants: Set<TenantId>;
-}
-
-/** Who uses the rule, and the log of that request. */
-interface Using {
-  readonly caller: Caller;
-  readonly log: Logger;
 }
 
 /** Tells people that a rule for emergencies is used. */
 export class EmergencyNotices {
   readonly #deps: { readonly notifier: Notifier; readonly clock: Clock };
-  readonly #told = new LRUCache<string, Told>({ max: 1_000 });
+  readonly #announced = new LRUCache<string, Announced>({ max: 1_000 });
 
   constructor(deps: { readonly notifier: Notifier; readonly clock: Clock }) {
     this.#deps = deps;
@@ -51,11 +46,11 @@ export class EmergencyNotices {
    * rule and tenant. The one for the sixth tenant is the last: it says that more may follow. Waits up to three seconds until the
    * notice is stored. Never throws.
    */
-  async tell(emergency: Emergency, { caller, log }: Using): Promise<void> {
+  async announce(emergency: Emergency, { caller, log }: Pick<ApprovalRequester, 'caller' | 'log'>): Promise<void> {
     const { clock, notifier } = this.#deps;
     const { tenantId } = emergency;
     log.log('warn', 'emergency.served', { ...emergency, caller: caller.applicationId, object: caller.objectId });
-    const { tenants } = this.#toldBy(`${caller.applicationId}/${caller.objectId}/${emergency.rule}`);
+    const { tenants } = this.#announcedTo(`${caller.applicationId}/${caller.objectId}/${emergency.rule}`);
     if (tenants.has(tenantId) || tenants.size > mostTenants) return;
     tenants.add(tenantId);
     try {
@@ -68,12 +63,12 @@ export class EmergencyNotices {
     }
   }
 
-  #toldBy(key: string): Told {
+  #announcedTo(key: string): Announced {
     const nowMs = this.#deps.clock.nowMs();
-    const told = this.#told.get(key);
-    if (told !== undefined && Math.abs(nowMs - told.sinceMs) < quietMs) return told;
+    const announced = this.#announced.get(key);
+    if (announced !== undefined && Math.abs(nowMs - announced.sinceMs) < quietMs) return announced;
     const fresh = { sinceMs: nowMs, tenants: new Set<TenantId>() };
-    this.#told.set(key, fresh);
+    this.#announced.set(key, fresh);
     return fresh;
   }
 }
@@ -81,9 +76,8 @@ export class EmergencyNotices {
 /** The key has the time in steps, so that uses on several instances are one notice. */
 function noticeOf(
   { rule, reason, tenantId, resource, request }: Emergency,
-  use: { readonly caller: Caller; readonly atMs: number; readonly moreFollow: boolean },
+  { caller, atMs, moreFollow }: { readonly caller: Caller; readonly atMs: number; readonly moreFollow: boolean },
 ): Notice {
-  const { caller, atMs, moreFollow } = use;
   const { name, objectId, applicationId } = caller;
   const step = Math.floor(atMs / quietMs);
   const more = moreFollow

@@ -1,11 +1,13 @@
 import type { AccessPolicy, ApprovalTerms } from '../access/policy/policy.ts';
+import { minuteMs } from '../core/clock.ts';
 import {
   type Approval,
   type ApprovalDecision,
   consentsOf,
   type DecisionKind,
+  decisions,
   personOf,
-  standingOf,
+  stateOf,
   stricter,
 } from './approval.ts';
 
@@ -26,8 +28,6 @@ interface DecisionRefusal {
 
 const forbidden = (reason: string): DecisionRefusal => ({ kind: 'forbidden', reason });
 const conflict = (reason: string): DecisionRefusal => ({ kind: 'conflict', reason });
-
-const minuteMs = 60_000;
 
 const ends = {
   denied: 'It was denied.',
@@ -52,11 +52,9 @@ export function judgeDecision(
   const terms = now === 'gone' ? approval.terms : stricter(approval.terms, now);
   const refusal = personRefusal(approval, made) ?? approverRefusal(made, terms, signInClientId);
   if (refusal !== undefined) return refusal;
-  const status = standingOf(approval, made.atMs, now === 'gone' ? undefined : now);
+  const status = stateOf(approval, made.atMs, now === 'gone' ? undefined : now);
   if (status === 'used' && made.decision === 'revoke') return revokedUnderWay(approval, made);
-  if (status !== 'pending' && status !== 'approved') {
-    return conflict(`${ends[status]} The caller can ask again.`);
-  }
+  if (status !== 'pending' && status !== 'approved') return conflict(`${ends[status]} The caller can ask again.`);
   const expiresAtMs = Math.min(approval.expiresAtMs, approval.askedAtMs + terms.expiresMinutes * minuteMs);
   const decided: Approval = { ...approval, terms, expiresAtMs, decisions: [...approval.decisions, made] };
   switch (made.decision) {
@@ -71,7 +69,13 @@ export function judgeDecision(
       if (now === 'gone') {
         return conflict('The rule no longer exists in the policy or asks for no approval. The caller can ask again.');
       }
-      return approved(decided, made.atMs);
+      if (consentsOf(decided, terms).length < terms.count) return decided;
+      return {
+        ...decided,
+        status: 'approved',
+        approvedAtMs: made.atMs,
+        validUntilMs: made.atMs + terms.validMinutes * minuteMs,
+      };
   }
 }
 
@@ -86,13 +90,13 @@ function revokedUnderWay(approval: Approval, made: ApprovalDecision): Approval |
 }
 
 /** Whether somebody has revoked it, even if a change still holds it. */
-export const isRevoked = ({ decisions }: Pick<Approval, 'decisions'>): boolean =>
-  decisions.some(({ decision }) => decision === 'revoke');
+export const isRevoked = ({ decisions: made }: Pick<Approval, 'decisions'>): boolean =>
+  made.some(({ decision }) => decision === 'revoke');
 
 const twice = conflict('You have decided on it already. Another person must decide, or revoke your approval.');
 
-const hasDecided = ({ decisions }: Approval, { decider }: ApprovalDecision): boolean =>
-  decisions.some((earlier) => personOf(earlier.decider) === personOf(decider));
+const hasDecided = ({ decisions: made }: Approval, { decider }: ApprovalDecision): boolean =>
+  made.some((earlier) => personOf(earlier.decider) === personOf(decider));
 
 function personRefusal({ asker }: Approval, { decider, decision }: ApprovalDecision): DecisionRefusal | undefined {
   if (personOf(decider) === personOf(asker)) {
@@ -125,17 +129,6 @@ function approverRefusal(
   return forbidden(`Approving needs the app role ${missing.join(' and ')}. Ask an administrator for it.`);
 }
 
-function approved(approval: Approval, atMs: number): Approval {
-  const { terms } = approval;
-  if (consentsOf(approval, terms).length < terms.count) return approval;
-  return {
-    ...approval,
-    status: 'approved',
-    approvedAtMs: atMs,
-    validUntilMs: atMs + terms.validMinutes * minuteMs,
-  };
-}
-
 /**
  * A closed record. What may hold data of the customer goes with it.
  * @param endRecorded whether nothing is left to record, so that nobody has to settle it.
@@ -156,10 +149,10 @@ export const closed = (
 /** The decisions that a person, or the asker, could make now. Pure. */
 export const possibleDecisions = (
   approval: Approval,
-  asking: Pick<ApprovalDecision, 'decider' | 'roles' | 'atMs'>,
+  deciding: Pick<ApprovalDecision, 'decider' | 'roles' | 'atMs'>,
   now: RuleNow,
   signInClientId: string | undefined,
 ): readonly DecisionKind[] =>
-  (['approve', 'deny', 'revoke'] as const).filter(
-    (decision) => 'id' in judgeDecision(approval, { ...asking, id: '', reason: '', decision }, now, signInClientId),
+  decisions.filter(
+    (decision) => 'id' in judgeDecision(approval, { ...deciding, id: '', reason: '', decision }, now, signInClientId),
   );

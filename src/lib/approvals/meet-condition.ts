@@ -1,10 +1,10 @@
-import type { ApprovalTerms } from '../access/policy/policy.ts';
+import type { ApprovalTerms, Rule } from '../access/policy/policy.ts';
 import type { Justification } from '../core/caller.ts';
 import { isoTime, withDeadline } from '../core/clock.ts';
 import { BrokerError } from '../core/errors.ts';
 import { errorFields } from '../core/log.ts';
-import { admit, type Asking, confirm, endedError, serves, servingApproval } from './admit.ts';
-import { type StoredApproval, wake, whileOthersWrite } from './approval-log.ts';
+import { admit, confirm, endedError, serves, servingApproval } from './admit.ts';
+import { type ApprovalRequester, type StoredApproval, wake, whileOthersWrite } from './approval-log.ts';
 import { type Approval, consentsOf, type Subject } from './approval.ts';
 import type { Approvals } from './approvals.ts';
 import { type Emergency, emergencyReason } from './emergency.ts';
@@ -43,7 +43,7 @@ export async function claimApproval(
   deps: Approvals,
   { id }: Pick<Approval, 'id'>,
   terms: ApprovalTerms,
-  asking: Pick<Asking, 'log' | 'orchestrations'>,
+  requester: Pick<ApprovalRequester, 'log' | 'orchestrations'>,
 ): Promise<Claim> {
   const use = { id: deps.newId(), atMs: deps.clock.nowMs(), answered: false };
   const claim = { approvalId: id, useId: use.id };
@@ -55,12 +55,12 @@ export async function claimApproval(
       const isWritten =
         own !== undefined || (await deps.approvalLog.change({ ...approval, status: 'used', use }, version));
       if (!isWritten) return undefined;
-      return { ...settlementOf(deps, claim, asking), confirm: () => confirmStill(deps, claim, terms) };
+      return { ...settlementOf(deps, claim, requester), confirm: () => confirmStill(deps, claim, terms) };
     });
   } catch (thrown) {
     // The write may have succeeded although its reply was lost.
     if (!(thrown instanceof BrokerError && thrown.code === 'approval_ended')) {
-      await settlementOf(deps, claim, asking).giveBack();
+      await settlementOf(deps, claim, requester).giveBack();
     }
     throw thrown;
   }
@@ -84,36 +84,41 @@ async function confirmStill(deps: Approvals, claim: ClaimId, terms: ApprovalTerm
 function settlementOf(
   deps: Approvals,
   claim: ClaimId,
-  { log, orchestrations }: Pick<Asking, 'log' | 'orchestrations'>,
+  { log, orchestrations }: Pick<ApprovalRequester, 'log' | 'orchestrations'>,
 ): Pick<Claim, 'giveBack' | 'conclude'> {
   const { approvalId } = claim;
   const note = async (change: (approval: Approval) => Approval): Promise<void> => {
+    const write = () =>
+      whileOthersWrite(async () => {
+        const held = await claimed(deps, claim);
+        const isDone = held === undefined || (await deps.approvalLog.change(change(held.approval), held.version));
+        return isDone || undefined;
+      });
     try {
-      await withDeadline(deps.clock, longestNoteMs, () => write(deps, claim, change));
+      await withDeadline(deps.clock, longestNoteMs, write);
     } catch (thrown) {
       // The approval stays used, and its outcome unknown.
       log.log('error', 'approval.use_not_noted', { approvalId, ...errorFields(thrown) });
     }
   };
   return {
-    giveBack: () => note((approval) => givenBack(approval, deps.clock.nowMs())),
+    giveBack: () =>
+      note((approval) => {
+        const free: Approval = { ...approval, status: 'approved', use: undefined };
+        // A revocation that came meanwhile takes effect.
+        return isRevoked(approval) ? closed(free, 'revoked', deps.clock.nowMs(), approval.askRecorded) : free;
+      }),
     conclude: async (answered) => {
-      await note((approval) => concluded(approval, answered, deps.clock.nowMs()));
+      await note((approval) => {
+        const use = approval.use && { ...approval.use, answered };
+        return closed({ ...approval, use }, 'used', deps.clock.nowMs(), false);
+      });
       log.log('info', 'approval.used', { approvalId, answered });
       // It closes the approval later without this.
       await wake(deps.clock, approvalId, { log, orchestrations });
     },
   };
 }
-
-/** A revocation that came meanwhile takes effect. */
-function givenBack(approval: Approval, nowMs: number): Approval {
-  const free: Approval = { ...approval, status: 'approved', use: undefined };
-  return isRevoked(approval) ? closed(free, 'revoked', nowMs, approval.askRecorded) : free;
-}
-
-const concluded = (approval: Approval, answered: boolean, nowMs: number): Approval =>
-  closed({ ...approval, use: approval.use && { ...approval.use, answered } }, 'used', nowMs, false);
 
 /** The record, as long as it is claimed and not closed. A claim that was given up for its age is final. */
 async function claimed(
@@ -125,32 +130,21 @@ async function claimed(
   return isHeld ? stored : undefined;
 }
 
-const write = (deps: Approvals, claim: ClaimId, change: (approval: Approval) => Approval): Promise<boolean> =>
-  whileOthersWrite(async () => {
-    const held = await claimed(deps, claim);
-    const isDone = held === undefined || (await deps.approvalLog.change(change(held.approval), held.version));
-    return isDone || undefined;
-  });
-
 /** What a rule for emergencies opens. */
 export type EmergencyUse = Omit<Emergency, 'rule' | 'reason'>;
 
 /** What a request is, for people who approve it or learn of an emergency. */
-interface Described {
+interface RequestDescription {
   /** Called only for a rule that needs an approval. @throws BrokerError request_invalid */
   readonly subject: () => Subject;
   readonly emergency: () => EmergencyUse;
 }
 
 /** What a rule demands before it serves. */
-export interface RuleCondition {
-  readonly name: string;
-  readonly approval: ApprovalTerms | undefined;
-  readonly breakGlass: boolean;
-}
+export type RuleCondition = Pick<Rule, 'name' | 'approval' | 'breakGlass'>;
 
 /** A condition that is met: what the audit record says about it. */
-export interface Met {
+export interface MetCondition {
   readonly facts: { readonly approvalId?: string; readonly breakGlass?: true; readonly reason?: string };
   /**
    * Called right before the token is handed out or a request that reads leaves.
@@ -165,7 +159,7 @@ export interface Met {
 }
 
 /** The condition of the rule is met, or an approval is pending. */
-export type ConditionOutcome = { readonly met: Met } | { readonly pending: Approval };
+export type ConditionOutcome = { readonly met: MetCondition } | { readonly pending: Approval };
 
 const unconditional: ConditionOutcome = {
   met: { facts: {}, confirm: () => Promise.resolve(), claim: () => Promise.resolve(freeClaim) },
@@ -178,24 +172,28 @@ const unconditional: ConditionOutcome = {
 export async function meetCondition(
   deps: Approvals,
   { name, approval: terms, breakGlass }: RuleCondition,
-  { subject, emergency }: Described,
-  asking: Asking & Justification,
+  { subject, emergency }: RequestDescription,
+  requester: ApprovalRequester & Justification,
 ): Promise<ConditionOutcome> {
   if (breakGlass) {
-    const reason = emergencyReason(name, asking);
-    const told = deps.emergencies.tell({ ...emergency(), rule: name, reason }, asking);
+    const reason = emergencyReason(name, requester);
+    const announced = deps.emergencies.announce({ ...emergency(), rule: name, reason }, requester);
     return {
-      met: { facts: { breakGlass: true, reason }, confirm: () => told, claim: () => told.then(() => freeClaim) },
+      met: {
+        facts: { breakGlass: true, reason },
+        confirm: () => announced,
+        claim: () => announced.then(() => freeClaim),
+      },
     };
   }
   if (terms === undefined) return unconditional;
-  const { admitted, approval } = await admit(deps, subject(), terms, asking);
+  const { admitted, approval } = await admit(deps, subject(), terms, requester);
   if (!admitted) return { pending: approval };
   return {
     met: {
       facts: { approvalId: approval.id },
       confirm: () => confirm(deps, approval, terms),
-      claim: () => claimApproval(deps, approval, terms, asking),
+      claim: () => claimApproval(deps, approval, terms, requester),
     },
   };
 }

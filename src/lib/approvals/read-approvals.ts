@@ -5,7 +5,6 @@ import { defined } from '../core/objects.ts';
 import type { ApprovalQuery } from './approval-log.ts';
 import {
   type Approval,
-  type ApprovalDecision,
   type ApprovalStatus,
   askerKeyOf,
   consentsOf,
@@ -14,21 +13,16 @@ import {
   isClosed,
   type Party,
   partyOf,
-  standingOf,
+  stateOf,
 } from './approval.ts';
 import type { Approvals } from './approvals.ts';
-import { approvalNotFound, isAsker, isDecider, visibleApproval } from './decide-approval.ts';
+import { isRequester, isDecider, visibleApproval } from './decide-approval.ts';
 import { possibleDecisions, ruleNow } from './judge-decision.ts';
 
 /** An approval as one caller sees it. */
 export interface VisibleApproval {
   readonly approval: Approval;
   readonly possibleDecisions: readonly DecisionKind[];
-}
-
-/** What the possible decisions follow from. */
-interface DecidingRules extends Pick<Approvals, 'signInClientId'> {
-  readonly policy: AccessPolicy;
 }
 
 /** What a caller wants to see. */
@@ -50,23 +44,21 @@ export async function listApprovals(
   { status, mine, limit, continuation }: ApprovalFilter,
 ): Promise<{ readonly approvals: readonly VisibleApproval[]; readonly continuation?: string }> {
   const isOwn = mine === true || !isDecider(caller);
-  const tenants = isOwn ? '*' : await deps.visibleTo(caller);
+  const readable = isOwn ? '*' : await deps.visibleTo(caller);
   const nowMs = deps.clock.nowMs();
   const query: ApprovalQuery = defined({
     limit,
     ...(status === undefined ? {} : written(status, nowMs)),
     askerKey: isOwn ? askerKeyOf(partyOf(caller)) : undefined,
-    tenantIds: tenants === '*' ? undefined : tenants,
+    tenantIds: readable === '*' ? undefined : readable,
     after: continuation,
   });
   const { approvals, ...rest } = await deps.approvalLog.list(query);
-  const { policy } = await deps.policy.current();
-  const { signInClientId } = deps;
+  const rules = { ...(await deps.policy.current()), signInClientId: deps.signInClientId };
   return {
     approvals: approvals
-      .map(({ approval }) => approval)
-      .filter((approval) => status === undefined || standingOf(approval, nowMs) === status)
-      .map((approval) => visible({ policy, signInClientId }, approval, caller, nowMs)),
+      .filter(({ approval }) => status === undefined || stateOf(approval, nowMs) === status)
+      .map(({ approval }) => visible(rules, approval, caller, nowMs)),
     ...rest,
   };
 }
@@ -86,30 +78,21 @@ function written(status: ApprovalStatus, nowMs: number): Pick<ApprovalQuery, 'st
 export async function showApproval(deps: Approvals, caller: Caller, id: string): Promise<VisibleApproval> {
   const rules = { ...(await deps.policy.current()), signInClientId: deps.signInClientId };
   const nowMs = deps.clock.nowMs();
-  const own = (await deps.approvalLog.find(id))?.approval;
-  if (own !== undefined && isAsker(own, caller)) return visible(rules, own, caller, nowMs);
-  if (!isDecider(caller)) throw approvalNotFound();
   return visible(rules, (await visibleApproval(deps, id, caller)).approval, caller, nowMs);
 }
 
 /** An approval with what the caller could decide now. */
 export const visible = (
-  { policy, signInClientId }: DecidingRules,
+  { policy, signInClientId }: Pick<Approvals, 'signInClientId'> & { readonly policy: AccessPolicy },
   approval: Approval,
   caller: Caller,
   nowMs: number,
-): VisibleApproval => ({
-  approval,
-  possibleDecisions:
-    isDecider(caller) || isAsker(approval, caller)
-      ? possibleDecisions(
-          approval,
-          { decider: partyOf(caller), roles: caller.roles, atMs: nowMs },
-          ruleNow(policy, approval),
-          signInClientId,
-        )
-      : [],
-});
+): VisibleApproval => {
+  if (!isDecider(caller) && !isRequester(approval, caller)) return { approval, possibleDecisions: [] };
+  const deciding = { decider: partyOf(caller), roles: caller.roles, atMs: nowMs };
+  const now = ruleNow(policy, approval);
+  return { approval, possibleDecisions: possibleDecisions(approval, deciding, now, signInClientId) };
+};
 
 const viewParty = ({ objectId, applicationId, kind, name }: Party) => ({ objectId, applicationId, kind, name });
 
@@ -125,7 +108,7 @@ export function summariseApproval(approval: Approval, nowMs: number, possibleDec
     id,
     kind,
     title,
-    status: standingOf(approval, nowMs),
+    status: stateOf(approval, nowMs),
     rule,
     tenantId,
     facts,
@@ -150,18 +133,16 @@ export function viewApproval(approval: Approval, nowMs: number, possibleDecision
   return {
     ...summariseApproval(approval, nowMs, possibleDecisions),
     // The record is closed a little after its time is over.
-    details: isClosed(standingOf(approval, nowMs)) ? [] : subject.details,
+    details: isClosed(stateOf(approval, nowMs)) ? [] : subject.details,
     digest: subject.digest,
     from: terms.from,
     validMinutes: terms.validMinutes,
-    decisions: decisions.map(viewDecision),
+    decisions: decisions.map(({ decision, decider, reason, atMs }) => ({
+      decision,
+      decider: viewParty(decider),
+      reason,
+      at: isoTime(atMs),
+    })),
     correlationId,
   };
 }
-
-const viewDecision = ({ decision, decider, reason, atMs }: ApprovalDecision) => ({
-  decision,
-  decider: viewParty(decider),
-  reason,
-  at: isoTime(atMs),
-});

@@ -10,7 +10,7 @@ import {
   type Settled,
   type StoredApproval,
 } from './approval-log.ts';
-import { type Approval, type ApprovalStatus, isClosed, standingOf, underWayUntilMs } from './approval.ts';
+import { type Approval, type ApprovalStatus, isClosed, stateOf, underWayUntilMs } from './approval.ts';
 import type { Approvals } from './approvals.ts';
 import { auditEntryOf, byTime } from './decide-approval.ts';
 import { closed } from './judge-decision.ts';
@@ -33,8 +33,8 @@ export async function announceApproval(
 ): Promise<{ announced: boolean }> {
   const approval = (await deps.approvalLog.find(approvalId))?.approval;
   if (approval === undefined) return { announced: false };
-  await recordAsk(deps, approval);
-  if (approval.announced || standingOf(approval, deps.clock.nowMs()) !== 'pending') return { announced: false };
+  await recordRequest(deps, approval);
+  if (approval.announced || stateOf(approval, deps.clock.nowMs()) !== 'pending') return { announced: false };
   try {
     await deps.notifier.send(noticeOf(approval, deps.dashboardUrl));
   } catch (thrown) {
@@ -46,7 +46,10 @@ export async function announceApproval(
 }
 
 /** Puts the request into the audit log, unless it is there. @throws BrokerError storage_unavailable, audit_unavailable */
-async function recordAsk(deps: Pick<Approvals, 'approvalLog' | 'audit' | 'clock'>, approval: Approval): Promise<void> {
+async function recordRequest(
+  deps: Pick<Approvals, 'approvalLog' | 'audit' | 'clock'>,
+  approval: Approval,
+): Promise<void> {
   const { id, asker, reason, askedAtMs, askRecorded } = approval;
   if (askRecorded) return;
   const step = { outcome: 'asked', atMs: askedAtMs, writtenMs: deps.clock.nowMs(), reason } as const;
@@ -93,9 +96,6 @@ function noticeOf(approval: Approval, dashboardUrl: string | undefined): Notice 
 /** What {@link settleApproval} needs. */
 type SettleDeps = Pick<Approvals, 'approvalLog' | 'audit' | 'clock'> & { readonly log: Logger };
 
-/** Attempts while others write to the same record. */
-const attempts = 8;
-
 /**
  * Closes a record whose time is over, and puts its end into the audit log. Implements the activity `settle-approval`, so it
  * may run any number of times.
@@ -107,7 +107,7 @@ export async function settleApproval(
   { approvalId }: { readonly approvalId: string },
 ): Promise<Settled> {
   return untilWritten<Settled>(
-    attempts,
+    8,
     async () => {
       const stored = await deps.approvalLog.find(approvalId);
       // It was removed after its retention time.
@@ -120,7 +120,7 @@ export async function settleApproval(
 /** @returns undefined if the record has changed. */
 async function step(deps: SettleDeps, { approval, version }: StoredApproval): Promise<Settled | undefined> {
   const nowMs = deps.clock.nowMs();
-  const status = standingOf(approval, nowMs);
+  const status = stateOf(approval, nowMs);
   const isOver = isClosed(status) && nowMs >= underWayUntilMs(approval);
   if (isOver && approval.closedAtMs === undefined) {
     const end = closed(approval, status, endedAtMs(approval, status), false);
@@ -132,7 +132,7 @@ async function step(deps: SettleDeps, { approval, version }: StoredApproval): Pr
   if (approval.endRecorded) return { settled: true };
   // Its announcement may have failed for good.
   if (!approval.askRecorded) {
-    await recordAsk(deps, approval);
+    await recordRequest(deps, approval);
     return undefined;
   }
   if (!isOver) return { settled: false, wakeAtMs: nextEndMs(approval) };
@@ -156,10 +156,7 @@ function endedAtMs({ use, expiresAtMs, validUntilMs }: Approval, status: Approva
   return status === 'expired' ? expiresAtMs : (validUntilMs ?? expiresAtMs);
 }
 
-type WatchApprovalsDeps = AnnounceDeps & {
-  readonly orchestrations: ApprovalOrchestrations;
-  readonly log: Logger;
-};
+type WatchApprovalsDeps = AnnounceDeps & { readonly orchestrations: ApprovalOrchestrations };
 
 /** A record without an orchestration that is younger than this may still be starting. */
 const startGraceMs = 60_000;

@@ -13,7 +13,7 @@ import {
 } from '../core/outbound.ts';
 import type { Secret } from '../core/secrets.ts';
 import { asObject, defined, textOf } from '../core/objects.ts';
-import { brokerCallerId } from '../tokens/gated-tokens.ts';
+import { brokerCallerId } from '../tokens/issue-token.ts';
 import type { ScopedResource } from './customer-grants.ts';
 import type { RegisteredApplication } from './directory-state.ts';
 

@@ -10,7 +10,7 @@ import { type Cloud, factsOf, type ResourceRegistry } from '../core/resources.ts
 import type { Resource } from '../core/secrets.ts';
 import type { RequestBudget } from '../core/share.ts';
 import { KeyVaultSecrets } from '../tokens/credential/key-vault-secrets.ts';
-import type { GatedTokens } from '../tokens/gated-tokens.ts';
+import type { GatedTokens } from '../tokens/issue-token.ts';
 import { GatewayLinks, LinkKeys } from './send/gateway-links.ts';
 import type { RequestRecordsDeps } from './send/request-records.ts';
 import { createUpstream, LargeAnswers, type Upstream } from './send/upstream.ts';
@@ -31,7 +31,7 @@ export interface GatewayDeps extends RequestRecordsDeps, RequestedTenantDeps {
   readonly budgets?: RequestBudget | undefined;
   readonly upstream: Upstream;
   readonly largeAnswers: LargeAnswers;
-  /** Limits the concurrent requests to a resource, in turns of the callers. */
+  /** Limits the concurrent requests to a resource, and lets callers take turns. */
   readonly limiterOf: (resource: Resource) => FairLimiter;
   /** Host of Graph in the cloud, for example `graph.microsoft.com`. */
   readonly graphHost: string;
@@ -41,7 +41,7 @@ export interface GatewayDeps extends RequestRecordsDeps, RequestedTenantDeps {
 
 /** The gateway of the app. */
 export interface Gateway extends GatewayDeps {
-  /** How many requests wait for their turn, by the alias of their resource. A resource that had no request is absent. */
+  /** How many requests wait in the queue, by the alias of their resource. A resource that had no request is absent. */
   readonly waiting: () => ReadonlyMap<string, number>;
 }
 

@@ -9,7 +9,7 @@ export interface MetricFacts {
   readonly health: HealthReport;
   /** Tokens that this process has handed out, and how many of them came from its cache. */
   readonly tokens: { readonly issued: number; readonly fromCache: number };
-  /** Operations of this process that wait for a place, by queue. */
+  /** Operations of this process that wait for a slot, by queue. */
   readonly waiting: Readonly<Record<'entra' | 'resources' | 'tenants', number>>;
   /** Requests through the gateway that wait, by resource. */
   readonly gatewayWaiting: ReadonlyMap<string, number>;
@@ -157,7 +157,7 @@ function loadFamilies({ waiting, gatewayWaiting, runs, process }: MetricFacts): 
 const gauge = (name: string, help: string, lines: readonly Line[]): Family => ({ name, type: 'gauge', help, lines });
 
 const labelled = (names: readonly string[], values: readonly string[]): Record<string, string> =>
-  Object.fromEntries(names.map((name, place) => [name, values[place] ?? '']));
+  Object.fromEntries(names.map((name, index) => [name, values[index] ?? '']));
 
 const counter = (name: string, help: string, { labelNames, samples }: Counter<string>): Family => ({
   name,
@@ -173,9 +173,9 @@ const histogram = (name: string, help: string, { labelNames, bounds, samples }: 
   lines: samples.flatMap(({ labels: values, value: { counts, sum } }): readonly Line[] => {
     const labels = labelled(labelNames, values);
     let total = 0;
-    const buckets = counts.map((count, place): Line => {
+    const buckets = counts.map((count, index): Line => {
       total += count;
-      const le = bounds[place] === undefined ? '+Inf' : String(bounds[place]);
+      const le = bounds[index] === undefined ? '+Inf' : String(bounds[index]);
       return { suffix: '_bucket', labels: { ...labels, le }, value: total };
     });
     return [...buckets, { suffix: '_sum', labels, value: sum }, { suffix: '_count', labels, value: total }];

@@ -3,6 +3,7 @@ import type { AccessPolicy } from '../access/policy/policy.ts';
 import type { AuditEvidence, CheckpointState } from '../audit/evidence.ts';
 import { type Clock, isoTime, minuteMs, withDeadline } from '../core/clock.ts';
 import { BrokerError, toBrokerError } from '../core/errors.ts';
+import { defined } from '../core/objects.ts';
 import { KeptCopy } from '../core/kept-copy.ts';
 import type { Logger } from '../core/log.ts';
 import type { Credential } from '../core/secrets.ts';
@@ -10,6 +11,7 @@ import { defaultApplication } from '../core/identifiers.ts';
 import type { MapOrigin } from '../judge/stored-map.ts';
 import type { Notifications } from '../notices/notices.ts';
 import type { TenantDirectory } from '../tenants/directory.ts';
+import type { TokenBroker } from '../tokens/broker.ts';
 import type { CachedCredentials } from '../tokens/credential/cached-credentials.ts';
 import type { CredentialJournal, HealthStatus, JournalEntry } from '../tokens/credential/credential-journal.ts';
 import type { Credentials } from '../tokens/credential/credentials.ts';
@@ -31,9 +33,9 @@ function checkpointsPart(
   failure: string | undefined,
   clock: Pick<Clock, 'nowMs'>,
 ): CheckpointsHealth {
-  if (state === undefined) return { status: 'degraded', ...(failure === undefined ? {} : { problem: failure }) };
+  if (state === undefined) return defined({ status: 'degraded', problem: failure });
   const { state: name, lastAtMs, problem, hasForeign = false } = state;
-  const facts = { state: name, ...(lastAtMs === undefined ? {} : { lastAt: isoTime(lastAtMs) }) };
+  const facts = defined({ state: name, lastAt: lastAtMs === undefined ? undefined : isoTime(lastAtMs) });
   if (name === 'off') return { status: 'ok', ...facts };
   if (name === 'late') return { status: 'degraded', ...facts, problem: lateText(lastAtMs, problem, clock) };
   return hasForeign ? { status: 'degraded', ...facts, problem: foreignText } : { status: 'ok', ...facts };
@@ -43,11 +45,10 @@ const foreignText =
   'The container of the checkpoints has lines that the app did not write. They are passed over. Find out who wrote them, and keep a copy.';
 
 function lateText(lastAtMs: number | undefined, problem: string | undefined, clock: Pick<Clock, 'nowMs'>): string {
-  const minutes = lastAtMs === undefined ? undefined : Math.floor((clock.nowMs() - lastAtMs) / minuteMs);
   const age =
-    minutes === undefined
+    lastAtMs === undefined
       ? 'No checkpoint of the audit log was written.'
-      : `The last checkpoint of the audit log is ${minutes} minutes old.`;
+      : `The last checkpoint of the audit log is ${Math.floor((clock.nowMs() - lastAtMs) / minuteMs)} minutes old.`;
   const why =
     problem ?? 'Check that the timer `checkpoint-audit` runs, and its event `audit.checkpoint_failed` in the log.';
   return `${age} ${why} Records since then are not signed; tokens are issued all the same.`;
@@ -87,6 +88,11 @@ interface ApplicationCheck {
   readonly readFailure: BrokerError | undefined;
   readonly readAtMs: number | undefined;
   readonly journalFailure: BrokerError | undefined;
+}
+
+interface Attempted<T> {
+  readonly value?: T;
+  readonly failure?: BrokerError;
 }
 
 /** What a report says about the permission map in force. */
@@ -146,17 +152,17 @@ export class HealthReporter {
     for (const [application, needsRefreshToken] of applicationsInUse(policyState.policy)) {
       checks.push(await this.#checkApplication(application, needsRefreshToken));
     }
+    const notices = await noticesRead;
+    const checkpoints = await checkpointsRead;
     const parts = {
       applications: checks.map(({ health }) => health),
       policy: policyPart(policyState),
       storage: storagePart(checks),
       keyVault: keyVaultPart(checks),
-      notifications: notificationsPart(await noticesRead),
+      notifications: warningsPart(notices.value ?? (notices.failure === undefined ? [] : [notices.failure.detail])),
       tenants: warningsPart(this.#deps.directory.settingsWarnings()),
       permissionMap: mapPart(await mapRead),
-      auditCheckpoints: await checkpointsRead.then(({ value, failure }) =>
-        checkpointsPart(value, failure?.detail, clock),
-      ),
+      auditCheckpoints: checkpointsPart(checkpoints.value, checkpoints.failure?.detail, clock),
     };
     return { status: overall(parts), checkedAt: isoTime(clock.nowMs()), ...parts };
   }
@@ -170,17 +176,9 @@ export class HealthReporter {
     const entry = journalled.value ?? {};
     const lastRead = credentials.lastRead(application);
     const readFailure = read.failure ?? lastRead?.failure;
-    const health = judgeCredential(
-      {
-        application,
-        needsRefreshToken,
-        credential: read.value,
-        readFailure,
-        dead: credentialFailure(application),
-        journal: entry,
-      },
-      clock.nowMs(),
-    );
+    const dead = credentialFailure(application);
+    const facts = { application, needsRefreshToken, credential: read.value, readFailure, dead, journal: entry };
+    const health = judgeCredential(facts, clock.nowMs());
     await watch.observe(health, entry.state);
     return { health, readFailure, readAtMs: lastRead?.atMs, journalFailure: journalled.failure };
   }
@@ -188,15 +186,13 @@ export class HealthReporter {
   async #attempt<T>(
     code: 'key_vault_unavailable' | 'storage_unavailable',
     work: () => Promise<T>,
-  ): Promise<{ readonly value?: T; readonly failure?: BrokerError }> {
+  ): Promise<Attempted<T>> {
     try {
       return { value: await withDeadline(this.#deps.clock, readTimeoutMs, work) };
     } catch (thrown) {
-      const error = toBrokerError(thrown);
-      return {
-        failure:
-          error.code === 'internal' ? new BrokerError(code, 'There was no answer in time.', { cause: thrown }) : error,
-      };
+      const failure = toBrokerError(thrown);
+      if (failure.code !== 'internal') return { failure };
+      return { failure: new BrokerError(code, 'There was no answer in time.', { cause: thrown }) };
     }
   }
 }
@@ -214,39 +210,33 @@ export function applicationsInUse(policy: AccessPolicy): ReadonlyMap<string, boo
 }
 
 /** Storage failures mean `down`: no token is issued without an audit record, which needs storage. */
-function storagePart(checks: readonly ApplicationCheck[]): PartHealth {
-  const failure = checks.find(({ journalFailure }) => journalFailure !== undefined)?.journalFailure;
-  return failure === undefined ? { status: 'ok' } : { status: 'down', problem: failure.detail };
-}
+const storagePart = (checks: readonly ApplicationCheck[]): PartHealth =>
+  partOf('down', checks.find(({ journalFailure }) => journalFailure !== undefined)?.journalFailure?.detail);
+
+/** A part with a problem has this status. */
+const partOf = (status: HealthStatus, problem: string | undefined): PartHealth =>
+  problem === undefined ? { status: 'ok' } : { status, problem };
 
 /** Ignores failures that concern one application, such as one that is not set up: the vault itself works. */
 function keyVaultPart(checks: readonly ApplicationCheck[]): HealthReport['keyVault'] {
   const failure = checks.find(({ readFailure }) => readFailure?.code === 'key_vault_unavailable')?.readFailure;
   const lastReadAtMs = Math.max(...checks.map(({ readAtMs = Number.NEGATIVE_INFINITY }) => readAtMs));
-  return {
-    ...(failure === undefined ? { status: 'ok' } : { status: 'degraded', problem: failure.detail }),
-    ...(Number.isFinite(lastReadAtMs) ? { lastReadAt: isoTime(lastReadAtMs) } : {}),
-  };
+  const lastReadAt = Number.isFinite(lastReadAtMs) ? isoTime(lastReadAtMs) : undefined;
+  return { ...partOf('degraded', failure?.detail), ...defined({ lastReadAt }) };
 }
 
-function notificationsPart({ value, failure }: { value?: readonly string[]; failure?: BrokerError }): PartHealth {
-  return warningsPart(value ?? (failure === undefined ? [] : [failure.detail]));
-}
+const warningsPart = (warnings: readonly string[]): PartHealth =>
+  partOf('degraded', warnings.length === 0 ? undefined : warnings.join(' '));
 
-function warningsPart(warnings: readonly string[]): PartHealth {
-  return warnings.length === 0 ? { status: 'ok' } : { status: 'degraded', problem: warnings.join(' ') };
-}
-
-function mapPart({ value, failure }: { value?: MapFacts; failure?: BrokerError }): HealthReport['permissionMap'] {
-  if (value === undefined) return { status: 'degraded', ...(failure === undefined ? {} : { problem: failure.detail }) };
+function mapPart({ value, failure }: Attempted<MapFacts>): HealthReport['permissionMap'] {
+  if (value === undefined) return defined({ status: 'degraded', problem: failure?.detail });
   const { map, origin, problem } = value;
-  const facts = { source: 'built-in', ...origin, permissions: map.permissions.length };
-  return problem === undefined ? { status: 'ok', ...facts } : { status: 'degraded', problem, ...facts };
+  return { ...partOf('degraded', problem), source: 'built-in', ...origin, permissions: map.permissions.length };
 }
 
 function policyPart({ state, policy, problem }: PolicyState): HealthReport['policy'] {
   const status = state === 'current' ? 'ok' : 'degraded';
-  return { status, state, rules: policy.rules.length, ...(problem === undefined ? {} : { problem }) };
+  return defined({ status, state, rules: policy.rules.length, problem });
 }
 
 /**
@@ -259,18 +249,10 @@ function overall({ applications, ...parts }: Omit<HealthReport, 'status' | 'chec
   return all.every((status) => status === 'ok') ? 'ok' : 'degraded';
 }
 
-interface HealthDeps {
+interface HealthDeps extends Pick<HealthReporterDeps, 'policy' | 'directory' | 'permissionMap' | 'evidence' | 'clock'> {
   readonly credentials: Credentials;
-  readonly policy: PolicyStore;
   readonly notifications: Notifications;
-  readonly directory: Pick<TenantDirectory, 'settingsWarnings'>;
-  readonly permissionMap: HealthReporterDeps['permissionMap'];
-  readonly evidence: HealthReporterDeps['evidence'];
-  readonly broker: {
-    credentialFailure(application: string): BrokerError | undefined;
-    recover(application: string): Promise<void>;
-  };
-  readonly clock: Clock;
+  readonly broker: Pick<TokenBroker, 'credentialFailure' | 'recover'>;
   readonly log: Logger;
 }
 

@@ -136,18 +136,12 @@ export function judgeCredential(facts: CredentialFacts, nowMs: number): Credenti
     ...keyFindings(facts),
   ];
   const thresholdDays = nearest([refreshTokenEndMs, endsAtMs], nowMs);
+  const end = endsAtMs === undefined ? {} : { endsAt: isoTime(endsAtMs), daysLeft: wholeDays(endsAtMs - nowMs) };
   return {
     application: facts.application,
-    state: { status: worst(findings), ...(thresholdDays === undefined ? {} : { thresholdDays }) },
+    state: defined({ status: worst(findings), thresholdDays }),
     ...refreshTokenFields(refreshToken, nowMs),
-    ...(credential === undefined
-      ? {}
-      : {
-          clientCredential: {
-            kind: credential.client.credential.kind,
-            ...(endsAtMs === undefined ? {} : { endsAt: isoTime(endsAtMs), daysLeft: wholeDays(endsAtMs - nowMs) }),
-          },
-        }),
+    ...defined({ clientCredential: credential && { kind: credential.client.credential.kind, ...end } }),
     ...journalFields(facts),
     findings,
   };
@@ -169,16 +163,13 @@ function refreshTokenFields(refreshToken: Credential['refreshToken'], nowMs: num
 function journalFields({ application, journal: { rotatedAtMs, failure, mfaProbe } }: CredentialFacts) {
   return defined({
     lastRotation: rotatedAtMs === undefined ? undefined : isoTime(rotatedAtMs),
-    lastFailure:
-      failure === undefined
-        ? undefined
-        : {
-            at: isoTime(failure.atMs),
-            code: failure.code,
-            meaning: failure.detail,
-            advice: adviceFor(failure.code, 'operator', application),
-          },
-    mfaProbe: mfaProbe === undefined ? undefined : { at: isoTime(mfaProbe.atMs), compliant: mfaProbe.compliant },
+    lastFailure: failure && {
+      at: isoTime(failure.atMs),
+      code: failure.code,
+      meaning: failure.detail,
+      advice: adviceFor(failure.code, 'operator', application),
+    },
+    mfaProbe: mfaProbe && { at: isoTime(mfaProbe.atMs), compliant: mfaProbe.compliant },
   });
 }
 
@@ -191,12 +182,10 @@ function deadFindings({ application, credential, readFailure, dead, needsRefresh
     return [found('down', code, readFailure?.detail ?? `The application "${application}" is not set up.`)];
   }
   const findings: Finding[] = [];
-  if (readFailure !== undefined) {
+  if (readFailure !== undefined)
     findings.push(found('degraded', readFailure.code, `${readFailure.detail} The copy in memory stays in use.`));
-  }
-  if (credential.refreshToken === undefined && needsRefreshToken) {
+  if (credential.refreshToken === undefined && needsRefreshToken)
     findings.push(found('down', 'credential_missing', `The application "${application}" has no refresh token.`));
-  }
   return findings;
 }
 
@@ -205,10 +194,7 @@ const skippedFindings = ({ credential }: CredentialFacts): Finding[] =>
     severity: 'degraded',
     code: 'version_skipped',
     message: `The version ${version} of the ${part} in Key Vault is not used. ${reason}`,
-    advice:
-      part === 'refresh token'
-        ? `Disable that version in Key Vault. To replace the refresh token, run ${ptbCommand('consent', credential?.application)}.`
-        : `Disable that version in Key Vault. To replace the client credential, run ${ptbCommand('rotate --client-credential', credential?.application)}.`,
+    advice: `Disable that version in Key Vault. To replace the ${part}, run ${ptbCommand(part === 'refresh token' ? 'consent' : 'rotate --client-credential', credential?.application)}.`,
   }));
 
 const refreshTokenAdvice = ({ application }: CredentialFacts): string =>
@@ -221,7 +207,7 @@ function renewalAdvice({ application, credential }: CredentialFacts): string {
     : `${renew}, or ${ptbCommand('setup --credential federated', application)} to work without a secret.`;
 }
 
-/** A secret that a person stored without its expiry may end any day. The daily care looks its end up in Entra. */
+/** A secret that a person stored without its expiry may end any day. The daily maintenance looks its end up in Entra. */
 function unknownEndFindings({ credential }: CredentialFacts): Finding[] {
   if (credential?.client.credential.kind !== 'secret' || credential.client.endsAtMs !== undefined) return [];
   const { version } = credential.client;
@@ -269,7 +255,7 @@ function rotationFindings({ application, credential, journal }: CredentialFacts,
   ];
 }
 
-/** A notice, because the key may be another broker's. The daily care warns once about each key. */
+/** A notice, because the key may be another broker's. The daily maintenance warns once about each key. */
 function keyFindings({ application, journal: { unknownKeys } }: CredentialFacts): Finding[] {
   if (unknownKeys === undefined) return [];
   const message = `The application has keys in Entra that this vault does not hold: ${unknownKeys}.`;

@@ -18,6 +18,13 @@ const secondPauseMs = 30_000;
  */
 const viewLifeMs = hourMs;
 
+interface StateWatchDeps {
+  readonly journal: Pick<CredentialJournal, 'changeState'>;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly notifier?: Notifier;
+}
+
 /**
  * Announces each change of a credential's state once: as one log event for alert rules, `credential.state_changed`, and
  * as a notice to people if a webhook is configured. The journal keeps the state across restarts and instances; while it
@@ -25,23 +32,12 @@ const viewLifeMs = hourMs;
  * just announced then takes precedence over the older view of another, so that they do not announce in turn.
  */
 export class StateWatch {
-  readonly #journal: Pick<CredentialJournal, 'changeState'>;
-  readonly #clock: Clock;
-  readonly #log: Logger;
+  readonly #deps: StateWatchDeps & { readonly notifier: Notifier };
   /** The state that this process last observed, by application. */
   readonly #observed = new Map<string, CredentialState>();
-  readonly #notifier: Notifier;
 
-  constructor(deps: {
-    journal: Pick<CredentialJournal, 'changeState'>;
-    clock: Clock;
-    log: Logger;
-    notifier?: Notifier;
-  }) {
-    this.#notifier = deps.notifier ?? silentNotifier;
-    this.#journal = deps.journal;
-    this.#clock = deps.clock;
-    this.#log = deps.log;
+  constructor(deps: StateWatchDeps) {
+    this.#deps = { ...deps, notifier: deps.notifier ?? silentNotifier };
   }
 
   /**
@@ -55,47 +51,38 @@ export class StateWatch {
     const known = before ?? observed;
     if (isSame(known, state)) return;
     const isNewHere = !isSame(observed, state);
-    if (!isNewHere && before !== undefined && this.#clock.nowMs() - before.sinceMs < viewLifeMs) return;
+    if (!isNewHere && before !== undefined && this.#deps.clock.nowMs() - before.sinceMs < viewLifeMs) return;
     // The first observation of a healthy credential is not a change.
     const isChange = known !== undefined || state.status !== 'ok';
-    const notice = noticeOf(health, this.#clock.nowMs(), before);
+    const notice = noticeOf(health, this.#deps.clock.nowMs(), before);
     // Before the journal: a process that ends in between must not leave a change that nobody hears of.
-    if (isChange && isNewHere) await this.#tell(notice);
+    if (isChange && isNewHere) await this.#announce(notice);
     if (!(await this.#isFirst(application, state, isNewHere)) || !isChange) return;
-    if (!isNewHere) await this.#tell(notice);
-    const level = state.status === 'ok' ? 'info' : state.status === 'degraded' ? 'warn' : 'error';
-    const [finding] = health.findings.filter(({ severity }) => severity !== 'notice');
-    this.#log.log(level, 'credential.state_changed', {
-      application,
-      from: known?.status ?? 'unknown',
-      to: state.status,
-      thresholdDays: state.thresholdDays,
-      daysLeft: health.daysLeft,
-      reason: finding?.code,
-      message: finding?.message,
-      advice: finding?.advice,
-    });
+    if (!isNewHere) await this.#announce(notice);
+    const { status, thresholdDays } = state;
+    const level = status === 'ok' ? 'info' : status === 'degraded' ? 'warn' : 'error';
+    const { code, message, advice } = health.findings.find(({ severity }) => severity !== 'notice') ?? {};
+    const change = { application, from: known?.status ?? 'unknown', to: status, thresholdDays };
+    const why = { daysLeft: health.daysLeft, reason: code, message, advice };
+    this.#deps.log.log(level, 'credential.state_changed', { ...change, ...why });
   }
 
   /** Sends the notice. If that fails or takes long, it goes on in the background: it must not delay the health report. */
-  async #tell(notice: Notice): Promise<void> {
+  async #announce(notice: Notice): Promise<void> {
     try {
-      await withDeadline(this.#clock, storageTimeoutMs, () => this.#notifier.send(notice));
+      await withDeadline(this.#deps.clock, storageTimeoutMs, () => this.#deps.notifier.send(notice));
     } catch {
-      void this.#tellLater(notice);
+      void this.#announceLater(notice);
     }
   }
 
-  async #tellLater(notice: Notice): Promise<void> {
+  async #announceLater(notice: Notice): Promise<void> {
     try {
-      await this.#clock.sleep(firstPauseMs);
-      await retry(() => this.#notifier.send(notice), {
-        clock: this.#clock,
-        attempts: 2,
-        afterError: () => secondPauseMs,
-      });
+      await this.#deps.clock.sleep(firstPauseMs);
+      const { clock, notifier } = this.#deps;
+      await retry(() => notifier.send(notice), { clock, attempts: 2, afterError: () => secondPauseMs });
     } catch (thrown) {
-      this.#log.log('warn', 'credential.notice_failed', errorFields(thrown));
+      this.#deps.log.log('warn', 'credential.notice_failed', errorFields(thrown));
     }
   }
 
@@ -105,11 +92,11 @@ export class StateWatch {
    */
   async #isFirst(application: string, state: CredentialState, isNewHere: boolean): Promise<boolean> {
     try {
-      return await withDeadline(this.#clock, storageTimeoutMs, () =>
-        this.#journal.changeState(application, state, this.#clock.nowMs()),
+      return await withDeadline(this.#deps.clock, storageTimeoutMs, () =>
+        this.#deps.journal.changeState(application, state, this.#deps.clock.nowMs()),
       );
     } catch (thrown) {
-      this.#log.log('warn', 'credential.journal_unavailable', errorFields(thrown));
+      this.#deps.log.log('warn', 'credential.journal_unavailable', errorFields(thrown));
       return isNewHere;
     }
   }
@@ -131,9 +118,7 @@ function noticeOf(
     key: `${application} ${state.status} ${state.thresholdDays ?? ''} ${before?.sinceMs ?? atMs}`,
     severity: isHealthy ? 'info' : state.status === 'degraded' ? 'warning' : 'critical',
     atMs,
-    title: isHealthy
-      ? `The credential "${application}" is healthy again`
-      : `The credential "${application}" is ${state.status}`,
+    title: `The credential "${application}" is ${isHealthy ? 'healthy again' : state.status}`,
     text: serious.map(({ message, advice }) => `${message} ${advice}`).join(' '),
     facts: [
       ...(account === undefined ? [] : [{ name: 'Account', value: account }]),

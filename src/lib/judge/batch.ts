@@ -5,7 +5,15 @@ import { judgeReading } from './judge.ts';
 import { readBody } from './reading/body.ts';
 import { isJson, readHeaders, readTarget } from './reading/target.ts';
 import { once, readRequest, type RequestReading } from './request-reading.ts';
-import { type GatewayRequest, type Grant, quoted, Refusal, type Refused, unreadable, type Verdict } from './verdict.ts';
+import {
+  type GatewayRequest,
+  type Grant,
+  orRefused,
+  quoted,
+  type Refused,
+  unreadable,
+  type Verdict,
+} from './verdict.ts';
 
 /** Objects and arrays that are open in a part: the batch, the list of its parts, the part. */
 const partDepth = 3;
@@ -36,7 +44,7 @@ export function partBodies(batch: string): readonly (string | undefined)[] {
 }
 
 /** A part of a batch with its verdict. Refused parts are answered inside the batch; the others are sent. */
-interface JudgedPart {
+export interface JudgedPart {
   readonly id: string;
   readonly dependsOn: readonly string[];
   readonly method: string;
@@ -75,14 +83,11 @@ export const readBatch = (request: GatewayRequest, host: string): BatchReading =
 
 /** Judges each part of a batch as a request of its own. A part that depends on a refused one is refused as well. Pure. */
 export function judgeBatch(map: PermissionMap, grant: Grant, reading: BatchReading): BatchVerdict {
-  try {
-    const judged: JudgedPart[] = [];
-    for (const part of reading()) judged.push(judgePart(map, grant, part, judged));
-    return { readable: true, parts: judged };
-  } catch (error) {
-    if (!(error instanceof Refusal)) throw error;
-    return { readable: false, allowed: false, kind: error.kind, reason: error.message };
-  }
+  const parts: JudgedPart[] = [];
+  const refused = orRefused(() => {
+    for (const part of reading()) parts.push(judgePart(map, grant, part, parts));
+  });
+  return refused === undefined ? { readable: true, parts } : { readable: false, ...refused };
 }
 
 function readParts(request: GatewayRequest, host: string): readonly PartReading[] {
@@ -103,19 +108,15 @@ function readParts(request: GatewayRequest, host: string): readonly PartReading[
   const ids = new Set(parts.map(({ id }) => id.toLowerCase()));
   if (ids.size < parts.length) throw unreadable('Two parts of the batch have the same id; give each its own.');
   return parts.map((part) => {
-    const asked = asRequest(part, version);
+    const requested = asRequest(part, version);
     const { id, dependsOn, method, body } = part;
-    return { id, dependsOn, method, url: asked.url, body, reading: readRequest(asked, host) };
+    return { id, dependsOn, method, url: requested.url, body, reading: readRequest(requested, host) };
   });
 }
 
-interface Part {
-  readonly id: string;
-  readonly method: string;
-  readonly url: string;
+/** A part as it is written: its URL has no version. */
+interface Part extends Omit<JudgedPart, 'verdict'> {
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: string | undefined;
-  readonly dependsOn: readonly string[];
 }
 
 const partKeys = new Set(['id', 'method', 'url', 'headers', 'body', 'dependsOn']);
@@ -161,10 +162,5 @@ function judgePart(
 function asRequest({ method, url, headers, body }: Part, version: string): GatewayRequest {
   if (/^[a-z][a-z0-9+.-]*:/i.test(url))
     throw unreadable('The url of a part is absolute; send the path after the version, such as /users.');
-  return {
-    method,
-    url: `/${version}${url.startsWith('/') ? '' : '/'}${url}`,
-    headers,
-    body,
-  };
+  return { method, url: `/${version}${url.startsWith('/') ? '' : '/'}${url}`, headers, body };
 }

@@ -1,8 +1,9 @@
 import { type Method, openings, type PermissionMap, type Scheme } from 'graph-permissions/permission-map';
 import type { JsonObject } from '../core/objects.ts';
+import type { ReadBody } from './reading/body.ts';
 import { noQuery, type OptionsReading } from './reading/query.ts';
 import { isJson, type Target } from './reading/target.ts';
-import { type BodyReading, continuedNames, readRequest, type RequestReading } from './request-reading.ts';
+import { continuedNames, readRequest, type RequestReading } from './request-reading.ts';
 import { type Location, type Question, resolve } from './resolve.ts';
 import { answerLimits } from './rules/answer-limits.ts';
 import { judgeBody } from './rules/judge-body.ts';
@@ -14,7 +15,8 @@ import {
   type GatewayRequest,
   type Grant,
   notPermitted,
-  Refusal,
+  orRefused,
+  type Refusal,
   unreadable,
   type Verdict,
 } from './verdict.ts';
@@ -28,14 +30,8 @@ export const judgeRequest = (map: PermissionMap, grant: Grant, request: GatewayR
   judgeReading(map, grant, readRequest(request, grant.host));
 
 /** The same for a request that several rules are asked about. */
-export function judgeReading(map: PermissionMap, grant: Grant, reading: RequestReading): Verdict {
-  try {
-    return judge(map, grant, reading);
-  } catch (error) {
-    if (!(error instanceof Refusal)) throw error;
-    return { allowed: false, kind: error.kind, reason: error.message };
-  }
-}
+export const judgeReading = (map: PermissionMap, grant: Grant, reading: RequestReading): Verdict =>
+  orRefused(() => judge(map, grant, reading));
 
 function judge(map: PermissionMap, grant: Grant, reading: RequestReading): Allowed {
   const method = reading.method();
@@ -49,16 +45,16 @@ function judge(map: PermissionMap, grant: Grant, reading: RequestReading): Allow
   reading.headers();
   const location = resolve(map, parts, { method, scheme: grant.scheme });
   const own = ownPath(parts, grant);
-  const asked = { map, grant, method, location, own, query: noQuery, bodyKeys: undefined, searchedTypes: undefined };
+  const base = { map, grant, method, location, own, query: noQuery, bodyKeys: undefined, searchedTypes: undefined };
   // Before query and body are read, which takes longer.
-  if (!isListed(asked)) throw notOpened(asked, []);
+  if (!isListed(base)) throw notOpened(base, []);
   const body = readRequestBody(method, location, reading);
   const query = reading.query();
   refuseUnclearOptions(options, location);
   refuseSpecialEndpoints(method, location, answersJson(target, options));
   refuseWriteThroughNavigation(method, location);
   const question: Question = {
-    ...asked,
+    ...base,
     query,
     bodyKeys: body === undefined ? undefined : Object.keys(body.value),
     bodyNames: body?.names,
@@ -67,7 +63,7 @@ function judge(map: PermissionMap, grant: Grant, reading: RequestReading): Allow
   return allowed(question, reading, body?.value);
 }
 
-/** Whether the map lists one of the rule's permissions at the place, whatever limits it. */
+/** Whether the map lists one of the rule's permissions at the location, whatever limits it. */
 const isListed = ({ map, grant, method, location }: Question): boolean =>
   location.nodes.some(
     (node) => openings(map, node, { method, scheme: grant.scheme, held: grant.permissions }).length > 0,
@@ -83,10 +79,8 @@ function allowed(question: Question, reading: RequestReading, body: JsonObject |
     ...navigated.permissions,
     ...(body === undefined ? [] : judgeBody(body, question)),
   ];
-  const { answer, permissions } = answerLimits(question, {
-    places: navigated.places,
-    csv: asksForCsv(options),
-  });
+  const { locations } = navigated;
+  const { answer, permissions } = answerLimits(question, { locations, csv: asksForCsv(options) });
   const target = reading.target();
   const path = reading.path();
   const address = `/${target.version}${path.canonical}`;
@@ -109,7 +103,7 @@ function readRequestBody(
   method: Method,
   location: Location,
   { request: { body }, headers, body: read }: RequestReading,
-): BodyReading | undefined {
+): ReadBody | undefined {
   if (body === undefined || body === '') {
     if (!needsBody(method, location)) return undefined;
     throw unreadable('The request has no body, and this operation reads one; send it.');
@@ -227,9 +221,7 @@ export function unneededPermissions(
 }
 
 /** Permissions to read come first, and those for the whole directory last. */
-function narrowFirst(one: string, other: string): number {
-  return breadth(one) - breadth(other) || (one < other ? -1 : 1);
-}
+const narrowFirst = (one: string, other: string): number => breadth(one) - breadth(other) || (one < other ? -1 : 1);
 
 const breadth = (permission: string): number =>
   (permission.startsWith('Directory.') ? 2 : 0) + (/\.Read(?:Basic)?(?:\.|$)/.test(permission) ? 0 : 1);

@@ -1,6 +1,5 @@
 import { type Method, methods } from 'graph-permissions/permission-map';
-import type { JsonObject } from '../core/objects.ts';
-import { type BodyNames, readBody } from './reading/body.ts';
+import { type ReadBody, readBody } from './reading/body.ts';
 import { readHeaders, readTarget, type Target } from './reading/target.ts';
 import { mergeQueries, type OptionsReading, type QueryUse, readOptions, readQueryUse } from './reading/query.ts';
 import { type PathReading, readPath } from './reading/path.ts';
@@ -19,12 +18,7 @@ export interface RequestReading {
   readonly headers: () => Readonly<Record<string, string>>;
   readonly query: () => QueryUse;
   /** The JSON body, with the names of all its members at any depth. */
-  readonly body: () => BodyReading;
-}
-
-export interface BodyReading {
-  readonly value: JsonObject;
-  readonly names: BodyNames;
+  readonly body: () => ReadBody;
 }
 
 /** @param host Of Microsoft Graph. */
@@ -48,18 +42,16 @@ export function readRequest(request: GatewayRequest, host: string): RequestReadi
 export function once<T>(read: () => T): () => T {
   let kept: { readonly value: T } | { readonly error: unknown } | undefined;
   return () => {
-    kept ??= outcomeOf(read);
+    if (kept === undefined) {
+      try {
+        kept = { value: read() };
+      } catch (error) {
+        kept = { error };
+      }
+    }
     if ('error' in kept) throw kept.error;
     return kept.value;
   };
-}
-
-function outcomeOf<T>(read: () => T): { readonly value: T } | { readonly error: unknown } {
-  try {
-    return { value: read() };
-  } catch (error) {
-    return { error };
-  }
 }
 
 function readMethod(written: string): Method {

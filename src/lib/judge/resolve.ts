@@ -10,11 +10,11 @@ import {
 import { callSegment } from 'graph-permissions/template';
 import type { BodyNames } from './reading/body.ts';
 import type { Part } from './reading/path.ts';
-import type { QueryUse } from './reading/query.ts';
+import { noQuery, type QueryUse } from './reading/query.ts';
 import { hasNamedKeys, isWellKnownName, knownTypes } from './rules/directory-types.ts';
 import { type Grant, notPermitted, quoted, unreadable } from './verdict.ts';
 
-/** A place in the permission map that a path leads to. */
+/** A location in the permission map that a path leads to. */
 export interface Location {
   /** Usually one node. A named key has two: its own, and that of the wildcard. */
   readonly nodes: readonly MapNode[];
@@ -30,7 +30,7 @@ export interface Location {
   readonly casts: readonly string[];
   /** `$count`, `$value` or `$ref` at the end, where the map does not list it. */
   readonly suffix: string | undefined;
-  /** The place one segment before. */
+  /** The location one segment before. */
   readonly parent: Location | undefined;
 }
 
@@ -44,7 +44,7 @@ const alternateKeys: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Finds the place of a path in the map. A literal wins over the wildcard, and there is no way back, as in Microsoft's own
+ * Finds the location of a path in the map. A literal wins over the wildcard, and there is no way back, as in Microsoft's own
  * reader of the file (microsoftgraph/kibali).
  * @throws Refusal for a path that the map does not contain.
  */
@@ -136,14 +136,12 @@ const none: readonly MapNode[] = [];
 function childLocation(location: Location, segment: string, written = segment): Location | undefined {
   const nodes = children(location, segment);
   if (nodes.length === 0) return undefined;
-  const text = `${location.written}/${segment === wildcard ? '{id}' : written}`;
-  const entity = segment === wildcard || (location.template.length === 0 && segment === 'me');
   return {
     nodes,
     template: [...location.template, segment],
     path: location.path === '' ? segment : `${location.path}/${segment}`,
-    written: text,
-    entity,
+    written: `${location.written}/${segment === wildcard ? '{id}' : written}`,
+    entity: segment === wildcard || (location.template.length === 0 && segment === 'me'),
     casts: location.casts,
     suffix: location.suffix,
     parent: location,
@@ -208,46 +206,43 @@ function dollar(location: Location, name: string, { next, last }: { next: Part |
 }
 
 function unknown(location: Location): never {
-  const place = location.template.length === 0 ? 'this resource' : `this path below ${location.written}`;
+  const what = location.template.length === 0 ? 'this resource' : `this path below ${location.written}`;
   throw notPermitted(
-    `The permission map does not contain ${place}; check the path, or load Microsoft's published file with \`ptb permissions update\`.`,
+    `The permission map does not contain ${what}; check the path, or load Microsoft's published file with \`ptb permissions update\`.`,
   );
 }
 
 /**
- * The places that a navigation leads to from a resource: its own child, and for a collection the child of its entities.
+ * The locations that a navigation leads to from a resource: its own child, and for a collection the child of its entities.
  * Only literals count: `/users` with `memberOf` would otherwise find `/users/{id}`.
  */
 export function navigate(location: Location, name: string): readonly Location[] {
-  const base = withoutFunction(location);
-  const segment = name.toLowerCase();
   if (!ascii.test(name)) return [];
-  const direct = childLocation({ ...base, casts: [], suffix: undefined }, segment, name);
-  const entities = base.entity ? undefined : childLocation({ ...base, casts: [], suffix: undefined }, wildcard);
+  const segment = name.toLowerCase();
+  // `/users/delta` answers with users, so navigations start at `/users`.
+  const origin = (location.template.at(-1) === 'delta' && location.parent) || location;
+  const base = { ...origin, casts: [], suffix: undefined };
+  const direct = childLocation(base, segment, name);
+  const entities = base.entity ? undefined : childLocation(base, wildcard);
   const nested = entities === undefined ? undefined : childLocation(entities, segment, name);
-  return [direct, nested].flatMap((found) => (found === undefined ? [] : [found]));
+  return [direct, nested].filter((found) => found !== undefined);
 }
 
-/** `/users/delta` answers with users, so navigations start at `/users`. */
-function withoutFunction(location: Location): Location {
-  return location.parent !== undefined && location.template.at(-1) === 'delta' ? location.parent : location;
-}
-
-/** The place of a template of the map; undefined if the map does not contain it. */
-export function placeOf(map: PermissionMap, template: readonly string[]): Location | undefined {
+/** The location of a template of the map; undefined if the map does not contain it. */
+export function locationOf(map: PermissionMap, template: readonly string[]): Location | undefined {
   return template.reduce<Location | undefined>(
     (location, segment) => (location === undefined ? undefined : childLocation(location, segment)),
     rootOf(map),
   );
 }
 
-/** One thing that a request does: a method on a place, with the properties that it names. */
+/** One thing that a request does: a method on a location, with the properties that it names. */
 export interface Question {
   readonly map: PermissionMap;
   readonly grant: Grant;
   readonly method: Method;
   readonly location: Location;
-  /** The place belongs to the signed-in account, and the rule allows that. */
+  /** The location belongs to the signed-in account, and the rule allows that. */
   readonly own: boolean;
   readonly query: QueryUse;
   /** Names of the properties in a JSON body; undefined without a body. */
@@ -258,5 +253,16 @@ export interface Question {
   readonly searchedTypes: readonly string[] | undefined;
 }
 
-/** Returns why a permission does not open a place, although the map lists it there; undefined if it does. */
+/** The question whether the rule may read a location, as a GET of its own. */
+export const readOf = (question: Question, location: Location, query: QueryUse = noQuery): Question => ({
+  ...question,
+  method: 'GET',
+  location,
+  query,
+  bodyKeys: undefined,
+  bodyNames: undefined,
+  searchedTypes: undefined,
+});
+
+/** Returns why a permission does not open a location, although the map lists it there; undefined if it does. */
 export type PermissionRule = (permission: string, question: Question) => string | undefined;

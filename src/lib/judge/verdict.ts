@@ -32,7 +32,7 @@ export interface Grant {
   readonly host: string;
 }
 
-/** The request to send. Nothing of the caller's text is sent in its place. */
+/** The request to send. Nothing of the caller's text is sent instead. */
 interface CanonicalRequest {
   readonly method: Method;
   /** Absolute URL. */
@@ -98,7 +98,7 @@ export interface Refused {
 
 export type Verdict = Allowed | Refused;
 
-/** Thrown where a rule refuses a request; `judgeRequest` turns it into a verdict. */
+/** Thrown where a rule refuses a request; {@link orRefused} turns it into a verdict. */
 export class Refusal extends Error {
   override readonly name = 'Refusal';
   readonly kind: Refused['kind'];
@@ -106,6 +106,16 @@ export class Refusal extends Error {
   constructor(kind: Refused['kind'], reason: string) {
     super(reason);
     this.kind = kind;
+  }
+}
+
+/** Turns a Refusal that the work throws into a verdict. */
+export function orRefused<T>(work: () => T): T | Refused {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    return { allowed: false, kind: error.kind, reason: error.message };
   }
 }
 

@@ -1,15 +1,12 @@
-import { DeadlineError, minuteMs, withDeadline } from '../core/clock.ts';
+import { LRUCache } from 'lru-cache';
+import { type Clock, DeadlineError, minuteMs, type Random, withDeadline } from '../core/clock.ts';
 import { BrokerError, toBrokerError } from '../core/errors.ts';
 import type { TenantId } from '../core/identifiers.ts';
 import { errorFields } from '../core/log.ts';
 import type { AccessToken, CachingTokenSource, Resource, TokenRequest } from '../core/secrets.ts';
-import type { Requester, SharedBudgets } from '../core/share.ts';
+import type { Requester } from '../core/share.ts';
 import { SingleFlight } from '../core/single-flight.ts';
-import type { Redeemer } from '../microsoft/redeemer.ts';
-import type { CachedCredentials } from './credential/cached-credentials.ts';
-import { Redemptions, type Turn } from './redemptions.ts';
-import { cacheKey, TokenCache } from './token-cache.ts';
-import type { WitnessDeps } from './witnesses.ts';
+import { type QueuePosition, type RedemptionDeps, Redemptions, type RedemptionSettings } from './redemptions.ts';
 
 /** Renewals ahead of time. Their callers already have a token. */
 export const renewal: Requester = { id: 'renewal', kind: 'background' };
@@ -26,40 +23,28 @@ export function requesterOf({
   return { id: 'broker', kind: 'broker' };
 }
 
+/**
+ * Returns the cache key of a request. It contains everything that affects the token. Its parts contain no spaces, so
+ * different requests have different keys.
+ */
+const cacheKey = ({ tenantId, resource, grant, application }: TokenRequest): string =>
+  `${tenantId} ${resource.identifier} ${grant} ${application}`;
+
 /** Maximum wait for a token. The front end of App Service gives up after 230 seconds, and callers usually earlier. */
 const maxWaitMs = minuteMs;
 /** Maximum wait for a newer token while there is a usable one. */
 const maxReplacementWaitMs = 10_000;
-/** How long a failure is cached that a person must fix: about the time until all Entra servers know a new consent. */
-const tenantFailureLifeMs = 3 * minuteMs;
-/** How long a request is cached that Entra rejects as malformed: it stays malformed until a setting changes. */
-const rejectedLifeMs = minuteMs;
 
 /** What a {@link TokenBroker} needs. */
-interface BrokerDeps extends WitnessDeps {
-  readonly credentials: CachedCredentials;
-  readonly redeemer: Redeemer;
-  /** What the instances of the app share. Absent: this process is alone. */
-  readonly budgets?: SharedBudgets | undefined;
+interface BrokerDeps extends RedemptionDeps {
   /** Starts work that no request waits for, detached from the request that caused it. */
   readonly background?: (work: () => void) => void;
 }
 
 /** Settings of a {@link TokenBroker}. */
-interface BrokerSettings {
-  readonly partnerTenantId: TenantId;
-  /** The resource of the canary redemption: one that every application may use in the partner tenant. */
-  readonly canaryResource: string;
-  /** Maximum number of concurrent requests to Entra, of all instances together if `budgets` are given. */
-  readonly entraConcurrency: number;
+interface BrokerSettings extends RedemptionSettings {
   /** Maximum number of cached tokens, and of cached failures. */
   readonly cacheSize: number;
-}
-
-/** Number of tokens issued since the start, and how many of them came from the cache. */
-interface TokenCounts {
-  readonly issued: number;
-  readonly fromCache: number;
 }
 
 /** Issues tokens from the cache if possible, else by a redemption that concurrent requests for the same token share. */
@@ -77,13 +62,14 @@ export class TokenBroker implements CachingTokenSource {
     this.#redemptions = new Redemptions(deps, settings);
   }
 
-  get counts(): TokenCounts {
+  /** Number of tokens issued since the start, and how many of them came from the cache. */
+  get counts(): { readonly issued: number; readonly fromCache: number } {
     return { issued: this.#issued, fromCache: this.#fromCache };
   }
 
-  /** Token requests that wait for a place towards Entra. */
+  /** Token requests that wait for a slot towards Entra. */
   get waiting(): number {
-    return this.#redemptions.waiting();
+    return this.#redemptions.waiting;
   }
 
   /** Returns the failure of an application's credential while the credential is dead. Shown by health. */
@@ -101,7 +87,8 @@ export class TokenBroker implements CachingTokenSource {
       this.#fromCache += 1;
       return withAlias(hit.token, request.resource);
     }
-    this.#throwCachedFailure(key);
+    const failure = this.#cache.failure(key);
+    if (failure !== undefined) throw failure;
     const lifeSeconds = this.#cache.insufficientLifetime(key, request.minimumLifetimeSeconds);
     if (lifeSeconds !== undefined) throw tooShortLived(lifeSeconds);
     const token = await this.#redeemWithin(key, request, maxWaitMs, signal);
@@ -125,8 +112,8 @@ export class TokenBroker implements CachingTokenSource {
   }
 
   /** Checks whether a dead credential of the application has recovered, if a check is due. Never throws. */
-  async recover(application: string): Promise<void> {
-    await this.#redemptions.recover(application);
+  recover(application: string): Promise<void> {
+    return this.#redemptions.recover(application);
   }
 
   forgetTenant(tenantId: TenantId): void {
@@ -138,62 +125,40 @@ export class TokenBroker implements CachingTokenSource {
    * @throws BrokerError `request_invalid` if the token expires before `minimumLifetimeSeconds`.
    */
   async #redeemWithin(key: string, request: TokenRequest, maxMs: number, signal?: AbortSignal): Promise<AccessToken> {
-    const token = await this.#sharedRedemption(key, request, maxMs, signal);
-    const lifeSeconds = (token.expiresAtMs - this.#deps.clock.nowMs()) / 1000;
+    const { clock } = this.#deps;
+    const wait = (own: AbortSignal) => this.#join(key, request, requesterOf(request), own);
+    const token = await withDeadline(clock, maxMs, wait, signal).catch((thrown: unknown) => {
+      if (!(thrown instanceof DeadlineError)) throw thrown;
+      const detail = `No token was issued within ${maxMs / 1000} seconds.`;
+      throw new BrokerError('entra_unavailable', detail, { cause: thrown, retryAfterSeconds: 30 });
+    });
+    const lifeSeconds = (token.expiresAtMs - clock.nowMs()) / 1000;
     if (lifeSeconds < request.minimumLifetimeSeconds) throw tooShortLived(lifeSeconds);
     return withAlias(token, request.resource);
   }
 
-  async #sharedRedemption(
-    key: string,
-    request: TokenRequest,
-    maxMs: number,
-    signal?: AbortSignal,
-  ): Promise<AccessToken> {
-    const wait = (own: AbortSignal): Promise<AccessToken> =>
-      this.#flights.run(
-        this.#flightKey(key, request),
-        (flight, requesters) => this.#redeem(key, request, { signal: flight, requesters }),
-        own,
-        requesterOf(request),
-      );
-    try {
-      return await withDeadline(this.#deps.clock, maxMs, wait, signal);
-    } catch (thrown) {
-      if (!(thrown instanceof DeadlineError)) throw thrown;
-      const detail = `No token was issued within ${maxMs / 1000} seconds.`;
-      throw new BrokerError('entra_unavailable', detail, { cause: thrown, retryAfterSeconds: 30 });
-    }
+  /**
+   * Joins the redemption for this key, or starts it. Requests after `forgetTenant` do not join an earlier one: its token may
+   * lack the new consent.
+   */
+  #join(key: string, request: TokenRequest, requester: Requester, own?: AbortSignal): Promise<AccessToken> {
+    const flightKey = `${key} ${this.#cache.generation(request.tenantId)}`;
+    const redeem = (signal: AbortSignal, requesters: QueuePosition['requesters']) =>
+      this.#redeem(key, request, { signal, requesters });
+    return this.#flights.run(flightKey, redeem, own, requester);
   }
 
-  // Requests after `forgetTenant` do not join an earlier redemption: its token may lack the new consent.
-  #flightKey(key: string, request: TokenRequest): string {
-    return `${key} ${this.#cache.generation(request.tenantId)}`;
-  }
-
-  async #redeem(key: string, request: TokenRequest, turn: Turn): Promise<AccessToken> {
+  async #redeem(key: string, request: TokenRequest, position: QueuePosition): Promise<AccessToken> {
     const generation = this.#cache.generation(request.tenantId);
     try {
-      const token = await this.#redemptions.redeem(request, turn);
+      const token = await this.#redemptions.redeem(request, position);
       this.#cache.set(key, token, generation);
       return token;
     } catch (thrown) {
       const error = toBrokerError(thrown);
-      const lifeMs = failureLifeMs(error);
-      if (lifeMs > 0 && generation === this.#cache.generation(request.tenantId)) {
-        this.#cache.setFailure(key, error, lifeMs);
-      }
+      if (generation === this.#cache.generation(request.tenantId)) this.#cache.setFailure(key, error);
       throw thrown;
     }
-  }
-
-  #throwCachedFailure(key: string): void {
-    const failure = this.#cache.failure(key);
-    if (failure === undefined) return;
-    const { error, leftSeconds } = failure;
-    if (error.retryAfterSeconds === undefined) throw error;
-    const { code, detail, scope, logFields } = error;
-    throw new BrokerError(code, detail, { scope, logFields, retryAfterSeconds: leftSeconds });
   }
 
   // The caller already has a usable token. After a failed renewal, the next request tries again.
@@ -201,14 +166,7 @@ export class TokenBroker implements CachingTokenSource {
     if (this.#cache.failure(key) !== undefined) return;
     const { background = (work) => work() } = this.#deps;
     background(() => {
-      this.#flights
-        .run(
-          this.#flightKey(key, request),
-          (signal, requesters) => this.#redeem(key, request, { signal, requesters }),
-          undefined,
-          renewal,
-        )
-        .catch((thrown: unknown) => this.#logFailedRenewal(request, thrown));
+      this.#join(key, request, renewal).catch((thrown: unknown) => this.#logFailedRenewal(request, thrown));
     });
   }
 
@@ -227,6 +185,130 @@ const tooShortLived = (lifeSeconds: number): BrokerError =>
     'request_invalid',
     `Entra issued a token for ${Math.floor(lifeSeconds)} s, which is less than minimumLifetimeSeconds.`,
   );
+
+/** A token that expires sooner is never returned, whatever minimum lifetime the request has. */
+const usableSeconds = 60;
+
+/**
+ * A token is renewed in the background at a random moment in its last 5 to 10 minutes: before its remaining lifetime is
+ * shorter than the default of `minimumLifetimeSeconds` plus the time for its audit record.
+ */
+const renewBeforeExpiryMs = { min: 310_000, jitter: 300_000 };
+
+/** Maximum share of a token's lifetime that is left when it is renewed: a short-lived one would be renewed at once. */
+const renewBeforeShare = 2 / 3;
+
+/** Minimum time between two replacements of a token on demand: a new consent takes about as long to reach all servers. */
+const minReplacementIntervalMs = 180_000;
+
+/** How long the lifetime of the tokens is remembered, so that requests for a longer one do not redeem each time. */
+const lifetimeMemoryMs = 180_000;
+
+interface Entry {
+  readonly token: AccessToken;
+  readonly renewAtMs: number;
+  /** When the token was cached, and its lifetime then. */
+  readonly cachedAtMs: number;
+  readonly lifeMs: number;
+  /** When this token was last requested from Entra, successfully or not. */
+  requestedAtMs: number;
+}
+
+/** Caches access tokens and lasting failures by {@link cacheKey}. Bounded; `get` and `set` take constant time. */
+export class TokenCache {
+  readonly #deps: { readonly clock: Clock; readonly random: Random };
+  readonly #tokens: LRUCache<string, Entry>;
+  readonly #failures: LRUCache<string, { readonly error: BrokerError; readonly untilMs: number }>;
+  readonly #generations = new Map<TenantId, number>();
+
+  /** @param size Maximum number of tokens, and of failures. */
+  constructor(deps: { readonly clock: Clock; readonly random: Random }, size: number) {
+    this.#deps = deps;
+    this.#tokens = new LRUCache({ max: size });
+    this.#failures = new LRUCache({ max: size });
+  }
+
+  /** Returns a token that lives at least 60 seconds and at least `minimumLifetimeSeconds`, and whether to renew it. */
+  get(key: string, minimumLifetimeSeconds: number): (Pick<Entry, 'token'> & { readonly renew: boolean }) | undefined {
+    const entry = this.#tokens.get(key);
+    if (entry === undefined) return undefined;
+    const { token, renewAtMs } = entry;
+    const nowMs = this.#deps.clock.nowMs();
+    if (token.expiresAtMs - nowMs < Math.max(minimumLifetimeSeconds, usableSeconds) * 1000) return undefined;
+    return { token, renew: nowMs >= renewAtMs };
+  }
+
+  /** Caches a token, unless the tenant was forgotten since `generation` was read. */
+  set(key: string, token: AccessToken, generation: number): void {
+    if (this.generation(token.tenantId) !== generation) return;
+    const nowMs = this.#deps.clock.nowMs();
+    const lifeMs = token.expiresAtMs - nowMs;
+    const beforeExpiryMs = renewBeforeExpiryMs.min + this.#deps.random() * renewBeforeExpiryMs.jitter;
+    const renewAtMs = token.expiresAtMs - Math.min(beforeExpiryMs, lifeMs * renewBeforeShare);
+    this.#failures.delete(key);
+    const cached = { ...token, fromCache: true };
+    this.#tokens.set(key, { token: cached, renewAtMs, cachedAtMs: nowMs, lifeMs, requestedAtMs: nowMs });
+  }
+
+  /**
+   * Returns the lifetime in seconds of the token that Entra issued in the last three minutes, if it was too short for
+   * the request. Another redemption would return such a token again.
+   */
+  insufficientLifetime(key: string, minimumLifetimeSeconds: number): number | undefined {
+    const entry = this.#tokens.get(key);
+    if (entry === undefined || entry.lifeMs >= minimumLifetimeSeconds * 1000) return undefined;
+    return this.#deps.clock.nowMs() - entry.cachedAtMs < lifetimeMemoryMs ? entry.lifeMs / 1000 : undefined;
+  }
+
+  /** Whether the consent may have changed since this token was last requested from Entra. */
+  mayBeOutdated(key: string): boolean {
+    const entry = this.#tokens.get(key);
+    return entry !== undefined && this.#deps.clock.nowMs() - entry.requestedAtMs >= minReplacementIntervalMs;
+  }
+
+  /** Records that Entra issued no newer token. */
+  recordFailedReplacement(key: string): void {
+    const entry = this.#tokens.get(key);
+    if (entry !== undefined) entry.requestedAtMs = this.#deps.clock.nowMs();
+  }
+
+  /** Returns the cached failure. A Retry-After that it has is the seconds, at least 1, until it expires. */
+  failure(key: string): BrokerError | undefined {
+    const { error, untilMs = 0 } = this.#failures.get(key) ?? {};
+    const leftMs = untilMs - this.#deps.clock.nowMs();
+    if (leftMs <= 0) this.#failures.delete(key);
+    if (error === undefined || leftMs <= 0) return undefined;
+    if (error.retryAfterSeconds === undefined) return error;
+    const { code, detail, scope, logFields } = error;
+    return new BrokerError(code, detail, { scope, logFields, retryAfterSeconds: Math.ceil(leftMs / 1000) });
+  }
+
+  /** Caches a failure, if it lasts. */
+  setFailure(key: string, error: BrokerError): void {
+    const lifeMs = failureLifeMs(error);
+    if (lifeMs > 0) this.#failures.set(key, { error, untilMs: this.#deps.clock.nowMs() + lifeMs });
+  }
+
+  /** Number of times the tenant was forgotten. The token of a redemption that began earlier must not be cached. */
+  generation(tenantId: TenantId): number {
+    return this.#generations.get(tenantId) ?? 0;
+  }
+
+  /** Removes the tokens and failures of a tenant. */
+  forgetTenant(tenantId: TenantId): void {
+    this.#generations.set(tenantId, this.generation(tenantId) + 1);
+    const prefix = `${tenantId} `;
+    for (const cache of [this.#tokens, this.#failures]) {
+      const keys = [...cache.keys()];
+      for (const key of keys) if (key.startsWith(prefix)) cache.delete(key);
+    }
+  }
+}
+
+/** How long a failure is cached that a person must fix: about the time until all Entra servers know a new consent. */
+const tenantFailureLifeMs = 3 * minuteMs;
+/** How long a request is cached that Entra rejects as malformed: it stays malformed until a setting changes. */
+const rejectedLifeMs = minuteMs;
 
 /** How long a failure is returned from the cache, milliseconds; 0: it is not cached. */
 function failureLifeMs(error: BrokerError): number {

@@ -21,13 +21,8 @@ export type RedemptionTarget = Pick<RedemptionRequest, 'tenantId' | 'resourceIde
  */
 export function redemptionOf(request: RedemptionRequest, credential: Credential): Redemption {
   const { tenantId, resourceIdentifier, correlationId } = request;
-  const common = {
-    tenantId,
-    resourceIdentifier,
-    correlationId,
-    clientId: credential.client.clientId,
-    clientCredential: credential.client.credential,
-  };
+  const { clientId, credential: clientCredential } = credential.client;
+  const common = { tenantId, resourceIdentifier, correlationId, clientId, clientCredential };
   if (request.grant === 'application') return { ...common, grant: { kind: 'application' } };
   if (credential.refreshToken === undefined) {
     throw new BrokerError('credential_missing', `The application "${request.application}" has no refresh token yet.`);
@@ -109,11 +104,8 @@ export class Canary {
     const { partnerTenantId: tenantId, canaryResource: resourceIdentifier } = this.#settings;
     const reply = await this.sendTo({ tenantId, resourceIdentifier }, request, credential);
     const failure = reply.ok ? undefined : reply.failure;
-    this.#outcomes.set(keyOf(request), {
-      failure,
-      atMs: this.#deps.clock.nowMs(),
-      version: credentialVersion(credential),
-    });
+    const version = credentialVersion(credential);
+    this.#outcomes.set(keyOf(request), { failure, atMs: this.#deps.clock.nowMs(), version });
     return reply;
   }
 

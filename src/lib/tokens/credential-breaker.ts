@@ -58,7 +58,13 @@ const replicationRetrySeconds = 10;
 export function tenantError(failure: EntraFailure): BrokerError {
   // A failure that is hidden from the canary keeps its code, because its remedy is in the partner tenant.
   const aboutCredential = errorTable[failure.code].scope === 'credential' && !isHiddenFromCanary(failure);
-  if (aboutCredential && failure.code === 'client_credential_rejected') return replicationError(failure);
+  if (aboutCredential && failure.code === 'client_credential_rejected')
+    // No tenant policy rejects a client credential that works elsewhere, so this server of Entra does not know it yet.
+    return new BrokerError(
+      'entra_unavailable',
+      `The client credential works in the partner tenant. A new one takes about a minute to reach all servers of Entra. Entra replied: ${failure.detail}`,
+      { logFields: failure.logFields, retryAfterSeconds: replicationRetrySeconds },
+    );
   // If the partner's own tenant issues tokens, a policy of this tenant is the reason for "grant revoked".
   const code: ErrorCode = aboutCredential ? 'interaction_required' : failure.code;
   return new BrokerError(code, failure.detail, {
@@ -67,28 +73,14 @@ export function tenantError(failure: EntraFailure): BrokerError {
   });
 }
 
-/** No tenant policy rejects a client credential that works elsewhere, so this server of Entra does not know it yet. */
-const replicationError = ({ detail, logFields }: EntraFailure): BrokerError =>
-  new BrokerError(
-    'entra_unavailable',
-    `The client credential works in the partner tenant. A new one takes about a minute to reach all servers of Entra. Entra replied: ${detail}`,
-    { logFields, retryAfterSeconds: replicationRetrySeconds },
-  );
-
 /** Returns the error for a failure of the credential, which the canary or a customer tenant has confirmed. */
 export function credentialError(failure: EntraFailure): BrokerError {
-  return new BrokerError(credentialCode(failure), failure.detail, {
-    logFields: failure.logFields,
-    scope: 'credential',
-  });
-}
-
-function credentialCode(failure: EntraFailure): ErrorCode {
-  const { code } = failure;
-  if (errorTable[code].scope === 'credential' || isHiddenFromCanary(failure)) return code;
+  const { code, detail, logFields } = failure;
+  const isAboutCredential = errorTable[code].scope === 'credential' || isHiddenFromCanary(failure);
   // If the partner tenant does not know the application, it was deleted or disabled, or its id is wrong. Consent does
   // not help.
-  return code === 'consent_required' ? 'client_credential_rejected' : 'credential_revoked';
+  const other = code === 'consent_required' ? 'client_credential_rejected' : 'credential_revoked';
+  return new BrokerError(isAboutCredential ? code : other, detail, { logFields, scope: 'credential' });
 }
 
 /** Returns the error for a transient failure. Callers must not retry before its `retryAfterSeconds`. */

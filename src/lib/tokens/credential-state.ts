@@ -16,7 +16,7 @@ import { type WitnessDeps, Witnesses } from './witnesses.ts';
 
 /**
  * Holds back the requests of a credential while a failure that may concern the credential is being checked. Otherwise
- * each free place in the queue would send one more request that fails in the same way.
+ * each free slot would send one more request that fails in the same way.
  */
 export class CheckGate {
   /** Number of checks in progress. */
@@ -56,19 +56,15 @@ interface Testimony {
 /** Number of witnesses with the same failure that confirm it. Fewer confirm it if there are no more. */
 const confirmations = 3;
 
-interface CredentialStateDeps extends WitnessDeps {
-  readonly canary: Canary;
-}
-
 /** The state of one application's credential for one grant. Classifies its failures. */
 export class CredentialState {
   readonly breaker: CredentialBreaker;
   readonly gate = new CheckGate();
-  readonly #deps: CredentialStateDeps;
+  readonly #deps: WitnessDeps & { readonly canary: Canary };
   readonly #widespread: WidespreadFailures;
   readonly #witnesses: Witnesses;
 
-  constructor(deps: CredentialStateDeps, application: string) {
+  constructor(deps: WitnessDeps & { readonly canary: Canary }, application: string) {
     this.#deps = deps;
     this.breaker = new CredentialBreaker(deps.clock);
     this.#widespread = new WidespreadFailures(deps.clock);
@@ -87,24 +83,17 @@ export class CredentialState {
     if (failure.reach === 'transient') return transientError(failure);
     const { canary } = this.#deps;
     if (isHiddenFromCanary(failure)) this.#witnesses.recordFailure(request.tenantId);
-    if (this.#widespread.recordFailure(failure, request.tenantId))
-      return this.#classifyByCustomers(request, credential, failure);
+    if (this.#widespread.recordFailure(failure, request.tenantId)) {
+      // It is hidden from the canary, so customers are tried that have not reported it.
+      const testimony = await this.#askWitnesses(request, credential, failure.logFields['aadsts']);
+      if (testimony.kind === 'fails') return credentialError(failure);
+      const { transient } = testimony;
+      return testimony.kind === 'works' || transient === undefined ? tenantError(failure) : transientError(transient);
+    }
     const inPartnerTenant = canary.isCanaryTarget(request) ? failure : await canary.check(request, credential, failure);
     if (inPartnerTenant === undefined || inPartnerTenant.reach === 'tenant' || inPartnerTenant.reach === 'request')
       return tenantError(failure);
     return inPartnerTenant.reach === 'transient' ? transientError(inPartnerTenant) : credentialError(inPartnerTenant);
-  }
-
-  /** Classifies a failure that is hidden from the canary: tries customers that have not reported it. */
-  async #classifyByCustomers(
-    request: RedemptionRequest,
-    credential: Credential,
-    failure: EntraFailure,
-  ): Promise<BrokerError> {
-    const testimony = await this.#askWitnesses(request, credential, failure.logFields['aadsts']);
-    if (testimony.kind === 'fails') return credentialError(failure);
-    if (testimony.kind === 'works' || testimony.transient === undefined) return tenantError(failure);
-    return transientError(testimony.transient);
   }
 
   /** Asks customers one after the other, until one receives a token or enough of them report the same failure. */

@@ -10,20 +10,91 @@ import {
   type RequestedTenantDeps,
   type TenantAccess,
 } from '../access/tenants/requested-tenant.ts';
-import type { Asking } from '../approvals/admit.ts';
-import { type Approval, digestOf, type Fact, partyOf, type Subject } from '../approvals/approval.ts';
+import type { ApprovalRequester } from '../approvals/approval-log.ts';
+import { digestOf, type Fact, partyOf, type Subject } from '../approvals/approval.ts';
 import type { Approvals } from '../approvals/approvals.ts';
-import { meetCondition } from '../approvals/meet-condition.ts';
+import { type ConditionOutcome, meetCondition } from '../approvals/meet-condition.ts';
 import { type AuditEntry, type AuditLog, longestRecordSeconds } from '../audit/audit-log.ts';
 import { type Caller, callerIdOf, reasonSchema } from '../core/caller.ts';
 import type { Clock } from '../core/clock.ts';
 import { BrokerError, type ErrorCode, toBrokerError } from '../core/errors.ts';
 import type { TenantId } from '../core/identifiers.ts';
 import { errorFields, scrub } from '../core/log.ts';
+import { defined } from '../core/objects.ts';
 import type { ResourceRegistry } from '../core/resources.ts';
-import { type AccessToken, type Grant, grants, type Resource, type TokenRequest } from '../core/secrets.ts';
+import {
+  type AccessToken,
+  type CachingTokenSource,
+  type Grant,
+  grants,
+  type Resource,
+  type TokenRequest,
+  type TokenSource,
+} from '../core/secrets.ts';
 import { utiOf } from '../microsoft/token-reply.ts';
-import type { GatedTokens } from './gated-tokens.ts';
+import type { TenantDirectory } from '../tenants/directory.ts';
+import { isExcluded, reasonTexts } from '../tenants/tenant.ts';
+
+/** What {@link GatedTokens} need. */
+interface GatedTokensDeps {
+  readonly tokens: CachingTokenSource;
+  readonly policy: PolicyStore;
+  readonly directory: Pick<TenantDirectory, 'find' | 'excludes'>;
+  readonly partnerTenantId: TenantId;
+}
+
+/**
+ * The only source of tokens for callers and jobs. Hands out no token, cached or new, while no policy is in force, nor for
+ * a tenant that is excluded or that the partner cannot reach. A run that was planned earlier therefore gets none either.
+ * It is a class with a private field, so that the compiler accepts no other token source in its place. The requests of
+ * the broker itself, such as those for the list of customers, do not pass through it.
+ */
+export class GatedTokens implements CachingTokenSource {
+  readonly #deps: GatedTokensDeps;
+
+  constructor(deps: GatedTokensDeps) {
+    this.#deps = deps;
+  }
+
+  /**
+   * @throws BrokerError `policy_missing`, `tenant_excluded`, `tenant_not_delegated`, a failure to read the policy or the
+   * directory, or an error of the source.
+   */
+  async getToken(request: TokenRequest, signal?: AbortSignal): Promise<AccessToken> {
+    await this.#check(request.tenantId, signal);
+    const token = await this.#deps.tokens.getToken(request, signal);
+    // A redemption may take a minute.
+    if (!token.fromCache) await this.#check(request.tenantId, signal);
+    return token;
+  }
+
+  /** @throws BrokerError as `getToken` does, except for errors of the source. */
+  async getNewerToken(request: TokenRequest): Promise<AccessToken | undefined> {
+    await this.#check(request.tenantId);
+    const token = await this.#deps.tokens.getNewerToken(request);
+    await this.#check(request.tenantId);
+    return token;
+  }
+
+  forgetTenant(tenantId: TenantId): void {
+    this.#deps.tokens.forgetTenant(tenantId);
+  }
+
+  async #check(tenantId: TenantId, signal?: AbortSignal): Promise<void> {
+    const { policy, directory, partnerTenantId } = this.#deps;
+    const { state, problem = '', isTransient } = await policy.current();
+    if (state === 'deny-all') throw new BrokerError(isTransient ? 'storage_unavailable' : 'policy_missing', problem);
+    if (tenantId === partnerTenantId) {
+      if (await directory.excludes(tenantId, signal)) throw new BrokerError('tenant_excluded', reasonTexts.excluded);
+      return;
+    }
+    const listed = await directory.find(tenantId, signal);
+    if (listed === undefined)
+      throw new BrokerError('tenant_not_delegated', 'The tenant is not a customer of the partner.');
+    if (listed.reachable) return;
+    throw new BrokerError(isExcluded(listed) ? 'tenant_excluded' : 'tenant_not_delegated', reasonTexts[listed.reason]);
+  }
+}
 
 /** A token that a rule allows. */
 export interface AllowedToken {
@@ -35,7 +106,7 @@ export interface AllowedToken {
 }
 
 /**
- * Describes a token order for people who approve it. Bound to the approval: the caller, the tenant, the resource, the
+ * Describes a requested token for people who approve it. Bound to the approval: the caller, the tenant, the resource, the
  * requested scopes, the grant, and what the rule makes of them. The minimum lifetime changes nothing.
  */
 export function tokenSubject(
@@ -43,12 +114,17 @@ export function tokenSubject(
   { scopes, grant }: { readonly scopes: readonly string[]; readonly grant: Grant },
   caller: Caller,
 ): Subject {
-  const asked = [...new Set(scopes)].toSorted();
+  const requested = [...new Set(scopes)].toSorted();
   const limit = rule.scopes === undefined ? null : [...rule.scopes].toSorted();
+  const { alias, identifier } = resource;
+  const parts = [tenantId, alias, identifier, requested, grant, rule.rule, rule.application, limit, rule.excessScopes];
   const facts: Fact[] = [
     { name: 'Tenant', value: tenantName === undefined ? tenantId : `${tenantName} (${tenantId})` },
     { name: 'Resource', value: `${resource.alias} (${resource.identifier})` },
-    { name: 'Requested scopes', value: asked.length === 0 ? 'everything that was consented' : asked.join(', ') },
+    {
+      name: 'Requested scopes',
+      value: requested.length === 0 ? 'everything that was consented' : requested.join(', '),
+    },
     {
       name: 'The token may carry',
       value: limit === null ? 'everything that was consented' : `${limit.join(', ')}${more(rule.excessScopes)}`,
@@ -63,23 +139,13 @@ export function tokenSubject(
   ];
   return {
     kind: 'token',
-    digest: digestOf('token', partyOf(caller), [
-      tenantId,
-      resource.alias,
-      resource.identifier,
-      asked,
-      grant,
-      rule.rule,
-      rule.application,
-      limit,
-      rule.excessScopes,
-    ]),
+    digest: digestOf('token', partyOf(caller), parts),
     title: `a token for ${resource.alias} in ${tenantName ?? tenantId}`,
     facts,
     details: [],
     tenantId,
     rule: rule.rule,
-    audit: { resource: resource.alias, scopes: asked, grant, application: rule.application },
+    audit: { resource: resource.alias, scopes: requested, grant, application: rule.application },
   };
 }
 
@@ -127,7 +193,7 @@ export const tokenRequestSchema = z.strictObject({
   }),
 });
 /** A checked {@link tokenRequestSchema}. */
-export type TokenOrder = z.output<typeof tokenRequestSchema>;
+export type RequestedToken = z.output<typeof tokenRequestSchema>;
 
 /** What {@link issueToken} needs. */
 export interface IssueDeps extends RequestedTenantDeps {
@@ -141,16 +207,7 @@ export interface IssueDeps extends RequestedTenantDeps {
   readonly newId: () => string;
 }
 
-/** A token, and the id of its audit record. */
-interface IssuedToken {
-  readonly token: AccessToken;
-  readonly tokenId: string;
-}
-
-/** The token waits for an approval. */
-interface PendingToken {
-  readonly pending: Approval;
-}
+type PendingToken = Extract<ConditionOutcome, { pending: unknown }>;
 
 /** Fields of the audit record that become known while the token is obtained. */
 type RecordFields = { -readonly [K in keyof AuditEntry]?: AuditEntry[K] };
@@ -159,13 +216,14 @@ type RecordFields = { -readonly [K in keyof AuditEntry]?: AuditEntry[K] };
  * Issues one token. Steps: find the tenant, apply the policy, redeem, check the scopes that Entra issued, write the audit
  * record. The token is returned only after its record is durable. Refusals are recorded too; if that fails, the caller
  * still receives the original error. A rule may demand an approval first.
+ * @returns the token and the id of its audit record, or the approval that the token waits for.
  * @throws BrokerError
  */
 export async function issueToken(
   deps: IssueDeps,
-  order: TokenOrder,
-  requester: Asking,
-): Promise<IssuedToken | PendingToken> {
+  requested: RequestedToken,
+  requester: ApprovalRequester,
+): Promise<{ readonly token: AccessToken; readonly tokenId: string } | PendingToken> {
   const tokenId = deps.newId();
   const { caller, correlationId, log } = requester;
   const fields: RecordFields = {};
@@ -176,16 +234,16 @@ export async function issueToken(
     outcome,
     caller: { applicationId: caller.applicationId, objectId: caller.objectId, kind: caller.kind },
     // The text of the caller may contain anything, even a secret pasted by mistake.
-    tenantAsked: scrub(order.tenant),
-    resource: order.resource,
-    scopes: order.scopes,
-    grant: order.grant,
+    tenantAsked: scrub(requested.tenant),
+    resource: requested.resource,
+    scopes: requested.scopes,
+    grant: requested.grant,
     ...(code === undefined ? {} : { code }),
     ...fields,
   });
   let token: AccessToken | PendingToken;
   try {
-    token = await obtainToken(deps, order, requester, fields);
+    token = await obtainToken(deps, requested, requester, fields);
   } catch (thrown) {
     await deps.audit
       .record(entry('denied', toBrokerError(thrown).code))
@@ -199,23 +257,23 @@ export async function issueToken(
 
 async function obtainToken(
   deps: IssueDeps,
-  order: TokenOrder,
-  requester: Asking,
+  requested: RequestedToken,
+  requester: ApprovalRequester,
   fields: RecordFields,
 ): Promise<AccessToken | PendingToken> {
-  const { scopes, grant, breakGlass } = order;
+  const { scopes, grant, breakGlass } = requested;
   const { caller, correlationId } = requester;
-  const resource = deps.resources.get(order.resource);
+  const resource = deps.resources.get(requested.resource);
   const access = { caller, resource: resource.alias, scopes, grant, ...(breakGlass === true ? { breakGlass } : {}) };
-  const { tenantId, tenantName, rule } = await authorize(deps, access, order, fields);
+  const { tenantId, tenantName, rule } = await authorize(deps, access, requested, fields);
   const condition = await meetCondition(
     deps.approvals,
     { ...rule, name: rule.rule },
     {
-      subject: () => tokenSubject({ tenantId, tenantName, resource, rule }, order, caller),
+      subject: () => tokenSubject({ tenantId, tenantName, resource, rule }, requested, caller),
       emergency: () => ({ tenantId, resource: resource.alias, request: 'a token' }),
     },
-    { ...order, ...requester },
+    { ...requested, ...requester },
   );
   if ('pending' in condition) return condition;
   Object.assign(fields, condition.met.facts);
@@ -225,7 +283,7 @@ async function obtainToken(
     grant,
     application: rule.application,
     // The token is returned only after its record has been written.
-    minimumLifetimeSeconds: order.minimumLifetimeSeconds + longestRecordSeconds,
+    minimumLifetimeSeconds: requested.minimumLifetimeSeconds + longestRecordSeconds,
     correlationId,
     callerId: callerIdOf(caller),
   };
@@ -247,21 +305,18 @@ async function obtainToken(
 }
 
 /** What the record says about a token even if the caller does not get it: the tenant's sign-in log has it. */
-function factsOf(token: AccessToken): RecordFields {
+function factsOf(token: AccessToken) {
   const { expiresAtMs, fromCache } = token;
-  const uti = utiOf(token);
-  return { expiresAtMs, fromCache, ...(uti === undefined ? {} : { uti }) };
+  return defined({ expiresAtMs, fromCache, uti: utiOf(token) });
 }
-
-type Authorization = Omit<AllowedToken, 'resource'>;
 
 async function authorize(
   deps: IssueDeps,
   access: TenantAccess,
-  order: TokenOrder,
+  requested: RequestedToken,
   fields: RecordFields,
-): Promise<Authorization> {
-  const reference = parseReference(order.tenant);
+): Promise<Omit<AllowedToken, 'resource'>> {
+  const reference = parseReference(requested.tenant);
   if (reference.kind === 'id') fields.tenantId = reference.tenantId;
   const { policy } = await deps.policy.current();
   // Before the tenant of a domain is looked up, so that a caller without any rule causes no request to Entra.
@@ -287,4 +342,51 @@ function mayPredateConsent(token: AccessToken, requested: readonly string[], lim
   // If this token is unreadable, a newer one is unreadable too.
   if (readable.length === 0) return false;
   return requested.some((scope) => !readable.includes(scope)) || !judgeScopes(limit, readable).allow;
+}
+
+/** Caller id of the broker itself in the audit log: the nil UUID (RFC 9562 section 5.9). */
+export const brokerCallerId = '00000000-0000-0000-0000-000000000000';
+
+/**
+ * Returns a token source for the broker's own jobs, which records each token before the job receives it, as for callers.
+ * Jobs get tokens for customers only, so the partner's own tenant is refused even if somebody edits a plan to name it.
+ * Refusals are recorded too. If the record of a refusal fails, the job still receives the original error.
+ */
+export function recordTokens(
+  deps: Pick<IssueDeps, 'tokens' | 'audit' | 'clock' | 'newId'> & Pick<GatedTokensDeps, 'partnerTenantId'>,
+): TokenSource {
+  const entry = (request: TokenRequest, rest: Pick<AuditEntry, 'outcome'> & Partial<AuditEntry>): AuditEntry => ({
+    atMs: deps.clock.nowMs(),
+    correlationId: request.correlationId,
+    tokenId: deps.newId(),
+    caller: { applicationId: brokerCallerId, objectId: brokerCallerId, kind: 'application' },
+    rule: request.purpose ?? 'broker',
+    tenantId: request.tenantId,
+    resource: request.resource.alias,
+    scopes: [],
+    grant: request.grant,
+    application: request.application,
+    ...rest,
+  });
+  const record = (of: AuditEntry): Promise<void> => deps.audit.record(of, { awaitedBy: 'job' });
+  return {
+    getToken: async (request, signal): Promise<AccessToken> => {
+      let token: AccessToken;
+      try {
+        if (request.tenantId === deps.partnerTenantId)
+          throw new BrokerError('tenant_not_delegated', "Jobs get no token for the partner's own tenant.");
+        const minimumLifetimeSeconds = request.minimumLifetimeSeconds + longestRecordSeconds;
+        token = await deps.tokens.getToken({ ...request, minimumLifetimeSeconds }, signal);
+      } catch (thrown) {
+        const { code } = toBrokerError(thrown);
+        await record(entry(request, { outcome: 'denied', code })).catch(() => undefined);
+        throw thrown;
+      }
+      const scopes = [...token.scopes];
+      const tokenFingerprint = token.secret.fingerprint();
+      await record(entry(request, { ...factsOf(token), outcome: 'issued', scopes, tokenFingerprint }));
+      return token;
+    },
+    forgetTenant: (tenantId) => deps.tokens.forgetTenant(tenantId),
+  };
 }

@@ -25,7 +25,11 @@ const namesOf = ({ tenantId, application, resourceIdentifier, grant }: Redemptio
 });
 
 /** Tells all instances how long Entra wants to be left alone. */
-export function tellThrottled(budgets: SharedBudgets | undefined, request: RedemptionRequest, reply: TokenReply): void {
+export function reportThrottled(
+  budgets: SharedBudgets | undefined,
+  request: RedemptionRequest,
+  reply: TokenReply,
+): void {
   if (reply.ok) return;
   const { code, retryAfterSeconds, logFields } = reply.failure;
   if (code !== 'throttled' || retryAfterSeconds === undefined) return;
@@ -72,19 +76,19 @@ const aboutRefreshToken: ReadonlySet<ErrorCode> = new Set([
   'interaction_required',
 ]);
 
-interface RedemptionSettings extends CanarySettings {
+export interface RedemptionSettings extends CanarySettings {
   /** Maximum number of concurrent requests to Entra, of all instances together if `budgets` are given. */
   readonly entraConcurrency: number;
 }
 
-/** How a redemption waits for its turn. */
-export interface Turn {
+/** How a redemption waits in the queue. */
+export interface QueuePosition {
   readonly signal: AbortSignal;
   /** Those that wait for the redemption. */
   readonly requesters: Requesters;
 }
 
-interface RedemptionDeps extends WitnessDeps {
+export interface RedemptionDeps extends WitnessDeps {
   readonly credentials: CachedCredentials;
   readonly redeemer: Redeemer;
   /** What the instances of the app share. Absent: this process is alone. */
@@ -114,7 +118,9 @@ export class Redemptions {
     this.#canary = new Canary(deps, settings);
   }
 
-  readonly waiting = (): number => this.#limiter.waiting;
+  get waiting(): number {
+    return this.#limiter.waiting;
+  }
 
   /** Returns the failure of an application's credential, for any grant, while it is dead. */
   credentialFailure(application: string): BrokerError | undefined {
@@ -124,29 +130,16 @@ export class Redemptions {
   }
 
   /** @throws BrokerError of scope tenant, credential or platform. A failure of scope credential has been confirmed. */
-  async redeem(tokenRequest: TokenRequest, turn: Turn): Promise<AccessToken> {
+  async redeem(tokenRequest: TokenRequest, position: QueuePosition): Promise<AccessToken> {
     const { tenantId, resource, grant, application, correlationId } = tokenRequest;
     const request: RedemptionRequest = { ...tokenRequest, resourceIdentifier: resource.identifier };
     const credential = await this.#usableCredential(request);
-    const token = await this.#redeemWithRetries(request, credential, turn);
+    const token = await this.#redeemWithRetries(request, credential, position);
     this.#state(request).recordSuccess(request);
-    this.#deps.log.log('info', 'token.redeemed', {
-      tenantId,
-      resource: resource.alias,
-      grant,
-      application,
-      correlationId,
-    });
-    return {
-      secret: token.accessToken,
-      tenantId,
-      resource,
-      grant,
-      application,
-      scopes: token.scopes,
-      expiresAtMs: token.expiresAtMs,
-      fromCache: false,
-    };
+    const of = { tenantId, resource: resource.alias, grant, application };
+    this.#deps.log.log('info', 'token.redeemed', { ...of, correlationId });
+    const { accessToken: secret, scopes, expiresAtMs } = token;
+    return { ...of, secret, resource, scopes, expiresAtMs, fromCache: false };
   }
 
   /** Checks whether a dead credential has recovered, if a reread or probe is due. Never throws. */
@@ -165,17 +158,21 @@ export class Redemptions {
     const state = this.#state(request);
     const { breaker } = state;
     const step = breaker.next();
-    if (step === 'proceed') return this.#withRefreshToken(request, await credentials.get(request.application));
+    if (step === 'proceed') {
+      const cached = await credentials.get(request.application);
+      // The first consent may have just been given.
+      const lacksToken = request.grant === 'delegated' && cached.refreshToken === undefined;
+      return lacksToken ? credentials.reread(request.application) : cached;
+    }
     if (step !== 'refuse') {
       const credential = await credentials.reread(request.application);
-      if (await state.hasRecovered(request, credential, step === 'probe')) {
+      const isProbe = step === 'probe';
+      const usable = (await state.hasRecovered(request, credential, isProbe))
+        ? credential
+        : isProbe && (await this.#olderClient(request, breaker.error));
+      if (usable) {
         breaker.close();
-        return credential;
-      }
-      const older = step === 'probe' ? await this.#olderClient(request, breaker.error) : undefined;
-      if (older !== undefined) {
-        breaker.close();
-        return older;
+        return usable;
       }
     }
     // Another request has just closed the breaker. The credential works, but this request has not loaded it.
@@ -193,15 +190,13 @@ export class Redemptions {
     return credentials.fallBack(deps, request.application).catch(() => undefined);
   }
 
-  /** Rereads Key Vault if the cached credential lacks a refresh token: the first consent may have just been given. */
-  async #withRefreshToken(request: RedemptionRequest, credential: Credential): Promise<Credential> {
-    const lacksToken = request.grant === 'delegated' && credential.refreshToken === undefined;
-    return lacksToken ? this.#deps.credentials.reread(request.application) : credential;
-  }
-
-  async #redeemWithRetries(request: RedemptionRequest, credential: Credential, turn: Turn): Promise<RedeemedToken> {
+  async #redeemWithRetries(
+    request: RedemptionRequest,
+    credential: Credential,
+    position: QueuePosition,
+  ): Promise<RedeemedToken> {
     const { clock, random } = this.#deps;
-    const reply = await retry(() => this.#send(request, credential, turn), {
+    const reply = await retry(() => this.#send(request, credential, position), {
       clock,
       attempts,
       afterValue: (last, attempt) => {
@@ -210,7 +205,7 @@ export class Redemptions {
         if (retryAfterSeconds > maxRetryAfterSeconds) return undefined;
         return retryAfterSeconds * 1000 + random() * Math.min(pause.maxMs, backOffMs(attempt, pause.firstMs));
       },
-      signal: turn.signal,
+      signal: position.signal,
     });
     if (reply.ok) return reply.token;
     const { failure } = reply;
@@ -247,7 +242,11 @@ export class Redemptions {
    * Sends one request through the queue. Waits while a failure of the credential is being checked.
    * @throws BrokerError the failure of the credential, if the credential was declared dead in the meantime.
    */
-  async #send(request: RedemptionRequest, credential: Credential, { signal, requesters }: Turn): Promise<TokenReply> {
+  async #send(
+    request: RedemptionRequest,
+    credential: Credential,
+    { signal, requesters }: QueuePosition,
+  ): Promise<TokenReply> {
     const { breaker, gate } = this.#state(request);
     if (this.#limiter.waiting >= maxQueued && this.#limiter.allWait(requesters)) {
       throw new BrokerError('busy', 'Too many token requests are waiting for Entra.', { retryAfterSeconds: 10 });
@@ -261,7 +260,7 @@ export class Redemptions {
           if (gate.isClosed) return undefined;
           if (breaker.error !== undefined && breaker.deadVersion === credentialVersion(credential)) throw breaker.error;
           const answer = await this.#deps.redeemer.redeem(redemptionOf(request, credential), signal);
-          tellThrottled(this.#deps.budgets, request, answer);
+          reportThrottled(this.#deps.budgets, request, answer);
           // Closed before the next request leaves the queue. `#confirm` ends the check.
           if (needsCheck(answer)) gate.beginCheck();
           return answer;
@@ -273,11 +272,9 @@ export class Redemptions {
     }
   }
 
-  #state(request: Pick<RedemptionRequest, 'application' | 'grant'>): CredentialState {
-    const key = `${request.application} ${request.grant}`;
-    const known = this.#states.get(key);
-    if (known !== undefined) return known;
-    const state = new CredentialState({ ...this.#deps, canary: this.#canary }, request.application);
+  #state({ application, grant }: Pick<RedemptionRequest, 'application' | 'grant'>): CredentialState {
+    const key = `${application} ${grant}`;
+    const state = this.#states.get(key) ?? new CredentialState({ ...this.#deps, canary: this.#canary }, application);
     this.#states.set(key, state);
     return state;
   }

@@ -12,7 +12,7 @@ import { parseJson, retryAfterSeconds } from '../../core/outbound.ts';
 import type { RunStops } from '../../runs/store/runs.ts';
 import type { QueryRows, QueryVisit } from '../../runs/engine/tenant-run.ts';
 import { type AnswerPage, pageOf, RowCollector, rowLimits, RowMemory } from './answer-rows.ts';
-import { type Query, queryHeaders, readQuery } from './query.ts';
+import { type Query, queryHeaders, readQuery, storedQuery } from './query.ts';
 
 export interface AskTenantDeps {
   readonly gateway: GatewayDeps;
@@ -39,7 +39,7 @@ const gatewayUrlOf = (tenantId: TenantId): string => `https://gateway.invalid/ap
  * request_invalid.
  */
 export async function askTenant(deps: AskTenantDeps, visit: QueryVisit): Promise<QueryRows> {
-  const query = queryOf(visit);
+  const query = readQuery(storedQuery(visit.parameters));
   const sender = senderOf(deps, visit);
   const rows = new RowCollector(deps.rowMemory);
   try {
@@ -50,18 +50,27 @@ export async function askTenant(deps: AskTenantDeps, visit: QueryVisit): Promise
   }
 }
 
-interface Asking extends AskTenantDeps {
+interface TenantQuery extends AskTenantDeps {
   readonly visit: QueryVisit;
   readonly query: Query;
   readonly sender: Sender;
 }
 
-async function readPages({ visit, query, sender, ...deps }: Asking, rows: RowCollector): Promise<QueryRows> {
+async function readPages({ visit, query, sender, ...deps }: TenantQuery, rows: RowCollector): Promise<QueryRows> {
   const { clock } = deps.gateway;
   const untilMs = clock.nowMs() + pageLimits.ms;
+  const request = {
+    tenant: visit.tenantId,
+    resource: 'graph',
+    method: 'GET',
+    headers: queryHeaders(query),
+    body: undefined,
+    gatewayUrl: gatewayUrlOf(visit.tenantId),
+    justification: {},
+  };
   let url = query.path;
   for (let page = 1; ; page += 1) {
-    const answer = await send(deps.gateway, visit.tenantId, { ...query, url }, sender);
+    const answer = await serveRequest(deps.gateway, { ...request, url }, sender);
     if (answer.status === 404) {
       if (page === 1) return { ...rows.done(), note: 'Microsoft Graph answers 404: there is no such object.' };
       return rows.done(`The answer was cut: Microsoft Graph answers 404 for page ${page}.`);
@@ -87,12 +96,6 @@ const mebibyte = 1024 * 1024;
 const tooManyPages = (pages: number, rows: number): string =>
   `The answer was cut after ${pages} pages (${rows} rows): a query reads ${pageLimits.pages} pages of a tenant, for 5 minutes. $top makes pages larger.`;
 
-/** The parameters were stored by `startQuery`. An earlier version may have written others. */
-function queryOf({ parameters }: QueryVisit): Query {
-  const { path, allPages } = parameters;
-  return readQuery({ path: typeof path === 'string' ? path : '', allPages: allPages === true });
-}
-
 function senderOf({ newId, log }: AskTenantDeps, { asker, runId, tenantId }: QueryVisit): Sender {
   const { applicationId, correlationId = newId() } = asker;
   const fields = { correlationId, runId, tenantId, caller: applicationId };
@@ -103,24 +106,6 @@ const never = (): never => {
   throw new TypeError('a run asks for no approval');
 };
 const noOrchestrations: Sender['orchestrations'] = { start: never, state: never, raise: never };
-
-type Sent = Query & { readonly url: string };
-
-const send = (gateway: GatewayDeps, tenantId: TenantId, query: Sent, sender: Sender): Promise<Answer> =>
-  serveRequest(
-    gateway,
-    {
-      tenant: tenantId,
-      resource: 'graph',
-      method: 'GET',
-      url: query.url,
-      headers: queryHeaders(query),
-      body: undefined,
-      gatewayUrl: gatewayUrlOf(tenantId),
-      justification: {},
-    },
-    sender,
-  );
 
 /** @throws BrokerError if Graph does not answer with rows. */
 function readAnswer({ status, headers, body }: Answer, nowMs: number): AnswerPage {

@@ -1,18 +1,18 @@
 import { conditionRank, denyInAnyTenant, rulesInSomeTenant } from '../../access/policy/decide.ts';
-import { grantOf, type Rule } from '../../access/policy/policy.ts';
+import { grantOf } from '../../access/policy/policy.ts';
 import { denialError } from '../../access/tenants/requested-tenant.ts';
 import type { TenantSelection } from '../../access/tenants/tenant-set.ts';
 import type { Caller } from '../../core/caller.ts';
 import { BrokerError } from '../../core/errors.ts';
 import type { TenantId } from '../../core/identifiers.ts';
 import { scrub } from '../../core/log.ts';
+import type { JsonObject } from '../../core/objects.ts';
 import { requiredPermissions } from '../../judge/judge.ts';
 import { consistencyHeader } from '../../microsoft/graph.ts';
 import { selectOf } from '../../runs/job/row.ts';
 import type { GatewayDeps } from '../gateway.ts';
-import { chooseRule, refusalError, ruleJudge } from '../send/authorize.ts';
-import type { GatewayOrder } from '../send/gateway-request.ts';
-import type { PlainTarget } from '../send/judge-plain.ts';
+import { chooseRule, refusalError, ruleJudge, withoutLinks } from '../send/authorize.ts';
+import type { NonGraphTarget } from '../send/judge-non-graph.ts';
 import { carriesMac } from '../send/links.ts';
 import { conditionRefusal } from '../send/serve-request.ts';
 
@@ -40,19 +40,16 @@ const propertyName = /^[A-Za-z_][\w.]*(?:\/[A-Za-z_][\w.]*)*$/;
 
 /**
  * Reads a query. A path without a version is one of `v1.0`. Whether a rule opens it, and whether Microsoft Graph could read it
- * in another way, the judge decides (`open-query.ts`).
+ * in another way, the judge decides (`openQuery`).
  * @throws BrokerError request_invalid
  */
 export function readQuery({ path: given, select = [], allPages = false }: QueryText): Query {
   const text = given.trim().replaceAll(' ', '%20');
-  if (/^[a-z][a-z\d+.-]*:/i.test(text)) {
-    throw wrongPath('is an address. Send the path alone, such as /v1.0/users.');
-  }
+  if (/^[a-z][a-z\d+.-]*:/i.test(text)) throw invalid('path: is an address. Send the path alone, such as /v1.0/users.');
   const path = withSelect(`/${withVersion(text.replace(/^\/+/, ''))}`, select);
-  if (path.length > maxPathLength) throw wrongPath(`has more than ${maxPathLength} characters.`);
-  if (scrub(path) !== path) {
-    throw wrongPath('contains something that looks like a secret, and the run would keep it. Leave it out.');
-  }
+  if (path.length > maxPathLength) throw invalid(`path: has more than ${maxPathLength} characters.`);
+  if (scrub(path) !== path)
+    throw invalid('path: contains something that looks like a secret, and the run would keep it. Leave it out.');
   return { path, allPages };
 }
 
@@ -61,12 +58,9 @@ const withVersion = (path: string): string => (/^(?:v1\.0|beta)(?:[/?]|$)/i.test
 function withSelect(path: string, select: readonly string[]): string {
   if (select.length === 0) return path;
   const wrong = select.find((name) => !propertyName.test(name));
-  if (wrong !== undefined) {
-    throw new BrokerError('request_invalid', `select: "${scrub(wrong).slice(0, 60)}" is no name of a property.`);
-  }
-  if (selectOf(path).length > 0) {
-    throw new BrokerError('request_invalid', 'select: the path has $select already. Name the properties in one place.');
-  }
+  if (wrong !== undefined) throw invalid(`select: "${scrub(wrong).slice(0, 60)}" is no name of a property.`);
+  if (selectOf(path).length > 0)
+    throw invalid('select: the path has $select already. Name the properties in one place.');
   return `${path}${path.includes('?') ? '&' : '?'}$select=${select.join(',')}`;
 }
 
@@ -76,7 +70,13 @@ export const queryHeaders = ({ path }: Query): Readonly<Record<string, string>> 
   ...consistencyHeader(path),
 });
 
-const wrongPath = (problem: string): BrokerError => new BrokerError('request_invalid', `path: ${problem}`);
+const invalid = (detail: string): BrokerError => new BrokerError('request_invalid', detail);
+
+/** The query that `startQuery` has stored with its run. An earlier version may have written other parameters. */
+export const storedQuery = ({ path, allPages }: JsonObject): QueryText => ({
+  path: typeof path === 'string' ? path : '',
+  allPages: allPages === true,
+});
 
 /** A rule that opens a query. */
 interface OpeningRule {
@@ -104,63 +104,46 @@ export interface OpenedQuery {
  * request in any tenant, or only on a condition.
  */
 export async function openQuery(deps: GatewayDeps, caller: Caller, query: Query): Promise<OpenedQuery> {
-  if (carriesMac(query.path)) {
-    throw new BrokerError('request_invalid', 'path: is a link of an answer. A query follows links itself: all pages.');
-  }
+  if (carriesMac(query.path)) throw invalid('path: is a link of an answer. A query follows links itself: all pages.');
   const { policy } = await deps.policy.current();
-  const asked = { resource: 'graph', via: 'gateway' } as const;
-  const denial = denyInAnyTenant(policy, caller, asked);
+  const requested = { resource: 'graph', via: 'gateway' } as const;
+  const denial = denyInAnyTenant(policy, caller, requested);
   if (denial !== undefined) throw denialError(denial);
-  const rules = rulesInSomeTenant(policy, caller, asked);
+  const rules = rulesInSomeTenant(policy, caller, requested);
   const map = await deps.permissionMap();
-  const order = orderOf(query);
-  const readLink = async (_: string, url: string) => ({ ok: true, url, link: undefined }) as const;
-  const judging = { map, graphHost: deps.graphHost, readLink };
-  const choice = await chooseRule(judging, rules, order, noTarget);
+  const request = {
+    tenant: '',
+    resource: 'graph',
+    method: 'GET',
+    url: query.path,
+    headers: queryHeaders(query),
+    body: undefined,
+    gatewayUrl: '',
+    justification: {},
+  };
+  const host = deps.graphHost;
+  const judging = { map, graphHost: host, readLink: withoutLinks };
+  const choice = await chooseRule(judging, rules, request, noTarget);
   if (!('rule' in choice)) throw refusalError(choice);
   const refusal = conditionRefusal(choice.rule);
   if (refusal !== undefined) throw refusal;
-  const judge = ruleJudge(judging, order, noTarget);
+  const judge = ruleJudge(judging, request, noTarget);
   const opening: OpeningRule[] = [];
   for (const rule of rules.filter((each) => conditionRank(each) === 0)) {
     const judged = await judge(rule);
     if ('allowed' in judged || judged.batch) continue;
     opening.push({ name: rule.name, permissions: judged.verdict.permissions, tenants: rule.tenants });
   }
+  const { judged, rule: chosen } = choice;
+  const required = requiredPermissions(map, request, { scheme: grantOf(chosen), host });
   return {
-    request: requestOf(choice),
-    anyOf: permissionsFor(map, query, choice.rule, deps.graphHost),
+    // A batch is no GET.
+    request: judged.batch ? '' : `GET ${judged.verdict.request.path}`,
+    anyOf: required.opened ? required.anyOf : [],
     rules: opening,
     covered: rules.map(({ tenants }) => tenants),
   };
 }
 
-const orderOf = (query: Query): GatewayOrder => ({
-  tenant: '',
-  resource: 'graph',
-  method: 'GET',
-  url: query.path,
-  headers: queryHeaders(query),
-  body: undefined,
-  gatewayUrl: '',
-  justification: {},
-});
-
 /** A request to Graph is judged without its tenant. */
-const noTarget: PlainTarget = { alias: 'graph', baseUrl: '', tenantId: '' as TenantId };
-
-function requestOf({ judged }: Extract<Awaited<ReturnType<typeof chooseRule>>, { readonly rule: Rule }>): string {
-  // A batch is no GET.
-  return judged.batch ? '' : `GET ${judged.verdict.request.path}`;
-}
-
-function permissionsFor(
-  map: Awaited<ReturnType<GatewayDeps['permissionMap']>>,
-  query: Query,
-  rule: Rule,
-  host: string,
-): readonly string[] {
-  const request = { method: 'GET', url: query.path, headers: queryHeaders(query) };
-  const required = requiredPermissions(map, request, { scheme: grantOf(rule), host });
-  return required.opened ? required.anyOf : [];
-}
+const noTarget: NonGraphTarget = { alias: 'graph', baseUrl: '', tenantId: '' as TenantId };

@@ -14,7 +14,7 @@ import { startRun, type StartRunDeps } from '../../runs/engine/start-run.ts';
 import { manualWindow, queryJob, type RunId, runIdOf, type RunRequest } from '../../runs/store/run.ts';
 import type { Runs } from '../../runs/store/runs.ts';
 import type { Gateway } from '../gateway.ts';
-import { type OpenedQuery, openQuery, type Query, type QueryText, readQuery } from './query.ts';
+import { type OpenedQuery, openQuery, type Query, type QueryText, readQuery, storedQuery } from './query.ts';
 
 /** What it takes to check a query. */
 interface QueryDeps extends NamedTenantsDeps {
@@ -26,7 +26,7 @@ type StartQueryDeps = QueryDeps &
   StartRunDeps & { readonly runs: Pick<Runs, 'querySlots'>; readonly newId: () => string };
 
 /** Who asks, and what the program calls itself. */
-export interface Asking {
+export interface QueryRequester {
   readonly caller: Caller;
   readonly client: string | undefined;
   /** Of the request. */
@@ -53,12 +53,12 @@ export interface CheckedQuery {
  * @throws BrokerError request_invalid, caller_forbidden if no rule opens the request in any chosen tenant, or as
  * `readQuery`, `openQuery` and `tenantsToVisit` do.
  */
-export async function checkQuery(deps: QueryDeps, caller: Caller, asked: QueryRequest): Promise<CheckedQuery> {
-  const query = readQuery(asked);
+export async function checkQuery(deps: QueryDeps, caller: Caller, requested: QueryRequest): Promise<CheckedQuery> {
+  const query = readQuery(requested);
   const opened = await openQuery(deps.gateway, caller, query);
   const visible = await namable(deps, caller, opened);
   const limit = 'that it may read, or that a rule for the gateway covers';
-  const { tenants, except } = asked;
+  const { tenants, except } = requested;
   const limits = await tenantsAmong(deps, { caller, visible, limit }, { tenants, except });
   const chosen = await customersOf(deps, caller, limits);
   const inForce = await tenantsOfSelections(
@@ -77,10 +77,10 @@ export async function checkQuery(deps: QueryDeps, caller: Caller, asked: QueryRe
 /** @throws BrokerError busy for too many active queries of the caller; as {@link checkQuery} and `startRun` do. */
 export async function startQuery(
   deps: StartQueryDeps,
-  { caller, client, correlationId }: Asking,
-  asked: QueryRequest,
+  { caller, client, correlationId }: QueryRequester,
+  requested: QueryRequest,
 ): Promise<RunId> {
-  const { query, limits } = await checkQuery(deps, caller, asked);
+  const { query, limits } = await checkQuery(deps, caller, requested);
   const window = manualWindow(deps.newId());
   await deps.runs.querySlots.take(caller, runIdOf(queryJob, window));
   const { applicationId, objectId, kind, roles, tenantId, name } = caller;
@@ -104,15 +104,13 @@ export async function startQuery(
  */
 export async function repeatQuery(
   deps: StartQueryDeps,
-  asking: Asking,
+  requester: QueryRequester,
   { tenants, choice = {}, parameters }: RunRequest,
 ): Promise<RunId> {
-  if (!asking.caller.roles.includes('Requests.Send')) {
+  if (!requester.caller.roles.includes('Requests.Send')) {
     throw new BrokerError('caller_forbidden', 'Asking a query again takes the app role Requests.Send.');
   }
-  const { path, allPages } = parameters;
-  const query = { path: typeof path === 'string' ? path : '', allPages: allPages === true };
-  return startQuery(deps, asking, { ...query, ...choice, ...(tenants && { tenants }) });
+  return startQuery(deps, requester, { ...storedQuery(parameters), ...choice, ...(tenants && { tenants }) });
 }
 
 /** The tenants that the caller may name. */

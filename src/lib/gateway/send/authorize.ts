@@ -17,9 +17,10 @@ import { type Caller, callerIdOf } from '../../core/caller.ts';
 import { BrokerError } from '../../core/errors.ts';
 import type { TenantId } from '../../core/identifiers.ts';
 import { scrub } from '../../core/log.ts';
+import { defined } from '../../core/objects.ts';
 import { judgedBy } from '../../core/resources.ts';
 import type { Resource } from '../../core/secrets.ts';
-import { type BatchReading, type BatchVerdict, isBatch, judgeBatch, readBatch } from '../../judge/batch.ts';
+import { type BatchReading, isBatch, judgeBatch, type JudgedPart, readBatch } from '../../judge/batch.ts';
 import { judgeReading } from '../../judge/judge.ts';
 import { readPath } from '../../judge/reading/path.ts';
 import { isJson, readTarget } from '../../judge/reading/target.ts';
@@ -28,19 +29,23 @@ import {
   type Allowed,
   type GatewayRequest,
   type Grant,
-  Refusal,
+  orRefused,
   type Refused,
   unreadable,
   type Verdict,
 } from '../../judge/verdict.ts';
 import type { GatewayDeps } from '../gateway.ts';
-import type { GatewayOrder } from './gateway-request.ts';
-import { judgePlain, pathOf, plainBody, type PlainTarget, readPlainUrl, refuseUnlisted } from './judge-plain.ts';
+import type { CallerRequest } from './gateway-request.ts';
+import {
+  judgeNonGraph,
+  pathOf,
+  nonGraphBody,
+  type NonGraphTarget,
+  readNonGraphUrl,
+  refuseUnlisted,
+} from './judge-non-graph.ts';
 import type { LinkReading } from './links.ts';
 import type { RequestFacts } from './request-records.ts';
-
-/** A part of a batch with its verdict. */
-export type JudgedPart = Extract<BatchVerdict, { readable: true }>['parts'][number];
 
 /** What a rule makes of a request to Graph: one verdict, or one for each part of a batch. */
 type GraphVerdict =
@@ -59,18 +64,18 @@ const readGraph = (request: GatewayRequest, host: string): GraphReading =>
     : { batch: false, host, reading: readRequest(request, host) };
 
 /** Judges a request to Graph by the scopes of a rule, and then by its `requests`. Pure. */
-function judgeGraph(map: PermissionMap, rule: Rule, asked: GraphReading): GraphVerdict {
+function judgeGraph(map: PermissionMap, rule: Rule, requested: GraphReading): GraphVerdict {
   const grant: Grant = {
     scheme: grantOf(rule),
     permissions: new Set(rule.scopes),
     beta: namesSegment(rule.requests, 0, 'beta'),
     me: namesSegment(rule.requests, 1, 'me'),
-    host: asked.host,
+    host: requested.host,
   };
-  if (!asked.batch) {
-    return { batch: false, verdict: narrowed(judgeReading(map, grant, asked.reading), rule.requests) };
+  if (!requested.batch) {
+    return { batch: false, verdict: narrowed(judgeReading(map, grant, requested.reading), rule.requests) };
   }
-  const judged = judgeBatch(map, grant, asked.reading);
+  const judged = judgeBatch(map, grant, requested.reading);
   if (!judged.readable) return { batch: false, verdict: judged };
   // A part that depends on a refused one is not sent either: `sendBatch` sees that that one failed.
   const parts = judged.parts.map((part) => ({ ...part, verdict: narrowed(part.verdict, rule.requests) }));
@@ -79,18 +84,13 @@ function judgeGraph(map: PermissionMap, rule: Rule, asked: GraphReading): GraphV
 
 function narrowed(verdict: Verdict, limit: RequestLimit | undefined): Verdict {
   if (!verdict.allowed || limit === undefined) return verdict;
-  try {
-    refuseUnlisted(limit, verdict.request, graphPaths);
-    return verdict;
-  } catch (error) {
-    if (!(error instanceof Refusal)) throw error;
-    return { allowed: false, kind: error.kind, reason: error.message };
-  }
+  return orRefused(() => refuseUnlisted(limit, verdict.request, graphPaths)) ?? verdict;
 }
 
-/** The verdicts that let a request go out. */
-export const allowedParts = (parts: readonly JudgedPart[]): readonly (JudgedPart & { readonly verdict: Allowed })[] =>
-  parts.filter((part): part is JudgedPart & { readonly verdict: Allowed } => part.verdict.allowed);
+/** A part of a batch that may be sent. */
+export type AllowedPart = JudgedPart & { readonly verdict: Allowed };
+
+export const isAllowed = (part: JudgedPart): part is AllowedPart => part.verdict.allowed;
 
 /** What a rule lets out: one request, or the allowed parts of a batch. */
 type Judged =
@@ -103,7 +103,7 @@ interface Choice {
   readonly judged: Judged;
 }
 
-/** What the rules are asked about. */
+/** What judging a request needs. */
 interface JudgeDeps {
   /** Undefined for resources other than Graph. */
   readonly map: PermissionMap | undefined;
@@ -114,6 +114,11 @@ interface JudgeDeps {
 }
 
 /**
+ * Leaves a URL as it is. A link of the gateway needs its key, so a request that follows one is judged as if it were none.
+ */
+export const withoutLinks: JudgeDeps['readLink'] = async (_, url) => ({ ok: true, url, link: undefined });
+
+/**
  * Chooses the first rule that lets the request out. Of a batch, the first rule that lets every part out, or else the one
  * that lets out most. A rule with a condition is asked only if none without one lets anything out (`conditionRank`).
  * @param rules Rules of the caller for the resource in the tenant, in the order of the policy; at least one.
@@ -122,24 +127,19 @@ interface JudgeDeps {
 export async function chooseRule(
   deps: JudgeDeps,
   rules: readonly Rule[],
-  order: GatewayOrder,
-  target: PlainTarget,
+  request: CallerRequest,
+  target: NonGraphTarget,
 ): Promise<Choice | Refused> {
-  const judge = ruleJudge(deps, order, target);
+  const judge = ruleJudge(deps, request, target);
   const refusals: Refused[] = [];
-  for (const equals of byCondition(rules, order)) {
+  for (const rank of [0, 1, 2]) {
+    const equals = rules.filter((rule) => conditionRank(rule, request.justification.breakGlass) === rank);
     const choice = await chooseAmong(judge, equals, refusals);
     if (choice !== undefined) return choice;
   }
   // A rule that could read the request came further than one that could not.
   return refusals.find(({ kind }) => kind !== 'unreadable') ?? refusals[0] ?? nothing;
 }
-
-/** The rules in groups of the same rank, lowest first. */
-const byCondition = (rules: readonly Rule[], { justification }: GatewayOrder): readonly (readonly Rule[])[] =>
-  [0, 1, 2]
-    .map((rank) => rules.filter((rule) => conditionRank(rule, justification.breakGlass) === rank))
-    .filter((group) => group.length > 0);
 
 /** @param refusals takes those of these rules. */
 async function chooseAmong(
@@ -149,7 +149,7 @@ async function chooseAmong(
 ): Promise<Choice | undefined> {
   let best: { readonly choice: Choice; readonly allowed: number } | undefined;
   for (const rule of rules) {
-    // Other requests and the deadline get their turn between two rules.
+    // Yields to other requests and the deadline between two rules.
     if (rule !== rules[0] || refusals.length > 0) await setImmediate();
     const judged = await judge(rule);
     if ('allowed' in judged) {
@@ -157,7 +157,7 @@ async function chooseAmong(
       continue;
     }
     if (!judged.batch) return { rule, judged };
-    const allowed = allowedParts(judged.parts).length;
+    const allowed = judged.parts.filter(isAllowed).length;
     if (allowed === judged.parts.length) return { rule, judged };
     if (best === undefined || allowed > best.allowed) best = { choice: { rule, judged }, allowed };
   }
@@ -172,35 +172,34 @@ const nothing: Refused = { allowed: false, kind: 'not-permitted', reason: 'No ru
  */
 export function ruleJudge(
   deps: JudgeDeps,
-  order: GatewayOrder,
-  target: PlainTarget,
+  request: CallerRequest,
+  target: NonGraphTarget,
 ): (rule: Rule) => Promise<Judged | Refused> {
-  const body = once(() => bodyText(order));
-  const plain = once(() => plainBody(body()));
+  const body = once(() => bodyText(request));
+  const plain = once(() => nonGraphBody(body()));
   const readings = new Map<string, GraphReading>();
   /** A link belongs to one rule, so for all others its URL stays the caller's. */
   const graphReading = ({ url, link }: Extract<LinkReading, { ok: true }>): GraphReading => {
     const known = readings.get(url);
     if (known !== undefined && link === undefined) return known;
-    const reading = readGraph({ ...order, url, body: body(), link }, deps.graphHost);
+    const reading = readGraph({ ...request, url, body: body(), link }, deps.graphHost);
     if (link === undefined) readings.set(url, reading);
     return reading;
   };
   return async (rule) => {
-    const reading = await deps.readLink(rule.name, order.url);
+    const reading = await deps.readLink(rule.name, request.url);
     if (!reading.ok) return { allowed: false, kind: 'not-permitted', reason: reading.reason };
-    try {
+    return orRefused(() => {
       if (deps.map === undefined) {
-        const asked = { ...order, url: reading.url };
-        return { batch: false, ...judgePlain(rule.requests ?? noRequests, asked, target, plain()) };
+        const { requests = noRequests } = rule;
+        const judged = judgeNonGraph(requests, { ...request, url: reading.url }, target, plain());
+        return { batch: false, ...judged } as const;
       }
       const judged = judgeGraph(deps.map, rule, graphReading(reading));
       if (judged.batch) return judged;
-      return judged.verdict.allowed ? { batch: false, verdict: judged.verdict, cmdlet: undefined } : judged.verdict;
-    } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
-      return { allowed: false, kind: error.kind, reason: error.message };
-    }
+      const { verdict } = judged;
+      return verdict.allowed ? ({ batch: false, verdict, cmdlet: undefined } as const) : verdict;
+    });
   };
 }
 
@@ -208,7 +207,7 @@ export function ruleJudge(
 const noRequests = { methods: undefined, paths: [], cmdlets: undefined };
 
 /** Rejects invalid UTF-8 in JSON. Of other bodies the judge reads only whether there is one. */
-function bodyText({ body, headers }: GatewayOrder): string {
+function bodyText({ body, headers }: CallerRequest): string {
   if (body === undefined) return '';
   if (!isJson(headers['content-type'])) return Buffer.from(body).toString('latin1');
   try {
@@ -232,22 +231,20 @@ export interface Authorization extends Choice {
 export type KnownFacts = { -readonly [K in keyof RequestFacts]: RequestFacts[K] };
 
 /** The facts that a request itself shows. */
-export const factsOf = (order: GatewayOrder): KnownFacts => {
-  const path = readablePath(order);
-  return {
+export const factsOf = (request: CallerRequest): KnownFacts =>
+  defined({
     // The text of the caller may contain anything, even a secret pasted by mistake.
-    tenantAsked: scrub(order.tenant),
-    resource: order.resource,
-    method: order.method,
+    tenantAsked: scrub(request.tenant),
+    resource: request.resource,
+    method: request.method,
     scopes: [],
-    ...(path === undefined ? {} : { path }),
-  };
-};
+    path: readablePath(request),
+  });
 
 /** Canonical as the judge reads it, without query; undefined for a path that cannot be read. */
-export function readablePath({ resource, url }: Pick<GatewayOrder, 'resource' | 'url'>): string | undefined {
+export function readablePath({ resource, url }: Pick<CallerRequest, 'resource' | 'url'>): string | undefined {
   try {
-    if (judgedBy(resource) !== 'permissions') return pathOf(readPlainUrl(url).segments);
+    if (judgedBy(resource) !== 'permissions') return pathOf(readNonGraphUrl(url).segments);
     const { version, path } = readTarget(url, 'graph');
     return `/${version}${readPath(path).slashed}`;
   } catch {
@@ -262,25 +259,25 @@ export function readablePath({ resource, url }: Pick<GatewayOrder, 'resource' | 
  */
 export async function authorize(
   deps: GatewayDeps,
-  order: GatewayOrder,
+  request: CallerRequest,
   caller: Caller,
   facts: KnownFacts,
 ): Promise<Authorization> {
-  const resource = deps.resources.get(order.resource);
-  const reference = parseReference(order.tenant);
+  const resource = deps.resources.get(request.resource);
+  const reference = parseReference(request.tenant);
   if (reference.kind === 'id') facts.tenantId = reference.tenantId;
   const { policy } = await deps.policy.current();
-  const request = { resource: resource.alias, via: 'gateway' } as const;
+  const access = { resource: resource.alias, via: 'gateway' } as const;
   // Before the tenant of a domain is looked up, so that a caller without any rule causes no request to Entra.
-  const early = denyInAnyTenant(policy, caller, request);
+  const early = denyInAnyTenant(policy, caller, access);
   if (early !== undefined) throw denialError(early);
 
   const tenant = await findTenant(deps, reference, callerIdOf(caller));
   if (tenant.tenantId !== undefined) facts.tenantId = tenant.tenantId;
   const rules = await byProvenDomains(deps, callerIdOf(caller), tenant, {
-    decideBy: (proven) => rulesFor(policy, caller, { ...request, ...proven }),
+    decideBy: (proven) => rulesFor(policy, caller, { ...access, ...proven }),
     isSame: sameRules,
-    needed: neededFacts(policy, caller, request),
+    needed: neededFacts(policy, caller, access),
   });
   if ('missing' in rules) throw denialError(rules);
   // After the decision, so that a caller without a rule learns nothing about tenants.
@@ -291,50 +288,31 @@ export async function authorize(
     throw new BrokerError('resource_not_allowed', `The resource ${resource.alias} has no address to send requests to.`);
   }
   const { tenantId } = tenant;
-  const choice = await choose(deps, rules, order, { caller, resource, baseUrl, tenantId });
+  const { alias } = resource;
+  const owner = { caller: callerIdOf(caller), tenantId, resource: alias };
+  const judging = {
+    map: judgedBy(alias) === 'permissions' ? await deps.permissionMap() : undefined,
+    graphHost: deps.graphHost,
+    readLink: (rule: string, url: string) => deps.links.read({ ...owner, rule }, url),
+  };
+  const choice = await chooseRule(judging, rules, request, { alias, baseUrl, tenantId });
+  if (!('rule' in choice)) throw refusalError(choice);
   const { rule } = choice;
-  facts.rule = rule.name;
-  facts.application = rule.application;
-  facts.grant = grantOf(rule);
+  Object.assign(facts, { rule: rule.name, application: rule.application, grant: grantOf(rule) });
   return { ...choice, tenantId, tenantName: tenant.listed?.name, resource, baseUrl };
 }
 
 type Request = TenantFacts & { readonly resource: string; readonly via: 'gateway' };
 
 function rulesFor(policy: AccessPolicy, caller: PolicyCaller, request: Request): readonly Rule[] | Denial {
-  const asked = { ...request, scopes: [] };
-  const decision = decide(policy, caller, asked);
-  return decision.allow ? allowingRules(policy, caller, asked) : decision;
+  const requested = { ...request, scopes: [] };
+  const decision = decide(policy, caller, requested);
+  return decision.allow ? allowingRules(policy, caller, requested) : decision;
 }
 
 function sameRules(one: readonly Rule[] | Denial, other: readonly Rule[] | Denial): boolean {
   if ('missing' in one) return 'missing' in other && one.missing === other.missing;
   return !('missing' in other) && one.length === other.length && one.every((rule, index) => rule === other[index]);
-}
-
-interface Asked extends Pick<Authorization, 'resource' | 'baseUrl' | 'tenantId'> {
-  readonly caller: Caller;
-}
-
-async function choose(
-  deps: GatewayDeps,
-  rules: readonly Rule[],
-  order: GatewayOrder,
-  { caller, resource, baseUrl, tenantId }: Asked,
-): Promise<Choice> {
-  const owner = { caller: callerIdOf(caller), tenantId, resource: resource.alias };
-  const choice = await chooseRule(
-    {
-      map: judgedBy(resource.alias) === 'permissions' ? await deps.permissionMap() : undefined,
-      graphHost: deps.graphHost,
-      readLink: (rule, url) => deps.links.read({ ...owner, rule }, url),
-    },
-    rules,
-    order,
-    { alias: resource.alias, baseUrl, tenantId },
-  );
-  if ('rule' in choice) return choice;
-  throw refusalError(choice);
 }
 
 /** A refusal of the judge as an error. */

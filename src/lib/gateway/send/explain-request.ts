@@ -11,9 +11,9 @@ import { whyTenant } from '../../access/policy/explain.ts';
 import type { TenantFacts } from '../../access/tenants/tenant-set.ts';
 import type { TenantId } from '../../core/identifiers.ts';
 import { publicGraphHost } from '../../core/resources.ts';
-import { allowedParts, chooseRule, ruleJudge } from './authorize.ts';
-import type { GatewayOrder } from './gateway-request.ts';
-import type { PlainTarget } from './judge-plain.ts';
+import { chooseRule, isAllowed, ruleJudge, withoutLinks } from './authorize.ts';
+import type { CallerRequest } from './gateway-request.ts';
+import type { NonGraphTarget } from './judge-non-graph.ts';
 
 /** What a rule makes of a request. */
 export interface RequestFinding {
@@ -53,41 +53,40 @@ export interface RequestExplanation {
 /** A request to explain. */
 export interface ExplainedRequest extends TenantFacts {
   readonly caller: PolicyCaller;
-  readonly order: Pick<GatewayOrder, 'resource' | 'method' | 'url' | 'body'>;
+  readonly callerRequest: Pick<CallerRequest, 'resource' | 'method' | 'url' | 'body'>;
   /** Undefined for resources other than Graph. */
   readonly map: PermissionMap | undefined;
   /** The address of a resource that the settings add. Absent: it is not known, or the alias is built in. */
   readonly baseUrl?: string | undefined;
 }
 
-/** A link of the gateway needs its key, so a request that follows one is judged as if it were none. */
-const readLink = async (_: string, url: string) => ({ ok: true, url, link: undefined }) as const;
-
 /** Returns the decision and the outcome of each rule, without sending anything. */
-export async function explainRequest(policy: AccessPolicy, asked: ExplainedRequest): Promise<RequestExplanation> {
-  const { caller, map, order: sent, baseUrl = '', ...facts } = asked;
+export async function explainRequest(policy: AccessPolicy, explained: ExplainedRequest): Promise<RequestExplanation> {
+  const { caller, map, callerRequest: sent, baseUrl = '', ...facts } = explained;
   const { domains, tenantId } = facts;
   const { resource } = sent;
   const request: PolicyRequest = { ...facts, resource, scopes: [], via: 'gateway' };
   const tenant = tenantId ?? domains[0] ?? '';
-  const order: GatewayOrder = { ...sent, tenant, headers: jsonHeaders(sent), gatewayUrl: '', justification: {} };
-  const target: PlainTarget = { alias: resource, baseUrl, tenantId: tenant as TenantId };
-  const deps = { map, graphHost: publicGraphHost, readLink };
+  const headers: CallerRequest['headers'] = sent.body === undefined ? {} : { 'content-type': 'application/json' };
+  const callerRequest: CallerRequest = { ...sent, tenant, headers, gatewayUrl: '', justification: {} };
+  const target: NonGraphTarget = { alias: resource, baseUrl, tenantId: tenant as TenantId };
+  const deps = { map, graphHost: publicGraphHost, readLink: withoutLinks };
   const stages = policy.rules.map((rule) => ({ rule, missing: failedStage(rule, caller, request) }));
   const applying = stages.filter(({ missing }) => missing === undefined).map(({ rule }) => rule);
-  const judge = ruleJudge(deps, order, target);
-  const choice = await chooseRule(deps, applying, order, target);
+  const judge = ruleJudge(deps, callerRequest, target);
+  const choice = await chooseRule(deps, applying, callerRequest, target);
   const chosen = 'rule' in choice ? choice.rule : undefined;
   const rules: RequestFinding[] = [];
   for (const { rule, missing } of stages) {
     const isLater = chosen !== undefined && stages.findIndex((stage) => stage.rule === chosen) < rules.length;
     const because = { because: whyTenant(policy, rule, 'tenants', facts) };
-    if (rule === chosen) rules.push({ rule: rule.name, outcome: 'allows', ...because });
-    else if (!rule.gateway) rules.push({ rule: rule.name, outcome: 'no requests' });
+    const { name } = rule;
+    if (rule === chosen) rules.push({ rule: name, outcome: 'allows', ...because });
+    else if (!rule.gateway) rules.push({ rule: name, outcome: 'no requests' });
     else if (missing !== undefined)
-      rules.push({ rule: rule.name, outcome: 'lacks', missing, ...(missing === 'tenant' ? because : {}) });
-    else if (isLater) rules.push({ rule: rule.name, outcome: 'not reached' });
-    else rules.push(await refusalOf(rule, judge(rule), chosen));
+      rules.push({ rule: name, outcome: 'lacks', missing, ...(missing === 'tenant' ? because : {}) });
+    else if (isLater) rules.push({ rule: name, outcome: 'not reached' });
+    else rules.push(refusalOf(rule, await judge(rule), chosen));
   }
   if ('rule' in choice)
     return {
@@ -102,16 +101,12 @@ export async function explainRequest(policy: AccessPolicy, asked: ExplainedReque
   return { allowed: false, reason: applying.length === 0 ? 'No rule for the gateway applies.' : choice.reason, rules };
 }
 
-const jsonHeaders = ({ body }: Pick<GatewayOrder, 'body'>): GatewayOrder['headers'] =>
-  body === undefined ? {} : { 'content-type': 'application/json' };
-
-async function refusalOf(
+function refusalOf(
   rule: Rule,
-  judging: ReturnType<ReturnType<typeof ruleJudge>>,
+  judged: Awaited<ReturnType<ReturnType<typeof ruleJudge>>>,
   chosen: Rule | undefined,
-): Promise<RequestFinding> {
+): RequestFinding {
   const { name } = rule;
-  const judged = await judging;
   if (!('allowed' in judged) && chosen !== undefined && conditionRank(chosen) < conditionRank(rule))
     return { rule: name, outcome: 'not needed' };
   const reason = 'allowed' in judged ? judged.reason : 'It opens fewer parts of the batch.';
@@ -123,7 +118,7 @@ function sentBy(judged: Extract<Awaited<ReturnType<typeof chooseRule>>, { rule: 
     const { request, permissions } = judged.verdict;
     return { sends: `${request.method} ${request.path}`, permissions };
   }
-  const parts = allowedParts(judged.parts);
+  const parts = judged.parts.filter(isAllowed);
   const permissions = [...new Set(parts.flatMap(({ verdict }) => verdict.permissions))].toSorted();
   return { sends: `${parts.length} of ${judged.parts.length} parts of the batch`, permissions };
 }

@@ -53,7 +53,8 @@ export class LinkKeys {
       freshMs: () => rereadMs,
       usableMs: Number.POSITIVE_INFINITY,
       outlives: (failure) => toBrokerError(failure).transient,
-      pauseMs: (failure, isCopyServed) => Math.max(isCopyServed ? pauseMs : 0, retryAfterMs(failure)),
+      pauseMs: (failure, isCopyServed) =>
+        Math.max(isCopyServed ? pauseMs : 0, (toBrokerError(failure).retryAfterSeconds ?? 0) * 1000),
     });
   }
 
@@ -99,8 +100,6 @@ const byAge = (one: StoredVersion, other: StoredVersion): number =>
 /** Undefined for a value that is no key. */
 const keyIn = (value: string | undefined): Secret | undefined =>
   value !== undefined && Buffer.from(value, 'base64url').length === keyBytes ? new Secret(value) : undefined;
-
-const retryAfterMs = (failure: unknown): number => (toBrokerError(failure).retryAfterSeconds ?? 0) * 1000;
 
 /** Rewrites one link of an answer. Undefined: the link leads to another host. */
 export type RewriteLink = (link: string) => string | undefined;

@@ -5,9 +5,6 @@ import { safeParse } from '../../core/json.ts';
 /** Headers for the gateway itself. None is forwarded. */
 const names = { reason: 'x-reason', askAgain: 'x-ask-again', breakGlass: 'x-break-glass' } as const;
 
-/** Whether a header, in lower case, is for the gateway itself. */
-const isForGateway = (name: string): boolean => Object.values<string>(names).includes(name);
-
 /**
  * Reads what a caller says about a request. A reason may be percent-encoded UTF-8, because a header holds ASCII only.
  * @param headers Names are lower case.
@@ -50,7 +47,7 @@ const invalid = (name: string, rule: string): BrokerError =>
   new BrokerError('request_invalid', `The header ${name} ${rule}.`);
 
 /** A request that a caller hands to the gateway. */
-export interface GatewayOrder {
+export interface CallerRequest {
   /** Tenant id or domain, as the caller wrote it. */
   readonly tenant: string;
   /** Alias of the resource. */
@@ -67,14 +64,11 @@ export interface GatewayOrder {
   readonly justification: Justification;
 }
 
-/** The address of a gateway request, taken apart. */
-type OrderAddress = Pick<GatewayOrder, 'tenant' | 'resource' | 'url' | 'gatewayUrl'>;
-
 const address =
   /^(?<gatewayUrl>https?:\/\/[^/?#]+\/api\/gateway\/(?<tenant>[^/?#]+)\/(?<resource>[^/?#]+))(?<path>\/[^?#]*)?(?:\?(?<query>[^#]*))?$/is;
 
 /** What the host has read in the address of a request. */
-export interface HostReading extends Pick<GatewayOrder, 'tenant' | 'resource'> {
+export interface HostReading extends Pick<CallerRequest, 'tenant' | 'resource'> {
   /** Path below the address of the resource, decoded once. An encoded slash stays encoded. */
   readonly path: string;
 }
@@ -91,7 +85,11 @@ const encodedTwice = /%(?!2f)[0-9a-f]{2}/i;
  * @param takesKeys Whether the host asks for a function key, which may stand in the query.
  * @throws BrokerError request_invalid
  */
-export function readAddress(url: string, route: HostReading, takesKeys: boolean): OrderAddress {
+export function readAddress(
+  url: string,
+  route: HostReading,
+  takesKeys: boolean,
+): Pick<CallerRequest, 'tenant' | 'resource' | 'url' | 'gatewayUrl'> {
   const { gatewayUrl = '', tenant = '', resource = '', path = '/', query = '' } = address.exec(url)?.groups ?? {};
   const isOther = decoded(tenant) !== route.tenant || decoded(resource) !== route.resource;
   if (gatewayUrl === '' || isOther || encodedTwice.test(route.path)) {
@@ -134,5 +132,7 @@ const withoutFunctionKey = (query: string): string =>
 const fromFrontEnds = /^(?:x-original-url|x-waws-unencoded-url|x-forwarded-[a-z-]+|x-arr-[a-z-]+)$/;
 
 /** The headers of a request, as the judge reads them. */
-export const orderHeaders = (headers: Iterable<readonly [string, string]>): Readonly<Record<string, string>> =>
-  Object.fromEntries([...headers].filter(([name]) => !fromFrontEnds.test(name) && !isForGateway(name)));
+export const callerHeaders = (headers: Iterable<readonly [string, string]>): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    [...headers].filter(([name]) => !fromFrontEnds.test(name) && !Object.values<string>(names).includes(name)),
+  );

@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto';
 import type { AuditEntry, AuditLog } from '../../audit/audit-log.ts';
 import type { AwaitedBy } from '../../core/rows/group-commit.ts';
-import type { Met } from '../../approvals/meet-condition.ts';
-import type { Asking } from '../../approvals/admit.ts';
+import type { MetCondition } from '../../approvals/meet-condition.ts';
+import type { ApprovalRequester } from '../../approvals/approval-log.ts';
 import type { Caller } from '../../core/caller.ts';
 import { type ErrorCode, toBrokerError } from '../../core/errors.ts';
 import { defined } from '../../core/objects.ts';
@@ -12,7 +12,7 @@ import type { Clock } from '../../core/clock.ts';
 import { errorFields, scrub } from '../../core/log.ts';
 
 /** Who sends a request, and the log of that request. */
-export interface Sender extends Asking {
+export interface Sender extends ApprovalRequester {
   /** Id of the run that the request belongs to. Nobody waits in a run, so no rule with a condition serves the request. */
   readonly run?: string;
 }
@@ -22,7 +22,7 @@ export type RequestFacts = Pick<
   AuditEntry,
   'rule' | 'tenantId' | 'tenantAsked' | 'resource' | 'scopes' | 'grant' | 'application' | 'method' | 'path' | 'cmdlet'
 > &
-  Met['facts'];
+  MetCondition['facts'];
 
 export interface RequestRecordsDeps {
   readonly audit: Pick<AuditLog, 'record'>;
@@ -65,7 +65,7 @@ export function recordOf(deps: RequestRecordsDeps, { caller, correlationId, log,
     correlationId,
     tokenId: deps.newId(),
     caller: { applicationId, objectId, kind },
-    ...(run === undefined ? {} : { run }),
+    ...defined({ run }),
   } as const;
   const sender: AwaitedBy = run === undefined ? 'caller' : 'job';
   const write = (facts: RequestFacts, more: Happened, awaitedBy: AwaitedBy = sender): Promise<void> =>

@@ -3,6 +3,7 @@ import { digestOf, type Fact, partyOf, type Subject } from '../../approvals/appr
 import type { Allowed } from '../../judge/verdict.ts';
 import type { Caller } from '../../core/caller.ts';
 import { BrokerError } from '../../core/errors.ts';
+import { defined } from '../../core/objects.ts';
 import type { Authorization } from './authorize.ts';
 import { grantOf } from '../../access/policy/policy.ts';
 import { type ShownBody, shownBody } from './shown-body.ts';
@@ -45,11 +46,9 @@ export function requestSubject(authorization: Authorization, body: Uint8Array | 
     details: detailsOf(url, headers, shown),
     tenantId,
     rule: rule.name,
-    audit: { resource: alias, scopes, grant, application: rule.application, method, path, ...named(cmdlet) },
+    audit: { resource: alias, scopes, grant, application: rule.application, method, path, ...defined({ cmdlet }) },
   };
 }
-
-const named = (cmdlet: string | undefined) => (cmdlet === undefined ? {} : { cmdlet });
 
 const significantHeaders = ({ request }: Allowed): readonly (readonly [string, string])[] =>
   Object.entries(request.headers)

@@ -131,7 +131,7 @@ interface Level {
   key: { readonly from: number; readonly to: number };
   /** What changed in the array, with what stands before it. */
   readonly pieces: string[];
-  /** The text before this place is in the pieces. */
+  /** The text before this index is in the pieces. */
   copied: number;
 }
 

@@ -1,13 +1,10 @@
 import { errorTable, toBrokerError } from '../../core/errors.ts';
-import type { BatchVerdict } from '../../judge/batch.ts';
-import type { Allowed, Refused } from '../../judge/verdict.ts';
+import type { JudgedPart } from '../../judge/batch.ts';
+import type { Refused } from '../../judge/verdict.ts';
 import { Limiter } from '../../core/limiter.ts';
 import { parseJson } from '../../core/outbound.ts';
+import { type AllowedPart, isAllowed } from './authorize.ts';
 import { type Answer, isJson } from './rewrite-answer.ts';
-
-type JudgedPart = Extract<BatchVerdict, { readable: true }>['parts'][number];
-/** A part that may be sent. */
-export type AllowedPart = JudgedPart & { readonly verdict: Allowed };
 
 export interface BatchLimits {
   /** Parts under way at the same time. */
@@ -32,7 +29,11 @@ export async function sendBatch(
   const running = new Map<string, Promise<PartAnswer>>();
   let leftBytes = maximumBytes;
   const answer = async (part: JudgedPart): Promise<PartAnswer> => {
-    if (!isAllowed(part)) return refusal(part.verdict);
+    if (!isAllowed(part)) {
+      const { kind, reason } = part.verdict as Refused;
+      const [status, code] = refusals[kind];
+      return problem(status, code, reason);
+    }
     // Judging made sure that these are earlier parts.
     const needed = await Promise.all(part.dependsOn.flatMap((id) => running.get(id) ?? []));
     if (needed.some(({ status }) => status >= 400)) return failedDependency;
@@ -41,22 +42,19 @@ export async function sendBatch(
     return leftBytes < 0 ? tooLarge : sent;
   };
   for (const part of parts) running.set(part.id, answer(part));
-  const responses = await Promise.all([...running].map(async ([id, pending]) => responseJson(id, await pending)));
-  return `{"responses":[${responses.join(',')}]}`;
+  const responses = [...running].map(async ([id, pending]) => {
+    const { status, headers, body } = await pending;
+    const members = `"id":${JSON.stringify(id)},"status":${status},"headers":${JSON.stringify(headers)}`;
+    return `{${members}${body === undefined ? '' : `,"body":${body}`}}`;
+  });
+  return `{"responses":[${(await Promise.all(responses)).join(',')}]}`;
 }
-
-const isAllowed = (part: JudgedPart): part is AllowedPart => part.verdict.allowed;
 
 interface PartAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   /** JSON; undefined without a body. */
   readonly body: string | undefined;
-}
-
-function responseJson(id: string, { status, headers, body }: PartAnswer): string {
-  const members = `"id":${JSON.stringify(id)},"status":${status},"headers":${JSON.stringify(headers)}`;
-  return `{${members}${body === undefined ? '' : `,"body":${body}`}}`;
 }
 
 /** As the answers of Microsoft Graph spell them. Its SDKs look for `Content-Type` in this case. */
@@ -96,12 +94,6 @@ const tooLarge = problem(
   'resource_error',
   'The answers of the batch are too large together; send this part on its own.',
 );
-
-function refusal(verdict: JudgedPart['verdict']): PartAnswer {
-  const { kind, reason } = verdict as Refused;
-  const [status, code] = refusals[kind];
-  return problem(status, code, reason);
-}
 
 const refusals = {
   unreadable: [400, 'BadRequest'],

@@ -1,8 +1,9 @@
-import { type Claim, freeClaim, type Met } from '../../approvals/meet-condition.ts';
+import { type Claim, freeClaim, type MetCondition } from '../../approvals/meet-condition.ts';
 import { longestRecordSeconds } from '../../audit/audit-log.ts';
 import { callerIdOf } from '../../core/caller.ts';
 import { retry } from '../../core/clock.ts';
 import { BrokerError, toBrokerError } from '../../core/errors.ts';
+import { defined } from '../../core/objects.ts';
 import { OutboundError, outboundFailure, retryAfterSeconds } from '../../core/outbound.ts';
 import type { AccessToken, Secret, TokenRequest } from '../../core/secrets.ts';
 import { type BudgetedRequest, Requesters } from '../../core/share.ts';
@@ -13,7 +14,7 @@ import type { GatewayDeps } from '../gateway.ts';
 import type { Authorization } from './authorize.ts';
 import { recordOf, type RequestFacts, type RequestOutcome, type Sender } from './request-records.ts';
 import type { Answer } from './rewrite-answer.ts';
-import { type AnswerPlace, isUnsent, type UpstreamRequest } from './upstream.ts';
+import { type AnswerSlot, isUnsent, type UpstreamRequest } from './upstream.ts';
 
 /** An authorized request, or a part of one. */
 export interface Outgoing {
@@ -23,7 +24,7 @@ export interface Outgoing {
   readonly verdict: Allowed;
   readonly body: Uint8Array | undefined;
   /** Asked before each attempt. Nothing leaves if it throws: the approval may have ended or been used in between. */
-  readonly met: Pick<Met, 'confirm' | 'claim'>;
+  readonly met: Pick<MetCondition, 'confirm' | 'claim'>;
   /** The end of the whole request. */
   readonly signal: AbortSignal;
 }
@@ -39,7 +40,7 @@ interface Leaving {
   /** Called once, when the request is about to leave. Nothing leaves if it throws. */
   readonly beforeFirst: () => Promise<void>;
   /** For the answer, if it is large. */
-  readonly place: AnswerPlace;
+  readonly slot: AnswerSlot;
 }
 
 /**
@@ -50,7 +51,7 @@ interface Leaving {
 async function sendUpstream(
   outgoing: Outgoing,
   tokenRequest: TokenRequest,
-  { beforeFirst, place }: Leaving,
+  { beforeFirst, slot }: Leaving,
 ): Promise<Received> {
   const { deps, sender, authorization, signal } = outgoing;
   const requesters = new Requesters({ id: callerIdOf(sender.caller), kind: 'caller' });
@@ -70,12 +71,14 @@ async function sendUpstream(
           signal.throwIfAborted();
           return ready;
         });
-        return { token, answer: await sendClaimed(deps, claim, upstreamRequest(outgoing, token, place)) };
+        return { token, answer: await sendClaimed(deps, claim, upstreamRequest(outgoing, token, slot)) };
       },
       requesters,
       signal,
     );
-    tellThrottled(deps, counted, received.answer);
+    const { status, headers } = received.answer;
+    const demanded = status === 429 ? demandedSeconds(deps, received.answer) : undefined;
+    if (demanded !== undefined) deps.budgets?.throttled(counted, demanded, headers['x-ms-throttle-scope']);
     return received;
   };
   try {
@@ -83,7 +86,7 @@ async function sendUpstream(
       clock: deps.clock,
       attempts: isReading(outgoing) ? attempts : 1,
       afterValue: ({ answer }, count) => pauseMs(deps, count, answer.status, demandedSeconds(deps, answer)),
-      afterError: (error, count) => (isNetworkFailure(error) ? pauseMs(deps, count) : undefined),
+      afterError: (error, count) => (hasFailed(error, 'network') ? pauseMs(deps, count) : undefined),
       signal,
     });
   } catch (error) {
@@ -97,11 +100,6 @@ function countedRequest({ authorization, verdict }: Outgoing, requesters: Reques
   const { method, url } = verdict.request;
   const path = url.slice(url.indexOf('/', url.indexOf('//') + 2));
   return { resource: resource.alias, tenantId, application: rule.application, method, paths: [path], requesters };
-}
-
-function tellThrottled(deps: GatewayDeps, counted: BudgetedRequest, answer: Answer): void {
-  const demanded = answer.status === 429 ? demandedSeconds(deps, answer) : undefined;
-  if (demanded !== undefined) deps.budgets?.throttled(counted, demanded, answer.headers['x-ms-throttle-scope']);
 }
 
 const isReading = ({ verdict }: Pick<Outgoing, 'verdict'>): boolean => verdict.request.method === 'GET';
@@ -129,7 +127,8 @@ async function sendClaimed({ upstream }: GatewayDeps, claim: Claim, request: Ups
     await claim.conclude(true);
     return answer;
   } catch (thrown) {
-    await (isUnsent(thrown) ? claim.giveBack() : claim.conclude(isTooLarge(thrown)));
+    // If its answer is too large, the resource has answered.
+    await (isUnsent(thrown) ? claim.giveBack() : claim.conclude(hasFailed(thrown, 'too_large')));
     throw thrown;
   }
 }
@@ -158,7 +157,7 @@ export const addressIn = (baseUrl: string, judgedUrl: string): string =>
 function upstreamRequest(
   { authorization, verdict, body, sender, signal }: Outgoing,
   token: AccessToken,
-  place: AnswerPlace,
+  slot: AnswerSlot,
 ): UpstreamRequest {
   const { method, url, headers } = verdict.request;
   return {
@@ -173,7 +172,7 @@ function upstreamRequest(
     },
     body,
     signal,
-    large: () => place.take(signal),
+    large: () => slot.take(signal),
   };
 }
 
@@ -182,10 +181,8 @@ function demandedSeconds({ clock }: GatewayDeps, { headers }: Answer): number | 
   return value === undefined ? undefined : retryAfterSeconds(new Headers({ 'retry-after': value }), clock.nowMs());
 }
 
-/** The resource has answered then, with more than the gateway passes on. */
-const isTooLarge = (error: unknown): boolean => error instanceof OutboundError && error.failure === 'too_large';
-
-const isNetworkFailure = (error: unknown): boolean => error instanceof OutboundError && error.failure === 'network';
+const hasFailed = (error: unknown, failure: OutboundError['failure']): boolean =>
+  error instanceof OutboundError && error.failure === failure;
 
 /** Shorter parts of a token could stand in an answer by chance. */
 const shortestPart = 24;
@@ -215,20 +212,12 @@ function quotesToken({ headers, body }: Answer, token: Secret): boolean {
  * Headers of an answer that reach the caller. `Location` is among them, because it is rewritten before. Never cookies,
  * `WWW-Authenticate` or headers that concern one connection (RFC 9110 section 7.6.1).
  */
-const returned: ReadonlySet<string> = new Set([
-  'content-disposition',
-  'content-language',
-  'content-type',
-  'client-request-id',
-  'etag',
-  'last-modified',
-  'location',
-  'odata-version',
-  'preference-applied',
-  'request-id',
-  'retry-after',
-  'x-ms-request-id',
-]);
+const returned: ReadonlySet<string> = new Set(
+  (
+    'content-disposition content-language content-type client-request-id etag last-modified location odata-version ' +
+    'preference-applied request-id retry-after x-ms-request-id'
+  ).split(' '),
+);
 
 /** The headers of an answer that may reach the caller. Values that no header may have are dropped. */
 export const answerHeaders = (headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> =>
@@ -250,8 +239,8 @@ export interface Prepared<T> {
 }
 
 /**
- * Sends a request with its records. The first is written when the request has its place in the queue, right before it
- * leaves. A request that fails before that is recorded as denied.
+ * Sends a request with its records. The first is written when the request leaves the queue, right before it is
+ * sent. A request that fails before that is recorded as denied.
  * @returns what `read` makes of the answer. It never contains the token.
  * @throws BrokerError
  */
@@ -261,7 +250,7 @@ export async function sendRecorded<T>(
   prepare: () => Promise<Prepared<T>>,
 ): Promise<T> {
   const record = recordOf(outgoing.deps, outgoing.sender);
-  const place = outgoing.deps.largeAnswers.place(callerIdOf(outgoing.sender.caller));
+  const slot = outgoing.deps.largeAnswers.slot(callerIdOf(outgoing.sender.caller));
   const progress: { isSent: boolean; outcome: RequestOutcome } = { isSent: false, outcome: {} };
   try {
     const { tokenRequest, token, read } = await prepare();
@@ -269,7 +258,7 @@ export async function sendRecorded<T>(
       await record.sent(facts, token, outgoing.body);
       progress.isSent = true;
     };
-    const received = await sendUpstream(outgoing, tokenRequest, { beforeFirst, place });
+    const received = await sendUpstream(outgoing, tokenRequest, { beforeFirst, slot });
     const isQuoted = quotesToken(received.answer, received.token.secret);
     progress.outcome = outcomeOf(received, isQuoted);
     const result = read(usable(received.answer, isQuoted));
@@ -280,20 +269,14 @@ export async function sendRecorded<T>(
     else await record.denied(facts, thrown);
     throw thrown;
   } finally {
-    place.leave();
+    slot.leave();
   }
 }
 
 function outcomeOf({ answer, token }: Received, isQuoted: boolean): RequestOutcome {
   // A header may be what repeats the token.
   const requestId = isQuoted ? undefined : requestIdOf(answer.headers);
-  const uti = utiOf(token);
-  return {
-    status: answer.status,
-    bytes: answer.body.length,
-    ...(requestId === undefined ? {} : { requestId }),
-    ...(uti === undefined ? {} : { uti }),
-  };
+  return defined({ status: answer.status, bytes: answer.body.length, requestId, uti: utiOf(token) });
 }
 
 /** @throws BrokerError resource_error for an answer that must not reach the caller. */

@@ -1,29 +1,29 @@
-import { grantOf, type Rule } from '../../access/policy/policy.ts';
-import type { Approval } from '../../approvals/approval.ts';
+import { grantOf } from '../../access/policy/policy.ts';
 import {
   type ConditionOutcome,
   type EmergencyUse,
   meetCondition,
   pendingAnswer,
+  type RuleCondition,
 } from '../../approvals/meet-condition.ts';
 import { callerIdOf } from '../../core/caller.ts';
 import { DeadlineError, withDeadline } from '../../core/clock.ts';
 import { BrokerError } from '../../core/errors.ts';
 import { errorFields, scrub } from '../../core/log.ts';
+import { defined, isObject } from '../../core/objects.ts';
 import { parseJson } from '../../core/outbound.ts';
 import type { AccessToken, TokenRequest } from '../../core/secrets.ts';
+import type { JudgedPart } from '../../judge/batch.ts';
 import type { Allowed } from '../../judge/verdict.ts';
 import type { GatewayDeps } from '../gateway.ts';
+import { type Authorization, authorize, factsOf, type KnownFacts, readablePath, refusalError } from './authorize.ts';
 import {
-  type Authorization,
-  authorize,
-  factsOf,
-  type JudgedPart,
-  type KnownFacts,
-  readablePath,
-  refusalError,
-} from './authorize.ts';
-import { type GatewayOrder, type HostReading, justificationOf, orderHeaders, readAddress } from './gateway-request.ts';
+  type CallerRequest,
+  type HostReading,
+  justificationOf,
+  callerHeaders,
+  readAddress,
+} from './gateway-request.ts';
 import { rootUrlOf } from './links.ts';
 import { recordOf, type RequestFacts, type Sender } from './request-records.ts';
 import { requestSubject } from './request-subject.ts';
@@ -33,11 +33,7 @@ import { addressIn, type Outgoing, type Prepared, sendRecorded, tokenRequestOf }
 import { maximumAnswerBytes } from './upstream.ts';
 
 /** Why a rule serves no request of a run. Undefined: it has no condition. */
-export function conditionRefusal({
-  name,
-  approval,
-  breakGlass,
-}: Pick<Rule, 'name' | 'approval' | 'breakGlass'>): BrokerError | undefined {
+export function conditionRefusal({ name, approval, breakGlass }: RuleCondition): BrokerError | undefined {
   if (approval === undefined && !breakGlass) return undefined;
   const condition = breakGlass ? 'is for emergencies' : 'needs an approval';
   return new BrokerError(
@@ -65,21 +61,15 @@ async function checkLookUps(
     const { status, body } = await sendRecorded(lookUp, { ...facts, method: 'GET', path }, prepare);
     // The same answer as for a group to which roles can be assigned: the caller may not read which ids exist.
     if (status === 404) throw notChangeable();
-    refuseRoleAssignable(status === 200 ? parseJson(Buffer.from(body).toString('utf8')) : undefined);
+    const group = status === 200 ? parseJson(Buffer.from(body).toString('utf8')) : undefined;
+    if (!isObject(group))
+      throw new BrokerError(
+        'resource_error',
+        'Microsoft Graph did not say whether roles can be assigned to the group, so the request was not sent.',
+      );
+    // Graph leaves the property out, or answers null, for a group to which no directory role can be assigned.
+    if ((group['isAssignableToRole'] ?? false) !== false) throw notChangeable();
   }
-}
-
-/** Graph leaves the property out, or answers null, for a group to which no directory role can be assigned. */
-function refuseRoleAssignable(group: unknown): void {
-  if (typeof group !== 'object' || group === null) {
-    throw new BrokerError(
-      'resource_error',
-      'Microsoft Graph did not say whether roles can be assigned to the group, so the request was not sent.',
-    );
-  }
-  const assignable: unknown = (group as { readonly isAssignableToRole?: unknown }).isAssignableToRole ?? false;
-  if (assignable === false) return;
-  throw notChangeable();
 }
 
 const notChangeable = (): BrokerError =>
@@ -100,40 +90,44 @@ const batchConcurrency = 4;
  * @returns what the caller may see of the resource's answer. It never contains the token.
  * @throws BrokerError
  */
-export async function serveRequest(deps: GatewayDeps, order: GatewayOrder, sender: Sender): Promise<Answer> {
+export async function serveRequest(deps: GatewayDeps, request: CallerRequest, sender: Sender): Promise<Answer> {
   try {
-    return await withDeadline(deps.clock, deadlineMs, (signal) => serve(deps, order, sender, signal));
+    return await withDeadline(deps.clock, deadlineMs, (signal) => serve(deps, request, sender, signal));
   } catch (error) {
     if (!(error instanceof DeadlineError)) throw error;
     throw new BrokerError('resource_error', 'The resource did not answer in time.', { cause: error });
   }
 }
 
-async function serve(deps: GatewayDeps, order: GatewayOrder, sender: Sender, signal: AbortSignal): Promise<Answer> {
-  const facts = factsOf(order);
+async function serve(deps: GatewayDeps, request: CallerRequest, sender: Sender, signal: AbortSignal): Promise<Answer> {
+  const facts = factsOf(request);
   let authorization: Authorization;
   let condition: ConditionOutcome;
   try {
-    authorization = await authorize(deps, order, sender.caller, facts);
-    condition = await conditionOf(deps, order, sender, authorization);
+    authorization = await authorize(deps, request, sender.caller, facts);
+    condition = await conditionOf(deps, request, sender, authorization);
   } catch (thrown) {
     await recordOf(deps, sender).denied(facts, thrown);
     throw thrown;
   }
-  if ('pending' in condition) return pendingReply(condition.pending);
+  if ('pending' in condition) {
+    const { status, headers, body } = pendingAnswer(condition.pending);
+    const json = { ...headers, 'content-type': 'application/json' };
+    return { status, headers: json, body: Buffer.from(JSON.stringify(body)) };
+  }
   const { judged } = authorization;
   const { met } = condition;
   Object.assign(facts, met.facts);
-  const common = { deps, sender, authorization, signal, met, gatewayUrl: order.gatewayUrl };
+  const common = { deps, sender, authorization, signal, met, gatewayUrl: request.gatewayUrl };
   if (judged.batch) return serveBatch(common, facts, judged.parts);
   const { verdict, cmdlet } = judged;
-  return serveOne({ ...common, verdict, body: order.body }, requestFacts(facts, verdict, cmdlet));
+  return serveOne({ ...common, verdict, body: request.body }, requestFacts(facts, verdict, cmdlet));
 }
 
 /** @throws BrokerError for a batch that needs an approval, for a run, and as {@link meetCondition} does. */
 async function conditionOf(
   deps: GatewayDeps,
-  { body, justification }: GatewayOrder,
+  { body, justification }: CallerRequest,
   sender: Sender,
   authorization: Authorization,
 ): Promise<ConditionOutcome> {
@@ -151,23 +145,14 @@ function emergencyUse({ tenantId, resource, judged }: Authorization): EmergencyU
   return { tenantId, resource: resource.alias, request };
 }
 
-function pendingReply(approval: Approval): Answer {
-  const { status, headers, body } = pendingAnswer(approval);
-  return {
-    status,
-    headers: { ...headers, 'content-type': 'application/json' },
-    body: Buffer.from(JSON.stringify(body)),
-  };
-}
-
 interface Served extends Outgoing {
   readonly gatewayUrl: string;
 }
 
 /** What the record says about a judged request. */
 function requestFacts(facts: KnownFacts, { request, permissions }: Allowed, cmdlet?: string): RequestFacts {
-  const judged = { ...facts, method: request.method, path: request.path, scopes: permissions };
-  return cmdlet === undefined ? judged : { ...judged, cmdlet };
+  const { method, path } = request;
+  return { ...facts, method, path, scopes: permissions, ...defined({ cmdlet }) };
 }
 
 /** Sends one judged request, with its records. @throws BrokerError */
@@ -244,7 +229,7 @@ function takeParts({ deps, sender }: Pick<Served, 'deps' | 'sender'>, parts: rea
 /** Records a part that no rule opens. Like every refusal, its record names no rule. Above the limit it is only logged. */
 async function recordRefused(
   { deps, sender }: Pick<Served, 'deps' | 'sender'>,
-  { rule: _rule, application: _application, grant: _grant, ...asked }: KnownFacts,
+  { rule: _rule, application: _application, grant: _grant, ...requested }: KnownFacts,
   { method, url, verdict }: JudgedPart,
   isThrottled: boolean,
 ): Promise<void> {
@@ -253,9 +238,9 @@ async function recordRefused(
   sender.log.log('warn', 'request.part_failed', errorFields(error));
   if (isThrottled) return;
   // The text of the caller may contain anything, even a secret pasted by mistake.
-  const { path: _path, ...facts } = { ...asked, method: scrub(method) };
+  const { path: _path, ...facts } = { ...requested, method: scrub(method) };
   const path = readablePath({ resource: 'graph', url });
-  await recordOf(deps, sender).denied(path === undefined ? facts : { ...facts, path }, error);
+  await recordOf(deps, sender).denied({ ...facts, ...defined({ path }) }, error);
 }
 
 /** A request as the Functions host hands it over. */
@@ -276,22 +261,19 @@ export interface ReceivedRequest {
  * @throws BrokerError
  */
 export async function receiveRequest(deps: GatewayDeps, received: ReceivedRequest, sender: Sender): Promise<Answer> {
-  let order: GatewayOrder;
+  let request: CallerRequest;
   try {
-    order = readOrder(received);
+    const { method, url, body, route, takesKeys } = received;
+    const headers = callerHeaders(received.headers);
+    if ((headers['content-encoding'] ?? 'identity') !== 'identity')
+      throw new BrokerError('request_invalid', 'The body has a content coding; send it without one.');
+    const justification = justificationOf(Object.fromEntries(received.headers));
+    request = { ...readAddress(url, route, takesKeys), method, headers, body, justification };
   } catch (thrown) {
     const { method, route } = received;
     const facts = { tenantAsked: scrub(route.tenant), resource: route.resource, method, scopes: [] };
     await recordOf(deps, sender).denied(facts, thrown);
     throw thrown;
   }
-  return serveRequest(deps, order, sender);
-}
-
-function readOrder({ method, url, headers: sent, body, route, takesKeys }: ReceivedRequest): GatewayOrder {
-  const headers = orderHeaders(sent);
-  if ((headers['content-encoding'] ?? 'identity') !== 'identity')
-    throw new BrokerError('request_invalid', 'The body has a content coding; send it without one.');
-  const justification = justificationOf(Object.fromEntries(sent));
-  return { ...readAddress(url, route, takesKeys), method, headers, body, justification };
+  return serveRequest(deps, request, sender);
 }

@@ -7,21 +7,21 @@ import { Requesters } from '../../core/share.ts';
 import { once } from '../../core/single-flight.ts';
 import type { Answer } from './rewrite-answer.ts';
 
-/** Answers up to this size, in bytes, are read without a place. */
+/** Answers up to this size, in bytes, are read without a slot. */
 const smallAnswerBytes = 2 * 1024 * 1024;
 
-/** The place of one request among those that hold a large answer. */
-export interface AnswerPlace {
-  /** Waits for the place; at once if the request has it. @throws the reason of the signal. */
+/** The slot of one request among those that hold a large answer. */
+export interface AnswerSlot {
+  /** Waits for the slot; at once if the request has it. @throws the reason of the signal. */
   take(signal: AbortSignal): Promise<void>;
-  /** Gives the place back, or ends the wait for it. */
+  /** Gives the slot back, or ends the wait for it. */
   leave(): void;
 }
 
 /**
  * Limits how many large answers are in memory. While one is decompressed and edited, it takes several times its size, and
- * the limit of requests alone would let them fill the memory of the app. A place may be held until the deadline of its
- * request, so one caller gets half of the places, and callers take turns.
+ * the limit of requests alone would let them fill the memory of the app. A slot may be held until the deadline of its
+ * request, so one caller gets half of the slots, and callers take turns.
  */
 export class LargeAnswers {
   readonly #limiter: FairLimiter;
@@ -38,7 +38,7 @@ export class LargeAnswers {
   }
 
   /** @param caller Id of the caller, for example the object id of its service principal. */
-  place(caller: string): AnswerPlace {
+  slot(caller: string): AnswerSlot {
     const requesters = new Requesters({ id: caller, kind: 'caller' });
     let taken: Promise<void> | undefined;
     let end: (() => void) | undefined;
@@ -99,10 +99,9 @@ export function collectAnswer(
   return promise;
 }
 
-interface Outcome {
+interface Outcome extends Pick<Reading, 'large'> {
   readonly resolve: (answer: CollectedAnswer) => void;
   readonly reject: (error: Error) => void;
-  readonly large: Reading['large'];
 }
 
 class Collector implements Dispatcher.DispatchHandler {
@@ -143,10 +142,10 @@ class Collector implements Dispatcher.DispatchHandler {
     if (this.#size <= smallAnswerBytes || this.#isAsked) return;
     this.#isAsked = true;
     controller.pause();
-    void this.#waitForPlace(controller);
+    void this.#waitForSlot(controller);
   }
 
-  async #waitForPlace(controller: Dispatcher.DispatchController): Promise<void> {
+  async #waitForSlot(controller: Dispatcher.DispatchController): Promise<void> {
     try {
       await this.#outcome.large();
       controller.resume();
@@ -239,15 +238,12 @@ async function exchange(connections: Dispatcher, upstream: UpstreamRequest): Pro
   return { status, ...(await decompressed(oneValueEach(received), bytes, upstream.large)) };
 }
 
-function oneValueEach(
-  headers: Readonly<Record<string, string | string[] | undefined>>,
-): Readonly<Record<string, string>> {
-  return Object.fromEntries(
+const oneValueEach = (headers: CollectedAnswer['headers']): Readonly<Record<string, string>> =>
+  Object.fromEntries(
     Object.entries(headers).flatMap(([name, value]) =>
       value === undefined ? [] : [[name.toLowerCase(), Array.isArray(value) ? value.join(', ') : value]],
     ),
   );
-}
 
 /** @throws RangeError if the answer grows too large. */
 async function decompressed(
@@ -258,30 +254,24 @@ async function decompressed(
   const known = coding.trim().toLowerCase();
   if (known === 'identity' || known === '' || body.length === 0) return { headers, body };
   if (known !== 'gzip' && known !== 'x-gzip') throw new Error('the answer has a content coding that was not asked for');
-  return { headers, body: await unzipped(body, large) };
-}
-
-async function unzipped(body: Buffer, large: UpstreamRequest['large']): Promise<Buffer> {
   try {
-    return await unzip(body, { maxOutputLength: smallAnswerBytes });
+    return { headers, body: await unzip(body, { maxOutputLength: smallAnswerBytes }) };
   } catch (error) {
     if (!isTooLarge(error)) throw error;
   }
   await large();
-  return unzip(body, { maxOutputLength: maximumAnswerBytes });
+  return { headers, body: await unzip(body, { maxOutputLength: maximumAnswerBytes }) };
 }
 
-const tooLargeCodes = ['UND_ERR_RES_EXCEEDED_MAX_SIZE', 'ERR_BUFFER_TOO_LARGE'];
+const hasCode = (error: unknown, codes: readonly string[]): boolean =>
+  error instanceof Error && 'code' in error && codes.includes(String(error.code));
 
 const isTooLarge = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && tooLargeCodes.includes(String(error.code));
+  hasCode(error, ['UND_ERR_RES_EXCEEDED_MAX_SIZE', 'ERR_BUFFER_TOO_LARGE']);
 
 /** Failures of a connection that was never there, so that nothing was sent. */
 const connectCodes = ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'UND_ERR_CONNECT_TIMEOUT'];
 
 /** Whether a request that failed provably did not leave. */
 export const isUnsent = (failure: unknown): boolean =>
-  failure instanceof OutboundError &&
-  failure.cause instanceof Error &&
-  'code' in failure.cause &&
-  connectCodes.includes(String(failure.cause.code));
+  failure instanceof OutboundError && hasCode(failure.cause, connectCodes);

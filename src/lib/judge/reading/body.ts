@@ -26,7 +26,8 @@ export function readBody(text: string): ReadBody {
   if (nestingDepth(text) > maximumDepth)
     throw unreadable(`The body nests deeper than ${maximumDepth} levels; send less.`);
   // Before the keys are compared, which takes half a second for a body of very many names.
-  const names = namesIn(body);
+  const names = new Map<string, Set<unknown>>();
+  collectNames(body, { names, left: maximumNames });
   const twice = duplicateKey(text) ?? (inTwoCases(names) ? keyInTwoCases(body) : undefined);
   if (twice !== undefined) throw unreadable(`The body contains the key ${quoted(twice)} twice; send it once.`);
   return { value: body, names };
@@ -58,13 +59,7 @@ const maximumNames = 5_000;
 /** Names of members, each with its different values if it ends in `@odata.bind`, else with none. */
 export type BodyNames = ReadonlyMap<string, ReadonlySet<unknown>>;
 
-/** The names of all members of a JSON value, at any depth. @throws Refusal for more than 5,000 names and values. */
-function namesIn(value: unknown): BodyNames {
-  const names = new Map<string, Set<unknown>>();
-  collectNames(value, { names, left: maximumNames });
-  return names;
-}
-
+/** Adds the names of all members of a JSON value, at any depth. @throws Refusal for more than 5,000 names and values. */
 function collectNames(value: unknown, found: { readonly names: Map<string, Set<unknown>>; left: number }): void {
   if (typeof value !== 'object' || value === null) return;
   if (Array.isArray(value)) {

@@ -198,17 +198,13 @@ function readNestedOptions(tokens: Tokens, depth: number): QueryUse {
     if (seen.has(option)) throw tokens.refusal(`repeats an option inside parentheses`);
     seen.add(option);
     tokens.expect('=');
-    use = { ...use, ...readNestedOption(option, tokens, { use, depth }) };
+    use = { ...use, ...readNestedOption(option, tokens, use, depth) };
   } while (tokens.take(';'));
   tokens.expect(')');
   return use;
 }
 
-function readNestedOption(
-  option: string,
-  tokens: Tokens,
-  { use, depth }: { use: QueryUse; depth: number },
-): Partial<QueryUse> {
+function readNestedOption(option: string, tokens: Tokens, use: QueryUse, depth: number): Partial<QueryUse> {
   switch (option) {
     case 'select':
       return { select: readPaths(tokens) };

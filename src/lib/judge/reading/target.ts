@@ -1,16 +1,9 @@
 import { quoted, unreadable } from '../verdict.ts';
 
 /** Headers that are forwarded, in lower case. */
-const forwarded: ReadonlySet<string> = new Set([
-  'accept',
-  'accept-language',
-  'client-request-id',
-  'consistencylevel',
-  'content-type',
-  'if-match',
-  'if-none-match',
-  'prefer',
-]);
+const forwarded: ReadonlySet<string> = new Set(
+  'accept accept-language client-request-id consistencylevel content-type if-match if-none-match prefer'.split(' '),
+);
 
 /** Headers that make a server read another method or path. */
 const overrides =
@@ -52,11 +45,9 @@ function plainMediaType(type: string): boolean {
 export const isJson = (contentType: string | undefined): boolean =>
   contentType === undefined || /^application\/json\s*(?:;|$)/i.test(contentType);
 
-type Version = 'v1.0' | 'beta';
-
 /** A URL taken apart, still percent-encoded. */
 export interface Target {
-  readonly version: Version;
+  readonly version: 'v1.0' | 'beta';
   /** Path after the version, with its leading slash. */
   readonly path: string;
   /** Query without the question mark; '' without one. */

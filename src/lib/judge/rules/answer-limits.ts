@@ -1,5 +1,4 @@
-import { noQuery } from '../reading/query.ts';
-import { type Location, placeOf, type Question } from '../resolve.ts';
+import { type Location, locationOf, type Question, readOf } from '../resolve.ts';
 import { type AnswerLimits, type Grant, notPermitted, quoted } from '../verdict.ts';
 import { answersMixedTypes, directoryTypes, typeNames } from './directory-types.ts';
 import { openedBy } from './opened-by.ts';
@@ -9,17 +8,9 @@ import { hiddenAddresses } from './special-endpoints.ts';
 export function readableType(type: string, question: Question): readonly string[] {
   const template = Object.hasOwn(directoryTypes, type) ? directoryTypes[type] : undefined;
   if (template === undefined) return [];
-  const location = placeOf(question.map, template);
+  const location = locationOf(question.map, template);
   if (location === undefined) return [];
-  return openedBy({
-    ...question,
-    method: 'GET',
-    location,
-    own: false,
-    query: noQuery,
-    bodyKeys: undefined,
-    searchedTypes: undefined,
-  }).permissions;
+  return openedBy({ ...readOf(question, location), own: false }).permissions;
 }
 
 /** The directory types that the rule may read, as `@odata.type` spells them. */
@@ -105,14 +96,14 @@ const hiddenProperties = (template: readonly string[], grant: Grant): readonly s
 
 /**
  * What the caller may not see of the answer.
- * @param places What the query expands.
+ * @param locations What the query expands.
  * @param csv The query asks for CSV.
  * @returns the limits, and the permissions that the path's casts need.
  * @throws Refusal for a cast to a type that the rule may not read, and for conditions on objects that it may not see.
  */
 export function answerLimits(
   question: Question,
-  { places, csv }: { places: readonly Location[]; csv: boolean },
+  { locations, csv }: { locations: readonly Location[]; csv: boolean },
 ): { answer: AnswerLimits; permissions: readonly string[] } {
   const { location, grant, method, query } = question;
   const anyFormat = hasOtherFormat(location, csv);
@@ -123,10 +114,10 @@ export function answerLimits(
   }
   const permissions = location.casts.flatMap((type) => castPermissions(type, question));
   const mixed = method === 'GET' && answersMixedTypes(location.template) && location.suffix === undefined;
-  if (!mixed && !places.some(({ template }) => answersMixedTypes(template))) {
+  if (!mixed && !locations.some(({ template }) => answersMixedTypes(template))) {
     return { answer: { remove, readableTypes: undefined, anyFormat }, permissions };
   }
-  const typedMembers = [...(mixed && !isCast(location) ? [''] : []), ...places.flatMap(mixedMember)];
+  const typedMembers = [...(mixed && !isCast(location) ? [''] : []), ...locations.flatMap(mixedMember)];
   return { answer: { remove, readableTypes: readableTypes(question), typedMembers, anyFormat }, permissions };
 }
 
@@ -136,7 +127,7 @@ const isCast = ({ casts, template }: Location): boolean =>
 
 const lastName = (template: readonly string[]): string => template.findLast((segment) => segment !== '{}') ?? '';
 
-/** The member that holds the objects of a place, if they have several types. */
+/** The member that holds the objects of a location, if they have several types. */
 const mixedMember = ({ template }: Location): readonly string[] =>
   answersMixedTypes(template) ? [lastName(template)] : [];
 

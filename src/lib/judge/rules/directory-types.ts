@@ -11,16 +11,11 @@ export const directoryTypes: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Their names as `@odata.type` spells them. */
-export const typeNames: Readonly<Record<string, string>> = {
-  user: 'user',
-  group: 'group',
-  device: 'device',
-  serviceprincipal: 'servicePrincipal',
-  application: 'application',
-  orgcontact: 'orgContact',
-  directoryrole: 'directoryRole',
-  administrativeunit: 'administrativeUnit',
-};
+export const typeNames: Readonly<Record<string, string>> = Object.fromEntries(
+  'user group device servicePrincipal application orgContact directoryRole administrativeUnit'
+    .split(' ')
+    .map((name) => [name.toLowerCase(), name]),
+);
 
 /**
  * Types that a path may cast to. Any other qualified name is read as a function or action: in Graph, no function or action

@@ -2,9 +2,8 @@ import { type Method, methods, opens } from 'graph-permissions/permission-map';
 import { notPermitted, quoted, unreadable } from '../verdict.ts';
 import type { JsonObject } from '../../core/objects.ts';
 import { readPath } from '../reading/path.ts';
-import { noQuery } from '../reading/query.ts';
 import { readTarget } from '../reading/target.ts';
-import { type Location, navigate, type Question, resolve } from '../resolve.ts';
+import { type Location, navigate, type Question, readOf, resolve } from '../resolve.ts';
 import { createsMember, openedBy } from './opened-by.ts';
 import { directoryTypes, leadsToDirectoryObjects } from './directory-types.ts';
 import { readableType, writeProperty } from './answer-limits.ts';
@@ -102,21 +101,21 @@ const writes: readonly Method[] = methods.filter((method) => method !== 'GET' &&
 /** A navigation inside a body is written as well, so a permission must open it for a write. */
 function judgeNavigation(key: string, question: Question): readonly string[] {
   const { map, grant, location } = question;
-  const places = navigate(location, key);
-  const written = (place: Location): readonly Method[] =>
-    writes.filter((method) => place.nodes.some((node) => opens(map, node, method, grant.scheme)));
-  const relevant = places.filter((place) => written(place).length > 0);
+  const locations = navigate(location, key);
+  const written = (target: Location): readonly Method[] =>
+    writes.filter((method) => target.nodes.some((node) => opens(map, node, method, grant.scheme)));
+  const relevant = locations.filter((target) => written(target).length > 0);
   const reference = leadsToDirectoryObjects(key) && directoryEntity.test(location.template[0] ?? '');
-  if (reference || (relevant.length === 0 && navigationNames.has(key.toLowerCase()) && places.length > 0)) {
+  if (reference || (relevant.length === 0 && navigationNames.has(key.toLowerCase()) && locations.length > 0)) {
     throw notPermitted(`The body sets the navigation ${quoted(key)}; change it with a request of its own.`);
   }
-  return relevant.flatMap((place) => {
-    for (const method of written(place)) {
-      const found = openedBy({ ...question, method, location: place, query: noQuery, bodyKeys: undefined });
+  return relevant.flatMap((target) => {
+    for (const method of written(target)) {
+      const found = openedBy({ ...readOf(question, target), method });
       if (found.permissions.length > 0) return found.permissions;
     }
     throw notPermitted(
-      `The body sets ${quoted(key)}, and none of the rule's permissions changes ${place.written}; leave it out.`,
+      `The body sets ${quoted(key)}, and none of the rule's permissions changes ${target.written}; leave it out.`,
     );
   });
 }
@@ -138,7 +137,7 @@ function judgeReference(body: JsonObject, question: Question): readonly string[]
       'The reference does not name one object; send the URL of a single object, such as /v1.0/users/{id}.',
     );
   }
-  const found = openedBy({ ...question, method: 'GET', location, own: false, query: noQuery, bodyKeys: undefined });
+  const found = openedBy({ ...readOf(question, location), own: false });
   if (found.permissions.length > 0) return found.permissions;
   throw notPermitted(
     `The reference names an object of ${location.written}, which the rule may not read; add a permission that reads it.`,
@@ -149,8 +148,8 @@ function judgeReference(body: JsonObject, question: Question): readonly string[]
 function judgeTypes(body: JsonObject, question: Question): readonly string[] {
   if (question.location.template.at(-1) !== 'getbyids') return [];
   const { types } = body;
-  const asked = Array.isArray(types) && types.length > 0 ? types : Object.keys(directoryTypes);
-  return asked.flatMap((type: unknown) => {
+  const requested = Array.isArray(types) && types.length > 0 ? types : Object.keys(directoryTypes);
+  return requested.flatMap((type: unknown) => {
     const found = readableType(String(type).toLowerCase(), question);
     if (found.length > 0) return found;
     throw notPermitted(

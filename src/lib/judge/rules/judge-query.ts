@@ -1,7 +1,7 @@
 import type { JsonObject } from '../../core/objects.ts';
 import type { PropertyPath } from '../reading/filter.ts';
 import { type Expansion, noQuery, type QueryUse } from '../reading/query.ts';
-import { type Location, navigate, placeOf, type Question } from '../resolve.ts';
+import { type Location, locationOf, navigate, type Question, readOf } from '../resolve.ts';
 import { type Grant, notPermitted, quoted, unreadable } from '../verdict.ts';
 import { readProperty, refuseHiddenConditions } from './answer-limits.ts';
 import { openedBy } from './opened-by.ts';
@@ -108,8 +108,8 @@ const permissionsByType: Readonly<Record<string, readonly string[]>> = {
 export function searchedTypes(body: JsonObject | undefined): readonly string[] {
   const requests: unknown = body?.['requests'];
   const types = (Array.isArray(requests) ? requests : []).flatMap((request: unknown): unknown[] => {
-    const asked: unknown = (request as { entityTypes?: unknown } | null)?.entityTypes;
-    return Array.isArray(asked) && asked.length > 0 ? asked : [undefined];
+    const requested: unknown = (request as { entityTypes?: unknown } | null)?.entityTypes;
+    return Array.isArray(requested) && requested.length > 0 ? requested : [undefined];
   });
   if (types.length > 0 && types.every((type) => typeof type === 'string')) return [...new Set(types)];
   throw unreadable('The search does not name its entityTypes; list them in every request of the body.');
@@ -135,7 +135,7 @@ export const judgeSearchedTypes = (types: readonly string[], grant: Grant): read
 
 /**
  * Judges every navigation and property that a query names, as a GET of its own. The path itself is judged elsewhere.
- * @returns the permissions that they need, and the places whose objects are in the answer: expanded navigations, and those
+ * @returns the permissions that they need, and the locations whose objects are in the answer: expanded navigations, and those
  * that `$select` names.
  * @throws Refusal for the first one that the rule's permissions do not open.
  */
@@ -148,14 +148,14 @@ export function judgeQuery(question: Question): Navigated {
   const conditions = query.conditions.map((path) => judgePath(path, false, question));
   return {
     permissions: [...answered, ...conditions].flatMap(({ permissions }) => permissions),
-    places: answered.flatMap(({ places }) => places),
+    locations: answered.flatMap(({ locations }) => locations),
   };
 }
 
 /** What names in a query need and lead to. */
 interface Navigated {
   readonly permissions: readonly string[];
-  readonly places: readonly Location[];
+  readonly locations: readonly Location[];
 }
 
 /** A property path of `$select`, `$filter`, `$orderby` or `$search`. */
@@ -163,10 +163,10 @@ function judgePath({ names, collection }: PropertyPath, selected: boolean, quest
   refuseAddressNames(names);
   const [name = '', ...rest] = names;
   const own = readProperty(name, question.grant);
-  const places = navigate(question.location, name);
-  if (places.length > 0) {
-    const found = judgePlaces(places, useOf({ names: rest, collection }, selected), question);
-    return { permissions: [...own, ...found.permissions], places: [...places, ...found.places] };
+  const locations = navigate(question.location, name);
+  if (locations.length > 0) {
+    const found = judgeLocations(locations, useOf({ names: rest, collection }, selected), question);
+    return { permissions: [...own, ...found.permissions], locations: [...locations, ...found.locations] };
   }
   if (navigationNames.has(name.toLowerCase())) throw unknownNavigation(name, question);
   const complex = rest.length > 0 || collection;
@@ -175,7 +175,7 @@ function judgePath({ names, collection }: PropertyPath, selected: boolean, quest
       `The query uses ${quoted(name)} with a path, and the gateway knows it neither as a navigation of ${question.location.written} nor as a complex property; leave it out.`,
     );
   }
-  return { permissions: own, places: [] };
+  return { permissions: own, locations: [] };
 }
 
 /** What a path reads of the navigation that it starts with. */
@@ -191,56 +191,48 @@ function judgeExpansion({ names, query }: Expansion, question: Question): Naviga
   const [name = '', ...rest] = names;
   const own = readProperty(name, question.grant);
   const use: QueryUse = rest.length === 0 ? query : { ...noQuery, expand: [{ names: rest, query }] };
-  const places = navigate(question.location, name);
-  if (places.length > 0) {
-    const found = judgePlaces(places, use, question);
-    return { permissions: [...own, ...found.permissions], places: [...places, ...found.places] };
+  const locations = navigate(question.location, name);
+  if (locations.length > 0) {
+    const found = judgeLocations(locations, use, question);
+    return { permissions: [...own, ...found.permissions], locations: [...locations, ...found.locations] };
   }
   const supplemented = supplementedNavigation(question.location.template, names);
   if (supplemented === undefined) throw unknownNavigation(name, question);
   // Contained objects: whoever reads the entity reads them.
   const permissions = supplemented.flatMap((template) => judgeTemplate(template, query, question));
-  return { permissions: [...own, ...permissions], places: [] };
+  return { permissions: [...own, ...permissions], locations: [] };
 }
 
-function judgePlaces(places: readonly Location[], query: QueryUse, question: Question): Navigated {
+function judgeLocations(locations: readonly Location[], query: QueryUse, question: Question): Navigated {
   const permissions: string[] = [];
   const further: Location[] = [];
-  for (const location of places) {
-    const next: Question = {
-      ...question,
-      method: 'GET',
-      location,
-      query,
-      bodyKeys: undefined,
-      bodyNames: undefined,
-      searchedTypes: undefined,
-    };
+  for (const location of locations) {
+    const next = readOf(question, location, query);
     refuseSpecialEndpoints('GET', location, false);
     permissions.push(...requireOpened(next));
     refuseHiddenConditions(next);
     const found = judgeQuery(next);
     permissions.push(...found.permissions);
-    further.push(...found.places);
+    further.push(...found.locations);
   }
-  return { permissions, places: further };
+  return { permissions, locations: further };
 }
 
 function judgeTemplate(template: readonly string[], query: QueryUse, question: Question): readonly string[] {
-  const location = placeOf(question.map, template);
+  const location = locationOf(question.map, template);
   if (location === undefined) throw unknownNavigation(template.join('/'), question);
-  return judgePlaces([location], query, { ...question, own: false }).permissions;
+  return judgeLocations([location], query, { ...question, own: false }).permissions;
 }
 
-/** @returns the permissions that open the place. @throws Refusal if none of the rule's does. */
+/** @returns the permissions that open the location. @throws Refusal if none of the rule's does. */
 function requireOpened(question: Question): readonly string[] {
   const { permissions, limits } = openedBy(question);
   if (permissions.length > 0) return permissions;
-  const place = question.location.written;
+  const { written } = question.location;
   throw notPermitted(
     limits.length > 0
-      ? `The query reads ${place}, and ${limits[0]}; add a permission that reads it, or leave it out.`
-      : `The query reads ${place}, which none of the rule's permissions opens; add one that does, or leave it out.`,
+      ? `The query reads ${written}, and ${limits[0]}; add a permission that reads it, or leave it out.`
+      : `The query reads ${written}, which none of the rule's permissions opens; add one that does, or leave it out.`,
   );
 }
 

@@ -38,21 +38,12 @@ const singleObjects =
 const singleObject: PermissionRule = (permission) =>
   singleObjects.test(permission) ? 'covers single objects that Entra chooses for the application' : undefined;
 
-const intuneAreas = [
-  /^devicemanagement(?:\/|$)/,
-  /^deviceappmanagement(?:\/|$)/,
-  /^rolemanagement\/(?:devicemanagement|cloudpc)(?:\/|$)/,
-  /^reports(?:\/|$)/,
-  /^officeconfiguration(?:\/|$)/,
-  /^tenantrelationships\/managedtenants(?:\/|$)/,
-];
+const intuneArea =
+  /^(?:devicemanagement|deviceappmanagement|rolemanagement\/(?:devicemanagement|cloudpc)|reports|officeconfiguration|tenantrelationships\/managedtenants)(?:\/|$)/;
 
 /** The published file lists Intune permissions on shared roots, for example DELETE /users/{id}. */
-const intuneArea: PermissionRule = (permission, { location }) => {
-  if (!permission.startsWith('DeviceManagement')) return undefined;
-  const path = location.path;
-  return intuneAreas.some((area) => area.test(path)) ? undefined : 'covers only Intune, not this path';
-};
+const intuneOnly: PermissionRule = (permission, { location: { path } }) =>
+  permission.startsWith('DeviceManagement') && !intuneArea.test(path) ? 'covers only Intune, not this path' : undefined;
 
 /** The published file lists permissions for Cloud PCs on the roles of Intune and Exchange as well. */
 const cloudPcArea: PermissionRule = (permission, { location: { template } }) =>
@@ -88,11 +79,10 @@ const createdMembers: PermissionRule = (permission, { method, location }) =>
 const everyType = new Set(['Directory.Read.All', 'Directory.ReadWrite.All']);
 
 /** The path of a deleted object or of a directory object does not show its type. */
-const typeOfObject: PermissionRule = (permission, { location }) => {
-  const path = location.path;
-  const untyped = /^(?:directory\/deleteditems|directoryobjects)\/\{\}/.test(path);
-  return untyped && !everyType.has(permission) ? 'covers one type of objects, which the path does not show' : undefined;
-};
+const typeOfObject: PermissionRule = (permission, { location: { path } }) =>
+  /^(?:directory\/deleteditems|directoryobjects)\/\{\}/.test(path) && !everyType.has(permission)
+    ? 'covers one type of objects, which the path does not show'
+    : undefined;
 
 /** Functions that return secrets to whoever may read. They need a permission that does more than read. */
 const secretFunctions =
@@ -121,7 +111,7 @@ function ownObjects(listedAsOwn: boolean): PermissionRule {
     if (!limited || own) return undefined;
     const [root = '', ...rest] = location.template;
     if (rest.length === 0 && exceptions[permission]?.includes(root) === true) return undefined;
-    // A search with a delegated permission looks only where the account may look; `search-types.ts` checks its types.
+    // A search with a delegated permission looks only where the account may look; `judge-query.ts` checks its types.
     if (searchedTypes !== undefined) return undefined;
     return 'covers only the signed-in account, and the path or the rule does not';
   };
@@ -135,7 +125,7 @@ function ownObjects(listedAsOwn: boolean): PermissionRule {
 const readCeiling: PermissionRule = (permission, { method, location }) =>
   onlyReads(permission) && !isRead(method, `/${location.path}`) ? 'only reads' : undefined;
 
-/** What the rule's permissions do at a place. */
+/** What the rule's permissions do at a location. */
 interface OpenedBy {
   /** Permissions that open it, with the ones that they also need; empty if none does. */
   readonly permissions: readonly string[];
@@ -146,7 +136,7 @@ interface OpenedBy {
 const rules: readonly PermissionRule[] = [
   singleObject,
   readCeiling,
-  intuneArea,
+  intuneOnly,
   cloudPcArea,
   agentObjects,
   appRoles,
@@ -157,7 +147,15 @@ const rules: readonly PermissionRule[] = [
   basicOnly,
 ];
 
-/** The permissions of the grant that open a place: listed in the map for the method, and not limited by a rule. */
+const limitOf: PermissionRule = (permission, question) => {
+  for (const rule of rules) {
+    const limit = rule(permission, question);
+    if (limit !== undefined) return limit;
+  }
+  return undefined;
+};
+
+/** The permissions of the grant that open a location: listed in the map for the method, and not limited by a rule. */
 export function openedBy(question: Question): OpenedBy {
   const { map, grant, location, method } = question;
   const permissions = new Set<string>();
@@ -172,7 +170,7 @@ export function openedBy(question: Question): OpenedBy {
       const limit =
         alsoOneOf.length > 0 && also === undefined
           ? `also needs ${alsoOneOf.join(' or ')}`
-          : limitOf(permission, own, question);
+          : (limitOf(permission, question) ?? ownObjects(own)(permission, question));
       if (limit !== undefined) {
         limits.add(`${permission} ${limit}`);
         continue;
@@ -182,12 +180,4 @@ export function openedBy(question: Question): OpenedBy {
     }
   }
   return { permissions: [...permissions], limits: [...limits] };
-}
-
-function limitOf(permission: string, own: boolean, question: Question): string | undefined {
-  for (const rule of rules) {
-    const limit = rule(permission, question);
-    if (limit !== undefined) return limit;
-  }
-  return ownObjects(own)(permission, question);
 }

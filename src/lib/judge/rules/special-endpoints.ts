@@ -64,10 +64,7 @@ const usageReport = /^(?:copilot\/)?reports\/get[^/]+$/;
 const reportsInJson =
   /\/get(?:azureadapplicationsigninsummary|credentialuserregistrationcount|credentialusagesummary|relyingpartydetailedsummary|appmanagementauditsummary|attacksimulation[a-z]+|[a-z]+archivedprintjobs)(?:\(|$)/;
 
-/**
- * Refuses operations that a path alone says too little about.
- * @throws Refusal for them.
- */
+/** @throws Refusal for operations that a path alone says too little about. */
 export function refuseSpecialEndpoints(method: Method, location: Location, json: boolean): void {
   const { template, path } = location;
   const operation = template.findLast((segment) => segment !== '{}') ?? '';
@@ -116,7 +113,7 @@ const addressProperties: readonly string[] = [
 /** Of a sharing permission: the link, and the id that encodes it. Whoever has a link for anyone needs no token. */
 const sharingLinks: readonly string[] = ['link', 'shareId'];
 
-/** The properties with such addresses in the answer of a place and its query. */
+/** The properties with such addresses in the answer of a location and its query. */
 export const hiddenAddresses = ({ template }: Location, query: QueryUse): readonly string[] =>
   template.includes('permissions') || readsPermissions(query)
     ? [...addressProperties, ...sharingLinks]

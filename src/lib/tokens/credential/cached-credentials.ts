@@ -86,7 +86,7 @@ export class CachedCredentials {
 
   /**
    * Uses an older client credential while Entra rejects the version in force, if an older one works. That version stays
-   * enabled: the daily care disables it.
+   * enabled: the daily maintenance disables it.
    * @returns the usable credential; undefined if there is none.
    * @throws BrokerError from the store, or with the failure of the version in force.
    */

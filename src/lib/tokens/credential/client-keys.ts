@@ -208,7 +208,7 @@ export interface KeyMark {
 
 /**
  * @param versions all versions of the application's client credential in the vault.
- * @param values see {@link KeyMark.values}. Only the comparison in held-keys.ts needs them.
+ * @param values see {@link KeyMark.values}. Only the comparison in registered-keys.ts needs them.
  */
 export const keyMark = (
   vault: string,

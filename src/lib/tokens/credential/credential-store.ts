@@ -40,7 +40,7 @@ export interface ClientCredentialVersion extends StoredVersion {
   readonly clientId?: string;
   /** Entra's id of the secret or key. */
   readonly keyId?: string;
-  /** Set if the daily timer has yet to try it, see proposed-credential.ts. */
+  /** Set if the daily timer has yet to try it, see renew-client-credential.ts. */
   readonly proposed?: true;
   /** Set on a version that a run has yet to put in use, or never did, see staged-version.ts. */
   readonly staged?: true;
@@ -48,7 +48,7 @@ export interface ClientCredentialVersion extends StoredVersion {
 
 /**
  * The only place where credentials are stored. Every write creates a new version; no version is overwritten. The rules
- * for the version in force are in in-force.ts. All methods throw BrokerError key_vault_unavailable.
+ * for the version in force are below. All methods throw BrokerError key_vault_unavailable.
  */
 export interface CredentialStore {
   /** Identifies the vault. The text is unique and does not depend on the machine that opens it. */

@@ -21,7 +21,7 @@ const checkMs = hourMs;
  */
 const deadPauseMs = checkMs / 2;
 
-interface OverdueCareDeps {
+interface OverdueMaintenanceDeps {
   readonly store: Pick<CredentialStore, 'listApplications'>;
   readonly cached: Pick<CachedCredentials, 'get'>;
   readonly claims: Pick<CareClaims, 'lastEndedMs'>;
@@ -31,17 +31,17 @@ interface OverdueCareDeps {
 }
 
 /** Does the maintenance of the given applications, except those with a maintenance that ended after the given time. */
-type StartCare = (unlessEndedSinceMs: number, applications: readonly string[]) => Promise<unknown>;
+type StartMaintenance = (unlessEndedSinceMs: number, applications: readonly string[]) => Promise<unknown>;
 
 /**
  * Lets requests start the maintenance that the daily timer missed. On Flex Consumption, the timers of an app can stay
  * dead after a deployment although it serves HTTP (azure-functions-host issue 11828).
  */
-export class OverdueCare {
-  readonly #deps: OverdueCareDeps;
+export class OverdueMaintenance {
+  readonly #deps: OverdueMaintenanceDeps;
   #checkedAtMs = Number.NEGATIVE_INFINITY;
 
-  constructor(deps: OverdueCareDeps) {
+  constructor(deps: OverdueMaintenanceDeps) {
     this.#deps = deps;
   }
 
@@ -50,15 +50,15 @@ export class OverdueCare {
    * A credential that the broker considers dead is maintained every hour: a version that a person stored by mistake is then
    * replaced by the previous one.
    */
-  check(care: StartCare, isDead: (application: string) => boolean = () => false): void {
+  check(maintain: StartMaintenance, isDead: (application: string) => boolean = () => false): void {
     const nowMs = this.#deps.clock.nowMs();
     // A clock that is set back does not postpone the next check.
     if (nowMs >= this.#checkedAtMs && nowMs - this.#checkedAtMs < checkMs) return;
     this.#checkedAtMs = nowMs;
-    this.#deps.background(() => void this.#run(care, isDead, nowMs));
+    this.#deps.background(() => void this.#run(maintain, isDead, nowMs));
   }
 
-  async #run(care: StartCare, isDead: (application: string) => boolean, nowMs: number): Promise<void> {
+  async #run(maintain: StartMaintenance, isDead: (application: string) => boolean, nowMs: number): Promise<void> {
     const { store, log } = this.#deps;
     try {
       const dead: string[] = [];
@@ -68,10 +68,10 @@ export class OverdueCare {
         else if (await this.#isOverdue(application, nowMs)) overdue.push(application);
       }
       log.log('info', 'credential.care_checked', { overdue: overdue.length, dead: dead.length });
-      if (dead.length > 0) await care(nowMs - deadPauseMs, dead);
+      if (dead.length > 0) await maintain(nowMs - deadPauseMs, dead);
       if (overdue.length === 0) return;
       log.log('warn', 'credential.care_overdue', { applications: overdue.join(',') });
-      await care(nowMs - rotationOverdueMs, overdue);
+      await maintain(nowMs - rotationOverdueMs, overdue);
     } catch (thrown) {
       log.log('error', 'credential.care_failed', errorFields(thrown));
     }
@@ -99,7 +99,7 @@ export interface Credentials {
   readonly cached: CachedCredentials;
   readonly journal: CredentialJournal;
   readonly claims: CareClaims;
-  readonly overdue: OverdueCare;
+  readonly overdue: OverdueMaintenance;
 }
 
 interface CredentialsDeps {
@@ -121,6 +121,6 @@ export function createCredentials(deps: CredentialsDeps, rereadSeconds: number):
     cached,
     journal: new TableCredentialJournal(table),
     claims,
-    overdue: new OverdueCare({ ...deps, store, cached, claims }),
+    overdue: new OverdueMaintenance({ ...deps, store, cached, claims }),
   };
 }

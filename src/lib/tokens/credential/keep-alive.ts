@@ -92,8 +92,6 @@ export async function checkKeys(deps: CheckKeysDeps, application: string): Promi
 
 export interface KeepAliveDeps extends RotationDeps, MfaProbeDeps {
   readonly journal: CredentialJournal;
-  readonly clock: Clock;
-  readonly log: Logger;
   /** Identifier of Partner Center in Entra. */
   readonly partnerCenterIdentifier: string;
   /** For the renewal of client secrets and certificates; undefined if `CLIENT_SECRET_RENEWAL` is off. */
@@ -122,9 +120,8 @@ export async function keepAlive(deps: KeepAliveDeps, application: string): Promi
   const rotation = await rotate(deps, application);
   if (rotation instanceof BrokerError) {
     const { code, detail } = rotation;
-    await writeToJournal(deps, () =>
-      deps.journal.recordFailure(application, { atMs: deps.clock.nowMs(), code, detail }),
-    );
+    const failure = { atMs: deps.clock.nowMs(), code, detail };
+    await writeToJournal(deps, () => deps.journal.recordFailure(application, failure));
   } else if (rotation !== undefined) {
     await removeFormer(deps, application);
     // If Entra accepts each refresh token only once, the probe would use up the stored one.
@@ -134,47 +131,44 @@ export async function keepAlive(deps: KeepAliveDeps, application: string): Promi
   return { application, rotation };
 }
 
-async function renew(deps: KeepAliveDeps, application: string): Promise<void> {
+/** Does a part of the maintenance. A failure is logged and does not stop the other parts. */
+async function attempt(
+  log: Logger,
+  event: string,
+  fields: { application?: string },
+  work: () => Promise<unknown>,
+): Promise<void> {
   try {
-    if (deps.renewal === undefined) {
-      await disableRejected(deps, application);
-      return;
-    }
-    const renewal = await renewClientCredential({ ...deps, ...deps.renewal }, application, false);
-    if (renewal.renewed) {
-      const { kind, removed } = renewal;
-      deps.log.log('info', 'credential.client_credential_renewed', { application, kind, removed });
-    } else if (renewal.refused) {
-      const detail = renewal.reason;
-      deps.log.log('warn', 'credential.client_credential_not_renewed', { application, detail });
-    }
+    await work();
   } catch (thrown) {
-    deps.log.log('warn', 'credential.client_credential_not_renewed', { application, ...errorFields(thrown) });
+    log.log('warn', event, { ...fields, ...errorFields(thrown) });
   }
 }
 
-/** Without renewal, a version that a person stored by mistake is still replaced by the previous one. */
-async function disableRejected(deps: KeepAliveDeps, application: string): Promise<void> {
-  const credential = await deps.store.load(application);
-  // The rotation fails for the same reason, and reports it.
-  await workingClient({ ...deps, graphIdentifier: deps.canaryResource }, application, credential).catch(
-    () => undefined,
-  );
-}
+const renew = (deps: KeepAliveDeps, application: string): Promise<void> =>
+  attempt(deps.log, 'credential.client_credential_not_renewed', { application }, async () => {
+    if (deps.renewal === undefined) {
+      // A version that a person stored by mistake is still replaced by the previous one.
+      const credential = await deps.store.load(application);
+      const working = workingClient({ ...deps, graphIdentifier: deps.canaryResource }, application, credential);
+      // The rotation fails for the same reason, and reports it.
+      await working.catch(() => undefined);
+      return;
+    }
+    const renewal = await renewClientCredential({ ...deps, ...deps.renewal }, application, false);
+    const { kind, removed, reason: detail } = renewal;
+    if (renewal.renewed) deps.log.log('info', 'credential.client_credential_renewed', { application, kind, removed });
+    else if (renewal.refused) deps.log.log('warn', 'credential.client_credential_not_renewed', { application, detail });
+  });
 
 async function rotate(deps: KeepAliveDeps, application: string): Promise<Rotation | BrokerError | undefined> {
   try {
     const { client, refreshToken } = await deps.store.load(application);
     if (refreshToken === undefined) return undefined;
     const rotation = await rotateRefreshToken(deps, application);
-    deps.log.log('info', 'credential.rotated', {
-      application,
-      clientId: client.clientId,
-      version: rotation.version,
-      disabledVersions: rotation.disabledVersions,
-      versions: rotation.versions,
-      mfa: rotation.mfa,
-    });
+    const { version, disabledVersions, versions, mfa } = rotation;
+    const fields = { application, clientId: client.clientId, version, disabledVersions, versions, mfa };
+    deps.log.log('info', 'credential.rotated', fields);
     await writeToJournal(deps, () => deps.journal.recordRotation(application, rotation.obtainedAtMs));
     return rotation;
   } catch (thrown) {
@@ -185,46 +179,34 @@ async function rotate(deps: KeepAliveDeps, application: string): Promise<Rotatio
 
 /** Removes former secrets and certificates. The rotation has proven that the stored client credential works. */
 async function removeFormer(deps: KeepAliveDeps, application: string): Promise<void> {
-  if (deps.renewal === undefined) return;
-  try {
+  const { renewal } = deps;
+  if (renewal === undefined) return;
+  await attempt(deps.log, 'credential.cleanup_failed', { application }, async () => {
     const { client } = await deps.store.load(application);
-    const removed = await removeFormerCredentials({ ...deps, ...deps.renewal }, application, client);
+    const removed = await removeFormerCredentials({ ...deps, ...renewal }, application, client);
     if (removed > 0) deps.log.log('info', 'credential.former_credentials_removed', { application, removed });
-  } catch (thrown) {
-    deps.log.log('warn', 'credential.cleanup_failed', { application, ...errorFields(thrown) });
-  }
+  });
 }
 
-async function probe(deps: KeepAliveDeps, application: string): Promise<void> {
-  try {
+const probe = (deps: KeepAliveDeps, application: string): Promise<void> =>
+  attempt(deps.log, 'credential.mfa_probe_failed', { application }, async () => {
     const { client, refreshToken } = await deps.store.load(application);
     if (refreshToken === undefined) return;
-    const reply = await redeemRefreshToken(
-      { ...deps, canaryResource: deps.partnerCenterIdentifier },
-      client,
-      refreshToken,
-    );
+    const probing = { ...deps, canaryResource: deps.partnerCenterIdentifier };
+    const reply = await redeemRefreshToken(probing, client, refreshToken);
     // An application without a permission for Partner Center gets no token, and its MFA does not matter there.
     if (!reply.ok) return;
     const compliant = await probeMfa(deps, reply.token.accessToken);
     if (compliant === undefined) return;
     await deps.journal.recordMfaProbe(application, { atMs: deps.clock.nowMs(), compliant });
     if (!compliant) deps.log.log('warn', 'credential.mfa_missing', { application });
-  } catch (thrown) {
-    deps.log.log('warn', 'credential.mfa_probe_failed', { application, ...errorFields(thrown) });
-  }
-}
+  });
 
-/** Writes to the journal. A failure is logged and does not stop the maintenance, which does not read the journal. */
-async function writeToJournal(deps: KeepAliveDeps, write: () => Promise<void>): Promise<void> {
-  try {
-    await write();
-  } catch (thrown) {
-    deps.log.log('warn', 'credential.journal_unavailable', errorFields(thrown));
-  }
-}
+/** Writes to the journal. The maintenance does not read it. */
+const writeToJournal = ({ log }: Pick<KeepAliveDeps, 'log'>, write: () => Promise<void>): Promise<void> =>
+  attempt(log, 'credential.journal_unavailable', {}, write);
 
-export interface ClaimedCareDeps extends KeepAliveDeps {
+export interface ClaimedMaintenanceDeps extends KeepAliveDeps {
   readonly claims: CareClaims;
 }
 
@@ -238,8 +220,8 @@ const claimMs = 30 * minuteMs;
  * rotations at the same time do no harm.
  * @returns undefined if nothing was done.
  */
-export async function claimedCare(
-  deps: ClaimedCareDeps,
+export async function claimedMaintenance(
+  deps: ClaimedMaintenanceDeps,
   application: string,
   unlessEndedSinceMs?: number,
 ): Promise<KeepAliveResult | undefined> {
@@ -255,10 +237,6 @@ export async function claimedCare(
     if (unlessEndedSinceMs !== undefined) return undefined;
   }
   const result = await keepAlive(deps, application);
-  try {
-    await deps.claims.end(application, deps.clock.nowMs());
-  } catch (thrown) {
-    deps.log.log('warn', 'credential.journal_unavailable', errorFields(thrown));
-  }
+  await writeToJournal(deps, () => deps.claims.end(application, deps.clock.nowMs()));
   return result;
 }

@@ -145,7 +145,7 @@ export class KeyVaultCredentialStore implements CredentialStore {
     return names.toSorted();
   }
 
-  /** See in-force.ts. Usually the current version is in force, so the others are not listed. */
+  /** See credential-store.ts. Usually the current version is in force, so the others are not listed. */
   async #clientInForce(application: string, signal?: AbortSignal): Promise<ReadVersion<StoredClientCredential>> {
     const name = secretNames.clientCredential(application);
     const current = await this.#secrets.current(name, signal);
@@ -163,7 +163,7 @@ export class KeyVaultCredentialStore implements CredentialStore {
     );
   }
 
-  /** See in-force.ts. A current version with a time of consent is in force, so the others are not listed. */
+  /** See credential-store.ts. A current version with a time of consent is in force, so the others are not listed. */
   async #refreshTokenInForce(application: string, signal?: AbortSignal): Promise<ReadVersion<StoredRefreshToken>> {
     const name = secretNames.refreshToken(application);
     const current = await this.#secrets.current(name, signal);

@@ -5,15 +5,10 @@ import type {
   UpdateSecretPropertiesOptions,
 } from '@azure/keyvault-secrets';
 import { BrokerError } from '../../core/errors.ts';
+import { defined } from '../../core/objects.ts';
 import { httpStatusOf } from '../../core/outbound.ts';
 import type { StoredVersion } from './credential-store.ts';
 import { readVersion, type SecretToStore, versionOf } from './stored-secret.ts';
-
-/** Returns the error code of the SDK, at most 100 characters: `PARSE_ERROR`, `ENOTFOUND`, `Forbidden`. */
-function codeOf(error: unknown): string | undefined {
-  const code = (error as { code?: unknown } | undefined)?.code;
-  return typeof code === 'string' ? code.slice(0, 100) : undefined;
-}
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : '');
 
@@ -44,42 +39,30 @@ export function keyVaultFailure(error: unknown, timedOut: boolean): BrokerError 
   if (error instanceof BrokerError) return error;
   const status = httpStatusOf(error);
   const name = error instanceof Error ? error.name : '';
-  const options = {
-    ...(status === undefined ? { cause: error } : {}),
-    logFields: { httpStatus: status, sdkError: name, sdkCode: codeOf(error) },
-  };
-  if (timedOut) return new BrokerError('key_vault_unavailable', 'Key Vault did not answer in time.', options);
-  if (/CredentialUnavailable|AuthenticationError|AuthenticationRequired|AggregateAuthentication/.test(name)) {
-    return new BrokerError(
-      'key_vault_unavailable',
-      'The identity that reads Key Vault has no token, because no managed identity is assigned or `az login` is missing.',
-      options,
-    );
-  }
-  if (status === 401)
-    return new BrokerError(
-      'key_vault_unavailable',
-      'Key Vault does not accept the identity (401), because the vault is in a different tenant.',
-      options,
-    );
-  if (status === 403) {
-    const detail = isBlockedByNetwork(error)
-      ? 'The network rules of the vault block this program (403).'
-      : 'The identity lacks the role Partner Token Broker Secret Keeper (or Key Vault Secrets Officer) for this operation (403).';
-    return new BrokerError('key_vault_unavailable', detail, options);
-  }
-  if (status === 429)
-    return new BrokerError('key_vault_unavailable', 'Key Vault throttles the requests (429).', {
-      ...options,
-      retryAfterSeconds: 10,
+  // Such as `PARSE_ERROR`, `ENOTFOUND`, `Forbidden`.
+  const code = (error as { code?: unknown } | undefined)?.code;
+  const sdkCode = typeof code === 'string' ? code.slice(0, 100) : undefined;
+  const failed = (detail: string, retryAfterSeconds?: number): BrokerError =>
+    new BrokerError('key_vault_unavailable', detail, {
+      ...defined({ retryAfterSeconds, cause: status === undefined ? error : undefined }),
+      logFields: { httpStatus: status, sdkError: name, sdkCode },
     });
-  if (status !== undefined)
-    return new BrokerError('key_vault_unavailable', `Key Vault answered HTTP ${status}.`, options);
-  return new BrokerError(
-    'key_vault_unavailable',
-    'Key Vault could not be reached; check KEY_VAULT_URL and the network.',
-    options,
-  );
+  if (timedOut) return failed('Key Vault did not answer in time.');
+  if (/CredentialUnavailable|AuthenticationError|AuthenticationRequired|AggregateAuthentication/.test(name))
+    return failed(
+      'The identity that reads Key Vault has no token, because no managed identity is assigned or `az login` is missing.',
+    );
+  if (status === 401)
+    return failed('Key Vault does not accept the identity (401), because the vault is in a different tenant.');
+  if (status === 403)
+    return failed(
+      isBlockedByNetwork(error)
+        ? 'The network rules of the vault block this program (403).'
+        : 'The identity lacks the role Partner Token Broker Secret Keeper (or Key Vault Secrets Officer) for this operation (403).',
+    );
+  if (status === 429) return failed('Key Vault throttles the requests (429).', 10);
+  if (status !== undefined) return failed(`Key Vault answered HTTP ${status}.`);
+  return failed('Key Vault could not be reached; check KEY_VAULT_URL and the network.');
 }
 
 /** Maximum duration of one request to Key Vault, milliseconds, including the SDK's retries. */
@@ -102,9 +85,8 @@ export class KeyVaultSecrets {
   list(): Promise<readonly SecretProperties[]> {
     return guarded(async (signal) => {
       const listed: SecretProperties[] = [];
-      for await (const properties of this.#client.listPropertiesOfSecrets({ abortSignal: signal })) {
+      for await (const properties of this.#client.listPropertiesOfSecrets({ abortSignal: signal }))
         listed.push(properties);
-      }
       return listed;
     });
   }
@@ -154,10 +136,8 @@ export class KeyVaultSecrets {
     await guarded(async (signal) => {
       await (await this.#client.beginRecoverDeletedSecret(name, { abortSignal: signal })).pollUntilDone();
     });
-    const former = await this.versions(name, readVersion);
-    for (const { version: listed, enabled } of former) {
-      if (enabled) await this.update(name, listed, { enabled: false });
-    }
+    for (const { version: former, enabled } of await this.versions(name, readVersion))
+      if (enabled) await this.update(name, former, { enabled: false });
     return guarded((signal) => this.#write(name, secret, signal));
   }
 
@@ -174,9 +154,8 @@ export class KeyVaultSecrets {
     const versions: T[] = [];
     await guarded(async (signal) => {
       try {
-        for await (const properties of this.#client.listPropertiesOfSecretVersions(name, { abortSignal: signal })) {
+        for await (const properties of this.#client.listPropertiesOfSecretVersions(name, { abortSignal: signal }))
           versions.push(read(properties));
-        }
       } catch (error) {
         if (httpStatusOf(error) !== 404) throw error;
       }
@@ -190,7 +169,8 @@ export class KeyVaultSecrets {
   }
 }
 
-async function guarded<T>(work: (signal: AbortSignal) => Promise<T>, signal?: AbortSignal): Promise<T> {
+/** Runs one operation with a deadline. @throws BrokerError key_vault_unavailable. */
+export async function guarded<T>(work: (signal: AbortSignal) => Promise<T>, signal?: AbortSignal): Promise<T> {
   const deadline = AbortSignal.timeout(deadlineMs);
   try {
     return await work(signal ? AbortSignal.any([deadline, signal]) : deadline);

@@ -173,13 +173,21 @@ export async function findWorkingClient(
   const versions = await deps.store.listClientCredentialVersions(application);
   const rejected: StoredVersion[] = versions.filter(({ version }) => version === newest.version);
   for (const version of versions.filter((each) => each.enabled && each.version !== newest.version)) {
-    const client = await readOlder(deps, application, version.version);
+    const read = deps.store.loadClientCredentialVersion(application, version.version);
+    const client = await read.catch((thrown: unknown) => {
+      if (toBrokerError(thrown).transient) throw thrown;
+      return undefined;
+    });
+    // One that cannot be read is passed over.
     if (client === undefined) continue;
     const isSameApplication = client.clientId === newest.clientId || client.clientId === refreshToken?.clientId;
     if (!isSameApplication && !isAnyAllowed) continue;
     const reply = await redeemAsApplication(deps, client);
     if (reply.ok) {
-      logFallBack(deps, application, newest, client);
+      const isOther = newest.clientId !== client.clientId;
+      const clientIds = isOther ? { fromClientId: newest.clientId, toClientId: client.clientId } : {};
+      const fields = { application, from: newest.version, to: client.version, ...clientIds };
+      deps.log.log(isOther ? 'error' : 'warn', 'credential.client_credential_fell_back', fields);
       return { client, token: reply.token.accessToken, rejected };
     }
     // Any other failure says nothing about this version, so it must not be disabled.
@@ -187,33 +195,4 @@ export async function findWorkingClient(
     rejected.push(version);
   }
   throw failure;
-}
-
-function logFallBack(
-  { log }: FindClientDeps,
-  application: string,
-  newest: StoredClientCredential,
-  client: StoredClientCredential,
-): void {
-  const isOther = newest.clientId !== client.clientId;
-  log.log(isOther ? 'error' : 'warn', 'credential.client_credential_fell_back', {
-    application,
-    from: newest.version,
-    to: client.version,
-    ...(isOther ? { fromClientId: newest.clientId, toClientId: client.clientId } : {}),
-  });
-}
-
-/** Returns an older version; undefined if it cannot be read. */
-async function readOlder(
-  { store }: FindClientDeps,
-  application: string,
-  version: string,
-): Promise<StoredClientCredential | undefined> {
-  try {
-    return await store.loadClientCredentialVersion(application, version);
-  } catch (thrown) {
-    if (toBrokerError(thrown).transient) throw thrown;
-    return undefined;
-  }
 }

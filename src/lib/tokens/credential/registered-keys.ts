@@ -26,11 +26,8 @@ export function isValueOf(entry: JsonObject, { credential }: Pick<Stored, 'crede
   if (key !== undefined && key !== '') return fingerprintOf(key) === own.fingerprint256;
   const thumbprint = Buffer.from(own.fingerprint.replaceAll(':', ''), 'hex');
   // Graph's documentation and its answers differ in the form.
-  return ['hex', 'base64'].some(
-    (form) =>
-      textOf(entry, 'customKeyIdentifier')?.toLowerCase() ===
-      thumbprint.toString(form as 'hex' | 'base64').toLowerCase(),
-  );
+  const listed = textOf(entry, 'customKeyIdentifier')?.toLowerCase();
+  return (['hex', 'base64'] as const).some((form) => listed === thumbprint.toString(form).toLowerCase());
 }
 
 /** Undefined if it is not a certificate. */
@@ -250,7 +247,7 @@ export const describeKey = ({ id, name }: Pick<UnknownKey, 'id' | 'name'>): stri
 const maxNamed = 20;
 
 export function namesOf(keys: readonly UnknownKey[]): string {
-  // Graph does not promise an order, and the daily care compares the text with that of the day before.
+  // Graph does not promise an order, and the daily maintenance compares the text with that of the day before.
   const named = keys
     .map((key) => `${key.kind} ${key.isOfPrincipal ? 'of the service principal ' : ''}${describeKey(key)}`)
     .toSorted()

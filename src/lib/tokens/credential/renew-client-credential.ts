@@ -20,33 +20,32 @@ import { versionsKept } from './rotate.ts';
 import { clientVersions, putInUse, type StagedVersion } from './staged-version.ts';
 import { isForbidden, removeSuperseded, type RenewalDeps } from './superseded-keys.ts';
 
-interface UndoableWrite {
-  readonly credential: NewClientCredential;
-  /** Writes the credential. @returns the new version. */
-  readonly write: () => Promise<string>;
-  /** Removes the credential from Entra. */
-  readonly undo: () => Promise<void>;
-}
-
 /**
  * Stores a client credential that is already registered in Entra, or removes it from Entra if Key Vault refuses the write.
  * A write whose reply was lost may have succeeded, or may still arrive. Nothing is undone then: an unstored credential is
  * removed from Entra by a later run, see client-keys.ts.
+ * @param change.write writes the credential, and returns the new version.
+ * @param change.undo removes the credential from Entra.
  * @returns the new version.
  * @throws BrokerError from the store, or what `undo` throws.
  */
 export async function storeOrUndo(
   store: Pick<CredentialStore, 'listClientCredentialVersions'>,
   application: string,
-  { credential: { keyId }, write, undo }: UndoableWrite,
+  change: {
+    readonly credential: Pick<NewClientCredential, 'keyId'>;
+    readonly write: () => Promise<string>;
+    readonly undo: () => Promise<void>;
+  },
 ): Promise<string> {
+  const { keyId } = change.credential;
   try {
-    return await write();
+    return await change.write();
   } catch (failure) {
     const versions = await store.listClientCredentialVersions(application).catch(() => undefined);
     const landed = versions?.find((version) => keyId !== undefined && version.keyId === keyId);
     if (landed !== undefined) return landed.version;
-    if (versions !== undefined && wasRefused(failure)) await undo();
+    if (versions !== undefined && wasRefused(failure)) await change.undo();
     throw failure;
   }
 }
@@ -71,16 +70,11 @@ interface IssueAndStoreOptions {
   readonly isNewApplication?: boolean;
 }
 
-interface IssuedAndStored {
-  readonly version: string;
-  /** Removes the credential from Entra. */
-  readonly undo: () => Promise<void>;
-}
-
 /**
  * Issues a client credential, proves that it works, and then stores it. The vault therefore always contains a working
  * credential. If the proof fails, or Key Vault refuses the write, the credential is removed from Entra.
  * @param application name in the vault.
+ * @returns the new version, and what removes the credential from Entra.
  * @throws BrokerError client_credential_rejected, key_vault_unavailable, entra_unavailable, or from Graph.
  */
 export async function issueAndStore(
@@ -88,7 +82,7 @@ export async function issueAndStore(
   application: string,
   keys: ClientKeys,
   { owner: { clientId, tenantId }, write, isNewApplication = false }: IssueAndStoreOptions,
-): Promise<IssuedAndStored> {
+): Promise<{ readonly version: string; readonly undo: () => Promise<void> }> {
   const issued = await keys.issue();
   const undo = () => keys.remove([issued.keyId]);
   const credential = { clientId, tenantId, ...issued };
@@ -197,7 +191,7 @@ export async function renewClientCredential(deps: RenewalDeps, application: stri
       return unchanged(application, kind, 'was not created by the broker: renew it where it was created');
     }
     isDue ||= endsSoon(dated, deps.clock);
-    if (isDue) return await replace(deps, keys, { application, previous: client, known });
+    if (isDue) return await replace(deps, keys, client, { application, known });
     const removed = await removeSuperseded(deps, keys, registered, { application, client });
     return unchanged(application, kind, 'does not expire soon', removed);
   } catch (thrown) {
@@ -238,17 +232,11 @@ async function withEndFromEntra(
   return { ...client, endsAtMs };
 }
 
-interface ToReplace {
-  readonly application: string;
-  readonly previous: StoredClientCredential;
-  /** The versions that existed when the renewal began. */
-  readonly known: readonly ClientCredentialVersion[];
-}
-
 async function replace(
   deps: RenewalDeps,
   keys: ClientKeys,
-  { application, previous, known }: ToReplace,
+  previous: StoredClientCredential,
+  { application, known }: { readonly application: string } & Pick<StagedVersion, 'known'>,
 ): Promise<Renewal> {
   const { store } = deps;
   try {

@@ -22,7 +22,7 @@ import {
   type WriteToken,
 } from './store-refresh-token.ts';
 
-interface RedeemInOrderDeps extends StoreRefreshTokenDeps {
+export interface RotationDeps extends StoreRefreshTokenDeps {
   readonly log: Logger;
 }
 
@@ -38,23 +38,18 @@ interface RedeemedVersion {
   readonly rejected: readonly string[];
 }
 
-interface VersionsToTry {
-  readonly inForce: StoredRefreshToken;
-  /** All versions, newest first. */
-  readonly known: readonly RefreshTokenVersion[];
-}
-
 /**
  * Redeems the version in force. If Entra rejects it, or issues a token for another account, redeems the other enabled
  * versions of the account that consented last: an operator may have stored wrong versions by hand.
+ * @param known all versions, newest first.
  * @throws BrokerError with the failure of the version in force if no version works; a failure that does not concern the
  * version, at once.
  */
 async function redeemInOrder(
-  deps: RedeemInOrderDeps,
+  deps: RotationDeps,
   application: string,
-  client: StoredClientCredential,
-  { inForce, known }: VersionsToTry,
+  { client, inForce }: { readonly client: StoredClientCredential; readonly inForce: StoredRefreshToken },
+  known: readonly RefreshTokenVersion[],
 ): Promise<RedeemedVersion> {
   const others = refreshTokensInOrder(known).filter(({ version }) => version !== inForce.version);
   const rejected: string[] = [];
@@ -97,7 +92,7 @@ function withTrueAccount(
 }
 
 function redeemWithRetry(
-  deps: RedeemInOrderDeps,
+  deps: RotationDeps,
   client: StoredClientCredential,
   stored: StoredRefreshToken,
 ): Promise<TokenReply> {
@@ -112,21 +107,10 @@ function redeemWithRetry(
   });
 }
 
-export interface RotationDeps extends StoreRefreshTokenDeps {
-  readonly log: Logger;
-}
-
 /** The refresh token that is in use after a rotation. */
-export interface Rotation {
+export interface Rotation
+  extends Pick<StoredRefreshToken, 'account' | 'mfa' | 'version' | 'obtainedAtMs' | 'expiresAtMs'> {
   readonly application: string;
-  /** User principal name of the account that consented. */
-  readonly account: string;
-  /** Whether the sign-in carried MFA. */
-  readonly mfa: boolean;
-  /** Its version in Key Vault. */
-  readonly version: string;
-  readonly obtainedAtMs: number;
-  readonly expiresAtMs: number;
   /** Set if Entra accepts each refresh token only once. */
   readonly isSingleUse?: true;
   /** Versions that this rotation disabled. */
@@ -155,29 +139,21 @@ const versionsWarning = 450;
 export async function rotateRefreshToken(deps: RotationDeps, application: string): Promise<Rotation> {
   const { store, clock } = deps;
   const { client, refreshToken } = await store.load(application);
-  if (refreshToken === undefined) {
-    throw new BrokerError('credential_missing', `The application "${application}" has no refresh token yet.`);
-  }
+  if (refreshToken === undefined) throw noToken(application);
   const known = await store.listRefreshTokenVersions(application);
-  const source = await redeemInOrder(deps, application, client, { inForce: refreshToken, known });
+  const source = await redeemInOrder(deps, application, { client, inForce: refreshToken }, known);
   const renewed = judgeRenewedToken(source.stored, client, source.token, clock.nowMs());
   const newest = await store.loadRefreshToken(application);
   const overtaking = newest?.version === refreshToken.version ? undefined : newest?.version;
-  const { stored, isSingleUse } =
-    overtaking === undefined
-      ? await storeRenewed(deps, application, client, { source, renewed, known })
-      : await overtakenBy(deps, application, overtaking);
-  const counts = await disableVersions(deps, application, source.rejected);
-  return {
-    application,
-    account: stored.account,
-    mfa: stored.mfa,
-    version: stored.version,
-    obtainedAtMs: stored.obtainedAtMs,
-    expiresAtMs: stored.expiresAtMs,
-    ...(isSingleUse ? { isSingleUse } : {}),
-    ...counts,
+  const putInForce = async (): Promise<InUse> => {
+    if (overtaking !== undefined) return overtakenBy(deps, application, overtaking);
+    if (renewed.secret.equals(source.stored.secret)) return { stored: source.stored };
+    return storeRenewed(deps, application, client, { renewed, known });
   };
+  const { stored, isSingleUse } = await putInForce();
+  const counts = await disableVersions(deps, application, source.rejected);
+  const { account, mfa, version, obtainedAtMs, expiresAtMs } = stored;
+  return defined({ application, account, mfa, version, obtainedAtMs, expiresAtMs, isSingleUse, ...counts });
 }
 
 interface InUse {
@@ -190,36 +166,26 @@ async function overtakenBy(deps: RotationDeps, application: string, version: str
   deps.log.log('info', 'credential.rotation_overtaken', { application, version });
   const stored = await deps.store.loadRefreshToken(application);
   if (stored !== undefined) return { stored };
-  throw new BrokerError('credential_missing', `The application "${application}" has no refresh token yet.`);
+  throw noToken(application);
 }
+
+const noToken = (application: string): BrokerError =>
+  new BrokerError('credential_missing', `The application "${application}" has no refresh token yet.`);
 
 async function storeRenewed(
   deps: RotationDeps,
   application: string,
   client: StoredClientCredential,
-  {
-    source,
-    renewed,
-    known,
-  }: {
-    readonly source: RedeemedVersion;
-    readonly renewed: NewRefreshToken;
-    readonly known: readonly RefreshTokenVersion[];
-  },
+  { renewed, known }: { readonly renewed: NewRefreshToken; readonly known: readonly RefreshTokenVersion[] },
 ): Promise<InUse> {
-  if (renewed.secret.equals(source.stored.secret)) return { stored: source.stored };
   const write: WriteToken = async (token) => {
     const version = await deps.store.stageRefreshToken(application, token);
     const overtaking = await putInUse(refreshTokenVersions(deps.store, application), { version, known });
     if (overtaking !== undefined) throw new Overtaken(overtaking);
   };
   try {
-    const { refreshToken: stored, isSingleUse } = await storeRefreshToken(
-      { ...deps, write },
-      client,
-      application,
-      renewed,
-    );
+    const proven = await storeRefreshToken({ ...deps, write }, client, application, renewed);
+    const { refreshToken: stored, isSingleUse } = proven;
     if (isSingleUse) deps.log.log('warn', 'credential.refresh_token_single_use', { application });
     return { stored, isSingleUse };
   } catch (thrown) {

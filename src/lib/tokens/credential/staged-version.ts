@@ -12,7 +12,7 @@ export interface StagedVersion {
   readonly known: readonly ListedVersion[];
 }
 
-/** A proposal (proposed-credential.ts) is disabled, but a person has stored it. */
+/** A proposal (renew-client-credential.ts) is disabled, but a person has stored it. */
 type ListedVersion = StoredVersion & Pick<ClientCredentialVersion, 'proposed'>;
 
 /** A version or proposal that somebody else stored during the run; undefined if there is none. */

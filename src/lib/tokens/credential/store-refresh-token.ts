@@ -108,15 +108,19 @@ export async function storeRefreshToken(
   const { store, write = (written: NewRefreshToken) => save(store, application, written) } = deps;
   const first = await proven(deps, client, token);
   const second = await useAgain(deps, client, token, first);
-  if ('successor' in second) return storeSuccessor(deps, application, { ...second, write });
+  if ('successor' in second) {
+    const { successor, proof } = second;
+    checkedAccount(proof, successor);
+    // The last token that Entra issued. It is not redeemed, because that may end it.
+    await write({ ...successor, secret: proof.refreshToken ?? successor.secret });
+    return { refreshToken: await readBack(store, application), proof, isSingleUse: true };
+  }
   await write(token);
   const stored = await readBack(store, application);
   if ('failure' in second) throw errorOf(second.failure);
   if (stored.secret.equals(token.secret)) return { refreshToken: stored, proof: second.proof };
   // Another run has stored one in the meantime.
-  const reply = await redeemRefreshToken(deps, client, stored);
-  if (!reply.ok) throw errorOf(reply.failure);
-  return { refreshToken: stored, proof: checkedAccount(reply.token, stored) };
+  return { refreshToken: stored, proof: await proven(deps, client, stored) };
 }
 
 type SecondUse =
@@ -148,25 +152,10 @@ async function useAgain(
   throw errorOf(reply.failure);
 }
 
-/** Stores the last token that Entra issued. It is not redeemed, because that may end it. */
-async function storeSuccessor(
-  { store }: StoreRefreshTokenDeps,
-  application: string,
-  {
-    successor,
-    proof,
-    write,
-  }: { readonly successor: NewRefreshToken; readonly proof: RedeemedToken; readonly write: WriteToken },
-): Promise<StoredAndProven> {
-  checkedAccount(proof, successor);
-  await write({ ...successor, secret: proof.refreshToken ?? successor.secret });
-  return { refreshToken: await readBack(store, application), proof, isSingleUse: true };
-}
-
 async function proven(
   deps: StoreRefreshTokenDeps,
   client: StoredClientCredential,
-  token: NewRefreshToken,
+  token: Pick<StoredRefreshToken, 'secret' | 'accountObjectId'>,
 ): Promise<RedeemedToken> {
   const reply = await redeemRefreshToken(deps, client, token);
   if (!reply.ok) throw errorOf(reply.failure);

@@ -2,25 +2,21 @@ import type { SecretClient, SecretProperties } from '@azure/keyvault-secrets';
 import { parseTenantId, type TenantId } from '../../core/identifiers.ts';
 import { defined } from '../../core/objects.ts';
 import { httpStatusOf } from '../../core/outbound.ts';
-import { keyVaultFailure, KeyVaultSecrets } from './key-vault-secrets.ts';
+import type { ClientCredentialVersion, RefreshTokenVersion, StoredVersion } from './credential-store.ts';
+import { guarded, KeyVaultSecrets } from './key-vault-secrets.ts';
 import { secretNames } from './key-vault-credential-store.ts';
 import { readVersion, tagsOf } from './stored-secret.ts';
 
-/** One version of a stored secret with the tags that say whom it belongs to, without its value. */
-export interface InventoryVersion {
-  readonly version: string;
-  readonly createdAtMs: number;
-  /** False for the versions of a deleted secret, too. */
-  readonly enabled: boolean;
-  readonly clientId?: string;
+/**
+ * One version of a stored secret with the tags that say whom it belongs to, without its value. `enabled` is false for the
+ * versions of a deleted secret, too.
+ */
+export interface InventoryVersion
+  extends Pick<ClientCredentialVersion, keyof StoredVersion | 'clientId' | 'keyId' | 'proposed'>,
+    Pick<RefreshTokenVersion, 'account' | 'accountObjectId'> {
   /** The tenant of the application. Only a client credential names it. */
   readonly tenantId?: TenantId;
-  readonly keyId?: string;
   readonly kind?: string;
-  readonly account?: string;
-  readonly accountObjectId?: string;
-  /** Set if the daily timer has yet to try it, see proposed-credential.ts. */
-  readonly proposed?: true;
 }
 
 /** Everything that the vault still knows about an application. Newest versions first. */
@@ -44,9 +40,6 @@ export interface VaultInventory {
   recordRevocation(application: string): Promise<void>;
 }
 
-/** Milliseconds per operation, including the SDK's retries. */
-const deadlineMs = 20_000;
-
 /** The secret whose newest version shows when the application was last revoked. Its value says nothing. */
 const revocationName = (application: string): string => `ptb-${application}-revocation`;
 
@@ -67,7 +60,7 @@ export const keyVaultInventory = (client: SecretClient): VaultInventory => ({
       versionsOf(client, secretNames.refreshToken(application)),
       versionsOf(client, revocationName(application)),
     ]);
-    return { client: listed, refreshToken, ...(record === undefined ? {} : { revokedAtMs: record.createdAtMs }) };
+    return defined({ client: listed, refreshToken, revokedAtMs: record?.createdAtMs });
   },
   recordRevocation: async (application) => {
     const record = { value: 'revoked', contentType: 'revocation', tags: { application } };
@@ -75,21 +68,18 @@ export const keyVaultInventory = (client: SecretClient): VaultInventory => ({
   },
 });
 
-function versionsOf(client: SecretClient, name: string): Promise<readonly InventoryVersion[]> {
+async function versionsOf(client: SecretClient, name: string): Promise<readonly InventoryVersion[]> {
+  const versions = await new KeyVaultSecrets(client).versions(name, inventoryVersion);
+  // A name is never in use and deleted at the same time.
+  if (versions.length > 0) return versions;
   return guarded(async (abortSignal) => {
-    const versions: InventoryVersion[] = [];
-    const listed = client.listPropertiesOfSecretVersions(name, { abortSignal });
-    await ifFound(async () => {
-      for await (const properties of listed) versions.push(inventoryVersion(properties));
-    });
-    // A name is never in use and deleted at the same time.
-    if (versions.length === 0) {
-      await ifFound(async () => {
-        const { properties } = await client.getDeletedSecret(name, { abortSignal });
-        versions.push({ ...inventoryVersion(properties), enabled: false });
-      });
+    try {
+      const { properties } = await client.getDeletedSecret(name, { abortSignal });
+      return [{ ...inventoryVersion(properties), enabled: false }];
+    } catch (error) {
+      if (httpStatusOf(error) !== 404) throw error;
+      return [];
     }
-    return versions.toSorted((a, b) => b.createdAtMs - a.createdAtMs);
   });
 }
 
@@ -106,21 +96,4 @@ function inventoryVersion(properties: SecretProperties): InventoryVersion {
     accountObjectId: accountObjectId || undefined,
     proposed: tags['proposed'] === 'true' ? true : undefined,
   });
-}
-
-async function ifFound(work: () => Promise<void>): Promise<void> {
-  try {
-    await work();
-  } catch (error) {
-    if (httpStatusOf(error) !== 404) throw error;
-  }
-}
-
-async function guarded<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const deadline = AbortSignal.timeout(deadlineMs);
-  try {
-    return await work(deadline);
-  } catch (error) {
-    throw keyVaultFailure(error, deadline.aborted);
-  }
 }

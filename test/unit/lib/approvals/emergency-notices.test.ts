@@ -26,7 +26,7 @@ function stage(send?: (notice: Notice) => Promise<void>) {
   const sent: Notice[] = [];
   const notifier = { send: send ?? (async (notice: Notice) => void sent.push(notice)) };
   const notices = new EmergencyNotices({ notifier, clock });
-  const tell = (emergency = use(), caller = ada) => notices.tell(emergency, { caller, log: recorder.log });
+  const tell = (emergency = use(), caller = ada) => notices.announce(emergency, { caller, log: recorder.log });
   const lines = () => recorder.lines.map(({ line }) => JSON.parse(line) as Record<string, unknown>);
   return { clock, sent, notifier, tell, lines, log: recorder.log };
 }
@@ -149,7 +149,7 @@ it('approvals connect to their table on first use, and emergencies tell through 
   };
   const parts = { notifier, clock, log, storage: { table } };
   const approvals = createApprovals(parts as unknown as Parameters<typeof createApprovals>[0]);
-  await approvals.emergencies.tell(use(), { caller: ada, log });
+  await approvals.emergencies.announce(use(), { caller: ada, log });
   expect([opened, sent.length]).toEqual([[], 1]);
   await expect(approvals.approvalLog.find('20261124t050000-7f3a9c21')).rejects.toThrow();
   expect(opened).toEqual(['Approvals']);

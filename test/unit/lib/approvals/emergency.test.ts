@@ -30,7 +30,7 @@ function stage() {
     },
   });
   const tell = (number: number, more: Partial<Emergency> = {}) =>
-    notices.tell({ ...use(number), ...more }, { caller, log: recording.log });
+    notices.announce({ ...use(number), ...more }, { caller, log: recording.log });
   return { sent, failure, tell, recording, later: (ms: number) => void (nowMs += ms) };
 }
 

@@ -9,7 +9,7 @@ import {
   isAudienceOf,
   type ResourceFacts,
 } from '../../../../src/lib/core/resources.ts';
-import { isExchangeHost } from '../../../../src/lib/gateway/send/judge-plain.ts';
+import { isExchangeHost } from '../../../../src/lib/gateway/send/judge-non-graph.ts';
 import { projectRoot } from '../../../paths.ts';
 
 const builtIn = Object.entries(builtInResources) as [string, ResourceFacts][];

@@ -11,7 +11,7 @@ import { applicationSets } from '../../../../packages/microsoft-cloud/src/graph/
 import { relationshipSets } from '../../../../packages/microsoft-cloud/src/graph/sets/relationships.ts';
 import { declarations } from '../../../../packages/microsoft-cloud/src/population/graph/declarations.ts';
 import { userRoutes } from '../../../../packages/microsoft-cloud/src/graph/users.ts';
-import { placeOf } from '../../../../src/lib/judge/resolve.ts';
+import { locationOf } from '../../../../src/lib/judge/resolve.ts';
 
 const map = partnerMap();
 /**
@@ -48,7 +48,7 @@ describe('the permission table', () => {
     (method, pattern) => {
       const template = pattern.replace('/v1.0', '').replaceAll(/=(?:'\{\w+\}')/g, '={value}');
       const listed = [template, template.replace(/\/\$ref$/, '')]
-        .map((path) => placeOf(map, templateSegments(path) ?? ['']))
+        .map((path) => locationOf(map, templateSegments(path) ?? ['']))
         .flatMap((place) => place?.nodes ?? []);
       expect(listed.some((node) => opens(map, node, method as Method, 'delegated'))).toBe(true);
     },

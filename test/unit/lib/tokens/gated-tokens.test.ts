@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { GatedTokens } from '../../../../src/lib/tokens/gated-tokens.ts';
+import { GatedTokens } from '../../../../src/lib/tokens/issue-token.ts';
 import type { PolicyState } from '../../../../src/lib/access/policy/policy-store.ts';
 import { BrokerError } from '../../../../src/lib/core/errors.ts';
 import type { TenantId } from '../../../../src/lib/core/identifiers.ts';

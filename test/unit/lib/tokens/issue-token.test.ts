@@ -3,10 +3,10 @@ import type { AuditEntry } from '../../../../src/lib/audit/audit-log.ts';
 import {
   type IssueDeps,
   issueToken,
-  type TokenOrder,
+  type RequestedToken,
   tokenRequestSchema,
 } from '../../../../src/lib/tokens/issue-token.ts';
-import { GatedTokens } from '../../../../src/lib/tokens/gated-tokens.ts';
+import { GatedTokens } from '../../../../src/lib/tokens/issue-token.ts';
 import { clouds, createResourceRegistry } from '../../../../src/lib/core/resources.ts';
 import {
   type AccessToken,
@@ -184,7 +184,7 @@ test('returns no token that became too short-lived while a newer one was request
   expect([newerRequests, requests.length]).toEqual([1, 2]);
 });
 
-const order = (more: object = {}): TokenOrder =>
+const order = (more: object = {}): RequestedToken =>
   check({ tenant: contoso, resource: 'graph', ...more }, tokenRequestSchema, 'body');
 const request = (more: object = {}) =>
   issueToken(deps, order(more), {

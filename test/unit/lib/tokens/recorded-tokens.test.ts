@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { brokerCallerId, GatedTokens, recordTokens } from '../../../../src/lib/tokens/gated-tokens.ts';
+import { brokerCallerId, GatedTokens, recordTokens } from '../../../../src/lib/tokens/issue-token.ts';
 import { type AccessToken, Secret, type TokenRequest, type TokenSource } from '../../../../src/lib/core/secrets.ts';
 import { BrokerError } from '../../../../src/lib/core/errors.ts';
 import type { TenantId } from '../../../../src/lib/core/identifiers.ts';

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { readyToRedeem, tellThrottled } from '../../../../src/lib/tokens/redemptions.ts';
+import { readyToRedeem, reportThrottled } from '../../../../src/lib/tokens/redemptions.ts';
 import { wholeBudget } from '../../../../src/lib/core/share.ts';
 import { aadstsFailure, failureReply } from '../../../fakes/fake-redeemer.ts';
 import { tenant } from './stage.ts';
@@ -18,9 +18,9 @@ function sharedBudgets() {
   };
 }
 
-async function refusals(reply: Parameters<typeof tellThrottled>[2]): Promise<readonly (number | undefined)[]> {
+async function refusals(reply: Parameters<typeof reportThrottled>[2]): Promise<readonly (number | undefined)[]> {
   const budgets = sharedBudgets();
-  tellThrottled(budgets, request(1, 'a'), reply);
+  reportThrottled(budgets, request(1, 'a'), reply);
   const { signal } = new AbortController();
   const asked = [request(1, 'a'), request(1, 'b'), request(2, 'a')];
   return Promise.all(

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { BrokerError } from '../../../../src/lib/core/errors.ts';
 import type { TenantId } from '../../../../src/lib/core/identifiers.ts';
 import { type AccessToken, Secret } from '../../../../src/lib/core/secrets.ts';
-import { TokenCache } from '../../../../src/lib/tokens/token-cache.ts';
+import { TokenCache } from '../../../../src/lib/tokens/broker.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 
 const one = 'bbbbbbbb-0000-4000-8000-000000000001' as TenantId;
@@ -28,7 +28,8 @@ const token = (tenantId: TenantId): AccessToken => ({
 });
 const keep = (tenantId: TenantId, generation = cache.generation(tenantId)): void =>
   cache.set(`${tenantId} graph`, token(tenantId), generation);
-const failure = new BrokerError('consent_required', 'no consent');
+const failure = (retryAfterSeconds: number): BrokerError =>
+  new BrokerError('throttled', 'Entra throttles.', { retryAfterSeconds });
 
 describe('TokenCache with a cached token', () => {
   it('marks a token for renewal from its random moment on', async () => {
@@ -83,7 +84,7 @@ describe('TokenCache with a cached token', () => {
   });
 
   it('returns no failure after a token was cached for the same key', () => {
-    cache.setFailure(`${one} graph`, failure, 1_000);
+    cache.setFailure(`${one} graph`, failure(1));
     keep(one);
     expect(cache.failure(`${one} graph`)).toBeUndefined();
   });
@@ -91,9 +92,9 @@ describe('TokenCache with a cached token', () => {
 
 describe('TokenCache.failure', () => {
   it('returns the failure with the seconds left, and nothing after its lifetime', async () => {
-    cache.setFailure('key', failure, 2_000);
+    cache.setFailure('key', failure(2));
     await clock.advance(500);
-    expect(cache.failure('key')).toEqual({ error: failure, leftSeconds: 2 });
+    expect(cache.failure('key')).toMatchObject({ code: 'throttled', retryAfterSeconds: 2 });
     await clock.advance(1_500);
     expect(cache.failure('key')).toBeUndefined();
     await clock.advance(-1);
@@ -105,12 +106,12 @@ describe('TokenCache.forgetTenant', () => {
   it('removes the tokens and failures of that tenant only', () => {
     keep(one);
     keep(two);
-    cache.setFailure(`${one} arm`, failure, 60_000);
-    cache.setFailure(`${two} arm`, failure, 60_000);
+    cache.setFailure(`${one} arm`, failure(60));
+    cache.setFailure(`${two} arm`, failure(60));
     cache.forgetTenant(one);
     expect([cache.get(`${one} graph`, 0), cache.failure(`${one} arm`)]).toEqual([undefined, undefined]);
     expect(cache.get(`${two} graph`, 0)).toMatchObject({ token: { tenantId: two } });
-    expect(cache.failure(`${two} arm`)).toEqual({ error: failure, leftSeconds: 60 });
+    expect(cache.failure(`${two} arm`)).toMatchObject({ code: 'throttled', retryAfterSeconds: 60 });
   });
 
   it('makes set ignore tokens of every earlier generation', () => {

@@ -5,7 +5,7 @@ import {
   judgeCmdlet,
   readCmdlet,
   runsCmdlet,
-} from '../../../../../src/lib/gateway/send/judge-plain.ts';
+} from '../../../../../src/lib/gateway/send/judge-non-graph.ts';
 
 const unreadable = expect.objectContaining({ kind: 'unreadable' }) as Error;
 

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { adminSegments, checkAnchor, isExchangeHost } from '../../../../../src/lib/gateway/send/judge-plain.ts';
+import { adminSegments, checkAnchor, isExchangeHost } from '../../../../../src/lib/gateway/send/judge-non-graph.ts';
 import { Refusal } from '../../../../../src/lib/judge/verdict.ts';
 import { contoso } from './stage.ts';
 
-const tenant = { asked: 'Contoso.com', tenantId: contoso };
+const tenant = { requested: 'Contoso.com', tenantId: contoso };
 
 describe('the tenant in a path of Exchange', () => {
   it.each<[string, string]>([

@@ -21,7 +21,7 @@ function explained(
   if (!parsed.ok) throw new Error(parsed.problems.join(' '));
   return explainRequest(parsed.policy, {
     caller: portal,
-    order: { resource, method, url, body },
+    callerRequest: { resource, method, url, body },
     map: resource === 'graph' ? partnerMap() : undefined,
     tenantId: contoso,
     domains: ['contoso.com' as DomainName],

@@ -7,7 +7,7 @@ const { signal } = new AbortController();
 
 /** Whether a place is free for a moment. */
 async function isFree(answers: LargeAnswers): Promise<boolean> {
-  const place = answers.place('somebody');
+  const place = answers.slot('somebody');
   const taken = await Promise.race([place.take(signal).then(() => true), turn(false)]);
   place.leave();
   return taken;
@@ -15,7 +15,7 @@ async function isFree(answers: LargeAnswers): Promise<boolean> {
 
 it('a place is taken once, and free when it is left', async () => {
   const answers = new LargeAnswers(2);
-  const [one, other] = [answers.place('a'), answers.place('b')];
+  const [one, other] = [answers.slot('a'), answers.slot('b')];
   await one.take(signal);
   await one.take(signal);
   await other.take(signal);
@@ -27,7 +27,7 @@ it('a place is taken once, and free when it is left', async () => {
 
 it('a place that is left before its turn comes is not kept', async () => {
   const answers = new LargeAnswers(1);
-  const [one, waiting] = [answers.place('a'), answers.place('b')];
+  const [one, waiting] = [answers.slot('a'), answers.slot('b')];
   await one.take(signal);
   void waiting.take(signal);
   waiting.leave();
@@ -40,7 +40,7 @@ it('one caller gets half of the places, and leaves the others to others', async 
   const answers = new LargeAnswers(4);
   const order: string[] = [];
   const take = (caller: string) => {
-    const place = answers.place(caller);
+    const place = answers.slot(caller);
     void place.take(signal).then(() => order.push(caller));
     return place;
   };
@@ -54,10 +54,10 @@ it('one caller gets half of the places, and leaves the others to others', async 
 
 it('the wait ends with the signal', async () => {
   const answers = new LargeAnswers(1);
-  const one = answers.place('a');
+  const one = answers.slot('a');
   await one.take(signal);
   const controller = new AbortController();
-  const waiting = answers.place('b').take(controller.signal);
+  const waiting = answers.slot('b').take(controller.signal);
   controller.abort(new Error('over'));
   await expect(waiting).rejects.toThrow('over');
   one.leave();

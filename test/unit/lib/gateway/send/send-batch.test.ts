@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { partnerMap } from 'graph-permissions/partner-table';
-import { type AllowedPart, sendBatch } from '../../../../../src/lib/gateway/send/send-batch.ts';
+import type { AllowedPart } from '../../../../../src/lib/gateway/send/authorize.ts';
+import { sendBatch } from '../../../../../src/lib/gateway/send/send-batch.ts';
 import type { Answer } from '../../../../../src/lib/gateway/send/rewrite-answer.ts';
 import { judgeBatch, readBatch } from '../../../../../src/lib/judge/batch.ts';
 import { BrokerError } from '../../../../../src/lib/core/errors.ts';

@@ -1,12 +1,12 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { partnerMap } from 'graph-permissions/partner-table';
-import { GatedTokens } from '../../../../../src/lib/tokens/gated-tokens.ts';
+import { GatedTokens } from '../../../../../src/lib/tokens/issue-token.ts';
 import { parsePolicy } from '../../../../../src/lib/access/policy/parse-policy.ts';
 import { createCallerRateLimit } from '../../../../../src/lib/access/sign-in/callers.ts';
 import type { PolicyState } from '../../../../../src/lib/access/policy/policy-store.ts';
 import { createGateway, type Gateway, type GatewayDeps } from '../../../../../src/lib/gateway/gateway.ts';
 import { GatewayLinks } from '../../../../../src/lib/gateway/send/gateway-links.ts';
-import type { GatewayOrder } from '../../../../../src/lib/gateway/send/gateway-request.ts';
+import type { CallerRequest } from '../../../../../src/lib/gateway/send/gateway-request.ts';
 import type { Answer } from '../../../../../src/lib/gateway/send/rewrite-answer.ts';
 import { serveRequest } from '../../../../../src/lib/gateway/send/serve-request.ts';
 import type { UpstreamRequest } from '../../../../../src/lib/gateway/send/upstream.ts';
@@ -144,8 +144,8 @@ export function stage(rules: readonly object[] = [usersRule], { requestsPerMinut
       return answer;
     },
   };
-  const send = (path: string, more: Partial<GatewayOrder> = {}, caller: Caller = portal): Promise<Answer> => {
-    const order: GatewayOrder = {
+  const send = (path: string, more: Partial<CallerRequest> = {}, caller: Caller = portal): Promise<Answer> => {
+    const order: CallerRequest = {
       tenant: contoso,
       resource: 'graph',
       method: 'GET',

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { orderHeaders, readAddress } from '../../../../../src/lib/gateway/send/gateway-request.ts';
+import { callerHeaders, readAddress } from '../../../../../src/lib/gateway/send/gateway-request.ts';
 
 const named = { tenant: 'contoso.com', resource: 'graph' };
 const route = { ...named, path: 'v1.0/users' };
@@ -81,5 +81,5 @@ it('headers of front ends do not look like attempts to replace the address', () 
     'x-http-method-override': 'DELETE',
     Accept: 'application/json',
   });
-  expect(orderHeaders(headers)).toEqual({ accept: 'application/json', 'x-http-method-override': 'DELETE' });
+  expect(callerHeaders(headers)).toEqual({ accept: 'application/json', 'x-http-method-override': 'DELETE' });
 });

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { claimedCare } from '../../../../../src/lib/tokens/credential/keep-alive.ts';
+import { claimedMaintenance } from '../../../../../src/lib/tokens/credential/keep-alive.ts';
 import type { TenantId } from '../../../../../src/lib/core/identifiers.ts';
 import { FakeClock } from '../../../../fakes/fake-clock.ts';
 import { MemoryCareClaims } from '../../../../fakes/memory-care-claims.ts';
@@ -16,7 +16,7 @@ let clock: FakeClock;
 let store: MemoryCredentialStore;
 let claims: MemoryCareClaims;
 let logged: ReturnType<typeof recordingLogger>;
-let care: (unlessEndedSinceMs?: number) => ReturnType<typeof claimedCare>;
+let care: (unlessEndedSinceMs?: number) => ReturnType<typeof claimedMaintenance>;
 beforeEach(async () => {
   clock = new FakeClock();
   store = await storeWithCredential(partner, () => clock.nowMs());
@@ -36,12 +36,12 @@ beforeEach(async () => {
     partnerCenterEndpoint: 'https://partner.test',
     renewal: undefined,
   };
-  care = (unlessEndedSinceMs) => claimedCare(deps, 'default', unlessEndedSinceMs);
+  care = (unlessEndedSinceMs) => claimedMaintenance(deps, 'default', unlessEndedSinceMs);
 });
 
 const versions = async (): Promise<number> => (await store.listRefreshTokenVersions('default')).length;
 
-describe('claimedCare', () => {
+describe('claimedMaintenance', () => {
   it('rotates, and leaves the time for other instances', async () => {
     await clock.advance(hour);
     expect(await care()).toMatchObject({ rotation: { version: 'v2' } });

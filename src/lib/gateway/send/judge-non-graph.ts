@@ -15,7 +15,7 @@ import { decode, encode, refuseEncodedSeparators } from '../../judge/reading/pat
 import { isJson, readHeaders } from '../../judge/reading/target.ts';
 import { once } from '../../judge/request-reading.ts';
 import { type Allowed, notPermitted, quoted, unreadable } from '../../judge/verdict.ts';
-import type { GatewayOrder } from './gateway-request.ts';
+import type { CallerRequest } from './gateway-request.ts';
 
 /** @throws Refusal if `requests` of a rule does not open the method and the path. */
 export function refuseUnlisted(
@@ -28,7 +28,7 @@ export function refuseUnlisted(
 }
 
 /** The URL of a request to a resource without a permission map, read. */
-interface PlainUrl {
+interface NonGraphUrl {
   /** Decoded. */
   readonly segments: readonly string[];
   /** Without its question mark; '' without one. */
@@ -45,7 +45,7 @@ const queryText = /^[\w.~!$&'()*+,;=:@/?%"<>[\]{}|^`-]*$/;
  * @param url Path and query, percent-encoded.
  * @throws Refusal for every form that two readers could understand differently.
  */
-export function readPlainUrl(url: string): PlainUrl {
+export function readNonGraphUrl(url: string): NonGraphUrl {
   if (url.length > maximumLength) throw unreadable(`The URL is longer than ${maximumLength} characters; send less.`);
   const [path = ''] = url.split('?', 1);
   refuseEncodedSeparators(path);
@@ -91,7 +91,7 @@ export const pathOf = (segments: readonly string[]): string => `/${segments.map(
 
 /** How a request names its tenant, and the tenant that it was found to be. */
 interface RequestedTenant {
-  readonly asked: string;
+  readonly requested: string;
   readonly tenantId: TenantId;
 }
 
@@ -141,9 +141,9 @@ export function checkAnchor(anchor: string, tenant: RequestedTenant): void {
   );
 }
 
-function isTenant(named: string, { asked, tenantId }: RequestedTenant): boolean {
+function isTenant(named: string, { requested, tenantId }: RequestedTenant): boolean {
   const text = named.toLowerCase();
-  return text === tenantId || text === asked.toLowerCase();
+  return text === tenantId || text === requested.toLowerCase();
 }
 
 /** `POST /adminapi/beta/TENANT/InvokeCommand` of Exchange Online: the cmdlet is in the body. */
@@ -220,56 +220,53 @@ export function judgeCmdlet(limit: RequestLimit, { name, parameters }: CmdletCal
 }
 
 /** A resource without a permission map, in the tenant of the request. */
-export interface PlainTarget {
+export interface NonGraphTarget {
   readonly alias: string;
   /** Address of the resource, without a trailing slash. */
   readonly baseUrl: string;
   readonly tenantId: TenantId;
 }
 
-/** An allowed request, and the cmdlet that it runs. */
-interface PlainVerdict {
-  readonly verdict: Allowed;
-  readonly cmdlet: string | undefined;
-}
-
 /** Headers of Exchange beside those that are forwarded to every resource. They route the request and shape the answer. */
 const exchangeHeaders = ['x-anchormailbox', 'x-responseformat', 'x-serializationlevel'];
 
 /** A body, which several rules may be asked about. */
-interface PlainBody {
+interface NonGraphBody {
   readonly isEmpty: boolean;
   /** Reads it as the body of InvokeCommand, once. @throws Refusal */
   readonly cmdlet: () => CmdletCall;
 }
 
 /** @param text '' without a body. */
-export const plainBody = (text: string): PlainBody => ({
+export const nonGraphBody = (text: string): NonGraphBody => ({
   isEmpty: text === '',
   cmdlet: once(() => readCmdlet(text)),
 });
 
 /**
  * Judges a request to a resource other than Graph by `requests` of the rule alone.
+ * @returns the allowed request, and the cmdlet that it runs.
  * @throws Refusal
  */
-export function judgePlain(
+export function judgeNonGraph(
   limit: RequestLimit,
-  order: Pick<GatewayOrder, 'tenant' | 'method' | 'url' | 'headers'>,
-  target: PlainTarget,
-  body: PlainBody,
-): PlainVerdict {
-  const method = requestMethods.find((known) => known === order.method);
+  request: Pick<CallerRequest, 'tenant' | 'method' | 'url' | 'headers'>,
+  target: NonGraphTarget,
+  body: NonGraphBody,
+): { readonly verdict: Allowed; readonly cmdlet: string | undefined } {
+  const method = requestMethods.find((known) => known === request.method);
   if (method === undefined) {
-    throw unreadable(`The method ${quoted(order.method)} is not one of ${requestMethods.join(', ')}; use one of them.`);
+    throw unreadable(
+      `The method ${quoted(request.method)} is not one of ${requestMethods.join(', ')}; use one of them.`,
+    );
   }
   if ((method === 'GET' || method === 'DELETE') && !body.isEmpty)
     throw unreadable(`A ${method} request has no body; send it without one.`);
-  const { segments: asked, query } = readPlainUrl(order.url);
-  const headers = headersOf(order, target);
+  const { segments: requested, query } = readNonGraphUrl(request.url);
+  const headers = headersOf(request, target);
   const isExchange = leadsToExchange(target);
-  const tenant = { asked: order.tenant, tenantId: target.tenantId };
-  const named = isExchange ? adminSegments(asked, tenant) : asked;
+  const tenant = { requested: request.tenant, tenantId: target.tenantId };
+  const named = isExchange ? adminSegments(requested, tenant) : requested;
   const isCmdlet = isExchange && runsCmdlet(named);
   const segments = isCmdlet ? checkInvokeCommand(method, named, query, headers['content-type']) : named;
   const path = pathOf(segments);
@@ -292,7 +289,7 @@ export function judgePlain(
 }
 
 /** @throws Refusal for the address of Exchange with a path, which would hide the tenant in the path of a request. */
-function leadsToExchange({ alias, baseUrl }: PlainTarget): boolean {
+function leadsToExchange({ alias, baseUrl }: NonGraphTarget): boolean {
   // The address of these may be a proxy or the simulated cloud.
   if (judgedBy(alias) === 'cmdlets') return true;
   if (!isExchangeHost(baseUrl)) return false;
@@ -303,8 +300,8 @@ function leadsToExchange({ alias, baseUrl }: PlainTarget): boolean {
 }
 
 function headersOf(
-  { tenant, headers }: Pick<GatewayOrder, 'tenant' | 'headers'>,
-  target: PlainTarget,
+  { tenant, headers }: Pick<CallerRequest, 'tenant' | 'headers'>,
+  target: NonGraphTarget,
 ): Readonly<Record<string, string>> {
   const common = readHeaders(headers);
   if (!leadsToExchange(target)) return common;
@@ -313,6 +310,6 @@ function headersOf(
     return value === undefined || !/^[\x20-\x7e]*$/.test(value) ? [] : [[name, value] as const];
   });
   const anchor = headers['x-anchormailbox'];
-  if (anchor !== undefined) checkAnchor(anchor, { asked: tenant, tenantId: target.tenantId });
+  if (anchor !== undefined) checkAnchor(anchor, { requested: tenant, tenantId: target.tenantId });
   return { ...common, ...Object.fromEntries(own) };
 }

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { OverdueCare } from '../../../../../src/lib/tokens/credential/credentials.ts';
+import { OverdueMaintenance } from '../../../../../src/lib/tokens/credential/credentials.ts';
 import { BrokerError } from '../../../../../src/lib/core/errors.ts';
 import type { TenantId } from '../../../../../src/lib/core/identifiers.ts';
 import { FakeClock } from '../../../../fakes/fake-clock.ts';
@@ -32,7 +32,7 @@ beforeEach(async () => {
 });
 
 function instance() {
-  const overdue = new OverdueCare({
+  const overdue = new OverdueMaintenance({
     store: { listApplications: async () => applications },
     cached: {
       get: (application) =>
@@ -54,7 +54,7 @@ function instance() {
   };
 }
 
-describe('OverdueCare', () => {
+describe('OverdueMaintenance', () => {
   it('starts nothing while the refresh token is younger than 36 hours', async () => {
     const check = instance();
     await clock.advance(36 * hour - 1);
@@ -76,7 +76,7 @@ describe('OverdueCare', () => {
   });
 
   it('lets the maintenance of a dead credential begin every hour although it takes minutes', async () => {
-    const overdue = new OverdueCare({
+    const overdue = new OverdueMaintenance({
       store: { listApplications: async () => applications },
       cached: { get: () => store.load('default') },
       claims,
@@ -138,7 +138,7 @@ describe('OverdueCare', () => {
   });
 
   it('returns before the check has read anything', () => {
-    const overdue = new OverdueCare({
+    const overdue = new OverdueMaintenance({
       store: { listApplications: () => new Promise(() => undefined) },
       cached: { get: () => Promise.reject(new Error('not reached')) },
       claims,
@@ -175,7 +175,7 @@ describe('OverdueCare', () => {
   });
 
   it('logs a failed maintenance and does not throw', async () => {
-    const overdue = new OverdueCare({
+    const overdue = new OverdueMaintenance({
       store: { listApplications: () => Promise.reject(new BrokerError('key_vault_unavailable', 'Down.')) },
       cached: { get: () => store.load('default') },
       claims,

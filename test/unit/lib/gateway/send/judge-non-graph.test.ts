@@ -2,16 +2,16 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { requestLimitOf } from '../../../../../src/lib/access/policy/request-limit.ts';
 import {
-  judgePlain,
-  plainBody,
-  type PlainTarget,
-  readPlainUrl,
-} from '../../../../../src/lib/gateway/send/judge-plain.ts';
+  judgeNonGraph,
+  nonGraphBody,
+  type NonGraphTarget,
+  readNonGraphUrl,
+} from '../../../../../src/lib/gateway/send/judge-non-graph.ts';
 import { Refusal } from '../../../../../src/lib/judge/verdict.ts';
 import { contoso } from './stage.ts';
 
-const arm: PlainTarget = { alias: 'arm', baseUrl: 'https://management.azure.com', tenantId: contoso };
-const exchange: PlainTarget = { alias: 'exchange', baseUrl: 'https://outlook.office365.com', tenantId: contoso };
+const arm: NonGraphTarget = { alias: 'arm', baseUrl: 'https://management.azure.com', tenantId: contoso };
+const exchange: NonGraphTarget = { alias: 'exchange', baseUrl: 'https://outlook.office365.com', tenantId: contoso };
 const limit = requestLimitOf({ methods: ['GET'], paths: ['/subscriptions/**'] });
 
 interface Asked {
@@ -23,7 +23,7 @@ interface Asked {
 function judge(url: string, { method = 'GET', headers = {}, body = '' }: Asked = {}, limits = limit, target = arm) {
   try {
     const order = { tenant: 'contoso.com', method, url, headers };
-    const { verdict, cmdlet } = judgePlain(limits, order, target, plainBody(body));
+    const { verdict, cmdlet } = judgeNonGraph(limits, order, target, nonGraphBody(body));
     return { request: verdict.request, cmdlet };
   } catch (error) {
     if (error instanceof Refusal) return { kind: error.kind, reason: error.message };
@@ -87,7 +87,7 @@ describe('a request to another resource', () => {
       fc.property(fc.string({ unit: 'grapheme', maxLength: 20 }), (text) => {
         let segments: readonly string[];
         try {
-          ({ segments } = readPlainUrl(`/${text}`));
+          ({ segments } = readNonGraphUrl(`/${text}`));
         } catch (error) {
           expect(error).toBeInstanceOf(Refusal);
           return;
@@ -177,7 +177,7 @@ describe('InvokeCommand', () => {
 
 describe('the administration interface of Exchange', () => {
   const everything = requestLimitOf({ paths: ['/**'] });
-  const alias: PlainTarget = { alias: 'mail', baseUrl: 'https://outlook.office.com', tenantId: contoso };
+  const alias: NonGraphTarget = { alias: 'mail', baseUrl: 'https://outlook.office.com', tenantId: contoso };
   const compliance = { ...alias, alias: 'compliance', baseUrl: 'https://eur01b.ps.compliance.protection.outlook.com' };
   const targets = [exchange, alias, compliance];
 
