@@ -223,42 +223,23 @@ interface TenantListReader {
 type Items = readonly JsonObject[];
 
 export function createTenantListReader(deps: ListsDeps): TenantListReader {
-  const copyOf = (): KeptCopy<Items> =>
-    new KeptCopy(deps, {
-      freshMs: () => 0,
-      usableMs,
-      pauseMs: () => 0,
-      outlives: (failure) => toBrokerError(failure).transient && toBrokerError(failure).scope !== 'credential',
-    });
-  const contractCopy = copyOf();
-  const customerCopy = copyOf();
+  const contracts = optionalList(deps, 'contracts', 'The list of contracts');
+  const customers = optionalList(deps, 'partner-center', 'The list of Partner Center customers');
   return {
     read: async (signal) => {
       const graph = createGraphClient(deps, bind(deps, 'graph', signal));
       const partnerCenter = createPartnerCenterClient(deps, bind(deps, 'partner-center', signal));
-      const [relationships, contracts, customers] = await Promise.all([
+      const [relationships, ...optional] = await Promise.all([
         readRelationships(graph.list(relationshipsPath)),
-        readOptional(deps, {
-          name: 'The list of contracts',
-          source: 'contracts',
-          copy: contractCopy,
-          load: () => Array.fromAsync(graph.list(contractsPath)),
-          signal,
-        }),
-        readOptional(deps, {
-          name: 'The list of Partner Center customers',
-          source: 'partner-center',
-          copy: customerCopy,
-          load: () => Array.fromAsync(partnerCenter.customers()),
-          signal,
-        }),
+        contracts(() => Array.fromAsync(graph.list(contractsPath)), signal),
+        customers(() => Array.fromAsync(partnerCenter.customers()), signal),
       ]);
-      const states = [contracts.state, customers.state];
+      const states = optional.map(({ state }) => state);
       return {
-        lists: { relationships, contracts: contracts.items, customers: customers.items },
-        warnings: [contracts, customers].flatMap(({ warning }) => warning ?? []),
+        lists: { relationships, contracts: optional[0].items, customers: optional[1].items },
+        warnings: optional.flatMap(({ warning }) => warning ?? []),
         state: states.includes('incomplete') ? 'incomplete' : states.includes('old') ? 'old' : 'fresh',
-        refused: [contracts, customers].flatMap(({ refused }) => refused ?? []),
+        refused: optional.flatMap(({ refused }) => refused ?? []),
       };
     },
   };
@@ -283,14 +264,6 @@ function bind(deps: ListsDeps, alias: 'graph' | 'partner-center', signal?: Abort
   };
 }
 
-interface OptionalSource {
-  readonly name: string;
-  readonly source: TenantSource;
-  readonly copy: KeptCopy<Items>;
-  readonly load: () => Promise<Items>;
-  readonly signal: AbortSignal | undefined;
-}
-
 interface OptionalList {
   readonly items: Items;
   readonly state: ReadLists['state'];
@@ -298,31 +271,37 @@ interface OptionalList {
   readonly refused?: TenantSource;
 }
 
-async function readOptional(
-  deps: Pick<ListsDeps, 'log'>,
-  { name, source, copy, load, signal }: OptionalSource,
-): Promise<OptionalList> {
-  let failure: unknown;
-  let kept: Kept<Items> | undefined;
-  try {
-    kept = await copy.get(load, { signal });
-    if (kept.failure === undefined) return { items: kept.value, state: 'fresh' };
-    failure = kept.failure;
-  } catch (thrown) {
-    signal?.throwIfAborted();
-    failure = thrown;
-  }
-  const error = toBrokerError(failure);
-  if (error.scope === 'credential') throw error;
-  deps.log.log('warn', 'tenants.list_failed', { list: name, ...errorFields(failure) });
-  const problem = `${name} could not be read (${error.code}): ${error.detail}`;
-  if (kept !== undefined)
-    return { items: kept.value, state: 'old', warning: `${problem} The copy from ${isoTime(kept.asOfMs)} is used.` };
-  return {
-    items: [],
-    state: error.transient ? 'incomplete' : 'fresh',
-    warning: `${problem} Customers that appear only in this list are missing.`,
-    refused: source,
+/** Reads a list whose last good copy is used while it fails temporarily. */
+function optionalList(deps: ListsDeps, source: TenantSource, name: string) {
+  const copy = new KeptCopy<Items>(deps, {
+    freshMs: () => 0,
+    usableMs,
+    pauseMs: () => 0,
+    outlives: (failure) => toBrokerError(failure).transient && toBrokerError(failure).scope !== 'credential',
+  });
+  return async (load: () => Promise<Items>, signal: AbortSignal | undefined): Promise<OptionalList> => {
+    let failure: unknown;
+    let kept: Kept<Items> | undefined;
+    try {
+      kept = await copy.get(load, { signal });
+      if (kept.failure === undefined) return { items: kept.value, state: 'fresh' };
+      failure = kept.failure;
+    } catch (thrown) {
+      signal?.throwIfAborted();
+      failure = thrown;
+    }
+    const error = toBrokerError(failure);
+    if (error.scope === 'credential') throw error;
+    deps.log.log('warn', 'tenants.list_failed', { list: name, ...errorFields(failure) });
+    const problem = `${name} could not be read (${error.code}): ${error.detail}`;
+    if (kept !== undefined)
+      return { items: kept.value, state: 'old', warning: `${problem} The copy from ${isoTime(kept.asOfMs)} is used.` };
+    return {
+      items: [],
+      state: error.transient ? 'incomplete' : 'fresh',
+      warning: `${problem} Customers that appear only in this list are missing.`,
+      refused: source,
+    };
   };
 }
 

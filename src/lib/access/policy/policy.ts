@@ -126,18 +126,11 @@ export interface Rule extends ScopeLimit {
   /** `reads` without `except`: what the callers may read. Undefined: the rule does not limit reading. */
   readonly reads: TenantSelection | undefined;
   /** The lists of tenants as they are written, to explain a decision. */
-  readonly written: WrittenTenants;
+  readonly written: Readonly<Record<'tenants' | 'except' | 'reads', readonly TenantEntry[]>>;
   /** What approval each request needs. Undefined: none. */
   readonly approval: ApprovalTerms | undefined;
   /** The rule is for emergencies: it serves at once, demands a reason and alerts. */
   readonly breakGlass: boolean;
-}
-
-/** The lists of tenants of a rule. */
-export interface WrittenTenants {
-  readonly tenants: readonly TenantEntry[];
-  readonly except: readonly TenantEntry[];
-  readonly reads: readonly TenantEntry[];
 }
 
 /** A checked access policy, ready to decide. */

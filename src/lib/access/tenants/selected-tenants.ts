@@ -149,11 +149,16 @@ export async function knowGroups(
 ): Promise<(tenantId: TenantId) => readonly string[]> {
   const compile = createSetCompiler(groups);
   const none = compile([]);
-  const selections = [...groups.keys()].map((group) => selectionOf(compile([{ kind: 'group', group }]), none));
-  const known = await knowTenants(deps, selections);
+  const compiled = [...groups.keys()].map((group) => {
+    return { group, selection: selectionOf(compile([{ kind: 'group', group }]), none) };
+  });
+  const known = await knowTenants(
+    deps,
+    compiled.map(({ selection }) => selection),
+  );
   return (tenantId) => {
     const facts = known.factsOf(tenantId);
-    return [...groups.keys()].filter((_, index) => selections[index] && selects(selections[index], facts));
+    return compiled.filter(({ selection }) => selects(selection, facts)).map(({ group }) => group);
   };
 }
 
