@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks';
 import type { JobsAnswer } from '../../src/lib/api/answers/jobs.ts';
-import { askedText } from '../../src/lib/core/text.ts';
+import { requestedText } from '../../src/lib/core/text.ts';
 import type { RunSummaryAnswer } from '../../src/lib/api/answers/runs.ts';
 import { Sentence } from '../shared/text.tsx';
 import { useRole, useSignedIn } from './context.ts';
@@ -74,7 +74,9 @@ function JobCard(props: {
         <Fact name="Schedule">{job.schedule === undefined ? 'on demand' : <Schedule text={job.schedule} />}</Fact>
         <Fact name="Next run">{job.nextAt && <NextRun iso={job.nextAt} />}</Fact>
         <Fact name="Last run">{last === undefined ? 'none' : <LastRun run={last} />}</Fact>
-        {job.tenants === undefined && job.except === undefined ? null : <Fact name="Tenants">{askedText(job)}</Fact>}
+        {job.tenants === undefined && job.except === undefined ? null : (
+          <Fact name="Tenants">{requestedText(job)}</Fact>
+        )}
         <Fact name="Resources">{job.resources.join(', ')}</Fact>
         <Fact name="Time limit">{job.timeoutSeconds} s</Fact>
       </dl>

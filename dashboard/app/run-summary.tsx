@@ -1,6 +1,6 @@
 import type { RunAnswer } from '../../src/lib/api/answers/runs.ts';
 import { outcomeWord } from '../../src/lib/core/outcomes.ts';
-import { askedText } from '../../src/lib/core/text.ts';
+import { requestedText } from '../../src/lib/core/text.ts';
 import { parametersText } from '../../src/lib/core/parameters.ts';
 import { isEnded } from '../../src/lib/runs/store/run.ts';
 import { Notice, Sentence } from '../shared/text.tsx';
@@ -37,7 +37,7 @@ export function RunSummary({ run }: { readonly run: RunAnswer }) {
           Started <Time iso={run.startedAt} exact />, {relative(run.startedAt, Date.now())}, by <StartedBy run={run} />.{' '}
           {run.finishedAt === undefined ? 'Running for' : 'Took'} {duration(run.durationMs)}.
         </p>
-        {run.asked === undefined ? null : <p class="quiet">Tenants: {askedText(run.asked)}</p>}
+        {run.asked === undefined ? null : <p class="quiet">Tenants: {requestedText(run.asked)}</p>}
         <Request run={run} />
       </div>
     </>

@@ -127,10 +127,9 @@ export const isDecider = ({ roles }: Caller): boolean => roles.includes(deciderR
  */
 export async function visibleApproval(deps: Approvals, id: string, caller: Caller): Promise<StoredApproval> {
   const stored = await deps.approvalLog.find(id);
-  const readable = async (tenantId: TenantId): Promise<boolean> =>
+  const sees = async (tenantId: TenantId): Promise<boolean> =>
     isDecider(caller) && isVisible(await deps.visibleTo(caller), tenantId);
-  if (stored && (isRequester(stored.approval, caller) || (await readable(stored.approval.subject.tenantId))))
-    return stored;
+  if (stored && (isRequester(stored.approval, caller) || (await sees(stored.approval.subject.tenantId)))) return stored;
   throw new BrokerError(
     'approval_not_found',
     'There is no such approval, or it is for a tenant that you may not read.',
