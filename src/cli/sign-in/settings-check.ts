@@ -3,13 +3,14 @@ import { azureIdentity } from '../../lib/config/identity.ts';
 import { createStorage } from '../../lib/config/storage.ts';
 import { parsePolicy } from '../../lib/access/policy/parse-policy.ts';
 import { parseSettings, type Settings } from '../../lib/config/settings.ts';
-import { journalTable, TableCredentialJournal } from '../../lib/tokens/credential/credential-journal.ts';
+import { journalTable } from '../../lib/tokens/credential/credential-journal.ts';
 import { MapBlobs, mapContainer } from '../../lib/gateway/map-store.ts';
 import { readStoredMap } from '../../lib/judge/stored-map.ts';
 import { BrokerError, toBrokerError } from '../../lib/core/errors.ts';
 import type { Check } from '../../operator/doctor/doctor.ts';
 import { nextStep } from '../command-failure.ts';
 import { systemClock } from '../../lib/core/clock.ts';
+import { storageCall, unlessMissing } from '../../lib/core/rows/table.ts';
 import { defined } from '../../lib/core/objects.ts';
 import { parseTarget, type TargetOptions, readLocalSettings } from './target.ts';
 
@@ -68,7 +69,9 @@ async function* storageChecks(settings: Settings, hasManagedIdentity: boolean): 
     azureIdentity({ hasManagedIdentity, managedIdentityClientId: settings.MANAGED_IDENTITY_CLIENT_ID });
   const storage = createStorage(settings, identity, systemClock);
   try {
-    await new TableCredentialJournal(() => storage.table(journalTable)).read('doctor');
+    const client = await storage.table(journalTable);
+    // Only a read: whoever runs this may not be allowed to create the table, which appears with the first rotation.
+    await storageCall(() => unlessMissing(() => client.getEntity('credential', 'doctor')));
   } catch (thrown) {
     yield failed('Storage', toBrokerError(thrown));
     return;

@@ -79,7 +79,7 @@ export interface RouteContract {
   readonly body?: z.ZodObject;
   /** The body is bytes of any kind and not JSON of a schema. */
   readonly rawBody?: true;
-  /** Codes that the route may answer with, in addition to those that the pipeline adds (`failures.ts`). */
+  /** Codes that the route may answer with, in addition to those that the pipeline adds. */
   readonly failures: readonly ErrorCode[];
 }
 

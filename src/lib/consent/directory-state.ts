@@ -62,7 +62,7 @@ export interface DirectoryState {
   readonly isAdminAgent: boolean;
   readonly isOwner: boolean;
   readonly stored: StoredClientCredential | undefined;
-  /** The managed identity was proposed but not proven yet (see proposed-credential.ts). */
+  /** The managed identity was proposed but not proven yet (see renew-client-credential.ts). */
   readonly isProposed: boolean;
   /** Identifies the client credentials of the application that this vault holds. */
   readonly mark: KeyMark;

@@ -15,7 +15,7 @@ type FormatCommand = (words: string) => string;
 /** Advice for a person who runs the broker: it may name settings, roles and `ptb` commands. */
 export type OperatorAdvice = string | ((ptb: FormatCommand) => string);
 
-/** What to do, by reader. See `adviceFor` in advice.ts. */
+/** What to do, by reader. See `adviceFor`. */
 interface Advice {
   /** For a program that called the API: what to change in the request, or what to ask of the operator. */
   readonly caller: string;

@@ -118,7 +118,7 @@ interface OwnKeysDeps extends KeysCheckDeps, RedeemAsApplicationDeps {
 
 /**
  * Names the keys of the application that this vault does not hold, with a token of the application itself.
- * @param temporary the client secret that stands in for the managed identity, see temporary-secret.ts.
+ * @param temporary the client secret that stands in for the managed identity, see `withTemporarySecret`.
  * @returns undefined if there are none, or they cannot be read.
  */
 export async function unknownKeysNote(deps: OwnKeysDeps, temporary?: ClientCredential): Promise<string | undefined> {

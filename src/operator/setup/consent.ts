@@ -26,7 +26,7 @@ export interface ConsentOptions {
    */
   readonly confirmAccount?: ((former: string, account: string) => Promise<boolean>) | undefined;
   readonly method: SignInMethod;
-  /** Replaces the stored client credential if that does not work on this machine (see temporary-secret.ts). */
+  /** Replaces the stored client credential if that does not work on this machine (see `withTemporarySecret`). */
   readonly clientCredential?: ClientCredential | undefined;
 }
 

@@ -5,10 +5,10 @@ import { projectRoot } from '../../paths.ts';
 
 const read = (path: string): string => readFileSync(join(projectRoot, path), 'utf8');
 
-/** Names of the events that the app logs: the second argument of `log(level, event, …)`. */
+/** Names of the events that the app logs: the second argument of `log(level, event, …)` and of `attempt(log, event, …)`. */
 function loggedEvents(): string[] {
   const files = globSync('src/**/*.ts', { cwd: projectRoot, exclude: ['src/cli/**'] });
-  const call = /\.log\(\s*[^()]*?,\s*'([a-z_]+(?:\.[a-z_]+)+)'/g;
+  const call = /(?:\.log\(\s*[^()]*?|\battempt\([\w.]+),\s*'([a-z_]+(?:\.[a-z_]+)+)'/g;
   return [
     ...new Set(files.flatMap((file) => [...read(file).matchAll(call)].map(([, event]) => event ?? ''))),
   ].toSorted();

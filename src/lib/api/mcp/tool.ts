@@ -41,10 +41,8 @@ export function jsonOf({ text }: RouteAnswer): unknown {
   }
 }
 
-/**
- * Marks what a tool found, so that a language model can tell it from instructions. Names, mails and files of customers are
- * written by anybody, and some of it is written for an agent to read.
- */
+// Marks what a tool found, so that a language model can tell it from instructions. Names, mails and files of customers are
+// written by anybody, and some of it is written for an agent to read.
 
 /** What every reader of structured content finds beside the data. */
 export const dataNotice =

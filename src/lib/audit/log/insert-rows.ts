@@ -41,11 +41,9 @@ export class RisingTime {
   }
 }
 
-/**
- * Builds the transaction that inserts rows ("Performing entity group transactions"). The SDK builds the same text by
- * sending each row through a separate request pipeline, which takes three times the processor time, and every token
- * waits for this write. The SDK still signs, sends and retries the request.
- */
+// Builds the transaction that inserts rows ("Performing entity group transactions"). The SDK builds the same text by
+// sending each row through a separate request pipeline, which takes three times the processor time, and every token
+// waits for this write. The SDK still signs, sends and retries the request.
 
 const lineEnd = '\r\n';
 

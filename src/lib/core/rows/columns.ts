@@ -111,9 +111,12 @@ const withoutUnit = (times: Column<number>): Column<number> =>
 
 const validMs = (ms: number): number | undefined => (Number.isNaN(ms) ? undefined : ms);
 
+/** As `isoTime` writes it. `Date.parse` also takes a year, or a time without a zone. */
+const isIsoTime = (text: string): boolean => /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z$/.test(text);
+
 /** A time in milliseconds, stored as text in ISO 8601, UTC. Such texts sort by time. */
 export const time = withoutUnit(
-  column((value) => (typeof value === 'string' ? validMs(Date.parse(value)) : undefined), isoTime),
+  column((value) => (typeof value === 'string' && isIsoTime(value) ? validMs(Date.parse(value)) : undefined), isoTime),
 );
 
 /** A time in milliseconds, stored as DateTime. */

@@ -17,7 +17,7 @@ import {
 } from './run-schemas.ts';
 import type { TenantRunInput } from './tenant-run.ts';
 
-/** The batches of a run. The orchestrations of `fan-out.ts` import this file, so it is as deterministic as they are. */
+// The batches of a run, as deterministic as the orchestrations.
 
 /** Input of `fan-out`. It holds all parameters, so that a new deployment cannot change a running orchestration. */
 const fanOutInputSchema = z.object({
@@ -83,13 +83,11 @@ const stopSchema = z.object({ stopCode: z.string() });
 /** Whether a batch tells to attempt no further tenant. @param result of the batch; undefined before its end. */
 const stopsRun = (result: unknown): boolean => stopSchema.safeParse(result).success;
 
-/**
- * The orchestrations. The platform replays them from their history at every step, possibly with a later build.
- * So they use no clock, randomness, settings or I/O: only their input and the results of activities.
- * A change in the order or number of `yield`s needs a new version (host.json `defaultVersion`) and a branch on
- * `df.version`, or on a part of the input that earlier versions do not have. test/replay runs recorded histories of each
- * version against the current code.
- */
+// The orchestrations. The platform replays them from their history at every step, possibly with a later build.
+// So they use no clock, randomness, settings or I/O: only their input and the results of activities.
+// A change in the order or number of `yield`s needs a new version (host.json `defaultVersion`) and a branch on
+// `df.version`, or on a part of the input that earlier versions do not have. test/replay runs recorded histories of each
+// version against the current code.
 
 export const fanOutName = 'fan-out';
 export const fanOutBatchName = 'fan-out-batch';

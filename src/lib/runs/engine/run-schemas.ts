@@ -52,7 +52,7 @@ export function summaryOf(indexes: readonly number[], results: readonly TenantRu
   };
 }
 
-/** Schemas for data read from storage and orchestration histories. An older build may have written it. */
+// Schemas for data read from storage and orchestration histories. An older build may have written it.
 
 const tenantIdSchema = z.custom<TenantId>((value) => parseTenantId(value) === value);
 // An error code that this build does not know counts as `internal`.

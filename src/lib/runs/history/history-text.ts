@@ -31,11 +31,9 @@ const jsonRecord = (text: string | undefined): JsonObject => asObject(parseJson(
 const maxPieces = 16;
 const maxPiecesLength = lengthOfPieces(maxPieces);
 
-/**
- * Numbers of several tenants as JSON. Names and values are written once for all of them, as `names`, `by` and `values`. A tenant
- * has `[[rows, …]]`, one number for each name, and if its numbers are split `[[rows, …], [[value, rows, …], …]]`, where `value`
- * is a place in `values`.
- */
+// Numbers of several tenants as JSON. Names and values are written once for all of them, as `names`, `by` and `values`. A tenant
+// has `[[rows, …]]`, one number for each name, and if its numbers are split `[[rows, …], [[value, rows, …], …]]`, where `value`
+// is a place in `values`.
 
 /** Texts that are written once. */
 class Dictionary {

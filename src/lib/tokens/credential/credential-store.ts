@@ -100,16 +100,14 @@ export interface CredentialStore {
   listApplications(): Promise<readonly string[]>;
 }
 
-/**
- * Which version of a secret is in force. The store, the rotation and the renewal all use these rules:
- *
- * 1. Only enabled versions count. If none is enabled, a person has decided so: nothing is in force.
- * 2. The newest version that can be read is in force. One that cannot be read is skipped, with a warning.
- * 3. A refresh token is in force only if it belongs to the account that consented last. A person can change one tag, so
- *    both names of the account, object id and user principal name, count.
- * 4. A refresh token that a person stored by hand is in force only if no version that the broker stored is enabled.
- * 5. The order of the versions is the vault's. No rule compares the clocks of two machines.
- */
+// Which version of a secret is in force. The store, the rotation and the renewal all use these rules:
+//
+// 1. Only enabled versions count. If none is enabled, a person has decided so: nothing is in force.
+// 2. The newest version that can be read is in force. One that cannot be read is skipped, with a warning.
+// 3. A refresh token is in force only if it belongs to the account that consented last. A person can change one tag, so
+//    both names of the account, object id and user principal name, count.
+// 4. A refresh token that a person stored by hand is in force only if no version that the broker stored is enabled.
+// 5. The order of the versions is the vault's. No rule compares the clocks of two machines.
 
 /** The consent that counts. A part is absent if no version names it. */
 interface LastConsent {

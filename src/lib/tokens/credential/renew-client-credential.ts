@@ -99,11 +99,9 @@ export async function issueAndStore(
   return { version, undo };
 }
 
-/**
- * Changes an application from a secret or certificate to the managed identity. Only the app has the identity, so setup
- * cannot prove that Entra accepts it. For some minutes after the trust is created, Entra accepts it only now and then
- * (AADSTS70021). Setup therefore stores a disabled version, the proposal, and the daily timer tries it.
- */
+// Changes an application from a secret or certificate to the managed identity. Only the app has the identity, so setup
+// cannot prove that Entra accepts it. For some minutes after the trust is created, Entra accepts it only now and then
+// (AADSTS70021). Setup therefore stores a disabled version, the proposal, and the daily timer tries it.
 
 /**
  * Whether the vault contains a proposal newer than every version that is or was in use. A later renewal or setup cancels a

@@ -60,7 +60,7 @@ function parseLeaf(pem: string): X509Certificate {
 const certificateEndMs = (credential: ClientCredential): number | undefined =>
   credential.kind === 'certificate' ? new X509Certificate(credential.certificate).validToDate.getTime() : undefined;
 
-/** Converts credentials to Key Vault secrets and back: the value is the secret itself, everything else is in tags. */
+// Converts credentials to Key Vault secrets and back: the value is the secret itself, everything else is in tags.
 
 /** The content of a new version of a Key Vault secret. */
 export interface SecretToStore {

@@ -142,6 +142,13 @@ describe('the columns of a row', () => {
     },
   );
 
+  it('read a time only in the form in which it is written', () => {
+    const columns = new Columns({ endsAtMs: time.lenient() });
+    expect(columns.decode({ endsAt: '2026-11-30T00:00:00.000Z' })).toEqual({ endsAtMs: Date.UTC(2026, 10, 30) });
+    for (const endsAt of ['2030', '2026-11-30', '2026-11-30T00:00:00', '2026-11-30T00:00:00+01:00', 'x'])
+      expect([endsAt, columns.decode({ endsAt })]).toEqual([endsAt, { endsAtMs: undefined }]);
+  });
+
   it('take another value for what is absent or damaged', () => {
     const read = new Columns({ list: json(numbers).damagedAs([0]).lenient(), size: number.or(9) });
     expect(read.decode({})).toEqual({ size: 9 });
