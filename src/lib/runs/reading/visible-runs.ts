@@ -72,7 +72,7 @@ export class VisibleRuns implements RunSource {
   }
 
   readonly log: RunSource['log'] = {
-    find: async (runId) => this.#seen(await this.#read(this.#runs.log.find(runId))),
+    find: async (runId) => this.#seen(await this.#read(() => this.#runs.log.find(runId))),
     list: (filter) => this.#list(filter),
     tenants: (runId, outcome) => this.#records(runId, outcome),
     findTenant: (runId, tenantId) => this.#record(runId, tenantId, () => this.#runs.log.findTenant(runId, tenantId)),
@@ -119,10 +119,11 @@ export class VisibleRuns implements RunSource {
     const ofQueries = filter.job === undefined || filter.job === queryJob;
     const own =
       asker && ofQueries
-        ? await this.#read(this.#runs.log.list({ ...filter, job: queryJob, starter: asker.caller }))
+        ? await this.#read(() => this.#runs.log.list({ ...filter, job: queryJob, starter: asker.caller }))
         : [];
     const ids = new Set(own.map(({ runId }) => runId));
-    const others = tenants === '*' ? await this.#read(this.#runs.log.list(filter)) : await this.#listLimited(filter);
+    const others =
+      tenants === '*' ? await this.#read(() => this.#runs.log.list(filter)) : await this.#listLimited(filter);
     return [...own, ...others.filter(({ runId }) => !ids.has(runId))]
       .toSorted((a, b) => b.createdAtMs - a.createdAtMs)
       .slice(0, filter.limit);
@@ -132,7 +133,7 @@ export class VisibleRuns implements RunSource {
     const { tenants } = this.#visibility;
     if (tenants === undefined || tenants === '*') return [];
     const limit = Math.min(filter.limit, maxListed);
-    const candidates = await this.#read(this.#runs.log.list({ ...filter, limit: maxExamined }));
+    const candidates = await this.#read(() => this.#runs.log.list({ ...filter, limit: maxExamined }));
     const found: Run[] = [];
     for (let start = 0; start < candidates.length && found.length < limit; start += concurrentRuns) {
       const some = candidates.slice(start, start + concurrentRuns);
@@ -263,9 +264,9 @@ export class VisibleRuns implements RunSource {
     }
   }
 
-  #read<T>(reading: Promise<T>): Promise<T> {
+  async #read<T>(read: () => Promise<T>): Promise<T> {
     this.#visibility.signal?.throwIfAborted();
-    return reading;
+    return read();
   }
 }
 

@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { VisibleRuns } from '../../../../../src/lib/runs/reading/visible-runs.ts';
 import { MemoryRunLog, MemoryRunResults } from '../../../../fakes/memory-run-log.ts';
 import { guid, tenant } from '../../../../support/audit-entries.ts';
@@ -156,11 +156,14 @@ it('reads nothing once its signal is aborted, also within a list', async () => {
   const inTime = new VisibleRuns(runs, { tenants: '*' }).until(aborting.signal);
   const records = inTime.log.tenants('licence-report@mine')[Symbol.asyncIterator]();
   aborting.abort(new Error('too late'));
+  const started = [vi.spyOn(runs.log, 'find'), vi.spyOn(runs.log, 'list')];
   await expect(records.next()).rejects.toThrow('too late');
   await expect(inTime.log.find('licence-report@mine')).rejects.toThrow('too late');
   await expect(inTime.log.list({ limit: 1 })).rejects.toThrow('too late');
   await expect(inTime.results.plan({ runId: 'licence-report@mine' })).rejects.toThrow('too late');
   await expect(collected(inTime.results.rows('licence-report@mine', `${tenant(1)}.a`))).rejects.toThrow('too late');
+  // A read that starts and fails later would be nobody's.
+  expect(started.map(({ mock }) => mock.calls.length)).toEqual([0, 0]);
 });
 
 it('tries again after a failure of storage', async () => {
