@@ -101,7 +101,7 @@ export const wholeBudget = (units: number): Share => ({
 /** Budgets that all instances of the app share. */
 export interface SharedBudgets {
   share(name: string): Share;
-  /** Resolves when the shares are known, after about a second at most. @throws the reason of the signal. */
+  /** Resolves when the shares are known, after 1.5 seconds at most. @throws the reason of the signal. */
   ready(signal?: AbortSignal): Promise<void>;
   /** Stops the requests of this name on all instances for `ms` milliseconds. */
   pause(name: string, ms: number): void;
