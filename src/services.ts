@@ -14,7 +14,7 @@ import type { HealthReporter } from './lib/health/health-reporter.ts';
 import type { ResourceRegistry } from './lib/core/resources.ts';
 import type { TokenSource } from './lib/core/secrets.ts';
 import type { Notifier } from './lib/notices/notice.ts';
-import type { Notifications } from './lib/notices/notices.ts';
+import type { Notifications } from './lib/notices/open-notices.ts';
 import type { Runs } from './lib/runs/store/runs.ts';
 import type { RunTuning } from './lib/runs/engine/start-run.ts';
 import type { Clock, Random } from './lib/core/clock.ts';
@@ -24,7 +24,7 @@ import type { Logger } from './lib/core/log.ts';
 import type { AppMetrics } from './lib/core/metrics.ts';
 import type { Fetch } from './lib/core/outbound.ts';
 import type { AllBudgets } from './lib/core/share.ts';
-import type { TenantEvents } from './lib/tenant-events/tenant-events.ts';
+import type { TenantEvents } from './lib/tenant-events/create-tenant-events.ts';
 import type { TenantDirectory } from './lib/tenants/directory.ts';
 import type { TenantTags } from './lib/tenants/tags.ts';
 

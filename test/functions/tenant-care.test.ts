@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import type { Services } from '../../src/composition.ts';
 import { watchTenants } from '../../src/functions/events.ts';
 import { BrokerError } from '../../src/lib/core/errors.ts';
-import type { TenantEvents } from '../../src/lib/tenant-events/tenant-events.ts';
+import type { TenantEvents } from '../../src/lib/tenant-events/create-tenant-events.ts';
 import { tenant } from '../support/audit-entries.ts';
 import { recordingLogger } from '../fakes/recording-logger.ts';
 

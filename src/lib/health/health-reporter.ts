@@ -9,7 +9,7 @@ import type { Logger } from '../core/log.ts';
 import type { Credential } from '../core/secrets.ts';
 import { defaultApplication } from '../core/identifiers.ts';
 import type { MapOrigin } from '../judge/stored-map.ts';
-import type { Notifications } from '../notices/notices.ts';
+import type { Notifications } from '../notices/open-notices.ts';
 import type { TenantDirectory } from '../tenants/directory.ts';
 import type { TokenBroker } from '../tokens/broker.ts';
 import type { CachedCredentials } from '../tokens/credential/cached-credentials.ts';

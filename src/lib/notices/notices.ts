@@ -1,45 +1,11 @@
-import type { TableClient } from '@azure/data-tables';
-import type { TenantId } from '../core/identifiers.ts';
-import type { Secret } from '../core/secrets.ts';
-import type { Logger } from '../core/log.ts';
 import { once } from '../core/single-flight.ts';
-import type { IsSelected } from './filter.ts';
 import { type Notifier, silentNotifier } from './notice.ts';
-import type { TargetDeps, WebhookForm } from './target.ts';
-
-/** The notices of the app. */
-export interface Notifications {
-  readonly notifier: Notifier;
-  /** Delivers what is due. Never throws. */
-  deliverDue(): Promise<void>;
-  /** Deletes what is older than 30 days. @throws BrokerError storage_unavailable */
-  purge(): Promise<void>;
-  /** What keeps notices from arriving, one sentence each. @throws BrokerError storage_unavailable */
-  problems(): Promise<readonly string[]>;
-}
+import type { Notifications, NotificationsDeps, NotificationSettings } from './open-notices.ts';
 
 /** The notices of the app, and what sends them. */
 interface Notices {
   readonly notifications: Notifications;
   readonly notifier: Notifier;
-}
-
-export interface NotificationsDeps extends TargetDeps {
-  readonly log: Logger;
-  readonly background: (work: () => void) => void;
-  readonly storage: { table(name: string): Promise<TableClient> };
-  /** With the tenant where no host names the app, tells brokers apart. */
-  readonly dashboardUrl: string | undefined;
-  readonly partnerTenantId: TenantId;
-  readonly isSelected: IsSelected;
-}
-
-export interface NotificationSettings {
-  readonly NOTIFICATION_WEBHOOK?: Secret | undefined;
-  readonly NOTIFICATION_FORM?: WebhookForm | undefined;
-  readonly NOTIFICATION_SIGNED_WEBHOOK?: Secret | undefined;
-  readonly NOTIFICATION_SIGNING_SECRET?: Secret | undefined;
-  readonly NOTIFICATION_FILTER?: string | undefined;
 }
 
 /**

@@ -1,13 +1,15 @@
+import type { TableClient } from '@azure/data-tables';
 import { type Clock, dayMs, hourMs, isoTime } from '../core/clock.ts';
 import { toBrokerError } from '../core/errors.ts';
+import type { TenantId } from '../core/identifiers.ts';
 import { errorFields, type Logger } from '../core/log.ts';
+import type { Secret } from '../core/secrets.ts';
 import { Deliveries } from './deliveries.ts';
-import { type Filter, parseFilter } from './filter.ts';
+import { type Filter, type IsSelected, parseFilter } from './filter.ts';
 import { type Notice, type Notifier, silentNotifier } from './notice.ts';
-import type { Notifications, NotificationsDeps, NotificationSettings } from './notices.ts';
 import { cleanNotice, type Outbox } from './outbox.ts';
 import { noticesTable, TableOutbox } from './table-outbox.ts';
-import type { Target } from './target.ts';
+import type { Target, TargetDeps, WebhookForm } from './target.ts';
 import { chatTitle, createChatTarget, createSignedTarget, signedTitle } from './webhooks.ts';
 
 interface OutboxNotifierDeps {
@@ -137,4 +139,33 @@ export async function problemsOf(
     ];
   });
   return (await Promise.all(problems)).flat();
+}
+
+/** The notices of the app. */
+export interface Notifications {
+  readonly notifier: Notifier;
+  /** Delivers what is due. Never throws. */
+  deliverDue(): Promise<void>;
+  /** Deletes what is older than 30 days. @throws BrokerError storage_unavailable */
+  purge(): Promise<void>;
+  /** What keeps notices from arriving, one sentence each. @throws BrokerError storage_unavailable */
+  problems(): Promise<readonly string[]>;
+}
+
+export interface NotificationsDeps extends TargetDeps {
+  readonly log: Logger;
+  readonly background: (work: () => void) => void;
+  readonly storage: { table(name: string): Promise<TableClient> };
+  /** With the tenant where no host names the app, tells brokers apart. */
+  readonly dashboardUrl: string | undefined;
+  readonly partnerTenantId: TenantId;
+  readonly isSelected: IsSelected;
+}
+
+export interface NotificationSettings {
+  readonly NOTIFICATION_WEBHOOK?: Secret | undefined;
+  readonly NOTIFICATION_FORM?: WebhookForm | undefined;
+  readonly NOTIFICATION_SIGNED_WEBHOOK?: Secret | undefined;
+  readonly NOTIFICATION_SIGNING_SECRET?: Secret | undefined;
+  readonly NOTIFICATION_FILTER?: string | undefined;
 }

@@ -1,13 +1,18 @@
+import type { TableClient } from '@azure/data-tables';
 import { isoTime } from '../core/clock.ts';
 import { ptbCommand } from '../core/errors.ts';
 import { type Notice, type Notifier, quoted, tenantTitles } from '../notices/notice.ts';
+import type { Runs } from '../runs/store/runs.ts';
+import type { CompleteReads } from '../tenants/directory.ts';
 import { reasonTexts } from '../tenants/tenant.ts';
 import { TableToldStates, toldStatesTable } from './announced-states.ts';
-import { type AnnounceEvent, followTenants } from './follow-tenants.ts';
-import { type ObserveDeps, observeTenants } from './observe-tenants.ts';
+import type { ClaimDeps } from './claimed-log.ts';
+import type { ConsentInTenants } from './consent-in-new.ts';
+import type { EventLog, EventPage, EventQuery } from './event-log.ts';
+import { type AnnounceEvent, type FollowOutcome, followTenants } from './follow-tenants.ts';
+import { type ObserveDeps, type ObservedJob, observeTenants } from './observe-tenants.ts';
 import { TableEventLog, tenantEventsTable } from './table-event-log.ts';
 import { type EventKind, type EventReason, eventSeverities, type TenantEvent } from './tenant-event.ts';
-import type { TenantEvents, TenantEventsParts } from './tenant-events.ts';
 
 /** What each kind means, as a sentence for people. */
 const eventTexts: Readonly<Record<EventKind, string>> = {
@@ -125,4 +130,27 @@ export function createTenantEvents(parts: TenantEventsParts): TenantEvents {
         consent,
       }),
   };
+}
+
+/** The events of tenants. Every method throws BrokerError storage_unavailable. */
+export interface TenantEvents {
+  query(query: EventQuery): Promise<EventPage>;
+  /** As `EventLog.purge`. */
+  purge: EventLog['purge'];
+  /**
+   * As `followTenants`.
+   * @param jobs the jobs whose last results show consent and roles.
+   * @param consent consents in new tenants. Absent: nobody does.
+   */
+  follow(jobs: readonly ObservedJob[], consent?: ConsentInTenants): Promise<FollowOutcome>;
+}
+
+/** Where the parts of events come from. */
+export interface TenantEventsParts extends ClaimDeps, Pick<ObserveDeps, 'tenantTags' | 'consentWatch'> {
+  readonly storage: { table(name: string): Promise<TableClient> };
+  readonly notifier: Notifier;
+  readonly directory: CompleteReads;
+  readonly runs: Pick<Runs, 'lastResults'>;
+  /** For links in notices. */
+  readonly dashboardUrl: string | undefined;
 }

@@ -1,7 +1,8 @@
 import { beforeEach, expect, test } from 'vitest';
 import { parseTenantId } from '../../../../src/lib/core/identifiers.ts';
 import { Secret } from '../../../../src/lib/core/secrets.ts';
-import { createNotifications, type NotificationSettings } from '../../../../src/lib/notices/notices.ts';
+import { createNotifications } from '../../../../src/lib/notices/notices.ts';
+import type { NotificationSettings } from '../../../../src/lib/notices/open-notices.ts';
 import { FakeClock, settle } from '../../../fakes/fake-clock.ts';
 import { recordingLogger } from '../../../fakes/recording-logger.ts';
 import { type Scripted, scriptedFetch, type SeenRequest } from '../../../fakes/scripted-fetch.ts';
