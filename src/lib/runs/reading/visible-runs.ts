@@ -64,11 +64,13 @@ const notCovered = 'No rule of the caller for the gateway covers this tenant any
 export class VisibleRuns implements RunSource {
   readonly #runs: StoredRuns;
   readonly #visibility: Visibility;
-  readonly #own = new Map<RunId, Promise<boolean>>();
+  /** Which queries are the caller's own, as far as it was looked up. */
+  readonly #own: Map<RunId, Promise<boolean>>;
 
-  constructor(runs: StoredRuns, visibility: Visibility) {
+  constructor(runs: StoredRuns, visibility: Visibility, own = new Map<RunId, Promise<boolean>>()) {
     this.#runs = runs;
     this.#visibility = visibility;
+    this.#own = own;
   }
 
   readonly log: RunSource['log'] = {
@@ -85,9 +87,9 @@ export class VisibleRuns implements RunSource {
     rows: (runId, rowsName, fromByte) => this.#rows(runId, rowsName, fromByte),
   };
 
-  /** The same runs for at most a time: an answer that nobody waits for must not keep storage busy. */
+  /** The same runs until the signal is aborted: an answer that nobody waits for must not keep storage busy. */
   until(signal: AbortSignal): VisibleRuns {
-    return new VisibleRuns(this.#runs, { ...this.#visibility, signal });
+    return new VisibleRuns(this.#runs, { ...this.#visibility, signal }, this.#own);
   }
 
   /** Whether the run is a query that the caller asked. */

@@ -166,6 +166,15 @@ it('reads nothing once its signal is aborted, also within a list', async () => {
   expect(started.map(({ mock }) => mock.calls.length)).toEqual([0, 0]);
 });
 
+it('looks up once whose query it is, also for an answer with a deadline', async () => {
+  const runs = await stage();
+  const own = ownQueries(runs);
+  await own.log.countTenants('query@mine');
+  const find = vi.spyOn(runs.log, 'find');
+  await own.until(new AbortController().signal).log.countTenants('query@mine');
+  expect(find.mock.calls).toEqual([]);
+});
+
 it('tries again after a failure of storage', async () => {
   const runs = await stage();
   const own = ownQueries(runs);
