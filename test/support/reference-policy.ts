@@ -6,7 +6,13 @@ interface Document {
   tenantGroups?: Record<string, string[]>;
   rules: {
     name: string;
-    callers: { applications: string[]; objects?: string[]; kinds?: string[]; roles?: string[] };
+    callers: {
+      applications: string[];
+      objects?: string[];
+      kinds?: string[];
+      blueprints?: string[];
+      roles?: string[];
+    };
     tenants?: string[];
     except?: string[];
     resources?: string[];
@@ -22,6 +28,7 @@ export interface Ask {
   application: string;
   object: string;
   kind: string;
+  blueprint?: string | undefined;
   roles: string[];
   tenantId: string;
   domains: string[];
@@ -44,12 +51,25 @@ export function referenceDecision(document: Document, ask: Ask): string {
   };
   const same = (one: string, other: string): boolean => one.toLowerCase() === other.toLowerCase();
   const denied =
-    keep('caller', ({ callers }) => callers.applications.some((id) => id === '*' || same(id, ask.application))) ??
+    keep(
+      'caller',
+      ({ callers: { applications, blueprints } }) =>
+        applications.some((id) => id === '*' || same(id, ask.application)) &&
+        (blueprints === undefined ||
+          (ask.kind === 'agent' &&
+            (ask.blueprint === undefined || blueprints.some((id) => same(id, ask.blueprint ?? ''))))),
+    ) ??
     keep('kind', ({ callers }) => callers.kinds === undefined || callers.kinds.includes(ask.kind)) ??
     keep(
       'object',
       ({ callers }) => callers.objects === undefined || callers.objects.some((id) => same(id, ask.object)),
     ) ??
+    // For an agent, a rule has to say somewhere that it means this agent.
+    keep('agent', ({ callers: { applications, blueprints, kinds } }) => {
+      if (ask.kind !== 'agent') return true;
+      if (blueprints !== undefined) return ask.blueprint !== undefined;
+      return kinds?.includes('agent') === true || applications.some((id) => same(id, ask.application));
+    }) ??
     keep('role', ({ callers }) => !(callers.roles ?? []).some((role) => !ask.roles.includes(role))) ??
     keep('grant', ({ grants }) => (grants === undefined ? ask.grant === 'delegated' : grants.includes(ask.grant))) ??
     keep('resource', ({ resources = [] }) => resources.includes('*') || resources.includes(ask.resource)) ??

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { HttpRequest, InvocationContext } from '@azure/functions';
 import type { AuditLog } from '../audit/audit-log.ts';
-import type { Caller, CallerRole, CallerVerifier } from '../core/caller.ts';
+import { type Caller, type CallerRole, type CallerVerifier, identityOf } from '../core/caller.ts';
 import type { Clock } from '../core/clock.ts';
 import { BrokerError, type ErrorCode, toBrokerError } from '../core/errors.ts';
 import { parseGuid } from '../core/identifiers.ts';
@@ -66,7 +66,6 @@ async function record(
   } catch {
     return;
   }
-  const { applicationId, objectId, kind } = caller;
   await deps.audit
     .record({
       atMs: deps.clock.nowMs(),
@@ -74,7 +73,7 @@ async function record(
       tokenId: deps.newId(),
       outcome: 'denied',
       code,
-      caller: { applicationId, objectId, kind },
+      caller: identityOf(caller),
       route: `${method} ${route.path}`,
       scopes: [],
     })

@@ -1,7 +1,7 @@
 import type { TableEntity } from '@azure/data-tables';
 import * as z from 'zod';
 import { approvalRanges } from '../access/policy/policy.ts';
-import { type CallerRole, callerKinds, callerRoles } from '../core/caller.ts';
+import { type CallerRole, callerRoles, storedIdentity } from '../core/caller.ts';
 import { isoTime } from '../core/clock.ts';
 import { parseTenantId, type TenantId } from '../core/identifiers.ts';
 import { column, Columns, flag, json, oneOf, type Properties, text, time } from '../core/rows/columns.ts';
@@ -29,13 +29,7 @@ const tenantId = z
   .transform((text) => parseTenantId(text))
   .refine((id): id is TenantId => id !== undefined, 'is not a tenant id');
 const isoTimeSchema = z.iso.datetime().transform((at) => Date.parse(at));
-const partySchema = z.object({
-  tenantId,
-  applicationId: z.string(),
-  objectId: z.string(),
-  kind: z.enum(callerKinds),
-  name: z.string(),
-});
+const partySchema = z.object({ tenantId, ...storedIdentity, name: z.string() });
 const factsSchema = z.array(z.object({ name: z.string(), value: z.string() }));
 const role = z.enum(callerRoles);
 const roles = z.array(role);

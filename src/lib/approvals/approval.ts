@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import type { ApprovalTerms } from '../access/policy/policy.ts';
 import type { AuditEntry } from '../audit/audit-log.ts';
-import type { Caller, CallerRole } from '../core/caller.ts';
+import { type Caller, type CallerIdentity, type CallerRole, identityOf } from '../core/caller.ts';
 import { minuteMs } from '../core/clock.ts';
 import type { TenantId } from '../core/identifiers.ts';
 
@@ -70,7 +70,7 @@ export interface Subject {
 }
 
 /** A person or application, as its token showed it. */
-export type Party = Pick<Caller, 'tenantId' | 'applicationId' | 'objectId' | 'kind' | 'name'>;
+export type Party = CallerIdentity & Pick<Caller, 'tenantId' | 'name'>;
 
 /** A decision of one person. */
 export interface ApprovalDecision {
@@ -184,8 +184,8 @@ export function consentsOf(
   return made.filter(({ decision, decider, roles }) => {
     const person = personOf(decider);
     if (decision !== 'approve' || decider.kind !== 'user' || person === personOf(asker)) return false;
-    // An application that requested as itself shows the token of the person.
-    if (asker.kind === 'application' && asker.applicationId === decider.applicationId) return false;
+    // An application that requested as itself, or an agent, shows the token of the person.
+    if (asker.kind !== 'user' && asker.applicationId === decider.applicationId) return false;
     if (people.has(person) || !from.every((role) => roles.includes(role))) return false;
     people.add(person);
     return true;
@@ -200,11 +200,9 @@ export const personOf = ({ tenantId, objectId }: Pick<Party, 'tenantId' | 'objec
 export const askerKeyOf = ({ tenantId, applicationId, objectId }: Party): string =>
   `${tenantId}.${applicationId}.${objectId}`;
 
-export const partyOf = ({ tenantId, applicationId, objectId, kind, name }: Caller): Party => ({
+export const partyOf = ({ tenantId, name, ...caller }: Caller): Party => ({
   tenantId,
-  applicationId,
-  objectId,
-  kind,
+  ...identityOf(caller),
   // A name comes from a token and has no limit of its own.
   name: name.slice(0, 256),
 });

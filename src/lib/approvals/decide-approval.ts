@@ -1,7 +1,7 @@
 import { deciderRole } from '../access/policy/policy.ts';
 import { isVisible } from '../access/tenants/visible-tenants.ts';
 import type { AuditEntry } from '../audit/audit-log.ts';
-import type { Caller } from '../core/caller.ts';
+import { type Caller, type CallerIdentity, identityOf } from '../core/caller.ts';
 import { BrokerError, toBrokerError } from '../core/errors.ts';
 import type { TenantId } from '../core/identifiers.ts';
 import { errorFields, scrub } from '../core/log.ts';
@@ -33,7 +33,7 @@ export const byTime = { applicationId: nobody, objectId: nobody, kind: 'applicat
  */
 export function auditEntryOf(
   { id, subject, correlationId }: Approval,
-  { applicationId, objectId, kind }: Pick<Party, 'applicationId' | 'objectId' | 'kind'>,
+  actor: CallerIdentity,
   { reason, ...step }: Step,
 ): AuditEntry {
   const { audit, rule, tenantId } = subject;
@@ -44,7 +44,7 @@ export function auditEntryOf(
     kind: 'approval',
     approvalId: id,
     tokenId: nobody,
-    caller: { applicationId, objectId, kind },
+    caller: identityOf(actor),
     rule,
     tenantId,
     ...(reason === undefined ? {} : { reason: scrub(reason) }),

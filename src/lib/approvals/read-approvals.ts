@@ -1,5 +1,5 @@
 import { type AccessPolicy, approvalRanges } from '../access/policy/policy.ts';
-import type { Caller } from '../core/caller.ts';
+import { type Caller, identityOf } from '../core/caller.ts';
 import { isoTime } from '../core/clock.ts';
 import { defined } from '../core/objects.ts';
 import type { ApprovalQuery } from './approval-log.ts';
@@ -94,7 +94,7 @@ export const visible = (
   return { approval, possibleDecisions: possibleDecisions(approval, deciding, now, signInClientId) };
 };
 
-const viewParty = ({ objectId, applicationId, kind, name }: Party) => ({ objectId, applicationId, kind, name });
+const viewParty = ({ name, ...party }: Party) => ({ ...identityOf(party), name });
 
 const time = <K extends string>(name: K, ms: number | undefined) =>
   (ms === undefined ? {} : { [name]: isoTime(ms) }) as { [name in K]?: string };

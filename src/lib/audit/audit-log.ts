@@ -1,4 +1,4 @@
-import type { Caller } from '../core/caller.ts';
+import type { CallerIdentity } from '../core/caller.ts';
 import type { Clock } from '../core/clock.ts';
 import { BrokerError, type ErrorCode } from '../core/errors.ts';
 import type { TenantId } from '../core/identifiers.ts';
@@ -89,7 +89,7 @@ export interface AuditEntry extends GatewayRequestFields {
   readonly outcome: AuditOutcome;
   /** Why it was denied. */
   readonly code?: ErrorCode;
-  readonly caller: Pick<Caller, 'applicationId' | 'objectId' | 'kind'>;
+  readonly caller: CallerIdentity;
   /** The policy rule that allowed the request. */
   readonly rule?: string;
   /** Id of the run that sent the request: a query. Of a tool: the run that it reads. */

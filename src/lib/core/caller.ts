@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import type { TenantId } from './identifiers.ts';
+import { defined } from './objects.ts';
 import { visibleText } from './text.ts';
 
 /** The app roles of the broker's application in Entra. Each opens a part of the API. */
@@ -19,8 +20,11 @@ export type CallerRole = (typeof callerRoles)[number];
 /** The delegated scope that the token of a person has. It grants nothing; the app roles do. */
 export const personScope = 'access_as_user';
 
-/** Whether an application calls as itself, or for a person who is signed in to it. */
-export const callerKinds = ['application', 'user'] as const;
+/**
+ * Who calls: an application as itself, a person who is signed in to one, or an agent ("Microsoft Entra Agent ID") on its own,
+ * for a person or through its own user account.
+ */
+export const callerKinds = ['application', 'user', 'agent'] as const;
 export type CallerKind = (typeof callerKinds)[number];
 
 /** The caller, as an access token for the broker's own application proves it. */
@@ -30,13 +34,35 @@ export interface Caller {
   /** The service principal or user (`oid`), GUID in lower case. */
   readonly objectId: string;
   readonly kind: CallerKind;
+  /** Of an agent: the application that it was made from (`xms_par_app_azp`), GUID in lower case, if its token names it. */
+  readonly blueprint?: string | undefined;
+  /** Of an agent: the person that it acts for, the same as `objectId`. Absent if it acts on its own. */
+  readonly actsFor?: string | undefined;
   /** The {@link callerRoles} in the token. May be empty. */
   readonly roles: readonly CallerRole[];
   /** The tenant that issued the token. */
   readonly tenantId: TenantId;
-  /** For logs: the user's sign-in name or the application's display name if the token has one, else the application id. */
+  /**
+   * For logs: the user's sign-in name or the application's display name if the token has one, else the application id. That of
+   * an agent begins with "agent".
+   */
   readonly name: string;
 }
+
+/** Who a caller is, without its rights: what records keep. */
+export type CallerIdentity = Pick<Caller, 'applicationId' | 'objectId' | 'kind' | 'blueprint' | 'actsFor'>;
+
+export const identityOf = ({ applicationId, objectId, kind, blueprint, actsFor }: CallerIdentity): CallerIdentity =>
+  defined({ applicationId, objectId, kind, blueprint, actsFor });
+
+/** The members of a stored {@link CallerIdentity}. An older build knew no agents. */
+export const storedIdentity = {
+  applicationId: z.string(),
+  objectId: z.string(),
+  kind: z.enum(callerKinds),
+  blueprint: z.string().optional(),
+  actsFor: z.string().optional(),
+};
 
 /** The application and the person or service principal: those that share it share a queue. */
 export const callerIdOf = ({ applicationId, objectId }: Pick<Caller, 'applicationId' | 'objectId'>): string =>
@@ -46,13 +72,13 @@ export const callerIdOf = ({ applicationId, objectId }: Pick<Caller, 'applicatio
 export interface Actor {
   /** The service principal or user (`oid`), GUID in lower case. */
   readonly objectId: string;
-  /** The sign-in name of a person, if the token has it. */
+  /** The sign-in name of a person, if the token has it, or the name of an agent. */
   readonly name?: string;
 }
 
 export const actorOf = ({ applicationId, objectId, kind, name }: Caller): Actor => ({
   objectId,
-  ...(kind === 'user' && name !== applicationId ? { name } : {}),
+  ...(kind !== 'application' && name !== applicationId ? { name } : {}),
 });
 
 /** Authenticates the caller of a request. */

@@ -1,5 +1,5 @@
 import type { AuditEntry, AuditLog } from '../audit/audit-log.ts';
-import { type Caller, callerIdOf } from '../core/caller.ts';
+import { type Caller, callerIdOf, identityOf } from '../core/caller.ts';
 import type { Clock } from '../core/clock.ts';
 import { BrokerError, type ErrorCode, toBrokerError } from '../core/errors.ts';
 import type { TenantId } from '../core/identifiers.ts';
@@ -78,7 +78,7 @@ async function replaceRecorded(
     kind: 'tags',
     outcome,
     ...(code === undefined ? {} : { code }),
-    caller: { applicationId: caller.applicationId, objectId: caller.objectId, kind: caller.kind },
+    caller: identityOf(caller),
     tenantId,
     scopes: [],
     tagsAdded: added,

@@ -15,7 +15,7 @@ import { digestOf, type Fact, partyOf, type Subject } from '../approvals/approva
 import type { Approvals } from '../approvals/approvals.ts';
 import { type ConditionOutcome, meetCondition } from '../approvals/meet-condition.ts';
 import { type AuditEntry, type AuditLog, longestRecordSeconds } from '../audit/audit-log.ts';
-import { type Caller, callerIdOf, reasonSchema } from '../core/caller.ts';
+import { type Caller, callerIdOf, identityOf, reasonSchema } from '../core/caller.ts';
 import type { Clock } from '../core/clock.ts';
 import { BrokerError, type ErrorCode, toBrokerError } from '../core/errors.ts';
 import type { TenantId } from '../core/identifiers.ts';
@@ -232,7 +232,7 @@ export async function issueToken(
     correlationId,
     tokenId,
     outcome,
-    caller: { applicationId: caller.applicationId, objectId: caller.objectId, kind: caller.kind },
+    caller: identityOf(caller),
     // The text of the caller may contain anything, even a secret pasted by mistake.
     tenantAsked: scrub(requested.tenant),
     resource: requested.resource,

@@ -27,15 +27,16 @@ export interface PolicyRequest extends TenantFacts {
 }
 
 /** The part of a caller that the policy decides on. What is unknown matches no rule that names it. */
-export type PolicyCaller = Pick<Caller, 'applicationId' | 'roles'> & Partial<Pick<Caller, 'objectId' | 'kind'>>;
+export type PolicyCaller = Pick<Caller, 'applicationId' | 'roles'> &
+  Partial<Pick<Caller, 'objectId' | 'kind' | 'blueprint'>>;
 
 /** The parts of a rule, in the order of evaluation. */
-const stages = ['caller', 'kind', 'object', 'role', 'grant', 'resource', 'tenant', 'scope'] as const;
+const stages = ['caller', 'kind', 'object', 'agent', 'role', 'grant', 'resource', 'tenant', 'scope'] as const;
 /** A part of a rule that a request may fail to match. */
 export type Stage = (typeof stages)[number];
 
 /** A stage that depends on the caller alone. */
-export type CallerStage = Extract<Stage, 'caller' | 'kind' | 'object' | 'role'>;
+export type CallerStage = Extract<Stage, 'caller' | 'kind' | 'object' | 'agent' | 'role'>;
 
 /** The request is denied. */
 export interface Denial {
@@ -175,17 +176,30 @@ export function failedStage(rule: Rule, caller: PolicyCaller, request: PolicyReq
 /** Returns the first stage of the rule that the caller fails, whatever it requests. Pure. */
 export function failedCallerStage(rule: Rule, caller: PolicyCaller): CallerStage | undefined {
   if (!allows(rule.callers, caller.applicationId)) return 'caller';
+  // An agent whose token does not name its blueprint may be one of these, so a limit of reading holds for it.
+  const isUnknown = caller.kind === 'agent' && caller.blueprint === undefined;
+  if (!isUnknown && !allows(rule.blueprints, caller.blueprint)) return 'caller';
   if (!allows(rule.kinds, caller.kind)) return 'kind';
   if (!allows(rule.objects, caller.objectId)) return 'object';
+  if (caller.kind === 'agent' && !namesAgent(rule, caller)) return 'agent';
   if (!rule.roles.every((role) => caller.roles.includes(role))) return 'role';
   return undefined;
 }
+
+/**
+ * Whether a rule for an agent's application and kind names it: by one of them, or by its blueprint if it lists blueprints. A rule
+ * that was written for every person and application does not become one for agents.
+ */
+const namesAgent = ({ kinds, blueprints, callers }: Rule, { blueprint }: PolicyCaller): boolean =>
+  (kinds !== '*' || callers !== '*') && allows(blueprints, blueprint);
 
 function failedBeforeTenant(rule: Rule, caller: PolicyCaller, request: TenantlessRequest): Stage | undefined {
   // As if it were a rule for other callers, because it must not be the furthest failed one.
   if (!(request.via === 'gateway' ? rule.gateway : rule.tokens)) return 'caller';
   const stage = failedCallerStage(rule, caller);
   if (stage !== undefined) return stage;
+  // Only a person knows whether there is an emergency.
+  if (rule.breakGlass && caller.kind === 'agent') return 'agent';
   if (request.grant !== undefined && !rule.grants.has(request.grant)) return 'grant';
   if (!allows(rule.resources, request.resource)) return 'resource';
   return undefined;
@@ -196,6 +210,8 @@ const reasons: Readonly<Record<Stage, (caller: PolicyCaller, request: PolicyRequ
     `No rule${via === 'gateway' ? ' for the gateway' : ''} applies to the application ${applicationId}.`,
   kind: (caller) => `No rule for this application accepts callers of the kind ${caller.kind ?? 'unknown'}.`,
   object: (caller) => `No rule for this application names the object id ${caller.objectId ?? '(unknown)'}.`,
+  agent: () =>
+    'No rule for this caller is open to agents. A rule names an agent by its application, its blueprint or the kind agent, and none for emergencies does.',
   role: (caller) => `No rule accepts the roles of this caller (${caller.roles.join(', ') || 'none'}).`,
   grant: (_, request) => `No rule for this caller allows the grant ${request.grant}.`,
   resource: (_, { resource, grant }) =>
@@ -213,12 +229,12 @@ type ReadingRule = Rule & { readonly reads: TenantSelection };
 export type Reads = '*' | readonly TenantSelection[];
 
 /**
- * Whether a rule limits what the caller may read. Its roles do not matter here: a caller must not escape a limit because
- * it lacks a role of the rule.
+ * Whether a rule limits what the caller may read. Its roles do not matter here, and neither does its kind for an agent: a caller
+ * must not escape a limit because it lacks a role of the rule, or because an agent acts for it.
  */
 export function limitsReading(rule: Rule, caller: PolicyCaller): rule is ReadingRule {
-  const stage = failedCallerStage(rule, caller);
-  return rule.reads !== undefined && (stage === undefined || stage === 'role');
+  const stage = failedCallerStage(caller.kind === 'agent' ? { ...rule, kinds: '*' } : rule, caller);
+  return rule.reads !== undefined && (stage === undefined || stage === 'agent' || stage === 'role');
 }
 
 /**

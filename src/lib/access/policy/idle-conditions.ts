@@ -92,6 +92,9 @@ const coversCallers = (wide: Rule, rule: Rule): boolean =>
   contains(wide.callers, rule.callers) &&
   contains(wide.objects, rule.objects) &&
   contains(wide.kinds, rule.kinds) &&
+  // Without kinds, every application means no agents.
+  !(wide.kinds === '*' && wide.callers === '*' && rule.kinds !== '*' && rule.kinds.has('agent')) &&
+  contains(wide.blueprints, rule.blueprints) &&
   wide.roles.every((role) => rule.roles.includes(role)) &&
   contains(wide.resources, rule.resources) &&
   coversScopes(wide.scopes, rule.scopes);

@@ -14,7 +14,7 @@ import {
 } from '../tenants/tenant-set.ts';
 import { idleConditionWarnings } from './idle-conditions.ts';
 import { type PolicyDocument, policyDocumentSchema, policyJsonSchema, type RuleDocument } from './policy-document.ts';
-import { type AccessPolicy, approvalProblems, type Rule, termsOf } from './policy.ts';
+import { type AccessPolicy, agentProblems, approvalProblems, type Rule, termsOf } from './policy.ts';
 import { requestLimitOf, allowListOf } from './request-limit.ts';
 
 /** Whether a rule lets the gateway send requests. */
@@ -178,6 +178,7 @@ function referenceProblems(document: PolicyDocument): string[] {
       ...tokenProblems(rule, location),
       ...gatewayProblems(rule, location),
       ...approvalProblems(rule, location),
+      ...agentProblems(rule, location),
     );
     const lists = {
       'callers.applications': rule.callers.applications,
@@ -255,11 +256,13 @@ function compilePolicy(document: PolicyDocument): AccessPolicy {
 }
 
 function compile(rule: RuleDocument): Omit<Rule, 'tenants' | 'reads' | 'written'> {
+  const { applications, objects = ['*'], blueprints, kinds = blueprints ? ['agent'] : ['*'] } = rule.callers;
   return {
     name: rule.name,
-    callers: allowListOf(rule.callers.applications),
-    objects: rule.callers.objects === undefined ? '*' : allowListOf(rule.callers.objects),
-    kinds: rule.callers.kinds === undefined ? '*' : allowListOf(rule.callers.kinds),
+    callers: allowListOf(applications),
+    objects: allowListOf(objects),
+    kinds: allowListOf(kinds),
+    blueprints: allowListOf(blueprints ?? ['*']),
     roles: rule.callers.roles ?? [],
     tokens: rule.tenants !== undefined && (rule.via?.includes('token') ?? true),
     gateway: rule.tenants !== undefined && isForGateway(rule),

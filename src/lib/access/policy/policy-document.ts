@@ -75,15 +75,20 @@ const requestsSchema = z.strictObject({
 
 const callersSchema = z.strictObject({
   applications: names(text(`${guid}|\\*`, 'is neither an application (client) id (a GUID) nor "*"')).meta({
-    description: 'Application (client) ids of the callers, or "*" for every caller in the partner tenant.',
+    description:
+      'Application (client) ids of the callers, or "*" for every person and application in the partner tenant. "*" means agents only if kinds or blueprints does.',
   }),
   objects: limited(text(guid, 'is not an object id (a GUID)')).optional().meta({
     description:
-      'Object ids (oid) of the people or service principals that may call through these applications. Absent: all.',
+      'Object ids (oid) of the people or service principals that may call through these applications. An agent that acts for a person has the id of that person. Absent: all.',
   }),
   kinds: limited(z.enum(callerKinds)).optional().meta({
     description:
-      'application: the caller acts as itself. user: a person is signed in to the application. Absent: both.',
+      'application: the caller acts as itself. user: a person is signed in to the application. agent: a token of Microsoft Entra Agent ID, whether the agent acts on its own or for a person. Absent: application and user, and an agent that applications or blueprints names.',
+  }),
+  blueprints: limited(text(guid, 'is not the application (client) id of a blueprint (a GUID)')).optional().meta({
+    description:
+      'Application (client) ids of blueprints: the rule is for their agents only, among those that applications names. Absent: the rule does not ask.',
   }),
   roles: names(z.enum(callerRoles)).optional().meta({
     description:

@@ -1,4 +1,4 @@
-import type { CallerRole } from '../../core/caller.ts';
+import type { CallerKind, CallerRole } from '../../core/caller.ts';
 import type { Grant } from '../../core/secrets.ts';
 import { noGroups, type TenantSelection, type TenantEntry, type TenantGroups } from '../tenants/tenant-set.ts';
 import type { RequestLimit, AllowList } from './request-limit.ts';
@@ -53,6 +53,28 @@ export const approvalProblems = (
     ? []
     : [`${location}.breakGlass: a rule for emergencies does not wait for an approval; write two rules.`];
 
+/** Checks the keys of a rule that concern agents. */
+export const agentProblems = (
+  { callers: { kinds, blueprints }, breakGlass }: AgentKeys,
+  location: string,
+): string[] => [
+  ...(blueprints !== undefined && kinds?.some((kind) => kind !== 'agent')
+    ? [`${location}.callers.kinds: only agents have a blueprint; leave kinds out, or write two rules.`]
+    : []),
+  ...(breakGlass && (blueprints !== undefined || kinds?.includes('agent'))
+    ? [`${location}.breakGlass: an agent cannot declare an emergency; write the rule for people and applications.`]
+    : []),
+];
+
+/** The keys that {@link agentProblems} checks. */
+interface AgentKeys {
+  readonly callers: {
+    readonly kinds?: readonly CallerKind[] | undefined;
+    readonly blueprints?: readonly string[] | undefined;
+  };
+  readonly breakGlass?: true | undefined;
+}
+
 /** The scopes that a rule allows. */
 export interface ScopeLimit {
   /** Undefined: no limit. */
@@ -106,8 +128,10 @@ export interface Rule extends ScopeLimit {
   readonly callers: AllowList;
   /** Object ids of people and service principals in lower case. */
   readonly objects: AllowList;
-  /** Kinds of callers. */
+  /** Kinds of callers. `"*"`: people, applications, and the agents that `callers` names by their ids. */
   readonly kinds: AllowList;
+  /** Blueprints of agents in lower case. `"*"`: the rule names none. */
+  readonly blueprints: AllowList;
   /** The caller must hold all of them. */
   readonly roles: readonly CallerRole[];
   /** False for a rule that hands out no token: it is for the gateway alone, or only limits reading. */

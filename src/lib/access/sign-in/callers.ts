@@ -21,13 +21,13 @@ export interface RateLimitSettings {
 }
 
 /** The part of a caller that its requests are counted by. */
-export type LimitedCaller = Pick<Caller, 'applicationId' | 'objectId' | 'kind'>;
+export type LimitedCaller = Pick<Caller, 'applicationId' | 'objectId' | 'kind' | 'actsFor'>;
 
 /** Limits the rate of requests of each caller. */
 interface CallerRateLimit {
   /**
-   * Counts one request of the caller: for its application and, if a person is signed in to it, for that person over all
-   * applications. A request that is refused does not count.
+   * Counts one request of the caller: for its application and, if a person is signed in to it or it is an agent that acts for
+   * one, for that person over all applications. A request that is refused does not count.
    * @throws BrokerError `caller_throttled` with the seconds until the next request is accepted.
    */
   take(caller: LimitedCaller): void;
@@ -49,17 +49,18 @@ export function createCallerRateLimit(deps: { readonly clock: Clock }, settings:
   const people = new Buckets(requestsPerMinute * personShare, burst * personShare, maxCallers);
 
   return {
-    take: ({ applicationId, objectId, kind }) => {
+    take: ({ applicationId, objectId, kind, actsFor }) => {
       const nowMs = deps.clock.nowMs();
       const application = applications.filled(applicationId, nowMs);
-      const person = kind === 'user' ? people.filled(objectId, nowMs) : undefined;
+      const personId = kind === 'user' ? objectId : actsFor;
+      const person = personId === undefined ? undefined : people.filled(personId, nowMs);
       const waitSeconds = Math.max(applications.waitSeconds(application), person ? people.waitSeconds(person) : 0);
       if (waitSeconds > 0) {
         const isPerson = person !== undefined && people.waitSeconds(person) > 0;
         const detail = isPerson
-          ? `The person exceeded the limit of ${people.perMinute} requests per minute.`
+          ? `The person${kind === 'agent' ? ' that the agent acts for' : ''} exceeded the limit of ${people.perMinute} requests per minute.`
           : `The caller exceeded its limit of ${requestsPerMinute} requests per minute.`;
-        const logFields = { caller: applicationId, person: isPerson ? objectId : undefined };
+        const logFields = { caller: applicationId, person: isPerson ? personId : undefined };
         throw new BrokerError('caller_throttled', detail, { retryAfterSeconds: waitSeconds, logFields });
       }
       application.tokens -= 1;

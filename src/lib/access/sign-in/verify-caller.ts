@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import { compactVerify } from 'jose';
 import { LRUCache } from 'lru-cache';
 import * as z from 'zod';
-import { type Caller, type CallerRole, callerRoles, type CallerVerifier } from '../../core/caller.ts';
+import { type Caller, type CallerRole, callerRoles, type CallerVerifier, identityOf } from '../../core/caller.ts';
 import { hourMs } from '../../core/clock.ts';
 import { BrokerError } from '../../core/errors.ts';
 import { parseGuid, type TenantId } from '../../core/identifiers.ts';
@@ -29,6 +29,10 @@ const details = {
   audience: 'The token was issued for another application. Request a token for the broker.',
   tenant: 'The token was issued in another tenant than that of the broker.',
   claims: 'The token lacks a claim of an Entra access token, or its claims contradict each other.',
+  agent_form:
+    'A claim of the token about an agent is not as Entra writes it: xms_act_fct and xms_sub_fct are texts of numbers with one space between them, and xms_par_app_azp is a GUID.',
+  agent_contradiction:
+    'The claims of the token about an agent (xms_act_fct, xms_sub_fct, xms_par_app_azp) contradict each other or what it says about a person or application.',
 } as const;
 
 type RefusalReason = keyof typeof details;
@@ -135,6 +139,17 @@ const guid = z.string().transform((value, context) => {
 });
 const seconds = z.int().nonnegative();
 
+/** Facets, in any order. Tokens of people and applications have some too ("Token claims reference for agents"). */
+const facets = z
+  .string()
+  .max(200)
+  .regex(/^[1-9]\d{0,3}(?: [1-9]\d{0,3})*$/)
+  .transform((text): ReadonlySet<string> => new Set(text.split(' ')));
+
+/** The facets that concern the broker. Microsoft documents these two, and that a reader ignores all others. */
+const agentIdentity = '11';
+const agentUser = '13';
+
 // "Access token claims reference" (Microsoft identity platform). Other claims are ignored.
 const claimsSchema = z.object({
   iss: z.string(),
@@ -153,6 +168,10 @@ const claimsSchema = z.object({
   preferred_username: z.string().optional(),
   upn: z.string().optional(),
   app_displayname: z.string().optional(),
+  // Of the actor (`azp` or `appid`) and the subject, and the parent of the actor. Optional claims: a token may have any of them.
+  xms_act_fct: facets.optional(),
+  xms_sub_fct: facets.optional(),
+  xms_par_app_azp: guid.optional(),
 });
 type Claims = z.output<typeof claimsSchema>;
 
@@ -163,7 +182,10 @@ type Claims = z.output<typeof claimsSchema>;
  */
 function judgeClaims(payload: unknown, expected: ClaimExpectations, nowMs: number): JudgedClaims {
   const parsed = safeParse(claimsSchema, payload);
-  if (!parsed.success) throw new Refusal('claims', { cause: parsed.error });
+  if (!parsed.success) {
+    const isOfAgent = parsed.error.issues.some(({ path }) => String(path[0]).startsWith('xms_'));
+    throw new Refusal(isOfAgent ? 'agent_form' : 'claims', { cause: parsed.error });
+  }
   const claims = parsed.data;
   const now = nowMs / 1000;
   if (claims.exp + clockSkewSeconds <= now) throw new Refusal('expired');
@@ -179,18 +201,49 @@ function callerOf(claims: Claims, tenantId: TenantId): Caller {
   // Only access tokens name the requesting application. An ID token is refused here, because it does not.
   const applicationId = claims.ver === '2.0' ? claims.azp : claims.appid;
   if (applicationId === undefined) throw new Refusal('claims');
-  // A token with `scp` was issued for a user. `idtyp` is an optional claim; if present, it must agree.
-  const kind = claims.scp === undefined ? 'application' : 'user';
-  if (claims.idtyp !== undefined && claims.idtyp !== (kind === 'application' ? 'app' : 'user'))
-    throw new Refusal('claims');
+  // A token with scopes was issued for a user. `idtyp` is an optional claim; if present, it must agree.
+  const isForUser = !unscoped.has(claims.scp);
+  if (claims.idtyp !== undefined && claims.idtyp !== (isForUser ? 'user' : 'app')) throw new Refusal('claims');
+  const rights = { roles: callerRoles.filter((role: CallerRole) => claims.roles?.includes(role)), tenantId };
+  const user = claims.preferred_username ?? claims.upn;
+  if (!isAgent(claims, isForUser)) {
+    const kind = isForUser ? 'user' : 'application';
+    const name = printable(user ?? claims.app_displayname ?? applicationId);
+    return { applicationId, objectId: claims.oid, kind, ...rights, name };
+  }
+  // Everything but the facet of an agent's own account says that the user is a person.
+  const actsFor = isForUser && !claims.xms_sub_fct?.has(agentUser) ? claims.oid : undefined;
+  const own = (actsFor === undefined ? user : undefined) ?? claims.app_displayname ?? applicationId;
   return {
-    applicationId,
-    objectId: claims.oid,
-    kind,
-    roles: callerRoles.filter((role: CallerRole) => claims.roles?.includes(role)),
-    tenantId,
-    name: printable(claims.preferred_username ?? claims.upn ?? claims.app_displayname ?? applicationId),
+    ...identityOf({ applicationId, objectId: claims.oid, kind: 'agent', blueprint: claims.xms_par_app_azp, actsFor }),
+    ...rights,
+    name: printable(`agent ${own}${actsFor === undefined ? '' : ` for ${user ?? actsFor}`}`),
   };
+}
+
+/** The values of `scp` in a token of an application. Entra may give that of an agent an empty one or a slash. */
+const unscoped: ReadonlySet<unknown> = new Set([undefined, '', '/']);
+
+/**
+ * Whether the actor is an agent identity, or the subject is one or the user account of one ("Token claims reference for
+ * agents"). An absent claim says nothing, because each is optional.
+ * @throws Refusal `agent_contradiction`.
+ */
+function isAgent(claims: Claims, isForUser: boolean): boolean {
+  const { xms_act_fct: actor, xms_sub_fct: subject, xms_par_app_azp: parent, preferred_username, upn } = claims;
+  const isAccount = subject?.has(agentUser) === true;
+  const isIdentity = actor?.has(agentIdentity) === true || subject?.has(agentIdentity) === true || parent !== undefined;
+  const contradictions = [
+    // An application is no user account.
+    actor?.has(agentUser),
+    isIdentity && actor?.has(agentIdentity) === false,
+    isForUser && subject?.has(agentIdentity),
+    !isForUser && isAccount,
+    // An agent on its own is the subject of its token, and no user is.
+    !isForUser && isIdentity && (subject?.has(agentIdentity) === false || (preferred_username ?? upn) !== undefined),
+  ];
+  if (contradictions.includes(true)) throw new Refusal('agent_contradiction');
+  return isIdentity || isAccount;
 }
 
 /** Limits a name to one line of at most 100 characters: users choose it, and the log contains it. */

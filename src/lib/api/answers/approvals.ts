@@ -1,10 +1,10 @@
 import * as z from 'zod';
 import { approvalKinds, approvalStatuses, decisions } from '../../approvals/approval.ts';
-import { callerKinds, callerRoles } from '../../core/caller.ts';
+import { callerRoles } from '../../core/caller.ts';
 import { grants } from '../../core/secrets.ts';
 import { exampleApprovalId } from '../examples.ts';
 import { type AnswerDocument, jsonContent } from '../route.ts';
-import { count, guid, isoTime } from './shared.ts';
+import { callerKindFields, count, guid, isoTime } from './shared.ts';
 
 const approvalId = z
   .string()
@@ -13,8 +13,10 @@ const approvalId = z
 const partySchema = z.object({
   objectId: guid.meta({ description: 'Object id of the person or service principal.' }),
   applicationId: guid.meta({ description: 'The application that it used.' }),
-  kind: z.enum(callerKinds),
-  name: z.string().meta({ description: 'Sign-in name or name of the application, if the token had one.' }),
+  ...callerKindFields,
+  name: z.string().meta({
+    description: 'Sign-in name or name of the application, if the token had one. That of an agent begins with "agent".',
+  }),
 });
 
 const factsSchema = z.array(z.object({ name: z.string(), value: z.string() })).readonly();

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { auditOutcomes } from '../../audit/audit-log.ts';
 import { grants } from '../../core/secrets.ts';
-import { errorCodeSchema, guid, isoTime } from './shared.ts';
+import { callerKindFields, errorCodeSchema, guid, isoTime } from './shared.ts';
 
 const auditEntrySchema = z
   .object({
@@ -15,7 +15,7 @@ const auditEntrySchema = z
         description: 'Application id. For a job of the broker: the nil UUID, and `rule` names the job.',
       }),
       objectId: z.string(),
-      kind: z.enum(['application', 'user']),
+      ...callerKindFields,
     }),
     rule: z
       .string()

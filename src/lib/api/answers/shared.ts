@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { callerKinds } from '../../core/caller.ts';
 import { errorCodes } from '../../core/errors.ts';
 
 /** Schemas that several answers share. */
@@ -6,6 +7,20 @@ import { errorCodes } from '../../core/errors.ts';
 export const guid = z.guid();
 export const isoTime = z.iso.datetime().meta({ description: 'ISO 8601 in UTC, with milliseconds.' });
 export const count = z.int().min(0);
+
+/** What kind of caller it was. */
+export const callerKindFields = {
+  kind: z.enum(callerKinds).meta({
+    description:
+      'application: it called as itself. user: a person was signed in to the application. agent: its token was one of Microsoft Entra Agent ID.',
+  }),
+  blueprint: guid.optional().meta({
+    description: 'Of an agent: application id of its blueprint. Absent if the token did not name it.',
+  }),
+  actsFor: guid.optional().meta({
+    description: 'Of an agent: object id of the person that it acted for. Absent if it acted on its own.',
+  }),
+};
 
 export const errorCodeSchema = z.enum(errorCodes).meta({
   id: 'ErrorCode',

@@ -3,7 +3,7 @@ import { check } from '../read-request.ts';
 import { recordRefusals, type RefusalDeps } from '../pipeline.ts';
 import type { RouteContract } from '../route.ts';
 import { adviceFor, BrokerError, type ErrorCode, errorTable, toBrokerError } from '../../core/errors.ts';
-import type { Caller } from '../../core/caller.ts';
+import { type Caller, identityOf } from '../../core/caller.ts';
 import type { JobRegistry } from '../../runs/job/job.ts';
 import { parseRunId } from '../../runs/store/run.ts';
 import { errorFields, type Logger, scrub } from '../../core/log.ts';
@@ -71,7 +71,6 @@ async function record(
   { tenantAsked, path, run }: Named,
   { caller, client, correlationId }: Pick<ToolCaller, 'caller' | 'client' | 'correlationId'>,
 ): Promise<void> {
-  const { applicationId, objectId, kind } = caller;
   await audit.record({
     kind: 'tool',
     outcome: 'called',
@@ -84,7 +83,7 @@ async function record(
     atMs: clock.nowMs(),
     correlationId,
     tokenId: newId(),
-    caller: { applicationId, objectId, kind },
+    caller: identityOf(caller),
     scopes: [],
   });
 }

@@ -79,6 +79,9 @@ const columns = new Columns({
     applicationId: text.as('callerApplication'),
     objectId: text.as('callerObject'),
     kind: oneOf(callerKinds).as('callerKind'),
+    // Of agents only.
+    blueprint: text.as('callerBlueprint').optional(),
+    actsFor: text.as('callerActsFor').optional(),
   }),
   rule: outside.optional(),
   tenantId: column(parseTenantId).lenient(),

@@ -83,18 +83,16 @@ export async function startQuery(
   const { query, limits } = await checkQuery(deps, caller, requested);
   const window = manualWindow(deps.newId());
   await deps.runs.querySlots.take(caller, runIdOf(queryJob, window));
-  const { applicationId, objectId, kind, roles, tenantId, name } = caller;
-  const asker = { applicationId, objectId, kind, roles, tenantId, name, correlationId, ...(client && { client }) };
   return startRun(deps, {
     job: queryJob,
     window,
-    startedBy: applicationId,
+    startedBy: caller.applicationId,
     // A query is its asker's own, so both are always known.
     starter: actorOf(caller),
     correlationId,
     ...limits,
     parameters: { ...query },
-    query: { path: query.path, asker },
+    query: { path: query.path, asker: { ...caller, correlationId, ...(client && { client }) } },
   });
 }
 

@@ -3,7 +3,7 @@ import type { AuditEntry, AuditLog } from '../../audit/audit-log.ts';
 import type { AwaitedBy } from '../../core/rows/group-commit.ts';
 import type { MetCondition } from '../../approvals/meet-condition.ts';
 import type { ApprovalRequester } from '../../approvals/approval-log.ts';
-import type { Caller } from '../../core/caller.ts';
+import { type Caller, identityOf } from '../../core/caller.ts';
 import { type ErrorCode, toBrokerError } from '../../core/errors.ts';
 import { defined } from '../../core/objects.ts';
 import type { AccessToken } from '../../core/secrets.ts';
@@ -59,12 +59,11 @@ export type RequestOutcome = Pick<AuditEntry, 'status' | 'requestId' | 'bytes' |
 };
 
 export function recordOf(deps: RequestRecordsDeps, { caller, correlationId, log, run }: Sender): RequestRecord {
-  const { applicationId, objectId, kind } = caller;
   const common = {
     kind: 'request',
     correlationId,
     tokenId: deps.newId(),
-    caller: { applicationId, objectId, kind },
+    caller: identityOf(caller),
     ...defined({ run }),
   } as const;
   const sender: AwaitedBy = run === undefined ? 'caller' : 'job';

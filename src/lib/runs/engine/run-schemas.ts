@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { callerKinds, type CallerRole, callerRoles } from '../../core/caller.ts';
+import { type CallerRole, callerRoles, storedIdentity } from '../../core/caller.ts';
 import { type ErrorCode, isErrorCode } from '../../core/errors.ts';
 import { parseTenantId, type TenantId } from '../../core/identifiers.ts';
 import { type Asker, type RunId, type RunPlan, type RunRequest, runStatuses, tenantOutcomes } from '../store/run.ts';
@@ -69,9 +69,7 @@ export const requestedTenantsSchema = z.object({
 });
 
 const askerSchema: z.ZodType<Asker> = z.object({
-  applicationId: z.string(),
-  objectId: z.string(),
-  kind: z.enum(callerKinds),
+  ...storedIdentity,
   // A role that this build does not know opens nothing.
   roles: z.array(z.string()).transform((roles) => roles.filter(isRole)),
   tenantId: tenantIdSchema,

@@ -4,6 +4,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import type { Caller } from '../../../../src/lib/core/caller.ts';
 import { createCallerRateLimit } from '../../../../src/lib/access/sign-in/callers.ts';
+import { createCallerVerifier } from '../../../../src/lib/access/sign-in/verify-caller.ts';
 import { BrokerError } from '../../../../src/lib/core/errors.ts';
 import { type BoundRoute, bindRoute } from '../../../../src/lib/api/call.ts';
 import { createPipeline, type PipelineServices } from '../../../../src/lib/api/pipeline.ts';
@@ -12,6 +13,16 @@ import type { TenantId } from '../../../../src/lib/core/identifiers.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { MemoryAuditLog } from '../../../fakes/memory-audit-log.ts';
 import { recordingLogger } from '../../../fakes/recording-logger.ts';
+import { guid as oid } from '../../../support/audit-entries.ts';
+import {
+  audiences,
+  claims,
+  entraEndpoint,
+  homeTenant,
+  KeyServer,
+  newSigningKey,
+  signJwt,
+} from '../../../support/token-forge.ts';
 
 const caller: Caller = {
   applicationId: '11111111-1111-4111-8111-111111111111',
@@ -192,6 +203,55 @@ describe('a route with an answer of its own for wrong settings', () => {
   it('answers other failures with a problem', async () => {
     failure = new BrokerError('key_vault_unavailable', 'no answer');
     expect(codeOf(await respond(health))).toBe('key_vault_unavailable');
+  });
+});
+
+describe('a route and an agent', () => {
+  const key = newSigningKey('key-1');
+  const ask = (changes: object, headers: Record<string, string> = {}, access: Access = 'Audit.Read') => {
+    const { fetch } = new KeyServer(key);
+    const settings = { entraEndpoint, tenantId: homeTenant, audiences };
+    const { verify } = createCallerVerifier({ fetch, clock, log: logged.log }, settings);
+    services = { ...services, callers: { ...services.callers, verify } };
+    const token = signJwt(key, claims(clock.nowMs(), { scp: 'access_as_user', upn: 'ann@contoso.com', ...changes }));
+    const seen: Caller[] = [];
+    const handler = bindRoute<PipelineServices, RouteDefinition>(definition(access), async (_services, call) => {
+      if (call.caller !== undefined) seen.push(call.caller);
+      return succeed();
+    });
+    return respond(handler, { authorization: `Bearer ${token}`, ...headers }).then((answer) => ({ answer, seen }));
+  };
+  // App Service authentication sets these. Where it is off, anybody can.
+  const asPerson = {
+    'x-ms-client-principal': Buffer.from('{"auth_typ":"aad","claims":[{"typ":"idtyp","val":"user"}]}').toString(
+      'base64',
+    ),
+    'x-ms-client-principal-name': 'ann@contoso.com',
+    'x-ms-client-principal-id': oid(0xb1),
+  };
+
+  it('takes an agent for no person, whatever the headers of App Service authentication say', async () => {
+    const { seen } = await ask({ xms_act_fct: '11', xms_par_app_azp: oid(0xd1) }, asPerson);
+    expect(seen).toMatchObject([{ kind: 'agent', blueprint: oid(0xd1), actsFor: oid(0xb1) }]);
+    expect((await ask({}, asPerson)).seen).toMatchObject([{ kind: 'user' }]);
+    const { answer } = await ask({}, { ...asPerson, authorization: '' });
+    expect([answer.status, codeOf(answer)]).toEqual([401, 'caller_unauthenticated']);
+  });
+
+  it('records a refusal with its blueprint and the person that it acts for', async () => {
+    const agent = { xms_act_fct: '3 11', xms_sub_fct: '3 6', xms_par_app_azp: oid(0xd1) };
+    expect((await ask(agent, {}, 'Runs.Write')).answer.status).toBe(403);
+    const identity = { applicationId: oid(0xa1), objectId: oid(0xb1), kind: 'agent', blueprint: oid(0xd1) };
+    expect(audit.entries.at(-1)?.caller).toEqual({ ...identity, actsFor: oid(0xb1) });
+  });
+
+  it.each([
+    [{ xms_act_fct: 11 }, 'not as Entra writes it'],
+    [{ xms_act_fct: '11', xms_sub_fct: '11' }, 'contradict each other'],
+  ])('answers 401 with a sentence about the claims %j', async (wrong, sentence) => {
+    const { answer, seen } = await ask(wrong, asPerson);
+    expect([answer.status, codeOf(answer), seen]).toEqual([401, 'caller_unauthenticated', []]);
+    expect(JSON.parse(String(answer.body))).toMatchObject({ detail: expect.stringContaining(sentence) as string });
   });
 });
 

@@ -50,6 +50,7 @@ const rule = (application: string, ...grants: ('delegated' | 'application')[]): 
   callers: '*',
   objects: '*',
   kinds: '*',
+  blueprints: '*',
   tokens: true,
   gateway: false,
   requests: undefined,

@@ -43,7 +43,8 @@ const capitals = (items: readonly string[]): string[] =>
 // Few names, so that rules and requests match often.
 const applications = [1, 2, 3, 4].map(guid);
 const objects = [31, 32, 33].map(guid);
-const kinds = ['application', 'user'] as const;
+const kinds = ['application', 'user', 'agent'] as const;
+const blueprints = [41, 42].map(guid);
 const tenants: TenantId[] = [11, 12, 13, 14].map(tenant);
 const domains = ['contoso.com', 'fabrikam.onmicrosoft.com', 'a-b.co.uk', 'xn--bcher-kva.example'];
 const groups = ['gold', 'silver', 'constructor', 'inner', 'all-of-them'];
@@ -70,7 +71,11 @@ function randomDocument() {
       callers: {
         applications: capitals(list(applications, 0.2)),
         ...(chance(0.2) ? { objects: capitals(list(objects, 0)) } : {}),
-        ...(chance(0.2) ? { kinds: list(kinds, 0) } : {}),
+        ...(chance(0.1)
+          ? { blueprints: capitals(list(blueprints, 0)), ...(chance(0.5) ? { kinds: ['agent'] } : {}) }
+          : chance(0.2)
+            ? { kinds: list(kinds, 0) }
+            : {}),
         ...(chance(0.4) ? { roles: list(callerRoles, 0) } : {}),
       },
       tenants: capitals(chance(0.5) ? few(places, 0.3) : list(places, 0.2)),
@@ -92,7 +97,9 @@ function randomDocument() {
 
 function randomAsk(): { caller: Required<PolicyCaller>; request: PolicyRequest; ask: Ask } {
   const roles = some(callerRoles, 0.6);
-  const caller = { applicationId: pick(applications), objectId: pick(objects), kind: pick(kinds), roles };
+  const kind = pick(kinds);
+  const blueprint = kind === 'agent' && chance(0.8) ? pick(blueprints) : undefined;
+  const caller = { applicationId: pick(applications), objectId: pick(objects), kind, blueprint, roles };
   const own = chance(0.05) ? undefined : [...new Map(some(tags, 0.3).map((tag) => [tag.split('=')[0], tag])).values()];
   const unresolved = chance(0.1) ? some(domains, 0.4) : [];
   const request = {
@@ -107,8 +114,8 @@ function randomAsk(): { caller: Required<PolicyCaller>; request: PolicyRequest; 
     grant: pick(grants),
     isPartnerTenant: chance(0.1),
   };
-  const { applicationId: application, objectId: object, kind } = caller;
-  return { caller, request, ask: { application, object, kind, roles, ...request, tags: own, unresolved } };
+  const { applicationId: application, objectId: object } = caller;
+  return { caller, request, ask: { application, object, kind, blueprint, roles, ...request, tags: own, unresolved } };
 }
 
 const summaryOf = (decision: Decision): string =>
@@ -140,7 +147,8 @@ it(`decides ${policies * decisionsPerPolicy} generated requests like the referen
       const early = denyInAnyTenant(policy, caller, request);
       // denyInAnyTenant must return the same denial for the stages before the tenant, and none otherwise.
       const beforeTenant =
-        !decision.allow && ['caller', 'kind', 'object', 'role', 'grant', 'resource'].includes(decision.missing);
+        !decision.allow &&
+        ['caller', 'kind', 'object', 'agent', 'role', 'grant', 'resource'].includes(decision.missing);
       if (!isDeepStrictEqual(early, beforeTenant ? decision : undefined) && disagreements.length < 5)
         disagreements.push({ early, decision, document, ask });
       const theirs = referenceDecision(document, ask);
@@ -156,6 +164,7 @@ it(`decides ${policies * decisionsPerPolicy} generated requests like the referen
     'denied|caller',
     'denied|kind',
     'denied|object',
+    'denied|agent',
     'denied|role',
     'denied|grant',
     'denied|resource',

@@ -31,6 +31,7 @@ it('fills in the defaults: delegated only, any scope, application default, exces
     callers: new Set([guid(1)]),
     objects: '*',
     kinds: '*',
+    blueprints: '*',
     roles: [],
     tokens: true,
     gateway: false,
@@ -118,7 +119,7 @@ describe('parsePolicy with an invalid policy', () => {
     [
       'an unknown key in callers',
       document([rule({ callers: { applications: [guid(1)], users: [] } })]),
-      'rules[0].callers: unknown key "users"; the valid keys are applications, objects, kinds, roles.',
+      'rules[0].callers: unknown key "users"; the valid keys are applications, objects, kinds, blueprints, roles.',
     ],
     [
       'an unknown group',
@@ -186,7 +187,7 @@ describe('parsePolicy with an invalid policy', () => {
     [
       'an unknown kind',
       document([rule({ callers: { applications: ['*'], kinds: ['users'] } })]),
-      'rules[0].callers.kinds[0]: "users" is not one of application, user; did you mean "user"?',
+      'rules[0].callers.kinds[0]: "users" is not one of application, user, agent; did you mean "user"?',
     ],
     [
       'an unknown group in reads',

@@ -101,6 +101,19 @@ it('counts a person over all applications, and all people of an application toge
   expect(people).toEqual([8, 8, 4]);
 });
 
+it('counts an agent as the person that it acts for, and on its own as an application', () => {
+  const agent = (actsFor?: string): LimitedCaller => ({ ...person('agent', 'anna'), kind: 'agent', actsFor });
+  const { passed, limit } = start({ requestsPerMinute: 120, burst: 20 });
+  expect([passed(agent('anna'), 9), passed(person('portal', 'anna'), 9)]).toEqual([9, 1]);
+  expect(() => limit.take(agent('anna'))).toThrow(
+    expect.objectContaining({
+      detail: 'The person that the agent acts for exceeded the limit of 60 requests per minute.',
+      logFields: { caller: 'agent', person: 'anna' },
+    }),
+  );
+  expect(passed(agent(), 20)).toBe(11);
+});
+
 it('does not count requests that the limit of the application refuses against the person', () => {
   const { passed } = start({ requestsPerMinute: 60, burst: 10 });
   expect([passed(person('a', 'anna'), 5), passed(person('a', 'ben'), 5), passed(person('a', 'cem'), 9)]).toEqual([

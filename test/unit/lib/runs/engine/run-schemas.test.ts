@@ -23,6 +23,11 @@ describe('a stored request', () => {
     expect(runRequestSchema.parse(stored)).toEqual({ parameters: { path: '/users' }, asker });
   });
 
+  it('keeps the blueprint and the person of an agent, whose rules may name them', () => {
+    const agent = { ...asker, kind: 'agent', blueprint: 'a-blueprint', actsFor: 'an-object' };
+    expect(runRequestSchema.parse({ parameters: {}, asker: agent })).toEqual({ parameters: {}, asker: agent });
+  });
+
   it('has its parameters under another name beside a choice', () => {
     const stored = { choice: { tenants: ['tag:a'], except: ['b.example'] }, given: { days: 30 } };
     expect(runRequestSchema.parse(stored)).toEqual({ choice: stored.choice, parameters: { days: 30 } });
