@@ -99,9 +99,13 @@ const hasDecided = ({ decisions: made }: Approval, { decider }: ApprovalDecision
   made.some((earlier) => personOf(earlier.decider) === personOf(decider));
 
 function personRefusal({ asker }: Approval, { decider, decision }: ApprovalDecision): DecisionRefusal | undefined {
+  if (decider.kind === 'agent') {
+    return forbidden('An agent cannot decide, not even for a person or on its own request. Sign in as a person.');
+  }
   if (personOf(decider) === personOf(asker)) {
     if (decision === 'revoke') return undefined;
-    return forbidden('You asked for it yourself, so another person must decide. You may revoke it.');
+    const who = asker.kind === 'agent' ? 'An agent asked for it on your behalf' : 'You asked for it yourself';
+    return forbidden(`${who}, so another person must decide. You may revoke it.`);
   }
   return decider.kind === 'user' ? undefined : forbidden('An application cannot decide. Sign in as a person.');
 }

@@ -167,7 +167,7 @@ const unconditional: ConditionOutcome = {
 
 /**
  * Meets the condition of the rule that serves a request.
- * @throws BrokerError reason_required, approval_ended, too_many_approvals, storage_unavailable, request_invalid.
+ * @throws BrokerError caller_forbidden for an agent that declares an emergency; reason_required, approval_ended, too_many_approvals, storage_unavailable, request_invalid.
  */
 export async function meetCondition(
   deps: Approvals,
@@ -175,6 +175,10 @@ export async function meetCondition(
   { subject, emergency }: RequestDescription,
   requester: ApprovalRequester & Justification,
 ): Promise<ConditionOutcome> {
+  if (requester.breakGlass && requester.caller.kind === 'agent') {
+    const detail = 'An agent cannot declare an emergency. A person must send the request.';
+    throw new BrokerError('caller_forbidden', detail);
+  }
   if (breakGlass) {
     const reason = emergencyReason(name, requester);
     const announced = deps.emergencies.announce({ ...emergency(), rule: name, reason }, requester);

@@ -83,6 +83,32 @@ describe('approving', () => {
     expect(refusal(decision(person(2, { kind: 'application' })))).toMatch(/^forbidden: An application cannot decide/);
   });
 
+  it('is refused to an agent, also for a person who could decide, and on its own request', () => {
+    const agent = person(2, { kind: 'agent', blueprint: guid(0xd1) });
+    const parties = [agent, { ...agent, actsFor: agent.objectId }, { ...agent, objectId: asker.objectId }];
+    for (const party of parties)
+      for (const kind of ['approve', 'deny', 'revoke'] as const)
+        for (const record of [approval(), approval({ asker: party }), approved()])
+          expect(refusal(decision(party, { decision: kind }), record)).toBe(
+            'forbidden: An agent cannot decide, not even for a person or on its own request. Sign in as a person.',
+          );
+  });
+
+  it('is refused to the person for whom an agent asked, who may revoke', () => {
+    const agent = person(2, { kind: 'agent', applicationId: guid(0xb), actsFor: ada.objectId });
+    const record = approval({ asker: agent });
+    expect(refusal(decision(ada), record)).toBe(
+      'forbidden: An agent asked for it on your behalf, so another person must decide. You may revoke it.',
+    );
+    expect(judge(decision(ada, { decision: 'revoke' }), record)).toMatchObject({ status: 'revoked' });
+    expect(judge(decision(ben), record)).toMatchObject({ status: 'approved' });
+  });
+
+  it('does not count through the application of the agent that asked', () => {
+    const agent = person(9, { kind: 'agent', actsFor: guid(9) });
+    expect(judge(decision(ada), approval({ asker: agent }))).toMatchObject({ status: 'pending' });
+  });
+
   it('is refused to a person without a role that the rule asks for, then or now', () => {
     expect(refusal(decision(ada, { roles: [] }))).toMatch(/needs the app role Approvals.Decide/);
     const stricter = terms({ from: ['Approvals.Decide', 'Audit.Read'] });
@@ -218,4 +244,6 @@ it('says what a person may decide', () => {
   expect(possibleDecisions(approved(), asking, terms(), signInClientId)).toEqual(['revoke']);
   expect(possibleDecisions(approval(), { ...asking, decider: asker }, terms(), signInClientId)).toEqual(['revoke']);
   expect(possibleDecisions(approval({ status: 'denied' }), asking, terms(), signInClientId)).toEqual([]);
+  const agent = { ...asking, decider: person(2, { kind: 'agent' }) };
+  expect(possibleDecisions(approval(), agent, terms(), signInClientId)).toEqual([]);
 });

@@ -90,6 +90,18 @@ describe('meetCondition', () => {
     expect(approvals.notices).toMatchObject([{ severity: 'critical', title: `Emergency rule used: ${rule.name}` }]);
   });
 
+  it('refuses an agent that declares an emergency, whatever the rule asks for', async () => {
+    const agent: Caller = { ...caller, kind: 'agent', actsFor: caller.objectId };
+    for (const condition of [{}, { approval: terms() }, { breakGlass: true }])
+      await expect(meet(condition, { caller: agent, breakGlass: true, reason })).rejects.toMatchObject({
+        code: 'caller_forbidden',
+        detail: 'An agent cannot declare an emergency. A person must send the request.',
+      });
+    expect(approvals.notices).toEqual([]);
+    expect('met' in (await meet({}, { caller: agent }))).toBe(true);
+    expect('pending' in (await meet({ approval: terms() }, { caller: agent }))).toBe(true);
+  });
+
   it.each([
     ['without a condition', {}, {}],
     ['for emergencies', { breakGlass: true }, { breakGlass: true, reason }],
