@@ -6,14 +6,25 @@ import { Fact, Time } from './pieces.tsx';
 
 type Party = ApprovalSummary['asker'];
 
-/** A person or application, with the application that it used. */
+const kindWords: Readonly<Record<Party['kind'], string>> = {
+  application: 'application',
+  user: 'a person, through application',
+  agent: 'an agent, application',
+};
+
+/** A person, application or agent, with the application that it used. */
 export function PartyName({ party }: { readonly party: Party }) {
-  const { name, kind, applicationId } = party;
+  const { name, kind, applicationId, blueprint } = party;
   return (
     <>
       <strong>{name}</strong>{' '}
       <span class="quiet">
-        {kind === 'user' ? 'a person, through application' : 'application'} <code>{applicationId}</code>
+        {kindWords[kind]} <code>{applicationId}</code>
+        {blueprint && (
+          <>
+            , blueprint <code>{blueprint}</code>
+          </>
+        )}
       </span>
     </>
   );

@@ -58,7 +58,10 @@ export const missingRoles = ({ from }: Pick<ApprovalAnswer, 'from'>, { roles }: 
 export function whyNotApprove(approval: ApprovalAnswer, session: Session): string | undefined {
   const { status, possibleDecisions, decisions } = approval;
   if (status !== 'pending' || possibleDecisions.includes('approve')) return undefined;
-  if (isOwn(approval, session)) return 'You asked for it yourself, so another person must decide.';
+  if (isOwn(approval, session)) {
+    const who = approval.asker.kind === 'agent' ? 'An agent asked for it on your behalf' : 'You asked for it yourself';
+    return `${who}, so another person must decide.`;
+  }
   const missing = missingRoles(approval, session);
   if (missing.length > 0) return `Deciding needs the app role \`${missing.join('` and `')}\`, which you do not have.`;
   if (decisions.some(({ decider }) => decider.objectId === session.objectId))

@@ -71,6 +71,7 @@ function Row({ record, filter, names }: TableContext & { readonly record: AuditR
         </th>
         <td>
           <a class="cut" href={auditLink({ ...filter, caller: caller.applicationId })} title={caller.applicationId}>
+            {caller.kind === 'agent' && 'agent '}
             {caller.applicationId === brokerId ? 'the broker itself' : caller.applicationId}
           </a>
         </td>
@@ -159,6 +160,8 @@ function Details({ record }: { readonly record: AuditRecord }) {
       <Fact name="Caller">
         <code>{caller.applicationId}</code> {caller.kind}, object <code>{caller.objectId}</code>
       </Fact>
+      <Fact name="Blueprint of the agent">{caller.blueprint && <code>{caller.blueprint}</code>}</Fact>
+      <Fact name="The agent acts for the person">{caller.actsFor && <code>{caller.actsFor}</code>}</Fact>
       <Fact name="Tenant">{record.tenantId && <code>{record.tenantId}</code>}</Fact>
       <Fact name="Requested as">{record.tenantAsked && <code>{record.tenantAsked}</code>}</Fact>
       <Fact name="Redeemed by">{record.application && `application ${record.application}`}</Fact>

@@ -105,7 +105,7 @@ export function approvalLines(approval: ApprovalAnswer): readonly string[] {
   const given = `${approval.approvalsGiven} of ${approval.approvalsNeeded}`;
   return [
     `${id}  ${status}  ${given}  ${timesOf(approval)}`,
-    `asked by  ${asker.name} (${asker.kind} ${asker.objectId})`,
+    `asked by  ${asker.name} (${asker.kind} ${asker.objectId}${asker.blueprint === undefined ? '' : `, blueprint ${asker.blueprint}`})`,
     ...(reason === undefined ? [] : [`reason  ${reason}`]),
     `rule  ${rule}`,
     ...facts.map(({ name, value }) => `${name}  ${value}`),

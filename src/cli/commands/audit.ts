@@ -109,7 +109,7 @@ async function showAudit({ from, to, limit, ...flags }: AuditFlags): Promise<voi
   const rows = entries.map((entry) => [
     entry.at,
     outcomeOf(entry),
-    entry.caller.applicationId,
+    callerOf(entry),
     entry.tenantId ?? entry.tenantAsked ?? '',
     subjectOf(entry),
     entry.rule ?? '',
@@ -123,6 +123,9 @@ async function showAudit({ from, to, limit, ...flags }: AuditFlags): Promise<voi
 }
 
 type Entry = AuditAnswer['entries'][number];
+
+const callerOf = ({ caller: { kind, applicationId, actsFor } }: Entry): string =>
+  `${kind === 'agent' ? 'agent ' : ''}${applicationId}${actsFor === undefined ? '' : ` for ${actsFor}`}`;
 
 /** A refusal and a failure by its code, an answer of a resource with its status. */
 const outcomeOf = ({ outcome, code, status, breakGlass }: Entry): string =>

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type Grant, grants } from '../../lib/core/secrets.ts';
 import { type CallerKind, callerKinds, type CallerRole, callerRoles } from '../../lib/core/caller.ts';
+import { defined } from '../../lib/core/objects.ts';
 import type { ParsedPolicy } from '../../lib/access/policy/parse-policy.ts';
 import type { AccessPolicy } from '../../lib/access/policy/policy.ts';
 import {
@@ -28,6 +29,7 @@ interface TestOptions {
   readonly read?: true;
   readonly object?: string;
   readonly kind: CallerKind;
+  readonly blueprint?: string;
   readonly scope: readonly string[];
   readonly grant: Grant;
   readonly role?: readonly CallerRole[];
@@ -88,6 +90,7 @@ function registerTest(policy: Command): void {
     )
     .option('--object <id>', 'object id of the person or service principal', guid)
     .addOption(new Option('--kind <kind>', 'kind of the caller').choices(callerKinds).default('application'))
+    .option('--blueprint <id>', 'blueprint of the agent, with --kind agent', guid)
     .option('--scope <name...>', 'scopes that the caller needs', [])
     .addOption(new Option('--grant <grant>', 'grant of the token').choices(grants).default('delegated'))
     .addOption(
@@ -102,9 +105,10 @@ function registerTest(policy: Command): void {
 }
 
 async function testPolicy(options: TestOptions, command: Command): Promise<void> {
-  const { resource, request, object } = options;
+  const { resource, request, object, blueprint, kind } = options;
   if (resource === undefined && request === undefined && !options.read)
     command.error('error: give --resource, --request or --read');
+  if (blueprint !== undefined && kind !== 'agent') command.error('error: --blueprint needs --kind agent');
   const parsed = await readPolicy(options.file, command);
   if (!parsed.ok) {
     const reason = 'The policy is not valid, so every request is denied.';
@@ -118,8 +122,8 @@ async function testPolicy(options: TestOptions, command: Command): Promise<void>
   const caller = {
     applicationId: options.caller,
     roles: options.role ?? [request === undefined ? ('Tokens.Request' as const) : ('Requests.Send' as const)],
-    kind: options.kind,
-    ...(object === undefined ? {} : { objectId: object }),
+    kind,
+    ...defined({ objectId: object, blueprint }),
   };
   const tenant = {
     tenantId: tenantIds[0],

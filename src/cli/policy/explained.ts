@@ -1,4 +1,5 @@
 import type { Rule } from '../../lib/access/policy/policy.ts';
+import type { Stage } from '../../lib/access/policy/decide.ts';
 import type { Explanation, ReadingExplanation } from '../../lib/access/policy/explain.ts';
 
 /** `conditional`: with an approval of other people, or in an emergency. */
@@ -72,9 +73,13 @@ const verdicts: Readonly<Record<Exclude<Finding['outcome'], 'lacks'>, string>> =
   'no reads': 'does not limit reading',
 };
 
+/** Why a rule does not match. */
+export const mismatch = (missing: Stage | undefined): string =>
+  missing === 'agent' ? 'is not open to this agent' : `does not match the ${missing}`;
+
 function explanationText(headline: string, findings: readonly Finding[], notes: readonly string[]): string {
   const lines = findings.map(({ rule, outcome, missing, because }, index) => {
-    const verdict = outcome === 'lacks' ? `does not match the ${missing}` : verdicts[outcome];
+    const verdict = outcome === 'lacks' ? mismatch(missing) : verdicts[outcome];
     return `  ${index + 1}. ${rule}: ${verdict}${because === undefined ? '' : ` (${because})`}`;
   });
   return [headline, ...lines, ...notes.map((note) => `  Note: ${note}`)].join('\n');

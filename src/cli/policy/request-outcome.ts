@@ -3,7 +3,7 @@ import type { AccessPolicy } from '../../lib/access/policy/policy.ts';
 import type { ExplainedRequest, RequestFinding } from '../../lib/gateway/send/explain-request.ts';
 import { settingsSchema } from '../../lib/config/settings.ts';
 import { judgedBy } from '../../lib/core/resources.ts';
-import { headOf, notNeeded, resultOf, type TestResult } from './explained.ts';
+import { headOf, mismatch, notNeeded, resultOf, type TestResult } from './explained.ts';
 import { readLocalSettings } from '../sign-in/target.ts';
 import { UsageError } from '../run-program.ts';
 
@@ -53,7 +53,7 @@ const by = (permissions: readonly string[] = []): string =>
 
 function verdictOf({ outcome, missing, reason, because }: RequestFinding): string {
   const why = because === undefined ? '' : ` (${because})`;
-  if (outcome === 'lacks') return `does not match the ${missing}${why}`;
+  if (outcome === 'lacks') return `${mismatch(missing)}${why}`;
   if (outcome === 'allows') return `allows${why}`;
   if (outcome === 'not needed') return notNeeded;
   if (outcome === 'refuses') return `refuses. ${reason}`;

@@ -131,6 +131,21 @@ it('shows the steps of an approval with reason and link, also of two people who 
   await unmount();
 });
 
+it('shows of an agent its blueprint and the person that it acts for', async () => {
+  const [application, person, blueprint] = ['a-1', 'p-1', 'b-1'];
+  const agent = { applicationId: application, objectId: person, kind: 'agent', blueprint, actsFor: person } as const;
+  const records = [entry({ caller: agent }), entry({ caller: { ...agent, kind: 'user' }, at: to })];
+  const { root, unmount } = await rendered(<AuditTable records={records} filter={{}} names={new Map()} />);
+  const rows = [...root.querySelectorAll('tbody tr')];
+  expect(rows.map((row) => row.children[1]?.textContent)).toEqual(['agent a-1', 'a-1']);
+  await act(() => root.querySelector('button')?.click());
+  const details = root.querySelector('.record')?.textContent;
+  expect(details).toContain('a-1 agent, object p-1');
+  expect(details).toContain('Blueprint of the agentb-1');
+  expect(details).toContain('The agent acts for the personp-1');
+  await unmount();
+});
+
 it('marks what a rule for emergencies served, and only that', async () => {
   const records = [entry({ breakGlass: true, reason: 'An attack.' }), entry({ at: to })];
   const { root, unmount } = await rendered(<AuditTable records={records} filter={{}} names={new Map()} />);

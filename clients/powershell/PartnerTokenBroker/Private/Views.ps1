@@ -70,6 +70,8 @@ function ConvertTo-AuditEntry($Item) {
         Caller           = $Item.caller.applicationId
         CallerObject     = $Item.caller.objectId
         CallerKind       = $Item.caller.kind
+        CallerBlueprint  = Get-Field $Item.caller 'blueprint'
+        CallerActsFor    = Get-Field $Item.caller 'actsFor'
         Rule             = Get-Field $Item 'rule'
         TenantId         = Get-Field $Item 'tenantId'
         TenantAsked      = Get-Field $Item 'tenantAsked'

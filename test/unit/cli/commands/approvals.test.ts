@@ -29,6 +29,14 @@ it('no text of others starts a line of an approval', () => {
   ]);
 });
 
+it('says that an agent asked, of which blueprint and for whom', () => {
+  const name = 'agent Billing for person-1@partner.example';
+  const asker = person(1, { kind: 'agent', name, blueprint: 'b-1', actsFor: person(1).objectId });
+  const view = viewApproval(approval({ asker }), askedAtMs, []);
+  expect(view.asker).toMatchObject({ kind: 'agent', blueprint: 'b-1', actsFor: person(1).objectId });
+  expect(approvalLines(view)[1]).toBe(`asked by  ${name} (agent ${person(1).objectId}, blueprint b-1)`);
+});
+
 it.each([
   [{}, 'pending  0 of 1  expires'],
   [{ status: 'approved', approvedAtMs: askedAtMs, validUntilMs: askedAtMs + 1 }, 'approved  0 of 1  once, until'],

@@ -242,6 +242,14 @@ describe('ptb audit', () => {
     ]);
   });
 
+  it('tells agents from other callers, and says for whom they act', async () => {
+    const agent = { applicationId: id(9), objectId: id(8), kind: 'agent' };
+    const entries = [entry(2, { caller: { ...agent, actsFor: id(8) } }), entry(1, { caller: agent })];
+    const { out } = await runCommand(registerAudit, ['audit'], [page(entries)]);
+    const rows = out.split('\n').map((line) => line.split(/ {2,}/));
+    expect(rows.slice(2, 4).map(([, , caller]) => caller)).toEqual([`agent ${id(9)} for ${id(8)}`, `agent ${id(9)}`]);
+  });
+
   it('shows steps of approvals, changes of tags, calls of tools and emergencies', async () => {
     const none = { resource: undefined };
     const entries = [
