@@ -6,14 +6,7 @@ import { BrokerError, toBrokerError } from '../core/errors.ts';
 import type { TenantId } from '../core/identifiers.ts';
 import { errorFields, scrub } from '../core/log.ts';
 import { type ApprovalRequester, type StoredApproval, wake, whileOthersWrite } from './approval-log.ts';
-import {
-  type Approval,
-  type ApprovalDecision,
-  askerKeyOf,
-  type DecisionKind,
-  type Party,
-  partyOf,
-} from './approval.ts';
+import { type Approval, type ApprovalDecision, askerKeyOf, type DecisionKind, partyOf } from './approval.ts';
 import type { Approvals } from './approvals.ts';
 import { judgeDecision, ruleNow } from './judge-decision.ts';
 

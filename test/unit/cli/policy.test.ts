@@ -95,6 +95,27 @@ it.each([
   expect(JSON.parse(answer.out)).toMatchObject({ allowed: false, missing });
 });
 
+it('tests an agent with its blueprint, and says which rules are not open to agents', async () => {
+  const file = join(folder, 'agents.json');
+  const rule = (name: string, more: object) => ({
+    name,
+    callers: { applications: ['*'], ...more },
+    tenants: ['*'],
+    resources: ['graph'],
+  });
+  const rules = [rule('for everybody', {}), rule('for the blueprint', { blueprints: [guid(0xd1)] })];
+  await writeFile(file, JSON.stringify({ version: 1, rules }));
+  const agent = (...more: string[]) =>
+    ptb('test', '--file', file, '--resource', 'graph', '--caller', guid(1), '--tenant', guid(5), ...more);
+  const allowed = await agent('--kind', 'agent', '--blueprint', guid(0xd1));
+  expect([allowed.exit, allowed.out]).toEqual([0, expect.stringContaining('Allowed by "for the blueprint"')]);
+  expect(allowed.out).toContain('1. for everybody: is not open to this agent');
+  const denied = await agent('--kind', 'agent', '--blueprint', guid(0xd2));
+  expect([denied.exit, denied.out]).toEqual([1, expect.stringContaining('No rule for this caller is open to agents.')]);
+  const wrong = await agent('--blueprint', guid(0xd1));
+  expect([wrong.exit, wrong.err]).toEqual([2, expect.stringContaining('--blueprint needs --kind agent')]);
+});
+
 it.each([
   [{ approval: {} }, 'Needs 1 approval by "conditional", redeemed by the application default.'],
   [{ approval: { count: 2 } }, 'Needs 2 approvals by "conditional", redeemed by the application default.'],

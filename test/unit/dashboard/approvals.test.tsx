@@ -216,6 +216,12 @@ describe('the page of an approval', () => {
     await cleanUp();
     expect(await why({ ...none, asker: party(me, 'me') })).toMatch(/^You asked for it yourself/);
     await cleanUp();
+    const asker = { ...party(me, 'agent x for me'), kind: 'agent', blueprint: 'b-1', actsFor: me } as const;
+    expect(await why({ ...none, asker })).toMatch(/^An agent asked for it on your behalf/);
+    expect(document.querySelector('.approval-facts')?.textContent).toContain(
+      `an agent, application ${other}, blueprint b-1`,
+    );
+    await cleanUp();
     expect(await why({ ...none, from: ['Approvals.Decide', 'Audit.Read'] })).toMatch(/needs the app role Audit.Read/);
     await cleanUp();
     const mine = { decision: 'approve' as const, decider: party(me, 'me'), reason: 'Fine.', at: approval().askedAt };

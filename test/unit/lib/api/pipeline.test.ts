@@ -211,8 +211,8 @@ describe('a route and an agent', () => {
   const ask = (changes: object, headers: Record<string, string> = {}, access: Access = 'Audit.Read') => {
     const { fetch } = new KeyServer(key);
     const settings = { entraEndpoint, tenantId: homeTenant, audiences };
-    const { verify } = createCallerVerifier({ fetch, clock, log: logged.log }, settings);
-    services = { ...services, callers: { ...services.callers, verify } };
+    const verifier = createCallerVerifier({ fetch, clock, log: logged.log }, settings);
+    services = { ...services, callers: { ...services.callers, ...verifier } };
     const token = signJwt(key, claims(clock.nowMs(), { scp: 'access_as_user', upn: 'ann@contoso.com', ...changes }));
     const seen: Caller[] = [];
     const handler = bindRoute<PipelineServices, RouteDefinition>(definition(access), async (_services, call) => {

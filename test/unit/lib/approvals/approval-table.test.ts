@@ -1,7 +1,7 @@
 import type { TableClient, TransactionAction } from '@azure/data-tables';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { type Approval, askerKeyOf, rowKeyOf, rowPrefixAt } from '../../../../src/lib/approvals/approval.ts';
-import { approvalRow } from '../../../../src/lib/approvals/approval-entity.ts';
+import { approvalRow, readApproval } from '../../../../src/lib/approvals/approval-entity.ts';
 import { TableApprovalLog } from '../../../../src/lib/approvals/table-approval-log.ts';
 import { recordingLogger } from '../../../fakes/recording-logger.ts';
 import { approval, askedAtMs, asker, minuteMs, person } from '../../../support/approval-records.ts';
@@ -123,6 +123,14 @@ describe('create', () => {
     // The reply may have been lost, and the request repeated.
     expect(await log.create(record, undefined, 2)).toBe('created');
     expect(table.transactions).toHaveLength(1);
+  });
+
+  it('keeps the blueprint and the person of an agent, and reads a record of a version without them', () => {
+    const agent = person(1, { kind: 'agent', blueprint: 'b-1', actsFor: person(1).objectId });
+    for (const party of [agent, asker]) {
+      const record = approval({ asker: party });
+      expect(readApproval(approvalRow(record)).asker).toEqual(party);
+    }
   });
 
   it('gives way to another record for the same subject, unless it replaces that one', async () => {
