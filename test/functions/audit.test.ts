@@ -2,6 +2,7 @@ import { HttpRequest } from '@azure/functions';
 import { describe, expect, it } from 'vitest';
 import type { Services } from '../../src/composition.ts';
 import { audit } from '../../src/functions/audit.ts';
+import { auditAnswerSchema } from '../../src/lib/api/answers/audit.ts';
 import { isoTime } from '../../src/lib/core/clock.ts';
 import { BrokerError } from '../../src/lib/core/errors.ts';
 import { silentLogger } from '../../src/lib/core/log.ts';
@@ -65,6 +66,16 @@ describe('GET /api/audit', () => {
         ],
       },
     });
+  });
+
+  it('says of an agent its blueprint and the person that it acted for', async () => {
+    const agent = { applicationId: guid(1), objectId: guid(2), kind: 'agent', blueprint: guid(3) } as const;
+    const log = await logOf(
+      issued({ atMs: auditStartMs - 1, caller: { ...agent, actsFor: guid(2) } }),
+      issued({ atMs: auditStartMs - 2, caller: agent }),
+    );
+    const { entries } = auditAnswerSchema.parse((await request(log, {})).body);
+    expect(entries.map(({ caller }) => caller)).toEqual([{ ...agent, actsFor: guid(2) }, agent]);
   });
 
   it('filters by time, caller, outcome, and tenant by id or domain', async () => {

@@ -19,3 +19,13 @@ it('has no name of an application, and no id in place of a name', () => {
   expect(actorOf({ ...caller, kind: 'application', name: 'Reports' })).toEqual({ objectId: 'object-1' });
   expect(actorOf({ ...caller, name: 'application-1' })).toEqual({ objectId: 'object-1' });
 });
+
+it('is named for an agent, with the person that it acts for', () => {
+  const agent: Caller = {
+    ...caller,
+    kind: 'agent',
+    actsFor: caller.objectId,
+    name: 'agent Billing for ann@partner.example',
+  };
+  expect(actorOf(agent)).toEqual({ objectId: 'object-1', name: 'agent Billing for ann@partner.example' });
+});
