@@ -5,7 +5,7 @@
  */
 import { subscribe } from 'node:diagnostics_channel';
 import { getEventListeners } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import type { Server, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -49,7 +49,9 @@ function observe(): Opened {
     signals: new Map(),
   };
   process.env[mark] = String(process.pid);
-  process.env['TMPDIR'] = mkdtempSync(join(tmpdir(), 'ptb-tests-'));
+  const folder = mkdtempSync(join(tmpdir(), 'ptb-tests-'));
+  process.env['TMPDIR'] = folder;
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
   for (const [name, add] of Object.entries(reports(all))) subscribe(name, (message) => add(message as Report));
   observeSignals(all.signals);
   return all;
