@@ -69,8 +69,11 @@ const restAlone = rest.filter(
     (path.startsWith('packages/microsoft-cloud/test/e2e/') && !canShare(path)),
 );
 
+/** Each of these tests fails if it leaves something open. End-to-end tests share demos, browsers and hosts instead. */
+const setupFiles = ['test/support/leftovers.ts'];
+
 /** Tests restore what they replace, because the files of a worker share it. `npm run test:stress` runs them in random order. */
-const shared = { isolate: false, unstubEnvs: true, unstubGlobals: true, restoreMocks: true };
+const shared = { setupFiles, isolate: false, unstubEnvs: true, unstubGlobals: true, restoreMocks: true };
 
 /** Page tests share a browser, and many of them a demo. */
 const browser = { isolate: false, globalSetup: ['test/e2e/pages/browser-server.ts', 'test/e2e/pages/shared-demo.ts'] };
@@ -84,9 +87,12 @@ export default defineConfig({
   test: {
     projects: [
       { extends: true, test: { name: 'units', include: units, ...shared } },
-      { extends: true, test: { name: 'alone', include: without(lowLevel, units, dashboard, tools) } },
-      { extends: true, test: { name: 'dashboard', include: dashboard, environment: 'happy-dom', isolate: false } },
-      { extends: true, test: { name: 'tools', include: tools, isolate: false } },
+      { extends: true, test: { name: 'alone', include: without(lowLevel, units, dashboard, tools), setupFiles } },
+      {
+        extends: true,
+        test: { name: 'dashboard', include: dashboard, environment: 'happy-dom', setupFiles, isolate: false },
+      },
+      { extends: true, test: { name: 'tools', include: tools, setupFiles, isolate: false } },
       // To start a worker and to load the same modules for each of these would take one to two seconds of processor time.
       { extends: true, test: { name: 'surfaces', include: surfaces, isolate: false } },
       { extends: true, test: { name: 'pages', include: surfacePages, ...browser } },

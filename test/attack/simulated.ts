@@ -16,10 +16,10 @@ export async function starvedKeys(samples: number): Promise<Starved> {
   const { clock, broker } = await slowBroker();
   const victim = (first: number) => (nth: number) => broker.getToken(request(first + nth, { callerId: 'victim' }));
   const restMs = p99(await latencies(clock, samples, victim(0)));
-  const stop = attack(190, (nth) => broker.getToken(request(1_000_000 + nth, { callerId: 'attacker' })));
+  const stop = attack(clock, 190, (nth) => broker.getToken(request(1_000_000 + nth, { callerId: 'attacker' })));
   await clock.advance(500);
   const attackedMs = p99(await latencies(clock, samples, victim(1_000)));
-  stop();
+  await stop();
   return { name: '190 distinct tokens', restMs: Math.round(restMs), attackedMs: Math.round(attackedMs) };
 }
 
@@ -28,9 +28,9 @@ export async function starvedDomains(samples: number): Promise<Starved> {
   const { clock, resolver } = slowResolver();
   const victim = (name: string) => (nth: number) => resolver.tenantOf(domain(name, nth), undefined, 'victim');
   const restMs = p99(await latencies(clock, samples, victim('rest')));
-  const stop = attack(400, (nth) => resolver.tenantOf(domain('made-up-a', nth), undefined, 'attacker'));
+  const stop = attack(clock, 400, (nth) => resolver.tenantOf(domain('made-up-a', nth), undefined, 'attacker'));
   await clock.advance(1_000);
   const attackedMs = p99(await latencies(clock, samples, victim('attacked')));
-  stop();
+  await stop();
   return { name: '400 made-up domains', restMs: Math.round(restMs), attackedMs: Math.round(attackedMs) };
 }

@@ -2,6 +2,7 @@ import { tmpdir } from 'node:os';
 import { TableServiceClient } from '@azure/data-tables';
 import { BlobServiceClient } from '@azure/storage-blob';
 import { type Azurite, startAzurite } from '../../src/cli/demo/azurite.ts';
+import { keptByWorker } from './kept-by-worker.ts';
 
 export { type Azurite, startAzurite };
 
@@ -15,6 +16,7 @@ export async function emptyAzurite(): Promise<Azurite> {
   // In memory, it writes nothing into its folder.
   shared ??= startAzurite({ folder: tmpdir() });
   const azurite = await shared;
+  keptByWorker.add(azurite.pid);
   const tables = TableServiceClient.fromConnectionString(azurite.connectionString, { allowInsecureConnection: true });
   for await (const { name } of tables.listTables()) await tables.deleteTable(name ?? '');
   const blobs = BlobServiceClient.fromConnectionString(azurite.connectionString);

@@ -20,16 +20,27 @@ export async function latencies(clock: FakeClock, times: number, ask: (nth: numb
   return durations;
 }
 
-/** Keeps `parallel` calls of `ask` waiting until the result is called. Ignores their outcomes. */
-export function attack(parallel: number, ask: (nth: number) => Promise<unknown>): () => boolean {
-  const state = { isOver: false };
+/**
+ * Keeps `parallel` calls of `ask` waiting until the result is called, which advances the clock until all have ended.
+ * Ignores their outcomes.
+ */
+export function attack(
+  clock: FakeClock,
+  parallel: number,
+  ask: (nth: number) => Promise<unknown>,
+): () => Promise<void> {
+  const state = { isOver: false, running: parallel };
   let asked = 0;
   const attacker = async (): Promise<void> => {
     while (!state.isOver) {
       asked += 1;
       await ask(asked).catch(() => settle());
     }
+    state.running -= 1;
   };
   for (let started = 0; started < parallel; started += 1) void attacker();
-  return () => (state.isOver = true);
+  return async () => {
+    state.isOver = true;
+    while (state.running > 0) await clock.advance(1_000);
+  };
 }

@@ -1,3 +1,4 @@
+import { addAbortListener } from 'node:events';
 import type { Invoker } from './app/invoker.ts';
 import type { Registry } from './app/registry.ts';
 import type { Journal } from './durable/journal.ts';
@@ -26,8 +27,8 @@ interface StopDeps {
 export async function stopHost(deps: StopDeps): Promise<void> {
   const { log, server, store, registry, journal } = deps;
   deps.runner.stop();
-  const grace = AbortSignal.timeout(stopGraceMs);
-  const timedOut = new Promise<'late'>((resolve) => grace.addEventListener('abort', () => resolve('late')));
+  const { promise: timedOut, resolve } = Promise.withResolvers<'late'>();
+  using _ = addAbortListener(AbortSignal.timeout(stopGraceMs), () => resolve('late'));
   let idle = false;
   const ended = deps.invoker.idle().then(() => {
     idle = true;

@@ -85,6 +85,7 @@ async function demo(flags: DemoFlags): Promise<void> {
     throw error;
   } finally {
     await running?.stop();
+    process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
   }
 }
 

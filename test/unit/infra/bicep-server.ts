@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { keptByWorker } from '../../support/kept-by-worker.ts';
 
 /** A Bicep compiler that stays loaded (`bicep jsonrpc`), and ends with this process, which closes its input. */
 export interface BicepServer {
@@ -15,6 +16,7 @@ interface Reply {
 /** Starts the compiler. It speaks JSON-RPC 2.0 with the headers of the Language Server Protocol on its standard streams. */
 export function startBicep(program: string): BicepServer {
   const child = spawn(program, ['jsonrpc', '--stdio'], { stdio: ['pipe', 'pipe', 'pipe'] });
+  if (child.pid !== undefined) keptByWorker.add(child.pid);
   const waiting = new Map<number, PromiseWithResolvers<unknown>>();
   let said = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));

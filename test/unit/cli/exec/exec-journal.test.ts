@@ -9,8 +9,9 @@ const command = ['program', 'secret-argument'];
 
 let folder: string;
 beforeEach(async () => {
-  folder = join(await mkdtemp(join(tmpdir(), 'ptb-exec-')), 'new', 'folder');
-  return () => rm(folder, { recursive: true, force: true });
+  const parent = await mkdtemp(join(tmpdir(), 'ptb-exec-'));
+  folder = join(parent, 'new', 'folder');
+  return () => rm(parent, { recursive: true });
 });
 
 describe('the journal of ptb exec', () => {

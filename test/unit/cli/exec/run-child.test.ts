@@ -1,9 +1,9 @@
-import { access, readFile } from 'node:fs/promises';
+import { access, readFile, rm } from 'node:fs/promises';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { linesOf } from '../../../../src/cli/exec/output-lines.ts';
 import { NotStartedError } from '../../../../src/cli/exec/not-started.ts';
 import { type ChildOrder, runChild } from '../../../../src/cli/exec/run-child.ts';
@@ -13,6 +13,7 @@ import { type Clock, systemClock } from '../../../../src/lib/core/clock.ts';
 
 const none = new AbortController().signal;
 const folder = mkdtempSync(join(tmpdir(), 'ptb-exec-'));
+afterAll(() => rm(folder, { recursive: true }));
 
 /** Waits of a minute or less end at once, in the order of their length. */
 const hasty: Clock = { nowMs: () => Date.now(), sleep: (ms, signal) => systemClock.sleep(ms / 50, signal) };

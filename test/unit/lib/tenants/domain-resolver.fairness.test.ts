@@ -4,8 +4,8 @@ import { FakeClock, settle } from '../../../fakes/fake-clock.ts';
 import { attack, latencies, p99 } from '../../../support/latency.ts';
 import { contoso, domain, slowResolver } from '../../../support/slow-resolver.ts';
 
-const attackBy = (resolver: DomainResolver, callerId: string, parallel: number): (() => void) =>
-  attack(parallel, (nth) => resolver.tenantOf(domain(`made-up-${callerId}`, nth), undefined, callerId));
+const attackBy = (clock: FakeClock, resolver: DomainResolver, callerId: string) =>
+  attack(clock, 400, (nth) => resolver.tenantOf(domain(`made-up-${callerId}`, nth), undefined, callerId));
 
 describe('createDomainResolver while one caller looks up hundreds of made-up domains', () => {
   it.each([
@@ -15,29 +15,29 @@ describe('createDomainResolver while one caller looks up hundreds of made-up dom
     const { clock, resolver } = slowResolver();
     const victim = (name: string) => (nth: number) => resolver.tenantOf(domain(name, nth), undefined, 'victim');
     const atRest = p99(await latencies(clock, 100, victim('rest')));
-    const stops = attackers.map((id) => attackBy(resolver, id, 400));
+    const stops = attackers.map((id) => attackBy(clock, resolver, id));
     await clock.advance(1_000);
     const attacked = p99(await latencies(clock, 100, victim('attacked')));
-    for (const stop of stops) stop();
+    for (const stop of stops) await stop();
     console.log(`domain lookup, p99 of the victim: ${atRest} ms at rest, ${attacked} ms under attack`);
     expect(attacked).toBeLessThanOrEqual(2 * atRest);
   });
 
   it('answers another caller that asks for a domain in the queue of the first', async () => {
     const { clock, resolver } = slowResolver();
-    const stop = attackBy(resolver, 'a', 400);
+    const stop = attackBy(clock, resolver, 'a');
     await clock.advance(100);
     const [ms = 0] = await latencies(clock, 1, () => resolver.tenantOf(domain('made-up-a', 400), undefined, 'victim'));
-    stop();
+    await stop();
     expect(ms).toBeLessThanOrEqual(800);
   });
 
   it('resolves the domains of the settings, which no caller asks for', async () => {
     const { clock, resolver } = slowResolver();
-    const stop = attackBy(resolver, 'a', 400);
+    const stop = attackBy(clock, resolver, 'a');
     await clock.advance(100);
     const [ms = 0] = await latencies(clock, 1, () => resolver.tenantOf(domain('excluded', 1)));
-    stop();
+    await stop();
     expect(ms).toBeLessThanOrEqual(800);
   });
 

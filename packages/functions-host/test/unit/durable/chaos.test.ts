@@ -46,16 +46,12 @@ describe('task id assignment', () => {
 /** Drops all commits after a given number, as if the process had been killed between two commits. */
 class KilledStore implements Store {
   readonly inner: SqliteStore;
-  readonly killed: Promise<void>;
+  isKilled = false;
   #commitsLeft: number;
-  #kill: () => void = () => undefined;
 
   constructor(path: string, commits: number) {
     this.inner = new SqliteStore(path);
     this.#commitsLeft = commits;
-    this.killed = new Promise((resolve) => {
-      this.#kill = resolve;
-    });
   }
   load(): ReturnType<Store['load']> {
     return this.inner.load();
@@ -68,7 +64,7 @@ class KilledStore implements Store {
   }
   commit(changes: ChangeSet): void {
     if (this.#commitsLeft > 0) this.inner.commit(changes);
-    else this.#kill();
+    else this.isKilled = true;
     this.#commitsLeft -= 1;
   }
   close(): void {
@@ -91,13 +87,13 @@ describe('SqliteStore', () => {
       if (!started)
         for (const [index, id] of ids.entries()) engine.start('chaos', { seed: 900_000 + index, rounds: 5 }, id);
       started = true;
-      const all = outputs(engine, ids);
-      const first = await Promise.race([all, store.killed]);
+      const areEnded = () => ids.every((id) => engine.operations.get(id)?.record.status === 'Completed');
+      await expect.poll(() => store.isKilled || areEnded(), { interval: 1 }).toBe(true);
+      if (store.isKilled) kills += 1;
+      else ended = await outputs(engine, ids);
       engine.engine.stop();
       engine.journal.close();
       store.close();
-      if (Array.isArray(first)) ended = first;
-      else kills += 1;
     }
     expect(ended.flatMap(({ mismatches }) => mismatches)).toEqual([]);
     expect(kills).toBeGreaterThan(5);

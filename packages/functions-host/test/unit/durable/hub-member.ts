@@ -77,6 +77,8 @@ export interface Member {
   /** Ends without a word, as if the process had been killed. */
   kill(): void;
   leave(): void;
+  /** Leaves, and closes what the test reads with. */
+  close(): void;
 }
 
 const noTriggers: SharedHubDeps['newTriggers'] = () => ({ start: () => undefined, stop: () => undefined });
@@ -87,6 +89,7 @@ export function startMember(
   { skewMs = 0, defaultVersion, newTriggers = noTriggers }: MemberOptions = {},
 ): Member {
   const store = new MemberStore(file, 4);
+  const observer = new HubStore(file, 4);
   const functions = new AppFunctions(registry, '{}');
   const invoker = new Invoker(registry);
   let activities = 0;
@@ -121,11 +124,12 @@ export function startMember(
     left = true;
     hub.stop();
     hub.close();
+    store.close();
   };
   const operations: DurableClient = {
     ...hubOperations(deps),
-    // A test sees the state while the store of the host fails.
-    get: hubOperations({ ...deps, store: new HubStore(file, 4) }).get,
+    // A test sees the state while the store of the host fails, and after the host has left.
+    get: hubOperations({ ...deps, store: observer }).get,
   };
   hub.start();
   return {
@@ -147,5 +151,9 @@ export function startMember(
       leave();
     },
     leave,
+    close: () => {
+      leave();
+      observer.close();
+    },
   };
 }

@@ -52,7 +52,7 @@ export function hubStage(register: (app: TestApp) => void): HubStage {
     notes.length = 0;
   });
   afterEach(() => {
-    for (const member of members.splice(0)) member.leave();
+    for (const member of members.splice(0)) member.close();
     rmSync(folder, { recursive: true });
   });
   return {
