@@ -13,8 +13,7 @@ import { listRunsQuerySchema, runTenantsQuerySchema } from '../lib/api/requests.
 import { adviceFor, BrokerError, errorTable } from '../lib/core/errors.ts';
 import { parseTenantId } from '../lib/core/identifiers.ts';
 import { findRun, readInTime, runReaders, visibleRuns } from '../lib/runs/reading/visible-runs.ts';
-import { viewRunTenant, viewRunTenants } from '../lib/runs/reading/run-tenants.ts';
-import { summarise, viewRun } from '../lib/runs/reading/run-view.ts';
+import { summarise, viewRun, viewRunTenant, viewRunTenants } from '../lib/runs/reading/run-view.ts';
 import { route } from './route.ts';
 
 route(

@@ -16,7 +16,7 @@ import { isoTime } from '../lib/core/clock.ts';
 import { adviceForTenant, errorTable } from '../lib/core/errors.ts';
 import type { TenantId } from '../lib/core/identifiers.ts';
 import { errorFields, type Logger } from '../lib/core/log.ts';
-import { readTenantHistory, type TenantResult } from '../lib/runs/reading/run-tenants.ts';
+import { readTenantHistory } from '../lib/runs/reading/run-view.ts';
 import { readInTime, VisibleRuns } from '../lib/runs/reading/visible-runs.ts';
 import type { LastResults } from '../lib/runs/store/schedule-log.ts';
 import { changeTags } from '../lib/tenants/change-tags.ts';
@@ -106,11 +106,7 @@ route(
 );
 
 /** Undefined if storage fails: the tenant is useful without its history. */
-async function readHistory(
-  { clock, runs }: Services,
-  tenantId: TenantId,
-  log: Logger,
-): Promise<readonly TenantResult[] | undefined> {
+async function readHistory({ clock, runs }: Services, tenantId: TenantId, log: Logger) {
   const jobs = jobRegistry.list().map(({ name }) => name);
   try {
     const all = new VisibleRuns(runs, { tenants: '*' });

@@ -1,7 +1,7 @@
 import { TableClient } from '@azure/data-tables';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RunningChild } from '../../src/cli/demo/child.ts';
-import type { RunView } from '../../src/lib/runs/reading/run-view.ts';
+import type { RunAnswer } from '../../src/lib/api/answers/runs.ts';
 import { type RunRecord, runRecord } from './run-record.ts';
 import { type RunStack, startRunStack, started } from '../e2e/runs/run-stack.ts';
 import { skippedBecause } from '../support/skipped.ts';
@@ -48,8 +48,8 @@ describe("Microsoft's Durable Task extension", skippedBecause(engineMissing), ()
     const answer = await stack.call(url, 'GET', `/runs/${encodeURIComponent(runId)}/tenants/${tenantId}`);
     return (JSON.parse(answer.text) as { attempts: number }).attempts;
   };
-  const runOf = async (runId: string): Promise<RunView> =>
-    JSON.parse((await stack.call(stack.demo.url, 'GET', `/runs/${encodeURIComponent(runId)}`)).text) as RunView;
+  const runOf = async (runId: string): Promise<RunAnswer> =>
+    JSON.parse((await stack.call(stack.demo.url, 'GET', `/runs/${encodeURIComponent(runId)}`)).text) as RunAnswer;
 
   it.each(['licence-report', 'access-check'])(
     'visits the tenants in %s as the embedded engine does: the same records and rows, and a second attempt',

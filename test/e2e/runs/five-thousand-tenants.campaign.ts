@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { RunView } from '../../../src/lib/runs/reading/run-view.ts';
+import type { RunAnswer } from '../../../src/lib/api/answers/runs.ts';
 import { setTenantState } from 'microsoft-cloud/client';
 import { seededRandom } from '../../fakes/fake-clock.ts';
 import { noApp } from '../../support/watched-demo.ts';
@@ -70,12 +70,12 @@ async function breakMore(): Promise<void> {
   }
 }
 
-async function finished(url: string, runId: string): Promise<RunView> {
+async function finished(url: string, runId: string): Promise<RunAnswer> {
   for (;;) {
     await sleep(2_000);
     const { status, text } = await stack.call(url, 'GET', `/runs/${encodeURIComponent(runId)}`);
     if (status !== 200) throw new Error(`${status} ${text}`);
-    const run = JSON.parse(text) as RunView;
+    const run = JSON.parse(text) as RunAnswer;
     if (run.status !== 'pending' && run.status !== 'running') return run;
   }
 }

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { RunChanges } from '../../../src/lib/runs/reading/run-changes.ts';
+import type { RunChangesAnswer } from '../../../src/lib/api/answers/runs.ts';
 import { startRunStack, started, type RunStack } from './run-stack.ts';
 
 const tenants = 30;
@@ -142,7 +142,7 @@ test('comparing two runs shows only the changes', async () => {
     `/runs/${encodeURIComponent(after.runId)}/changes?with=${encodeURIComponent(before.runId)}`,
   );
   expect(answer.status).toBe(200);
-  expect(JSON.parse(answer.text) as RunChanges).toMatchObject({
+  expect(JSON.parse(answer.text) as RunChangesAnswer).toMatchObject({
     runId: after.runId,
     comparedWith: before.runId,
     changes: [],

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type RunningChild, startChild } from '../../../src/cli/demo/child.ts';
-import type { RunView } from '../../../src/lib/runs/reading/run-view.ts';
+import type { RunAnswer } from '../../../src/lib/api/answers/runs.ts';
 import { ptbScript } from '../../paths.ts';
 import { skewedClock } from '../../support/skewed-clock.ts';
 import { tunedApp, type TuningChanges } from '../../support/tuned-app.ts';
@@ -30,7 +30,7 @@ export interface RunStack {
     body?: unknown,
   ): Promise<{ status: number; headers: Headers; text: string }>;
   /** Resolves when the run has ended. */
-  ended(url: string, runId: string): Promise<RunView>;
+  ended(url: string, runId: string): Promise<RunAnswer>;
   /** Calls the control API of the simulated cloud. */
   control(method: 'GET' | 'POST' | 'DELETE', path: string, body?: unknown): Promise<unknown>;
   stop(): Promise<void>;
@@ -72,7 +72,7 @@ export async function startRunStack(
       for (;;) {
         const { status, text } = await stack.call(url, 'GET', `/runs/${encodeURIComponent(runId)}`);
         if (status !== 200) throw new Error(`${status} ${text}`);
-        const run = JSON.parse(text) as RunView;
+        const run = JSON.parse(text) as RunAnswer;
         if (run.status !== 'pending' && run.status !== 'running') return run;
         await sleep(50);
       }

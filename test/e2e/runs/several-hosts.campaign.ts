@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { addFault, clearFaults } from 'microsoft-cloud/client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { RunningChild } from '../../../src/cli/demo/child.ts';
-import type { RunView } from '../../../src/lib/runs/reading/run-view.ts';
+import type { RunAnswer } from '../../../src/lib/api/answers/runs.ts';
 import { seededRandom } from '../../fakes/fake-clock.ts';
 import { type ThrottledStorage, throttleStorage } from '../../support/throttled-storage.ts';
 import { noApp } from '../../support/watched-demo.ts';
@@ -39,7 +39,7 @@ const start = (appFolder?: string): Promise<RunningChild<{ url: string }>> =>
     ...(appFolder === undefined ? {} : { appFolder }),
   });
 
-async function run(url: string): Promise<RunView> {
+async function run(url: string): Promise<RunAnswer> {
   return stack.ended(url, started(await stack.call(url, 'POST', '/jobs/licence-report/runs', {})));
 }
 
@@ -57,7 +57,7 @@ test('a tenant that answers after 200 seconds costs only itself', { timeout: tim
     .poll(
       async () => {
         const { text } = await stack.call(url(1), 'GET', `/runs/${encodeURIComponent(runId)}`);
-        return (JSON.parse(text) as RunView).progress.done;
+        return (JSON.parse(text) as RunAnswer).progress.done;
       },
       { timeout: 120_000 },
     )

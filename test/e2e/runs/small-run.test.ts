@@ -1,6 +1,6 @@
 import { addFault } from 'microsoft-cloud/client';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { RunView } from '../../../src/lib/runs/reading/run-view.ts';
+import type { RunAnswer } from '../../../src/lib/api/answers/runs.ts';
 import { startRunStack, type RunStack, started } from './run-stack.ts';
 
 // One host has ten places for activities. Each activity visits one tenant, which takes longer than all other work.
@@ -22,7 +22,7 @@ const post = async (path: string, body: object): Promise<string> =>
 
 const doneOf = async (runId: string): Promise<number> => {
   const { text } = await stack.call(stack.demo.url, 'GET', `/runs/${encodeURIComponent(runId)}`);
-  return (JSON.parse(text) as RunView).progress.done;
+  return (JSON.parse(text) as RunAnswer).progress.done;
 };
 
 it('a small run and a query that start after a large run end long before it, and it can be cancelled then', async () => {

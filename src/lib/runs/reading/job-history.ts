@@ -10,42 +10,13 @@ import {
   type HistoryReading,
   type HistoryRun,
   type HistorySplit,
-  type HistoryTotals,
   maxSplitValues,
   maxSums,
   type NamedNumbers,
   type ResultHistory,
-  type TenantPoint,
 } from '../history/result-history.ts';
 import { readParameters } from '../job/job-parameters.ts';
 import { type Job, jobNamePattern } from '../job/job.ts';
-import type { TenantCounts } from '../store/run.ts';
-
-/**
- * The runs that had the same parameters as the newest scheduled run, or without one as the newest run. Other parameters may
- * mean other rows: a report about 60 days is no peak in those about 30. Parameters that the job got later have their defaults.
- * @param runs newest first.
- */
-function comparableRuns(
-  job: Job | undefined,
-  runs: readonly HistoryRun[],
-): { readonly comparable: readonly HistoryRun[]; readonly parameters: ParameterValues | undefined } {
-  const usual = runs.find(({ isScheduled }) => isScheduled) ?? runs[0];
-  const text = textOf(job, usual?.parameters);
-  return {
-    comparable: runs.filter(({ parameters }) => textOf(job, parameters) === text),
-    parameters: usual?.parameters,
-  };
-}
-
-function textOf(job: Job | undefined, parameters: ParameterValues = {}): string {
-  try {
-    return JSON.stringify(job === undefined ? parameters : readParameters(job, parameters));
-  } catch {
-    // An earlier version of the job accepted them.
-    return JSON.stringify(parameters);
-  }
-}
 
 /** Runs in an answer. */
 const maxRuns = 1_000;
@@ -59,53 +30,6 @@ export interface JobHistoryQuery {
   readonly untilMs?: number | undefined;
   /** Only rows with this value of the column by which the job splits its history. */
   readonly value?: string | undefined;
-}
-
-/** A number that the history has. */
-interface HistoryColumn {
-  /** Name of a column of numbers; `NAME=true` or `NAME=false` of a column of booleans. */
-  readonly name: string;
-  readonly title: string;
-}
-
-/** Absent if the rows were not counted, or there are none: that is not zero. */
-interface CountedRows {
-  readonly rows?: number;
-  readonly numbers?: Readonly<Record<string, number>>;
-}
-
-interface History<R> {
-  readonly job: string;
-  /** Later than what was asked for if older runs were left out: before it, there are more. */
-  readonly since: string;
-  readonly until: string;
-  /** The parameters of these runs. Absent if they have none. */
-  readonly parameters?: ParameterValues;
-  /** Number of runs that had other parameters, and so cannot be compared with these. */
-  readonly otherParameters: number;
-  /** Whether older runs of the period were left out. */
-  readonly truncated: boolean;
-  readonly columns: readonly HistoryColumn[];
-  readonly split?: { readonly column: string; readonly title: string; readonly values: readonly string[] };
-  /** The newest first. */
-  readonly runs: readonly R[];
-}
-
-/** A run in a history. */
-interface RunPoint extends CountedRows {
-  readonly runId: string;
-  readonly startedAt: string;
-  readonly status: HistoryRun['status'];
-  readonly scope: HistoryRun['scope'];
-  readonly tenants: TenantCounts;
-  /** Number of tenants whose rows are counted. */
-  readonly counted: number;
-}
-
-interface TenantRunPoint extends CountedRows {
-  readonly runId: string;
-  readonly startedAt: string;
-  readonly outcome: TenantPoint['outcome'];
 }
 
 export interface JobHistoryDeps {
@@ -124,88 +48,105 @@ export interface WantedTenants {
 }
 
 /**
- * How the numbers of a job's rows developed over several tenants.
+ * How the numbers of a job's rows developed over several tenants, as api/answers/history.ts describes it.
  * @param wanted Default: all tenants. Whoever may not read all must give it.
  * @throws BrokerError request_invalid, job_unknown, storage_unavailable.
  */
-export async function readJobHistory(
-  deps: JobHistoryDeps,
-  query: JobHistoryQuery,
-  wanted?: WantedTenants,
-): Promise<History<RunPoint>> {
-  const read = (period: HistoryPeriod, reading: HistoryReading) =>
-    wanted === undefined
-      ? deps.history.totals(period, reading)
-      : deps.history.totalsOf(wanted.isWanted, period, { ...reading, among: wanted.among });
-  const found = await readPoints(deps, query, read);
-  const view = shownNumbers(found.points.map(([, { sum }]) => sum));
-  return {
-    ...describe(deps, found, view.names),
-    runs: found.points.map(([run, { outcomes, sum }]) => {
+export const readJobHistory = (deps: JobHistoryDeps, query: JobHistoryQuery, wanted?: WantedTenants) =>
+  readHistory(deps, query, {
+    read: (period, reading) =>
+      wanted === undefined
+        ? deps.history.totals(period, reading)
+        : deps.history.totalsOf(wanted.isWanted, period, { ...reading, among: wanted.among }),
+    numbersOf: ({ sum }) => sum,
+    view: ({ status, scope }, { outcomes, sum }) => {
       const { succeeded, failed, skipped, not_attempted: notAttempted } = outcomes;
       const total = succeeded + failed + skipped + notAttempted;
       return {
-        runId: run.runId,
-        startedAt: isoTime(run.startedAtMs),
-        status: run.status,
-        scope: run.scope,
+        status,
+        scope,
         tenants: { total, succeeded, failed, skipped, notAttempted },
         counted: sum?.counted ?? 0,
-        ...view.of(sum),
       };
-    }),
-  };
-}
+    },
+  });
 
 /** The same for one tenant. @throws as {@link readJobHistory}. */
-export async function readJobHistoryOfTenant(
-  deps: JobHistoryDeps,
-  query: JobHistoryQuery,
-  tenantId: TenantId,
-): Promise<History<TenantRunPoint>> {
-  const found = await readPoints(deps, query, (period, reading) => deps.history.ofTenant(tenantId, period, reading));
-  const view = shownNumbers(found.points.map(([, point]) => point.found));
-  return {
-    ...describe(deps, found, view.names),
-    runs: found.points.map(([run, { outcome, found: numbers }]) => ({
-      runId: run.runId,
-      startedAt: isoTime(run.startedAtMs),
-      outcome,
-      ...view.of(numbers),
-    })),
-  };
+export const readJobHistoryOfTenant = (deps: JobHistoryDeps, query: JobHistoryQuery, tenantId: TenantId) =>
+  readHistory(deps, query, {
+    read: (period, reading) => deps.history.ofTenant(tenantId, period, reading),
+    numbersOf: ({ found }) => found,
+    view: (_, { outcome }) => ({ outcome }),
+  });
+
+/** `P`: what a run brought. `R`: what is shown of it beside its numbers. */
+interface Points<P, R> {
+  /** By {@link historyKey}. */
+  readonly read: (period: HistoryPeriod, reading: HistoryReading) => Promise<ReadonlyMap<string, P>>;
+  readonly numbersOf: (point: P) => NamedNumbers | undefined;
+  readonly view: (run: HistoryRun, point: P) => R;
 }
 
-interface Found<P> extends Pick<History<unknown>, 'otherParameters' | 'truncated'> {
-  readonly period: HistoryPeriod;
-  readonly parameters: ParameterValues | undefined;
-  readonly points: readonly (readonly [HistoryRun, P])[];
-}
-
-async function readPoints<P extends Pick<HistoryTotals | TenantPoint, 'split'>>(
+async function readHistory<P extends { readonly split?: HistorySplit }, R>(
   { history, job, nowMs, signal }: JobHistoryDeps,
   query: JobHistoryQuery,
-  read: (period: HistoryPeriod, reading: HistoryReading) => Promise<ReadonlyMap<string, P>>,
-): Promise<Found<P>> {
+  { read, numbersOf, view }: Points<P, R>,
+) {
   const part = partOf(query, job);
   const untilMs = query.untilMs ?? nowMs + 1;
-  const asked = { job: query.job, sinceMs: query.sinceMs ?? untilMs - defaultDays * dayMs, untilMs };
-  if (asked.sinceMs >= untilMs) throw new BrokerError('request_invalid', 'since must be before until.');
-  const newest = jobNamePattern.test(query.job) ? await history.runs(asked, maxRuns + 1, signal) : [];
+  const requested = { job: query.job, sinceMs: query.sinceMs ?? untilMs - defaultDays * dayMs, untilMs };
+  if (requested.sinceMs >= untilMs) throw new BrokerError('request_invalid', 'since must be before until.');
+  const newest = jobNamePattern.test(query.job) ? await history.runs(requested, maxRuns + 1, signal) : [];
   const leftOut = newest[maxRuns];
-  const period = leftOut === undefined ? asked : { ...asked, sinceMs: leftOut.startedAtMs + 1 };
+  const period = leftOut === undefined ? requested : { ...requested, sinceMs: leftOut.startedAtMs + 1 };
   const found = newest.length === 0 ? new Map<string, P>() : await read(period, { part, signal });
-  const concerned = newest.filter((run) => run.startedAtMs >= period.sinceMs && found.has(historyKey(run)));
+  const concerned = newest.flatMap((run) => {
+    const point = run.startedAtMs >= period.sinceMs ? found.get(historyKey(run)) : undefined;
+    return point === undefined ? [] : { run, point };
+  });
   // The same for a job without runs and for one whose runs the reader may not know about.
   if (job === undefined && concerned.length === 0)
     throw new BrokerError('job_unknown', 'There is no job with this name, and no such run of it in this period.');
-  const { comparable, parameters } = comparableRuns(job, concerned);
-  const points = comparable.flatMap((run) => {
-    const point = found.get(historyKey(run));
-    return point === undefined ? [] : [[run, point] as const];
+  // Compared are the runs with the parameters of the newest scheduled run, or without one of the newest run. Other parameters
+  // may mean other rows: a report about 60 days is no peak in those about 30.
+  const usual = (concerned.find(({ run }) => run.isScheduled) ?? concerned[0])?.run;
+  const text = textOf(job, usual?.parameters);
+  const points = concerned.filter(({ run }) => textOf(job, run.parameters) === text);
+  const names = firstOf(
+    points.map(({ point }) => numbersOf(point)?.names ?? []),
+    maxSums,
+  );
+  const by = job?.historyBy;
+  const values = firstOf(
+    points.map(({ point: { split } }) => (split?.by === by ? (split?.values ?? []) : [])),
+    maxSplitValues,
+  );
+  return defined({
+    job: query.job,
+    since: isoTime(period.sinceMs),
+    until: isoTime(untilMs),
+    parameters: usual?.parameters,
+    otherParameters: concerned.length - points.length,
+    truncated: leftOut !== undefined,
+    columns: names.map((name) => ({ name, title: titleOf(job, name) })),
+    split: by === undefined ? undefined : { column: by, title: titleOf(job, by), values: values.toSorted() },
+    runs: points.map(({ run, point }) => ({
+      runId: run.runId,
+      startedAt: isoTime(run.startedAtMs),
+      ...view(run, point),
+      ...shown(numbersOf(point), names),
+    })),
   });
-  const otherParameters = concerned.length - points.length;
-  return { period, points, parameters, otherParameters, truncated: leftOut !== undefined };
+}
+
+/** Parameters as they are compared. Those that the job got later have their defaults. */
+function textOf(job: Job | undefined, parameters: ParameterValues = {}): string {
+  try {
+    return JSON.stringify(job === undefined ? parameters : readParameters(job, parameters));
+  } catch {
+    // An earlier version of the job accepted them.
+    return JSON.stringify(parameters);
+  }
 }
 
 /** @throws BrokerError request_invalid for a value although the history of the job is not split. */
@@ -216,21 +157,20 @@ function partOf({ value }: JobHistoryQuery, job: Job | undefined): HistoryPart |
   return { by: job.historyBy, value };
 }
 
-/** The names of all numbers, and how a run shows them. Without rows, each of them is zero. */
-function shownNumbers(all: readonly (NamedNumbers | undefined)[]) {
-  const names = firstOf(
-    all.map((one) => one?.names ?? []),
-    maxSums,
+/**
+ * The numbers of a run, as far as they are in the answer. Without rows, each of them is zero.
+ * @param counted undefined if the rows were not counted, or there are none: that is not zero.
+ */
+function shown(
+  counted: NamedNumbers | undefined,
+  names: readonly string[],
+): { readonly rows?: number; readonly numbers?: Readonly<Record<string, number>> } {
+  if (counted === undefined) return {};
+  const [rows, ...more] = counted.numbers;
+  const known = counted.names.flatMap((name, at) =>
+    more[at] === null || !names.includes(name) ? [] : [[name, more[at] ?? 0] as const],
   );
-  const of = (one: NamedNumbers | undefined): CountedRows => {
-    if (one === undefined) return {};
-    const [rows, ...more] = one.numbers;
-    const known = one.names.flatMap((name, at) =>
-      more[at] === null || !names.includes(name) ? [] : [[name, more[at] ?? 0] as const],
-    );
-    return { rows, numbers: Object.fromEntries(rows === 0 ? names.map((name) => [name, 0]) : known) };
-  };
-  return { names, of };
+  return { rows, numbers: Object.fromEntries(rows === 0 ? names.map((name) => [name, 0]) : known) };
 }
 
 /** The different texts of all lists, as many as an answer may have. */
@@ -238,28 +178,6 @@ function firstOf(lists: readonly (readonly string[])[], most: number): readonly 
   const texts = new Set<string>();
   for (const list of lists) for (const text of list) if (texts.size < most) texts.add(text);
   return [...texts];
-}
-
-function describe<P extends { readonly split?: HistorySplit }>(
-  { job }: JobHistoryDeps,
-  { period, points, parameters, otherParameters, truncated }: Found<P>,
-  names: readonly string[],
-): Omit<History<unknown>, 'runs'> {
-  const by = job?.historyBy;
-  const values = firstOf(
-    points.map(([, { split }]) => (split?.by === by ? (split?.values ?? []) : [])),
-    maxSplitValues,
-  );
-  return defined({
-    job: period.job,
-    since: isoTime(period.sinceMs),
-    until: isoTime(period.untilMs),
-    parameters,
-    otherParameters,
-    truncated,
-    columns: names.map((name) => ({ name, title: titleOf(job, name) })),
-    split: by === undefined ? undefined : { column: by, title: titleOf(job, by), values: values.toSorted() },
-  });
 }
 
 function titleOf(job: Job | undefined, name: string): string {

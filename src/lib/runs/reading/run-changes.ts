@@ -47,29 +47,6 @@ export function compareRows(
 /** Treats a missing column as null. */
 const valueAt = (row: Row, name: string): RowValue => row[name] ?? null;
 
-type TenantChange = RowChange & { readonly tenantId: TenantId; readonly name: string };
-
-/** `GET /api/runs/{runId}/changes`. */
-export interface RunChanges {
-  readonly runId: RunId;
-  readonly comparedWith: RunId;
-  readonly changes: readonly TenantChange[];
-  /** Whether changes were omitted because there are too many. */
-  readonly truncated: boolean;
-  /** Number of tenants that succeeded in both runs and were compared. */
-  readonly comparedTenants: number;
-  /** Tenants that succeeded in only one of the runs and were not compared. */
-  readonly onlyBefore: readonly TenantName[];
-  readonly onlyAfter: readonly TenantName[];
-}
-
-interface TenantName {
-  readonly tenantId: TenantId;
-  readonly name: string;
-}
-
-type Source = RunSource;
-
 /** Maximum number of changes returned. */
 const maxChanges = 10_000;
 /** Tenants whose blobs are read concurrently. */
@@ -86,13 +63,13 @@ export async function previousRun(runLog: RunLog, run: Run): Promise<Run | undef
   return earlier.find(({ status, scope, runId }) => runId !== run.runId && status === 'completed' && scope === 'all');
 }
 
-/** Compares the rows of two runs, tenant by tenant. */
-export async function compareRuns(runs: Source, job: Job | undefined, before: Run, after: Run): Promise<RunChanges> {
+/** Compares the rows of two runs, tenant by tenant. Only tenants that succeeded in both are compared. */
+export async function compareRuns(runs: RunSource, job: Job | undefined, before: Run, after: Run) {
   const [earlier, later] = await Promise.all([succeeded(runs, before.runId), succeeded(runs, after.runId)]);
   const both = [...later.values()]
     .filter(({ tenantId }) => earlier.has(tenantId))
     .toSorted((a, b) => (a.name < b.name ? -1 : 1));
-  const changes: TenantChange[] = [];
+  const changes: (RowChange & Pick<TenantRun, 'tenantId' | 'name'>)[] = [];
   for (let start = 0; start < both.length && changes.length <= maxChanges; start += concurrentTenants) {
     const compared = await Promise.all(
       both.slice(start, start + concurrentTenants).map(async (record) => {
@@ -101,14 +78,16 @@ export async function compareRuns(runs: Source, job: Job | undefined, before: Ru
           rowsOf(runs, before.runId, earlier.get(tenantId)),
           rowsOf(runs, after.runId, record),
         ]);
-        return compareRows(left, right, job?.key, job && uncompared(job)).map(
-          (change): TenantChange => ({ tenantId, name, ...change }),
-        );
+        return compareRows(left, right, job?.key, job && uncompared(job)).map((change) => ({
+          tenantId,
+          name,
+          ...change,
+        }));
       }),
     );
     changes.push(...compared.flat());
   }
-  const names = (of: ReadonlyMap<TenantId, TenantRun>, not: ReadonlyMap<TenantId, TenantRun>): TenantName[] =>
+  const names = (of: ReadonlyMap<TenantId, TenantRun>, not: ReadonlyMap<TenantId, TenantRun>) =>
     [...of.values()].flatMap(({ tenantId, name }) => (not.has(tenantId) ? [] : { tenantId, name }));
   return {
     runId: after.runId,
@@ -121,13 +100,13 @@ export async function compareRuns(runs: Source, job: Job | undefined, before: Ru
   };
 }
 
-async function succeeded(runs: Source, runId: RunId): Promise<Map<TenantId, TenantRun>> {
+async function succeeded(runs: RunSource, runId: RunId): Promise<Map<TenantId, TenantRun>> {
   const records = new Map<TenantId, TenantRun>();
   for await (const record of runs.log.tenants(runId, 'succeeded')) records.set(record.tenantId, record);
   return records;
 }
 
-async function rowsOf(runs: Source, runId: RunId, record: TenantRun | undefined): Promise<readonly Row[]> {
+async function rowsOf(runs: RunSource, runId: RunId, record: TenantRun | undefined): Promise<readonly Row[]> {
   if (record?.rowsName === undefined) return [];
   let text = '';
   for await (const piece of runs.results.rows(runId, record.rowsName)) text += piece;

@@ -1,65 +1,17 @@
-import type { RequestedTenants } from '../../access/tenants/selected-tenants.ts';
-import type { Actor } from '../../core/caller.ts';
 import { isoTime } from '../../core/clock.ts';
-import { adviceFor, type ErrorCode, errorTable } from '../../core/errors.ts';
+import { adviceFor, BrokerError, type ErrorCode, errorTable } from '../../core/errors.ts';
 import type { TenantId } from '../../core/identifiers.ts';
+import { Limiter } from '../../core/limiter.ts';
 import { defined } from '../../core/objects.ts';
-import type { ParameterValues } from '../../core/parameters.ts';
-import { type RunOutcome, runOutcome } from '../../core/outcomes.ts';
-import { isEnded, type Run, type RunId, type RunStatus, type TenantCounts, type TenantRun } from '../store/run.ts';
+import { runOutcome, type TenantState } from '../../core/outcomes.ts';
+import { isEnded, type Run, type TenantRun } from '../store/run.ts';
 import type { RunLog } from '../store/run-log.ts';
+import type { RunSource } from './visible-runs.ts';
 
-/** The public view of a failed tenant. */
-interface FailureView {
-  readonly tenantId: TenantId;
-  readonly name: string;
-  readonly code: ErrorCode;
-  readonly title: string;
-  readonly advice: string;
-  readonly detail?: string;
-}
+// What the API shows of runs. The types of its answers describe the members (api/answers/runs.ts, api/answers/tenants.ts).
 
-/** `GET /api/runs`: one line of the list. */
-export interface RunSummary {
-  readonly runId: RunId;
-  readonly job: string;
-  /** Path and query of the request that a query sends. Absent for a job. */
-  readonly query?: string;
-  readonly window: string;
-  readonly status: RunStatus;
-  /** What the run brought so far, in one word. */
-  readonly outcome: RunOutcome;
-  readonly tenants: TenantCounts;
-  readonly startedBy: string;
-  readonly starter?: Actor;
-  readonly correlationId?: string;
-  readonly startedAt: string;
-  readonly finishedAt?: string;
-  /** From the start to the end, or until now while the run is active. */
-  readonly durationMs: number;
-  readonly cancelRequested?: boolean;
-  readonly stoppedBy?: {
-    readonly code: ErrorCode;
-    readonly title: string;
-    readonly advice: string;
-    readonly detail: string;
-  };
-  /** What was missing or outdated in the tenant list that the plan was made from. */
-  readonly warnings: readonly string[];
-}
-
-/** `GET /api/runs/{runId}`. */
-export interface RunView extends RunSummary {
-  /** Counts of tenants with a final result, of tenants waiting for a retry, and of all tenants. */
-  readonly progress: { readonly done: number; readonly retrying: number; readonly total: number };
-  readonly failures: readonly FailureView[];
-  /** What the job was given, with the defaults that were applied. */
-  readonly parameters?: ParameterValues;
-  /** The tenants as they were asked for. */
-  readonly asked?: RequestedTenants;
-}
-
-export function summarise(run: Run, nowMs: number, tenants = run.tenants): RunSummary {
+/** A line of the list of runs. While the run is active, only `total` of its counts is valid. */
+export function summarise(run: Run, nowMs: number, tenants = run.tenants) {
   const startedAtMs = run.startedAtMs ?? run.createdAtMs;
   const { stoppedBy } = run;
   return defined({
@@ -77,28 +29,24 @@ export function summarise(run: Run, nowMs: number, tenants = run.tenants): RunSu
     finishedAt: run.finishedAtMs === undefined ? undefined : isoTime(run.finishedAtMs),
     durationMs: Math.max(0, (run.finishedAtMs ?? nowMs) - startedAtMs),
     cancelRequested: run.cancelRequestedAtMs === undefined ? undefined : true,
-    stoppedBy: stoppedBy === undefined ? undefined : { ...textOf(stoppedBy.code), detail: stoppedBy.detail },
+    stoppedBy: stoppedBy && { ...textOf(stoppedBy.code), detail: stoppedBy.detail },
     warnings: run.warnings ?? [],
   });
 }
 
-/** Returns the full view of a run. While the run is active, the counts come from the tenants' records. */
-export async function viewRun(
-  runLog: Pick<RunLog, 'tenants' | 'countTenants'>,
-  run: Run,
-  nowMs: number,
-): Promise<RunView> {
+/** The full view of a run. While it is active, the counts come from the records of its tenants. */
+export async function viewRun(runLog: Pick<RunLog, 'tenants' | 'countTenants'>, run: Run, nowMs: number) {
   const counts = isEnded(run.status) ? { ...run.tenants, retrying: 0 } : await activeCounts(runLog, run);
   const tenants = { ...run.tenants, succeeded: counts.succeeded, failed: counts.failed, skipped: counts.skipped };
-  const failures: FailureView[] = [];
-  if (counts.failed > 0) {
-    for await (const record of runLog.tenants(run.runId, 'failed')) failures.push(viewFailure(record));
-  }
+  const failed: TenantRun[] = [];
+  if (counts.failed > 0) for await (const record of runLog.tenants(run.runId, 'failed')) failed.push(record);
   const done = tenants.succeeded + tenants.failed + tenants.skipped;
   return defined({
     ...summarise(run, nowMs, tenants),
     progress: { done, retrying: counts.retrying, total: tenants.total },
-    failures: failures.toSorted((a, b) => a.name.localeCompare(b.name, 'en')),
+    failures: failed
+      .toSorted((a, b) => a.name.localeCompare(b.name, 'en'))
+      .map(({ tenantId, name, code = 'internal', detail }) => defined({ tenantId, name, ...textOf(code), detail })),
     parameters: run.parameters,
     asked: run.asked,
   });
@@ -108,11 +56,94 @@ export async function viewRun(
 const activeCounts = async (runLog: Pick<RunLog, 'countTenants'>, run: Run): ReturnType<RunLog['countTenants']> =>
   run.tenants.total === 0 ? { succeeded: 0, failed: 0, skipped: 0, retrying: 0 } : runLog.countTenants(run.runId);
 
-function viewFailure({ tenantId, name, code = 'internal', detail }: TenantRun): FailureView {
-  return { tenantId, name, ...textOf(code), ...(detail === undefined ? {} : { detail }) };
+/** Every tenant of the plan with its current outcome, in the order of the plan. @throws BrokerError storage_unavailable */
+export async function viewRunTenants(runs: RunSource, run: Run, outcome?: TenantState) {
+  const { runId, status } = run;
+  const plan = await runs.results.plan(run);
+  const records = new Map<TenantId, TenantRun>();
+  for await (const record of runs.log.tenants(runId)) records.set(record.tenantId, record);
+  const unvisited = { outcome: isEnded(status) ? 'not_attempted' : 'waiting', attempts: 0, rows: 0 } as const;
+  const tenants = [...(plan?.attempt ?? []), ...(plan?.decided ?? [])]
+    .map(({ tenantId, name }): TenantView => {
+      const record = records.get(tenantId);
+      return record === undefined ? { tenantId, name, ...unvisited } : viewRecord(record);
+    })
+    .filter((tenant) => outcome === undefined || tenant.outcome === outcome);
+  const codes = new Set(tenants.flatMap(({ code }) => code ?? []));
+  return { runId, status, tenants, codes: [...codes].map(textOf) };
 }
 
-function textOf(code: ErrorCode): Pick<FailureView, 'code' | 'title' | 'advice'> {
+/**
+ * One tenant of a run, with what the job logged and threw in its last attempt.
+ * @throws BrokerError tenant_unknown if the run has no such tenant, plan_changed, storage_unavailable.
+ */
+export async function viewRunTenant(runs: RunSource, run: Run, tenantId: TenantId) {
+  const record = await runs.log.findTenant(run.runId, tenantId);
+  const tenant =
+    record === undefined
+      ? (await viewRunTenants(runs, run)).tenants.find((planned) => planned.tenantId === tenantId)
+      : viewRecord(record);
+  if (tenant === undefined) throw new BrokerError('tenant_unknown', 'The run has no tenant with this id.');
+  const { error, log = [], droppedLines = 0 } = record?.trace ?? {};
+  return defined({
+    runId: run.runId,
+    ...tenant,
+    ...(tenant.code && textOf(tenant.code)),
+    error,
+    log: log.map(({ atMs, ...line }) => ({ at: isoTime(atMs), ...line })),
+    droppedLines,
+  });
+}
+
+/** A tenant without a record has no times. */
+type TenantView = Omit<ReturnType<typeof viewRecord>, 'outcome' | 'startedAt' | 'finishedAt'> & {
+  readonly outcome: TenantState;
+  readonly startedAt?: string;
+  readonly finishedAt?: string;
+};
+
+const viewRecord = (record: TenantRun) =>
+  defined({
+    tenantId: record.tenantId,
+    name: record.name,
+    outcome: record.outcome,
+    code: record.code,
+    detail: record.detail,
+    attempts: record.attempts ?? record.round,
+    rows: record.rows,
+    more: record.more,
+    startedAt: isoTime(record.startedAtMs),
+    finishedAt: isoTime(record.finishedAtMs),
+  });
+
+function textOf(code: ErrorCode) {
   const { title } = errorTable[code];
   return { code, title, advice: adviceFor(code, 'operator') };
+}
+
+/** Newest runs of each job to look at. Each costs one read of one record. */
+const runsPerJob = 14;
+const concurrentReads = 8;
+
+/**
+ * The results of a tenant in the newest 14 runs of each job, the newest first. Runs that did not visit the tenant are left
+ * out.
+ * @throws BrokerError storage_unavailable
+ */
+export async function readTenantHistory(
+  runLog: Pick<RunLog, 'list' | 'findOutcome'>,
+  tenantId: TenantId,
+  jobs: readonly string[],
+) {
+  const runs = await runLog.list({ limit: Number.MAX_SAFE_INTEGER });
+  const newest = jobs.flatMap((job) => runs.filter((run) => run.job === job).slice(0, runsPerJob));
+  const limiter = new Limiter(concurrentReads);
+  const records = await Promise.all(newest.map(({ runId }) => limiter.run(() => runLog.findOutcome(runId, tenantId))));
+  const results = newest.flatMap(({ job, runId }, index) => {
+    const record = records[index];
+    if (record === undefined) return [];
+    const { tenantId: _id, name: _name, detail: _detail, more: _more, ...result } = viewRecord(record);
+    return [{ job, runId, ...result }];
+  });
+  return results.toSorted((a, b) => b.finishedAt.localeCompare(a.finishedAt));
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { errorTable } from '../../../../../src/lib/core/errors.ts';
-import { viewRunTenants } from '../../../../../src/lib/runs/reading/run-tenants.ts';
+import { viewRunTenants } from '../../../../../src/lib/runs/reading/run-view.ts';
 import type { RunStatus, TenantRun } from '../../../../../src/lib/runs/store/run.ts';
 import { MemoryRunLog, MemoryRunResults } from '../../../../fakes/memory-run-log.ts';
 import { recordOf, tenantId } from '../store/stage.ts';

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { TenantRun } from '../../../../../src/lib/runs/store/run.ts';
-import { readTenantHistory } from '../../../../../src/lib/runs/reading/run-tenants.ts';
+import { readTenantHistory } from '../../../../../src/lib/runs/reading/run-view.ts';
 import { MemoryRunLog } from '../../../../fakes/memory-run-log.ts';
 import { tenantId } from '../store/stage.ts';
 
