@@ -4,11 +4,10 @@ import { exampleDomain, exampleRunId, exampleTenantId, runIdParameter } from '..
 import { directoryFailures, jsonContent, type RouteDocument } from '../lib/api/route.ts';
 import { changesQuerySchema, resultsQuerySchema } from '../lib/api/requests.ts';
 import { BrokerError } from '../lib/core/errors.ts';
-import { exportContentTypes } from '../lib/runs/reading/page-position.ts';
 import { compareRuns, previousRun } from '../lib/runs/reading/run-changes.ts';
 import { findRun, readInTime, runReaders, type RunSource, visibleRuns } from '../lib/runs/reading/visible-runs.ts';
 import { readResultPage } from '../lib/runs/reading/result-page.ts';
-import { parseRunId, queryJob, type Run } from '../lib/runs/store/run.ts';
+import { type ExportFormat, parseRunId, queryJob, type Run } from '../lib/runs/store/run.ts';
 import { nextLink } from '../lib/core/outbound.ts';
 import { once } from '../lib/core/single-flight.ts';
 import { jobRegistry } from './job-registry.ts';
@@ -16,6 +15,12 @@ import { route } from './route.ts';
 
 /** Loaded for the first reader of rows that arrive, to keep start-up short. */
 const loadArrivals = once(() => import('../lib/runs/reading/result-arrival.ts'));
+
+const contentTypes: Readonly<Record<ExportFormat, string>> = {
+  json: 'application/json',
+  jsonl: 'application/jsonl',
+  csv: 'text/csv; charset=utf-8',
+};
 
 export const downloadResults = route(
   {
@@ -43,7 +48,7 @@ export const downloadResults = route(
     return {
       status: 200,
       headers: {
-        'content-type': exportContentTypes[format],
+        'content-type': contentTypes[format],
         'content-disposition': `attachment; filename="${fileName}"`,
         'cache-control': 'no-store',
         ...next,

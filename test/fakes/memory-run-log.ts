@@ -2,25 +2,25 @@ import { BrokerError } from '../../src/lib/core/errors.ts';
 import type { TenantId } from '../../src/lib/core/identifiers.ts';
 import type { ParameterValues } from '../../src/lib/core/parameters.ts';
 import {
+  type NewRun,
+  type OutcomeCounts,
+  type PlannedRun,
   type Run,
+  type RunChange,
+  type RunFilter,
   type RunId,
+  type RunLog,
   type RunPlan,
   type RunRequest,
+  type RunResults,
   scopeOf,
+  type StoredFormat,
+  type StoredPlan,
   type TenantOutcome,
   type TenantRun,
 } from '../../src/lib/runs/store/run.ts';
 import type { RowText } from '../../src/lib/runs/job/row.ts';
-import { checkPlanDigest, digestOf, type PlannedRun, type StoredPlan } from '../../src/lib/runs/store/stored-plan.ts';
-import type {
-  NewRun,
-  OutcomeCounts,
-  RunChange,
-  RunFilter,
-  RunLog,
-  RunResults,
-  StoredFormat,
-} from '../../src/lib/runs/store/run-log.ts';
+import { checkPlanDigest, digestOf } from '../../src/lib/runs/store/stored-plan.ts';
 
 const noTenants = { total: 0, succeeded: 0, failed: 0, skipped: 0, notAttempted: 0 };
 

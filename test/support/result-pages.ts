@@ -1,12 +1,11 @@
-import type { ExportFormat } from '../../src/lib/runs/reading/page-position.ts';
+import type { RunSource } from '../../src/lib/runs/reading/visible-runs.ts';
 import type { Job } from '../../src/lib/runs/job/job.ts';
 import { readResultPage } from '../../src/lib/runs/reading/result-page.ts';
-import type { ResultSource } from '../../src/lib/runs/reading/result-rows.ts';
-import type { Run } from '../../src/lib/runs/store/run.ts';
+import type { ExportFormat, Run } from '../../src/lib/runs/store/run.ts';
 
 /** The texts of all pages of a run, one after the other. */
 export async function readPages(
-  runs: ResultSource,
+  runs: RunSource,
   run: Run,
   { format, limit = 1000, job }: { readonly format: ExportFormat; readonly limit?: number; readonly job?: Job },
 ): Promise<string[]> {

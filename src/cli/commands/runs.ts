@@ -10,7 +10,7 @@ import type {
   RunsAnswer,
   StartedRunAnswer,
 } from '../../lib/api/answers/runs.ts';
-import { exportFormats, maxPageRows } from '../../lib/runs/reading/page-position.ts';
+import { exportFormats, maxPageRows } from '../../lib/runs/store/run.ts';
 import { jsonArray } from '../jobs/json-array.ts';
 import { visibleBlocks } from '../../lib/core/text.ts';
 import { counted } from '../counted.ts';

@@ -4,8 +4,7 @@ import { auditKinds, auditOutcomes } from '../audit/audit-log.ts';
 import { reasonSchema } from '../core/caller.ts';
 import { parseGuid } from '../core/identifiers.ts';
 import { tenantStates } from '../core/outcomes.ts';
-import { exportFormats, maxPageRows, rowOrders } from '../runs/reading/page-position.ts';
-import { windowPattern, windowRule } from '../runs/store/run.ts';
+import { exportFormats, maxPageRows, windowPattern, windowRule } from '../runs/store/run.ts';
 import { eventKinds } from '../tenant-events/tenant-event.ts';
 import { maxTagLength, maxTags, tagPattern, tagRule } from '../tenants/tags.ts';
 
@@ -135,7 +134,7 @@ export const resultsQuerySchema = z.strictObject({
     .default('json')
     .meta({ description: 'JSON, JSON Lines, or CSV (RFC 4180, with a byte order mark for spreadsheets).' }),
   limit: limit(maxPageRows, 1000, 'Maximum number of rows in the answer. It has fewer if they take more than 1 MiB.'),
-  order: z.enum(rowOrders).default('plan').meta({
+  order: z.enum(['plan', 'arrival']).default('plan').meta({
     description:
       '`plan`: tenants in the order of the plan. `arrival`: tenants as they finish, for reading a run in progress: follow `continuation` until it is absent, which it is once the run has ended. A page may be empty; wait a moment then. Not for CSV.',
   }),

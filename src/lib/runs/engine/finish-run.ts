@@ -3,9 +3,9 @@ import { BrokerError, type ErrorCode, errorTable, toBrokerError } from '../../co
 import type { TenantId } from '../../core/identifiers.ts';
 import { errorFields, type Logger } from '../../core/log.ts';
 import type { HistoryTenant } from '../history/result-history.ts';
-import type { OutcomeCounts } from '../store/run-log.ts';
 import {
   isEnded,
+  type OutcomeCounts,
   type PlannedTenant,
   queryJob,
   type Run,

@@ -6,13 +6,7 @@ import { defined } from '../../core/objects.ts';
 import { incompleteList, type TenantDirectory } from '../../tenants/directory.ts';
 import { type DelegatedTenant, isExcluded, reasonTexts } from '../../tenants/tenant.ts';
 import type { JobRegistry } from '../job/job.ts';
-import {
-  checkPlanRequest,
-  resolveRunChoice,
-  type RunChoice,
-  type RunChoiceDeps,
-  type StoredPlan,
-} from '../store/stored-plan.ts';
+import { checkPlanRequest, resolveRunChoice, type RunChoice, type RunChoiceDeps } from '../store/stored-plan.ts';
 import {
   isEnded,
   longestRetryAfterSeconds,
@@ -21,6 +15,7 @@ import {
   type RunId,
   type RunPlan,
   type RunRequest,
+  type StoredPlan,
   type TenantRun,
 } from '../store/run.ts';
 import type { Runs } from '../store/runs.ts';

@@ -1,25 +1,44 @@
 import { BrokerError } from '../../core/errors.ts';
 import type { TenantId } from '../../core/identifiers.ts';
 import { wrongContinuation } from '../../core/rows/continuation.ts';
-import type { RowPosition } from './page-position.ts';
 import type { Row, StoredRow } from '../job/row.ts';
-import type { Run, RunPlan, TenantRun } from '../store/run.ts';
+import type { PlannedTenant, Run, TenantRun } from '../store/run.ts';
 import type { RunSource } from './visible-runs.ts';
 
-export type ResultSource = RunSource;
+/** A row in the results of a run: the first one of a page. */
+export interface RowPosition {
+  readonly tenantId: TenantId;
+  /**
+   * The attempt whose rows a page began with, so that the next page continues the same rows if a later attempt replaces
+   * them. Absent at the first row of a tenant.
+   */
+  readonly attempt?: string | undefined;
+  /** Where the row starts in the stored rows, in bytes. */
+  readonly offset: number;
+}
 
-/** Some consecutive rows of one tenant. */
-export interface RowsPart {
+/** The stored rows of one tenant, from one of them on. */
+export interface TenantRows {
+  readonly tenantId: TenantId;
   /** The columns that exports add before the columns of each row. */
   readonly tenant: Row;
-  readonly tenantId: TenantId;
   readonly rowsName: string;
   /** Column names of the tenant's rows. Undefined where a page continues in the middle of a tenant. */
   readonly columns: readonly string[] | undefined;
+  /** Where the first row starts in the stored rows, in bytes. */
+  readonly offset: number;
+  /** The row at `offset` was named by a caller, and so may not exist. */
+  readonly isContinuation: boolean;
+  /** Number of rows. 0 if a part of them was in an earlier page. */
+  readonly rows: number;
+}
+
+/** Some consecutive rows of one tenant. */
+export interface RowsPart extends TenantRows {
   /** Stored rows: one JSON object each. */
   readonly lines: readonly string[];
-  /** Where the first line starts in the stored rows, in bytes. */
-  readonly offset: number;
+  /** Where the next part starts. Undefined after the last one. */
+  readonly end: number | undefined;
 }
 
 /** Tenants whose rows are fetched in advance, which hides the latency of storage. */
@@ -35,7 +54,7 @@ const recordsAtOnce = 16;
 const lookedUpRecords = 64;
 
 /** Which rows are read. */
-export interface RowRange {
+interface RowRange {
   readonly from?: RowPosition | undefined;
   /** Number of rows that the reader expects to use. No rows beyond them are fetched in advance. */
   readonly expected?: number | undefined;
@@ -46,124 +65,145 @@ export interface RowRange {
  * in memory, however many rows there are.
  * @throws BrokerError request_invalid if `from` is no position in these rows; storage_unavailable; plan_changed.
  */
-export async function* resultParts(
-  runs: ResultSource,
+export const resultParts = (
+  runs: RunSource,
   run: Run,
   { from, expected = Number.POSITIVE_INFINITY }: RowRange = {},
-): AsyncGenerator<RowsPart, void, undefined> {
-  const plan = await runs.results.plan(run);
-  yield* partsAt(runs, run, places(runs, run, plan, from), expected);
-}
+): AsyncGenerator<RowsPart, void, undefined> => partsOf(runs, run, inPlanOrder(runs, run, from), expected);
 
 /**
- * Yields the stored rows at these places.
- * @param expected as in {@link RowRange}.
+ * Yields the stored rows of these tenants. Those of the next tenants are fetched in advance, until the tenants fetched have
+ * the expected number of rows; then one by one.
  * @throws as {@link resultParts}.
  */
-export async function* partsAt(
-  runs: ResultSource,
+export async function* partsOf(
+  runs: RunSource,
   run: Run,
-  found: AsyncIterable<Place>,
+  tenants: AsyncIterable<TenantRows>,
   expected: number,
 ): AsyncGenerator<RowsPart, void, undefined> {
-  const read = (place: Place, offset: number): Promise<ReadPart> => readPart(runs, run, place, offset);
-  for await (const first of fetchAhead(found, (place) => read(place, place.offset), expected)) {
-    let part = first;
-    for (;;) {
+  const iterator = tenants[Symbol.asyncIterator]();
+  const fetching: Promise<RowsPart>[] = [];
+  let isEnded = false;
+  let missing = expected;
+  for (;;) {
+    while (!isEnded && fetching.length < (missing > 0 ? prefetchedTenants : 1)) {
+      const next = await iterator.next();
+      if (next.done === true) {
+        isEnded = true;
+        break;
+      }
+      missing -= next.value.rows;
+      const fetched = readPart(runs, run, next.value);
+      // It is awaited later; until then the rejection must not count as unhandled.
+      fetched.catch(() => undefined);
+      fetching.push(fetched);
+    }
+    let part = await fetching.shift();
+    if (part === undefined) return;
+    while (part !== undefined) {
       if (part.lines.length > 0) yield part;
-      if (part.end === undefined) break;
-      part = await read(part.place, part.end);
+      part = part.end === undefined ? undefined : await readPart(runs, run, { ...part, offset: part.end });
     }
   }
 }
 
-/** Where the rows of a tenant are. */
-export interface Place extends Omit<RowsPart, 'lines'> {
-  /** The row at `offset` was named by a caller, and so may not exist. */
-  readonly isContinuation: boolean;
-  /** Number of rows. 0 if a part of them was in an earlier page. */
-  readonly rows: number;
-}
-
-async function* places(
-  runs: ResultSource,
+async function* inPlanOrder(
+  runs: RunSource,
   run: Run,
-  plan: RunPlan | undefined,
   from: RowPosition | undefined,
-): AsyncGenerator<Place, void, undefined> {
-  const order = plan?.attempt ?? (await succeededTenants(runs, run));
-  const start = from === undefined ? 0 : order.findIndex(({ tenantId }) => tenantId === from.tenantId);
-  if (start < 0) throw wrongContinuation('names a tenant that is not among those that you may read');
-  const domains = new Map(plan?.attempt.map(({ tenantId, defaultDomain }) => [tenantId, defaultDomain]));
-  const tenantRow = (tenantId: TenantId, name: string): Row => tenantCells(tenantId, name, domains.get(tenantId));
-  let next = start;
-  const { tenantId, name } = order[start] ?? {};
-  if (from?.attempt !== undefined && tenantId !== undefined && name !== undefined) {
+): AsyncGenerator<TenantRows, void, undefined> {
+  const plan = await runs.results.plan(run);
+  // If the plan no longer exists, the records have an order, too.
+  const order: readonly PlannedTenant[] = plan?.attempt ?? [...(await succeededTenants(runs, run)).values()];
+  let next = from === undefined ? 0 : order.findIndex(({ tenantId }) => tenantId === from.tenantId);
+  if (next < 0) throw wrongContinuation('names a tenant that is not among those that you may read');
+  const first = order[next];
+  if (from?.attempt !== undefined && first !== undefined) {
     next += 1;
-    // The name begins with the tenant, so that no continuation reaches the rows of another one.
-    const rowsName = `${tenantId}.${from.attempt}`;
-    const tenant = tenantRow(tenantId, name);
-    yield { tenant, tenantId, rowsName, columns: undefined, offset: from.offset, isContinuation: true, rows: 0 };
+    yield continuedRows(first, from.attempt, from.offset);
   }
-  const rest = order.slice(next).map((tenant) => tenant.tenantId);
+  const domains = new Map(order.map(({ tenantId, defaultDomain }) => [tenantId, defaultDomain]));
+  const rest = order.slice(next).map(({ tenantId }) => tenantId);
   for await (const record of recordsOf(runs, run, rest)) {
-    const { rowsName, columns } = record;
-    if (record.outcome !== 'succeeded' || record.rows === 0 || rowsName === undefined) continue;
-    const isContinuation = record.tenantId === from?.tenantId && from.offset > 0;
-    const offset = isContinuation ? from.offset : 0;
-    const tenant = tenantRow(record.tenantId, record.name);
-    const rows = offset > 0 ? 0 : record.rows;
-    yield { tenant, tenantId: record.tenantId, rowsName, columns, offset, isContinuation, rows };
+    const { tenantId, name, outcome, rows } = record;
+    if (outcome !== 'succeeded' || rows === 0) continue;
+    const offset = tenantId === from?.tenantId ? from.offset : 0;
+    yield* recordedRows({ tenantId, name, defaultDomain: domains.get(tenantId) }, record, offset);
   }
 }
 
-/** The columns that exports add. */
-export const tenantCells = (tenantId: TenantId, tenantName: string, domain: string | undefined): Row => ({
-  tenantId,
-  tenantName,
-  tenantDomain: domain ?? null,
+/** The rows that a page ended within. Their name begins with the tenant, so that no continuation reaches those of another one. */
+export const continuedRows = (tenant: PlannedTenant, attempt: string, offset: number): TenantRows => ({
+  ...cellsOf(tenant),
+  rowsName: `${tenant.tenantId}.${attempt}`,
+  columns: undefined,
+  offset,
+  isContinuation: true,
+  rows: 0,
 });
 
-/** The tenants that succeeded so far. If the plan no longer exists, this is their order. */
-export async function succeededTenants({ log }: ResultSource, { runId }: Run): Promise<TenantRun[]> {
-  const records: TenantRun[] = [];
-  for await (const record of log.tenants(runId, 'succeeded')) records.push(record);
+/** The rows of the attempt that the record of the tenant names, if there are any. */
+export function* recordedRows(
+  tenant: PlannedTenant,
+  { rowsName, columns, rows }: TenantRun,
+  offset = 0,
+): Generator<TenantRows, void, undefined> {
+  if (rowsName === undefined) return;
+  const isContinuation = offset > 0;
+  yield { ...cellsOf(tenant), rowsName, columns, offset, isContinuation, rows: isContinuation ? 0 : rows };
+}
+
+const cellsOf = ({ tenantId, name, defaultDomain }: PlannedTenant): Pick<TenantRows, 'tenantId' | 'tenant'> => ({
+  tenantId,
+  tenant: { tenantId, tenantName: name, tenantDomain: defaultDomain ?? null },
+});
+
+/** The records of the tenants that succeeded so far. */
+export async function succeededTenants({ log }: RunSource, { runId }: Run): Promise<Map<TenantId, TenantRun>> {
+  const records = new Map<TenantId, TenantRun>();
+  for await (const record of log.tenants(runId, 'succeeded')) records.set(record.tenantId, record);
   return records;
 }
 
 /** Yields the records of these tenants in this order. Tenants without a record are left out. */
 async function* recordsOf(
-  runs: ResultSource,
+  runs: RunSource,
   run: Run,
   tenantIds: readonly TenantId[],
 ): AsyncGenerator<TenantRun, void, undefined> {
-  const one = Math.min(lookedUpRecords, tenantIds.length);
-  for (let start = 0; start < one; start += recordsAtOnce) {
-    const some = tenantIds.slice(start, Math.min(start + recordsAtOnce, one));
-    for (const record of await Promise.all(some.map((tenantId) => runs.log.findOutcome(run.runId, tenantId))))
-      if (record !== undefined) yield record;
-  }
-  if (one === tenantIds.length) return;
-  const records = new Map((await succeededTenants(runs, run)).map((record) => [record.tenantId, record]));
-  for (const tenantId of tenantIds.slice(one)) {
+  for await (const { record } of lookUp(runs, run, tenantIds.slice(0, lookedUpRecords)))
+    if (record !== undefined) yield record;
+  if (tenantIds.length <= lookedUpRecords) return;
+  const records = await succeededTenants(runs, run);
+  for (const tenantId of tenantIds.slice(lookedUpRecords)) {
     const record = records.get(tenantId);
     if (record !== undefined) yield record;
   }
 }
 
-interface ReadPart extends RowsPart {
-  readonly place: Place;
-  /** Where the next part starts. Undefined after the last one. */
-  readonly end: number | undefined;
+/** Looks up the record of each of these tenants, some at a time. */
+export async function* lookUp(
+  { log }: RunSource,
+  { runId }: Run,
+  tenantIds: readonly TenantId[],
+): AsyncGenerator<{ readonly tenantId: TenantId; readonly record: TenantRun | undefined }, void, undefined> {
+  for (let start = 0; start < tenantIds.length; start += recordsAtOnce) {
+    const some = tenantIds.slice(start, start + recordsAtOnce);
+    yield* await Promise.all(
+      some.map(async (tenantId) => ({ tenantId, record: await log.findOutcome(runId, tenantId) })),
+    );
+  }
 }
 
 /** Reads whole lines: about `partLength` characters, or one line if it is longer. */
-async function readPart({ results }: ResultSource, run: Run, place: Place, offset: number): Promise<ReadPart> {
+async function readPart({ results }: RunSource, { runId }: Run, from: TenantRows): Promise<RowsPart> {
+  const { rowsName, offset, isContinuation } = from;
   // One byte more, which must be the end of the line before. A caller could name any offset.
   const before = offset === 0 ? '' : '\n';
   let text = '';
   let isComplete = true;
-  for await (const piece of results.rows(run.runId, place.rowsName, offset - before.length)) {
+  for await (const piece of results.rows(runId, rowsName, offset - before.length)) {
     text += piece;
     // The line break before the rows ends none of them.
     const endsRow = piece.includes('\n') && text.lastIndexOf('\n') >= before.length;
@@ -171,17 +211,13 @@ async function readPart({ results }: ResultSource, run: Run, place: Place, offse
     isComplete = false;
     break;
   }
-  if (!text.startsWith(before)) {
-    if (place.isContinuation) throw wrongContinuation('names a row that does not exist');
-    throw unreadableRows(place);
-  }
+  if (!text.startsWith(before))
+    throw isContinuation ? wrongContinuation('names a row that does not exist') : unreadableRows(from);
   const lineEnd = isComplete ? text.length : text.lastIndexOf('\n') + 1;
   const stored = text.slice(before.length, lineEnd);
   const lines = stored.split('\n');
   if (lines.at(-1) === '') lines.pop();
-  const end = isComplete ? undefined : offset + Buffer.byteLength(stored);
-  const { tenant, tenantId, rowsName, columns } = place;
-  return { tenant, tenantId, rowsName, columns, lines, offset, place, end };
+  return { ...from, lines, end: isComplete ? undefined : offset + Buffer.byteLength(stored) };
 }
 
 /** Parses a stored row, and adds the columns of its tenant. @throws BrokerError storage_unavailable if it is damaged. */
@@ -194,37 +230,8 @@ export function rowOf(part: RowsPart, line: string): StoredRow {
   }
 }
 
-const unreadableRows = ({ tenant, rowsName }: Pick<RowsPart, 'tenant' | 'rowsName'>): BrokerError =>
+const unreadableRows = ({ tenant, rowsName }: TenantRows): BrokerError =>
   new BrokerError(
     'storage_unavailable',
     `The stored rows of ${String(tenant['tenantName'])} (${rowsName}) are damaged. Run the job again for this tenant.`,
   );
-
-/** Fetches the next items in advance, until those fetched have the expected number of rows; then one by one. */
-async function* fetchAhead<T extends Pick<Place, 'rows'>, R>(
-  items: AsyncIterable<T>,
-  fetch: (item: T) => Promise<R>,
-  expected: number,
-): AsyncGenerator<R, void, undefined> {
-  const iterator = items[Symbol.asyncIterator]();
-  const fetching: Promise<R>[] = [];
-  let isEnded = false;
-  let missing = expected;
-  for (;;) {
-    while (!isEnded && fetching.length < (missing > 0 ? prefetchedTenants : 1)) {
-      const next = await iterator.next();
-      if (next.done === true) {
-        isEnded = true;
-        break;
-      }
-      missing -= next.value.rows;
-      const result = fetch(next.value);
-      // It is awaited later; until then the rejection must not count as unhandled.
-      result.catch(() => undefined);
-      fetching.push(result);
-    }
-    const first = fetching.shift();
-    if (first === undefined) return;
-    yield await first;
-  }
-}

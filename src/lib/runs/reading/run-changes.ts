@@ -2,8 +2,8 @@ import { BrokerError } from '../../core/errors.ts';
 import type { TenantId } from '../../core/identifiers.ts';
 import { type Job, uncompared } from '../job/job.ts';
 import type { Row, RowValue } from '../job/row.ts';
-import type { RunLog } from '../store/run-log.ts';
-import type { Run, RunId, TenantRun } from '../store/run.ts';
+import type { Run, RunId, RunLog, TenantRun } from '../store/run.ts';
+import { succeededTenants } from './result-rows.ts';
 import type { RunSource } from './visible-runs.ts';
 
 /** One difference between a tenant's rows in two runs. */
@@ -65,7 +65,7 @@ export async function previousRun(runLog: RunLog, run: Run): Promise<Run | undef
 
 /** Compares the rows of two runs, tenant by tenant. Only tenants that succeeded in both are compared. */
 export async function compareRuns(runs: RunSource, job: Job | undefined, before: Run, after: Run) {
-  const [earlier, later] = await Promise.all([succeeded(runs, before.runId), succeeded(runs, after.runId)]);
+  const [earlier, later] = await Promise.all([succeededTenants(runs, before), succeededTenants(runs, after)]);
   const both = [...later.values()]
     .filter(({ tenantId }) => earlier.has(tenantId))
     .toSorted((a, b) => (a.name < b.name ? -1 : 1));
@@ -98,12 +98,6 @@ export async function compareRuns(runs: RunSource, job: Job | undefined, before:
     onlyBefore: names(earlier, later),
     onlyAfter: names(later, earlier),
   };
-}
-
-async function succeeded(runs: RunSource, runId: RunId): Promise<Map<TenantId, TenantRun>> {
-  const records = new Map<TenantId, TenantRun>();
-  for await (const record of runs.log.tenants(runId, 'succeeded')) records.set(record.tenantId, record);
-  return records;
 }
 
 async function rowsOf(runs: RunSource, runId: RunId, record: TenantRun | undefined): Promise<readonly Row[]> {

@@ -4,8 +4,7 @@ import type { TenantId } from '../../core/identifiers.ts';
 import { Limiter } from '../../core/limiter.ts';
 import { defined } from '../../core/objects.ts';
 import { runOutcome, type TenantState } from '../../core/outcomes.ts';
-import { isEnded, type Run, type TenantRun } from '../store/run.ts';
-import type { RunLog } from '../store/run-log.ts';
+import { isEnded, type Run, type RunLog, type TenantRun } from '../store/run.ts';
 import type { RunSource } from './visible-runs.ts';
 
 // What the API shows of runs. The types of its answers describe the members (api/answers/runs.ts, api/answers/tenants.ts).

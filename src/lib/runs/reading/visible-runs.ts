@@ -7,20 +7,24 @@ import { type Clock, DeadlineError, withDeadline } from '../../core/clock.ts';
 import { BrokerError } from '../../core/errors.ts';
 import { parseTenantId, type TenantId } from '../../core/identifiers.ts';
 import { once } from '../../core/single-flight.ts';
-import type { OutcomeCounts, RunFilter, RunLog, RunResults } from '../store/run-log.ts';
 import {
   isEnded,
+  type OutcomeCounts,
   parseRunId,
+  type PlannedRun,
   queryJob,
   type Run,
+  type RunFilter,
   type RunId,
+  type RunLog,
   type RunPlan,
+  type RunResults,
+  type StoredPlan,
   type TenantCounts,
   type TenantOutcome,
   type TenantRun,
 } from '../store/run.ts';
 import type { Runs } from '../store/runs.ts';
-import type { PlannedRun, StoredPlan } from '../store/stored-plan.ts';
 
 /** What readers of runs read from. Throws the same errors as RunLog. */
 export interface RunSource {

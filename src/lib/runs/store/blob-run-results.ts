@@ -1,11 +1,10 @@
 import { pipeline, Readable } from 'node:stream';
 import { createGunzip, createGzip } from 'node:zlib';
 import type { ContainerClient } from '@azure/storage-blob';
-import type { RunId, RunPlan } from './run.ts';
+import type { PlannedRun, RunId, RunPlan, RunResults, StoredFormat, StoredPlan } from './run.ts';
 import type { RowText } from '../job/row.ts';
-import type { RunResults, StoredFormat } from './run-log.ts';
 import { runPlanSchema } from '../engine/run-schemas.ts';
-import { checkPlanDigest, digestOf, type PlannedRun, type StoredPlan } from './stored-plan.ts';
+import { checkPlanDigest, digestOf } from './stored-plan.ts';
 import { type Clock, withDeadline } from '../../core/clock.ts';
 import { once } from '../../core/single-flight.ts';
 import { isStorageConflict, isStorageMissing, isStorageRangeInvalid, storageCall } from '../../core/rows/table.ts';

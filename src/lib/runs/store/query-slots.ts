@@ -4,8 +4,7 @@ import { type Clock, minuteMs } from '../../core/clock.ts';
 import { BrokerError } from '../../core/errors.ts';
 import { Columns, dateTime, type Fields, text } from '../../core/rows/columns.ts';
 import { type Keys, Table } from '../../core/rows/table.ts';
-import { isEnded, type RunId } from './run.ts';
-import type { RunLog } from './run-log.ts';
+import { isEnded, type RunId, type RunLog } from './run.ts';
 
 /** Active queries of one caller. All runs share the places of an instance, so further ones would keep jobs waiting. */
 const maxActive = 4;

@@ -24,8 +24,8 @@ import type { Keys } from '../../core/rows/table.ts';
 import { requestedTenantsSchema, runRequestSchema } from '../engine/run-schemas.ts';
 import { numbersText, readNumbersText } from '../history/tenant-numbers.ts';
 import type { TenantTrace } from '../job/tenant-trace.ts';
-import type { NewRun } from './run-log.ts';
 import {
+  type NewRun,
   parseRunId,
   type Run,
   type RunId,

@@ -4,8 +4,7 @@ import { BrokerError } from '../../core/errors.ts';
 import type { TenantId } from '../../core/identifiers.ts';
 import type { ResultHistory } from '../history/result-history.ts';
 import type { QuerySlots } from './query-slots.ts';
-import type { RunLog, RunResults } from './run-log.ts';
-import { isEnded, type RunId, type RunPlan, type RunStop } from './run.ts';
+import { isEnded, type RunId, type RunLog, type RunPlan, type RunResults, type RunStop } from './run.ts';
 import type { LastResultsReader, ScheduleLog } from './schedule-log.ts';
 
 /** What a process remembers about a run that it executes. */

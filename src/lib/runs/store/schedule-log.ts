@@ -5,8 +5,7 @@ import type { TenantId } from '../../core/identifiers.ts';
 import { Columns, time } from '../../core/rows/columns.ts';
 import { Table } from '../../core/rows/table.ts';
 import { SingleFlight } from '../../core/single-flight.ts';
-import type { RunLog } from './run-log.ts';
-import type { TenantOutcome } from './run.ts';
+import type { RunLog, TenantOutcome } from './run.ts';
 
 /** Stores since when each job has had a schedule. Throws BrokerError `storage_unavailable`. */
 export interface ScheduleLog {

@@ -13,7 +13,7 @@ import { selects, missingFact, type TenantSelection, type TenantGroups } from '.
 import { BrokerError } from '../../core/errors.ts';
 import type { TenantId } from '../../core/identifiers.ts';
 import type { Job } from '../job/job.ts';
-import type { Run, RunId, RunPlan, RunRequest } from './run.ts';
+import type { PlannedRun, RunId, RunPlan, RunRequest } from './run.ts';
 
 export interface RunChoiceDeps extends KnowledgeDeps {
   /** The groups of the policy in force. @throws BrokerError policy_missing. */
@@ -81,15 +81,6 @@ export async function resolveRunChoice(
     isOfJob,
     warningsFor: (tenantIds) => (known === undefined ? [] : warningsOf(choices, known, tenantIds)),
   };
-}
-
-/** A run as far as its plan is concerned. */
-export type PlannedRun = Pick<Run, 'runId' | 'planDigest'>;
-
-/** A plan as it is stored. */
-export interface StoredPlan extends RunPlan {
-  /** SHA-256 of the stored text, in hexadecimal. */
-  readonly digest: string;
 }
 
 export const digestOf = (text: string | Uint8Array): string => hash('sha256', text, 'hex');

@@ -17,8 +17,18 @@ import {
   tenantNames,
   tenantRunRow,
 } from './run-entity.ts';
-import type { NewRun, OutcomeCounts, RunChange, RunFilter, RunLog } from './run-log.ts';
-import type { Run, RunId, RunRequest, TenantOutcome, TenantRun } from './run.ts';
+import type {
+  NewRun,
+  OutcomeCounts,
+  Run,
+  RunChange,
+  RunFilter,
+  RunId,
+  RunLog,
+  RunRequest,
+  TenantOutcome,
+  TenantRun,
+} from './run.ts';
 
 /** The filter as OData conditions of the table Runs. Undefined: every run. */
 export function filterOf({ job, active, starter, createdBeforeMs }: Omit<RunFilter, 'limit'>): string | undefined {

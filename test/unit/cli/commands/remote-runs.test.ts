@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { registerRun } from '../../../../src/cli/commands/run.ts';
 import { registerRuns } from '../../../../src/cli/commands/runs.ts';
-import { maxPageRows } from '../../../../src/lib/runs/reading/page-position.ts';
+import { maxPageRows } from '../../../../src/lib/runs/store/run.ts';
 import { outcomeWord } from '../../../../src/lib/core/outcomes.ts';
 import { runCommand } from './command-stage.ts';
 

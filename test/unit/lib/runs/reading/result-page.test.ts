@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it, test, vi } from 'vitest';
 import { BrokerError } from '../../../../../src/lib/core/errors.ts';
 import { cellsOf, csvLine, type Row } from '../../../../../src/lib/runs/job/row.ts';
-import type { ExportFormat } from '../../../../../src/lib/runs/reading/page-position.ts';
+import type { ExportFormat } from '../../../../../src/lib/runs/store/run.ts';
 import { defineJob, type Job } from '../../../../../src/lib/runs/job/job.ts';
 import { VisibleRuns } from '../../../../../src/lib/runs/reading/visible-runs.ts';
 import { maxPageBytes, type PageRequest, readResultPage } from '../../../../../src/lib/runs/reading/result-page.ts';

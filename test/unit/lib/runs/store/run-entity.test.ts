@@ -11,8 +11,7 @@ import {
   tenantNames,
   tenantRunRow,
 } from '../../../../../src/lib/runs/store/run-entity.ts';
-import type { NewRun } from '../../../../../src/lib/runs/store/run-log.ts';
-import type { RunRequest, TenantRun } from '../../../../../src/lib/runs/store/run.ts';
+import type { NewRun, RunRequest, TenantRun } from '../../../../../src/lib/runs/store/run.ts';
 import { tenantId } from './stage.ts';
 
 const atMs = Date.UTC(2026, 10, 24);
