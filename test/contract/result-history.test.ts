@@ -1,9 +1,12 @@
 import { TableClient } from '@azure/data-tables';
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { HistoryRun, HistoryTenant, ResultHistory } from '../../src/lib/runs/history/result-history.ts';
-import { historyKey } from '../../src/lib/runs/history/result-history.ts';
 import { TableHistory } from '../../src/lib/runs/history/table-history.ts';
-import type { TenantNumbers } from '../../src/lib/runs/history/tenant-numbers.ts';
+import {
+  historyKey,
+  type HistoryRun,
+  type HistoryTenant,
+  type TenantNumbers,
+} from '../../src/lib/runs/history/tenant-numbers.ts';
 import { parseTenantId, type TenantId } from '../../src/lib/core/identifiers.ts';
 import { TransactionTable } from '../fakes/transaction-table.ts';
 import { type Azurite, emptyAzurite } from '../support/azurite.ts';
@@ -64,7 +67,7 @@ describe.each([
       }),
   ],
 ])('the history of results %s', (_name, client) => {
-  const make = (): ResultHistory => {
+  const make = (): TableHistory => {
     const table = client();
     return new TableHistory(async () => table);
   };

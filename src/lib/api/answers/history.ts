@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { endedStatuses, historyOutcomes } from '../../runs/history/result-history.ts';
+import { endedStatuses, historyOutcomes } from '../../runs/history/tenant-numbers.ts';
 import { parametersSchema, tenantCountsSchema } from './runs.ts';
 import { count, guid, isoTime } from './shared.ts';
 

@@ -2,7 +2,7 @@ import type { Clock } from '../../core/clock.ts';
 import { BrokerError, type ErrorCode, errorTable, toBrokerError } from '../../core/errors.ts';
 import type { TenantId } from '../../core/identifiers.ts';
 import { errorFields, type Logger } from '../../core/log.ts';
-import type { HistoryTenant } from '../history/result-history.ts';
+import type { HistoryTenant } from '../history/tenant-numbers.ts';
 import {
   isEnded,
   type OutcomeCounts,

@@ -1,5 +1,5 @@
 import { parseTenantId, type TenantId } from '../../core/identifiers.ts';
-import { asObject, type JsonObject, textsIn } from '../../core/objects.ts';
+import { asObject, defined, type JsonObject, textsIn } from '../../core/objects.ts';
 import { parseJson } from '../../core/outbound.ts';
 import {
   Columns,
@@ -19,10 +19,11 @@ import {
   type HistoryTotals,
   maxSplitValues,
   type NamedNumbers,
+  type Numbers,
   NumbersSum,
+  type TenantNumbers,
   type TenantPoint,
-} from './result-history.ts';
-import type { Numbers, TenantNumbers } from './tenant-numbers.ts';
+} from './tenant-numbers.ts';
 
 /** The object that a text contains as JSON, or an empty one. */
 const jsonRecord = (text: string | undefined): JsonObject => asObject(parseJson(text ?? ''));
@@ -33,19 +34,19 @@ const maxPiecesLength = lengthOfPieces(maxPieces);
 
 // Numbers of several tenants as JSON. Names and values are written once for all of them, as `names`, `by` and `values`. A tenant
 // has `[[rows, …]]`, one number for each name, and if its numbers are split `[[rows, …], [[value, rows, …], …]]`, where `value`
-// is a place in `values`.
+// is an index in `values`.
 
 /** Texts that are written once. */
 class Dictionary {
   readonly texts: string[] = [];
   /** As JSON, in characters. */
   length = 0;
-  readonly #places = new Map<string, number>();
+  readonly #indexes = new Map<string, number>();
 
-  placeOf(text: string): number {
-    const known = this.#places.get(text);
+  indexOf(text: string): number {
+    const known = this.#indexes.get(text);
     if (known !== undefined) return known;
-    this.#places.set(text, this.texts.length);
+    this.#indexes.set(text, this.texts.length);
     this.length += JSON.stringify(text).length + 1;
     return this.texts.push(text) - 1;
   }
@@ -64,23 +65,23 @@ class Packer {
 
   /** The column of the split is the same for all: tenants of a run have one job, unless it is deployed again meanwhile. */
   pack({ names, all, split }: TenantNumbers, withSplit = true): unknown[] {
-    const places = names.map((name) => this.#names.placeOf(name));
-    const line = aligned(all, places);
+    const indexes = names.map((name) => this.#names.indexOf(name));
+    const line = aligned(all, indexes);
     if (!withSplit || split === undefined || (this.#by ?? split.by) !== split.by) return [line];
     this.#by = split.by;
-    return [line, split.values.map(([value, numbers]) => [this.#values.placeOf(value), ...aligned(numbers, places)])];
+    return [line, split.values.map(([value, numbers]) => [this.#values.indexOf(value), ...aligned(numbers, indexes)])];
   }
 
-  dictionary(): Readonly<Record<string, unknown>> {
+  dictionary(): JsonObject {
     const names = this.#names.texts;
     return this.#by === undefined ? { names } : { names, by: this.#by, values: this.#values.texts };
   }
 }
 
-/** The numbers at the places of their names. */
-function aligned([rows, ...more]: Numbers, places: readonly number[]): (number | null)[] {
+/** The numbers at the indexes of their names. */
+function aligned([rows, ...more]: Numbers, indexes: readonly number[]): (number | null)[] {
   const line: (number | null)[] = [rows];
-  for (const [at, number] of more.entries()) line[(places[at] ?? 0) + 1] = number;
+  for (const [at, number] of more.entries()) line[(indexes[at] ?? 0) + 1] = number;
   return Array.from(line, (number) => number ?? null);
 }
 
@@ -95,7 +96,7 @@ class Unpacker {
   readonly #part: HistoryPart | undefined;
 
   /** @param part of the rows. Default: all. */
-  constructor({ names, by, values }: Readonly<Record<string, unknown>>, part: HistoryPart | undefined) {
+  constructor({ names, by, values }: JsonObject, part: HistoryPart | undefined) {
     this.#names = textsIn(names);
     this.#by = typeof by === 'string' ? by : undefined;
     this.#values = textsIn(values);
@@ -108,8 +109,8 @@ class Unpacker {
     const all = this.#numbersIn(line);
     if (this.#part === undefined || all?.numbers[0] === 0) return all;
     if (all === undefined || this.#by !== this.#part.by || !Array.isArray(parts)) return undefined;
-    const place = this.#values.indexOf(this.#part.value);
-    const found: unknown = parts.find((part) => Array.isArray(part) && part[0] === place);
+    const index = this.#values.indexOf(this.#part.value);
+    const found: unknown = parts.find((part) => Array.isArray(part) && part[0] === index);
     return Array.isArray(found) ? this.#numbersIn(found.slice(1)) : { names: [], numbers: [0] };
   }
 
@@ -165,7 +166,7 @@ export class ShardText {
 /** Reads what {@link ShardText} has written. */
 export class ReadShard {
   readonly #unpacker: Unpacker;
-  readonly #tenants: Readonly<Record<string, unknown>>;
+  readonly #tenants: JsonObject;
 
   constructor(row: Properties, part: HistoryPart | undefined) {
     const content = jsonRecord(shardColumns.require(row).tenants);
@@ -182,7 +183,7 @@ export class ReadShard {
     const entry = Object.hasOwn(this.#tenants, tenantId) ? this.#tenants[tenantId] : undefined;
     if (Array.isArray(entry)) {
       const [found, split] = [this.#unpacker.unpack(entry), this.#unpacker.splitOf(entry)];
-      return { outcome: 'succeeded', ...(found && { found }), ...(split && { split }) };
+      return defined({ outcome: 'succeeded', found, split });
     }
     const outcome = historyOutcomes.find((known): known is HistoryOutcome => known === entry);
     return outcome && { outcome };
@@ -260,17 +261,9 @@ export function readTotals(row: Properties, part: HistoryPart | undefined): Hist
   const unpacker = new Unpacker(content, part);
   const split = unpacker.splitOf(total);
   const isLeftOut = content['isCut'] === true && part !== undefined && split?.values.includes(part.value) !== true;
-  const counted = numberIn(content, part === undefined ? 'counted' : 'splitCounted');
+  const known = content[part === undefined ? 'counted' : 'splitCounted'];
+  const counted = typeof known === 'number' ? known : 0;
   // The sum of no tenant is not zero.
   const sum = isLeftOut || counted === 0 ? undefined : unpacker.unpack(total);
-  return {
-    outcomes,
-    ...(sum && { sum: { ...sum, counted } }),
-    ...(split && { split }),
-  };
-}
-
-function numberIn(record: Readonly<Record<string, unknown>>, name: string): number {
-  const value = record[name];
-  return typeof value === 'number' ? value : 0;
+  return defined({ outcomes, sum: sum && { ...sum, counted }, split });
 }

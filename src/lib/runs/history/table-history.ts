@@ -13,10 +13,9 @@ import {
   type HistoryRun,
   type HistoryTenant,
   type HistoryTotals,
-  type ResultHistory,
   SumOfTenants,
   type TenantPoint,
-} from './result-history.ts';
+} from './tenant-numbers.ts';
 
 /**
  * The tenants of a run are spread over so many rows. All of them and the row of the run fit into one transaction of 100, and a
@@ -102,8 +101,11 @@ export const historyTable = 'ResultHistory';
 /** Queries of a reading at a time. */
 const concurrentQueries = 8;
 
-/** The history in one table: partition job, rows of shards and of runs (docs/storage-schema.md). */
-export class TableHistory implements ResultHistory {
+/**
+ * Numbers of the rows of each ended run of a job, by tenant. It outlives the runs. It is in one table: partition job, rows of
+ * shards and of runs (docs/storage-schema.md). Every method throws BrokerError `storage_unavailable`.
+ */
+export class TableHistory {
   readonly #table: Table;
 
   /** @param open returns the table's client. The table is created on first use. */
@@ -111,11 +113,12 @@ export class TableHistory implements ResultHistory {
     this.#table = new Table(open);
   }
 
-  /** @throws RangeError if there are too many tenants for the rows. */
+  /** Keeps what a run brought. A repeated call replaces it. @throws RangeError if there are too many tenants for the rows. */
   async add(run: HistoryRun, tenants: readonly HistoryTenant[]): Promise<void> {
     await this.#table.putAll(historyRows(run, tenants));
   }
 
+  /** The newest runs of the period, newest first. @param limit of the number of runs. */
   async runs(period: HistoryPeriod, limit: number, signal?: AbortSignal): Promise<readonly HistoryRun[]> {
     const found: HistoryRun[] = [];
     if (limit < 1) return found;
@@ -127,6 +130,7 @@ export class TableHistory implements ResultHistory {
     return found;
   }
 
+  /** Totals over all tenants by {@link historyKey}, for the runs of the period. */
   async totals(
     period: HistoryPeriod,
     { part, signal }: HistoryReading = {},
@@ -139,6 +143,7 @@ export class TableHistory implements ResultHistory {
     return found;
   }
 
+  /** The same over some tenants. Runs that did not concern them are left out. */
   async totalsOf(
     isWanted: (tenantId: TenantId) => boolean,
     period: HistoryPeriod,
@@ -163,6 +168,7 @@ export class TableHistory implements ResultHistory {
     return new Map([...sums].map(([key, sum]) => [key, sum.result()]));
   }
 
+  /** What each run brought in one tenant, by {@link historyKey}. Runs that did not concern it are left out. */
   async ofTenant(
     tenantId: TenantId,
     period: HistoryPeriod,
@@ -177,6 +183,7 @@ export class TableHistory implements ResultHistory {
     return found;
   }
 
+  /** Deletes what is kept of runs that started before. @returns the number of runs. */
   async purge(startedBeforeMs: number): Promise<number> {
     let purged = 0;
     for await (const job of this.#jobs()) {

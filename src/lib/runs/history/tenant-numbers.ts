@@ -1,4 +1,7 @@
 import * as z from 'zod';
+import type { TenantId } from '../../core/identifiers.ts';
+import { defined } from '../../core/objects.ts';
+import type { ParameterValues } from '../../core/parameters.ts';
 
 /**
  * Numbers of some rows: how many rows there are, and one number for each name of {@link TenantNumbers.names}. Null: not known,
@@ -15,7 +18,9 @@ export interface TenantNumbers {
   readonly names: readonly string[];
   readonly all: Numbers;
   /** The same for the rows with each value of one column. */
-  readonly split?: { readonly by: string; readonly values: readonly (readonly [value: string, numbers: Numbers])[] };
+  readonly split?:
+    | { readonly by: string; readonly values: readonly (readonly [value: string, numbers: Numbers])[] }
+    | undefined;
 }
 
 /** Limits, because a job without declared columns may return any. */
@@ -69,7 +74,7 @@ export class RowCounter {
       .toSorted(([a], [b]) => (a < b ? -1 : 1))
       .map(([value, group]) => [value, group.numbers(names)] as const);
     const split = { ...counted, split: { by, values } };
-    return values.length > maxValues || numbersText(split).length > maxNumbersLength ? counted : split;
+    return values.length > maxValues || JSON.stringify(split).length > maxNumbersLength ? counted : split;
   }
 }
 
@@ -125,27 +130,159 @@ class Tally {
 }
 
 /** A sum without the digits that binary fractions add: 0.1 + 0.2 is 0.3. Null for one that is no number any more. */
-export function plainNumber(sum: number): number | null {
+function plainNumber(sum: number): number | null {
   if (!Number.isFinite(sum)) return null;
   return Number.isInteger(sum) ? sum : Number(sum.toPrecision(15));
 }
 
 const numbersSchema = z.tuple([z.number()], z.number().nullable());
-const tenantNumbersSchema = z.object({
+/** As JSON, the numbers take at most {@link maxNumbersLength} characters. */
+export const tenantNumbersSchema: z.ZodType<TenantNumbers> = z.object({
   names: z.array(z.string()),
   all: numbersSchema,
   split: z.object({ by: z.string(), values: z.array(z.tuple([z.string(), numbersSchema])) }).optional(),
 });
 
-/** The numbers as JSON, at most {@link maxNumbersLength} characters. */
-export const numbersText = (numbers: TenantNumbers): string => JSON.stringify(numbers);
+export const endedStatuses = ['completed', 'failed', 'cancelled'] as const;
 
-/** @returns undefined for a text that {@link numbersText} did not write. */
-export function readNumbersText(text: string | undefined): TenantNumbers | undefined {
-  try {
-    const { split, ...rest } = tenantNumbersSchema.parse(JSON.parse(text ?? ''));
-    return split === undefined ? rest : { ...rest, split };
-  } catch {
-    return undefined;
+/** What became of a tenant of an ended run. */
+export const historyOutcomes = ['succeeded', 'failed', 'skipped', 'not_attempted'] as const;
+export type HistoryOutcome = (typeof historyOutcomes)[number];
+
+/**
+ * Most sums over several tenants, and most values of a split with them. A job without declared columns may return other columns
+ * in each tenant, and a job may split by a column with many values.
+ */
+export const maxSums = 100;
+export const maxSplitValues = 500;
+
+/** An ended run. */
+export interface HistoryRun {
+  readonly runId: string;
+  readonly job: string;
+  readonly window: string;
+  readonly startedAtMs: number;
+  readonly status: (typeof endedStatuses)[number];
+  /** `selected`: only requested tenants. */
+  readonly scope: 'all' | 'selected';
+  /** Whether a timer started it. */
+  readonly isScheduled: boolean;
+  /** With the defaults that were applied. Absent if it has none. */
+  readonly parameters?: ParameterValues | undefined;
+}
+
+/** A tenant of an ended run. */
+export interface HistoryTenant {
+  readonly tenantId: TenantId;
+  readonly outcome: HistoryOutcome;
+  /** Number of rows. */
+  readonly rows: number;
+  /** Absent without rows, and if they were not counted. */
+  readonly numbers?: TenantNumbers | undefined;
+}
+
+/** The rows with one value of the column that splits the numbers. */
+export interface HistoryPart {
+  readonly by: string;
+  readonly value: string;
+}
+
+/** Numbers under their names. */
+export interface NamedNumbers {
+  readonly names: readonly string[];
+  readonly numbers: Numbers;
+}
+
+/** A text that differs for all runs: the window of a run that was deleted may be used again. */
+export const historyKey = ({ startedAtMs, window }: Pick<HistoryRun, 'startedAtMs' | 'window'>): string =>
+  `${startedAtMs} ${window}`;
+
+/** What a run brought over several tenants. */
+export interface HistoryTotals {
+  readonly outcomes: Readonly<Record<HistoryOutcome, number>>;
+  /** The sum over `counted` tenants. Absent if the wanted rows were not counted. */
+  readonly sum?: NamedNumbers & { readonly counted: number };
+  /** The column that splits the numbers of this run, and its values. */
+  readonly split?: HistorySplit;
+}
+
+export interface HistorySplit {
+  readonly by: string;
+  readonly values: readonly string[];
+}
+
+/** What a run brought in one tenant. */
+export interface TenantPoint {
+  readonly outcome: HistoryOutcome;
+  /** Absent if the tenant did not succeed, or the wanted rows were not counted: that is not zero. */
+  readonly found?: NamedNumbers;
+  readonly split?: HistorySplit;
+}
+
+/** Which runs are wanted. */
+export interface HistoryPeriod {
+  readonly job: string;
+  /** Runs that started at this time or later. Unix time in milliseconds. */
+  readonly sinceMs: number;
+  /** Runs that started before. */
+  readonly untilMs: number;
+}
+
+/** How reading is limited. */
+export interface HistoryReading {
+  readonly part?: HistoryPart | undefined;
+  /** With some tenants: those that may be wanted, if they are known. What cannot contain them is not read. */
+  readonly among?: ReadonlySet<TenantId> | undefined;
+  /** Ends the reading. */
+  readonly signal?: AbortSignal;
+}
+
+/** Adds the numbers of several tenants by name. A name that a tenant does not have adds nothing. */
+export class NumbersSum {
+  /** Number of tenants. */
+  counted = 0;
+  #rows = 0;
+  readonly #sums = new Map<string, number | null>();
+
+  add(names: readonly string[], [rows, ...more]: Numbers): void {
+    this.counted += 1;
+    this.#rows += rows;
+    for (const [at, name] of names.entries()) {
+      if (this.#sums.size >= maxSums && !this.#sums.has(name)) continue;
+      const number = more[at] ?? null;
+      const sum = this.#sums.get(name) ?? null;
+      this.#sums.set(name, number === null ? sum : (sum ?? 0) + number);
+    }
+  }
+
+  /** @param names of the numbers, in this order. Default: those that were added. */
+  result(names: readonly string[] = [...this.#sums.keys()]): NamedNumbers {
+    const sums = names.map((name) => this.#sums.get(name) ?? null);
+    return { names, numbers: [this.#rows, ...sums.map((sum) => (sum === null ? null : plainNumber(sum)))] };
+  }
+}
+
+/** Adds what one run brought in some tenants. */
+export class SumOfTenants {
+  readonly #outcomes = { succeeded: 0, failed: 0, skipped: 0, not_attempted: 0 };
+  readonly #sum = new NumbersSum();
+  readonly #values = new Set<string>();
+  #by: string | undefined;
+
+  add({ outcome, found, split }: TenantPoint): void {
+    this.#outcomes[outcome] += 1;
+    if (found !== undefined) this.#sum.add(found.names, found.numbers);
+    if (split === undefined) return;
+    this.#by ??= split.by;
+    for (const value of split.values) if (this.#values.size < maxSplitValues) this.#values.add(value);
+  }
+
+  result(): HistoryTotals {
+    const { counted } = this.#sum;
+    return defined({
+      outcomes: this.#outcomes,
+      sum: counted === 0 ? undefined : { ...this.#sum.result(), counted },
+      split: this.#by === undefined ? undefined : { by: this.#by, values: [...this.#values].toSorted() },
+    });
   }
 }

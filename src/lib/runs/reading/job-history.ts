@@ -13,8 +13,8 @@ import {
   maxSplitValues,
   maxSums,
   type NamedNumbers,
-  type ResultHistory,
-} from '../history/result-history.ts';
+} from '../history/tenant-numbers.ts';
+import type { TableHistory } from '../history/table-history.ts';
 import { readParameters } from '../job/job-parameters.ts';
 import { type Job, jobNamePattern } from '../job/job.ts';
 
@@ -33,7 +33,7 @@ export interface JobHistoryQuery {
 }
 
 export interface JobHistoryDeps {
-  readonly history: Pick<ResultHistory, 'runs' | 'totals' | 'totalsOf' | 'ofTenant'>;
+  readonly history: Pick<TableHistory, 'runs' | 'totals' | 'totalsOf' | 'ofTenant'>;
   /** Undefined if the app has no such job any more. */
   readonly job: Job | undefined;
   readonly nowMs: number;

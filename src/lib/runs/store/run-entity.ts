@@ -22,7 +22,7 @@ import {
 } from '../../core/rows/columns.ts';
 import type { Keys } from '../../core/rows/table.ts';
 import { requestedTenantsSchema, runRequestSchema } from '../engine/run-schemas.ts';
-import { numbersText, readNumbersText } from '../history/tenant-numbers.ts';
+import { tenantNumbersSchema } from '../history/tenant-numbers.ts';
 import type { TenantTrace } from '../job/tenant-trace.ts';
 import {
   type NewRun,
@@ -177,7 +177,7 @@ export const outcomeColumns = new Columns({ outcome });
 
 export const tenantColumns = new Columns({
   ...listedTenant,
-  numbers: column((value) => (typeof value === 'string' ? readNumbersText(value) : undefined), numbersText).lenient(),
+  numbers: json(tenantNumbersSchema).lenient(),
   trace: group({
     error: text.lenient(),
     log: json<TenantTrace['log']>(z.array(lineSchema)).damagedAs([]),

@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 import type { Clock } from '../../core/clock.ts';
 import { BrokerError } from '../../core/errors.ts';
 import type { TenantId } from '../../core/identifiers.ts';
-import type { ResultHistory } from '../history/result-history.ts';
+import type { TableHistory } from '../history/table-history.ts';
 import type { QuerySlots } from './query-slots.ts';
 import { isEnded, type RunId, type RunLog, type RunPlan, type RunResults, type RunStop } from './run.ts';
 import type { LastResultsReader, ScheduleLog } from './schedule-log.ts';
@@ -116,5 +116,5 @@ export interface Runs {
   readonly plans: RunPlans;
   readonly stops: RunStops;
   readonly lastResults: LastResultsReader;
-  readonly history: ResultHistory;
+  readonly history: Pick<TableHistory, keyof TableHistory>;
 }

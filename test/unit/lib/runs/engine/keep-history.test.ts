@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { historyKey } from '../../../../../src/lib/runs/history/result-history.ts';
+import { historyKey } from '../../../../../src/lib/runs/history/tenant-numbers.ts';
 import { BrokerError } from '../../../../../src/lib/core/errors.ts';
 import { finishRun } from '../../../../../src/lib/runs/engine/finish-run.ts';
 import type { JobDefinition } from '../../../../../src/lib/runs/job/job.ts';

@@ -1,5 +1,4 @@
-import type { HistoryRun, HistoryTenant } from '../../../../../src/lib/runs/history/result-history.ts';
-import type { TenantNumbers } from '../../../../../src/lib/runs/history/tenant-numbers.ts';
+import type { HistoryRun, HistoryTenant, TenantNumbers } from '../../../../../src/lib/runs/history/tenant-numbers.ts';
 import { parseTenantId, type TenantId } from '../../../../../src/lib/core/identifiers.ts';
 
 export const tenant = (number: number): TenantId =>

@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import {
-  type HistoryTenant,
-  historyKey,
-  type HistoryTotals,
-} from '../../../../../src/lib/runs/history/result-history.ts';
 import { TableHistory } from '../../../../../src/lib/runs/history/table-history.ts';
-import { RowCounter } from '../../../../../src/lib/runs/history/tenant-numbers.ts';
+import {
+  historyKey,
+  type HistoryTenant,
+  type HistoryTotals,
+  RowCounter,
+} from '../../../../../src/lib/runs/history/tenant-numbers.ts';
 import type { TenantId } from '../../../../../src/lib/core/identifiers.ts';
 import { TransactionTable } from '../../../../fakes/transaction-table.ts';
 import { period, run, tenant } from './stored-run.ts';

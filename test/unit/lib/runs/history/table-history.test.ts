@@ -1,8 +1,7 @@
 import type { TableClient, TransactionAction } from '@azure/data-tables';
 import { describe, expect, it } from 'vitest';
-import { historyKey } from '../../../../../src/lib/runs/history/result-history.ts';
 import { TableHistory } from '../../../../../src/lib/runs/history/table-history.ts';
-import type { TenantNumbers } from '../../../../../src/lib/runs/history/tenant-numbers.ts';
+import { historyKey, type TenantNumbers } from '../../../../../src/lib/runs/history/tenant-numbers.ts';
 import { TransactionTable } from '../../../../fakes/transaction-table.ts';
 import { period, run, succeeded, tenant } from './stored-run.ts';
 

@@ -1,11 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import {
-  type Counting,
-  maxNumbersLength,
-  numbersText,
-  readNumbersText,
-  RowCounter,
-} from '../../../../../src/lib/runs/history/tenant-numbers.ts';
+import { type Counting, maxNumbersLength, RowCounter } from '../../../../../src/lib/runs/history/tenant-numbers.ts';
+import { readTenantRun, tenantRunRow } from '../../../../../src/lib/runs/store/run-entity.ts';
+import { recordOf } from '../store/stage.ts';
 
 type Row = Readonly<Record<string, unknown>>;
 
@@ -128,7 +124,7 @@ describe('the text of numbers', () => {
       count([{ a: 1, b: 'x' }], { by: 'b' })!,
       count([{ a: 1.7e308 }, { a: 1.7e308 }])!,
     ])
-      expect(readNumbersText(numbersText(numbers))).toEqual(numbers);
+      expect(readTenantRun(tenantRunRow('probe@w', recordOf(1, { numbers })))?.numbers).toEqual(numbers);
   });
 
   it('is read as nothing if it is damaged', () => {
@@ -141,6 +137,6 @@ describe('the text of numbers', () => {
       '{"names":[],"all":[]}',
       '{"names":["a"],"all":["x"]}',
     ])
-      expect(readNumbersText(text)).toBeUndefined();
+      expect(readTenantRun({ ...tenantRunRow('probe@w', recordOf(1)), numbers: text })?.numbers).toBeUndefined();
   });
 });

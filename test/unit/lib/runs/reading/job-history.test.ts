@@ -1,8 +1,7 @@
 import * as z from 'zod';
 import { describe, expect, it } from 'vitest';
-import type { HistoryRun, HistoryTenant } from '../../../../../src/lib/runs/history/result-history.ts';
 import { TableHistory } from '../../../../../src/lib/runs/history/table-history.ts';
-import type { TenantNumbers } from '../../../../../src/lib/runs/history/tenant-numbers.ts';
+import type { HistoryRun, HistoryTenant, TenantNumbers } from '../../../../../src/lib/runs/history/tenant-numbers.ts';
 import { defineJob, type Job } from '../../../../../src/lib/runs/job/job.ts';
 import {
   type JobHistoryDeps,
