@@ -1,6 +1,6 @@
 import { TableClient } from '@azure/data-tables';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { type ScheduleLog, TableScheduleLog } from '../../src/lib/runs/store/schedule-log.ts';
+import { TableScheduleLog } from '../../src/lib/runs/store/schedule-log.ts';
 import { MemoryScheduleLog } from '../fakes/memory-schedule-log.ts';
 import { type Azurite, emptyAzurite } from '../support/azurite.ts';
 
@@ -10,7 +10,7 @@ beforeAll(async () => {
 });
 
 const options = { allowInsecureConnection: true, retryOptions: { maxRetries: 0 } };
-const tableLog = (): ScheduleLog =>
+const tableLog = () =>
   new TableScheduleLog(async (name) => TableClient.fromConnectionString(azurite.connectionString, name, options));
 const at = (ms: number) => () => Promise.resolve(ms);
 

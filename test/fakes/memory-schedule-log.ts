@@ -1,8 +1,8 @@
 import { BrokerError } from '../../src/lib/core/errors.ts';
-import type { ScheduleLog } from '../../src/lib/runs/store/schedule-log.ts';
+import type { TableScheduleLog } from '../../src/lib/runs/store/schedule-log.ts';
 
 /** A schedule log in memory. test/contract/schedule-log.test.ts runs against it and the real one. */
-export class MemoryScheduleLog implements ScheduleLog {
+export class MemoryScheduleLog implements Pick<TableScheduleLog, 'firstSeenMs'> {
   /** While true every call fails with storage_unavailable. */
   broken = false;
   readonly firstSeen = new Map<string, number>();

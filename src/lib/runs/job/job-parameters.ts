@@ -11,6 +11,7 @@ import {
   parameterWords,
 } from '../../core/parameters.ts';
 import { safeParse } from '../../core/json.ts';
+import { defined } from '../../core/objects.ts';
 
 /** The parameters of a job, with what its forms, its help and the API document are made of. */
 export interface JobParameters {
@@ -148,12 +149,12 @@ const knownFormats: ReadonlySet<string> = new Set(['date', 'date-time', 'email',
 
 function jsonSchemaOf(schema: z.ZodObject): ParametersSchema {
   const { properties = {}, required } = z.toJSONSchema(schema, { io: 'input', override: tidy });
-  return {
+  return defined({
     type: 'object',
     properties: properties as ParametersSchema['properties'],
-    ...(required === undefined ? {} : { required }),
+    required,
     additionalProperties: false,
-  };
+  });
 }
 
 function hasUnsaidFlag(check: z.core.$ZodCheck): boolean {

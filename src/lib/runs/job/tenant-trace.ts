@@ -1,5 +1,6 @@
 import { Secret } from '../../core/secrets.ts';
 import type { Clock } from '../../core/clock.ts';
+import { defined } from '../../core/objects.ts';
 import { type Logger, type LogLevel, type LogValue, scrub } from '../../core/log.ts';
 import { secretForms } from './row.ts';
 
@@ -79,7 +80,7 @@ export class TraceRecorder {
       log.unshift(line);
     }
     const droppedLines = this.#dropped + this.#lines.length - log.length;
-    return { ...(this.#error === undefined ? {} : { error: this.#error }), log, droppedLines };
+    return defined({ error: this.#error, log, droppedLines });
   }
 
   #keep(level: LogLevel, event: string, fields: Readonly<Record<string, LogValue>>): void {

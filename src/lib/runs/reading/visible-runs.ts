@@ -6,12 +6,12 @@ import type { Caller } from '../../core/caller.ts';
 import { type Clock, DeadlineError, withDeadline } from '../../core/clock.ts';
 import { BrokerError } from '../../core/errors.ts';
 import { parseTenantId, type TenantId } from '../../core/identifiers.ts';
+import { Limiter } from '../../core/limiter.ts';
 import { once } from '../../core/single-flight.ts';
 import {
   isEnded,
   type OutcomeCounts,
   parseRunId,
-  type PlannedRun,
   queryJob,
   type Run,
   type RunFilter,
@@ -19,8 +19,6 @@ import {
   type RunLog,
   type RunPlan,
   type RunResults,
-  type StoredPlan,
-  type TenantCounts,
   type TenantOutcome,
   type TenantRun,
 } from '../store/run.ts';
@@ -37,8 +35,8 @@ interface Visibility {
   /** The tenants of whose part in runs it may know. Undefined: it sees no run but its own queries. */
   readonly tenants: VisibleTenants | undefined;
   /** Who sees its own queries whole, and the tenants of which it may still read the answers. */
-  readonly asker?: { readonly caller: Asker; readonly covered: () => Promise<ReadonlySet<TenantId>> };
-  /** Limits records, counts and plans to the tenants that it asks for. Runs over others stay: they have none of these. */
+  readonly asker?: { readonly caller: Asker; readonly covered: () => Promise<ReadonlySet<TenantId>> } | undefined;
+  /** Limits records, counts and plans to the requested tenants. Runs over others stay: they have none of these. */
   readonly isSelected?: ((tenantId: TenantId) => boolean) | undefined;
   /** Once it is aborted, every read throws its reason, also one that has begun to yield. */
   readonly signal?: AbortSignal | undefined;
@@ -79,15 +77,39 @@ export class VisibleRuns implements RunSource {
 
   readonly log: RunSource['log'] = {
     find: async (runId) => this.#seen(await this.#read(() => this.#runs.log.find(runId))),
-    list: (filter) => this.#list(filter),
+    list: async (filter) => {
+      const { tenants, asker } = this.#visibility;
+      const ofQueries = filter.job === undefined || filter.job === queryJob;
+      const own =
+        asker && ofQueries
+          ? await this.#read(() => this.#runs.log.list({ ...filter, job: queryJob, starter: asker.caller }))
+          : [];
+      const ids = new Set(own.map(({ runId }) => runId));
+      const others =
+        tenants === '*' ? await this.#read(() => this.#runs.log.list(filter)) : await this.#listLimited(filter);
+      return [...own, ...others.filter(({ runId }) => !ids.has(runId))]
+        .toSorted((a, b) => b.createdAtMs - a.createdAtMs)
+        .slice(0, filter.limit);
+    },
     tenants: (runId, outcome) => this.#records(runId, outcome),
     findTenant: (runId, tenantId) => this.#record(runId, tenantId, () => this.#runs.log.findTenant(runId, tenantId)),
     findOutcome: (runId, tenantId) => this.#record(runId, tenantId, () => this.#runs.log.findOutcome(runId, tenantId)),
-    countTenants: (runId) => this.#count(runId),
+    countTenants: async (runId) => {
+      const tenants = await this.#tenantsIn(runId);
+      if (tenants === '*' && this.#visibility.isSelected === undefined) return this.#runs.log.countTenants(runId);
+      if (tenants === undefined) return { succeeded: 0, failed: 0, skipped: 0, retrying: 0 };
+      return this.#countOf(runId, (tenantId) => this.#sees(tenants, tenantId));
+    },
   };
 
   readonly results: RunSource['results'] = {
-    plan: (run) => this.#plan(run),
+    plan: async (run) => {
+      const tenants = await this.#tenantsIn(run.runId);
+      const plan = tenants && (await this.#runs.results.plan(run));
+      if (plan === undefined || tenants === undefined) return undefined;
+      const isSeen = ({ tenantId }: Pick<TenantRun, 'tenantId'>): boolean => this.#sees(tenants, tenantId);
+      return { ...plan, attempt: plan.attempt.filter(isSeen), decided: plan.decided.filter(isSeen) };
+    },
     rows: (runId, rowsName, fromByte) => this.#rows(runId, rowsName, fromByte),
   };
 
@@ -96,11 +118,11 @@ export class VisibleRuns implements RunSource {
     return new VisibleRuns(this.#runs, { ...this.#visibility, signal }, this.#own);
   }
 
-  /** Whether the run is a query that the caller asked. */
+  /** Whether the run is a query that the caller started. */
   async #isOwn(runId: RunId): Promise<boolean> {
     const { asker } = this.#visibility;
     if (asker === undefined || !isQuery(runId)) return false;
-    const known = this.#own.get(runId) ?? this.#runs.log.find(runId).then((run) => isAskedBy(run, asker.caller));
+    const known = this.#own.get(runId) ?? this.#runs.log.find(runId).then((run) => isStartedBy(run, asker.caller));
     this.#own.set(runId, known);
     known.catch(() => this.#own.delete(runId));
     return known;
@@ -119,24 +141,8 @@ export class VisibleRuns implements RunSource {
     return (await this.#concerns(run, tenants)) ? this.#limited(run, tenants) : undefined;
   }
 
-  /** Newest first: own queries, and other runs. */
-  async #list(filter: RunFilter): Promise<readonly Run[]> {
-    const { tenants, asker } = this.#visibility;
-    const ofQueries = filter.job === undefined || filter.job === queryJob;
-    const own =
-      asker && ofQueries
-        ? await this.#read(() => this.#runs.log.list({ ...filter, job: queryJob, starter: asker.caller }))
-        : [];
-    const ids = new Set(own.map(({ runId }) => runId));
-    const others =
-      tenants === '*' ? await this.#read(() => this.#runs.log.list(filter)) : await this.#listLimited(filter);
-    return [...own, ...others.filter(({ runId }) => !ids.has(runId))]
-      .toSorted((a, b) => b.createdAtMs - a.createdAtMs)
-      .slice(0, filter.limit);
-  }
-
   async #listLimited(filter: RunFilter): Promise<readonly Run[]> {
-    const { tenants } = this.#visibility;
+    const { tenants, signal } = this.#visibility;
     if (tenants === undefined || tenants === '*') return [];
     const limit = Math.min(filter.limit, maxListed);
     const candidates = await this.#read(() => this.#runs.log.list({ ...filter, limit: maxExamined }));
@@ -146,12 +152,8 @@ export class VisibleRuns implements RunSource {
       const concerned = await Promise.all(some.map((run) => this.#concerns(run, tenants)));
       found.push(...some.filter((_, index) => concerned[index]));
     }
-    const listed: Run[] = [];
-    for (let start = 0; start < Math.min(limit, found.length); start += concurrentRuns) {
-      const some = found.slice(start, Math.min(limit, start + concurrentRuns));
-      listed.push(...(await Promise.all(some.map((run) => this.#limited(run, tenants)))));
-    }
-    return listed;
+    const limiter = new Limiter(concurrentRuns);
+    return Promise.all(found.slice(0, limit).map((run) => limiter.run(() => this.#limited(run, tenants), signal)));
   }
 
   /** Whether the run was meant for one of the tenants. */
@@ -170,17 +172,14 @@ export class VisibleRuns implements RunSource {
     ]);
     const { succeeded, failed, skipped } = counts;
     const done = succeeded + failed + skipped;
-    const planned = plan === undefined ? done : tenantsOfPlan(plan).filter(sees).length;
-    const total = Math.max(done, planned);
+    const total = Math.max(done, plan === undefined ? 0 : tenantsOfPlan(plan).filter(sees).length);
     const notAttempted = isEnded(run.status) ? total - done : 0;
-    const tenants: TenantCounts = { total, succeeded, failed, skipped, notAttempted };
-    const hasWarnings = (run.warnings ?? []).length > 0;
     return {
       ...run,
-      tenants,
+      tenants: { total, succeeded, failed, skipped, notAttempted },
       // May name any tenant.
       asked: undefined,
-      warnings: hasWarnings ? [unclearTenants] : [],
+      warnings: run.warnings === undefined || run.warnings.length === 0 ? [] : [unclearTenants],
       stoppedBy: run.stoppedBy && {
         ...run.stoppedBy,
         detail: 'Only callers that may read every tenant see the details.',
@@ -226,28 +225,13 @@ export class VisibleRuns implements RunSource {
     }
   }
 
-  async #count(runId: RunId): Promise<OutcomeCounts> {
-    const tenants = await this.#tenantsIn(runId);
-    if (tenants === '*' && this.#visibility.isSelected === undefined) return this.#runs.log.countTenants(runId);
-    return this.#countOf(runId, (tenantId) => tenants !== undefined && this.#sees(tenants, tenantId));
-  }
-
   async #countOf(runId: RunId, sees: (tenantId: TenantId) => boolean): Promise<OutcomeCounts> {
     const counts = { succeeded: 0, failed: 0, skipped: 0, retrying: 0 };
-    if (this.#visibility.tenants === undefined && !(await this.#isOwn(runId))) return counts;
     for await (const { tenantId, outcome } of this.#runs.log.tenants(runId)) {
       this.#visibility.signal?.throwIfAborted();
       if (sees(tenantId)) counts[outcome] += 1;
     }
     return counts;
-  }
-
-  async #plan(run: PlannedRun): Promise<StoredPlan | undefined> {
-    const tenants = await this.#tenantsIn(run.runId);
-    const plan = tenants && (await this.#runs.results.plan(run));
-    if (plan === undefined || tenants === undefined) return undefined;
-    const isSeen = ({ tenantId }: { readonly tenantId: TenantId }): boolean => this.#sees(tenants, tenantId);
-    return { ...plan, attempt: plan.attempt.filter(isSeen), decided: plan.decided.filter(isSeen) };
   }
 
   /** The name comes from a record or begins with a tenant of the plan, both of which are limited. */
@@ -278,14 +262,14 @@ export class VisibleRuns implements RunSource {
 
 const isQuery = (runId: RunId): boolean => parseRunId(runId)?.job === queryJob;
 
-const isAskedBy = (run: Run | undefined, { applicationId, objectId }: Asker): boolean =>
+const isStartedBy = (run: Run | undefined, { applicationId, objectId }: Asker): boolean =>
   run?.job === queryJob && run.startedBy === applicationId && run.starter?.objectId === objectId;
 
 const tenantsOfPlan = ({ attempt, decided }: RunPlan): TenantId[] =>
   [...attempt, ...decided].map(({ tenantId }) => tenantId);
 
 /**
- * The tenants of a run that is not over all of them: those of the request, or of the plan if groups or tags were asked for.
+ * The tenants of a run that is not over all of them: those of the request, or of the plan if it named groups or tags.
  * Undefined if they are not known: the run is over all, or not planned.
  * @throws as RunLog.
  */
@@ -319,21 +303,21 @@ export const runWriters = ['Runs.Write', 'Requests.Send'] as const;
 
 /**
  * The stored runs as the caller may see them.
- * @param asked limits them to the tenants that the caller asks for.
+ * @param requested limits them to these tenants.
  * @throws BrokerError like `visibleTenants` and `requestedBy`.
  */
 export async function visibleRuns(
   deps: VisibleRunsDeps,
   caller: Caller,
-  asked: RequestedTenants = {},
+  requested: RequestedTenants = {},
 ): Promise<VisibleRuns> {
   const visible = await visibleTenants(deps, caller);
-  const selected = await requestedBy(deps, { caller, visible }, asked);
+  const selected = await requestedBy(deps, { caller, visible }, requested);
   const covered = once(() => coveredTenants(deps, caller));
   return new VisibleRuns(deps.runs, {
     tenants: caller.roles.includes('Runs.Read') ? visible : undefined,
     isSelected: selected?.isSelected,
-    ...(caller.roles.includes('Requests.Send') ? { asker: { caller, covered } } : {}),
+    asker: caller.roles.includes('Requests.Send') ? { caller, covered } : undefined,
   });
 }
 
@@ -370,7 +354,7 @@ export async function findRun(runLog: Pick<RunLog, 'find'>, runId: string): Prom
 export async function controllableRun(deps: VisibleRunsDeps, caller: Caller, runId: string): Promise<Run> {
   const visible = await visibleTenants(deps, caller);
   const stored = isQuery(runId) ? await deps.runs.log.find(runId) : undefined;
-  if (stored && caller.roles.includes('Requests.Send') && isAskedBy(stored, caller)) return stored;
+  if (stored && caller.roles.includes('Requests.Send') && isStartedBy(stored, caller)) return stored;
   const tenants = caller.roles.includes('Runs.Write') ? visible : undefined;
   await findRun(new VisibleRuns(deps.runs, { tenants }).log, runId);
   const run = await findRun(deps.runs.log, runId);

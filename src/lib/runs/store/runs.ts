@@ -5,7 +5,7 @@ import type { TenantId } from '../../core/identifiers.ts';
 import type { TableHistory } from '../history/table-history.ts';
 import type { QuerySlots } from './query-slots.ts';
 import { isEnded, type RunId, type RunLog, type RunPlan, type RunResults, type RunStop } from './run.ts';
-import type { LastResultsReader, ScheduleLog } from './schedule-log.ts';
+import type { LastResultsReader, TableScheduleLog } from './schedule-log.ts';
 
 /** What a process remembers about a run that it executes. */
 interface KnownRun {
@@ -14,19 +14,14 @@ interface KnownRun {
   readonly recordedBefore: ReadonlySet<TenantId>;
 }
 
-/** Caches plans per process, because thousands of activities each need one entry of the same plan. */
-interface RunPlans {
-  /** @throws BrokerError run_not_found if the run has no plan, plan_changed if the stored one is not the run's. */
-  get(runId: RunId): Promise<KnownRun>;
-}
-
 /** Number of plans in memory. A plan of 5,000 tenants takes about 1 MB. */
 const maxPlans = 8;
 
+/** Caches plans per process, because thousands of activities each need one entry of the same plan. */
 export function createRunPlans(deps: {
   readonly results: Pick<RunResults, 'plan'>;
   readonly runLog: Pick<RunLog, 'find' | 'tenants'>;
-}): RunPlans {
+}) {
   const known = new LRUCache<RunId, Promise<KnownRun>>({ max: maxPlans });
   const read = async (runId: RunId): Promise<KnownRun> => {
     const run = await deps.runLog.find(runId);
@@ -37,7 +32,8 @@ export function createRunPlans(deps: {
     return { plan, recordedBefore };
   };
   return {
-    get: (runId) => {
+    /** @throws BrokerError run_not_found if the run has no plan, plan_changed if the stored one is not the run's. */
+    get: (runId: RunId): Promise<KnownRun> => {
       const found = known.get(runId);
       if (found !== undefined) return found;
       const reading = read(runId);
@@ -46,16 +42,6 @@ export function createRunPlans(deps: {
       return reading;
     },
   };
-}
-
-/** Tells the tenant runs of this process whether their run was stopped. */
-export interface RunStops {
-  /** Why no further tenant may be attempted (`run_cancelled` or a credential failure), or undefined to continue. */
-  find(runId: RunId): Promise<RunStop | undefined>;
-  /** Stops the run: immediately in this process, within {@link rereadMs} in others. */
-  stop(runId: RunId, why: RunStop): Promise<void>;
-  /** Removes the run from memory after it has ended. */
-  forget(runId: RunId): void;
 }
 
 /** Limits reads to one per run and second, instead of one per tenant. */
@@ -67,7 +53,10 @@ interface Known {
   reading: Promise<RunStop | undefined> | undefined;
 }
 
-export function createRunStops(deps: { readonly runLog: RunLog; readonly clock: Clock }): RunStops {
+export type RunStops = ReturnType<typeof createRunStops>;
+
+/** Tells the tenant runs of this process whether their run was stopped. */
+export function createRunStops(deps: { readonly runLog: RunLog; readonly clock: Clock }) {
   const known = new Map<RunId, Known>();
   const at = (runId: RunId): Known => {
     const entry = known.get(runId) ?? { stop: undefined, readAtMs: -Infinity, reading: undefined };
@@ -83,7 +72,8 @@ export function createRunStops(deps: { readonly runLog: RunLog; readonly clock: 
     return isEnded(run.status) ? { code: 'not_attempted', detail: 'The run has ended.' } : undefined;
   };
   return {
-    find: async (runId) => {
+    /** Why no further tenant may be attempted (`run_cancelled` or a credential failure), or undefined to continue. */
+    find: async (runId: RunId): Promise<RunStop | undefined> => {
       const entry = at(runId);
       // A clock that is set back must not hide a cancellation.
       const isRecent = Math.abs(deps.clock.nowMs() - entry.readAtMs) < rereadMs;
@@ -96,24 +86,26 @@ export function createRunStops(deps: { readonly runLog: RunLog; readonly clock: 
       entry.readAtMs = deps.clock.nowMs();
       return entry.stop;
     },
-    stop: async (runId, why) => {
+    /** Stops the run: immediately in this process, within {@link rereadMs} in others. */
+    stop: async (runId: RunId, why: RunStop): Promise<void> => {
       const entry = at(runId);
       // Keep the first reason: later ones are its consequences.
       if (entry.stop !== undefined) return;
       entry.stop = why;
       await deps.runLog.change(runId, { stoppedBy: why });
     },
-    forget: (runId) => void known.delete(runId),
+    /** Removes the run from memory after it has ended. */
+    forget: (runId: RunId): void => void known.delete(runId),
   };
 }
 
 /** Access to stored runs, with the in-memory caches over them. */
 export interface Runs {
   readonly log: RunLog;
-  readonly schedules: ScheduleLog;
+  readonly schedules: Pick<TableScheduleLog, 'firstSeenMs'>;
   readonly querySlots: Pick<QuerySlots, 'take'>;
   readonly results: RunResults;
-  readonly plans: RunPlans;
+  readonly plans: ReturnType<typeof createRunPlans>;
   readonly stops: RunStops;
   readonly lastResults: LastResultsReader;
   readonly history: Pick<TableHistory, keyof TableHistory>;

@@ -2,26 +2,18 @@ import type { TableClient } from '@azure/data-tables';
 import { type Clock, isoTime } from '../../core/clock.ts';
 import type { ErrorCode } from '../../core/errors.ts';
 import type { TenantId } from '../../core/identifiers.ts';
+import { defined } from '../../core/objects.ts';
 import { Columns, time } from '../../core/rows/columns.ts';
 import { Table } from '../../core/rows/table.ts';
 import { SingleFlight } from '../../core/single-flight.ts';
 import type { RunLog, TenantOutcome } from './run.ts';
 
-/** Stores since when each job has had a schedule. Throws BrokerError `storage_unavailable`. */
-export interface ScheduleLog {
-  /**
-   * Returns when the job's schedule was first seen. Stores `initialMs()` if there is no time yet. Concurrent first calls
-   * return the same time.
-   */
-  firstSeenMs(job: string, initialMs: () => Promise<number>): Promise<number>;
-}
-
 const schedulesTable = 'Schedules';
 const partitionKey = 'schedule';
 const columns = new Columns({ firstSeenAtMs: time });
 
-/** The schedule log in Azure Table storage, with one row per job. Each instance reads a row once. */
-export class TableScheduleLog implements ScheduleLog {
+/** Stores since when each job has had a schedule, with one row per job. Each instance reads a row once. */
+export class TableScheduleLog {
   readonly #table: Table;
   readonly #known = new Map<string, number>();
 
@@ -30,6 +22,11 @@ export class TableScheduleLog implements ScheduleLog {
     this.#table = new Table(() => table(schedulesTable));
   }
 
+  /**
+   * Returns when the job's schedule was first seen. Stores `initialMs()` if there is no time yet. Concurrent first calls
+   * return the same time.
+   * @throws BrokerError storage_unavailable
+   */
   async firstSeenMs(job: string, initialMs: () => Promise<number>): Promise<number> {
     const known = this.#known.get(job);
     if (known !== undefined) return known;
@@ -93,9 +90,7 @@ async function readAll(runLog: RunLog, jobs: readonly string[]): Promise<LastRes
   const perJob = await Promise.all(jobs.map((job) => readJob(runLog, job)));
   const results = new Map<TenantId, LastResult[]>();
   for (const [tenantId, result] of perJob.flatMap((found) => [...found])) {
-    const known = results.get(tenantId);
-    if (known === undefined) results.set(tenantId, [result]);
-    else known.push(result);
+    results.set(tenantId, [...(results.get(tenantId) ?? []), result]);
   }
   return results;
 }
@@ -110,7 +105,7 @@ async function readJob(runLog: RunLog, job: string): Promise<ReadonlyMap<TenantI
       // Runs are ordered newest first. A tenant that waits for a retry has no result in this run yet.
       if (outcome === 'retrying' || found.has(tenantId)) continue;
       const finishedAt = isoTime(finishedAtMs);
-      found.set(tenantId, { job, runId, outcome, ...(code === undefined ? {} : { code }), finishedAt });
+      found.set(tenantId, defined({ job, runId, outcome, code, finishedAt }));
     }
   }
   return found;

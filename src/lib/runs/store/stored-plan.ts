@@ -1,12 +1,10 @@
 import { hash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import {
-  type RequestedTenants,
   requestedSelection,
   type KnowledgeDeps,
   knowTenants,
   notFound,
-  type TenantKnowledge,
 } from '../../access/tenants/selected-tenants.ts';
 import { listed } from '../../core/text.ts';
 import { selects, missingFact, type TenantSelection, type TenantGroups } from '../../access/tenants/tenant-set.ts';
@@ -23,8 +21,8 @@ export interface RunChoiceDeps extends KnowledgeDeps {
 /** Which tenants a run is for, as it was resolved at one time. */
 export interface RunChoice {
   /**
-   * Whether the tenant is part of the run. One that the job is not for is part of a run that was asked to visit it, so
-   * that whoever asked learns why it was skipped.
+   * Whether the tenant is part of the run. One that the job is not for is part of a run whose request names it, so that the
+   * caller learns why it was skipped.
    */
   isIncluded(tenantId: TenantId): boolean;
   /** Whether the job is for the tenant. */
@@ -32,24 +30,6 @@ export interface RunChoice {
   /** What is named and does not exist, and which of these tenants cannot be judged, in sentences. */
   warningsFor(tenantIds: readonly TenantId[]): readonly string[];
 }
-
-function warningsOf(
-  choices: readonly TenantSelection[],
-  known: TenantKnowledge,
-  tenantIds: readonly TenantId[],
-): readonly string[] {
-  const isUnknown = (tenantId: TenantId): boolean =>
-    choices.some((choice) => missingFact(choice, known.factsOf(tenantId)) !== undefined);
-  const unknown = tenantIds.filter(isUnknown);
-  return [
-    ...notFound(choices, known),
-    ...(unknown.length === 0
-      ? []
-      : [`The tags of these tenants cannot be read, so they are left out: ${listed(unknown)}.`]),
-  ];
-}
-
-const limits = ({ tenants, except }: RequestedTenants): boolean => tenants !== undefined || except !== undefined;
 
 /**
  * Resolves what a run is for: the request, and the job's own lists. Reads groups, tags and the owners of domains only if one
@@ -62,12 +42,14 @@ export async function resolveRunChoice(
   job: Pick<Job, 'tenants' | 'except'> | undefined,
   { tenants, choice = {} }: RunRequest,
 ): Promise<RunChoice> {
-  const asked = [choice, job ?? {}];
-  const namesGroup = asked.some(({ tenants = [], except = [] }) =>
+  const lists = [choice, job ?? {}];
+  const namesGroup = lists.some(({ tenants = [], except = [] }) =>
     [...tenants, ...except].some((entry) => entry.startsWith('group:')),
   );
   const groups = namesGroup ? await deps.groups() : undefined;
-  const [requested, ofJob] = asked.map((each) => (limits(each) ? requestedSelection(each, groups) : undefined));
+  const [requested, ofJob] = lists.map((each) =>
+    each.tenants === undefined && each.except === undefined ? undefined : requestedSelection(each, groups),
+  );
   const choices = [requested, ofJob].flatMap((each) => each ?? []);
   const known = choices.length === 0 ? undefined : await knowTenants(deps, choices);
   const fits = (each: TenantSelection | undefined, tenantId: TenantId): boolean =>
@@ -79,7 +61,15 @@ export async function resolveRunChoice(
     isIncluded: (tenantId) =>
       named?.has(tenantId) !== false && fits(requested, tenantId) && (!isForAll || isOfJob(tenantId)),
     isOfJob,
-    warningsFor: (tenantIds) => (known === undefined ? [] : warningsOf(choices, known, tenantIds)),
+    warningsFor: (tenantIds) => {
+      if (known === undefined) return [];
+      const unknown = tenantIds.filter((tenantId) =>
+        choices.some((choice) => missingFact(choice, known.factsOf(tenantId)) !== undefined),
+      );
+      const warnings = notFound(choices, known);
+      if (unknown.length === 0) return warnings;
+      return [...warnings, `The tags of these tenants cannot be read, so they are left out: ${listed(unknown)}.`];
+    },
   };
 }
 

@@ -183,15 +183,18 @@ export class TableRunLog implements RunLog {
   }
 
   async find(runId: RunId): Promise<Run | undefined> {
-    const keys = keysOfRun(runId);
-    const row = keys && (await this.#runs.find(keys, selected([...keyNames, ...runColumns.names])));
+    const row = await this.#row(runId, [...keyNames, ...runColumns.names]);
     return row && readRun(row);
   }
 
   async request(runId: RunId): Promise<RunRequest | undefined> {
-    const keys = keysOfRun(runId);
-    const row = keys && (await this.#runs.find(keys));
+    const row = await this.#row(runId);
     return row && readRequest(row);
+  }
+
+  async #row(runId: RunId, select?: readonly string[]): Promise<Row | undefined> {
+    const keys = keysOfRun(runId);
+    return keys && this.#runs.find(keys, select && selected(select));
   }
 
   async list({ limit, ...filter }: RunFilter): Promise<readonly Run[]> {
@@ -203,7 +206,7 @@ export class TableRunLog implements RunLog {
 
   async *runs(filter: Omit<RunFilter, 'limit'>): AsyncGenerator<Run, void, undefined> {
     const conditions = filterOf(filter);
-    const query = { select: [...keyNames, ...runNames], ...(conditions === undefined ? {} : { filter: conditions }) };
+    const query = { select: [...keyNames, ...runNames], ...(conditions && { filter: conditions }) };
     for await (const row of this.#runs.rows(query)) yield readRun(row);
   }
 
@@ -228,14 +231,13 @@ export class TableRunLog implements RunLog {
     return this.#tenantRuns.putAll(records.map((record) => tenantRunRow(runId, record)));
   }
 
-  async findTenant(runId: RunId, tenantId: TenantId): Promise<TenantRun | undefined> {
-    const row = await this.#tenantRuns.find({ partitionKey: runId, rowKey: tenantId });
+  async findTenant(runId: RunId, tenantId: TenantId, select?: readonly string[]): Promise<TenantRun | undefined> {
+    const row = await this.#tenantRuns.find({ partitionKey: runId, rowKey: tenantId }, select && selected(select));
     return row && readTenantRun(row);
   }
 
-  async findOutcome(runId: RunId, tenantId: TenantId): Promise<TenantRun | undefined> {
-    const row = await this.#tenantRuns.find({ partitionKey: runId, rowKey: tenantId }, selected(tenantNames));
-    return row && readTenantRun(row);
+  findOutcome(runId: RunId, tenantId: TenantId): Promise<TenantRun | undefined> {
+    return this.findTenant(runId, tenantId, tenantNames);
   }
 
   async findOutcomes(runId: RunId, tenantIds: readonly TenantId[]): Promise<readonly TenantRun[]> {
