@@ -157,21 +157,18 @@ function jsonSchemaOf(schema: z.ZodObject): ParametersSchema {
   });
 }
 
+/** What JSON Schema cannot say of a pattern: that case does not matter, and what `.`, `^` and `$` match. */
+const unsaidFlags = /[ims]/;
+
 function hasUnsaidFlag(check: z.core.$ZodCheck): boolean {
   const { def } = (check as z.core.$ZodChecks)._zod;
   return def.check === 'string_format' && 'pattern' in def && unsaidFlags.test(def.pattern?.flags ?? '');
 }
 
-interface TidiedSchema {
-  readonly jsonSchema: z.core.JSONSchema.BaseSchema;
-  readonly zodSchema: z.core.$ZodType;
-}
-
-/** What JSON Schema cannot say of a pattern: that case does not matter, and what `.`, `^` and `$` match. */
-const unsaidFlags = /[ims]/;
+type Override = NonNullable<z.core.ToJSONSchemaParams['override']>;
 
 /** Removes the bounds of a safe integer and patterns with flags, and says a format or its pattern, not both. */
-function tidy({ jsonSchema, zodSchema }: TidiedSchema): void {
+function tidy({ jsonSchema, zodSchema }: Parameters<Override>[0]): void {
   if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
   if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
   if ((zodSchema._zod.def.checks ?? []).some(hasUnsaidFlag)) {

@@ -137,7 +137,7 @@ export interface JobDefinition<P extends z.ZodObject = NoParameters> {
   readonly application?: string;
   /** Time limit per tenant, 1 to 3,600 seconds, including waits for throttling. */
   readonly timeoutSeconds: number;
-  /** Whether each completed run of the job is told in a notice, with its counts. Absent: only failures are. */
+  /** Whether a notice announces each completed run of the job, with its counts. Absent: only failures are announced. */
   readonly notify?: boolean;
   /** Columns of the result. A row may omit columns but must not have others. Absent: any flat rows. */
   readonly columns?: readonly Column[];
@@ -244,11 +244,11 @@ export function createJobRegistry(jobs: readonly Job[]): JobRegistry {
 export function createPermissionWarnings(
   jobs: readonly Pick<Job, 'name' | 'permissions' | 'resources'>[],
 ): (map: Pick<PermissionMap, 'permissions'>, log: Logger) => void {
-  const told = new Set<string>();
+  const examined = new Set<string>();
   return (map, log) => {
     for (const { name, permissions = [], resources } of jobs) {
-      if (told.has(name) || resources.some((alias) => alias !== 'graph')) continue;
-      told.add(name);
+      if (examined.has(name) || resources.some((alias) => alias !== 'graph')) continue;
+      examined.add(name);
       const unknown = permissions.filter((permission) => !map.permissions.includes(permission));
       if (unknown.length > 0) {
         log.log('warn', 'job.permissions_open_nothing', { job: name, permissions: unknown.join(' ') });

@@ -32,10 +32,11 @@ export type Row = Readonly<Record<string, RowValue>>;
 export type RowText = string | Uint8Array;
 
 /** A row as it is stored. Those of a query may have nested values, as JSON. */
-export type StoredRow = Readonly<Record<string, unknown>>;
+export type StoredRow = JsonObject;
 
 /** Columns that exports add before the columns of each row. */
 export const tenantColumns = ['tenantId', 'tenantName', 'tenantDomain'] as const;
+const reserved: ReadonlySet<string> = new Set(tenantColumns);
 
 /** Maximum size of a tenant's rows as JSON Lines. A worker holds them in memory. */
 const maxBytes = 32 * 1024 * 1024;
@@ -83,7 +84,7 @@ function checkRow(row: unknown, index: number, forbidden: readonly string[]): as
   if (typeof row !== 'object' || row === null || Array.isArray(row)) refuse(`${at} is not an object.`);
   for (const [name, value] of Object.entries(row)) {
     const column = `${at}, column "${scrub(name).slice(0, 60)}"`;
-    if ((tenantColumns as readonly string[]).includes(name)) refuse(`${column}: the export adds this column itself.`);
+    if (reserved.has(name)) refuse(`${column}: the export adds this column itself.`);
     if (value !== null && !['string', 'number', 'boolean'].includes(typeof value))
       refuse(`${column} is neither text, number, boolean nor null.`);
     if (typeof value === 'number' && !Number.isFinite(value)) refuse(`${column} is not a finite number.`);
@@ -99,19 +100,17 @@ function refuse(why: string): never {
   throw new BrokerError('job_failed', why);
 }
 
-/** Annotations describe the answer and not the object, and their links lead elsewhere. The type is part of the object. */
-const isKept = (name: string): boolean => name === '@odata.type' || !name.includes('@');
-
-const reserved: ReadonlySet<string> = new Set(tenantColumns);
-
 /** A property with the name of a column of the tenant gets `graph.` before it, so that neither hides the other. */
 const columnOf = (property: string): string => (reserved.has(property) ? `graph.${property}` : property);
 
-/** An object of Microsoft Graph as a row. */
+/**
+ * An object of Microsoft Graph as a row. Its annotations describe the answer and not the object, and their links lead
+ * elsewhere. Only the type is part of the object.
+ */
 export const objectRow = (object: JsonObject): StoredRow =>
   Object.fromEntries(
     Object.entries(object)
-      .filter(([name]) => isKept(name))
+      .filter(([name]) => name === '@odata.type' || !name.includes('@'))
       .map(([name, value]) => [columnOf(name), value]),
   );
 

@@ -1,3 +1,4 @@
+import * as z from 'zod';
 import { Secret } from '../../core/secrets.ts';
 import type { Clock } from '../../core/clock.ts';
 import { defined } from '../../core/objects.ts';
@@ -5,12 +6,13 @@ import { type Logger, type LogLevel, type LogValue, scrub } from '../../core/log
 import { secretForms } from './row.ts';
 
 /** One line that a job logged. */
-export interface TracedLine {
-  readonly atMs: number;
-  readonly level: LogLevel;
-  readonly event: string;
-  readonly fields: Readonly<Record<string, string | number | boolean>>;
-}
+export const tracedLineSchema = z.object({
+  atMs: z.number(),
+  level: z.enum(['debug', 'info', 'warn', 'error']),
+  event: z.string(),
+  fields: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
+});
+type TracedLine = Readonly<z.output<typeof tracedLineSchema>>;
 
 /** What the author of a job needs to see why it failed. Nothing in it is a token of the job. */
 export interface TenantTrace {

@@ -6,7 +6,7 @@ import { Columns, dateTime, type Fields, text } from '../../core/rows/columns.ts
 import { type Keys, Table } from '../../core/rows/table.ts';
 import { isEnded, type RunId, type RunLog } from './run.ts';
 
-/** Active queries of one caller. All runs share the places of an instance, so further ones would keep jobs waiting. */
+/** Active queries of one caller. All runs share the slots of an instance for tenants, so further ones would keep jobs waiting. */
 const maxActive = 4;
 
 /** A slot whose run has no record yet is kept for this long: the record follows at once, or its process died. */
@@ -25,9 +25,9 @@ const columns = new Columns({ runId: text.or(''), takenAtMs: dateTime.or(0) });
 type Slot = Fields<typeof columns>;
 
 /**
- * The places for active queries of each caller. Each place is a row that only one of several requests can write, so a caller
+ * The slots for active queries of each caller. Each slot is a row that only one of several requests can write, so a caller
  * that starts many queries at the same moment, on any instances, gets as many as it may have. The end of a run frees its
- * place: nothing is written then.
+ * slot: nothing is written then.
  */
 export class QuerySlots {
   readonly #deps: QuerySlotsDeps;
@@ -39,13 +39,15 @@ export class QuerySlots {
   }
 
   /**
-   * Takes a place for a query that starts next.
+   * Takes a slot for a query that starts next.
    * @throws BrokerError busy if the caller has as many active queries as it may have; storage_unavailable.
    */
   async take(holder: Holder, runId: RunId): Promise<void> {
     const others: RunId[] = [];
-    for (let place = 0; place < maxActive; place += 1) {
-      const held = await this.#takeAt({ partitionKey: partitionOf(holder), rowKey: String(place) }, runId);
+    // Keys must not contain a slash ("Understanding the Table service data model").
+    const partitionKey = `${holder.applicationId}@${holder.objectId}`;
+    for (let index = 0; index < maxActive; index += 1) {
+      const held = await this.#takeAt({ partitionKey, rowKey: String(index) }, runId);
       if (held === undefined) return;
       others.push(held);
     }
@@ -55,7 +57,7 @@ export class QuerySlots {
     );
   }
 
-  /** @returns the run that holds the place; undefined if it is taken for this run now. */
+  /** @returns the run that holds the slot; undefined if it is taken for this run now. */
   async #takeAt(key: Keys, runId: RunId): Promise<RunId | undefined> {
     for (;;) {
       const row = await this.#table.find(key);
@@ -70,10 +72,7 @@ export class QuerySlots {
 
   async #isHeld({ runId, takenAtMs }: Slot): Promise<boolean> {
     const run = await this.#deps.runLog.find(runId);
-    // Both ways, so that a place is not kept for long by a clock that was set back.
+    // Both ways, so that a slot is not kept for long by a clock that was set back.
     return run === undefined ? Math.abs(this.#deps.clock.nowMs() - takenAtMs) < startMs : !isEnded(run.status);
   }
 }
-
-/** Keys must not contain a slash ("Understanding the Table service data model"). */
-const partitionOf = ({ applicationId, objectId }: Holder): string => `${applicationId}@${objectId}`;

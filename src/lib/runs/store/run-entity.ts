@@ -23,7 +23,7 @@ import {
 import type { Keys } from '../../core/rows/table.ts';
 import { requestedTenantsSchema, runRequestSchema } from '../engine/run-schemas.ts';
 import { tenantNumbersSchema } from '../history/tenant-numbers.ts';
-import type { TenantTrace } from '../job/tenant-trace.ts';
+import { type TenantTrace, tracedLineSchema } from '../job/tenant-trace.ts';
 import {
   type NewRun,
   parseRunId,
@@ -146,13 +146,6 @@ export function readRun(row: Partial<Keys>): Run {
   return { runId: `${job}@${window}`, job, window, ...runColumns.require({ ...row }) };
 }
 
-const lineSchema = z.object({
-  atMs: z.number(),
-  level: z.enum(['debug', 'info', 'warn', 'error']),
-  event: z.string(),
-  fields: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
-});
-
 const outcome = oneOf(tenantOutcomes).or('failed');
 const listedTenant = {
   name: text.after((name) => name.slice(0, 500)).lenient(),
@@ -180,7 +173,7 @@ export const tenantColumns = new Columns({
   numbers: json(tenantNumbersSchema).lenient(),
   trace: group({
     error: text.lenient(),
-    log: json<TenantTrace['log']>(z.array(lineSchema)).damagedAs([]),
+    log: json<TenantTrace['log']>(z.array(tracedLineSchema)).damagedAs([]),
     droppedLines: count,
   }).lenient(),
 });

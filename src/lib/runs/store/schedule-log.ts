@@ -59,21 +59,19 @@ interface LastResult {
 
 export type LastResults = ReadonlyMap<TenantId, readonly LastResult[]>;
 
-export interface LastResultsReader {
-  /** Latest results by tenant, each job at most once, in the given order. @throws BrokerError storage_unavailable */
-  read(jobs: readonly string[]): Promise<LastResults>;
-}
+export type LastResultsReader = ReturnType<typeof createLastResults>;
 
 /** Newest runs to read besides the last run over all tenants: runs over selected tenants cover only some tenants. */
 const newestRuns = 20;
 /** Cache time. For 5,000 tenants a read loads 20,000 records, and an open dashboard polls every few seconds. */
 const cachedMs = 15_000;
 
-export function createLastResults(deps: { readonly runLog: RunLog; readonly clock: Clock }): LastResultsReader {
+export function createLastResults(deps: { readonly runLog: RunLog; readonly clock: Clock }) {
   const flight = new SingleFlight<LastResults>();
   const cache = new Map<string, { readonly results: LastResults; readonly untilMs: number }>();
   return {
-    read: async (jobs) => {
+    /** Latest results by tenant, each job at most once, in the given order. @throws BrokerError storage_unavailable */
+    read: async (jobs: readonly string[]): Promise<LastResults> => {
       const key = jobs.join(',');
       const known = cache.get(key);
       if (known !== undefined && deps.clock.nowMs() < known.untilMs) return known.results;

@@ -19,17 +19,7 @@ export interface RunChoiceDeps extends KnowledgeDeps {
 }
 
 /** Which tenants a run is for, as it was resolved at one time. */
-export interface RunChoice {
-  /**
-   * Whether the tenant is part of the run. One that the job is not for is part of a run whose request names it, so that the
-   * caller learns why it was skipped.
-   */
-  isIncluded(tenantId: TenantId): boolean;
-  /** Whether the job is for the tenant. */
-  isOfJob(tenantId: TenantId): boolean;
-  /** What is named and does not exist, and which of these tenants cannot be judged, in sentences. */
-  warningsFor(tenantIds: readonly TenantId[]): readonly string[];
-}
+export type RunChoice = Awaited<ReturnType<typeof resolveRunChoice>>;
 
 /**
  * Resolves what a run is for: the request, and the job's own lists. Reads groups, tags and the owners of domains only if one
@@ -41,7 +31,7 @@ export async function resolveRunChoice(
   deps: RunChoiceDeps,
   job: Pick<Job, 'tenants' | 'except'> | undefined,
   { tenants, choice = {} }: RunRequest,
-): Promise<RunChoice> {
+) {
   const lists = [choice, job ?? {}];
   const namesGroup = lists.some(({ tenants = [], except = [] }) =>
     [...tenants, ...except].some((entry) => entry.startsWith('group:')),
@@ -58,10 +48,16 @@ export async function resolveRunChoice(
   const isOfJob = (tenantId: TenantId): boolean => fits(ofJob, tenantId);
   const isForAll = tenants === undefined && requested === undefined;
   return {
-    isIncluded: (tenantId) =>
+    /**
+     * Whether the tenant is part of the run. One that the job is not for is part of a run whose request names it, so that the
+     * caller learns why it was skipped.
+     */
+    isIncluded: (tenantId: TenantId): boolean =>
       named?.has(tenantId) !== false && fits(requested, tenantId) && (!isForAll || isOfJob(tenantId)),
+    /** Whether the job is for the tenant. */
     isOfJob,
-    warningsFor: (tenantIds) => {
+    /** What is named and does not exist, and which of these tenants cannot be judged, in sentences. */
+    warningsFor: (tenantIds: readonly TenantId[]): readonly string[] => {
       if (known === undefined) return [];
       const unknown = tenantIds.filter((tenantId) =>
         choices.some((choice) => missingFact(choice, known.factsOf(tenantId)) !== undefined),
