@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import type { TenantId } from '../../core/identifiers.ts';
-import { defined } from '../../core/objects.ts';
+import { defined, type JsonObject } from '../../core/objects.ts';
 import type { ParameterValues } from '../../core/parameters.ts';
 
 /**
@@ -32,8 +32,6 @@ const maxValueLength = 100;
 /** Longest text of a tenant's numbers. Without the split, it is always shorter. */
 export const maxNumbersLength = 8_000;
 
-type Row = Readonly<Record<string, unknown>>;
-
 /** How a job wants its rows counted. */
 export interface Counting {
   /** The column whose values split the numbers. */
@@ -52,7 +50,7 @@ export class RowCounter {
     this.#counting = counting;
   }
 
-  add(row: Row): void {
+  add(row: JsonObject): void {
     this.#all.add(row);
     const value = this.#counting.by === undefined ? undefined : row[this.#counting.by];
     // More groups are not used.
@@ -91,7 +89,7 @@ class Tally {
   #rows = 0;
   readonly #columns = new Map<string, Seen>();
 
-  add(row: Row): void {
+  add(row: JsonObject): void {
     this.#rows += 1;
     for (const [name, value] of Object.entries(row)) {
       if (value === null) continue;

@@ -180,12 +180,6 @@ function tidy({ jsonSchema, zodSchema }: Parameters<Override>[0]): void {
   else delete jsonSchema.format;
 }
 
-/** A job as far as its parameters are concerned. */
-interface Parametrized {
-  readonly name: string;
-  readonly parameters: JobParameters;
-}
-
 /** The longest text that a run is given, in UTF-16 units. */
 const maxTextLength = 4000;
 
@@ -200,7 +194,10 @@ const maxQuoted = 5;
  * @throws BrokerError request_invalid, which names each wrong parameter and those that the job has. It never quotes a
  * value.
  */
-export function readParameters(job: Parametrized, given: Readonly<Record<string, unknown>>): ParameterValues {
+export function readParameters(
+  job: { readonly name: string; readonly parameters: JobParameters },
+  given: Readonly<Record<string, unknown>>,
+): ParameterValues {
   const { schema, fields } = job.parameters;
   const known = fields.map(({ name }) => name);
   // Before the schema: the time that a pattern takes may grow with the square of the length.
@@ -224,11 +221,9 @@ export function readParameters(job: Parametrized, given: Readonly<Record<string,
 
 const sentence = (text: string, question: string): string => (question === '' ? `${text}.` : text + question);
 
-type Issues = Pick<z.ZodError, 'issues'>['issues'];
-
 /** One sentence for each wrong parameter. */
 function wrongValues(
-  issues: Issues,
+  issues: z.ZodError['issues'],
   fields: readonly ParameterField[],
   given: Readonly<Record<string, unknown>>,
 ): readonly string[] {

@@ -220,20 +220,16 @@ export function defineJob<P extends z.ZodObject = NoParameters>(definition: JobD
 export const uncompared = ({ columns = [] }: Pick<JobDefinition, 'columns'>): ReadonlySet<string> =>
   new Set(columns.flatMap(({ name, compare }) => (compare === false ? name : [])));
 
-/** All jobs of the app, by name. */
-export interface JobRegistry {
-  find(name: string): Job | undefined;
-  list(): readonly Job[];
-}
+export type JobRegistry = ReturnType<typeof createJobRegistry>;
 
-/** @throws TypeError when two jobs have the same name. */
-export function createJobRegistry(jobs: readonly Job[]): JobRegistry {
+/** All jobs of the app, by name. @throws TypeError when two jobs have the same name. */
+export function createJobRegistry(jobs: readonly Job[]) {
   const byName = new Map(jobs.map((job) => [job.name, job]));
   if (byName.size !== jobs.length) {
     const duplicate = jobs.find((job, index) => jobs.findIndex(({ name }) => name === job.name) !== index);
     throw new TypeError(`two jobs have the name "${duplicate?.name}"`);
   }
-  return { find: (name) => byName.get(name), list: () => jobs };
+  return { find: (name: string): Job | undefined => byName.get(name), list: (): readonly Job[] => jobs };
 }
 
 /**

@@ -22,12 +22,8 @@ import type { RunSource } from './visible-runs.ts';
 class IndexSet {
   readonly #bytes: Uint8Array;
 
-  private constructor(bytes: Uint8Array) {
+  constructor(size: number, bytes = new Uint8Array(Math.ceil(size / 8))) {
     this.#bytes = bytes;
-  }
-
-  static of(size: number): IndexSet {
-    return new IndexSet(new Uint8Array(Math.ceil(size / 8)));
   }
 
   /** @returns undefined if the text is not one of a set of this size. */
@@ -36,7 +32,7 @@ class IndexSet {
     if (bytes.length !== Math.ceil(size / 8)) return undefined;
     // An index beyond the plan would never be read, and the pages would not end.
     const beyond = size % 8 === 0 ? 0 : (bytes.at(-1) ?? 0) >> (size % 8);
-    return beyond === 0 ? new IndexSet(new Uint8Array(bytes)) : undefined;
+    return beyond === 0 ? new IndexSet(size, new Uint8Array(bytes)) : undefined;
   }
 
   has(index: number): boolean {
@@ -44,13 +40,11 @@ class IndexSet {
   }
 
   add(index: number): void {
-    const byte = this.#bytes[index >> 3];
-    if (byte !== undefined) this.#bytes[index >> 3] = byte | (1 << (index & 7));
+    this.#bytes[index >> 3] = (this.#bytes[index >> 3] ?? 0) | (1 << (index & 7));
   }
 
   delete(index: number): void {
-    const byte = this.#bytes[index >> 3];
-    if (byte !== undefined) this.#bytes[index >> 3] = byte & ~(1 << (index & 7));
+    this.#bytes[index >> 3] = (this.#bytes[index >> 3] ?? 0) & ~(1 << (index & 7));
   }
 
   get isEmpty(): boolean {
@@ -95,7 +89,7 @@ export function encodeArrivals(pages: ArrivalPages, { done, ready, open }: Arriv
 /** @throws BrokerError request_invalid for a text that `encodeArrivals` did not return for these pages. */
 export function decodeArrivals(pages: ArrivalPages, continuation: string | undefined): Arrivals {
   const size = pages.tenantIds?.length ?? 0;
-  const nothing: Arrivals = { done: IndexSet.of(size), ready: IndexSet.of(size), open: undefined };
+  const nothing: Arrivals = { done: new IndexSet(size), ready: new IndexSet(size), open: undefined };
   if (continuation === undefined) return nothing;
   const [head = '', doneText = '', readyText = ''] = continuation.split('.', 3);
   const { plan, open } = decodePages(tokenSchema, pages, head);

@@ -135,7 +135,7 @@ export async function readResultPage(
   const from = earlier && { tenantId: earlier.tenant, attempt: earlier.attempt, offset: earlier.offset };
   const columns = format === 'csv' ? await resultColumns(runs, run, job, earlier) : undefined;
   // One more, to know whether another page follows.
-  const { rows, next } = await fillPage(resultParts(runs, run, { from, expected: limit + 1 }), limit, {
+  const { rows, next } = await fillPage(resultParts(runs, run, from, limit + 1), limit, {
     textOf: (row) => (columns === undefined ? JSON.stringify(row) : csvLine(cellsOf(row, columns.all))),
     // A tenant with other columns finished after the first page, which has the header, was read.
     isShown: (part) =>

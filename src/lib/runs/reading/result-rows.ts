@@ -53,22 +53,17 @@ const recordsAtOnce = 16;
  */
 const lookedUpRecords = 64;
 
-/** Which rows are read. */
-interface RowRange {
-  readonly from?: RowPosition | undefined;
-  /** Number of rows that the reader expects to use. No rows beyond them are fetched in advance. */
-  readonly expected?: number | undefined;
-}
-
 /**
  * Yields the stored rows of a run, starting at `from`. Tenants have the order of the plan. Holds a part of a few tenants
  * in memory, however many rows there are.
+ * @param expected number of rows that the reader expects to use. No rows beyond them are fetched in advance.
  * @throws BrokerError request_invalid if `from` is no position in these rows; storage_unavailable; plan_changed.
  */
 export const resultParts = (
   runs: RunSource,
   run: Run,
-  { from, expected = Number.POSITIVE_INFINITY }: RowRange = {},
+  from?: RowPosition,
+  expected = Number.POSITIVE_INFINITY,
 ): AsyncGenerator<RowsPart, void, undefined> => partsOf(runs, run, inPlanOrder(runs, run, from), expected);
 
 /**

@@ -37,8 +37,7 @@ export function summarise(run: Run, nowMs: number, tenants = run.tenants) {
 export async function viewRun(runLog: Pick<RunLog, 'tenants' | 'countTenants'>, run: Run, nowMs: number) {
   const counts = isEnded(run.status) ? { ...run.tenants, retrying: 0 } : await activeCounts(runLog, run);
   const tenants = { ...run.tenants, succeeded: counts.succeeded, failed: counts.failed, skipped: counts.skipped };
-  const failed: TenantRun[] = [];
-  if (counts.failed > 0) for await (const record of runLog.tenants(run.runId, 'failed')) failed.push(record);
+  const failed = counts.failed > 0 ? await Array.fromAsync(runLog.tenants(run.runId, 'failed')) : [];
   const done = tenants.succeeded + tenants.failed + tenants.skipped;
   return defined({
     ...summarise(run, nowMs, tenants),

@@ -58,9 +58,7 @@ export class BlobRunResults implements RunResults {
 
   async plan(run: PlannedRun): Promise<StoredPlan | undefined> {
     try {
-      const pieces: Uint8Array[] = [];
-      for await (const piece of this.#read(planName(run.runId))) pieces.push(piece);
-      const bytes = Buffer.concat(pieces);
+      const bytes = Buffer.concat(await Array.fromAsync(this.#read(planName(run.runId))));
       const digest = digestOf(bytes);
       // Before the text is parsed: it may be anything.
       checkPlanDigest(run, digest);
