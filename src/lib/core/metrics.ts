@@ -3,7 +3,7 @@
  */
 
 /** One series: the values of its labels, in the order of their names, and its number. */
-export interface Sample<V> {
+interface Sample<V> {
   readonly labels: readonly string[];
   readonly value: V;
 }
@@ -24,7 +24,11 @@ class Series<V> {
     this.#create = create;
   }
 
-  of(labels: readonly string[]): V {
+  get samples(): readonly Sample<V>[] {
+    return [...this.#values].map(([key, value]) => ({ labels: key.split(separator), value }));
+  }
+
+  protected of(labels: readonly string[]): V {
     const key = labels.join(separator);
     const known = this.#values.get(key);
     if (known !== undefined) return known;
@@ -33,66 +37,40 @@ class Series<V> {
     this.#values.set(key, created);
     return created;
   }
-
-  get samples(): readonly Sample<V>[] {
-    return [...this.#values].map(([key, value]) => ({ labels: key.split(separator), value }));
-  }
 }
 
 /** A number that only rises. */
-export class Counter<L extends string> {
-  readonly #series: Series<{ total: number }>;
-
-  constructor(labelNames: readonly L[]) {
-    this.#series = new Series(labelNames, () => ({ total: 0 }));
-  }
-
-  get labelNames(): readonly string[] {
-    return this.#series.labelNames;
-  }
-
-  get samples(): readonly Sample<number>[] {
-    return this.#series.samples.map(({ labels, value }) => ({ labels, value: value.total }));
+export class Counter extends Series<{ total: number }> {
+  constructor(labelNames: readonly string[]) {
+    super(labelNames, () => ({ total: 0 }));
   }
 
   /** @param labels the values in the order of the names. */
   add(...labels: readonly string[]): void {
-    this.#series.of(labels).total += 1;
+    this.of(labels).total += 1;
   }
 }
 
 /** How many observations are at most each bound. */
-export interface Distribution {
+interface Distribution {
   /** One for each bound, without those of smaller bounds. The last counts what exceeds every bound. */
-  readonly counts: readonly number[];
-  readonly sum: number;
+  readonly counts: number[];
+  sum: number;
 }
 
 /** Durations in seconds. */
-export class Histogram<L extends string> {
+export class Histogram extends Series<Distribution> {
   /** Upper bounds in seconds, rising. */
   readonly bounds: readonly number[];
-  readonly #series: Series<{ counts: number[]; sum: number }>;
 
-  constructor(labelNames: readonly L[], bounds: readonly number[]) {
+  constructor(labelNames: readonly string[], bounds: readonly number[]) {
+    super(labelNames, () => ({ counts: Array.from({ length: bounds.length + 1 }, () => 0), sum: 0 }));
     this.bounds = bounds;
-    this.#series = new Series(labelNames, () => ({
-      counts: Array.from({ length: bounds.length + 1 }, () => 0),
-      sum: 0,
-    }));
-  }
-
-  get labelNames(): readonly string[] {
-    return this.#series.labelNames;
-  }
-
-  get samples(): readonly Sample<Distribution>[] {
-    return this.#series.samples;
   }
 
   /** @param labels the values in the order of the names. */
   observe(seconds: number, ...labels: readonly string[]): void {
-    const distribution = this.#series.of(labels);
+    const distribution = this.of(labels);
     const found = this.bounds.findIndex((bound) => seconds <= bound);
     const place = found === -1 ? this.bounds.length : found;
     distribution.counts[place] = (distribution.counts[place] ?? 0) + 1;
