@@ -1,5 +1,5 @@
 import type { CallToolResult } from '@modelcontextprotocol/server';
-import { check } from '../read-request.ts';
+import { check } from '../call.ts';
 import { recordRefusals, type RefusalDeps } from '../pipeline.ts';
 import type { RouteContract } from '../route.ts';
 import { adviceFor, BrokerError, type ErrorCode, errorTable, toBrokerError } from '../../core/errors.ts';
