@@ -134,8 +134,10 @@ interface Outcome {
 const minTotalWithReserve = 16;
 
 /**
- * The ledger after a heartbeat. The shares never exceed the budget: an instance takes only what is free, and others give up
- * what is above their part at their own next heartbeat. Pure.
+ * The ledger after a heartbeat. An instance takes only what is free, and others give up what is above their part at their own
+ * next heartbeat. So concurrent operations never exceed their number, unless there are more instances than units. A rate is
+ * exceeded while instances join: until their next heartbeat, others use the unlisted part of those that they know, by a
+ * twelfth of the rate too much for one that joins. Pure.
  */
 export function afterHeartbeat(before: Ledger, { id, count, budgetOf, wants, expired, pauses }: Heartbeat): Outcome {
   const others = pick(before.members, (other) => other !== id && !expired.has(other));
