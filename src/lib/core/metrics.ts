@@ -1,5 +1,5 @@
 /*
- * Counts in memory, for GET /api/metrics. An update takes one look-up in a map, so that it may stand in the path of a token.
+ * Counts in memory, for GET /api/metrics. An update takes two look-ups in a map, so that it may stand in the path of a token.
  */
 
 /** One series: the values of its labels, in the order of their names, and its number. */
@@ -16,38 +16,40 @@ const separator = '\u0000';
 /** Series by the values of their labels. */
 class Series<V> {
   readonly labelNames: readonly string[];
-  readonly #create: () => V;
+  readonly #start: () => V;
   readonly #values = new Map<string, V>();
 
-  constructor(labelNames: readonly string[], create: () => V) {
+  constructor(labelNames: readonly string[], start: () => V) {
     this.labelNames = labelNames;
-    this.#create = create;
+    this.#start = start;
   }
 
   get samples(): readonly Sample<V>[] {
     return [...this.#values].map(([key, value]) => ({ labels: key.split(separator), value }));
   }
 
-  protected of(labels: readonly string[]): V {
+  protected change(labels: readonly string[], change: (value: V) => V): void {
     const key = labels.join(separator);
     const known = this.#values.get(key);
-    if (known !== undefined) return known;
-    if (this.#values.size >= maxSeries && labels.some((label) => label !== '')) return this.of(labels.map(() => ''));
-    const created = this.#create();
-    this.#values.set(key, created);
-    return created;
+    const isTooMany = known === undefined && this.#values.size >= maxSeries && labels.some((label) => label !== '');
+    if (isTooMany)
+      return this.change(
+        labels.map(() => ''),
+        change,
+      );
+    this.#values.set(key, change(known ?? this.#start()));
   }
 }
 
 /** A number that only rises. */
-export class Counter extends Series<{ total: number }> {
+export class Counter extends Series<number> {
   constructor(labelNames: readonly string[]) {
-    super(labelNames, () => ({ total: 0 }));
+    super(labelNames, () => 0);
   }
 
   /** @param labels the values in the order of the names. */
   add(...labels: readonly string[]): void {
-    this.of(labels).total += 1;
+    this.change(labels, (total) => total + 1);
   }
 }
 
@@ -55,7 +57,7 @@ export class Counter extends Series<{ total: number }> {
 interface Distribution {
   /** One for each bound, without those of smaller bounds. The last counts what exceeds every bound. */
   readonly counts: number[];
-  sum: number;
+  readonly sum: number;
 }
 
 /** Durations in seconds. */
@@ -70,11 +72,12 @@ export class Histogram extends Series<Distribution> {
 
   /** @param labels the values in the order of the names. */
   observe(seconds: number, ...labels: readonly string[]): void {
-    const distribution = this.of(labels);
     const found = this.bounds.findIndex((bound) => seconds <= bound);
     const place = found === -1 ? this.bounds.length : found;
-    distribution.counts[place] = (distribution.counts[place] ?? 0) + 1;
-    distribution.sum += seconds;
+    this.change(labels, ({ counts, sum }) => {
+      counts[place] = (counts[place] ?? 0) + 1;
+      return { counts, sum: sum + seconds };
+    });
   }
 }
 

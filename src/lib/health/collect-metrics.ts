@@ -162,7 +162,7 @@ const counter = (name: string, help: string, { labelNames, samples }: Counter): 
   name,
   type: 'counter',
   help,
-  lines: samples.map(({ labels, value }) => ({ labels: labelled(labelNames, labels), value: value.total })),
+  lines: samples.map(({ labels, value }) => ({ labels: labelled(labelNames, labels), value })),
 });
 
 const histogram = (name: string, help: string, { labelNames, bounds, samples }: Histogram): Family => ({

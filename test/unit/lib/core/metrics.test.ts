@@ -7,8 +7,8 @@ it('counts each combination of labels', () => {
   counter.add('denied', 'busy');
   counter.add('issued', '');
   expect(counter.samples).toEqual([
-    { labels: ['issued', ''], value: { total: 2 } },
-    { labels: ['denied', 'busy'], value: { total: 1 } },
+    { labels: ['issued', ''], value: 2 },
+    { labels: ['denied', 'busy'], value: 1 },
   ]);
 });
 
@@ -17,8 +17,8 @@ it('holds at most a thousand combinations, and counts the others as one', () => 
   for (let number = 0; number < 2_500; number += 1) counter.add(String(number));
   counter.add('7');
   expect(counter.samples).toHaveLength(1_001);
-  expect(counter.samples.find(({ labels: [name] }) => name === '')?.value.total).toBe(1_500);
-  expect(counter.samples.find(({ labels: [name] }) => name === '7')?.value.total).toBe(2);
+  expect(counter.samples.find(({ labels: [name] }) => name === '')?.value).toBe(1_500);
+  expect(counter.samples.find(({ labels: [name] }) => name === '7')?.value).toBe(2);
 });
 
 it('puts an observation into the first bucket whose bound it does not exceed', () => {
