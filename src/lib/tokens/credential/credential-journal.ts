@@ -72,7 +72,6 @@ const columns = new Columns({
 export class TableCredentialJournal implements CredentialJournal {
   readonly #table: Table;
 
-  /** @param open returns the table's client. The table is created on first use. */
   constructor(open: () => Promise<TableClient>) {
     this.#table = new Table(open, 'The credential journal cannot be read or written.');
   }
