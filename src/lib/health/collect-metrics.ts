@@ -185,7 +185,7 @@ const histogram = (name: string, help: string, { labelNames, bounds, samples }: 
 export const expositionType = 'text/plain; version=0.0.4; charset=utf-8';
 
 /** One line: a suffix of the metric's name, its labels and its value. */
-export interface Line {
+interface Line {
   readonly suffix?: '_bucket' | '_sum' | '_count';
   readonly labels: Readonly<Record<string, string>>;
   readonly value: number;
