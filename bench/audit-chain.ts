@@ -1,6 +1,6 @@
 import { toRow } from '../src/lib/audit/log/audit-row.ts';
 import type { StoredRecord } from '../src/lib/audit/chain/checkpoint.ts';
-import { RecordChain } from '../src/lib/audit/chain/record-chain.ts';
+import { RecordChain } from '../src/lib/audit/log/table-audit-log.ts';
 import { verifyExport } from '../src/operator/audit/verify-export.ts';
 import { issued } from '../test/support/audit-entries.ts';
 import { appFolder as ownBuild } from '../test/paths.ts';

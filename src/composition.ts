@@ -189,7 +189,7 @@ function createBroker(
 ): TokenBroker {
   const witnessStore = {
     read: async (application: string) => (await journal.read(application)).witness,
-    write: (application: string, witness: JournalWitness) => journal.recordWitness(application, witness),
+    write: (application: string, witness: JournalWitness) => journal.record(application, { witness }),
   };
   return new TokenBroker(
     { ...deps, credentials: cached, witnessStore, customers: () => directory().reachable() },

@@ -63,7 +63,7 @@ route(definition, async (services, call): Promise<Answer> => {
 });
 
 /** Loaded at the first request, to keep start-up short. */
-const loadMcp = once(() => import('../lib/api/mcp/mcp.ts'));
+const loadMcp = once(() => import('../lib/api/mcp/serve-mcp.ts'));
 
 /** Sends requests to routes of this app, as the caller of a tool. */
 const askAs =

@@ -1,6 +1,5 @@
 import { isFunctionDisabled, type Services } from '../composition.ts';
 import type { ProcessFacts, RunFacts } from '../lib/health/collect-metrics.ts';
-import { expositionType } from '../lib/health/exposition.ts';
 import type { RouteDocument } from '../lib/api/route.ts';
 import type { Job } from '../lib/runs/job/job.ts';
 import { runIdOf, scheduledWindow } from '../lib/runs/store/run.ts';
@@ -25,7 +24,7 @@ export const showMetrics = route(
       return undefined;
     });
     const [runs, health] = await Promise.all([reading, services.health.report()]);
-    const { metricsText } = await import('../lib/health/collect-metrics.ts');
+    const { expositionType, metricsText } = await import('../lib/health/collect-metrics.ts');
     const body = metricsText({
       metrics,
       health,

@@ -1,7 +1,7 @@
 import { TableClient } from '@azure/data-tables';
 import { beforeAll, expect, it } from 'vitest';
 import { type Ledger, noDemand } from '../../src/lib/microsoft/budgets/ledger.ts';
-import { TableLedgerStore } from '../../src/lib/microsoft/budgets/table-ledger-store.ts';
+import { TableLedgerStore } from '../../src/lib/microsoft/budgets/ledger.ts';
 import { type Azurite, emptyAzurite } from '../support/azurite.ts';
 
 let azurite: Azurite;

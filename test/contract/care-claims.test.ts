@@ -68,7 +68,7 @@ describe.each([
 it('leaves the journal entry of the application alone', async () => {
   const journal = new TableCredentialJournal(() => table());
   const claims = new TableCareClaims(() => table());
-  await journal.recordRotation('default', 1_000);
+  await journal.record('default', { rotatedAtMs: 1_000 });
   await claims.claim('default', { atMs: 2_000, untilMs: 3_000 });
   await claims.end('default', 2_500);
   expect(await journal.read('default')).toEqual({ rotatedAtMs: 1_000 });

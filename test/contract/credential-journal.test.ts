@@ -33,13 +33,13 @@ describe.each(journals)('the credential journal %s', (_where, open) => {
   });
 
   test('keeps each kind of entry without changing the others', async () => {
-    await journal.recordRotation('a', 1_000);
-    await journal.recordFailure('a', { atMs: 2_000, code: 'key_vault_unavailable', detail: 'Down.' });
+    await journal.record('a', { rotatedAtMs: 1_000 });
+    await journal.record('a', { failure: { atMs: 2_000, code: 'key_vault_unavailable', detail: 'Down.' } });
     const witness = { tenantId: '11111111-0000-4000-8000-000000000001' as TenantId, resourceIdentifier: 'https://r' };
-    await journal.recordWitness('a', witness);
-    await journal.recordMfaProbe('a', { atMs: 3_000, compliant: true });
-    await journal.recordUnknownKeys('a', 'client secret x');
-    await journal.recordRotation('a', 4_000);
+    await journal.record('a', { witness });
+    await journal.record('a', { mfaProbe: { atMs: 3_000, compliant: true } });
+    await journal.record('a', { unknownKeys: 'client secret x' });
+    await journal.record('a', { rotatedAtMs: 4_000 });
     expect(await journal.read('a')).toEqual({
       unknownKeys: 'client secret x',
       rotatedAtMs: 4_000,
@@ -47,7 +47,7 @@ describe.each(journals)('the credential journal %s', (_where, open) => {
       mfaProbe: { atMs: 3_000, compliant: true },
       witness,
     });
-    await journal.recordUnknownKeys('a', '');
+    await journal.record('a', { unknownKeys: '' });
     expect(await journal.read('a')).not.toHaveProperty('unknownKeys');
     expect(await journal.read('b')).toEqual({});
   });
@@ -80,5 +80,5 @@ test('TableCredentialJournal throws storage_unavailable when the storage account
   );
   const journal = new TableCredentialJournal(async () => unreachable);
   await expect(journal.read('a')).rejects.toMatchObject({ code: 'storage_unavailable' });
-  await expect(journal.recordRotation('a', 1)).rejects.toMatchObject({ code: 'storage_unavailable' });
+  await expect(journal.record('a', { rotatedAtMs: 1 })).rejects.toMatchObject({ code: 'storage_unavailable' });
 });

@@ -2,8 +2,6 @@ import type {
   CredentialJournal,
   CredentialState,
   JournalEntry,
-  JournalFailure,
-  JournalWitness,
 } from '../../src/lib/tokens/credential/credential-journal.ts';
 import { BrokerError } from '../../src/lib/core/errors.ts';
 
@@ -18,26 +16,8 @@ export class MemoryCredentialJournal implements CredentialJournal {
     return this.#entries.get(application) ?? {};
   }
 
-  async recordRotation(application: string, rotatedAtMs: number): Promise<void> {
-    this.#merge(application, { rotatedAtMs });
-  }
-
-  async recordFailure(application: string, failure: JournalFailure): Promise<void> {
-    this.#merge(application, { failure });
-  }
-
-  async recordWitness(application: string, witness: JournalWitness): Promise<void> {
-    this.#merge(application, { witness });
-  }
-
-  async recordMfaProbe(application: string, mfaProbe: NonNullable<JournalEntry['mfaProbe']>): Promise<void> {
-    this.#merge(application, { mfaProbe });
-  }
-
-  async recordUnknownKeys(application: string, keys: string): Promise<void> {
-    this.#failIfDown();
-    const { unknownKeys: _former, ...entry } = this.#entries.get(application) ?? {};
-    this.#entries.set(application, { ...entry, ...(keys === '' ? {} : { unknownKeys: keys }) });
+  async record(application: string, happened: Omit<JournalEntry, 'state'>): Promise<void> {
+    this.#merge(application, happened);
   }
 
   async changeState(application: string, state: CredentialState, atMs: number): Promise<boolean> {
@@ -50,7 +30,8 @@ export class MemoryCredentialJournal implements CredentialJournal {
 
   #merge(application: string, change: JournalEntry): void {
     this.#failIfDown();
-    this.#entries.set(application, { ...this.#entries.get(application), ...change });
+    const { unknownKeys = '', ...entry } = { ...this.#entries.get(application), ...change };
+    this.#entries.set(application, { ...entry, ...(unknownKeys === '' ? {} : { unknownKeys }) });
   }
 
   #failIfDown(): void {

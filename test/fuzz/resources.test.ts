@@ -124,7 +124,7 @@ describe('any content of the three tenant lists', () => {
         };
         await tried(async () => {
           const own = { tokens, resources, endpoints: hosts, partnerTenantId: partnerTenantId as TenantId };
-          const { lists } = await createTenantListReader({ ...deps, ...own, newId: () => 'id', log }).read();
+          const { lists } = await createTenantListReader({ ...deps, ...own, newId: () => 'id', log })();
           const tenants = uniteTenants(lists, { include: 'all', exclude: new Set(), withoutGdap: 'allow' }, nowMs);
           if (new Set(tenants.map(({ tenantId }) => tenantId)).size !== tenants.length)
             throw new Error('a tenant twice');

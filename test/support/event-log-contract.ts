@@ -1,14 +1,9 @@
 import type { TableClient } from '@azure/data-tables';
 import { beforeEach, expect, test } from 'vitest';
 import type { TenantId } from '../../src/lib/core/identifiers.ts';
-import {
-  ClaimLost,
-  type LogClaim,
-  type TenantChange,
-  type TenantState,
-} from '../../src/lib/tenant-events/event-log.ts';
-import { TableEventLog } from '../../src/lib/tenant-events/table-event-log.ts';
-import { TableToldStates } from '../../src/lib/tenant-events/announced-states.ts';
+import { ClaimLost, type TenantChange, type TenantState } from '../../src/lib/tenant-events/event-log.ts';
+import type { ClaimedLog } from '../../src/lib/tenant-events/claimed-log.ts';
+import { TableEventLog, TableToldStates } from '../../src/lib/tenant-events/table-event-log.ts';
 import type { DerivedEvent } from '../../src/lib/tenant-events/tenant-event.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { recordingLogger } from '../fakes/recording-logger.ts';
@@ -35,7 +30,7 @@ export function eventLogContract(open: () => TableClient): void {
   let ids = 0;
   const newLog = () =>
     new TableEventLog(async () => table, { clock, log: recorder.log, newId: () => `id-${(ids += 1)}` });
-  const claimed = async (log = newLog()): Promise<LogClaim> => {
+  const claimed = async (log = newLog()): Promise<ClaimedLog> => {
     const claim = await log.claim();
     if (claim === undefined) throw new Error('The log is claimed.');
     return claim;

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { callerRoles } from '../core/caller.ts';
 import { errorTable } from '../core/errors.ts';
+import { defined } from '../core/objects.ts';
 import { problemSchema } from './answers/shared.ts';
 import { type Access, type Content, type DocumentedRoute, failuresOf } from './route.ts';
 
@@ -213,23 +214,18 @@ export function openApiDocument(routes: readonly DocumentedRoute[]): JsonSchema 
 
 function operation(route: DocumentedRoute, schemas: SchemaCollector): JsonSchema {
   const { method, group, summary, description, access, body, bodySchema = body, bodyExample, rawBody } = route;
+  const hasRawBody = rawBody !== undefined && method !== 'GET' && method !== 'DELETE';
+  const json = bodySchema && { schema: schemas.input(bodySchema), example: bodyExample };
+  const requestBody = json
+    ? { required: true, content: { 'application/json': json } }
+    : hasRawBody && { required: false, content: { 'application/json': {} } };
   return {
     tags: [group],
     summary,
     description,
     security: securityOf(access),
     ...parametersOf(route, schemas),
-    ...(bodySchema === undefined
-      ? {}
-      : {
-          requestBody: {
-            required: true,
-            content: { 'application/json': { schema: schemas.input(bodySchema), example: bodyExample } },
-          },
-        }),
-    ...(rawBody === undefined || method === 'GET' || method === 'DELETE'
-      ? {}
-      : { requestBody: { required: false, content: { 'application/json': {} } } }),
+    ...(requestBody && { requestBody }),
     responses: { ...answersOf(route, schemas), ...problemsOf(route, schemas) },
   };
 }
@@ -278,10 +274,7 @@ const contentOf = (contents: readonly Content[], schemas: SchemaCollector): Json
   Object.fromEntries(
     contents.map(({ mediaType, schema, example }) => [
       mediaType,
-      {
-        ...(schema === undefined ? {} : { schema: schemas.output(schema) }),
-        ...(example === undefined ? {} : { example }),
-      },
+      defined({ schema: schema && schemas.output(schema), example }),
     ]),
   );
 

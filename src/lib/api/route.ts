@@ -1,6 +1,7 @@
 import type * as z from 'zod';
 import type { CallerRole } from '../core/caller.ts';
 import { adviceFor, BrokerError, type ErrorCode, errorTable, toBrokerError } from '../core/errors.ts';
+import { defined } from '../core/objects.ts';
 
 /** The answer of a handler, in the shape that `@azure/functions` accepts. */
 export interface Answer {
@@ -29,7 +30,7 @@ const catalogue = 'https://github.com/partner-token-broker/partner-token-broker/
 /** The problem document for an error. It contains nothing from the error's cause or log fields. */
 export function problemOf(error: BrokerError, correlationId: string): Problem {
   const { status, title } = errorTable[error.code];
-  return {
+  return defined({
     type: `${catalogue}#${error.code}`,
     title,
     status,
@@ -37,8 +38,8 @@ export function problemOf(error: BrokerError, correlationId: string): Problem {
     code: error.code,
     advice: adviceFor(error.code, 'caller'),
     correlationId,
-    ...(error.retryAfterSeconds === undefined ? {} : { retryAfterSeconds: error.retryAfterSeconds }),
-  };
+    retryAfterSeconds: error.retryAfterSeconds,
+  });
 }
 
 /** Turns any thrown value into an `application/problem+json` answer. */

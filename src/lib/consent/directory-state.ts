@@ -2,7 +2,8 @@ import type { StoredClientCredential } from '../core/secrets.ts';
 import type { GraphClient } from '../microsoft/graph.ts';
 import { type JsonObject, objectOf, objectsIn, textOf, textsIn } from '../core/objects.ts';
 import type { KeyMark } from '../tokens/credential/client-keys.ts';
-import { type ListedKeys, listedKeys } from '../tokens/credential/registered-keys.ts';
+import type { ListedTrust } from '../tokens/credential/identity-trust.ts';
+import { type ListedKeys, listedKeys, listedTrust } from '../tokens/credential/registered-keys.ts';
 import { graphAppId, type PermissionProfile } from './permissions.ts';
 
 /** The security group that Microsoft creates in every partner tenant. Its members have access to customer tenants. */
@@ -38,12 +39,9 @@ interface RoleGrant {
   readonly roleId: string;
 }
 
-interface FederatedTrust {
+interface FederatedTrust extends ListedTrust {
   readonly id: string;
   readonly name: string;
-  readonly issuer: string;
-  readonly subject: string;
-  readonly audiences: readonly string[];
 }
 
 /** State of the partner tenant and the vault before setup changes anything. */
@@ -214,9 +212,7 @@ const readFederatedTrusts = (graph: GraphClient, objectId: string): Promise<Fede
   Array.fromAsync(graph.list(`/applications/${objectId}/federatedIdentityCredentials`), (trust) => ({
     id: textOf(trust, 'id') ?? '',
     name: textOf(trust, 'name') ?? '',
-    issuer: textOf(trust, 'issuer') ?? '',
-    subject: textOf(trust, 'subject') ?? '',
-    audiences: textsIn(trust['audiences']),
+    ...listedTrust(trust),
   }));
 
 async function isListed(graph: GraphClient, path: string, id: string): Promise<boolean> {

@@ -16,24 +16,24 @@ import {
 
 const names = z.array(z.string().min(1)).default([]);
 
-/** A profile file lists permissions by value or id, per resource. docs/permissions.md has an example. */
+/** Permissions of one resource by value or id. */
+const namedPermissions = z.strictObject({
+  appId: z.string().transform((text, context) => {
+    const id = parseGuid(text);
+    if (id !== undefined) return id;
+    context.addIssue({ code: 'custom', message: 'is not a GUID' });
+    return z.NEVER;
+  }),
+  scopes: names,
+  roles: names,
+});
+type NamedPermissions = z.output<typeof namedPermissions>;
+
+/** A profile file lists permissions per resource. docs/permissions.md has an example. */
 const profileFileSchema = z.strictObject({
   $schema: z.string().optional(),
   name: z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'must be lower case letters, digits and hyphens'),
-  resources: z
-    .array(
-      z.strictObject({
-        appId: z.string().transform((text, context) => {
-          const id = parseGuid(text);
-          if (id !== undefined) return id;
-          context.addIssue({ code: 'custom', message: 'is not a GUID' });
-          return z.NEVER;
-        }),
-        scopes: names,
-        roles: names,
-      }),
-    )
-    .min(1, 'names no resource'),
+  resources: z.array(namedPermissions).min(1, 'names no resource'),
 });
 
 /**
@@ -51,13 +51,6 @@ export async function readProfile(graph: GraphClient, text: string, where: strin
     throw new BrokerError('config_invalid', `${where}: ${problem}.`);
   }
   return { name: parsed.data.name, resources: await lookUpPermissions(graph, parsed.data.resources, where) };
-}
-
-/** Permissions of one resource by value or id. */
-interface NamedPermissions {
-  readonly appId: string;
-  readonly scopes: readonly string[];
-  readonly roles: readonly string[];
 }
 
 /**

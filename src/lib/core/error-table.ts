@@ -35,442 +35,218 @@ interface SetupErrorEntry {
   readonly advice: OperatorAdvice;
 }
 
-const sameFor = (advice: string): Advice => ({ caller: advice, operator: advice });
+/** @param advice `everyone`: callers and operators do the same. */
+const entry =
+  (retry: Retry) =>
+  (status: number, scope: ErrorScope, title: string, advice: Advice | { readonly everyone: string }): ErrorEntry => ({
+    status,
+    scope,
+    retry,
+    title,
+    advice: 'everyone' in advice ? { caller: advice.everyone, operator: advice.everyone } : advice,
+  });
+const lasting = entry('never');
+const passing = entry('later');
 
 const waitForCredential = 'Tell the operator of the broker. No request succeeds until the credential is replaced.';
 const tellIfItLasts = 'Repeat the request later. If it keeps failing, give the operator the correlation id.';
 
 export const errorTable = {
-  config_invalid: {
-    status: 503,
-    scope: 'platform',
-    retry: 'never',
-    title: 'A setting is missing or wrong',
-    advice: {
-      caller: 'Tell the operator of the broker. No request succeeds until the setting is corrected.',
-      operator: (ptb) =>
-        `Correct the named setting in the app settings, then restart the app. ${ptb('doctor')} checks all settings.`,
-    },
-  },
-  caller_unauthenticated: {
-    status: 401,
-    scope: 'caller',
-    retry: 'never',
-    title: 'The caller is not authenticated',
-    advice: {
-      caller: "Send an Entra access token for the broker's own application in the Authorization header.",
-      operator: "Use a valid Entra access token for the broker's own application.",
-    },
-  },
-  caller_forbidden: {
-    status: 403,
-    scope: 'caller',
-    retry: 'never',
-    title: 'The caller is not allowed to do this',
-    advice: {
-      caller: 'Ask the operator for a rule in the access policy that allows the request, or for the missing app role.',
-      operator:
-        'Add a rule to the access policy, or assign the app role to the caller. `ptb policy test` explains the decision.',
-    },
-  },
-  caller_throttled: {
-    status: 429,
-    scope: 'caller',
-    retry: 'later',
-    title: 'The caller sends too many requests',
-    advice: sameFor(
-      'Wait as long as Retry-After says. Reuse a token until it expires instead of requesting a new one.',
-    ),
-  },
-  approval_ended: {
-    status: 403,
-    scope: 'caller',
-    retry: 'never',
-    title: 'The approval of this request has ended',
-    advice: {
-      caller:
-        'To ask for a new approval, send the request again with askAgain: true in the body, or the header x-ask-again: true through the gateway.',
-      operator: 'To ask for a new approval, repeat the command with --ask-again.',
-    },
-  },
-  approval_conflict: {
-    status: 409,
-    scope: 'caller',
-    retry: 'never',
-    title: 'This decision is not possible any more',
-    advice: {
-      caller:
-        'Read the approval (GET /api/approvals/{id}): it shows its status and the decisions that you may still make.',
-      operator: '`ptb approvals show` shows the status, and the decisions that you may still make.',
-    },
-  },
-  approval_not_found: {
-    status: 404,
-    scope: 'caller',
-    retry: 'never',
-    title: 'There is no such approval',
-    advice: { caller: 'GET /api/approvals lists the approvals.', operator: '`ptb approvals` lists the approvals.' },
-  },
-  too_many_approvals: {
-    status: 429,
-    scope: 'caller',
-    retry: 'never',
-    title: 'Too many requests of this caller wait for an approval',
-    advice: sameFor('Wait until some of them are decided or expire, then send the request again.'),
-  },
-  reason_required: {
-    status: 403,
-    scope: 'caller',
-    retry: 'never',
-    title: 'The rule is for emergencies and needs a reason',
-    advice: {
-      caller:
-        'In an emergency, send the request again with breakGlass: true and a reason of 10 to 500 characters: in the body, or in the headers x-break-glass and x-reason through the gateway. Every use is announced. Otherwise ask the operator for another rule.',
-      operator:
-        'In an emergency, repeat the command with --break-glass and --reason. Every use is announced. Otherwise add another rule to the access policy.',
-    },
-  },
-  policy_missing: {
-    status: 503,
-    scope: 'platform',
-    retry: 'never',
-    title: 'No access policy is in force, so no token is issued',
-    advice: {
-      caller: 'Tell the operator of the broker. No request succeeds until there is a valid access policy.',
-      operator:
-        'Provide a valid access policy where ACCESS_POLICY points, then start the job again. `ptb policy check` finds mistakes in it.',
-    },
-  },
-  request_invalid: {
-    status: 400,
-    scope: 'caller',
-    retry: 'never',
-    title: 'The request is not valid',
-    advice: sameFor('Correct the request as the detail says. The API is described at /api/docs.'),
-  },
-  request_too_large: {
-    status: 413,
-    scope: 'caller',
-    retry: 'never',
-    title: 'The request body is too large',
-    advice: sameFor('Send at most 64 KiB, 512 KiB to start a run, or 4 MiB through the gateway.'),
-  },
-  not_found: {
-    status: 404,
-    scope: 'caller',
-    retry: 'never',
-    title: 'There is nothing at this address',
-    advice: sameFor('Check the address. The API is described at /api/docs.'),
-  },
-  tenant_unknown: {
-    status: 404,
-    scope: 'tenant',
-    retry: 'never',
-    title: 'The tenant does not exist',
-    advice: sameFor('Check the tenant id or domain, and that the tenant is in the same Microsoft cloud as the broker.'),
-  },
-  tenant_not_delegated: {
-    status: 403,
-    scope: 'tenant',
-    retry: 'never',
-    title: 'The tenant has not delegated administration to the partner',
-    advice: {
-      caller: 'Ask the operator to check the delegated relationship (GDAP) with this tenant.',
-      operator:
-        'Check that a GDAP relationship is active, that its role is assigned to a security group and that the service account is a member of the group. `ptb tenants` shows the reason for each tenant.',
-    },
-  },
-  tenant_excluded: {
-    status: 403,
-    scope: 'tenant',
-    retry: 'never',
-    title: 'The tenant is excluded by configuration',
-    advice: {
-      caller: 'Ask the operator to include the tenant if the broker should serve it.',
-      operator: 'If the broker should serve the tenant, remove it from TENANTS_EXCLUDE or add it to TENANTS_INCLUDE.',
-    },
-  },
-  resource_not_allowed: {
-    status: 400,
-    scope: 'caller',
-    retry: 'never',
-    title: 'The resource is not configured',
-    advice: {
-      caller: 'Use a configured resource alias, or ask the operator to add this resource.',
-      operator: 'Use a configured resource alias, or add this resource to RESOURCES.',
-    },
-  },
-  scope_not_allowed: {
-    status: 403,
-    scope: 'caller',
-    retry: 'never',
-    title: 'The token would carry more than the policy allows',
-    advice: {
-      caller: 'Ask the operator to change the rule: its application has more permissions than the rule allows.',
-      operator: 'Name an application with fewer permissions in the rule, or allow the additional scopes in the rule.',
-    },
-  },
-  credential_missing: {
-    status: 503,
-    scope: 'credential',
-    retry: 'never',
-    title: 'There is no credential in Key Vault',
-    advice: {
-      caller: 'Tell the operator of the broker. No request succeeds until the broker is set up.',
-      operator: (ptb) => `Run ${ptb('setup')} and then ${ptb('consent')}.`,
-    },
-  },
-  credential_expired: {
-    status: 503,
-    scope: 'credential',
-    retry: 'never',
-    title: 'The refresh token has expired',
-    advice: {
-      caller: waitForCredential,
-      operator: (ptb) =>
-        `Run ${ptb('consent')} and sign in with MFA as the service account. Unless the detail names another cause, find out why the rotation timer stopped.`,
-    },
-  },
-  credential_revoked: {
-    status: 503,
-    scope: 'credential',
-    retry: 'never',
-    title: 'The refresh token was revoked or is unusable, or its account is blocked',
-    advice: {
+  config_invalid: lasting(503, 'platform', 'A setting is missing or wrong', {
+    caller: 'Tell the operator of the broker. No request succeeds until the setting is corrected.',
+    operator: (ptb) =>
+      `Correct the named setting in the app settings, then restart the app. ${ptb('doctor')} checks all settings.`,
+  }),
+  caller_unauthenticated: lasting(401, 'caller', 'The caller is not authenticated', {
+    caller: "Send an Entra access token for the broker's own application in the Authorization header.",
+    operator: "Use a valid Entra access token for the broker's own application.",
+  }),
+  caller_forbidden: lasting(403, 'caller', 'The caller is not allowed to do this', {
+    caller: 'Ask the operator for a rule in the access policy that allows the request, or for the missing app role.',
+    operator:
+      'Add a rule to the access policy, or assign the app role to the caller. `ptb policy test` explains the decision.',
+  }),
+  caller_throttled: passing(429, 'caller', 'The caller sends too many requests', {
+    everyone: 'Wait as long as Retry-After says. Reuse a token until it expires instead of requesting a new one.',
+  }),
+  approval_ended: lasting(403, 'caller', 'The approval of this request has ended', {
+    caller:
+      'To ask for a new approval, send the request again with askAgain: true in the body, or the header x-ask-again: true through the gateway.',
+    operator: 'To ask for a new approval, repeat the command with --ask-again.',
+  }),
+  approval_conflict: lasting(409, 'caller', 'This decision is not possible any more', {
+    caller:
+      'Read the approval (GET /api/approvals/{id}): it shows its status and the decisions that you may still make.',
+    operator: '`ptb approvals show` shows the status, and the decisions that you may still make.',
+  }),
+  approval_not_found: lasting(404, 'caller', 'There is no such approval', {
+    caller: 'GET /api/approvals lists the approvals.',
+    operator: '`ptb approvals` lists the approvals.',
+  }),
+  too_many_approvals: lasting(429, 'caller', 'Too many requests of this caller wait for an approval', {
+    everyone: 'Wait until some of them are decided or expire, then send the request again.',
+  }),
+  reason_required: lasting(403, 'caller', 'The rule is for emergencies and needs a reason', {
+    caller:
+      'In an emergency, send the request again with breakGlass: true and a reason of 10 to 500 characters: in the body, or in the headers x-break-glass and x-reason through the gateway. Every use is announced. Otherwise ask the operator for another rule.',
+    operator:
+      'In an emergency, repeat the command with --break-glass and --reason. Every use is announced. Otherwise add another rule to the access policy.',
+  }),
+  policy_missing: lasting(503, 'platform', 'No access policy is in force, so no token is issued', {
+    caller: 'Tell the operator of the broker. No request succeeds until there is a valid access policy.',
+    operator:
+      'Provide a valid access policy where ACCESS_POLICY points, then start the job again. `ptb policy check` finds mistakes in it.',
+  }),
+  request_invalid: lasting(400, 'caller', 'The request is not valid', {
+    everyone: 'Correct the request as the detail says. The API is described at /api/docs.',
+  }),
+  request_too_large: lasting(413, 'caller', 'The request body is too large', {
+    everyone: 'Send at most 64 KiB, 512 KiB to start a run, or 4 MiB through the gateway.',
+  }),
+  not_found: lasting(404, 'caller', 'There is nothing at this address', {
+    everyone: 'Check the address. The API is described at /api/docs.',
+  }),
+  tenant_unknown: lasting(404, 'tenant', 'The tenant does not exist', {
+    everyone: 'Check the tenant id or domain, and that the tenant is in the same Microsoft cloud as the broker.',
+  }),
+  tenant_not_delegated: lasting(403, 'tenant', 'The tenant has not delegated administration to the partner', {
+    caller: 'Ask the operator to check the delegated relationship (GDAP) with this tenant.',
+    operator:
+      'Check that a GDAP relationship is active, that its role is assigned to a security group and that the service account is a member of the group. `ptb tenants` shows the reason for each tenant.',
+  }),
+  tenant_excluded: lasting(403, 'tenant', 'The tenant is excluded by configuration', {
+    caller: 'Ask the operator to include the tenant if the broker should serve it.',
+    operator: 'If the broker should serve the tenant, remove it from TENANTS_EXCLUDE or add it to TENANTS_INCLUDE.',
+  }),
+  resource_not_allowed: lasting(400, 'caller', 'The resource is not configured', {
+    caller: 'Use a configured resource alias, or ask the operator to add this resource.',
+    operator: 'Use a configured resource alias, or add this resource to RESOURCES.',
+  }),
+  scope_not_allowed: lasting(403, 'caller', 'The token would carry more than the policy allows', {
+    caller: 'Ask the operator to change the rule: its application has more permissions than the rule allows.',
+    operator: 'Name an application with fewer permissions in the rule, or allow the additional scopes in the rule.',
+  }),
+  credential_missing: lasting(503, 'credential', 'There is no credential in Key Vault', {
+    caller: 'Tell the operator of the broker. No request succeeds until the broker is set up.',
+    operator: (ptb) => `Run ${ptb('setup')} and then ${ptb('consent')}.`,
+  }),
+  credential_expired: lasting(503, 'credential', 'The refresh token has expired', {
+    caller: waitForCredential,
+    operator: (ptb) =>
+      `Run ${ptb('consent')} and sign in with MFA as the service account. Unless the detail names another cause, find out why the rotation timer stopped.`,
+  }),
+  credential_revoked: lasting(
+    503,
+    'credential',
+    'The refresh token was revoked or is unusable, or its account is blocked',
+    {
       caller: waitForCredential,
       operator: (ptb) =>
         `If the detail names a revoked grant, a changed password or risk, and nobody in your organization caused that, treat it as a security incident. Then correct what the detail names, run ${ptb('consent')} and sign in with MFA as the service account.`,
     },
-  },
-  client_credential_rejected: {
-    status: 503,
-    scope: 'credential',
-    retry: 'never',
-    title: 'Entra rejects the client credential',
-    advice: {
-      caller: waitForCredential,
-      operator: (ptb) =>
-        `Run ${ptb('rotate --client-credential')}. If Entra rejects that too, run ${ptb('setup')}, or ${ptb('setup --credential federated')} to work without a secret.`,
-    },
-  },
-  consent_required: {
-    status: 403,
-    scope: 'tenant',
-    retry: 'never',
-    title: 'The application has no consent in this tenant',
-    advice: {
-      caller: 'Ask the operator to consent to the application in this tenant. Try again about three minutes later.',
-      operator: (ptb) => `Run ${ptb('tenants consent --tenant <id>')}, wait about three minutes, then try again.`,
-    },
-  },
-  interaction_required: {
-    status: 403,
-    scope: 'tenant',
-    retry: 'never',
-    title: 'The tenant requires an interactive sign-in',
-    advice: {
-      caller: 'Ask the operator to check the Conditional Access policies of this tenant.',
-      operator: (ptb) =>
-        `If other tenants work, ask the customer to exclude service provider users of the partner tenant from the Conditional Access policy. If no tenant works, correct the policy of the partner tenant, then run ${ptb('consent')}.`,
-    },
-  },
-  blocked_by_policy: {
-    status: 403,
-    scope: 'tenant',
-    retry: 'never',
-    title: 'A policy of the tenant blocks the partner',
-    advice: {
-      caller:
-        'Ask the operator to have the customer exclude the partner from the Conditional Access or cross-tenant policy.',
-      operator:
-        'Ask the customer to exclude service provider users of the partner tenant from the Conditional Access or cross-tenant policy.',
-    },
-  },
-  resource_unavailable: {
-    status: 403,
-    scope: 'tenant',
-    retry: 'never',
-    title: 'The tenant does not have this service',
-    advice: sameFor('Check that the tenant has a licence for the service and that its service principal exists.'),
-  },
-  access_denied: {
-    status: 403,
-    scope: 'tenant',
-    retry: 'never',
-    title: 'The resource refuses the partner in this tenant',
-    advice: {
-      caller: 'Ask the operator to check the GDAP roles in this tenant and the permissions of the application.',
-      operator:
-        'Check the roles of the GDAP relationship, its access assignment and the permissions of the application.',
-    },
-  },
-  throttled: {
-    status: 503,
-    scope: 'platform',
-    retry: 'later',
-    title: 'Microsoft throttles the requests',
-    advice: {
-      caller: 'Wait as long as Retry-After says.',
-      operator: 'Wait as long as Retry-After says. Fewer runs, or runs at other times, lower the load.',
-    },
-  },
-  busy: {
-    status: 429,
-    scope: 'platform',
-    retry: 'later',
-    title: 'The broker has reached one of its limits for concurrent work',
-    advice: {
-      caller: 'Wait as long as Retry-After or the detail says.',
-      operator:
-        'Wait as long as Retry-After or the detail says. ENTRA_CONCURRENCY raises the limit of requests to Entra. More instances raise the limits that count per instance.',
-    },
-  },
-  entra_unavailable: {
-    status: 503,
-    scope: 'platform',
-    retry: 'later',
-    title: 'Entra does not answer as expected',
-    advice: {
-      caller: tellIfItLasts,
-      operator:
-        'Try again later. If it keeps failing, look at the Azure status page and give Microsoft the trace id from the log.',
-    },
-  },
-  entra_request_rejected: {
-    status: 502,
-    scope: 'platform',
-    retry: 'never',
-    title: 'Entra rejects the request as malformed',
-    advice: {
-      caller:
-        'Check the resource and the scopes in the request. If they are right, give the operator the correlation id.',
-      operator: (ptb) =>
-        `Correct what the detail names: the resource in RESOURCES, or the permissions of the application (${ptb('setup')} sets them again). The log has the AADSTS number under the correlation id.`,
-    },
-  },
-  resource_error: {
-    status: 502,
-    scope: 'platform',
-    retry: 'later',
-    title: 'The resource does not answer as expected',
-    advice: {
-      caller: tellIfItLasts,
-      operator: 'Try again later. The log has the answer under the correlation id.',
-    },
-  },
-  key_vault_unavailable: {
-    status: 503,
-    scope: 'platform',
-    retry: 'later',
-    title: 'Key Vault does not answer',
-    advice: {
-      caller: tellIfItLasts,
-      operator: (ptb) =>
-        `Check the vault, its network rules and that the managed identity has the role Partner Token Broker Secret Keeper (or Key Vault Secrets Officer). ${ptb('doctor')} finds out which of them is wrong.`,
-    },
-  },
-  directory_unavailable: {
-    status: 503,
-    scope: 'platform',
-    retry: 'later',
-    title: 'The list of delegated tenants cannot be read',
-    advice: {
-      caller: tellIfItLasts,
-      operator:
-        'Check that the service account is a member of AdminAgents and that the application may read delegated relationships.',
-    },
-  },
-  storage_unavailable: {
-    status: 503,
-    scope: 'platform',
-    retry: 'later',
-    title: 'The storage account does not answer',
-    advice: {
-      caller: tellIfItLasts,
-      operator: 'Check the storage account, its network rules and the data roles of the managed identity.',
-    },
-  },
-  audit_unavailable: {
-    status: 503,
-    scope: 'platform',
-    retry: 'later',
-    title: 'The audit log cannot be written, so no token is issued',
-    advice: {
-      caller: tellIfItLasts,
-      operator: 'Check the storage account and that the managed identity has the role Storage Table Data Contributor.',
-    },
-  },
-  run_conflict: {
-    status: 409,
-    scope: 'caller',
-    retry: 'never',
-    title: 'This run already exists',
-    advice: sameFor('Look at the run that the detail names, or wait until it ends.'),
-  },
-  run_not_found: {
-    status: 404,
-    scope: 'caller',
-    retry: 'never',
-    title: 'There is no such run',
-    advice: { caller: 'GET /api/runs lists the runs.', operator: '`ptb runs` lists the runs.' },
-  },
-  run_cancelled: {
-    status: 409,
-    scope: 'caller',
-    retry: 'never',
-    title: 'The run was cancelled before this tenant',
-    advice: sameFor('Start the job again for the tenants that are left.'),
-  },
-  not_attempted: {
-    status: 503,
-    scope: 'credential',
-    retry: 'later',
-    title: 'The run stopped before this tenant',
-    advice: sameFor('Fix what stopped the run, then start the job again for the tenants that are left.'),
-  },
-  plan_changed: {
-    status: 500,
-    scope: 'platform',
-    retry: 'never',
-    title: 'The stored plan of the run was changed',
-    advice: {
-      caller: 'Tell the operator of the broker, then start the job again.',
-      operator:
-        'Find out who wrote to the container `results` of the storage account, and treat it as a security incident. Then start the job again.',
-    },
-  },
-  job_unknown: {
-    status: 404,
-    scope: 'caller',
-    retry: 'never',
-    title: 'There is no such job',
-    advice: { caller: 'GET /api/jobs lists the jobs.', operator: '`ptb jobs` lists the jobs.' },
-  },
-  job_failed: {
-    status: 500,
-    scope: 'tenant',
-    retry: 'never',
-    title: 'The job failed in this tenant',
-    advice: sameFor('Read the log of the run for this tenant, then correct the job.'),
-  },
-  job_timed_out: {
-    status: 504,
-    scope: 'tenant',
-    retry: 'later',
-    title: 'The job took too long in this tenant',
-    advice: sameFor('Raise timeoutSeconds in the job, or let it do less per tenant.'),
-  },
-  internal: {
-    status: 500,
-    scope: 'platform',
-    retry: 'later',
-    title: 'An unexpected error occurred',
-    advice: {
-      caller: 'Give the operator the correlation id.',
-      operator: 'Look in the log under the correlation id, and report the error with what the log says.',
-    },
-  },
-} as const satisfies Record<string, ErrorEntry>;
+  ),
+  client_credential_rejected: lasting(503, 'credential', 'Entra rejects the client credential', {
+    caller: waitForCredential,
+    operator: (ptb) =>
+      `Run ${ptb('rotate --client-credential')}. If Entra rejects that too, run ${ptb('setup')}, or ${ptb('setup --credential federated')} to work without a secret.`,
+  }),
+  consent_required: lasting(403, 'tenant', 'The application has no consent in this tenant', {
+    caller: 'Ask the operator to consent to the application in this tenant. Try again about three minutes later.',
+    operator: (ptb) => `Run ${ptb('tenants consent --tenant <id>')}, wait about three minutes, then try again.`,
+  }),
+  interaction_required: lasting(403, 'tenant', 'The tenant requires an interactive sign-in', {
+    caller: 'Ask the operator to check the Conditional Access policies of this tenant.',
+    operator: (ptb) =>
+      `If other tenants work, ask the customer to exclude service provider users of the partner tenant from the Conditional Access policy. If no tenant works, correct the policy of the partner tenant, then run ${ptb('consent')}.`,
+  }),
+  blocked_by_policy: lasting(403, 'tenant', 'A policy of the tenant blocks the partner', {
+    caller:
+      'Ask the operator to have the customer exclude the partner from the Conditional Access or cross-tenant policy.',
+    operator:
+      'Ask the customer to exclude service provider users of the partner tenant from the Conditional Access or cross-tenant policy.',
+  }),
+  resource_unavailable: lasting(403, 'tenant', 'The tenant does not have this service', {
+    everyone: 'Check that the tenant has a licence for the service and that its service principal exists.',
+  }),
+  access_denied: lasting(403, 'tenant', 'The resource refuses the partner in this tenant', {
+    caller: 'Ask the operator to check the GDAP roles in this tenant and the permissions of the application.',
+    operator: 'Check the roles of the GDAP relationship, its access assignment and the permissions of the application.',
+  }),
+  throttled: passing(503, 'platform', 'Microsoft throttles the requests', {
+    caller: 'Wait as long as Retry-After says.',
+    operator: 'Wait as long as Retry-After says. Fewer runs, or runs at other times, lower the load.',
+  }),
+  busy: passing(429, 'platform', 'The broker has reached one of its limits for concurrent work', {
+    caller: 'Wait as long as Retry-After or the detail says.',
+    operator:
+      'Wait as long as Retry-After or the detail says. ENTRA_CONCURRENCY raises the limit of requests to Entra. More instances raise the limits that count per instance.',
+  }),
+  entra_unavailable: passing(503, 'platform', 'Entra does not answer as expected', {
+    caller: tellIfItLasts,
+    operator:
+      'Try again later. If it keeps failing, look at the Azure status page and give Microsoft the trace id from the log.',
+  }),
+  entra_request_rejected: lasting(502, 'platform', 'Entra rejects the request as malformed', {
+    caller:
+      'Check the resource and the scopes in the request. If they are right, give the operator the correlation id.',
+    operator: (ptb) =>
+      `Correct what the detail names: the resource in RESOURCES, or the permissions of the application (${ptb('setup')} sets them again). The log has the AADSTS number under the correlation id.`,
+  }),
+  resource_error: passing(502, 'platform', 'The resource does not answer as expected', {
+    caller: tellIfItLasts,
+    operator: 'Try again later. The log has the answer under the correlation id.',
+  }),
+  key_vault_unavailable: passing(503, 'platform', 'Key Vault does not answer', {
+    caller: tellIfItLasts,
+    operator: (ptb) =>
+      `Check the vault, its network rules and that the managed identity has the role Partner Token Broker Secret Keeper (or Key Vault Secrets Officer). ${ptb('doctor')} finds out which of them is wrong.`,
+  }),
+  directory_unavailable: passing(503, 'platform', 'The list of delegated tenants cannot be read', {
+    caller: tellIfItLasts,
+    operator:
+      'Check that the service account is a member of AdminAgents and that the application may read delegated relationships.',
+  }),
+  storage_unavailable: passing(503, 'platform', 'The storage account does not answer', {
+    caller: tellIfItLasts,
+    operator: 'Check the storage account, its network rules and the data roles of the managed identity.',
+  }),
+  audit_unavailable: passing(503, 'platform', 'The audit log cannot be written, so no token is issued', {
+    caller: tellIfItLasts,
+    operator: 'Check the storage account and that the managed identity has the role Storage Table Data Contributor.',
+  }),
+  run_conflict: lasting(409, 'caller', 'This run already exists', {
+    everyone: 'Look at the run that the detail names, or wait until it ends.',
+  }),
+  run_not_found: lasting(404, 'caller', 'There is no such run', {
+    caller: 'GET /api/runs lists the runs.',
+    operator: '`ptb runs` lists the runs.',
+  }),
+  run_cancelled: lasting(409, 'caller', 'The run was cancelled before this tenant', {
+    everyone: 'Start the job again for the tenants that are left.',
+  }),
+  not_attempted: passing(503, 'credential', 'The run stopped before this tenant', {
+    everyone: 'Fix what stopped the run, then start the job again for the tenants that are left.',
+  }),
+  plan_changed: lasting(500, 'platform', 'The stored plan of the run was changed', {
+    caller: 'Tell the operator of the broker, then start the job again.',
+    operator:
+      'Find out who wrote to the container `results` of the storage account, and treat it as a security incident. Then start the job again.',
+  }),
+  job_unknown: lasting(404, 'caller', 'There is no such job', {
+    caller: 'GET /api/jobs lists the jobs.',
+    operator: '`ptb jobs` lists the jobs.',
+  }),
+  job_failed: lasting(500, 'tenant', 'The job failed in this tenant', {
+    everyone: 'Read the log of the run for this tenant, then correct the job.',
+  }),
+  job_timed_out: passing(504, 'tenant', 'The job took too long in this tenant', {
+    everyone: 'Raise timeoutSeconds in the job, or let it do less per tenant.',
+  }),
+  internal: passing(500, 'platform', 'An unexpected error occurred', {
+    caller: 'Give the operator the correlation id.',
+    operator: 'Look in the log under the correlation id, and report the error with what the log says.',
+  }),
+} as const;
 
 /** Errors of the commands that sign an operator in and change the partner tenant. No HTTP route answers with them. */
 export const setupErrorTable = {

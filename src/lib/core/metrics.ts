@@ -1,9 +1,9 @@
 /*
- * Counts in memory, for GET /api/metrics. An update takes one look-up in a map, so that it may stand in the path of a token.
+ * Counts in memory, for GET /api/metrics. An update takes two look-ups in a map, so that it may stand in the path of a token.
  */
 
 /** One series: the values of its labels, in the order of their names, and its number. */
-export interface Sample<V> {
+interface Sample<V> {
   readonly labels: readonly string[];
   readonly value: V;
 }
@@ -16,87 +16,68 @@ const separator = '\u0000';
 /** Series by the values of their labels. */
 class Series<V> {
   readonly labelNames: readonly string[];
-  readonly #create: () => V;
+  readonly #start: () => V;
   readonly #values = new Map<string, V>();
 
-  constructor(labelNames: readonly string[], create: () => V) {
+  constructor(labelNames: readonly string[], start: () => V) {
     this.labelNames = labelNames;
-    this.#create = create;
-  }
-
-  of(labels: readonly string[]): V {
-    const key = labels.join(separator);
-    const known = this.#values.get(key);
-    if (known !== undefined) return known;
-    if (this.#values.size >= maxSeries && labels.some((label) => label !== '')) return this.of(labels.map(() => ''));
-    const created = this.#create();
-    this.#values.set(key, created);
-    return created;
+    this.#start = start;
   }
 
   get samples(): readonly Sample<V>[] {
     return [...this.#values].map(([key, value]) => ({ labels: key.split(separator), value }));
   }
+
+  protected change(labels: readonly string[], change: (value: V) => V): void {
+    const key = labels.join(separator);
+    const known = this.#values.get(key);
+    const isTooMany = known === undefined && this.#values.size >= maxSeries && labels.some((label) => label !== '');
+    if (isTooMany)
+      return this.change(
+        labels.map(() => ''),
+        change,
+      );
+    this.#values.set(key, change(known ?? this.#start()));
+  }
 }
 
 /** A number that only rises. */
-export class Counter<L extends string> {
-  readonly #series: Series<{ total: number }>;
-
-  constructor(labelNames: readonly L[]) {
-    this.#series = new Series(labelNames, () => ({ total: 0 }));
-  }
-
-  get labelNames(): readonly string[] {
-    return this.#series.labelNames;
-  }
-
-  get samples(): readonly Sample<number>[] {
-    return this.#series.samples.map(({ labels, value }) => ({ labels, value: value.total }));
+export class Counter extends Series<number> {
+  constructor(labelNames: readonly string[]) {
+    super(labelNames, () => 0);
   }
 
   /** @param labels the values in the order of the names. */
   add(...labels: readonly string[]): void {
-    this.#series.of(labels).total += 1;
+    this.change(labels, (total) => total + 1);
   }
 }
 
 /** How many observations are at most each bound. */
-export interface Distribution {
+interface Distribution {
   /** One for each bound, without those of smaller bounds. The last counts what exceeds every bound. */
-  readonly counts: readonly number[];
+  readonly counts: number[];
   readonly sum: number;
 }
 
 /** Durations in seconds. */
-export class Histogram<L extends string> {
+export class Histogram extends Series<Distribution> {
   /** Upper bounds in seconds, rising. */
   readonly bounds: readonly number[];
-  readonly #series: Series<{ counts: number[]; sum: number }>;
 
-  constructor(labelNames: readonly L[], bounds: readonly number[]) {
+  constructor(labelNames: readonly string[], bounds: readonly number[]) {
+    super(labelNames, () => ({ counts: Array.from({ length: bounds.length + 1 }, () => 0), sum: 0 }));
     this.bounds = bounds;
-    this.#series = new Series(labelNames, () => ({
-      counts: Array.from({ length: bounds.length + 1 }, () => 0),
-      sum: 0,
-    }));
-  }
-
-  get labelNames(): readonly string[] {
-    return this.#series.labelNames;
-  }
-
-  get samples(): readonly Sample<Distribution>[] {
-    return this.#series.samples;
   }
 
   /** @param labels the values in the order of the names. */
   observe(seconds: number, ...labels: readonly string[]): void {
-    const distribution = this.#series.of(labels);
     const found = this.bounds.findIndex((bound) => seconds <= bound);
     const place = found === -1 ? this.bounds.length : found;
-    distribution.counts[place] = (distribution.counts[place] ?? 0) + 1;
-    distribution.sum += seconds;
+    this.change(labels, ({ counts, sum }) => {
+      counts[place] = (counts[place] ?? 0) + 1;
+      return { counts, sum: sum + seconds };
+    });
   }
 }
 

@@ -1,6 +1,5 @@
 import type { HealthStatus } from '../tokens/credential/credential-journal.ts';
 import type { AppMetrics, Counter, Histogram } from '../core/metrics.ts';
-import { exposition, type Family, type Line } from './exposition.ts';
 import type { HealthReport } from './health-reporter.ts';
 
 /** What a scrape shows beside the counts of the process. */
@@ -159,14 +158,14 @@ const gauge = (name: string, help: string, lines: readonly Line[]): Family => ({
 const labelled = (names: readonly string[], values: readonly string[]): Record<string, string> =>
   Object.fromEntries(names.map((name, index) => [name, values[index] ?? '']));
 
-const counter = (name: string, help: string, { labelNames, samples }: Counter<string>): Family => ({
+const counter = (name: string, help: string, { labelNames, samples }: Counter): Family => ({
   name,
   type: 'counter',
   help,
   lines: samples.map(({ labels, value }) => ({ labels: labelled(labelNames, labels), value })),
 });
 
-const histogram = (name: string, help: string, { labelNames, bounds, samples }: Histogram<string>): Family => ({
+const histogram = (name: string, help: string, { labelNames, bounds, samples }: Histogram): Family => ({
   name,
   type: 'histogram',
   help,
@@ -181,3 +180,43 @@ const histogram = (name: string, help: string, { labelNames, bounds, samples }: 
     return [...buckets, { suffix: '_sum', labels, value: sum }, { suffix: '_count', labels, value: total }];
   }),
 });
+
+/** Media type of the text of Prometheus, version 0.0.4 (Prometheus documentation, "Exposition formats"). */
+export const expositionType = 'text/plain; version=0.0.4; charset=utf-8';
+
+/** One line: a suffix of the metric's name, its labels and its value. */
+interface Line {
+  readonly suffix?: '_bucket' | '_sum' | '_count';
+  readonly labels: Readonly<Record<string, string>>;
+  readonly value: number;
+}
+
+/** A metric with its lines. */
+export interface Family {
+  readonly name: string;
+  readonly type: 'counter' | 'gauge' | 'histogram';
+  /** One sentence. */
+  readonly help: string;
+  readonly lines: readonly Line[];
+}
+
+/** The text of all families that have a line. */
+export const exposition = (families: readonly Family[]): string =>
+  families
+    .filter(({ lines }) => lines.length > 0)
+    .map(
+      ({ name, type, help, lines }) =>
+        `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${lines.map((line) => textOf(name, line)).join('')}`,
+    )
+    .join('');
+
+function textOf(name: string, { suffix, labels, value }: Line): string {
+  const pairs = Object.entries(labels).map(([label, text]) => `${label}="${escaped(text)}"`);
+  return `${name}${suffix ?? ''}${pairs.length === 0 ? '' : `{${pairs.join(',')}}`} ${numberText(value)}\n`;
+}
+
+const escaped = (text: string): string =>
+  text.replaceAll('\\', String.raw`\\`).replaceAll('"', String.raw`\"`).replaceAll('\n', String.raw`\n`);
+
+const numberText = (value: number): string =>
+  value === Number.POSITIVE_INFINITY ? '+Inf' : value === Number.NEGATIVE_INFINITY ? '-Inf' : String(value);

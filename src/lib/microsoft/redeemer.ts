@@ -1,15 +1,22 @@
-import type { ConfidentialClientApplication, Configuration } from '@azure/msal-node';
+import type {
+  ConfidentialClientApplication,
+  Configuration,
+  INetworkModule,
+  NetworkRequestOptions,
+  NetworkResponse,
+} from '@azure/msal-node';
 import { type Clock, withDeadline } from '../core/clock.ts';
-import { BrokerError } from '../core/errors.ts';
+import { BrokerError, type ErrorCode, type LogFields } from '../core/errors.ts';
 import { parseGuid, type TenantId } from '../core/identifiers.ts';
 import { scrubReply } from '../core/log.ts';
 import type { AppMetrics } from '../core/metrics.ts';
-import { type Fetch, OutboundError, outboundFailure } from '../core/outbound.ts';
+import { defined } from '../core/objects.ts';
+import { type Fetch, OutboundError, outboundFailure, type OutboundReply, parseJson, send } from '../core/outbound.ts';
 import { isAudienceOf, isBuiltIn } from '../core/resources.ts';
 import type { ClientCredential, Grant, Secret } from '../core/secrets.ts';
 import { authorizationServer } from './authorization-server.ts';
-import { CapturingNetworkClient } from './network-client.ts';
-import { type EntraFailure, judgeTokenReply, type TokenReply } from './token-reply.ts';
+import type { Reach } from './aadsts.ts';
+import { judgeTokenReply, type TokenReply } from './token-reply.ts';
 
 /** One redemption. */
 export interface Redemption {
@@ -50,6 +57,54 @@ const requestTimeoutMs = 15_000;
 /** The identity endpoint answers in milliseconds from its cache. */
 const assertionTimeoutMs = 10_000;
 
+/** A reply of the token endpoint has a few KiB. A token with many groups stays below this limit. */
+const maxReplyBytes = 256 * 1024;
+
+interface CapturedExchange {
+  readonly sentAtMs: number;
+  /** The reply, or why none arrived. */
+  readonly outcome: OutboundReply | OutboundError;
+}
+
+/**
+ * MSAL's network client for exactly one grant. It applies a deadline and a size limit, which MSAL's own client lacks. It
+ * keeps the unchanged reply, because MSAL discards the new refresh token, the status and Retry-After, and accepts a 200
+ * without a token.
+ */
+export class CapturingNetworkClient implements INetworkModule {
+  captured: CapturedExchange | undefined;
+  readonly #deps: Pick<RedeemerDeps, 'fetch' | 'clock'>;
+  readonly #signal: AbortSignal | undefined;
+
+  constructor(deps: Pick<RedeemerDeps, 'fetch' | 'clock'>, signal?: AbortSignal) {
+    this.#deps = deps;
+    this.#signal = signal;
+  }
+
+  async sendGetRequestAsync<T>(url: string): Promise<NetworkResponse<T>> {
+    // MSAL gets all endpoints as metadata, so it never sends a GET. If it does, the failure must be visible.
+    throw new OutboundError('network', new URL(url).host, { cause: new Error('MSAL asked for a discovery document') });
+  }
+
+  async sendPostRequestAsync<T>(url: string, options?: NetworkRequestOptions): Promise<NetworkResponse<T>> {
+    const sentAtMs = this.#deps.clock.nowMs();
+    const outcome = await send(this.#deps.fetch, {
+      method: 'POST',
+      url,
+      timeoutMs: requestTimeoutMs,
+      maxBodyBytes: maxReplyBytes,
+      signal: this.#signal,
+      ...defined({ headers: options?.headers, body: options?.body }),
+    }).catch((error: unknown) =>
+      error instanceof OutboundError ? error : new OutboundError('network', new URL(url).host, { cause: error }),
+    );
+    this.captured = { sentAtMs, outcome };
+    if (outcome instanceof OutboundError) throw outcome;
+    // MSAL's interpretation of the reply is ignored.
+    return { status: outcome.status, headers: {}, body: (parseJson(outcome.body) ?? {}) as T };
+  }
+}
+
 /**
  * A redeemer that uses `@azure/msal-node` only as a protocol client. Each redemption has its own MSAL client. A shared
  * client would fail for 60 seconds after a 429 or 5xx without sending a request, and its cache would grow with the
@@ -58,7 +113,7 @@ const assertionTimeoutMs = 10_000;
 export function createMsalRedeemer(deps: RedeemerDeps, entraEndpoint: string): Redeemer {
   return {
     redeem: async (redemption, signal) => {
-      const network = new CapturingNetworkClient(deps, requestTimeoutMs, signal);
+      const network = new CapturingNetworkClient(deps, signal);
       let thrown: unknown;
       try {
         const { ConfidentialClientApplication } = await deps.loadMsal();
@@ -85,14 +140,17 @@ function judge(
   redemption: Redemption,
   { thrown, applicationId }: { readonly thrown: unknown; readonly applicationId: string | undefined },
 ): TokenReply {
-  const captured = network.captured;
-  if (captured === undefined) return { ok: false, failure: notSent(thrown) };
-  if (captured.outcome instanceof OutboundError) {
-    return { ok: false, failure: unreachable(captured.outcome) };
-  }
+  const { captured } = network;
+  if (captured === undefined) return notSent(thrown);
+  if (captured.outcome instanceof OutboundError) return unreachable(captured.outcome);
   const reply = judgeTokenReply(captured.outcome, captured.sentAtMs);
   return reply.ok ? checkedToken(reply, redemption, applicationId) : reply;
 }
+
+const failed = (code: ErrorCode, reach: Reach, detail: string, logFields: LogFields): TokenReply => ({
+  ok: false,
+  failure: { code, reach, detail, retryAfterSeconds: undefined, logFields },
+});
 
 /** Rejects a token whose `tid` or `aud` does not match. */
 function checkedToken(
@@ -101,16 +159,10 @@ function checkedToken(
   applicationId: string | undefined,
 ): TokenReply {
   const { tenantId, audience } = reply.token.claims;
-  const mismatch = (claimed: 'tenant' | 'resource', logFields: EntraFailure['logFields'], advice = ''): TokenReply => ({
-    ok: false,
-    failure: {
-      code: 'entra_unavailable',
-      reach: 'transient',
-      detail: `Entra issued a token for another ${claimed}. The token was discarded.${advice}`,
-      retryAfterSeconds: undefined,
-      logFields,
-    },
-  });
+  const mismatch = (claimed: 'tenant' | 'resource', logFields: LogFields, advice = ''): TokenReply => {
+    const detail = `Entra issued a token for another ${claimed}. The token was discarded.${advice}`;
+    return failed('entra_unavailable', 'transient', detail, logFields);
+  };
   if (tenantId !== undefined && tenantId !== wantedTenantId) return mismatch('tenant', { tokenTenantId: tenantId });
   if (audience !== undefined && !isAudienceOf(audience, resourceIdentifier, applicationId)) {
     const configurable = parseGuid(audience) !== undefined && !isBuiltIn(resourceIdentifier);
@@ -120,34 +172,21 @@ function checkedToken(
   return reply;
 }
 
-function unreachable(error: OutboundError): EntraFailure {
+function unreachable(error: OutboundError): TokenReply {
   const { code, detail } = outboundFailure(error, 'entra_unavailable', 'Entra');
   const cause = error.cause instanceof Error ? error.cause.message : '';
-  return {
-    code,
-    reach: 'transient',
-    detail,
-    retryAfterSeconds: undefined,
-    logFields: { network: error.failure, cause },
-  };
+  return failed(code, 'transient', detail, { network: error.failure, cause });
 }
 
 /** The failure when MSAL sent no request: there is no assertion, or the key is unusable. */
-function notSent(thrown: unknown): EntraFailure {
-  const logFields = {
-    msal: thrown instanceof Error ? scrubReply(`${thrown.name}: ${thrown.message}`, 500) : 'unknown',
-  };
-  if (thrown instanceof BrokerError) {
-    const { code, detail } = thrown;
-    return { code, reach: 'request', detail, retryAfterSeconds: undefined, logFields };
-  }
-  if (thrown instanceof AssertionUnavailable) {
-    // The identity endpoint fails occasionally, which does not make the credential invalid.
-    const detail = 'The managed identity issued no assertion.';
-    return { code: 'entra_unavailable', reach: 'transient', detail, retryAfterSeconds: undefined, logFields };
-  }
+function notSent(thrown: unknown): TokenReply {
+  const msal = thrown instanceof Error ? scrubReply(`${thrown.name}: ${thrown.message}`, 500) : 'unknown';
+  if (thrown instanceof BrokerError) return failed(thrown.code, 'request', thrown.detail, { msal });
+  // The identity endpoint fails occasionally, which does not make the credential invalid.
+  if (thrown instanceof AssertionUnavailable)
+    return failed('entra_unavailable', 'transient', 'The managed identity issued no assertion.', { msal });
   const detail = 'The client credential could not be prepared: its key is unusable.';
-  return { code: 'client_credential_rejected', reach: 'credential', detail, retryAfterSeconds: undefined, logFields };
+  return failed('client_credential_rejected', 'credential', detail, { msal });
 }
 
 class AssertionUnavailable extends Error {
@@ -175,7 +214,8 @@ function configuration(
       clientId,
       authority: `${entraEndpoint}/${tenantId}`,
       knownAuthorities: [new URL(entraEndpoint).host],
-      authorityMetadata: authorityMetadata(entraEndpoint, tenantId),
+      // So that MSAL discovers neither.
+      authorityMetadata: JSON.stringify(authorizationServer(entraEndpoint, tenantId)),
       cloudDiscoveryMetadata: cloudDiscoveryMetadata(entraEndpoint),
       ...clientAuthentication(deps, clientCredential),
     },
@@ -198,14 +238,6 @@ function clientAuthentication(deps: RedeemerDeps, credential: ClientCredential):
     case 'federated':
       return { clientAssertion: () => assertionOf(deps) };
   }
-}
-
-/** OpenID Connect metadata, so that MSAL does not discover it. MSAL requires an address for signing out. */
-function authorityMetadata(entraEndpoint: string, tenantId: TenantId): string {
-  return JSON.stringify({
-    ...authorizationServer(entraEndpoint, tenantId),
-    end_session_endpoint: `${entraEndpoint}/${tenantId}/oauth2/v2.0/logout`,
-  });
 }
 
 function cloudDiscoveryMetadata(entraEndpoint: string): string {

@@ -1,4 +1,4 @@
-import { BrokerError } from '../core/errors.ts';
+import { BrokerError, type ErrorCode } from '../core/errors.ts';
 import { scrubReply } from '../core/log.ts';
 import { isObject, type JsonObject, objectOf, textOf } from '../core/objects.ts';
 import { type OutboundReply, parseJson, retryAfterSeconds } from '../core/outbound.ts';
@@ -38,33 +38,16 @@ export function failureOf(peer: Peer, status: number, body: unknown, retryAfter:
   const { code, message } = errorOf(body);
   const logFields = { peer, status, resourceCode: code || undefined, resourceMessage: message || undefined };
   const answer = code ? `${status} ${code}` : `${status}`;
-  if (status === 429) {
-    return new BrokerError('throttled', `${peer} throttles the requests for this tenant.`, {
-      logFields,
-      retryAfterSeconds: retryAfter ?? 60,
-    });
-  }
-  if (isTransientStatus(status)) {
-    return new BrokerError('resource_error', `${peer} answers ${answer}.`, {
-      logFields,
-      retryAfterSeconds: retryAfter,
-    });
-  }
-  if ((status === 400 || status === 403) && licenceMissing.test(`${code} ${message}`)) {
-    return new BrokerError(
-      'resource_unavailable',
-      `${peer} reports that the tenant has no licence for this (${answer}).`,
-      { logFields },
-    );
-  }
-  if (status === 401 || status === 403) {
-    return new BrokerError('access_denied', `${peer} refuses access (${answer}).`, { logFields });
-  }
-  if (status >= 400 && status < 500) {
-    // The request is wrong or its object does not exist, so a retry cannot succeed.
-    return new BrokerError('job_failed', `${peer} refuses the request (${answer}).`, { logFields });
-  }
-  return new BrokerError('resource_error', `${peer} answers with an unexpected status (${answer}).`, { logFields });
+  const failed = (failure: ErrorCode, detail: string, retryAfterSeconds?: number): BrokerError =>
+    new BrokerError(failure, `${peer} ${detail}`, { logFields, retryAfterSeconds });
+  if (status === 429) return failed('throttled', 'throttles the requests for this tenant.', retryAfter ?? 60);
+  if (isTransientStatus(status)) return failed('resource_error', `answers ${answer}.`, retryAfter);
+  if ((status === 400 || status === 403) && licenceMissing.test(`${code} ${message}`))
+    return failed('resource_unavailable', `reports that the tenant has no licence for this (${answer}).`);
+  if (status === 401 || status === 403) return failed('access_denied', `refuses access (${answer}).`);
+  // The request is wrong or its object does not exist, so a retry cannot succeed.
+  if (status >= 400 && status < 500) return failed('job_failed', `refuses the request (${answer}).`);
+  return failed('resource_error', `answers with an unexpected status (${answer}).`);
 }
 
 /**

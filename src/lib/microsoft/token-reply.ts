@@ -97,7 +97,7 @@ export interface EntraFailure {
   readonly logFields: LogFields;
 }
 
-/** The failure as an error, for requests of the broker itself. For callers' requests, tokens/credential-breaker.ts decides. */
+/** The failure as an error, for requests of the broker itself. For callers' requests, tokens/credential-state.ts decides. */
 export const errorOf = ({ code, detail, logFields, retryAfterSeconds }: EntraFailure): BrokerError =>
   new BrokerError(code, detail, { logFields, retryAfterSeconds });
 

@@ -8,14 +8,7 @@ import type { Logger } from '../core/log.ts';
 import { parseJson } from '../core/outbound.ts';
 import { column, Columns, json, number, oneOf, type Properties, text, time } from '../core/rows/columns.ts';
 import { type Keys, putAction, type Row, type Table } from '../core/rows/table.ts';
-import {
-  ClaimLost,
-  type LogClaim,
-  type LogHead,
-  type PendingEvent,
-  type TenantChange,
-  type TenantState,
-} from './event-log.ts';
+import { ClaimLost, type LogHead, type PendingEvent, type TenantChange, type TenantState } from './event-log.ts';
 import { type DerivedEvent, type EventDetails, eventKinds } from './tenant-event.ts';
 
 /*
@@ -135,9 +128,10 @@ export async function readHead(table: Table) {
 
 /**
  * Writes to the log for the holder of the claim. Each transaction replaces the head in the version that was read, so that it
- * fails if another instance has written. The order of the log follows from that, and not from any clock.
+ * fails if another instance has written. The order of the log follows from that, and not from any clock. All methods throw
+ * ClaimLost, and BrokerError storage_unavailable.
  */
-export class ClaimedLog implements LogClaim {
+export class ClaimedLog {
   readonly #table: Table;
   readonly #deps: ClaimDeps;
   readonly #claimId: string;
@@ -157,11 +151,11 @@ export class ClaimedLog implements LogClaim {
     return this.#head;
   }
 
-  /** @throws ClaimLost if another instance was faster. */
   take(): Promise<void> {
     return this.#write(this.#head, []);
   }
 
+  /** Undefined for a tenant whose row cannot be read. */
   async states(): Promise<ReadonlyMap<TenantId, TenantState | undefined>> {
     const states = new Map<TenantId, TenantState | undefined>();
     for await (const row of this.#rows(statePrefix, 's.')) {
@@ -174,6 +168,7 @@ export class ClaimedLog implements LogClaim {
     return states;
   }
 
+  /** Writes each change with its events in one transaction, in this order. After a failure, the first ones are written. */
   async commit(changes: readonly TenantChange[]): Promise<void> {
     let actions: TransactionAction[] = [];
     let sequence = this.#head.sequence;
@@ -188,6 +183,7 @@ export class ClaimedLog implements LogClaim {
     if (actions.length > 0) await this.#write({ ...this.#head, sequence }, actions);
   }
 
+  /** Events that are not announced, the oldest first. */
   async pending(): Promise<readonly PendingEvent[]> {
     const { sequence, announced } = this.#head;
     if (sequence <= announced) return [];

@@ -1,7 +1,8 @@
 import { type Clock, dayMs, hourMs, minuteMs } from '../core/clock.ts';
 import type { TenantId } from '../core/identifiers.ts';
 import type { Derivation } from './derive-events.ts';
-import type { LogClaim, TenantChange, TenantState } from './event-log.ts';
+import type { ClaimedLog } from './claimed-log.ts';
+import type { TenantChange, TenantState } from './event-log.ts';
 import type { ConsentFailure } from './tenant-event.ts';
 
 /** `given`: the consent is there and was read back. `later`: another attempt may work. `refused`: a person has to act. */
@@ -45,7 +46,7 @@ export function withConsentDue(
  * @param states of all tenants, as they are stored.
  */
 export async function consentInNew(
-  claim: Pick<LogClaim, 'commit'>,
+  claim: Pick<ClaimedLog, 'commit'>,
   states: ReadonlyMap<TenantId, TenantState | undefined>,
   consent: ConsentInTenants,
   clock: Clock,

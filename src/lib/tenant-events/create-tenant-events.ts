@@ -5,13 +5,12 @@ import { type Notice, type Notifier, quoted, tenantTitles } from '../notices/not
 import type { Runs } from '../runs/store/runs.ts';
 import type { CompleteReads } from '../tenants/directory.ts';
 import { reasonTexts } from '../tenants/tenant.ts';
-import { TableToldStates, toldStatesTable } from './announced-states.ts';
 import type { ClaimDeps } from './claimed-log.ts';
 import type { ConsentInTenants } from './consent-in-new.ts';
-import type { EventLog, EventPage, EventQuery } from './event-log.ts';
+import type { EventPage, EventQuery } from './event-log.ts';
 import { type AnnounceEvent, type FollowOutcome, followTenants } from './follow-tenants.ts';
 import { type ObserveDeps, type ObservedJob, observeTenants } from './observe-tenants.ts';
-import { TableEventLog, tenantEventsTable } from './table-event-log.ts';
+import { TableEventLog, TableToldStates, tenantEventsTable, toldStatesTable } from './table-event-log.ts';
 import { type EventKind, type EventReason, eventSeverities, type TenantEvent } from './tenant-event.ts';
 
 /** What each kind means, as a sentence for people. */
@@ -135,8 +134,8 @@ export function createTenantEvents(parts: TenantEventsParts): TenantEvents {
 /** The events of tenants. Every method throws BrokerError storage_unavailable. */
 export interface TenantEvents {
   query(query: EventQuery): Promise<EventPage>;
-  /** As `EventLog.purge`. */
-  purge: EventLog['purge'];
+  /** As `TableEventLog.purge`. */
+  purge: TableEventLog['purge'];
   /**
    * As `followTenants`.
    * @param jobs the jobs whose last results show consent and roles.

@@ -4,16 +4,9 @@ import { errorFields, type Logger } from '../core/log.ts';
 import type { CompleteRead, CompleteReads } from '../tenants/directory.ts';
 import { type ConsentInTenants, consentInNew, withConsentDue } from './consent-in-new.ts';
 import { baselineOf, type Derivation, deriveEvents } from './derive-events.ts';
-import {
-  ClaimLost,
-  type EventLog,
-  type LogClaim,
-  type Observations,
-  seenTenant,
-  type TenantChange,
-  type TenantState,
-  type ToldStates,
-} from './event-log.ts';
+import type { ClaimedLog } from './claimed-log.ts';
+import { ClaimLost, type Observations, seenTenant, type TenantChange, type TenantState } from './event-log.ts';
+import type { TableEventLog, TableToldStates } from './table-event-log.ts';
 import type { TenantEvent } from './tenant-event.ts';
 
 /**
@@ -23,8 +16,8 @@ import type { TenantEvent } from './tenant-event.ts';
 export type AnnounceEvent = (event: TenantEvent, moreFollow: boolean) => Promise<void>;
 
 export interface FollowDeps {
-  readonly eventLog: Pick<EventLog, 'claim'>;
-  readonly toldStates: ToldStates;
+  readonly eventLog: Pick<TableEventLog, 'claim'>;
+  readonly toldStates: Pick<TableToldStates, keyof TableToldStates>;
   readonly completeReads: CompleteReads;
   /** What is known of tenants beside the lists. Never throws. */
   readonly observe: () => Promise<Observations>;
@@ -77,7 +70,7 @@ export async function followTenants(deps: FollowDeps): Promise<FollowOutcome> {
 /** @returns the states of all tenants, as they are stored now. */
 async function store(
   deps: FollowDeps,
-  claim: LogClaim,
+  claim: ClaimedLog,
   read: CompleteRead,
 ): Promise<ReadonlyMap<TenantId, TenantState | undefined>> {
   const { observe, clock, log } = deps;
@@ -116,7 +109,7 @@ async function store(
 }
 
 /** Announces in the order of the log, and stops at the first failure, so that no event is left out. */
-async function announcePending({ toldStates, announce, clock, log }: FollowDeps, claim: LogClaim): Promise<void> {
+async function announcePending({ toldStates, announce, clock, log }: FollowDeps, claim: ClaimedLog): Promise<void> {
   const pending = await claim.pending();
   for (let next = 0, failed = false; next < pending.length && !failed; ) {
     const [first, startMs] = [next, clock.nowMs()];
@@ -155,7 +148,7 @@ async function announcePending({ toldStates, announce, clock, log }: FollowDeps,
  * people were told of. So nothing is announced again, and what differs from that is an event. Places that were announced are
  * not used again.
  */
-async function bringBack({ toldStates, log }: FollowDeps, claim: LogClaim): Promise<void> {
+async function bringBack({ toldStates, log }: FollowDeps, claim: ClaimedLog): Promise<void> {
   const newest = await toldStates.newest();
   const { sequence, announced } = claim.head;
   if (newest <= sequence) {

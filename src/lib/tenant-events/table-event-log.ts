@@ -1,5 +1,6 @@
 import type { TableClient } from '@azure/data-tables';
 import { isAhead, isoTime } from '../core/clock.ts';
+import { Columns, number } from '../core/rows/columns.ts';
 import { readPage, type Row, Table } from '../core/rows/table.ts';
 import {
   type ClaimDeps,
@@ -11,25 +12,29 @@ import {
   placeKey,
   readEvent,
   readHead,
+  state,
+  stateKey,
+  statePrefix,
   tenantEventKey,
+  tenantOfStateRow,
 } from './claimed-log.ts';
-import { ClaimLost, type EventLog, type EventPage, type EventQuery, type LogClaim } from './event-log.ts';
+import { ClaimLost, type EventPage, type EventQuery, type ToldState } from './event-log.ts';
 import type { TenantEvent } from './tenant-event.ts';
 
 export const tenantEventsTable = 'TenantEvents';
 
-/** The log in one table with one partition. */
-export class TableEventLog implements EventLog {
+/** The events of all tenants in one order. Every method throws BrokerError storage_unavailable. */
+export class TableEventLog {
   readonly #table: Table;
   readonly #deps: ClaimDeps;
 
-  /** @param open returns the table's client. The table is created on first use. */
   constructor(open: () => Promise<TableClient>, deps: ClaimDeps) {
     this.#deps = deps;
     this.#table = new Table(open);
   }
 
-  async claim(): Promise<LogClaim | undefined> {
+  /** @returns undefined while another instance has the claim. A claim that is not renewed lapses after five minutes. */
+  async claim(): Promise<ClaimedLog | undefined> {
     const stored = await readHead(this.#table);
     if (isAhead(stored?.claimedUntilMs, this.#deps.clock.nowMs(), claimMs)) return undefined;
     const claim = new ClaimedLog(this.#table, this.#deps, stored);
@@ -59,6 +64,7 @@ export class TableEventLog implements EventLog {
     };
   }
 
+  /** Deletes events from before a time. @returns their number. */
   async purge(beforeMs: number): Promise<number> {
     const filter = `PartitionKey eq '${partitionKey}' and RowKey ge 'e-' and RowKey lt 'e.' and at lt '${isoTime(beforeMs)}'`;
     let removed = 0;
@@ -88,4 +94,47 @@ function filterOf({ tenantId, kind, sinceMs, after, before }: EventQuery): strin
     // Texts in this format sort like times.
     ...(sinceMs === undefined ? [] : [`at ge '${isoTime(sinceMs)}'`]),
   ].join(' and ');
+}
+
+export const toldStatesTable = 'TenantEventsTold';
+
+const toldPartition = 'told';
+const newestKey = { partitionKey: toldPartition, rowKey: 'newest' };
+const toldColumns = new Columns({ state, sequence: number });
+
+/**
+ * What people were told, in a place of its own: a log that was restored from a copy does not know what it has told since. One
+ * row for each tenant that had an event, and one with the newest place. Every method throws BrokerError storage_unavailable.
+ */
+export class TableToldStates {
+  readonly #table: Table;
+
+  constructor(open: () => Promise<TableClient>) {
+    this.#table = new Table(open);
+  }
+
+  /** The place of the newest event that was told. */
+  async newest(): Promise<number> {
+    const sequence = (await this.#table.find(newestKey))?.['sequence'];
+    return typeof sequence === 'number' ? sequence : 0;
+  }
+
+  /** The states of all tenants with events after this place. */
+  async after(sequence: number): Promise<readonly ToldState[]> {
+    const filter = `PartitionKey eq '${toldPartition}' and RowKey ge '${statePrefix}' and RowKey lt 's.' and sequence gt ${sequence}`;
+    const found: ToldState[] = [];
+    for await (const row of this.#table.rows({ filter })) {
+      const [tenantId, told] = [tenantOfStateRow(row), toldColumns.decode(row)];
+      if (tenantId !== undefined && told !== undefined) found.push({ tenantId, ...told });
+    }
+    return found;
+  }
+
+  /** Notes what was told. The place of the newest event is written last. */
+  async note(told: readonly ToldState[], newest: number): Promise<void> {
+    // The latest state of each tenant: a transaction may name a row once.
+    const latest = new Map(told.map((each) => [stateKey(each.tenantId), toldColumns.encode(each)]));
+    await this.#table.putAll([...latest].map(([rowKey, row]) => ({ partitionKey: toldPartition, rowKey, ...row })));
+    await this.#table.put({ ...newestKey, sequence: newest });
+  }
 }

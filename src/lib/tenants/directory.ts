@@ -176,11 +176,11 @@ const createCopy = (deps: DirectoryDeps): KeptCopy<Directory> =>
   });
 
 function createLoad(deps: DirectoryDeps, wanted: WantedTenants): Load<Directory> {
-  const lists = createTenantListReader(deps);
+  const readLists = createTenantListReader(deps);
   let reported = '';
   return async (signal) => {
     const nowMs = deps.clock.nowMs();
-    const [read, chosen] = await Promise.all([lists.read(signal), resolveServedTenants(deps, wanted, signal)]);
+    const [read, chosen] = await Promise.all([readLists(signal), resolveServedTenants(deps, wanted, signal)]);
     // Only when they change, because the lists are read every ten minutes.
     const message = chosen.warnings.join(' ');
     if (message !== '' && message !== reported) deps.log.log('warn', 'tenants.domain_unresolved', { message });

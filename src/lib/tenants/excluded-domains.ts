@@ -27,7 +27,6 @@ export class TableExcludedDomains implements ExcludedDomains {
   readonly #table: Table;
   readonly #copy: KeptCopy<Known>;
 
-  /** @param open returns the table's client. The table is created on first use. */
   constructor(open: () => Promise<TableClient>, deps: { readonly clock: Clock }) {
     this.#clock = deps.clock;
     this.#table = new Table(open);

@@ -208,40 +208,33 @@ interface ReadLists {
   readonly refused: readonly TenantSource[];
 }
 
-/** Reads the three lists of customers as the partner's service account. */
-interface TenantListReader {
-  /**
-   * Reads all three lists. The relationships are required, because they decide which tenants are reachable. The other two
-   * add names, domains and customers without GDAP. If access to one of these is refused, that is a warning. If one fails
-   * temporarily, its last good copy is used, so that customers that appear only there do not disappear.
-   * @throws BrokerError directory_unavailable if the relationships cannot be read or are empty. A failure of the
-   * credential is thrown unchanged.
-   */
-  read(signal?: AbortSignal): Promise<ReadLists>;
-}
-
 type Items = readonly JsonObject[];
 
-export function createTenantListReader(deps: ListsDeps): TenantListReader {
+/**
+ * Reads all three lists of customers as the partner's service account. The relationships are required, because they decide which
+ * tenants are reachable. The other two add names, domains and customers without GDAP. If access to one of these is refused, that
+ * is a warning. If one fails temporarily, its last good copy is used, so that customers that appear only there do not disappear.
+ * @returns a function that throws BrokerError directory_unavailable if the relationships cannot be read or are empty. A failure
+ * of the credential is thrown unchanged.
+ */
+export function createTenantListReader(deps: ListsDeps): (signal?: AbortSignal) => Promise<ReadLists> {
   const contracts = optionalList(deps, 'contracts', 'The list of contracts');
   const customers = optionalList(deps, 'partner-center', 'The list of Partner Center customers');
-  return {
-    read: async (signal) => {
-      const graph = createGraphClient(deps, bind(deps, 'graph', signal));
-      const partnerCenter = createPartnerCenterClient(deps, bind(deps, 'partner-center', signal));
-      const [relationships, ...optional] = await Promise.all([
-        readRelationships(graph.list(relationshipsPath)),
-        contracts(() => Array.fromAsync(graph.list(contractsPath)), signal),
-        customers(() => Array.fromAsync(partnerCenter.customers()), signal),
-      ]);
-      const states = optional.map(({ state }) => state);
-      return {
-        lists: { relationships, contracts: optional[0].items, customers: optional[1].items },
-        warnings: optional.flatMap(({ warning }) => warning ?? []),
-        state: states.includes('incomplete') ? 'incomplete' : states.includes('old') ? 'old' : 'fresh',
-        refused: optional.flatMap(({ refused }) => refused ?? []),
-      };
-    },
+  return async (signal) => {
+    const graph = createGraphClient(deps, bind(deps, 'graph', signal));
+    const partnerCenter = createPartnerCenterClient(deps, bind(deps, 'partner-center', signal));
+    const [relationships, ...optional] = await Promise.all([
+      readRelationships(graph.list(relationshipsPath)),
+      contracts(() => Array.fromAsync(graph.list(contractsPath)), signal),
+      customers(() => Array.fromAsync(partnerCenter.customers()), signal),
+    ]);
+    const states = optional.map(({ state }) => state);
+    return {
+      lists: { relationships, contracts: optional[0].items, customers: optional[1].items },
+      warnings: optional.flatMap(({ warning }) => warning ?? []),
+      state: states.includes('incomplete') ? 'incomplete' : states.includes('old') ? 'old' : 'fresh',
+      refused: optional.flatMap(({ refused }) => refused ?? []),
+    };
   };
 }
 

@@ -47,7 +47,6 @@ export class TableTenantTags implements TenantTags {
   readonly #table: Table;
   readonly #copy: KeptCopy<ReadList>;
 
-  /** @param open returns the table's client. The table is created on first use. */
   constructor(open: () => Promise<TableClient>, deps: TableTenantTagsDeps) {
     this.#deps = deps;
     this.#table = new Table(open, 'The tags of the tenants cannot be read.');

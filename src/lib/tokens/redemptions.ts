@@ -7,8 +7,7 @@ import type { Requesters, SharedBudgets } from '../core/share.ts';
 import type { Redeemer } from '../microsoft/redeemer.ts';
 import type { EntraFailure, RedeemedToken, TokenReply } from '../microsoft/token-reply.ts';
 import { Canary, type CanarySettings, redemptionOf, type RedemptionRequest } from './canary.ts';
-import { needsCheck, tenantError, transientError } from './credential-breaker.ts';
-import { CredentialState } from './credential-state.ts';
+import { CredentialState, needsCheck, tenantError, transientError } from './credential-state.ts';
 import { type CachedCredentials, credentialVersion } from './credential/cached-credentials.ts';
 import type { WitnessDeps } from './witnesses.ts';
 

@@ -3,7 +3,7 @@ import type { JWK } from 'jose';
 import { toRow } from '../../../src/lib/audit/log/audit-row.ts';
 import type { AuditEntry } from '../../../src/lib/audit/audit-log.ts';
 import type { StoredRecord } from '../../../src/lib/audit/chain/checkpoint.ts';
-import { type LinkedRows, RecordChain } from '../../../src/lib/audit/chain/record-chain.ts';
+import { type LinkedRows, RecordChain } from '../../../src/lib/audit/log/table-audit-log.ts';
 import type { Evidence } from '../../../src/operator/audit/verify-export.ts';
 import type { CheckpointLog } from '../../../src/lib/audit/chain/checkpoint-log.ts';
 import { writeCheckpoint } from '../../../src/lib/audit/chain/write-checkpoint.ts';

@@ -7,8 +7,7 @@ import { announceByNotice } from '../../../src/lib/tenant-events/create-tenant-e
 import type { ConsentAttempt, ConsentInTenants } from '../../../src/lib/tenant-events/consent-in-new.ts';
 import { type AnnounceEvent, followTenants } from '../../../src/lib/tenant-events/follow-tenants.ts';
 import type { TenantEvent } from '../../../src/lib/tenant-events/tenant-event.ts';
-import { TableEventLog } from '../../../src/lib/tenant-events/table-event-log.ts';
-import { TableToldStates } from '../../../src/lib/tenant-events/announced-states.ts';
+import { TableEventLog, TableToldStates } from '../../../src/lib/tenant-events/table-event-log.ts';
 import type { Observations } from '../../../src/lib/tenant-events/event-log.ts';
 import type { CompleteRead } from '../../../src/lib/tenants/directory.ts';
 import { FakeClock, settle } from '../../fakes/fake-clock.ts';

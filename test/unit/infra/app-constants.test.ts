@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { maxRequestBodyBytes } from '../../../src/lib/api/read-request.ts';
+import { maxRequestBodyBytes } from '../../../src/lib/api/call.ts';
 import { checkpointContainer } from '../../../src/lib/audit/chain/blob-checkpoint-log.ts';
 import { settingsSchema } from '../../../src/lib/config/settings.ts';
 import { BrokerError, errorCodes, errorTable } from '../../../src/lib/core/errors.ts';

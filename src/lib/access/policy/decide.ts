@@ -9,8 +9,7 @@ import {
   type TenantFacts,
   type UnknownFact,
 } from '../tenants/tenant-set.ts';
-import type { AccessPolicy, Rule } from './policy.ts';
-import { allows } from './request-limit.ts';
+import { type AccessPolicy, allows, type Rule } from './policy.ts';
 
 /** The part of a request that the policy decides on. */
 export interface PolicyRequest extends TenantFacts {

@@ -7,8 +7,7 @@ import {
   textOfEntry,
 } from '../tenants/tenant-set.ts';
 import { conditionRank } from './decide.ts';
-import type { AccessPolicy, Rule } from './policy.ts';
-import { graphPaths, type RequestLimit, type AllowList } from './request-limit.ts';
+import { type AccessPolicy, type AllowList, graphPaths, type RequestLimit, type Rule } from './policy.ts';
 
 /** A list as it is written, and compiled. */
 interface List {

@@ -14,8 +14,15 @@ import {
 } from '../tenants/tenant-set.ts';
 import { idleConditionWarnings } from './idle-conditions.ts';
 import { type PolicyDocument, policyDocumentSchema, policyJsonSchema, type RuleDocument } from './policy-document.ts';
-import { type AccessPolicy, agentProblems, approvalProblems, type Rule, termsOf } from './policy.ts';
-import { requestLimitOf, allowListOf } from './request-limit.ts';
+import {
+  type AccessPolicy,
+  agentProblems,
+  allowListOf,
+  approvalProblems,
+  requestLimitOf,
+  type Rule,
+  termsOf,
+} from './policy.ts';
 
 /** Whether a rule lets the gateway send requests. */
 const isForGateway = ({ via }: Pick<RuleDocument, 'via'>): boolean => via?.includes('gateway') ?? false;

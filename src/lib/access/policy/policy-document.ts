@@ -1,10 +1,9 @@
 import * as z from 'zod';
 import { applicationNamePattern, grants } from '../../core/secrets.ts';
 import { callerKinds, callerRoles } from '../../core/caller.ts';
-import { approvalRanges } from './policy.ts';
+import { approvalRanges, requestMethods } from './policy.ts';
 import { entryRule } from '../tenants/tenant-set.ts';
 import { maxTagLength } from '../../tenants/tags.ts';
-import { requestMethods } from './request-limit.ts';
 
 /**
  * The access policy as written in `access-policy.json`. `ptb policy schema` generates the JSON schema from this, and

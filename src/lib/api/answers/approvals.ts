@@ -4,19 +4,15 @@ import { callerRoles } from '../../core/caller.ts';
 import { grants } from '../../core/secrets.ts';
 import { exampleApprovalId } from '../examples.ts';
 import { type AnswerDocument, jsonContent } from '../route.ts';
-import { callerKindFields, count, guid, isoTime } from './shared.ts';
+import { callerKindFields, count, guid, isoTime, optionalText, text, texts } from './shared.ts';
 
-const approvalId = z
-  .string()
-  .meta({ description: 'Id of the approval. It begins with the time of the request, in UTC.' });
+const approvalId = text('Id of the approval. It begins with the time of the request, in UTC.');
 
 const partySchema = z.object({
   objectId: guid.meta({ description: 'Object id of the person or service principal.' }),
   applicationId: guid.meta({ description: 'The application that it used.' }),
   ...callerKindFields,
-  name: z.string().meta({
-    description: 'Sign-in name or name of the application, if the token had one. That of an agent begins with "agent".',
-  }),
+  name: text('Sign-in name or name of the application, if the token had one. That of an agent begins with "agent".'),
 });
 
 const factsSchema = z.array(z.object({ name: z.string(), value: z.string() })).readonly();
@@ -24,16 +20,16 @@ const factsSchema = z.array(z.object({ name: z.string(), value: z.string() })).r
 const summaryFields = {
   id: approvalId,
   kind: z.enum(approvalKinds).meta({ description: 'Whether a token or a request through the gateway is approved.' }),
-  title: z.string().meta({ description: 'What is approved, in one line.' }),
+  title: text('What is approved, in one line.'),
   status: z.enum(approvalStatuses).meta({
     description:
       'pending: waits for decisions. approved: the request is served. denied, revoked: ended by a decider. expired: ended without enough decisions. used: the change was sent. ended: the validity is over.',
   }),
-  rule: z.string().meta({ description: 'The policy rule that asks for the approval.' }),
+  rule: text('The policy rule that asks for the approval.'),
   tenantId: guid,
   facts: factsSchema.meta({ description: 'What the approval is bound to, for people.' }),
   asker: partySchema,
-  reason: z.string().optional().meta({ description: 'Why the asker wants it.' }),
+  reason: optionalText('Why the asker wants it.'),
   askedAt: isoTime,
   expiresAt: isoTime.meta({ description: 'When a pending request expires.' }),
   approvalsNeeded: count,
@@ -59,10 +55,7 @@ const approvalSummarySchema = z.object(summaryFields).meta({ id: 'ApprovalSummar
 export const approvalsAnswerSchema = z
   .object({
     approvals: z.array(approvalSummarySchema).readonly().meta({ description: 'Newest first.' }),
-    continuation: z
-      .string()
-      .optional()
-      .meta({ description: 'Present if there may be more, even if this page is empty.' }),
+    continuation: optionalText('Present if there may be more, even if this page is empty.'),
   })
   .meta({ id: 'Approvals' });
 export type ApprovalsAnswer = z.output<typeof approvalsAnswerSchema>;
@@ -74,7 +67,7 @@ export const approvalSchema = z
       description:
         'Query, headers and body of a request. They may hold data of the customer, so they are removed when the approval is closed. Texts in members that hold secrets are hidden.',
     }),
-    digest: z.string().meta({ description: 'SHA-256 of all that the approval is bound to, in hexadecimal.' }),
+    digest: text('SHA-256 of all that the approval is bound to, in hexadecimal.'),
     from: z
       .array(z.enum(callerRoles))
       .readonly()
@@ -94,7 +87,7 @@ const pendingApprovalSchema = z
     approvalId,
     status: z.literal('pending'),
     rule: z.string(),
-    detail: z.string().meta({ description: 'What to do.' }),
+    detail: text('What to do.'),
     approvalsNeeded: count,
     approvalsGiven: count,
     expiresAt: isoTime,
@@ -104,18 +97,13 @@ export type PendingApprovalAnswer = z.output<typeof pendingApprovalSchema>;
 
 export const tokenAnswerSchema = z
   .object({
-    accessToken: z
-      .string()
-      .meta({ description: 'The access token for the `Authorization` header of requests to the resource. A secret.' }),
+    accessToken: text('The access token for the `Authorization` header of requests to the resource. A secret.'),
     tokenType: z.literal('Bearer'),
     expiresAt: isoTime,
     expiresInSeconds: z.int().min(0),
     tenantId: guid,
     resource: z.string(),
-    scopes: z
-      .array(z.string())
-      .readonly()
-      .meta({ description: 'What the token contains: delegated scopes or app roles.' }),
+    scopes: texts('What the token contains: delegated scopes or app roles.'),
     grant: z.enum(grants),
     tokenId: guid.meta({ description: 'Identifies this token in the audit log.' }),
   })

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { auditOutcomes } from '../../audit/audit-log.ts';
 import { grants } from '../../core/secrets.ts';
-import { callerKindFields, errorCodeSchema, guid, isoTime } from './shared.ts';
+import { callerKindFields, errorCodeSchema, guid, isoTime, optionalText, optionalTexts, texts } from './shared.ts';
 
 const auditEntrySchema = z
   .object({
@@ -17,66 +17,46 @@ const auditEntrySchema = z
       objectId: z.string(),
       ...callerKindFields,
     }),
-    rule: z
-      .string()
-      .optional()
-      .meta({ description: 'The policy rule that allowed the request, or `job:NAME` for a job of the broker.' }),
-    run: z
-      .string()
-      .optional()
-      .meta({ description: 'Id of the run that sent the request: a query. Of a tool: the run that it reads.' }),
+    rule: optionalText('The policy rule that allowed the request, or `job:NAME` for a job of the broker.'),
+    run: optionalText('Id of the run that sent the request: a query. Of a tool: the run that it reads.'),
     tenantId: guid.optional(),
-    tenantAsked: z.string().optional().meta({ description: 'The tenant as the caller named it.' }),
-    resource: z.string().optional().meta({ description: 'Absent if `route` is present.' }),
-    scopes: z.array(z.string()).readonly().meta({
-      description:
-        'If issued: the scopes of the token. If denied: the requested scopes. For a request through the gateway: the permissions of the rule that open it.',
-    }),
+    tenantAsked: optionalText('The tenant as the caller named it.'),
+    resource: optionalText('Absent if `route` is present.'),
+    scopes: texts(
+      'If issued: the scopes of the token. If denied: the requested scopes. For a request through the gateway: the permissions of the rule that open it.',
+    ),
     grant: z.enum(grants).optional().meta({ description: 'Absent if `route` is present.' }),
     kind: z.enum(['request', 'approval', 'tags', 'tool']).optional().meta({
       description:
         'Absent for a token. `tags`: a change of the tags of a tenant. `tool`: a call of a tool by an agent.',
     }),
-    tool: z.string().optional().meta({ description: 'The tool that was called.' }),
-    client: z.string().optional().meta({
-      description: 'What the client of the tool calls itself. Nobody has checked it.',
-    }),
-    approvalId: z.string().optional().meta({
-      description: 'The approval of a step, or the one under which the token was issued or the request sent.',
-    }),
+    tool: optionalText('The tool that was called.'),
+    client: optionalText('What the client of the tool calls itself. Nobody has checked it.'),
+    approvalId: optionalText(
+      'The approval of a step, or the one under which the token was issued or the request sent.',
+    ),
     breakGlass: z.literal(true).optional().meta({ description: 'Present if a rule for emergencies served it.' }),
-    reason: z.string().optional().meta({ description: 'Why the caller asked, decided, or declared an emergency.' }),
-    method: z.string().optional().meta({ description: 'Method of the request.' }),
-    path: z.string().optional().meta({
-      description: 'Path of the request as it was sent, without query. Absent if it could not be read.',
-    }),
-    cmdlet: z.string().optional().meta({ description: 'Cmdlet of an InvokeCommand of Exchange.' }),
-    bodySha256: z.string().optional().meta({ description: 'SHA-256 of the body of the request, in hexadecimal.' }),
-    uti: z.string().optional().meta({
-      description:
-        'Id of the token that was issued or went with the request: `uniqueTokenIdentifier` in the logs of the tenant.',
-    }),
+    reason: optionalText('Why the caller asked, decided, or declared an emergency.'),
+    method: optionalText('Method of the request.'),
+    path: optionalText('Path of the request as it was sent, without query. Absent if it could not be read.'),
+    cmdlet: optionalText('Cmdlet of an InvokeCommand of Exchange.'),
+    bodySha256: optionalText('SHA-256 of the body of the request, in hexadecimal.'),
+    uti: optionalText(
+      'Id of the token that was issued or went with the request: `uniqueTokenIdentifier` in the logs of the tenant.',
+    ),
     status: z.number().int().optional().meta({ description: 'HTTP status that the resource answered with.' }),
-    requestId: z.string().optional().meta({ description: '`request-id` that the resource answered with.' }),
+    requestId: optionalText('`request-id` that the resource answered with.'),
     bytes: z.number().int().optional().meta({ description: 'Size of the body that the resource answered with.' }),
-    route: z.string().optional().meta({
-      description:
-        'Method and path of a request that was refused because of its caller or its form. Absent for requests of tokens that were understood.',
-    }),
-    application: z
-      .string()
-      .optional()
-      .meta({ description: "The one of the broker's applications that requested the token from Entra." }),
+    route: optionalText(
+      'Method and path of a request that was refused because of its caller or its form. Absent for requests of tokens that were understood.',
+    ),
+    application: optionalText("The one of the broker's applications that requested the token from Entra."),
     expiresAt: isoTime.optional(),
-    tokenFingerprint: z.string().optional().meta({ description: 'SHA-256 of the token in hexadecimal.' }),
+    tokenFingerprint: optionalText('SHA-256 of the token in hexadecimal.'),
     fromCache: z.boolean().optional(),
-    excessScopes: z
-      .array(z.string())
-      .readonly()
-      .optional()
-      .meta({ description: 'Scopes of the token beyond those of the rule, which tolerates them.' }),
-    tagsAdded: z.array(z.string()).readonly().optional().meta({ description: 'Tags that the tenant got.' }),
-    tagsRemoved: z.array(z.string()).readonly().optional().meta({ description: 'Tags that the tenant lost.' }),
+    excessScopes: optionalTexts('Scopes of the token beyond those of the rule, which tolerates them.'),
+    tagsAdded: optionalTexts('Tags that the tenant got.'),
+    tagsRemoved: optionalTexts('Tags that the tenant lost.'),
   })
   .meta({ id: 'AuditEntry' });
 
@@ -85,15 +65,12 @@ export const auditAnswerSchema = z
     from: isoTime,
     to: isoTime,
     entries: z.array(auditEntrySchema).readonly().meta({ description: 'Newest first.' }),
-    continuation: z
-      .string()
-      .optional()
-      .meta({ description: 'Present if there may be more entries, even if this page is empty.' }),
+    continuation: optionalText('Present if there may be more entries, even if this page is empty.'),
   })
   .meta({ id: 'Audit' });
 export type AuditAnswer = z.output<typeof auditAnswerSchema>;
 
-const continuation = z.string().optional().meta({ description: 'Present if more follow, even if this page is empty.' });
+const continuation = optionalText('Present if more follow, even if this page is empty.');
 
 export const auditRecordsAnswerSchema = z
   .object({
@@ -110,10 +87,7 @@ export type AuditRecordsAnswer = z.output<typeof auditRecordsAnswerSchema>;
 
 export const auditCheckpointsAnswerSchema = z
   .object({
-    checkpoints: z
-      .array(z.string())
-      .readonly()
-      .meta({ description: 'Each a JWS in compact form, oldest first. docs/audit-evidence.md describes the payload.' }),
+    checkpoints: texts('Each a JWS in compact form, oldest first. docs/audit-evidence.md describes the payload.'),
     keys: z
       .array(z.looseObject({}))
       .readonly()

@@ -1,14 +1,13 @@
 import * as z from 'zod';
 import { endedStatuses, historyOutcomes } from '../../runs/history/tenant-numbers.ts';
 import { parametersSchema, tenantCountsSchema } from './runs.ts';
-import { count, guid, isoTime } from './shared.ts';
+import { count, guid, isoTime, text } from './shared.ts';
 
 const columnSchema = z
   .object({
-    name: z.string().meta({
-      description:
-        'The name of a column of numbers, or of a column of booleans with the value that is counted: `registered=false`.',
-    }),
+    name: text(
+      'The name of a column of numbers, or of a column of booleans with the value that is counted: `registered=false`.',
+    ),
     title: z.string(),
   })
   .meta({ id: 'HistoryColumn' });

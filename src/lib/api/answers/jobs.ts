@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import type { Job } from '../../runs/job/job.ts';
 import { startRunSchema } from '../requests.ts';
-import { isoTime } from './shared.ts';
+import { isoTime, optionalText, optionalTexts } from './shared.ts';
 
 const columnSchema = z
   .object({
@@ -27,18 +27,14 @@ const jobSchema = z
     name: z.string(),
     title: z.string(),
     description: z.string().optional(),
-    schedule: z
-      .string()
-      .optional()
-      .meta({ description: 'NCRONTAB expression with six fields, UTC. Absent if the job has no schedule.' }),
+    schedule: optionalText('NCRONTAB expression with six fields, UTC. Absent if the job has no schedule.'),
     nextAt: isoTime.optional(),
     resources: z.array(z.string()).readonly(),
     permissions: z.array(z.string()).readonly().optional(),
-    tenants: z.array(z.string()).readonly().optional().meta({
-      description:
-        'The tenants that the job is for, as entries like those of a rule. Absent if it is for all, and for a caller that the policy limits to some tenants.',
-    }),
-    except: z.array(z.string()).readonly().optional().meta({ description: 'The tenants that the job is not for.' }),
+    tenants: optionalTexts(
+      'The tenants that the job is for, as entries like those of a rule. Absent if it is for all, and for a caller that the policy limits to some tenants.',
+    ),
+    except: optionalTexts('The tenants that the job is not for.'),
     parameters: parametersSchema,
     timeoutSeconds: z.int().min(1).max(3600).meta({ description: 'Time limit for one tenant.' }),
     columns: z

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { runOutcomes, tenantStates } from '../../core/outcomes.ts';
 import { runStatuses } from '../../runs/store/run.ts';
-import { count, errorCodeSchema, failureTextSchema, guid, isoTime } from './shared.ts';
+import { count, errorCodeSchema, failureTextSchema, guid, isoTime, optionalText, text, texts } from './shared.ts';
 
 export const tenantCountsSchema = z
   .object({
@@ -13,15 +13,13 @@ export const tenantCountsSchema = z
   })
   .meta({ id: 'TenantCounts' });
 
-const runId = z.string().meta({ description: '`job@window`. Percent-encode it in a path.' });
+const runId = text('`job@window`. Percent-encode it in a path.');
 
 const runSummarySchema = z
   .object({
     runId,
-    job: z.string().meta({ description: 'Name of the job, or `query`.' }),
-    query: z.string().optional().meta({
-      description: 'Path and query of the GET that a query sends in each tenant. Absent for a job.',
-    }),
+    job: text('Name of the job, or `query`.'),
+    query: optionalText('Path and query of the GET that a query sends in each tenant. Absent for a job.'),
     window: z.string(),
     status: z.enum(runStatuses).meta({
       description:
@@ -32,27 +30,23 @@ const runSummarySchema = z
         'What the run brought, in one word. `starting`: the number of tenants is not known yet. `skipped`: no tenant failed and none succeeded, because each was excluded or lacks the service that the job examines.',
     }),
     tenants: tenantCountsSchema,
-    startedBy: z.string().meta({ description: '`timer`, or the application id of the caller.' }),
+    startedBy: text('`timer`, or the application id of the caller.'),
     starter: z
-      .object({ objectId: guid, name: z.string().optional().meta({ description: 'The sign-in name of a person.' }) })
+      .object({ objectId: guid, name: optionalText('The sign-in name of a person.') })
       .optional()
       .meta({
         description:
           'The person or service principal that acted through the application. Absent for a timer, and for a run that an earlier version started.',
       }),
-    correlationId: z.string().optional().meta({
-      description:
-        'Of the request that started the run. If an agent started it, the audit entry of its tool has the same. Absent for a timer, and for a run that an earlier version started.',
-    }),
+    correlationId: optionalText(
+      'Of the request that started the run. If an agent started it, the audit entry of its tool has the same. Absent for a timer, and for a run that an earlier version started.',
+    ),
     startedAt: isoTime,
     finishedAt: isoTime.optional(),
     durationMs: z.number().min(0),
     cancelRequested: z.boolean().optional(),
     stoppedBy: failureTextSchema.extend({ detail: z.string() }).optional().meta({ description: 'Why the run failed.' }),
-    warnings: z
-      .array(z.string())
-      .readonly()
-      .meta({ description: 'What was missing or outdated in the list of tenants when the run was planned.' }),
+    warnings: texts('What was missing or outdated in the list of tenants when the run was planned.'),
   })
   .meta({ id: 'RunSummary' });
 
@@ -133,9 +127,7 @@ export const runTenantDetailsSchema = runTenantSchema
     runId,
     title: z.string().optional(),
     advice: z.string().optional(),
-    error: z.string().optional().meta({
-      description: 'What the job threw in its last attempt: text, stack and causes, without secrets.',
-    }),
+    error: optionalText('What the job threw in its last attempt: text, stack and causes, without secrets.'),
     log: z
       .array(
         z.object({
@@ -171,7 +163,7 @@ const rowSchema = z
 export const resultsAnswerSchema = z
   .object({
     rows: z.array(rowSchema),
-    continuation: z.string().optional().meta({ description: 'Present if there are more rows. Send it to get them.' }),
+    continuation: optionalText('Present if there are more rows. Send it to get them.'),
   })
   .meta({ id: 'RunResults' });
 
@@ -186,7 +178,7 @@ const tenantChangeSchema = z
       change: z.literal('changed'),
       before: changedRowSchema,
       after: changedRowSchema,
-      columns: z.array(z.string()).readonly().meta({ description: 'Names of the columns that differ.' }),
+      columns: texts('Names of the columns that differ.'),
     }),
   ])
   .meta({ id: 'TenantChange' });
@@ -222,11 +214,9 @@ export type RunTenantsAnswer = z.output<typeof runTenantsAnswerSchema>;
 
 export const checkedQuerySchema = z
   .object({
-    path: z.string().meta({ description: 'Path and query as they will be sent.' }),
-    request: z.string().meta({ description: 'Method and canonical path, as the audit log will show them.' }),
-    anyOf: z.array(z.string()).readonly().meta({
-      description: 'Each of these permissions opens the request. Empty: it needs several together.',
-    }),
+    path: text('Path and query as they will be sent.'),
+    request: text('Method and canonical path, as the audit log will show them.'),
+    anyOf: texts('Each of these permissions opens the request. Empty: it needs several together.'),
     rules: z
       .array(z.object({ rule: z.string(), permissions: z.array(z.string()).readonly() }))
       .readonly()

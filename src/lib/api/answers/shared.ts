@@ -22,6 +22,11 @@ export const callerKindFields = {
   }),
 };
 
+export const text = (description: string) => z.string().meta({ description });
+export const optionalText = (description: string) => z.string().optional().meta({ description });
+export const texts = (description: string) => z.array(z.string()).readonly().meta({ description });
+export const optionalTexts = (description: string) => z.array(z.string()).readonly().optional().meta({ description });
+
 export const errorCodeSchema = z.enum(errorCodes).meta({
   id: 'ErrorCode',
   description: 'One of a closed set, described in docs/errors.md. Switch on it, never on texts.',
@@ -31,7 +36,7 @@ export const errorCodeSchema = z.enum(errorCodes).meta({
 export const failureTextSchema = z.object({
   code: errorCodeSchema,
   title: z.string(),
-  advice: z.string().meta({ description: 'What to do about the failure.' }),
+  advice: text('What to do about the failure.'),
 });
 
 /** The body of every failure (RFC 9457). */
@@ -40,9 +45,9 @@ export const problemSchema = z
     type: z.url().meta({ description: 'Address of the description of the code.' }),
     title: z.string(),
     status: z.int().min(400).max(599),
-    detail: z.string().meta({ description: 'What went wrong in this case.' }),
+    detail: text('What went wrong in this case.'),
     code: errorCodeSchema,
-    advice: z.string().meta({ description: 'What to do about the failure.' }),
+    advice: text('What to do about the failure.'),
     correlationId: guid.meta({ description: 'Identifies the request in the log.' }),
     retryAfterSeconds: z
       .int()
@@ -54,10 +59,10 @@ export const problemSchema = z
 
 export const signInAnswerSchema = z
   .object({
-    entraEndpoint: z.string().meta({ description: 'Base address of the authorities. `/{tenantId}` follows.' }),
+    entraEndpoint: text('Base address of the authorities. `/{tenantId}` follows.'),
     tenantId: guid,
     clientId: guid.meta({ description: 'The public client through which people sign in.' }),
-    scope: z.string().meta({ description: "The delegated scope of the broker's own application." }),
+    scope: text("The delegated scope of the broker's own application."),
   })
   .meta({ id: 'SignIn', description: 'How a person gets a token for this broker. Nothing of it is secret.' });
 

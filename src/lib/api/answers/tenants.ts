@@ -2,7 +2,17 @@ import * as z from 'zod';
 import { tenantOutcomes } from '../../runs/store/run.ts';
 import { endingDays, eventKinds } from '../../tenant-events/tenant-event.ts';
 import { type ReachabilityReason, reasonTexts, tenantSources } from '../../tenants/tenant.ts';
-import { count, errorCodeSchema, failureTextSchema, guid, isoTime } from './shared.ts';
+import {
+  count,
+  errorCodeSchema,
+  failureTextSchema,
+  guid,
+  isoTime,
+  optionalText,
+  optionalTexts,
+  text,
+  texts,
+} from './shared.ts';
 
 const reasons = Object.keys(reasonTexts) as [ReachabilityReason, ...ReachabilityReason[]];
 
@@ -25,17 +35,13 @@ const tenantSchema = z
     relationshipEndsAt: isoTime.optional(),
     reachable: z.boolean().meta({ description: 'If false, no token is issued for the tenant and no job visits it.' }),
     reason: z.enum(reasons),
-    explanation: z.string().meta({ description: 'The reason as a sentence.' }),
+    explanation: text('The reason as a sentence.'),
     sources: z
       .array(z.enum(tenantSources))
       .readonly()
       .meta({ description: 'The Microsoft lists that contain the tenant.' }),
-    tags: z.array(z.string()).readonly().optional().meta({
-      description: 'The tags of the tenant, as `NAME` or `NAME=VALUE`, sorted. Absent if they could not be read.',
-    }),
-    groups: z.array(z.string()).readonly().optional().meta({
-      description: 'The tenant groups of the policy that contain the tenant. Absent if that is not known now.',
-    }),
+    tags: optionalTexts('The tags of the tenant, as `NAME` or `NAME=VALUE`, sorted. Absent if they could not be read.'),
+    groups: optionalTexts('The tenant groups of the policy that contain the tenant. Absent if that is not known now.'),
     lastResults: z.array(lastResultSchema).readonly().optional().meta({
       description: 'The latest result of each job that visited the tenant. Absent if the results could not be read.',
     }),
@@ -45,11 +51,10 @@ const tenantSchema = z
 export const tenantsAnswerSchema = z
   .object({
     tenants: z.array(tenantSchema).readonly(),
-    groups: z.array(z.string()).readonly().meta({
-      description:
-        'The names of all tenant groups of the policy; for a caller that the policy limits to some tenants, of those that contain one of them.',
-    }),
-    warnings: z.array(z.string()).readonly().meta({ description: 'What is missing or outdated in this list.' }),
+    groups: texts(
+      'The names of all tenant groups of the policy; for a caller that the policy limits to some tenants, of those that contain one of them.',
+    ),
+    warnings: texts('What is missing or outdated in this list.'),
     asOf: isoTime,
   })
   .meta({ id: 'Tenants' });
@@ -70,7 +75,7 @@ export const tenantDetailsSchema = tenantSchema
     codes: z.array(failureTextSchema).readonly().meta({
       description: 'Title and advice for each code in `lastResults` and `history`, with the id of the tenant.',
     }),
-    warnings: z.array(z.string()).readonly().meta({ description: 'What is missing or outdated in this answer.' }),
+    warnings: texts('What is missing or outdated in this answer.'),
     asOf: isoTime.meta({ description: 'When the list of tenants was read.' }),
   })
   .meta({ id: 'TenantDetails' });
@@ -78,7 +83,7 @@ export const tenantDetailsSchema = tenantSchema
 export const changedTagsSchema = z
   .object({
     tenantId: guid,
-    tags: z.array(z.string()).readonly().meta({ description: 'The tags of the tenant now, sorted.' }),
+    tags: texts('The tags of the tenant now, sorted.'),
     added: z.array(z.string()).readonly(),
     removed: z.array(z.string()).readonly(),
   })
@@ -90,18 +95,18 @@ export type LastResult = z.output<typeof lastResultSchema>;
 export type TenantDetailsAnswer = z.output<typeof tenantDetailsSchema>;
 
 const eventReasons = [...(Object.keys(reasonTexts) as ReachabilityReason[]), 'not_listed'] as const;
-const texts = z.array(z.string()).readonly();
+const list = z.array(z.string()).readonly();
 
 const eventSchema = z
   .object({
-    id: z.string().meta({ description: 'Stays the same however often the event is read or announced.' }),
+    id: text('Stays the same however often the event is read or announced.'),
     sequence: count.meta({ description: 'Place in the log. Later events have higher numbers; some are left out.' }),
     at: isoTime.meta({ description: 'When the broker noticed it.' }),
     tenantId: guid,
-    tenantName: z.string().meta({ description: 'The name of the customer at that time.' }),
+    tenantName: text('The name of the customer at that time.'),
     kind: z.enum(eventKinds),
-    explanation: z.string().meta({ description: 'What has happened and why, as sentences.' }),
-    advice: z.string().optional().meta({ description: 'What to do. Absent if there is nothing to do.' }),
+    explanation: text('What has happened and why, as sentences.'),
+    advice: optionalText('What to do. Absent if there is nothing to do.'),
     reason: z
       .enum(eventReasons)
       .optional()
@@ -112,21 +117,21 @@ const eventSchema = z
       .union([z.literal(endingDays[0]), z.literal(endingDays[1]), z.literal(endingDays[2]), z.literal(endingDays[3])])
       .optional()
       .meta({ description: 'With `ending`: the relationship ends within so many days.' }),
-    tagsAdded: texts.optional(),
-    tagsRemoved: texts.optional(),
-    scopes: texts.optional().meta({ description: 'With `consent_differs`: the missing permissions.' }),
-    application: z.string().optional().meta({
-      description: 'With `consent_missing`: the further application that lacks the consent. Absent: `default`.',
-    }),
+    tagsAdded: list.optional(),
+    tagsRemoved: list.optional(),
+    scopes: optionalTexts('With `consent_differs`: the missing permissions.'),
+    application: optionalText(
+      'With `consent_missing`: the further application that lacks the consent. Absent: `default`.',
+    ),
     code: errorCodeSchema.optional().meta({ description: 'With `auto_consent_failed`: the cause.' }),
-    jobs: texts.optional().meta({ description: 'The jobs whose last result shows what is missing.' }),
+    jobs: optionalTexts('The jobs whose last result shows what is missing.'),
   })
   .meta({ id: 'TenantEvent' });
 
 export const eventsAnswerSchema = z
   .object({
     events: z.array(eventSchema).readonly().meta({ description: 'The newest first.' }),
-    continuation: z.string().optional().meta({ description: 'Absent on the last page.' }),
+    continuation: optionalText('Absent on the last page.'),
     lookedAt: isoTime
       .optional()
       .meta({ description: 'When the tenants were last compared with the lists. Absent before the first time.' }),

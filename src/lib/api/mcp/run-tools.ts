@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { BrokerError } from '../../core/errors.ts';
+import { defined } from '../../core/objects.ts';
 import { isEnded } from '../../runs/store/run.ts';
 import type { ResultsAnswer, RunAnswer, RunsAnswer, RunSummaryAnswer, StartedRunAnswer } from '../answers/runs.ts';
 import { maxContinuation } from '../requests.ts';
@@ -17,28 +18,22 @@ import {
   withoutQuery,
 } from './tool.ts';
 
-/** Some rows of a run. */
-interface RowsPage {
-  readonly rows: readonly Readonly<Record<string, unknown>>[];
-  readonly continuation?: string;
-}
-
-/** The same, with what an agent must know about them. */
-interface NotedRows {
-  readonly page: RowsPage;
-  readonly notes: readonly string[];
-}
-
 /** Largest page in rows. */
 const maxRows = 500;
 
-/** Of {@link RowsPage}, for the output of a tool. */
+/** Some rows of a run. */
 const rowsPage = z.object({
   rows: z.array(z.record(z.string(), z.unknown())).readonly(),
   continuation: z.string().optional().meta({
     description: 'For read_rows. Present if there are more rows, or if the run has not ended.',
   }),
 });
+
+/** With what an agent must know about the rows. */
+interface NotedRows {
+  readonly page: z.input<typeof rowsPage>;
+  readonly notes: readonly string[];
+}
 
 /**
  * The orders of the rows, by the letter before a continuation. A run in progress is read as tenants finish. One that has ended
@@ -47,27 +42,22 @@ const rowsPage = z.object({
 const orders = { p: 'plan', a: 'arrival' } as const;
 type OrderLetter = keyof typeof orders;
 
-/** Which rows to read. */
-interface RowsRequest {
-  readonly limit: number;
-  /** Of an earlier page. */
-  readonly continuation?: string | undefined;
-}
-
 /**
  * Reads as many rows as fit into an answer, at least one. A row that is too large alone is shortened, and a note says so.
+ * @param continuation of an earlier page.
  * @throws BrokerError request_invalid for a wrong continuation, or as the routes do.
  */
-async function readRows(ask: Ask, runId: string, { limit, continuation }: RowsRequest): Promise<NotedRows> {
+async function readRows(ask: Ask, runId: string, limit: number, continuation?: string): Promise<NotedRows> {
   const { letter, position } =
     continuation === undefined ? { letter: await letterOf(ask, runId), position: undefined } : parse(continuation);
   for (let most = limit; ; ) {
     const query = { format: 'json', order: orders[letter], limit: String(most), continuation: position };
     const page = jsonOf(await ask({ route: 'runs-results', path: { runId }, query })) as ResultsAnswer;
-    const next = page.continuation === undefined ? {} : { continuation: `${letter}.${page.continuation}` };
-    if (sizeOf(page.rows) <= maxDataBytes) return { page: { rows: page.rows, ...next }, notes: [] };
+    const next = page.continuation && `${letter}.${page.continuation}`;
+    const pageOf = (rows: ResultsAnswer['rows']) => defined({ rows, continuation: next });
+    if (sizeOf(page.rows) <= maxDataBytes) return { page: pageOf(page.rows), notes: [] };
     const { items } = fit(page.rows);
-    if (page.rows.length === 1) return { page: { rows: items, ...next }, notes: [shortenedNote] };
+    if (page.rows.length === 1) return { page: pageOf([...items]), notes: [shortenedNote] };
     // A continuation stands after the last row of its page, so a shorter page is asked for.
     most = items.length;
   }
@@ -121,7 +111,7 @@ export const queryTenants = defineTool({
     const headers = client === undefined ? {} : { 'user-agent': client.replaceAll(/[^\x20-\x7e]/g, '?') };
     const { runId } = jsonOf(await ask({ route: 'queries-start', headers, body })) as StartedRunAnswer;
     const { status, progress, tenants } = await untilEnded(context, runId, waitSeconds * 1_000);
-    const { page, notes: rowNotes } = await readRows(ask, runId, { limit });
+    const { page, notes: rowNotes } = await readRows(ask, runId, limit);
     const cutTenants = await countCutTenants(ask, runId);
     const notes = [
       ...cutTenantsNotes(cutTenants),
@@ -172,18 +162,9 @@ const summary = z.object({
 const runId = z.string().min(1).max(200).meta({ description: 'runId of another tool.' });
 
 function viewRun(run: RunSummaryAnswer): z.input<typeof summary> {
-  const { startedBy, starter, finishedAt } = run;
-  return {
-    runId: run.runId,
-    job: run.job,
-    ...(run.query === undefined ? {} : { query: run.query }),
-    status: run.status,
-    outcome: run.outcome,
-    tenants: run.tenants,
-    startedBy: starter?.name ?? startedBy,
-    startedAt: run.startedAt,
-    ...(finishedAt === undefined ? {} : { finishedAt }),
-  };
+  const { runId: id, job, query, status, outcome, tenants, startedBy, starter, startedAt, finishedAt } = run;
+  const who = starter?.name ?? startedBy;
+  return defined({ runId: id, job, query, status, outcome, tenants, startedBy: who, startedAt, finishedAt });
 }
 
 /** The text of a query has up to 4,000 characters: `read_run` shows them. */
@@ -273,7 +254,7 @@ export const readRun = defineTool({
 
 function viewFailure(one: RunAnswer['failures'][number]): z.input<typeof failure> {
   const { tenantId, name, code, title, advice, detail } = one;
-  return { tenantId, name, code, title, advice, ...(detail === undefined ? {} : { detail }) };
+  return defined({ tenantId, name, code, title, advice, detail });
 }
 
 export const readRowsTool = defineTool({
@@ -296,7 +277,7 @@ export const readRowsTool = defineTool({
   output: rowsPage.extend({ cutTenants: cutTenantsShape.cutTenants.optional() }),
   about: ({ runId: run }) => ({ run }),
   run: async ({ runId: run, limit, continuation }, { ask }) => {
-    const { page, notes } = await readRows(ask, run, { limit, continuation });
+    const { page, notes } = await readRows(ask, run, limit, continuation);
     if (page.continuation !== undefined)
       return { notes: [...notes, 'More rows may follow: call again with continuation.'], data: page };
     const cutTenants = await countCutTenants(ask, run);

@@ -10,7 +10,7 @@ import {
   type PolicyCaller,
 } from '../../access/policy/decide.ts';
 import { type AccessPolicy, grantOf, type Rule } from '../../access/policy/policy.ts';
-import { graphPaths, namesSegment, type RequestLimit } from '../../access/policy/request-limit.ts';
+import { graphPaths, namesSegment, type RequestLimit } from '../../access/policy/policy.ts';
 import { byProvenDomains, denialError, findTenant, parseReference } from '../../access/tenants/requested-tenant.ts';
 import type { TenantFacts } from '../../access/tenants/tenant-set.ts';
 import { type Caller, callerIdOf } from '../../core/caller.ts';

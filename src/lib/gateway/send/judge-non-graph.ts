@@ -6,7 +6,7 @@ import {
   otherPaths,
   type RequestLimit,
   requestMethods,
-} from '../../access/policy/request-limit.ts';
+} from '../../access/policy/policy.ts';
 import type { TenantId } from '../../core/identifiers.ts';
 import { isObject } from '../../core/objects.ts';
 import { judgedBy } from '../../core/resources.ts';

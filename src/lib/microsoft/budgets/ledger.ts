@@ -1,4 +1,7 @@
+import type { TableClient } from '@azure/data-tables';
 import * as z from 'zod';
+import { Columns, pieces } from '../../core/rows/columns.ts';
+import { Table } from '../../core/rows/table.ts';
 import type { Demand } from '../../core/share.ts';
 
 /** A limit that all instances share. */
@@ -101,6 +104,41 @@ export function decodeLedger(text: string): Ledger {
   }
 }
 
+export const budgetsTable = 'Budgets';
+const key = { partitionKey: 'budgets', rowKey: 'ledger' };
+/** An entity holds 1 MB. */
+const columns = new Columns({ ledger: pieces(12) });
+
+/** The ledger in one row. All methods throw BrokerError storage_unavailable. */
+export class TableLedgerStore implements LedgerStore {
+  readonly #table: Table;
+
+  constructor(open: () => Promise<TableClient>) {
+    this.#table = new Table(open, 'The ledger of the budgets cannot be read or written.');
+  }
+
+  async read(): Promise<StoredLedger> {
+    let answeredAtMs = Number.NaN;
+    const found = await this.#table.find(key, {
+      onResponse: ({ headers }) => {
+        answeredAtMs = Date.parse(headers.get('date') ?? '');
+      },
+    });
+    if (found === undefined) return { ledger: emptyLedger, version: undefined, ageMs: 0 };
+    const ageMs = answeredAtMs - Date.parse(found.timestamp ?? '');
+    return {
+      ledger: decodeLedger(columns.decode(found)?.ledger ?? ''),
+      version: found.etag,
+      ageMs: Number.isFinite(ageMs) ? Math.max(0, ageMs) : 0,
+    };
+  }
+
+  async write(ledger: Ledger, version: string | undefined): Promise<boolean> {
+    const row = { ...key, ...columns.encode({ ledger: encodeLedger(ledger) }) };
+    return (await this.#table.putIfUnchanged(row, version)) !== undefined;
+  }
+}
+
 /**
  * The part of a rate that an instance without an entry uses: half of an equal part, with room for one more instance. Eight
  * instances that start together, and know of each other only seconds later, stay within the budget.
@@ -134,8 +172,10 @@ interface Outcome {
 const minTotalWithReserve = 16;
 
 /**
- * The ledger after a heartbeat. The shares never exceed the budget: an instance takes only what is free, and others give up
- * what is above their part at their own next heartbeat. Pure.
+ * The ledger after a heartbeat. An instance takes only what is free, and others give up what is above their part at their own
+ * next heartbeat. So concurrent operations never exceed their number, unless there are more instances than units. A rate is
+ * exceeded while instances join: until their next heartbeat, others use the unlisted part of those that they know, by a
+ * twelfth of the rate too much for one that joins. Pure.
  */
 export function afterHeartbeat(before: Ledger, { id, count, budgetOf, wants, expired, pauses }: Heartbeat): Outcome {
   const others = pick(before.members, (other) => other !== id && !expired.has(other));

@@ -15,7 +15,7 @@ import type {
 } from '../../core/share.ts';
 import { BudgetKeeper, type KeeperDeps } from './budget-keeper.ts';
 import { budgetNamed, graphLimits, limitOf, type RateLimit, segmentsOf, spendsOf } from './graph-limits.ts';
-import { budgetsTable, TableLedgerStore } from './table-ledger-store.ts';
+import { budgetsTable, TableLedgerStore } from './ledger.ts';
 
 /** Waiting requests of one caller. */
 const maxWaiting = 100;

@@ -21,12 +21,12 @@ export interface JournalEntry {
   /** When the last successful rotation obtained its refresh token. */
   readonly rotatedAtMs?: number;
   /** The last failed rotation. */
-  readonly failure?: JournalFailure;
+  readonly failure?: { readonly atMs: number; readonly code: ErrorCode; readonly detail: string };
   /** The last customer that is recorded to have received a token, and the identifier of its resource. */
   readonly witness?: JournalWitness;
   /** Whether Partner Center last found MFA in the token. */
   readonly mfaProbe?: { readonly atMs: number; readonly compliant: boolean };
-  /** Names the keys of the application that the vault did not hold at the last daily care, if there were any. */
+  /** Names the keys of the application that the vault did not hold at the last daily care. Empty is recorded as absent. */
   readonly unknownKeys?: string;
 }
 
@@ -35,21 +35,11 @@ export interface JournalWitness {
   readonly resourceIdentifier: string;
 }
 
-export interface JournalFailure {
-  readonly atMs: number;
-  readonly code: ErrorCode;
-  readonly detail: string;
-}
-
 /** The state of each credential, kept across restarts. All methods throw BrokerError storage_unavailable. */
 export interface CredentialJournal {
   read(application: string): Promise<JournalEntry>;
-  recordRotation(application: string, atMs: number): Promise<void>;
-  recordFailure(application: string, failure: JournalFailure): Promise<void>;
-  recordWitness(application: string, witness: JournalWitness): Promise<void>;
-  recordMfaProbe(application: string, probe: NonNullable<JournalEntry['mfaProbe']>): Promise<void>;
-  /** @param keys empty if the vault holds all of them. */
-  recordUnknownKeys(application: string, keys: string): Promise<void>;
+  /** Replaces what the entry says about each of these. */
+  record(application: string, happened: Omit<JournalEntry, 'state'>): Promise<void>;
   /** @returns whether this call changed the state. Of several instances, only that one announces the change. */
   changeState(application: string, state: CredentialState, atMs: number): Promise<boolean>;
 }
@@ -82,7 +72,6 @@ const columns = new Columns({
 export class TableCredentialJournal implements CredentialJournal {
   readonly #table: Table;
 
-  /** @param open returns the table's client. The table is created on first use. */
   constructor(open: () => Promise<TableClient>) {
     this.#table = new Table(open, 'The credential journal cannot be read or written.');
   }
@@ -91,24 +80,8 @@ export class TableCredentialJournal implements CredentialJournal {
     return entryOf(await this.#find(application));
   }
 
-  recordRotation(application: string, rotatedAtMs: number): Promise<void> {
-    return this.#merge(application, { rotatedAtMs });
-  }
-
-  recordFailure(application: string, failure: JournalFailure): Promise<void> {
-    return this.#merge(application, { failure });
-  }
-
-  recordWitness(application: string, witness: JournalWitness): Promise<void> {
-    return this.#merge(application, { witness });
-  }
-
-  recordMfaProbe(application: string, mfaProbe: NonNullable<JournalEntry['mfaProbe']>): Promise<void> {
-    return this.#merge(application, { mfaProbe });
-  }
-
-  recordUnknownKeys(application: string, unknownKeys: string): Promise<void> {
-    return this.#merge(application, { unknownKeys });
+  record(application: string, happened: Omit<JournalEntry, 'state'>): Promise<void> {
+    return this.#table.put(rowOf(application, happened), 'Merge');
   }
 
   async changeState(application: string, state: CredentialState, sinceMs: number): Promise<boolean> {
@@ -124,10 +97,6 @@ export class TableCredentialJournal implements CredentialJournal {
 
   #find(application: string): Promise<Row | undefined> {
     return this.#table.find({ partitionKey, rowKey: application });
-  }
-
-  #merge(application: string, entry: JournalEntry): Promise<void> {
-    return this.#table.put(rowOf(application, entry), 'Merge');
   }
 }
 

@@ -83,7 +83,7 @@ export async function checkKeys(deps: CheckKeysDeps, application: string): Promi
     const keys = namesOf(unknownKeys(lists, known, clock.nowMs()));
     const before = (await journal.read(application)).unknownKeys ?? '';
     if (keys !== '') log.log(keys === before ? 'info' : 'warn', 'credential.unknown_keys', { application, keys });
-    if (keys !== before) await journal.recordUnknownKeys(application, keys);
+    if (keys !== before) await journal.record(application, { unknownKeys: keys });
   } catch (thrown) {
     if (graphStatus(thrown) === 403) return;
     log.log('warn', 'credential.key_check_failed', { application, ...errorFields(thrown) });
@@ -121,7 +121,7 @@ export async function keepAlive(deps: KeepAliveDeps, application: string): Promi
   if (rotation instanceof BrokerError) {
     const { code, detail } = rotation;
     const failure = { atMs: deps.clock.nowMs(), code, detail };
-    await writeToJournal(deps, () => deps.journal.recordFailure(application, failure));
+    await writeToJournal(deps, () => deps.journal.record(application, { failure }));
   } else if (rotation !== undefined) {
     await removeFormer(deps, application);
     // If Entra accepts each refresh token only once, the probe would use up the stored one.
@@ -169,7 +169,7 @@ async function rotate(deps: KeepAliveDeps, application: string): Promise<Rotatio
     const { version, disabledVersions, versions, mfa } = rotation;
     const fields = { application, clientId: client.clientId, version, disabledVersions, versions, mfa };
     deps.log.log('info', 'credential.rotated', fields);
-    await writeToJournal(deps, () => deps.journal.recordRotation(application, rotation.obtainedAtMs));
+    await writeToJournal(deps, () => deps.journal.record(application, { rotatedAtMs: rotation.obtainedAtMs }));
     return rotation;
   } catch (thrown) {
     deps.log.log('error', 'credential.rotation_failed', { application, ...errorFields(thrown) });
@@ -198,7 +198,7 @@ const probe = (deps: KeepAliveDeps, application: string): Promise<void> =>
     if (!reply.ok) return;
     const compliant = await probeMfa(deps, reply.token.accessToken);
     if (compliant === undefined) return;
-    await deps.journal.recordMfaProbe(application, { atMs: deps.clock.nowMs(), compliant });
+    await deps.journal.record(application, { mfaProbe: { atMs: deps.clock.nowMs(), compliant } });
     if (!compliant) deps.log.log('warn', 'credential.mfa_missing', { application });
   });
 

@@ -41,7 +41,6 @@ const columns = new Columns({ claimedUntilMs: dateTime.lenient(), endedAtMs: dat
 export class TableCareClaims implements CareClaims {
   readonly #table: Table;
 
-  /** @param open returns the table's client. The table is created on first use. */
   constructor(open: () => Promise<TableClient>) {
     this.#table = new Table(open, 'The claims of the credential journal cannot be read or written.');
   }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
-import { maxRequestBodyBytes, readBytes, readJson, type RequestBody } from '../../../../src/lib/api/read-request.ts';
+import { maxRequestBodyBytes, readBytes, readJson, type RequestBody } from '../../../../src/lib/api/call.ts';
 
 const schema = z.strictObject({ tenant: z.string().min(1), list: z.array(z.int()).optional() });
 const chunks = async function* (...parts: readonly (string | Buffer)[]) {

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { adviceFor, errorTable } from '../../../../src/lib/core/errors.ts';
 import { failuresOf } from '../../../../src/lib/api/route.ts';
 import { documentedPath, openApiDocument } from '../../../../src/lib/api/openapi.ts';
-import { parameterNames } from '../../../../src/lib/api/read-request.ts';
+import { parameterNames } from '../../../../src/lib/api/call.ts';
 import { createAnswerChecks } from '../../../support/answer-checks.ts';
 import { routes } from '../../../../tools/docs/declared-routes.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readQuery } from '../../../../src/lib/api/read-request.ts';
+import { readQuery } from '../../../../src/lib/api/call.ts';
 import {
   auditQuerySchema,
   listApprovalsQuerySchema,

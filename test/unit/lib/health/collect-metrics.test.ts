@@ -2,9 +2,8 @@ import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { collectedFacts } from '../../../support/metric-facts.ts';
 import { readExposition } from '../../../support/read-exposition.ts';
-import { metricsText } from '../../../../src/lib/health/collect-metrics.ts';
+import { exposition, metricsText } from '../../../../src/lib/health/collect-metrics.ts';
 import { AppMetrics } from '../../../../src/lib/core/metrics.ts';
-import { exposition } from '../../../../src/lib/health/exposition.ts';
 
 const families = () => readExposition(metricsText(collectedFacts()));
 const samplesOf = (name: string) =>

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { CapturingNetworkClient } from '../../../../src/lib/microsoft/network-client.ts';
+import { CapturingNetworkClient } from '../../../../src/lib/microsoft/redeemer.ts';
 import { OutboundError } from '../../../../src/lib/core/outbound.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { type Scripted, scriptedFetch } from '../../../fakes/scripted-fetch.ts';
@@ -9,7 +9,7 @@ const url = 'https://login.test/tenant/oauth2/v2.0/token';
 function network(answer: () => Scripted, signal?: AbortSignal) {
   const clock = new FakeClock();
   const { fetch, seen } = scriptedFetch(answer);
-  return { client: new CapturingNetworkClient({ fetch, clock }, 1000, signal), seen, clock };
+  return { client: new CapturingNetworkClient({ fetch, clock }, signal), seen, clock };
 }
 
 describe('CapturingNetworkClient', () => {

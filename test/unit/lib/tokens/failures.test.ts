@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { credentialError, tenantError, transientError } from '../../../../src/lib/tokens/credential-breaker.ts';
+import { credentialError, tenantError, transientError } from '../../../../src/lib/tokens/credential-state.ts';
 import type { EntraFailure } from '../../../../src/lib/microsoft/token-reply.ts';
 
 const failure = (changes: Partial<EntraFailure>): EntraFailure => ({

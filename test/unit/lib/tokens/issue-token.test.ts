@@ -18,7 +18,7 @@ import type { Caller } from '../../../../src/lib/core/caller.ts';
 import type { PolicyStore } from '../../../../src/lib/access/policy/policy-store.ts';
 import { parsePolicy } from '../../../../src/lib/access/policy/parse-policy.ts';
 import { BrokerError } from '../../../../src/lib/core/errors.ts';
-import { check } from '../../../../src/lib/api/read-request.ts';
+import { check } from '../../../../src/lib/api/call.ts';
 import type { DomainName, TenantId } from '../../../../src/lib/core/identifiers.ts';
 import { silentLogger } from '../../../../src/lib/core/log.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';

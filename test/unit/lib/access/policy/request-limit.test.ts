@@ -7,7 +7,7 @@ import {
   opensPath,
   otherPaths,
   requestLimitOf,
-} from '../../../../../src/lib/access/policy/request-limit.ts';
+} from '../../../../../src/lib/access/policy/policy.ts';
 
 const opens = (pattern: string, path: string, comparison = graphPaths): boolean =>
   opensPath(requestLimitOf({ paths: pattern.split(' ') }), path, comparison);

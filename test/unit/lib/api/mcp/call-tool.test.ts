@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { type CallDeps, callTool, type ToolCaller } from '../../../../../src/lib/api/mcp/call-tool.ts';
+import { type CallDeps, callTool, type ToolCaller } from '../../../../../src/lib/api/mcp/serve-mcp.ts';
 import { dataNotice, defineTool, type Tool } from '../../../../../src/lib/api/mcp/tool.ts';
 import { BrokerError } from '../../../../../src/lib/core/errors.ts';
 import { tools } from '../../../../../src/lib/api/mcp/tools.ts';

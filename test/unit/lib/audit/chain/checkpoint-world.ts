@@ -8,7 +8,7 @@ import {
   hashOf,
   type StoredRecord,
 } from '../../../../../src/lib/audit/chain/checkpoint.ts';
-import { RecordChain } from '../../../../../src/lib/audit/chain/record-chain.ts';
+import { RecordChain } from '../../../../../src/lib/audit/log/table-audit-log.ts';
 import { writeCheckpoint } from '../../../../../src/lib/audit/chain/write-checkpoint.ts';
 import { auditStartMs, guid, issued } from '../../../../support/audit-entries.ts';
 

@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { checkpointSchema, setDigest, storedRecord } from '../../../../../src/lib/audit/chain/checkpoint.ts';
 import { collectCheckpoint } from '../../../../../src/lib/audit/chain/collect-checkpoint.ts';
-import type { RecordChain } from '../../../../../src/lib/audit/chain/record-chain.ts';
+import type { RecordChain } from '../../../../../src/lib/audit/log/table-audit-log.ts';
 import { auditStartMs } from '../../../../support/audit-entries.ts';
 import { CheckpointWorld, hashOfRow, minute, second, year } from './checkpoint-world.ts';
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { toRow } from '../../../../../src/lib/audit/log/audit-row.ts';
-import { type LinkedRows, RecordChain } from '../../../../../src/lib/audit/chain/record-chain.ts';
+import { type LinkedRows, RecordChain } from '../../../../../src/lib/audit/log/table-audit-log.ts';
 import { auditStartMs, guid, issued } from '../../../../support/audit-entries.ts';
 
 const hour = 3_600_000;

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { RisingTime } from '../../../../../src/lib/audit/log/insert-rows.ts';
+import { RisingTime } from '../../../../../src/lib/audit/log/table-audit-log.ts';
 import { recordingLogger } from '../../../../fakes/recording-logger.ts';
 
 const minute = 60_000;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { requestLimitOf } from '../../../../../src/lib/access/policy/request-limit.ts';
+import { requestLimitOf } from '../../../../../src/lib/access/policy/policy.ts';
 import {
   checkInvokeCommand,
   judgeCmdlet,

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { requestLimitOf } from '../../../../../src/lib/access/policy/request-limit.ts';
+import { requestLimitOf } from '../../../../../src/lib/access/policy/policy.ts';
 import {
   judgeNonGraph,
   nonGraphBody,

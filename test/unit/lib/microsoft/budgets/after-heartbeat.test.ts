@@ -140,6 +140,24 @@ describe('a rate', () => {
     expect(says(twelve, 'a', jobs(10), ledgerOf({ b: entry(5, 1) }, ['a', 'b'])).limits).toEqual({ x: 7 });
   });
 
+  it('is exceeded by a twelfth at most while one member joins, until each of the others has seen it', () => {
+    let most = 0;
+    for (let others = 1; others <= 16; others += 1) {
+      const ids = Array.from({ length: others }, (_, n) => `m${n}`);
+      const used = ids.map(() => unlistedPart(twelve, others));
+      let { ledger, limits } = says(twelve, 'new', jobs(100), { ...ledgerOf({}, ids), budgets: {} });
+      const sum = (): number => used.reduce((total, one) => total + one, limits['x'] ?? 0);
+      most = Math.max(most, sum());
+      for (const [n, id] of ids.entries()) {
+        const seen = says(twelve, id, undefined, ledger);
+        used[n] = seen.limits['x'] ?? 0;
+        ({ ledger } = seen);
+      }
+      expect(sum()).toBeLessThanOrEqual(twelve.total + 1e-9);
+    }
+    expect(most).toBeCloseTo((twelve.total * 13) / 12);
+  });
+
   it('gives each an equal part again when nobody wants more', () => {
     const { limits } = says(twelve, 'a', jobs(2), ledgerOf({ a: entry(9, 9), b: entry(3, 2) }));
     expect(limits).toEqual({ x: 2 });

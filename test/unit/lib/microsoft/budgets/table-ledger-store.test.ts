@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { emptyLedger, type Ledger, noDemand } from '../../../../../src/lib/microsoft/budgets/ledger.ts';
-import { TableLedgerStore } from '../../../../../src/lib/microsoft/budgets/table-ledger-store.ts';
+import { TableLedgerStore } from '../../../../../src/lib/microsoft/budgets/ledger.ts';
 import { EntityTable } from '../../../../fakes/entity-table.ts';
 
 /* The ledger over a table in memory. test/contract/budget-ledger.test.ts has the same on Azurite. */

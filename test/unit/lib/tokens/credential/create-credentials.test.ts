@@ -38,7 +38,7 @@ it('the credentials of the app are in its vault, and what happened to them in on
   await clock.advance(1);
   expect(await version()).toBe('v3');
   expect(await claims.claim('default', { atMs: 1_000, untilMs: 2_000 })).toBe(true);
-  await journal.recordUnknownKeys('default', 'key');
+  await journal.record('default', { unknownKeys: 'key' });
   expect((await journal.read('default')).unknownKeys).toBe('key');
   expect(new Set(tables).size).toBe(1);
   expect(table.rows.size).toBe(2);

@@ -100,7 +100,7 @@ describe('keepAlive', () => {
   });
 
   it('continues when the journal cannot be written', async () => {
-    journal.recordRotation = () => Promise.reject(new BrokerError('storage_unavailable', 'away'));
+    journal.record = () => Promise.reject(new BrokerError('storage_unavailable', 'away'));
     expect(await run()).toMatchObject({ rotation: { version: 'v2' } });
     expect(logged.events()).toContain('credential.journal_unavailable');
   });

@@ -40,8 +40,8 @@ it('retries to create the table after a failure', async () => {
     if (attempts === 1) throw Object.assign(new Error('busy'), { statusCode: 503 });
   };
   const journal = journalOn({ createTable, upsertEntity: async () => undefined });
-  await expect(journal.recordRotation('a', 0)).rejects.toMatchObject({ code: 'storage_unavailable' });
-  await expect(journal.recordRotation('a', 0)).resolves.toBeUndefined();
+  await expect(journal.record('a', { rotatedAtMs: 0 })).rejects.toMatchObject({ code: 'storage_unavailable' });
+  await expect(journal.record('a', { rotatedAtMs: 0 })).resolves.toBeUndefined();
 });
 
 it('ignores invalid columns of a row', async () => {
