@@ -159,6 +159,7 @@ export class SecretEntra implements Redeemer, GraphWriter {
     if (path.startsWith('/servicePrincipals')) return { id: 'principal' };
     return {
       id: 'object',
+      tags: ['partner-token-broker:default'],
       keyCredentials: this.certificates.map(({ keyId, displayName, key, startsAtMs, endsAtMs }) => ({
         keyId,
         displayName,

@@ -4,6 +4,7 @@ import { BrokerError, toBrokerError } from '../../lib/core/errors.ts';
 import { isoTime, retry } from '../../lib/core/clock.ts';
 import {
   allKeys,
+  doubtOf,
   type EntraKey,
   isMissing,
   type KnownAccount,
@@ -26,17 +27,21 @@ export async function proveState(
   state: State,
   isKnown: (key: EntraKey) => boolean = () => false,
 ): Promise<readonly Proof[]> {
-  const keys = await Promise.all(state.registrations.map((registration) => proveKeys(deps, registration, isKnown)));
+  const keys = await Promise.all(
+    state.registrations.map((registration) => proveKeys(deps, state, { registration, isKnown })),
+  );
   const accounts = await Promise.all(state.accounts.map((account) => proveSessions(deps, account, state)));
   return [...keys, ...accounts];
 }
 
 async function proveKeys(
   deps: RevokeDeps,
-  registration: Registration,
-  isKnown: (key: EntraKey) => boolean,
+  state: State,
+  { registration, isKnown }: { readonly registration: Registration; readonly isKnown: (key: EntraKey) => boolean },
 ): Promise<Proof> {
   const item = keysItem(registration.clientId);
+  const doubt = doubtOf(state, registration);
+  if (doubt !== undefined) return unread(item, doubt);
   try {
     const left = allKeys(registration).filter((key) => !isKnown(key));
     if (left.length > 0) {

@@ -1,8 +1,11 @@
+import { applicationTag } from '../../lib/consent/directory-state.ts';
 import { BrokerError, toBrokerError } from '../../lib/core/errors.ts';
+import { parseGuid } from '../../lib/core/identifiers.ts';
+import { clientCredentialName } from '../../lib/core/secrets.ts';
 import type { GraphClient } from '../../lib/microsoft/graph.ts';
-import { isObject, type JsonObject, textOf } from '../../lib/core/objects.ts';
-import { applicationPath } from '../../lib/tokens/credential/client-keys.ts';
-import { listedTrust } from '../../lib/tokens/credential/registered-keys.ts';
+import { isObject, type JsonObject, textOf, textsIn } from '../../lib/core/objects.ts';
+import { applicationPath, keyMark } from '../../lib/tokens/credential/client-keys.ts';
+import { isValueOf, listedTrust, readValues } from '../../lib/tokens/credential/registered-keys.ts';
 import type { ApplicationInventory, InventoryVersion } from '../../lib/tokens/credential/vault-inventory.ts';
 import { isUnknownIn } from './refusals.ts';
 import {
@@ -119,6 +122,7 @@ function withOwners(known: readonly KnownAccount[], tried: TriedTokens): readonl
 /**
  * Reads everything that a revocation concerns. Changes nothing.
  * @param tried what is known about the refresh tokens beside their tags.
+ * @param known what was certain before keys were removed, see {@link State.certain}.
  * @throws BrokerError request_invalid for an application that the vault does not know, or that belongs to another tenant;
  * key_vault_unavailable when neither the vault nor the operator names an account or a client id.
  */
@@ -126,6 +130,7 @@ export async function readState(
   deps: RevokeDeps,
   options: RevokeOptions,
   tried: TriedTokens = new Map(),
+  known: State['certain'] = new Set(),
 ): Promise<State> {
   const vault = await deps.inventory.read(options.application).catch(toBrokerError);
   const isNamed = typeof options.account === 'string' || options.clientId !== undefined;
@@ -141,8 +146,57 @@ export async function readState(
   const isAnyHere = registrations.some(({ keys, isElsewhere }) => !isElsewhere && !isMissing(keys));
   const elsewhere = registrations.find(({ isElsewhere }) => isElsewhere)?.keys;
   if (!isAnyHere && elsewhere instanceof BrokerError) throw elsewhere;
-  return { vault, registrations, ...accountsIn(vault, options, tried) };
+  const certain = new Set([...known, ...(await certainIn(deps, options, { vault, registrations }))]);
+  return { vault, registrations, certain, ...accountsIn(vault, options, tried) };
 }
+
+/** See {@link State.certain}. An application with the keys of another broker needs more than a tag. */
+async function certainIn(
+  { store }: RevokeDeps,
+  { application, clientId }: RevokeOptions,
+  { vault, registrations }: Pick<State, 'vault' | 'registrations'>,
+): Promise<ReadonlySet<string>> {
+  const { client, revokedAtMs = 0 } = vault instanceof BrokerError ? noVersions : vault;
+  const named = clientId?.toLowerCase();
+  const values = await readValues(store, application, client).catch(() => undefined);
+  const { name: ownName } = keyMark(store.vault, application, []);
+  const isKeyOf = ({ id, entry }: EntraKey, { version, keyId }: InventoryVersion): boolean => {
+    const credential = values?.get(version);
+    return id === keyId || (entry !== undefined && credential !== undefined && isValueOf(entry, { credential }));
+  };
+  const idOf = (version: InventoryVersion): string | undefined => version.clientId?.toLowerCase();
+  const isRecorded = ({ createdAtMs }: InventoryVersion): boolean => createdAtMs <= revokedAtMs;
+  const keysOf = ({ keys }: Registration): readonly EntraKey[] => (keys instanceof BrokerError ? [] : keys);
+  const own = registrations.filter((registration) => {
+    const keys = keysOf(registration);
+    if (registration.clientId === named || keys.some(({ name }) => name === ownName)) return true;
+    if (client.some((version) => keys.some((key) => isKeyOf(key, version)))) return true;
+    const isOfOther = keys.some(({ name }) => name.startsWith(`${clientCredentialName}:`));
+    const wasRevoked = client.some((version) => idOf(version) === registration.clientId && isRecorded(version));
+    return registration.tags?.includes(applicationTag(application)) === true && (wasRevoked || !isOfOther);
+  });
+  const certain = new Set(own.map((registration) => registration.clientId));
+  const keys = own.flatMap(keysOf);
+  // The daily renewal removes the key of an older version, which then shows nothing itself.
+  const shownByNewer = new Set<string | undefined>();
+  for (const version of client) {
+    const id = idOf(version);
+    const credential = values?.get(version.version);
+    const isShown =
+      (named !== undefined && (id ?? named) === named) ||
+      isRecorded(version) ||
+      credential?.kind === 'federated' ||
+      keys.some((key) => isKeyOf(key, version));
+    if (isShown) shownByNewer.add(id);
+    // A value that cannot be read is not tried either.
+    const isTried = values === undefined || credential !== undefined;
+    if (isShown || shownByNewer.has(id) || !isTried) certain.add(version.version);
+  }
+  return certain;
+}
+
+/** A vault that knows nothing of an application. */
+export const noVersions: ApplicationInventory = { client: [], refreshToken: [] };
 
 const isEmpty = ({ client, refreshToken }: ApplicationInventory): boolean => client.length + refreshToken.length === 0;
 
@@ -171,7 +225,7 @@ async function expectLost({ inventory, store }: RevokeDeps, { application, clien
   throw new BrokerError('request_invalid', `The vault ${store.vault} has no application "${application}". ${hint}`);
 }
 
-/** The client ids that the operator and the versions name, one for each time that one is named. */
+/** The client ids that the operator and the versions name. */
 function namedClientIds(
   vault: ApplicationInventory | BrokerError,
   { clientId }: Pick<RevokeOptions, 'clientId'>,
@@ -180,22 +234,28 @@ function namedClientIds(
   return [clientId, ...listed.map((version) => version.clientId)].flatMap((id) => id?.toLowerCase() ?? []);
 }
 
-/** A single tag may be wrong, and the operator may mistype. */
+/** Tags may be wrong, all of them in the same way, and the operator may mistype. */
 const isConfirmed = (clientId: string, vault: ApplicationInventory | BrokerError, options: RevokeOptions): boolean =>
-  namedClientIds(vault, options).filter((id) => id === clientId).length > 1;
+  options.clientId?.toLowerCase() === clientId && namedClientIds(vault, {}).includes(clientId);
 
 /** Never throws. */
 export async function readRegistration({ graph }: Pick<RevokeDeps, 'graph'>, clientId: string): Promise<Registration> {
+  if (parseGuid(clientId) === undefined) {
+    const detail = `"${clientId}" is not the id of an application. Correct the tag clientId in Key Vault, and run the command again.`;
+    const failure = new BrokerError('request_invalid', detail);
+    return { clientId, keys: failure, federated: failure, ownReference: undefined };
+  }
   const path = applicationPath(clientId);
   const principalPath = `/servicePrincipals(appId='${clientId}')`;
   const keyFields = 'passwordCredentials,keyCredentials';
   try {
-    const application = await graph.get(`${path}?$select=id,${keyFields}`);
+    const application = await graph.get(`${path}?$select=id,tags,${keyFields}`);
     const objectPath = `/applications/${textOf(application, 'id')}`;
     // Entra also accepts keys of the service principal, which only scripts add.
     const principal = await graph.find(`${principalPath}?$select=id,${keyFields}`).catch(toBrokerError);
     return {
       clientId,
+      tags: textsIn(application['tags']),
       keys:
         principal instanceof BrokerError
           ? principal

@@ -45,12 +45,14 @@ export const isOfClient = (reply: TokenReply): boolean =>
 export const isFinal = (reply: TokenReply): boolean =>
   [...refusalsOfToken, ...refusalsOfClient].includes(aadstsOf(reply));
 
-/** Of the replies to one refresh token as several applications: a token, else what proves nothing, else a refusal. */
-export const worstOf = (replies: readonly (TokenReply | undefined)[]): TokenReply | undefined =>
+/** Of the replies to one value as several applications: a token, else what proves nothing, else a refusal. */
+export const worstOf = <T extends TokenReply | undefined>(
+  replies: readonly T[],
+  final: readonly unknown[],
+): T | undefined =>
   replies.find((reply) => reply?.ok) ??
-  (replies.every((reply) => reply !== undefined && refusalsOfToken.includes(aadstsOf(reply)))
-    ? replies.at(0)
-    : replies.find((reply) => reply === undefined || !refusalsOfToken.includes(aadstsOf(reply))));
+  replies.find((reply) => reply === undefined || !final.includes(aadstsOf(reply))) ??
+  replies.at(0);
 
 /** Entra's answer to a certificate when the clock of this machine is wrong. To repeat it does not help. */
 const wrongClock = 700024;
@@ -100,7 +102,7 @@ export async function proveMissing(
   }
   if (isConfirmed === true)
     return { item, proven: true, aadsts: 700016, detail: 'Neither Graph nor Entra knows the application.' };
-  const detail = `Microsoft Graph does not know the application ${clientId} (404). The id may be wrong, because only --client-id or a single version in Key Vault names it. Check --client-id, --tenant and the tag clientId, and correct the wrong one. If the tag is right and the application was deleted permanently, confirm that with --client-id ${clientId}.`;
+  const detail = `Microsoft Graph does not know the application ${clientId} (404). The id may be wrong. Check --client-id, --tenant and the tag clientId in Key Vault, and correct the wrong one. If the tag is right and the application was deleted permanently, confirm that with --client-id ${clientId}.`;
   return { item, proven: false, detail };
 }
 

@@ -87,20 +87,24 @@ class Run {
     for (const pauseMs of roundPausesMs) {
       this.#signal?.throwIfAborted();
       if (pauseMs > 0) await this.#deps.clock.sleep(pauseMs, this.#signal);
+      const { vault } = this.#state;
+      if (!(vault instanceof BrokerError)) await this.#values.read(this.#options, vault);
       if (this.#pending().length === 0) break;
       await this.#round();
-      this.#state = await readState(this.#deps, this.#options, this.#values.tried);
+      this.#state = await this.#readAgain();
     }
     this.#settle();
   }
 
+  #readAgain(): Promise<State> {
+    return readState(this.#deps, this.#options, this.#values.tried, this.#state.certain);
+  }
+
   async #round(): Promise<void> {
-    const { vault } = this.#state;
-    if (!(vault instanceof BrokerError)) await this.#values.read(this.#options, vault);
     await this.#applyAll(this.#pending(), 'first');
     await this.#values.tryRefreshTokens();
     // A token that still works shows its account, which no tag may name.
-    this.#state = { ...this.#state, ...accountsIn(vault, this.#options, this.#values.tried) };
+    this.#state = { ...this.#state, ...accountsIn(this.#state.vault, this.#options, this.#values.tried) };
     const found = this.#pending().filter(({ phase, text }) => phase === 'first' && !this.#results.has(text));
     await this.#applyAll(found, 'first');
     if (found.length > 0) await this.#values.tryRefreshTokens();
@@ -168,9 +172,9 @@ class Run {
     for (let nth = 1; nth <= maxProofs; nth += 1) {
       const read = await this.#proveRead();
       const isDone = this.#isDone(read);
-      const values = await this.#values.prove({ isCovered: isDone, waits: isDone });
+      const values = await this.#values.prove({ certain: this.#state.certain, isCovered: isDone, waits: isDone });
       if (!isDone || !values.every(({ proven }) => proven)) return this.#outcome([...read, ...values], false);
-      const state = await readState(this.#deps, this.#options, this.#values.tried).catch(toBrokerError);
+      const state = await this.#readAgain().catch(toBrokerError);
       if (state instanceof BrokerError) return this.#outcome([...read, ...values, unread(lastLook, state)], false);
       this.#state = state;
       const last = await this.#proveRead();

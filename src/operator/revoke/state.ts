@@ -68,11 +68,13 @@ export interface Registration {
   readonly federated: readonly EntraKey[] | BrokerError;
   /** Path of the reference by which the application owns itself, if it does. */
   readonly ownReference: string | undefined | BrokerError;
+  /** Tags of the application. Setup writes one with the name that the application has in the vault. */
+  readonly tags?: readonly string[];
   /** Who else can add keys. Named in the proof, and left alone: they may be administrators. */
   readonly otherOwners?: readonly string[] | BrokerError;
   /** Set if another tenant has the application. */
   readonly isElsewhere?: true;
-  /** Set if at least two sources name the client id, of the versions in the vault and the operator. */
+  /** Set if the operator gives the client id that a version in the vault names. */
   readonly isConfirmed?: true;
 }
 
@@ -83,6 +85,24 @@ export interface State {
   /** Versions of the refresh token whose account nobody knows. */
   readonly unnamed: readonly string[];
   readonly registrations: readonly Registration[];
+  /**
+   * Client ids of applications that belong to the one in the vault, and versions of the client credential that belong to
+   * such an application. A person may have changed the tags of any version, so they alone show neither.
+   */
+  readonly certain: ReadonlySet<string>;
+}
+
+/**
+ * Why an application must not be touched: nothing but a tag in the vault says that it is the right one. Undefined if
+ * something else does, or if Graph shows nothing of it.
+ */
+export function doubtOf({ certain }: Pick<State, 'certain'>, registration: Registration): BrokerError | undefined {
+  const { clientId, keys, federated } = registration;
+  if (certain.has(clientId) || (keys instanceof BrokerError && keys === federated)) return undefined;
+  return new BrokerError(
+    'request_invalid',
+    `Nothing in the application ${clientId} shows that it belongs to this vault: it has neither the tag of setup nor a key that the vault holds. So it was left as it is. Correct the tag clientId in Key Vault, or confirm the application with --client-id ${clientId}.`,
+  );
 }
 
 /** Whether Graph does not know the application. Only Entra's answer to a sign-in proves that it does not exist. */

@@ -6,6 +6,7 @@ import type { ApplicationInventory, InventoryVersion } from '../../lib/tokens/cr
 import { readRegistration } from './read-state.ts';
 import { type Proof, proveMissing } from './refusals.ts';
 import {
+  doubtOf,
   type EntraKey,
   failingStep,
   isMissing,
@@ -152,27 +153,37 @@ const forKeys = 'Sign in as an Application Administrator or Cloud Application Ad
 export function planSteps(deps: RevokeDeps, options: RevokeOptions, state: State): readonly Step[] {
   const { vault, registrations } = state;
   return [
-    ...registrations.flatMap((registration) => ownershipSteps(deps, registration)),
+    ...registrations.flatMap((registration) => ownershipSteps(deps, state, registration)),
     ...sessionSteps(deps, options, state),
-    ...registrations.flatMap((registration) => keySteps(deps, registration)),
+    ...registrations.flatMap((registration) => keySteps(deps, state, registration)),
     ...(registrations.length > 0 ? [] : [failingStep('Remove the keys from the application', noClientId)]),
     ...(vault instanceof BrokerError
       ? [failingStep('Disable the versions in Key Vault', vault)]
-      : versionSteps(deps, options.application, vault)),
+      : versionSteps(deps, options.application, { ...vault, client: certainOf(vault, state) })),
   ];
 }
 
+/**
+ * Leaves out a version whose application is known and whose key is not: it may belong to another application, and once it is
+ * disabled, nobody can try it.
+ */
+const certainOf = ({ client }: ApplicationInventory, { certain }: State): readonly InventoryVersion[] =>
+  client.filter(({ version, clientId = '' }) => certain.has(version) || !certain.has(clientId.toLowerCase()));
+
 const noClientId = new BrokerError('request_invalid', 'Key Vault does not name the application. Give --client-id.');
 
-function ownershipSteps({ writer }: RevokeDeps, { clientId, ownReference }: Registration): Step[] {
-  if (ownReference === undefined) return [];
+function ownershipSteps({ writer }: RevokeDeps, state: State, registration: Registration): Step[] {
+  const { clientId, ownReference } = registration;
+  if (ownReference === undefined || doubtOf(state, registration) !== undefined) return [];
   const text = `Take away the ownership that the application ${clientId} has of itself, so that its tokens cannot add keys`;
   if (ownReference instanceof BrokerError) return [failingStep(text, ownReference, 'first')];
   return [{ text, phase: 'first', needs: forKeys, run: () => writer.remove(ownReference) }];
 }
 
-function keySteps(deps: RevokeDeps, registration: Registration): Step[] {
+function keySteps(deps: RevokeDeps, state: State, registration: Registration): Step[] {
   const { clientId, keys, federated } = registration;
+  const doubt = doubtOf(state, registration);
+  if (doubt !== undefined) return [failingStep(`Remove the keys from the application ${clientId}`, doubt)];
   if (keys instanceof BrokerError && keys === federated) {
     const step = failingStep(`Remove the keys from the application ${clientId}`, keys);
     // An application that was deleted permanently has no keys.

@@ -15,7 +15,7 @@ import {
   refusalsOfToken,
   worstOf,
 } from './refusals.ts';
-import type { RevokeDeps, RevokeOptions, TokenOwner, TriedTokens } from './state.ts';
+import type { RevokeDeps, RevokeOptions, State, TokenOwner, TriedTokens } from './state.ts';
 
 /** A value that could not be tried. */
 interface Untried {
@@ -68,8 +68,10 @@ interface TokenValue {
   readonly covered: string;
 }
 
-interface ProveOptions {
+interface ProveOptions extends Pick<State, 'certain'> {
+  /** Whether keys and sessions are proven to be gone. That is the proof for values that cannot be tried. */
   readonly isCovered: boolean;
+  /** Whether to wait until all of Entra's servers know it. */
   readonly waits: boolean;
 }
 
@@ -176,21 +178,26 @@ export class Values {
   }
 
   /**
-   * Tries everything once more.
-   * @param options.isCovered whether keys and sessions are proven to be gone. That is the proof for values that cannot be
-   * tried.
-   * @param options.waits whether to wait until all of Entra's servers know it.
+   * Tries everything once more. Entra refuses a value of another application, too, so a refusal is a proof only for a
+   * version whose application is certain.
    */
-  async prove({ isCovered, waits }: ProveOptions): Promise<readonly Proof[]> {
+  async prove({ certain, isCovered, waits }: ProveOptions): Promise<readonly Proof[]> {
     const pauses = waits ? replicationPausesMs : [];
     const untried = (value: Untried): Proof => proofOfUntried(value, isCovered);
-    const clients = [...this.#clients.values()].map(async (client) => {
+    const clients = [...this.#clients].map(async ([version, client]) => {
       const reply = await this.#untilRefused(pauses, () => this.#redeemClient(client));
       const isImpossible = !reply?.ok && reply?.failure.code === 'config_invalid';
       if (reply === undefined || isImpossible) return untried({ ...coveredClient(client.item), reason: noIdentity });
-      return isOfApplication(reply)
-        ? untried({ ...coveredClient(client.item), reason: refusedFirst('knows or accepts the application', reply) })
-        : proofOf(client.item, reply, refusalsOfClient);
+      if (isOfApplication(reply))
+        return untried({
+          ...coveredClient(client.item),
+          reason: refusedFirst('knows or accepts the application', reply),
+        });
+      const proof = proofOf(client.item, reply, refusalsOfClient);
+      if (!proof.proven || certain.has(version)) return proof;
+      const { clientId } = client;
+      const detail = `${proof.detail} But the application ${clientId} did not have its key, so it may work for another one. Check its tag clientId in Key Vault. If it is right, confirm that with --client-id ${clientId}.`;
+      return { ...proof, proven: false, detail };
     });
     const tokens = [...this.#tokens].map(async ([version, token]) => {
       const refused = this.#refused.get(version);
@@ -228,21 +235,20 @@ export class Values {
     });
   }
 
-  /** The tag may name the wrong application. Then the value is tried as the others that are named. */
+  /** The tag may name the wrong application, so the value is tried as the others that are named, too. */
   async #redeemClient({ clientId, credential }: ClientValue): Promise<TokenReply> {
     const reply = await this.#redeem(clientId, credential, { kind: 'application' });
-    if (!isOfApplication(reply)) return reply;
-    for (const id of this.#clientIds) {
-      const other = id === clientId ? reply : await this.#redeem(id, credential, { kind: 'application' });
-      if (!isOfApplication(other)) return other;
-    }
-    return reply;
+    const replies = [reply];
+    for (const id of this.#clientIds)
+      if (id !== clientId) replies.push(await this.#redeem(id, credential, { kind: 'application' }));
+    const judged = replies.filter((each) => !isOfApplication(each));
+    return worstOf(judged, refusalsOfClient) ?? reply;
   }
 
   async #redeemToken({ clientIds, secret }: TokenValue): Promise<TokenReply | undefined> {
     const replies: (TokenReply | undefined)[] = [];
     for (const clientId of clientIds) replies.push(await this.#redeemTokenAs(clientId, secret));
-    return worstOf(replies);
+    return worstOf(replies, refusalsOfToken);
   }
 
   /** Redeems with the first client credential that Entra accepts. Undefined if there is none to authenticate with. */

@@ -4,7 +4,7 @@ import { type IdentityTrust, isTrustIn } from '../../lib/tokens/credential/ident
 import type { ApplicationInventory, InventoryVersion } from '../../lib/tokens/credential/vault-inventory.ts';
 import { isoTime, minuteMs } from '../../lib/core/clock.ts';
 import { BrokerError } from '../../lib/core/errors.ts';
-import { accountsIn, readState } from './read-state.ts';
+import { accountsIn, noVersions, readState } from './read-state.ts';
 import {
   type EntraKey,
   longestAccessTokenMs,
@@ -55,7 +55,7 @@ export async function verifyRevocation(
     ...proofs,
     ...(isRenewed ? [] : state.registrations.map(proveOwnership)),
     proveFormer(former),
-    ...(await values.prove({ isCovered, waits: false })),
+    ...(await values.prove({ certain: state.certain, isCovered, waits: false })),
   ];
 }
 
@@ -88,8 +88,6 @@ async function heldKeys(
   });
   return new Set(held);
 }
-
-const noVersions: ApplicationInventory = { client: [], refreshToken: [] };
 
 function proveFormer(former: ApplicationInventory | BrokerError): Proof {
   const proof = { ...proveVault(former), item: 'Versions in Key Vault from before the revocation' };

@@ -1,5 +1,9 @@
 import type { ListedTrust } from '../../../../src/lib/tokens/credential/identity-trust.ts';
-import type { ApplicationInventory, VaultInventory } from '../../../../src/lib/tokens/credential/vault-inventory.ts';
+import type {
+  ApplicationInventory,
+  InventoryVersion,
+  VaultInventory,
+} from '../../../../src/lib/tokens/credential/vault-inventory.ts';
 import { createGraphClient, createGraphWriter } from '../../../../src/lib/microsoft/graph.ts';
 import type { JsonObject } from '../../../../src/lib/core/objects.ts';
 import type { BrokerError } from '../../../../src/lib/core/errors.ts';
@@ -39,12 +43,13 @@ export class RevokeBench {
   readonly clock: FakeClock;
   readonly store: MemoryCredentialStore;
   readonly redeemer: FakeRedeemer;
-  secrets: Key[] = [{ keyId: 'secret-1', value: 'client-secret-1' }, { keyId: 'secret-2' }];
+  secrets: Key[] = [{ keyId: 'secret-1', value: 'client-secret-1', hint: 'cli' }, { keyId: 'secret-2' }];
   certificates: Key[] = [{ keyId: 'certificate-1' }];
   principalSecrets: Key[] = [];
   principalCertificates: Key[] = [];
   trusts: ({ readonly id: string; readonly name?: string } & Partial<ListedTrust>)[] = [{ id: 'trust-1' }];
   owners = ['principal-id', 'somebody'];
+  tags = ['partner-token-broker:default'];
   /** What Graph lists as deleted and recoverable. */
   deletedApplications: JsonObject[] = [];
   deletedUsers: JsonObject[] = [];
@@ -118,6 +123,23 @@ export class RevokeBench {
     return grant.kind === 'delegated' && this.validFromMs > 0 ? aadstsFailure(50173) : undefined;
   }
 
+  /** Changes the tag `clientId` of the versions. */
+  tagClientIds(tagOf: (version: InventoryVersion, isClient: boolean) => string | undefined): void {
+    const { inventory } = this;
+    const tagged = (isClient: boolean) => (version: InventoryVersion) => {
+      const { clientId: _former, ...others } = version;
+      const id = tagOf(version, isClient);
+      return { ...others, ...(id === undefined ? {} : { clientId: id }) };
+    };
+    this.inventory = {
+      ...inventory,
+      read: async (name) => {
+        const { client, refreshToken, ...others } = await inventory.read(name);
+        return { ...others, client: client.map(tagged(true)), refreshToken: refreshToken.map(tagged(false)) };
+      },
+    };
+  }
+
   deps(signal?: AbortSignal): RevokeDeps {
     const { clock, store, inventory, redeemer } = this;
     const { fetch } = scriptedFetch((request) => {
@@ -182,6 +204,7 @@ export class RevokeBench {
     }
     return {
       id: 'object-id',
+      tags: this.tags,
       passwordCredentials: keys(this.secrets),
       keyCredentials: keys(this.certificates),
     };

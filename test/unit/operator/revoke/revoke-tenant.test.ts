@@ -6,6 +6,7 @@ import { problem } from '../../../fakes/scripted-fetch.ts';
 import { clientId, partner, RevokeBench } from './revoke-bench.ts';
 
 const elsewhere = '88888888-8888-4888-8888-888888888888' as TenantId;
+const here = '77777777-7777-4777-8777-777777777777';
 
 let bench: RevokeBench;
 /** The tenants that have the application. */
@@ -60,13 +61,13 @@ describe('revoke in another tenant than that of the application', () => {
 
   it('revokes the applications of this tenant, and fails for the other one', async () => {
     const credential = { kind: 'secret', secret: new Secret('x') } as const;
-    await bench.store.saveClientCredential('default', { clientId: 'here', tenantId: partner, credential });
+    await bench.store.saveClientCredential('default', { clientId: here, tenantId: partner, credential });
     const { inventory } = bench;
     bench.inventory = {
       ...inventory,
       read: async (name) => {
         const { client, ...others } = await inventory.read(name);
-        const tenantOf = (id: string | undefined) => (id === 'here' ? partner : elsewhere);
+        const tenantOf = (id: string | undefined) => (id === here ? partner : elsewhere);
         return { ...others, client: client.map((each) => ({ ...each, tenantId: tenantOf(each.clientId) })) };
       },
     };

@@ -218,7 +218,7 @@ describe('revoke', () => {
       {},
     ]);
     bench.redeemer.script = () => aadstsFailure(700016);
-    const gone = await bench.revoke();
+    const gone = await bench.revoke({ clientId });
     expect(gone.proof[0]).toMatchObject({ proven: true, aadsts: 700016 });
     expect(gone.proven).toBe(true);
   });
