@@ -29,6 +29,7 @@ export class MemoryVaultInventory implements VaultInventory {
     return {
       client: client.map((each) => ({ ...each, tenantId: this.#tags.tenantOf(application, each.version) })),
       refreshToken,
+      readAtMs: this.#nowMs(),
       ...(revokedAtMs === undefined ? {} : { revokedAtMs }),
     };
   }

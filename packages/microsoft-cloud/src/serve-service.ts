@@ -33,6 +33,7 @@ export function serveService(name: ServiceName, current: () => ServingContext): 
     const context = current();
     const service = context.services[name];
     const atMs = context.clock.nowMs();
+    response.setHeader('date', new Date(atMs).toUTCString());
     service.identify(request);
     const leave = request.facts.grant === undefined ? undefined : context.ledger.enterEntra();
     try {

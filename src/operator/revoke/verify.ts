@@ -51,7 +51,7 @@ export async function verifyRevocation(
   const isCovered = proofs.every(({ proven }) => proven);
   const isRenewed = renewed.client.length > 0;
   return [
-    vault instanceof BrokerError ? unread(timeItem, vault) : proveTime(deps, revokedAtMs),
+    vault instanceof BrokerError ? unread(timeItem, vault) : proveTime(vault),
     ...proofs,
     ...(isRenewed ? [] : state.registrations.map(proveOwnership)),
     proveFormer(former),
@@ -119,14 +119,19 @@ function stateBefore(state: State, options: RevokeOptions): State {
 
 const timeItem = 'Access tokens from before the revocation';
 
-function proveTime({ clock }: RevokeDeps, revokedAtMs: number | undefined): Proof {
+/** By the clock of the vault alone: that of this machine may be wrong. */
+function proveTime({ revokedAtMs, readAtMs }: ApplicationInventory): Proof {
   const item = timeItem;
   if (revokedAtMs === undefined) {
     const detail = 'Key Vault has no record of a revocation. Run `ptb revoke` until it ends with exit code 0.';
     return { item, proven: false, detail };
   }
   const endMs = revokedAtMs + longestAccessTokenMs + replicationMs;
-  if (clock.nowMs() >= endMs) return { item, proven: true, detail: `The last one expired at ${isoTime(endMs)}.` };
+  if (readAtMs === undefined) {
+    const detail = 'Key Vault did not say what time it is. Run the command again.';
+    return { item, proven: false, detail, inconclusive: true };
+  }
+  if (readAtMs >= endMs) return { item, proven: true, detail: `The last one expired at ${isoTime(endMs)}.` };
   const detail = `One may work until ${isoTime(endMs)} and add a key. Run the command again after that time.`;
   return { item, proven: false, detail };
 }

@@ -261,6 +261,8 @@ describe('an access token from before the revocation', () => {
   it('is the only thing that ptb revoke --verify finds before it has expired', async () => {
     const { exitCode, report } = await revoke('outlived', '--verify');
     expect([exitCode, openItems(report)]).toEqual([1, [tooEarly]]);
+    // The vault's answer said what time it is.
+    expect(report.proof[0]?.detail).toMatch(/^One may work until/);
   });
 
   it('is reported by --verify and by setup if it did add a key, also after the renewal', async () => {

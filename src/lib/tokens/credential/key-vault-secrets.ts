@@ -1,5 +1,6 @@
 import type {
   KeyVaultSecret,
+  ListPropertiesOfSecretVersionsOptions,
   SecretClient,
   SecretProperties,
   UpdateSecretPropertiesOptions,
@@ -67,6 +68,9 @@ export function keyVaultFailure(error: unknown, timedOut: boolean): BrokerError 
 
 /** Maximum duration of one request to Key Vault, milliseconds, including the SDK's retries. */
 const deadlineMs = 20_000;
+
+/** Sees each answer of Key Vault. */
+export type ResponseListener = NonNullable<ListPropertiesOfSecretVersionsOptions['onResponse']>;
 
 /** The secrets of a Key Vault. All methods throw BrokerError key_vault_unavailable. */
 export class KeyVaultSecrets {
@@ -150,11 +154,13 @@ export class KeyVaultSecrets {
     name: string,
     read: (listed: SecretProperties) => T,
     outer?: AbortSignal,
+    onResponse: ResponseListener = () => undefined,
   ): Promise<readonly T[]> {
     const versions: T[] = [];
     await guarded(async (signal) => {
       try {
-        for await (const properties of this.#client.listPropertiesOfSecretVersions(name, { abortSignal: signal }))
+        const options = { abortSignal: signal, onResponse };
+        for await (const properties of this.#client.listPropertiesOfSecretVersions(name, options))
           versions.push(read(properties));
       } catch (error) {
         if (httpStatusOf(error) !== 404) throw error;

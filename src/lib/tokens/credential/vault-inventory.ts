@@ -3,7 +3,7 @@ import { parseTenantId, type TenantId } from '../../core/identifiers.ts';
 import { defined } from '../../core/objects.ts';
 import { httpStatusOf } from '../../core/outbound.ts';
 import type { ClientCredentialVersion, RefreshTokenVersion, StoredVersion } from './credential-store.ts';
-import { guarded, KeyVaultSecrets } from './key-vault-secrets.ts';
+import { guarded, KeyVaultSecrets, type ResponseListener } from './key-vault-secrets.ts';
 import { secretNames } from './key-vault-credential-store.ts';
 import { readVersion, tagsOf } from './stored-secret.ts';
 
@@ -25,6 +25,8 @@ export interface ApplicationInventory {
   readonly refreshToken: readonly InventoryVersion[];
   /** When a revocation was last recorded, by the clock of the vault. */
   readonly revokedAtMs?: number;
+  /** When the vault answered, by its clock. Absent if it did not say that. */
+  readonly readAtMs?: number;
 }
 
 /**
@@ -55,12 +57,20 @@ export const keyVaultInventory = (client: SecretClient): VaultInventory => ({
       return [...new Set(applications)].toSorted();
     }),
   read: async (application) => {
+    let date: string | undefined;
+    const onResponse: ResponseListener = ({ headers }) => (date = headers.get('date'));
     const [listed, refreshToken, [record]] = await Promise.all([
       versionsOf(client, secretNames.clientCredential(application)),
       versionsOf(client, secretNames.refreshToken(application)),
-      versionsOf(client, revocationName(application)),
+      versionsOf(client, revocationName(application), onResponse),
     ]);
-    return defined({ client: listed, refreshToken, revokedAtMs: record?.createdAtMs });
+    const readAtMs = Date.parse(date ?? '');
+    return defined({
+      client: listed,
+      refreshToken,
+      revokedAtMs: record?.createdAtMs,
+      readAtMs: Number.isNaN(readAtMs) ? undefined : readAtMs,
+    });
   },
   recordRevocation: async (application) => {
     const record = { value: 'revoked', contentType: 'revocation', tags: { application } };
@@ -68,8 +78,12 @@ export const keyVaultInventory = (client: SecretClient): VaultInventory => ({
   },
 });
 
-async function versionsOf(client: SecretClient, name: string): Promise<readonly InventoryVersion[]> {
-  const versions = await new KeyVaultSecrets(client).versions(name, inventoryVersion);
+async function versionsOf(
+  client: SecretClient,
+  name: string,
+  onResponse?: ResponseListener,
+): Promise<readonly InventoryVersion[]> {
+  const versions = await new KeyVaultSecrets(client).versions(name, inventoryVersion, undefined, onResponse);
   // A name is never in use and deleted at the same time.
   if (versions.length > 0) return versions;
   return guarded(async (abortSignal) => {

@@ -66,6 +66,8 @@ export class RevokeBench {
   });
   /** The tenant that the client credentials in the vault name. */
   tenantId: TenantId | undefined = partner;
+  /** How far the clock of this machine is ahead of that of the vault. */
+  skewMs = 0;
   /** When the vault says that the application was revoked. */
   revokedAtMs: number | undefined;
   recordFailure: BrokerError | undefined;
@@ -109,6 +111,7 @@ export class RevokeBench {
     }));
     const { revokedAtMs, tenantId } = this;
     return {
+      readAtMs: this.clock.nowMs(),
       client: client.map((version) => ({ ...version, ...(tenantId === undefined ? {} : { tenantId }) })),
       refreshToken,
       ...(revokedAtMs === undefined ? {} : { revokedAtMs }),
@@ -141,7 +144,8 @@ export class RevokeBench {
   }
 
   deps(signal?: AbortSignal): RevokeDeps {
-    const { clock, store, inventory, redeemer } = this;
+    const { store, inventory, redeemer } = this;
+    const clock = { nowMs: () => this.clock.nowMs() + this.skewMs, sleep: this.clock.sleep.bind(this.clock) };
     const { fetch } = scriptedFetch((request) => {
       this.seen.push(request);
       return this.graph(request) ?? this.#answer(request);

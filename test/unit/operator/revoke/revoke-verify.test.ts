@@ -39,6 +39,27 @@ describe('verifyRevocation', () => {
     expect(proof[0]?.detail).toContain(new Date(endMs).toISOString());
   });
 
+  it('believes the clock of the vault, and not that of this machine', async () => {
+    bench.skewMs = 120 * minuteMs;
+    expect(open(await bench.verify())).toEqual(['Access tokens from before the revocation']);
+    bench.skewMs = -120 * minuteMs;
+    await bench.clock.advance(96 * minuteMs);
+    expect(open(await bench.verify())).toEqual([]);
+  });
+
+  it('is not proven, and may be repeated, if the vault does not say what time it is', async () => {
+    await bench.clock.advance(96 * minuteMs);
+    const { inventory } = bench;
+    bench.inventory = {
+      ...inventory,
+      read: async (name) => {
+        const { readAtMs: _unknown, ...read } = await inventory.read(name);
+        return read;
+      },
+    };
+    expect((await bench.verify()).filter(({ proven }) => !proven)).toMatchObject([{ inconclusive: true }]);
+  });
+
   it('proves after the last token has expired that no key was added, and changes nothing', async () => {
     await bench.clock.advance(96 * minuteMs);
     expect(open(await bench.verify())).toEqual([]);

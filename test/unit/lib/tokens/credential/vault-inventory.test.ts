@@ -1,4 +1,5 @@
-import type { SecretClient, SecretProperties } from '@azure/keyvault-secrets';
+import { createHttpHeaders, createPipelineRequest } from '@azure/core-rest-pipeline';
+import type { ListPropertiesOfSecretVersionsOptions, SecretClient, SecretProperties } from '@azure/keyvault-secrets';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { keyVaultInventory } from '../../../../../src/lib/tokens/credential/vault-inventory.ts';
 
@@ -8,11 +9,14 @@ let live: Map<string, readonly Properties[]>;
 let deleted: Map<string, Properties>;
 let failure: Error | undefined;
 let stored: unknown[];
+/** The header of that name of Key Vault's answers. */
+let date: string | undefined;
 beforeEach(() => {
   live = new Map();
   deleted = new Map();
   failure = undefined;
   stored = [];
+  date = undefined;
 });
 
 const missing = (): Error => Object.assign(new Error('SecretNotFound'), { name: 'RestError', statusCode: 404 });
@@ -27,7 +31,11 @@ const inventory = () =>
   keyVaultInventory({
     listPropertiesOfSecrets: () => listed([...live.keys()].map((name) => ({ name }))),
     listDeletedSecrets: () => listed([...deleted.values()]),
-    listPropertiesOfSecretVersions: (name: string) => listed(live.get(name)),
+    listPropertiesOfSecretVersions: (name: string, { onResponse }: ListPropertiesOfSecretVersionsOptions) => {
+      const headers = createHttpHeaders(date === undefined ? {} : { date });
+      onResponse?.({ status: 200, headers, request: createPipelineRequest({ url: 'https://vault.test' }) }, undefined);
+      return listed(live.get(name));
+    },
     setSecret: async (name: string, value: string, { tags }: { readonly tags: object }) => {
       stored.push([name, value, tags]);
       return { properties: { version: 'new' } };
@@ -94,6 +102,15 @@ describe('keyVaultInventory', () => {
     live.set(name, [version(name, 5), version(name, 7)]);
     expect((await inventory().read('default')).revokedAtMs).toBe(420_000);
     expect(await inventory().applications()).toEqual([]);
+  });
+
+  it.each([
+    ['Mon, 30 Nov 2026 08:00:00 GMT', Date.UTC(2026, 10, 30, 8)],
+    ['yesterday', undefined],
+    [undefined, undefined],
+  ])('reads what time it is by the clock of the vault (%s)', async (said, atMs) => {
+    date = said;
+    expect((await inventory().read('default')).readAtMs).toBe(atMs);
   });
 
   it('throws key_vault_unavailable when the vault does not answer', async () => {
