@@ -229,6 +229,17 @@ function storedChecks(deps: DoctorDeps, credential: Credential): Check[] {
     account === undefined
       ? `A client credential (${kind}) and no refresh token.`
       : `Refresh token of ${account}, ${daysLeft} days left; client credential: ${kind}${left}.`;
+  const { tenantId } = credential.client;
+  if (tenantId !== deps.partnerTenantId)
+    return [
+      {
+        check: 'Credential',
+        status: 'failed',
+        code: 'config_invalid',
+        message: `The tag tenantId of the client credential in Key Vault is ${tenantId}, and PARTNER_TENANT_ID is ${deps.partnerTenantId}. Rotation and renewal use the tag, so they fail.`,
+        remedy: 'Correct the one that is wrong.',
+      },
+    ];
   if (findings.length === 0) return [ok('Credential', summary)];
   return findings.map(({ severity, code, message, advice }) => ({
     check: 'Credential',

@@ -3,7 +3,7 @@ import type { StoredClientCredential } from '../../lib/core/secrets.ts';
 import type { GraphClient } from '../../lib/microsoft/graph.ts';
 import { textOf } from '../../lib/core/objects.ts';
 import { keyMark } from '../../lib/tokens/credential/client-keys.ts';
-import type { CredentialStore } from '../../lib/tokens/credential/credential-store.ts';
+import { type CredentialStore, UnreadableCredentialError } from '../../lib/tokens/credential/credential-store.ts';
 import { readValues } from '../../lib/tokens/credential/registered-keys.ts';
 import { isProposed } from '../../lib/tokens/credential/renew-client-credential.ts';
 
@@ -32,7 +32,8 @@ async function storedClient(store: CredentialStore, application: string): Promis
   try {
     return (await store.load(application)).client;
   } catch (thrown) {
-    if (toBrokerError(thrown).code === 'credential_missing') return undefined;
+    if (thrown instanceof UnreadableCredentialError || toBrokerError(thrown).code === 'credential_missing')
+      return undefined;
     throw thrown;
   }
 }

@@ -2,7 +2,7 @@ import { type Clock, retry } from '../../core/clock.ts';
 import { toBrokerError } from '../../core/errors.ts';
 import type { Logger } from '../../core/log.ts';
 import type { Credential, Secret, StoredClientCredential } from '../../core/secrets.ts';
-import type { Redeemer } from '../../microsoft/redeemer.ts';
+import type { Redeemer, Redemption } from '../../microsoft/redeemer.ts';
 import { type EntraFailure, errorOf, type TokenReply } from '../../microsoft/token-reply.ts';
 import { isOlderThan, orphanAgeMs } from './client-keys.ts';
 import type { CredentialStore, StoredVersion } from './credential-store.ts';
@@ -72,15 +72,26 @@ export async function redeemRepeatedly(deps: RedeemAsApplicationDeps, client: Us
 }
 
 /** Redeems a Microsoft Graph token for the application itself in its own tenant. Never throws. */
-export function redeemAsApplication(deps: RedeemAsApplicationDeps, client: UsableClient): Promise<TokenReply> {
-  return deps.redeemer.redeem({
-    tenantId: client.tenantId,
-    resourceIdentifier: deps.graphIdentifier,
-    clientId: client.clientId,
-    clientCredential: client.credential,
-    grant: { kind: 'application' },
-    correlationId: deps.newId(),
-  });
+export const redeemAsApplication = (deps: RedeemAsApplicationDeps, client: UsableClient): Promise<TokenReply> =>
+  redeemAtHome(deps, client, { resourceIdentifier: deps.graphIdentifier, grant: { kind: 'application' } });
+
+/** Entra does not know the tenant, or the application in it. */
+const unknownParties: ReadonlySet<unknown> = new Set([700016, 90002, 900023]);
+
+/**
+ * Redeems a token in the tenant that the tags of the client credential name. A failure that may come from a wrong tag names
+ * them. Never throws.
+ */
+export async function redeemAtHome(
+  { redeemer, newId }: Pick<RedeemAsApplicationDeps, 'redeemer' | 'newId'>,
+  { tenantId, clientId, credential }: UsableClient,
+  wanted: Pick<Redemption, 'resourceIdentifier' | 'grant'>,
+): Promise<TokenReply> {
+  const redemption = { tenantId, clientId, clientCredential: credential, correlationId: newId(), ...wanted };
+  const reply = await redeemer.redeem(redemption);
+  if (reply.ok || !unknownParties.has(reply.failure.logFields['aadsts'])) return reply;
+  const detail = `${reply.failure.detail} Check the tags of the client credential in Key Vault: tag clientId ${clientId}, tag tenantId ${tenantId}.`;
+  return { ok: false, failure: { ...reply.failure, detail } };
 }
 
 /**

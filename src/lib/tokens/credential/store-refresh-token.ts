@@ -10,6 +10,7 @@ import {
   type TokenReply,
 } from '../../microsoft/token-reply.ts';
 import type { CredentialStore, NewRefreshToken } from './credential-store.ts';
+import { redeemAtHome } from './prove-client-credential.ts';
 
 /**
  * Decides whether the refresh token from a redemption may replace the stored one: it must exist, belong to the same
@@ -193,17 +194,12 @@ export const isAboutToken = ({ reach, code }: EntraFailure): boolean =>
   reach !== 'transient' && code !== 'client_credential_rejected';
 
 /** Redeems a refresh token for the canary resource in the application's own tenant. Never throws. */
-export function redeemRefreshToken(
+export const redeemRefreshToken = (
   deps: Pick<StoreRefreshTokenDeps, 'redeemer' | 'newId' | 'canaryResource'>,
   client: StoredClientCredential,
   refreshToken: Pick<StoredRefreshToken, 'secret'>,
-): Promise<TokenReply> {
-  return deps.redeemer.redeem({
-    tenantId: client.tenantId,
+): Promise<TokenReply> =>
+  redeemAtHome(deps, client, {
     resourceIdentifier: deps.canaryResource,
-    clientId: client.clientId,
-    clientCredential: client.credential,
     grant: { kind: 'delegated', refreshToken: refreshToken.secret },
-    correlationId: deps.newId(),
   });
-}

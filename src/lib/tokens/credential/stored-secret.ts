@@ -136,6 +136,9 @@ export function writeClientCredential(
   });
 }
 
+/** Key Vault rejects an empty value. This text is not a secret. */
+const federatedValue = 'federated';
+
 /** Returns the part of a client credential that becomes the value of the Key Vault secret. */
 function valueOf(credential: ClientCredential): string {
   switch (credential.kind) {
@@ -144,8 +147,7 @@ function valueOf(credential: ClientCredential): string {
     case 'certificate':
       return `${credential.privateKey.reveal().trim()}\n${credential.certificate.trim()}\n`;
     case 'federated':
-      // Key Vault rejects an empty value. This text is not a secret.
-      return 'federated';
+      return federatedValue;
   }
 }
 
@@ -221,7 +223,7 @@ export function readClientCredentialVersion(listed: SecretProperties): ClientCre
 /**
  * Reads a client credential.
  * @throws BrokerError credential_missing if the value is empty, a tag is missing or the kind is unknown;
- * client_credential_rejected for a broken certificate; key_vault_unavailable if the reply has no version.
+ * client_credential_rejected for a broken certificate, or a value of another kind; key_vault_unavailable if the reply has no version.
  */
 export function readClientCredential(stored: KeyVaultSecret): StoredClientCredential {
   const tags = tagsOf(stored.properties);
@@ -233,7 +235,7 @@ export function readClientCredential(stored: KeyVaultSecret): StoredClientCreden
       `The Key Vault secret "${stored.name}" is empty, or lacks the tags clientId and tenantId.`,
     );
   }
-  const credential = readCredential(tags['kind'], stored.value, stored.name);
+  const credential = readCredential(tags['kind'] ?? 'secret', stored.value, stored.name);
   // A person can change each of these dates in the vault, except the one in the certificate.
   const endsAtMs = earliest(timeOf(stored.properties.expiresOn), timeIn(tags['endsAt']), certificateEndMs(credential));
   return defined({
@@ -248,11 +250,25 @@ export function readClientCredential(stored: KeyVaultSecret): StoredClientCreden
 
 const isKind = (kind: string): kind is ClientCredential['kind'] => Object.hasOwn(contentTypes, kind);
 
-function readCredential(kind: string | undefined, value: string, name: string): ClientCredential {
+/** What a value looks like, in words. A value of another kind than its tag says must not be sent to Entra. */
+const looks = {
+  secret: 'a secret',
+  certificate: 'a certificate',
+  federated: 'the placeholder of a managed identity',
+} as const;
+
+const looksLike = (value: string): keyof typeof looks =>
+  value === federatedValue ? 'federated' : value.includes('-----BEGIN ') ? 'certificate' : 'secret';
+
+function readCredential(kind: string, value: string, name: string): ClientCredential {
+  if (!isKind(kind)) throw new BrokerError('credential_missing', `The Key Vault secret "${name}" has an unknown kind.`);
+  const found = looksLike(value);
+  if (found !== kind) {
+    const detail = `The Key Vault secret "${name}" has the tag kind "${kind}", but its value looks like ${looks[found]}. Correct the tag.`;
+    throw new BrokerError('client_credential_rejected', detail);
+  }
   if (kind === 'federated') return { kind };
-  if (kind === 'certificate') return parseCertificate(value);
-  if (kind === undefined || kind === 'secret') return { kind: 'secret', secret: new Secret(value) };
-  throw new BrokerError('credential_missing', `The Key Vault secret "${name}" has an unknown kind.`);
+  return kind === 'certificate' ? parseCertificate(value) : { kind, secret: new Secret(value) };
 }
 
 /** How far the clock of the machine that stored a token may be ahead of the vault's. */

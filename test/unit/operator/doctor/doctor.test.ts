@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { JsonObject } from '../../../../src/lib/core/objects.ts';
 import { type ClientCredential, Secret, type TokenRequest } from '../../../../src/lib/core/secrets.ts';
+import type { TenantId } from '../../../../src/lib/core/identifiers.ts';
 import { BrokerError } from '../../../../src/lib/core/errors.ts';
 import type { Check } from '../../../../src/operator/doctor/doctor.ts';
 import { unknownKeysNote } from '../../../../src/operator/doctor/checks.ts';
@@ -112,6 +113,18 @@ describe('examine', () => {
       'Partner tenant': 'skipped',
     });
     expect(one(found, 'Credential')).toMatchObject({ status: expect.stringMatching(/failed|warning/) as string });
+  });
+
+  it('fails if the tag tenantId, which rotation and renewal use, names another tenant', async () => {
+    const tenantId = '88888888-8888-4888-8888-888888888888' as TenantId;
+    const { client } = await bench.store.load('default');
+    await bench.store.saveClientCredential('default', { ...client, tenantId });
+    expect(one(await bench.checks(), 'Credential')).toMatchObject({
+      status: 'failed',
+      code: 'config_invalid',
+      message: expect.stringMatching(new RegExp(`tag tenantId.*${tenantId}.*PARTNER_TENANT_ID.*${partner}`)) as string,
+      remedy: expect.stringContaining('Correct') as string,
+    });
   });
 
   it('checks only what is stored, without a failure, on a machine without the managed identity', async () => {

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { BrokerError } from '../../../../src/lib/core/errors.ts';
 import type { ClientCredential } from '../../../../src/lib/core/secrets.ts';
 import { readVaultState } from '../../../../src/operator/setup/vault-state.ts';
 import { partnerTenantId, secretOf, SetupBench } from './setup-bench.ts';
@@ -15,6 +16,16 @@ describe('readVaultState', () => {
 
   it('remembers nothing before the first setup', async () => {
     expect(await remembered()).toEqual({ clientId: undefined, kind: undefined });
+  });
+
+  it('takes a client credential that cannot be read as none, so that setup can store another one', async () => {
+    const version = await save(secretOf('s').credential);
+    const unreadable = new BrokerError('client_credential_rejected', 'Its kind is wrong.');
+    bench.store.editClient('default', version, { unreadable });
+    expect(await readVaultState(bench.store, 'default')).toMatchObject({
+      stored: undefined,
+      remembered: { clientId: 'client' },
+    });
   });
 
   it('remembers the kind in use or proposed, and the last one after a revocation', async () => {

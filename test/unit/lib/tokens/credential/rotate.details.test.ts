@@ -215,3 +215,8 @@ describe('rotateRefreshToken when it disables old versions', () => {
     expect(versionsToDisable([], [])).toEqual([]);
   });
 });
+
+it.each([90002, 700016])('names the tags that may be wrong if Entra answers AADSTS%i', async (aadsts) => {
+  entra.redeem = async () => aadstsFailure(aadsts);
+  await expect(rotate()).rejects.toThrow(/tag clientId .*, tag tenantId 99999999-9999/);
+});

@@ -214,6 +214,19 @@ describe('a client credential in the vault', () => {
     expect(readClientCredentialVersion(properties({ tags: { kind } }))).not.toHaveProperty('kind');
   });
 
+  it.each([
+    ['certificate', 's', 'a secret'],
+    ['federated', 's', 'a secret'],
+    ['secret', '-----BEGIN PRIVATE KEY-----', 'a certificate'],
+    ['certificate', 'federated', 'the placeholder of a managed identity'],
+  ])('is refused with the name of the tag if its kind is %s and its value is not', (kind, value, looks) => {
+    const read = () => readClientCredential(stored(value, { tags: { ...tags, kind } }));
+    expect(read).toThrow(
+      `"ptb-default" has the tag kind "${kind}", but its value looks like ${looks}. Correct the tag.`,
+    );
+    expect(read).toThrow(expect.objectContaining({ code: 'client_credential_rejected' }));
+  });
+
   it('is a secret without a kind, as a person stores it', () => {
     const { kind: _, ...untyped } = tags;
     expect(readClientCredential(stored('s', { tags: untyped })).credential.kind).toBe('secret');
