@@ -86,6 +86,12 @@ export function signInFailure(thrown: unknown, failure: EntraFailure | undefined
     const named = number === undefined ? '' : ` (AADSTS${number})`;
     return new SetupError('sign_in_refused', `Entra answered the sign-in with ${String(oauthError)}${named}.`, options);
   }
+  if (textOf(asObject(thrown), 'code') === 'OAUTH_JWT_TIMESTAMP_CHECK_FAILED')
+    return new SetupError(
+      'sign_in_refused',
+      'The clock of this machine differs from that of Entra by more than 5 minutes. Correct it and sign in again.',
+      options,
+    );
   return new SetupError('sign_in_refused', "Entra's reply does not belong to this sign-in and was discarded.", options);
 }
 

@@ -3,7 +3,7 @@ import { compactVerify } from 'jose';
 import { LRUCache } from 'lru-cache';
 import * as z from 'zod';
 import { type Caller, type CallerRole, callerRoles, type CallerVerifier, identityOf } from '../../core/caller.ts';
-import { hourMs } from '../../core/clock.ts';
+import { hourMs, isoTime } from '../../core/clock.ts';
 import { BrokerError } from '../../core/errors.ts';
 import { parseGuid, type TenantId } from '../../core/identifiers.ts';
 import { duplicateKey, safeParse } from '../../core/json.ts';
@@ -24,7 +24,7 @@ const details = {
   key_unknown: 'The token is not signed with a key of this Entra tenant.',
   signature: 'The signature of the token is invalid.',
   expired: 'The token has expired.',
-  not_yet_valid: 'The token is not valid yet. Check that the clocks are synchronized.',
+  not_yet_valid: 'The token is not valid yet.',
   issuer: 'The issuer of the token is not the Entra tenant of the broker.',
   audience: 'The token was issued for another application. Request a token for the broker.',
   tenant: 'The token was issued in another tenant than that of the broker.',
@@ -37,13 +37,20 @@ const details = {
 
 type RefusalReason = keyof typeof details;
 
+interface RefusalOptions extends ErrorOptions {
+  readonly detail?: string;
+}
+
 /** The token is refused, for {@link Refusal.reason}. */
 class Refusal extends Error {
   override readonly name = 'Refusal';
   readonly reason: RefusalReason;
-  constructor(reason: RefusalReason, options?: ErrorOptions) {
+  /** What the caller is told. */
+  readonly detail: string;
+  constructor(reason: RefusalReason, { detail = details[reason], ...options }: RefusalOptions = {}) {
     super(reason, options);
     this.reason = reason;
+    this.detail = detail;
   }
 }
 
@@ -188,8 +195,15 @@ function judgeClaims(payload: unknown, expected: ClaimExpectations, nowMs: numbe
   }
   const claims = parsed.data;
   const now = nowMs / 1000;
-  if (claims.exp + clockSkewSeconds <= now) throw new Refusal('expired');
-  if (claims.nbf - clockSkewSeconds > now || claims.iat - clockSkewSeconds > now) throw new Refusal('not_yet_valid');
+  // Either clock may be wrong.
+  const byClock = `by the clock of the broker, which says ${isoTime(nowMs)}. If that is wrong, tell its operator.`;
+  if (claims.exp + clockSkewSeconds <= now)
+    throw new Refusal('expired', { detail: `The token expired ${Math.round(now - claims.exp)} s ago ${byClock}` });
+  const startsIn = Math.max(claims.nbf, claims.iat) - now;
+  if (startsIn > clockSkewSeconds)
+    throw new Refusal('not_yet_valid', {
+      detail: `The token is not valid for another ${Math.round(startsIn)} s ${byClock}`,
+    });
   if (claims.exp <= claims.nbf) throw new Refusal('claims');
   if (expected.issuers.get(claims.iss) !== claims.ver) throw new Refusal('issuer');
   if (claims.tid !== expected.tenantId) throw new Refusal('tenant');
@@ -299,7 +313,7 @@ export function createCallerVerifier(deps: SigningKeysDeps, settings: CallerVeri
         return judged.caller;
       } catch (error) {
         if (!(error instanceof Refusal)) throw error;
-        throw new BrokerError('caller_unauthenticated', details[error.reason], {
+        throw new BrokerError('caller_unauthenticated', error.detail, {
           cause: error.cause,
           logFields: { reason: error.reason },
         });

@@ -34,6 +34,11 @@ describe('signInFailure', () => {
     expect(outcomeOf(new Error('x'), failure(error))).toEqual(['sign_in_refused', detail]);
   });
 
+  it('names the clock if the times of the answer do not fit it', () => {
+    const thrown = Object.assign(new Error('unexpected JWT "exp"'), { code: 'OAUTH_JWT_TIMESTAMP_CHECK_FAILED' });
+    expect(outcomeOf(thrown)[1]).toMatch(/^The clock of this machine differs from that of Entra/);
+  });
+
   it('quotes an unknown error and its number', () => {
     expect(outcomeOf({ error: 'odd' })[1]).toBe('Entra answered the sign-in with odd.');
     expect(outcomeOf({ error: 'odd', error_description: 'AADSTS999999999' })[1]).toBe(
