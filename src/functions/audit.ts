@@ -36,9 +36,9 @@ export const audit = route(
   async (services, { caller: reader, query }) => {
     const { audit, clock } = services;
     const visible = await visibleTenants(services, reader);
-    // One millisecond after now, because the range excludes its end.
-    const toMs = query.to ?? clock.nowMs() + 1;
-    const fromMs = query.from ?? toMs - dayMs;
+    // The clock of the instance that wrote a record may be ahead of this one.
+    const toMs = query.to ?? clock.nowMs() + dayMs;
+    const fromMs = query.from ?? (query.to ?? clock.nowMs()) - dayMs;
     if (fromMs >= toMs) throw new BrokerError('request_invalid', 'from: is not before `to`.');
     const { caller, outcome, kind, approval, breakGlass, limit, continuation } = query;
     const tenantId =

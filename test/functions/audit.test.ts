@@ -49,6 +49,14 @@ async function logOf(...entries: Parameters<MemoryAuditLog['record']>[0][]): Pro
 }
 
 describe('GET /api/audit', () => {
+  it('includes by default the records of an instance whose clock is ahead by up to a day', async () => {
+    const log = await logOf(issued({ atMs: auditStartMs + 600_000 }), issued({ atMs: auditStartMs + 23 * 3_600_000 }));
+    const count = async (query: Record<string, string>) =>
+      ((await request(log, query)).body as { entries: readonly unknown[] }).entries.length;
+    expect(await count({})).toBe(2);
+    expect(await count({ to: isoTime(auditStartMs) })).toBe(0);
+  });
+
   it('returns the last 24 hours, newest first, with ISO 8601 times', async () => {
     const log = await logOf(
       issued({ atMs: auditStartMs }),
@@ -59,7 +67,7 @@ describe('GET /api/audit', () => {
     expect(await request(log, {})).toMatchObject({
       status: 200,
       body: {
-        to: isoTime(auditStartMs + 1),
+        to: isoTime(auditStartMs + 86_400_000),
         entries: [
           { at: '2026-11-24T09:30:00.000Z', expiresAt: '2026-11-24T10:30:00.000Z', ...rest },
           { at: '2026-11-24T09:29:59.000Z', outcome: 'denied', code: 'caller_forbidden' },

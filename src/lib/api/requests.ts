@@ -176,8 +176,11 @@ const guid = z
 export const auditQuerySchema = z.strictObject({
   from: time
     .optional()
-    .meta({ description: 'Start of the range, inclusive, ISO 8601. Default: 24 hours before `to`.' }),
-  to: time.optional().meta({ description: 'End of the range, exclusive, ISO 8601. Default: now.' }),
+    .meta({ description: 'Start of the range, inclusive, ISO 8601. Default: 24 hours before `to`, or before now.' }),
+  to: time.optional().meta({
+    description:
+      'End of the range, exclusive, ISO 8601. Default: a day after now, because the clock of an instance may be ahead.',
+  }),
   caller: guid.optional().meta({ description: 'Limits the answer to this caller (application id).' }),
   tenant: tenantReference.optional(),
   outcome: z.enum(auditOutcomes).optional().meta({ description: 'Limits the answer to entries with this outcome.' }),
