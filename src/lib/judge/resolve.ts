@@ -208,7 +208,7 @@ function dollar(location: Location, name: string, { next, last }: { next: Part |
 function unknown(location: Location): never {
   const what = location.template.length === 0 ? 'this resource' : `this path below ${location.written}`;
   throw notPermitted(
-    `The permission map does not contain ${what}; check the path, or load Microsoft's published file with \`ptb permissions update\`.`,
+    `The permission map does not contain ${what}; check the path, or load the newest published file of Microsoft with \`ptb permissions update\`.`,
   );
 }
 

@@ -38,7 +38,7 @@ export const permissionCases: readonly Case[] = [
     'Directory.ReadWrite.All',
   ],
   [
-    "The permission map does not contain this path below /admin; check the path, or load Microsoft's published file",
+    'The permission map does not contain this path below /admin; check the path, or load the newest published file of Microsoft',
     'GET /beta/admin/forms2',
     'OrgSettings-Forms.Read.All',
   ],
