@@ -49,5 +49,6 @@ export async function createCertificates(nowMs: number): Promise<Certificates> {
       },
     ],
   });
-  return { authority: authority.cert, certificate: leaf.cert, key: leaf.private };
+  // A file that other certificates are appended to needs the end of its last line.
+  return { authority: `${authority.cert.trimEnd()}\n`, certificate: leaf.cert, key: leaf.private };
 }

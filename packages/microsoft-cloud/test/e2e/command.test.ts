@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, existsSync, openSync, readdirSync } from 'node:fs';
-import { access, mkdtemp, rm } from 'node:fs/promises';
+import { access, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -41,7 +41,7 @@ describe('microsoft-cloud', () => {
       const document = JSON.parse(output) as CloudDocument;
       expect(output.split('\n')).toHaveLength(2);
       expect(document.tenants).toHaveLength(3);
-      await access(document.caCertificatePath);
+      expect(await readFile(document.caCertificatePath, 'utf8')).toMatch(/-----END CERTIFICATE-----\n$/);
       const faults = (await (await fetch(`${document.control}/faults`)).json()) as { faults: unknown[] };
       expect(faults.faults).toMatchObject([{ rule: { aadsts: 50173 } }]);
       child.kill(signal);
