@@ -14,6 +14,9 @@ export interface Step {
   readonly isDelegated?: true;
 }
 
+/** Of no application. */
+const unknownClientId = '55555555-5555-4555-8555-555555555555';
+
 const attempt = (work: Promise<unknown>): Promise<unknown> => work.catch(() => undefined);
 
 const newestToken = async ({ store }: CredentialWorld): Promise<string | undefined> =>
@@ -74,7 +77,20 @@ const editClient = (name: string, changes: (world: CredentialWorld) => object): 
     if (version !== undefined) world.store.editClient(application, version, changes(world));
   });
 
+/** A person changes the tag of every version, so that nothing in the vault names the right application. */
+async function editAllClientIds({ store }: CredentialWorld, clientId: string): Promise<void> {
+  for (const { version } of await store.listClientCredentialVersions(application))
+    store.editClient(application, version, { clientId });
+  for (const { version } of await store.listRefreshTokenVersions(application))
+    store.editToken(application, version, { clientId });
+}
+
 const edits: readonly Step[] = [
+  edit('client ids of all versions changed', (world) => editAllClientIds(world, unknownClientId)),
+  edit('client ids of all versions changed to no GUID', (world) => editAllClientIds(world, 'another')),
+  edit('client ids of all versions, of another application', (world) =>
+    editAllClientIds(world, world.entra.otherClientId),
+  ),
   edit('refresh token, pasted', (world) => pasteToken(world, 'pasted')),
   edit('refresh token, pasted with tags', (world) =>
     pasteToken(world, 'pasted', { accountObjectId: world.pick(accounts) }),
@@ -102,7 +118,7 @@ const edits: readonly Step[] = [
   editToken('time of consent changed', (world) => ({
     consentedAtMs: world.nowMs + (world.below(2_000) - 1_000) * dayMs,
   })),
-  editToken('client id changed', () => ({ clientId: 'another' })),
+  editToken('client id changed', () => ({ clientId: unknownClientId })),
   editToken('expiry in the past', ({ nowMs }) => ({ expiresAtMs: nowMs - dayMs })),
   editToken('expiry later', ({ nowMs }) => ({ expiresAtMs: nowMs + 900 * dayMs })),
   edit('client credential, pasted', (world) => world.storeClient({})),
@@ -110,14 +126,14 @@ const edits: readonly Step[] = [
     const version = await world.storeClient({});
     world.store.editClient(application, version, { unreadable: new BrokerError('credential_missing', 'No tags.') });
   }),
-  edit('client credential, pasted with a wrong client id', (world) => world.storeClient({ clientId: 'another' })),
+  edit('client credential, pasted with a wrong client id', (world) => world.storeClient({ clientId: unknownClientId })),
   edit('client credential, stored in the portal without expiry and key id', (world) => world.storePortalSecret()),
   edit('client credential, newest disabled', async (world) => {
     const version = await newestClient(world);
     if (version !== undefined) await world.store.disableClientCredentialVersion(application, version);
   }),
   editClient('tags removed', () => ({ unreadable: new BrokerError('credential_missing', 'No tags.') })),
-  editClient('client id changed', () => ({ clientId: 'another' })),
+  editClient('client id changed', () => ({ clientId: unknownClientId })),
   editClient('client id of another application', ({ entra }) => ({ clientId: entra.otherClientId })),
   editClient('tenant id changed', () => ({ tenantId: '88888888-8888-4888-8888-888888888888' as TenantId })),
   editClient('kind changed', () => ({ credential: { kind: 'federated' } })),
@@ -134,15 +150,7 @@ const together = (name: string, one: Step['run'], other: Step['run']): Step => (
 
 const rotate: Step['run'] = (world) => world.rotate();
 const renew: Step['run'] = (world) => world.renew();
-/** The drill. If the vault names only an application that does not exist, the operator disables the versions. */
-const revoke: Step['run'] = async (world) => {
-  const { store, entra } = world;
-  const versions = [
-    ...(await store.listClientCredentialVersions(application)),
-    ...(await store.listRefreshTokenVersions(application)),
-  ];
-  return versions.some(({ clientId }) => clientId === entra.clientId) ? drill(world, calm) : stop(world);
-};
+const revoke: Step['run'] = (world) => drill(world, calm);
 const consent: Step['run'] = (world) => world.consent(world.pick(accounts));
 const setUp: Step['run'] = (world) => world.setUp();
 const changeKind: Step['run'] = (world) => {
@@ -181,7 +189,16 @@ export const steps: readonly Step[] = [
   {
     name: 'clock of the app changed',
     run: async (world) => {
-      world.skewMs = world.entra.skewMs = world.pick([-dayMs, -hourMs, -600_000, 0, 600_000, hourMs]);
+      world.skewMs = world.entra.skewMs = world.pick([
+        -dayMs,
+        -hourMs,
+        -600_000,
+        0,
+        600_000,
+        hourMs,
+        2 * hourMs,
+        dayMs,
+      ]);
     },
   },
   delegated({ name: 'sessions revoked', run: async (world) => world.entra.revoke(world.pick(accounts)) }),

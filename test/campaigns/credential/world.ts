@@ -54,6 +54,8 @@ export class CredentialWorld {
   isStopped = false;
   /** Whether the application may add keys to itself. */
   isSelfOwned = false;
+  /** Whether a drill has changed another application of the tenant. */
+  isOtherChanged = false;
   /** When the sessions of an account were last revoked in the drill. */
   readonly validFromMs = new Map<Account, number>();
   revoked: Revoked | undefined;
