@@ -1,18 +1,34 @@
 import { applicationTag, type DirectoryState, type RegisteredApplication } from '../../lib/consent/directory-state.ts';
-import { requiredResourceAccess } from '../../lib/consent/permissions.ts';
+import { type PermissionProfile, requiredResourceAccess } from '../../lib/consent/permissions.ts';
 import { type Clock, retry } from '../../lib/core/clock.ts';
 import { BrokerError } from '../../lib/core/errors.ts';
 import { graphStatus, type GraphWriter } from '../../lib/microsoft/graph.ts';
 import { type JsonObject, textOf } from '../../lib/core/objects.ts';
+import type { ClientCredential } from '../../lib/core/secrets.ts';
 import type { CertificateDeps } from '../../lib/tokens/credential/client-certificate.ts';
 import { clientKeys } from '../../lib/tokens/credential/client-keys.ts';
+import type { IdentityTrust, IdentityTrustOptions } from '../../lib/tokens/credential/identity-trust.ts';
 import { isRefused, proveClientCredential } from '../../lib/tokens/credential/prove-client-credential.ts';
 import {
   federatedClient,
   issueAndStore,
   type IssueAndStoreDeps,
 } from '../../lib/tokens/credential/renew-client-credential.ts';
-import { redirectUri, type SetupOptions, type Step, signInAudience } from './plan.ts';
+
+/** The desired state. */
+export interface SetupOptions extends IdentityTrustOptions {
+  /** Name of the application in Key Vault and in policies. */
+  readonly application: string;
+  /** Its name in Entra. */
+  readonly displayName: string;
+  readonly profile: PermissionProfile;
+  readonly credential: ClientCredential['kind'];
+  /** Object id of the managed identity that a federated credential trusts. */
+  readonly managedIdentityObjectId?: string | undefined;
+}
+
+export const redirectUri = 'http://localhost';
+export const signInAudience = 'AzureADMultipleOrgs';
 
 /** Pauses until a new object is replicated ("Microsoft Graph best practices", eventual consistency). */
 const replicationPausesMs = [1_000, 2_000, 4_000, 8_000, 15_000] as const;
@@ -57,7 +73,10 @@ export const addOnce = ({ writer, clock }: PostDeps, path: string, body: JsonObj
 /** `graphIdentifier`, the identifier of Microsoft Graph in Entra, is also the base address of references. */
 export interface ApplyDeps extends CertificateDeps, IssueAndStoreDeps {}
 
-/** Applies the steps of a plan. Keeps the ids of created objects for later steps. */
+/**
+ * What the steps of a plan do, with the ids of the objects that earlier steps created. All methods throw BrokerError from
+ * Graph or Key Vault.
+ */
 export class StepRunner {
   readonly #deps: ApplyDeps;
   readonly #options: SetupOptions;
@@ -81,58 +100,39 @@ export class StepRunner {
     return this.#clientId;
   }
 
-  get #path(): string {
+  get writer(): GraphWriter {
+    return this.#deps.writer;
+  }
+
+  get path(): string {
     return `/applications/${this.#objectId}`;
   }
 
-  /** @throws BrokerError from Graph or Key Vault. A client credential that could not be stored is removed again. */
-  async apply(step: Step): Promise<void> {
-    const { writer } = this.#deps;
-    switch (step.kind) {
-      case 'create_application':
-        return this.#createApplication();
-      case 'update_application':
-        return writer.patch(this.#path, this.#updated());
-      case 'create_principal':
-        this.#principalId = await createPrincipal(this.#deps, { appId: this.#clientId });
-        return;
-      case 'create_resource_principal':
-        this.#resourceIds.set(step.resource.appId, await createPrincipal(this.#deps, { appId: step.resource.appId }));
-        return;
-      case 'grant_scopes':
-        return this.#grantScopes(step.resource.appId, step.scopes, step.grantId);
-      case 'withdraw_scopes':
-        return writer.remove(`/oauth2PermissionGrants/${step.grantId}`);
-      case 'grant_role':
-        return this.#post(`/servicePrincipals/${this.#principalId}/appRoleAssignments`, {
-          principalId: this.#principalId,
-          resourceId: this.#resourceIds.get(step.resource.appId) ?? '',
-          appRoleId: step.roleId,
-        });
-      case 'withdraw_role':
-        return writer.remove(`/servicePrincipals/${this.#principalId}/appRoleAssignments/${step.roleGrantId}`);
-      case 'own_itself':
-        return this.#addReference(`${this.#path}/owners/$ref`);
-      case 'join_admin_agents':
-        return this.#addReference(`/groups/${step.groupId}/members/$ref`);
-      case 'trust_managed_identity':
-        return this.#post(`${this.#path}/federatedIdentityCredentials`, {
-          name: `partner-token-broker-${this.#deps.newId().slice(0, 8)}`,
-          issuer: step.trust.issuer,
-          subject: step.trust.subject,
-          audiences: [step.trust.audience],
-        });
-      case 'add_secret':
-        return this.#addClientCredential('secret');
-      case 'add_certificate':
-        return this.#addClientCredential('certificate');
-      case 'store_federated':
-        return this.#useManagedIdentity();
-    }
+  get principalPath(): string {
+    return `/servicePrincipals/${this.#principalId}`;
   }
 
-  async #createApplication(): Promise<void> {
-    const created = await this.#deps.writer.post('/applications', {
+  async createPrincipal(): Promise<void> {
+    this.#principalId = await createPrincipal(this.#deps, { appId: this.#clientId });
+  }
+
+  async createResourcePrincipal(appId: string): Promise<void> {
+    this.#resourceIds.set(appId, await createPrincipal(this.#deps, { appId }));
+  }
+
+  grantRole(appId: string, appRoleId: string): Promise<void> {
+    const resourceId = this.#resourceIds.get(appId) ?? '';
+    const body = { principalId: this.#principalId, resourceId, appRoleId };
+    return this.#post(`${this.principalPath}/appRoleAssignments`, body);
+  }
+
+  trust({ issuer, subject, audience }: IdentityTrust): Promise<void> {
+    const name = `partner-token-broker-${this.#deps.newId().slice(0, 8)}`;
+    return this.#post(`${this.path}/federatedIdentityCredentials`, { name, issuer, subject, audiences: [audience] });
+  }
+
+  async createApplication(): Promise<void> {
+    const created = await this.writer.post('/applications', {
       displayName: this.#options.displayName,
       signInAudience,
       tags: [applicationTag(this.#options.application)],
@@ -143,34 +143,35 @@ export class StepRunner {
     this.#clientId = requiredText(created, 'appId');
   }
 
-  #updated(): JsonObject {
+  updateApplication(): Promise<void> {
     const { application } = this.#state;
-    return {
+    return this.writer.patch(this.path, {
       signInAudience,
       tags: [...new Set([...(application?.tags ?? []), applicationTag(this.#options.application)])],
       ...otherPlatforms(application),
       web: { redirectUris: [...new Set([...(application?.redirectUris ?? []), redirectUri])] },
       requiredResourceAccess: requiredResourceAccess(this.#options.profile),
-    };
+    });
   }
 
-  async #grantScopes(appId: string, scopes: readonly string[], grantId: string | undefined): Promise<void> {
+  async grantScopes(appId: string, scopes: readonly string[], grantId: string | undefined): Promise<void> {
     const scope = scopes.join(' ');
-    if (grantId !== undefined) return this.#deps.writer.patch(`/oauth2PermissionGrants/${grantId}`, { scope });
+    if (grantId !== undefined) return this.writer.patch(`/oauth2PermissionGrants/${grantId}`, { scope });
     const resourceId = this.#resourceIds.get(appId) ?? '';
     const body = { clientId: this.#principalId, consentType: 'AllPrincipals', resourceId, scope };
     return this.#post('/oauth2PermissionGrants', body);
   }
 
-  /** Adds the application's service principal to a collection of references. */
-  #addReference(path: string): Promise<void> {
+  /** Adds the application's service principal to a collection. */
+  join(path: string): Promise<void> {
     const reference = `${this.#deps.graphIdentifier}/v1.0/directoryObjects/${this.#principalId}`;
-    return addOnce(this.#deps, path, { '@odata.id': reference });
+    return addOnce(this.#deps, `${path}/$ref`, { '@odata.id': reference });
   }
 
-  async #addClientCredential(kind: 'secret' | 'certificate'): Promise<void> {
+  /** One that could not be stored is removed again. */
+  async addClientCredential(kind: 'secret' | 'certificate'): Promise<void> {
     const { application } = this.#options;
-    const keys = clientKeys(this.#deps, application, this.#path, kind);
+    const keys = clientKeys(this.#deps, application, this.path, kind);
     const retryingKeys = { ...keys, issue: () => retryUntilReplicated(this.#deps.clock, () => keys.issue()) };
     await issueAndStore(this.#deps, application, retryingKeys, {
       owner: this.#owner,
@@ -183,7 +184,7 @@ export class StepRunner {
    * Stores the managed identity. If this machine cannot prove that Entra accepts it, a client credential that works stays
    * in use until the app has proven the identity, however soon it ends.
    */
-  async #useManagedIdentity(): Promise<void> {
+  async useManagedIdentity(): Promise<void> {
     const { store } = this.#deps;
     const { application } = this.#options;
     const { stored } = this.#state;
@@ -204,7 +205,7 @@ export class StepRunner {
 
   /** Posts what refers to an object that may be new. */
   async #post(path: string, body: JsonObject): Promise<void> {
-    await retryUntilReplicated(this.#deps.clock, () => this.#deps.writer.post(path, body));
+    await retryUntilReplicated(this.#deps.clock, () => this.writer.post(path, body));
   }
 }
 

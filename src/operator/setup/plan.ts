@@ -1,58 +1,17 @@
-import type { ClientCredential } from '../../lib/core/secrets.ts';
-import {
-  type IdentityTrust,
-  identityTrust,
-  type IdentityTrustOptions,
-} from '../../lib/tokens/credential/identity-trust.ts';
+import { type IdentityTrust, identityTrust } from '../../lib/tokens/credential/identity-trust.ts';
 import { renewBeforeMs } from '../../lib/tokens/credential/renew-client-credential.ts';
 import { BrokerError } from '../../lib/core/errors.ts';
 import { adminAgentsName, applicationTag, type DirectoryState } from '../../lib/consent/directory-state.ts';
-import {
-  graphAppId,
-  type PermissionProfile,
-  type ResourcePermissions,
-  signInScopes,
-} from '../../lib/consent/permissions.ts';
+import { graphAppId, type ResourcePermissions, signInScopes } from '../../lib/consent/permissions.ts';
 import { isExactly } from '../../lib/consent/profile-file.ts';
-
-/** The desired state. */
-export interface SetupOptions extends IdentityTrustOptions {
-  /** Name of the application in Key Vault and in policies. */
-  readonly application: string;
-  /** Its name in Entra. */
-  readonly displayName: string;
-  readonly profile: PermissionProfile;
-  readonly credential: ClientCredential['kind'];
-  /** Object id of the managed identity that a federated credential trusts. */
-  readonly managedIdentityObjectId?: string | undefined;
-}
+import { redirectUri, type SetupOptions, signInAudience, type StepRunner } from './apply.ts';
 
 /** One change. Steps are applied in order, so a step may use what an earlier one created. */
-export type Step =
-  | { readonly kind: 'create_application' }
-  | { readonly kind: 'update_application'; readonly differences: readonly string[] }
-  | { readonly kind: 'create_principal' }
-  | { readonly kind: 'create_resource_principal'; readonly resource: Resource }
-  | {
-      readonly kind: 'grant_scopes';
-      readonly resource: Resource;
-      readonly scopes: readonly string[];
-      readonly grantId?: string;
-    }
-  | { readonly kind: 'withdraw_scopes'; readonly grantId: string }
-  | { readonly kind: 'grant_role'; readonly resource: Resource; readonly roleId: string; readonly value: string }
-  | { readonly kind: 'withdraw_role'; readonly roleGrantId: string }
-  | { readonly kind: 'own_itself' }
-  | { readonly kind: 'join_admin_agents'; readonly groupId: string }
-  | { readonly kind: 'add_secret' }
-  | { readonly kind: 'add_certificate' }
-  | { readonly kind: 'trust_managed_identity'; readonly trust: IdentityTrust }
-  | { readonly kind: 'store_federated' };
-
-type Resource = Pick<ResourcePermissions, 'appId' | 'name'>;
-
-export const redirectUri = 'http://localhost';
-export const signInAudience = 'AzureADMultipleOrgs';
+export interface Step {
+  /** For the plan that an operator reads. */
+  readonly text: string;
+  readonly apply: (run: StepRunner) => Promise<void>;
+}
 
 /** `Application.ReadWrite.OwnedBy`: lets the application change itself. */
 const ownedApplicationsRole = '18a4783c-866b-4cc7-a460-3d5e5662c884';
@@ -76,15 +35,33 @@ export function planSteps(options: SetupOptions, state: DirectoryState, nowMs: n
       ? []
       : planResource({ appId: graphAppId, name: 'Microsoft Graph', scopes: [], roles: [] }, state)),
     ...planWithdrawals(options, state),
-    ...(renewsItself && !state.isOwner ? [{ kind: 'own_itself' } as const] : []),
-    ...(state.isAdminAgent ? [] : [{ kind: 'join_admin_agents', groupId: state.adminAgentsId } as const]),
+    ...(renewsItself && !state.isOwner ? [ownItself] : []),
+    ...(state.isAdminAgent ? [] : [joinAdminAgents(state.adminAgentsId)]),
     ...planCredential(options, state, nowMs),
   ];
 }
 
+const ownItself: Step = {
+  text: 'Make the application its own owner, so that it can renew its client credential',
+  apply: (run) => run.join(`${run.path}/owners`),
+};
+
+const joinAdminAgents = (groupId: string): Step => ({
+  text: `Add the service principal to the group ${adminAgentsName}, for customers that still have DAP instead of GDAP`,
+  apply: (run) => run.join(`/groups/${groupId}/members`),
+});
+
+const createPrincipal: Step = {
+  text: 'Create its service principal in the partner tenant',
+  apply: (run) => run.createPrincipal(),
+};
+
 function planApplication(options: SetupOptions, state: DirectoryState): Step[] {
   const { application } = state;
-  if (application === undefined) return [{ kind: 'create_application' }, { kind: 'create_principal' }];
+  if (application === undefined) {
+    const text = `Create the multi-tenant application "${options.displayName}" with the permissions of the profile ${options.profile.name}`;
+    return [{ text, apply: (run) => run.createApplication() }, createPrincipal];
+  }
   const differences = [
     ...(application.signInAudience === signInAudience ? [] : ['make it multi-tenant']),
     ...(application.redirectUris.includes(redirectUri) ? [] : [`add the redirect address ${redirectUri}`]),
@@ -97,26 +74,37 @@ function planApplication(options: SetupOptions, state: DirectoryState): Step[] {
       : [`set the permissions of the profile ${options.profile.name}`]),
     ...(application.tags.includes(applicationTag(options.application)) ? [] : ['tag it as managed by setup']),
   ];
-  return [
-    ...(differences.length === 0 ? [] : [{ kind: 'update_application', differences } as const]),
-    ...(state.principalId === undefined ? [{ kind: 'create_principal' } as const] : []),
-  ];
+  const update: Step = {
+    text: `Change the application: ${differences.join(', ')}`,
+    apply: (run) => run.updateApplication(),
+  };
+  return [...(differences.length === 0 ? [] : [update]), ...(state.principalId === undefined ? [createPrincipal] : [])];
 }
 
 function planResource(resource: ResourcePermissions, state: DirectoryState): Step[] {
   const { appId, name } = resource;
   const resourceId = state.resourceIds.get(appId);
-  const named = { appId, name };
   const grant = state.scopeGrants.find((each) => each.resourceId === resourceId);
   const scopes = scopesOf(resource);
+  const create: Step = {
+    text: `Create the service principal of ${name} in the partner tenant`,
+    apply: (run) => run.createResourcePrincipal(appId),
+  };
+  const consent: Step = {
+    text: `Consent for all users: ${name}: ${scopes.join(' ')}`,
+    apply: (run) => run.grantScopes(appId, scopes, grant?.id),
+  };
   return [
-    ...(resourceId === undefined ? [{ kind: 'create_resource_principal', resource: named } as const] : []),
-    ...(scopes.length === 0 || (grant !== undefined && sameSet(grant.scopes, scopes))
-      ? []
-      : [{ kind: 'grant_scopes', resource: named, scopes, ...(grant ? { grantId: grant.id } : {}) } as const]),
+    ...(resourceId === undefined ? [create] : []),
+    ...(scopes.length === 0 || (grant !== undefined && sameSet(grant.scopes, scopes)) ? [] : [consent]),
     ...resource.roles
       .filter(({ id }) => !state.roleGrants.some((each) => each.resourceId === resourceId && each.roleId === id))
-      .map(({ id, value }) => ({ kind: 'grant_role', resource: named, roleId: id, value }) as const),
+      .map(
+        ({ id, value }): Step => ({
+          text: `Consent for the application: ${name}: ${value}`,
+          apply: (run) => run.grantRole(appId, id),
+        }),
+      ),
   ];
 }
 
@@ -140,10 +128,37 @@ function planWithdrawals(options: SetupOptions, state: DirectoryState): Step[] {
     ({ resourceId, roleId }) => !wanted.get(resourceId)?.roles.some(({ id }) => id === roleId),
   );
   return [
-    ...scopes.map(({ id }) => ({ kind: 'withdraw_scopes', grantId: id }) as const),
-    ...roles.map(({ id }) => ({ kind: 'withdraw_role', roleGrantId: id }) as const),
+    ...scopes.map(
+      ({ id }): Step => ({
+        text: 'Withdraw a consent that the profile does not include',
+        apply: (run) => run.writer.remove(`/oauth2PermissionGrants/${id}`),
+      }),
+    ),
+    ...roles.map(
+      ({ id }): Step => ({
+        text: 'Withdraw an application permission that the profile does not include',
+        apply: (run) => run.writer.remove(`${run.principalPath}/appRoleAssignments/${id}`),
+      }),
+    ),
   ];
 }
+
+const addSecret: Step = {
+  text: 'Create a client secret and store it in Key Vault',
+  apply: (run) => run.addClientCredential('secret'),
+};
+const addCertificate: Step = {
+  text: 'Create a certificate, store it in Key Vault and register it with the application',
+  apply: (run) => run.addClientCredential('certificate'),
+};
+const trustIdentity = (trust: IdentityTrust): Step => ({
+  text: `Trust the managed identity ${trust.subject} instead of a secret`,
+  apply: (run) => run.trust(trust),
+});
+const useIdentity: Step = {
+  text: 'Use the managed identity as the client credential, once Entra accepts it',
+  apply: (run) => run.useManagedIdentity(),
+};
 
 /** Creates a new client credential only if the stored one is missing, of another kind, unknown to Entra or expiring soon. */
 function planCredential(options: SetupOptions, state: DirectoryState, nowMs: number): Step[] {
@@ -155,10 +170,10 @@ function planCredential(options: SetupOptions, state: DirectoryState, nowMs: num
     (stored.endsAtMs === undefined || stored.endsAtMs - nowMs > renewBeforeMs);
   switch (options.credential) {
     case 'secret':
-      return usable && application.secrets.some(({ keyId }) => keyId === stored.keyId) ? [] : [{ kind: 'add_secret' }];
+      return usable && application.secrets.some(({ keyId }) => keyId === stored.keyId) ? [] : [addSecret];
     case 'certificate': {
       const known = application?.keyCredentials.some(({ keyId }) => keyId === stored?.keyId);
-      return usable && known ? [] : [{ kind: 'add_certificate' }];
+      return usable && known ? [] : [addCertificate];
     }
     case 'federated': {
       if (options.managedIdentityObjectId === undefined) {
@@ -171,10 +186,7 @@ function planCredential(options: SetupOptions, state: DirectoryState, nowMs: num
           issuer === trust.issuer && subject === trust.subject && audiences.includes(trust.audience),
       );
       const waits = state.isProposed && stored !== undefined && (stored.endsAtMs ?? Number.POSITIVE_INFINITY) > nowMs;
-      return [
-        ...(trusted ? [] : [{ kind: 'trust_managed_identity', trust } as const]),
-        ...(usable || waits ? [] : [{ kind: 'store_federated' } as const]),
-      ];
+      return [...(trusted ? [] : [trustIdentity(trust)]), ...(usable || waits ? [] : [useIdentity])];
     }
   }
 }

@@ -1,9 +1,4 @@
-import {
-  adminAgentsName,
-  type DirectoryState,
-  findApplication,
-  readDirectoryState,
-} from '../../lib/consent/directory-state.ts';
+import { type DirectoryState, findApplication, readDirectoryState } from '../../lib/consent/directory-state.ts';
 import { type PermissionProfile, profiles } from '../../lib/consent/permissions.ts';
 import { registeredProfile } from '../../lib/consent/profile-file.ts';
 import { ptbCommand, SetupError, toBrokerError } from '../../lib/core/errors.ts';
@@ -12,8 +7,8 @@ import type { GraphClient } from '../../lib/microsoft/graph.ts';
 import { registeredKeys } from '../../lib/tokens/credential/client-keys.ts';
 import { identityTrust, type IdentityTrustOptions } from '../../lib/tokens/credential/identity-trust.ts';
 import { namesOf, unknownKeys } from '../../lib/tokens/credential/registered-keys.ts';
-import { type ApplyDeps, StepRunner } from './apply.ts';
-import { planSteps, type SetupOptions, type Step } from './plan.ts';
+import { type ApplyDeps, type SetupOptions, StepRunner } from './apply.ts';
+import { planSteps } from './plan.ts';
 import { readVaultState } from './vault-state.ts';
 
 /** Throws errors of Graph as SetupError: here they concern the operator or the policies of the partner tenant here, not a customer or a job. */
@@ -23,40 +18,6 @@ export function asSetupError(thrown: unknown): never {
   if (code !== 'job_failed') throw thrown;
   const message = typeof logFields['resourceMessage'] === 'string' ? ` ${logFields['resourceMessage']}` : '';
   throw new SetupError('setup_refused', `${detail}${message}`, { cause: thrown, logFields });
-}
-
-/** Describes a step for the plan that an operator reads. */
-export function describeStep(step: Step, options: SetupOptions): string {
-  switch (step.kind) {
-    case 'create_application':
-      return `Create the multi-tenant application "${options.displayName}" with the permissions of the profile ${options.profile.name}`;
-    case 'update_application':
-      return `Change the application: ${step.differences.join(', ')}`;
-    case 'create_principal':
-      return 'Create its service principal in the partner tenant';
-    case 'create_resource_principal':
-      return `Create the service principal of ${step.resource.name} in the partner tenant`;
-    case 'grant_scopes':
-      return `Consent for all users: ${step.resource.name}: ${step.scopes.join(' ')}`;
-    case 'withdraw_scopes':
-      return 'Withdraw a consent that the profile does not include';
-    case 'grant_role':
-      return `Consent for the application: ${step.resource.name}: ${step.value}`;
-    case 'withdraw_role':
-      return 'Withdraw an application permission that the profile does not include';
-    case 'own_itself':
-      return 'Make the application its own owner, so that it can renew its client credential';
-    case 'join_admin_agents':
-      return `Add the service principal to the group ${adminAgentsName}, for customers that still have DAP instead of GDAP`;
-    case 'add_secret':
-      return 'Create a client secret and store it in Key Vault';
-    case 'add_certificate':
-      return 'Create a certificate, store it in Key Vault and register it with the application';
-    case 'trust_managed_identity':
-      return `Trust the managed identity ${step.trust.subject} instead of a secret`;
-    case 'store_federated':
-      return 'Use the managed identity as the client credential, once Entra accepts it';
-  }
 }
 
 /**
@@ -160,10 +121,9 @@ export async function runSetup(
   const { plan, steps, state, options } = await prepare(deps, request);
   if (steps.length > 0) await confirm(plan);
   const run = new StepRunner(deps, options, state);
-  for (const step of steps) {
-    const text = describeStep(step, options);
+  for (const { text, apply } of steps) {
     deps.report({ step: text, state: 'started' });
-    await run.apply(step).catch(asSetupError);
+    await apply(run).catch(asSetupError);
     deps.report({ step: text, state: 'done' });
   }
   const { client, refreshToken } = await deps.store.load(options.application);
@@ -192,7 +152,7 @@ async function prepare(deps: SetupDeps, request: SetupRequest) {
   const steps = planSteps(options, state, deps.clock.nowMs());
   const plan: SetupPlan = {
     application: options.application,
-    steps: steps.map((step) => describeStep(step, options)),
+    steps: steps.map(({ text }) => text),
     notes: [
       ...adoptionNotes(state),
       ...unknownKeyNotes(state, options, deps.clock.nowMs()),

@@ -8,6 +8,7 @@ import type { DirectoryState } from '../../../../src/lib/consent/directory-state
 import { profiles } from '../../../../src/lib/consent/permissions.ts';
 import { planSteps } from '../../../../src/operator/setup/plan.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
+import { requestsOf } from '../../operator/setup/plan-bench.ts';
 
 function identity() {
   const requestedScopes: unknown[] = [];
@@ -59,9 +60,11 @@ describe.each(cases)('the cloud %s', (name, audience, suffix) => {
       entraEndpoint: cloud.endpoints.entra,
       federationAudience: cloud.federationAudience,
     } as const;
-    const steps = planSteps(options, emptyTenant, 0);
-    expect(steps.filter(({ kind }) => kind === 'trust_managed_identity')).toEqual([
-      expect.objectContaining({ trust: expect.objectContaining({ audience }) as object }),
+    const steps = planSteps(options, emptyTenant, 0).filter(({ text }) =>
+      text.startsWith('Trust the managed identity'),
+    );
+    expect(await requestsOf(steps)).toEqual([
+      ['POST', '/applications/object/federatedIdentityCredentials', [audience]],
     ]);
   });
 

@@ -4,11 +4,11 @@ import {
   application,
   changed,
   day,
-  kinds,
   nowMs,
   partnerTenantId,
   plan,
   stored,
+  texts,
 } from '../../operator/setup/plan-bench.ts';
 
 describe('planSteps of the client credential', () => {
@@ -25,7 +25,7 @@ describe('planSteps of the client credential', () => {
     ['expires within a month', { ...stored, endsAtMs: nowMs + 30 * day }],
     ['is unknown to Entra', { ...stored, keyId: 'gone' }],
   ])('creates a new one when the stored one %s', (_, found) => {
-    expect(plan({ stored: found })).toEqual([{ kind: 'add_secret' }]);
+    expect(texts({ stored: found })).toEqual(['Create a client secret and store it in Key Vault']);
   });
 
   it('keeps one that Entra lists among others', () => {
@@ -50,12 +50,9 @@ describe('planSteps of the client credential', () => {
 
   it('keeps a certificate while Entra lists its key', () => {
     expect(plan({ stored: certificate }, { credential: 'certificate' })).toEqual([]);
-    expect(plan({ stored: { ...certificate, keyId: 'gone' } }, { credential: 'certificate' })).toEqual([
-      { kind: 'add_certificate' },
-    ]);
-    expect(kinds({ application: undefined, stored: undefined }, { credential: 'certificate' })).toContain(
-      'add_certificate',
-    );
+    const create = expect.stringMatching(/^Create a certificate/) as string;
+    expect(texts({ stored: { ...certificate, keyId: 'gone' } }, { credential: 'certificate' })).toEqual([create]);
+    expect(texts({ application: undefined, stored: undefined }, { credential: 'certificate' })).toContainEqual(create);
   });
 
   describe('of kind federated', () => {
@@ -68,8 +65,13 @@ describe('planSteps of the client credential', () => {
     };
     const federated = { ...stored, credential: { kind: 'federated' } } as const;
 
+    const trusting = 'Trust the managed identity identity instead of a secret';
+
     it('adds the trust and stores the kind once', () => {
-      expect(kinds({}, { credential: 'federated' })).toEqual(['trust_managed_identity', 'store_federated']);
+      expect(texts({}, { credential: 'federated' })).toEqual([
+        trusting,
+        'Use the managed identity as the client credential, once Entra accepts it',
+      ]);
       expect(plan({ stored: federated, federatedTrusts: [trust] }, { credential: 'federated' })).toEqual([]);
     });
 
@@ -78,9 +80,7 @@ describe('planSteps of the client credential', () => {
       ['subject', { ...trust, subject: 'another identity' }],
       ['audience', { ...trust, audiences: ['api://other'] }],
     ])('adds a trust when the existing one has another %s', (_, other) => {
-      expect(kinds({ stored: federated, federatedTrusts: [other] }, { credential: 'federated' })).toEqual([
-        'trust_managed_identity',
-      ]);
+      expect(texts({ stored: federated, federatedTrusts: [other] }, { credential: 'federated' })).toEqual([trusting]);
     });
 
     it('throws without a managed identity', () => {

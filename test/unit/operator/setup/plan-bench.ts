@@ -7,7 +7,8 @@ import {
   type RegisteredApplication,
 } from '../../../../src/lib/consent/directory-state.ts';
 import { graphAppId, profiles, requiredResourceAccess } from '../../../../src/lib/consent/permissions.ts';
-import { planSteps, type SetupOptions } from '../../../../src/operator/setup/plan.ts';
+import { type ApplyDeps, type SetupOptions, StepRunner } from '../../../../src/operator/setup/apply.ts';
+import { planSteps } from '../../../../src/operator/setup/plan.ts';
 
 export const nowMs = Date.UTC(2026, 10, 24);
 export const day = 86_400_000;
@@ -74,5 +75,21 @@ export const done: DirectoryState = {
 
 export const plan = (state: Partial<DirectoryState>, more: Partial<SetupOptions> = {}) =>
   planSteps({ ...options, ...more }, { ...done, ...state }, nowMs);
-export const kinds = (...asked: Parameters<typeof plan>): string[] => plan(...asked).map(({ kind }) => kind);
-export const changed = (more: Partial<RegisteredApplication>) => plan({ application: { ...application, ...more } });
+export const texts = (...asked: Parameters<typeof plan>): string[] => plan(...asked).map(({ text }) => text);
+export const changed = (more: Partial<RegisteredApplication>) => texts({ application: { ...application, ...more } });
+
+/** What the steps of a plan send to Microsoft Graph: method and path, and for a body the part that names the change. */
+export async function requestsOf(steps: ReturnType<typeof plan>, state: Partial<DirectoryState> = {}) {
+  const sent: unknown[] = [];
+  const writer: ApplyDeps['writer'] = {
+    post: async (path, { scope, appRoleId, audiences }) => {
+      sent.push(['POST', path, scope ?? appRoleId ?? audiences]);
+      return {};
+    },
+    patch: async (path, { scope }) => void sent.push(['PATCH', path, scope]),
+    remove: async (path) => void sent.push(['DELETE', path]),
+  };
+  const run = new StepRunner({ writer, newId: () => 'id' } as ApplyDeps, options, { ...done, ...state });
+  for (const { apply } of steps) await apply(run);
+  return sent;
+}
