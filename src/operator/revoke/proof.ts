@@ -52,7 +52,7 @@ async function proveKeys(
     const none = `Entra has no ${other}client secret, certificate or federated credential.`;
     return { item, proven: true, detail: `${none}${ownersText(registration)}` };
   } catch (thrown) {
-    if (isMissing(thrown)) return proveMissing(deps, registration);
+    if (isMissing(thrown)) return proveMissing(deps, state, registration);
     return unread(item, toBrokerError(thrown));
   }
 }

@@ -138,10 +138,7 @@ export async function readState(
   if (!(vault instanceof BrokerError) && isEmpty(vault)) await expectLost(deps, options);
   const clientIds = [...new Set(namedClientIds(vault, options))];
   const registrations = await Promise.all(
-    clientIds.map(async (clientId) => ({
-      ...(await inOwnTenant(deps, vault, await readRegistration(deps, clientId))),
-      ...(isConfirmed(clientId, vault, options) ? { isConfirmed: true as const } : {}),
-    })),
+    clientIds.map(async (clientId) => inOwnTenant(deps, vault, await readRegistration(deps, clientId))),
   );
   const isAnyHere = registrations.some(({ keys, isElsewhere }) => !isElsewhere && !isMissing(keys));
   const elsewhere = registrations.find(({ isElsewhere }) => isElsewhere)?.keys;
@@ -169,7 +166,9 @@ async function certainIn(
   const keysOf = ({ keys }: Registration): readonly EntraKey[] => (keys instanceof BrokerError ? [] : keys);
   const own = registrations.filter((registration) => {
     const keys = keysOf(registration);
-    if (registration.clientId === named || keys.some(({ name }) => name === ownName)) return true;
+    // The operator may mistype: of one that Graph does not know, the vault must know something.
+    const isKnown = !isMissing(registration.keys) || namedClientIds(vault, {}).includes(registration.clientId);
+    if ((registration.clientId === named && isKnown) || keys.some(({ name }) => name === ownName)) return true;
     if (client.some((version) => keys.some((key) => isKeyOf(key, version)))) return true;
     const isOfOther = keys.some(({ name }) => name.startsWith(`${clientCredentialName}:`));
     const wasRevoked = client.some((version) => idOf(version) === registration.clientId && isRecorded(version));
@@ -234,14 +233,10 @@ function namedClientIds(
   return [clientId, ...listed.map((version) => version.clientId)].flatMap((id) => id?.toLowerCase() ?? []);
 }
 
-/** Tags may be wrong, all of them in the same way, and the operator may mistype. */
-const isConfirmed = (clientId: string, vault: ApplicationInventory | BrokerError, options: RevokeOptions): boolean =>
-  options.clientId?.toLowerCase() === clientId && namedClientIds(vault, {}).includes(clientId);
-
 /** Never throws. */
 export async function readRegistration({ graph }: Pick<RevokeDeps, 'graph'>, clientId: string): Promise<Registration> {
   if (parseGuid(clientId) === undefined) {
-    const detail = `"${clientId}" is not the id of an application. Correct the tag clientId in Key Vault, and run the command again.`;
+    const detail = `"${clientId}" is not the id of an application. Correct --client-id, or the tag clientId in Key Vault.`;
     const failure = new BrokerError('request_invalid', detail);
     return { clientId, keys: failure, federated: failure, ownReference: undefined };
   }

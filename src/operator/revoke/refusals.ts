@@ -3,7 +3,7 @@ import type { TenantId } from '../../lib/core/identifiers.ts';
 import { Secret } from '../../lib/core/secrets.ts';
 import { defined, type JsonObject, textOf } from '../../lib/core/objects.ts';
 import type { TokenReply } from '../../lib/microsoft/token-reply.ts';
-import type { Registration, RevokeDeps } from './state.ts';
+import type { Registration, RevokeDeps, State } from './state.ts';
 
 /** What Entra said to one credential. */
 export interface Proof {
@@ -85,7 +85,8 @@ export const keysItem = (clientId: string): string => `Keys of the application $
  */
 export async function proveMissing(
   deps: RevokeDeps,
-  { clientId, isConfirmed }: Pick<Registration, 'clientId' | 'isConfirmed'>,
+  { certain }: Pick<State, 'certain'>,
+  { clientId }: Pick<Registration, 'clientId'>,
 ): Promise<Proof> {
   const item = keysItem(clientId);
   const reply = await redeemMadeUp(deps, clientId, deps.partnerTenantId);
@@ -100,7 +101,7 @@ export async function proveMissing(
     const detail = `The application ${clientId} was deleted at ${textOf(deleted, 'deletedDateTime')}. For 30 days it can be restored with its keys. Delete it permanently: az rest --method DELETE --url ${deps.graphIdentifier}/v1.0/directory/deletedItems/${textOf(deleted, 'id')}. Or restore it, so that its keys can be removed. Then run the command again.`;
     return { item, proven: false, detail };
   }
-  if (isConfirmed === true)
+  if (certain.has(clientId))
     return { item, proven: true, aadsts: 700016, detail: 'Neither Graph nor Entra knows the application.' };
   const detail = `Microsoft Graph does not know the application ${clientId} (404). The id may be wrong. Check --client-id, --tenant and the tag clientId in Key Vault, and correct the wrong one. If the tag is right and the application was deleted permanently, confirm that with --client-id ${clientId}.`;
   return { item, proven: false, detail };

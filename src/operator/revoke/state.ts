@@ -74,8 +74,6 @@ export interface Registration {
   readonly otherOwners?: readonly string[] | BrokerError;
   /** Set if another tenant has the application. */
   readonly isElsewhere?: true;
-  /** Set if the operator gives the client id that a version in the vault names. */
-  readonly isConfirmed?: true;
 }
 
 /** What is really there, in the vault and in Entra. */

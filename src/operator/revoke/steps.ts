@@ -188,7 +188,7 @@ function keySteps(deps: RevokeDeps, state: State, registration: Registration): S
     const step = failingStep(`Remove the keys from the application ${clientId}`, keys);
     // An application that was deleted permanently has no keys.
     const run = async (): Promise<void> => {
-      const { proven, detail } = await proveMissing(deps, registration);
+      const { proven, detail } = await proveMissing(deps, state, registration);
       if (!proven) throw new BrokerError('job_failed', detail);
     };
     return [isMissing(keys) ? { ...step, isUnread: true, run } : step];
