@@ -166,7 +166,7 @@ function nextState(state: State, segment: string, reading: Reading): State | Tar
 
 const plainKey = (segment: string): Key => ({ property: undefined, value: segment });
 
-const isQualified = (name: string): boolean => /^(?:microsoft\.)?graph\./i.test(name);
+const isQualified = (name: string): boolean => /^microsoft\.graph\.[\w.]+$/i.test(name);
 
 const isOperation = ({ name }: Part, { isLast }: Reading): boolean => isLast && operations.has(name.toLowerCase());
 
