@@ -129,6 +129,8 @@ export interface Writes {
   readonly check?: (tenant: TenantView, change: Change) => void;
   /** Adds what the service sets itself to a new object. `id` is set by the engine if it is missing. */
   readonly complete?: (tenant: TenantView, row: Row) => Row;
+  /** Adds what the service sets itself when an object is changed. */
+  readonly changed?: (tenant: TenantView, change: Change) => Row;
   /** Called after a create or an update, for state outside the rows. */
   readonly applied?: (tenant: TenantView, row: Row) => void;
   /** Objects have `@odata.etag`, and `If-Match` is checked: 412. */

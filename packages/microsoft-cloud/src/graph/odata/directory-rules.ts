@@ -1,5 +1,5 @@
 import type { Property, TypeInfo } from '../schema/schema.ts';
-import { isAlwaysSorted, needsAdvancedFilter } from './advanced-properties.ts';
+import { isAlsoCompared, isAlwaysSorted, needsAdvancedFilter } from './advanced-properties.ts';
 import type { Expression, QueryOptions } from './expression.ts';
 
 /**
@@ -190,7 +190,7 @@ function useProblem(
   // Unknown properties are an error of another kind, and navigations can be counted only.
   if (property === undefined || subject.kind === 'count') return undefined;
   const isOpen = checked.isAdvanced || !needsAdvancedFilter(property, checked.type, isNull);
-  if (isOpen && property.kind !== 'navigation' && supports(property, operator, isNull)) return undefined;
+  if (isOpen && property.kind !== 'navigation' && supports(property, checked.type, operator, isNull)) return undefined;
   return unsupported(
     checked.isAdvanced
       ? 'The request uses a filter property that is not indexed'
@@ -198,9 +198,10 @@ function useProblem(
   );
 }
 
-function supports({ name, filters }: Property, operator: string, isNull: boolean): boolean {
+function supports(property: Property, type: TypeInfo, operator: string, isNull: boolean): boolean {
+  const { name, filters } = property;
   // The typings do not describe the key.
-  if (name === 'id') return operator === 'eq' || operator === 'in';
+  if (name === 'id' || isAlsoCompared(property, type)) return operator === 'eq' || operator === 'in';
   if (filters === 'any') return true;
   if (filters === 'unsaid') return false;
   // "The in operator is supported by default whenever eq is."

@@ -208,7 +208,11 @@ function property(request: ReadRequest, name: string): Reply {
   const { row, context } = located;
   if (row === undefined) throw notFound(context);
   const value = visible(request, row, located.from?.declared)[name] ?? null;
-  return value === null ? empty(204) : json(200, { '@odata.context': `${root}/$metadata#${context}/${name}`, value });
+  if (!(name in row)) request.places.guess();
+  if (value === null) return empty(204);
+  const about = { '@odata.context': `${root}/$metadata#${context}/${name}` };
+  // A complex value is written as an object (OData JSON Format 4.01, section 10).
+  return json(200, typeof value === 'object' && !Array.isArray(value) ? { ...about, ...value } : { ...about, value });
 }
 
 /** `groups/ID/members/$ref`. An address has nothing to select or expand (OData 4.01 Part 1, section 11.2.8). */

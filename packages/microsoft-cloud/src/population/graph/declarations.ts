@@ -1,5 +1,6 @@
 import type { Declaration } from '../../graph/declaration.ts';
 import { collaborationSets } from './sets/collaboration.ts';
+import { defaultSets } from './sets/defaults.ts';
 import { deviceSets } from './sets/devices.ts';
 import { groupSets } from './sets/groups.ts';
 import { monitoringSets } from './sets/monitoring.ts';
@@ -14,6 +15,7 @@ export const declarations: readonly Declaration[] = [
   ...groupSets,
   ...roleSets,
   ...policySets,
+  ...defaultSets,
   ...monitoringSets,
   ...deviceSets,
   ...collaborationSets,
