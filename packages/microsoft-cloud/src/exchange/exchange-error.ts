@@ -124,6 +124,13 @@ export const ambiguousObject = (identity: string): ExchangeError =>
     message: `The operation couldn't be performed because '${identity}' matches multiple entries.`,
   });
 
+/** An object that exists already. The text is from memory. */
+export const objectExists = (message: string): ExchangeError =>
+  execution(400, 'BadRequest', 'Ex6CB1D5', {
+    type: 'Microsoft.Exchange.Configuration.Tasks.ManagementObjectAlreadyExistsException',
+    message,
+  });
+
 /** The error as a reply. */
 export function exchangeErrorReply({ status, content }: ExchangeError): Reply {
   const { code, message, detail, cause } = content;

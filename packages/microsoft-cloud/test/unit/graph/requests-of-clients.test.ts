@@ -105,7 +105,9 @@ describe('what outside programs ask for', () => {
   it('has MFA per user as an object that can be changed', () => {
     const engine = openEngine();
     const path = `/beta/users/${firstOf('users')}/authentication/requirements`;
-    expect(send('GET', path, undefined, engine).body).toMatchObject({ perUserMfaState: expect.stringMatching(/^(?:disabled|enforced)$/) as string });
+    expect(send('GET', path, undefined, engine).body).toMatchObject({
+      perUserMfaState: expect.stringMatching(/^(?:disabled|enforced)$/) as string,
+    });
     expect(send('PATCH', path, { perUserMfaState: 'enabled' }, engine).status).toBe(204);
     expect(send('GET', path, undefined, engine).body).toMatchObject({ perUserMfaState: 'enabled' });
   });
@@ -121,7 +123,8 @@ describe('what outside programs ask for', () => {
   it('dates the password of a user who was created, or whose password was reset', () => {
     cloud.clock.advance(86_400_000);
     const path = `/v1.0/users/${firstOf('users')}`;
-    const dateOf = (): number => Date.parse(String(get(`${path}?$select=lastPasswordChangeDateTime`).body['lastPasswordChangeDateTime']));
+    const dateOf = (): number =>
+      Date.parse(String(get(`${path}?$select=lastPasswordChangeDateTime`).body['lastPasswordChangeDateTime']));
     const before = dateOf();
     expect(send('PATCH', path, { jobTitle: 'Manager' }).status).toBe(204);
     expect(dateOf()).toBe(before);
