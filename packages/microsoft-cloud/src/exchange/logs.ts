@@ -1,6 +1,6 @@
 import type { Row } from '../graph/declaration.ts';
 import { dayMs } from '../clock.ts';
-import { auditRow, auditsOf } from '../population/graph/audit-data.ts';
+import { auditsOf } from '../population/graph/audit-data.ts';
 import { idOf, randomOf } from '../population/graph/facts.ts';
 import { signInsOf } from '../population/graph/sign-in-data.ts';
 import type { Cmdlet, CmdletContext } from './cmdlet.ts';
@@ -79,50 +79,62 @@ const traceParameters = [
   'ToIP',
 ];
 
-/** What happened, in the words of the unified audit log: sign-ins, and changes of the directory. */
+/** A record of the unified audit log. */
+interface LogEntry {
+  readonly id: string;
+  readonly atMs: number;
+  readonly user: string;
+  readonly operation: string;
+  /** The record type, as a name and as the number in the data. */
+  readonly type: readonly [string, number];
+  readonly data: Row;
+}
+
+const logRow = (tenantId: string, { id, atMs, user, operation, type, data }: LogEntry): Row => ({
+  RecordType: type[0],
+  CreationDate: exchangeTime(atMs),
+  UserIds: user,
+  Operations: operation,
+  AuditData: JSON.stringify({
+    CreationTime: new Date(atMs).toISOString().slice(0, 19),
+    Id: id,
+    Operation: operation,
+    OrganizationId: tenantId,
+    RecordType: type[1],
+    UserId: user,
+    Workload: 'AzureActiveDirectory',
+    ...data,
+  }),
+  Identity: id,
+  IsValid: true,
+  ObjectState: 'Unchanged',
+});
+
+/** What happened, in the words of the unified audit log: sign-ins, and changes of the directory. Newest first. */
 function unifiedLog({ facts }: CmdletContext): readonly Row[] {
-  const record = (id: string, atMs: number, user: string, type: string, operation: string, more: Row): Row => ({
-    RecordType: type,
-    CreationDate: exchangeTime(atMs),
-    UserIds: user,
-    Operations: operation,
-    AuditData: JSON.stringify({
-      CreationTime: new Date(atMs).toISOString().slice(0, 19),
-      Id: id,
-      Operation: operation,
-      OrganizationId: facts.tenantId,
-      RecordType: type === 'AzureActiveDirectory' ? 8 : 15,
-      UserId: user,
-      Workload: 'AzureActiveDirectory',
-      ...more,
-    }),
-    Identity: id,
-    IsValid: true,
-    ObjectState: 'Unchanged',
-  });
-  const signedIn = signInsOf(facts).map(({ id, atMs, errorCode, profile }) =>
-    record(
+  const signedIn = signInsOf(facts).map(
+    ({ id, atMs, errorCode, profile }): LogEntry => ({
       id,
       atMs,
-      profile.user.userPrincipalName,
-      'AzureActiveDirectoryStsLogon',
-      errorCode === 0 ? 'UserLoggedIn' : 'UserLoginFailed',
-      { ErrorNumber: String(errorCode), ResultStatus: errorCode === 0 ? 'Success' : 'Failed' },
-    ),
+      user: profile.user.userPrincipalName,
+      operation: errorCode === 0 ? 'UserLoggedIn' : 'UserLoginFailed',
+      type: ['AzureActiveDirectoryStsLogon', 15],
+      data: { ErrorNumber: String(errorCode), ResultStatus: errorCode === 0 ? 'Success' : 'Failed' },
+    }),
   );
-  const changed = auditsOf(facts).map((audit) =>
-    record(
-      idOf(facts, 'unified audit', audit.id),
-      audit.atMs,
-      audit.actor.user.userPrincipalName,
-      'AzureActiveDirectory',
-      `${audit.activity}.`,
-      { ResultStatus: 'Success', Target: auditRow(facts, audit)['targetResources'] },
-    ),
+  const changed = auditsOf(facts).map(
+    (audit): LogEntry => ({
+      id: idOf(facts, 'unified audit', audit.id),
+      atMs: audit.atMs,
+      user: audit.actor.user.userPrincipalName,
+      operation: `${audit.activity}.`,
+      type: ['AzureActiveDirectory', 8],
+      data: { ResultStatus: 'Success', Target: audit.targets },
+    }),
   );
-  return [...signedIn, ...changed].toSorted((left, right) =>
-    String(right['CreationDate']).localeCompare(String(left['CreationDate'])),
-  );
+  return [...signedIn, ...changed]
+    .toSorted((left, right) => right.atMs - left.atMs)
+    .map((entry) => logRow(facts.tenantId, entry));
 }
 
 /** Most records of one answer. Source: "Search-UnifiedAuditLog". */

@@ -80,7 +80,7 @@ function given({ parameters }: CmdletContext, { start, members }: SettingsKind, 
     if (!Number.isInteger(Number(text))) throw wrongValue(name, text, 'System.Int32');
     return Number(text);
   }
-  if (/Time$/.test(name)) {
+  if (name.endsWith('Time')) {
     if (Number.isNaN(Date.parse(text))) throw wrongValue(name, text, 'System.DateTime');
     return exchangeTime(Date.parse(text));
   }
