@@ -6,6 +6,7 @@ export type { Faults, FaultState } from './faults/faults.ts';
 export type { FaultKind, FaultRule } from './faults/rule.ts';
 export { type FaultSet, faultSet, faultSetNames } from './faults/sets.ts';
 export type { Ledger, LedgerContent, LedgerEntry, LedgerTotals } from './ledger.ts';
+export type { AgentOptions, RegisteredAgent } from './population/agents.ts';
 export type { TenantChange } from './population/change-tenant.ts';
 export type { TenantData, UserData } from './population/own-tenants.ts';
 export type {
