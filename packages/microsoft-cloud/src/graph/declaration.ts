@@ -168,6 +168,11 @@ export interface References extends Common, CollectionRules {
   readonly opensWithOwner?: true;
   /** `$ref` can add and remove. */
   readonly writable?: true;
+  /**
+   * The references follow from objects of another set: the object that stands for a reference. Adding and removing the
+   * reference writes this object.
+   */
+  readonly objectOf?: (tenant: TenantView, owner: Row, id: string) => { readonly set: string; readonly row: Row };
   /** Refuses to add to an object, or to remove from it, by throwing GraphError. */
   readonly checkChange?: (owner: Row) => void;
 }

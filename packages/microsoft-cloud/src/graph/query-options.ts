@@ -37,6 +37,10 @@ roleManagement/directory/roleEligibilitySchedules: select filter expand
 roleManagement/directory/roleEligibilityScheduleInstances: select filter expand
 roleManagement/directory/roleAssignmentSchedules: select filter expand
 roleManagement/directory/roleAssignmentScheduleInstances: select filter expand
+# List scopedRoleMembers, List scopedMembers; the list of a user has no page
+directory/administrativeUnits/{id}/scopedRoleMembers: unsaid
+directoryRoles/{id}/scopedMembers: unsaid
+users/{id}/scopedRoleMemberOf: unsaid
 # List policies (conditionalAccessRoot)
 identity/conditionalAccess/policies: skip top count filter orderby select
 # List namedLocations
