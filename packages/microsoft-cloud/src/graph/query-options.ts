@@ -108,6 +108,13 @@ policies/roleManagementPolicyAssignments: filter select expand
 directory/deviceLocalCredentials: filter select orderby search top count
 # List recoveryKeys
 informationProtection/bitlocker/recoveryKeys: filter top
+# List configurationMonitors, configurationDrifts, configurationMonitoringResults, configurationSnapshotJobs
+admin/configurationManagement/configurationMonitors: select filter orderby top
+admin/configurationManagement/configurationDrifts: select filter orderby top
+admin/configurationManagement/configurationMonitoringResults: select filter orderby top
+admin/configurationManagement/configurationSnapshotJobs: select filter orderby top
+# There is no page
+admin/configurationManagement/configurationSnapshots: unsaid
 # List domains
 domains: all
 # List subscribedSkus

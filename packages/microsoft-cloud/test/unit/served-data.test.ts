@@ -22,8 +22,11 @@ describe('the engine', () => {
 
   it('refuses what a tenant has no licence for', () => {
     const codes = declarations.flatMap(({ path, kind }) => {
-      const { code } = ask(plain, addressOf(plain, path), versionOf(path));
-      return code === undefined || kind === 'references' ? [] : [`${path} ${code}`];
+      const address = addressOf(plain, path);
+      const { code } = ask(plain, address, versionOf(path));
+      // Some tenants have no object whose lists could be read.
+      const isMissing = kind === 'references' || address.includes('/undefined/');
+      return code === undefined || isMissing ? [] : [`${path} ${code}`];
     });
     expect(codes).toEqual([
       'roleManagement/directory/roleEligibilitySchedules AadPremiumLicenseRequired',

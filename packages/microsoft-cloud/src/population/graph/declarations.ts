@@ -1,5 +1,6 @@
 import type { Declaration } from '../../graph/declaration.ts';
 import { collaborationSets } from './sets/collaboration.ts';
+import { configurationSets } from './sets/configuration.ts';
 import { defaultSets } from './sets/defaults.ts';
 import { deviceSets } from './sets/devices.ts';
 import { groupSets } from './sets/groups.ts';
@@ -16,6 +17,7 @@ export const declarations: readonly Declaration[] = [
   ...roleSets,
   ...policySets,
   ...defaultSets,
+  ...configurationSets,
   ...monitoringSets,
   ...deviceSets,
   ...collaborationSets,
