@@ -120,8 +120,9 @@ function answerOne(target: Target, request: CloudRequest): Reply {
   try {
     return run(target, request);
   } catch (error) {
-    if (error instanceof ExchangeError) return exchangeErrorReply(error);
-    throw error;
+    if (!(error instanceof ExchangeError)) throw error;
+    if (error.isGuess) request.facts.unmatched = true;
+    return exchangeErrorReply(error);
   }
 }
 
@@ -135,11 +136,7 @@ function run({ world, engine, caller, changes }: Target, request: CloudRequest):
   if (problem !== undefined) return failure(400, 'BadRequest', problem);
   const command: Command & { readonly pageSize?: number } = isAdminApi ? pagedCommand(written) : written;
   const cmdlet = cmdlets.get(command.name.toLowerCase());
-  if (cmdlet === undefined) {
-    // Exchange may know it.
-    request.facts.unmatched = true;
-    throw unknownCmdlet(command.name);
-  }
+  if (cmdlet === undefined) throw unknownCmdlet(command.name);
   if (cmdlet.kind === 'write' && !hasDelegatedRole(world, caller, rolesThatWrite)) return noRole();
   const { customer, tenantId } = caller;
   const directory = customer === undefined ? world.partner.directory : world.directoryOf(customer);

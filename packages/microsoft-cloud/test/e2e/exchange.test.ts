@@ -103,6 +103,18 @@ describe('Exchange', () => {
   });
 
   it.each([
+    ['a parameter', 'MailboxPlan', 'x', 1],
+    ['a property in a filter', 'Filter', "MailboxPlan -eq 'x'", 1],
+    ['an operator of a filter', 'Filter', "Alias -gt 'x'", 1],
+    ['a value of the wrong type', 'ResultSize', 'many', 0],
+    ['an object that does not exist', 'Identity', 'nobody', 0],
+  ])('marks %s that Exchange may know, and no other error', async (_what, name, value, unmatched) => {
+    await resetLedger(cloud.control);
+    expect((await invoke('Get-Mailbox', { [name]: value })).status).toBeGreaterThanOrEqual(400);
+    expect(cloud.ledger.read().totals.unmatched).toBe(unmatched);
+  });
+
+  it.each([
     '{"CmdletInput":{}}',
     '{"CmdletInput":null}',
     '[]',

@@ -9,6 +9,8 @@ import type { Expression, QueryOptions } from './expression.ts';
 interface DirectoryProblem {
   readonly code: 'Request_UnsupportedQuery' | 'Request_BadRequest' | 'BadRequest';
   readonly message: string;
+  /** Nothing says whether Graph refuses it: the description of the property is silent. */
+  readonly isGuess?: true;
 }
 
 /** Variable of a lambda → the property of the row that it runs over. */
@@ -191,11 +193,13 @@ function useProblem(
   if (property === undefined || subject.kind === 'count') return undefined;
   const isOpen = checked.isAdvanced || !needsAdvancedFilter(property, checked.type, isNull);
   if (isOpen && property.kind !== 'navigation' && supports(property, checked.type, operator, isNull)) return undefined;
-  return unsupported(
+  const problem = unsupported(
     checked.isAdvanced
       ? 'The request uses a filter property that is not indexed'
       : `Unsupported or invalid query filter clause specified for property '${property.name}' of resource '${upperFirst(checked.type.name)}'.`,
   );
+  const isGuess = property.kind !== 'navigation' && property.filters === 'unsaid';
+  return isGuess ? { ...problem, isGuess } : problem;
 }
 
 function supports(property: Property, type: TypeInfo, operator: string, isNull: boolean): boolean {

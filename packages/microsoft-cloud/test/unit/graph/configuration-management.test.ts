@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Row } from '../../../src/graph/declaration.ts';
 import type { CustomerTenant } from '../../../src/population/tenant.ts';
 import { ask, world } from '../served-engine.ts';
+import { dayMs, startMs, viewOf, worldOf } from '../tenant-view.ts';
 
 const root = 'admin/configurationManagement';
 const rowsOf = (customer: CustomerTenant, name: string, query = ''): readonly Row[] =>
@@ -57,14 +58,16 @@ describe('tenant configuration management', () => {
   });
 
   it('keeps a snapshot for seven days', () => {
-    const [customer] = monitored;
-    if (customer === undefined) throw new Error('No tenant has a monitor.');
-    const [job] = rowsOf(customer, 'configurationSnapshotJobs', '?$select=resourceLocation,status');
+    // The clock of the shared world must not move.
+    const own = worldOf(1, 25, startMs, 60);
+    const found = own.customers.find(({ tenantId }) => tenantId === monitored[0]?.tenantId);
+    const read = (name: string): readonly Row[] => viewOf(own, found).rows(`${root}/${name}`);
+    const [job] = read('configurationSnapshotJobs');
     expect(job?.['status']).toBe('succeeded');
-    const [, snapshot] = /configurationSnapshots\('(.+)'\)$/.exec(String(job?.['resourceLocation'])) ?? [];
-    expect(ask(customer, `${root}/configurationSnapshots('${snapshot}')`).status).toBe(200);
-    world.clock.advance(6 * 86_400_000);
-    expect(rowsOf(customer, 'configurationSnapshotJobs')).toEqual([]);
-    expect(ask(customer, `${root}/configurationSnapshots('${snapshot}')`).status).toBe(404);
+    expect(String(job?.['resourceLocation'])).toContain(String(read('configurationSnapshots')[0]?.['id']));
+    own.clock.advance(4 * dayMs);
+    expect(read('configurationSnapshotJobs')).toHaveLength(1);
+    own.clock.advance(2 * dayMs);
+    expect([read('configurationSnapshotJobs'), read('configurationSnapshots')]).toEqual([[], []]);
   });
 });

@@ -79,6 +79,15 @@ describe('a collection without data is a guess, which the ledger calls unmatched
     expect(get(query('users', { $expand: 'extensions', $top: '1' }))).toMatchObject({ status: 200, unmatched: true });
     expect(get(query('users', { $expand: 'manager', $top: '1' }))).toMatchObject({ status: 200, unmatched: false });
     expect(get(`/v1.0/users/${guid(1)}/aboutMe`)).toMatchObject({ status: 204, unmatched: true });
+    for (const path of ['users', `users/${guid(1)}`]) {
+      expect(get(query(path, { $select: 'id,aboutMe' }))).toMatchObject({ status: 200, unmatched: true });
+      expect(get(query(path, { $select: 'id,displayName' }))).toMatchObject({ status: 200, unmatched: false });
+    }
+    expect(get(query('users', { $filter: "aboutMe eq 'x'" }))).toMatchObject({ status: 400, unmatched: true });
+    expect(get(query('users', { $filter: "endswith(displayName,'x')" }))).toMatchObject({
+      status: 400,
+      unmatched: false,
+    });
     expect(get('/v1.0/contacts/$count', { consistencylevel: 'eventual' })).toMatchObject({ unmatched: true });
   });
 
