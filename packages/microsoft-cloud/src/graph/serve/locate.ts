@@ -32,7 +32,7 @@ export interface Places {
   readonly schema: Schema;
   readonly sight: Sight;
   /** Says that the reply is a guess: there is no data for a part of it. The request is unmatched in the ledger. */
-  guess(): void;
+  readonly guess: () => void;
 }
 
 const nowhere: Located = {
