@@ -241,6 +241,27 @@ GET /reports/getOffice365ActivationsUserDetail: Reports.Read.All
 GET /roleManagement/directory/roleAssignmentSchedules: RoleAssignmentSchedule.Read.Directory* RoleAssignmentSchedule.ReadWrite.Directory RoleManagement.Read.All RoleManagement.Read.Directory RoleManagement.ReadWrite.Directory
 GET /roleManagement/directory/roleEligibilitySchedules: RoleEligibilitySchedule.Read.Directory* RoleEligibilitySchedule.ReadWrite.Directory RoleManagement.Read.All RoleManagement.Read.Directory RoleManagement.ReadWrite.Directory
 GET /sites/{id}/drive: Files.Read* Files.Read.All Files.ReadWrite Files.ReadWrite.All Sites.Read.All Sites.ReadWrite.All | Files.Read.All* Files.ReadWrite.All Sites.Read.All Sites.ReadWrite.All
+GET /admin/configurationManagement/configurationDrifts: ConfigurationMonitoring.Read.All* ConfigurationMonitoring.ReadWrite.All
+GET /admin/configurationManagement/configurationMonitoringResults: ConfigurationMonitoring.Read.All* ConfigurationMonitoring.ReadWrite.All
+GET /admin/configurationManagement/configurationMonitors: ConfigurationMonitoring.Read.All* ConfigurationMonitoring.ReadWrite.All
+GET /admin/configurationManagement/configurationSnapshotJobs: ConfigurationMonitoring.Read.All* ConfigurationMonitoring.ReadWrite.All
+GET /admin/configurationManagement/configurationSnapshots/{id}: ConfigurationMonitoring.Read.All* ConfigurationMonitoring.ReadWrite.All
+GET /admin/microsoft365Apps/installationOptions: OrgSettings-Microsoft365Install.Read.All* OrgSettings-Microsoft365Install.ReadWrite.All
+GET /admin/people/itemInsights: PeopleSettings.Read.All PeopleSettings.ReadWrite.All | PeopleSettings.Read.All* PeopleSettings.ReadWrite.All
+GET /admin/people/pronouns: PeopleSettings.Read.All* PeopleSettings.ReadWrite.All
+GET /admin/sharepoint/settings: SharePointTenantSettings.Read.All* SharePointTenantSettings.ReadWrite.All
+GET /directory/administrativeUnits/{id}/scopedRoleMembers: Directory.Read.All Directory.ReadWrite.All RoleManagement.Read.Directory* RoleManagement.ReadWrite.Directory
+GET /directoryRoles/{id}/scopedMembers: Directory.Read.All Directory.ReadWrite.All RoleManagement.Read.Directory* RoleManagement.ReadWrite.Directory
+GET /groupSettingTemplates: Directory.Read.All Directory.ReadWrite.All GroupSettings.Read.All* GroupSettings.ReadWrite.All
+GET /identity/conditionalAccess/templates: Policy.Read.All
+GET /policies/authenticationFlowsPolicy: Policy.Read.All* Policy.ReadWrite.AuthenticationFlows
+GET /policies/authenticationStrengthPolicies: Policy.Read.All Policy.Read.AuthenticationMethod* Policy.ReadWrite.AuthenticationMethod Policy.ReadWrite.ConditionalAccess
+GET /policies/defaultAppManagementPolicy: Policy.Read.All* Policy.ReadWrite.ApplicationConfiguration
+GET /policies/deviceRegistrationPolicy: Policy.Read.All Policy.Read.DeviceConfiguration* Policy.ReadWrite.DeviceConfiguration | Policy.Read.DeviceConfiguration* Policy.ReadWrite.DeviceConfiguration
+GET /policies/permissionGrantPolicies: Policy.Read.PermissionGrant* Policy.ReadWrite.PermissionGrant
+GET /policies/roleManagementPolicies: RoleManagement.Read.All RoleManagement.Read.Directory RoleManagement.ReadWrite.Directory RoleManagementPolicy.Read.Directory* RoleManagementPolicy.ReadWrite.Directory | RoleManagement.Read.All RoleManagement.Read.Directory* RoleManagement.ReadWrite.Directory
+GET /users/{id}/authentication/requirements: Policy.Read.All* Policy.ReadWrite.AuthenticationMethod
+GET /users/{id}/scopedRoleMemberOf: Directory.Read.All* Directory.ReadWrite.All
 `;
 
 /** The lines of the table and of the supplement. */

@@ -136,7 +136,7 @@ const createServices = (
   graph: createGraph(world, engine),
   aadGraph: createAadGraph(world),
   partnerCenter: createPartnerCenter(world),
-  exchange: createExchange(world),
+  exchange: createExchange(world, engine),
   arm: createArm(world),
   keyVault: createKeyVault(world),
   managedIdentity: createManagedIdentity(world, identityHeader),

@@ -3,6 +3,7 @@ import type { CloudDocument } from './document.ts';
 import type { FaultState } from './faults/faults.ts';
 import type { FaultRule } from './faults/rule.ts';
 import type { LedgerContent } from './ledger.ts';
+import type { AgentOptions, RegisteredAgent } from './population/agents.ts';
 import type { TenantChange } from './population/change-tenant.ts';
 
 export interface SignInOptions {
@@ -97,6 +98,11 @@ export async function consentEverywhere(control: string): Promise<void> {
 /** Changes a customer tenant: its state, resources, delegated roles, relationships or consent. */
 export async function changeTenant(control: string, tenantId: string, change: TenantChange): Promise<void> {
   await call(control, 'POST', `/tenants/${tenantId}`, change);
+}
+
+/** Registers the identity of an agent in the partner's tenant, with a blueprint that authenticates for it. */
+export async function registerAgent(control: string, options: AgentOptions = {}): Promise<RegisteredAgent> {
+  return (await call(control, 'POST', '/agents', options)) as RegisteredAgent;
 }
 
 /** Enables or disables an account of the partner, or revokes its sessions. */

@@ -6,7 +6,9 @@ export type { Faults, FaultState } from './faults/faults.ts';
 export type { FaultKind, FaultRule } from './faults/rule.ts';
 export { type FaultSet, faultSet, faultSetNames } from './faults/sets.ts';
 export type { Ledger, LedgerContent, LedgerEntry, LedgerTotals } from './ledger.ts';
+export type { AgentOptions, RegisteredAgent } from './population/agents.ts';
 export type { TenantChange } from './population/change-tenant.ts';
+export type { GroupData, RoleData } from './population/own-directory.ts';
 export type { TenantData, UserData } from './population/own-tenants.ts';
 export type {
   OwnReplies,

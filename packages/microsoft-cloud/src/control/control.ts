@@ -8,6 +8,7 @@ import { digestOf } from '../graph/serve/digest.ts';
 import type { Engine } from '../graph/serve/engine.ts';
 import type { Faults } from '../faults/faults.ts';
 import type { Ledger } from '../ledger.ts';
+import { parseAgentOptions, registerAgent } from '../population/agents.ts';
 import { changeTenant, consentEverywhere, parseTenantChange } from '../population/change-tenant.ts';
 import { type CloudRequest, empty, json, jsonObjectOf, type Reply } from '../web/http.ts';
 import { readRequest } from '../web/listener.ts';
@@ -147,6 +148,7 @@ const router = createRouter<Handler>([
   route('POST', '/tenants/{id}', changeTenantById),
   route('GET', '/tenants/{id}/digest', digest),
   route('POST', '/accounts/{username}', changeAccount),
+  route('POST', '/agents', ({ world }, body) => json(200, registerAgent(world, parseAgentOptions(body)))),
   route('POST', '/keys', async ({ world }) => {
     await world.keys.rotate();
     return empty(204);

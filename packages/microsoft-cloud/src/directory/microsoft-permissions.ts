@@ -69,8 +69,15 @@ export const aadGraphPermissions: PermissionTable = {
 };
 
 export const exchangePermissions: PermissionTable = {
-  scopes: { 'Exchange.Manage': 'ab4f2b77-0b06-4fc1-a9de-02113fc2ab7c' },
-  roles: { 'Exchange.ManageAsApp': 'dc50a0fb-09a3-484d-be87-e023b12c6440' },
+  // The ids of the second version are invented.
+  scopes: {
+    'Exchange.Manage': 'ab4f2b77-0b06-4fc1-a9de-02113fc2ab7c',
+    'Exchange.ManageV2': 'e0000000-0b06-4fc1-a9de-02113fc2ab7c',
+  },
+  roles: {
+    'Exchange.ManageAsApp': 'dc50a0fb-09a3-484d-be87-e023b12c6440',
+    'Exchange.ManageAsAppV2': 'e0000000-09a3-484d-be87-e023b12c6440',
+  },
 };
 
 /** The permissions of a resource whose only permission is `user_impersonation`. */

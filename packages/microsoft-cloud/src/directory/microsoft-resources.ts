@@ -27,6 +27,7 @@ export const aadGraphAppId = '00000002-0000-0000-c000-000000000000';
 export const exchangeAppId = '00000002-0000-0ff1-ce00-000000000000';
 export const partnerCenterAppId = 'fa3d9a0c-3fb0-42cc-9193-47c7ecd2edbd';
 export const armAppId = '797f4846-ba00-4fd7-ba43-dac1f8f63013';
+const sharePointAppId = '00000003-0000-0ff1-ce00-000000000000';
 export const keyVaultAppId = 'cfa8b339-82a2-471a-a3c9-0fc0be7a4093';
 
 export const microsoftResources: readonly MicrosoftResource[] = [
@@ -57,8 +58,16 @@ export const microsoftResources: readonly MicrosoftResource[] = [
     userImpersonation('f53da476-18e3-4152-8e01-aec403e6edc0'),
   ),
   resource('c5393580-f805-4401-95e8-94b7a6ef2fc2', 'Office 365 Management APIs', ['https://manage.office.com'], {
-    scopes: { 'ActivityFeed.Read': '594c1fb6-4f81-4475-ae41-0c394909246c' },
-    roles: { 'ActivityFeed.Read': '594c1fb6-4f81-4475-ae41-0c394909246c' },
+    scopes: {
+      'ActivityFeed.Read': '594c1fb6-4f81-4475-ae41-0c394909246c',
+      'ActivityFeed.ReadDlp': '4807a72c-ad38-4250-94c9-4eabfe26cd55',
+      'ServiceHealth.Read': 'e2cea78f-e743-4d8f-a16a-75b629a038ae',
+    },
+    roles: {
+      'ActivityFeed.Read': '594c1fb6-4f81-4475-ae41-0c394909246c',
+      'ActivityFeed.ReadDlp': '4807a72c-ad38-4250-94c9-4eabfe26cd55',
+      'ServiceHealth.Read': 'e2cea78f-e743-4d8f-a16a-75b629a038ae',
+    },
   }),
   resource(
     '48ac35b8-9aa8-4d74-927d-1f4a14a0b239',
@@ -67,8 +76,25 @@ export const microsoftResources: readonly MicrosoftResource[] = [
     userImpersonation('e60370c1-e451-437e-aa6e-d76df38e5f15'),
   ),
   resource('fc780465-2017-40d4-a0c5-307022471b92', 'WindowsDefenderATP', ['https://api.securitycenter.microsoft.com'], {
-    scopes: { 'Machine.Read': '8788f1ea-5cba-4be7-9d42-5b8a7b7bb3a5' },
-    roles: { 'Machine.Read.All': 'ea8291d3-4b9a-44b5-bc3a-6cea3026dc79' },
+    scopes: {
+      'Alert.Read': 'b2069dc0-9fe9-4e6d-9aca-ccf3dd503819',
+      'Machine.Read': 'fbd3d33a-b1f5-4573-906c-51b39682fbcf',
+      'Vulnerability.Read': '63a677ce-818c-4409-9d12-5c6d2e2a6bfe',
+    },
+    roles: {
+      'Alert.Read.All': '71fe6b80-7034-4028-9ed8-0f316df9c3ff',
+      'Machine.Read.All': 'ea8291d3-4b9a-44b5-bc3a-6cea3026dc79',
+      'Vulnerability.Read.All': '41269fc5-d04d-4bfd-bce7-43a51cea049a',
+    },
+  }),
+  // Its identifier names the tenant: https://contoso-admin.sharepoint.com.
+  resource(sharePointAppId, 'Office 365 SharePoint Online', [], {
+    scopes: { 'AllSites.FullControl': '56680e0d-d2a3-4ae1-80d8-3c4f2100e3d0' },
+    roles: { 'Sites.FullControl.All': '678536fe-1083-478a-9c59-b99265e6b0d3' },
+  }),
+  resource('aeb86249-8ea3-49e2-900b-54cc8e308f85', 'M365 License Manager', [], {
+    scopes: { 'LicenseManager.AccessAsUser': 'fc946a4f-bc4d-413b-a090-b2c86113ec4f' },
+    roles: {},
   }),
 ];
 
@@ -91,5 +117,7 @@ for (const entry of microsoftResources) {
 }
 
 /** @param name an identifier or application id, with or without a trailing slash. */
-export const findMicrosoftResource = (name: string): MicrosoftResource | undefined =>
-  byIdentifier.get(withoutTrailingSlash(name.toLowerCase()));
+export function findMicrosoftResource(name: string): MicrosoftResource | undefined {
+  const plain = withoutTrailingSlash(name.toLowerCase());
+  return byIdentifier.get(/^https:\/\/[\w-]+\.sharepoint\.com$/.test(plain) ? sharePointAppId : plain);
+}

@@ -94,7 +94,12 @@ export interface ServicePrincipal {
   readonly appId: string;
   readonly createdMs: number;
   readonly ownerTenantId: string;
-  readonly type: 'Application' | 'ManagedIdentity';
+  /** `ServiceIdentity`: the identity of an agent. */
+  readonly type: 'Application' | 'ManagedIdentity' | 'ServiceIdentity';
+  /** Application id of the blueprint that an agent's identity was made from. */
+  readonly blueprintAppId?: string;
+  /** Tokens of the agent lack the optional claims, as of a resource that has not asked for them. */
+  readonly withoutOptionalClaims?: boolean;
   displayName: string;
   accountEnabled: boolean;
   appRoleAssignmentRequired: boolean;

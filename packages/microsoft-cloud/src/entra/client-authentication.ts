@@ -3,6 +3,7 @@ import type { Application } from '../directory/records.ts';
 import { sha256Hex } from '../directory/tenant-directory.ts';
 import { type CloudRequest, formOf, headerOf } from '../web/http.ts';
 import type { World } from '../world.ts';
+import { verifyExchangeToken } from './agents.ts';
 import { verifyAssertion } from './assertion.ts';
 import { isSharedAuthority } from './authority.ts';
 import { Refusal } from './refusal.ts';
@@ -13,6 +14,8 @@ export interface ClientApplication {
   readonly displayName: string;
   /** Absent for Microsoft's own public clients, which are not registered in the tenant. */
   readonly application: Application | undefined;
+  /** Application id of the blueprint of an agent. */
+  readonly blueprintAppId?: string;
 }
 
 export interface AuthenticatedClient extends ClientApplication {
@@ -27,6 +30,15 @@ export function findClient(world: World, clientId: string, tenant: string): Clie
   const publicClientName = publicClients[clientId];
   if (publicClientName !== undefined) return { appId: clientId, displayName: publicClientName, application: undefined };
   const application = [...world.partner.directory.applications.values()].find((each) => each.appId === clientId);
+  const agent = application === undefined ? world.partner.directory.servicePrincipalOf(clientId) : undefined;
+  // Identities of agents belong to one tenant.
+  if (agent?.blueprintAppId !== undefined && world.isPartner(tenant))
+    return {
+      appId: clientId,
+      displayName: agent.displayName,
+      application: undefined,
+      blueprintAppId: agent.blueprintAppId,
+    };
   if (application === undefined) throw new Refusal(700016, { client: clientId, tenant });
   if (application.signInAudience === 'AzureADMyOrg' && !world.isPartner(tenant)) {
     const number = isSharedAuthority(tenant) ? 50194 : 700016;
@@ -74,14 +86,19 @@ export async function authenticateClient(
   if (clientId === undefined || clientId === '') throw new Refusal(900144, { field: 'client_id' });
   const client = findClient(world, clientId, tenant);
   const { application } = client;
+  const isDisabled = world.partner.directory.servicePrincipalOf(clientId)?.accountEnabled === false;
+  if (client.blueprintAppId !== undefined) {
+    if (isDisabled) throw new Refusal(7000112, { client: clientId, app: client.displayName });
+    if (assertion === undefined) throw new Refusal(7000218);
+    await verifyExchangeToken(world, client, assertion);
+    return { ...client, proof: 2 };
+  }
   if (application === undefined) {
     if (secret !== undefined || assertion !== undefined) throw new Refusal(700025);
     if (!isPublicAllowed) throw new Refusal(7000218);
     return { ...client, proof: 0 };
   }
-  if (world.partner.directory.servicePrincipalOf(clientId)?.accountEnabled === false) {
-    throw new Refusal(7000112, { client: clientId, app: client.displayName });
-  }
+  if (isDisabled) throw new Refusal(7000112, { client: clientId, app: client.displayName });
   if (assertion !== undefined) {
     if (form.get('client_assertion_type') !== assertionType)
       throw new Refusal(900144, { field: 'client_assertion_type' });

@@ -1,4 +1,5 @@
 import { type CloudRequest, formOf, headerOf, json, type Reply } from '../web/http.ts';
+import { exchangeToken, onBehalfOfGrant, signInOnBehalfOf } from './agents.ts';
 import { type Authority, findAuthority } from './authority.ts';
 import { type AuthenticatedClient, authenticateClient } from './client-authentication.ts';
 import type { EntraContext } from './context.ts';
@@ -28,9 +29,11 @@ export async function tokenEndpoint(context: EntraContext): Promise<Reply> {
   const isApplication = grantType === 'client_credentials';
   const client = await authenticateClient(world, request, authority.name, !isApplication);
   const tokenContext: TokenContext = { ...context, client, authority, form };
-  const response = isApplication
-    ? await grantToApplication({ ...tokenContext, access: requestedAccess(tokenContext) })
-    : await userGrant(tokenContext, grantType);
+  const response = !isApplication
+    ? await userGrant(tokenContext, grantType)
+    : form.has('fmi_path')
+      ? await exchangeToken(world, client, authority, form)
+      : await grantToApplication({ ...tokenContext, access: requestedAccess(tokenContext) });
   return json(200, response, { ...entraHeaders(correlationIdOf(request)), ...corsHeaders(world, request) });
 }
 
@@ -46,8 +49,10 @@ function checkOrigin(request: CloudRequest, { needsSinglePage }: AuthenticatedCl
   if (!isSinglePage && needsSinglePage) throw new Refusal(7000218);
 }
 
-function userGrant(context: TokenContext, grantType: string): Promise<Readonly<Record<string, unknown>>> {
+async function userGrant(context: TokenContext, grantType: string): Promise<Readonly<Record<string, unknown>>> {
   const { world, pending, client, form, authority, request } = context;
+  if (grantType === onBehalfOfGrant && client.blueprintAppId !== undefined)
+    return grantToUser({ ...context, access: requestedAccess(context) }, await signInOnBehalfOf(world, client, form));
   if (grantType === 'refresh_token') {
     const signIn = redeemRefreshToken(world, client, form.get('refresh_token'));
     checkOrigin(request, client, signIn);

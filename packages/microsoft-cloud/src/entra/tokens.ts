@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import type { JWTPayload } from 'jose';
 import type { User } from '../directory/records.ts';
 import type { World } from '../world.ts';
+import { agentClaims } from './agents.ts';
 import { assignedRoles } from './assigned-roles.ts';
 import type { AuthenticatedClient } from './client-authentication.ts';
 import type { TargetResource } from './requested-access.ts';
@@ -98,6 +99,7 @@ function claimsV1(world: World, request: AccessTokenRequest): JWTPayload {
     ver: '1.0',
     ...identityClaims(world, request),
     ...permissionClaims(world, request),
+    ...agentClaims(world, client, subject !== undefined),
   };
   if (subject === undefined) return { ...common, idp: issuerV1(tenantId) };
   const { user, amr } = subject;
@@ -125,6 +127,7 @@ function claimsV2(world: World, request: AccessTokenRequest): JWTPayload {
     ver: '2.0',
     ...identityClaims(world, request),
     ...permissionClaims(world, request),
+    ...agentClaims(world, client, subject !== undefined),
     ...(subject === undefined ? {} : { preferred_username: subject.user.userPrincipalName }),
   };
 }

@@ -1,4 +1,5 @@
 import type { Row } from '../graph/declaration.ts';
+import type { MailboxData } from '../population/graph/usage-data.ts';
 
 /** A permission that somebody has been given on a mailbox. */
 interface GrantedPermission {
@@ -18,6 +19,8 @@ export interface TenantChanges {
   readonly permissions: Map<string, GrantedPermission>;
   /** Keys of permissions of the seed that were taken away. */
   readonly removedPermissions: Set<string>;
+  /** Mailboxes that were created, in order. */
+  readonly mailboxes: MailboxData[];
 }
 
 /** The changes of each tenant, as long as the cloud runs. @returns the changes of a tenant. */
@@ -40,6 +43,7 @@ function newChanges(): TenantChanges {
     },
     permissions: new Map(),
     removedPermissions: new Set(),
+    mailboxes: [],
   };
 }
 

@@ -1,5 +1,6 @@
 import type { Row } from '../graph/declaration.ts';
 import type { TenantFacts } from '../population/graph/facts.ts';
+import type { Profile } from '../population/graph/user-profiles.ts';
 import type { TenantChanges } from './changes.ts';
 import type { Parameters } from './parameters.ts';
 
@@ -10,6 +11,10 @@ export interface CmdletContext {
   readonly parameters: Parameters;
   /** Adds a warning to the reply. */
   warn(text: string): void;
+  /** Adds the account of a new mailbox to the directory. */
+  addUser(profile: Profile): void;
+  /** The clock, for what a cmdlet creates. Milliseconds since 1970. */
+  readonly createdMs: number;
 }
 
 /** A cmdlet that reads objects. Its rows are filtered, cut and paged by its caller. */

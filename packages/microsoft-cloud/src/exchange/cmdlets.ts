@@ -1,5 +1,9 @@
 import type { Cmdlet } from './cmdlet.ts';
+import { logCmdlets } from './logs.ts';
+import { folderCmdlets } from './mailbox-folders.ts';
+import { settingsCmdlets } from './mailbox-settings.ts';
 import { mailboxCmdlets } from './mailboxes.ts';
+import { newMailboxCmdlets } from './new-mailbox.ts';
 import { organizationCmdlets } from './organization.ts';
 import { permissionCmdlets } from './permissions.ts';
 import { policyCmdlets } from './policies.ts';
@@ -12,6 +16,10 @@ export const cmdlets: ReadonlyMap<string, Cmdlet> = new Map(
   [
     ...mailboxCmdlets,
     ...setMailboxCmdlets,
+    ...newMailboxCmdlets,
+    ...settingsCmdlets,
+    ...folderCmdlets,
+    ...logCmdlets,
     ...permissionCmdlets,
     ...recipientCmdlets,
     ...transportRuleCmdlets,

@@ -28,23 +28,26 @@ export class ExchangeError extends Error {
   override readonly name = 'ExchangeError';
   readonly status: number;
   readonly content: Content;
-  constructor(status: number, content: Content) {
+  /** Exchange may know what the simulation does not. */
+  readonly isGuess: boolean;
+  constructor(status: number, content: Content, isGuess = false) {
     super(content.message);
     this.status = status;
     this.content = content;
+    this.isGuess = isGuess;
   }
 }
 
 /** A parameter that the cmdlet does not have. */
 export const unknownParameters = (names: readonly string[]): ExchangeError =>
-  invalid({
+  unknown({
     type: `${commandInvocation}.AmbiguousParameterSetException`,
     message: `Parameter set cannot be resolved using the specified named parameters. Invalid cmdlet parameters specified. ${names.join(', ')}`,
   });
 
 /** A property in `$select` that the objects do not have. */
 export const unknownProperty = (name: string): ExchangeError =>
-  invalid({
+  unknown({
     type: 'Microsoft.OData.ODataException',
     message: `Could not find a property named '${name}' on the type of the result.`,
   });
@@ -68,7 +71,7 @@ export const wrongValue = (parameter: string, value: unknown, type: string): Exc
   });
 
 export const unknownCmdlet = (name: string): ExchangeError =>
-  invalid({
+  unknown({
     type: 'System.Management.Automation.CommandNotFoundException',
     message: `The term '${name.slice(0, 80)}' is not recognized as a name of a cmdlet that this session may run.`,
   });
@@ -85,24 +88,31 @@ export const expiredPage = (): ExchangeError =>
   });
 
 export const badFilter = (filter: string): ExchangeError =>
-  invalid({
+  unknown({
     type: 'Microsoft.Exchange.Data.QueryParserException',
     message: `Invalid filter syntax: "${filter.slice(0, 100)}".`,
   });
 
 /** A property in a filter or `SortBy` that the objects do not have. The text is from memory. */
 export const notFilterable = (name: string): ExchangeError =>
-  invalid({
+  unknown({
     type: 'Microsoft.Exchange.Data.QueryParserException',
     message: `"${name.slice(0, 80)}" is not a recognized filterable property. For a complete list of filterable properties see the command help.`,
   });
 
 /** A query option that the endpoint does not have here, or a value of one. */
 export const badQuery = (message: string): ExchangeError =>
-  invalid({ type: 'Microsoft.OData.ODataException', message: message.slice(0, 200) });
+  unknown({ type: 'Microsoft.OData.ODataException', message: message.slice(0, 200) });
 
-const invalid = (cause: Cause): ExchangeError =>
-  new ExchangeError(400, { code: 'BadRequest', message: 'Invalid Operation', detail: { number: '', ...cause }, cause });
+const invalid = (cause: Cause, isGuess = false): ExchangeError =>
+  new ExchangeError(
+    400,
+    { code: 'BadRequest', message: 'Invalid Operation', detail: { number: '', ...cause }, cause },
+    isGuess,
+  );
+
+/** What only the simulation may not know: a name, an operator. */
+const unknown = (cause: Cause): ExchangeError => invalid(cause, true);
 
 const execution = (status: number, code: string, number: string, cause: Cause): ExchangeError =>
   new ExchangeError(status, {
@@ -122,6 +132,13 @@ export const ambiguousObject = (identity: string): ExchangeError =>
   execution(400, 'BadRequest', 'Ex9E65A2', {
     type: 'Microsoft.Exchange.Configuration.Tasks.ManagementObjectAmbiguousException',
     message: `The operation couldn't be performed because '${identity}' matches multiple entries.`,
+  });
+
+/** An object that exists already. The text is from memory. */
+export const objectExists = (message: string): ExchangeError =>
+  execution(400, 'BadRequest', 'Ex6CB1D5', {
+    type: 'Microsoft.Exchange.Configuration.Tasks.ManagementObjectAlreadyExistsException',
+    message,
   });
 
 /** The error as a reply. */

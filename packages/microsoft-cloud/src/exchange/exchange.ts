@@ -1,11 +1,15 @@
 import { exchangeAppId } from '../directory/microsoft-resources.ts';
-import { factsOf } from '../population/graph/facts.ts';
+import type { Engine } from '../graph/serve/engine.ts';
+import { factsOf, type TenantKeys } from '../population/graph/facts.ts';
+import { userRow } from '../population/graph/user-rows.ts';
+import type { Profile } from '../population/graph/user-profiles.ts';
 import { directoryRoles, rolesThatAllow } from '../population/roles.ts';
 import { type Caller, callerOf, identifyByToken } from '../resource/caller.ts';
 import { hasDelegatedRole } from '../resource/delegated-roles.ts';
 import { createTenantTraits } from '../resource/tenant-traits.ts';
 import { type CloudRequest, json, jsonObjectOf, type Reply, type Service } from '../web/http.ts';
 import type { World } from '../world.ts';
+import { endpointProblem, isAdminEndpoint, pagedCommand } from './admin-api.ts';
 import { answerBatch } from './batch.ts';
 import { createChanges, type TenantChanges } from './changes.ts';
 import { cmdlets } from './cmdlets.ts';
@@ -14,7 +18,7 @@ import { invoke } from './invoke.ts';
 
 const failure = (status: number, code: string, message: string): Reply => json(status, { error: { code, message } });
 
-const adminPath = /^\/adminapi\/(beta|v1\.0)\/([^/]+)\/(InvokeCommand|\$batch|Mailbox|CasMailbox|Recipient)\/?$/i;
+const adminPath = /^\/adminapi\/(beta|v1\.0|v2\.0)\/([^/]+)\/(InvokeCommand|\$batch|\w+)\/?$/i;
 
 /** Cmdlets behind the addresses that Get-EXOMailbox, Get-EXOCasMailbox and Get-EXORecipient read. */
 const readByAddress: Readonly<Record<string, string>> = {
@@ -23,17 +27,22 @@ const readByAddress: Readonly<Record<string, string>> = {
   recipient: 'Get-Recipient',
 };
 
+/** What opens cmdlets, and what opens the Admin API ("Authentication and authorization for the Exchange Online Admin API"). */
+const cmdletPermissions = ['Exchange.Manage', 'Exchange.ManageAsApp'];
+const adminApiPermissions = ['Exchange.ManageV2', 'Exchange.ManageAsAppV2'];
+
 /** Roles that may change something. Global Reader may only read ("Permissions in Exchange Online"). */
 const rolesThatWrite = [directoryRoles['Exchange Administrator'], directoryRoles['Global Administrator']];
 
 interface Target {
   readonly world: World;
+  readonly engine: Engine;
   readonly caller: Caller;
   readonly changes: TenantChanges;
 }
 
 /** The administration endpoint of Exchange Online: cmdlets, alone and in batches. */
-export function createExchange(world: World): Service {
+export function createExchange(world: World, engine: Engine): Service {
   const traits = createTenantTraits();
   const changesOf = createChanges();
   return {
@@ -50,7 +59,7 @@ export function createExchange(world: World): Service {
           },
         };
       }
-      const target = { world, caller, changes: changesOf(caller.tenantId) };
+      const target = { world, engine, caller, changes: changesOf(caller.tenantId) };
       const refused = routeOf(request) === undefined ? unknownAddress(request) : refusalOf(target, request);
       return (
         refused ??
@@ -71,8 +80,11 @@ interface Route {
 function routeOf({ method, path }: CloudRequest): Route | undefined {
   const [, version = '', tenant = '', name = ''] = adminPath.exec(path) ?? [];
   const found = name.toLowerCase();
-  const expected = Object.hasOwn(readByAddress, found) ? 'GET' : 'POST';
-  return found === '' || method !== expected ? undefined : { version: version.toLowerCase(), tenant, name: found };
+  const isAdminApi = version.toLowerCase() === 'v2.0';
+  const isRead = Object.hasOwn(readByAddress, found) && !isAdminApi;
+  const isKnown = isAdminApi ? isAdminEndpoint(found) : isRead || found === 'invokecommand' || found === '$batch';
+  const expected = isRead ? 'GET' : 'POST';
+  return !isKnown || method !== expected ? undefined : { version: version.toLowerCase(), tenant, name: found };
 }
 
 function unknownAddress(request: CloudRequest): Reply {
@@ -82,11 +94,11 @@ function unknownAddress(request: CloudRequest): Reply {
 
 /** The reply for a caller who may not use the tenant at all. */
 function refusalOf({ world, caller }: Target, request: CloudRequest): Reply | undefined {
-  const tenant = routeOf(request)?.tenant ?? '';
+  const { tenant = '', version = '' } = routeOf(request) ?? {};
   const known = world.isPartner(tenant) ? world.partner.tenantId : world.findCustomer(tenant)?.tenantId;
   if (known !== caller.tenantId)
     return failure(403, 'Forbidden', 'The tenant of the token is not the tenant of the request.');
-  if (!caller.permissions.has('Exchange.Manage') && !caller.permissions.has('Exchange.ManageAsApp'))
+  if (!(version === 'v2.0' ? adminApiPermissions : cmdletPermissions).some((name) => caller.permissions.has(name)))
     return failure(403, 'Forbidden', 'Insufficient privileges to complete the operation.');
   return hasDelegatedRole(world, caller, rolesThatAllow.exchange) ? undefined : noRole();
 }
@@ -108,21 +120,23 @@ function answerOne(target: Target, request: CloudRequest): Reply {
   try {
     return run(target, request);
   } catch (error) {
-    if (error instanceof ExchangeError) return exchangeErrorReply(error);
-    throw error;
+    if (!(error instanceof ExchangeError)) throw error;
+    if (error.isGuess) request.facts.unmatched = true;
+    return exchangeErrorReply(error);
   }
 }
 
-function run({ world, caller, changes }: Target, request: CloudRequest): Reply {
+function run({ world, engine, caller, changes }: Target, request: CloudRequest): Reply {
   const { version = '', name = '' } = routeOf(request) ?? {};
-  const command = readByAddress[name] === undefined ? commandOf(request.body) : byAddress(readByAddress[name], request);
-  if (command === undefined) return failure(400, 'BadRequest', 'CmdletInput.CmdletName is required.');
+  const isAdminApi = version === 'v2.0';
+  const isRead = readByAddress[name] !== undefined && !isAdminApi;
+  const written = isRead ? byAddress(readByAddress[name], request) : commandOf(request.body);
+  if (written === undefined) return failure(400, 'BadRequest', 'CmdletInput.CmdletName is required.');
+  const problem = isAdminApi ? endpointProblem(name, written) : undefined;
+  if (problem !== undefined) return failure(400, 'BadRequest', problem);
+  const command: Command & { readonly pageSize?: number } = isAdminApi ? pagedCommand(written) : written;
   const cmdlet = cmdlets.get(command.name.toLowerCase());
-  if (cmdlet === undefined) {
-    // Exchange may know it.
-    request.facts.unmatched = true;
-    throw unknownCmdlet(command.name);
-  }
+  if (cmdlet === undefined) throw unknownCmdlet(command.name);
   if (cmdlet.kind === 'write' && !hasDelegatedRole(world, caller, rolesThatWrite)) return noRole();
   const { customer, tenantId } = caller;
   const directory = customer === undefined ? world.partner.directory : world.directoryOf(customer);
@@ -136,6 +150,19 @@ function run({ world, caller, changes }: Target, request: CloudRequest): Reply {
     address: `${root}${request.path}`,
     context: `${root}/adminapi/${version}/${tenantId}/$metadata`,
     nowMs: world.clock.nowMs(),
+    ...(command.pageSize === undefined ? {} : { pageSize: command.pageSize }),
+    addUser: (profile) => addUser(engine, { world, tenantId, customer, directory }, profile),
+  });
+}
+
+/** The account of a new mailbox: Graph lists it after the directory has replicated. */
+function addUser(engine: Engine, keys: TenantKeys, profile: Profile): void {
+  const { world, tenantId } = keys;
+  engine.viewOf(tenantId).changes.putRow('users', {
+    key: profile.user.id,
+    row: userRow(factsOf(keys), profile),
+    original: undefined,
+    visibleMs: world.clock.nowMs() + world.settings.directoryPropagationMs,
   });
 }
 

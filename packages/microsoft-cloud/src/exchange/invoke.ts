@@ -1,5 +1,6 @@
 import type { Row } from '../graph/declaration.ts';
 import type { TenantFacts } from '../population/graph/facts.ts';
+import type { Profile } from '../population/graph/user-profiles.ts';
 import { type CloudRequest, headerOf, json, type Reply } from '../web/http.ts';
 import type { TenantChanges } from './changes.ts';
 import type { Cmdlet, CmdletContext, ReadCmdlet } from './cmdlet.ts';
@@ -37,6 +38,10 @@ export interface Invocation {
   readonly address: string;
   readonly context: string;
   readonly nowMs: number;
+  /** Largest page. Default: what `Prefer` says. */
+  readonly pageSize?: number;
+  /** Adds the account of a new mailbox to the directory. */
+  readonly addUser: (profile: Profile) => void;
 }
 
 /** Runs a cmdlet. @throws ExchangeError for wrong parameters and for objects that do not exist. */
@@ -46,14 +51,21 @@ export function invoke(invocation: Invocation): Reply {
   const parameters = readParameters(input);
   checkNames(cmdlet, parameters);
   const warnings: string[] = [];
-  const context: CmdletContext = { facts, changes, parameters, warn: (text) => void warnings.push(text) };
+  const context: CmdletContext = {
+    facts,
+    changes,
+    parameters,
+    warn: (text) => void warnings.push(text),
+    addUser: invocation.addUser,
+    createdMs: invocation.nowMs,
+  };
   // Nothing is changed in a trial run.
   const isTrial = cmdlet.kind === 'write' && parameters.flag('WhatIf') === true;
   const rows = cmdlet.kind === 'read' ? read(cmdlet, context) : isTrial ? [] : cmdlet.run(context);
   const { page, nextLink } = pageOf(rows, {
     token: request.query.get('$skiptoken') ?? request.query.get('$skipToken'),
     cmdlet: cmdlet.name,
-    size: pageSize(headerOf(request, 'prefer')),
+    size: invocation.pageSize ?? pageSize(headerOf(request, 'prefer')),
     address: invocation.address,
     query: request.query,
     nowMs: invocation.nowMs,

@@ -137,22 +137,40 @@ export function casRow({ facts, changes }: CmdletContext, mailbox: MailboxData):
   };
 }
 
+/** The mailboxes of the seed, and those that were created. */
+export const mailboxesIn = ({ facts, changes }: Pick<CmdletContext, 'facts' | 'changes'>): readonly MailboxData[] =>
+  changes.mailboxes.length === 0 ? mailboxesOf(facts) : [...mailboxesOf(facts), ...changes.mailboxes];
+
 const mailboxRows = (context: CmdletContext): readonly Row[] =>
-  mailboxesOf(context.facts).map((mailbox) => mailboxRow(context, mailbox));
+  mailboxesIn(context).map((mailbox) => mailboxRow(context, mailbox));
+
+const withDelegateNames = (rows: readonly Row[]): readonly Row[] => {
+  const names = new Map(rows.map(({ Identity: id, DisplayName: name }) => [id, name]));
+  return rows.map((row) => ({
+    ...row,
+    GrantSendOnBehalfToWithDisplayNames: (row['GrantSendOnBehalfTo'] as readonly unknown[]).map((id) => names.get(id)),
+  }));
+};
 
 /** No mailbox of the cloud is inactive or deleted. */
 function selectedMailboxes(context: CmdletContext): readonly Row[] {
   const { parameters } = context;
   if (parameters.flag('InactiveMailboxOnly') === true || parameters.flag('SoftDeletedMailbox') === true) return [];
-  const rows = mailboxRows(context);
+  const rows =
+    parameters.flag('IncludeGrantSendOnBehalfToWithDisplayNames') === true
+      ? withDelegateNames(mailboxRows(context))
+      : mailboxRows(context);
   return parameters.flag('Archive') === true ? rows.filter(({ ArchiveStatus: status }) => status === 'Active') : rows;
 }
 
-/** The mailbox that a parameter names. @throws ExchangeError 404 for none, 400 for several. */
-export function findMailbox(context: CmdletContext, parameter = 'Identity'): MailboxData {
-  const identity = context.parameters.required(parameter);
+/** The mailbox that a parameter names, or a part of it. @throws ExchangeError 404 for none, 400 for several. */
+export function findMailbox(
+  context: CmdletContext,
+  parameter = 'Identity',
+  identity = context.parameters.required(parameter),
+): MailboxData {
   const row = findRow(mailboxRows(context), identity);
-  const found = mailboxesOf(context.facts).find(({ profile }) => profile.user.id === row['ExternalDirectoryObjectId']);
+  const found = mailboxesIn(context).find(({ profile }) => profile.user.id === row['ExternalDirectoryObjectId']);
   if (found === undefined) throw objectNotFound(identity);
   return found;
 }
@@ -221,9 +239,15 @@ function inboxRules(context: CmdletContext): readonly Row[] {
 
 export const mailboxCmdlets: readonly Cmdlet[] = [
   recipientCmdlet('Get-Mailbox', selectedMailboxes, {
-    parameters: ['Archive', 'InactiveMailboxOnly', 'IncludeInactiveMailbox', 'SoftDeletedMailbox'],
+    parameters: [
+      'Archive',
+      'InactiveMailboxOnly',
+      'IncludeGrantSendOnBehalfToWithDisplayNames',
+      'IncludeInactiveMailbox',
+      'SoftDeletedMailbox',
+    ],
   }),
-  recipientCmdlet('Get-CASMailbox', (context) => mailboxesOf(context.facts).map((mailbox) => casRow(context, mailbox))),
+  recipientCmdlet('Get-CASMailbox', (context) => mailboxesIn(context).map((mailbox) => casRow(context, mailbox))),
   {
     kind: 'read',
     name: 'Get-MailboxStatistics',

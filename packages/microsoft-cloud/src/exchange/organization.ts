@@ -203,7 +203,7 @@ const transportConfig = ({ facts }: CmdletContext): readonly Row[] => [
 export const organizationCmdlets: readonly Cmdlet[] = [
   { kind: 'read', name: 'Get-OrganizationConfig', parameters: [], rows: (context) => [organizationRow(context)] },
   { kind: 'write', name: 'Set-OrganizationConfig', parameters: Object.keys(settings), run: setOrganization },
-  configurationCmdlet('Get-AcceptedDomain', acceptedDomains),
+  { ...configurationCmdlet('Get-AcceptedDomain', acceptedDomains), isLimited: true },
   configurationCmdlet('Get-DkimSigningConfig', dkimRows),
   { kind: 'read', name: 'Get-AdminAuditLogConfig', parameters: [], rows: auditConfig },
   configurationCmdlet('Get-InboundConnector', inboundConnectors),

@@ -5,7 +5,7 @@ import { pick } from '../seeded.ts';
 import { permissionKey } from './changes.ts';
 import type { Cmdlet, CmdletContext } from './cmdlet.ts';
 import { missingParameter, wrongValue } from './exchange-error.ts';
-import { findMailbox } from './mailboxes.ts';
+import { findMailbox, mailboxesIn } from './mailboxes.ts';
 
 /** Rights on a mailbox. Source: parameter `AccessRights` of Add-MailboxPermission. */
 const mailboxRights = [
@@ -77,7 +77,7 @@ function recipientPermissions(context: CmdletContext): readonly Row[] {
     IsInherited: false,
     InheritanceType: 'None',
   });
-  const own = mailboxesOf(facts).map((mailbox) => ({ mailbox, user: undefined }));
+  const own = mailboxesIn(context).map((mailbox) => ({ mailbox, user: undefined }));
   return [...own, ...delegatesOf(facts)]
     .filter(({ mailbox, user }) => (only ?? mailbox) === mailbox && (trustee === undefined || trustee === user))
     .map(({ mailbox, user }) => row(mailbox, user?.profile.user.userPrincipalName ?? 'NT AUTHORITY\\SELF'));

@@ -5,11 +5,12 @@ import { type TenantFacts, idOf, randomOf } from '../population/graph/facts.ts';
 import { type GroupData, groupDataOf } from '../population/graph/group-data.ts';
 import { siteOfOwner } from '../population/graph/site-data.ts';
 import { contactRows } from '../population/graph/tenant-rows.ts';
-import { mailboxByUser, mailboxesOf } from '../population/graph/usage-data.ts';
+import { mailboxByUser } from '../population/graph/usage-data.ts';
 import { externalAddressOf, profilesOf } from '../population/graph/user-profiles.ts';
 import { type Cmdlet, type CmdletContext, recipientCmdlet } from './cmdlet.ts';
+import { objectNotFound } from './exchange-error.ts';
 import { distinguishedNameOf, exchangeTime, unitOf } from './format.ts';
-import { accountProperties, findMailbox } from './mailboxes.ts';
+import { accountProperties, findMailbox, mailboxesIn } from './mailboxes.ts';
 import { findRow } from './select-rows.ts';
 
 const isDistribution = ({ kind }: GroupData): boolean => kind === 'mailSecurity' || kind === 'distribution';
@@ -78,7 +79,7 @@ function recipientRows(context: CmdletContext): readonly Row[] {
   const { facts, changes } = context;
   if (!facts.hasExchange) return [];
   return [
-    ...mailboxesOf(facts).map((mailbox) =>
+    ...mailboxesIn(context).map((mailbox) =>
       accountProperties(facts, mailbox, changes.of('mailbox', mailbox.profile.user.id)),
     ),
     ...groupsOf(context)
@@ -193,6 +194,17 @@ export const recipientCmdlets: readonly Cmdlet[] = [
     parameters: ['Identity'],
     isLimited: true,
     rows: groupMembers,
+  },
+  recipientCmdlet('Get-DynamicDistributionGroup', () => []),
+  {
+    kind: 'read',
+    name: 'Get-DynamicDistributionGroupMember',
+    parameters: ['Identity'],
+    isLimited: true,
+    // No tenant has a dynamic distribution group.
+    rows: ({ parameters }) => {
+      throw objectNotFound(parameters.required('Identity'));
+    },
   },
   recipientCmdlet(
     'Get-UnifiedGroup',

@@ -1,8 +1,7 @@
 import type { Row } from '../graph/declaration.ts';
-import { mailboxesOf } from '../population/graph/usage-data.ts';
 import type { Cmdlet, CmdletContext } from './cmdlet.ts';
 import { wrongValue } from './exchange-error.ts';
-import { casRow, findMailbox, mailboxRow } from './mailboxes.ts';
+import { casRow, findMailbox, mailboxesIn, mailboxRow } from './mailboxes.ts';
 import { findRow } from './select-rows.ts';
 
 /** Properties of a mailbox that are true or false. */
@@ -64,7 +63,7 @@ function forwarding(context: CmdletContext): Row {
 /** @throws ExchangeError 404 for a recipient who does not exist. */
 const recipient = (context: CmdletContext, identity: string): Row =>
   findRow(
-    mailboxesOf(context.facts).map((mailbox) => mailboxRow(context, mailbox)),
+    mailboxesIn(context).map((mailbox) => mailboxRow(context, mailbox)),
     identity,
   );
 

@@ -95,6 +95,16 @@ export const faultSets: Readonly<Record<string, FaultSet>> = {
       },
     ],
   },
+  'directory-roles-down': {
+    description: 'Graph returns 503 for directory roles: assignments, members and memberships.',
+    rules: [
+      {
+        service: 'graph',
+        path: '/(?:roleManagement|directoryRoles)/|/(?:transitive)?memberOf|/directoryRoles$',
+        kind: 'html',
+      },
+    ],
+  },
   'aad-graph-retired': {
     description: 'Azure AD Graph is retired.',
     rules: [

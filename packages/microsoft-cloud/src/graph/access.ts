@@ -4,7 +4,7 @@ import { readingPosts, rolesFor } from '../resource/graph-roles.ts';
 import { hasDelegatedRole } from '../resource/delegated-roles.ts';
 import { rolesThatAllow } from '../population/roles.ts';
 import type { World } from '../world.ts';
-import { forbidden, GraphError } from './graph-error.ts';
+import { forbidden, GraphError, NotSimulated } from './graph-error.ts';
 import type { Access } from './serve/check-access.ts';
 
 /** @throws GraphError 403 for a token without any of the permissions. */
@@ -27,7 +27,7 @@ const roleError = (roles: readonly string[] | undefined): GraphError =>
 
 /** A path that the permission map lacks: its permissions are not known. */
 const unlisted = (): GraphError =>
-  new GraphError(
+  new NotSimulated(
     403,
     'Authorization_RequestDenied',
     'Insufficient privileges to complete the operation. The permission map of the simulated cloud does not contain this path: --permissions loads the published file.',

@@ -129,6 +129,8 @@ export interface Writes {
   readonly check?: (tenant: TenantView, change: Change) => void;
   /** Adds what the service sets itself to a new object. `id` is set by the engine if it is missing. */
   readonly complete?: (tenant: TenantView, row: Row) => Row;
+  /** Adds what the service sets itself when an object is changed. */
+  readonly changed?: (tenant: TenantView, change: Change) => Row;
   /** Called after a create or an update, for state outside the rows. */
   readonly applied?: (tenant: TenantView, row: Row) => void;
   /** Objects have `@odata.etag`, and `If-Match` is checked: 412. */
@@ -166,6 +168,11 @@ export interface References extends Common, CollectionRules {
   readonly opensWithOwner?: true;
   /** `$ref` can add and remove. */
   readonly writable?: true;
+  /**
+   * The references follow from objects of another set: the object that stands for a reference. Adding and removing the
+   * reference writes this object.
+   */
+  readonly objectOf?: (tenant: TenantView, owner: Row, id: string) => { readonly set: string; readonly row: Row };
   /** Refuses to add to an object, or to remove from it, by throwing GraphError. */
   readonly checkChange?: (owner: Row) => void;
 }

@@ -15,6 +15,9 @@ export class GraphError extends Error {
   }
 }
 
+/** What the real service may answer, and the simulated cloud does not. Its request is unmatched in the ledger. */
+export class NotSimulated extends GraphError {}
+
 export const notFound = (id: string): GraphError =>
   new GraphError(
     404,

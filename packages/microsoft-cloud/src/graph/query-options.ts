@@ -37,16 +37,20 @@ roleManagement/directory/roleEligibilitySchedules: select filter expand
 roleManagement/directory/roleEligibilityScheduleInstances: select filter expand
 roleManagement/directory/roleAssignmentSchedules: select filter expand
 roleManagement/directory/roleAssignmentScheduleInstances: select filter expand
+# List scopedRoleMembers, List scopedMembers; the list of a user has no page
+directory/administrativeUnits/{id}/scopedRoleMembers: unsaid
+directoryRoles/{id}/scopedMembers: unsaid
+users/{id}/scopedRoleMemberOf: unsaid
 # List policies (conditionalAccessRoot)
 identity/conditionalAccess/policies: skip top count filter orderby select
 # List namedLocations
 identity/conditionalAccess/namedLocations: count filter orderby select skip top
 # Get authenticationMethodsPolicy: the configurations have no page of their own
 policies/authenticationMethodsPolicy/authenticationMethodConfigurations: unsaid
-# List signIns, which does not name $orderby: scripts use it
-auditLogs/signIns: top filter orderby
+# List signIns, which names neither $orderby nor $select: scripts use them
+auditLogs/signIns: top filter orderby select
 # List directoryAudits, in the same way
-auditLogs/directoryAudits: top filter orderby
+auditLogs/directoryAudits: top filter orderby select
 # List userRegistrationDetails, and Get-EntraAuthenticationMethodUserRegistrationDetailReport of Microsoft Entra PowerShell
 reports/authenticationMethods/userRegistrationDetails: filter orderby top select
 # List secureScores
@@ -92,6 +96,25 @@ teams/{id}/channels: filter select expand
 teams/{id}/members: filter select
 # List joinedTeams
 users/{id}/joinedTeams: none
+# List authenticationStrengthPolicies, and the same list elsewhere
+policies/authenticationStrengthPolicies: filter select expand
+identity/conditionalAccess/authenticationStrength/policies: filter select expand
+# List conditionalAccessTemplates
+identity/conditionalAccess/templates: filter select
+# List roleManagementPolicies, List roleManagementPolicyAssignments
+policies/roleManagementPolicies: filter select expand
+policies/roleManagementPolicyAssignments: filter select expand
+# List deviceLocalCredentialInfo
+directory/deviceLocalCredentials: filter select orderby search top count
+# List recoveryKeys
+informationProtection/bitlocker/recoveryKeys: filter top
+# List configurationMonitors, configurationDrifts, configurationMonitoringResults, configurationSnapshotJobs
+admin/configurationManagement/configurationMonitors: select filter orderby top
+admin/configurationManagement/configurationDrifts: select filter orderby top
+admin/configurationManagement/configurationMonitoringResults: select filter orderby top
+admin/configurationManagement/configurationSnapshotJobs: select filter orderby top
+# There is no page
+admin/configurationManagement/configurationSnapshots: unsaid
 # List domains
 domains: all
 # List subscribedSkus

@@ -97,6 +97,29 @@ const invoiceJson =
     }),
   });
 
+/** One currency: nothing was paid, so everything is owed ("Invoice resources", InvoiceSummary). */
+function summaryJson(world: World): Resource {
+  const invoices = invoicesOf(world);
+  const latest = invoices[0]?.endMs ?? 0;
+  return resource('InvoiceSummary', '/invoices/summary', {
+    balanceAmount: (invoices.length * totalOf(world)) / 100,
+    currencyCode: 'GBP',
+    currencySymbol: '£',
+    accountingDate: isoTime(latest),
+    firstInvoiceCreationDate: isoTime(invoices.at(-1)?.endMs ?? latest),
+    lastPaymentDate: null,
+    lastPaymentAmount: 0,
+    latestInvoiceDate: isoTime(latest),
+  });
+}
+
+/** `GET /v1/invoices/summary`: "Get the current account balance". */
+export const showSummary = ({ world }: PartnerCenterContext): Reply => json(200, summaryJson(world));
+
+/** `GET /v1/invoices/summaries`: one for each currency ("Get invoice summaries"). */
+export const listSummaries = ({ world, request }: PartnerCenterContext): Reply =>
+  pageOf(request, [world], summaryJson, { maxSize: 500 });
+
 /** `GET /v1/invoices`, with pages as in "Get a collection of invoices". */
 export const listInvoices = ({ world, request }: PartnerCenterContext): Reply =>
   pageOf(request, invoicesOf(world), invoiceJson(world), { maxSize: 500, byOffset: true });

@@ -9,7 +9,7 @@ import { grantConsent, removeConsent } from './consents.ts';
 import type { PartnerCenterContext } from './context.ts';
 import { listUsers, showUser } from './customer-users.ts';
 import { findCustomer, listCustomers, showBillingProfile, showCompanyProfile, showCustomer } from './customers.ts';
-import { listInvoices, listLineItems, showInvoice } from './invoices.ts';
+import { listInvoices, listLineItems, listSummaries, showInvoice, showSummary } from './invoices.ts';
 import { PartnerCenterError } from './partner-center-error.ts';
 import { profileRoutes } from './profiles.ts';
 import { listSubscribedSkus, listSubscriptions, showSubscription } from './subscriptions.ts';
@@ -31,6 +31,8 @@ const router = createRouter<Handler>([
     removeConsent(context, findCustomer(context)),
   ),
   route('GET', '/v1/invoices', listInvoices),
+  route('GET', '/v1/invoices/summary', showSummary),
+  route('GET', '/v1/invoices/summaries', listSummaries),
   route('GET', '/v1/invoices/{id}', showInvoice),
   route('GET', '/v1/invoices/{id}/lineitems/OneTime/BillingLineItems', listLineItems),
   route('GET', '/v1/auditrecords', listAuditRecords),

@@ -2,8 +2,10 @@ import { exchangeAppId } from '../directory/microsoft-resources.ts';
 import type { User } from '../directory/records.ts';
 import type { Seeded } from '../seeded.ts';
 import { createCustomers } from './customers.ts';
+import { directoryRoles } from './roles.ts';
 import { skus } from './skus.ts';
 import { type CustomerTenant, refusalsOf, type TenantState, type TenantTrait } from './tenant.ts';
+import type { GroupData, OwnDirectory, RoleData } from './own-directory.ts';
 import { createUsers } from './users.ts';
 
 /** A user that the caller gives. What is left out is generated. */
@@ -39,6 +41,9 @@ export interface TenantData {
   readonly trait?: TenantTrait;
   /** At least one. Default: generated users. */
   readonly users?: readonly UserData[];
+  readonly groups?: readonly GroupData[];
+  readonly administrativeUnits?: readonly GroupData[];
+  readonly roles?: readonly RoleData[];
 }
 
 const guid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
@@ -73,6 +78,7 @@ export function createPopulation(options: PopulationOptions): Population {
   for (const customer of customers) {
     const users = ownTenants?.[customer.index]?.users;
     if (users !== undefined) given.set(customer, ownUsers(customer, users, { seeded, nowMs }));
+    if (customer.own !== undefined) checkDirectory(customer.own, users ?? []);
   }
   return { customers, usersOf: (tenant) => given.get(tenant) ?? createUsers(tenant, seeded, nowMs) };
 }
@@ -104,6 +110,7 @@ function withData(tenant: CustomerTenant, data: TenantData): CustomerTenant {
     state,
     refusal: refusalsOf[state][0] ?? 0,
     userCount: data.users?.length ?? tenant.userCount,
+    ...ownDirectory(data),
   };
 }
 
@@ -133,6 +140,36 @@ function ownUsers(
   checkUnique(users.map(({ id }) => id));
   checkUnique(users.map(({ userPrincipalName }) => userPrincipalName.toLowerCase()));
   return users;
+}
+
+const ownDirectory = ({
+  groups = [],
+  roles = [],
+  administrativeUnits = [],
+}: TenantData): Pick<CustomerTenant, 'own'> =>
+  groups.length + roles.length + administrativeUnits.length === 0
+    ? {}
+    : { own: { groups, roles, administrativeUnits } };
+
+/** @throws RangeError for a name that the caller did not give, an unknown role, and names that occur twice. */
+function checkDirectory({ groups, roles, administrativeUnits }: OwnDirectory, users: readonly UserData[]): void {
+  const names = [
+    ...users.map(({ userPrincipalName }) => userPrincipalName),
+    ...groups.map(({ displayName }) => displayName),
+  ];
+  const units = administrativeUnits.map(({ displayName }) => displayName);
+  checkUnique(names);
+  checkUnique(units);
+  const known = new Set(names);
+  const used = [...groups, ...administrativeUnits].flatMap(({ members }) => members);
+  const unknown = [...used, ...roles.map(({ principal }) => principal)].find((name) => !known.has(name));
+  if (unknown !== undefined) throw new RangeError(`There is no user or group "${unknown}".`);
+  for (const { role, administrativeUnit } of roles) {
+    if (!Object.entries(directoryRoles).flat().includes(role))
+      throw new RangeError(`There is no directory role "${role}".`);
+    if (administrativeUnit !== undefined && !units.includes(administrativeUnit))
+      throw new RangeError(`There is no administrative unit "${administrativeUnit}".`);
+  }
 }
 
 function namesOf(user: UserData): Pick<User, 'displayName' | 'givenName' | 'surname'> {

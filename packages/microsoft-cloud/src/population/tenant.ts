@@ -1,3 +1,5 @@
+import type { OwnDirectory } from './own-directory.ts';
+
 /** States of a tenant. In every state except `ok`, requests for delegated tokens fail. */
 export const tenantStates = ['ok', 'no_consent', 'gdap_expired', 'conditional_access', 'deleted'] as const;
 export type TenantState = (typeof tenantStates)[number];
@@ -45,6 +47,8 @@ export interface CustomerTenant {
   readonly sources: TenantSources;
   readonly userCount: number;
   readonly delegation: Delegation;
+  /** Groups, roles and units that the caller gives. */
+  readonly own?: OwnDirectory;
   /** Application ids of Microsoft's resources that have no service principal in the tenant. */
   lacks: ReadonlySet<string>;
   /** Application ids whose service principal the customer has deleted. */

@@ -134,6 +134,24 @@ describe('fault rules', () => {
     );
   });
 
+  it('silences directory roles alone', async () => {
+    const graph = await accessToken(cloud, tenant);
+    const status = async (path: string) => (await call(`${cloud.document.graph}/v1.0/${path}`, graph)).status;
+    const [user] = (await call(`${cloud.document.graph}/v1.0/users?$top=1`, graph)).body['value'] as { id: string }[];
+    const paths = [
+      `roleManagement/directory/roleAssignments?$filter=principalId eq '${user?.id}'`,
+      `users/${user?.id}/transitiveMemberOf/microsoft.graph.directoryRole`,
+    ];
+    expect(await Promise.all(paths.map(status))).toEqual([200, 200]);
+    await addFault(cloud.document.control, 'directory-roles-down');
+    expect(await Promise.all(paths.map(status))).toEqual([503, 503]);
+    expect(await status(`users/${user?.id}`)).toBe(200);
+    await clearFaults(cloud.document.control);
+    await add({ service: 'graph', tenantId: tenant, path: '/roleManagement/', kind: 'drop' });
+    await expect(status(paths[0] ?? '')).rejects.toThrow();
+    expect(await status(paths[1] ?? '')).toBe(200);
+  });
+
   it('accepts every fault set by name', async () => {
     for (const name of faultSetNames) await addFault(cloud.document.control, name);
     expect((await readFaults(cloud.document.control)).length).toBeGreaterThan(faultSetNames.length / 2);

@@ -159,6 +159,15 @@ describe('Partner Center', () => {
     expect((await at('/invoices?offset=x')).status).toBe(400);
   });
 
+  it('owes what the invoices charge, for the account and for each currency', async () => {
+    const charged = items(await at('/invoices')).reduce((sum, { totalCharges }) => sum + Number(totalCharges), 0);
+    const { status, body } = await at('/invoices/summary');
+    expect(status).toBe(200);
+    expect(Number(body['balanceAmount'])).toBeCloseTo(charged, 2);
+    expect(body).toMatchObject({ currencyCode: 'GBP', attributes: { objectType: 'InvoiceSummary' } });
+    expect(items(await at('/invoices/summaries'))).toEqual([body]);
+  });
+
   it('has an invoice for each month, whose line items add up', async () => {
     const invoices = items(await at('/invoices'));
     expect(invoices).toHaveLength(6);

@@ -55,6 +55,7 @@ export function session(of = view) {
         address: 'https://exchange.test/adminapi/beta/x/InvokeCommand',
         context: 'https://exchange.test/$metadata',
         nowMs: more.nowMs ?? startMs,
+        addUser: () => undefined,
       });
     const reply = ((): Reply => {
       try {

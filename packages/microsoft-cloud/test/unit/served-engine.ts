@@ -5,6 +5,7 @@ import { createEngine } from '../../src/graph/serve/engine.ts';
 import { declarations } from '../../src/population/graph/declarations.ts';
 import type { CustomerTenant } from '../../src/population/tenant.ts';
 import type { Caller } from '../../src/resource/caller.ts';
+import type { CloudRequest } from '../../src/web/http.ts';
 import { dayMs, rowsOrRefusal, startMs, viewOf, worldOf } from './tenant-view.ts';
 
 await loadTypes();
@@ -36,6 +37,8 @@ interface Answer {
   readonly rows: readonly Row[];
   readonly location: string | undefined;
   readonly body: Row;
+  /** Whether the ledger marks the request as one that only the real service can answer. */
+  readonly unmatched: boolean;
 }
 
 const nothing: Omit<Answer, 'status'> = {
@@ -44,10 +47,11 @@ const nothing: Omit<Answer, 'status'> = {
   rows: [],
   location: undefined,
   body: {},
+  unmatched: false,
 };
 
-export function ask(customer: CustomerTenant | undefined, address: string): Answer {
-  const url = new URL(`https://graph.test/v1.0/${address}`);
+export function ask(customer: CustomerTenant | undefined, address: string, version = 'v1.0'): Answer {
+  const url = new URL(`https://graph.test/${version}/${address}`);
   const caller: Caller = {
     tenantId: customer?.tenantId ?? world.partner.tenantId,
     customer,
@@ -64,17 +68,18 @@ export function ask(customer: CustomerTenant | undefined, address: string): Answ
     query: url.searchParams,
     headers: { consistencylevel: 'eventual' },
     body: '',
-    facts: {},
+    facts: {} as CloudRequest['facts'],
   };
   try {
     const { status, body = '', headers } = engine.answer(request, caller);
     const content = (body.startsWith('{') ? JSON.parse(body) : {}) as Row & { readonly value?: readonly Row[] };
     const { value = [] } = content;
-    return { ...nothing, status, rows: value, location: headers?.['location'], body: content };
+    const unmatched = request.facts.unmatched === true;
+    return { ...nothing, status, rows: value, location: headers?.['location'], body: content, unmatched };
   } catch (error) {
     if (!(error instanceof GraphError)) throw error;
     const { status, code, message } = error;
-    return { ...nothing, status, code, message };
+    return { ...nothing, status, code, message, unmatched: request.facts.unmatched === true };
   }
 }
 

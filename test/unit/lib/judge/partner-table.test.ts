@@ -24,6 +24,8 @@ const unlisted: readonly RegExp[] = [
   /^roleManagement\/directory\/role\w+\/\{id\}\/(?:principal|roleDefinition)$/,
   /^security\/incidents\/\{id\}\/alerts$/,
   /^admin\/serviceAnnouncement\/healthOverviews\/\{id\}\/issues$/,
+  /^identity\/conditionalAccess\/authenticationStrength\/policies$/,
+  /^admin\/configurationManagement\/(?:configurationMonitors\/\{id\}\/baseline|configurationSnapshots)$/,
   // Is listed for applications only. Tokens of the gateway are delegated.
   /^sites\/getAllSites$/,
 ];

@@ -45,6 +45,16 @@ const sorted: Readonly<Record<string, readonly string[]>> = {
   group: ['displayName'],
 };
 
+/**
+ * What can be compared by `eq` although the typings do not say so, by type. Sources: "Governing managed identities" sends
+ * `servicePrincipals?$filter=(servicePrincipalType eq 'ManagedIdentity')`.
+ */
+const alsoCompared: Readonly<Record<string, readonly string[]>> = { servicePrincipal: ['servicePrincipalType'] };
+
+/** Whether the property is compared by `eq` although its description does not say so. */
+export const isAlsoCompared = ({ name }: Property, type: TypeInfo): boolean =>
+  alsoCompared[type.name]?.includes(name) === true;
+
 /** Whether a filter by the property needs an advanced query, whatever its operator is. */
 export const needsAdvancedFilter = ({ name }: Property, type: TypeInfo, isNull: boolean): boolean =>
   type.name === 'user' && (filtered.has(name) || (isNull && filteredByNull.has(name)));

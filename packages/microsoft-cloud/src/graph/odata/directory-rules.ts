@@ -1,5 +1,5 @@
 import type { Property, TypeInfo } from '../schema/schema.ts';
-import { isAlwaysSorted, needsAdvancedFilter } from './advanced-properties.ts';
+import { isAlsoCompared, isAlwaysSorted, needsAdvancedFilter } from './advanced-properties.ts';
 import type { Expression, QueryOptions } from './expression.ts';
 
 /**
@@ -9,6 +9,8 @@ import type { Expression, QueryOptions } from './expression.ts';
 interface DirectoryProblem {
   readonly code: 'Request_UnsupportedQuery' | 'Request_BadRequest' | 'BadRequest';
   readonly message: string;
+  /** Nothing says whether Graph refuses it: the description of the property is silent. */
+  readonly isGuess?: true;
 }
 
 /** Variable of a lambda → the property of the row that it runs over. */
@@ -190,17 +192,20 @@ function useProblem(
   // Unknown properties are an error of another kind, and navigations can be counted only.
   if (property === undefined || subject.kind === 'count') return undefined;
   const isOpen = checked.isAdvanced || !needsAdvancedFilter(property, checked.type, isNull);
-  if (isOpen && property.kind !== 'navigation' && supports(property, operator, isNull)) return undefined;
-  return unsupported(
+  if (isOpen && property.kind !== 'navigation' && supports(property, checked.type, operator, isNull)) return undefined;
+  const problem = unsupported(
     checked.isAdvanced
       ? 'The request uses a filter property that is not indexed'
       : `Unsupported or invalid query filter clause specified for property '${property.name}' of resource '${upperFirst(checked.type.name)}'.`,
   );
+  const isGuess = property.kind !== 'navigation' && property.filters === 'unsaid';
+  return isGuess ? { ...problem, isGuess } : problem;
 }
 
-function supports({ name, filters }: Property, operator: string, isNull: boolean): boolean {
+function supports(property: Property, type: TypeInfo, operator: string, isNull: boolean): boolean {
+  const { name, filters } = property;
   // The typings do not describe the key.
-  if (name === 'id') return operator === 'eq' || operator === 'in';
+  if (name === 'id' || isAlsoCompared(property, type)) return operator === 'eq' || operator === 'in';
   if (filters === 'any') return true;
   if (filters === 'unsaid') return false;
   // "The in operator is supported by default whenever eq is."

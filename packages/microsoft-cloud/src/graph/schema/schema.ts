@@ -164,10 +164,31 @@ export async function loadTypes(): Promise<void> {
 }
 
 /**
+ * Types that the typings have in beta only, although version 1.0 has them: tenant configuration management, since April 2026.
+ */
+const newInStable = new Set(
+  [
+    'baselineParameter baselineResource configurationBaseline configurationDrift configurationManagement',
+    'configurationMonitor configurationMonitoringResult configurationSnapshotJob driftedProperty errorDetail',
+    'openComplexDictionaryType #baselineParameterType #driftStatus #monitorMode #monitorRunStatus #monitorStatus',
+    '#snapshotJobStatus',
+  ].flatMap((line) => line.split(' ')),
+);
+
+/** The lines of a table that describe these types. */
+const linesOf = (text: string, types: ReadonlySet<string>): string =>
+  text
+    .split('\n')
+    .filter((line) => types.has(line.slice(0, line.search(/[ :]|$/))))
+    .join('\n');
+
+/**
  * Properties of version 1.0 that the typings have in beta only. `resourceProvisioningOptions` tells which groups are teams
  * ("List all teams").
  */
-const notInTypings = 'group resourceBehaviorOptions=s* resourceProvisioningOptions=s*!f';
+const notInTypings = `group resourceBehaviorOptions=s* resourceProvisioningOptions=s*!f
+admin configurationManagement=configurationManagement
+configurationMonitor inactivationReason=s lastModifiedBy=identitySet`;
 
 /** The schema of a version. Read once, on first use. @throws Error before `loadTypes`. */
 export function schemaOf(version: Version): Schema {
@@ -175,7 +196,10 @@ export function schemaOf(version: Version): Schema {
   if (known !== undefined) return known;
   if (texts === undefined) throw new Error('The types of Microsoft Graph are not loaded.');
   const { stableTypes, betaTypes } = texts;
-  const table = new Table(version, version === 'beta' ? [stableTypes, betaTypes] : [stableTypes, notInTypings]);
+  const table = new Table(
+    version,
+    version === 'beta' ? [stableTypes, betaTypes] : [stableTypes, linesOf(betaTypes, newInStable), notInTypings],
+  );
   tables.set(version, table);
   return table;
 }

@@ -2,13 +2,18 @@
 const siteByPath = /^sites\/([^/:()]+):\/([^:]+)(?::(\/.*)?)?$/i;
 const roleByTemplate = /^directoryRoles\/roleTemplateId='?([^/']+)'?(\/.*)?$/i;
 
+/** A type without `microsoft.`, as the SDK for .NET writes it. An address such as `graph.user@contoso.com` is a key. */
+const shortType = /(^|\/)graph\.(?=[\w.]+(?:\(|\/|$))/gi;
+
 const quoted = (text: string): string => `('${text.replaceAll("'", "''")}')`;
 
 /**
- * Writes the forms of a key that only some paths have as a key in parentheses. @param path without version.
+ * Writes types with their whole name, and the forms of a key that only some paths have as a key in parentheses.
+ * @param written path without version.
  * Sources: "Get a site by path", "Get directoryRole".
  */
-export function plainAddress(path: string): string {
+export function plainAddress(written: string): string {
+  const path = written.replaceAll(shortType, '$1microsoft.graph.');
   const [, host, sitePath, afterSite = ''] = siteByPath.exec(path) ?? [];
   if (host !== undefined && sitePath !== undefined)
     return `sites${quoted(`${host}:/${sitePath.replace(/\/$/, '')}`)}${afterSite}`;

@@ -3,7 +3,7 @@ import type { Caller } from '../../resource/caller.ts';
 import { type CloudRequest, headerOf, type Reply } from '../../web/http.ts';
 import type { World } from '../../world.ts';
 import type { Declaration } from '../declaration.ts';
-import { GraphError, notFound } from '../graph-error.ts';
+import { GraphError, NotSimulated, notFound } from '../graph-error.ts';
 import { parseQuery } from '../odata/parse-query.ts';
 import type { QueryOptions } from '../odata/expression.ts';
 import { QueryError } from '../odata/tokens.ts';
@@ -64,7 +64,7 @@ export function createEngine({ world, declarations, access }: EngineOptions): En
       try {
         return answer(parts, request, caller);
       } catch (error) {
-        if (error instanceof UnknownSegment) request.facts.unmatched = true;
+        if (error instanceof NotSimulated) request.facts.unmatched = true;
         if (error instanceof QueryError) throw new GraphError(400, 'BadRequest', error.message);
         throw error;
       }
@@ -106,10 +106,14 @@ function answer(parts: Parts, request: CloudRequest, caller: Caller): Reply {
   const objects = target.isList ? `${path}/{id}` : path;
   checkExpanded(options.expand, { path: objects, type: target.type }, { access, caller, schema, catalog });
   const sight = createSight({ catalog, schema, readable: (each) => access.readable(caller, each) });
-  const places = { view, catalog, schema, sight };
+  const guess = (): void => {
+    request.facts.unmatched = true;
+  };
+  const places = { view, catalog, schema, sight, guess };
   const located = locate(target, places);
   const root = `${world.addresses().graph}/${version.toLowerCase()}`;
   const { declared } = located;
+  if (declared === undefined && target.ending.kind !== 'operation') guess();
   if (declared?.kind === 'report')
     return answerReport({ request, declared, options, view, keys: located.keys, root: world.addresses().graph }, parts);
   declared?.check?.(view);

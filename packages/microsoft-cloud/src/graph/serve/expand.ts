@@ -90,11 +90,18 @@ function limited(rows: readonly Row[], { top, skip = 0 }: QueryOptions, { isDire
 }
 
 /** The list behind a navigation of an object. */
-function relatedOf(located: Located, property: Property, { cast }: Expand, { catalog, schema }: Places): Located {
+function relatedOf(
+  located: Located,
+  property: Property,
+  { cast }: Expand,
+  { catalog, schema, guess }: Places,
+): Located {
   const pattern = `${located.pattern}/${property.name}`.toLowerCase();
+  const declared = catalog.at(pattern);
+  if (declared === undefined) guess();
   return {
     ...located,
-    declared: catalog.at(pattern),
+    declared,
     pattern,
     row: undefined,
     cast: cast === undefined ? undefined : schema.type(cast),

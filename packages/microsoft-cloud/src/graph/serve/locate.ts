@@ -31,6 +31,8 @@ export interface Places {
   readonly catalog: Catalog;
   readonly schema: Schema;
   readonly sight: Sight;
+  /** Says that the reply is a guess: there is no data for a part of it. The request is unmatched in the ledger. */
+  readonly guess: () => void;
 }
 
 const nowhere: Located = {
@@ -93,7 +95,10 @@ const homeContext = (type: TypeInfo, catalog: Catalog): string => catalog.homeOf
 
 function pick(list: Located, key: Key, places: Places): Located {
   const { declared } = list;
-  if (declared === undefined) throw notFound(key.value);
+  if (declared === undefined) {
+    places.guess();
+    throw notFound(key.value);
+  }
   if (declared.kind === 'set') {
     const row = findIn(declared, list.keys, key, places.view);
     if (row === undefined) throw notFound(key.value);

@@ -68,6 +68,7 @@ function checkDirectory({ options, target, located, isEventual, places }: ReadRe
   const type = openType(target.type, places.schema);
   const isRelation = located.declared?.kind !== 'set';
   const problem = rules.isDirectory ? directoryProblem(options, { type, isRelation }, isEventual) : undefined;
+  if (problem?.isGuess === true) places.guess();
   if (problem !== undefined) throw new GraphError(400, problem.code, problem.message);
 }
 
@@ -130,11 +131,19 @@ function foundPage(request: ReadRequest, rules: ListRules): { readonly rows: rea
   return { rows: page.rows, about };
 }
 
+/** A selected property that no row has is null in the reply, whatever Graph has there. */
+function checkSelected({ options: { select = [] }, places }: ReadRequest, rows: readonly Row[]): void {
+  if (rows.length === 0) return;
+  const names = new Set(rows.flatMap((row) => Object.keys(row).map((name) => name.toLowerCase())));
+  if (select.some(([name = '']) => name !== '*' && !names.has(name.toLowerCase()))) places.guess();
+}
+
 function list(request: ReadRequest): Reply {
   const { located, options, places, target, root } = request;
   const rules = rulesOf(request);
   const page = foundPage(request, rules);
   const shape = createShaper(options, target.type, places, rules.byDefault);
+  checkSelected(request, page.rows);
   return json(200, {
     '@odata.context': `${root}/$metadata#${located.context}${selectedContext(options)}`,
     ...page.about,
@@ -162,6 +171,7 @@ function object(request: ReadRequest, row: Row | undefined): Reply {
   const shape = createShaper(options, target.type, places, collectionRules(located.declared).byDefault);
   if (row === undefined) throw notFound(located.context);
   checkObject(request, row);
+  checkSelected(request, [ofOne(request, row)]);
   // The set of an object has its name without the key.
   const context = located.context.replace(/\('[^']*'\)$/, '');
   const isResult = target.steps.at(-1)?.kind === 'call';
@@ -208,7 +218,11 @@ function property(request: ReadRequest, name: string): Reply {
   const { row, context } = located;
   if (row === undefined) throw notFound(context);
   const value = visible(request, row, located.from?.declared)[name] ?? null;
-  return value === null ? empty(204) : json(200, { '@odata.context': `${root}/$metadata#${context}/${name}`, value });
+  if (!(name in row)) request.places.guess();
+  if (value === null) return empty(204);
+  const about = { '@odata.context': `${root}/$metadata#${context}/${name}` };
+  // A complex value is written as an object (OData JSON Format 4.01, section 10).
+  return json(200, typeof value === 'object' && !Array.isArray(value) ? { ...about, ...value } : { ...about, value });
 }
 
 /** `groups/ID/members/$ref`. An address has nothing to select or expand (OData 4.01 Part 1, section 11.2.8). */

@@ -72,9 +72,20 @@ export function idAt(view: View, declared: References, address: string): string 
   return String(found.row['id']);
 }
 
-const put = (
+function put(
   view: View,
   declared: References,
   keys: readonly string[],
   { id, isAdded }: { readonly id: string; readonly isAdded: boolean },
-): void => view.changes.putReference(placeOf(declared.path, keys), id, isAdded);
+): void {
+  const owner = ownerOf(view, declared, keys);
+  const stands = owner === undefined ? undefined : declared.objectOf?.(view, owner, id);
+  if (stands === undefined) {
+    view.changes.putReference(placeOf(declared.path, keys), id, isAdded);
+    return;
+  }
+  const { set, row } = stands;
+  const key = String(row['id']).toLowerCase();
+  const original = view.row(set, key);
+  view.changes.putRow(set, { key, row: isAdded ? row : undefined, original, visibleMs: view.world.clock.nowMs() });
+}

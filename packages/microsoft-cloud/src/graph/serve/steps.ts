@@ -1,4 +1,4 @@
-import { GraphError } from '../graph-error.ts';
+import { NotSimulated } from '../graph-error.ts';
 import { splitOutside } from '../odata/split.ts';
 import { roots } from '../schema/roots.ts';
 import type { Property, Schema, TypeInfo } from '../schema/schema.ts';
@@ -46,7 +46,7 @@ const operations = new Set([
   'assignlicense',
 ]);
 
-export class UnknownSegment extends GraphError {
+export class UnknownSegment extends NotSimulated {
   constructor(segment: string) {
     super(400, 'BadRequest', `Resource not found for the segment '${segment}'.`);
   }
@@ -166,7 +166,7 @@ function nextState(state: State, segment: string, reading: Reading): State | Tar
 
 const plainKey = (segment: string): Key => ({ property: undefined, value: segment });
 
-const isQualified = (name: string): boolean => /^(?:microsoft\.)?graph\./i.test(name);
+const isQualified = (name: string): boolean => /^microsoft\.graph\.[\w.]+$/i.test(name);
 
 const isOperation = ({ name }: Part, { isLast }: Reading): boolean => isLast && operations.has(name.toLowerCase());
 

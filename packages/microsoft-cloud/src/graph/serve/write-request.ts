@@ -1,5 +1,5 @@
 import { jsonObjectOf } from '../../web/http.ts';
-import { GraphError, unreadableBody } from '../graph-error.ts';
+import { GraphError, NotSimulated, unreadableBody } from '../graph-error.ts';
 import type { ReadRequest } from './read.ts';
 
 /** A request that changes data. */
@@ -16,7 +16,7 @@ export const notAllowed = (): GraphError =>
 
 /** What the real service accepts and the simulated cloud does not. */
 export const notSimulated = (path: string): GraphError =>
-  new GraphError(501, 'NotImplemented', `The simulated cloud does not answer this request at '${path}'.`);
+  new NotSimulated(501, 'NotImplemented', `The simulated cloud does not answer this request at '${path}'.`);
 
 /** Parses the body as a JSON object. @throws GraphError 400 */
 export function jsonBody(text: string): Readonly<Record<string, unknown>> {

@@ -120,7 +120,8 @@ function update(request: WriteRequest): Reply {
   checkReadOnly({ type: target.type, located, values, before });
   checkType(set, values, before);
   checkStillThere(set, values, target.type.name);
-  const row = { ...before, ...withoutSecrets(values) };
+  const merged = { ...before, ...withoutSecrets(values) };
+  const row = set.writes?.changed?.(places.view, { values, row: merged, before }) ?? merged;
   set.writes?.check?.(places.view, { values, row, before });
   checkUnique(request, set, row);
   checkBound(request, set, row, bound);

@@ -1,5 +1,7 @@
 import type { Declaration } from '../../graph/declaration.ts';
 import { collaborationSets } from './sets/collaboration.ts';
+import { configurationSets } from './sets/configuration.ts';
+import { defaultSets } from './sets/defaults.ts';
 import { deviceSets } from './sets/devices.ts';
 import { groupSets } from './sets/groups.ts';
 import { monitoringSets } from './sets/monitoring.ts';
@@ -14,6 +16,8 @@ export const declarations: readonly Declaration[] = [
   ...groupSets,
   ...roleSets,
   ...policySets,
+  ...defaultSets,
+  ...configurationSets,
   ...monitoringSets,
   ...deviceSets,
   ...collaborationSets,

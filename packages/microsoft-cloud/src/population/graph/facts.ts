@@ -4,6 +4,7 @@ import type { User } from '../../directory/records.ts';
 import type { TenantView } from '../../graph/declaration.ts';
 import type { Random, Seeded } from '../../seeded.ts';
 import type { World } from '../../world.ts';
+import type { OwnDirectory } from '../own-directory.ts';
 import { createSubscriptions, type Subscription } from '../users.ts';
 
 /** What the data of one tenant is generated from. Everything else is derived, so that little is kept in memory. */
@@ -17,6 +18,8 @@ export interface TenantFacts {
   /** Whether the tenant has Exchange Online. */
   readonly hasExchange: boolean;
   readonly users: readonly User[];
+  /** Groups, roles and units that the caller gives. */
+  readonly own: OwnDirectory;
   readonly subscriptions: readonly Subscription[];
   readonly seeded: Seeded;
   /** Time at which the cloud started, milliseconds since 1970. All times lie relative to it. */
@@ -59,6 +62,7 @@ function createFacts(view: TenantKeys): TenantFacts {
     isPartner: customer === undefined,
     hasExchange: hasExchangeIn(view),
     users,
+    own: customer?.own ?? { groups: [], roles: [], administrativeUnits: [] },
     subscriptions: customer === undefined ? [] : createSubscriptions(customer, seeded, users),
     seeded,
     startMs,

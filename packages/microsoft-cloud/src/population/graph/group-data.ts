@@ -18,6 +18,8 @@ export interface GroupData {
   readonly createdMs: number;
   readonly memberIds: readonly string[];
   readonly ownerIds: readonly string[];
+  /** Whether it can have directory roles. */
+  readonly isAssignableToRole?: boolean;
 }
 
 interface Plan {
@@ -43,7 +45,7 @@ const idsOf = (profiles: readonly Profile[]): readonly string[] => profiles.map(
 /** The groups of a customer. The partner's own groups are in its directory. */
 export const groupDataOf = perTenant((facts): readonly GroupData[] => {
   if (facts.isPartner) return [];
-  return [...wholeTenant(facts), ...ofDepartments(facts), ...ofProjects(facts)].map((plan) => {
+  const generated = [...wholeTenant(facts), ...ofDepartments(facts), ...ofProjects(facts)].map((plan): GroupData => {
     const random = randomOf(facts, 'group', plan.key);
     return {
       id: idOf(facts, 'group', plan.key),
@@ -57,7 +59,31 @@ export const groupDataOf = perTenant((facts): readonly GroupData[] => {
       ownerIds: ownersOf(facts, plan, random),
     };
   });
+  return [...generated, ...ownGroups(facts)];
 });
+
+/** The id of a group that the caller gives. */
+const ownGroupId = (facts: TenantFacts, name: string): string => idOf(facts, 'own group', name);
+
+/** The id of a user or a group that the caller names. */
+export const namedId = perTenant((facts): ((name: string) => string) => {
+  const users = new Map(facts.users.map(({ userPrincipalName, id }) => [userPrincipalName, id]));
+  return (name) => users.get(name) ?? ownGroupId(facts, name);
+});
+
+const ownGroups = (facts: TenantFacts): readonly GroupData[] =>
+  facts.own.groups.map(({ displayName, members, isAssignableToRole = false }) => ({
+    id: ownGroupId(facts, displayName),
+    kind: 'security',
+    displayName,
+    description: displayName,
+    mailNickname: displayName.toLowerCase().replace(/[^a-z0-9]+/g, ''),
+    membershipRule: null,
+    createdMs: facts.startMs - 60 * dayMs,
+    memberIds: members.map(namedId(facts)),
+    ownerIds: [],
+    isAssignableToRole,
+  }));
 
 /** Teams and Microsoft 365 groups have one or two owners; of the others, some have none. */
 function ownersOf(facts: TenantFacts, { kind, memberIds }: Plan, random: Random): readonly string[] {
@@ -192,7 +218,7 @@ export function groupRow(facts: TenantFacts, group: GroupData): Row {
     displayName: group.displayName,
     expirationDateTime: null,
     groupTypes: [...(isUnified ? ['Unified'] : []), ...(isDynamic ? ['DynamicMembership'] : [])],
-    isAssignableToRole: null,
+    isAssignableToRole: group.isAssignableToRole ?? null,
     mail,
     mailEnabled: isMail,
     mailNickname: group.mailNickname,

@@ -1,7 +1,8 @@
 import type { Row } from '../../graph/declaration.ts';
 import { between, pick } from '../../seeded.ts';
 import { directoryRoles, type RoleName } from '../roles.ts';
-import { idOf, perTenant, randomOf } from './facts.ts';
+import { idOf, perTenant, randomOf, type TenantFacts } from './facts.ts';
+import { namedId } from './group-data.ts';
 import { hasEntraP2 } from './licensing.ts';
 
 /** A directory role that somebody holds. */
@@ -9,6 +10,8 @@ export interface RoleHolding {
   readonly role: RoleName;
   readonly principalId: string;
   readonly assignmentId: string;
+  /** `/` for the whole tenant, or `/administrativeUnits/ID`. */
+  readonly scope: string;
 }
 
 /** What each role is for, in our words. The names and template ids are Microsoft's. */
@@ -56,8 +59,8 @@ export const roleTemplateRow = (role: RoleName): Row => ({
  * Who holds which role: administrators hold Global Administrator and one or two more. The reports that say who is an
  * administrator agree with this.
  */
-export const roleHoldingsOf = perTenant((facts): readonly RoleHolding[] =>
-  facts.users
+export const roleHoldingsOf = perTenant((facts): readonly RoleHolding[] => [
+  ...facts.users
     .filter(({ isAdmin }) => isAdmin)
     .flatMap(({ id }, at) => {
       const random = randomOf(facts, 'roles', at);
@@ -67,24 +70,39 @@ export const roleHoldingsOf = perTenant((facts): readonly RoleHolding[] =>
         role,
         principalId: id,
         assignmentId: idOf(facts, 'role assignment', id, role),
+        scope: '/',
       }));
     }),
-);
+  ...ownHoldings(facts, false),
+]);
 
 /** Roles that users of a tenant with Entra ID P2 may activate for a time. */
 export const eligibleRolesOf = perTenant((facts): readonly RoleHolding[] => {
   if (!hasEntraP2(facts)) return [];
-  return facts.users
-    .filter(({ isAdmin }) => isAdmin)
-    .map(({ id }) => ({
-      role: 'Privileged Role Administrator',
-      principalId: id,
-      assignmentId: idOf(facts, 'role eligibility', id),
-    }));
+  const administrators = facts.users.filter(({ isAdmin }) => isAdmin);
+  return [
+    ...administrators.map(
+      ({ id }): RoleHolding => ({
+        role: 'Privileged Role Administrator',
+        principalId: id,
+        assignmentId: idOf(facts, 'role eligibility', id),
+        scope: '/',
+      }),
+    ),
+    ...ownHoldings(facts, true),
+  ];
 });
 
-/** Roles that are in use in the tenant: Graph lists only these as `directoryRoles`. */
-export const activeRolesOf = perTenant((facts): readonly RoleName[] => {
-  const held = new Set(roleHoldingsOf(facts).map(({ role }) => role));
-  return roleNames.filter((role) => held.has(role) || role === 'Directory Readers');
-});
+/** The id of an administrative unit that the caller gives. */
+export const ownUnitId = (facts: TenantFacts, name: string): string => idOf(facts, 'own unit', name);
+
+/** The roles that the caller gives. */
+const ownHoldings = (facts: TenantFacts, wantsEligible: boolean): readonly RoleHolding[] =>
+  facts.own.roles
+    .filter(({ isEligible = false }) => isEligible === wantsEligible)
+    .map(({ role, principal, administrativeUnit }, at) => ({
+      role: roleNames.find((name) => name === role || directoryRoles[name] === role) ?? 'Directory Readers',
+      principalId: namedId(facts)(principal),
+      assignmentId: idOf(facts, 'own role', String(wantsEligible), at),
+      scope: administrativeUnit === undefined ? '/' : `/administrativeUnits/${ownUnitId(facts, administrativeUnit)}`,
+    }));

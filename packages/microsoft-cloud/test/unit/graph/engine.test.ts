@@ -60,21 +60,41 @@ describe('names', () => {
   });
 });
 
-describe('a known collection without data', () => {
+describe('a collection without data is a guess, which the ledger calls unmatched', () => {
   it.each(['contacts', 'deviceManagement/deviceCategories', `users/${guid(1)}/messages`])('%s is empty', (path) => {
-    expect(get(`/v1.0/${path}`)).toMatchObject({ status: 200, rows: [], unmatched: false });
+    expect(get(`/v1.0/${path}`)).toMatchObject({ status: 200, rows: [], unmatched: true });
     expect(get(query(path, { $filter: 'nonsense eq 1' })).status).toBe(400);
   });
 
   it('has no objects', () => {
-    expect(get(`/v1.0/contacts/${guid(1)}`)).toMatchObject({ status: 404, code: 'Request_ResourceNotFound' });
-    expect(get(`/v1.0/users/${guid(999)}/messages`).status).toBe(404);
+    expect(get(`/v1.0/contacts/${guid(1)}`)).toMatchObject({
+      status: 404,
+      code: 'Request_ResourceNotFound',
+      unmatched: true,
+    });
+    expect(get(`/v1.0/users/${guid(999)}/messages`)).toMatchObject({ status: 404, unmatched: false });
+  });
+
+  it('is a guess in $expand as well, and so is a property that no row has', () => {
+    expect(get(query('users', { $expand: 'extensions', $top: '1' }))).toMatchObject({ status: 200, unmatched: true });
+    expect(get(query('users', { $expand: 'manager', $top: '1' }))).toMatchObject({ status: 200, unmatched: false });
+    expect(get(`/v1.0/users/${guid(1)}/aboutMe`)).toMatchObject({ status: 204, unmatched: true });
+    for (const path of ['users', `users/${guid(1)}`]) {
+      expect(get(query(path, { $select: 'id,aboutMe' }))).toMatchObject({ status: 200, unmatched: true });
+      expect(get(query(path, { $select: 'id,displayName' }))).toMatchObject({ status: 200, unmatched: false });
+    }
+    expect(get(query('users', { $filter: "aboutMe eq 'x'" }))).toMatchObject({ status: 400, unmatched: true });
+    expect(get(query('users', { $filter: "endswith(displayName,'x')" }))).toMatchObject({
+      status: 400,
+      unmatched: false,
+    });
+    expect(get('/v1.0/contacts/$count', { consistencylevel: 'eventual' })).toMatchObject({ unmatched: true });
   });
 
   it('refuses writes, which would be lost', () => {
     expect(fresh().send('POST', '/v1.0/contacts', { displayName: 'x' })).toMatchObject({
       status: 501,
-      unmatched: false,
+      unmatched: true,
     });
   });
 });

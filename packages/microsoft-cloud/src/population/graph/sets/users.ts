@@ -1,7 +1,7 @@
-import type { Declaration, PropertyRule, Row, TenantView } from '../../../graph/declaration.ts';
+import type { Change, Declaration, PropertyRule, Row, TenantView } from '../../../graph/declaration.ts';
 import { methodKinds, methodRows } from '../authentication-data.ts';
 import { devicesOf } from '../device-data.ts';
-import { perTenant, type TenantFacts, time } from '../facts.ts';
+import { perTenant, randomOf, type TenantFacts, time } from '../facts.ts';
 import { managedDeviceRow } from '../intune-data.ts';
 import { licenceDetailRows } from '../licensing.ts';
 import { needsEntraPremium } from '../premium.ts';
@@ -22,9 +22,16 @@ const completeUser = ({ world }: TenantView, row: Row): Row => ({
   userType: 'Member',
   businessPhones: [],
   createdDateTime: time(world.clock.nowMs()),
+  lastPasswordChangeDateTime: time(world.clock.nowMs()),
   ...row,
   passwordProfile: null,
 });
+
+/** What Graph sets when a password is reset: the new password was set now. */
+const changedUser = ({ world }: TenantView, { values, row }: Change): Row =>
+  (values['passwordProfile'] as Row | null | undefined)?.['password'] === undefined
+    ? row
+    : { ...row, lastPasswordChangeDateTime: time(world.clock.nowMs()) };
 
 const forUser =
   <T>(none: T, of: (facts: TenantFacts, profile: Profile) => T) =>
@@ -93,6 +100,7 @@ export const userSets: readonly Declaration[] = [
       unique: ['userPrincipalName'],
       check: checkUser,
       complete: completeUser,
+      changed: changedUser,
       applied: ({ directory }, { id, accountEnabled }) => {
         // Sign-ins depend on the accounts of the partner's directory.
         const account = directory.users.get(String(id));
@@ -129,6 +137,16 @@ export const userSets: readonly Declaration[] = [
     ),
   ),
   singleton('users/{id}/authentication', 'authentication', (_facts, id) => ({ id }), {}),
+  // Beta only. MFA per user is the older way, which tenants with policies have turned off.
+  singleton(
+    'users/{id}/authentication/requirements',
+    'strongAuthenticationRequirements',
+    forUser<Row | undefined>(undefined, (facts, { index, user }) => ({
+      perUserMfaState:
+        user.methods.length > 0 && randomOf(facts, 'mfa per user', index)() < 0.2 ? 'enforced' : 'disabled',
+    })),
+    { writes: {} },
+  ),
   entitySet('users/{id}/authentication/methods', 'authenticationMethod', forUser<readonly Row[]>([], methodRows), {
     writes: { operations: ['delete'] },
   }),

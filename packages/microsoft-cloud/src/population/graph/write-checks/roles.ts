@@ -10,6 +10,12 @@ export function checkRoleAssignment(tenant: TenantView, { row }: Change): void {
   if (principals.every((path) => tenant.row(path, principal) === undefined)) throw notFound(principal);
   const role = String(roleDefinitionId);
   if (tenant.row('roleManagement/directory/roleDefinitions', role) === undefined) throw notFound(role);
+  const group = tenant.row('groups', principal);
+  // "Use Microsoft Entra groups to manage role assignments". The text is chosen.
+  if (group !== undefined && group['isAssignableToRole'] !== true)
+    throw badRequest('The group is not role-assignable: roles can be assigned to role-assignable groups only.');
+  const [, unit] = /^\/administrativeUnits\/(.+)$/.exec(String(directoryScopeId)) ?? [];
+  if (unit !== undefined && tenant.row('directory/administrativeUnits', unit) === undefined) throw notFound(unit);
   if (!String(directoryScopeId).startsWith('/'))
     throw badRequest("Invalid value specified for property 'directoryScopeId' of resource 'UnifiedRoleAssignment'.");
   const isSame = tenant
