@@ -1,6 +1,8 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import { BrokerError, errorTable } from '../../lib/core/errors.ts';
 import type { OutboundReply } from '../../lib/core/outbound.ts';
+import { readHeaders } from '../../lib/judge/reading/target.ts';
+import { Refusal as UnreadableRequest } from '../../lib/judge/verdict.ts';
 import type { BrokerClient, RelayRequest } from '../remote/broker-client.ts';
 import { gatewayAddress, type GatewayTarget } from '../remote/gateway-request.ts';
 import { UsageError } from '../run-program.ts';
@@ -20,24 +22,17 @@ const maximumBodyBytes = 4 * 1024 * 1024;
 
 const methods = ['GET', 'POST', 'PATCH', 'PUT', 'DELETE'] as const;
 
-/** Headers that concern one connection (RFC 9110 section 7.6.1), or that the way to the broker sets itself. */
-const ownHeaders: ReadonlySet<string> = new Set([
-  'accept-encoding',
-  'authorization',
+/** Headers of an answer that concern one connection (RFC 9110 section 7.6.1), the coding that `fetch` has undone, or that change. */
+const notPassed: ReadonlySet<string> = new Set([
   'connection',
   'content-encoding',
   'content-length',
-  'cookie',
-  'expect',
-  'host',
   'keep-alive',
-  'proxy-authorization',
+  'location',
   'set-cookie',
-  'te',
   'trailer',
   'transfer-encoding',
   'upgrade',
-  'x-functions-key',
 ]);
 
 /**
@@ -77,17 +72,27 @@ async function readRequest(request: IncomingMessage, base: string, target: Gatew
   if (method === undefined) throw new Refusal(405, 'The method must be GET, POST, PATCH, PUT or DELETE.');
   if ((headers['content-encoding'] ?? 'identity') !== 'identity')
     throw new Refusal(415, 'The body has a content coding. Send it without one.');
-  const passing = Object.entries(headers).flatMap(([name, value]): [string, string][] =>
-    typeof value === 'string' && !ownHeaders.has(name) ? [[name, value]] : [],
-  );
   const body = await readBody(request);
   if (method === 'GET' && body.length > 0) throw new Refusal(400, 'A GET request must have no body.');
   return {
     method,
     url: addressAt(target, url.slice(end)),
-    headers: Object.fromEntries(passing),
+    headers: graphHeaders(headers),
     body: body.length === 0 ? undefined : body,
   };
+}
+
+/** What the gateway forwards, and nothing that is meant for the broker, such as an emergency that only a person may declare. */
+function graphHeaders(headers: IncomingHttpHeaders): Readonly<Record<string, string>> {
+  const single = Object.entries(headers).flatMap(([name, value]): [string, string][] =>
+    typeof value === 'string' ? [[name, value]] : [],
+  );
+  try {
+    return readHeaders(Object.fromEntries(single));
+  } catch (error) {
+    if (error instanceof UnreadableRequest) throw new Refusal(400, error.message);
+    throw error;
+  }
 }
 
 function addressAt(target: GatewayTarget, path: string): string {
@@ -110,9 +115,8 @@ async function readBody(request: IncomingMessage): Promise<Uint8Array<ArrayBuffe
   return new Uint8Array(Buffer.concat(chunks));
 }
 
-/** `fetch` has decoded the body already. */
 const passed = (headers: Headers): Record<string, string> =>
-  Object.fromEntries([...headers].filter(([name]) => !ownHeaders.has(name) && name !== 'location'));
+  Object.fromEntries([...headers].filter(([name]) => !notPassed.has(name)));
 
 /** The links of the gateway lead to the broker, which wants a token. Those of the child lead here. */
 function withLinks({ headers, body }: OutboundReply<Buffer>, from: string, to: string): Buffer {
