@@ -6,6 +6,8 @@ import type { ExecTenant } from './tenant.ts';
  * "EnvironmentCredential Class", "WorkloadIdentityCredential Class", the managed identity sources of the libraries (App
  * Service, Service Fabric, Azure Arc, Cloud Shell and Azure Machine Learning), and two from before Azure.Identity:
  * "Service-to-service authentication to Azure Key Vault using .NET" and "Azure SDK for Go: authentication with a file".
+ * The last ones are the sign-in of a pipeline ("AzurePipelinesCredential Class", "OpenID Connect reference" of GitHub
+ * Actions, "Azure CLI task").
  */
 const otherIdentities: ReadonlySet<string> = new Set([
   'AZURE_CLIENT_ID',
@@ -25,25 +27,24 @@ const otherIdentities: ReadonlySet<string> = new Set([
   'IMDS_ENDPOINT',
   'MSI_ENDPOINT',
   'MSI_SECRET',
+  'ACTIONS_ID_TOKEN_REQUEST_TOKEN',
+  'ACTIONS_ID_TOKEN_REQUEST_URL',
+  'SYSTEM_ACCESSTOKEN',
+  'SYSTEM_OIDCREQUESTURI',
+  'SERVICEPRINCIPALID',
+  'SERVICEPRINCIPALKEY',
+  'IDTOKEN',
 ]);
 
-/** Variables with which the operator reaches the broker. A child that had them could reach every tenant. */
-const ownAccess: ReadonlySet<string> = new Set([
-  'PTB_TOKEN',
-  'PTB_FUNCTION_KEY',
-  'BROKER_URL',
-  'BROKER_CLIENT_ID',
-  'MANAGED_IDENTITY_CLIENT_ID',
-]);
+/** As above, by their beginning: "AzurePipelinesCredential Class", and the Azure providers of Terraform. */
+const ofOtherIdentity = /^(?:AZURESUBSCRIPTION_|ARM_(?!SUBSCRIPTION_ID$|ENVIRONMENT$))/;
 
-/** Variables of a child. One that an outer `ptb exec` has set may be about another tenant. */
-const ofChild: ReadonlySet<string> = new Set([
-  'PTB_TENANT_ID',
-  'PTB_TENANT_NAME',
-  'PTB_TENANT_DOMAIN',
-  'PTB_GRAPH_URL',
-  'PTB_OUTPUT_DIR',
-]);
+/**
+ * Variables with which the operator reaches the broker or its storage: a child that had them could reach every tenant. With
+ * `PTB_`, also those of an outer `ptb exec`, which may be about another tenant.
+ */
+const ownAccess =
+  /^(?:PTB_.*|BROKER_(?:URL|CLIENT_ID)|CALLER_(?:ID|SECRET|TOKEN)|MANAGED_IDENTITY_CLIENT_ID|AZUREWEBJOBSSTORAGE|NOTIFICATION_(?:(?:SIGNED_)?WEBHOOK|SIGNING_SECRET))$/;
 
 /** What only this child gets: the address of its endpoints. */
 export interface ChildAccess {
@@ -68,7 +69,12 @@ export function commonEnvironment(operator: NodeJS.ProcessEnv): CommonEnvironmen
   const kept = Object.entries(operator).filter(([name]) => {
     // Windows ignores the case of names.
     const known = name.toUpperCase();
-    return !otherIdentities.has(known) && !ownAccess.has(known) && !ofChild.has(known) && known !== 'NO_PROXY';
+    return !(
+      otherIdentities.has(known) ||
+      ofOtherIdentity.test(known) ||
+      ownAccess.test(known) ||
+      known === 'NO_PROXY'
+    );
   });
   const direct = withoutProxy(operator);
   return { ...Object.fromEntries(kept), AZURE_TOKEN_CREDENTIALS: 'prod', NO_PROXY: direct, no_proxy: direct };

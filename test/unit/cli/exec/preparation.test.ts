@@ -108,6 +108,25 @@ describe('environment of a program', () => {
       PTB_GRAPH_URL: 'n',
       PTB_OUTPUT_DIR: 'o',
       PTB_TENANT_DOMAIN: 'p',
+      CALLER_ID: 's',
+      CALLER_SECRET: 't',
+      CALLER_TOKEN: 'u',
+      // What `. .local/demo.env` and `azd env get-values` leave in a shell.
+      AzureWebJobsStorage: 'AccountKey=v',
+      NOTIFICATION_WEBHOOK: 'w',
+      NOTIFICATION_SIGNED_WEBHOOK: 'x',
+      NOTIFICATION_SIGNING_SECRET: 'y',
+      // Sign-ins of Terraform and of pipelines.
+      ARM_CLIENT_SECRET: 'z',
+      ARM_OIDC_TOKEN: 'a',
+      ARM_ACCESS_KEY: 'b',
+      ACTIONS_ID_TOKEN_REQUEST_URL: 'c',
+      ACTIONS_ID_TOKEN_REQUEST_TOKEN: 'd',
+      SYSTEM_OIDCREQUESTURI: 'e',
+      SYSTEM_ACCESSTOKEN: 'f',
+      AZURESUBSCRIPTION_CLIENT_ID: 'g',
+      servicePrincipalKey: 'h',
+      idToken: 'i',
     };
     expect(environmentOf(operator, tenant, { identity })).toEqual({
       PATH: '/bin',
