@@ -48,7 +48,7 @@ export async function selectedTenants(
   }
   for (const id of left.ids) found.delete(id);
   const chosen = [...found.values()].toSorted((one, other) => one.name.localeCompare(other.name, 'en'));
-  return { tenants: chosen, warnings: [...reader.warnings] };
+  return { tenants: chosen.map((tenant) => reader.unambiguous(tenant)), warnings: [...reader.warnings] };
 }
 
 function setIfAny(tenants: Map<string, Tenant>, tenant: Tenant | undefined): void {
@@ -92,9 +92,17 @@ class ListReader {
   readonly warnings = new Set<string>();
   readonly #client: Pick<BrokerClient, 'get'>;
   readonly #lists = new Map<string, ReadonlyMap<string, Tenant>>();
+  /** The tenants that each name stands for. File systems may ignore the case. */
+  readonly #named = new Map<string, Set<string>>();
 
   constructor(client: Pick<BrokerClient, 'get'>) {
     this.#client = client;
+  }
+
+  /** Without its domain if another tenant is listed with it. Files that are named by it would mix the two. */
+  unambiguous(tenant: Tenant): Tenant {
+    const { defaultDomain = '', ...nameless } = tenant;
+    return (this.#named.get(defaultDomain.toLowerCase())?.size ?? 0) > 1 ? nameless : tenant;
   }
 
   /** The whole list. @throws BrokerError for the first id that it lacks, as the broker says it. */
@@ -128,6 +136,9 @@ class ListReader {
     const answer = (await this.#client.get('/tenants', query)) as TenantsAnswer;
     for (const warning of answer.warnings) this.warnings.add(warning);
     const list = new Map(answer.tenants.map((tenant) => [tenant.tenantId, tenant]));
+    for (const { tenantId, defaultDomain = tenantId } of answer.tenants)
+      for (const name of [tenantId, defaultDomain.toLowerCase()])
+        this.#named.set(name, (this.#named.get(name) ?? new Set()).add(tenantId));
     this.#lists.set(key, list);
     return list;
   }

@@ -214,6 +214,28 @@ describe('ptb exec --output', () => {
     expect(await readFile(join(place, 'stderr.txt'), 'utf8')).toBe('two\n');
   });
 
+  it.each([
+    ['both at once', [[]]],
+    [
+      'one after the other',
+      [
+        ['--tenant', idOf(1)],
+        ['--resume', '--tenant', idOf(2)],
+      ],
+    ],
+  ])('names tenants that are listed with one domain by their ids: %s', async (_, commands) => {
+    const tenants = [
+      customer(1),
+      customer(2, { defaultDomain: 'C1.example' }),
+      customer(3, { defaultDomain: idOf(1) }),
+    ];
+    const code = `console.log(process.argv.at(-1), process.env.PTB_TENANT_DOMAIN)`;
+    for (const words of commands) await exec(['--output', folder, ...words], [code, '{domain}'], { tenants });
+    for (const id of [idOf(1), idOf(2)])
+      expect(await readFile(join(folder, id, 'stdout.txt'), 'utf8')).toBe(`${id} undefined\n`);
+    expect(await readdir(folder)).not.toContain('c1.example');
+  });
+
   it('goes on with --resume for the tenants that are left, and only with the same command', async () => {
     const code = `require('fs').appendFileSync(${JSON.stringify(join(folder, 'runs'))}, process.env.PTB_TENANT_DOMAIN + ' '); ${failsForFirst}`;
     const ran = async (): Promise<string> => readFile(join(folder, 'runs'), 'utf8');
