@@ -1,5 +1,3 @@
-import { createWriteStream } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Command } from 'commander';
@@ -18,6 +16,7 @@ import { createProgress, type Progress } from '../remote/progress.ts';
 import { advice } from '../remote/report.ts';
 import { CommandOutcome, UsageError } from '../run-program.ts';
 import { print, say } from '../sign-in/output.ts';
+import { writeWhole } from '../whole-file.ts';
 
 interface QueryFlags extends ConnectionFlags {
   readonly tenant?: readonly string[];
@@ -169,15 +168,7 @@ async function write(texts: AsyncGenerator<Uint8Array>, output: string | undefin
     await pipeline(Readable.from(texts), process.stdout, { end: false });
     return;
   }
-  // Interrupted rows must not look complete.
-  const partial = `${output}.part`;
-  try {
-    await pipeline(Readable.from(texts), createWriteStream(partial));
-    await rename(partial, output);
-  } catch (thrown) {
-    await rm(partial, { force: true });
-    throw thrown;
-  }
+  await writeWhole(output, texts);
 }
 
 /** Whatever goes wrong, the command ends: the run is bounded. */

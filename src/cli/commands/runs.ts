@@ -1,5 +1,3 @@
-import { createWriteStream } from 'node:fs';
-import { rename } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type Command, Option } from 'commander';
@@ -25,6 +23,7 @@ import { readRunTenant, tenantLines } from '../remote/run-tenant.ts';
 import { print, say } from '../sign-in/output.ts';
 import { table } from '../table.ts';
 import { shortTime } from '../times.ts';
+import { writeWhole } from '../whole-file.ts';
 import { wholeNumberOption } from '../options.ts';
 import { runLines } from './run.ts';
 
@@ -137,16 +136,13 @@ async function exportRun(client: BrokerClient, runId: string, flags: RunFlags & 
     ...(flags.except === undefined ? {} : { except: flags.except.join() }),
   };
   const pages = client.pages(`${runPath(runId)}/results`, query);
-  const rows = Readable.from(encoded(format === 'json' ? jsonArray(pages) : pages));
+  const rows = encoded(format === 'json' ? jsonArray(pages) : pages);
   if (flags.output === undefined) {
-    const shown = process.stdout.isTTY ? Readable.from(visibleBlocks(rows)) : rows;
-    await pipeline(shown, process.stdout, { end: false });
+    const shown = process.stdout.isTTY ? visibleBlocks(rows) : rows;
+    await pipeline(Readable.from(shown), process.stdout, { end: false });
     return;
   }
-  // An interrupted export must not look complete.
-  const partial = `${flags.output}.part`;
-  await pipeline(rows, createWriteStream(partial));
-  await rename(partial, flags.output);
+  await writeWhole(flags.output, rows);
   say(`Written to ${flags.output}.`);
 }
 

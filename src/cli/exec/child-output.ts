@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { once } from 'node:events';
 import { pipeline } from 'node:stream/promises';
 import { visibleJson, visibleText } from '../../lib/core/text.ts';
+import { privateFile } from '../whole-file.ts';
 import { linesOf } from './output-lines.ts';
 import { type ExecTenant, labelOf } from './tenant.ts';
 
@@ -43,4 +44,4 @@ export function jsonOutput({ tenantId, defaultDomain }: ExecTenant): ConsumeOutp
 export const fileOutput =
   (folder: string): ConsumeOutput =>
   (chunks, name) =>
-    pipeline(chunks, createWriteStream(join(folder, `${name}.txt`)));
+    pipeline(chunks, createWriteStream(join(folder, `${name}.txt`), privateFile));

@@ -5,6 +5,7 @@ import * as z from 'zod';
 import { parseTenantId, type TenantId } from '../../lib/core/identifiers.ts';
 import { parseJson } from '../../lib/core/outbound.ts';
 import { UsageError } from '../run-program.ts';
+import { privateFile, privateFolder } from '../whole-file.ts';
 
 /** What is known of the tenants of one command, in a file beside their folders. */
 export interface ExecJournal {
@@ -46,8 +47,9 @@ export async function openJournal(
   // Without a whole first line, no program has been started.
   const isNew = earlier?.includes('\n') !== true;
   if (isNew) {
-    await mkdir(folder, { recursive: true });
+    await mkdir(folder, privateFolder);
     await writeFile(file, `${JSON.stringify({ version: 1, command: digest })}\n`, {
+      ...privateFile,
       flag: earlier === undefined ? 'wx' : 'w',
     });
   } else if (!resume)

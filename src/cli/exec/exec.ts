@@ -8,6 +8,7 @@ import { counted } from '../counted.ts';
 import { styled } from '../line.ts';
 import type { BrokerClient } from '../remote/broker-client.ts';
 import { print, say } from '../sign-in/output.ts';
+import { privateFolder } from '../whole-file.ts';
 import { childEnvironment, type CommonEnvironment, commonEnvironment } from './child-environment.ts';
 import { type ConsumeOutput, fileOutput, jsonOutput, prefixedOutput } from './child-output.ts';
 import { type ExecJournal, noJournal } from './exec-journal.ts';
@@ -136,7 +137,7 @@ async function runForTenant(
 async function folderFor(parent: string | undefined, tenant: ExecTenant): Promise<string | undefined> {
   if (parent === undefined) return undefined;
   const folder = resolve(join(parent, folderNameOf(tenant)));
-  await mkdir(folder, { recursive: true });
+  await mkdir(folder, privateFolder);
   return folder;
 }
 

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -212,6 +212,16 @@ describe('ptb exec --output', () => {
     const place = join(folder, 'c1.example');
     expect(await readFile(join(place, 'stdout.txt'), 'utf8')).toBe(`one\n${place}\n`);
     expect(await readFile(join(place, 'stderr.txt'), 'utf8')).toBe('two\n');
+  });
+
+  it('lets nobody else read what the programs wrote', async () => {
+    const results = join(folder, 'results');
+    await exec(['--output', results], [`console.log('one')`], { tenants: [customer(1)] });
+    const modeOf = async (...names: string[]): Promise<string> =>
+      ((await stat(join(results, ...names))).mode & 0o777).toString(8);
+    expect([await modeOf(), await modeOf('c1.example')]).toEqual(['700', '700']);
+    for (const file of [['ptb-exec.jsonl'], ['c1.example', 'stdout.txt'], ['c1.example', 'stderr.txt']])
+      expect(await modeOf(...file)).toBe('600');
   });
 
   it.each([

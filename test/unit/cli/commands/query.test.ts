@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
@@ -125,6 +125,7 @@ describe('ptb query', () => {
       expect(out).toBe('');
       expect(err).toContain(`2 rows in ${file}`);
       expect(await readFile(file, 'utf8')).toMatch(expected);
+      expect((await stat(file)).mode & 0o777).toBe(0o600);
       const broken = [
         () => page([{ name: 'Ada' }], 'a'),
         () => Response.json({ code: 'run_not_found', detail: 'Gone.' }, { status: 404 }),

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
@@ -429,6 +429,8 @@ describe('ptb runs export', () => {
       expect([exit, err]).toEqual([0, `Written to ${output}.\n`]);
       expect(await readFile(output, 'utf8')).toBe('a\nb\n');
       expect(await readdir(folder)).toEqual(['rows']);
+      // Rows of customers are for whoever asked.
+      expect((await stat(output)).mode & 0o777).toBe(0o600);
     }),
   );
 
@@ -456,12 +458,12 @@ describe('ptb runs export', () => {
     }
   });
 
-  it('leaves no complete-looking file if a page fails', () =>
+  it('leaves no file if a page fails', () =>
     inFolder(async (folder) => {
       const refused = Response.json({ code: 'caller_forbidden', detail: 'No.' }, { status: 403 });
       const answers = [run, page('a\n', `${path}/results?continuation=2`), refused];
       const { exit, err } = await runCommand(registerRuns, [...words, '--output', join(folder, 'rows')], answers);
       expect([exit, err]).toEqual([1, expect.stringContaining('caller_forbidden')]);
-      expect(await readdir(folder)).toEqual(['rows.part']);
+      expect(await readdir(folder)).toEqual([]);
     }));
 });
