@@ -7,6 +7,7 @@ import { CommandFailure } from '../command-failure.ts';
 import { UsageError } from '../run-program.ts';
 import { progress, say } from '../sign-in/output.ts';
 import { type BrokerClient, createBrokerClient } from './broker-client.ts';
+import { isLoopback } from './loopback.ts';
 import { knownAddress, type Places, places } from './places.ts';
 
 /** A token is renewed this long before it expires. */
@@ -162,6 +163,9 @@ function address(text: string): string {
   const url = URL.parse(text);
   if (url === null || !/^https?:$/.test(url.protocol))
     throw new InvalidArgumentError('It must be an address such as https://NAME.azurewebsites.net.');
+  // A token must not travel in the clear, and nobody on the way may change where to sign in.
+  if (url.protocol === 'http:' && !isLoopback(url.origin))
+    throw new InvalidArgumentError('It is not encrypted. Use the https address.');
   return url.origin;
 }
 

@@ -63,6 +63,20 @@ describe('the connection options', () => {
     },
   );
 
+  it.each(['http://broker.example', 'http://127.0.0.1.broker.example', 'http://localhost@broker.example'])(
+    'send no token to %s, which is not encrypted',
+    async (url) => {
+      expect(await parse('--url', url)).toContain('It is not encrypted. Use the https address.');
+    },
+  );
+
+  it.each(['http://localhost:7071', 'http://127.0.0.1:7071', 'http://[::1]:7071'])(
+    'take %s, which does not leave this machine',
+    async (url) => {
+      expect(await parse('--url', url)).toMatchObject({ url });
+    },
+  );
+
   it('refuse a client id that is no GUID', async () => {
     expect(await parse('--client-id', 'broker')).toContain('It must be a client id (GUID).');
   });
