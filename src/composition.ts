@@ -28,7 +28,7 @@ import {
   type SignInSettings,
   signInSettings,
 } from './lib/config/environment.ts';
-import { parseSettings, type Settings } from './lib/config/settings.ts';
+import { parseSettings, type Settings, unknownSettings } from './lib/config/settings.ts';
 import { tuning } from './lib/config/tuning.ts';
 import { createCredentials, type Credentials } from './lib/tokens/credential/credentials.ts';
 import { type IdentityTrust, trustOfAssertion } from './lib/tokens/credential/identity-trust.ts';
@@ -141,7 +141,13 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
     runs,
     tenantEvents: lazyTenantEvents({ ...shared, storage, directory, consentWatch, runs }),
     tuning: tuning.runs,
-    health: createHealth({ ...gated, credentials, broker, permissionMap }),
+    health: createHealth({
+      ...gated,
+      credentials,
+      broker,
+      permissionMap,
+      unknownSettings: unknownSettings(environment),
+    }),
     permissionMap,
   };
 }

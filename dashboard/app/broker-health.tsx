@@ -10,11 +10,12 @@ interface ReportProps {
 
 /** What the broker found wrong with itself, each with what to do. */
 export function Findings({ report }: ReportProps) {
-  const { applications, policy, storage, keyVault, notifications, tenants, permissionMap, auditCheckpoints } = report;
+  const { applications, policy, storage, keyVault, notifications, tenants, permissionMap, auditCheckpoints, settings } =
+    report;
   const findings = applications.flatMap(({ application, findings }) =>
     findings.map((finding) => ({ application, ...finding })),
   );
-  const parts = [policy, storage, keyVault, notifications, tenants, permissionMap, auditCheckpoints];
+  const parts = [policy, storage, keyVault, notifications, tenants, permissionMap, auditCheckpoints, settings];
   const problems = parts.flatMap(({ problem }) => problem ?? []);
   return (
     <>

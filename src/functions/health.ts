@@ -81,6 +81,7 @@ async function document(): Promise<RouteDocument> {
     tenants: { status: 'ok' },
     permissionMap: { status: 'ok', source: 'built-in', permissions: 122 },
     auditCheckpoints: { status: 'ok', state: 'current', lastAt: exampleTime },
+    settings: { status: 'ok' },
     tokens: { issued: 1280, fromCache: 1031 },
   };
   return {

@@ -77,6 +77,12 @@ describe('a setting', () => {
     }
   });
 
+  it('is named in health if it is misspelt', async () => {
+    const { services } = await composeAll({ TENANT_EXCLUDE: 'contoso.com' });
+    expect((await services.health.report()).settings.problem).toContain('Rename it to TENANTS_EXCLUDE');
+    vi.stubEnv('TENANT_EXCLUDE', undefined);
+  });
+
   it.each(Object.keys(settingsSchema.shape))('takes effect: %s', async (name) => {
     const { beside, effect, is, value } = rows[name]!;
     const app = await composeAll({ ...beside, [name]: value });

@@ -42,6 +42,7 @@ async function request(status: HealthReport['status'], by: Caller | undefined, p
     tenants: { status: 'degraded', problem: 'The tenant that had it stays excluded.' },
     permissionMap: { status: 'ok', source: 'built-in', permissions: 122 },
     auditCheckpoints: { status: 'ok', state: 'off' },
+    settings: { status: 'ok' },
   };
   let taken = 0;
   let checks = 0;

@@ -34,6 +34,7 @@ export function collectedFacts(): MetricFacts {
       tenants: ok,
       permissionMap: ok,
       auditCheckpoints: { ...ok, state: 'current' },
+      settings: ok,
     },
     tokens: { issued: 10, fromCache: 6 },
     waiting: { entra: 3, resources: 0, tenants: 0 },

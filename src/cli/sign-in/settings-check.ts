@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { azureIdentity } from '../../lib/config/identity.ts';
 import { createStorage } from '../../lib/config/storage.ts';
 import { parsePolicy } from '../../lib/access/policy/parse-policy.ts';
-import { parseSettings, type Settings } from '../../lib/config/settings.ts';
+import { parseSettings, type Settings, unknownSettings } from '../../lib/config/settings.ts';
 import { journalTable } from '../../lib/tokens/credential/credential-journal.ts';
 import { MapBlobs, mapContainer } from '../../lib/gateway/map-store.ts';
 import { readStoredMap } from '../../lib/judge/stored-map.ts';
@@ -37,7 +37,10 @@ export async function* settingsChecks(options: TargetOptions): AsyncGenerator<Ch
     yield { check: 'Settings', status: 'notice', message };
     return;
   }
-  yield { check: 'Settings', status: 'ok', message: 'All settings are present and valid.' };
+  const unknown = unknownSettings(given);
+  yield unknown.length === 0
+    ? { check: 'Settings', status: 'ok', message: 'All settings are present and valid.' }
+    : { check: 'Settings', status: 'warning', message: unknown.join(' ') };
   yield await policyCheck(settings);
   yield* storageChecks(settings, given['IDENTITY_ENDPOINT'] !== undefined);
 }

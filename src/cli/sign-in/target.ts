@@ -1,8 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import * as z from 'zod';
-import { presentIn, settingsSchema } from '../../lib/config/settings.ts';
+import { presentIn, settingsFailure, settingsSchema } from '../../lib/config/settings.ts';
 import { type Cloud, clouds, withEndpoints } from '../../lib/core/resources.ts';
-import { BrokerError } from '../../lib/core/errors.ts';
 import type { TenantId } from '../../lib/core/identifiers.ts';
 import { defined } from '../../lib/core/objects.ts';
 import { CommandFailure } from '../command-failure.ts';
@@ -89,7 +88,7 @@ function parsed<Schema extends z.ZodType>(schema: Schema, given: Variables, opti
     const name = String(path[0]);
     return `${name}${optionFor[name] ?? ''}: ${given[name] === undefined ? 'is missing' : message}`;
   });
-  throw new BrokerError('config_invalid', `${problems.join('; ')}.`);
+  throw settingsFailure(problems, given);
 }
 
 function directoryOf(data: z.output<typeof directorySchema>): DirectoryTarget {

@@ -235,7 +235,7 @@ export function parseSettings(environment: Readonly<Record<string, string | unde
   if (storage.every((name) => present[name] === undefined))
     problems.push('AzureWebJobsStorage: is missing (or AzureWebJobsStorage__accountName for the managed identity)');
   if (!parsed.success || problems.length > 0) {
-    throw new BrokerError('config_invalid', `${problems.join('; ')}.`);
+    throw settingsFailure(problems, environment);
   }
   const { MICROSOFT_CLOUD, CLOUD_ENDPOINTS, ...rest } = parsed.data;
   return { ...rest, cloud: withEndpoints(clouds[MICROSOFT_CLOUD], defined(CLOUD_ENDPOINTS ?? {})) };
@@ -248,6 +248,47 @@ function explain(issue: z.core.$ZodIssue, present: Readonly<Record<string, unkno
 }
 
 type Variables = Readonly<Record<string, string | undefined>>;
+
+/** A `config_invalid` with these problems, and with the misspelt settings, which are often why others are missing. */
+export const settingsFailure = (problems: readonly string[], environment: Variables): BrokerError =>
+  new BrokerError('config_invalid', [`${problems.join('; ')}.`, ...unknownSettings(environment)].join(' '));
+
+/** Settings of earlier versions. */
+const retired: ReadonlySet<string> = new Set([
+  'CREDENTIAL_REREAD_SECONDS',
+  'RESOURCE_CONCURRENCY',
+  'RUN_BATCH_SIZE',
+  'RUN_RETRY_SECONDS',
+  'RUN_ROUNDS',
+  'TOKEN_CACHE_SIZE',
+]);
+
+/**
+ * Says which variables look like settings and are none, in sentences. A misspelt TENANTS_EXCLUDE excludes nobody. Variables
+ * of the platform and of other programs are not mentioned.
+ */
+export const unknownSettings = (environment: Variables): string[] =>
+  Object.keys(presentIn(environment)).flatMap((name) => {
+    if (name in settingsSchema.shape) return [];
+    if (retired.has(name)) return [`${name} has no effect in this version. Remove it.`];
+    const meant = [0, 1, 2].flatMap((most) =>
+      Object.keys(settingsSchema.shape).filter((setting) => differ(name.toUpperCase(), setting.toUpperCase(), most)),
+    )[0];
+    return meant === undefined ? [] : [`${name} is not a setting. Rename it to ${meant}, or remove it.`];
+  });
+
+/** Whether at most so many characters are missing, superfluous or others. */
+function differ(one: string, other: string, most: number): boolean {
+  let same = 0;
+  while (same < one.length && one[same] === other[same]) same += 1;
+  const [left, right] = [one.slice(same), other.slice(same)];
+  if (left === '' || right === '') return left.length + right.length <= most;
+  const [lefter, righter] = [left.slice(1), right.slice(1)];
+  return (
+    most > 0 &&
+    (differ(lefter, righter, most - 1) || differ(lefter, right, most - 1) || differ(left, righter, most - 1))
+  );
+}
 
 /** The settings that have a value. An empty one counts as absent: the portal does not distinguish the two. */
 export const presentIn = (environment: Variables): Variables =>

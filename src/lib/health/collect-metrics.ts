@@ -108,6 +108,7 @@ function healthFamilies({ health }: MetricFacts): readonly Family[] {
     notifications: health.notifications.status,
     tenants: health.tenants.status,
     permission_map: health.permissionMap.status,
+    settings: health.settings.status,
     audit_checkpoints: health.auditCheckpoints.status,
   };
   const lines = Object.entries(parts).map(([part, status]) => ({ labels: { part }, value: levelOf[status] }));

@@ -80,6 +80,8 @@ export interface HealthReport {
   /** The map by which requests to Microsoft Graph are judged. Only `status` and `problem` if it cannot be read. */
   readonly permissionMap: PartHealth & Partial<MapOrigin> & { readonly permissions?: number };
   readonly auditCheckpoints: CheckpointsHealth;
+  /** Whether the environment has misspelt settings, or some of earlier versions. */
+  readonly settings: PartHealth;
 }
 
 /** The outcome of one check of an application. */
@@ -116,6 +118,8 @@ export interface HealthReporterDeps {
   /** Reads the permission map in force. */
   readonly permissionMap: { inForce(): Promise<MapFacts> };
   readonly evidence: Pick<AuditEvidence, 'state'>;
+  /** What `unknownSettings` says. */
+  readonly unknownSettings: readonly string[];
   readonly clock: Clock;
 }
 
@@ -163,6 +167,7 @@ export class HealthReporter {
       tenants: warningsPart(this.#deps.directory.settingsWarnings()),
       permissionMap: mapPart(await mapRead),
       auditCheckpoints: checkpointsPart(checkpoints.value, checkpoints.failure?.detail, clock),
+      settings: warningsPart(this.#deps.unknownSettings),
     };
     return { status: overall(parts), checkedAt: isoTime(clock.nowMs()), ...parts };
   }
@@ -249,7 +254,11 @@ function overall({ applications, ...parts }: Omit<HealthReport, 'status' | 'chec
   return all.every((status) => status === 'ok') ? 'ok' : 'degraded';
 }
 
-interface HealthDeps extends Pick<HealthReporterDeps, 'policy' | 'directory' | 'permissionMap' | 'evidence' | 'clock'> {
+interface HealthDeps
+  extends Pick<
+    HealthReporterDeps,
+    'policy' | 'directory' | 'permissionMap' | 'evidence' | 'unknownSettings' | 'clock'
+  > {
   readonly credentials: Credentials;
   readonly notifications: Notifications;
   readonly broker: Pick<TokenBroker, 'credentialFailure' | 'recover'>;

@@ -92,6 +92,9 @@ export const healthReportSchema = z
         description:
           'Signed checkpoints of the audit log. `off` if their timer is disabled; `none` if none was written yet and the instance has just started; `late` if the last one is older than 15 minutes.',
       }),
+    settings: part.meta({
+      description: 'Whether the settings of the app are known ones, and not misspelt or those of an earlier version.',
+    }),
     tokens: z
       .object({ issued: count, fromCache: count })
       .meta({ description: 'Tokens issued by this instance since its start.' }),

@@ -43,6 +43,20 @@ it('reads storage with the user-assigned identity of MANAGED_IDENTITY_CLIENT_ID'
   expect(new Set(asked)).toEqual(new Set([clientId]));
 });
 
+it('warns of a setting that is none', async () => {
+  const environment = {
+    PARTNER_TENANT_ID: '99999999-9999-4999-8999-999999999999',
+    KEY_VAULT_URL: 'https://vault.example',
+    BROKER_AUDIENCES: 'api://broker',
+    AzureWebJobsStorage__accountName: 'store',
+    TENANT_EXCLUDE: 'contoso.com',
+  };
+  for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value);
+  const { value } = await settingsChecks({}).next();
+  const message = 'TENANT_EXCLUDE is not a setting. Rename it to TENANTS_EXCLUDE, or remove it.';
+  expect(value).toEqual({ check: 'Settings', status: 'warning', message });
+});
+
 it('says which permission map is in force', async () => {
   const azurite = await emptyAzurite();
   const environment = {

@@ -1,6 +1,9 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { callerAuthLevel } from '../../../../src/lib/config/environment.ts';
-import { parseSettings, settingsSchema } from '../../../../src/lib/config/settings.ts';
+import { parseSettings, settingsSchema, unknownSettings } from '../../../../src/lib/config/settings.ts';
+import { projectRoot } from '../../../paths.ts';
 
 const valid = {
   PARTNER_TENANT_ID: 'AAAAAAAA-0000-4000-8000-000000000000',
@@ -146,4 +149,55 @@ test.each([
   ['true', 'function'],
 ])('callerAuthLevel maps FUNCTION_KEYS=%s to %s', (value, level) => {
   expect(callerAuthLevel({ FUNCTION_KEYS: value })).toBe(level);
+});
+
+describe('unknownSettings', () => {
+  test.each([
+    ['TENANT_EXCLUDE', 'TENANTS_EXCLUDE'],
+    ['TENANTS_EXLCUDE', 'TENANTS_EXCLUDE'],
+    ['TENANTS_XCLUDE', 'TENANTS_EXCLUDE'],
+    ['Tenants_Include', 'TENANTS_INCLUDE'],
+    ['KEYVAULT_URL', 'KEY_VAULT_URL'],
+    ['FUNCTIONS_KEYS', 'FUNCTION_KEYS'],
+    ['RESOURCE', 'RESOURCES'],
+    ['AzureWebJobsStorage_accountName', 'AzureWebJobsStorage__accountName'],
+  ])('names the setting that %s should be: %s', (name, meant) => {
+    expect(unknownSettings({ [name]: 'value', ...valid })).toEqual([
+      `${name} is not a setting. Rename it to ${meant}, or remove it.`,
+    ]);
+  });
+
+  test('names settings of earlier versions', () => {
+    expect(unknownSettings({ RUN_BATCH_SIZE: '50', TOKEN_CACHE_SIZE: '' })).toEqual([
+      'RUN_BATCH_SIZE has no effect in this version. Remove it.',
+    ]);
+  });
+
+  test('says nothing of settings, and of variables of the platform and other programs', () => {
+    const names = [
+      ...Object.keys(settingsSchema.shape),
+      ...[...readFileSync(join(projectRoot, 'infra/main.bicep'), 'utf8').matchAll(/^\s*(\w+): /gm)].map(
+        ([, name]) => name,
+      ),
+      // Of Azure, of azd, and of the scripts of this project.
+      'AzureWebJobsStorage__queueServiceUri',
+      'AzureWebJobsStorage__credential',
+      'AzureWebJobsStorage__clientId',
+      'FUNCTIONS_EXTENSION_VERSION',
+      'WEBSITE_HOSTNAME',
+      'AZURE_TENANT_ID',
+      'AZURE_KEY_VAULT_URL',
+      'ACCESS_POLICY_BLOB',
+      'ADMIN_ISOLATION',
+      'PATH',
+    ];
+    expect(unknownSettings(Object.fromEntries(names.map((name) => [name, 'value'])))).toEqual([]);
+  });
+
+  test('are told with the settings that are missing', () => {
+    const { KEY_VAULT_URL: url, ...rest } = valid;
+    expect(problemOf({ ...rest, KEYVAULT_URL: url })).toBe(
+      'KEY_VAULT_URL: is missing. KEYVAULT_URL is not a setting. Rename it to KEY_VAULT_URL, or remove it.',
+    );
+  });
 });

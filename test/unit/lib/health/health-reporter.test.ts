@@ -25,6 +25,7 @@ let policy: PolicyState;
 let dead: BrokerError | undefined;
 let noticeProblems: () => readonly string[];
 let settingsWarnings: readonly string[];
+let unknown: readonly string[];
 let checkpoints: () => CheckpointState;
 let permissionMap: () => Awaited<ReturnType<HealthReporterDeps['permissionMap']['inForce']>>;
 let recorder: ReturnType<typeof recordingLogger>;
@@ -37,6 +38,7 @@ beforeEach(async () => {
   dead = undefined;
   noticeProblems = () => [];
   settingsWarnings = [];
+  unknown = [];
   permissionMap = () => ({ map: { permissions: ['User.Read.All'] }, origin: undefined });
   checkpoints = () => ({ state: 'off' });
   recorder = recordingLogger();
@@ -79,6 +81,7 @@ function reporter(): HealthReporter {
     directory: { settingsWarnings: () => settingsWarnings },
     permissionMap: { inForce: async () => permissionMap() },
     evidence: { state: async () => checkpoints() },
+    unknownSettings: unknown,
     clock,
   });
 }
@@ -179,6 +182,15 @@ describe('HealthReporter', () => {
     expect(await reporter().report()).toMatchObject({
       status: 'degraded',
       tenants: { status: 'degraded', problem: settingsWarnings.join(' ') },
+    });
+  });
+
+  it('reports degraded while a setting is misspelt or without effect', async () => {
+    expect(await reporter().report()).toMatchObject({ status: 'ok', settings: { status: 'ok' } });
+    unknown = ['TENANT_EXCLUDE is not a setting.', 'RUN_ROUNDS has no effect.'];
+    expect(await reporter().report()).toMatchObject({
+      status: 'degraded',
+      settings: { status: 'degraded', problem: unknown.join(' ') },
     });
   });
 
