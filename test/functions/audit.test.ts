@@ -121,6 +121,7 @@ describe('GET /api/audit', () => {
     ['a time that is not ISO 8601', { from: 'yesterday' }, 'request_invalid'],
     ['a date that does not exist', { from: '2026-02-30' }, 'request_invalid'],
     ['an end before the start', { from: '2026-11-24', to: '2026-11-23' }, 'request_invalid'],
+    ['an end at the start', { from: '2026-11-24', to: '2026-11-24' }, 'request_invalid'],
     ['a caller by name', { caller: "x' or '1' eq '1" }, 'request_invalid'],
     ['a tenant that is neither an id nor a domain', { tenant: "' or 1 eq 1" }, 'request_invalid'],
     ['a domain of no delegated tenant', { tenant: 'fabrikam.com' }, 'tenant_unknown'],

@@ -137,6 +137,38 @@ it('obeys Retry-After, says when it tries again, and tells that the broker is sl
   await unmount();
 });
 
+it('leaves no listener behind: a page that is gone requests nothing when the browser shows it or is online', async () => {
+  const load = vi.fn<() => Promise<number>>(async () => 1);
+  const shown = await rendered(<Page load={load} name="runs" intervalMs={2_000} />);
+  await pass(0);
+  hidden = true;
+  await pass(2_000);
+  await shown.unmount();
+  hidden = false;
+  document.dispatchEvent(new Event('visibilitychange'));
+  await pass(0);
+  expect(load).toHaveBeenCalledTimes(1);
+  load.mockRejectedValue(new Error('away'));
+  const failing = await rendered(<Page load={load} name="runs" intervalMs={2_000} />);
+  await pass(0);
+  await failing.unmount();
+  dispatchEvent(new Event('online'));
+  await pass(0);
+  expect(load).toHaveBeenCalledTimes(2);
+});
+
+it('does not wait for the browser to be online once it has tried again', async () => {
+  const load = vi.fn<() => Promise<number>>(async () => 1);
+  load.mockRejectedValueOnce(new Error('away'));
+  const { unmount } = await rendered(<Page load={load} name="runs" intervalMs={60_000} />);
+  await pass(5_000);
+  expect(load).toHaveBeenCalledTimes(2);
+  dispatchEvent(new Event('online'));
+  await pass(0);
+  expect(load).toHaveBeenCalledTimes(2);
+  await unmount();
+});
+
 it('tries again at once when the browser is online again', async () => {
   let away = true;
   const load = vi.fn<() => Promise<number>>(async () => {

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -47,6 +47,16 @@ async function exportOf(
   vi.useRealTimers();
   return { ...result, file };
 }
+
+/** What a broker answers whose export is this. */
+const exportedAnswers = (changes: Partial<Exported> = {}): unknown[] => {
+  const { checkpoints, keys, records } = { ...exported, ...changes };
+  const range = { from: '1970-01-01T00:00:00.000Z', to: '2026-11-25T00:00:00.000Z' };
+  return [
+    { checkpoints, keys },
+    { ...range, records },
+  ];
+};
 
 /** Verifies a minute after the export. */
 async function verify(words: readonly string[], nowMs = exported.exportedMs + 60_000) {
@@ -105,6 +115,23 @@ describe('ptb audit verify', () => {
     const { exit, out } = await verify([await exportedFile({ ...exported, checkpoints: [] })]);
     expect(out).toMatch(/^NOT PROVEN: [^]*No checkpoints/);
     expect(exit).toBe(3);
+  });
+
+  it.each([
+    ['is proven', exportedAnswers, 0],
+    ['is not proven', () => exportedAnswers({ checkpoints: [] }), 3],
+    ['was tampered with', () => exportedAnswers({ records: exported.records.slice(50) }), 1],
+    ['fails', () => [Response.json({ code: 'caller_forbidden', detail: 'No.' }, { status: 403 })], 1],
+  ])('leaves nothing of its own export behind if it %s', async (_how, answers, expected) => {
+    const place = newFile();
+    await mkdir(place);
+    vi.stubEnv('TMPDIR', place);
+    vi.useFakeTimers({ now: exported.exportedMs + 60_000, toFake: ['Date'] });
+    const { exit, requests } = await runCommand(registerAudit, ['audit', 'verify'], answers());
+    vi.useRealTimers();
+    vi.unstubAllEnvs();
+    expect([exit, requests.length > 0]).toEqual([expected, true]);
+    expect(await readdir(place)).toEqual([]);
   });
 
   it('accepts only the keys that the auditor gives', async () => {

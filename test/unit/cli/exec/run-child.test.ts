@@ -154,6 +154,19 @@ describe('runChild', () => {
     await expect(run('setInterval(() => 0, 1000)', { consume })).rejects.toThrow('no space left');
   });
 
+  it('ends what the program left behind, also after it succeeded', async () => {
+    const script = `const child = require("node:child_process").spawn(process.execPath, ["-e", "setInterval(() => 0, 1000)"], { stdio: "ignore" }); child.unref(); console.log(child.pid)`;
+    const { end, output } = await run(script);
+    expect(end.outcome).toBe('succeeded');
+    const leftBehind = Number(output.stdout);
+    expect(leftBehind).toBeGreaterThan(0);
+    try {
+      await expect.poll(() => isAlive(leftBehind)).toBe(false);
+    } finally {
+      if (isAlive(leftBehind)) process.kill(leftBehind, 'SIGKILL');
+    }
+  });
+
   it('does not wait for a process that the program left behind with its output', async () => {
     const script = `const child = require("node:child_process").spawn(process.execPath, ["-e", "setInterval(() => 0, 1000)"], { stdio: "inherit" }); child.unref(); console.log("done"); process.exit(0)`;
     const seen: string[] = [];

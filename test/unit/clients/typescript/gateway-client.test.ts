@@ -169,6 +169,20 @@ describe('request', () => {
     expect(requests).toHaveLength(4);
   });
 
+  it.each([undefined, 'soon', 'Wed, 21 Oct 2026 07:28:00 GMT'])(
+    'does not repeat a throttled request without a time that it can wait: %s',
+    async (retryAfter) => {
+      const refused = refusal(429, 'caller_throttled');
+      if (retryAfter !== undefined) refused.headers.set('retry-after', retryAfter);
+      answers = [() => refused, () => refused, () => refused];
+      const waits: number[] = [];
+      const hasty = { nowMs: () => 0, sleep: async (ms: number) => void waits.push(ms) };
+      const sent = client({ clock: hasty }).request('GET', '/v1.0/x');
+      await expect(sent).rejects.toMatchObject({ code: 'caller_throttled' });
+      expect([requests.length, waits]).toEqual([1, []]);
+    },
+  );
+
   it('does not wait for more than 30 seconds', async () => {
     answers = [() => refusal(429, 'caller_throttled', 31)];
     await expect(client().request('GET', '/v1.0/x')).rejects.toMatchObject({ code: 'caller_throttled' });

@@ -33,6 +33,19 @@ describe('a part of a batch', () => {
   });
 
   it.each([
+    ['/users', 200],
+    ['/users/%zz', 424],
+    ['/groups', 424],
+  ])('that depends on %s gets %i', (url, status) => {
+    const parts = [
+      { id: '1', method: 'GET', url },
+      { ...read, id: '2', dependsOn: ['1'] },
+      { ...read, id: '3', dependsOn: ['2'] },
+    ];
+    expect(send(parts)).toMatchObject({ 2: status, 3: status });
+  });
+
+  it.each([
     [{ ...read, id: undefined }, 'Invalid batch payload format.'],
     [{ ...read, id: 1 }, 'Invalid batch payload format.'],
     [{ ...read, method: undefined }, 'Invalid batch payload format.'],

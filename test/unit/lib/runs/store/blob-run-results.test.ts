@@ -90,6 +90,27 @@ describe.each(reads)('reading %s', (_what, read) => {
   });
 });
 
+const parts: readonly (readonly [string, (results: BlobRunResults) => AsyncIterable<string>])[] = [
+  ['rows', (results) => results.rows(runId, 'rows')],
+  ['an export', (results) => results.export(runId, 'jsonl')],
+];
+
+it.each(parts)('a reader of %s that stops early ends the download', async (_what, read) => {
+  const closed = Promise.withResolvers<void>();
+  const { results } = await blobs('GET', (request, response) => {
+    response.once('close', () => closed.resolve());
+    const name = /rows|export/.exec(request.url ?? '')?.[0] ?? '';
+    const body = contents[name] ?? Buffer.alloc(0);
+    // More is to come.
+    response.writeHead(200, { 'content-length': body.length + 1, etag: '"1"' }).write(body);
+  });
+  for await (const piece of read(results)) {
+    expect(piece).toContain('{"n":1}');
+    break;
+  }
+  await closed.promise;
+});
+
 const writes: readonly (readonly [string, (results: BlobRunResults) => Promise<unknown>])[] = [
   ['rows', (results) => results.putRows(runId, 'rows', text)],
   ['an export', (results) => results.putExport(runId, 'jsonl', Readable.from([text]))],
