@@ -2,6 +2,9 @@ import { HttpRequest } from '@azure/functions';
 import { describe, expect, it } from 'vitest';
 import type { Services } from '../../src/composition.ts';
 import '../../src/functions/gateway.ts';
+import '../../src/functions/health.ts';
+import '../../src/functions/mcp.ts';
+import '../../src/functions/queries.ts';
 import '../../src/functions/tokens.ts';
 import { boundRoutes } from '../../src/functions/route.ts';
 import type { Answer } from '../../src/lib/api/route.ts';
@@ -149,5 +152,36 @@ describe('the function tokens', () => {
     await expect(order(stage([allowed]), { tenant: contoso, resource: 'arm' })).rejects.toMatchObject({
       code: 'caller_forbidden',
     });
+  });
+});
+
+describe('a request that needs a credential', () => {
+  const message = { jsonrpc: '2.0', id: 1, method: 'ping' };
+  it.each([
+    ['gateway', {}],
+    ['tokens', { tenant: contoso, resource: 'graph' }],
+    ['queries-start', { path: '/users' }],
+    ['health', undefined],
+    ['mcp', message],
+  ])('starts the rotation that the timer missed, whatever becomes of the request: %s', async (name, body) => {
+    let overdueChecks = 0;
+    const services = {
+      credentials: { overdue: { check: () => void (overdueChecks += 1) } },
+      callers: { limit: { take: () => undefined } },
+    } as unknown as Services;
+    const route = boundRoutes().find(({ definition }) => definition.name === name);
+    const request = new HttpRequest({
+      method: body === undefined ? 'GET' : 'POST',
+      url: `https://broker.example/api/gateway/${contoso}/graph/v1.0/users`,
+      params: { tenant: contoso, resource: 'graph', path: 'v1.0/users' },
+      headers: { 'content-type': 'application/json' },
+      ...(body === undefined ? {} : { body: { string: JSON.stringify(body) } }),
+    });
+    const caller = { ...portal, roles: ['Requests.Send'] as const };
+    const orchestrations = new FakeOrchestrations();
+    const admitted = { request, caller, correlationId: guid(3), log: silentLogger, orchestrations };
+    // The parts that would answer are missing.
+    await Promise.resolve(route?.answer(services, admitted)).catch(() => undefined);
+    expect(overdueChecks).toBe(1);
   });
 });

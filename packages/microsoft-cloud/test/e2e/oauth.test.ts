@@ -154,6 +154,7 @@ describe('oauth4webapi', () => {
     expect(await page.text()).toContain('signed in');
     const { access_token } = await poll(device.device_code);
     expect(decodeJwt(access_token)).toMatchObject({ upn: account(cloud, 'admin') });
+    await expect(poll(device.device_code)).rejects.toMatchObject({ error: 'bad_verification_code' });
     const declined = await begin();
     await fetch(declined.verification_uri, {
       method: 'POST',

@@ -43,6 +43,20 @@ const run = (words: readonly string[], ...answers: readonly unknown[]) =>
   runCommand(registerApprovals, ['approvals', ...words], answers);
 
 describe('ptb approvals list', () => {
+  it('asks each page for what is left of --limit', async () => {
+    const some = (count: number, from = 0) =>
+      Array.from({ length: count }, (_, at) => ({ ...approval, id: `${from + at}` }));
+    const words = ['--limit', '5', '--json'];
+    const pages = [
+      { approvals: some(3), continuation: 'more' },
+      { approvals: [], continuation: 'still more' },
+      { approvals: some(2, 3), continuation: 'last' },
+    ];
+    const { out, requests } = await run(words, ...pages);
+    expect(requests.map(({ path }) => new URLSearchParams(path.split('?')[1]).get('limit'))).toEqual(['5', '2', '2']);
+    expect((JSON.parse(out) as { approvals: unknown[] }).approvals).toHaveLength(5);
+  });
+
   it('sends its filter, reads page after page, and says that there may be more', async () => {
     const first = { approvals: [], continuation: 'more' };
     const second = { approvals: [approval], continuation: 'still more' };

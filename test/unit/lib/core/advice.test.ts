@@ -1,6 +1,9 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { adviceFor, ptbCommand } from '../../../../src/lib/core/errors.ts';
-import { errorCodes, setupErrorCodes } from '../../../../src/lib/core/error-table.ts';
+import { errorCodes, errorTable, setupErrorCodes } from '../../../../src/lib/core/error-table.ts';
+import { projectRoot } from '../../../paths.ts';
 
 describe('adviceFor an operator', () => {
   it.each([
@@ -48,4 +51,16 @@ describe('ptbCommand', () => {
     expect(ptbCommand('rotate')).toBe('`ptb rotate`');
     expect(ptbCommand('rotate', 'reader')).toBe('`ptb rotate --application reader`');
   });
+});
+
+it('the PowerShell module gives the problems of the broker that it writes itself their title and status', () => {
+  const folder = join(projectRoot, 'clients/powershell/PartnerTokenBroker');
+  const scripts = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ps1'));
+  const problem = /\bcode\s*=\s*'(\w+)'\s*;\s*title\s*=\s*'([^']*)'[^]*?-Status (\d+)/g;
+  const written = scripts.flatMap((path) => [...readFileSync(join(folder, path), 'utf8').matchAll(problem)]);
+  expect(written.map(([, code]) => code)).toContain('tenant_unknown');
+  for (const [, code = '', title, status] of written) {
+    const known = errorTable[code as keyof typeof errorTable];
+    expect([code, title, Number(status)]).toEqual([code, known.title, known.status]);
+  }
 });
