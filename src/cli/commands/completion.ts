@@ -9,36 +9,6 @@ const shells = 'bash, zsh, fish or powershell';
 /** A person waits for suggestions, and completion without those of the broker is better than a late one. */
 const deadlineMs = 1_500;
 
-/** Commands whose option --tenant or --customer names a customer tenant. Elsewhere it is the partner tenant. */
-const tenantCommands: ReadonlySet<string> = new Set([
-  'token',
-  'run',
-  'exec',
-  'query',
-  'audit',
-  'verify',
-  'doctor',
-  'runs show',
-  'runs export',
-  'tenants list',
-  'tenants consent',
-  'policy test',
-  'jobs history',
-]);
-/** Commands whose first argument is a customer tenant. */
-const tenantArgumentCommands: ReadonlySet<string> = new Set(['request']);
-/** Commands whose options --tenant and --except also take groups and tags. */
-const markCommands: ReadonlySet<string> = new Set(['run', 'runs export', 'query', 'tenants list', 'jobs history']);
-const tenantOptions: ReadonlySet<string> = new Set(['--tenant', '--tenants', '--except', '--customer']);
-
-/** Commands whose argument is a job. */
-const jobCommands: ReadonlySet<string> = new Set(['run', 'jobs show', 'jobs history']);
-
-/** Commands whose argument is a run. */
-const runCommands: ReadonlySet<string> = new Set(
-  ['show', 'watch', 'export', 'diff', 'rerun', 'cancel'].map((name) => `runs ${name}`),
-);
-
 /**
  * `ptb completion SHELL` prints the completion script of a shell. The script calls the hidden command `complete`. Both
  * read the complete command tree, so they are registered last, and only if one of them was called.
@@ -65,7 +35,7 @@ export async function registerCompletion(
     printParameters(await suggestedParameters(words));
     return undefined;
   }
-  await addSuggestions(root, words, stem);
+  await addSuggestions(program, root, words, stem);
   return [...argv.slice(0, 4), ...words];
 }
 
@@ -108,45 +78,65 @@ const inTime = async (ask: () => Promise<readonly Suggestion[]>): Promise<readon
  * Adds the tenants, jobs or runs of the broker where the typed words ask for one. The broker is the one of the environment.
  * Whatever goes wrong, there are no suggestions and no error: it would appear in the middle of a command line.
  */
-async function addSuggestions(root: RootCommand, words: readonly string[], stem: string): Promise<void> {
-  const asked = askedFor(words);
+async function addSuggestions(
+  program: Command,
+  root: RootCommand,
+  words: readonly string[],
+  stem: string,
+): Promise<void> {
+  const { path, command: typed } = commandOf(program, words);
+  const asked = askedFor(typed, words.slice(path.length));
   if (asked === undefined) return;
   const suggestions = await inTime(async () => ask(asked));
   const offer = (complete: (value: string, description: string) => void): void => {
     for (const { value, description } of suggestions)
       if (value.startsWith(stem)) complete(value.slice(stem.length), description);
   };
-  const command = root.commands.get(commandOf(words));
+  const command = root.commands.get(path.join(' '));
   for (const option of command?.options.values() ?? []) if (option.isBoolean !== true) option.handler = offer;
   for (const argument of command?.arguments.values() ?? []) argument.handler = offer;
 }
 
-/** The command of the words, with its group: `runs show`. */
-const commandOf = (words: readonly string[]): string =>
-  [words.slice(0, 2).join(' '), words[0] ?? ''].find((name) =>
-    [tenantCommands, tenantArgumentCommands, jobCommands, runCommands].some((names) => names.has(name)),
-  ) ?? '';
+/** The command of the words, with its groups: `runs show`. */
+function commandOf(program: Command, words: readonly string[]): { path: readonly string[]; command: Command } {
+  const path: string[] = [];
+  let command = program;
+  for (const word of words) {
+    const child = command.commands.find((each) => each.name() === word);
+    if (child === undefined) break;
+    path.push(word);
+    command = child;
+  }
+  return { path, command };
+}
 
 type Asked = 'tenants' | 'tenants and marks' | 'jobs' | 'runs';
 
-/** What the broker is asked for. The last word is the one that is being typed. */
-function askedFor(words: readonly string[]): Asked | undefined {
-  const command = commandOf(words);
-  const typed = words.at(-1) ?? '';
-  const before = words.at(-2) ?? '';
-  const option = typed.startsWith('--') && typed.includes('=') ? typed.slice(0, typed.indexOf('=')) : before;
-  if (tenantOptions.has(option)) return tenantsFor(command);
-  if (tenantArgumentCommands.has(command)) return words.length === 2 && !typed.startsWith('-') ? 'tenants' : undefined;
-  if (jobCommands.has(command)) {
-    const isFirst = words.length === command.split(' ').length + 1;
-    return isFirst && !typed.startsWith('-') ? 'jobs' : undefined;
-  }
-  if (!runCommands.has(command)) return undefined;
-  return option === '--with' || (!typed.startsWith('-') && !before.startsWith('--')) ? 'runs' : undefined;
-}
+/** What a value is, as the help calls it. The partner tenant is an `id`, and several tenants may be groups and tags. */
+const valueNames: Readonly<Record<string, Asked>> = {
+  'tenant...': 'tenants and marks',
+  tenant: 'tenants',
+  'id-or-domain': 'tenants',
+  'id-or-domain...': 'tenants',
+  job: 'jobs',
+  'run-id': 'runs',
+};
 
-const tenantsFor = (command: string): Asked | undefined =>
-  markCommands.has(command) ? 'tenants and marks' : tenantCommands.has(command) ? 'tenants' : undefined;
+/** What the broker is asked for. The last word is the one that is being typed. */
+function askedFor({ options, registeredArguments }: Command, words: readonly string[]): Asked | undefined {
+  const valueOf = (word = ''): string | undefined => {
+    const option = options.find(({ long, short }) => word === long || word === short);
+    return option === undefined ? undefined : /<(.*)>/.exec(option.flags)?.[1];
+  };
+  const typed = words.at(-1) ?? '';
+  const sign = typed.startsWith('--') ? typed.indexOf('=') : -1;
+  const value = valueOf(sign < 0 ? words.at(-2) : typed.slice(0, sign));
+  if (value !== undefined) return valueNames[value];
+  if (typed.startsWith('-')) return undefined;
+  const before = words.slice(0, -1);
+  const given = before.filter((word, at) => !word.startsWith('-') && valueOf(before[at - 1]) === undefined);
+  return valueNames[registeredArguments[given.length]?.name() ?? ''];
+}
 
 async function ask(asked: Asked): Promise<readonly Suggestion[]> {
   const { jobSuggestions, runSuggestions, tenantSuggestions } = await import('../remote/suggestions.ts');

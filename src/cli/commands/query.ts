@@ -46,7 +46,7 @@ export function registerQuery(program: Command): void {
     .option('--csv', 'CSV')
     .option('--output <file>', 'write the rows to this file; CSV if its name ends with .csv, JSON Lines otherwise')
     .option('--dry-run', 'print what would be sent, which rule opens it, and in how many tenants')
-    .option('--save <job>', 'ask nothing, and write a job that asks the same, in the folder of the project')
+    .option('--save <name>', 'ask nothing, and write a job that asks the same, in the folder of the project')
     .option('--schedule <expression>', "with --save: when the job starts, in UTC, such as '0 15 6 * * 1'")
     .option('--json', 'JSON Lines: one row a line; with --dry-run one document');
   addConnectionOptions(query).action(runQuery);

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { registerCommands } from '../../../../src/cli/commands/index.ts';
 import { registerCompletion } from '../../../../src/cli/commands/completion.ts';
 import { registerJobs } from '../../../../src/cli/commands/jobs.ts';
 import { registerRequest } from '../../../../src/cli/commands/request.ts';
@@ -77,13 +78,71 @@ async function ptb(...words: readonly string[]) {
   return { program, argv };
 }
 
+async function offeredOf(program: Command, words: readonly string[]): Promise<readonly string[]> {
+  const argv = await registerCompletion(program, ['node', 'ptb', 'complete', '--', ...words]);
+  if (argv !== undefined) await program.parseAsync([...argv]);
+  return offeredValues();
+}
+
 /** The values that a shell is offered behind these words. The last one is being typed. */
 async function offered(...words: readonly string[]): Promise<readonly string[]> {
   await ptb('complete', '--', ...words);
+  return offeredValues();
+}
+
+function offeredValues(): readonly string[] {
   return printed
     .split('\n')
     .filter((line) => line !== '' && !line.startsWith(':'))
     .map((line) => line.split('\t')[0] ?? '');
+}
+
+type Offer = 'tenants and marks' | 'tenants' | 'jobs' | 'runs';
+const expected: Readonly<Record<Offer, readonly string[]>> = {
+  'tenants and marks': ['contoso.com', 'id-2', 'group:gold', 'tag:managed'],
+  tenants: ['contoso.com', 'id-2'],
+  jobs: ['report', 'check'],
+  runs: ['report@w1', 'check@w2'],
+};
+
+function allCommands(): Command {
+  const program = new Command('ptb').exitOverride();
+  registerCommands(program);
+  return program;
+}
+
+/** What the help calls a value: `<tenant...>` is several, which may be groups and tags. */
+const offerOf = (text: string): Offer | undefined =>
+  /<tenant\.\.\.>/.test(text)
+    ? 'tenants and marks'
+    : /<(?:tenant|id-or-domain)(?:\.\.\.)?>/.test(text)
+      ? 'tenants'
+      : /<job>/.test(text)
+        ? 'jobs'
+        : /<run-id>/.test(text)
+          ? 'runs'
+          : undefined;
+
+/** Every option and first argument of every command that takes a customer, job or run: its name, what, the typed words. */
+const values: readonly (readonly [string, Offer, readonly string[]])[] = leaves(allCommands()).flatMap(
+  ([path, command]) => {
+    const shown = command.options.filter(({ hidden }) => !hidden);
+    const options = shown.map(({ flags, long }) => [long ?? '', flags] as const);
+    const [first] = command.registeredArguments;
+    const named = first === undefined ? options : [...options, [`<${first.name()}>`, `<${first.name()}>`] as const];
+    return named.flatMap(([name, text]) => {
+      const offer = offerOf(text);
+      const typed = name.startsWith('-') ? [...path, name, ''] : [...path, ''];
+      return offer === undefined ? [] : [[`${path.join(' ')} ${name}`, offer, typed] as const];
+    });
+  },
+);
+
+function leaves(command: Command, path: readonly string[] = []): (readonly [readonly string[], Command])[] {
+  return command.commands.flatMap((child) => {
+    const own = [...path, child.name()];
+    return [[own, child] as const, ...leaves(child, own)];
+  });
 }
 
 describe('ptb complete', () => {
@@ -137,6 +196,26 @@ describe('ptb complete', () => {
     [['runs', 'show', 'check', '@', 'w'], ['w2']],
   ])('%j offers %j', async (words, values) => {
     expect(await offered(...words)).toEqual(values);
+  });
+
+  // A command that is added is offered the same, because its help says what it takes.
+  it.each(values)('%s offers %s', async (_name, what, words) => {
+    expect(await offeredOf(allCommands(), words)).toEqual(expected[what]);
+  });
+
+  it('offers customers, jobs and runs in the commands that take them', () => {
+    expect(values.map(([name]) => name)).toEqual(
+      expect.arrayContaining([
+        'exec --tenant',
+        'tenants events --except',
+        'tenants tag <tenant>',
+        'verify --tenant',
+        'doctor --customer',
+        'runs rerun <run-id>',
+        'run <job>',
+      ]),
+    );
+    expect(values.map(([name]) => name)).not.toEqual(expect.arrayContaining(['setup --tenant', 'consent --tenant']));
   });
 
   it.each<[string[], string[]]>([
