@@ -1,4 +1,4 @@
-import { open } from 'node:fs/promises';
+import { open, rm } from 'node:fs/promises';
 import type { AuditCheckpointsAnswer, AuditRecordsAnswer } from '../../lib/api/answers/audit.ts';
 import { overlapMs } from '../../lib/audit/chain/checkpoint.ts';
 import { readPrevious } from '../../lib/audit/chain/write-checkpoint.ts';
@@ -45,9 +45,13 @@ export async function exportAudit(
     } while (page.continuation !== undefined);
     // The clock of this machine may be ahead of the broker's, which has limited the records.
     await write([{ type: 'end', records, to: page.to, exportedAt: new Date().toISOString() }]);
-    return { records, ...signed };
-  } finally {
     await handle.close();
+    return { records, ...signed };
+  } catch (thrown) {
+    await handle.close();
+    // Half of an export proves nothing, and its name would be taken.
+    await rm(file, { force: true });
+    throw thrown;
   }
 }
 

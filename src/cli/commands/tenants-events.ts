@@ -50,11 +50,12 @@ async function showEvents(
   { limit, watch, json, ...flags }: EventsFlags,
   { signal, clock }: { readonly signal: AbortSignal; readonly clock: Clock },
 ): Promise<void> {
-  const events = await readEvents(client, flags, { limit });
+  const { events, isCut } = await readEvents(client, flags, { limit });
   if (!watch) {
     const rows = events.map((event) => [exactTime(event.at), event.tenantName, kindOf(event), event.explanation]);
     const columns = ['noticed', 'tenant', 'event', { head: 'what happened', min: 30, optional: true }];
     print(json, { events }, events.length === 0 ? ['There are no such events.'] : table(columns, rows));
+    if (isCut) say('There may be more events. Raise --limit or choose a later --since.');
     return;
   }
   const show = (shown: readonly EventView[]): void => {
@@ -65,7 +66,7 @@ async function showEvents(
   for (;;) {
     await clock.sleep(pauseMs, signal);
     try {
-      const later = await readEvents(client, flags, { limit: Number.MAX_SAFE_INTEGER, after });
+      const { events: later } = await readEvents(client, flags, { limit: Number.MAX_SAFE_INTEGER, after });
       show(later);
       after = later[0]?.sequence ?? after;
     } catch (thrown) {
@@ -80,7 +81,7 @@ async function readEvents(
   client: Pick<BrokerClient, 'get'>,
   { kind, since, ...flags }: Pick<EventsFlags, 'tenant' | 'except' | 'kind' | 'since'>,
   { limit, after }: { readonly limit: number; readonly after?: number },
-): Promise<readonly EventView[]> {
+): Promise<{ readonly events: readonly EventView[]; readonly isCut: boolean }> {
   const { one, query } = selectedTenants(flags);
   const path = one === undefined ? '/events' : `/tenants/${encodeURIComponent(one)}/events`;
   const found: EventView[] = [];
@@ -97,7 +98,7 @@ async function readEvents(
     found.push(...page.events);
     continuation = page.continuation;
   } while (continuation !== undefined && found.length < limit);
-  return found;
+  return { events: found, isCut: continuation !== undefined };
 }
 
 // A newer broker may know further kinds.

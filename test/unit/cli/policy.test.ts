@@ -331,3 +331,12 @@ describe('ptb policy test --request', () => {
     expect((await explained(request, rules(users))).exit).toBe(2);
   });
 });
+
+it('explains a rule for tagged tenants with --tag', async () => {
+  const file = join(folder, 'tagged.json');
+  const rule = { name: 'gold', callers: { applications: [helpdesk] }, tenants: ['tag:gold'], resources: ['graph'] };
+  await writeFile(file, JSON.stringify({ version: 1, rules: [rule] }));
+  const words = ['test', '--file', file, '--caller', helpdesk, '--tenant', guid(2), '--resource', 'graph', '--tag'];
+  expect((await ptb(...words, 'gold')).exit).toBe(0);
+  expect((await ptb(...words, 'silver')).exit).toBe(1);
+});

@@ -23,7 +23,7 @@ const address = 'https://broker.example';
 export async function runCommand(
   register: (program: Command) => void,
   words: readonly string[],
-  answers: readonly Answer[] | ((request: Request) => Response),
+  answers: readonly Answer[] | ((request: Request, headers: Headers) => Response),
   options: readonly string[] = ['--token', 'caller-token'],
 ): Promise<{ exit: number; out: string; err: string; requests: readonly Request[] }> {
   const said = { out: '', err: '' };
@@ -40,7 +40,7 @@ export async function runCommand(
     const body = typeof init.body === 'string' ? (JSON.parse(init.body) as unknown) : undefined;
     const request = { method: init.method ?? 'GET', path: url.slice(`${address}/api`.length), body };
     requests.push(request);
-    if (typeof answers === 'function') return answers(request);
+    if (typeof answers === 'function') return answers(request, new Headers(init.headers));
     const answer = answers[Math.min(requests.length - 1, answers.length - 1)];
     return answer instanceof Response ? answer : Response.json(answer);
   });

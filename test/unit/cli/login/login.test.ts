@@ -99,6 +99,12 @@ it('ptb login --device-code says how to allow the flow if the application does n
 describe('ptb logout', () => {
   const logout = (...words: string[]) => runCommand(registerLogin, ['logout', ...words], [{}], []);
 
+  it('forgets the sign-ins to every broker with --all', async () => {
+    for (const address of ['https://one.example', 'https://two.example']) await places().files.save(keptAt(address));
+    expect((await logout('--all')).out).toContain('https://two.example');
+    expect(await places().files.list()).toEqual([]);
+  });
+
   it('forgets the only sign-in, also in the folder of a demo', async () => {
     vi.stubEnv('BROKER_URL', undefined);
     vi.spyOn(process, 'cwd').mockReturnValue(folder);

@@ -31,3 +31,17 @@ it('names the permissions that open a request', async () => {
 it('says that the body of a request may need more', async () => {
   expect(await show('post', '/groups')).toContain('The body may need more');
 });
+
+it('names what opens a request for an application with --grant', async () => {
+  vi.stubEnv('AzureWebJobsStorage', '');
+  const words = ['permissions', 'show', 'GET', '/me', '--grant'];
+  const exitOf = async (grant: string): Promise<number> => {
+    const program = new Command('ptb');
+    registerPermissions(program);
+    for (const stream of [process.stdout, process.stderr]) vi.spyOn(stream, 'write').mockReturnValue(true);
+    return runProgram(program, ['node', 'ptb', ...words, grant]);
+  };
+  expect(await exitOf('delegated')).toBe(0);
+  // Without a signed-in account there is no `me`.
+  expect(await exitOf('application')).toBe(1);
+});
