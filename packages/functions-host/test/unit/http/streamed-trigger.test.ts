@@ -66,17 +66,17 @@ it('settles when the client leaves before the library has the request', async ()
 
 it('ends the forwarded request when the client leaves, also while the function works on it', async () => {
   const forwarded = Promise.withResolvers<void>();
-  const ended = Promise.withResolvers<void>();
+  const ended = Promise.withResolvers<string>();
   const { client } = await stage(
     await listening((request, response) => {
-      response.once('close', () => ended.resolve());
+      response.once('close', () => ended.resolve('ended'));
       request.resume().once('end', () => forwarded.resolve());
     }),
   );
   client.write('4\r\nbody\r\n0\r\n\r\n');
   await forwarded.promise;
   client.destroy();
-  await ended.promise;
+  expect(await ended.promise).toBe('ended');
 });
 
 it('settles when the server of the library does not accept the request', async () => {
