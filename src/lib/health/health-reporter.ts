@@ -116,6 +116,8 @@ export interface HealthReporterDeps {
   /** Reads the permission map in force. */
   readonly permissionMap: { inForce(): Promise<MapFacts> };
   readonly evidence: Pick<AuditEvidence, 'state'>;
+  /** Says which tables and containers somebody has deleted, one sentence each. */
+  readonly storage: { losses(): readonly string[] };
   readonly clock: Clock;
 }
 
@@ -157,7 +159,7 @@ export class HealthReporter {
     const parts = {
       applications: checks.map(({ health }) => health),
       policy: policyPart(policyState),
-      storage: storagePart(checks),
+      storage: storagePart(checks, this.#deps.storage.losses()),
       keyVault: keyVaultPart(checks),
       notifications: warningsPart(notices.value ?? (notices.failure === undefined ? [] : [notices.failure.detail])),
       tenants: warningsPart(this.#deps.directory.settingsWarnings()),
@@ -210,8 +212,10 @@ export function applicationsInUse(policy: AccessPolicy): ReadonlyMap<string, boo
 }
 
 /** Storage failures mean `down`: no token is issued without an audit record, which needs storage. */
-const storagePart = (checks: readonly ApplicationCheck[]): PartHealth =>
-  partOf('down', checks.find(({ journalFailure }) => journalFailure !== undefined)?.journalFailure?.detail);
+function storagePart(checks: readonly ApplicationCheck[], losses: readonly string[]): PartHealth {
+  const failure = checks.find(({ journalFailure }) => journalFailure !== undefined)?.journalFailure;
+  return failure === undefined ? warningsPart(losses) : partOf('down', failure.detail);
+}
 
 /** A part with a problem has this status. */
 const partOf = (status: HealthStatus, problem: string | undefined): PartHealth =>
@@ -249,7 +253,8 @@ function overall({ applications, ...parts }: Omit<HealthReport, 'status' | 'chec
   return all.every((status) => status === 'ok') ? 'ok' : 'degraded';
 }
 
-interface HealthDeps extends Pick<HealthReporterDeps, 'policy' | 'directory' | 'permissionMap' | 'evidence' | 'clock'> {
+interface HealthDeps
+  extends Pick<HealthReporterDeps, 'policy' | 'directory' | 'permissionMap' | 'evidence' | 'storage' | 'clock'> {
   readonly credentials: Credentials;
   readonly notifications: Notifications;
   readonly broker: Pick<TokenBroker, 'credentialFailure' | 'recover'>;

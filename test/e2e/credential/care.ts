@@ -37,6 +37,7 @@ export function startCare(operator: TestOperator) {
         directory: { settingsWarnings: () => [] },
         permissionMap: { inForce: async () => ({ map: { permissions: [] }, origin: undefined }) },
         evidence: { state: async () => ({ state: 'off' }) },
+        storage: { losses: () => [] },
         clock,
       }),
   };

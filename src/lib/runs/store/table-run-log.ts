@@ -92,7 +92,7 @@ export class TenantRecords {
     this.#table = table;
     this.#clock = clock;
     this.#inserts = new GroupCommit<Entity>(
-      { clock, write: async (entities, signal) => insert(await table.client(), entities, signal) },
+      { clock, write: (entities, signal) => table.use((client) => insert(client, entities, signal)) },
       {
         groupOf: ({ partitionKey }) => partitionKey,
         maxBatch,
@@ -214,7 +214,7 @@ export class TableRunLog implements RunLog {
     const keys = keysOfRun(runId);
     if (keys === undefined) return;
     const row = { ...keys, ...runColumns.change(change) };
-    await storageCall(async () => (await this.#runs.client()).updateEntity(row, 'Merge'));
+    await storageCall(() => this.#runs.use((client) => client.updateEntity(row, 'Merge')));
   }
 
   async remove(runId: RunId): Promise<void> {

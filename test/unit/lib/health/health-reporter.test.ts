@@ -67,6 +67,8 @@ const rule = (application: string, ...grants: ('delegated' | 'application')[]): 
   excessScopes: 'refuse',
 });
 
+let losses: string[] = [];
+
 function reporter(): HealthReporter {
   const { log } = recorder;
   return new HealthReporter({
@@ -79,6 +81,7 @@ function reporter(): HealthReporter {
     directory: { settingsWarnings: () => settingsWarnings },
     permissionMap: { inForce: async () => permissionMap() },
     evidence: { state: async () => checkpoints() },
+    storage: { losses: () => losses },
     clock,
   });
 }
@@ -106,6 +109,15 @@ describe('HealthReporter', () => {
   it('reports down while storage is unavailable, because no token is issued without a record', async () => {
     journal.down = true;
     expect(await reporter().report()).toMatchObject({ status: 'down', storage: { status: 'down' } });
+  });
+
+  it('names a deleted table, which is no reason to refuse tokens', async () => {
+    losses = ['"Runs" was found deleted.'];
+    expect(await reporter().report()).toMatchObject({
+      status: 'degraded',
+      storage: { status: 'degraded', problem: '"Runs" was found deleted.' },
+    });
+    losses = [];
   });
 
   it('reports down without Key Vault at the start, and degraded while the credential is cached', async () => {
