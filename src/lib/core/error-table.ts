@@ -227,7 +227,7 @@ export const errorTable = {
   not_attempted: passing(503, 'credential', 'The run stopped before this tenant', {
     everyone: 'Fix what stopped the run, then start the job again for the tenants that are left.',
   }),
-  plan_changed: lasting(500, 'platform', 'The stored plan of the run was changed', {
+  plan_changed: lasting(500, 'platform', 'The stored plan of the run was changed or deleted', {
     caller: 'Tell the operator of the broker, then start the job again.',
     operator:
       'Find out who wrote to the container `results` of the storage account, and treat it as a security incident. Then start the job again.',
