@@ -464,6 +464,16 @@ describe.each([
     expect(await all(results.rows('gone@w2', 'name-1'))).toEqual(expect.arrayContaining(['{}']));
   });
 
+  test('count the starts of work, apart for each run, until the run is removed', async () => {
+    const results = make();
+    const count = (runId: string, work: string) => results.countStart(runId, work);
+    expect([await count('starts@w', '1-0-25'), await count('starts@w', '1-0')]).toEqual([1, 1]);
+    const further = [await count('starts@w', '1-0'), await count('starts@w', '1-0'), await count('starts@w', '1-0')];
+    expect([...further, await count('starts@w2', '1-0')]).toEqual([2, 3, 4, 1]);
+    await results.remove('starts@w');
+    expect(await count('starts@w', '1-0')).toBe(1);
+  });
+
   test('fail for rows that do not exist', async () => {
     await expect(all(make().rows('rows@w', 'name-99'))).rejects.toMatchObject({ code: 'storage_unavailable' });
   });

@@ -208,6 +208,13 @@ export class MemoryRunResults implements RunResults {
     yield* this.rows(runId, `export.${format}`);
   }
 
+  async countStart(runId: RunId, work: string): Promise<number> {
+    const name = `${runId} starts/${work}`;
+    const count = Number(this.#rows.get(name) ?? 0) + 1;
+    this.#rows.set(name, String(count));
+    return count;
+  }
+
   async remove(runId: RunId): Promise<void> {
     this.#plans.delete(runId);
     for (const key of this.#rows.keys()) if (key.startsWith(`${runId} `)) this.#rows.delete(key);

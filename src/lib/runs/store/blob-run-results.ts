@@ -27,7 +27,7 @@ const uploadMs = 120_000;
 
 /**
  * Stores plans, rows and exports as blobs: `{runId}/plan.json`, `{runId}/rows/{tenantId}.{attempt}.jsonl`,
- * `{runId}/export.jsonl.gz` and `{runId}/export.csv.gz`.
+ * `{runId}/starts/…`, `{runId}/export.jsonl.gz` and `{runId}/export.csv.gz`.
  */
 export class BlobRunResults implements RunResults {
   readonly #container: Created<ContainerClient>;
@@ -114,6 +114,22 @@ export class BlobRunResults implements RunResults {
   async *export(runId: RunId, format: StoredFormat): AsyncGenerator<string, void, undefined> {
     yield* this.#text(exportName(runId, format), {
       decoded: (stream) => pipeline(stream, createGunzip(), () => undefined),
+    });
+  }
+
+  async countStart(runId: RunId, work: string): Promise<number> {
+    return storageCall(async () => {
+      const container = await this.#container.client();
+      const blob = container.getAppendBlobClient(`${runId}/starts/${work}`);
+      try {
+        await this.#inTime((abortSignal) => blob.create({ conditions: { ifNoneMatch: '*' }, abortSignal }));
+        return 1;
+      } catch (thrown) {
+        if (!isStorageConflict(thrown)) throw thrown;
+        // A byte for each start but the first.
+        const { blobAppendOffset } = await this.#inTime((abortSignal) => blob.appendBlock('.', 1, { abortSignal }));
+        return Number(blobAppendOffset) + 2;
+      }
     });
   }
 
