@@ -214,6 +214,9 @@ export const errorTable = {
     caller: tellIfItLasts,
     operator: 'Check the storage account and that the managed identity has the role Storage Table Data Contributor.',
   }),
+  idempotency_key_reused: lasting(422, 'caller', 'Another request has used this Idempotency-Key', {
+    everyone: 'Send the same key only to repeat a request unchanged.',
+  }),
   run_conflict: lasting(409, 'caller', 'This run already exists', {
     everyone: 'Look at the run that the detail names, or wait until it ends.',
   }),

@@ -1,4 +1,4 @@
-import { minuteMs, withDeadline } from '../../core/clock.ts';
+import { minuteMs } from '../../core/clock.ts';
 import { BrokerError } from '../../core/errors.ts';
 import { FairLimiter } from '../../core/fair-limiter.ts';
 import { Turns } from '../../core/limiter.ts';
@@ -143,9 +143,6 @@ async function recordedBefore(
   }
 }
 
-/** Longest wait for the platform. Without an answer the activity would not end, nor would its batch and its run. */
-const tellWithinMs = 30_000;
-
 interface VisitInTurnDeps extends VisitTenantsDeps {
   readonly orchestrations: Pick<Orchestrations, 'raise'>;
 }
@@ -161,9 +158,9 @@ export async function visitInTurn(
   return result;
 }
 
-async function tellRun({ orchestrations, clock, log }: VisitInTurnDeps, runId: RunId, event: string): Promise<void> {
+async function tellRun({ orchestrations, log }: VisitInTurnDeps, runId: RunId, event: string): Promise<void> {
   try {
-    await withDeadline(clock, tellWithinMs, () => orchestrations.raise(runId, event));
+    await orchestrations.raise(runId, event);
   } catch (thrown) {
     // The run starts its next batch when this one has ended.
     log.log('warn', 'run.next_batch_late', { runId, ...errorFields(thrown) });

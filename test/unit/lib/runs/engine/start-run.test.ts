@@ -132,7 +132,10 @@ describe('startRun', () => {
   test('completes a start that was interrupted more than a minute ago', async () => {
     const { start, started, clock, orchestrations } = stage();
     orchestrations.broken = true;
-    await expect(start()).rejects.toThrow('the platform is away');
+    await expect(start()).rejects.toMatchObject({
+      code: 'storage_unavailable',
+      detail: expect.stringContaining('The run probe@w may have started') as string,
+    });
     orchestrations.broken = false;
     await expect(start()).rejects.toMatchObject({ code: 'run_conflict' });
     expect(started).toHaveLength(0);
