@@ -109,6 +109,17 @@ describe('the rows of a run', () => {
   });
 });
 
+test('a tenant without a record gets a round above those of all others, in whatever order these are read', async () => {
+  const { deps, runLog } = await stageRun(async () => []);
+  await runLog.recordTenants(runId, [recordOf(0, { round: 3 }), recordOf(1, { round: 1 })]);
+  await finishRun(deps, { runId });
+  const lost = { outcome: 'failed', code: 'internal', round: 4, attempts: 3 };
+  expect(await runLog.findTenant(runId, tenantId(2))).toMatchObject(lost);
+  // What a late activity of the last round records.
+  await runLog.recordTenant(runId, recordOf(2, { round: 3 }));
+  expect(await runLog.findTenant(runId, tenantId(2))).toMatchObject(lost);
+});
+
 test('a cancelled run records the reason for a waiting tenant, even if its record has no code', async () => {
   const { deps, runLog } = await stageRun(async () => [], 1);
   await runLog.recordTenant(runId, recordOf(0, { outcome: 'retrying' }));
