@@ -146,6 +146,13 @@ describe.each([
     }
   });
 
+  test('fails with the reason to change a run whose record was deleted', async () => {
+    await expect(make().change('deleted@w', { status: 'running' })).rejects.toMatchObject({
+      code: 'run_not_found',
+      detail: 'The record of the run deleted@w no longer exists.',
+    });
+  });
+
   test('changes some fields of a run and keeps the others', async () => {
     const log = make();
     await log.create(start('change', 'w'), { parameters: {} });
@@ -499,10 +506,10 @@ test('a table that is missing fails a lookup, and is no missing record', async (
   expect(kept).toMatchObject({ tenantId: tenant(1) });
 });
 
-test('a blob of rows that is missing is named', async () => {
+test('a blob of rows that is missing is named, with the way to the other rows', async () => {
   await expect(all(blobResults().rows('rows@w', 'nobody.1'))).rejects.toMatchObject({
     code: 'storage_unavailable',
-    detail: 'The blob results/rows@w/rows/nobody.1.jsonl does not exist.',
+    detail: 'The blob results/rows@w/rows/nobody.1.jsonl does not exist. To read the other rows, leave out its tenant: except=nobody.',
   });
 });
 

@@ -86,7 +86,13 @@ export async function startRun(deps: StartRunDeps, request: StartRunRequest): Pr
   const repeated = request.isRepeatable === true && (await repeatedRun(deps, runId, content));
   if (repeated === true) return runId;
   // An instance without a record: the record was deleted, or the instance was started past this app.
-  if ((await deps.orchestrations.state(runId)) === 'active') throw runConflict(runId);
+  if ((await deps.orchestrations.state(runId)) === 'active') {
+    if ((await deps.runs.log.find(runId)) !== undefined) throw runConflict(runId);
+    throw new BrokerError(
+      'run_conflict',
+      `The record of the run ${runId} was deleted, and its orchestration is still active. Name another window.`,
+    );
+  }
   const createdAtMs = deps.clock.nowMs();
   const run = { runId, job, window, startedBy, starter, correlationId, createdAtMs };
   const shown = { ...(asked && { asked }), ...(query && { query: query.path }) };

@@ -87,7 +87,8 @@ export class BlobRunResults implements RunResults {
   }
 
   async *rows(runId: RunId, rowsName: string, fromByte = 0): AsyncGenerator<string, void, undefined> {
-    yield* this.#text(blobName(runId, rowsName), { fromByte });
+    const [tenantId] = rowsName.split('.');
+    yield* this.#text(blobName(runId, rowsName), { fromByte }, `To read the other rows, leave out its tenant: except=${tenantId}.`);
   }
 
   async putExport(runId: RunId, format: StoredFormat, text: AsyncIterable<string>): Promise<void> {
@@ -142,14 +143,14 @@ export class BlobRunResults implements RunResults {
     }
   }
 
-  async *#text(name: string, part: BlobPart): AsyncGenerator<string, void, undefined> {
+  async *#text(name: string, part: BlobPart, remedy = ''): AsyncGenerator<string, void, undefined> {
     const decoder = new TextDecoder();
     try {
       for await (const piece of this.#read(name, part)) yield decoder.decode(piece, { stream: true });
       yield decoder.decode();
     } catch (thrown) {
       if (isStorageRangeInvalid(thrown)) return;
-      const missing = `The blob ${resultsContainer}/${name} does not exist.`;
+      const missing = `The blob ${resultsContainer}/${name} does not exist. ${remedy}`.trim();
       await storageCall(() => Promise.reject(thrown), isItemMissing(thrown) ? missing : undefined);
     }
   }
