@@ -53,7 +53,14 @@ route(
     body: startRunSchema,
     maxBodyBytes: maxStartRunBytes,
     durable: true,
-    failures: ['tenant_unknown', ...directoryFailures, 'job_unknown', 'run_conflict', 'idempotency_key_reused', 'storage_unavailable'],
+    failures: [
+      'tenant_unknown',
+      ...directoryFailures,
+      'job_unknown',
+      'run_conflict',
+      'idempotency_key_reused',
+      'storage_unavailable',
+    ],
     document: documentStart,
   },
   async (services, { request: { headers }, path, body, caller, correlationId, orchestrations }) => {

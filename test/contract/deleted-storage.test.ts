@@ -48,7 +48,11 @@ it.each<[string, (table: Table) => Promise<unknown>, unknown]>([
   ['a transaction', (table) => table.submitIfUnchanged([putAction(row, undefined)]), true],
   ['a removal', (table) => table.removeAll([row]), []],
   ['a removal of one row', (table) => table.remove(row), false],
-  ['use of the client', (table) => storageCall(() => table.use((client) => client.upsertEntity(row)), failed), expect.anything()],
+  [
+    'use of the client',
+    (table) => storageCall(() => table.use((client) => client.upsertEntity(row)), failed),
+    expect.anything(),
+  ],
 ])('%s fails once its table was deleted, and the next call creates the table again', async (_what, call, after) => {
   const { storage, clock, lines, tables } = await stage();
   const table = new Table(() => storage.table('Deleted'));
@@ -76,15 +80,18 @@ it.each<[string, (runs: Runs) => Promise<unknown>, unknown]>([
   ['rows', ({ results }) => results.putRows(runId, 'rows', '{}'), undefined],
   ['an export', ({ results }) => results.putExport(runId, 'csv', Readable.from(['a'])), undefined],
   ['a removal', ({ results }) => results.remove(runId), undefined],
-])('%s fails once the container was deleted, and the next call creates the container again', async (_what, call, after) => {
-  const { storage, clock, blobs } = await stage();
-  const runs = createRuns({ storage, clock, newId: () => 'id' });
-  await runs.results.putRows(runId, 'earlier', '{}');
-  await blobs.deleteContainer('results');
-  await expect(call(runs)).rejects.toMatchObject({ code: 'storage_unavailable' });
-  expect(await call(runs)).toEqual(after);
-  expect(storage.losses()).toEqual([expect.stringContaining('"results" was found deleted')]);
-});
+])(
+  '%s fails once the container was deleted, and the next call creates the container again',
+  async (_what, call, after) => {
+    const { storage, clock, blobs } = await stage();
+    const runs = createRuns({ storage, clock, newId: () => 'id' });
+    await runs.results.putRows(runId, 'earlier', '{}');
+    await blobs.deleteContainer('results');
+    await expect(call(runs)).rejects.toMatchObject({ code: 'storage_unavailable' });
+    expect(await call(runs)).toEqual(after);
+    expect(storage.losses()).toEqual([expect.stringContaining('"results" was found deleted')]);
+  },
+);
 
 it('a record of a tenant is written although its table was deleted', async () => {
   const { storage, clock, tables } = await stage();

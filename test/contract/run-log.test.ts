@@ -509,7 +509,8 @@ test('a table that is missing fails a lookup, and is no missing record', async (
 test('a blob of rows that is missing is named, with the way to the other rows', async () => {
   await expect(all(blobResults().rows('rows@w', 'nobody.1'))).rejects.toMatchObject({
     code: 'storage_unavailable',
-    detail: 'The blob results/rows@w/rows/nobody.1.jsonl does not exist. To read the other rows, leave out its tenant: except=nobody.',
+    detail:
+      'The blob results/rows@w/rows/nobody.1.jsonl does not exist. To read the other rows, leave out its tenant: except=nobody.',
   });
 });
 

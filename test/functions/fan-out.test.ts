@@ -43,7 +43,8 @@ beforeEach(async () => {
     ...run.deps,
     notifier: { send },
     settings: { cloud: clouds.public },
-    tenantSlots: createTenantSlots(2), loneSlot: createTenantSlots(1),
+    tenantSlots: createTenantSlots(2),
+    loneSlot: createTenantSlots(1),
     turns,
   } as unknown as Services;
 });

@@ -91,11 +91,11 @@ describe('orchestrationsOf', () => {
   });
 
   it.each<[string, (orchestrations: Orchestrations) => Promise<unknown>, number]>([
-    ['start', ({ start }) => start('fan-out', 'probe@w', {}), 30],
-    ['state', ({ state }) => state('probe@w'), 30],
-    ['raise', ({ raise }) => raise('probe@w', 'cancel'), 30],
-    ['terminate', ({ terminate }) => terminate('probe@w', 'x'), 30],
-    ['purge', ({ purge }) => purge(0), 300],
+    ['start', (port) => port.start('fan-out', 'probe@w', {}), 30],
+    ['state', (port) => port.state('probe@w'), 30],
+    ['raise', (port) => port.raise('probe@w', 'cancel'), 30],
+    ['terminate', (port) => port.terminate('probe@w', 'x'), 30],
+    ['purge', (port) => port.purge(0), 300],
   ])('gives up a %s that the platform does not answer', async (_, call, seconds) => {
     const clock = new FakeClock();
     const silent = new Proxy({}, { get: () => () => new Promise(() => undefined) });

@@ -84,7 +84,7 @@ export async function startRun(deps: StartRunDeps, request: StartRunRequest): Pr
   }
   const content = defined({ parameters, ...(query && { asker: query.asker }), tenants, choice });
   const repeated = request.isRepeatable === true && (await repeatedRun(deps, runId, content));
-  if (repeated === true) return runId;
+  if (repeated) return runId;
   // An instance without a record: the record was deleted, or the instance was started past this app.
   if ((await deps.orchestrations.state(runId)) === 'active') {
     if ((await deps.runs.log.find(runId)) !== undefined) throw runConflict(runId);
@@ -116,13 +116,15 @@ async function repeatedRun(deps: StartRunDeps, runId: RunId, content: RunRequest
   const earlier = await deps.runs.log.request(runId);
   if (earlier === undefined) return false;
   const isSame = isDeepStrictEqual(comparable(earlier), comparable(content));
-  if (!isSame) throw new BrokerError('idempotency_key_reused', `The key belongs to the run ${runId} of another request.`);
+  if (!isSame)
+    throw new BrokerError('idempotency_key_reused', `The key belongs to the run ${runId} of another request.`);
   await resumeRun(deps, runId);
   return true;
 }
 
 /** What a request asks for, as it is stored. The asker is the same, or the window would be another. */
-const comparable = ({ asker: _, ...content }: RunRequest): unknown => JSON.parse(JSON.stringify(content));
+const comparable = ({ tenants, choice, parameters }: RunRequest): unknown =>
+  JSON.parse(JSON.stringify({ tenants, choice, parameters }));
 
 /** From the moment that the record may exist, the watchdog starts the run even if this request fails. */
 async function orMayHaveStarted<T>(runId: RunId, work: () => Promise<T>): Promise<T> {

@@ -7,12 +7,7 @@ import type { Orchestrations } from '../../core/orchestrations.ts';
 import { Requesters } from '../../core/share.ts';
 import { parseRunId, queryJob, type RunId } from '../store/run.ts';
 import { summaryOf, type TenantsVisitResult, type VisitTenantsInput } from './run-schemas.ts';
-import {
-  type EarlierRecords,
-  runTenant,
-  type TenantRunDeps,
-  type TenantRunResult,
-} from './tenant-run.ts';
+import { type EarlierRecords, runTenant, type TenantRunDeps, type TenantRunResult } from './tenant-run.ts';
 
 /**
  * The places for tenants that a process visits at a time. Runs take turns, so that a small one does not wait for a large one

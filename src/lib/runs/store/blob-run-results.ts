@@ -88,7 +88,11 @@ export class BlobRunResults implements RunResults {
 
   async *rows(runId: RunId, rowsName: string, fromByte = 0): AsyncGenerator<string, void, undefined> {
     const [tenantId] = rowsName.split('.');
-    yield* this.#text(blobName(runId, rowsName), { fromByte }, `To read the other rows, leave out its tenant: except=${tenantId}.`);
+    yield* this.#text(
+      blobName(runId, rowsName),
+      { fromByte },
+      `To read the other rows, leave out its tenant: except=${tenantId}.`,
+    );
   }
 
   async putExport(runId: RunId, format: StoredFormat, text: AsyncIterable<string>): Promise<void> {

@@ -41,7 +41,7 @@ describe('createBrokerClient', () => {
     const keys: (string | null)[] = [];
     const clock = new FakeClock();
     const starting = createBrokerClient(
-      async (_, { headers } = {}) => {
+      async (_, { headers }) => {
         keys.push(new Headers(headers).get('idempotency-key'));
         if (keys.length % 2 === 1) return problem(503, { code: 'storage_unavailable', detail: 'Away.' });
         return Response.json({ runId: 'probe@w' }, { status: 202 });

@@ -589,29 +589,50 @@ describe('a value of a job that cannot be read', () => {
     ['a row', () => [Object.defineProperty({}, 'name', { get: hostile, enumerable: true })]],
     ['a row that is a proxy', () => [opaque]],
     ['a list of rows', () => new Proxy([], { get: hostile })],
-    ['a revoked proxy', () => {
-      const { proxy, revoke } = Proxy.revocable([], {});
-      revoke();
-      return proxy;
-    }],
-    ['an error', () => {
-      throw Object.defineProperty(new Error('x'), 'stack', { get: hostile });
-    }],
-    ['the message of an error', () => {
-      throw Object.defineProperty(new Error('x'), 'message', { get: hostile });
-    }],
-    ['the cause of an error', () => {
-      throw Object.defineProperty(new Error('x'), 'cause', { get: hostile });
-    }],
-    ['a thrown proxy', () => {
-      throw opaque;
-    }],
-    ['an error whose text has 10 MB', () => {
-      throw new Error('x '.repeat(5_000_000));
-    }],
-    ['an error whose text is a number', () => {
-      throw Object.assign(new Error('x'), { stack: 7, message: Symbol('s') });
-    }],
+    [
+      'a revoked proxy',
+      () => {
+        const { proxy, revoke } = Proxy.revocable([], {});
+        revoke();
+        return proxy;
+      },
+    ],
+    [
+      'an error',
+      () => {
+        throw Object.defineProperty(new Error('x'), 'stack', { get: hostile });
+      },
+    ],
+    [
+      'the message of an error',
+      () => {
+        throw Object.defineProperty(new Error('x'), 'message', { get: hostile });
+      },
+    ],
+    [
+      'the cause of an error',
+      () => {
+        throw Object.defineProperty(new Error('x'), 'cause', { get: hostile });
+      },
+    ],
+    [
+      'a thrown proxy',
+      () => {
+        throw opaque;
+      },
+    ],
+    [
+      'an error whose text has 10 MB',
+      () => {
+        throw new Error('x '.repeat(5_000_000));
+      },
+    ],
+    [
+      'an error whose text is a number',
+      () => {
+        throw Object.assign(new Error('x'), { stack: 7, message: Symbol('s') });
+      },
+    ],
   ])('fails the tenant at once as job_failed: %s', async (_, run) => {
     const { attempt, runLog } = await stageRun(async () => run(), 1);
     expect(await attempt(0)).toEqual({ outcome: 'failed', code: 'job_failed' });

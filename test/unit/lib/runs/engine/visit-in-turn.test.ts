@@ -12,7 +12,12 @@ async function stage(raise: (instanceId: string, event: string) => Promise<void>
     await visit();
     return [];
   });
-  const deps = { ...run.deps, tenantSlots: createTenantSlots(2), loneSlot: createTenantSlots(1), orchestrations: { raise } };
+  const deps = {
+    ...run.deps,
+    tenantSlots: createTenantSlots(2),
+    loneSlot: createTenantSlots(1),
+    orchestrations: { raise },
+  };
   return { ...run, visit: (more = {}) => visitInTurn(deps, { ...input, ...more }) };
 }
 

@@ -124,7 +124,8 @@ describe('visitTenants', () => {
     const asked: unknown[] = [];
     const deps = {
       ...stage.deps,
-      tenantSlots: createTenantSlots(2), loneSlot: createTenantSlots(1),
+      tenantSlots: createTenantSlots(2),
+      loneSlot: createTenantSlots(1),
       tokens: {
         ...tokens,
         getToken: (...given: Parameters<typeof tokens.getToken>) => {
@@ -157,7 +158,8 @@ describe('visitTenants', () => {
     await startRun(stage, 'probe@small', 1, 900);
     const deps = {
       ...stage.deps,
-      tenantSlots: createTenantSlots(4), loneSlot: createTenantSlots(1),
+      tenantSlots: createTenantSlots(4),
+      loneSlot: createTenantSlots(1),
       requestSlots: createTenantSlots(2),
       fetch: async (url: string) => {
         sent.push(url.includes('select') ? 'small' : 'large');
@@ -251,8 +253,10 @@ async function untilReturned(kills: readonly number[], groups: readonly (readonl
     };
     process = own;
     /** Nothing that a process does after its end counts. */
-    const alive = <A extends unknown[], T>(work: (...given: A) => Promise<T>) =>
-      (...given: A): Promise<T> => (own.hasEnded ? new Promise<never>(() => undefined) : work(...given));
+    const alive =
+      <A extends unknown[], T>(work: (...given: A) => Promise<T>) =>
+      (...given: A): Promise<T> =>
+        own.hasEnded ? new Promise<never>(() => undefined) : work(...given);
     const deps = {
       ...stage.deps,
       tenantSlots: createTenantSlots(20),
@@ -286,7 +290,13 @@ async function untilReturned(kills: readonly number[], groups: readonly (readonl
 
 describe('a job that ends the process', () => {
   it('fails in the tenant in which it does so, by name, and the others are visited', async () => {
-    const { stage, ends } = await untilReturned([1], [[0, 1, 2], [3, 4, 5]]);
+    const { stage, ends } = await untilReturned(
+      [1],
+      [
+        [0, 1, 2],
+        [3, 4, 5],
+      ],
+    );
     expect(await outcomes(stage)).toEqual(
       expect.arrayContaining(['0 succeeded ', '1 failed job_failed', '2 succeeded ', '3 succeeded ', '5 succeeded ']),
     );
@@ -298,9 +308,17 @@ describe('a job that ends the process', () => {
   });
 
   it('fails in each of several tenants', async () => {
-    const { stage, ends } = await untilReturned([0, 2, 4], [[0, 1, 2], [3, 4, 5]]);
+    const { stage, ends } = await untilReturned(
+      [0, 2, 4],
+      [
+        [0, 1, 2],
+        [3, 4, 5],
+      ],
+    );
     expect((await outcomes(stage)).toSorted()).toEqual(
-      ['failed job_failed', 'succeeded '].flatMap((outcome, odd) => [0, 2, 4].map((at) => `${at + odd} ${outcome}`)).toSorted(),
+      ['failed job_failed', 'succeeded ']
+        .flatMap((outcome, odd) => [0, 2, 4].map((at) => `${at + odd} ${outcome}`))
+        .toSorted(),
     );
     expect(ends).toBeLessThanOrEqual(9);
   });
