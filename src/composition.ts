@@ -100,7 +100,7 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
   const { cloud, PARTNER_TENANT_ID: partnerTenantId, SIGN_IN_CLIENT_ID: signInClientId } = settings;
   const runtime = createRuntime();
   const identity = once(() => azureIdentity(identityOptions(environment, settings)));
-  const storage = createStorage(settings, identity, runtime.clock);
+  const storage = createStorage(settings, identity, runtime.clock, runtime.log);
   const vault = await secretClient(settings.KEY_VAULT_URL, await identity());
   const credentials = createCredentials({ ...runtime, storage, vault }, tuning.credentialRereadSeconds);
   const readPolicy = await policySource(settings.ACCESS_POLICY, identity, import.meta.dirname);
@@ -147,6 +147,7 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
       broker,
       permissionMap,
       unknownSettings: unknownSettings(environment),
+      storage,
     }),
     permissionMap,
   };

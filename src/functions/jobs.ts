@@ -7,12 +7,11 @@ import { seesEveryTenant } from '../lib/access/tenants/visible-tenants.ts';
 import { actorOf } from '../lib/core/caller.ts';
 import { isoTime } from '../lib/core/clock.ts';
 import type { Job } from '../lib/runs/job/job.ts';
-import { manualWindow } from '../lib/runs/store/run.ts';
 import { startRun } from '../lib/runs/engine/start-run.ts';
 import { jobRegistry } from './job-registry.ts';
 import { runDeps } from './orchestrations.ts';
 import { route } from './route.ts';
-import { documentStartedRun, startedRunAnswer } from './started-run.ts';
+import { documentStartedRun, idempotencyKeyHeader, ownWindow, startedRunAnswer } from './started-run.ts';
 
 route(
   { name: 'jobs', method: 'GET', path: '/jobs', access: 'Runs.Read', failures: [], document: documentJobs },
@@ -54,14 +53,23 @@ route(
     body: startRunSchema,
     maxBodyBytes: maxStartRunBytes,
     durable: true,
-    failures: ['tenant_unknown', ...directoryFailures, 'job_unknown', 'run_conflict', 'storage_unavailable'],
+    failures: [
+      'tenant_unknown',
+      ...directoryFailures,
+      'job_unknown',
+      'run_conflict',
+      'idempotency_key_reused',
+      'storage_unavailable',
+    ],
     document: documentStart,
   },
-  async (services, { path, body, caller, correlationId, orchestrations }) => {
+  async (services, { request: { headers }, path, body, caller, correlationId, orchestrations }) => {
+    const { window } = body;
+    const own = window === undefined ? ownWindow(headers, caller, services.newId) : { window };
     const limits = await tenantsToVisit(services, caller, body);
     const runId = await startRun(runDeps(services, orchestrations), {
       job: path.job,
-      window: body.window ?? manualWindow(services.newId()),
+      ...own,
       startedBy: caller.applicationId,
       starter: actorOf(caller),
       correlationId,
@@ -102,8 +110,9 @@ async function documentStart(): Promise<RouteDocument> {
     group: 'Jobs and runs',
     summary: 'Start a run',
     description:
-      'Starts a run of the job over all delegated tenants, or over those that `tenants` and `except` name, each of them if the job is for it. With a `window`, the request is safe to repeat: a second request with the same window is answered with `run_conflict` and starts nothing. `parameters` are checked by the schema of the job, and defaults are added. The body may have up to 512 KiB.',
+      'Starts a run of the job over all delegated tenants, or over those that `tenants` and `except` name, each of them if the job is for it. With an `Idempotency-Key`, the request is safe to repeat, and with a `window`: a second request with the same window is answered with `run_conflict` and starts nothing. `parameters` are checked by the schema of the job, and defaults are added. The body may have up to 512 KiB.',
     pathParameters: { job: { description: 'Name of the job.', example: 'access-check' } },
+    requestHeaders: idempotencyKeyHeader,
     bodySchema: startRunBody(jobRegistry.list()),
     bodyExample: { tenants: [exampleDomain, 'tag:managed'], except: ['tag:regulated'] },
     answers: [await documentStartedRun('access-check@manual-8d9f7a54-0d0c-4c5e-9a51-9f3a2f6a2b7e')],

@@ -1,49 +1,59 @@
 import { type DurableClient, OrchestrationRuntimeStatus } from 'durable-functions';
 import type { Services } from '../composition.ts';
+import { type Clock, DeadlineError, minuteMs, systemClock, withDeadline } from '../lib/core/clock.ts';
+import { BrokerError } from '../lib/core/errors.ts';
 import type { Orchestrations } from '../lib/core/orchestrations.ts';
 import { runConflict, type StartRunDeps } from '../lib/runs/engine/start-run.ts';
 import { jobRegistry } from './job-registry.ts';
 
-/** Adapts the durable client of one invocation to the port of lib/runs. */
-export function orchestrationsOf(client: DurableClient): Orchestrations {
+/** Longest wait for the platform. Its client has no limit: while storage hangs, it does not answer. */
+const answerMs = 30_000;
+/** The same for the deletion of histories, of which there may be thousands. */
+const purgeMs = 5 * minuteMs;
+
+/**
+ * Adapts the durable client of one invocation to the port of lib/runs.
+ * @throws BrokerError storage_unavailable, from each call, if the platform does not answer in time.
+ */
+export function orchestrationsOf(client: DurableClient, clock: Clock = systemClock): Orchestrations {
+  const inTime = async <T>(work: () => Promise<T>, ms = answerMs): Promise<T> => {
+    try {
+      return await withDeadline(clock, ms, work);
+    } catch (error) {
+      if (!(error instanceof DeadlineError)) throw error;
+      throw new BrokerError('storage_unavailable', `The Durable Functions extension did not answer in ${ms / 1000} s.`);
+    }
+  };
+  const unlessUnknown = async (work: () => Promise<unknown>): Promise<void> => {
+    try {
+      await inTime(work);
+    } catch (error) {
+      if (!isUnknownInstance(error)) throw error;
+    }
+  };
   return {
     start: async (name, instanceId, input) => {
       try {
-        await client.startNew(name, { instanceId, input });
+        await inTime(() => client.startNew(name, { instanceId, input }));
       } catch (error) {
         throw isExistingInstance(error) ? runConflict(instanceId) : error;
       }
     },
     state: async (instanceId) => {
       try {
-        const { runtimeStatus } = await client.getStatus(instanceId);
+        const { runtimeStatus } = await inTime(() => client.getStatus(instanceId));
         return endedStatuses.has(runtimeStatus) ? 'ended' : 'active';
       } catch (error) {
         if (isUnknownInstance(error)) return 'unknown';
         throw error;
       }
     },
-    raise: async (instanceId, event) => {
-      try {
-        await client.raiseEvent(instanceId, event, {});
-      } catch (error) {
-        if (!isUnknownInstance(error)) throw error;
-      }
-    },
-    terminate: async (instanceId, reason) => {
-      try {
-        await client.terminate(instanceId, encodeURIComponent(reason));
-      } catch (error) {
-        if (!isUnknownInstance(error)) throw error;
-      }
-    },
+    raise: (instanceId, event) => unlessUnknown(() => client.raiseEvent(instanceId, event, {})),
+    terminate: (instanceId, reason) => unlessUnknown(() => client.terminate(instanceId, encodeURIComponent(reason))),
     purge: async (createdBeforeMs) => {
-      const { instancesDeleted } = await client.purgeInstanceHistoryBy({
-        createdTimeFrom: new Date(0),
-        createdTimeTo: new Date(createdBeforeMs),
-        runtimeStatus: [...endedStatuses],
-      });
-      return instancesDeleted;
+      const range = { createdTimeFrom: new Date(0), createdTimeTo: new Date(createdBeforeMs) };
+      const purge = () => client.purgeInstanceHistoryBy({ ...range, runtimeStatus: [...endedStatuses] });
+      return (await inTime(purge, purgeMs)).instancesDeleted;
     },
   };
 }

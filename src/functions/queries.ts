@@ -8,7 +8,7 @@ import { runDeps } from './orchestrations.ts';
 import { maxStartRunBytes, querySchema } from '../lib/api/requests.ts';
 import { rotateIfOverdue } from './rotation.ts';
 import { route } from './route.ts';
-import { documentStartedRun, startedRunAnswer } from './started-run.ts';
+import { documentStartedRun, idempotencyKeyHeader, ownWindow, startedRunAnswer } from './started-run.ts';
 
 /** Loaded at the first query, to keep start-up short. */
 export const loadQueries = once(() => import('../lib/gateway/queries/start-query.ts'));
@@ -27,14 +27,23 @@ route(
     body: querySchema,
     maxBodyBytes: maxStartRunBytes,
     durable: true,
-    failures: ['tenant_unknown', ...directoryFailures, 'entra_unavailable', 'busy', 'storage_unavailable'],
+    failures: [
+      'tenant_unknown',
+      ...directoryFailures,
+      'entra_unavailable',
+      'busy',
+      'run_conflict',
+      'idempotency_key_reused',
+      'storage_unavailable',
+    ],
     document,
   },
   async (services, { request: { headers }, body, caller, correlationId, orchestrations }) => {
     rotateIfOverdue(services);
     const { checkQuery, startQuery } = await loadQueries();
     if (body.check === true) return { status: 200, jsonBody: viewCheck(await checkQuery(services, caller, body)) };
-    const asking = { caller, client: clientOf(headers), correlationId };
+    const own = ownWindow(headers, caller, services.newId);
+    const asking = { caller, client: clientOf(headers), correlationId, ...own };
     return startedRunAnswer(await startQuery(runDeps(services, orchestrations), asking, body));
   },
 );
@@ -61,6 +70,7 @@ async function document(): Promise<RouteDocument> {
     summary: 'Ask many tenants',
     description:
       'Sends one GET to Microsoft Graph in each of the tenants, as a run. The gateway judges and sends each request under the rules for this caller that are in force at that moment, and records it; a tenant that no rule opens gets a refusal. A query that no rule opens in any tenant is refused at once. Rules with an approval, and those for emergencies, serve no query. Read the rows with `GET /runs/{runId}/results?order=arrival`. Whoever asked reads and cancels the run with the role `Requests.Send`; others need the roles for runs, and see no rows. A caller has at most four active queries. A row has the columns of its tenant, then the properties of the object: nested values stay nested, and a property with the name of one of these columns gets `graph.` before it.',
+    requestHeaders: idempotencyKeyHeader,
     bodyExample: {
       path: '/v1.0/users',
       select: ['displayName', 'accountEnabled'],

@@ -4,11 +4,11 @@ import { jsonContent, type RouteDocument } from '../lib/api/route.ts';
 import { actorOf } from '../lib/core/caller.ts';
 import { rerunRequest, startRun } from '../lib/runs/engine/start-run.ts';
 import { controllableRun, runWriters } from '../lib/runs/reading/visible-runs.ts';
-import { isEnded, manualWindow, queryJob } from '../lib/runs/store/run.ts';
+import { isEnded, queryJob } from '../lib/runs/store/run.ts';
 import { runDeps } from './orchestrations.ts';
 import { clientOf, loadQueries } from './queries.ts';
 import { route } from './route.ts';
-import { documentStartedRun, startedRunAnswer } from './started-run.ts';
+import { documentStartedRun, idempotencyKeyHeader, ownWindow, startedRunAnswer } from './started-run.ts';
 
 route(
   {
@@ -17,22 +17,31 @@ route(
     path: '/runs/{runId}/rerun',
     access: runWriters,
     durable: true,
-    failures: ['request_invalid', 'job_unknown', 'run_not_found', 'plan_changed', 'storage_unavailable'],
+    failures: [
+      'request_invalid',
+      'job_unknown',
+      'run_not_found',
+      'run_conflict',
+      'idempotency_key_reused',
+      'plan_changed',
+      'storage_unavailable',
+    ],
     document: documentRerun,
   },
   async (services, { request: { headers }, path, caller, correlationId, orchestrations }) => {
     const run = await controllableRun(services, caller, path.runId);
     const request = await rerunRequest(services.runs, run);
+    const own = ownWindow(headers, caller, services.newId);
     if (run.job === queryJob) {
       const client = clientOf(headers);
       const { repeatQuery } = await loadQueries();
       const deps = runDeps(services, orchestrations);
-      return startedRunAnswer(await repeatQuery(deps, { caller, client, correlationId }, request));
+      return startedRunAnswer(await repeatQuery(deps, { caller, client, correlationId, ...own }, request));
     }
     const { tenants, choice, parameters } = request;
     const runId = await startRun(runDeps(services, orchestrations), {
       job: run.job,
-      window: manualWindow(services.newId()),
+      ...own,
       startedBy: caller.applicationId,
       starter: actorOf(caller),
       correlationId,
@@ -74,6 +83,7 @@ async function documentRerun(): Promise<RouteDocument> {
     description:
       'Starts a run of the same job with the same parameters for the tenants that failed or were not attempted. A query is asked again by the caller of this request, under its rules, which takes the role Requests.Send. Rejected while the run is in progress, and if no tenant remains.',
     pathParameters: runIdParameter,
+    requestHeaders: idempotencyKeyHeader,
     answers: [await documentStartedRun(exampleRunId)],
   };
 }

@@ -1,8 +1,35 @@
+import { hash } from 'node:crypto';
 import type { StartedRunAnswer } from '../lib/api/answers/runs.ts';
 import { type Answer, type AnswerDocument, jsonContent } from '../lib/api/route.ts';
-import type { RunId } from '../lib/runs/store/run.ts';
+import type { Caller } from '../lib/core/caller.ts';
+import { BrokerError } from '../lib/core/errors.ts';
+import { manualWindow, type RunId } from '../lib/runs/store/run.ts';
 
 const locationOf = (runId: RunId): string => `/api/runs/${encodeURIComponent(runId)}`;
+
+/** What the OpenAPI document says about the header, by its name. */
+export const idempotencyKeyHeader = {
+  'Idempotency-Key':
+    '1 to 255 visible ASCII characters, unique per request, such as a UUID. A request that is repeated with its key is answered with the run that it started; another request with the same key gets 422.',
+};
+
+/**
+ * The window of a run that its request does not name. A key and its caller determine it, so a repeated request finds its run.
+ * Names and statuses follow draft-ietf-httpapi-idempotency-key-header-07. A key counts as long as its run is kept.
+ * @throws BrokerError request_invalid
+ */
+export function ownWindow(
+  headers: { get(name: string): string | null },
+  { applicationId, objectId }: Pick<Caller, 'applicationId' | 'objectId'>,
+  newId: () => string,
+): { readonly window: string; readonly isRepeatable: boolean } {
+  const key = headers.get('idempotency-key');
+  if (key === null) return { window: manualWindow(newId()), isRepeatable: false };
+  if (!/^[\x21-\x7e]{1,255}$/.test(key))
+    throw new BrokerError('request_invalid', 'An Idempotency-Key has 1 to 255 visible ASCII characters.');
+  const digest = hash('sha256', JSON.stringify([applicationId, objectId, key]), 'hex');
+  return { window: manualWindow(digest.slice(0, 32)), isRepeatable: true };
+}
 
 /** The answer to a request that started a run. */
 export function startedRunAnswer(runId: RunId): Answer {

@@ -57,11 +57,12 @@ describe('TableOutbox', () => {
 
   test('does not take a table that was deleted for one that has the notice', async () => {
     const outbox = inTable();
-    await outbox.add(notice('a'), ['chat'], atMs);
-    await table(`Notices${tables}`).deleteTable();
     const failure = { code: 'storage_unavailable' };
-    await expect(outbox.add(notice('b'), ['chat'], atMs)).rejects.toMatchObject(failure);
-    await expect(outbox.find(noticeId(notice('a')))).rejects.toMatchObject(failure);
+    for (const call of [() => outbox.add(notice('b'), ['chat'], atMs), () => outbox.find(noticeId(notice('a')))]) {
+      await outbox.add(notice('a'), ['chat'], atMs);
+      await table(`Notices${tables}`).deleteTable();
+      await expect(call()).rejects.toMatchObject(failure);
+    }
   });
 
   test('reports an account that is away', async () => {

@@ -146,6 +146,13 @@ describe.each([
     }
   });
 
+  test('fails with the reason to change a run whose record was deleted', async () => {
+    await expect(make().change('deleted@w', { status: 'running' })).rejects.toMatchObject({
+      code: 'run_not_found',
+      detail: 'The record of the run deleted@w no longer exists.',
+    });
+  });
+
   test('changes some fields of a run and keeps the others', async () => {
     const log = make();
     await log.create(start('change', 'w'), { parameters: {} });
@@ -464,6 +471,16 @@ describe.each([
     expect(await all(results.rows('gone@w2', 'name-1'))).toEqual(expect.arrayContaining(['{}']));
   });
 
+  test('count the starts of work, apart for each run, until the run is removed', async () => {
+    const results = make();
+    const count = (runId: string, work: string) => results.countStart(runId, work);
+    expect([await count('starts@w', '1-0-25'), await count('starts@w', '1-0')]).toEqual([1, 1]);
+    const further = [await count('starts@w', '1-0'), await count('starts@w', '1-0'), await count('starts@w', '1-0')];
+    expect([...further, await count('starts@w2', '1-0')]).toEqual([2, 3, 4, 1]);
+    await results.remove('starts@w');
+    expect(await count('starts@w', '1-0')).toBe(1);
+  });
+
   test('fail for rows that do not exist', async () => {
     await expect(all(make().rows('rows@w', 'name-99'))).rejects.toMatchObject({ code: 'storage_unavailable' });
   });
@@ -489,10 +506,11 @@ test('a table that is missing fails a lookup, and is no missing record', async (
   expect(kept).toMatchObject({ tenantId: tenant(1) });
 });
 
-test('a blob of rows that is missing is named', async () => {
+test('a blob of rows that is missing is named, with the way to the other rows', async () => {
   await expect(all(blobResults().rows('rows@w', 'nobody.1'))).rejects.toMatchObject({
     code: 'storage_unavailable',
-    detail: 'The blob results/rows@w/rows/nobody.1.jsonl does not exist.',
+    detail:
+      'The blob results/rows@w/rows/nobody.1.jsonl does not exist. To read the other rows, leave out its tenant: except=nobody.',
   });
 });
 

@@ -19,6 +19,7 @@ import {
   type TenantOutcome,
   type TenantRun,
 } from '../../src/lib/runs/store/run.ts';
+import { recordDeleted } from '../../src/lib/runs/store/runs.ts';
 import type { RowText } from '../../src/lib/runs/job/row.ts';
 import { checkPlanDigest, digestOf } from '../../src/lib/runs/store/stored-plan.ts';
 
@@ -93,7 +94,7 @@ export class MemoryRunLog implements RunLog {
   async change(runId: RunId, change: RunChange): Promise<void> {
     this.#touch();
     const entry = this.#runs.get(runId);
-    if (entry === undefined) throw new BrokerError('storage_unavailable', 'There is no such record.');
+    if (entry === undefined) throw recordDeleted(runId);
     entry.run = { ...entry.run, ...change };
   }
 
@@ -206,6 +207,13 @@ export class MemoryRunResults implements RunResults {
 
   async *export(runId: RunId, format: StoredFormat): AsyncGenerator<string, void, undefined> {
     yield* this.rows(runId, `export.${format}`);
+  }
+
+  async countStart(runId: RunId, work: string): Promise<number> {
+    const name = `${runId} starts/${work}`;
+    const count = Number(this.#rows.get(name) ?? 0) + 1;
+    this.#rows.set(name, String(count));
+    return count;
   }
 
   async remove(runId: RunId): Promise<void> {

@@ -44,6 +44,7 @@ beforeEach(async () => {
     notifier: { send },
     settings: { cloud: clouds.public },
     tenantSlots: createTenantSlots(2),
+    loneSlot: createTenantSlots(1),
     turns,
   } as unknown as Services;
 });

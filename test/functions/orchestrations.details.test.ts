@@ -1,5 +1,7 @@
 import { type DurableClient, OrchestrationRuntimeStatus } from 'durable-functions';
 import { describe, expect, it } from 'vitest';
+import type { Orchestrations } from '../../src/lib/core/orchestrations.ts';
+import { FakeClock } from '../fakes/fake-clock.ts';
 import { lazyOrchestrations, orchestrationsOf, scheduleName } from '../../src/functions/orchestrations.ts';
 
 /** Texts as durable-functions 3.5 writes them. */
@@ -86,6 +88,27 @@ describe('orchestrationsOf', () => {
     await expect(orchestrations.raise('probe@w', 'cancel')).rejects.toBe(other);
     await expect(orchestrations.terminate('probe@w', 'x')).rejects.toBe(other);
     await expect(orchestrations.purge(1)).rejects.toBe(other);
+  });
+
+  it.each<[string, (orchestrations: Orchestrations) => Promise<unknown>, number]>([
+    ['start', (port) => port.start('fan-out', 'probe@w', {}), 30],
+    ['state', (port) => port.state('probe@w'), 30],
+    ['raise', (port) => port.raise('probe@w', 'cancel'), 30],
+    ['terminate', (port) => port.terminate('probe@w', 'x'), 30],
+    ['purge', (port) => port.purge(0), 300],
+  ])('gives up a %s that the platform does not answer', async (_, call, seconds) => {
+    const clock = new FakeClock();
+    const silent = new Proxy({}, { get: () => () => new Promise(() => undefined) });
+    const failure = call(orchestrationsOf(silent as DurableClient, clock)).catch((thrown: unknown) => thrown);
+    let settled: unknown;
+    void failure.then((thrown) => (settled = thrown));
+    await clock.advance(seconds * 1_000 - 1);
+    expect(settled).toBeUndefined();
+    await clock.advance(1);
+    expect(await failure).toMatchObject({
+      code: 'storage_unavailable',
+      detail: `The Durable Functions extension did not answer in ${seconds} s.`,
+    });
   });
 
   it('purges only ended instances that were created before the time', async () => {

@@ -41,12 +41,14 @@ async function stage(status: RunStatus = 'completed') {
       return { ...(await openPolicy.current()), policy: { rules: [], groups: new Map([['gold', gold]]) } };
     },
   };
+  let made = 7;
+  const clock = new FakeClock(nowMs);
   const services = {
     callers: { policy },
     tenantTags,
-    clock: new FakeClock(nowMs),
+    clock,
     log: silentLogger,
-    newId: () => guid(7),
+    newId: () => guid(made++),
     random: () => 0.5,
     directory: {
       find: async (reference: string) => (reference === 'contoso.com' ? contoso : undefined),
@@ -55,12 +57,17 @@ async function stage(status: RunStatus = 'completed') {
     runs: { log, results },
     tuning: { batchSize: 10, groupSize: 5, inTurn: true, rounds: 1, retryDelaySeconds: 1 },
   } as unknown as Services;
-  const call = (name: string, params: Record<string, string> = {}, body?: object) => {
+  const call = (
+    name: string,
+    params: Record<string, string> = {},
+    body?: object,
+    { key, person = 2 }: { readonly key?: string; readonly person?: number } = {},
+  ) => {
     const route = routes.find(({ definition }) => definition.name === name);
     const text = body === undefined ? {} : { body: { string: JSON.stringify(body) } };
     const caller = {
       applicationId: guid(1),
-      objectId: guid(2),
+      objectId: guid(person),
       kind: 'application',
       roles: ['Runs.Read', 'Runs.Write'],
       tenantId: tenant(9),
@@ -68,7 +75,13 @@ async function stage(status: RunStatus = 'completed') {
     } as const;
     const { method } = route!.definition;
     const admitted = {
-      request: new HttpRequest({ method, url: 'http://localhost/api/x', params, ...text }),
+      request: new HttpRequest({
+        method,
+        url: 'http://localhost/api/x',
+        params,
+        ...text,
+        ...(key === undefined ? {} : { headers: { 'Idempotency-Key': key } }),
+      }),
       caller,
       correlationId: guid(3),
       log: logger.log,
@@ -76,7 +89,7 @@ async function stage(status: RunStatus = 'completed') {
     };
     return route!.answer(services, admitted);
   };
-  return { call, log, results, orchestrations, logger, tenantTags };
+  return { call, log, results, orchestrations, logger, tenantTags, clock };
 }
 
 describe('GET /api/jobs', () => {
@@ -188,6 +201,92 @@ describe('POST /api/jobs/{job}/runs', () => {
     const { call, orchestrations } = await stage();
     await expect(call('jobs-start', { job: 'licence-report' }, body)).rejects.toMatchObject({ code, detail });
     expect(orchestrations.started).toEqual([]);
+  });
+
+  describe('with an Idempotency-Key', () => {
+    const job = { job: 'secret-expiry-report' };
+    const runIdIn = ({ jsonBody }: Awaited<ReturnType<Awaited<ReturnType<typeof stage>>['call']>>): string =>
+      (jsonBody as { runId: string }).runId;
+
+    it('answers a repeated request with the run that it started', async () => {
+      const { call, log, orchestrations } = await stage();
+      const body = { tenants: ['contoso.com'], except: ['tag:other'], parameters: { days: 5 } };
+      const start = () => call('jobs-start', job, body, { key: '"8e03978e-40d5-43dd-bc93-6894a57f9324"' });
+      const first = await start();
+      expect(await start()).toEqual(first);
+      expect(orchestrations.started).toHaveLength(1);
+      const started = runIdIn(first);
+      expect(started).toMatch(/^secret-expiry-report@manual-[0-9a-f]{32}$/);
+      await log.change(started, { status: 'completed' });
+      expect(await start()).toEqual(first);
+      expect(orchestrations.started).toHaveLength(1);
+      // Fifty at once, of which one starts it.
+      const others = await Promise.all(Array.from({ length: 50 }, () => call('jobs-start', job, body, { key: 'k' })));
+      expect(new Set(others.map(runIdIn)).size).toBe(1);
+      expect(orchestrations.started).toHaveLength(2);
+    });
+
+    it.each([{ parameters: { days: 6 } }, { tenants: ['contoso.com'] }, { except: ['tag:other'] }])(
+      'refuses the key for another request, %j',
+      async (other) => {
+        const { call, orchestrations } = await stage();
+        const runId = runIdIn(await call('jobs-start', job, { parameters: { days: 5 } }, { key: 'k' }));
+        await expect(
+          call('jobs-start', job, { parameters: { days: 5 }, ...other }, { key: 'k' }),
+        ).rejects.toMatchObject({
+          code: 'idempotency_key_reused',
+          detail: `The key belongs to the run ${runId} of another request.`,
+        });
+        expect(orchestrations.started).toHaveLength(1);
+      },
+    );
+
+    it('starts a run of its own for another key, another caller, and another job', async () => {
+      const { call } = await stage();
+      const ids = [
+        await call('jobs-start', job, {}, { key: 'k' }),
+        await call('jobs-start', job, {}, { key: 'K' }),
+        await call('jobs-start', job, {}, { key: 'k', person: 3 }),
+        await call('jobs-start', { job: 'licence-report' }, {}, { key: 'k' }),
+        await call('jobs-start', job, {}),
+        await call('jobs-start', job, {}),
+      ];
+      expect(new Set(ids.map(runIdIn)).size).toBe(ids.length);
+    });
+
+    it('starts the run that was recorded when the platform did not answer', async () => {
+      const { call, orchestrations, clock } = await stage();
+      orchestrations.broken = true;
+      const start = () => call('jobs-start', job, {}, { key: 'k' });
+      const failure = (await start().catch((thrown: unknown) => thrown)) as { code: string; detail: string };
+      expect(failure.code).toBe('storage_unavailable');
+      const [runId = ''] = /secret-expiry-report@manual-[0-9a-f]{32}/.exec(failure.detail) ?? [];
+      orchestrations.broken = false;
+      await clock.advance(60_000);
+      expect(runIdIn(await start())).toBe(runId);
+      expect(orchestrations.started).toMatchObject([{ instanceId: runId }]);
+    });
+
+    it('does not count if the request names its window', async () => {
+      const { call } = await stage();
+      const start = () => call('jobs-start', job, { window: 'w1' }, { key: 'k' });
+      expect(runIdIn(await start())).toBe('secret-expiry-report@w1');
+      await expect(start()).rejects.toMatchObject({ code: 'run_conflict' });
+    });
+
+    it.each(['', 'a b', 'x'.repeat(256)])('that is no key (%s) starts no run', async (key) => {
+      const { call, orchestrations } = await stage();
+      await expect(call('jobs-start', job, {}, { key })).rejects.toMatchObject({ code: 'request_invalid' });
+      expect(orchestrations.started).toEqual([]);
+    });
+
+    it('reruns a run once', async () => {
+      const { call, results, orchestrations } = await stage('cancelled');
+      await results.putPlan(runId, { job: job.job, parameters: { days: 3 }, attempt: [contoso], decided: [] });
+      const rerun = () => call('runs-rerun', { runId }, {}, { key: 'k' });
+      expect(await rerun()).toEqual(await rerun());
+      expect(orchestrations.started).toHaveLength(1);
+    });
   });
 
   it('starts no run while tags cannot be read', async () => {

@@ -76,7 +76,7 @@ async function runQuery(path: string, flags: QueryFlags): Promise<void> {
   // Before the start: a run whose id is not known yet could not be cancelled.
   const interruption = onInterrupt();
   try {
-    const { runId } = (await client.post('/queries', body)) as StartedRunAnswer;
+    const { runId } = (await client.start('/queries', body)) as StartedRunAnswer;
     if (interruption.signal.aborted) {
       await cancel(client, runId);
       say('Cancelled.');

@@ -44,7 +44,9 @@ async function startRun(job: string, { tenant, except, window, ...flags }: RunFl
   const client = await connect(flags);
   const parameters = await givenParameters(flags, async () => jobNamed((await client.get('/jobs')) as JobsAnswer, job));
   const body = { tenants: tenant, except, parameters, window: window || undefined };
-  const started = (await client.post(`/jobs/${encodeURIComponent(job)}/runs`, body)) as StartedRunAnswer;
+  const path = `/jobs/${encodeURIComponent(job)}/runs`;
+  // A second run of a window is refused, also to this command.
+  const started = (await (window ? client.post(path, body) : client.start(path, body))) as StartedRunAnswer;
   if (!flags.wait) {
     print(flags.json, started, [`Started ${started.runId}.`, `Follow it with: ptb runs watch ${started.runId}`]);
     return;

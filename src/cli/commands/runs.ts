@@ -184,7 +184,7 @@ async function rerun(start: string | undefined, flags: RunFlags): Promise<void> 
   const client = await connect(flags);
   const { runId: again, started } = await withRun(client, { start, latest: flags.latest }, async (runId) => ({
     runId,
-    started: (await client.post(`${runPath(runId)}/rerun`, {})) as StartedRunAnswer,
+    started: (await client.start(`${runPath(runId)}/rerun`, {})) as StartedRunAnswer,
   }));
   print(flags.json, started, [
     `Started ${started.runId}, which repeats ${again}.`,

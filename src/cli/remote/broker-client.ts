@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { adviceFor, BrokerError, isErrorCode } from '../../lib/core/errors.ts';
 import { type Clock, systemClock } from '../../lib/core/clock.ts';
 import { asObject } from '../../lib/core/objects.ts';
@@ -26,6 +27,8 @@ export interface BrokerClient {
   glance(path: string, query?: Readonly<Record<string, string | undefined>>): Promise<unknown>;
   /** @param signal gives up, also while it waits for the next attempt. */
   post(path: string, body: unknown, signal?: AbortSignal): Promise<unknown>;
+  /** A POST that starts a run. It has an Idempotency-Key, so it is repeated while the broker is not available. */
+  start(path: string, body: unknown): Promise<unknown>;
   put(path: string, body: unknown): Promise<unknown>;
   /** Yields the texts of an answer that has pages. Repeats a page while the broker, or its storage, is not available. */
   pages(path: string, query: Readonly<Record<string, string>>): AsyncIterable<string>;
@@ -77,13 +80,13 @@ export function createBrokerClient(
     method: 'GET' | 'POST' | 'PUT',
     url: string,
     body?: unknown,
-    { withinMs = timeoutMs, signal }: { readonly withinMs?: number; readonly signal?: AbortSignal | undefined } = {},
+    { withinMs = timeoutMs, signal, headers = {} }: ExchangeOptions = {},
   ): Promise<OutboundReply> => {
     const authorization = `Bearer ${await callerToken()}`;
     const reply = await send(fetch, {
       method,
       url,
-      headers: { authorization, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+      headers: { ...headers, authorization, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       timeoutMs: withinMs,
       maxBodyBytes,
@@ -105,12 +108,23 @@ export function createBrokerClient(
     glance: async (path, query = {}) =>
       parseJson((await exchange('GET', addressOf(path, query), undefined, { withinMs: glanceMs })).body),
     post: change('POST'),
+    start: async (path, body) => {
+      const headers = { 'idempotency-key': randomUUID() };
+      const attempt = () => exchange('POST', addressOf(path), body, { headers });
+      return parseJson((await patiently(clock, isTransient, attempt)).body);
+    },
     put: change('PUT'),
     pages: (path, query) =>
       followPages(addressOf(path, query), baseUrl, (url) => patiently(clock, isTransient, () => exchange('GET', url))),
     relay: (request) =>
       patiently(clock, request.isRepeatable === true ? isTransient : isThrottled, () => relay(request), request.signal),
   };
+}
+
+interface ExchangeOptions {
+  readonly withinMs?: number;
+  readonly signal?: AbortSignal | undefined;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 type Query = Readonly<Record<string, string | undefined>>;

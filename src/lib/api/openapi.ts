@@ -253,7 +253,14 @@ function parametersOf(route: DocumentedRoute, schemas: SchemaCollector): JsonSch
     const { description, ...rest } = schema;
     return { name, in: 'query', required: false, description, schema: rest };
   });
-  const parameters = [...path, ...properties];
+  const headers = Object.entries(route.requestHeaders ?? {}).map(([name, description]) => ({
+    name,
+    in: 'header',
+    required: false,
+    description,
+    schema: { type: 'string' },
+  }));
+  const parameters = [...path, ...properties, ...headers];
   return parameters.length === 0 ? {} : { parameters };
 }
 

@@ -121,6 +121,8 @@ export interface RouteDocument {
   readonly description: string;
   /** One for each parameter in the path. */
   readonly pathParameters?: Readonly<Record<string, { readonly description: string; readonly example: string }>>;
+  /** Optional headers of the request: name → meaning. */
+  readonly requestHeaders?: Readonly<Record<string, string>>;
   /** The query that the code samples send. */
   readonly queryExample?: Readonly<Record<string, string>>;
   /** The body, if the document can say more about it than the schema that parses it. */

@@ -4,7 +4,8 @@ import type { TokenCredential } from '@azure/identity';
 import type { ContainerClient } from '@azure/storage-blob';
 import type { Settings } from './settings.ts';
 import { BrokerError } from '../core/errors.ts';
-import { type Clock, withDeadline } from '../core/clock.ts';
+import { type Clock, dayMs, isoTime, withDeadline } from '../core/clock.ts';
+import type { Logger } from '../core/log.ts';
 
 type StorageSettings = Pick<Settings, 'cloud' | Extract<keyof Settings, `AzureWebJobsStorage${string}`>>;
 
@@ -12,6 +13,10 @@ type StorageSettings = Pick<Settings, 'cloud' | Extract<keyof Settings, `AzureWe
 export interface Storage {
   table(name: string): Promise<TableClient>;
   container(name: string): Promise<ContainerClient>;
+  /** Notes that somebody has deleted a table or container. Clients of tables note it themselves. */
+  lost(name: string): void;
+  /** The tables and containers that somebody deleted in the last day, in sentences. */
+  losses(): readonly string[];
 }
 
 /** Longest wait for a reply of a table with all retries, in milliseconds. The SDK has no limit. */
@@ -28,8 +33,13 @@ export function createStorage(
   settings: StorageSettings,
   identity: () => Promise<TokenCredential>,
   clock: Clock,
+  log?: Logger,
 ): Storage {
-  const additionalPolicies = [{ policy: replyDeadline(clock), position: 'perCall' as const }];
+  const lostAtMs = new Map<string, number>();
+  const lost = (name: string): void => {
+    if (!isRecent(lostAtMs.get(name), clock)) log?.log('error', 'storage.deleted', { name });
+    lostAtMs.set(name, clock.nowMs());
+  };
   const connection = settings.AzureWebJobsStorage;
   const account = settings.AzureWebJobsStorage__accountName;
   const endpoint = (kind: 'blob' | 'table', explicit: string | undefined): string => {
@@ -41,6 +51,10 @@ export function createStorage(
   return {
     table: async (name) => {
       const { TableClient } = await import('@azure/data-tables');
+      const additionalPolicies = [
+        { policy: replyDeadline(clock), position: 'perCall' as const },
+        { policy: lossWatch(() => lost(name)), position: 'perRetry' as const },
+      ];
       const options = { retryOptions, additionalPolicies };
       if (connection !== undefined)
         return TableClient.fromConnectionString(connection, name, {
@@ -59,6 +73,33 @@ export function createStorage(
         await identity(),
         options,
       );
+    },
+    lost,
+    losses: () =>
+      [...lostAtMs]
+        .filter(([, atMs]) => isRecent(atMs, clock))
+        .map(([name, atMs]) => `"${name}" was found deleted at ${isoTime(atMs)}: what it held is gone.`),
+  };
+}
+
+const isRecent = (atMs: number | undefined, clock: Clock): boolean =>
+  atMs !== undefined && Math.abs(clock.nowMs() - atMs) < dayMs;
+
+const mayTellMissing: ReadonlySet<number> = new Set([202, 404, 409]);
+
+/** Tells when a table does not exist that has answered before. */
+function lossWatch(lost: () => void): PipelinePolicy {
+  let hasAnswered = false;
+  return {
+    name: 'lossWatch',
+    sendRequest: async (request, next) => {
+      const response = await next(request);
+      // The answer to a transaction has the status 202, and those of its parts in its body.
+      const isMissing =
+        mayTellMissing.has(response.status) && /"Table(?:NotFound|BeingDeleted)"/.test(response.bodyAsText ?? '');
+      if (isMissing && hasAnswered) lost();
+      hasAnswered ||= response.status < 400 && !isMissing;
+      return response;
     },
   };
 }

@@ -214,6 +214,9 @@ export const errorTable = {
     caller: tellIfItLasts,
     operator: 'Check the storage account and that the managed identity has the role Storage Table Data Contributor.',
   }),
+  idempotency_key_reused: lasting(422, 'caller', 'Another request has used this Idempotency-Key', {
+    everyone: 'Send the same key only to repeat a request unchanged.',
+  }),
   run_conflict: lasting(409, 'caller', 'This run already exists', {
     everyone: 'Look at the run that the detail names, or wait until it ends.',
   }),
@@ -227,7 +230,7 @@ export const errorTable = {
   not_attempted: passing(503, 'credential', 'The run stopped before this tenant', {
     everyone: 'Fix what stopped the run, then start the job again for the tenants that are left.',
   }),
-  plan_changed: lasting(500, 'platform', 'The stored plan of the run was changed', {
+  plan_changed: lasting(500, 'platform', 'The stored plan of the run was changed or deleted', {
     caller: 'Tell the operator of the broker, then start the job again.',
     operator:
       'Find out who wrote to the container `results` of the storage account, and treat it as a security incident. Then start the job again.',

@@ -1,7 +1,7 @@
 /** `ended`: completed, failed or terminated. `unknown`: the platform has no such instance. */
 export type InstanceState = 'active' | 'ended' | 'unknown';
 
-/** Port to the durable platform. */
+/** Port to the durable platform. Each call ends in time. @throws BrokerError storage_unavailable */
 export interface Orchestrations {
   /** @throws BrokerError run_conflict if an instance with this id has not ended. */
   start(name: string, instanceId: string, input: unknown): Promise<void>;

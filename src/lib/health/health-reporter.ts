@@ -120,6 +120,8 @@ export interface HealthReporterDeps {
   readonly evidence: Pick<AuditEvidence, 'state'>;
   /** What `unknownSettings` says. */
   readonly unknownSettings: readonly string[];
+  /** Says which tables and containers somebody has deleted, one sentence each. */
+  readonly storage: { losses(): readonly string[] };
   readonly clock: Clock;
 }
 
@@ -161,7 +163,7 @@ export class HealthReporter {
     const parts = {
       applications: checks.map(({ health }) => health),
       policy: policyPart(policyState),
-      storage: storagePart(checks),
+      storage: storagePart(checks, this.#deps.storage.losses()),
       keyVault: keyVaultPart(checks),
       notifications: warningsPart(notices.value ?? (notices.failure === undefined ? [] : [notices.failure.detail])),
       tenants: warningsPart(this.#deps.directory.settingsWarnings()),
@@ -215,8 +217,10 @@ export function applicationsInUse(policy: AccessPolicy): ReadonlyMap<string, boo
 }
 
 /** Storage failures mean `down`: no token is issued without an audit record, which needs storage. */
-const storagePart = (checks: readonly ApplicationCheck[]): PartHealth =>
-  partOf('down', checks.find(({ journalFailure }) => journalFailure !== undefined)?.journalFailure?.detail);
+function storagePart(checks: readonly ApplicationCheck[], losses: readonly string[]): PartHealth {
+  const failure = checks.find(({ journalFailure }) => journalFailure !== undefined)?.journalFailure;
+  return failure === undefined ? warningsPart(losses) : partOf('down', failure.detail);
+}
 
 /** A part with a problem has this status. */
 const partOf = (status: HealthStatus, problem: string | undefined): PartHealth =>
@@ -257,7 +261,7 @@ function overall({ applications, ...parts }: Omit<HealthReport, 'status' | 'chec
 interface HealthDeps
   extends Pick<
     HealthReporterDeps,
-    'policy' | 'directory' | 'permissionMap' | 'evidence' | 'unknownSettings' | 'clock'
+    'policy' | 'directory' | 'permissionMap' | 'evidence' | 'unknownSettings' | 'storage' | 'clock'
   > {
   readonly credentials: Credentials;
   readonly notifications: Notifications;

@@ -66,7 +66,7 @@ function Invoke-PartnerQuery {
         if ($Except) { $body.except = @($Except) }
         if ($Select) { $body.select = @($Select) }
         if ($AllPages) { $body.allPages = $true }
-        $runId = (Invoke-BrokerApi @{ Method = 'POST'; Path = '/queries'; Body = $body }).Value.runId
+        $runId = (Invoke-BrokerApi @{ Method = 'POST'; Path = '/queries'; Body = $body; Start = $true }).Value.runId
         Write-Verbose "The run of the query is $runId."
         $isRead = $false
         try {

@@ -57,7 +57,7 @@ function Start-PartnerRun {
         if ($Except) { $body.except = @($Except) }
         if ($Parameters) { $body.parameters = $Parameters }
         if ($Window) { $body.window = $Window }
-        $value = (Invoke-BrokerApi @{ Method = 'POST'; Path = "/jobs/$([Uri]::EscapeDataString($Job))/runs"; Body = $body }).Value
+        $value = (Invoke-BrokerApi @{ Method = 'POST'; Path = "/jobs/$([Uri]::EscapeDataString($Job))/runs"; Body = $body; Start = -not $Window }).Value
         [pscustomobject]@{ PSTypeName = 'PartnerTokenBroker.StartedRun'; RunId = $value.runId; Job = $Job; Status = $value.status }
     }
 }

@@ -19,11 +19,13 @@ export async function storageTimeMs(table: Table): Promise<number | undefined> {
   // No row has such a key, so the answer is empty.
   const queryOptions = { filter: "PartitionKey eq ''" };
   await storageCall(
-    async () =>
-      (await table.client())
-        .listEntities({ queryOptions, onResponse: ({ headers }) => (date = headers.get('date')) })
-        .byPage({ maxPageSize: 1 })
-        .next(),
+    () =>
+      table.use((client) =>
+        client
+          .listEntities({ queryOptions, onResponse: ({ headers }) => (date = headers.get('date')) })
+          .byPage({ maxPageSize: 1 })
+          .next(),
+      ),
     unreadable,
   );
   const ms = Date.parse(date ?? '');

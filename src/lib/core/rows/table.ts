@@ -42,42 +42,83 @@ interface PageOptions {
 }
 
 /**
+ * A table or container that is created at its first use. If somebody has deleted it since, the call that finds out fails, and
+ * the next one creates it again: what is gone must not read as empty without a word.
+ */
+export class Created<C> {
+  readonly #make: () => Promise<C>;
+  readonly #lost: () => void;
+  #client: () => Promise<C>;
+
+  /** @param lost is told when somebody has deleted it. */
+  constructor(open: () => Promise<C>, create: (client: C) => Promise<unknown>, lost: () => void = () => undefined) {
+    this.#make = async () => {
+      const client = await open();
+      await create(client);
+      return client;
+    };
+    this.#lost = lost;
+    this.#client = once(this.#make);
+  }
+
+  /** @throws what `open` and `create` throw. */
+  client(): Promise<C> {
+    return this.#client();
+  }
+
+  /** Runs an operation. @throws what `open`, `create` and the operation throw. */
+  async use<T>(work: (client: C) => Promise<T>): Promise<T> {
+    const client = await this.#client();
+    return work(client).catch((thrown: unknown) => this.failed(thrown));
+  }
+
+  /** To be told of each failure of what `client` returned. @throws it. */
+  failed(thrown: unknown): never {
+    if (isDeleted(thrown)) {
+      this.#client = once(this.#make);
+      this.#lost();
+    }
+    throw thrown;
+  }
+}
+
+/**
  * A table of Azure Table storage. It is created at its first use. All methods throw BrokerError storage_unavailable, also if
  * somebody has deleted the table since: then no row is known to be missing.
  */
 export class Table {
-  /** The SDK's client, for what is not here. Throws the SDK's errors. */
-  readonly client: () => Promise<TableClient>;
+  readonly #created: Created<TableClient>;
   readonly #detail: string | undefined;
 
   /**
    * @param open returns the table's client.
    * @param detail of the errors.
    */
-  constructor(open: () => Promise<TableClient>, detail?: string, isCreated = false) {
-    this.client = once(async () => {
-      const client = await open();
-      if (!isCreated) await client.createTable();
-      return client;
-    });
+  constructor(open: (() => Promise<TableClient>) | Created<TableClient>, detail?: string) {
+    this.#created = open instanceof Created ? open : new Created(open, (client) => client.createTable());
     this.#detail = detail;
   }
 
   /** The same table, with another detail of the errors. */
   saying(detail: string): Table {
-    return new Table(this.client, detail, true);
+    return new Table(this.#created, detail);
+  }
+
+  /** Does with the SDK's client what is not here. Throws the SDK's errors. */
+  use<T>(work: (client: TableClient) => Promise<T>): Promise<T> {
+    return this.#created.use(work);
   }
 
   /** @returns undefined if there is no such row. */
   find({ partitionKey, rowKey }: Keys, options: GetTableEntityOptions = {}): Promise<Row | undefined> {
     return this.#call((client) =>
-      unlessMissing<Row>(() => client.getEntity(partitionKey, rowKey, options), isRowMissing),
+      unlessMissing<Row>(() => client.getEntity(partitionKey, rowKey, options), isItemMissing),
     );
   }
 
   /** The rows that a query finds, in the order of their keys. */
   async *rows(queryOptions: TableEntityQueryOptions = {}, signal?: AbortSignal): AsyncGenerator<Row, void, undefined> {
-    for await (const row of storageItems(await this.#list(queryOptions, signal), this.#detail)) {
+    for await (const row of this.#items(await this.#list(queryOptions, signal))) {
       signal?.throwIfAborted();
       yield row;
     }
@@ -90,7 +131,7 @@ export class Table {
   ): AsyncGenerator<RowPage, void, undefined> {
     const from = continuation === undefined ? {} : { continuationToken: continuation };
     const list = await this.#list(queryOptions, signal);
-    yield* storageItems(list.byPage({ maxPageSize: Math.min(size, maxPerPage), ...from }), this.#detail);
+    yield* this.#items(list.byPage({ maxPageSize: Math.min(size, maxPerPage), ...from }));
   }
 
   /**
@@ -184,7 +225,7 @@ export class Table {
   async #removeTogether(rows: readonly Keys[]): Promise<readonly Keys[]> {
     const actions = rows.map(({ partitionKey, rowKey }): TransactionAction => ['delete', { partitionKey, rowKey }]);
     const isDone = await this.#call((client) =>
-      unlessMissing(() => client.submitTransaction(actions).then(() => true), isRowMissing),
+      unlessMissing(() => client.submitTransaction(actions).then(() => true), isItemMissing),
     );
     if (isDone === true) return rows;
     if (rows.length <= 1) return [];
@@ -209,7 +250,16 @@ export class Table {
   }
 
   #call<T>(work: (client: TableClient) => Promise<T>): Promise<T> {
-    return storageCall(async () => work(await this.client()), this.#detail);
+    return storageCall(() => this.use(work), this.#detail);
+  }
+
+  /** Like `#call`, for an iteration that fetches its pages lazily. */
+  async *#items<T>(items: AsyncIterable<T>): AsyncGenerator<T, void, undefined> {
+    try {
+      yield* items;
+    } catch (thrown) {
+      await this.#call(() => Promise.reject(thrown));
+    }
   }
 
   #unlessLost<T>(write: (client: TableClient) => Promise<T>): Promise<T | 'lost'> {
@@ -290,17 +340,21 @@ export const isStorageMissing = (thrown: unknown): boolean => httpStatusOf(throw
 /** Whether a range starts beyond the end of the blob (416). */
 export const isStorageRangeInvalid = (thrown: unknown): boolean => httpStatusOf(thrown) === 416;
 
-/**
- * Whether the entity does not exist, but its table does ("Table service error codes", Microsoft Learn). For rows in a table
- * that was created before: if that does not exist, somebody has deleted it, and no row is known to be missing.
- */
-const isRowMissing = (thrown: unknown): boolean =>
-  isStorageMissing(thrown) && storageCodeOf(thrown) !== 'TableNotFound';
+const deletedCodes = new Set(['TableNotFound', 'TableBeingDeleted', 'ContainerNotFound', 'ContainerBeingDeleted']);
 
-/** Whether somebody else has written or removed the row. A table that is being deleted conflicts as well. */
+/**
+ * Whether the table or container does not exist ("Table service error codes" and "Blob service error codes", Microsoft Learn).
+ * If it was created before, somebody has deleted it, and nothing in it is known to be missing. For about 30 s after that it
+ * cannot be created.
+ */
+const isDeleted = (thrown: unknown): boolean => deletedCodes.has(storageCodeOf(thrown) ?? '');
+
+/** Whether the entity does not exist, but its table does; or the blob, but its container does. */
+export const isItemMissing = (thrown: unknown): boolean => isStorageMissing(thrown) && !isDeleted(thrown);
+
+/** Whether somebody else has written or removed the row. */
 function ifLost(thrown: unknown): 'lost' {
-  const isLost = isStorageConflict(thrown) ? storageCodeOf(thrown) !== 'TableBeingDeleted' : isRowMissing(thrown);
-  if (isLost) return 'lost';
+  if (!isDeleted(thrown) && (isStorageConflict(thrown) || isItemMissing(thrown))) return 'lost';
   throw thrown;
 }
 
@@ -330,21 +384,14 @@ export async function storageCall<T>(operation: () => Promise<T>, detail?: strin
   }
 }
 
-/** Like {@link storageCall}, for an iteration that fetches its pages lazily. */
-async function* storageItems<T>(items: AsyncIterable<T>, detail?: string): AsyncGenerator<T, void, undefined> {
-  try {
-    yield* items;
-  } catch (thrown) {
-    throw storageFailure(thrown, detail);
-  }
-}
+const deletedText = 'Its table or container was deleted: the next request creates it again, without what it held.';
 
 function storageFailure(
   thrown: unknown,
   detail = 'The storage account rejected the request or did not answer.',
 ): BrokerError {
   if (thrown instanceof BrokerError) return thrown;
-  return new BrokerError('storage_unavailable', detail, {
+  return new BrokerError('storage_unavailable', isDeleted(thrown) ? `${detail} ${deletedText}` : detail, {
     // The message may quote the request, so only status and code are logged.
     logFields: { status: httpStatusOf(thrown), storageCode: storageCodeOf(thrown) },
   });

@@ -11,7 +11,7 @@ import { actorOf, type Caller, callerIdOf } from '../../core/caller.ts';
 import { BrokerError } from '../../core/errors.ts';
 import type { TenantId } from '../../core/identifiers.ts';
 import { startRun, type StartRunDeps } from '../../runs/engine/start-run.ts';
-import { manualWindow, queryJob, type RunId, runIdOf, type RunRequest } from '../../runs/store/run.ts';
+import { queryJob, type RunId, runIdOf, type RunRequest } from '../../runs/store/run.ts';
 import type { Runs } from '../../runs/store/runs.ts';
 import type { Gateway } from '../gateway.ts';
 import { type OpenedQuery, openQuery, type Query, type QueryText, readQuery, storedQuery } from './query.ts';
@@ -22,8 +22,7 @@ interface QueryDeps extends NamedTenantsDeps {
 }
 
 /** What it takes to start one. */
-type StartQueryDeps = QueryDeps &
-  StartRunDeps & { readonly runs: Pick<Runs, 'querySlots'>; readonly newId: () => string };
+type StartQueryDeps = QueryDeps & StartRunDeps & { readonly runs: Pick<Runs, 'querySlots'> };
 
 /** Who asks, and what the program calls itself. */
 export interface QueryRequester {
@@ -31,6 +30,9 @@ export interface QueryRequester {
   readonly client: string | undefined;
   /** Of the request. */
   readonly correlationId: string;
+  /** Of the run. Repeatable: a run that has it is the answer to the same request. */
+  readonly window: string;
+  readonly isRepeatable: boolean;
 }
 
 /** A query over some tenants, as a caller sends it. */
@@ -77,15 +79,15 @@ export async function checkQuery(deps: QueryDeps, caller: Caller, requested: Que
 /** @throws BrokerError busy for too many active queries of the caller; as {@link checkQuery} and `startRun` do. */
 export async function startQuery(
   deps: StartQueryDeps,
-  { caller, client, correlationId }: QueryRequester,
+  { caller, client, correlationId, window, isRepeatable }: QueryRequester,
   requested: QueryRequest,
 ): Promise<RunId> {
   const { query, limits } = await checkQuery(deps, caller, requested);
-  const window = manualWindow(deps.newId());
   await deps.runs.querySlots.take(caller, runIdOf(queryJob, window));
   return startRun(deps, {
     job: queryJob,
     window,
+    isRepeatable,
     startedBy: caller.applicationId,
     // A query is its asker's own, so both are always known.
     starter: actorOf(caller),

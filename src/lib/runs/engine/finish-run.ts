@@ -1,5 +1,5 @@
 import type { Clock } from '../../core/clock.ts';
-import { BrokerError, type ErrorCode, errorTable, toBrokerError } from '../../core/errors.ts';
+import { type ErrorCode, errorTable, toBrokerError } from '../../core/errors.ts';
 import type { TenantId } from '../../core/identifiers.ts';
 import { errorFields, type Logger } from '../../core/log.ts';
 import type { HistoryTenant } from '../history/tenant-numbers.ts';
@@ -15,7 +15,8 @@ import {
   type TenantCounts,
   type TenantRun,
 } from '../store/run.ts';
-import type { Runs } from '../store/runs.ts';
+import { recordDeleted, type Runs } from '../store/runs.ts';
+import { planDeleted } from '../store/stored-plan.ts';
 
 interface KeepHistoryDeps {
   readonly log: Logger;
@@ -89,7 +90,7 @@ export interface FinishRunResult {
 export async function finishRun(deps: FinishRunDeps, input: FinishRunInput): Promise<FinishRunResult> {
   const { runId } = input;
   const run = await deps.runs.log.find(runId);
-  if (run === undefined) throw new BrokerError('run_not_found', `The record of the run ${runId} no longer exists.`);
+  if (run === undefined) throw recordDeleted(runId);
   if (isEnded(run.status)) return { status: run.status, tenants: run.tenants };
   const open = await openTenants(deps, run);
   const { status, stoppedBy } = endOf(run, input.stoppedBy, open);
@@ -128,7 +129,7 @@ interface OpenTenants {
   /** Number of tenants that an earlier call already closed as cancelled. */
   readonly cancelled: number;
   readonly lastRound: number;
-  /** Set if somebody changed the stored plan, so that the missing tenants are unknown. */
+  /** Set if somebody changed or deleted the stored plan, so that the missing tenants are unknown. */
   readonly planChanged: RunStop | undefined;
 }
 
@@ -143,7 +144,7 @@ async function openTenants(deps: FinishRunDeps, run: Run): Promise<OpenTenants> 
     if (record.outcome === 'retrying') retrying.push(record);
     if (record.code === 'run_cancelled') cancelled += 1;
   }
-  const plan = await readPlan(deps, run);
+  const plan = await readPlan(deps, run, recorded.size);
   const missing = plan.attempt.filter(({ tenantId }) => !recorded.has(tenantId));
   return { retrying, missing, cancelled, lastRound, planChanged: plan.changed };
 }
@@ -152,10 +153,15 @@ async function openTenants(deps: FinishRunDeps, run: Run): Promise<OpenTenants> 
 async function readPlan(
   deps: FinishRunDeps,
   run: Run,
+  recorded: number,
 ): Promise<{ readonly attempt: readonly PlannedTenant[]; readonly changed?: RunStop }> {
   if (run.startedAtMs === undefined) return { attempt: [] };
   try {
-    return { attempt: (await deps.runs.results.plan(run))?.attempt ?? [] };
+    const plan = await deps.runs.results.plan(run);
+    if (plan !== undefined) return plan;
+    // A run whose tenants all have a record needs no plan.
+    if (recorded >= run.tenants.total) return { attempt: [] };
+    throw planDeleted(run.runId);
   } catch (thrown) {
     const { code, detail } = toBrokerError(thrown);
     if (code !== 'plan_changed') throw thrown;

@@ -1,5 +1,5 @@
 import type { Clock } from '../../core/clock.ts';
-import { BrokerError, type ErrorCode, toBrokerError } from '../../core/errors.ts';
+import { type ErrorCode, toBrokerError } from '../../core/errors.ts';
 import type { TenantId } from '../../core/identifiers.ts';
 import { errorFields, type Logger } from '../../core/log.ts';
 import { defined } from '../../core/objects.ts';
@@ -18,7 +18,7 @@ import {
   type StoredPlan,
   type TenantRun,
 } from '../store/run.ts';
-import type { Runs } from '../store/runs.ts';
+import { recordDeleted, type Runs } from '../store/runs.ts';
 
 export interface PlanRunDeps extends RunChoiceDeps {
   readonly clock: Clock;
@@ -78,8 +78,7 @@ async function fixPlan(deps: PlanRunDeps, runId: RunId, run: Run | undefined): P
   if (stored !== undefined && run?.planDigest !== undefined) return stored;
   const request = await deps.runs.log.request(runId);
   const job = parseRunId(runId)?.job;
-  if (request === undefined || job === undefined)
-    throw new BrokerError('run_not_found', `The record of the run ${runId} no longer exists.`);
+  if (request === undefined || job === undefined) throw recordDeleted(runId);
   const choice = await resolveRunChoice(deps, deps.jobs.find(job), request);
   const plan = stored ?? (await deps.runs.results.putPlan(runId, await makePlan(deps, job, { ...request, choice })));
   checkPlanRequest(runId, plan, { ...request, job, choice });

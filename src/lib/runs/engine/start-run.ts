@@ -1,7 +1,8 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { RequestedTenants } from '../../access/tenants/selected-tenants.ts';
 import type { Actor } from '../../core/caller.ts';
 import type { Clock, Random } from '../../core/clock.ts';
-import { BrokerError } from '../../core/errors.ts';
+import { BrokerError, toBrokerError } from '../../core/errors.ts';
 import type { TenantId } from '../../core/identifiers.ts';
 import type { Logger } from '../../core/log.ts';
 import { defined } from '../../core/objects.ts';
@@ -41,6 +42,8 @@ export interface StartRunDeps {
 interface StartRunRequest {
   readonly job: string;
   readonly window: string;
+  /** The window is one of this request alone, so a run that has it was started by the same request before. */
+  readonly isRepeatable?: boolean;
   /** Absent: all delegated tenants. */
   readonly tenants?: readonly TenantId[];
   /** Limits these tenants further. Resolved when the run is planned. */
@@ -65,8 +68,9 @@ const startGraceMs = 60_000;
  * Starts a job's run for one window. The record is created first and atomically, because the platform alone would let
  * two concurrent starts of one instance id both succeed.
  * The stored parameters contain the defaults, so that a later version of the job cannot change what was meant.
- * @throws BrokerError job_unknown, request_invalid (also for parameters that the job does not accept), storage_unavailable, run_conflict (the window already has a run, or
- * the platform an active instance of its id).
+ * @throws BrokerError job_unknown, request_invalid (also for parameters that the job does not accept), storage_unavailable (its
+ * detail names the run if it may have started), run_conflict (the window already has a run, or the platform an active instance
+ * of its id), idempotency_key_reused (the run of a repeatable request has another content).
  */
 export async function startRun(deps: StartRunDeps, request: StartRunRequest): Promise<RunId> {
   const { job, window, startedBy, starter, correlationId, tenants, choice, asked, query } = request;
@@ -78,30 +82,63 @@ export async function startRun(deps: StartRunDeps, request: StartRunRequest): Pr
       'Windows in the form of a time are reserved for timers. Choose another name.',
     );
   }
+  const content = defined({ parameters, ...(query && { asker: query.asker }), tenants, choice });
+  const repeated = request.isRepeatable === true && (await repeatedRun(deps, runId, content));
+  if (repeated) return runId;
   // An instance without a record: the record was deleted, or the instance was started past this app.
-  if ((await deps.orchestrations.state(runId)) === 'active') throw runConflict(runId);
-  const createdAtMs = deps.clock.nowMs();
-  const claimed = await deps.runs.log.create(
-    {
-      runId,
-      job,
-      window,
-      startedBy,
-      starter,
-      correlationId,
-      createdAtMs,
-      ...(asked && { asked }),
-      ...(query && { query: query.path }),
-    },
-    defined({ parameters, ...(query && { asker: query.asker }), tenants, choice }),
-  );
-  if (!claimed) {
-    await resumeRun(deps, runId);
-    throw runConflict(runId);
+  if ((await deps.orchestrations.state(runId)) === 'active') {
+    if ((await deps.runs.log.find(runId)) !== undefined) throw runConflict(runId);
+    throw new BrokerError(
+      'run_conflict',
+      `The record of the run ${runId} was deleted, and its orchestration is still active. Name another window.`,
+    );
   }
-  await startOrchestration(deps, runId);
-  deps.log.log('info', 'run.started', { runId, startedBy, tenants: tenants?.length });
-  return runId;
+  const createdAtMs = deps.clock.nowMs();
+  const run = { runId, job, window, startedBy, starter, correlationId, createdAtMs };
+  const shown = { ...(asked && { asked }), ...(query && { query: query.path }) };
+  return orMayHaveStarted(runId, async () => {
+    if (!(await deps.runs.log.create({ ...run, ...shown }, content))) {
+      if (request.isRepeatable === true && (await repeatedRun(deps, runId, content))) return runId;
+      await resumeRun(deps, runId);
+      throw runConflict(runId);
+    }
+    await startOrchestration(deps, runId);
+    deps.log.log('info', 'run.started', { runId, startedBy, tenants: tenants?.length });
+    return runId;
+  });
+}
+
+/**
+ * Whether the request has started its run before. If its orchestration did not start, it does now.
+ * @throws BrokerError idempotency_key_reused if that was a request for something else.
+ */
+async function repeatedRun(deps: StartRunDeps, runId: RunId, content: RunRequest): Promise<boolean> {
+  const earlier = await deps.runs.log.request(runId);
+  if (earlier === undefined) return false;
+  const isSame = isDeepStrictEqual(comparable(earlier), comparable(content));
+  if (!isSame)
+    throw new BrokerError('idempotency_key_reused', `The key belongs to the run ${runId} of another request.`);
+  await resumeRun(deps, runId);
+  return true;
+}
+
+/** What a request asks for, as it is stored. The asker is the same, or the window would be another. */
+const comparable = ({ tenants, choice, parameters }: RunRequest): unknown =>
+  JSON.parse(JSON.stringify({ tenants, choice, parameters }));
+
+/** From the moment that the record may exist, the watchdog starts the run even if this request fails. */
+async function orMayHaveStarted<T>(runId: RunId, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (thrown) {
+    const { code, detail } = toBrokerError(thrown);
+    if (code !== 'storage_unavailable' && code !== 'internal') throw thrown;
+    throw new BrokerError(
+      'storage_unavailable',
+      `${detail} The run ${runId} may have started, or may start within minutes: read it before you start another.`,
+      { cause: thrown },
+    );
+  }
 }
 
 function parametersOf({ jobs }: StartRunDeps, { job, query, parameters = {} }: StartRunRequest) {

@@ -44,6 +44,9 @@ export interface TenantRunResult {
 /** Records that tenants have already. A tenant that is not in it has none. `unread`: storage did not tell. */
 export type EarlierRecords = ReadonlyMap<TenantId, TenantRun> | 'unread';
 
+/** Says why a tenant is not to be visited. Never throws. */
+type Refuse = () => Promise<BrokerError | undefined>;
+
 /** One tenant of a query. */
 export interface QueryVisit {
   readonly runId: RunId;
@@ -71,7 +74,7 @@ export interface TenantRunDeps extends ExecuteDeps, TraceDeps {
   readonly jobs: JobRegistry;
   readonly runs: Pick<Runs, 'plans' | 'stops'> & {
     readonly log: Pick<Runs['log'], 'findTenant' | 'findOutcomes' | 'recordTenant'>;
-    readonly results: Pick<Runs['results'], 'putRows'>;
+    readonly results: Pick<Runs['results'], 'putRows' | 'countStart'>;
   };
   readonly newId: () => string;
 }
@@ -80,15 +83,19 @@ export interface TenantRunDeps extends ExecuteDeps, TraceDeps {
  * Runs the job, or sends the request of a query, for one tenant and records the outcome. Never throws: a failure is a value, and the run decides about
  * retries. The platform may deliver the same input more than once; the first record wins.
  * @param earlier the record that a tenant has already, if the caller has looked for it.
+ * @param refuse is asked before a visit. What it returns is recorded instead.
  */
 export async function runTenant(
   deps: TenantRunDeps,
   input: TenantRunInput,
   earlier?: EarlierRecords,
+  refuse?: Refuse,
 ): Promise<TenantRunResult> {
   const log = deps.log.child({ runId: input.runId, index: input.index, round: input.round });
   try {
-    return await visit({ ...deps, log }, input, earlier).catch((thrown: unknown) => stopRun(deps, input.runId, thrown));
+    return await visit({ ...deps, log }, input, earlier, refuse).catch((thrown: unknown) =>
+      stopRun(deps, input.runId, thrown),
+    );
   } catch (thrown) {
     // Most likely storage failed. The tenant has no record, so the next round tries it again.
     log.log('error', 'tenant_run.broken', errorFields(thrown));
@@ -101,6 +108,7 @@ async function visit(
   deps: TenantRunDeps,
   input: TenantRunInput,
   known: EarlierRecords | undefined,
+  refuse: Refuse | undefined,
 ): Promise<TenantRunResult> {
   const stop = await deps.runs.stops.find(input.runId);
   if (stop !== undefined) return { outcome: 'not_attempted', code: stop.code };
@@ -120,7 +128,7 @@ async function visit(
     await deps.runs.stops.stop(input.runId, misfit);
     return { outcome: 'not_attempted', code: misfit.code };
   }
-  return attempt({ ...deps, log: deps.log.child({ tenantId: tenant.tenantId }) }, input, plan, tenant);
+  return attempt({ ...deps, log: deps.log.child({ tenantId: tenant.tenantId }) }, input, { plan, tenant, refuse });
 }
 
 /** Why the run must stop: an earlier build stored parameters that the job of this build does not accept. */
@@ -147,11 +155,16 @@ async function stopRun({ runs }: TenantRunDeps, runId: RunId, thrown: unknown): 
 const stopsRun = ({ scope, code }: BrokerError): boolean =>
   scope === 'credential' || code === 'policy_missing' || code === 'plan_changed';
 
+interface PlannedVisit {
+  readonly plan: RunPlan;
+  readonly tenant: PlannedTenant;
+  readonly refuse: Refuse | undefined;
+}
+
 async function attempt(
   deps: TenantRunDeps,
   input: TenantRunInput,
-  plan: RunPlan,
-  tenant: PlannedTenant,
+  { plan, tenant, refuse }: PlannedVisit,
 ): Promise<TenantRunResult> {
   const started = { tenantId: tenant.tenantId, name: tenant.name, round: input.round, startedAtMs: deps.clock.nowMs() };
   const record = async (
@@ -173,6 +186,8 @@ async function attempt(
   const trace = new TraceRecorder(deps, handedOut);
   let written: QueryRows;
   try {
+    const refusal = await refuse?.();
+    if (refusal !== undefined) throw refusal;
     written = await work({ ...deps, trace, handedOut }, input.runId, plan, tenant);
   } catch (thrown) {
     const error = toBrokerError(thrown);

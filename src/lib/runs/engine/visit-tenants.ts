@@ -1,4 +1,5 @@
-import { minuteMs, withDeadline } from '../../core/clock.ts';
+import { minuteMs } from '../../core/clock.ts';
+import { BrokerError } from '../../core/errors.ts';
 import { FairLimiter } from '../../core/fair-limiter.ts';
 import { Turns } from '../../core/limiter.ts';
 import { errorFields } from '../../core/log.ts';
@@ -24,6 +25,8 @@ export const requestersOf = (runId: RunId): Requesters =>
 export interface VisitTenantsDeps extends TenantRunDeps {
   /** Tenants that this process visits at a time, over all activities. Runs take turns. */
   readonly tenantSlots: Pick<FairLimiter, 'run'>;
+  /** One place, for a tenant in which the job perhaps ends the process. */
+  readonly loneSlot: Pick<FairLimiter, 'run'>;
 }
 
 /**
@@ -34,21 +37,18 @@ const startsWithinMs = 10 * minuteMs;
 
 /**
  * Visits several tenants side by side. Each has its own deadline, record and outcome. Never throws.
- * If the platform delivers the same input again, tenants with a record are not visited again.
+ * If the platform delivers the same input again, tenants with a record are not visited again, and the others one by one:
+ * perhaps the job ended the process in one of them.
  */
 export async function visitTenants(deps: VisitTenantsDeps, input: VisitTenantsInput): Promise<TenantsVisitResult> {
-  const { indexes, ...rest } = input;
+  const { indexes } = input;
   const untilMs = deps.clock.nowMs() + startsWithinMs;
-  const earlier = await recordedBefore(deps, input);
-  const requesters = requestersOf(input.runId);
-  const results = await Promise.all(
-    indexes.map((index) =>
-      deps.tenantSlots.run(async (): Promise<TenantRunResult | undefined> => {
-        if (deps.clock.nowMs() >= untilMs) return undefined;
-        return runTenant(deps, { ...rest, index }, earlier);
-      }, requesters),
-    ),
-  );
+  const [earlier, starts] = await Promise.all([
+    recordedBefore(deps, input),
+    countStart(deps, input, `${indexes[0]}-${indexes.length}`),
+  ]);
+  const group = { input, earlier, isInTime: () => deps.clock.nowMs() < untilMs };
+  const results = starts === 1 ? await sideBySide(deps, group) : await oneByOne(deps, group);
   const visited = indexes.filter((_, place) => results[place] !== undefined);
   const { retry, retryAfterSeconds, ...why } = summaryOf(
     visited,
@@ -61,6 +61,65 @@ export async function visitTenants(deps: VisitTenantsDeps, input: VisitTenantsIn
     ...(retryAfterSeconds === 0 ? {} : { retryAfterSeconds }),
     ...why,
   };
+}
+
+interface Group {
+  readonly input: VisitTenantsInput;
+  readonly earlier: EarlierRecords;
+  readonly isInTime: () => boolean;
+}
+
+/** The outcome of each tenant. Undefined: another activity is to visit it. */
+type Results = (TenantRunResult | undefined)[];
+
+function sideBySide(deps: VisitTenantsDeps, { input, earlier, isInTime }: Group): Promise<Results> {
+  const { indexes, ...rest } = input;
+  const requesters = requestersOf(input.runId);
+  return Promise.all(
+    indexes.map((index) =>
+      deps.tenantSlots.run(
+        async () => (isInTime() ? runTenant(deps, { ...rest, index }, earlier) : undefined),
+        requesters,
+      ),
+    ),
+  );
+}
+
+/** A tenant in which the process ended this many times, while it was visited alone, is given up. Once may be a deployment. */
+const maxEnds = 2;
+
+/** After a tenant is given up, the rest is for another activity: the platform repeats each a few times only. */
+async function oneByOne(deps: VisitTenantsDeps, { input, earlier, isInTime }: Group): Promise<Results> {
+  const { indexes, ...rest } = input;
+  let givenUp: BrokerError | undefined;
+  const results: Results = [];
+  for (const index of indexes) {
+    const refuse = async (): Promise<BrokerError | undefined> => {
+      const ends = (await countStart(deps, input, `${index}`)) - 1;
+      if (ends < maxEnds) return undefined;
+      const detail = `The process ended ${ends + 1} times during the visit, as it does after process.exit() or without memory.`;
+      return (givenUp = new BrokerError('job_failed', detail));
+    };
+    const visit = async () =>
+      givenUp === undefined && isInTime() ? runTenant(deps, { ...rest, index }, earlier, refuse) : undefined;
+    results.push(await deps.loneSlot.run(visit, requestersOf(input.runId)));
+  }
+  return results;
+}
+
+/** @returns 1 for the first start, for a query, which is no code of a job, and if storage fails. */
+async function countStart(
+  { runs, log }: VisitTenantsDeps,
+  { runId, round }: Pick<VisitTenantsInput, 'runId' | 'round'>,
+  work: string,
+): Promise<number> {
+  if (parseRunId(runId)?.job === queryJob) return 1;
+  try {
+    return await runs.results.countStart(runId, `${round}-${work}`);
+  } catch (thrown) {
+    log.log('warn', 'tenant_run.start_uncounted', { runId, ...errorFields(thrown) });
+    return 1;
+  }
 }
 
 /** The records that tenants of the group have already. If storage fails, each visit looks for its own. */
@@ -79,9 +138,6 @@ async function recordedBefore(
   }
 }
 
-/** Longest wait for the platform. Without an answer the activity would not end, nor would its batch and its run. */
-const tellWithinMs = 30_000;
-
 interface VisitInTurnDeps extends VisitTenantsDeps {
   readonly orchestrations: Pick<Orchestrations, 'raise'>;
 }
@@ -97,9 +153,9 @@ export async function visitInTurn(
   return result;
 }
 
-async function tellRun({ orchestrations, clock, log }: VisitInTurnDeps, runId: RunId, event: string): Promise<void> {
+async function tellRun({ orchestrations, log }: VisitInTurnDeps, runId: RunId, event: string): Promise<void> {
   try {
-    await withDeadline(clock, tellWithinMs, () => orchestrations.raise(runId, event));
+    await orchestrations.raise(runId, event);
   } catch (thrown) {
     // The run starts its next batch when this one has ended.
     log.log('warn', 'run.next_batch_late', { runId, ...errorFields(thrown) });
@@ -127,7 +183,10 @@ export function givingWay(deps: VisitTenantsDeps, turns: Turns): VisitTenantsDep
         findOutcomes: (...given) => runs.log.findOutcomes(...given),
         recordTenant: turns.before((...given) => runs.log.recordTenant(...given)),
       },
-      results: { putRows: turns.before((...given) => runs.results.putRows(...given)) },
+      results: {
+        putRows: turns.before((...given) => runs.results.putRows(...given)),
+        countStart: (...given) => runs.results.countStart(...given),
+      },
     },
   };
 }
@@ -144,6 +203,7 @@ export function createLimiters(most: { readonly resourceConcurrency: number; rea
     requestSlots,
     limiter: requestSlots.as({ id: 'broker', kind: 'broker' }),
     tenantSlots: createTenantSlots(most.tenantConcurrency),
+    loneSlot: createTenantSlots(1),
     turns: new Turns(setImmediate),
   };
 }

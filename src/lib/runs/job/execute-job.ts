@@ -4,7 +4,7 @@ import type { PermissionMap } from 'graph-permissions/permission-map';
 import { noLongerNeeded } from '../../core/clock.ts';
 import { BrokerError } from '../../core/errors.ts';
 import type { FairLimiter } from '../../core/fair-limiter.ts';
-import type { Logger } from '../../core/log.ts';
+import { errorFields, type Logger } from '../../core/log.ts';
 import type { ResourceRegistry } from '../../core/resources.ts';
 import type { Secret, TokenSource } from '../../core/secrets.ts';
 import { Requesters } from '../../core/share.ts';
@@ -124,7 +124,7 @@ export async function executeJob(
     // A job that ignores its abort signal must not delay the run, so its result is abandoned.
     const returned = await Promise.race([callJob(deps, job, context), timedOut]);
     const counting = { by: job.historyBy, without: uncompared(job) };
-    return checkColumns(job, writeRows(returned, deps.handedOut, counting));
+    return readable(deps.trace, () => checkColumns(job, writeRows(returned, deps.handedOut, counting)));
   } finally {
     finished.abort(noLongerNeeded);
   }
@@ -134,11 +134,37 @@ async function callJob({ trace, handedOut }: AttemptDeps, job: Job, context: Job
   try {
     return await job.run(context);
   } catch (thrown) {
-    trace.threw(thrown);
-    if (thrown instanceof BrokerError) throw withoutSecrets(thrown, handedOut);
-    if (context.signal.aborted) throw context.signal.reason;
-    // The error text may quote a token, so only the trace and the log get it, both without secrets.
-    throw new BrokerError('job_failed', 'The job threw an error.', { cause: thrown });
+    throw readable(trace, (): unknown => {
+      trace.threw(thrown);
+      if (thrown instanceof BrokerError) return withoutSecrets(thrown, handedOut);
+      if (context.signal.aborted) return context.signal.reason;
+      // The error text may quote a token, so only the trace and the log get it, both without secrets.
+      const { cause = '' } = errorFields(thrown);
+      return new BrokerError('job_failed', 'The job threw an error.', { logFields: { cause: String(cause) } });
+    });
+  }
+}
+
+/**
+ * Reads a value of a job. Its getters, and a proxy, may throw anything.
+ * @throws BrokerError of `read`; job_failed if it throws something else.
+ */
+function readable<T>(trace: TraceRecorder, read: () => T): T {
+  try {
+    return read();
+  } catch (thrown) {
+    if (isBrokerError(thrown)) throw thrown;
+    const failure = new BrokerError('job_failed', 'The job returned or threw a value that cannot be read.');
+    trace.threw(failure);
+    throw failure;
+  }
+}
+
+function isBrokerError(thrown: unknown): boolean {
+  try {
+    return thrown instanceof BrokerError;
+  } catch {
+    return false;
   }
 }
 

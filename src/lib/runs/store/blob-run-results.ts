@@ -6,8 +6,13 @@ import type { RowText } from '../job/row.ts';
 import { runPlanSchema } from '../engine/run-schemas.ts';
 import { checkPlanDigest, digestOf } from './stored-plan.ts';
 import { type Clock, withDeadline } from '../../core/clock.ts';
-import { once } from '../../core/single-flight.ts';
-import { isStorageConflict, isStorageMissing, isStorageRangeInvalid, storageCall } from '../../core/rows/table.ts';
+import {
+  Created,
+  isItemMissing,
+  isStorageConflict,
+  isStorageRangeInvalid,
+  storageCall,
+} from '../../core/rows/table.ts';
 
 const resultsContainer = 'results';
 /** Size of the blocks of an export, in bytes. Two of them are in memory at most. */
@@ -22,25 +27,28 @@ const uploadMs = 120_000;
 
 /**
  * Stores plans, rows and exports as blobs: `{runId}/plan.json`, `{runId}/rows/{tenantId}.{attempt}.jsonl`,
- * `{runId}/export.jsonl.gz` and `{runId}/export.csv.gz`.
+ * `{runId}/starts/…`, `{runId}/export.jsonl.gz` and `{runId}/export.csv.gz`.
  */
 export class BlobRunResults implements RunResults {
-  readonly #container: () => Promise<ContainerClient>;
+  readonly #container: Created<ContainerClient>;
   readonly #clock: Clock;
   readonly #newId: () => string;
 
-  /** @param container returns the client for a container name. The container is created on first use. */
+  /**
+   * @param container returns the client for a container name. The container is created on first use.
+   * @param lost is told the name of the container when somebody has deleted it.
+   */
   constructor(
     container: (name: string) => Promise<ContainerClient>,
-    { clock, newId }: { readonly clock: Clock; readonly newId: () => string },
+    deps: { readonly clock: Clock; readonly newId: () => string; readonly lost?: (name: string) => void },
   ) {
-    this.#clock = clock;
-    this.#newId = newId;
-    this.#container = once(async () => {
-      const client = await container(resultsContainer);
-      await this.#inTime((abortSignal) => client.createIfNotExists({ abortSignal }));
-      return client;
-    });
+    this.#clock = deps.clock;
+    this.#newId = deps.newId;
+    this.#container = new Created(
+      () => container(resultsContainer),
+      (client) => withDeadline(this.#clock, replyMs, (abortSignal) => client.createIfNotExists({ abortSignal })),
+      () => deps.lost?.(resultsContainer),
+    );
   }
 
   async putPlan(runId: RunId, plan: RunPlan): Promise<StoredPlan> {
@@ -64,7 +72,7 @@ export class BlobRunResults implements RunResults {
       checkPlanDigest(run, digest);
       return { ...runPlanSchema.parse(JSON.parse(bytes.toString('utf8'))), digest };
     } catch (thrown) {
-      if (isStorageMissing(thrown)) return undefined;
+      if (isItemMissing(thrown)) return undefined;
       return storageCall(() => Promise.reject(thrown));
     }
   }
@@ -79,7 +87,12 @@ export class BlobRunResults implements RunResults {
   }
 
   async *rows(runId: RunId, rowsName: string, fromByte = 0): AsyncGenerator<string, void, undefined> {
-    yield* this.#text(blobName(runId, rowsName), { fromByte });
+    const [tenantId] = rowsName.split('.');
+    yield* this.#text(
+      blobName(runId, rowsName),
+      { fromByte },
+      `To read the other rows, leave out its tenant: except=${tenantId}.`,
+    );
   }
 
   async putExport(runId: RunId, format: StoredFormat, text: AsyncIterable<string>): Promise<void> {
@@ -109,8 +122,24 @@ export class BlobRunResults implements RunResults {
     });
   }
 
+  async countStart(runId: RunId, work: string): Promise<number> {
+    return storageCall(async () => {
+      const container = await this.#container.client();
+      const blob = container.getAppendBlobClient(`${runId}/starts/${work}`);
+      try {
+        await this.#inTime((abortSignal) => blob.create({ conditions: { ifNoneMatch: '*' }, abortSignal }));
+        return 1;
+      } catch (thrown) {
+        if (!isStorageConflict(thrown)) throw thrown;
+        // A byte for each start but the first.
+        const { blobAppendOffset } = await this.#inTime((abortSignal) => blob.appendBlock('.', 1, { abortSignal }));
+        return Number(blobAppendOffset) + 2;
+      }
+    });
+  }
+
   async remove(runId: RunId): Promise<void> {
-    const container = await storageCall(this.#container);
+    const container = await storageCall(() => this.#container.client());
     for await (const { name } of this.#each(container.listBlobsFlat({ prefix: `${runId}/` }))) {
       await storageCall(() =>
         this.#inTime((abortSignal) => container.getBlobClient(name).deleteIfExists({ abortSignal })),
@@ -118,15 +147,15 @@ export class BlobRunResults implements RunResults {
     }
   }
 
-  async *#text(name: string, part: BlobPart): AsyncGenerator<string, void, undefined> {
+  async *#text(name: string, part: BlobPart, remedy = ''): AsyncGenerator<string, void, undefined> {
     const decoder = new TextDecoder();
     try {
       for await (const piece of this.#read(name, part)) yield decoder.decode(piece, { stream: true });
       yield decoder.decode();
     } catch (thrown) {
       if (isStorageRangeInvalid(thrown)) return;
-      const missing = `The blob ${resultsContainer}/${name} does not exist.`;
-      await storageCall(() => Promise.reject(thrown), isStorageMissing(thrown) ? missing : undefined);
+      const missing = `The blob ${resultsContainer}/${name} does not exist. ${remedy}`.trim();
+      await storageCall(() => Promise.reject(thrown), isItemMissing(thrown) ? missing : undefined);
     }
   }
 
@@ -160,11 +189,11 @@ export class BlobRunResults implements RunResults {
 
   /** @throws DeadlineError */
   #inTime<T>(work: (abortSignal: AbortSignal) => Promise<T>, ms = replyMs): Promise<T> {
-    return withDeadline(this.#clock, ms, work);
+    return withDeadline(this.#clock, ms, work).catch((thrown: unknown) => this.#container.failed(thrown));
   }
 
   async #blob(name: string) {
-    return (await this.#container()).getBlockBlobClient(name);
+    return (await this.#container.client()).getBlockBlobClient(name);
   }
 }
 

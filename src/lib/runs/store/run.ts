@@ -288,6 +288,12 @@ export interface RunResults {
   putExport(runId: RunId, format: StoredFormat, text: AsyncIterable<string>): Promise<void>;
   /** Yields the text of a stored export in chunks of any size. */
   export(runId: RunId, format: StoredFormat): AsyncIterable<string>;
+  /**
+   * Counts durably that work begins, because the process may end in it.
+   * @param work 1 to 60 letters, digits and hyphens, unique in the run.
+   * @returns how often it has begun. More than that if a reply of storage was lost.
+   */
+  countStart(runId: RunId, work: string): Promise<number>;
   /** Deletes all blobs of the run. */
   remove(runId: RunId): Promise<void>;
 }

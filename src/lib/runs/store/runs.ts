@@ -6,6 +6,7 @@ import type { TableHistory } from '../history/table-history.ts';
 import type { QuerySlots } from './query-slots.ts';
 import { isEnded, type RunId, type RunLog, type RunPlan, type RunResults, type RunStop } from './run.ts';
 import type { LastResultsReader, TableScheduleLog } from './schedule-log.ts';
+import { planDeleted } from './stored-plan.ts';
 
 /** What a process remembers about a run that it executes. */
 interface KnownRun {
@@ -13,6 +14,9 @@ interface KnownRun {
   /** Tenants that had a record when this process first read the run. After a crash they are not started again. */
   readonly recordedBefore: ReadonlySet<TenantId>;
 }
+
+export const recordDeleted = (runId: RunId): BrokerError =>
+  new BrokerError('run_not_found', `The record of the run ${runId} no longer exists.`);
 
 /** Number of plans in memory. A plan of 5,000 tenants takes about 1 MB. */
 const maxPlans = 8;
@@ -25,14 +29,15 @@ export function createRunPlans(deps: {
   const known = new LRUCache<RunId, Promise<KnownRun>>({ max: maxPlans });
   const read = async (runId: RunId): Promise<KnownRun> => {
     const run = await deps.runLog.find(runId);
-    const plan = run && (await deps.results.plan(run));
-    if (plan === undefined) throw new BrokerError('run_not_found', `The plan of the run ${runId} no longer exists.`);
+    if (run === undefined) throw recordDeleted(runId);
+    const plan = await deps.results.plan(run);
+    if (plan === undefined) throw planDeleted(runId);
     const recordedBefore = new Set<TenantId>();
     for await (const { tenantId } of deps.runLog.tenants(runId)) recordedBefore.add(tenantId);
     return { plan, recordedBefore };
   };
   return {
-    /** @throws BrokerError run_not_found if the run has no plan, plan_changed if the stored one is not the run's. */
+    /** @throws BrokerError run_not_found; plan_changed if the stored plan is not the run's, or is gone. */
     get: (runId: RunId): Promise<KnownRun> => {
       const found = known.get(runId);
       if (found !== undefined) return found;
@@ -65,7 +70,7 @@ export function createRunStops(deps: { readonly runLog: RunLog; readonly clock: 
   };
   const read = async (runId: RunId): Promise<RunStop | undefined> => {
     const run = await deps.runLog.find(runId);
-    if (run === undefined) throw new BrokerError('run_not_found', `The record of the run ${runId} no longer exists.`);
+    if (run === undefined) throw recordDeleted(runId);
     if (run.stoppedBy !== undefined) return run.stoppedBy;
     if (run.cancelRequestedAtMs !== undefined) return { code: 'run_cancelled', detail: 'The run was cancelled.' };
     // The watchdog ended the run while its batches were still executing.

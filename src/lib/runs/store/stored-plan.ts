@@ -98,5 +98,9 @@ export function checkPlanRequest(
   if (!fits) throw planChanged(runId);
 }
 
+/** The plan of a run that was planned is not there any more. */
+export const planDeleted = (runId: RunId): BrokerError =>
+  new BrokerError('plan_changed', `Somebody has deleted the stored plan of the run ${runId}.`);
+
 const planChanged = (runId: RunId): BrokerError =>
   new BrokerError('plan_changed', `The stored plan of the run ${runId} is not the one that the run was started with.`);

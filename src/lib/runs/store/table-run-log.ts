@@ -3,7 +3,7 @@ import { type Clock, DeadlineError, withDeadline } from '../../core/clock.ts';
 import type { TenantId } from '../../core/identifiers.ts';
 import { httpStatusOf } from '../../core/outbound.ts';
 import { GroupCommit } from '../../core/rows/group-commit.ts';
-import { quoted, type Row, storageCall, Table } from '../../core/rows/table.ts';
+import { isItemMissing, quoted, type Row, storageCall, Table, unlessMissing } from '../../core/rows/table.ts';
 import {
   keysOfRun,
   newRunRow,
@@ -29,6 +29,7 @@ import type {
   TenantOutcome,
   TenantRun,
 } from './run.ts';
+import { recordDeleted } from './runs.ts';
 
 /** The filter as OData conditions of the table Runs. Undefined: every run. */
 export function filterOf({ job, active, starter, createdBeforeMs }: Omit<RunFilter, 'limit'>): string | undefined {
@@ -92,7 +93,7 @@ export class TenantRecords {
     this.#table = table;
     this.#clock = clock;
     this.#inserts = new GroupCommit<Entity>(
-      { clock, write: async (entities, signal) => insert(await table.client(), entities, signal) },
+      { clock, write: (entities, signal) => table.use((client) => insert(client, entities, signal)) },
       {
         groupOf: ({ partitionKey }) => partitionKey,
         maxBatch,
@@ -214,7 +215,8 @@ export class TableRunLog implements RunLog {
     const keys = keysOfRun(runId);
     if (keys === undefined) return;
     const row = { ...keys, ...runColumns.change(change) };
-    await storageCall(async () => (await this.#runs.client()).updateEntity(row, 'Merge'));
+    const update = () => this.#runs.use((client) => client.updateEntity(row, 'Merge'));
+    if ((await storageCall(() => unlessMissing(update, isItemMissing))) === undefined) throw recordDeleted(runId);
   }
 
   async remove(runId: RunId): Promise<void> {

@@ -37,6 +37,30 @@ describe('createBrokerClient', () => {
     expect(await client(() => Response.json({ runs: [] })).glance('/runs')).toEqual({ runs: [] });
   });
 
+  test('repeats the start of a run with its key while the broker is not available', async () => {
+    const keys: (string | null)[] = [];
+    const clock = new FakeClock();
+    const starting = createBrokerClient(
+      async (_, { headers }) => {
+        keys.push(new Headers(headers).get('idempotency-key'));
+        if (keys.length % 2 === 1) return problem(503, { code: 'storage_unavailable', detail: 'Away.' });
+        return Response.json({ runId: 'probe@w' }, { status: 202 });
+      },
+      'https://broker.example',
+      async () => 'caller-token',
+      clock,
+    );
+    for (let run = 0; run < 2; run += 1) {
+      const started = starting.start('/jobs/probe/runs', {});
+      await clock.advance(1_000);
+      expect(await started).toEqual({ runId: 'probe@w' });
+    }
+    const [first, again, second, secondAgain] = keys;
+    expect([again, secondAgain]).toEqual([first, second]);
+    expect(first).toMatch(/^[0-9a-f-]{36}$/);
+    expect(second).not.toBe(first);
+  });
+
   test.each(['get', 'post'] as const)(
     'repeats a throttled %s when the broker says, at most four times',
     async (method) => {

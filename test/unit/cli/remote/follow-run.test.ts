@@ -15,6 +15,7 @@ const client = (answer: (nth: number) => unknown): BrokerClient & { asked: numbe
     get: async () => answer((made.asked += 1)),
     glance: async () => undefined,
     post: async () => undefined,
+    start: async () => undefined,
     put: async () => undefined,
     pages: () => [] as never,
     relay: async () => undefined as never,

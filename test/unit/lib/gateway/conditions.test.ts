@@ -1,4 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { decideApproval } from '../../../../src/lib/approvals/decide-approval.ts';
+import { silentLogger } from '../../../../src/lib/core/log.ts';
+import { person } from '../../../support/approval-records.ts';
+import { guid } from '../../../support/audit-entries.ts';
 import { bodyOf, bytes, json, stage, usersRule } from './send/stage.ts';
 
 const code = (expected: string) => expect.objectContaining({ code: expected }) as Error;
@@ -24,6 +28,35 @@ describe('a request under a rule with an approval', () => {
     expect(bodyOf(answer)).toMatchObject({ approvalId: id, status: 'pending', rule: 'writes' });
     expect(world.sent).toEqual([]);
     expect(world.tokenRequests).toEqual([]);
+  });
+
+  it.each([
+    ['a change', { ...writes, approval: {} }, patch],
+    ['a request that reads', { ...usersRule, approval: {} }, {}],
+  ])('is not sent if the approval of %s is revoked while it waits for its last token', async (_, ruled, more) => {
+    const { world, approvals, orchestrations, send } = stage([ruled]);
+    const request = { ...more, justification };
+    const id = (await send(path, request)).headers['x-approval-id'] ?? '';
+    const decide = (decision: 'approve' | 'revoke', decider: number) =>
+      decideApproval(
+        approvals,
+        id,
+        { decision, reason: 'Agreed with the customer.' },
+        {
+          caller: { ...person(decider), roles: ['Approvals.Decide'] },
+          correlationId: guid(5),
+          log: silentLogger,
+          orchestrations,
+        },
+      );
+    await decide('approve', 2);
+    // The first token is for the record. The request leaves with the second one.
+    world.beforeToken = async () => {
+      if (world.tokenRequests.length === 2) await decide('revoke', 3);
+    };
+    await expect(send(path, request)).rejects.toThrow(code('approval_ended'));
+    expect(world.tokenRequests).toHaveLength(2);
+    expect(world.sent).toEqual([]);
   });
 
   it('is refused in a batch', async () => {

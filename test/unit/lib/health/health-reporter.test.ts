@@ -69,6 +69,8 @@ const rule = (application: string, ...grants: ('delegated' | 'application')[]): 
   excessScopes: 'refuse',
 });
 
+let losses: string[] = [];
+
 function reporter(): HealthReporter {
   const { log } = recorder;
   return new HealthReporter({
@@ -82,6 +84,7 @@ function reporter(): HealthReporter {
     permissionMap: { inForce: async () => permissionMap() },
     evidence: { state: async () => checkpoints() },
     unknownSettings: unknown,
+    storage: { losses: () => losses },
     clock,
   });
 }
@@ -109,6 +112,15 @@ describe('HealthReporter', () => {
   it('reports down while storage is unavailable, because no token is issued without a record', async () => {
     journal.down = true;
     expect(await reporter().report()).toMatchObject({ status: 'down', storage: { status: 'down' } });
+  });
+
+  it('names a deleted table, which is no reason to refuse tokens', async () => {
+    losses = ['"Runs" was found deleted.'];
+    expect(await reporter().report()).toMatchObject({
+      status: 'degraded',
+      storage: { status: 'degraded', problem: '"Runs" was found deleted.' },
+    });
+    losses = [];
   });
 
   it('reports down without Key Vault at the start, and degraded while the credential is cached', async () => {

@@ -1,6 +1,6 @@
 import type { TableClient } from '@azure/data-tables';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { BrokerError } from '../../../../../src/lib/core/errors.ts';
 import { type Keys, putAction, readPage, Table, untilWritten } from '../../../../../src/lib/core/rows/table.ts';
 import { TransactionTable } from '../../../../fakes/transaction-table.ts';
@@ -108,11 +108,30 @@ describe('a row that somebody else writes', () => {
     'is not the reason for %s',
     async (thrown) => {
       const refusing = tableOf({ createEntity: fail(thrown), deleteEntity: fail(thrown) });
-      const unavailable = { code: 'storage_unavailable', detail: 'It failed.' };
+      const unavailable = { code: 'storage_unavailable', detail: expect.stringMatching(/^It failed\./) as string };
       await expect(refusing.putIfUnchanged(key, undefined)).rejects.toMatchObject(unavailable);
       await expect(refusing.remove(key)).rejects.toMatchObject(unavailable);
     },
   );
+});
+
+it('is created again after it was deleted, once storage has finished that', async () => {
+  const memory = new TransactionTable();
+  const created = vi.spyOn(memory, 'createTable');
+  const table = new Table(async () => memory.client);
+  await table.put({ ...key, size: 1 });
+  const get = vi.spyOn(memory, 'getEntity').mockRejectedValueOnce(rest(404, 'TableNotFound'));
+  await expect(table.find(key)).rejects.toMatchObject({ code: 'storage_unavailable' });
+  created.mockRejectedValueOnce(rest(409, 'TableBeingDeleted'));
+  await expect(table.find(key)).rejects.toMatchObject({ code: 'storage_unavailable' });
+  expect([created.mock.calls.length, get.mock.calls.length]).toEqual([2, 1]);
+  await table.find(key);
+  await table.find(key);
+  expect([created.mock.calls.length, get.mock.calls.length]).toEqual([3, 3]);
+  // Any other failure is no reason to create it.
+  get.mockRejectedValueOnce(rest(503)).mockRejectedValueOnce(rest(404, 'ResourceNotFound'));
+  await expect(table.find(key)).rejects.toMatchObject({ code: 'storage_unavailable' });
+  expect([await table.find(key), created.mock.calls.length]).toEqual([undefined, 3]);
 });
 
 // The clients of tables and blobs keep the code of the service in different places.

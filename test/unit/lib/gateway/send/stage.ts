@@ -63,6 +63,8 @@ export function stage(rules: readonly object[] = [usersRule], { requestsPerMinut
     sent: [] as UpstreamRequest[],
     answers: [] as (Answer | Error)[],
     tokenRequests: [] as TokenRequest[],
+    /** What happens while a request waits for its token. */
+    beforeToken: (): Promise<unknown> => Promise.resolve(),
     fromCache: false,
     scopes: ['User.ReadWrite.All', 'User.Read.All'] as readonly string[],
     newer: 0,
@@ -100,6 +102,7 @@ export function stage(rules: readonly object[] = [usersRule], { requestsPerMinut
     tokens: {
       getToken: async (request) => {
         world.tokenRequests.push(request);
+        await world.beforeToken();
         return token(request);
       },
       getNewerToken: async (request) => {

@@ -14,7 +14,10 @@ it('passes on what begins no work', async () => {
   const { deps, runLog } = await stageRun(async () => [], 2);
   const forgotten: string[] = [];
   const tokens = { ...deps.tokens, forgetTenant: (id: string) => void forgotten.push(id) };
-  const given = givingWay({ ...deps, tokens, tenantSlots: createTenantSlots(1) }, new Turns(() => undefined));
+  const given = givingWay(
+    { ...deps, tokens, tenantSlots: createTenantSlots(1), loneSlot: createTenantSlots(1) },
+    new Turns(() => undefined),
+  );
   await runLog.recordTenants(runId, [recordOf(1)]);
   given.tokens.forgetTenant(tenantId(1));
   expect(forgotten).toEqual([tenantId(1)]);
@@ -40,6 +43,7 @@ it('begins one piece of the work of all tenants in each pass of the event loop',
   const watched: VisitTenantsDeps = {
     ...deps,
     tenantSlots: createTenantSlots(4),
+    loneSlot: createTenantSlots(1),
     fetch: seen('fetch', async () => Response.json({ value: [] })),
     tokens: { ...deps.tokens, getToken: seen('token', (...given) => deps.tokens.getToken(...given)) },
     runs: {
@@ -49,7 +53,10 @@ it('begins one piece of the work of all tenants in each pass of the event loop',
         findOutcomes: (...given) => log.findOutcomes(...given),
         recordTenant: seen('record', (...given) => log.recordTenant(...given)),
       },
-      results: { putRows: seen('rows', (...given) => results.putRows(...given)) },
+      results: {
+        putRows: seen('rows', (...given) => results.putRows(...given)),
+        countStart: (...given) => results.countStart(...given),
+      },
     },
   };
   const passes: (() => void)[] = [];

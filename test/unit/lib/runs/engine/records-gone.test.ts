@@ -43,11 +43,31 @@ describe('a run whose record is missing', () => {
 });
 
 describe('a run whose plan is missing', () => {
-  test('is finished with the recorded results', async () => {
-    const { deps, attempt, results } = await stageRun(async () => []);
+  const reason = { code: 'plan_changed', detail: `Somebody has deleted the stored plan of the run ${runId}.` };
+
+  test('fails with the reason, and keeps the recorded results', async () => {
+    const { deps, attempt, runLog, results } = await stageRun(async () => []);
     await attempt(0);
     await results.remove(runId);
-    expect(await finishRun(deps, { runId })).toMatchObject({ status: 'completed', tenants: { succeeded: 1 } });
+    const tenants = { total: 3, succeeded: 1, failed: 0, notAttempted: 2 };
+    expect(await finishRun(deps, { runId })).toMatchObject({ status: 'failed', tenants });
+    expect(await runLog.find(runId)).toMatchObject({ status: 'failed', stoppedBy: reason });
+  });
+
+  test('is completed if every tenant has a record', async () => {
+    const { deps, attempt, results } = await stageRun(async () => []);
+    for (const index of [0, 1, 2]) await attempt(index);
+    await results.remove(runId);
+    expect(await finishRun(deps, { runId })).toMatchObject({ status: 'completed', tenants: { succeeded: 3 } });
+  });
+
+  test('stops at the first tenant, because no other can be visited', async () => {
+    const { deps, attempt, runLog, results, started } = await stageRun(async () => []);
+    await results.remove(runId);
+    expect(await attempt(0)).toEqual({ outcome: 'not_attempted', code: 'plan_changed' });
+    expect(await finishRun(deps, { runId })).toMatchObject({ status: 'failed', tenants: { notAttempted: 3 } });
+    expect(await runLog.find(runId)).toMatchObject({ stoppedBy: reason });
+    expect(started).toEqual([]);
   });
 
   test('can still be exported', async () => {
@@ -87,6 +107,17 @@ describe('the rows of a run', () => {
       code: 'storage_unavailable',
     });
   });
+});
+
+test('a tenant without a record gets a round above those of all others, in whatever order these are read', async () => {
+  const { deps, runLog } = await stageRun(async () => []);
+  await runLog.recordTenants(runId, [recordOf(0, { round: 3 }), recordOf(1, { round: 1 })]);
+  await finishRun(deps, { runId });
+  const lost = { outcome: 'failed', code: 'internal', round: 4, attempts: 3 };
+  expect(await runLog.findTenant(runId, tenantId(2))).toMatchObject(lost);
+  // What a late activity of the last round records.
+  await runLog.recordTenant(runId, recordOf(2, { round: 3 }));
+  expect(await runLog.findTenant(runId, tenantId(2))).toMatchObject(lost);
 });
 
 test('a cancelled run records the reason for a waiting tenant, even if its record has no code', async () => {

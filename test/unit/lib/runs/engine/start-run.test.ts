@@ -120,6 +120,19 @@ describe('startRun', () => {
     expect(parseRunId('probe@w:r1:b0')).toEqual({ job: 'probe', window: 'w:r1:b0' });
   });
 
+  test('says that the record is gone, not that the run exists, while the platform has its instance', async () => {
+    const { start, runLog, orchestrations } = stage();
+    await start();
+    await expect(start()).rejects.toMatchObject({ code: 'run_conflict', detail: 'The run probe@w already exists.' });
+    await runLog.remove('probe@w');
+    await expect(start()).rejects.toMatchObject({
+      code: 'run_conflict',
+      detail: expect.stringContaining('The record of the run probe@w was deleted') as string,
+    });
+    orchestrations.states.set('probe@w', 'ended');
+    expect(await start()).toBe('probe@w');
+  });
+
   test('answers run_conflict and creates no record while the platform has an active instance with the id', async () => {
     const { start, runLog, orchestrations, started } = stage();
     orchestrations.states.set('probe@w', 'active');
@@ -132,7 +145,10 @@ describe('startRun', () => {
   test('completes a start that was interrupted more than a minute ago', async () => {
     const { start, started, clock, orchestrations } = stage();
     orchestrations.broken = true;
-    await expect(start()).rejects.toThrow('the platform is away');
+    await expect(start()).rejects.toMatchObject({
+      code: 'storage_unavailable',
+      detail: expect.stringContaining('The run probe@w may have started') as string,
+    });
     orchestrations.broken = false;
     await expect(start()).rejects.toMatchObject({ code: 'run_conflict' });
     expect(started).toHaveLength(0);

@@ -578,3 +578,66 @@ describe('a tenant of a query', () => {
     expect(sent).toEqual([]);
   });
 });
+
+describe('a value of a job that cannot be read', () => {
+  const hostile = (): never => {
+    throw new TypeError('not to be read');
+  };
+  const opaque = new Proxy({}, { get: hostile, ownKeys: hostile, getPrototypeOf: hostile, has: hostile });
+
+  test.each<[string, () => unknown]>([
+    ['a row', () => [Object.defineProperty({}, 'name', { get: hostile, enumerable: true })]],
+    ['a row that is a proxy', () => [opaque]],
+    ['a list of rows', () => new Proxy([], { get: hostile })],
+    [
+      'a revoked proxy',
+      () => {
+        const { proxy, revoke } = Proxy.revocable([], {});
+        revoke();
+        return proxy;
+      },
+    ],
+    [
+      'an error',
+      () => {
+        throw Object.defineProperty(new Error('x'), 'stack', { get: hostile });
+      },
+    ],
+    [
+      'the message of an error',
+      () => {
+        throw Object.defineProperty(new Error('x'), 'message', { get: hostile });
+      },
+    ],
+    [
+      'the cause of an error',
+      () => {
+        throw Object.defineProperty(new Error('x'), 'cause', { get: hostile });
+      },
+    ],
+    [
+      'a thrown proxy',
+      () => {
+        throw opaque;
+      },
+    ],
+    [
+      'an error whose text has 10 MB',
+      () => {
+        throw new Error('x '.repeat(5_000_000));
+      },
+    ],
+    [
+      'an error whose text is a number',
+      () => {
+        throw Object.assign(new Error('x'), { stack: 7, message: Symbol('s') });
+      },
+    ],
+  ])('fails the tenant at once as job_failed: %s', async (_, run) => {
+    const { attempt, runLog } = await stageRun(async () => run(), 1);
+    expect(await attempt(0)).toEqual({ outcome: 'failed', code: 'job_failed' });
+    const { error } = (await runLog.findTenant(runId, tenantId(0)))?.trace ?? {};
+    expect(typeof error).toBe('string');
+    expect(error?.length).toBeLessThanOrEqual(8_000);
+  });
+});

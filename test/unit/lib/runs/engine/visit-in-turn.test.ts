@@ -1,4 +1,6 @@
+import type { DurableClient } from 'durable-functions';
 import { expect, it } from 'vitest';
+import { orchestrationsOf } from '../../../../../src/functions/orchestrations.ts';
 import { createTenantSlots, visitInTurn } from '../../../../../src/lib/runs/engine/visit-tenants.ts';
 import { runId, stageRun, tenantId } from '../store/stage.ts';
 
@@ -10,7 +12,12 @@ async function stage(raise: (instanceId: string, event: string) => Promise<void>
     await visit();
     return [];
   });
-  const deps = { ...run.deps, tenantSlots: createTenantSlots(2), orchestrations: { raise } };
+  const deps = {
+    ...run.deps,
+    tenantSlots: createTenantSlots(2),
+    loneSlot: createTenantSlots(1),
+    orchestrations: { raise },
+  };
   return { ...run, visit: (more = {}) => visitInTurn(deps, { ...input, ...more }) };
 }
 
@@ -47,7 +54,8 @@ it('does not let the visits wait for the event, and ends after it', async () => 
 });
 
 it('ends without an answer of the platform after 30 seconds, and logs that', async () => {
-  const { visit, clock, runLog, logger } = await stage(() => new Promise(() => undefined));
+  const silent = { raiseEvent: () => new Promise(() => undefined) } as unknown as DurableClient;
+  const { visit, clock, runLog, logger } = await stage((...event) => orchestrationsOf(silent, clock).raise(...event));
   let hasEnded = false;
   const visited = visit({ takenEvent }).finally(() => (hasEnded = true));
   await expect.poll(async () => (await runLog.findOutcomes(runId, [tenantId(0), tenantId(1)])).length).toBe(2);

@@ -15,8 +15,8 @@ interface VisitStage extends RunStage {
 
 async function stageVisit(run: (context: JobContext) => Promise<unknown>, slots = 20): Promise<VisitStage> {
   const stage = await stageRun(run, 6);
-  const tenantSlots = createTenantSlots(slots);
-  return { ...stage, visit: (more) => visitTenants({ ...stage.deps, tenantSlots }, { ...input, ...more }) };
+  const places = { tenantSlots: createTenantSlots(slots), loneSlot: createTenantSlots(1) };
+  return { ...stage, visit: (more) => visitTenants({ ...stage.deps, ...places }, { ...input, ...more }) };
 }
 
 async function outcomes({ runLog }: RunStage): Promise<string[]> {
@@ -94,7 +94,7 @@ describe('visitTenants', () => {
     const ends: (() => void)[] = [];
     const stage = await stageRun(() => new Promise((done) => ends.push(() => done([]))), 40);
     await startRun(stage, small, 5, 900);
-    const deps = { ...stage.deps, tenantSlots: createTenantSlots(2) };
+    const deps = { ...stage.deps, tenantSlots: createTenantSlots(2), loneSlot: createTenantSlots(1) };
     const visit = (id: string, count: number) =>
       visitTenants(deps, { ...input, runId: id, indexes: Array.from({ length: count }, (__, index) => index) });
     const large = visit(runId, 40);
@@ -125,6 +125,7 @@ describe('visitTenants', () => {
     const deps = {
       ...stage.deps,
       tenantSlots: createTenantSlots(2),
+      loneSlot: createTenantSlots(1),
       tokens: {
         ...tokens,
         getToken: (...given: Parameters<typeof tokens.getToken>) => {
@@ -158,6 +159,7 @@ describe('visitTenants', () => {
     const deps = {
       ...stage.deps,
       tenantSlots: createTenantSlots(4),
+      loneSlot: createTenantSlots(1),
       requestSlots: createTenantSlots(2),
       fetch: async (url: string) => {
         sent.push(url.includes('select') ? 'small' : 'large');
@@ -204,7 +206,7 @@ describe('visitTenants', () => {
     const full = createTenantSlots(1);
     let free: () => void = () => undefined;
     const held = full.run(() => new Promise<void>((done) => (free = done)), requestersOf(runId));
-    const visited = visitTenants({ ...stage.deps, tenantSlots: full }, input);
+    const visited = visitTenants({ ...stage.deps, tenantSlots: full, loneSlot: full }, input);
     await stage.clock.advance(10 * 60_000);
     free();
     expect(await visited).toEqual({ left: [0, 1, 2, 3] });
@@ -227,5 +229,125 @@ describe('visitTenants', () => {
     expect(await stage.visit()).toEqual({ retry: [0, 1, 2, 3] });
     expect(await stage.visit({ last: true })).toEqual({ lostBy: 'storage_unavailable' });
     expect(stage.started).toEqual([]);
+  });
+});
+
+/** Runs activities until each has returned, as the platform does: a process that ends takes all with it, and they start again. */
+async function untilReturned(kills: readonly number[], groups: readonly (readonly number[])[]) {
+  let process = { hasEnded: false, end: (): void => undefined };
+  const stage = await stageRun((context) => {
+    if (kills.includes(numberOf(context))) process.end();
+    return Promise.resolve([]);
+  }, 6);
+  const { log, results } = stage.deps.runs;
+  let ends = 0;
+  let open = groups;
+  while (open.length > 0) {
+    const ended = Promise.withResolvers<void>();
+    const own = {
+      hasEnded: false,
+      end: (): void => {
+        own.hasEnded = true;
+        ended.resolve();
+      },
+    };
+    process = own;
+    /** Nothing that a process does after its end counts. */
+    const alive =
+      <A extends unknown[], T>(work: (...given: A) => Promise<T>) =>
+      (...given: A): Promise<T> =>
+        own.hasEnded ? new Promise<never>(() => undefined) : work(...given);
+    const deps = {
+      ...stage.deps,
+      tenantSlots: createTenantSlots(20),
+      loneSlot: createTenantSlots(1),
+      runs: {
+        ...stage.deps.runs,
+        log: {
+          findTenant: alive((...given: Parameters<typeof log.findTenant>) => log.findTenant(...given)),
+          findOutcomes: alive((...given: Parameters<typeof log.findOutcomes>) => log.findOutcomes(...given)),
+          recordTenant: alive((...given: Parameters<typeof log.recordTenant>) => log.recordTenant(...given)),
+        },
+        results: {
+          putRows: alive((...given: Parameters<typeof results.putRows>) => results.putRows(...given)),
+          countStart: alive((...given: Parameters<typeof results.countStart>) => results.countStart(...given)),
+        },
+      },
+    };
+    const again: (readonly number[])[] = [];
+    const returned = open.map(async (indexes) => {
+      const place = again.push(indexes) - 1;
+      const { left = [] } = await visitTenants(deps, { ...input, indexes });
+      again[place] = left;
+    });
+    await Promise.race([Promise.all(returned), ended.promise]);
+    if (own.hasEnded) ends += 1;
+    open = again.filter((indexes) => indexes.length > 0);
+    if (ends > 30) throw new Error('the process ends again and again');
+  }
+  return { stage, ends };
+}
+
+describe('a job that ends the process', () => {
+  it('fails in the tenant in which it does so, by name, and the others are visited', async () => {
+    const { stage, ends } = await untilReturned(
+      [1],
+      [
+        [0, 1, 2],
+        [3, 4, 5],
+      ],
+    );
+    expect(await outcomes(stage)).toEqual(
+      expect.arrayContaining(['0 succeeded ', '1 failed job_failed', '2 succeeded ', '3 succeeded ', '5 succeeded ']),
+    );
+    expect(ends).toBe(3);
+    expect(await stage.runLog.findTenant(runId, tenantId(1))).toMatchObject({
+      detail: 'The process ended 3 times during the visit, as it does after process.exit() or without memory.',
+      round: 1,
+    });
+  });
+
+  it('fails in each of several tenants', async () => {
+    const { stage, ends } = await untilReturned(
+      [0, 2, 4],
+      [
+        [0, 1, 2],
+        [3, 4, 5],
+      ],
+    );
+    expect((await outcomes(stage)).toSorted()).toEqual(
+      ['failed job_failed', 'succeeded ']
+        .flatMap((outcome, odd) => [0, 2, 4].map((at) => `${at + odd} ${outcome}`))
+        .toSorted(),
+    );
+    expect(ends).toBeLessThanOrEqual(9);
+  });
+});
+
+describe('a group that is visited again', () => {
+  it('visits its tenants one by one, and returns those that it has no time for', async () => {
+    let now = 0;
+    let most = 0;
+    const job = async () => {
+      most = Math.max(most, (now += 1));
+      await new Promise((done) => setImmediate(done));
+      now -= 1;
+      if (stage.started.length === 3) await stage.clock.advance(10 * 60_000);
+      return [];
+    };
+    const stage: RunStage = await stageRun(job, 4, { timeoutSeconds: 3_600 });
+    const places = { tenantSlots: createTenantSlots(20), loneSlot: createTenantSlots(1) };
+    await stage.results.countStart(runId, '1-0-4');
+    expect(await visitTenants({ ...stage.deps, ...places }, input)).toEqual({ left: [3] });
+    expect(most).toBe(1);
+    expect(await outcomes(stage)).toHaveLength(3);
+  });
+
+  it('is visited as ever if its starts cannot be counted', async () => {
+    const stage = await stageVisit(async () => []);
+    stage.results.countStart = () => Promise.reject(new BrokerError('storage_unavailable', 'Away.'));
+    expect(await stage.visit()).toEqual({});
+    expect(stage.started).toHaveLength(4);
+    expect(stage.logger.events()).toContain('tenant_run.start_uncounted');
   });
 });

@@ -25,14 +25,18 @@ const split = (number: number): TenantNumbers => ({
 function noting() {
   const table = new TransactionTable();
   const transactions: TransactionAction[][] = [];
+  let refusal: number | undefined;
   const client = {
     ...table,
     submitTransaction: async (actions: TransactionAction[]): Promise<void> => {
+      if (refusal !== undefined) throw Object.assign(new Error('refused'), { statusCode: refusal });
       transactions.push(actions);
       await table.submitTransaction(actions as never);
     },
   };
-  return { history: new TableHistory(async () => client as unknown as TableClient), transactions, table };
+  /** Refuses every transaction with this status from now on. */
+  const refuse = (status: number | undefined): void => void (refusal = status);
+  return { history: new TableHistory(async () => client as unknown as TableClient), transactions, table, refuse };
 }
 
 describe('a run in the history', () => {
@@ -149,6 +153,23 @@ describe('reading the history', () => {
     await expect(history.purge(1)).rejects.toMatchObject(unavailable);
   });
 });
+
+it.each(['rows of a run', 'rows of tenants whose run has no row'])(
+  'says that it could not purge if storage refuses to delete %s',
+  async (kind) => {
+    const { history, table, refuse } = noting();
+    await history.add(run, [succeeded(1, wide(1))]);
+    if (kind !== 'rows of a run')
+      for (const [name, row] of table.rows) if (row.rowKey.startsWith('run-')) table.rows.delete(name);
+    const rows = table.rows.size;
+    refuse(503);
+    await expect(history.purge(2_000)).rejects.toMatchObject({ code: 'storage_unavailable' });
+    expect(table.rows.size).toBe(rows);
+    refuse(undefined);
+    await history.purge(2_000);
+    expect(table.rows.size).toBe(0);
+  },
+);
 
 it('deletes a run of which rows are gone already', async () => {
   const { history, table } = noting();

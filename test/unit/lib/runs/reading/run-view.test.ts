@@ -133,7 +133,7 @@ describe('createRunPlans', () => {
   it('reads a plan once for concurrent callers, and again after a failure', async () => {
     const results = new MemoryRunResults();
     const plans = createRunPlans({ results, runLog });
-    await expect(plans.get(runId)).rejects.toMatchObject({ code: 'run_not_found' });
+    await expect(plans.get(runId)).rejects.toMatchObject({ code: 'plan_changed' });
     await results.putPlan(runId, { job: 'probe', parameters: {}, attempt: [], decided: [] });
     const both = await Promise.all([plans.get(runId), plans.get(runId)]);
     expect(both[0]).toBe(both[1]);

@@ -85,6 +85,16 @@ describe('keepAlive', () => {
     expect(await journal.read('default')).toEqual({ rotatedAtMs: clock.nowMs() });
   });
 
+  it('does not probe MFA with a refresh token that Entra takes only once, so the next rotation has one', async () => {
+    entra.isSingleUse = true;
+    for (const day of [1, 2]) {
+      expect((await run()).rotation).toMatchObject({ isSingleUse: true });
+      expect(await journal.read('default'), `day ${day}`).toEqual({ rotatedAtMs: clock.nowMs() });
+      await clock.advance(86_400_000);
+    }
+    expect(logged.events()).not.toContain('credential.rotation_failed');
+  });
+
   it('rotates nothing before the first consent', async () => {
     await store.disableRefreshTokenVersion('default', 'v1');
     expect(await run()).toEqual({ application: 'default', rotation: undefined });
