@@ -15,6 +15,8 @@ export interface GatewayRequest {
    * request with `$skiptoken` or `$deltatoken` is refused, because the token hides the query that it continues.
    */
   readonly link?: { readonly selected: readonly string[] } | undefined;
+  /** The gateway's own address for the tenant and resource, without a trailing slash. Addresses of a batch's parts may have it. */
+  readonly gatewayUrl?: string | undefined;
 }
 
 /** What a rule allows a caller. */
@@ -114,9 +116,14 @@ export function orRefused<T>(work: () => T): T | Refused {
   try {
     return work();
   } catch (error) {
-    if (!(error instanceof Refusal)) throw error;
-    return { allowed: false, kind: error.kind, reason: error.message };
+    return refusedBy(error);
   }
+}
+
+/** The verdict of a Refusal. @throws every other error. */
+export function refusedBy(error: unknown): Refused {
+  if (!(error instanceof Refusal)) throw error;
+  return { allowed: false, kind: error.kind, reason: error.message };
 }
 
 /** The request cannot be read with certainty. */

@@ -31,6 +31,7 @@ import {
   type Grant,
   orRefused,
   type Refused,
+  refusedBy,
   unreadable,
   type Verdict,
 } from '../../judge/verdict.ts';
@@ -63,8 +64,8 @@ const readGraph = (request: GatewayRequest, host: string): GraphReading =>
     ? { batch: true, host, reading: readBatch(request, host) }
     : { batch: false, host, reading: readRequest(request, host) };
 
-/** Judges a request to Graph by the scopes of a rule, and then by its `requests`. Pure. */
-function judgeGraph(map: PermissionMap, rule: Rule, requested: GraphReading): GraphVerdict {
+/** Judges a request to Graph by the scopes of a rule, and then by its `requests`. */
+async function judgeGraph(map: PermissionMap, rule: Rule, requested: GraphReading): Promise<GraphVerdict> {
   const grant: Grant = {
     scheme: grantOf(rule),
     permissions: new Set(rule.scopes),
@@ -75,7 +76,7 @@ function judgeGraph(map: PermissionMap, rule: Rule, requested: GraphReading): Gr
   if (!requested.batch) {
     return { batch: false, verdict: narrowed(judgeReading(map, grant, requested.reading), rule.requests) };
   }
-  const judged = judgeBatch(map, grant, requested.reading);
+  const judged = await judgeBatch(map, grant, requested.reading, setImmediate);
   if (!judged.readable) return { batch: false, verdict: judged };
   // A part that depends on a refused one is not sent either: `sendBatch` sees that that one failed.
   const parts = judged.parts.map((part) => ({ ...part, verdict: narrowed(part.verdict, rule.requests) }));
@@ -189,17 +190,19 @@ export function ruleJudge(
   return async (rule) => {
     const reading = await deps.readLink(rule.name, request.url);
     if (!reading.ok) return { allowed: false, kind: 'not-permitted', reason: reading.reason };
-    return orRefused(() => {
+    try {
       if (deps.map === undefined) {
         const { requests = noRequests } = rule;
         const judged = judgeNonGraph(requests, { ...request, url: reading.url }, target, plain());
-        return { batch: false, ...judged } as const;
+        return { batch: false, ...judged };
       }
-      const judged = judgeGraph(deps.map, rule, graphReading(reading));
+      const judged = await judgeGraph(deps.map, rule, graphReading(reading));
       if (judged.batch) return judged;
       const { verdict } = judged;
-      return verdict.allowed ? ({ batch: false, verdict, cmdlet: undefined } as const) : verdict;
-    });
+      return verdict.allowed ? { batch: false, verdict, cmdlet: undefined } : verdict;
+    } catch (error) {
+      return refusedBy(error);
+    }
   };
 }
 
