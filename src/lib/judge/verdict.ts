@@ -34,13 +34,22 @@ export interface Grant {
   readonly host: string;
 }
 
+/** A segment of a path, as the patterns of rules see it. */
+export interface PathSegment {
+  readonly text: string;
+  /** Whether `*` stands for it. For Graph: a key, or the version. Of other resources nothing is known: every segment. */
+  readonly isKey: boolean;
+}
+
 /** The request to send. Nothing of the caller's text is sent instead. */
 interface CanonicalRequest {
   readonly method: Method;
   /** Absolute URL. */
   readonly url: string;
-  /** Version and path, without query, for example `/v1.0/users/0a1b`. Rules match their patterns against it. */
+  /** Version and path, without query, for example `/v1.0/users/0a1b`. */
   readonly path: string;
+  /** The same for the patterns of rules: without casts to a type, and saying what is a key. */
+  readonly segments: readonly PathSegment[];
   /** The forwarded headers; names are lower case. */
   readonly headers: Readonly<Record<string, string>>;
 }

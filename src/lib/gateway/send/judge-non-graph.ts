@@ -20,10 +20,10 @@ import type { CallerRequest } from './gateway-request.ts';
 /** @throws Refusal if `requests` of a rule does not open the method and the path. */
 export function refuseUnlisted(
   limit: RequestLimit,
-  { method, path }: { readonly method: string; readonly path: string },
+  { method, path, segments }: Pick<Allowed['request'], 'method' | 'path' | 'segments'>,
   comparison: Comparison,
 ): void {
-  if (opensMethod(limit, method) && opensPath(limit, path, comparison)) return;
+  if (opensMethod(limit, method) && opensPath(limit, segments, comparison)) return;
   throw notPermitted(`The requests that the rule lists do not include ${method} ${path}; ask for a rule that does.`);
 }
 
@@ -266,20 +266,21 @@ export function judgeNonGraph(
   const headers = headersOf(request, target);
   const isExchange = leadsToExchange(target);
   const tenant = { requested: request.tenant, tenantId: target.tenantId };
-  const named = isExchange ? adminSegments(requested, tenant) : requested;
-  const isCmdlet = isExchange && runsCmdlet(named);
-  const segments = isCmdlet ? checkInvokeCommand(method, named, query, headers['content-type']) : named;
+  const inTenant = isExchange ? adminSegments(requested, tenant) : requested;
+  const isCmdlet = isExchange && runsCmdlet(inTenant);
+  const segments = isCmdlet ? checkInvokeCommand(method, inTenant, query, headers['content-type']) : inTenant;
   const path = pathOf(segments);
   const cmdlet = isCmdlet ? judgeCmdlet(limit, body.cmdlet()) : undefined;
   // `cmdlets` stands for the path of a cmdlet. Without `paths`, it is all that the rule lists.
   const paths = isCmdlet ? undefined : (limit.paths ?? []);
-  refuseUnlisted({ ...limit, paths }, { method, path }, otherPaths);
+  const named = segments.map((text) => ({ text: encode(text), isKey: true }));
+  refuseUnlisted({ ...limit, paths }, { method, path, segments: named }, otherPaths);
   const url = `${target.baseUrl}${path}${query === '' ? '' : `?${query}`}`;
   return {
     verdict: {
       allowed: true,
       permissions: [],
-      request: { method, url, path, headers },
+      request: { method, url, path, segments: named, headers },
       answer: { remove: [], readableTypes: undefined, anyFormat: true, plainLinks: true },
       lookUps: [],
       selected: [],
