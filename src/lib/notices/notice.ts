@@ -27,7 +27,7 @@ export const noticeKinds = [
   'tenant.auto_consent_failed',
 ] as const;
 export type NoticeKind = (typeof noticeKinds)[number];
-/** What happens to many tenants at once. A chat gets several of one kind as one message. */
+/** What happens to many tenants at once. */
 export type TenantNoticeKind = Extract<NoticeKind, `tenant.${string}`>;
 
 /** From the least to the most serious. */
