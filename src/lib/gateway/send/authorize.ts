@@ -74,18 +74,35 @@ async function judgeGraph(map: PermissionMap, rule: Rule, requested: GraphReadin
     host: requested.host,
   };
   if (!requested.batch) {
-    return { batch: false, verdict: narrowed(judgeReading(map, grant, requested.reading), rule.requests) };
+    const { reading } = requested;
+    const verdict = narrowed(judgeReading(map, grant, reading), rule.requests);
+    return { batch: false, verdict: followable(verdict, reading.request.link !== undefined) };
   }
   const judged = await judgeBatch(map, grant, requested.reading, setImmediate);
   if (!judged.readable) return { batch: false, verdict: judged };
   // A part that depends on a refused one is not sent either: `sendBatch` sees that that one failed.
-  const parts = judged.parts.map((part) => ({ ...part, verdict: narrowed(part.verdict, rule.requests) }));
+  const parts = judged.parts.map((part) => ({
+    ...part,
+    verdict: followable(narrowed(part.verdict, rule.requests), false),
+  }));
   return { batch: true, parts };
 }
 
 function narrowed(verdict: Verdict, limit: RequestLimit | undefined): Verdict {
   if (!verdict.allowed || limit === undefined) return verdict;
   return orRefused(() => refuseUnlisted(limit, verdict.request, graphPaths)) ?? verdict;
+}
+
+/**
+ * Longest URL that is sent, in characters, unless it follows a link. Links of the answer repeat it, and have room for the address
+ * of the gateway, the resource's token and the MAC before the host refuses them (`maximumUrlLength`).
+ */
+const longestFirstUrl = 5_000;
+
+function followable<V extends Verdict>(verdict: V, followsLink: boolean): V | Refused {
+  if (!verdict.allowed || followsLink || verdict.request.url.length <= longestFirstUrl) return verdict;
+  const reason = `The URL as it is sent is longer than ${longestFirstUrl} characters, so links of the answer would be too long; send a shorter query.`;
+  return { allowed: false, kind: 'unreadable', reason };
 }
 
 /** A part of a batch that may be sent. */
@@ -194,7 +211,8 @@ export function ruleJudge(
       if (deps.map === undefined) {
         const { requests = noRequests } = rule;
         const judged = judgeNonGraph(requests, { ...request, url: reading.url }, target, plain());
-        return { batch: false, ...judged };
+        const verdict = followable(judged.verdict, reading.link !== undefined);
+        return verdict.allowed ? { batch: false, verdict, cmdlet: judged.cmdlet } : verdict;
       }
       const judged = await judgeGraph(deps.map, rule, graphReading(reading));
       if (judged.batch) return judged;

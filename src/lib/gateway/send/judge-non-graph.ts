@@ -12,7 +12,7 @@ import { isObject } from '../../core/objects.ts';
 import { judgedBy } from '../../core/resources.ts';
 import { readBody } from '../../judge/reading/body.ts';
 import { decode, encode, refuseEncodedSeparators } from '../../judge/reading/path.ts';
-import { isJson, readHeaders } from '../../judge/reading/target.ts';
+import { isJson, maximumUrlLength, readHeaders } from '../../judge/reading/target.ts';
 import { once } from '../../judge/request-reading.ts';
 import { type Allowed, notPermitted, quoted, unreadable } from '../../judge/verdict.ts';
 import type { CallerRequest } from './gateway-request.ts';
@@ -35,8 +35,6 @@ interface NonGraphUrl {
   readonly query: string;
 }
 
-/** Longest URL that is read, in characters, as for Graph. */
-const maximumLength = 16_384;
 /** RFC 3986 section 3.4, with the characters that senders leave as they are. */
 const queryText = /^[\w.~!$&'()*+,;=:@/?%"<>[\]{}|^`-]*$/;
 
@@ -46,7 +44,8 @@ const queryText = /^[\w.~!$&'()*+,;=:@/?%"<>[\]{}|^`-]*$/;
  * @throws Refusal for every form that two readers could understand differently.
  */
 export function readNonGraphUrl(url: string): NonGraphUrl {
-  if (url.length > maximumLength) throw unreadable(`The URL is longer than ${maximumLength} characters; send less.`);
+  if (url.length > maximumUrlLength)
+    throw unreadable(`The URL is longer than ${maximumUrlLength} characters; send less.`);
   const [path = ''] = url.split('?', 1);
   refuseEncodedSeparators(path);
   if (/[;\\#]/.test(path)) throw unreadable('The path contains a semicolon, backslash or "#"; remove it.');
