@@ -94,7 +94,7 @@ export const tenantTitles: Readonly<Record<TenantNoticeKind, string>> = {
 };
 
 /**
- * A text that a caller wrote, for a notice. Chats turn addresses into links, and people trust the links of a notice. So `://`
+ * A text that a caller wrote, or the name of one, for a notice. Chats turn addresses into links, and people trust the links of a notice. So `://`
  * and the dots of names are put in brackets.
  */
 export const quoted = (text: string): string =>
