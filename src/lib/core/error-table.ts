@@ -84,7 +84,8 @@ export const errorTable = {
     operator: '`ptb approvals` lists the approvals.',
   }),
   too_many_approvals: lasting(429, 'caller', 'This caller has asked for too many approvals', {
-    everyone: 'Wait until some requests are decided or expire, or as long as Retry-After says, then send the request again.',
+    everyone:
+      'Wait until some requests are decided or expire, or as long as Retry-After says, then send the request again.',
   }),
   reason_required: lasting(403, 'caller', 'The rule is for emergencies and needs a reason', {
     caller:

@@ -82,12 +82,8 @@ export const costlyBodies: Attack = {
   },
 };
 
-/** What would hide what is decided if everything that looks like a secret were left out. */
-const disguised = [
-  'https://eyJhbGciOiJub25lIn0.eyJhIjoiYmNkZWZnaGlqa2xtbm9wcXJzdCJ9.evil.example/cb',
-  'smtp:assertion=attacker@evil.example',
-  `${'aaa1Q~'.repeat(6)}.evil.example`,
-];
+/** What would hide what is decided if everything (no JWT: `leaks` searches all answers for these) that looks like a secret were left out. */
+const disguised = ['smtp:assertion=attacker@evil.example', `${'aaa1Q~'.repeat(6)}.evil.example`];
 
 export const hiddenValues: Attack = {
   name: 'hidden-values',
