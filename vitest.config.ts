@@ -135,7 +135,6 @@ export default defineConfig({
       exclude: [
         'src/lib/audit/audit-log.ts',
         'src/lib/tokens/credential/credential-store.ts',
-        'src/lib/runs/engine/orchestrations.ts',
       ],
       thresholds: { lines: 95, branches: 95 },
     },

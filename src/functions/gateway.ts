@@ -19,6 +19,7 @@ route(
     rawBody: true,
     maxBodyBytes: maximumRequestBytes,
     recordsRefusals: true,
+    problemsLikeGraph: true,
     durable: true,
     failures: [...tenantTokenFailures, ...conditionFailures, 'resource_error'],
     document,
@@ -56,7 +57,7 @@ async function document(): Promise<RouteDocument> {
     group: 'Gateway',
     summary: 'Send a request into a tenant',
     description:
-      'Sends the request to the resource and returns its answer, if a rule of the access policy allows it to the caller: for Microsoft Graph under no more permissions than the rule names (`scopes`), whatever the token behind it carries. The token never leaves the broker. The request leaves only after its audit record is stored. Links in answers (`@odata.nextLink`, `@odata.deltaLink`, `Location`) lead back to the gateway. Only listed headers pass, redirects are returned and not followed, and an answer of more than 20 MiB is refused. The body has at most 4 MiB and a `Content-Length`. Each part of a `$batch` is judged and sent by itself. A status of the resource is returned as it is, so a failure of the broker is recognized by its media type, `application/problem+json`. If the rule needs an approval, the answer is 202 with `x-approval-id` until other people have approved the request: send the same request again. The headers `x-reason` (10 to 500 characters, in ASCII or percent-encoded UTF-8), `x-ask-again: true` and `x-break-glass: true` say why, ask for a new approval, and declare an emergency.',
+      'Sends the request to the resource and returns its answer, if a rule of the access policy allows it to the caller: for Microsoft Graph under no more permissions than the rule names (`scopes`), whatever the token behind it carries. The token never leaves the broker. The request leaves only after its audit record is stored. Links in answers (`@odata.nextLink`, `@odata.deltaLink`, `Location`) lead back to the gateway. Only listed headers pass, redirects are returned and not followed, and an answer of more than 20 MiB is refused. The body has at most 4 MiB and a `Content-Length`. Each part of a `$batch` is judged and sent by itself. A status of the resource is returned as it is, so a failure of the broker is recognized by its media type, `application/problem+json`; it also has the member `error`, which SDKs of Microsoft Graph show. If the rule needs an approval, the answer is 202 with `x-approval-id` until other people have approved the request: send the same request again. The headers `x-reason` (10 to 500 characters, in ASCII or percent-encoded UTF-8), `x-ask-again: true` and `x-break-glass: true` say why, ask for a new approval, and declare an emergency.',
     pathParameters: {
       tenant: { description: 'Tenant id (GUID) or a verified domain of the tenant.', example: exampleDomain },
       resource: { description: 'Alias of the resource, such as graph.', example: 'graph' },

@@ -16,8 +16,8 @@ const mcpPath = '/mcp';
 /** Functions serves everything below `/api`, so the document is not where RFC 9728 section 3.1 would put it. A 401 names it. */
 const metadataPath = '/.well-known/oauth-protected-resource';
 
-/** The address of this app at the time of a request, without a path. */
-const originOf = (url: string): string => new URL(url).origin;
+/** The address of this app at the time of a request, without a path. A host may have quotes, which would end a text of a header. */
+const originOf = (url: string): string => new URL(url).origin.replaceAll('"', '%22');
 
 /** RFC 9728 section 5.1, and "Scope Selection Strategy" of the MCP specification of 2026-07-28. */
 function challenge(url: string): string {

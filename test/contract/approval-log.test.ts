@@ -138,6 +138,20 @@ describe.each<readonly [string, () => ApprovalLog]>([
     expect(await log.create(asked({ askedAtMs: askedAtMs + 120 * minuteMs }), undefined, 3)).toBe('created');
   });
 
+  test('are counted for each asker and hour, whatever becomes of them', async () => {
+    const log = make();
+    const at = Math.ceil(askedAtMs / (60 * minuteMs)) * 60 * minuteMs;
+    const ask = (ms: number, more: Partial<Approval> = {}) =>
+      log.create(asked({ ...more, askedAtMs: at + ms, expiresAtMs: at + ms + minuteMs }), undefined, 20, 3);
+    expect([await ask(0), await ask(1_000), await ask(2_000)]).toEqual(['created', 'created', 'created']);
+    for (const { approval: record, version } of (await log.list({ limit: 50 })).approvals)
+      await log.change({ ...record, status: 'revoked' }, version);
+    expect(await ask(30 * minuteMs)).toBe('often');
+    expect(await ask(30 * minuteMs, { asker: person(5) })).toBe('created');
+    expect(await ask(60 * minuteMs - 1)).toBe('often');
+    expect(await ask(60 * minuteMs)).toBe('created');
+  });
+
   test('change only from the version that was read, so that one of several claims wins', async () => {
     const log = make();
     const record = asked();

@@ -28,17 +28,25 @@ export class MemoryApprovalLog implements ApprovalLog {
     return this.find(this.#latest.get(digest) ?? '');
   }
 
-  async create(approval: Approval, replaces: string | undefined, maxOpen: number): Promise<Creation> {
+  async create(
+    approval: Approval,
+    replaces: string | undefined,
+    maxOpen: number,
+    maxHourly = Infinity,
+  ): Promise<Creation> {
     await this.beforeWrite();
     if (this.failure !== undefined) throw this.failure;
     const latest = this.rows.get(this.#latest.get(approval.subject.digest) ?? '')?.approval.id;
     if (latest === approval.id) return 'created';
     if (latest !== undefined && latest !== replaces) return 'outrun';
-    const open = [...this.rows.values()].filter(
-      ({ approval: other }) =>
-        other.status === 'pending' &&
-        other.expiresAtMs > approval.askedAtMs &&
-        askerKeyOf(other.asker) === askerKeyOf(approval.asker),
+    const own = [...this.rows.values()].filter(
+      ({ approval: other }) => askerKeyOf(other.asker) === askerKeyOf(approval.asker),
+    );
+    const hourOf = (ms: number): number => Math.floor(ms / 3_600_000);
+    const now = hourOf(approval.askedAtMs);
+    if (own.filter(({ approval: other }) => hourOf(other.askedAtMs) === now).length >= maxHourly) return 'often';
+    const open = own.filter(
+      ({ approval: other }) => other.status === 'pending' && other.expiresAtMs > approval.askedAtMs,
     );
     if (open.length >= maxOpen) return 'full';
     this.#latest.set(approval.subject.digest, approval.id);

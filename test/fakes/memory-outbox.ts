@@ -17,9 +17,9 @@ export class MemoryOutbox implements Outbox {
     if (this.notices.has(id)) return false;
     this.notices.set(id, { notice, addedAtMs: nowMs });
     const times = { addedAtMs: nowMs, nextAtMs: nowMs, claimedUntilMs: 0 };
-    const { kind } = notice;
+    const { kind, severity } = notice;
     for (const target of targets)
-      this.#put({ target, noticeId: id, kind, attempts: 0, reason: '', version: '', ...times });
+      this.#put({ target, noticeId: id, kind, severity, attempts: 0, reason: '', version: '', ...times });
     return true;
   };
 

@@ -132,16 +132,19 @@ async function answered<S extends PipelineServices>(
   try {
     return finish(await admit(host, route, received), received.correlationId);
   } catch (thrown) {
-    return finish(challenged(route, received.request, failed(thrown, received)), received.correlationId);
+    return finish(
+      challenged(route, received.request, failed(thrown, received, route.definition.problemsLikeGraph)),
+      received.correlationId,
+    );
   }
 }
 
 /** Logs a failure and turns it into a problem. Never throws, whatever was thrown. */
-function failed(thrown: unknown, { correlationId, log }: Received): Answer {
+function failed(thrown: unknown, { correlationId, log }: Received, likeGraph = false): Answer {
   try {
     const error = toBrokerError(thrown);
     log.log(error.code === 'internal' ? 'error' : 'warn', 'request.failed', errorFields(thrown));
-    return problemAnswer(error, correlationId);
+    return problemAnswer(error, correlationId, { likeGraph });
   } catch {
     const detail = 'The failure could not be read or logged.';
     return problemAnswer(new BrokerError('internal', detail), correlationId);

@@ -22,6 +22,8 @@ interface Problem {
   readonly advice: string;
   readonly correlationId: string;
   readonly retryAfterSeconds?: number;
+  /** As in an error of Microsoft Graph: its SDKs show this and nothing else. Of the gateway alone. */
+  readonly error?: { readonly code: string; readonly message: string };
 }
 
 /** The page that a problem's `type` refers to. */
@@ -43,8 +45,9 @@ export function problemOf(error: BrokerError, correlationId: string): Problem {
 }
 
 /** Turns any thrown value into an `application/problem+json` answer. */
-export function problemAnswer(thrown: unknown, correlationId: string): Answer {
-  const problem = problemOf(toBrokerError(thrown), correlationId);
+export function problemAnswer(thrown: unknown, correlationId: string, { likeGraph = false } = {}): Answer {
+  const own = problemOf(toBrokerError(thrown), correlationId);
+  const problem: Problem = likeGraph ? { ...own, error: { code: own.code, message: own.detail } } : own;
   return {
     status: problem.status,
     headers: {
@@ -90,6 +93,8 @@ export interface RouteDefinition extends RouteContract {
   readonly recordsRefusals?: true;
   /** Largest accepted body. Default: `maxRequestBodyBytes`. */
   readonly maxBodyBytes?: number;
+  /** Problems have the member `error`, too, which SDKs of Microsoft Graph show. */
+  readonly problemsLikeGraph?: true;
   /** The handler starts or signals orchestrations, so the function is bound to the durable client. */
   readonly durable?: true;
   /** Refuses requests of web pages before anything else. A browser sends `Origin` with them, other clients have none. */

@@ -1,7 +1,7 @@
 import type { ApprovalTerms } from '../access/policy/policy.ts';
 import { isVisible } from '../access/tenants/visible-tenants.ts';
 import { callerIdOf, type Justification } from '../core/caller.ts';
-import { isoTime, minuteMs } from '../core/clock.ts';
+import { hourMs, isoTime, minuteMs } from '../core/clock.ts';
 import { BrokerError } from '../core/errors.ts';
 import { errorFields, scrub } from '../core/log.ts';
 import {
@@ -134,8 +134,8 @@ async function isAccepted(
 export const endedError = ({ id }: Pick<Approval, 'id'>, reason: string): BrokerError =>
   new BrokerError('approval_ended', `${reason} The approval is ${id}.`, { logFields: { approvalId: id } });
 
-/** Requests of one caller that wait for decisions at the same time. */
-const maxOpenApprovals = 20;
+/** What one caller may ask for: requests that wait for decisions at the same time, and new ones in an hour. */
+const limits = { open: 20, hourly: 100 };
 
 /** A request may be served under the approval, or waits for it. */
 interface Admission {
@@ -162,11 +162,17 @@ export async function admit(
     if (admission !== undefined) return admission;
   }
   const approval = newApproval(deps, { subject, terms, reason }, requester);
-  switch (await deps.approvalLog.create(approval, latest?.approval.id, maxOpenApprovals)) {
+  switch (await deps.approvalLog.create(approval, latest?.approval.id, limits.open, limits.hourly)) {
     case 'full':
       throw new BrokerError(
         'too_many_approvals',
-        `${maxOpenApprovals} requests of this caller wait for an approval already.`,
+        `${limits.open} requests of this caller wait for an approval already.`,
+      );
+    case 'often':
+      throw new BrokerError(
+        'too_many_approvals',
+        `This caller has asked for ${limits.hourly} approvals in this hour, those included that have ended.`,
+        { retryAfterSeconds: Math.ceil((hourMs - (approval.askedAtMs % hourMs)) / 1000) },
       );
     case 'outrun': {
       const first = await deps.approvalLog.current(subject.digest);

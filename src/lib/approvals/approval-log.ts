@@ -38,9 +38,9 @@ export interface ApprovalPage {
 
 /**
  * What became of a new record. `outrun`: another request of the same asker for the same subject was recorded first.
- * `full`: the asker has too many open requests.
+ * `full`: the asker has too many open requests. `often`: it has asked too often in this hour.
  */
-export type Creation = 'created' | 'outrun' | 'full';
+export type Creation = 'created' | 'outrun' | 'full' | 'often';
 
 /** The records of approvals. Every method throws BrokerError `storage_unavailable`. */
 export interface ApprovalLog {
@@ -51,8 +51,10 @@ export interface ApprovalLog {
    * Writes a new record, atomically.
    * @param replaces the id of the record that was the latest for its digest.
    * @param maxOpen how many open records one asker may have.
+   * @param maxHourly how many it may make in an hour of the clock, closed ones too: each is a notice, whatever becomes of it.
+   * Absent: any number.
    */
-  create(approval: Approval, replaces: string | undefined, maxOpen: number): Promise<Creation>;
+  create(approval: Approval, replaces: string | undefined, maxOpen: number, maxHourly?: number): Promise<Creation>;
   /** Replaces a record. @returns false if it was changed or removed since it was read. */
   change(approval: Approval, version: string): Promise<boolean>;
   list(query: ApprovalQuery): Promise<ApprovalPage>;

@@ -78,7 +78,8 @@ function noticeOf(
   { rule, reason, tenantId, resource, request }: Emergency,
   { caller, atMs, moreFollow }: { readonly caller: Caller; readonly atMs: number; readonly moreFollow: boolean },
 ): Notice {
-  const { name, objectId, applicationId } = caller;
+  const { objectId, applicationId } = caller;
+  const name = quoted(caller.name);
   const step = Math.floor(atMs / quietMs);
   const more = moreFollow
     ? ` It has used the rule for ${mostTenants + 1} tenants within ${quietMs / 60_000} minutes. Notices about more tenants are left out.`
@@ -89,7 +90,7 @@ function noticeOf(
     severity: 'critical',
     tenantId,
     atMs,
-    title: `Emergency rule used: ${rule}`,
+    title: `Emergency rule used: ${quoted(rule)}`,
     text: `${name} uses a rule for emergencies.${more} Find out whether the emergency is real: \`ptb audit --break-glass\` lists what was done.`,
     facts: [
       { name: 'Reason', value: quoted(reason) },

@@ -1,6 +1,6 @@
 import type { TableClient } from '@azure/data-tables';
 import * as z from 'zod';
-import { isoTime } from '../core/clock.ts';
+import { hourMs, isoTime } from '../core/clock.ts';
 import { BrokerError } from '../core/errors.ts';
 import { errorFields, type Logger } from '../core/log.ts';
 import { Columns, json, text, time } from '../core/rows/columns.ts';
@@ -21,6 +21,8 @@ interface OpenSlot {
 const slotColumns = new Columns({
   open: json(z.array(z.object({ id: z.string(), untilMs: z.number() }))).or([]),
   askedAtMs: time.or(0),
+  /** How often it has asked in the hour of `askedAtMs`. */
+  asks: json(z.number()).or(0),
 });
 /** The row of a digest: its latest record. */
 const latestColumns = new Columns({ id: text.lenient(), askedAtMs: time.or(0) });
@@ -56,9 +58,12 @@ export class TableApprovalLog implements ApprovalLog {
     return id === undefined ? undefined : this.find(id);
   }
 
-  create(approval: Approval, replaces: string | undefined, maxOpen: number): Promise<Creation> {
-    const { id, asker, subject, askedAtMs } = approval;
-    const [digestKey, askerKey] = [latestKey(subject.digest), { partitionKey, rowKey: `s-${askerKeyOf(asker)}` }];
+  create(approval: Approval, replaces: string | undefined, maxOpen: number, maxHourly = Infinity): Promise<Creation> {
+    const { id, subject, askedAtMs } = approval;
+    const [digestKey, askerKey] = [
+      latestKey(subject.digest),
+      { partitionKey, rowKey: `s-${askerKeyOf(approval.asker)}` },
+    ];
     return untilWritten<Creation>(
       attempts,
       async () => {
@@ -69,13 +74,16 @@ export class TableApprovalLog implements ApprovalLog {
         if (latestId !== undefined && latestId !== replaces && (await this.find(latestId)) !== undefined)
           return 'outrun';
         const slots = await this.#table.find(askerKey);
-        const open = await this.#open(slotColumns.decode(slots ?? {})?.open ?? [], askedAtMs, maxOpen);
+        const asker = slotColumns.decode(slots ?? {}) ?? { open: [], askedAtMs: 0, asks: 0 };
+        const asks = hourOf(asker.askedAtMs) === hourOf(askedAtMs) ? asker.asks : 0;
+        if (asks >= maxHourly) return 'often';
+        const open = await this.#open(asker.open, askedAtMs, maxOpen);
         if (open.length >= maxOpen) return 'full';
         const taken = [...open, { id, untilMs: endsOf(approval).expiresAtMs }];
         const isWritten = await this.#table.submitIfUnchanged([
           ['create', approvalRow(approval)],
           putAction({ ...digestKey, ...latestColumns.encode({ id, askedAtMs }) }, latest?.etag),
-          putAction({ ...askerKey, ...slotColumns.encode({ open: taken, askedAtMs }) }, slots?.etag),
+          putAction({ ...askerKey, ...slotColumns.encode({ open: taken, askedAtMs, asks: asks + 1 }) }, slots?.etag),
         ]);
         return isWritten ? 'created' : undefined;
       },
@@ -152,6 +160,8 @@ export class TableApprovalLog implements ApprovalLog {
     }
   }
 }
+
+const hourOf = (ms: number): number => Math.floor(ms / hourMs);
 
 const latestKey = (digest: string): Keys => ({ partitionKey, rowKey: `d-${digest}` });
 const latestOf = (row: Row | undefined): { readonly id?: string } => latestColumns.decode(row ?? {}) ?? {};

@@ -80,10 +80,10 @@ function noticeOf(approval: Approval, dashboardUrl: string | undefined): Notice 
     severity: 'warning',
     tenantId: subject.tenantId,
     atMs: approval.askedAtMs,
-    title: `Approval needed: ${subject.rule}`,
+    title: `Approval needed: ${quoted(subject.rule)}`,
     text: `${people} must approve the request before ${isoTime(expiresAtMs)}. \`ptb approvals show ${id}\` shows it, and so does the dashboard.`,
     facts: [
-      { name: 'Asked by', value: asker.name },
+      { name: 'Asked by', value: quoted(asker.name) },
       ...(reason === undefined ? [] : [{ name: 'Reason', value: quoted(reason) }]),
       { name: 'For', value: subject.kind === 'token' ? 'a token' : 'a request through the gateway' },
       { name: 'Tenant', value: subject.tenantId },

@@ -93,6 +93,7 @@ export interface CallerVerifier {
 
 /** Length of a reason in characters. A shorter one explains nothing. */
 export const reasonLength = { least: 10, most: 500 } as const;
+const leastLetters = 5;
 
 /**
  * Why a caller wants something, or why a person decides, on one line: it must not look like other lines of what deciders
@@ -103,7 +104,12 @@ export const reasonSchema = z
   .trim()
   .min(reasonLength.least)
   .max(reasonLength.most)
-  .refine((text) => visibleText(text) === text, 'must be one line without control characters');
+  .refine((text) => visibleText(text) === text, 'must be one line without control characters')
+  // Dots and characters without width explain nothing.
+  .refine(
+    (text) => (text.match(/[\p{L}\p{N}]/gu)?.length ?? 0) >= leastLetters,
+    `must have ${leastLetters} letters or digits`,
+  );
 
 /** What a caller says about a request beside the request itself. */
 export interface Justification {

@@ -83,8 +83,9 @@ export const errorTable = {
     caller: 'GET /api/approvals lists the approvals.',
     operator: '`ptb approvals` lists the approvals.',
   }),
-  too_many_approvals: lasting(429, 'caller', 'Too many requests of this caller wait for an approval', {
-    everyone: 'Wait until some of them are decided or expire, then send the request again.',
+  too_many_approvals: lasting(429, 'caller', 'This caller has asked for too many approvals', {
+    everyone:
+      'Wait until some requests are decided or expire, or as long as Retry-After says, then send the request again.',
   }),
   reason_required: lasting(403, 'caller', 'The rule is for emergencies and needs a reason', {
     caller:

@@ -1,15 +1,31 @@
 import * as z from 'zod';
 
-/** Thrown for a text that is not JSON, or is nested too deeply. */
+/** Thrown for a text that is not JSON, or exceeds {@link JsonLimits}. */
 export class JsonTextError extends Error {
   override readonly name = 'JsonTextError';
+  readonly exceeds: keyof JsonLimits | undefined;
+
+  constructor(message: string, exceeds?: keyof JsonLimits) {
+    super(message);
+    this.exceeds = exceeds;
+  }
+}
+
+/** How much work a text may cause. Absent: any. */
+export interface JsonLimits {
+  /** How many objects and arrays may be open. */
+  readonly depth?: number;
+  /** How many values it may have, with objects and arrays. Each takes time, however short: 4 MiB have room for two million. */
+  readonly values?: number;
 }
 
 /** A part of a JSON text: a bracket, the name of a member, a string that is a value, or a number or literal. */
 export type JsonToken = '{' | '}' | '[' | ']' | 'name' | 'string' | 'scalar';
 
 const scalar = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/y;
-const escape = /\\(?:["\\/bfnrt]|u[\da-fA-F]{4})/y;
+const unicodeEscape = /\\u[\da-fA-F]{4}/y;
+/** What stands behind the backslash in an escape of two characters: `"`, `\`, `/`, and the letters b, f, n, r, t. */
+const shortEscapes: ReadonlySet<number> = new Set(Array.from('"\\/bfnrt', (sign) => sign.charCodeAt(0)));
 
 /** The place behind what the pattern finds at this place; -1 if it finds nothing. */
 function placeBehind(pattern: RegExp, json: string, at: number): number {
@@ -29,7 +45,8 @@ function skipString(json: string, at: number): number {
     const code = json.charCodeAt(next);
     if (code === 0x22) return next + 1;
     if (code < 0x20) break;
-    if (code === 0x5c) next = placeBehind(escape, json, next) - 1;
+    if (code === 0x5c)
+      next = shortEscapes.has(json.charCodeAt(next + 1)) ? next + 1 : placeBehind(unicodeEscape, json, next) - 1;
     if (next < 0) break;
   }
   throw new JsonTextError('a string is not JSON');
@@ -39,24 +56,25 @@ function skipString(json: string, at: number): number {
  * Tells the tokens of a JSON text (RFC 8259) in their order, without blanks, commas and colons. Accepts what JSON.parse
  * accepts, in time linear in the length of the text, and builds nothing. It does not recurse, so no text exhausts the stack.
  * @param visit gets the place of the token and the place behind it.
- * @param maxDepth how many objects and arrays a value may be in.
  * @throws JsonTextError
  */
 export function scanJson(
   json: string,
   visit: (token: JsonToken, from: number, to: number) => void,
-  maxDepth = Number.POSITIVE_INFINITY,
+  { depth = Number.POSITIVE_INFINITY, values = Number.POSITIVE_INFINITY }: JsonLimits = {},
 ): void {
   /** The brackets that close what is open. */
   const open: ('}' | ']')[] = [];
   let at = skipBlanks(json, 0);
+  let left = values;
   for (;;) {
-    if (open.length > maxDepth) throw new JsonTextError('the text is nested too deeply');
+    if ((left -= 1) < 0) throw new JsonTextError('the text has too many values', 'values');
     const from = at;
     const sign = json[from];
     const isOpening = sign === '{' || sign === '[';
     if (isOpening) {
-      open.push(sign === '{' ? '}' : ']');
+      if (open.push(sign === '{' ? '}' : ']') > depth)
+        throw new JsonTextError('the text is nested too deeply', 'depth');
       visit(sign, from, (at += 1));
     } else if (sign === '"') visit('string', from, (at = skipString(json, from)));
     else {
@@ -100,22 +118,26 @@ export function stringAt(json: string, from: number, to: number): string {
 /**
  * Returns the first key that an object in a JSON text contains twice, or undefined. JSON.parse keeps the last value,
  * other parsers keep the first (RFC 8259 section 4), so two readers of such a text may see different values. Pure.
- * @param json Text that JSON.parse accepts.
+ * @throws JsonTextError
  */
-export function duplicateKey(json: string): string | undefined {
+export function duplicateKey(json: string, limits?: JsonLimits): string | undefined {
   /** One set of keys per open object; undefined for an open array. */
   const open: (Set<string> | undefined)[] = [];
   let found: string | undefined;
-  scanJson(json, (token, from, to) => {
-    if (token === '{' || token === '[') open.push(token === '{' ? new Set() : undefined);
-    else if (token === '}' || token === ']') open.pop();
-    else if (token === 'name') {
-      const key = stringAt(json, from, to);
-      const keys = open.at(-1);
-      if (keys?.has(key)) found ??= key;
-      keys?.add(key);
-    }
-  });
+  scanJson(
+    json,
+    (token, from, to) => {
+      if (token === '{' || token === '[') open.push(token === '{' ? new Set() : undefined);
+      else if (token === '}' || token === ']') open.pop();
+      else if (token === 'name') {
+        const key = stringAt(json, from, to);
+        const keys = open.at(-1);
+        if (keys?.has(key)) found ??= key;
+        keys?.add(key);
+      }
+    },
+    limits,
+  );
   return found;
 }
 

@@ -8,9 +8,9 @@ import { once, readRequest, type RequestReading } from './request-reading.ts';
 import {
   type GatewayRequest,
   type Grant,
-  orRefused,
   quoted,
   type Refused,
+  refusedBy,
   unreadable,
   type Verdict,
 } from './verdict.ts';
@@ -81,13 +81,26 @@ interface PartReading extends Omit<JudgedPart, 'verdict'> {
 /** @param host Of Microsoft Graph. */
 export const readBatch = (request: GatewayRequest, host: string): BatchReading => once(() => readParts(request, host));
 
-/** Judges each part of a batch as a request of its own. A part that depends on a refused one is refused as well. Pure. */
-export function judgeBatch(map: PermissionMap, grant: Grant, reading: BatchReading): BatchVerdict {
+/**
+ * Judges each part of a batch as a request of its own. A part that depends on a refused one is refused as well.
+ * @param pause Awaited between two parts, which may take milliseconds each: lets other requests go on.
+ */
+export async function judgeBatch(
+  map: PermissionMap,
+  grant: Grant,
+  reading: BatchReading,
+  pause: () => Promise<unknown>,
+): Promise<BatchVerdict> {
   const parts: JudgedPart[] = [];
-  const refused = orRefused(() => {
-    for (const part of reading()) parts.push(judgePart(map, grant, part, parts));
-  });
-  return refused === undefined ? { readable: true, parts } : { readable: false, ...refused };
+  try {
+    for (const part of reading()) {
+      if (parts.length > 0) await pause();
+      parts.push(judgePart(map, grant, part, parts));
+    }
+  } catch (error) {
+    return { readable: false, ...refusedBy(error) };
+  }
+  return { readable: true, parts };
 }
 
 function readParts(request: GatewayRequest, host: string): readonly PartReading[] {
@@ -108,7 +121,7 @@ function readParts(request: GatewayRequest, host: string): readonly PartReading[
   const ids = new Set(parts.map(({ id }) => id.toLowerCase()));
   if (ids.size < parts.length) throw unreadable('Two parts of the batch have the same id; give each its own.');
   return parts.map((part) => {
-    const requested = asRequest(part, version);
+    const requested = asRequest(part, version, request.gatewayUrl);
     const { id, dependsOn, method, body } = part;
     return { id, dependsOn, method, url: requested.url, body, reading: readRequest(requested, host) };
   });
@@ -159,8 +172,22 @@ function judgePart(
 }
 
 /** A part's URL is relative to the version. */
-function asRequest({ method, url, headers, body }: Part, version: string): GatewayRequest {
+function asRequest(
+  { method, url, headers, body }: Part,
+  version: string,
+  gatewayUrl: string | undefined,
+): GatewayRequest {
   if (/^[a-z][a-z0-9+.-]*:/i.test(url))
     throw unreadable('The url of a part is absolute; send the path after the version, such as /users.');
-  return { method, url: `/${version}${url.startsWith('/') ? '' : '/'}${url}`, headers, body };
+  const path = url.startsWith('/') ? url : `/${url}`;
+  const own = gatewayUrl ? ownPath(version, gatewayUrl) : undefined;
+  const isOwn = own !== undefined && path.startsWith(`${own}/`);
+  return { method, url: `/${version}${isOwn ? path.slice(own.length) : path}`, headers, body };
 }
+
+/**
+ * The path of the gateway, from its second segment to the version. The Graph SDK for .NET takes the first segment of its base
+ * address, `/api/gateway/TENANT/graph/v1.0`, for the version, and writes the rest in front of the address of each part.
+ */
+const ownPath = (version: string, gatewayUrl: string): string =>
+  `${gatewayUrl.replace(/^https?:\/\/[^/]+\/[^/]+/i, '')}/${version}`;

@@ -4,7 +4,7 @@ import type { ReadBody } from './reading/body.ts';
 import { noQuery, type OptionsReading } from './reading/query.ts';
 import { isJson, type Target } from './reading/target.ts';
 import { continuedNames, readRequest, type RequestReading } from './request-reading.ts';
-import { type Location, type Question, resolve } from './resolve.ts';
+import { type Location, patternSegments, type Question, resolve } from './resolve.ts';
 import { answerLimits } from './rules/answer-limits.ts';
 import { judgeBody } from './rules/judge-body.ts';
 import { judgeQuery, judgeSearchedTypes, searchedTypes } from './rules/judge-query.ts';
@@ -91,6 +91,7 @@ function allowed(question: Question, reading: RequestReading, body: JsonObject |
       method,
       url: `https://${grant.host}${address}${options.canonical === '' ? '' : `?${options.canonical}`}`,
       path: `/${target.version}${path.slashed}`,
+      segments: [{ text: target.version, isKey: true }, ...patternSegments(path, question.location)],
       headers: reading.headers(),
     },
     answer,

@@ -9,10 +9,10 @@ import {
 } from 'graph-permissions/permission-map';
 import { callSegment } from 'graph-permissions/template';
 import type { BodyNames } from './reading/body.ts';
-import type { Part } from './reading/path.ts';
+import { namespace, type Part, type PathReading } from './reading/path.ts';
 import { noQuery, type QueryUse } from './reading/query.ts';
 import { hasNamedKeys, isWellKnownName, knownTypes } from './rules/directory-types.ts';
-import { type Grant, notPermitted, quoted, unreadable } from './verdict.ts';
+import { type Grant, notPermitted, type PathSegment, quoted, unreadable } from './verdict.ts';
 
 /** A location in the permission map that a path leads to. */
 export interface Location {
@@ -178,7 +178,7 @@ function qualified(location: Location, part: Part & { kind: 'qualified' }): Loca
   if (location.template.length === 0) return unknown(location);
   const name = part.text.toLowerCase();
   const parameters = part.parameters ?? [];
-  const isCast = part.parameters === undefined && knownTypes.has(name);
+  const isCast = castsTo(part) !== undefined;
   const listed = literal(location, callSegment(`microsoft.graph.${name}`, parameters), part.text);
   if (isCast && (listed === undefined ? endsWithType(location) : location.casts.length > 0)) {
     throw unreadable(`${quoted(part.text)} after ${location.written} is a second type; name one type.`);
@@ -186,6 +186,39 @@ function qualified(location: Location, part: Part & { kind: 'qualified' }): Loca
   if (listed !== undefined) return listed;
   if (isCast) return { ...location, casts: [...location.casts, name] };
   return literal(location, callSegment(name, parameters), part.text) ?? unknown(location);
+}
+
+/** The type that a part of a path casts to, without namespace, in lower case. */
+function castsTo(part: Part): string | undefined {
+  if (part.kind !== 'qualified' || part.parameters !== undefined) return undefined;
+  const name = part.text.toLowerCase();
+  return knownTypes.has(name) ? name : undefined;
+}
+
+/**
+ * The segments of a path for the patterns of rules. A cast is none: `/users/microsoft.graph.user` is the collection. Functions
+ * have their short name, without empty parentheses, and are no keys: `/users/delta` reads all users.
+ * @param location Where the path leads to.
+ */
+export function patternSegments({ parts, segments }: PathReading, { template }: Location): readonly PathSegment[] {
+  const found: PathSegment[] = [];
+  let at = 0;
+  for (const [index, part] of parts.entries()) {
+    const listed = template[at] ?? '';
+    const type = castsTo(part);
+    if (type !== undefined) {
+      // The map lists some casts.
+      if (listed === `${typePrefix}${type}`) at += 1;
+      continue;
+    }
+    if (part.kind === 'dollar' && part.text === '$') continue;
+    // An alternate key that stands for `{id}` is one segment, and two of the map.
+    at += part.kind === 'call' && listed !== callSegment(part.text.toLowerCase(), part.parameters) ? 2 : 1;
+    const isKey = part.kind !== 'call' && (listed === wildcard || hasNamedKeys(template.slice(0, at - 1).join('/')));
+    const text = (segments[index] ?? '').replace(namespace, '').replace(/\(\)$/, '');
+    found.push({ text, isKey });
+  }
+  return found;
 }
 
 /** Whether the map lists the type at the end of a path, as in `/directory/deletedItems/microsoft.graph.group`. */

@@ -15,6 +15,8 @@ export interface GatewayRequest {
    * request with `$skiptoken` or `$deltatoken` is refused, because the token hides the query that it continues.
    */
   readonly link?: { readonly selected: readonly string[] } | undefined;
+  /** The gateway's own address for the tenant and resource, without a trailing slash. Addresses of a batch's parts may have it. */
+  readonly gatewayUrl?: string | undefined;
 }
 
 /** What a rule allows a caller. */
@@ -32,13 +34,22 @@ export interface Grant {
   readonly host: string;
 }
 
+/** A segment of a path, as the patterns of rules see it. */
+export interface PathSegment {
+  readonly text: string;
+  /** Whether `*` stands for it. For Graph: a key, or the version. Of other resources nothing is known: every segment. */
+  readonly isKey: boolean;
+}
+
 /** The request to send. Nothing of the caller's text is sent instead. */
 interface CanonicalRequest {
   readonly method: Method;
   /** Absolute URL. */
   readonly url: string;
-  /** Version and path, without query, for example `/v1.0/users/0a1b`. Rules match their patterns against it. */
+  /** Version and path, without query, for example `/v1.0/users/0a1b`. */
   readonly path: string;
+  /** The same for the patterns of rules: without casts to a type, and saying what is a key. */
+  readonly segments: readonly PathSegment[];
   /** The forwarded headers; names are lower case. */
   readonly headers: Readonly<Record<string, string>>;
 }
@@ -114,9 +125,14 @@ export function orRefused<T>(work: () => T): T | Refused {
   try {
     return work();
   } catch (error) {
-    if (!(error instanceof Refusal)) throw error;
-    return { allowed: false, kind: error.kind, reason: error.message };
+    return refusedBy(error);
   }
+}
+
+/** The verdict of a Refusal. @throws every other error. */
+export function refusedBy(error: unknown): Refused {
+  if (!(error instanceof Refusal)) throw error;
+  return { allowed: false, kind: error.kind, reason: error.message };
 }
 
 /** The request cannot be read with certainty. */

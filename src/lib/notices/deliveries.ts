@@ -13,6 +13,10 @@ const giveUpMs = dayMs;
 const pausesMs = [1, 2, 5, 10, 20, 40, 60].map((minutes) => minutes * minuteMs);
 /** Retry-After counts for at most this long. */
 const maxPauseMs = hourMs;
+/** A pass waits itself for a Retry-After of up to this. Chats ask for seconds when they get several messages at once. */
+const shortPauseMs = 30_000;
+/** The shortest wait, whatever the receiver asks for. */
+const leastPauseMs = 1_000;
 /** How long a receiver that answered 410 gets nothing. */
 const stopMs = dayMs;
 /** How long an instance has a notice for itself: more than twice what a request and two calls to storage may take. */
@@ -46,11 +50,15 @@ const isStopped = (state: TargetState | undefined, nowMs: number): boolean =>
   state?.stoppedAtMs !== undefined && isToCome(state.stoppedAtMs + stopMs, nowMs, stopMs);
 
 /** The end of a pause that begins now. */
-const pauseEndMs = (retryAfterMs: number, nowMs: number): number => nowMs + Math.min(retryAfterMs, maxPauseMs);
+const pauseEndMs = (pauseMs: number, nowMs: number): number =>
+  nowMs + Math.min(Math.max(pauseMs, leastPauseMs), maxPauseMs);
 
-/** When a delivery is tried again. @param attempts its number of attempts so far, from 1. */
+/**
+ * When a delivery is tried again. Retry-After says when, because it is about the receiver and not about this notice.
+ * @param attempts its number of attempts so far, from 1.
+ */
 const nextAtMs = (attempts: number, retryAfterMs: number | undefined, nowMs: number): number =>
-  pauseEndMs(Math.max(retryAfterMs ?? 0, pausesMs[Math.min(attempts, pausesMs.length) - 1] ?? maxPauseMs), nowMs);
+  pauseEndMs(retryAfterMs ?? pausesMs[Math.min(attempts, pausesMs.length) - 1] ?? maxPauseMs, nowMs);
 
 /** Up to this many notices of one kind are a message each. */
 const fewNotices = 5;
@@ -60,6 +68,8 @@ const mostNames = 10;
 const mostTexts = 3;
 
 const isTenantKind = (kind: string): kind is TenantNoticeKind => Object.hasOwn(tenantTitles, kind);
+/** What may come in large numbers: many tenants at once, or a caller that asks and asks. */
+const isBundled = (kind: string): boolean => isTenantKind(kind) || kind === 'approval.needed';
 
 /** Puts deliveries together whose notices may become one message, each where its first one is. */
 function groupsOf(deliveries: readonly Delivery[]): readonly (readonly Delivery[])[] {
@@ -71,24 +81,45 @@ function groupsOf(deliveries: readonly Delivery[]): readonly (readonly Delivery[
     else {
       const begun = [delivery];
       groups.push(begun);
-      if (isTenantKind(delivery.kind)) open.set(delivery.kind, begun);
+      if (isBundled(delivery.kind)) open.set(delivery.kind, begun);
     }
   }
   return groups;
 }
 
+/** The first names of a list, each short, and how many more there are. */
+function firstNames(names: readonly string[]): string {
+  const shown = names.slice(0, mostNames).map((name) => quoted(cut(name, 60)));
+  return `${shown.join(', ')}${names.length > mostNames ? ` and ${names.length - mostNames} more` : ''}`;
+}
+
+/** One message about several requests that wait for approvals: how many, who asks, for which tenants, and where to see all. */
+function approvalsBundle(notices: readonly Notice[], dashboardUrl: string | undefined): Notice {
+  const valuesOf = (name: string): string[] =>
+    notices.flatMap(({ facts }) => facts.filter((fact) => fact.name === name).map(({ value }) => value));
+  return {
+    kind: 'approval.needed',
+    key: '',
+    severity: 'warning',
+    atMs: Math.max(...notices.map(({ atMs }) => atMs)),
+    title: `${notices.length} approvals needed`,
+    text: 'Other people must approve the requests. `ptb approvals list` lists them, and so does the dashboard.',
+    facts: ['Asked by', 'Tenant'].map((name) => ({ name, value: firstNames([...new Set(valuesOf(name))]) })),
+    ...(dashboardUrl === undefined ? {} : { link: `${dashboardUrl}#/approvals` }),
+  };
+}
+
 /**
  * One message about several notices of one kind: how many tenants, the names of the first ones, and where to see all.
- * @param notices clean ones, at least one.
+ * @param notices clean ones, at least two.
  */
 export function bundleOf(notices: readonly Notice[], dashboardUrl: string | undefined): Notice {
   const [first] = notices;
+  if (first?.kind === 'approval.needed') return approvalsBundle(notices, dashboardUrl);
   if (first === undefined || notices.length === 1 || !isTenantKind(first.kind))
-    throw new Error('A message has several notices about tenants.');
+    throw new Error('A message has several notices about tenants or approvals.');
   const { kind, severity } = first;
   const names = new Map(notices.map(({ tenantId, tenantName }) => [tenantId, tenantName ?? tenantId ?? '']));
-  const shown = [...names.values()].slice(0, mostNames).map((name) => quoted(cut(name, 60)));
-  const rest = names.size > mostNames ? ` and ${names.size - mostNames} more` : '';
   const repeated = names.size === notices.length ? '' : `, ${notices.length} times`;
   const texts = [...Map.groupBy(notices, ({ text }) => text)];
   const ofEvents = kind.slice('tenant.'.length);
@@ -101,7 +132,7 @@ export function bundleOf(notices: readonly Notice[], dashboardUrl: string | unde
     title: `${names.size} tenants: ${tenantTitles[kind]}${repeated}`,
     text: texts.length === 1 ? `${first.text} ${list}` : list,
     facts: [
-      { name: 'Tenants', value: `${shown.join(', ')}${rest}` },
+      { name: 'Tenants', value: firstNames([...names.values()]) },
       // Advice that names the tenant differs each time.
       ...(texts.length === 1 || texts.length > mostTexts
         ? []
@@ -139,6 +170,13 @@ interface Addressed {
 }
 /** What one request tells. */
 type Message = readonly Addressed[];
+
+interface Pass {
+  readonly state: TargetState | undefined;
+  readonly startMs: number;
+  /** Of the target. */
+  readonly failures: { inARow: number };
+}
 
 /**
  * Delivers notices to one target. Instances claim a delivery before they send it, so it is sent once. If a process dies
@@ -182,27 +220,53 @@ class TargetDeliveries {
     const stored = await outbox.state(name);
     const state = stored?.addressDigest === addressDigest ? stored : undefined;
     if (isPaused(state, startMs)) return;
-    const waiting: Delivery[] = [];
-    for await (const delivery of outbox.waiting(name)) waiting.push(delivery);
-    if (isStopped(state, startMs)) return this.#giveUpOld(waiting);
-    const deliveries = inTurn(waiting, startMs);
-    let failures = 0;
+    const failures = { inARow: 0 };
+    let goesOn: boolean;
+    do {
+      this.#again = false;
+      const waiting: Delivery[] = [];
+      for await (const delivery of outbox.waiting(name)) waiting.push(delivery);
+      if (isStopped(state, startMs)) return this.#giveUpOld(waiting);
+      goesOn = await this.#send(inTurn(waiting, clock.nowMs()), { state, startMs, failures });
+    } while (goesOn && !this.#isOver(startMs));
+  }
+
+  readonly #isOver = (startMs: number, soonMs = 0): boolean =>
+    Math.abs(this.#deps.clock.nowMs() + soonMs - startMs) > passMs;
+
+  /**
+   * Sends until something new has come, which may be more urgent, or until the receiver has enough.
+   * @returns whether the pass goes on with what waits then.
+   */
+  async #send(deliveries: readonly Delivery[], pass: Pass): Promise<boolean> {
+    const { state, startMs, failures } = pass;
     for (const group of this.#target.bundles ? groupsOf(deliveries) : deliveries.map((delivery) => [delivery])) {
-      for (const message of await this.#messagesOf(group, startMs)) {
+      for (const message of this.#isOver(startMs) ? [] : await this.#messagesOf(group)) {
         const outcome = await this.#attempt(message);
         if (outcome === undefined) continue;
         await this.#note(state, outcome);
-        if (outcome.is === 'gone' || (outcome.is === 'failed' && outcome.retryAfterMs !== undefined)) return;
-        if (outcome.is === 'delivered') failures = 0;
-        else if (outcome.concerns === 'target') failures += 1;
-        if (failures >= maxFailures) return;
+        if (outcome.is === 'gone') return false;
+        if (outcome.is === 'failed' && outcome.retryAfterMs !== undefined)
+          return this.#wait(outcome.retryAfterMs, startMs);
+        if (outcome.is === 'delivered') failures.inARow = 0;
+        else if (outcome.concerns === 'target') failures.inARow += 1;
+        if (failures.inARow >= maxFailures) return false;
+        if (this.#again) return true;
       }
     }
+    return false;
   }
 
-  /** What to send of a group: nothing at the end of the pass. A few notices are a message each. */
-  async #messagesOf(group: readonly Delivery[], startMs: number): Promise<readonly Message[]> {
-    if (Math.abs(this.#deps.clock.nowMs() - startMs) > passMs) return [];
+  /** Waits for a short Retry-After. @returns false for a longer one, which is left to the timer. */
+  async #wait(retryAfterMs: number, startMs: number): Promise<boolean> {
+    const waitMs = Math.max(retryAfterMs, leastPauseMs);
+    if (waitMs > shortPauseMs || this.#isOver(startMs, waitMs)) return false;
+    await this.#deps.clock.sleep(waitMs);
+    return true;
+  }
+
+  /** What to send of a group. A few notices are a message each. */
+  async #messagesOf(group: readonly Delivery[]): Promise<readonly Message[]> {
     const wanted = (await inParallel(group, (delivery) => this.#addressed(delivery))).filter(
       (each) => each !== undefined,
     );
@@ -294,9 +358,16 @@ class TargetDeliveries {
   }
 }
 
-/** What may be tried now: first what was tried least often, so that nothing new waits for retries, and then the oldest. */
+/**
+ * What may be tried now: first what is critical, then what was tried least often, so that nothing new waits for retries, and
+ * then the oldest.
+ */
 const inTurn = (waiting: readonly Delivery[], nowMs: number): readonly Delivery[] =>
-  waiting.filter((delivery) => isDue(delivery, nowMs)).toSorted((one, other) => one.attempts - other.attempts);
+  waiting
+    .filter((delivery) => isDue(delivery, nowMs))
+    .toSorted((one, other) => urgency(other) - urgency(one) || one.attempts - other.attempts);
+
+const urgency = ({ severity }: Delivery): number => (severity === 'critical' ? 1 : 0);
 
 async function inParallel<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<readonly R[]> {
   const limiter = new Limiter(parallelRows);

@@ -27,7 +27,7 @@ export const noticeKinds = [
   'tenant.auto_consent_failed',
 ] as const;
 export type NoticeKind = (typeof noticeKinds)[number];
-/** What happens to many tenants at once. A chat gets several of one kind as one message. */
+/** What happens to many tenants at once. */
 export type TenantNoticeKind = Extract<NoticeKind, `tenant.${string}`>;
 
 /** From the least to the most serious. */
@@ -94,7 +94,7 @@ export const tenantTitles: Readonly<Record<TenantNoticeKind, string>> = {
 };
 
 /**
- * A text that a caller wrote, for a notice. Chats turn addresses into links, and people trust the links of a notice. So `://`
+ * A text that a caller wrote, or the name of one, for a notice. Chats turn addresses into links, and people trust the links of a notice. So `://`
  * and the dots of names are put in brackets.
  */
 export const quoted = (text: string): string =>

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { scrub } from '../core/log.ts';
 import { visibleText } from '../core/text.ts';
-import { cut, type Notice } from './notice.ts';
+import { cut, type Notice, type Severity } from './notice.ts';
 import type { TargetName } from './target.ts';
 
 /** A notice that a target has not received yet. */
@@ -10,6 +10,8 @@ export interface Delivery {
   readonly noticeId: string;
   /** The kind of the notice. Empty if the version that stored it did not write it. */
   readonly kind: string;
+  /** That of the notice; `warning` if the version that stored it did not write it. */
+  readonly severity: Severity;
   readonly addedAtMs: number;
   /** Number of attempts that were begun. */
   readonly attempts: number;

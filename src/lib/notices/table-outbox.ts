@@ -43,6 +43,7 @@ const deliveryColumns = new Columns({
   target: oneOf(targetNames),
   noticeId: text,
   kind: text.or(''),
+  severity: oneOf(severities).or('warning'),
   addedAtMs: time,
   attempts: column((value) => (Number.isInteger(value) ? Number(value) : undefined)),
   nextAtMs: time,
@@ -87,7 +88,8 @@ export class TableOutbox implements Outbox {
     };
     const waiting = targets.map((target): TransactionAction => {
       const times = { addedAtMs: nowMs, nextAtMs: nowMs, claimedUntilMs: 0 };
-      return ['create', deliveryRow({ target, noticeId: id, kind: notice.kind, attempts: 0, reason: '', ...times })];
+      const { kind, severity } = notice;
+      return ['create', deliveryRow({ target, noticeId: id, kind, severity, attempts: 0, reason: '', ...times })];
     });
     return this.#table.submitIfUnchanged([['create', row], ...waiting]);
   }

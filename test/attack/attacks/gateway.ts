@@ -77,6 +77,21 @@ export const gateway: Attack = {
     for (const { id, status } of responses)
       tally.attempt(status >= 400 && status < 500, `part ${requests[Number(id)]?.url}: ${status}`);
 
+    const base = `gateway/${own.tenantId}/graph`;
+    const prefixed = [
+      `${base}/v1.0/users?$top=1&$select=id`,
+      `${base}/v1.0/groups`,
+      `gateway/${other.tenantId}/graph/v1.0/users`,
+      `gateway/${own.tenantId}/arm/v1.0/users`,
+      `${base}/beta/users`,
+      `${base}/v1.0/../groups`,
+    ].map((url, index) => ({ id: `${index}`, method: 'GET', url }));
+    const sdk = await ask(attacker, own.tenantId, '/v1.0/$batch', { method: 'POST', body: { requests: prefixed } });
+    const parts = (sdk.body['responses'] ?? []) as readonly { readonly id: string; readonly status: number }[];
+    control(parts[0]?.status === 200, `a batch of the Graph SDK for .NET is refused: ${sdk.text.slice(0, 200)}`);
+    for (const { id, status } of parts.slice(1))
+      tally.attempt(status >= 400 && status < 500, `part ${prefixed[Number(id)]?.url}: ${status}`);
+
     const link = String(users.body['@odata.nextLink'] ?? '');
     const path = link.slice(link.indexOf('/graph/') + '/graph'.length);
     control(link.includes('ptb_link='), 'the users have no second page');
@@ -91,5 +106,29 @@ export const gateway: Attack = {
     for (const [what, answered] of foreign)
       tally.attempt(isRefused(answered), `the link ${what}: ${answered.status} ${answered.text.slice(0, 200)}`);
     await host.stop();
+
+    const one = { ...rule('attacker', attacker, own.tenantId), requests: { paths: ['/v1.0/users/*'] } };
+    const narrow = await stage.startHost({ policy: { version: 1, rules: [one] } });
+    const open = (path: string) =>
+      narrow.ask({
+        path: `/api/gateway/${own.tenantId}/graph${path}`,
+        headers: { authorization: forge.bearer({ application: attacker, roles: ['Requests.Send'] }) },
+      });
+    const [user] = (users.body['value'] ?? []) as readonly { readonly id: string }[];
+    const opened = await open(`/v1.0/users/${user?.id}`);
+    control(opened.status === 200, `the attacker may not read one user: ${opened.status}`);
+    for (const collection of [
+      '',
+      '/microsoft.graph.user',
+      '/graph.user',
+      '/delta',
+      '/delta()',
+      '/$count',
+      '/graph.user/$count',
+    ]) {
+      const answered = await open(`/v1.0/users${collection}`);
+      tally.attempt(isRefused(answered), `all users as ${collection}: ${answered.status}`);
+    }
+    await narrow.stop();
   },
 };

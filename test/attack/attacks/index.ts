@@ -1,4 +1,5 @@
 import type { Attack } from '../attack.ts';
+import { costlyBodies, floodedChat, hiddenValues } from './approvals.ts';
 import { bombsAttack } from './bombs.ts';
 import { breaker } from './breaker.ts';
 import { collision } from './collision.ts';
@@ -26,6 +27,9 @@ export const attacks: readonly Attack[] = [
   jwt,
   roles,
   gateway,
+  hiddenValues,
+  costlyBodies,
+  floodedChat,
   policy,
   excluded,
   plannedRun,

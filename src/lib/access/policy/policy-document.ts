@@ -58,7 +58,7 @@ const requestsSchema = z.strictObject({
     .optional()
     .meta({
       description:
-        'Paths with a leading slash and without query. "*" stands for one segment, "**" as the last one for the rest. Paths of Graph start with the version; a key is a segment of its own. /beta and /me are open only if a path names them. Absent: all others.',
+        'Paths with a leading slash and without query. "*" stands for one segment (for Graph: one key), "**" as the last one for the rest. Paths of Graph start with the version; a key is a segment of its own. /beta and /me are open only if a path names them. Absent: all others.',
     }),
   cmdlets: z
     .record(

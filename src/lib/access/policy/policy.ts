@@ -1,6 +1,7 @@
 import type { CallerKind, CallerRole } from '../../core/caller.ts';
 import type { Grant } from '../../core/secrets.ts';
 import { noGroups, type TenantSelection, type TenantEntry, type TenantGroups } from '../tenants/tenant-set.ts';
+import type { PathSegment } from '../../judge/verdict.ts';
 
 /** What approval the requests under a rule need. */
 export interface ApprovalTerms {
@@ -210,12 +211,12 @@ export const requestLimitOf = ({ methods, paths, cmdlets }: RequestsDocument): R
     cmdlets && new Map(Object.entries(cmdlets).map(([name, list]) => [name.toLowerCase(), allowListOf(list)] as const)),
 });
 
-/** Whether a path matches a pattern: `*` stands for one segment, `**` at the end for the rest, which may be nothing. */
-function matches(pattern: readonly string[], segments: readonly string[]): boolean {
+/** Whether a path matches a pattern: `*` stands for one key, `**` at the end for the rest, which may be nothing. */
+function matches(pattern: readonly string[], segments: readonly PathSegment[]): boolean {
   for (const [index, expected] of pattern.entries()) {
     if (expected === '**') return true;
     const segment = segments[index];
-    if (segment === undefined || (expected !== '*' && expected !== segment)) return false;
+    if (segment === undefined || (expected === '*' ? !segment.isKey : expected !== segment.text)) return false;
   }
   return segments.length === pattern.length;
 }
@@ -233,12 +234,16 @@ export const graphPaths: Comparison = { ignoreCase: true, namedOnly: ['beta', 'm
 /** Of other resources nothing is known. */
 export const otherPaths: Comparison = { ignoreCase: false, namedOnly: [] };
 
-/** Whether the patterns of a rule open a path. @param path Canonical, with its leading slash and without query. */
-export function opensPath({ paths }: RequestLimit, path: string, { ignoreCase, namedOnly }: Comparison): boolean {
+/** Whether the patterns of a rule open a path. */
+export function opensPath(
+  { paths }: RequestLimit,
+  path: readonly PathSegment[],
+  { ignoreCase, namedOnly }: Comparison,
+): boolean {
   if (paths === undefined) return true;
   const compared = (text: string): string => (ignoreCase ? text.toLowerCase() : text);
-  const segments = segmentsOf(compared(path));
-  const named = namedOnly.flatMap((name, position) => (name === segments[position] ? [{ name, position }] : []));
+  const segments = path.map(({ text, isKey }) => ({ text: compared(text), isKey }));
+  const named = namedOnly.flatMap((name, position) => (name === segments[position]?.text ? [{ name, position }] : []));
   return paths
     .map((pattern) => pattern.map(compared))
     .some((pattern) => matches(pattern, segments) && named.every(({ name, position }) => pattern[position] === name));

@@ -54,6 +54,10 @@ export const problemSchema = z
       .min(0)
       .optional()
       .meta({ description: 'Seconds until the same request may succeed. Also in the `Retry-After` header.' }),
+    error: z
+      .object({ code: errorCodeSchema, message: z.string() })
+      .optional()
+      .meta({ description: 'Of the gateway only: code and detail as in an error of Microsoft Graph, for its SDKs.' }),
   })
   .meta({ id: 'Problem', description: 'A failure (RFC 9457).' });
 

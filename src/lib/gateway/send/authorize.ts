@@ -31,6 +31,7 @@ import {
   type Grant,
   orRefused,
   type Refused,
+  refusedBy,
   unreadable,
   type Verdict,
 } from '../../judge/verdict.ts';
@@ -63,8 +64,8 @@ const readGraph = (request: GatewayRequest, host: string): GraphReading =>
     ? { batch: true, host, reading: readBatch(request, host) }
     : { batch: false, host, reading: readRequest(request, host) };
 
-/** Judges a request to Graph by the scopes of a rule, and then by its `requests`. Pure. */
-function judgeGraph(map: PermissionMap, rule: Rule, requested: GraphReading): GraphVerdict {
+/** Judges a request to Graph by the scopes of a rule, and then by its `requests`. */
+async function judgeGraph(map: PermissionMap, rule: Rule, requested: GraphReading): Promise<GraphVerdict> {
   const grant: Grant = {
     scheme: grantOf(rule),
     permissions: new Set(rule.scopes),
@@ -73,18 +74,35 @@ function judgeGraph(map: PermissionMap, rule: Rule, requested: GraphReading): Gr
     host: requested.host,
   };
   if (!requested.batch) {
-    return { batch: false, verdict: narrowed(judgeReading(map, grant, requested.reading), rule.requests) };
+    const { reading } = requested;
+    const verdict = narrowed(judgeReading(map, grant, reading), rule.requests);
+    return { batch: false, verdict: followable(verdict, reading.request.link !== undefined) };
   }
-  const judged = judgeBatch(map, grant, requested.reading);
+  const judged = await judgeBatch(map, grant, requested.reading, setImmediate);
   if (!judged.readable) return { batch: false, verdict: judged };
   // A part that depends on a refused one is not sent either: `sendBatch` sees that that one failed.
-  const parts = judged.parts.map((part) => ({ ...part, verdict: narrowed(part.verdict, rule.requests) }));
+  const parts = judged.parts.map((part) => ({
+    ...part,
+    verdict: followable(narrowed(part.verdict, rule.requests), false),
+  }));
   return { batch: true, parts };
 }
 
 function narrowed(verdict: Verdict, limit: RequestLimit | undefined): Verdict {
   if (!verdict.allowed || limit === undefined) return verdict;
   return orRefused(() => refuseUnlisted(limit, verdict.request, graphPaths)) ?? verdict;
+}
+
+/**
+ * Longest URL that is sent, in characters, unless it follows a link. Links of the answer repeat it, and have room for the address
+ * of the gateway, the resource's token and the MAC before the host refuses them (`maximumUrlLength`).
+ */
+const longestFirstUrl = 5_000;
+
+function followable<V extends Verdict>(verdict: V, followsLink: boolean): V | Refused {
+  if (!verdict.allowed || followsLink || verdict.request.url.length <= longestFirstUrl) return verdict;
+  const reason = `The URL as it is sent is longer than ${longestFirstUrl} characters, so links of the answer would be too long; send a shorter query.`;
+  return { allowed: false, kind: 'unreadable', reason };
 }
 
 /** A part of a batch that may be sent. */
@@ -189,17 +207,20 @@ export function ruleJudge(
   return async (rule) => {
     const reading = await deps.readLink(rule.name, request.url);
     if (!reading.ok) return { allowed: false, kind: 'not-permitted', reason: reading.reason };
-    return orRefused(() => {
+    try {
       if (deps.map === undefined) {
         const { requests = noRequests } = rule;
         const judged = judgeNonGraph(requests, { ...request, url: reading.url }, target, plain());
-        return { batch: false, ...judged } as const;
+        const verdict = followable(judged.verdict, reading.link !== undefined);
+        return verdict.allowed ? { batch: false, verdict, cmdlet: judged.cmdlet } : verdict;
       }
-      const judged = judgeGraph(deps.map, rule, graphReading(reading));
+      const judged = await judgeGraph(deps.map, rule, graphReading(reading));
       if (judged.batch) return judged;
       const { verdict } = judged;
-      return verdict.allowed ? ({ batch: false, verdict, cmdlet: undefined } as const) : verdict;
-    });
+      return verdict.allowed ? { batch: false, verdict, cmdlet: undefined } : verdict;
+    } catch (error) {
+      return refusedBy(error);
+    }
   };
 }
 

@@ -12,7 +12,7 @@ import { isObject } from '../../core/objects.ts';
 import { judgedBy } from '../../core/resources.ts';
 import { readBody } from '../../judge/reading/body.ts';
 import { decode, encode, refuseEncodedSeparators } from '../../judge/reading/path.ts';
-import { isJson, readHeaders } from '../../judge/reading/target.ts';
+import { isJson, maximumUrlLength, readHeaders } from '../../judge/reading/target.ts';
 import { once } from '../../judge/request-reading.ts';
 import { type Allowed, notPermitted, quoted, unreadable } from '../../judge/verdict.ts';
 import type { CallerRequest } from './gateway-request.ts';
@@ -20,10 +20,10 @@ import type { CallerRequest } from './gateway-request.ts';
 /** @throws Refusal if `requests` of a rule does not open the method and the path. */
 export function refuseUnlisted(
   limit: RequestLimit,
-  { method, path }: { readonly method: string; readonly path: string },
+  { method, path, segments }: Pick<Allowed['request'], 'method' | 'path' | 'segments'>,
   comparison: Comparison,
 ): void {
-  if (opensMethod(limit, method) && opensPath(limit, path, comparison)) return;
+  if (opensMethod(limit, method) && opensPath(limit, segments, comparison)) return;
   throw notPermitted(`The requests that the rule lists do not include ${method} ${path}; ask for a rule that does.`);
 }
 
@@ -35,8 +35,6 @@ interface NonGraphUrl {
   readonly query: string;
 }
 
-/** Longest URL that is read, in characters, as for Graph. */
-const maximumLength = 16_384;
 /** RFC 3986 section 3.4, with the characters that senders leave as they are. */
 const queryText = /^[\w.~!$&'()*+,;=:@/?%"<>[\]{}|^`-]*$/;
 
@@ -46,7 +44,8 @@ const queryText = /^[\w.~!$&'()*+,;=:@/?%"<>[\]{}|^`-]*$/;
  * @throws Refusal for every form that two readers could understand differently.
  */
 export function readNonGraphUrl(url: string): NonGraphUrl {
-  if (url.length > maximumLength) throw unreadable(`The URL is longer than ${maximumLength} characters; send less.`);
+  if (url.length > maximumUrlLength)
+    throw unreadable(`The URL is longer than ${maximumUrlLength} characters; send less.`);
   const [path = ''] = url.split('?', 1);
   refuseEncodedSeparators(path);
   if (/[;\\#]/.test(path)) throw unreadable('The path contains a semicolon, backslash or "#"; remove it.');
@@ -266,20 +265,21 @@ export function judgeNonGraph(
   const headers = headersOf(request, target);
   const isExchange = leadsToExchange(target);
   const tenant = { requested: request.tenant, tenantId: target.tenantId };
-  const named = isExchange ? adminSegments(requested, tenant) : requested;
-  const isCmdlet = isExchange && runsCmdlet(named);
-  const segments = isCmdlet ? checkInvokeCommand(method, named, query, headers['content-type']) : named;
+  const inTenant = isExchange ? adminSegments(requested, tenant) : requested;
+  const isCmdlet = isExchange && runsCmdlet(inTenant);
+  const segments = isCmdlet ? checkInvokeCommand(method, inTenant, query, headers['content-type']) : inTenant;
   const path = pathOf(segments);
   const cmdlet = isCmdlet ? judgeCmdlet(limit, body.cmdlet()) : undefined;
   // `cmdlets` stands for the path of a cmdlet. Without `paths`, it is all that the rule lists.
   const paths = isCmdlet ? undefined : (limit.paths ?? []);
-  refuseUnlisted({ ...limit, paths }, { method, path }, otherPaths);
+  const named = segments.map((text) => ({ text: encode(text), isKey: true }));
+  refuseUnlisted({ ...limit, paths }, { method, path, segments: named }, otherPaths);
   const url = `${target.baseUrl}${path}${query === '' ? '' : `?${query}`}`;
   return {
     verdict: {
       allowed: true,
       permissions: [],
-      request: { method, url, path, headers },
+      request: { method, url, path, segments: named, headers },
       answer: { remove: [], readableTypes: undefined, anyFormat: true, plainLinks: true },
       lookUps: [],
       selected: [],

@@ -1,6 +1,7 @@
 import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto';
 import type { TenantId } from '../../core/identifiers.ts';
 import type { Secret } from '../../core/secrets.ts';
+import { maximumUrlLength } from '../../judge/reading/target.ts';
 
 /**
  * Links in answers lead back to the gateway. Each carries a MAC, because the token in a link hides the query that it
@@ -33,8 +34,6 @@ export type LinkReading =
 
 /** The query parameter that carries the selected names and the MAC. */
 const parameter = 'ptb_link';
-/** Longest value that is read, in characters. A URL that the judge reads has 16,384. */
-const maximumLength = 16_384;
 const foreign =
   'The link was changed, or belongs to another caller, rule or tenant; follow the links of answers as they are.';
 
@@ -59,7 +58,7 @@ export function readLink(keys: readonly Secret[], owner: LinkOwner, url: string)
   if (!carriesMac(url)) return { ok: true, url, link: undefined };
   const address = readAddress(url);
   const [mark, ...others] = address?.marks ?? [];
-  if (address === undefined || mark === undefined || others.length > 0 || mark.length > maximumLength) {
+  if (address === undefined || mark === undefined || others.length > 0 || mark.length > maximumUrlLength) {
     return { ok: false, reason: foreign };
   }
   const [names = '', mac = ''] = mark.split('.', 2);

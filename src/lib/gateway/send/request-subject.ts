@@ -27,12 +27,12 @@ export function requestSubject(authorization: Authorization, body: Uint8Array | 
   }
   const { verdict, cmdlet } = judged;
   const { method, url, path } = verdict.request;
-  const sha256 = body === undefined ? null : hash('sha256', body, 'hex');
   const headers = significantHeaders(verdict);
   const grant = grantOf(rule);
   const tenant = tenantName ?? tenantId;
   const shown =
     body === undefined ? undefined : shownBody(body, headers.find(([name]) => name === 'content-type')?.[1]);
+  const sha256 = body === undefined ? null : hash('sha256', body, 'hex');
   const shownDigest = shown?.hidesParts === true ? null : sha256;
   const bound = [tenantId, resource.alias, resource.identifier, method, url, headers, sha256];
   const opening = [rule.name, rule.application, grant, verdict.permissions];

@@ -184,7 +184,7 @@ export function editJson(source: string, edits: JsonEdits): string {
         else value(level.from, to, pieces.length === 0 ? undefined : pieces.join('') + source.slice(copied, to));
       } else value(from, to, undefined, token === 'string' ? stringAt(source, from, to) : undefined);
     },
-    maximumDepth,
+    { depth: maximumDepth },
   );
   return whole;
 }

@@ -55,7 +55,8 @@ async function checkLookUps(
 ): Promise<void> {
   for (const { url } of outgoing.verdict.lookUps) {
     const { pathname: path } = new URL(url);
-    const verdict = { ...outgoing.verdict, request: { method: 'GET', url, path, headers: {} } as const };
+    const request = { ...outgoing.verdict.request, method: 'GET', url, path, headers: {} } as const;
+    const verdict = { ...outgoing.verdict, request };
     const lookUp = { ...outgoing, verdict, body: undefined };
     const prepare = async () => ({ ...ready, read: (answer: Answer) => answer });
     const { status, body } = await sendRecorded(lookUp, { ...facts, method: 'GET', path }, prepare);

@@ -1,8 +1,6 @@
 import { hash } from 'node:crypto';
 import { BrokerError } from '../../core/errors.ts';
-import { duplicateKey, type JsonToken, nestingDepth, scanJson, stringAt } from '../../core/json.ts';
-import { scrub } from '../../core/log.ts';
-import { parseJson } from '../../core/outbound.ts';
+import { duplicateKey, type JsonToken, JsonTextError, scanJson, stringAt } from '../../core/json.ts';
 import { utf8Text, visibleText } from '../../core/text.ts';
 import { isJson } from '../../judge/reading/target.ts';
 
@@ -31,6 +29,8 @@ const holdsPublicKeys = (name: string): boolean => name.toLowerCase() === 'keycr
 
 /** Longest text of a body that a person is asked to read, and that is stored until he has decided, in characters. */
 const maxShownLength = 4_000;
+/** Longest body that is read for it. The rest may be blanks, escapes and certificates. */
+const maxBodyBytes = 32 * 1024;
 const maxDepth = 32;
 /** A certificate is longer than this, in bytes. The digest of a shorter value could be guessed. */
 const leastPublicKeyLength = 200;
@@ -43,19 +43,15 @@ export interface ShownBody {
 }
 
 /**
- * The body of a request for people who approve it: all of its JSON, in the order and with the numbers that are sent. Secrets
- * are left out. What cannot be shown cannot be approved.
+ * The body of a request for people who approve it: all of its JSON, in the order and with the numbers that are sent. Left out
+ * are values of members that hold secrets, by their names alone: what only looks like a secret may be an address that has to
+ * be decided. What cannot be shown cannot be approved.
  * @throws BrokerError request_invalid for a body that is not JSON or too long.
  */
 export function shownBody(body: Uint8Array, contentType: string | undefined): ShownBody {
+  if (body.length > maxBodyBytes) throw notShown(`is larger than ${maxBodyBytes / 1024} KiB`, 'Split the request');
   const json = isJson(contentType) ? utf8Text(body) : undefined;
-  // Two readers could choose different ones of two equal keys.
-  if (
-    json === undefined ||
-    parseJson(json) === undefined ||
-    nestingDepth(json) > maxDepth ||
-    duplicateKey(json) !== undefined
-  )
+  if (json === undefined || !isPlain(json))
     throw notShown('is not plain JSON', 'Send JSON with each key once and few levels');
   const view = new JsonView(json);
   scanJson(json, (token, from, to) => view.add(token, from, to));
@@ -63,6 +59,16 @@ export function shownBody(body: Uint8Array, contentType: string | undefined): Sh
   const text = view.text.split('\n').map(visibleText).join('\n');
   if (text.length > maxShownLength) throw notShown(`is longer than ${maxShownLength} characters`, 'Split the request');
   return { text, hidesParts: view.hidesParts };
+}
+
+/** Two readers could choose different ones of two equal keys. */
+function isPlain(json: string): boolean {
+  try {
+    return duplicateKey(json, { depth: maxDepth }) === undefined;
+  } catch (error) {
+    if (error instanceof JsonTextError) return false;
+    throw error;
+  }
 }
 
 /** An open object or array. */
@@ -98,7 +104,7 @@ class JsonView {
     }
     if (token === 'name' && level !== undefined) {
       level.name = stringAt(this.#json, from, to);
-      this.text += `${this.#string(level.name)}: `;
+      this.text += `${JSON.stringify(level.name)}: `;
     } else if (token === '{' || token === '[') this.#opens(token, level);
     else this.text += this.#value(this.#json.slice(from, to), level);
   }
@@ -116,19 +122,12 @@ class JsonView {
     const isText = token.startsWith('"');
     const value = isText ? stringAt(token, 0, token.length) : token;
     const isConstant = token === 'true' || token === 'false' || token === 'null';
-    if (isConstant || value === '' || !isSecretName(name)) return isText ? this.#string(value) : token;
+    if (isConstant || value === '' || !isSecretName(name)) return isText ? JSON.stringify(value) : token;
     const bytes = level?.isPublic === true && name.toLowerCase() === 'key' ? Buffer.from(value, 'base64') : undefined;
     if (bytes !== undefined && bytes.length >= leastPublicKeyLength)
       return `"(SHA-256 of the key: ${hash('sha256', bytes, 'hex')})"`;
     this.hidesParts = true;
     return '"(hidden)"';
-  }
-
-  /** Alone, because what looks like a secret must not reach into other members. */
-  #string(value: string): string {
-    const scrubbed = scrub(value);
-    this.hidesParts ||= scrubbed !== value;
-    return JSON.stringify(scrubbed);
   }
 
   #line(): string {

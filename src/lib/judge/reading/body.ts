@@ -1,11 +1,15 @@
-import { duplicateKey, nestingDepth } from '../../core/json.ts';
+import { duplicateKey, JsonTextError } from '../../core/json.ts';
 import { isObject, type JsonObject } from '../../core/objects.ts';
 import { parseJson } from '../../core/outbound.ts';
 import { quoted, unreadable } from '../verdict.ts';
 
 /** Largest body that is read, in characters. Graph accepts 4 MB. */
 const maximumLength = 4 * 1024 * 1024;
-const maximumDepth = 40;
+/**
+ * Reading and judging a value takes half a microsecond, and all other requests wait meanwhile. Large bodies of callers have
+ * few values, such as the content of a file.
+ */
+const limits = { depth: 40, values: 50_000 };
 
 /** A JSON body, and the names of all members in it. */
 export interface ReadBody {
@@ -16,21 +20,31 @@ export interface ReadBody {
 /**
  * Reads the text of a JSON body.
  * @throws Refusal for text that readers understand differently: keys that differ only in case, or stand twice. Also for more
- * than 5,000 different names.
+ * than 5,000 different names, 50,000 values and 40 levels.
  */
 export function readBody(text: string): ReadBody {
   if (text.length > maximumLength) throw unreadable(`The body is longer than ${maximumLength} characters; send less.`);
+  const duplicate = duplicateIn(text);
   const body = parseJson(text);
-  if (body === undefined) throw unreadable('The body is not JSON; send JSON with Content-Type application/json.');
   if (!isObject(body)) throw unreadable('The body is not a JSON object; send one.');
-  if (nestingDepth(text) > maximumDepth)
-    throw unreadable(`The body nests deeper than ${maximumDepth} levels; send less.`);
-  // Before the keys are compared, which takes half a second for a body of very many names.
   const names = new Map<string, Set<unknown>>();
   collectNames(body, { names, left: maximumNames });
-  const twice = duplicateKey(text) ?? (inTwoCases(names) ? keyInTwoCases(body) : undefined);
+  const twice = duplicate ?? (inTwoCases(names) ? keyInTwoCases(body) : undefined);
   if (twice !== undefined) throw unreadable(`The body contains the key ${quoted(twice)} twice; send it once.`);
   return { value: body, names };
+}
+
+/** A key that stands twice in an object. Before anything is built of the text. @throws Refusal */
+function duplicateIn(text: string): string | undefined {
+  try {
+    return duplicateKey(text, limits);
+  } catch (error) {
+    if (!(error instanceof JsonTextError)) throw error;
+    if (error.exceeds === 'depth') throw unreadable(`The body nests deeper than ${limits.depth} levels; send less.`);
+    if (error.exceeds === 'values')
+      throw unreadable(`The body has more than ${limits.values} values; send several requests.`);
+    throw unreadable('The body is not JSON; send JSON with Content-Type application/json.');
+  }
 }
 
 /** Whether any two names differ only in case, wherever they stand. Few bodies have such names. */
@@ -55,6 +69,8 @@ function keyInTwoCases(value: unknown): string | undefined {
 
 /** Different names, and values of references, in a body that is read. Every rule of the caller looks at each. */
 const maximumNames = 5_000;
+/** A name counts once for each of these, begun: to look at a long one takes longer. Names of Graph are shorter. */
+const nameLength = 100;
 
 /** Names of members, each with its different values if it ends in `@odata.bind`, else with none. */
 export type BodyNames = ReadonlyMap<string, ReadonlySet<unknown>>;
@@ -71,7 +87,7 @@ function collectNames(value: unknown, found: { readonly names: Map<string, Set<u
   for (const name of members) {
     const inner: unknown = Reflect.get(value, name);
     const values = found.names.get(name) ?? new Set();
-    if (!found.names.has(name)) found.left -= 1;
+    if (!found.names.has(name)) found.left -= 1 + Math.floor(name.length / nameLength);
     found.names.set(name, values);
     if (name.endsWith('@odata.bind') && !values.has(inner)) {
       found.left -= 1;
@@ -82,4 +98,5 @@ function collectNames(value: unknown, found: { readonly names: Map<string, Set<u
   }
 }
 
-const tooManyNames = () => unreadable(`The body has more than ${maximumNames} different names; send several requests.`);
+const tooManyNames = () =>
+  unreadable(`The body has more than ${maximumNames} different names, or very long ones; send several requests.`);

@@ -9,7 +9,7 @@ interface Token {
 const pattern =
   /\s+|(?<string>'(?:[^']|'')*')|(?<value>(?:\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)?)?|[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|-?\d+(?:\.\d+)?)(?![\w.-]))|(?<name>\$?[a-z_]\w*(?:\.[a-z_]\w*)*(?![\w.-]))|(?<mark>[(),/:;=])/giy;
 
-/** Longest option in tokens. 16,384 characters of conditions on ids have about 1,500. */
+/** Longest option in tokens. 5,000 characters of conditions on ids have about 500. */
 const maximumTokens = 2_000;
 
 /**

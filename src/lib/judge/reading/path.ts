@@ -152,12 +152,14 @@ export interface PathReading {
   readonly parts: readonly Part[];
   /** The path to send, percent-encoded, with its leading slash. */
   readonly canonical: string;
-  /** The same path with every key as a segment of its own, for the patterns of rules. */
+  /** The same path with every key as a segment of its own. */
   readonly slashed: string;
+  /** The segments of that, one for each part. */
+  readonly segments: readonly string[];
 }
 
 const word = /^[\p{L}\p{N}._~!+,=:@#|&* -]+$/u;
-const namespace = /^(?:microsoft\.)?graph\./i;
+export const namespace = /^(?:microsoft\.)?graph\./i;
 
 /**
  * Reads a path after the version ("OData Version 4.01. Part 2: URL Conventions", section 4).
@@ -177,7 +179,7 @@ export function readPath(path: string): PathReading {
     canonical.push(read.canonical);
     slashed.push(...read.slashed);
   }
-  return { parts, canonical: `/${canonical.join('/')}`, slashed: `/${slashed.join('/')}` };
+  return { parts, canonical: `/${canonical.join('/')}`, slashed: `/${slashed.join('/')}`, segments: slashed };
 }
 
 /** Splits at slashes, and refuses one inside quotes. A regular expression would misread `a('x')/b('y')`. */

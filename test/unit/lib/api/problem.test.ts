@@ -23,6 +23,15 @@ describe('problemAnswer', () => {
     });
   });
 
+  it('has what SDKs of Microsoft Graph show, if the route wants it', () => {
+    const { body } = problemAnswer(new BrokerError('caller_forbidden', 'No rule.'), 'id', { likeGraph: true });
+    expect(JSON.parse(String(body))).toMatchObject({
+      code: 'caller_forbidden',
+      detail: 'No rule.',
+      error: { code: 'caller_forbidden', message: 'No rule.' },
+    });
+  });
+
   it('covers every kind of status', () => {
     const statuses = new Set(codes.map((code) => errorTable[code].status));
     expect([...statuses]).toEqual(expect.arrayContaining([400, 401, 403, 404, 429, 503]));

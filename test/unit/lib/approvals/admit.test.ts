@@ -129,6 +129,19 @@ it('the policy in force judges what an approver may read by the roles that he ha
   expect(judged).toEqual([{ ...person(2), roles: made.roles }]);
 });
 
+it('a caller asks 100 times an hour, even if it revokes each request at once', async () => {
+  const { deps, ask } = stage();
+  const askAndRevoke = async (number: number): Promise<void> => {
+    const { approval: asked } = await ask(`body ${number}`);
+    const stored = await deps.approvalLog.find(asked.id);
+    await deps.approvalLog.change({ ...asked, status: 'revoked' }, stored?.version ?? '');
+  };
+  for (let number = 0; number < 100; number += 1) await askAndRevoke(number);
+  await expect(askAndRevoke(100)).rejects.toMatchObject({ code: 'too_many_approvals', retryAfterSeconds: 3_600 });
+  Object.assign(deps.clock, { nowMs: () => askedAtMs + 60 * minuteMs });
+  await askAndRevoke(101);
+});
+
 it('20 of 10,000 requests of one caller wait, and the others are refused without a record', async () => {
   const { deps, ask } = stage();
   const refusals: Record<string, number> = {};

@@ -30,6 +30,17 @@ it('a notice holds one link: its own', async () => {
   }
 });
 
+it('a notice turns no name into a link', async () => {
+  const { subject, asker } = approval();
+  const named = {
+    subject: { ...subject, rule: 'see rule.example' },
+    asker: { ...asker, name: 'https://evil.example' },
+  };
+  const notice = cleanNotice((await noticeOf(named)) ?? expect.fail('no notice'));
+  for (const body of [webhookBody('slack', notice), webhookBody('teams', notice)])
+    expect(body).not.toMatch(/rule\.example|evil\.example|https:\/\/evil/);
+});
+
 it('a fact of a notice is one line, also of a record that was made before reasons had to be', async () => {
   const [slack = ''] = await announced('Ticket 4711\n• *Tenant*: Test\u202e');
   const { text } = JSON.parse(slack) as { text: string };
@@ -56,7 +67,7 @@ it('a notice says who must do what until when, and nothing of the request', asyn
     text: `Another person must approve the request before 2026-11-24T06:00:00.000Z. \`ptb approvals show ${id}\` shows it, and so does the dashboard.`,
     link: `https://broker.example/api/dashboard#/approvals/${id}`,
     facts: [
-      { name: 'Asked by', value: 'person-1@partner.example' },
+      { name: 'Asked by', value: 'person-1@partner[.]example' },
       { name: 'Reason', value: 'Ticket 4711' },
       { name: 'For', value: 'a request through the gateway' },
       { name: 'Tenant', value: subject.tenantId },

@@ -42,10 +42,10 @@ it('a notice says who uses which rule, where, why and for what', async () => {
       tenantId: tenant(1),
       atMs: askedAtMs,
       title: 'Emergency rule used: emergencies',
-      text: 'person-1@partner.example uses a rule for emergencies. Find out whether the emergency is real: `ptb audit --break-glass` lists what was done.',
+      text: 'person-1@partner[.]example uses a rule for emergencies. Find out whether the emergency is real: `ptb audit --break-glass` lists what was done.',
       facts: [
         { name: 'Reason', value: 'An attack is under way.' },
-        { name: 'Caller', value: `person-1@partner.example (${guid(1)})` },
+        { name: 'Caller', value: `person-1@partner[.]example (${guid(1)})` },
         { name: 'Application', value: guid(0xa) },
         { name: 'Tenant', value: tenant(1) },
         { name: 'Resource', value: 'graph' },

@@ -49,7 +49,7 @@ it.each([
 
 describe('scanJson', () => {
   /** Builds the value from the tokens, as JSON.parse would. */
-  const built = (json: string, maxDepth?: number): unknown => {
+  const built = (json: string, depth = Number.POSITIVE_INFINITY): unknown => {
     const open: { readonly value: unknown[] | Map<string, unknown>; name: string }[] = [];
     let whole: unknown;
     const add = (value: unknown): void => {
@@ -70,7 +70,7 @@ describe('scanJson', () => {
         } else if (token === 'name' && level !== undefined) level.name = stringAt(json, from, to);
         else add(token === 'string' ? stringAt(json, from, to) : JSON.parse(text));
       },
-      maxDepth,
+      { depth },
     );
     return whole;
   };
@@ -131,12 +131,26 @@ describe('scanJson', () => {
     );
   });
 
+  it('stops at the number of values that is given, and reads no further', () => {
+    const visited = (json: string, values: number): number => {
+      let tokens = 0;
+      expect(() => scanJson(json, () => (tokens += 1), { values })).toThrow(
+        expect.objectContaining({ name: 'JsonTextError', exceeds: 'values' }),
+      );
+      return tokens;
+    };
+    expect(() => scanJson('[1,{"a":2}]', () => undefined, { values: 4 })).not.toThrow();
+    expect(visited('[1,{"a":2}]', 3)).toBe(4);
+    expect(visited(`[${'1,'.repeat(1_000_000)}1]`, 100)).toBe(100);
+  });
+
   it('reads texts of any depth, and stops at the depth that is given', () => {
     const nested = (depth: number): string => `${'[{"a":'.repeat(depth / 2)}1${'}]'.repeat(depth / 2)}`;
     expect(nestingDepth(nested(200_000))).toBe(200_000);
     expect(() => built(nested(4), 4)).not.toThrow();
     expect(() => built(nested(4), 3)).toThrow(JsonTextError);
-    expect(() => built('[[[]]]', 2)).not.toThrow();
+    expect(() => built('[[[]]]', 3)).not.toThrow();
+    expect(() => built('[[[]]]', 2)).toThrow(JsonTextError);
     expect(() => built('['.repeat(200_000), 64)).toThrow(/nested too deeply/);
   });
 });

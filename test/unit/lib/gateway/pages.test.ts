@@ -33,6 +33,42 @@ describe('links of pages', () => {
     expect(lengths.size).toBe(1);
   });
 
+  describe('of the longest request', () => {
+    /** What Microsoft's host takes, from the first slash on. */
+    const longestTarget = 8_177;
+    const requestOf = (length: number): string => {
+      const start = '/v1.0/users?$select=';
+      const many = Array.from({ length: 270 }, (_, index) => `property${index}`.padEnd(15, 'x'));
+      const sent = (select: string): number => `${graph}${start}${encodeURIComponent(select)}`.length;
+      return `${start}${many.join(',')}${'y'.repeat(length - sent(many.join(',')))}`;
+    };
+    const first = requestOf(5_000);
+
+    it.each([
+      ['shows', `${first.replaceAll(',', '%2C')}&$skiptoken=${'t'.repeat(1_200)}`],
+      ['hides', `/v1.0/users?$deltatoken=${'t'.repeat(1_200)}`],
+    ])('can be followed, if the link %s the query', async (_, next) => {
+      const { urls } = await follow(stage(), first, { pages: 2, next: () => next });
+      for (const url of urls)
+        expect(new URL(`${gateway}${url}`).href.length - new URL(gateway).origin.length).toBeLessThanOrEqual(
+          longestTarget,
+        );
+    });
+
+    it.each(['graph', 'arm'])('are why a longer one to %s is refused, and not sent', async (resource) => {
+      const paths = { arm: '/subscriptions', graph: requestOf(5_001) }[resource] ?? '';
+      const rule = { ...usersRule, resources: ['arm'], scopes: undefined, requests: { paths: ['/**'] } };
+      const { world, send } = stage(resource === 'arm' ? [rule] : [usersRule]);
+      const url = resource === 'arm' ? `${paths}?a=${'a'.repeat(5_000)}` : paths;
+      const refused = expect.objectContaining({
+        code: 'request_invalid',
+        detail: expect.stringContaining('longer than 5000') as string,
+      }) as Error;
+      await expect(send(url, { resource })).rejects.toThrow(refused);
+      expect(world.sent).toEqual([]);
+    });
+  });
+
   it('carry only what the link itself does not show', async () => {
     const first = `/v1.0/users?$select=${names}&$expand=manager`;
     const shown = await follow(stage(), first, { pages: 1, next: () => `${first}&$skiptoken=a` });

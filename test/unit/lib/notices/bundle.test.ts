@@ -275,3 +275,35 @@ describe('the message', () => {
     expect(() => bundleOf(notices, undefined)).toThrow('several notices about tenants');
   });
 });
+
+test('requests that wait for approvals are one message, as soon as there are more than five', async () => {
+  const needed = (number: number): Notice =>
+    noticeOf(`approval ${number}`, {
+      kind: 'approval.needed',
+      severity: 'warning',
+      title: 'Approval needed: helpdesk',
+      facts: [
+        { name: 'Asked by', value: number % 2 === 0 ? 'portal' : 'evil.example' },
+        { name: 'Reason', value: `reason ${number}` },
+        { name: 'Tenant', value: tenant(number) },
+      ],
+    });
+  for (const number of numbers(12)) await outbox.add(needed(number), ['chat', 'webhook'], noticedAtMs);
+  await instance().deliveries.deliverDue();
+  expect(webhook).toHaveLength(12);
+  expect(chat).toMatchObject([
+    {
+      kind: 'approval.needed',
+      severity: 'warning',
+      title: '12 approvals needed',
+      facts: [
+        { name: 'Asked by', value: 'evil[.]example, portal' },
+        { name: 'Tenant', value: `${numbers(10).map(tenant).join(', ')} and 2 more` },
+      ],
+      link: `${dashboardUrl}#/approvals`,
+    },
+  ]);
+  for (const number of numbers(5)) await outbox.add(needed(100 + number), ['chat'], noticedAtMs);
+  await instance().deliveries.deliverDue();
+  expect(chat).toHaveLength(6);
+});

@@ -230,6 +230,63 @@ test('notices that the receiver refuses for their content do not hold up others'
   expect(outbox.deliveries.size).toBe(10);
 });
 
+const asked = (key: string) => noticeOf(key, { kind: 'approval.needed', severity: 'warning' });
+
+test('what is critical comes first, also before what waited already', async () => {
+  for (let number = 0; number < 3; number += 1) await outbox.add(asked(`ask ${number}`), ['chat'], noticedAtMs);
+  await outbox.add(noticeOf('emergency'), ['chat'], noticedAtMs);
+  await instance().deliveries.deliverDue();
+  expect(got).toEqual(['emergency', 'ask 0', 'ask 1', 'ask 2']);
+});
+
+test('what is critical comes next while others are delivered', async () => {
+  const { notifier, deliveries } = instance();
+  const held = Promise.withResolvers<Outcome>();
+  answer = (key) => (key === 'ask 0' ? held.promise : delivered);
+  for (let number = 0; number < 4; number += 1) await outbox.add(asked(`ask ${number}`), ['chat'], noticedAtMs);
+  void deliveries.deliverDue();
+  await settle();
+  await notifier.send(noticeOf('emergency'));
+  held.resolve(delivered);
+  await settle();
+  expect(got).toEqual(['ask 0', 'emergency', 'ask 1', 'ask 2', 'ask 3']);
+});
+
+test('a pass waits for a short Retry-After, and goes on with what is critical', async () => {
+  const { notifier, deliveries } = instance();
+  answer = () => failed(5_000);
+  await outbox.add(asked('ask'), ['chat'], noticedAtMs);
+  void deliveries.deliverDue();
+  await clock.advance(4_999);
+  expect(got).toEqual(['ask']);
+  answer = () => delivered;
+  await notifier.send(noticeOf('emergency'));
+  await settle();
+  expect(got).toEqual(['ask']);
+  await clock.advance(1);
+  expect(got).toEqual(['ask', 'emergency', 'ask']);
+  expect(outbox.deliveries.size).toBe(0);
+});
+
+test.each([0, 1, 1_000])(
+  'a receiver that always asks for %i ms gets a request a second, and the pass ends',
+  async (ms) => {
+    answer = () => failed(ms);
+    await outbox.add(asked('ask'), ['chat'], noticedAtMs);
+    let ended = false;
+    void instance()
+      .deliveries.deliverDue()
+      .then(() => (ended = true));
+    await clock.advance(10_000);
+    expect(got).toHaveLength(11);
+    await clock.advance(3 * minuteMs);
+    expect(ended).toBe(true);
+    const requests = got.length;
+    await clock.advance(minuteMs);
+    expect(got).toHaveLength(requests);
+  },
+);
+
 test('Retry-After holds up every notice, and for an hour at most', async () => {
   answer = () => failed(30 * minuteMs);
   const app = instance();

@@ -25,7 +25,7 @@ test('rows are as docs/storage-schema.md says', async () => {
   await outbox.giveUp(await only(outbox), atMs + 5);
   const id = noticeId(notice('a'));
   const time = '2026-11-24T00:00:00.000Z';
-  const delivery = { target: 'chat', noticeId: id, kind: 'run.failed', attempts: 0, reason: '' };
+  const delivery = { target: 'chat', noticeId: id, kind: 'run.failed', severity: 'critical', attempts: 0, reason: '' };
   expect([...table.rows.values()].map((row) => ({ ...row, etag: undefined }))).toEqual([
     {
       partitionKey: 'notices',

@@ -8,9 +8,16 @@ import {
   otherPaths,
   requestLimitOf,
 } from '../../../../../src/lib/access/policy/policy.ts';
+import type { PathSegment } from '../../../../../src/lib/judge/verdict.ts';
+
+const segmentsOf = (path: string, isKey = (_text: string): boolean => true): readonly PathSegment[] =>
+  path
+    .slice(1)
+    .split('/')
+    .map((text) => ({ text, isKey: isKey(text) }));
 
 const opens = (pattern: string, path: string, comparison = graphPaths): boolean =>
-  opensPath(requestLimitOf({ paths: pattern.split(' ') }), path, comparison);
+  opensPath(requestLimitOf({ paths: pattern.split(' ') }), segmentsOf(path), comparison);
 
 describe('a pattern of paths', () => {
   it.each([
@@ -47,6 +54,21 @@ describe('a pattern of paths', () => {
     expect(opens(patterns, path)).toBe(expected);
   });
 
+  it('has * for a key, and names everything else', () => {
+    const opensKeys = (pattern: string): boolean =>
+      opensPath(
+        requestLimitOf({ paths: [pattern] }),
+        segmentsOf('/users/0a1b/delta', /\d/.test.bind(/\d/)),
+        graphPaths,
+      );
+    expect(['/users/*/delta', '/users/*/*', '/*/*/delta', '/users/**'].map(opensKeys)).toEqual([
+      true,
+      false,
+      false,
+      true,
+    ]);
+  });
+
   it('minds case where the resource may', () => {
     expect(opens('/api/Users', '/api/users', otherPaths)).toBe(false);
     expect(opens('/api/Users', '/api/Users', otherPaths)).toBe(true);
@@ -57,8 +79,8 @@ describe('a pattern of paths', () => {
   });
 
   it('that is absent opens every path, and one of several suffices', () => {
-    expect(opensPath(requestLimitOf({}), '/x', otherPaths)).toBe(true);
-    expect(opensPath(requestLimitOf({ paths: ['/a', '/b'] }), '/b', otherPaths)).toBe(true);
+    expect(opensPath(requestLimitOf({}), segmentsOf('/x'), otherPaths)).toBe(true);
+    expect(opensPath(requestLimitOf({ paths: ['/a', '/b'] }), segmentsOf('/b'), otherPaths)).toBe(true);
   });
 
   it('names a segment only if it is written in it', () => {

@@ -10,8 +10,8 @@ const limits = { concurrency: 4, maximumBytes: 1_000_000 };
 const headers = { 'content-type': 'application/json' };
 const ok = (body: unknown, status = 200): Answer => ({ status, headers, body: Buffer.from(JSON.stringify(body)) });
 
-function judged(requests: readonly object[]) {
-  const verdict = judgeBatch(
+async function judged(requests: readonly object[]) {
+  const verdict = await judgeBatch(
     partnerMap(),
     {
       scheme: 'delegated',
@@ -21,6 +21,7 @@ function judged(requests: readonly object[]) {
       host: 'graph.microsoft.com',
     },
     readBatch({ method: 'POST', url: '/v1.0/$batch', body: JSON.stringify({ requests }) }, 'graph.microsoft.com'),
+    async () => undefined,
   );
   if (!verdict.readable) throw new Error(verdict.reason);
   return verdict.parts;
@@ -40,7 +41,7 @@ async function responses(
   send: (part: AllowedPart) => Promise<Answer>,
   given = limits,
 ): Promise<readonly Response[]> {
-  const text = await sendBatch(judged(requests), send, given);
+  const text = await sendBatch(await judged(requests), send, given);
   return (JSON.parse(text) as { responses: Response[] }).responses;
 }
 
@@ -143,7 +144,7 @@ describe('sendBatch', () => {
       4: { status: 200, headers, body: Buffer.from('"}],"responses":[{') },
     };
     const text = await sendBatch(
-      judged(['1', '2', '3', '4'].map((id) => get(id, `/users/${id}`))),
+      await judged(['1', '2', '3', '4'].map((id) => get(id, `/users/${id}`))),
       async ({ id }) => bodies[id] ?? ok({}),
       limits,
     );

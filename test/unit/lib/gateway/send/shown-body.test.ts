@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { shownBody } from '../../../../../src/lib/gateway/send/shown-body.ts';
 
 const shown = (json: string) => shownBody(Buffer.from(json), 'application/json');
@@ -67,11 +67,29 @@ describe('what people read of a body', () => {
     expect(hidesParts).toBe(false);
   });
 
-  it('hides what looks like a token in any member, and says so', () => {
-    const token = 'eyJhbGciOiJub25lIn0.eyJhIjoiYmNkZWZnaGlqa2xtbm9wcXJzdCJ9.c2ln';
-    const { text, hidesParts } = shown(`{"note":"It has ${token}."}`);
-    expect(text).not.toContain(token);
-    expect(hidesParts).toBe(true);
+  it.each([
+    'https://eyJhbGciOiJub25lIn0.eyJhIjoiYmNkZWZnaGlqa2xtbm9wcXJzdCJ9.evil.example/cb',
+    'smtp:assertion=attacker@evil.example',
+    `https://${'aaa1Q~'.repeat(10)}.evil.example`,
+  ])('shows %s, which only looks like a secret: it is what has to be decided', (value) => {
+    const { text, hidesParts } = shown(JSON.stringify({ redirectUri: value, [value]: 1 }));
+    expect(JSON.parse(text)).toEqual({ redirectUri: value, [value]: 1 });
+    expect(hidesParts).toBe(false);
+  });
+
+  it('counts what only looks like a secret', () => {
+    expect(() => shown(JSON.stringify({ note: 'aaa1Q~'.repeat(1_000) }))).toThrow(/longer than 4000 characters/);
+  });
+
+  it('is not read at all of a body that is too large', () => {
+    const read = vi.spyOn(JSON, 'parse');
+    const decoded = vi.spyOn(TextDecoder.prototype, 'decode');
+    expect(() => shown(`{"otherMails":[${'"a=",'.repeat(800_000)}""]}`)).toThrow(/larger than 32 KiB/);
+    // The view leaves blanks out, so its length alone would let this pass.
+    expect(() => shown(`{"a":${' '.repeat(33_000)}1}`)).toThrow(/larger than 32 KiB/);
+    expect(read).not.toHaveBeenCalled();
+    expect(decoded).not.toHaveBeenCalled();
+    expect(() => shown(`{"a":${' '.repeat(32_000)}1}`)).not.toThrow();
   });
 
   it('hides a key that is not among public ones, however long it is', () => {
