@@ -132,10 +132,7 @@ export default defineConfig({
       reportsDirectory: '.local/coverage',
       include: ['src/lib/**/*.ts'],
       // These files hold only interfaces.
-      exclude: [
-        'src/lib/audit/audit-log.ts',
-        'src/lib/tokens/credential/credential-store.ts',
-      ],
+      exclude: ['src/lib/audit/audit-log.ts', 'src/lib/tokens/credential/credential-store.ts'],
       thresholds: { lines: 95, branches: 95 },
     },
   },
