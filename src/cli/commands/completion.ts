@@ -126,7 +126,7 @@ const valueNames: Readonly<Record<string, Asked>> = {
 function askedFor({ options, registeredArguments }: Command, words: readonly string[]): Asked | undefined {
   const valueOf = (word = ''): string | undefined => {
     const option = options.find(({ long, short }) => word === long || word === short);
-    return option === undefined ? undefined : /<(.*)>/.exec(option.flags)?.[1];
+    return option === undefined ? undefined : /<([^<>]*)>/.exec(option.flags)?.[1];
   };
   const typed = words.at(-1) ?? '';
   const sign = typed.startsWith('--') ? typed.indexOf('=') : -1;

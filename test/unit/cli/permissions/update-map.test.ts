@@ -87,7 +87,7 @@ describe('updateMap', () => {
     [
       'few permissions',
       publishedFile((all) => {
-        for (const name of Object.keys(all).slice(0, 90)) {
+        for (const name of Object.keys(all)) {
           if (!/^(?:User|Group|LicenseAssignment|AuditLog)\.Read/.test(name)) delete all[name];
         }
       }),

@@ -109,7 +109,8 @@ describe('planRevocation', () => {
     });
     bench.inventory = { ...bench.inventory, applications: async () => [] };
     await expect(bench.texts({ application: 'other' })).rejects.toThrow(/no application at all.*--client-id/);
-    expect((await bench.texts({ application: 'other', clientId: 'given' }))[0]).toContain('the application given');
+    const given = '44444444-4444-4444-8444-444444444444';
+    expect((await bench.texts({ application: 'other', clientId: given }))[0]).toContain(`the application ${given}`);
   });
 
   it('throws when the vault does not answer and no option names the account or the application', async () => {
