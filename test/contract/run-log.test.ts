@@ -477,6 +477,11 @@ describe.each([
     expect([await count('starts@w', '1-0-25'), await count('starts@w', '1-0')]).toEqual([1, 1]);
     const further = [await count('starts@w', '1-0'), await count('starts@w', '1-0'), await count('starts@w', '1-0')];
     expect([...further, await count('starts@w2', '1-0')]).toEqual([2, 3, 4, 1]);
+    expect(await results.openWork('starts@w')).toEqual(new Set(['1-0-25', '1-0']));
+    await results.endWork('starts@w', '1-0');
+    await results.endWork('starts@w', '1-0');
+    expect(await results.openWork('starts@w')).toEqual(new Set(['1-0-25']));
+    expect([await count('starts@w', '1-0'), await count('starts@w', '1-0')]).toEqual([1, 2]);
     await results.remove('starts@w');
     expect(await count('starts@w', '1-0')).toBe(1);
   });

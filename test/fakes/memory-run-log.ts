@@ -216,6 +216,16 @@ export class MemoryRunResults implements RunResults {
     return count;
   }
 
+  async endWork(runId: RunId, work: string): Promise<void> {
+    this.#rows.delete(`${runId} starts/${work}`);
+  }
+
+  async openWork(runId: RunId): Promise<ReadonlySet<string>> {
+    const prefix = `${runId} starts/`;
+    const names = [...this.#rows.keys()].filter((key) => key.startsWith(prefix));
+    return new Set(names.map((name) => name.slice(prefix.length)));
+  }
+
   async remove(runId: RunId): Promise<void> {
     this.#plans.delete(runId);
     for (const key of this.#rows.keys()) if (key.startsWith(`${runId} `)) this.#rows.delete(key);

@@ -74,7 +74,7 @@ export interface TenantRunDeps extends ExecuteDeps, TraceDeps {
   readonly jobs: JobRegistry;
   readonly runs: Pick<Runs, 'plans' | 'stops'> & {
     readonly log: Pick<Runs['log'], 'findTenant' | 'findOutcomes' | 'recordTenant'>;
-    readonly results: Pick<Runs['results'], 'putRows' | 'countStart'>;
+    readonly results: Pick<Runs['results'], 'putRows' | 'countStart' | 'endWork' | 'openWork'>;
   };
   readonly newId: () => string;
 }

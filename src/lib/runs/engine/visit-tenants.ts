@@ -41,14 +41,20 @@ const startsWithinMs = 10 * minuteMs;
  * perhaps the job ended the process in one of them.
  */
 export async function visitTenants(deps: VisitTenantsDeps, input: VisitTenantsInput): Promise<TenantsVisitResult> {
-  const { indexes } = input;
+  const { indexes, round } = input;
   const untilMs = deps.clock.nowMs() + startsWithinMs;
-  const [earlier, starts] = await Promise.all([
+  const work = startsOf(deps, input.runId);
+  const name = `${round}-${indexes[0]}-${indexes.length}`;
+  const [earlier, starts, open] = await Promise.all([
     recordedBefore(deps, input),
-    countStart(deps, input, `${indexes[0]}-${indexes.length}`),
+    work.begin(name),
+    // In the first round, a group whose tenants were visited alone has an earlier start itself.
+    round > 1 ? work.open() : nothingOpen,
   ]);
-  const group = { input, earlier, isInTime: () => deps.clock.nowMs() < untilMs };
-  const results = starts === 1 ? await sideBySide(deps, group) : await oneByOne(deps, group);
+  const group = { input, earlier, work, isInTime: () => deps.clock.nowMs() < untilMs };
+  const isFirst = starts === 1 && !indexes.some((index) => open.has(nameOf(index)));
+  const results = isFirst ? await sideBySide(deps, group) : await oneByOne(deps, group);
+  await work.end(name);
   const visited = indexes.filter((_, place) => results[place] !== undefined);
   const { retry, retryAfterSeconds, ...why } = summaryOf(
     visited,
@@ -66,6 +72,7 @@ export async function visitTenants(deps: VisitTenantsDeps, input: VisitTenantsIn
 interface Group {
   readonly input: VisitTenantsInput;
   readonly earlier: EarlierRecords;
+  readonly work: Starts;
   readonly isInTime: () => boolean;
 }
 
@@ -85,41 +92,64 @@ function sideBySide(deps: VisitTenantsDeps, { input, earlier, isInTime }: Group)
   );
 }
 
-/** A tenant in which the process ended this many times, while it was visited alone, is given up. Once may be a deployment. */
-const maxEnds = 2;
+/**
+ * A tenant in which the process ended this many times, while it was visited alone, is given up. Deployments and the platform
+ * end processes, too, and a long visit meets several such ends.
+ */
+const maxEnds = 8;
 
-/** After a tenant is given up, the rest is for another activity: the platform repeats each a few times only. */
-async function oneByOne(deps: VisitTenantsDeps, { input, earlier, isInTime }: Group): Promise<Results> {
+/** The name of a visit of a tenant alone. */
+const nameOf = (index: number): string => `tenant-${index}`;
+
+/**
+ * Those in which the process ended before come last, so that the others have their records by then. After a tenant is given
+ * up, the rest is for another activity: the platform repeats each a few times only.
+ */
+async function oneByOne(deps: VisitTenantsDeps, { input, earlier, work, isInTime }: Group): Promise<Results> {
   const { indexes, ...rest } = input;
+  const open = await work.open();
+  const isOpen = (index: number): number => Number(open.has(nameOf(index)));
+  const results = new Map<number, TenantRunResult>();
   let givenUp: BrokerError | undefined;
-  const results: Results = [];
-  for (const index of indexes) {
+  for (const index of indexes.toSorted((one, other) => isOpen(one) - isOpen(other))) {
     const refuse = async (): Promise<BrokerError | undefined> => {
-      const ends = (await countStart(deps, input, `${index}`)) - 1;
+      const ends = (await work.begin(nameOf(index))) - 1;
       if (ends < maxEnds) return undefined;
       const detail = `The process ended ${ends + 1} times during the visit, as it does after process.exit() or without memory.`;
       return (givenUp = new BrokerError('job_failed', detail));
     };
     const visit = async () =>
       givenUp === undefined && isInTime() ? runTenant(deps, { ...rest, index }, earlier, refuse) : undefined;
-    results.push(await deps.loneSlot.run(visit, requestersOf(input.runId)));
+    const result = await deps.loneSlot.run(visit, requestersOf(input.runId));
+    if (result === undefined) continue;
+    results.set(index, result);
+    await work.end(nameOf(index));
   }
-  return results;
+  return indexes.map((index) => results.get(index));
 }
 
-/** @returns 1 for the first start, for a query, which is no code of a job, and if storage fails. */
-async function countStart(
-  { runs, log }: VisitTenantsDeps,
-  { runId, round }: Pick<VisitTenantsInput, 'runId' | 'round'>,
-  work: string,
-): Promise<number> {
-  if (parseRunId(runId)?.job === queryJob) return 1;
-  try {
-    return await runs.results.countStart(runId, `${round}-${work}`);
-  } catch (thrown) {
-    log.log('warn', 'tenant_run.start_uncounted', { runId, ...errorFields(thrown) });
-    return 1;
-  }
+const nothingOpen: ReadonlySet<string> = new Set();
+
+type Starts = ReturnType<typeof startsOf>;
+
+/** Counts the starts of work in a run. A query is no code of a job, so its work is not counted. If storage fails, nothing is. */
+function startsOf({ runs: { results }, log }: VisitTenantsDeps, runId: RunId) {
+  const isQuery = parseRunId(runId)?.job === queryJob;
+  const counted = async <T>(instead: T, count: () => Promise<T>): Promise<T> => {
+    if (isQuery) return instead;
+    try {
+      return await count();
+    } catch (thrown) {
+      log.log('warn', 'tenant_run.start_uncounted', { runId, ...errorFields(thrown) });
+      return instead;
+    }
+  };
+  return {
+    /** @returns how often it has begun since it last ended. */
+    begin: (work: string) => counted(1, () => results.countStart(runId, work)),
+    end: (work: string) => counted(undefined, () => results.endWork(runId, work)),
+    open: () => counted(nothingOpen, () => results.openWork(runId)),
+  };
 }
 
 /** The records that tenants of the group have already. If storage fails, each visit looks for its own. */
@@ -186,6 +216,8 @@ export function givingWay(deps: VisitTenantsDeps, turns: Turns): VisitTenantsDep
       results: {
         putRows: turns.before((...given) => runs.results.putRows(...given)),
         countStart: (...given) => runs.results.countStart(...given),
+        endWork: (...given) => runs.results.endWork(...given),
+        openWork: (...given) => runs.results.openWork(...given),
       },
     },
   };

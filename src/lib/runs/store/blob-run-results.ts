@@ -138,6 +138,19 @@ export class BlobRunResults implements RunResults {
     });
   }
 
+  async endWork(runId: RunId, work: string): Promise<void> {
+    const blob = await this.#blob(`${runId}/starts/${work}`);
+    await storageCall(() => this.#inTime((abortSignal) => blob.deleteIfExists({ abortSignal })));
+  }
+
+  async openWork(runId: RunId): Promise<ReadonlySet<string>> {
+    const prefix = `${runId}/starts/`;
+    const container = await storageCall(() => this.#container.client());
+    const open = new Set<string>();
+    for await (const { name } of this.#each(container.listBlobsFlat({ prefix }))) open.add(name.slice(prefix.length));
+    return open;
+  }
+
   async remove(runId: RunId): Promise<void> {
     const container = await storageCall(() => this.#container.client());
     for await (const { name } of this.#each(container.listBlobsFlat({ prefix: `${runId}/` }))) {

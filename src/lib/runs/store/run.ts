@@ -291,9 +291,13 @@ export interface RunResults {
   /**
    * Counts durably that work begins, because the process may end in it.
    * @param work 1 to 60 letters, digits and hyphens, unique in the run.
-   * @returns how often it has begun. More than that if a reply of storage was lost.
+   * @returns how often it has begun since it last ended. More than that if a reply of storage was lost.
    */
   countStart(runId: RunId, work: string): Promise<number>;
+  /** Forgets the starts of work that has ended, with whatever outcome. */
+  endWork(runId: RunId, work: string): Promise<void>;
+  /** The work that has begun and not ended: it is under way, or the process ended in it. */
+  openWork(runId: RunId): Promise<ReadonlySet<string>>;
   /** Deletes all blobs of the run. */
   remove(runId: RunId): Promise<void>;
 }

@@ -56,6 +56,8 @@ it('begins one piece of the work of all tenants in each pass of the event loop',
       results: {
         putRows: seen('rows', (...given) => results.putRows(...given)),
         countStart: (...given) => results.countStart(...given),
+        endWork: (...given) => results.endWork(...given),
+        openWork: (...given) => results.openWork(...given),
       },
     },
   };

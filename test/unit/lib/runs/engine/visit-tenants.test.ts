@@ -271,6 +271,8 @@ async function untilReturned(kills: readonly number[], groups: readonly (readonl
         results: {
           putRows: alive((...given: Parameters<typeof results.putRows>) => results.putRows(...given)),
           countStart: alive((...given: Parameters<typeof results.countStart>) => results.countStart(...given)),
+          endWork: alive((...given: Parameters<typeof results.endWork>) => results.endWork(...given)),
+          openWork: alive((...given: Parameters<typeof results.openWork>) => results.openWork(...given)),
         },
       },
     };
@@ -300,9 +302,9 @@ describe('a job that ends the process', () => {
     expect(await outcomes(stage)).toEqual(
       expect.arrayContaining(['0 succeeded ', '1 failed job_failed', '2 succeeded ', '3 succeeded ', '5 succeeded ']),
     );
-    expect(ends).toBe(3);
+    expect(ends).toBe(9);
     expect(await stage.runLog.findTenant(runId, tenantId(1))).toMatchObject({
-      detail: 'The process ended 3 times during the visit, as it does after process.exit() or without memory.',
+      detail: 'The process ended 9 times during the visit, as it does after process.exit() or without memory.',
       round: 1,
     });
   });
@@ -320,7 +322,7 @@ describe('a job that ends the process', () => {
         .flatMap((outcome, odd) => [0, 2, 4].map((at) => `${at + odd} ${outcome}`))
         .toSorted(),
     );
-    expect(ends).toBeLessThanOrEqual(9);
+    expect(ends).toBeLessThanOrEqual(27);
   });
 });
 
@@ -341,6 +343,31 @@ describe('a group that is visited again', () => {
     expect(await visitTenants({ ...stage.deps, ...places }, input)).toEqual({ left: [3] });
     expect(most).toBe(1);
     expect(await outcomes(stage)).toHaveLength(3);
+  });
+
+  it('is visited side by side if the activity before had no time for it and ended', async () => {
+    let now = 0;
+    let most = 0;
+    const job = async () => {
+      most = Math.max(most, (now += 1));
+      await new Promise((done) => setImmediate(done));
+      now -= 1;
+      return [];
+    };
+    const stage: RunStage = await stageRun(job, 4, { timeoutSeconds: 3_600 });
+    const slots = { tenantSlots: createTenantSlots(20), loneSlot: createTenantSlots(1) };
+    const late = { run: async <T>(work: () => Promise<T>) => (await stage.clock.advance(10 * 60_000), work()) };
+    expect(await visitTenants({ ...stage.deps, ...slots, tenantSlots: late }, input)).toEqual({ left: [0, 1, 2, 3] });
+    expect(await visitTenants({ ...stage.deps, ...slots }, input)).toEqual({});
+    expect(most).toBe(4);
+  });
+
+  it('visits those last in which the process ended, also in a later round', async () => {
+    const stage = await stageVisit(async () => []);
+    await stage.results.countStart(runId, 'tenant-1');
+    expect(await stage.visit({ round: 2 })).toEqual({});
+    expect(stage.started).toEqual([0, 2, 3, 1].map(tenantId));
+    expect(await stage.results.openWork(runId)).toEqual(new Set());
   });
 
   it('is visited as ever if its starts cannot be counted', async () => {
