@@ -214,9 +214,11 @@ export function patternSegments({ parts, segments }: PathReading, { template }: 
     if (part.kind === 'dollar' && part.text === '$') continue;
     // An alternate key that stands for `{id}` is one segment, and two of the map.
     at += part.kind === 'call' && listed !== callSegment(part.text.toLowerCase(), part.parameters) ? 2 : 1;
-    const isKey = part.kind !== 'call' && (listed === wildcard || hasNamedKeys(template.slice(0, at - 1).join('/')));
-    const text = (segments[index] ?? '').replace(namespace, '').replace(/\(\)$/, '');
-    found.push({ text, isKey });
+    const isWord = part.kind === 'word' || part.kind === 'key';
+    const isKey = isWord && (listed === wildcard || hasNamedKeys(template.slice(0, at - 1).join('/')));
+    const text = segments[index] ?? '';
+    // A key may begin or end like a function, and is another one without that.
+    found.push({ text: isWord ? text : text.replace(namespace, '').replace(/\(\)$/, ''), isKey });
   }
   return found;
 }

@@ -72,8 +72,23 @@ describe('* in a path of a rule', () => {
     expect(opens(pattern, path)).toBe(true);
   });
 
+  it('stands for no count of a collection whose keys are names', () => {
+    const configurations = '/v1.0/policies/authenticationMethodsPolicy/authenticationMethodConfigurations';
+    expect(opens(`${configurations}/*`, `${configurations}/$count`)).toBe(false);
+  });
+
   it('stands for no collection', () => {
     expect(opens('/v1.0/*', '/v1.0/users')).toBe(false);
     expect(opens('/v1.0/*', `/v1.0/applications(appId='${id}')`)).toBe(false);
   });
+});
+
+describe('a key in a path of a rule', () => {
+  it.each(['graph.alice@contoso.com', 'microsoft.graph.alice@contoso.com', 'alice@contoso.com()'])(
+    'opens no object whose key only looks like it: %s',
+    (key) => {
+      expect(opens('/v1.0/users/alice@contoso.com', `/v1.0/users('${key}')`)).toBe(false);
+      expect(opens(`/v1.0/users/${key}`, `/v1.0/users('${key}')`)).toBe(true);
+    },
+  );
 });
