@@ -120,10 +120,17 @@ export class Values {
     for (const version of vault.client) await this.#readClient(application, version);
     for (const version of vault.refreshToken) {
       await this.#readToken(application, version, {
-        clientIds: version.clientId === undefined ? [...this.#clientIds] : [version.clientId],
+        clientIds: this.#clientIdsFor(version),
         covered: coveredToken(version.account ?? version.accountObjectId ?? account),
       });
     }
+  }
+
+  /** The tag may be wrong, so without a client credential of its application the token is tried as the others, too. */
+  #clientIdsFor({ clientId }: InventoryVersion): readonly string[] {
+    const named = clientId === undefined ? [] : [clientId];
+    const isUsable = [...this.#clients.values()].some((client) => client.clientId === clientId);
+    return isUsable ? named : [...new Set([...named, ...this.#clientIds])];
   }
 
   async #readClient(application: string, { version, enabled, clientId, keyId }: InventoryVersion): Promise<void> {

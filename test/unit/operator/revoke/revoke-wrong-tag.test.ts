@@ -4,7 +4,7 @@ import type { JsonObject } from '../../../../src/lib/core/objects.ts';
 import type { InventoryVersion } from '../../../../src/lib/tokens/credential/vault-inventory.ts';
 import { aadstsFailure } from '../../../fakes/fake-redeemer.ts';
 import { problem } from '../../../fakes/scripted-fetch.ts';
-import { clientId, partner, RevokeBench } from './revoke-bench.ts';
+import { accountId, clientId, partner, RevokeBench } from './revoke-bench.ts';
 
 const other = '33333333-3333-4333-8333-333333333333';
 const broker = 'broker@partner.example';
@@ -139,4 +139,27 @@ it('recognizes an application without tag by a key of this vault', async () => {
   const { clientId: _tagged, ...version } = (await bench.inventory.read('default')).client[0] as InventoryVersion;
   expect(version.version).toBe('v1');
   expect(await bench.revoke({ account: false })).toMatchObject({ proven: true });
+});
+
+it('finds the account of a refresh token whose tags name a former application and another account', async () => {
+  const user = '55555555-5555-4555-8555-555555555555';
+  bench = await RevokeBench.create();
+  bench.graph = ({ method, url: { pathname: path } }) => {
+    if (path.includes(`applications(appId='${other}')`))
+      return { ...otherApplication, tags: bench.tags, passwordCredentials: [] };
+    if (path.includes('/other-object/')) return { value: [] };
+    if (!path.includes('/users/') || path.includes(accountId)) return undefined;
+    return method === 'POST' ? { value: true } : { id: user, signInSessionsValidFromDateTime: '2026-12-01T00:00:00Z' };
+  };
+  bench.accountOf = () => ({ account: 'other@partner.example', accountObjectId: user });
+  bench.tagClientIds((_version, isClient) => (isClient ? clientId : other));
+  const { redeemer } = bench;
+  const { script } = redeemer;
+  redeemer.script = (redemption, nth) => {
+    const reply = script(redemption, nth) ?? redeemer.token('issued');
+    const claims = { objectId: accountId, username: broker };
+    return reply.ok ? { ok: true, token: { ...reply.token, claims } } : reply;
+  };
+  expect(await bench.revoke()).toMatchObject({ proven: true });
+  expect(bench.requested()).toContain(`POST /v1.0/users/${accountId}/revokeSignInSessions`);
 });
