@@ -3,12 +3,15 @@ import { TableServiceClient } from '@azure/data-tables';
 import { BlobServiceClient } from '@azure/storage-blob';
 import { expect, it } from 'vitest';
 import { createStorage } from '../../src/lib/config/storage.ts';
-import type { TenantId } from '../../src/lib/core/identifiers.ts';
+import type { DomainName, TenantId } from '../../src/lib/core/identifiers.ts';
 import { clouds } from '../../src/lib/core/resources.ts';
 import { putAction, storageCall, Table } from '../../src/lib/core/rows/table.ts';
 import { createRuns } from '../../src/lib/runs/store/create-runs.ts';
 import type { TenantRun } from '../../src/lib/runs/store/run.ts';
 import type { Runs } from '../../src/lib/runs/store/runs.ts';
+import { excludedDomainsTable, TableExcludedDomains } from '../../src/lib/tenants/excluded-domains.ts';
+import { TableTenantTags, tenantTagsTable } from '../../src/lib/tenants/table-tenant-tags.ts';
+import { tagsOf } from '../../src/lib/tenants/tags.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { recordingLogger } from '../fakes/recording-logger.ts';
 import { emptyAzurite } from '../support/azurite.ts';
@@ -111,4 +114,38 @@ it('no table is called deleted that this instance has not used, or that is new',
   await tables.deleteTable('Fresh');
   await expect((await storage.table('Fresh')).getEntity('p', 'r')).rejects.toMatchObject({ statusCode: 404 });
   expect(storage.losses()).toEqual([]);
+});
+
+it('a tenant that is excluded by a domain stays so, also for instances that start later', async () => {
+  const { storage, clock, tables } = await stage();
+  const domain = 'contoso.com' as DomainName;
+  const instance = () => new TableExcludedDomains(() => storage.table(excludedDomainsTable), { clock });
+  const running = instance();
+  await running.add(domain, tenantId);
+  await tables.deleteTable(excludedDomainsTable);
+  for (const minutes of [11, 2]) {
+    await clock.advance(minutes * 60_000);
+    expect(await running.tenantsOf(domain)).toEqual(new Set([tenantId]));
+  }
+  expect(await instance().tenantsOf(domain)).toEqual(new Set([tenantId]));
+});
+
+it('tags are unknown, and not none, until one is set again', async () => {
+  const { storage, clock, tables } = await stage();
+  const { log } = recordingLogger();
+  let changes = 0;
+  const tags = new TableTenantTags(() => storage.table(tenantTagsTable), {
+    clock,
+    log,
+    newId: () => `change-${(changes += 1)}`,
+  });
+  await tags.replace({ tenantId, tags: ['regulated'], changedBy: 'somebody' }, undefined);
+  await tables.deleteTable(tenantTagsTable);
+  for (const minutes of [2, 1, 1]) {
+    await clock.advance(minutes * 60_000);
+    await expect(tags.current()).rejects.toMatchObject({ code: 'storage_unavailable' });
+  }
+  await tags.replace({ tenantId, tags: ['regulated'], changedBy: 'somebody' }, undefined);
+  await clock.advance(2_000);
+  expect(tagsOf(await tags.current(), tenantId)).toEqual(['regulated']);
 });

@@ -2,7 +2,7 @@ import type { TableClient } from '@azure/data-tables';
 import { type Clock, dayMs, isoTime, minuteMs } from '../core/clock.ts';
 import { type DomainName, parseDomainName, parseTenantId, type TenantId } from '../core/identifiers.ts';
 import { KeptCopy } from '../core/kept-copy.ts';
-import { Table } from '../core/rows/table.ts';
+import { isTableDeleted, Table } from '../core/rows/table.ts';
 
 /**
  * Remembers the tenants that the domains of TENANTS_EXCLUDE have belonged to, for all instances and later starts. A
@@ -26,6 +26,8 @@ export class TableExcludedDomains implements ExcludedDomains {
   readonly #clock: Clock;
   readonly #table: Table;
   readonly #copy: KeptCopy<Known>;
+  /** Whether somebody has deleted the table, and this instance has not written again what it knows. */
+  #isDeleted = false;
 
   constructor(open: () => Promise<TableClient>, deps: { readonly clock: Clock }) {
     this.#clock = deps.clock;
@@ -42,9 +44,13 @@ export class TableExcludedDomains implements ExcludedDomains {
   }
 
   async add(domain: DomainName, tenantId: TenantId): Promise<void> {
+    await this.#put(domain, tenantId);
+    remember(await this.#known(), domain, tenantId);
+  }
+
+  async #put(domain: DomainName, tenantId: TenantId): Promise<void> {
     const entity = { partitionKey: domain, rowKey: tenantId, seenAt: isoTime(this.#clock.nowMs()) };
     await this.#table.put(entity, 'Merge');
-    remember(await this.#known(), domain, tenantId);
   }
 
   async #known(): Promise<Known> {
@@ -53,11 +59,23 @@ export class TableExcludedDomains implements ExcludedDomains {
 
   async #read(): Promise<Known> {
     const known: Known = new Map();
-    for await (const { partitionKey, rowKey } of this.#table.rows()) {
-      const domain = parseDomainName(partitionKey);
-      const tenantId = parseTenantId(rowKey);
-      if (domain !== undefined && tenantId !== undefined) remember(known, domain, tenantId);
+    try {
+      for await (const { partitionKey, rowKey } of this.#table.rows()) {
+        const domain = parseDomainName(partitionKey);
+        const tenantId = parseTenantId(rowKey);
+        if (domain !== undefined && tenantId !== undefined) remember(known, domain, tenantId);
+      }
+    } catch (thrown) {
+      this.#isDeleted ||= isTableDeleted(thrown);
+      throw thrown;
     }
+    if (!this.#isDeleted) return known;
+    for (const [domain, tenants] of this.#copy.peek()?.value ?? [])
+      for (const tenantId of tenants) {
+        await this.#put(domain, tenantId);
+        remember(known, domain, tenantId);
+      }
+    this.#isDeleted = false;
     return known;
   }
 }

@@ -46,6 +46,8 @@ export class TableTenantTags implements TenantTags {
   readonly #deps: TableTenantTagsDeps;
   readonly #table: Table;
   readonly #copy: KeptCopy<ReadList>;
+  /** Whether a mark was read. Nothing of the broker removes it. */
+  #isMarked = false;
 
   constructor(open: () => Promise<TableClient>, deps: TableTenantTagsDeps) {
     this.#deps = deps;
@@ -102,6 +104,11 @@ export class TableTenantTags implements TenantTags {
     const nowMs = this.#deps.clock.nowMs();
     // Before the rows: a change that comes in between is then seen by the next read.
     const mark = (await this.#table.find({ partitionKey, rowKey: markKey }, { abortSignal }))?.['mark'];
+    if (mark === undefined && this.#isMarked) {
+      const detail = 'The tags of all tenants were deleted. Set them again, or restore the table TenantTags.';
+      throw new BrokerError('storage_unavailable', detail);
+    }
+    this.#isMarked ||= mark !== undefined;
     const known = this.#copy.peek()?.value;
     if (known !== undefined && known.mark === mark && Math.abs(nowMs - known.readAtMs) < rereadMs) return known;
     const byTenant = new Map<TenantId, readonly string[] | undefined>();

@@ -349,6 +349,10 @@ const deletedCodes = new Set(['TableNotFound', 'TableBeingDeleted', 'ContainerNo
  */
 const isDeleted = (thrown: unknown): boolean => deletedCodes.has(storageCodeOf(thrown) ?? '');
 
+/** Whether a method of {@link Table} has failed because somebody has deleted the table. */
+export const isTableDeleted = (thrown: unknown): boolean =>
+  thrown instanceof BrokerError && deletedCodes.has(String(thrown.logFields['storageCode']));
+
 /** Whether the entity does not exist, but its table does; or the blob, but its container does. */
 export const isItemMissing = (thrown: unknown): boolean => isStorageMissing(thrown) && !isDeleted(thrown);
 
