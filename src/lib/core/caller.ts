@@ -105,9 +105,9 @@ export const reasonSchema = z
   .min(reasonLength.least)
   .max(reasonLength.most)
   .refine((text) => visibleText(text) === text, 'must be one line without control characters')
-  // Dots and characters without width explain nothing.
+  // Dots and characters without width, of which some are letters, explain nothing.
   .refine(
-    (text) => (text.match(/[\p{L}\p{N}]/gu)?.length ?? 0) >= leastLetters,
+    (text) => (text.match(/(?!\p{Default_Ignorable_Code_Point})[\p{L}\p{N}]/gu)?.length ?? 0) >= leastLetters,
     `must have ${leastLetters} letters or digits`,
   );
 

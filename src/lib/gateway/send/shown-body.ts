@@ -56,10 +56,15 @@ export function shownBody(body: Uint8Array, contentType: string | undefined): Sh
   const view = new JsonView(json);
   scanJson(json, (token, from, to) => view.add(token, from, to));
   // All line breaks are those of the view: JSON writes the ones in texts with escapes.
-  const text = view.text.split('\n').map(visibleText).join('\n');
+  const text = view.text.split('\n').map(visibleText).join('\n').replaceAll(unseen, escaped);
   if (text.length > maxShownLength) throw notShown(`is longer than ${maxShownLength} characters`, 'Split the request');
   return { text, hidesParts: view.hidesParts };
 }
+
+/** Characters without width: what has them looks like another name or address. */
+const unseen = /[\p{Cf}\p{Default_Ignorable_Code_Point}]/gu;
+const escaped = (character: string): string =>
+  character.replaceAll(/[^]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 
 /** Two readers could choose different ones of two equal keys. */
 function isPlain(json: string): boolean {
@@ -77,14 +82,19 @@ interface Level {
   /** The name of the member that its items belong to. Those of an object have their own. */
   name: string;
   isEmpty: boolean;
+  /** Where the view hides a member `key`, and what it hides. It is shown beside a `value`, which it names. */
+  key?: { readonly at: number; readonly shown: string };
+  hasValue: boolean;
   /** The object is a certificate of an application or in an object with such. */
   readonly isPublic: boolean;
 }
 
+const hidden = '"(hidden)"';
+
 /** Writes a JSON text with one member or item per line, token by token. */
 class JsonView {
   text = '';
-  hidesParts = false;
+  #hidden = 0;
   readonly #json: string;
   readonly #open: Level[] = [];
 
@@ -92,9 +102,19 @@ class JsonView {
     this.#json = json;
   }
 
+  get hidesParts(): boolean {
+    return this.#hidden > 0;
+  }
+
   add(token: JsonToken, from: number, to: number): void {
     if (token === '}' || token === ']') {
-      this.text += this.#open.pop()?.isEmpty === true ? token : `${this.#line()}${token}`;
+      const closed = this.#open.pop();
+      if (closed?.hasValue === true && closed.key !== undefined) {
+        const { at, shown } = closed.key;
+        this.text = `${this.text.slice(0, at)}${shown}${this.text.slice(at + hidden.length)}`;
+        this.#hidden -= 1;
+      }
+      this.text += closed?.isEmpty === true ? token : `${this.#line()}${token}`;
       return;
     }
     const level = this.#open.at(-1);
@@ -104,6 +124,7 @@ class JsonView {
     }
     if (token === 'name' && level !== undefined) {
       level.name = stringAt(this.#json, from, to);
+      level.hasValue ||= level.name.toLowerCase() === 'value';
       this.text += `${JSON.stringify(level.name)}: `;
     } else if (token === '{' || token === '[') this.#opens(token, level);
     else this.text += this.#value(this.#json.slice(from, to), level);
@@ -113,7 +134,7 @@ class JsonView {
     const isObject = token === '{';
     const name = level?.name ?? '';
     const isPublic = level !== undefined && (level.isPublic || holdsPublicKeys(name));
-    this.#open.push({ isObject, name: isObject ? '' : name, isEmpty: true, isPublic });
+    this.#open.push({ isObject, name: isObject ? '' : name, isEmpty: true, hasValue: false, isPublic });
     this.text += token;
   }
 
@@ -122,12 +143,14 @@ class JsonView {
     const isText = token.startsWith('"');
     const value = isText ? stringAt(token, 0, token.length) : token;
     const isConstant = token === 'true' || token === 'false' || token === 'null';
-    if (isConstant || value === '' || !isSecretName(name)) return isText ? JSON.stringify(value) : token;
+    const shown = isText ? JSON.stringify(value) : token;
+    if (isConstant || value === '' || !isSecretName(name)) return shown;
     const bytes = level?.isPublic === true && name.toLowerCase() === 'key' ? Buffer.from(value, 'base64') : undefined;
     if (bytes !== undefined && bytes.length >= leastPublicKeyLength)
       return `"(SHA-256 of the key: ${hash('sha256', bytes, 'hex')})"`;
-    this.hidesParts = true;
-    return '"(hidden)"';
+    this.#hidden += 1;
+    if (level?.isObject === true && name.toLowerCase() === 'key') level.key = { at: this.text.length, shown };
+    return hidden;
   }
 
   #line(): string {

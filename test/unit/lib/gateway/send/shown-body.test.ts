@@ -53,6 +53,26 @@ describe('what people read of a body', () => {
     expect(hidesParts).toBe(true);
   });
 
+  it('shows the key of a pair, which names what its value is for', () => {
+    const body =
+      '{"key":"geheim","value":[{"key":"BaseAddress","value":"https://evil.example"},{"Value":{"key":"geheim"},"key":"UserName"}]}';
+    const { text, hidesParts } = shown(body);
+    expect(JSON.parse(text)).toEqual(JSON.parse(body.replaceAll(/"key":"geheim"(?=\})/g, '"key":"(hidden)"')));
+    expect(hidesParts).toBe(true);
+    expect(shown('{"key":"BaseAddress","value":"a"}').hidesParts).toBe(false);
+  });
+
+  it.each(['\u200b', '\u200d', '\ufeff', '\u00ad', '\u3164', '\u{e0041}'])(
+    'shows a character without width as its escape (%#)',
+    (sign) => {
+      const body = { [`user${sign}Name`]: `ceo${sign}@contoso.example` };
+      const { text } = shown(JSON.stringify(body));
+      expect(text).not.toContain(sign);
+      expect(text).toContain(`ceo\\u`);
+      expect(JSON.parse(text)).toEqual(body);
+    },
+  );
+
   it('shows what only sounds like a secret', () => {
     const body =
       '{"optionalClaims":{"accessToken":[{"name":"groups","essential":false}]},"footprint":"a","privateHost":"evil.example","passwordProfile":{"forceChangePasswordNextSignIn":false},"passwordCredentials":[{"displayName":"for the script"}],"password":null}';
