@@ -11,7 +11,9 @@ export const privateFolder = { recursive: true, mode: 0o700 };
 export async function writeWhole(file: string, bytes: AsyncIterable<Uint8Array>): Promise<void> {
   const partial = `${file}.part`;
   try {
-    await pipeline(Readable.from(bytes), createWriteStream(partial, privateFile));
+    // Not into what is there: others may be able to read it, or it is a link.
+    await rm(partial, { force: true });
+    await pipeline(Readable.from(bytes), createWriteStream(partial, { ...privateFile, flags: 'wx' }));
     await rename(partial, file);
   } catch (thrown) {
     await rm(partial, { force: true });
