@@ -241,6 +241,16 @@ describe('POST /api/jobs/{job}/runs', () => {
       },
     );
 
+    it('has a window that no other caller can take first', async () => {
+      const { call, orchestrations } = await stage();
+      const [, window = ''] = runIdIn(await call('jobs-start', job, {}, { key: 'nightly' })).split('@');
+      const other = await stage();
+      await expect(other.call('jobs-start', job, { window }, { person: 3 })).rejects.toMatchObject({
+        code: 'request_invalid',
+      });
+      expect([orchestrations.started, other.orchestrations.started].map(({ length }) => length)).toEqual([1, 0]);
+    });
+
     it('starts a run of its own for another key, another caller, and another job', async () => {
       const { call } = await stage();
       const ids = [

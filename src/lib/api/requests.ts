@@ -49,10 +49,16 @@ export const startRunSchema = z.strictObject({
     .record(z.string().max(100), z.unknown())
     .optional()
     .meta({ description: 'Parameters of the job. `GET /api/jobs` has their schema.' }),
-  window: z.string().regex(windowPattern, `is not valid: a window is ${windowRule}`).optional().meta({
-    description:
-      'A name that is unique among the runs of the job. A second request with the same window starts nothing. Names of the form `2026-11-24T05:00Z` are reserved for scheduled runs and rejected.',
-  }),
+  window: z
+    .string()
+    .regex(windowPattern, `is not valid: a window is ${windowRule}`)
+    // Keys may be guessed, and another caller must not start their runs.
+    .refine((window) => !/^manual-[\da-f]{32}$/.test(window), 'is reserved for a request with an Idempotency-Key')
+    .optional()
+    .meta({
+      description:
+        'A name that is unique among the runs of the job. A second request with the same window starts nothing. Names of the form `2026-11-24T05:00Z` are reserved for scheduled runs and rejected.',
+    }),
 });
 
 /** The body of `POST /api/queries`. */
