@@ -15,6 +15,8 @@ const otherIdentities: ReadonlySet<string> = new Set([
   'AZURE_CLIENT_SECRET',
   'AZURE_CLIENT_CERTIFICATE_PATH',
   'AZURE_CLIENT_CERTIFICATE_PASSWORD',
+  'AZURE_CERTIFICATE_PATH',
+  'AZURE_CERTIFICATE_PASSWORD',
   'AZURE_USERNAME',
   'AZURE_PASSWORD',
   'AZURE_FEDERATED_TOKEN_FILE',
@@ -36,8 +38,8 @@ const otherIdentities: ReadonlySet<string> = new Set([
   'IDTOKEN',
 ]);
 
-/** As above, by their beginning: "AzurePipelinesCredential Class", and the Azure providers of Terraform. */
-const ofOtherIdentity = /^(?:AZURESUBSCRIPTION_|ARM_(?!SUBSCRIPTION_ID$|ENVIRONMENT$))/;
+/** As above, by their beginning: "AzurePipelinesCredential Class", AzCopy, and the Azure providers of Terraform. */
+const ofOtherIdentity = /^(?:AZURESUBSCRIPTION_|AZCOPY_SPA_|ARM_(?!SUBSCRIPTION_ID$|ENVIRONMENT$))/;
 
 /**
  * Variables with which the operator reaches the broker or its storage: a child that had them could reach every tenant. With

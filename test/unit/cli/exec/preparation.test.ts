@@ -118,6 +118,8 @@ describe('environment of a program', () => {
       NOTIFICATION_SIGNING_SECRET: 'y',
       // Sign-ins of Terraform and of pipelines.
       ARM_CLIENT_SECRET: 'z',
+      AZURE_CERTIFICATE_PASSWORD: 'z',
+      AZCOPY_SPA_CLIENT_SECRET: 'z',
       ARM_OIDC_TOKEN: 'a',
       ARM_ACCESS_KEY: 'b',
       ACTIONS_ID_TOKEN_REQUEST_URL: 'c',
