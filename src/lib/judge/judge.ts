@@ -6,6 +6,7 @@ import { isJson, type Target } from './reading/target.ts';
 import { continuedNames, readRequest, type RequestReading } from './request-reading.ts';
 import { type Location, patternSegments, type Question, resolve } from './resolve.ts';
 import { answerLimits } from './rules/answer-limits.ts';
+import { changedBy } from './rules/changed-by.ts';
 import { judgeBody } from './rules/judge-body.ts';
 import { judgeQuery, judgeSearchedTypes, searchedTypes } from './rules/judge-query.ts';
 import { openedBy, refuseWriteThroughNavigation } from './rules/opened-by.ts';
@@ -95,6 +96,7 @@ function allowed(question: Question, reading: RequestReading, body: JsonObject |
       headers: reading.headers(),
     },
     answer,
+    changed: changedBy(method, question.location, path.parts),
     lookUps: lookUpsFor(question, `https://${grant.host}/${target.version}`, path.parts),
     selected: continuedNames(reading),
   };

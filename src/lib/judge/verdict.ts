@@ -85,6 +85,12 @@ export interface LookUp {
   readonly url: string;
 }
 
+/**
+ * What a request changes. `user` and `group`: one, with everything that belongs to it, named as in the path. `none`: the request
+ * only reads, or changes neither. `unknown`: it may change users or groups that the path does not show.
+ */
+export type Changed = { readonly kind: 'user' | 'group'; readonly key: string } | 'none' | 'unknown';
+
 export interface Allowed {
   readonly allowed: true;
   /** Permissions of the rule that open the request and its navigations, sorted. */
@@ -92,6 +98,8 @@ export interface Allowed {
   readonly request: CanonicalRequest;
   readonly answer: AnswerLimits;
   readonly lookUps: readonly LookUp[];
+  /** For rules that protect targets. */
+  readonly changed: Changed;
   /** Names in `$select`, and `$expand=…` for each expand, of this query and those that it continues: for links of the answer. */
   readonly selected: readonly string[];
 }

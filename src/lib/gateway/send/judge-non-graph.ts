@@ -282,6 +282,8 @@ export function judgeNonGraph(
       request: { method, url, path, segments: named, headers },
       answer: { remove: [], readableTypes: undefined, anyFormat: true, plainLinks: true },
       lookUps: [],
+      // `parsePolicy` lets only rules for Graph protect targets.
+      changed: 'none',
       selected: [],
     },
     cmdlet,
