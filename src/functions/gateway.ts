@@ -21,7 +21,7 @@ route(
     recordsRefusals: true,
     problemsLikeGraph: true,
     durable: true,
-    failures: [...tenantTokenFailures, ...conditionFailures, 'resource_error'],
+    failures: [...tenantTokenFailures, ...conditionFailures, 'target_protected', 'resource_error'],
     document,
   },
   async (services, { request, path, body: sent, caller, correlationId, log, orchestrations }): Promise<Answer> => {

@@ -161,7 +161,8 @@ export interface MetCondition {
 /** The condition of the rule is met, or an approval is pending. */
 export type ConditionOutcome = { readonly met: MetCondition } | { readonly pending: Approval };
 
-const unconditional: ConditionOutcome = {
+/** Of a request that needs no approval. */
+export const unconditional: { readonly met: MetCondition } = {
   met: { facts: {}, confirm: () => Promise.resolve(), claim: () => Promise.resolve(freeClaim) },
 };
 

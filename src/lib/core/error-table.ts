@@ -66,6 +66,10 @@ export const errorTable = {
     operator:
       'Add a rule to the access policy, or assign the app role to the caller. `ptb policy test` explains the decision.',
   }),
+  target_protected: lasting(403, 'caller', 'The rule protects the target of the request', {
+    caller: 'Ask the operator who may change administrators and other protected users of this tenant.',
+    operator: 'Let the customer make the change, or a caller whose rule protects nobody.',
+  }),
   caller_throttled: passing(429, 'caller', 'The caller sends too many requests', {
     everyone: 'Wait as long as Retry-After says. Reuse a token until it expires instead of requesting a new one.',
   }),

@@ -19,6 +19,8 @@ import {
   agentProblems,
   allowListOf,
   approvalProblems,
+  protectionOf,
+  protectProblems,
   requestLimitOf,
   type Rule,
   termsOf,
@@ -186,6 +188,7 @@ function referenceProblems(document: PolicyDocument): string[] {
       ...gatewayProblems(rule, location),
       ...approvalProblems(rule, location),
       ...agentProblems(rule, location),
+      ...protectProblems(rule, location),
     );
     const lists = {
       'callers.applications': rule.callers.applications,
@@ -223,10 +226,15 @@ const missingTokenKeys = (rule: Partial<RuleDocument>, location: string): string
         .filter((key) => rule[key] === undefined)
         .map((key) => `${location}.${key}: is missing.`);
 
+const accessKeys = [
+  ...(['scopes', 'grants', 'application', 'excessScopes'] as const),
+  ...(['via', 'requests', 'approval', 'breakGlass', 'protect'] as const),
+];
+
 /** Checks that a rule says which tokens it allows, or nothing about tokens and only what may be read. */
 function tokenProblems(rule: RuleDocument, location: string): string[] {
   if (!isReadingOnly(rule)) return missingTokenKeys(rule, location);
-  return (['scopes', 'grants', 'application', 'excessScopes', 'via', 'requests', 'approval', 'breakGlass'] as const)
+  return accessKeys
     .filter((key) => rule[key] !== undefined)
     .map((key) => `${location}.${key}: has no effect without tenants and resources.`);
 }
@@ -281,6 +289,7 @@ function compile(rule: RuleDocument): Omit<Rule, 'tenants' | 'reads' | 'written'
     application: rule.application ?? 'default',
     approval: rule.approval && termsOf(rule.approval),
     breakGlass: rule.breakGlass === true,
+    protect: rule.protect && protectionOf(rule.protect),
   };
 }
 

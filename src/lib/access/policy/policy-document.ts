@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { applicationNamePattern, grants } from '../../core/secrets.ts';
 import { callerKinds, callerRoles } from '../../core/caller.ts';
-import { approvalRanges, requestMethods } from './policy.ts';
+import { administrators, approvalRanges, requestMethods } from './policy.ts';
 import { entryRule } from '../tenants/tenant-set.ts';
 import { maxTagLength } from '../../tenants/tags.ts';
 
@@ -159,6 +159,14 @@ const ruleFields = {
     description:
       'For emergencies: serves at once what the caller sends with breakGlass and a reason, sends a notice and marks the audit records.',
   }),
+  protect: limited(
+    text(`${administrators}|group:${guid}`, 'is neither "administrators" nor "group:" and the id of a group'),
+  )
+    .optional()
+    .meta({
+      description:
+        'Users and groups that no request of the rule changes. administrators: whoever holds or may activate a directory role, or is a member of a group to which roles can be assigned. group:ID: a group in the customer tenant and its members, also through other groups. The broker asks the tenant before each request that writes, and refuses what it cannot know. Needs "via": ["gateway"].',
+    }),
   via: limited(z.enum(vias)).optional().meta({
     description:
       'token: the caller gets a token. gateway: the broker sends the requests of the caller, under no more permissions than scopes names. Absent: token only.',

@@ -1,4 +1,5 @@
 import type { CallerKind, CallerRole } from '../../core/caller.ts';
+import { judgedBy } from '../../core/resources.ts';
 import type { Grant } from '../../core/secrets.ts';
 import { noGroups, type TenantSelection, type TenantEntry, type TenantGroups } from '../tenants/tenant-set.ts';
 import type { PathSegment } from '../../judge/verdict.ts';
@@ -155,6 +156,47 @@ export interface Rule extends ScopeLimit {
   readonly approval: ApprovalTerms | undefined;
   /** The rule is for emergencies: it serves at once, demands a reason and alerts. */
   readonly breakGlass: boolean;
+  /** The users and groups that its requests do not change. Undefined: it protects none. */
+  readonly protect: Protection | undefined;
+}
+
+/** Who is protected in every tenant of a rule. */
+export interface Protection {
+  /** Whoever holds or may activate a directory role, and groups to which roles can be assigned, with their members. */
+  readonly administrators: boolean;
+  /** Ids of groups in lower case. They are protected with their members, also those of groups in them. */
+  readonly groups: ReadonlySet<string>;
+}
+
+/** The entry of `protect` for administrators. */
+export const administrators = 'administrators';
+
+/** Reads `protect` of a rule. The schema has checked each entry. */
+export const protectionOf = (entries: readonly string[]): Protection => ({
+  administrators: entries.includes(administrators),
+  groups: new Set(
+    entries.filter((entry) => entry !== administrators).map((entry) => entry.slice('group:'.length).toLowerCase()),
+  ),
+});
+
+/** Checks a rule that protects targets: nothing but the gateway looks them up, in Graph. */
+export function protectProblems(
+  {
+    protect,
+    via,
+    resources,
+  }: Partial<Readonly<Record<'protect' | 'via' | 'resources', readonly string[] | undefined>>>,
+  location: string,
+): string[] {
+  if (protect === undefined || resources === undefined) return [];
+  return [
+    ...(via?.every((way) => way === 'gateway') === true
+      ? []
+      : [`${location}.protect: a token could change anybody; write "via": ["gateway"], and another rule for tokens.`]),
+    ...(resources.every((alias) => judgedBy(alias) === 'permissions')
+      ? []
+      : [`${location}.protect: works for the resource graph only; write another rule for the others.`]),
+  ];
 }
 
 /** A checked access policy, ready to decide. */

@@ -9,8 +9,7 @@ import {
   neededFacts,
   type PolicyCaller,
 } from '../../access/policy/decide.ts';
-import { type AccessPolicy, grantOf, type Rule } from '../../access/policy/policy.ts';
-import { graphPaths, namesSegment, type RequestLimit } from '../../access/policy/policy.ts';
+import { type AccessPolicy, graphPaths, grantOf, namesSegment, type Rule } from '../../access/policy/policy.ts';
 import { byProvenDomains, denialError, findTenant, parseReference } from '../../access/tenants/requested-tenant.ts';
 import type { TenantFacts } from '../../access/tenants/tenant-set.ts';
 import { type Caller, callerIdOf } from '../../core/caller.ts';
@@ -75,7 +74,7 @@ async function judgeGraph(map: PermissionMap, rule: Rule, requested: GraphReadin
   };
   if (!requested.batch) {
     const { reading } = requested;
-    const verdict = narrowed(judgeReading(map, grant, reading), rule.requests);
+    const verdict = narrowed(judgeReading(map, grant, reading), rule);
     return { batch: false, verdict: followable(verdict, reading.request.link !== undefined) };
   }
   const judged = await judgeBatch(map, grant, requested.reading, setImmediate);
@@ -83,14 +82,19 @@ async function judgeGraph(map: PermissionMap, rule: Rule, requested: GraphReadin
   // A part that depends on a refused one is not sent either: `sendBatch` sees that that one failed.
   const parts = judged.parts.map((part) => ({
     ...part,
-    verdict: followable(narrowed(part.verdict, rule.requests), false),
+    verdict: followable(narrowed(part.verdict, rule), false),
   }));
   return { batch: true, parts };
 }
 
-function narrowed(verdict: Verdict, limit: RequestLimit | undefined): Verdict {
-  if (!verdict.allowed || limit === undefined) return verdict;
-  return orRefused(() => refuseUnlisted(limit, verdict.request, graphPaths)) ?? verdict;
+function narrowed(verdict: Verdict, { requests: limit, protect }: Rule): Verdict {
+  if (!verdict.allowed) return verdict;
+  const { request, changed } = verdict;
+  if (protect !== undefined && changed === 'unknown') {
+    const reason = `The rule protects users, and this path does not show whom a ${request.method} changes; address the user as /users/{id}, or ask for a rule that protects nobody.`;
+    return { allowed: false, kind: 'not-permitted', reason };
+  }
+  return (limit && orRefused(() => refuseUnlisted(limit, request, graphPaths))) ?? verdict;
 }
 
 /**

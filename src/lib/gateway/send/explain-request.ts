@@ -46,6 +46,8 @@ export interface RequestExplanation {
   readonly sends?: string;
   /** The permissions of the rule that open it. */
   readonly permissions?: readonly string[];
+  /** The rule protects targets, and the broker looks that of the request up first. Absent: it does not. */
+  readonly looksUp?: true;
   /** In the order of the policy. */
   readonly rules: readonly RequestFinding[];
 }
@@ -96,6 +98,7 @@ export async function explainRequest(policy: AccessPolicy, explained: ExplainedR
       breakGlass: choice.rule.breakGlass,
       application: choice.rule.application,
       ...sentBy(choice.judged),
+      ...(choice.rule.protect !== undefined && changesTarget(choice.judged) ? { looksUp: true } : {}),
       rules,
     };
   return { allowed: false, reason: applying.length === 0 ? 'No rule for the gateway applies.' : choice.reason, rules };
@@ -113,7 +116,12 @@ function refusalOf(
   return { rule: name, outcome: 'refuses', reason };
 }
 
-function sentBy(judged: Extract<Awaited<ReturnType<typeof chooseRule>>, { rule: Rule }>['judged']) {
+type Judged = Extract<Awaited<ReturnType<typeof chooseRule>>, { rule: Rule }>['judged'];
+
+const changesTarget = (judged: Judged): boolean =>
+  (judged.batch ? judged.parts.filter(isAllowed) : [judged]).some(({ verdict }) => typeof verdict.changed === 'object');
+
+function sentBy(judged: Judged) {
   if (!judged.batch) {
     const { request, permissions } = judged.verdict;
     return { sends: `${request.method} ${request.path}`, permissions };

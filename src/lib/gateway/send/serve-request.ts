@@ -25,11 +25,12 @@ import {
   readAddress,
 } from './gateway-request.ts';
 import { rootUrlOf } from './links.ts';
+import { lookUp, type TargetGuard, targetGuard } from './protected-targets.ts';
 import { recordOf, type RequestFacts, type Sender } from './request-records.ts';
 import { requestSubject } from './request-subject.ts';
 import { type Answer, rewriteAnswer } from './rewrite-answer.ts';
 import { sendBatch } from './send-batch.ts';
-import { addressIn, type Outgoing, type Prepared, sendRecorded, tokenRequestOf } from './send.ts';
+import { addressIn, type Outgoing, sendRecorded, tokenRequestOf } from './send.ts';
 import { maximumAnswerBytes } from './upstream.ts';
 
 /** Why a rule serves no request of a run. Undefined: it has no condition. */
@@ -43,23 +44,13 @@ export function conditionRefusal({ name, approval, breakGlass }: RuleCondition):
 }
 
 /**
- * Looks at the objects whose properties decide whether the request may be sent. Each look-up is a request of its own, with
- * its own records.
+ * Looks at the objects whose properties decide whether the request may be sent.
  * @param facts What the record of the request says.
  * @throws BrokerError caller_forbidden if a condition does not hold; resource_error if that is unknown.
  */
-async function checkLookUps(
-  outgoing: Outgoing,
-  facts: RequestFacts,
-  ready: Omit<Prepared<unknown>, 'read'>,
-): Promise<void> {
+async function checkLookUps(outgoing: Outgoing, facts: RequestFacts): Promise<void> {
   for (const { url } of outgoing.verdict.lookUps) {
-    const { pathname: path } = new URL(url);
-    const request = { ...outgoing.verdict.request, method: 'GET', url, path, headers: {} } as const;
-    const verdict = { ...outgoing.verdict, request };
-    const lookUp = { ...outgoing, verdict, body: undefined };
-    const prepare = async () => ({ ...ready, read: (answer: Answer) => answer });
-    const { status, body } = await sendRecorded(lookUp, { ...facts, method: 'GET', path }, prepare);
+    const { status, body } = await lookUp(outgoing, facts, url);
     // The same answer as for a group to which roles can be assigned: the caller may not read which ids exist.
     if (status === 404) throw notChangeable();
     const group = status === 200 ? parseJson(Buffer.from(body).toString('utf8')) : undefined;
@@ -104,8 +95,13 @@ async function serve(deps: GatewayDeps, request: CallerRequest, sender: Sender, 
   const facts = factsOf(request);
   let authorization: Authorization;
   let condition: ConditionOutcome;
+  let guard: TargetGuard;
   try {
     authorization = await authorize(deps, request, sender.caller, facts);
+    const { judged } = authorization;
+    guard = targetGuard({ deps, sender, authorization, signal });
+    // Before people are asked to approve what is not sent. The parts of a batch are refused one by one.
+    if (!judged.batch) await guard(judged.verdict, requestFacts(facts, judged.verdict));
     condition = await conditionOf(deps, request, sender, authorization);
   } catch (thrown) {
     await recordOf(deps, sender).denied(facts, thrown);
@@ -119,7 +115,7 @@ async function serve(deps: GatewayDeps, request: CallerRequest, sender: Sender, 
   const { judged } = authorization;
   const { met } = condition;
   Object.assign(facts, met.facts);
-  const common = { deps, sender, authorization, signal, met, gatewayUrl: request.gatewayUrl };
+  const common = { deps, sender, authorization, signal, met, guard, gatewayUrl: request.gatewayUrl };
   if (judged.batch) return serveBatch(common, facts, judged.parts);
   const { verdict, cmdlet } = judged;
   return serveOne({ ...common, verdict, body: request.body }, requestFacts(facts, verdict, cmdlet));
@@ -148,6 +144,7 @@ function emergencyUse({ tenantId, resource, judged }: Authorization): EmergencyU
 
 interface Served extends Outgoing {
   readonly gatewayUrl: string;
+  readonly guard: TargetGuard;
 }
 
 /** What the record says about a judged request. */
@@ -163,7 +160,9 @@ function serveOne(served: Served, facts: RequestFacts): Promise<Answer> {
     const tokenRequest = tokenRequestOf(served, grantOf(authorization.rule));
     const rewriteLink = await linkWriter(served);
     const token = await usableToken(served, tokenRequest);
-    await checkLookUps(served, facts, { tokenRequest, token });
+    await served.guard(verdict, facts);
+    // The guard has looked at the group already.
+    if (authorization.rule.protect?.administrators !== true) await checkLookUps(served, facts);
     return { tokenRequest, token, read: (answer) => rewriteAnswer(answer, { limits: verdict.answer, rewriteLink }) };
   });
 }

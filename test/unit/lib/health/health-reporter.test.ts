@@ -59,6 +59,7 @@ const rule = (application: string, ...grants: ('delegated' | 'application')[]): 
   reads: undefined,
   approval: undefined,
   breakGlass: false,
+  protect: undefined,
   roles: [],
   grants: new Set(grants),
   resources: '*',

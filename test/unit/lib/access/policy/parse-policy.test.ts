@@ -269,6 +269,44 @@ describe('parsePolicy with an invalid policy', () => {
       document([rule({ excessScopes: 'record' })]),
       'rules[0].excessScopes: has no effect without a list of scopes.',
     ],
+    [
+      'protection beside tokens',
+      document([rule({ scopes: ['User.ReadWrite.All'], via: ['token', 'gateway'], protect: ['administrators'] })]),
+      'rules[0].protect: a token could change anybody; write "via": ["gateway"], and another rule for tokens.',
+    ],
+    [
+      'protection without the gateway',
+      document([rule({ protect: [`group:${guid(7)}`] })]),
+      'rules[0].protect: a token could change anybody;',
+    ],
+    [
+      'protection for another resource',
+      document([
+        rule({
+          resources: ['graph', 'exchange'],
+          scopes: ['User.ReadWrite.All'],
+          via: ['gateway'],
+          requests: { cmdlets: { 'Get-Mailbox': [] } },
+          protect: ['administrators'],
+        }),
+      ]),
+      'rules[0].protect: works for the resource graph only; write another rule for the others.',
+    ],
+    [
+      'protection of a group by its name',
+      document([rule({ via: ['gateway'], scopes: ['User.ReadWrite.All'], protect: ['group:Board'] })]),
+      'rules[0].protect[0]: "group:Board" is neither "administrators" nor "group:" and the id of a group.',
+    ],
+    [
+      'protection of nobody',
+      document([rule({ via: ['gateway'], protect: [] })]),
+      'rules[0].protect: must not be empty.',
+    ],
+    [
+      'protection in a rule that only limits reading',
+      document([{ name: 'r', callers: { applications: ['*'] }, reads: [], protect: ['administrators'] }]),
+      'rules[0].protect: has no effect without tenants and resources.',
+    ],
     ['a string instead of a list', document([rule({ tenants: '*' })]), 'rules[0].tenants: '],
     ['null instead of a rule', document([null]), 'rules[0]: '],
     ['a text of 5 MiB', ' '.repeat(5 * 1024 * 1024), 'is longer than 4 MiB'],

@@ -139,4 +139,26 @@ describe('explainRequest', () => {
     });
     expect(await explained([arm], { ...asked, url: '/providers' })).toMatchObject({ allowed: false });
   });
+
+  it('says that a protected target may still be refused, and refuses where no target shows', async () => {
+    const rule = {
+      ...usersRule,
+      scopes: ['User.ReadWrite.All', 'Organization.ReadWrite.All'],
+      protect: ['administrators'],
+    };
+    const patch = { method: 'PATCH', body: bytes({ jobTitle: 'x' }) };
+    expect(await explained([rule], { url: '/v1.0/users/u-1', ...patch })).toMatchObject({
+      allowed: true,
+      looksUp: true,
+    });
+    expect(await explained([rule])).not.toHaveProperty('looksUp');
+    const batch = { requests: [{ id: '1', method: 'PATCH', url: '/users/u-1', body: {} }] };
+    expect(await explained([rule], { url: '/v1.0/$batch', method: 'POST', body: bytes(batch) })).toMatchObject({
+      looksUp: true,
+    });
+    expect(await explained([rule], { url: '/v1.0/organization/o-1', ...patch })).toMatchObject({
+      allowed: false,
+      reason: expect.stringContaining('does not show whom a PATCH changes') as string,
+    });
+  });
 });
