@@ -43,7 +43,8 @@ export async function requestOutcome(
     ? `${headOf(explanation.rule ?? '', explanation)}: sends ${explanation.sends}${by(explanation.permissions)}, with a token of the application ${explanation.application}.`
     : `Denied. ${explanation.reason}`;
   const lines = explanation.rules.map((finding, index) => `  ${index + 1}. ${finding.rule}: ${verdictOf(finding)}`);
-  const further = [...notes, ...note];
+  const looksUp = 'The rule protects targets: the broker looks that of the request up, and may still refuse it.';
+  const further = [...notes, ...note, ...(explanation.looksUp ? [looksUp] : [])];
   const text = [headline, ...lines, ...further.map((each) => `  Note: ${each}`)].join('\n');
   return [resultOf(explanation.allowed, explanation), { ...explanation, notes: further }, text];
 }

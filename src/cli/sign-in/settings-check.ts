@@ -61,7 +61,15 @@ async function policyCheck({ ACCESS_POLICY: location }: Settings): Promise<Check
     };
   }
   const parsed = parsePolicy(text);
-  if (parsed.ok) return { check, status: 'ok', message: `The policy is valid: ${parsed.policy.rules.length} rule(s).` };
+  if (parsed.ok) {
+    const { rules } = parsed.policy;
+    const message = `The policy is valid: ${rules.length} rule(s).`;
+    const protecting = rules.filter(({ protect }) => protect?.administrators);
+    if (protecting.length === 0) return { check, status: 'ok', message };
+    const applications = [...new Set(protecting.map(({ application }) => application))].join(', ');
+    const needed = `Rules protect administrators: without RoleManagement.Read.Directory, consented in the customer, they refuse every change of a user (application ${applications}).`;
+    return { check, status: 'notice', message: `${message} ${needed}` };
+  }
   const remedy =
     'Run `ptb policy check` to list every problem. Until they are corrected, the broker denies every request.';
   return { check, status: 'failed', message: parsed.problems[0] ?? 'The policy is not valid.', remedy };

@@ -36,7 +36,7 @@ async function ptb(...words: string[]): Promise<{ exit: number; out: string; err
 const ask = (...more: string[]): string[] => ['test', '--file', sample, '--resource', 'graph', ...more];
 
 it('ends with 0 for the valid sample and with 1 and the problems for an invalid policy', async () => {
-  expect(await ptb('check', sample)).toEqual({ exit: 0, out: `${sample} is valid: 3 rules.\n`, err: '' });
+  expect(await ptb('check', sample)).toEqual({ exit: 0, out: `${sample} is valid: 4 rules.\n`, err: '' });
   const found = await ptb('check', broken);
   expect(found.exit).toBe(1);
   expect(found.out).toContain('rules[0].tenants: is missing.');
@@ -77,6 +77,7 @@ it('explains a denied request with the furthest failed stage and the outcome of 
     reason: 'No rule for this caller allows the scopes Mail.Read together in this tenant.',
     rules: [
       { rule: 'helpdesk may read users in gold tenants', outcome: 'lacks', missing: 'scope' },
+      { rule: 'helpdesk may change users in gold tenants, but no administrators', outcome: 'no tokens' },
       { rule: 'licence billing reads subscriptions everywhere', outcome: 'lacks', missing: 'caller' },
       { rule: 'nightly scripts may do what the application may', outcome: 'lacks', missing: 'caller' },
     ],

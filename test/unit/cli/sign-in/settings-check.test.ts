@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { TableServiceClient } from '@azure/data-tables';
 import { BlobServiceClient } from '@azure/storage-blob';
 import { afterEach, expect, it, vi } from 'vitest';
@@ -8,6 +9,7 @@ import { partnerMap } from 'graph-permissions/partner-table';
 import { settingsChecks } from '../../../../src/cli/sign-in/settings-check.ts';
 import { MapBlobs, mapContainer } from '../../../../src/lib/gateway/map-store.ts';
 import { writeStoredMap } from '../../../../src/lib/judge/stored-map.ts';
+import { projectRoot } from '../../../paths.ts';
 import { emptyAzurite } from '../../../support/azurite.ts';
 
 afterEach(() => vi.unstubAllEnvs());
@@ -55,6 +57,23 @@ it('warns of a setting that is none', async () => {
   const { value } = await settingsChecks({}).next();
   const message = 'TENANT_EXCLUDE is not a setting. Rename it to TENANTS_EXCLUDE, or remove it.';
   expect(value).toEqual({ check: 'Settings', status: 'warning', message });
+});
+
+it('says what a policy that protects administrators needs', async () => {
+  const environment = {
+    PARTNER_TENANT_ID: '99999999-9999-4999-8999-999999999999',
+    KEY_VAULT_URL: 'https://vault.example',
+    BROKER_AUDIENCES: 'api://broker',
+    AzureWebJobsStorage__accountName: 'store',
+    ACCESS_POLICY: join(projectRoot, 'access-policy.sample.json'),
+  };
+  for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value);
+  const checks = settingsChecks({});
+  await checks.next();
+  expect((await checks.next()).value).toMatchObject({
+    status: 'notice',
+    message: expect.stringMatching(/RoleManagement\.Read\.Directory.*\(application default\)/) as string,
+  });
 });
 
 it('says which permission map is in force', async () => {
