@@ -17,12 +17,13 @@ import {
   foreignGroups,
   type Facts,
   globalAdministratorCheck,
+  privilegedRolesCheck,
   requirementCheck,
   type RoleRequirement,
   rolesCheck,
 } from '../gdap/judge.ts';
 import { type Groups, readGroupNames, readGroups, readRelationships } from '../gdap/read.ts';
-import { attempt, type Check, failed, keysCheck, ok, skipped } from './checks.ts';
+import { attempt, callersCheck, type Check, failed, hardeningCheck, keysCheck, ok, skipped } from './checks.ts';
 
 interface CustomerCheckDeps {
   readonly application: string;
@@ -123,8 +124,8 @@ export async function* gdapChecks(deps: GdapCheckDeps, graph: GraphClient): Asyn
   yield rolesCheck(facts);
   if (customers.length === 0) return;
   yield endsCheck(facts);
-  const globalAdministrator = globalAdministratorCheck(facts);
-  if (globalAdministrator !== undefined) yield globalAdministrator;
+  for (const found of [globalAdministratorCheck(facts), privilegedRolesCheck(facts)])
+    if (found !== undefined) yield found;
   for (const requirement of [{ purpose: 'consent', roles: consentRoles }, ...requirements])
     yield requirementCheck(facts, requirement);
 }
@@ -195,7 +196,11 @@ export async function* examine(deps: DoctorDeps): AsyncGenerator<Check, void, un
   const ownToken = (grant: 'delegated' | 'application') => token(deps, deps.partnerTenantId, deps.graph, grant);
   const own = await attempt(deps.application, 'Client credential', () => ownToken('application'));
   yield own.ok ? ok('Client credential', 'Entra accepts the client credential.') : own.check;
-  if (own.ok) yield await keysCheck(deps, read.value.client, deps.partnerGraph(own.value.secret));
+  if (own.ok) {
+    const graph = deps.partnerGraph(own.value.secret);
+    yield await keysCheck(deps, read.value.client, graph);
+    yield await hardeningCheck(deps.application, read.value.client.clientId, graph);
+  }
   if (read.value.refreshToken === undefined) {
     yield* needPartnerTenant.map(skipped);
     return;
@@ -209,7 +214,9 @@ export async function* examine(deps: DoctorDeps): AsyncGenerator<Check, void, un
     return;
   }
   yield await partnerCenterCheck(deps);
-  yield* gdapChecks(deps, deps.partnerGraph(partner.value.secret));
+  const graph = deps.partnerGraph(partner.value.secret);
+  yield await callersCheck(deps.partnerTenantId, graph);
+  yield* gdapChecks(deps, graph);
   yield* customerChecks({ ...deps, token: (tenantId) => token(deps, tenantId, deps.graph, 'delegated') });
 }
 

@@ -3,8 +3,9 @@ import { createLocalBroker } from '../../../src/cli/sign-in/local-broker.ts';
 import { clouds } from '../../../src/lib/core/resources.ts';
 import type { Secret } from '../../../src/lib/core/secrets.ts';
 import { type Check, examine } from '../../../src/operator/doctor/doctor.ts';
+import { runSetupApi } from '../../../src/operator/setup/setup-api.ts';
 import { changeTenant } from 'microsoft-cloud/client';
-import { account } from 'microsoft-cloud/testing';
+import { account, adminToken } from 'microsoft-cloud/testing';
 import { browser, startOperator, type TestOperator } from './operator.ts';
 
 let operator: TestOperator;
@@ -12,6 +13,8 @@ beforeAll(async () => {
   operator = await startOperator({ tenants: 3 });
   await operator.setUp();
   await operator.consent(browser(operator.cloud));
+  // Now the service account is known.
+  await operator.setUp();
 });
 afterEach(() => operator.cloud.faults.clear());
 afterAll(() => operator.stop());
@@ -62,13 +65,28 @@ const statuses = (checks: readonly Check[]): Record<string, string> =>
   Object.fromEntries(checks.map(({ check, status }) => [check, status]));
 
 it('passes every check, down to a token for a customer', async () => {
+  const admin = account(operator.cloud, 'admin');
+  const { client: graph, writer } = operator.graphOf(await adminToken(operator.cloud, admin));
+  await runSetupApi(
+    { graph, writer, clock: operator.clock },
+    {
+      tenantId: operator.partnerTenantId,
+      name: 'broker',
+      displayName: 'Broker API',
+      principal: undefined,
+      roles: [],
+      pageRedirects: [],
+    },
+  );
   expect(statuses(await examined())).toEqual({
     'Key Vault': 'ok',
     Credential: 'ok',
     'Client credential': 'ok',
     Keys: 'ok',
+    Hardening: 'ok',
     'Partner tenant': 'ok',
     'Partner Center': 'ok',
+    Callers: 'ok',
     AdminAgents: 'ok',
     'Delegated roles': 'ok',
     'Relationship ends': 'ok',
@@ -145,6 +163,10 @@ it('groups the customers without a role by cause', async () => {
 
 it('names AdminAgents for a service account that is not a member', async () => {
   const outsider = account(operator.cloud, 'outsider');
+  const consent = operator.consent(browser(operator.cloud, 'outsider'), { account: outsider });
+  // Nobody else can be made to hand over a refresh token.
+  await expect(consent).rejects.toThrow(/AADSTS50105/);
+  await operator.setUp({ account: outsider });
   await operator.consent(browser(operator.cloud, 'outsider'), { account: outsider });
   const customers = (await examined()).find(({ check }) => check === 'Customers');
   expect(customers?.status).toBe('failed');
