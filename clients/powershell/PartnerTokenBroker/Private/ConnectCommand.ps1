@@ -65,8 +65,7 @@ function Invoke-Target($Target, $Command, [hashtable] $Arguments) {
     try { & $Command @Arguments -ErrorAction Stop }
     catch {
         $failure = $_.Exception.Message
-        # An argument may be a list of tokens.
-        foreach ($argument in @($Arguments.Values | ForEach-Object { $_ })) {
+        foreach ($argument in $Arguments.Values) {
             if ($argument -is [string] -and $argument.Length -gt 100) { $failure = $failure.Replace($argument, '[token]') }
         }
     }
