@@ -176,10 +176,11 @@ export async function callersCheck(tenantId: TenantId, graph: Pick<GraphClient, 
   }
 }
 
-const unread = (check: string, thrown: unknown): Check => ({
+/** A check that could not be done. @param more what it needs, after a space. */
+export const unread = (check: string, thrown: unknown, more = ''): Check => ({
   check,
   status: 'skipped',
-  message: `Not checked, because Microsoft Graph refused: ${toBrokerError(thrown).detail}`,
+  message: `Not checked, because Microsoft Graph refused: ${toBrokerError(thrown).detail}${more}`,
 });
 
 interface OwnKeysDeps extends KeysCheckDeps, RedeemAsApplicationDeps {

@@ -47,7 +47,8 @@ const texts = {
   pending: { reason: 'The access assignment is still pending', remedy: 'Wait until the assignment is active.' },
   not_member: {
     reason: 'The role belongs to a group that the account is not in',
-    remedy: 'Add the account to the group.',
+    remedy:
+      'Add the account to the group. A membership that Privileged Identity Management activates counts with the next token.',
   },
   not_assigned: {
     reason: 'The relationship has the role, but gives it to no group',

@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { createLocalBroker } from '../../../src/cli/sign-in/local-broker.ts';
 import { clouds } from '../../../src/lib/core/resources.ts';
 import type { Secret } from '../../../src/lib/core/secrets.ts';
+import { signInPoliciesCheck } from '../../../src/operator/doctor/conditional-access.ts';
 import { type Check, examine } from '../../../src/operator/doctor/doctor.ts';
 import { runSetupApi } from '../../../src/operator/setup/setup-api.ts';
 import { changeTenant } from 'microsoft-cloud/client';
@@ -87,6 +88,8 @@ it('passes every check, down to a token for a customer', async () => {
     'Partner tenant': 'ok',
     'Partner Center': 'ok',
     Callers: 'ok',
+    // No profile contains Policy.Read.All.
+    'Conditional Access': 'skipped',
     AdminAgents: 'ok',
     'Delegated roles': 'ok',
     'Relationship ends': 'ok',
@@ -94,7 +97,13 @@ it('passes every check, down to a token for a customer', async () => {
     'Roles for mfa-report': 'ok',
     Customers: 'ok',
     'Customer token': 'ok',
+    'Customer policies': 'skipped',
   });
+});
+
+it('reads Conditional Access with the permission for it', async () => {
+  const { client } = operator.graphOf(await adminToken(operator.cloud));
+  expect(await signInPoliciesCheck(client)).toMatchObject({ check: 'Conditional Access', status: 'ok' });
 });
 
 it('skips checks that depend on a failed one', async () => {
@@ -126,7 +135,7 @@ it.each([
 
 it('checks the given customer, and fails with a code for an unknown one', async () => {
   const [first] = operator.cloud.document.tenants;
-  expect((await examined({ customer: first?.domain ?? '' })).at(-1)).toMatchObject({ status: 'ok' });
+  expect(statuses(await examined({ customer: first?.domain ?? '' }))).toMatchObject({ 'Customer token': 'ok' });
   expect((await examined({ customer: 'nobody.example' })).at(-1)).toMatchObject({
     status: 'failed',
     code: 'tenant_not_delegated',

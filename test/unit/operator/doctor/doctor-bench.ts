@@ -59,6 +59,9 @@ export class DoctorBench {
   /** The keys of its service principal. */
   principalKeys: () => Promise<JsonObject> = async () => ({ appRoleAssignmentRequired: true });
 
+  /** The Conditional Access policies of every tenant. */
+  policies: () => readonly JsonObject[] = () => [];
+
   /** The applications whose App ID URI has the id of the tenant. */
   apis: () => readonly JsonObject[] = () => [
     { identifierUris: ['api://t/broker'], appRoles: [{ value: 'Tokens.Request' }], optionalClaims: agentClaims },
@@ -94,7 +97,10 @@ export class DoctorBench {
     const isOfApplication = (path: string): boolean => path.startsWith('/applications');
     return {
       ...client,
-      list: (path: string) => (path.startsWith('/applications?') ? listed(this.apis) : client.list(path)),
+      list: (path: string) => {
+        if (path.startsWith('/identity/')) return listed(this.policies);
+        return path.startsWith('/applications?') ? listed(this.apis) : client.list(path);
+      },
       get: (path) => {
         if (path.startsWith('/servicePrincipals(')) return this.principalKeys();
         return isOfApplication(path) ? this.keys(path) : client.get(path);
