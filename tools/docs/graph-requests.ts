@@ -4,7 +4,7 @@ import { type UsualRequest, usualRequests } from '../../packages/microsoft-cloud
 
 const answers: Readonly<Record<UsualRequest['answer'], string>> = {
   data: 'data',
-  list: 'data, or an empty list or object where the tenant has none',
+  list: 'data, or empty where the tenant has none',
   file: 'redirect to a CSV file',
 };
 

@@ -12,9 +12,11 @@
     FunctionsToExport    = @(
         'Connect-PartnerAzAccount'
         'Connect-PartnerAzureAD'
+        'Connect-PartnerComplianceSession'
         'Connect-PartnerExchangeOnline'
         'Connect-PartnerMgGraph'
         'Connect-PartnerMsolService'
+        'Connect-PartnerTeams'
         'Connect-PartnerTokenBroker'
         'Disconnect-PartnerTokenBroker'
         'Get-PartnerAuditEntry'

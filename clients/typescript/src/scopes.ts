@@ -17,6 +17,7 @@ export const standardResources: ResourceNames = {
   'https://outlook.office365.com': 'exchange',
   'https://outlook.office365.us': 'exchange',
   'https://partner.outlook.cn': 'exchange',
+  'https://outlook.office.com': 'exchange',
   '00000002-0000-0ff1-ce00-000000000000': 'exchange',
   'https://management.azure.com': 'arm',
   'https://management.usgovcloudapi.net': 'arm',

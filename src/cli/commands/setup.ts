@@ -14,6 +14,7 @@ interface SetupFlags extends TargetOptions, SignInOptions {
   readonly application: string;
   readonly displayName?: string;
   readonly profile?: string;
+  readonly account?: string;
   readonly credential?: 'secret' | 'certificate' | 'federated';
   readonly yes?: true;
   readonly dryRun?: true;
@@ -37,6 +38,7 @@ export function registerSetup(program: Command): void {
         'client credential; federated is recommended for production (default: the current kind, secret for a new application)',
       ).choices(['secret', 'certificate', 'federated']),
     )
+    .option('--account <user>', 'service account, the only user who may sign in (default: the one that consented)')
     .option('--display-name <name>', 'name of the application in Entra');
   addSignInOptions(addTargetOptions(addApplicationOption(command))).action(interruptible(setup));
   registerSetupApi(command);
@@ -94,6 +96,7 @@ async function setupRequest(toolbox: Toolbox, flags: SetupFlags, graph: SetupDep
     displayName: flags.displayName ?? `Partner Token Broker${suffix}`,
     profile: flags.profile === undefined ? undefined : await loadProfile(flags.profile, graph),
     credential,
+    account: flags.account,
     entraEndpoint: target.cloud.endpoints.entra,
     federationAudience: target.cloud.federationAudience,
     ...(credential === 'federated'

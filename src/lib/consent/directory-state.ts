@@ -24,6 +24,16 @@ export interface RegisteredApplication {
   /** As Entra lists them, without the secret values. */
   readonly secrets: readonly JsonObject[];
   readonly keyCredentials: readonly JsonObject[];
+  /** Whether nobody can add a key to its service principals, in any tenant ("Lock sensitive properties"). */
+  readonly isLocked: boolean;
+}
+
+/** Whether the keys of an application's service principals are locked. @param found the application in Graph. */
+export function isLocked(found: JsonObject): boolean {
+  const lock = objectOf(found, 'servicePrincipalLockConfiguration');
+  return (
+    lock?.['isEnabled'] === true && (lock['allProperties'] === true || lock['credentialsWithUsageVerify'] === true)
+  );
 }
 
 /** A consent on behalf of all users to scopes of one resource. */
@@ -49,6 +59,10 @@ export interface DirectoryState {
   readonly application: RegisteredApplication | undefined;
   /** Object id of the application's service principal. */
   readonly principalId: string | undefined;
+  /** Whether only users who are assigned to the application may sign in to it. */
+  readonly requiresAssignment: boolean;
+  /** Object ids of those who are assigned. */
+  readonly assignedIds: readonly string[];
   /** The keys of the service principal, with which Entra also authenticates the application. */
   readonly principalKeys?: ListedKeys;
   /** Application id of a resource → object id of its service principal in this tenant. */
@@ -89,18 +103,27 @@ export async function readDirectoryState(
 ): Promise<DirectoryState> {
   const appIds = new Set([graphAppId, ...profile.resources.map(({ appId }) => appId)]);
   const [principal, resourceIds, adminAgents] = await Promise.all([
-    application && findPrincipal(graph, application.clientId, 'id,appId,passwordCredentials,keyCredentials'),
+    application &&
+      findPrincipal(
+        graph,
+        application.clientId,
+        'id,appId,appRoleAssignmentRequired,passwordCredentials,keyCredentials',
+      ),
     principalsOf(graph, [...appIds]),
     firstOf(graph, `/groups?$filter=displayName eq '${adminAgentsName}'&$select=id,displayName`),
   ]);
   const principalId = textOf(principal, 'id');
   const adminAgentsId = textOf(adminAgents, 'id');
-  const [scopeGrants, roleGrants, isAdminAgent] =
+  const [scopeGrants, roleGrants, assignedIds, isAdminAgent] =
     principalId === undefined
-      ? [[], [], false]
+      ? [[], [], [], false]
       : await Promise.all([
           readScopeGrants(graph, principalId),
           readRoleGrants(graph, principalId),
+          Array.fromAsync(
+            graph.list(`/servicePrincipals/${principalId}/appRoleAssignedTo`),
+            (each) => textOf(each, 'principalId') ?? '',
+          ),
           // The list of group members omits service principals ("List group members").
           adminAgentsId !== undefined && isListed(graph, `/servicePrincipals/${principalId}/memberOf`, adminAgentsId),
         ]);
@@ -114,6 +137,8 @@ export async function readDirectoryState(
   return {
     application,
     principalId,
+    requiresAssignment: principal?.['appRoleAssignmentRequired'] === true,
+    assignedIds,
     ...(principal === undefined ? {} : { principalKeys: listedKeys(principal) }),
     resourceIds,
     scopeGrants,
@@ -127,7 +152,7 @@ export async function readDirectoryState(
 }
 
 const applicationFields =
-  '$select=id,appId,displayName,signInAudience,tags,web,spa,publicClient,requiredResourceAccess,passwordCredentials,keyCredentials';
+  '$select=id,appId,displayName,signInAudience,tags,web,spa,publicClient,requiredResourceAccess,passwordCredentials,keyCredentials,servicePrincipalLockConfiguration';
 
 /** Finds the application that the vault names, or else the one with this display name and the tag of setup. */
 export async function findApplication(
@@ -175,6 +200,7 @@ function readApplication(found: JsonObject): RegisteredApplication {
     ),
     secrets: objectsIn(found['passwordCredentials']),
     keyCredentials: objectsIn(found['keyCredentials']),
+    isLocked: isLocked(found),
   };
 }
 

@@ -93,7 +93,8 @@ export const builtInResources = {
       usgovernment: 'https://outlook.office365.us',
       china: 'https://partner.outlook.cn',
     },
-    otherAudiences: ['https://outlook.office.com', 'https://ps.outlook.com'],
+    olderNames: ['https://outlook.office.com'],
+    otherAudiences: ['https://ps.outlook.com'],
     judgedBy: 'cmdlets',
   },
   arm: {

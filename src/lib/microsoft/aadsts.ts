@@ -116,7 +116,7 @@ export const aadstsMeanings: ReadonlyMap<number, Meaning> = new Map([
     'The application has no consent in this tenant.': [65001, 90094, 90095, 90008],
     'The application is not authorized for delegated administrators in this tenant.': [90099],
     'The application has no service principal in this tenant.': [7000229],
-    'The tenant requires user assignment for the application; an administrator of the tenant must remove that requirement.':
+    'Only assigned users may sign in to the application: `ptb setup --account` assigns one at home; a customer must remove the requirement.':
       [50105],
     'The resource requires an assignment; an administrator must assign the application to one of its roles.': [501051],
   }),

@@ -1,8 +1,12 @@
+import { isLocked } from '../../lib/consent/directory-state.ts';
+import { callerRoles } from '../../lib/core/caller.ts';
 import type { Clock } from '../../lib/core/clock.ts';
 import { adviceFor, type BrokerError, type ErrorCode, ptbCommand, toBrokerError } from '../../lib/core/errors.ts';
 import type { TenantId } from '../../lib/core/identifiers.ts';
+import { objectOf, objectsIn, textsIn } from '../../lib/core/objects.ts';
 import type { ClientCredential, Secret, StoredClientCredential } from '../../lib/core/secrets.ts';
 import { type GraphClient, graphStatus } from '../../lib/microsoft/graph.ts';
+import { applicationPath } from '../../lib/tokens/credential/client-keys.ts';
 import type { CredentialStore } from '../../lib/tokens/credential/credential-store.ts';
 import type { CheckKeysDeps } from '../../lib/tokens/credential/keep-alive.ts';
 import {
@@ -10,6 +14,7 @@ import {
   type RedeemAsApplicationDeps,
 } from '../../lib/tokens/credential/prove-client-credential.ts';
 import { namesOf, readKeyLists, readKeyMark, unknownKeys } from '../../lib/tokens/credential/registered-keys.ts';
+import { apiIdentifier, missingAgentClaims } from '../setup/api-application.ts';
 
 /** Result of one check. `skipped`: the check does not apply or could not be done. */
 export interface Check {
@@ -110,6 +115,73 @@ export async function keysCheck(
     return { check, status: 'notice', message: `The keys could not be read: ${toBrokerError(thrown).detail}` };
   }
 }
+
+/**
+ * Says what `ptb setup` would harden in the application.
+ * @param graph with a token of the application itself.
+ */
+export async function hardeningCheck(
+  application: string,
+  clientId: string,
+  graph: Pick<GraphClient, 'get'>,
+): Promise<Check> {
+  const name = 'Hardening';
+  try {
+    const registered = await graph.get(`${applicationPath(clientId)}?$select=servicePrincipalLockConfiguration`);
+    const principal = await graph.get(`/servicePrincipals(appId='${clientId}')?$select=appRoleAssignmentRequired`);
+    const missing = [
+      ...(isLocked(registered) ? [] : ['Administrators of customers can add keys to its service principals.']),
+      ...(principal['appRoleAssignmentRequired'] === true
+        ? []
+        : ['Every user of the partner tenant can sign in to it, and so be made to hand over a refresh token for it.']),
+    ];
+    if (missing.length === 0)
+      return ok(name, 'Only assigned users can sign in to the application, and its service principals are locked.');
+    return {
+      check: name,
+      status: 'notice',
+      message: missing.join(' '),
+      remedy: `Run ${ptbCommand('setup', application)}.`,
+    };
+  } catch (thrown) {
+    return unread(name, thrown);
+  }
+}
+
+/**
+ * Names the applications of `ptb setup api` whose tokens do not say whether a caller is an agent.
+ * @param graph as the service account.
+ */
+export async function callersCheck(tenantId: TenantId, graph: Pick<GraphClient, 'list'>): Promise<Check> {
+  const name = 'Callers';
+  try {
+    const own = encodeURIComponent(`identifierUris/any(uri:startswith(uri,'${apiIdentifier(tenantId, '')}'))`);
+    const path = `/applications?$filter=${own}&$select=displayName,identifierUris,appRoles,optionalClaims`;
+    const applications = (await Array.fromAsync(graph.list(path))).filter(({ appRoles }) =>
+      objectsIn(appRoles).some(({ value }) => value === callerRoles[0]),
+    );
+    if (applications.length === 0)
+      return { check: name, status: 'skipped', message: 'Not checked: there is no application of `ptb setup api`.' };
+    const lacking = applications.filter((each) => missingAgentClaims(objectOf(each, 'optionalClaims')).length > 0);
+    if (lacking.length === 0) return ok(name, 'Tokens of callers say whether the caller is an agent.');
+    const names = lacking.flatMap(({ identifierUris }) => textsIn(identifierUris)).join(', ');
+    return {
+      check: name,
+      status: 'notice',
+      message: `Tokens for ${names} do not say whether the caller is an agent of Entra, so it is taken for a program or a person.`,
+      remedy: 'Run `ptb setup api --no-roles` with --name, the last part of that address.',
+    };
+  } catch (thrown) {
+    return unread(name, thrown);
+  }
+}
+
+/** A check that could not be done. @param more what it needs, after a space. */
+export const unread = (check: string, thrown: unknown, more = ''): Check => ({
+  check,
+  status: 'skipped',
+  message: `Not checked, because Microsoft Graph refused: ${toBrokerError(thrown).detail}${more}`,
+});
 
 interface OwnKeysDeps extends KeysCheckDeps, RedeemAsApplicationDeps {
   /** Microsoft Graph in the partner tenant with this token. */

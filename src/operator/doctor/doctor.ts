@@ -3,7 +3,7 @@ import type { Clock } from '../../lib/core/clock.ts';
 import { BrokerError, isErrorCode, ptbCommand } from '../../lib/core/errors.ts';
 import { defaultApplication, type TenantId } from '../../lib/core/identifiers.ts';
 import type { Fetch } from '../../lib/core/outbound.ts';
-import type { Credential, Resource, Secret, TokenSource } from '../../lib/core/secrets.ts';
+import type { AccessToken, Credential, Resource, Secret, TokenSource } from '../../lib/core/secrets.ts';
 import { judgeCredential } from '../../lib/health/health.ts';
 import { consentRoles } from '../../lib/microsoft/directory-roles.ts';
 import type { GraphClient } from '../../lib/microsoft/graph.ts';
@@ -17,18 +17,23 @@ import {
   foreignGroups,
   type Facts,
   globalAdministratorCheck,
+  privilegedRolesCheck,
   requirementCheck,
   type RoleRequirement,
   rolesCheck,
 } from '../gdap/judge.ts';
 import { type Groups, readGroupNames, readGroups, readRelationships } from '../gdap/read.ts';
-import { attempt, type Check, failed, keysCheck, ok, skipped } from './checks.ts';
+import { customerPoliciesCheck, signInPoliciesCheck } from './conditional-access.ts';
+import { attempt, callersCheck, type Check, failed, hardeningCheck, keysCheck, ok, skipped } from './checks.ts';
 
 interface CustomerCheckDeps {
   readonly application: string;
   readonly directory: Pick<TenantDirectory, 'snapshot'>;
+  readonly partnerTenantId: TenantId;
   /** Requests a token of the service account for Microsoft Graph in a customer's tenant. */
-  readonly token: (tenantId: TenantId) => Promise<unknown>;
+  readonly token: (tenantId: TenantId) => Promise<AccessToken>;
+  /** Microsoft Graph in the tenant of the token. */
+  readonly partnerGraph: (token: Secret) => GraphClient;
   /** Check only this customer: a tenant id or domain. */
   readonly customer?: string | undefined;
 }
@@ -62,10 +67,13 @@ async function* customerChecks(deps: CustomerCheckDeps): AsyncGenerator<Check, v
   yield warnings.length === 0
     ? ok('Customers', counts)
     : { check: 'Customers', status: 'warning', message: `${counts} ${warnings.join(' ')}` };
-  yield await customerTokenCheck(deps, tenants);
+  yield* customerTokenChecks(deps, tenants);
 }
 
-async function customerTokenCheck(deps: CustomerCheckDeps, tenants: readonly DelegatedTenant[]): Promise<Check> {
+async function* customerTokenChecks(
+  deps: CustomerCheckDeps,
+  tenants: readonly DelegatedTenant[],
+): AsyncGenerator<Check, void, undefined> {
   const wanted = deps.customer?.toLowerCase();
   const candidates =
     wanted === undefined
@@ -74,19 +82,26 @@ async function customerTokenCheck(deps: CustomerCheckDeps, tenants: readonly Del
   const [first] = candidates;
   if (first === undefined) {
     const detail = wanted === undefined ? 'No customer has delegated access.' : `"${wanted}" is not a customer.`;
-    return failed(deps.application, 'Customer token', new BrokerError('tenant_not_delegated', detail));
+    yield failed(deps.application, 'Customer token', new BrokerError('tenant_not_delegated', detail));
+    return;
   }
   if (!first.reachable) {
     const failure = new BrokerError('tenant_not_delegated', reasonTexts[first.reason]);
-    return failed(deps.application, 'Customer token', failure);
+    yield failed(deps.application, 'Customer token', failure);
+    return;
   }
   let last: Check = skipped('Customer token');
   for (const { tenantId, name } of candidates) {
     const result = await attempt(deps.application, 'Customer token', () => deps.token(tenantId));
-    if (result.ok) return ok('Customer token', `Entra issued a token for ${name}.`);
+    if (result.ok) {
+      yield ok('Customer token', `Entra issued a token for ${name}.`);
+      const { partnerTenantId } = deps;
+      yield await customerPoliciesCheck({ name, partnerTenantId }, deps.partnerGraph(result.value.secret));
+      return;
+    }
     last = { ...result.check, message: `${name}: ${result.check.message}` };
   }
-  return last;
+  yield last;
 }
 
 interface GdapCheckDeps {
@@ -123,8 +138,8 @@ export async function* gdapChecks(deps: GdapCheckDeps, graph: GraphClient): Asyn
   yield rolesCheck(facts);
   if (customers.length === 0) return;
   yield endsCheck(facts);
-  const globalAdministrator = globalAdministratorCheck(facts);
-  if (globalAdministrator !== undefined) yield globalAdministrator;
+  for (const found of [globalAdministratorCheck(facts), privilegedRolesCheck(facts)])
+    if (found !== undefined) yield found;
   for (const requirement of [{ purpose: 'consent', roles: consentRoles }, ...requirements])
     yield requirementCheck(facts, requirement);
 }
@@ -161,7 +176,6 @@ const neededPermissions =
 export type { Check } from './checks.ts';
 
 export interface DoctorDeps extends Omit<CustomerCheckDeps, 'token'>, GdapCheckDeps {
-  readonly partnerTenantId: TenantId;
   readonly store: CredentialStore;
   readonly tokens: TokenSource;
   readonly graph: Resource;
@@ -169,8 +183,6 @@ export interface DoctorDeps extends Omit<CustomerCheckDeps, 'token'>, GdapCheckD
   readonly partnerCenterEndpoint: string;
   readonly fetch: Fetch;
   readonly clock: Clock;
-  /** Microsoft Graph in the partner tenant with this token. */
-  readonly partnerGraph: (token: Secret) => GraphClient;
   readonly newId: () => string;
   readonly identityTrust: CheckKeysDeps['identityTrust'];
   /** False: checks that need the managed identity are skipped. */
@@ -195,7 +207,11 @@ export async function* examine(deps: DoctorDeps): AsyncGenerator<Check, void, un
   const ownToken = (grant: 'delegated' | 'application') => token(deps, deps.partnerTenantId, deps.graph, grant);
   const own = await attempt(deps.application, 'Client credential', () => ownToken('application'));
   yield own.ok ? ok('Client credential', 'Entra accepts the client credential.') : own.check;
-  if (own.ok) yield await keysCheck(deps, read.value.client, deps.partnerGraph(own.value.secret));
+  if (own.ok) {
+    const graph = deps.partnerGraph(own.value.secret);
+    yield await keysCheck(deps, read.value.client, graph);
+    yield await hardeningCheck(deps.application, read.value.client.clientId, graph);
+  }
   if (read.value.refreshToken === undefined) {
     yield* needPartnerTenant.map(skipped);
     return;
@@ -209,7 +225,10 @@ export async function* examine(deps: DoctorDeps): AsyncGenerator<Check, void, un
     return;
   }
   yield await partnerCenterCheck(deps);
-  yield* gdapChecks(deps, deps.partnerGraph(partner.value.secret));
+  const graph = deps.partnerGraph(partner.value.secret);
+  yield await callersCheck(deps.partnerTenantId, graph);
+  yield await signInPoliciesCheck(graph);
+  yield* gdapChecks(deps, graph);
   yield* customerChecks({ ...deps, token: (tenantId) => token(deps, tenantId, deps.graph, 'delegated') });
 }
 
@@ -250,6 +269,10 @@ function storedChecks(deps: DoctorDeps, credential: Credential): Check[] {
   }));
 }
 
+/** "Partner security requirements", since October 2025. No API that the broker may use shows them. */
+const alsoRequired =
+  'Not checked: Microsoft also requires of partners a security contact, and an answer to alerts within 24 hours.';
+
 async function partnerCenterCheck(deps: DoctorDeps): Promise<Check> {
   const result = await attempt(deps.application, 'Partner Center', async () => {
     const { secret } = await token(deps, deps.partnerTenantId, deps.partnerCenter, 'delegated');
@@ -261,7 +284,8 @@ async function partnerCenterCheck(deps: DoctorDeps): Promise<Check> {
     return { check: 'Partner Center', status: 'skipped', message };
   }
   if (!result.ok) return result.check;
-  if (result.value === true) return ok('Partner Center', 'Partner Center answers and finds MFA in the token.');
+  if (result.value === true)
+    return ok('Partner Center', `Partner Center answers and finds MFA in the token. ${alsoRequired}`);
   if (result.value === undefined) {
     const message = 'Partner Center answers, but does not report whether the token carries MFA.';
     return { check: 'Partner Center', status: 'notice', message };
@@ -270,7 +294,7 @@ async function partnerCenterCheck(deps: DoctorDeps): Promise<Check> {
     check: 'Partner Center',
     status: 'failed',
     code: 'credential_revoked',
-    message: 'Partner Center finds no MFA in the token and rejects it.',
+    message: 'Partner Center finds no MFA in the token and rejects it. That is enforced since 8 June 2026.',
     remedy: `Run ${ptbCommand('consent', deps.application)} and sign in with Microsoft MFA as the service account.`,
   };
 }

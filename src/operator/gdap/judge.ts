@@ -47,7 +47,8 @@ const texts = {
   pending: { reason: 'The access assignment is still pending', remedy: 'Wait until the assignment is active.' },
   not_member: {
     reason: 'The role belongs to a group that the account is not in',
-    remedy: 'Add the account to the group.',
+    remedy:
+      'Add the account to the group. A membership that Privileged Identity Management activates counts with the next token.',
   },
   not_assigned: {
     reason: 'The relationship has the role, but gives it to no group',
@@ -212,10 +213,7 @@ export function endsCheck({ customers, nowMs }: Facts): Check {
 
 /** Relationships with Global Administrator, which Microsoft does not extend automatically. Undefined if there are none. */
 export function globalAdministratorCheck({ customers }: Facts): Check | undefined {
-  const id = directoryRoles['Global Administrator'];
-  const affected = customers
-    .filter(({ relationships }) => relationships.some(({ roleIds }) => roleIds.includes(id)))
-    .map(named);
+  const affected = withRole(customers, 'Global Administrator');
   if (affected.length === 0) return undefined;
   return {
     check: 'Global Administrator',
@@ -225,6 +223,32 @@ export function globalAdministratorCheck({ customers }: Facts): Check | undefine
     affected,
   };
 }
+
+/** With these roles of the default relationships, an account can make itself Global Administrator. */
+const privilegedRoles = ['Privileged Role Administrator', 'Privileged Authentication Administrator'] as const;
+
+/** Relationships with {@link privilegedRoles}, which nobody has to have asked for. Undefined if there are none. */
+export function privilegedRolesCheck({ customers }: Facts): Check | undefined {
+  const found = privilegedRoles.flatMap((role) => {
+    const affected = withRole(customers, role);
+    const names = someOf(affected.map(({ name }) => name));
+    return affected.length === 0 ? [] : [{ text: `${role} (${affected.length} customers: ${names})`, affected }];
+  });
+  if (found.length === 0) return undefined;
+  return {
+    check: 'Privileged roles',
+    status: 'notice',
+    message: `Relationships contain roles with which an account can make itself Global Administrator: ${found.map(({ text }) => text).join('; ')}. The relationships that Microsoft creates with a new customer have them by default.`,
+    remedy:
+      'Assign these roles to no group of the account, and end the default relationships once others replace them.',
+    affected: [...new Map(found.flatMap(({ affected }) => affected.map((each) => [each.tenantId, each]))).values()],
+  };
+}
+
+const withRole = (customers: Facts['customers'], role: DirectoryRole): readonly AffectedCustomer[] =>
+  customers
+    .filter(({ relationships }) => relationships.some(({ roleIds }) => roleIds.includes(directoryRoles[role])))
+    .map(named);
 
 const named = ({ tenantId, name }: CustomerAccess): AffectedCustomer => ({ tenantId, name });
 

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import type { JsonObject } from '../../lib/core/objects.ts';
+import { type JsonObject, objectsIn } from '../../lib/core/objects.ts';
 import { type CallerRole, callerRoles, personScope } from '../../lib/core/caller.ts';
 import type { TenantId } from '../../lib/core/identifiers.ts';
 
@@ -33,6 +33,8 @@ export interface ApiApplication {
   readonly roles: readonly JsonObject[];
   readonly scopes: readonly JsonObject[];
   readonly clients: readonly JsonObject[];
+  /** Optional claims by kind of token. */
+  readonly optionalClaims: JsonObject;
 }
 
 /** The desired state of an application, and what differs from it. */
@@ -46,6 +48,18 @@ export interface ApiChanges {
 }
 
 const signInAudience = 'AzureADMyOrg';
+
+/**
+ * By these claims verify-caller.ts tells agents from programs and people. Entra puts them only into tokens for an
+ * application that asks for them ("Token claims reference for agents").
+ */
+const agentClaims = ['xms_act_fct', 'xms_sub_fct', 'xms_par_app_azp'] as const;
+
+/** The claims about agents that the access tokens for an application lack. @param found its `optionalClaims`. */
+export const missingAgentClaims = (found: JsonObject | undefined): readonly string[] => {
+  const names = objectsIn(found?.['accessToken']).map(({ name }) => name);
+  return agentClaims.filter((name) => !names.includes(name));
+};
 
 /** The App ID URI. Entra accepts one with the tenant id without a verified domain. */
 export const apiIdentifier = (tenantId: TenantId, name: string): string => `api://${tenantId}/${name}`;
@@ -100,16 +114,24 @@ export function changesOf(found: ApiApplication, signInClientId: string | undefi
   }));
   const clients = wanted.map(({ client }) => client).filter((client) => Object.hasOwn(client, 'appId'));
   const api = { requestedAccessTokenVersion: 2, oauth2PermissionScopes: merged(found.scopes, [scope], 'value') };
+  const claims = missingAgentClaims(found.optionalClaims);
+  const accessToken = [...objectsIn(found.optionalClaims['accessToken']), ...claims.map((name) => ({ name }))];
   return {
     roles,
     differences: [
       ...(found.signInAudience === signInAudience ? [] : ['only accounts of this tenant may sign in']),
       ...(found.tokenVersion === 2 ? [] : ['access tokens of version 2']),
+      ...(claims.length === 0 ? [] : ['claims that identify agents']),
       ...(found.scopes.includes(scope) ? [] : [`scope ${personScope}`]),
       ...roles.filter((role) => !found.roles.includes(role)).map((role) => `app role ${String(role['value'])}`),
       ...wanted.filter(({ client }) => !found.clients.includes(client)).map(({ name }) => `sign-in with ${name}`),
     ],
-    body: { signInAudience, appRoles: merged(found.roles, roles, 'value'), api },
+    body: {
+      signInAudience,
+      appRoles: merged(found.roles, roles, 'value'),
+      api,
+      optionalClaims: { ...found.optionalClaims, accessToken },
+    },
     bodyWithClients: { api: { ...api, preAuthorizedApplications: merged(found.clients, clients, 'appId') } },
   };
 }

@@ -15,6 +15,13 @@ import {
   type IssueAndStoreDeps,
 } from '../../lib/tokens/credential/renew-client-credential.ts';
 
+/** The user as which the broker acts. */
+export interface ServiceAccount {
+  readonly objectId: string;
+  /** User principal name. */
+  readonly name: string;
+}
+
 /** The desired state. */
 export interface SetupOptions extends IdentityTrustOptions {
   /** Name of the application in Key Vault and in policies. */
@@ -23,12 +30,18 @@ export interface SetupOptions extends IdentityTrustOptions {
   readonly displayName: string;
   readonly profile: PermissionProfile;
   readonly credential: ClientCredential['kind'];
+  /** The only user who may sign in to the application. Undefined: not known yet, so everybody in the tenant may. */
+  readonly serviceAccount?: ServiceAccount | undefined;
   /** Object id of the managed identity that a federated credential trusts. */
   readonly managedIdentityObjectId?: string | undefined;
 }
 
 export const redirectUri = 'http://localhost';
 export const signInAudience = 'AzureADMultipleOrgs';
+/** Keeps administrators of customers, and whoever stole their rights, from adding a key with which to act as it. */
+const servicePrincipalLockConfiguration = { isEnabled: true, allProperties: true };
+/** The role of those who are assigned to an application without roles ("Grant an appRoleAssignment"). */
+const defaultRoleId = '00000000-0000-0000-0000-000000000000';
 
 /** Pauses until a new object is replicated ("Microsoft Graph best practices", eventual consistency). */
 const replicationPausesMs = [1_000, 2_000, 4_000, 8_000, 15_000] as const;
@@ -126,6 +139,13 @@ export class StepRunner {
     return this.#post(`${this.principalPath}/appRoleAssignments`, body);
   }
 
+  /** Lets only the service account sign in. It is assigned first, so that it is never locked out. */
+  async requireAssignment({ objectId: principalId }: ServiceAccount): Promise<void> {
+    const body = { principalId, resourceId: this.#principalId, appRoleId: defaultRoleId };
+    await addOnce(this.#deps, `${this.principalPath}/appRoleAssignedTo`, body);
+    await this.writer.patch(this.principalPath, { appRoleAssignmentRequired: true });
+  }
+
   trust({ issuer, subject, audience }: IdentityTrust): Promise<void> {
     const name = `partner-token-broker-${this.#deps.newId().slice(0, 8)}`;
     return this.#post(`${this.path}/federatedIdentityCredentials`, { name, issuer, subject, audiences: [audience] });
@@ -137,6 +157,7 @@ export class StepRunner {
       signInAudience,
       tags: [applicationTag(this.#options.application)],
       web: { redirectUris: [redirectUri] },
+      servicePrincipalLockConfiguration,
       requiredResourceAccess: requiredResourceAccess(this.#options.profile),
     });
     this.#objectId = requiredText(created, 'id');
@@ -150,6 +171,7 @@ export class StepRunner {
       tags: [...new Set([...(application?.tags ?? []), applicationTag(this.#options.application)])],
       ...otherPlatforms(application),
       web: { redirectUris: [...new Set([...(application?.redirectUris ?? []), redirectUri])] },
+      servicePrincipalLockConfiguration,
       requiredResourceAccess: requiredResourceAccess(this.#options.profile),
     });
   }

@@ -131,7 +131,7 @@ export function checkConsent(
     throw refused(`${username} signed in, but the account must be ${account}.`);
   if (authenticationMethods?.includes('mfa') !== true) {
     const remedy = 'Register the account for Microsoft MFA.';
-    throw refused(`${username} signed in without MFA, which Partner Center requires. ${remedy}`);
+    throw refused(`${username} signed in without MFA, which Partner Center enforces since 8 June 2026. ${remedy}`);
   }
   return {
     secret: refreshToken,

@@ -4,7 +4,7 @@ import { BrokerError } from '../../lib/core/errors.ts';
 import { adminAgentsName, applicationTag, type DirectoryState } from '../../lib/consent/directory-state.ts';
 import { graphAppId, type ResourcePermissions, signInScopes } from '../../lib/consent/permissions.ts';
 import { isExactly } from '../../lib/consent/profile-file.ts';
-import { redirectUri, type SetupOptions, signInAudience, type StepRunner } from './apply.ts';
+import { redirectUri, type ServiceAccount, type SetupOptions, signInAudience, type StepRunner } from './apply.ts';
 
 /** One change. Steps are applied in order, so a step may use what an earlier one created. */
 export interface Step {
@@ -36,6 +36,7 @@ export function planSteps(options: SetupOptions, state: DirectoryState, nowMs: n
       : planResource({ appId: graphAppId, name: 'Microsoft Graph', scopes: [], roles: [] }, state)),
     ...planWithdrawals(options, state),
     ...(renewsItself && !state.isOwner ? [ownItself] : []),
+    ...planAssignment(options.serviceAccount, state),
     ...(state.isAdminAgent ? [] : [joinAdminAgents(state.adminAgentsId)]),
     ...planCredential(options, state, nowMs),
   ];
@@ -45,6 +46,16 @@ const ownItself: Step = {
   text: 'Make the application its own owner, so that it can renew its client credential',
   apply: (run) => run.join(`${run.path}/owners`),
 };
+
+/** Otherwise every colleague can be made to sign in to the application, and so to hand over a refresh token for it. */
+function planAssignment(
+  account: ServiceAccount | undefined,
+  { requiresAssignment, assignedIds }: DirectoryState,
+): Step[] {
+  if (account === undefined || (requiresAssignment && assignedIds.includes(account.objectId))) return [];
+  const text = `Let only users who are assigned to the application sign in to it, and assign ${account.name}`;
+  return [{ text, apply: (run) => run.requireAssignment(account) }];
+}
 
 const joinAdminAgents = (groupId: string): Step => ({
   text: `Add the service principal to the group ${adminAgentsName}, for customers that still have DAP instead of GDAP`,
@@ -72,6 +83,7 @@ function planApplication(options: SetupOptions, state: DirectoryState): Step[] {
     ...(isExactly(application.permissions, options.profile)
       ? []
       : [`set the permissions of the profile ${options.profile.name}`]),
+    ...(application.isLocked ? [] : ['lock the keys of its service principals']),
     ...(application.tags.includes(applicationTag(options.application)) ? [] : ['tag it as managed by setup']),
   ];
   const update: Step = {

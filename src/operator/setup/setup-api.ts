@@ -154,6 +154,7 @@ const nothing: ApiApplication = {
   roles: [],
   scopes: [],
   clients: [],
+  optionalClaims: {},
 };
 
 const createApplication = (deps: OperatorGraph, request: SetupApiRequest): ApiStep => {
@@ -190,7 +191,7 @@ async function readState(graph: GraphClient, request: SetupApiRequest): Promise<
 }
 
 async function findApiApplication(graph: GraphClient, identifier: string): Promise<ApiApplication | undefined> {
-  const found = await findByIdentifier(graph, identifier, 'id,appId,signInAudience,appRoles,api');
+  const found = await findByIdentifier(graph, identifier, 'id,appId,signInAudience,appRoles,api,optionalClaims');
   if (found === undefined) return undefined;
   const api = objectOf(found, 'api');
   const version = api?.['requestedAccessTokenVersion'];
@@ -202,5 +203,6 @@ async function findApiApplication(graph: GraphClient, identifier: string): Promi
     roles: objectsIn(found['appRoles']),
     scopes: objectsIn(api?.['oauth2PermissionScopes']),
     clients: objectsIn(api?.['preAuthorizedApplications']),
+    optionalClaims: objectOf(found, 'optionalClaims') ?? {},
   };
 }

@@ -1,4 +1,9 @@
-import { type DirectoryState, findApplication, readDirectoryState } from '../../lib/consent/directory-state.ts';
+import {
+  type DirectoryState,
+  findApplication,
+  firstOf,
+  readDirectoryState,
+} from '../../lib/consent/directory-state.ts';
 import { type PermissionProfile, profiles } from '../../lib/consent/permissions.ts';
 import { registeredProfile } from '../../lib/consent/profile-file.ts';
 import { ptbCommand, SetupError, toBrokerError } from '../../lib/core/errors.ts';
@@ -7,7 +12,7 @@ import type { GraphClient } from '../../lib/microsoft/graph.ts';
 import { registeredKeys } from '../../lib/tokens/credential/client-keys.ts';
 import { identityTrust, type IdentityTrustOptions } from '../../lib/tokens/credential/identity-trust.ts';
 import { namesOf, unknownKeys } from '../../lib/tokens/credential/registered-keys.ts';
-import { type ApplyDeps, type SetupOptions, StepRunner } from './apply.ts';
+import { type ApplyDeps, requiredText, type ServiceAccount, type SetupOptions, StepRunner } from './apply.ts';
 import { planSteps } from './plan.ts';
 import { readVaultState } from './vault-state.ts';
 
@@ -64,7 +69,9 @@ export function unknownKeyNotes(
 }
 
 /** The options of the operator. */
-export interface SetupRequest extends Omit<SetupOptions, 'profile'> {
+export interface SetupRequest extends Omit<SetupOptions, 'profile' | 'serviceAccount'> {
+  /** User principal name of the service account. Absent: the account that consented. */
+  readonly account?: string | undefined;
   /** Absent: an existing application keeps its registered permissions, a new one gets `gdap`. */
   readonly profile?: PermissionProfile | undefined;
 }
@@ -147,7 +154,9 @@ async function prepare(deps: SetupDeps, request: SetupRequest) {
     request.profile === undefined && application !== undefined
       ? await registeredProfile(deps.graph, application).catch(asSetupError)
       : undefined;
-  const options: SetupOptions = { ...request, profile: request.profile ?? kept ?? profiles.gdap };
+  const { account } = request;
+  const serviceAccount = account === undefined ? remembered.account : await findAccount(deps.graph, account);
+  const options: SetupOptions = { ...request, serviceAccount, profile: request.profile ?? kept ?? profiles.gdap };
   const state = await readDirectoryState(deps.graph, application, options.profile, vault).catch(asSetupError);
   const steps = planSteps(options, state, deps.clock.nowMs());
   const plan: SetupPlan = {
@@ -156,10 +165,27 @@ async function prepare(deps: SetupDeps, request: SetupRequest) {
     notes: [
       ...adoptionNotes(state),
       ...unknownKeyNotes(state, options, deps.clock.nowMs()),
+      ...(serviceAccount === undefined && !state.requiresAssignment && signsIn(options.profile)
+        ? [unassignedNote(options.application)]
+        : []),
       ...(kept === undefined || kept === profiles.gdap ? [] : [keptNote]),
     ],
   };
   return { options, state, steps, plan };
+}
+
+const unassignedNote = (application: string): string =>
+  `Every user of the partner tenant may sign in to the application. Name the service account with --account, or run ${ptbCommand('setup', application)} again after ${ptbCommand('consent', application)}.`;
+
+const signsIn = ({ resources }: PermissionProfile): boolean => resources.some(({ scopes }) => scopes.length > 0);
+
+/** @throws SetupError setup_refused if there is no such user; BrokerError from Graph. */
+async function findAccount(graph: GraphClient, account: string): Promise<ServiceAccount> {
+  const name = account.replaceAll("'", "''");
+  const path = `/users?$filter=userPrincipalName eq '${encodeURIComponent(name)}'&$select=id`;
+  const found = await firstOf(graph, path).catch(asSetupError);
+  if (found === undefined) throw new SetupError('setup_refused', `The partner tenant has no user ${account}.`);
+  return { objectId: requiredText(found, 'id'), name: account };
 }
 
 const keptNote = 'The application keeps its registered permissions. Use --profile to change them.';

@@ -97,7 +97,13 @@ export function signInFailure(thrown: unknown, failure: EntraFailure | undefined
 
 /** Replaces codes whose title and advice concern redemption: during a sign-in, the person can correct the cause. */
 function asSignIn(error: BrokerError): CodedError {
-  const personal = new Set(['interaction_required', 'blocked_by_policy', 'credential_revoked', 'credential_expired']);
+  const personal = new Set([
+    'interaction_required',
+    'blocked_by_policy',
+    'credential_revoked',
+    'credential_expired',
+    'consent_required',
+  ]);
   if (!personal.has(error.code)) return error;
   return new SetupError('sign_in_refused', error.detail, { cause: error, logFields: error.logFields });
 }

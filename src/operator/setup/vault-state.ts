@@ -1,5 +1,5 @@
 import { BrokerError, toBrokerError } from '../../lib/core/errors.ts';
-import type { StoredClientCredential } from '../../lib/core/secrets.ts';
+import type { Credential } from '../../lib/core/secrets.ts';
 import type { GraphClient } from '../../lib/microsoft/graph.ts';
 import { textOf } from '../../lib/core/objects.ts';
 import { keyMark } from '../../lib/tokens/credential/client-keys.ts';
@@ -8,13 +8,13 @@ import { readValues } from '../../lib/tokens/credential/registered-keys.ts';
 import { isProposed } from '../../lib/tokens/credential/renew-client-credential.ts';
 
 /**
- * `remembered`: what the vault knows about an application, including disabled versions. The client id is known after a
+ * `remembered`: what the vault knows about an application, including disabled versions. `account` has consented. The client id is known after a
  * revocation, too, so that setup finds the same application again. The kind of client credential that was requested last is
  * the default for setup.
  * @throws BrokerError key_vault_unavailable.
  */
 export async function readVaultState(store: CredentialStore, application: string) {
-  const stored = await storedClient(store, application);
+  const { client: stored, refreshToken } = await storedCredential(store, application);
   const versions = await store.listClientCredentialVersions(application);
   const waits = stored !== undefined && isProposed(versions);
   return {
@@ -22,18 +22,18 @@ export async function readVaultState(store: CredentialStore, application: string
     isProposed: waits,
     mark: keyMark(store.vault, application, versions, await readValues(store, application, versions)),
     remembered: {
+      account: refreshToken && { objectId: refreshToken.accountObjectId, name: refreshToken.account },
       clientId: stored?.clientId ?? versions.find(({ clientId }) => clientId !== undefined)?.clientId,
       kind: waits ? 'federated' : (stored?.credential.kind ?? versions.find(({ kind }) => kind !== undefined)?.kind),
     },
   };
 }
 
-async function storedClient(store: CredentialStore, application: string): Promise<StoredClientCredential | undefined> {
+async function storedCredential(store: CredentialStore, application: string): Promise<Partial<Credential>> {
   try {
-    return (await store.load(application)).client;
+    return await store.load(application);
   } catch (thrown) {
-    if (thrown instanceof UnreadableCredentialError || toBrokerError(thrown).code === 'credential_missing')
-      return undefined;
+    if (thrown instanceof UnreadableCredentialError || toBrokerError(thrown).code === 'credential_missing') return {};
     throw thrown;
   }
 }

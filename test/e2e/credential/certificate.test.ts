@@ -5,7 +5,7 @@ import { keepAlive } from '../../../src/lib/tokens/credential/keep-alive.ts';
 import { redeemAsApplication } from '../../../src/lib/tokens/credential/prove-client-credential.ts';
 import { renewClientCredential } from '../../../src/lib/tokens/credential/renew-client-credential.ts';
 import { redeemRefreshToken } from '../../../src/lib/tokens/credential/store-refresh-token.ts';
-import { adminToken } from 'microsoft-cloud/testing';
+import { account, adminToken } from 'microsoft-cloud/testing';
 import { daysOf } from '../../support/extent.ts';
 import { startCare } from './care.ts';
 import { browser, startOperator, type TestOperator } from './operator.ts';
@@ -19,7 +19,7 @@ let operator: TestOperator;
 beforeAll(async () => {
   vi.useFakeTimers({ toFake: ['Date'] });
   operator = await startOperator();
-  await operator.setUp({ credential: 'certificate' });
+  await operator.setUp({ credential: 'certificate', account: account(operator.cloud, 'broker') });
   await operator.consent(browser(operator.cloud));
 });
 afterEach(() => operator.cloud.faults.clear());

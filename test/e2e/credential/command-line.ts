@@ -10,7 +10,7 @@ import type { TestOperator } from './operator.ts';
 
 export type { Ended };
 
-type Person = 'admin' | 'broker' | 'nomfa';
+type Person = 'admin' | 'broker' | 'nomfa' | 'outsider';
 
 /** Runs `ptb` in an empty working folder, with a browser that signs in. */
 export async function openCommandLine({ cloud, note }: Pick<TestOperator, 'cloud' | 'note'>) {

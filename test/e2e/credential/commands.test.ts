@@ -34,10 +34,11 @@ describe('ptb with an empty vault', () => {
   });
 
   it('completes setup, consent and doctor without a typed secret', async () => {
-    const setup = await ptb(['setup', '--yes', '--json'], 'admin');
+    const broker = account(operator.cloud, 'broker');
+    const setup = await ptb(['setup', '--yes', '--json', '--account', broker], 'admin');
     expect([setup.exitCode, setup.stderr]).toEqual([0, expect.any(String)]);
     expect(JSON.parse(setup.stdout)).toMatchObject({ application: 'default', changed: true });
-    const consent = await ptb(['consent', '--account', account(operator.cloud, 'broker'), '--json']);
+    const consent = await ptb(['consent', '--account', broker, '--json']);
     expect(consent.exitCode).toBe(0);
     expect(JSON.parse(consent.stdout)).toMatchObject({ application: 'default', mfa: true });
     const customer = tenantWith(operator.cloud, 'ok');
@@ -72,9 +73,14 @@ describe('ptb with an empty vault', () => {
 });
 
 describe('ptb with wrong input', () => {
+  beforeAll(async () => {
+    await ptb(['setup', '--yes', '--account', account(operator.cloud, 'nomfa')], 'admin');
+  });
+
   it.each([
     ['without a terminal', ['setup'], 'admin', 2, /--yes/],
     ['without MFA', ['consent'], 'nomfa', 4, /without MFA.*sign_in_refused/],
+    ['with an account that setup did not admit', ['consent'], 'outsider', 4, /`ptb setup --account`.*sign_in_refused/],
     ['with the wrong account', ['consent', '--account', 'x@y.example'], 'broker', 4, /must be x@y\.example/],
     [
       'with an account that lacks permissions',

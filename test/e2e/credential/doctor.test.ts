@@ -2,9 +2,11 @@ import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { createLocalBroker } from '../../../src/cli/sign-in/local-broker.ts';
 import { clouds } from '../../../src/lib/core/resources.ts';
 import type { Secret } from '../../../src/lib/core/secrets.ts';
+import { signInPoliciesCheck } from '../../../src/operator/doctor/conditional-access.ts';
 import { type Check, examine } from '../../../src/operator/doctor/doctor.ts';
+import { runSetupApi } from '../../../src/operator/setup/setup-api.ts';
 import { changeTenant } from 'microsoft-cloud/client';
-import { account } from 'microsoft-cloud/testing';
+import { account, adminToken } from 'microsoft-cloud/testing';
 import { browser, startOperator, type TestOperator } from './operator.ts';
 
 let operator: TestOperator;
@@ -12,6 +14,8 @@ beforeAll(async () => {
   operator = await startOperator({ tenants: 3 });
   await operator.setUp();
   await operator.consent(browser(operator.cloud));
+  // Now the service account is known.
+  await operator.setUp();
 });
 afterEach(() => operator.cloud.faults.clear());
 afterAll(() => operator.stop());
@@ -62,13 +66,30 @@ const statuses = (checks: readonly Check[]): Record<string, string> =>
   Object.fromEntries(checks.map(({ check, status }) => [check, status]));
 
 it('passes every check, down to a token for a customer', async () => {
+  const admin = account(operator.cloud, 'admin');
+  const { client: graph, writer } = operator.graphOf(await adminToken(operator.cloud, admin));
+  await runSetupApi(
+    { graph, writer, clock: operator.clock },
+    {
+      tenantId: operator.partnerTenantId,
+      name: 'broker',
+      displayName: 'Broker API',
+      principal: undefined,
+      roles: [],
+      pageRedirects: [],
+    },
+  );
   expect(statuses(await examined())).toEqual({
     'Key Vault': 'ok',
     Credential: 'ok',
     'Client credential': 'ok',
     Keys: 'ok',
+    Hardening: 'ok',
     'Partner tenant': 'ok',
     'Partner Center': 'ok',
+    Callers: 'ok',
+    // No profile contains Policy.Read.All.
+    'Conditional Access': 'skipped',
     AdminAgents: 'ok',
     'Delegated roles': 'ok',
     'Relationship ends': 'ok',
@@ -76,7 +97,13 @@ it('passes every check, down to a token for a customer', async () => {
     'Roles for mfa-report': 'ok',
     Customers: 'ok',
     'Customer token': 'ok',
+    'Customer policies': 'skipped',
   });
+});
+
+it('reads Conditional Access with the permission for it', async () => {
+  const { client } = operator.graphOf(await adminToken(operator.cloud));
+  expect(await signInPoliciesCheck(client)).toMatchObject({ check: 'Conditional Access', status: 'ok' });
 });
 
 it('skips checks that depend on a failed one', async () => {
@@ -108,7 +135,7 @@ it.each([
 
 it('checks the given customer, and fails with a code for an unknown one', async () => {
   const [first] = operator.cloud.document.tenants;
-  expect((await examined({ customer: first?.domain ?? '' })).at(-1)).toMatchObject({ status: 'ok' });
+  expect(statuses(await examined({ customer: first?.domain ?? '' }))).toMatchObject({ 'Customer token': 'ok' });
   expect((await examined({ customer: 'nobody.example' })).at(-1)).toMatchObject({
     status: 'failed',
     code: 'tenant_not_delegated',
@@ -145,6 +172,10 @@ it('groups the customers without a role by cause', async () => {
 
 it('names AdminAgents for a service account that is not a member', async () => {
   const outsider = account(operator.cloud, 'outsider');
+  const consent = operator.consent(browser(operator.cloud, 'outsider'), { account: outsider });
+  // Nobody else can be made to hand over a refresh token.
+  await expect(consent).rejects.toThrow(/AADSTS50105/);
+  await operator.setUp({ account: outsider });
   await operator.consent(browser(operator.cloud, 'outsider'), { account: outsider });
   const customers = (await examined()).find(({ check }) => check === 'Customers');
   expect(customers?.status).toBe('failed');

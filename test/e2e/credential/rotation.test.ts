@@ -6,7 +6,7 @@ import { redeemRefreshToken } from '../../../src/lib/tokens/credential/store-ref
 import { runSetup } from '../../../src/operator/setup/setup.ts';
 import type { FaultRule } from 'microsoft-cloud';
 import { MemoryCredentialStore } from '../../fakes/memory-credential-store.ts';
-import { adminToken } from 'microsoft-cloud/testing';
+import { account, adminToken } from 'microsoft-cloud/testing';
 import { browser, startOperator, type TestOperator } from './operator.ts';
 
 let operator: TestOperator;
@@ -158,7 +158,10 @@ describe('the client secret', () => {
   it('is never removed by another broker with the same application, and vice versa', async () => {
     const store = new MemoryCredentialStore(() => operator.clock.nowMs(), 'staging.vault.example');
     const staging = { ...operator, ...operator.renewal(), store };
-    const { notes } = await runSetup({ ...(await operator.setupDeps()), store }, operator.setupOptions());
+    const { notes } = await runSetup(
+      { ...(await operator.setupDeps()), store },
+      operator.setupOptions({ account: account(operator.cloud, 'broker') }),
+    );
     expect(notes).toMatchObject([expect.stringContaining('exists already')]);
     for (const [force, removed] of [
       [true, 0],

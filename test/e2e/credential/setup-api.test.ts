@@ -66,6 +66,11 @@ describe('runSetupApi', () => {
       signInAudience: 'AzureADMyOrg',
       requestedAccessTokenVersion: 2,
     });
+    expect(application.optionalClaims?.accessToken.map(({ name }) => name)).toEqual([
+      'xms_act_fct',
+      'xms_sub_fct',
+      'xms_par_app_azp',
+    ]);
     expect(principal.appRoleAssignmentRequired).toBe(true);
     expect(rolesOf(admin)).toEqual(callerRoles);
   });

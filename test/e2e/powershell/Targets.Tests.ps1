@@ -40,6 +40,45 @@ Describe 'Connect-Partner commands' {
         $given.Prefix | Should -Be 'Customer'
     }
 
+    It 'pass a token for the compliance service and the initial domain to Connect-IPPSSession' {
+        Connect-PartnerComplianceSession -Tenant $tenant.tenantId -CommandName Get-Label -Prefix Customer | Should -BeNullOrEmpty
+        $given = $global:StandInCalls[0].Arguments
+        $claims = Get-TestClaim $given.AccessToken
+        $claims.aud | Should -Be 'https://ps.compliance.protection.outlook.com'
+        $claims.tid | Should -Be $tenant.tenantId
+        $given.Organization | Should -Match '\.onmicrosoft\.com$'
+        $given.ContainsKey('DelegatedOrganization') | Should -BeFalse
+        $given.ShowBanner | Should -BeFalse
+        $given.CommandName | Should -Be 'Get-Label'
+        $given.Prefix | Should -Be 'Customer'
+        Connect-PartnerComplianceSession -Tenant $tenant.tenantId -Organization other.onmicrosoft.com
+        $global:StandInCalls[1].Arguments.Organization | Should -Be 'other.onmicrosoft.com'
+    }
+
+    It 'ask for -Organization if Exchange Online names no initial domain' {
+        Mock Invoke-ExchangeRest -ModuleName PartnerTokenBroker { [pscustomobject]@{ DomainName = 'contoso.com'; InitialDomain = $false } }
+        $failure = Get-Failure { Connect-PartnerComplianceSession -Tenant $tenant.tenantId }
+        $failure.FullyQualifiedErrorId | Should -Be 'connect_failed,Connect-PartnerComplianceSession'
+        $failure.Exception.Message | Should -Match '-Organization'
+        $global:StandInCalls | Should -BeNullOrEmpty
+    }
+
+    It 'pass the tokens of Microsoft Graph and Teams administration to Connect-MicrosoftTeams, and quote none of them' {
+        # No profile has a permission of Teams administration, so the test stands in for its token.
+        $record = [pscustomobject]@{ Secret = (Get-PartnerToken -Tenant $tenant.tenantId -Resource graph); TenantId = $tenant.tenantId }
+        Mock Get-ConnectToken -ModuleName PartnerTokenBroker { $record }
+        (Connect-PartnerTeams -Tenant $tenant.tenantId).TenantId | Should -Be $tenant.tenantId
+        foreach ($alias in 'graph', 'teams') {
+            Should -Invoke Get-ConnectToken -ModuleName PartnerTokenBroker -Times 1 -Exactly -ParameterFilter { $Resource -eq $alias }
+        }
+        @($global:StandInCalls[0].Arguments.AccessTokens).Count | Should -Be 2
+        $global:StandInFailure = 'The token was not accepted: {0}'
+        $failure = Get-Failure { Connect-PartnerTeams -Tenant $tenant.tenantId }
+        $failure.FullyQualifiedErrorId | Should -Be 'connect_failed,Connect-PartnerTeams'
+        $failure.Exception.Message | Should -Match 'The token was not accepted: \[token\]$'
+    }
+
+
     It 'pass tokens, account and tenant to Connect-AzAccount, limited to this process' {
         $connected = Connect-PartnerAzAccount -Tenant $tenant.tenantId
         $connected.Context.Account | Should -Be $account
@@ -115,6 +154,8 @@ Describe 'Connect-Partner commands' {
     It 'name the module to install, or the replacement of a retired module: <command>' -ForEach @(
         @{ command = 'Connect-PartnerMgGraph'; hint = 'Install-Module Microsoft.Graph.Authentication' }
         @{ command = 'Connect-PartnerExchangeOnline'; hint = 'Install-Module ExchangeOnlineManagement' }
+        @{ command = 'Connect-PartnerComplianceSession'; hint = 'Install-Module ExchangeOnlineManagement' }
+        @{ command = 'Connect-PartnerTeams'; hint = 'Install-Module MicrosoftTeams' }
         @{ command = 'Connect-PartnerAzAccount'; hint = 'Install-Module Az.Accounts' }
         @{ command = 'Connect-PartnerMsolService'; hint = 'Microsoft retired MSOnline in May 2025\. Use Connect-PartnerMgGraph' }
         @{ command = 'Connect-PartnerAzureAD'; hint = 'Microsoft retired AzureAD in 2025\. Use Connect-PartnerMgGraph' }

@@ -15,6 +15,30 @@ function Get-ExchangeOnlineArgument([hashtable] $Options) {
     $given
 }
 
+function Get-IPPSSessionArgument([hashtable] $Options) {
+    $compliance = Get-ConnectToken $Options.Tenant compliance
+    $organization = if ($Options.Organization) { $Options.Organization } else { Get-InitialDomain $Options.Tenant }
+    $given = @{ AccessToken = $compliance.Secret; Organization = $organization; '?ShowBanner' = $false }
+    foreach ($optional in 'CommandName', 'Prefix') { if ($Options[$optional]) { $given[$optional] = $Options[$optional] } }
+    $given
+}
+
+# The onmicrosoft.com domain with which the tenant was created: Connect-IPPSSession accepts no tenant id.
+function Get-InitialDomain([string] $Tenant) {
+    $exchange = Get-ConnectToken $Tenant exchange
+    $domains = Invoke-ExchangeRest $exchange Get-AcceptedDomain @{} "UPN:$script:SystemMailbox@$($exchange.TenantId)"
+    $initial = @($domains | Where-Object { Get-Field $_ 'InitialDomain' })
+    if ($initial.Count -ne 1) { Write-TerminatingError connect_failed 'Exchange Online names no initial domain of the tenant. Specify -Organization.' }
+    $initial[0].DomainName
+}
+
+function Get-MicrosoftTeamsArgument([hashtable] $Options) {
+    $teams = Get-ConnectToken $Options.Tenant teams
+    # The module tells the tokens apart by their audiences.
+    $tokens = foreach ($token in (Get-ConnectToken $Options.Tenant graph), $teams) { ConvertFrom-SecretText $token.Secret }
+    @{ AccessTokens = [string[]]$tokens; TenantId = $teams.TenantId }
+}
+
 function Get-AzAccountArgument([hashtable] $Options) {
     $arm = Get-ConnectToken $Options.Tenant arm
     $given = @{

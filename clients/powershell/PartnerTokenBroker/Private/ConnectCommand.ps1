@@ -2,6 +2,8 @@
 $script:ConnectTargets = @{
     MgGraph        = @{ Command = 'Connect-MgGraph'; Arguments = 'Get-MgGraphArgument'; Disconnect = 'Disconnect-MgGraph'; Module = 'Microsoft.Graph.Authentication' }
     ExchangeOnline = @{ Command = 'Connect-ExchangeOnline'; Arguments = 'Get-ExchangeOnlineArgument'; Disconnect = 'Disconnect-ExchangeOnline'; Module = 'ExchangeOnlineManagement' }
+    IPPSSession    = @{ Command = 'Connect-IPPSSession'; Arguments = 'Get-IPPSSessionArgument'; Disconnect = 'Disconnect-ExchangeOnline'; Module = 'ExchangeOnlineManagement' }
+    MicrosoftTeams = @{ Command = 'Connect-MicrosoftTeams'; Arguments = 'Get-MicrosoftTeamsArgument'; Disconnect = 'Disconnect-MicrosoftTeams'; Module = 'MicrosoftTeams' }
     AzAccount      = @{ Command = 'Connect-AzAccount'; Arguments = 'Get-AzAccountArgument'; Disconnect = 'Disconnect-AzAccount'; Module = 'Az.Accounts' }
     MsolService    = @{ Command = 'Connect-MsolService'; Arguments = 'Get-MsolServiceArgument'; Module = 'MSOnline'; Retired = 'Microsoft retired MSOnline in May 2025. Use Connect-PartnerMgGraph and the Microsoft.Graph modules instead.' }
     AzureAD        = @{ Command = 'Connect-AzureAD'; Arguments = 'Get-AzureADArgument'; Disconnect = 'Disconnect-AzureAD'; Module = 'AzureAD'; Retired = 'Microsoft retired AzureAD in 2025. Use Connect-PartnerMgGraph and the Microsoft.Graph modules instead.' }
@@ -70,7 +72,7 @@ function Invoke-Target($Target, $Command, [hashtable] $Arguments) {
     if ($null -eq $failure) { return }
     while ($errors.Count -gt 0 -and -not [object]::ReferenceEquals($errors[0], $newestBefore)) { $errors.RemoveAt(0) }
     $hint = if ($Target['Retired']) { " $($Target.Retired)" } else { '' }
-    if ($Target.Module -eq 'ExchangeOnlineManagement') { $hint = ' Invoke-PartnerExchangeCommand runs the same commands without this module.' }
+    if ($Target.Command -eq 'Connect-ExchangeOnline') { $hint = ' Invoke-PartnerExchangeCommand runs the same commands without this module.' }
     Write-TerminatingError connect_failed "$($Target.Command): $failure$hint"
 }
 

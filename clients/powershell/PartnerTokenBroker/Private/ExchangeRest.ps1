@@ -1,6 +1,9 @@
 # Exchange returns at most 1,000 objects per page, so this limit allows a million objects.
 $script:MaxPages = 1000
 
+# A mailbox that every tenant has, to route requests that concern no other.
+$script:SystemMailbox = 'SystemMailbox{bb558c35-97f1-4cb9-8ff7-d53741dc928c}'
+
 # Runs one command and returns all pages. Transient failures are retried after Retry-After.
 function Invoke-ExchangeRest($Token, [string] $CmdletName, [hashtable] $Parameters, [string] $Anchor) {
     $base = (Get-Session).ExchangeUrl

@@ -46,7 +46,7 @@ function Invoke-PartnerExchangeCommand {
         $isReading = $CmdletName -match '^(Get|Test|Search|Resolve)-'
         if (-not $isReading -and -not $PSCmdlet.ShouldProcess($Tenant, $CmdletName)) { return }
         $exchange = Get-TokenRecord @{ Tenant = $Tenant; Resource = 'exchange'; Grant = $Grant; MinimumLifetimeSeconds = 300 }
-        if (-not $Anchor) { $Anchor = "UPN:SystemMailbox{bb558c35-97f1-4cb9-8ff7-d53741dc928c}@$($exchange.TenantId)" }
+        if (-not $Anchor) { $Anchor = "UPN:$script:SystemMailbox@$($exchange.TenantId)" }
         Invoke-ExchangeRest $exchange $CmdletName $Parameters $Anchor
     }
 }

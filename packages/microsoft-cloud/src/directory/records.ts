@@ -63,6 +63,11 @@ export interface ResourceAccess {
 
 export type RedirectKind = 'web' | 'publicClient' | 'spa';
 
+/** The claims that an application asks for in each kind of token, with all of their properties. */
+export type OptionalClaims = Readonly<
+  Record<'accessToken' | 'idToken' | 'saml2Token', readonly { readonly name: string }[]>
+>;
+
 export interface Application {
   readonly id: string;
   readonly appId: string;
@@ -82,6 +87,10 @@ export interface Application {
   appRoles: readonly AppRole[];
   scopes: readonly PermissionScope[];
   preAuthorized: readonly PreAuthorizedClient[];
+  /** Which claims its tokens carry beside the usual ones, as Graph has them. */
+  optionalClaims: OptionalClaims | null;
+  /** Which properties of its service principals nobody may change, as Graph has them. */
+  lock: Readonly<Record<string, unknown>> | null;
   passwords: readonly PasswordCredential[];
   keys: readonly KeyCredential[];
   readonly federated: Map<string, FederatedCredential>;

@@ -95,6 +95,8 @@ export function newApplication(
     appRoles: [],
     scopes: [],
     preAuthorized: [],
+    optionalClaims: null,
+    lock: null,
     passwords: [],
     keys: [],
     federated: new Map(),

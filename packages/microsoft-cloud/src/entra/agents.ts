@@ -1,4 +1,5 @@
 import type { JWTPayload } from 'jose';
+import type { TargetResource } from './requested-access.ts';
 import type { World } from '../world.ts';
 import type { Authority } from './authority.ts';
 import { Refusal } from './refusal.ts';
@@ -104,16 +105,27 @@ export async function signInOnBehalfOf(
 
 /**
  * What tokens of agents have beside the usual claims. Only the numbers 11 (an agent's identity), and 1 and 7 of `xms_idrel`
- * are explained; 3 and 9 are those of the published example. Several values are separated by blanks, in no order.
+ * are explained; 3 and 9 are those of the published example. Several values are separated by blanks, in no order. An
+ * application of the partner gets those that it lists in its optional claims, Microsoft's resources get all.
  */
-export function agentClaims(world: World, { appId, blueprintAppId }: AgentClient, isUser: boolean): JWTPayload {
-  const principal = world.partner.directory.servicePrincipalOf(appId);
+export function agentClaims(
+  world: World,
+  { appId, blueprintAppId }: AgentClient,
+  target: Pick<TargetResource, 'appId'>,
+  isUser: boolean,
+): JWTPayload {
+  const { directory } = world.partner;
+  const principal = directory.servicePrincipalOf(appId);
   if (blueprintAppId === undefined || principal?.withoutOptionalClaims === true) return {};
-  return {
+  const claims = {
     xms_act_fct: '3 9 11',
     ...(isUser ? {} : { xms_sub_fct: '9 3 11' }),
     xms_tnt_fct: '3 9',
     xms_idrel: isUser ? '1 10' : '7 10',
     xms_par_app_azp: blueprintAppId,
   };
+  const application = [...directory.applications.values()].find((each) => each.appId === target.appId);
+  if (application === undefined) return claims;
+  const asked = new Set(application.optionalClaims?.accessToken.map(({ name }) => name));
+  return Object.fromEntries(Object.entries(claims).filter(([name]) => asked.has(name)));
 }

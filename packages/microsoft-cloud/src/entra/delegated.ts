@@ -3,7 +3,7 @@ import type { World } from '../world.ts';
 import type { Authority } from './authority.ts';
 import type { AuthenticatedClient } from './client-authentication.ts';
 import { consentIn } from './consent.ts';
-import { assignedRoles, needsRole } from './assigned-roles.ts';
+import { lacksAssignment } from './assigned-roles.ts';
 import { Refusal, type RefusalValues } from './refusal.ts';
 import type { TargetResource } from './requested-access.ts';
 import type { SignIn } from './sign-ins.ts';
@@ -36,9 +36,9 @@ export function authorizeDelegated(world: World, request: DelegatedRequest): rea
     resourceApp: target.displayName,
   };
   if (!user.accountEnabled) throw new Refusal(50057, values);
-  if (customer === undefined && needsRole(world, target) && assignedRoles(world, target, user).length === 0) {
-    throw new Refusal(50105, values);
-  }
+  // Which of both is checked first is a guess.
+  const isUnassigned = [client.appId, target.appId].some((appId) => lacksAssignment(world, appId, user));
+  if (customer === undefined && isUnassigned) throw new Refusal(50105, values);
   if (customer !== undefined) {
     if (isDisabled(world, authority, client.appId)) throw new Refusal(7000112, values);
     if (customer.deletedApplications.has(client.appId)) throw new Refusal(700016, values);

@@ -99,7 +99,7 @@ function claimsV1(world: World, request: AccessTokenRequest): JWTPayload {
     ver: '1.0',
     ...identityClaims(world, request),
     ...permissionClaims(world, request),
-    ...agentClaims(world, client, subject !== undefined),
+    ...agentClaims(world, client, target, subject !== undefined),
   };
   if (subject === undefined) return { ...common, idp: issuerV1(tenantId) };
   const { user, amr } = subject;
@@ -127,7 +127,7 @@ function claimsV2(world: World, request: AccessTokenRequest): JWTPayload {
     ver: '2.0',
     ...identityClaims(world, request),
     ...permissionClaims(world, request),
-    ...agentClaims(world, client, subject !== undefined),
+    ...agentClaims(world, client, target, subject !== undefined),
     ...(subject === undefined ? {} : { preferred_username: subject.user.userPrincipalName }),
   };
 }

@@ -3,6 +3,7 @@ import type {
   Application,
   AppRole,
   KeyCredential,
+  OptionalClaims,
   PermissionScope,
   PreAuthorizedClient,
   ResourceAccess,
@@ -103,6 +104,15 @@ const setters: Readonly<Record<string, Setter>> = {
     // After the scopes, because one body may set both.
     if (clients !== undefined) application.preAuthorized = preAuthorized(application.scopes, clients);
   },
+  optionalClaims: (application, value) => {
+    application.optionalClaims = value === null ? null : optionalClaims(value);
+  },
+  servicePrincipalLockConfiguration: (application, value) => {
+    const name = 'servicePrincipalLockConfiguration';
+    if (value !== null && (!isObject(value) || Object.values(value).some((each) => typeof each !== 'boolean')))
+      throw invalid(name);
+    application.lock = value;
+  },
   web: redirects('web'),
   publicClient: redirects('publicClient'),
   spa: redirects('spa'),
@@ -111,7 +121,6 @@ const setters: Readonly<Record<string, Setter>> = {
 // Accepted without effect.
 const ignored = new Set([
   'info',
-  'optionalClaims',
   'parentalControlSettings',
   'groupMembershipClaims',
   'serviceManagementReference',
@@ -138,6 +147,17 @@ function resourceAccess(value: Body): ResourceAccess {
       return { id, type };
     }),
   };
+}
+
+/** As Graph returns them: each kind of token has a list, and each claim all properties. */
+function optionalClaims(value: unknown): OptionalClaims {
+  if (!isObject(value)) throw invalid('optionalClaims');
+  const claims = (kind: keyof OptionalClaims) =>
+    objects(`optionalClaims/${kind}`, value[kind] ?? []).map(({ name, ...more }) => {
+      if (typeof name !== 'string') throw invalid(`optionalClaims/${kind}`);
+      return { additionalProperties: [], essential: false, source: null, ...more, name };
+    });
+  return { accessToken: claims('accessToken'), idToken: claims('idToken'), saml2Token: claims('saml2Token') };
 }
 
 const textOr = (value: unknown, otherwise: string): string => (typeof value === 'string' ? value : otherwise);

@@ -62,6 +62,8 @@ export const applicationJson = (application: Application): Item => ({
     preAuthorizedApplications: application.preAuthorized,
   },
   appRoles: application.appRoles,
+  optionalClaims: application.optionalClaims,
+  servicePrincipalLockConfiguration: application.lock,
   keyCredentials: application.keys.map(keyJson),
   passwordCredentials: application.passwords.map(passwordJson),
   publicClient: { redirectUris: application.redirectUris.publicClient },

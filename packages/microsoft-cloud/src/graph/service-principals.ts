@@ -9,6 +9,8 @@ import { bodyOf } from './objects.ts';
 const write = 'Application.ReadWrite.All Application.ReadWrite.OwnedBy Directory.ReadWrite.All';
 const assignPermissions = 'AppRoleAssignment.ReadWrite.All';
 
+const noRole = '00000000-0000-0000-0000-000000000000';
+
 /** Finds a service principal by object id or `appId=…`. @throws GraphError 404 */
 function find(context: GraphContext): ServicePrincipal {
   const key = context.parameters['id'] ?? '';
@@ -91,8 +93,9 @@ function assign(context: GraphContext): Reply {
     directory.groups.has(principalId);
   if (!isKnown) throw notFound(principalId);
   const roles = servicePrincipalJson(world, resource)['appRoles'] as readonly { readonly id: string }[];
-  if (!roles.some((role) => role.id === appRoleId))
-    throw badRequest('Permission being assigned was not found on application.');
+  // An application without roles is assigned with the default one ("Grant an appRoleAssignment").
+  const isOffered = roles.length === 0 ? appRoleId === noRole : roles.some((role) => role.id === appRoleId);
+  if (!isOffered) throw badRequest('Permission being assigned was not found on application.');
   const exists = [...directory.roleAssignments.values()].some(
     (each) => each.principalId === principalId && each.resourceId === resourceId && each.appRoleId === appRoleId,
   );

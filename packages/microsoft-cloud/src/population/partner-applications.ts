@@ -163,6 +163,10 @@ export function createApiApplication(
   const { application, principal } = register(directory, seeded, 'Partner API', nowMs);
   application.identifierUris = [`api://${application.appId}`];
   application.requestedAccessTokenVersion = 2;
+  // Without them, the API cannot tell agents from other callers.
+  const claim = { additionalProperties: [], essential: false, source: null };
+  const accessToken = ['xms_act_fct', 'xms_sub_fct', 'xms_par_app_azp'].map((name) => ({ ...claim, name }));
+  application.optionalClaims = { accessToken, idToken: [], saml2Token: [] };
   application.appRoles = apiRoles.map(
     (value): AppRole => ({
       id: seeded.guid('api-role', value),

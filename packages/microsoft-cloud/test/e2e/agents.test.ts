@@ -30,14 +30,19 @@ const exchange = (of: RegisteredAgent, agentId = of.agentId): Promise<JsonReply>
     fmi_path: agentId,
   });
 
-const onItsOwn = async (of: RegisteredAgent, assertion?: string, tenant?: string): Promise<JsonReply> =>
+const onItsOwn = async (
+  of: RegisteredAgent,
+  assertion?: string,
+  tenant?: string,
+  scope = graphScope,
+): Promise<JsonReply> =>
   token(
     {
       client_id: of.agentId,
       client_assertion_type: jwtBearer,
       client_assertion: assertion ?? tokenOf(await exchange(of)),
       grant_type: 'client_credentials',
-      scope: graphScope,
+      scope,
     },
     tenant,
   );
@@ -115,6 +120,31 @@ describe('an agent on its own', () => {
     expect(claims).toMatchObject({ appid: second.agentId, idtyp: 'app' });
     expect(Object.keys(claims).filter((name) => name.startsWith('xms_'))).toEqual([]);
     expect((await onItsOwn(second, tokenOf(await exchange(agent)))).body['error_codes']).toEqual([700213]);
+  });
+
+  it('has those claims at an application of the partner only if that asks for them', async () => {
+    const { graph, brokerApplication } = cloud.document;
+    const path = `${graph}/v1.0/applications(appId='${brokerApplication.clientId}')`;
+    const admin = await adminToken(cloud);
+    const patch = (optionalClaims: unknown) =>
+      call(path, admin, { method: 'PATCH', body: JSON.stringify({ optionalClaims }) });
+    const claimsAtApi = async () => {
+      const reply = await onItsOwn(agent, undefined, undefined, `${brokerApplication.clientId}/.default`);
+      return Object.keys(decodeJwt(tokenOf(reply)))
+        .filter((name) => name.startsWith('xms_'))
+        .toSorted();
+    };
+    expect(await claimsAtApi()).toEqual(['xms_act_fct', 'xms_par_app_azp', 'xms_sub_fct']);
+    expect((await patch({ accessToken: [{ name: 'xms_act_fct' }] })).status).toBe(204);
+    expect((await call(`${path}?$select=optionalClaims`, admin)).body['optionalClaims']).toMatchObject({
+      accessToken: [{ name: 'xms_act_fct', essential: false, source: null, additionalProperties: [] }],
+      idToken: [],
+    });
+    expect(await claimsAtApi()).toEqual(['xms_act_fct']);
+    for (const wrong of ['xms_act_fct', { accessToken: [{}] }, { accessToken: 'xms_act_fct' }])
+      expect((await patch(wrong)).status).toBe(400);
+    expect((await patch(null)).status).toBe(204);
+    expect(await claimsAtApi()).toEqual([]);
   });
 
   it('needs a token of its own blueprint, in the tenant where it was registered', async () => {

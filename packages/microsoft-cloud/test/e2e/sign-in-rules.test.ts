@@ -65,6 +65,41 @@ async function redeemCode(
   );
 }
 
+describe('an application that requires an assignment', () => {
+  it('gives tokens only to those who are assigned to it, with its default role if it has none', async () => {
+    const { graph, application } = cloud.document;
+    const admin = await adminToken(cloud);
+    const path = `${graph}/v1.0/servicePrincipals(appId='${application.clientId}')`;
+    const principal = (await call(path, admin)).body;
+    const send = (method: string, to: string, body: object) =>
+      call(`${graph}/v1.0/${to}`, admin, { method, body: JSON.stringify(body) });
+    const own = `servicePrincipals/${String(principal['id'])}`;
+    await send('PATCH', own, { appRoleAssignmentRequired: true });
+    const redeemed = () => redeem(cloud, cloud.document.partnerTenantId, { scope: graphDefault });
+    expect((await redeemed()).body).toMatchObject({ error_codes: [50105] });
+    const user = (await call(`${graph}/v1.0/users/${account(cloud, 'broker')}`, admin)).body['id'];
+    const assignment = { principalId: user, resourceId: principal['id'] };
+    const assign = (appRoleId: string) => send('POST', `${own}/appRoleAssignedTo`, { ...assignment, appRoleId });
+    expect((await assign(crypto.randomUUID())).status).toBe(400);
+    expect((await assign('00000000-0000-0000-0000-000000000000')).status).toBe(201);
+    expect((await redeemed()).status).toBe(200);
+    await send('PATCH', own, { appRoleAssignmentRequired: false });
+  });
+
+  it('keeps which properties of its service principals are locked', async () => {
+    const { graph, application } = cloud.document;
+    const admin = await adminToken(cloud);
+    const path = `${graph}/v1.0/applications(appId='${application.clientId}')`;
+    const patch = (servicePrincipalLockConfiguration: unknown) =>
+      call(path, admin, { method: 'PATCH', body: JSON.stringify({ servicePrincipalLockConfiguration }) });
+    const lock = { isEnabled: true, allProperties: true };
+    expect((await patch(lock)).status).toBe(204);
+    expect((await call(path, admin)).body['servicePrincipalLockConfiguration']).toMatchObject(lock);
+    expect((await patch({ isEnabled: 'yes' })).status).toBe(400);
+    expect((await patch(null)).status).toBe(204);
+  });
+});
+
 describe('scopes', () => {
   it.each([
     ['.default with a named scope', `${graphDefault} https://graph.microsoft.com/User.Read`, 70011],

@@ -147,18 +147,32 @@ function isTenant(named: string, { requested, tenantId }: RequestedTenant): bool
 
 /** `POST /adminapi/beta/TENANT/InvokeCommand` of Exchange Online: the cmdlet is in the body. */
 const invokeCommand = 'invokecommand';
+/** `POST /adminapi/v2.0/TENANT/ENDPOINT` of the Exchange Online Admin API (preview): so is it here. By name in lower case. */
+const adminEndpoints: ReadonlyMap<string, string> = new Map(
+  [
+    'AcceptedDomain',
+    'DistributionGroupMember',
+    'DynamicDistributionGroupMember',
+    'Mailbox',
+    'MailboxFolderPermission',
+    'OrganizationConfig',
+  ].map((name) => [name.toLowerCase(), name]),
+);
+/** The versions without these endpoints. */
+const cmdletVersions: ReadonlySet<unknown> = new Set(['beta', 'v1.0']);
 const cmdletName = /^[A-Za-z]+-[A-Za-z0-9]+$/;
 const parameterName = /^[A-Za-z][A-Za-z0-9]*$/;
 
-/** Whether a path runs a cmdlet, however it is written. */
+/** Whether a path runs a cmdlet, however it is written. @param segments With the version in lower case (`adminSegments`). */
 export const runsCmdlet = (segments: readonly string[]): boolean =>
-  segments.some((segment) => segment.toLowerCase().includes(invokeCommand));
+  segments.some((segment) => segment.toLowerCase().includes(invokeCommand)) ||
+  (segments[0] === 'adminapi' && !cmdletVersions.has(segments[1]));
 
 /** Options that shape the answer of a cmdlet. Another one might name a cmdlet. */
 const answerOptions = new Set(['$select', '$top', '$skip', '$skiptoken', '$count']);
 
 /**
- * Checks everything of InvokeCommand but its body.
+ * Checks everything of a request that runs a cmdlet but its body.
  * @param segments With the tenant by its id (`adminSegments`).
  * @returns the segments to send.
  * @throws Refusal for another method, path, query option or media type.
@@ -170,15 +184,20 @@ export function checkInvokeCommand(
   contentType: string | undefined,
 ): readonly string[] {
   const [root, version = '', tenant = '', command = '', ...rest] = segments;
-  if (root !== 'adminapi' || command.toLowerCase() !== invokeCommand || rest.length > 0 || method !== 'POST') {
-    throw unreadable('A cmdlet is not sent as POST /adminapi/beta/TENANT/InvokeCommand; send it so.');
+  const written = command.toLowerCase();
+  const endpoint = cmdletVersions.has(version) ? undefined : adminEndpoints.get(written);
+  const name = written === invokeCommand ? 'InvokeCommand' : endpoint;
+  if (root !== 'adminapi' || name === undefined || rest.length > 0 || method !== 'POST') {
+    throw unreadable(
+      'A cmdlet is not sent as POST /adminapi/beta/TENANT/InvokeCommand, or to an endpoint of /adminapi/v2.0/TENANT; send it so.',
+    );
   }
   const option = optionNames(query).find((name) => !answerOptions.has(name.toLowerCase()));
   if (option !== undefined) {
-    throw unreadable(`InvokeCommand has the query option ${quoted(option)}; send the cmdlet in the body alone.`);
+    throw unreadable(`A cmdlet has the query option ${quoted(option)}; send the cmdlet in the body alone.`);
   }
   if (!isJson(contentType)) throw unreadable('The cmdlet is not JSON; send Content-Type application/json.');
-  return [root, version, tenant, 'InvokeCommand'];
+  return [root, version, tenant, name];
 }
 
 /** A cmdlet that a request runs. */

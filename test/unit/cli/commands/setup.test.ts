@@ -123,7 +123,10 @@ describe('ptb setup --yes', () => {
 
   it('says that nothing was changed, and does not ask for a consent that is there', async () => {
     await finishSetup();
-    await bench.store.saveRefreshToken('default', refreshTokenOf('stored', 0));
+    const token = refreshTokenOf('stored', 0);
+    await bench.store.saveRefreshToken('default', token);
+    bench.directory['/appRoleAssignedTo'] = [{ principalId: token.accountObjectId }];
+    register({ passwordCredentials: [{ keyId: 'key' }], appRoleAssignmentRequired: true });
     const { exit, out } = await setup(['--yes']);
     expect([exit, bench.writes()]).toEqual([0, []]);
     expect(out).toContain(

@@ -27,6 +27,8 @@ const emptyTenant: DirectoryState = {
   resourceIds: new Map(),
   scopeGrants: [],
   roleGrants: [],
+  requiresAssignment: false,
+  assignedIds: [],
   federatedTrusts: [],
   adminAgentsId: 'group',
   isAdminAgent: false,

@@ -25,6 +25,14 @@ export const customer = (n: number, more: Partial<DelegatedTenant> = {}): Delega
     ...more,
   }) as DelegatedTenant;
 
+export const agentClaims = {
+  accessToken: ['xms_act_fct', 'xms_sub_fct', 'xms_par_app_azp'].map((name) => ({ name })),
+};
+
+async function* listed(read: () => readonly JsonObject[]): AsyncGenerator<JsonObject> {
+  yield* read();
+}
+
 /** A working credential with two customers. The fields script what Entra, Partner Center and the directory answer. */
 export class DoctorBench {
   readonly clock: FakeClock;
@@ -39,10 +47,26 @@ export class DoctorBench {
   mfa: () => Response = () => Response.json({}, { headers: { isMfaCompliant: 'true' } });
 
   /** The keys of the application, as Graph lists them. */
-  keys: (path: string) => Promise<JsonObject> = async () => ({ passwordCredentials: [], keyCredentials: [] });
+  keys: (path: string) => Promise<JsonObject> = async () => ({
+    passwordCredentials: [],
+    keyCredentials: [],
+    servicePrincipalLockConfiguration: this.lock,
+  });
+
+  /** Which properties of the application's service principals are locked. */
+  lock: unknown = { isEnabled: true, allProperties: true };
 
   /** The keys of its service principal. */
-  principalKeys: () => Promise<JsonObject> = async () => ({});
+  principalKeys: () => Promise<JsonObject> = async () => ({ appRoleAssignmentRequired: true });
+
+  /** The Conditional Access policies of every tenant. */
+  policies: () => readonly JsonObject[] = () => [];
+
+  /** The applications whose App ID URI has the id of the tenant. */
+  apis: () => readonly JsonObject[] = () => [
+    { identifierUris: ['api://t/broker'], appRoles: [{ value: 'Tokens.Request' }], optionalClaims: agentClaims },
+    { identifierUris: ['api://t/broker-sign-in'], appRoles: [] },
+  ];
 
   /** The federated credential that the identity of this machine needs. */
   trust: IdentityTrust | undefined;
@@ -73,6 +97,10 @@ export class DoctorBench {
     const isOfApplication = (path: string): boolean => path.startsWith('/applications');
     return {
       ...client,
+      list: (path: string) => {
+        if (path.startsWith('/identity/')) return listed(this.policies);
+        return path.startsWith('/applications?') ? listed(this.apis) : client.list(path);
+      },
       get: (path) => {
         if (path.startsWith('/servicePrincipals(')) return this.principalKeys();
         return isOfApplication(path) ? this.keys(path) : client.get(path);

@@ -224,6 +224,27 @@ describe('gdapChecks', () => {
   });
 });
 
+describe('gdapChecks of default relationships', () => {
+  it('names roles with which an account can make itself Global Administrator, and the customers', async () => {
+    bench.relationships = [
+      complete,
+      { customer: 2, roles: ['Privileged Role Administrator', 'Privileged Authentication Administrator'] },
+      { customer: 3, roles: ['Privileged Authentication Administrator'] },
+    ];
+    const found = one(await checks(), 'Privileged roles');
+    expect(found).toMatchObject({
+      status: 'notice',
+      remedy: expect.stringContaining('no group of the account') as string,
+      affected: [{ tenantId: tenantId(2) }, { tenantId: tenantId(3) }],
+    });
+    expect(found?.message).toContain(
+      'Privileged Role Administrator (1 customers: customer 2); Privileged Authentication Administrator (2 customers: customer 2, customer 3)',
+    );
+    bench.relationships = [complete];
+    expect(one(await checks(), 'Privileged roles')).toBeUndefined();
+  });
+});
+
 describe('gdapChecks without permission', () => {
   it('says that the groups cannot be read, and names the permissions', async () => {
     bench.relationships = [complete];

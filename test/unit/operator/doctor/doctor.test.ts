@@ -7,7 +7,7 @@ import type { Check } from '../../../../src/operator/doctor/doctor.ts';
 import { unknownKeysNote } from '../../../../src/operator/doctor/checks.ts';
 import { FakeRedeemer } from '../../../fakes/fake-redeemer.ts';
 import { refreshTokenOf } from '../../../fakes/memory-credential-store.ts';
-import { customer, DoctorBench, one, partner, refusing, statusOf } from './doctor-bench.ts';
+import { agentClaims, customer, DoctorBench, one, partner, refusing, statusOf } from './doctor-bench.ts';
 
 let bench: DoctorBench;
 beforeEach(async () => {
@@ -63,6 +63,40 @@ describe('examine', () => {
     expect(keys?.message).not.toContain('credential own');
     bench.trust = undefined;
     expect(one(await bench.checks(), 'Keys')?.message).toMatch(/credential own.*This machine has no managed identity/);
+  });
+
+  it('says which hardening of the application is missing, and what to run', async () => {
+    expect(one(await bench.checks(), 'Hardening')?.status).toBe('ok');
+    bench.lock = { isEnabled: true, credentialsWithUsageVerify: true };
+    expect(one(await bench.checks(), 'Hardening')?.status).toBe('ok');
+    for (const lock of [null, { isEnabled: false, allProperties: true }, { isEnabled: true }]) {
+      bench.lock = lock;
+      const hardening = one(await bench.checks(), 'Hardening');
+      expect(hardening).toMatchObject({ status: 'notice', remedy: 'Run `ptb setup`.' });
+      expect(hardening?.message).toBe('Administrators of customers can add keys to its service principals.');
+    }
+    bench.principalKeys = async () => ({ appRoleAssignmentRequired: false });
+    expect(one(await bench.checks(), 'Hardening')?.message).toMatch(/add keys.*Every user of the partner tenant can/);
+  });
+
+  it('names the applications of callers whose tokens do not identify agents', async () => {
+    expect(one(await bench.checks(), 'Callers')?.status).toBe('ok');
+    const [broker, signIn] = bench.apis();
+    for (const optionalClaims of [null, { accessToken: agentClaims.accessToken.slice(1) }]) {
+      bench.apis = () => [{ ...broker, optionalClaims }, signIn!];
+      const callers = one(await bench.checks(), 'Callers');
+      expect(callers).toMatchObject({ status: 'notice', remedy: expect.stringContaining('ptb setup api') as string });
+      expect(callers?.message).toMatch(/^Tokens for api:\/\/t\/broker do not say/);
+    }
+    bench.apis = () => [];
+    expect(one(await bench.checks(), 'Callers')?.status).toBe('skipped');
+    bench.apis = () => {
+      throw new BrokerError('access_denied', 'No.');
+    };
+    expect(one(await bench.checks(), 'Callers')).toMatchObject({
+      status: 'skipped',
+      message: 'Not checked, because Microsoft Graph refused: No.',
+    });
   });
 
   it('skips the check of the keys when the application may not read itself', async () => {

@@ -24,6 +24,7 @@ const complete: ApiApplication = {
   roles: created.appRoles,
   scopes: created.api.oauth2PermissionScopes,
   clients: [...Object.values(signInClients), 'sign-in'].map((appId) => ({ appId, delegatedPermissionIds: [scopeId] })),
+  optionalClaims: { accessToken: ['xms_act_fct', 'xms_sub_fct', 'xms_par_app_azp'].map((name) => ({ name })) },
 };
 
 describe('newApiApplication', () => {
@@ -48,10 +49,18 @@ describe('changesOf', () => {
   });
 
   it('names each difference', () => {
-    const bare = { ...complete, signInAudience: 'AzureADMultipleOrgs', tokenVersion: 1, scopes: [], clients: [] };
+    const bare = {
+      ...complete,
+      signInAudience: 'AzureADMultipleOrgs',
+      tokenVersion: 1,
+      scopes: [],
+      clients: [],
+      optionalClaims: {},
+    };
     expect(changesOf({ ...bare, roles: complete.roles.slice(1) }, undefined).differences).toEqual([
       'only accounts of this tenant may sign in',
       'access tokens of version 2',
+      'claims that identify agents',
       'scope access_as_user',
       'app role Tokens.Request',
       'sign-in with Azure CLI and azd',
@@ -74,6 +83,14 @@ describe('changesOf', () => {
       preAuthorizedApplications: [...others.clients, ...complete.clients],
     });
     expect(JSON.stringify(body)).not.toContain('dashboard');
+  });
+
+  it('asks for the claims that identify agents, and keeps the other optional claims', () => {
+    const [first, ...rest] = complete.optionalClaims['accessToken'] as readonly JsonObject[];
+    const theirs = { idToken: [{ name: 'email' }], accessToken: [{ name: 'ctry', essential: true }, first!] };
+    const { body, differences } = changesOf({ ...complete, optionalClaims: theirs }, 'sign-in');
+    expect(differences).toEqual(['claims that identify agents']);
+    expect(body['optionalClaims']).toEqual({ ...theirs, accessToken: [...theirs.accessToken, ...rest] });
   });
 
   it('keeps the id of a role or scope that exists, because assignments refer to it', () => {

@@ -22,6 +22,7 @@ export const options: SetupOptions = {
   entraEndpoint: 'https://login.test',
   federationAudience: 'api://audience',
   managedIdentityObjectId: 'identity',
+  serviceAccount: { objectId: 'service-account', name: 'broker@partner.example' },
 };
 
 export const application: RegisteredApplication = {
@@ -37,6 +38,7 @@ export const application: RegisteredApplication = {
   ),
   secrets: [{ keyId: 'key', displayName: 'partner-token-broker:ours' }],
   keyCredentials: [{ keyId: 'certificate' }],
+  isLocked: true,
 };
 export const stored: StoredClientCredential = {
   clientId: 'client',
@@ -52,6 +54,8 @@ export const idOf = (appId: string): string => `principal of ${appId}`;
 export const done: DirectoryState = {
   application,
   principalId: 'principal',
+  requiresAssignment: true,
+  assignedIds: ['service-account'],
   resourceIds: new Map(profiles.gdap.resources.map(({ appId }) => [appId, idOf(appId)])),
   scopeGrants: profiles.gdap.resources.map(({ appId, scopes }) => ({
     id: `grant of ${appId}`,
@@ -86,7 +90,8 @@ export async function requestsOf(steps: ReturnType<typeof plan>, state: Partial<
       sent.push(['POST', path, scope ?? appRoleId ?? audiences]);
       return {};
     },
-    patch: async (path, { scope }) => void sent.push(['PATCH', path, scope]),
+    patch: async (path, { scope, appRoleAssignmentRequired }) =>
+      void sent.push(['PATCH', path, scope ?? appRoleAssignmentRequired]),
     remove: async (path) => void sent.push(['DELETE', path]),
   };
   const run = new StepRunner({ writer, newId: () => 'id' } as ApplyDeps, options, { ...done, ...state });

@@ -27,7 +27,20 @@ describe('planSteps', () => {
     }
     expect(changed({ otherRedirectUris: { spa: ['https://other'], publicClient: [] } })).toEqual([]);
     expect(changed({ permissions: [] })).toEqual(['Change the application: set the permissions of the profile gdap']);
+    expect(changed({ isLocked: false })).toEqual(['Change the application: lock the keys of its service principals']);
     expect(texts({ principalId: undefined })).toEqual(['Create its service principal in the partner tenant']);
+  });
+
+  it('lets only the service account sign in, once it is known, and assigns it before it requires that', async () => {
+    const step = 'Let only users who are assigned to the application sign in to it, and assign broker@partner.example';
+    const open = { requiresAssignment: false, assignedIds: [] };
+    expect(texts(open, { serviceAccount: undefined })).toEqual([]);
+    for (const state of [open, { requiresAssignment: false }, { assignedIds: ['another'] }])
+      expect(texts(state)).toEqual([step]);
+    expect(await requestsOf(plan(open))).toEqual([
+      ['POST', '/servicePrincipals/principal/appRoleAssignedTo', '00000000-0000-0000-0000-000000000000'],
+      ['PATCH', '/servicePrincipals/principal', true],
+    ]);
   });
 
   it('creates the service principal of a resource that the tenant lacks', () => {

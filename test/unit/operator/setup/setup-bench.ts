@@ -33,6 +33,7 @@ export const present = {
   tags: [applicationTag('default')],
   web: { redirectUris: ['http://localhost'] },
   requiredResourceAccess: [],
+  servicePrincipalLockConfiguration: { isEnabled: true, allProperties: true },
   keyCredentials: [{ keyId: 'older', key: 'left out by Graph' }],
 };
 

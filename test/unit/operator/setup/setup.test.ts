@@ -33,8 +33,9 @@ describe('runSetup', () => {
     bench.directory["appId eq 'client'"] = [{ ...present, passwordCredentials: [{ keyId: 'key' }], id: 'object' }];
     bench.graph = ({ url }) =>
       url.pathname.endsWith('/servicePrincipals') && decodeURIComponent(url.search).includes("'client'")
-        ? { value: [{ id: 'principal' }] }
+        ? { value: [{ id: 'principal', appRoleAssignmentRequired: true }] }
         : undefined;
+    bench.directory['/appRoleAssignedTo'] = [{ principalId: refreshTokenOf('token', 0).accountObjectId }];
     await bench.store.saveRefreshToken('default', refreshTokenOf('token', 0));
     const outcome = await runSetup(bench.deps(), options, () => Promise.reject(new Error('no confirmation expected')));
     expect(outcome).toMatchObject({ changed: false, steps: [], consented: true, credential: 'secret' });
@@ -73,6 +74,38 @@ describe('runSetup', () => {
     await expect(runSetup(bench.deps(), options)).rejects.toMatchObject({
       code: 'setup_refused',
       detail: `Microsoft Graph refuses the request (400 CredentialInvalidLifetimeAsPerAppPolicy). ${said}`,
+    });
+  });
+});
+
+describe('runSetup with a service account', () => {
+  const step = (name: string) => `Let only users who are assigned to the application sign in to it, and assign ${name}`;
+  const user = '/users?$filter=userPrincipalName eq ';
+
+  it('assigns the one that consented', async () => {
+    const token = refreshTokenOf('token', 0);
+    await bench.store.saveClientCredential('default', {
+      clientId: 'client',
+      tenantId: partnerTenantId,
+      ...secretOf('key'),
+    });
+    await bench.store.saveRefreshToken('default', token);
+    bench.directory["appId eq 'client'"] = [{ ...present, passwordCredentials: [{ keyId: 'key' }] }];
+    expect((await runSetup(bench.deps(), options)).steps).toContain(step(token.account));
+    expect(bench.bodyOf('/appRoleAssignedTo')).toMatchObject({ principalId: token.accountObjectId });
+  });
+
+  it('assigns the one that is named, before anybody consents', async () => {
+    const asked = { ...options, account: "o'neil@partner.example" };
+    bench.directory[`${user}'o''neil@partner.example'`] = [{ id: 'neil' }];
+    const { steps, notes } = await planOnly(bench.deps(), asked);
+    expect(steps).toContain(step("o'neil@partner.example"));
+    expect(notes.join()).not.toContain('Every user');
+    await runSetup(bench.deps(), asked);
+    expect(bench.bodyOf('/appRoleAssignedTo')).toMatchObject({ principalId: 'neil' });
+    await expect(planOnly(bench.deps(), { ...options, account: 'nobody@partner.example' })).rejects.toMatchObject({
+      code: 'setup_refused',
+      detail: 'The partner tenant has no user nobody@partner.example.',
     });
   });
 });
@@ -134,16 +167,17 @@ describe('runSetup without a profile', () => {
     ]);
     expect(notes).toEqual([
       expect.stringContaining('certificate older') as string,
+      expect.stringContaining('Every user') as string,
       expect.stringContaining('keeps its registered permissions') as string,
     ]);
     expect((await planOnly(bench.deps(), options)).steps[0]).toContain('set the permissions of the profile small');
   });
 
-  it('gives a new application the profile gdap without a note', async () => {
+  it('gives a new application the profile gdap and notes only that everybody may sign in', async () => {
     bench.directory["displayName eq 'Broker'"] = [];
     const { steps, notes } = await planOnly(bench.deps(), unsaid);
     expect(steps[0]).toBe('Create the multi-tenant application "Broker" with the permissions of the profile gdap');
-    expect(notes).toEqual([]);
+    expect(notes).toEqual([expect.stringMatching(/^Every user of the partner tenant may sign in.*--account/)]);
   });
 
   it('finds the application after a revocation by its disabled versions in the vault', async () => {

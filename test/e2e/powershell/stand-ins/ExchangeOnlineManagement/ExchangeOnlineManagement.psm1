@@ -53,6 +53,33 @@ function Connect-ExchangeOnline {
     $script:Connection = [pscustomobject]@{ TenantId = (Get-Claim $AccessToken).tid; Token = $AccessToken }
 }
 
+# Source of the parameters: "Connect-IPPSSession" (Exchange Online PowerShell, version 3).
+function Connect-IPPSSession {
+    [CmdletBinding()]
+    param(
+        [Parameter(Position = 0)] [string] $ConnectionUri,
+        [Parameter(Position = 1)] [string] $AzureADAuthorizationEndpointUri,
+        [Parameter(Position = 2)] [string] $DelegatedOrganization,
+        [Parameter(Position = 3)] [Management.Automation.Remoting.PSSessionOption] $PSSessionOption,
+        [Parameter(Position = 4)] [string] $Prefix,
+        [Parameter(Position = 5)] [string[]] $CommandName,
+        [Parameter(Position = 6)] [string[]] $FormatTypeName,
+        [string] $AccessToken,
+        [string] $AppId,
+        [switch] $BypassMailboxAnchoring,
+        [Security.Cryptography.X509Certificates.X509Certificate2] $Certificate,
+        [string] $CertificateThumbprint,
+        [pscredential] $Credential,
+        [switch] $EnableSearchOnlySession,
+        [string] $Organization,
+        [switch] $ShowBanner = $true,
+        [string] $UserPrincipalName
+    )
+    Add-StandInCall Connect-IPPSSession $PSBoundParameters
+    if ($ShowBanner) { 'This V3 EXO PowerShell module contains new REST API backed cmdlets.' }
+    $script:Connection = [pscustomobject]@{ TenantId = (Get-Claim $AccessToken).tid; Token = $AccessToken }
+}
+
 function Disconnect-ExchangeOnline { [CmdletBinding(SupportsShouldProcess)] param() $script:Connection = $null }
 
 function Get-EXOMailbox {

@@ -33,7 +33,8 @@ describe('the address of InvokeCommand', () => {
 
   it('is recognized however it is written', () => {
     expect(runsCmdlet(['adminapi', 'x.InvokeCommand()'])).toBe(true);
-    expect(runsCmdlet(['adminapi', 'Mailbox'])).toBe(false);
+    expect(runsCmdlet(['adminapi', 'beta', 't', 'Mailbox'])).toBe(false);
+    expect(runsCmdlet(['adminapi', 'v2.0', 't', 'Mailbox'])).toBe(true);
   });
 });
 

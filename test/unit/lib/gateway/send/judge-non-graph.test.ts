@@ -159,6 +159,34 @@ describe('InvokeCommand', () => {
     expect((invoke(url, asked) as { kind?: string }).kind).toBe(kind);
   });
 
+  it.each([
+    'AcceptedDomain',
+    'DistributionGroupMember',
+    'DynamicDistributionGroupMember',
+    'Mailbox',
+    'MailboxFolderPermission',
+    'OrganizationConfig',
+  ])('is meant by the endpoint %s of the Admin API, which paths of a rule do not open', (endpoint) => {
+    const url = `/adminapi/v2.0/${contoso}/${endpoint}`;
+    expect(invoke(url.toLowerCase())).toMatchObject({ cmdlet: 'Get-Mailbox', request: { path: url } });
+    expect(invoke(url, { body: input({ CmdletName: 'Set-Mailbox' }) })).toMatchObject({ kind: 'not-permitted' });
+    const paths = requestLimitOf({ methods: ['POST'], paths: ['/adminapi/**'] });
+    expect(invoke(url, {}, paths)).toMatchObject({ kind: 'not-permitted' });
+  });
+
+  it.each([
+    [`/adminapi/v2.0/${contoso}/Recipient`, {}],
+    [`/adminapi/v3.1/${contoso}/Recipient`, {}],
+    [`/adminapi/v2.0/${contoso}`, {}],
+    [`/adminapi/v2.0/${contoso}/Mailbox/x`, {}],
+    [`/adminapi/v2.0/${contoso}/Mailbox`, { method: 'GET', body: '' }],
+    [`/adminapi/v2.0/${contoso}/Mailbox?$filter=a`, {}],
+    [`/adminapi/v2.0/${contoso}/Mailbox`, { body: '' }],
+  ])('%s with %j is no endpoint of the Admin API', (url, asked) => {
+    const open = requestLimitOf({ methods: ['GET', 'POST'], paths: ['/**'], cmdlets: { 'Get-Mailbox': ['*'] } });
+    expect(invoke(url, asked, open)).toMatchObject({ kind: 'unreadable' });
+  });
+
   it('is subject to the methods of the rule', () => {
     const reading = requestLimitOf({ methods: ['GET'], cmdlets: { 'Get-Mailbox': ['*'] } });
     expect(invoke(path, {}, reading)).toMatchObject({ kind: 'not-permitted' });
