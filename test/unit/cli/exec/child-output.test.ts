@@ -1,7 +1,11 @@
 import { EventEmitter } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { prefixedOutput } from '../../../../src/cli/exec/child-output.ts';
+import { fileOutput, prefixedOutput } from '../../../../src/cli/exec/child-output.ts';
+import { writeWhole } from '../../../../src/cli/whole-file.ts';
 import { exampleExecTenant as tenant } from './example-tenant.ts';
 
 afterEach(() => void vi.restoreAllMocks());
@@ -27,5 +31,22 @@ describe('the output of many programs', () => {
     await Promise.all(all);
     expect(written).toHaveLength(60);
     expect(new Set(written)).toEqual(new Set(['contoso.com | one\n', 'contoso.com | two\n']));
+  });
+});
+
+describe('a file that others could read before', () => {
+  it.each<[string, string, (folder: string) => Promise<void>]>([
+    ['the output of a program', 'stdout.txt', (folder) => fileOutput(folder)(twoLines(), 'stdout')],
+    ['a file that is written as a whole', 'rows.csv', (folder) => writeWhole(join(folder, 'rows.csv'), twoLines())],
+  ])('is private once it is %s', async (_what, name, write) => {
+    const folder = mkdtempSync(join(tmpdir(), 'private-'));
+    try {
+      for (const left of [name, `${name}.part`]) writeFileSync(join(folder, left), 'older', { mode: 0o644 });
+      await write(folder);
+      expect(readFileSync(join(folder, name), 'utf8')).toBe('one\ntwo\n');
+      expect(statSync(join(folder, name)).mode & 0o777).toBe(0o600);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 });
