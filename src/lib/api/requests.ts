@@ -185,7 +185,7 @@ export const auditQuerySchema = z.strictObject({
     .meta({ description: 'Start of the range, inclusive, ISO 8601. Default: 24 hours before `to`, or before now.' }),
   to: time.optional().meta({
     description:
-      'End of the range, exclusive, ISO 8601. Default: a day after now, because the clock of an instance may be ahead.',
+      'End of the range, exclusive, ISO 8601. Default: now, or after the newest record, because the clock of an instance may be ahead.',
   }),
   caller: guid.optional().meta({ description: 'Limits the answer to this caller (application id).' }),
   tenant: tenantReference.optional(),
