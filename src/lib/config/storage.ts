@@ -41,6 +41,10 @@ export function createStorage(
     deletedAtMs.set(name, clock.nowMs());
   };
   const watch = deletionWatch(noteDeleted);
+  const watching = (name: string): PipelinePolicy => ({
+    name: 'deletionWatch',
+    sendRequest: (request, next) => watch(name, next(request)),
+  });
   const connection = settings.AzureWebJobsStorage;
   const account = settings.AzureWebJobsStorage__accountName;
   const endpoint = (kind: 'blob' | 'table', explicit: string | undefined): string => {
@@ -54,13 +58,7 @@ export function createStorage(
       const { TableClient } = await import('@azure/data-tables');
       const additionalPolicies = [
         { policy: replyDeadline(clock), position: 'perCall' as const },
-        {
-          policy: {
-            name: 'deletionWatch',
-            sendRequest: (request, next) => watch(name, next(request)),
-          } as PipelinePolicy,
-          position: 'perRetry' as const,
-        },
+        { policy: watching(name), position: 'perRetry' as const },
       ];
       const options = { retryOptions, additionalPolicies };
       if (connection !== undefined)
