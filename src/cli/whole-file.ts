@@ -10,8 +10,6 @@ export const privateFolder = { recursive: true, mode: 0o700 };
 /** Writes a file that has its name only once it is whole. Nothing is left of one that fails. */
 export async function writeWhole(file: string, bytes: AsyncIterable<Uint8Array>): Promise<void> {
   const partial = `${file}.part`;
-  // The mode holds for new files only.
-  await rm(partial, { force: true });
   try {
     // Not into what is there: others may be able to read it, or it is a link.
     await rm(partial, { force: true });

@@ -46,7 +46,7 @@ export const fileOutput =
   (folder: string): ConsumeOutput =>
   async (chunks, name) => {
     const file = join(folder, `${name}.txt`);
-    // The mode holds for new files only.
+    // Not into what is there: others may be able to read it, or it is a link.
     await rm(file, { force: true });
-    await pipeline(chunks, createWriteStream(file, privateFile));
+    await pipeline(chunks, createWriteStream(file, { ...privateFile, flags: 'wx' }));
   };
