@@ -181,11 +181,9 @@ export const tokenRequestSchema = z.strictObject({
     .max(maxLifetimeSeconds)
     .default(300)
     .meta({ description: 'Minimum remaining lifetime of the token, seconds.' }),
-  reason: reasonSchema
-    .optional()
-    .meta({
-      description: `Why the caller needs the token. Deciders and auditors read it. It has ${reasonForm}. Required with breakGlass.`,
-    }),
+  reason: reasonSchema.optional().meta({
+    description: `Why the caller needs the token. Deciders and auditors read it. It has ${reasonForm}. Required with breakGlass.`,
+  }),
   askAgain: z
     .boolean()
     .optional()
