@@ -56,9 +56,11 @@ export const audit = route(
       ...(breakGlass === undefined ? {} : { breakGlass }),
       ...(continuation === undefined ? {} : { continuation }),
     });
+    // Further pages are asked for with this end. The newest entry comes first; an empty page with a continuation shows none.
+    const newestMs = page.entries[0]?.atMs ?? (page.continuation === undefined ? 0 : toMs - 1);
     const answer: AuditAnswer = {
       from: isoTime(fromMs),
-      to: isoTime(toMs),
+      to: isoTime(query.to ?? Math.max(clock.nowMs(), newestMs + 1)),
       entries: page.entries.map(viewEntry),
       ...(page.continuation === undefined ? {} : { continuation: page.continuation }),
     };

@@ -88,7 +88,7 @@ async function document(): Promise<RouteDocument> {
     group: 'Health',
     summary: 'Show health',
     description:
-      'Without a token, or with the token of a caller without any app role: the status only. To a caller with an app role: the lifetime of each credential, MFA, the last rotation, the policy, storage, Key Vault, notices, excluded domains, the permission map and the checkpoints of the audit log, with advice for each finding. A report is cached for 15 seconds.',
+      'Without a token, or with the token of a caller without any app role: the status only. To a caller with an app role: the lifetime of each credential, MFA, the last rotation, the policy, storage and what was deleted in it, Key Vault, notices, misspelt settings, excluded domains, the permission map and the checkpoints of the audit log, with advice for each finding. A report is cached for 15 seconds.',
     answers: [
       {
         status: 200,

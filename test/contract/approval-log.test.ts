@@ -90,7 +90,7 @@ describe.each<readonly [string, () => ApprovalLog]>([
     const times = { approvedAtMs: askedAtMs + minuteMs, validUntilMs: askedAtMs + 31 * minuteMs };
     const full = asked({ reason: 'Ticket 4711.', decisions: [decision(person(2))], ...times, status: 'approved' });
     expect(await log.find(full.id)).toBeUndefined();
-    expect(await log.create(full, undefined, 20)).toBe('created');
+    expect(await log.create(full, undefined, 20, 100)).toBe('created');
     const found = await log.find(full.id);
     expect(found?.approval).toEqual(full);
     const end = closed({ ...full, use }, 'used', use.atMs, true);
@@ -103,7 +103,7 @@ describe.each<readonly [string, () => ApprovalLog]>([
   test('are one for several repeats of a request at the same time', async () => {
     const log = make();
     const repeats = Array.from({ length: 8 }, () => asked({ digest: digest('a') }));
-    const outcomes = await Promise.all(repeats.map((each) => log.create(each, undefined, 20)));
+    const outcomes = await Promise.all(repeats.map((each) => log.create(each, undefined, 20, 100)));
     expect(outcomes.toSorted()).toEqual(['created', ...Array.from({ length: 7 }, () => 'outrun')]);
     const first = repeats[outcomes.indexOf('created')];
     expect((await log.current(digest('a')))?.approval.id).toBe(first?.id);
@@ -113,9 +113,9 @@ describe.each<readonly [string, () => ApprovalLog]>([
   test('are replaced only by a request that knows the latest', async () => {
     const log = make();
     const [first, second, late] = [1, 2, 3].map(() => asked({ digest: digest('b') })) as [Approval, Approval, Approval];
-    await log.create(first, undefined, 20);
-    expect(await log.create(second, first.id, 20)).toBe('created');
-    expect(await log.create(late, first.id, 20)).toBe('outrun');
+    await log.create(first, undefined, 20, 100);
+    expect(await log.create(second, first.id, 20, 100)).toBe('created');
+    expect(await log.create(late, first.id, 20, 100)).toBe('outrun');
     expect((await log.current(digest('b')))?.approval.id).toBe(second.id);
     expect((await log.find(first.id))?.approval.id).toBe(first.id);
   });
@@ -123,19 +123,21 @@ describe.each<readonly [string, () => ApprovalLog]>([
   test('may wait in a limited number for each asker, also if many are asked for at the same time', async () => {
     const log = make();
     const outcomes = await Promise.all(
-      Array.from({ length: 9 }, () => log.create(asked(), undefined, 3).catch(({ code }: { code: string }) => code)),
+      Array.from({ length: 9 }, () =>
+        log.create(asked(), undefined, 3, 100).catch(({ code }: { code: string }) => code),
+      ),
     );
     expect(outcomes.filter((outcome) => outcome === 'created').length).toBeLessThanOrEqual(3);
-    while ((await log.create(asked(), undefined, 3)) !== 'full');
+    while ((await log.create(asked(), undefined, 3, 100)) !== 'full');
     const waiting = (await log.list({ limit: 50 })).approvals;
     expect(waiting).toHaveLength(3);
-    expect(await log.create(asked({ asker: person(5) }), undefined, 3)).toBe('created');
+    expect(await log.create(asked({ asker: person(5) }), undefined, 3, 100)).toBe('created');
     // A decided or expired one leaves its place.
     const [one] = waiting;
     await log.change({ ...approval(one?.approval), status: 'denied' }, one?.version ?? '');
-    expect(await log.create(asked(), undefined, 3)).toBe('created');
-    expect(await log.create(asked(), undefined, 3)).toBe('full');
-    expect(await log.create(asked({ askedAtMs: askedAtMs + 120 * minuteMs }), undefined, 3)).toBe('created');
+    expect(await log.create(asked(), undefined, 3, 100)).toBe('created');
+    expect(await log.create(asked(), undefined, 3, 100)).toBe('full');
+    expect(await log.create(asked({ askedAtMs: askedAtMs + 120 * minuteMs }), undefined, 3, 100)).toBe('created');
   });
 
   test('are counted for each asker and hour, whatever becomes of them', async () => {
@@ -155,7 +157,7 @@ describe.each<readonly [string, () => ApprovalLog]>([
   test('change only from the version that was read, so that one of several claims wins', async () => {
     const log = make();
     const record = asked();
-    await log.create(record, undefined, 20);
+    await log.create(record, undefined, 20, 100);
     const version = (await log.find(record.id))?.version ?? '';
     const claim = (id: string) =>
       log.change({ ...record, status: 'used', use: { id, atMs: askedAtMs, answered: false } }, version);
@@ -174,7 +176,7 @@ describe.each<readonly [string, () => ApprovalLog]>([
       asked({ subject: { ...approval().subject, tenantId: tenant(0x12) } }),
       asked({ status: 'used' }),
     ];
-    for (const record of records) await log.create(record, undefined, 20);
+    for (const record of records) await log.create(record, undefined, 20, 100);
     const [pending, approved, others, elsewhere, used] = records.map(({ id }) => id);
     const list = async (query: object) => idsOf((await log.list({ limit: 50, ...query })).approvals);
     expect(await list({})).toEqual([used, elsewhere, others, approved, pending]);
@@ -199,7 +201,7 @@ describe.each<readonly [string, () => ApprovalLog]>([
     const log = make();
     const old = asked({ askedAtMs: askedAtMs - 60 * minuteMs });
     const [open_, done] = [asked(), asked({ status: 'denied', endRecorded: true })];
-    for (const record of [old, open_, done]) await log.create(record, undefined, 20);
+    for (const record of [old, open_, done]) await log.create(record, undefined, 20, 100);
     expect(await allUnsettled(log, askedAtMs)).toEqual([open_.id]);
     expect(await allUnsettled(log, 0)).toEqual([old.id, open_.id].toSorted());
   });
@@ -208,36 +210,36 @@ describe.each<readonly [string, () => ApprovalLog]>([
     const log = make();
     const old = asked({ askedAtMs: askedAtMs - 60 * minuteMs, digest: digest('c') });
     const young = asked({ digest: digest('d') });
-    for (const record of [old, young]) await log.create(record, undefined, 20);
+    for (const record of [old, young]) await log.create(record, undefined, 20, 100);
     expect(await log.purge(askedAtMs)).toBe(1);
     expect(idsOf((await log.list({ limit: 50 })).approvals)).toEqual([young.id]);
     expect(await log.current(digest('c'))).toBeUndefined();
     expect((await log.current(digest('d')))?.approval.id).toBe(young.id);
     expect(await log.purge(askedAtMs)).toBe(0);
     // The caller still knows the id of the purged record.
-    expect(await log.create(asked({ digest: digest('c') }), old.id, 20)).toBe('created');
+    expect(await log.create(asked({ digest: digest('c') }), old.id, 20, 100)).toBe('created');
   });
 });
 
 describe('approvals in a table', () => {
   test('are there although the reply to their creation is lost', async () => {
     const log = inTable();
-    await log.create(asked(), undefined, 20);
+    await log.create(asked(), undefined, 20, 100);
     lost = 1;
     const record = asked();
-    expect(await log.create(record, undefined, 20)).toBe('created');
+    expect(await log.create(record, undefined, 20, 100)).toBe('created');
     expect((await log.list({ limit: 50 })).approvals).toHaveLength(2);
   });
 
   test('cannot be read or written while storage is away', async () => {
     const log = inTable();
     const record = asked();
-    await log.create(record, undefined, 20);
+    await log.create(record, undefined, 20, 100);
     isAway = true;
     const calls = [
       log.find(record.id),
       log.current(record.subject.digest),
-      log.create(asked(), undefined, 20),
+      log.create(asked(), undefined, 20, 100),
       log.change(record, 'a version'),
       log.list({ limit: 50 }),
       allUnsettled(log, 0),
@@ -249,10 +251,10 @@ describe('approvals in a table', () => {
   test('keep the reference to a request that is made while the old one is purged', async () => {
     const log = inTable();
     const old = asked({ askedAtMs: askedAtMs - 60 * minuteMs, digest: digest('e') });
-    await log.create(old, undefined, 20);
+    await log.create(old, undefined, 20, 100);
     const again = asked({ digest: digest('e') });
     // The records go in a transaction before, the references one by one.
-    beforeDelete = () => log.create(again, old.id, 20);
+    beforeDelete = () => log.create(again, old.id, 20, 100);
     expect(await log.purge(askedAtMs)).toBe(1);
     expect((await log.current(digest('e')))?.approval.id).toBe(again.id);
   });

@@ -2,10 +2,12 @@ import { Readable } from 'node:stream';
 import { TableServiceClient } from '@azure/data-tables';
 import { BlobServiceClient } from '@azure/storage-blob';
 import { expect, it } from 'vitest';
+import { checkpointContainer, createBlobCheckpointLog } from '../../src/lib/audit/chain/blob-checkpoint-log.ts';
 import { createStorage } from '../../src/lib/config/storage.ts';
 import type { DomainName, TenantId } from '../../src/lib/core/identifiers.ts';
 import { clouds } from '../../src/lib/core/resources.ts';
 import { putAction, storageCall, Table } from '../../src/lib/core/rows/table.ts';
+import { MapBlobs, mapContainer } from '../../src/lib/gateway/map-store.ts';
 import { createRuns } from '../../src/lib/runs/store/create-runs.ts';
 import type { TenantRun } from '../../src/lib/runs/store/run.ts';
 import type { Runs } from '../../src/lib/runs/store/runs.ts';
@@ -16,8 +18,8 @@ import { FakeClock } from '../fakes/fake-clock.ts';
 import { recordingLogger } from '../fakes/recording-logger.ts';
 import { emptyAzurite } from '../support/azurite.ts';
 
-async function stage() {
-  const { connectionString } = await emptyAzurite();
+async function stage(account?: string) {
+  const connectionString = account ?? (await emptyAzurite()).connectionString;
   const { log, lines } = recordingLogger();
   const clock = new FakeClock();
   const noIdentity = () => Promise.reject(new Error('no identity may be requested'));
@@ -25,7 +27,7 @@ async function stage() {
   const storage = createStorage(settings, noIdentity, clock, log);
   const tables = TableServiceClient.fromConnectionString(connectionString, { allowInsecureConnection: true });
   const blobs = BlobServiceClient.fromConnectionString(connectionString);
-  return { storage, clock, lines, tables, blobs };
+  return { storage, clock, lines, tables, blobs, connectionString };
 }
 
 const failed = 'It failed.';
@@ -60,7 +62,7 @@ it.each<[string, (table: Table) => Promise<unknown>, unknown]>([
   const { storage, clock, lines, tables } = await stage();
   const table = new Table(() => storage.table('Deleted'));
   await table.put(row);
-  expect(storage.losses()).toEqual([]);
+  expect(storage.deletions()).toEqual([]);
   await tables.deleteTable('Deleted');
   // Another wording of the same table shares what is known of it.
   await expect(call(table.saying(failed))).rejects.toMatchObject({
@@ -68,14 +70,14 @@ it.each<[string, (table: Table) => Promise<unknown>, unknown]>([
     detail: expect.stringMatching(/^It failed\. Its table .* was deleted/) as string,
   });
   expect(await call(table)).toEqual(after);
-  expect(storage.losses()).toEqual([
+  expect(storage.deletions()).toEqual([
     expect.stringMatching(/^"Deleted" was found deleted at \d{4}-.*: what it held is gone\.$/),
   ]);
   expect(lines.filter(({ line }) => line.includes('"storage.deleted"'))).toMatchObject([
     { level: 'error', line: expect.stringContaining('"name":"Deleted"') as string },
   ]);
   await clock.advance(25 * 3_600_000);
-  expect(storage.losses()).toEqual([]);
+  expect(storage.deletions()).toEqual([]);
 });
 
 it.each<[string, (runs: Runs) => Promise<unknown>, unknown]>([
@@ -92,7 +94,39 @@ it.each<[string, (runs: Runs) => Promise<unknown>, unknown]>([
     await blobs.deleteContainer('results');
     await expect(call(runs)).rejects.toMatchObject({ code: 'storage_unavailable' });
     expect(await call(runs)).toEqual(after);
-    expect(storage.losses()).toEqual([expect.stringContaining('"results" was found deleted')]);
+    expect(storage.deletions()).toEqual([expect.stringContaining('"results" was found deleted')]);
+  },
+);
+
+it('checkpoints that were deleted do not read as none, and the next one is written', async () => {
+  const { storage, blobs } = await stage();
+  const checkpoints = createBlobCheckpointLog(() => storage.container(checkpointContainer));
+  const ownsAll = () => Promise.resolve(true);
+  expect(await checkpoints.last(ownsAll)).toBeUndefined();
+  expect(await checkpoints.append('first', 1, undefined)).toBe(true);
+  expect(await checkpoints.last(ownsAll)).toBeDefined();
+  await blobs.deleteContainer(checkpointContainer);
+  await expect(checkpoints.last(ownsAll)).rejects.toMatchObject({
+    code: 'storage_unavailable',
+    detail: expect.stringMatching(/was deleted/) as string,
+  });
+  expect(storage.deletions()).toEqual([expect.stringContaining(`"${checkpointContainer}" was found deleted`)]);
+  expect(await checkpoints.last(ownsAll)).toBeUndefined();
+  expect(await checkpoints.append('second', 1, undefined)).toBe(true);
+});
+
+it.each([true, false])(
+  'the container of the permission map is named when it was deleted (with a map: %s)',
+  async (hasMap) => {
+    const { storage, blobs } = await stage();
+    await blobs.createContainer(mapContainer);
+    const map = new MapBlobs(() => storage.container(mapContainer));
+    if (hasMap) await map.replace('{}');
+    await map.read();
+    expect(storage.deletions()).toEqual([]);
+    await blobs.deleteContainer(mapContainer);
+    await map.read();
+    expect(storage.deletions()).toEqual([expect.stringContaining(`"${mapContainer}" was found deleted`)]);
   },
 );
 
@@ -103,17 +137,18 @@ it('a record of a tenant is written although its table was deleted', async () =>
   await tables.deleteTable('TenantRuns');
   await log.recordTenant(runId, record);
   expect(await log.findOutcome(runId, record.tenantId)).toMatchObject({ outcome: 'succeeded' });
-  expect(storage.losses()).toHaveLength(1);
+  expect(storage.deletions()).toHaveLength(1);
 });
 
 it('no table is called deleted that this instance has not used, or that is new', async () => {
-  const { storage, tables } = await stage();
+  const { storage, tables, connectionString } = await stage();
   const client = await storage.table('Fresh');
   await expect(client.getEntity('p', 'r')).rejects.toMatchObject({ statusCode: 404 });
   await new Table(() => storage.table('Fresh')).put(row);
   await tables.deleteTable('Fresh');
-  await expect((await storage.table('Fresh')).getEntity('p', 'r')).rejects.toMatchObject({ statusCode: 404 });
-  expect(storage.losses()).toEqual([]);
+  const other = (await stage(connectionString)).storage;
+  await expect((await other.table('Fresh')).getEntity('p', 'r')).rejects.toMatchObject({ statusCode: 404 });
+  expect([...storage.deletions(), ...other.deletions()]).toEqual([]);
 });
 
 it('a tenant that is excluded by a domain stays so, also for instances that start later', async () => {

@@ -32,7 +32,7 @@ export class MemoryApprovalLog implements ApprovalLog {
     approval: Approval,
     replaces: string | undefined,
     maxOpen: number,
-    maxHourly = Infinity,
+    maxHourly: number,
   ): Promise<Creation> {
     await this.beforeWrite();
     if (this.failure !== undefined) throw this.failure;

@@ -153,7 +153,7 @@ beforeEach(async () => {
   for (const [index, who] of [contoso, hidden].entries()) {
     const record = approval();
     const subject = { ...record.subject, tenantId: who.id, digest: who.id, title: `A token in ${who.name}` };
-    await approvals.approvalLog.create({ ...record, id: approvalIds[index] ?? '', subject }, undefined, 9);
+    await approvals.approvalLog.create({ ...record, id: approvalIds[index] ?? '', subject }, undefined, 9, 100);
   }
   const eventLog = new TableEventLog(async () => new TransactionTable().client, {
     clock,

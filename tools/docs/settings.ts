@@ -52,7 +52,7 @@ one: make them [Key Vault references](deploy.md#choices).
 
 The app starts even if a setting is missing or wrong. \`GET /api/health\` then names the setting, and every route for
 callers answers 503 \`config_invalid\` until you correct it and restart the app. A wrong \`NOTIFICATION_…\` setting stops only
-[notices](notices.md): health is \`degraded\` and gives the reason.
+[notices](notices.md): health is \`degraded\` and gives the reason, as for a misspelt or retired setting.
 `;
 
 const platformSettings = `

@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { ApprovalAnswer, ApprovalsAnswer } from '../../lib/api/answers/approvals.ts';
 import { approvalStatuses, type ApprovalStatus, type DecisionKind } from '../../lib/approvals/approval.ts';
-import { reasonSchema } from '../../lib/core/caller.ts';
+import { reasonForm, reasonSchema } from '../../lib/core/caller.ts';
 import { visibleText } from '../../lib/core/text.ts';
 import { wholeNumberOption } from '../options.ts';
 import { addConnectionOptions, connect, type ConnectionFlags } from '../remote/connection.ts';
@@ -48,7 +48,7 @@ function registerDecision(approvals: Command, decision: DecisionKind, descriptio
     .command(decision)
     .description(description)
     .argument('<id>', 'id of the approval')
-    .requiredOption('--reason <text>', 'why, 10 to 500 characters', readReason)
+    .requiredOption('--reason <text>', `why, ${reasonForm}`, readReason)
     .option('--json', 'one JSON document');
   addConnectionOptions(command).action((id: string, flags: DecisionFlags) => decide(id, decision, flags));
 }
@@ -57,7 +57,7 @@ function registerDecision(approvals: Command, decision: DecisionKind, descriptio
 export function readReason(text: string): string {
   const parsed = reasonSchema.safeParse(text);
   if (parsed.success) return parsed.data;
-  throw new InvalidArgumentError('It must have 10 to 500 characters.');
+  throw new InvalidArgumentError(`It must have ${reasonForm}, on one line.`);
 }
 
 async function listApprovals({ status, mine, limit, ...flags }: ListFlags): Promise<void> {

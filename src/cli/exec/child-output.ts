@@ -1,4 +1,5 @@
 import { createWriteStream } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { once } from 'node:events';
 import { pipeline } from 'node:stream/promises';
@@ -43,5 +44,9 @@ export function jsonOutput({ tenantId, defaultDomain }: ExecTenant): ConsumeOutp
 /** The bytes as they are, in a file of the folder. An earlier attempt is overwritten. */
 export const fileOutput =
   (folder: string): ConsumeOutput =>
-  (chunks, name) =>
-    pipeline(chunks, createWriteStream(join(folder, `${name}.txt`), privateFile));
+  async (chunks, name) => {
+    const file = join(folder, `${name}.txt`);
+    // Not into what is there: others may be able to read it, or it is a link.
+    await rm(file, { force: true });
+    await pipeline(chunks, createWriteStream(file, { ...privateFile, flags: 'wx' }));
+  };

@@ -147,7 +147,7 @@ function failed(thrown: unknown, { correlationId, log }: Received, likeGraph = f
     return problemAnswer(error, correlationId, { likeGraph });
   } catch {
     const detail = 'The failure could not be read or logged.';
-    return problemAnswer(new BrokerError('internal', detail), correlationId);
+    return problemAnswer(new BrokerError('internal', detail), correlationId, { likeGraph });
   }
 }
 

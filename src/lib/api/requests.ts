@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { approvalStatuses, decisions } from '../approvals/approval.ts';
 import { auditKinds, auditOutcomes } from '../audit/audit-log.ts';
-import { reasonSchema } from '../core/caller.ts';
+import { reasonForm, reasonSchema } from '../core/caller.ts';
 import { parseGuid } from '../core/identifiers.ts';
 import { tenantStates } from '../core/outcomes.ts';
 import { exportFormats, maxPageRows, windowPattern, windowRule } from '../runs/store/run.ts';
@@ -185,7 +185,7 @@ export const auditQuerySchema = z.strictObject({
     .meta({ description: 'Start of the range, inclusive, ISO 8601. Default: 24 hours before `to`, or before now.' }),
   to: time.optional().meta({
     description:
-      'End of the range, exclusive, ISO 8601. Default: a day after now, because the clock of an instance may be ahead.',
+      'End of the range, exclusive, ISO 8601. Default: now, or after the newest record, because the clock of an instance may be ahead.',
   }),
   caller: guid.optional().meta({ description: 'Limits the answer to this caller (application id).' }),
   tenant: tenantReference.optional(),
@@ -225,7 +225,7 @@ export const decisionSchema = z.strictObject({
   decision: z.enum(decisions).meta({
     description: 'approve, deny: on a pending request. revoke: ends a pending or an approved one.',
   }),
-  reason: reasonSchema.meta({ description: 'Why. The asker and auditors read it. 10 to 500 characters.' }),
+  reason: reasonSchema.meta({ description: `Why. The asker and auditors read it. It has ${reasonForm}.` }),
 });
 
 /** An empty text is no place: as 0, it would be the end of the log, or all of it. */

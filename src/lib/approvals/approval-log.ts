@@ -52,9 +52,8 @@ export interface ApprovalLog {
    * @param replaces the id of the record that was the latest for its digest.
    * @param maxOpen how many open records one asker may have.
    * @param maxHourly how many it may make in an hour of the clock, closed ones too: each is a notice, whatever becomes of it.
-   * Absent: any number.
    */
-  create(approval: Approval, replaces: string | undefined, maxOpen: number, maxHourly?: number): Promise<Creation>;
+  create(approval: Approval, replaces: string | undefined, maxOpen: number, maxHourly: number): Promise<Creation>;
   /** Replaces a record. @returns false if it was changed or removed since it was read. */
   change(approval: Approval, version: string): Promise<boolean>;
   list(query: ApprovalQuery): Promise<ApprovalPage>;

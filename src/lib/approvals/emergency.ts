@@ -90,7 +90,7 @@ function noticeOf(
     severity: 'critical',
     tenantId,
     atMs,
-    title: `Emergency rule used: ${quoted(rule)}`,
+    title: `Emergency rule used: ${rule}`,
     text: `${name} uses a rule for emergencies.${more} Find out whether the emergency is real: \`ptb audit --break-glass\` lists what was done.`,
     facts: [
       { name: 'Reason', value: quoted(reason) },

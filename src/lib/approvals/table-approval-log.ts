@@ -58,7 +58,7 @@ export class TableApprovalLog implements ApprovalLog {
     return id === undefined ? undefined : this.find(id);
   }
 
-  create(approval: Approval, replaces: string | undefined, maxOpen: number, maxHourly = Infinity): Promise<Creation> {
+  create(approval: Approval, replaces: string | undefined, maxOpen: number, maxHourly: number): Promise<Creation> {
     const { id, subject, askedAtMs } = approval;
     const [digestKey, askerKey] = [
       latestKey(subject.digest),

@@ -80,7 +80,7 @@ function noticeOf(approval: Approval, dashboardUrl: string | undefined): Notice 
     severity: 'warning',
     tenantId: subject.tenantId,
     atMs: approval.askedAtMs,
-    title: `Approval needed: ${quoted(subject.rule)}`,
+    title: `Approval needed: ${subject.rule}`,
     text: `${people} must approve the request before ${isoTime(expiresAtMs)}. \`ptb approvals show ${id}\` shows it, and so does the dashboard.`,
     facts: [
       { name: 'Asked by', value: quoted(asker.name) },

@@ -6,6 +6,8 @@ import type { Settings } from './settings.ts';
 import { BrokerError } from '../core/errors.ts';
 import { type Clock, dayMs, isoTime, withDeadline } from '../core/clock.ts';
 import type { Logger } from '../core/log.ts';
+import { httpStatusOf } from '../core/outbound.ts';
+import { isDeleted } from '../core/rows/table.ts';
 
 type StorageSettings = Pick<Settings, 'cloud' | Extract<keyof Settings, `AzureWebJobsStorage${string}`>>;
 
@@ -13,10 +15,8 @@ type StorageSettings = Pick<Settings, 'cloud' | Extract<keyof Settings, `AzureWe
 export interface Storage {
   table(name: string): Promise<TableClient>;
   container(name: string): Promise<ContainerClient>;
-  /** Notes that somebody has deleted a table or container. Clients of tables note it themselves. */
-  lost(name: string): void;
-  /** The tables and containers that somebody deleted in the last day, in sentences. */
-  losses(): readonly string[];
+  /** The tables and containers that were found deleted in the last day, in sentences. */
+  deletions(): readonly string[];
 }
 
 /** Longest wait for a reply of a table with all retries, in milliseconds. The SDK has no limit. */
@@ -35,11 +35,16 @@ export function createStorage(
   clock: Clock,
   log?: Logger,
 ): Storage {
-  const lostAtMs = new Map<string, number>();
-  const lost = (name: string): void => {
-    if (!isRecent(lostAtMs.get(name), clock)) log?.log('error', 'storage.deleted', { name });
-    lostAtMs.set(name, clock.nowMs());
+  const deletedAtMs = new Map<string, number>();
+  const noteDeleted = (name: string): void => {
+    if (!isRecent(deletedAtMs.get(name), clock)) log?.log('error', 'storage.deleted', { name });
+    deletedAtMs.set(name, clock.nowMs());
   };
+  const watch = deletionWatch(noteDeleted);
+  const watching = (name: string): PipelinePolicy => ({
+    name: 'deletionWatch',
+    sendRequest: (request, next) => watch(name, next(request)),
+  });
   const connection = settings.AzureWebJobsStorage;
   const account = settings.AzureWebJobsStorage__accountName;
   const endpoint = (kind: 'blob' | 'table', explicit: string | undefined): string => {
@@ -53,7 +58,7 @@ export function createStorage(
       const { TableClient } = await import('@azure/data-tables');
       const additionalPolicies = [
         { policy: replyDeadline(clock), position: 'perCall' as const },
-        { policy: lossWatch(() => lost(name)), position: 'perRetry' as const },
+        { policy: watching(name), position: 'perRetry' as const },
       ];
       const options = { retryOptions, additionalPolicies };
       if (connection !== undefined)
@@ -65,18 +70,24 @@ export function createStorage(
       return new TableClient(url, name, await identity(), options);
     },
     container: async (name) => {
-      const { ContainerClient } = await import('@azure/storage-blob');
-      const options = { retryOptions: { maxTries: 4, retryDelayInMs: 300, maxRetryDelayInMs: 3_000 } };
-      if (connection !== undefined) return new ContainerClient(connection, name, options);
-      return new ContainerClient(
-        `${endpoint('blob', settings.AzureWebJobsStorage__blobServiceUri)}/${name}`,
-        await identity(),
-        options,
-      );
+      const { ContainerClient, newPipeline } = await import('@azure/storage-blob');
+      const { url, credential } =
+        connection === undefined
+          ? {
+              url: `${endpoint('blob', settings.AzureWebJobsStorage__blobServiceUri)}/${name}`,
+              credential: await identity(),
+            }
+          : new ContainerClient(connection, name);
+      const pipeline = newPipeline(credential, {
+        retryOptions: { maxTries: 4, retryDelayInMs: 300, maxRetryDelayInMs: 3_000 },
+      });
+      pipeline.factories.push({
+        create: (next) => ({ sendRequest: (request) => watch(name, next.sendRequest(request)) }),
+      });
+      return new ContainerClient(url, pipeline);
     },
-    lost,
-    losses: () =>
-      [...lostAtMs]
+    deletions: () =>
+      [...deletedAtMs]
         .filter(([, atMs]) => isRecent(atMs, clock))
         .map(([name, atMs]) => `"${name}" was found deleted at ${isoTime(atMs)}: what it held is gone.`),
   };
@@ -85,22 +96,28 @@ export function createStorage(
 const isRecent = (atMs: number | undefined, clock: Clock): boolean =>
   atMs !== undefined && Math.abs(clock.nowMs() - atMs) < dayMs;
 
-const mayTellMissing: ReadonlySet<number> = new Set([202, 404, 409]);
+/** Failures of tables and containers that exist: an item is missing, exists already, or was changed. */
+const itemFailures: ReadonlySet<number> = new Set([404, 409, 412]);
 
-/** Tells when a table does not exist that has answered before. */
-function lossWatch(lost: () => void): PipelinePolicy {
-  let hasAnswered = false;
-  return {
-    name: 'lossWatch',
-    sendRequest: async (request, next) => {
-      const response = await next(request);
+/** Tells when a table or container does not exist that has answered before. */
+function deletionWatch(deleted: (name: string) => void) {
+  const answered = new Set<string>();
+  return async <R extends { readonly status: number; readonly bodyAsText?: string | null }>(
+    name: string,
+    reply: Promise<R>,
+  ): Promise<R> => {
+    const { status = 0, isMissing } = await reply.then(
       // The answer to a transaction has the status 202, and those of its parts in its body.
-      const isMissing =
-        mayTellMissing.has(response.status) && /"Table(?:NotFound|BeingDeleted)"/.test(response.bodyAsText ?? '');
-      if (isMissing && hasAnswered) lost();
-      hasAnswered ||= response.status < 400 && !isMissing;
-      return response;
-    },
+      ({ status: ofReply, bodyAsText }) => ({
+        status: ofReply,
+        isMissing:
+          (ofReply === 202 || itemFailures.has(ofReply)) && /"Table(?:NotFound|BeingDeleted)"/.test(bodyAsText ?? ''),
+      }),
+      (thrown: unknown) => ({ status: httpStatusOf(thrown), isMissing: isDeleted(thrown) }),
+    );
+    if (isMissing && answered.has(name)) deleted(name);
+    if (!isMissing && ((status > 0 && status < 400) || itemFailures.has(status))) answered.add(name);
+    return reply;
   };
 }
 

@@ -94,6 +94,8 @@ export interface CallerVerifier {
 /** Length of a reason in characters. A shorter one explains nothing. */
 export const reasonLength = { least: 10, most: 500 } as const;
 const leastLetters = 5;
+/** The same in words. */
+export const reasonForm = `${reasonLength.least} to ${reasonLength.most} characters, ${leastLetters} of them letters or digits`;
 
 /**
  * Why a caller wants something, or why a person decides, on one line: it must not look like other lines of what deciders

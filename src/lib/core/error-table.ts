@@ -93,7 +93,7 @@ export const errorTable = {
   }),
   reason_required: lasting(403, 'caller', 'The rule is for emergencies and needs a reason', {
     caller:
-      'In an emergency, send the request again with breakGlass: true and a reason of 10 to 500 characters: in the body, or in the headers x-break-glass and x-reason through the gateway. Every use is announced. Otherwise ask the operator for another rule.',
+      'In an emergency, send the request again with breakGlass: true and a reason of 10 to 500 characters, 5 of them letters or digits: in the body, or in the headers x-break-glass and x-reason through the gateway. Every use is announced. Otherwise ask the operator for another rule.',
     operator:
       'In an emergency, repeat the command with --break-glass and --reason. Every use is announced. Otherwise add another rule to the access policy.',
   }),

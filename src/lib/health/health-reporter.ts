@@ -121,7 +121,7 @@ export interface HealthReporterDeps {
   /** What `unknownSettings` says. */
   readonly unknownSettings: readonly string[];
   /** Says which tables and containers somebody has deleted, one sentence each. */
-  readonly storage: { losses(): readonly string[] };
+  readonly storage: { deletions(): readonly string[] };
   readonly clock: Clock;
 }
 
@@ -163,7 +163,7 @@ export class HealthReporter {
     const parts = {
       applications: checks.map(({ health }) => health),
       policy: policyPart(policyState),
-      storage: storagePart(checks, this.#deps.storage.losses()),
+      storage: storagePart(checks, this.#deps.storage.deletions()),
       keyVault: keyVaultPart(checks),
       notifications: warningsPart(notices.value ?? (notices.failure === undefined ? [] : [notices.failure.detail])),
       tenants: warningsPart(this.#deps.directory.settingsWarnings()),
@@ -217,9 +217,9 @@ export function applicationsInUse(policy: AccessPolicy): ReadonlyMap<string, boo
 }
 
 /** Storage failures mean `down`: no token is issued without an audit record, which needs storage. */
-function storagePart(checks: readonly ApplicationCheck[], losses: readonly string[]): PartHealth {
+function storagePart(checks: readonly ApplicationCheck[], deletions: readonly string[]): PartHealth {
   const failure = checks.find(({ journalFailure }) => journalFailure !== undefined)?.journalFailure;
-  return failure === undefined ? warningsPart(losses) : partOf('down', failure.detail);
+  return failure === undefined ? warningsPart(deletions) : partOf('down', failure.detail);
 }
 
 /** A part with a problem has this status. */

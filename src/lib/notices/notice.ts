@@ -94,8 +94,8 @@ export const tenantTitles: Readonly<Record<TenantNoticeKind, string>> = {
 };
 
 /**
- * A text that a caller wrote, or the name of one, for a notice. Chats turn addresses into links, and people trust the links of a notice. So `://`
- * and the dots of names are put in brackets.
+ * A text that a caller wrote, or the name of one, for a notice. Chats turn addresses into links, and people trust the links of
+ * a notice. So `://` and the dots of names are put in brackets.
  */
 export const quoted = (text: string): string =>
   text.replaceAll('://', '[:]//').replaceAll(/\.(?=[\p{L}\p{N}])/gu, '[.]');

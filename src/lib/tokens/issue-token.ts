@@ -15,7 +15,7 @@ import { digestOf, type Fact, partyOf, type Subject } from '../approvals/approva
 import type { Approvals } from '../approvals/approvals.ts';
 import { type ConditionOutcome, meetCondition } from '../approvals/meet-condition.ts';
 import { type AuditEntry, type AuditLog, longestRecordSeconds } from '../audit/audit-log.ts';
-import { type Caller, callerIdOf, identityOf, reasonSchema } from '../core/caller.ts';
+import { type Caller, callerIdOf, identityOf, reasonForm, reasonSchema } from '../core/caller.ts';
 import type { Clock } from '../core/clock.ts';
 import { BrokerError, type ErrorCode, toBrokerError } from '../core/errors.ts';
 import type { TenantId } from '../core/identifiers.ts';
@@ -181,9 +181,9 @@ export const tokenRequestSchema = z.strictObject({
     .max(maxLifetimeSeconds)
     .default(300)
     .meta({ description: 'Minimum remaining lifetime of the token, seconds.' }),
-  reason: reasonSchema
-    .optional()
-    .meta({ description: 'Why the caller needs the token. Deciders and auditors read it. Required with breakGlass.' }),
+  reason: reasonSchema.optional().meta({
+    description: `Why the caller needs the token. Deciders and auditors read it. It has ${reasonForm}. Required with breakGlass.`,
+  }),
   askAgain: z
     .boolean()
     .optional()

@@ -248,25 +248,25 @@ function storedChecks(deps: DoctorDeps, credential: Credential): Check[] {
     account === undefined
       ? `A client credential (${kind}) and no refresh token.`
       : `Refresh token of ${account}, ${daysLeft} days left; client credential: ${kind}${left}.`;
+  const checks = findings.map(
+    ({ severity, code, message, advice }): Check => ({
+      check: 'Credential',
+      status: severity === 'down' ? 'failed' : severity === 'degraded' ? 'warning' : 'notice',
+      message,
+      remedy: advice,
+      ...(isErrorCode(code) ? { code } : {}),
+    }),
+  );
   const { tenantId } = credential.client;
   if (tenantId !== deps.partnerTenantId)
-    return [
-      {
-        check: 'Credential',
-        status: 'failed',
-        code: 'config_invalid',
-        message: `The tag tenantId of the client credential in Key Vault is ${tenantId}, and PARTNER_TENANT_ID is ${deps.partnerTenantId}. Rotation and renewal use the tag, so they fail.`,
-        remedy: 'Correct the one that is wrong.',
-      },
-    ];
-  if (findings.length === 0) return [ok('Credential', summary)];
-  return findings.map(({ severity, code, message, advice }) => ({
-    check: 'Credential',
-    status: severity === 'down' ? 'failed' : severity === 'degraded' ? 'warning' : 'notice',
-    message,
-    remedy: advice,
-    ...(isErrorCode(code) ? { code } : {}),
-  }));
+    checks.unshift({
+      check: 'Credential',
+      status: 'failed',
+      code: 'config_invalid',
+      message: `The tag tenantId of the client credential in Key Vault is ${tenantId}, and PARTNER_TENANT_ID is ${deps.partnerTenantId}. Rotation and renewal use the tag, so they fail.`,
+      remedy: 'Correct the one that is wrong.',
+    });
+  return checks.length === 0 ? [ok('Credential', summary)] : checks;
 }
 
 /** "Partner security requirements", since October 2025. No API that the broker may use shows them. */

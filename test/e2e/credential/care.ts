@@ -38,7 +38,7 @@ export function startCare(operator: TestOperator) {
         permissionMap: { inForce: async () => ({ map: { permissions: [] }, origin: undefined }) },
         evidence: { state: async () => ({ state: 'off' }) },
         unknownSettings: [],
-        storage: { losses: () => [] },
+        storage: { deletions: () => [] },
         clock,
       }),
   };

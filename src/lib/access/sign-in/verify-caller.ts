@@ -38,7 +38,8 @@ const details = {
 type RefusalReason = keyof typeof details;
 
 interface RefusalOptions extends ErrorOptions {
-  readonly detail?: string;
+  /** What the caller is told besides. */
+  readonly more?: string;
 }
 
 /** The token is refused, for {@link Refusal.reason}. */
@@ -47,10 +48,10 @@ class Refusal extends Error {
   readonly reason: RefusalReason;
   /** What the caller is told. */
   readonly detail: string;
-  constructor(reason: RefusalReason, { detail = details[reason], ...options }: RefusalOptions = {}) {
+  constructor(reason: RefusalReason, { more, ...options }: RefusalOptions = {}) {
     super(reason, options);
     this.reason = reason;
-    this.detail = detail;
+    this.detail = more === undefined ? details[reason] : `${details[reason]} ${more}`;
   }
 }
 
@@ -198,12 +199,10 @@ function judgeClaims(payload: unknown, expected: ClaimExpectations, nowMs: numbe
   // Either clock may be wrong.
   const byClock = `by the clock of the broker, which says ${isoTime(nowMs)}. If that is wrong, tell its operator.`;
   if (claims.exp + clockSkewSeconds <= now)
-    throw new Refusal('expired', { detail: `The token expired ${Math.round(now - claims.exp)} s ago ${byClock}` });
+    throw new Refusal('expired', { more: `It ended ${Math.round(now - claims.exp)} s ago ${byClock}` });
   const startsIn = Math.max(claims.nbf, claims.iat) - now;
   if (startsIn > clockSkewSeconds)
-    throw new Refusal('not_yet_valid', {
-      detail: `The token is not valid for another ${Math.round(startsIn)} s ${byClock}`,
-    });
+    throw new Refusal('not_yet_valid', { more: `It begins in ${Math.round(startsIn)} s ${byClock}` });
   if (claims.exp <= claims.nbf) throw new Refusal('claims');
   if (expected.issuers.get(claims.iss) !== claims.ver) throw new Refusal('issuer');
   if (claims.tid !== expected.tenantId) throw new Refusal('tenant');

@@ -32,7 +32,7 @@ const runSummarySchema = z
     tenants: tenantCountsSchema,
     startedBy: text('`timer`, or the application id of the caller.'),
     starter: z
-      .object({ objectId: guid, name: optionalText('The sign-in name of a person.') })
+      .object({ objectId: guid, name: optionalText('The sign-in name of a person, or the name of an agent.') })
       .optional()
       .meta({
         description:

@@ -36,7 +36,8 @@ interface BlobFacts {
  */
 export function createBlobCheckpointLog(container: () => Promise<ContainerClient>): CheckpointLog {
   const open = once(container);
-  const blobs = async (): Promise<BlobFacts[]> => {
+  let isThere = false;
+  const list = async (): Promise<BlobFacts[]> => {
     const found: BlobFacts[] = [];
     for await (const { name, properties } of (await open()).listBlobsFlat({ prefix: 'checkpoints-' })) {
       const [, number] = namePattern.exec(name) ?? [];
@@ -45,12 +46,23 @@ export function createBlobCheckpointLog(container: () => Promise<ContainerClient
       if (number !== undefined && size > 0)
         found.push({ number: Number(number), changedMs: properties.lastModified.getTime(), size });
     }
+    isThere = true;
     return found.toSorted((one, other) => one.number - other.number);
+  };
+  /** None before the container is created. After somebody has deleted it, the first list fails. */
+  const blobs = async (): Promise<readonly BlobFacts[]> => {
+    const found = await unlessMissing(list, (thrown) => !isThere && isStorageMissing(thrown)).catch(
+      (thrown: unknown) => {
+        isThere = false;
+        throw thrown;
+      },
+    );
+    return found ?? [];
   };
   return {
     last: (isOwn) =>
       storageCall(async () => {
-        const found = (await unlessMissing(blobs)) ?? [];
+        const found = await blobs();
         return found.length === 0 ? undefined : lastOf(await open(), found, isOwn);
       }, unreadable),
     append: (jws, number, before) =>
@@ -59,10 +71,7 @@ export function createBlobCheckpointLog(container: () => Promise<ContainerClient
         'The checkpoint could not be written.',
       ),
     page: (fromMs, continuation) =>
-      storageCall(
-        async () => pageOf(await open(), (await unlessMissing(blobs)) ?? [], { fromMs, continuation }),
-        unreadable,
-      ),
+      storageCall(async () => pageOf(await open(), await blobs(), { fromMs, continuation }), unreadable),
   };
 }
 

@@ -47,17 +47,14 @@ interface PageOptions {
  */
 export class Created<C> {
   readonly #make: () => Promise<C>;
-  readonly #lost: () => void;
   #client: () => Promise<C>;
 
-  /** @param lost is told when somebody has deleted it. */
-  constructor(open: () => Promise<C>, create: (client: C) => Promise<unknown>, lost: () => void = () => undefined) {
+  constructor(open: () => Promise<C>, create: (client: C) => Promise<unknown>) {
     this.#make = async () => {
       const client = await open();
       await create(client);
       return client;
     };
-    this.#lost = lost;
     this.#client = once(this.#make);
   }
 
@@ -72,12 +69,9 @@ export class Created<C> {
     return work(client).catch((thrown: unknown) => this.failed(thrown));
   }
 
-  /** To be told of each failure of what `client` returned. @throws it. */
+  /** Resets the client if the failure says that it is gone. Rethrows. */
   failed(thrown: unknown): never {
-    if (isDeleted(thrown)) {
-      this.#client = once(this.#make);
-      this.#lost();
-    }
+    if (isDeleted(thrown)) this.#client = once(this.#make);
     throw thrown;
   }
 }
@@ -104,7 +98,7 @@ export class Table {
     return new Table(this.#created, detail);
   }
 
-  /** Does with the SDK's client what is not here. Throws the SDK's errors. */
+  /** Runs an operation of the SDK's client that this class lacks. Throws the SDK's errors. */
   use<T>(work: (client: TableClient) => Promise<T>): Promise<T> {
     return this.#created.use(work);
   }
@@ -347,7 +341,7 @@ const deletedCodes = new Set(['TableNotFound', 'TableBeingDeleted', 'ContainerNo
  * If it was created before, somebody has deleted it, and nothing in it is known to be missing. For about 30 s after that it
  * cannot be created.
  */
-const isDeleted = (thrown: unknown): boolean => deletedCodes.has(storageCodeOf(thrown) ?? '');
+export const isDeleted = (thrown: unknown): boolean => deletedCodes.has(storageCodeOf(thrown) ?? '');
 
 /** Whether a method of {@link Table} has failed because somebody has deleted the table. */
 export const isTableDeleted = (thrown: unknown): boolean =>

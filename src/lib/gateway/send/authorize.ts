@@ -99,7 +99,7 @@ function narrowed(verdict: Verdict, { requests: limit, protect }: Rule): Verdict
 
 /**
  * Longest URL that is sent, in characters, unless it follows a link. Links of the answer repeat it, and have room for the address
- * of the gateway, the resource's token and the MAC before the host refuses them (`maximumUrlLength`).
+ * of the gateway, the resource's token and the MAC before the host refuses them (see `maximumUrlLength`).
  */
 const longestFirstUrl = 5_000;
 

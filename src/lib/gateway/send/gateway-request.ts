@@ -1,4 +1,4 @@
-import { type Justification, reasonLength, reasonSchema } from '../../core/caller.ts';
+import { type Justification, reasonForm, reasonSchema } from '../../core/caller.ts';
 import { BrokerError } from '../../core/errors.ts';
 import { safeParse } from '../../core/json.ts';
 
@@ -22,10 +22,7 @@ function reasonOf(written: string | undefined): string | undefined {
   if (written === undefined) return undefined;
   const parsed = safeParse(reasonSchema, decodedReason(written));
   if (parsed.success) return parsed.data;
-  throw invalid(
-    names.reason,
-    `has ${reasonLength.least} to ${reasonLength.most} characters, on one line, in ASCII or percent-encoded UTF-8`,
-  );
+  throw invalid(names.reason, `has ${reasonForm}, on one line, in ASCII or percent-encoded UTF-8`);
 }
 
 function decodedReason(text: string): string | undefined {

@@ -21,7 +21,7 @@ export type Asking = Omit<Outgoing, 'met' | 'body'>;
  */
 export function lookUp(asking: Asking, facts: RequestFacts, url: string): Promise<Answer> {
   const { pathname: path } = new URL(url);
-  const request = { ...asking.verdict.request, method: 'GET', url, path, headers: {} } as const;
+  const request = { method: 'GET', url, path, headers: {} } as const;
   const outgoing = { ...asking, ...unconditional, verdict: { ...asking.verdict, request }, body: undefined };
   return sendRecorded(outgoing, { ...facts, method: 'GET', path }, async () => {
     const tokenRequest = tokenRequestOf(outgoing, grantOf(asking.authorization.rule));

@@ -21,7 +21,7 @@ export interface Outgoing {
   readonly deps: GatewayDeps;
   readonly sender: Sender;
   readonly authorization: Pick<Authorization, 'rule' | 'tenantId' | 'resource' | 'baseUrl'>;
-  readonly verdict: Allowed;
+  readonly verdict: Omit<Allowed, 'request'> & { readonly request: Omit<Allowed['request'], 'segments'> };
   readonly body: Uint8Array | undefined;
   /** Asked before each attempt. Nothing leaves if it throws: the approval may have ended or been used in between. */
   readonly met: Pick<MetCondition, 'confirm' | 'claim'>;

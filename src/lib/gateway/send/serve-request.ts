@@ -143,6 +143,7 @@ function emergencyUse({ tenantId, resource, judged }: Authorization): EmergencyU
 }
 
 interface Served extends Outgoing {
+  readonly verdict: Allowed;
   readonly gatewayUrl: string;
   readonly guard: TargetGuard;
 }

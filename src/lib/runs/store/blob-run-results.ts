@@ -34,20 +34,16 @@ export class BlobRunResults implements RunResults {
   readonly #clock: Clock;
   readonly #newId: () => string;
 
-  /**
-   * @param container returns the client for a container name. The container is created on first use.
-   * @param lost is told the name of the container when somebody has deleted it.
-   */
+  /** @param container returns the client for a container name. The container is created on first use. */
   constructor(
     container: (name: string) => Promise<ContainerClient>,
-    deps: { readonly clock: Clock; readonly newId: () => string; readonly lost?: (name: string) => void },
+    deps: { readonly clock: Clock; readonly newId: () => string },
   ) {
     this.#clock = deps.clock;
     this.#newId = deps.newId;
     this.#container = new Created(
       () => container(resultsContainer),
       (client) => withDeadline(this.#clock, replyMs, (abortSignal) => client.createIfNotExists({ abortSignal })),
-      () => deps.lost?.(resultsContainer),
     );
   }
 

@@ -59,7 +59,6 @@ interface RunsDeps {
   readonly storage: {
     table(name: string): Promise<TableClient>;
     container(name: string): Promise<ContainerClient>;
-    lost?(name: string): void;
   };
   readonly clock: Clock;
   readonly newId: () => string;
@@ -67,11 +66,7 @@ interface RunsDeps {
 
 export function createRuns({ storage, clock, newId }: RunsDeps): Runs {
   const log = new RecentCountsRunLog((name) => storage.table(name), newId, clock);
-  const results = new BlobRunResults((name) => storage.container(name), {
-    clock,
-    newId,
-    lost: (name) => storage.lost?.(name),
-  });
+  const results = new BlobRunResults((name) => storage.container(name), { clock, newId });
   return {
     log,
     schedules: new TableScheduleLog((name) => storage.table(name)),

@@ -1,7 +1,10 @@
 import { EventEmitter } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { prefixedOutput } from '../../../../src/cli/exec/child-output.ts';
+import { fileOutput, prefixedOutput } from '../../../../src/cli/exec/child-output.ts';
 import { exampleExecTenant as tenant } from './example-tenant.ts';
 
 afterEach(() => void vi.restoreAllMocks());
@@ -28,4 +31,17 @@ describe('the output of many programs', () => {
     expect(written).toHaveLength(60);
     expect(new Set(written)).toEqual(new Set(['contoso.com | one\n', 'contoso.com | two\n']));
   });
+});
+
+it.skipIf(process.platform === 'win32')('the output in a file is private, whatever was there before', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'private-'));
+  try {
+    const file = join(folder, 'stdout.txt');
+    writeFileSync(file, 'older', { mode: 0o644 });
+    await fileOutput(folder)(twoLines(), 'stdout');
+    expect(readFileSync(file, 'utf8')).toBe('one\ntwo\n');
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });

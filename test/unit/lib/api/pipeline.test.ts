@@ -180,6 +180,27 @@ describe('every answer', () => {
     expect(logged.events()).toEqual(['request.failed', 'request.failed']);
   });
 
+  it('to a failure that cannot be read has the form that the route has for problems', async () => {
+    const unreadable = new Proxy(
+      {},
+      {
+        getPrototypeOf: () => {
+          throw new TypeError('unreadable');
+        },
+      },
+    );
+    const like = { ...definition('anonymous'), problemsLikeGraph: true } as const;
+    const answer = await respond(
+      bindRoute(like, () => {
+        throw unreadable;
+      }),
+    );
+    expect(JSON.parse(String(answer.body))).toMatchObject({
+      code: 'internal',
+      error: { code: 'internal', message: 'The failure could not be read or logged.' },
+    });
+  });
+
   it('is 503 config_invalid while settings are wrong, except on anonymous routes', async () => {
     failure = new BrokerError('config_invalid', 'KEY_VAULT_URL: is missing.');
     expect(await respond(route('Tokens.Request'))).toMatchObject({ status: 503 });

@@ -14,7 +14,7 @@ const clock = { nowMs: () => askedAtMs, sleep: () => Promise.resolve() };
 
 async function announced(reason: string) {
   const deps = memoryApprovals({ audit, policy, clock });
-  await deps.approvalLog.create(approval({ reason }), undefined, 20);
+  await deps.approvalLog.create(approval({ reason }), undefined, 20, 100);
   await announceApproval({ ...deps, log: silentLogger }, { approvalId: approval().id });
   expect(deps.notices).toHaveLength(1);
   return deps.notices
@@ -30,15 +30,17 @@ it('a notice holds one link: its own', async () => {
   }
 });
 
-it('a notice turns no name into a link', async () => {
+it('a notice turns no name of a caller into a link, and leaves the name of a rule as the operator wrote it', async () => {
   const { subject, asker } = approval();
   const named = {
-    subject: { ...subject, rule: 'see rule.example' },
+    subject: { ...subject, rule: 'Graph v1.0' },
     asker: { ...asker, name: 'https://evil.example' },
   };
   const notice = cleanNotice((await noticeOf(named)) ?? expect.fail('no notice'));
-  for (const body of [webhookBody('slack', notice), webhookBody('teams', notice)])
-    expect(body).not.toMatch(/rule\.example|evil\.example|https:\/\/evil/);
+  for (const body of [webhookBody('slack', notice), webhookBody('teams', notice)]) {
+    expect(body).toContain('Approval needed: Graph v1.0');
+    expect(body).not.toMatch(/evil\.example|https:\/\/evil/);
+  }
 });
 
 it('a fact of a notice is one line, also of a record that was made before reasons had to be', async () => {
@@ -50,7 +52,7 @@ it('a fact of a notice is one line, also of a record that was made before reason
 
 async function noticeOf(more: Partial<Approval> = {}, dashboardUrl?: string) {
   const deps = { ...memoryApprovals({ audit, policy, clock }), dashboardUrl };
-  await deps.approvalLog.create(approval(more), undefined, 20);
+  await deps.approvalLog.create(approval(more), undefined, 20, 100);
   await announceApproval({ ...deps, log: silentLogger }, { approvalId: approval().id });
   return deps.notices[0];
 }
@@ -97,7 +99,7 @@ it('a notice that could not be sent is sent again, and the request is recorded o
   const logged = recordingLogger();
   const record = async ({ outcome }: { outcome: string }) => void entries.push(outcome);
   const deps = memoryApprovals({ audit: { record }, policy, clock });
-  await deps.approvalLog.create(approval(), undefined, 20);
+  await deps.approvalLog.create(approval(), undefined, 20, 100);
   const refused = new Error('the chat is down');
   const announce = (send: () => Promise<void>) =>
     announceApproval({ ...deps, notifier: { send }, log: logged.log }, { approvalId: approval().id });

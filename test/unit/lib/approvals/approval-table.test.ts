@@ -106,7 +106,7 @@ const slotsKey = `s-${askerKeyOf(asker)}`;
 describe('create', () => {
   it('writes the record, the latest for its subject, and the open ones of its asker in one transaction', async () => {
     const record = numbered(1);
-    expect(await log.create(record, undefined, 2)).toBe('created');
+    expect(await log.create(record, undefined, 2, 100)).toBe('created');
     expect(table.transactions).toEqual([
       [
         ['create', rowKeyOf(record.id)],
@@ -121,7 +121,7 @@ describe('create', () => {
     expect(table.created).toBe(1);
     expect((await log.current(record.subject.digest))?.approval).toEqual(record);
     // The reply may have been lost, and the request repeated.
-    expect(await log.create(record, undefined, 2)).toBe('created');
+    expect(await log.create(record, undefined, 2, 100)).toBe('created');
     expect(table.transactions).toHaveLength(1);
   });
 
@@ -136,26 +136,26 @@ describe('create', () => {
   it('gives way to another record for the same subject, unless it replaces that one', async () => {
     const first = numbered(1);
     const second = { ...numbered(2), subject: first.subject };
-    await log.create(first, undefined, 20);
-    expect(await log.create(second, undefined, 20)).toBe('outrun');
-    expect(await log.create(second, 'another', 20)).toBe('outrun');
-    expect(await log.create(second, first.id, 20)).toBe('created');
+    await log.create(first, undefined, 20, 100);
+    expect(await log.create(second, undefined, 20, 100)).toBe('outrun');
+    expect(await log.create(second, 'another', 20, 100)).toBe('outrun');
+    expect(await log.create(second, first.id, 20, 100)).toBe('created');
     expect(table.transactions.at(-1)?.map(([kind]) => kind)).toEqual(['create', 'update', 'update']);
     expect((await log.current(first.subject.digest))?.approval.id).toBe(second.id);
   });
 
   it('refuses more open records of one asker than allowed', async () => {
     const [first, second, third] = [numbered(1), numbered(2), numbered(3)];
-    expect(await log.create(first, undefined, 2)).toBe('created');
-    expect(await log.create(second, undefined, 2)).toBe('created');
-    expect(await log.create(third, undefined, 2)).toBe('full');
-    expect(await log.create({ ...third, asker: person(4) }, undefined, 2)).toBe('created');
+    expect(await log.create(first, undefined, 2, 100)).toBe('created');
+    expect(await log.create(second, undefined, 2, 100)).toBe('created');
+    expect(await log.create(third, undefined, 2, 100)).toBe('full');
+    expect(await log.create({ ...third, asker: person(4) }, undefined, 2, 100)).toBe('created');
     // One that was decided on, or has expired, waits no more.
     const stored = await log.find(first.id);
     await log.change({ ...first, status: 'denied' }, stored?.version ?? '');
-    expect(await log.create(numbered(4), undefined, 2)).toBe('created');
+    expect(await log.create(numbered(4), undefined, 2, 100)).toBe('created');
     const later = numbered(5, { askedAtMs: askedAtMs + 60 * minuteMs, expiresAtMs: askedAtMs + 90 * minuteMs });
-    expect(await log.create(later, undefined, 1)).toBe('created');
+    expect(await log.create(later, undefined, 1, 100)).toBe('created');
   });
 
   it('starts again if another request of the asker came first, and gives up after five attempts', async () => {
@@ -165,10 +165,10 @@ describe('create', () => {
       left -= 1;
       table.put({ rowKey: slotsKey, open: '[]' });
     };
-    expect(await log.create(numbered(1), undefined, 20)).toBe('created');
+    expect(await log.create(numbered(1), undefined, 20, 100)).toBe('created');
     expect(table.transactions).toHaveLength(5);
     left = 5;
-    await expect(log.create(numbered(2), undefined, 20)).rejects.toMatchObject({
+    await expect(log.create(numbered(2), undefined, 20, 100)).rejects.toMatchObject({
       code: 'caller_throttled',
       retryAfterSeconds: 1,
     });
@@ -177,22 +177,22 @@ describe('create', () => {
 
   it('counts the open records of a row that cannot be read as none', async () => {
     table.put({ rowKey: slotsKey, open: '{"id":1}' });
-    expect(await log.create(numbered(1), undefined, 1)).toBe('created');
+    expect(await log.create(numbered(1), undefined, 1, 100)).toBe('created');
   });
 
   it('fails while storage does', async () => {
     table.failure = refusal(503);
-    await expect(log.create(numbered(1), undefined, 1)).rejects.toMatchObject({ code: 'storage_unavailable' });
+    await expect(log.create(numbered(1), undefined, 1, 100)).rejects.toMatchObject({ code: 'storage_unavailable' });
     table.failure = undefined;
     table.submitTransaction = () => Promise.reject(refusal(503));
-    await expect(log.create(numbered(1), undefined, 1)).rejects.toMatchObject({ code: 'storage_unavailable' });
+    await expect(log.create(numbered(1), undefined, 1, 100)).rejects.toMatchObject({ code: 'storage_unavailable' });
   });
 });
 
 describe('change', () => {
   it('replaces the version that was read, and no other', async () => {
     const record = numbered(1);
-    await log.create(record, undefined, 20);
+    await log.create(record, undefined, 20, 100);
     const { version = '' } = (await log.find(record.id)) ?? {};
     expect(await log.change({ ...record, announced: true }, version)).toBe(true);
     expect(await log.change({ ...record, askRecorded: true }, version)).toBe(false);
@@ -204,7 +204,7 @@ describe('change', () => {
 
   it('removes what may hold data of the customer with the end of a request', async () => {
     const record = numbered(1);
-    await log.create(record, undefined, 20);
+    await log.create(record, undefined, 20, 100);
     const { version = '' } = (await log.find(record.id)) ?? {};
     expect(table.rows.get(rowKeyOf(record.id) ?? '')).toHaveProperty('details');
     await log.change({ ...record, status: 'denied', subject: { ...record.subject, details: [] } }, version);

@@ -110,7 +110,7 @@ async function outrun({ deps, ask }: ReturnType<typeof stage>, status?: Approval
   const other = approval({ id: '20261124t050000-00000001', subject, ...(status === undefined ? {} : { status }) });
   deps.approvalLog.beforeWrite = async () => {
     deps.approvalLog.beforeWrite = () => Promise.resolve();
-    await deps.approvalLog.create(other, undefined, 20);
+    await deps.approvalLog.create(other, undefined, 20, 100);
   };
   return { other, outcome: await ask({ askAgain: true }).catch((thrown: unknown) => thrown) };
 }

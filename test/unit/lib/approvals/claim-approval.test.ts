@@ -27,7 +27,7 @@ async function stage(more: Partial<Approval> = {}) {
   const approvedAtMs = askedAtMs + minuteMs;
   const times = { approvedAtMs, validUntilMs: approvedAtMs + 30 * minuteMs };
   const record = approval({ ...times, status: 'approved', decisions: [decision(person(2))], ...more });
-  await approvalLog.create(record, undefined, 20);
+  await approvalLog.create(record, undefined, 20, 100);
   const stored = async () => (await approvalLog.find(id))?.approval ?? approval();
   /** Another process writes to the record. */
   const change = async (changes: Partial<Approval>) => {

@@ -23,7 +23,7 @@ async function stage(by = asker) {
   const entries: AuditEntry[] = [];
   const audit = { record: async (entry: AuditEntry) => void entries.push(entry) };
   const deps = memoryApprovals({ audit, policy, clock });
-  await deps.approvalLog.create(approval({ asker: by }), undefined, 20);
+  await deps.approvalLog.create(approval({ asker: by }), undefined, 20, 100);
   const decide = (decision: 'approve' | 'deny' | 'revoke', caller: Caller) =>
     decideApproval(
       deps,

@@ -26,7 +26,7 @@ async function stage() {
   const recorder = recordingLogger();
   const orchestrations = new FakeOrchestrations();
   const deps = memoryApprovals({ audit, policy, clock });
-  await deps.approvalLog.create(approval(), undefined, 20);
+  await deps.approvalLog.create(approval(), undefined, 20, 100);
   const decide = (decision: 'approve' | 'deny', reason = 'Agreed.') =>
     decideApproval(
       deps,

@@ -12,7 +12,7 @@ import { guid, tenant } from '../../../support/audit-entries.ts';
 
 const ada: Caller = { ...asker, roles: [] };
 const use = (number = 1, more: Partial<Emergency> = {}): Emergency => ({
-  rule: 'emergencies',
+  rule: 'Graph v1.0',
   reason: 'An attack is under way.',
   tenantId: tenant(number),
   resource: 'graph',
@@ -41,7 +41,7 @@ it('a notice says who uses which rule, where, why and for what', async () => {
       severity: 'critical',
       tenantId: tenant(1),
       atMs: askedAtMs,
-      title: 'Emergency rule used: emergencies',
+      title: 'Emergency rule used: Graph v1.0',
       text: 'person-1@partner[.]example uses a rule for emergencies. Find out whether the emergency is real: `ptb audit --break-glass` lists what was done.',
       facts: [
         { name: 'Reason', value: 'An attack is under way.' },
@@ -73,7 +73,7 @@ it('another person, application or rule has a notice of its own', async () => {
 });
 
 it('uses on several instances within a step of ten minutes are one notice', async () => {
-  const key = async (minutes: number, number = 1, caller = ada, rule = 'emergencies') => {
+  const key = async (minutes: number, number = 1, caller = ada, rule = 'Graph v1.0') => {
     const { clock, sent, tell } = stage();
     await clock.advance(minutes * minuteMs);
     await tell(use(number, { rule }), caller);
@@ -132,7 +132,7 @@ it('storage that does not answer delays an emergency by three seconds, and its n
   expect(lines().at(-1)).toMatchObject({
     event: 'emergency.not_announced',
     level: 'error',
-    rule: 'emergencies',
+    rule: 'Graph v1.0',
     tenantId: tenant(1),
   });
   // It may arrive yet.

@@ -16,7 +16,7 @@ async function stage(more: Partial<Approval> = {}) {
   const recorder = recordingLogger();
   const deps = { ...memoryApprovals({ audit, policy: {} as never, clock }), log: recorder.log };
   const record = approval({ askRecorded: true, ...more });
-  await deps.approvalLog.create(record, undefined, 20);
+  await deps.approvalLog.create(record, undefined, 20, 100);
   return {
     clock,
     audit,

@@ -180,7 +180,7 @@ describe('a new request', () => {
 
 describe('a decision', () => {
   const decider: Caller = { ...person(2), roles: ['Approvals.Decide'] };
-  beforeEach(() => approvals.approvalLog.create(approval(), undefined, 20));
+  beforeEach(() => approvals.approvalLog.create(approval(), undefined, 20, 100));
   const decide = () =>
     decideApproval(approvals, approval().id, { decision: 'deny', reason }, { ...asking(), caller: decider });
 

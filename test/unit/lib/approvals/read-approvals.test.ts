@@ -47,7 +47,7 @@ async function store(more: Partial<Approval> = {}): Promise<string> {
   stored += 1;
   const id = `20261124t050000-${String(stored).padStart(8, '0')}`;
   const subject = { ...approval().subject, digest: String(stored).padStart(64, '0'), ...more.subject };
-  await approvals.approvalLog.create(approval({ id, ...more, subject }), undefined, 100);
+  await approvals.approvalLog.create(approval({ id, ...more, subject }), undefined, 100, 100);
   return id;
 }
 const inTenant = (number: number) => ({ subject: { ...approval().subject, tenantId: tenant(number) } });

@@ -28,7 +28,7 @@ beforeEach(() => {
 
 async function store(more: Partial<Approval> = {}): Promise<Approval> {
   const record = approval(more);
-  await approvals.approvalLog.create(record, undefined, 20);
+  await approvals.approvalLog.create(record, undefined, 20, 100);
   return record;
 }
 const settle = (approvalId = id) => settleApproval({ ...approvals, log: recorded.log }, { approvalId });

@@ -65,9 +65,9 @@ it('a role of a decider that this version does not know counts for nothing', asy
 
 it('a row that names a purged record does not stop a new one', async () => {
   const { rows, log } = table();
-  expect(await log.create(approval(), undefined, 20)).toBe('created');
+  expect(await log.create(approval(), undefined, 20, 100)).toBe('created');
   for (const key of rows.keys()) if (key.startsWith('r-')) rows.delete(key);
-  expect(await log.create(other, undefined, 20)).toBe('created');
+  expect(await log.create(other, undefined, 20, 100)).toBe('created');
   expect((await log.current(other.subject.digest))?.approval.id).toBe(other.id);
-  expect(await log.create(approval(), undefined, 20)).toBe('outrun');
+  expect(await log.create(approval(), undefined, 20, 100)).toBe('outrun');
 });

@@ -20,7 +20,7 @@ async function stage(...records: readonly Partial<Approval>[]) {
   const deps = { ...memory, orchestrations, log: recorder.log };
   for (const [index, more] of records.entries()) {
     const subject = { ...approval().subject, digest: String(index).padStart(64, '0') };
-    await deps.approvalLog.create(approval({ id: idOf(index), subject, ...more }), undefined, 20);
+    await deps.approvalLog.create(approval({ id: idOf(index), subject, ...more }), undefined, 20, 100);
   }
   const outcomes = () => audit.entries.map(({ outcome }) => outcome);
   return {

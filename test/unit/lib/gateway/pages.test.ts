@@ -55,6 +55,12 @@ describe('links of pages', () => {
         );
     });
 
+    it('can be followed within the process, also if the host would not take them from a caller', async () => {
+      const next = () => `/v1.0/users?$skiptoken=${'t'.repeat(10_000)}`;
+      const { last } = await follow(stage(), first, { pages: 2, next });
+      expect(last).toHaveProperty('value');
+    });
+
     it.each(['graph', 'arm'])('are why a longer one to %s is refused, and not sent', async (resource) => {
       const paths = { arm: '/subscriptions', graph: requestOf(5_001) }[resource] ?? '';
       const rule = { ...usersRule, resources: ['arm'], scopes: undefined, requests: { paths: ['/**'] } };

@@ -70,7 +70,7 @@ const rule = (application: string, ...grants: ('delegated' | 'application')[]): 
   excessScopes: 'refuse',
 });
 
-let losses: string[] = [];
+let deletions: string[] = [];
 
 function reporter(): HealthReporter {
   const { log } = recorder;
@@ -85,7 +85,7 @@ function reporter(): HealthReporter {
     permissionMap: { inForce: async () => permissionMap() },
     evidence: { state: async () => checkpoints() },
     unknownSettings: unknown,
-    storage: { losses: () => losses },
+    storage: { deletions: () => deletions },
     clock,
   });
 }
@@ -116,12 +116,12 @@ describe('HealthReporter', () => {
   });
 
   it('names a deleted table, which is no reason to refuse tokens', async () => {
-    losses = ['"Runs" was found deleted.'];
+    deletions = ['"Runs" was found deleted.'];
     expect(await reporter().report()).toMatchObject({
       status: 'degraded',
       storage: { status: 'degraded', problem: '"Runs" was found deleted.' },
     });
-    losses = [];
+    deletions = [];
   });
 
   it('reports down without Key Vault at the start, and degraded while the credential is cached', async () => {

@@ -159,6 +159,13 @@ describe('examine', () => {
       message: expect.stringMatching(new RegExp(`tag tenantId.*${tenantId}.*PARTNER_TENANT_ID.*${partner}`)) as string,
       remedy: expect.stringContaining('Correct') as string,
     });
+    // It hides no other finding.
+    await bench.store.saveRefreshToken('default', refreshTokenOf('r', bench.clock.nowMs() - 91 * 86_400_000));
+    expect((await bench.checks()).filter(({ check }) => check === 'Credential')).toMatchObject([
+      { code: 'config_invalid' },
+      { code: 'credential_expired' },
+      { status: 'notice' },
+    ]);
   });
 
   it('checks only what is stored, without a failure, on a machine without the managed identity', async () => {

@@ -108,13 +108,13 @@ describe('CallerVerifier with a valid token', () => {
     const here = new Date(now()).toISOString();
     const times = (nbf: number, exp: number) => `Bearer ${signJwt(key, claims(now(), { iat: nbf, nbf, exp }))}`;
     await expect(verifier.verify(times(second - 4_000, second - 7_200))).rejects.toThrow(
-      `The token expired 7200 s ago by the clock of the broker, which says ${here}.`,
+      `The token has expired. It ended 7200 s ago by the clock of the broker, which says ${here}.`,
     );
     await expect(verifier.verify(times(second + 600, second + 4_000))).rejects.toThrow(
-      `The token is not valid for another 600 s by the clock of the broker, which says ${here}.`,
+      `The token is not valid yet. It begins in 600 s by the clock of the broker, which says ${here}.`,
     );
     const far = Number.MAX_SAFE_INTEGER;
-    await expect(verifier.verify(times(far, far))).rejects.toThrow(/not valid for another \d+ s/);
+    await expect(verifier.verify(times(far, far))).rejects.toThrow(/begins in \d+ s/);
   });
 
   it('accepts the issuer of a national cloud only if that cloud is configured', async () => {

@@ -14,7 +14,8 @@ describe('what a caller says about a request', () => {
   });
 
   it.each([
-    [{ 'x-reason': 'short' }, /x-reason has 10 to 500 characters/],
+    [{ 'x-reason': 'short' }, /x-reason has 10 to 500 characters, 5 of them letters or digits/],
+    [{ 'x-reason': 'a.b.c.d....' }, /5 of them letters or digits/],
     [{ 'x-reason': 'Müller is locked out' }, /x-reason has /],
     [{ 'x-reason': 'is locked out %E0' }, /x-reason has /],
     [{ 'x-ask-again': 'TRUE' }, /x-ask-again is "true", or absent/],
