@@ -68,8 +68,8 @@ const startGraceMs = 60_000;
  * Starts a job's run for one window. The record is created first and atomically, because the platform alone would let
  * two concurrent starts of one instance id both succeed.
  * The stored parameters contain the defaults, so that a later version of the job cannot change what was meant.
- * @throws BrokerError job_unknown, request_invalid (also for parameters that the job does not accept), storage_unavailable (its
- * detail names the run if it may have started), run_conflict (the window already has a run, or the platform an active instance
+ * @throws BrokerError job_unknown, request_invalid (also for parameters that the job does not accept), storage_unavailable and
+ * internal (their detail names the run if it may have started), run_conflict (the window already has a run, or the platform an active instance
  * of its id), idempotency_key_reused (the run of a repeatable request has another content).
  */
 export async function startRun(deps: StartRunDeps, request: StartRunRequest): Promise<RunId> {
@@ -131,12 +131,12 @@ async function orMayHaveStarted<T>(runId: RunId, work: () => Promise<T>): Promis
   try {
     return await work();
   } catch (thrown) {
-    const { code, detail } = toBrokerError(thrown);
+    const { code, detail, logFields, retryAfterSeconds } = toBrokerError(thrown);
     if (code !== 'storage_unavailable' && code !== 'internal') throw thrown;
     throw new BrokerError(
-      'storage_unavailable',
+      code,
       `${detail} The run ${runId} may have started, or may start within minutes: read it before you start another.`,
-      { cause: thrown },
+      { cause: thrown, logFields, retryAfterSeconds },
     );
   }
 }

@@ -4,6 +4,7 @@ import { createJobRegistry, defineJob } from '../../../../../src/lib/runs/job/jo
 import { startRunSchema } from '../../../../../src/lib/api/requests.ts';
 import { parseRunId } from '../../../../../src/lib/runs/store/run.ts';
 import { startRun, type StartRunDeps } from '../../../../../src/lib/runs/engine/start-run.ts';
+import { BrokerError } from '../../../../../src/lib/core/errors.ts';
 import { FakeOrchestrations } from '../../../../fakes/fake-orchestrations.ts';
 import { FakeClock } from '../../../../fakes/fake-clock.ts';
 import { MemoryRunLog } from '../../../../fakes/memory-run-log.ts';
@@ -155,6 +156,24 @@ describe('startRun', () => {
     await clock.advance(61_000);
     await expect(start()).rejects.toMatchObject({ code: 'run_conflict' });
     expect(started).toHaveLength(1);
+  });
+
+  test.each([
+    new BrokerError('internal', 'Unexpected.', { logFields: { traceId: 't' } }),
+    new BrokerError('storage_unavailable', 'Away.', { logFields: { traceId: 't' }, retryAfterSeconds: 7 }),
+  ])('keeps the code and facts of a failure after the record, and names the run: $code', async (failure) => {
+    const { start, orchestrations } = stage();
+    orchestrations.start = async () => {
+      throw failure;
+    };
+    const { code, logFields, retryAfterSeconds } = failure;
+    await expect(start()).rejects.toMatchObject({
+      code,
+      logFields,
+      retryAfterSeconds,
+      cause: failure,
+      detail: expect.stringContaining(`${failure.detail} The run probe@w may have started`) as string,
+    });
   });
 
   test('does not restart a run that is active or has ended', async () => {
