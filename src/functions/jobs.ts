@@ -64,16 +64,13 @@ route(
     document: documentStart,
   },
   async (services, { request: { headers }, path, body, caller, correlationId, orchestrations }) => {
-    const { window } = body;
-    const own = window === undefined ? ownWindow(headers, caller, services.newId) : { window };
-    const limits = await tenantsToVisit(services, caller, body);
     const runId = await startRun(runDeps(services, orchestrations), {
       job: path.job,
-      ...own,
+      ...ownWindow(headers, caller, services.newId, body),
       startedBy: caller.applicationId,
       starter: actorOf(caller),
       correlationId,
-      ...limits,
+      limits: () => tenantsToVisit(services, caller, body),
       ...(body.parameters === undefined ? {} : { parameters: body.parameters }),
     });
     return startedRunAnswer(runId);

@@ -50,7 +50,7 @@ describe('startRun', () => {
 
   test('creates the record and starts the orchestration with the run id and all parameters', async () => {
     const { start, started, runLog } = stage();
-    expect(await start({ tenants: [tenantId(1)], parameters: { days: 1 } })).toBe('probe@w');
+    expect(await start({ limits: async () => ({ tenants: [tenantId(1)] }), parameters: { days: 1 } })).toBe('probe@w');
     expect(started).toEqual([
       {
         name: 'fan-out',
@@ -174,6 +174,19 @@ describe('startRun', () => {
       cause: failure,
       detail: expect.stringContaining(`${failure.detail} The run probe@w may have started`) as string,
     });
+  });
+
+  test('answers a repeated request with the run that the first one started while this one looked for it', async () => {
+    const { start, started, orchestrations } = stage();
+    const { state } = orchestrations;
+    const first = Promise.withResolvers<string>();
+    orchestrations.state = async (id) => {
+      orchestrations.state = state;
+      await start({ requestDigest: 'd' }).then(first.resolve, first.reject);
+      return state.call(orchestrations, id);
+    };
+    expect(await start({ requestDigest: 'd' })).toBe(await first.promise);
+    expect(started).toHaveLength(1);
   });
 
   test('does not restart a run that is active or has ended', async () => {
