@@ -10,7 +10,7 @@ const locationOf = (runId: RunId): string => `/api/runs/${encodeURIComponent(run
 /** What the OpenAPI document says about the header, by its name. */
 export const idempotencyKeyHeader = {
   'Idempotency-Key':
-    '1 to 255 visible ASCII characters, unique per request, such as a UUID. A request that is repeated with its key is answered with the run that it started; another request with the same key for the same job gets 422. A request with a `window` takes no key.',
+    '1 to 255 visible ASCII characters, unique per request, such as a UUID. A request that is repeated with its key is answered with the run that it started; another request with the same key for the same job gets 422.',
 };
 
 /**
