@@ -178,12 +178,12 @@ describe('startRun', () => {
 
   test('answers a repeated request with the run that the first one started while this one looked for it', async () => {
     const { start, started, orchestrations } = stage();
-    const { state } = orchestrations;
+    const state = orchestrations.state.bind(orchestrations);
     const first = Promise.withResolvers<string>();
     orchestrations.state = async (id) => {
       orchestrations.state = state;
       await start({ requestDigest: 'd' }).then(first.resolve, first.reject);
-      return state.call(orchestrations, id);
+      return state(id);
     };
     expect(await start({ requestDigest: 'd' })).toBe(await first.promise);
     expect(started).toHaveLength(1);
