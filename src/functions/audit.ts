@@ -217,7 +217,7 @@ async function documentLog(): Promise<RouteDocument> {
     resource: 'graph',
     scopes: ['User.Read.All'],
     grant: 'delegated',
-    application: 'reader',
+    application: 'users',
     expiresAt: '2026-11-24T06:10:02.000Z',
     tokenFingerprint: '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
     fromCache: false,

@@ -64,16 +64,13 @@ route(
     document: documentStart,
   },
   async (services, { request: { headers }, path, body, caller, correlationId, orchestrations }) => {
-    const { window } = body;
-    const own = window === undefined ? ownWindow(headers, caller, services.newId) : { window };
-    const limits = await tenantsToVisit(services, caller, body);
     const runId = await startRun(runDeps(services, orchestrations), {
       job: path.job,
-      ...own,
+      ...ownWindow(headers, caller, services.newId, body),
       startedBy: caller.applicationId,
       starter: actorOf(caller),
       correlationId,
-      ...limits,
+      limits: () => tenantsToVisit(services, caller, body),
       ...(body.parameters === undefined ? {} : { parameters: body.parameters }),
     });
     return startedRunAnswer(runId);
@@ -110,7 +107,7 @@ async function documentStart(): Promise<RouteDocument> {
     group: 'Jobs and runs',
     summary: 'Start a run',
     description:
-      'Starts a run of the job over all delegated tenants, or over those that `tenants` and `except` name, each of them if the job is for it. With an `Idempotency-Key`, the request is safe to repeat, and with a `window`: a second request with the same window is answered with `run_conflict` and starts nothing. `parameters` are checked by the schema of the job, and defaults are added. The body may have up to 512 KiB.',
+      'Starts a run of the job over all delegated tenants, or over those that `tenants` and `except` name, each of them if the job is for it. The request is safe to repeat with an `Idempotency-Key`, or with a `window`: a second request with the same window is answered with `run_conflict` and starts nothing. `parameters` are checked by the schema of the job, and defaults are added. The body may have up to 512 KiB.',
     pathParameters: { job: { description: 'Name of the job.', example: 'access-check' } },
     requestHeaders: idempotencyKeyHeader,
     bodySchema: startRunBody(jobRegistry.list()),

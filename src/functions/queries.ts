@@ -42,7 +42,7 @@ route(
     rotateIfOverdue(services);
     const { checkQuery, startQuery } = await loadQueries();
     if (body.check === true) return { status: 200, jsonBody: viewCheck(await checkQuery(services, caller, body)) };
-    const own = ownWindow(headers, caller, services.newId);
+    const own = ownWindow(headers, caller, services.newId, body);
     const asking = { caller, client: clientOf(headers), correlationId, ...own };
     return startedRunAnswer(await startQuery(runDeps(services, orchestrations), asking, body));
   },

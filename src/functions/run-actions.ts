@@ -2,6 +2,7 @@ import type { CancelledRunAnswer } from '../lib/api/answers/runs.ts';
 import { exampleRunId, runIdParameter } from '../lib/api/examples.ts';
 import { jsonContent, type RouteDocument } from '../lib/api/route.ts';
 import { actorOf } from '../lib/core/caller.ts';
+import { defined } from '../lib/core/objects.ts';
 import { rerunRequest, startRun } from '../lib/runs/engine/start-run.ts';
 import { controllableRun, runWriters } from '../lib/runs/reading/visible-runs.ts';
 import { isEnded, queryJob } from '../lib/runs/store/run.ts';
@@ -31,7 +32,7 @@ route(
   async (services, { request: { headers }, path, caller, correlationId, orchestrations }) => {
     const run = await controllableRun(services, caller, path.runId);
     const request = await rerunRequest(services.runs, run);
-    const own = ownWindow(headers, caller, services.newId);
+    const own = ownWindow(headers, caller, services.newId, path);
     if (run.job === queryJob) {
       const client = clientOf(headers);
       const { repeatQuery } = await loadQueries();
@@ -46,8 +47,7 @@ route(
       starter: actorOf(caller),
       correlationId,
       parameters,
-      ...(tenants === undefined ? {} : { tenants }),
-      ...(choice === undefined ? {} : { choice }),
+      limits: async () => defined({ tenants, choice }),
     });
     return startedRunAnswer(runId);
   },

@@ -10,25 +10,29 @@ const locationOf = (runId: RunId): string => `/api/runs/${encodeURIComponent(run
 /** What the OpenAPI document says about the header, by its name. */
 export const idempotencyKeyHeader = {
   'Idempotency-Key':
-    '1 to 255 visible ASCII characters, unique per request, such as a UUID. A request that is repeated with its key is answered with the run that it started; another request with the same key gets 422.',
+    '1 to 255 visible ASCII characters, unique per request, such as a UUID. A request that is repeated with its key is answered with the run that it started; another request with the same key for the same job gets 422.',
 };
 
 /**
- * The window of a run that its request does not name. A key and its caller determine it, so a repeated request finds its run.
+ * The window of a run. A key and its caller determine it, so a repeated request finds its run.
  * Names and statuses follow draft-ietf-httpapi-idempotency-key-header-07. A key counts as long as its run is kept.
+ * @param request tells requests for the same job apart. It may name its window.
  * @throws BrokerError request_invalid
  */
 export function ownWindow(
   headers: { get(name: string): string | null },
   { applicationId, objectId }: Pick<Caller, 'applicationId' | 'objectId'>,
   newId: () => string,
-): { readonly window: string; readonly isRepeatable: boolean } {
+  request: object & { readonly window?: string | undefined },
+): { readonly window: string; readonly requestDigest?: string } {
   const key = headers.get('idempotency-key');
-  if (key === null) return { window: manualWindow(newId()), isRepeatable: false };
+  if (key === null) return { window: request.window ?? manualWindow(newId()) };
+  if (request.window !== undefined)
+    throw new BrokerError('request_invalid', 'Send a `window` or an Idempotency-Key, not both.');
   if (!/^[\x21-\x7e]{1,255}$/.test(key))
     throw new BrokerError('request_invalid', 'An Idempotency-Key has 1 to 255 visible ASCII characters.');
-  const digest = hash('sha256', JSON.stringify([applicationId, objectId, key]), 'hex');
-  return { window: manualWindow(digest.slice(0, 32)), isRepeatable: true };
+  const digestOf = (value: object): string => hash('sha256', JSON.stringify(value), 'hex').slice(0, 32);
+  return { window: manualWindow(digestOf([applicationId, objectId, key])), requestDigest: digestOf(request) };
 }
 
 /** The answer to a request that started a run. */

@@ -94,6 +94,14 @@ describe.each([
     expect((await log.find('shown@w2'))?.parameters).toBeUndefined();
   });
 
+  test('keeps the digest of a request with a key', async () => {
+    const log = make();
+    await log.create({ ...start('keyed', 'w1'), requestDigest: 'd' }, { parameters: {} });
+    await log.create(start('keyed', 'w2'), { parameters: {} });
+    const digests = ['w1', 'w2'].map(async (window) => (await log.find(`keyed@${window}`))?.requestDigest);
+    expect(await Promise.all(digests)).toEqual(['d', undefined]);
+  });
+
   test('keeps who asked a query, and what it sends, in lists too', async () => {
     const log = make();
     const asker = {

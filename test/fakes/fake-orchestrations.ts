@@ -1,3 +1,4 @@
+import { BrokerError } from '../../src/lib/core/errors.ts';
 import type { InstanceState, Orchestrations } from '../../src/lib/core/orchestrations.ts';
 
 /** An in-memory durable platform. */
@@ -11,7 +12,7 @@ export class FakeOrchestrations implements Orchestrations {
   readonly states = new Map<string, InstanceState>();
 
   async start(name: string, instanceId: string, input: unknown): Promise<void> {
-    if (this.broken) throw new Error('the platform is away');
+    if (this.broken) throw new BrokerError('storage_unavailable', 'The platform is away.');
     this.started.push({ name, instanceId, input });
     this.states.set(instanceId, 'active');
   }

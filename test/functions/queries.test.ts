@@ -91,12 +91,16 @@ function stage(given: readonly object[] = rules, listed = customers) {
     runs: { log, querySlots, results: new MemoryRunResults() },
     tuning: { batchSize: 10, groupSize: 5, inTurn: true, rounds: 1, retryDelaySeconds: 1 },
   } as unknown as Services;
-  const call = async (name: string, caller: Caller, given: { params?: Record<string, string>; body?: object } = {}) => {
-    const { params = {}, body } = given;
+  const call = async (
+    name: string,
+    caller: Caller,
+    given: { params?: Record<string, string>; body?: object; key?: string } = {},
+  ) => {
+    const { params = {}, body, key } = given;
     const route = routes.find(({ definition }) => definition.name === name);
     const { method } = route!.definition;
     const text = body === undefined ? {} : { body: { string: JSON.stringify(body) } };
-    const headers = { 'user-agent': 'probe/1.0 \u{202E}'.slice(0, 10) };
+    const headers = { 'user-agent': 'probe/1.0 \u{202E}'.slice(0, 10), ...(key && { 'idempotency-key': key }) };
     const request = new HttpRequest({ method, url: 'http://localhost/api/x', params, headers, ...text });
     const admitted = { request, caller, correlationId: guid(3), log: silentLogger, orchestrations };
     return route!.answer(services, admitted);
@@ -211,6 +215,34 @@ describe('the active queries of a caller', () => {
     expect(ends.filter((end) => end === 'started')).toHaveLength(4);
     expect(ends.filter((end) => end.startsWith('busy: '))).toHaveLength(16);
     expect(await log.list({ active: true, limit: 99 })).toHaveLength(4);
+  });
+});
+
+describe('a query with an Idempotency-Key', () => {
+  const body = { path: '/users', tenants: ['contoso.com'] };
+
+  it('is started once and takes one slot, also while its caller may start no other one', async () => {
+    const { call, ask, log } = stage();
+    const start = () => call('queries-start', helpdesk, { body, key: 'k' });
+    const blocker = await ask(helpdesk, body);
+    const first = await start();
+    // A slot before that of the query is free again.
+    await log.change(blocker, { status: 'completed' });
+    expect(await start()).toEqual(first);
+    for (let count = 1; count < 4; count += 1) await ask(helpdesk, body);
+    expect(await refused(ask(helpdesk, body))).toMatch(/^busy/);
+    expect(await start()).toEqual(first);
+  });
+
+  it('is answered with its run after the rule is gone, and another query with the key is refused', async () => {
+    const { call, services } = stage();
+    const start = (more = {}) => call('queries-start', helpdesk, { body: { ...body, ...more }, key: 'k' });
+    const first = await start();
+    const none = { policy: { rules: [], groups: new Map() }, state: 'current', loadedAtMs: 0 } as const;
+    Object.assign(services.gateway.policy, { current: async () => none });
+    expect(await start()).toEqual(first);
+    expect(await refused(start({ select: ['id'] }))).toMatch(/^idempotency_key_reused/);
+    expect(await refused(start({ tenants: ['fabrikam.com'] }))).toMatch(/^idempotency_key_reused/);
   });
 });
 

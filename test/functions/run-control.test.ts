@@ -42,6 +42,7 @@ async function stage(status: RunStatus = 'completed') {
     },
   };
   let made = 7;
+  const customers = new Map([['contoso.com', contoso]]);
   const clock = new FakeClock(nowMs);
   const services = {
     callers: { policy },
@@ -51,7 +52,7 @@ async function stage(status: RunStatus = 'completed') {
     newId: () => guid(made++),
     random: () => 0.5,
     directory: {
-      find: async (reference: string) => (reference === 'contoso.com' ? contoso : undefined),
+      find: async (reference: string) => customers.get(reference),
       list: async () => [contoso, fabrikam],
     },
     runs: { log, results },
@@ -89,7 +90,7 @@ async function stage(status: RunStatus = 'completed') {
     };
     return route!.answer(services, admitted);
   };
-  return { call, log, results, orchestrations, logger, tenantTags, clock };
+  return { call, log, results, orchestrations, logger, tenantTags, clock, customers };
 }
 
 describe('GET /api/jobs', () => {
@@ -277,11 +278,21 @@ describe('POST /api/jobs/{job}/runs', () => {
       expect(orchestrations.started).toMatchObject([{ instanceId: runId }]);
     });
 
-    it('does not count if the request names its window', async () => {
-      const { call } = await stage();
-      const start = () => call('jobs-start', job, { window: 'w1' }, { key: 'k' });
-      expect(runIdIn(await start())).toBe('secret-expiry-report@w1');
-      await expect(start()).rejects.toMatchObject({ code: 'run_conflict' });
+    it('is refused together with a window', async () => {
+      const { call, orchestrations } = await stage();
+      await expect(call('jobs-start', job, { window: 'w1' }, { key: 'k' })).rejects.toMatchObject({
+        code: 'request_invalid',
+        detail: 'Send a `window` or an Idempotency-Key, not both.',
+      });
+      expect(orchestrations.started).toEqual([]);
+    });
+
+    it('answers a repeated request although its tenant is unknown by then', async () => {
+      const { call, customers } = await stage();
+      const start = () => call('jobs-start', job, { tenants: ['contoso.com'] }, { key: 'k' });
+      const first = await start();
+      customers.clear();
+      expect(await start()).toEqual(first);
     });
 
     it.each(['', 'a b', 'x'.repeat(256)])('that is no key (%s) starts no run', async (key) => {
@@ -296,6 +307,7 @@ describe('POST /api/jobs/{job}/runs', () => {
       const rerun = () => call('runs-rerun', { runId }, {}, { key: 'k' });
       expect(await rerun()).toEqual(await rerun());
       expect(orchestrations.started).toHaveLength(1);
+      await expect(call('jobs-start', job, {}, { key: 'k' })).rejects.toMatchObject({ code: 'idempotency_key_reused' });
     });
   });
 

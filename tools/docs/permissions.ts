@@ -57,7 +57,7 @@ applications, each with its own refresh token, and name one of them in each poli
 {
   "name": "users",
   "resources": [
-    { "appId": "00000003-0000-0000-c000-000000000000", "scopes": ["User.Read.All", "Organization.Read.All"] },
+    { "appId": "00000003-0000-0000-c000-000000000000", "scopes": ["User.Read.All", "Group.Read.All"] },
     { "appId": "fa3d9a0c-3fb0-42cc-9193-47c7ecd2edbd", "scopes": ["user_impersonation"] }
   ]
 }

@@ -11,6 +11,7 @@ const maxWaitSeconds = 60;
 /** Codes after which the same request may succeed later (docs/errors.md). */
 export const transientCodes: readonly string[] = [
   'caller_throttled',
+  'too_many_approvals',
   'throttled',
   'busy',
   'entra_unavailable',

@@ -76,7 +76,11 @@ async function runQuery(path: string, flags: QueryFlags): Promise<void> {
   // Before the start: a run whose id is not known yet could not be cancelled.
   const interruption = onInterrupt();
   try {
-    const { runId } = (await client.start('/queries', body)) as StartedRunAnswer;
+    const starting = client.start('/queries', body, interruption.signal).catch((thrown: unknown) => {
+      if (interruption.signal.aborted) say('The query may have started: `ptb runs` lists it.');
+      throw thrown;
+    });
+    const { runId } = (await starting) as StartedRunAnswer;
     if (interruption.signal.aborted) {
       await cancel(client, runId);
       say('Cancelled.');

@@ -118,7 +118,8 @@ function refusalOf(thrown: unknown): Refused {
   const cause =
     thrown instanceof BrokerError ? thrown : new BrokerError('internal', 'The token could not be requested.');
   return {
-    status: cause.transient ? 503 : 403,
+    // People decide about approvals, which may take longer than a program should wait.
+    status: cause.transient && cause.code !== 'too_many_approvals' ? 503 : 403,
     message: `${cause.detail} (${cause.code})`,
     retryAfter: cause.retryAfterSeconds,
     cause,

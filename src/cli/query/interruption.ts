@@ -1,8 +1,10 @@
 import { exitCodes } from '../exit-codes.ts';
+import { CommandOutcome } from '../run-program.ts';
 import { say } from '../sign-in/output.ts';
 
 /** What happens when a person presses Ctrl+C. */
 export interface Interruption {
+  /** Its reason ends the command. */
   readonly signal: AbortSignal;
   stop(): void;
 }
@@ -12,7 +14,7 @@ export function onInterrupt(): Interruption {
   const controller = new AbortController();
   const interrupt = (): void => {
     if (controller.signal.aborted) process.exit(exitCodes.interrupted);
-    controller.abort();
+    controller.abort(new CommandOutcome(exitCodes.interrupted));
     say('Cancelling the query. Press Ctrl+C again to leave at once.');
   };
   const signals = ['SIGINT', 'SIGTERM'] as const;

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { adviceFor, BrokerError, isErrorCode } from '../../lib/core/errors.ts';
+import { adviceFor, BrokerError, errorTable, isErrorCode } from '../../lib/core/errors.ts';
 import { type Clock, systemClock } from '../../lib/core/clock.ts';
 import { asObject } from '../../lib/core/objects.ts';
 import {
@@ -27,8 +27,11 @@ export interface BrokerClient {
   glance(path: string, query?: Readonly<Record<string, string | undefined>>): Promise<unknown>;
   /** @param signal gives up, also while it waits for the next attempt. */
   post(path: string, body: unknown, signal?: AbortSignal): Promise<unknown>;
-  /** A POST that starts a run. It has an Idempotency-Key, so it is repeated while the broker is not available. */
-  start(path: string, body: unknown): Promise<unknown>;
+  /**
+   * A POST that starts a run. It has an Idempotency-Key, so it is repeated while the broker is not available.
+   * @param signal ends the repetitions, not the request under way: its answer names the run.
+   */
+  start(path: string, body: unknown, signal?: AbortSignal): Promise<unknown>;
   put(path: string, body: unknown): Promise<unknown>;
   /** Yields the texts of an answer that has pages. Repeats a page while the broker, or its storage, is not available. */
   pages(path: string, query: Readonly<Record<string, string>>): AsyncIterable<string>;
@@ -108,10 +111,10 @@ export function createBrokerClient(
     glance: async (path, query = {}) =>
       parseJson((await exchange('GET', addressOf(path, query), undefined, { withinMs: glanceMs })).body),
     post: change('POST'),
-    start: async (path, body) => {
+    start: async (path, body, signal) => {
       const headers = { 'idempotency-key': randomUUID() };
       const attempt = () => exchange('POST', addressOf(path), body, { headers });
-      return parseJson((await patiently(clock, isTransient, attempt)).body);
+      return parseJson((await patiently(clock, isTransient, attempt, signal)).body);
     },
     put: change('PUT'),
     pages: (path, query) =>
@@ -168,7 +171,9 @@ async function* followPages(
   }
 }
 
-const isTransient = (error: BrokerError): boolean => error.transient;
+/** A limit passes soon only if the broker says when: otherwise its holder must make room. */
+const isTransient = ({ code, transient, retryAfterSeconds }: BrokerError): boolean =>
+  transient && (errorTable[code].status !== 429 || retryAfterSeconds !== undefined);
 
 /** The broker refused the request before it did anything, so every request may be repeated. */
 const isThrottled = (error: BrokerError): boolean => error.code === 'caller_throttled';

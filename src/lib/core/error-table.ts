@@ -87,7 +87,7 @@ export const errorTable = {
     caller: 'GET /api/approvals lists the approvals.',
     operator: '`ptb approvals` lists the approvals.',
   }),
-  too_many_approvals: lasting(429, 'caller', 'This caller has asked for too many approvals', {
+  too_many_approvals: passing(429, 'caller', 'This caller has asked for too many approvals', {
     everyone:
       'Wait until some requests are decided or expire, or as long as Retry-After says, then send the request again.',
   }),

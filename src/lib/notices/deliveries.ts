@@ -54,11 +54,15 @@ const pauseEndMs = (pauseMs: number, nowMs: number): number =>
   nowMs + Math.min(Math.max(pauseMs, leastPauseMs), maxPauseMs);
 
 /**
- * When a delivery is tried again. Retry-After says when, because it is about the receiver and not about this notice.
+ * When a delivery is tried again. Retry-After says when, because it is about the receiver and not about this notice, unless
+ * this notice was refused often: others must get their turn.
  * @param attempts its number of attempts so far, from 1.
  */
-const nextAtMs = (attempts: number, retryAfterMs: number | undefined, nowMs: number): number =>
-  pauseEndMs(retryAfterMs ?? pausesMs[Math.min(attempts, pausesMs.length) - 1] ?? maxPauseMs, nowMs);
+function nextAtMs(attempts: number, retryAfterMs: number | undefined, nowMs: number): number {
+  const isFew = retryAfterMs !== undefined && attempts < maxFailures;
+  const pauseMs = isFew ? 0 : (pausesMs[Math.min(attempts, pausesMs.length) - 1] ?? maxPauseMs);
+  return pauseEndMs(Math.max(retryAfterMs ?? 0, pauseMs), nowMs);
+}
 
 /** Up to this many notices of one kind are a message each. */
 const fewNotices = 5;
@@ -246,11 +250,11 @@ class TargetDeliveries {
         if (outcome === undefined) continue;
         await this.#note(state, outcome);
         if (outcome.is === 'gone') return false;
-        if (outcome.is === 'failed' && outcome.retryAfterMs !== undefined)
-          return this.#wait(outcome.retryAfterMs, startMs);
         if (outcome.is === 'delivered') failures.inARow = 0;
         else if (outcome.concerns === 'target') failures.inARow += 1;
         if (failures.inARow >= maxFailures) return false;
+        if (outcome.is === 'failed' && outcome.retryAfterMs !== undefined)
+          return this.#wait(outcome.retryAfterMs, startMs);
         if (this.#again) return true;
       }
     }

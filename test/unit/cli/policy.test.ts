@@ -52,7 +52,7 @@ it('explains an allowed request with the rule, the application and the scope lim
   const answer = await ptb(...ask('--caller', helpdesk, '--tenant', 'contoso.com', '--scope', 'User.Read.All'));
   expect(answer.exit).toBe(0);
   expect(answer.out).toContain(
-    'Allowed by "helpdesk may read users in gold tenants", redeemed by the application reader.',
+    'Allowed by "helpdesk may read users in gold tenants", redeemed by the application users.',
   );
   expect(answer.out).toContain('The token may carry User.Read.All, Group.Read.All; one that carries more is refused.');
   expect(answer.out).toContain('Note: Rules that name the tenant by its id cannot match');

@@ -29,7 +29,7 @@ $script:SessionWideCodes = @(
 # Failures after which the same request may succeed later (docs/errors.md), and no answer of the broker.
 $script:TransientCodes = @(
     'broker_unreachable', 'caller_throttled', 'throttled', 'busy', 'entra_unavailable', 'resource_error', 'key_vault_unavailable'
-    'directory_unavailable', 'storage_unavailable', 'audit_unavailable', 'not_attempted', 'job_timed_out', 'internal'
+    'directory_unavailable', 'storage_unavailable', 'audit_unavailable', 'not_attempted', 'job_timed_out', 'internal', 'too_many_approvals'
 )
 
 # Creates the problem object of a failure, from the broker's problem document or from a code of this module.

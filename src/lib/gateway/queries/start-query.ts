@@ -30,9 +30,10 @@ export interface QueryRequester {
   readonly client: string | undefined;
   /** Of the request. */
   readonly correlationId: string;
-  /** Of the run. Repeatable: a run that has it is the answer to the same request. */
+  /** Of the run. */
   readonly window: string;
-  readonly isRepeatable: boolean;
+  /** Of a request that is safe to repeat, see `startRun`. */
+  readonly requestDigest?: string;
 }
 
 /** A query over some tenants, as a caller sends it. */
@@ -79,20 +80,23 @@ export async function checkQuery(deps: QueryDeps, caller: Caller, requested: Que
 /** @throws BrokerError busy for too many active queries of the caller; as {@link checkQuery} and `startRun` do. */
 export async function startQuery(
   deps: StartQueryDeps,
-  { caller, client, correlationId, window, isRepeatable }: QueryRequester,
+  { caller, client, correlationId, window, requestDigest }: QueryRequester,
   requested: QueryRequest,
 ): Promise<RunId> {
-  const { query, limits } = await checkQuery(deps, caller, requested);
-  await deps.runs.querySlots.take(caller, runIdOf(queryJob, window));
+  const query = readQuery(requested);
   return startRun(deps, {
     job: queryJob,
     window,
-    isRepeatable,
+    requestDigest,
     startedBy: caller.applicationId,
     // A query is its asker's own, so both are always known.
     starter: actorOf(caller),
     correlationId,
-    ...limits,
+    limits: async () => {
+      const { limits } = await checkQuery(deps, caller, requested);
+      await deps.runs.querySlots.take(caller, runIdOf(queryJob, window));
+      return limits;
+    },
     parameters: { ...query },
     query: { path: query.path, asker: { ...caller, correlationId, ...(client && { client }) } },
   });

@@ -95,6 +95,7 @@ const shown = {
   ...listed,
   parameters: json(parameterValuesSchema).lenient(),
   asked: json<RequestedTenants>(requestedTenantsSchema).lenient(),
+  requestDigest: text.lenient(),
 };
 
 /** Enough to list runs. */

@@ -130,6 +130,8 @@ export interface Run {
    * if the text is too long to show, and in a record of an earlier version.
    */
   readonly asked?: RequestedTenants | undefined;
+  /** Tells requests with one Idempotency-Key apart. Only `RunLog.find` returns it. Absent if the request had no key. */
+  readonly requestDigest?: string | undefined;
   /** Path and query of the request that a query sends in each tenant. Absent for a job. */
   readonly query?: string | undefined;
   /** SHA-256 of the stored plan. A plan with another digest is not used. */
@@ -223,7 +225,16 @@ export interface RunFilter {
 /** What is known of a run before it starts. */
 export type NewRun = Pick<
   Run,
-  'runId' | 'job' | 'window' | 'startedBy' | 'starter' | 'correlationId' | 'createdAtMs' | 'asked' | 'query'
+  | 'runId'
+  | 'job'
+  | 'window'
+  | 'startedBy'
+  | 'starter'
+  | 'correlationId'
+  | 'createdAtMs'
+  | 'asked'
+  | 'query'
+  | 'requestDigest'
 >;
 
 /** Stores the records of runs and their tenants. Every method throws BrokerError `storage_unavailable`. */

@@ -196,6 +196,18 @@ describe('ptb query', () => {
     expect(process.listenerCount('SIGINT')).toBe(0);
   });
 
+  it('ends at Ctrl+C while it waits for a broker that is not available', async () => {
+    const answer = ({ path }: Request): Response => {
+      if (path !== '/queries') return Response.json({}, { status: 202 });
+      setImmediate(() => process.emit('SIGINT'));
+      return Response.json({ code: 'storage_unavailable', detail: 'Away.', retryAfterSeconds: 60 }, { status: 503 });
+    };
+    const { exit, err, requests } = await runCommand(registerQuery, ['query', '/users'], answer);
+    expect([exit, requests.map(({ path }) => path)]).toEqual([130, ['/queries']]);
+    expect(err).toContain('The query may have started: `ptb runs` lists it.\n');
+    expect(process.listenerCount('SIGINT')).toBe(0);
+  });
+
   it('explains what would be sent with --dry-run', async () => {
     const checked = {
       path: '/v1.0/users',

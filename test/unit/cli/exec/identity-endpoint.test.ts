@@ -103,6 +103,12 @@ describe('the managed identity endpoint of a program', () => {
     expect([status, headers.get('retry-after')]).toEqual([503, '7']);
   });
 
+  it('lets no library wait for people who decide about approvals', async () => {
+    await open();
+    getToken.mockRejectedValue(new BrokerError('too_many_approvals', 'Too many.', { retryAfterSeconds: 3_600 }));
+    expect((await ask(`resource=${graph}`)).status).toBe(403);
+  });
+
   it('hides a failure that is not an answer of the broker', async () => {
     await open();
     getToken.mockRejectedValue(new Error('token eyJ0 in a stack'));

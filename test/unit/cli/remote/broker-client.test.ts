@@ -61,6 +61,25 @@ describe('createBrokerClient', () => {
     expect(second).not.toBe(first);
   });
 
+  test.each([
+    ['a limit that a person must make room in', undefined, 1],
+    ['a limit that the broker says will pass', 10, 2],
+  ])('asks again for the start of a run after %s: %j', async (_, retryAfterSeconds, times) => {
+    vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+    const clock = new FakeClock();
+    let asked = 0;
+    const busy = client(() => {
+      asked += 1;
+      return asked === 1
+        ? problem(429, { code: 'busy', detail: 'At most four.', retryAfterSeconds })
+        : Response.json({ runId: 'query@w' }, { status: 202 });
+    }, clock);
+    const started = busy.start('/queries', {}).catch((thrown: unknown) => thrown);
+    await clock.advance(60_000);
+    expect([asked, await started]).toMatchObject([times, times === 1 ? { code: 'busy' } : { runId: 'query@w' }]);
+    vi.restoreAllMocks();
+  });
+
   test.each(['get', 'post'] as const)(
     'repeats a throttled %s when the broker says, at most four times',
     async (method) => {

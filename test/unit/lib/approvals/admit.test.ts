@@ -137,7 +137,11 @@ it('a caller asks 100 times an hour, even if it revokes each request at once', a
     await deps.approvalLog.change({ ...asked, status: 'revoked' }, stored?.version ?? '');
   };
   for (let number = 0; number < 100; number += 1) await askAndRevoke(number);
-  await expect(askAndRevoke(100)).rejects.toMatchObject({ code: 'too_many_approvals', retryAfterSeconds: 3_600 });
+  await expect(askAndRevoke(100)).rejects.toMatchObject({
+    code: 'too_many_approvals',
+    retryAfterSeconds: 3_600,
+    transient: true,
+  });
   Object.assign(deps.clock, { nowMs: () => askedAtMs + 60 * minuteMs });
   await askAndRevoke(101);
 });

@@ -269,23 +269,40 @@ test('a pass waits for a short Retry-After, and goes on with what is critical', 
 });
 
 test.each([0, 1, 1_000])(
-  'a receiver that always asks for %i ms gets a request a second, and the pass ends',
+  'a receiver that always asks for %i ms gets three requests in a pass, and then the pauses of any other failure',
   async (ms) => {
     answer = () => failed(ms);
     await outbox.add(asked('ask'), ['chat'], noticedAtMs);
+    const { deliveries } = instance();
     let ended = false;
-    void instance()
-      .deliveries.deliverDue()
-      .then(() => (ended = true));
-    await clock.advance(10_000);
-    expect(got).toHaveLength(11);
-    await clock.advance(3 * minuteMs);
-    expect(ended).toBe(true);
-    const requests = got.length;
-    await clock.advance(minuteMs);
-    expect(got).toHaveLength(requests);
+    void deliveries.deliverDue().then(() => (ended = true));
+    await clock.advance(1_999);
+    expect([got.length, ended]).toEqual([2, false]);
+    await clock.advance(1);
+    expect([got.length, ended]).toEqual([3, true]);
+    const triedAtMinutes: number[] = [];
+    for (let minute = 1; minute <= 40; minute += 1) {
+      const before = got.length;
+      await clock.advance(minuteMs);
+      void deliveries.deliverDue();
+      await settle();
+      if (got.length > before) triedAtMinutes.push(minute);
+    }
+    expect(triedAtMinutes).toEqual([5, 15, 35]);
   },
 );
+
+test('a critical notice that always gets a Retry-After does not hold up the others', async () => {
+  answer = (key) => (key === 'critical' ? failed(1_000) : delivered);
+  await outbox.add(noticeOf('critical'), ['chat'], noticedAtMs);
+  await outbox.add(asked('ask'), ['chat'], noticedAtMs);
+  const { deliveries } = instance();
+  for (let second = 0; second <= 330; second += 1) {
+    if (second % 300 === 0) void deliveries.deliverDue();
+    await clock.advance(1_000);
+  }
+  expect(got).toEqual(['critical', 'critical', 'critical', 'ask']);
+});
 
 test('Retry-After holds up every notice, and for an hour at most', async () => {
   answer = () => failed(30 * minuteMs);

@@ -1,11 +1,49 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { parsePolicy } from '../../../../../src/lib/access/policy/parse-policy.ts';
 import { judgeScopes, type ScopeLimit } from '../../../../../src/lib/access/policy/policy.ts';
+import { type PermissionProfile, profiles } from '../../../../../src/lib/consent/permissions.ts';
+import { projectRoot } from '../../../../paths.ts';
 
 const limit = (scopes: string[] | undefined, excessScopes: ScopeLimit['excessScopes'] = 'refuse'): ScopeLimit => ({
   scopes,
   excessScopes,
 });
 const graph = 'https://graph.microsoft.com';
+const graphAppId = '00000003-0000-0000-c000-000000000000';
+
+describe('the sample policy', () => {
+  const read = (file: string): string => readFileSync(join(projectRoot, file), 'utf8');
+  const parsed = parsePolicy(read('access-policy.sample.json'));
+  const rules = parsed.ok ? parsed.policy.rules.filter(({ scopes, tokens }) => scopes && tokens) : [];
+  const profileFile = JSON.parse(/```json\n(.+?)```/s.exec(read('docs/permissions.md'))?.[1] ?? '') as {
+    name: string;
+    resources: { appId: string; scopes: string[] }[];
+  };
+
+  /** The scopes in each token of an application: those of the profile with its name, or what its rules need together. */
+  function consented(application: string): readonly string[] {
+    if (application === profileFile.name)
+      return profileFile.resources.flatMap(({ appId, scopes }) => (appId === graphAppId ? scopes : []));
+    const profile = new Map<string, PermissionProfile>(Object.entries(profiles)).get(application);
+    const ofGraph = profile?.resources.find(({ appId }) => appId === graphAppId);
+    return (
+      ofGraph?.scopes.map(({ value }) => value) ??
+      rules.flatMap((rule) => (rule.application === application ? (rule.scopes ?? []) : []))
+    );
+  }
+
+  it('serves each rule that limits tokens with those of the application that it names', () => {
+    const judged = rules.map(({ name, application, ...rule }) => {
+      const carried = consented(application);
+      return [name, judgeScopes(rule, carried).allow, carried.toSorted()];
+    });
+    expect(judged).toEqual(rules.map(({ name, scopes }) => [name, true, scopes?.toSorted()]));
+    expect(rules).toHaveLength(2);
+    expect(rules.map(({ application }) => application)).toContain(profileFile.name);
+  });
+});
 
 describe('judgeScopes with a rule that names scopes', () => {
   it.each<[string, string[], string[]]>([

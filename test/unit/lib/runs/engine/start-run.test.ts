@@ -4,6 +4,7 @@ import { createJobRegistry, defineJob } from '../../../../../src/lib/runs/job/jo
 import { startRunSchema } from '../../../../../src/lib/api/requests.ts';
 import { parseRunId } from '../../../../../src/lib/runs/store/run.ts';
 import { startRun, type StartRunDeps } from '../../../../../src/lib/runs/engine/start-run.ts';
+import { BrokerError } from '../../../../../src/lib/core/errors.ts';
 import { FakeOrchestrations } from '../../../../fakes/fake-orchestrations.ts';
 import { FakeClock } from '../../../../fakes/fake-clock.ts';
 import { MemoryRunLog } from '../../../../fakes/memory-run-log.ts';
@@ -49,7 +50,7 @@ describe('startRun', () => {
 
   test('creates the record and starts the orchestration with the run id and all parameters', async () => {
     const { start, started, runLog } = stage();
-    expect(await start({ tenants: [tenantId(1)], parameters: { days: 1 } })).toBe('probe@w');
+    expect(await start({ limits: async () => ({ tenants: [tenantId(1)] }), parameters: { days: 1 } })).toBe('probe@w');
     expect(started).toEqual([
       {
         name: 'fan-out',
@@ -154,6 +155,37 @@ describe('startRun', () => {
     expect(started).toHaveLength(0);
     await clock.advance(61_000);
     await expect(start()).rejects.toMatchObject({ code: 'run_conflict' });
+    expect(started).toHaveLength(1);
+  });
+
+  test.each([
+    new BrokerError('internal', 'Unexpected.', { logFields: { traceId: 't' } }),
+    new BrokerError('storage_unavailable', 'Away.', { logFields: { traceId: 't' }, retryAfterSeconds: 7 }),
+  ])('keeps the code and facts of a failure after the record, and names the run: $code', async (failure) => {
+    const { start, orchestrations } = stage();
+    orchestrations.start = async () => {
+      throw failure;
+    };
+    const { code, logFields, retryAfterSeconds } = failure;
+    await expect(start()).rejects.toMatchObject({
+      code,
+      logFields,
+      retryAfterSeconds,
+      cause: failure,
+      detail: expect.stringContaining(`${failure.detail} The run probe@w may have started`) as string,
+    });
+  });
+
+  test('answers a repeated request with the run that the first one started while this one looked for it', async () => {
+    const { start, started, orchestrations } = stage();
+    const state = orchestrations.state.bind(orchestrations);
+    const first = Promise.withResolvers<string>();
+    orchestrations.state = async (id) => {
+      orchestrations.state = state;
+      await start({ requestDigest: 'd' }).then(first.resolve, first.reject);
+      return state(id);
+    };
+    expect(await start({ requestDigest: 'd' })).toBe(await first.promise);
     expect(started).toHaveLength(1);
   });
 
