@@ -46,7 +46,11 @@ export interface Stage {
   readonly left: { readonly lines: string[]; readonly answers: string[]; readonly tokens: Set<string> };
   startHost(options?: HostOptions): Promise<Host>;
   /** Runs the command line as an operator with all roles. @param colour as on a terminal. */
-  ptb(args: readonly string[], colour: boolean): Promise<{ readonly code: number; readonly output: string }>;
+  ptb(
+    args: readonly string[],
+    colour: boolean,
+    environment?: Readonly<Record<string, string>>,
+  ): Promise<{ readonly code: number; readonly output: string }>;
   stop(): Promise<void>;
 }
 
@@ -106,7 +110,7 @@ async function startParts(
     folder,
     left,
     startHost,
-    ptb: (args, colour) =>
+    ptb: (args, colour, more) =>
       new Promise((resolve) => {
         const token = forge.bearer().slice('Bearer '.length);
         const env = {
@@ -116,6 +120,7 @@ async function startParts(
           PTB_TOKEN: token,
           FORCE_COLOR: colour ? '1' : undefined,
           NO_COLOR: colour ? undefined : '1',
+          ...more,
         };
         execFile(process.execPath, [ptbScript, ...args], { env }, (error, stdout, stderr) => {
           left.answers.push(stdout, stderr);

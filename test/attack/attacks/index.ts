@@ -6,6 +6,7 @@ import { collision } from './collision.ts';
 import { connections, slow } from './connections.ts';
 import { credential } from './credential.ts';
 import { documents } from './documents.ts';
+import { exec } from './exec.ts';
 import { excluded } from './excluded.ts';
 import { gateway } from './gateway.ts';
 import { headers } from './headers.ts';
@@ -31,6 +32,7 @@ export const attacks: readonly Attack[] = [
   costlyBodies,
   floodedChat,
   policy,
+  exec,
   excluded,
   plannedRun,
   editedPlan,
