@@ -66,15 +66,14 @@ describe('docs/deploy.md', () => {
     expect(steps.at(-1)).toContain('npx ptb token');
   });
 
-  it('asks for four values, none of which an earlier step printed', () => {
+  it('asks for five values, none of which an earlier step printed', () => {
     const commands = steps.flatMap((step) => [...step.matchAll(/```sh\n([^`]+)```/g)].map(([, text]) => text)).join('');
     expect(deploy).toContain(
-      'You type four values of your own: subscription, region, a mail address for alerts, and a',
+      'You type five values of your own: subscription, region, a mail address for alerts, the service account, and a customer',
     );
-    expect(commands.match(/operators@example\.com|contoso\.com|subscription|westeurope/g)).toEqual([
-      'contoso.com',
-      'operators@example.com',
-    ]);
+    expect(
+      commands.match(/operators@example\.com|broker@partner\.example|contoso\.com|subscription|westeurope/g),
+    ).toEqual(['contoso.com', 'operators@example.com', 'broker@partner.example']);
     expect(commands).not.toMatch(/…|CLIENT_ID|AUDIENCES|[A-Z]+_ID\b/);
   });
 
