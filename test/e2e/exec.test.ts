@@ -247,34 +247,41 @@ describe('ptb exec', () => {
       await expect.poll(() => isAlive(Number(pid))).toBe(false);
   });
 
-  it.skipIf(process.platform !== 'linux')('says how to go on after a full disk, and goes on', async () => {
-    const folders = join(folder, 'folders');
-    const file = await program(`
+  it.skipIf(process.platform !== 'linux')(
+    'says how to go on after results could not be written, and does so',
+    async () => {
+      const folders = join(folder, 'folders');
+      const file = await program(`
       import { appendFileSync, existsSync } from 'node:fs';
       appendFileSync('${folders}', process.env.PTB_OUTPUT_DIR + '\\n');
       console.log('x');
       if (existsSync('${join(folder, 'fail')}')) process.exit(1);
     `);
-    const out = join(folder, 'out');
-    const command = ['--parallel', '1', '--', process.execPath, file];
-    await ptbExec('--output', out, ...command);
-    const last = (await readFile(folders, 'utf8')).trim().split('\n').at(-1) ?? '';
-    await rm(out, { recursive: true });
-    const broken = join(out, basename(last));
-    await mkdir(broken, { recursive: true });
-    await symlink('/dev/full', join(broken, 'stdout.txt'));
-    const full = await ptbExec('--output', out, ...command);
-    expect([full.exitCode, full.stderr]).toEqual([1, expect.stringContaining(`cannot be written to ${out} (ENOSPC)`)]);
-    expect(full.stderr).toContain('--resume');
-    await rm(join(broken, 'stdout.txt'));
-    await writeFile(join(folder, 'fail'), '');
-    const failed = await ptbExec('--output', out, '--resume', ...command);
-    await rm(join(folder, 'fail'));
-    const done = await ptbExec('--output', out, '--resume', ...command);
-    // Some have succeeded before, so not all have failed.
-    expect([failed.exitCode, done.exitCode]).toEqual([3, 0]);
-    expect(await readFile(join(broken, 'stdout.txt'), 'utf8')).toBe('x\n');
-  });
+      const out = join(folder, 'out');
+      const command = ['--parallel', '1', '--', process.execPath, file];
+      await ptbExec('--output', out, ...command);
+      const last = (await readFile(folders, 'utf8')).trim().split('\n').at(-1) ?? '';
+      await rm(out, { recursive: true });
+      const broken = join(out, basename(last));
+      await mkdir(out);
+      // Nobody can create a file there.
+      await symlink('/sys', broken);
+      const full = await ptbExec('--output', out, ...command);
+      expect([full.exitCode, full.stderr]).toEqual([
+        1,
+        expect.stringContaining(`cannot be written to ${out} (EACCES)`),
+      ]);
+      expect(full.stderr).toContain('--resume');
+      await rm(broken);
+      await writeFile(join(folder, 'fail'), '');
+      const failed = await ptbExec('--output', out, '--resume', ...command);
+      await rm(join(folder, 'fail'));
+      const done = await ptbExec('--output', out, '--resume', ...command);
+      // Some have succeeded before, so not all have failed.
+      expect([failed.exitCode, done.exitCode]).toEqual([3, 0]);
+      expect(await readFile(join(broken, 'stdout.txt'), 'utf8')).toBe('x\n');
+    },
+  );
 
   it('prints the result of a tenant with --json as soon as its program has ended', async () => {
     const { stdout } = await ptbExec('--json', '--parallel', '1', '--', process.execPath, '-e', 'console.log(1)');

@@ -48,7 +48,7 @@ const consentedIn = (tenantId: string): readonly string[] => {
 };
 const warnings = ({ lines }: ReturnType<typeof startCare>['recorder']): readonly unknown[] =>
   lines.filter(({ level }) => level !== 'info').map((each) => JSON.parse(each.line) as unknown);
-const narrow = ['Organization.Read.All', 'User.Read.All'];
+const narrow = ['Group.Read.All', 'User.Read.All'];
 
 describe('an application with few permissions', () => {
   it('is set up with the three commands of the documentation', async () => {
