@@ -3,6 +3,7 @@ import { BrokerError } from '../core/errors.ts';
 import { type DomainName, parseDomainName, parseGuid, parseTenantId, type TenantId } from '../core/identifiers.ts';
 import { defined } from '../core/objects.ts';
 import { parseJson } from '../core/outbound.ts';
+import { closest } from '../core/text.ts';
 import {
   type Cloud,
   type CloudEndpoints,
@@ -271,24 +272,9 @@ export const unknownSettings = (environment: Variables): string[] =>
   Object.keys(presentIn(environment)).flatMap((name) => {
     if (name in settingsSchema.shape) return [];
     if (retired.has(name)) return [`${name} has no effect in this version. Remove it.`];
-    const meant = [0, 1, 2].flatMap((most) =>
-      Object.keys(settingsSchema.shape).filter((setting) => differ(name.toUpperCase(), setting.toUpperCase(), most)),
-    )[0];
+    const meant = closest(name, Object.keys(settingsSchema.shape), 2);
     return meant === undefined ? [] : [`${name} is not a setting. Rename it to ${meant}, or remove it.`];
   });
-
-/** Whether at most so many characters are missing, superfluous or others. */
-function differ(one: string, other: string, most: number): boolean {
-  let same = 0;
-  while (same < one.length && one[same] === other[same]) same += 1;
-  const [left, right] = [one.slice(same), other.slice(same)];
-  if (left === '' || right === '') return left.length + right.length <= most;
-  const [lefter, righter] = [left.slice(1), right.slice(1)];
-  return (
-    most > 0 &&
-    (differ(lefter, righter, most - 1) || differ(lefter, right, most - 1) || differ(left, righter, most - 1))
-  );
-}
 
 /** The settings that have a value. An empty one counts as absent: the portal does not distinguish the two. */
 export const presentIn = (environment: Variables): Variables =>

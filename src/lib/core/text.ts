@@ -1,11 +1,17 @@
 /** Returns `; did you mean "…"?` with the candidate closest to the written text, or `''` if none is close. Pure. */
 export function didYouMean(written: string, candidates: readonly string[]): string {
   // At most a third of the letters may differ. More than that is another word.
-  const limit = Math.max(1, Math.floor(written.length / 3));
-  const best = candidates
+  const best = closest(written, candidates, Math.max(1, Math.floor(written.length / 3)));
+  return best === undefined ? '' : `; did you mean "${best}"?`;
+}
+
+/** Returns the candidate closest to the written text, whatever their case, if at most so many characters differ. Pure. */
+export function closest(written: string, candidates: readonly string[], most: number): string | undefined {
+  return candidates
+    .filter(({ length }) => Math.abs(length - written.length) <= most)
     .map((candidate) => ({ candidate, distance: editDistance(written.toLowerCase(), candidate.toLowerCase()) }))
-    .toSorted((one, other) => one.distance - other.distance)[0];
-  return best !== undefined && best.distance <= limit ? `; did you mean "${best.candidate}"?` : '';
+    .filter(({ distance }) => distance <= most)
+    .toSorted((one, other) => one.distance - other.distance)[0]?.candidate;
 }
 
 /** Optimal string alignment distance: each insertion, deletion, substitution and swap of neighbours counts one. */
