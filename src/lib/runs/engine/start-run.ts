@@ -64,8 +64,8 @@ const startGraceMs = 60_000;
  * two concurrent starts of one instance id both succeed.
  * The stored parameters contain the defaults, so that a later version of the job cannot change what was meant.
  * @throws BrokerError job_unknown, request_invalid (also for parameters that the job does not accept), storage_unavailable and
- * internal (their detail names the run if it may have started), run_conflict (the window already has a run, or the platform an active instance
- * of its id), idempotency_key_reused (the run of the window has another digest); as `limits` does.
+ * internal (their detail names the run if it may have started), run_conflict (the window already has a run, or the platform
+ * has an active instance with its id), idempotency_key_reused (the run of the window has another digest); as `limits` does.
  */
 export async function startRun(deps: StartRunDeps, request: StartRunRequest): Promise<RunId> {
   const { job, window, startedBy, starter, correlationId, requestDigest, query } = request;

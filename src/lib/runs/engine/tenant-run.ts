@@ -80,8 +80,8 @@ export interface TenantRunDeps extends ExecuteDeps, TraceDeps {
 }
 
 /**
- * Runs the job, or sends the request of a query, for one tenant and records the outcome. Never throws: a failure is a value, and the run decides about
- * retries. The platform may deliver the same input more than once; the first record wins.
+ * Runs the job, or sends the request of a query, for one tenant and records the outcome. Never throws: a failure is a value,
+ * and the run decides about retries. The platform may deliver the same input more than once; the first record wins.
  * @param earlier the record that a tenant has already, if the caller has looked for it.
  * @param refuse is asked before a visit. What it returns is recorded instead.
  */

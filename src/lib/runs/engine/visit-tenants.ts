@@ -10,22 +10,22 @@ import { summaryOf, type TenantsVisitResult, type VisitTenantsInput } from './ru
 import { type EarlierRecords, runTenant, type TenantRunDeps, type TenantRunResult } from './tenant-run.ts';
 
 /**
- * The places for tenants that a process visits at a time. Runs take turns, so that a small one does not wait for a large one
- * that started before. From 16 places on, a run alone leaves one free: visits may hang for minutes.
- * @param places at least 1.
+ * One slot for each tenant that a process visits at a time. Runs take turns, so that a small one does not wait for a large
+ * one that started before. From 16 slots on, a run alone leaves one free: visits may hang for minutes.
+ * @param slots at least 1.
  */
-export const createTenantSlots = (places: number): FairLimiter =>
+export const createTenantSlots = (slots: number): FairLimiter =>
   // The activities limit how many tenants wait.
-  new FairLimiter({ limit: places, maxWaiting: Number.POSITIVE_INFINITY, peer: 'visits of tenants' });
+  new FairLimiter({ limit: slots, maxWaiting: Number.POSITIVE_INFINITY, peer: 'visits of tenants' });
 
-/** Who waits for the places of a run. The asker of a query waits for its answer, so queries come before jobs. */
+/** The run as a requester of slots. A person waits for the answer to a query, so queries come before jobs. */
 export const requestersOf = (runId: RunId): Requesters =>
   new Requesters({ id: runId, kind: parseRunId(runId)?.job === queryJob ? 'caller' : 'background' });
 
 export interface VisitTenantsDeps extends TenantRunDeps {
   /** Tenants that this process visits at a time, over all activities. Runs take turns. */
   readonly tenantSlots: Pick<FairLimiter, 'run'>;
-  /** One place, for a tenant in which the job perhaps ends the process. */
+  /** One slot, for a tenant in which the job perhaps ends the process. */
   readonly loneSlot: Pick<FairLimiter, 'run'>;
 }
 
@@ -52,15 +52,15 @@ export async function visitTenants(deps: VisitTenantsDeps, input: VisitTenantsIn
     round > 1 ? work.open() : nothingOpen,
   ]);
   const group = { input, earlier, work, isInTime: () => deps.clock.nowMs() < untilMs };
-  const isFirst = starts === 1 && !indexes.some((index) => open.has(nameOf(index)));
-  const results = isFirst ? await sideBySide(deps, group) : await oneByOne(deps, group);
+  const isUninterrupted = starts === 1 && !indexes.some((index) => open.has(nameOf(index)));
+  const results = isUninterrupted ? await sideBySide(deps, group) : await oneByOne(deps, group);
   await work.end(name);
-  const visited = indexes.filter((_, place) => results[place] !== undefined);
+  const visited = indexes.filter((_, position) => results[position] !== undefined);
   const { retry, retryAfterSeconds, ...why } = summaryOf(
     visited,
     results.filter((result) => result !== undefined),
   );
-  const left = indexes.filter((_, place) => results[place] === undefined);
+  const left = indexes.filter((_, position) => results[position] === undefined);
   return {
     ...(retry.length === 0 ? {} : { retry }),
     ...(left.length === 0 ? {} : { left }),
