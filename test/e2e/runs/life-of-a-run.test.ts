@@ -97,7 +97,8 @@ test('configuration-drift-report reads the monitors of each tenant, and creates 
   expect(tenantsWith('monitor').size).toBeGreaterThan(0);
   expect(tenantsWith('monitor').size).toBeLessThan(tenants - broken.length);
   expect(tenantsWith('snapshot')).toEqual(tenantsWith('monitor'));
-  expect(tenantsWith('drift').isSubsetOf(tenantsWith('monitor'))).toBe(true);
+  expect([...tenantsWith('monitor')]).toEqual(expect.arrayContaining([...tenantsWith('drift')]));
+  expect(tenantsWith('drift').size).toBeGreaterThan(0);
   expect(rows.filter(({ kind }) => kind === 'drift').every(({ detail }) => detail?.includes(' instead of '))).toBe(
     true,
   );

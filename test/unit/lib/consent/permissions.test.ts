@@ -51,7 +51,9 @@ it('lists every permission of a profile once', () => {
 
 it('includes in the reader profile what the built-in reports need, and nothing that writes', () => {
   const scopes = profiles.reader.resources.flatMap((each) => each.scopes.map(({ value }) => value));
-  const needed = [configurationDriftReport, licenceReport, mfaReport, secretExpiryReport].flatMap(({ permissions }) => permissions);
+  const needed = [configurationDriftReport, licenceReport, mfaReport, secretExpiryReport].flatMap(
+    ({ permissions }) => permissions,
+  );
   expect(needed.length).toBeGreaterThan(0);
   expect(scopes).toEqual(expect.arrayContaining([...needed]));
   expect(scopes.filter((scope) => /Write|Manage|AccessAsUser/.test(scope))).toEqual([]);
