@@ -104,6 +104,11 @@ const gdapGraphScopes: readonly Permission[] = [
     value: 'Application.Read.All',
     reason: 'secret-expiry-report reads the credentials of the applications of a customer.',
   },
+  {
+    id: 'c645bb69-adc4-4242-b620-02e635f03bf6',
+    value: 'ConfigurationMonitoring.Read.All',
+    reason: 'configuration-drift-report reads the monitors of a customer, their drifts and the snapshots.',
+  },
 ];
 
 /** What the built-in reports read in a customer. */
@@ -112,6 +117,7 @@ const readerScopes: ReadonlySet<string> = new Set([
   'Organization.Read.All',
   'AuditLog.Read.All',
   'Application.Read.All',
+  'ConfigurationMonitoring.Read.All',
 ]);
 
 const readerGraph: ResourcePermissions = {

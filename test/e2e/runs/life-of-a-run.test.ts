@@ -1,3 +1,4 @@
+import { changeTenant, readLedger, resetLedger } from 'microsoft-cloud/client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { RunChangesAnswer } from '../../../src/lib/api/answers/runs.ts';
 import { startRunStack, started, type RunStack } from './run-stack.ts';
@@ -82,6 +83,48 @@ describe('a run over all tenants', () => {
     expect(rows.some(({ product }) => product === 'Microsoft 365 Business Premium')).toBe(true);
     expect((await results('xml')).status).toBe(400);
   });
+});
+
+test('configuration-drift-report reads the monitors of each tenant, and creates nothing', async () => {
+  await resetLedger(stack.demo.cloud.control);
+  const run = await stack.ended(url, started(await start('configuration-drift-report')));
+  const broken = stack.demo.cloud.tenants.filter(({ state }) => state !== 'ok');
+  expect(run.tenants).toMatchObject({ total: tenants, failed: broken.length, succeeded: tenants - broken.length });
+  const { text } = await stack.call(url, 'GET', `/runs/${encodeURIComponent(run.runId)}/results?format=json`);
+  const { rows } = JSON.parse(text) as { rows: { tenantId: string; kind: string; detail: string | null }[] };
+  const tenantsWith = (kind: string): Set<string> =>
+    new Set(rows.filter((row) => row.kind === kind).map(({ tenantId }) => tenantId));
+  expect(tenantsWith('monitor').size).toBeGreaterThan(0);
+  expect(tenantsWith('monitor').size).toBeLessThan(tenants - broken.length);
+  expect(tenantsWith('snapshot')).toEqual(tenantsWith('monitor'));
+  expect([...tenantsWith('monitor')]).toEqual(expect.arrayContaining([...tenantsWith('drift')]));
+  expect(tenantsWith('drift').size).toBeGreaterThan(0);
+  expect(rows.filter(({ kind }) => kind === 'drift').every(({ detail }) => detail?.includes(' instead of '))).toBe(
+    true,
+  );
+  const { requests } = await readLedger(stack.demo.cloud.control);
+  const sent = requests.filter(({ path }) => path.includes('/admin/configurationManagement/'));
+  expect(new Set(sent.map(({ method }) => method))).toEqual(new Set(['GET']));
+});
+
+test('configuration-drift-report fails where the account has no privileged role', async () => {
+  const { tenantId } = stack.demo.cloud.tenants.find(({ state }) => state === 'ok') ?? { tenantId: '' };
+  const withoutRoles = [
+    'Application Administrator',
+    'Cloud Application Administrator',
+    'Conditional Access Administrator',
+    'Global Administrator',
+    'Global Reader',
+    'Intune Administrator',
+    'Privileged Role Administrator',
+    'Security Administrator',
+    'Security Reader',
+    'User Administrator',
+  ];
+  await changeTenant(stack.demo.cloud.control, tenantId, { withoutRoles });
+  const run = await stack.ended(url, started(await start('configuration-drift-report', { tenants: [tenantId] })));
+  await changeTenant(stack.demo.cloud.control, tenantId, { withoutRoles: [] });
+  expect(run.failures).toMatchObject([{ tenantId, code: 'access_denied' }]);
 });
 
 describe('starting a run', () => {

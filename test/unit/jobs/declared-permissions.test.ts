@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import accessCheck from '../../../src/jobs/access-check.ts';
+import configurationDriftReport from '../../../src/jobs/configuration-drift-report.ts';
 import licenceReport from '../../../src/jobs/licence-report.ts';
 import mfaReport from '../../../src/jobs/mfa-report.ts';
 import secretExpiryReport from '../../../src/jobs/secret-expiry-report.ts';
@@ -8,7 +9,7 @@ import { tryJob } from '../../support/try-job.ts';
 
 const graph = () => ({ value: [] });
 
-test.each([accessCheck, licenceReport, mfaReport, secretExpiryReport])(
+test.each([accessCheck, configurationDriftReport, licenceReport, mfaReport, secretExpiryReport])(
   '$name needs every permission that it declares, and no other',
   async (job) => {
     expect((await tryJob(job, { graph })).unneeded).toEqual([]);

@@ -61,6 +61,7 @@ export const readyPermissions: readonly Permissions[] = [
       'Organization.Read.All',
       'Application.Read.All',
       'AuditLog.Read.All',
+      'ConfigurationMonitoring.Read.All',
       'Reports.Read.All',
       'UserAuthenticationMethod.Read.All',
       'DelegatedAdminRelationship.Read.All',

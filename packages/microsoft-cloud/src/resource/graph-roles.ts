@@ -23,6 +23,17 @@ const scheduleWriters = roles('Privileged Role Administrator');
 const scheduleReaders = [...securityReaders, ...scheduleWriters];
 const grantWriters = [...applicationRoles, ...roles('Privileged Role Administrator', 'User Administrator')];
 const grantReaders = [...grantWriters, ...roles('Directory Readers', 'Global Reader')];
+/** Those that "Microsoft Entra built-in roles" labels as privileged. */
+const privilegedRoles = [
+  ...securityReaders,
+  ...applicationRoles,
+  ...roles(
+    'Conditional Access Administrator',
+    'Intune Administrator',
+    'Privileged Role Administrator',
+    'User Administrator',
+  ),
+];
 const intuneReaders = [...securityReaders, directoryRoles['Intune Administrator']];
 
 /**
@@ -90,6 +101,8 @@ const rules: ReadonlyMap<string, RoleRule> = new Map(
       ],
       // Users need User Administrator, groups Groups Administrator, applications one of the others. The path has only an id.
       ['directory/deletedItems', any, [...applicationRoles, ...roles('Groups Administrator', 'User Administrator')]],
+      // "Set up authentication for unified tenant configuration management APIs": any privileged role
+      ['admin/configurationManagement', privilegedRoles, privilegedRoles],
       // "Microsoft Entra built-in roles"
       ['deviceManagement', intuneReaders, roles('Intune Administrator')],
       ['deviceAppManagement', intuneReaders, roles('Intune Administrator')],

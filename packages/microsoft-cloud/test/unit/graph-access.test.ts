@@ -178,6 +178,21 @@ describe('rolesFor', () => {
     ['PATCH /deviceManagement/managedDevices/1', ['Global Administrator', 'Intune Administrator']],
     ['GET /sites', undefined],
     [
+      'GET /admin/configurationManagement/configurationDrifts',
+      [
+        'Global Administrator',
+        'Global Reader',
+        'Security Administrator',
+        'Security Reader',
+        'Application Administrator',
+        'Cloud Application Administrator',
+        'Conditional Access Administrator',
+        'Intune Administrator',
+        'Privileged Role Administrator',
+        'User Administrator',
+      ],
+    ],
+    [
       'GET /directory/administrativeUnits/0a1b/members',
       ['Global Administrator', 'Directory Readers', 'Global Reader', 'Privileged Role Administrator'],
     ],

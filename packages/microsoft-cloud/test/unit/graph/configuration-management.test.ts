@@ -27,15 +27,19 @@ describe('tenant configuration management', () => {
     }
   });
 
-  it('runs each monitor every six hours, and counts the drifts that were there', () => {
+  it('runs each active monitor every six hours, and counts the drifts that were there', () => {
     for (const customer of monitored) {
       const results = rowsOf(customer, 'configurationMonitoringResults', '?$top=999');
       expect(results.length).toBeGreaterThan(0);
       expect(new Set(results.map(({ runInitiationDateTime: at }) => hoursOf(at)))).toEqual(new Set([0, 6, 12, 18]));
-      for (const { id } of rowsOf(customer, 'configurationMonitors')) {
+      for (const { id } of rowsOf(customer, 'configurationMonitors', "?$filter=status eq 'active'")) {
         const [latest] = results.filter(({ monitorId }) => monitorId === id);
-        const drifts = rowsOf(customer, 'configurationDrifts', `?$filter=monitorId eq '${String(id)}'`);
-        expect(latest?.['driftsCount']).toBe(drifts.length);
+        const drifts = rowsOf(
+          customer,
+          'configurationDrifts',
+          `?$filter=monitorId eq '${String(id)}' and status eq 'active'`,
+        );
+        expect(latest?.['driftsCount']).toBe(latest?.['runStatus'] === 'failed' ? 0 : drifts.length);
       }
     }
     const drifts = monitored.flatMap((customer) =>
@@ -45,6 +49,38 @@ describe('tenant configuration management', () => {
     for (const { driftedProperties } of drifts)
       for (const { currentValue, desiredValue } of driftedProperties as readonly Row[])
         expect(currentValue).not.toEqual(desiredValue);
+  });
+
+  it('runs no inactive monitor, and says why it is inactive and why a run failed', () => {
+    const inactive = monitored.flatMap((customer) =>
+      rowsOf(customer, 'configurationMonitors', "?$filter=status eq 'inactive'&$select=id,inactivationReason").map(
+        (monitor) => ({ customer, monitor }),
+      ),
+    );
+    expect(inactive.length).toBeGreaterThan(0);
+    for (const { customer, monitor } of inactive) {
+      expect(monitor['inactivationReason']).toMatch(/\w/);
+      const since = new Date(startMs - dayMs).toISOString();
+      const recent = `?$filter=monitorId eq '${String(monitor['id'])}' and runInitiationDateTime ge ${since}`;
+      expect(rowsOf(customer, 'configurationMonitoringResults', recent)).toEqual([]);
+    }
+    const failed = monitored.flatMap((customer) =>
+      rowsOf(customer, 'configurationMonitoringResults', "?$filter=runStatus eq 'failed'&$select=errorDetails"),
+    );
+    expect(failed.length).toBeGreaterThan(0);
+    for (const { errorDetails } of failed) expect(errorDetails).toHaveLength(1);
+  });
+
+  it('deletes a drift 30 days after it was fixed', () => {
+    const own = worldOf(1, 25, startMs, 60);
+    const drifts = (): readonly Row[] =>
+      own.customers.flatMap((each) => viewOf(own, each).rows(`${root}/configurationDrifts`));
+    const before = drifts();
+    const active = before.filter(({ status }) => status === 'active');
+    expect(active.length).toBeGreaterThan(0);
+    expect(active.length).toBeLessThan(before.length);
+    own.clock.advance(31 * dayMs);
+    expect(drifts()).toEqual(active);
   });
 
   it('returns some properties only if they are selected', () => {
@@ -66,7 +102,7 @@ describe('tenant configuration management', () => {
     expect(job?.['status']).toBe('succeeded');
     expect(String(job?.['resourceLocation'])).toContain(String(read('configurationSnapshots')[0]?.['id']));
     own.clock.advance(4 * dayMs);
-    expect(read('configurationSnapshotJobs')).toHaveLength(1);
+    expect(read('configurationSnapshotJobs').map(({ status }) => status)).toEqual(['succeeded', 'failed']);
     own.clock.advance(2 * dayMs);
     expect([read('configurationSnapshotJobs'), read('configurationSnapshots')]).toEqual([[], []]);
   });

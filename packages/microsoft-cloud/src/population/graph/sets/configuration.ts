@@ -1,6 +1,6 @@
 import { dayMs } from '../../../clock.ts';
 import type { CollectionRules, Declaration, Row, TenantView } from '../../../graph/declaration.ts';
-import { between } from '../../../seeded.ts';
+import { between, type Random } from '../../../seeded.ts';
 import { hasEntraP2 } from '../licensing.ts';
 import { factsOf, hourMs, idOf, perTenant, randomOf, time, type TenantFacts } from '../facts.ts';
 
@@ -15,6 +15,8 @@ const runEveryMs = 6 * hourMs;
 const snapshotDays = 7;
 /** How long results are kept is not documented: two weeks is chosen. */
 const resultDays = 14;
+/** A drift that was fixed is deleted after 30 days ("Use the Tenant Configuration Management APIs", API limits). */
+const fixedDriftDays = 30;
 
 interface Monitored {
   readonly resourceType: string;
@@ -59,8 +61,17 @@ interface Monitor {
   readonly number: number;
   readonly createdMs: number;
   readonly resources: readonly Monitored[];
-  /** Resources that differ from the baseline, each since a time before the start. */
-  readonly drifts: readonly { readonly resource: Monitored; readonly sinceMs: number }[];
+  /** Since when the monitor is inactive. Infinity: it is active. */
+  readonly inactiveMs: number;
+  readonly drifts: readonly Drift[];
+}
+
+/** A resource that differed from the baseline since a time before the start. */
+interface Drift {
+  readonly resource: Monitored;
+  readonly sinceMs: number;
+  /** When a run found it fixed. Infinity: never. */
+  readonly fixedMs: number;
 }
 
 /** Tenants with Entra ID P2, and some others, have up to three monitors, of 30 that a tenant may have. */
@@ -72,17 +83,38 @@ const monitorsOf = perTenant((facts): readonly Monitor[] => {
     const resources = catalogue.filter(() => random() < 0.6);
     const used = resources.length === 0 ? catalogue.slice(0, 1) : resources;
     const createdMs = facts.startMs - between(random, 20, 60) * dayMs;
+    const inactiveMs = random() < 0.2 ? facts.startMs - between(random, 2, 10) * dayMs : Number.POSITIVE_INFINITY;
     return {
       id: idOf(facts, 'configuration monitor', number),
       number,
       createdMs,
       resources: used,
-      drifts: used
-        .filter(() => random() < 0.25)
-        .map((resource) => ({ resource, sinceMs: runBefore(facts.startMs - between(random, 1, 15) * dayMs) })),
+      inactiveMs,
+      drifts: used.filter(() => random() < 0.35).map((resource) => driftOf(facts, resource, { random, inactiveMs })),
     };
   });
 });
+
+/** Runs alone find and fix drifts, so neither happens to a monitor that is inactive. */
+function driftOf(
+  { startMs }: TenantFacts,
+  resource: Monitored,
+  { random, inactiveMs }: { readonly random: Random; readonly inactiveMs: number },
+): Drift {
+  const lastMs = Math.min(startMs, inactiveMs);
+  const sinceMs = runBefore(lastMs - between(random, 1, 15) * dayMs);
+  const isFixed = random() < 0.3;
+  return {
+    resource,
+    sinceMs,
+    fixedMs: isFixed ? runBefore((sinceMs + lastMs) / 2) + runEveryMs : Number.POSITIVE_INFINITY,
+  };
+}
+
+const isFoundAt =
+  (atMs: number) =>
+  ({ sinceMs, fixedMs }: Drift): boolean =>
+    sinceMs <= atMs && atMs < fixedMs;
 
 const runBefore = (ms: number): number => ms - (ms % runEveryMs);
 
@@ -93,19 +125,22 @@ const identity = (facts: TenantFacts): Row => {
   return { user: { id, displayName } };
 };
 
-const monitorRow = (facts: TenantFacts, { id, number, createdMs }: Monitor): Row => ({
+const isActive = (inactiveMs: number): boolean => inactiveMs === Number.POSITIVE_INFINITY;
+
+const monitorRow = (facts: TenantFacts, { id, number, createdMs, inactiveMs }: Monitor): Row => ({
   id,
   displayName: `Baseline ${number + 1}`,
   description: 'Compares the tenant with the baseline.',
   tenantId: facts.tenantId,
-  status: 'active',
+  status: isActive(inactiveMs) ? 'active' : 'inactive',
   mode: 'monitorOnly',
   monitorRunFrequencyInHours: runEveryMs / hourMs,
   createdDateTime: time(createdMs),
-  lastModifiedDateTime: time(createdMs),
+  lastModifiedDateTime: time(isActive(inactiveMs) ? createdMs : inactiveMs),
   createdBy: identity(facts),
   lastModifiedBy: identity(facts),
-  inactivationReason: null,
+  // The text is chosen.
+  inactivationReason: isActive(inactiveMs) ? null : 'The service principal of the monitor lacks permissions.',
   parameters: { FQDN: facts.initialDomain, TenantId: facts.tenantId },
 });
 
@@ -126,22 +161,27 @@ const baselineRow = (facts: TenantFacts, id: string): Row | undefined => {
       };
 };
 
-const driftRows = (facts: TenantFacts): readonly Row[] =>
-  monitorsOf(facts).flatMap((monitor) =>
-    monitor.drifts.map(({ resource, sinceMs }, at) => ({
-      id: idOf(facts, 'configuration drift', monitor.number, at),
-      monitorId: monitor.id,
-      tenantId: facts.tenantId,
-      resourceType: resource.resourceType,
-      baselineResourceDisplayName: nameOf(resource),
-      firstReportedDateTime: time(sinceMs),
-      status: 'active',
-      resourceInstanceIdentifier: { Identity: nameOf(resource) },
-      driftedProperties: [
-        { propertyName: resource.property, currentValue: resource.other, desiredValue: resource.desired },
-      ],
-    })),
+function driftRows(tenant: TenantView): readonly Row[] {
+  const facts = factsOf(tenant);
+  const nowMs = tenant.world.clock.nowMs();
+  return monitorsOf(facts).flatMap((monitor) =>
+    monitor.drifts
+      .filter(({ fixedMs }) => fixedMs + fixedDriftDays * dayMs > nowMs)
+      .map(({ resource, sinceMs, fixedMs }) => ({
+        id: idOf(facts, 'configuration drift', monitor.number, resource.property),
+        monitorId: monitor.id,
+        tenantId: facts.tenantId,
+        resourceType: resource.resourceType,
+        baselineResourceDisplayName: nameOf(resource),
+        firstReportedDateTime: time(sinceMs),
+        status: fixedMs <= nowMs ? 'fixed' : 'active',
+        resourceInstanceIdentifier: { Identity: nameOf(resource) },
+        driftedProperties: [
+          { propertyName: resource.property, currentValue: resource.other, desiredValue: resource.desired },
+        ],
+      })),
   );
+}
 
 /** One result for each run of each monitor until now, newest first. */
 function resultRows(tenant: TenantView): readonly Row[] {
@@ -150,21 +190,35 @@ function resultRows(tenant: TenantView): readonly Row[] {
   return Array.from({ length: (resultDays * dayMs) / runEveryMs }, (_, back) => lastMs - back * runEveryMs).flatMap(
     (atMs) =>
       monitorsOf(facts)
-        .filter(({ createdMs }) => createdMs < atMs)
+        .filter(({ createdMs, inactiveMs }) => createdMs < atMs && atMs < inactiveMs)
         .map((monitor) => ({
           id: idOf(facts, 'configuration run', monitor.number, atMs / runEveryMs),
           monitorId: monitor.id,
           tenantId: facts.tenantId,
           runInitiationDateTime: time(atMs),
           runCompletionDateTime: time(atMs + 4 * 60_000),
-          runStatus: 'successful',
-          driftsCount: monitor.drifts.filter(({ sinceMs }) => sinceMs <= atMs).length,
-          errorDetails: [],
+          ...outcomeOf(facts, monitor, atMs),
         })),
   );
 }
 
-/** A snapshot was made two days before the start in each tenant with monitors. It is gone after its seven days. */
+/** Some runs fail. As on the page of the list, they count no drifts. */
+function outcomeOf(facts: TenantFacts, { number, resources, drifts }: Monitor, atMs: number): Row {
+  const [resource] = resources;
+  if (resource !== undefined && randomOf(facts, 'configuration run', number, atMs / runEveryMs)() < 0.1) {
+    const { resourceType } = resource;
+    // The text is chosen.
+    const errorMessage = 'The resource could not be read. Check the permissions of the service principal.';
+    const errorDetails = [{ resourceType, resourceInstanceName: nameOf(resource), errorMessage }];
+    return { runStatus: 'failed', driftsCount: 0, errorDetails };
+  }
+  return { runStatus: 'successful', driftsCount: drifts.filter(isFoundAt(atMs)).length, errorDetails: [] };
+}
+
+/**
+ * A snapshot was made two days before the start in each tenant with monitors, and another failed an hour before. They are gone
+ * after seven days.
+ */
 function snapshotMonitor(tenant: TenantView): { readonly monitor: Monitor; readonly atMs: number } | undefined {
   const facts = factsOf(tenant);
   const [monitor] = monitorsOf(facts);
@@ -180,21 +234,30 @@ function snapshotJobRows(tenant: TenantView): readonly Row[] {
   const facts = factsOf(tenant);
   const { monitor, atMs } = found;
   const snapshot = idOf(facts, 'configuration snapshot');
-  return [
-    {
-      id: idOf(facts, 'configuration snapshot job'),
-      displayName: 'Before the change',
-      description: null,
-      tenantId: facts.tenantId,
-      status: 'succeeded',
-      createdDateTime: time(atMs),
-      completedDateTime: time(atMs + 3 * 60_000),
-      createdBy: identity(facts),
-      errorDetails: [],
-      resourceLocation: `https://graph.microsoft.com/v1.0/admin/configurationManagement/configurationSnapshots('${snapshot}')`,
-      resources: [...new Set(monitor.resources.map(({ resourceType }) => resourceType))],
-    },
-  ];
+  const job = {
+    id: idOf(facts, 'configuration snapshot job'),
+    displayName: 'Before the change',
+    description: null,
+    tenantId: facts.tenantId,
+    status: 'succeeded',
+    createdDateTime: time(atMs),
+    completedDateTime: time(atMs + 3 * 60_000),
+    createdBy: identity(facts),
+    errorDetails: [] as readonly string[],
+    resourceLocation: `https://graph.microsoft.com/v1.0/admin/configurationManagement/configurationSnapshots('${snapshot}')`,
+    resources: [...new Set(monitor.resources.map(({ resourceType }) => resourceType))],
+  };
+  const failed = {
+    ...job,
+    id: idOf(facts, 'configuration snapshot job', 'failed'),
+    status: 'failed',
+    createdDateTime: time(atMs - hourMs),
+    completedDateTime: time(atMs - hourMs + 3 * 60_000),
+    // The text is chosen.
+    errorDetails: ['The service principal lacks permissions.'],
+    resourceLocation: '',
+  };
+  return [job, failed];
 }
 
 /** The snapshot has the values that the tenant had. */
@@ -202,7 +265,7 @@ function snapshotRows(tenant: TenantView): readonly Row[] {
   const found = snapshotMonitor(tenant);
   if (found === undefined) return [];
   const { monitor, atMs } = found;
-  const drifted = new Set(monitor.drifts.filter(({ sinceMs }) => sinceMs <= atMs).map(({ resource }) => resource));
+  const drifted = new Set(monitor.drifts.filter(isFoundAt(atMs)).map(({ resource }) => resource));
   return [
     {
       id: idOf(factsOf(tenant), 'configuration snapshot'),
@@ -258,7 +321,7 @@ export const configurationSets: readonly Declaration[] = [
     type: 'microsoft.graph.configurationBaseline',
     row: (tenant, id = '') => baselineRow(factsOf(tenant), id),
   },
-  list('configurationDrifts', 'configurationDrift', (tenant) => driftRows(factsOf(tenant)), [
+  list('configurationDrifts', 'configurationDrift', driftRows, [
     'id',
     'monitorId',
     'tenantId',
